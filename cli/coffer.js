@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+// The command `coffer`. Plain JavaScript, so that an older Node can say what it lacks.
+const major = Number(process.versions.node.split(".")[0]);
+if (major < 24) {
+  console.error(
+    `coffer needs Node 24 and this is ${process.versions.node}. \`npm start\` brings its own; or install Node 24.`,
+  );
+  process.exit(1);
+}
+// node:sqlite is a release candidate in Node 24: its warning says nothing that a user can act on.
+const { emitWarning } = process;
+process.emitWarning = (warning, ...rest) => {
+  if (!String(warning).includes("SQLite")) Reflect.apply(emitWarning, process, [warning, ...rest]);
+};
+const { main } = await import("./main.ts");
+process.exitCode = await main(process.argv.slice(2));
+
+export {};

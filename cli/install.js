@@ -1,0 +1,42 @@
+// Runs before `npm start` and `npm test`, on any Node from 20 on: installs what the lock file names when it is
+// not there yet, and with --chromium makes sure that the end-to-end tests have a browser.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const stamp = `${root}node_modules/.coffer-lock`;
+const lock = createHash("sha256")
+  .update(readFileSync(`${root}package-lock.json`))
+  .digest("hex");
+const installed = existsSync(stamp) ? readFileSync(stamp, "utf8") : "";
+
+if (installed !== lock) {
+  console.log("Installing packages as locked (once) …");
+  const npm = process.env.npm_execpath;
+  const [command, args] = npm ? [process.execPath, [npm]] : ["npm", []];
+  const { status } = spawnSync(command, [...args, "ci", "--loglevel=error"], { cwd: root, stdio: "inherit" });
+  if (status !== 0) {
+    console.error("`npm ci` failed: see the message above, mend it and run the command again.");
+    process.exit(1);
+  }
+  writeFileSync(stamp, lock);
+}
+
+if (process.argv.includes("--chromium")) {
+  const { findChromium } = await import("./chromium.js");
+  if (!findChromium()) {
+    console.log("Installing Chromium for the end-to-end tests (once) …");
+    spawnSync(process.execPath, [`${root}node_modules/playwright/cli.js`, "install", "chromium"], {
+      cwd: root,
+      stdio: "inherit",
+    });
+  }
+  if (!findChromium()) {
+    console.error(
+      "No Chromium found. Install one (Debian: apt-get install chromium) or set CHROMIUM_PATH, and run again.",
+    );
+    process.exit(1);
+  }
+}

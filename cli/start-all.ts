@@ -1,0 +1,76 @@
+import { join } from "node:path";
+import { startEdge } from "#edge/local.ts";
+import { ensurePki, startHsm, tlsTransport } from "#emulator/hsm/index.ts";
+import { createKmipClient } from "#protocol/kmip/index.ts";
+import { buildWeb } from "#web/build.ts";
+import { bootstrap } from "./bootstrap.ts";
+import { freePort } from "./ports.ts";
+
+/** The tenant of a development deployment. */
+const TENANT = "development";
+
+export interface StartOptions {
+  /** Where the PKI, the HSM's store and the edge's state are kept; made when absent. */
+  dir: string;
+  /** Ports that must be used as given; a port left out is the usual one or the next free one after it. */
+  ports?: { edge?: number | undefined; ttlv?: number | undefined; https?: number | undefined };
+  /** Told each step as it ends. */
+  step?: (text: string) => void;
+}
+
+/** Starts the HSM emulator, bootstraps it as its officer, builds the page and starts the edge in workerd. */
+export async function startAll({ dir, ports = {}, step = () => {} }: StartOptions) {
+  const pki = await ensurePki(join(dir, "pki"));
+  step("development PKI");
+  const hsm = await startHsm({
+    dir: join(dir, "hsm"),
+    pki,
+    ttlvPort: ports.ttlv ?? (await freePort(5696)),
+    httpsPort: ports.https ?? (await freePort(5697)),
+  });
+  step(`HSM emulator: KMIP on 127.0.0.1, TTLV port ${hsm.ttlvPort}, HTTPS port ${hsm.httpsPort}`);
+  try {
+    const transport = tlsTransport({
+      host: "127.0.0.1",
+      port: hsm.ttlvPort,
+      ca: pki.serverCa,
+      ...pki.clients["coffer-officer"],
+    });
+    const { rootKey } = await bootstrap(createKmipClient(transport), TENANT).finally(() => transport.close());
+    step("keys made in the HSM: authorities, signing keys, tenant master key");
+    const web = await buildWeb({ rootKey, outDir: join(dir, "web") });
+    step("page and microservice built");
+    const edge = await startEdge({
+      hsm: {
+        url: `https://127.0.0.1:${hsm.httpsPort}`,
+        ca: pki.serverCa,
+        clients: {
+          kms: pki.clients["coffer-kms"],
+          ra: pki.clients["coffer-ra"],
+          iam: pki.clients["coffer-iam"],
+          caas: pki.clients["coffer-caas"],
+        },
+      },
+      port: ports.edge ?? (await freePort(8787)),
+      persist: join(dir, "edge"),
+      assets: join(dir, "web"),
+      vars: { COFFER_TENANT: TENANT },
+    });
+    step("edge worker in workerd");
+    return {
+      appOrigin: edge.appOrigin,
+      vaultOrigin: edge.vaultOrigin,
+      hsm,
+      edge,
+      pki,
+      web,
+      async close() {
+        await edge.dispose();
+        await hsm.close();
+      },
+    };
+  } catch (error) {
+    await hsm.close();
+    throw error;
+  }
+}
