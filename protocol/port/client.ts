@@ -1,0 +1,205 @@
+/** The custodian's end of the port. */
+import { CofferError } from "../error.ts";
+import { type Call, checkMessage, checkResult, type Message } from "./messages.ts";
+import {
+  type EncryptionContext,
+  type HelloResult,
+  type InspectResult,
+  type InstanceDescription,
+  type LoadParams,
+  type LoadResult,
+  type Operation,
+  type Params,
+  PORT_VERSION,
+  type Proof,
+  type Result,
+  type Source,
+} from "./operations.ts";
+import { StreamReceiver, StreamSender } from "./stream.ts";
+
+/** A microservice behind a port. Rejections are `CofferError`s with the microservice's code. */
+export type PortClient = {
+  /** First call on a port. `custodian` is the Distinguished Name that the instance is, or will be, bound to. */
+  hello(custodian: string, proof?: Proof): Promise<HelloResult>;
+  enrol(grant: string): Promise<InstanceDescription>;
+  load(key: LoadParams): Promise<LoadResult>;
+  /** Whether the key ring holds the data key of this EDK. */
+  has(edk: string): Promise<boolean>;
+  /** Reads the header at the start of `header` (at most 64 KiB are looked at). Not authenticated yet. */
+  inspect(header: Uint8Array): Promise<InspectResult>;
+  /** Ciphertext of `source` under a loaded data key. The stream errs rather than ends when anything fails. */
+  seal(
+    params: { edk: string; context: EncryptionContext },
+    source: Source,
+    options?: { signal?: AbortSignal },
+  ): ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** Plaintext of `source`. It may stream frames early; only a stream that ends well was complete. */
+  open(
+    params: { context: EncryptionContext },
+    source: Source,
+    options?: { signal?: AbortSignal },
+  ): ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** Ends all calls with `port-closed` and closes the port. */
+  close(): void;
+};
+
+type Pending = {
+  op: Operation;
+  settle(value: unknown): void;
+  fail(reason: unknown): void;
+  sender?: StreamSender;
+  receiver?: StreamReceiver;
+};
+
+/**
+ * Speaks to a microservice over `port` (a browser's or Node's MessagePort), which must not be used otherwise.
+ *
+ * @example
+ * const microservice = createPortClient(port);
+ * const { instance } = await microservice.hello("CN=Coffer page");
+ * const ciphertext = microservice.seal({ edk, context }, file);
+ */
+export function createPortClient(port: MessagePort): PortClient {
+  const pending = new Map<number, Pending>();
+  let last = 0;
+  let closed: CofferError | undefined;
+
+  function post(message: Message, transfer: ArrayBuffer[] = []): void {
+    if (closed) return;
+    port.postMessage(checkMessage(message), transfer);
+  }
+
+  function close(code: string): void {
+    if (closed) return;
+    closed = new CofferError(code);
+    port.close();
+    for (const call of pending.values()) call.fail(closed);
+    pending.clear();
+  }
+
+  function receive(data: unknown): void {
+    const message = checkMessage(data);
+    const call = pending.get(message.id);
+    // Messages of a call that was given up may still be on their way.
+    if (!call) return;
+    switch (message.type) {
+      case "credit":
+        if (!call.sender) throw new CofferError("port-violation");
+        call.sender.grant(message.bytes);
+        return;
+      case "chunk":
+        if (!call.receiver) throw new CofferError("port-violation");
+        call.receiver.chunk(message.bytes);
+        return;
+      case "result":
+        if (call.receiver) throw new CofferError("port-violation");
+        call.settle(checkResult(call.op, message.value));
+        break;
+      case "end":
+        if (!call.receiver) throw new CofferError("port-violation");
+        call.settle(undefined);
+        break;
+      case "error":
+        call.fail(new CofferError(message.code));
+        break;
+      default:
+        throw new CofferError("port-violation");
+    }
+    pending.delete(message.id);
+  }
+
+  port.onmessage = (event) => {
+    try {
+      receive(event.data);
+    } catch {
+      close("port-violation");
+    }
+  };
+  port.onmessageerror = () => close("port-violation");
+
+  function call<O extends Operation>(op: O, params: Params<O>): Promise<Result<O>> {
+    return new Promise((resolve, reject) => {
+      if (closed) throw closed;
+      const id = ++last;
+      post({ v: 1, type: "call", id, op, params });
+      pending.set(id, { op, settle: (value) => resolve(value as Result<O>), fail: reject });
+    });
+  }
+
+  function stream(
+    op: "seal" | "open",
+    params: Params<"seal"> | Params<"open">,
+    source: Source,
+    signal: AbortSignal | undefined,
+  ): ReadableStream<Uint8Array<ArrayBuffer>> {
+    if (closed) throw closed;
+    signal?.throwIfAborted();
+    const id = ++last;
+    const message: Call = { v: 1, type: "call", id, op, params };
+    if (source instanceof Blob) message.params = { ...params, input: source };
+    post(message);
+
+    const sender = new StreamSender(id, post);
+    const giveUp = (reason: unknown) => {
+      if (!pending.delete(id)) return;
+      sender.fail(reason);
+      receiver.fail(reason);
+      signal?.removeEventListener("abort", onAbort);
+      post({ v: 1, type: "cancel", id });
+    };
+    const onAbort = () => giveUp(signal?.reason);
+    signal?.addEventListener("abort", onAbort);
+    const receiver = new StreamReceiver(id, post, giveUp);
+    const done = (reason: unknown) => {
+      signal?.removeEventListener("abort", onAbort);
+      sender.fail(reason);
+    };
+    pending.set(id, {
+      op,
+      sender,
+      receiver,
+      settle: () => {
+        done(new CofferError("port-closed"));
+        receiver.end();
+      },
+      fail: (reason) => {
+        done(reason);
+        receiver.fail(reason);
+      },
+    });
+    if (!(source instanceof Blob)) pump(source, sender).catch(giveUp);
+    return receiver.readable;
+  }
+
+  return {
+    hello: (custodian, proof) =>
+      call("hello", { versions: [PORT_VERSION], custodian, ...(proof ? { proof } : {}) }),
+    enrol: (grant) => call("enrol", { grant }),
+    load: (key) => call("load", key),
+    has: async (edk) => (await call("has", { edk })).loaded,
+    inspect: (header) => call("inspect", { header: header.slice(0, 65536).buffer as ArrayBuffer }),
+    seal: (params, source, options) => stream("seal", params, source, options?.signal),
+    open: (params, source, options) => stream("open", params, source, options?.signal),
+    close: () => close("port-closed"),
+  };
+}
+
+/** Sends a source in chunks. Bytes are copied: the source may go on using its buffers. */
+async function pump(source: Uint8Array | ReadableStream<Uint8Array>, sender: StreamSender): Promise<void> {
+  if (source instanceof Uint8Array) {
+    await sender.write(source, false);
+    return sender.end();
+  }
+  const reader = source.getReader();
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      if (!(read.value instanceof Uint8Array))
+        throw new TypeError("a source stream must give Uint8Array chunks");
+      await sender.write(read.value, false);
+    }
+    sender.end();
+  } catch (error) {
+    await reader.cancel(error).catch(() => {});
+    throw error;
+  }
+}

@@ -1,0 +1,18 @@
+/**
+ * The message-channel protocol between a custodian and a microservice, version 1: calls, and byte streams with credit.
+ * Imports nothing but protocol/; imported by web/custodian (createPortClient), web/hosts (servePort), and tests.
+ * No CryptoKey passes: both ends check every message, going out and coming in, against an exact shape.
+ */
+export { createPortClient, type PortClient } from "./client.ts";
+export {
+  type EncryptionContext,
+  type HelloResult,
+  type InspectResult,
+  type InstanceDescription,
+  type LoadParams,
+  type LoadResult,
+  PORT_VERSION,
+  type Proof,
+  type Source,
+} from "./operations.ts";
+export { type PortHandler, type ServeOptions, servePort } from "./serve.ts";
