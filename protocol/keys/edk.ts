@@ -1,0 +1,85 @@
+/**
+ * EDK (M6): an encrypted data key with its metadata, signed by the KMS. The custodian archives it, and the same bytes
+ * stand in the document's header. It has no `exp` in the sense of JWT: it has to verify as long as documents live;
+ * `expires` is the end of the key's use, which the KMS and the microservice enforce.
+ */
+
+import { isKeyPolicy, type KeyPolicy } from "../policy/index.ts";
+import { JwsError, split, verifyJws } from "./jws.ts";
+import { base64url, count, literal, record, text } from "./shape.ts";
+import { checkTime } from "./time.ts";
+import { findKey, type TrustList } from "./trust.ts";
+
+export const EDK_TYPE = "coffer-edk+jws";
+
+export type Edk = {
+  version: 1;
+  /** Random UUID of the data key; its version counts from 1. */
+  keyId: string;
+  keyVersion: number;
+  /** The suite 0x0478 that documents under this key are sealed with. */
+  algorithm: "AES-256-GCM-HKDF-SHA512-COMMIT-KEY";
+  tenant: string;
+  account: string;
+  /** Identifier of the user for whom the key was made. Informs; grants nothing. */
+  owner: string;
+  /** Seconds since 1970. */
+  created: number;
+  /** Seconds since 1970; absent: no end. */
+  expires?: number;
+  purpose: string;
+  /** The account key that wraps the data key. */
+  accountKey: { id: string; version: number };
+  /** RFC 3394 AES Key Wrap with a 256-bit key. */
+  wrapping: "A256KW";
+  /** The wrapped data key, base64url: 40 bytes for a 256-bit key. */
+  wrappedKey: string;
+  policy: KeyPolicy;
+};
+
+const identifier = text(64);
+const version = (value: unknown) => count(value) && (value as number) >= 1;
+
+const isEdk = record(
+  {
+    version: literal(1),
+    keyId: identifier,
+    keyVersion: version,
+    algorithm: literal("AES-256-GCM-HKDF-SHA512-COMMIT-KEY"),
+    tenant: identifier,
+    account: identifier,
+    owner: text(256),
+    created: count,
+    purpose: identifier,
+    accountKey: record({ id: identifier, version }),
+    wrapping: literal("A256KW"),
+    wrappedKey: base64url(40),
+    policy: isKeyPolicy,
+  },
+  { expires: count },
+);
+
+/** Reads an EDK WITHOUT verifying it: to choose what to ask for, never to decide. Throws `JwsError`. */
+export function parseEdk(token: string): Edk {
+  return checked(split(token).payload);
+}
+
+/**
+ * Verifies an EDK under the trust list (purpose `edk`) at `now` (seconds). Throws `JwsError`: `jws-expired` from
+ * `expires` on.
+ */
+export async function verifyEdk(token: string, trust: TrustList, now: number): Promise<Edk> {
+  const edk = checked(await verifyJws(token, EDK_TYPE, (kid) => findKey(trust, kid, "edk")));
+  checkTime({ iat: edk.created, exp: edk.expires }, now);
+  return edk;
+}
+
+/** Key provider information in the document's header: names this version of this key. */
+export function edkProviderInfo(edk: Pick<Edk, "keyId" | "keyVersion">): string {
+  return `${edk.keyId}.${edk.keyVersion}`;
+}
+
+function checked(payload: unknown): Edk {
+  if (!isEdk(payload)) throw new JwsError("jws-payload", "not an EDK");
+  return payload as Edk;
+}

@@ -1,0 +1,114 @@
+/**
+ * Compact JWS (RFC 7515 §3.1) with the one algorithm ES256. Tokens are at most 8 KiB; the protected header has exactly
+ * `alg`, `typ` and `kid`, so that none of `jwk`, `jku`, `x5u`, `x5c`, `crit`, `b64` is ever looked at (RFC 8725 §3).
+ * Header and payload must be the very text that `JSON.stringify` writes: no duplicate member, no white space, one reading.
+ */
+
+import { decodeBase64url, encodeBase64url } from "../base64url.ts";
+import { utf8 } from "../bytes.ts";
+import { type EcPublicJwk, spkiFromJwk } from "./jwk.ts";
+import { base64url, literal, record } from "./shape.ts";
+
+const subtle = crypto.subtle;
+const importKey = subtle.importKey.bind(subtle);
+const verify = subtle.verify.bind(subtle);
+
+/** Longest compact serialization that is read, in characters (ASCII, so bytes too). */
+export const MAX_JWS_LENGTH = 8192;
+
+export type JwsErrorCode =
+  | "jws-malformed" // not a compact JWS of this kind, too long, or not the canonical text
+  | "jws-type" // another alg or typ, or another header member
+  | "jws-key" // the key is unknown or is for another purpose
+  | "jws-signature" // the signature does not verify
+  | "jws-payload" // signed, but not of the shape that the type demands
+  | "jws-expired" // its time is over
+  | "jws-early"; // it claims to come from the future
+
+/** Why a signed record was refused. `code` is stable; show outsiders one generic refusal. */
+export class JwsError extends Error {
+  override readonly name = "JwsError";
+  readonly code: JwsErrorCode;
+  constructor(code: JwsErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** The ASCII text to sign with ES256: `signature = sign(signingInput(…))`, then `joinJws`. */
+export function signingInput(header: { typ: string; kid: string }, payload: object): string {
+  const protectedHeader = { alg: "ES256", typ: header.typ, kid: header.kid };
+  return `${encodeJson(protectedHeader)}.${encodeJson(payload)}`;
+}
+
+/** Compact serialization of a signing input and its 64-byte signature r || s. Throws `JwsError` above 8 KiB. */
+export function joinJws(input: string, signature: Uint8Array): string {
+  if (signature.length !== 64) throw new JwsError("jws-malformed", "signature is not r || s of P-256");
+  const token = `${input}.${encodeBase64url(signature)}`;
+  if (token.length > MAX_JWS_LENGTH) throw new JwsError("jws-malformed", "token would be too long");
+  return token;
+}
+
+/**
+ * Verifies a compact JWS of type `typ` and returns its payload, whose shape the caller has yet to check.
+ * `keyOf` gives the public key for a `kid`, or null when there is none for this purpose. Throws `JwsError`.
+ */
+export async function verifyJws(
+  token: string,
+  typ: string,
+  keyOf: (kid: string) => EcPublicJwk | null,
+): Promise<unknown> {
+  const { header, payload, input, signature } = split(token);
+  if (!record({ alg: literal("ES256"), typ: literal(typ), kid: base64url(32) })(header)) {
+    throw new JwsError("jws-type", "header is not of this type");
+  }
+  const jwk = keyOf((header as { kid: string }).kid);
+  if (!jwk) throw new JwsError("jws-key", "no such key for this purpose");
+  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+  const key = await importKey("spki", spkiFromJwk(jwk), algorithm, true, ["verify"]);
+  if (!(await verify(algorithm, key, signature, utf8(input)))) {
+    throw new JwsError("jws-signature", "signature does not verify");
+  }
+  return payload;
+}
+
+/** Splits and parses without verifying. What it returns is a claim by nobody. */
+export function split(token: unknown) {
+  if (typeof token !== "string" || token.length > MAX_JWS_LENGTH) {
+    throw new JwsError("jws-malformed", "not a compact JWS of at most 8 KiB");
+  }
+  const [first, second, third, ...more] = token.split(".");
+  if (first === undefined || second === undefined || third === undefined || more.length > 0) {
+    throw new JwsError("jws-malformed", "not three parts");
+  }
+  const signature = decode(third);
+  if (signature.length !== 64) throw new JwsError("jws-malformed", "signature is not r || s of P-256");
+  return { header: decodeJson(first), payload: decodeJson(second), input: `${first}.${second}`, signature };
+}
+
+function encodeJson(value: object): string {
+  return encodeBase64url(utf8(JSON.stringify(value)));
+}
+
+function decodeJson(part: string): unknown {
+  const bytes = decode(part);
+  let value: unknown;
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    value = JSON.parse(text);
+  } catch {
+    throw new JwsError("jws-malformed", "not JSON");
+  }
+  if (typeof value !== "object" || JSON.stringify(value) !== text)
+    throw new JwsError("jws-malformed", "not canonical JSON");
+  return value;
+}
+
+function decode(part: string): Uint8Array<ArrayBuffer> {
+  try {
+    return decodeBase64url(part);
+  } catch {
+    throw new JwsError("jws-malformed", "not base64url");
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * Load receipt (M8): whoever holds a certificate can wrap a key of his own choice to it, so the KMS signs which wrapped
+ * key it released to whom. The microservice verifies it BEFORE it unwraps.
+ */
+
+import { isKeyPolicy, type KeyPolicy } from "../policy/index.ts";
+import { digest } from "./digest.ts";
+import { JwsError, verifyJws } from "./jws.ts";
+import { base64url, count, literal, record, text } from "./shape.ts";
+import { checkTime } from "./time.ts";
+import { findKey, type TrustList } from "./trust.ts";
+
+export const RECEIPT_TYPE = "coffer-receipt+jwt";
+
+export type Receipt = {
+  version: 1;
+  /** SHA-256 of the wrapped key's bytes. Every digest is base64url, 43 characters. */
+  wrappedKeyDigest: string;
+  /** SHA-256 of the ASCII of the EDK's compact JWS. */
+  edkDigest: string;
+  keyId: string;
+  keyVersion: number;
+  /** SHA-256 of the wrapping certificate's DER. */
+  recipient: string;
+  tenant: string;
+  account: string;
+  /** What this instance may do with the key: the EDK's policy narrowed by the KMS's current one. */
+  policy: KeyPolicy;
+  /** Seconds since 1970: issued, and the last moment at which the key may be loaded with it. */
+  iat: number;
+  exp: number;
+};
+
+const identifier = text(64);
+const isReceipt = record({
+  version: literal(1),
+  wrappedKeyDigest: base64url(32),
+  edkDigest: base64url(32),
+  keyId: identifier,
+  keyVersion: (value) => count(value) && (value as number) >= 1,
+  recipient: base64url(32),
+  tenant: identifier,
+  account: identifier,
+  policy: isKeyPolicy,
+  iat: count,
+  exp: count,
+});
+
+/**
+ * Verifies that the KMS released exactly this wrapped key for exactly this EDK to exactly this recipient.
+ * `recipient` is the base64url SHA-256 of the instance's own wrapping certificate, `now` in seconds.
+ * Throws `JwsError`: `jws-payload` when it speaks of another key, EDK or recipient.
+ */
+export async function verifyReceipt(
+  token: string,
+  trust: TrustList,
+  load: { wrappedKey: Uint8Array<ArrayBuffer>; edk: string; recipient: string; now: number },
+): Promise<Receipt> {
+  const payload = await verifyJws(token, RECEIPT_TYPE, (kid) => findKey(trust, kid, "receipt"));
+  if (!isReceipt(payload)) throw new JwsError("jws-payload", "not a load receipt");
+  const receipt = payload as Receipt;
+  checkTime(receipt, load.now);
+  if (receipt.recipient !== load.recipient)
+    throw new JwsError("jws-payload", "receipt is for another recipient");
+  if (receipt.wrappedKeyDigest !== (await digest(load.wrappedKey))) {
+    throw new JwsError("jws-payload", "receipt is for another wrapped key");
+  }
+  if (receipt.edkDigest !== (await digest(load.edk)))
+    throw new JwsError("jws-payload", "receipt is for another EDK");
+  return receipt;
+}

@@ -1,0 +1,25 @@
+import { type KeyPolicy, TIERS } from "./policy.ts";
+
+/**
+ * The policy that allows what both allow and nothing else. The policy inside an EDK can thereby only narrow the
+ * current one of the KMS, never widen it; the result goes into the load receipt.
+ */
+export function narrow(a: KeyPolicy, b: KeyPolicy): KeyPolicy {
+  const narrowed: KeyPolicy = {
+    operations: a.operations.filter((operation) => b.operations.includes(operation)),
+  };
+  const principals =
+    a.principals && b.principals
+      ? a.principals.filter((name) => b.principals!.includes(name))
+      : (a.principals ?? b.principals);
+  if (principals) narrowed.principals = principals;
+  const denied = [...new Set([...(a.denied ?? []), ...(b.denied ?? [])])];
+  if (denied.length > 0) narrowed.denied = denied;
+  const tier = [a.tier, b.tier]
+    .filter((one) => one !== undefined)
+    .sort((x, y) => TIERS.indexOf(y) - TIERS.indexOf(x))[0];
+  if (tier) narrowed.tier = tier;
+  const expires = [a.expires, b.expires].filter((one) => one !== undefined);
+  if (expires.length > 0) narrowed.expires = Math.min(...expires);
+  return narrowed;
+}
