@@ -36,5 +36,5 @@ export function decodeHex(text: string): Uint8Array<ArrayBuffer> {
 
 /** UTF-8 of a text. */
 export function utf8(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(text);
+  return new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
 }

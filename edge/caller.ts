@@ -1,0 +1,21 @@
+/**
+ * Who asks, after the gateway has verified the access token (RFC 9068) and its DPoP proof (RFC 9449). Domains trust it
+ * because their only door is a service binding; they still decide by it, in `authorize()`.
+ */
+export type Caller = {
+  tenant: string;
+  /** Id of the user who signed in. */
+  user: string;
+  /** Ids of the accounts that this user may act for. */
+  accounts: string[];
+  /** Distinguished Name of the custodian: `CN=<user>,OU=<client>,O=<tenant>`. */
+  custodian: string;
+  /** OAuth client id of the app. */
+  client: string;
+  /** RFC 7638 thumbprint (base64url SHA-256) of the custodian's DPoP key. */
+  jkt: string;
+  /** Origin of the app that the token was issued to. */
+  origin: string;
+  /** Under this id the audit log has the full reasons. */
+  requestId: string;
+};

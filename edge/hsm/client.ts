@@ -1,0 +1,120 @@
+import { createKmipClient } from "#protocol/kmip/index.ts";
+import { derToRaw } from "./ecdsa.ts";
+
+/** The HSM did not answer, or not in KMIP. A refusal by the HSM is a `KmipError` instead. */
+export class HsmUnavailable extends Error {
+  override readonly name = "HsmUnavailable";
+}
+
+type KmipClient = ReturnType<typeof createKmipClient>;
+
+export type Hsm = Pick<KmipClient, "batch" | "request"> & {
+  /** Unique identifier of the one object with this Name. Kept for the life of this client; throws if there is not exactly one. */
+  locate(name: string): Promise<string>;
+  /** SubjectPublicKeyInfo (DER) of the public key object with this name. Kept. */
+  publicKey(name: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** DER of the certificate object with this name. Kept. */
+  certificate(name: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Value of the opaque object with this name. Read anew each time. */
+  opaque(name: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** ECDSA P-256 with SHA-256 over `data` by the private key with this name: raw r || s, 64 bytes. */
+  sign(name: string, data: Uint8Array): Promise<Uint8Array<ArrayBuffer>>;
+};
+
+const TIMEOUT_MS = 10_000;
+/** KMIP answers here are small; what is larger is not read to its end. */
+const MAXIMUM_RESPONSE = 1024 * 1024;
+
+/** Opens the client. Keep it as long as the Durable Object lives; it holds names and public material, no secret. */
+export function openHsm(fetcher: Pick<Fetcher, "fetch">, url: string): Hsm {
+  const client = createKmipClient({ exchange: (bytes) => exchange(fetcher, url, bytes) });
+  const kept = new Map<string, Promise<unknown>>();
+
+  function once<T>(key: string, read: () => Promise<T>): Promise<T> {
+    const known = kept.get(key) as Promise<T> | undefined;
+    if (known !== undefined) return known;
+    const reading = read();
+    kept.set(key, reading);
+    reading.catch(() => kept.delete(key));
+    return reading;
+  }
+
+  const hsm: Hsm = {
+    batch: client.batch.bind(client),
+    request: client.request.bind(client),
+    locate: (name) =>
+      once(`locate ${name}`, async () => {
+        const { uniqueIdentifier = [] } = await client.request("Locate", {
+          attributes: { name: [{ nameValue: name, nameType: "UninterpretedTextString" }] },
+        });
+        const [id, ...others] = uniqueIdentifier;
+        if (id === undefined || others.length > 0) {
+          throw new Error(`The HSM has ${uniqueIdentifier.length} objects named ${name}`);
+        }
+        return id;
+      }),
+    publicKey: (name) =>
+      once(`public ${name}`, async () => {
+        const uniqueIdentifier = await hsm.locate(name);
+        const { object } = await client.request("Get", { uniqueIdentifier, keyFormatType: "X_509" });
+        const value = "publicKey" in object ? object.publicKey.keyBlock.keyValue : undefined;
+        if (
+          value === undefined ||
+          value instanceof Uint8Array ||
+          !(value.keyMaterial instanceof Uint8Array)
+        ) {
+          throw new Error(`${name} is not a public key`);
+        }
+        return copy(value.keyMaterial);
+      }),
+    certificate: (name) =>
+      once(`certificate ${name}`, async () => {
+        const { object } = await client.request("Get", { uniqueIdentifier: await hsm.locate(name) });
+        if (!("certificate" in object)) throw new Error(`${name} is not a certificate`);
+        return copy(object.certificate.certificateValue);
+      }),
+    async opaque(name) {
+      const { object } = await client.request("Get", { uniqueIdentifier: await hsm.locate(name) });
+      if (!("opaqueObject" in object)) throw new Error(`${name} is not an opaque object`);
+      return copy(object.opaqueObject.opaqueDataValue);
+    },
+    async sign(name, data) {
+      const { signatureData } = await client.request("Sign", {
+        uniqueIdentifier: await hsm.locate(name),
+        cryptographicParameters: { digitalSignatureAlgorithm: "ECDSAWithSHA256" },
+        data,
+      });
+      if (signatureData === undefined) throw new Error("The HSM answered Sign without a signature");
+      return derToRaw(signatureData);
+    },
+  };
+  return hsm;
+}
+
+async function exchange(fetcher: Pick<Fetcher, "fetch">, url: string, body: Uint8Array): Promise<Uint8Array> {
+  let response: Response;
+  try {
+    response = await fetcher.fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/octet-stream", "cache-control": "no-store" },
+      body: copy(body),
+      redirect: "manual",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+  } catch (cause) {
+    throw new HsmUnavailable("The HSM cannot be reached", { cause });
+  }
+  if (response.status !== 200 || Number(response.headers.get("content-length") ?? 0) > MAXIMUM_RESPONSE) {
+    await response.body?.cancel();
+    throw new HsmUnavailable(`The HSM answered with HTTP status ${response.status}`);
+  }
+  try {
+    return new Uint8Array(await response.arrayBuffer());
+  } catch (cause) {
+    throw new HsmUnavailable("The HSM's answer broke off", { cause });
+  }
+}
+
+function copy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes);
+}

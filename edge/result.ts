@@ -1,0 +1,28 @@
+import { type ProblemCode, problems } from "#protocol/rest/index.ts";
+
+/** A refusal or failure as it crosses RPC: errors would lose their class there. `detail` is generic, never a reason. */
+export type Problem = { code: ProblemCode; status: number; detail: string };
+
+/** What every entrypoint and Durable Object method answers. */
+export type Result<T> = { ok: true; value: T } | { ok: false; problem: Problem };
+
+/** A refusal inside a domain: the problem for the caller, and the reason for the audit log alone. */
+export type Refusal = { ok: false; problem: Problem; reason: string };
+
+/** What a check in `authorize()` answers. */
+export type Decision<T> = { ok: true; value: T } | Refusal;
+
+export function ok<T>(value: T): { ok: true; value: T } {
+  return { ok: true, value };
+}
+
+/** A problem without a reason of its own, for what is not a decision (malformed input, the HSM is away). */
+export function fail(code: ProblemCode): { ok: false; problem: Problem } {
+  const { status, title } = problems[code];
+  return { ok: false, problem: { code, status, detail: title } };
+}
+
+/** A refusal in a check of `authorize()`; `reason` goes to the audit log and must name no secret and no file. */
+export function refuse(code: ProblemCode, reason: string): Refusal {
+  return { ...fail(code), reason };
+}

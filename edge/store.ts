@@ -1,0 +1,132 @@
+import type { AuditRow } from "./audit/row.ts";
+
+export type Store = {
+  readonly sql: SqlStorage;
+  readonly tenant: string;
+  /** Runs `closure` in one transaction; what it throws rolls back. No `await` inside. */
+  transaction<T>(closure: () => T): T;
+  /** Adds an audit row to the outbox, in the caller's transaction. `authorize()` is the only one to call this. */
+  record(row: Omit<AuditRow, "outbox" | "time">): void;
+  /** Call it from the object's `alarm()`: forwards the outbox, and tries again later if the Audit domain is away. */
+  flush(): Promise<void>;
+};
+
+const OUTBOX = `
+  CREATE TABLE audit_outbox (
+    outbox INTEGER PRIMARY KEY AUTOINCREMENT,
+    time TEXT NOT NULL,
+    row TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE store_identity (only INTEGER PRIMARY KEY CHECK (only = 1), tenant TEXT NOT NULL, source TEXT NOT NULL) STRICT;
+`;
+
+/** Rows forwarded by one call, so that a message stays far below the RPC limit. */
+const FLUSH = 200;
+/** Rows wait this long for company: one call to the chain then carries many decisions. */
+const FLUSH_AFTER_MS = 500;
+const RETRY_AFTER_MS = 10_000;
+
+/**
+ * Opens the SQLite store of a domain's Durable Object (call it in the constructor): applies the migrations that are
+ * missing, in order, each in a transaction; `PRAGMA user_version` does not exist there, hence a table. Migrations are
+ * only ever appended to. Migration 0 is the outbox of audit rows, the same in every domain.
+ *
+ * The object's name is `<tenant>` or `<tenant>/<anything>`.
+ */
+export function openStore(
+  ctx: DurableObjectState,
+  options: { domain: string; audit: Env["AUDIT"]; migrations: readonly string[]; now?: () => number },
+): Store {
+  const { storage } = ctx;
+  const { sql } = storage;
+  const now = options.now ?? Date.now;
+
+  sql.exec(
+    "CREATE TABLE IF NOT EXISTS _sql_schema_migrations (version INTEGER PRIMARY KEY, applied TEXT NOT NULL) STRICT",
+  );
+  const migrations = [OUTBOX, ...options.migrations];
+  const applied = sql
+    .exec<{ count: number }>("SELECT count(*) AS count FROM _sql_schema_migrations")
+    .one().count;
+  for (let version = applied; version < migrations.length; version++) {
+    storage.transactionSync(() => {
+      sql.exec(migrations[version]!);
+      sql.exec("INSERT INTO _sql_schema_migrations VALUES (?, ?)", version, new Date(now()).toISOString());
+    });
+  }
+
+  const { tenant, source } = identify(ctx, options.domain);
+  let scheduled = false;
+
+  async function schedule(after: number): Promise<void> {
+    const at = now() + after;
+    const current = await storage.getAlarm();
+    if (current === null || current > at) await storage.setAlarm(at);
+  }
+
+  // An eviction between a commit and its alarm must not leave rows behind.
+  if (sql.exec("SELECT 1 FROM audit_outbox LIMIT 1").next().done !== true)
+    ctx.waitUntil(schedule(FLUSH_AFTER_MS));
+
+  return {
+    sql,
+    tenant,
+    transaction: (closure) => storage.transactionSync(closure),
+    record(row) {
+      sql.exec(
+        "INSERT INTO audit_outbox (time, row) VALUES (?, ?)",
+        new Date(now()).toISOString(),
+        JSON.stringify(row),
+      );
+      if (scheduled) return;
+      scheduled = true;
+      ctx.waitUntil(schedule(FLUSH_AFTER_MS));
+    },
+    async flush() {
+      scheduled = false;
+      try {
+        for (;;) {
+          const rows = [
+            ...sql.exec<{ outbox: number; time: string; row: string }>(
+              "SELECT outbox, time, row FROM audit_outbox ORDER BY outbox LIMIT ?",
+              FLUSH,
+            ),
+          ];
+          const last = rows.at(-1);
+          if (last === undefined) return;
+          const batch = rows.map(
+            ({ outbox, time, row }) => ({ ...JSON.parse(row), outbox, time }) as AuditRow,
+          );
+          const result = await options.audit.append({ tenant, source, rows: batch });
+          if (!result.ok) throw new Error(result.problem.code);
+          sql.exec("DELETE FROM audit_outbox WHERE outbox <= ?", last.outbox);
+        }
+      } catch (error) {
+        console.warn(
+          JSON.stringify({
+            event: "audit-forward-failed",
+            source,
+            error: error instanceof Error ? error.name : "unknown",
+          }),
+        );
+        scheduled = true;
+        await schedule(RETRY_AFTER_MS);
+      }
+    },
+  };
+}
+
+/** Names come with the request that reaches the object but not always with its alarm: the first one is kept. */
+function identify(ctx: DurableObjectState, domain: string): { tenant: string; source: string } {
+  const { sql } = ctx.storage;
+  const [kept] = [
+    ...sql.exec<{ tenant: string; source: string }>("SELECT tenant, source FROM store_identity"),
+  ];
+  if (kept !== undefined) return { tenant: kept.tenant, source: kept.source };
+  const { name } = ctx.id;
+  if (name === undefined) throw new Error("A domain's object is reached by name");
+  const tenant = name.split("/", 1)[0]!;
+  const source = name === tenant ? domain : `${domain}/${name.slice(tenant.length + 1)}`;
+  sql.exec("INSERT INTO store_identity VALUES (1, ?, ?)", tenant, source);
+  return { tenant, source };
+}

@@ -1,0 +1,55 @@
+/**
+ * Problem codes (RFC 9457). A code is stable: callers act on it. The wire never says more than code, title and request
+ * id; why exactly something was refused stands in the audit log under that id.
+ */
+export const problems = {
+  "bad-request": { status: 400, title: "The request is malformed" },
+  "invalid-client": { status: 400, title: "The client or its redirect URI is not registered" },
+  "invalid-grant": { status: 400, title: "The grant is unknown, expired or already used" },
+  "invalid-proof": { status: 401, title: "The DPoP proof is missing or not valid" },
+  "invalid-token": { status: 401, title: "The access token is missing, expired or not valid" },
+  "no-session": { status: 401, title: "Sign in first" },
+  "invalid-certificate": { status: 400, title: "The certificate or certificate request is not valid" },
+  "invalid-edk": { status: 400, title: "The encrypted data key is not valid" },
+  forbidden: { status: 403, title: "Not allowed" },
+  "foreign-origin": { status: 403, title: "This origin may not do that" },
+  "foreign-custodian": { status: 403, title: "This belongs to another custodian" },
+  "not-recipient": { status: 403, title: "This certificate is not that of a registered instance" },
+  "not-found": { status: 404, title: "There is nothing here" },
+  "method-not-allowed": { status: 405, title: "This method is not allowed here" },
+  conflict: { status: 409, title: "The state has changed" },
+  "range-not-satisfiable": { status: 416, title: "The range is outside the content" },
+  "too-large": { status: 413, title: "The request is too large" },
+  "unsupported-media-type": { status: 415, title: "This media type is not accepted here" },
+  "wrong-host": { status: 421, title: "This server does not answer for that host" },
+  "too-many-requests": { status: 429, title: "Too many requests" },
+  internal: { status: 500, title: "Something went wrong" },
+  "hsm-refused": { status: 502, title: "The key store refused the request" },
+  "hsm-unavailable": { status: 503, title: "The key store cannot be reached" },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ProblemCode = keyof typeof problems;
+
+/** Base of `type` URIs (RFC 9457 §3.1.1): tag URIs name without promising a page behind them. */
+export const PROBLEM_TYPE = "tag:coffer,2026:problem/";
+
+/** What stands in an `application/problem+json` body. `instance` is the request id. */
+export type ProblemDocument = {
+  type: string;
+  title: string;
+  status: number;
+  code: ProblemCode;
+  instance?: string;
+};
+
+export function isProblemCode(code: unknown): code is ProblemCode {
+  return typeof code === "string" && Object.hasOwn(problems, code);
+}
+
+/** The body for a code; the request id, if given, becomes `instance` as `urn:uuid:…`. */
+export function problemDocument(code: ProblemCode, requestId?: string): ProblemDocument {
+  const { status, title } = problems[code];
+  const document: ProblemDocument = { type: PROBLEM_TYPE + code, title, status, code };
+  if (requestId !== undefined) document.instance = `urn:uuid:${requestId}`;
+  return document;
+}
