@@ -55,8 +55,6 @@ export function scanProcess(pid: number, needles: Needle[]): { findings: Finding
 }
 
 /** AT_PAGESZ, entry 6 of the auxiliary vector (getauxval(3)): pairs of 64-bit words. */
-const PAGE = pageSize();
-
 function pageSize(): number {
   const vector = readFileSync("/proc/self/auxv");
   for (let at = 0; at + 16 <= vector.length; at += 16) {
@@ -67,17 +65,18 @@ function pageSize(): number {
 
 /** Runs of neighbouring pages that are present or swapped out: bits 63 and 62 of their 64-bit entries. */
 function residentRuns(pagemap: number, start: number, end: number): { start: number; end: number }[] {
+  const page = pageSize();
   const runs: { start: number; end: number }[] = [];
   const entries = Buffer.allocUnsafe(64 * 1024);
   for (let at = start; at < end; ) {
-    const pages = Math.min((end - at) / PAGE, entries.length / 8);
-    const read = readAt(pagemap, entries, pages * 8, (at / PAGE) * 8);
+    const pages = Math.min((end - at) / page, entries.length / 8);
+    const read = readAt(pagemap, entries, pages * 8, (at / page) * 8);
     if (read <= 0) break;
-    for (let i = 0; i < read / 8; i++, at += PAGE) {
+    for (let i = 0; i < read / 8; i++, at += page) {
       if (entries[i * 8 + 7]! < 0x40) continue;
       const last = runs.at(-1);
-      if (last?.end === at) last.end += PAGE;
-      else runs.push({ start: at, end: at + PAGE });
+      if (last?.end === at) last.end += page;
+      else runs.push({ start: at, end: at + page });
     }
   }
   return runs;

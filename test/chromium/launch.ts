@@ -1,0 +1,71 @@
+/** Starts Debian's Chromium, or whichever there is. */
+
+import { existsSync } from "node:fs";
+import { createServer } from "node:net";
+import { type Browser, chromium } from "playwright";
+import { type Cdp, connectCdp } from "./cdp.ts";
+
+export type ChromiumOptions = {
+  /** Third-party storage is partitioned as in a user's browser; playwright switches that off by default. */
+  partitionStorage?: boolean;
+};
+
+// facts: what a container without a display, a GPU and a user namespace needs, and no talk with the outside.
+const ARGUMENTS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** What playwright disables and the tests want disabled, without ThirdPartyStoragePartitioning. */
+const STILL_DISABLED =
+  "HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,MediaRouter,OptimizationHints,PreconnectToSearch";
+
+/** The browser, and a second connection for the DevTools protocol that sees what playwright keeps to itself. */
+export async function launchChromium(
+  options: ChromiumOptions = {},
+): Promise<{ browser: Browser; cdp: Cdp; close(): Promise<void> }> {
+  const port = await freePort();
+  const browser = await chromium.launch({
+    executablePath: executablePath(),
+    args: [
+      ...ARGUMENTS,
+      `--remote-debugging-port=${port}`,
+      // The last --disable-features counts: this one takes the place of playwright's.
+      ...(options.partitionStorage ? [`--disable-features=${STILL_DISABLED}`] : []),
+    ],
+  });
+  const version = (await (await fetch(`http://127.0.0.1:${port}/json/version`)).json()) as {
+    webSocketDebuggerUrl: string;
+  };
+  const cdp = await connectCdp(version.webSocketDebuggerUrl);
+  return {
+    browser,
+    cdp,
+    async close() {
+      cdp.close();
+      await browser.close();
+    },
+  };
+}
+
+/** CHROMIUM_PATH, else the system's, else playwright's own. */
+function executablePath(): string {
+  const named = process.env.CHROMIUM_PATH;
+  if (named) return named;
+  const system = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+  return system.find((path) => existsSync(path)) ?? chromium.executablePath();
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}

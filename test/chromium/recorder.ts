@@ -1,0 +1,103 @@
+/**
+ * Records every call to SubtleCrypto in page, iframes and Workers without changing a byte of their code: each target is
+ * held by the DevTools protocol before its first script, `instrument.js` runs in it, and only then it goes on.
+ */
+
+import { readFileSync } from "node:fs";
+import type { Cdp } from "./cdp.ts";
+
+export type KeySummary = {
+  type: "secret" | "private" | "public";
+  extractable: boolean;
+  algorithm: { name: string; [parameter: string]: unknown };
+  usages: string[];
+};
+
+/** A value in a call: a key, bytes (in full up to 64 KiB), or plain data. */
+export type Recorded = { key: KeySummary } | { bytes: number; hex?: string } | unknown;
+
+export type Call = {
+  realm: "page" | "iframe" | "worker";
+  origin: string;
+  /** Counts within one realm. */
+  sequence: number;
+  /** A method of SubtleCrypto, `postMessage`, or `instrumented` (once a realm). */
+  method: string;
+  args: Recorded[];
+  result?: Recorded;
+  error?: string;
+  carriesKey?: boolean;
+};
+
+export type Recorder = {
+  calls: Call[];
+  /** The calls to SubtleCrypto alone. */
+  crypto(): Call[];
+  /** What went wrong while instrumenting; a test asserts that it is empty. */
+  failures: string[];
+};
+
+const BINDING = "__record";
+const INSTRUMENT = readFileSync(new URL("./instrument.js", import.meta.url), "utf8").replaceAll(
+  "REPORT",
+  BINDING,
+);
+const ATTACH = { autoAttach: true, waitForDebuggerOnStart: true, flatten: true };
+
+/** Begins to record; pages opened from now on are instrumented in all their realms. */
+export async function recordSubtleCrypto(cdp: Cdp): Promise<Recorder> {
+  const calls: Call[] = [];
+  const failures: string[] = [];
+  cdp.onEvent(({ method, params, session }) => {
+    if (method === "Runtime.bindingCalled" && params.name === BINDING) {
+      calls.push(JSON.parse(String(params.payload)) as Call);
+    } else if (method === "Target.attachedToTarget") {
+      const { type, url } = params.targetInfo as { type: string; url: string };
+      prepare(String(params.sessionId), type).catch((error: unknown) =>
+        failures.push(`${type} ${url}: ${error}`),
+      );
+    } else if (method === "Debugger.paused") {
+      enter(String(session)).catch((error: unknown) => failures.push(`paused: ${error}`));
+    }
+  });
+
+  async function prepare(session: string, type: string) {
+    const send = (method: string, params?: object) => cdp.send(method, params, session);
+    if (type === "page" || type === "iframe") {
+      // Commands of one session are carried out in order: no need to wait for each.
+      await Promise.all([
+        send("Runtime.enable"),
+        send("Runtime.addBinding", { name: BINDING }),
+        send("Page.enable"),
+        send("Page.addScriptToEvaluateOnNewDocument", { source: INSTRUMENT, runImmediately: true }),
+        send("Target.setAutoAttach", ATTACH),
+        send("Runtime.runIfWaitingForDebugger"),
+      ]);
+    } else if (type === "worker" || type === "shared_worker" || type === "service_worker") {
+      await Promise.all([
+        send("Runtime.enable"),
+        send("Runtime.addBinding", { name: BINDING }),
+        send("Debugger.enable"),
+        send("Debugger.setInstrumentationBreakpoint", { instrumentation: "beforeScriptExecution" }),
+        ...(type === "worker" ? [send("Target.setAutoAttach", ATTACH)] : []),
+        send("Runtime.runIfWaitingForDebugger"),
+      ]);
+    } else {
+      await send("Runtime.runIfWaitingForDebugger").catch(() => {});
+    }
+  }
+
+  /** A worker stands before its first statement. */
+  async function enter(session: string) {
+    const { exceptionDetails } = await cdp.send("Runtime.evaluate", { expression: INSTRUMENT }, session);
+    if (exceptionDetails) failures.push(`worker: ${JSON.stringify(exceptionDetails)}`);
+    await cdp.send("Debugger.disable", {}, session);
+  }
+
+  await cdp.send("Target.setAutoAttach", ATTACH);
+  return {
+    calls,
+    failures,
+    crypto: () => calls.filter(({ method }) => method !== "postMessage" && method !== "instrumented"),
+  };
+}
