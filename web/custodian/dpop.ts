@@ -1,0 +1,79 @@
+/**
+ * Demonstrating Proof of Possession, RFC 9449: every request carries a signature by a key that cannot leave this browser,
+ * so a token that is stolen alone is worth nothing.
+ */
+
+import { encodeBase64url } from "#protocol/base64url.ts";
+import { utf8 } from "#protocol/bytes.ts";
+
+/** The public half as a JWK with the members that RFC 7638 counts. */
+export interface PublicJwk {
+  kty: "EC";
+  crv: "P-256";
+  x: string;
+  y: string;
+}
+
+/** A DPoP key: ECDSA P-256, the private half non-extractable, fit for IndexedDB. */
+export interface DpopKey {
+  privateKey: CryptoKey;
+  jwk: PublicJwk;
+}
+
+/** Makes a key. One is made for each sign-in, and the IAM certifies it then. */
+export async function createDpopKey(): Promise<DpopKey> {
+  const pair = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, [
+    "sign",
+    "verify",
+  ]);
+  const { x, y } = await crypto.subtle.exportKey("jwk", pair.publicKey);
+  return { privateKey: pair.privateKey, jwk: { kty: "EC", crv: "P-256", x: x!, y: y! } };
+}
+
+/** JWK thumbprint, RFC 7638 §3: base64url SHA-256 over the required members in lexicographic order. */
+export async function thumbprint({ crv, kty, x, y }: PublicJwk): Promise<string> {
+  return digest(JSON.stringify({ crv, kty, x, y }));
+}
+
+/** What a proof is about. `url` may carry query and fragment; they are left out as RFC 9449 §4.2 wants. */
+export interface ProofSubject {
+  method: string;
+  url: string;
+  /** The access token that goes with the request; bound by its hash (`ath`). */
+  accessToken?: string | undefined;
+  /** The last `DPoP-Nonce` of the server, if it gave one (RFC 9449 §8). */
+  nonce?: string | undefined;
+}
+
+/** A DPoP proof JWT for one request. `now` is in milliseconds, `id` a fresh unique value (`jti`). */
+export async function createProof(
+  key: DpopKey,
+  { method, url, accessToken, nonce }: ProofSubject,
+  now: number = Date.now(),
+  id: string = crypto.randomUUID(),
+): Promise<string> {
+  const { origin, pathname } = new URL(url);
+  const claims = {
+    jti: id,
+    htm: method,
+    htu: origin + pathname,
+    iat: Math.floor(now / 1000),
+    ...(accessToken === undefined ? {} : { ath: await digest(accessToken) }),
+    ...(nonce === undefined ? {} : { nonce }),
+  };
+  const signed = `${part({ typ: "dpop+jwt", alg: "ES256", jwk: key.jwk })}.${part(claims)}`;
+  const signature = await crypto.subtle.sign(
+    { name: "ECDSA", hash: "SHA-256" },
+    key.privateKey,
+    utf8(signed),
+  );
+  return `${signed}.${encodeBase64url(new Uint8Array(signature))}`;
+}
+
+function part(value: object): string {
+  return encodeBase64url(utf8(JSON.stringify(value)));
+}
+
+async function digest(text: string): Promise<string> {
+  return encodeBase64url(new Uint8Array(await crypto.subtle.digest("SHA-256", utf8(text))));
+}

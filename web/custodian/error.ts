@@ -1,0 +1,86 @@
+/**
+ * Errors as an app meets them: the kit's stable codes (protocol/error, protocol/rest), with messages that say what to do
+ * and can be shown as they are.
+ */
+
+import { CofferError as CodedError, codeOf } from "#protocol/error.ts";
+
+/** What went wrong. `code` is stable; `message` is a sentence for a person. */
+export class CofferError extends CodedError {
+  /** HTTP status, where the error came as a problem document (RFC 9457). */
+  readonly status: number | undefined;
+  /** Names the audit entry in which an operator finds the full reason. */
+  readonly requestId: string | undefined;
+
+  constructor(
+    code: string,
+    options: { cause?: unknown; status?: number | undefined; requestId?: string | undefined } = {},
+  ) {
+    super(code, MESSAGES[code] ?? fallback(options.status), { cause: options.cause });
+    this.status = options.status;
+    this.requestId = options.requestId;
+  }
+}
+
+/** What a person can do about it, by code. A code that is not listed gets a sentence by its HTTP status. */
+export const MESSAGES: Readonly<Record<string, string>> = {
+  // The sign-in.
+  "signed-out": "Your sign-in has ended. Sign in again to go on; nothing is lost.",
+  "sign-in-refused": "The sign-in was not completed. Try to sign in again.",
+  "sign-in-mismatch": "This sign-in was not started in this browser, or it was used before. Sign in again.",
+  "invalid-client": "This page is not registered with the vault. Ask your administrator to add its address.",
+  "invalid-token": "Your sign-in has ended. Sign in again to go on; nothing is lost.",
+  "invalid-proof": "Your sign-in could not be confirmed. Check that this computer's clock is right.",
+  "no-session": "Your sign-in at the vault has ended. Sign in again to go on; nothing is lost.",
+  // The vault and the microservice in it.
+  "vault-unreachable":
+    "The vault did not load. Check your connection, allow storage for the vault's address, and reload the page.",
+  "port-version": "This page and the vault are of different versions. Reload the page.",
+  "port-violation": "This page and the vault do not understand each other. Reload the page.",
+  "foreign-origin": "The vault does not serve this page's address. Open Coffer at its own address.",
+  "foreign-custodian": "This vault belongs to another sign-in. Sign in again.",
+  "not-recipient": "The vault's certificate is no longer accepted. Reload the page to enrol it anew.",
+  "invalid-grant": "The vault could not be enrolled in time. Try again.",
+  // Documents.
+  "decrypt-failed":
+    "The document cannot be opened: it was changed or is incomplete. Tell your administrator.",
+  "not-found": "It is not there any more. Reload the list.",
+  "too-large": "It is larger than the server accepts.",
+  "name-too-long": "The file's name is too long to be sealed with the document. Shorten it and try again.",
+  "no-account": "You have no account to keep documents in. Ask your administrator for one.",
+  // The way there.
+  offline: "The server cannot be reached. Check your connection and try again.",
+  "hsm-unavailable": "The key store cannot be reached. Wait a moment and try again.",
+  "hsm-refused": "The key store refused the request. Ask your administrator.",
+  "unexpected-response": "The server gave an answer that this page does not understand. Reload the page.",
+};
+
+function fallback(status: number | undefined): string {
+  if (status === undefined) return "Something went wrong. Try again; if it happens again, reload the page.";
+  if (status === 401) return MESSAGES["signed-out"]!;
+  if (status === 403) return "You are not allowed to do this. Ask your administrator for access.";
+  if (status === 404) return MESSAGES["not-found"]!;
+  if (status === 409) return "It was changed meanwhile. Reload the list and try again.";
+  if (status === 429) return "Too many requests at once. Wait a moment and try again.";
+  if (status >= 500) return "The server has a problem. Wait a moment and try again.";
+  return "The server refused the request. Reload the page and try again.";
+}
+
+/** Any thrown value as an error with a message for a person. A cancellation stays the `AbortError` that it is. */
+export function asCofferError(error: unknown): unknown {
+  if (error instanceof CofferError || isAbort(error)) return error;
+  return new CofferError(codeOf(error), { cause: error });
+}
+
+/** Whether this is the caller's own cancellation. */
+export function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
+}
+
+/** Whether the failure may pass by itself, so that trying the same again makes sense. */
+export function isTransient(error: unknown): boolean {
+  if (!(error instanceof CofferError)) return false;
+  return (
+    error.code === "offline" || error.status === 429 || (error.status !== undefined && error.status >= 500)
+  );
+}

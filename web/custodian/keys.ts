@@ -1,0 +1,109 @@
+/**
+ * Data keys on their way from the HSM to the microservice (M6, M8). What passes here is encrypted to somebody else: an EDK
+ * to the account key, a wrapped key to the microservice. The custodian archives and forwards, and can read neither.
+ */
+
+import { CofferError } from "./error.ts";
+import type { Microservice } from "./microservice.ts";
+import type { RestClient } from "./rest.ts";
+
+/** Keys asked for in one request: one to use, the rest ahead. */
+const BATCH = 4;
+
+/** Fresh and known data keys, loaded into the microservice when they are needed. */
+export class DataKeys {
+  readonly #rest: Pick<RestClient, "json">;
+  readonly #microservice: Pick<Microservice, "use" | "renew">;
+  readonly #fresh = new Map<string, string[]>();
+  readonly #fetching = new Map<string, Promise<void>>();
+  readonly #loading = new Map<string, Promise<void>>();
+
+  constructor(rest: Pick<RestClient, "json">, microservice: Pick<Microservice, "use" | "renew">) {
+    this.#rest = rest;
+    this.#microservice = microservice;
+  }
+
+  /** A data key that no document has used yet, loaded. One is given once; the next ones are fetched ahead. */
+  async take(account: string, signal?: AbortSignal): Promise<string> {
+    let edk = this.#pool(account).shift();
+    while (edk === undefined) {
+      signal?.throwIfAborted();
+      await this.#fetch(account);
+      edk = this.#pool(account).shift();
+    }
+    await this.ensure(edk, signal);
+    this.ahead(account);
+    return edk;
+  }
+
+  /** Has fresh keys ready before they are needed. Failures show when a key is taken. */
+  ahead(account: string): void {
+    if (this.#pool(account).length > 0) {
+      this.ensure(this.#pool(account)[0]!).catch(() => {});
+    } else {
+      this.#fetch(account).then(
+        () => this.#pool(account).length > 0 && this.ahead(account),
+        () => {},
+      );
+    }
+  }
+
+  /** Sees to it that the microservice holds this data key: from its key ring, else rewrapped by the HSM (M8). */
+  async ensure(edk: string, signal?: AbortSignal): Promise<void> {
+    let loading = this.#loading.get(edk);
+    if (!loading) {
+      loading = this.#load(edk).finally(() => this.#loading.delete(edk));
+      this.#loading.set(edk, loading);
+    }
+    await loading;
+    signal?.throwIfAborted();
+  }
+
+  async #load(edk: string): Promise<void> {
+    const { port, instance } = await this.#microservice.use();
+    if (await port.has(edk)) return;
+    try {
+      await this.#rewrap(edk, instance.wrappingCertificate);
+    } catch (error) {
+      // The registry does not know this instance any more: revoked, expired, or the edge's state was made anew.
+      if (!(error instanceof CofferError) || error.code !== "not-recipient") throw error;
+      const renewed = await this.#microservice.renew(instance.id);
+      await this.#rewrap(edk, renewed.instance.wrappingCertificate);
+    }
+  }
+
+  async #rewrap(edk: string, certificate: string): Promise<void> {
+    const { port } = await this.#microservice.use();
+    const { wrappedKey, receipt } = await this.#rest.json<{ wrappedKey: string; receipt: string }>(
+      "POST",
+      "/kms/rewrap",
+      // Asking twice gives the same key wrapped twice, so a lost answer may be asked for again.
+      { json: { edk, certificate }, tries: 3 },
+    );
+    await port.load({ edk, wrappedKey, receipt });
+  }
+
+  #fetch(account: string): Promise<void> {
+    let fetching = this.#fetching.get(account);
+    if (!fetching) {
+      fetching = this.#rest
+        .json<{ edks: string[] }>("POST", "/kms/data-keys", {
+          json: { account, count: BATCH, purpose: "document" },
+          tries: 3,
+        })
+        .then(({ edks }) => {
+          if (!Array.isArray(edks) || edks.length === 0) throw new CofferError("unexpected-response");
+          this.#pool(account).push(...edks);
+        })
+        .finally(() => this.#fetching.delete(account));
+      this.#fetching.set(account, fetching);
+    }
+    return fetching;
+  }
+
+  #pool(account: string): string[] {
+    const pool = this.#fresh.get(account) ?? [];
+    this.#fresh.set(account, pool);
+    return pool;
+  }
+}

@@ -1,0 +1,69 @@
+/** What is sealed beside a document: its name, media type, size and time. The server stores it and cannot read it. */
+
+import { utf8 } from "#protocol/bytes.ts";
+import { CofferError } from "./error.ts";
+
+/** Metadata of a document. */
+export interface Metadata {
+  /** File name, 1 to 255 characters, without any path. */
+  name: string;
+  /** Media type in lower case; `application/octet-stream` when unknown. */
+  type: string;
+  /** Bytes of plaintext. */
+  size: number;
+  /** Last modification in milliseconds since the epoch, where known. */
+  modified?: number;
+}
+
+/** Largest sealed metadata message that the datastore takes, bytes. */
+export const METADATA_LIMIT = 64 * 1024;
+
+/** Plaintext is padded to a multiple of this, so that the ciphertext does not tell the length of a name. */
+const BLOCK = 256;
+const NAME_LIMIT = 255;
+const TYPE = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/;
+
+/** Metadata as bytes to be sealed: JSON, then spaces up to the block. Error: `name-too-long`. */
+export function encodeMetadata(metadata: Metadata): Uint8Array<ArrayBuffer> {
+  if (metadata.name.length > NAME_LIMIT) throw new CofferError("name-too-long");
+  const json = utf8(JSON.stringify(metadata));
+  const padded = new Uint8Array(Math.ceil(json.length / BLOCK) * BLOCK).fill(0x20);
+  padded.set(json);
+  return padded;
+}
+
+/** Reads opened metadata. Sealed by another app of the tenant perhaps, so nothing in it is taken on trust. */
+export function decodeMetadata(bytes: Uint8Array): Metadata {
+  let value: Partial<Record<keyof Metadata, unknown>>;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new CofferError("decrypt-failed", { cause });
+  }
+  const { name, type, size, modified } = value ?? {};
+  if (typeof name !== "string" || !Number.isSafeInteger(size) || (size as number) < 0) {
+    throw new CofferError("decrypt-failed");
+  }
+  return {
+    name: cleanName(name),
+    type: cleanType(typeof type === "string" ? type : ""),
+    size: size as number,
+    ...(Number.isSafeInteger(modified) ? { modified: modified as number } : {}),
+  };
+}
+
+/** A name fit to show and to save under: no path, no control or direction-changing characters. */
+export function cleanName(name: string): string {
+  const base = name
+    .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/gu, "")
+    .split(/[/\\]/)
+    .at(-1)!
+    .trim();
+  return base === "" || base === "." || base === ".." ? "document" : base.slice(0, NAME_LIMIT);
+}
+
+/** A media type without parameters, in lower case. */
+export function cleanType(type: string): string {
+  const essence = type.split(";", 1)[0]!.trim().toLowerCase();
+  return TYPE.test(essence) ? essence : "application/octet-stream";
+}

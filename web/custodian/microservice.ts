@@ -1,0 +1,120 @@
+/**
+ * The custodian's side of its microservice: starts it, greets it, and enrols it with a grant (M3) where it has no valid
+ * certificate for this custodian. The microservice makes its keys and redeems the grant by itself.
+ */
+
+import { createPortClient, type InstanceDescription, type PortClient } from "#protocol/port/index.ts";
+import { asCofferError, CofferError } from "./error.ts";
+import type { RestClient } from "./rest.ts";
+import type { Vault } from "./vault.ts";
+
+/** An enrolled microservice. */
+export interface Enrolled {
+  port: PortClient;
+  instance: InstanceDescription;
+  /** SHA-384 of the code that runs, `sha384-…`. */
+  measurement: string;
+}
+
+/** Where a microservice stands, for a status line. */
+export type MicroserviceState =
+  | { phase: "idle" | "starting" | "enrolling" }
+  | { phase: "ready"; measurement: string; instance: InstanceDescription }
+  | { phase: "failed"; error: unknown };
+
+/** An instance is renewed when less than this is left (milliseconds), so that it does not end within a transfer. */
+const MARGIN = 10 * 60 * 1000;
+
+export interface MicroserviceOptions {
+  open: () => Promise<Vault>;
+  rest: Pick<RestClient, "json">;
+  /** Distinguished Name of the signed-in custodian; the instance is bound to it (M13). */
+  custodian: () => string;
+  now: () => number;
+  onState?: (state: MicroserviceState) => void;
+}
+
+/** One microservice for one page. Started on first use, and only once. */
+export class Microservice {
+  readonly #options: MicroserviceOptions;
+  #enrolled: Promise<Enrolled> | undefined;
+  #vault: Vault | undefined;
+  #state: MicroserviceState = { phase: "idle" };
+
+  constructor(options: MicroserviceOptions) {
+    this.#options = options;
+  }
+
+  get state(): MicroserviceState {
+    return this.#state;
+  }
+
+  /** The enrolled microservice. After a failure the next call tries anew; near its end the instance is renewed. */
+  async use(): Promise<Enrolled> {
+    this.#enrolled ??= this.#guard(this.#start());
+    const enrolled = await this.#enrolled;
+    if (this.#isValid(enrolled.instance)) return enrolled;
+    return this.renew(enrolled.instance.id);
+  }
+
+  /** Enrols anew, unless somebody else already replaced the instance named `stale`. */
+  async renew(stale: string): Promise<Enrolled> {
+    const before = await (this.#enrolled ?? this.use());
+    if (before.instance.id !== stale) return before;
+    this.#enrolled = this.#guard(this.#enrol(before.port, before.measurement));
+    return this.#enrolled;
+  }
+
+  /** Ends the microservice of this page. */
+  stop(): void {
+    this.#enrolled?.then(({ port }) => port.close()).catch(() => {});
+    this.#enrolled = undefined;
+    this.#vault?.remove();
+    this.#vault = undefined;
+    this.#tell({ phase: "idle" });
+  }
+
+  #guard(work: Promise<Enrolled>): Promise<Enrolled> {
+    const guarded = work.catch((thrown: unknown) => {
+      const error = asCofferError(thrown);
+      if (this.#enrolled === guarded) {
+        this.stop();
+        this.#tell({ phase: "failed", error });
+      }
+      throw error;
+    });
+    return guarded;
+  }
+
+  async #start(): Promise<Enrolled> {
+    this.#tell({ phase: "starting" });
+    this.#vault = await this.#options.open();
+    const port = createPortClient(this.#vault.port);
+    const { measurement, instance } = await port.hello(this.#options.custodian());
+    if (!instance || !this.#isValid(instance)) return this.#enrol(port, measurement);
+    return this.#ready({ port, measurement, instance });
+  }
+
+  async #enrol(port: PortClient, measurement: string): Promise<Enrolled> {
+    this.#tell({ phase: "enrolling" });
+    const { grant } = await this.#options.rest.json<{ grant: string }>("POST", "/ra/grants", { json: {} });
+    const instance = await port.enrol(grant);
+    if (instance.custodian !== this.#options.custodian()) throw new CofferError("foreign-custodian");
+    return this.#ready({ port, measurement, instance });
+  }
+
+  #ready(enrolled: Enrolled): Enrolled {
+    const { measurement, instance } = enrolled;
+    this.#tell({ phase: "ready", measurement, instance });
+    return enrolled;
+  }
+
+  #isValid({ custodian, notAfter }: InstanceDescription): boolean {
+    return custodian === this.#options.custodian() && Date.parse(notAfter) - this.#options.now() > MARGIN;
+  }
+
+  #tell(state: MicroserviceState): void {
+    this.#state = state;
+    this.#options.onState?.(state);
+  }
+}

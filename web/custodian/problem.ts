@@ -1,0 +1,40 @@
+/** Refused responses as errors: problem documents (RFC 9457) and OAuth errors (RFC 6749 §5.2). */
+
+import { CofferError } from "./error.ts";
+
+/** OAuth's own error names, in the kit's codes. */
+const OAUTH: Readonly<Record<string, string>> = {
+  invalid_grant: "signed-out",
+  invalid_client: "invalid-client",
+  invalid_dpop_proof: "invalid-proof",
+  access_denied: "sign-in-refused",
+};
+
+const CODE = /^[a-z0-9][a-z0-9-]{0,63}$/;
+const REQUEST_ID = /^[\w.:-]{1,128}$/;
+/** Characters of a body that are looked at. */
+const LIMIT = 16_384;
+
+/** The error that a refused response stands for. Nothing of the body is shown; `code` chooses the message. */
+export async function errorFrom(response: Response): Promise<CofferError> {
+  const status = response.status;
+  const body = await bodyOf(response);
+  const oauth = typeof body.error === "string" ? OAUTH[body.error] : undefined;
+  const code =
+    oauth ?? (typeof body.code === "string" && CODE.test(body.code) ? body.code : `http-${status}`);
+  const instance = typeof body.instance === "string" ? body.instance.replace(/^urn:uuid:/, "") : "";
+  return new CofferError(code, {
+    status,
+    requestId: REQUEST_ID.test(instance) ? instance : undefined,
+    cause: body.title ?? body.error_description,
+  });
+}
+
+async function bodyOf(response: Response): Promise<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse((await response.text()).slice(0, LIMIT));
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * Signing in: OAuth 2.0 authorization code with PKCE (RFC 7636) and DPoP (RFC 9449) against the vault's origin, and
+ * refresh tokens that are used once. The page never sees a password or the vault's cookie.
+ */
+
+import { createDpopKey, createProof, thumbprint } from "./dpop.ts";
+import { CofferError } from "./error.ts";
+import { challengeFor, createVerifier } from "./pkce.ts";
+import { errorFrom } from "./problem.ts";
+import type { Identity, SignIn, SignInStore } from "./store.ts";
+
+/** Renewed this long before the end, so that a token does not die on its way (milliseconds). */
+const MARGIN = 30_000;
+
+/** What a session needs of its surroundings. */
+export interface SessionOptions {
+  /** Origin of the authorization server: the vault. */
+  vault: string;
+  /** Origin of the token endpoint and the resources: the app's own. */
+  app: string;
+  /** OAuth client identifier. */
+  client: string;
+  redirectUri: string;
+  store: SignInStore;
+  fetch: typeof fetch;
+  now: () => number;
+  /** One refresh at a time over all tabs. */
+  locks: Pick<LockManager, "request">;
+}
+
+/** The sign-in of this browser: none, under way, or complete. */
+export class Session {
+  readonly #options: SessionOptions;
+  #signIn: SignIn | undefined;
+  #nonce: string | undefined;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+  }
+
+  /** Who is signed in, as far as known; call `restore` first. */
+  get identity(): Identity | undefined {
+    return this.#signIn?.identity;
+  }
+
+  /** Reads the sign-in that an earlier page load or another tab left. */
+  async restore(): Promise<Identity | undefined> {
+    this.#signIn = await this.#options.store.read(this.#options.vault);
+    return this.identity;
+  }
+
+  /** Where to send the browser to sign in. Makes the DPoP key that the tokens will be bound to. */
+  async authorizationUrl(): Promise<string> {
+    const { vault, client, redirectUri, store, now } = this.#options;
+    const [key, verifier, state] = [await createDpopKey(), createVerifier(), createVerifier()];
+    await store.begin({ state, verifier, key, redirectUri, created: now() });
+    const url = new URL("/authorize", vault);
+    url.search = new URLSearchParams({
+      response_type: "code",
+      client_id: client,
+      redirect_uri: redirectUri,
+      state,
+      code_challenge: await challengeFor(verifier),
+      code_challenge_method: "S256",
+      dpop_jkt: await thumbprint(key.jwk),
+    }).toString();
+    return url.href;
+  }
+
+  /**
+   * Takes the answer out of a redirect's query. Errors: `sign-in-mismatch` for a state that this browser did not make or
+   * for another issuer (RFC 9207), `sign-in-refused` when the vault said no.
+   */
+  async complete(query: URLSearchParams): Promise<Identity> {
+    const pending = await this.#options.store.take(query.get("state") ?? "");
+    const issuer = query.get("iss");
+    if (!pending || (issuer !== null && issuer !== this.#options.vault)) {
+      throw new CofferError("sign-in-mismatch");
+    }
+    const code = query.get("code");
+    if (!code) throw new CofferError("sign-in-refused", { cause: query.get("error") });
+    const { verifier, key, redirectUri } = pending;
+    this.#signIn = await this.#token(key, {
+      grant_type: "authorization_code",
+      code,
+      code_verifier: verifier,
+      redirect_uri: redirectUri,
+    });
+    return this.#signIn.identity;
+  }
+
+  /** Forgets the sign-in in this browser. The tokens die of age; the key is gone at once. */
+  async forget(): Promise<void> {
+    this.#signIn = undefined;
+    await this.#options.store.clear(this.#options.vault);
+  }
+
+  /**
+   * Headers that authorize one request. `renew` asks for a token other than the last one, after the server refused that.
+   * Errors: `signed-out`, `offline`.
+   */
+  async authorize(method: string, url: string, renew = false): Promise<Record<string, string>> {
+    const { key, accessToken } = await this.#fresh(renew);
+    const proof = await createProof(
+      key,
+      { method, url, accessToken, nonce: this.#nonce },
+      this.#options.now(),
+    );
+    return { authorization: `DPoP ${accessToken}`, dpop: proof };
+  }
+
+  /** Remembers the nonce that a server asks for (RFC 9449 §8.2); tells whether it is a new one. */
+  learn(response: Response): boolean {
+    const nonce = response.headers.get("dpop-nonce");
+    if (nonce === null || nonce === this.#nonce) return false;
+    this.#nonce = nonce;
+    return true;
+  }
+
+  async #fresh(renew: boolean): Promise<SignIn> {
+    const { now, store, vault, locks } = this.#options;
+    const usable = (signIn: SignIn | undefined): signIn is SignIn =>
+      signIn !== undefined && signIn.expires - now() > MARGIN;
+    if (!renew && usable(this.#signIn)) return this.#signIn;
+    const refused = renew ? this.#signIn?.accessToken : undefined;
+    return locks.request(`coffer-token ${vault}`, async () => {
+      // Another tab may have renewed while this one waited: a refresh token works once.
+      const stored = await store.read(vault);
+      if (!stored) {
+        this.#signIn = undefined;
+        throw new CofferError("signed-out");
+      }
+      this.#signIn = stored;
+      if (usable(stored) && stored.accessToken !== refused) return stored;
+      try {
+        const { key, refreshToken } = stored;
+        this.#signIn = await this.#token(key, { grant_type: "refresh_token", refresh_token: refreshToken });
+        return this.#signIn;
+      } catch (error) {
+        if (!(error instanceof CofferError) || error.status === undefined || error.status >= 500) throw error;
+        await this.forget();
+        throw new CofferError("signed-out", {
+          cause: error,
+          status: error.status,
+          requestId: error.requestId,
+        });
+      }
+    });
+  }
+
+  async #token(key: SignIn["key"], form: Record<string, string>): Promise<SignIn> {
+    const { app, client, fetch, now, store, vault } = this.#options;
+    const url = new URL("/token", app).href;
+    for (let attempt = 0; ; attempt++) {
+      const proof = await createProof(key, { method: "POST", url, nonce: this.#nonce }, now());
+      const response = await fetch(url, {
+        method: "POST",
+        headers: { dpop: proof, accept: "application/json" },
+        body: new URLSearchParams({ client_id: client, ...form }),
+        credentials: "omit",
+        cache: "no-store",
+        redirect: "error",
+      }).catch((cause: unknown) => {
+        throw new CofferError("offline", { cause });
+      });
+      const renonced = this.learn(response);
+      if (response.ok) {
+        const signIn = { key, ...readTokens(await response.json().catch(() => undefined), now()) };
+        await store.write(vault, signIn);
+        return signIn;
+      }
+      if (attempt > 0 || !renonced) throw await errorFrom(response);
+    }
+  }
+}
+
+interface TokenResponse {
+  access_token: string;
+  token_type: string;
+  expires_in: number;
+  refresh_token: string;
+  custodian: Identity["custodian"];
+  tenant: string;
+  user: Identity["user"];
+  accounts: Identity["accounts"];
+}
+
+function readTokens(value: unknown, now: number): Omit<SignIn, "key"> {
+  const token = value as Partial<TokenResponse> | undefined;
+  if (
+    typeof token?.access_token !== "string" ||
+    token.token_type?.toLowerCase() !== "dpop" ||
+    typeof token.expires_in !== "number" ||
+    typeof token.refresh_token !== "string" ||
+    typeof token.custodian?.dn !== "string" ||
+    typeof token.tenant !== "string" ||
+    typeof token.user?.id !== "string" ||
+    !Array.isArray(token.accounts)
+  ) {
+    throw new CofferError("unexpected-response");
+  }
+  const { tenant, user, accounts, custodian } = token;
+  return {
+    accessToken: token.access_token,
+    expires: now + token.expires_in * 1000,
+    refreshToken: token.refresh_token,
+    identity: { tenant, user, accounts, custodian },
+  };
+}
