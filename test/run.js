@@ -1,0 +1,140 @@
+// `npm test`: types, lint, unit tests, system tests, in this order. All of them run even when one fails, the last line is
+// `N passed, N failed, N skipped`, and the exit code is 1 if anything failed. `npm test -- unit lint` runs only those.
+// Plain JavaScript: started on any Node from 20 on, it goes on under the Node 24 of node_modules.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const bin = join(root, "node_modules", ".bin");
+const platform = process.platform === "win32" ? "win" : process.platform;
+const node24 = join(
+  root,
+  "node_modules",
+  `node-${platform}-${process.arch}`,
+  "bin",
+  `node${platform === "win" ? ".exe" : ""}`,
+);
+
+if (Number(process.versions.node.split(".")[0]) < 24 && !process.env.COFFER_NODE) {
+  if (!existsSync(node24)) {
+    console.error(
+      `The tests need Node 24 and this is ${process.versions.node}: run \`npm ci\`, or install Node 24.`,
+    );
+    process.exit(1);
+  }
+  const again = {
+    cwd: root,
+    stdio: /** @type {const} */ ("inherit"),
+    env: { ...process.env, COFFER_NODE: node24 },
+  };
+  process.exit(
+    spawnSync(node24, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], again).status ?? 1,
+  );
+}
+
+const results = mkdtempSync(join(tmpdir(), "coffer-results-"));
+const total = { passed: 0, failed: 0, skipped: 0 };
+/** @type {string[]} */
+const trouble = [];
+
+const steps = {
+  types: () => tool("tsc", ["-p", "."]) && tool("tsc", ["-p", "edge"]),
+  lint: () => tool("biome", ["check", "--error-on-warnings", "."]),
+  unit: () => vitest("unit"),
+  system: () => vitest("system"),
+};
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !(name in steps));
+if (unknown.length > 0) {
+  console.error(`No such step: ${unknown.join(", ")}. There are ${Object.keys(steps).join(", ")}.`);
+  process.exit(2);
+}
+
+const began = Date.now();
+for (const [name, step] of Object.entries(steps)) {
+  if (asked.length > 0 && !asked.includes(name)) continue;
+  console.log(`\n── ${name} ${"─".repeat(Math.max(0, 70 - name.length))}`);
+  const start = Date.now();
+  const ok = step();
+  console.log(`${ok ? "ok" : "FAILED"}  ${name}, ${((Date.now() - start) / 1000).toFixed(1)} s`);
+  if (!ok) trouble.push(name);
+}
+rmSync(results, { recursive: true, force: true });
+
+console.log(`\n${"─".repeat(74)}`);
+if (trouble.length > 0) console.log(`failed: ${trouble.join(", ")}`);
+console.log(`took ${((Date.now() - began) / 1000).toFixed(0)} s`);
+console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+process.exit(trouble.length > 0 ? 1 : 0);
+
+/**
+ * A checker that has no tests to count: one failure if it fails.
+ * @param {string} name
+ * @param {string[]} args
+ */
+function tool(name, args) {
+  const ok = run(name, args);
+  if (!ok) total.failed++;
+  return ok;
+}
+
+/** @param {string} project */
+function vitest(project) {
+  const report = join(results, `${project}.json`);
+  const ok = run("vitest", [
+    "run",
+    "--project",
+    project,
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${report}`,
+  ]);
+  const counted = existsSync(report)
+    ? count(JSON.parse(readFileSync(report, "utf8")))
+    : { passed: 0, failed: 0, skipped: 0 };
+  // A run that failed without a failed test (an error outside of any test, no report) counts as one failure.
+  if (!ok && counted.failed === 0) counted.failed = 1;
+  total.passed += counted.passed;
+  total.failed += counted.failed;
+  total.skipped += counted.skipped;
+  console.log(`${project}: ${counted.passed} passed, ${counted.failed} failed, ${counted.skipped} skipped`);
+  return ok && counted.failed === 0;
+}
+
+/** @param {{ numPassedTests: number, numFailedTests: number, numPendingTests: number, numTodoTests: number, testResults: { status: string, assertionResults: { status: string }[] }[] }} report */
+function count(report) {
+  // A file that could not even be loaded has no test results of its own.
+  const unloaded = report.testResults.filter(
+    ({ status, assertionResults }) =>
+      status === "failed" && !assertionResults.some((test) => test.status === "failed"),
+  );
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + unloaded.length,
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+}
+
+/**
+ * @param {string} name of an executable in node_modules/.bin
+ * @param {string[]} args
+ */
+function run(name, args) {
+  const env = {
+    ...process.env,
+    PATH: `${bin}${delimiter}${process.env.PATH ?? ""}`,
+    NODE_OPTIONS: nodeOptions(),
+  };
+  return (
+    spawnSync(join(bin, name), args, { cwd: root, stdio: "inherit", env, shell: platform === "win" })
+      .status === 0
+  );
+}
+
+/** node:sqlite is a release candidate in Node 24: its warning says nothing that a reader can act on. */
+function nodeOptions() {
+  return `${process.env.NODE_OPTIONS ?? ""} --disable-warning=ExperimentalWarning`.trim();
+}
