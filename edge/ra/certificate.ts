@@ -1,0 +1,77 @@
+/** The certificates of an instance: what stands in them, and their issue by the CA whose key is in the HSM. */
+
+import { encodeHex } from "#protocol/bytes.ts";
+import type { Tier } from "#protocol/policy/index.ts";
+import { certificateCrypto, certificateSigningKey, type Hsm } from "../hsm/index.ts";
+import type { Binding, MethodName } from "./types.ts";
+import { x509 } from "./x509.ts";
+
+export const CA = "coffer/ca/instances";
+export const ROOT = "coffer/ca/root";
+
+/** Our arc for policy identifiers: a UUID (ITU-T X.667), so it needs no registration. */
+const ARC = "2.25.160880430942448062285216026576815665699";
+/** Which method issued the certificate (M4). M1 and M2 take 1 and 2. */
+const METHOD_POLICY: Record<MethodName, string> = { grant: `${ARC}.1.3` };
+const TIER_POLICY: Record<Tier, string> = {
+  software: `${ARC}.2.1`,
+  emulated: `${ARC}.2.2`,
+  hardware: `${ARC}.2.3`,
+};
+
+/** A certificate begins this long before its issue, for clocks that are behind. Milliseconds. */
+const BACKDATE = 60_000;
+const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
+
+export type CertificateOrder = {
+  instance: string;
+  tenant: string;
+  binding: Binding;
+  method: MethodName;
+  tier: Tier;
+  /** Milliseconds since 1970. */
+  now: number;
+  /** Seconds since 1970. */
+  notAfter: number;
+  /** SubjectPublicKeyInfo of the key to certify. */
+  spki: Uint8Array<ArrayBuffer>;
+  use: "identity" | "wrapping";
+};
+
+/** Issues one. The subject is ours, whatever the request said: `CN=<instance>,OU=microservice,O=<tenant>`. Returns DER. */
+export async function issue(hsm: Hsm, order: CertificateOrder): Promise<Uint8Array<ArrayBuffer>> {
+  const ca = new x509.X509Certificate(await hsm.certificate(CA));
+  const flags = x509.KeyUsageFlags;
+  const usage = order.use === "identity" ? flags.digitalSignature : flags.keyEncipherment;
+  const extensions: x509.Extension[] = [
+    new x509.BasicConstraintsExtension(false, undefined, true),
+    new x509.KeyUsagesExtension(usage, true),
+    // The one custodian that this instance serves (M13).
+    new x509.SubjectAlternativeNameExtension([{ type: "dn", value: order.binding.custodian }]),
+    new x509.CertificatePolicyExtension([METHOD_POLICY[order.method], TIER_POLICY[order.tier]]),
+    await x509.AuthorityKeyIdentifierExtension.create(ca.publicKey, false, crypto),
+  ];
+  if (order.use === "identity") extensions.push(new x509.ExtendedKeyUsageExtension([CLIENT_AUTH]));
+  const made = await x509.X509CertificateGenerator.create(
+    {
+      serialNumber: serialNumber(),
+      subject: [{ CN: [order.instance] }, { OU: ["microservice"] }, { O: [order.tenant] }],
+      issuer: ca.subjectName.toJSON(),
+      notBefore: new Date(order.now - BACKDATE),
+      notAfter: new Date(order.notAfter * 1000),
+      publicKey: order.spki,
+      signingKey: certificateSigningKey,
+      signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
+      extensions,
+    },
+    certificateCrypto(hsm, `${CA}/key`),
+  );
+  return new Uint8Array(made.rawData);
+}
+
+/** 127 random bits, positive and never zero at the front (RFC 5280 §4.1.2.2). */
+function serialNumber(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[0] = (bytes[0]! & 0x3f) | 0x40;
+  return encodeHex(bytes);
+}

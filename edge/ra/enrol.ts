@@ -1,0 +1,75 @@
+/** The part of an enrolment that comes after the credential is consumed: verify, certify, register. */
+
+import { encodeBase64url } from "#protocol/base64url.ts";
+import { digest } from "#protocol/keys/index.ts";
+import type { Hsm } from "../hsm/index.ts";
+import { CA, type CertificateOrder, issue, ROOT } from "./certificate.ts";
+import type { NewInstance } from "./instances.ts";
+import type { EnrolmentMethod } from "./method.ts";
+import { registerRecipient } from "./recipient.ts";
+import type { InstanceKeys } from "./request.ts";
+import type { Binding, Enrolled } from "./types.ts";
+
+/** Life of an instance's certificates, seconds (DESIGN, Enrolment). */
+const CERTIFICATE_SECONDS = 24 * 3600;
+
+export type Ceremony = {
+  tenant: string;
+  method: EnrolmentMethod;
+  binding: Binding;
+  keys: InstanceKeys;
+  /** Milliseconds since 1970. */
+  now: number;
+};
+
+/** Issues both certificates and registers the recipient. Throws what the HSM throws. */
+export async function certify(
+  hsm: Hsm,
+  ceremony: Ceremony,
+): Promise<{ record: NewInstance; enrolled: Enrolled }> {
+  const { tenant, method, binding, keys, now } = ceremony;
+  const enrolledAt = Math.floor(now / 1000);
+  const notAfter = enrolledAt + CERTIFICATE_SECONDS;
+  const instance = crypto.randomUUID();
+  const order = (use: CertificateOrder["use"], spki: Uint8Array<ArrayBuffer>): CertificateOrder => {
+    return { instance, tenant, binding, method: method.name, tier: method.tier, now, notAfter, spki, use };
+  };
+  const [identity, wrapping, issuer, root, trust] = await Promise.all([
+    issue(hsm, order("identity", keys.identity)),
+    issue(hsm, order("wrapping", keys.wrapping)),
+    hsm.certificate(CA),
+    hsm.certificate(ROOT),
+    hsm.opaque("coffer/trust"),
+  ]);
+  const recipient = await registerRecipient(
+    hsm,
+    wrapping,
+    keys.wrapping,
+    keys.wrappingModulusLength,
+    new Date(now),
+  );
+  const record: NewInstance = {
+    id: instance,
+    binding,
+    method: method.name,
+    tier: method.tier,
+    identityThumbprint: keys.identityThumbprint,
+    identityCertificateDigest: await digest(identity),
+    wrappingCertificateDigest: await digest(wrapping),
+    recipient,
+    enrolled: enrolledAt,
+    notAfter,
+  };
+  const enrolled: Enrolled = {
+    instance,
+    method: method.name,
+    identityCertificate: encodeBase64url(identity),
+    wrappingCertificate: encodeBase64url(wrapping),
+    chain: [encodeBase64url(issuer), encodeBase64url(root)],
+    trust: new TextDecoder().decode(trust),
+    custodian: binding.custodian,
+    origin: binding.origin,
+    notAfter,
+  };
+  return { record, enrolled };
+}

@@ -1,0 +1,223 @@
+import { DurableObject } from "cloudflare:workers";
+import * as v from "valibot";
+import { encodeBase64url } from "#protocol/base64url.ts";
+import { KmipError } from "#protocol/kmip/index.ts";
+import type { ProblemCode } from "#protocol/rest/index.ts";
+import { wakeBy } from "../alarm.ts";
+import { authorize } from "../authorize.ts";
+import type { Caller } from "../caller.ts";
+import { type Hsm, openHsm } from "../hsm/index.ts";
+import type { Custodian } from "../iam/types.ts";
+import { fail, ok, type ProblemCode, type Result, refuse } from "../result.ts";
+import { openStore, type Store } from "../store.ts";
+import { certify } from "./enrol.ts";
+import { makeGrant, storeGrant } from "./grant.ts";
+import {
+  findRecipient,
+  insertInstance,
+  instancesToRetire,
+  listInstances,
+  markRetired,
+  nextEnd,
+  revokeInstance,
+} from "./instances.ts";
+import { ACCEPTED, methodNamed } from "./method.ts";
+import { removeRecipient } from "./recipient.ts";
+import { redemption, verifyRequest } from "./request.ts";
+import { MIGRATIONS } from "./schema.ts";
+import { consumeSession, openSession } from "./session.ts";
+import type { Enrolled, EnrolmentOpened, GrantIssued, Instance, Recipient, SignedIn } from "./types.ts";
+
+/** What the RA needs of its neighbours. */
+interface Neighbours {
+  IAM: { custodian(of: { tenant: string; dn: string; jkt: string }): Promise<Result<Custodian>> };
+  KMS: { hasMasterKey(of: { tenant: string }): Promise<Result<boolean>> };
+}
+
+/** Between two attempts to have the HSM forget a recipient. Milliseconds. */
+const RETIRE_AGAIN_MS = 60_000;
+
+/** State and decisions of the RA, one object a tenant. */
+export class RaObject extends DurableObject<Env> {
+  readonly #store: Store;
+  readonly #hsm: Hsm;
+  readonly #neighbours: Neighbours;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#store = openStore(ctx, { domain: "ra", audit: env.AUDIT, migrations: MIGRATIONS });
+    this.#hsm = openHsm(env.HSM_RA, env.COFFER_HSM_URL);
+    this.#neighbours = env as unknown as Neighbours;
+  }
+
+  /** M3, M5: a grant for a registered custodian with a valid certificate whose tenant has a master key. */
+  async grant(caller: Caller): Promise<Result<GrantIssued>> {
+    const now = seconds();
+    const { tenant, custodian: dn, jkt, requestId } = caller;
+    const [registered, master, made] = await Promise.all([
+      this.#neighbours.IAM.custodian({ tenant, dn, jkt }),
+      this.#neighbours.KMS.hasMasterKey({ tenant }),
+      makeGrant(now),
+    ]);
+    return authorize<GrantIssued>(
+      this.#store,
+      { action: "ra:grant", caller, resource: `custodian/${dn}`, requestId },
+      (sql) => {
+        if (!registered.ok) return refuse("forbidden", "custodian is not registered");
+        const { value: custodian } = registered;
+        if (
+          custodian.dn !== dn ||
+          custodian.jkt !== jkt ||
+          custodian.user !== caller.user ||
+          custodian.tenant !== tenant
+        ) {
+          return refuse("forbidden", "custodian is another one");
+        }
+        if (custodian.notAfter <= now) return refuse("forbidden", "custodian's certificate has expired");
+        if (!this.#appOrigins().includes(caller.origin))
+          return refuse("foreign-origin", "not an app's origin");
+        if (!master.ok || !master.value) return refuse("forbidden", "tenant has no master key");
+        const stored = storeGrant(sql, caller, made, now);
+        return stored.ok ? ok({ grant: made.grant, expires: made.expires }) : stored;
+      },
+    );
+  }
+
+  /** Opens an enrolment session for the signed-in user of the vault's origin. */
+  openEnrolment(by: SignedIn): Result<EnrolmentOpened> {
+    const about = {
+      action: "ra:enrolment",
+      caller: null,
+      resource: `user/${by.user}`,
+      requestId: by.requestId,
+    };
+    return authorize<EnrolmentOpened>(this.#store, about, (sql) => {
+      const foreign = this.#refuseForeign(by);
+      if (foreign) return foreign;
+      const session = openSession(sql, by, seconds());
+      if (!session.ok) return session;
+      const { id, nonce, expires } = session.value;
+      return ok({ id, nonce: encodeBase64url(nonce), expires, accepts: [...ACCEPTED] });
+    });
+  }
+
+  /**
+   * Redeems an enrolment (M3): session and credential are consumed in one transaction before anything else is looked
+   * at or anyone is called; whatever fails afterwards leaves nothing but that and the audit rows (M20).
+   */
+  async redeemEnrolment(by: SignedIn, id: string, body: unknown): Promise<Result<Enrolled>> {
+    const parsed = v.safeParse(redemption, body);
+    const request = parsed.success ? parsed.output : null;
+    const method = request ? methodNamed(request.method) : undefined;
+    const prepared = request && method ? await method.prepare(request.credential) : null;
+    const now = Date.now();
+
+    const about = { caller: null, resource: `enrolment/${String(id).slice(0, 64)}`, requestId: by.requestId };
+    const decision = authorize(this.#store, { action: "ra:redeem", ...about }, (sql) => {
+      const foreign = this.#refuseForeign(by);
+      if (foreign) return foreign;
+      const nonce = consumeSession(sql, id, by, seconds(now));
+      const binding =
+        prepared && method
+          ? method.consume(sql, prepared, by, seconds(now))
+          : refuse("bad-request", "no credential");
+      if (!nonce.ok) return nonce;
+      if (!binding.ok) return binding;
+      if (!request || !method) return refuse("bad-request", "malformed redemption");
+      return ok({ nonce: nonce.value, binding: binding.value, request, method });
+    });
+    if (!decision.ok) return decision;
+
+    const deny = (code: ProblemCode, reason: string) =>
+      authorize<never>(this.#store, { action: "ra:certify", ...about }, () => refuse(code, reason));
+    const { nonce, binding, request: presented, method: by_ } = decision.value;
+    try {
+      const keys = await verifyRequest(presented, nonce).catch((error: Error) => error);
+      if (keys instanceof Error) return deny("invalid-certificate", keys.message);
+      const { tenant } = this.#store;
+      const { record, enrolled } = await certify(this.#hsm, { tenant, method: by_, binding, keys, now });
+      const stored = authorize<Enrolled>(
+        this.#store,
+        { action: "ra:certify", ...about, resource: `instance/${record.id}` },
+        (sql) => {
+          insertInstance(sql, record);
+          return ok(enrolled);
+        },
+      );
+      if (!stored.ok) await removeRecipient(this.#hsm, record.recipient);
+      else await wakeBy(this.ctx.storage, record.notAfter * 1000);
+      return stored;
+    } catch (error) {
+      const refused = error instanceof KmipError;
+      return deny(refused ? "hsm-refused" : "hsm-unavailable", `certification failed: ${reasonOf(error)}`);
+    }
+  }
+
+  /** For the KMS: who holds the wrapping certificate with this base64url SHA-256. */
+  recipient(thumbprint: string): Result<Recipient> {
+    const recipient = findRecipient(this.#store.sql, thumbprint, seconds());
+    return recipient ? ok(recipient) : fail("not-recipient");
+  }
+
+  /** The caller's own instances. */
+  instances(caller: Caller): Result<Instance[]> {
+    const about = {
+      action: "ra:instances",
+      caller,
+      resource: `user/${caller.user}`,
+      requestId: caller.requestId,
+    };
+    return authorize(this.#store, about, (sql) => ok(listInstances(sql, caller.user, seconds())));
+  }
+
+  /** M12, W12: ends one instance of the caller; the KMS refuses it at once, the HSM as soon as it can be reached. */
+  async revoke(caller: Caller, id: string): Promise<Result<void>> {
+    const about = {
+      action: "ra:revoke",
+      caller,
+      resource: `instance/${String(id).slice(0, 64)}`,
+      requestId: caller.requestId,
+    };
+    const decision = authorize(this.#store, about, (sql) => revokeInstance(sql, id, caller.user));
+    if (decision.ok) await this.#retire();
+    return decision;
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#store.flush();
+    await this.#retire();
+  }
+
+  /** Has the HSM forget the recipients of revoked and expired instances; asks to be woken for the rest. */
+  async #retire(): Promise<void> {
+    let failed = false;
+    for (const { id, ...recipient } of instancesToRetire(this.#store.sql, seconds())) {
+      const gone = await removeRecipient(this.#hsm, recipient).catch(() => false);
+      if (gone) markRetired(this.#store.sql, id);
+      else failed = true;
+    }
+    const next = nextEnd(this.#store.sql);
+    if (failed) await wakeBy(this.ctx.storage, Date.now() + RETIRE_AGAIN_MS);
+    else if (next !== null) await wakeBy(this.ctx.storage, Math.max(next * 1000, Date.now() + 1000));
+  }
+
+  #refuseForeign(by: SignedIn) {
+    if (by.tenant !== this.#store.tenant) return refuse("forbidden", "signed in at another tenant");
+    if (by.origin !== this.env.COFFER_VAULT_ORIGIN) return refuse("foreign-origin", "not the vault's origin");
+    return null;
+  }
+
+  #appOrigins(): string[] {
+    return this.env.COFFER_APP_ORIGINS.split(",").map((origin) => origin.trim());
+  }
+}
+
+function seconds(milliseconds = Date.now()): number {
+  return Math.floor(milliseconds / 1000);
+}
+
+/** Name and KMIP reason alone: a message might quote what it was about. */
+function reasonOf(error: unknown): string {
+  if (error instanceof KmipError) return `${error.name} ${error.code}`;
+  return error instanceof Error ? error.name : "unknown";
+}

@@ -1,0 +1,92 @@
+/**
+ * What an instance presents: a certificate request for its identity key (PKCS#10, RFC 2986) and its wrapping key, which
+ * cannot sign for itself (WebCrypto separates usages) and is therefore signed over by the identity key.
+ */
+
+import * as v from "valibot";
+import { decodeBase64url } from "#protocol/base64url.ts";
+import { concat, equalConstantTime, utf8 } from "#protocol/bytes.ts";
+import { jwkFromSpki, thumbprint } from "#protocol/keys/index.ts";
+import { x509 } from "./x509.ts";
+
+/** Body of the redemption, as sent. */
+export const redemption = v.strictObject({
+  method: v.pipe(v.string(), v.maxLength(32)),
+  credential: v.pipe(v.string(), v.maxLength(4096)),
+  /** PKCS#10 DER, base64url; its challengePassword is the session's nonce, base64url. */
+  identityRequest: v.pipe(v.string(), v.maxLength(4096)),
+  /** RSA SubjectPublicKeyInfo, base64url. */
+  wrappingKey: v.pipe(v.string(), v.maxLength(1024)),
+  /** ECDSA r || s over WRAPPING_DOMAIN || nonce || SPKI by the identity key, base64url. */
+  wrappingProof: v.pipe(v.string(), v.length(86)),
+});
+export type Redemption = v.InferOutput<typeof redemption>;
+
+/** Domain prefix: a signature of the identity key for one purpose never serves another. */
+const WRAPPING_DOMAIN = utf8("coffer-wrapping-key-v1\0");
+const LEAST_MODULUS = 3072;
+const MOST_MODULUS = 4096;
+const CHALLENGE_PASSWORD = "1.2.840.113549.1.9.7";
+const P256 = { name: "ECDSA", namedCurve: "P-256" };
+
+/** The keys of an instance, proven to be held by whoever answered this nonce. SPKI DER. */
+export type InstanceKeys = {
+  identity: Uint8Array<ArrayBuffer>;
+  identityThumbprint: string;
+  wrapping: Uint8Array<ArrayBuffer>;
+  wrappingModulusLength: number;
+};
+
+/** Verifies all of it; throws `Error` with the reason (for the audit log) otherwise. The request's subject is ignored. */
+export async function verifyRequest(request: Redemption, nonce: Uint8Array): Promise<InstanceKeys> {
+  const identity = await verifyIdentity(decodeBase64url(request.identityRequest), nonce);
+  const { spki: wrapping, modulusLength } = await checkWrappingKey(decodeBase64url(request.wrappingKey));
+  const key = await crypto.subtle.importKey("spki", identity, P256, true, ["verify"]);
+  const proven = await crypto.subtle.verify(
+    { name: "ECDSA", hash: "SHA-256" },
+    key,
+    decodeBase64url(request.wrappingProof),
+    concat(WRAPPING_DOMAIN, nonce, wrapping),
+  );
+  if (!proven) throw new Error("the identity key did not sign for the wrapping key");
+  const identityThumbprint = await thumbprint(jwkFromSpki(identity));
+  return { identity, identityThumbprint, wrapping, wrappingModulusLength: modulusLength };
+}
+
+async function verifyIdentity(
+  der: Uint8Array<ArrayBuffer>,
+  nonce: Uint8Array,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const request = new x509.Pkcs10CertificateRequest(der);
+  const spki = new Uint8Array(request.publicKey.rawData);
+  jwkFromSpki(spki); // P-256, uncompressed, and nothing else
+  const { name, hash } = request.signatureAlgorithm as unknown as { name: string; hash: { name: string } };
+  if (name !== "ECDSA" || hash.name !== "SHA-256")
+    throw new Error("request is not signed with ECDSA and SHA-256");
+  const challenges = request.attributes.filter((attribute) => attribute.type === CHALLENGE_PASSWORD);
+  const [challenge] = challenges;
+  if (challenges.length !== 1 || !(challenge instanceof x509.ChallengePasswordAttribute)) {
+    throw new Error("request carries no nonce");
+  }
+  if (!equalConstantTime(decodeBase64url(challenge.password), nonce))
+    throw new Error("request carries another nonce");
+  if (!(await request.verify())) throw new Error("request is not signed by its key");
+  return spki;
+}
+
+async function checkWrappingKey(spki: Uint8Array<ArrayBuffer>) {
+  const key = await crypto.subtle.importKey("spki", spki, { name: "RSA-OAEP", hash: "SHA-256" }, true, [
+    "encrypt",
+  ]);
+  const { modulusLength, publicExponent } = key.algorithm as unknown as {
+    modulusLength: number;
+    publicExponent: Uint8Array;
+  };
+  if (modulusLength < LEAST_MODULUS || modulusLength > MOST_MODULUS)
+    throw new Error(`wrapping key has ${modulusLength} bits`);
+  if (publicExponent.length !== 3 || publicExponent.join() !== "1,0,1")
+    throw new Error("wrapping key's exponent is not 65537");
+  const canonical = new Uint8Array((await crypto.subtle.exportKey("spki", key)) as ArrayBuffer);
+  if (!equalConstantTime(canonical, spki)) throw new Error("wrapping key is not canonical DER");
+  return { spki: canonical, modulusLength };
+}

@@ -1,0 +1,50 @@
+/** Tables of the RA's object, one object a tenant. Migrations are only ever appended to. Times: seconds since 1970. */
+export const MIGRATIONS: readonly string[] = [
+  `
+  -- M3 grants. Only the SHA-256 of the credential is kept; a row lives until it expires.
+  CREATE TABLE grants (
+    hash BLOB PRIMARY KEY,
+    user TEXT NOT NULL,
+    custodian TEXT NOT NULL,
+    client TEXT NOT NULL,
+    jkt TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    expires INTEGER NOT NULL,
+    used INTEGER
+  ) STRICT, WITHOUT ROWID;
+
+  -- Enrolment sessions: the nonce binds a certificate request to this ceremony.
+  CREATE TABLE enrolments (
+    id TEXT PRIMARY KEY,
+    user TEXT NOT NULL,
+    nonce BLOB NOT NULL,
+    expires INTEGER NOT NULL,
+    used INTEGER
+  ) STRICT, WITHOUT ROWID;
+
+  -- Every instance that was ever enrolled, until some time after its certificates ended.
+  CREATE TABLE instances (
+    id TEXT PRIMARY KEY,
+    user TEXT NOT NULL,
+    custodian TEXT NOT NULL,
+    client TEXT NOT NULL,
+    jkt TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    method TEXT NOT NULL,
+    tier TEXT NOT NULL,
+    -- RFC 7638 thumbprint of the identity key; base64url SHA-256 of the two certificates.
+    identity_key TEXT NOT NULL,
+    identity_certificate TEXT NOT NULL UNIQUE,
+    wrapping_certificate TEXT NOT NULL UNIQUE,
+    hsm_key TEXT NOT NULL,
+    hsm_certificate TEXT NOT NULL,
+    enrolled INTEGER NOT NULL,
+    not_after INTEGER NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('active', 'revoked')),
+    -- 1 once the HSM has revoked and destroyed the recipient.
+    hsm_gone INTEGER NOT NULL DEFAULT 0
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX instances_by_user ON instances (user);
+  CREATE INDEX instances_to_retire ON instances (hsm_gone, not_after);
+  `,
+];
