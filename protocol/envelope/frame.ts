@@ -1,0 +1,73 @@
+/** Frames of the body (ESDK data-format/message-body, framed data): layout, additional data, lengths. */
+import {
+  END,
+  FINAL_CONTENT,
+  FRAME_LENGTH,
+  IV_LENGTH,
+  MESSAGE_ID_LENGTH,
+  REGULAR_CONTENT,
+  TAG_LENGTH,
+} from "./suite.ts";
+
+/** Bytes that a regular frame adds: sequence number, IV, tag. */
+export const REGULAR_OVERHEAD = 4 + IV_LENGTH + TAG_LENGTH;
+/** Bytes that the final frame adds: end mark, sequence number, IV, content length, tag. */
+export const FINAL_OVERHEAD = 4 + 4 + IV_LENGTH + 4 + TAG_LENGTH;
+/** Sequence numbers run from 1 to 2^32 - 2, so that none looks like the end mark. */
+export const MAX_FRAMES = END - 1;
+
+/** Length in bytes of the sealed message of `length` plaintext bytes under a header (with tag) of `headerLength`. */
+export function sealedLength(
+  length: number,
+  headerLength: number,
+  frameLength: number = FRAME_LENGTH,
+): number {
+  const frames = Math.max(1, Math.ceil(length / frameLength));
+  return headerLength + length + (frames - 1) * REGULAR_OVERHEAD + FINAL_OVERHEAD;
+}
+
+/** The IV that we write: the sequence number in 12 bytes. Readers take the stored one. */
+export function frameIv(sequence: number): Uint8Array<ArrayBuffer> {
+  const iv = new Uint8Array(IV_LENGTH);
+  new DataView(iv.buffer).setUint32(IV_LENGTH - 4, sequence);
+  return iv;
+}
+
+/** Additional data of a frame: message id, content string, sequence number, content length (ESDK message-body-aad). */
+export function frameAad(
+  messageId: Uint8Array,
+  sequence: number,
+  length: number,
+  final: boolean,
+): Uint8Array<ArrayBuffer> {
+  const content = final ? FINAL_CONTENT : REGULAR_CONTENT;
+  const aad = new Uint8Array(MESSAGE_ID_LENGTH + content.length + 12);
+  aad.set(messageId);
+  aad.set(content, MESSAGE_ID_LENGTH);
+  const view = new DataView(aad.buffer, MESSAGE_ID_LENGTH + content.length);
+  view.setUint32(0, sequence);
+  view.setBigUint64(4, BigInt(length));
+  return aad;
+}
+
+/** Writes what stands before the ciphertext of a frame at `at`; returns where the ciphertext goes. */
+export function writeFrameStart(
+  target: Uint8Array<ArrayBuffer>,
+  at: number,
+  sequence: number,
+  final: number | false,
+): number {
+  const view = new DataView(target.buffer, target.byteOffset);
+  if (final !== false) {
+    view.setUint32(at, END);
+    at += 4;
+  }
+  view.setUint32(at, sequence);
+  target.set(frameIv(sequence), at + 4);
+  at += 4 + IV_LENGTH;
+  if (final !== false) {
+    view.setUint32(at, final);
+    at += 4;
+  }
+  return at;
+}

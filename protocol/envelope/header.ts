@@ -1,0 +1,127 @@
+/** The message header, version 2 (ESDK data-format/message-header). Immutable once written: it is never re-tagged. */
+import { concat, utf8 } from "../bytes.ts";
+import { CofferError } from "../error.ts";
+import { type EncryptionContext, parseContext, serialiseContext, u16 } from "./context.ts";
+import {
+  COMMITMENT_LENGTH,
+  CONTENT_FRAMED,
+  decryptFailed,
+  MAX_FRAME_LENGTH,
+  MAX_HEADER_LENGTH,
+  MESSAGE_ID_LENGTH,
+  MESSAGE_VERSION,
+  SUITE_ID,
+  TAG_LENGTH,
+} from "./suite.ts";
+
+const MAX_ENCRYPTED_DATA_KEYS = 16;
+
+/** `providerId` and `providerInfo` are UTF-8 texts; `encryptedDataKey` up to 65,535 bytes. */
+export type EncryptedDataKey = { providerId: string; providerInfo: string; encryptedDataKey: Uint8Array };
+
+export type Header = {
+  /** 32 random bytes, the HKDF salt. */
+  messageId: Uint8Array<ArrayBuffer>;
+  context: EncryptionContext;
+  encryptedDataKeys: EncryptedDataKey[];
+  /** Plaintext bytes of each frame but the final one. */
+  frameLength: number;
+  /** 32 bytes that commit to the data key. */
+  commitment: Uint8Array<ArrayBuffer>;
+  /** The header without its tag: what the tag authenticates. */
+  body: Uint8Array<ArrayBuffer>;
+  /** 16 bytes; empty in a header that is being written. */
+  tag: Uint8Array<ArrayBuffer>;
+  /** Bytes of header and tag: where the first frame begins. */
+  length: number;
+};
+
+/** Writes the header up to its tag. Throws `header-too-long` and `context-invalid`. */
+export function serialiseHeader(
+  parts: Pick<Header, "messageId" | "context" | "encryptedDataKeys" | "frameLength" | "commitment">,
+): Header {
+  const { encryptedDataKeys, frameLength } = parts;
+  if (parts.messageId.length !== MESSAGE_ID_LENGTH) throw new RangeError("message id must be 32 bytes");
+  if (parts.commitment.length !== COMMITMENT_LENGTH) throw new RangeError("commitment must be 32 bytes");
+  if (!Number.isInteger(frameLength) || frameLength < 1 || frameLength > MAX_FRAME_LENGTH) {
+    throw new RangeError("frame length out of range");
+  }
+  if (encryptedDataKeys.length < 1 || encryptedDataKeys.length > MAX_ENCRYPTED_DATA_KEYS) {
+    throw new RangeError("1 to 16 encrypted data keys");
+  }
+  const fields = encryptedDataKeys.flatMap((key) =>
+    [utf8(key.providerId), utf8(key.providerInfo), key.encryptedDataKey].flatMap((field) => [
+      u16(field.length),
+      field,
+    ]),
+  );
+  const frame = new Uint8Array(4);
+  new DataView(frame.buffer).setUint32(0, frameLength);
+  const body = concat(
+    new Uint8Array([MESSAGE_VERSION, SUITE_ID >> 8, SUITE_ID & 0xff]),
+    parts.messageId,
+    serialiseContext(parts.context),
+    u16(encryptedDataKeys.length),
+    ...fields,
+    new Uint8Array([CONTENT_FRAMED]),
+    frame,
+    parts.commitment,
+  );
+  const length = body.length + TAG_LENGTH;
+  if (length > MAX_HEADER_LENGTH) throw new CofferError("header-too-long");
+  return { ...parts, body, tag: new Uint8Array(), length };
+}
+
+/**
+ * Parses the header at the start of `bytes`. Returns null when more bytes are needed (and fewer than 64 KiB are there);
+ * throws `decrypt-failed` for anything that is no framed message of suite 0x0478. Nothing is authenticated yet.
+ */
+export function parseHeader(bytes: Uint8Array): Header | null {
+  const limit = Math.min(bytes.length, MAX_HEADER_LENGTH);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, limit);
+  let at = 0;
+  /** Start of the next `length` bytes, or -1 when they are not there yet. */
+  const skip = (length: number) => {
+    if (at + length > MAX_HEADER_LENGTH) throw decryptFailed();
+    if (at + length > limit) throw MORE;
+    at += length;
+    return at - length;
+  };
+  const number = () => view.getUint16(skip(2));
+  const take = (length: number) => {
+    const start = skip(length);
+    return bytes.slice(start, start + length) as Uint8Array<ArrayBuffer>;
+  };
+  try {
+    if (view.getUint8(skip(1)) !== MESSAGE_VERSION) throw decryptFailed();
+    if (number() !== SUITE_ID) throw decryptFailed();
+    const messageId = take(MESSAGE_ID_LENGTH);
+    const context = parseContext(take(number()));
+    const count = number();
+    if (count < 1 || count > MAX_ENCRYPTED_DATA_KEYS) throw decryptFailed();
+    const encryptedDataKeys: EncryptedDataKey[] = [];
+    for (let i = 0; i < count; i++) {
+      const providerId = decode(take(number()));
+      const providerInfo = decode(take(number()));
+      encryptedDataKeys.push({ providerId, providerInfo, encryptedDataKey: take(number()) });
+    }
+    if (view.getUint8(skip(1)) !== CONTENT_FRAMED) throw decryptFailed();
+    const frameLength = view.getUint32(skip(4));
+    if (frameLength < 1 || frameLength > MAX_FRAME_LENGTH) throw decryptFailed();
+    const commitment = take(COMMITMENT_LENGTH);
+    const body = bytes.slice(0, at) as Uint8Array<ArrayBuffer>;
+    const tag = take(TAG_LENGTH);
+    return { messageId, context, encryptedDataKeys, frameLength, commitment, body, tag, length: at };
+  } catch (error) {
+    if (error === MORE) return null;
+    throw decryptFailed();
+  }
+}
+
+/** Thrown and caught here alone: the bytes end inside the header. */
+const MORE = new Error("more bytes needed");
+
+/** Provider texts of foreign writers may be any bytes; they are compared, never shown. */
+function decode(bytes: Uint8Array): string {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+}

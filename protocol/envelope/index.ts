@@ -1,0 +1,13 @@
+/**
+ * The document format: AWS Encryption SDK message format 2, algorithm suite 0x0478 (AES-256-GCM, HKDF-SHA-512, key
+ * commitment, unsigned), framed. Seals and opens as streams; the data key is an HKDF key with the usage deriveKey alone.
+ * Imports nothing but protocol/; imported by web/microservice, web/custodian (headers, lengths), cli and tests.
+ */
+export { type EncryptionContext, equalContext } from "./context.ts";
+export { MAX_FRAMES, sealedLength } from "./frame.ts";
+export { type EncryptedDataKey, type Header, parseHeader, serialiseHeader } from "./header.ts";
+export { type EnvelopeCrypto, isDataKey } from "./keys.ts";
+export { type OpenOptions, open, openStream } from "./open.ts";
+export type { Source } from "./reader.ts";
+export { type SealOptions, seal, sealStream } from "./seal.ts";
+export { FRAME_LENGTH, MAX_FRAME_LENGTH, MAX_HEADER_LENGTH } from "./suite.ts";

@@ -1,0 +1,117 @@
+/** Reads a source in the pieces that frames need, whatever pieces it comes in. */
+
+/** What can be sealed or opened. Views are read as views: from their offset, for their length. */
+export type Source = Blob | Uint8Array | ReadableStream<Uint8Array>;
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Size of the buffers that a Blob is read into: reading large is what makes a Blob fast. */
+const READ = 1 << 20;
+
+/** An error of the caller's own making (its source, its key): passed on as it is, never as a failure to decrypt. */
+export class Foreign {
+  readonly reason: unknown;
+
+  constructor(reason: unknown) {
+    this.reason = reason;
+  }
+}
+
+type Chunks = { next(): Promise<Bytes | null>; cancel(reason: unknown): void };
+
+export class ByteReader {
+  readonly #input: Chunks;
+  #held: Bytes[] = [];
+  #available = 0;
+  #ended = false;
+
+  constructor(source: Source) {
+    this.#input = chunksOf(source);
+  }
+
+  /** Reads on until `length` bytes are there or the source has ended; tells how many are there. */
+  async fill(length: number): Promise<number> {
+    while (this.#available < length && !this.#ended) {
+      const chunk = await this.#input.next();
+      if (chunk === null) this.#ended = true;
+      else if (chunk.length > 0) {
+        this.#held.push(chunk);
+        this.#available += chunk.length;
+      }
+    }
+    return this.#available;
+  }
+
+  /** Takes `length` bytes that `fill` has promised: a view where they lie together, else a copy. */
+  take(length: number): Bytes {
+    if (length > this.#available) throw new RangeError("take without fill");
+    this.#available -= length;
+    const first = this.#held[0];
+    if (!first || length === 0) return new Uint8Array();
+    if (first.length >= length) {
+      if (first.length === length) this.#held.shift();
+      else this.#held[0] = first.subarray(length);
+      return first.subarray(0, length);
+    }
+    const joined = new Uint8Array(length);
+    for (let at = 0; at < length; ) {
+      const part = this.#held[0]!;
+      const size = Math.min(part.length, length - at);
+      joined.set(size === part.length ? part : part.subarray(0, size), at);
+      at += size;
+      if (size === part.length) this.#held.shift();
+      else this.#held[0] = part.subarray(size);
+    }
+    return joined;
+  }
+
+  /** Puts back the last bytes taken. */
+  untake(bytes: Bytes): void {
+    if (bytes.length === 0) return;
+    this.#held.unshift(bytes);
+    this.#available += bytes.length;
+  }
+
+  /** Tells the source that no more is wanted. Never throws. */
+  cancel(reason: unknown): void {
+    this.#held = [];
+    this.#available = 0;
+    this.#ended = true;
+    this.#input.cancel(reason);
+  }
+}
+
+function chunksOf(source: Source): Chunks {
+  if (source instanceof Uint8Array) {
+    let rest: Bytes | null = source as Bytes;
+    const next = async () => {
+      const chunk = rest;
+      rest = null;
+      return chunk;
+    };
+    return { next, cancel: () => {} };
+  }
+  if (source instanceof Blob) {
+    const reader = source.stream().getReader({ mode: "byob" });
+    return fromReader(reader, () => reader.read(new Uint8Array(READ)));
+  }
+  const reader = source.getReader();
+  return fromReader(reader, () => reader.read() as Promise<ReadableStreamReadResult<Bytes>>);
+}
+
+function fromReader(
+  reader: { cancel(reason: unknown): Promise<void> },
+  read: () => Promise<ReadableStreamReadResult<Bytes>>,
+): Chunks {
+  return {
+    next: async () => {
+      const { done, value } = await read().catch((reason: unknown) => Promise.reject(new Foreign(reason)));
+      if (done || value === undefined) return null;
+      if (!(value instanceof Uint8Array))
+        throw new Foreign(new TypeError("a source gives Uint8Array chunks"));
+      return value;
+    },
+    cancel: (reason) => {
+      reader.cancel(reason).catch(() => {});
+    },
+  };
+}

@@ -1,0 +1,118 @@
+/** Sealing: plaintext in, message out, in one pass and before the length is known. */
+import { CofferError } from "../error.ts";
+import type { EncryptionContext } from "./context.ts";
+import { FINAL_OVERHEAD, frameAad, frameIv, MAX_FRAMES, REGULAR_OVERHEAD, writeFrameStart } from "./frame.ts";
+import { type EncryptedDataKey, serialiseHeader } from "./header.ts";
+import { deriveCommitment, deriveMessageKey, type EnvelopeCrypto, tagHeader } from "./keys.ts";
+import { flow, type Job, pipeline } from "./pipeline.ts";
+import { ByteReader, Foreign, type Source } from "./reader.ts";
+import { FRAME_LENGTH, MESSAGE_ID_LENGTH, TAG_LENGTH } from "./suite.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+export type SealOptions = {
+  subtle: EnvelopeCrypto;
+  /** Fills an array with random bytes, as `crypto.getRandomValues`. A message id is never used for other content. */
+  random(array: Bytes): Bytes;
+  /** HKDF key, not extractable, the single usage deriveKey. */
+  dataKey: CryptoKey;
+  context: EncryptionContext;
+  /** 1 to 16; written into the header. */
+  encryptedDataKeys: EncryptedDataKey[];
+  /** Plaintext bytes a frame, default 256 KiB. */
+  frameLength?: number;
+  signal?: AbortSignal;
+  /** Told the plaintext bytes encrypted so far. */
+  onProgress?(bytes: number): void;
+};
+
+/**
+ * Seals `source`. The first chunk is the whole header. The stream errs with the source's own error, the signal's
+ * reason, or `key-unusable`, `header-too-long`, `context-invalid`, `document-too-long`.
+ *
+ * @example
+ * const message = seal(file, { subtle, random, dataKey, context, encryptedDataKeys });
+ */
+export function seal(source: Source, options: SealOptions): ReadableStream<Bytes> {
+  const reader = new ByteReader(source);
+  const { depth } = flow(options.frameLength ?? FRAME_LENGTH);
+  return pipeline(jobs(reader, options), reader, {
+    depth,
+    ...(options.signal ? { signal: options.signal } : {}),
+    mapError: (reason) => (reason instanceof Foreign ? reason.reason : reason),
+  });
+}
+
+/** The same as a pair to `pipeThrough`. */
+export function sealStream(options: SealOptions): ReadableWritablePair<Bytes, Uint8Array> {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  return { readable: seal(readable, options), writable };
+}
+
+async function* jobs(reader: ByteReader, options: SealOptions): AsyncGenerator<Job, void> {
+  const { subtle, dataKey, context, encryptedDataKeys, frameLength = FRAME_LENGTH } = options;
+  const messageId = options.random(new Uint8Array(MESSAGE_ID_LENGTH));
+  const [commitment, key] = await Promise.all([
+    deriveCommitment(subtle, dataKey, messageId),
+    deriveMessageKey(subtle, dataKey, messageId, "encrypt"),
+  ]);
+  const header = serialiseHeader({ messageId, context, encryptedDataKeys, frameLength, commitment });
+  const tag = await tagHeader(subtle, key, header.body);
+  const start = new Uint8Array(header.length);
+  start.set(header.body);
+  start.set(tag, header.body.length);
+  yield { chunks: Promise.resolve([start]) };
+
+  let done = 0;
+  const group = flow(frameLength).frames * frameLength;
+  const encrypt = async (block: Bytes, sequence: number, last: boolean): Promise<Bytes[]> => {
+    const chunk = await encryptFrames(subtle, key, messageId, block, frameLength, sequence, last);
+    done += block.length;
+    options.onProgress?.(done);
+    return [chunk];
+  };
+  for (let sequence = 1, last = false; !last; sequence += group / frameLength) {
+    // One byte more than a group tells whether the group holds the final frame.
+    last = (await reader.fill(group + 1)) <= group;
+    const block = reader.take(last ? await reader.fill(0) : group);
+    if (sequence + group / frameLength > MAX_FRAMES) throw new CofferError("document-too-long");
+    yield { chunks: encrypt(block, sequence, last) };
+  }
+}
+
+/** Encrypts the frames of `block`, all at once; `sequence` is that of the first. Returns them as they stand in a message. */
+async function encryptFrames(
+  subtle: EnvelopeCrypto,
+  key: CryptoKey,
+  messageId: Bytes,
+  block: Bytes,
+  frameLength: number,
+  sequence: number,
+  last: boolean,
+): Promise<Bytes> {
+  const frames = Math.max(1, Math.ceil(block.length / frameLength));
+  const sealed = await Promise.all(
+    Array.from({ length: frames }, (_, i) => {
+      const plaintext = block.subarray(i * frameLength, (i + 1) * frameLength);
+      const final = last && i === frames - 1;
+      const iv = frameIv(sequence + i);
+      const additionalData = frameAad(messageId, sequence + i, plaintext.length, final);
+      return subtle.encrypt(
+        { name: "AES-GCM", iv, additionalData, tagLength: 8 * TAG_LENGTH },
+        key,
+        plaintext,
+      );
+    }),
+  );
+  const chunk = new Uint8Array(
+    block.length + (frames - 1) * REGULAR_OVERHEAD + (last ? FINAL_OVERHEAD : REGULAR_OVERHEAD),
+  );
+  let at = 0;
+  for (const [i, ciphertext] of sealed.entries()) {
+    const final = last && i === frames - 1 && ciphertext.byteLength - TAG_LENGTH;
+    at = writeFrameStart(chunk, at, sequence + i, final);
+    chunk.set(new Uint8Array(ciphertext), at);
+    at += ciphertext.byteLength;
+  }
+  return chunk;
+}
