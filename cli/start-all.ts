@@ -36,7 +36,9 @@ export async function startAll({ dir, ports = {}, step = () => {} }: StartOption
       ca: pki.serverCa,
       ...pki.clients["coffer-officer"],
     });
-    const { rootKey } = await bootstrap(createKmipClient(transport), TENANT).finally(() => transport.close());
+    const { rootKey } = await bootstrap(createKmipClient(transport), TENANT, new Date()).finally(() =>
+      transport.close(),
+    );
     step("keys made in the HSM: authorities, signing keys, tenant master key");
     const web = await buildWeb({ rootKey, outDir: join(dir, "web") });
     step("page and microservice built");

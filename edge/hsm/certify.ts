@@ -1,4 +1,4 @@
-import type { Hsm } from "./client.ts";
+import type { Signer } from "./signer.ts";
 
 /**
  * What `X509CertificateGenerator.create(params, crypto)` of @peculiar/x509 needs to have a certificate signed by the
@@ -12,7 +12,7 @@ export const certificateSigningKey = {
   usages: ["sign"],
 } as CryptoKey;
 
-export function certificateCrypto(hsm: Pick<Hsm, "sign">, keyName: string): Crypto {
+export function certificateCrypto(hsm: Signer, keyName: string): Crypto {
   const subtle = new Proxy(crypto.subtle, {
     get(target, property) {
       if (property === "sign") {

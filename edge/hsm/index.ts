@@ -7,3 +7,4 @@ export { certificateCrypto, certificateSigningKey } from "./certify.ts";
 export { type Hsm, HsmUnavailable, openHsm } from "./client.ts";
 export { derToRaw } from "./ecdsa.ts";
 export { signCompact } from "./jws.ts";
+export { fromHsm } from "./problem.ts";
