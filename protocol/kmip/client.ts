@@ -1,0 +1,157 @@
+/** The KMIP client: typed batches over anything that carries one message there and one back. */
+
+import { decodeResponse, type Encoding, encodeRequest } from "./encoding.ts";
+import { KmipDecodeError, KmipError } from "./errors.ts";
+import type { Bytes } from "./item.ts";
+import type {
+  OperationName,
+  RequestHeader,
+  RequestItem,
+  RequestItemOf,
+  RequestPayload,
+  ResponseItem,
+  ResponseItemOf,
+  ResponsePayload,
+} from "./messages.ts";
+import { isSupported, type ProtocolVersion, VERSIONS } from "./version.ts";
+
+/** Sends one encoded request and returns the encoded response. A transport: TLS socket, `Fetcher`, test double. */
+export type Exchange = (request: Bytes) => Promise<Uint8Array>;
+
+export type KmipClientOptions = {
+  exchange: Exchange;
+  /** Version of the requests; 2.1 by default. */
+  version?: ProtocolVersion;
+  /** Encoding of the messages; TTLV by default. The transport sets the content type to match. */
+  encoding?: Encoding;
+  /** Credentials for each request, where the channel does not identify the client. */
+  authentication?: RequestHeader["authentication"];
+};
+
+export type BatchOptions = {
+  /** What the server does after an item failed; `Stop` is the protocol's default. */
+  batchErrorContinuationOption?: "Stop" | "Continue" | "Undo";
+  /** Whether the items run in order; true by default for several, since an ID Placeholder needs it. */
+  batchOrderOption?: boolean;
+  /** Bound on the response, in bytes. */
+  maximumResponseSize?: number;
+  /** Further fields of the header. */
+  header?: Partial<RequestHeader>;
+};
+
+/** A response item as typed as the request item that it answers. */
+export type Answer<I> = I extends { operation: infer O extends OperationName }
+  ? ResponseItemOf<O>
+  : ResponseItem;
+
+export type KmipClient = {
+  readonly version: ProtocolVersion;
+  /**
+   * Runs the items in one message and returns an answer for each, in order; check every `resultStatus`.
+   * An item that the server never reached (after a failure, with `Stop`) is `OperationFailed` without a reason.
+   * Throws `KmipError` where the server refused the whole message, `KmipDecodeError` where its answer makes no sense.
+   */
+  batch<const I extends readonly RequestItem[]>(
+    items: I,
+    options?: BatchOptions,
+  ): Promise<{ -readonly [K in keyof I]: Answer<I[K]> }>;
+  /** Runs one operation and returns its payload. Throws `KmipError` with the Result Reason as `code`. */
+  request<O extends OperationName>(
+    operation: O,
+    payload: RequestPayload<O>,
+    options?: BatchOptions,
+  ): Promise<ResponsePayload<O>>;
+};
+
+/** A request item, with the payload's type checked against the operation. */
+export function item<O extends OperationName>(
+  operation: O,
+  payload: RequestPayload<O>,
+  framing: Omit<RequestItemOf<O>, "operation" | "payload"> = {},
+): RequestItemOf<O> {
+  return { ...framing, operation, payload } as RequestItemOf<O>;
+}
+
+/** The payload of an answer. Throws `KmipError` unless the operation succeeded. */
+export function payloadOf<T>(answer: ResponseItem & { payload?: T }): NonNullable<T> {
+  const { resultStatus, resultReason, resultMessage, operation, payload } = answer;
+  if (resultStatus !== "Success")
+    throw new KmipError(resultReason ?? "GeneralFailure", resultMessage, operation);
+  return (payload ?? {}) as NonNullable<T>;
+}
+
+/** Puts answers to their requests by Unique Batch Item ID or position (KMIP 2.1 §9.4). */
+function match(requests: readonly RequestItem[], answers: ResponseItem[]): ResponseItem[] {
+  const [first] = answers;
+  if (answers.length === 1 && first!.operation === undefined && first!.resultStatus === "OperationFailed")
+    payloadOf(first!);
+  if (answers.length > requests.length) throw new KmipDecodeError("more answers than requests");
+  return requests.map((request, position) => {
+    const answer = answers[position];
+    if (answer === undefined)
+      return {
+        operation: request.operation,
+        resultStatus: "OperationFailed",
+        resultMessage: "not reached",
+      } as ResponseItem;
+    if (answer.operation !== undefined && answer.operation !== request.operation)
+      throw new KmipDecodeError("answer to another operation");
+    return answer;
+  });
+}
+
+/** Makes a client. It holds no state but its options. */
+export function createKmipClient(options: KmipClientOptions): KmipClient {
+  const { exchange, version = VERSIONS.at(-1)!, encoding = "ttlv", authentication } = options;
+
+  async function batch(items: readonly RequestItem[], chosen: BatchOptions = {}): Promise<ResponseItem[]> {
+    const { header, batchOrderOption = items.length > 1 || undefined, ...rest } = chosen;
+    const request = {
+      header: {
+        protocolVersion: version,
+        authentication,
+        batchOrderOption: batchOrderOption === undefined ? undefined : batchOrderOption,
+        ...rest,
+        ...header,
+      },
+      items: [...items],
+    };
+    const response = decodeResponse(await exchange(encodeRequest(request, encoding)), { encoding });
+    return match(items, response.items);
+  }
+
+  return {
+    version,
+    batch: batch as unknown as KmipClient["batch"],
+    async request(operation, payload, chosen) {
+      const [answer] = await batch([item(operation, payload) as RequestItem], chosen);
+      return payloadOf(answer!) as never;
+    },
+  };
+}
+
+/**
+ * Asks the server for its versions (KMIP 2.1 §6.1.15) and returns the newest that both know.
+ * A server older than Discover Versions (1.0) refuses the operation and is taken as 1.0.
+ */
+export async function negotiateVersion(
+  options: Omit<KmipClientOptions, "version">,
+  acceptable: readonly ProtocolVersion[] = VERSIONS,
+): Promise<ProtocolVersion> {
+  const newestFirst = acceptable.filter(isSupported).toReversed();
+  // Servers answer in the version of the request, so ask in the oldest that has the operation.
+  const client = createKmipClient({ ...options, version: { major: 1, minor: 1 } });
+  try {
+    const { protocolVersion } = await client.request("DiscoverVersions", { protocolVersion: newestFirst });
+    const shared = newestFirst.find(({ major, minor }) =>
+      protocolVersion.some((other) => other.major === major && other.minor === minor),
+    );
+    if (shared !== undefined) return shared;
+  } catch (error) {
+    if (!(error instanceof KmipError)) throw error;
+    const oldest = newestFirst.find(({ major, minor }) => major === 1 && minor === 0);
+    if (oldest !== undefined) return oldest;
+    throw error;
+  }
+  throw new KmipError("UnsupportedProtocolVersion", "no version in common", "DiscoverVersions");
+}

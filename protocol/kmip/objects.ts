@@ -1,0 +1,169 @@
+/** Managed objects and the key block (KMIP 2.1 §2 and §3). */
+
+import { optionalAttributes } from "./attributes.ts";
+import { type TagName, tagNumber } from "./dictionary.ts";
+import { KmipDecodeError, KmipEncodeError } from "./errors.ts";
+import type { Bytes } from "./item.ts";
+import { keyInformation } from "./parameters.ts";
+import {
+  bigInteger,
+  byteString,
+  type Codec,
+  either,
+  enumeration,
+  extensionEnumeration,
+  type Field,
+  type Infer,
+  integer,
+  optional,
+  required,
+  structure,
+} from "./schema.ts";
+
+const isBytes = (value: unknown): value is Bytes => value instanceof Uint8Array;
+
+/** KMIP 2.1 §3.5 Transparent Keys: the fields of all of them, in an order that serves each. */
+export const transparentKey = structure({
+  key: optional(byteString),
+  modulus: optional(bigInteger),
+  privateExponent: optional(bigInteger),
+  publicExponent: optional(bigInteger),
+  p: optional(bigInteger),
+  q: optional(bigInteger),
+  g: optional(bigInteger),
+  j: optional(bigInteger),
+  primeExponentP: optional(bigInteger),
+  primeExponentQ: optional(bigInteger),
+  crtCoefficient: optional(bigInteger),
+  x: optional(bigInteger),
+  y: optional(bigInteger),
+  recommendedCurve: optional(enumeration("RecommendedCurve")),
+  d: optional(bigInteger),
+  qString: optional(byteString),
+});
+export type TransparentKey = Infer<typeof transparentKey>;
+
+/** KMIP 2.1 §3.3 Key Value; `keyMaterial` is missing where a server holds no key value. */
+export const keyValue = structure({
+  keyMaterial: required(either(byteString, ["ByteString"], transparentKey, isBytes)),
+  attributes: optionalAttributes("Attribute"),
+});
+export type KeyValue = Infer<typeof keyValue>;
+
+/** KMIP 2.1 §3.4 Key Wrapping Data */
+export const keyWrappingData = structure({
+  wrappingMethod: required(enumeration("WrappingMethod")),
+  encryptionKeyInformation: optional(keyInformation),
+  macSignatureKeyInformation: optional(keyInformation),
+  macSignature: optional(byteString),
+  ivCounterNonce: optional(byteString),
+  encodingOption: optional(enumeration("EncodingOption")),
+});
+export type KeyWrappingData = Infer<typeof keyWrappingData>;
+
+/** KMIP 2.1 §3.1 Key Block. The key value is bytes where it is wrapped with its TTLV encoding. */
+export const keyBlock = structure({
+  keyFormatType: required(enumeration("KeyFormatType")),
+  keyCompressionType: optional(enumeration("KeyCompressionType")),
+  keyValue: optional(either(byteString, ["ByteString"], keyValue, isBytes)),
+  cryptographicAlgorithm: optional(enumeration("CryptographicAlgorithm")),
+  cryptographicLength: optional(integer),
+  keyWrappingData: optional(keyWrappingData),
+});
+export type KeyBlock = Infer<typeof keyBlock>;
+
+const OBJECTS = {
+  certificate: structure({
+    certificateType: required(enumeration("CertificateType")),
+    certificateValue: required(byteString),
+  }),
+  certificateRequest: structure({
+    certificateRequestType: required(enumeration("CertificateRequestType")),
+    certificateRequestValue: required(byteString),
+  }),
+  opaqueObject: structure({
+    opaqueDataType: required(extensionEnumeration),
+    opaqueDataValue: required(byteString),
+  }),
+  pgpKey: structure({ pgpKeyVersion: required(integer), keyBlock: required(keyBlock) }),
+  privateKey: structure({ keyBlock: required(keyBlock) }),
+  publicKey: structure({ keyBlock: required(keyBlock) }),
+  secretData: structure({
+    secretDataType: required(enumeration("SecretDataType")),
+    keyBlock: required(keyBlock),
+  }),
+  splitKey: structure({
+    splitKeyParts: required(integer),
+    keyPartIdentifier: required(integer),
+    splitKeyThreshold: required(integer),
+    splitKeyMethod: required(enumeration("SplitKeyMethod")),
+    primeFieldSize: optional(bigInteger),
+    keyBlock: required(keyBlock),
+  }),
+  symmetricKey: structure({ keyBlock: required(keyBlock) }),
+  /** KMIP 1.4 §2.2.6; gone in 2.0. */
+  template: structure({ attributes: optionalAttributes("Attribute") }),
+};
+
+type Objects = { [K in keyof typeof OBJECTS]: Infer<(typeof OBJECTS)[K]> };
+
+/** A managed object: exactly one of the properties. */
+export type ManagedObject = {
+  [K in keyof Objects]: { [P in K]: Objects[K] } & { [P in Exclude<keyof Objects, K>]?: undefined };
+}[keyof Objects];
+
+export type Certificate = Objects["certificate"];
+
+const OBJECT_TAGS: Record<keyof Objects, TagName> = {
+  certificate: "Certificate",
+  certificateRequest: "CertificateRequest",
+  opaqueObject: "OpaqueObject",
+  pgpKey: "PGPKey",
+  privateKey: "PrivateKey",
+  publicKey: "PublicKey",
+  secretData: "SecretData",
+  splitKey: "SplitKey",
+  symmetricKey: "SymmetricKey",
+  template: "Template",
+};
+
+const kinds = Object.entries(OBJECT_TAGS).map(([kind, tag]) => ({
+  kind: kind as keyof Objects,
+  tag: tagNumber(tag),
+  codec: OBJECTS[kind as keyof Objects] as Codec<unknown>,
+}));
+
+function managedObject<P extends "required" | "optional">(presence: P): Field<ManagedObject, P> {
+  return {
+    presence,
+    bind: (property) => ({
+      property,
+      tags: kinds.map(({ tag }) => tag),
+      write(value, items, context) {
+        if (value === undefined && presence === "optional") return;
+        const object = (value ?? {}) as Record<string, unknown>;
+        const found = kinds.filter(({ kind }) => object[kind] !== undefined);
+        if (found.length !== 1) throw new KmipEncodeError(`${property} must hold one managed object`);
+        const { kind, tag, codec } = found[0]!;
+        items.push(codec.encode(tag, object[kind], context));
+      },
+      read(target, item, context) {
+        if (target[property] !== undefined) throw new KmipDecodeError("two managed objects");
+        const { kind, codec } = kinds.find(({ tag }) => tag === item.tag)!;
+        target[property] = { [kind]: codec.decode(item, context) };
+      },
+      finish(target) {
+        if (presence === "required" && target[property] === undefined)
+          throw new KmipDecodeError("managed object is missing");
+      },
+    }),
+  };
+}
+
+/** The managed object of a payload. */
+export const object = managedObject("required");
+/** The managed object of a payload that may lack it. */
+export const optionalObject = managedObject("optional");
+
+/** A Certificate object by itself, as Validate takes it. */
+export const certificate = OBJECTS.certificate;

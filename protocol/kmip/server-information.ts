@@ -1,0 +1,132 @@
+/** What Query answers with, and what servers are configured by (KMIP 2.1 §7). */
+
+import { usageLimits } from "./attribute-table.ts";
+import { optionalAttributes } from "./attributes.ts";
+import {
+  boolean,
+  type Codec,
+  enumeration,
+  integer,
+  optional,
+  optionalRepeated,
+  required,
+  structure,
+  textString,
+} from "./schema.ts";
+import type { ProtocolVersion } from "./version.ts";
+
+const versionStructure = structure({
+  protocolVersionMajor: required(integer),
+  protocolVersionMinor: required(integer),
+});
+
+/** KMIP 2.1 §8.1.20 Protocol Version */
+export const protocolVersion: Codec<ProtocolVersion> = {
+  encode: (tag, { major, minor }, context) =>
+    versionStructure.encode(tag, { protocolVersionMajor: major, protocolVersionMinor: minor }, context),
+  decode: (item, context) => {
+    const { protocolVersionMajor, protocolVersionMinor } = versionStructure.decode(item, context);
+    return { major: protocolVersionMajor, minor: protocolVersionMinor };
+  },
+};
+
+/** KMIP 2.1 §7.31 Server Information; the contents are the vendor's own before 2.0. */
+export const serverInformation = structure({
+  serverName: optional(textString),
+  serverSerialNumber: optional(textString),
+  serverVersion: optional(textString),
+  serverLoad: optional(textString),
+  productName: optional(textString),
+  buildLevel: optional(textString),
+  buildDate: optional(textString),
+  clusterInfo: optional(textString),
+  alternateFailoverEndpoints: optionalRepeated(textString),
+});
+
+/** KMIP 2.1 §7.15 Extension Information */
+export const extensionInformation = structure({
+  extensionName: required(textString),
+  extensionTag: optional(integer),
+  extensionType: optional(integer),
+  extensionEnumeration: optional(integer),
+  extensionAttribute: optional(boolean),
+  extensionParentStructureTag: optional(integer),
+  extensionDescription: optional(textString),
+});
+
+/** KMIP 2.1 §7.25 Profile Information. The names of 1.3 and 1.4 have numbers of their own. */
+export const profileInformation = structure({
+  profileName: required(enumeration("ProfileName")),
+  profileVersion: optional(
+    structure({ profileVersionMajor: required(integer), profileVersionMinor: required(integer) }),
+  ),
+  serverURI: optional(textString),
+  serverPort: optional(integer),
+});
+
+/** KMIP 2.1 §7.37 Validation Information */
+export const validationInformation = structure({
+  validationAuthorityType: required(enumeration("ValidationAuthorityType")),
+  validationAuthorityCountry: optional(textString),
+  validationAuthorityURI: optional(textString),
+  validationVersionMajor: required(integer),
+  validationVersionMinor: optional(integer),
+  validationType: required(enumeration("ValidationType")),
+  validationLevel: required(integer),
+  validationCertificateIdentifier: optional(textString),
+  validationCertificateURI: optional(textString),
+  validationVendorURI: optional(textString),
+  validationProfile: optionalRepeated(textString),
+});
+
+/** KMIP 2.1 §7.3 Capability Information */
+export const capabilityInformation = structure({
+  streamingCapability: optional(boolean),
+  asynchronousCapability: optional(boolean),
+  attestationCapability: optional(boolean),
+  batchUndoCapability: optional(boolean),
+  batchContinueCapability: optional(boolean),
+  unwrapMode: optional(enumeration("UnwrapMode")),
+  destroyAction: optional(enumeration("DestroyAction")),
+  shreddingAlgorithm: optional(enumeration("ShreddingAlgorithm")),
+  rngMode: optional(enumeration("RNGMode")),
+  quantumSafeCapability: optional(boolean),
+});
+
+const objectTypes = structure({ objectType: optionalRepeated(enumeration("ObjectType")) });
+const objectGroups = structure({ objectGroup: optionalRepeated(textString) });
+const operations = structure({ operation: optionalRepeated(enumeration("Operation")) });
+
+/** KMIP 2.1 §7.12 Defaults Information */
+export const defaultsInformation = structure({
+  objectDefaults: optionalRepeated(
+    structure({
+      objectType: optional(enumeration("ObjectType")),
+      objectTypes: optional(objectTypes),
+      objectGroups: optional(objectGroups),
+      attributes: optionalAttributes("Attribute"),
+    }),
+  ),
+});
+
+/** KMIP 2.1 §7.5 Constraints */
+export const constraints = structure({
+  constraint: optionalRepeated(
+    structure({
+      objectTypes: optional(objectTypes),
+      objectGroups: optional(objectGroups),
+      attributes: optionalAttributes("Attribute"),
+    }),
+  ),
+});
+
+/** KMIP 2.1 §7.30 Rights: what a delegated ticket allows. */
+export const rights = structure({
+  right: optionalRepeated(
+    structure({
+      usageLimits: optional(usageLimits),
+      operations: optional(operations),
+      objects: optional(structure({ uniqueIdentifier: optionalRepeated(textString) })),
+    }),
+  ),
+});
