@@ -1,0 +1,92 @@
+/** Data keys (M6): made in the HSM under the account key, one batch for all of a request. */
+
+import { encodeBase64url } from "#protocol/base64url.ts";
+import type { RequestItem, ResponseItem } from "#protocol/kmip/index.ts";
+import type { Hsm } from "../hsm/index.ts";
+import type { AccountKey } from "../iam/types.ts";
+import { type BatchLedger, runBatch } from "./batch.ts";
+import { importWrapped, retire, transientId, WRAPPED_LENGTH } from "./key-block.ts";
+
+/**
+ * Makes `count` AES-256 sized keys and returns each wrapped under the account key, 40 bytes. The batch: Import the
+ * account key; for each data key Create, Get wrapped and Destroy by ID placeholder; Revoke and Destroy the account key.
+ */
+export async function makeDataKeys(
+  hsm: Hsm,
+  ledger: BatchLedger,
+  accountKey: AccountKey,
+  count: number,
+  now: number,
+): Promise<Uint8Array<ArrayBuffer>[]> {
+  const account = transientId();
+  const answers = await runBatch(hsm, ledger, (objectGroup) => [
+    importWrapped({
+      id: account,
+      wrapped: accountKey.wrapped,
+      wrappedBy: accountKey.master,
+      usage: ["WrapKey", "UnwrapKey"],
+      objectGroup,
+      now,
+    }),
+    ...Array.from({ length: count }, () => dataKey(account, objectGroup)).flat(),
+    ...retire(account),
+  ]);
+  const keys = answers.filter((answer) => answer.operation === "Get").map(wrappedValue);
+  if (keys.length !== count || new Set(keys.map(encodeBase64url)).size !== count) {
+    throw new Error("the HSM did not make the keys that were asked for");
+  }
+  return keys;
+}
+
+/** Three items; the last two act on what the first made (ID placeholder, KMIP 2.1 §6). */
+function dataKey(account: string, objectGroup: string): RequestItem[] {
+  return [
+    {
+      operation: "Create",
+      payload: {
+        objectType: "SymmetricKey",
+        attributes: {
+          cryptographicAlgorithm: "AES",
+          cryptographicLength: 256,
+          cryptographicUsageMask: ["DeriveKey"],
+          sensitive: true,
+          objectGroup: [objectGroup],
+          vendorAttributes: [
+            { vendorIdentification: "Coffer", attributeName: "Parent", attributeValue: account },
+          ],
+        },
+      },
+    },
+    {
+      operation: "Get",
+      payload: {
+        keyWrappingSpecification: {
+          wrappingMethod: "Encrypt",
+          encryptionKeyInformation: {
+            uniqueIdentifier: account,
+            cryptographicParameters: { blockCipherMode: "NISTKeyWrap" },
+          },
+          encodingOption: "NoEncoding",
+        },
+      },
+    },
+    { operation: "Destroy", payload: {} },
+  ];
+}
+
+function wrappedValue(answer: ResponseItem): Uint8Array<ArrayBuffer> {
+  const value = keyValueOf(answer);
+  if (value.length !== WRAPPED_LENGTH) throw new Error("the HSM returned no wrapped AES-256 key");
+  return value;
+}
+
+/** The wrapped key bytes in the answer to a Get. Throws when the key came unwrapped or not at all. */
+export function keyValueOf(answer: ResponseItem): Uint8Array<ArrayBuffer> {
+  if (answer.operation !== "Get" || !answer.payload) throw new Error("not an answer to Get");
+  const { object } = answer.payload;
+  const block = "symmetricKey" in object ? object.symmetricKey.keyBlock : undefined;
+  if (!block?.keyWrappingData || !(block.keyValue instanceof Uint8Array)) {
+    throw new Error("the HSM returned a key that is not wrapped");
+  }
+  return new Uint8Array(block.keyValue);
+}

@@ -1,0 +1,73 @@
+/** Pieces of KMIP payloads that data keys and rewrapping share. */
+
+import type { RequestItem } from "#protocol/kmip/index.ts";
+
+/** Account and data keys are AES-256 sized: 32 bytes, 40 under AES Key Wrap (RFC 3394). */
+export const WRAPPED_LENGTH = 40;
+
+/** A random identifier for an object that lives as long as one batch. */
+export function transientId(): string {
+  return crypto.randomUUID();
+}
+
+/** Import of an AES-wrapped key which the HSM unwraps by `wrappedBy` (Key Wrap Type Not Wrapped, KMIP 2.1 §6.1.24). */
+export function importWrapped(key: {
+  id: string;
+  wrapped: Uint8Array;
+  wrappedBy: string;
+  usage: ("WrapKey" | "UnwrapKey" | "DeriveKey")[];
+  objectGroup: string;
+  now: number;
+}): RequestItem {
+  return {
+    operation: "Import",
+    payload: {
+      uniqueIdentifier: key.id,
+      objectType: "SymmetricKey",
+      replaceExisting: false,
+      keyWrapType: "NotWrapped",
+      attributes: {
+        cryptographicAlgorithm: "AES",
+        cryptographicLength: 256,
+        cryptographicUsageMask: key.usage,
+        sensitive: true,
+        activationDate: past(key.now),
+        objectGroup: [key.objectGroup],
+      },
+      object: {
+        symmetricKey: {
+          keyBlock: {
+            keyFormatType: "Raw",
+            keyValue: key.wrapped,
+            cryptographicAlgorithm: "AES",
+            cryptographicLength: 256,
+            keyWrappingData: {
+              wrappingMethod: "Encrypt",
+              encryptionKeyInformation: {
+                uniqueIdentifier: key.wrappedBy,
+                cryptographicParameters: { blockCipherMode: "NISTKeyWrap" },
+              },
+              encodingOption: "NoEncoding",
+            },
+          },
+        },
+      },
+    },
+  };
+}
+
+/** Revoke and Destroy, in this order: an active object cannot be destroyed (KMIP 2.1 §6.1.14). */
+export function retire(uniqueIdentifier: string): RequestItem[] {
+  return [
+    {
+      operation: "Revoke",
+      payload: { uniqueIdentifier, revocationReason: { revocationReasonCode: "CessationOfOperation" } },
+    },
+    { operation: "Destroy", payload: { uniqueIdentifier } },
+  ];
+}
+
+/** An activation date that every clock agrees is past. `now` in milliseconds. */
+export function past(now: number): Date {
+  return new Date(now - 3_600_000);
+}

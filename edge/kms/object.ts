@@ -1,0 +1,245 @@
+import { DurableObject } from "cloudflare:workers";
+import * as v from "valibot";
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { digest, type Edk, JwsError, type TrustList, verifyEdk } from "#protocol/keys/index.ts";
+import { KmipError } from "#protocol/kmip/index.ts";
+import { wakeBy } from "../alarm.ts";
+import { authorize } from "../authorize.ts";
+import type { Caller } from "../caller.ts";
+import { type Hsm, HsmUnavailable, openHsm } from "../hsm/index.ts";
+import type { AccountKey } from "../iam/types.ts";
+import type { Recipient } from "../ra/types.ts";
+import { fail, ok, type Result, refuse } from "../result.ts";
+import { openStore, type Store } from "../store.ts";
+import { type BatchLedger, sweep } from "./batch.ts";
+import { makeDataKeys } from "./data-keys.ts";
+import { findDataKey, insertDataKeys } from "./registry.ts";
+import { decideRelease } from "./release.ts";
+import { rewrapDataKey } from "./rewrap.ts";
+import { MIGRATIONS } from "./schema.ts";
+import { readTrust, signEdks, signReceipt } from "./signing.ts";
+import { dataKeysRequest, type Rewrapped, rewrapRequest } from "./types.ts";
+
+/** What the KMS needs of its neighbours. */
+interface Neighbours {
+  IAM: { accountKey(of: { tenant: string; account: string; caller: Caller }): Promise<Result<AccountKey>> };
+  RA: { recipient(of: { tenant: string; thumbprint: string }): Promise<Result<Recipient>> };
+}
+
+/** How long a load receipt may be used to load the key, seconds: a working day, so that an instance starts offline. */
+const RECEIPT_SECONDS = 8 * 3600;
+/** A batch that has been under way for so long is over; what it left is swept. Milliseconds. */
+const SWEEP_AFTER_MS = 60_000;
+/** What a new document key allows. */
+const DOCUMENT_POLICY = { operations: ["encrypt", "decrypt"] } satisfies Edk["policy"];
+
+/** State and decisions of the KMS, one object a tenant. */
+export class KmsObject extends DurableObject<Env> {
+  readonly #store: Store;
+  readonly #hsm: Hsm;
+  readonly #neighbours: Neighbours;
+  readonly #ledger: BatchLedger;
+  #trust: TrustList | undefined;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#store = openStore(ctx, { domain: "kms", audit: env.AUDIT, migrations: MIGRATIONS });
+    this.#hsm = openHsm(env.HSM_KMS, env.COFFER_HSM_URL);
+    this.#neighbours = env as unknown as Neighbours;
+    const { sql } = this.#store;
+    this.#ledger = {
+      begin: (group) => {
+        sql.exec("INSERT INTO hsm_batches (object_group, started) VALUES (?, ?)", group, Date.now());
+        ctx.waitUntil(wakeBy(ctx.storage, Date.now() + SWEEP_AFTER_MS));
+      },
+      end: (group) => void sql.exec("DELETE FROM hsm_batches WHERE object_group = ?", group),
+    };
+  }
+
+  /** M6: new data keys for an account, as EDKs. */
+  async dataKeys(caller: Caller, body: unknown): Promise<Result<{ edks: string[] }>> {
+    const parsed = v.safeParse(dataKeysRequest, body);
+    if (!parsed.success) return fail("bad-request");
+    const { account, count, purpose } = parsed.output;
+    const about = { caller, resource: `account/${account}`, requestId: caller.requestId };
+    const decision = authorize(this.#store, { action: "kms:data-keys", ...about }, () =>
+      caller.accounts.includes(account) ? ok(undefined) : refuse("forbidden", "account of others"),
+    );
+    if (!decision.ok) return decision;
+    const accountKey = await this.#neighbours.IAM.accountKey({ tenant: caller.tenant, account, caller });
+    if (!accountKey.ok) return accountKey;
+    try {
+      const now = Date.now();
+      const wrapped = await makeDataKeys(this.#hsm, this.#ledger, accountKey.value, count, now);
+      const { id, version } = accountKey.value;
+      const edks = wrapped.map((key): Edk => {
+        return {
+          version: 1,
+          keyId: crypto.randomUUID(),
+          keyVersion: 1,
+          algorithm: "AES-256-GCM-HKDF-SHA512-COMMIT-KEY",
+          tenant: caller.tenant,
+          account,
+          owner: caller.user,
+          created: Math.floor(now / 1000),
+          purpose,
+          accountKey: { id, version },
+          wrapping: "A256KW",
+          wrappedKey: encodeBase64url(key),
+          policy: DOCUMENT_POLICY,
+        };
+      });
+      const signed = await signEdks(this.#hsm, edks);
+      // Before they leave: an EDK without a record would be refused for ever.
+      this.#store.transaction(() => insertDataKeys(this.#store.sql, edks));
+      return ok({ edks: signed });
+    } catch (error) {
+      return this.#failed("kms:make-data-keys", about, error);
+    }
+  }
+
+  /** M8: a data key rewrapped to the caller's instance, with the receipt that vouches for it. */
+  async rewrap(caller: Caller, body: unknown): Promise<Result<Rewrapped>> {
+    const parsed = v.safeParse(rewrapRequest, body);
+    if (!parsed.success) return fail("bad-request");
+    const { edk: token } = parsed.output;
+    const unidentified = { action: "kms:rewrap", caller, resource: "edk", requestId: caller.requestId };
+    const refuseNow = (code: "invalid-edk" | "invalid-certificate", reason: string) =>
+      authorize<never>(this.#store, unidentified, () => refuse(code, reason));
+
+    let edk: Edk;
+    try {
+      edk = await this.#verifyEdk(token);
+    } catch (error) {
+      if (error instanceof JwsError) return refuseNow("invalid-edk", `${error.code}: ${error.message}`);
+      return this.#failed("kms:rewrap", unidentified, error);
+    }
+    let thumbprint: string;
+    try {
+      thumbprint = await digest(decodeBase64url(parsed.output.certificate));
+    } catch {
+      return refuseNow("invalid-certificate", "certificate is not base64url");
+    }
+
+    const about = { caller, resource: `key/${edk.keyId}.${edk.keyVersion}`, requestId: caller.requestId };
+    const { tenant } = this.#store;
+    const found = await this.#neighbours.RA.recipient({ tenant, thumbprint });
+    if (!found.ok && found.problem.code !== "not-recipient") return found;
+    const recipient = found.ok ? found.value : null;
+    const decide = () =>
+      authorize(this.#store, { action: "kms:rewrap", ...about }, (sql) => {
+        const record = findDataKey(sql, edk.keyId, edk.keyVersion);
+        return decideRelease(caller, { edk, recipient, record, now: seconds() });
+      });
+    const decision = decide();
+    if (!decision.ok) return decision;
+
+    const account = await this.#neighbours.IAM.accountKey({ tenant, account: edk.account, caller });
+    if (!account.ok) return account;
+    if (account.value.id !== edk.accountKey.id || account.value.version !== edk.accountKey.version) {
+      return authorize<never>(this.#store, { action: "kms:rewrap", ...about }, () =>
+        refuse("conflict", "EDK is under another account key"),
+      );
+    }
+    try {
+      const { hsmKey, notAfter } = recipient!;
+      const wrappedDataKey = decodeBase64url(edk.wrappedKey);
+      const wrappedKey = await rewrapDataKey(
+        this.#hsm,
+        this.#ledger,
+        { account: account.value, wrappedDataKey, hsmKey },
+        Date.now(),
+      );
+      const iat = seconds();
+      const receipt = await signReceipt(this.#hsm, {
+        version: 1,
+        wrappedKeyDigest: await digest(wrappedKey),
+        edkDigest: await digest(token),
+        keyId: edk.keyId,
+        keyVersion: edk.keyVersion,
+        recipient: thumbprint,
+        tenant,
+        account: edk.account,
+        policy: decision.value,
+        iat,
+        exp: Math.min(iat + RECEIPT_SECONDS, notAfter, edk.expires ?? Number.MAX_SAFE_INTEGER),
+      });
+      // The key may have been disabled while the HSM worked; input gates do not hold across its answer.
+      const { state } = findDataKey(this.#store.sql, edk.keyId, edk.keyVersion) ?? { state: "deleted" };
+      if (state !== "enabled") {
+        return authorize<never>(this.#store, { action: "kms:rewrap", ...about }, () =>
+          refuse("forbidden", `key is ${state}`),
+        );
+      }
+      return ok({ wrappedKey: encodeBase64url(wrappedKey), receipt });
+    } catch (error) {
+      return this.#failed("kms:rewrap-at-hsm", about, error);
+    }
+  }
+
+  /** For the RA (M5): whether the tenant has a master key at the HSM. */
+  async hasMasterKey(): Promise<Result<boolean>> {
+    try {
+      await this.#hsm.locate(`coffer/tenant/${this.#store.tenant}/master`);
+      return ok(true);
+    } catch (error) {
+      return error instanceof HsmUnavailable ? fail("hsm-unavailable") : ok(false);
+    }
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#store.flush();
+    const { sql } = this.#store;
+    const stale = [
+      ...sql.exec<{ object_group: string }>(
+        "SELECT object_group FROM hsm_batches WHERE started <= ? LIMIT 20",
+        Date.now() - SWEEP_AFTER_MS,
+      ),
+    ];
+    for (const { object_group } of stale) {
+      await sweep(this.#hsm, object_group).then(
+        () => this.#ledger.end(object_group),
+        () => undefined,
+      );
+    }
+    const { left } = sql.exec<{ left: number }>("SELECT count(*) AS left FROM hsm_batches").one();
+    if (left > 0) await wakeBy(this.ctx.storage, Date.now() + SWEEP_AFTER_MS);
+  }
+
+  /** Verifies under the kept trust list, and under a fresh one when the key is not on it. */
+  async #verifyEdk(token: string): Promise<Edk> {
+    const now = seconds();
+    const kept = this.#trust;
+    if (kept && kept.exp > now) {
+      try {
+        return await verifyEdk(token, kept, now);
+      } catch (error) {
+        if (!(error instanceof JwsError) || error.code !== "jws-key") throw error;
+      }
+    }
+    const trust = await readTrust(this.#hsm, now);
+    this.#trust = trust;
+    return verifyEdk(token, trust, now);
+  }
+
+  /** What went wrong at the HSM: the reason into the audit log, the kind of failure to the caller. */
+  #failed(
+    action: string,
+    about: { caller: Caller; resource: string; requestId: string },
+    error: unknown,
+  ): Result<never> {
+    const kmip = error instanceof KmipError;
+    const reason = kmip
+      ? `${error.operation ?? ""} ${error.code}`
+      : error instanceof Error
+        ? error.name
+        : "unknown";
+    return authorize<never>(this.#store, { ...about, action }, () =>
+      refuse(kmip ? "hsm-refused" : error instanceof HsmUnavailable ? "hsm-unavailable" : "internal", reason),
+    );
+  }
+}
+
+function seconds(): number {
+  return Math.floor(Date.now() / 1000);
+}

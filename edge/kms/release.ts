@@ -1,0 +1,49 @@
+/** The decision on a rewrap (M8, M12, M13): who asks, for which key, to be released to whom. A flat list of guards. */
+
+import type { Edk } from "#protocol/keys/index.ts";
+import { evaluate, type KeyPolicy, narrow } from "#protocol/policy/index.ts";
+import type { Caller } from "../caller.ts";
+import type { Recipient } from "../ra/types.ts";
+import { type Decision, ok, refuse } from "../result.ts";
+import type { DataKeyRecord } from "./registry.ts";
+
+export type Release = { edk: Edk; recipient: Recipient | null; record: DataKeyRecord | null; now: number };
+
+/** The policy for the load receipt, or a refusal. `edk` has been verified; `now` in seconds. */
+export function decideRelease(caller: Caller, { edk, recipient, record, now }: Release): Decision<KeyPolicy> {
+  if (edk.tenant !== caller.tenant) return refuse("forbidden", "EDK belongs to another tenant");
+  if (!caller.accounts.includes(edk.account))
+    return refuse("forbidden", "EDK belongs to an account of others");
+  if (!recipient) return refuse("not-recipient", "certificate is not registered");
+  if (recipient.status !== "active") return refuse("not-recipient", `instance is ${recipient.status}`);
+  if (recipient.notAfter <= now) return refuse("not-recipient", "instance's certificate has expired");
+  if (recipient.custodian !== caller.custodian)
+    return refuse("foreign-custodian", "instance serves another custodian");
+  if (recipient.user !== caller.user) return refuse("foreign-custodian", "instance serves another user");
+  if (recipient.origin !== caller.origin)
+    return refuse("foreign-custodian", "instance serves another origin");
+  if (!record) return refuse("forbidden", "key is not in the registry");
+  if (record.account !== edk.account) return refuse("forbidden", "key is registered for another account");
+  if (record.state !== "enabled") return refuse("forbidden", `key is ${record.state}`);
+  if (record.expires !== null && record.expires <= now) return refuse("forbidden", "key has expired");
+  return narrowTo(caller, edk.policy, record.policy, recipient, now);
+}
+
+/** What both policies allow to this custodian and tier; the receipt lists those operations alone. */
+function narrowTo(
+  caller: Caller,
+  own: KeyPolicy,
+  current: KeyPolicy,
+  { tier }: Recipient,
+  now: number,
+): Decision<KeyPolicy> {
+  const policy = narrow(own, current);
+  const ask = { principal: caller.custodian, tier, now };
+  let reason = "policy allows no operation";
+  policy.operations = policy.operations.filter((operation) => {
+    const decision = evaluate([own, current], { operation, ...ask });
+    if (!decision.allowed) reason = decision.reason;
+    return decision.allowed;
+  });
+  return policy.operations.length > 0 ? ok(policy) : refuse("forbidden", reason);
+}

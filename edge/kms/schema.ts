@@ -1,0 +1,28 @@
+/** Tables of the KMS's object, one object a tenant. Migrations are only ever appended to. Times: seconds since 1970. */
+export const MIGRATIONS: readonly string[] = [
+  `
+  -- Metadata of every data key that was issued. The key itself is in the EDK that the custodian keeps, nowhere here.
+  CREATE TABLE data_keys (
+    id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    account_key TEXT NOT NULL,
+    account_key_version INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    expires INTEGER,
+    state TEXT NOT NULL CHECK (state IN ('enabled', 'disabled')),
+    -- JSON of a KeyPolicy (protocol/policy): the current one, which the policy in the EDK can only narrow.
+    policy TEXT NOT NULL,
+    PRIMARY KEY (id, version)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX data_keys_by_account ON data_keys (account, created);
+
+  -- Batches under way at the HSM, by the object group of all that they make there. A row that stays is swept by alarm.
+  CREATE TABLE hsm_batches (
+    object_group TEXT PRIMARY KEY,
+    started INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+];

@@ -1,0 +1,63 @@
+/** EDKs and load receipts are signed in the HSM, each kind by its own key; several in one batch. */
+
+import { utf8 } from "#protocol/bytes.ts";
+import {
+  EDK_TYPE,
+  type Edk,
+  joinJws,
+  jwkFromSpki,
+  RECEIPT_TYPE,
+  type Receipt,
+  signingInput,
+  type TrustList,
+  thumbprint,
+  verifyTrustList,
+} from "#protocol/keys/index.ts";
+import { KmipError } from "#protocol/kmip/index.ts";
+import { derToRaw, type Hsm } from "../hsm/index.ts";
+
+/** Signs all of them with `coffer/sign/edk`; compact JWS, in order. */
+export function signEdks(hsm: Hsm, edks: Edk[]): Promise<string[]> {
+  return signAll(hsm, "coffer/sign/edk", EDK_TYPE, edks);
+}
+
+export async function signReceipt(hsm: Hsm, receipt: Receipt): Promise<string> {
+  const [signed] = await signAll(hsm, "coffer/sign/receipt", RECEIPT_TYPE, [receipt]);
+  return signed!;
+}
+
+async function signAll(hsm: Hsm, name: string, typ: string, payloads: object[]): Promise<string[]> {
+  const [uniqueIdentifier, spki] = await Promise.all([hsm.locate(name), hsm.publicKey(`${name}/public`)]);
+  const kid = await thumbprint(jwkFromSpki(spki));
+  const inputs = payloads.map((payload) => signingInput({ typ, kid }, payload));
+  const answers = await hsm.batch(
+    inputs.map((input) => ({
+      operation: "Sign" as const,
+      payload: {
+        uniqueIdentifier,
+        cryptographicParameters: { digitalSignatureAlgorithm: "ECDSAWithSHA256" as const },
+        data: utf8(input),
+      },
+    })),
+    { batchErrorContinuationOption: "Stop", batchOrderOption: true },
+  );
+  return inputs.map((input, index) => {
+    const answer = answers[index];
+    if (answer?.resultStatus !== "Success" || answer.operation !== "Sign" || !answer.payload?.signatureData) {
+      throw new KmipError(answer?.resultReason ?? "GeneralFailure", undefined, "Sign");
+    }
+    return joinJws(input, derToRaw(answer.payload.signatureData));
+  });
+}
+
+/**
+ * The trust list as the HSM keeps it, verified under the root certificate there. Old verification keys stay on it, so
+ * EDKs outlive the rotation of their signing key.
+ */
+export async function readTrust(hsm: Hsm, now: number): Promise<TrustList> {
+  const [token, root] = await Promise.all([
+    hsm.opaque("coffer/trust"),
+    hsm.publicKey("coffer/ca/root/public"),
+  ]);
+  return verifyTrustList(new TextDecoder().decode(token), root, now);
+}
