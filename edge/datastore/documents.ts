@@ -1,0 +1,177 @@
+/** The table of documents: every change of state is one statement that names the state before. */
+
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { utf8 } from "#protocol/bytes.ts";
+import { type Decision, ok, refuse } from "../result.ts";
+import { type Completion, type DocumentPage, LEAST_PART, type Part } from "./types.ts";
+
+export type DocumentRow = {
+  id: string;
+  account: string;
+  state: "pending" | "completing" | "complete" | "deleted";
+  upload: string | null;
+  size: number;
+  metadata: number;
+  created: number;
+};
+
+/** Uploads that one account may have open at a time. */
+const MOST_PENDING = 64;
+const PAGE = 100;
+
+export function insertDocument(
+  sql: SqlStorage,
+  account: string,
+  now: number,
+): Decision<{ id: string; account: string }> {
+  const { open } = sql
+    .exec<{ open: number }>(
+      "SELECT count(*) AS open FROM documents WHERE account = ? AND state = 'pending'",
+      account,
+    )
+    .one();
+  if (open >= MOST_PENDING) return refuse("too-many-requests", "too many open uploads");
+  const id = crypto.randomUUID();
+  sql.exec(
+    "INSERT INTO documents (id, account, state, created, touched) VALUES (?, ?, 'pending', ?, ?)",
+    id,
+    account,
+    now,
+    now,
+  );
+  return ok({ id, account });
+}
+
+/** The document if it is one of these accounts' and in one of these states. Others' documents do not exist. */
+export function findDocument(
+  sql: SqlStorage,
+  id: string,
+  accounts: readonly string[],
+  states: readonly DocumentRow["state"][],
+): Decision<DocumentRow> {
+  const [row] = sql.exec<DocumentRow>("SELECT * FROM documents WHERE id = ?", id);
+  if (!row || row.state === "deleted") return refuse("not-found", "no such document");
+  if (!accounts.includes(row.account)) return refuse("not-found", "document belongs to an account of others");
+  return states.includes(row.state) ? ok(row) : refuse("conflict", `document is ${row.state}`);
+}
+
+export function setUpload(sql: SqlStorage, id: string, upload: string): void {
+  sql.exec(
+    "UPDATE documents SET upload = ? WHERE id = ? AND state = 'pending' AND upload IS NULL",
+    upload,
+    id,
+  );
+}
+
+export function recordPart(sql: SqlStorage, id: string, part: Part, size: number, now: number): void {
+  sql.exec("UPDATE documents SET touched = ? WHERE id = ?", now, id);
+  sql.exec(
+    `INSERT INTO parts (document, part, etag, size) SELECT id, ?, ?, ? FROM documents WHERE id = ? AND state = 'pending'
+     ON CONFLICT (document, part) DO UPDATE SET etag = excluded.etag, size = excluded.size`,
+    part.part,
+    part.etag,
+    size,
+    id,
+  );
+}
+
+/**
+ * From pending to completing: the parts that the client lists must be the parts that were taken, without a gap, of the
+ * whole size, all but the last of one size; and the sealed metadata must be there.
+ */
+export function beginCompletion(
+  sql: SqlStorage,
+  row: DocumentRow,
+  claimed: Completion,
+  now: number,
+): Decision<DocumentRow> {
+  if (row.metadata === 0) return refuse("conflict", "document has no metadata yet");
+  const taken = [
+    ...sql.exec<{ part: number; etag: string; size: number }>(
+      "SELECT part, etag, size FROM parts WHERE document = ? ORDER BY part",
+      row.id,
+    ),
+  ];
+  const same =
+    taken.length === claimed.parts.length &&
+    taken.every(
+      ({ part, etag }, i) =>
+        part === i + 1 && claimed.parts[i]!.part === part && claimed.parts[i]!.etag === etag,
+    );
+  if (!same) return refuse("conflict", "parts are not those that were taken");
+  const size = taken.reduce((sum, part) => sum + part.size, 0);
+  if (size !== claimed.size) return refuse("conflict", "size is not that of the parts");
+  const first = taken[0]!.size;
+  const even = taken.every((part, i) =>
+    i < taken.length - 1 ? part.size === first && first >= LEAST_PART : part.size <= first,
+  );
+  if (!even) return refuse("conflict", "parts differ in size or are too small");
+  sql.exec(
+    "UPDATE documents SET state = 'completing', size = ?, touched = ? WHERE id = ? AND state = 'pending'",
+    size,
+    now,
+    row.id,
+  );
+  return ok({ ...row, size });
+}
+
+export function finishCompletion(sql: SqlStorage, id: string): boolean {
+  const done = [
+    ...sql.exec(
+      "UPDATE documents SET state = 'complete' WHERE id = ? AND state = 'completing' RETURNING id",
+      id,
+    ),
+  ];
+  sql.exec("DELETE FROM parts WHERE document = ?", id);
+  return done.length === 1;
+}
+
+/** Sealed metadata was stored for a document. */
+export function recordMetadata(sql: SqlStorage, id: string, size: number, now: number): void {
+  sql.exec("UPDATE documents SET metadata = ?, touched = ? WHERE id = ?", size, now, id);
+}
+
+export function markDeleted(sql: SqlStorage, id: string, now: number): void {
+  sql.exec("UPDATE documents SET state = 'deleted', touched = ? WHERE id = ?", now, id);
+}
+
+export function forget(sql: SqlStorage, id: string): void {
+  sql.exec("DELETE FROM parts WHERE document = ?", id);
+  sql.exec("DELETE FROM documents WHERE id = ? AND state != 'complete'", id);
+}
+
+/** The account's complete documents, newest first. `cursor` comes from the page before. */
+export function listDocuments(
+  sql: SqlStorage,
+  account: string,
+  cursor: string | undefined,
+): Decision<DocumentPage> {
+  const after = cursor === undefined ? { created: Number.MAX_SAFE_INTEGER, id: "" } : readCursor(cursor);
+  if (!after) return refuse("bad-request", "malformed cursor");
+  const rows = [
+    ...sql.exec<{ id: string; account: string; size: number; created: number }>(
+      `SELECT id, account, size, created FROM documents WHERE account = ? AND state = 'complete' AND (created, id) < (?, ?)
+       ORDER BY created DESC, id DESC LIMIT ?`,
+      account,
+      after.created,
+      after.id,
+      PAGE + 1,
+    ),
+  ];
+  const documents = rows
+    .slice(0, PAGE)
+    .map(({ id, account, size, created }) => ({ id, account, size, created }));
+  const last = documents.at(-1);
+  if (rows.length <= PAGE || !last) return ok({ documents });
+  return ok({ documents, cursor: encodeBase64url(utf8(`${last.created} ${last.id}`)) });
+}
+
+function readCursor(cursor: string): { created: number; id: string } | null {
+  try {
+    const [created, id, ...more] = new TextDecoder().decode(decodeBase64url(cursor.slice(0, 128))).split(" ");
+    const time = Number(created);
+    return id !== undefined && more.length === 0 && Number.isSafeInteger(time) ? { created: time, id } : null;
+  } catch {
+    return null;
+  }
+}

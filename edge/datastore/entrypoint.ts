@@ -1,0 +1,153 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+import * as v from "valibot";
+import type { Caller } from "../caller.ts";
+import { fail, ok, type Result } from "../result.ts";
+import type { DocumentRow } from "./documents.ts";
+import { contentKey, metadataKey } from "./keys.ts";
+import { parseRange } from "./range.ts";
+import {
+  type Content,
+  completion,
+  type DocumentPage,
+  MOST_METADATA,
+  MOST_PART,
+  MOST_PARTS,
+  PART_SIZE,
+  type Part,
+  type UploadOpened,
+} from "./types.ts";
+
+const READABLE: DocumentRow["state"][] = ["complete"];
+
+/**
+ * The door of the datastore. The gateway has verified access token and DPoP proof. The tenant's object decides and keeps
+ * the table; the bytes stream between caller and R2 here and touch no Durable Object.
+ */
+export class Datastore extends WorkerEntrypoint<Env> {
+  /** `POST /documents`: opens an upload. */
+  async create(caller: Caller, account: unknown): Promise<Result<UploadOpened>> {
+    if (!isId(account)) return fail("bad-request");
+    const decision = await this.#object(caller).create(caller, account);
+    if (!decision.ok) return decision;
+    const upload = await this.env.DOCUMENTS.createMultipartUpload(contentKey(caller.tenant, decision.value), {
+      httpMetadata: { contentType: "application/octet-stream", cacheControl: "no-store" },
+    });
+    await this.#object(caller).opened(decision.value.id, upload.uploadId);
+    return ok({ id: decision.value.id, partSize: PART_SIZE });
+  }
+
+  /** `PUT /documents/{id}/parts/{n}`: `length` bytes (Content-Length) of `body`. A part can be sent again. */
+  async uploadPart(
+    caller: Caller,
+    id: string,
+    part: number,
+    length: number,
+    body: ReadableStream,
+  ): Promise<Result<Part>> {
+    if (!isId(id) || !isCount(part, MOST_PARTS)) return fail("bad-request");
+    if (!isCount(length, MOST_PART)) return fail("too-large");
+    const decision = await this.#object(caller).allow(caller, "datastore:upload", id, ["pending"]);
+    if (!decision.ok) return decision;
+    const { upload } = decision.value;
+    if (upload === null) return fail("conflict");
+    const resumed = this.env.DOCUMENTS.resumeMultipartUpload(
+      contentKey(caller.tenant, decision.value),
+      upload,
+    );
+    const { etag } = await resumed.uploadPart(part, body.pipeThrough(new FixedLengthStream(length)));
+    await this.#object(caller).took(id, { part, etag }, length);
+    return ok({ part, etag });
+  }
+
+  /** `PUT /documents/{id}/metadata`: the sealed metadata message, at most 64 KiB. It may be replaced. */
+  async putMetadata(caller: Caller, id: string, message: Uint8Array): Promise<Result<void>> {
+    if (!isId(id) || message.byteLength === 0) return fail("bad-request");
+    if (message.byteLength > MOST_METADATA) return fail("too-large");
+    const decision = await this.#object(caller).allow(caller, "datastore:put-metadata", id, [
+      "pending",
+      "complete",
+    ]);
+    if (!decision.ok) return decision;
+    await this.env.DOCUMENTS.put(metadataKey(caller.tenant, decision.value), message);
+    await this.#object(caller).tookMetadata(id, message.byteLength);
+    return ok(undefined);
+  }
+
+  /** `POST /documents/{id}/complete`: joins the parts; from now on the document is listed. `body` is JSON as sent. */
+  async complete(caller: Caller, id: string, body: unknown): Promise<Result<{ size: number; etag: string }>> {
+    const parsed = v.safeParse(completion, body);
+    if (!isId(id) || !parsed.success) return fail("bad-request");
+    const decision = await this.#object(caller).complete(caller, id, parsed.output);
+    if (!decision.ok) return decision;
+    const { upload, size } = decision.value;
+    const key = contentKey(caller.tenant, decision.value);
+    const parts = parsed.output.parts.map(({ part, etag }) => ({ partNumber: part, etag }));
+    const object = await this.env.DOCUMENTS.resumeMultipartUpload(key, upload ?? "").complete(parts);
+    // On an error here the alarm finds out whether R2 has joined them, and completes or removes the document.
+    if (object.size !== size || !(await this.#object(caller).completed(id))) return fail("conflict");
+    return ok({ size, etag: object.httpEtag });
+  }
+
+  /** `GET /documents`: complete documents of one account, newest first. */
+  async list(caller: Caller, account: unknown, cursor?: string): Promise<Result<DocumentPage>> {
+    if (!isId(account)) return fail("bad-request");
+    return this.#object(caller).list(caller, account, cursor);
+  }
+
+  /** `GET /documents/{id}/content`; `range` is the Range header as it came, or null. */
+  async content(caller: Caller, id: string, range: string | null): Promise<Result<Content>> {
+    return this.#read(caller, "datastore:read", id, range, contentKey);
+  }
+
+  /** `GET /documents/{id}/metadata`: the sealed metadata message. */
+  async metadata(caller: Caller, id: string): Promise<Result<Content>> {
+    return this.#read(caller, "datastore:read-metadata", id, null, metadataKey);
+  }
+
+  /** `DELETE /documents/{id}`: an upload or a complete document; gone from the list at once, from R2 at once or soon. */
+  async delete(caller: Caller, id: string): Promise<Result<void>> {
+    if (!isId(id)) return fail("bad-request");
+    const decision = await this.#object(caller).remove(caller, id);
+    if (!decision.ok) return decision;
+    const { value: row } = decision;
+    const key = contentKey(caller.tenant, row);
+    if (row.upload !== null && row.state !== "complete") {
+      await this.env.DOCUMENTS.resumeMultipartUpload(key, row.upload)
+        .abort()
+        .catch(() => undefined);
+    }
+    await this.env.DOCUMENTS.delete([key, metadataKey(caller.tenant, row)]);
+    await this.#object(caller).removed(id);
+    return ok(undefined);
+  }
+
+  async #read(
+    caller: Caller,
+    action: string,
+    id: string,
+    header: string | null,
+    keyOf: typeof contentKey,
+  ): Promise<Result<Content>> {
+    if (!isId(id)) return fail("bad-request");
+    const decision = await this.#object(caller).allow(caller, action, id, READABLE);
+    if (!decision.ok) return decision;
+    const { value: row } = decision;
+    const range = parseRange(header, row.size);
+    if (range === "unsatisfiable") return fail("range-not-satisfiable");
+    const object = await this.env.DOCUMENTS.get(keyOf(caller.tenant, row), range ? { range } : {});
+    if (!object) return fail("not-found");
+    return ok({ body: object.body, size: object.size, etag: object.httpEtag, range });
+  }
+
+  #object(caller: Caller) {
+    return this.env.DATASTORE_OBJECT.getByName(caller.tenant);
+  }
+}
+
+function isId(value: unknown): value is string {
+  return typeof value === "string" && /^[\w.:@-]{1,64}$/.test(value);
+}
+
+function isCount(value: number, most: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= most;
+}

@@ -1,0 +1,9 @@
+/**
+ * edge/datastore: ciphertext, sealed metadata and who owns them. R2 holds the bytes under ids alone; no name of a file
+ * is ever here. May import protocol/ and the shared files of edge/; has no binding to the KMS (W9). Reached through the
+ * entrypoint `Datastore` alone, by the gateway.
+ */
+export { contentResponse } from "./content.ts";
+export { Datastore } from "./entrypoint.ts";
+export { DatastoreObject } from "./object.ts";
+export type { ByteRange, Content, Document, DocumentPage, Part, UploadOpened } from "./types.ts";

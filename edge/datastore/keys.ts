@@ -1,0 +1,11 @@
+/** R2 keys: ids alone, so that a listing of the bucket tells nothing but who has how many bytes. */
+
+type Named = { account: string; id: string };
+
+export function contentKey(tenant: string, { account, id }: Named): string {
+  return `${tenant}/${account}/${id}/content`;
+}
+
+export function metadataKey(tenant: string, { account, id }: Named): string {
+  return `${tenant}/${account}/${id}/metadata`;
+}

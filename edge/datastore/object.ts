@@ -1,0 +1,146 @@
+import { DurableObject } from "cloudflare:workers";
+import { wakeBy } from "../alarm.ts";
+import { authorize } from "../authorize.ts";
+import type { Caller } from "../caller.ts";
+import { type Result, refuse } from "../result.ts";
+import { openStore, type Store } from "../store.ts";
+import {
+  beginCompletion,
+  type DocumentRow,
+  findDocument,
+  finishCompletion,
+  forget,
+  insertDocument,
+  listDocuments,
+  markDeleted,
+  recordMetadata,
+  recordPart,
+  setUpload,
+} from "./documents.ts";
+import { contentKey, metadataKey } from "./keys.ts";
+import { MIGRATIONS } from "./schema.ts";
+import type { Completion, DocumentPage, Part } from "./types.ts";
+
+/** An upload to which nothing has happened for so long is abandoned. Milliseconds. */
+const ABANDONED_MS = 24 * 3600 * 1000;
+/** A completion or deletion that has not ended after so long is taken up by the alarm. */
+const STUCK_MS = 60_000;
+
+/** Decisions on documents and their table, one object a tenant. The bytes go past it, straight into R2. */
+export class DatastoreObject extends DurableObject<Env> {
+  readonly #store: Store;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#store = openStore(ctx, { domain: "datastore", audit: env.AUDIT, migrations: MIGRATIONS });
+  }
+
+  create(caller: Caller, account: string): Result<{ id: string; account: string }> {
+    const about = this.#about("datastore:create", caller, `account/${account}`);
+    this.#sweepLater();
+    return authorize(this.#store, about, (sql) =>
+      caller.accounts.includes(account)
+        ? insertDocument(sql, account, Date.now())
+        : refuse("forbidden", "account of others"),
+    );
+  }
+
+  opened(id: string, upload: string): void {
+    setUpload(this.#store.sql, id, upload);
+  }
+
+  /** May this caller do this to this document, which has to be in one of these states? */
+  allow(caller: Caller, action: string, id: string, states: DocumentRow["state"][]): Result<DocumentRow> {
+    return authorize(this.#store, this.#about(action, caller, `document/${id}`), (sql) =>
+      findDocument(sql, id, caller.accounts, states),
+    );
+  }
+
+  took(id: string, part: Part, size: number): void {
+    this.#store.transaction(() => recordPart(this.#store.sql, id, part, size, Date.now()));
+  }
+
+  tookMetadata(id: string, size: number): void {
+    recordMetadata(this.#store.sql, id, size, Date.now());
+  }
+
+  complete(caller: Caller, id: string, claimed: Completion): Result<DocumentRow> {
+    this.#sweepLater(STUCK_MS);
+    return authorize(this.#store, this.#about("datastore:complete", caller, `document/${id}`), (sql) => {
+      const found = findDocument(sql, id, caller.accounts, ["pending"]);
+      return found.ok ? beginCompletion(sql, found.value, claimed, Date.now()) : found;
+    });
+  }
+
+  completed(id: string): boolean {
+    return this.#store.transaction(() => finishCompletion(this.#store.sql, id));
+  }
+
+  remove(caller: Caller, id: string): Result<DocumentRow> {
+    this.#sweepLater(STUCK_MS);
+    return authorize(this.#store, this.#about("datastore:delete", caller, `document/${id}`), (sql) => {
+      const found = findDocument(sql, id, caller.accounts, ["pending", "completing", "complete"]);
+      if (found.ok) markDeleted(sql, id, Date.now());
+      return found;
+    });
+  }
+
+  removed(id: string): void {
+    this.#store.transaction(() => forget(this.#store.sql, id));
+  }
+
+  list(caller: Caller, account: string, cursor?: string): Result<DocumentPage> {
+    return authorize(this.#store, this.#about("datastore:list", caller, `account/${account}`), (sql) =>
+      caller.accounts.includes(account)
+        ? listDocuments(sql, account, cursor)
+        : refuse("forbidden", "account of others"),
+    );
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#store.flush();
+    const { sql, tenant } = this.#store;
+    const now = Date.now();
+    const due = [
+      ...sql.exec<DocumentRow>(
+        `SELECT * FROM documents WHERE (state = 'pending' AND touched <= ?)
+         OR (state IN ('completing', 'deleted') AND touched <= ?) LIMIT 20`,
+        now - ABANDONED_MS,
+        now - STUCK_MS,
+      ),
+    ];
+    for (const row of due) await this.#settle(tenant, row).catch(() => undefined);
+    const { next } = sql
+      .exec<{ next: number | null }>(
+        "SELECT min(CASE state WHEN 'pending' THEN touched + ? ELSE touched + ? END) AS next FROM documents WHERE state != 'complete'",
+        ABANDONED_MS,
+        STUCK_MS,
+      )
+      .one();
+    if (next !== null) await wakeBy(this.ctx.storage, Math.max(next, now + STUCK_MS));
+  }
+
+  /** Ends what was interrupted: a joined upload becomes complete, everything else goes. */
+  async #settle(tenant: string, row: DocumentRow): Promise<void> {
+    const { DOCUMENTS } = this.env;
+    const key = contentKey(tenant, row);
+    if (row.state === "completing" && (await DOCUMENTS.head(key))?.size === row.size) {
+      this.completed(row.id);
+      return;
+    }
+    if (row.upload !== null)
+      await DOCUMENTS.resumeMultipartUpload(key, row.upload)
+        .abort()
+        .catch(() => undefined);
+    await DOCUMENTS.delete([key, metadataKey(tenant, row)]);
+    this.removed(row.id);
+  }
+
+  #about(action: string, caller: Caller, resource: string) {
+    return { action, caller, resource: resource.slice(0, 128), requestId: caller.requestId };
+  }
+
+  #sweepLater(after = ABANDONED_MS): void {
+    this.ctx.waitUntil(wakeBy(this.ctx.storage, Date.now() + after));
+  }
+}

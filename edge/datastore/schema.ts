@@ -1,0 +1,29 @@
+/** Tables of the datastore's object, one object a tenant. Migrations are only ever appended to. */
+export const MIGRATIONS: readonly string[] = [
+  `
+  -- pending: being uploaded; completing: the parts are being joined; complete: listed; deleted: R2 has still to forget it.
+  CREATE TABLE documents (
+    id TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'completing', 'complete', 'deleted')),
+    -- R2's identifier of the multipart upload, once it is open.
+    upload TEXT,
+    size INTEGER NOT NULL DEFAULT 0,
+    metadata INTEGER NOT NULL DEFAULT 0,
+    created INTEGER NOT NULL,
+    -- When anything last happened to it: what is not complete is swept some time after.
+    touched INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX documents_by_account ON documents (account, state, created DESC, id DESC);
+  CREATE INDEX documents_to_sweep ON documents (state, touched);
+
+  -- Parts that R2 has taken, kept until the document is complete.
+  CREATE TABLE parts (
+    document TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    etag TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    PRIMARY KEY (document, part)
+  ) STRICT, WITHOUT ROWID;
+  `,
+];

@@ -1,0 +1,38 @@
+/** What crosses the datastore's RPC. Sizes are bytes of ciphertext; times are seconds since 1970. */
+
+import * as v from "valibot";
+
+/** What the client should use; every part but the last has one size (R2's rule). */
+export const PART_SIZE = 8 * 1024 * 1024;
+/** R2's least size of a part that is not the last. */
+export const LEAST_PART = 5 * 1024 * 1024;
+export const MOST_PART = 64 * 1024 * 1024;
+export const MOST_PARTS = 10_000;
+/** Sealed metadata: a message of a few hundred bytes, bounded. */
+export const MOST_METADATA = 64 * 1024;
+
+export type Document = { id: string; account: string; size: number; created: number };
+export type DocumentPage = { documents: Document[]; cursor?: string };
+export type UploadOpened = { id: string; partSize: number };
+export type Part = { part: number; etag: string };
+
+/** First byte and number of bytes. */
+export type ByteRange = { offset: number; length: number };
+
+/** Bytes on their way out. `range` is null for the whole. `etag` is quoted, as HTTP wants it. */
+export type Content = { body: ReadableStream; size: number; etag: string; range: ByteRange | null };
+
+export const completion = v.strictObject({
+  parts: v.pipe(
+    v.array(
+      v.strictObject({
+        part: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MOST_PARTS)),
+        etag: v.pipe(v.string(), v.maxLength(256)),
+      }),
+    ),
+    v.minLength(1),
+    v.maxLength(MOST_PARTS),
+  ),
+  size: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+});
+export type Completion = v.InferOutput<typeof completion>;
