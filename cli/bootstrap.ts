@@ -115,7 +115,7 @@ async function keyPair(
     publicKey = made.publicKeyUniqueIdentifier;
   }
   const { object } = await hsm.request("Get", { uniqueIdentifier: publicKey, keyFormatType: "X_509" });
-  const value = "publicKey" in object ? object.publicKey.keyBlock.keyValue : undefined;
+  const value = object.publicKey?.keyBlock.keyValue;
   if (!value || value instanceof Uint8Array || !(value.keyMaterial instanceof Uint8Array))
     throw new Error(`The HSM gave no X.509 public key for ${publicName}`);
   return new Uint8Array(value.keyMaterial);
@@ -190,13 +190,13 @@ function signer(hsm: KmipClient): Signer {
     async sign(name, data) {
       const uniqueIdentifier = await locate(hsm, name, "PrivateKey");
       if (!uniqueIdentifier) throw new Error(`The HSM has no private key named ${name}`);
-      const { signatureData } = await hsm.request("Sign", {
+      const signed = await hsm.request("Sign", {
         uniqueIdentifier,
         cryptographicParameters: { digitalSignatureAlgorithm: "ECDSAWithSHA256" },
-        data,
+        data: new Uint8Array(data),
       });
-      if (!signatureData) throw new Error("The HSM answered Sign without a signature");
-      return derToRaw(signatureData);
+      if (!signed.signatureData) throw new Error("The HSM answered Sign without a signature");
+      return derToRaw(signed.signatureData);
     },
   };
 }
