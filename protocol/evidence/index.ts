@@ -1,0 +1,7 @@
+/**
+ * What an instance shows when it enrols and what it checks on getting certificates: certificate requests (PKCS#10) and
+ * the few fields of X.509 that matter to it, in plain DER, so that the measured bundle needs no ASN.1 library.
+ * Imports nothing but protocol/; imported by web/microservice, edge and tests.
+ */
+export { type Certificate, parseCertificate, verifyChain } from "./certificate.ts";
+export { type CertificationRequest, signedRequest, wrappingProofInput } from "./request.ts";
