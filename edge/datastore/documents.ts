@@ -49,7 +49,7 @@ export function findDocument(
   accounts: readonly string[],
   states: readonly DocumentRow["state"][],
 ): Decision<DocumentRow> {
-  const [row] = sql.exec<DocumentRow>("SELECT * FROM documents WHERE id = ?", id);
+  const [row] = [...sql.exec<DocumentRow>("SELECT * FROM documents WHERE id = ?", id)];
   if (!row || row.state === "deleted") return refuse("not-found", "no such document");
   if (!accounts.includes(row.account)) return refuse("not-found", "document belongs to an account of others");
   return states.includes(row.state) ? ok(row) : refuse("conflict", `document is ${row.state}`);

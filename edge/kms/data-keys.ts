@@ -4,7 +4,7 @@ import { encodeBase64url } from "#protocol/base64url.ts";
 import type { RequestItem, ResponseItem } from "#protocol/kmip/index.ts";
 import type { Hsm } from "../hsm/index.ts";
 import type { AccountKey } from "../iam/types.ts";
-import { type BatchLedger, runBatch } from "./batch.ts";
+import { type Batch, type BatchLedger, nameOf, runBatch } from "./batch.ts";
 import { importWrapped, retire, transientId, WRAPPED_LENGTH } from "./key-block.ts";
 
 /**
@@ -19,16 +19,16 @@ export async function makeDataKeys(
   now: number,
 ): Promise<Uint8Array<ArrayBuffer>[]> {
   const account = transientId();
-  const answers = await runBatch(hsm, ledger, (objectGroup) => [
+  const answers = await runBatch(hsm, ledger, count + 1, (batch) => [
     importWrapped({
       id: account,
       wrapped: accountKey.wrapped,
       wrappedBy: accountKey.master,
       usage: ["WrapKey", "UnwrapKey"],
-      objectGroup,
+      name: nameOf(batch, 0),
       now,
     }),
-    ...Array.from({ length: count }, () => dataKey(account, objectGroup)).flat(),
+    ...Array.from({ length: count }, (_, n) => dataKey(account, batch, n + 1)).flat(),
     ...retire(account),
   ]);
   const keys = answers.filter((answer) => answer.operation === "Get").map(wrappedValue);
@@ -39,7 +39,7 @@ export async function makeDataKeys(
 }
 
 /** Three items; the last two act on what the first made (ID placeholder, KMIP 2.1 §6). */
-function dataKey(account: string, objectGroup: string): RequestItem[] {
+function dataKey(account: string, batch: Batch, n: number): RequestItem[] {
   return [
     {
       operation: "Create",
@@ -50,7 +50,7 @@ function dataKey(account: string, objectGroup: string): RequestItem[] {
           cryptographicLength: 256,
           cryptographicUsageMask: ["DeriveKey"],
           sensitive: true,
-          objectGroup: [objectGroup],
+          name: nameOf(batch, n),
           vendorAttributes: [
             { vendorIdentification: "Coffer", attributeName: "Parent", attributeValue: account },
           ],
@@ -84,7 +84,7 @@ function wrappedValue(answer: ResponseItem): Uint8Array<ArrayBuffer> {
 export function keyValueOf(answer: ResponseItem): Uint8Array<ArrayBuffer> {
   if (answer.operation !== "Get" || !answer.payload) throw new Error("not an answer to Get");
   const { object } = answer.payload;
-  const block = "symmetricKey" in object ? object.symmetricKey.keyBlock : undefined;
+  const block = "symmetricKey" in object ? object.symmetricKey?.keyBlock : undefined;
   if (!block?.keyWrappingData || !(block.keyValue instanceof Uint8Array)) {
     throw new Error("the HSM returned a key that is not wrapped");
   }

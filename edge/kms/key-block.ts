@@ -1,6 +1,7 @@
 /** Pieces of KMIP payloads that data keys and rewrapping share. */
 
 import type { RequestItem } from "#protocol/kmip/index.ts";
+import type { nameOf } from "./batch.ts";
 
 /** Account and data keys are AES-256 sized: 32 bytes, 40 under AES Key Wrap (RFC 3394). */
 export const WRAPPED_LENGTH = 40;
@@ -13,10 +14,10 @@ export function transientId(): string {
 /** Import of an AES-wrapped key which the HSM unwraps by `wrappedBy` (Key Wrap Type Not Wrapped, KMIP 2.1 §6.1.24). */
 export function importWrapped(key: {
   id: string;
-  wrapped: Uint8Array;
+  wrapped: Uint8Array<ArrayBuffer>;
   wrappedBy: string;
   usage: ("WrapKey" | "UnwrapKey" | "DeriveKey")[];
-  objectGroup: string;
+  name: ReturnType<typeof nameOf>;
   now: number;
 }): RequestItem {
   return {
@@ -32,7 +33,7 @@ export function importWrapped(key: {
         cryptographicUsageMask: key.usage,
         sensitive: true,
         activationDate: past(key.now),
-        objectGroup: [key.objectGroup],
+        name: key.name,
       },
       object: {
         symmetricKey: {

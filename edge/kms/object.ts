@@ -11,7 +11,7 @@ import type { AccountKey } from "../iam/types.ts";
 import type { Recipient } from "../ra/types.ts";
 import { fail, ok, type Result, refuse } from "../result.ts";
 import { openStore, type Store } from "../store.ts";
-import { type BatchLedger, sweep } from "./batch.ts";
+import { type Batch, type BatchLedger, sweep } from "./batch.ts";
 import { makeDataKeys } from "./data-keys.ts";
 import { findDataKey, insertDataKeys } from "./registry.ts";
 import { decideRelease } from "./release.ts";
@@ -48,11 +48,11 @@ export class KmsObject extends DurableObject<Env> {
     this.#neighbours = env as unknown as Neighbours;
     const { sql } = this.#store;
     this.#ledger = {
-      begin: (group) => {
-        sql.exec("INSERT INTO hsm_batches (object_group, started) VALUES (?, ?)", group, Date.now());
+      begin: ({ id, objects }) => {
+        sql.exec("INSERT INTO hsm_batches (id, objects, started) VALUES (?, ?, ?)", id, objects, Date.now());
         ctx.waitUntil(wakeBy(ctx.storage, Date.now() + SWEEP_AFTER_MS));
       },
-      end: (group) => void sql.exec("DELETE FROM hsm_batches WHERE object_group = ?", group),
+      end: ({ id }) => void sql.exec("DELETE FROM hsm_batches WHERE id = ?", id),
     };
   }
 
@@ -191,14 +191,14 @@ export class KmsObject extends DurableObject<Env> {
     await this.#store.flush();
     const { sql } = this.#store;
     const stale = [
-      ...sql.exec<{ object_group: string }>(
-        "SELECT object_group FROM hsm_batches WHERE started <= ? LIMIT 20",
+      ...sql.exec<Batch>(
+        "SELECT id, objects FROM hsm_batches WHERE started <= ? LIMIT 20",
         Date.now() - SWEEP_AFTER_MS,
       ),
     ];
-    for (const { object_group } of stale) {
-      await sweep(this.#hsm, object_group).then(
-        () => this.#ledger.end(object_group),
+    for (const batch of stale) {
+      await sweep(this.#hsm, batch).then(
+        () => this.#ledger.end(batch),
         () => undefined,
       );
     }

@@ -31,12 +31,14 @@ export function insertDataKeys(sql: SqlStorage, edks: Edk[]): void {
 
 /** The record of this version of this key, or null when it was never issued (or was deleted). */
 export function findDataKey(sql: SqlStorage, id: string, version: number): DataKeyRecord | null {
-  const [row] = sql.exec<{
-    account: string;
-    state: "enabled" | "disabled";
-    expires: number | null;
-    policy: string;
-  }>("SELECT account, state, expires, policy FROM data_keys WHERE id = ? AND version = ?", id, version);
+  const [row] = [
+    ...sql.exec<{
+      account: string;
+      state: "enabled" | "disabled";
+      expires: number | null;
+      policy: string;
+    }>("SELECT account, state, expires, policy FROM data_keys WHERE id = ? AND version = ?", id, version),
+  ];
   if (!row) return null;
   const policy: unknown = JSON.parse(row.policy);
   if (!isKeyPolicy(policy)) throw new Error("stored policy is not a policy");

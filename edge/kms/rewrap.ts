@@ -2,7 +2,7 @@
 
 import type { Hsm } from "../hsm/index.ts";
 import type { AccountKey } from "../iam/types.ts";
-import { type BatchLedger, runBatch } from "./batch.ts";
+import { type BatchLedger, nameOf, runBatch } from "./batch.ts";
 import { keyValueOf } from "./data-keys.ts";
 import { importWrapped, retire, transientId } from "./key-block.ts";
 
@@ -17,18 +17,18 @@ const LENGTHS = [384, 512];
 export async function rewrapDataKey(
   hsm: Hsm,
   ledger: BatchLedger,
-  keys: { account: AccountKey; wrappedDataKey: Uint8Array; hsmKey: string },
+  keys: { account: AccountKey; wrappedDataKey: Uint8Array<ArrayBuffer>; hsmKey: string },
   now: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const account = transientId();
   const data = transientId();
-  const answers = await runBatch(hsm, ledger, (objectGroup) => [
+  const answers = await runBatch(hsm, ledger, 2, (batch) => [
     importWrapped({
       id: account,
       wrapped: keys.account.wrapped,
       wrappedBy: keys.account.master,
       usage: ["WrapKey", "UnwrapKey"],
-      objectGroup,
+      name: nameOf(batch, 0),
       now,
     }),
     importWrapped({
@@ -36,7 +36,7 @@ export async function rewrapDataKey(
       wrapped: keys.wrappedDataKey,
       wrappedBy: account,
       usage: ["DeriveKey"],
-      objectGroup,
+      name: nameOf(batch, 1),
       now,
     }),
     {

@@ -19,9 +19,10 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX data_keys_by_account ON data_keys (account, created);
 
-  -- Batches under way at the HSM, by the object group of all that they make there. A row that stays is swept by alarm.
+  -- Batches under way at the HSM; what one makes there is named <id>/0, <id>/1, … A row that stays is swept by alarm.
   CREATE TABLE hsm_batches (
-    object_group TEXT PRIMARY KEY,
+    id TEXT PRIMARY KEY,
+    objects INTEGER NOT NULL,
     started INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,

@@ -62,11 +62,13 @@ export const grantMethod: EnrolmentMethod = {
   },
 
   consume(sql, hash, by, now) {
-    const [row] = sql.exec<Binding & { expires: number }>(
-      "UPDATE grants SET used = ? WHERE hash = ? AND used IS NULL RETURNING user, custodian, client, jkt, origin, expires",
-      now,
-      hash,
-    );
+    const [row] = [
+      ...sql.exec<Binding & { expires: number }>(
+        "UPDATE grants SET used = ? WHERE hash = ? AND used IS NULL RETURNING user, custodian, client, jkt, origin, expires",
+        now,
+        hash,
+      ),
+    ];
     if (!row) return refuse("invalid-grant", "grant unknown or already used");
     if (row.expires <= now) return refuse("invalid-grant", "grant expired");
     if (row.user !== by.user) return refuse("foreign-custodian", "grant belongs to another user");

@@ -58,7 +58,7 @@ export function insertInstance(sql: SqlStorage, made: NewInstance): void {
 
 /** The holder of the wrapping certificate with this base64url SHA-256, or null. */
 export function findRecipient(sql: SqlStorage, thumbprint: string, now: number): Recipient | null {
-  const [row] = sql.exec<Row>("SELECT * FROM instances WHERE wrapping_certificate = ?", thumbprint);
+  const [row] = [...sql.exec<Row>("SELECT * FROM instances WHERE wrapping_certificate = ?", thumbprint)];
   if (!row) return null;
   const { id: instance, custodian, user, origin, tier, hsm_key: hsmKey, not_after: notAfter } = row;
   return { instance, custodian, user, origin, tier, hsmKey, notAfter, status: statusOf(row, now) };
@@ -75,11 +75,9 @@ export function listInstances(sql: SqlStorage, user: string, now: number): Insta
 
 /** Marks one revoked: from then on the KMS releases nothing to it, whatever the HSM still has. */
 export function revokeInstance(sql: SqlStorage, id: string, user: string): Decision<void> {
-  const [row] = sql.exec(
-    "UPDATE instances SET status = 'revoked' WHERE id = ? AND user = ? RETURNING id",
-    id,
-    user,
-  );
+  const [row] = [
+    ...sql.exec("UPDATE instances SET status = 'revoked' WHERE id = ? AND user = ? RETURNING id", id, user),
+  ];
   return row ? ok(undefined) : refuse("not-found", "no such instance of this user");
 }
 

@@ -8,7 +8,7 @@ import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { type Hsm, openHsm } from "../hsm/index.ts";
 import type { Custodian } from "../iam/types.ts";
-import { fail, ok, type ProblemCode, type Result, refuse } from "../result.ts";
+import { fail, ok, type Result, refuse } from "../result.ts";
 import { openStore, type Store } from "../store.ts";
 import { certify } from "./enrol.ts";
 import { makeGrant, storeGrant } from "./grant.ts";

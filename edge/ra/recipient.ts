@@ -10,8 +10,8 @@ export type HsmRecipient = { hsmCertificate: string; hsmKey: string };
 /** Registers both, certificate first. `activation` and the certificate's own validity bound its use. */
 export async function registerRecipient(
   hsm: Hsm,
-  certificate: Uint8Array,
-  spki: Uint8Array,
+  certificate: Uint8Array<ArrayBuffer>,
+  spki: Uint8Array<ArrayBuffer>,
   modulusLength: number,
   activation: Date,
 ): Promise<HsmRecipient> {

@@ -42,11 +42,13 @@ export function consumeSession(
   by: SignedIn,
   now: number,
 ): Decision<Uint8Array<ArrayBuffer>> {
-  const [row] = sql.exec<{ user: string; nonce: ArrayBuffer; expires: number }>(
-    "UPDATE enrolments SET used = ? WHERE id = ? AND used IS NULL RETURNING user, nonce, expires",
-    now,
-    id,
-  );
+  const [row] = [
+    ...sql.exec<{ user: string; nonce: ArrayBuffer; expires: number }>(
+      "UPDATE enrolments SET used = ? WHERE id = ? AND used IS NULL RETURNING user, nonce, expires",
+      now,
+      id,
+    ),
+  ];
   if (!row) return refuse("invalid-grant", "enrolment unknown or already used");
   if (row.expires <= now) return refuse("invalid-grant", "enrolment expired");
   if (row.user !== by.user) return refuse("foreign-custodian", "enrolment belongs to another user");
