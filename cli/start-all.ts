@@ -14,12 +14,14 @@ export interface StartOptions {
   dir: string;
   /** Ports that must be used as given; a port left out is the usual one or the next free one after it. */
   ports?: { edge?: number | undefined; ttlv?: number | undefined; https?: number | undefined };
+  /** Override the edge's variables (wrangler.toml). */
+  vars?: Record<string, string>;
   /** Told each step as it ends. */
   step?: (text: string) => void;
 }
 
 /** Starts the HSM emulator, bootstraps it as its officer, builds the page and starts the edge in workerd. */
-export async function startAll({ dir, ports = {}, step = () => {} }: StartOptions) {
+export async function startAll({ dir, ports = {}, vars, step = () => {} }: StartOptions) {
   const pki = await ensurePki(join(dir, "pki"));
   step("development PKI");
   const hsm = await startHsm({
@@ -56,7 +58,7 @@ export async function startAll({ dir, ports = {}, step = () => {} }: StartOption
       port: ports.edge ?? (await freePort(8787)),
       persist: join(dir, "edge"),
       assets: join(dir, "web"),
-      vars: { COFFER_TENANT: TENANT },
+      vars: { COFFER_TENANT: TENANT, ...vars },
     });
     step("edge worker in workerd");
     return {
