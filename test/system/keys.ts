@@ -1,0 +1,58 @@
+/** Watches the keys that the HSM emulator makes and unwraps, from inside its own process: what no outsider may ever see. */
+
+import { ObjectStore } from "#emulator/hsm/store.ts";
+import { Work } from "#emulator/hsm/work.ts";
+
+/** A key of the hierarchy in plaintext. */
+export type HsmKey = { uid: string; keyClass: string; bytes: Uint8Array };
+
+export type KeyWatch = {
+  /** All keys seen until now, each value once. */
+  keys: HsmKey[];
+  ofClass(keyClass: "master" | "account" | "data"): HsmKey[];
+  stop(): void;
+};
+
+type Managed = Parameters<Work["put"]>[0];
+
+/** Every symmetric key with a class that is put into the store, however short its life there is. */
+export function watchKeys(onKey: (key: HsmKey) => void = () => {}): KeyWatch {
+  const keys: HsmKey[] = [];
+  const seen = new Set<string>();
+  const look = (object: Managed) => {
+    const keyClass = object.attributes.vendorAttributes?.find(
+      ({ attributeName }) => attributeName === "Class",
+    )?.attributeValue;
+    const holder = object.value && "symmetricKey" in object.value ? object.value.symmetricKey : undefined;
+    const value = holder?.keyBlock.keyValue;
+    if (typeof keyClass !== "string" || !value || value instanceof Uint8Array) return;
+    const material = value.keyMaterial;
+    const bytes = material instanceof Uint8Array ? material : material.key;
+    if (!bytes) return;
+    const hex = Buffer.from(bytes).toString("hex");
+    if (seen.has(hex)) return;
+    seen.add(hex);
+    const key = { uid: object.uid, keyClass, bytes: Uint8Array.from(bytes) };
+    keys.push(key);
+    onKey(key);
+  };
+  const { put } = Work.prototype;
+  const { commit } = ObjectStore.prototype;
+  Work.prototype.put = function (object) {
+    look(object);
+    return put.call(this, object);
+  };
+  ObjectStore.prototype.commit = function (objects) {
+    const all = [...objects];
+    for (const object of all) look(object);
+    return commit.call(this, all);
+  };
+  return {
+    keys,
+    ofClass: (keyClass) => keys.filter((key) => key.keyClass === keyClass),
+    stop() {
+      Work.prototype.put = put;
+      ObjectStore.prototype.commit = commit;
+    },
+  };
+}

@@ -1,0 +1,64 @@
+/** The custodian's API and its inner parts inside a page, for what no button of the page does. */
+
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import type { Page } from "playwright";
+import type { createPortClient } from "#protocol/port/index.ts";
+import type { connect } from "#web/custodian/index.ts";
+import type { RestClient } from "#web/custodian/rest.ts";
+import type { openVault } from "#web/custodian/vault.ts";
+
+/** What `withKit` hands to the code in the page. */
+export type Kit = {
+  connect: typeof connect;
+  openVault: typeof openVault;
+  createPortClient: typeof createPortClient;
+  /** A REST client with the sign-in of this page; `fresh` sees what the page's own session does not. */
+  rest(vault: string): Promise<RestClient>;
+  /** The code of a `CofferError`, or what was thrown as text; `null` when the promise was kept. */
+  refusal(promise: Promise<unknown>): Promise<string | null>;
+};
+
+const ENTRY = `
+  import { connect } from "#web/custodian/index.ts";
+  import { RestClient, delay } from "#web/custodian/rest.ts";
+  import { Session } from "#web/custodian/session.ts";
+  import { createSignInStore } from "#web/custodian/store.ts";
+  import { openVault } from "#web/custodian/vault.ts";
+  import { createPortClient } from "#protocol/port/index.ts";
+  const rest = async (vault) => {
+    const app = location.origin;
+    const send = fetch.bind(globalThis);
+    const session = new Session({ vault, app, client: app, redirectUri: app + "/", store: createSignInStore(),
+      fetch: send, now: Date.now, locks: navigator.locks });
+    await session.restore();
+    return new RestClient({ origin: app, session, fetch: send, delay });
+  };
+  const refusal = (promise) => promise.then(() => null, (error) => error?.code ?? String(error));
+  globalThis.cofferKit = { connect, openVault, createPortClient, rest, refusal };
+`;
+
+let bundled: Promise<string> | undefined;
+
+/** Puts the kit into the page and runs `code` there with it and with `argument`. */
+export async function withKit<A, R>(
+  page: Page,
+  code: (kit: Kit, argument: A) => Promise<R>,
+  argument: A,
+): Promise<R> {
+  bundled ??= bundle();
+  if (!(await page.evaluate(() => "cofferKit" in globalThis))) await page.evaluate(await bundled);
+  // By the debugger, not by a script tag: the page's content security policy stays as it is.
+  return page.evaluate(`(${code})(globalThis.cofferKit, ${JSON.stringify(argument)})`);
+}
+
+async function bundle(): Promise<string> {
+  const { outputFiles } = await build({
+    stdin: { contents: ENTRY, resolveDir: fileURLToPath(new URL("../..", import.meta.url)), loader: "ts" },
+    bundle: true,
+    write: false,
+    format: "iife",
+    target: "es2024",
+  });
+  return outputFiles[0]!.text;
+}

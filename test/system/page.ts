@@ -1,0 +1,79 @@
+/** Chromium with the document page, driven by roles and labels as a person would. */
+
+import type { Browser, BrowserContext, Locator, Page } from "playwright";
+import { expect } from "vitest";
+import type { Cdp } from "../chromium/cdp.ts";
+import { launchChromium, type Recorder, recordSubtleCrypto } from "../chromium/index.ts";
+import type { System } from "./start.ts";
+
+export type Browsing = {
+  browser: Browser;
+  cdp: Cdp;
+  /** Records from the start when asked to. */
+  recorder: Recorder | undefined;
+  /** A page in a profile of its own, and what it complained of. */
+  open(): Promise<{ page: Page; context: BrowserContext; complaints: string[] }>;
+  close(): Promise<void>;
+};
+
+export async function openBrowser({ record = false } = {}): Promise<Browsing> {
+  const { browser, cdp, close } = await launchChromium();
+  const recorder = record ? await recordSubtleCrypto(cdp) : undefined;
+  return {
+    browser,
+    cdp,
+    recorder,
+    async open() {
+      const context = await browser.newContext();
+      const page = await context.newPage();
+      const complaints: string[] = [];
+      page.on("pageerror", (error) => complaints.push(String(error)));
+      page.on("console", (message) => {
+        if (message.type() === "error") complaints.push(message.text());
+      });
+      return { page, context, complaints };
+    },
+    close,
+  };
+}
+
+/** Signs in by name on the vault's origin and comes back to the page. */
+export async function signIn(
+  page: Page,
+  system: Pick<System, "appOrigin" | "vaultOrigin">,
+  name: string,
+): Promise<void> {
+  await page.goto(`${system.appOrigin}/`);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL((url) => url.origin === system.vaultOrigin);
+  await page.getByLabel(/name/i).fill(name);
+  await page.getByRole("button", { name: /sign in|continue/i }).click();
+  await page.waitForURL((url) => url.origin === system.appOrigin);
+  await page.getByRole("button", { name: "Sign out" }).waitFor();
+}
+
+/** Seals a file by the page's own input, and waits until it stands in the list. */
+export async function sealFile(page: Page, name: string, content: Uint8Array | string): Promise<Locator> {
+  const mimeType = name.endsWith(".txt") ? "text/plain" : "application/octet-stream";
+  await page.getByLabel("Files to seal").setInputFiles({ name, mimeType, buffer: Buffer.from(content) });
+  const row = documentRow(page, name);
+  await row.waitFor();
+  return row;
+}
+
+/** Opens a sealed text from the list and answers what the viewer shows. */
+export async function showFile(page: Page, name: string): Promise<string> {
+  await documentRow(page, name)
+    .getByRole("button", { name: `Open ${name}` })
+    .click();
+  const text = page.getByRole("dialog").locator("pre");
+  await text.waitFor();
+  const shown = (await text.textContent()) ?? "";
+  await page.getByRole("dialog").getByRole("button", { name: "Close" }).click();
+  await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
+  return shown;
+}
+
+function documentRow(page: Page, name: string): Locator {
+  return page.getByRole("list", { name: "Documents" }).getByRole("listitem").filter({ hasText: name });
+}
