@@ -2,7 +2,6 @@
 
 import { decodeResponse, type Encoding, encodeRequest } from "./encoding.ts";
 import { KmipDecodeError, KmipError } from "./errors.ts";
-import type { Bytes } from "./item.ts";
 import type {
   OperationName,
   RequestHeader,
@@ -16,7 +15,7 @@ import type {
 import { isSupported, type ProtocolVersion, VERSIONS } from "./version.ts";
 
 /** Sends one encoded request and returns the encoded response. A transport: TLS socket, `Fetcher`, test double. */
-export type Exchange = (request: Bytes) => Promise<Uint8Array>;
+export type Exchange = (request: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
 
 export type KmipClientOptions = {
   exchange: Exchange;

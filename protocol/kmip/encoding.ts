@@ -1,7 +1,7 @@
 /** Typed messages as bytes, in the encoding of choice. */
 
 import { KmipDecodeError } from "./errors.ts";
-import type { Bytes, Item, Limits } from "./item.ts";
+import type { Item, Limits } from "./item.ts";
 import {
   type RequestMessage,
   type ResponseMessage,
@@ -18,7 +18,7 @@ export type Encoding = "ttlv";
 export type DecodeOptions = Partial<Limits> & { encoding?: Encoding };
 
 /** Encodes an item tree. */
-export function encodeItem(item: Item, _encoding: Encoding = "ttlv"): Bytes {
+export function encodeItem(item: Item, _encoding: Encoding = "ttlv"): Uint8Array<ArrayBuffer> {
   return encodeTtlv(item);
 }
 
@@ -29,7 +29,7 @@ export function decodeItem(bytes: Uint8Array, { encoding = "ttlv", ...limits }: 
 }
 
 /** Encodes a request. Throws `KmipEncodeError` for what the version of its header does not have. */
-export function encodeRequest(message: RequestMessage, encoding?: Encoding): Bytes {
+export function encodeRequest(message: RequestMessage, encoding?: Encoding): Uint8Array<ArrayBuffer> {
   return encodeItem(requestToItem(message), encoding);
 }
 
@@ -39,7 +39,7 @@ export function decodeRequest(bytes: Uint8Array, options?: DecodeOptions): Reque
 }
 
 /** Encodes a response. What the version of its header does not have is left out. */
-export function encodeResponse(message: ResponseMessage, encoding?: Encoding): Bytes {
+export function encodeResponse(message: ResponseMessage, encoding?: Encoding): Uint8Array<ArrayBuffer> {
   return encodeItem(responseToItem(message), encoding);
 }
 

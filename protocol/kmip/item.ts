@@ -1,7 +1,7 @@
 /** The item tree: what the three encodings carry, with nothing said about its meaning. */
 
-/** Byte strings as WebCrypto takes them. */
-export type Bytes = Uint8Array<ArrayBuffer>;
+/** A byte string. What the codec itself makes stands on an `ArrayBuffer`. */
+export type Bytes = Uint8Array;
 
 /** Item Type (KMIP 2.1 §11.24), by number. */
 export const ITEM_TYPES = [

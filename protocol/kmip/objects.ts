@@ -107,7 +107,7 @@ const OBJECTS = {
 
 type Objects = { [K in keyof typeof OBJECTS]: Infer<(typeof OBJECTS)[K]> };
 
-/** A managed object: exactly one of the properties. */
+/** A managed object: exactly one of the properties, so `object.symmetricKey?.keyBlock` reads on. */
 export type ManagedObject = {
   [K in keyof Objects]: { [P in K]: Objects[K] } & { [P in Exclude<keyof Objects, K>]?: undefined };
 }[keyof Objects];

@@ -107,7 +107,7 @@ class Writer {
     }
   }
 
-  finish(): Bytes {
+  finish(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#length);
   }
 }
@@ -122,7 +122,7 @@ function checked(item: Item & { value: number }, minimum: number, maximum: numbe
 }
 
 /** Encodes an item tree. Throws `KmipEncodeError` for a number that its type cannot hold. */
-export function encodeTtlv(item: Item): Bytes {
+export function encodeTtlv(item: Item): Uint8Array<ArrayBuffer> {
   const writer = new Writer();
   writer.write(item);
   return writer.finish();
@@ -235,7 +235,7 @@ class Reader {
 export function decodeTtlv(bytes: Uint8Array, limits: Partial<Limits> = {}): Item {
   const bounds = { ...LIMITS, ...limits };
   if (bytes.length > bounds.maximumLength) throw new KmipDecodeError("message too long", { offset: 0 });
-  const reader = new Reader(bytes as Bytes, bounds);
+  const reader = new Reader(bytes, bounds);
   const item = reader.read(bytes.length, 0);
   reader.expectEnd();
   return item;
