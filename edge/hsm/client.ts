@@ -57,7 +57,7 @@ export function openHsm(fetcher: Pick<Fetcher, "fetch">, url: string): Hsm {
       once(`public ${name}`, async () => {
         const uniqueIdentifier = await hsm.locate(name);
         const { object } = await client.request("Get", { uniqueIdentifier, keyFormatType: "X_509" });
-        const value = "publicKey" in object ? object.publicKey.keyBlock.keyValue : undefined;
+        const value = object.publicKey?.keyBlock.keyValue;
         if (
           value === undefined ||
           value instanceof Uint8Array ||
@@ -70,12 +70,12 @@ export function openHsm(fetcher: Pick<Fetcher, "fetch">, url: string): Hsm {
     certificate: (name) =>
       once(`certificate ${name}`, async () => {
         const { object } = await client.request("Get", { uniqueIdentifier: await hsm.locate(name) });
-        if (!("certificate" in object)) throw new Error(`${name} is not a certificate`);
+        if (!object.certificate) throw new Error(`${name} is not a certificate`);
         return copy(object.certificate.certificateValue);
       }),
     async opaque(name) {
       const { object } = await client.request("Get", { uniqueIdentifier: await hsm.locate(name) });
-      if (!("opaqueObject" in object)) throw new Error(`${name} is not an opaque object`);
+      if (!object.opaqueObject) throw new Error(`${name} is not an opaque object`);
       return copy(object.opaqueObject.opaqueDataValue);
     },
     async sign(name, data) {
