@@ -47,6 +47,7 @@ export const MESSAGES: Readonly<Record<string, string>> = {
   "not-found": "It is not there any more. Reload the list.",
   "too-large": "It is larger than the server accepts.",
   "name-too-long": "The file's name is too long to be sealed with the document. Shorten it and try again.",
+  folder: "Folders cannot be sealed yet. Choose the files in it.",
   "no-account": "You have no account to keep documents in. Ask your administrator for one.",
   // The way there.
   offline: "The server cannot be reached. Check your connection and try again.",

@@ -1,0 +1,233 @@
+/** `<coffer-app>`: the page as a whole. Knows the custodian's API and nothing below it. */
+
+import { type Coffer, CofferError, type Document, isAbort } from "#web/custodian/index.ts";
+import type { CofferChain, Link } from "./chain.ts";
+import type { CofferConfirm } from "./confirm.ts";
+import type { CofferDocument } from "./document-row.ts";
+import { dropTarget } from "./drop.ts";
+import { formatBytes } from "./format.ts";
+import type { CofferNotice } from "./notice.ts";
+import { onPress, part } from "./part.ts";
+import { chooseTarget } from "./save.ts";
+import { Transfers } from "./transfers.ts";
+import type { CofferViewer } from "./viewer.ts";
+
+/** The search field appears from this many documents on. */
+const SEARCHABLE = 8;
+
+export class CofferApp extends HTMLElement {
+  #coffer: Coffer | undefined;
+  #documents: Document[] = [];
+  #transfers!: Transfers;
+  #listing: AbortController | undefined;
+
+  connectedCallback(): void {
+    this.#transfers = new Transfers(part(this, "transfers"), (working) => this.#mark(working));
+    onPress(this, "sign-in", () => this.#attempt(() => this.#coffer!.signIn()));
+    onPress(this, "sign-out", () => this.#attempt(() => this.#coffer!.signOut()));
+    const files = part<HTMLInputElement>(this, "files");
+    onPress(this, "choose", () => files.click());
+    files.addEventListener("change", () => {
+      this.#seal([...(files.files ?? [])]);
+      // Choosing the same file again must count as a change.
+      files.value = "";
+    });
+    dropTarget(part(this, "drop"), {
+      accepts: () => this.#coffer?.identity !== undefined,
+      onFiles: (dropped) => this.#seal(dropped),
+      onFolder: () => this.notify(new CofferError("folder")),
+    });
+    part(this, "find").addEventListener("input", () => this.#showDocuments());
+    this.addEventListener("coffer-open", (event) => this.#open((event as CustomEvent<Document>).detail));
+    this.addEventListener("coffer-save", (event) => this.#save((event as CustomEvent<Document>).detail));
+    this.addEventListener("coffer-delete", (event) => this.#delete((event as CustomEvent<Document>).detail));
+    addEventListener("beforeunload", (event) => {
+      if (this.#transfers.active > 0) event.preventDefault();
+    });
+  }
+
+  /** Where the vault's hidden frame goes. */
+  get vaultContainer(): HTMLElement {
+    return part(this, "vault");
+  }
+
+  /** Begins to work with a connection. */
+  start(coffer: Coffer): void {
+    this.#coffer = coffer;
+    coffer.addEventListener("state", () => this.#showState());
+    coffer.addEventListener("signed-out", () => this.#showSignIn());
+    this.#showSignIn();
+    if (!coffer.identity) return;
+    void this.#attempt(() => coffer.prepare());
+    void this.#reload();
+  }
+
+  /** Shows a failure with the way out of it. */
+  notify(error: unknown, again?: () => void): void {
+    if (isAbort(error)) return;
+    const code = error instanceof CofferError ? error.code : "";
+    const notices = part(this, "notices");
+    // One notice a code: several parts of the page meet the same failure at once.
+    if (code) notices.querySelector(`[data-code="${CSS.escape(code)}"]`)?.remove();
+    const notice = document.createElement("coffer-notice") as CofferNotice;
+    notices.append(notice);
+    const signIn = ["signed-out", "no-session", "sign-in-mismatch", "sign-in-refused", "foreign-custodian"];
+    if (signIn.includes(code) && this.#coffer) {
+      notice.show(error, { label: "Sign in", run: () => void this.#attempt(() => this.#coffer!.signIn()) });
+    } else notice.show(error, again && { label: "Try again", run: again });
+  }
+
+  #view(name: "loading" | "signed-out" | "signed-in"): void {
+    for (const view of this.querySelectorAll<HTMLElement>("[data-view]"))
+      view.hidden = view.dataset.view !== name;
+  }
+
+  #showSignIn(): void {
+    const identity = this.#coffer?.identity;
+    this.#view(identity ? "signed-in" : "signed-out");
+    part(this, "who").hidden = !identity;
+    part(this, "user").textContent = identity?.user.name ?? "";
+    if (!identity) {
+      this.#listing?.abort();
+      this.#transfers.cancel();
+      this.querySelector<CofferViewer>("coffer-viewer")!.close();
+      // Nothing that was opened stays in the page.
+      this.#documents = [];
+      this.#showDocuments();
+    }
+    this.#showState();
+  }
+
+  #showState(): void {
+    const state = this.#coffer!.microservice;
+    for (const chain of this.#chains()) chain.show(state);
+    if (state.phase === "enrolling") this.#say("Making keys and enrolling the vault…");
+    if (state.phase === "ready") this.#say("The vault is ready.");
+    this.#mark(
+      new Set(
+        state.phase === "enrolling" ? ["vault", "edge", "hsm"] : state.phase === "starting" ? ["vault"] : [],
+      ),
+    );
+  }
+
+  #mark(working: Set<Link>): void {
+    for (const chain of this.#chains()) chain.mark(working);
+  }
+
+  #chains(): CofferChain[] {
+    return [...this.querySelectorAll<CofferChain>("coffer-chain:not([plain])")];
+  }
+
+  async #reload(): Promise<void> {
+    this.#listing?.abort();
+    this.#listing = new AbortController();
+    const { signal } = this.#listing;
+    part(this, "reading").hidden = this.#documents.length > 0;
+    try {
+      this.#documents = await this.#coffer!.list(signal);
+      this.#showDocuments();
+      part(this, "empty").hidden = this.#documents.length > 0;
+    } catch (error) {
+      if (!signal.aborted) this.notify(error, () => void this.#reload());
+    } finally {
+      part(this, "reading").hidden = true;
+    }
+  }
+
+  #showDocuments(): void {
+    const list = part(this, "documents");
+    const wanted = part<HTMLInputElement>(this, "find").value.trim().toLocaleLowerCase();
+    const shown = this.#documents.filter(
+      ({ metadata }) => wanted === "" || metadata?.name.toLocaleLowerCase().includes(wanted),
+    );
+    const rows = new Map(
+      [...list.querySelectorAll<CofferDocument>("coffer-document")].map((row) => [row.document.id, row]),
+    );
+    list.replaceChildren(
+      ...shown.map((entry) => {
+        const row = rows.get(entry.id) ?? (document.createElement("coffer-document") as CofferDocument);
+        row.document = entry;
+        const item = row.closest("li") ?? document.createElement("li");
+        if (!row.parentElement) item.append(row);
+        return item;
+      }),
+    );
+    list.hidden = shown.length === 0;
+    part(this, "search").hidden = this.#documents.length < SEARCHABLE && wanted === "";
+    part(this, "nothing-found").hidden = wanted === "" || shown.length > 0;
+    if (this.#documents.length > 0) part(this, "empty").hidden = true;
+    const size = this.#documents.reduce(
+      (sum, { metadata, sealedSize }) => sum + (metadata?.size ?? sealedSize),
+      0,
+    );
+    const count = this.#documents.length;
+    part(this, "count").textContent =
+      count === 0 ? "" : `${count} ${count === 1 ? "document" : "documents"} · ${formatBytes(size)}`;
+  }
+
+  #seal(files: File[]): void {
+    for (const file of files) {
+      void this.#transfers.add({
+        direction: "seal",
+        name: file.name,
+        type: file.type,
+        again: true,
+        run: async (signal, onProgress) => {
+          const sealed = await this.#coffer!.seal(file, { signal, onProgress });
+          this.#documents = [sealed, ...this.#documents];
+          this.#showDocuments();
+          this.#say(`${sealed.metadata?.name ?? file.name} is sealed.`);
+        },
+      });
+    }
+  }
+
+  #open(entry: Document): void {
+    const viewer = this.querySelector<CofferViewer>("coffer-viewer")!;
+    viewer.show(this.#coffer!, entry).catch((error: unknown) => this.notify(error, () => this.#open(entry)));
+  }
+
+  #save(entry: Document): void {
+    const { name, size, type } = entry.metadata!;
+    void this.#attempt(async () => {
+      // Asked first: browsers allow the question only as a direct answer to a press.
+      const target = await chooseTarget(name, size);
+      void this.#transfers.add({
+        direction: "save",
+        name,
+        type,
+        again: true,
+        run: async (signal, onProgress) => {
+          await target(await this.#coffer!.open(entry.id, { signal, onProgress }), signal);
+          this.#say(`${name} is saved.`);
+        },
+      });
+    });
+  }
+
+  async #delete(entry: Document): Promise<void> {
+    const name = entry.metadata?.name ?? "A document that cannot be opened";
+    if (!(await this.querySelector<CofferConfirm>("coffer-confirm")!.ask(name))) return;
+    await this.#attempt(async () => {
+      await this.#coffer!.remove(entry.id);
+      this.#documents = this.#documents.filter(({ id }) => id !== entry.id);
+      this.#showDocuments();
+      part(this, "empty").hidden = this.#documents.length > 0;
+      this.#say(`${name} is deleted.`);
+      // The row that had the focus is gone.
+      part(this, "heading").focus();
+    });
+  }
+
+  async #attempt(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.notify(error, () => void this.#attempt(work));
+    }
+  }
+
+  #say(words: string): void {
+    part(this, "status").textContent = words;
+  }
+}

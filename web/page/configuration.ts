@@ -1,0 +1,21 @@
+/** Which vault this page belongs to: the server that serves the page says it, as protected resource metadata (RFC 9728). */
+
+import { CofferError } from "#web/custodian/index.ts";
+
+/** Errors: `offline`, `unexpected-response`. */
+export async function readConfiguration(): Promise<{ vault: string }> {
+  const response = await fetch("/.well-known/oauth-protected-resource", {
+    credentials: "omit",
+    cache: "no-store",
+  }).catch((cause: unknown) => {
+    throw new CofferError("offline", { cause });
+  });
+  const value = (await response.json().catch(() => undefined)) as
+    | { authorization_servers?: unknown }
+    | undefined;
+  const [vault] = Array.isArray(value?.authorization_servers) ? value.authorization_servers : [];
+  if (!response.ok || typeof vault !== "string" || !URL.canParse(vault) || new URL(vault).origin !== vault) {
+    throw new CofferError("unexpected-response", { status: response.status });
+  }
+  return { vault };
+}

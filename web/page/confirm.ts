@@ -1,0 +1,29 @@
+/** `<coffer-confirm>`: asks before a document is deleted. */
+
+import { onPress, part, TemplateElement } from "./part.ts";
+
+export class CofferConfirm extends TemplateElement {
+  #answer: (yes: boolean) => void = () => {};
+
+  protected override ready(): void {
+    const dialog = this.#dialog;
+    onPress(this, "no", () => dialog.close("no"));
+    onPress(this, "yes", () => dialog.close("yes"));
+    // Escape and the buttons both end here.
+    dialog.addEventListener("close", () => this.#answer(dialog.returnValue === "yes"));
+  }
+
+  /** Resolves to true when the person says yes. */
+  ask(name: string): Promise<boolean> {
+    part(this, "name").textContent = name;
+    this.#dialog.returnValue = "no";
+    this.#dialog.showModal();
+    return new Promise((resolve) => {
+      this.#answer = resolve;
+    });
+  }
+
+  get #dialog(): HTMLDialogElement {
+    return this.querySelector("dialog")!;
+  }
+}

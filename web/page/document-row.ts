@@ -1,0 +1,51 @@
+/** `<coffer-document>`: one document of the list. Fires `coffer-open`, `coffer-save`, `coffer-delete`. */
+
+import { CofferError, type Document } from "#web/custodian/index.ts";
+import { formatBytes, formatKind, formatMoment } from "./format.ts";
+import { onPress, part, TemplateElement } from "./part.ts";
+
+export class CofferDocument extends TemplateElement {
+  #document: Document | undefined;
+
+  get document(): Document {
+    return this.#document!;
+  }
+
+  set document(document: Document) {
+    this.#document = document;
+    if (this.firstElementChild) this.#show();
+  }
+
+  protected override ready(): void {
+    for (const action of ["open", "save", "delete"]) {
+      onPress(this, action, () =>
+        this.dispatchEvent(new CustomEvent(`coffer-${action}`, { bubbles: true, detail: this.document })),
+      );
+    }
+    if (this.#document) this.#show();
+  }
+
+  #show(): void {
+    const { id, metadata, created, sealedSize, error } = this.document;
+    this.dataset.document = id;
+    const name = metadata?.name ?? "Cannot be opened";
+    part(this, "name").textContent = name;
+    part(this, "kind").textContent = metadata ? formatKind(metadata.name, metadata.type) : "!";
+    this.toggleAttribute("data-broken", !metadata);
+    const meta = part(this, "meta");
+    const size = formatBytes(metadata?.size ?? sealedSize);
+    meta.textContent = metadata
+      ? `${size} · sealed ${formatMoment(created)}`
+      : `${error instanceof CofferError ? error.message : "Its name could not be read."} (${size})`;
+    for (const [action, verb] of [
+      ["open", "Open"],
+      ["save", "Save"],
+      ["delete", "Delete"],
+    ] as const) {
+      const button = part<HTMLButtonElement>(this, action);
+      button.setAttribute("aria-label", `${verb} ${name}`);
+      if (action !== "open") button.title = verb === "Save" ? "Save to this device" : "Delete";
+      button.disabled = !metadata && action !== "delete";
+    }
+  }
+}

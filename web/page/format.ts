@@ -1,0 +1,62 @@
+/** Sizes, times and dates as people write them, in the reader's language. */
+
+const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
+
+/** Bytes in decimal units: `0 byte`, `12 kB`, `1.4 MB`. */
+export function formatBytes(bytes: number, locale?: string): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 999.5 && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  const digits = unit > 1 && value < 99.95 ? 1 : 0;
+  return new Intl.NumberFormat(locale, {
+    style: "unit",
+    unit: UNITS[unit]!,
+    unitDisplay: unit === 0 ? "long" : "short",
+    maximumFractionDigits: digits,
+  }).format(value);
+}
+
+/** How long it will take, roughly: `5 s left`, `2 min left`. */
+export function formatLeft(seconds: number): string {
+  if (seconds < 1) return "almost done";
+  if (seconds < 55) return `${seconds < 10 ? Math.ceil(seconds) : Math.ceil(seconds / 5) * 5} s left`;
+  if (seconds < 3300) return `${Math.round(seconds / 60)} min left`;
+  return `${Math.round(seconds / 360) / 10} h left`;
+}
+
+/** A moment in words: the time for today, the day for this year, else the date. */
+export function formatMoment(moment: Date, now: Date = new Date(), locale?: string): string {
+  if (Number.isNaN(moment.getTime())) return "";
+  const time = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" }).format(moment);
+  const days = (startOfDay(moment) - startOfDay(now)) / 86_400_000;
+  const near = Math.round(days);
+  if (Math.abs(near) <= 1) {
+    const day = new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(near, "day");
+    return `${day}, ${time}`;
+  }
+  const year = moment.getFullYear() === now.getFullYear() ? undefined : ("numeric" as const);
+  return new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year }).format(moment);
+}
+
+function startOfDay(moment: Date): number {
+  return new Date(moment.getFullYear(), moment.getMonth(), moment.getDate()).getTime();
+}
+
+/** The start and end of a measurement, enough to compare by eye; the whole value goes into the title. */
+export function formatMeasurement(measurement: string): string {
+  const value = measurement.replace(/^sha\d+-/, "");
+  return value.length > 14 ? `${value.slice(0, 6)}…${value.slice(-6)}` : value;
+}
+
+/** Up to four letters for the kind of a document: its extension, or what its media type says. */
+export function formatKind(name: string, type: string): string {
+  const extension = /\.([A-Za-z0-9]{1,4})$/.exec(name)?.[1];
+  if (extension) return extension.toUpperCase();
+  const [group] = type.split("/");
+  return group === "image" || group === "text" || group === "video" || group === "audio"
+    ? group.slice(0, 4).toUpperCase()
+    : "FILE";
+}

@@ -1,0 +1,37 @@
+/**
+ * web/page: the document page, built from the custodian's API as any app would build one. Custom elements, no framework.
+ * It may import web/custodian and nothing else of this repository; nothing imports it.
+ */
+
+import { connect } from "#web/custodian/index.ts";
+import { CofferApp } from "./app.ts";
+import { CofferChain } from "./chain.ts";
+import { readConfiguration } from "./configuration.ts";
+import { CofferConfirm } from "./confirm.ts";
+import { CofferDocument } from "./document-row.ts";
+import { CofferNotice } from "./notice.ts";
+import { sweepDownloads } from "./save.ts";
+import { CofferTransfer } from "./transfer-row.ts";
+import { CofferViewer } from "./viewer.ts";
+
+customElements.define("coffer-chain", CofferChain);
+customElements.define("coffer-document", CofferDocument);
+customElements.define("coffer-transfer", CofferTransfer);
+customElements.define("coffer-notice", CofferNotice);
+customElements.define("coffer-viewer", CofferViewer);
+customElements.define("coffer-confirm", CofferConfirm);
+customElements.define("coffer-app", CofferApp);
+
+const app = document.querySelector<CofferApp>("coffer-app")!;
+
+async function start(): Promise<void> {
+  try {
+    const { vault } = await readConfiguration();
+    app.start(await connect({ vault, container: app.vaultContainer }));
+  } catch (error) {
+    app.notify(error, () => void start());
+  }
+}
+
+void start();
+void sweepDownloads();

@@ -1,0 +1,31 @@
+/** `<coffer-notice>`: a failure that is not of one transfer, with what to do about it. */
+
+import { CofferError } from "#web/custodian/index.ts";
+import { onPress, part, TemplateElement } from "./part.ts";
+
+export class CofferNotice extends TemplateElement {
+  protected override ready(): void {
+    this.role = "alert";
+    onPress(this, "dismiss", () => this.remove());
+  }
+
+  /** Shows an error; `act` offers a way out of it. */
+  show(error: unknown, act?: { label: string; run: () => void }): void {
+    part(this, "message").textContent =
+      error instanceof Error ? error.message : "Something went wrong. Try again.";
+    const code = part(this, "code");
+    code.hidden = !(error instanceof CofferError);
+    if (error instanceof CofferError) {
+      this.dataset.code = error.code;
+      code.textContent = error.requestId ? `${error.code} · request ${error.requestId}` : error.code;
+    }
+    const button = part(this, "act");
+    button.hidden = !act;
+    if (!act) return;
+    button.textContent = act.label;
+    button.addEventListener("click", () => {
+      this.remove();
+      act.run();
+    });
+  }
+}

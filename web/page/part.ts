@@ -1,0 +1,27 @@
+/** Custom elements of the page: content from a `<template>`, parts found by data attribute. No markup from strings. */
+
+/** An element that fills itself from the template of its own name, once. */
+export class TemplateElement extends HTMLElement {
+  connectedCallback(): void {
+    if (this.firstElementChild) return;
+    const template = document.getElementById(this.localName);
+    if (!(template instanceof HTMLTemplateElement)) throw new Error(`no template ${this.localName}`);
+    this.append(template.content.cloneNode(true));
+    this.ready();
+  }
+
+  /** Called once, when the content is there. */
+  protected ready(): void {}
+}
+
+/** The element marked `data-<name>` under `root`; its absence is a mistake in the page. */
+export function part<E extends HTMLElement = HTMLElement>(root: ParentNode, name: string): E {
+  const found = root.querySelector<E>(`[data-${name}]`);
+  if (!found) throw new Error(`no part ${name}`);
+  return found;
+}
+
+/** Calls `act` when the part is pressed. */
+export function onPress(root: ParentNode, name: string, act: () => void): void {
+  for (const element of root.querySelectorAll(`[data-${name}]`)) element.addEventListener("click", act);
+}

@@ -1,0 +1,33 @@
+/**
+ * What of a document may be shown in the page. Anything that could carry a script (HTML, SVG, XML) is shown as the text
+ * that it is; images are drawn by `<img>`, in which nothing runs; a PDF goes to the browser's own viewer in its own tab.
+ */
+
+/** How a document is shown. */
+export type Preview = "image" | "text" | "pdf" | "none";
+
+/** Raster images that browsers draw. SVG is not among them on purpose. */
+const IMAGES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp"]);
+const TEXTS =
+  /^(text\/.+|application\/(json|xml|javascript|ecmascript|x-sh|yaml|x-yaml|toml|sql|.+\+(json|xml))|image\/svg\+xml)$/;
+/** Names whose type browsers often do not know. */
+const TEXT_NAMES =
+  /\.(txt|md|markdown|csv|tsv|log|json|jsonl|ya?ml|toml|ini|conf|xml|svg|html?|css|m?[jt]sx?|py|rs|go|c|h|sh|sql|pem)$/i;
+
+/** Bytes that are opened for a look; larger documents are saved instead. */
+const LIMITS: Record<Preview, number> = { image: 64e6, text: 2e6, pdf: 128e6, none: 0 };
+
+/** Decides by media type, name and size. */
+export function previewOf({ name, type, size }: { name: string; type: string; size: number }): Preview {
+  const unknown = type === "application/octet-stream";
+  let kind: Preview = "none";
+  if (IMAGES.has(type)) kind = "image";
+  else if (type === "application/pdf") kind = "pdf";
+  else if (TEXTS.test(type) || (unknown && TEXT_NAMES.test(name))) kind = "text";
+  return size <= LIMITS[kind] ? kind : "none";
+}
+
+/** The first bytes say what it is: a name and a type are only claims of whoever sealed it. */
+export async function isPdf(blob: Blob): Promise<boolean> {
+  return (await blob.slice(0, 5).text()) === "%PDF-";
+}

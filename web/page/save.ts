@@ -1,0 +1,90 @@
+/** Saving a document to this device: straight to a chosen file where the browser can, else by way of a download. */
+
+import type { OpenDocument } from "#web/custodian/index.ts";
+
+/** A place to save to, chosen while the press that asked for it still counts. */
+export type Target = (document: OpenDocument, signal: AbortSignal) => Promise<void>;
+
+/** Documents above this go through the browser's private file system on their way to a download, not through memory. */
+const MEMORY = 32e6;
+/** How long a download may take to begin reading, milliseconds. */
+const GRACE = 60_000;
+const FOLDER = "coffer-downloads";
+
+type Picker = (options: { suggestedName: string }) => Promise<FileSystemFileHandle>;
+
+/**
+ * Asks where to save, or decides on a download where the browser cannot ask. Rejects with an `AbortError` when the person
+ * changes his mind.
+ */
+export async function chooseTarget(name: string, size: number): Promise<Target> {
+  const picker = (globalThis as { showSaveFilePicker?: Picker }).showSaveFilePicker;
+  if (picker) {
+    const handle = await picker.call(globalThis, { suggestedName: name });
+    // Nothing appears under the chosen name before the stream has ended well: a failed one is thrown away.
+    return async (document, signal) => document.stream.pipeTo(await handle.createWritable(), { signal });
+  }
+  return size > MEMORY && "storage" in navigator ? throughDisk : throughMemory;
+}
+
+const throughMemory: Target = async (document, signal) => {
+  const blob = await document.blob();
+  signal.throwIfAborted();
+  const url = download(blob, document.name);
+  setTimeout(() => URL.revokeObjectURL(url), GRACE);
+};
+
+/** The lock says that a download is under way in some tab; `sweepDownloads` waits for a time without any. */
+const throughDisk: Target = (document, signal) =>
+  new Promise((resolve, reject) => {
+    const work = async () => {
+      await copyThroughDisk(document, signal).then((removed) => {
+        resolve();
+        return removed.gone;
+      }, reject);
+    };
+    void navigator.locks.request(FOLDER, { mode: "shared" }, work);
+  });
+
+async function copyThroughDisk(
+  document: OpenDocument,
+  signal: AbortSignal,
+): Promise<{ gone: Promise<void> }> {
+  const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true });
+  const handle = await folder.getFileHandle(crypto.randomUUID(), { create: true });
+  const remove = () => folder.removeEntry(handle.name).catch(() => {});
+  try {
+    await document.stream.pipeTo(await handle.createWritable(), { signal });
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  const url = download(await handle.getFile(), document.name);
+  const gone = new Promise<void>((resolve) => {
+    setTimeout(() => {
+      URL.revokeObjectURL(url);
+      void remove().then(resolve);
+    }, GRACE);
+  });
+  return { gone };
+}
+
+/** Removes what a download left in the private file system when its page was closed too early. */
+export async function sweepDownloads(): Promise<void> {
+  await navigator.locks.request(FOLDER, { ifAvailable: true }, async (lock) => {
+    if (!lock) return;
+    const root = await navigator.storage.getDirectory();
+    // Not there most of the time.
+    await root.removeEntry(FOLDER, { recursive: true }).catch(() => {});
+  });
+}
+
+function download(blob: Blob, name: string): string {
+  const link = document.createElement("a");
+  // As plain bytes: a type would let some browsers show the content in a tab of the app's own origin.
+  const url = URL.createObjectURL(blob.slice(0, blob.size, "application/octet-stream"));
+  link.href = url;
+  link.download = name;
+  link.click();
+  return url;
+}

@@ -1,0 +1,95 @@
+/** `<coffer-transfer>`: one transfer under way, with what it is doing, its bytes and the time left. */
+
+import { CofferError, type Progress } from "#web/custodian/index.ts";
+import type { Link } from "./chain.ts";
+import { formatBytes, formatKind, formatLeft } from "./format.ts";
+import { Pace } from "./pace.ts";
+import { onPress, part, TemplateElement } from "./part.ts";
+
+/** What a transfer does. */
+export type Direction = "seal" | "save";
+
+const STEPS: Record<Progress["step"] | "waiting", (direction: Direction) => string> = {
+  waiting: () => "Waiting…",
+  key: (direction) =>
+    direction === "seal" ? "Making a key in the key store…" : "Getting its key from the key store…",
+  sealing: () => "Sealing…",
+  opening: () => "Opening…",
+  finishing: () => "Sealing its name…",
+};
+
+const LINKS: Record<Progress["step"] | "waiting", Link[]> = {
+  waiting: [],
+  key: ["vault", "edge", "hsm"],
+  sealing: ["page", "vault", "edge"],
+  opening: ["page", "vault", "edge"],
+  finishing: ["vault", "edge"],
+};
+
+export class CofferTransfer extends TemplateElement {
+  readonly #pace = new Pace();
+  #step: Progress["step"] | "waiting" = "waiting";
+  #direction: Direction = "seal";
+  #settled = false;
+  /** Called when the person cancels or takes a failed one away. */
+  onCancel: () => void = () => {};
+  onRetry: () => void = () => {};
+
+  protected override ready(): void {
+    onPress(this, "cancel", () => this.onCancel());
+    onPress(this, "retry", () => this.onRetry());
+  }
+
+  /** The links of the chain that it keeps at work. */
+  get working(): Link[] {
+    return this.#settled ? [] : LINKS[this.#step];
+  }
+
+  /** Shows a transfer that waits for its turn. */
+  begin(direction: Direction, name: string, type: string): void {
+    this.#direction = direction;
+    part(this, "name").textContent = name;
+    part(this, "kind").textContent = formatKind(name, type);
+    part(this, "bar").setAttribute("aria-label", `${direction === "seal" ? "Sealing" : "Opening"} ${name}`);
+    part(this, "cancel").setAttribute("aria-label", `Cancel ${name}`);
+    part(this, "retry").setAttribute("aria-label", `Try ${name} again`);
+    part(this, "meta").textContent = STEPS.waiting(direction);
+  }
+
+  /** Shows how far it is. `time` in milliseconds of a steady clock. */
+  progress({ step, bytes, total }: Progress, time: number): void {
+    this.#step = step;
+    const bar = part<HTMLProgressElement>(this, "bar");
+    const moving = step === "sealing" || step === "opening";
+    const words = [STEPS[step](this.#direction)];
+    if (moving && total) {
+      bar.max = total;
+      bar.value = bytes;
+      words.push(`${formatBytes(bytes)} of ${formatBytes(total)}`);
+      const left = this.#pace.left(bytes, total, time);
+      if (left !== undefined && bytes < total) words.push(formatLeft(left));
+    } else if (step === "finishing") {
+      bar.max = 1;
+      bar.value = 1;
+    } else {
+      // Without a value the bar shows that something goes on, and not how far.
+      bar.removeAttribute("value");
+    }
+    part(this, "meta").textContent = words.join(" · ");
+  }
+
+  /** Shows why it failed, with a way to try again. */
+  fail(error: unknown, again: boolean): void {
+    this.#settled = true;
+    this.toggleAttribute("data-failed", true);
+    part(this, "bar").hidden = true;
+    const meta = part(this, "meta");
+    meta.setAttribute("role", "alert");
+    meta.textContent = error instanceof Error ? error.message : "Something went wrong. Try again.";
+    if (error instanceof CofferError) this.dataset.code = error.code;
+    part(this, "retry").hidden = !again;
+    const cancel = part(this, "cancel");
+    cancel.textContent = "Dismiss";
+    cancel.setAttribute("aria-label", `Dismiss ${part(this, "name").textContent}`);
+  }
+}

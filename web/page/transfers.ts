@@ -1,0 +1,105 @@
+/** The transfers under way: a few at a time, the others wait, each can be cancelled and tried again. */
+
+import { isAbort, type ProgressListener } from "#web/custodian/index.ts";
+import type { Link } from "./chain.ts";
+import type { CofferTransfer, Direction } from "./transfer-row.ts";
+
+/** Documents under way at a time. Each already keeps several parts under way. */
+const AT_ONCE = 2;
+
+/** What is to be done, and how it is called. */
+export interface Task {
+  direction: Direction;
+  name: string;
+  type: string;
+  run: (signal: AbortSignal, onProgress: ProgressListener) => Promise<void>;
+  /** Whether it can be tried again after a failure; a save cannot ask for its place without a new press. */
+  again: boolean;
+}
+
+export class Transfers {
+  readonly #list: HTMLElement;
+  readonly #changed: (working: Set<Link>) => void;
+  readonly #waiting: (() => void)[] = [];
+  readonly #rows = new Map<CofferTransfer, AbortController>();
+  #running = 0;
+
+  /** Rows go into `list`; `changed` is told which links of the chain are at work. */
+  constructor(list: HTMLElement, changed: (working: Set<Link>) => void) {
+    this.#list = list;
+    this.#changed = changed;
+  }
+
+  /** Transfers that have not ended. */
+  get active(): number {
+    return this.#running + this.#waiting.length;
+  }
+
+  /** Runs a task when its turn comes. Resolves to whether it went through; failures are shown in its row. */
+  async add(task: Task): Promise<boolean> {
+    const row = document.createElement("coffer-transfer") as CofferTransfer;
+    const cancelled = new AbortController();
+    this.#rows.set(row, cancelled);
+    const item = document.createElement("li");
+    item.append(row);
+    this.#list.append(item);
+    this.#list.hidden = false;
+    row.begin(task.direction, task.name, task.type);
+    row.onCancel = () => {
+      cancelled.abort();
+      this.#drop(row);
+    };
+    await this.#turn();
+    try {
+      cancelled.signal.throwIfAborted();
+      await task.run(cancelled.signal, (progress) => {
+        if (!cancelled.signal.aborted) row.progress(progress, performance.now());
+        this.#tell();
+      });
+      this.#drop(row);
+      return true;
+    } catch (error) {
+      if (cancelled.signal.aborted || isAbort(error)) this.#drop(row);
+      else {
+        row.fail(error, task.again);
+        row.onRetry = () => {
+          this.#drop(row);
+          void this.add(task);
+        };
+      }
+      return false;
+    } finally {
+      this.#running--;
+      this.#waiting.shift()?.();
+      this.#tell();
+    }
+  }
+
+  /** Cancels everything, for example when the sign-in ends. */
+  cancel(): void {
+    for (const [row, controller] of this.#rows) {
+      controller.abort();
+      this.#drop(row);
+    }
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#running >= AT_ONCE) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+      });
+    }
+    this.#running++;
+  }
+
+  #drop(row: CofferTransfer): void {
+    this.#rows.delete(row);
+    row.closest("li")?.remove();
+    this.#list.hidden = this.#rows.size === 0;
+    this.#tell();
+  }
+
+  #tell(): void {
+    this.#changed(new Set([...this.#rows.keys()].flatMap((row) => row.working)));
+  }
+}

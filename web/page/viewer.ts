@@ -1,0 +1,139 @@
+/** `<coffer-viewer>`: a document, open. Fires `coffer-save`. Its plaintext is let go when it closes. */
+
+import { type Coffer, type Document, isAbort } from "#web/custodian/index.ts";
+import { formatBytes } from "./format.ts";
+import { onPress, part, TemplateElement } from "./part.ts";
+import { isPdf, previewOf } from "./preview.ts";
+
+export class CofferViewer extends TemplateElement {
+  #reading: AbortController | undefined;
+  #url: string | undefined;
+  #document: Document | undefined;
+
+  protected override ready(): void {
+    onPress(this, "close", () => this.#dialog.close());
+    onPress(this, "save", () => {
+      const document = this.#document;
+      this.#dialog.close();
+      this.dispatchEvent(new CustomEvent("coffer-save", { bubbles: true, detail: document }));
+    });
+    this.#dialog.addEventListener("close", () => this.#release());
+    // A press beside the dialog closes it, as people expect of a sheet.
+    this.#dialog.addEventListener("click", (event) => {
+      if (event.target === this.#dialog) this.#dialog.close();
+    });
+  }
+
+  /** Opens a document and shows it. Rejects with the reason when it cannot be opened; the viewer is closed then. */
+  async show(coffer: Coffer, document: Document): Promise<void> {
+    const metadata = document.metadata!;
+    this.#document = document;
+    this.#reading = new AbortController();
+    const { signal } = this.#reading;
+    part(this, "name").textContent = metadata.name;
+    part(this, "meta").textContent = formatBytes(metadata.size);
+    const kind = previewOf(metadata);
+    if (kind === "none") {
+      this.#say(
+        "No preview for this kind of document.",
+        "It is safe in Coffer. Save it to this device to open it with another program.",
+      );
+      this.#dialog.showModal();
+      return;
+    }
+    this.#say("Opening…");
+    this.#dialog.showModal();
+    try {
+      const open = await coffer.open(document.id, {
+        signal,
+        onProgress: ({ step, bytes, total }) => {
+          if (step === "key") this.#say("Getting its key from the key store…");
+          else this.#say(`Opening… ${formatBytes(bytes)} of ${formatBytes(total ?? 0)}`);
+        },
+      });
+      const blob = await open.blob();
+      signal.throwIfAborted();
+      if (kind === "image") this.#image(blob, metadata.name);
+      else if (kind === "text") this.#text(await blob.text());
+      else if (await isPdf(blob)) this.#pdf(blob);
+      else
+        this.#say(
+          "This does not look like a PDF.",
+          "Save it to this device to look at it with another program.",
+        );
+    } catch (error) {
+      if (isAbort(error)) return;
+      this.#dialog.close();
+      throw error;
+    }
+  }
+
+  /** Closes it, for example when the sign-in ends. */
+  close(): void {
+    this.#dialog.close();
+  }
+
+  #say(title: string, text?: string): void {
+    const message = document.createElement("div");
+    message.className = "message";
+    for (const [tag, words] of [
+      ["p", title],
+      ["p", text],
+    ] as const) {
+      if (!words) continue;
+      const line = document.createElement(tag);
+      line.textContent = words;
+      message.append(line);
+    }
+    this.#fill(message);
+  }
+
+  #image(blob: Blob, name: string): void {
+    const image = document.createElement("img");
+    image.alt = name;
+    image.addEventListener("error", () =>
+      this.#say("This image is damaged or of a kind that the browser cannot draw."),
+    );
+    image.src = this.#hold(blob);
+    this.#fill(image);
+  }
+
+  #text(text: string): void {
+    const lines = document.createElement("pre");
+    lines.textContent = text;
+    this.#fill(lines);
+    if (text === "") this.#say("This document is empty.");
+  }
+
+  #pdf(blob: Blob): void {
+    this.#say("This is a PDF.", "It opens in your browser's own viewer, in a tab of its own.");
+    const link = document.createElement("a");
+    link.className = "button primary";
+    link.textContent = "Open the PDF in a new tab";
+    link.href = this.#hold(new Blob([blob], { type: "application/pdf" }));
+    link.target = "_blank";
+    link.rel = "noopener";
+    part(this, "sheet").firstElementChild!.append(link);
+    link.focus();
+  }
+
+  #fill(content: HTMLElement): void {
+    part(this, "sheet").replaceChildren(content);
+  }
+
+  #hold(blob: Blob): string {
+    this.#url = URL.createObjectURL(blob);
+    return this.#url;
+  }
+
+  #release(): void {
+    this.#reading?.abort();
+    if (this.#url) URL.revokeObjectURL(this.#url);
+    this.#url = undefined;
+    part(this, "sheet").replaceChildren();
+  }
+
+  get #dialog(): HTMLDialogElement {
+    return this.querySelector("dialog")!;
+  }
+}
