@@ -48,7 +48,7 @@ const instance: Shape<InstanceDescription> = object({
 });
 
 export type HelloParams = { versions: number[]; custodian: string; proof?: Proof };
-/** `measurement`: SHA-384 of the running bundle, `sha384-<base64url>`; `instance`: null until enrolled (or expired). */
+/** `measurement`: SHA-384 of the running bundle, as integrity metadata `sha384-<base64>`; `instance`: null until enrolled (or expired). */
 export type HelloResult = {
   version: number;
   measurement: string;

@@ -1,0 +1,30 @@
+/** References to WebCrypto, taken before any foreign message is handled, so that nobody can put himself in between. */
+
+const METHODS = [
+  "decrypt",
+  "deriveKey",
+  "digest",
+  "encrypt",
+  "exportKey",
+  "generateKey",
+  "importKey",
+  "sign",
+  "unwrapKey",
+  "verify",
+] as const;
+
+export type Subtle = Pick<SubtleCrypto, (typeof METHODS)[number]>;
+export type Crypto = { subtle: Subtle; random(array: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> };
+
+/** Call this first thing in a realm. */
+export function captureCrypto(source: {
+  subtle: SubtleCrypto;
+  getRandomValues: globalThis.Crypto["getRandomValues"];
+}): Crypto {
+  const { subtle } = source;
+  const methods = METHODS.map((name) => [name, (subtle[name] as (...args: never[]) => unknown).bind(subtle)]);
+  return Object.freeze({
+    subtle: Object.freeze(Object.fromEntries(methods) as Subtle),
+    random: source.getRandomValues.bind(source) as Crypto["random"],
+  });
+}

@@ -1,0 +1,97 @@
+/** Enrolment by authorization grant (M3): the instance makes its request, redeems the grant itself, checks what it gets. */
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { equalConstantTime } from "#protocol/bytes.ts";
+import { CofferError } from "#protocol/error.ts";
+import {
+  parseCertificate,
+  signedRequest,
+  verifyChain,
+  wrappingProofInput,
+} from "#protocol/evidence/index.ts";
+import { type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
+import type { Subtle } from "./crypto.ts";
+import { checkInstanceKeys, type InstanceKeys, signWith } from "./keys.ts";
+import type { Registration } from "./registration.ts";
+import { type InstanceRecord, STORE_VERSION } from "./store.ts";
+
+export type Ceremony = {
+  subtle: Subtle;
+  registration: Registration;
+  /** Root SPKI that this code was built with: the only anchor of trust. */
+  rootKey: Uint8Array<ArrayBuffer>;
+  /** Whom the instance will serve; the RA must have bound the grant to the same. */
+  origin: string;
+  custodian: string;
+  keys: InstanceKeys;
+  /** Milliseconds since 1970. */
+  now: number;
+};
+
+/** Runs the ceremony. Errors: the RA's codes, `enrolment-refused` when what comes back does not hold. */
+export async function enrolByGrant(grant: string, ceremony: Ceremony): Promise<InstanceRecord> {
+  const { subtle, registration, keys, origin, custodian } = ceremony;
+  const { id, nonce } = await registration.open();
+  const sign = (bytes: Uint8Array<ArrayBuffer>) => signWith(subtle, keys.identityKey, bytes);
+  const request = { commonName: "Coffer microservice", spki: keys.identitySpki, challengePassword: nonce };
+  const [identityRequest, wrappingProof] = await Promise.all([
+    signedRequest(request, sign),
+    sign(wrappingProofInput(decodeBase64url(nonce), keys.wrappingSpki)),
+  ]);
+  const enrolled = await registration.redeem(id, {
+    method: "grant",
+    credential: grant,
+    identityRequest: encodeBase64url(identityRequest),
+    wrappingKey: encodeBase64url(keys.wrappingSpki),
+    wrappingProof: encodeBase64url(wrappingProof),
+  });
+  // M13: a grant that some other custodian obtained must not bind this instance to him.
+  if (enrolled.custodian !== custodian || enrolled.origin !== origin)
+    throw new CofferError("foreign-custodian");
+
+  const record: InstanceRecord = {
+    version: STORE_VERSION,
+    origin,
+    custodian,
+    id: enrolled.instance,
+    method: enrolled.method,
+    identityKey: keys.identityKey,
+    wrappingKey: keys.wrappingKey,
+    identityCertificate: decodeBase64url(enrolled.identityCertificate),
+    wrappingCertificate: decodeBase64url(enrolled.wrappingCertificate),
+    chain: enrolled.chain.map(decodeBase64url),
+    trust: enrolled.trust,
+    notAfter: 0,
+  };
+  try {
+    const [identity, wrapping] = [
+      parseCertificate(record.identityCertificate),
+      parseCertificate(record.wrappingCertificate),
+    ];
+    const held =
+      equalConstantTime(identity.spki, keys.identitySpki) &&
+      equalConstantTime(wrapping.spki, keys.wrappingSpki);
+    if (!held) throw new TypeError("certificates are for other keys");
+    record.notAfter = Math.min(identity.notAfter, wrapping.notAfter);
+    await verifyInstance(record, ceremony);
+  } catch (cause) {
+    throw new CofferError("enrolment-refused", undefined, { cause });
+  }
+  return record;
+}
+
+/**
+ * Verifies what an instance rests on: its keys, its certificates up to the pinned root, its trust list. At enrolment and
+ * whenever it comes out of the store. Throws what the checks throw.
+ */
+export async function verifyInstance(
+  record: InstanceRecord,
+  { subtle, rootKey, now }: Pick<Ceremony, "subtle" | "rootKey" | "now">,
+): Promise<TrustList> {
+  checkInstanceKeys(record.identityKey, record.wrappingKey);
+  if (now >= record.notAfter) throw new CofferError("instance-expired");
+  const chain = record.chain.map(parseCertificate);
+  for (const leaf of [record.identityCertificate, record.wrappingCertificate]) {
+    await verifyChain(subtle, [parseCertificate(leaf), ...chain], rootKey, now);
+  }
+  return verifyTrustList(record.trust, rootKey, Math.floor(now / 1000));
+}

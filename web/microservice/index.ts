@@ -1,0 +1,9 @@
+/**
+ * The cryptographic microservice: instance keys, key ring, seal and open. Host-neutral; what it needs of its host comes in
+ * as parameters. This is the measured code: it imports protocol/ and idb, nothing else; imported by web/hosts and cli.
+ */
+export { type Crypto, captureCrypto } from "./crypto.ts";
+export { createMicroservice, type Microservice, type MicroserviceOptions } from "./microservice.ts";
+export { type Registration, restRegistration } from "./registration.ts";
+export { openStore } from "./store.idb.ts";
+export type { InstanceRecord, LoadedKeyRecord, Store } from "./store.ts";

@@ -1,0 +1,445 @@
+import "reflect-metadata";
+import * as x509 from "@peculiar/x509";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { concat, utf8 } from "#protocol/bytes.ts";
+import { CofferError } from "#protocol/error.ts";
+import {
+  digest,
+  EDK_TYPE,
+  type Edk,
+  joinJws,
+  jwkFromSpki,
+  type Purpose,
+  RECEIPT_TYPE,
+  type Receipt,
+  signingInput,
+  TRUST_TYPE,
+  thumbprint,
+  trustListPayload,
+} from "#protocol/keys/index.ts";
+import { createPortClient, type PortClient, servePort } from "#protocol/port/index.ts";
+import {
+  captureCrypto,
+  createMicroservice,
+  type InstanceRecord,
+  type LoadedKeyRecord,
+  type Store,
+} from "./index.ts";
+import type { Enrolled, Registration } from "./registration.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+const { subtle } = crypto;
+const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+const DN = "CN=Page,O=acme";
+const ORIGIN = "https://app.example";
+const context = { tenant: "acme", account: "a-1", document: "d-1", purpose: "document" };
+const START = Date.parse("2026-11-22T00:00:00Z");
+let now = START;
+
+type Signer = { keys: CryptoKeyPair; spki: Bytes; kid: string };
+async function signer(): Promise<Signer> {
+  const keys = await subtle.generateKey(ECDSA, false, ["sign", "verify"]);
+  const spki = new Uint8Array(await subtle.exportKey("spki", keys.publicKey));
+  return { keys, spki, kid: await thumbprint(jwkFromSpki(spki)) };
+}
+async function jws({ keys, kid }: Signer, typ: string, payload: object): Promise<string> {
+  const input = signingInput({ typ, kid }, payload);
+  return joinJws(input, new Uint8Array(await subtle.sign(ECDSA, keys.privateKey, utf8(input))));
+}
+async function certify(subject: string, key: CryptoKey | Bytes, issuer: string, by: Signer): Promise<Bytes> {
+  const made = await x509.X509CertificateGenerator.create({
+    subject,
+    issuer,
+    publicKey: key instanceof Uint8Array ? new x509.PublicKey(key) : key,
+    signingKey: by.keys.privateKey,
+    signingAlgorithm: ECDSA,
+    serialNumber: "01",
+    notBefore: new Date(START - 60_000),
+    notAfter: new Date(START + 24 * 3600_000),
+  });
+  return new Uint8Array(made.rawData);
+}
+
+let root: Signer, ca: Signer, edkSigner: Signer, receiptSigner: Signer;
+let chain: string[], trust: string;
+beforeAll(async () => {
+  [root, ca, edkSigner, receiptSigner] = await Promise.all([signer(), signer(), signer(), signer()]);
+  chain = [
+    encodeBase64url(await certify("CN=CA", ca.keys.publicKey, "CN=Root", root)),
+    encodeBase64url(await certify("CN=Root", root.keys.publicKey, "CN=Root", root)),
+  ];
+  const trusted: [Signer, Purpose][] = [
+    [edkSigner, "edk"],
+    [receiptSigner, "receipt"],
+  ];
+  const list = await trustListPayload(
+    trusted.map(([{ spki }, purpose]) => ({ key: jwkFromSpki(spki), purpose })),
+    { iat: START / 1000 - 60, exp: START / 1000 + 3600 * 48 },
+  );
+  trust = await jws(root, TRUST_TYPE, list);
+});
+
+/** A registration authority that checks the request as the real one does. */
+function authority(
+  change: (enrolled: Enrolled) => Promise<Partial<Enrolled>> | Partial<Enrolled> = () => ({}),
+): Registration {
+  const nonce = crypto.getRandomValues(new Uint8Array(32));
+  return {
+    open: async () => ({ id: "e-1", nonce: encodeBase64url(nonce) }),
+    async redeem(id, body) {
+      expect(id).toBe("e-1");
+      if (body.credential !== "grant") throw new CofferError("invalid-grant");
+      const request = new x509.Pkcs10CertificateRequest(decodeBase64url(body.identityRequest!));
+      expect(await request.verify()).toBe(true);
+      expect((request.attributes[0] as x509.ChallengePasswordAttribute).password).toBe(
+        encodeBase64url(nonce),
+      );
+      const wrapping = decodeBase64url(body.wrappingKey!);
+      const identity = await request.publicKey.export(
+        { name: "ECDSA", namedCurve: "P-256" },
+        ["verify"],
+        crypto,
+      );
+      const signed = concat(utf8("coffer-wrapping-key-v1\0"), nonce, wrapping);
+      expect(await subtle.verify(ECDSA, identity, decodeBase64url(body.wrappingProof!), signed)).toBe(true);
+      const enrolled: Enrolled = {
+        instance: "i-1",
+        method: "grant",
+        identityCertificate: encodeBase64url(await certify("CN=i-1", identity, "CN=CA", ca)),
+        wrappingCertificate: encodeBase64url(await certify("CN=i-1", wrapping, "CN=CA", ca)),
+        chain,
+        trust,
+        custodian: DN,
+        origin: ORIGIN,
+      };
+      return { ...enrolled, ...(await change(enrolled)) };
+    },
+  };
+}
+
+function memoryStore(): Store & {
+  instances: Map<string, InstanceRecord>;
+  keys: Map<string, LoadedKeyRecord>;
+} {
+  const instances = new Map<string, InstanceRecord>();
+  const keys = new Map<string, LoadedKeyRecord>();
+  return {
+    instances,
+    keys,
+    instance: async (origin, custodian) => instances.get(`${origin} ${custodian}`),
+    replaceInstance: async (record) => {
+      instances.set(`${record.origin} ${record.custodian}`, record);
+      keys.clear();
+    },
+    loadedKey: async (instance, edkDigest) => keys.get(`${instance} ${edkDigest}`),
+    putLoadedKey: async (record) => void keys.set(`${record.instance} ${record.edkDigest}`, record),
+    deleteLoadedKey: async (instance, edkDigest) => void keys.delete(`${instance} ${edkDigest}`),
+  };
+}
+
+let store: ReturnType<typeof memoryStore>;
+let timers: { task: () => void; at: number }[];
+let unwraps: number;
+const clients: PortClient[] = [];
+
+beforeEach(() => {
+  now = START;
+  store = memoryStore();
+  timers = [];
+  unwraps = 0;
+});
+function pass(milliseconds: number): void {
+  now += milliseconds;
+  for (const timer of timers.filter(({ at }) => at <= now)) {
+    timers.splice(timers.indexOf(timer), 1);
+    timer.task();
+  }
+}
+
+function start(registration = authority(), origin = ORIGIN) {
+  const captured = captureCrypto(crypto);
+  const counting = {
+    ...captured,
+    subtle: {
+      ...captured.subtle,
+      unwrapKey: (...parameters: Parameters<SubtleCrypto["unwrapKey"]>) => {
+        unwraps++;
+        return captured.subtle.unwrapKey(...parameters);
+      },
+    },
+  };
+  const microservice = createMicroservice({
+    crypto: counting as typeof captured,
+    store,
+    registration,
+    rootKey: root.spki,
+    origin,
+    measurement: "sha384-test",
+    now: () => now,
+    schedule: (task, delay) => timers.push({ task, at: now + delay }),
+    timeToLive: 60_000,
+  });
+  const { port1, port2 } = new MessageChannel();
+  servePort(port2, microservice, { onUnexpected: (error) => console.error(error) });
+  const client = createPortClient(port1);
+  clients.push(client);
+  return { client, microservice };
+}
+
+async function enrolledClient() {
+  const started = start();
+  await started.client.hello(DN);
+  const instance = await started.client.enrol("grant");
+  return { ...started, instance };
+}
+
+/** What the KMS does: a data key, its EDK, rewrapped to a certificate, with a receipt. */
+async function release(
+  certificate: string,
+  changes: { edk?: Partial<Edk>; receipt?: Partial<Receipt>; receiptBy?: Signer; edkBy?: Signer } = {},
+) {
+  const recipient = decodeBase64url(certificate);
+  const publicKey = await new x509.X509Certificate(recipient).publicKey.export(
+    { name: "RSA-OAEP", hash: "SHA-256" } as never,
+    ["encrypt"],
+    crypto,
+  );
+  const key = crypto.getRandomValues(new Uint8Array(32));
+  const wrapped = new Uint8Array(await subtle.encrypt("RSA-OAEP", publicKey, key));
+  const policy = { operations: ["encrypt", "decrypt"] as ("encrypt" | "decrypt")[] };
+  const edk = await jws(changes.edkBy ?? edkSigner, EDK_TYPE, {
+    version: 1,
+    keyId: "k-1",
+    keyVersion: 1,
+    algorithm: "AES-256-GCM-HKDF-SHA512-COMMIT-KEY",
+    tenant: "acme",
+    account: "a-1",
+    owner: "u-1",
+    created: START / 1000,
+    purpose: "document",
+    accountKey: { id: "ak-1", version: 1 },
+    wrapping: "A256KW",
+    wrappedKey: encodeBase64url(crypto.getRandomValues(new Uint8Array(40))),
+    policy,
+    ...changes.edk,
+  } satisfies Edk);
+  const receipt = await jws(changes.receiptBy ?? receiptSigner, RECEIPT_TYPE, {
+    version: 1,
+    wrappedKeyDigest: await digest(wrapped),
+    edkDigest: await digest(edk),
+    keyId: "k-1",
+    keyVersion: 1,
+    recipient: await digest(recipient),
+    tenant: "acme",
+    account: "a-1",
+    policy,
+    iat: START / 1000,
+    exp: START / 1000 + 3600,
+    ...changes.receipt,
+  } satisfies Receipt);
+  return { edk, wrappedKey: encodeBase64url(wrapped), receipt };
+}
+
+async function collect(stream: ReadableStream<Uint8Array>): Promise<Bytes> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return concat(...chunks);
+}
+
+describe("enrolment", () => {
+  it("makes keys, redeems the grant, and is there again after a reload", async () => {
+    const first = start();
+    expect(await first.client.hello(DN)).toEqual({ version: 1, measurement: "sha384-test", instance: null });
+    await expect(first.client.enrol("stale")).rejects.toMatchObject({ code: "invalid-grant" });
+    const instance = await first.client.enrol("grant");
+    expect(instance).toMatchObject({
+      id: "i-1",
+      custodian: DN,
+      method: "grant",
+      notAfter: "2026-11-23T00:00:00.000Z",
+    });
+    const record = store.instances.get(`${ORIGIN} ${DN}`)!;
+    for (const [key, usage] of [
+      [record.identityKey, "sign"],
+      [record.wrappingKey, "unwrapKey"],
+    ] as const) {
+      expect([key.type, key.extractable, key.usages]).toEqual(["private", false, [usage]]);
+    }
+    expect((await start().client.hello(DN)).instance).toEqual(instance);
+  });
+
+  it("tells no instance once its certificates have ended, and uses no key any more", async () => {
+    const { client, instance } = await enrolledClient();
+    const key = await release(instance.wrappingCertificate);
+    await client.load(key);
+    now = START + 24 * 3600_000;
+    await expect(client.has(key.edk)).rejects.toMatchObject({ code: "not-enrolled" });
+    expect((await client.hello(DN)).instance).toBeNull();
+    expect((await start().client.hello(DN)).instance).toBeNull();
+  });
+
+  it.each<[string, (enrolled: Enrolled) => Promise<Partial<Enrolled>> | Partial<Enrolled>, string]>([
+    ["another custodian", () => ({ custodian: "CN=Other" }), "foreign-custodian"],
+    ["another origin", () => ({ origin: "https://evil.example" }), "foreign-custodian"],
+    [
+      "a certificate for another key",
+      ({ identityCertificate }) => ({ wrappingCertificate: identityCertificate }),
+      "enrolment-refused",
+    ],
+    ["a chain without the root", () => ({ chain: chain.slice(0, 1) }), "enrolment-refused"],
+    [
+      "a trust list that the root did not sign",
+      async () => ({ trust: await jws(ca, TRUST_TYPE, {}) }),
+      "enrolment-refused",
+    ],
+    ["a certificate that is none", () => ({ identityCertificate: "AAAA" }), "enrolment-refused"],
+  ])("refuses %s", async (_, change, code) => {
+    const { client } = start(authority(change));
+    await client.hello(DN);
+    await expect(client.enrol("grant")).rejects.toMatchObject({ code });
+    expect(store.instances.size).toBe(0);
+  });
+
+  it("refuses certificates of another root", async () => {
+    const other = await signer();
+    const foreign = async (enrolled: Enrolled): Promise<Partial<Enrolled>> => ({
+      chain: [chain[0]!, encodeBase64url(await certify("CN=Root", other.keys.publicKey, "CN=Root", other))],
+      trust: enrolled.trust,
+    });
+    const { client } = start(authority(foreign));
+    await client.hello(DN);
+    await expect(client.enrol("grant")).rejects.toMatchObject({ code: "enrolment-refused" });
+  });
+
+  it("serves one custodian: another name on the port is refused, another origin or name finds nothing", async () => {
+    const { client } = await enrolledClient();
+    await expect(client.hello("CN=Other")).rejects.toMatchObject({ code: "foreign-custodian" });
+    expect((await start().client.hello("CN=Other")).instance).toBeNull();
+    expect((await start(authority(), "https://other.example").client.hello(DN)).instance).toBeNull();
+  });
+
+  it("makes new keys for every enrolment and forgets what was wrapped to the old ones", async () => {
+    const { client, instance } = await enrolledClient();
+    const key = await release(instance.wrappingCertificate);
+    await client.load(key);
+    const again = await client.enrol("grant");
+    expect(again.wrappingCertificate).not.toBe(instance.wrappingCertificate);
+    expect(await client.has(key.edk)).toBe(false);
+  });
+});
+
+describe("loading by rewrap", () => {
+  it("seals and opens under a loaded key", async () => {
+    const { client, instance } = await enrolledClient();
+    const key = await release(instance.wrappingCertificate);
+    expect(await client.has(key.edk)).toBe(false);
+    expect(await client.load(key)).toEqual({ keyId: "k-1", keyVersion: 1 });
+    expect(await client.has(key.edk)).toBe(true);
+    const plaintext = crypto.getRandomValues(new Uint8Array(60_000));
+    const message = await collect(client.seal({ edk: key.edk, context }, plaintext));
+    expect(await client.inspect(message)).toEqual({ edk: key.edk, context });
+    expect(await collect(client.open({ context }, message))).toEqual(plaintext);
+    expect(await collect(client.open({ context }, new Blob([message])))).toEqual(plaintext);
+    await expect(
+      collect(client.open({ context: { ...context, document: "d-2" } }, message)),
+    ).rejects.toMatchObject({ code: "decrypt-failed" });
+  });
+
+  it("refuses before it unwraps: no receipt, a receipt for another key, EDK, recipient, time or signer", async () => {
+    const { client, instance } = await enrolledClient();
+    const certificate = instance.wrappingCertificate;
+    const [good, other] = await Promise.all([
+      release(certificate),
+      release(certificate, { edk: { keyId: "k-2" } }),
+    ]);
+    const loads = [
+      { ...good, wrappedKey: other.wrappedKey },
+      { ...good, edk: other.edk },
+      { ...good, receipt: good.edk },
+      { ...good, receipt: `${good.receipt.slice(0, -8)}AAAAAAAA` },
+      await release(certificate, { receipt: { recipient: await digest("other") } }),
+      await release(certificate, { receipt: { exp: START / 1000 - 1 } }),
+      await release(certificate, { receipt: { keyVersion: 2 } }),
+      await release(certificate, { receipt: { account: "a-2" } }),
+      await release(certificate, { receiptBy: edkSigner }),
+      await release(certificate, { receiptBy: root }),
+      await release(certificate, { edkBy: receiptSigner }),
+    ];
+    for (const load of loads) {
+      await expect(client.load(load)).rejects.toMatchObject({ code: "key-refused" });
+      expect(unwraps).toBe(0);
+    }
+    expect(store.keys.size).toBe(0);
+    await client.load(good);
+    expect(unwraps).toBe(1);
+  });
+
+  it("keeps to the policy of EDK and receipt, and to the key's own tenant and account", async () => {
+    const { client, instance } = await enrolledClient();
+    const key = await release(instance.wrappingCertificate, {
+      receipt: { policy: { operations: ["decrypt"] } },
+    });
+    await client.load(key);
+    await expect(collect(client.seal({ edk: key.edk, context }, new Uint8Array(1)))).rejects.toMatchObject({
+      code: "forbidden",
+    });
+    const free = await release(instance.wrappingCertificate);
+    await client.load(free);
+    for (const change of [{ tenant: "other" }, { account: "a-2" }, { purpose: "else" }]) {
+      const sealing = collect(
+        client.seal({ edk: free.edk, context: { ...context, ...change } }, new Uint8Array(1)),
+      );
+      await expect(sealing).rejects.toMatchObject({ code: "context-mismatch" });
+    }
+  });
+
+  it("deletes a key a set time after its last use; a later use verifies and unwraps the stored copy anew", async () => {
+    const { client, instance } = await enrolledClient();
+    const key = await release(instance.wrappingCertificate);
+    await client.load(key);
+    pass(40_000);
+    await client.has(key.edk);
+    pass(40_000);
+    await client.has(key.edk);
+    expect(unwraps).toBe(1);
+    pass(60_000);
+    expect(await client.has(key.edk)).toBe(true);
+    expect(unwraps).toBe(2);
+    pass(60_000);
+    store.keys.clear();
+    expect(await client.has(key.edk)).toBe(false);
+    await expect(collect(client.seal({ edk: key.edk, context }, new Uint8Array(1)))).rejects.toMatchObject({
+      code: "key-missing",
+    });
+  });
+
+  it("opens after a reload from stored wrapped keys, until the receipt ends", async () => {
+    const { client, instance } = await enrolledClient();
+    const key = await release(instance.wrappingCertificate);
+    await client.load(key);
+    const message = await collect(client.seal({ edk: key.edk, context }, utf8("hello")));
+    const reloaded = start({
+      open: () => Promise.reject(new Error("offline")),
+      redeem: () => Promise.reject(new Error("offline")),
+    });
+    await reloaded.client.hello(DN);
+    expect(await collect(reloaded.client.open({ context }, message))).toEqual(utf8("hello"));
+    pass(3600_000);
+    expect(await reloaded.client.has(key.edk)).toBe(false);
+    expect(store.keys.size).toBe(0);
+  });
+
+  it("does nothing with keys before it is enrolled", async () => {
+    const { client } = start();
+    await client.hello(DN);
+    const edk = await jws(edkSigner, EDK_TYPE, {});
+    await expect(client.has(edk)).rejects.toMatchObject({ code: "not-enrolled" });
+    await expect(client.load({ edk, receipt: edk, wrappedKey: "AAAA" })).rejects.toMatchObject({
+      code: "not-enrolled",
+    });
+    await expect(collect(client.seal({ edk, context }, new Uint8Array(1)))).rejects.toMatchObject({
+      code: "not-enrolled",
+    });
+  });
+});

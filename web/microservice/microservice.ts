@@ -1,0 +1,236 @@
+/** One microservice, serving one custodian: what answers the calls of the port. */
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { type Header, open, parseHeader, seal } from "#protocol/envelope/index.ts";
+import { CofferError, codeOf } from "#protocol/error.ts";
+import { digest, edkProviderInfo, type TrustList } from "#protocol/keys/index.ts";
+import { evaluate, type Operation } from "#protocol/policy/index.ts";
+import {
+  type EncryptionContext,
+  type InstanceDescription,
+  PORT_VERSION,
+  type PortHandler,
+} from "#protocol/port/index.ts";
+import type { Crypto } from "./crypto.ts";
+import { enrolByGrant, verifyInstance } from "./enrol.ts";
+import { generateInstanceKeys, type InstanceKeys } from "./keys.ts";
+import { loadKey } from "./load.ts";
+import type { Registration } from "./registration.ts";
+import { KeyRing, type LoadedKey } from "./ring.ts";
+import { type InstanceRecord, STORE_VERSION, type Store } from "./store.ts";
+
+const PROVIDER = "coffer";
+const PURPOSES = ["document", "metadata"];
+
+export type MicroserviceOptions = {
+  crypto: Crypto;
+  store: Store;
+  registration: Registration;
+  /** Root SPKI, DER: pinned when this code was built. */
+  rootKey: Uint8Array<ArrayBuffer>;
+  /** Origin of the one custodian, as the host has established it, not as the custodian says. */
+  origin: string;
+  /** Of the running code, as the loader measured it: `sha384-<base64>`. */
+  measurement: string;
+  /** Milliseconds since 1970. */
+  now(): number;
+  schedule(task: () => void, delay: number): void;
+  /** Milliseconds that a data key stays in memory after its last use. Default: ten minutes. */
+  timeToLive?: number;
+  /** Asks the host to keep the store when space runs out; called once an instance has been stored. */
+  persist?(): Promise<unknown>;
+};
+
+export type Microservice = PortHandler & {
+  /** Deletes all data keys from memory. */
+  forget(): void;
+};
+
+type Live = { record: InstanceRecord; trust: TrustList };
+
+/** Makes a microservice. It knows its custodian after the first hello, and serves that one alone (M13). */
+export function createMicroservice(options: MicroserviceOptions): Microservice {
+  const { crypto, store, origin, rootKey, now } = options;
+  const { subtle } = crypto;
+  const ring = new KeyRing({ timeToLive: 10 * 60_000, ...options });
+  let custodian: string | undefined;
+  let live: Live | undefined;
+  let keys: Promise<InstanceKeys> | undefined;
+
+  /** The enrolled instance; throws `not-enrolled` when there is none or its certificates have ended. */
+  function enrolled(): Live {
+    if (!live || now() >= live.record.notAfter) {
+      ring.clear();
+      throw new CofferError("not-enrolled");
+    }
+    return live;
+  }
+
+  /** The key of an EDK, from the ring or unwrapped anew from the store; every check is made anew then. */
+  async function find(edk: string): Promise<LoadedKey | undefined> {
+    const { record, trust } = enrolled();
+    const edkDigest = await digest(edk);
+    const held = ring.take(edkDigest);
+    if (held) return held;
+    const stored = await store.loadedKey(record.id, edkDigest);
+    if (!stored) return undefined;
+    try {
+      const key = await loadKey(subtle, record, trust, { ...stored, edk }, now());
+      ring.put(edkDigest, key);
+      return key;
+    } catch {
+      await store.deleteLoadedKey(record.id, edkDigest);
+      return undefined;
+    }
+  }
+
+  /** The key for an operation that policy allows, in a context that is the key's own. */
+  async function use(edk: string, operation: Operation, context: EncryptionContext): Promise<LoadedKey> {
+    const { record } = enrolled();
+    const loaded = await find(edk);
+    if (!loaded) throw new CofferError("key-missing");
+    const { tenant, account, purpose } = context;
+    if (tenant !== loaded.edk.tenant || account !== loaded.edk.account || !PURPOSES.includes(purpose ?? "")) {
+      throw new CofferError("context-mismatch");
+    }
+    const request = {
+      operation,
+      principal: record.custodian,
+      tier: "software",
+      now: Math.floor(now() / 1000),
+    } as const;
+    const decision = evaluate([loaded.edk.policy, loaded.receipt.policy], request);
+    if (!decision.allowed) throw new CofferError("forbidden", decision.reason);
+    return loaded;
+  }
+
+  return {
+    async hello(params) {
+      if (custodian !== undefined && custodian !== params.custodian)
+        throw new CofferError("foreign-custodian");
+      custodian = params.custodian;
+      live ??= await restore(custodian);
+      const valid = live && now() < live.record.notAfter ? live.record : null;
+      // The keys are made while the custodian fetches its grant.
+      if (!valid) void prepareKeys();
+      return { version: PORT_VERSION, measurement: options.measurement, instance: valid && describe(valid) };
+    },
+
+    async enrol({ grant }) {
+      if (custodian === undefined) throw new CofferError("hello-required");
+      const fresh = await prepareKeys();
+      // Keys belong to one ceremony: a certificate request is never made twice for the same keys.
+      keys = undefined;
+      const { registration } = options;
+      const ceremony = { subtle, registration, rootKey, origin, custodian, keys: fresh, now: now() };
+      const record = await enrolByGrant(grant, ceremony);
+      const trust = await verifyInstance(record, ceremony);
+      await store.replaceInstance(record);
+      ring.clear();
+      live = { record, trust };
+      // The browser may refuse; then the instance enrols anew one day.
+      void options.persist?.().catch(() => {});
+      return describe(record);
+    },
+
+    async load({ edk, wrappedKey, receipt }) {
+      const { record, trust } = enrolled();
+      const load = { edk, wrappedKey: decode(wrappedKey), receipt };
+      const loaded = await loadKey(subtle, record, trust, load, now());
+      const edkDigest = await digest(edk);
+      ring.put(edkDigest, loaded);
+      const kept = {
+        version: STORE_VERSION,
+        instance: record.id,
+        edkDigest,
+        loaded: now(),
+        ...load,
+      } as const;
+      // Without it the key only has to be fetched again: no reason to fail.
+      await store.putLoadedKey(kept).catch(() => {});
+      return { keyId: loaded.edk.keyId, keyVersion: loaded.edk.keyVersion };
+    },
+
+    async has({ edk }) {
+      return { loaded: (await find(edk)) !== undefined };
+    },
+
+    async inspect({ header }) {
+      const parsed = parseHeader(new Uint8Array(header));
+      if (!parsed) throw new CofferError("decrypt-failed");
+      return { edk: edkOf(parsed), context: { ...parsed.context } };
+    },
+
+    async seal({ edk, context }, input, signal) {
+      const { key, edk: metadata } = await use(edk, "encrypt", context);
+      const encryptedDataKey = new TextEncoder().encode(edk);
+      const encryptedDataKeys = [
+        { providerId: PROVIDER, providerInfo: edkProviderInfo(metadata), encryptedDataKey },
+      ];
+      const { random } = crypto;
+      return seal(input, { subtle, random, dataKey: key, context, encryptedDataKeys, signal });
+    },
+
+    async open({ context }, input, signal) {
+      const dataKey = async (header: Header) => {
+        // The header's context equals this one by now, so a key of another account is a document put together by hand.
+        const loaded = await use(edkOf(header), "decrypt", context).catch((error: unknown) => {
+          throw codeOf(error) === "context-mismatch" ? new CofferError("decrypt-failed") : error;
+        });
+        return loaded.key;
+      };
+      return open(input, { subtle, dataKey, context, signal });
+    },
+
+    forget: () => ring.clear(),
+  };
+
+  function prepareKeys(): Promise<InstanceKeys> {
+    if (!keys) {
+      const made = generateInstanceKeys(subtle);
+      made.catch(() => {
+        if (keys === made) keys = undefined;
+      });
+      keys = made;
+    }
+    return keys;
+  }
+
+  /** The stored instance of this custodian, if it still holds in every respect. */
+  async function restore(name: string): Promise<Live | undefined> {
+    const record = await store.instance(origin, name);
+    if (!record) return undefined;
+    try {
+      return { record, trust: await verifyInstance(record, { subtle, rootKey, now: now() }) };
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** The EDK in a header that is not authenticated yet: the one that Coffer's KMS made. */
+function edkOf(header: Header): string {
+  const own = header.encryptedDataKeys.filter((key) => key.providerId === PROVIDER);
+  const [only] = own;
+  if (!only || own.length > 1) throw new CofferError("decrypt-failed");
+  const text = new TextDecoder().decode(only.encryptedDataKey);
+  if (!/^[A-Za-z0-9_.-]{1,8192}$/.test(text)) throw new CofferError("decrypt-failed");
+  return text;
+}
+
+function describe(record: InstanceRecord): InstanceDescription {
+  return {
+    id: record.id,
+    custodian: record.custodian,
+    wrappingCertificate: encodeBase64url(record.wrappingCertificate),
+    notAfter: new Date(record.notAfter).toISOString(),
+    method: record.method,
+  };
+}
+
+function decode(text: string): Uint8Array<ArrayBuffer> {
+  try {
+    return decodeBase64url(text);
+  } catch {
+    throw new CofferError("key-refused");
+  }
+}

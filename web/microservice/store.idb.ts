@@ -1,0 +1,62 @@
+/** The store in IndexedDB of the microservice's own origin. Non-extractable keys are stored as handles. */
+import { type DBSchema, openDB } from "idb";
+import {
+  type InstanceRecord,
+  type LoadedKeyRecord,
+  MAX_LOADED_KEYS,
+  STORE_VERSION,
+  type Store,
+} from "./store.ts";
+
+const NAME = "coffer-microservice";
+
+type Schema = DBSchema & {
+  instances: { key: [string, string]; value: InstanceRecord };
+  keys: { key: [string, string]; value: LoadedKeyRecord; indexes: { age: [string, number] } };
+};
+
+/** Opens the database, making it on first use. */
+export async function openStore(): Promise<Store> {
+  const database = await openDB<Schema>(NAME, STORE_VERSION, {
+    upgrade(fresh) {
+      fresh.createObjectStore("instances", { keyPath: ["origin", "custodian"] });
+      const keys = fresh.createObjectStore("keys", { keyPath: ["instance", "edkDigest"] });
+      keys.createIndex("age", ["instance", "loaded"]);
+    },
+    // A newer release of the microservice must be able to upgrade while an older one is still open in another tab.
+    blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
+  });
+  const all = (instance: string) => IDBKeyRange.bound([instance], [instance, []]);
+
+  return {
+    async instance(origin, custodian) {
+      const record = await database.get("instances", [origin, custodian]);
+      return record?.version === STORE_VERSION ? record : undefined;
+    },
+    async replaceInstance(record) {
+      const change = database.transaction(["instances", "keys"], "readwrite", { durability: "strict" });
+      const earlier = await change.objectStore("instances").get([record.origin, record.custodian]);
+      if (earlier) await change.objectStore("keys").delete(all(earlier.id));
+      await change.objectStore("instances").put(record);
+      await change.done;
+    },
+    async loadedKey(instance, edkDigest) {
+      const record = await database.get("keys", [instance, edkDigest]);
+      return record?.version === STORE_VERSION ? record : undefined;
+    },
+    async putLoadedKey(record) {
+      const change = database.transaction("keys", "readwrite");
+      await change.store.put(record);
+      let excess = (await change.store.count(all(record.instance))) - MAX_LOADED_KEYS;
+      let oldest = await change.store.index("age").openCursor(all(record.instance));
+      for (; excess > 0 && oldest; excess--) {
+        await oldest.delete();
+        oldest = await oldest.continue();
+      }
+      await change.done;
+    },
+    async deleteLoadedKey(instance, edkDigest) {
+      await database.delete("keys", [instance, edkDigest]);
+    },
+  };
+}

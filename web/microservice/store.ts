@@ -1,0 +1,50 @@
+/** What an instance keeps over a reload: its keys (as handles), certificates, and wrapped data keys. Versioned. */
+
+/** Version of both records; a record of another version is not read (the instance enrols anew). */
+export const STORE_VERSION = 1;
+
+/** One instance, bound to one custodian. Keyed by [origin, custodian]. */
+export type InstanceRecord = {
+  version: typeof STORE_VERSION;
+  /** Origin and Distinguished Name of the one custodian that it serves (M13). */
+  origin: string;
+  custodian: string;
+  id: string;
+  method: string;
+  /** Private keys, not extractable: ECDSA P-256 with `sign`, RSA-OAEP-3072 with `unwrapKey`. */
+  identityKey: CryptoKey;
+  wrappingKey: CryptoKey;
+  /** DER: identity, wrapping, then the chain up to and including the root. */
+  identityCertificate: Uint8Array<ArrayBuffer>;
+  wrappingCertificate: Uint8Array<ArrayBuffer>;
+  chain: Uint8Array<ArrayBuffer>[];
+  /** Root-signed trust list, compact JWS. */
+  trust: string;
+  /** End of its certificates, milliseconds since 1970. */
+  notAfter: number;
+};
+
+/** A data key as it was loaded: still wrapped, and verified anew whenever it is used again. Keyed by [instance, edkDigest]. */
+export type LoadedKeyRecord = {
+  version: typeof STORE_VERSION;
+  instance: string;
+  /** SHA-256 of the EDK, base64url. */
+  edkDigest: string;
+  edk: string;
+  wrappedKey: Uint8Array<ArrayBuffer>;
+  receipt: string;
+  /** When it was loaded, milliseconds since 1970. */
+  loaded: number;
+};
+
+export type Store = {
+  instance(origin: string, custodian: string): Promise<InstanceRecord | undefined>;
+  /** Puts this instance in place of an earlier one of the same custodian, and deletes the keys wrapped to that one. */
+  replaceInstance(record: InstanceRecord): Promise<void>;
+  loadedKey(instance: string, edkDigest: string): Promise<LoadedKeyRecord | undefined>;
+  /** Keeps a wrapped key; the oldest beyond `MAX_LOADED_KEYS` of its instance are dropped. */
+  putLoadedKey(record: LoadedKeyRecord): Promise<void>;
+  deleteLoadedKey(instance: string, edkDigest: string): Promise<void>;
+};
+
+export const MAX_LOADED_KEYS = 1000;
