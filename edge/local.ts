@@ -139,8 +139,8 @@ type WorkerOptions = {
 
 async function readConfiguration(assets: string): Promise<WorkerOptions> {
   // It would warn that mTLS bindings have no local twin: `hsmBindings` is that twin.
-  process.env["WRANGLER_LOG"] ??= "error";
-  process.env["WRANGLER_SEND_METRICS"] ??= "false";
+  process.env.WRANGLER_LOG ??= "error";
+  process.env.WRANGLER_SEND_METRICS ??= "false";
   const { unstable_getMiniflareWorkerOptions } = await import("wrangler");
   const { workerOptions } = unstable_getMiniflareWorkerOptions(
     fileURLToPath(new URL("../wrangler.toml", import.meta.url)),

@@ -1,0 +1,43 @@
+import { encodeBase64url } from "#protocol/base64url.ts";
+import { concat, utf8 } from "#protocol/bytes.ts";
+import type { AuditRow } from "./row.ts";
+
+/** One link. `hash` = SHA-256 of `previous`, a line feed and `entry`, base64url; the first `previous` is 32 zero bytes. */
+export type Link = { sequence: number; previous: string; entry: string; hash: string };
+
+/** `previous` of sequence 1. */
+export const GENESIS = encodeBase64url(new Uint8Array(32));
+
+/**
+ * The entry's text as it is hashed: RFC 8785 for what occurs here (strings and safe integers): members sorted by name,
+ * no white space.
+ */
+export function canonicalEntry(sequence: number, source: string, row: AuditRow): string {
+  const { outbox, ...rest } = row;
+  const members = Object.entries({ ...rest, sequence, source, outbox }).filter(
+    ([, value]) => value !== undefined,
+  );
+  members.sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify(Object.fromEntries(members));
+}
+
+export async function linkHash(previous: string, entry: string): Promise<string> {
+  const input = concat(utf8(previous), utf8("\n"), utf8(entry));
+  return encodeBase64url(new Uint8Array(await crypto.subtle.digest("SHA-256", input)));
+}
+
+/** Recomputes a chain. Answers the last link, or throws an `Error` that names the first broken sequence. */
+export async function verifyChain(
+  links: Iterable<Link> | AsyncIterable<Link>,
+  from = { sequence: 0, hash: GENESIS },
+) {
+  let { sequence, hash } = from;
+  for await (const link of links) {
+    const expected = await linkHash(hash, link.entry);
+    if (link.sequence !== sequence + 1 || link.previous !== hash || link.hash !== expected) {
+      throw new Error(`The audit chain is broken at ${sequence + 1}`);
+    }
+    ({ sequence, hash } = link);
+  }
+  return { sequence, hash };
+}

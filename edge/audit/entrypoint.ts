@@ -1,0 +1,46 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { utf8 } from "#protocol/bytes.ts";
+import { fail, type Result } from "../result.ts";
+import type { Head } from "./object.ts";
+import type { AuditRow } from "./row.ts";
+
+/** The door of the audit domain. Domains append; nobody changes or removes. */
+export class Audit extends WorkerEntrypoint<Env> {
+  /** Rows of one domain's outbox, in order. Idempotent by their outbox numbers. */
+  async append(batch: {
+    tenant: string;
+    source: string;
+    rows: AuditRow[];
+  }): Promise<Result<{ accepted: number }>> {
+    if (batch.tenant !== this.env.COFFER_TENANT || batch.rows.length > 1000) return fail("forbidden");
+    return this.#object.append({ source: batch.source, rows: batch.rows });
+  }
+
+  async head(): Promise<Head> {
+    return this.#object.head();
+  }
+
+  /** The head as a compact JWS signed by the HSM. */
+  async signedHead(): Promise<Result<string>> {
+    return this.#object.signedHead(this.env.COFFER_TENANT);
+  }
+
+  /** The whole chain as NDJSON, one link {sequence, previous, entry, hash} a line; `entry` is the text that was hashed. */
+  async export(): Promise<ReadableStream<Uint8Array>> {
+    const object = this.#object;
+    let after = 0;
+    return new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        const links = await object.links(after);
+        const last = links.at(-1);
+        if (last === undefined) return controller.close();
+        after = last.sequence;
+        controller.enqueue(utf8(links.map((link) => `${JSON.stringify(link)}\n`).join("")));
+      },
+    });
+  }
+
+  get #object() {
+    return this.env.AUDIT_OBJECT.getByName(this.env.COFFER_TENANT);
+  }
+}

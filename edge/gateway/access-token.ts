@@ -1,0 +1,48 @@
+import { createLocalJWKSet, jwtVerify } from "jose";
+import * as v from "valibot";
+import type { Caller } from "../caller.ts";
+import type { TokenKey } from "../iam/types.ts";
+import { Refused } from "./problem.ts";
+
+const MAXIMUM_LENGTH = 8192;
+
+const claims = v.object({
+  sub: v.string(),
+  client_id: v.string(),
+  tenant: v.string(),
+  accounts: v.array(v.string()),
+  custodian: v.string(),
+  cnf: v.object({ jkt: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/)) }),
+});
+
+/** The token of `Authorization: DPoP <token>` (RFC 9449 §7.1); undefined for every other scheme. */
+export function dpopToken(authorization: string | undefined): string | undefined {
+  const [, token] = /^DPoP ([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization ?? "") ?? [];
+  return token;
+}
+
+/**
+ * Verifies an access token (RFC 9068 §4): `at+jwt`, ES256 by one of `keys`, issuer, audience, time. Throws `Refused`
+ * `invalid-token`. Whether its `cnf.jkt` is that of the proof is for the caller of this to see.
+ */
+export async function verifyAccessToken(
+  token: string | undefined,
+  expected: { keys: TokenKey[]; issuer: string; audience: string; now: number },
+): Promise<Omit<Caller, "requestId">> {
+  if (token === undefined || token.length > MAXIMUM_LENGTH) throw new Refused("invalid-token");
+  try {
+    const { keys, issuer, audience, now } = expected;
+    const { payload } = await jwtVerify(token, createLocalJWKSet({ keys }), {
+      algorithms: ["ES256"],
+      typ: "at+jwt",
+      issuer,
+      audience,
+      currentDate: new Date(now * 1000),
+      requiredClaims: ["exp", "iat", "sub", "jti"],
+    });
+    const { sub, client_id, tenant, accounts, custodian, cnf } = v.parse(claims, payload);
+    return { tenant, user: sub, accounts, custodian, client: client_id, jkt: cnf.jkt, origin: audience };
+  } catch {
+    throw new Refused("invalid-token");
+  }
+}

@@ -1,0 +1,30 @@
+import { createMiddleware } from "hono/factory";
+import { dpopToken, verifyAccessToken } from "./access-token.ts";
+import { type GatewayEnv, publicUrl } from "./context.ts";
+import { verifyProof } from "./dpop.ts";
+import { Refused, unwrap } from "./problem.ts";
+
+/**
+ * Lets through who has an access token for this app's origin and proves possession of its key for this very request
+ * (RFC 9449 §7), and sets `caller`. All that can be checked without state comes first; the proof is used up last.
+ */
+export function authenticate() {
+  return createMiddleware<GatewayEnv>(async function authenticate(c, next) {
+    const { requestId, site, origins } = c.var;
+    const now = Math.floor(Date.now() / 1000);
+    const accessToken = dpopToken(c.req.header("authorization"));
+    if (accessToken === undefined) throw new Refused("invalid-token");
+    const keys = unwrap(await c.env.IAM.keys());
+    const expected = { keys, issuer: origins.vault, audience: site.origin, now };
+    const claims = await verifyAccessToken(accessToken, expected);
+    const { method } = c.req;
+    const proof = await verifyProof(c.req.header("dpop"), { method, url: publicUrl(c), accessToken }, now);
+    if (proof.jkt !== claims.jkt) throw new Refused("invalid-token");
+    if (claims.tenant !== c.env.COFFER_TENANT) throw new Refused("invalid-token");
+    const { jti, expires } = proof;
+    const object = c.env.GATEWAY_OBJECT.getByName(`${claims.tenant}/${claims.jkt}`);
+    unwrap(await object.useProof({ jti, expires, requestId }));
+    c.set("caller", { ...claims, requestId });
+    await next();
+  });
+}

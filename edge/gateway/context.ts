@@ -1,0 +1,16 @@
+import type { Context } from "hono";
+import type { Caller } from "../caller.ts";
+import type { Origins, Site } from "./sites.ts";
+
+/** What a request carries through the gateway. */
+export type GatewayEnv = {
+  Bindings: Env;
+  Variables: { requestId: string; origins: Origins; site: Site; caller: Caller };
+};
+export type GatewayContext = Context<GatewayEnv>;
+
+/** The URL as the client wrote it: the configured origin, since a proxy may have changed scheme or port. */
+export function publicUrl(c: GatewayContext): string {
+  const { pathname, search } = new URL(c.req.url);
+  return c.var.site.origin + pathname + search;
+}

@@ -1,0 +1,78 @@
+import type { Origins } from "./sites.ts";
+
+/** A content security policy as directives; each kind of document has its own, and everything else gets `NOTHING`. */
+type Policy = Record<string, string>;
+
+const NOTHING: Policy = {
+  "default-src": "'none'",
+  "frame-ancestors": "'none'",
+  "base-uri": "'none'",
+  "form-action": "'none'",
+};
+
+/** The page: own scripts only, no string becomes code, one frame from the vault, and one request to it (sign-out). */
+export function appPolicy({ vault }: Origins): string {
+  return serialize({
+    ...NOTHING,
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' blob:",
+    "media-src": "'self' blob:",
+    "font-src": "'self'",
+    "manifest-src": "'self'",
+    "worker-src": "'self'",
+    "connect-src": `'self' ${vault}/sign-out`,
+    "frame-src": vault,
+    "require-trusted-types-for": "'script'",
+    "trusted-types": "'none'",
+  });
+}
+
+/** The vault's document: framed by the apps only; its Worker runs from a Blob of bytes that the loader has checked. */
+export function vaultPolicy({ apps }: Origins): string {
+  return serialize({
+    ...NOTHING,
+    "script-src": "'self'",
+    "worker-src": "blob:",
+    "connect-src": "'self'",
+    "frame-ancestors": apps.join(" "),
+    "require-trusted-types-for": "'script'",
+    "trusted-types": "vault-loader",
+  });
+}
+
+/** The sign-in page: no script at all. Chromium holds the redirect after a form to `form-action` too, hence the apps. */
+export function signInPolicy({ apps }: Origins): string {
+  return serialize({
+    ...NOTHING,
+    "style-src": "'self'",
+    "form-action": ["'self'", ...apps].join(" "),
+    "require-trusted-types-for": "'script'",
+    "trusted-types": "'none'",
+  });
+}
+
+/** What is no document. */
+export const nothingPolicy = serialize(NOTHING);
+
+function serialize(policy: Policy): string {
+  return Object.entries(policy)
+    .map(([directive, value]) => `${directive} ${value}`)
+    .join("; ");
+}
+
+/** Headers of every response. `no-referrer` would make the Origin of the sign-in form `null`, hence `same-origin`. */
+export const commonHeaders: Record<string, string> = {
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "same-origin",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  // App and vault are one site in development: this asks for agent clusters of their own.
+  "origin-agent-cluster": "?1",
+  "permissions-policy":
+    "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), hid=(), bluetooth=(), display-capture=()",
+  "x-frame-options": "DENY",
+};
+
+/** Over TLS only. */
+export const transportSecurity = "max-age=63072000; includeSubDomains";

@@ -1,0 +1,41 @@
+import { HTTPException } from "hono/http-exception";
+import { type ProblemCode, problemDocument, problems } from "#protocol/rest/index.ts";
+import type { Result } from "../result.ts";
+
+/** A refusal on its way out. Thrown in handlers, written by `app.onError`. */
+export class Refused extends HTTPException {
+  readonly code: ProblemCode;
+  readonly extra: { error?: string; headers?: Record<string, string> };
+  constructor(code: ProblemCode, extra: { error?: string; headers?: Record<string, string> } = {}) {
+    super(problems[code].status);
+    this.code = code;
+    this.extra = extra;
+  }
+}
+
+/** The value of a domain's answer, or `Refused` with its code. */
+export function unwrap<T>(result: Result<T>): T {
+  if (result.ok) return result.value;
+  throw new Refused(result.problem.code);
+}
+
+/** `application/problem+json` (RFC 9457). `error` is OAuth's own name for it (RFC 6749 §5.2), at the token endpoint. */
+export function problemResponse(
+  code: ProblemCode,
+  requestId: string,
+  extra: Refused["extra"] = {},
+): Response {
+  const { error, headers } = extra;
+  const body = { ...problemDocument(code, requestId), ...(error !== undefined && { error }) };
+  return new Response(JSON.stringify(body), {
+    status: problems[code].status,
+    headers: { "content-type": "application/problem+json", ...challenge(code), ...headers },
+  });
+}
+
+/** RFC 9449 §7.1: tells a client what to come back with. */
+function challenge(code: ProblemCode): Record<string, string> {
+  if (code !== "invalid-proof" && code !== "invalid-token") return {};
+  const error = code === "invalid-proof" ? "invalid_dpop_proof" : "invalid_token";
+  return { "www-authenticate": `DPoP error="${error}", algs="ES256"` };
+}

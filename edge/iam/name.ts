@@ -1,0 +1,25 @@
+/** User ids are random UUIDs and tenants slugs, clients are origins: no character of them needs escaping in RFC 4514. */
+const PLAIN = /^[a-z0-9][a-z0-9-]{0,62}$/;
+const ORIGIN = /^https?:\/\/[a-z0-9.-]{1,253}(:\d{1,5})?$/;
+
+/** Distinguished Name of a custodian, in RFC 4514 order. Throws for a part that would need escaping. */
+export function custodianName({
+  user,
+  client,
+  tenant,
+}: {
+  user: string;
+  client: string;
+  tenant: string;
+}): string {
+  if (!PLAIN.test(user) || !PLAIN.test(tenant) || !ORIGIN.test(client))
+    throw new TypeError("not a plain name");
+  return `CN=${user},OU=${client},O=${tenant}`;
+}
+
+/** A person's name as typed, tidied: NFC, single spaces, 1 to 64 characters, nothing invisible. Null if it is not one. */
+export function personName(text: unknown): string | null {
+  if (typeof text !== "string" || text.length > 256) return null;
+  const name = text.normalize("NFC").replace(/\s+/gu, " ").trim();
+  return /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]{1,64}$/u.test(name) ? name : null;
+}

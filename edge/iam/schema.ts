@@ -1,0 +1,43 @@
+/**
+ * Tables of the IAM, one database a tenant. Times are seconds since 1970. What a bearer could use (cookie, code,
+ * refresh token) is kept as its SHA-256 only. Appended to, never changed: see `openStore`.
+ */
+export const migrations = [
+  `
+  CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created INTEGER NOT NULL) STRICT;
+  CREATE TABLE accounts (id TEXT PRIMARY KEY, name TEXT NOT NULL, created INTEGER NOT NULL, deleted INTEGER) STRICT;
+  CREATE TABLE members (user TEXT NOT NULL, account TEXT NOT NULL, PRIMARY KEY (user, account)) STRICT, WITHOUT ROWID;
+
+  -- W11: Enc(account key) under the tenant's master key, and the key identifier (KI) by which it is asked for.
+  CREATE TABLE account_keys (
+    id TEXT PRIMARY KEY, account TEXT NOT NULL, version INTEGER NOT NULL, wrapped BLOB NOT NULL, master TEXT NOT NULL,
+    created INTEGER NOT NULL, UNIQUE (account, version)
+  ) STRICT;
+
+  -- Signed in on the vault's origin.
+  CREATE TABLE sessions (hash TEXT PRIMARY KEY, user TEXT NOT NULL, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+  -- OAuth authorization codes; family is the one that the code was exchanged into.
+  CREATE TABLE codes (
+    hash TEXT PRIMARY KEY, user TEXT NOT NULL, session TEXT NOT NULL, client TEXT NOT NULL, redirect_uri TEXT NOT NULL,
+    challenge TEXT NOT NULL, jkt TEXT NOT NULL, expires INTEGER NOT NULL, used INTEGER, family TEXT
+  ) STRICT, WITHOUT ROWID;
+
+  -- All refresh tokens that descend from one code; revoked together.
+  CREATE TABLE families (
+    id TEXT PRIMARY KEY, user TEXT NOT NULL, session TEXT NOT NULL, client TEXT NOT NULL, jkt TEXT NOT NULL,
+    expires INTEGER NOT NULL, revoked INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE refresh_tokens (hash TEXT PRIMARY KEY, family TEXT NOT NULL, used INTEGER) STRICT, WITHOUT ROWID;
+  CREATE INDEX refresh_tokens_of ON refresh_tokens (family);
+
+  -- DPoP proofs seen at the token endpoint (RFC 9449 §11.1).
+  CREATE TABLE proofs (jti TEXT PRIMARY KEY, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+  -- M5: registered custodians, one for each sign-in's DPoP key.
+  CREATE TABLE custodians (
+    jkt TEXT PRIMARY KEY, family TEXT NOT NULL, user TEXT NOT NULL, client TEXT NOT NULL, dn TEXT NOT NULL,
+    origin TEXT NOT NULL, certificate BLOB NOT NULL, not_after INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+] as const;

@@ -1,0 +1,77 @@
+import { authorize } from "../authorize.ts";
+import { ok, type Result, refuse } from "../result.ts";
+import { hashSecret, newSecret } from "../secret.ts";
+import type { Store } from "../store.ts";
+import type { Session } from "./types.ts";
+
+/** A working day and night; then the user signs in again. Seconds. */
+export const SESSION_SECONDS = 24 * 3600;
+
+export type Account = { id: string; name: string };
+export type SignedIn = { cookie: string; maxAge: number };
+
+/** Signs a user in by name alone; a new name becomes a new user with an account of its own. Development only. */
+export async function signInByName(
+  store: Store,
+  request: { name: string; requestId: string; now: number; allowed: { allowed: boolean; why: string } },
+): Promise<Result<SignedIn>> {
+  const { name, requestId, now, allowed } = request;
+  const cookie = newSecret();
+  const hash = await hashSecret(cookie);
+  return authorize(store, { action: "iam:sign-in", caller: null, resource: "session", requestId }, (sql) => {
+    if (!allowed.allowed) return refuse("not-found", `development sign-in is off: ${allowed.why}`);
+    const user = findUser(sql, name) ?? createUser(sql, name, now);
+    sql.exec("INSERT INTO sessions VALUES (?, ?, ?)", hash, user, now + SESSION_SECONDS);
+    return ok({ cookie, maxAge: SESSION_SECONDS });
+  });
+}
+
+/** Who the cookie stands for. Reading is no decision, so it leaves no audit row; what is done with it does. */
+export function findSession(store: Store, hash: string, now: number): Session | null {
+  const [row] = store.sql
+    .exec<{ user: string; expires: number }>(
+      "SELECT user, expires FROM sessions WHERE hash = ? AND expires > ?",
+      hash,
+      now,
+    )
+    .toArray();
+  if (row === undefined) return null;
+  const accounts = accountsOf(store.sql, row.user).map(({ id }) => id);
+  return { tenant: store.tenant, user: row.user, accounts, expires: row.expires };
+}
+
+/** Ends the session and everything that was issued in it. */
+export function signOut(store: Store, hash: string, requestId: string, now: number): Result<null> {
+  return authorize(store, { action: "iam:sign-out", caller: null, resource: "session", requestId }, (sql) => {
+    sql.exec("DELETE FROM sessions WHERE hash = ?", hash);
+    sql.exec("UPDATE families SET revoked = ? WHERE session = ? AND revoked IS NULL", now, hash);
+    sql.exec("UPDATE codes SET used = ? WHERE session = ? AND used IS NULL", now, hash);
+    return ok(null);
+  });
+}
+
+export function accountsOf(sql: SqlStorage, user: string): Account[] {
+  return [
+    ...sql.exec<Account>(
+      "SELECT a.id, a.name FROM members m JOIN accounts a ON a.id = m.account WHERE m.user = ? AND a.deleted IS NULL ORDER BY a.created, a.id",
+      user,
+    ),
+  ];
+}
+
+export function userName(sql: SqlStorage, user: string): string {
+  return sql.exec<{ name: string }>("SELECT name FROM users WHERE id = ?", user).one().name;
+}
+
+function findUser(sql: SqlStorage, name: string): string | undefined {
+  const [row] = sql.exec<{ id: string }>("SELECT id FROM users WHERE name = ?", name).toArray();
+  return row?.id;
+}
+
+function createUser(sql: SqlStorage, name: string, now: number): string {
+  const [user, account] = [crypto.randomUUID(), crypto.randomUUID()];
+  sql.exec("INSERT INTO users VALUES (?, ?, ?)", user, name, now);
+  sql.exec("INSERT INTO accounts VALUES (?, ?, ?, NULL)", account, name, now);
+  sql.exec("INSERT INTO members VALUES (?, ?)", user, account);
+  return user;
+}

@@ -1,0 +1,208 @@
+import { encodeBase64url } from "#protocol/base64url.ts";
+import type { EcPublicJwk } from "#protocol/keys/index.ts";
+import { authorize } from "../authorize.ts";
+import type { Hsm } from "../hsm/index.ts";
+import { type Decision, ok, type Result, refuse } from "../result.ts";
+import { hashSecret, newSecret } from "../secret.ts";
+import type { Store } from "../store.ts";
+import { ACCESS_TOKEN_SECONDS, signAccessToken } from "./access-token.ts";
+import { certifyCustodian } from "./certificate.ts";
+import { type Client, findClient, type IamConfiguration } from "./clients.ts";
+import { redeemCode } from "./codes.ts";
+import { FAMILY_SECONDS, type Family, rotate, startFamily, takeBack } from "./families.ts";
+import { custodianName } from "./name.ts";
+import { type Account, accountsOf, userName } from "./sign-in.ts";
+
+/** A token request whose DPoP proof the gateway has verified. */
+export type TokenRequest = {
+  grant:
+    | { type: "authorization_code"; code: string; verifier: string; redirectUri: string }
+    | { type: "refresh_token"; token: string };
+  client: string;
+  /** Origin that the request came to: that of the app. */
+  origin: string;
+  proof: { jkt: string; key: EcPublicJwk; jti: string; expires: number };
+  requestId: string;
+};
+
+/** RFC 6749 §5.1, and who the custodian now is. */
+export type TokenResponse = {
+  access_token: string;
+  token_type: "DPoP";
+  expires_in: number;
+  refresh_token: string;
+  custodian: { dn: string; certificate: string };
+  tenant: string;
+  user: { id: string; name: string };
+  accounts: Account[];
+};
+
+export type TokenEndpoint = { store: Store; hsm: Hsm; configuration: IamConfiguration; now: number };
+
+/** The token endpoint: authorization code or refresh token to access token, refresh token and certificate. */
+export async function issueTokens(
+  endpoint: TokenEndpoint,
+  request: TokenRequest,
+): Promise<Result<TokenResponse>> {
+  const client = findClient(endpoint.configuration, request.client);
+  const { grant } = request;
+  if (grant.type === "authorization_code") return exchangeCode(endpoint, request, grant, client);
+  return refresh(endpoint, request, grant.token, client);
+}
+
+type CodeGrant = Extract<TokenRequest["grant"], { type: "authorization_code" }>;
+
+async function exchangeCode(
+  endpoint: TokenEndpoint,
+  request: TokenRequest,
+  grant: CodeGrant,
+  client: Client | undefined,
+): Promise<Result<TokenResponse>> {
+  const { store, hsm, now } = endpoint;
+  const { proof } = request;
+  const refreshToken = newSecret();
+  const [codeHash, tokenHash, challenge, jtiHash] = await Promise.all(
+    [grant.code, refreshToken, grant.verifier, proof.jti].map(hashSecret),
+  );
+  const decision = authorize<Family>(store, action("iam:token", request), (sql) => {
+    if (client === undefined || client.origin !== request.origin)
+      return refuse("invalid-client", "unknown client or foreign origin");
+    const { redirectUri } = grant;
+    const code = redeemCode(
+      sql,
+      codeHash!,
+      { client: client.id, redirectUri, challenge: challenge!, jkt: proof.jkt },
+      now,
+    );
+    if (!code.ok) return code;
+    const fresh = useProof(sql, jtiHash!, proof.expires);
+    if (!fresh.ok) return fresh;
+    const { user, session } = code.value;
+    const other = sql.exec(
+      "SELECT 1 FROM custodians WHERE jkt = ? AND (user <> ? OR client <> ?)",
+      proof.jkt,
+      user,
+      client.id,
+    );
+    if (other.toArray().length > 0)
+      return refuse("invalid-grant", "this DPoP key belongs to another custodian");
+    const family = {
+      id: crypto.randomUUID(),
+      user,
+      client: client.id,
+      jkt: proof.jkt,
+      expires: now + FAMILY_SECONDS,
+    };
+    startFamily(sql, { ...family, session }, codeHash!, tokenHash!);
+    return ok(family);
+  });
+  if (!decision.ok) return decision;
+
+  const family = decision.value;
+  const dn = custodianName({ user: family.user, client: family.client, tenant: store.tenant });
+  const { origin } = client!;
+  const certified = { dn, key: proof.key, origin, now, notAfter: family.expires };
+  const [certificate, accessToken] = await Promise.all([
+    certifyCustodian(hsm, certified),
+    signAccessToken(hsm, claims(endpoint, family, origin)),
+  ]);
+  return authorize(store, action("iam:certify-custodian", request), (sql) => {
+    // The HSM took its time: the family may have been revoked meanwhile.
+    const alive = sql.exec("SELECT 1 FROM families WHERE id = ? AND revoked IS NULL", family.id).toArray();
+    if (alive.length === 0) return refuse("invalid-grant", "family revoked");
+    sql.exec(
+      "INSERT OR REPLACE INTO custodians VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      ...[family.jkt, family.id, family.user, family.client, dn, origin, certificate.buffer, family.expires],
+    );
+    return ok(response(store, family, { accessToken, refreshToken, dn, certificate }));
+  });
+}
+
+async function refresh(
+  endpoint: TokenEndpoint,
+  request: TokenRequest,
+  token: string,
+  client: Client | undefined,
+): Promise<Result<TokenResponse>> {
+  const { store, hsm, now } = endpoint;
+  const { proof } = request;
+  const refreshToken = newSecret();
+  const [hash, next, jtiHash] = await Promise.all([token, refreshToken, proof.jti].map(hashSecret));
+  const decision = authorize<Family & Custodianship>(store, action("iam:refresh", request), (sql) => {
+    if (client === undefined || client.origin !== request.origin)
+      return refuse("invalid-client", "unknown client or foreign origin");
+    const fresh = useProof(sql, jtiHash!, proof.expires);
+    if (!fresh.ok) return fresh;
+    const rotated = rotate(sql, { hash: hash!, next: next!, client: client.id, jkt: proof.jkt, now });
+    if (!rotated.ok) return rotated;
+    const [custodian] = sql
+      .exec<{ dn: string; certificate: ArrayBuffer }>(
+        "SELECT dn, certificate FROM custodians WHERE jkt = ?",
+        proof.jkt,
+      )
+      .toArray();
+    if (custodian === undefined) return refuse("invalid-grant", "the custodian was never certified");
+    return ok({ ...rotated.value, dn: custodian.dn, certificate: new Uint8Array(custodian.certificate) });
+  });
+  if (!decision.ok) return decision;
+  const family = decision.value;
+  try {
+    const accessToken = await signAccessToken(hsm, claims(endpoint, family, request.origin));
+    return ok(
+      response(store, family, { accessToken, refreshToken, dn: family.dn, certificate: family.certificate }),
+    );
+  } catch (error) {
+    store.transaction(() => takeBack(store.sql, hash!, next!));
+    throw error;
+  }
+}
+
+type Custodianship = { dn: string; certificate: Uint8Array<ArrayBuffer> };
+
+function action(name: string, { client, requestId }: TokenRequest) {
+  return { action: name, caller: null, resource: `client/${client.slice(0, 64)}`, requestId };
+}
+
+/** A proof works once (RFC 9449 §11.1). */
+function useProof(sql: SqlStorage, jtiHash: string, expires: number): Decision<null> {
+  const inserted = sql.exec(
+    "INSERT INTO proofs VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING jti",
+    jtiHash,
+    expires,
+  );
+  return inserted.toArray().length === 1 ? ok(null) : refuse("invalid-proof", "DPoP proof replayed");
+}
+
+function claims({ store, configuration, now }: TokenEndpoint, family: Family, audience: string) {
+  const { user, client, jkt } = family;
+  return {
+    iss: configuration.COFFER_VAULT_ORIGIN,
+    sub: user,
+    aud: audience,
+    client_id: client,
+    iat: now,
+    exp: Math.min(now + ACCESS_TOKEN_SECONDS, family.expires),
+    jti: crypto.randomUUID(),
+    cnf: { jkt },
+    tenant: store.tenant,
+    accounts: accountsOf(store.sql, user).map(({ id }) => id),
+    custodian: custodianName({ user, client, tenant: store.tenant }),
+  };
+}
+
+function response(
+  store: Store,
+  family: Family,
+  issued: { accessToken: string; refreshToken: string } & Custodianship,
+): TokenResponse {
+  return {
+    access_token: issued.accessToken,
+    token_type: "DPoP",
+    expires_in: ACCESS_TOKEN_SECONDS,
+    refresh_token: issued.refreshToken,
+    custodian: { dn: issued.dn, certificate: encodeBase64url(issued.certificate) },
+    tenant: store.tenant,
+    user: { id: family.user, name: userName(store.sql, family.user) },
+    accounts: accountsOf(store.sql, family.user),
+  };
+}
