@@ -1,0 +1,125 @@
+import { describe, expect, it } from "vitest";
+import { KmipError, type RequestItem, type ResponseItem } from "#protocol/kmip/index.ts";
+import type { Hsm } from "../hsm/index.ts";
+import { type Batch, nameOf, runBatch } from "./batch.ts";
+import { makeDataKeys } from "./data-keys.ts";
+
+/** An HSM that knows objects by name, and does what a test tells it to an item. */
+function fake(fault: (item: RequestItem, index: number) => "ok" | "fail" | "lost") {
+  const objects = new Map<string, string>();
+  let lost = false;
+  const hsm = {
+    async batch(items: RequestItem[]) {
+      const answers = items.map((item, index): ResponseItem => {
+        const outcome = fault(item, index);
+        if (outcome === "lost") lost = true;
+        if (outcome === "fail") {
+          return {
+            operation: item.operation,
+            resultStatus: "OperationFailed",
+            resultReason: "GeneralFailure",
+          } as ResponseItem;
+        }
+        const payload = item.payload as {
+          uniqueIdentifier?: string;
+          attributes?: { name?: { nameValue: string }[] };
+        };
+        const name = payload.attributes?.name?.[0]?.nameValue;
+        const found: string[] = [];
+        if (item.operation === "Import") objects.set(payload.uniqueIdentifier!, name!);
+        if (item.operation === "Destroy") objects.delete(payload.uniqueIdentifier!);
+        if (item.operation === "Locate")
+          for (const [id, value] of objects) if (value === name) found.push(id);
+        return {
+          operation: item.operation,
+          resultStatus: "Success",
+          payload: { uniqueIdentifier: found },
+        } as unknown as ResponseItem;
+      });
+      if (lost) {
+        lost = false;
+        throw new Error("answer lost");
+      }
+      return answers;
+    },
+  };
+  return { hsm: hsm as unknown as Hsm, objects };
+}
+
+function ledger() {
+  const open = new Map<string, Batch>();
+  return {
+    open,
+    begin: (batch: Batch) => void open.set(batch.id, batch),
+    end: (batch: Batch) => void open.delete(batch.id),
+  };
+}
+
+const build = (batch: Batch): RequestItem[] => [
+  {
+    operation: "Import",
+    payload: { uniqueIdentifier: "a", attributes: { name: nameOf(batch, 0) } },
+  } as unknown as RequestItem,
+  { operation: "Get", payload: { uniqueIdentifier: "a" } } as RequestItem,
+  { operation: "Destroy", payload: { uniqueIdentifier: "a" } } as RequestItem,
+];
+
+describe("batch at the HSM", () => {
+  it("returns one answer an item and leaves nothing", async () => {
+    const { hsm, objects } = fake(() => "ok");
+    const book = ledger();
+    expect(await runBatch(hsm, book, 1, build)).toHaveLength(3);
+    expect([objects.size, book.open.size]).toEqual([0, 0]);
+  });
+
+  it("sweeps what a failed clean-up left, and reports the failure", async () => {
+    let failed = false;
+    const { hsm, objects } = fake((item) => {
+      if (item.operation !== "Destroy" || failed) return "ok";
+      failed = true;
+      return "fail";
+    });
+    const book = ledger();
+    await expect(runBatch(hsm, book, 1, build)).rejects.toThrow(KmipError);
+    expect([objects.size, book.open.size]).toEqual([0, 0]);
+  });
+
+  it("sweeps when the answer is lost", async () => {
+    let first = true;
+    const { hsm, objects } = fake((item) => {
+      if (item.operation === "Destroy" && first) return "fail";
+      if (item.operation !== "Get") return "ok";
+      first = false;
+      return "lost";
+    });
+    const book = ledger();
+    await expect(runBatch(hsm, book, 1, build)).rejects.toThrow("answer lost");
+    expect([objects.size, book.open.size]).toEqual([0, 0]);
+  });
+
+  it("keeps the batch in the ledger for the alarm when sweeping fails too", async () => {
+    const { hsm, objects } = fake((item) => (item.operation === "Destroy" ? "fail" : "ok"));
+    const book = ledger();
+    await expect(runBatch(hsm, book, 1, build)).rejects.toThrow(KmipError);
+    expect(objects.size).toBe(1);
+    expect([...book.open.values()].map(({ objects: count }) => count)).toEqual([1]);
+  });
+
+  it("M6 refuses a key that comes unwrapped", async () => {
+    const { hsm } = fake(() => "ok");
+    const plain = {
+      ...hsm,
+      batch: async (items: RequestItem[]) =>
+        items.map((item) => ({
+          operation: item.operation,
+          resultStatus: "Success",
+          payload: {
+            uniqueIdentifier: [],
+            object: { symmetricKey: { keyBlock: { keyValue: { keyMaterial: new Uint8Array(32) } } } },
+          },
+        })),
+    } as unknown as Hsm;
+    const key = { id: "k", version: 1, wrapped: new Uint8Array(40), master: "m" };
+    await expect(makeDataKeys(plain, ledger(), key, 1, 0)).rejects.toThrow(/not wrapped/);
+  });
+});

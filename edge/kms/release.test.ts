@@ -1,0 +1,101 @@
+import { describe, expect, it } from "vitest";
+import type { Edk } from "#protocol/keys/index.ts";
+import type { Caller } from "../caller.ts";
+import type { Recipient } from "../ra/types.ts";
+import type { DataKeyRecord } from "./registry.ts";
+import { decideRelease } from "./release.ts";
+
+const NOW = 1_800_000_000;
+const caller: Caller = {
+  tenant: "acme",
+  user: "u1",
+  accounts: ["a1"],
+  custodian: "CN=u1,OU=page,O=acme",
+  client: "page",
+  jkt: "t",
+  origin: "https://app.example",
+  requestId: "r",
+};
+const edk = { tenant: "acme", account: "a1", policy: { operations: ["encrypt", "decrypt"] } } as Edk;
+const recipient: Recipient = {
+  instance: "i1",
+  custodian: caller.custodian,
+  user: "u1",
+  origin: caller.origin,
+  tier: "software",
+  hsmKey: "k1",
+  notAfter: NOW + 10,
+  status: "active",
+};
+const record: DataKeyRecord = {
+  account: "a1",
+  state: "enabled",
+  expires: null,
+  policy: { operations: ["encrypt", "decrypt"] },
+};
+const decide = (
+  over: {
+    caller?: Partial<Caller>;
+    edk?: Partial<Edk>;
+    recipient?: Partial<Recipient> | null;
+    record?: Partial<DataKeyRecord> | null;
+  } = {},
+) =>
+  decideRelease(
+    { ...caller, ...over.caller },
+    {
+      edk: { ...edk, ...over.edk },
+      recipient: over.recipient === null ? null : { ...recipient, ...over.recipient },
+      record: over.record === null ? null : { ...record, ...over.record },
+      now: NOW,
+    },
+  );
+
+describe("M8 release", () => {
+  it("is allowed to the caller's own instance for a key of the caller's account", () => {
+    expect(decide()).toEqual({ ok: true, value: { operations: ["encrypt", "decrypt"] } });
+  });
+
+  it("M12 gives what both policies allow, and nothing when that is nothing", () => {
+    expect(decide({ record: { policy: { operations: ["decrypt"] } } })).toMatchObject({
+      value: { operations: ["decrypt"] },
+    });
+    expect(
+      decide({
+        edk: { policy: { operations: ["encrypt"] } },
+        record: { policy: { operations: ["decrypt"] } },
+      }).ok,
+    ).toBe(false);
+    expect(decide({ record: { policy: { operations: ["decrypt"], denied: [caller.custodian] } } }).ok).toBe(
+      false,
+    );
+    expect(decide({ edk: { policy: { operations: ["decrypt"], tier: "hardware" } } }).ok).toBe(false);
+    expect(decide({ record: { policy: { operations: ["decrypt"], expires: NOW } } }).ok).toBe(false);
+  });
+
+  it.each([
+    ["another tenant's EDK", { edk: { tenant: "umbrella" } }, "forbidden"],
+    ["another account's EDK", { edk: { account: "a2" } }, "forbidden"],
+    ["an unregistered certificate", { recipient: null }, "not-recipient"],
+    ["a revoked instance", { recipient: { status: "revoked" } }, "not-recipient"],
+    ["an expired instance", { recipient: { status: "expired" } }, "not-recipient"],
+    ["an instance whose time is over", { recipient: { notAfter: NOW } }, "not-recipient"],
+    [
+      "another custodian's instance",
+      { recipient: { custodian: "CN=u1,OU=other,O=acme" } },
+      "foreign-custodian",
+    ],
+    ["another user's instance", { recipient: { user: "u2" } }, "foreign-custodian"],
+    [
+      "an instance for another origin",
+      { recipient: { origin: "https://evil.example" } },
+      "foreign-custodian",
+    ],
+    ["a key that was never issued", { record: null }, "forbidden"],
+    ["a key of another account", { record: { account: "a2" } }, "forbidden"],
+    ["a disabled key", { record: { state: "disabled" } }, "forbidden"],
+    ["an expired key", { record: { expires: NOW } }, "forbidden"],
+  ] as const)("M20 refuses %s", (_, over, code) => {
+    expect(decide(over)).toMatchObject({ ok: false, problem: { code } });
+  });
+});

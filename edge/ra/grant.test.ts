@@ -1,0 +1,113 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { sqlStorage } from "#test/sql-storage.ts";
+import { grantMethod, makeGrant, storeGrant } from "./grant.ts";
+import { MIGRATIONS } from "./schema.ts";
+import { consumeSession, openSession } from "./session.ts";
+
+const NOW = 1_800_000_000;
+const caller = {
+  tenant: "acme",
+  user: "u1",
+  accounts: ["a1"],
+  custodian: "CN=u1,OU=page,O=acme",
+  client: "page",
+  jkt: "thumb",
+  origin: "https://app.example",
+  requestId: "r1",
+};
+const by = { tenant: "acme", user: "u1", origin: "https://vault.example", requestId: "r2" };
+let sql: SqlStorage;
+beforeEach(() => {
+  sql = sqlStorage(MIGRATIONS);
+});
+
+async function issued() {
+  const made = await makeGrant(NOW);
+  expect(storeGrant(sql, caller, made, NOW).ok).toBe(true);
+  return made;
+}
+const consume = async (grant: string, who = by, now = NOW) =>
+  grantMethod.consume(sql, (await grantMethod.prepare(grant))!, who, now);
+
+describe("M3 grant", () => {
+  it("answers whom the instance will serve", async () => {
+    const { grant } = await issued();
+    expect(await consume(grant)).toEqual({
+      ok: true,
+      value: { user: "u1", custodian: caller.custodian, client: "page", jkt: "thumb", origin: caller.origin },
+    });
+  });
+
+  it("M20 works once", async () => {
+    const { grant } = await issued();
+    await consume(grant);
+    expect(await consume(grant)).toMatchObject({ ok: false, problem: { code: "invalid-grant" } });
+  });
+
+  it("M20 ends after 60 seconds, and trying too late uses it up", async () => {
+    const { grant, expires } = await issued();
+    expect(expires).toBe(NOW + 60);
+    expect(await consume(grant, by, NOW + 60)).toMatchObject({ ok: false, reason: "grant expired" });
+    expect(await consume(grant, by, NOW)).toMatchObject({
+      ok: false,
+      reason: "grant unknown or already used",
+    });
+  });
+
+  it("M20 refuses another user and is used up by it", async () => {
+    const { grant } = await issued();
+    expect(await consume(grant, { ...by, user: "u2" })).toMatchObject({
+      problem: { code: "foreign-custodian" },
+    });
+    expect(await consume(grant)).toMatchObject({ ok: false });
+  });
+
+  it("is stored hashed", async () => {
+    const { grant } = await issued();
+    const dump = JSON.stringify(
+      [...sql.exec("SELECT hex(hash) AS hash, * FROM grants")].map((row) => ({
+        ...row,
+        hash: String(row.hash),
+      })),
+    );
+    expect(dump).not.toContain(grant);
+    expect(dump).not.toContain(Buffer.from(grant, "base64url").toString("hex").toUpperCase());
+  });
+
+  it.each(["", "x", "A".repeat(42), "A".repeat(44), "*".repeat(43)])(
+    "takes %j for no credential",
+    async (text) => {
+      expect(await grantMethod.prepare(text)).toBeNull();
+    },
+  );
+
+  it("bounds what one user has open", async () => {
+    for (let i = 0; i < 16; i++) await issued();
+    expect(storeGrant(sql, caller, await makeGrant(NOW), NOW)).toMatchObject({
+      problem: { code: "too-many-requests" },
+    });
+    expect(storeGrant(sql, caller, await makeGrant(NOW + 60), NOW + 60).ok).toBe(true);
+  });
+});
+
+describe("enrolment session", () => {
+  it("M20 gives its nonce once, in time, to its user", () => {
+    const open = () => {
+      const session = openSession(sql, by, NOW);
+      if (!session.ok) throw new Error("not open");
+      return session.value;
+    };
+    const session = open();
+    expect(session.nonce).toHaveLength(32);
+    expect(consumeSession(sql, session.id, by, NOW)).toEqual({ ok: true, value: session.nonce });
+    expect(consumeSession(sql, session.id, by, NOW)).toMatchObject({ problem: { code: "invalid-grant" } });
+    expect(consumeSession(sql, "unknown", by, NOW)).toMatchObject({ problem: { code: "invalid-grant" } });
+    const late = open();
+    expect(consumeSession(sql, late.id, by, late.expires)).toMatchObject({
+      problem: { code: "invalid-grant" },
+    });
+    expect(consumeSession(sql, open().id, { ...by, user: "u2" }, NOW)).toMatchObject({
+      problem: { code: "foreign-custodian" },
+    });
+  });
+});
