@@ -1,0 +1,18 @@
+import type { InstanceRecord, LoadedKeyRecord, Store } from "../../microservice/index.ts";
+
+/** A microservice's store for the life of one process; holds one instance a custodian and the keys wrapped to it. */
+export function memoryStore(): Store {
+  const instances = new Map<string, InstanceRecord>();
+  const keys = new Map<string, LoadedKeyRecord>();
+  const keyName = (instance: string, edkDigest: string) => `${instance} ${edkDigest}`;
+  return {
+    instance: async (origin, custodian) => instances.get(`${origin} ${custodian}`),
+    async replaceInstance(record) {
+      instances.set(`${record.origin} ${record.custodian}`, record);
+      keys.clear();
+    },
+    loadedKey: async (instance, edkDigest) => keys.get(keyName(instance, edkDigest)),
+    putLoadedKey: async (record) => void keys.set(keyName(record.instance, record.edkDigest), record),
+    deleteLoadedKey: async (instance, edkDigest) => void keys.delete(keyName(instance, edkDigest)),
+  };
+}

@@ -1,0 +1,41 @@
+import { servePort } from "#protocol/port/index.ts";
+import { captureCrypto, createMicroservice, restRegistration } from "../../microservice/index.ts";
+import { memoryStore } from "./memory-store.ts";
+
+export interface NodeMicroserviceOptions {
+  /** Origin of the vault, whose registration authority it enrols with. */
+  vault: string;
+  /** Origin of the one custodian that it serves. */
+  origin: string;
+  /** Carries the vault session's cookie: the registration authority takes a grant only with it. */
+  fetch: typeof fetch;
+  /** Root CA's public key, DER SubjectPublicKeyInfo: what load receipts and certificates must lead to. */
+  rootKey: Uint8Array<ArrayBuffer>;
+}
+
+/** Starts a microservice in this process and returns the port on which it serves its one custodian, and how to end it. */
+export function startMicroservice({ vault, origin, fetch, rootKey }: NodeMicroserviceOptions): {
+  port: MessagePort;
+  close(): void;
+} {
+  const { port1, port2 } = new MessageChannel();
+  const microservice = createMicroservice({
+    crypto: captureCrypto(globalThis.crypto),
+    store: memoryStore(),
+    registration: restRegistration(fetch, vault),
+    rootKey,
+    origin,
+    // Nobody stands beside this code who could have measured it.
+    measurement: "unmeasured",
+    now: Date.now,
+    schedule: (task, delay) => void setTimeout(task, delay).unref(),
+  });
+  const stop = servePort(port1, microservice);
+  return {
+    port: port2,
+    close() {
+      microservice.forget();
+      stop();
+    },
+  };
+}

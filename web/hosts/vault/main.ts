@@ -1,0 +1,90 @@
+/** The loader: runs in the vault's document, decides whom to serve, starts the measured microservice, steps aside. */
+import { admit, isConnect } from "./admission.ts";
+import { type MicroserviceFile, measuredBundle } from "./bundle.ts";
+
+/** URL and integrity of the microservice's bundle; written in when this is built. */
+declare const __COFFER_MICROSERVICE__: MicroserviceFile;
+
+type TrustedUrl = string;
+type PolicyFactory = {
+  createPolicy(
+    name: string,
+    rules: { createScriptURL(url: string): string },
+  ): { createScriptURL(url: string): TrustedUrl };
+};
+
+const parent = window.parent;
+const send = fetch.bind(globalThis);
+const digest = crypto.subtle.digest.bind(crypto.subtle);
+
+void start();
+
+async function start(): Promise<void> {
+  if (parent === window) return;
+  const serviceWorkers = navigator.serviceWorker;
+  const [allowed, bundle] = await Promise.all([
+    allowedOrigins(),
+    measuredBundle(__COFFER_MICROSERVICE__, send, digest),
+    dropServiceWorkers(serviceWorkers),
+  ]).catch((): [] => []);
+  if (!allowed || !bundle) return;
+  const admission = admit({
+    framed: true,
+    ancestors: location.ancestorOrigins && [...location.ancestorOrigins],
+    parentIsTop: parent === window.top,
+    controlled: Boolean(serviceWorkers?.controller),
+    allowed,
+  });
+  // Says nothing but no, so it may be told to whoever is there.
+  if (!admission.admitted) return parent.postMessage({ type: "coffer-vault-refused" }, "*");
+
+  let connected = false;
+  addEventListener("message", (event) => {
+    if (!isConnect(event, parent, admission.origins)) return;
+    const [port] = event.ports as [MessagePort];
+    // First connect wins, and is taken before anything is waited for; any later one finds its port closed.
+    if (connected) return port.close();
+    connected = true;
+    run(bundle, event.origin, port);
+  });
+  for (const origin of admission.origins) parent.postMessage({ type: "coffer-vault-ready" }, origin);
+}
+
+function run(
+  { bytes, measurement }: Awaited<ReturnType<typeof measuredBundle>>,
+  origin: string,
+  port: MessagePort,
+): void {
+  const url = URL.createObjectURL(new Blob([bytes], { type: "text/javascript" }));
+  const { trustedTypes } = globalThis as { trustedTypes?: PolicyFactory };
+  // The policy of this name knows one URL and is made once: nothing else in this document can start a script.
+  const policy = trustedTypes?.createPolicy("vault-loader", {
+    createScriptURL(asked) {
+      if (asked !== url) throw new TypeError("not the microservice");
+      return asked;
+    },
+  });
+  const worker = new Worker(policy ? policy.createScriptURL(url) : url, { name: "coffer-microservice" });
+  worker.onerror = () => port.close();
+  worker.postMessage({ type: "coffer-start", origin, measurement }, [port]);
+}
+
+/** Origins that may embed this vault, from its own server. */
+async function allowedOrigins(): Promise<string[]> {
+  const init: RequestInit = { credentials: "omit", redirect: "error" };
+  // Without a network the last answer counts, so that documents open offline.
+  const response = await send("/configuration.json", init).catch(() =>
+    send("/configuration.json", { ...init, cache: "force-cache" }),
+  );
+  const { appOrigins } = (await response.json()) as { appOrigins?: unknown };
+  if (!Array.isArray(appOrigins)) throw new TypeError("no configuration");
+  return appOrigins.filter(
+    (origin) => typeof origin === "string" && URL.canParse(origin) && new URL(origin).origin === origin,
+  );
+}
+
+/** This origin has no Service Worker; one that is there nevertheless is removed, and this load not trusted (see `admit`). */
+async function dropServiceWorkers(container: ServiceWorkerContainer | undefined): Promise<void> {
+  const registrations = (await container?.getRegistrations()) ?? [];
+  await Promise.all(registrations.map((registration) => registration.unregister()));
+}

@@ -1,0 +1,65 @@
+/**
+ * The microservice in a dedicated Worker: the whole of what is measured, one self-contained classic script. It is started
+ * by the vault's document with the port of one custodian and serves that one alone.
+ */
+import { decodeBase64url } from "#protocol/base64url.ts";
+import { CofferError } from "#protocol/error.ts";
+import { type PortHandler, servePort } from "#protocol/port/index.ts";
+import { captureCrypto, createMicroservice, openStore, restRegistration } from "#web/microservice/index.ts";
+
+/** Root SPKI, base64url; written in when this is built. */
+declare const __COFFER_ROOT_KEY__: string;
+
+// Before anything foreign is handled.
+const crypto = captureCrypto(globalThis.crypto);
+const send = globalThis.fetch.bind(globalThis);
+const storage = globalThis.navigator.storage;
+const ownOrigin = globalThis.origin;
+const rootKey = decodeBase64url(__COFFER_ROOT_KEY__);
+
+/** What the vault's document sends, once. `origin` is the custodian's, as the browser told the document. */
+export type StartMessage = { type: "coffer-start"; origin: string; measurement: string };
+
+const scope = globalThis as unknown as { onmessage: ((event: MessageEvent) => void) | null };
+
+scope.onmessage = (event) => {
+  const [port] = event.ports;
+  const message = event.data as StartMessage;
+  if (!port || message?.type !== "coffer-start") return;
+  // First start wins.
+  scope.onmessage = null;
+  void start(port, message);
+};
+
+async function start(port: MessagePort, { origin, measurement }: StartMessage): Promise<void> {
+  const handler = await openStore().then(
+    (store) =>
+      createMicroservice({
+        crypto,
+        store,
+        registration: restRegistration(send, ownOrigin),
+        rootKey,
+        origin,
+        measurement,
+        now: () => Date.now(),
+        schedule: (task, delay) => setTimeout(task, delay),
+        persist: async () => storage?.persist?.(),
+      }),
+    () => refuseAll("storage-denied"),
+  );
+  servePort(port, handler, { onUnexpected: (error) => console.error("unexpected", (error as Error)?.name) });
+}
+
+/** Without a store there is no instance: every call says why. */
+function refuseAll(code: string): PortHandler {
+  const refuse = () => Promise.reject(new CofferError(code));
+  return {
+    hello: refuse,
+    enrol: refuse,
+    load: refuse,
+    has: refuse,
+    inspect: refuse,
+    seal: refuse,
+    open: refuse,
+  };
+}
