@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { beforeAll, expect, it } from "vitest";
+import { parseCertificate, verifyChain } from "#protocol/evidence/index.ts";
 import type { Hsm } from "../hsm/index.ts";
 import { CA, type CertificateOrder, issue } from "./certificate.ts";
 import { x509 } from "./x509.ts";
@@ -18,6 +19,8 @@ beforeAll(async () => {
     name: "CN=Coffer instances CA,O=Coffer",
     keys,
     signingAlgorithm: SIGN,
+    notBefore: new Date(1_799_000_000_000),
+    notAfter: new Date(1_900_000_000_000),
     extensions: [new x509.BasicConstraintsExtension(true, 0, true)],
   });
   hsm = {
@@ -71,6 +74,13 @@ it("M4 issues certificates that say whose, for what, by which method and tier", 
     { type: "dn", value: "CN=u1, OU=page, O=acme" },
   ]);
   expect(certificate.getExtension(x509.CertificatePolicyExtension)?.policies).toHaveLength(2);
+});
+
+it("issues what the microservice's own parser verifies", async () => {
+  const authority = parseCertificate(new Uint8Array(ca.rawData));
+  const leaf = parseCertificate(await issue(hsm, order("wrapping")));
+  expect(leaf.spki).toEqual(spki);
+  await verifyChain(crypto.subtle, [leaf, authority], authority.spki, order("wrapping").now);
 });
 
 it("issues a wrapping certificate for key encipherment alone", async () => {

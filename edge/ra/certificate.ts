@@ -56,7 +56,7 @@ export async function issue(hsm: Hsm, order: CertificateOrder): Promise<Uint8Arr
     {
       serialNumber: serialNumber(),
       subject: [{ CN: [order.instance] }, { OU: ["microservice"] }, { O: [order.tenant] }],
-      issuer: ca.subjectName.toJSON(),
+      issuer: ca.subjectName,
       notBefore: new Date(order.now - BACKDATE),
       notAfter: new Date(order.notAfter * 1000),
       publicKey: order.spki,
