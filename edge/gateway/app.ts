@@ -75,7 +75,7 @@ function complete(routes: Hono<GatewayEnv>): Hono<GatewayEnv> {
 function dress(response: Response, env: Env, requestId: string): Response {
   const dressed = new Response(response.body, response);
   const { headers } = dressed;
-  for (const [name, value] of Object.entries(commonHeaders)) headers.set(name, value);
+  for (const [name, value] of Object.entries(commonHeaders)) if (!headers.has(name)) headers.set(name, value);
   headers.set("request-id", requestId);
   if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
   if (!headers.has("content-security-policy")) headers.set("content-security-policy", nothingPolicy);

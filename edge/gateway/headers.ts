@@ -70,7 +70,7 @@ export const commonHeaders: Record<string, string> = {
   // App and vault are one site in development: this asks for agent clusters of their own.
   "origin-agent-cluster": "?1",
   "permissions-policy":
-    "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), hid=(), bluetooth=(), display-capture=()",
+    "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), hid=(), display-capture=()",
   "x-frame-options": "DENY",
 };
 

@@ -13,6 +13,11 @@ export function vaultSite(): Hono<GatewayEnv> {
   const site = new Hono<GatewayEnv>();
   site.get("/", (c) => serveAsset(c, "index.html", vaultPolicy(c.var.origins)));
 
+  // Whom the vault's loader may serve. Kept by the browser (revalidated each time), so that the vault loads offline too.
+  site.get("/configuration.json", (c) =>
+    c.json({ appOrigins: c.var.origins.apps }, 200, { "cache-control": "no-cache" }),
+  );
+
   // RFC 8414.
   site.get("/.well-known/oauth-authorization-server", (c) => {
     const { vault, apps } = c.var.origins;
@@ -58,7 +63,7 @@ export function vaultSite(): Hono<GatewayEnv> {
     const cookie = sessionCookie(c);
     if (cookie !== null) unwrap(await c.env.IAM.signOut({ cookie, requestId: c.var.requestId }));
     clearSessionCookie(c);
-    return c.body(null, 204);
+    return c.body(null, 204, { "cross-origin-resource-policy": "cross-origin" });
   });
 
   site.post("/ra/enrolments", ownOrigin(), async (c) => {
