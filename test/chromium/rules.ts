@@ -1,0 +1,87 @@
+/** Promise 2 as rules on recorded calls: no plaintext key byte in JavaScript memory, no key handle across a port. */
+
+import type { Call, KeySummary, Recorded } from "./recorder.ts";
+
+/** What a call did against the promise, in a sentence; nothing of its bytes. */
+export type Violation = { realm: string; method: string; rule: string };
+
+/** Methods whose output is key material whatever they are given. */
+const NEVER = ["deriveBits", "wrapKey", "encapsulateBits", "decapsulateBits"];
+
+/** Every rule that the calls break. */
+export function violations(calls: Call[]): Violation[] {
+  return calls.flatMap((call) =>
+    broken(call).map((rule) => ({ realm: call.realm, method: call.method, rule })),
+  );
+}
+
+function broken(call: Call): string[] {
+  const { method, args, result } = call;
+  const rules: string[] = [];
+  if (call.carriesKey) rules.push("a CryptoKey crosses a message port");
+  if (method === "unreportable") rules.push("a call that could not be recorded");
+  if (NEVER.includes(method)) rules.push(`${method} gives key material to JavaScript`);
+  if (method === "importKey" && isSecretImport(call))
+    rules.push("a secret or private key imported from bytes");
+  if (method === "exportKey" && !mayExport(keyOf(args[1]))) rules.push("a secret or private key exported");
+  if (method === "decrypt" && /^RSA/.test(keyOf(args[1])?.algorithm.name ?? "")) {
+    rules.push("a wrapped key decrypted into JavaScript memory instead of unwrapped");
+  }
+  for (const key of keysIn(result)) {
+    if (key.type === "public") continue;
+    if (key.extractable && !isCommitment(key))
+      rules.push(`${method} made an extractable ${key.algorithm.name} key`);
+    if (key.algorithm.name === "RSA-OAEP" && key.usages.some((usage) => usage !== "unwrapKey")) {
+      rules.push(`${method} made a wrapping key that can do more than unwrap`);
+    }
+  }
+  return rules;
+}
+
+/** The one exportable key: HMAC, holds the public commitment value. */
+function isCommitment({ type, algorithm }: KeySummary): boolean {
+  return type === "secret" && algorithm.name === "HMAC";
+}
+
+function mayExport(key: KeySummary | undefined): boolean {
+  return key !== undefined && (key.type === "public" || isCommitment(key));
+}
+
+function isSecretImport({ args: [format, data, algorithm], result }: Call): boolean {
+  const [key] = keysIn(result);
+  if (key) return key.type !== "public";
+  // It failed: judged by what was tried.
+  if (format === "pkcs8") return true;
+  if (format === "jwk") return typeof data === "object" && data !== null && ("d" in data || "k" in data);
+  const name =
+    typeof algorithm === "string" ? algorithm : ((algorithm as { name?: string } | null)?.name ?? "");
+  return /^raw/.test(String(format)) && /^(AES|HMAC|HKDF|PBKDF2|ChaCha)/i.test(name);
+}
+
+function keyOf(value: Recorded): KeySummary | undefined {
+  return typeof value === "object" && value !== null && "key" in value
+    ? (value.key as KeySummary)
+    : undefined;
+}
+
+/** The key or the two keys of a pair in a result. */
+function keysIn(value: Recorded): KeySummary[] {
+  const own = keyOf(value);
+  if (own) return [own];
+  if (typeof value !== "object" || value === null) return [];
+  const pair = value as { privateKey?: Recorded; publicKey?: Recorded };
+  return [keyOf(pair.privateKey), keyOf(pair.publicKey)].filter((key) => key !== undefined);
+}
+
+/** All bytes that went into or came out of the calls, one after the other, for a scan. */
+export function bytesOf(calls: Call[]): Buffer {
+  const found: Buffer[] = [];
+  const visit = (value: unknown) => {
+    if (typeof value === "string") found.push(Buffer.from(value));
+    if (typeof value !== "object" || value === null) return;
+    if ("hex" in value && typeof value.hex === "string") found.push(Buffer.from(value.hex, "hex"));
+    for (const inner of Object.values(value)) visit(inner);
+  };
+  for (const { args, result } of calls) visit([args, result]);
+  return Buffer.concat(found.flatMap((bytes) => [bytes, Buffer.of(0)]));
+}

@@ -1,0 +1,75 @@
+/** An instance as the RA sees one: keys of Node's WebCrypto and the ceremony of enrolment, each step open to tampering. */
+
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { signedRequest, wrappingProofInput } from "#protocol/evidence/index.ts";
+import { type Answer, type EdgeClient, json } from "./client.ts";
+
+const { subtle } = globalThis.crypto;
+const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+
+export type Enrolled = {
+  instance: string;
+  identityCertificate: string;
+  wrappingCertificate: string;
+  chain: string[];
+  trust: string;
+  custodian: string;
+  origin: string;
+  notAfter: number;
+};
+
+export type Keys = { identity: CryptoKeyPair; wrapping: CryptoKeyPair };
+
+export async function makeKeys(): Promise<Keys> {
+  const rsa = {
+    name: "RSA-OAEP",
+    hash: "SHA-256",
+    modulusLength: 3072,
+    publicExponent: new Uint8Array([1, 0, 1]),
+  };
+  const [identity, wrapping] = await Promise.all([
+    subtle.generateKey(ECDSA, false, ["sign", "verify"]),
+    subtle.generateKey(rsa, false, ["decrypt", "unwrapKey", "wrapKey", "encrypt"]),
+  ]);
+  return { identity, wrapping };
+}
+
+/** Opens a session on the vault's origin. */
+export async function openSession(client: EdgeClient): Promise<{ id: string; nonce: string }> {
+  return json(await client.vaultPost("/ra/enrolments", {}));
+}
+
+/** The body that redeems a grant in this session. */
+export async function redemption(grant: string, nonce: string, { identity, wrapping }: Keys) {
+  const sign = async (bytes: Uint8Array<ArrayBuffer>) =>
+    new Uint8Array(await subtle.sign(ECDSA, identity.privateKey, bytes));
+  const spki = async (key: CryptoKey) => new Uint8Array(await subtle.exportKey("spki", key));
+  const wrappingKey = await spki(wrapping.publicKey);
+  const request = {
+    commonName: "whoever",
+    spki: await spki(identity.publicKey),
+    challengePassword: nonce,
+  };
+  return {
+    method: "grant",
+    credential: grant,
+    identityRequest: encodeBase64url(await signedRequest(request, sign)),
+    wrappingKey: encodeBase64url(wrappingKey),
+    wrappingProof: encodeBase64url(await sign(wrappingProofInput(decodeBase64url(nonce), wrappingKey))),
+  };
+}
+
+export async function askGrant(client: EdgeClient): Promise<string> {
+  return json<{ grant: string }>(await client.rest("POST", "/ra/grants", {})).grant;
+}
+
+/** The whole ceremony as it should be; returns the answer, whatever it is. */
+export async function enrol(
+  client: EdgeClient,
+  keys: Keys,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const grant = await askGrant(client);
+  const { id, nonce } = await openSession(client);
+  return client.vaultPost(`/ra/enrolments/${id}`, await redemption(grant, nonce, keys), headers);
+}

@@ -1,0 +1,154 @@
+/** M3 and M5: who may enrol a microservice, and how often. */
+
+import { createHash } from "node:crypto";
+import type { Page } from "playwright";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { needle, scanDirectory } from "../memory/index.ts";
+import {
+  type Browsing,
+  changeRows,
+  openBrowser,
+  readRows,
+  type System,
+  signIn,
+  startSystem,
+  withKit,
+} from "./index.ts";
+
+let system: System;
+let browsing: Browsing;
+let ada: Page;
+let bob: Page;
+
+beforeAll(async () => {
+  [system, browsing] = await Promise.all([startSystem(), openBrowser()]);
+  [{ page: ada }, { page: bob }] = await Promise.all([browsing.open(), browsing.open()]);
+  await Promise.all([signIn(ada, system, "Ada"), signIn(bob, system, "Bob")]);
+});
+afterAll(async () => {
+  await browsing?.close();
+  await system?.close();
+});
+
+/** What the page's custodian gets when it asks for a grant: the grant, or the code of the refusal. */
+const askForGrant = (page: Page) =>
+  withKit(
+    page,
+    async (kit, vault) => {
+      const rest = await kit.rest(vault);
+      return rest.json<{ grant: string }>("POST", "/ra/grants", { json: {} }).then(
+        ({ grant }) => ({ grant, refused: "" }),
+        (error: { code?: string }) => ({ grant: "", refused: error.code ?? String(error) }),
+      );
+    },
+    system.vaultOrigin,
+  );
+
+/** Passes the grant into a fresh vault frame of the page; the instance, or the code of the refusal. */
+const enrolWith = (page: Page, grant: string) =>
+  withKit(
+    page,
+    async (kit, { vault, grant }) => {
+      const coffer = await kit.connect({ vault });
+      const { port, remove } = await kit.openVault(vault, document.body);
+      const microservice = kit.createPortClient(port);
+      await microservice.hello(coffer.identity!.custodian.dn);
+      const result = await microservice.enrol(grant).then(
+        (instance) => ({ instance, refused: "" }),
+        (error: { code?: string }) => ({ instance: undefined, refused: error.code ?? String(error) }),
+      );
+      remove();
+      return { ...result, dn: coffer.identity!.custodian.dn };
+    },
+    { vault: system.vaultOrigin, grant },
+  );
+
+const instances = () => readRows(system.edgeDir, "instances").length;
+const audited = (reason: string) =>
+  expect.poll(() => readRows(system.edgeDir, "links").some(({ entry }) => String(entry).includes(reason)), {
+    timeout: 10_000,
+  });
+
+it("M3 a grant enrols the custodian's microservice, which gets certificates; a second use is refused", async () => {
+  const { grant } = await askForGrant(ada);
+  expect(grant).toMatch(/^[\w-]{43}$/);
+  const enrolled = await enrolWith(ada, grant);
+  expect(enrolled.refused).toBe("");
+  expect(enrolled.instance).toMatchObject({ custodian: enrolled.dn, method: "grant" });
+  const before = instances();
+  const again = await enrolWith(ada, grant);
+  expect(again.refused).toBe("invalid-grant");
+  expect(instances(), "a replay leaves no instance behind").toBe(before);
+  await audited("grant unknown or already used").toBe(true);
+});
+
+it("M3 another user's grant is refused, and spent", async () => {
+  const { grant } = await askForGrant(ada);
+  const before = instances();
+  expect((await enrolWith(bob, grant)).refused).toBe("foreign-custodian");
+  expect((await enrolWith(ada, grant)).refused).toBe("invalid-grant");
+  expect(instances()).toBe(before);
+});
+
+it("M3 an expired grant is refused", async () => {
+  const { grant } = await askForGrant(ada);
+  // Time passes while everything stands still.
+  await system.restart(() => {
+    expect(
+      changeRows(system.edgeDir, "grants", "UPDATE grants SET expires = 1 WHERE used IS NULL"),
+    ).toBeGreaterThan(0);
+  });
+  const before = instances();
+  expect((await enrolWith(ada, grant)).refused).toBe("invalid-grant");
+  expect(instances()).toBe(before);
+  const fresh = await askForGrant(ada);
+  expect((await enrolWith(ada, fresh.grant)).refused).toBe("");
+});
+
+it("M3 the edge keeps the hash of a grant and not the grant", async () => {
+  const { grant } = await askForGrant(ada);
+  const secret = Buffer.from(grant, "base64url");
+  const hash = createHash("sha256").update(secret).digest();
+  const { findings } = scanDirectory(system.edgeDir, [needle("grant", secret), needle("its hash", hash)]);
+  expect(new Set(findings.map(({ name }) => name))).toEqual(new Set(["its hash"]));
+});
+
+it("M5 a custodian whose certificate is not registered any more gets no grant", async () => {
+  expect((await askForGrant(bob)).refused, "with it he does").toBe("");
+  await system.restart(() => {
+    const bobs = "(SELECT id FROM users WHERE name = 'Bob')";
+    expect(changeRows(system.edgeDir, "custodians", `DELETE FROM custodians WHERE user IN ${bobs}`)).toBe(1);
+  });
+  expect((await askForGrant(bob)).refused).toBe("forbidden");
+  await audited("custodian is not registered").toBe(true);
+  expect((await askForGrant(ada)).refused, "another custodian still does").toBe("");
+});
+
+it("M5 a custodian whose certificate has expired gets no grant", async () => {
+  await system.restart(() => {
+    const adas = "(SELECT id FROM users WHERE name = 'Ada')";
+    changeRows(system.edgeDir, "custodians", `UPDATE custodians SET not_after = 1 WHERE user IN ${adas}`);
+  });
+  expect((await askForGrant(ada)).refused).toBe("forbidden");
+});
+
+it("M5 the custodian of a tenant without a master key gets no grant", async () => {
+  const other = await startSystem({ vars: { COFFER_TENANT: "keyless" } });
+  try {
+    const { page } = await browsing.open();
+    await signIn(page, other, "Kim");
+    const refused = await withKit(
+      page,
+      async (kit, vault) => {
+        const rest = await kit.rest(vault);
+        return kit.refusal(rest.json("POST", "/ra/grants", { json: {} }));
+      },
+      other.vaultOrigin,
+    );
+    expect(refused).toBe("forbidden");
+    expect(readRows(other.edgeDir, "grants")).toEqual([]);
+    await page.close();
+  } finally {
+    await other.close();
+  }
+});

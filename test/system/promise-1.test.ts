@@ -1,0 +1,101 @@
+/** Promise 1, blind edge: no plaintext key byte exists in the edge worker, in any flow. */
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  canReadMemory,
+  needle,
+  scanBytes,
+  scanDirectory,
+  scanProcess,
+  watchMemory,
+} from "../memory/index.ts";
+import {
+  type Browsing,
+  openBrowser,
+  type System,
+  sealFile,
+  showFile,
+  signIn,
+  startSystem,
+  watchKeys,
+  watchTraffic,
+} from "./index.ts";
+
+let system: System;
+let browsing: Browsing;
+const traffic = watchTraffic();
+const watched = watchKeys();
+
+beforeAll(async () => {
+  [system, browsing] = await Promise.all([startSystem(), openBrowser()]);
+});
+afterAll(async () => {
+  await browsing?.close();
+  await system?.close();
+  traffic.stop();
+  watched.stop();
+});
+
+const needles = () =>
+  watched.keys.map(({ keyClass, bytes }, index) => needle(`${keyClass} key ${index}`, bytes));
+const account = () => watched.ofClass("account");
+const data = () => watched.ofClass("data");
+
+describe("Promise 1: blind edge", () => {
+  it("Promise 1: the memory of workerd holds no data, account or master key while documents are sealed and opened", async (context) => {
+    if (!canReadMemory(system.pid)) return context.skip("the memory of workerd cannot be read here");
+    const watch = watchMemory(system.pid);
+    const keys = watchKeys((key) => watch.add(needle(`${key.keyClass} key`, key.bytes)));
+    const { page } = await browsing.open();
+    await signIn(page, system, "Ada");
+    await sealFile(page, "first.txt", "the first document");
+    await sealFile(page, "second.txt", "the second document");
+    expect(await showFile(page, "first.txt")).toBe("the first document");
+    // Cold: the key ring is empty after a reload, so the key is rewrapped once more.
+    await page.reload();
+    expect(await showFile(page, "second.txt")).toBe("the second document");
+    keys.stop();
+    const { findings, passes, scanned } = await watch.stop();
+    expect(findings).toEqual([]);
+    expect(passes, "passes over the memory during and after the flow").toBeGreaterThan(2);
+    expect(scanned).toBeGreaterThan(50_000_000);
+    expect(account().length, "account keys that the HSM held").toBeGreaterThan(0);
+    expect(data().length, "data keys that the HSM held").toBeGreaterThan(1);
+    expect(scanProcess(system.pid, needles()).findings).toEqual([]);
+    await page.close();
+  });
+
+  it("Promise 1: KMIP traffic, Durable Objects, R2 and the log hold none", async () => {
+    expect(data().length).toBeGreaterThan(1);
+    expect(traffic.messages.length).toBeGreaterThan(10);
+    expect(scanBytes(traffic.bytes(), needles(), "KMIP")).toEqual([]);
+    const { findings, files, scanned } = scanDirectory(system.dir, needles());
+    expect(findings).toEqual([]);
+    expect(files.filter((file) => file.endsWith(".sqlite")).length, "databases").toBeGreaterThan(4);
+    expect(scanned).toBeGreaterThan(100_000);
+    expect(scanBytes(Buffer.from(system.log()), needles(), "log")).toEqual([]);
+  });
+
+  it("Promise 1: the same scans find a data key that is planted (positive control)", async (context) => {
+    if (!canReadMemory(system.pid)) return context.skip("the memory of workerd cannot be read here");
+    const [key] = data();
+    const planted = needle("planted", key!.bytes);
+    const url = `${system.running.edge.url}/documents`;
+    for (const body of [
+      Buffer.from(key!.bytes),
+      Buffer.from(key!.bytes).toString("base64url"),
+      Buffer.from(key!.bytes).toString("hex"),
+    ]) {
+      const response = await fetch(url, {
+        method: "POST",
+        body,
+        headers: { "x-planted": Buffer.from(key!.bytes).toString("base64url") },
+      });
+      await response.body?.cancel();
+    }
+    const { findings } = scanProcess(system.pid, [planted]);
+    expect(findings.length).toBeGreaterThan(0);
+    const clear = scanBytes(Buffer.concat([traffic.bytes(), key!.bytes]), [planted]);
+    expect(clear).toHaveLength(1);
+  });
+});
