@@ -1,0 +1,121 @@
+/**
+ * A custodian in Node: the same sign-in, data keys and documents as in the page, with the microservice in this process.
+ */
+import type { MessagePort as NodeMessagePort } from "node:worker_threads";
+import { Documents } from "#web/custodian/documents.ts";
+import { CofferError } from "#web/custodian/error.ts";
+import { DataKeys } from "#web/custodian/keys.ts";
+import { Microservice } from "#web/custodian/microservice.ts";
+import { delay, RestClient } from "#web/custodian/rest.ts";
+import { Session } from "#web/custodian/session.ts";
+import type { Identity, PendingSignIn, SignIn, SignInStore } from "#web/custodian/store.ts";
+import { startMicroservice } from "#web/hosts/node/index.ts";
+import { loopbackFetch } from "./loopback-fetch.ts";
+
+export interface ClientOptions {
+  app: string;
+  vault: string;
+  /** Root CA's public key, DER. */
+  rootKey: Uint8Array<ArrayBuffer>;
+  /** Signs in by this name; works with a development edge only. */
+  user: string;
+  fetch?: typeof fetch;
+}
+
+export interface Client {
+  identity: Identity;
+  documents: Documents;
+  microservice: Microservice;
+  /** Ends the microservice; its keys are gone with it. */
+  close(): void;
+}
+
+/** Signs in and makes the custodian. The microservice enrols when it is first used. Errors: `CofferError`. */
+export async function connect({
+  app,
+  vault,
+  rootKey,
+  user,
+  fetch = loopbackFetch,
+}: ClientOptions): Promise<Client> {
+  const session = new Session({
+    vault,
+    app,
+    client: app,
+    redirectUri: `${app}/`,
+    store: memorySignInStore(),
+    fetch,
+    now: Date.now,
+    locks: noLocks,
+  });
+  const authorization = await session.authorizationUrl();
+  const cookie = await signInByName(fetch, vault, user);
+  const answer = await fetch(authorization, { headers: { cookie }, redirect: "manual" });
+  const location = answer.headers.get("location");
+  await answer.body?.cancel();
+  if (answer.status !== 302 || location === null) throw new CofferError("sign-in-refused");
+  const identity = await session.complete(new URL(location).searchParams);
+
+  const rest = new RestClient({ origin: app, session, fetch, delay });
+  const withCookie: typeof fetch = (input, init) =>
+    fetch(input, {
+      ...init,
+      headers: { ...(init?.headers as Record<string, string>), origin: vault, cookie },
+    });
+  const microservice = new Microservice({
+    async open() {
+      const { port, close } = startMicroservice({ vault, origin: app, fetch: withCookie, rootKey });
+      // A connection that waits for calls must not keep the process alive.
+      (port as unknown as NodeMessagePort).unref?.();
+      return { port, remove: close };
+    },
+    rest,
+    custodian: () => identity.custodian.dn,
+    now: Date.now,
+  });
+  const keys = new DataKeys(rest, microservice);
+  const documents = new Documents({ rest, microservice, keys, tenant: () => identity.tenant });
+  return { identity, documents, microservice, close: () => microservice.stop() };
+}
+
+async function signInByName(fetch: typeof globalThis.fetch, vault: string, name: string): Promise<string> {
+  const response = await fetch(new URL("/sign-in", vault), {
+    method: "POST",
+    headers: { origin: vault, "content-type": "application/x-www-form-urlencoded" },
+    body: new URLSearchParams({ name, continue: "" }).toString(),
+    redirect: "manual",
+  }).catch((cause: unknown) => {
+    throw new CofferError("offline", { cause });
+  });
+  await response.body?.cancel();
+  const cookie = response.headers.get("set-cookie")?.split(";")[0];
+  if (response.status !== 303 || !cookie) throw new CofferError("sign-in-refused");
+  return cookie;
+}
+
+function memorySignInStore(): SignInStore {
+  let signIn: SignIn | undefined;
+  let pending: PendingSignIn | undefined;
+  return {
+    read: async () => signIn,
+    async write(_vault, written) {
+      signIn = written;
+    },
+    async clear() {
+      signIn = undefined;
+    },
+    async begin(begun) {
+      pending = begun;
+    },
+    async take(state) {
+      const taken = pending?.state === state ? pending : undefined;
+      pending = undefined;
+      return taken;
+    },
+  };
+}
+
+/** One process, one user of the tokens. */
+const noLocks = {
+  request: async (_name: string, work: () => Promise<unknown>) => work(),
+} as unknown as Pick<LockManager, "request">;

@@ -1,0 +1,51 @@
+import { request } from "node:http";
+import { Readable } from "node:stream";
+
+/**
+ * A `fetch` for `http://*.localhost`, which Node's resolver does not know: RFC 6761 §6.3 says that it is loopback. Other
+ * origins go to the platform's fetch. Unlike a browser it sends the headers Origin and Cookie that it is given.
+ */
+export const loopbackFetch: typeof fetch = async (input, init) => {
+  const asked = new Request(input, init);
+  const url = new URL(asked.url);
+  if (url.protocol !== "http:" || !url.hostname.endsWith(".localhost")) return fetch(input, init);
+  const headers: Record<string, string> = {
+    ...Object.fromEntries(asked.headers),
+    ...plain(init?.headers),
+    host: url.host,
+  };
+  const body = asked.body ? Buffer.from(await asked.arrayBuffer()) : undefined;
+  if (body) headers["content-length"] = String(body.length);
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      {
+        host: "127.0.0.1",
+        port: url.port || 80,
+        path: url.pathname + url.search,
+        method: asked.method,
+        headers,
+        signal: asked.signal,
+      },
+      (answer) => {
+        const fields = new Headers();
+        for (let i = 0; i < answer.rawHeaders.length; i += 2)
+          fields.append(answer.rawHeaders[i]!, answer.rawHeaders[i + 1]!);
+        const status = answer.statusCode ?? 500;
+        const empty = status === 204 || status === 304 || asked.method === "HEAD";
+        if (empty) answer.resume();
+        const stream = empty ? null : (Readable.toWeb(answer) as ReadableStream<Uint8Array<ArrayBuffer>>);
+        resolve(new Response(stream, { status, headers: fields }));
+      },
+    );
+    sent.on("error", reject);
+    sent.end(body);
+  });
+};
+
+/** `Request` drops the headers that a browser's script may not set; here they are the caller's to set. */
+function plain(headers: HeadersInit | undefined): Record<string, string> {
+  if (headers === undefined) return {};
+  const entries =
+    headers instanceof Headers ? [...headers] : Array.isArray(headers) ? headers : Object.entries(headers);
+  return Object.fromEntries(entries.map(([name, value]) => [name!.toLowerCase(), value!]));
+}
