@@ -1,0 +1,213 @@
+import {
+  decodeRequest,
+  encodeResponse,
+  isSupported,
+  KmipDecodeError,
+  KmipError,
+  type ProtocolVersion,
+  type RequestItem,
+  type RequestMessage,
+  type ResponseHeader,
+  type ResponseItem,
+  type ResultReason,
+  VERSIONS,
+} from "#protocol/kmip/index.ts";
+import type { Origin } from "./listener.ts";
+import type { Log } from "./log.ts";
+import { type Context, References } from "./operations/handler.ts";
+import { OPERATIONS } from "./operations/index.ts";
+import { checkOperation, type Subject } from "./policy/access.ts";
+import { roleOf } from "./policy/roles.ts";
+import type { ObjectStore } from "./store.ts";
+import { Work } from "./work.ts";
+
+export interface EngineOptions {
+  store: ObjectStore;
+  now: () => Date;
+  random: (length: number) => Uint8Array<ArrayBuffer>;
+  log: Log;
+  /** Longest request in bytes. */
+  limit: number;
+  /** Most items of a batch. */
+  maxItems?: number;
+}
+
+/**
+ * Executes request messages (KMIP 2.1 §8): batches in order, each item a transaction that is durable before the
+ * answer; on Undo, the whole batch is one. Errors of the client are answered, never thrown.
+ */
+export class Engine {
+  #options: Required<EngineOptions>;
+
+  constructor(options: EngineOptions) {
+    this.#options = { maxItems: 512, ...options };
+  }
+
+  /** Decodes, executes, encodes. */
+  async serve(bytes: Uint8Array, origin: Origin): Promise<Uint8Array> {
+    let request: RequestMessage;
+    if (origin.encoding !== "ttlv")
+      return this.#refusal("FeatureNotSupported", "Only TTLV is served", origin);
+    try {
+      request = decodeRequest(bytes);
+    } catch (error) {
+      if (!(error instanceof KmipDecodeError))
+        return this.#refusal("InvalidMessage", "Not a KMIP request", origin);
+      return this.#refusal(error.code, error.message, origin, versionIn(bytes));
+    }
+    const { protocolVersion, clientCorrelationValue, maximumResponseSize } = request.header;
+    const refused = this.#checkHeader(request, origin);
+    if (refused)
+      return this.#refusal(
+        refused.code,
+        refused.message,
+        origin,
+        supported(protocolVersion) ?? protocolVersion,
+      );
+    const header = {
+      protocolVersion,
+      timeStamp: this.#options.now(),
+      ...(clientCorrelationValue === undefined ? {} : { clientCorrelationValue }),
+    };
+    const response = encodeResponse({ header, items: await this.#execute(request, origin) });
+    if (maximumResponseSize !== undefined && response.length > maximumResponseSize)
+      return this.#refusal("ResponseTooLarge", "The response would be too large", origin, protocolVersion);
+    return response;
+  }
+
+  #checkHeader({ header, items }: RequestMessage, { identity }: Origin): KmipError | undefined {
+    if (!isSupported(header.protocolVersion))
+      return new KmipError("UnsupportedProtocolVersion", "Not a supported protocol version");
+    if (roleOf(identity) === undefined)
+      return new KmipError("AuthenticationNotSuccessful", "Not a known identity");
+    if (header.authentication)
+      // Profiles 2.1 §3.1.3: a credential in the message would name the client; it must not be passed over.
+      return new KmipError("AuthenticationNotSuccessful", "Clients are known by their certificates alone");
+    if (header.asynchronousIndicator === "Mandatory")
+      return new KmipError("FeatureNotSupported", "Nothing is asynchronous here");
+    if (items.length === 0) return new KmipError("InvalidMessage", "An empty batch");
+    if (items.length > this.#options.maxItems)
+      return new KmipError("InvalidMessage", "Too many items in the batch");
+    return undefined;
+  }
+
+  async #execute({ header, items }: RequestMessage, origin: Origin): Promise<ResponseItem[]> {
+    const { store, now, random } = this.#options;
+    const subject: Subject = { identity: origin.identity, role: roleOf(origin.identity)! };
+    const continuation = header.batchErrorContinuationOption ?? "Stop";
+    const undo = continuation === "Undo" && items.length > 1;
+    const references = new References();
+    const answers: ResponseItem[] = [];
+    let work = new Work(store);
+    for (const item of items) {
+      if (!undo) work = new Work(store);
+      const context: Context = {
+        subject,
+        version: header.protocolVersion,
+        now: now(),
+        random,
+        work,
+        references,
+        exclusive: undo,
+      };
+      const answer = await this.#item(item, context, origin, undo);
+      answers.push(answer);
+      if (answer.resultStatus === "Success" || continuation === "Continue") continue;
+      if (!undo) break;
+      return answers.map((one) => (one.resultStatus === "Success" ? undone(one) : one));
+    }
+    if (undo) work.commit();
+    return answers;
+  }
+
+  async #item(item: RequestItem, context: Context, origin: Origin, deferred: boolean): Promise<ResponseItem> {
+    const { operation, uniqueBatchItemId, payload } = item;
+    const framing = { operation, ...(uniqueBatchItemId === undefined ? {} : { uniqueBatchItemId }) };
+    try {
+      const handler = this.#handler(item, context.subject) as (payload: unknown, context: Context) => unknown;
+      const answer = handler(payload, context);
+      const responsePayload = answer instanceof Promise ? await answer : answer;
+      if (!deferred) context.work.commit();
+      this.#log(item, origin, responsePayload);
+      return { ...framing, resultStatus: "Success", payload: responsePayload } as ResponseItem;
+    } catch (error) {
+      const { code, message } = this.#known(error);
+      this.#log(item, origin, undefined, code, message);
+      return {
+        ...framing,
+        resultStatus: "OperationFailed",
+        resultReason: code,
+        resultMessage: message,
+      } as ResponseItem;
+    }
+  }
+
+  #handler(item: RequestItem, subject: Subject): unknown {
+    const { operation, ephemeral, messageExtension } = item;
+    const handler =
+      typeof operation === "string" && Object.hasOwn(OPERATIONS, operation) && OPERATIONS[operation];
+    if (!handler) throw new KmipError("OperationNotSupported", "Not an operation of this server");
+    checkOperation(subject, operation);
+    if (ephemeral) throw new KmipError("FeatureNotSupported", "Nothing is ephemeral here");
+    if (messageExtension?.some(({ criticalityIndicator }) => criticalityIndicator))
+      throw new KmipError("FeatureNotSupported", "Not a known message extension");
+    return handler;
+  }
+
+  /** What the client is told: our own words and reasons, and of other failures nothing. */
+  #known(error: unknown): { code: ResultReason; message: string } {
+    if (error instanceof KmipError) return error;
+    this.#options.log({ event: "failure", error: error instanceof Error ? error.message : "unknown" });
+    return { code: "GeneralFailure", message: "The server failed" };
+  }
+
+  #log(item: RequestItem, origin: Origin, payload: unknown, reason?: ResultReason, message?: string): void {
+    const made = payload as { uniqueIdentifier?: unknown; privateKeyUniqueIdentifier?: unknown } | undefined;
+    const asked = (item.payload as { uniqueIdentifier?: unknown }).uniqueIdentifier;
+    const object = made?.uniqueIdentifier ?? made?.privateKeyUniqueIdentifier ?? asked;
+    this.#options.log({
+      event: "operation",
+      operation: item.operation,
+      identity: origin.identity,
+      transport: origin.transport,
+      result: reason ?? "Success",
+      ...(typeof object === "string" ? { object } : {}),
+      ...(message === undefined ? {} : { message }),
+    });
+  }
+
+  #refusal(code: ResultReason, message: string, origin: Origin, version = VERSIONS[0]!): Uint8Array {
+    this.#options.log({
+      event: "refusal",
+      identity: origin.identity,
+      transport: origin.transport,
+      result: code,
+      message,
+    });
+    const header: ResponseHeader = { protocolVersion: version, timeStamp: this.#options.now() };
+    const item: ResponseItem = {
+      resultStatus: "OperationFailed",
+      resultReason: code,
+      resultMessage: message,
+    };
+    return encodeResponse({ header, items: [item] });
+  }
+}
+
+function undone({ operation, uniqueBatchItemId }: ResponseItem): ResponseItem {
+  const framing = { operation, ...(uniqueBatchItemId === undefined ? {} : { uniqueBatchItemId }) };
+  return { ...framing, resultStatus: "OperationUndone" } as ResponseItem;
+}
+
+/** A refused message is answered in its own version where that is known, or else in the newest one below it. */
+function supported({ major, minor }: ProtocolVersion): ProtocolVersion | undefined {
+  return VERSIONS.findLast((known) => known.major < major || (known.major === major && known.minor <= minor));
+}
+
+/** The version in the header of a TTLV message that could not be decoded: it stands at a fixed place. */
+function versionIn(bytes: Uint8Array): ProtocolVersion | undefined {
+  if (bytes.length < 56) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const version = { major: view.getInt32(32), minor: view.getInt32(48) };
+  return isSupported(version) ? version : undefined;
+}

@@ -1,0 +1,90 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { clientIdentity } from "./client-identity.ts";
+import {
+  type Listener,
+  type ListenerOptions,
+  MAX_CONNECTIONS,
+  type Origin,
+  tlsServerOptions,
+} from "./listener.ts";
+
+/** Content types of the HTTPS, JSON and XML profiles (KMIP Profiles 2.1 §3.2, §5.4, §5.5). */
+const ENCODINGS: Record<string, Origin["encoding"]> = {
+  "application/octet-stream": "ttlv",
+  "application/json": "json",
+  "text/xml": "xml",
+};
+
+/** KMIP over HTTPS: `POST /kmip` with a client certificate; a KMIP error is a 200 with a KMIP answer. */
+export function listenHttps(options: ListenerOptions): Promise<Listener> {
+  const server = createServer(
+    { ...tlsServerOptions(options.pki), maxHeaderSize: 16 * 1024 },
+    (request, response) => {
+      answer(request, response, options).catch(() => response.destroy());
+    },
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  server.keepAliveTimeout = options.idleTimeout;
+  server.requestTimeout = options.idleTimeout;
+  server.headersTimeout = Math.min(options.idleTimeout, 60_000);
+  // Nobody is asked to send a body that will be refused: the answer comes before 100 Continue.
+  server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+    answer(request, response, options).catch(() => response.destroy());
+  });
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, options.host, () => {
+      resolve({
+        port: (server.address() as AddressInfo).port,
+        close: () =>
+          new Promise((closed) => {
+            server.close(() => closed());
+            server.closeAllConnections();
+          }),
+      });
+    });
+  });
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { serve, limit }: ListenerOptions,
+): Promise<void> {
+  const identity = clientIdentity(request.socket as TLSSocket);
+  if (identity === undefined) return void request.destroy();
+  if (request.url?.split("?", 1)[0] !== "/kmip") return refuse(response, 404);
+  if (request.method !== "POST") return refuse(response, 405, { Allow: "POST" });
+  const contentType = (request.headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase();
+  const encoding = Object.hasOwn(ENCODINGS, contentType) ? ENCODINGS[contentType] : undefined;
+  if (!encoding) return refuse(response, 406);
+  const length = request.headers["content-length"];
+  if (length === undefined || request.headers["transfer-encoding"] !== undefined)
+    return refuse(response, 411);
+  if (Number(length) > limit) return refuse(response, 413);
+  if (request.headers.expect !== undefined) response.writeContinue();
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const body = Buffer.concat(chunks);
+  const reply = await serve(new Uint8Array(body), { identity, transport: "https", encoding });
+  response.writeHead(200, {
+    "Content-Type": contentType,
+    "Content-Length": reply.length,
+    "Cache-Control": "no-cache",
+  });
+  response.end(reply);
+}
+
+/** The body was not read, so the connection cannot be used again. */
+function refuse(response: ServerResponse, status: number, headers: Record<string, string> = {}): void {
+  response.writeHead(status, {
+    ...headers,
+    "Content-Length": 0,
+    "Cache-Control": "no-cache",
+    Connection: "close",
+  });
+  response.end();
+}

@@ -1,0 +1,24 @@
+/**
+ * The HSM emulator: a KMIP server with a release policy, its store, its listeners, its TLS client transport and a
+ * development PKI. May import: protocol/, node: and @peculiar/x509.
+ * May be imported by: cli, test, bench (and never by edge or web, which speak KMIP to it).
+ *
+ * @example
+ * const pki = await ensurePki(".coffer/pki");
+ * const hsm = await startHsm({ dir: ".coffer/hsm", pki, ttlvPort: 0, httpsPort: 0 });
+ */
+
+export type { LogLine } from "./log.ts";
+export type { ManagedObject } from "./managed-object.ts";
+export { secretBytes } from "./material.ts";
+export {
+  COFFER_CLIENTS,
+  type CofferClient,
+  ensurePki,
+  issueClient,
+  type KeyAndCertificate,
+  type Pki,
+} from "./pki.ts";
+export { type Hsm, type HsmMessage, type HsmOptions, startHsm } from "./server.ts";
+export { ObjectStore } from "./store.ts";
+export { type TlsTransport, type TlsTransportOptions, tlsTransport } from "./tls-transport.ts";

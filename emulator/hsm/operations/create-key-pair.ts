@@ -1,0 +1,152 @@
+import { generateKeyPair, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { promisify } from "node:util";
+import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
+import { CURVES } from "../crypto/transparent-key.ts";
+import { admitAttributes } from "../policy/admission.ts";
+import { isRestricted } from "../policy/roles.ts";
+import type { Context, Handler } from "./handler.ts";
+import { newIdentifier } from "./identifier.ts";
+import { checkSettable, putNew } from "./new-object.ts";
+
+interface Pair {
+  publicKey: KeyObject;
+  privateKey: KeyObject;
+}
+
+const generate = promisify(generateKeyPair) as (type: string, options: object) => Promise<Pair>;
+const generateNow = generateKeyPairSync as unknown as (type: string, options: object) => Pair;
+
+const RSA_LENGTHS = [1024, 2048, 3072, 4096];
+
+/** Create Key Pair (KMIP 2.1 §6.1.9): RSA, EC on the NIST prime curves and secp256k1, Ed25519, X25519. */
+export const createKeyPair: Handler<"CreateKeyPair"> = async (request, context) => {
+  const { subject } = context;
+  const common = request.commonAttributes ?? {};
+  const privateAttributes = merged(common, request.privateKeyAttributes);
+  const publicAttributes = merged(common, request.publicKeyAttributes);
+  if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "Not allowed for this identity");
+  for (const [objectType, attributes] of [
+    ["PrivateKey", privateAttributes],
+    ["PublicKey", publicAttributes],
+  ] as const) {
+    checkSettable(attributes);
+    admitAttributes(subject, "CreateKeyPair", objectType, attributes);
+    if (attributes.cryptographicUsageMask === undefined)
+      throw new KmipError("MissingData", "Cryptographic Usage Mask is missing");
+  }
+  const { type, options, described } = kindOf(privateAttributes, publicAttributes);
+  const pair = context.exclusive ? generateNow(type, options) : await generate(type, options);
+  const made = putPair(
+    context,
+    pair,
+    { ...privateAttributes, ...described },
+    { ...publicAttributes, ...described },
+  );
+  context.references.name(made.publicKeyUniqueIdentifier, "CreateKeyPairPublicKey");
+  context.references.set(made.privateKeyUniqueIdentifier, "CreateKeyPairPrivateKey", "CreateKeyPair");
+  return made;
+};
+
+/** Stores a pair, linked to each other: the private key as PKCS#8, the public key as SubjectPublicKeyInfo. */
+export function putPair(
+  context: Context,
+  pair: Pair,
+  privateAttributes: Attributes,
+  publicAttributes: Attributes,
+) {
+  const privateUid = newIdentifier(context);
+  const publicUid = newIdentifier(context);
+  const { cryptographicAlgorithm, cryptographicLength } = privateAttributes;
+  const block = { cryptographicAlgorithm, cryptographicLength };
+  const pkcs8 = new Uint8Array(pair.privateKey.export({ format: "der", type: "pkcs8" }));
+  const spki = new Uint8Array(pair.publicKey.export({ format: "der", type: "spki" }));
+  putNew(context, {
+    uid: privateUid,
+    objectType: "PrivateKey",
+    made: true,
+    attributes: {
+      ...privateAttributes,
+      keyFormatType: "PKCS_8",
+      link: [
+        ...(privateAttributes.link ?? []),
+        { linkType: "PublicKeyLink", linkedObjectIdentifier: publicUid },
+      ],
+    },
+    value: {
+      privateKey: { keyBlock: { keyFormatType: "PKCS_8", keyValue: { keyMaterial: pkcs8 }, ...block } },
+    },
+  });
+  putNew(context, {
+    uid: publicUid,
+    objectType: "PublicKey",
+    made: true,
+    attributes: {
+      ...publicAttributes,
+      keyFormatType: "X_509",
+      link: [
+        ...(publicAttributes.link ?? []),
+        { linkType: "PrivateKeyLink", linkedObjectIdentifier: privateUid },
+      ],
+    },
+    value: { publicKey: { keyBlock: { keyFormatType: "X_509", keyValue: { keyMaterial: spki }, ...block } } },
+  });
+  return { privateKeyUniqueIdentifier: privateUid, publicKeyUniqueIdentifier: publicUid };
+}
+
+/** Attributes of one half: its own, and the common ones that it does not have itself. */
+function merged(common: Attributes, own: Attributes = {}): Attributes {
+  const vendorAttributes = [...(common.vendorAttributes ?? []), ...(own.vendorAttributes ?? [])];
+  return { ...common, ...own, ...(vendorAttributes.length > 0 ? { vendorAttributes } : {}) };
+}
+
+/** The pair that both halves ask for; they must not ask for different ones. */
+function kindOf(privateAttributes: Attributes, publicAttributes: Attributes) {
+  const algorithm = agreed(privateAttributes.cryptographicAlgorithm, publicAttributes.cryptographicAlgorithm);
+  const length = agreed(privateAttributes.cryptographicLength, publicAttributes.cryptographicLength);
+  const asked = agreed(
+    privateAttributes.cryptographicDomainParameters?.recommendedCurve,
+    publicAttributes.cryptographicDomainParameters?.recommendedCurve,
+  );
+  switch (algorithm) {
+    case "RSA": {
+      const modulusLength = length ?? 2048;
+      if (!RSA_LENGTHS.includes(modulusLength))
+        throw new KmipError("InvalidField", "Not a length of RSA keys");
+      const described: Attributes = { cryptographicLength: modulusLength };
+      return { type: "rsa", options: { modulusLength, publicExponent: 65537 }, described };
+    }
+    case "EC":
+    case "ECDSA":
+    case "ECDH": {
+      if (asked === "CURVE25519" && algorithm !== "ECDSA")
+        return { type: "x25519", options: {}, described: { cryptographicLength: 256 } };
+      const recommendedCurve = asked ?? CURVE_BY_LENGTH[length ?? 256];
+      const curve = recommendedCurve && CURVES[recommendedCurve];
+      if (!curve || (length !== undefined && length !== curve.bits))
+        throw new KmipError("InvalidField", "Not a curve for keys made here");
+      const described: Attributes = {
+        cryptographicLength: curve.bits,
+        cryptographicDomainParameters: { recommendedCurve },
+      };
+      return { type: "ec", options: { namedCurve: curve.openssl }, described };
+    }
+    case "Ed25519":
+      return { type: "ed25519", options: {}, described: { cryptographicLength: 256 } };
+    case undefined:
+      throw new KmipError("MissingData", "Cryptographic Algorithm is missing");
+    default:
+      throw new KmipError("InvalidField", "Not an algorithm of key pairs made here");
+  }
+}
+
+const CURVE_BY_LENGTH: Readonly<Record<number, keyof typeof CURVES>> = {
+  256: "P_256",
+  384: "P_384",
+  521: "P_521",
+};
+
+function agreed<T>(a: T | undefined, b: T | undefined): T | undefined {
+  if (a !== undefined && b !== undefined && a !== b)
+    throw new KmipError("InvalidAttributeValue", "The halves of a pair ask for different keys");
+  return a ?? b;
+}

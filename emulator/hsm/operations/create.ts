@@ -1,0 +1,79 @@
+import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
+import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
+import { classOf } from "../policy/classes.ts";
+import { isRestricted } from "../policy/roles.ts";
+import { type Context, type Handler, objectFor } from "./handler.ts";
+import { newIdentifier } from "./identifier.ts";
+import { checkSettable, putNew } from "./new-object.ts";
+import { checkUsable } from "./usage.ts";
+
+/** Lengths in bits that algorithms of symmetric keys can have; HMAC keys have any. */
+const LENGTHS: Readonly<Record<string, readonly number[]>> = {
+  AES: [128, 192, 256],
+  DES: [56, 64],
+  DES3: [112, 128, 168, 192],
+  ChaCha20: [256],
+  Poly1305: [256],
+  ChaCha20Poly1305: [256],
+  Camellia: [128, 192, 256],
+  Blowfish: [128, 192, 256, 448],
+};
+const DEFAULT_LENGTH: Readonly<Record<string, number>> = { DES: 64, DES3: 168 };
+
+/** Create (KMIP 2.1 §6.1.8): a symmetric key. */
+export const create: Handler<"Create"> = ({ objectType, attributes }, context) => {
+  if (objectType !== "SymmetricKey") throw new KmipError("InvalidObjectType", "Create makes symmetric keys");
+  checkSettable(attributes);
+  const ruled = ruledAttributes(attributes, context);
+  const { bytes, length } = keyLength(ruled);
+  const object = putNew(context, {
+    uid: newIdentifier(context),
+    objectType,
+    attributes: { ...ruled, cryptographicLength: length, keyFormatType: "Raw" },
+    made: true,
+    value: {
+      symmetricKey: {
+        keyBlock: {
+          keyFormatType: "Raw",
+          keyValue: { keyMaterial: context.random(bytes) },
+          cryptographicAlgorithm: ruled.cryptographicAlgorithm,
+          cryptographicLength: length,
+        },
+      },
+    },
+  });
+  context.references.set(object.uid, "Create");
+  return { objectType, uniqueIdentifier: object.uid };
+};
+
+/** What the release policy makes of the request. */
+function ruledAttributes(attributes: Attributes, context: Context): Attributes {
+  const { subject } = context;
+  const { parent } = admitAttributes(subject, "Create", "SymmetricKey", attributes);
+  if (parent !== undefined) {
+    const parentKey = objectFor({ ...context, subject }, parent, "Get");
+    const keyClass = childClass(subject, parentKey, "parentFor");
+    checkUsable(parentKey, "WrapKey", context.now);
+    return classAttributes(keyClass, attributes, parentKey);
+  }
+  if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "A key needs a parent");
+  const keyClass = classOf(attributes);
+  return keyClass ? classAttributes(keyClass, attributes) : attributes;
+}
+
+function keyLength({ cryptographicAlgorithm: algorithm, cryptographicLength: asked, ...others }: Attributes) {
+  if (algorithm === undefined) throw new KmipError("MissingData", "Cryptographic Algorithm is missing");
+  if (others.cryptographicUsageMask === undefined)
+    throw new KmipError("MissingData", "Cryptographic Usage Mask is missing");
+  const name = String(algorithm);
+  const isHmac = name.startsWith("HMAC_");
+  const lengths = Object.hasOwn(LENGTHS, name) ? LENGTHS[name] : undefined;
+  if (!lengths && !isHmac)
+    throw new KmipError("InvalidField", "Not an algorithm of symmetric keys made here");
+  const length = asked ?? DEFAULT_LENGTH[name] ?? 256;
+  if (lengths ? !lengths.includes(length) : length < 8 || length > 8192 || length % 8 !== 0)
+    throw new KmipError("InvalidField", "The algorithm has no keys of that length");
+  // DES keys carry a parity bit in each byte, which the length may leave out.
+  const bytes = name.startsWith("DES") && length % 7 === 0 ? length / 7 : length / 8;
+  return { bytes, length };
+}

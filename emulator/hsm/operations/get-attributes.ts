@@ -1,0 +1,49 @@
+import type { AttributeReference, Attributes } from "#protocol/kmip/index.ts";
+import { clientAttributes } from "./client-attributes.ts";
+import { type Handler, objectFor } from "./handler.ts";
+
+/** Get Attributes (KMIP 2.1 §6.1.21): those that were asked for, all when none was; what an object lacks is left out. */
+export const getAttributes: Handler<"GetAttributes"> = (
+  { uniqueIdentifier, attributeReference },
+  context,
+) => {
+  const object = objectFor(context, uniqueIdentifier, "GetAttributes", { destroyed: true });
+  const all = clientAttributes(object, context.now);
+  return {
+    uniqueIdentifier: object.uid,
+    attributes: attributeReference.length === 0 ? all : chosen(all, attributeReference),
+  };
+};
+
+/** Get Attribute List (KMIP 2.1 §6.1.22): the names alone. */
+export const getAttributeList: Handler<"GetAttributeList"> = ({ uniqueIdentifier }, context) => {
+  const object = objectFor(context, uniqueIdentifier, "GetAttributeList", { destroyed: true });
+  const {
+    vendorAttributes = [],
+    extensions: _,
+    attributeIndex: __,
+    ...named
+  } = clientAttributes(object, context.now);
+  const references: AttributeReference[] = Object.entries(named)
+    .filter(([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0))
+    .map(([property]) => property as AttributeReference);
+  for (const { vendorIdentification, attributeName } of vendorAttributes)
+    references.push({ vendorIdentification, attributeName });
+  return { uniqueIdentifier: object.uid, attributeReference: references };
+};
+
+function chosen(all: Attributes, references: AttributeReference[]): Attributes {
+  const record: Record<string, unknown> = {};
+  for (const reference of references) {
+    if (typeof reference === "string") record[reference] = all[reference];
+    else if ("vendorIdentification" in reference) {
+      const found = all.vendorAttributes?.filter(
+        (attribute) =>
+          attribute.vendorIdentification === reference.vendorIdentification &&
+          attribute.attributeName === reference.attributeName,
+      );
+      record.vendorAttributes = [...((record.vendorAttributes as unknown[]) ?? []), ...(found ?? [])];
+    }
+  }
+  return record as Attributes;
+}

@@ -1,0 +1,112 @@
+import {
+  type KeyBlock,
+  type KeyWrappingSpecification,
+  KmipError,
+  type RequestPayload,
+} from "#protocol/kmip/index.ts";
+import type { ManagedObject, ObjectValue } from "../managed-object.ts";
+import { keyBlockOf } from "../material.ts";
+import { classOf } from "../policy/classes.ts";
+import { checkRelease, type Wrapping } from "../policy/release.ts";
+import { clientAttributes } from "./client-attributes.ts";
+import { type Context, type Handler, objectFor } from "./handler.ts";
+import { inFormat } from "./key-format.ts";
+import { blockBytes, ttlvKeyValue, wrapBytes, wrappingParameters } from "./key-wrapping.ts";
+import { checkUsable } from "./usage.ts";
+
+/** Get (KMIP 2.1 §6.1.20): the object in plain, or wrapped by a key of the HSM. */
+export const get: Handler<"Get"> = (request, context) => {
+  const object = objectFor(context, request.uniqueIdentifier, "Get");
+  return {
+    objectType: object.objectType,
+    uniqueIdentifier: object.uid,
+    object: released(object, request, context),
+  };
+};
+
+/** Export (KMIP 2.1 §6.1.17): Get with all attributes. */
+export const exportObject: Handler<"Export"> = (request, context) => {
+  const object = objectFor(context, request.uniqueIdentifier, "Export", { destroyed: true });
+  return {
+    objectType: object.objectType,
+    uniqueIdentifier: object.uid,
+    attributes: clientAttributes(object, context.now),
+    object: released(object, request, context),
+  };
+};
+
+function released(object: ManagedObject, request: RequestPayload<"Get">, context: Context): ObjectValue {
+  const { work, now, subject } = context;
+  const specification = request.keyWrappingSpecification;
+  const wrapping = specification && wrappingOf(specification, context);
+  checkRelease(subject, object, wrapping, work, now);
+  if (!object.value) throw new KmipError("KeyValueNotPresent", "The object's value is not here");
+  if (
+    request.keyCompressionType !== undefined &&
+    request.keyCompressionType !== "ECPublicKeyTypeUncompressed"
+  )
+    throw new KmipError("KeyCompressionTypeNotSupported", "Points are not compressed here");
+  if (!hasKeyBlock(object.value)) {
+    if (wrapping) throw new KmipError("InvalidObjectType", "Only keys are wrapped");
+    if (request.keyFormatType !== undefined)
+      throw new KmipError("KeyFormatTypeNotSupported", "The object is not a key");
+    return object.value;
+  }
+  const block = inFormat(object, keyBlockOf(object), request.keyFormatType);
+  if (!wrapping) return withBlock(object.value, block);
+  checkUsable(wrapping.key, "WrapKey", now);
+  return withBlock(object.value, wrapped(block, wrapping, object));
+}
+
+/** The wrapping key that the specification names. It is found by the rules of wrapping, not of reading. */
+function wrappingOf(specification: KeyWrappingSpecification, context: Context): Wrapping {
+  const identifier = specification.encryptionKeyInformation?.uniqueIdentifier;
+  if (identifier === undefined) throw new KmipError("MissingData", "The wrapping key is not named");
+  try {
+    return { key: objectFor(context, identifier, "Get"), specification };
+  } catch (error) {
+    const code = error instanceof KmipError ? WRAPPING_REASONS[String(error.code)] : undefined;
+    throw code ? new KmipError(code, "The wrapping key is not here") : error;
+  }
+}
+
+const WRAPPING_REASONS: Readonly<Record<string, "WrappingObjectNotFound" | "WrappingObjectDestroyed">> = {
+  ObjectNotFound: "WrappingObjectNotFound",
+  ObjectDestroyed: "WrappingObjectDestroyed",
+};
+
+function wrapped(block: KeyBlock, { key, specification }: Wrapping, object: ManagedObject): KeyBlock {
+  const { wrappingMethod, encryptionKeyInformation, macSignatureKeyInformation, attributeName } =
+    specification;
+  if (wrappingMethod !== "Encrypt" || macSignatureKeyInformation)
+    throw new KmipError("FeatureNotSupported", "Keys are wrapped by encryption only");
+  const encodingOption = specification.encodingOption ?? "TTLVEncoding";
+  if (attributeName?.length)
+    throw new KmipError("FeatureNotSupported", "Attributes are not wrapped with keys");
+  const asked = encryptionKeyInformation?.cryptographicParameters;
+  const parameters = wrappingParameters(key, asked);
+  // The policy compared the request's parameters; the defaults of the wrapping key are not looked at for the hierarchy.
+  if (classOf(object.attributes) && parameters !== asked)
+    throw new KmipError("PermissionDenied", "Say how to wrap");
+  const bytes = new Uint8Array(blockBytes(block));
+  const keyWrappingData = {
+    wrappingMethod,
+    encryptionKeyInformation: {
+      uniqueIdentifier: key.uid,
+      ...(asked ? { cryptographicParameters: asked } : {}),
+    },
+    encodingOption,
+  };
+  if (encodingOption === "NoEncoding")
+    return { ...block, keyValue: { keyMaterial: wrapBytes(key, parameters, bytes) }, keyWrappingData };
+  return { ...block, keyValue: wrapBytes(key, parameters, ttlvKeyValue(bytes)), keyWrappingData };
+}
+
+function hasKeyBlock(value: ObjectValue): boolean {
+  return !value.certificate && !value.certificateRequest && !value.opaqueObject && !value.template;
+}
+
+function withBlock(value: ObjectValue, keyBlock: KeyBlock): ObjectValue {
+  const [kind] = Object.keys(value) as (keyof ObjectValue)[];
+  return { [kind!]: { ...(value[kind!] as object), keyBlock } } as unknown as ObjectValue;
+}

@@ -1,0 +1,79 @@
+import {
+  KmipError,
+  type OperationName,
+  type ProtocolVersion,
+  type RequestPayload,
+  type ResponsePayload,
+  type UniqueIdentifier,
+} from "#protocol/kmip/index.ts";
+import { isDestroyed, type ManagedObject } from "../managed-object.ts";
+import { checkAccess, type Subject } from "../policy/access.ts";
+import type { Work } from "../work.ts";
+
+/** What a handler works with: who asks, when, and the objects as this batch item sees them. */
+export interface Context {
+  subject: Subject;
+  version: ProtocolVersion;
+  now: Date;
+  /** That many random bytes. */
+  random: (length: number) => Uint8Array<ArrayBuffer>;
+  work: Work;
+  /** What earlier items of the batch made: by the name of a Unique Identifier enumeration, and in order. */
+  references: References;
+  /** True where nothing else may run in between, so that the batch can be undone. */
+  exclusive: boolean;
+}
+
+/** Executes one operation; throws `KmipError`, after which none of its changes are kept. */
+export type Handler<O extends OperationName> = (
+  payload: RequestPayload<O>,
+  context: Context,
+) => ResponsePayload<O> | Promise<ResponsePayload<O>>;
+
+/** KMIP 2.1 §7.38: identifiers that later items of a batch may refer to. */
+export class References {
+  #named = new Map<string, string>();
+  #ordered: string[] = [];
+
+  /** Sets the ID Placeholder, and what 2.x calls by the operation's name. */
+  set(uid: string, ...names: string[]): void {
+    for (const name of ["IDPlaceholder", ...names]) this.#named.set(name, uid);
+    this.#ordered.push(uid);
+  }
+
+  /** Sets a name of 2.x only. */
+  name(uid: string, name: string): void {
+    this.#named.set(name, uid);
+    this.#ordered.push(uid);
+  }
+
+  clearPlaceholder(): void {
+    this.#named.delete("IDPlaceholder");
+  }
+
+  resolve(identifier: UniqueIdentifier | undefined): string {
+    const found =
+      typeof identifier === "string"
+        ? identifier
+        : typeof identifier === "number"
+          ? this.#ordered.at(identifier)
+          : this.#named.get(identifier ? String(identifier.reference) : "IDPlaceholder");
+    if (found === undefined)
+      throw new KmipError("ObjectNotFound", "No object is named and none was made before");
+    return found;
+  }
+}
+
+/** The object that a request names, as far as the asker may do this with it; destroyed ones only where asked for. */
+export function objectFor(
+  context: Context,
+  identifier: UniqueIdentifier | undefined,
+  operation: string,
+  { destroyed = false } = {},
+): ManagedObject {
+  const object = context.work.get(context.references.resolve(identifier));
+  if (!object) throw new KmipError("ObjectNotFound", "No such object");
+  checkAccess(context.subject, object, operation);
+  if (!destroyed && isDestroyed(object)) throw new KmipError("ObjectDestroyed", "The object was destroyed");
+  return object;
+}

@@ -1,0 +1,18 @@
+import { encodeHex } from "#protocol/bytes.ts";
+import { KmipError } from "#protocol/kmip/index.ts";
+import type { Context } from "./handler.ts";
+
+/** A random identifier: a version 4 UUID (RFC 9562 §5.4). */
+export function newIdentifier({ random }: Context): string {
+  const bytes = random(16);
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  const hex = encodeHex(bytes);
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}
+
+/** Takes an identifier that a client chose (Import): 1 to 128 visible ASCII characters. */
+export function checkChosenIdentifier(uid: string): string {
+  if (!/^[\x21-\x7e]{1,128}$/.test(uid)) throw new KmipError("InvalidField", "Not an identifier");
+  return uid;
+}

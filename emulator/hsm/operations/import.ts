@@ -1,0 +1,118 @@
+import { type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
+import { isDestroyed, type ManagedObject, type ObjectValue } from "../managed-object.ts";
+import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
+import { classOf } from "../policy/classes.ts";
+import { isRestricted } from "../policy/roles.ts";
+import { type Context, type Handler, objectFor } from "./handler.ts";
+import { checkChosenIdentifier } from "./identifier.ts";
+import { openTtlvKeyValue, unwrapBytes, wrappingParameters } from "./key-wrapping.ts";
+import { checkSettable, putNew } from "./new-object.ts";
+import { checkKind, described } from "./register.ts";
+import { checkUsable } from "./usage.ts";
+
+/**
+ * Import (KMIP 2.1 §6.1.25): an object with an identifier that the client chose. A wrapped key is unwrapped by a
+ * resident key (Key Wrap Type Not Wrapped); then it is a child of that key where the key has a class.
+ */
+export const importObject: Handler<"Import"> = (request, context) => {
+  const { subject, work } = context;
+  const { objectType, attributes, object, keyWrapType, replaceExisting = false } = request;
+  const uid = checkChosenIdentifier(request.uniqueIdentifier);
+  admitAttributes(subject, "Import", objectType, attributes);
+  checkKind(objectType, object);
+  checkReplaced(context, uid, replaceExisting);
+  const block = object.symmetricKey?.keyBlock ?? object.privateKey?.keyBlock ?? object.secretData?.keyBlock;
+  const unwraps = keyWrapType === "NotWrapped" && block?.keyWrappingData !== undefined;
+  if (isRestricted(subject.role)) {
+    checkSettable(attributes);
+    if (!unwraps || objectType !== "SymmetricKey" || replaceExisting)
+      throw new KmipError("PermissionDenied", "Only wrapped keys of the hierarchy are imported");
+  }
+  let value = object;
+  let ruled = attributes;
+  if (unwraps) {
+    const parent = unwrappingKey(block, context);
+    value = unwrapped(object, block, parent);
+    if (classOf(parent.attributes) || isRestricted(subject.role)) {
+      ruled = classAttributes(childClass(subject, parent, "unwrapsFor"), attributes, parent);
+      value = hierarchyKey(value);
+    }
+  }
+  const { state, ...own } = ruled;
+  const imported = putNew(context, {
+    uid,
+    objectType,
+    attributes: { ...own, ...described(objectType, value, own) },
+    value,
+    made: false,
+    ...(state ? { state } : {}),
+  });
+  if (classOf(imported.attributes)) {
+    // It was made inside an HSM under this very policy, and left it wrapped.
+    imported.attributes.alwaysSensitive = true;
+    work.put(imported);
+  }
+  context.references.set(uid, "Import");
+  return { uniqueIdentifier: uid };
+};
+
+/** An identifier that is taken stays taken, but by its owner and on request. */
+function checkReplaced({ work, subject }: Context, uid: string, replaceExisting: boolean): void {
+  const existing = work.get(uid);
+  if (!existing) return;
+  const own = existing.owner === subject.identity && !classOf(existing.attributes);
+  if (!replaceExisting || !own || isDestroyed(existing))
+    throw new KmipError("ObjectAlreadyExists", "The identifier is taken");
+}
+
+/** The resident key that the key block names, if the asker may unwrap with it now. */
+function unwrappingKey({ keyWrappingData }: KeyBlock, context: Context): ManagedObject {
+  const identifier = keyWrappingData?.encryptionKeyInformation?.uniqueIdentifier;
+  if (identifier === undefined) throw new KmipError("MissingData", "The unwrapping key is not named");
+  const key = objectFor(context, identifier, "Get");
+  const keyClass = classOf(key.attributes);
+  if (keyClass) childClass(context.subject, key, "unwrapsFor");
+  else if (key.owner !== context.subject.identity)
+    throw new KmipError("PermissionDenied", "Not your unwrapping key");
+  checkUsable(key, "UnwrapKey", context.now);
+  return key;
+}
+
+function unwrapped(object: ObjectValue, block: KeyBlock, key: ManagedObject): ObjectValue {
+  const { keyValue, keyWrappingData } = block;
+  const { wrappingMethod, encryptionKeyInformation, macSignatureKeyInformation, encodingOption } =
+    keyWrappingData!;
+  if (wrappingMethod !== "Encrypt" || macSignatureKeyInformation)
+    throw new KmipError("KeyWrapTypeNotSupported", "Keys are wrapped by encryption only");
+  const parameters = wrappingParameters(key, encryptionKeyInformation?.cryptographicParameters);
+  if (
+    classOf(key.attributes) &&
+    (parameters.blockCipherMode !== "NISTKeyWrap" || encodingOption !== "NoEncoding")
+  )
+    throw new KmipError("PermissionDenied", "Keys of the hierarchy come under AES key wrap, bare");
+  const wrapped = keyValue instanceof Uint8Array ? keyValue : keyValue?.keyMaterial;
+  if (!(wrapped instanceof Uint8Array)) throw new KmipError("MissingData", "The wrapped key is missing");
+  const bytes = unwrapBytes(key, parameters, wrapped);
+  const plain = encodingOption === "NoEncoding" ? { keyMaterial: bytes } : openTtlvKeyValue(bytes);
+  const { keyWrappingData: _gone, ...rest } = block;
+  const keyBlock: KeyBlock = { ...rest, keyValue: plain };
+  if (object.symmetricKey) return { symmetricKey: { ...object.symmetricKey, keyBlock } };
+  if (object.privateKey) return { privateKey: { ...object.privateKey, keyBlock } };
+  if (object.secretData) return { secretData: { ...object.secretData, keyBlock } };
+  throw new KmipError("InvalidObjectType", "Not a wrapped key");
+}
+
+/** Keys of the hierarchy are 32 raw bytes, whatever the request said of their form. */
+function hierarchyKey(value: ObjectValue): ObjectValue {
+  const keyValue = value.symmetricKey?.keyBlock.keyValue;
+  const bytes = keyValue instanceof Uint8Array ? undefined : keyValue?.keyMaterial;
+  if (!(bytes instanceof Uint8Array) || bytes.length !== 32)
+    throw new KmipError("PermissionDenied", "Keys of the hierarchy have 256 bits");
+  const keyBlock: KeyBlock = {
+    keyFormatType: "Raw",
+    keyValue: { keyMaterial: bytes },
+    cryptographicAlgorithm: "AES",
+    cryptographicLength: 256,
+  };
+  return { symmetricKey: { keyBlock } };
+}

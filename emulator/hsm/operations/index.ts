@@ -1,0 +1,45 @@
+import type { OperationName } from "#protocol/kmip/index.ts";
+import { decrypt, encrypt } from "./cipher.ts";
+import { create } from "./create.ts";
+import { createKeyPair } from "./create-key-pair.ts";
+import { discoverVersions, ping, queryOf } from "./discovery.ts";
+import { exportObject, get } from "./get.ts";
+import { getAttributeList, getAttributes } from "./get-attributes.ts";
+import type { Handler } from "./handler.ts";
+import { importObject } from "./import.ts";
+import { activate, destroy, revoke } from "./life-cycle.ts";
+import { locate } from "./locate.ts";
+import { rngRetrieve, rngSeed } from "./random.ts";
+import { register } from "./register.ts";
+import { sign, signatureVerify } from "./sign.ts";
+
+export type Handlers = { [O in OperationName]?: Handler<O> };
+
+const handlers: Handlers = {
+  Create: create,
+  CreateKeyPair: createKeyPair,
+  Register: register,
+  Import: importObject,
+  Get: get,
+  Export: exportObject,
+  GetAttributes: getAttributes,
+  GetAttributeList: getAttributeList,
+  Locate: locate,
+  Activate: activate,
+  Revoke: revoke,
+  Destroy: destroy,
+  Encrypt: encrypt,
+  Decrypt: decrypt,
+  Sign: sign,
+  SignatureVerify: signatureVerify,
+  RNGRetrieve: rngRetrieve,
+  RNGSeed: rngSeed,
+  DiscoverVersions: discoverVersions,
+  Ping: ping,
+};
+
+/** Operations by name; what is not here is not supported. */
+export const OPERATIONS: Readonly<Handlers> = {
+  ...handlers,
+  Query: queryOf([...Object.keys(handlers), "Query"]),
+};

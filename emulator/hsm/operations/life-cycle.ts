@@ -1,0 +1,52 @@
+import { KmipError } from "#protocol/kmip/index.ts";
+import { type ManagedObject, stateAt } from "../managed-object.ts";
+import { type Context, type Handler, objectFor } from "./handler.ts";
+
+/** States and how an object passes through them (KMIP 2.1 §4.57, figure 1). */
+
+/** Activate (KMIP 2.1 §6.1.1) */
+export const activate: Handler<"Activate"> = ({ uniqueIdentifier }, context) => {
+  const object = objectFor(context, uniqueIdentifier, "Activate");
+  if (stateAt(object, context.now) !== "PreActive")
+    throw new KmipError("WrongKeyLifecycleState", "Only what is Pre-Active is activated");
+  object.attributes.activationDate = context.now;
+  return changed(object, "Active", context);
+};
+
+/** Revoke (KMIP 2.1 §6.1.48): to Compromised for a compromise, from Active to Deactivated for another reason. */
+export const revoke: Handler<"Revoke"> = (request, context) => {
+  const { uniqueIdentifier, revocationReason, compromiseOccurrenceDate } = request;
+  const object = objectFor(context, uniqueIdentifier, "Revoke");
+  const state = stateAt(object, context.now);
+  const { revocationReasonCode: code } = revocationReason;
+  object.attributes.revocationReason = revocationReason;
+  if (code === "KeyCompromise" || code === "CACompromise") {
+    if (state === "Compromised")
+      throw new KmipError("WrongKeyLifecycleState", "The object is compromised already");
+    object.attributes.compromiseDate = context.now;
+    object.attributes.compromiseOccurrenceDate = compromiseOccurrenceDate ?? context.now;
+    return changed(object, "Compromised", context);
+  }
+  if (state !== "Active") throw new KmipError("WrongKeyLifecycleState", `The object is ${state}, not Active`);
+  object.attributes.deactivationDate = context.now;
+  return changed(object, "Deactivated", context);
+};
+
+/** Destroy (KMIP 2.1 §6.1.15): the value is gone for good, the attributes stay. An active object is revoked first. */
+export const destroy: Handler<"Destroy"> = ({ uniqueIdentifier }, context) => {
+  const object = objectFor(context, uniqueIdentifier, "Destroy");
+  const state = stateAt(object, context.now);
+  const isKey = object.objectType !== "OpaqueObject" && object.objectType !== "SecretData";
+  if (state === "Active" && isKey && object.objectType !== "Certificate")
+    throw new KmipError("WrongKeyLifecycleState", "An active object is revoked before it is destroyed");
+  delete object.value;
+  object.attributes.destroyDate = context.now;
+  return changed(object, state === "Compromised" ? "DestroyedCompromised" : "Destroyed", context);
+};
+
+function changed(object: ManagedObject, state: ManagedObject["state"], { work, now }: Context) {
+  object.state = state;
+  object.attributes.lastChangeDate = now;
+  work.put(object);
+  return { uniqueIdentifier: object.uid };
+}

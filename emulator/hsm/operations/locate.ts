@@ -1,0 +1,79 @@
+import { isDeepStrictEqual } from "node:util";
+import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
+import { isDestroyed, type ManagedObject } from "../managed-object.ts";
+import { canSee } from "../policy/access.ts";
+import type { IndexEntry } from "../store-index.ts";
+import { clientAttributes } from "./client-attributes.ts";
+import type { Handler } from "./handler.ts";
+
+/**
+ * Locate (KMIP 2.1 §6.1.31): the objects that the asker can see and that match all the attributes. The index finds
+ * candidates, the sealed objects decide.
+ */
+export const locate: Handler<"Locate"> = (request, context) => {
+  const { work, subject, now, references } = context;
+  const { maximumItems, offsetItems = 0, attributes, storageStatusMask, objectGroupMember } = request;
+  if ((maximumItems ?? 0) < 0 || offsetItems < 0)
+    throw new KmipError("InvalidField", "Not a number of items");
+  const found: string[] = [];
+  for (const uid of candidates(attributes, (entries) => work.find(entries))) {
+    const object = work.get(uid);
+    if (!object || !canSee(subject, object) || !isStored(object, storageStatusMask)) continue;
+    if (objectGroupMember === "GroupMemberFresh" && object.attributes.fresh !== true) continue;
+    if (matches(clientAttributes(object, now), attributes)) found.push(uid);
+  }
+  const page = found.slice(offsetItems, maximumItems === undefined ? undefined : offsetItems + maximumItems);
+  // The placeholder is set where the answer is one object (KMIP 2.1 §6.1.31).
+  if (page.length === 1) references.set(page[0]!, "Locate");
+  else references.clearPlaceholder();
+  return { locatedItems: found.length, uniqueIdentifier: page };
+};
+
+type Find = (entries: readonly IndexEntry[]) => string[];
+
+function candidates(pattern: Attributes, find: Find): string[] {
+  if (pattern.uniqueIdentifier !== undefined) return [pattern.uniqueIdentifier];
+  const entries: IndexEntry[] = [];
+  for (const { nameValue } of pattern.name ?? []) entries.push(["name", nameValue]);
+  for (const group of pattern.objectGroup ?? []) entries.push(["objectGroup", group]);
+  if (pattern.objectType !== undefined) entries.push(["objectType", String(pattern.objectType)]);
+  if (pattern.cryptographicAlgorithm !== undefined)
+    entries.push(["cryptographicAlgorithm", String(pattern.cryptographicAlgorithm)]);
+  if (pattern.cryptographicLength !== undefined)
+    entries.push(["cryptographicLength", String(pattern.cryptographicLength)]);
+  return find(entries);
+}
+
+/** Destroyed objects are found only by those who ask for them. */
+function isStored(object: ManagedObject, mask: readonly unknown[] | undefined): boolean {
+  if (isDestroyed(object)) return mask?.includes("DestroyedStorage") ?? false;
+  if (object.attributes.archiveDate) return mask?.includes("ArchivalStorage") ?? false;
+  return mask === undefined || mask.includes("OnLineStorage");
+}
+
+/** Dates come as one instant or as two that bound a range. */
+function matches(attributes: Attributes, pattern: Attributes): boolean {
+  return Object.entries(pattern).every(([property, wanted]) => {
+    if (wanted === undefined || property === "attributeIndex") return true;
+    const value = (attributes as Record<string, unknown>)[property];
+    if (value === undefined) return false;
+    if (property === "cryptographicUsageMask")
+      return (wanted as unknown[]).every((use) => (value as unknown[]).includes(use));
+    if (Array.isArray(wanted) && Array.isArray(value))
+      return wanted.every((one) => value.some((other) => isLike(other, one)));
+    return isLike(value, wanted);
+  });
+}
+
+/** Equal in all that the pattern says. */
+function isLike(value: unknown, pattern: unknown): boolean {
+  if (value instanceof Date && pattern instanceof Date)
+    return Math.floor(value.getTime() / 1000) === Math.floor(pattern.getTime() / 1000);
+  if (pattern instanceof Uint8Array && value instanceof Uint8Array)
+    return Buffer.compare(value, pattern) === 0;
+  if (typeof pattern !== "object" || pattern === null || typeof value !== "object" || value === null)
+    return isDeepStrictEqual(value, pattern);
+  return Object.entries(pattern).every(
+    ([key, wanted]) => wanted === undefined || isLike((value as Record<string, unknown>)[key], wanted),
+  );
+}

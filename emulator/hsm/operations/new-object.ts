@@ -1,0 +1,131 @@
+import { createHash } from "node:crypto";
+import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
+import { isDestroyed, type ManagedObject, type ObjectType, type ObjectValue } from "../managed-object.ts";
+import { classOf } from "../policy/classes.ts";
+import type { Context } from "./handler.ts";
+
+/** Attributes that the server alone sets (KMIP 2.1 §4, "Initially set by: Server"). */
+const SERVERS: ReadonlySet<keyof Attributes> = new Set<keyof Attributes>([
+  "uniqueIdentifier",
+  "state",
+  "initialDate",
+  "lastChangeDate",
+  "destroyDate",
+  "compromiseDate",
+  "compromiseOccurrenceDate",
+  "revocationReason",
+  "archiveDate",
+  "digest",
+  "alwaysSensitive",
+  "neverExtractable",
+  "fresh",
+  "randomNumberGenerator",
+]);
+
+export interface NewObject {
+  uid: string;
+  objectType: ObjectType;
+  attributes: Attributes;
+  value: ObjectValue;
+  /** What was made here was never known outside; what was brought in may have been. */
+  made: boolean;
+  state?: ManagedObject["state"];
+}
+
+/** Refuses attributes that are the server's to set. */
+export function checkSettable(attributes: Attributes): void {
+  for (const attribute of SERVERS)
+    if (attributes[attribute] !== undefined)
+      throw new KmipError("ReadOnlyAttribute", `${attribute} is set by the server`);
+  if (attributes.templateNames?.length)
+    throw new KmipError("FeatureNotSupported", "There are no templates here");
+}
+
+/** Puts a new object, with the attributes that the server gives it. */
+export function putNew(
+  context: Context,
+  { uid, objectType, attributes, value, made, state }: NewObject,
+): ManagedObject {
+  const { now, subject, work } = context;
+  const isKey = objectType === "SymmetricKey" || objectType === "PrivateKey" || objectType === "SecretData";
+  const sensitive = attributes.sensitive ?? false;
+  const extractable = attributes.extractable ?? true;
+  const { objectType: _type, uniqueIdentifier: _uid, state: _state, ...kept } = attributes;
+  const object: ManagedObject = {
+    uid,
+    owner: subject.identity,
+    objectType,
+    state: state ?? "PreActive",
+    value,
+    attributes: {
+      ...kept,
+      initialDate: now,
+      lastChangeDate: now,
+      originalCreationDate: attributes.originalCreationDate ?? now,
+      fresh: attributes.fresh ?? true,
+      ...(isKey
+        ? {
+            sensitive,
+            extractable,
+            alwaysSensitive: made && sensitive,
+            neverExtractable: made && !extractable,
+          }
+        : {}),
+    },
+  };
+  // A digest lets whoever reads attributes test a guess; keys of the hierarchy have none.
+  const digest = classOf(object.attributes) ? undefined : digestOf(value);
+  if (digest) object.attributes.digest = [digest];
+  checkDates(object.attributes);
+  checkNames(context, object);
+  work.put(object);
+  return object;
+}
+
+/** KMIP 2.1 §4.35: no two living objects of an owner have the same name. */
+export function checkNames({ work }: Context, object: ManagedObject): void {
+  const names = (object.attributes.name ?? []).map(({ nameValue }) => nameValue);
+  if (new Set(names).size !== names.length) throw new KmipError("NonUniqueNameAttribute", "A name twice");
+  for (const name of names) {
+    const others = work.find([
+      ["name", name],
+      ["owner", object.owner],
+    ]);
+    for (const uid of others)
+      if (uid !== object.uid && !isDestroyed(work.get(uid)!))
+        throw new KmipError("NonUniqueNameAttribute", "Another object has that name");
+  }
+}
+
+/** An object is active before it processes or protects, and does both before it ends (KMIP 2.1 §4.1 to §4.57). */
+export function checkDates({
+  activationDate,
+  processStartDate,
+  protectStopDate,
+  deactivationDate,
+}: Attributes): void {
+  const pairs = [
+    [activationDate, processStartDate],
+    [activationDate, protectStopDate],
+    [activationDate, deactivationDate],
+    [processStartDate, deactivationDate],
+    [protectStopDate, deactivationDate],
+  ];
+  if (pairs.some(([earlier, later]) => earlier && later && later < earlier))
+    throw new KmipError("InvalidAttributeValue", "The dates are in no possible order");
+}
+
+function digestOf(value: ObjectValue) {
+  const block = (value.symmetricKey ?? value.privateKey ?? value.publicKey ?? value.secretData)?.keyBlock;
+  const material = block?.keyValue instanceof Uint8Array ? undefined : block?.keyValue?.keyMaterial;
+  const bytes =
+    material instanceof Uint8Array
+      ? material
+      : (value.certificate?.certificateValue ?? value.opaqueObject?.opaqueDataValue);
+  if (!bytes) return undefined;
+  return {
+    hashingAlgorithm: "SHA_256" as const,
+    digestValue: new Uint8Array(createHash("sha256").update(bytes).digest()),
+    ...(block ? { keyFormatType: block.keyFormatType } : {}),
+  };
+}

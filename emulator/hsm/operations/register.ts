@@ -1,0 +1,146 @@
+import { X509Certificate } from "node:crypto";
+import { type Attributes, type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
+import { describeKey } from "../crypto/transparent-key.ts";
+import type { ObjectType, ObjectValue } from "../managed-object.ts";
+import { parsePrivateKey, parsePublicKey } from "../material.ts";
+import { admitAttributes } from "../policy/admission.ts";
+import { verifyRecipient } from "../policy/recipient.ts";
+import { isRestricted } from "../policy/roles.ts";
+import type { Handler } from "./handler.ts";
+import { newIdentifier } from "./identifier.ts";
+import { checkSettable, putNew } from "./new-object.ts";
+
+/** Register (KMIP 2.1 §6.1.42): an object that was made elsewhere. */
+export const register: Handler<"Register"> = ({ objectType, attributes, object }, context) => {
+  const { subject, work, now } = context;
+  checkSettable(attributes);
+  admitAttributes(subject, "Register", objectType, attributes);
+  if (!object) throw new KmipError("MissingData", "The object is missing");
+  checkKind(objectType, object);
+  if (isRestricted(subject.role)) checkRegistrar(objectType, object);
+  const registered = putNew(context, {
+    uid: newIdentifier(context),
+    objectType,
+    attributes: { ...attributes, ...described(objectType, object, attributes) },
+    value: object,
+    made: false,
+  });
+  if (isRestricted(subject.role) && objectType === "PublicKey") {
+    const { vendorAttributes = [] } = registered.attributes;
+    registered.attributes.vendorAttributes = [...vendorAttributes, ...verifyRecipient(registered, work, now)];
+    work.put(registered);
+  }
+  context.references.set(registered.uid, "Register");
+  return { uniqueIdentifier: registered.uid };
+};
+
+/** The registration authority brings in certificates and recipients' public keys, bare, and nothing else. */
+function checkRegistrar(objectType: ObjectType, object: ObjectValue): void {
+  const block = object.publicKey?.keyBlock;
+  const bare = block?.keyFormatType === "X_509" && !block.keyWrappingData && !block.keyCompressionType;
+  if (objectType !== "Certificate" && !(objectType === "PublicKey" && bare))
+    throw new KmipError("PermissionDenied", "Not allowed for this identity");
+}
+
+const KINDS: Readonly<Record<string, keyof ObjectValue>> = {
+  Certificate: "certificate",
+  CertificateRequest: "certificateRequest",
+  OpaqueObject: "opaqueObject",
+  PGPKey: "pgpKey",
+  PrivateKey: "privateKey",
+  PublicKey: "publicKey",
+  SecretData: "secretData",
+  SplitKey: "splitKey",
+  SymmetricKey: "symmetricKey",
+};
+
+/** The object must be of the type that the request says. */
+export function checkKind(objectType: ObjectType, object: ObjectValue): void {
+  const kind = KINDS[String(objectType)];
+  if (!kind) throw new KmipError("InvalidObjectType", "Not a type of object that is kept here");
+  if (object[kind] === undefined) throw new KmipError("InvalidField", "The object is of another type");
+}
+
+/** What the object says of itself; what the request says must not contradict it. */
+export function described(objectType: ObjectType, object: ObjectValue, attributes: Attributes): Attributes {
+  const own = ownDescription(objectType, object);
+  const { cryptographicLength: length } = own;
+  const asked = attributes.cryptographicLength;
+  if (
+    objectType !== "SecretData" &&
+    length !== undefined &&
+    asked !== undefined &&
+    asked !== length &&
+    !isDes(own, attributes)
+  )
+    throw new KmipError("InvalidAttributeValue", "The key has another length");
+  return {
+    ...own,
+    cryptographicAlgorithm: attributes.cryptographicAlgorithm ?? own.cryptographicAlgorithm,
+    cryptographicLength: asked ?? length,
+  };
+}
+
+function isDes(...all: Attributes[]): boolean {
+  return all.some(({ cryptographicAlgorithm }) => String(cryptographicAlgorithm).startsWith("DES"));
+}
+
+function ownDescription(objectType: ObjectType, object: ObjectValue): Attributes {
+  const { certificate, opaqueObject } = object;
+  if (certificate) return describedCertificate(certificate);
+  if (opaqueObject)
+    return { opaqueDataType: opaqueObject.opaqueDataType as Attributes["opaqueDataType"] & {} };
+  const block = (
+    object.symmetricKey ??
+    object.privateKey ??
+    object.publicKey ??
+    object.secretData ??
+    object.splitKey
+  )?.keyBlock;
+  return block ? describedBlock(objectType, block) : {};
+}
+
+function describedBlock(objectType: ObjectType, block: KeyBlock): Attributes {
+  const said: Attributes = {
+    keyFormatType: block.keyFormatType,
+    cryptographicAlgorithm: block.cryptographicAlgorithm,
+    cryptographicLength: block.cryptographicLength,
+  };
+  if (block.keyWrappingData || !block.keyValue || block.keyValue instanceof Uint8Array) return said;
+  if (block.keyFormatType === "Opaque") return said;
+  const { keyMaterial } = block.keyValue;
+  if (objectType === "SymmetricKey") {
+    const key = keyMaterial instanceof Uint8Array ? keyMaterial : keyMaterial.key;
+    if (!key?.length) throw new KmipError("InvalidField", "The key has no bytes");
+    return { ...said, cryptographicLength: block.cryptographicLength ?? key.length * 8 };
+  }
+  if (objectType !== "PrivateKey" && objectType !== "PublicKey") return said;
+  try {
+    const key = objectType === "PrivateKey" ? parsePrivateKey(block) : parsePublicKey(block);
+    return { ...describeKey(key), ...defined(said) };
+  } catch {
+    // Kept as it came: servers store keys that they cannot use (KMIP Profiles 2.1, opaque managed object store).
+    return said;
+  }
+}
+
+function describedCertificate({
+  certificateType,
+  certificateValue,
+}: NonNullable<ObjectValue["certificate"]>): Attributes {
+  if (certificateType !== "X_509") return { certificateType };
+  try {
+    const certificate = new X509Certificate(certificateValue);
+    return {
+      ...describeKey(certificate.publicKey),
+      certificateType,
+      certificateLength: certificateValue.length,
+    };
+  } catch {
+    throw new KmipError("InvalidField", "The certificate cannot be read");
+  }
+}
+
+function defined(attributes: Attributes): Attributes {
+  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,31 @@
+import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
+import { isDestroyed, type ManagedObject, stateAt } from "../managed-object.ts";
+import { classOf } from "../policy/classes.ts";
+
+export type Use = NonNullable<Attributes["cryptographicUsageMask"]>[number];
+
+/** Uses that protect need an active key; those that process what was protected before go on after its end. */
+const PROCESSING: ReadonlySet<Use> = new Set<Use>(["Decrypt", "Verify", "UnwrapKey", "MACVerify"]);
+
+/** What keys of the hierarchy are never used for, whatever their mask: nothing that would show them or use them up. */
+const HIERARCHY: ReadonlySet<Use> = new Set<Use>(["WrapKey", "UnwrapKey"]);
+
+/** Throws unless the key may be used so now: usage mask, state and dates (KMIP 2.1 §4.57, §4.20). */
+export function checkUsable(key: ManagedObject, use: Use, now: Date): void {
+  const { attributes } = key;
+  if (isDestroyed(key)) throw new KmipError("ObjectDestroyed", "The key was destroyed");
+  const keyClass = classOf(attributes);
+  if (keyClass && !HIERARCHY.has(use))
+    throw new KmipError("PermissionDenied", "Keys of the hierarchy only wrap");
+  if (!attributes.cryptographicUsageMask?.includes(use))
+    throw new KmipError("IncompatibleCryptographicUsageMask", "The key is not for that use");
+  const state = stateAt(key, now);
+  const afterEnd = PROCESSING.has(use) && !keyClass && (state === "Deactivated" || state === "Compromised");
+  if (state !== "Active" && !afterEnd)
+    throw new KmipError("WrongKeyLifecycleState", `The key is ${state}, not Active`);
+  const { processStartDate, protectStopDate } = attributes;
+  if (PROCESSING.has(use) && processStartDate && now < processStartDate)
+    throw new KmipError("WrongKeyLifecycleState", "The key may not be used yet");
+  if (!PROCESSING.has(use) && protectStopDate && now >= protectStopDate)
+    throw new KmipError("WrongKeyLifecycleState", "The key may not protect any more");
+}

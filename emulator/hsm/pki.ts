@@ -1,0 +1,190 @@
+import "reflect-metadata";
+import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as x509 from "@peculiar/x509";
+
+/** A certificate and its private key, both PEM (PKCS#8). */
+export interface KeyAndCertificate {
+  cert: string;
+  key: string;
+}
+
+/** The identities that the edge and the officer have in the HSM (the subject's common name). */
+export const COFFER_CLIENTS = [
+  "coffer-officer",
+  "coffer-kms",
+  "coffer-ra",
+  "coffer-iam",
+  "coffer-caas",
+] as const;
+export type CofferClient = (typeof COFFER_CLIENTS)[number];
+
+/** A development PKI: what the HSM presents, whom it trusts, and who its clients are. All PEM. */
+export interface Pki {
+  dir: string;
+  /** What clients of the HSM trust. */
+  serverCa: string;
+  server: KeyAndCertificate;
+  /** What the HSM trusts to name its clients. */
+  clientCa: string;
+  clients: Record<CofferClient, KeyAndCertificate>;
+}
+
+const DAY = 24 * 3600 * 1000;
+const AUTHORITY = { days: 3650, renewWithin: 400 * DAY };
+const LEAF = { days: 397, renewWithin: 30 * DAY };
+const P256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+
+/**
+ * Makes the PKI in `dir` once and returns it; what is near its end is made anew with all that hangs from it.
+ * Keys are P-256, their files have mode 0600 and the folder 0700.
+ */
+export async function ensurePki(dir: string, now: () => Date = () => new Date()): Promise<Pki> {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const serverCa = await ensureAuthority(dir, "server-ca", "Coffer development HSM server CA", now());
+  const clientCa = await ensureAuthority(dir, "client-ca", "Coffer development HSM client CA", now());
+  const server = await ensureLeaf(dir, "server", serverCa, now(), {
+    subject: "localhost",
+    usage: x509.ExtendedKeyUsage.serverAuth,
+    names: [
+      { type: "dns", value: "localhost" },
+      { type: "ip", value: "127.0.0.1" },
+      { type: "ip", value: "::1" },
+    ],
+  });
+  const clients = {} as Pki["clients"];
+  for (const name of COFFER_CLIENTS) clients[name] = await issueClient(dir, name, now);
+  return { dir, serverCa: serverCa.cert, server, clientCa: clientCa.cert, clients };
+}
+
+/**
+ * A client certificate whose common name is `name`: the identity that the HSM knows the client by. Made once, then
+ * read from `dir`. Throws `TypeError` for a name that is not 1 to 64 letters, digits, `-`, `_` or `.`.
+ */
+export async function issueClient(
+  dir: string,
+  name: string,
+  now: () => Date = () => new Date(),
+): Promise<KeyAndCertificate> {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) throw new TypeError("not a client name");
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const authority = await ensureAuthority(dir, "client-ca", "Coffer development HSM client CA", now());
+  return ensureLeaf(dir, `client-${name}`, authority, now(), {
+    subject: name,
+    usage: x509.ExtendedKeyUsage.clientAuth,
+    names: [],
+  });
+}
+
+async function ensureAuthority(
+  dir: string,
+  file: string,
+  subject: string,
+  now: Date,
+): Promise<KeyAndCertificate> {
+  const kept = await readPair(dir, file);
+  if (kept && current(kept, AUTHORITY.renewWithin, now)) return kept;
+  const keys = await crypto.subtle.generateKey(P256, true, ["sign", "verify"]);
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    name: distinguishedName(subject),
+    keys,
+    signingAlgorithm: P256,
+    notBefore: new Date(now.getTime() - DAY),
+    notAfter: new Date(now.getTime() + AUTHORITY.days * DAY),
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return writePair(dir, file, certificate, keys.privateKey);
+}
+
+interface Leaf {
+  subject: string;
+  usage: x509.ExtendedKeyUsage;
+  names: x509.JsonGeneralName[];
+}
+
+async function ensureLeaf(
+  dir: string,
+  file: string,
+  authority: KeyAndCertificate,
+  now: Date,
+  { subject, usage, names }: Leaf,
+): Promise<KeyAndCertificate> {
+  const issuer = new x509.X509Certificate(authority.cert);
+  const kept = await readPair(dir, file);
+  if (kept && current(kept, LEAF.renewWithin, now) && (await signedBy(kept, issuer))) return kept;
+  const keys = await crypto.subtle.generateKey(P256, true, ["sign", "verify"]);
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject: distinguishedName(subject),
+    issuer: issuer.subjectName.toJSON(),
+    notBefore: new Date(now.getTime() - DAY),
+    notAfter: new Date(now.getTime() + LEAF.days * DAY),
+    publicKey: keys.publicKey,
+    signingKey: await importKey(authority.key),
+    signingAlgorithm: P256,
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([usage]),
+      ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names)] : []),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+    ],
+  });
+  return writePair(dir, file, certificate, keys.privateKey);
+}
+
+/** A name built from values, never from text, so that a common name cannot add attributes of its own. */
+function distinguishedName(commonName: string): x509.JsonName {
+  return [{ O: ["Coffer"] }, { CN: [commonName] }];
+}
+
+function current(pair: KeyAndCertificate, renewWithin: number, now: Date): boolean {
+  const { notBefore, notAfter } = new x509.X509Certificate(pair.cert);
+  return notBefore <= now && notAfter.getTime() - renewWithin > now.getTime();
+}
+
+async function signedBy(pair: KeyAndCertificate, issuer: x509.X509Certificate): Promise<boolean> {
+  return new x509.X509Certificate(pair.cert).verify({ publicKey: issuer.publicKey, signatureOnly: true });
+}
+
+async function importKey(pem: string): Promise<CryptoKey> {
+  const der = x509.PemConverter.decodeFirst(pem);
+  return crypto.subtle.importKey("pkcs8", der, P256, false, ["sign"]);
+}
+
+async function readPair(dir: string, file: string): Promise<KeyAndCertificate | undefined> {
+  try {
+    const [cert, key] = await Promise.all([
+      readFile(join(dir, `${file}.pem`), "utf8"),
+      readFile(join(dir, `${file}.key`), "utf8"),
+    ]);
+    return { cert, key };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+async function writePair(
+  dir: string,
+  file: string,
+  certificate: x509.X509Certificate,
+  privateKey: CryptoKey,
+): Promise<KeyAndCertificate> {
+  const key = x509.PemConverter.encode(await crypto.subtle.exportKey("pkcs8", privateKey), "PRIVATE KEY");
+  const pair = { cert: `${certificate.toString("pem")}\n`, key: `${key}\n` };
+  await replace(join(dir, `${file}.key`), pair.key, 0o600);
+  await replace(join(dir, `${file}.pem`), pair.cert, 0o644);
+  return pair;
+}
+
+async function replace(path: string, text: string, mode: number): Promise<void> {
+  const next = `${path}.next`;
+  await writeFile(next, text, { mode });
+  await chmod(next, mode);
+  await rename(next, path);
+}

@@ -1,0 +1,142 @@
+import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
+import type { ManagedObject, ObjectType } from "../managed-object.ts";
+import { canSee, type Subject } from "./access.ts";
+import { CLASSES, classOf, type KeyClass, VENDOR } from "./classes.ts";
+import { isRestricted } from "./roles.ts";
+
+/**
+ * What comes into the HSM, and with which attributes. Requests can only tighten what the policy says; the policy
+ * attributes come from the server, or from the officer.
+ */
+
+type Operation = "Create" | "CreateKeyPair" | "Register" | "Import" | "Attribute";
+
+/** Attributes that the restricted identities may give an object; whatever else they send is refused. */
+const OPEN_ATTRIBUTES: ReadonlySet<string> = new Set([
+  "objectType",
+  "cryptographicAlgorithm",
+  "cryptographicLength",
+  "cryptographicUsageMask",
+  "cryptographicParameters",
+  "certificateType",
+  "name",
+  "activationDate",
+  "deactivationDate",
+  "processStartDate",
+  "protectStopDate",
+  "sensitive",
+  "extractable",
+  "link",
+  "comment",
+  "description",
+  "vendorAttributes",
+]);
+
+/** Names by which the parts of a deployment find each other: the officer's, so that nobody can pose as another. */
+const RESERVED_NAME = /^coffer\//i;
+
+/**
+ * Checks the attributes of a request against the identity. Returns the identifier in the vendor attribute `Parent`,
+ * where there is one; it and nothing else is taken from policy attributes of a restricted identity.
+ */
+export function admitAttributes(
+  subject: Subject,
+  operation: Operation,
+  objectType: ObjectType,
+  attributes: Attributes,
+): { parent?: string } {
+  const restricted = isRestricted(subject.role);
+  if (restricted)
+    for (const [attribute, value] of Object.entries(attributes))
+      if (value !== undefined && !OPEN_ATTRIBUTES.has(attribute))
+        refuse(`Attribute ${attribute} is not yours to set`);
+  if (subject.role !== "officer" && attributes.name?.some(({ nameValue }) => RESERVED_NAME.test(nameValue)))
+    refuse("The name is reserved");
+  let parent: string | undefined;
+  const seen = new Set<string>();
+  for (const { vendorIdentification, attributeName, attributeValue } of attributes.vendorAttributes ?? []) {
+    if (vendorIdentification !== VENDOR) {
+      if (restricted) refuse("Vendor attributes are not yours to set");
+      continue;
+    }
+    if (seen.has(attributeName)) refuse("A policy attribute twice");
+    seen.add(attributeName);
+    if (typeof attributeValue !== "string")
+      throw new KmipError("InvalidDataType", "Policy attributes are text");
+    if (subject.role === "officer") admitOfficers(operation, objectType, attributeName, attributeValue);
+    else if (restricted && operation === "Create" && attributeName === "Parent") parent = attributeValue;
+    else refuse("Policy attributes are the officer's to set");
+  }
+  return parent === undefined ? {} : { parent };
+}
+
+/** What the officer may set: no class but that of a master key made here, and nothing that the server attests. */
+export function admitOfficers(
+  operation: Operation,
+  objectType: ObjectType,
+  name: string,
+  value: string,
+): void {
+  if (name === "Users" && /^(\*|[A-Za-z0-9._-]+(\s*,\s*[A-Za-z0-9._-]+)*)?$/.test(value)) return;
+  if (name === "RecipientCA" && objectType === "Certificate" && /^(true|false)$/.test(value)) return;
+  if (name === "Class" && value === "master" && operation === "Create" && objectType === "SymmetricKey")
+    return;
+  refuse("Not a policy attribute that can be set here");
+}
+
+/** The attributes of a new key of a class: the request, tightened by the class and its parent. */
+export function classAttributes(keyClass: KeyClass, request: Attributes, parent?: ManagedObject): Attributes {
+  const rule = CLASSES[keyClass];
+  if (request.cryptographicAlgorithm !== undefined && request.cryptographicAlgorithm !== "AES")
+    refuse("Keys of the hierarchy are AES keys");
+  if (request.cryptographicLength !== undefined && request.cryptographicLength !== 256)
+    refuse("Keys of the hierarchy have 256 bits");
+  if (request.sensitive === false) refuse("Keys of the hierarchy are sensitive");
+  if (request.extractable === true && !rule.extractable) refuse("This key cannot leave");
+  const usage = (request.cryptographicUsageMask ?? rule.usage).filter((use) =>
+    (rule.usage as readonly unknown[]).includes(use),
+  );
+  if (usage.length === 0)
+    throw new KmipError("IncompatibleCryptographicUsageMask", "Nothing of that use is left by the policy");
+  const group = parent?.attributes.objectGroup;
+  return {
+    ...request,
+    cryptographicAlgorithm: "AES",
+    cryptographicLength: 256,
+    cryptographicUsageMask: usage,
+    sensitive: true,
+    extractable: rule.extractable && request.extractable !== false,
+    ...(group ? { objectGroup: group } : {}),
+    vendorAttributes: [
+      ...(request.vendorAttributes ?? []).filter(
+        ({ vendorIdentification, attributeName }) =>
+          vendorIdentification !== VENDOR || (attributeName !== "Class" && attributeName !== "Parent"),
+      ),
+      policy("Class", keyClass),
+      ...(parent ? [policy("Parent", parent.uid)] : []),
+    ],
+  };
+}
+
+/** The class of a key made (`parentFor`) or imported (`unwrapsFor`) under `parent`; refused where the policy has none. */
+export function childClass(
+  subject: Subject,
+  parent: ManagedObject,
+  way: "parentFor" | "unwrapsFor",
+): KeyClass {
+  const { identity, role } = subject;
+  const parentClass = classOf(parent.attributes);
+  const rule = parentClass && CLASSES[parentClass];
+  if (!rule?.child || !rule[way].includes(role)) return refuse("Not a parent for keys of yours");
+  const shared = rule.sharedWith.includes(role) && canSee(subject, parent);
+  if (!shared && parent.owner !== identity) return refuse("Not a parent for keys of yours");
+  return rule.child;
+}
+
+export function policy(attributeName: string, attributeValue: string) {
+  return { vendorIdentification: VENDOR, attributeName, attributeValue };
+}
+
+function refuse(message: string): never {
+  throw new KmipError("PermissionDenied", message);
+}

@@ -1,0 +1,97 @@
+import { type KeyWrappingSpecification, KmipError } from "#protocol/kmip/index.ts";
+import { type ManagedObject, type ObjectType, stateAt } from "../managed-object.ts";
+import type { Work } from "../work.ts";
+import type { Subject } from "./access.ts";
+import { CLASSES, classOf, policyAttribute } from "./classes.ts";
+import { checkRecipient } from "./recipient.ts";
+import { isRestricted } from "./roles.ts";
+
+/** What leaves the HSM: Get and Export pass through here, after `checkAccess`. */
+
+/** Kinds of object that hold nothing secret. Opaque objects come from the officer or from their owner. */
+const PUBLIC: ReadonlySet<ObjectType> = new Set<ObjectType>([
+  "Certificate",
+  "CertificateRequest",
+  "PublicKey",
+  "OpaqueObject",
+]);
+
+export interface Wrapping {
+  key: ManagedObject;
+  specification: KeyWrappingSpecification;
+}
+
+/** Throws unless `object` may leave for `subject` in plain (no `wrapping`) or wrapped. */
+export function checkRelease(
+  subject: Subject,
+  object: ManagedObject,
+  wrapping: Wrapping | undefined,
+  work: Work,
+  now: Date,
+): void {
+  const { attributes, objectType } = object;
+  if (wrapping) checkWrappingKey(wrapping.key, object);
+  if (PUBLIC.has(objectType)) {
+    if (wrapping && subject.role !== "user") refuse("Public material needs no wrapping");
+    return;
+  }
+  if (object.owner !== subject.identity) refuse("Secret material is its owner's");
+  if (subject.role === "officer") refuse("The officer gets no secret material");
+  const keyClass = classOf(attributes);
+  if (keyClass) {
+    if (!CLASSES[keyClass].releasedBy.includes(subject.role)) refuse("Not released to this identity");
+    if (!wrapping) throw new KmipError("Sensitive", "Released wrapped only");
+    checkClassRelease(object, wrapping, work, now);
+  } else if (isRestricted(subject.role)) refuse("Not released to this identity");
+  if (attributes.sensitive && !wrapping) throw new KmipError("Sensitive", "The object is sensitive");
+  if (attributes.extractable === false)
+    throw new KmipError("NotExtractable", "The object is not extractable");
+}
+
+/**
+ * A key of the hierarchy wraps its own children and nothing else: whatever it wrapped could be imported under it,
+ * and a known plaintext would become a key.
+ */
+function checkWrappingKey(key: ManagedObject, object: ManagedObject): void {
+  if (classOf(key.attributes) && policyAttribute(object.attributes, "Parent") !== key.uid)
+    refuse("A key of the hierarchy wraps its own children only");
+}
+
+function checkClassRelease(
+  object: ManagedObject,
+  { key, specification }: Wrapping,
+  work: Work,
+  now: Date,
+): void {
+  const rule = CLASSES[classOf(object.attributes)!];
+  const parameters = specification.encryptionKeyInformation?.cryptographicParameters;
+  if (specification.wrappingMethod !== "Encrypt" || specification.macSignatureKeyInformation)
+    refuse("Released by encryption only");
+  if (specification.encodingOption !== "NoEncoding" || specification.attributeName?.length)
+    refuse("Released as bare key bytes only");
+  const state = stateAt(object, now);
+  if (state !== "PreActive" && state !== "Active")
+    throw new KmipError("WrongKeyLifecycleState", "The key was revoked");
+  const parentClass = classOf(key.attributes);
+  if (parentClass) {
+    // checkWrappingKey has seen to it that this is the parent.
+    if (!rule.releasedTo.includes("parent") || CLASSES[parentClass].child !== classOf(object.attributes))
+      refuse("Not released to its parent");
+    if (parameters?.blockCipherMode !== "NISTKeyWrap") refuse("Released to its parent by AES key wrap only");
+    return;
+  }
+  if (!rule.releasedTo.includes("recipient")) refuse("Not released to recipients");
+  checkRecipient(key, work, now);
+  if (
+    parameters?.paddingMethod !== "OAEP" ||
+    parameters.hashingAlgorithm !== "SHA_256" ||
+    (parameters.maskGenerator !== undefined && parameters.maskGenerator !== "MGF1") ||
+    (parameters.maskGeneratorHashingAlgorithm ?? "SHA_256") !== "SHA_256" ||
+    parameters.pSource?.length
+  )
+    refuse("Released to recipients by RSA-OAEP with SHA-256 only");
+}
+
+function refuse(message: string): never {
+  throw new KmipError("PermissionDenied", message);
+}

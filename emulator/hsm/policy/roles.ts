@@ -1,0 +1,47 @@
+/**
+ * Identities and the operations that each may ask for: data, default deny. What an operation may then do to an
+ * object is decided by `access.ts`, `admission.ts` and `release.ts`.
+ */
+
+/** `user` is whoever else the client authority has named: an ordinary KMIP client with its own objects. */
+export type Role = "officer" | "kms" | "ra" | "iam" | "caas" | "user";
+
+const IDENTITIES: Readonly<Record<string, Role>> = {
+  "coffer-officer": "officer",
+  "coffer-kms": "kms",
+  "coffer-ra": "ra",
+  "coffer-iam": "iam",
+  "coffer-caas": "caas",
+};
+
+/** Names that look like ours and are not in the table are nobody. */
+const RESERVED = /^coffer-/i;
+
+/** The role of a common name; undefined for one that must not be served. */
+export function roleOf(identity: string): Role | undefined {
+  if (Object.hasOwn(IDENTITIES, identity)) return IDENTITIES[identity];
+  return RESERVED.test(identity) ? undefined : "user";
+}
+
+const DISCOVERY = ["Query", "DiscoverVersions", "Ping"];
+const READING = [...DISCOVERY, "Locate", "GetAttributes"];
+const LIFE = ["Activate", "Revoke", "Destroy"];
+
+const OPERATIONS: Readonly<Record<Role, ReadonlySet<string> | "every">> = {
+  kms: new Set([...READING, ...LIFE, "Create", "Import", "Get", "Sign"]),
+  ra: new Set([...READING, ...LIFE, "Register", "Get", "Sign"]),
+  iam: new Set([...READING, ...LIFE, "Create", "Get", "Sign", "RNGRetrieve"]),
+  caas: new Set(DISCOVERY),
+  officer: "every",
+  user: "every",
+};
+
+export function mayAsk(role: Role, operation: string): boolean {
+  const allowed = OPERATIONS[role];
+  return allowed === "every" || allowed.has(operation);
+}
+
+/** Roles whose objects must come from the key hierarchy or be a recipient: they make nothing else. */
+export function isRestricted(role: Role): boolean {
+  return role !== "officer" && role !== "user";
+}

@@ -1,0 +1,49 @@
+import { createCipheriv, createDecipheriv, hkdfSync } from "node:crypto";
+import { deserialize, serialize } from "node:v8";
+import { utf8 } from "#protocol/bytes.ts";
+
+const NONCE = 12;
+const TAG = 16;
+
+/**
+ * Encrypts the store's rows with AES-256-GCM: nonce (12 bytes, random), ciphertext, tag (16 bytes). The row's
+ * identifier is authenticated with it, so that a row cannot be put in the place of another. What is sealed is
+ * the authority: indexed columns beside it only find it.
+ */
+export class RowSealer {
+  #key: Uint8Array;
+  #random: (length: number) => Uint8Array;
+
+  /** `key` is 32 bytes; the rows' key is derived from it, so that the file can serve other purposes too. */
+  constructor(key: Uint8Array, random: (length: number) => Uint8Array) {
+    this.#key = new Uint8Array(hkdfSync("sha256", key, new Uint8Array(), "coffer-hsm-rows-v1", 32));
+    this.#random = random;
+  }
+
+  seal(id: string, row: unknown): Uint8Array {
+    const nonce = this.#random(NONCE);
+    const cipher = createCipheriv("aes-256-gcm", this.#key, nonce);
+    cipher.setAAD(utf8(`coffer-hsm-row-v1\0${id}`));
+    const plain = serialize(row);
+    const sealed = Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+    plain.fill(0);
+    return sealed;
+  }
+
+  /** Throws when the row was altered, belongs to another identifier, or was sealed under another key. */
+  open<Row>(id: string, sealed: Uint8Array): Row {
+    if (sealed.length < NONCE + TAG) throw new Error("A row of the HSM's store is damaged");
+    const decipher = createDecipheriv("aes-256-gcm", this.#key, sealed.subarray(0, NONCE), {
+      authTagLength: TAG,
+    });
+    decipher.setAAD(utf8(`coffer-hsm-row-v1\0${id}`));
+    decipher.setAuthTag(sealed.subarray(sealed.length - TAG));
+    try {
+      const plain = decipher.update(sealed.subarray(NONCE, sealed.length - TAG));
+      decipher.final();
+      return deserialize(plain) as Row;
+    } catch {
+      throw new Error("A row of the HSM's store is damaged, or its key file is not the one it was made with");
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { Engine } from "./engine.ts";
+import { listenHttps } from "./https-listener.ts";
+import type { ListenerOptions, Origin } from "./listener.ts";
+import { fileLog, type Log } from "./log.ts";
+import type { Pki } from "./pki.ts";
+import { ObjectStore } from "./store.ts";
+import { listenTtlv } from "./ttlv-listener.ts";
+
+export interface HsmOptions {
+  /** Where the store, its key file and the log are; made when absent. */
+  dir: string;
+  pki: Pki;
+  /** Address to listen on; 127.0.0.1 by default. */
+  host?: string;
+  /** Ports; 0 takes a free one. */
+  ttlvPort: number;
+  httpsPort: number;
+  now?: () => Date;
+  random?: (length: number) => Uint8Array<ArrayBuffer>;
+  /** Told each line of the log; they are written to `logPath` too. */
+  log?: Log;
+  /** Longest request in bytes; 1 MiB by default. */
+  limit?: number;
+  /** Connections that are silent for so long (ms) are closed; five minutes by default. */
+  idleTimeout?: number;
+}
+
+/** One message on the wire, as encoded. */
+export interface HsmMessage extends Origin {
+  direction: "request" | "response";
+  bytes: Uint8Array;
+}
+
+export interface Hsm {
+  ttlvPort: number;
+  httpsPort: number;
+  logPath: string;
+  /** Set to see the messages that pass: for tests that look for what must not be in them. */
+  onMessage?: ((message: HsmMessage) => void) | undefined;
+  close(): Promise<void>;
+}
+
+/** Starts the HSM emulator: KMIP as TTLV over mutual TLS, and as `POST /kmip` over mutual TLS. */
+export async function startHsm(options: HsmOptions): Promise<Hsm> {
+  const { dir, pki, host = "127.0.0.1", now = () => new Date(), random = freshBytes } = options;
+  const { limit = 1024 * 1024, idleTimeout = 300_000 } = options;
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const logPath = join(dir, "hsm.log");
+  const file = fileLog(logPath, now);
+  const log: Log = (line) => {
+    file.log(line);
+    options.log?.(line);
+  };
+  const store = new ObjectStore(dir, random);
+  const engine = new Engine({ store, now, random, log, limit });
+  const hsm: Hsm = { ttlvPort: 0, httpsPort: 0, logPath, close: async () => {} };
+  const serve = async (request: Uint8Array, origin: Origin) => {
+    hsm.onMessage?.({ direction: "request", bytes: request, ...origin });
+    const response = await engine.serve(request, origin);
+    hsm.onMessage?.({ direction: "response", bytes: response, ...origin });
+    return response;
+  };
+  const listening: ListenerOptions = { pki, serve, host, port: options.ttlvPort, limit, idleTimeout };
+  try {
+    const ttlv = await listenTtlv(listening);
+    const https = await listenHttps({ ...listening, port: options.httpsPort }).catch(async (error) => {
+      await ttlv.close();
+      throw error;
+    });
+    hsm.ttlvPort = ttlv.port;
+    hsm.httpsPort = https.port;
+    hsm.close = async () => {
+      await Promise.all([ttlv.close(), https.close()]);
+      store.close();
+      await file.close();
+    };
+  } catch (error) {
+    store.close();
+    await file.close();
+    throw error;
+  }
+  return hsm;
+}
+
+function freshBytes(length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(randomBytes(length));
+}

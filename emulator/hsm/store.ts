@@ -1,0 +1,96 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { readKeyFile } from "./key-file.ts";
+import type { ManagedObject } from "./managed-object.ts";
+import { RowSealer } from "./sealed-row.ts";
+import { type IndexEntry, indexEntries } from "./store-index.ts";
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS objects (id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, sealed BLOB NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS attributes (tag TEXT NOT NULL, value TEXT NOT NULL, object INTEGER NOT NULL,
+    PRIMARY KEY (tag, value, object)) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS attributes_of ON attributes (object);
+`;
+const VERSION = 1;
+
+/**
+ * The HSM's objects in SQLite, each row encrypted (`sealed-row.ts`), found by indexed attributes. `commit` is one
+ * transaction, on the disk when it returns (write-ahead log, synchronous FULL). Dates and randomness come in.
+ */
+export class ObjectStore {
+  #database: DatabaseSync;
+  #sealer: RowSealer;
+  #read: StatementSync;
+  #upsert: StatementSync;
+  #unindex: StatementSync;
+  #index: StatementSync;
+  #searches = new Map<number, StatementSync>();
+
+  /** Opens `dir/hsm.sqlite` with the key in `dir/hsm.key`; makes what is missing. */
+  constructor(dir: string, random: (length: number) => Uint8Array) {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    this.#sealer = new RowSealer(readKeyFile(join(dir, "hsm.key"), random), random);
+    this.#database = new DatabaseSync(join(dir, "hsm.sqlite"));
+    this.#database.exec(
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA secure_delete = ON;",
+    );
+    this.#migrate();
+    this.#read = this.#database.prepare("SELECT sealed FROM objects WHERE uid = ?");
+    this.#upsert = this.#database.prepare(
+      "INSERT INTO objects (uid, sealed) VALUES (?, ?) ON CONFLICT (uid) DO UPDATE SET sealed = excluded.sealed RETURNING id",
+    );
+    this.#unindex = this.#database.prepare("DELETE FROM attributes WHERE object = ?");
+    this.#index = this.#database.prepare(
+      "INSERT OR IGNORE INTO attributes (tag, value, object) VALUES (?, ?, ?)",
+    );
+  }
+
+  /** The object, or undefined when there never was one of this identifier. Throws when its row was altered. */
+  read(uid: string): ManagedObject | undefined {
+    const row = this.#read.get(uid) as { sealed: Uint8Array } | undefined;
+    return row && this.#sealer.open<ManagedObject>(uid, row.sealed);
+  }
+
+  /** Identifiers of the objects that have all these entries, in order of creation. */
+  find(entries: readonly IndexEntry[]): string[] {
+    let search = this.#searches.get(entries.length);
+    if (!search) {
+      const having = entries.map(() => "id IN (SELECT object FROM attributes WHERE tag = ? AND value = ?)");
+      const where = having.length > 0 ? `WHERE ${having.join(" AND ")}` : "";
+      search = this.#database.prepare(`SELECT uid FROM objects ${where} ORDER BY id`);
+      this.#searches.set(entries.length, search);
+    }
+    return search.all(...entries.flat()).map((row) => row.uid as string);
+  }
+
+  /** Writes all or none; returns when it is durable. */
+  commit(objects: Iterable<ManagedObject>): void {
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      for (const object of objects) this.#write(object);
+      this.#database.exec("COMMIT");
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #write(object: ManagedObject): void {
+    const { id } = this.#upsert.get(object.uid, this.#sealer.seal(object.uid, object)) as { id: number };
+    this.#unindex.run(id);
+    for (const [tag, value] of indexEntries(object)) this.#index.run(tag, value, id);
+  }
+
+  #migrate(): void {
+    const { user_version: version } = this.#database.prepare("PRAGMA user_version").get() as {
+      user_version: number;
+    };
+    if (version > VERSION) throw new Error("The HSM's store was written by a newer release");
+    this.#database.exec(`${SCHEMA} PRAGMA user_version = ${VERSION};`);
+  }
+}

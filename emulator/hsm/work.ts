@@ -1,0 +1,48 @@
+import type { ManagedObject } from "./managed-object.ts";
+import type { ObjectStore } from "./store.ts";
+import { type IndexEntry, indexEntries } from "./store-index.ts";
+
+/**
+ * What one batch item (or one batch that can be undone) reads and changes. Changes are seen by this work at once, by
+ * the store when it commits, and by nobody if it is dropped. Objects that were read are copies: `put` what changed.
+ */
+export class Work {
+  #store: ObjectStore;
+  #changed = new Map<string, ManagedObject>();
+
+  constructor(store: ObjectStore) {
+    this.#store = store;
+  }
+
+  get(uid: string): ManagedObject | undefined {
+    const changed = this.#changed.get(uid);
+    return changed ? structuredClone(changed) : this.#store.read(uid);
+  }
+
+  put(object: ManagedObject): void {
+    this.#changed.set(object.uid, object);
+  }
+
+  /** Identifiers of the objects with all these index entries, in order of creation. */
+  find(entries: readonly IndexEntry[]): string[] {
+    const stored = this.#store.find(entries);
+    if (this.#changed.size === 0) return stored;
+    const found = stored.filter((uid) => !this.#changed.has(uid));
+    for (const object of this.#changed.values()) {
+      const has = new Set(indexEntries(object).map(entryKey));
+      if (entries.every((entry) => has.has(entryKey(entry)))) found.push(object.uid);
+    }
+    return found;
+  }
+
+  /** Durable when it returns. */
+  commit(): void {
+    if (this.#changed.size === 0) return;
+    this.#store.commit(this.#changed.values());
+    this.#changed.clear();
+  }
+}
+
+function entryKey([tag, value]: IndexEntry): string {
+  return `${tag}\0${value}`;
+}
