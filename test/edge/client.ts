@@ -126,7 +126,8 @@ export class EdgeClient {
     headers: Record<string, string> = {},
   ): Promise<Answer> {
     const url = this.app + path;
-    const bytes = body === undefined ? {} : body instanceof Uint8Array ? octets(body) : asJson(body);
+    const bytes =
+      body === undefined ? { headers: {} } : body instanceof Uint8Array ? octets(body) : asJson(body);
     return send(url, {
       method,
       ...bytes,

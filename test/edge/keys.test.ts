@@ -1,0 +1,294 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { tlsTransport } from "#emulator/hsm/index.ts";
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { parseCertificate, verifyChain } from "#protocol/evidence/index.ts";
+import {
+  digest,
+  parseEdk,
+  type TrustList,
+  verifyEdk,
+  verifyReceipt,
+  verifyTrustList,
+} from "#protocol/keys/index.ts";
+import { createKmipClient } from "#protocol/kmip/index.ts";
+import { type System, startSystem, watchKeys } from "../system/index.ts";
+import { EdgeClient, json, problem } from "./client.ts";
+import { askGrant, type Enrolled, enrol, type Keys, makeKeys, openSession, redemption } from "./instance.ts";
+
+const { subtle } = globalThis.crypto;
+const watch = watchKeys();
+let system: System;
+let ann: EdgeClient;
+let bob: EdgeClient;
+let keys: Keys;
+let instance: Enrolled;
+let bobs: Enrolled;
+let trust: TrustList;
+const now = () => Math.floor(Date.now() / 1000);
+
+beforeAll(async () => {
+  system = await startSystem({ otherApps: ["other"] });
+  [ann, bob] = await Promise.all([EdgeClient.signIn(system, "Ann"), EdgeClient.signIn(system, "Bob")]);
+  keys = await makeKeys();
+  instance = json<Enrolled>(await enrol(ann, keys));
+  bobs = json<Enrolled>(await enrol(bob, await makeKeys()));
+  trust = await verifyTrustList(
+    instance.trust,
+    parseCertificate(decodeBase64url(instance.chain[1]!)).spki,
+    now(),
+  );
+});
+afterAll(async () => {
+  watch.stop();
+  await system?.close();
+});
+
+async function newEdk(client = ann): Promise<string> {
+  const answer = await client.rest("POST", "/kms/data-keys", {
+    account: client.account,
+    count: 1,
+    purpose: "document",
+  });
+  return json<{ edks: string[] }>(answer).edks[0]!;
+}
+const rewrap = (client: EdgeClient, edk: string, certificate: string) =>
+  client.rest("POST", "/kms/rewrap", { edk, certificate });
+
+describe("enrolment by grant", () => {
+  it("M3 gives certificates that lead to the root, bound to this custodian and origin", async () => {
+    expect(instance).toMatchObject({ custodian: ann.tokens.custodian.dn, origin: system.appOrigin });
+    const chain = instance.chain.map((der) => parseCertificate(decodeBase64url(der)));
+    for (const leaf of [instance.identityCertificate, instance.wrappingCertificate]) {
+      await verifyChain(
+        subtle,
+        [parseCertificate(decodeBase64url(leaf)), ...chain],
+        chain[1]!.spki,
+        Date.now(),
+      );
+    }
+    const identity = new Uint8Array(await subtle.exportKey("spki", keys.identity.publicKey));
+    expect(parseCertificate(decodeBase64url(instance.identityCertificate)).spki).toEqual(identity);
+    expect(instance.notAfter - now()).toBeLessThanOrEqual(24 * 3600);
+  });
+
+  it("M20 a grant works once, a session works once", async () => {
+    const grant = await askGrant(ann);
+    const [first, second, third] = await Promise.all([openSession(ann), openSession(ann), openSession(ann)]);
+    const at = (id: string) => `/ra/enrolments/${id}`;
+    expect((await ann.vaultPost(at(first.id), await redemption(grant, first.nonce, keys))).status).toBe(200);
+    expect(problem(await ann.vaultPost(at(second.id), await redemption(grant, second.nonce, keys)))).toBe(
+      "400 invalid-grant",
+    );
+    // The session was consumed together with the attempt.
+    const fresh = await askGrant(ann);
+    expect(problem(await ann.vaultPost(at(second.id), await redemption(fresh, second.nonce, keys)))).toBe(
+      "400 invalid-grant",
+    );
+    // And the grant with it.
+    expect(problem(await ann.vaultPost(at(third.id), await redemption(fresh, third.nonce, keys)))).toBe(
+      "400 invalid-grant",
+    );
+  });
+
+  it("M20 a grant redeemed by ten at once enrols one", async () => {
+    const grant = await askGrant(ann);
+    const sessions = await Promise.all(Array.from({ length: 8 }, () => openSession(ann)));
+    const answers = await Promise.all(
+      sessions.map(async ({ id, nonce }) =>
+        ann.vaultPost(`/ra/enrolments/${id}`, await redemption(grant, nonce, keys)),
+      ),
+    );
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+  });
+
+  it("M13 refuses another user's cookie, another origin, no cookie", async () => {
+    const grant = await askGrant(ann);
+    const session = await openSession(bob);
+    const body = await redemption(grant, session.nonce, keys);
+    expect(problem(await bob.vaultPost(`/ra/enrolments/${session.id}`, body))).toBe("403 foreign-custodian");
+
+    expect(problem(await enrol(ann, keys, { origin: system.appOrigin }))).toBe("403 foreign-origin");
+    expect(problem(await enrol(ann, keys, { origin: "null" }))).toBe("403 foreign-origin");
+    expect(problem(await enrol(ann, keys, { cookie: "" }))).toBe("401 no-session");
+    expect(problem(await ann.vaultPost("/ra/enrolments", {}, { origin: system.appOrigin }))).toBe(
+      "403 foreign-origin",
+    );
+  });
+
+  it("M20 refuses another nonce, an altered request, another key's proof, and leaves no instance", async () => {
+    const before = json<{ instances: unknown[] }>(await ann.rest("GET", "/ra/instances")).instances.length;
+    const foreign = await makeKeys();
+    const tampering: ((body: Awaited<ReturnType<typeof redemption>>) => Promise<object>)[] = [
+      async (body) => ({
+        ...body,
+        ...(await redemption(body.credential, encodeBase64url(new Uint8Array(32)), keys)),
+      }),
+      async (body) => ({ ...body, identityRequest: `${body.identityRequest.slice(0, -8)}AAAAAAAA` }),
+      async (body) => ({ ...body, wrappingProof: encodeBase64url(new Uint8Array(64)) }),
+      async (body) => {
+        const spki = new Uint8Array(await subtle.exportKey("spki", foreign.wrapping.publicKey));
+        return { ...body, wrappingKey: encodeBase64url(spki) };
+      },
+    ];
+    for (const tamper of tampering) {
+      const grant = await askGrant(ann);
+      const { id, nonce } = await openSession(ann);
+      const body = await tamper(await redemption(grant, nonce, keys));
+      expect(problem(await ann.vaultPost(`/ra/enrolments/${id}`, body))).toBe("400 invalid-certificate");
+    }
+    expect(json<{ instances: unknown[] }>(await ann.rest("GET", "/ra/instances")).instances).toHaveLength(
+      before,
+    );
+  });
+
+  it.each([
+    ["another method", { method: "attestation" }],
+    ["an additional member", { admin: true }],
+    ["no credential", { credential: "" }],
+    ["a list", { identityRequest: [] }],
+  ])("refuses %s", async (_, over) => {
+    const { id, nonce } = await openSession(ann);
+    const body = { ...(await redemption(await askGrant(ann), nonce, keys)), ...over };
+    expect(problem(await ann.vaultPost(`/ra/enrolments/${id}`, body))).toBe("400 bad-request");
+  });
+});
+
+describe("data keys", () => {
+  it("M6 come as signed EDKs with metadata", async () => {
+    const answer = await ann.rest("POST", "/kms/data-keys", {
+      account: ann.account,
+      count: 3,
+      purpose: "document",
+    });
+    const { edks } = json<{ edks: string[] }>(answer);
+    expect(answer.headers["cache-control"]).toBe("no-store");
+    const read = await Promise.all(edks.map((edk) => verifyEdk(edk, trust, now())));
+    expect(new Set(read.map(({ keyId }) => keyId)).size).toBe(3);
+    expect(new Set(read.map(({ accountKey }) => accountKey.id)).size).toBe(1);
+    expect(read[0]).toMatchObject({
+      tenant: ann.tokens.tenant,
+      account: ann.account,
+      owner: ann.tokens.user.id,
+      purpose: "document",
+      policy: { operations: ["encrypt", "decrypt"] },
+    });
+  });
+
+  it.each([
+    ["17 keys", { count: 17 }, "400 bad-request"],
+    ["no keys", { count: 0 }, "400 bad-request"],
+    ["another purpose", { purpose: "root" }, "400 bad-request"],
+    ["an additional member", { tenant: "other" }, "400 bad-request"],
+    ["another account", { account: "someone-else" }, "403 forbidden"],
+  ])("refuses %s", async (_, over, expected) => {
+    const body = { account: ann.account, count: 1, purpose: "document", ...over };
+    expect(problem(await ann.rest("POST", "/kms/data-keys", body))).toBe(expected);
+  });
+
+  it("M20 refuses an account of others", async () => {
+    const body = { account: bob.account, count: 1, purpose: "document" };
+    expect(problem(await ann.rest("POST", "/kms/data-keys", body))).toBe("403 forbidden");
+  });
+});
+
+describe("rewrap", () => {
+  it("M8 gives the instance the key that the HSM made, with a receipt", async () => {
+    const edk = await newEdk();
+    const { wrappedKey, receipt } = json<{ wrappedKey: string; receipt: string }>(
+      await rewrap(ann, edk, instance.wrappingCertificate),
+    );
+    const wrapped = decodeBase64url(wrappedKey);
+    const recipient = await digest(decodeBase64url(instance.wrappingCertificate));
+    const checked = await verifyReceipt(receipt, trust, { wrappedKey: wrapped, edk, recipient, now: now() });
+    expect(checked).toMatchObject({
+      keyId: parseEdk(edk).keyId,
+      policy: { operations: ["encrypt", "decrypt"] },
+    });
+    expect(checked.exp).toBeLessThanOrEqual(instance.notAfter);
+    const opened = new Uint8Array(await subtle.decrypt("RSA-OAEP", keys.wrapping.privateKey, wrapped));
+    expect(watch.ofClass("data").some(({ bytes }) => Buffer.from(bytes).equals(opened))).toBe(true);
+  });
+
+  it("M8 gives another version of nothing: same key each time, wrapped anew", async () => {
+    const edk = await newEdk();
+    const answers = await Promise.all([1, 2].map(() => rewrap(ann, edk, instance.wrappingCertificate)));
+    const [a, b] = answers.map((answer) => decodeBase64url(json<{ wrappedKey: string }>(answer).wrappedKey));
+    expect(a).not.toEqual(b);
+    const open = async (bytes: Uint8Array<ArrayBuffer>) =>
+      encodeBase64url(new Uint8Array(await subtle.decrypt("RSA-OAEP", keys.wrapping.privateKey, bytes)));
+    expect(await open(a!)).toBe(await open(b!));
+  });
+
+  it("M13 M20 refuses others' certificates, others' keys, and what is not registered", async () => {
+    const edk = await newEdk();
+    expect(problem(await rewrap(ann, edk, bobs.wrappingCertificate))).toBe("403 foreign-custodian");
+    expect(problem(await rewrap(bob, edk, bobs.wrappingCertificate))).toBe("403 forbidden");
+    expect(problem(await rewrap(bob, edk, instance.wrappingCertificate))).toBe("403 forbidden");
+    for (const certificate of [
+      instance.identityCertificate,
+      instance.chain[0]!,
+      ann.tokens.custodian.certificate,
+      "AAAA",
+      "",
+    ]) {
+      expect(problem(await rewrap(ann, edk, certificate))).toBe("403 not-recipient");
+    }
+    expect(problem(await rewrap(ann, edk, "!"))).toBe("400 invalid-certificate");
+  });
+
+  it("M20 refuses an altered EDK in any part", async () => {
+    const edk = await newEdk();
+    const [header, payload, signature] = edk.split(".") as [string, string, string];
+    const swap = (text: string) => (text.startsWith("A") ? "B" : "A") + text.slice(1);
+    const other = (await newEdk()).split(".")[1]!;
+    const widened = Buffer.from(payload, "base64url").toString().replace(ann.account, bob.account);
+    for (const altered of [
+      [swap(header), payload, signature],
+      [header, swap(payload), signature],
+      [header, payload, swap(signature)],
+      [header, other, signature],
+      [header, Buffer.from(widened).toString("base64url"), signature],
+      [header, payload],
+    ]) {
+      expect(problem(await rewrap(ann, altered.join("."), instance.wrappingCertificate))).toBe(
+        "400 invalid-edk",
+      );
+    }
+    const receipt = json<{ receipt: string }>(await rewrap(ann, edk, instance.wrappingCertificate)).receipt;
+    expect(problem(await rewrap(ann, receipt, instance.wrappingCertificate))).toBe("400 invalid-edk");
+    expect(problem(await rewrap(ann, "x".repeat(9000), instance.wrappingCertificate))).toBe(
+      "400 bad-request",
+    );
+  });
+
+  it("W12 refuses a revoked instance at once, and no other", async () => {
+    const edk = await newEdk();
+    const second = json<Enrolled>(await enrol(ann, await makeKeys()));
+    expect((await rewrap(ann, edk, second.wrappingCertificate)).status).toBe(200);
+    expect(problem(await bob.rest("DELETE", `/ra/instances/${second.instance}`))).toBe("404 not-found");
+    expect((await ann.rest("DELETE", `/ra/instances/${second.instance}`)).status).toBe(204);
+    expect(problem(await rewrap(ann, edk, second.wrappingCertificate))).toBe("403 not-recipient");
+    expect((await rewrap(ann, edk, instance.wrappingCertificate)).status).toBe(200);
+  });
+
+  it("leaves no account or data key in the HSM", async () => {
+    await rewrap(ann, await newEdk(), instance.wrappingCertificate);
+    const { pki, hsm } = system.running;
+    const transport = tlsTransport({
+      host: "127.0.0.1",
+      port: hsm.ttlvPort,
+      ca: pki.serverCa,
+      ...pki.clients["coffer-kms"],
+    });
+    const kmip = createKmipClient(transport);
+    const { uniqueIdentifier } = await kmip.request("Locate", { attributes: { objectType: "SymmetricKey" } });
+    transport.close();
+    expect(uniqueIdentifier).toHaveLength(1); // the tenant's master key
+  });
+
+  it("W2 goes on after a restart of everything", async () => {
+    const edk = await newEdk();
+    await system.restart();
+    expect((await rewrap(ann, edk, instance.wrappingCertificate)).status).toBe(200);
+  });
+});
