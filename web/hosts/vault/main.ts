@@ -42,8 +42,12 @@ async function start(): Promise<void> {
   addEventListener("message", (event) => {
     if (!isConnect(event, parent, admission.origins)) return;
     const [port] = event.ports as [MessagePort];
-    // First connect wins, and is taken before anything is waited for; any later one finds its port closed.
-    if (connected) return port.close();
+    // First connect wins, and is taken before anything is waited for; any later one is refused.
+    if (connected) {
+      port.close();
+      parent.postMessage({ type: "coffer-vault-refused" }, event.origin);
+      return;
+    }
     connected = true;
     run(bundle, event.origin, port);
   });

@@ -1,0 +1,53 @@
+import { createHash } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type BuiltWeb, buildWeb } from "./build.ts";
+
+const rootKey = new Uint8Array(91).fill(5);
+let outDir: string;
+let built: BuiltWeb;
+
+beforeAll(async () => {
+  outDir = await mkdtemp(join(tmpdir(), "coffer-build-"));
+  built = await buildWeb({ rootKey, outDir });
+});
+afterAll(() => rm(outDir, { recursive: true }));
+
+const named = (start: string) => built.files.find(({ path }) => path.startsWith(start))!;
+
+it("is the same bytes each time, and other bytes for another root", async () => {
+  const again = await buildWeb({ rootKey, outDir });
+  expect(again).toEqual(built);
+  const other = await buildWeb({ rootKey: new Uint8Array(91).fill(6), outDir: join(outDir, "other") });
+  expect(other.measurement).not.toBe(built.measurement);
+});
+
+it("pins what it serves: the document names the loader's hash, the loader that of the microservice", async () => {
+  const [html, loader, microservice] = await Promise.all(
+    ["vault/index.html", named("vault/loader.").path, named("vault/microservice.").path].map((path) =>
+      readFile(join(outDir, path)),
+    ),
+  );
+  const integrity = (bytes: Uint8Array) => `sha384-${createHash("sha384").update(bytes).digest("base64")}`;
+  expect(html!.toString()).toContain(`integrity="${integrity(loader!)}"`);
+  expect(built.measurement).toBe(integrity(microservice!));
+  expect(loader!.toString()).toContain(built.measurement);
+});
+
+it("keeps the measured bundle small and self-contained", async () => {
+  const { path, gzip } = named("vault/microservice.");
+  expect(gzip).toBeLessThan(20_000);
+  const code = await readFile(join(outDir, path), "utf8");
+  expect(code).not.toMatch(/\bimport\s*\(|importScripts|\beval\(|new Function|sourceMappingURL/);
+  expect(code).not.toContain(outDir);
+});
+
+it("gives the page hashed names that its document uses", async () => {
+  const html = await readFile(join(outDir, "app/index.html"), "utf8");
+  for (const file of await readdir(join(outDir, "app"))) {
+    if (/\.[0-9a-f]{16}\.\w+$/.test(file)) expect(html).toContain(`"/${file}"`);
+  }
+  expect(html).not.toMatch(/(?:src|href)="[^"/]*\.(?:ts|css|svg)"/);
+});
