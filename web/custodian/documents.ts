@@ -66,7 +66,8 @@ interface Row {
   id: string;
   account: string;
   size: number;
-  created: string | number;
+  /** Seconds since 1970. */
+  created: number;
 }
 
 export interface DocumentsOptions {
@@ -130,7 +131,6 @@ export class Documents {
       });
       tell("finishing", metadata.size);
       await this.#putMetadata(port, edk, { account, id, path }, metadata, signal);
-      // Repeated when its answer is lost: completing what is complete with the same parts changes nothing.
       await this.#rest.send("POST", `${path}/complete`, { json: { parts, size }, signal }, drain);
       this.#opened.set(id, metadata);
       return { id, account, created: new Date(), sealedSize: size, metadata };
@@ -200,7 +200,7 @@ export class Documents {
     const documents: Document[] = rows.map(({ id, account, size, created }) => ({
       id,
       account,
-      created: new Date(created),
+      created: new Date(created * 1000),
       sealedSize: size,
     }));
     documents.sort((a, b) => b.created.getTime() - a.created.getTime());

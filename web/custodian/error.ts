@@ -41,6 +41,15 @@ export const MESSAGES: Readonly<Record<string, string>> = {
   "foreign-custodian": "This vault belongs to another sign-in. Sign in again.",
   "not-recipient": "The vault's certificate is no longer accepted. Reload the page to enrol it anew.",
   "invalid-grant": "The vault could not be enrolled in time. Try again.",
+  "enrolment-refused": "The vault was given certificates that do not hold. Tell your administrator.",
+  "not-enrolled": "The vault's certificate has ended. Reload the page to enrol it anew.",
+  "answer-invalid": "The server gave an answer that the vault does not understand. Reload the page.",
+  // Keys.
+  forbidden: "You are not allowed to do this. Ask your administrator for access.",
+  "key-refused":
+    "The vault refused this document's key: it did not come from your key store. Tell your administrator.",
+  "key-missing": "The document's key is not loaded. Try again.",
+  "invalid-edk": "The document's key cannot be used any more. Tell your administrator.",
   // Documents.
   "decrypt-failed":
     "The document cannot be opened: it was changed or is incomplete. Tell your administrator.",

@@ -3,12 +3,16 @@
  * to the account key, a wrapped key to the microservice. The custodian archives and forwards, and can read neither.
  */
 
+import { codeOf } from "#protocol/error.ts";
 import { CofferError } from "./error.ts";
-import type { Microservice } from "./microservice.ts";
+import type { Enrolled, Microservice } from "./microservice.ts";
 import type { RestClient } from "./rest.ts";
 
 /** Keys asked for in one request: one to use, the rest ahead. */
 const BATCH = 4;
+
+/** The registry or the microservice knows no such instance any more: revoked, expired, or made anew on the other side. */
+const STALE = new Set(["not-recipient", "not-enrolled"]);
 
 /** Fresh and known data keys, loaded into the microservice when they are needed. */
 export class DataKeys {
@@ -60,20 +64,18 @@ export class DataKeys {
   }
 
   async #load(edk: string): Promise<void> {
-    const { port, instance } = await this.#microservice.use();
-    if (await port.has(edk)) return;
+    const enrolled = await this.#microservice.use();
     try {
-      await this.#rewrap(edk, instance.wrappingCertificate);
+      await this.#rewrap(edk, enrolled);
     } catch (error) {
-      // The registry does not know this instance any more: revoked, expired, or the edge's state was made anew.
-      if (!(error instanceof CofferError) || error.code !== "not-recipient") throw error;
-      const renewed = await this.#microservice.renew(instance.id);
-      await this.#rewrap(edk, renewed.instance.wrappingCertificate);
+      if (!STALE.has(codeOf(error))) throw error;
+      await this.#rewrap(edk, await this.#microservice.renew(enrolled.instance.id));
     }
   }
 
-  async #rewrap(edk: string, certificate: string): Promise<void> {
-    const { port } = await this.#microservice.use();
+  async #rewrap(edk: string, { port, instance }: Enrolled): Promise<void> {
+    if (await port.has(edk)) return;
+    const certificate = instance.wrappingCertificate;
     const { wrappedKey, receipt } = await this.#rest.json<{ wrappedKey: string; receipt: string }>(
       "POST",
       "/kms/rewrap",

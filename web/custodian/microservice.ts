@@ -59,8 +59,12 @@ export class Microservice {
 
   /** Enrols anew, unless somebody else already replaced the instance named `stale`. */
   async renew(stale: string): Promise<Enrolled> {
-    const before = await (this.#enrolled ?? this.use());
+    const current = this.#enrolled;
+    if (!current) return this.use();
+    const before = await current;
     if (before.instance.id !== stale) return before;
+    // Somebody else came first while this one waited.
+    if (this.#enrolled !== current) return this.renew(stale);
     this.#enrolled = this.#guard(this.#enrol(before.port, before.measurement));
     return this.#enrolled;
   }

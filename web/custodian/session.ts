@@ -12,6 +12,9 @@ import type { Identity, SignIn, SignInStore } from "./store.ts";
 /** Renewed this long before the end, so that a token does not die on its way (milliseconds). */
 const MARGIN = 30_000;
 
+/** What a token endpoint says when a refresh token will never work again. */
+const ENDED = new Set(["signed-out", "invalid-grant", "invalid-client"]);
+
 /** What a session needs of its surroundings. */
 export interface SessionOptions {
   /** Origin of the authorization server: the vault. */
@@ -137,7 +140,8 @@ export class Session {
         this.#signIn = await this.#token(key, { grant_type: "refresh_token", refresh_token: refreshToken });
         return this.#signIn;
       } catch (error) {
-        if (!(error instanceof CofferError) || error.status === undefined || error.status >= 500) throw error;
+        // A server that is down or a clock that is wrong is no reason to throw a sign-in away.
+        if (!(error instanceof CofferError) || !ENDED.has(error.code)) throw error;
         await this.forget();
         throw new CofferError("signed-out", {
           cause: error,

@@ -28,7 +28,7 @@ export class CofferChain extends TemplateElement {
     part(this, "facts").hidden = state.phase !== "ready";
     if (state.phase !== "ready") return;
     const { instance, measurement } = state;
-    part(this, "certificate").textContent = `valid until ${formatMoment(new Date(instance.notAfter))}`;
+    part(this, "certificate").textContent = formatMoment(new Date(instance.notAfter));
     const code = part(this, "measurement");
     code.textContent = formatMeasurement(measurement);
     code.title = measurement;

@@ -65,7 +65,7 @@ export class CofferTransfer extends TemplateElement {
     if (moving && total) {
       bar.max = total;
       bar.value = bytes;
-      words.push(`${formatBytes(bytes)} of ${formatBytes(total)}`);
+      words[0] = `${words[0]!.replace("…", "")} ${formatBytes(bytes)} of ${formatBytes(total)}`;
       const left = this.#pace.left(bytes, total, time);
       if (left !== undefined && bytes < total) words.push(formatLeft(left));
     } else if (step === "finishing") {

@@ -1,0 +1,79 @@
+import { expect, it } from "vitest";
+import { CofferError } from "./error.ts";
+import { DataKeys } from "./keys.ts";
+import type { Enrolled, Microservice } from "./microservice.ts";
+import type { RestClient } from "./rest.ts";
+
+/** An edge that numbers its keys, and a microservice that holds what was loaded. */
+function setup(refuse: (certificate: string) => CofferError | undefined = () => undefined) {
+  const calls: string[] = [];
+  const loaded = new Set<string>();
+  let made = 0;
+  let instance = 1;
+  const rest = {
+    json: async (
+      _method: string,
+      path: string,
+      { json }: { json: { edk: string; certificate: string; count: number } },
+    ) => {
+      calls.push(path);
+      if (path === "/kms/data-keys")
+        return { edks: Array.from({ length: json.count }, () => `edk-${++made}`) };
+      const refused = refuse(json.certificate);
+      if (refused) throw refused;
+      return { wrappedKey: `wrapped-${json.edk}`, receipt: `for-${json.certificate}` };
+    },
+  } as unknown as Pick<RestClient, "json">;
+  const port = {
+    has: async (edk: string) => loaded.has(edk),
+    load: async ({ edk }: { edk: string }) => {
+      loaded.add(edk);
+    },
+  };
+  const enrolled = () =>
+    ({
+      port,
+      instance: { id: `i${instance}`, wrappingCertificate: `cert-${instance}` },
+    }) as unknown as Enrolled;
+  const microservice: Pick<Microservice, "use" | "renew"> = {
+    use: async () => enrolled(),
+    renew: async (stale) => {
+      if (stale === `i${instance}`) instance++;
+      return enrolled();
+    },
+  };
+  return { keys: new DataKeys(rest, microservice), calls, loaded };
+}
+
+it("gives each fresh key once, loaded, and has the next one loaded ahead", async () => {
+  const { keys, calls, loaded } = setup();
+  const first = await keys.take("a");
+  expect(loaded.has(first)).toBe(true);
+  await expect.poll(() => loaded.size).toBe(2);
+  const before = calls.length;
+  const second = await keys.take("a");
+  expect(second).not.toBe(first);
+  // Nothing had to be asked for: it was there.
+  expect(calls.slice(0, before).filter((path) => path === "/kms/data-keys")).toHaveLength(1);
+  const many = await Promise.all(Array.from({ length: 10 }, () => keys.take("a")));
+  expect(new Set([first, second, ...many]).size).toBe(12);
+});
+
+it("loads a known key once, also when several ask, and not at all when the ring has it", async () => {
+  const { keys, calls } = setup();
+  await Promise.all([keys.ensure("x"), keys.ensure("x"), keys.ensure("x")]);
+  await keys.ensure("x");
+  expect(calls).toEqual(["/kms/rewrap"]);
+});
+
+it("enrols anew when the registry has forgotten the instance, and tries once more", async () => {
+  const { keys, loaded } = setup((certificate) =>
+    certificate === "cert-1" ? new CofferError("not-recipient", { status: 403 }) : undefined,
+  );
+  await keys.ensure("x");
+  expect(loaded.has("x")).toBe(true);
+  const { keys: hopeless } = setup(() => new CofferError("not-recipient", { status: 403 }));
+  await expect(hopeless.ensure("x")).rejects.toMatchObject({ code: "not-recipient" });
+  // A failure is not remembered.
+  await expect(hopeless.ensure("x")).rejects.toMatchObject({ code: "not-recipient" });
+});

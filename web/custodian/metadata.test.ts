@@ -1,0 +1,57 @@
+import { expect, it } from "vitest";
+import { utf8 } from "#protocol/bytes.ts";
+import { cleanName, cleanType, decodeMetadata, encodeMetadata } from "./metadata.ts";
+
+it("comes back as it was, and does not tell the length of a name", () => {
+  const metadata = {
+    name: "Überweisung – März.pdf",
+    type: "application/pdf",
+    size: 12,
+    modified: 1_700_000_000_000,
+  };
+  const bytes = encodeMetadata(metadata);
+  expect(decodeMetadata(bytes)).toEqual(metadata);
+  expect(bytes.length).toBe(256);
+  expect(encodeMetadata({ ...metadata, name: "x" }).length).toBe(256);
+});
+
+it("refuses names that are too long", () => {
+  expect(() => encodeMetadata({ name: "x".repeat(256), type: "a/b", size: 0 })).toThrow(
+    expect.objectContaining({ code: "name-too-long" }),
+  );
+});
+
+it("refuses what is no metadata", () => {
+  for (const text of [
+    "",
+    "null",
+    "[]",
+    '{"name":1,"size":1}',
+    '{"name":"a","size":-1}',
+    '{"name":"a","size":1.5}',
+    '{"name":"a"}',
+  ]) {
+    expect(() => decodeMetadata(utf8(text)), text).toThrow(
+      expect.objectContaining({ code: "decrypt-failed" }),
+    );
+  }
+  expect(() => decodeMetadata(new Uint8Array([0x22, 0xff, 0x22]))).toThrow(
+    expect.objectContaining({ code: "decrypt-failed" }),
+  );
+});
+
+it("makes names safe to show and to save under", () => {
+  expect(cleanName("a.txt")).toBe("a.txt");
+  expect(cleanName("../../etc/passwd")).toBe("passwd");
+  expect(cleanName("C:\\temp\\x.doc")).toBe("x.doc");
+  expect(cleanName("invoice\u202efdp.exe")).toBe("invoicefdp.exe");
+  expect(cleanName("a\u0000b\nc")).toBe("abc");
+  expect(cleanName("..")).toBe("document");
+  expect(cleanName("  ")).toBe("document");
+});
+
+it("takes the essence of a media type, or none", () => {
+  expect(cleanType("Text/HTML; charset=utf-8")).toBe("text/html");
+  expect(cleanType("")).toBe("application/octet-stream");
+  expect(cleanType("a/b\r\nx: y")).toBe("application/octet-stream");
+});

@@ -1,0 +1,101 @@
+import { expect, it } from "vitest";
+import { type PortHandler, servePort } from "#protocol/port/index.ts";
+import { Microservice } from "./microservice.ts";
+import type { RestClient } from "./rest.ts";
+
+const DN = "CN=ada,OU=coffer-page,O=t";
+const NOW = Date.parse("2030-01-01T00:00:00Z");
+
+function setup({
+  stored,
+  grants = true,
+}: {
+  stored?: { custodian: string; notAfter: string };
+  grants?: boolean;
+} = {}) {
+  const events: string[] = [];
+  const clock = { now: NOW };
+  let enrolments = 0;
+  const describe = (custodian: string, notAfter: string) => ({
+    id: `i${enrolments}`,
+    custodian,
+    wrappingCertificate: "AA",
+    notAfter,
+    method: "grant",
+  });
+  const handler = {
+    hello: async () => ({
+      version: 1,
+      measurement: "sha384-x",
+      instance: stored ? describe(stored.custodian, stored.notAfter) : null,
+    }),
+    enrol: async ({ grant }: { grant: string }) => {
+      events.push(`enrol ${grant}`);
+      enrolments++;
+      return describe(DN, new Date(clock.now + 86_400_000).toISOString());
+    },
+  } as unknown as PortHandler;
+  const microservice = new Microservice({
+    open: async () => {
+      events.push("open");
+      const { port1, port2 } = new MessageChannel();
+      servePort(port2, handler);
+      return { port: port1, remove: () => events.push("remove") };
+    },
+    rest: {
+      json: async (_method: string, path: string) => {
+        events.push(path);
+        if (!grants) throw new Error("refused");
+        return { grant: "g" };
+      },
+    } as unknown as RestClient,
+    custodian: () => DN,
+    now: () => clock.now,
+    onState: ({ phase }) => events.push(`is ${phase}`),
+  });
+  return { microservice, events, clock };
+}
+
+it("enrols with a grant, once for all who ask", async () => {
+  const { microservice, events } = setup();
+  const [one, two] = await Promise.all([microservice.use(), microservice.use()]);
+  expect(one).toBe(two);
+  expect(events).toEqual(["is starting", "open", "is enrolling", "/ra/grants", "enrol g", "is ready"]);
+  microservice.stop();
+});
+
+it("goes on with an instance that is still valid for this custodian, and with no other", async () => {
+  const later = new Date(NOW + 3_600_000).toISOString();
+  const kept = setup({ stored: { custodian: DN, notAfter: later } });
+  await kept.microservice.use();
+  expect(kept.events).toEqual(["is starting", "open", "is ready"]);
+  kept.microservice.stop();
+  for (const stored of [
+    { custodian: "CN=eve", notAfter: later },
+    { custodian: DN, notAfter: new Date(NOW + 60_000).toISOString() },
+  ]) {
+    const { microservice, events } = setup({ stored });
+    await microservice.use();
+    expect(events).toContain("enrol g");
+    microservice.stop();
+  }
+});
+
+it("renews the instance before its certificate ends, and once only", async () => {
+  const { microservice, events, clock } = setup();
+  const first = await microservice.use();
+  clock.now += 86_000_000;
+  const [one, two] = await Promise.all([microservice.use(), microservice.use()]);
+  expect(one).toBe(two);
+  expect(one.instance.id).not.toBe(first.instance.id);
+  expect(events.filter((event) => event === "enrol g")).toHaveLength(2);
+  microservice.stop();
+});
+
+it("takes the frame away after a failure, tells it, and starts anew when asked again", async () => {
+  const { microservice, events } = setup({ grants: false });
+  await expect(microservice.use()).rejects.toMatchObject({ name: "CofferError" });
+  expect(events.slice(-3)).toEqual(["remove", "is idle", "is failed"]);
+  await expect(microservice.use()).rejects.toMatchObject({ name: "CofferError" });
+  expect(events.filter((event) => event === "open")).toHaveLength(2);
+});

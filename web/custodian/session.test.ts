@@ -1,0 +1,170 @@
+import { HttpResponse, http } from "msw";
+import { setupServer } from "msw/node";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { Session } from "./session.ts";
+import type { PendingSignIn, SignIn, SignInStore } from "./store.ts";
+
+const server = setupServer();
+beforeAll(() => server.listen({ onUnhandledFrame: "error" }));
+afterEach(() => server.resetHandlers());
+afterAll(() => server.close());
+
+const VAULT = "http://vault.test";
+const APP = "http://app.test";
+
+function memoryStore(): SignInStore & { signIns: Map<string, SignIn> } {
+  const signIns = new Map<string, SignIn>();
+  const pending = new Map<string, PendingSignIn>();
+  return {
+    signIns,
+    read: async (vault) => signIns.get(vault),
+    write: async (vault, signIn) => void signIns.set(vault, signIn),
+    clear: async (vault) => void signIns.delete(vault),
+    begin: async (one) => void pending.set(one.state, one),
+    take: async (state) => {
+      const one = pending.get(state);
+      pending.delete(state);
+      return one;
+    },
+  };
+}
+
+function tokens(name: string) {
+  return {
+    access_token: `access-${name}`,
+    token_type: "DPoP",
+    expires_in: 600,
+    refresh_token: `refresh-${name}`,
+    custodian: { dn: "CN=ada", certificate: "AA" },
+    tenant: "t",
+    user: { id: "ada", name: "Ada" },
+    accounts: [{ id: "a", name: "A" }],
+  };
+}
+
+function setup(store = memoryStore()) {
+  const clock = { now: 1_800_000_000_000 };
+  const open = () =>
+    new Session({
+      vault: VAULT,
+      app: APP,
+      client: "coffer-page",
+      redirectUri: `${APP}/`,
+      store,
+      fetch,
+      now: () => clock.now,
+      locks: navigator.locks,
+    });
+  return { store, clock, open };
+}
+
+/** Signs in; answers the forms that the token endpoint got after that. */
+async function signedIn() {
+  const forms: URLSearchParams[] = [];
+  let count = 0;
+  server.use(
+    http.post(`${APP}/token`, async ({ request }) => {
+      forms.push(new URLSearchParams(await request.text()));
+      return HttpResponse.json(tokens(String(++count)));
+    }),
+  );
+  const { store, clock, open } = setup();
+  const session = open();
+  const url = new URL(await session.authorizationUrl());
+  await session.complete(
+    new URLSearchParams({ code: "c", state: url.searchParams.get("state")!, iss: VAULT }),
+  );
+  return { session, store, clock, open, forms, url };
+}
+
+it("asks with PKCE, state and the thumbprint of a fresh DPoP key, and answers with the verifier", async () => {
+  const { session, forms, url } = await signedIn();
+  expect(url.origin + url.pathname).toBe(`${VAULT}/authorize`);
+  expect(Object.fromEntries(url.searchParams)).toMatchObject({
+    response_type: "code",
+    client_id: "coffer-page",
+    redirect_uri: `${APP}/`,
+    code_challenge_method: "S256",
+    dpop_jkt: expect.stringMatching(/^[\w-]{43}$/),
+  });
+  expect(forms[0]!.get("code_verifier")).toMatch(/^[\w-]{43}$/);
+  expect(forms[0]!.get("grant_type")).toBe("authorization_code");
+  expect(session.identity).toMatchObject({ tenant: "t", custodian: { dn: "CN=ada" } });
+});
+
+it("answers a redirect once, and only one of its own, from its own vault", async () => {
+  const { session, url } = await signedIn();
+  const state = url.searchParams.get("state")!;
+  const again = session.complete(new URLSearchParams({ code: "c", state }));
+  await expect(again).rejects.toMatchObject({ code: "sign-in-mismatch" });
+  const other = new URL(await session.authorizationUrl()).searchParams.get("state")!;
+  const foreign = session.complete(new URLSearchParams({ code: "c", state: other, iss: "http://evil.test" }));
+  await expect(foreign).rejects.toMatchObject({ code: "sign-in-mismatch" });
+  const third = new URL(await session.authorizationUrl()).searchParams.get("state")!;
+  const refused = session.complete(new URLSearchParams({ error: "access_denied", state: third, iss: VAULT }));
+  await expect(refused).rejects.toMatchObject({ code: "sign-in-refused" });
+});
+
+it("survives a reload, and renews the token shortly before it ends", async () => {
+  const { clock, open, forms } = await signedIn();
+  const reloaded = open();
+  expect(await reloaded.restore()).toMatchObject({ user: { name: "Ada" } });
+  expect(await reloaded.authorize("GET", `${APP}/documents`)).toMatchObject({
+    authorization: "DPoP access-1",
+  });
+  expect(forms).toHaveLength(1);
+  clock.now += 575_000;
+  expect(await reloaded.authorize("GET", `${APP}/documents`)).toMatchObject({
+    authorization: "DPoP access-2",
+  });
+  expect(forms[1]!.get("refresh_token")).toBe("refresh-1");
+});
+
+it("spends a refresh token once, however many requests and tabs want it", async () => {
+  const { session, clock, open, forms } = await signedIn();
+  const tab = open();
+  await tab.restore();
+  clock.now += 700_000;
+  const all = await Promise.all([session, tab, session, tab].map((one) => one.authorize("GET", `${APP}/x`)));
+  expect(new Set(all.map(({ authorization }) => authorization))).toEqual(new Set(["DPoP access-2"]));
+  expect(forms).toHaveLength(2);
+});
+
+it("keeps the sign-in while the server is away, and ends it when the refresh token is refused", async () => {
+  const { session, store, clock } = await signedIn();
+  clock.now += 700_000;
+  server.use(http.post(`${APP}/token`, () => HttpResponse.error(), { once: true }));
+  await expect(session.authorize("GET", `${APP}/x`)).rejects.toMatchObject({ code: "offline" });
+  server.use(
+    http.post(`${APP}/token`, () => HttpResponse.json({ code: "too-many-requests" }, { status: 429 }), {
+      once: true,
+    }),
+  );
+  await expect(session.authorize("GET", `${APP}/x`)).rejects.toMatchObject({ code: "too-many-requests" });
+  expect(store.signIns.size).toBe(1);
+  server.use(
+    http.post(`${APP}/token`, () =>
+      HttpResponse.json({ error: "invalid_grant", code: "invalid-grant" }, { status: 400 }),
+    ),
+  );
+  await expect(session.authorize("GET", `${APP}/x`)).rejects.toMatchObject({ code: "signed-out" });
+  expect(store.signIns.size).toBe(0);
+  expect(session.identity).toBeUndefined();
+});
+
+it("proves again with a nonce when the token endpoint asks for one (RFC 9449 §8)", async () => {
+  const { session, clock } = await signedIn();
+  clock.now += 700_000;
+  const nonces: unknown[] = [];
+  server.use(
+    http.post(`${APP}/token`, ({ request }) => {
+      const [, payload] = request.headers.get("dpop")!.split(".");
+      const { nonce } = JSON.parse(Buffer.from(payload!, "base64url").toString()) as { nonce?: string };
+      nonces.push(nonce);
+      if (nonce === "n1") return HttpResponse.json(tokens("nonce"));
+      return HttpResponse.json({ error: "use_dpop_nonce" }, { status: 400, headers: { "dpop-nonce": "n1" } });
+    }),
+  );
+  expect(await session.authorize("GET", `${APP}/x`)).toMatchObject({ authorization: "DPoP access-nonce" });
+  expect(nonces).toEqual([undefined, "n1"]);
+});
