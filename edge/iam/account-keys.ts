@@ -69,8 +69,10 @@ export async function createAccountKey(
     get.operation === "Get" && get.payload !== undefined && "object" in get.payload
       ? get.payload.object
       : undefined;
-  const wrapped = object?.symmetricKey?.keyBlock.keyValue;
-  if (!(wrapped instanceof Uint8Array) || wrapped.length !== WRAPPED_BYTES) {
+  const block = object?.symmetricKey?.keyBlock;
+  // No Encoding (KMIP 2.1 §11.16): the Key Material alone is encrypted and stands where the key would.
+  const wrapped = block?.keyValue instanceof Uint8Array ? undefined : block?.keyValue?.keyMaterial;
+  if (!block?.keyWrappingData || !(wrapped instanceof Uint8Array) || wrapped.length !== WRAPPED_BYTES) {
     throw new Error("The HSM gave an account key that is not wrapped");
   }
   return new Uint8Array(wrapped);

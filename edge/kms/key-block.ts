@@ -39,7 +39,7 @@ export function importWrapped(key: {
         symmetricKey: {
           keyBlock: {
             keyFormatType: "Raw",
-            keyValue: key.wrapped,
+            keyValue: { keyMaterial: key.wrapped },
             cryptographicAlgorithm: "AES",
             cryptographicLength: 256,
             keyWrappingData: {
