@@ -25,7 +25,7 @@ export function appSite(): Hono<GatewayEnv> {
 
   site.use("/ra/*", authenticate());
   site.use("/kms/*", authenticate());
-  site.use("/documents", authenticate());
+  // Hono's trailing wildcard takes "/documents" itself too; a second entry would use every proof up twice.
   site.use("/documents/*", authenticate());
   site.post("/ra/grants", async (c) => c.json(unwrap(await c.env.RA.grant(c.var.caller)), 201));
   site.get("/ra/instances", async (c) =>

@@ -1,0 +1,192 @@
+import "reflect-metadata";
+import * as x509 from "@peculiar/x509";
+import { decodeJwt, decodeProtectedHeader } from "jose";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createDpopKey, createProof } from "#web/custodian/dpop.ts";
+import { type System, startSystem } from "../system/index.ts";
+import { Browser, newVerifier, send, type Tokens } from "./browser.ts";
+
+const TENANT = "development";
+
+let system: System;
+beforeAll(async () => {
+  system = await startSystem();
+});
+afterAll(() => system?.close());
+
+const signedIn = async (name = "Ada Lovelace") => {
+  const browser = new Browser(system);
+  const tokens = await browser.tokens(name);
+  return { browser, tokens };
+};
+
+describe("sign-in", () => {
+  it("M5 gives a custodian a certificate for its DPoP key and a token bound to that key", async () => {
+    const { browser, tokens } = await signedIn();
+    expect(tokens).toMatchObject({
+      token_type: "DPoP",
+      expires_in: 600,
+      tenant: TENANT,
+      user: { name: "Ada Lovelace" },
+    });
+    expect(decodeProtectedHeader(tokens.access_token)).toMatchObject({ alg: "ES256", typ: "at+jwt" });
+    const claims = decodeJwt(tokens.access_token);
+    const { dn, certificate } = tokens.custodian as { dn: string; certificate: string };
+    expect(claims).toMatchObject({ iss: browser.vault, aud: browser.app, custodian: dn });
+    const parsed = new x509.X509Certificate(Buffer.from(certificate, "base64url"));
+    expect(parsed.subject.replaceAll(", ", ",")).toBe(`CN=${claims.sub},OU=${browser.app},O=${TENANT}`);
+    expect(dn).toBe(`CN=${claims.sub},OU=${browser.app},O=${TENANT}`);
+    const { x, y } = browser.key.jwk;
+    const key = await parsed.publicKey.export();
+    expect(await crypto.subtle.exportKey("jwk", key)).toMatchObject({ x, y });
+    expect(parsed.issuer).toContain("custodians CA");
+  });
+
+  it("knows the same person again, and needs no second sign-in while the session lasts", async () => {
+    const { browser, tokens } = await signedIn("Grace");
+    const verifier = newVerifier();
+    const again = (await browser.exchange(await browser.code(verifier), verifier)).json() as Tokens;
+    expect(again.user).toEqual(tokens.user);
+    expect(again.accounts).toEqual(tokens.accounts);
+  });
+
+  it("takes the form from the vault's own page only, and the cookie is for the vault alone", async () => {
+    const browser = new Browser(system);
+    for (const origin of [browser.app, "null", "http://evil.example"]) {
+      const answer = await browser.form(`${browser.vault}/sign-in`, { name: "Eve" }, { origin });
+      expect(answer.status).toBe(403);
+      expect(answer.headers["set-cookie"]).toBeUndefined();
+    }
+    expect((await browser.form(`${browser.vault}/sign-in`, { name: "Eve" })).status).toBe(403);
+    const { headers } = await browser.signIn("Eve");
+    expect(headers["set-cookie"]).toMatch(
+      /^__Host-coffer=[\w-]{43}; Max-Age=86400; Path=\/; HttpOnly; Secure; SameSite=Strict$/,
+    );
+  });
+
+  it("ends with sign-out, and everything issued in it", async () => {
+    const { browser, tokens } = await signedIn();
+    const answer = await send(`${browser.vault}/sign-out`, {
+      method: "POST",
+      headers: { origin: browser.app, cookie: browser.cookie },
+    });
+    expect(answer.status).toBe(204);
+    expect((await browser.authorize(await browser.query(newVerifier()))).status).toBe(200);
+    expect((await browser.refresh(tokens.refresh_token)).json()).toMatchObject({ error: "invalid_grant" });
+  });
+});
+
+describe("authorization code", () => {
+  it("works once; a second use revokes what it gave", async () => {
+    const browser = new Browser(system);
+    await browser.signIn("Ada");
+    const verifier = newVerifier();
+    const code = await browser.code(verifier);
+    const first = await browser.exchange(code, verifier);
+    expect(first.status).toBe(200);
+    expect((await browser.exchange(code, verifier)).json()).toMatchObject({
+      code: "invalid-grant",
+      error: "invalid_grant",
+    });
+    expect((await browser.refresh(String(first.json().refresh_token))).status).toBe(400);
+  });
+
+  it("is refused with another verifier, key or redirect URI", async () => {
+    const browser = new Browser(system);
+    await browser.signIn("Ada");
+    const verifier = newVerifier();
+    expect((await browser.exchange(await browser.code(verifier), newVerifier())).status).toBe(400);
+    const other = { redirect_uri: `${browser.app}/other` };
+    expect((await browser.exchange(await browser.code(verifier), verifier, other)).status).toBe(400);
+    const url = `${browser.app}/token`;
+    const foreign = await createProof(await createDpopKey(), { method: "POST", url });
+    expect(
+      (await browser.exchange(await browser.code(verifier), verifier, {}, foreign)).json(),
+    ).toMatchObject({ code: "invalid-grant" });
+  });
+
+  it("is never sent to an address that is not registered", async () => {
+    const browser = new Browser(system);
+    await browser.signIn("Ada");
+    const query = await browser.query(newVerifier(), { redirect_uri: "http://evil.example/" });
+    const answer = await browser.authorize(query);
+    expect(answer).toMatchObject({ status: 400 });
+    expect(answer.headers.location).toBeUndefined();
+  });
+});
+
+describe("refresh token", () => {
+  it("rotates; a second use revokes the family", async () => {
+    const { browser, tokens } = await signedIn();
+    const second = (await browser.refresh(tokens.refresh_token)).json() as Tokens;
+    expect(second.custodian).toEqual(tokens.custodian);
+    expect((await browser.refresh(tokens.refresh_token)).status).toBe(400);
+    expect((await browser.refresh(second.refresh_token)).status).toBe(400);
+  });
+
+  it("is worth nothing without its key", async () => {
+    const { browser, tokens } = await signedIn();
+    const thief = new Browser(system);
+    thief.key = await createDpopKey();
+    expect((await thief.refresh(tokens.refresh_token)).status).toBe(400);
+    expect((await browser.refresh(tokens.refresh_token)).status).toBe(400);
+  });
+});
+
+describe("access", () => {
+  it("needs a proof by the token's key, for this request, used once", async () => {
+    const { browser, tokens } = await signedIn();
+    const url = `${browser.app}/documents?account=${tokens.accounts[0]!.id}`;
+    const accessToken = tokens.access_token;
+    const authorization = `DPoP ${accessToken}`;
+    const dpop = await createProof(browser.key, { method: "GET", url, accessToken });
+    expect((await send(url, { headers: { authorization, dpop } })).status).toBe(200);
+    const replay = await send(url, { headers: { authorization, dpop } });
+    expect(replay.json()).toMatchObject({ status: 401, code: "invalid-proof" });
+    expect(replay.headers["www-authenticate"]).toContain("invalid_dpop_proof");
+
+    const foreign = await createProof(await createDpopKey(), { method: "GET", url, accessToken });
+    expect((await send(url, { headers: { authorization, dpop: foreign } })).json()).toMatchObject({
+      code: "invalid-token",
+    });
+    const unbound = await createProof(browser.key, { method: "GET", url });
+    expect((await send(url, { headers: { authorization, dpop: unbound } })).json()).toMatchObject({
+      code: "invalid-proof",
+    });
+    expect((await send(url, { headers: { authorization } })).json()).toMatchObject({ code: "invalid-proof" });
+    const bearer = await createProof(browser.key, { method: "GET", url, accessToken });
+    expect(
+      (await send(url, { headers: { authorization: `Bearer ${accessToken}`, dpop: bearer } })).status,
+    ).toBe(401);
+  });
+
+  it("M3 M6 lets a custodian have grants, and data keys of its own accounts only", async () => {
+    const { browser, tokens } = await signedIn();
+    const { tokens: other } = await signedIn("Somebody Else");
+    const grant = await browser.rest("POST", "/ra/grants", tokens.access_token, {});
+    expect(grant.json()).toMatchObject({ grant: expect.stringMatching(/^[\w-]{43}$/) });
+    const own = { account: tokens.accounts[0]!.id, count: 2, purpose: "document" };
+    const keys = await browser.rest("POST", "/kms/data-keys", tokens.access_token, own);
+    expect(keys.json().edks).toHaveLength(2);
+    const foreign = { ...own, account: other.accounts[0]!.id };
+    expect((await browser.rest("POST", "/kms/data-keys", tokens.access_token, foreign)).json()).toMatchObject(
+      { status: 403 },
+    );
+  });
+});
+
+describe("production", () => {
+  it("knows no sign-in by name and says why in the log", async () => {
+    const production = await startSystem({ vars: { COFFER_ENVIRONMENT: "production" } });
+    try {
+      const browser = new Browser(production);
+      expect((await browser.signIn("Ada")).status).toBe(404);
+      const page = await browser.authorize(await browser.query(newVerifier()));
+      expect(page.status).toBe(403);
+      expect(page.text).not.toContain("<form");
+      expect(production.log()).toContain("COFFER_ENVIRONMENT is not development");
+    } finally {
+      await production.close();
+    }
+  });
+});
