@@ -62,6 +62,7 @@ export async function startAll({ dir, ports = {}, vars, step = () => {} }: Start
     });
     step("edge worker in workerd");
     return {
+      rootKey: new Uint8Array(rootKey),
       appOrigin: edge.appOrigin,
       vaultOrigin: edge.vaultOrigin,
       hsm,
