@@ -22,7 +22,7 @@ export interface ConnectOptions {
   vault: string;
   /** Where the vault's hidden frame goes. Default: the document's body. */
   container?: Element;
-  /** OAuth client identifier that the app is registered under. Default: that of the shipped page. */
+  /** OAuth client identifier that the app is registered under. Default: its origin, as the IAM registers apps. */
   client?: string;
   /** Where the vault sends the browser back to. Default: the root of the app's origin. */
   redirectUri?: string;
@@ -65,7 +65,7 @@ export class Coffer extends EventTarget {
     this.#session = new Session({
       vault,
       app,
-      client: client ?? "coffer-page",
+      client: client ?? app,
       redirectUri: redirectUri ?? `${app}/`,
       store: createSignInStore(),
       fetch: send,
