@@ -7,7 +7,7 @@ import { ATTRIBUTES, type AttributeRule } from "./attribute-table.ts";
 import { type Entry, tagByNumber, tagByProperty, tagNumber } from "./dictionary.ts";
 import { KmipDecodeError, KmipEncodeError } from "./errors.ts";
 import type { Bytes, Item } from "./item.ts";
-import { AbsentInVersion, type Codec, type Context, type Field, wrongType } from "./schema.ts";
+import { AbsentInVersion, type Codec, type Context, dateTime, type Field, wrongType } from "./schema.ts";
 import { normaliseName, propertyName } from "./tables/names.ts";
 import { NEWEST, V2_0 } from "./version.ts";
 
@@ -41,6 +41,8 @@ export type Attributes = {
   templateNames?: AttributeType<"name">[];
   /** 1.x only: indexes of the instances of repeated attributes, where one is not the position in the list. */
   attributeIndex?: { [K in AttributeProperty]?: number[] };
+  /** Locate only: where the range of dates ends that the attribute of that name begins (KMIP 2.1 §6.1.27). */
+  rangeEnd?: { [K in AttributeProperty]?: Date };
   /** Items that are no attributes of the specification. */
   extensions?: Item[];
 };
@@ -165,7 +167,8 @@ function eachInstance(
       absent(rule.tag.name, context);
       continue;
     }
-    const instances = rule.many ? (value as unknown[]) : [value];
+    const end = attributes.rangeEnd?.[rule.property];
+    const instances = rule.many ? (value as unknown[]) : end === undefined ? [value] : [value, end];
     for (const [position, instance] of instances.entries()) {
       try {
         write(rule, instance, position);
@@ -176,7 +179,7 @@ function eachInstance(
   }
 }
 
-const SPECIAL = new Set(["vendorAttributes", "templateNames", "attributeIndex", "extensions"]);
+const SPECIAL = new Set(["vendorAttributes", "templateNames", "attributeIndex", "rangeEnd", "extensions"]);
 
 /** 2.x: the items of an Attributes structure. */
 function write2(attributes: Attributes, context: Context): Item[] {
@@ -226,6 +229,13 @@ function set(target: Attributes, rule: Rule, item: Item, index: number, context:
   const record = target as Record<string, unknown>;
   const value = rule.codec.decode(item, context);
   if (!rule.many) {
+    if (record[rule.property] !== undefined && rule.codec === dateTime && context.ranges) {
+      target.rangeEnd ??= {};
+      if (target.rangeEnd[rule.property] !== undefined)
+        throw new KmipDecodeError(`${rule.tag.name} occurs three times`);
+      target.rangeEnd[rule.property] = value as Date;
+      return;
+    }
     if (record[rule.property] !== undefined) throw new KmipDecodeError(`${rule.tag.name} occurs twice`);
     record[rule.property] = value;
     if (index === 0) return;
@@ -324,7 +334,7 @@ type Former =
 function attributesField<P extends "required" | "optional">(
   presence: P,
   former: Former,
-  options: { first?: number; last?: number } = {},
+  options: { first?: number; last?: number; ranges?: boolean } = {},
 ): Field<Attributes, P> {
   return {
     presence,
@@ -347,7 +357,8 @@ function attributesField<P extends "required" | "optional">(
           } else if (former === "Attribute") items.push(...write1(attributes, context));
           else items.push(templateAttribute.encode(formerTag, attributes, context));
         },
-        read(target, item, context) {
+        read(target, item, outer) {
+          const context = options.ranges ? { ...outer, ranges: true } : outer;
           if (former === "Attribute" && item.tag === formerTag) {
             target[property] ??= {};
             readAttribute(target[property] as Attributes, item, context);
@@ -365,9 +376,9 @@ function attributesField<P extends "required" | "optional">(
   };
 }
 
-/** Attributes that are always there, perhaps empty. */
-export const attributes = (former: Former): Field<Attributes, "required"> =>
-  attributesField("required", former);
+/** Attributes that are always there, perhaps empty; `ranges` lets dates occur twice, as in Locate. */
+export const attributes = (former: Former, options?: { ranges: boolean }): Field<Attributes, "required"> =>
+  attributesField("required", former, options);
 /** Attributes that may be missing; `first` and `last` are the versions that have them. */
 export const optionalAttributes = (
   former: Former,

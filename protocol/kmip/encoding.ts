@@ -1,7 +1,9 @@
 /** Typed messages as bytes, in the encoding of choice. */
 
+import { utf8 } from "../bytes.ts";
 import { KmipDecodeError } from "./errors.ts";
-import type { Item, Limits } from "./item.ts";
+import { type Item, LIMITS, type Limits } from "./item.ts";
+import { decodeJson, encodeJson } from "./json.ts";
 import {
   type RequestMessage,
   type ResponseMessage,
@@ -11,21 +13,38 @@ import {
   responseToItem,
 } from "./messages.ts";
 import { decodeTtlv, encodeTtlv } from "./ttlv.ts";
+import { decodeXml, encodeXml } from "./xml.ts";
 
 /** The encodings of KMIP; JSON and XML are UTF-8 (KMIP Profiles 2.1 §4). */
-export type Encoding = "ttlv";
+export type Encoding = "ttlv" | "json" | "xml";
+
+/** Media types of the encodings over HTTPS (KMIP Profiles 2.1 §3.2). */
+export const MEDIA_TYPES: Record<Encoding, string> = {
+  ttlv: "application/octet-stream",
+  json: "application/json",
+  xml: "text/xml",
+};
 
 export type DecodeOptions = Partial<Limits> & { encoding?: Encoding };
 
 /** Encodes an item tree. */
-export function encodeItem(item: Item, _encoding: Encoding = "ttlv"): Uint8Array<ArrayBuffer> {
-  return encodeTtlv(item);
+export function encodeItem(item: Item, encoding: Encoding = "ttlv"): Uint8Array<ArrayBuffer> {
+  if (encoding === "ttlv") return encodeTtlv(item);
+  return utf8(encoding === "json" ? encodeJson(item) : encodeXml(item));
 }
 
 /** Decodes exactly one item. Throws `KmipDecodeError`. */
 export function decodeItem(bytes: Uint8Array, { encoding = "ttlv", ...limits }: DecodeOptions = {}): Item {
-  if (encoding !== "ttlv") throw new KmipDecodeError("unknown encoding");
-  return decodeTtlv(bytes, limits);
+  if (encoding === "ttlv") return decodeTtlv(bytes, limits);
+  if (bytes.length > (limits.maximumLength ?? LIMITS.maximumLength))
+    throw new KmipDecodeError("message too long");
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+  } catch (cause) {
+    throw new KmipDecodeError("message is not UTF-8", { cause });
+  }
+  return encoding === "json" ? decodeJson(text, limits) : decodeXml(text, limits);
 }
 
 /** Encodes a request. Throws `KmipEncodeError` for what the version of its header does not have. */

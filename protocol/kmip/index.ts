@@ -51,6 +51,7 @@ export {
   encodeItem,
   encodeRequest,
   encodeResponse,
+  MEDIA_TYPES,
 } from "./encoding.ts";
 export { KmipDecodeError, KmipEncodeError, KmipError, type ResultReason } from "./errors.ts";
 export { type Bytes, type Item, type ItemType, LIMITS, type Limits } from "./item.ts";
@@ -88,6 +89,7 @@ export type {
   UniqueIdentifier,
 } from "./parameters.ts";
 export { isSupported, type ProtocolVersion, VERSIONS } from "./version.ts";
+export { itemFromXml, parseXml, type XmlElement } from "./xml.ts";
 
 export type CreateRequest = RequestPayload<"Create">;
 export type CreateResponse = ResponsePayload<"Create">;

@@ -20,6 +20,8 @@ export type Context = {
   readonly version: number;
   /** Requests are strict: what the version lacks is an error. Responses leave it out, and number repeated attributes. */
   readonly direction: "request" | "response";
+  /** Whether an attribute that is a date may occur twice, to say a range. */
+  readonly ranges?: boolean;
 };
 
 /** Says that the version has no such value; the field that holds it decides what follows. */

@@ -39,6 +39,7 @@ class Writer {
   }
 
   write(item: Item): void {
+    // Room is made before the view is touched: making room may replace it.
     switch (item.type) {
       case "Structure": {
         const at = this.#head(item, 0, 0);
@@ -46,34 +47,47 @@ class Writer {
         this.#view.setUint32(at - 4, this.#length - at);
         return;
       }
-      case "Integer":
-        this.#view.setInt32(this.#head(item, 4, 8), checked(item, -0x80000000, 0x7fffffff));
+      case "Integer": {
+        const value = checked(item, -0x80000000, 0x7fffffff);
+        const at = this.#head(item, 4, 8);
+        this.#view.setInt32(at, value);
         return;
+      }
       case "Enumeration":
-      case "Interval":
-        this.#view.setUint32(this.#head(item, 4, 8), checked(item, 0, 0xffffffff));
+      case "Interval": {
+        const value = checked(item, 0, 0xffffffff);
+        const at = this.#head(item, 4, 8);
+        this.#view.setUint32(at, value);
         return;
+      }
       case "LongInteger":
       case "DateTime":
-      case "DateTimeExtended":
+      case "DateTimeExtended": {
         if (BigInt.asIntN(64, item.value) !== item.value) throw outOfRange(item);
-        this.#view.setBigInt64(this.#head(item, 8, 8), item.value);
+        const at = this.#head(item, 8, 8);
+        this.#view.setBigInt64(at, item.value);
         return;
-      case "Boolean":
-        this.#view.setUint8(this.#head(item, 8, 8) + 7, item.value ? 1 : 0);
+      }
+      case "Boolean": {
+        const at = this.#head(item, 8, 8);
+        this.#bytes[at + 7] = item.value ? 1 : 0;
         return;
+      }
       case "BigInteger":
         this.#bigInteger(item, item.value);
         return;
       case "TextString":
         this.#textString(item, item.value);
         return;
-      case "ByteString": {
-        const { length } = item.value;
-        this.#bytes.set(item.value, this.#head(item, length, (length + 7) & ~7));
+      case "ByteString":
+        this.#byteString(item, item.value);
         return;
-      }
     }
+  }
+
+  #byteString(item: Item, value: Uint8Array): void {
+    const at = this.#head(item, value.length, (value.length + 7) & ~7);
+    this.#bytes.set(value, at);
   }
 
   #textString(item: Item, text: string): void {
@@ -90,8 +104,7 @@ class Writer {
       this.#bytes.fill(0, at - 8, this.#length);
       this.#length = at - 8;
     }
-    const bytes = encoder.encode(text);
-    this.#bytes.set(bytes, this.#head(item, bytes.length, (bytes.length + 7) & ~7));
+    this.#byteString(item, encoder.encode(text));
   }
 
   /** Two's complement, as few groups of 8 bytes as hold it. */

@@ -30,8 +30,29 @@ const VALUE_NAMES: Record<string, string> = {
   "Polynomial Sharing GF (28)": "Polynomial Sharing GF (2^8)",
 };
 
-/** Values that the tables lack or that were lost in parsing: [value, first, last] by index into VERSIONS. */
-const MISSING: Record<string, Record<string, [number, number, number]>> = {};
+/** PKCS#11 functions, numbered from 1 in the order of CK_FUNCTION_LIST (KMIP 2.1 §11.35, PKCS#11 2.40 §3.4). */
+const PKCS_11_FUNCTIONS = `
+  C_Initialize C_Finalize C_GetInfo C_GetFunctionList C_GetSlotList C_GetSlotInfo C_GetTokenInfo
+  C_GetMechanismList C_GetMechanismInfo C_InitToken C_InitPIN C_SetPIN C_OpenSession C_CloseSession
+  C_CloseAllSessions C_GetSessionInfo C_GetOperationState C_SetOperationState C_Login C_Logout
+  C_CreateObject C_CopyObject C_DestroyObject C_GetObjectSize C_GetAttributeValue
+  C_SetAttributeValue C_FindObjectsInit C_FindObjects C_FindObjectsFinal C_EncryptInit C_Encrypt
+  C_EncryptUpdate C_EncryptFinal C_DecryptInit C_Decrypt C_DecryptUpdate C_DecryptFinal C_DigestInit
+  C_Digest C_DigestUpdate C_DigestKey C_DigestFinal C_SignInit C_Sign C_SignUpdate C_SignFinal
+  C_SignRecoverInit C_SignRecover C_VerifyInit C_Verify C_VerifyUpdate C_VerifyFinal
+  C_VerifyRecoverInit C_VerifyRecover C_DigestEncryptUpdate C_DecryptDigestUpdate
+  C_SignEncryptUpdate C_DecryptVerifyUpdate C_GenerateKey C_GenerateKeyPair C_WrapKey C_UnwrapKey
+  C_DeriveKey C_SeedRandom C_GenerateRandom C_GetFunctionStatus C_CancelFunction C_WaitForSlotEvent`;
+
+/** Values that the tables leave to another specification: [value, first, last] by index into VERSIONS. */
+const MISSING: Record<string, Record<string, [number, number, number]>> = {
+  PKCS_11Function: Object.fromEntries(
+    PKCS_11_FUNCTIONS.trim()
+      .split(/\s+/)
+      .map((name, index) => [name, [index + 1, 6, 6]]),
+  ),
+  PKCS_11ReturnCode: { OK: [0, 6, 6] },
+};
 
 /** Names that later versions changed: the value keeps its last name, the older ones are read as well. */
 const byValue = (
