@@ -35,6 +35,8 @@ export const MESSAGES: Readonly<Record<string, string>> = {
   // The vault and the microservice in it.
   "vault-unreachable":
     "The vault did not load. Check your connection, allow storage for the vault's address, and reload the page.",
+  "storage-denied":
+    "The vault may not keep its keys in this browser. Allow storage for its address, or leave private browsing, and reload.",
   "port-version": "This page and the vault are of different versions. Reload the page.",
   "port-violation": "This page and the vault do not understand each other. Reload the page.",
   "foreign-origin": "The vault does not serve this page's address. Open Coffer at its own address.",
