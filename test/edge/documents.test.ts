@@ -1,0 +1,163 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readRows, type System, startSystem } from "../system/index.ts";
+import { type Answer, EdgeClient, json, problem } from "./client.ts";
+
+const MIB = 1024 * 1024;
+let system: System;
+let ann: EdgeClient;
+let bob: EdgeClient;
+
+beforeAll(async () => {
+  system = await startSystem();
+  [ann, bob] = await Promise.all([EdgeClient.signIn(system, "Ann"), EdgeClient.signIn(system, "Bob")]);
+});
+afterAll(() => system?.close());
+
+/** Bytes that differ everywhere. */
+function bytes(length: number, seed = 1): Uint8Array {
+  const made = new Uint32Array(Math.ceil(length / 4));
+  for (let i = 0, x = seed; i < made.length; i++) made[i] = x = Math.imul(x, 1664525) + 1013904223;
+  return new Uint8Array(made.buffer, 0, length);
+}
+
+type Part = { part: number; etag: string };
+const list = async (client = ann) =>
+  json<{ documents: { id: string; size: number }[] }>(
+    await client.rest("GET", `/documents?account=${client.account}`),
+  ).documents;
+const ids = async (client = ann) => (await list(client)).map(({ id }) => id);
+
+async function open(): Promise<{ id: string; partSize: number }> {
+  return json(await ann.rest("POST", "/documents", { account: ann.account }));
+}
+async function part(id: string, n: number, body: Uint8Array): Promise<Part> {
+  const answer = await ann.rest("PUT", `/documents/${id}/parts/${n}`, body);
+  expect(answer.status).toBe(200);
+  return json<Part>(answer);
+}
+const putMetadata = (id: string, body = bytes(300)) => ann.rest("PUT", `/documents/${id}/metadata`, body);
+const complete = (id: string, parts: Part[], size: number): Promise<Answer> =>
+  ann.rest("POST", `/documents/${id}/complete`, { parts, size });
+
+async function upload(content: Uint8Array): Promise<string> {
+  const { id, partSize } = await open();
+  const parts: Part[] = [];
+  for (let at = 0; at < content.length; at += partSize) {
+    parts.push(await part(id, parts.length + 1, content.subarray(at, at + partSize)));
+  }
+  expect((await putMetadata(id)).status).toBe(204);
+  expect((await complete(id, parts, content.length)).status).toBe(200);
+  return id;
+}
+
+describe("documents", () => {
+  it.each([1, 5 * MIB, 8 * MIB, 8 * MIB + 1, 17 * MIB])(
+    "of %i bytes come back as they went in",
+    async (size) => {
+      const content = bytes(size, size);
+      const id = await upload(content);
+      const answer = await ann.rest("GET", `/documents/${id}/content`);
+      expect(answer.status).toBe(200);
+      expect(answer.headers).toMatchObject({
+        "content-length": String(size),
+        "accept-ranges": "bytes",
+        "cache-control": "no-store",
+        "content-type": "application/octet-stream",
+      });
+      expect(answer.bytes.equals(content)).toBe(true);
+      expect((await list()).find((document) => document.id === id)).toMatchObject({ size });
+      expect((await ann.rest("GET", `/documents/${id}/metadata`)).bytes.equals(bytes(300))).toBe(true);
+    },
+  );
+
+  it("give ranges, each with the ETag of the whole", async () => {
+    const content = bytes(9 * MIB);
+    const id = await upload(content);
+    const whole = await ann.rest("GET", `/documents/${id}/content`);
+    for (const [range, from, to] of [
+      ["bytes=0-0", 0, 1],
+      [`bytes=${4 * MIB}-${8 * MIB + 99}`, 4 * MIB, 8 * MIB + 100],
+      [`bytes=${9 * MIB - 5}-`, 9 * MIB - 5, 9 * MIB],
+      ["bytes=-7", 9 * MIB - 7, 9 * MIB],
+    ] as const) {
+      const answer = await ann.rest("GET", `/documents/${id}/content`, undefined, { range });
+      expect(answer.status).toBe(206);
+      expect(answer.headers["content-range"]).toBe(`bytes ${from}-${to - 1}/${9 * MIB}`);
+      expect(answer.headers.etag).toBe(whole.headers.etag);
+      expect(answer.bytes.equals(content.subarray(from, to))).toBe(true);
+    }
+    const outside = await ann.rest("GET", `/documents/${id}/content`, undefined, {
+      range: `bytes=${9 * MIB}-`,
+    });
+    expect(problem(outside)).toBe("416 range-not-satisfiable");
+  });
+
+  it("are listed and read only when complete", async () => {
+    const { id } = await open();
+    const first = await part(id, 1, bytes(1000));
+    expect(await ids()).not.toContain(id);
+    expect(problem(await ann.rest("GET", `/documents/${id}/content`))).toBe("409 conflict");
+    expect(problem(await complete(id, [first], 1000))).toBe("409 conflict"); // no metadata
+    await putMetadata(id);
+    expect(problem(await complete(id, [first], 999))).toBe("409 conflict");
+    expect(problem(await complete(id, [{ part: 1, etag: "other" }], 1000))).toBe("409 conflict");
+    expect((await complete(id, [first], 1000)).status).toBe(200);
+    expect(await ids()).toContain(id);
+    expect(problem(await complete(id, [first], 1000))).toBe("409 conflict");
+    expect(problem(await ann.rest("PUT", `/documents/${id}/parts/1`, bytes(5)))).toBe("409 conflict");
+  });
+
+  it("take a part again, the later one counts", async () => {
+    const { id } = await open();
+    await part(id, 1, bytes(1000, 5));
+    const again = await part(id, 1, bytes(1200, 6));
+    await putMetadata(id);
+    expect((await complete(id, [again], 1200)).status).toBe(200);
+    expect((await ann.rest("GET", `/documents/${id}/content`)).bytes.equals(bytes(1200, 6))).toBe(true);
+  });
+
+  it("M20 are not there for others", async () => {
+    const id = await upload(bytes(100));
+    const path = `/documents/${id}`;
+    for (const [method, suffix, body] of [
+      ["GET", "/content", undefined],
+      ["GET", "/metadata", undefined],
+      ["PUT", "/parts/1", bytes(5)],
+      ["PUT", "/metadata", bytes(5)],
+      ["POST", "/complete", { parts: [{ part: 1, etag: "x" }], size: 5 }],
+      ["DELETE", "", undefined],
+    ] as const) {
+      expect(problem(await bob.rest(method, path + suffix, body))).toBe("404 not-found");
+    }
+    expect(problem(await bob.rest("GET", `/documents?account=${ann.account}`))).toBe("403 forbidden");
+    expect(problem(await bob.rest("POST", "/documents", { account: ann.account }))).toBe("403 forbidden");
+    expect(await ids(bob)).not.toContain(id);
+    expect((await ann.rest("GET", `${path}/content`)).status).toBe(200);
+  });
+
+  it("are gone when deleted, uploads too", async () => {
+    const id = await upload(bytes(100));
+    expect((await ann.rest("DELETE", `/documents/${id}`)).status).toBe(204);
+    expect(problem(await ann.rest("GET", `/documents/${id}/content`))).toBe("404 not-found");
+    expect(problem(await ann.rest("DELETE", `/documents/${id}`))).toBe("404 not-found");
+    const { id: pending } = await open();
+    await part(pending, 1, bytes(100));
+    expect((await ann.rest("DELETE", `/documents/${pending}`)).status).toBe(204);
+    expect(problem(await ann.rest("PUT", `/documents/${pending}/parts/2`, bytes(5)))).toBe("404 not-found");
+    const rows = readRows(system.edgeDir, "documents");
+    expect(rows.some((row) => row.id === id || row.id === pending)).toBe(false);
+  });
+
+  it("bound their parts and metadata", async () => {
+    const { id } = await open();
+    expect(problem(await ann.rest("PUT", `/documents/${id}/parts/0`, bytes(5)))).toBe("400 bad-request");
+    expect(problem(await ann.rest("PUT", `/documents/${id}/parts/10001`, bytes(5)))).toBe("400 bad-request");
+    expect(problem(await ann.rest("PUT", `/documents/${id}/metadata`, bytes(64 * 1024 + 1)))).toBe(
+      "413 too-large",
+    );
+    const text = await ann.rest("PUT", `/documents/${id}/metadata`, bytes(5), {
+      "content-type": "text/html",
+    });
+    expect(problem(text)).toBe("415 unsupported-media-type");
+  });
+});
