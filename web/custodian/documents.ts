@@ -66,7 +66,7 @@ interface Row {
   id: string;
   account: string;
   size: number;
-  /** Seconds since 1970. */
+  /** Milliseconds since 1970. */
   created: number;
 }
 
@@ -200,7 +200,7 @@ export class Documents {
     const documents: Document[] = rows.map(({ id, account, size, created }) => ({
       id,
       account,
-      created: new Date(created * 1000),
+      created: new Date(created),
       sealedSize: size,
     }));
     documents.sort((a, b) => b.created.getTime() - a.created.getTime());
