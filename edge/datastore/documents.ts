@@ -158,10 +158,10 @@ export function listDocuments(
       PAGE + 1,
     ),
   ];
-  const documents = rows
-    .slice(0, PAGE)
-    .map(({ id, account, size, created }) => ({ id, account, size, created }));
-  const last = documents.at(-1);
+  const page = rows.slice(0, PAGE);
+  // Kept in milliseconds, told in seconds as everywhere.
+  const documents = page.map(({ created, ...row }) => ({ ...row, created: Math.floor(created / 1000) }));
+  const last = page.at(-1);
   if (rows.length <= PAGE || !last) return ok({ documents });
   return ok({ documents, cursor: encodeBase64url(utf8(`${last.created} ${last.id}`)) });
 }
