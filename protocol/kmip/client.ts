@@ -1,7 +1,9 @@
 /** The KMIP client: typed batches over anything that carries one message there and one back. */
 
+import { encodeHex } from "../bytes.ts";
 import { decodeResponse, type Encoding, encodeRequest } from "./encoding.ts";
 import { KmipDecodeError, KmipError } from "./errors.ts";
+import type { Limits } from "./item.ts";
 import type {
   OperationName,
   RequestHeader,
@@ -25,6 +27,8 @@ export type KmipClientOptions = {
   encoding?: Encoding;
   /** Credentials for each request, where the channel does not identify the client. */
   authentication?: RequestHeader["authentication"];
+  /** Bounds of the responses that are accepted. */
+  limits?: Partial<Limits>;
 };
 
 export type BatchOptions = {
@@ -79,43 +83,64 @@ export function payloadOf<T>(answer: ResponseItem & { payload?: T }): NonNullabl
   return (payload ?? {}) as NonNullable<T>;
 }
 
-/** Puts answers to their requests by Unique Batch Item ID or position (KMIP 2.1 §9.4). */
+/** Gives each item of a batch an identifier, which 1.x demands of more than one (KMIP 1.4 §6.5). */
+function identified(items: readonly RequestItem[]): RequestItem[] {
+  if (items.length < 2) return [...items];
+  return items.map((request, position) => ({
+    ...request,
+    uniqueBatchItemId: request.uniqueBatchItemId ?? new Uint8Array([position >> 8, position]),
+  }));
+}
+
+/** Puts answers to their requests, by Unique Batch Item ID where there are any, else by position (KMIP 2.1 §9.4). */
 function match(requests: readonly RequestItem[], answers: ResponseItem[]): ResponseItem[] {
   const [first] = answers;
   if (answers.length === 1 && first!.operation === undefined && first!.resultStatus === "OperationFailed")
     payloadOf(first!);
   if (answers.length > requests.length) throw new KmipDecodeError("more answers than requests");
-  return requests.map((request, position) => {
-    const answer = answers[position];
+  const byId = new Map<string, ResponseItem>();
+  for (const answer of answers) {
+    if (answer.uniqueBatchItemId !== undefined) byId.set(encodeHex(answer.uniqueBatchItemId), answer);
+  }
+  const matchById = byId.size > 0 && requests.every((request) => request.uniqueBatchItemId !== undefined);
+  if (matchById && byId.size !== answers.length)
+    throw new KmipDecodeError("answers with equal or missing identifiers");
+  let reached = 0;
+  const matched = requests.map((request, position) => {
+    const { operation, uniqueBatchItemId } = request;
+    const answer = matchById ? byId.get(encodeHex(uniqueBatchItemId!)) : answers[position];
     if (answer === undefined)
-      return {
-        operation: request.operation,
-        resultStatus: "OperationFailed",
-        resultMessage: "not reached",
-      } as ResponseItem;
-    if (answer.operation !== undefined && answer.operation !== request.operation)
+      return { operation, resultStatus: "OperationFailed", resultMessage: "not reached" } as ResponseItem;
+    reached++;
+    if (answer.operation !== undefined && answer.operation !== operation)
       throw new KmipDecodeError("answer to another operation");
     return answer;
   });
+  if (reached !== answers.length) throw new KmipDecodeError("answer to an item that was not asked");
+  return matched;
 }
 
 /** Makes a client. It holds no state but its options. */
 export function createKmipClient(options: KmipClientOptions): KmipClient {
-  const { exchange, version = VERSIONS.at(-1)!, encoding = "ttlv", authentication } = options;
+  const { exchange, version = VERSIONS.at(-1)!, encoding = "ttlv", authentication, limits } = options;
 
-  async function batch(items: readonly RequestItem[], chosen: BatchOptions = {}): Promise<ResponseItem[]> {
+  async function batch(given: readonly RequestItem[], chosen: BatchOptions = {}): Promise<ResponseItem[]> {
+    const items = identified(given);
     const { header, batchOrderOption = items.length > 1 || undefined, ...rest } = chosen;
     const request = {
       header: {
         protocolVersion: version,
         authentication,
-        batchOrderOption: batchOrderOption === undefined ? undefined : batchOrderOption,
+        batchOrderOption,
         ...rest,
         ...header,
       },
-      items: [...items],
+      items,
     };
-    const response = decodeResponse(await exchange(encodeRequest(request, encoding)), { encoding });
+    const response = decodeResponse(await exchange(encodeRequest(request, encoding)), {
+      ...limits,
+      encoding,
+    });
     return match(items, response.items);
   }
 
