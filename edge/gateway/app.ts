@@ -5,54 +5,47 @@ import { commonHeaders, nothingPolicy, transportSecurity } from "./headers.ts";
 import { problemResponse, Refused } from "./problem.ts";
 import { appSite } from "./routes/app-site.ts";
 import { vaultSite } from "./routes/vault-site.ts";
-import { configuredOrigins, siteOf } from "./sites.ts";
+import { configuredOrigins, type Site, siteOf } from "./sites.ts";
+
+type Handed = Pick<GatewayEnv["Variables"], "requestId" | "origins" | "site">;
 
 /** The gateway: chooses the site by host, gives every response its headers, and every failure its problem document. */
 export function createApp(): Hono<GatewayEnv> {
   const gateway = new Hono<GatewayEnv>();
-  const sites = { app: complete(appSite()), vault: complete(vaultSite()) };
+  const handed = new WeakMap<Request, Handed>();
+  const sites = { app: complete(appSite(), handed), vault: complete(vaultSite(), handed) };
 
   gateway.all("*", async (c) => {
     const requestId = crypto.randomUUID();
-    const response = await answer(c, requestId, sites);
-    return dress(response, c.env, requestId);
+    const origins = configuredOrigins(c.env);
+    const site = siteOf(new URL(c.req.url), origins);
+    const refused = site === null ? "wrong-host" : isForeignWrite(c, site) ? "foreign-origin" : null;
+    if (site === null || refused !== null) {
+      return dress(problemResponse(refused ?? "wrong-host", requestId), c.env, requestId);
+    }
+    handed.set(c.req.raw, { requestId, origins, site });
+    return dress(await sites[site.name].fetch(c.req.raw, c.env, c.executionCtx), c.env, requestId);
   });
   return gateway;
 }
 
-async function answer(
-  c: GatewayContext,
-  requestId: string,
-  sites: Record<"app" | "vault", Hono<GatewayEnv>>,
-): Promise<Response> {
-  const origins = configuredOrigins(c.env);
-  const site = siteOf(new URL(c.req.url), origins);
-  if (site === null) return problemResponse("wrong-host", requestId);
-  // A write by a script of another origin is refused before anything looks at it; sign-out has rules of its own.
+/** A write by a script of another origin, refused before anything looks at it. Sign-out has rules of its own. */
+function isForeignWrite(c: GatewayContext, site: Site): boolean {
+  const { method, path } = c.req;
+  if (method === "GET" || method === "HEAD") return false;
+  if (site.name === "vault" && path === "/sign-out") return false;
   const origin = c.req.header("origin");
-  const writes = c.req.method !== "GET" && c.req.method !== "HEAD";
-  if (writes && origin !== undefined && origin !== site.origin && !isSignOut(c, site.name)) {
-    return problemResponse("foreign-origin", requestId);
-  }
-  const variables = { requestId, origins, site };
-  return sites[site.name].fetch(c.req.raw, { ...c.env, [VARIABLES]: variables }, c.executionCtx);
-}
-
-const VARIABLES = Symbol("variables");
-type Handed = { [VARIABLES]: Pick<GatewayEnv["Variables"], "requestId" | "origins" | "site"> };
-
-function isSignOut(c: GatewayContext, site: "app" | "vault"): boolean {
-  return site === "vault" && c.req.path === "/sign-out";
+  return origin !== undefined && origin !== site.origin;
 }
 
 /** Adds what every site has: request variables, 405, 404 and the error handler. */
-function complete(routes: Hono<GatewayEnv>): Hono<GatewayEnv> {
+function complete(routes: Hono<GatewayEnv>, handed: WeakMap<Request, Handed>): Hono<GatewayEnv> {
   const site = new Hono<GatewayEnv>();
   site.use(async function variables(c, next) {
-    const { requestId, origins, site: which } = (c.env as unknown as Handed)[VARIABLES];
+    const { requestId, origins, site: here } = handed.get(c.req.raw)!;
     c.set("requestId", requestId);
     c.set("origins", origins);
-    c.set("site", which);
+    c.set("site", here);
     await next();
   });
   site.use(

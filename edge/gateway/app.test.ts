@@ -1,0 +1,143 @@
+import { describe, expect, it } from "vitest";
+import { createApp } from "./app.ts";
+
+const app = createApp();
+const context = { waitUntil() {}, passThroughOnException() {}, props: {} };
+const origins = {
+  COFFER_APP_ORIGINS: "https://app.example,https://other.example",
+  COFFER_VAULT_ORIGIN: "https://vault.example",
+  COFFER_TENANT: "t",
+};
+const ASSETS = {
+  fetch: async (request: Request) => {
+    const { pathname } = new URL(request.url);
+    const known = ["/app/index.html", "/vault/index.html", "/app/main.0123abcd.js"].includes(pathname);
+    return new Response(known ? pathname : null, {
+      status: known ? 200 : 404,
+      headers: { "x-leak": "1", "content-type": "text/html" },
+    });
+  },
+};
+const get = (url: string, init: RequestInit = {}) =>
+  app.request(url, init, { ...origins, ASSETS } as never, context as never);
+const policy = (response: Response) => response.headers.get("content-security-policy");
+
+describe("gateway", () => {
+  it("answers on its hosts only", async () => {
+    for (const url of [
+      "https://evil.example/",
+      "https://app.example.evil.example/",
+      "https://app.example:8443/",
+    ]) {
+      const response = await get(url);
+      expect(response.status).toBe(421);
+      expect(await response.json()).toMatchObject({
+        code: "wrong-host",
+        instance: expect.stringMatching(/^urn:uuid:/),
+      });
+    }
+  });
+
+  it("serves each site its own folder under its own policy", async () => {
+    const page = await get("https://app.example/");
+    expect(await page.text()).toBe("/app/index.html");
+    expect(policy(page)).toContain("frame-src https://vault.example");
+    expect(policy(page)).toContain("require-trusted-types-for 'script'");
+    expect(policy(page)).toContain("frame-ancestors 'none'");
+    expect(page.headers.get("x-frame-options")).toBe("DENY");
+    const vault = await get("https://vault.example/");
+    expect(await vault.text()).toBe("/vault/index.html");
+    expect(policy(vault)).toContain("frame-ancestors https://app.example https://other.example;");
+    expect(policy(vault)).toContain("trusted-types vault-loader");
+    expect(vault.headers.get("x-frame-options")).toBeNull();
+    for (const response of [page, vault]) {
+      expect(policy(response)).toMatch(/^default-src 'none';/);
+      expect(policy(response)).not.toContain("unsafe");
+      expect(response.headers.get("x-leak")).toBeNull();
+      expect(response.headers.get("strict-transport-security")).toContain("max-age");
+    }
+  });
+
+  it("lets hashed names be kept for ever and nothing else", async () => {
+    expect((await get("https://app.example/main.0123abcd.js")).headers.get("cache-control")).toContain(
+      "immutable",
+    );
+    expect((await get("https://app.example/")).headers.get("cache-control")).toBe("no-cache");
+    expect((await get("https://app.example/nothing.js")).headers.get("cache-control")).toBe("no-store");
+  });
+
+  it("does not serve one site's files on the other, nor outside of its folder", async () => {
+    for (const path of [
+      "/main.0123abcd.js",
+      "/../app/main.0123abcd.js",
+      "/..%2fapp%2fmain.0123abcd.js",
+      "/app/index.html",
+    ]) {
+      expect((await get(`https://vault.example${path}`)).status, path).toBe(404);
+    }
+  });
+
+  it("has a problem document for every failure", async () => {
+    for (const [url, method, status] of [
+      ["https://app.example/nothing", "GET", 404],
+      ["https://app.example/token", "GET", 405],
+      ["https://app.example/kms/rewrap", "POST", 401],
+      ["https://app.example/documents", "GET", 401],
+      ["https://app.example/documents/x/content", "GET", 401],
+      ["https://app.example/ra/grants", "POST", 401],
+      ["https://app.example/token", "POST", 415],
+      ["https://vault.example/token", "POST", 404],
+      ["https://vault.example/ra/grants", "POST", 404],
+      ["https://vault.example/ra/enrolments", "POST", 403],
+      ["https://app.example/ra/enrolments", "POST", 401],
+      ["https://app.example/authorize", "GET", 404],
+    ] as const) {
+      const response = await get(url, { method });
+      expect(response.status, `${method} ${url}`).toBe(status);
+      expect(response.headers.get("content-type")).toBe("application/problem+json");
+      expect(await response.json()).toMatchObject({ status, code: expect.any(String) });
+      expect(response.headers.get("cache-control")).toBe("no-store");
+      expect(policy(response)).toContain("default-src 'none'");
+    }
+  });
+
+  it("refuses writes from other origins before it looks at them", async () => {
+    for (const [url, origin] of [
+      ["https://app.example/token", "https://evil.example"],
+      ["https://app.example/token", "https://vault.example"],
+      ["https://app.example/kms/rewrap", "null"],
+      ["https://vault.example/ra/enrolments", "https://app.example"],
+      ["https://vault.example/sign-in", "https://app.example"],
+      ["https://vault.example/sign-out", "https://evil.example"],
+    ] as const) {
+      const response = await get(url, { method: "POST", headers: { origin } });
+      expect(await response.json(), url).toMatchObject({ code: "foreign-origin" });
+    }
+  });
+
+  it("bounds bodies, whatever they say of their length", async () => {
+    const headers = { "content-type": "application/x-www-form-urlencoded" };
+    const body = "x".repeat(70_000);
+    expect((await get("https://app.example/token", { method: "POST", headers, body })).status).toBe(413);
+    const lying = { ...headers, "content-length": "1" };
+    expect((await get("https://app.example/token", { method: "POST", headers: lying, body })).status).toBe(
+      413,
+    );
+  });
+
+  it("refuses a parameter that comes twice at the token endpoint", async () => {
+    const headers = { "content-type": "application/x-www-form-urlencoded" };
+    const body = "grant_type=refresh_token&grant_type=refresh_token";
+    const response = await get("https://app.example/token", { method: "POST", headers, body });
+    expect(await response.json()).toMatchObject({ code: "bad-request" });
+  });
+
+  it("shows no frame, script or image the way to a code", async () => {
+    for (const destination of ["iframe", "empty", "image"]) {
+      const response = await get("https://vault.example/authorize", {
+        headers: { "sec-fetch-dest": destination },
+      });
+      expect(await response.json()).toMatchObject({ code: "foreign-origin" });
+    }
+  });
+});
