@@ -67,6 +67,7 @@ interface Row {
   account: string;
   size: number;
   /** Milliseconds since 1970. */
+  /** Seconds since 1970. */
   created: number;
 }
 
@@ -113,6 +114,10 @@ export class Documents {
     try {
       tell("sealing", 0);
       const input = counted(source, (bytes) => (metadata.size = bytes));
+      const name = () => this.#putMetadata(port, edk, { account, id, path }, metadata, signal);
+      // Where the size is known already, the name goes beside the content.
+      const named = total === undefined ? undefined : name();
+      named?.catch(() => {});
       const sealed = port.seal({ edk, context: this.#context(account, id, "document") }, input, {
         signal,
       });
@@ -130,7 +135,7 @@ export class Documents {
         onSent: (bytes) => tell("sealing", total === undefined ? bytes : Math.min(bytes, total)),
       });
       tell("finishing", metadata.size);
-      await this.#putMetadata(port, edk, { account, id, path }, metadata, signal);
+      await (named ?? name());
       await this.#rest.send("POST", `${path}/complete`, { json: { parts, size }, signal }, drain);
       this.#opened.set(id, metadata);
       return { id, account, created: new Date(), sealedSize: size, metadata };
@@ -200,7 +205,7 @@ export class Documents {
     const documents: Document[] = rows.map(({ id, account, size, created }) => ({
       id,
       account,
-      created: new Date(created),
+      created: new Date(created * 1000),
       sealedSize: size,
     }));
     documents.sort((a, b) => b.created.getTime() - a.created.getTime());
