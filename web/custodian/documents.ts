@@ -66,7 +66,6 @@ interface Row {
   id: string;
   account: string;
   size: number;
-  /** Milliseconds since 1970. */
   /** Seconds since 1970. */
   created: number;
 }
