@@ -13,7 +13,10 @@ export interface TestHsm {
   pki: Pki;
   dir: string;
   /** A KMIP client over TLS with the identity of that certificate. */
-  as(identity: keyof Pki["clients"] | KeyAndCertificate, version?: { major: number; minor: number }): KmipClient;
+  as(
+    identity: keyof Pki["clients"] | KeyAndCertificate,
+    version?: { major: number; minor: number },
+  ): KmipClient;
   /** Stops the HSM and starts it on the same folder. */
   restart(options?: Partial<HsmOptions>): Promise<void>;
   close(): Promise<void>;
@@ -43,7 +46,12 @@ export async function testHsm(options: Partial<HsmOptions> = {}): Promise<TestHs
     dir,
     as(identity, version) {
       const pair = typeof identity === "string" ? pki.clients[identity] : identity;
-      const transport = tlsTransport({ host: "127.0.0.1", port: test.hsm.ttlvPort, ca: pki.serverCa, ...pair });
+      const transport = tlsTransport({
+        host: "127.0.0.1",
+        port: test.hsm.ttlvPort,
+        ca: pki.serverCa,
+        ...pair,
+      });
       transports.push(transport);
       return createKmipClient({ ...transport, ...(version ? { version } : {}) });
     },

@@ -144,10 +144,10 @@ export class Engine {
 
   #handler(item: RequestItem, subject: Subject): unknown {
     const { operation, ephemeral, messageExtension } = item;
+    checkOperation(subject, String(operation));
     const handler =
       typeof operation === "string" && Object.hasOwn(OPERATIONS, operation) && OPERATIONS[operation];
     if (!handler) throw new KmipError("OperationNotSupported", "Not an operation of this server");
-    checkOperation(subject, operation);
     if (ephemeral) throw new KmipError("FeatureNotSupported", "Nothing is ephemeral here");
     if (messageExtension?.some(({ criticalityIndicator }) => criticalityIndicator))
       throw new KmipError("FeatureNotSupported", "Not a known message extension");

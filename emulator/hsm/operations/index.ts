@@ -1,4 +1,11 @@
 import type { OperationName } from "#protocol/kmip/index.ts";
+import {
+  addAttribute,
+  adjustAttribute,
+  deleteAttribute,
+  modifyAttribute,
+  setAttribute,
+} from "./change-attributes.ts";
 import { decrypt, encrypt } from "./cipher.ts";
 import { create } from "./create.ts";
 import { createKeyPair } from "./create-key-pair.ts";
@@ -24,6 +31,11 @@ const handlers: Handlers = {
   Export: exportObject,
   GetAttributes: getAttributes,
   GetAttributeList: getAttributeList,
+  AddAttribute: addAttribute,
+  ModifyAttribute: modifyAttribute,
+  SetAttribute: setAttribute,
+  AdjustAttribute: adjustAttribute,
+  DeleteAttribute: deleteAttribute,
   Locate: locate,
   Activate: activate,
   Revoke: revoke,

@@ -30,7 +30,7 @@ export function verifyRecipient(key: ManagedObject, work: Work, now: Date) {
     return refuse("a recipient needs a link to its certificate");
   if (!isLive(certificate, now)) refuse("the certificate was revoked or destroyed");
   const leaf = new X509Certificate(certificateDer(certificate));
-  if (leaf.ca) refuse("the certificate is an authority's");
+  if (leaf.ca || saysAuthority(leaf)) refuse("the certificate is an authority's");
   if (!isCurrent(leaf, now)) refuse("the certificate is not valid now");
   if (!mayEncipherKeys(leaf)) refuse("the certificate is not for key encipherment");
   const spki = publicKeyOf(key);
@@ -86,6 +86,12 @@ function issued(authority: ManagedObject, leaf: X509Certificate): boolean {
 
 function isCurrent({ validFromDate, validToDate }: X509Certificate, now: Date): boolean {
   return validFromDate <= now && now < validToDate;
+}
+
+/** OpenSSL calls nothing an authority that lacks keyCertSign; the constraint alone is enough to refuse. */
+function saysAuthority(certificate: X509Certificate): boolean {
+  const constraints = new x509.X509Certificate(certificate.raw).getExtension(x509.BasicConstraintsExtension);
+  return constraints?.ca ?? false;
 }
 
 function mayEncipherKeys(certificate: X509Certificate): boolean {

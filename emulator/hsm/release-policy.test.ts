@@ -1,0 +1,719 @@
+import "reflect-metadata";
+import * as x509 from "@peculiar/x509";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { encodeHex } from "#protocol/bytes.ts";
+import {
+  type Attributes,
+  type KeyWrappingSpecification,
+  type KmipClient,
+  KmipError,
+  type OperationName,
+  type RequestPayload,
+} from "#protocol/kmip/index.ts";
+import { unwrapAes } from "./crypto/aes-key-wrap.ts";
+import { type TestHsm, testHsm } from "./deployment.fixture.ts";
+import {
+  AES,
+  aesKw,
+  type Bytes,
+  createAccount,
+  createAuthority,
+  createData,
+  createMaster,
+  type Hierarchy,
+  importAccount,
+  keyBytes,
+  named,
+  oaep,
+  PAST,
+  policy,
+  registerCertificate,
+  registerRecipient,
+  rsaKeys,
+  testHierarchy,
+  wrappedImport,
+} from "./hierarchy.fixture.ts";
+import { secretBytes } from "./material.ts";
+import { issueClient } from "./pki.ts";
+import { ObjectStore } from "./store.ts";
+
+let test: TestHsm;
+let h: Hierarchy;
+let clock: () => Date = () => new Date();
+
+beforeAll(async () => {
+  test = await testHsm({ now: () => clock() });
+  h = await testHierarchy(test);
+}, 30_000);
+afterAll(() => test.close());
+
+/** The Result Reason with which the HSM refuses; fails when it does not. */
+async function reason(answer: Promise<unknown>): Promise<unknown> {
+  try {
+    await answer;
+  } catch (error) {
+    if (error instanceof KmipError) return error.code;
+    throw error;
+  }
+  throw new Error("The HSM did it");
+}
+
+const refused = (answer: Promise<unknown>) => expect(reason(answer)).resolves;
+const denied = (answer: Promise<unknown>) => refused(answer).toBe("PermissionDenied");
+
+/** Key bytes straight from the store, as the test that knows everything. */
+function stored(uid: string): Bytes {
+  const store = new ObjectStore(test.dir, () => {
+    throw new Error("no new key file");
+  });
+  try {
+    return new Uint8Array(secretBytes(store.read(uid)!));
+  } finally {
+    store.close();
+  }
+}
+
+const get = (
+  client: KmipClient,
+  uniqueIdentifier: string,
+  keyWrappingSpecification?: KeyWrappingSpecification,
+) =>
+  client.request("Get", {
+    uniqueIdentifier,
+    ...(keyWrappingSpecification ? { keyWrappingSpecification } : {}),
+  });
+
+const create = (client: KmipClient, attributes: Attributes) =>
+  client.request("Create", { objectType: "SymmetricKey", attributes });
+
+describe("what the release policy is for", () => {
+  it("releases a data key to its parent by AES-KW and to a recipient by RSA-OAEP-256", async () => {
+    const byParent = keyBytes(await get(h.kms, h.data, aesKw(h.account)));
+    expect(encodeHex(unwrapAes("NISTKeyWrap", stored(h.account), byParent))).toBe(encodeHex(stored(h.data)));
+    const byRecipient = keyBytes(await get(h.kms, h.data, oaep(h.recipient)));
+    const opened = await crypto.subtle.decrypt({ name: "RSA-OAEP" }, h.recipientKeys.privateKey, byRecipient);
+    expect(encodeHex(new Uint8Array(opened))).toBe(encodeHex(stored(h.data)));
+  });
+
+  it("gives children their class, Sensitive, usage and parent", async () => {
+    for (const [client, uniqueIdentifier, expected] of [
+      [
+        h.iam,
+        h.master,
+        { class: "master", extractable: false, usage: ["WrapKey", "UnwrapKey"], parent: undefined },
+      ],
+      [
+        h.kms,
+        h.account,
+        { class: "account", extractable: true, usage: ["WrapKey", "UnwrapKey"], parent: h.master },
+      ],
+      [h.kms, h.data, { class: "data", extractable: true, usage: ["DeriveKey"], parent: h.account }],
+    ] as const) {
+      const { attributes } = await client.request("GetAttributes", {
+        uniqueIdentifier,
+        attributeReference: [],
+      });
+      const vendor = Object.fromEntries(
+        (attributes.vendorAttributes ?? []).map((one) => [one.attributeName, one.attributeValue]),
+      );
+      expect(attributes).toMatchObject({
+        sensitive: true,
+        alwaysSensitive: true,
+        extractable: expected.extractable,
+        cryptographicUsageMask: expected.usage,
+      });
+      expect(attributes.digest).toBeUndefined();
+      expect({ class: vendor.Class, parent: vendor.Parent }).toEqual({
+        class: expected.class,
+        parent: expected.parent,
+      });
+    }
+  });
+});
+
+describe("with the live certificate of coffer-kms", () => {
+  it("no key of the hierarchy leaves in plain, in any format", async () => {
+    for (const uniqueIdentifier of [h.data, h.account, h.master])
+      for (const keyFormatType of [undefined, "Raw", "TransparentSymmetricKey", "Opaque"] as const)
+        await expect(
+          reason(h.kms.request("Get", { uniqueIdentifier, ...(keyFormatType ? { keyFormatType } : {}) })),
+        ).resolves.toMatch(/^(Sensitive|PermissionDenied)$/);
+  });
+
+  it("the master key leaves in no form, the account key not to the KMS", async () => {
+    await denied(get(h.kms, h.master, aesKw(h.master)));
+    await denied(get(h.kms, h.master, aesKw(h.account)));
+    await denied(get(h.kms, h.master, oaep(h.recipient)));
+    await denied(get(h.kms, h.account, aesKw(h.master)));
+    await denied(get(h.kms, h.account, oaep(h.recipient)));
+    await denied(get(h.kms, h.account, aesKw(h.account)));
+  });
+
+  it("a data key is not wrapped by another way, another encoding or another key", async () => {
+    const other = await importAccount(h.kms, h.master, await createAccount(h.iam, h.master));
+    await denied(get(h.kms, h.data, aesKw(other)));
+    await denied(get(h.kms, h.data, aesKw(h.master)));
+    await denied(get(h.kms, h.data, aesKw(h.data)));
+    const to = (uid: string, change: object, parameters: object): KeyWrappingSpecification => {
+      const base = uid === h.recipient ? oaep(uid) : aesKw(uid);
+      const { cryptographicParameters } = base.encryptionKeyInformation!;
+      return {
+        ...base,
+        ...change,
+        encryptionKeyInformation: {
+          uniqueIdentifier: uid,
+          cryptographicParameters: { ...cryptographicParameters, ...parameters },
+        },
+      };
+    };
+    for (const specification of [
+      to(h.account, { encodingOption: "TTLVEncoding" }, {}),
+      to(h.account, { encodingOption: undefined }, {}),
+      to(h.account, { attributeName: ["Cryptographic Usage Mask"] }, {}),
+      to(h.account, { wrappingMethod: "MACSign" }, {}),
+      to(h.account, { wrappingMethod: "EncryptThenMACSign" }, {}),
+      to(h.account, { macSignatureKeyInformation: { uniqueIdentifier: h.account } }, {}),
+      to(h.account, {}, { blockCipherMode: "AESKeyWrapPadding" }),
+      to(h.account, {}, { blockCipherMode: "ECB" }),
+      to(h.account, {}, { blockCipherMode: undefined }),
+      to(h.recipient, { encodingOption: "TTLVEncoding" }, {}),
+      to(h.recipient, {}, { paddingMethod: "PKCS1V1_5" }),
+      to(h.recipient, {}, { paddingMethod: "None" }),
+      to(h.recipient, {}, { hashingAlgorithm: "SHA_1" }),
+      to(h.recipient, {}, { hashingAlgorithm: undefined }),
+      to(h.recipient, {}, { maskGeneratorHashingAlgorithm: "SHA_1" }),
+      to(h.recipient, {}, { pSource: Uint8Array.of(1) }),
+    ])
+      await denied(get(h.kms, h.data, specification));
+    const { encryptionKeyInformation } = aesKw(h.account);
+    await denied(
+      get(h.kms, h.data, {
+        ...aesKw(h.account),
+        encryptionKeyInformation: { uniqueIdentifier: encryptionKeyInformation!.uniqueIdentifier },
+      }),
+    );
+  });
+
+  it("nothing but a child is wrapped by a key of the hierarchy: no known plaintext becomes a key", async () => {
+    const { uniqueIdentifier: shown } = await h.officer
+      .request("CreateKeyPair", {
+        commonAttributes: { cryptographicAlgorithm: "EC", activationDate: PAST },
+        privateKeyAttributes: {
+          cryptographicUsageMask: ["Sign"],
+          vendorAttributes: [policy("Users", "coffer-kms")],
+        },
+        publicKeyAttributes: { cryptographicUsageMask: ["Verify"], vendorAttributes: [policy("Users", "*")] },
+      })
+      .then((pair) => ({ uniqueIdentifier: pair.publicKeyUniqueIdentifier, ...pair }));
+    expect(keyBytes(await get(h.kms, shown)).length).toBe(91);
+    for (const mode of ["NISTKeyWrap", "AESKeyWrapPadding"] as const)
+      for (const [client, key] of [
+        [h.kms, h.account],
+        [h.iam, h.master],
+      ] as const) {
+        const specification = aesKw(key);
+        specification.encryptionKeyInformation!.cryptographicParameters = { blockCipherMode: mode };
+        await denied(get(client, shown, specification));
+        await denied(get(client, shown, { ...specification, encodingOption: "TTLVEncoding" }));
+        await denied(get(client, h.recipient, specification).catch(asDenied));
+      }
+  });
+
+  it("keys are made and imported only under a parent, only tighter, only AES-256", async () => {
+    const child = (more: Attributes): Attributes => ({
+      ...AES,
+      cryptographicUsageMask: ["DeriveKey"],
+      vendorAttributes: [policy("Parent", h.account)],
+      ...more,
+    });
+    await denied(create(h.kms, child({ vendorAttributes: [] })));
+    await denied(create(h.kms, child({ sensitive: false })));
+    await denied(create(h.kms, child({ cryptographicAlgorithm: "DES3", cryptographicLength: 168 })));
+    await denied(create(h.kms, child({ cryptographicLength: 128 })));
+    await denied(create(h.kms, child({ vendorAttributes: [policy("Parent", h.master)] })));
+    await denied(create(h.kms, child({ vendorAttributes: [policy("Parent", h.data)] })));
+    await denied(create(h.kms, child({ vendorAttributes: [policy("Parent", h.recipient)] })));
+    await refused(create(h.kms, child({ cryptographicUsageMask: ["Encrypt", "Decrypt", "WrapKey"] }))).toBe(
+      "IncompatibleCryptographicUsageMask",
+    );
+    const { uniqueIdentifier } = await create(
+      h.kms,
+      child({ cryptographicUsageMask: ["DeriveKey", "Encrypt", "Decrypt", "WrapKey"] }),
+    );
+    const { attributes } = await h.kms.request("GetAttributes", { uniqueIdentifier, attributeReference: [] });
+    expect(attributes).toMatchObject({ cryptographicUsageMask: ["DeriveKey"], sensitive: true });
+    await h.kms.request("Destroy", { uniqueIdentifier });
+  });
+
+  it("a key that the attacker knows is not imported, in any guise", async () => {
+    const known = new Uint8Array(32).fill(7);
+    const uid = () => crypto.randomUUID();
+    const plain = (): RequestPayload<"Import"> => ({
+      uniqueIdentifier: uid(),
+      objectType: "SymmetricKey",
+      attributes: { ...AES, cryptographicUsageMask: ["WrapKey", "UnwrapKey"], activationDate: PAST },
+      object: {
+        symmetricKey: {
+          keyBlock: { keyFormatType: "Raw", keyValue: { keyMaterial: known }, ...AES } as never,
+        },
+      },
+    });
+    const attempt = (request: RequestPayload<"Import">) => h.kms.request("Import", request);
+    await denied(attempt(plain()));
+    await denied(attempt({ ...plain(), keyWrapType: "NotWrapped" }));
+    const wrapped = keyBytes(await get(h.kms, h.data, aesKw(h.account)));
+    const good = () => wrappedImport(uid(), h.account, wrapped);
+    await denied(attempt({ ...good(), keyWrapType: "AsRegistered" }));
+    await denied(attempt({ ...good(), keyWrapType: undefined }));
+    // As public material it could be read in plain; as secret data it would have no class.
+    const block = good().object.symmetricKey!.keyBlock;
+    await denied(attempt({ ...good(), objectType: "PublicKey", object: { publicKey: { keyBlock: block } } }));
+    await denied(
+      attempt({ ...good(), objectType: "PrivateKey", object: { privateKey: { keyBlock: block } } }),
+    );
+    await denied(
+      attempt({
+        ...good(),
+        objectType: "SecretData",
+        object: { secretData: { secretDataType: "Password", keyBlock: block } },
+      }),
+    );
+    await denied(
+      attempt({
+        ...good(),
+        objectType: "OpaqueObject",
+        object: { opaqueObject: { opaqueDataType: 0x80000001, opaqueDataValue: known } },
+      }),
+    );
+    await refused(attempt({ ...good(), objectType: "PublicKey" })).toBe("InvalidField");
+    // Under a key of his own there is none, under a data key or a recipient no import.
+    await denied(attempt(wrappedImport(uid(), h.data, wrapped)));
+    await denied(attempt(wrappedImport(uid(), h.recipient, wrapped)));
+    await refused(attempt(wrappedImport(uid(), h.master, wrapped))).toBe("CryptographicFailure");
+    const change = (more: Attributes) => ({ ...good(), attributes: { ...AES, ...more } });
+    await denied(attempt(change({ sensitive: false })));
+    await denied(attempt(change({ vendorAttributes: [policy("Class", "account")] })));
+    await denied(attempt(change({ vendorAttributes: [policy("Parent", h.master)] })));
+    await denied(attempt(change({ vendorAttributes: [policy("Users", "*")] })));
+    await denied(attempt(change({ state: "Active" })).catch(asDenied));
+    await refused(attempt(change({ cryptographicUsageMask: ["Decrypt"] }))).toBe(
+      "IncompatibleCryptographicUsageMask",
+    );
+  });
+
+  it("an identifier that is taken is not taken over", async () => {
+    const wrapped = keyBytes(await get(h.kms, h.data, aesKw(h.account)));
+    for (const uid of [h.master, h.account, h.data, h.recipient, h.authority.uid])
+      for (const replaceExisting of [true, false])
+        await refused(
+          h.kms.request("Import", { ...wrappedImport(uid, h.account, wrapped), replaceExisting }),
+        ).toBe("ObjectAlreadyExists");
+  });
+
+  it("keys of the hierarchy encrypt, decrypt, derive and sign nothing, and every other operation is refused", async () => {
+    const data = new Uint8Array(16);
+    for (const uniqueIdentifier of [h.master, h.account, h.data])
+      for (const [operation, payload] of everyOperation(uniqueIdentifier, data))
+        await denied(h.kms.request(operation, payload as never));
+    await denied(h.kms.request("Sign", { uniqueIdentifier: h.data, data }));
+  });
+
+  it("nothing of others is activated, revoked or destroyed", async () => {
+    for (const uniqueIdentifier of [h.master, h.recipient, h.authority.uid, h.recipientCertificate]) {
+      const revocationReason = { revocationReasonCode: "KeyCompromise" } as const;
+      for (const attempt of [
+        h.kms.request("Activate", { uniqueIdentifier }),
+        h.kms.request("Revoke", { uniqueIdentifier, revocationReason }),
+        h.kms.request("Destroy", { uniqueIdentifier }),
+      ])
+        await expect(reason(attempt)).resolves.toMatch(/^(PermissionDenied|ObjectNotFound)$/);
+    }
+  });
+
+  it("policy attributes are not set, in 2.1 or as custom attributes of 1.4, and names are not taken", async () => {
+    const old = test.as("coffer-kms", { major: 1, minor: 4 });
+    for (const client of [h.kms, old])
+      for (const extra of [
+        policy("Class", "master"),
+        policy("Class", "account"),
+        policy("Users", "*"),
+        policy("Recipient", "verified"),
+        policy("RecipientCA", "true"),
+        policy("Parent", h.account),
+      ])
+        await denied(
+          create(client, {
+            ...AES,
+            cryptographicUsageMask: ["DeriveKey"],
+            vendorAttributes: [policy("Parent", h.account), extra],
+          }),
+        );
+    await denied(
+      create(h.kms, {
+        ...AES,
+        cryptographicUsageMask: ["DeriveKey"],
+        name: named("coffer/sign/edk"),
+        vendorAttributes: [policy("Parent", h.account)],
+      }),
+    );
+  });
+
+  it("a recipient of his own making, unverified or a stranger's, gets nothing", async () => {
+    const mallory = test.as(await issueClient(test.pki.dir, "mallory"));
+    const keys = await rsaKeys();
+    const spki = new Uint8Array(await crypto.subtle.exportKey("spki", keys.publicKey));
+    const foreign = await registerRecipient(mallory, h.recipientCertificate, spki);
+    await refused(get(h.kms, h.data, oaep(foreign))).toBe("WrappingObjectNotFound");
+    await denied(registerRecipient(h.kms, h.recipientCertificate, spki));
+    const shared = await registerRecipient(h.officer, h.authority.uid, spki, {
+      vendorAttributes: [policy("Users", "*")],
+    });
+    await denied(get(h.kms, h.data, oaep(shared)));
+    await denied(get(h.kms, h.data, oaep(h.authority.uid)));
+    // A policy attribute of another vendor that is spelled like ours is none.
+    const lookalike = await registerRecipient(mallory, h.recipientCertificate, spki, {
+      vendorAttributes: [{ ...policy("Recipient", "verified"), vendorIdentification: "coffer" }],
+    });
+    await refused(get(h.kms, h.data, oaep(lookalike))).toBe("WrappingObjectNotFound");
+  });
+
+  it("a revoked or inactive parent wraps and unwraps nothing", async () => {
+    const account = await importAccount(h.kms, h.master, h.wrappedAccount);
+    const data = await createData(h.kms, account);
+    const wrapped = keyBytes(await get(h.kms, data, aesKw(account)));
+    const later = crypto.randomUUID();
+    await h.kms.request("Import", wrappedImport(later, h.master, h.wrappedAccount, AES));
+    await refused(
+      create(h.kms, {
+        ...AES,
+        cryptographicUsageMask: ["DeriveKey"],
+        vendorAttributes: [policy("Parent", later)],
+      }),
+    ).toBe("WrongKeyLifecycleState");
+    await h.kms.request("Revoke", {
+      uniqueIdentifier: account,
+      revocationReason: { revocationReasonCode: "CessationOfOperation" },
+    });
+    await refused(get(h.kms, data, aesKw(account))).toBe("WrongKeyLifecycleState");
+    await refused(h.kms.request("Import", wrappedImport(crypto.randomUUID(), account, wrapped))).toBe(
+      "WrongKeyLifecycleState",
+    );
+    await h.kms.request("Revoke", {
+      uniqueIdentifier: data,
+      revocationReason: { revocationReasonCode: "KeyCompromise" },
+    });
+    await refused(get(h.kms, data, oaep(h.recipient))).toBe("WrongKeyLifecycleState");
+  });
+});
+
+describe("recipients", () => {
+  const hours = (count: number) => new Date(Date.now() + count * 3600_000);
+
+  it("are refused unless their certificate is right in every way", async () => {
+    const { ra, authority } = h;
+    const good = await authority.issue();
+    const certificate = await registerCertificate(ra, good.der);
+    await denied(registerRecipient(ra, certificate, h.authority.uid ? await freshSpki() : good.spki));
+    await denied(registerRecipient(ra, crypto.randomUUID(), good.spki));
+    await denied(registerRecipient(ra, authority.uid, good.spki));
+    await denied(registerRecipient(ra, certificate, good.spki, { link: [] }));
+    const link = { linkType: "CertificateLink", linkedObjectIdentifier: certificate } as const;
+    await denied(registerRecipient(ra, certificate, good.spki, { link: [link, link] }));
+    await denied(registerRecipient(ra, certificate, good.spki, { vendorAttributes: [policy("Users", "*")] }));
+    for (const order of [
+      { usage: x509.KeyUsageFlags.digitalSignature },
+      { notAfter: hours(-1), notBefore: hours(-2) },
+      { notBefore: hours(1) },
+      { ca: true },
+      { keys: await rsaKeys(2048) },
+      { keys: await rsaKeys(3072, [3]) },
+      {
+        keys: await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, [
+          "sign",
+          "verify",
+        ]),
+      },
+    ]) {
+      const bad = await authority.issue(order);
+      await denied(registerRecipient(ra, await registerCertificate(ra, bad.der), bad.spki));
+    }
+    for (const stranger of [
+      await createAuthority(h.officer, false),
+      await createAuthority(h.officer, true, false),
+    ]) {
+      const bad = await stranger.issue();
+      await denied(registerRecipient(ra, await registerCertificate(ra, bad.der), bad.spki));
+    }
+    expect(await registerRecipient(ra, certificate, good.spki)).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it("end with their certificate, their key and their authority", async () => {
+    const cessation = { revocationReason: { revocationReasonCode: "CessationOfOperation" } } as const;
+    const compromise = { revocationReason: { revocationReasonCode: "KeyCompromise" } } as const;
+    const make = async (authority = h.authority) => {
+      const { der, spki } = await authority.issue();
+      const certificate = await registerCertificate(h.ra, der);
+      return { certificate, key: await registerRecipient(h.ra, certificate, spki) };
+    };
+    const release = (key: string) => get(h.kms, h.data, oaep(key));
+    const [revoked, compromised, expired] = [await make(), await make(), await make()];
+    await release(revoked.key);
+    await h.ra.request("Revoke", { uniqueIdentifier: revoked.key, ...cessation });
+    await denied(release(revoked.key));
+    await h.ra.request("Destroy", { uniqueIdentifier: revoked.key });
+    await refused(release(revoked.key)).toBe("WrappingObjectDestroyed");
+    await release(compromised.key);
+    await h.ra.request("Revoke", { uniqueIdentifier: compromised.certificate, ...compromise });
+    await denied(release(compromised.key));
+    await release(expired.key);
+    clock = () => hours(25);
+    await denied(release(expired.key));
+    clock = () => new Date();
+    const authority = await createAuthority(h.officer);
+    const below = await make(authority);
+    await release(below.key);
+    await h.officer.request("SetAttribute", {
+      uniqueIdentifier: authority.uid,
+      newAttribute: { vendorAttributes: [policy("RecipientCA", "false")] },
+    });
+    await denied(release(below.key));
+  });
+});
+
+describe("with the live certificate of coffer-ra", () => {
+  it("no key of the hierarchy is seen, made, imported or wrapped", async () => {
+    for (const uniqueIdentifier of [h.data, h.account, h.master]) {
+      await refused(get(h.ra, uniqueIdentifier, oaep(h.recipient))).toBe("ObjectNotFound");
+      await refused(h.ra.request("GetAttributes", { uniqueIdentifier, attributeReference: [] })).toBe(
+        "ObjectNotFound",
+      );
+    }
+    expect(
+      (await h.ra.request("Locate", { attributes: { objectType: "SymmetricKey" } })).uniqueIdentifier,
+    ).toEqual([]);
+    await denied(create(h.ra, { ...AES, vendorAttributes: [policy("Parent", h.account)] }));
+    await denied(h.ra.request("Import", wrappedImport(crypto.randomUUID(), h.account, new Uint8Array(40))));
+    for (const [operation, payload] of everyOperation(h.data, new Uint8Array(16)))
+      if (operation !== "Register") await denied(h.ra.request(operation, payload as never));
+  });
+
+  it("nothing is registered but certificates and recipients, and no secret leaves", async () => {
+    const keyBlock = { keyFormatType: "Raw", keyValue: { keyMaterial: new Uint8Array(32) }, ...AES } as const;
+    await denied(
+      h.ra.request("Register", {
+        objectType: "SymmetricKey",
+        attributes: AES,
+        object: { symmetricKey: { keyBlock } },
+      } as never),
+    );
+    await denied(
+      h.ra.request("Register", {
+        objectType: "OpaqueObject",
+        attributes: {},
+        object: { opaqueObject: { opaqueDataType: 0x80000001, opaqueDataValue: Uint8Array.of(1) } },
+      }),
+    );
+    await denied(
+      h.ra.request("Register", {
+        objectType: "PublicKey",
+        attributes: { cryptographicUsageMask: ["WrapKey"] },
+        object: { publicKey: { keyBlock } },
+      } as never),
+    );
+    const pair = await h.officer.request("CreateKeyPair", {
+      commonAttributes: { cryptographicAlgorithm: "EC", activationDate: PAST },
+      privateKeyAttributes: {
+        cryptographicUsageMask: ["Sign"],
+        vendorAttributes: [policy("Users", "coffer-ra")],
+      },
+      publicKeyAttributes: { cryptographicUsageMask: ["Verify"] },
+    });
+    const uniqueIdentifier = pair.privateKeyUniqueIdentifier;
+    const data = Uint8Array.of(1, 2, 3);
+    expect((await h.ra.request("Sign", { uniqueIdentifier, data })).signatureData?.length).toBeGreaterThan(
+      60,
+    );
+    await denied(get(h.ra, uniqueIdentifier));
+    await denied(get(h.ra, uniqueIdentifier, oaep(h.recipient)));
+    await denied(h.ra.request("Destroy", { uniqueIdentifier }));
+    await refused(h.kms.request("Sign", { uniqueIdentifier, data })).toBe("ObjectNotFound");
+    await refused(h.iam.request("Sign", { uniqueIdentifier, data })).toBe("ObjectNotFound");
+  });
+});
+
+describe("other identities", () => {
+  it("coffer-iam makes account keys and gets them wrapped by the master key, and no more", async () => {
+    const make = () =>
+      create(h.iam, {
+        ...AES,
+        cryptographicUsageMask: ["WrapKey", "UnwrapKey"],
+        activationDate: PAST,
+        vendorAttributes: [policy("Parent", h.master)],
+      });
+    const { uniqueIdentifier } = await make();
+    const other = await createMaster(h.officer, "coffer/tenant/other/master");
+    await get(h.iam, uniqueIdentifier, aesKw(h.master));
+    await denied(get(h.iam, uniqueIdentifier, aesKw(other)));
+    await denied(get(h.iam, uniqueIdentifier, aesKw(uniqueIdentifier)));
+    await refused(get(h.iam, uniqueIdentifier, oaep(h.recipient))).toBe("WrappingObjectNotFound");
+    await refused(get(h.iam, uniqueIdentifier)).toBe("Sensitive");
+    await refused(get(h.iam, h.data, aesKw(h.master))).toBe("ObjectNotFound");
+    await denied(create(h.iam, { ...AES, vendorAttributes: [policy("Parent", uniqueIdentifier)] }));
+    await denied(h.iam.request("Import", wrappedImport(crypto.randomUUID(), h.master, h.wrappedAccount)));
+    await refused(
+      h.kms.request("Create", {
+        objectType: "SymmetricKey",
+        attributes: { ...AES, vendorAttributes: [policy("Parent", uniqueIdentifier)] },
+      }),
+    ).toBe("ObjectNotFound");
+  });
+
+  it("coffer-caas asks what the HSM can do, and no more", async () => {
+    expect((await h.caas.request("Query", { queryFunction: ["QueryOperations"] })).operation?.sort()).toEqual(
+      ["DiscoverVersions", "Ping", "Query"],
+    );
+    await denied(h.caas.request("Locate", { attributes: {} }));
+    await denied(get(h.caas, h.data, oaep(h.recipient)));
+    await denied(h.caas.request("RNGRetrieve", { dataLength: 16 }));
+  });
+
+  it("the officer sets policy and sees no secret", async () => {
+    for (const specification of [undefined, aesKw(h.master), oaep(h.recipient)])
+      await expect(reason(get(h.officer, h.master, specification))).resolves.toMatch(
+        /^(PermissionDenied|WrappingObjectNotFound)$/,
+      );
+    for (const keyClass of ["account", "data", "other"])
+      await denied(create(h.officer, { ...AES, vendorAttributes: [policy("Class", keyClass)] }));
+    const keyBlock = { keyFormatType: "Raw", keyValue: { keyMaterial: new Uint8Array(32) }, ...AES } as const;
+    await denied(
+      h.officer.request("Register", {
+        objectType: "SymmetricKey",
+        attributes: { ...AES, vendorAttributes: [policy("Class", "master")] },
+        object: { symmetricKey: { keyBlock } },
+      } as never),
+    );
+    const uniqueIdentifier = h.master;
+    for (const newAttribute of [
+      { sensitive: false },
+      { extractable: true },
+      { cryptographicUsageMask: ["Decrypt"] },
+      { vendorAttributes: [policy("Class", "data")] },
+      { vendorAttributes: [policy("Parent", h.data)] },
+      { vendorAttributes: [policy("Recipient", "verified")] },
+    ] as Attributes[])
+      for (const operation of ["AddAttribute", "ModifyAttribute", "SetAttribute"] as const)
+        await denied(h.officer.request(operation, { uniqueIdentifier, newAttribute }));
+    await denied(
+      h.officer.request("DeleteAttribute", {
+        uniqueIdentifier,
+        attributeReference: { vendorIdentification: "Coffer", attributeName: "Class" },
+      }),
+    );
+    for (const operation of ["Encrypt", "Decrypt"] as const)
+      await denied(h.officer.request(operation, { uniqueIdentifier, data: new Uint8Array(16) }));
+  });
+
+  it("an ordinary client has its own objects and no part in the policy", async () => {
+    const user = test.as(await issueClient(test.pki.dir, "user"));
+    for (const uniqueIdentifier of [h.master, h.account, h.data, h.recipient])
+      await refused(get(user, uniqueIdentifier)).toBe("ObjectNotFound");
+    await denied(
+      create(user, {
+        ...AES,
+        cryptographicUsageMask: ["WrapKey"],
+        vendorAttributes: [policy("Class", "master")],
+      }),
+    );
+    await denied(create(user, { ...AES, cryptographicUsageMask: ["WrapKey"], name: named("coffer/trust") }));
+    const { uniqueIdentifier } = await create(user, {
+      ...AES,
+      cryptographicUsageMask: ["WrapKey", "UnwrapKey", "Encrypt"],
+      activationDate: PAST,
+      sensitive: true,
+    });
+    await refused(get(user, uniqueIdentifier)).toBe("Sensitive");
+    await denied(user.request("SetAttribute", { uniqueIdentifier, newAttribute: { sensitive: false } }));
+    await denied(
+      user.request("AddAttribute", {
+        uniqueIdentifier,
+        newAttribute: { vendorAttributes: [policy("Users", "*")] },
+      }),
+    );
+    await refused(
+      user.request("Import", wrappedImport(crypto.randomUUID(), h.master, h.wrappedAccount)),
+    ).toBe("ObjectNotFound");
+  });
+
+  it("a name of ours that is not in the table is nobody", async () => {
+    const impostor = test.as(await issueClient(test.pki.dir, "coffer-root"));
+    await refused(impostor.request("Locate", { attributes: {} })).toBe("AuthenticationNotSuccessful");
+  });
+});
+
+async function freshSpki(): Promise<Bytes> {
+  const { publicKey } = await rsaKeys();
+  return new Uint8Array(await crypto.subtle.exportKey("spki", publicKey));
+}
+
+/** Other refusals that mean the same here: what is not seen, or set by the server alone. */
+function asDenied(error: unknown): never {
+  if (
+    error instanceof KmipError &&
+    /^(ObjectNotFound|ReadOnlyAttribute|WrappingObjectNotFound)$/.test(String(error.code))
+  )
+    throw new KmipError("PermissionDenied", error.message);
+  throw error;
+}
+
+/** Operations that no restricted identity may ask for, or none with a key of the hierarchy. */
+function everyOperation(uniqueIdentifier: string, data: Bytes): [OperationName, object][] {
+  const newAttribute = { sensitive: false };
+  return [
+    ["Encrypt", { uniqueIdentifier, data, cryptographicParameters: { blockCipherMode: "ECB" } }],
+    ["Decrypt", { uniqueIdentifier, data, cryptographicParameters: { blockCipherMode: "ECB" } }],
+    ["MAC", { uniqueIdentifier, data }],
+    ["MACVerify", { uniqueIdentifier, data, macData: data }],
+    ["SignatureVerify", { uniqueIdentifier, data, signatureData: data }],
+    ["Hash", { cryptographicParameters: { hashingAlgorithm: "SHA_256" }, data }],
+    [
+      "DeriveKey",
+      {
+        objectType: "SymmetricKey",
+        uniqueIdentifier: [uniqueIdentifier],
+        derivationMethod: "HMAC",
+        derivationParameters: { derivationData: data },
+        attributes: { ...AES, cryptographicUsageMask: ["Encrypt"] },
+      },
+    ],
+    ["Export", { uniqueIdentifier }],
+    ["ReKey", { uniqueIdentifier }],
+    ["AddAttribute", { uniqueIdentifier, newAttribute }],
+    ["ModifyAttribute", { uniqueIdentifier, newAttribute }],
+    ["SetAttribute", { uniqueIdentifier, newAttribute }],
+    ["DeleteAttribute", { uniqueIdentifier, attributeReference: "cryptographicUsageMask" }],
+    ["AdjustAttribute", { uniqueIdentifier, attributeReference: "sensitive", adjustmentType: "Negate" }],
+    ["GetAttributeList", { uniqueIdentifier }],
+    ["Archive", { uniqueIdentifier }],
+    ["Recover", { uniqueIdentifier }],
+    ["Check", { uniqueIdentifier }],
+    ["ObtainLease", { uniqueIdentifier }],
+    ["CreateKeyPair", { commonAttributes: { cryptographicAlgorithm: "RSA" } }],
+    [
+      "CreateSplitKey",
+      {
+        objectType: "SplitKey",
+        uniqueIdentifier,
+        splitKeyParts: 2,
+        splitKeyThreshold: 2,
+        splitKeyMethod: "XOR",
+      },
+    ],
+    ["Register", { objectType: "SymmetricKey", attributes: AES }],
+    ["RNGSeed", { data }],
+    ["Certify", { uniqueIdentifier }],
+    ["Login", {}],
+    ["SetDefaults", {}],
+    ["Log", { logMessage: "x" }],
+    ["Interop", { interopFunction: "Begin", interopIdentifier: "x" }],
+  ];
+}
