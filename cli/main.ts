@@ -1,28 +1,82 @@
-import { START_HELP, start } from "./start.ts";
+import { CofferError } from "#protocol/error.ts";
+import { CommandError } from "./command-error.ts";
 
 const HELP = `coffer: client-side encryption with keys from a KMIP HSM
 
 Usage: coffer COMMAND [options]
 
-  start     run everything on this machine: HSM emulator, edge worker, document page
+  start           run everything on this machine: HSM emulator, edge worker, document page
+  seal FILE …     encrypt files here and store what comes out
+  open DOCUMENT   fetch a document, decrypt it here and write it to a file
+  list            the documents, newest first
 
-coffer COMMAND --help tells a command's options.
+coffer COMMAND --help tells a command's options and gives examples.
 `;
 
-/** Runs one command line; resolves with the exit code. */
+type Command = { run: (args: string[]) => Promise<number>; help: string };
+
+/** Each command is loaded when it is called: \`--help\` needs none of what they import. */
+const COMMANDS: Record<string, () => Promise<Command>> = {
+  start: async () => {
+    const { start, START_HELP } = await import("./start.ts");
+    return { run: start, help: START_HELP };
+  },
+  seal: async () => {
+    const { seal, SEAL_HELP } = await import("./seal.ts");
+    return { run: seal, help: SEAL_HELP };
+  },
+  open: async () => {
+    const { open, OPEN_HELP } = await import("./open.ts");
+    return { run: open, help: OPEN_HELP };
+  },
+  list: async () => {
+    const { list, LIST_HELP } = await import("./list.ts");
+    return { run: list, help: LIST_HELP };
+  },
+};
+
+/** Runs one command line; resolves with the exit code: 0 done, 1 failed, 2 the command line is wrong. */
 export async function main(args: string[]): Promise<number> {
-  const [command, ...rest] = args;
-  if (command === undefined || command === "help" || command === "--help" || command === "-h") {
+  const [name, ...rest] = args;
+  if (name === undefined || name === "help" || name === "--help" || name === "-h") {
     process.stdout.write(HELP);
-    return command === undefined ? 2 : 0;
+    return name === undefined ? 2 : 0;
   }
-  if (command === "start") {
-    if (rest.includes("--help")) {
-      process.stdout.write(START_HELP);
-      return 0;
-    }
-    return await start(rest);
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (!load) {
+    process.stderr.write(`coffer: there is no command '${name}'.\n\n${HELP}`);
+    return 2;
   }
-  process.stderr.write(`coffer: there is no command '${command}'.\n\n${HELP}`);
-  return 2;
+  const command = await load();
+  if (rest.includes("--help") || rest.includes("-h")) {
+    process.stdout.write(command.help);
+    return 0;
+  }
+  try {
+    return await command.run(rest);
+  } catch (error) {
+    return report(error);
+  }
+}
+
+/** One sentence for what the user can mend; everything else with its stack, since it is a bug of ours. */
+function report(error: unknown): number {
+  if (error instanceof CommandError) {
+    process.stderr.write(`${error.message}\n`);
+    return error.exitCode;
+  }
+  if (error instanceof CofferError) {
+    process.stderr.write(`${error.message} [${error.code}]\n`);
+    return 1;
+  }
+  if (error instanceof DOMException && error.name === "AbortError") {
+    process.stderr.write("Cancelled; nothing was left behind.\n");
+    return 1;
+  }
+  if (error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS")) {
+    process.stderr.write(`${error.message} Try --help.\n`);
+    return 2;
+  }
+  console.error(error);
+  return 1;
 }

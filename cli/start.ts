@@ -1,18 +1,27 @@
-import { join, resolve } from "node:path";
+import { constants } from "node:fs";
+import { access } from "node:fs/promises";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { CommandError } from "./command-error.ts";
+import { removeDeployment, writeDeployment } from "./deployment.ts";
+import { roundTrip } from "./round-trip.ts";
 import { startAll } from "./start-all.ts";
 
 export const START_HELP = `coffer start: run everything on this machine
 
 Makes a development PKI once, starts the HSM emulator (KMIP over mutual TLS), the edge worker in workerd
-and the document page, and prints the address. Ctrl-C stops all of it; what was stored is there next time.
+and the document page, seals and opens a small document through all of it, and prints the address.
+Ctrl-C stops all of it; what was stored is there next time.
+
+  --once FILE      seal and open this file instead, then stop; exit code 0 when it came back the same
 
   --port N         the page's port                         (8787, or the next free one)
   --ttlv-port N    the HSM's KMIP port, TTLV over TLS      (5696, or the next free one)
   --https-port N   the HSM's KMIP port, HTTPS              (5697, or the next free one)
   --dir PATH       where keys and documents are kept       (.coffer)
 
-Example: npm start -- --port 9000
+Examples: npm start -- --port 9000
+          npm start -- --once photo.jpg
 `;
 
 /** `coffer start`: runs until a signal asks it to stop. */
@@ -24,15 +33,21 @@ export async function start(args: string[]): Promise<number> {
       "ttlv-port": { type: "string" },
       "https-port": { type: "string" },
       dir: { type: "string", default: ".coffer" },
+      once: { type: "string" },
     },
   });
+  const dir = resolve(values.dir);
+  if (values.once !== undefined)
+    await access(values.once, constants.R_OK).catch(() => {
+      throw new CommandError(`${values.once}: there is no such file.`);
+    });
   const began = performance.now();
   const step = (text: string) => {
     const seconds = ((performance.now() - began) / 1000).toFixed(1).padStart(5);
     process.stdout.write(`${seconds} s  ${text}\n`);
   };
   const running = await startAll({
-    dir: resolve(values.dir),
+    dir,
     ports: {
       edge: portOption(values.port, "--port"),
       ttlv: portOption(values["ttlv-port"], "--ttlv-port"),
@@ -40,12 +55,20 @@ export async function start(args: string[]): Promise<number> {
     },
     step,
   });
-  process.stdout.write(
-    `\n  Coffer is running.  Open  ${running.appOrigin}\n  Ctrl-C stops it; everything is kept in ${join(values.dir, "")}\n\n`,
-  );
-  await stopSignal();
-  process.stdout.write("\nStopping …\n");
-  await running.close();
+  const { appOrigin: app, vaultOrigin: vault, rootKey } = running;
+  try {
+    await roundTrip({ app, vault, rootKey }, step, values.once);
+    if (values.once !== undefined) return 0;
+    await writeDeployment(dir, { app, vault, rootKey });
+    process.stdout.write(
+      `\n  Coffer is running.  Open  ${app}\n  Ctrl-C stops it; everything is kept in ${values.dir}\n\n`,
+    );
+    await stopSignal();
+    process.stdout.write("\nStopping …\n");
+  } finally {
+    if (values.once === undefined) await removeDeployment(dir);
+    await running.close();
+  }
   return 0;
 }
 
@@ -53,7 +76,7 @@ function portOption(text: string | undefined, option: string): number | undefine
   if (text === undefined) return undefined;
   const port = Number(text);
   if (!Number.isInteger(port) || port < 1 || port > 65535)
-    throw new Error(`${option} takes a port from 1 to 65535`);
+    throw new CommandError(`${option} takes a port from 1 to 65535`, 2);
   return port;
 }
 

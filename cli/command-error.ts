@@ -1,0 +1,9 @@
+/** What the user can mend: printed as one sentence, without a stack; exit code 1, or 2 for a wrong command line. */
+export class CommandError extends Error {
+  readonly exitCode: 1 | 2;
+
+  constructor(message: string, exitCode: 1 | 2 = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}

@@ -1,0 +1,37 @@
+import { parseArgs } from "node:util";
+import { formatBytes } from "./format.ts";
+import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
+
+export const LIST_HELP = `coffer list: the documents, newest first
+
+Prints id, time of sealing, size and name. Names are decrypted here.
+
+  --json        one JSON array on standard output
+${SESSION_HELP}
+Example: coffer list --user alice
+`;
+
+/** `coffer list` */
+export async function list(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: { ...sessionOptions, json: { type: "boolean" } } });
+  return withClient(values, async ({ documents, identity }) => {
+    const all = await documents.list(identity.accounts.map(({ id }) => id));
+    if (values.json) {
+      const rows = all.map(({ id, created, sealedSize, metadata }) => ({
+        id,
+        created,
+        sealedSize,
+        ...metadata,
+      }));
+      process.stdout.write(`${JSON.stringify(rows)}\n`);
+      return 0;
+    }
+    for (const { id, created, metadata } of all) {
+      const size = metadata ? formatBytes(metadata.size) : "";
+      const name = metadata?.name ?? "(cannot be opened)";
+      process.stdout.write(`${id}  ${created.toISOString().slice(0, 16)}  ${size.padStart(10)}  ${name}\n`);
+    }
+    if (all.length === 0) process.stderr.write("No documents yet. `coffer seal FILE` makes one.\n");
+    return 0;
+  });
+}
