@@ -28,6 +28,8 @@ interface Neighbours {
 
 /** How long a load receipt may be used to load the key, seconds: a working day, so that an instance starts offline. */
 const RECEIPT_SECONDS = 8 * 3600;
+/** Between two looks for a new trust list because of an unknown key, seconds. */
+const TRUST_SECONDS = 60;
 /** A batch that has been under way for so long is over; what it left is swept. Milliseconds. */
 const SWEEP_AFTER_MS = 60_000;
 /** What a new document key allows. */
@@ -39,7 +41,7 @@ export class KmsObject extends DurableObject<Env> {
   readonly #hsm: Hsm;
   readonly #neighbours: Neighbours;
   readonly #ledger: BatchLedger;
-  #trust: TrustList | undefined;
+  #trust: { list: TrustList; read: number } | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -179,11 +181,20 @@ export class KmsObject extends DurableObject<Env> {
 
   /** For the RA (M5): whether the tenant has a master key at the HSM. */
   async hasMasterKey(): Promise<Result<boolean>> {
+    // Asked anew each time: a master key that was revoked since is none.
+    const name = [
+      {
+        nameValue: `coffer/tenant/${this.#store.tenant}/master`,
+        nameType: "UninterpretedTextString" as const,
+      },
+    ];
     try {
-      await this.#hsm.locate(`coffer/tenant/${this.#store.tenant}/master`);
-      return ok(true);
-    } catch (error) {
-      return error instanceof HsmUnavailable ? fail("hsm-unavailable") : ok(false);
+      const { uniqueIdentifier } = await this.#hsm.request("Locate", {
+        attributes: { name, state: "Active" },
+      });
+      return ok(uniqueIdentifier.length === 1);
+    } catch {
+      return fail("hsm-unavailable");
     }
   }
 
@@ -206,20 +217,21 @@ export class KmsObject extends DurableObject<Env> {
     if (left > 0) await wakeBy(this.ctx.storage, Date.now() + SWEEP_AFTER_MS);
   }
 
-  /** Verifies under the kept trust list, and under a fresh one when the key is not on it. */
+  /** Verifies under the kept trust list; a key that is not on it makes us look for a new list, now and then. */
   async #verifyEdk(token: string): Promise<Edk> {
     const now = seconds();
     const kept = this.#trust;
-    if (kept && kept.exp > now) {
+    if (kept && kept.list.exp > now) {
       try {
-        return await verifyEdk(token, kept, now);
+        return await verifyEdk(token, kept.list, now);
       } catch (error) {
-        if (!(error instanceof JwsError) || error.code !== "jws-key") throw error;
+        const unknown = error instanceof JwsError && error.code === "jws-key";
+        if (!unknown || now < kept.read + TRUST_SECONDS) throw error;
       }
     }
-    const trust = await readTrust(this.#hsm, now);
-    this.#trust = trust;
-    return verifyEdk(token, trust, now);
+    const list = await readTrust(this.#hsm, now);
+    this.#trust = { list, read: now };
+    return verifyEdk(token, list, now);
   }
 
   /** What went wrong at the HSM: the reason into the audit log, the kind of failure to the caller. */

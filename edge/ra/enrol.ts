@@ -14,6 +14,8 @@ import type { Binding, Enrolled } from "./types.ts";
 const CERTIFICATE_SECONDS = 24 * 3600;
 
 export type Ceremony = {
+  /** Id of the new instance, a random UUID. */
+  instance: string;
   tenant: string;
   method: EnrolmentMethod;
   binding: Binding;
@@ -27,10 +29,9 @@ export async function certify(
   hsm: Hsm,
   ceremony: Ceremony,
 ): Promise<{ record: NewInstance; enrolled: Enrolled }> {
-  const { tenant, method, binding, keys, now } = ceremony;
+  const { instance, tenant, method, binding, keys, now } = ceremony;
   const enrolledAt = Math.floor(now / 1000);
   const notAfter = enrolledAt + CERTIFICATE_SECONDS;
-  const instance = crypto.randomUUID();
   const order = (use: CertificateOrder["use"], spki: Uint8Array<ArrayBuffer>): CertificateOrder => {
     return { instance, tenant, binding, method: method.name, tier: method.tier, now, notAfter, spki, use };
   };
@@ -41,13 +42,13 @@ export async function certify(
     hsm.certificate(ROOT),
     hsm.opaque("coffer/trust"),
   ]);
-  const recipient = await registerRecipient(
-    hsm,
-    wrapping,
-    keys.wrapping,
-    keys.wrappingModulusLength,
-    new Date(now),
-  );
+  const hsmKey = await registerRecipient(hsm, {
+    instance,
+    certificate: wrapping,
+    spki: keys.wrapping,
+    modulusLength: keys.wrappingModulusLength,
+    activation: new Date(now),
+  });
   const record: NewInstance = {
     id: instance,
     binding,
@@ -56,7 +57,7 @@ export async function certify(
     identityThumbprint: keys.identityThumbprint,
     identityCertificateDigest: await digest(identity),
     wrappingCertificateDigest: await digest(wrapping),
-    recipient,
+    hsmKey,
     enrolled: enrolledAt,
     notAfter,
   };

@@ -2,7 +2,6 @@
 
 import type { Tier } from "#protocol/policy/index.ts";
 import { type Decision, ok, refuse } from "../result.ts";
-import type { HsmRecipient } from "./recipient.ts";
 import type { Binding, Instance, MethodName, Recipient } from "./types.ts";
 
 export type NewInstance = {
@@ -13,7 +12,7 @@ export type NewInstance = {
   identityThumbprint: string;
   identityCertificateDigest: string;
   wrappingCertificateDigest: string;
-  recipient: HsmRecipient;
+  hsmKey: string;
   enrolled: number;
   notAfter: number;
 };
@@ -26,18 +25,17 @@ type Row = {
   method: MethodName;
   tier: Tier;
   hsm_key: string;
-  hsm_certificate: string;
   enrolled: number;
   not_after: number;
   status: "active" | "revoked";
 };
 
 export function insertInstance(sql: SqlStorage, made: NewInstance): void {
-  const { binding, recipient } = made;
+  const { binding } = made;
   sql.exec(
     `INSERT INTO instances (id, user, custodian, client, jkt, origin, method, tier, identity_key, identity_certificate,
-      wrapping_certificate, hsm_key, hsm_certificate, enrolled, not_after, status)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active')`,
+      wrapping_certificate, hsm_key, enrolled, not_after, status)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active')`,
     made.id,
     binding.user,
     binding.custodian,
@@ -49,8 +47,7 @@ export function insertInstance(sql: SqlStorage, made: NewInstance): void {
     made.identityThumbprint,
     made.identityCertificateDigest,
     made.wrappingCertificateDigest,
-    recipient.hsmKey,
-    recipient.hsmCertificate,
+    made.hsmKey,
     made.enrolled,
     made.notAfter,
   );
@@ -81,23 +78,49 @@ export function revokeInstance(sql: SqlStorage, id: string, user: string): Decis
   return row ? ok(undefined) : refuse("not-found", "no such instance of this user");
 }
 
-/** Instances whose recipient the HSM should forget: revoked or expired ones. */
-export function instancesToRetire(sql: SqlStorage, now: number): (HsmRecipient & { id: string })[] {
-  const rows = sql.exec<Row>(
-    "SELECT * FROM instances WHERE hsm_gone = 0 AND (status = 'revoked' OR not_after <= ?) LIMIT 20",
+/** Notes that a recipient is about to be registered, until its instance is recorded or the attempt is cleaned up. */
+export function beginRegistration(sql: SqlStorage, instance: string, now: number): void {
+  sql.exec("INSERT INTO registrations (instance, started) VALUES (?, ?)", instance, now);
+}
+
+export function endRegistration(sql: SqlStorage, instance: string): void {
+  sql.exec("DELETE FROM registrations WHERE instance = ?", instance);
+}
+
+/** A registration takes seconds; one as old as this was cut off. */
+const CUT_OFF = 60;
+
+/** Ids of instances whose recipient the HSM should forget: revoked, expired, or never finished. At most 20 of each. */
+export function instancesToRetire(sql: SqlStorage, now: number): string[] {
+  const ended = sql.exec<{ id: string }>(
+    "SELECT id FROM instances WHERE hsm_gone = 0 AND (status = 'revoked' OR not_after <= ?) LIMIT 20",
     now,
   );
-  return [...rows].map((row) => ({ id: row.id, hsmKey: row.hsm_key, hsmCertificate: row.hsm_certificate }));
+  const cutOff = sql.exec<{ id: string }>(
+    "SELECT instance AS id FROM registrations WHERE started <= ? LIMIT 20",
+    now - CUT_OFF,
+  );
+  return [...ended, ...cutOff].map(({ id }) => id);
 }
 
-export function markRetired(sql: SqlStorage, id: string): void {
+/** The HSM has forgotten the recipient. Rows of long ended instances go after a while, for the audit log has them. */
+export function markRetired(sql: SqlStorage, id: string, now: number): void {
+  endRegistration(sql, id);
   sql.exec("UPDATE instances SET hsm_gone = 1 WHERE id = ?", id);
+  sql.exec("DELETE FROM instances WHERE hsm_gone = 1 AND not_after <= ?", now - KEPT);
 }
 
-/** When the next instance that the HSM still knows ends, seconds; null when there is none. */
-export function nextEnd(sql: SqlStorage): number | null {
+/** An ended instance stays in the list for 30 days. */
+const KEPT = 30 * 24 * 3600;
+
+/** When there is next something to retire, seconds; null when nothing is to come. */
+export function nextRetirement(sql: SqlStorage): number | null {
   return sql
-    .exec<{ next: number | null }>("SELECT min(not_after) AS next FROM instances WHERE hsm_gone = 0")
+    .exec<{ next: number | null }>(
+      `SELECT min(next) AS next FROM (SELECT not_after AS next FROM instances WHERE hsm_gone = 0
+       UNION ALL SELECT started + ? FROM registrations)`,
+      CUT_OFF,
+    )
     .one().next;
 }
 

@@ -6,27 +6,38 @@ import type { ProblemCode } from "#protocol/rest/index.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
-import { type Hsm, openHsm } from "../hsm/index.ts";
+import { type Hsm, HsmUnavailable, openHsm } from "../hsm/index.ts";
 import type { Custodian } from "../iam/types.ts";
 import { fail, ok, type Result, refuse } from "../result.ts";
 import { openStore, type Store } from "../store.ts";
+import { checkStanding } from "./custodian.ts";
 import { certify } from "./enrol.ts";
 import { makeGrant, storeGrant } from "./grant.ts";
 import {
+  beginRegistration,
+  endRegistration,
   findRecipient,
   insertInstance,
   instancesToRetire,
   listInstances,
   markRetired,
-  nextEnd,
+  nextRetirement,
   revokeInstance,
 } from "./instances.ts";
-import { ACCEPTED, methodNamed } from "./method.ts";
+import { ACCEPTED, type EnrolmentMethod, methodNamed } from "./method.ts";
 import { removeRecipient } from "./recipient.ts";
-import { redemption, verifyRequest } from "./request.ts";
+import { type Redemption, redemption, verifyRequest } from "./request.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { consumeSession, openSession } from "./session.ts";
-import type { Enrolled, EnrolmentOpened, GrantIssued, Instance, Recipient, SignedIn } from "./types.ts";
+import type {
+  Binding,
+  Enrolled,
+  EnrolmentOpened,
+  GrantIssued,
+  Instance,
+  Recipient,
+  SignedIn,
+} from "./types.ts";
 
 /** What the RA needs of its neighbours. */
 interface Neighbours {
@@ -63,20 +74,8 @@ export class RaObject extends DurableObject<Env> {
       this.#store,
       { action: "ra:grant", caller, resource: `custodian/${dn}`, requestId },
       (sql) => {
-        if (!registered.ok) return refuse("forbidden", "custodian is not registered");
-        const { value: custodian } = registered;
-        if (
-          custodian.dn !== dn ||
-          custodian.jkt !== jkt ||
-          custodian.user !== caller.user ||
-          custodian.tenant !== tenant
-        ) {
-          return refuse("forbidden", "custodian is another one");
-        }
-        if (custodian.notAfter <= now) return refuse("forbidden", "custodian's certificate has expired");
-        if (!this.#appOrigins().includes(caller.origin))
-          return refuse("foreign-origin", "not an app's origin");
-        if (!master.ok || !master.value) return refuse("forbidden", "tenant has no master key");
+        const standing = checkStanding(caller, { registered, master, apps: this.#appOrigins(), now });
+        if (!standing.ok) return standing;
         const stored = storeGrant(sql, caller, made, now);
         return stored.ok ? ok({ grant: made.grant, expires: made.expires }) : stored;
       },
@@ -112,7 +111,8 @@ export class RaObject extends DurableObject<Env> {
     const prepared = request && method ? await method.prepare(request.credential) : null;
     const now = Date.now();
 
-    const about = { caller: null, resource: `enrolment/${String(id).slice(0, 64)}`, requestId: by.requestId };
+    const resource = `user/${by.user}/enrolment/${String(id).slice(0, 64)}`;
+    const about = { caller: null, resource, requestId: by.requestId };
     const decision = authorize(this.#store, { action: "ra:redeem", ...about }, (sql) => {
       const foreign = this.#refuseForeign(by);
       if (foreign) return foreign;
@@ -128,28 +128,59 @@ export class RaObject extends DurableObject<Env> {
     });
     if (!decision.ok) return decision;
 
+    return this.#certify(about, { ...decision.value, now });
+  }
+
+  /** What follows once the credential is consumed. It ends with a recorded instance, or with nothing but an audit row. */
+  async #certify(
+    about: { caller: null; resource: string; requestId: string },
+    redeemed: {
+      nonce: Uint8Array;
+      binding: Binding;
+      request: Redemption;
+      method: EnrolmentMethod;
+      now: number;
+    },
+  ): Promise<Result<Enrolled>> {
+    const { nonce, binding, request, method, now } = redeemed;
+    const { sql, tenant } = this.#store;
+    const action = "ra:certify";
     const deny = (code: ProblemCode, reason: string) =>
-      authorize<never>(this.#store, { action: "ra:certify", ...about }, () => refuse(code, reason));
-    const { nonce, binding, request: presented, method: by_ } = decision.value;
+      authorize<never>(this.#store, { action, ...about }, () => refuse(code, reason.slice(0, 200)));
+
+    const keys = await verifyRequest(request, nonce).catch((error: Error) => error);
+    if (keys instanceof Error) return deny("invalid-certificate", keys.message);
+    const instance = crypto.randomUUID();
+    beginRegistration(sql, instance, seconds(now));
     try {
-      const keys = await verifyRequest(presented, nonce).catch((error: Error) => error);
-      if (keys instanceof Error) return deny("invalid-certificate", keys.message);
-      const { tenant } = this.#store;
-      const { record, enrolled } = await certify(this.#hsm, { tenant, method: by_, binding, keys, now });
+      const { record, enrolled } = await certify(this.#hsm, { instance, tenant, method, binding, keys, now });
       const stored = authorize<Enrolled>(
         this.#store,
-        { action: "ra:certify", ...about, resource: `instance/${record.id}` },
-        (sql) => {
+        { action, ...about, resource: `instance/${instance}` },
+        () => {
           insertInstance(sql, record);
+          endRegistration(sql, instance);
           return ok(enrolled);
         },
       );
-      if (!stored.ok) await removeRecipient(this.#hsm, record.recipient);
-      else await wakeBy(this.ctx.storage, record.notAfter * 1000);
+      await (stored.ok ? wakeBy(this.ctx.storage, record.notAfter * 1000) : this.#undo(instance));
       return stored;
     } catch (error) {
-      const refused = error instanceof KmipError;
-      return deny(refused ? "hsm-refused" : "hsm-unavailable", `certification failed: ${reasonOf(error)}`);
+      await this.#undo(instance);
+      if (error instanceof KmipError) return deny("hsm-refused", `${error.operation ?? ""} ${error.code}`);
+      return error instanceof HsmUnavailable
+        ? deny("hsm-unavailable", error.name)
+        : deny("internal", error instanceof Error ? error.name : "unknown");
+    }
+  }
+
+  /** Removes what an enrolment left at the HSM; if that fails the alarm tries again. */
+  async #undo(instance: string): Promise<void> {
+    try {
+      await removeRecipient(this.#hsm, instance);
+      endRegistration(this.#store.sql, instance);
+    } catch {
+      await wakeBy(this.ctx.storage, Date.now() + RETIRE_AGAIN_MS);
     }
   }
 
@@ -188,17 +219,17 @@ export class RaObject extends DurableObject<Env> {
     await this.#retire();
   }
 
-  /** Has the HSM forget the recipients of revoked and expired instances; asks to be woken for the rest. */
+  /** Has the HSM forget the recipients of instances that ended; asks to be woken for the rest. */
   async #retire(): Promise<void> {
-    let failed = false;
-    for (const { id, ...recipient } of instancesToRetire(this.#store.sql, seconds())) {
-      const gone = await removeRecipient(this.#hsm, recipient).catch(() => false);
-      if (gone) markRetired(this.#store.sql, id);
-      else failed = true;
+    const { sql } = this.#store;
+    for (const id of instancesToRetire(sql, seconds())) {
+      await removeRecipient(this.#hsm, id).then(
+        () => markRetired(sql, id, seconds()),
+        () => undefined,
+      );
     }
-    const next = nextEnd(this.#store.sql);
-    if (failed) await wakeBy(this.ctx.storage, Date.now() + RETIRE_AGAIN_MS);
-    else if (next !== null) await wakeBy(this.ctx.storage, Math.max(next * 1000, Date.now() + 1000));
+    const next = nextRetirement(sql);
+    if (next !== null) await wakeBy(this.ctx.storage, Math.max(next * 1000, Date.now() + RETIRE_AGAIN_MS));
   }
 
   #refuseForeign(by: SignedIn) {
@@ -214,10 +245,4 @@ export class RaObject extends DurableObject<Env> {
 
 function seconds(milliseconds = Date.now()): number {
   return Math.floor(milliseconds / 1000);
-}
-
-/** Name and KMIP reason alone: a message might quote what it was about. */
-function reasonOf(error: unknown): string {
-  if (error instanceof KmipError) return `${error.name} ${error.code}`;
-  return error instanceof Error ? error.name : "unknown";
 }

@@ -3,65 +3,66 @@
  * wraps to no other key, so a compromised edge cannot have keys released to a key of its own.
  */
 
+import { KmipError } from "#protocol/kmip/index.ts";
 import type { Hsm } from "../hsm/index.ts";
 
-export type HsmRecipient = { hsmCertificate: string; hsmKey: string };
+export type NewRecipient = {
+  /** Id of the instance. Both objects are named after it, so that they are found whatever became of an answer. */
+  instance: string;
+  certificate: Uint8Array<ArrayBuffer>;
+  spki: Uint8Array<ArrayBuffer>;
+  modulusLength: number;
+  activation: Date;
+};
 
-/** Registers both, certificate first. `activation` and the certificate's own validity bound its use. */
-export async function registerRecipient(
-  hsm: Hsm,
-  certificate: Uint8Array<ArrayBuffer>,
-  spki: Uint8Array<ArrayBuffer>,
-  modulusLength: number,
-  activation: Date,
-): Promise<HsmRecipient> {
-  const { uniqueIdentifier: hsmCertificate } = await hsm.request("Register", {
+/** Registers both, certificate first; returns the unique identifier of the public key at the HSM. */
+export async function registerRecipient(hsm: Hsm, made: NewRecipient): Promise<string> {
+  const { instance, certificate, spki, modulusLength, activation } = made;
+  const registered = await hsm.request("Register", {
     objectType: "Certificate",
-    attributes: {},
+    attributes: { name: nameOf(instance, "certificate") },
     object: { certificate: { certificateType: "X_509", certificateValue: certificate } },
   });
-  try {
-    const { uniqueIdentifier: hsmKey } = await hsm.request("Register", {
-      objectType: "PublicKey",
-      attributes: {
-        cryptographicAlgorithm: "RSA",
-        cryptographicLength: modulusLength,
-        cryptographicUsageMask: ["WrapKey"],
-        cryptographicParameters: [
-          {
-            paddingMethod: "OAEP",
-            hashingAlgorithm: "SHA_256",
-            maskGenerator: "MGF1",
-            maskGeneratorHashingAlgorithm: "SHA_256",
-          },
-        ],
-        activationDate: activation,
-        link: [{ linkType: "CertificateLink", linkedObjectIdentifier: hsmCertificate }],
-      },
-      object: {
-        publicKey: {
-          keyBlock: {
-            keyFormatType: "X_509",
-            keyValue: { keyMaterial: spki },
-            cryptographicAlgorithm: "RSA",
-            cryptographicLength: modulusLength,
-          },
+  const { uniqueIdentifier } = await hsm.request("Register", {
+    objectType: "PublicKey",
+    attributes: {
+      name: nameOf(instance, "key"),
+      cryptographicAlgorithm: "RSA",
+      cryptographicLength: modulusLength,
+      cryptographicUsageMask: ["WrapKey"],
+      cryptographicParameters: [
+        {
+          paddingMethod: "OAEP",
+          hashingAlgorithm: "SHA_256",
+          maskGenerator: "MGF1",
+          maskGeneratorHashingAlgorithm: "SHA_256",
+        },
+      ],
+      activationDate: activation,
+      link: [{ linkType: "CertificateLink", linkedObjectIdentifier: registered.uniqueIdentifier }],
+    },
+    object: {
+      publicKey: {
+        keyBlock: {
+          keyFormatType: "X_509",
+          keyValue: { keyMaterial: spki },
+          cryptographicAlgorithm: "RSA",
+          cryptographicLength: modulusLength,
         },
       },
-    });
-    return { hsmCertificate, hsmKey };
-  } catch (error) {
-    await removeRecipient(hsm, { hsmCertificate }).catch(() => undefined);
-    throw error;
-  }
+    },
+  });
+  return uniqueIdentifier;
 }
 
-/** Takes a recipient out of use and removes it. True when the HSM has it no more. */
-export async function removeRecipient(hsm: Hsm, recipient: Partial<HsmRecipient>): Promise<boolean> {
-  const ids = [recipient.hsmKey, recipient.hsmCertificate].filter((id) => id !== undefined);
-  const results = await hsm.batch(
-    ids.flatMap((uniqueIdentifier) => [
+/** Takes an instance's recipient out of use and removes it. Throws unless the HSM says afterwards that it is gone. */
+export async function removeRecipient(hsm: Hsm, instance: string): Promise<void> {
+  const found = await objectsOf(hsm, instance);
+  if (found.length === 0) return;
+  await hsm.batch(
+    found.flatMap((uniqueIdentifier) => [
       {
+        // Refused for a certificate, which was never active; Destroy is what counts.
         operation: "Revoke" as const,
         payload: {
           uniqueIdentifier,
@@ -72,10 +73,26 @@ export async function removeRecipient(hsm: Hsm, recipient: Partial<HsmRecipient>
     ]),
     { batchErrorContinuationOption: "Continue" },
   );
-  // A certificate that was never active cannot be revoked; what counts is that Destroy succeeded or found nothing.
-  return results
-    .filter((_, index) => index % 2 === 1)
-    .every((item) => item.resultStatus === "Success" || GONE.has(String(item.resultReason)));
+  if ((await objectsOf(hsm, instance)).length > 0) throw new Error("the recipient is left at the HSM");
 }
 
-const GONE = new Set(["ItemNotFound", "ObjectDestroyed", "ObjectNotFound"]);
+async function objectsOf(hsm: Hsm, instance: string): Promise<string[]> {
+  const answers = await hsm.batch(
+    // The key first: when it is gone nothing is released any more.
+    (["key", "certificate"] as const).map((part) => ({
+      operation: "Locate" as const,
+      payload: { attributes: { name: nameOf(instance, part) } },
+    })),
+    { batchErrorContinuationOption: "Continue" },
+  );
+  return answers.flatMap((answer) => {
+    if (answer.resultStatus !== "Success" || !answer.payload) {
+      throw new KmipError(answer.resultReason ?? "GeneralFailure");
+    }
+    return answer.payload.uniqueIdentifier;
+  });
+}
+
+function nameOf(instance: string, part: "certificate" | "key") {
+  return [{ nameValue: `instance/${instance}/${part}`, nameType: "UninterpretedTextString" as const }];
+}

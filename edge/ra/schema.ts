@@ -37,7 +37,6 @@ export const MIGRATIONS: readonly string[] = [
     identity_certificate TEXT NOT NULL UNIQUE,
     wrapping_certificate TEXT NOT NULL UNIQUE,
     hsm_key TEXT NOT NULL,
-    hsm_certificate TEXT NOT NULL,
     enrolled INTEGER NOT NULL,
     not_after INTEGER NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('active', 'revoked')),
@@ -46,5 +45,12 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX instances_by_user ON instances (user);
   CREATE INDEX instances_to_retire ON instances (hsm_gone, not_after);
+
+  -- Enrolments that are registering a recipient at the HSM. A row that stays is of one that was cut off: the alarm
+  -- removes what it left there.
+  CREATE TABLE registrations (
+    instance TEXT PRIMARY KEY,
+    started INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
   `,
 ];

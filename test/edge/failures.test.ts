@@ -1,0 +1,167 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { tlsTransport } from "#emulator/hsm/index.ts";
+import { createKmipClient, type KmipClient } from "#protocol/kmip/index.ts";
+import { changeRows, readRows, type System, startSystem } from "../system/index.ts";
+import { EdgeClient, json, problem, send } from "./client.ts";
+import { askGrant, type Enrolled, enrol, type Keys, makeKeys, openSession, redemption } from "./instance.ts";
+
+let system: System;
+let ann: EdgeClient;
+let keys: Keys;
+let instance: Enrolled;
+let edk: string;
+
+beforeAll(async () => {
+  system = await startSystem();
+  ann = await EdgeClient.signIn(system, "Ann");
+  keys = await makeKeys();
+  instance = json<Enrolled>(await enrol(ann, keys));
+  edk = json<{ edks: [string] }>(await dataKeys()).edks[0];
+});
+afterAll(() => system?.close());
+
+const dataKeys = () =>
+  ann.rest("POST", "/kms/data-keys", { account: ann.account, count: 1, purpose: "document" });
+const rewrap = () => ann.rest("POST", "/kms/rewrap", { edk, certificate: instance.wrappingCertificate });
+
+/** Asks the HSM as one of its identities. */
+async function asHsm<T>(
+  identity: "coffer-officer" | "coffer-kms" | "coffer-ra",
+  ask: (hsm: KmipClient) => Promise<T>,
+) {
+  const { pki, hsm } = system.running;
+  const transport = tlsTransport({
+    host: "127.0.0.1",
+    port: hsm.ttlvPort,
+    ca: pki.serverCa,
+    ...pki.clients[identity],
+  });
+  try {
+    return await ask(createKmipClient(transport));
+  } finally {
+    transport.close();
+  }
+}
+const locate = (identity: "coffer-kms" | "coffer-ra", nameValue: string) =>
+  asHsm(identity, async (hsm) => {
+    const name = [{ nameValue, nameType: "UninterpretedTextString" as const }];
+    return (await hsm.request("Locate", { attributes: { name } })).uniqueIdentifier.length;
+  });
+
+/** Until it holds; alarms ring half a second after a decision. */
+async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + 20_000; !(await holds()); ) {
+    if (Date.now() > end) throw new Error("it did not come to hold");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+describe("what is left behind", () => {
+  it("M20 every refusal of an enrolment is in the audit log, no credential is", async () => {
+    const grant = await askGrant(ann);
+    const [first, second] = [await openSession(ann), await openSession(ann)];
+    await ann.vaultPost(`/ra/enrolments/${first.id}`, await redemption(grant, first.nonce, keys));
+    await ann.vaultPost(`/ra/enrolments/${second.id}`, await redemption(grant, second.nonce, keys));
+    const entries = () => readRows(system.edgeDir, "links").map((row) => String(row.entry));
+    await eventually(() => entries().some((entry) => entry.includes("grant unknown or already used")));
+    const denied = entries().find((entry) => entry.includes("grant unknown or already used"))!;
+    expect(JSON.parse(denied)).toMatchObject({
+      action: "ra:redeem",
+      outcome: "deny",
+      code: "invalid-grant",
+      source: "ra",
+    });
+    expect(denied).toContain(second.id);
+    for (const secret of [grant, first.nonce, second.nonce, ann.cookie.split("=")[1]!, edk]) {
+      expect(entries().join()).not.toContain(secret);
+    }
+  });
+
+  it("abandoned uploads, cut off batches and ended instances are swept", async () => {
+    const { id } = json<{ id: string }>(await ann.rest("POST", "/documents", { account: ann.account }));
+    await ann.rest("PUT", `/documents/${id}/parts/1`, new Uint8Array(100));
+    const ended = json<Enrolled>(await enrol(ann, await makeKeys()));
+    const recipient = `instance/${ended.instance}/key`;
+    expect(await locate("coffer-ra", recipient)).toBe(1);
+    await system.restart(() => {
+      const dir = system.edgeDir;
+      expect(changeRows(dir, "documents", `UPDATE documents SET touched = 0 WHERE id = '${id}'`)).toBe(1);
+      expect(
+        changeRows(dir, "instances", `UPDATE instances SET not_after = 1 WHERE id = '${ended.instance}'`),
+      ).toBe(1);
+      changeRows(
+        dir,
+        "hsm_batches",
+        "INSERT INTO hsm_batches (id, objects, started) VALUES ('kms/cut-off', 3, 0)",
+      );
+      changeRows(dir, "registrations", "INSERT INTO registrations (instance, started) VALUES ('cut-off', 0)");
+    });
+    const body = { edk, certificate: ended.wrappingCertificate };
+    expect(problem(await ann.rest("POST", "/kms/rewrap", body))).toBe("403 not-recipient");
+    await ann.rest("GET", `/documents?account=${ann.account}`);
+    await askGrant(ann);
+    const gone = (table: string, column: string, value: string) =>
+      !readRows(system.edgeDir, table).some((row) => row[column] === value);
+    await eventually(() => gone("documents", "id", id));
+    await eventually(() => gone("hsm_batches", "id", "kms/cut-off"));
+    await eventually(() => gone("registrations", "instance", "cut-off"));
+    await eventually(async () => (await locate("coffer-ra", recipient)) === 0);
+    expect((await rewrap()).status).toBe(200);
+  });
+});
+
+describe("when the HSM is away", () => {
+  it("says so, consumes the grant, and leaves nothing once it is back", async () => {
+    const grant = await askGrant(ann);
+    const [first, second] = [await openSession(ann), await openSession(ann)];
+    const { hsm } = system.running;
+    await hsm.close();
+    hsm.close = async () => {}; // the restart would close it again
+    expect(problem(await rewrap())).toBe("503 hsm-unavailable");
+    expect(problem(await dataKeys())).toBe("503 hsm-unavailable");
+    expect(problem(await ann.rest("POST", "/ra/grants", {}))).toBe("503 hsm-unavailable");
+    const redeem = async ({ id, nonce }: typeof first) =>
+      ann.vaultPost(`/ra/enrolments/${id}`, await redemption(grant, nonce, keys));
+    expect(problem(await redeem(first))).toBe("503 hsm-unavailable");
+    expect(readRows(system.edgeDir, "hsm_batches").length).toBeGreaterThan(0);
+
+    await system.restart(() => {
+      changeRows(system.edgeDir, "hsm_batches", "UPDATE hsm_batches SET started = 0");
+      changeRows(system.edgeDir, "registrations", "UPDATE registrations SET started = 0");
+    });
+    expect(problem(await redeem(second))).toBe("400 invalid-grant");
+    expect((await rewrap()).status).toBe(200);
+    await eventually(() => readRows(system.edgeDir, "hsm_batches").length === 0);
+    await eventually(() => readRows(system.edgeDir, "registrations").length === 0);
+  });
+});
+
+describe("custodians without standing", () => {
+  it("M5 have no grant after sign-out", async () => {
+    const bob = await EdgeClient.signIn(system, "Bob");
+    expect((await bob.rest("POST", "/ra/grants", {})).status).toBe(201);
+    const out = await send(`${bob.vault}/sign-out`, {
+      method: "POST",
+      headers: { cookie: bob.cookie, origin: bob.vault },
+    });
+    expect(out.status).toBe(204);
+    expect((await bob.rest("POST", "/ra/grants", {})).status).toBeGreaterThanOrEqual(401);
+  });
+
+  it("M5 have no grant when their tenant's master key has ended", async () => {
+    await asHsm("coffer-officer", async (hsm) => {
+      const name = [
+        {
+          nameValue: `coffer/tenant/${ann.tokens.tenant}/master`,
+          nameType: "UninterpretedTextString" as const,
+        },
+      ];
+      const { uniqueIdentifier } = await hsm.request("Locate", { attributes: { name } });
+      const revocationReason = { revocationReasonCode: "CessationOfOperation" as const };
+      await hsm.request("Revoke", { uniqueIdentifier: uniqueIdentifier[0], revocationReason });
+    });
+    expect(problem(await ann.rest("POST", "/ra/grants", {}))).toBe("403 forbidden");
+    expect(problem(await rewrap())).toBe("502 hsm-refused");
+    expect(problem(await dataKeys())).toBe("502 hsm-refused");
+  });
+});
