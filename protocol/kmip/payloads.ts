@@ -21,6 +21,7 @@ import {
   uniqueIdentifier,
 } from "./parameters.ts";
 import {
+  bigInteger,
   boolean,
   byteString,
   type Codec,
@@ -354,7 +355,7 @@ export const OPERATIONS = {
       splitKeyParts: required(integer),
       splitKeyThreshold: required(integer),
       splitKeyMethod: required(enumeration("SplitKeyMethod")),
-      primeFieldSize: optional(integer),
+      primeFieldSize: optional(bigInteger),
       ...optionalTemplate,
       ...masks,
     },

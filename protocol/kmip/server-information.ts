@@ -2,10 +2,12 @@
 
 import { usageLimits } from "./attribute-table.ts";
 import { optionalAttributes } from "./attributes.ts";
+import type { Item } from "./item.ts";
 import {
   boolean,
   type Codec,
   enumeration,
+  type Infer,
   integer,
   optional,
   optionalRepeated,
@@ -13,7 +15,7 @@ import {
   structure,
   textString,
 } from "./schema.ts";
-import type { ProtocolVersion } from "./version.ts";
+import { NEWEST, type ProtocolVersion, V2_0 } from "./version.ts";
 
 const versionStructure = structure({
   protocolVersionMajor: required(integer),
@@ -43,11 +45,23 @@ export const serverInformation = structure({
   alternateFailoverEndpoints: optionalRepeated(textString),
 });
 
+const itemType = enumeration("ItemType");
+
+/** Extension Type: an Item Type, which 1.x writes as an integer (KMIP 1.4 §2.1.9). */
+const extensionType: Codec<Infer<typeof itemType>> = {
+  encode(tag, value, context) {
+    const item = itemType.encode(tag, value, { ...context, version: NEWEST });
+    return context.version < V2_0 ? ({ ...item, type: "Integer" } as Item) : item;
+  },
+  decode: (item, context) =>
+    itemType.decode(item.type === "Integer" ? { ...item, type: "Enumeration" } : item, context),
+};
+
 /** KMIP 2.1 §7.15 Extension Information */
 export const extensionInformation = structure({
   extensionName: required(textString),
   extensionTag: optional(integer),
-  extensionType: optional(integer),
+  extensionType: optional(extensionType),
   extensionEnumeration: optional(integer),
   extensionAttribute: optional(boolean),
   extensionParentStructureTag: optional(integer),

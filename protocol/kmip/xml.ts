@@ -98,6 +98,7 @@ class XmlReader {
   }
 
   #unescape(raw: string): string {
+    if (!/[&\t\n\r]/.test(raw)) return raw;
     return raw
       .replace(/[\t\n\r]/g, " ")
       .replace(/&([^;&]{1,10});|&/g, (_whole, entity: string | undefined) => {
