@@ -44,7 +44,19 @@ export type Edge = {
   /** Process id of workerd; null where it cannot be told (no /proc). */
   pid: number | null;
   logs: LogEntry[];
+  /**
+   * The audit domain's entrypoint, as an operator may ask it: there is no way to it from the network. A call blocks this
+   * process until it is answered, so nothing is offered here that needs an HSM which may run in the same process.
+   */
+  audit(): Promise<AuditReader>;
   dispose(): Promise<void>;
+};
+
+export type AuditReader = {
+  /** NDJSON, one link {sequence, previous, entry, hash} a line. */
+  export(): Promise<ReadableStream<Uint8Array>>;
+  /** Compact JWS over {tenant, sequence, hash} by the HSM's audit key, or null before the first. */
+  lastSignedHead(): Promise<string | null>;
 };
 
 const WORKER = "coffer";
@@ -111,6 +123,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     vaultOrigin,
     pid,
     logs,
+    audit: async () => (await miniflare.getBindings<{ AUDIT: AuditReader }>(WORKER)).AUDIT,
     dispose: () => miniflare.dispose(),
   };
 }

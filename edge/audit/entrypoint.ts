@@ -13,16 +13,21 @@ export class Audit extends WorkerEntrypoint<Env> {
     rows: AuditRow[];
   }): Promise<Result<{ accepted: number }>> {
     if (batch.tenant !== this.env.COFFER_TENANT || batch.rows.length > 1000) return fail("forbidden");
-    return this.#object.append({ source: batch.source, rows: batch.rows });
+    return this.#object.append(batch);
   }
 
   async head(): Promise<Head> {
     return this.#object.head();
   }
 
-  /** The head as a compact JWS signed by the HSM. */
+  /** The head as it is now, a compact JWS signed by the HSM. */
   async signedHead(): Promise<Result<string>> {
-    return this.#object.signedHead(this.env.COFFER_TENANT);
+    return this.#object.signedHead();
+  }
+
+  /** The newest head that is signed already; at most seconds old, and null before the first one. */
+  async lastSignedHead(): Promise<string | null> {
+    return this.#object.lastSignedHead();
   }
 
   /** The whole chain as NDJSON, one link {sequence, previous, entry, hash} a line; `entry` is the text that was hashed. */

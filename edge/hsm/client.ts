@@ -6,6 +6,9 @@ export class HsmUnavailable extends Error {
   override readonly name = "HsmUnavailable";
 }
 
+/** What carries a request to the HSM: a binding in workerd, anything like it elsewhere. */
+export type HsmFetcher = { fetch(url: string, init: RequestInit): Promise<Response> };
+
 type KmipClient = ReturnType<typeof createKmipClient>;
 
 export type Hsm = Pick<KmipClient, "batch" | "request"> & {
@@ -26,7 +29,7 @@ const TIMEOUT_MS = 10_000;
 const MAXIMUM_RESPONSE = 1024 * 1024;
 
 /** Opens the client. Keep it as long as the Durable Object lives; it holds names and public material, no secret. */
-export function openHsm(fetcher: Pick<Fetcher, "fetch">, url: string): Hsm {
+export function openHsm(fetcher: HsmFetcher, url: string): Hsm {
   const client = createKmipClient({ exchange: (bytes) => exchange(fetcher, url, bytes) });
   const kept = new Map<string, Promise<unknown>>();
 
@@ -91,7 +94,7 @@ export function openHsm(fetcher: Pick<Fetcher, "fetch">, url: string): Hsm {
   return hsm;
 }
 
-async function exchange(fetcher: Pick<Fetcher, "fetch">, url: string, body: Uint8Array): Promise<Uint8Array> {
+async function exchange(fetcher: HsmFetcher, url: string, body: Uint8Array): Promise<Uint8Array> {
   let response: Response;
   try {
     response = await fetcher.fetch(url, {

@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Link, verifyChain } from "#edge/audit/chain.ts";
+import { openHsm } from "#edge/hsm/index.ts";
+import { tlsTransport } from "#emulator/hsm/index.ts";
+import { findKey, type TrustList, verifyJws, verifyTrustList } from "#protocol/keys/index.ts";
+import { type System, startSystem } from "../system/index.ts";
+import { Browser, newVerifier } from "./browser.ts";
+
+let system: System;
+beforeAll(async () => {
+  const t = performance.now();
+  system = await startSystem();
+  console.log("start", performance.now() - t);
+});
+afterAll(() => system?.close());
+  const t = performance.now();
+  await system?.close();
+  console.log("close", performance.now() - t);
+});
+
+describe("audit", () => {
+  it("M20 chains every decision, allowed or not, without names or secrets", async () => {
+    const browser = new Browser(system);
+    const tokens = await browser.tokens("Nadia Unspeakable");
+    const account = tokens.accounts[0]!.id;
+    const keys = await browser.rest("POST", "/kms/data-keys", tokens.access_token, {
+      account,
+      count: 1,
+      purpose: "document",
+    });
+    expect(keys.status).toBe(201);
+    const refused = await browser.exchange("x".repeat(43), newVerifier());
+    expect(refused.status).toBe(400);
+    const links = await chain(
+      (entries) =>
+        entries.some(({ code }) => code === "invalid-grant") &&
+        entries.some(({ action }) => action === "kms:data-keys"),
+    );
+    const entries = links.map(({ entry }) => JSON.parse(entry));
+    expect(await verifyChain(links)).toMatchObject({ sequence: links.length });
+    const seen = entries.map(({ action, outcome }) => `${action} ${outcome}`);
+    expect(seen).toEqual(
+      expect.arrayContaining([
+        "iam:sign-in allow",
+        "iam:authorize allow",
+        "iam:token allow",
+        "iam:certify-custodian allow",
+        "iam:account-key allow",
+        "kms:data-keys allow",
+        "iam:token deny",
+      ]),
+    );
+    const { requestId } = { requestId: refused.headers["request-id"] };
+    expect(entries).toContainEqual(
+      expect.objectContaining({ requestId, outcome: "deny", reason: "unknown or used code" }),
+    );
+    const text = JSON.stringify(links) + system.log();
+    for (const secret of [
+      "Unspeakable",
+      tokens.access_token,
+      tokens.refresh_token,
+      browser.cookie.split("=")[1]!,
+    ]) {
+      expect(text.includes(secret)).toBe(false);
+    }
+  });
+
+  it("has its head signed by the HSM, under a key that the root trusts for it", async () => {
+    const audit = await system.running.edge.audit();
+    const links = await chain((entries) => entries.length > 0);
+    const head = await until(() => audit.lastSignedHead());
+    const trust = await trustList();
+    const payload = await verifyJws(head, "coffer-audit-head+jwt", (kid) => findKey(trust, kid, "audit"));
+    const { sequence, hash, tenant } = payload as { sequence: number; hash: string; tenant: string };
+    expect(tenant).toBe("development");
+    expect(links[sequence - 1]).toMatchObject({ sequence, hash });
+  });
+});
+
+/** From the HSM, as the root has signed it. */
+async function trustList(): Promise<TrustList> {
+  const { hsm, pki } = system.running;
+  const port = hsm.ttlvPort;
+  const transport = tlsTransport({ host: "127.0.0.1", port, ca: pki.serverCa, ...pki.clients["coffer-iam"] });
+  const exchange = async (_: unknown, init?: { body?: unknown }) =>
+    new Response(new Uint8Array(await transport.exchange(init?.body as Uint8Array)));
+  try {
+    const client = openHsm({ fetch: exchange } as never, "https://hsm/kmip");
+    const token = new TextDecoder().decode(await client.opaque("coffer/trust"));
+    const root = await client.publicKey("coffer/ca/root/public");
+    return await verifyTrustList(token, root, Math.floor(Date.now() / 1000));
+  } finally {
+    await transport.close();
+  }
+}
+
+/** The whole chain, once it shows what is waited for: outboxes are forwarded soon, not at once. */
+async function chain(shows: (entries: Record<string, unknown>[]) => boolean): Promise<Link[]> {
+  const audit = await system.running.edge.audit();
+  return until(async () => {
+    const text = await new Response(await audit.export()).text();
+    const links = text
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as Link);
+    if (shows(links.map(({ entry }) => JSON.parse(entry)))) return links;
+    return null;
+  });
+}
+
+async function until<T>(read: () => Promise<T | null>): Promise<T> {
+  for (;;) {
+    const value = await read();
+    if (value !== null) return value;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
