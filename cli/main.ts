@@ -65,7 +65,7 @@ function report(error: unknown): number {
     process.stderr.write(`${error.message}\n`);
     return error.exitCode;
   }
-  if (error instanceof CofferError) {
+  if (error instanceof CofferError && error.code !== "internal") {
     process.stderr.write(`${error.message} [${error.code}]\n`);
     return 1;
   }

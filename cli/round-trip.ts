@@ -1,8 +1,8 @@
-import { openAsBlob } from "node:fs";
+import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import type { Source } from "#web/custodian/documents.ts";
 import { connect } from "./client.ts";
 import type { Deployment } from "./deployment.ts";
+import { fileStream } from "./file-stream.ts";
 import { formatBytes } from "./format.ts";
 import { mediaType } from "./media-type.ts";
 
@@ -17,7 +17,8 @@ export async function roundTrip(
   step: (text: string) => void,
   path?: string,
 ): Promise<void> {
-  const source: Blob = path === undefined ? new Blob([GREETING]) : await openAsBlob(path);
+  const source = () => (path === undefined ? new Blob([GREETING]).stream() : fileStream(path));
+  const size = path === undefined ? GREETING.length : (await stat(path)).size;
   const name = path === undefined ? "greeting.txt" : basename(path);
   const client = await connect({ ...deployment, user: "Round trip" });
   step("signed in; the custodian has its certificate");
@@ -25,11 +26,11 @@ export async function roundTrip(
     await client.microservice.use();
     step("microservice enrolled by a grant: keys made, certificates issued");
     const account = client.identity.accounts[0]!.id;
-    const sealed = await client.documents.seal(source as Source, account, { name, type: mediaType(name) });
-    step(`sealed ${name}, ${formatBytes(source.size)}: data key made in the HSM, ciphertext stored`);
+    const sealed = await client.documents.seal(source(), account, { name, type: mediaType(name) });
+    step(`sealed ${name}, ${formatBytes(size)}: data key made in the HSM, ciphertext stored`);
     try {
       const opened = await client.documents.open(sealed.id, {});
-      await expectSame(opened.stream, source.stream());
+      await expectSame(opened.stream, source());
       step("opened and compared, byte for byte");
     } finally {
       await client.documents.remove(sealed.id);

@@ -1,8 +1,8 @@
-import { openAsBlob } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
 import { CommandError } from "./command-error.ts";
+import { fileStream } from "./file-stream.ts";
 import { formatBytes } from "./format.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { mediaType } from "./media-type.ts";
@@ -27,14 +27,13 @@ export async function seal(args: string[]): Promise<number> {
   return withClient(values, async ({ documents, identity }) => {
     for (const { path, size, modified } of files) {
       const bar = progressBar(`Sealing ${basename(path)}`);
-      const source = await openAsBlob(path);
       const document = await documents
-        .seal(source, identity.accounts[0]!.id, {
+        .seal(fileStream(path), identity.accounts[0]!.id, {
           name: basename(path),
           type: mediaType(path),
           modified,
           signal,
-          onProgress: ({ bytes, total }) => bar.update(bytes, total),
+          onProgress: ({ bytes }) => bar.update(bytes, size),
         })
         .finally(() => bar.end());
       process.stdout.write(`${document.id}\t${basename(path)}\n`);
