@@ -170,6 +170,14 @@ export async function rsaKeys(modulusLength = 3072, exponent = [1, 0, 1]): Promi
   return crypto.subtle.generateKey(algorithm, true, ["wrapKey", "unwrapKey", "encrypt", "decrypt"]);
 }
 
+let usual: Promise<CryptoKeyPair> | undefined;
+
+/** One RSA pair for all certificates whose key does not matter: making them is slow. */
+function usualKeys(): Promise<CryptoKeyPair> {
+  usual ??= rsaKeys();
+  return usual;
+}
+
 /** A certificate authority outside the HSM whose certificate the officer registers. */
 export async function createAuthority(officer: KmipClient, trusted = true, ca = true): Promise<Authority> {
   const keys = await crypto.subtle.generateKey(P256, true, ["sign", "verify"]);
@@ -197,7 +205,7 @@ export async function createAuthority(officer: KmipClient, trusted = true, ca = 
   return {
     uid: uniqueIdentifier,
     async issue(order = {}) {
-      const subjectKeys = order.keys ?? (await rsaKeys());
+      const subjectKeys = order.keys ?? (await usualKeys());
       const issued = await x509.X509CertificateGenerator.create({
         subject: "CN=instance, O=Coffer",
         issuer: name,

@@ -72,10 +72,15 @@ export async function startHsm(options: HsmOptions): Promise<Hsm> {
     });
     hsm.ttlvPort = ttlv.port;
     hsm.httpsPort = https.port;
-    hsm.close = async () => {
+    let closing: Promise<void> | undefined;
+    const close = async () => {
       await Promise.all([ttlv.close(), https.close()]);
       store.close();
       await file.close();
+    };
+    hsm.close = () => {
+      closing ??= close();
+      return closing;
     };
   } catch (error) {
     store.close();

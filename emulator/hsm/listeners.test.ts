@@ -1,0 +1,293 @@
+import "reflect-metadata";
+import { connect as connectTcp } from "node:net";
+import { connect, type TLSSocket } from "node:tls";
+import * as x509 from "@peculiar/x509";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { concat } from "#protocol/bytes.ts";
+import { decodeResponse, encodeRequest, type RequestMessage } from "#protocol/kmip/index.ts";
+import { httpsExchange, type TestHsm, testHsm } from "./deployment.fixture.ts";
+import { Framing, FramingError, RESPONSE_MESSAGE } from "./framing.ts";
+import type { KeyAndCertificate } from "./pki.ts";
+import { tlsTransport } from "./tls-transport.ts";
+
+let test: TestHsm;
+beforeAll(async () => {
+  test = await testHsm({ limit: 4096, idleTimeout: 300 });
+});
+afterAll(() => test.close());
+
+const message = (correlation: string, major = 2, minor = 1): RequestMessage => ({
+  header: { protocolVersion: { major, minor }, clientCorrelationValue: correlation },
+  items: [{ operation: "DiscoverVersions", payload: { protocolVersion: [] } }],
+});
+const ping = encodeRequest(message("ping"));
+
+function socketAs(pair: KeyAndCertificate | undefined, options: object = {}): TLSSocket {
+  const socket = connect({
+    host: "127.0.0.1",
+    port: test.hsm.ttlvPort,
+    ca: test.pki.serverCa,
+    ...pair,
+    ...options,
+  });
+  socket.on("error", () => {});
+  return socket;
+}
+
+/** What the server sends until it closes the connection or has answered `count` messages. */
+function answers(socket: TLSSocket, count = Number.POSITIVE_INFINITY): Promise<Uint8Array[]> {
+  const framing = new Framing(RESPONSE_MESSAGE, 1 << 20);
+  const received: Uint8Array[] = [];
+  return new Promise((resolve) => {
+    socket.on("data", (chunk) => {
+      received.push(...framing.push(chunk));
+      if (received.length >= count) socket.destroy();
+    });
+    socket.on("close", () => resolve(received));
+  });
+}
+
+describe("TTLV over TLS", () => {
+  it("answers pipelined requests in order, however they are cut into packets", async () => {
+    const requests = Array.from({ length: 200 }, (_, i) => encodeRequest(message(`request ${i}`)));
+    const socket = socketAs(test.pki.clients["coffer-kms"]);
+    const all = concat(...requests);
+    socket.write(all.subarray(0, 1));
+    socket.write(all.subarray(1, 5));
+    socket.write(all.subarray(5, 1000));
+    socket.write(all.subarray(1000));
+    const received = await answers(socket, requests.length);
+    expect(received.map((bytes) => decodeResponse(bytes).header.clientCorrelationValue)).toEqual(
+      requests.map((_, i) => `request ${i}`),
+    );
+  });
+
+  it("closes on what is no KMIP, on a length bomb and on a message over the limit", async () => {
+    for (const bytes of [
+      Buffer.from("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+      Buffer.from("42007801ffffffff", "hex"),
+      Buffer.from("4200780100001001", "hex"),
+      Buffer.from("42007b0100000008", "hex"),
+    ]) {
+      const socket = socketAs(test.pki.clients["coffer-kms"]);
+      socket.write(bytes);
+      expect(await answers(socket)).toEqual([]);
+    }
+  });
+
+  it("answers a message that it cannot read, and goes on", async () => {
+    const socket = socketAs(test.pki.clients["coffer-kms"]);
+    socket.write(Buffer.from("42007801000000084200770100000000", "hex"));
+    socket.write(ping);
+    const [bad, good] = await answers(socket, 2);
+    expect(decodeResponse(bad!).items).toMatchObject([
+      { resultStatus: "OperationFailed", resultReason: "InvalidMessage" },
+    ]);
+    expect(decodeResponse(good!).items).toMatchObject([{ resultStatus: "Success" }]);
+  });
+
+  it("closes connections that are idle or stuck in the middle of a message", async () => {
+    const idle = socketAs(test.pki.clients["coffer-kms"]);
+    const stuck = socketAs(test.pki.clients["coffer-kms"]);
+    stuck.write(ping.subarray(0, 20));
+    expect(await Promise.all([answers(idle), answers(stuck)])).toEqual([[], []]);
+  });
+
+  it("speaks TLS 1.2 and 1.3, and nothing older", async () => {
+    for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+      const socket = socketAs(test.pki.clients["coffer-kms"], { minVersion: version, maxVersion: version });
+      socket.write(ping);
+      expect((await answers(socket, 1)).length).toBe(1);
+    }
+    const socket = socketAs(test.pki.clients["coffer-kms"], { minVersion: "TLSv1", maxVersion: "TLSv1.1" });
+    socket.write(ping);
+    expect(await answers(socket)).toEqual([]);
+  });
+
+  it("refuses whoever has no client certificate of its authority for client authentication", async () => {
+    for (const pair of [
+      undefined,
+      test.pki.server,
+      await forged({ authority: "other" }),
+      await forged({ usage: x509.ExtendedKeyUsage.serverAuth }),
+      await forged({ usage: undefined }),
+      await forged({ names: ["coffer-kms", "alice"] }),
+      await forged({ names: [] }),
+      await forged({ notAfter: new Date(Date.now() - 1000) }),
+      await forged({ ca: true }),
+    ]) {
+      const socket = socketAs(pair);
+      socket.write(ping);
+      expect(await answers(socket)).toEqual([]);
+    }
+    const socket = socketAs(await forged({}));
+    socket.write(ping);
+    expect((await answers(socket, 1)).length).toBe(1);
+    const plain = connectTcp(test.hsm.ttlvPort, "127.0.0.1");
+    plain.on("error", () => {});
+    plain.write(ping);
+    const bytes = await new Promise<number>((resolve) => {
+      plain.on("data", () => {});
+      plain.on("close", () => resolve(plain.bytesRead));
+    });
+    expect(bytes).toBeLessThan(64);
+  });
+});
+
+describe("HTTPS", () => {
+  const type = { "Content-Type": "application/octet-stream" };
+  const post = (options: Parameters<typeof httpsExchange>[3]) =>
+    httpsExchange(test.hsm.httpsPort, test.pki.serverCa, test.pki.clients["coffer-kms"], options);
+
+  it("answers POST /kmip with length and no-cache", async () => {
+    const { status, headers, body } = await post({
+      headers: { ...type, "Content-Length": ping.length },
+      body: ping,
+    });
+    expect(status).toBe(200);
+    expect(headers).toMatchObject({
+      "content-type": "application/octet-stream",
+      "content-length": String(body.length),
+      "cache-control": "no-cache",
+    });
+    expect(decodeResponse(body).items).toMatchObject([{ resultStatus: "Success" }]);
+  });
+
+  it("answers a KMIP error with 200", async () => {
+    const bad = Buffer.from("nonsense");
+    const { status, body } = await post({ headers: { ...type, "Content-Length": bad.length }, body: bad });
+    expect(status).toBe(200);
+    expect(decodeResponse(body).items).toMatchObject([{ resultReason: "InvalidMessage" }]);
+  });
+
+  it("refuses other methods, types, paths, lengths with their status", async () => {
+    const length = { "Content-Length": ping.length };
+    expect((await post({ method: "GET" })).status).toBe(405);
+    expect((await post({ method: "PUT", headers: { ...type, ...length }, body: ping })).headers.allow).toBe(
+      "POST",
+    );
+    expect((await post({ path: "/", headers: { ...type, ...length }, body: ping })).status).toBe(404);
+    expect((await post({ headers: { "Content-Type": "text/plain", ...length }, body: ping })).status).toBe(
+      406,
+    );
+    expect((await post({ headers: length, body: ping })).status).toBe(406);
+    expect((await post({ headers: { ...type, "Transfer-Encoding": "chunked" }, body: ping })).status).toBe(
+      411,
+    );
+    expect(
+      (await post({ headers: { ...type, "Content-Length": 4097 }, body: new Uint8Array(4097) })).status,
+    ).toBe(413);
+  });
+
+  it("refuses whoever has no client certificate", async () => {
+    for (const pair of [
+      undefined,
+      test.pki.server,
+      await forged({ authority: "other" }),
+      await forged({ names: [] }),
+    ])
+      await expect(
+        httpsExchange(test.hsm.httpsPort, test.pki.serverCa, pair, {
+          headers: { ...type, "Content-Length": ping.length },
+          body: ping,
+        }),
+      ).rejects.toThrow();
+  });
+});
+
+describe("TLS client transport", () => {
+  const options = () => ({
+    host: "127.0.0.1",
+    port: test.hsm.ttlvPort,
+    ca: test.pki.serverCa,
+    ...test.pki.clients["coffer-iam"],
+  });
+
+  it("pipelines over one connection and matches answers to requests", async () => {
+    const transport = tlsTransport(options());
+    const sent = Array.from({ length: 50 }, (_, i) => transport.exchange(encodeRequest(message(`${i}`))));
+    const received = await Promise.all(sent);
+    expect(received.map((bytes) => decodeResponse(bytes).header.clientCorrelationValue)).toEqual(
+      sent.map((_, i) => `${i}`),
+    );
+    transport.close();
+  });
+
+  it("connects again after the server closed an idle connection", async () => {
+    const transport = tlsTransport(options());
+    await transport.exchange(ping);
+    const idle = socketAs(test.pki.clients["coffer-kms"]);
+    await answers(idle);
+    await answers(socketAs(test.pki.clients["coffer-kms"]));
+    expect(decodeResponse(await transport.exchange(ping)).items.length).toBe(1);
+    transport.close();
+  });
+
+  it("rejects when the server is not the one it trusts, and when nobody is there", async () => {
+    const strangers = tlsTransport({ ...options(), ca: test.pki.clientCa });
+    await expect(strangers.exchange(ping)).rejects.toThrow();
+    const elsewhere = tlsTransport({ ...options(), serverName: "example.org" });
+    await expect(elsewhere.exchange(ping)).rejects.toThrow();
+    const nobody = tlsTransport({ ...options(), port: 1 });
+    await expect(nobody.exchange(ping)).rejects.toThrow();
+  });
+
+  it("rejects what was on its way when it is closed", async () => {
+    const transport = tlsTransport(options());
+    const sent = transport.exchange(ping);
+    transport.close();
+    await expect(sent).rejects.toThrow();
+  });
+});
+
+it("frames refuse what does not begin as a message", () => {
+  expect(() => [...new Framing(0x420078, 1024).push(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8))]).toThrow(
+    FramingError,
+  );
+});
+
+interface Forgery {
+  authority?: "client" | "other";
+  usage?: x509.ExtendedKeyUsage | undefined;
+  names?: string[];
+  notAfter?: Date;
+  ca?: boolean;
+}
+
+/** A client certificate that is wrong in one way, signed by the real client authority where that is not the way. */
+async function forged(forgery: Forgery): Promise<KeyAndCertificate> {
+  const { authority = "client", names = ["alice"], ca = false } = forgery;
+  const usage = "usage" in forgery ? forgery.usage : x509.ExtendedKeyUsage.clientAuth;
+  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const { readFile } = await import("node:fs/promises");
+  const pem = await readFile(`${test.pki.dir}/client-ca.key`, "utf8");
+  const signingKey =
+    authority === "other"
+      ? keys.privateKey
+      : await crypto.subtle.importKey("pkcs8", x509.PemConverter.decodeFirst(pem), algorithm, false, [
+          "sign",
+        ]);
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject: [{ O: ["Coffer"] }, ...names.map((name) => ({ CN: [name] }))],
+    issuer: new x509.X509Certificate(test.pki.clientCa).subjectName.toJSON(),
+    publicKey: keys.publicKey,
+    signingKey,
+    signingAlgorithm: algorithm,
+    notBefore: new Date(Date.now() - 3600_000),
+    notAfter: forgery.notAfter ?? new Date(Date.now() + 3600_000),
+    extensions: [
+      new x509.BasicConstraintsExtension(ca, undefined, true),
+      new x509.KeyUsagesExtension(
+        x509.KeyUsageFlags.digitalSignature | (ca ? x509.KeyUsageFlags.keyCertSign : 0),
+        true,
+      ),
+      ...(usage ? [new x509.ExtendedKeyUsageExtension([usage])] : []),
+    ],
+  });
+  const key = x509.PemConverter.encode(
+    await crypto.subtle.exportKey("pkcs8", keys.privateKey),
+    "PRIVATE KEY",
+  );
+  return { cert: certificate.toString("pem"), key };
+}
