@@ -1,6 +1,6 @@
 /** Managed objects and the key block (KMIP 2.1 §2 and §3). */
 
-import { optionalAttributes } from "./attributes.ts";
+import { optionalAttributes } from "./attribute-fields.ts";
 import { type TagName, tagNumber } from "./dictionary.ts";
 import { KmipDecodeError, KmipEncodeError } from "./errors.ts";
 import type { Bytes } from "./item.ts";

@@ -1,14 +1,9 @@
 /** Request and response payloads of every operation (KMIP 2.1 §6, KMIP 1.4 §4) as data, in the order of the specification. */
 
+import { attributes, oneAttribute, optionalAttributes } from "./attribute-fields.ts";
+import { vendorValue } from "./attribute-items.ts";
+import { attributeReference, attributeReferences } from "./attribute-references.ts";
 import { usageLimits } from "./attribute-table.ts";
-import {
-  attributeReference,
-  attributeReferences,
-  attributes,
-  oneAttribute,
-  optionalAttributes,
-  vendorValue,
-} from "./attributes.ts";
 import { certificate, object, optionalObject } from "./objects.ts";
 import {
   cryptographicParameters,

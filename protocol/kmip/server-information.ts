@@ -1,7 +1,7 @@
 /** What Query answers with, and what servers are configured by (KMIP 2.1 §7). */
 
+import { optionalAttributes } from "./attribute-fields.ts";
 import { usageLimits } from "./attribute-table.ts";
-import { optionalAttributes } from "./attributes.ts";
 import type { Item } from "./item.ts";
 import {
   boolean,
