@@ -8,15 +8,9 @@ import { Browser, newVerifier } from "./browser.ts";
 
 let system: System;
 beforeAll(async () => {
-  const t = performance.now();
   system = await startSystem();
-  console.log("start", performance.now() - t);
 });
 afterAll(() => system?.close());
-  const t = performance.now();
-  await system?.close();
-  console.log("close", performance.now() - t);
-});
 
 describe("audit", () => {
   it("M20 chains every decision, allowed or not, without names or secrets", async () => {
