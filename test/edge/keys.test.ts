@@ -160,6 +160,7 @@ describe("data keys", () => {
       count: 3,
       purpose: "document",
     });
+    expect(answer.status).toBe(201);
     const { edks } = json<{ edks: string[] }>(answer);
     expect(answer.headers["cache-control"]).toBe("no-store");
     const read = await Promise.all(edks.map((edk) => verifyEdk(edk, trust, now())));
