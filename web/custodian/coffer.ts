@@ -3,6 +3,7 @@
 import {
   type Document,
   Documents,
+  type ListOptions,
   type OpenDocument,
   type OpenOptions,
   type SealOptions,
@@ -172,11 +173,14 @@ export class Coffer extends EventTarget {
     return this.#run(() => this.#documents.open(id, options));
   }
 
-  /** All documents, newest first, with what their sealed metadata says. */
-  async list(signal?: AbortSignal): Promise<Document[]> {
+  /**
+   * All documents, newest first, with what their sealed metadata says. Opening that takes a while when there are many, so
+   * `onChange` gives the list as far as it is known, first without any metadata, then after each that was opened.
+   */
+  async list(options: ListOptions = {}): Promise<Document[]> {
     return this.#run(() => {
       const accounts = this.#signedIn().accounts.map(({ id }) => id);
-      return this.#documents.list(accounts, signal);
+      return this.#documents.list(accounts, options);
     });
   }
 
@@ -189,8 +193,7 @@ export class Coffer extends EventTarget {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof CofferError && (error.code === "signed-out" || error.code === "no-session"))
-        this.#end();
+      if (error instanceof CofferError && error.code === "signed-out") this.#end();
       throw error;
     }
   }

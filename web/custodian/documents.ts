@@ -33,8 +33,8 @@ export interface Document {
   created: Date;
   /** Bytes of ciphertext at the datastore. */
   sealedSize: number;
-  /** Its opened metadata; absent where it could not be opened, with the reason in `error`. */
-  metadata?: Metadata;
+  /** Its opened metadata; undefined while it is being opened, and where it could not be, with the reason in `error`. */
+  metadata?: Metadata | undefined;
   error?: unknown;
 }
 
@@ -60,6 +60,11 @@ export interface SealOptions extends Partial<Omit<Metadata, "size">> {
 export interface OpenOptions {
   signal?: AbortSignal;
   onProgress?: ProgressListener;
+}
+
+export interface ListOptions {
+  signal?: AbortSignal;
+  onChange?: (documents: Document[]) => void;
 }
 
 interface Row {
@@ -184,7 +189,7 @@ export class Documents {
   }
 
   /** All complete documents of the user's accounts, newest first. Names come out of the sealed metadata. */
-  async list(accounts: string[], signal?: AbortSignal): Promise<Document[]> {
+  async list(accounts: string[], { signal, onChange }: ListOptions): Promise<Document[]> {
     const rows: Row[] = [];
     for (const account of accounts) {
       let cursor: string | undefined;
@@ -208,17 +213,19 @@ export class Documents {
       sealedSize: size,
     }));
     documents.sort((a, b) => b.created.getTime() - a.created.getTime());
-    const waiting = documents.values();
+    for (const document of documents) document.metadata = this.#opened.get(document.id);
+    onChange?.(documents);
+    const waiting = documents.filter(({ metadata }) => !metadata).values();
     const work = async () => {
       for (const document of waiting) {
         try {
-          document.metadata =
-            this.#opened.get(document.id) ?? (await this.#openMetadata(document.id, signal));
+          document.metadata = await this.#openMetadata(document.id, signal);
         } catch (error) {
           signal?.throwIfAborted();
           document.error = asCofferError(error);
           if (error instanceof CofferError && error.code === "signed-out") throw error;
         }
+        onChange?.(documents);
       }
     };
     await Promise.all(Array.from({ length: LISTING }, work));

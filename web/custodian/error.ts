@@ -35,6 +35,7 @@ export const MESSAGES: Readonly<Record<string, string>> = {
   // The vault and the microservice in it.
   "vault-unreachable":
     "The vault did not load. Check your connection, allow storage for the vault's address, and reload the page.",
+  "port-closed": "The vault was closed while it worked. Try again.",
   "storage-denied":
     "The vault may not keep its keys in this browser. Allow storage for its address, or leave private browsing, and reload.",
   "port-version": "This page and the vault are of different versions. Reload the page.",

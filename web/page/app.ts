@@ -20,6 +20,10 @@ export class CofferApp extends HTMLElement {
   #documents: Document[] = [];
   #transfers!: Transfers;
   #listing: AbortController | undefined;
+  /** Documents sealed and deleted while a list was on its way. */
+  readonly #sealed = new Map<string, Document>();
+  readonly #removed = new Set<string>();
+  #frame: number | undefined;
 
   connectedCallback(): void {
     this.#transfers = new Transfers(part(this, "transfers"), (working) => this.#mark(working));
@@ -71,7 +75,14 @@ export class CofferApp extends HTMLElement {
     if (code) notices.querySelector(`[data-code="${CSS.escape(code)}"]`)?.remove();
     const notice = document.createElement("coffer-notice") as CofferNotice;
     notices.append(notice);
-    const signIn = ["signed-out", "no-session", "sign-in-mismatch", "sign-in-refused", "foreign-custodian"];
+    const signIn = [
+      "signed-out",
+      "no-session",
+      "invalid-token",
+      "sign-in-mismatch",
+      "sign-in-refused",
+      "foreign-custodian",
+    ];
     if (signIn.includes(code) && this.#coffer) {
       notice.show(error, { label: "Sign in", run: () => void this.#attempt(() => this.#coffer!.signIn()) });
     } else notice.show(error, again && { label: "Try again", run: again });
@@ -93,6 +104,7 @@ export class CofferApp extends HTMLElement {
       this.querySelector<CofferViewer>("coffer-viewer")!.close();
       // Nothing that was opened stays in the page.
       this.#documents = [];
+      this.#sealed.clear();
       this.#showDocuments();
     }
     this.#showState();
@@ -124,14 +136,27 @@ export class CofferApp extends HTMLElement {
     const { signal } = this.#listing;
     part(this, "reading").hidden = this.#documents.length > 0;
     try {
-      this.#documents = await this.#coffer!.list(signal);
-      this.#showDocuments();
-      part(this, "empty").hidden = this.#documents.length > 0;
+      this.#sealed.clear();
+      const take = (documents: Document[]) => !signal.aborted && this.#take(documents);
+      take(await this.#coffer!.list({ signal, onChange: take }));
     } catch (error) {
       if (!signal.aborted) this.notify(error, () => void this.#reload());
     } finally {
       part(this, "reading").hidden = true;
     }
+  }
+
+  /** Shows a list as far as it is known, with what was sealed since it was asked for; drawn once a frame. */
+  #take(listed: Document[]): void {
+    const known = new Set(listed.map(({ id }) => id));
+    const sealed = [...this.#sealed.values()].filter(({ id }) => !known.has(id));
+    this.#documents = [...sealed.reverse(), ...listed].filter(({ id }) => !this.#removed.has(id));
+    part(this, "reading").hidden = true;
+    part(this, "empty").hidden = this.#documents.length > 0;
+    this.#frame ??= requestAnimationFrame(() => {
+      this.#frame = undefined;
+      this.#showDocuments();
+    });
   }
 
   #showDocuments(): void {
@@ -174,6 +199,7 @@ export class CofferApp extends HTMLElement {
         again: true,
         run: async (signal, onProgress) => {
           const sealed = await this.#coffer!.seal(file, { signal, onProgress });
+          this.#sealed.set(sealed.id, sealed);
           this.#documents = [sealed, ...this.#documents];
           this.#showDocuments();
           this.#say(`${sealed.metadata?.name ?? file.name} is sealed.`);
@@ -210,6 +236,7 @@ export class CofferApp extends HTMLElement {
     if (!(await this.querySelector<CofferConfirm>("coffer-confirm")!.ask(name))) return;
     await this.#attempt(async () => {
       await this.#coffer!.remove(entry.id);
+      this.#removed.add(entry.id);
       this.#documents = this.#documents.filter(({ id }) => id !== entry.id);
       this.#showDocuments();
       part(this, "empty").hidden = this.#documents.length > 0;

@@ -28,15 +28,15 @@ export class CofferDocument extends TemplateElement {
   #show(): void {
     const { id, metadata, created, sealedSize, error } = this.document;
     this.dataset.document = id;
-    const name = metadata?.name ?? "Cannot be opened";
+    const name = metadata?.name ?? (error ? "Cannot be opened" : "Reading its name…");
     part(this, "name").textContent = name;
-    part(this, "kind").textContent = metadata ? formatKind(metadata.name, metadata.type) : "!";
-    this.toggleAttribute("data-broken", !metadata);
+    part(this, "kind").textContent = metadata ? formatKind(metadata.name, metadata.type) : error ? "!" : "";
+    this.toggleAttribute("data-broken", error !== undefined);
     const meta = part(this, "meta");
     const size = formatBytes(metadata?.size ?? sealedSize);
-    meta.textContent = metadata
-      ? `${size} · sealed ${formatMoment(created)}`
-      : `${error instanceof CofferError ? error.message : "Its name could not be read."} (${size})`;
+    meta.textContent = error
+      ? `${error instanceof CofferError ? error.message : "Its name could not be read."} (${size})`
+      : `${size} · sealed ${formatMoment(created)}`;
     for (const [action, verb] of [
       ["open", "Open"],
       ["save", "Save"],
@@ -45,7 +45,7 @@ export class CofferDocument extends TemplateElement {
       const button = part<HTMLButtonElement>(this, action);
       button.setAttribute("aria-label", `${verb} ${name}`);
       if (action !== "open") button.title = verb === "Save" ? "Save to this device" : "Delete";
-      button.disabled = !metadata && action !== "delete";
+      button.disabled = !metadata && !(error && action === "delete");
     }
   }
 }

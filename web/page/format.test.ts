@@ -63,7 +63,7 @@ it("never shows as itself what could carry a script", async () => {
   expect(previewOf({ name: "a.svg", type: "application/octet-stream", size })).toBe("text");
   expect(previewOf({ name: "a.png", type: "image/png", size })).toBe("image");
   expect(previewOf({ name: "a.pdf", type: "application/pdf", size })).toBe("pdf");
-  expect(previewOf({ name: "a.png", type: "image/png", size: 1e9 })).toBe("none");
+  expect(previewOf({ name: "a.png", type: "image/png", size: 1e9 })).toBe("large");
   expect(previewOf({ name: "a.exe", type: "application/x-msdownload", size })).toBe("none");
   expect(await isPdf(new Blob(["%PDF-1.7"]))).toBe(true);
   expect(await isPdf(new Blob(["<html>"]))).toBe(false);

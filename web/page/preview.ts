@@ -4,7 +4,7 @@
  */
 
 /** How a document is shown. */
-export type Preview = "image" | "text" | "pdf" | "none";
+export type Preview = "image" | "text" | "pdf" | "large" | "none";
 
 /** Raster images that browsers draw. SVG is not among them on purpose. */
 const IMAGES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp"]);
@@ -15,16 +15,17 @@ const TEXT_NAMES =
   /\.(txt|md|markdown|csv|tsv|log|json|jsonl|ya?ml|toml|ini|conf|xml|svg|html?|css|m?[jt]sx?|py|rs|go|c|h|sh|sql|pem)$/i;
 
 /** Bytes that are opened for a look; larger documents are saved instead. */
-const LIMITS: Record<Preview, number> = { image: 64e6, text: 2e6, pdf: 128e6, none: 0 };
+const LIMITS = { image: 64e6, text: 2e6, pdf: 128e6 };
 
 /** Decides by media type, name and size. */
 export function previewOf({ name, type, size }: { name: string; type: string; size: number }): Preview {
   const unknown = type === "application/octet-stream";
-  let kind: Preview = "none";
+  let kind: keyof typeof LIMITS;
   if (IMAGES.has(type)) kind = "image";
   else if (type === "application/pdf") kind = "pdf";
   else if (TEXTS.test(type) || (unknown && TEXT_NAMES.test(name))) kind = "text";
-  return size <= LIMITS[kind] ? kind : "none";
+  else return "none";
+  return size <= LIMITS[kind] ? kind : "large";
 }
 
 /** The first bytes say what it is: a name and a type are only claims of whoever sealed it. */

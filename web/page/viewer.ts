@@ -33,9 +33,9 @@ export class CofferViewer extends TemplateElement {
     part(this, "name").textContent = metadata.name;
     part(this, "meta").textContent = formatBytes(metadata.size);
     const kind = previewOf(metadata);
-    if (kind === "none") {
+    if (kind === "none" || kind === "large") {
       this.#say(
-        "No preview for this kind of document.",
+        kind === "large" ? "Too large to show here." : "No preview for this kind of document.",
         "It is safe in Coffer. Save it to this device to open it with another program.",
       );
       this.#dialog.showModal();
