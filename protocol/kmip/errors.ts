@@ -1,18 +1,21 @@
 /** Errors of the KMIP codec and client. Each carries a stable `code`, the name of a Result Reason (KMIP 2.1 §11.47). */
 
 import type { EnumerationName } from "./dictionary.ts";
+import type { ProtocolVersion } from "./version.ts";
 
 /** Name of a Result Reason, or the number of one that the tables do not know. */
 export type ResultReason = EnumerationName<"ResultReason">;
 
 /**
  * Bytes, JSON or XML that are no KMIP, or that break a bound or a schema.
- * `offset` is the byte (or character) where reading stopped, where that is known; `path` names the item.
+ * `offset` is the byte (or character) where reading stopped, where that is known.
  */
 export class KmipDecodeError extends Error {
   override readonly name = "KmipDecodeError";
   readonly code: ResultReason;
   readonly offset: number | undefined;
+  /** Version of the message, where the header could be read: what an answer should be written in. */
+  protocolVersion: ProtocolVersion | undefined;
 
   constructor(message: string, options: { offset?: number; code?: ResultReason; cause?: unknown } = {}) {
     super(options.offset === undefined ? message : `${message} (offset ${options.offset})`, {

@@ -124,6 +124,34 @@ describe("typed messages", () => {
     expect(failed!.resultReason).toBe("ItemNotFound");
   });
 
+  it("fail one item of a response whose payload has no form in its version", () => {
+    const response = encodeResponse({
+      header: { protocolVersion: V1_0, timeStamp },
+      items: [
+        {
+          operation: "Create",
+          resultStatus: "Success",
+          payload: { objectType: "CertificateRequest", uniqueIdentifier: "a" },
+        },
+        { operation: "Destroy", resultStatus: "Success", payload: { uniqueIdentifier: "a" } },
+      ],
+    });
+    const [created, destroyed] = decodeResponse(response).items;
+    expect(created).toMatchObject({ resultStatus: "OperationFailed", resultReason: "FeatureNotSupported" });
+    expect(created!.payload).toBeUndefined();
+    expect(destroyed!.resultStatus).toBe("Success");
+  });
+
+  it("say the version of a request that they cannot read", () => {
+    const message = request(
+      V1_4,
+      item("Get", { extensions: [{ tag: 0x420042, type: "Boolean", value: true }] }),
+    );
+    expect(() => decodeRequest(encodeRequest(message))).toThrow(
+      expect.objectContaining({ name: "KmipDecodeError", protocolVersion: V1_4 }),
+    );
+  });
+
   it("keep unknown items, operations and enumeration values", () => {
     const extra: Item = { tag: 0x540001, type: "TextString", value: "kept" };
     const message = request(

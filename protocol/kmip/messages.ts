@@ -6,6 +6,7 @@ import type { Item } from "./item.ts";
 import { asynchronousIndicator, credential, messageExtension, nonce } from "./parameters.ts";
 import { OPERATIONS } from "./payloads.ts";
 import {
+  AbsentInVersion,
   boolean,
   byteString,
   type Codec,
@@ -217,17 +218,25 @@ export function responseToItem(message: ResponseMessage): Item {
   ];
   for (const { payload, ...framing } of message.items) {
     const item: Infer<typeof responseItem> = { ...framing };
-    if (payload !== undefined) {
-      const codec = payloadCodec(framing.operation, "response");
-      item.responsePayload = codec.encode(TAG.responsePayload, payload, context).value as Item[];
+    try {
+      if (payload !== undefined) {
+        const codec = payloadCodec(framing.operation, "response");
+        item.responsePayload = codec.encode(TAG.responsePayload, payload, context).value as Item[];
+      }
+    } catch (error) {
+      // What was asked for has no form in the client's version: one item fails, not the message.
+      if (!(error instanceof AbsentInVersion)) throw error;
+      item.resultStatus = "OperationFailed";
+      item.resultReason = "FeatureNotSupported";
+      item.resultMessage = error.message;
     }
-    item.resultReason = reasonIn(framing.resultReason, context.version);
+    item.resultReason = reasonIn(item.resultReason, context.version);
     value.push(responseItem.encode(TAG.batchItem, item, context));
   }
   return { tag: TAG.response, type: "Structure", value };
 }
 
-type Parts = { header: Item; context: Context; batch: Item[] };
+type Parts = { header: Item; version: ProtocolVersion; context: Context; batch: Item[] };
 
 /** Checks the outer structure: one header, then batch items, as many as the header says. */
 function split(item: Item, tag: number, headerTag: number, direction: Context["direction"]): Parts {
@@ -236,13 +245,13 @@ function split(item: Item, tag: number, headerTag: number, direction: Context["d
   const [header, ...batch] = item.value;
   if (header?.tag !== headerTag || header.type !== "Structure")
     throw new KmipDecodeError("header is missing", { offset: 8 });
-  const version = header.value.find((child) => child.tag === TAG.protocolVersion);
-  if (version === undefined) throw new KmipDecodeError("ProtocolVersion is missing", { offset: 16 });
+  const versionItem = header.value.find((child) => child.tag === TAG.protocolVersion);
+  if (versionItem === undefined) throw new KmipDecodeError("ProtocolVersion is missing", { offset: 16 });
   for (const one of batch) {
     if (one.tag !== TAG.batchItem) throw new KmipDecodeError("unexpected item after the header");
   }
-  const newest = { version: 0, direction } as const;
-  return { header, context: contextOf(protocolVersion.decode(version, newest), direction), batch };
+  const version = protocolVersion.decode(versionItem, { version: 0, direction });
+  return { header, version, context: contextOf(version, direction), batch };
 }
 
 function checkCount(count: number, batch: Item[]): void {
@@ -251,16 +260,21 @@ function checkCount(count: number, batch: Item[]): void {
 
 /** Reads a request message from an item tree. Throws `KmipDecodeError`. */
 export function requestFromItem(item: Item): RequestMessage {
-  const { header, context, batch } = split(item, TAG.request, TAG.requestHeader, "request");
-  const { batchCount, ...rest } = requestHeader.decode(header, context);
-  checkCount(batchCount, batch);
-  const decoded = batch.map((one) => {
-    const { requestPayload, ...framing } = requestItem.decode(one, context);
-    const payloadItem: Item = { tag: TAG.requestPayload, type: "Structure", value: requestPayload };
-    const payload = payloadCodec(framing.operation, "request").decode(payloadItem, context);
-    return { ...framing, payload } as RequestItem;
-  });
-  return { header: rest, items: decoded };
+  const { header, version, context, batch } = split(item, TAG.request, TAG.requestHeader, "request");
+  try {
+    const { batchCount, ...rest } = requestHeader.decode(header, context);
+    checkCount(batchCount, batch);
+    const decoded = batch.map((one) => {
+      const { requestPayload, ...framing } = requestItem.decode(one, context);
+      const payloadItem: Item = { tag: TAG.requestPayload, type: "Structure", value: requestPayload };
+      const payload = payloadCodec(framing.operation, "request").decode(payloadItem, context);
+      return { ...framing, payload } as RequestItem;
+    });
+    return { header: rest, items: decoded };
+  } catch (error) {
+    if (error instanceof KmipDecodeError) error.protocolVersion = version;
+    throw error;
+  }
 }
 
 /** Reads a response message from an item tree. Throws `KmipDecodeError`. */
