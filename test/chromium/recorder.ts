@@ -19,6 +19,8 @@ export type Recorded = { key: KeySummary } | { bytes: number; hex?: string } | u
 export type Call = {
   realm: "page" | "iframe" | "worker";
   origin: string;
+  /** The target that the realm belongs to: one for each Worker, one for a page with all its frames of one process. */
+  target: string;
   /** Counts within one realm. */
   sequence: number;
   /** A method of SubtleCrypto, `postMessage`, or `instrumented` (once a realm). */
@@ -50,7 +52,7 @@ export async function recordSubtleCrypto(cdp: Cdp): Promise<Recorder> {
   const failures: string[] = [];
   cdp.onEvent(({ method, params, session }) => {
     if (method === "Runtime.bindingCalled" && params.name === BINDING) {
-      calls.push(JSON.parse(String(params.payload)) as Call);
+      calls.push({ ...(JSON.parse(String(params.payload)) as Call), target: String(session) });
     } else if (method === "Target.attachedToTarget") {
       const { type, url } = params.targetInfo as { type: string; url: string };
       prepare(String(params.sessionId), type).catch((error: unknown) =>

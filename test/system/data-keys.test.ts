@@ -220,9 +220,9 @@ it("M8 an instance that was revoked gets no key any more, from the KMS or from t
     { vault: system.vaultOrigin, instance },
   );
   expect((await rewrap(bob, { edk: edks[0]!, certificate })).refused).toBe("not-recipient");
-  const kms = await hsmClient(system, "coffer-ra");
-  expect(await outcome(kms.request("Get", { uniqueIdentifier: String(row!.hsm_key) }))).not.toBe("Success");
-  kms.close();
+  const ra = await hsmClient(system, "coffer-ra");
+  expect(await outcome(ra.request("Get", { uniqueIdentifier: String(row!.hsm_key) }))).not.toBe("Success");
+  ra.close();
 });
 
 function unwrap(kek: Uint8Array, wrapped: Uint8Array): string | undefined {

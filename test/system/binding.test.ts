@@ -1,0 +1,215 @@
+/** M13: a microservice serves the one custodian that it was bound to, and refuses every other. */
+
+import type { Page, Route } from "playwright";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { send } from "./http.ts";
+import { type Browsing, openBrowser, readRows, type System, signIn, startSystem, withKit } from "./index.ts";
+
+let system: System;
+let browsing: Browsing;
+let app: Page;
+
+beforeAll(async () => {
+  [system, browsing] = await Promise.all([startSystem({ otherApps: ["second"] }), openBrowser()]);
+  ({ page: app } = await browsing.open());
+  await signIn(app, system, "Ada");
+});
+afterAll(async () => {
+  await browsing?.close();
+  await system?.close();
+});
+
+const origin = (name: string) => `http://${name}.coffer.localhost:${system.port}`;
+
+/** A page of an attacker on an origin of his own, in the same browser profile as the victim's page. */
+async function attacker(name: string, html = "<!doctype html><title>attack</title>"): Promise<Page> {
+  const page = await app.context().newPage();
+  await page.route(`${origin(name)}/**`, (route: Route) =>
+    route.fulfill({ contentType: "text/html", body: html }),
+  );
+  await page.goto(`${origin(name)}/`);
+  return page;
+}
+
+/** What a page gets when it opens the vault as a custodian would. */
+const openVault = (page: Page) =>
+  withKit(page, (kit, vault) => kit.refusal(kit.openVault(vault, document.body, 4000)), system.vaultOrigin);
+
+it("M13 the page that it is bound to is served (positive control)", async () => {
+  expect(await openVault(app)).toBe(null);
+});
+
+it("M13 another app's origin cannot frame the vault, sign in, or read the edge", async () => {
+  const evil = await attacker("evil");
+  expect(await openVault(evil)).toBe("vault-unreachable");
+  const read = await evil.evaluate(
+    async (target) => {
+      const answers: string[] = [];
+      for (const url of [`${target.app}/documents`, `${target.vault}/configuration.json`]) {
+        answers.push(
+          await fetch(url, { credentials: "include" }).then(
+            (response) => response.type,
+            () => "refused",
+          ),
+        );
+      }
+      return answers;
+    },
+    { app: system.appOrigin, vault: system.vaultOrigin },
+  );
+  expect(read).toEqual(["refused", "refused"]);
+  const asked = new URL("/authorize", system.vaultOrigin);
+  asked.search = new URLSearchParams({
+    response_type: "code",
+    client_id: origin("evil"),
+    redirect_uri: `${origin("evil")}/`,
+    state: "s".repeat(43),
+    code_challenge: "c".repeat(43),
+    code_challenge_method: "S256",
+    dpop_jkt: "j".repeat(43),
+  }).toString();
+  const answer = await send(system, asked.href);
+  expect(answer.status).toBe(400);
+  expect(answer.headers.location).toBeUndefined();
+  await evil.close();
+});
+
+it("M13 the bound page inside another page is not served", async () => {
+  const evil = await attacker("evil", `<!doctype html><iframe src="${system.appOrigin}/"></iframe>`);
+  await evil.waitForLoadState();
+  const framed = evil.frames().filter((frame) => frame.url().startsWith(system.appOrigin));
+  for (const frame of framed) expect(await frame.evaluate(() => document.body.textContent)).toBe("");
+  await evil.close();
+});
+
+it("M13 a second parent, though itself an app that the vault serves, gets neither the instance nor its keys", async () => {
+  const second = await app.context().newPage();
+  await signIn(second, { ...system, appOrigin: origin("second") }, "Ada");
+  const own = await withKit(
+    app,
+    async (kit, vault) => {
+      const coffer = await kit.connect({ vault });
+      await coffer.prepare();
+      const { instance } = coffer.microservice as {
+        instance: { custodian: string; wrappingCertificate: string };
+      };
+      const rest = await kit.rest(vault);
+      const { grant } = await rest.json<{ grant: string }>("POST", "/ra/grants", { json: {} });
+      const body = { account: coffer.identity!.accounts[0]!.id, count: 1, purpose: "document" };
+      const { edks } = await rest.json<{ edks: string[] }>("POST", "/kms/data-keys", { json: body });
+      return { dn: instance.custodian, certificate: instance.wrappingCertificate, grant, edk: edks[0]! };
+    },
+    system.vaultOrigin,
+  );
+  const tried = await withKit(
+    second,
+    async (kit, { vault, own }) => {
+      const coffer = await kit.connect({ vault });
+      const { port } = await kit.openVault(vault, document.body);
+      const microservice = kit.createPortClient(port);
+      // It claims to be the first custodian: same user, same browser, same vault, another origin.
+      const hello = await microservice.hello(own.dn);
+      const rest = await kit.rest(vault);
+      return {
+        dn: coffer.identity!.custodian.dn,
+        instance: hello.instance,
+        grant: await kit.refusal(microservice.enrol(own.grant)),
+        certificate: await kit.refusal(
+          rest.json("POST", "/kms/rewrap", { json: { edk: own.edk, certificate: own.certificate } }),
+        ),
+      };
+    },
+    { vault: system.vaultOrigin, own },
+  );
+  expect(tried.dn).not.toBe(own.dn);
+  expect(tried.instance, "the instance of the first app").toBe(null);
+  expect(tried.grant).toBe("foreign-custodian");
+  expect(tried.certificate).toBe("foreign-custodian");
+  await second.close();
+});
+
+it("M13 one vault frame hands one microservice to one page: a second connect is refused", async () => {
+  const answers = await withKit(
+    app,
+    async (kit, vault) => {
+      const frame = document.createElement("iframe");
+      frame.src = vault;
+      const heard: string[] = [];
+      const ready = new Promise<void>((resolve) => {
+        addEventListener("message", ({ data, source }) => {
+          if (source !== frame.contentWindow) return;
+          heard.push(data.type);
+          if (data.type === "coffer-vault-ready") resolve();
+        });
+      });
+      document.body.append(frame);
+      await ready;
+      const first = new MessageChannel();
+      const second = new MessageChannel();
+      for (const { port2 } of [first, second]) {
+        frame.contentWindow!.postMessage({ type: "coffer-connect", version: 1 }, vault, [port2]);
+      }
+      const coffer = await kit.connect({ vault });
+      const served = await kit.createPortClient(first.port1).hello(coffer.identity!.custodian.dn);
+      return { heard, served: served.version };
+    },
+    system.vaultOrigin,
+  );
+  expect(answers).toEqual({ heard: ["coffer-vault-ready", "coffer-vault-refused"], served: 1 });
+});
+
+it("M13 a script in the app's page cannot enrol a microservice of its own on the RA", async () => {
+  const before = readRows(system.edgeDir, "enrolments").length;
+  const tried = await withKit(
+    app,
+    async (kit, vault) => {
+      const rest = await kit.rest(vault);
+      const json = { method: "POST", body: "{}", headers: { "content-type": "application/json" } };
+      const post = (url: string, init: RequestInit) =>
+        fetch(url, init).then(
+          (response) => `${response.type} ${response.status}`,
+          () => "refused",
+        );
+      return {
+        // With the user's cookie: app and vault are one site, so the browser would send it.
+        withCookie: await post(`${vault}/ra/enrolments`, { ...json, credentials: "include" }),
+        simple: await post(`${vault}/ra/enrolments`, {
+          method: "POST",
+          body: "{}",
+          mode: "no-cors",
+          credentials: "include",
+        }),
+        atTheApp: await kit.refusal(rest.json("POST", "/ra/enrolments", { json: {} })),
+      };
+    },
+    system.vaultOrigin,
+  );
+  expect(tried.withCookie).toBe("refused");
+  expect(["refused", "opaque 0"]).toContain(tried.simple);
+  expect(tried.atTheApp).toBe("not-found");
+  expect(readRows(system.edgeDir, "enrolments").length).toBe(before);
+});
+
+it("M13 the RA itself refuses a foreign Origin, whatever cookie comes with it", async () => {
+  const cookies = await app.context().cookies(system.vaultOrigin);
+  const cookie = cookies.map(({ name, value }) => `${name}=${value}`).join("; ");
+  expect(cookie).not.toBe("");
+  const ask = async (headers: Record<string, string>) => {
+    const options = {
+      method: "POST",
+      body: "{}",
+      headers: { "content-type": "application/json", ...headers },
+    };
+    const { status, text } = await send(system, `${system.vaultOrigin}/ra/enrolments`, options);
+    return { status, code: (JSON.parse(text) as { code?: string }).code };
+  };
+  expect(await ask({ cookie, origin: system.vaultOrigin }), "the vault itself").toMatchObject({
+    status: 201,
+  });
+  expect(await ask({ cookie, origin: system.appOrigin })).toEqual({ status: 403, code: "foreign-origin" });
+  expect(await ask({ cookie, origin: origin("evil") })).toEqual({ status: 403, code: "foreign-origin" });
+  expect(await ask({ cookie })).toEqual({ status: 403, code: "foreign-origin" });
+  expect(await ask({ origin: system.vaultOrigin })).toMatchObject({ status: 401 });
+  // The page cannot read the cookie, and no header of the vault opens it to others.
+  expect(cookies.every(({ httpOnly, sameSite }) => httpOnly && sameSite === "Strict")).toBe(true);
+});
