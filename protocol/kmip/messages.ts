@@ -171,7 +171,7 @@ const OLDER_REASONS: Record<string, EnumerationName<"ResultReason">> = {
   AttributeNotFound: "ItemNotFound",
   AttributeInstanceNotFound: "ItemNotFound",
   InvalidAsynchronousCorrelationValue: "ItemNotFound",
-  MissingInitializationVector: "MissingData",
+  MissingInitializationVector: "InvalidMessage",
   KeyWrapTypeNotSupported: "FeatureNotSupported",
   UnsupportedProtocolVersion: "InvalidMessage",
   CodecError: "InvalidMessage",
