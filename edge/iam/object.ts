@@ -2,7 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { fromHsm, type Hsm, openHsm } from "../hsm/index.ts";
-import { ok, type Result, refuse } from "../result.ts";
+import { fail, ok, type Result, refuse } from "../result.ts";
 import { hashSecret } from "../secret.ts";
 import { openStore, type Store } from "../store.ts";
 import { tokenKey } from "./access-token.ts";
@@ -54,6 +54,8 @@ export class IamObject extends DurableObject<Env> {
   }): Promise<Result<{ code: string }>> {
     const { request, cookie, requestId } = options;
     const session = await hashSecret(cookie);
+    // Made-up cookies must not fill the audit log: without a session there is nothing to decide.
+    if (findSession(this.#store, session, seconds()) === null) return fail("no-session");
     return issueCode(this.#store, { request, session, requestId, now: seconds() });
   }
 

@@ -43,6 +43,10 @@ export function appSite(): Hono<GatewayEnv> {
     const body = await readJson(c.req.raw);
     return c.json(unwrap(await c.env.KMS.rewrap(c.var.caller, body)));
   });
+  site.post("/kms/exports", async (c) => {
+    const body = await readJson(c.req.raw);
+    return c.json(unwrap(await c.env.KMS.orderExport(c.var.caller, body)), 201);
+  });
   site.route("/documents", documents());
 
   site.get("/:file{[\\w-]+\\.[\\w.-]+}", (c) => serveAsset(c, c.req.param("file")));

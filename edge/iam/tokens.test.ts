@@ -1,0 +1,102 @@
+import { describe, expect, it } from "vitest";
+import { digest } from "#protocol/keys/index.ts";
+import { sqlStorage } from "#test/sql-storage.ts";
+import { type Hsm, HsmUnavailable } from "../hsm/index.ts";
+import type { Store } from "../store.ts";
+import { migrations } from "./schema.ts";
+import { issueTokens, type TokenRequest } from "./tokens.ts";
+
+const ORIGIN = "https://app.example";
+const JKT = "j".repeat(43);
+const configuration = {
+  COFFER_APP_ORIGINS: ORIGIN,
+  COFFER_VAULT_ORIGIN: "https://vault.example",
+  COFFER_TENANT: "acme",
+  COFFER_ENVIRONMENT: "production",
+  COFFER_DEV_SIGN_IN: "false",
+};
+
+/** A family with one refresh token, `first`, and an HSM that is there or not. */
+async function fixture() {
+  const reasons: string[] = [];
+  const sql = sqlStorage(migrations) as SqlStorage;
+  sql.exec("INSERT INTO users VALUES ('user', 'Ada', 0)");
+  sql.exec("INSERT INTO families VALUES ('f', 'user', 's', ?, ?, 1000, NULL)", ORIGIN, JKT);
+  sql.exec("INSERT INTO refresh_tokens VALUES (?, 'f', NULL)", await digest("first"));
+  sql.exec(
+    "INSERT INTO custodians VALUES (?, 'f', 'user', ?, 'CN=user', ?, ?, 1000)",
+    JKT,
+    ORIGIN,
+    ORIGIN,
+    new Uint8Array(1),
+  );
+  const store: Store = {
+    sql,
+    tenant: "acme",
+    transaction: (closure) => closure(),
+    record: ({ reason }) => void reasons.push(reason ?? ""),
+    flush: async () => {},
+  };
+  const state = { away: false };
+  const answer = async <T>(value: T): Promise<T> => {
+    if (state.away) throw new HsmUnavailable("away");
+    return value;
+  };
+  const spki = await crypto.subtle
+    .generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign", "verify"])
+    .then(({ publicKey }) => crypto.subtle.exportKey("spki", publicKey));
+  const hsm = {
+    publicKey: () => answer(new Uint8Array(spki)),
+    sign: () => answer(new Uint8Array(64)),
+  } as unknown as Hsm;
+  let proofs = 0;
+  const refresh = (token: string, change: Partial<TokenRequest> = {}, jti = `proof-${proofs++}`) =>
+    issueTokens(
+      { store, hsm, configuration, now: 500 },
+      {
+        grant: { type: "refresh_token", token },
+        client: ORIGIN,
+        origin: ORIGIN,
+        proof: { jkt: JKT, key: { kty: "EC", crv: "P-256", x: "x", y: "y" }, jti, expires: 900 },
+        requestId: "r",
+        ...change,
+      },
+    );
+  return { refresh, state, reasons };
+}
+
+describe("token endpoint", () => {
+  it("never lets a token outlive its sign-in", async () => {
+    const { refresh } = await fixture();
+    const result = await refresh("first");
+    if (!result.ok) throw new Error(result.problem.code);
+    const [, payload] = result.value.access_token.split(".");
+    const { iat, exp } = JSON.parse(Buffer.from(payload!, "base64url").toString());
+    expect({ iat, exp }).toEqual({ iat: 500, exp: 1000 });
+  });
+
+  it("signs nobody out because the HSM is away", async () => {
+    const { refresh, state } = await fixture();
+    state.away = true;
+    await expect(refresh("first")).rejects.toBeInstanceOf(HsmUnavailable);
+    state.away = false;
+    expect((await refresh("first")).ok).toBe(true);
+    expect((await refresh("first")).ok).toBe(false);
+  });
+
+  it("takes a proof once, and refuses before the token is consumed", async () => {
+    const { refresh, reasons } = await fixture();
+    expect((await refresh("nothing", {}, "same-proof")).ok).toBe(false);
+    expect(await refresh("first", {}, "same-proof")).toMatchObject({ problem: { code: "invalid-proof" } });
+    expect(reasons).toContain("DPoP proof replayed");
+    expect((await refresh("first")).ok).toBe(true);
+  });
+
+  it("refuses an unknown client and a client on another's origin", async () => {
+    const { refresh } = await fixture();
+    for (const change of [{ client: "https://evil.example" }, { origin: "https://other.example" }]) {
+      expect(await refresh("first", change)).toMatchObject({ problem: { code: "invalid-client" } });
+    }
+    expect((await refresh("first")).ok).toBe(true);
+  });
+});
