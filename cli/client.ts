@@ -26,6 +26,8 @@ export interface Client {
   identity: Identity;
   documents: Documents;
   microservice: Microservice;
+  /** Orders an export at the KMS, which records it document by document. Resolves with the order's id. */
+  orderExport(account: string, documents: string[]): Promise<string>;
   /** Ends the microservice; its keys are gone with it. */
   close(): void;
 }
@@ -75,7 +77,16 @@ export async function connect({
   });
   const keys = new DataKeys(rest, microservice);
   const documents = new Documents({ rest, microservice, keys, tenant: () => identity.tenant });
-  return { identity, documents, microservice, close: () => microservice.stop() };
+  return {
+    identity,
+    documents,
+    microservice,
+    async orderExport(account, ids) {
+      const body = { account, documents: ids };
+      return (await rest.json<{ order: string }>("POST", "/kms/exports", { json: body })).order;
+    },
+    close: () => microservice.stop(),
+  };
 }
 
 async function signInByName(fetch: typeof globalThis.fetch, vault: string, name: string): Promise<string> {

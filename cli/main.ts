@@ -9,6 +9,7 @@ Usage: coffer COMMAND [options]
   seal FILE …     encrypt files here and store what comes out
   open DOCUMENT   fetch a document, decrypt it here and write it to a file
   list            the documents, newest first
+  export          take all documents out, plain or under a key of your own
 
 coffer COMMAND --help tells a command's options and gives examples.
 `;
@@ -32,6 +33,10 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   list: async () => {
     const { list, LIST_HELP } = await import("./list.ts");
     return { run: list, help: LIST_HELP };
+  },
+  export: async () => {
+    const { exportAll, EXPORT_HELP } = await import("./export.ts");
+    return { run: exportAll, help: EXPORT_HELP };
   },
 };
 

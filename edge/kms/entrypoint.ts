@@ -15,6 +15,11 @@ export class Kms extends WorkerEntrypoint<Env> {
     return this.#object(caller.tenant).rewrap(caller, body);
   }
 
+  /** `POST /kms/exports`: an order to seal documents anew under a key that the user holds. It is decided and recorded, no more. */
+  async orderExport(caller: Caller, body: unknown): Promise<Result<{ order: string }>> {
+    return this.#object(caller.tenant).orderExport(caller, body);
+  }
+
   /** For the RA (M5): whether the tenant has a master key at the HSM. */
   async hasMasterKey({ tenant }: { tenant: string }): Promise<Result<boolean>> {
     return this.#object(tenant).hasMasterKey();

@@ -18,7 +18,7 @@ import { decideRelease } from "./release.ts";
 import { rewrapDataKey } from "./rewrap.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { readTrust, signEdks, signReceipt } from "./signing.ts";
-import { dataKeysRequest, type Rewrapped, rewrapRequest } from "./types.ts";
+import { dataKeysRequest, exportRequest, type Rewrapped, rewrapRequest } from "./types.ts";
 
 /** What the KMS needs of its neighbours. */
 interface Neighbours {
@@ -91,13 +91,30 @@ export class KmsObject extends DurableObject<Env> {
           policy: DOCUMENT_POLICY,
         };
       });
-      const signed = await signEdks(this.#hsm, edks);
+      const signed = await signEdks(this.#hsm, await this.#trusted(), edks);
       // Before they leave: an EDK without a record would be refused for ever.
       this.#store.transaction(() => insertDataKeys(this.#store.sql, edks));
       return ok({ edks: signed });
     } catch (error) {
       return this.#failed("kms:make-data-keys", about, error);
     }
+  }
+
+  /** One audit row a document, so that what left can be told apart from what stayed. No key leaves the HSM for it. */
+  async orderExport(caller: Caller, body: unknown): Promise<Result<{ order: string }>> {
+    const parsed = v.safeParse(exportRequest, body);
+    if (!parsed.success) return fail("bad-request");
+    const { account, documents } = parsed.output;
+    const order = crypto.randomUUID();
+    const { requestId } = caller;
+    for (const document of documents) {
+      const resource = `account/${account}/document/${document}/export/${order}`;
+      const decision = authorize(this.#store, { action: "kms:export", caller, resource, requestId }, () =>
+        caller.accounts.includes(account) ? ok(undefined) : refuse("forbidden", "account of others"),
+      );
+      if (!decision.ok) return decision;
+    }
+    return ok({ order });
   }
 
   /** M8: a data key rewrapped to the caller's instance, with the receipt that vouches for it. */
@@ -153,7 +170,7 @@ export class KmsObject extends DurableObject<Env> {
         Date.now(),
       );
       const iat = seconds();
-      const receipt = await signReceipt(this.#hsm, {
+      const receipt = await signReceipt(this.#hsm, await this.#trusted(), {
         version: 1,
         wrappedKeyDigest: await digest(wrappedKey),
         edkDigest: await digest(token),
@@ -217,21 +234,26 @@ export class KmsObject extends DurableObject<Env> {
     if (left > 0) await wakeBy(this.ctx.storage, Date.now() + SWEEP_AFTER_MS);
   }
 
-  /** Verifies under the kept trust list; a key that is not on it makes us look for a new list, now and then. */
+  /** Verifies an EDK; a key that is not on the kept trust list makes us look for a new one, now and then. */
   async #verifyEdk(token: string): Promise<Edk> {
-    const now = seconds();
-    const kept = this.#trust;
-    if (kept && kept.list.exp > now) {
-      try {
-        return await verifyEdk(token, kept.list, now);
-      } catch (error) {
-        const unknown = error instanceof JwsError && error.code === "jws-key";
-        if (!unknown || now < kept.read + TRUST_SECONDS) throw error;
-      }
+    const list = await this.#trusted();
+    try {
+      return await verifyEdk(token, list, seconds());
+    } catch (error) {
+      const unknown = error instanceof JwsError && error.code === "jws-key";
+      if (!unknown || seconds() < this.#trust!.read + TRUST_SECONDS) throw error;
+      return verifyEdk(token, await this.#readTrust(), seconds());
     }
-    const list = await readTrust(this.#hsm, now);
-    this.#trust = { list, read: now };
-    return verifyEdk(token, list, now);
+  }
+
+  async #trusted(): Promise<TrustList> {
+    return this.#trust && this.#trust.list.exp > seconds() ? this.#trust.list : this.#readTrust();
+  }
+
+  async #readTrust(): Promise<TrustList> {
+    const list = await readTrust(this.#hsm, seconds());
+    this.#trust = { list, read: seconds() };
+    return list;
   }
 
   /** What went wrong at the HSM: the reason into the audit log, the kind of failure to the caller. */

@@ -23,5 +23,15 @@ export const rewrapRequest = v.strictObject({
 });
 export type RewrapRequest = v.InferOutput<typeof rewrapRequest>;
 
+/** Most documents that one order names. */
+const MOST_DOCUMENTS = 1000;
+
+/** An order to take documents out of Coffer's keeping: for the audit log, which names each. */
+export const exportRequest = v.strictObject({
+  account: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
+  documents: v.pipe(v.array(v.pipe(v.string(), v.uuid())), v.minLength(1), v.maxLength(MOST_DOCUMENTS)),
+});
+export type ExportRequest = v.InferOutput<typeof exportRequest>;
+
 /** `wrappedKey`: RSA-OAEP (SHA-256) of the 32 key bytes, base64url. `receipt`: compact JWS (protocol/keys). */
 export type Rewrapped = { wrappedKey: string; receipt: string };

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { concat } from "../bytes.ts";
+import { concat, utf8 } from "../bytes.ts";
 import { CofferError } from "../error.ts";
 import {
   type OpenOptions,
@@ -17,7 +17,7 @@ import {
 const subtle = crypto.subtle;
 const context = { tenant: "acme", account: "a-1", document: "d-1", purpose: "document" };
 const encryptedDataKeys = [
-  { providerId: "coffer", providerInfo: "k.1", encryptedDataKey: new Uint8Array([1, 2, 3]) },
+  { providerId: "coffer", providerInfo: utf8("k.1"), encryptedDataKey: new Uint8Array([1, 2, 3]) },
 ];
 
 function importDataKey(

@@ -16,8 +16,8 @@ import {
 
 const MAX_ENCRYPTED_DATA_KEYS = 16;
 
-/** `providerId` and `providerInfo` are UTF-8 texts; `encryptedDataKey` up to 65,535 bytes. */
-export type EncryptedDataKey = { providerId: string; providerInfo: string; encryptedDataKey: Uint8Array };
+/** `providerId` is a UTF-8 text; `providerInfo` and `encryptedDataKey` are bytes, up to 65,535 each. */
+export type EncryptedDataKey = { providerId: string; providerInfo: Uint8Array; encryptedDataKey: Uint8Array };
 
 export type Header = {
   /** 32 random bytes, the HKDF salt. */
@@ -50,7 +50,7 @@ export function serialiseHeader(
     throw new RangeError("1 to 16 encrypted data keys");
   }
   const fields = encryptedDataKeys.flatMap((key) =>
-    [utf8(key.providerId), utf8(key.providerInfo), key.encryptedDataKey].flatMap((field) => [
+    [utf8(key.providerId), key.providerInfo, key.encryptedDataKey].flatMap((field) => [
       u16(field.length),
       field,
     ]),
@@ -102,7 +102,7 @@ export function parseHeader(bytes: Uint8Array): Header | null {
     const encryptedDataKeys: EncryptedDataKey[] = [];
     for (let i = 0; i < count; i++) {
       const providerId = decode(take(number()));
-      const providerInfo = decode(take(number()));
+      const providerInfo = take(number());
       encryptedDataKeys.push({ providerId, providerInfo, encryptedDataKey: take(number()) });
     }
     if (view.getUint8(skip(1)) !== CONTENT_FRAMED) throw decryptFailed();
@@ -121,7 +121,7 @@ export function parseHeader(bytes: Uint8Array): Header | null {
 /** Thrown and caught here alone: the bytes end inside the header. */
 const MORE = new Error("more bytes needed");
 
-/** Provider texts of foreign writers may be any bytes; they are compared, never shown. */
+/** The provider of a foreign writer may be any bytes; it is compared, never shown. */
 function decode(bytes: Uint8Array): string {
   return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
 }

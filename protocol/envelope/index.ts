@@ -8,6 +8,7 @@ export { MAX_FRAMES, sealedLength } from "./frame.ts";
 export { type EncryptedDataKey, type Header, parseHeader, serialiseHeader } from "./header.ts";
 export { type EnvelopeCrypto, isDataKey } from "./keys.ts";
 export { type OpenOptions, open, openStream } from "./open.ts";
+export { type RawAesKeyring, wrapRawAes } from "./raw-aes-keyring.ts";
 export type { Source } from "./reader.ts";
 export { type SealOptions, seal, sealStream } from "./seal.ts";
 export { FRAME_LENGTH, MAX_FRAME_LENGTH, MAX_HEADER_LENGTH } from "./suite.ts";

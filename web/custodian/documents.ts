@@ -189,7 +189,7 @@ export class Documents {
   }
 
   /** All complete documents of the user's accounts, newest first. Names come out of the sealed metadata. */
-  async list(accounts: string[], { signal, onChange }: ListOptions): Promise<Document[]> {
+  async list(accounts: string[], { signal, onChange }: ListOptions = {}): Promise<Document[]> {
     const rows: Row[] = [];
     for (const account of accounts) {
       let cursor: string | undefined;

@@ -1,5 +1,6 @@
 /** One microservice, serving one custodian: what answers the calls of the port. */
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { utf8 } from "#protocol/bytes.ts";
 import { type Header, open, parseHeader, seal } from "#protocol/envelope/index.ts";
 import { CofferError, codeOf } from "#protocol/error.ts";
 import { digest, edkProviderInfo, type TrustList } from "#protocol/keys/index.ts";
@@ -162,9 +163,9 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
 
     async seal({ edk, context }, input, signal) {
       const { key, edk: metadata } = await use(edk, "encrypt", context);
-      const encryptedDataKey = new TextEncoder().encode(edk);
+      const encryptedDataKey = utf8(edk);
       const encryptedDataKeys = [
-        { providerId: PROVIDER, providerInfo: edkProviderInfo(metadata), encryptedDataKey },
+        { providerId: PROVIDER, providerInfo: utf8(edkProviderInfo(metadata)), encryptedDataKey },
       ];
       const { random } = crypto;
       return seal(input, { subtle, random, dataKey: key, context, encryptedDataKeys, signal });
