@@ -76,7 +76,7 @@ export function recordPart(sql: SqlStorage, id: string, part: Part, size: number
 }
 
 /**
- * From pending to completing: the parts that the client lists must be the parts that were taken, without a gap, of the
+ * From pending to completing, or once more if the answer was lost: the parts that the client lists must be the parts that were taken, without a gap, of the
  * whole size, all but the last of one size; and the sealed metadata must be there.
  */
 export function beginCompletion(
@@ -107,7 +107,7 @@ export function beginCompletion(
   );
   if (!even) return refuse("conflict", "parts differ in size or are too small");
   sql.exec(
-    "UPDATE documents SET state = 'completing', size = ?, touched = ? WHERE id = ? AND state = 'pending'",
+    "UPDATE documents SET state = 'completing', size = ?, touched = ? WHERE id = ? AND state IN ('pending', 'completing')",
     size,
     now,
     row.id,

@@ -82,9 +82,12 @@ export class Datastore extends WorkerEntrypoint<Env> {
     const { upload, size } = decision.value;
     const key = contentKey(caller.tenant, decision.value);
     const parts = parsed.output.parts.map(({ part, etag }) => ({ partNumber: part, etag }));
-    const object = await this.env.DOCUMENTS.resumeMultipartUpload(key, upload ?? "").complete(parts);
-    // On an error here the alarm finds out whether R2 has joined them, and completes or removes the document.
-    if (object.size !== size || !(await this.#object(caller).completed(id))) return fail("conflict");
+    const object = await this.env.DOCUMENTS.resumeMultipartUpload(key, upload ?? "")
+      .complete(parts)
+      // Joined before, by an attempt whose answer was lost? If it was not, it can be asked for again.
+      .catch(() => this.env.DOCUMENTS.head(key));
+    if (object === null || object.size !== size) return fail("internal");
+    if (!(await this.#object(caller).completed(id))) return fail("conflict");
     return ok({ size, etag: object.httpEtag });
   }
 

@@ -67,7 +67,7 @@ export class DatastoreObject extends DurableObject<Env> {
   complete(caller: Caller, id: string, claimed: Completion): Result<DocumentRow> {
     this.#sweepLater(STUCK_MS);
     return authorize(this.#store, this.#about("datastore:complete", caller, `document/${id}`), (sql) => {
-      const found = findDocument(sql, id, caller.accounts, ["pending"]);
+      const found = findDocument(sql, id, caller.accounts, ["pending", "completing"]);
       return found.ok ? beginCompletion(sql, found.value, claimed, Date.now()) : found;
     });
   }

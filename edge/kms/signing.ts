@@ -4,6 +4,7 @@ import { utf8 } from "#protocol/bytes.ts";
 import {
   EDK_TYPE,
   type Edk,
+  findKey,
   joinJws,
   jwkFromSpki,
   RECEIPT_TYPE,
@@ -17,18 +18,28 @@ import { KmipError } from "#protocol/kmip/index.ts";
 import { derToRaw, type Hsm } from "../hsm/index.ts";
 
 /** Signs all of them with `coffer/sign/edk`; compact JWS, in order. */
-export function signEdks(hsm: Hsm, edks: Edk[]): Promise<string[]> {
-  return signAll(hsm, "coffer/sign/edk", EDK_TYPE, edks);
+export function signEdks(hsm: Hsm, trust: TrustList, edks: Edk[]): Promise<string[]> {
+  return signAll(hsm, trust, { purpose: "edk", typ: EDK_TYPE }, edks);
 }
 
-export async function signReceipt(hsm: Hsm, receipt: Receipt): Promise<string> {
-  const [signed] = await signAll(hsm, "coffer/sign/receipt", RECEIPT_TYPE, [receipt]);
+export async function signReceipt(hsm: Hsm, trust: TrustList, receipt: Receipt): Promise<string> {
+  const [signed] = await signAll(hsm, trust, { purpose: "receipt", typ: RECEIPT_TYPE }, [receipt]);
   return signed!;
 }
 
-async function signAll(hsm: Hsm, name: string, typ: string, payloads: object[]): Promise<string[]> {
+type Kind = { purpose: "edk" | "receipt"; typ: string };
+
+async function signAll(
+  hsm: Hsm,
+  trust: TrustList,
+  { purpose, typ }: Kind,
+  payloads: object[],
+): Promise<string[]> {
+  const name = `coffer/sign/${purpose}`;
   const [uniqueIdentifier, spki] = await Promise.all([hsm.locate(name), hsm.publicKey(`${name}/public`)]);
   const kid = await thumbprint(jwkFromSpki(spki));
+  // What is sealed under an EDK that nobody will trust could never be opened again.
+  if (!findKey(trust, kid, purpose)) throw new Error("the signing key is not on the trust list");
   const inputs = payloads.map((payload) => signingInput({ typ, kid }, payload));
   const answers = await hsm.batch(
     inputs.map((input) => ({

@@ -131,14 +131,18 @@ export class EdgeClient {
     return send(url, {
       method,
       ...bytes,
-      headers: {
-        authorization: `DPoP ${this.tokens.access_token}`,
-        dpop: await this.#proof(method, url, await digest(this.tokens.access_token)),
-        origin: this.app,
-        ...bytes.headers,
-        ...headers,
-      },
+      headers: { ...(await this.headers(method, path)), ...bytes.headers, ...headers },
     });
+  }
+
+  /** What authorizes one request to the app's REST interface. */
+  async headers(method: string, path: string): Promise<Record<string, string>> {
+    const token = this.tokens.access_token;
+    return {
+      authorization: `DPoP ${token}`,
+      dpop: await this.#proof(method, this.app + path, await digest(token)),
+      origin: this.app,
+    };
   }
 
   /** A request to the vault's origin, with its cookie and Origin unless told otherwise. */

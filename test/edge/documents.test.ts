@@ -1,3 +1,4 @@
+import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readRows, type System, startSystem } from "../system/index.ts";
 import { type Answer, EdgeClient, json, problem } from "./client.ts";
@@ -18,6 +19,20 @@ function bytes(length: number, seed = 1): Uint8Array {
   const made = new Uint32Array(Math.ceil(length / 4));
   for (let i = 0, x = seed; i < made.length; i++) made[i] = x = Math.imul(x, 1664525) + 1013904223;
   return new Uint8Array(made.buffer, 0, length);
+}
+
+/** Announces `length` bytes, sends half of them and hangs up. */
+async function brokenOff(path: string, length: number): Promise<void> {
+  const headers = await ann.headers("PUT", path);
+  const { port, host } = new URL(system.appOrigin);
+  await new Promise<void>((resolve, reject) => {
+    const sent = request({
+      ...{ host: "127.0.0.1", port, path, method: "PUT", agent: false },
+      headers: { ...headers, host, "content-type": "application/octet-stream", "content-length": length },
+    });
+    sent.on("error", reject).on("response", () => resolve());
+    sent.write(bytes(length / 2), () => sent.destroy(new Error("hung up")));
+  });
 }
 
 type Part = { part: number; etag: string };
@@ -114,6 +129,16 @@ describe("documents", () => {
     await putMetadata(id);
     expect((await complete(id, [again], 1200)).status).toBe(200);
     expect((await ann.rest("GET", `/documents/${id}/content`)).bytes.equals(bytes(1200, 6))).toBe(true);
+  });
+
+  it("forget a part that broke off, and take it again", async () => {
+    const { id } = await open();
+    await expect(brokenOff(`/documents/${id}/parts/1`, 2 * MIB)).rejects.toThrow();
+    await putMetadata(id);
+    expect(problem(await complete(id, [{ part: 1, etag: "x" }], 2 * MIB))).toBe("409 conflict");
+    const again = await part(id, 1, bytes(2 * MIB));
+    expect((await complete(id, [again], 2 * MIB)).status).toBe(200);
+    expect((await ann.rest("GET", `/documents/${id}/content`)).bytes.equals(bytes(2 * MIB))).toBe(true);
   });
 
   it("M20 are not there for others", async () => {
