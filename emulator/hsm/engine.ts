@@ -46,14 +46,12 @@ export class Engine {
   /** Decodes, executes, encodes. */
   async serve(bytes: Uint8Array, origin: Origin): Promise<Uint8Array> {
     let request: RequestMessage;
-    if (origin.encoding !== "ttlv")
-      return this.#refusal("FeatureNotSupported", "Only TTLV is served", origin);
     try {
-      request = decodeRequest(bytes);
+      request = decodeRequest(bytes, { encoding: origin.encoding });
     } catch (error) {
       if (!(error instanceof KmipDecodeError))
         return this.#refusal("InvalidMessage", "Not a KMIP request", origin);
-      return this.#refusal(error.code, error.message, origin, versionIn(bytes));
+      return this.#refusal(error.code, error.message, origin, versionIn(bytes, origin));
     }
     const { protocolVersion, clientCorrelationValue, maximumResponseSize } = request.header;
     const refused = this.#checkHeader(request, origin);
@@ -69,10 +67,14 @@ export class Engine {
       timeStamp: this.#options.now(),
       ...(clientCorrelationValue === undefined ? {} : { clientCorrelationValue }),
     };
-    const response = encodeResponse({ header, items: await this.#execute(request, origin) });
-    if (maximumResponseSize !== undefined && response.length > maximumResponseSize)
+    const response = { header, items: await this.#execute(request, origin) };
+    const encoded = encodeResponse(response, origin.encoding);
+    // Profiles 2.1 §4: the bound is of the TTLV encoding, whatever travels.
+    const size =
+      maximumResponseSize !== undefined && origin.encoding !== "ttlv" ? encodeResponse(response) : encoded;
+    if (maximumResponseSize !== undefined && size.length > maximumResponseSize)
       return this.#refusal("ResponseTooLarge", "The response would be too large", origin, protocolVersion);
-    return response;
+    return encoded;
   }
 
   #checkHeader({ header, items }: RequestMessage, { identity }: Origin): KmipError | undefined {
@@ -171,7 +173,7 @@ export class Engine {
       identity: origin.identity,
       transport: origin.transport,
       result: reason ?? "Success",
-      ...(typeof object === "string" ? { object } : {}),
+      ...(typeof object === "string" ? { object: object.slice(0, 128) } : {}),
       ...(message === undefined ? {} : { message }),
     });
   }
@@ -190,7 +192,7 @@ export class Engine {
       resultReason: code,
       resultMessage: message,
     };
-    return encodeResponse({ header, items: [item] });
+    return encodeResponse({ header, items: [item] }, origin.encoding);
   }
 }
 
@@ -205,8 +207,8 @@ function supported({ major, minor }: ProtocolVersion): ProtocolVersion | undefin
 }
 
 /** The version in the header of a TTLV message that could not be decoded: it stands at a fixed place. */
-function versionIn(bytes: Uint8Array): ProtocolVersion | undefined {
-  if (bytes.length < 56) return undefined;
+function versionIn(bytes: Uint8Array, { encoding }: Origin): ProtocolVersion | undefined {
+  if (encoding !== "ttlv" || bytes.length < 56) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const version = { major: view.getInt32(32), minor: view.getInt32(48) };
   return isSupported(version) ? version : undefined;

@@ -62,7 +62,7 @@ export function decryptAes(
   { iv, additionalData, tag }: Opening,
 ): Bytes {
   const { mode, name, rule, tagLength } = modeOf(key, parameters);
-  if (rule.iv > 0 && !iv) throw new KmipError("MissingInitializationVector", "The IV is missing");
+  if (rule.iv > 0 && !iv) throw new KmipError("InvalidMessage", "The IV is missing");
   if (mode === "GCM" && tag?.length !== tagLength)
     throw new KmipError("InvalidField", "The tag has another length");
   return guarded(() => {
@@ -87,8 +87,7 @@ function modeOf(key: Uint8Array, { blockCipherMode = "CBC", tagLength = 16 }: Cr
   const rule = Object.hasOwn(MODES, mode) ? MODES[mode] : undefined;
   if (!rule || ![16, 24, 32].includes(key.length))
     throw new KmipError("UnsupportedCryptographicParameters", "Not a supported cipher");
-  if (tagLength < 12 || tagLength > 16)
-    throw new KmipError("UnsupportedCryptographicParameters", "Tags have 12 to 16 bytes");
+  if (tagLength < 12 || tagLength > 16) throw new KmipError("GeneralFailure", "Tags have 12 to 16 bytes");
   return { mode, rule, tagLength, name: `aes-${key.length * 8}-${mode.toLowerCase()}` };
 }
 

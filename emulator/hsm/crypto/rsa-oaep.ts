@@ -1,51 +1,111 @@
-import { constants, type KeyObject, privateDecrypt, publicEncrypt } from "node:crypto";
+import {
+  constants,
+  createHash,
+  type KeyObject,
+  privateDecrypt,
+  publicEncrypt,
+  randomBytes,
+} from "node:crypto";
+import { equalConstantTime } from "#protocol/bytes.ts";
 import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
+import { HASHES } from "./mac.ts";
 
-const HASHES: Readonly<Record<string, string>> = {
-  SHA_1: "sha1",
-  SHA_224: "sha224",
-  SHA_256: "sha256",
-  SHA_384: "sha384",
-  SHA_512: "sha512",
-};
-
-/** RSAES-OAEP (RFC 8017 §7.1); one hash serves the label and MGF1. */
+/** RSAES-OAEP (RFC 8017 §7.1). OpenSSL does it where one hash serves label and MGF1, this file where two do. */
 export function wrapOaep(key: KeyObject, parameters: CryptographicParameters, plain: Uint8Array): Uint8Array {
+  const scheme = oaep(parameters);
   try {
-    return publicEncrypt({ key, ...oaep(parameters) }, plain);
-  } catch (error) {
-    throw failure(error);
+    if (scheme.hash === scheme.maskHash) return publicEncrypt({ key, ...native(scheme) }, plain);
+    return publicEncrypt(
+      { key, padding: constants.RSA_NO_PADDING },
+      encode(scheme, modulusBytes(key), plain),
+    );
+  } catch {
+    throw failure();
   }
 }
 
+/** Opens what `wrapOaep` made; one error for whatever is wrong. */
 export function unwrapOaep(
   key: KeyObject,
   parameters: CryptographicParameters,
   wrapped: Uint8Array,
 ): Uint8Array {
+  const scheme = oaep(parameters);
   try {
-    return privateDecrypt({ key, ...oaep(parameters) }, wrapped);
-  } catch (error) {
-    throw failure(error);
+    if (scheme.hash === scheme.maskHash) return privateDecrypt({ key, ...native(scheme) }, wrapped);
+    return decode(scheme, privateDecrypt({ key, padding: constants.RSA_NO_PADDING }, wrapped));
+  } catch {
+    throw failure();
   }
 }
 
-function oaep({
-  hashingAlgorithm = "SHA_1",
-  maskGeneratorHashingAlgorithm,
-  pSource,
-}: CryptographicParameters) {
-  const oaepHash = HASHES[String(hashingAlgorithm)];
-  const same = (maskGeneratorHashingAlgorithm ?? hashingAlgorithm) === hashingAlgorithm;
-  if (!oaepHash || !same)
+interface Scheme {
+  hash: string;
+  maskHash: string;
+  label: Uint8Array;
+}
+
+/** KMIP 2.1 §7.11: both hashes are SHA-1 where the parameters say nothing. */
+function oaep(parameters: CryptographicParameters): Scheme {
+  const { hashingAlgorithm = "SHA_1", maskGenerator = "MGF1", pSource = new Uint8Array() } = parameters;
+  const hash = HASHES[String(hashingAlgorithm)];
+  const maskHash = HASHES[String(parameters.maskGeneratorHashingAlgorithm ?? hashingAlgorithm)];
+  if (!hash || !maskHash || maskGenerator !== "MGF1")
     throw new KmipError("UnsupportedCryptographicParameters", "Not a supported form of OAEP");
+  return { hash, maskHash, label: pSource };
+}
+
+function native({ hash, label }: Scheme) {
   return {
     padding: constants.RSA_PKCS1_OAEP_PADDING,
-    oaepHash,
-    ...(pSource ? { oaepLabel: pSource } : {}),
+    oaepHash: hash,
+    ...(label.length > 0 ? { oaepLabel: label } : {}),
   };
 }
 
-function failure(cause: unknown): KmipError {
-  return cause instanceof KmipError ? cause : new KmipError("CryptographicFailure", "RSA-OAEP failed");
+function encode({ hash, maskHash, label }: Scheme, length: number, plain: Uint8Array): Uint8Array {
+  const labelHash = createHash(hash).update(label).digest();
+  const room = length - 2 * labelHash.length - 2;
+  if (plain.length > room) throw new RangeError("too long");
+  const block = Buffer.concat([labelHash, Buffer.alloc(room - plain.length), Buffer.of(1), plain]);
+  const seed = randomBytes(labelHash.length);
+  const masked = xor(block, mask(maskHash, seed, block.length));
+  return Buffer.concat([Buffer.of(0), xor(seed, mask(maskHash, masked, seed.length)), masked]);
+}
+
+function decode({ hash, maskHash, label }: Scheme, encoded: Uint8Array): Uint8Array {
+  const labelHash = createHash(hash).update(label).digest();
+  const masked = encoded.subarray(1 + labelHash.length);
+  const seed = xor(encoded.subarray(1, 1 + labelHash.length), mask(maskHash, masked, labelHash.length));
+  const block = xor(masked, mask(maskHash, seed, masked.length));
+  const right = equalConstantTime(block.subarray(0, labelHash.length), labelHash);
+  const end = block.indexOf(1, labelHash.length);
+  const zeros = end >= 0 && block.subarray(labelHash.length, end).every((byte) => byte === 0);
+  if (encoded[0] !== 0 || !right || !zeros) throw new RangeError("not OAEP");
+  return block.subarray(end + 1);
+}
+
+/** MGF1 (RFC 8017 §B.2.1) */
+function mask(hash: string, seed: Uint8Array, length: number): Uint8Array {
+  const blocks: Buffer[] = [];
+  for (let made = 0, counter = 0; made < length; counter++) {
+    const index = Buffer.alloc(4);
+    index.writeUInt32BE(counter);
+    const block = createHash(hash).update(seed).update(index).digest();
+    blocks.push(block);
+    made += block.length;
+  }
+  return Buffer.concat(blocks, length);
+}
+
+function xor(a: Uint8Array, b: Uint8Array): Buffer {
+  return Buffer.from(a.map((byte, i) => byte ^ b[i]!));
+}
+
+function modulusBytes(key: KeyObject): number {
+  return (key.asymmetricKeyDetails?.modulusLength ?? 0) / 8;
+}
+
+function failure(): KmipError {
+  return new KmipError("CryptographicFailure", "RSA-OAEP failed");
 }

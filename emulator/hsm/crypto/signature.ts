@@ -9,21 +9,9 @@ import {
 } from "node:crypto";
 import { equalConstantTime } from "#protocol/bytes.ts";
 import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
+import { HASHES } from "./mac.ts";
 
 /** RSA PKCS#1 v1.5 and PSS (RFC 8017), ECDSA (FIPS 186-5; DER), EdDSA (RFC 8032), chosen by KMIP parameters. */
-
-const HASHES: Readonly<Record<string, string>> = {
-  MD5: "md5",
-  SHA_1: "sha1",
-  SHA_224: "sha224",
-  SHA_256: "sha256",
-  SHA_384: "sha384",
-  SHA_512: "sha512",
-  SHA3_224: "sha3-224",
-  SHA3_256: "sha3-256",
-  SHA3_384: "sha3-384",
-  SHA3_512: "sha3-512",
-};
 
 /** Hash of a Digital Signature Algorithm: `SHA_256WithRSAEncryption`, `ECDSAWithSHA256`, `SHA3_256WithRSAEncryption`. */
 function hashOfAlgorithm(algorithm: string): string | undefined {

@@ -6,6 +6,7 @@ import { admitAttributes } from "../policy/admission.ts";
 import { isRestricted } from "../policy/roles.ts";
 import type { Context, Handler } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
+import { der } from "./key-format.ts";
 import { checkSettable, putNew } from "./new-object.ts";
 
 interface Pair {
@@ -47,7 +48,10 @@ export const createKeyPair: Handler<"CreateKeyPair"> = async (request, context) 
   return made;
 };
 
-/** Stores a pair, linked to each other: the private key as PKCS#8, the public key as SubjectPublicKeyInfo. */
+/**
+ * Stores a pair, linked to each other: RSA keys as PKCS#1, as the profiles have them (AKLC-M-1), others as PKCS#8 and
+ * SubjectPublicKeyInfo. Get gives them in the other formats too.
+ */
 export function putPair(
   context: Context,
   pair: Pair,
@@ -56,25 +60,35 @@ export function putPair(
 ) {
   const privateUid = newIdentifier(context);
   const publicUid = newIdentifier(context);
-  const { cryptographicAlgorithm, cryptographicLength } = privateAttributes;
-  const block = { cryptographicAlgorithm, cryptographicLength };
-  const pkcs8 = new Uint8Array(pair.privateKey.export({ format: "der", type: "pkcs8" }));
-  const spki = new Uint8Array(pair.publicKey.export({ format: "der", type: "spki" }));
+  const rsa = pair.privateKey.asymmetricKeyType === "rsa";
+  const block = (keyFormatType: "PKCS_1" | "PKCS_8" | "X_509", keyMaterial: Uint8Array<ArrayBuffer>) => ({
+    keyBlock: {
+      keyFormatType,
+      keyValue: { keyMaterial },
+      cryptographicAlgorithm: privateAttributes.cryptographicAlgorithm,
+      cryptographicLength: privateAttributes.cryptographicLength,
+    },
+  });
+  const privateKey = rsa
+    ? block("PKCS_1", der(pair.privateKey, "pkcs1"))
+    : block("PKCS_8", der(pair.privateKey, "pkcs8"));
+  const publicKey = rsa
+    ? block("PKCS_1", der(pair.publicKey, "pkcs1"))
+    : block("X_509", der(pair.publicKey, "spki"));
+  const linked = (attributes: Attributes, linkType: "PublicKeyLink" | "PrivateKeyLink", uid: string) => [
+    ...(attributes.link ?? []),
+    { linkType, linkedObjectIdentifier: uid },
+  ];
   putNew(context, {
     uid: privateUid,
     objectType: "PrivateKey",
     made: true,
     attributes: {
       ...privateAttributes,
-      keyFormatType: "PKCS_8",
-      link: [
-        ...(privateAttributes.link ?? []),
-        { linkType: "PublicKeyLink", linkedObjectIdentifier: publicUid },
-      ],
+      keyFormatType: privateKey.keyBlock.keyFormatType,
+      link: linked(privateAttributes, "PublicKeyLink", publicUid),
     },
-    value: {
-      privateKey: { keyBlock: { keyFormatType: "PKCS_8", keyValue: { keyMaterial: pkcs8 }, ...block } },
-    },
+    value: { privateKey },
   });
   putNew(context, {
     uid: publicUid,
@@ -82,13 +96,10 @@ export function putPair(
     made: true,
     attributes: {
       ...publicAttributes,
-      keyFormatType: "X_509",
-      link: [
-        ...(publicAttributes.link ?? []),
-        { linkType: "PrivateKeyLink", linkedObjectIdentifier: privateUid },
-      ],
+      keyFormatType: publicKey.keyBlock.keyFormatType,
+      link: linked(publicAttributes, "PrivateKeyLink", privateUid),
     },
-    value: { publicKey: { keyBlock: { keyFormatType: "X_509", keyValue: { keyMaterial: spki }, ...block } } },
+    value: { publicKey },
   });
   return { privateKeyUniqueIdentifier: privateUid, publicKeyUniqueIdentifier: publicUid };
 }

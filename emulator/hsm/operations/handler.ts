@@ -69,11 +69,27 @@ export function objectFor(
   context: Context,
   identifier: UniqueIdentifier | undefined,
   operation: string,
-  { destroyed = false } = {},
+  { destroyed = false, archived = false } = {},
 ): ManagedObject {
   const object = context.work.get(context.references.resolve(identifier));
   if (!object) throw new KmipError("ObjectNotFound", "No such object");
   checkAccess(context.subject, object, operation);
   if (!destroyed && isDestroyed(object)) throw new KmipError("ObjectDestroyed", "The object was destroyed");
+  if (!archived && object.attributes.archiveDate && USES_VALUE.has(operation))
+    throw new KmipError("ObjectArchived", "The object is archived");
   return object;
 }
+
+/** Operations that reach for an object's value, which archived objects do not have at hand. */
+const USES_VALUE: ReadonlySet<string> = new Set([
+  "Get",
+  "Export",
+  "Encrypt",
+  "Decrypt",
+  "Sign",
+  "SignatureVerify",
+  "MAC",
+  "MACVerify",
+  "Check",
+  "Activate",
+]);

@@ -9,6 +9,7 @@ import {
 import { decrypt, encrypt } from "./cipher.ts";
 import { create } from "./create.ts";
 import { createKeyPair } from "./create-key-pair.ts";
+import { archive, check, interop, log, recover } from "./custody.ts";
 import { discoverVersions, ping, queryOf } from "./discovery.ts";
 import { exportObject, get } from "./get.ts";
 import { getAttributeList, getAttributes } from "./get-attributes.ts";
@@ -16,6 +17,7 @@ import type { Handler } from "./handler.ts";
 import { importObject } from "./import.ts";
 import { activate, destroy, revoke } from "./life-cycle.ts";
 import { locate } from "./locate.ts";
+import { hash, mac, macVerify } from "./mac.ts";
 import { rngRetrieve, rngSeed } from "./random.ts";
 import { register } from "./register.ts";
 import { sign, signatureVerify } from "./sign.ts";
@@ -44,6 +46,14 @@ const handlers: Handlers = {
   Decrypt: decrypt,
   Sign: sign,
   SignatureVerify: signatureVerify,
+  MAC: mac,
+  MACVerify: macVerify,
+  Hash: hash,
+  Archive: archive,
+  Recover: recover,
+  Check: check,
+  Log: log,
+  Interop: interop,
   RNGRetrieve: rngRetrieve,
   RNGSeed: rngSeed,
   DiscoverVersions: discoverVersions,

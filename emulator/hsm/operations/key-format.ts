@@ -47,6 +47,7 @@ function transparent(key: KeyObject, format: Format) {
   return transparentOf(key, format);
 }
 
-function der(key: KeyObject, type: "pkcs1" | "pkcs8" | "sec1" | "spki"): Uint8Array<ArrayBuffer> {
+/** DER of a key in that structure. */
+export function der(key: KeyObject, type: "pkcs1" | "pkcs8" | "sec1" | "spki"): Uint8Array<ArrayBuffer> {
   return new Uint8Array(key.export({ format: "der", type: type as "pkcs8" }));
 }

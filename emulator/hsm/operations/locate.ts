@@ -26,7 +26,7 @@ export const locate: Handler<"Locate"> = (request, context) => {
   // The placeholder is set where the answer is one object (KMIP 2.1 §6.1.31).
   if (page.length === 1) references.set(page[0]!, "Locate");
   else references.clearPlaceholder();
-  return { locatedItems: found.length, uniqueIdentifier: page };
+  return { ...(offsetItems > 0 ? { locatedItems: found.length } : {}), uniqueIdentifier: page };
 };
 
 type Find = (entries: readonly IndexEntry[]) => string[];

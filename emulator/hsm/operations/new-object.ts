@@ -18,8 +18,6 @@ const SERVERS: ReadonlySet<keyof Attributes> = new Set<keyof Attributes>([
   "digest",
   "alwaysSensitive",
   "neverExtractable",
-  "fresh",
-  "randomNumberGenerator",
 ]);
 
 export interface NewObject {

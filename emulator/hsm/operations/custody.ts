@@ -1,0 +1,35 @@
+import { KmipError } from "#protocol/kmip/index.ts";
+import { type Handler, objectFor } from "./handler.ts";
+import { checkUsable } from "./usage.ts";
+
+/** Archive (KMIP 2.1 §6.1.5): the value is out of reach until it is recovered. */
+export const archive: Handler<"Archive"> = ({ uniqueIdentifier }, context) => {
+  const object = objectFor(context, uniqueIdentifier, "Archive");
+  if (object.attributes.archiveDate) throw new KmipError("ObjectArchived", "The object is archived already");
+  object.attributes.archiveDate = context.now;
+  object.attributes.lastChangeDate = context.now;
+  context.work.put(object);
+  return { uniqueIdentifier: object.uid };
+};
+
+/** Recover (KMIP 2.1 §6.1.41) */
+export const recover: Handler<"Recover"> = ({ uniqueIdentifier }, context) => {
+  const object = objectFor(context, uniqueIdentifier, "Recover", { archived: true });
+  delete object.attributes.archiveDate;
+  object.attributes.lastChangeDate = context.now;
+  context.work.put(object);
+  return { uniqueIdentifier: object.uid };
+};
+
+/** Check (KMIP 2.1 §6.1.7): whether an object may be used so; what it may not is in the answer. */
+export const check: Handler<"Check"> = ({ uniqueIdentifier, cryptographicUsageMask }, context) => {
+  const object = objectFor(context, uniqueIdentifier, "Check");
+  for (const use of cryptographicUsageMask ?? []) checkUsable(object, use, context.now);
+  return { uniqueIdentifier: object.uid };
+};
+
+/** Log (KMIP 2.1 §6.1.30): taken, and not kept: a client's words stay out of the HSM's log. */
+export const log: Handler<"Log"> = () => ({});
+
+/** Interop (KMIP 2.1 §6.1.27): marks begin and end of a test case. */
+export const interop: Handler<"Interop"> = () => ({});
