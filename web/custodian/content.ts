@@ -1,10 +1,12 @@
-/** A document's ciphertext from the datastore: by ranges, one read ahead, so that memory stays small on both sides. */
+/** A document's ciphertext from the datastore: by ranges, a few read ahead, so that memory stays small on both sides. */
 
 import { CofferError } from "./error.ts";
 import type { RestClient } from "./rest.ts";
 
 /** Bytes of one range. Measured: whole GETs are slower and cost the edge more memory. */
 export const RANGE = 4 << 20;
+/** Ranges under way or waiting to be taken; memory is this times `RANGE`. */
+const AHEAD = 3;
 
 interface Range {
   bytes: Uint8Array<ArrayBuffer>;
@@ -32,22 +34,32 @@ export async function fetchContent(
     head: first.bytes,
     total: first.total,
     stream() {
-      let at = 0;
-      let next: Promise<Range> | undefined = Promise.resolve(first);
+      const { total } = first;
+      const ended = new AbortController();
+      const either = signal ? AbortSignal.any([signal, ended.signal]) : ended.signal;
+      const ahead = [Promise.resolve(first)];
+      let asked = first.bytes.length;
       return new ReadableStream(
         {
           async pull(controller) {
-            const { bytes, total } = await next!;
-            // Ranges of different contents would fail to decrypt; this tells a truncated object from a tampered one.
-            if (total !== first.total) throw new CofferError("unexpected-response");
-            at += bytes.length;
-            const done = at >= total;
-            next = done ? undefined : fetchRange(rest, id, at, range, signal);
-            // Whoever reads `next` gets its failure; until then it must not count as unhandled.
-            next?.catch(() => {});
-            controller.enqueue(bytes);
-            if (done) controller.close();
+            for (; ahead.length < AHEAD && asked < total; asked += range) {
+              const next = fetchRange(rest, id, asked, Math.min(range, total - asked), either);
+              // Whoever takes it from the queue gets its failure; until then it must not count as unhandled.
+              next.catch(() => {});
+              ahead.push(next);
+            }
+            try {
+              const { bytes, total: now } = await ahead.shift()!;
+              // Ranges of different contents would fail to decrypt; this says sooner what is wrong.
+              if (now !== total) throw new CofferError("unexpected-response");
+              controller.enqueue(bytes);
+              if (ahead.length === 0 && asked >= total) controller.close();
+            } catch (error) {
+              ended.abort(error);
+              throw error;
+            }
           },
+          cancel: (reason) => ended.abort(reason),
         },
         { highWaterMark: 0 },
       );
@@ -70,7 +82,13 @@ async function fetchRange(
     const [, from, to, total] =
       /^bytes (\d+)-(\d+)\/(\d+)$/.exec(response.headers.get("content-range") ?? "") ?? [];
     const covered = Number(to) - Number(from) + 1;
-    if (response.status !== 206 || Number(from) !== start || covered !== bytes.length || covered < 1) {
+    const expected = Math.min(length, Number(total) - start);
+    if (
+      response.status !== 206 ||
+      Number(from) !== start ||
+      covered !== expected ||
+      bytes.length !== expected
+    ) {
       throw new CofferError("unexpected-response");
     }
     return { bytes, total: Number(total) };
