@@ -72,7 +72,8 @@ export async function enrolByGrant(grant: string, ceremony: Ceremony): Promise<I
       equalConstantTime(wrapping.spki, keys.wrappingSpki);
     if (!held) throw new TypeError("certificates are for other keys");
     record.notAfter = Math.min(identity.notAfter, wrapping.notAfter);
-    await verifyInstance(record, ceremony);
+    const trust = await verifyInstance(record, ceremony);
+    record.notAfter = Math.min(record.notAfter, trust.exp * 1000);
   } catch (cause) {
     throw new CofferError("enrolment-refused", undefined, { cause });
   }

@@ -118,9 +118,10 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
 
     async enrol({ grant }) {
       if (custodian === undefined) throw new CofferError("hello-required");
-      const fresh = await prepareKeys();
-      // Keys belong to one ceremony: a certificate request is never made twice for the same keys.
+      // Keys belong to one ceremony, also when two begin at once: no two certificate requests for the same keys.
+      const making = prepareKeys();
       keys = undefined;
+      const fresh = await making;
       const { registration } = options;
       const ceremony = { subtle, registration, rootKey, origin, custodian, keys: fresh, now: now() };
       const record = await enrolByGrant(grant, ceremony);

@@ -20,7 +20,7 @@ export type InstanceRecord = {
   chain: Uint8Array<ArrayBuffer>[];
   /** Root-signed trust list, compact JWS. */
   trust: string;
-  /** End of its certificates, milliseconds since 1970. */
+  /** End of its certificates and trust list, whichever is first; milliseconds since 1970. */
   notAfter: number;
 };
 
