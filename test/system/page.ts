@@ -53,30 +53,38 @@ export async function signIn(
     await field.fill(name);
     await page.getByRole("button", { name: "Sign in" }).click();
   }
-  await signedIn.waitFor();
+  await expectToAppear(page, signedIn, `${name} signed in`);
   expect(new URL(page.url()).origin).toBe(system.appOrigin);
 }
 
 /** Seals a file by the page's own input, and waits until it stands in the list. */
-export async function sealFile(page: Page, name: string, content: Uint8Array | string): Promise<Locator> {
+export async function sealFile(page: Page, name: string, content: Uint8Array | string): Promise<void> {
   const mimeType = name.endsWith(".txt") ? "text/plain" : "application/octet-stream";
   await page.getByLabel("Files to seal").setInputFiles({ name, mimeType, buffer: Buffer.from(content) });
-  const row = documentRow(page, name);
-  await row.waitFor();
-  return row;
+  await expectToAppear(page, documentRow(page, name), `${name} in the list, sealed`);
 }
 
 /** Opens a sealed text from the list and answers what the viewer shows. */
 export async function showFile(page: Page, name: string): Promise<string> {
-  await documentRow(page, name)
-    .getByRole("button", { name: `Open ${name}` })
-    .click();
+  const open = documentRow(page, name).getByRole("button", { name: `Open ${name}` });
+  await expectToAppear(page, open, `${name} in the list, with its name opened`);
+  await open.click();
   const text = page.getByRole("dialog").locator("pre");
-  await text.waitFor();
+  await expectToAppear(page, text, `${name} opened`);
   const shown = (await text.textContent()) ?? "";
   await page.getByRole("dialog").getByRole("button", { name: "Close" }).click();
   await text.waitFor({ state: "detached" });
   return shown;
+}
+
+/** Fails with what the page says instead. */
+async function expectToAppear(page: Page, wanted: Locator, what: string): Promise<void> {
+  const appeared = await wanted.waitFor({ timeout: 20_000 }).then(
+    () => true,
+    () => false,
+  );
+  const alerts = appeared ? [] : await page.getByRole("alert").allTextContents();
+  expect(appeared, `${what} (the page says: ${alerts.join("; ") || "nothing"})`).toBe(true);
 }
 
 function documentRow(page: Page, name: string): Locator {
