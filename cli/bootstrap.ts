@@ -33,7 +33,7 @@ const SIGNERS = [
   { purpose: "edk", users: "coffer-kms" },
   { purpose: "receipt", users: "coffer-kms" },
   { purpose: "token", users: "coffer-iam" },
-  { purpose: "audit", users: "coffer-iam" },
+  { purpose: "audit", users: "coffer-audit" },
 ] as const;
 
 /** Name of the root CA's key; the officer alone may use it. */

@@ -53,6 +53,7 @@ export async function startAll({ dir, ports = {}, vars, step = () => {} }: Start
           ra: pki.clients["coffer-ra"],
           iam: pki.clients["coffer-iam"],
           caas: pki.clients["coffer-caas"],
+          audit: pki.clients["coffer-audit"],
         },
       },
       port: ports.edge ?? (await freePort(8787)),

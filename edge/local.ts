@@ -18,7 +18,8 @@ export type EdgeOptions = {
     url: string;
     /** PEM of the authority of the HSM's server certificate. */
     ca: string;
-    clients: { kms: ClientIdentity; ra: ClientIdentity; iam: ClientIdentity; caas: ClientIdentity };
+    /** One identity for each domain. */
+    clients: Record<"kms" | "ra" | "iam" | "caas" | "audit", ClientIdentity>;
   };
   /** Port of both origins on loopback; 0 takes a free one. */
   port: number;

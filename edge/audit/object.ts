@@ -24,8 +24,7 @@ export class AuditObject extends DurableObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
-    // Audit has no identity of its own at the HSM yet: `coffer/sign/audit` may be used by that of the IAM.
-    this.#hsm = openHsm(env.HSM_IAM, env.COFFER_HSM_URL);
+    this.#hsm = openHsm(env.HSM_AUDIT, env.COFFER_HSM_URL);
     this.#sql.exec(`
       CREATE TABLE IF NOT EXISTS links (
         sequence INTEGER PRIMARY KEY, previous TEXT NOT NULL, entry TEXT NOT NULL, hash TEXT NOT NULL

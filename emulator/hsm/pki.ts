@@ -16,6 +16,7 @@ export const COFFER_CLIENTS = [
   "coffer-ra",
   "coffer-iam",
   "coffer-caas",
+  "coffer-audit",
 ] as const;
 export type CofferClient = (typeof COFFER_CLIENTS)[number];
 

@@ -4,7 +4,7 @@
  */
 
 /** `user` is whoever else the client authority has named: an ordinary KMIP client with its own objects. */
-export type Role = "officer" | "kms" | "ra" | "iam" | "caas" | "user";
+export type Role = "officer" | "kms" | "ra" | "iam" | "caas" | "audit" | "user";
 
 const IDENTITIES: Readonly<Record<string, Role>> = {
   "coffer-officer": "officer",
@@ -12,6 +12,7 @@ const IDENTITIES: Readonly<Record<string, Role>> = {
   "coffer-ra": "ra",
   "coffer-iam": "iam",
   "coffer-caas": "caas",
+  "coffer-audit": "audit",
 };
 
 /** Names that look like ours and are not in the table are nobody. */
@@ -32,6 +33,7 @@ const OPERATIONS: Readonly<Record<Role, ReadonlySet<string> | "every">> = {
   ra: new Set([...READING, ...LIFE, "Register", "Get", "Sign"]),
   iam: new Set([...READING, ...LIFE, "Create", "Get", "Sign", "RNGRetrieve"]),
   caas: new Set(DISCOVERY),
+  audit: new Set([...READING, "Get", "Sign"]),
   officer: "every",
   user: "every",
 };
