@@ -4,7 +4,7 @@ import { connect, type TLSSocket } from "node:tls";
 import * as x509 from "@peculiar/x509";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { concat } from "#protocol/bytes.ts";
-import { decodeResponse, encodeRequest, type RequestMessage } from "#protocol/kmip/index.ts";
+import { decodeResponse, encodeRequest, MEDIA_TYPES, type RequestMessage } from "#protocol/kmip/index.ts";
 import { httpsExchange, type TestHsm, testHsm } from "./deployment.fixture.ts";
 import { Framing, FramingError, RESPONSE_MESSAGE } from "./framing.ts";
 import type { KeyAndCertificate } from "./pki.ts";
@@ -151,6 +151,20 @@ describe("HTTPS", () => {
       "cache-control": "no-cache",
     });
     expect(decodeResponse(body).items).toMatchObject([{ resultStatus: "Success" }]);
+  });
+
+  it("answers JSON and XML in kind", async () => {
+    for (const encoding of ["json", "xml"] as const) {
+      const body = encodeRequest(message("twin"), encoding);
+      const headers = { "Content-Type": MEDIA_TYPES[encoding], "Content-Length": body.length };
+      const answer = await post({ headers, body });
+      expect(answer.headers["content-type"]).toBe(MEDIA_TYPES[encoding]);
+      expect(decodeResponse(answer.body, { encoding }).items).toMatchObject([{ resultStatus: "Success" }]);
+      const bad = await post({ headers: { ...headers, "Content-Length": 1 }, body: Buffer.from("<") });
+      expect(decodeResponse(bad.body, { encoding }).items).toMatchObject([
+        { resultStatus: "OperationFailed" },
+      ]);
+    }
   });
 
   it("answers a KMIP error with 200", async () => {

@@ -8,7 +8,7 @@ import type { Handler } from "./handler.ts";
 
 /**
  * Locate (KMIP 2.1 §6.1.31): the objects that the asker can see and that match all the attributes. The index finds
- * candidates, the sealed objects decide.
+ * candidates, the sealed objects decide. Newest first, as the test cases have it (TC-OFFSET-1).
  */
 export const locate: Handler<"Locate"> = (request, context) => {
   const { work, subject, now, references } = context;
@@ -16,7 +16,7 @@ export const locate: Handler<"Locate"> = (request, context) => {
   if ((maximumItems ?? 0) < 0 || offsetItems < 0)
     throw new KmipError("InvalidField", "Not a number of items");
   const found: string[] = [];
-  for (const uid of candidates(attributes, (entries) => work.find(entries))) {
+  for (const uid of candidates(attributes, (entries) => work.find(entries)).reverse()) {
     const object = work.get(uid);
     if (!object || !canSee(subject, object) || !isStored(object, storageStatusMask)) continue;
     if (objectGroupMember === "GroupMemberFresh" && object.attributes.fresh !== true) continue;
@@ -52,17 +52,29 @@ function isStored(object: ManagedObject, mask: readonly unknown[] | undefined): 
 }
 
 /** Dates come as one instant or as two that bound a range. */
-function matches(attributes: Attributes, pattern: Attributes): boolean {
+function matches(attributes: Attributes, { rangeEnd, attributeIndex: _, ...pattern }: Attributes): boolean {
   return Object.entries(pattern).every(([property, wanted]) => {
-    if (wanted === undefined || property === "attributeIndex") return true;
+    if (wanted === undefined) return true;
     const value = (attributes as Record<string, unknown>)[property];
     if (value === undefined) return false;
+    const end = (rangeEnd as Record<string, Date> | undefined)?.[property];
+    if (end && value instanceof Date && wanted instanceof Date) return isWithin(value, wanted, end);
     if (property === "cryptographicUsageMask")
       return (wanted as unknown[]).every((use) => (value as unknown[]).includes(use));
     if (Array.isArray(wanted) && Array.isArray(value))
       return wanted.every((one) => value.some((other) => isLike(other, one)));
     return isLike(value, wanted);
   });
+}
+
+/** Both ends belong to the range (KMIP 2.1 §6.1.31), in whole seconds, in whichever order they come. */
+function isWithin(value: Date, one: Date, other: Date): boolean {
+  const [at, a, b] = [value, one, other].map((date) => Math.floor(date.getTime() / 1000)) as [
+    number,
+    number,
+    number,
+  ];
+  return Math.min(a, b) <= at && at <= Math.max(a, b);
 }
 
 /** Equal in all that the pattern says. */
