@@ -136,6 +136,7 @@ export class Coffer extends EventTarget {
 
   /** Ends the sign-in in all tabs of this browser, here and at the vault. */
   async signOut(): Promise<void> {
+    await this.#microservice.forget();
     await this.#session.forget();
     this.#tabs.postMessage("signed-out");
     this.#end();

@@ -45,7 +45,7 @@ export function decodeMetadata(bytes: Uint8Array): Metadata {
     throw new CofferError("decrypt-failed");
   }
   return {
-    name: cleanName(name),
+    name: cleanName(name).slice(0, NAME_LIMIT),
     type: cleanType(typeof type === "string" ? type : ""),
     size: size as number,
     ...(Number.isSafeInteger(modified) ? { modified: modified as number } : {}),
@@ -59,7 +59,7 @@ export function cleanName(name: string): string {
     .split(/[/\\]/)
     .at(-1)!
     .trim();
-  return base === "" || base === "." || base === ".." ? "document" : base.slice(0, NAME_LIMIT);
+  return base === "" || base === "." || base === ".." ? "document" : base;
 }
 
 /** A media type without parameters, in lower case. */

@@ -69,6 +69,16 @@ export class Microservice {
     return this.#enrolled;
   }
 
+  /**
+   * Ends the microservice and has it delete its keys, for a sign-out. What cannot be reached is left to end by itself:
+   * a sign-out must not fail for it.
+   */
+  async forget(): Promise<void> {
+    const enrolled = await this.#enrolled?.catch(() => undefined);
+    await enrolled?.port.forget().catch(() => {});
+    this.stop();
+  }
+
   /** Ends the microservice of this page. */
   stop(): void {
     this.#enrolled?.then(({ port }) => port.close()).catch(() => {});

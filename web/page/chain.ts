@@ -15,6 +15,13 @@ const PHASES: Record<MicroserviceState["phase"], string> = {
   failed: "Not available. Reload the page to start it again.",
 };
 
+/** How an instance was enrolled; its certificate says it too. */
+const METHODS: Readonly<Record<string, string>> = {
+  grant: "authorization grant",
+  "secret-zero": "one-time secret",
+  attestation: "attestation",
+};
+
 export class CofferChain extends TemplateElement {
   protected override ready(): void {
     this.querySelector("ol")?.setAttribute("aria-label", this.getAttribute("label") ?? "");
@@ -28,6 +35,7 @@ export class CofferChain extends TemplateElement {
     part(this, "facts").hidden = state.phase !== "ready";
     if (state.phase !== "ready") return;
     const { instance, measurement } = state;
+    part(this, "method").textContent = METHODS[instance.method] ?? instance.method;
     part(this, "certificate").textContent = formatMoment(new Date(instance.notAfter));
     const code = part(this, "measurement");
     code.textContent = formatMeasurement(measurement);

@@ -54,6 +54,7 @@ export class CofferTransfer extends TemplateElement {
     part(this, "cancel").setAttribute("aria-label", `Cancel ${name}`);
     part(this, "retry").setAttribute("aria-label", `Try ${name} again`);
     part(this, "meta").textContent = STEPS.waiting(direction);
+    part<HTMLProgressElement>(this, "bar").value = 0;
   }
 
   /** Shows how far it is. `time` in milliseconds of a steady clock. */

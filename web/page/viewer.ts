@@ -33,6 +33,8 @@ export class CofferViewer extends TemplateElement {
     part(this, "name").textContent = metadata.name;
     part(this, "meta").textContent = formatBytes(metadata.size);
     const kind = previewOf(metadata);
+    const brief = kind === "none" || kind === "large" || kind === "pdf";
+    this.#dialog.toggleAttribute("data-brief", brief);
     if (kind === "none" || kind === "large") {
       this.#say(
         kind === "large" ? "Too large to show here." : "No preview for this kind of document.",

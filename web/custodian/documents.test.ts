@@ -1,0 +1,191 @@
+import { expect, it } from "vitest";
+import type { PortClient } from "#protocol/port/index.ts";
+import { Documents } from "./documents.ts";
+import { CofferError } from "./error.ts";
+import type { DataKeys } from "./keys.ts";
+import type { Microservice } from "./microservice.ts";
+import type { Progress } from "./progress.ts";
+import type { RequestOptions, RestClient } from "./rest.ts";
+
+type Stored = { account: string; complete: boolean; metadata?: Uint8Array; parts: Blob[] };
+type Read = (response: Response) => Promise<unknown>;
+
+/** A datastore in memory that knows ranges, and a port whose cipher is a header of JSON before the plaintext. */
+function setup({ failPart = false } = {}) {
+  const stored = new Map<string, Stored>();
+  const loaded: string[] = [];
+  let made = 0;
+  const content = async (id: string) => new Uint8Array(await new Blob(stored.get(id)!.parts).arrayBuffer());
+  const answer = async (method: string, path: string, { json, body, headers, signal }: RequestOptions) => {
+    signal?.throwIfAborted();
+    const [, , id, what, number] = path.split("?")[0]!.split("/");
+    if (method === "POST" && !id) {
+      const { account } = json as { account: string };
+      stored.set(`d${++made}`, { account, complete: false, parts: [] });
+      return Response.json({ id: `d${made}`, partSize: 64 });
+    }
+    if (method === "GET" && !id) {
+      const all = [...stored].filter(([, { complete }]) => complete);
+      return Response.json({
+        documents: all.map(([id, { account }], i) => ({ id, account, size: 1, created: i })),
+      });
+    }
+    const document = stored.get(id!);
+    if (!document) throw new CofferError("not-found", { status: 404 });
+    if (method === "DELETE") stored.delete(id!);
+    if (method === "PUT" && what === "parts") {
+      if (failPart && number === "2") throw new CofferError("offline");
+      document.parts[Number(number) - 1] = body as Blob;
+      return Response.json({ part: Number(number), etag: "e" });
+    }
+    if (method === "PUT") document.metadata = body as Uint8Array;
+    if (what === "complete") document.complete = true;
+    if (method === "GET" && what === "metadata")
+      return new Response(document.metadata as Uint8Array<ArrayBuffer>);
+    if (method === "GET") {
+      const bytes = await content(id!);
+      const [from, to] = /(\d+)-(\d+)/.exec(headers!.range!)!.slice(1).map(Number);
+      const slice = bytes.slice(from, to! + 1);
+      const range = `bytes ${from}-${from! + slice.length - 1}/${bytes.length}`;
+      return new Response(slice, { status: 206, headers: { "content-range": range } });
+    }
+    return Response.json({});
+  };
+  const rest = {
+    send: async (method: string, path: string, options: RequestOptions, read: Read) =>
+      read(await answer(method, path, options)),
+    json: async (method: string, path: string, options: RequestOptions = {}) =>
+      (await answer(method, path, options)).json(),
+  } as unknown as RestClient;
+
+  const headed = (text: string) => `${text.length}:${text}`;
+  const port = {
+    seal: (params: object, source: Blob | Uint8Array<ArrayBuffer>) => {
+      const body = source instanceof ReadableStream ? source : new Blob([source]).stream();
+      const head = new TextEncoder().encode(headed(JSON.stringify(params)));
+      return body.pipeThrough(
+        new TransformStream({ start: (controller) => controller.enqueue(head) }, undefined, {
+          highWaterMark: 1,
+        }),
+      );
+    },
+    inspect: async (bytes: Uint8Array) => read(bytes).params,
+    open: (_params: object, source: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>) =>
+      new ReadableStream({
+        async start(controller) {
+          const bytes = await new Response(source).bytes();
+          const rest = bytes.slice(read(bytes).length);
+          if (rest.length > 0) controller.enqueue(rest);
+          controller.close();
+        },
+      }),
+  } as unknown as PortClient;
+  function read(bytes: Uint8Array): {
+    params: { edk: string; context: Record<string, string> };
+    length: number;
+  } {
+    const [, digits] = /^(\d+):/.exec(new TextDecoder().decode(bytes.slice(0, 8)))!;
+    const start = digits!.length + 1;
+    const length = start + Number(digits);
+    return { params: JSON.parse(new TextDecoder().decode(bytes.slice(start, length))), length };
+  }
+
+  const documents = () =>
+    new Documents({
+      rest,
+      microservice: { use: async () => ({ port }) } as unknown as Microservice,
+      keys: {
+        take: async () => "edk-1",
+        ensure: async (edk: string) => void loaded.push(edk),
+      } as unknown as DataKeys,
+      tenant: () => "t",
+    });
+  return { documents: documents(), reloaded: documents, stored, loaded };
+}
+
+const bytes = Uint8Array.from({ length: 1000 }, (_, i) => i % 251);
+
+it.each([
+  ["a File", () => new File([bytes], "a.bin", { type: "x/y", lastModified: 5 }), {}],
+  ["bytes", () => bytes, { name: "a.bin", type: "x/y", modified: 5 }],
+  ["a stream", () => new Blob([bytes]).stream(), { name: "a.bin", type: "x/y", modified: 5 }],
+])("seals %s and opens it after a reload, with its name, type, size and time", async (_, source, options) => {
+  const { documents, reloaded, loaded } = setup();
+  const { id, metadata } = await documents.seal(source(), "a", options);
+  expect(metadata).toEqual({ name: "a.bin", type: "x/y", size: 1000, modified: 5 });
+  const open = await reloaded().open(id, {});
+  expect(open).toMatchObject({ name: "a.bin", type: "x/y", size: 1000, modified: 5 });
+  const blob = await open.blob();
+  expect(blob.type).toBe("x/y");
+  expect(new Uint8Array(await blob.arrayBuffer())).toEqual(bytes);
+  expect(loaded).toContain("edk-1");
+});
+
+it("tells what it does: key, bytes up to the total, and the end", async () => {
+  const { documents } = setup();
+  const steps: Progress[] = [];
+  await documents.seal(bytes, "a", { onProgress: (progress) => steps.push(progress) });
+  expect(steps[0]).toEqual({ step: "key", bytes: 0, total: 1000 });
+  expect(steps.findLast(({ step }) => step === "sealing")).toEqual({
+    step: "sealing",
+    bytes: 1000,
+    total: 1000,
+  });
+  expect(steps.at(-1)!.step).toBe("finishing");
+});
+
+it("leaves nothing behind when a part fails or the caller cancels", async () => {
+  const failing = setup({ failPart: true });
+  await expect(failing.documents.seal(bytes, "a", {})).rejects.toMatchObject({ code: "offline" });
+  expect(failing.stored.size).toBe(0);
+  for (const at of ["key", "sealing", "finishing"]) {
+    const { documents, stored } = setup();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const onProgress = ({ step }: Progress) => step === at && controller.abort();
+    await expect(documents.seal(bytes, "a", { signal, onProgress }), at).rejects.toMatchObject({
+      name: "AbortError",
+    });
+    expect(stored.size, at).toBe(0);
+  }
+});
+
+it("refuses a name that does not fit before anything is made", async () => {
+  const { documents, stored } = setup();
+  const long = documents.seal(bytes, "a", { name: `${"x".repeat(300)}.pdf` });
+  await expect(long).rejects.toMatchObject({ code: "name-too-long" });
+  expect(stored.size).toBe(0);
+});
+
+it("refuses a document that the server put in another's place, and content that does not fit its name", async () => {
+  const { documents, reloaded, stored } = setup();
+  const one = await documents.seal(bytes, "a", { name: "one" });
+  const two = await documents.seal(bytes.slice(0, 10), "a", { name: "two" });
+  const [first, second] = [stored.get(one.id)!, stored.get(two.id)!];
+  stored.set(one.id, { ...first, parts: second.parts });
+  await expect(reloaded().open(one.id, {})).rejects.toMatchObject({ code: "decrypt-failed" });
+  stored.set(one.id, {
+    ...first,
+    parts: [new Blob([await new Blob(first.parts).slice(0, -1).arrayBuffer()])],
+  });
+  const cut = await reloaded().open(one.id, {});
+  await expect(cut.blob()).rejects.toMatchObject({ code: "decrypt-failed" });
+});
+
+it("lists newest first, names as they are opened, and says which could not be", async () => {
+  const { documents, reloaded, stored } = setup();
+  for (const name of ["a", "b", "c"]) await documents.seal(bytes, "a", { name });
+  stored.get("d2")!.metadata = stored.get("d1")!.metadata!;
+  const seen: number[] = [];
+  const list = await reloaded().list(["a"], {
+    onChange: (all) => seen.push(all.filter(({ metadata }) => metadata).length),
+  });
+  expect(list.map(({ id, metadata }) => [id, metadata?.name])).toEqual([
+    ["d3", "c"],
+    ["d2", undefined],
+    ["d1", "a"],
+  ]);
+  expect(list[1]!.error).toMatchObject({ code: "decrypt-failed" });
+  expect(seen[0]).toBe(0);
+  expect(seen.at(-1)).toBe(2);
+});
