@@ -88,8 +88,8 @@ export const signInStyle = `:root {
   --paper: light-dark(#ffffff, #1b1f24);
   --ground: light-dark(#f4f5f6, #121417);
   --line: light-dark(#c9ced4, #3a424b);
-  --accent: light-dark(#0b5c55, #6fd0c2);
-  --on-accent: light-dark(#ffffff, #06221f);
+  --accent: light-dark(#14181d, #eceef0);
+  --on-accent: light-dark(#f4f5f6, #121417);
   --wrong: light-dark(#a3200d, #ff9d8a);
 }
 * { box-sizing: border-box; }
@@ -112,7 +112,7 @@ main {
 }
 .brand { display: flex; align-items: center; gap: 0.5rem; margin: 0 0 1.5rem; color: var(--soft); font-weight: 600; }
 .brand svg { width: 1.5rem; height: 1.5rem; fill: none; stroke: var(--accent); stroke-width: 2; }
-.brand circle { fill: var(--paper); }
+.brand circle { fill: #b78a2b; stroke: var(--paper); }
 h1 { margin: 0 0 0.5rem; font-size: 1.375rem; line-height: 1.25; text-wrap: balance; }
 .lead { margin: 0; overflow-wrap: anywhere; }
 form { margin-top: 1.5rem; display: grid; gap: 0.5rem; }
@@ -137,7 +137,7 @@ button {
   border-radius: 0.5rem;
   cursor: pointer;
 }
-:is(input, button):focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+:is(input, button):focus-visible { outline: 2px solid light-dark(#8a6312, #dcb560); outline-offset: 2px; }
 .hint, .mistake { margin: 0; font-size: 0.875rem; color: var(--soft); }
 .mistake { color: var(--wrong); font-weight: 600; }
 `;
