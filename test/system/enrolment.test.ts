@@ -12,6 +12,7 @@ import {
   type System,
   signIn,
   startSystem,
+  untilEnrolled,
   withKit,
 } from "./index.ts";
 
@@ -24,6 +25,8 @@ beforeAll(async () => {
   [system, browsing] = await Promise.all([startSystem(), openBrowser()]);
   [{ page: ada }, { page: bob }] = await Promise.all([browsing.open(), browsing.open()]);
   await Promise.all([signIn(ada, system, "Ada"), signIn(bob, system, "Bob")]);
+  // The pages enrol a microservice by themselves: the tests count from there.
+  await Promise.all([untilEnrolled(ada), untilEnrolled(bob)]);
 });
 afterAll(async () => {
   await browsing?.close();

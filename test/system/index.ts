@@ -5,6 +5,6 @@
 export { changeRows, edgeDatabases, type Row, readRows } from "./databases.ts";
 export { type HsmKey, type KeyWatch, watchKeys } from "./keys.ts";
 export { type Kit, withKit } from "./kit.ts";
-export { type Browsing, openBrowser, sealFile, showFile, signIn } from "./page.ts";
+export { type Browsing, openBrowser, sealFile, showFile, signIn, untilEnrolled } from "./page.ts";
 export { type System, type SystemOptions, startSystem } from "./start.ts";
 export { type Traffic, watchTraffic } from "./traffic.ts";

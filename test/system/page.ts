@@ -57,6 +57,11 @@ export async function signIn(
   expect(new URL(page.url()).origin).toBe(system.appOrigin);
 }
 
+/** Waits until the page's own microservice, which it starts by itself, is enrolled. */
+export async function untilEnrolled(page: Page): Promise<void> {
+  await page.locator('[data-link="vault"][data-phase="ready"]').first().waitFor();
+}
+
 /** Seals a file by the page's own input, and waits until it stands in the list. */
 export async function sealFile(page: Page, name: string, content: Uint8Array | string): Promise<void> {
   const mimeType = name.endsWith(".txt") ? "text/plain" : "application/octet-stream";
