@@ -23,6 +23,8 @@ export type PortClient = {
   hello(custodian: string, proof?: Proof): Promise<HelloResult>;
   enrol(grant: string): Promise<InstanceDescription>;
   load(key: LoadParams): Promise<LoadResult>;
+  /** Deletes the instance of this custodian: its keys, its certificates, and every key that was wrapped to it. */
+  forget(): Promise<void>;
   /** Whether the key ring holds the data key of this EDK. */
   has(edk: string): Promise<boolean>;
   /** Reads the header at the start of `header` (at most 64 KiB are looked at). Not authenticated yet. */
@@ -176,6 +178,9 @@ export function createPortClient(port: MessagePort): PortClient {
       call("hello", { versions: [PORT_VERSION], custodian, ...(proof ? { proof } : {}) }),
     enrol: (grant) => call("enrol", { grant }),
     load: (key) => call("load", key),
+    forget: async () => {
+      await call("forget", {});
+    },
     has: async (edk) => (await call("has", { edk })).loaded,
     inspect: (header) => call("inspect", { header: header.slice(0, 65536).buffer as ArrayBuffer }),
     seal: (params, source, options) => stream("seal", params, source, options?.signal),

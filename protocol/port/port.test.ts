@@ -14,6 +14,7 @@ function handler(overrides: Partial<PortHandler> = {}): PortHandler {
       throw new CofferError("grant-refused");
     },
     load: async () => ({ keyId: "k", keyVersion: 1 }),
+    forget: async () => ({}),
     has: async () => ({ loaded: true }),
     inspect: async () => ({ edk, context }),
     seal: pass,

@@ -16,6 +16,7 @@ export type PortHandler = {
   hello(params: HelloParams): Promise<HelloResult>;
   enrol(params: Params<"enrol">): Promise<Result<"enrol">>;
   load(params: Params<"load">): Promise<Result<"load">>;
+  forget(params: Params<"forget">): Promise<Result<"forget">>;
   has(params: Params<"has">): Promise<Result<"has">>;
   inspect(params: Params<"inspect">): Promise<Result<"inspect">>;
   seal(params: Params<"seal">, input: Input, signal: AbortSignal): Promise<Output>;

@@ -132,6 +132,10 @@ function memoryStore(): Store & {
       instances.set(`${record.origin} ${record.custodian}`, record);
       keys.clear();
     },
+    deleteInstance: async (origin, custodian) => {
+      instances.delete(`${origin} ${custodian}`);
+      keys.clear();
+    },
     loadedKey: async (instance, edkDigest) => keys.get(`${instance} ${edkDigest}`),
     putLoadedKey: async (record) => void keys.set(`${record.instance} ${record.edkDigest}`, record),
     deleteLoadedKey: async (instance, edkDigest) => void keys.delete(`${instance} ${edkDigest}`),
@@ -330,6 +334,16 @@ describe("enrolment", () => {
 });
 
 describe("loading by rewrap", () => {
+  it("forgets its keys, certificates and loaded keys when asked to, for a sign-out", async () => {
+    const { client, instance } = await enrolledClient();
+    const key = await release(instance.wrappingCertificate);
+    await client.load(key);
+    await client.forget();
+    expect([store.instances.size, store.keys.size]).toEqual([0, 0]);
+    await expect(client.has(key.edk)).rejects.toMatchObject({ code: "not-enrolled" });
+    expect((await start().client.hello(DN)).instance).toBeNull();
+  });
+
   it("seals and opens under a loaded key", async () => {
     const { client, instance } = await enrolledClient();
     const key = await release(instance.wrappingCertificate);

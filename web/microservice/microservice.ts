@@ -43,7 +43,7 @@ export type MicroserviceOptions = {
 
 export type Microservice = PortHandler & {
   /** Deletes all data keys from memory. */
-  forget(): void;
+  clear(): void;
 };
 
 type Live = { record: InstanceRecord; trust: TrustList };
@@ -183,7 +183,16 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       return open(input, { subtle, dataKey, context, signal });
     },
 
-    forget: () => ring.clear(),
+    async forget() {
+      if (custodian === undefined) throw new CofferError("hello-required");
+      ring.clear();
+      live = undefined;
+      keys = undefined;
+      await store.deleteInstance(origin, custodian);
+      return {};
+    },
+
+    clear: () => ring.clear(),
   };
 
   function prepareKeys(): Promise<InstanceKeys> {

@@ -40,6 +40,13 @@ export async function openStore(): Promise<Store> {
       await change.objectStore("instances").put(record);
       await change.done;
     },
+    async deleteInstance(origin, custodian) {
+      const change = database.transaction(["instances", "keys"], "readwrite", { durability: "strict" });
+      const record = await change.objectStore("instances").get([origin, custodian]);
+      if (record) await change.objectStore("keys").delete(all(record.id));
+      await change.objectStore("instances").delete([origin, custodian]);
+      await change.done;
+    },
     async loadedKey(instance, edkDigest) {
       const record = await database.get("keys", [instance, edkDigest]);
       return record?.version === STORE_VERSION ? record : undefined;

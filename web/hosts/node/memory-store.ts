@@ -11,6 +11,10 @@ export function memoryStore(): Store {
       instances.set(`${record.origin} ${record.custodian}`, record);
       keys.clear();
     },
+    async deleteInstance(origin, custodian) {
+      instances.delete(`${origin} ${custodian}`);
+      keys.clear();
+    },
     loadedKey: async (instance, edkDigest) => keys.get(keyName(instance, edkDigest)),
     putLoadedKey: async (record) => void keys.set(keyName(record.instance, record.edkDigest), record),
     deleteLoadedKey: async (instance, edkDigest) => void keys.delete(keyName(instance, edkDigest)),

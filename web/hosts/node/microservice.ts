@@ -34,7 +34,7 @@ export function startMicroservice({ vault, origin, fetch, rootKey }: NodeMicrose
   return {
     port: port2,
     close() {
-      microservice.forget();
+      microservice.clear();
       stop();
     },
   };

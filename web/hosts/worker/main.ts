@@ -57,6 +57,7 @@ function refuseAll(code: string): PortHandler {
     hello: refuse,
     enrol: refuse,
     load: refuse,
+    forget: refuse,
     has: refuse,
     inspect: refuse,
     seal: refuse,
