@@ -136,16 +136,17 @@ export class Coffer extends EventTarget {
 
   /** Ends the sign-in in all tabs of this browser, here and at the vault. */
   async signOut(): Promise<void> {
-    await this.#microservice.forget();
+    // First the key that the tokens are bound to: whatever hangs after this, the sign-in is over here.
     await this.#session.forget();
     this.#tabs.postMessage("signed-out");
-    this.#end();
     // The vault's session is a cookie of the vault's origin; it answers no one but itself, so nothing is read here.
-    await fetch(new URL("/sign-out", this.#vault), {
+    const ended = fetch(new URL("/sign-out", this.#vault), {
       method: "POST",
       mode: "no-cors",
       credentials: "include",
     }).catch(() => {});
+    await Promise.all([ended, this.#microservice.forget()]);
+    this.#end();
   }
 
   /** Starts and enrols the microservice ahead of its first use, and has a data key ready. */
