@@ -8,6 +8,7 @@
  * const hsm = await startHsm({ dir: ".coffer/hsm", pki, ttlvPort: 0, httpsPort: 0 });
  */
 
+export { type ConnectedKmipClient, connectKmip, type KmipConnectOptions } from "./kmip-connect.ts";
 export type { LogLine } from "./log.ts";
 export type { ManagedObject } from "./managed-object.ts";
 export { secretBytes } from "./material.ts";
@@ -21,4 +22,11 @@ export {
 } from "./pki.ts";
 export { type Hsm, type HsmMessage, type HsmOptions, startHsm } from "./server.ts";
 export { ObjectStore } from "./store.ts";
-export { type TlsTransport, type TlsTransportOptions, tlsTransport } from "./tls-transport.ts";
+export { type TlsConnectionOptions, type TlsServer, TransportError } from "./tls-connection.ts";
+export {
+  type TlsPoolOptions,
+  type TlsTransport,
+  type TlsTransportOptions,
+  tlsPool,
+  tlsTransport,
+} from "./tls-transport.ts";

@@ -1,108 +1,103 @@
-import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
-import { Framing, RESPONSE_MESSAGE } from "./framing.ts";
-
-export interface TlsTransportOptions {
-  host: string;
-  port: number;
-  /** PEM: the authority of the server's certificate, the client's certificate and its private key. */
-  ca: string;
-  cert: string;
-  key: string;
-  /** Name that the server's certificate must carry; the host by default. */
-  serverName?: string;
-  /** Longest response in bytes; 16 MiB by default. */
-  limit?: number;
-  /** A connection that has been idle this long (ms) is not used again; 30 s by default. */
-  idleTimeout?: number;
-  /** How long (ms) a connection may take to open and a request to be answered; 30 s by default. */
-  timeout?: number;
-}
+import { isRepeatable } from "./repeatable.ts";
+import {
+  TlsConnection,
+  type TlsConnectionOptions,
+  type TlsServer,
+  TransportError,
+} from "./tls-connection.ts";
 
 export interface TlsTransport {
-  /** Sends one encoded request message, resolves with the encoded response. Calls may overlap (pipelined). */
+  /**
+   * Sends one encoded request message, resolves with the encoded response. Calls may overlap.
+   * Throws `TransportError`: `unreachable` when no server took it, `interrupted` when it may have been executed.
+   */
   exchange(request: Uint8Array): Promise<Uint8Array>;
   close(): void;
 }
 
-interface Waiting {
-  resolve: (response: Uint8Array) => void;
-  reject: (error: Error) => void;
-  timer: NodeJS.Timeout;
+export type TlsTransportOptions = TlsConnectionOptions & TlsServer;
+
+export interface TlsPoolOptions extends TlsConnectionOptions {
+  /** Servers that hold the same objects; the first that can be reached is used. */
+  servers: readonly [TlsServer, ...TlsServer[]];
+  /** Most connections at one time; 4 by default. More requests are pipelined. */
+  connections?: number;
+  /** How long (ms) a server that could not be reached is passed over; 10 s by default. */
+  rest?: number;
+  /** Milliseconds from any beginning that never go back. */
+  clock?: () => number;
+}
+
+/** KMIP over mutual TLS on one connection, opened on first use, kept, and opened again after it has ended. */
+export function tlsTransport({ host, port, serverName, ...options }: TlsTransportOptions): TlsTransport {
+  return tlsPool({
+    ...options,
+    servers: [{ host, port, ...(serverName ? { serverName } : {}) }],
+    connections: 1,
+  });
 }
 
 /**
- * KMIP over mutual TLS: one connection, opened on first use, kept, and opened again after the server or the idle
- * time closed it. A request whose connection broke is rejected and never sent twice: it may have been executed.
+ * KMIP over mutual TLS on several connections to one of several servers. Connections are opened when they are needed and
+ * opened again after the server or the idle time ended them. A request that could not be sent goes to the next server. A
+ * request whose connection broke is sent again, once, if it only reads; otherwise it may have been executed and is
+ * rejected.
  */
-export function tlsTransport(options: TlsTransportOptions): TlsTransport {
-  const { limit = 16 * 1024 * 1024, idleTimeout = 30_000, timeout = 30_000 } = options;
-  let connection: { socket: TLSSocket; waiting: Waiting[] } | undefined;
+export function tlsPool(options: TlsPoolOptions): TlsTransport {
+  const { servers, connections: most = 4, rest = 10_000, clock = () => performance.now() } = options;
+  const restsUntil = new Map<TlsServer, number>();
+  let connections: TlsConnection[] = [];
+  let closed = false;
 
-  function open() {
-    const socket = connect(tlsOptions(options));
-    const opened = { socket, waiting: [] as Waiting[] };
-    const framing = new Framing(RESPONSE_MESSAGE, limit);
-    const end = (error: Error) => {
-      if (connection === opened) connection = undefined;
-      socket.destroy();
-      for (const { reject, timer } of opened.waiting.splice(0)) {
-        clearTimeout(timer);
-        reject(error);
-      }
-    };
-    socket.setNoDelay(true);
-    socket.setTimeout(idleTimeout, () => {
-      if (opened.waiting.length === 0) end(new Error("idle"));
-    });
-    socket.on("data", (chunk) => {
-      try {
-        for (const response of framing.push(chunk)) {
-          const next = opened.waiting.shift();
-          if (!next) throw new Error("The HSM answered without being asked");
-          clearTimeout(next.timer);
-          next.resolve(response);
-        }
-        if (opened.waiting.length === 0) socket.unref();
-      } catch (error) {
-        end(error as Error);
-      }
-    });
-    socket.on("error", end);
-    socket.on("close", () => end(new Error("The HSM closed the connection")));
-    return opened;
+  /** The first server that is not resting; the one that rests least where all are. Undefined when all were tried. */
+  function choose(tried: ReadonlySet<TlsServer>): TlsServer | undefined {
+    const now = clock();
+    const left = servers.filter((server) => !tried.has(server));
+    const until = (server: TlsServer) => Math.max(restsUntil.get(server) ?? 0, now);
+    return left.find((server) => until(server) === now) ?? left.sort((a, b) => until(a) - until(b))[0];
+  }
+
+  function take(tried: ReadonlySet<TlsServer>): TlsConnection | undefined {
+    connections = connections.filter(({ ended }) => !ended);
+    const usable = connections.filter(({ server }) => !tried.has(server));
+    const idle = usable.find(({ load }) => load === 0);
+    if (idle) return idle;
+    if (usable.length === 0 || connections.length < most) {
+      const server = choose(tried);
+      if (!server) return undefined;
+      const opened = new TlsConnection(server, options);
+      connections.push(opened);
+      return opened;
+    }
+    return usable.reduce((least, one) => (one.load < least.load ? one : least));
   }
 
   return {
-    exchange(request) {
-      connection ??= open();
-      const used = connection;
-      return new Promise((resolve, reject) => {
-        const timer = setTimeout(
-          () => used.socket.destroy(new Error("The HSM did not answer in time")),
-          timeout,
-        );
-        used.waiting.push({ resolve, reject, timer });
-        used.socket.ref();
-        used.socket.write(request);
-      });
+    async exchange(request) {
+      const tried = new Set<TlsServer>();
+      let repeated = false;
+      let failure = new TransportError("unreachable", "The transport is closed");
+      while (!closed) {
+        const connection = take(tried);
+        if (!connection) break;
+        try {
+          const response = await connection.exchange(request);
+          restsUntil.delete(connection.server);
+          return response;
+        } catch (error) {
+          failure = error as TransportError;
+          if (failure.code === "unreachable") {
+            tried.add(connection.server);
+            restsUntil.set(connection.server, clock() + rest);
+          } else if (repeated || !isRepeatable(request)) break;
+          else repeated = true;
+        }
+      }
+      throw failure;
     },
     close() {
-      connection?.socket.destroy();
-      connection = undefined;
+      closed = true;
+      for (const connection of connections.splice(0)) connection.close();
     },
-  };
-}
-
-function tlsOptions({ host, port, ca, cert, key, serverName }: TlsTransportOptions): ConnectionOptions {
-  const isAddress = /^[\d.]+$|:/.test(host);
-  return {
-    host,
-    port,
-    ca,
-    cert,
-    key,
-    minVersion: "TLSv1.2",
-    rejectUnauthorized: true,
-    ...(serverName ? { servername: serverName } : isAddress ? {} : { servername: host }),
   };
 }
