@@ -1,0 +1,93 @@
+/**
+ * `npm run kmip:conformance -- DIR`: runs the OASIS test cases in DIR and below against a KMIP server, by default an
+ * emulator of its own for each case. Prints each case that fails with its first difference, each excluded case with its
+ * reason, and at the end `N passed, N failed, N skipped`. The exit code is 1 if a case failed.
+ *
+ *   --encoding ttlv|json|xml, --transport tls|https   how messages travel; TTLV over TLS by default
+ *   --host H --port P --ca FILE --cert FILE --key FILE  another server, and the client's certificate for it (PEM)
+ *   --json   one JSON array of {file, passed, excluded, reason} on standard output and nothing else
+ *   --trace  every message as XML on standard error
+ */
+
+import { readFileSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { parseArgs } from "node:util";
+import { encodeItem } from "#protocol/kmip/index.ts";
+import type { Endpoint } from "./connection.ts";
+import { findCases, type Result, runSuite } from "./index.ts";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    encoding: { type: "string" },
+    transport: { type: "string" },
+    host: { type: "string" },
+    port: { type: "string" },
+    ca: { type: "string" },
+    cert: { type: "string" },
+    key: { type: "string" },
+    json: { type: "boolean" },
+    trace: { type: "boolean" },
+  },
+});
+
+const [path] = positionals;
+if (path === undefined || positionals.length > 1) usage("give one folder of test cases");
+const encoding = oneOf("encoding", values.encoding ?? "ttlv", ["ttlv", "json", "xml"]);
+const transport = oneOf("transport", values.transport ?? "tls", ["tls", "https"]);
+const text = new TextDecoder();
+
+const results: Result[] = [];
+const suite = runSuite({
+  files: cases(path),
+  root: statSync(path).isDirectory() ? path : dirname(path),
+  encoding,
+  transport,
+  endpoint: endpoint(),
+  trace: values.trace
+    ? (direction, item) => console.error(`${direction}: ${text.decode(encodeItem(item, "xml"))}`)
+    : undefined,
+});
+for await (const result of suite) {
+  results.push(result);
+  if (values.json || result.passed) continue;
+  console.log(`${result.excluded ? "excluded" : "FAILED"}  ${result.file}\n    ${result.reason}`);
+}
+
+const passed = results.filter((result) => result.passed).length;
+const skipped = results.filter((result) => result.excluded).length;
+const failed = results.length - passed - skipped;
+if (values.json) console.log(JSON.stringify(results));
+else console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+process.exitCode = failed > 0 ? 1 : 0;
+
+function cases(folder: string): string[] {
+  const found = findCases(folder);
+  if (found.length === 0) usage(`there is no test case in ${folder}`);
+  return found;
+}
+
+function endpoint(): Endpoint | undefined {
+  const { host, port, ca, cert, key } = values;
+  if (host === undefined && port === undefined) return undefined;
+  if (ca === undefined || cert === undefined || key === undefined)
+    usage("a server of yours needs --ca, --cert and --key");
+  const read = (file: string) => readFileSync(file, "utf8");
+  return {
+    host: host ?? "127.0.0.1",
+    port: Number(port ?? 5696),
+    ca: read(ca),
+    cert: read(cert),
+    key: read(key),
+  };
+}
+
+function oneOf<T extends string>(option: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((one) => one === value);
+  return found ?? usage(`--${option} is one of ${allowed.join(", ")}`);
+}
+
+function usage(message: string): never {
+  console.error(message);
+  process.exit(2);
+}

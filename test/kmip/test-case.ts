@@ -1,0 +1,41 @@
+import { globSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { parseXml, type XmlElement } from "#protocol/kmip/index.ts";
+
+/** A request and the response that the case expects; a case may end with a request alone. */
+export interface Step {
+  request: XmlElement;
+  response: XmlElement | undefined;
+}
+
+export interface TestCase {
+  file: string;
+  steps: Step[];
+}
+
+/** The test cases in a folder and those below it, or the one file, by name. */
+export function findCases(path: string): string[] {
+  if (statSync(path).isFile()) return [path];
+  return globSync("**/*.xml", { cwd: path })
+    .sort((a, b) => a.localeCompare(b, "en", { numeric: true }))
+    .map((file) => join(path, file));
+}
+
+/**
+ * Reads a test case: a `KMIP` element with requests and responses in turn. Text between elements (some files number
+ * their steps so) has no meaning. Throws `KmipDecodeError` for what is no XML, `Error` for what is no test case.
+ */
+export function readCase(file: string): TestCase {
+  const root = parseXml(readFileSync(file, "utf8"), { ignoreText: true });
+  const messages = root.name === "KMIP" ? root.children : [root];
+  const steps: Step[] = [];
+  for (const message of messages) {
+    const last = steps.at(-1);
+    if (message.name === "RequestMessage") steps.push({ request: message, response: undefined });
+    else if (message.name !== "ResponseMessage") throw new Error(`${message.name} is no message`);
+    else if (!last || last.response) throw new Error("a response without a request");
+    else last.response = message;
+  }
+  if (steps.length === 0) throw new Error("no messages");
+  return { file, steps };
+}
