@@ -9,3 +9,11 @@ export function interruptSignal(): AbortSignal {
   process.once("SIGTERM", stop);
   return controller.signal;
 }
+
+/** Resolves on Ctrl-C or SIGTERM. */
+export function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once("SIGINT", () => resolve());
+    process.once("SIGTERM", () => resolve());
+  });
+}

@@ -6,6 +6,7 @@ const HELP = `coffer: client-side encryption with keys from a KMIP HSM
 Usage: coffer COMMAND [options]
 
   start           run everything on this machine: HSM emulator, edge worker, document page
+  hsm             run the HSM emulator alone, for any KMIP client
   seal FILE …     encrypt files here and store what comes out
   open DOCUMENT   fetch a document, decrypt it here and write it to a file
   list            the documents, newest first
@@ -21,6 +22,10 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   start: async () => {
     const { start, START_HELP } = await import("./start.ts");
     return { run: start, help: START_HELP };
+  },
+  hsm: async () => {
+    const { hsm, HSM_HELP } = await import("./hsm.ts");
+    return { run: hsm, help: HSM_HELP };
   },
   seal: async () => {
     const { seal, SEAL_HELP } = await import("./seal.ts");

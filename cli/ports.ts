@@ -1,4 +1,5 @@
 import { createServer } from "node:net";
+import { CommandError } from "./command-error.ts";
 
 /** Resolves with `wanted` when it is free on loopback, else with the next free port after it (at most 100 on). */
 export async function freePort(wanted: number): Promise<number> {
@@ -14,4 +15,13 @@ function isFree(port: number): Promise<boolean> {
     server.once("error", () => resolve(false));
     server.listen({ port, host: "127.0.0.1", exclusive: true }, () => server.close(() => resolve(true)));
   });
+}
+
+/** The port that an option names, or undefined without the option. */
+export function portOption(text: string | undefined, option: string): number | undefined {
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65535)
+    throw new CommandError(`${option} takes a port from 1 to 65535`, 2);
+  return port;
 }

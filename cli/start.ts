@@ -4,6 +4,8 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { CommandError } from "./command-error.ts";
 import { removeDeployment, writeDeployment } from "./deployment.ts";
+import { stopSignal } from "./interrupt.ts";
+import { portOption } from "./ports.ts";
 import { roundTrip } from "./round-trip.ts";
 import { startAll } from "./start-all.ts";
 
@@ -70,19 +72,4 @@ export async function start(args: string[]): Promise<number> {
     await running.close();
   }
   return 0;
-}
-
-function portOption(text: string | undefined, option: string): number | undefined {
-  if (text === undefined) return undefined;
-  const port = Number(text);
-  if (!Number.isInteger(port) || port < 1 || port > 65535)
-    throw new CommandError(`${option} takes a port from 1 to 65535`, 2);
-  return port;
-}
-
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    process.once("SIGINT", () => resolve());
-    process.once("SIGTERM", () => resolve());
-  });
 }
