@@ -1,6 +1,7 @@
 /** M13: a microservice serves the one custodian that it was bound to, and refuses every other. */
 
-import type { Page, Route } from "playwright";
+import { createServer, type Server } from "node:http";
+import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { send } from "./http.ts";
 import { type Browsing, openBrowser, readRows, type System, signIn, startSystem, withKit } from "./index.ts";
@@ -10,24 +11,43 @@ let browsing: Browsing;
 let app: Page;
 
 beforeAll(async () => {
-  [system, browsing] = await Promise.all([startSystem({ otherApps: ["second"] }), openBrowser()]);
+  [system, browsing, attack] = await Promise.all([
+    startSystem({ otherApps: ["second"] }),
+    openBrowser(),
+    startAttack(),
+  ]);
   ({ page: app } = await browsing.open());
   await signIn(app, system, "Ada");
+  await untilEnrolled(app);
 });
 afterAll(async () => {
   await browsing?.close();
   await system?.close();
+  attack?.server.close();
 });
 
 const origin = (name: string) => `http://${name}.coffer.localhost:${system.port}`;
 
-/** A page of an attacker on an origin of his own, in the same browser profile as the victim's page. */
-async function attacker(name: string, html = "<!doctype html><title>attack</title>"): Promise<Page> {
+/** Documents of an attacker, by path, on a server of his own: same machine, same site, another origin. */
+let attack: { server: Server; origin: string };
+const documents: Record<string, () => string> = {
+  "/": () => "<!doctype html><title>attack</title>",
+  "/frame": () => `<!doctype html><iframe src="${system.appOrigin}/"></iframe>`,
+};
+
+async function startAttack(): Promise<typeof attack> {
+  const server = createServer((request, response) => {
+    response.setHeader("content-type", "text/html").end(documents[request.url ?? ""]?.() ?? "");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  return { server, origin: `http://evil.coffer.localhost:${port}` };
+}
+
+/** A page of the attacker in the same browser profile as the victim's page. */
+async function attacker(path = "/"): Promise<Page> {
   const page = await app.context().newPage();
-  await page.route(`${origin(name)}/**`, (route: Route) =>
-    route.fulfill({ contentType: "text/html", body: html }),
-  );
-  await page.goto(`${origin(name)}/`);
+  await page.goto(attack.origin + path);
   return page;
 }
 
@@ -40,7 +60,7 @@ it("M13 the page that it is bound to is served (positive control)", async () => 
 });
 
 it("M13 another app's origin cannot frame the vault, sign in, or read the edge", async () => {
-  const evil = await attacker("evil");
+  const evil = await attacker();
   expect(await openVault(evil)).toBe("vault-unreachable");
   const read = await evil.evaluate(
     async (target) => {
@@ -61,8 +81,8 @@ it("M13 another app's origin cannot frame the vault, sign in, or read the edge",
   const asked = new URL("/authorize", system.vaultOrigin);
   asked.search = new URLSearchParams({
     response_type: "code",
-    client_id: origin("evil"),
-    redirect_uri: `${origin("evil")}/`,
+    client_id: attack.origin,
+    redirect_uri: `${attack.origin}/`,
     state: "s".repeat(43),
     code_challenge: "c".repeat(43),
     code_challenge_method: "S256",
@@ -75,7 +95,7 @@ it("M13 another app's origin cannot frame the vault, sign in, or read the edge",
 });
 
 it("M13 the bound page inside another page is not served", async () => {
-  const evil = await attacker("evil", `<!doctype html><iframe src="${system.appOrigin}/"></iframe>`);
+  const evil = await attacker("/frame");
   await evil.waitForLoadState();
   const framed = evil.frames().filter((frame) => frame.url().startsWith(system.appOrigin));
   for (const frame of framed) expect(await frame.evaluate(() => document.body.textContent)).toBe("");
@@ -207,7 +227,7 @@ it("M13 the RA itself refuses a foreign Origin, whatever cookie comes with it", 
     status: 201,
   });
   expect(await ask({ cookie, origin: system.appOrigin })).toEqual({ status: 403, code: "foreign-origin" });
-  expect(await ask({ cookie, origin: origin("evil") })).toEqual({ status: 403, code: "foreign-origin" });
+  expect(await ask({ cookie, origin: attack.origin })).toEqual({ status: 403, code: "foreign-origin" });
   expect(await ask({ cookie })).toEqual({ status: 403, code: "foreign-origin" });
   expect(await ask({ origin: system.vaultOrigin })).toMatchObject({ status: 401 });
   // The page cannot read the cookie, and no header of the vault opens it to others.

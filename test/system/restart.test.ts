@@ -13,6 +13,7 @@ beforeAll(async () => {
   [system, browsing] = await Promise.all([startSystem(), openBrowser()]);
   ({ page, complaints } = await browsing.open());
   await signIn(page, system, "Ada");
+  await sealFile(page, "note.txt", "kept for later");
 });
 afterAll(async () => {
   await browsing?.close();
@@ -20,7 +21,6 @@ afterAll(async () => {
 });
 
 it("a document is sealed, listed and opened, without a complaint of the browser", async () => {
-  await sealFile(page, "note.txt", "kept for later");
   expect(await showFile(page, "note.txt")).toBe("kept for later");
   expect(complaints).toEqual([]);
 });
