@@ -4,7 +4,16 @@ import { createServer, type Server } from "node:http";
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { send } from "./http.ts";
-import { type Browsing, openBrowser, readRows, type System, signIn, startSystem, withKit } from "./index.ts";
+import {
+  type Browsing,
+  openBrowser,
+  readRows,
+  type System,
+  signIn,
+  startSystem,
+  untilEnrolled,
+  withKit,
+} from "./index.ts";
 
 let system: System;
 let browsing: Browsing;
