@@ -1,0 +1,34 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { testHsm } from "#emulator/hsm/deployment.fixture.ts";
+import { issueClient } from "#emulator/hsm/index.ts";
+import { missing, PYTHON } from "./python.ts";
+
+const SCRIPT = fileURLToPath(new URL("./libmongocrypt/client.py", import.meta.url));
+const load = "import ctypes; ctypes.CDLL('libkms_message.so.0')";
+
+describe.skipIf(missing("libmongocrypt0", load))("libmongocrypt's KMIP codec with our server", () => {
+  it("registers, activates and gets a master key in KMIP 1.0", async () => {
+    const test = await testHsm();
+    try {
+      const pair = await issueClient(test.pki.dir, "mongodb");
+      const pem = (name: string) => join(test.pki.dir, name);
+      const { stdout } = await promisify(execFile)(PYTHON, [
+        SCRIPT,
+        String(test.hsm.ttlvPort),
+        pem("server-ca.pem"),
+        pem("client-mongodb.pem"),
+        pem("client-mongodb.key"),
+      ]);
+      const { attributes } = await test
+        .as(pair)
+        .request("GetAttributes", { uniqueIdentifier: stdout.trim(), attributeReference: [] });
+      expect(attributes).toMatchObject({ objectType: "SecretData", state: "Active" });
+    } finally {
+      await test.close();
+    }
+  });
+});
