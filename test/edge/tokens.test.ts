@@ -64,6 +64,27 @@ describe("sign-in", () => {
     );
   });
 
+  it("M13 tells the vault's own scripts, and nobody else, whom the cookie stands for", async () => {
+    const { browser, tokens } = await signedIn();
+    const { cookie, vault } = browser;
+    const session = (headers: Record<string, string>) => send(`${vault}/session`, { headers });
+    const own = await session({ cookie, "sec-fetch-site": "same-origin" });
+    expect(own.json()).toEqual({ tenant: TENANT, user: (tokens.user as { id: string }).id });
+    expect(own.headers["cache-control"]).toBe("no-store");
+    expect(own.headers["access-control-allow-origin"]).toBeUndefined();
+    for (const [header, value] of [
+      ["sec-fetch-site", "same-site"],
+      ["sec-fetch-site", "cross-site"],
+      ["sec-fetch-site", "none"],
+      ["origin", browser.app],
+    ] as const) {
+      expect((await session({ cookie, [header]: value })).json()).toMatchObject({ code: "foreign-origin" });
+    }
+    for (const unknown of ["", `__Host-coffer=${newVerifier()}`]) {
+      expect((await session({ cookie: unknown })).json()).toMatchObject({ status: 401, code: "no-session" });
+    }
+  });
+
   it("ends with sign-out, and everything issued in it", async () => {
     const { browser, tokens } = await signedIn();
     const answer = await send(`${browser.vault}/sign-out`, {

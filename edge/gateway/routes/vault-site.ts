@@ -66,6 +66,15 @@ export function vaultSite(): Hono<GatewayEnv> {
     return c.body(null, 204, { "cross-origin-resource-policy": "cross-origin" });
   });
 
+  // Whom the cookie stands for: the microservice holds the custodian's name that a page tells it against this (M13).
+  site.get("/session", async (c) => {
+    const from = c.req.header("sec-fetch-site") ?? "same-origin";
+    const origin = c.req.header("origin") ?? c.var.origins.vault;
+    if (from !== "same-origin" || origin !== c.var.origins.vault) throw new Refused("foreign-origin");
+    const { tenant, user } = await signedIn(c);
+    return c.json({ tenant, user });
+  });
+
   site.post("/ra/enrolments", ownOrigin(), async (c) => {
     const by = await signedIn(c);
     return c.json(unwrap(await c.env.RA.openEnrolment(by)), 201);
