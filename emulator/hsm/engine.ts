@@ -12,13 +12,16 @@ import {
   type ResultReason,
   VERSIONS,
 } from "#protocol/kmip/index.ts";
+import { type Authenticated, authenticate, type Users } from "./authentication.ts";
 import type { Origin } from "./listener.ts";
 import type { Log } from "./log.ts";
 import { type Context, References } from "./operations/handler.ts";
 import { OPERATIONS } from "./operations/index.ts";
 import { checkOperation, type Subject } from "./policy/access.ts";
-import { roleOf } from "./policy/roles.ts";
+import { SeededRandom, type Seeding } from "./random.ts";
 import type { ObjectStore } from "./store.ts";
+import { Streams } from "./streams.ts";
+import { Tickets } from "./tickets.ts";
 import { Work } from "./work.ts";
 
 export interface EngineOptions {
@@ -30,6 +33,10 @@ export interface EngineOptions {
   limit: number;
   /** Most items of a batch. */
   maxItems?: number;
+  /** Clients that may name themselves by user name and password; nobody by default. */
+  users?: Users;
+  /** What becomes of seeds; they are mixed in by default. */
+  seeding?: Seeding;
 }
 
 /**
@@ -38,9 +45,13 @@ export interface EngineOptions {
  */
 export class Engine {
   #options: Required<EngineOptions>;
+  #streams = new Streams();
+  #tickets = new Tickets();
+  #random: SeededRandom;
 
   constructor(options: EngineOptions) {
-    this.#options = { maxItems: 512, ...options };
+    this.#options = { maxItems: 512, users: {}, seeding: "mixed", ...options };
+    this.#random = new SeededRandom(options.random);
   }
 
   /** Decodes, executes, encodes. */
@@ -53,49 +64,51 @@ export class Engine {
         return this.#refusal("InvalidMessage", "Not a KMIP request", origin);
       return this.#refusal(error.code, error.message, origin, versionIn(bytes, origin));
     }
-    const { protocolVersion, clientCorrelationValue, maximumResponseSize } = request.header;
-    const refused = this.#checkHeader(request, origin);
-    if (refused)
-      return this.#refusal(
-        refused.code,
-        refused.message,
-        origin,
-        supported(protocolVersion) ?? protocolVersion,
-      );
-    const header = {
-      protocolVersion,
-      timeStamp: this.#options.now(),
-      ...(clientCorrelationValue === undefined ? {} : { clientCorrelationValue }),
-    };
-    const response = { header, items: await this.#execute(request, origin) };
+    const { protocolVersion, maximumResponseSize } = request.header;
+    let client: Authenticated;
+    try {
+      client = this.#checkHeader(request, origin);
+    } catch (error) {
+      const { code, message } = this.#known(error);
+      return this.#refusal(code, message, origin, supported(protocolVersion) ?? protocolVersion);
+    }
+    // The Client Correlation Value is not sent back: it is for the server's log (KMIP 2.1 §8.1.5).
+    const header = { protocolVersion, timeStamp: this.#options.now() };
+    const response = { header, items: await this.#execute(request, client, origin) };
     const encoded = encodeResponse(response, origin.encoding);
     // Profiles 2.1 §4: the bound is of the TTLV encoding, whatever travels.
     const size =
       maximumResponseSize !== undefined && origin.encoding !== "ttlv" ? encodeResponse(response) : encoded;
     if (maximumResponseSize !== undefined && size.length > maximumResponseSize)
-      return this.#refusal("ResponseTooLarge", "The response would be too large", origin, protocolVersion);
+      return this.#refusal(
+        "ResponseTooLarge",
+        "The response would be too large",
+        origin,
+        protocolVersion,
+        request.items[0]!.operation,
+      );
     return encoded;
   }
 
-  #checkHeader({ header, items }: RequestMessage, { identity }: Origin): KmipError | undefined {
+  #checkHeader({ header, items }: RequestMessage, origin: Origin): Authenticated {
     if (!isSupported(header.protocolVersion))
-      return new KmipError("UnsupportedProtocolVersion", "Not a supported protocol version");
-    if (roleOf(identity) === undefined)
-      return new KmipError("AuthenticationNotSuccessful", "Not a known identity");
-    if (header.authentication)
-      // Profiles 2.1 §3.1.3: a credential in the message would name the client; it must not be passed over.
-      return new KmipError("AuthenticationNotSuccessful", "Clients are known by their certificates alone");
+      throw new KmipError("UnsupportedProtocolVersion", "Not a supported protocol version");
+    const { users, now } = this.#options;
+    const client = authenticate(header, origin, users, this.#tickets, now());
     if (header.asynchronousIndicator === "Mandatory")
-      return new KmipError("FeatureNotSupported", "Nothing is asynchronous here");
-    if (items.length === 0) return new KmipError("InvalidMessage", "An empty batch");
+      throw new KmipError("FeatureNotSupported", "Nothing is asynchronous here");
+    if (items.length === 0) throw new KmipError("InvalidMessage", "An empty batch");
     if (items.length > this.#options.maxItems)
-      return new KmipError("InvalidMessage", "Too many items in the batch");
-    return undefined;
+      throw new KmipError("InvalidMessage", "Too many items in the batch");
+    return client;
   }
 
-  async #execute({ header, items }: RequestMessage, origin: Origin): Promise<ResponseItem[]> {
-    const { store, now, random } = this.#options;
-    const subject: Subject = { identity: origin.identity, role: roleOf(origin.identity)! };
+  async #execute(
+    { header, items }: RequestMessage,
+    { subject, session }: Authenticated,
+    origin: Origin,
+  ): Promise<ResponseItem[]> {
+    const { store, now, seeding } = this.#options;
     const continuation = header.batchErrorContinuationOption ?? "Stop";
     const undo = continuation === "Undo" && items.length > 1;
     const references = new References();
@@ -107,12 +120,19 @@ export class Engine {
         subject,
         version: header.protocolVersion,
         now: now(),
-        random,
+        random: (length) => this.#random.take(length),
+        seeding,
+        seed: (data) => this.#random.seed(data),
+        channel: origin.identity,
+        ticketed: session !== undefined,
+        ...(session?.objects ? { objects: session.objects } : {}),
+        tickets: this.#tickets,
         work,
+        streams: this.#streams,
         references,
         exclusive: undo,
       };
-      const answer = await this.#item(item, context, origin, undo);
+      const answer = await this.#item(item, context, origin, undo, session?.operations);
       answers.push(answer);
       if (answer.resultStatus === "Success" || continuation === "Continue") continue;
       if (!undo) break;
@@ -122,10 +142,18 @@ export class Engine {
     return answers;
   }
 
-  async #item(item: RequestItem, context: Context, origin: Origin, deferred: boolean): Promise<ResponseItem> {
+  async #item(
+    item: RequestItem,
+    context: Context,
+    origin: Origin,
+    deferred: boolean,
+    delegated?: ReadonlySet<string>,
+  ): Promise<ResponseItem> {
     const { operation, uniqueBatchItemId, payload } = item;
     const framing = { operation, ...(uniqueBatchItemId === undefined ? {} : { uniqueBatchItemId }) };
     try {
+      if (delegated && !delegated.has(String(operation)))
+        throw new KmipError("PermissionDenied", "The ticket is not for that");
       const handler = this.#handler(item, context.subject) as (payload: unknown, context: Context) => unknown;
       const answer = handler(payload, context);
       const responsePayload = answer instanceof Promise ? await answer : answer;
@@ -178,7 +206,13 @@ export class Engine {
     });
   }
 
-  #refusal(code: ResultReason, message: string, origin: Origin, version = VERSIONS[0]!): Uint8Array {
+  #refusal(
+    code: ResultReason,
+    message: string,
+    origin: Origin,
+    version = VERSIONS[0]!,
+    operation?: RequestItem["operation"],
+  ): Uint8Array {
     this.#options.log({
       event: "refusal",
       identity: origin.identity,
@@ -187,11 +221,12 @@ export class Engine {
       message,
     });
     const header: ResponseHeader = { protocolVersion: version, timeStamp: this.#options.now() };
-    const item: ResponseItem = {
+    const item = {
+      operation,
       resultStatus: "OperationFailed",
       resultReason: code,
       resultMessage: message,
-    };
+    } as ResponseItem;
     return encodeResponse({ header, items: [item] }, origin.encoding);
   }
 }

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
 import { type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
 import { privateJwk, publicJwk } from "./crypto/transparent-key.ts";
 import { isDestroyed, type ManagedObject } from "./managed-object.ts";
@@ -33,6 +33,7 @@ export function privateKeyOf(object: ManagedObject): KeyObject {
 
 /** A public key, ready to use: of a public key, or of a certificate. */
 export function publicKeyOf(object: ManagedObject): KeyObject {
+  if (object.objectType === "Certificate") return new X509Certificate(certificateDer(object)).publicKey;
   if (object.objectType !== "PublicKey")
     throw new KmipError("InvalidObjectType", "The object is not a public key");
   return parsePublicKey(keyBlockOf(object));

@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { Users } from "./authentication.ts";
 import { Engine } from "./engine.ts";
 import { listenHttps } from "./https-listener.ts";
 import type { ListenerOptions, Origin } from "./listener.ts";
 import { fileLog, type Log } from "./log.ts";
 import type { Pki } from "./pki.ts";
+import type { Seeding } from "./random.ts";
 import { ObjectStore } from "./store.ts";
 import { listenTtlv } from "./ttlv-listener.ts";
 
@@ -26,6 +28,10 @@ export interface HsmOptions {
   limit?: number;
   /** Connections that are silent for so long (ms) are closed; five minutes by default. */
   idleTimeout?: number;
+  /** Clients that may name themselves by user name and password; nobody by default. */
+  users?: Users;
+  /** What becomes of seeds that clients bring; they are mixed in by default. */
+  seeding?: Seeding;
 }
 
 /** One message on the wire, as encoded. */
@@ -55,7 +61,8 @@ export async function startHsm(options: HsmOptions): Promise<Hsm> {
     options.log?.(line);
   };
   const store = new ObjectStore(dir, random);
-  const engine = new Engine({ store, now, random, log, limit });
+  const { users = {}, seeding = "mixed" } = options;
+  const engine = new Engine({ store, now, random, log, limit, users, seeding });
   const hsm: Hsm = { ttlvPort: 0, httpsPort: 0, logPath, close: async () => {} };
   const serve = async (request: Uint8Array, origin: Origin) => {
     hsm.onMessage?.({ direction: "request", bytes: request, ...origin });

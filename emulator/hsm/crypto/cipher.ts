@@ -1,94 +1,145 @@
-import { type CipherGCM, createCipheriv, createDecipheriv, type DecipherGCM } from "node:crypto";
+import {
+  type CipherGCM,
+  createCipheriv,
+  createDecipheriv,
+  type DecipherGCM,
+  timingSafeEqual,
+} from "node:crypto";
 import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
+import { type AesKeyWrap, unwrapAes, wrapAes } from "./aes-key-wrap.ts";
+import { type CipherRule, cipherRule, ivBytes } from "./cipher-rules.ts";
+import { Gathered } from "./gathered.ts";
+import type { Transform } from "./transform.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-interface Sealing {
+/** Ciphers of symmetric keys, chosen by KMIP parameters (NIST SP 800-38A, D, E, F; RFC 8439). */
+
+export interface CipherInput {
+  algorithm: unknown;
+  key: Uint8Array;
+  parameters: CryptographicParameters;
   iv?: Uint8Array | undefined;
   additionalData?: Uint8Array | undefined;
-  random: (length: number) => Bytes;
 }
 
-interface Opening {
-  iv?: Uint8Array | undefined;
-  additionalData?: Uint8Array | undefined;
-  tag?: Uint8Array | undefined;
+export interface Encryption extends Transform<Bytes> {
+  /** The IV that was made for want of one. */
+  iv?: Bytes;
+  /** The tag of an authenticated cipher, when it is final. */
+  tag?: () => Bytes;
 }
 
-/** Modes of AES (NIST SP 800-38A, 38D): length of the IV in bytes, and whether the message is padded to blocks. */
-const MODES: Readonly<Record<string, { iv: number; blocks: boolean }>> = {
-  CBC: { iv: 16, blocks: true },
-  ECB: { iv: 0, blocks: true },
-  CTR: { iv: 16, blocks: false },
-  CFB: { iv: 16, blocks: false },
-  OFB: { iv: 16, blocks: false },
-  GCM: { iv: 12, blocks: false },
-};
+export interface Decryption extends Transform<Bytes> {
+  /** Sets the tag that the ciphertext must have, before it is final. */
+  expectTag?: (tag: Uint8Array) => void;
+}
 
-export function encryptAes(
-  key: Uint8Array,
-  parameters: CryptographicParameters,
-  data: Uint8Array,
-  sealing: Sealing,
-) {
-  const { mode, name, rule, tagLength } = modeOf(key, parameters);
-  if (
-    mode === "GCM" &&
-    parameters.ivLength !== undefined &&
-    sealing.iv &&
-    sealing.iv.length !== parameters.ivLength
-  )
-    throw new KmipError("InvalidField", "The IV has another length than its parameter says");
-  const made = sealing.iv === undefined && rule.iv > 0;
-  const iv = sealing.iv ?? sealing.random(mode === "GCM" ? (parameters.ivLength ?? rule.iv) : rule.iv);
+/** Begins an encryption. `random` makes the IV where none is given. */
+export function startEncryption(input: CipherInput, random: (length: number) => Bytes): Encryption {
+  const { key, parameters, additionalData } = input;
+  const rule = cipherRule(input.algorithm, key, parameters);
+  if (rule.wrap) return gathering((data) => new Uint8Array(wrapAes(rule.wrap as AesKeyWrap, key, data)));
+  if (rule.pad) return oneTimePad(key);
+  checkIvLength(rule, parameters, input.iv);
+  const made = input.iv === undefined && rule.iv > 0 ? random(parameters.ivLength ?? rule.iv) : undefined;
+  const iv = input.iv ?? made;
   return guarded(() => {
-    const options = mode === "GCM" ? { authTagLength: tagLength } : undefined;
-    const cipher = createCipheriv(name, key, rule.iv === 0 ? null : iv, options as object) as CipherGCM;
+    const cipher = createCipheriv(rule.name, key, ivBytes(rule, iv, parameters), options(rule)) as CipherGCM;
     if (rule.blocks) cipher.setAutoPadding(pads(parameters));
-    if (mode === "GCM" && sealing.additionalData) cipher.setAAD(sealing.additionalData);
-    const ciphertext: Bytes = new Uint8Array(Buffer.concat([cipher.update(data), cipher.final()]));
+    if (rule.tag && additionalData) cipher.setAAD(additionalData);
+    const direct: Transform<Bytes> = {
+      update: (data) => guarded(() => new Uint8Array(cipher.update(data))),
+      final: () => guarded(() => new Uint8Array(cipher.final())),
+    };
     return {
-      ciphertext,
-      ...(made ? { iv: new Uint8Array(iv) } : {}),
-      ...(mode === "GCM" ? { tag: new Uint8Array(cipher.getAuthTag()) } : {}),
+      ...(rule.whole ? gathering((data) => joined(direct, data)) : direct),
+      ...(made ? { iv: made } : {}),
+      ...(rule.tag ? { tag: () => new Uint8Array(cipher.getAuthTag()) } : {}),
     };
   });
 }
 
-export function decryptAes(
-  key: Uint8Array,
-  parameters: CryptographicParameters,
-  data: Uint8Array,
-  { iv, additionalData, tag }: Opening,
-): Bytes {
-  const { mode, name, rule, tagLength } = modeOf(key, parameters);
+/** Begins a decryption. Nothing comes out of an authenticated one before its tag was verified. */
+export function startDecryption(input: CipherInput): Decryption {
+  const { key, parameters, iv, additionalData } = input;
+  const rule = cipherRule(input.algorithm, key, parameters);
+  if (rule.wrap) return gathering((data) => new Uint8Array(unwrapAes(rule.wrap as AesKeyWrap, key, data)));
+  if (rule.pad) return oneTimePad(key);
   if (rule.iv > 0 && !iv) throw new KmipError("InvalidMessage", "The IV is missing");
-  if (mode === "GCM" && tag?.length !== tagLength)
-    throw new KmipError("InvalidField", "The tag has another length");
   return guarded(() => {
-    const options = mode === "GCM" ? { authTagLength: tagLength } : undefined;
     const decipher = createDecipheriv(
-      name,
+      rule.name,
       key,
-      rule.iv === 0 ? null : iv!,
-      options as object,
+      ivBytes(rule, iv, parameters),
+      options(rule),
     ) as DecipherGCM;
     if (rule.blocks) decipher.setAutoPadding(pads(parameters));
-    if (mode === "GCM") {
-      if (additionalData) decipher.setAAD(additionalData);
-      decipher.setAuthTag(tag!);
-    }
-    return new Uint8Array(Buffer.concat([decipher.update(data), decipher.final()]));
+    const direct: Transform<Bytes> = {
+      update: (data) => guarded(() => new Uint8Array(decipher.update(data))),
+      final: () => guarded(() => new Uint8Array(decipher.final())),
+    };
+    if (!rule.tag) return rule.whole ? gathering((data) => joined(direct, data)) : direct;
+    let expected: Uint8Array | undefined;
+    const open = (data: Uint8Array) => {
+      const tag = expected;
+      if (!tag || tag.length !== rule.tag) throw new KmipError("InvalidField", "The tag has another length");
+      return guarded(() => {
+        if (additionalData) decipher.setAAD(additionalData);
+        decipher.setAuthTag(tag);
+        return new Uint8Array(Buffer.concat([decipher.update(data), decipher.final()]));
+      });
+    };
+    return {
+      ...gathering(open),
+      expectTag: (tag: Uint8Array) => {
+        if (expected && (expected.length !== tag.length || !timingSafeEqual(expected, tag)))
+          throw new KmipError("InvalidField", "Another tag than before");
+        expected = tag;
+      },
+    };
   });
 }
 
-function modeOf(key: Uint8Array, { blockCipherMode = "CBC", tagLength = 16 }: CryptographicParameters) {
-  const mode = String(blockCipherMode);
-  const rule = Object.hasOwn(MODES, mode) ? MODES[mode] : undefined;
-  if (!rule || ![16, 24, 32].includes(key.length))
-    throw new KmipError("UnsupportedCryptographicParameters", "Not a supported cipher");
-  if (tagLength < 12 || tagLength > 16) throw new KmipError("GeneralFailure", "Tags have 12 to 16 bytes");
-  return { mode, rule, tagLength, name: `aes-${key.length * 8}-${mode.toLowerCase()}` };
+function joined(transform: Transform<Bytes>, data: Uint8Array): Bytes {
+  return new Uint8Array(Buffer.concat([transform.update(data), transform.final()]));
+}
+
+/** What works on the whole only: gives everything when it is final. */
+function gathering(whole: (data: Uint8Array) => Bytes): Transform<Bytes> {
+  const gathered = new Gathered();
+  return {
+    update: (data) => gathered.push(data),
+    final: () => whole(gathered.take()),
+  };
+}
+
+/** Key and data of one length, byte by byte; a pad that is too short ends the operation. */
+function oneTimePad(pad: Uint8Array): Transform<Bytes> {
+  let at = 0;
+  return {
+    update(data) {
+      if (at + data.length > pad.length)
+        throw new KmipError("CryptographicFailure", "The pad is shorter than the data");
+      const out = data.map((byte, i) => byte ^ pad[at + i]!);
+      at += data.length;
+      return new Uint8Array(out);
+    },
+    final: () => new Uint8Array(),
+  };
+}
+
+function checkIvLength(
+  rule: CipherRule,
+  { ivLength }: CryptographicParameters,
+  iv: Uint8Array | undefined,
+): void {
+  if (rule.tag && ivLength !== undefined && iv && iv.length !== ivLength)
+    throw new KmipError("InvalidField", "The IV has another length than its parameter says");
+}
+
+function options({ tag }: CipherRule): object {
+  return tag ? { authTagLength: tag } : {};
 }
 
 function pads({ paddingMethod }: CryptographicParameters): boolean {
@@ -97,7 +148,7 @@ function pads({ paddingMethod }: CryptographicParameters): boolean {
   throw new KmipError("UnsupportedCryptographicParameters", "Not a supported padding");
 }
 
-/** One error for whatever is wrong with a ciphertext. */
+/** One error for whatever is wrong with data or ciphertext. */
 function guarded<T>(work: () => T): T {
   try {
     return work();

@@ -1,5 +1,7 @@
 import { createCipheriv, createHash, createHmac } from "node:crypto";
 import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
+import { Gathered } from "./gathered.ts";
+import type { Transform } from "./transform.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -24,28 +26,59 @@ export const HASHES: Readonly<Record<string, string>> = {
   SHA_3_512: "sha3-512",
 };
 
-/** The hash of a Hashing Algorithm. */
-export function digest(algorithm: unknown, data: Uint8Array): Bytes {
-  const name = HASHES[String(algorithm ?? "")];
-  if (!name) throw new KmipError("UnsupportedCryptographicParameters", "Not a supported hash");
-  return new Uint8Array(createHash(name).update(data).digest());
+/** Begins a hash of a Hashing Algorithm. */
+export function startHash(algorithm: unknown): Transform<Bytes> {
+  const hash = createHash(hashName(algorithm));
+  return absorbing(
+    (data) => hash.update(data),
+    () => hash.digest(),
+  );
 }
 
-/** HMAC (RFC 2104) for algorithms `HMAC_…`, CMAC (NIST SP 800-38B) for AES. */
-export function mac(
+/** Name in OpenSSL of a Hashing Algorithm. */
+export function hashName(algorithm: unknown): string {
+  const name = Object.hasOwn(HASHES, String(algorithm)) ? HASHES[String(algorithm)] : undefined;
+  if (!name) throw new KmipError("UnsupportedCryptographicParameters", "Not a supported hash");
+  return name;
+}
+
+/** Begins HMAC (RFC 2104) for algorithms `HMAC_…`, CMAC (NIST SP 800-38B) for AES. */
+export function startMac(
   algorithm: unknown,
   parameters: CryptographicParameters,
   key: Uint8Array,
-  data: Uint8Array,
-): Bytes {
+): Transform<Bytes> {
   const name = String(algorithm ?? "");
   if (name.startsWith("HMAC_")) {
     const suffix = name.slice("HMAC_".length);
     const hash = HASHES[suffix.replace(/^SHA(\d)/, "SHA_$1").replace(/^SHA_3_/, "SHA3_")] ?? HASHES[suffix];
-    if (hash) return new Uint8Array(createHmac(hash, key).update(data).digest());
+    if (hash) {
+      const hmac = createHmac(hash, key);
+      return absorbing(
+        (data) => hmac.update(data),
+        () => hmac.digest(),
+      );
+    }
   }
-  if (name === "AES" && parameters.blockCipherMode === "CMAC") return cmacAes(key, data);
+  if (
+    name === "AES" &&
+    (parameters.blockCipherMode ?? "CMAC") === "CMAC" &&
+    [16, 24, 32].includes(key.length)
+  ) {
+    const gathered = new Gathered();
+    return { update: (data) => gathered.push(data), final: () => cmacAes(key, gathered.take()) };
+  }
   throw new KmipError("UnsupportedCryptographicParameters", "Not a supported MAC");
+}
+
+function absorbing(take: (data: Uint8Array) => void, end: () => Uint8Array): Transform<Bytes> {
+  return {
+    update(data) {
+      take(data);
+      return new Uint8Array();
+    },
+    final: () => new Uint8Array(end()),
+  };
 }
 
 function cmacAes(key: Uint8Array, data: Uint8Array): Bytes {

@@ -1,6 +1,8 @@
 import {
   constants,
   createHash,
+  createSign,
+  createVerify,
   type KeyObject,
   privateEncrypt,
   publicDecrypt,
@@ -9,7 +11,11 @@ import {
 } from "node:crypto";
 import { equalConstantTime } from "#protocol/bytes.ts";
 import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
+import { Gathered } from "./gathered.ts";
 import { HASHES } from "./mac.ts";
+import type { Transform } from "./transform.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
 
 /** RSA PKCS#1 v1.5 and PSS (RFC 8017), ECDSA (FIPS 186-5; DER), EdDSA (RFC 8032), chosen by KMIP parameters. */
 
@@ -50,42 +56,67 @@ function scheme(key: KeyObject, parameters: CryptographicParameters): Scheme {
   throw unsupported();
 }
 
-export function signMessage(
-  key: KeyObject,
-  parameters: CryptographicParameters,
-  data: Uint8Array,
-): Uint8Array {
+/** Begins a signature over a message that comes in pieces. */
+export function startSignature(key: KeyObject, parameters: CryptographicParameters): Transform<Bytes> {
   const { hash, options } = scheme(key, parameters);
-  return guarded(() => sign(isEdwards(key) ? null : hash, data, { key, ...options }));
+  if (isEdwards(key)) return onWhole((data) => new Uint8Array(guarded(() => sign(null, data, key))));
+  const signer = createSign(hash);
+  return {
+    update: (data) => nothing(() => signer.update(data)),
+    final: () => guarded(() => new Uint8Array(signer.sign({ key, ...options }))),
+  };
 }
 
-export function verifyMessage(
+/** Begins the verification of a message that comes in pieces; the end says whether the signature is of it. */
+export function startVerification(
   key: KeyObject,
   parameters: CryptographicParameters,
-  data: Uint8Array,
-  signature: Uint8Array,
-): boolean {
+): Transform<(signature: Uint8Array) => boolean> {
   const { hash, options } = scheme(key, parameters);
-  return guarded(() => verify(isEdwards(key) ? null : hash, data, { key, ...options }, signature));
+  if (isEdwards(key))
+    return onWhole((data) => (signature: Uint8Array) => guarded(() => verify(null, data, key, signature)));
+  const verifier = createVerify(hash);
+  return {
+    update: (data) => nothing(() => verifier.update(data)),
+    final: () => (signature) => guarded(() => verifier.verify({ key, ...options }, signature)),
+  };
+}
+
+/** Begins with a digest that the client made: the end signs it. */
+export function startDigestSignature(key: KeyObject, parameters: CryptographicParameters): Transform<Bytes> {
+  return onWhole((digest) => new Uint8Array(signDigest(key, parameters, digest)));
+}
+
+export function startDigestVerification(
+  key: KeyObject,
+  parameters: CryptographicParameters,
+): Transform<(signature: Uint8Array) => boolean> {
+  return onWhole((digest) => (signature: Uint8Array) => verifyDigest(key, parameters, digest, signature));
+}
+
+function onWhole<T>(work: (data: Uint8Array) => T): Transform<T> {
+  const gathered = new Gathered();
+  return { update: (data) => gathered.push(data), final: () => work(gathered.take()) };
+}
+
+function nothing(work: () => void): Bytes {
+  work();
+  return new Uint8Array();
 }
 
 /** Signs a digest that the client made. RSA PKCS#1 v1.5 only: node:crypto has no other signature over digests. */
-export function signDigest(
-  key: KeyObject,
-  parameters: CryptographicParameters,
-  digest: Uint8Array,
-): Uint8Array {
-  const info = digestInfo(key, parameters, digest);
+function signDigest(key: KeyObject, parameters: CryptographicParameters, digest: Uint8Array): Uint8Array {
+  const info = signedDigest(key, parameters, digest);
   return guarded(() => privateEncrypt({ key, padding: constants.RSA_PKCS1_PADDING }, info));
 }
 
-export function verifyDigest(
+function verifyDigest(
   key: KeyObject,
   parameters: CryptographicParameters,
   digest: Uint8Array,
   signature: Uint8Array,
 ): boolean {
-  const info = digestInfo(key, parameters, digest);
+  const info = signedDigest(key, parameters, digest);
   try {
     return equalConstantTime(publicDecrypt({ key, padding: constants.RSA_PKCS1_PADDING }, signature), info);
   } catch {
@@ -101,6 +132,15 @@ const DIGEST_INFO: Readonly<Record<string, string>> = {
   sha384: "3041300d060960864801650304020205000430",
   sha512: "3051300d060960864801650304020305000440",
 };
+
+/** What is padded: DigestInfo where the parameters name a hash, else what the client sent (TC-RSA-SIGN-DIGESTEDDATA). */
+function signedDigest(key: KeyObject, parameters: CryptographicParameters, digest: Uint8Array): Uint8Array {
+  const named = parameters.hashingAlgorithm ?? parameters.digitalSignatureAlgorithm;
+  if (named !== undefined) return digestInfo(key, parameters, digest);
+  if (key.asymmetricKeyType !== "rsa" || (parameters.paddingMethod ?? "PKCS1V1_5") !== "PKCS1V1_5")
+    throw unsupported();
+  return digest;
+}
 
 function digestInfo(key: KeyObject, parameters: CryptographicParameters, digest: Uint8Array): Uint8Array {
   const { hash, options } = scheme(key, parameters);

@@ -27,6 +27,7 @@ export const addAttribute: Handler<"AddAttribute"> = ({ uniqueIdentifier, newAtt
     if (list.some((one) => same(one, added[0])))
       throw new KmipError("InvalidAttribute", "The object has that attribute already");
     row[property] = [...list, ...added];
+    return saved(object, indexed(newAttribute, property, list.length), context);
   } else {
     if (row[property] !== undefined)
       throw new KmipError("AttributeSingleValued", "The attribute has one value only");
@@ -50,7 +51,9 @@ export const modifyAttribute: Handler<"ModifyAttribute"> = (request, context) =>
   if (many) {
     const [changed] = value as unknown[];
     const list = row[property] as unknown[];
-    row[property] = list.with(instance(list, property, changed, currentAttribute, newAttribute), changed);
+    const index = instance(list, property, changed, currentAttribute, newAttribute);
+    row[property] = list.with(index, changed);
+    return saved(object, indexed(newAttribute, property, index), context);
   } else row[property] = value;
   return saved(object, newAttribute, context);
 };
@@ -109,6 +112,13 @@ export const adjustAttribute: Handler<"AdjustAttribute"> = (request, context) =>
   row[attributeReference] = next;
   return saved(object, undefined, context);
 };
+
+/** The attribute as 1.x answers it: with the index of its instance. */
+function indexed(change: Attributes | undefined, property: Property, index: number): Attributes {
+  const { attributeIndex: _, ...attribute } = change ?? {};
+  if (property !== "vendorAttributes") return { ...attribute, attributeIndex: { [property]: [index] } };
+  return attribute;
+}
 
 /** The one attribute of a request, if it may be changed on the object. */
 function changeOf(

@@ -1,55 +1,94 @@
-import { KmipError } from "#protocol/kmip/index.ts";
-import { decryptAes, encryptAes } from "../crypto/cipher.ts";
-import { unwrapOaep, wrapOaep } from "../crypto/rsa-oaep.ts";
+import type { RequestPayload } from "#protocol/kmip/index.ts";
+import { type Decryption, type Encryption, startDecryption, startEncryption } from "../crypto/cipher.ts";
+import { Gathered } from "../crypto/gathered.ts";
+import { decryptRsa, encryptRsa } from "../crypto/rsa-encryption.ts";
+import type { ManagedObject } from "../managed-object.ts";
 import { privateKeyOf, publicKeyOf, secretBytes } from "../material.ts";
-import { type Handler, objectFor } from "./handler.ts";
-import { parametersOf, refuseStreaming } from "./sign.ts";
-import { checkUsable } from "./usage.ts";
+import { type Context, type Handler, objectFor } from "./handler.ts";
+import { parametersOf } from "./parameters.ts";
+import { takePiece } from "./streaming.ts";
+import { checkUsable, countUsage } from "./usage.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Encrypt (KMIP 2.1 §6.1.16) */
 export const encrypt: Handler<"Encrypt"> = (request, context) => {
-  refuseStreaming(request);
   const key = objectFor(context, request.uniqueIdentifier, "Encrypt");
   checkUsable(key, "Encrypt", context.now);
-  const parameters = parametersOf(key, request.cryptographicParameters);
-  const data = request.data ?? new Uint8Array();
-  if (key.objectType === "PublicKey") {
-    if (parameters.paddingMethod !== "OAEP")
-      throw new KmipError("UnsupportedCryptographicParameters", "OAEP only");
-    return { uniqueIdentifier: key.uid, data: new Uint8Array(wrapOaep(publicKeyOf(key), parameters, data)) };
-  }
-  const { ciphertext, iv, tag } = encryptAes(secretBytes(key), parameters, data, {
-    iv: request.ivCounterNonce,
-    additionalData: request.authenticatedEncryptionAdditionalData,
-    random: context.random,
-  });
+  countUsage(key, request.data?.length ?? 0, context);
+  const begin = () => encryption(key, request, context);
+  const { state, data, correlationValue } = takePiece("Encrypt", request, context, key, begin);
+  const last = correlationValue ? undefined : state.final();
+  const tag = correlationValue ? undefined : state.tag?.();
+  const isFirst = request.correlationValue === undefined;
   return {
     uniqueIdentifier: key.uid,
-    data: ciphertext,
-    ...(iv ? { ivCounterNonce: iv } : {}),
+    ...output(request, data, last),
+    ...(isFirst && state.iv ? { ivCounterNonce: state.iv } : {}),
+    ...(correlationValue ? { correlationValue } : {}),
     ...(tag ? { authenticatedEncryptionTag: tag } : {}),
   };
 };
 
 /** Decrypt (KMIP 2.1 §6.1.11) */
 export const decrypt: Handler<"Decrypt"> = (request, context) => {
-  refuseStreaming(request);
   const key = objectFor(context, request.uniqueIdentifier, "Decrypt");
   checkUsable(key, "Decrypt", context.now);
+  const begin = () => decryption(key, request);
+  const tag = request.authenticatedEncryptionTag;
+  const { state, data, correlationValue } = takePiece("Decrypt", request, context, key, begin, (started) => {
+    if (tag) started.expectTag?.(tag);
+  });
+  const last = correlationValue ? undefined : state.final();
+  return {
+    uniqueIdentifier: key.uid,
+    ...output(request, data, last),
+    ...(correlationValue ? { correlationValue } : {}),
+  };
+};
+
+function encryption(key: ManagedObject, request: RequestPayload<"Encrypt">, context: Context): Encryption {
   const parameters = parametersOf(key, request.cryptographicParameters);
-  const data = request.data ?? new Uint8Array();
-  if (key.objectType === "PrivateKey") {
-    if (parameters.paddingMethod !== "OAEP")
-      throw new KmipError("UnsupportedCryptographicParameters", "OAEP only");
-    return {
-      uniqueIdentifier: key.uid,
-      data: new Uint8Array(unwrapOaep(privateKeyOf(key), parameters, data)),
-    };
+  if (key.objectType === "PublicKey") {
+    const publicKey = publicKeyOf(key);
+    return onWhole((data) => encryptRsa(publicKey, parameters, data));
   }
-  const plain = decryptAes(secretBytes(key), parameters, data, {
+  const input = {
+    algorithm: key.attributes.cryptographicAlgorithm,
+    key: secretBytes(key),
+    parameters,
     iv: request.ivCounterNonce,
     additionalData: request.authenticatedEncryptionAdditionalData,
-    tag: request.authenticatedEncryptionTag,
+  };
+  return startEncryption(input, context.random);
+}
+
+function decryption(key: ManagedObject, request: RequestPayload<"Decrypt">): Decryption {
+  const parameters = parametersOf(key, request.cryptographicParameters);
+  if (key.objectType === "PrivateKey") {
+    const privateKey = privateKeyOf(key);
+    return onWhole((data) => decryptRsa(privateKey, parameters, data));
+  }
+  return startDecryption({
+    algorithm: key.attributes.cryptographicAlgorithm,
+    key: secretBytes(key),
+    parameters,
+    iv: request.ivCounterNonce,
+    additionalData: request.authenticatedEncryptionAdditionalData,
   });
-  return { uniqueIdentifier: key.uid, data: plain };
-};
+}
+
+function onWhole(work: (data: Uint8Array) => Uint8Array): Encryption {
+  const gathered = new Gathered();
+  return {
+    update: (data) => gathered.push(data),
+    final: () => new Uint8Array(work(gathered.take())),
+  };
+}
+
+/** Data where there is some; an operation that was not streamed always has it, though it be empty. */
+function output(request: RequestPayload<"Decrypt">, data: Bytes, last: Bytes | undefined): { data?: Bytes } {
+  const all = last ? new Uint8Array(Buffer.concat([data, last])) : data;
+  const streamed = request.initIndicator || request.correlationValue !== undefined;
+  return streamed && all.length === 0 ? {} : { data: all };
+}

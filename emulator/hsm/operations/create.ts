@@ -20,9 +20,11 @@ const LENGTHS: Readonly<Record<string, readonly number[]>> = {
 };
 const DEFAULT_LENGTH: Readonly<Record<string, number>> = { DES: 64, DES3: 168 };
 
-/** Create (KMIP 2.1 §6.1.8): a symmetric key. */
+/** Create (KMIP 2.1 §6.1.8): a symmetric key, or secret data. */
 export const create: Handler<"Create"> = ({ objectType, attributes }, context) => {
-  if (objectType !== "SymmetricKey") throw new KmipError("InvalidObjectType", "Create makes symmetric keys");
+  if (objectType === "SecretData") return createSecretData(attributes, context);
+  if (objectType !== "SymmetricKey")
+    throw new KmipError("InvalidObjectType", "Create makes symmetric keys and secret data");
   checkSettable(attributes);
   const ruled = ruledAttributes(attributes, context);
   const { bytes, length } = keyLength(ruled);
@@ -46,6 +48,31 @@ export const create: Handler<"Create"> = ({ objectType, attributes }, context) =
   return { objectType, uniqueIdentifier: object.uid };
 };
 
+/** Secret data are random bytes, called a password (TC-CREATE-SD-1). Outside the key hierarchy only. */
+function createSecretData(attributes: Attributes, context: Context) {
+  const { subject, random, references } = context;
+  if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "Not allowed for this identity");
+  checkSettable(attributes);
+  admitAttributes(subject, "Create", "SecretData", attributes);
+  const bits = attributes.cryptographicLength ?? 256;
+  if (bits < 8 || bits > 8192 || bits % 8 !== 0)
+    throw new KmipError("InvalidField", "Not a length of secret data");
+  const { uid } = putNew(context, {
+    uid: newIdentifier(context),
+    objectType: "SecretData",
+    attributes: { ...attributes, cryptographicLength: bits, keyFormatType: "Opaque" },
+    made: true,
+    value: {
+      secretData: {
+        secretDataType: "Password",
+        keyBlock: { keyFormatType: "Opaque", keyValue: { keyMaterial: random(bits / 8) } },
+      },
+    },
+  });
+  references.set(uid, "Create");
+  return { objectType: "SecretData" as const, uniqueIdentifier: uid };
+}
+
 /** What the release policy makes of the request. */
 function ruledAttributes(attributes: Attributes, context: Context): Attributes {
   const { subject } = context;
@@ -61,7 +88,11 @@ function ruledAttributes(attributes: Attributes, context: Context): Attributes {
   return keyClass ? classAttributes(keyClass, attributes) : attributes;
 }
 
-function keyLength({ cryptographicAlgorithm: algorithm, cryptographicLength: asked, ...others }: Attributes) {
+export function keyLength({
+  cryptographicAlgorithm: algorithm,
+  cryptographicLength: asked,
+  ...others
+}: Attributes) {
   if (algorithm === undefined) throw new KmipError("MissingData", "Cryptographic Algorithm is missing");
   if (others.cryptographicUsageMask === undefined)
     throw new KmipError("MissingData", "Cryptographic Usage Mask is missing");

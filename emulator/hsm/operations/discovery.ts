@@ -1,6 +1,18 @@
 import { isSupported, KmipError, type ResponsePayload, VERSIONS } from "#protocol/kmip/index.ts";
 import { mayAsk } from "../policy/roles.ts";
-import type { Handler } from "./handler.ts";
+import type { Context, Handler } from "./handler.ts";
+import { GENERATOR } from "./new-object.ts";
+import { settingsOf } from "./settings.ts";
+
+type Profiles = NonNullable<ResponsePayload<"Query">["profileInformation"]>;
+
+/** Profiles whose test cases this server passes, by the names of 1.3 and 1.4 and of 2.x; the codec picks those of the version. */
+const PROFILES: Profiles = [];
+
+function defaultsOf(context: Context): Pick<ResponsePayload<"Query">, "defaultsInformation"> {
+  const { defaults } = settingsOf(context);
+  return defaults ? { defaultsInformation: defaults } : {};
+}
 
 /** Discover Versions (KMIP 2.1 §6.1.14): newest first; of those that the client names, in its order. */
 export const discoverVersions: Handler<"DiscoverVersions"> = ({ protocolVersion }) => ({
@@ -12,7 +24,8 @@ export const ping: Handler<"Ping"> = () => ({});
 
 /** Query (KMIP 2.1 §6.1.39): what this server does, as far as this identity may ask for it. */
 export function queryOf(operations: readonly string[]): Handler<"Query"> {
-  return ({ queryFunction }, { subject }): ResponsePayload<"Query"> => {
+  return ({ queryFunction }, context): ResponsePayload<"Query"> => {
+    const { subject } = context;
     const asked = new Set<unknown>(queryFunction);
     if (asked.size === 0) throw new KmipError("MissingData", "Nothing is asked");
     return {
@@ -27,8 +40,10 @@ export function queryOf(operations: readonly string[]): Handler<"Query"> {
               "SymmetricKey",
               "PublicKey",
               "PrivateKey",
+              "SplitKey",
               "SecretData",
               "OpaqueObject",
+              "PGPKey",
             ],
           }
         : {}),
@@ -38,12 +53,18 @@ export function queryOf(operations: readonly string[]): Handler<"Query"> {
             serverInformation: { productName: "Coffer HSM emulator" },
           }
         : {}),
-      ...(asked.has("QueryRNGs") ? { rngParameters: [{ rngAlgorithm: "Unspecified" }] } : {}),
+      ...(asked.has("QueryRNGs") ? { rngParameters: [GENERATOR] } : {}),
+      ...(asked.has("QueryProfiles") ? { profileInformation: PROFILES } : {}),
+      // Clients come with certificates that the server's side has issued.
+      ...(asked.has("QueryClientRegistrationMethods")
+        ? { clientRegistrationMethod: ["ServerPreGenerated" as const] }
+        : {}),
+      ...(asked.has("QueryDefaultsInformation") ? defaultsOf(context) : {}),
       ...(asked.has("QueryCapabilities")
         ? {
             capabilityInformation: [
               {
-                streamingCapability: false,
+                streamingCapability: true,
                 asynchronousCapability: false,
                 attestationCapability: false,
                 batchUndoCapability: true,

@@ -17,21 +17,32 @@ import { checkUsable } from "./usage.ts";
 /** Get (KMIP 2.1 §6.1.20): the object in plain, or wrapped by a key of the HSM. */
 export const get: Handler<"Get"> = (request, context) => {
   const object = objectFor(context, request.uniqueIdentifier, "Get");
+  const value = released(object, request, context);
+  served(object, context);
   return {
     objectType: object.objectType,
     uniqueIdentifier: object.uid,
-    object: released(object, request, context),
+    object: value,
   };
 };
+
+/** An object is fresh until a client gets it (KMIP 2.1 §4.24). */
+function served(object: ManagedObject, { work }: Context): void {
+  if (object.attributes.fresh !== true) return;
+  object.attributes.fresh = false;
+  work.put(object);
+}
 
 /** Export (KMIP 2.1 §6.1.17): Get with all attributes. */
 export const exportObject: Handler<"Export"> = (request, context) => {
   const object = objectFor(context, request.uniqueIdentifier, "Export", { destroyed: true });
+  const value = released(object, request, context);
+  served(object, context);
   return {
     objectType: object.objectType,
     uniqueIdentifier: object.uid,
     attributes: clientAttributes(object, context.now),
-    object: released(object, request, context),
+    object: value,
   };
 };
 

@@ -8,6 +8,9 @@ import {
 } from "#protocol/kmip/index.ts";
 import { isDestroyed, type ManagedObject } from "../managed-object.ts";
 import { checkAccess, type Subject } from "../policy/access.ts";
+import type { Seeding } from "../random.ts";
+import type { Streams } from "../streams.ts";
+import type { Tickets } from "../tickets.ts";
 import type { Work } from "../work.ts";
 
 /** What a handler works with: who asks, when, and the objects as this batch item sees them. */
@@ -18,6 +21,18 @@ export interface Context {
   /** That many random bytes. */
   random: (length: number) => Uint8Array<ArrayBuffer>;
   work: Work;
+  /** The identity of the channel; the subject's may come from a credential. */
+  channel: string;
+  /** Whether the subject came by a ticket. */
+  ticketed: boolean;
+  /** The objects that a delegated ticket is for; all where it does not say. */
+  objects?: ReadonlySet<string>;
+  tickets: Tickets;
+  /** What becomes of seeds, and how one is mixed in. */
+  seeding: Seeding;
+  seed: (data: Uint8Array) => void;
+  /** Operations whose data comes in pieces. */
+  streams: Streams;
   /** What earlier items of the batch made: by the name of a Unique Identifier enumeration, and in order. */
   references: References;
   /** True where nothing else may run in between, so that the batch can be undone. */
@@ -74,6 +89,8 @@ export function objectFor(
   const object = context.work.get(context.references.resolve(identifier));
   if (!object) throw new KmipError("ObjectNotFound", "No such object");
   checkAccess(context.subject, object, operation);
+  if (context.objects && !context.objects.has(object.uid))
+    throw new KmipError("ObjectNotFound", "No such object");
   if (!destroyed && isDestroyed(object)) throw new KmipError("ObjectDestroyed", "The object was destroyed");
   if (!archived && object.attributes.archiveDate && USES_VALUE.has(operation))
     throw new KmipError("ObjectArchived", "The object is archived");
@@ -92,4 +109,10 @@ const USES_VALUE: ReadonlySet<string> = new Set([
   "MACVerify",
   "Check",
   "Activate",
+  "DeriveKey",
+  "CreateSplitKey",
+  "JoinSplitKey",
+  "ReKey",
+  "ReKeyKeyPair",
+  "Certify",
 ]);

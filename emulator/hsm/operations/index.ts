@@ -10,6 +10,7 @@ import { decrypt, encrypt } from "./cipher.ts";
 import { create } from "./create.ts";
 import { createKeyPair } from "./create-key-pair.ts";
 import { archive, check, interop, log, recover } from "./custody.ts";
+import { deriveKey } from "./derive-key.ts";
 import { discoverVersions, ping, queryOf } from "./discovery.ts";
 import { exportObject, get } from "./get.ts";
 import { getAttributeList, getAttributes } from "./get-attributes.ts";
@@ -17,10 +18,15 @@ import type { Handler } from "./handler.ts";
 import { importObject } from "./import.ts";
 import { activate, destroy, revoke } from "./life-cycle.ts";
 import { locate } from "./locate.ts";
+import { delegatedLogin, login, logout } from "./login.ts";
 import { hash, mac, macVerify } from "./mac.ts";
+import { pkcs11 } from "./pkcs11.ts";
 import { rngRetrieve, rngSeed } from "./random.ts";
 import { register } from "./register.ts";
+import { notify, put, setEndpointRole } from "./server-to-client.ts";
+import { getConstraints, setConstraints, setDefaults } from "./settings.ts";
 import { sign, signatureVerify } from "./sign.ts";
+import { createSplitKey, joinSplitKey } from "./split-key.ts";
 
 export type Handlers = { [O in OperationName]?: Handler<O> };
 
@@ -58,6 +64,19 @@ const handlers: Handlers = {
   RNGSeed: rngSeed,
   DiscoverVersions: discoverVersions,
   Ping: ping,
+  DeriveKey: deriveKey,
+  CreateSplitKey: createSplitKey,
+  JoinSplitKey: joinSplitKey,
+  Login: login,
+  DelegatedLogin: delegatedLogin,
+  Logout: logout,
+  PKCS_11: pkcs11,
+  SetConstraints: setConstraints,
+  GetConstraints: getConstraints,
+  SetDefaults: setDefaults,
+  Put: put,
+  Notify: notify,
+  SetEndpointRole: setEndpointRole,
 };
 
 /** Operations by name; what is not here is not supported. */

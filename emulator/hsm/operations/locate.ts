@@ -18,7 +18,13 @@ export const locate: Handler<"Locate"> = (request, context) => {
   const found: string[] = [];
   for (const uid of candidates(attributes, (entries) => work.find(entries)).reverse()) {
     const object = work.get(uid);
-    if (!object || !canSee(subject, object) || !isStored(object, storageStatusMask)) continue;
+    if (
+      !object ||
+      !canSee(subject, object) ||
+      context.objects?.has(uid) === false ||
+      !isStored(object, storageStatusMask)
+    )
+      continue;
     if (objectGroupMember === "GroupMemberFresh" && object.attributes.fresh !== true) continue;
     if (matches(clientAttributes(object, now), attributes)) found.push(uid);
   }

@@ -1,41 +1,58 @@
 import { equalConstantTime } from "#protocol/bytes.ts";
-import { KmipError } from "#protocol/kmip/index.ts";
-import { digest, mac as makeMac } from "../crypto/mac.ts";
+import { KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
+import { startHash, startMac } from "../crypto/mac.ts";
+import type { ManagedObject } from "../managed-object.ts";
 import { secretBytes } from "../material.ts";
 import { type Handler, objectFor } from "./handler.ts";
-import { parametersOf, refuseStreaming } from "./sign.ts";
-import { checkUsable } from "./usage.ts";
+import { parametersOf } from "./parameters.ts";
+import { takePiece } from "./streaming.ts";
+import { checkUsable, countUsage } from "./usage.ts";
 
 /** MAC (KMIP 2.1 §6.1.32): HMAC or CMAC, by the parameters or the key's own algorithm. */
 export const mac: Handler<"MAC"> = (request, context) => {
-  refuseStreaming(request);
   const key = objectFor(context, request.uniqueIdentifier, "MAC");
   checkUsable(key, "MACGenerate", context.now);
-  if (!request.data) throw new KmipError("MissingData", "There is no data");
-  const parameters = parametersOf(key, request.cryptographicParameters);
-  const algorithm = parameters.cryptographicAlgorithm ?? key.attributes.cryptographicAlgorithm;
-  return {
-    uniqueIdentifier: key.uid,
-    macData: makeMac(algorithm, parameters, secretBytes(key), request.data),
-  };
+  countUsage(key, request.data?.length ?? 0, context);
+  checkData(request);
+  const { state, correlationValue } = takePiece("MAC", request, context, key, () => begun(key, request));
+  if (correlationValue) return { uniqueIdentifier: key.uid, correlationValue };
+  return { uniqueIdentifier: key.uid, macData: state.final() };
 };
 
-/** MAC Verify (KMIP 2.1 §6.1.33) */
+interface Verification extends ReturnType<typeof startMac> {
+  expected?: Uint8Array;
+}
+
+/** MAC Verify (KMIP 2.1 §6.1.33): the MAC comes with any of the pieces. */
 export const macVerify: Handler<"MACVerify"> = (request, context) => {
-  refuseStreaming(request);
   const key = objectFor(context, request.uniqueIdentifier, "MACVerify");
   checkUsable(key, "MACVerify", context.now);
-  if (!request.data || !request.macData) throw new KmipError("MissingData", "There is no data or no MAC");
-  const parameters = parametersOf(key, request.cryptographicParameters);
-  const algorithm = parameters.cryptographicAlgorithm ?? key.attributes.cryptographicAlgorithm;
-  const expected = makeMac(algorithm, parameters, secretBytes(key), request.data);
-  const valid = equalConstantTime(expected, request.macData);
+  checkData(request);
+  const begin = (): Verification => begun(key, request);
+  const { state, correlationValue } = takePiece("MACVerify", request, context, key, begin, (started) => {
+    if (request.macData) started.expected = request.macData;
+  });
+  if (correlationValue) return { uniqueIdentifier: key.uid, correlationValue };
+  if (!state.expected) throw new KmipError("MissingData", "There is no MAC");
+  const valid = equalConstantTime(state.final(), state.expected);
   return { uniqueIdentifier: key.uid, validityIndicator: valid ? "Valid" : "Invalid" };
 };
 
 /** Hash (KMIP 2.1 §6.1.24): needs no key. */
-export const hash: Handler<"Hash"> = (request) => {
-  refuseStreaming(request);
-  if (!request.data) throw new KmipError("MissingData", "There is no data");
-  return { data: digest(request.cryptographicParameters?.hashingAlgorithm, request.data) };
+export const hash: Handler<"Hash"> = (request, context) => {
+  checkData(request);
+  const begin = () => startHash(request.cryptographicParameters?.hashingAlgorithm);
+  const { state, correlationValue } = takePiece("Hash", request, context, undefined, begin);
+  return correlationValue ? { correlationValue } : { data: state.final() };
 };
+
+function begun(key: ManagedObject, request: RequestPayload<"MAC">) {
+  const parameters = parametersOf(key, request.cryptographicParameters);
+  const algorithm = parameters.cryptographicAlgorithm ?? key.attributes.cryptographicAlgorithm;
+  return startMac(algorithm, parameters, secretBytes(key));
+}
+
+/** Only a piece of a stream may be without data. */
+export function checkData({ data, correlationValue, initIndicator }: RequestPayload<"MAC">): void {
+  if (!data && !correlationValue && !initIndicator) throw new KmipError("MissingData", "There is no data");
+}

@@ -3,6 +3,7 @@ import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { isDestroyed, type ManagedObject, type ObjectType, type ObjectValue } from "../managed-object.ts";
 import { classOf } from "../policy/classes.ts";
 import type { Context } from "./handler.ts";
+import { checkConstraints } from "./settings.ts";
 
 /** Attributes that the server alone sets (KMIP 2.1 §4, "Initially set by: Server"). */
 const SERVERS: ReadonlySet<keyof Attributes> = new Set<keyof Attributes>([
@@ -59,8 +60,11 @@ export function putNew(
       ...kept,
       initialDate: now,
       lastChangeDate: now,
-      originalCreationDate: attributes.originalCreationDate ?? now,
+      // Of an object that was made elsewhere nobody but the client knows it (KMIP 2.1 §4.36).
+      ...(made ? { originalCreationDate: attributes.originalCreationDate ?? now } : {}),
       fresh: attributes.fresh ?? true,
+      ...(made ? { randomNumberGenerator: GENERATOR } : {}),
+      ...(attributes.keyValueLocation ? { keyValuePresent: hasKeyValue(value) } : {}),
       ...(isKey
         ? {
             sensitive,
@@ -76,8 +80,24 @@ export function putNew(
   if (digest) object.attributes.digest = [digest];
   checkDates(object.attributes);
   checkNames(context, object);
+  checkConstraints(context, object);
   work.put(object);
   return object;
+}
+
+/** How keys are made here: OpenSSL's generator, seeded by the operating system (NIST SP 800-90A, CTR_DRBG). */
+export const GENERATOR = {
+  rngAlgorithm: "DRBG",
+  cryptographicAlgorithm: "AES",
+  cryptographicLength: 256,
+  drbgAlgorithm: "CTR",
+} as const;
+
+/** Whether a key's value is here, or only its description (KMIP 2.1 §4.32). */
+function hasKeyValue(value: ObjectValue): boolean {
+  return Object.values(value).some(
+    (held) => held && "keyBlock" in held && held.keyBlock.keyValue !== undefined,
+  );
 }
 
 /** KMIP 2.1 §4.35: no two living objects of an owner have the same name. */

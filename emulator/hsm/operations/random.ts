@@ -9,5 +9,10 @@ export const rngRetrieve: Handler<"RNGRetrieve"> = ({ dataLength }, { random }) 
   return { data: random(dataLength) };
 };
 
-/** RNG Seed (KMIP 2.1 §6.1.50): the operating system's generator needs none; nothing of it is taken. */
-export const rngSeed: Handler<"RNGSeed"> = () => ({ dataLength: 0 });
+/** RNG Seed (KMIP 2.1 §6.1.50): mixed in, ignored or refused, as the server is set up; the answer says how much was taken. */
+export const rngSeed: Handler<"RNGSeed"> = ({ data }, { seeding, seed }) => {
+  if (seeding === "refused") throw new KmipError("PermissionDenied", "Seeds are not taken here");
+  if (seeding === "ignored") return { dataLength: 0 };
+  seed(data);
+  return { dataLength: data.length };
+};

@@ -1,50 +1,71 @@
-import { KmipError } from "#protocol/kmip/index.ts";
-import { signDigest, signMessage, verifyDigest, verifyMessage } from "../crypto/signature.ts";
+import { KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
+import {
+  startDigestSignature,
+  startDigestVerification,
+  startSignature,
+  startVerification,
+} from "../crypto/signature.ts";
 import type { ManagedObject } from "../managed-object.ts";
 import { privateKeyOf, publicKeyOf } from "../material.ts";
 import { type Handler, objectFor } from "./handler.ts";
-import { checkUsable } from "./usage.ts";
+import { parametersOf } from "./parameters.ts";
+import { takePiece } from "./streaming.ts";
+import { checkUsable, countUsage } from "./usage.ts";
 
 /** Sign (KMIP 2.1 §6.1.52): ECDSA signatures are DER, as the specification's profiles have them. */
 export const sign: Handler<"Sign"> = (request, context) => {
-  refuseStreaming(request);
   const key = objectFor(context, request.uniqueIdentifier, "Sign");
   checkUsable(key, "Sign", context.now);
-  const parameters = parametersOf(key, request.cryptographicParameters);
-  const { data, digestedData } = request;
-  if ((data === undefined) === (digestedData === undefined))
-    throw new KmipError("InvalidField", "Either data or digested data");
-  const signatureData = data
-    ? signMessage(privateKeyOf(key), parameters, data)
-    : signDigest(privateKeyOf(key), parameters, digestedData!);
-  return { uniqueIdentifier: key.uid, signatureData: new Uint8Array(signatureData) };
+  const message = messageOf(request);
+  countUsage(key, message.data?.length ?? 0, context);
+  const begin = () => {
+    const parameters = parametersOf(key, request.cryptographicParameters);
+    const start = request.digestedData ? startDigestSignature : startSignature;
+    return start(privateKeyOf(key), parameters);
+  };
+  const { state, correlationValue } = takePiece("Sign", message, context, key, begin);
+  if (correlationValue) return { uniqueIdentifier: key.uid, correlationValue };
+  return { uniqueIdentifier: key.uid, signatureData: state.final() };
 };
 
-/** Signature Verify (KMIP 2.1 §6.1.53) */
+interface Verification extends ReturnType<typeof startVerification> {
+  signature?: Uint8Array;
+}
+
+/** Signature Verify (KMIP 2.1 §6.1.53): the signature comes with any of the pieces. */
 export const signatureVerify: Handler<"SignatureVerify"> = (request, context) => {
-  refuseStreaming(request);
   const key = objectFor(context, request.uniqueIdentifier, "SignatureVerify");
   checkUsable(key, "Verify", context.now);
-  const parameters = parametersOf(key, request.cryptographicParameters);
-  const { data, digestedData, signatureData } = request;
-  if ((data === undefined) === (digestedData === undefined) || signatureData === undefined)
-    throw new KmipError("InvalidField", "Data or digested data, and a signature");
-  const valid = data
-    ? verifyMessage(publicKeyOf(key), parameters, data, signatureData)
-    : verifyDigest(publicKeyOf(key), parameters, digestedData!, signatureData);
+  const message = messageOf(request);
+  const begin = () => verification(key, request);
+  const { state, correlationValue } = takePiece(
+    "SignatureVerify",
+    message,
+    context,
+    key,
+    begin,
+    (started) => {
+      if (request.signatureData) started.signature = request.signatureData;
+    },
+  );
+  if (correlationValue) return { uniqueIdentifier: key.uid, correlationValue };
+  if (!state.signature) throw new KmipError("MissingData", "There is no signature");
+  const valid = state.final()(state.signature);
   return { uniqueIdentifier: key.uid, validityIndicator: valid ? "Valid" : "Invalid" };
 };
 
-/** The request's parameters, or those of the key where the request has none. */
-export function parametersOf<P extends object>(key: ManagedObject, asked: P | undefined) {
-  return asked ?? key.attributes.cryptographicParameters?.[0] ?? {};
+function verification(key: ManagedObject, request: RequestPayload<"SignatureVerify">): Verification {
+  const parameters = parametersOf(key, request.cryptographicParameters);
+  const start = request.digestedData ? startDigestVerification : startVerification;
+  return start(publicKeyOf(key), parameters);
 }
 
-export function refuseStreaming(request: {
-  correlationValue?: unknown;
-  initIndicator?: boolean | undefined;
-  finalIndicator?: boolean | undefined;
-}): void {
-  if (request.correlationValue !== undefined || (request.initIndicator && !request.finalIndicator))
-    throw new KmipError("FeatureNotSupported", "Data comes in one piece");
+/** The piece with its data, whichever of the two fields holds it. */
+function messageOf(request: RequestPayload<"Sign">) {
+  const { data, digestedData, correlationValue, initIndicator } = request;
+  const given = Number(data !== undefined) + Number(digestedData !== undefined);
+  const streamed = correlationValue !== undefined || initIndicator;
+  if (given > 1 || (given === 0 && !streamed) || (digestedData && streamed))
+    throw new KmipError("InvalidField", "Either data or digested data");
+  return { ...request, data: data ?? digestedData };
 }

@@ -1,6 +1,7 @@
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { isDestroyed, type ManagedObject, stateAt } from "../managed-object.ts";
 import { classOf } from "../policy/classes.ts";
+import type { Context } from "./handler.ts";
 
 export type Use = NonNullable<Attributes["cryptographicUsageMask"]>[number];
 
@@ -28,4 +29,18 @@ export function checkUsable(key: ManagedObject, use: Use, now: Date): void {
     throw new KmipError("WrongKeyLifecycleState", "The key may not be used yet");
   if (!PROCESSING.has(use) && protectStopDate && now >= protectStopDate)
     throw new KmipError("WrongKeyLifecycleState", "The key may not protect any more");
+}
+
+/**
+ * Usage limits (KMIP 2.1 §4.66): a use that protects takes its part from the count, and is refused when too little is
+ * left. Bytes count where the unit is Byte, the use itself where it is Object.
+ */
+export function countUsage(key: ManagedObject, bytes: number, { work }: Pick<Context, "work">): void {
+  const limits = key.attributes.usageLimits;
+  if (!limits) return;
+  const left = limits.usageLimitsCount ?? limits.usageLimitsTotal;
+  const used = limits.usageLimitsUnit === "Byte" ? BigInt(bytes) : 1n;
+  if (used > left) throw new KmipError("UsageLimitExceeded", "The key's usage limit is reached");
+  key.attributes.usageLimits = { ...limits, usageLimitsCount: left - used };
+  work.put(key);
 }

@@ -9,7 +9,16 @@ import { isRestricted } from "./roles.ts";
  * attributes come from the server, or from the officer.
  */
 
-type Operation = "Create" | "CreateKeyPair" | "Register" | "Import" | "Attribute";
+type Operation =
+  | "Create"
+  | "CreateKeyPair"
+  | "Register"
+  | "Import"
+  | "Attribute"
+  | "DeriveKey"
+  | "ReKey"
+  | "Certify"
+  | "JoinSplitKey";
 
 /** Attributes that the restricted identities may give an object; whatever else they send is refused. */
 const OPEN_ATTRIBUTES: ReadonlySet<string> = new Set([

@@ -43,6 +43,8 @@ export function checkRelease(
     if (!wrapping) throw new KmipError("Sensitive", "Released wrapped only");
     checkClassRelease(object, wrapping, work, now);
   } else if (isRestricted(subject.role)) refuse("Not released to this identity");
+  // A pad that someone has read twice is no secret (TC-OTP-4).
+  if (attributes.cryptographicAlgorithm === "OneTimePad") refuse("One-time pads stay here");
   if (attributes.sensitive && !wrapping) throw new KmipError("Sensitive", "The object is sensitive");
   if (attributes.extractable === false)
     throw new KmipError("NotExtractable", "The object is not extractable");

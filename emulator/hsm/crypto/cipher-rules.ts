@@ -1,0 +1,108 @@
+import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
+
+/** How a cipher is called in OpenSSL, and what it needs. Lengths are in bytes. */
+export interface CipherRule {
+  name: string;
+  iv: number;
+  /** Whether it takes whole blocks, so that padding matters. */
+  blocks: boolean;
+  /** Whether the message must be there as a whole. */
+  whole?: boolean;
+  /** Length of the tag of an authenticated cipher. */
+  tag?: number;
+  wrap?: "NISTKeyWrap" | "AESKeyWrapPadding";
+  /** A one-time pad. */
+  pad?: boolean;
+  /** ChaCha20: the IV is preceded by a counter. */
+  counter?: boolean;
+}
+
+const MODES: Readonly<Record<string, { iv: number; blocks: boolean; aead?: boolean }>> = {
+  CBC: { iv: 16, blocks: true },
+  ECB: { iv: 0, blocks: true },
+  CTR: { iv: 16, blocks: false },
+  CFB: { iv: 16, blocks: false },
+  OFB: { iv: 16, blocks: false },
+  GCM: { iv: 12, blocks: false, aead: true },
+  XTS: { iv: 16, blocks: false },
+};
+
+/** The rule for an algorithm, a key and parameters; throws for what this server does not do. */
+export function cipherRule(
+  algorithm: unknown,
+  key: Uint8Array,
+  parameters: CryptographicParameters,
+): CipherRule {
+  const { blockCipherMode: mode } = parameters;
+  switch (algorithm) {
+    case "AES":
+    case undefined:
+      return aesRule(key, parameters);
+    case "DES3":
+      return tripleDesRule(key, String(mode ?? "CBC"));
+    case "ChaCha20":
+      if (key.length !== 32) throw unsupported();
+      // A key of the plain cipher may be asked to authenticate too (KMIP 2.1 §11.5, AEAD mode).
+      if (mode === "AEAD") return poly1305(parameters);
+      return { name: "chacha20", iv: 12, blocks: false, counter: true };
+    case "ChaCha20Poly1305":
+      if (key.length !== 32) throw unsupported();
+      return poly1305(parameters);
+    case "OneTimePad":
+      return { name: "", iv: 0, blocks: false, pad: true };
+  }
+  throw unsupported();
+}
+
+function poly1305({ tagLength = 16 }: CryptographicParameters): CipherRule {
+  if (tagLength !== 16) throw new KmipError("GeneralFailure", "The tag has 16 bytes");
+  return { name: "chacha20-poly1305", iv: 12, blocks: false, tag: 16 };
+}
+
+function aesRule(key: Uint8Array, { blockCipherMode, tagLength = 16 }: CryptographicParameters): CipherRule {
+  const mode = String(blockCipherMode ?? "CBC");
+  if (mode === "NISTKeyWrap" || mode === "AESKeyWrapPadding")
+    return { name: "", iv: 0, blocks: false, wrap: mode };
+  const rule = Object.hasOwn(MODES, mode) ? MODES[mode] : undefined;
+  const xts = mode === "XTS";
+  if (!rule || !(xts ? [32, 64] : [16, 24, 32]).includes(key.length)) throw unsupported();
+  if (rule.aead && (tagLength < 12 || tagLength > 16))
+    throw new KmipError("GeneralFailure", "Tags have 12 to 16 bytes");
+  const bits = (xts ? key.length / 2 : key.length) * 8;
+  return {
+    name: `aes-${bits}-${mode.toLowerCase()}`,
+    iv: rule.iv,
+    blocks: rule.blocks,
+    ...(rule.aead ? { tag: tagLength } : {}),
+    ...(xts ? { whole: true } : {}),
+  };
+}
+
+function tripleDesRule(key: Uint8Array, mode: string): CipherRule {
+  const names: Readonly<Record<string, string>> = { CBC: "-cbc", ECB: "", CFB: "-cfb", OFB: "-ofb" };
+  const suffix = Object.hasOwn(names, mode) ? names[mode] : undefined;
+  if (suffix === undefined || (key.length !== 24 && key.length !== 16)) throw unsupported();
+  const name = `${key.length === 24 ? "des-ede3" : "des-ede"}${suffix}`;
+  return { name, iv: mode === "ECB" ? 0 : 8, blocks: mode === "CBC" || mode === "ECB" };
+}
+
+/** The IV as OpenSSL takes it. ChaCha20 (RFC 8439 §2.4) begins with its counter, which is 0 where none is given. */
+export function ivBytes(
+  rule: CipherRule,
+  iv: Uint8Array | undefined,
+  { initialCounterValue = 0 }: CryptographicParameters,
+): Uint8Array | null {
+  if (rule.iv === 0 || !iv) return null;
+  if (!rule.counter) return iv;
+  // Twelve bytes of nonce as in RFC 8439, or eight as Bernstein had it.
+  if (iv.length !== 12 && iv.length !== 8)
+    throw new KmipError("InvalidField", "The nonce has another length");
+  const block = Buffer.alloc(16);
+  block.writeUInt32LE(initialCounterValue >>> 0);
+  block.set(iv, 16 - iv.length);
+  return block;
+}
+
+function unsupported(): KmipError {
+  return new KmipError("UnsupportedCryptographicParameters", "Not a supported cipher");
+}

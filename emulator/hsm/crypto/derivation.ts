@@ -1,0 +1,124 @@
+import { createHash, createHmac, diffieHellman, hkdfSync, type KeyObject, pbkdf2Sync } from "node:crypto";
+import { type DerivationParameters, KmipError } from "#protocol/kmip/index.ts";
+import { startEncryption } from "./cipher.ts";
+import { hashName } from "./mac.ts";
+
+/** Derivation of keys (KMIP 2.1 §6.1.12 and §11.15). Every function gives at least `length` bytes, or what there is. */
+
+export interface DerivationInput {
+  /** The key, and the algorithm that it is for. */
+  key: Uint8Array;
+  algorithm: unknown;
+  parameters: DerivationParameters;
+  /** Length in bytes of what is wanted. */
+  length: number;
+}
+
+const MOST_ITERATIONS = 10_000_000;
+
+type Derivation = (input: DerivationInput) => Uint8Array;
+
+export const DERIVATIONS: Readonly<Record<string, Derivation>> = {
+  /** RFC 8018 §5.2, HMAC-SHA-1 where nothing else is said. */
+  PBKDF2({ key, parameters, length }) {
+    const { salt, iterationCount } = parameters;
+    if (!salt || iterationCount === undefined)
+      throw new KmipError("MissingData", "PBKDF2 needs salt and iteration count");
+    if (iterationCount < 1 || iterationCount > MOST_ITERATIONS)
+      throw new KmipError("InvalidField", "Not an iteration count");
+    return pbkdf2Sync(key, salt, iterationCount, length, hashOf(parameters, "SHA_1"));
+  },
+
+  /** The hash of the derivation data, or of the key where there are none. */
+  HASH({ key, parameters }) {
+    return createHash(hashOf(parameters))
+      .update(parameters.derivationData ?? key)
+      .digest();
+  },
+
+  HMAC({ key, parameters }) {
+    return createHmac(hashOf(parameters), key).update(data(parameters)).digest();
+  },
+
+  ENCRYPT({ key, algorithm, parameters }) {
+    const { cryptographicParameters = {}, initializationVector } = parameters;
+    const cipher = startEncryption(
+      { algorithm, key, parameters: cryptographicParameters, iv: initializationVector },
+      () => {
+        throw new KmipError("MissingData", "The initialization vector is missing");
+      },
+    );
+    return Buffer.concat([cipher.update(data(parameters)), cipher.final()]);
+  },
+
+  /** RFC 5869: salt, and the derivation data as info. */
+  HKDF({ key, parameters, length }) {
+    const none = new Uint8Array();
+    const { salt = none, derivationData = none } = parameters;
+    return new Uint8Array(hkdfSync(hashOf(parameters), key, salt, derivationData, length));
+  },
+
+  /** NIST SP 800-108 §4.1: counter of 32 bits before the fixed input. */
+  NIST800_108_C(input) {
+    return expanded(input, (prf, counter) => prf(counter, data(input.parameters)));
+  },
+
+  /** NIST SP 800-108 §4.2: feedback, from the initialization vector. */
+  NIST800_108_F(input) {
+    let last: Uint8Array = input.parameters.initializationVector ?? new Uint8Array();
+    return expanded(input, (prf, counter) => {
+      last = prf(last, counter, data(input.parameters));
+      return last;
+    });
+  },
+
+  /** NIST SP 800-108 §4.3: double pipeline. */
+  NIST800_108_DPI(input) {
+    let last = data(input.parameters);
+    return expanded(input, (prf, counter) => {
+      last = prf(last);
+      return prf(last, counter, data(input.parameters));
+    });
+  },
+};
+
+/** Diffie-Hellman on elliptic curves: the x coordinate of the shared point (SEC 1 §3.3.1). */
+export function agreedSecret(privateKey: KeyObject, publicKey: KeyObject): Uint8Array {
+  try {
+    return diffieHellman({ privateKey, publicKey });
+  } catch {
+    throw new KmipError("CryptographicFailure", "The keys do not agree on a secret");
+  }
+}
+
+type Prf = (...parts: Uint8Array[]) => Uint8Array;
+
+function expanded(
+  { key, parameters, length }: DerivationInput,
+  block: (prf: Prf, counter: Uint8Array) => Uint8Array,
+) {
+  const hash = hashOf(parameters);
+  const prf: Prf = (...parts) => {
+    const hmac = createHmac(hash, key);
+    for (const part of parts) hmac.update(part);
+    return hmac.digest();
+  };
+  const blocks: Uint8Array[] = [];
+  for (let made = 0; made < length; made += blocks.at(-1)!.length) {
+    const counter = Buffer.alloc(4);
+    counter.writeUInt32BE(blocks.length + 1);
+    blocks.push(block(prf, counter));
+  }
+  return Buffer.concat(blocks);
+}
+
+function data({ derivationData }: DerivationParameters): Uint8Array {
+  if (!derivationData) throw new KmipError("MissingData", "The derivation data are missing");
+  return derivationData;
+}
+
+function hashOf({ cryptographicParameters = {} }: DerivationParameters, otherwise = "SHA_256"): string {
+  const { hashingAlgorithm, cryptographicAlgorithm } = cryptographicParameters;
+  const [, ofHmac] = /^HMAC_(.+)$/.exec(String(cryptographicAlgorithm)) ?? [];
+  return hashName(hashingAlgorithm ?? ofHmac?.replace(/^SHA(\d)/, "SHA_$1") ?? otherwise);
+}

@@ -1,0 +1,128 @@
+import { type Attributes, KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
+import { agreedSecret, DERIVATIONS } from "../crypto/derivation.ts";
+import type { ManagedObject, ObjectValue } from "../managed-object.ts";
+import { privateKeyOf, publicKeyOf, secretBytes } from "../material.ts";
+import { admitAttributes } from "../policy/admission.ts";
+import { isRestricted } from "../policy/roles.ts";
+import { type Context, type Handler, objectFor } from "./handler.ts";
+import { newIdentifier } from "./identifier.ts";
+import { addLink } from "./links.ts";
+import { checkSettable, putNew } from "./new-object.ts";
+import { checkUsable, countUsage } from "./usage.ts";
+
+type Request = RequestPayload<"DeriveKey">;
+type Bytes = Uint8Array<ArrayBuffer>;
+
+const MOST_BITS = 65_536;
+
+/**
+ * Derive Key (KMIP 2.1 §6.1.12): a symmetric key or secret data from keys that may be used to derive. Keys of the
+ * hierarchy derive nothing here (`checkUsable`).
+ */
+export const deriveKey: Handler<"DeriveKey"> = (request, context) => {
+  const { objectType, attributes } = request;
+  const { subject } = context;
+  if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "Not allowed for this identity");
+  if (objectType !== "SymmetricKey" && objectType !== "SecretData")
+    throw new KmipError("InvalidObjectType", "Symmetric keys and secret data are derived");
+  checkSettable(attributes);
+  admitAttributes(subject, "DeriveKey", objectType, attributes);
+  const bases = request.uniqueIdentifier.map((identifier) => base(identifier, context));
+  const bytes = cut(derived(bases, request), attributes.cryptographicLength);
+  const object = putNew(context, {
+    uid: newIdentifier(context),
+    objectType,
+    attributes: {
+      ...inherited(bases, attributes),
+      cryptographicLength: bytes.length * 8,
+      keyFormatType: "Raw",
+      link: [
+        ...(attributes.link ?? []),
+        ...bases.map(
+          ({ uid }) => ({ linkType: "DerivationBaseObjectLink", linkedObjectIdentifier: uid }) as const,
+        ),
+      ],
+    },
+    value: valueOf(objectType, bytes, attributes),
+    made: false,
+  });
+  for (const one of bases) addLink(one, "DerivedKeyLink", object.uid, context);
+  context.references.set(object.uid, "DeriveKey");
+  return { uniqueIdentifier: object.uid };
+};
+
+function base(identifier: Request["uniqueIdentifier"][number], context: Context): ManagedObject {
+  const object = objectFor(context, identifier, "DeriveKey");
+  // The public half of an agreement is no secret; whoever holds it may use it so.
+  if (object.objectType !== "PublicKey") checkUsable(object, "DeriveKey", context.now);
+  countUsage(object, 0, context);
+  return object;
+}
+
+function derived(bases: ManagedObject[], request: Request): Uint8Array {
+  const { derivationMethod, derivationParameters, attributes } = request;
+  const [key, second] = bases;
+  if (!key) throw new KmipError("MissingData", "There is nothing to derive from");
+  if (derivationMethod === "AsymmetricKey") return agreed(bases, request);
+  const method = String(derivationMethod);
+  const derivation = Object.hasOwn(DERIVATIONS, method) ? DERIVATIONS[method] : undefined;
+  if (!derivation) throw new KmipError("FeatureNotSupported", "Not a method of derivation here");
+  // A second object, secret data, holds the derivation data (KMIP 2.1 §6.1.12).
+  const derivationData = second ? secretBytes(second) : derivationParameters.derivationData;
+  const bits = attributes.cryptographicLength ?? 256;
+  if (bits < 8 || bits > MOST_BITS || bits % 8 !== 0) throw new KmipError("InvalidField", "Not a length");
+  return derivation({
+    key: secretBytes(key),
+    algorithm: key.attributes.cryptographicAlgorithm,
+    parameters: { ...derivationParameters, derivationData },
+    length: bits / 8,
+  });
+}
+
+/** Asymmetric Key: a private key and a public key of the same curve, in either order. */
+function agreed(bases: ManagedObject[], _request: Request): Uint8Array {
+  const privateKey = bases.find(({ objectType }) => objectType === "PrivateKey");
+  const publicKey = bases.find(
+    ({ objectType }) => objectType === "PublicKey" || objectType === "Certificate",
+  );
+  if (!privateKey || !publicKey) throw new KmipError("MissingData", "A private and a public key are needed");
+  return agreedSecret(privateKeyOf(privateKey), publicKeyOf(publicKey));
+}
+
+/** As many bits as are asked for; more than there are cannot be had. */
+function cut(bytes: Uint8Array, bits: number | undefined): Bytes {
+  const length = bits === undefined ? bytes.length : bits / 8;
+  if (!Number.isInteger(length) || length < 1) throw new KmipError("InvalidField", "Not a length");
+  if (length > bytes.length) throw new KmipError("CryptographicFailure", "The method gives less than that");
+  return new Uint8Array(bytes.subarray(0, length));
+}
+
+/** What comes from a sensitive key is sensitive, unless the request says otherwise of a key that is not. */
+function inherited(bases: ManagedObject[], attributes: Attributes): Attributes {
+  const secret = bases.filter(({ objectType }) => objectType !== "PublicKey");
+  if (secret.some(({ attributes: { sensitive } }) => sensitive)) return { ...attributes, sensitive: true };
+  return attributes;
+}
+
+function valueOf(
+  objectType: "SymmetricKey" | "SecretData",
+  keyMaterial: Bytes,
+  attributes: Attributes,
+): ObjectValue {
+  const keyBlock = { keyFormatType: "Raw" as const, keyValue: { keyMaterial } };
+  if (objectType === "SecretData")
+    return {
+      secretData: { secretDataType: "Seed", keyBlock: { ...keyBlock, keyFormatType: "Opaque" } },
+    };
+  if (attributes.cryptographicAlgorithm === undefined)
+    throw new KmipError("MissingData", "Cryptographic Algorithm is missing");
+  return {
+    symmetricKey: {
+      keyBlock: {
+        ...keyBlock,
+        cryptographicAlgorithm: attributes.cryptographicAlgorithm,
+        cryptographicLength: keyMaterial.length * 8,
+      },
+    },
+  };
+}

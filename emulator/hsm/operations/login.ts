@@ -1,0 +1,53 @@
+import { KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
+import type { Session } from "../tickets.ts";
+import type { Context, Handler } from "./handler.ts";
+
+/** Logins (KMIP 2.1 §6.1.13, §6.1.29, §6.1.30): a ticket that stands for the client until it ends. */
+
+const LONGEST = 24 * 3600;
+
+/** Login (KMIP 2.1 §6.1.29): a ticket for this client, on channels with its certificate. */
+export const login: Handler<"Login"> = (request, context) => {
+  const { subject, channel } = context;
+  return issued({ identity: subject.identity, channel, ...terms(request, context) }, context);
+};
+
+/** Delegated Login (KMIP 2.1 §6.1.13): a ticket for somebody else, with some of the client's rights. */
+export const delegatedLogin: Handler<"DelegatedLogin"> = (request, context) => {
+  const [right, ...more] = request.rights?.right ?? [];
+  if (more.length > 0 || right?.usageLimits)
+    throw new KmipError("FeatureNotSupported", "One right, of operations and objects, is delegated");
+  const operations = right?.operations?.operation?.map(String);
+  const objects = right?.objects?.uniqueIdentifier;
+  const session: Session = {
+    identity: context.subject.identity,
+    ...terms(request, context),
+    ...(operations?.length ? { operations: new Set(operations) } : {}),
+    ...(objects?.length ? { objects: new Set(objects) } : {}),
+  };
+  return issued(session, context);
+};
+
+/** Logout (KMIP 2.1 §6.1.31): whoever holds a ticket may end it. */
+export const logout: Handler<"Logout"> = ({ ticket }, { tickets }) => {
+  tickets.revoke(ticket.ticketValue);
+  return {};
+};
+
+/** A ticket is for ordinary clients, who may not have come by one themselves. */
+function issued(session: Session, { subject, ticketed, tickets, now, random }: Context) {
+  if (subject.role !== "user") throw new KmipError("PermissionDenied", "Not allowed for this identity");
+  if (ticketed) throw new KmipError("PermissionDenied", "A ticket gets no further ticket");
+  return { ticket: { ticketType: "Login" as const, ticketValue: tickets.issue(session, now, random) } };
+}
+
+/** A lease of 0 has no end of its own (TC-LOGIN-1); a ticket has, in a day. */
+function terms({ leaseTime = 0, requestCount, usageLimits }: RequestPayload<"Login">, { now }: Context) {
+  if (usageLimits) throw new KmipError("FeatureNotSupported", "Tickets have no usage limits here");
+  if (requestCount !== undefined && requestCount < 1) throw new KmipError("InvalidField", "Not a count");
+  const seconds = leaseTime === 0 ? LONGEST : Math.min(leaseTime, LONGEST);
+  return {
+    expires: new Date(now.getTime() + seconds * 1000),
+    ...(requestCount === undefined ? {} : { requests: requestCount }),
+  };
+}

@@ -1,0 +1,10 @@
+import type { CryptographicParameters } from "#protocol/kmip/index.ts";
+import type { ManagedObject } from "../managed-object.ts";
+
+/** The request's parameters, or those of the key where the request has none (KMIP 2.1 §6.1.16). */
+export function parametersOf(
+  key: ManagedObject,
+  asked: CryptographicParameters | undefined,
+): CryptographicParameters {
+  return asked ?? key.attributes.cryptographicParameters?.[0] ?? {};
+}

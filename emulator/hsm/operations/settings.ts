@@ -1,0 +1,81 @@
+import { type Attributes, KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
+import type { ManagedObject } from "../managed-object.ts";
+import type { Context, Handler } from "./handler.ts";
+
+/**
+ * Constraints and defaults (KMIP 2.1 §6.1.19, §6.1.54, §6.1.55): each client's own, for the objects that it makes.
+ * They are kept as an object that belongs to nobody, so that no operation reaches it.
+ */
+
+type Constraints = RequestPayload<"SetConstraints">["constraints"];
+type Defaults = RequestPayload<"SetDefaults">["defaultsInformation"];
+
+interface Settings {
+  constraints?: Constraints;
+  defaults?: Defaults;
+}
+
+/** No certificate and no credential has this name: it is not ASCII. */
+const NOBODY = "\u2205";
+
+/** Set Constraints (KMIP 2.1 §6.1.54): those in force from now on; none where there are none. */
+export const setConstraints: Handler<"SetConstraints"> = ({ constraints }, context) => {
+  write(context, { ...settingsOf(context), constraints });
+  return {};
+};
+
+/** Get Constraints (KMIP 2.1 §6.1.19) */
+export const getConstraints: Handler<"GetConstraints"> = (_request, context) => {
+  const { constraints } = settingsOf(context);
+  return constraints ? { constraints } : {};
+};
+
+/** Set Defaults (KMIP 2.1 §6.1.55) */
+export const setDefaults: Handler<"SetDefaults"> = ({ defaultsInformation }, context) => {
+  write(context, { ...settingsOf(context), defaults: defaultsInformation });
+  return {};
+};
+
+export function settingsOf({ work, subject }: Pick<Context, "work" | "subject">): Settings {
+  const kept = work.get(identifier(subject.identity)) as
+    | (ManagedObject & { settings?: Settings })
+    | undefined;
+  return kept?.settings ?? {};
+}
+
+/** Throws unless a new object keeps one of the constraints that are on its type and groups, if there are any. */
+export function checkConstraints(context: Context, { objectType, attributes }: ManagedObject): void {
+  const { constraints } = settingsOf(context);
+  const applicable = (constraints?.constraint ?? []).filter(({ objectTypes, objectGroups }) => {
+    const types = objectTypes?.objectType;
+    const groups = objectGroups?.objectGroup;
+    return (
+      (!types?.length || types.includes(objectType as never)) &&
+      (!groups?.length || groups.some((group) => attributes.objectGroup?.includes(group)))
+    );
+  });
+  if (applicable.length === 0) return;
+  const kept = applicable.some((constraint) =>
+    Object.entries(constraint.attributes ?? {}).every(
+      ([name, value]) => String(attributes[name as keyof Attributes]) === String(value),
+    ),
+  );
+  if (!kept) throw new KmipError("ConstraintViolation", "The object is outside the constraints");
+}
+
+function write({ work, subject, now }: Context, settings: Settings): void {
+  const uid = identifier(subject.identity);
+  const object: ManagedObject & { settings: Settings } = {
+    uid,
+    owner: NOBODY,
+    objectType: "OpaqueObject",
+    attributes: { initialDate: now },
+    state: "PreActive",
+    settings,
+  };
+  work.put(object);
+}
+
+function identifier(identity: string): string {
+  return `${NOBODY} settings of ${identity}`;
+}

@@ -1,0 +1,142 @@
+import { type Attributes, KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
+import { joinPolynomial, joinXor, type Share, splitPolynomial, splitXor } from "../crypto/secret-sharing.ts";
+import type { ManagedObject, ObjectValue } from "../managed-object.ts";
+import { keyBlockOf, secretBytes } from "../material.ts";
+import { admitAttributes } from "../policy/admission.ts";
+import { checkRelease } from "../policy/release.ts";
+import { isRestricted } from "../policy/roles.ts";
+import { type Context, type Handler, objectFor } from "./handler.ts";
+import { newIdentifier } from "./identifier.ts";
+import { checkSettable, putNew } from "./new-object.ts";
+
+type Request = RequestPayload<"CreateSplitKey">;
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/**
+ * Create Split Key (KMIP 2.1 §6.1.10): the parts of a key, each an object. Who may not have the key in plain may not
+ * have its parts: the release policy decides, as for Get.
+ */
+export const createSplitKey: Handler<"CreateSplitKey"> = (request, context) => {
+  const { subject, references } = context;
+  const { splitKeyParts: parts, attributes = {} } = request;
+  if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "Not allowed for this identity");
+  checkSettable(attributes);
+  admitAttributes(subject, "Create", "SplitKey", attributes);
+  checkShape(request);
+  const source = sourceOf(request, context);
+  const shares = split(source.secret, request, context);
+  const identifiers = shares.map((keyMaterial, index) => {
+    const { uid } = putNew(context, {
+      uid: newIdentifier(context),
+      objectType: "SplitKey",
+      attributes: { ...source.attributes, ...attributes, keyFormatType: "Raw" },
+      made: true,
+      value: {
+        splitKey: {
+          splitKeyParts: parts,
+          keyPartIdentifier: index + 1,
+          splitKeyThreshold: request.splitKeyThreshold,
+          splitKeyMethod: request.splitKeyMethod,
+          keyBlock: { keyFormatType: "Raw", keyValue: { keyMaterial }, ...source.attributes },
+        },
+      },
+    });
+    references.set(uid, "CreateSplitKey");
+    return uid;
+  });
+  return { uniqueIdentifier: identifiers };
+};
+
+/** Join Split Key (KMIP 2.1 §6.1.28): the key of the parts, or secret data. */
+export const joinSplitKey: Handler<"JoinSplitKey"> = (request, context) => {
+  const { objectType, attributes = {}, secretDataType = "Seed" } = request;
+  const { subject, references } = context;
+  if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "Not allowed for this identity");
+  if (objectType !== "SymmetricKey" && objectType !== "SecretData")
+    throw new KmipError("InvalidObjectType", "Parts are joined to symmetric keys and secret data");
+  checkSettable(attributes);
+  admitAttributes(subject, "JoinSplitKey", objectType, attributes);
+  const keyMaterial = joined(request.uniqueIdentifier.map((one) => objectFor(context, one, "JoinSplitKey")));
+  const { cryptographicAlgorithm, cryptographicLength = keyMaterial.length * 8 } = attributes;
+  if (cryptographicLength !== keyMaterial.length * 8)
+    throw new KmipError("CryptographicFailure", "The parts make a key of another length");
+  const described: Attributes = {
+    ...(cryptographicAlgorithm === undefined ? {} : { cryptographicAlgorithm }),
+    cryptographicLength,
+  };
+  const keyBlock = { keyFormatType: "Raw" as const, keyValue: { keyMaterial }, ...described };
+  const value: ObjectValue =
+    objectType === "SymmetricKey"
+      ? { symmetricKey: { keyBlock } }
+      : { secretData: { secretDataType, keyBlock } };
+  const { uid } = putNew(context, {
+    uid: newIdentifier(context),
+    objectType,
+    attributes: { ...attributes, ...described, keyFormatType: "Raw" },
+    value,
+    made: false,
+  });
+  references.set(uid, "JoinSplitKey");
+  return { uniqueIdentifier: uid };
+};
+
+function checkShape({
+  objectType,
+  splitKeyParts: parts,
+  splitKeyThreshold: threshold,
+  ...request
+}: Request): void {
+  if (objectType !== "SplitKey" && objectType !== "SymmetricKey" && objectType !== "SecretData")
+    throw new KmipError("InvalidObjectType", "Symmetric keys and secret data are split");
+  if (parts < 2 || parts > 255 || threshold < 2 || threshold > parts)
+    throw new KmipError("InvalidField", "Not a number of parts");
+  if (request.splitKeyMethod === "XOR" && threshold !== parts)
+    throw new KmipError("InvalidField", "XOR needs all the parts");
+}
+
+/** The key that is named, if it may be had in plain, or a new one. */
+function sourceOf({ uniqueIdentifier, attributes = {} }: Request, context: Context) {
+  if (uniqueIdentifier === undefined) {
+    const bits = attributes.cryptographicLength ?? 256;
+    if (bits < 8 || bits > 8192 || bits % 8 !== 0) throw new KmipError("InvalidField", "Not a length");
+    return { secret: context.random(bits / 8), attributes: described(attributes, bits) };
+  }
+  const { subject, work, now } = context;
+  const object = objectFor(context, uniqueIdentifier, "CreateSplitKey");
+  checkRelease(subject, object, undefined, work, now);
+  const secret = secretBytes(object);
+  return { secret, attributes: described(object.attributes, secret.length * 8) };
+}
+
+function described({ cryptographicAlgorithm }: Attributes, cryptographicLength: number): Attributes {
+  return { ...(cryptographicAlgorithm === undefined ? {} : { cryptographicAlgorithm }), cryptographicLength };
+}
+
+function split(secret: Uint8Array, request: Request, { random }: Context): Bytes[] {
+  const { splitKeyParts: parts, splitKeyThreshold: threshold, splitKeyMethod } = request;
+  if (splitKeyMethod === "XOR") return splitXor(secret, parts, random);
+  if (splitKeyMethod === "PolynomialSharingGF2_8") return splitPolynomial(secret, parts, threshold, random);
+  throw new KmipError("FeatureNotSupported", "Not a method of splitting here");
+}
+
+/** One error for whatever is wrong with the parts. */
+function joined(parts: ManagedObject[]): Bytes {
+  const failure = new KmipError("CryptographicFailure", "The parts make no key");
+  const [first] = parts.map(({ value }) => value?.splitKey);
+  if (!first || parts.length < first.splitKeyThreshold) throw failure;
+  const shares = parts.map((part): Share => {
+    const splitKey = part.value?.splitKey;
+    const { keyValue, keyWrappingData } = keyBlockOf(part);
+    if (!splitKey || splitKey.splitKeyMethod !== first.splitKeyMethod || keyWrappingData) throw failure;
+    const bytes = keyValue instanceof Uint8Array ? undefined : keyValue?.keyMaterial;
+    if (!(bytes instanceof Uint8Array)) throw failure;
+    return { identifier: splitKey.keyPartIdentifier, bytes };
+  });
+  if (new Set(shares.map(({ identifier }) => identifier)).size !== shares.length) throw failure;
+  if (shares.some(({ bytes, identifier }) => bytes.length !== shares[0]!.bytes.length || identifier < 1))
+    throw failure;
+  if (first.splitKeyMethod === "XOR") return joinXor(shares);
+  if (first.splitKeyMethod === "PolynomialSharingGF2_8" && shares.every(({ identifier }) => identifier < 256))
+    return joinPolynomial(shares);
+  throw failure;
+}

@@ -1,0 +1,41 @@
+import { createHmac } from "node:crypto";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** What becomes of the seeds that clients bring (KMIP 2.1 §6.1.50). */
+export type Seeding = "mixed" | "ignored" | "refused";
+
+/**
+ * The HSM's randomness: that of the operating system, with what clients seed mixed in. A seed can only add to it: each
+ * output is the system's, combined with a stream that the seeds determine.
+ */
+export class SeededRandom {
+  #system: (length: number) => Bytes;
+  #pool: Uint8Array | undefined;
+  #counter = 0;
+
+  constructor(system: (length: number) => Bytes) {
+    this.#system = system;
+  }
+
+  seed(data: Uint8Array): void {
+    const fresh = this.#system(32);
+    this.#pool = createHmac("sha256", fresh)
+      .update(this.#pool ?? "")
+      .update(data)
+      .digest();
+  }
+
+  take(length: number): Bytes {
+    const bytes = this.#system(length);
+    const pool = this.#pool;
+    if (!pool) return bytes;
+    for (let at = 0; at < length; at += 32) {
+      const block = createHmac("sha256", pool)
+        .update(`${this.#counter++}`)
+        .digest();
+      for (let i = 0; i < 32 && at + i < length; i++) bytes[at + i]! ^= block[i]!;
+    }
+    return bytes;
+  }
+}

@@ -1,0 +1,53 @@
+import { createHash } from "node:crypto";
+import { encodeHex } from "#protocol/bytes.ts";
+import { KmipError } from "#protocol/kmip/index.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** What a ticket stands for (KMIP 2.1 §6.1.29). */
+export interface Session {
+  identity: string;
+  /** The identity of the channel that asked for it: a login's ticket is worth nothing on another. */
+  channel?: string;
+  /** Requests that it is still good for. */
+  requests?: number;
+  expires?: Date;
+  /** Of a delegated ticket: what its bearer may do, and with which objects; everything where it does not say. */
+  operations?: ReadonlySet<string>;
+  objects?: ReadonlySet<string>;
+}
+
+const MOST = 1024;
+
+/** The tickets that Login gave: in memory, by the hash of their value, so that a restart ends them. */
+export class Tickets {
+  #sessions = new Map<string, Session>();
+
+  /** Keeps a session and returns the value of its ticket (32 random bytes). */
+  issue(session: Session, now: Date, random: (length: number) => Bytes): Bytes {
+    for (const [name, { expires }] of this.#sessions)
+      if (expires && expires <= now) this.#sessions.delete(name);
+    if (this.#sessions.size >= MOST) throw new KmipError("ServerLimitExceeded", "Too many are logged in");
+    const value = random(32);
+    this.#sessions.set(nameOf(value), { ...session });
+    return value;
+  }
+
+  /** The session of a ticket, with this request counted. Throws `InvalidTicket` for whatever is wrong with it. */
+  redeem(value: Uint8Array, channel: string, now: Date): Session {
+    const session = this.#sessions.get(nameOf(value));
+    const lives = session && (!session.expires || now < session.expires) && session.requests !== 0;
+    if (!session || !lives || (session.channel !== undefined && session.channel !== channel))
+      throw new KmipError("InvalidTicket", "The ticket is not valid");
+    if (session.requests !== undefined) session.requests--;
+    return session;
+  }
+
+  revoke(value: Uint8Array): void {
+    this.#sessions.delete(nameOf(value));
+  }
+}
+
+function nameOf(value: Uint8Array): string {
+  return encodeHex(new Uint8Array(createHash("sha256").update(value).digest()));
+}
