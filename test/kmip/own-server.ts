@@ -1,7 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ensurePki, issueClient, type KeyAndCertificate, type Pki, startHsm } from "#emulator/hsm/index.ts";
+import {
+  ensurePki,
+  type HsmOptions,
+  issueClient,
+  type KeyAndCertificate,
+  type Pki,
+  startHsm,
+} from "#emulator/hsm/index.ts";
 import type { Endpoint, Transport } from "./connection.ts";
 
 /** A server that is fresh for one case. */
@@ -15,11 +22,11 @@ export class OwnServers {
   #dir = mkdtempSync(join(tmpdir(), "coffer-kmip-"));
   #pki: Promise<[Pki, KeyAndCertificate]> | undefined;
 
-  async start(transport: Transport): Promise<Server> {
+  async start(transport: Transport, options: Partial<HsmOptions> = {}): Promise<Server> {
     this.#pki ??= this.#certificates();
     const [pki, client] = await this.#pki;
     const dir = mkdtempSync(join(this.#dir, "case-"));
-    const hsm = await startHsm({ dir, pki, ttlvPort: 0, httpsPort: 0 });
+    const hsm = await startHsm({ dir, pki, ttlvPort: 0, httpsPort: 0, ...options });
     const port = transport === "tls" ? hsm.ttlvPort : hsm.httpsPort;
     return {
       endpoint: { host: "127.0.0.1", port, ca: pki.serverCa, ...client },

@@ -1,5 +1,5 @@
 import { encodeHex } from "#protocol/bytes.ts";
-import type { Item, XmlElement } from "#protocol/kmip/index.ts";
+import { type Item, tagByNumber, type XmlElement } from "#protocol/kmip/index.ts";
 
 /** What test cases write for values that are known only when they run: `$UNIQUE_IDENTIFIER_0`, `$NOW-3600`. */
 
@@ -22,6 +22,8 @@ export function placeholderOf(value: string | undefined): Placeholder | undefine
 /** The values of one run of a case. A copy can be tried and dropped. */
 export class Placeholders {
   #values: Map<string, string>;
+  /** What the server gave, by tag, in order: some cases use a value that their own response spells out. */
+  #given = new Map<string, string[]>();
   #now: () => Date;
 
   constructor(now: () => Date, values: ReadonlyMap<string, string> = new Map()) {
@@ -31,6 +33,15 @@ export class Placeholders {
 
   copy(): Placeholders {
     return new Placeholders(this.#now, this.#values);
+  }
+
+  /** Remembers the values of an answer: `Data` for `$DATA_0`, `IVCounterNonce` for `$IV_COUNTER_NONCE`. */
+  note(answer: Item): void {
+    if (answer.type === "Structure") for (const child of answer.value) this.note(child);
+    else {
+      const name = (tagByNumber(answer.tag)?.name ?? "").toUpperCase();
+      this.#given.set(name, [...(this.#given.get(name) ?? []), textOf(answer)]);
+    }
   }
 
   adopt(other: Placeholders): void {
@@ -47,9 +58,16 @@ export class Placeholders {
 
   #value({ name, offset }: Placeholder): string {
     if (name === "NOW") return date(this.#now(), offset);
-    const value = this.#values.get(name);
+    const value = this.#values.get(name) ?? this.#spelledOut(name);
     if (value === undefined) throw new Error(`no response has given $${name}`);
     return value;
+  }
+
+  /** The value of that number under the tag of the name; the last where it has no number. */
+  #spelledOut(name: string): string | undefined {
+    const [, tag = "", number] = /^(.*?)_?(\d+)?$/.exec(name) ?? [];
+    const given = this.#given.get(tag.replaceAll("_", ""));
+    return number === undefined ? given?.at(-1) : given?.[Number(number)];
   }
 
   /**

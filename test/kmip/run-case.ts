@@ -60,6 +60,7 @@ class Run {
     trace?.("request", asked);
     const answer = decodeItem(await connection.exchange(encodeItem(asked, encoding)), { encoding });
     trace?.("response", answer);
+    this.#values.note(answer);
     if (!response) return undefined;
     const expected = expectedOf(response);
     trace?.("expected", expected.item);

@@ -1,8 +1,9 @@
 import { relative } from "node:path";
-import type { Encoding, Item } from "#protocol/kmip/index.ts";
+import { createKmipClient, type Encoding, type Item } from "#protocol/kmip/index.ts";
 import { connectTo, type Endpoint, type Transport } from "./connection.ts";
 import { excluded } from "./excluded.ts";
 import { OwnServers, type Server } from "./own-server.ts";
+import { preparationOf } from "./preparations.ts";
 import { runCase } from "./run-case.ts";
 import { readCase } from "./test-case.ts";
 
@@ -48,9 +49,12 @@ async function outcome(path: string, own: OwnServers, options: SuiteOptions): Pr
   let server: Server | undefined;
   try {
     const testCase = readCase(path);
-    server = endpoint ? { endpoint, close: async () => {} } : await own.start(transport);
+    const preparation = preparationOf(path);
+    server = endpoint ? { endpoint, close: async () => {} } : await own.start(transport, preparation.server);
     const connection = connectTo(server.endpoint, transport, encoding);
     try {
+      const client = createKmipClient({ ...connection, encoding, version: testCase.version });
+      await preparation.objects?.(client, server.endpoint);
       return await runCase(testCase, { connection, encoding, now: () => new Date(), trace });
     } finally {
       connection.close();

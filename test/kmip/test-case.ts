@@ -1,6 +1,6 @@
 import { globSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { parseXml, type XmlElement } from "#protocol/kmip/index.ts";
+import { type ProtocolVersion, parseXml, type XmlElement } from "#protocol/kmip/index.ts";
 
 /** A request and the response that the case expects; a case may end with a request alone. */
 export interface Step {
@@ -10,6 +10,7 @@ export interface Step {
 
 export interface TestCase {
   file: string;
+  version: ProtocolVersion;
   steps: Step[];
 }
 
@@ -37,5 +38,16 @@ export function readCase(file: string): TestCase {
     else last.response = message;
   }
   if (steps.length === 0) throw new Error("no messages");
-  return { file, steps };
+  return { file, version: versionOf(steps[0]!.request), steps };
+}
+
+function versionOf(request: XmlElement): ProtocolVersion {
+  const version = ["RequestHeader", "ProtocolVersion"].reduce<XmlElement | undefined>(
+    (element, name) => element?.children.find((child) => child.name === name),
+    request,
+  );
+  const [major, minor] = ["Major", "Minor"].map((part) =>
+    Number(version?.children.find(({ name }) => name === `ProtocolVersion${part}`)?.attributes.get("value")),
+  );
+  return { major: major!, minor: minor! };
 }

@@ -19,6 +19,12 @@ export const FREE = tags(
   "ServerInformation",
 );
 
+/** Attributes that tell of the server, not of the object: its generator of random numbers. */
+export const SERVERS_ATTRIBUTES: ReadonlySet<string> = new Set([
+  "Random Number Generator",
+  "RandomNumberGenerator",
+]);
+
 /** May be there or not when its value is 0. */
 export const INDEX = tagNumber("AttributeIndex");
 

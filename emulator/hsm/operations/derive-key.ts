@@ -43,7 +43,7 @@ export const deriveKey: Handler<"DeriveKey"> = (request, context) => {
         ),
       ],
     },
-    value: valueOf(objectType, bytes, attributes),
+    value: objectOf(objectType, bytes, attributes),
     made: false,
   });
   for (const one of bases) addLink(one, "DerivedKeyLink", object.uid, context);
@@ -104,7 +104,7 @@ function inherited(bases: ManagedObject[], attributes: Attributes): Attributes {
   return attributes;
 }
 
-function valueOf(
+function objectOf(
   objectType: "SymmetricKey" | "SecretData",
   keyMaterial: Bytes,
   attributes: Attributes,

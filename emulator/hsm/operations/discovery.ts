@@ -7,7 +7,24 @@ import { settingsOf } from "./settings.ts";
 type Profiles = NonNullable<ResponsePayload<"Query">["profileInformation"]>;
 
 /** Profiles whose test cases this server passes, by the names of 1.3 and 1.4 and of 2.x; the codec picks those of the version. */
-const PROFILES: Profiles = [];
+const PROFILES: Profiles = (["KMIPV1_3", "KMIPV1_4", ""] as const).flatMap((version) =>
+  (
+    [
+      "TapeLibraryServer",
+      "SymmetricKeyLifecycleServer",
+      "AsymmetricKeyLifecycleServer",
+      "BasicCryptographicServer",
+      "AdvancedCryptographicServer",
+      "RNGCryptographicServer",
+      "SymmetricKeyFoundryServer",
+      "OpaqueManagedObjectStoreServer",
+      "StorageArrayWithSelfEncryptingDriveServer",
+      "HTTPSServer",
+      "JSONServer",
+      "XMLServer",
+    ] as const
+  ).map((profile) => ({ profileName: `${profile}${version}` as const })),
+);
 
 function defaultsOf(context: Context): Pick<ResponsePayload<"Query">, "defaultsInformation"> {
   const { defaults } = settingsOf(context);

@@ -95,7 +95,8 @@ function ownDescription(objectType: ObjectType, object: ObjectValue): Attributes
     object.privateKey ??
     object.publicKey ??
     object.secretData ??
-    object.splitKey
+    object.splitKey ??
+    object.pgpKey
   )?.keyBlock;
   return block ? describedBlock(objectType, block) : {};
 }

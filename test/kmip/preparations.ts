@@ -1,0 +1,67 @@
+import { X509Certificate } from "node:crypto";
+import { basename } from "node:path";
+import type { HsmOptions } from "#emulator/hsm/index.ts";
+import type { Attributes, KmipClient } from "#protocol/kmip/index.ts";
+import type { Endpoint } from "./connection.ts";
+
+/**
+ * What a case takes for granted: how the server is set up (own servers only), and objects that an earlier case of its
+ * series has left. Where the publication has that earlier case (TC-CREG-1, TC-OTP-SETUP-1), this does the same.
+ */
+export interface Preparation {
+  server?: Partial<HsmOptions>;
+  objects?: (client: KmipClient, endpoint: Endpoint) => Promise<void>;
+}
+
+const PREPARATIONS: readonly [RegExp, Preparation][] = [
+  // Profiles 2.1 §5.8: optional cases for servers that use a seed, ignore it, refuse it.
+  [/^CS-RNG-O-3-/, { server: { seeding: "ignored" } }],
+  [/^CS-RNG-O-4-/, { server: { seeding: "refused" } }],
+  [/^TC-CREG-3-/, { objects: registerPair }],
+  [/^TC-OTP-(?!SETUP)/, { objects: registerPad }],
+];
+
+export function preparationOf(path: string): Preparation {
+  const name = basename(path);
+  return PREPARATIONS.find(([pattern]) => pattern.test(name))?.[1] ?? {};
+}
+
+/** TC-OTP-SETUP-1 */
+async function registerPad(client: KmipClient): Promise<void> {
+  const keyMaterial = new Uint8Array(Buffer.from("fc932e1428bd", "hex"));
+  await client.request("Register", {
+    objectType: "SecretData",
+    attributes: {
+      cryptographicUsageMask: ["Encrypt", "Decrypt"],
+      cryptographicAlgorithm: "OneTimePad",
+      cryptographicLength: 48,
+      name: [{ nameValue: "one-time-pad-1", nameType: "UninterpretedTextString" }],
+      activationDate: new Date(Date.now() - 60_000),
+    },
+    object: {
+      secretData: {
+        secretDataType: "Password",
+        keyBlock: { keyFormatType: "Opaque", keyValue: { keyMaterial } },
+      },
+    },
+  });
+}
+
+/** TC-CREG-1: a public key, a private key, a certificate. Which ones does not matter to what follows. */
+async function registerPair(client: KmipClient, { cert }: Endpoint): Promise<void> {
+  const attributes: Attributes = { cryptographicAlgorithm: "RSA", cryptographicLength: 2048 };
+  const { publicKeyUniqueIdentifier } = await client.request("CreateKeyPair", {
+    commonAttributes: attributes,
+    privateKeyAttributes: { cryptographicUsageMask: ["Sign"] },
+    publicKeyAttributes: { cryptographicUsageMask: ["Verify"] },
+  });
+  const certificateValue = new Uint8Array(new X509Certificate(cert).raw);
+  await client.request("Register", {
+    objectType: "Certificate",
+    attributes: {
+      cryptographicUsageMask: ["Verify"],
+      link: [{ linkType: "PublicKeyLink", linkedObjectIdentifier: publicKeyUniqueIdentifier }],
+    },
+    object: { certificate: { certificateType: "X_509", certificateValue } },
+  });
+}
