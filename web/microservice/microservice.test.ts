@@ -428,6 +428,25 @@ describe("loading by rewrap", () => {
     });
   });
 
+  it.each([
+    ["receipt", { receipt: { exp: START / 1000 + 90 } }],
+    ["EDK", { edk: { expires: START / 1000 + 90 } }],
+  ])("ends a loaded key with its %s, though it is in use all the time", async (_, changes) => {
+    const { client, instance } = await enrolledClient();
+    const key = await release(instance.wrappingCertificate, changes);
+    await client.load(key);
+    for (let i = 0; i < 2; i++) {
+      pass(44_000);
+      await collect(client.seal({ edk: key.edk, context }, new Uint8Array(1)));
+    }
+    pass(2_000);
+    await expect(collect(client.seal({ edk: key.edk, context }, new Uint8Array(1)))).rejects.toMatchObject({
+      code: "key-missing",
+    });
+    expect(store.keys.size).toBe(0);
+    expect(unwraps).toBe(1);
+  });
+
   it("opens after a reload from stored wrapped keys, until the receipt ends", async () => {
     const { client, instance } = await enrolledClient();
     const key = await release(instance.wrappingCertificate);

@@ -1,4 +1,4 @@
-/** The key ring: data keys in use, deleted a set time after their last use (W7). */
+/** The key ring: data keys in use, deleted a set time after their last use (W7), and when their release ends. */
 import type { Edk, Receipt } from "#protocol/keys/index.ts";
 
 export type LoadedKey = { key: CryptoKey; edk: Edk; receipt: Receipt };
@@ -6,18 +6,27 @@ export type LoadedKey = { key: CryptoKey; edk: Edk; receipt: Receipt };
 export type RingOptions = {
   /** Milliseconds from the last use to deletion. */
   timeToLive: number;
+  /** Most keys held at a time; the one that was not used for longest goes first. Default: 256. */
+  capacity?: number;
   /** Milliseconds since 1970. */
   now(): number;
   /** Runs `task` once after `delay` milliseconds. */
   schedule(task: () => void, delay: number): void;
 };
 
-type Entry = LoadedKey & { used: number };
+type Entry = {
+  loaded: LoadedKey;
+  used: number;
+  /** When receipt or EDK ends, whichever is first; milliseconds since 1970. */
+  expires: number;
+};
 
 export class KeyRing {
   readonly #options: RingOptions;
+  /** In the order of their last use. */
   readonly #entries = new Map<string, Entry>();
-  #scheduled = false;
+  /** When the next timer fires. */
+  #due = Infinity;
 
   constructor(options: RingOptions) {
     this.#options = options;
@@ -28,8 +37,14 @@ export class KeyRing {
     return this.#entries.size;
   }
 
-  put(edkDigest: string, key: LoadedKey): void {
-    this.#entries.set(edkDigest, { ...key, used: this.#options.now() });
+  put(edkDigest: string, loaded: LoadedKey): void {
+    const { edk, receipt } = loaded;
+    const expires = Math.min(receipt.exp, edk.expires ?? Infinity) * 1000;
+    this.#touch(edkDigest, { loaded, used: 0, expires });
+    for (const oldest of this.#entries.keys()) {
+      if (this.#entries.size <= (this.#options.capacity ?? 256)) break;
+      this.#entries.delete(oldest);
+    }
     this.#plan();
   }
 
@@ -37,8 +52,8 @@ export class KeyRing {
   take(edkDigest: string): LoadedKey | undefined {
     this.#sweep();
     const entry = this.#entries.get(edkDigest);
-    if (entry) entry.used = this.#options.now();
-    return entry;
+    if (entry) this.#touch(edkDigest, entry);
+    return entry?.loaded;
   }
 
   /** Deletes all keys at once (sign-out, revocation, new enrolment). */
@@ -46,18 +61,30 @@ export class KeyRing {
     this.#entries.clear();
   }
 
-  #sweep(): void {
-    const oldest = this.#options.now() - this.#options.timeToLive;
-    for (const [digest, entry] of this.#entries) if (entry.used <= oldest) this.#entries.delete(digest);
+  #touch(edkDigest: string, entry: Entry): void {
+    entry.used = this.#options.now();
+    this.#entries.delete(edkDigest);
+    this.#entries.set(edkDigest, entry);
   }
 
+  #end({ used, expires }: Entry): number {
+    return Math.min(used + this.#options.timeToLive, expires);
+  }
+
+  #sweep(): void {
+    const now = this.#options.now();
+    for (const [digest, entry] of this.#entries) if (this.#end(entry) <= now) this.#entries.delete(digest);
+  }
+
+  /** Sees to a timer at the first end. A timer cannot be taken back: a later one that still stands does no harm. */
   #plan(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
+    const due = Math.min(...[...this.#entries.values()].map((entry) => this.#end(entry)));
+    if (due >= this.#due) return;
+    this.#due = due;
     this.#options.schedule(() => {
-      this.#scheduled = false;
+      if (this.#due === due) this.#due = Infinity;
       this.#sweep();
-      if (this.#entries.size > 0) this.#plan();
-    }, this.#options.timeToLive);
+      this.#plan();
+    }, due - this.#options.now());
   }
 }
