@@ -30,6 +30,20 @@ export async function createDpopKey(): Promise<DpopKey> {
   return { privateKey: pair.privateKey, jwk: { kty: "EC", crv: "P-256", x: x!, y: y! } };
 }
 
+/**
+ * Whether this is such a key: one that was read back could have been put there by a script of this origin, which would
+ * know the private half of a key that it can export. (A copy that it imported as non-extractable looks the same; against
+ * that, the vault asks the user before a new key is authorized.)
+ */
+export function isDpopKey(key: Partial<DpopKey> | undefined): key is DpopKey {
+  const privateKey: unknown = key?.privateKey;
+  if (!(privateKey instanceof CryptoKey)) return false;
+  const { type, extractable, usages } = privateKey;
+  const { name, namedCurve } = privateKey.algorithm as EcKeyAlgorithm;
+  const kind = [type, extractable, usages.join(), name, namedCurve].join(" ");
+  return kind === "private false sign ECDSA P-256";
+}
+
 /** JWK thumbprint, RFC 7638 §3: base64url SHA-256 over the required members in lexicographic order. */
 export async function thumbprint({ crv, kty, x, y }: PublicJwk): Promise<string> {
   return digest(JSON.stringify({ crv, kty, x, y }));

@@ -95,14 +95,50 @@ it("asks with PKCE, state and the thumbprint of a fresh DPoP key, and answers wi
 it("answers a redirect once, and only one of its own, from its own vault", async () => {
   const { session, url } = await signedIn();
   const state = url.searchParams.get("state")!;
-  const again = session.complete(new URLSearchParams({ code: "c", state }));
+  const again = session.complete(new URLSearchParams({ code: "c", state, iss: VAULT }));
   await expect(again).rejects.toMatchObject({ code: "sign-in-mismatch" });
   const other = new URL(await session.authorizationUrl()).searchParams.get("state")!;
   const foreign = session.complete(new URLSearchParams({ code: "c", state: other, iss: "http://evil.test" }));
   await expect(foreign).rejects.toMatchObject({ code: "sign-in-mismatch" });
+  const silent = new URL(await session.authorizationUrl()).searchParams.get("state")!;
+  const unnamed = session.complete(new URLSearchParams({ code: "c", state: silent }));
+  await expect(unnamed).rejects.toMatchObject({ code: "sign-in-mismatch" });
   const third = new URL(await session.authorizationUrl()).searchParams.get("state")!;
   const refused = session.complete(new URLSearchParams({ error: "access_denied", state: third, iss: VAULT }));
   await expect(refused).rejects.toMatchObject({ code: "sign-in-refused" });
+});
+
+/** Keys as a script of the page's origin could plant them. */
+const PLANTED: [string, () => Promise<CryptoKey | object>][] = [
+  ["an extractable key", async () => (await ecKey("P-256", true)).privateKey],
+  ["a key of another curve", async () => (await ecKey("P-384", false)).privateKey],
+  ["a public key", async () => (await ecKey("P-256", false)).publicKey],
+  ["what is no key", async () => ({ type: "private", extractable: false, usages: ["sign"] })],
+];
+const ecKey = (namedCurve: string, extractable: boolean) =>
+  crypto.subtle.generateKey({ name: "ECDSA", namedCurve }, extractable, ["sign", "verify"]);
+
+it.each(PLANTED)("refuses %s that was planted for a sign-in under way", async (_, plant) => {
+  const { session, store, forms } = await signedIn();
+  const state = new URL(await session.authorizationUrl()).searchParams.get("state")!;
+  const pending = (await store.take(state))!;
+  await store.begin({ ...pending, key: { ...pending.key, privateKey: (await plant()) as CryptoKey } });
+  const completing = session.complete(new URLSearchParams({ code: "c", state, iss: VAULT }));
+  await expect(completing).rejects.toMatchObject({ code: "sign-in-mismatch" });
+  expect(forms).toHaveLength(1);
+});
+
+it.each(PLANTED)("takes a stored sign-in with %s for none, and deletes it", async (_, plant) => {
+  const { session, store, clock, open } = await signedIn();
+  const [[vault, signIn]] = [...store.signIns] as [[string, SignIn]];
+  const key = { ...signIn.key, privateKey: (await plant()) as CryptoKey };
+  store.signIns.set(vault, { ...signIn, key });
+  expect(await open().restore()).toBeUndefined();
+  expect(store.signIns.size).toBe(0);
+  store.signIns.set(vault, { ...signIn, key, expires: clock.now + 1e9 });
+  clock.now += 700_000;
+  await expect(session.authorize("GET", `${APP}/x`)).rejects.toMatchObject({ code: "signed-out" });
+  expect(store.signIns.size).toBe(0);
 });
 
 it("survives a reload, and renews the token shortly before it ends", async () => {

@@ -3,7 +3,7 @@
  * refresh tokens that are used once. The page never sees a password or the vault's cookie.
  */
 
-import { createDpopKey, createProof, thumbprint } from "./dpop.ts";
+import { createDpopKey, createProof, isDpopKey, thumbprint } from "./dpop.ts";
 import { CofferError } from "./error.ts";
 import { challengeFor, createVerifier } from "./pkce.ts";
 import { errorFrom } from "./problem.ts";
@@ -48,7 +48,7 @@ export class Session {
 
   /** Reads the sign-in that an earlier page load or another tab left. */
   async restore(): Promise<Identity | undefined> {
-    this.#signIn = await this.#options.store.read(this.#options.vault);
+    this.#signIn = await this.#stored();
     return this.identity;
   }
 
@@ -71,13 +71,13 @@ export class Session {
   }
 
   /**
-   * Takes the answer out of a redirect's query. Errors: `sign-in-mismatch` for a state that this browser did not make or
-   * for another issuer (RFC 9207), `sign-in-refused` when the vault said no.
+   * Takes the answer out of a redirect's query. Errors: `sign-in-mismatch` for a state that this browser did not make, for
+   * an answer that does not name this vault as its issuer (RFC 9207 §2.4), or for a key that is not as this code makes
+   * them; `sign-in-refused` when the vault said no.
    */
   async complete(query: URLSearchParams): Promise<Identity> {
     const pending = await this.#options.store.take(query.get("state") ?? "");
-    const issuer = query.get("iss");
-    if (!pending || (issuer !== null && issuer !== this.#options.vault)) {
+    if (!pending || query.get("iss") !== this.#options.vault || !isDpopKey(pending.key)) {
       throw new CofferError("sign-in-mismatch");
     }
     const code = query.get("code");
@@ -120,15 +120,24 @@ export class Session {
     return true;
   }
 
+  /** The stored sign-in. One whose key is not as this code makes them is none, and goes. */
+  async #stored(): Promise<SignIn | undefined> {
+    const { store, vault } = this.#options;
+    const signIn = await store.read(vault);
+    if (!signIn || isDpopKey(signIn.key)) return signIn;
+    await store.clear(vault);
+    return undefined;
+  }
+
   async #fresh(renew: boolean): Promise<SignIn> {
-    const { now, store, vault, locks } = this.#options;
+    const { now, vault, locks } = this.#options;
     const usable = (signIn: SignIn | undefined): signIn is SignIn =>
       signIn !== undefined && signIn.expires - now() > MARGIN;
     if (!renew && usable(this.#signIn)) return this.#signIn;
     const refused = renew ? this.#signIn?.accessToken : undefined;
     return locks.request(`coffer-token ${vault}`, async () => {
       // Another tab may have renewed while this one waited: a refresh token works once.
-      const stored = await store.read(vault);
+      const stored = await this.#stored();
       if (!stored) {
         this.#signIn = undefined;
         throw new CofferError("signed-out");
