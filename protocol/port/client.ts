@@ -17,6 +17,12 @@ import {
 } from "./operations.ts";
 import { StreamReceiver, StreamSender } from "./stream.ts";
 
+export type StreamOptions = {
+  signal?: AbortSignal | undefined;
+  /** The source's buffers are nobody else's: they are transferred instead of copied where they are small enough. */
+  give?: boolean;
+};
+
 /** A microservice behind a port. Rejections are `CofferError`s with the microservice's code. */
 export type PortClient = {
   /** First call on a port. `custodian` is the Distinguished Name that the instance is, or will be, bound to. */
@@ -33,13 +39,13 @@ export type PortClient = {
   seal(
     params: { edk: string; context: EncryptionContext },
     source: Source,
-    options?: { signal?: AbortSignal },
+    options?: StreamOptions,
   ): ReadableStream<Uint8Array<ArrayBuffer>>;
   /** Plaintext of `source`. It may stream frames early; only a stream that ends well was complete. */
   open(
     params: { context: EncryptionContext },
     source: Source,
-    options?: { signal?: AbortSignal },
+    options?: StreamOptions,
   ): ReadableStream<Uint8Array<ArrayBuffer>>;
   /** Ends all calls with `port-closed` and closes the port. */
   close(): void;
@@ -132,7 +138,7 @@ export function createPortClient(port: MessagePort): PortClient {
     op: "seal" | "open",
     params: Params<"seal"> | Params<"open">,
     source: Source,
-    signal: AbortSignal | undefined,
+    { signal, give = false }: StreamOptions = {},
   ): ReadableStream<Uint8Array<ArrayBuffer>> {
     if (closed) throw closed;
     signal?.throwIfAborted();
@@ -169,7 +175,7 @@ export function createPortClient(port: MessagePort): PortClient {
         receiver.fail(reason);
       },
     });
-    if (!(source instanceof Blob)) pump(source, sender).catch(giveUp);
+    if (!(source instanceof Blob)) pump(source, sender, give).catch(giveUp);
     return receiver.readable;
   }
 
@@ -183,16 +189,20 @@ export function createPortClient(port: MessagePort): PortClient {
     },
     has: async (edk) => (await call("has", { edk })).loaded,
     inspect: (header) => call("inspect", { header: header.slice(0, 65536).buffer as ArrayBuffer }),
-    seal: (params, source, options) => stream("seal", params, source, options?.signal),
-    open: (params, source, options) => stream("open", params, source, options?.signal),
+    seal: (params, source, options) => stream("seal", params, source, options),
+    open: (params, source, options) => stream("open", params, source, options),
     close: () => close("port-closed"),
   };
 }
 
-/** Sends a source in chunks. Bytes are copied: the source may go on using its buffers. */
-async function pump(source: Uint8Array | ReadableStream<Uint8Array>, sender: StreamSender): Promise<void> {
+/** Sends a source in chunks. Unless it gives them away, bytes are copied: it may go on using its buffers. */
+async function pump(
+  source: Uint8Array | ReadableStream<Uint8Array>,
+  sender: StreamSender,
+  give: boolean,
+): Promise<void> {
   if (source instanceof Uint8Array) {
-    await sender.write(source, false);
+    await sender.write(source, give);
     return sender.end();
   }
   const reader = source.getReader();
@@ -200,7 +210,7 @@ async function pump(source: Uint8Array | ReadableStream<Uint8Array>, sender: Str
     for (let read = await reader.read(); !read.done; read = await reader.read()) {
       if (!(read.value instanceof Uint8Array))
         throw new TypeError("a source stream must give Uint8Array chunks");
-      await sender.write(read.value, false);
+      await sender.write(read.value, give);
     }
     sender.end();
   } catch (error) {

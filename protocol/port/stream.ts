@@ -1,4 +1,5 @@
 /** Byte streams over a port with credit: a sender never has more than WINDOW bytes under way. */
+import { GarbageNudge } from "./garbage.ts";
 import { CHUNK, type Message, WINDOW } from "./messages.ts";
 import { violation } from "./shape.ts";
 
@@ -8,6 +9,7 @@ export type Post = (message: Message, transfer?: ArrayBuffer[]) => void;
 export class StreamSender {
   readonly #id: number;
   readonly #post: Post;
+  readonly #garbage = new GarbageNudge();
   #credit = WINDOW;
   #wake: (() => void) | undefined;
   #failure: { reason: unknown } | undefined;
@@ -31,6 +33,7 @@ export class StreamSender {
       const bytes = whole ? (chunk.buffer as ArrayBuffer) : chunk.slice(at, at + size).buffer;
       this.#credit -= size;
       at += size;
+      this.#garbage.count(size);
       this.#post({ v: 1, type: "chunk", id: this.#id, bytes }, [bytes]);
     }
   }
@@ -55,6 +58,7 @@ export class StreamSender {
 export class StreamReceiver {
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly #queue: ArrayBuffer[] = [];
+  readonly #garbage = new GarbageNudge();
   #held = 0;
   #ended = false;
   #failure: { reason: unknown } | undefined;
@@ -76,6 +80,7 @@ export class StreamReceiver {
           if (!bytes) return controller.close();
           const size = bytes.byteLength;
           this.#held -= size;
+          this.#garbage.count(size);
           controller.enqueue(new Uint8Array(bytes));
           if (!this.#ended) post({ v: 1, type: "credit", id, bytes: size });
         },

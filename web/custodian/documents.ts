@@ -43,7 +43,7 @@ export interface OpenDocument extends Metadata {
   id: string;
   /**
    * The plaintext, to be taken once. It errs rather than ends when anything is wrong, so what came before the end is not
-   * proven complete: do not act on a part of it.
+   * proven complete: do not act on a part of it. Each chunk is a buffer of its own that nobody else uses.
    */
   stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   /** All of it, complete and verified. */
@@ -160,7 +160,7 @@ export class Documents {
       ]);
       const { port } = await this.#microservice.use();
       const context = await this.#loadFor(port, content.head, id, "document", signal);
-      const plain = port.open({ context }, content.stream(), { signal });
+      const plain = port.open({ context }, content.stream(), { signal, give: true });
       const total = metadata.size;
       let bytes = 0;
       const stream = plain.pipeThrough(
