@@ -1,8 +1,20 @@
+import { createHash } from "node:crypto";
 import type { Attributes } from "#protocol/kmip/index.ts";
 import { type ManagedObject, stateAt } from "../managed-object.ts";
 
 /** All attributes of an object as a client sees them now. */
 export function clientAttributes(object: ManagedObject, now: Date): Attributes {
   const { uid, objectType, attributes } = object;
-  return { uniqueIdentifier: uid, objectType, ...attributes, state: stateAt(object, now) };
+  return {
+    uniqueIdentifier: uid,
+    objectType,
+    ...attributes,
+    state: stateAt(object, now),
+    shortUniqueIdentifier: shortIdentifier(uid),
+  };
+}
+
+/** KMIP 2.1 §4.56: eight bytes that follow from the identifier, and are not likely to be another's. */
+function shortIdentifier(uid: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(createHash("sha256").update(uid).digest().subarray(0, 8));
 }

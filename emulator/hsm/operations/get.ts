@@ -12,7 +12,8 @@ import { clientAttributes } from "./client-attributes.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { inFormat } from "./key-format.ts";
 import { blockBytes, ttlvKeyValue, wrapBytes, wrappingParameters } from "./key-wrapping.ts";
-import { checkUsable } from "./usage.ts";
+import { pkcs12Block } from "./pkcs12.ts";
+import { checkUsable, countUsage } from "./usage.ts";
 
 /** Get (KMIP 2.1 §6.1.20): the object in plain, or wrapped by a key of the HSM. */
 export const get: Handler<"Get"> = (request, context) => {
@@ -63,9 +64,14 @@ function released(object: ManagedObject, request: RequestPayload<"Get">, context
       throw new KmipError("KeyFormatTypeNotSupported", "The object is not a key");
     return object.value;
   }
+  if (request.keyFormatType === "PKCS_12" && object.objectType === "PrivateKey") {
+    if (wrapping) throw new KmipError("KeyFormatTypeNotSupported", "PKCS#12 is not wrapped");
+    return withBlock(object.value, pkcs12Block(object, context));
+  }
   const block = inFormat(object, keyBlockOf(object), request.keyFormatType);
   if (!wrapping) return withBlock(object.value, block);
   checkUsable(wrapping.key, "WrapKey", now);
+  countUsage(wrapping.key, 0, context);
   return withBlock(object.value, wrapped(block, wrapping, object));
 }
 

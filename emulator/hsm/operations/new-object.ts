@@ -31,6 +31,18 @@ export interface NewObject {
   state?: ManagedObject["state"];
 }
 
+/** Types of objects that can be sensitive. */
+const SECRET: ReadonlySet<ObjectType> = new Set<ObjectType>([
+  "SymmetricKey",
+  "PrivateKey",
+  "SecretData",
+  "SplitKey",
+  "PGPKey",
+]);
+
+/** Seconds that a client may use an object before it asks again (KMIP 2.1 §4.30). */
+const LEASE = 3600;
+
 /** Refuses attributes that are the server's to set. */
 export function checkSettable(attributes: Attributes): void {
   for (const attribute of SERVERS)
@@ -46,7 +58,7 @@ export function putNew(
   { uid, objectType, attributes, value, made, state }: NewObject,
 ): ManagedObject {
   const { now, subject, work } = context;
-  const isKey = objectType === "SymmetricKey" || objectType === "PrivateKey" || objectType === "SecretData";
+  const isKey = SECRET.has(objectType);
   const sensitive = attributes.sensitive ?? false;
   const extractable = attributes.extractable ?? true;
   const { objectType: _type, uniqueIdentifier: _uid, state: _state, ...kept } = attributes;
@@ -63,6 +75,8 @@ export function putNew(
       // Of an object that was made elsewhere nobody but the client knows it (KMIP 2.1 §4.36).
       ...(made ? { originalCreationDate: attributes.originalCreationDate ?? now } : {}),
       fresh: attributes.fresh ?? true,
+      leaseTime: attributes.leaseTime ?? LEASE,
+      protectionStorageMask: ["Software"],
       ...(made ? { randomNumberGenerator: GENERATOR } : {}),
       ...(attributes.keyValueLocation ? { keyValuePresent: hasKeyValue(value) } : {}),
       ...(isKey
@@ -134,7 +148,8 @@ export function checkDates({
 }
 
 function digestOf(value: ObjectValue) {
-  const block = (value.symmetricKey ?? value.privateKey ?? value.publicKey ?? value.secretData)?.keyBlock;
+  const held = Object.values(value).find((one) => one !== undefined);
+  const block = held && "keyBlock" in held ? held.keyBlock : undefined;
   const material = block?.keyValue instanceof Uint8Array ? undefined : block?.keyValue?.keyMaterial;
   const bytes =
     material instanceof Uint8Array

@@ -1,0 +1,42 @@
+/** The few forms of DER (X.690) that this server writes by itself. */
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+function tagged(tag: number, content: Uint8Array): Bytes {
+  const { length } = content;
+  const size = length < 0x80 ? [length] : longLength(length);
+  return new Uint8Array(Buffer.concat([Buffer.of(tag, ...size), content]));
+}
+
+function longLength(length: number): number[] {
+  const hex = length.toString(16);
+  const bytes = [...Buffer.from(hex.padStart(hex.length + (hex.length % 2), "0"), "hex")];
+  return [0x80 | bytes.length, ...bytes];
+}
+
+export const sequence = (...parts: Uint8Array[]): Bytes => tagged(0x30, Buffer.concat(parts));
+export const setOf = (...parts: Uint8Array[]): Bytes => tagged(0x31, Buffer.concat(parts));
+export const octetString = (bytes: Uint8Array): Bytes => tagged(0x04, bytes);
+export const explicit = (number: number, part: Uint8Array): Bytes => tagged(0xa0 | number, part);
+export const nothing: Bytes = tagged(0x05, new Uint8Array());
+/** UTF-16BE. */
+export const bmpString = (text: string): Bytes => tagged(0x1e, Buffer.from(text, "utf16le").swap16());
+
+/** A number from 0 to 2^31 - 1. */
+export function integer(value: number): Bytes {
+  const bytes = Buffer.alloc(5);
+  bytes.writeUInt32BE(value, 1);
+  let start = 0;
+  while (start < 4 && bytes[start] === 0 && bytes[start + 1]! < 0x80) start++;
+  return tagged(0x02, bytes.subarray(start));
+}
+
+export function objectIdentifier(dotted: string): Bytes {
+  const [first = 0, second = 0, ...others] = dotted.split(".").map(Number);
+  const bytes = [first * 40 + second, ...others].flatMap((arc) => {
+    const groups = [arc & 0x7f];
+    for (let rest = arc >> 7; rest > 0; rest >>= 7) groups.unshift(0x80 | (rest & 0x7f));
+    return groups;
+  });
+  return tagged(0x06, Buffer.from(bytes));
+}
