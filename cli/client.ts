@@ -50,13 +50,8 @@ export async function connect({
     now: Date.now,
     locks: noLocks,
   });
-  const authorization = await session.authorizationUrl();
-  const cookie = await signInByName(fetch, vault, user);
-  const answer = await fetch(authorization, { headers: { cookie }, redirect: "manual" });
-  const location = answer.headers.get("location");
-  await answer.body?.cancel();
-  if (answer.status !== 302 || location === null) throw new CofferError("sign-in-refused");
-  const identity = await session.complete(new URL(location).searchParams);
+  const { cookie, location } = await signInByName(fetch, await session.authorizationUrl(), user);
+  const identity = await session.complete(location.searchParams);
 
   const rest = new RestClient({ origin: app, session, fetch, delay });
   const withCookie: typeof fetch = (input, init) =>
@@ -89,19 +84,26 @@ export async function connect({
   };
 }
 
-async function signInByName(fetch: typeof globalThis.fetch, vault: string, name: string): Promise<string> {
-  const response = await fetch(new URL("/sign-in", vault), {
+/** Posts the form of the vault's sign-in page: the answer has the cookie, and leads back to the app with a code. */
+async function signInByName(
+  fetch: typeof globalThis.fetch,
+  authorization: string,
+  name: string,
+): Promise<{ cookie: string; location: URL }> {
+  const { origin, search } = new URL(authorization);
+  const response = await fetch(new URL("/sign-in", origin), {
     method: "POST",
-    headers: { origin: vault, "content-type": "application/x-www-form-urlencoded" },
-    body: new URLSearchParams({ name, continue: "" }).toString(),
+    headers: { origin, "content-type": "application/x-www-form-urlencoded" },
+    body: new URLSearchParams({ name, continue: search.slice(1) }).toString(),
     redirect: "manual",
   }).catch((cause: unknown) => {
     throw new CofferError("offline", { cause });
   });
   await response.body?.cancel();
   const cookie = response.headers.get("set-cookie")?.split(";")[0];
-  if (response.status !== 303 || !cookie) throw new CofferError("sign-in-refused");
-  return cookie;
+  const location = response.headers.get("location");
+  if (response.status !== 303 || !cookie || location === null) throw new CofferError("sign-in-refused");
+  return { cookie, location: new URL(location) };
 }
 
 function memorySignInStore(): SignInStore {

@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
+import { developmentSignIn } from "../iam/development.ts";
 import type { GatewayContext, GatewayEnv } from "./context.ts";
 import { commonHeaders, nothingPolicy, transportSecurity } from "./headers.ts";
 import { problemResponse, Refused } from "./problem.ts";
@@ -13,7 +14,10 @@ type Handed = Pick<GatewayEnv["Variables"], "requestId" | "origins" | "site">;
 export function createApp(): Hono<GatewayEnv> {
   const gateway = new Hono<GatewayEnv>();
   const handed = new WeakMap<Request, Handed>();
-  const sites = { app: complete(appSite(), handed), vault: complete(vaultSite(), handed) };
+  const app = complete(appSite(), handed);
+  const vaultWith = (signInByName: boolean) => complete(vaultSite({ signInByName }), handed);
+  const [vault, vaultInDevelopment] = [vaultWith(false), vaultWith(true)];
+  let byName: ReturnType<typeof developmentSignIn> | undefined;
 
   gateway.all("*", async (c) => {
     const requestId = crypto.randomUUID();
@@ -24,7 +28,12 @@ export function createApp(): Hono<GatewayEnv> {
       return dress(problemResponse(refused ?? "wrong-host", requestId), c.env, requestId);
     }
     handed.set(c.req.raw, { requestId, origins, site });
-    return dress(await sites[site.name].fetch(c.req.raw, c.env, c.executionCtx), c.env, requestId);
+    if (byName === undefined) {
+      byName = developmentSignIn(c.env);
+      console.info(JSON.stringify({ event: "development-sign-in", ...byName }));
+    }
+    const routes = site.name === "app" ? app : byName.allowed ? vaultInDevelopment : vault;
+    return dress(await routes.fetch(c.req.raw, c.env, c.executionCtx), c.env, requestId);
   });
   return gateway;
 }

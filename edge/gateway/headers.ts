@@ -41,7 +41,7 @@ export function vaultPolicy({ apps }: Origins): string {
   });
 }
 
-/** The sign-in page: no script at all. Chromium holds the redirect after a form to `form-action` too, hence the apps. */
+/** The pages that ask before a code is issued: no script at all, never in a frame. Chromium holds the redirect after a form to `form-action` too, hence the apps. */
 export function signInPolicy({ apps }: Origins): string {
   return serialize({
     ...NOTHING,

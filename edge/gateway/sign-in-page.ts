@@ -1,14 +1,22 @@
-/** The sign-in page: one form, no script. A name is all it asks for, which is why it exists in development only. */
+/**
+ * What a person is asked at the vault's origin before an app gets a code: one form, no script. Signing in by a name
+ * alone exists in development only.
+ */
 
 type Page =
-  | { kind: "form"; app: string; query: string; mistake: string | undefined }
+  /** Nobody is signed in, or somebody else wants to. */
+  | { kind: "name"; app: string; query: string; mistake: string | undefined }
+  /** `name` is signed in; `byName` offers to be somebody else. */
+  | { kind: "continue"; app: string; query: string; name: string; byName: boolean }
   | { kind: "unknown-client" }
   | { kind: "no-sign-in" };
 
 export function signInPage(page: Page): string {
   switch (page.kind) {
-    case "form":
-      return html("Sign in", form(page));
+    case "name":
+      return html("Sign in", nameForm(page));
+    case "continue":
+      return html("Sign in", continueForm(page));
     case "unknown-client":
       return html(
         "Unknown app",
@@ -28,13 +36,12 @@ export function signInPage(page: Page): string {
   }
 }
 
-function form({ app, query, mistake }: Extract<Page, { kind: "form" }>): string {
+function nameForm({ app, query, mistake }: Extract<Page, { kind: "name" }>): string {
   const problem =
     mistake === undefined ? "" : `<p class="mistake" id="mistake" role="alert">${escaped(mistake)}</p>`;
   const described = mistake === undefined ? "hint" : "mistake hint";
   return `
-    <h1>Sign in to your vault</h1>
-    <p class="lead"><strong>${escaped(app)}</strong> will be able to seal and open your documents.</p>
+    ${heading(app)}
     <form method="post" action="/sign-in">
       <input type="hidden" name="continue" value="${escaped(query)}">
       <label for="name">Your name</label>
@@ -43,6 +50,23 @@ function form({ app, query, mistake }: Extract<Page, { kind: "form" }>): string 
       <p class="hint" id="hint">Development sign-in: any name will do, and no password is asked.</p>
       <button>Sign in</button>
     </form>`;
+}
+
+function continueForm({ app, query, name, byName }: Extract<Page, { kind: "continue" }>): string {
+  const other = new URLSearchParams(query);
+  other.set("prompt", "login");
+  return `
+    ${heading(app)}
+    <form method="post" action="/authorize">
+      <input type="hidden" name="continue" value="${escaped(query)}">
+      <button autofocus>Continue as <bdi>${escaped(name)}</bdi></button>
+    </form>
+    ${byName ? `<p class="other"><a href="/authorize?${escaped(other.toString())}">Use another name</a></p>` : ""}`;
+}
+
+function heading(app: string): string {
+  return `<h1>Sign in to your vault</h1>
+    <p class="lead"><strong>${escaped(app)}</strong> will be able to seal and open your documents.</p>`;
 }
 
 function message(title: string, text: string): string {
@@ -137,7 +161,10 @@ button {
   border-radius: 0.5rem;
   cursor: pointer;
 }
-:is(input, button):focus-visible { outline: 2px solid light-dark(#8a6312, #dcb560); outline-offset: 2px; }
+button, .other { overflow-wrap: anywhere; }
+.other { margin: 1rem 0 0; }
+a { color: inherit; text-underline-offset: 0.2em; }
+:is(input, button, a):focus-visible { outline: 2px solid light-dark(#8a6312, #dcb560); outline-offset: 2px; }
 .hint, .mistake { margin: 0; font-size: 0.875rem; color: var(--soft); }
 .mistake { color: var(--wrong); font-weight: 600; }
 `;

@@ -27,7 +27,6 @@ export class IamObject extends DurableObject<Env> {
     super(ctx, env);
     this.#store = openStore(ctx, { domain: "iam", audit: env.AUDIT, migrations });
     this.#hsm = openHsm(env.HSM_IAM, env.COFFER_HSM_URL);
-    console.info(JSON.stringify({ event: "development-sign-in", ...developmentSignIn(env) }));
   }
 
   override async alarm(): Promise<void> {

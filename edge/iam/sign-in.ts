@@ -37,7 +37,8 @@ export function findSession(store: Store, hash: string, now: number): Session | 
     .toArray();
   if (row === undefined) return null;
   const accounts = accountsOf(store.sql, row.user).map(({ id }) => id);
-  return { tenant: store.tenant, user: row.user, accounts, expires: row.expires };
+  const { user, expires } = row;
+  return { tenant: store.tenant, user, name: userName(store.sql, user), accounts, expires };
 }
 
 /** Ends the session and everything that was issued in it. */

@@ -86,8 +86,15 @@ export class Browser {
     return send(`${this.vault}/authorize?${query}`, { headers: { cookie: this.cookie } });
   }
 
+  /** Presses "Continue as …" on the page that `authorize` shows. */
+  approve(query: string, headers: Record<string, string> = {}): Promise<Answer> {
+    const own = { origin: this.vault, cookie: this.cookie };
+    return this.form(`${this.vault}/authorize`, { continue: query }, { ...own, ...headers });
+  }
+
   /** Signs in by name and takes the cookie. */
-  async signIn(name: string, query = ""): Promise<Answer> {
+  async signIn(name: string, asked?: string): Promise<Answer> {
+    const query = asked ?? (await this.query(newVerifier()));
     const answer = await this.form(
       `${this.vault}/sign-in`,
       { name, continue: query },
@@ -98,7 +105,7 @@ export class Browser {
   }
 
   async code(verifier: string, change: Record<string, string> = {}): Promise<string> {
-    const { headers } = await this.authorize(await this.query(verifier, change));
+    const { headers } = await this.approve(await this.query(verifier, change));
     return new URL(headers.location ?? "about:blank").searchParams.get("code") ?? "";
   }
 
@@ -131,8 +138,9 @@ export class Browser {
   /** All of it. */
   async tokens(name: string): Promise<Tokens> {
     const verifier = newVerifier();
-    await this.signIn(name);
-    const answer = await this.exchange(await this.code(verifier), verifier);
+    const { headers } = await this.signIn(name, await this.query(verifier));
+    const code = new URL(headers.location ?? "about:blank").searchParams.get("code") ?? "";
+    const answer = await this.exchange(code, verifier);
     if (answer.status !== 200) throw new Error(`No tokens: ${answer.text}`);
     return answer.json() as Tokens;
   }

@@ -97,9 +97,8 @@ export class EdgeClient {
       new URLSearchParams({ name, continue: query }),
     );
     client.cookie = String(signedIn.headers["set-cookie"]).split(";")[0]!;
-    const back = await send(`${client.vault}/authorize?${query}`, { headers: { cookie: client.cookie } });
-    const code = new URL(String(back.headers.location)).searchParams.get("code");
-    if (!code) throw new Error(`no code: ${back.status} ${back.headers.location} ${back.bytes}`);
+    const code = new URL(String(signedIn.headers.location)).searchParams.get("code");
+    if (!code) throw new Error(`no code: ${signedIn.status} ${signedIn.headers.location} ${signedIn.bytes}`);
     const url = `${client.app}/token`;
     const form = new URLSearchParams({
       grant_type: "authorization_code",

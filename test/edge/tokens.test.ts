@@ -42,7 +42,54 @@ describe("sign-in", () => {
     expect(parsed.issuer).toContain("custodians CA");
   });
 
-  it("knows the same person again, and needs no second sign-in while the session lasts", async () => {
+  it("M13 gives no code for a session alone: a person has to say yes on the vault's own page", async () => {
+    const { browser } = await signedIn("Grace <b>Hopper</b>");
+    const query = await browser.query(newVerifier());
+    for (const sent of [query, `${query}&prompt=none`, `${query}&prompt=login`]) {
+      const page = await browser.authorize(sent);
+      expect(page.status).toBe(200);
+      expect(page.headers).toMatchObject({
+        "cross-origin-opener-policy": "same-origin",
+        "content-security-policy": expect.stringContaining("frame-ancestors 'none'"),
+        "x-frame-options": "DENY",
+        "cache-control": "no-store",
+      });
+      expect(page.headers.location).toBeUndefined();
+      expect(page.text).not.toContain("<script");
+    }
+    const page = await browser.authorize(query);
+    expect(page.text).toContain("Continue as <bdi>Grace &lt;b&gt;Hopper&lt;/b&gt;</bdi>");
+    expect((await browser.authorize(`${query}&prompt=login`)).text).toContain("Your name");
+    for (const foreign of [
+      { origin: browser.app },
+      { origin: "null" },
+      { "sec-fetch-site": "same-site" },
+      { "sec-fetch-site": "cross-site" },
+    ] as Record<string, string>[]) {
+      const refused = await browser.approve(query, foreign);
+      expect(refused.json()).toMatchObject({ code: "foreign-origin" });
+      expect(refused.headers.location).toBeUndefined();
+    }
+    const approved = await browser.approve(query, { "sec-fetch-site": "same-origin" });
+    expect(approved).toMatchObject({ status: 303 });
+    expect(approved.headers.location).toMatch(/[?&]code=[\w-]{43}&state=state&iss=/);
+    const unknown = await browser.approve(query, { cookie: "" });
+    expect(unknown.headers.location).toBeUndefined();
+    expect(unknown.text).toContain("Your name");
+  });
+
+  it("signs nobody in for a request that it refuses", async () => {
+    const browser = new Browser(system);
+    const foreign = await browser.query(newVerifier(), { redirect_uri: "http://evil.example/" });
+    expect(await browser.signIn("Eve", foreign)).toMatchObject({ status: 400 });
+    expect(browser.cookie).toBe("");
+    const mistake = await browser.signIn("");
+    expect(mistake).toMatchObject({ status: 400 });
+    expect(mistake.text).toContain("Type a name");
+    expect(browser.cookie).toBe("");
+  });
+
+  it("knows the same person again while the session lasts", async () => {
     const { browser, tokens } = await signedIn("Grace");
     const verifier = newVerifier();
     const again = (await browser.exchange(await browser.code(verifier), verifier)).json() as Tokens;
@@ -201,7 +248,13 @@ describe("production", () => {
     const production = await startSystem({ vars: { COFFER_ENVIRONMENT: "production" } });
     try {
       const browser = new Browser(production);
-      expect((await browser.signIn("Ada")).status).toBe(404);
+      for (const name of ["Ada", "", "x".repeat(65)]) expect((await browser.signIn(name)).status).toBe(404);
+      // Before its body is looked at, as for any address that there is none.
+      const url = `${browser.vault}/sign-in`;
+      const headers = { origin: browser.vault, "content-type": "text/plain" };
+      const body = "x".repeat(100_000);
+      expect((await send(url, { method: "POST", headers, body })).status).toBe(404);
+      expect((await send(url)).status).toBe(404);
       const page = await browser.authorize(await browser.query(newVerifier()));
       expect(page.status).toBe(403);
       expect(page.text).not.toContain("<form");

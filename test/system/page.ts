@@ -37,7 +37,7 @@ export async function openBrowser({ record = false } = {}): Promise<Browsing> {
   };
 }
 
-/** Signs in by name on the vault's origin, unless the browser is signed in there already, and comes back to the page. */
+/** Signs in on the vault's origin, by name or as whom the browser is signed in there already, and comes back to the page. */
 export async function signIn(
   page: Page,
   system: Pick<System, "appOrigin" | "vaultOrigin">,
@@ -46,14 +46,15 @@ export async function signIn(
   await page.goto(`${system.appOrigin}/`);
   await page.getByRole("button", { name: "Sign in" }).click();
   const field = page.getByLabel("Your name");
-  const signedIn = page.getByRole("button", { name: "Sign out" });
-  await field.or(signedIn).waitFor();
-  if (await field.isVisible()) {
-    expect(new URL(page.url()).origin).toBe(system.vaultOrigin);
+  const known = page.getByRole("button", { name: "Continue as" });
+  await field.or(known).waitFor();
+  expect(new URL(page.url()).origin).toBe(system.vaultOrigin);
+  if (await known.isVisible()) await known.click();
+  else {
     await field.fill(name);
     await page.getByRole("button", { name: "Sign in" }).click();
   }
-  await expectToAppear(page, signedIn, `${name} signed in`);
+  await expectToAppear(page, page.getByRole("button", { name: "Sign out" }), `${name} signed in`);
   expect(new URL(page.url()).origin).toBe(system.appOrigin);
 }
 

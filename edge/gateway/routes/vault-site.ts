@@ -1,5 +1,7 @@
 import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
+import type { AuthorizeAnswer } from "../../iam/index.ts";
+import type { Result } from "../../result.ts";
 import { serveAsset } from "../assets.ts";
 import { readForm, readJson } from "../body.ts";
 import type { GatewayContext, GatewayEnv } from "../context.ts";
@@ -8,8 +10,11 @@ import { signInPolicy, vaultPolicy } from "../headers.ts";
 import { Refused, unwrap } from "../problem.ts";
 import { signInPage, signInStyle } from "../sign-in-page.ts";
 
-/** The vault's origin: its document, sign-in, and enrolment, which takes cookie and Origin together (M13). */
-export function vaultSite(): Hono<GatewayEnv> {
+/**
+ * The vault's origin: its document, sign-in, and enrolment, which takes cookie and Origin together (M13). Without
+ * `signInByName` there is no such route: what does not exist cannot be talked into anything.
+ */
+export function vaultSite({ signInByName }: { signInByName: boolean }): Hono<GatewayEnv> {
   const site = new Hono<GatewayEnv>();
   site.get("/", (c) => serveAsset(c, "index.html", vaultPolicy(c.var.origins)));
 
@@ -38,21 +43,34 @@ export function vaultSite(): Hono<GatewayEnv> {
     // A person goes there; frames, scripts and images do not.
     const destination = c.req.header("sec-fetch-dest");
     if (destination !== undefined && destination !== "document") throw new Refused("foreign-origin");
-    const { search } = new URL(c.req.url);
-    return authorize(c, search.slice(1));
+    const query = new URL(c.req.url).search.slice(1);
+    return answer(c, query, await c.env.IAM.authorize({ query, cookie: sessionCookie(c) }));
+  });
+  // The one way to a code with a session: a person pressed the button on the vault's own page. A script of an app can
+  // open that page, and can neither press the button nor post as it.
+  site.post("/authorize", ownOrigin(), async (c) => {
+    const query = (await readForm(c.req.raw)).get("continue") ?? "";
+    const { requestId } = c.var;
+    return answer(c, query, await c.env.IAM.approve({ query, cookie: sessionCookie(c), requestId }));
   });
 
-  site.post("/sign-in", ownOrigin(), async (c) => {
-    const form = await readForm(c.req.raw);
-    const query = form.get("continue") ?? "";
-    const { requestId } = c.var;
-    const result = await c.env.IAM.signIn({ name: form.get("name") ?? "", requestId });
-    if (!result.ok && result.problem.code === "bad-request")
-      return authorize(c, query, "Type a name of 1 to 64 characters.");
-    const { cookie, maxAge } = unwrap(result);
-    setSessionCookie(c, cookie, maxAge);
-    return c.redirect(`/authorize?${new URLSearchParams(query)}`, 303);
-  });
+  if (signInByName) {
+    site.post("/sign-in", ownOrigin(), async (c) => {
+      const form = await readForm(c.req.raw);
+      const query = form.get("continue") ?? "";
+      const { requestId } = c.var;
+      const result = await c.env.IAM.signIn({ name: form.get("name") ?? "", query, requestId });
+      if (!result.ok && result.problem.code === "bad-request") {
+        const asked = await c.env.IAM.authorize({ query, cookie: null });
+        return answer(c, query, asked, "Type a name of 1 to 64 characters.");
+      }
+      if (result.ok && result.value.session !== null) {
+        const { cookie, maxAge } = result.value.session;
+        setSessionCookie(c, cookie, maxAge);
+      }
+      return answer(c, query, result);
+    });
+  }
   site.get("/sign-in.css", (c) => c.body(signInStyle, 200, { "content-type": "text/css; charset=utf-8" }));
 
   // An app may end the sign-in that it began; the answer is nothing that it could read.
@@ -107,22 +125,28 @@ async function signedIn(c: GatewayContext) {
   return { tenant, user, origin: c.req.header("origin")!, requestId };
 }
 
-async function authorize(c: GatewayContext, query: string, mistake?: string): Promise<Response> {
-  const { requestId, origins } = c.var;
-  const result = await c.env.IAM.authorize({ query, cookie: sessionCookie(c), requestId });
-  const policy = { "content-security-policy": signInPolicy(origins) };
+/** What the IAM said, as a redirect to the app or as a page for the person. */
+function answer(
+  c: GatewayContext,
+  query: string,
+  result: Result<AuthorizeAnswer>,
+  mistake?: string,
+): Response | Promise<Response> {
+  const policy = { "content-security-policy": signInPolicy(c.var.origins) };
   if (!result.ok) {
     const { code, status } = result.problem;
     if (code !== "invalid-client") throw new Refused(code);
     return c.html(signInPage({ kind: "unknown-client" }), status as 400, policy);
   }
-  const answer = result.value;
-  if (answer.next === "redirect") return c.redirect(answer.location, 302);
-  if (!answer.signIn) return c.html(signInPage({ kind: "no-sign-in" }), 403, policy);
-  const { host } = new URL(answer.origin);
-  return c.html(
-    signInPage({ kind: "form", app: host, query, mistake }),
-    mistake === undefined ? 200 : 400,
-    policy,
-  );
+  const { value } = result;
+  // After a form the browser must come with GET (RFC 9110 §15.4.4).
+  if (value.next === "redirect") return c.redirect(value.location, c.req.method === "POST" ? 303 : 302);
+  const { name, byName } = value;
+  const app = new URL(value.origin).host;
+  const another = new URLSearchParams(query).get("prompt") === "login" && c.req.method === "GET";
+  if (name !== null && !(byName && another)) {
+    return c.html(signInPage({ kind: "continue", app, query, name, byName }), 200, policy);
+  }
+  if (!byName) return c.html(signInPage({ kind: "no-sign-in" }), 403, policy);
+  return c.html(signInPage({ kind: "name", app, query, mistake }), mistake === undefined ? 200 : 400, policy);
 }
