@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { beforeAll, expect, it } from "vitest";
-import { parseCertificate, verifyChain } from "#protocol/evidence/index.ts";
+import { instanceTier, parseCertificate, verifyChain } from "#protocol/evidence/index.ts";
 import type { Hsm } from "../hsm/index.ts";
 import { CA, type CertificateOrder, issue } from "./certificate.ts";
 import { x509 } from "./x509.ts";
@@ -21,7 +21,10 @@ beforeAll(async () => {
     signingAlgorithm: SIGN,
     notBefore: new Date(1_799_000_000_000),
     notAfter: new Date(1_900_000_000_000),
-    extensions: [new x509.BasicConstraintsExtension(true, 0, true)],
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+    ],
   });
   hsm = {
     certificate: async (name: string) => {
@@ -78,9 +81,13 @@ it("M4 issues certificates that say whose, for what, by which method and tier", 
 
 it("issues what the microservice's own parser verifies", async () => {
   const authority = parseCertificate(new Uint8Array(ca.rawData));
-  const leaf = parseCertificate(await issue(hsm, order("wrapping")));
-  expect(leaf.spki).toEqual(spki);
-  await verifyChain(crypto.subtle, [leaf, authority], authority.spki, order("wrapping").now);
+  for (const use of ["identity", "wrapping"] as const) {
+    const { binding, method, now, tier } = { ...order(use), tier: "hardware" as const };
+    const leaf = parseCertificate(await issue(hsm, { ...order(use), tier }));
+    expect(leaf.spki).toEqual(spki);
+    await verifyChain(crypto.subtle, [leaf, authority], authority.spki, now);
+    expect(instanceTier(leaf, { use, custodian: binding.custodian, method })).toBe("hardware");
+  }
 });
 
 it("issues a wrapping certificate for key encipherment alone", async () => {

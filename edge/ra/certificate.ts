@@ -1,6 +1,7 @@
 /** The certificates of an instance: what stands in them, and their issue by the CA whose key is in the HSM. */
 
 import { encodeHex } from "#protocol/bytes.ts";
+import { METHOD_POLICY, TIER_POLICY } from "#protocol/evidence/index.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 import { certificateCrypto, certificateSigningKey, type Hsm } from "../hsm/index.ts";
 import type { Binding, MethodName } from "./types.ts";
@@ -8,16 +9,6 @@ import { x509 } from "./x509.ts";
 
 export const CA = "coffer/ca/instances";
 export const ROOT = "coffer/ca/root";
-
-/** Our arc for policy identifiers: a UUID (ITU-T X.667), so it needs no registration. */
-const ARC = "2.25.160880430942448062285216026576815665699";
-/** Which method issued the certificate (M4). M1 and M2 take 1 and 2. */
-const METHOD_POLICY: Record<MethodName, string> = { grant: `${ARC}.1.3` };
-const TIER_POLICY: Record<Tier, string> = {
-  software: `${ARC}.2.1`,
-  emulated: `${ARC}.2.2`,
-  hardware: `${ARC}.2.3`,
-};
 
 /** A certificate begins this long before its issue, for clocks that are behind. Milliseconds. */
 const BACKDATE = 60_000;

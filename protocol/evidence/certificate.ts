@@ -1,5 +1,5 @@
 /** As much of X.509 (RFC 5280) as an instance needs to check certificates that were issued to it. */
-import { equalConstantTime } from "../bytes.ts";
+import { encodeHex } from "../bytes.ts";
 import {
   BIT_STRING,
   CONTEXT,
@@ -10,11 +10,14 @@ import {
   UTC_TIME,
   type Value,
 } from "./der.ts";
-import { signatureFromDer } from "./signature.ts";
+import { type Extensions, readExtensions } from "./extensions.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-export type Certificate = {
+/** ECDSA with SHA-256, no parameters (RFC 5758 §3.2). */
+const ECDSA_WITH_SHA256 = "300a06082a8648ce3d040302";
+
+export type Certificate = Extensions & {
   /** DER of issuer and subject names, to compare byte for byte. */
   issuer: Bytes;
   subject: Bytes;
@@ -28,21 +31,27 @@ export type Certificate = {
   signature: Bytes;
 };
 
-/** Parses a certificate; throws `TypeError` for anything that is no DER certificate. Extensions are not looked at. */
+/**
+ * Parses a certificate of version 3, signed with ECDSA and SHA-256. Throws `TypeError` for anything else, and for a
+ * critical extension that is not known here.
+ */
 export function parseCertificate(der: Uint8Array): Certificate {
   const outer = new DerReader(der);
   const certificate = outer.enter(SEQUENCE);
   outer.end();
   const signed = certificate.read(SEQUENCE);
-  certificate.read(SEQUENCE);
+  const algorithm = encodeHex(certificate.read(SEQUENCE).bytes);
   const bits = certificate.read(BIT_STRING).contents;
   certificate.end();
   if (bits[0] !== 0) throw new TypeError("signature is not whole bytes");
 
   const fields = new DerReader(signed.contents);
-  fields.read(CONTEXT); // version 3: extensions make no sense without it
+  const version = encodeHex(fields.read(CONTEXT).contents);
   fields.read(INTEGER);
-  fields.read(SEQUENCE);
+  // What was signed names the algorithm too, and the two must agree (RFC 5280 §4.1.1.2).
+  if (algorithm !== ECDSA_WITH_SHA256 || encodeHex(fields.read(SEQUENCE).bytes) !== algorithm)
+    throw new TypeError("another signature algorithm");
+  if (version !== "020102") throw new TypeError("not version 3");
   const issuer = fields.read(SEQUENCE);
   const validity = fields.enter(SEQUENCE);
   const notBefore = time(validity.read());
@@ -51,6 +60,7 @@ export function parseCertificate(der: Uint8Array): Certificate {
   const subject = fields.read(SEQUENCE);
   const spki = fields.read(SEQUENCE);
   return {
+    ...readExtensions(fields),
     issuer: issuer.bytes.slice(),
     subject: subject.bytes.slice(),
     notBefore,
@@ -59,32 +69,6 @@ export function parseCertificate(der: Uint8Array): Certificate {
     signed: signed.bytes.slice(),
     signature: bits.slice(1),
   };
-}
-
-/**
- * Verifies that `chain` (leaf first) leads to the root whose SPKI is pinned, each link signed with ECDSA P-256 and
- * SHA-256 by the next and valid at `now` (milliseconds). The last certificate must hold the pinned key. Throws `TypeError`.
- */
-export async function verifyChain(
-  subtle: Pick<SubtleCrypto, "importKey" | "verify">,
-  chain: Certificate[],
-  rootSpki: Uint8Array,
-  now: number,
-): Promise<void> {
-  const root = chain.at(-1);
-  if (!root || chain.length > 4 || !equalConstantTime(root.spki, rootSpki))
-    throw new TypeError("another root");
-  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-  for (const [i, certificate] of chain.entries()) {
-    const issuer = chain[i + 1] ?? root;
-    if (!equalConstantTime(certificate.issuer, issuer.subject)) throw new TypeError("another issuer");
-    if (now < certificate.notBefore || now > certificate.notAfter)
-      throw new TypeError("certificate is not valid now");
-    const key = await subtle.importKey("spki", issuer.spki, algorithm, true, ["verify"]);
-    const signature = signatureFromDer(certificate.signature);
-    if (!(await subtle.verify(algorithm, key, signature, certificate.signed)))
-      throw new TypeError("bad signature");
-  }
 }
 
 /** UTCTime (years 1950 to 2049) or GeneralizedTime, both to the second and in Z (RFC 5280 §4.1.2.5). */

@@ -1,10 +1,12 @@
 /** DER (X.690 §8, §10): a writer, and a strict reader of definite lengths and low tag numbers. */
 import { concat } from "../bytes.ts";
 
+export const BOOLEAN = 0x01;
 export const SEQUENCE = 0x30;
 export const SET = 0x31;
 export const INTEGER = 0x02;
 export const BIT_STRING = 0x03;
+export const OCTET_STRING = 0x04;
 export const OBJECT_IDENTIFIER = 0x06;
 export const UTF8_STRING = 0x0c;
 export const PRINTABLE_STRING = 0x13;
@@ -23,12 +25,12 @@ export function encode(tag: number, ...contents: Uint8Array[]): Uint8Array<Array
   return concat(new Uint8Array([tag, 0x80 | octets.length, ...octets]), body);
 }
 
-/** An object identifier from its dotted text; arcs below 2^31. */
+/** An object identifier from its dotted text; arcs of any size. */
 export function objectIdentifier(dotted: string): Uint8Array<ArrayBuffer> {
-  const [first = 0, second = 0, ...rest] = dotted.split(".").map(Number);
-  const octets = [40 * first + second, ...rest].flatMap((arc) => {
-    const groups = [arc & 0x7f];
-    for (let left = arc >>> 7; left > 0; left >>>= 7) groups.unshift((left & 0x7f) | 0x80);
+  const [first = 0n, second = 0n, ...rest] = dotted.split(".").map(BigInt);
+  const octets = [40n * first + second, ...rest].flatMap((arc) => {
+    const groups = [Number(arc & 0x7fn)];
+    for (let left = arc >> 7n; left > 0n; left >>= 7n) groups.unshift(Number(left & 0x7fn) | 0x80);
     return groups;
   });
   return encode(OBJECT_IDENTIFIER, new Uint8Array(octets));

@@ -1,9 +1,17 @@
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
-import { beforeAll, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { encodeBase64url } from "../base64url.ts";
-import { encode, INTEGER, objectIdentifier, SEQUENCE } from "./der.ts";
-import { parseCertificate, signedRequest, verifyChain } from "./index.ts";
+import { encode, INTEGER, objectIdentifier, SEQUENCE, SET, UTF8_STRING } from "./der.ts";
+import {
+  instanceTier,
+  METHOD_POLICY,
+  nameText,
+  parseCertificate,
+  signedRequest,
+  TIER_POLICY,
+  verifyChain,
+} from "./index.ts";
 import { signatureFromDer, signatureToDer } from "./signature.ts";
 
 const ecdsa = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
@@ -64,6 +72,10 @@ it("writes object identifiers and long lengths", () => {
   expect(Buffer.from(objectIdentifier("1.2.840.113549.1.9.7")).toString("hex")).toBe(
     "06092a864886f70d010907",
   );
+  // The arc of a UUID (ITU-T X.667) is larger than any number of JavaScript.
+  expect(Buffer.from(objectIdentifier("2.25.340282366920938463463374607431768211455")).toString("hex")).toBe(
+    `06146983${"ff".repeat(17)}7f`,
+  );
   expect(
     Buffer.from(encode(4, new Uint8Array(300)))
       .subarray(0, 4)
@@ -71,41 +83,62 @@ it("writes object identifiers and long lengths", () => {
   ).toBe("0482012c");
 });
 
-async function issue(
-  subject: string,
-  publicKey: CryptoKey,
-  issuer: string,
-  signingKey: CryptoKey,
-  notAfter = now + 1e9,
-) {
+type Order = {
+  subject: string;
+  key: CryptoKey;
+  issuer: string;
+  by: CryptoKey;
+  extensions?: x509.Extension[];
+  notAfter?: number;
+};
+
+async function issue({ subject, key, issuer, by, extensions = [], notAfter = now + 1e9 }: Order) {
   const made = await x509.X509CertificateGenerator.create({
     subject,
     issuer,
-    publicKey,
-    signingKey,
+    publicKey: key,
+    signingKey: by,
     signingAlgorithm: ecdsa,
     serialNumber: "01",
     notBefore: new Date(now - 1000),
     notAfter: new Date(notAfter),
+    extensions,
   });
   return { der: new Uint8Array(made.rawData), made };
 }
 
+const { keyCertSign, digitalSignature, keyEncipherment } = x509.KeyUsageFlags;
+const authority = (pathLength?: number, usage = keyCertSign) => [
+  new x509.BasicConstraintsExtension(true, pathLength, true),
+  new x509.KeyUsagesExtension(usage, true),
+];
+const critical = (dotted: string) => new x509.Extension(dotted, true, new Uint8Array([5, 0]));
+
+/** Root, authority and instance, as a deployment has them; `changes` by name. */
+async function path(changes: Partial<Record<"root" | "ca" | "leaf", Partial<Order>>> = {}) {
+  const ca = await subtle.generateKey(ecdsa, false, ["sign", "verify"]);
+  const leaf = await subtle.generateKey(ecdsa, false, ["sign", "verify"]);
+  const orders: Record<"root" | "ca" | "leaf", Order> = {
+    root: { subject: "CN=Root", key: keys.publicKey, issuer: "CN=Root", by: keys.privateKey },
+    ca: { subject: "CN=CA", key: ca.publicKey, issuer: "CN=Root", by: keys.privateKey },
+    leaf: { subject: "CN=Leaf", key: leaf.publicKey, issuer: "CN=CA", by: ca.privateKey },
+  };
+  orders.root.extensions = authority(1);
+  orders.ca.extensions = authority(0);
+  orders.leaf.extensions = [
+    new x509.BasicConstraintsExtension(false, undefined, true),
+    new x509.KeyUsagesExtension(digitalSignature, true),
+  ];
+  const made = await Promise.all(
+    (["leaf", "ca", "root"] as const).map((name) => issue({ ...orders[name], ...changes[name] })),
+  );
+  return { chain: made.map(({ der }) => parseCertificate(der)), made, ca, leaf };
+}
+
 it("verifies a chain to the pinned root, and nothing else", async () => {
-  const [rsa, ca] = await Promise.all([
-    subtle.generateKey(
-      { name: "RSA-OAEP", hash: "SHA-256", modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) },
-      false,
-      ["encrypt", "decrypt"],
-    ),
-    subtle.generateKey(ecdsa, false, ["sign", "verify"]),
-  ]);
-  const root = await issue("CN=Root", keys.publicKey, "CN=Root", keys.privateKey);
-  const middle = await issue("CN=CA", ca.publicKey, "CN=Root", keys.privateKey);
-  const leaf = await issue("CN=Leaf", rsa.publicKey, "CN=CA", ca.privateKey);
-  const chain = [leaf, middle, root].map(({ der }) => parseCertificate(der));
-  expect(chain[0]!.notAfter).toBe(leaf.made.notAfter.getTime());
-  expect(chain[0]!.spki).toEqual(new Uint8Array(await subtle.exportKey("spki", rsa.publicKey)));
+  const { chain, made, ca, leaf } = await path();
+  expect(chain[0]!.notAfter).toBe(made[0]!.made.notAfter.getTime());
+  expect(chain[0]!.spki).toEqual(new Uint8Array(await subtle.exportKey("spki", leaf.publicKey)));
   await verifyChain(subtle, chain, spki, now);
 
   const caSpki = new Uint8Array(await subtle.exportKey("spki", ca.publicKey));
@@ -114,12 +147,104 @@ it("verifies a chain to the pinned root, and nothing else", async () => {
   await expect(verifyChain(subtle, chain, spki, now + 2e9)).rejects.toThrow("not valid now");
   await expect(verifyChain(subtle, chain, spki, now - 9999)).rejects.toThrow("not valid now");
   await expect(verifyChain(subtle, [chain[0]!, chain[2]!], spki, now)).rejects.toThrow("another issuer");
-  const forged = parseCertificate((await issue("CN=Leaf", rsa.publicKey, "CN=CA", keys.privateKey)).der);
+  await expect(verifyChain(subtle, [chain[2]!], spki, now)).rejects.toThrow("wrong place");
+  const forged = (await path({ leaf: { by: keys.privateKey } })).chain[0]!;
   await expect(verifyChain(subtle, [forged, ...chain.slice(1)], spki, now)).rejects.toThrow("bad signature");
 });
 
+it("does not take what an instance signs with its own key for a certificate (RFC 5280 §6.1.4)", async () => {
+  const { chain, leaf } = await path();
+  const other = await subtle.generateKey(ecdsa, false, ["sign", "verify"]);
+  const order = { key: other.publicKey, issuer: "CN=Leaf", by: leaf.privateKey };
+  const below = parseCertificate((await issue({ ...order, subject: "CN=Below" })).der);
+  await expect(verifyChain(subtle, [below, ...chain], spki, now)).rejects.toThrow("wrong place");
+});
+
+it.each<[string, Parameters<typeof path>[0], string]>([
+  ["an issuer that is no authority", { ca: { extensions: [] } }, "wrong place"],
+  [
+    "an authority that may not sign certificates",
+    { ca: { extensions: authority(0, digitalSignature) } },
+    "may not issue",
+  ],
+  ["a path longer than the root allows", { root: { extensions: authority(0) } }, "may not issue"],
+  ["an authority as leaf", { leaf: { extensions: authority() } }, "wrong place"],
+  ["an expired authority", { ca: { notAfter: now - 1 } }, "not valid now"],
+  ["an expired root", { root: { notAfter: now - 1 } }, "not valid now"],
+])("refuses %s", async (_, changes, message) => {
+  const { chain } = await path(changes);
+  await expect(verifyChain(subtle, chain, spki, now)).rejects.toThrow(message);
+});
+
+it("refuses critical extensions that it does not know, extensions twice, and two algorithms in one", async () => {
+  await expect(path({ leaf: { extensions: [critical("1.2.3.4")] } })).rejects.toThrow("not known");
+  const twice = [...authority(), ...authority()];
+  await expect(path({ ca: { extensions: twice } })).rejects.toThrow("twice");
+  const { der } = (await path()).made[0]!;
+  const hex = Buffer.from(der).toString("hex");
+  // ecdsa-with-SHA256 to SHA-384, in the outer place alone.
+  const at = hex.lastIndexOf("06082a8648ce3d040302");
+  const altered = `${hex.slice(0, at)}06082a8648ce3d040303${hex.slice(at + 20)}`;
+  expect(() => parseCertificate(Buffer.from(altered, "hex"))).toThrow("another signature algorithm");
+});
+
+describe("what an instance's certificate says", () => {
+  const custodian = "CN=u1,OU=https://app.example,O=acme";
+  const policies = [METHOD_POLICY.grant, TIER_POLICY.emulated];
+  const says = ({
+    usage = digitalSignature,
+    names = [{ type: "dn", value: custodian }],
+    policies: listed = policies,
+  }: {
+    usage?: number;
+    names?: x509.JsonGeneralNames;
+    policies?: string[];
+  } = {}) => ({
+    leaf: {
+      extensions: [
+        new x509.KeyUsagesExtension(usage, true),
+        new x509.SubjectAlternativeNameExtension(names),
+        new x509.CertificatePolicyExtension(listed),
+      ],
+    },
+  });
+  const read = async (changes: Parameters<typeof path>[0], use: "identity" | "wrapping" = "identity") =>
+    instanceTier((await path(changes)).chain[0]!, { use, custodian, method: "grant" });
+
+  it("gives the tier of one that says what it should", async () => {
+    expect(await read(says())).toBe("emulated");
+    expect(await read(says({ usage: keyEncipherment }), "wrapping")).toBe("emulated");
+  });
+
+  it.each<[string, Parameters<typeof path>[0]]>([
+    ["nothing", {}],
+    ["another use", says({ usage: keyEncipherment })],
+    ["two uses", says({ usage: keyEncipherment | digitalSignature })],
+    ["another custodian", says({ names: [{ type: "dn", value: custodian.replace("u1", "u2") }] })],
+    ["the name's parts in another order", says({ names: [{ type: "dn", value: "O=acme,CN=u1" }] })],
+    ["the name as another kind", says({ names: [{ type: "dns", value: custodian }] })],
+    ["two custodians", says({ names: [custodian, "CN=u2"].map((value) => ({ type: "dn", value })) })],
+    ["no method", says({ policies: [TIER_POLICY.emulated, "1.2.3"] })],
+    ["no tier", says({ policies: [METHOD_POLICY.grant] })],
+    ["two tiers", says({ policies: [...policies, TIER_POLICY.hardware] })],
+  ])("refuses one that says %s", async (_, changes) => {
+    await expect(read(changes)).rejects.toThrow(TypeError);
+  });
+
+  it("has one text for one name", () => {
+    const part = (dotted: string, value: string, tag = UTF8_STRING) =>
+      encode(SET, encode(SEQUENCE, objectIdentifier(dotted), encode(tag, Buffer.from(value))));
+    const name = (...parts: Uint8Array[]) => nameText(encode(SEQUENCE, ...parts));
+    expect(name(part("2.5.4.3", "u1"), part("2.5.4.10", "Ärzte"))).toBe("CN=u1,O=Ärzte");
+    for (const value of ["u1,O=acme", "a+b", "", " a", "a ", "#a", "a\0", 'a"', "a\\"])
+      expect(() => name(part("2.5.4.3", value))).toThrow(TypeError);
+    expect(() => name(part("2.5.4.4", "a"))).toThrow(TypeError);
+    expect(() => name(part("2.5.4.3", "a", INTEGER))).toThrow(TypeError);
+  });
+});
+
 it("refuses every cut of a certificate and does not hang on noise", async () => {
-  const { der } = await issue("CN=Root", keys.publicKey, "CN=Root", keys.privateKey);
+  const { der } = (await path()).made[1]!;
   for (let length = 0; length < der.length; length++) {
     expect(() => parseCertificate(der.subarray(0, length))).toThrow(TypeError);
   }

@@ -3,5 +3,8 @@
  * the few fields of X.509 that matter to it, in plain DER, so that the measured bundle needs no ASN.1 library.
  * Imports nothing but protocol/; imported by web/microservice, edge and tests.
  */
-export { type Certificate, parseCertificate, verifyChain } from "./certificate.ts";
+export { type Certificate, parseCertificate } from "./certificate.ts";
+export { type InstanceCertificate, instanceTier, METHOD_POLICY, TIER_POLICY } from "./instance.ts";
+export { nameText } from "./name.ts";
+export { verifyChain } from "./path.ts";
 export { type CertificationRequest, signedRequest, wrappingProofInput } from "./request.ts";

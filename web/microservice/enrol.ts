@@ -3,12 +3,14 @@ import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { equalConstantTime } from "#protocol/bytes.ts";
 import { CofferError } from "#protocol/error.ts";
 import {
+  instanceTier,
   parseCertificate,
   signedRequest,
   verifyChain,
   wrappingProofInput,
 } from "#protocol/evidence/index.ts";
 import { type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
+import type { Tier } from "#protocol/policy/index.ts";
 import type { Subtle } from "./crypto.ts";
 import { checkInstanceKeys, type InstanceKeys, signWith } from "./keys.ts";
 import type { Registration } from "./registration.ts";
@@ -72,7 +74,7 @@ export async function enrolByGrant(grant: string, ceremony: Ceremony): Promise<I
       equalConstantTime(wrapping.spki, keys.wrappingSpki);
     if (!held) throw new TypeError("certificates are for other keys");
     record.notAfter = Math.min(identity.notAfter, wrapping.notAfter);
-    const trust = await verifyInstance(record, ceremony);
+    const { trust } = await verifyInstance(record, ceremony);
     record.notAfter = Math.min(record.notAfter, trust.exp * 1000);
   } catch (cause) {
     throw new CofferError("enrolment-refused", undefined, { cause });
@@ -81,18 +83,23 @@ export async function enrolByGrant(grant: string, ceremony: Ceremony): Promise<I
 }
 
 /**
- * Verifies what an instance rests on: its keys, its certificates up to the pinned root, its trust list. At enrolment and
- * whenever it comes out of the store. Throws what the checks throw.
+ * Verifies what an instance rests on: its keys, its certificates up to the pinned root and what they say, its trust list.
+ * At enrolment and whenever it comes out of the store. Throws what the checks throw.
  */
 export async function verifyInstance(
   record: InstanceRecord,
   { subtle, rootKey, now }: Pick<Ceremony, "subtle" | "rootKey" | "now">,
-): Promise<TrustList> {
+): Promise<{ trust: TrustList; tier: Tier }> {
   checkInstanceKeys(record.identityKey, record.wrappingKey);
   if (now >= record.notAfter) throw new CofferError("instance-expired");
   const chain = record.chain.map(parseCertificate);
-  for (const leaf of [record.identityCertificate, record.wrappingCertificate]) {
-    await verifyChain(subtle, [parseCertificate(leaf), ...chain], rootKey, now);
-  }
-  return verifyTrustList(record.trust, rootKey, Math.floor(now / 1000));
+  const { custodian, method } = record;
+  const verify = async (der: Uint8Array, use: "identity" | "wrapping") => {
+    const leaf = parseCertificate(der);
+    await verifyChain(subtle, [leaf, ...chain], rootKey, now);
+    return instanceTier(leaf, { use, custodian, method });
+  };
+  const tier = await verify(record.identityCertificate, "identity");
+  if ((await verify(record.wrappingCertificate, "wrapping")) !== tier) throw new TypeError("two tiers");
+  return { trust: await verifyTrustList(record.trust, rootKey, Math.floor(now / 1000)), tier };
 }

@@ -4,6 +4,7 @@ import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { concat, utf8 } from "#protocol/bytes.ts";
 import { CofferError } from "#protocol/error.ts";
+import { METHOD_POLICY, parseCertificate, TIER_POLICY } from "#protocol/evidence/index.ts";
 import {
   digest,
   EDK_TYPE,
@@ -47,28 +48,84 @@ async function jws({ keys, kid }: Signer, typ: string, payload: object): Promise
   const input = signingInput({ typ, kid }, payload);
   return joinJws(input, new Uint8Array(await subtle.sign(ECDSA, keys.privateKey, utf8(input))));
 }
-async function certify(subject: string, key: CryptoKey | Bytes, issuer: string, by: Signer): Promise<Bytes> {
+type Order = {
+  subject: string;
+  key: CryptoKey | Bytes;
+  issuer: string;
+  by: Signer;
+  extensions: x509.Extension[];
+  notAfter?: number;
+};
+async function certify({ key, by, notAfter = START + 24 * 3600_000, ...order }: Order): Promise<Bytes> {
   const made = await x509.X509CertificateGenerator.create({
-    subject,
-    issuer,
+    ...order,
     publicKey: key instanceof Uint8Array ? new x509.PublicKey(key) : key,
     signingKey: by.keys.privateKey,
     signingAlgorithm: ECDSA,
     serialNumber: "01",
     notBefore: new Date(START - 60_000),
-    notAfter: new Date(START + 24 * 3600_000),
+    notAfter: new Date(notAfter),
   });
   return new Uint8Array(made.rawData);
 }
+const authorityExtensions = (pathLength: number) => [
+  new x509.BasicConstraintsExtension(true, pathLength, true),
+  new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+];
+const { digitalSignature, keyEncipherment } = x509.KeyUsageFlags;
+/** What the registration authority writes into an instance's certificate. */
+function leafExtensions({
+  usage,
+  custodian = DN,
+  method = "grant",
+  tier = "software",
+}: {
+  usage: number;
+  custodian?: string;
+  method?: keyof typeof METHOD_POLICY;
+  tier?: keyof typeof TIER_POLICY;
+}): x509.Extension[] {
+  return [
+    new x509.BasicConstraintsExtension(false, undefined, true),
+    new x509.KeyUsagesExtension(usage, true),
+    new x509.SubjectAlternativeNameExtension([{ type: "dn", value: custodian }]),
+    new x509.CertificatePolicyExtension([METHOD_POLICY[method], TIER_POLICY[tier]]),
+  ];
+}
+type Leaf = Partial<Parameters<typeof leafExtensions>[0]>;
+const leaf = (key: CryptoKey | Bytes, usage: number, changes: Leaf = {}) =>
+  certify({
+    subject: "CN=i-1",
+    key,
+    issuer: "CN=CA",
+    by: ca,
+    extensions: leafExtensions({ usage, ...changes }),
+  });
+const certifyCa = (changes: Partial<Order> = {}) =>
+  certify({
+    subject: "CN=CA",
+    key: ca.keys.publicKey,
+    issuer: "CN=Root",
+    by: root,
+    extensions: authorityExtensions(0),
+    ...changes,
+  });
+const certifyRoot = (by: Signer) =>
+  certify({
+    subject: "CN=Root",
+    key: by.keys.publicKey,
+    issuer: "CN=Root",
+    by,
+    extensions: authorityExtensions(1),
+  });
+/** The public keys in what the authority issued. */
+const spkiOf = (certificate: string) => parseCertificate(decodeBase64url(certificate)).spki;
 
 let root: Signer, ca: Signer, edkSigner: Signer, receiptSigner: Signer;
 let chain: string[], trust: string;
 beforeAll(async () => {
   [root, ca, edkSigner, receiptSigner] = await Promise.all([signer(), signer(), signer(), signer()]);
-  chain = [
-    encodeBase64url(await certify("CN=CA", ca.keys.publicKey, "CN=Root", root)),
-    encodeBase64url(await certify("CN=Root", root.keys.publicKey, "CN=Root", root)),
-  ];
+  chain = [encodeBase64url(await certifyCa()), encodeBase64url(await certifyRoot(root))];
   const trusted: [Signer, Purpose][] = [
     [edkSigner, "edk"],
     [receiptSigner, "receipt"],
@@ -83,6 +140,7 @@ beforeAll(async () => {
 /** A registration authority that checks the request as the real one does. */
 function authority(
   change: (enrolled: Enrolled) => Promise<Partial<Enrolled>> | Partial<Enrolled> = () => ({}),
+  said: Leaf = {},
 ): Registration {
   const nonce = crypto.getRandomValues(new Uint8Array(32));
   return {
@@ -106,8 +164,8 @@ function authority(
       const enrolled: Enrolled = {
         instance: "i-1",
         method: "grant",
-        identityCertificate: encodeBase64url(await certify("CN=i-1", identity, "CN=CA", ca)),
-        wrappingCertificate: encodeBase64url(await certify("CN=i-1", wrapping, "CN=CA", ca)),
+        identityCertificate: encodeBase64url(await leaf(identity, digitalSignature, said)),
+        wrappingCertificate: encodeBase64url(await leaf(wrapping, keyEncipherment, said)),
         chain,
         trust,
         custodian: DN,
@@ -297,6 +355,60 @@ describe("enrolment", () => {
       async () => ({ trust: await jws(ca, TRUST_TYPE, {}) }),
       "enrolment-refused",
     ],
+    [
+      "an identity certificate that names another custodian",
+      async ({ identityCertificate }) => ({
+        identityCertificate: encodeBase64url(
+          await leaf(spkiOf(identityCertificate), digitalSignature, { custodian: "CN=Other,O=acme" }),
+        ),
+      }),
+      "enrolment-refused",
+    ],
+    [
+      "a wrapping certificate for signatures",
+      async ({ wrappingCertificate }) => ({
+        wrappingCertificate: encodeBase64url(await leaf(spkiOf(wrappingCertificate), digitalSignature)),
+      }),
+      "enrolment-refused",
+    ],
+    [
+      "certificates of two tiers",
+      async ({ wrappingCertificate }) => ({
+        wrappingCertificate: encodeBase64url(
+          await leaf(spkiOf(wrappingCertificate), keyEncipherment, { tier: "hardware" }),
+        ),
+      }),
+      "enrolment-refused",
+    ],
+    ["a method that its certificates do not name", () => ({ method: "attestation" }), "enrolment-refused"],
+    [
+      "an expired authority",
+      async () => ({ chain: [encodeBase64url(await certifyCa({ notAfter: START - 1 })), chain[1]!] }),
+      "enrolment-refused",
+    ],
+    [
+      "certificates that an instance signed with its own key",
+      async ({ identityCertificate, wrappingCertificate }) => {
+        const instance = await signer();
+        const own = await leaf(instance.keys.publicKey, digitalSignature);
+        const forge = async (certificate: string, usage: number) =>
+          encodeBase64url(
+            await certify({
+              subject: "CN=i-2",
+              key: spkiOf(certificate),
+              issuer: "CN=i-1",
+              by: instance,
+              extensions: leafExtensions({ usage }),
+            }),
+          );
+        return {
+          identityCertificate: await forge(identityCertificate, digitalSignature),
+          wrappingCertificate: await forge(wrappingCertificate, keyEncipherment),
+          chain: [encodeBase64url(own), ...chain],
+        };
+      },
+      "enrolment-refused",
+    ],
     ["a certificate that is none", () => ({ identityCertificate: "AAAA" }), "enrolment-refused"],
   ])("refuses %s", async (_, change, code) => {
     const { client } = start(authority(change));
@@ -308,7 +420,7 @@ describe("enrolment", () => {
   it("refuses certificates of another root", async () => {
     const other = await signer();
     const foreign = async (enrolled: Enrolled): Promise<Partial<Enrolled>> => ({
-      chain: [chain[0]!, encodeBase64url(await certify("CN=Root", other.keys.publicKey, "CN=Root", other))],
+      chain: [chain[0]!, encodeBase64url(await certifyRoot(other))],
       trust: enrolled.trust,
     });
     const { client } = start(authority(foreign));
@@ -405,6 +517,24 @@ describe("loading by rewrap", () => {
         client.seal({ edk: free.edk, context: { ...context, ...change } }, new Uint8Array(1)),
       );
       await expect(sealing).rejects.toMatchObject({ code: "context-mismatch" });
+    }
+  });
+
+  it("M12 keeps to the tier that its certificates name", async () => {
+    const policy = { operations: ["encrypt" as const], tier: "emulated" as const };
+    for (const [tier, code] of [
+      ["software", "forbidden"],
+      ["emulated", null],
+      ["hardware", null],
+    ] as const) {
+      const { client } = start(authority(undefined, { tier }));
+      await client.hello(DN);
+      const instance = await client.enrol("grant");
+      const key = await release(instance.wrappingCertificate, { receipt: { policy } });
+      await client.load(key);
+      const sealing = collect(client.seal({ edk: key.edk, context }, new Uint8Array(1)));
+      if (code) await expect(sealing).rejects.toMatchObject({ code });
+      else await sealing;
     }
   });
 

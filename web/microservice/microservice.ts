@@ -4,7 +4,7 @@ import { utf8 } from "#protocol/bytes.ts";
 import { type Header, open, parseHeader, seal } from "#protocol/envelope/index.ts";
 import { CofferError, codeOf } from "#protocol/error.ts";
 import { digest, edkProviderInfo, type TrustList } from "#protocol/keys/index.ts";
-import { evaluate, type Operation } from "#protocol/policy/index.ts";
+import { evaluate, type Operation, type Tier } from "#protocol/policy/index.ts";
 import {
   type EncryptionContext,
   type InstanceDescription,
@@ -46,7 +46,7 @@ export type Microservice = PortHandler & {
   clear(): void;
 };
 
-type Live = { record: InstanceRecord; trust: TrustList };
+type Live = { record: InstanceRecord; trust: TrustList; tier: Tier };
 
 /** Makes a microservice. It knows its custodian after the first hello, and serves that one alone (M13). */
 export function createMicroservice(options: MicroserviceOptions): Microservice {
@@ -86,7 +86,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
 
   /** The key for an operation that policy allows, in a context that is the key's own. */
   async function use(edk: string, operation: Operation, context: EncryptionContext): Promise<LoadedKey> {
-    const { record } = enrolled();
+    const { record, tier } = enrolled();
     const loaded = await find(edk);
     if (!loaded) throw new CofferError("key-missing");
     const { tenant, account, purpose } = context;
@@ -96,9 +96,9 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     const request = {
       operation,
       principal: record.custodian,
-      tier: "software",
+      tier,
       now: Math.floor(now() / 1000),
-    } as const;
+    };
     const decision = evaluate([loaded.edk.policy, loaded.receipt.policy], request);
     if (!decision.allowed) throw new CofferError("forbidden", decision.reason);
     return loaded;
@@ -125,10 +125,10 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       const { registration } = options;
       const ceremony = { subtle, registration, rootKey, origin, custodian, keys: fresh, now: now() };
       const record = await enrolByGrant(grant, ceremony);
-      const trust = await verifyInstance(record, ceremony);
+      const verified = await verifyInstance(record, ceremony);
       await store.replaceInstance(record);
       ring.clear();
-      live = { record, trust };
+      live = { record, ...verified };
       // The browser may refuse; then the instance enrols anew one day.
       void options.persist?.().catch(() => {});
       return describe(record);
@@ -211,7 +211,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     const record = await store.instance(origin, name);
     if (!record) return undefined;
     try {
-      return { record, trust: await verifyInstance(record, { subtle, rootKey, now: now() }) };
+      return { record, ...(await verifyInstance(record, { subtle, rootKey, now: now() })) };
     } catch {
       return undefined;
     }

@@ -1,0 +1,44 @@
+/** What the certificates of an instance say: written by the registration authority, read by the instance. */
+import { encodeHex } from "../bytes.ts";
+import { TIERS, type Tier } from "../policy/index.ts";
+import type { Certificate } from "./certificate.ts";
+import { CONTEXT, DerReader, objectIdentifier } from "./der.ts";
+import { DIGITAL_SIGNATURE, KEY_ENCIPHERMENT } from "./extensions.ts";
+import { nameText } from "./name.ts";
+
+/** Our arc for policy identifiers: a UUID (ITU-T X.667), so it needs no registration. */
+const ARC = "2.25.160880430942448062285216026576815665699";
+/** Which method issued the certificate (M4). M1 and M2 take 1 and 2. */
+export const METHOD_POLICY = { grant: `${ARC}.1.3` } as const;
+export const TIER_POLICY: Record<Tier, string> = {
+  software: `${ARC}.2.1`,
+  emulated: `${ARC}.2.2`,
+  hardware: `${ARC}.2.3`,
+};
+
+export type InstanceCertificate = {
+  use: "identity" | "wrapping";
+  /** Distinguished Name of the one custodian that the instance serves (M13). */
+  custodian: string;
+  /** How it was enrolled, as it claims. */
+  method: string;
+};
+
+/** Whether the certificate says all this, and no other use or name; the tier that it names. Throws `TypeError`. */
+export function instanceTier(certificate: Certificate, expected: InstanceCertificate): Tier {
+  const { authority, keyUsage, alternativeNames, policies } = certificate;
+  if (authority) throw new TypeError("an authority, not an instance");
+  if (keyUsage !== (expected.use === "identity" ? DIGITAL_SIGNATURE : KEY_ENCIPHERMENT))
+    throw new TypeError("another key usage");
+  const [name, ...others] = alternativeNames;
+  if (!name || others.length > 0) throw new TypeError("not one custodian");
+  // directoryName is the choice [4], explicit (RFC 5280 §4.2.1.6).
+  if (nameText(new DerReader(name).read(CONTEXT | 4).contents) !== expected.custodian)
+    throw new TypeError("another custodian");
+  const says = (policy: string) => policies.includes(encodeHex(objectIdentifier(policy)));
+  const [tier, second] = TIERS.filter((one) => says(TIER_POLICY[one]));
+  const method = new Map<string, string>(Object.entries(METHOD_POLICY)).get(expected.method);
+  if (!method || !says(method) || !tier || second || policies.length !== 2)
+    throw new TypeError("another method, or not one tier");
+  return tier;
+}
