@@ -2,7 +2,7 @@
  * Keeps what has been streamed from piling up as garbage. Chromium collects buffers that nobody uses any more only after some
  * 64 MiB of them, and what hangs on them (Blobs in its own process, the cipher's copies) comes on top, in each of the two
  * realms. An ArrayBuffer that is made and dropped at once counts as external memory in V8's bookkeeping, and so makes it
- * collect early; as nobody touches it, it takes no memory. Measured: docs/decisions/0011-memory-of-large-files.md.
+ * collect early; as nobody touches it, it takes no memory. Measured: docs/decisions/0009-memory-of-large-files.md.
  */
 
 /** Bytes streamed between two collections. */

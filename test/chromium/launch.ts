@@ -11,7 +11,7 @@ export type ChromiumOptions = {
 };
 
 // facts: what a container without a display, a GPU and a user namespace needs, and no talk with the outside.
-const ARGUMENTS = [
+export const ARGUMENTS = [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",
@@ -54,7 +54,7 @@ export async function launchChromium(
 }
 
 /** CHROMIUM_PATH, else the system's, else playwright's own. */
-function executablePath(): string {
+export function executablePath(): string {
   const named = process.env.CHROMIUM_PATH;
   if (named) return named;
   const system = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];

@@ -1,0 +1,73 @@
+/**
+ * A large file through the page, in and out, within bounds of memory. 64 MiB by default; COFFER_LARGE=1 makes it the 1 GiB
+ * that is promised. The bounds are the same for both.
+ */
+
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type System, startSystem } from "../system/index.ts";
+import { type Chromium, digestOf, openChromium, watchMemory, writeRandomFile } from "./index.ts";
+import { openPage, savePath, sealPath } from "./page.ts";
+
+const SIZE = process.env.COFFER_LARGE ? 1 << 30 : 64 << 20;
+const MINUTES = 60_000;
+/** MiB above what the browser holds at rest, and MiB of workerd in all. */
+const BROWSER_LIMIT = 200;
+const WORKERD_LIMIT = 300;
+
+let system: System;
+let chromium: Chromium;
+
+beforeAll(async () => {
+  [system, chromium] = await Promise.all([startSystem(), openChromium()]);
+});
+afterAll(async () => {
+  await chromium?.close();
+  await system?.close();
+});
+
+it(
+  `a file of ${SIZE >> 20} MiB is sealed and saved through the page, byte for byte, in bounded memory`,
+  async () => {
+    const path = join(chromium.folder, "large.bin");
+    const digest = await writeRandomFile(path, SIZE);
+    const page = await openPage(chromium, system);
+
+    const groups = { chromium: chromium.pid, workerd: system.pid };
+    const idle = await measured(groups, () => delay(3000));
+    const sealing = await measured(groups, () => sealPath(page, path));
+    const saving = await measured(groups, () => savePath(page, "large.bin"));
+    page.detach();
+    expect(statSync(saving.value).size).toBe(SIZE);
+    expect(await digestOf(saving.value)).toBe(digest);
+
+    const rest = idle.memory.chromium.median;
+    for (const [what, { seconds, memory }] of Object.entries({ sealing, saving })) {
+      const above = memory.chromium.peak - rest;
+      const rate = (SIZE / (1 << 20) / seconds).toFixed(1);
+      console.info(
+        `${what} ${SIZE >> 20} MiB: ${seconds.toFixed(1)} s, ${rate} MiB/s; Chromium ${above} MiB above ` +
+          `${rest} MiB at rest; workerd ${memory.workerd.peak} MiB; ${memory.chromium.samples} samples, ` +
+          `longest gap ${memory.chromium.gap} ms`,
+      );
+      expect.soft(memory.chromium.samples, "enough samples").toBeGreaterThan(seconds);
+      expect.soft(above, `Chromium while ${what}, MiB above rest`).toBeLessThan(BROWSER_LIMIT);
+      expect.soft(memory.workerd.peak, `workerd while ${what}, MiB`).toBeLessThan(WORKERD_LIMIT);
+    }
+  },
+  40 * MINUTES,
+);
+
+async function measured<G extends string, T>(groups: Record<G, number>, work: () => Promise<T>) {
+  const watch = watchMemory(groups);
+  const began = performance.now();
+  try {
+    const value = await work();
+    return { value, seconds: (performance.now() - began) / 1000, memory: await watch.stop() };
+  } catch (error) {
+    await watch.stop();
+    throw error;
+  }
+}
