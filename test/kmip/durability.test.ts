@@ -3,28 +3,45 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { ensurePki, type Pki, tlsTransport } from "#emulator/hsm/index.ts";
+import {
+  ensurePki,
+  issueClient,
+  type KeyAndCertificate,
+  type Pki,
+  tlsTransport,
+} from "#emulator/hsm/index.ts";
 import { encodeHex } from "#protocol/bytes.ts";
 import { type Attributes, createKmipClient, item, type KmipClient, payloadOf } from "#protocol/kmip/index.ts";
 import { type HsmProcess, startHsmProcess } from "./hsm-process.ts";
 
-/** Writes until the last kill; 10,000 for the long run. */
-const WRITES = Number(process.env.COFFER_DURABILITY_WRITES ?? 800);
+/** Writes until the last kill; `COFFER_DURABILITY_WRITES=10000` for the long run. */
+const WRITES = Number(process.env.COFFER_DURABILITY_WRITES ?? 400);
 const CONNECTIONS = 4;
 /** Requests that are on their way on each connection when the process is killed. */
 const PIPELINED = 4;
 
 let root: string;
 let pki: Pki;
+let writer: KeyAndCertificate;
+const running: HsmProcess[] = [];
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), "coffer-durability-"));
   pki = await ensurePki(join(root, "pki"));
+  writer = await issueClient(pki.dir, "writer");
 });
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+afterAll(async () => {
+  for (const hsm of running) await hsm.kill();
+  rmSync(root, { recursive: true, force: true });
+});
+
+async function start(folder: string, options?: Parameters<typeof startHsmProcess>[2]): Promise<HsmProcess> {
+  const hsm = await startHsmProcess(join(root, folder), pki.dir, options);
+  running.push(hsm);
+  return hsm;
+}
 
 function connect(port: number): KmipClient & { close(): void } {
-  const identity = { ca: pki.serverCa, ...pki.clients["coffer-officer"] };
-  const transport = tlsTransport({ host: "127.0.0.1", port, ...identity });
+  const transport = tlsTransport({ host: "127.0.0.1", port, ca: pki.serverCa, ...writer });
   return { ...createKmipClient(transport), close: transport.close };
 }
 
@@ -116,22 +133,23 @@ async function writeUntilKilled(
 }
 
 async function verify(client: KmipClient, ledger: Ledger): Promise<void> {
-  for (const [uniqueIdentifier, bytes] of ledger.keys) {
+  const each = <T>(of: Iterable<T>, check: (one: T) => Promise<void>) => Promise.all([...of].map(check));
+  await each(ledger.keys, async ([uniqueIdentifier, bytes]) => {
     expect(keyBytes(await client.request("Get", { uniqueIdentifier }))).toBe(bytes);
-  }
-  for (const name of ledger.names) {
+  });
+  await each(ledger.names, async (name) => {
     const { uniqueIdentifier: found } = await client.request("Locate", { attributes: named(name) });
     expect(found.length).toBeLessThanOrEqual(1);
     for (const uid of found) await whole(client, String(uid));
-  }
-  for (const group of [...ledger.groups, ...ledger.pairs]) {
+  });
+  await each([...ledger.groups, ...ledger.pairs], async (group) => {
     const { uniqueIdentifier: found } = await client.request("Locate", {
       attributes: { objectGroup: [group] },
     });
     expect(ledger.pairs.has(group) ? [2] : [0, 2]).toContain(found.length);
     for (const uid of found) await whole(client, String(uid));
-  }
-  for (const [uniqueIdentifier, { acknowledged, sent }] of ledger.counters) {
+  });
+  await each(ledger.counters, async ([uniqueIdentifier, { acknowledged, sent }]) => {
     const { attributes } = await client.request("GetAttributes", {
       uniqueIdentifier,
       attributeReference: ["contactInformation"],
@@ -139,7 +157,7 @@ async function verify(client: KmipClient, ledger: Ledger): Promise<void> {
     const stored = Number(attributes.contactInformation ?? 0);
     expect(stored).toBeGreaterThanOrEqual(acknowledged);
     expect(stored).toBeLessThanOrEqual(sent);
-  }
+  });
 }
 
 /** An object of which any part is missing would not be read, or would lack its key or its attributes. */
@@ -150,10 +168,9 @@ async function whole(client: KmipClient, uniqueIdentifier: string): Promise<void
 }
 
 it(`loses nothing acknowledged and halves nothing in ${WRITES} writes with kill -9 at random moments`, async () => {
-  const dir = join(root, "killed");
   const ledger = new Ledger();
   for (let round = 0; ledger.acknowledged < WRITES; round++) {
-    const hsm = await startHsmProcess(dir, pki.dir);
+    const hsm = await start("killed");
     const client = connect(hsm.port);
     if (round === 0) {
       for (let i = 0; i < CONNECTIONS; i++) {
@@ -165,7 +182,7 @@ it(`loses nothing acknowledged and halves nothing in ${WRITES} writes with kill 
     const after = 20 + Math.floor(Math.random() * Math.min(WRITES / 4, 500));
     await writeUntilKilled(hsm, ledger, round, after);
   }
-  const hsm = await startHsmProcess(dir, pki.dir);
+  const hsm = await start("killed");
   const client = connect(hsm.port);
   await verify(client, ledger);
   client.close();
@@ -176,7 +193,7 @@ const strace = spawnSync("strace", ["-V"]).status === 0;
 it.skipIf(!strace && !process.env.CI)("syncs to the disk before it answers each write", async () => {
   const trace = join(root, "trace");
   const wrapper = ["strace", "-f", "-qq", "-e", "trace=fdatasync,fsync", "-o", trace];
-  const hsm = await startHsmProcess(join(root, "traced"), pki.dir, { wrapper });
+  const hsm = await start("traced", { wrapper });
   const client = connect(hsm.port);
   // A call that another thread's interrupts takes two lines; only the second has the result.
   const syncs = () => readFileSync(trace, "utf8").match(/(fdatasync|fsync).*= 0$/gm)?.length ?? 0;

@@ -33,7 +33,7 @@ export async function startHsmProcess(
   const { port, pid } = JSON.parse(line) as { port: number; pid: number };
   const signal = async (name: NodeJS.Signals) => {
     process.off("exit", last);
-    process.kill(pid, name);
+    if (child.exitCode === null && child.signalCode === null) process.kill(pid, name);
     await ended;
   };
   const last = () => process.kill(pid, "SIGKILL");
