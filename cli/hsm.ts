@@ -48,6 +48,7 @@ export async function hsm(args: string[]): Promise<number> {
     process.stdout.write(`${values.client.map((name) => paths(pki.dir, name)).join("\n")}\n`);
     return 0;
   }
+  const stop = stopSignal();
   const running = await startHsm({
     dir: join(dir, "objects"),
     pki,
@@ -57,8 +58,7 @@ export async function hsm(args: string[]): Promise<number> {
   });
   try {
     process.stdout.write(instructions({ ...running, pki: pki.dir, clients: values.client, dir: values.dir }));
-    await stopSignal();
-    process.stdout.write("\nStopping …\n");
+    await stop.stopped;
   } finally {
     await running.close();
   }

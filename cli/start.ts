@@ -48,6 +48,7 @@ export async function start(args: string[]): Promise<number> {
     const seconds = ((performance.now() - began) / 1000).toFixed(1).padStart(5);
     process.stdout.write(`${seconds} s  ${text}\n`);
   };
+  const stop = stopSignal();
   const running = await startAll({
     dir,
     ports: {
@@ -59,14 +60,14 @@ export async function start(args: string[]): Promise<number> {
   });
   const { appOrigin: app, vaultOrigin: vault, rootKey } = running;
   try {
+    if (stop.asked) return 1;
     await roundTrip({ app, vault, rootKey }, step, values.once);
     if (values.once !== undefined) return 0;
     await writeDeployment(dir, { app, vault, rootKey });
     process.stdout.write(
       `\n  Coffer is running.  Open  ${app}\n  Ctrl-C stops it; everything is kept in ${values.dir}\n\n`,
     );
-    await stopSignal();
-    process.stdout.write("\nStopping …\n");
+    await stop.stopped;
   } finally {
     if (values.once === undefined) await removeDeployment(dir);
     await running.close();
