@@ -19,8 +19,9 @@ const READS: ReadonlySet<number> = new Set(
   ].map((name) => enumerationOf("Operation")!.byName.get(name)!.value),
 );
 
-/** Whether an encoded request (TTLV) only reads. */
+/** Whether an encoded request only reads; those in another encoding than TTLV are not looked into. */
 export function isRepeatable(request: Uint8Array): boolean {
+  if (request[0] !== 0x42) return false;
   const message = decodeItem(request, { maximumLength: request.length });
   if (message.type !== "Structure") return false;
   const items = message.value.filter(({ tag }) => tag === BATCH_ITEM);

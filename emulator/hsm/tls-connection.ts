@@ -1,5 +1,7 @@
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
+import type { Encoding } from "#protocol/kmip/index.ts";
 import { Framing, RESPONSE_MESSAGE } from "./framing.ts";
+import { TextFraming } from "./text-framing.ts";
 
 /** One KMIP server, TTLV over TLS. */
 export interface TlsServer {
@@ -14,6 +16,8 @@ export interface TlsConnectionOptions {
   ca: string;
   cert: string;
   key: string;
+  /** How messages are encoded; TTLV by default, the only encoding that the profiles have without HTTPS. */
+  encoding?: Encoding;
   /** Longest response in bytes; 16 MiB by default. */
   limit?: number;
   /** A connection that has been idle this long (ms) is not used again; 30 s by default. */
@@ -63,7 +67,11 @@ export class TlsConnection {
       () => this.#end("it took too long to connect"),
       options.connectTimeout ?? 10_000,
     );
-    const framing = new Framing(RESPONSE_MESSAGE, limit);
+    const { encoding = "ttlv" } = options;
+    const framing =
+      encoding === "ttlv"
+        ? new Framing(RESPONSE_MESSAGE, limit)
+        : new TextFraming(encoding, "ResponseMessage", limit);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 15_000);
     socket.setTimeout(idleTimeout, () => {

@@ -2,7 +2,14 @@ import type { AddressInfo } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
 import { clientIdentity } from "./client-identity.ts";
 import { Framing, REQUEST_MESSAGE } from "./framing.ts";
-import { type Listener, type ListenerOptions, MAX_CONNECTIONS, tlsServerOptions } from "./listener.ts";
+import {
+  type Listener,
+  type ListenerOptions,
+  MAX_CONNECTIONS,
+  type Origin,
+  tlsServerOptions,
+} from "./listener.ts";
+import { TextFraming } from "./text-framing.ts";
 
 /** Requests read ahead on one connection before reading waits for the answers. */
 const MAX_PIPELINED = 64;
@@ -35,14 +42,15 @@ export function listenTtlv(options: ListenerOptions): Promise<Listener> {
 }
 
 function converse(socket: TLSSocket, identity: string, { serve, limit, idleTimeout }: ListenerOptions): void {
-  const framing = new Framing(REQUEST_MESSAGE, limit);
+  let encoding: Origin["encoding"] = "ttlv";
+  let framing: Framing | TextFraming | undefined;
   const waiting: Uint8Array[] = [];
   let answering = false;
 
   const answer = async () => {
     answering = true;
     for (let request = waiting.shift(); request; request = waiting.shift()) {
-      const response = await serve(request, { identity, transport: "tls", encoding: "ttlv" });
+      const response = await serve(request, { identity, transport: "tls", encoding });
       if (socket.destroyed) break;
       if (!socket.write(response)) await drained(socket);
       if (waiting.length < MAX_PIPELINED) socket.resume();
@@ -56,6 +64,14 @@ function converse(socket: TLSSocket, identity: string, { serve, limit, idleTimeo
   });
   socket.on("error", () => socket.destroy());
   socket.on("data", (chunk) => {
+    // What the first byte begins decides for the connection: a TTLV tag (0x42), or text.
+    if (!framing) {
+      encoding = chunk[0] === 0x7b ? "json" : chunk[0] === 0x3c ? "xml" : "ttlv";
+      framing =
+        encoding === "ttlv"
+          ? new Framing(REQUEST_MESSAGE, limit)
+          : new TextFraming(encoding, "RequestMessage", limit);
+    }
     try {
       for (const request of framing.push(chunk)) waiting.push(request);
     } catch {

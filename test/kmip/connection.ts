@@ -21,7 +21,7 @@ export interface Connection {
 
 export function connectTo(endpoint: Endpoint, transport: Transport, encoding: Encoding): Connection {
   if (transport === "https") return overHttps(endpoint, encoding);
-  return tlsTransport(endpoint);
+  return tlsTransport({ ...endpoint, encoding });
 }
 
 /** `POST /kmip` (KMIP Profiles 2.1 §3.2). Anything but a 200 of the same content type is an error. */

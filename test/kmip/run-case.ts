@@ -89,7 +89,7 @@ class Run {
           generated: this.#isGenerated(operation, actual),
         };
         const wrong = compare(one, actual, this.#values, scopeOf(facts));
-        if (wrong) return wanted.length > 1 ? `item ${index + 1}: ${wrong}` : wrong;
+        if (wrong) return `${wanted.length > 1 ? `item ${index + 1}: ` : ""}${wrong}${saidWith(actual)}`;
         this.#note(operation, requests[index], actual);
       }
       return undefined;
@@ -118,6 +118,12 @@ class Run {
 function textsIn(item: Item): string[] {
   if (item.type === "Structure") return item.value.flatMap(textsIn);
   return IDENTIFIERS.has(item.tag) ? [String(item.value)] : [];
+}
+
+/** The server's own words for its failure. */
+function saidWith(answer: Item): string {
+  const said = find(answer, tagNumber("ResultMessage"));
+  return said ? ` ("${said.value}")` : "";
 }
 
 function identifierIn(item: Item): string {
