@@ -9,7 +9,15 @@ import { derToRaw } from "#edge/hsm/ecdsa.ts";
 import { signCompact } from "#edge/hsm/jws.ts";
 import type { Signer } from "#edge/hsm/signer.ts";
 import { utf8 } from "#protocol/bytes.ts";
-import { jwkFromSpki, thumbprint } from "#protocol/keys/index.ts";
+import {
+  findKey,
+  jwkFromSpki,
+  TRUST_TYPE,
+  type TrustedKey,
+  thumbprint,
+  trustListPayload,
+  verifyTrustList,
+} from "#protocol/keys/index.ts";
 import type { Attributes, KmipClient } from "#protocol/kmip/index.ts";
 
 const YEAR = 365 * 24 * 3600 * 1000;
@@ -53,7 +61,7 @@ export async function bootstrap(hsm: KmipClient, tenant: string, now: Date): Pro
     const key = await keyPair(hsm, `${name}/key`, `${name}/public`, users, now);
     await authority(hsm, { name, subject, key, root, path: 0, recipients, now });
   }
-  const keys = [];
+  const keys: TrustedKey[] = [];
   for (const { purpose, users } of SIGNERS) {
     const spki = await keyPair(hsm, `coffer/sign/${purpose}`, `coffer/sign/${purpose}/public`, users, now);
     keys.push({ ...(await publicJwk(spki)), use: "sig", purpose });
@@ -164,18 +172,46 @@ async function authority(hsm: KmipClient, order: Authority): Promise<void> {
   });
 }
 
-/** The keys that sign, each with its purpose, signed by the root (docs/decisions/0002). */
-async function trustList(hsm: KmipClient, root: Uint8Array, keys: object[], now: Date): Promise<void> {
-  if (await locate(hsm, "coffer/trust", "OpaqueObject")) return;
+/**
+ * The keys that sign, each with its purpose, signed by the root (docs/decisions/0002). A new list takes the place of one
+ * that lacks a key or ends within a year.
+ */
+async function trustList(hsm: KmipClient, root: Uint8Array, current: TrustedKey[], now: Date): Promise<void> {
+  const name = "coffer/trust";
   const iat = Math.floor(now.getTime() / 1000);
+  const uniqueIdentifier = await locate(hsm, name, "OpaqueObject");
+  const before = uniqueIdentifier && (await readList(hsm, uniqueIdentifier, root, iat));
+  // What these signed is kept for long, so they stay when another key signs.
+  const archived = (before?.keys ?? []).filter(
+    ({ purpose, kid }) => /^(edk|audit)$/.test(purpose) && !current.some((key) => key.kid === kid),
+  );
+  const keys = [...current, ...archived];
+  if (before && before.exp - iat >= YEAR / 1000) {
+    const same = keys.length === before.keys.length;
+    if (same && keys.every(({ kid, purpose }) => findKey(before, kid, purpose))) return;
+  }
+  // Seconds of the clock, so that it grows even when the list before is lost.
+  const serial = Math.max((before?.serial ?? 0) + 1, iat);
   const { kid } = await publicJwk(root);
-  const payload = { iss: "coffer-root", iat, exp: iat + (20 * YEAR) / 1000, keys };
-  const list = await signCompact(signer(hsm), `${ROOT}/key`, { typ: "jwk-set+jwt", kid }, payload);
+  const payload = await trustListPayload(
+    keys.map(({ purpose, ...key }) => ({ key, purpose })),
+    { serial, iat, exp: iat + (20 * YEAR) / 1000 },
+  );
+  const list = await signCompact(signer(hsm), `${ROOT}/key`, { typ: TRUST_TYPE, kid }, payload);
+  // A name is free only when its object is gone.
+  if (uniqueIdentifier) await hsm.request("Destroy", { uniqueIdentifier });
   await hsm.request("Register", {
     objectType: "OpaqueObject",
-    attributes: { name: named("coffer/trust"), vendorAttributes: [vendor("Users", "*")] },
+    attributes: { name: named(name), vendorAttributes: [vendor("Users", "*")] },
     object: { opaqueObject: { opaqueDataType: 0x80000001, opaqueDataValue: utf8(list) } },
   });
+}
+
+/** A list as it stands; undefined when it does not verify, or not any more. */
+async function readList(hsm: KmipClient, uniqueIdentifier: string, root: Uint8Array, now: number) {
+  const { object } = await hsm.request("Get", { uniqueIdentifier });
+  const token = new TextDecoder().decode(object.opaqueObject?.opaqueDataValue);
+  return verifyTrustList(token, root, now).catch(() => undefined);
 }
 
 /** The public JWK of a P-256 SubjectPublicKeyInfo, with its RFC 7638 thumbprint as `kid`. */

@@ -59,6 +59,7 @@ export async function start(args: string[]): Promise<number> {
     step,
   });
   const { appOrigin: app, vaultOrigin: vault, rootKey } = running;
+  stop.alone();
   try {
     if (stop.asked) return 1;
     await roundTrip({ app, vault, rootKey }, step, values.once);
