@@ -1,0 +1,212 @@
+/** The command line on the real parts: HSM emulator, edge in workerd, the microservice in the command's own process. */
+
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { awsOpen, releasedKeyring } from "../documents/aws.ts";
+import { digestOf, writeRandomFile } from "../documents/index.ts";
+import { leftovers } from "../documents/leftovers.ts";
+import { readRows } from "../system/index.ts";
+import { type Command, edgeDir, freePorts, run, start } from "./command.ts";
+
+const CONTRACT = "The parties agree.\n".repeat(20_000);
+
+/** Working folder of all commands; `.coffer` in it is the deployment. */
+let folder: string;
+let server: Command;
+const coffer = (...args: string[]) => run(args, folder);
+const file = (name: string) => join(folder, name);
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "coffer-cli-"));
+  writeFileSync(file("contract.txt"), CONTRACT);
+  writeFileSync(file("empty.bin"), "");
+  server = start(["start", ...(await freePorts())], folder);
+  await server.says("Coffer is running.");
+});
+afterAll(async () => {
+  server?.process.kill("SIGINT");
+  await server?.ended;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe("coffer start", () => {
+  it("--once FILE seals and opens it through all real parts, prints the steps with their times, and ends", async () => {
+    const other = file("once");
+    mkdirSync(other);
+    const { code, stdout, stderr } = await run(
+      ["start", "--once", file("contract.txt"), ...(await freePorts())],
+      other,
+    );
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+    const steps = stdout.trim().split("\n");
+    for (const step of steps) expect(step).toMatch(/^ *\d+\.\d s {2}\S/);
+    expect(steps.at(-2)).toContain("sealed contract.txt");
+    expect(steps.at(-1)).toContain("opened and compared, byte for byte");
+    expect(readRows(edgeDir(join(other, ".coffer")), "documents"), "the round trip leaves nothing").toEqual(
+      [],
+    );
+  });
+
+  it("--once with a file that is not there says so, and starts nothing", async () => {
+    const { code, stdout, stderr } = await coffer("start", "--once", "nowhere.txt");
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: "nowhere.txt: there is no such file.\n",
+    });
+  });
+});
+
+describe("coffer seal, list, open", () => {
+  it("seals files, lists them newest first, and opens them byte for byte, by name and by id", async () => {
+    const sealed = await coffer("seal", "--user", "ada", "contract.txt", "empty.bin");
+    expect(sealed).toMatchObject({ code: 0 });
+    const [[contract, name], [, second]] = sealed.stdout
+      .trim()
+      .split("\n")
+      .map((line) => line.split("\t")) as [[string, string], [string, string]];
+    expect([name, second]).toEqual(["contract.txt", "empty.bin"]);
+
+    const listed = await coffer("list", "--user", "ada", "--json");
+    const rows = JSON.parse(listed.stdout) as { id: string; name: string; size: number; type: string }[];
+    expect(rows.map(({ name, size, type }) => ({ name, size, type })).toSorted(byName)).toEqual([
+      { name: "contract.txt", size: CONTRACT.length, type: "text/plain" },
+      { name: "empty.bin", size: 0, type: "application/octet-stream" },
+    ]);
+    expect((await coffer("list", "--user", "ada")).stdout).toContain(contract);
+
+    const byId = await coffer("open", contract, "--user", "ada", "--to", "-");
+    expect(byId.code).toBe(0);
+    expect(byId.stdout).toBe(CONTRACT);
+    expect(await coffer("open", "empty.bin", "--user", "ada", "--to", "empty.again")).toMatchObject({
+      code: 0,
+    });
+    expect(readFileSync(file("empty.again"))).toHaveLength(0);
+  });
+
+  it("a file that is there is replaced with --force alone", async () => {
+    writeFileSync(file("mine.txt"), "mine");
+    const open = ["open", "contract.txt", "--user", "ada", "--to", "mine.txt"];
+    const refused = await coffer(...open);
+    expect(refused).toMatchObject({ code: 1 });
+    expect(refused.stderr).toContain("is there already");
+    expect(readFileSync(file("mine.txt"), "utf8")).toBe("mine");
+    expect(await coffer(...open, "--force")).toMatchObject({ code: 0 });
+    expect(readFileSync(file("mine.txt"), "utf8")).toBe(CONTRACT);
+    expect(readdirSync(folder).filter((name) => name.endsWith(".partial"))).toEqual([]);
+  });
+
+  it("documents of another user are neither listed nor opened", async () => {
+    const listed = await coffer("list", "--user", "ada", "--json");
+    const [{ id }] = JSON.parse(listed.stdout) as [{ id: string }];
+    expect(JSON.parse((await coffer("list", "--user", "eve", "--json")).stdout)).toEqual([]);
+    const opened = await coffer("open", id, "--user", "eve", "--to", "stolen");
+    expect(opened).toMatchObject({ code: 1 });
+    expect(opened.stderr).toContain("There is no document");
+    expect(readdirSync(folder)).not.toContain("stolen");
+  });
+});
+
+describe("coffer export", () => {
+  it("writes all documents as plain files, never over one that is there", async () => {
+    const exported = await coffer("export", "--all", "--to", "plain", "--user", "ada");
+    expect(exported).toMatchObject({ code: 0 });
+    expect(readdirSync(file("plain")).sort()).toEqual(["contract.txt", "empty.bin"]);
+    expect(readFileSync(file("plain/contract.txt"), "utf8")).toBe(CONTRACT);
+    const again = await coffer("export", "--all", "--to", "plain", "--user", "ada");
+    expect(again).toMatchObject({ code: 1 });
+    expect(again.stderr).toContain("Exported 0 of 2 documents");
+  });
+
+  it("--release-key: AWS's own client opens every message with the key that was written down", async () => {
+    const exported = await coffer("export", "--all", "--to", "exit", "--release-key", "--user", "ada");
+    expect(exported).toMatchObject({ code: 0 });
+    expect(readdirSync(file("exit")).sort()).toEqual([
+      "contract.txt.esdk",
+      "empty.bin.esdk",
+      "export-key.json",
+    ]);
+    const keyring = releasedKeyring(JSON.parse(readFileSync(file("exit/export-key.json"), "utf8")));
+    const contract = await awsOpen(keyring, readFileSync(file("exit/contract.txt.esdk")));
+    expect(Buffer.from(contract.plaintext).toString()).toBe(CONTRACT);
+    expect(contract.context).toMatchObject({ name: "contract.txt" });
+    const empty = await awsOpen(keyring, readFileSync(file("exit/empty.bin.esdk")));
+    expect(empty.plaintext).toHaveLength(0);
+  });
+
+  it("orders each document's export at the KMS, which writes it into the audit log", async () => {
+    const rows = readRows(edgeDir(join(folder, ".coffer")), "links").map((row) => JSON.stringify(row));
+    expect(rows.filter((row) => row.includes("export")).length).toBeGreaterThanOrEqual(2);
+  });
+});
+
+describe("errors", () => {
+  it.each([
+    [["seal", "nowhere.pdf"], 1, "nowhere.pdf: there is no such file."],
+    [["seal", "."], 1, "is not a file"],
+    [["seal"], 2, "name a file"],
+    [["open"], 2, "name one document"],
+    [["open", "a", "b"], 2, "name one document"],
+    [["open", "nowhere.pdf", "--user", "ada"], 1, "There is no document 'nowhere.pdf'"],
+    [["list", "--colour"], 2, "--colour"],
+    [["export", "--all"], 2, "say --all and --to FOLDER"],
+    [["start", "--port", "70000"], 2, "--port takes a port"],
+    [["unseal", "x"], 2, "there is no command 'unseal'"],
+    [["list", "--dir", "elsewhere"], 1, "Nothing runs from"],
+  ])("coffer %j ends with %i and one sentence", async (args, code, sentence) => {
+    const outcome = await coffer(...args);
+    expect(outcome.stderr).toContain(sentence);
+    expect(outcome.stderr).not.toMatch(/^ +at /m);
+    expect(outcome).toMatchObject({ code, stdout: "" });
+  });
+
+  it("help needs nothing that runs", async () => {
+    for (const command of ["start", "seal", "open", "list", "export"]) {
+      const { code, stdout } = await run([command, "--help"], tmpdir());
+      expect(code).toBe(0);
+      expect(stdout).toContain(`coffer ${command}`);
+      expect(stdout).toMatch(/Examples?: /);
+    }
+  });
+});
+
+describe("Ctrl-C", () => {
+  it("in the middle of sealing leaves no document and nothing in the datastore", async () => {
+    const dir = edgeDir(join(folder, ".coffer"));
+    await writeRandomFile(file("large.bin"), 96 << 20);
+    const sealing = start(["seal", "large.bin", "--user", "ada"], folder);
+    await expect
+      .poll(() => readRows(dir, "parts").length, { timeout: 60_000, interval: 20 })
+      .toBeGreaterThan(0);
+    sealing.process.kill("SIGINT");
+    const { code, stdout, stderr } = await sealing.ended;
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toContain("Cancelled; nothing was left behind.");
+    expect(leftovers(dir)).toEqual({ documents: [], uploads: [], objects: [] });
+    expect((await coffer("list", "--user", "ada")).stdout).not.toContain("large.bin");
+  });
+
+  it("in the middle of opening leaves no file", async () => {
+    expect(await coffer("seal", "large.bin", "--user", "ada")).toMatchObject({ code: 0 });
+    const opening = start(["open", "large.bin", "--user", "ada", "--to", "again.bin"], folder);
+    await expect
+      .poll(() => readdirSync(folder), { timeout: 60_000, interval: 5 })
+      .toContain("again.bin.partial");
+    opening.process.kill("SIGINT");
+    const { code, stderr } = await opening.ended;
+    expect(code).toBe(1);
+    expect(stderr).toContain("Cancelled");
+    expect(readdirSync(folder).filter((name) => name.startsWith("again.bin"))).toEqual([]);
+    expect(await coffer("open", "large.bin", "--user", "ada", "--to", "whole.bin")).toMatchObject({
+      code: 0,
+    });
+    expect(await digestOf(file("whole.bin"))).toBe(await digestOf(file("large.bin")));
+  });
+});
+
+function byName(a: { name: string }, b: { name: string }): number {
+  return a.name < b.name ? -1 : 1;
+}

@@ -1,0 +1,65 @@
+/** The command `coffer` as a process of its own, as people start it. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const COFFER = fileURLToPath(new URL("../../cli/coffer.js", import.meta.url));
+
+export type Outcome = { code: number | null; stdout: string; stderr: string };
+
+export type Command = {
+  process: ChildProcess;
+  /** Resolves when standard output has this in it; rejects when the command ends before. */
+  says(text: string): Promise<void>;
+  ended: Promise<Outcome>;
+};
+
+/** Starts `coffer` with these arguments. */
+export function start(args: string[], cwd: string): Command {
+  const child = spawn(process.execPath, [COFFER, ...args], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const ended = once(child, "close").then(([code]) => ({ code, stdout, stderr }));
+  return {
+    process: child,
+    ended,
+    says: (text) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          if (stdout.includes(text)) resolve();
+        };
+        child.stdout.on("data", look);
+        look();
+        ended.then(() => reject(new Error(`ended before it said '${text}': ${stdout}${stderr}`)), reject);
+      }),
+  };
+}
+
+/** Runs it to its end. */
+export function run(args: string[], cwd: string): Promise<Outcome> {
+  return start(args, cwd).ended;
+}
+
+/** `--port`, `--ttlv-port` and `--https-port` with ports that are free. */
+export async function freePorts(): Promise<string[]> {
+  const servers = ["--port", "--ttlv-port", "--https-port"].map((option) => {
+    const server = createServer().listen(0, "127.0.0.1");
+    return { option, server };
+  });
+  await Promise.all(servers.map(({ server }) => server.listening || once(server, "listening")));
+  const options = servers.flatMap(({ option, server }) => [
+    option,
+    String((server.address() as { port: number }).port),
+  ]);
+  await Promise.all(servers.map(({ server }) => new Promise((closed) => server.close(closed))));
+  return options;
+}
+
+/** Where a deployment's edge keeps its state. */
+export function edgeDir(dir: string): string {
+  return join(dir, "edge");
+}
