@@ -8,6 +8,7 @@ import { certificateCrypto, certificateSigningKey } from "#edge/hsm/certify.ts";
 import { derToRaw } from "#edge/hsm/ecdsa.ts";
 import { signCompact } from "#edge/hsm/jws.ts";
 import type { Signer } from "#edge/hsm/signer.ts";
+import { decodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import {
   findKey,
@@ -180,13 +181,13 @@ async function trustList(hsm: KmipClient, root: Uint8Array, current: TrustedKey[
   const name = "coffer/trust";
   const iat = Math.floor(now.getTime() / 1000);
   const uniqueIdentifier = await locate(hsm, name, "OpaqueObject");
-  const before = uniqueIdentifier && (await readList(hsm, uniqueIdentifier, root, iat));
+  const before = uniqueIdentifier ? await readList(hsm, uniqueIdentifier, root) : undefined;
   // What these signed is kept for long, so they stay when another key signs.
   const archived = (before?.keys ?? []).filter(
     ({ purpose, kid }) => /^(edk|audit)$/.test(purpose) && !current.some((key) => key.kid === kid),
   );
   const keys = [...current, ...archived];
-  if (before && before.exp - iat >= YEAR / 1000) {
+  if (before && before.iat <= iat && before.exp - iat >= YEAR / 1000) {
     const same = keys.length === before.keys.length;
     if (same && keys.every(({ kid, purpose }) => findKey(before, kid, purpose))) return;
   }
@@ -198,20 +199,34 @@ async function trustList(hsm: KmipClient, root: Uint8Array, current: TrustedKey[
     { serial, iat, exp: iat + (20 * YEAR) / 1000 },
   );
   const list = await signCompact(signer(hsm), `${ROOT}/key`, { typ: TRUST_TYPE, kid }, payload);
-  // A name is free only when its object is gone.
-  if (uniqueIdentifier) await hsm.request("Destroy", { uniqueIdentifier });
-  await hsm.request("Register", {
-    objectType: "OpaqueObject",
-    attributes: { name: named(name), vendorAttributes: [vendor("Users", "*")] },
-    object: { opaqueObject: { opaqueDataType: 0x80000001, opaqueDataValue: utf8(list) } },
+  const register = {
+    operation: "Register" as const,
+    payload: {
+      objectType: "OpaqueObject" as const,
+      attributes: { name: named(name), vendorAttributes: [vendor("Users", "*")] },
+      object: { opaqueObject: { opaqueDataType: 0x80000001, opaqueDataValue: utf8(list) } },
+    },
+  };
+  // A name is free only when its object is gone: both in one message, so that nothing comes between.
+  const destroy = { operation: "Destroy" as const, payload: { uniqueIdentifier } };
+  const answers = await hsm.batch(uniqueIdentifier ? [destroy, register] : [register], {
+    batchErrorContinuationOption: "Stop",
+    batchOrderOption: true,
   });
+  if (answers.at(-1)?.operation !== "Register" || answers.at(-1)?.resultStatus !== "Success")
+    throw new Error("The HSM did not take the trust list");
 }
 
-/** A list as it stands; undefined when it does not verify, or not any more. */
-async function readList(hsm: KmipClient, uniqueIdentifier: string, root: Uint8Array, now: number) {
+/** The list that the root once signed, expired or not; undefined when it is of another form. */
+async function readList(hsm: KmipClient, uniqueIdentifier: string, root: Uint8Array) {
   const { object } = await hsm.request("Get", { uniqueIdentifier });
   const token = new TextDecoder().decode(object.opaqueObject?.opaqueDataValue);
-  return verifyTrustList(token, root, now).catch(() => undefined);
+  try {
+    const { iat } = JSON.parse(new TextDecoder().decode(decodeBase64url(token.split(".")[1]!)));
+    return await verifyTrustList(token, root, iat);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The public JWK of a P-256 SubjectPublicKeyInfo, with its RFC 7638 thumbprint as `kid`. */

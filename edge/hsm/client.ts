@@ -77,6 +77,8 @@ export function openHsm(fetcher: HsmFetcher, url: string): Hsm {
         return copy(object.certificate.certificateValue);
       }),
     async opaque(name) {
+      // The officer puts a new object in the place of an old one; its identifier is another then.
+      kept.delete(`locate ${name}`);
       const { object } = await client.request("Get", { uniqueIdentifier: await hsm.locate(name) });
       if (!object.opaqueObject) throw new Error(`${name} is not an opaque object`);
       return copy(object.opaqueObject.opaqueDataValue);

@@ -23,7 +23,8 @@ export type JwsErrorCode =
   | "jws-signature" // the signature does not verify
   | "jws-payload" // signed, but not of the shape that the type demands
   | "jws-expired" // its time is over
-  | "jws-early"; // it claims to come from the future
+  | "jws-early" // it claims to come from the future
+  | "jws-superseded"; // a later one was seen
 
 /** Why a signed record was refused. `code` is stable; show outsiders one generic refusal. */
 export class JwsError extends Error {

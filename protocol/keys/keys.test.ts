@@ -110,7 +110,7 @@ beforeAll(async () => {
       { key: edkKey.jwk, purpose: "edk" },
       { key: receiptKey.jwk, purpose: "receipt" },
     ],
-    { iat: NOW - 100, exp: NOW + 1000 },
+    { serial: 7, iat: NOW - 100, exp: NOW + 1000 },
   );
   trustToken = await token(root, TRUST_TYPE, trust);
 });
@@ -231,6 +231,16 @@ describe("trust list", () => {
     expect(await code(verifyTrustList(trustToken, root.spki, trust.exp))).toBe("jws-expired");
     expect(await code(verifyTrustList(trustToken, root.spki, trust.iat - 61))).toBe("jws-early");
     expect(await code(verifyTrustList(trustToken, root.spki, Number.NaN))).toBe("jws-expired");
+  });
+
+  it("M20 does not come back once a later one was seen, and does without a serial not at all", async () => {
+    expect(await code(verifyTrustList(trustToken, root.spki, NOW, 7))).toBe("accepted");
+    expect(await code(verifyTrustList(trustToken, root.spki, NOW, 8))).toBe("jws-superseded");
+    const { serial: _, ...without } = trust;
+    for (const payload of [without, { ...trust, serial: -1 }, { ...trust, serial: "7" }]) {
+      const text = await token(root, TRUST_TYPE, payload);
+      expect(await code(verifyTrustList(text, root.spki, NOW))).toBe("jws-payload");
+    }
   });
 
   it("refuses a wrong kid, a key listed twice, the root among the keys, additional members", async () => {

@@ -17,11 +17,21 @@ export type Purpose = "edk" | "receipt" | "token" | "audit";
 
 export type TrustedKey = EcPublicJwk & { kid: string; use: "sig"; purpose: Purpose };
 
-/** `iat`, `exp`: seconds since 1970. */
-export type TrustList = { iss: typeof ISSUER; iat: number; exp: number; keys: TrustedKey[] };
+/**
+ * `serial`: greater in every later list of the same root, so that a list that was replaced cannot come back.
+ * `iat`, `exp`: seconds since 1970.
+ */
+export type TrustList = {
+  iss: typeof ISSUER;
+  serial: number;
+  iat: number;
+  exp: number;
+  keys: TrustedKey[];
+};
 
 const isTrustList = record({
   iss: literal(ISSUER),
+  serial: count,
   iat: count,
   exp: count,
   keys: list(
@@ -41,26 +51,33 @@ const isTrustList = record({
 /** The payload to sign under the root for these keys; computes every `kid`. */
 export async function trustListPayload(
   keys: { key: EcPublicJwk; purpose: Purpose }[],
-  times: { iat: number; exp: number },
+  issue: { serial: number; iat: number; exp: number },
 ): Promise<TrustList> {
   const trusted = keys.map(async ({ key: { x, y }, purpose }): Promise<TrustedKey> => {
     const key: EcPublicJwk = { kty: "EC", crv: "P-256", x, y };
     return { ...key, kid: await thumbprint(key), use: "sig", purpose };
   });
-  return { iss: ISSUER, ...times, keys: await Promise.all(trusted) };
+  return { iss: ISSUER, ...issue, keys: await Promise.all(trusted) };
 }
 
 /**
  * Verifies a trust list under the pinned root key (SPKI, 91 bytes) at `now` (seconds). Every `kid` must be the
- * thumbprint of its key, and no key may be listed twice. Throws `JwsError`.
+ * thumbprint of its key, and no key may be listed twice. Throws `JwsError`: `jws-superseded` for a list with a serial
+ * below `least`, the highest that the caller has seen.
  */
-export async function verifyTrustList(token: string, rootSpki: Uint8Array, now: number): Promise<TrustList> {
+export async function verifyTrustList(
+  token: string,
+  rootSpki: Uint8Array,
+  now: number,
+  least = 0,
+): Promise<TrustList> {
   const root = jwkFromSpki(rootSpki);
   const rootKid = await thumbprint(root);
   const payload = await verifyJws(token, TRUST_TYPE, (kid) => (kid === rootKid ? root : null));
   if (!isTrustList(payload)) throw new JwsError("jws-payload", "not a trust list");
   const trust = payload as TrustList;
   checkTime(trust, now);
+  if (trust.serial < least) throw new JwsError("jws-superseded", "a newer list was seen");
   const seen = new Set([rootKid]); // the root signs lists and certificates, nothing else
   for (const key of trust.keys) {
     if (seen.has(key.kid) || key.kid !== (await thumbprint(key)))

@@ -25,6 +25,8 @@ export type Ceremony = {
   origin: string;
   custodian: string;
   keys: InstanceKeys;
+  /** Highest serial of a trust list seen here before. */
+  leastSerial: number;
   /** Milliseconds since 1970. */
   now: number;
 };
@@ -88,7 +90,7 @@ export async function enrolByGrant(grant: string, ceremony: Ceremony): Promise<I
  */
 export async function verifyInstance(
   record: InstanceRecord,
-  { subtle, rootKey, now }: Pick<Ceremony, "subtle" | "rootKey" | "now">,
+  { subtle, rootKey, leastSerial, now }: Pick<Ceremony, "subtle" | "rootKey" | "leastSerial" | "now">,
 ): Promise<{ trust: TrustList; tier: Tier }> {
   checkInstanceKeys(record.identityKey, record.wrappingKey);
   if (now >= record.notAfter) throw new CofferError("instance-expired");
@@ -101,5 +103,6 @@ export async function verifyInstance(
   };
   const tier = await verify(record.identityCertificate, "identity");
   if ((await verify(record.wrappingCertificate, "wrapping")) !== tier) throw new TypeError("two tiers");
-  return { trust: await verifyTrustList(record.trust, rootKey, Math.floor(now / 1000)), tier };
+  const trust = await verifyTrustList(record.trust, rootKey, Math.floor(now / 1000), leastSerial);
+  return { trust, tier };
 }

@@ -11,7 +11,6 @@ import {
   type Edk,
   joinJws,
   jwkFromSpki,
-  type Purpose,
   RECEIPT_TYPE,
   type Receipt,
   signingInput,
@@ -126,16 +125,17 @@ let chain: string[], trust: string;
 beforeAll(async () => {
   [root, ca, edkSigner, receiptSigner] = await Promise.all([signer(), signer(), signer(), signer()]);
   chain = [encodeBase64url(await certifyCa()), encodeBase64url(await certifyRoot(root))];
-  const trusted: [Signer, Purpose][] = [
-    [edkSigner, "edk"],
-    [receiptSigner, "receipt"],
-  ];
-  const list = await trustListPayload(
-    trusted.map(([{ spki }, purpose]) => ({ key: jwkFromSpki(spki), purpose })),
-    { iat: START / 1000 - 60, exp: START / 1000 + 3600 * 48 },
-  );
-  trust = await jws(root, TRUST_TYPE, list);
+  trust = await trustList(2);
 });
+
+function trustList(serial: number): Promise<string> {
+  const keys = [
+    { key: jwkFromSpki(edkSigner.spki), purpose: "edk" as const },
+    { key: jwkFromSpki(receiptSigner.spki), purpose: "receipt" as const },
+  ];
+  const issue = { serial, iat: START / 1000 - 60, exp: START / 1000 + 3600 * 48 };
+  return trustListPayload(keys, issue).then((list) => jws(root, TRUST_TYPE, list));
+}
 
 /** A registration authority that checks the request as the real one does. */
 function authority(
@@ -182,6 +182,7 @@ function memoryStore(): Store & {
 } {
   const instances = new Map<string, InstanceRecord>();
   const keys = new Map<string, LoadedKeyRecord>();
+  const serials: number[] = [];
   return {
     instances,
     keys,
@@ -197,6 +198,8 @@ function memoryStore(): Store & {
     loadedKey: async (instance, edkDigest) => keys.get(`${instance} ${edkDigest}`),
     putLoadedKey: async (record) => void keys.set(`${record.instance} ${record.edkDigest}`, record),
     deleteLoadedKey: async (instance, edkDigest) => void keys.delete(`${instance} ${edkDigest}`),
+    trustSerial: async () => serials.at(-1) ?? 0,
+    keepTrustSerial: async (_root, serial) => void serials.push(serial),
   };
 }
 
@@ -442,6 +445,27 @@ describe("enrolment", () => {
     const again = await client.enrol("grant");
     expect(again.wrappingCertificate).not.toBe(instance.wrappingCertificate);
     expect(await client.has(key.edk)).toBe(false);
+  });
+});
+
+describe("the trust list", () => {
+  it("M20 never goes back: not at an enrolment, not after a sign-out, not from the store", async () => {
+    const { client } = await enrolledClient();
+    const older = start(authority(async () => ({ trust: await trustList(1) }))).client;
+    await older.hello(DN);
+    await expect(older.enrol("grant")).rejects.toMatchObject({ code: "enrolment-refused" });
+    const newer = start(authority(async () => ({ trust: await trustList(3) }))).client;
+    await newer.hello(DN);
+    const kept = store.instances.get(`${ORIGIN} ${DN}`)!;
+    await newer.enrol("grant");
+    expect((await start().client.hello(DN)).instance).not.toBeNull();
+    // As if another tab had put back what it had read before.
+    store.instances.set(`${ORIGIN} ${DN}`, kept);
+    expect((await start().client.hello(DN)).instance).toBeNull();
+    await client.forget();
+    const again = start().client;
+    await again.hello(DN);
+    await expect(again.enrol("grant")).rejects.toMatchObject({ code: "enrolment-refused" });
   });
 });
 

@@ -52,6 +52,7 @@ type Live = { record: InstanceRecord; trust: TrustList; tier: Tier };
 export function createMicroservice(options: MicroserviceOptions): Microservice {
   const { crypto, store, origin, rootKey, now } = options;
   const { subtle } = crypto;
+  const root = encodeBase64url(rootKey);
   const ring = new KeyRing({ timeToLive: 10 * 60_000, ...options });
   let custodian: string | undefined;
   let live: Live | undefined;
@@ -123,9 +124,15 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       keys = undefined;
       const fresh = await making;
       const { registration } = options;
-      const ceremony = { subtle, registration, rootKey, origin, custodian, keys: fresh, now: now() };
+      const leastSerial = await store.trustSerial(root);
+      const ceremony = {
+        ...{ subtle, registration, rootKey, origin, custodian, leastSerial },
+        keys: fresh,
+        now: now(),
+      };
       const record = await enrolByGrant(grant, ceremony);
       const verified = await verifyInstance(record, ceremony);
+      await store.keepTrustSerial(root, verified.trust.serial);
       await store.replaceInstance(record);
       ring.clear();
       live = { record, ...verified };
@@ -211,7 +218,8 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     const record = await store.instance(origin, name);
     if (!record) return undefined;
     try {
-      return { record, ...(await verifyInstance(record, { subtle, rootKey, now: now() })) };
+      const leastSerial = await store.trustSerial(root);
+      return { record, ...(await verifyInstance(record, { subtle, rootKey, leastSerial, now: now() })) };
     } catch {
       return undefined;
     }

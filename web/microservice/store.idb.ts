@@ -13,15 +13,19 @@ const NAME = "coffer-microservice";
 type Schema = DBSchema & {
   instances: { key: [string, string]; value: InstanceRecord };
   keys: { key: [string, string]; value: LoadedKeyRecord; indexes: { age: [string, number] } };
+  trust: { key: string; value: number };
 };
 
 /** Opens the database, making it on first use. */
 export async function openStore(): Promise<Store> {
   const database = await openDB<Schema>(NAME, STORE_VERSION, {
-    upgrade(fresh) {
-      fresh.createObjectStore("instances", { keyPath: ["origin", "custodian"] });
-      const keys = fresh.createObjectStore("keys", { keyPath: ["instance", "edkDigest"] });
-      keys.createIndex("age", ["instance", "loaded"]);
+    upgrade(opened, before) {
+      if (before < 1) {
+        opened.createObjectStore("instances", { keyPath: ["origin", "custodian"] });
+        const keys = opened.createObjectStore("keys", { keyPath: ["instance", "edkDigest"] });
+        keys.createIndex("age", ["instance", "loaded"]);
+      }
+      if (before < 2) opened.createObjectStore("trust");
     },
     // A newer release of the microservice must be able to upgrade while an older one is still open in another tab.
     blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
@@ -64,6 +68,12 @@ export async function openStore(): Promise<Store> {
     },
     async deleteLoadedKey(instance, edkDigest) {
       await database.delete("keys", [instance, edkDigest]);
+    },
+    trustSerial: async (root) => (await database.get("trust", root)) ?? 0,
+    async keepTrustSerial(root, serial) {
+      const change = database.transaction("trust", "readwrite", { durability: "strict" });
+      if (((await change.store.get(root)) ?? 0) < serial) await change.store.put(serial, root);
+      await change.done;
     },
   };
 }

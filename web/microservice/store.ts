@@ -1,7 +1,7 @@
 /** What an instance keeps over a reload: its keys (as handles), certificates, and wrapped data keys. Versioned. */
 
 /** Version of both records; a record of another version is not read (the instance enrols anew). */
-export const STORE_VERSION = 1;
+export const STORE_VERSION = 2;
 
 /** One instance, bound to one custodian. Keyed by [origin, custodian]. */
 export type InstanceRecord = {
@@ -47,6 +47,10 @@ export type Store = {
   /** Keeps a wrapped key; the oldest beyond `MAX_LOADED_KEYS` of its instance are dropped. */
   putLoadedKey(record: LoadedKeyRecord): Promise<void>;
   deleteLoadedKey(instance: string, edkDigest: string): Promise<void>;
+  /** Highest serial of a trust list of this root (base64url SPKI) that was ever kept; 0 when there was none. */
+  trustSerial(root: string): Promise<number>;
+  /** Keeps a serial unless a higher one is kept; for good, beyond the instances. */
+  keepTrustSerial(root: string, serial: number): Promise<void>;
 };
 
 export const MAX_LOADED_KEYS = 1000;

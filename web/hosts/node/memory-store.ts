@@ -4,6 +4,7 @@ import type { InstanceRecord, LoadedKeyRecord, Store } from "../../microservice/
 export function memoryStore(): Store {
   const instances = new Map<string, InstanceRecord>();
   const keys = new Map<string, LoadedKeyRecord>();
+  const serials = new Map<string, number>();
   const keyName = (instance: string, edkDigest: string) => `${instance} ${edkDigest}`;
   return {
     instance: async (origin, custodian) => instances.get(`${origin} ${custodian}`),
@@ -18,5 +19,7 @@ export function memoryStore(): Store {
     loadedKey: async (instance, edkDigest) => keys.get(keyName(instance, edkDigest)),
     putLoadedKey: async (record) => void keys.set(keyName(record.instance, record.edkDigest), record),
     deleteLoadedKey: async (instance, edkDigest) => void keys.delete(keyName(instance, edkDigest)),
+    trustSerial: async (root) => serials.get(root) ?? 0,
+    keepTrustSerial: async (root, serial) => void serials.set(root, Math.max(serial, serials.get(root) ?? 0)),
   };
 }
