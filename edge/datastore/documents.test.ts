@@ -14,18 +14,20 @@ import { parseRange } from "./range.ts";
 import { MIGRATIONS } from "./schema.ts";
 
 const MIB = 1024 * 1024;
+const A1 = { account: "a1", client: "page" };
+const by = (...accounts: string[]) => ({ accounts, client: "page" });
 let sql: SqlStorage;
 beforeEach(() => {
   sql = sqlStorage(MIGRATIONS);
 });
 
 function pending(account = "a1", now = 1000): string {
-  const made = insertDocument(sql, account, now);
+  const made = insertDocument(sql, { account, client: "page" }, now);
   if (!made.ok) throw new Error(made.reason);
   return made.value.id;
 }
 const row = (id: string) => {
-  const found = findDocument(sql, id, ["a1", "a2"], ["pending"]);
+  const found = findDocument(sql, id, by("a1", "a2"), ["pending"]);
   if (!found.ok) throw new Error(found.reason);
   return found.value;
 };
@@ -47,10 +49,13 @@ describe("documents", () => {
     });
     pending();
     complete(pending("a2"));
-    const first = listDocuments(sql, "a1", undefined);
+    const foreign = pending();
+    complete(foreign);
+    sql.exec("UPDATE documents SET client = 'another app' WHERE id = ?", foreign);
+    const first = listDocuments(sql, A1, undefined);
     if (!first.ok) throw new Error();
     expect(first.value.documents).toHaveLength(100);
-    const second = listDocuments(sql, "a1", first.value.cursor);
+    const second = listDocuments(sql, A1, first.value.cursor);
     if (!second.ok) throw new Error();
     expect(second.value.cursor).toBeUndefined();
     const listed = [...first.value.documents, ...second.value.documents];
@@ -58,18 +63,27 @@ describe("documents", () => {
     expect(listed.map(({ created }) => created)).toEqual(
       listed.map(({ created }) => created).toSorted((a, b) => b - a),
     );
-    expect(listDocuments(sql, "a1", "!!")).toMatchObject({ problem: { code: "bad-request" } });
+    expect(listDocuments(sql, A1, "!!")).toMatchObject({ problem: { code: "bad-request" } });
+  });
+
+  it("M13 are not there for other apps of the same account", () => {
+    const id = pending();
+    const other = { accounts: ["a1"], client: "another app" };
+    expect(findDocument(sql, id, other, ["pending"])).toMatchObject({ problem: { code: "not-found" } });
+    expect(listDocuments(sql, { ...A1, client: "another app" }, undefined)).toMatchObject({
+      value: { documents: [] },
+    });
   });
 
   it("are not there for other accounts", () => {
     const id = pending();
-    expect(findDocument(sql, id, ["a2"], ["pending"])).toMatchObject({ problem: { code: "not-found" } });
-    expect(findDocument(sql, "nothing", ["a1"], ["pending"])).toMatchObject({
+    expect(findDocument(sql, id, by("a2"), ["pending"])).toMatchObject({ problem: { code: "not-found" } });
+    expect(findDocument(sql, "nothing", by("a1"), ["pending"])).toMatchObject({
       problem: { code: "not-found" },
     });
-    expect(findDocument(sql, id, ["a1"], ["complete"])).toMatchObject({ problem: { code: "conflict" } });
+    expect(findDocument(sql, id, by("a1"), ["complete"])).toMatchObject({ problem: { code: "conflict" } });
     markDeleted(sql, id, 1000);
-    expect(findDocument(sql, id, ["a1"], ["pending"])).toMatchObject({ problem: { code: "not-found" } });
+    expect(findDocument(sql, id, by("a1"), ["pending"])).toMatchObject({ problem: { code: "not-found" } });
   });
 
   it("become complete with all parts as taken, of even size, and metadata", () => {
@@ -110,8 +124,10 @@ describe("documents", () => {
 
   it("bound the open uploads of an account", () => {
     for (let i = 0; i < 64; i++) pending();
-    expect(insertDocument(sql, "a1", 1000)).toMatchObject({ problem: { code: "too-many-requests" } });
-    expect(insertDocument(sql, "a2", 1000).ok).toBe(true);
+    expect(insertDocument(sql, { account: "a1", client: "page" }, 1000)).toMatchObject({
+      problem: { code: "too-many-requests" },
+    });
+    expect(insertDocument(sql, { account: "a2", client: "page" }, 1000).ok).toBe(true);
   });
 });
 

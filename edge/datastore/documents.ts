@@ -2,12 +2,14 @@
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
+import type { Caller } from "../caller.ts";
 import { type Decision, ok, refuse } from "../result.ts";
 import { type Completion, type DocumentPage, LEAST_PART, type Part } from "./types.ts";
 
 export type DocumentRow = {
   id: string;
   account: string;
+  client: string;
   state: "pending" | "completing" | "complete" | "deleted";
   upload: string | null;
   size: number;
@@ -15,43 +17,50 @@ export type DocumentRow = {
   created: number;
 };
 
-/** Uploads that one account may have open at a time. */
+/** Whose a document is: one account's, and of the app that sealed it (M13). Not one user's: an account may have several. */
+export type Owner = { account: string; client: string };
+
+/** Uploads that one account may have open at a time in one app. */
 const MOST_PENDING = 64;
 const PAGE = 100;
 
 export function insertDocument(
   sql: SqlStorage,
-  account: string,
+  { account, client }: Owner,
   now: number,
 ): Decision<{ id: string; account: string }> {
   const { open } = sql
     .exec<{ open: number }>(
-      "SELECT count(*) AS open FROM documents WHERE account = ? AND state = 'pending'",
+      "SELECT count(*) AS open FROM documents WHERE account = ? AND client = ? AND state = 'pending'",
       account,
+      client,
     )
     .one();
   if (open >= MOST_PENDING) return refuse("too-many-requests", "too many open uploads");
   const id = crypto.randomUUID();
   sql.exec(
-    "INSERT INTO documents (id, account, state, created, touched) VALUES (?, ?, 'pending', ?, ?)",
+    "INSERT INTO documents (id, account, client, state, created, touched) VALUES (?, ?, ?, 'pending', ?, ?)",
     id,
     account,
+    client,
     now,
     now,
   );
   return ok({ id, account });
 }
 
-/** The document if it is one of these accounts' and in one of these states. Others' documents do not exist. */
+/** The document if it is of one of the caller's accounts, of the same app, and in one of these states. Others do not exist. */
 export function findDocument(
   sql: SqlStorage,
   id: string,
-  accounts: readonly string[],
+  caller: Pick<Caller, "accounts" | "client">,
   states: readonly DocumentRow["state"][],
 ): Decision<DocumentRow> {
   const [row] = [...sql.exec<DocumentRow>("SELECT * FROM documents WHERE id = ?", id)];
   if (!row || row.state === "deleted") return refuse("not-found", "no such document");
-  if (!accounts.includes(row.account)) return refuse("not-found", "document belongs to an account of others");
+  if (!caller.accounts.includes(row.account))
+    return refuse("not-found", "document belongs to an account of others");
+  if (row.client !== caller.client) return refuse("not-found", "document belongs to another app");
   return states.includes(row.state) ? ok(row) : refuse("conflict", `document is ${row.state}`);
 }
 
@@ -140,19 +149,20 @@ export function forget(sql: SqlStorage, id: string): void {
   sql.exec("DELETE FROM documents WHERE id = ? AND state != 'complete'", id);
 }
 
-/** The account's complete documents, newest first. `cursor` comes from the page before. */
+/** The account's complete documents in this app, newest first. `cursor` comes from the page before. */
 export function listDocuments(
   sql: SqlStorage,
-  account: string,
+  { account, client }: Owner,
   cursor: string | undefined,
 ): Decision<DocumentPage> {
   const after = cursor === undefined ? { created: Number.MAX_SAFE_INTEGER, id: "" } : readCursor(cursor);
   if (!after) return refuse("bad-request", "malformed cursor");
   const rows = [
     ...sql.exec<{ id: string; account: string; size: number; created: number }>(
-      `SELECT id, account, size, created FROM documents WHERE account = ? AND state = 'complete' AND (created, id) < (?, ?)
-       ORDER BY created DESC, id DESC LIMIT ?`,
+      `SELECT id, account, size, created FROM documents WHERE account = ? AND client = ? AND state = 'complete'
+       AND (created, id) < (?, ?) ORDER BY created DESC, id DESC LIMIT ?`,
       account,
+      client,
       after.created,
       after.id,
       PAGE + 1,

@@ -40,7 +40,7 @@ export class DatastoreObject extends DurableObject<Env> {
     this.#sweepLater();
     return authorize(this.#store, about, (sql) =>
       caller.accounts.includes(account)
-        ? insertDocument(sql, account, Date.now())
+        ? insertDocument(sql, { account, client: caller.client }, Date.now())
         : refuse("forbidden", "account of others"),
     );
   }
@@ -52,7 +52,7 @@ export class DatastoreObject extends DurableObject<Env> {
   /** May this caller do this to this document, which has to be in one of these states? */
   allow(caller: Caller, action: string, id: string, states: DocumentRow["state"][]): Result<DocumentRow> {
     return authorize(this.#store, this.#about(action, caller, `document/${id}`), (sql) =>
-      findDocument(sql, id, caller.accounts, states),
+      findDocument(sql, id, caller, states),
     );
   }
 
@@ -67,7 +67,7 @@ export class DatastoreObject extends DurableObject<Env> {
   complete(caller: Caller, id: string, claimed: Completion): Result<DocumentRow> {
     this.#sweepLater(STUCK_MS);
     return authorize(this.#store, this.#about("datastore:complete", caller, `document/${id}`), (sql) => {
-      const found = findDocument(sql, id, caller.accounts, ["pending", "completing"]);
+      const found = findDocument(sql, id, caller, ["pending", "completing"]);
       return found.ok ? beginCompletion(sql, found.value, claimed, Date.now()) : found;
     });
   }
@@ -79,7 +79,7 @@ export class DatastoreObject extends DurableObject<Env> {
   remove(caller: Caller, id: string): Result<DocumentRow> {
     this.#sweepLater(STUCK_MS);
     return authorize(this.#store, this.#about("datastore:delete", caller, `document/${id}`), (sql) => {
-      const found = findDocument(sql, id, caller.accounts, ["pending", "completing", "complete"]);
+      const found = findDocument(sql, id, caller, ["pending", "completing", "complete"]);
       if (found.ok) markDeleted(sql, id, Date.now());
       return found;
     });
@@ -92,7 +92,7 @@ export class DatastoreObject extends DurableObject<Env> {
   list(caller: Caller, account: string, cursor?: string): Result<DocumentPage> {
     return authorize(this.#store, this.#about("datastore:list", caller, `account/${account}`), (sql) =>
       caller.accounts.includes(account)
-        ? listDocuments(sql, account, cursor)
+        ? listDocuments(sql, { account, client: caller.client }, cursor)
         : refuse("forbidden", "account of others"),
     );
   }

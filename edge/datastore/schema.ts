@@ -5,6 +5,8 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE documents (
     id TEXT PRIMARY KEY,
     account TEXT NOT NULL,
+    -- The app (OAuth client) that sealed it: for other apps it does not exist (M13).
+    client TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('pending', 'completing', 'complete', 'deleted')),
     -- R2's identifier of the multipart upload, once it is open.
     upload TEXT,
@@ -14,7 +16,7 @@ export const MIGRATIONS: readonly string[] = [
     -- When anything last happened to it: what is not complete is swept some time after.
     touched INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX documents_by_account ON documents (account, state, created DESC, id DESC);
+  CREATE INDEX documents_by_account ON documents (account, client, state, created DESC, id DESC);
   CREATE INDEX documents_to_sweep ON documents (state, touched);
 
   -- Parts that R2 has taken, kept until the document is complete.

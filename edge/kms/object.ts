@@ -93,7 +93,7 @@ export class KmsObject extends DurableObject<Env> {
       });
       const signed = await signEdks(this.#hsm, await this.#trusted(), edks);
       // Before they leave: an EDK without a record would be refused for ever.
-      this.#store.transaction(() => insertDataKeys(this.#store.sql, edks));
+      this.#store.transaction(() => insertDataKeys(this.#store.sql, caller.client, edks));
       return ok({ edks: signed });
     } catch (error) {
       return this.#failed("kms:make-data-keys", about, error);

@@ -5,19 +5,23 @@ import { isKeyPolicy, type KeyPolicy } from "#protocol/policy/index.ts";
 
 export type DataKeyRecord = {
   account: string;
+  /** The app that had it made (M13). */
+  client: string;
   state: "enabled" | "disabled";
   expires: number | null;
   policy: KeyPolicy;
 };
 
-export function insertDataKeys(sql: SqlStorage, edks: Edk[]): void {
+/** `client` is the app that asked for them. */
+export function insertDataKeys(sql: SqlStorage, client: string, edks: Edk[]): void {
   for (const edk of edks) {
     sql.exec(
-      `INSERT INTO data_keys (id, version, account, owner, purpose, account_key, account_key_version, created, expires,
-        state, policy) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'enabled', ?)`,
+      `INSERT INTO data_keys (id, version, account, client, owner, purpose, account_key, account_key_version, created,
+        expires, state, policy) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'enabled', ?)`,
       edk.keyId,
       edk.keyVersion,
       edk.account,
+      client,
       edk.owner,
       edk.purpose,
       edk.accountKey.id,
@@ -34,13 +38,18 @@ export function findDataKey(sql: SqlStorage, id: string, version: number): DataK
   const [row] = [
     ...sql.exec<{
       account: string;
+      client: string;
       state: "enabled" | "disabled";
       expires: number | null;
       policy: string;
-    }>("SELECT account, state, expires, policy FROM data_keys WHERE id = ? AND version = ?", id, version),
+    }>(
+      "SELECT account, client, state, expires, policy FROM data_keys WHERE id = ? AND version = ?",
+      id,
+      version,
+    ),
   ];
   if (!row) return null;
   const policy: unknown = JSON.parse(row.policy);
   if (!isKeyPolicy(policy)) throw new Error("stored policy is not a policy");
-  return { account: row.account, state: row.state, expires: row.expires, policy };
+  return { ...row, policy };
 }

@@ -29,6 +29,7 @@ const recipient: Recipient = {
 };
 const record: DataKeyRecord = {
   account: "a1",
+  client: "page",
   state: "enabled",
   expires: null,
   policy: { operations: ["encrypt", "decrypt"] },
@@ -54,6 +55,10 @@ const decide = (
 describe("M8 release", () => {
   it("is allowed to the caller's own instance for a key of the caller's account", () => {
     expect(decide()).toEqual({ ok: true, value: { operations: ["encrypt", "decrypt"] } });
+  });
+
+  it("M13 is refused for a key that another app had made", () => {
+    expect(decide({ record: { client: "another app" } })).toMatchObject({ problem: { code: "forbidden" } });
   });
 
   it("M12 gives what both policies allow, and nothing when that is nothing", () => {

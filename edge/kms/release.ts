@@ -24,6 +24,8 @@ export function decideRelease(caller: Caller, { edk, recipient, record, now }: R
     return refuse("foreign-custodian", "instance serves another origin");
   if (!record) return refuse("forbidden", "key is not in the registry");
   if (record.account !== edk.account) return refuse("forbidden", "key is registered for another account");
+  // By the app and not by the whole name: two users of one account share what this app sealed.
+  if (record.client !== caller.client) return refuse("forbidden", "key was made for another app");
   if (record.state !== "enabled") return refuse("forbidden", `key is ${record.state}`);
   if (record.expires !== null && record.expires <= now) return refuse("forbidden", "key has expired");
   return narrowTo(caller, edk.policy, record.policy, recipient, now);

@@ -6,6 +6,8 @@ export const MIGRATIONS: readonly string[] = [
     id TEXT NOT NULL,
     version INTEGER NOT NULL,
     account TEXT NOT NULL,
+    -- The app (OAuth client) that had it made: no other app has it rewrapped (M13).
+    client TEXT NOT NULL,
     owner TEXT NOT NULL,
     purpose TEXT NOT NULL,
     account_key TEXT NOT NULL,

@@ -61,9 +61,16 @@ export function findRecipient(sql: SqlStorage, thumbprint: string, now: number):
   return { instance, custodian, user, origin, tier, hsmKey, notAfter, status: statusOf(row, now) };
 }
 
-/** The newest instances of a user first, at most 100. */
-export function listInstances(sql: SqlStorage, user: string, now: number): Instance[] {
-  const rows = sql.exec<Row>("SELECT * FROM instances WHERE user = ? ORDER BY enrolled DESC LIMIT 100", user);
+/** Whose an instance is: a user's, in one app (M13). */
+export type InstanceOwner = { user: string; client: string };
+
+/** The newest instances of a user in this app first, at most 100. */
+export function listInstances(sql: SqlStorage, { user, client }: InstanceOwner, now: number): Instance[] {
+  const rows = sql.exec<Row>(
+    "SELECT * FROM instances WHERE user = ? AND client = ? ORDER BY enrolled DESC LIMIT 100",
+    user,
+    client,
+  );
   return [...rows].map((row) => {
     const { id, custodian, origin, method, tier, enrolled, not_after: notAfter } = row;
     return { id, custodian, origin, method, tier, enrolled, notAfter, status: statusOf(row, now) };
@@ -71,11 +78,16 @@ export function listInstances(sql: SqlStorage, user: string, now: number): Insta
 }
 
 /** Marks one revoked: from then on the KMS releases nothing to it, whatever the HSM still has. */
-export function revokeInstance(sql: SqlStorage, id: string, user: string): Decision<void> {
+export function revokeInstance(sql: SqlStorage, id: string, { user, client }: InstanceOwner): Decision<void> {
   const [row] = [
-    ...sql.exec("UPDATE instances SET status = 'revoked' WHERE id = ? AND user = ? RETURNING id", id, user),
+    ...sql.exec(
+      "UPDATE instances SET status = 'revoked' WHERE id = ? AND user = ? AND client = ? RETURNING id",
+      id,
+      user,
+      client,
+    ),
   ];
-  return row ? ok(undefined) : refuse("not-found", "no such instance of this user");
+  return row ? ok(undefined) : refuse("not-found", "no such instance of this user in this app");
 }
 
 /** Notes that a recipient is about to be registered, until its instance is recorded or the attempt is cleaned up. */

@@ -198,7 +198,7 @@ export class RaObject extends DurableObject<Env> {
       resource: `user/${caller.user}`,
       requestId: caller.requestId,
     };
-    return authorize(this.#store, about, (sql) => ok(listInstances(sql, caller.user, seconds())));
+    return authorize(this.#store, about, (sql) => ok(listInstances(sql, caller, seconds())));
   }
 
   /** M12, W12: ends one instance of the caller; the KMS refuses it at once, the HSM as soon as it can be reached. */
@@ -209,7 +209,7 @@ export class RaObject extends DurableObject<Env> {
       resource: `instance/${String(id).slice(0, 64)}`,
       requestId: caller.requestId,
     };
-    const decision = authorize(this.#store, about, (sql) => revokeInstance(sql, id, caller.user));
+    const decision = authorize(this.#store, about, (sql) => revokeInstance(sql, id, caller));
     if (decision.ok) await this.#retire();
     return decision;
   }

@@ -51,6 +51,15 @@ async function newEdk(client = ann): Promise<string> {
   });
   return json<{ edks: string[] }>(answer).edks[0]!;
 }
+/** A small document, uploaded whole. */
+async function sealed(client: EdgeClient): Promise<string> {
+  const { id } = json<{ id: string }>(await client.rest("POST", "/documents", { account: client.account }));
+  const part = json(await client.rest("PUT", `/documents/${id}/parts/1`, new Uint8Array(9)));
+  await client.rest("PUT", `/documents/${id}/metadata`, new Uint8Array(9));
+  const done = await client.rest("POST", `/documents/${id}/complete`, { parts: [part], size: 9 });
+  expect(done.status).toBe(200);
+  return id;
+}
 const rewrap = (client: EdgeClient, edk: string, certificate: string) =>
   client.rest("POST", "/kms/rewrap", { edk, certificate });
 
@@ -235,6 +244,40 @@ describe("rewrap", () => {
       expect(problem(await rewrap(ann, edk, certificate))).toBe("403 not-recipient");
     }
     expect(problem(await rewrap(ann, edk, "!"))).toBe("400 invalid-certificate");
+  });
+
+  it("M13 keeps the apps of one user apart: keys, documents and instances", async () => {
+    const appOrigin = system.appOrigin.replace("//app.", "//other.");
+    const other = await EdgeClient.signIn({ appOrigin, vaultOrigin: system.vaultOrigin }, "Ann");
+    expect(other.tokens.user).toEqual(ann.tokens.user);
+    expect(other.account).toBe(ann.account);
+    const own = json<Enrolled>(await enrol(other, await makeKeys()));
+    expect(own.origin).toBe(appOrigin);
+    expect((await rewrap(other, await newEdk(other), own.wrappingCertificate)).status).toBe(200);
+
+    const edk = await newEdk();
+    expect(problem(await rewrap(other, edk, own.wrappingCertificate))).toBe("403 forbidden");
+    expect(problem(await rewrap(other, edk, instance.wrappingCertificate))).toBe("403 foreign-custodian");
+    expect(problem(await rewrap(ann, edk, own.wrappingCertificate))).toBe("403 foreign-custodian");
+
+    const id = await sealed(ann);
+    const listed = async (client: EdgeClient) =>
+      json<{ documents: { id: string }[] }>(await client.rest("GET", `/documents?account=${ann.account}`))
+        .documents;
+    expect((await listed(ann)).map((document) => document.id)).toContain(id);
+    expect(await listed(other)).toEqual([]);
+    for (const [method, path, body] of [
+      ["GET", `/documents/${id}/content`],
+      ["GET", `/documents/${id}/metadata`],
+      ["PUT", `/documents/${id}/metadata`, new Uint8Array(5)],
+      ["DELETE", `/documents/${id}`],
+      ["DELETE", `/ra/instances/${instance.instance}`],
+    ] as const) {
+      expect(problem(await other.rest(method, path, body)), `${method} ${path}`).toBe("404 not-found");
+    }
+    const { instances } = json<{ instances: { id: string }[] }>(await other.rest("GET", "/ra/instances"));
+    expect(instances.map((each) => each.id)).toEqual([own.instance]);
+    expect((await rewrap(ann, edk, instance.wrappingCertificate)).status).toBe(200);
   });
 
   it("M20 refuses an altered EDK in any part", async () => {
