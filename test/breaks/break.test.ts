@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { parseBreak } from "./index.ts";
 
@@ -11,9 +11,12 @@ it("reads the header of a break, and refuses one that names no test", () => {
 
 it("finds the guard of every break", () => {
   const folder = new URL(".", import.meta.url);
-  for (const file of readdirSync(folder).filter((name) => name.endsWith(".patch"))) {
+  const patches = readdirSync(folder).filter((name) => name.endsWith(".patch"));
+  expect(patches.length).toBeGreaterThan(0);
+  for (const file of patches) {
     const { guard, test } = parseBreak(file, readFileSync(new URL(file, folder), "utf8"));
-    const source = readFileSync(new URL(`../../${guard}`, folder), "utf8");
-    expect(source, `${file}: ${guard} names no test ${test}`).toContain(test.replaceAll("\\", ""));
+    expect(existsSync(new URL(`../../${guard}`, folder)), `${file}: ${guard}`).toBe(true);
+    // Whether a test has that name, only vitest can say (`it.each` makes names): run.ts reports where none ran.
+    expect(() => new RegExp(test), file).not.toThrow();
   }
 });

@@ -56,7 +56,7 @@ it("another user sees none of them", async () => {
   const { page: other } = await browsing.open();
   await signIn(other, system, "Bob");
   const documents = other.getByRole("list", { name: "Documents" });
-  await other.getByText("Nothing sealed yet").or(documents).first().waitFor();
+  await other.getByText("Nothing sealed yet").or(documents).filter({ visible: true }).first().waitFor();
   expect(await documents.count()).toBe(0);
   await other.close();
 });
