@@ -23,7 +23,10 @@ import type { Attributes, KmipClient } from "#protocol/kmip/index.ts";
 
 const YEAR = 365 * 24 * 3600 * 1000;
 
-/** Who may use what, by HSM identity. CA, EDK, receipt, token and audit signatures have separate keys. */
+/**
+ * Who may use what, by HSM identity. CA, EDK, receipt, token and audit signatures have separate keys, and the HSM signs
+ * nothing with them but certificates of leaves, or JWS of that `typ`.
+ */
 const AUTHORITIES = [
   {
     name: "coffer/ca/instances",
@@ -39,10 +42,10 @@ const AUTHORITIES = [
   },
 ] as const;
 const SIGNERS = [
-  { purpose: "edk", users: "coffer-kms" },
-  { purpose: "receipt", users: "coffer-kms" },
-  { purpose: "token", users: "coffer-iam" },
-  { purpose: "audit", users: "coffer-audit" },
+  { purpose: "edk", users: "coffer-kms", typ: "coffer-edk+jws" },
+  { purpose: "receipt", users: "coffer-kms", typ: "coffer-receipt+jwt" },
+  { purpose: "token", users: "coffer-iam", typ: "at+jwt" },
+  { purpose: "audit", users: "coffer-audit", typ: "coffer-audit-head+jwt" },
 ] as const;
 
 /** Name of the root CA's key; the officer alone may use it. */
@@ -56,15 +59,17 @@ export interface Bootstrapped {
 
 /** Makes what is missing. `hsm` is a client with the officer's identity. */
 export async function bootstrap(hsm: KmipClient, tenant: string, now: Date): Promise<Bootstrapped> {
-  const root = await keyPair(hsm, `${ROOT}/key`, `${ROOT}/public`, "", now);
+  const root = await keyPair(hsm, { name: `${ROOT}/key`, publicName: `${ROOT}/public`, now });
   await authority(hsm, { name: ROOT, subject: ROOT_SUBJECT, key: root, root, path: 1, now });
   for (const { name, subject, users, recipients } of AUTHORITIES) {
-    const key = await keyPair(hsm, `${name}/key`, `${name}/public`, users, now);
+    const use = { users, signs: "certificate" };
+    const key = await keyPair(hsm, { name: `${name}/key`, publicName: `${name}/public`, ...use, now });
     await authority(hsm, { name, subject, key, root, path: 0, recipients, now });
   }
   const keys: TrustedKey[] = [];
-  for (const { purpose, users } of SIGNERS) {
-    const spki = await keyPair(hsm, `coffer/sign/${purpose}`, `coffer/sign/${purpose}/public`, users, now);
+  for (const { purpose, users, typ } of SIGNERS) {
+    const name = `coffer/sign/${purpose}`;
+    const spki = await keyPair(hsm, { name, publicName: `${name}/public`, users, signs: typ, now });
     keys.push({ ...(await publicJwk(spki)), use: "sig", purpose });
   }
   await trustList(hsm, root, keys, now);
@@ -72,10 +77,15 @@ export async function bootstrap(hsm: KmipClient, tenant: string, now: Date): Pro
   return { rootKey: root };
 }
 
-/** Makes the tenant's master key (AES-256, class `master`) if it has none. */
+/**
+ * Makes the tenant's master key (AES-256, class `master`) if it has none. The HSM releases data keys below it to
+ * recipients of this tenant only.
+ */
 export async function masterKey(hsm: KmipClient, tenant: string, now: Date): Promise<void> {
   const name = `coffer/tenant/${tenant}/master`;
-  if (await locate(hsm, name, "SymmetricKey")) return;
+  const tenantAttribute = vendor("Tenant", tenant);
+  const found = await locate(hsm, name, "SymmetricKey");
+  if (found) return ensureAttribute(hsm, found, tenantAttribute);
   await hsm.request("Create", {
     objectType: "SymmetricKey",
     attributes: {
@@ -86,19 +96,48 @@ export async function masterKey(hsm: KmipClient, tenant: string, now: Date): Pro
       sensitive: true,
       extractable: false,
       activationDate: now,
-      vendorAttributes: [vendor("Class", "master"), vendor("Users", "coffer-iam,coffer-kms")],
+      vendorAttributes: [
+        vendor("Class", "master"),
+        tenantAttribute,
+        vendor("Users", "coffer-iam,coffer-kms"),
+      ],
     },
   });
+}
+
+/** Gives an object of an earlier release a policy attribute that it does not have yet. */
+async function ensureAttribute(
+  hsm: KmipClient,
+  uniqueIdentifier: string,
+  attribute: ReturnType<typeof vendor>,
+): Promise<void> {
+  const { attributes } = await hsm.request("GetAttributes", {
+    uniqueIdentifier,
+    attributeReference: [attribute],
+  });
+  if (attributes.vendorAttributes?.length) return;
+  await hsm.request("AddAttribute", { uniqueIdentifier, newAttribute: { vendorAttributes: [attribute] } });
+}
+
+interface KeyPairOrder {
+  name: string;
+  publicName: string;
+  /** The identity that signs with it; the officer alone where there is none. */
+  users?: string;
+  /** What it signs (policy attribute `SignType`); anything where that is not said. */
+  signs?: string;
+  now: Date;
 }
 
 /** Makes an EC P-256 pair that signs, unless it is there; returns the public half's SubjectPublicKeyInfo. */
 async function keyPair(
   hsm: KmipClient,
-  name: string,
-  publicName: string,
-  users: string,
-  now: Date,
+  { name, publicName, users, signs, now }: KeyPairOrder,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const vendorAttributes = [
+    ...(users ? [vendor("Users", users)] : []),
+    ...(signs ? [vendor("SignType", signs)] : []),
+  ];
   let publicKey = await locate(hsm, publicName, "PublicKey");
   if (!publicKey) {
     const made = await hsm.request("CreateKeyPair", {
@@ -113,7 +152,7 @@ async function keyPair(
         cryptographicUsageMask: ["Sign"],
         sensitive: true,
         extractable: false,
-        ...(users ? { vendorAttributes: [vendor("Users", users)] } : {}),
+        vendorAttributes,
       },
       publicKeyAttributes: {
         name: named(publicName),
@@ -122,6 +161,9 @@ async function keyPair(
       },
     });
     publicKey = made.publicKeyUniqueIdentifier;
+  } else if (signs) {
+    const privateKey = await locate(hsm, name, "PrivateKey");
+    if (privateKey) await ensureAttribute(hsm, privateKey, vendor("SignType", signs));
   }
   const { object } = await hsm.request("Get", { uniqueIdentifier: publicKey, keyFormatType: "X_509" });
   const value = object.publicKey?.keyBlock.keyValue;

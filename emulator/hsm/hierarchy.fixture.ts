@@ -90,7 +90,14 @@ export function keyBytes({ object }: { object: ManagedObject }): Bytes {
   throw new TypeError("no key bytes");
 }
 
-export async function createMaster(officer: KmipClient, name: string): Promise<string> {
+/** The tenant that the hierarchy belongs to. */
+export const TENANT = "Test + Sons, Inc.";
+
+export async function createMaster(
+  officer: KmipClient,
+  name: string,
+  tenant: string | null = TENANT,
+): Promise<string> {
   const { uniqueIdentifier } = await officer.request("Create", {
     objectType: "SymmetricKey",
     attributes: {
@@ -98,7 +105,7 @@ export async function createMaster(officer: KmipClient, name: string): Promise<s
       name: named(name),
       cryptographicUsageMask: ["WrapKey", "UnwrapKey"],
       activationDate: PAST,
-      vendorAttributes: [policy("Class", "master")],
+      vendorAttributes: [policy("Class", "master"), ...(tenant === null ? [] : [policy("Tenant", tenant)])],
     },
   });
   return uniqueIdentifier;
@@ -158,6 +165,27 @@ export interface CertificateOrder {
   notBefore?: Date;
   notAfter?: Date;
   ca?: boolean;
+  /** Organizations of the subject. */
+  tenants?: string[];
+}
+
+export interface AuthorityOrder {
+  /** Whether the officer marks it as one that certifies recipients. */
+  trusted?: boolean;
+  ca?: boolean;
+  /** What the certificate says of its own use. */
+  usage?: x509.KeyUsageFlags;
+  notAfter?: Date;
+  /** Who certifies it: the root of the hierarchy, unless the test has another. */
+  root?: Root;
+  /** A critical extension that nobody knows. */
+  unknown?: boolean;
+}
+
+export interface Root {
+  uid: string;
+  name: string;
+  keys: CryptoKeyPair;
 }
 
 export async function rsaKeys(modulusLength = 3072, exponent = [1, 0, 1]): Promise<CryptoKeyPair> {
@@ -178,36 +206,86 @@ function usualKeys(): Promise<CryptoKeyPair> {
   return usual;
 }
 
-/** A certificate authority outside the HSM whose certificate the officer registers. */
-export async function createAuthority(officer: KmipClient, trusted = true, ca = true): Promise<Authority> {
-  const keys = await crypto.subtle.generateKey(P256, true, ["sign", "verify"]);
-  const name = "CN=Test recipients CA, O=Coffer";
+export interface RootOrder {
+  usage?: x509.KeyUsageFlags;
+  notAfter?: Date;
+  /** How many authorities may follow. */
+  path?: number;
+  ca?: boolean;
+  /** The Name of its object. */
+  name?: string;
+  keys?: CryptoKeyPair;
+}
+
+export const ROOT_NAME = "coffer/ca/root";
+
+/** A root outside the HSM, whose certificate the client (the officer, as a rule) registers. */
+export async function createRoot(officer: KmipClient, order: RootOrder = {}): Promise<Root> {
+  const keys = order.keys ?? (await crypto.subtle.generateKey(P256, true, ["sign", "verify"]));
+  const name = "CN=Test root CA, O=Coffer";
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     name,
     keys,
     signingAlgorithm: P256,
     notBefore: new Date(Date.now() - HOUR),
-    notAfter: new Date(Date.now() + 1000 * HOUR),
+    notAfter: order.notAfter ?? new Date(Date.now() + 2000 * HOUR),
     extensions: [
-      new x509.BasicConstraintsExtension(ca, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+      new x509.BasicConstraintsExtension(order.ca ?? true, order.path ?? 1, true),
+      new x509.KeyUsagesExtension(order.usage ?? x509.KeyUsageFlags.keyCertSign, true),
     ],
   });
-  const { uniqueIdentifier } = await officer.request("Register", {
-    objectType: "Certificate",
-    attributes: {
-      vendorAttributes: [policy("Users", "*"), ...(trusted ? [policy("RecipientCA", "true")] : [])],
-    },
-    object: {
-      certificate: { certificateType: "X_509", certificateValue: new Uint8Array(certificate.rawData) },
-    },
+  const attributes = { name: named(order.name ?? ROOT_NAME), vendorAttributes: [policy("Users", "*")] };
+  const uid = await registerCertificate(officer, new Uint8Array(certificate.rawData), attributes);
+  return { uid, name, keys };
+}
+
+/** Takes a root away and its name with it, so that a test can have another. */
+export async function removeRoot(officer: KmipClient, { uid }: Root): Promise<void> {
+  const { attributes } = await officer.request("GetAttributes", {
+    uniqueIdentifier: uid,
+    attributeReference: ["state"],
+  });
+  if (!/^Destroyed/.test(String(attributes.state)))
+    await officer.request("Destroy", { uniqueIdentifier: uid });
+}
+
+/** A recipients' authority outside the HSM whose certificate the officer registers. */
+export async function createAuthority(
+  officer: KmipClient,
+  root: Root,
+  order: AuthorityOrder = {},
+): Promise<Authority> {
+  const keys = await crypto.subtle.generateKey(P256, true, ["sign", "verify"]);
+  const name = "CN=Test recipients CA, O=Coffer";
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject: name,
+    issuer: root.name,
+    publicKey: keys.publicKey,
+    signingKey: root.keys.privateKey,
+    signingAlgorithm: P256,
+    notBefore: new Date(Date.now() - HOUR),
+    notAfter: order.notAfter ?? new Date(Date.now() + 1000 * HOUR),
+    extensions: [
+      new x509.BasicConstraintsExtension(order.ca ?? true, 0, true),
+      new x509.KeyUsagesExtension(order.usage ?? x509.KeyUsageFlags.keyCertSign, true),
+      ...(order.unknown ? [new x509.Extension("2.25.7", true, Uint8Array.of(5, 0))] : []),
+    ],
+  });
+  const vendorAttributes = [policy("Users", "*")];
+  if (order.trusted ?? true) vendorAttributes.push(policy("RecipientCA", "true"));
+  const uniqueIdentifier = await registerCertificate(officer, new Uint8Array(certificate.rawData), {
+    vendorAttributes,
   });
   return {
     uid: uniqueIdentifier,
     async issue(order = {}) {
       const subjectKeys = order.keys ?? (await usualKeys());
       const issued = await x509.X509CertificateGenerator.create({
-        subject: "CN=instance, O=Coffer",
+        subject: [
+          { CN: ["instance"] },
+          { OU: ["microservice"] },
+          ...(order.tenants ?? [TENANT]).map((O) => ({ O: [O] })),
+        ],
         issuer: name,
         publicKey: subjectKeys.publicKey,
         signingKey: keys.privateKey,
@@ -225,10 +303,14 @@ export async function createAuthority(officer: KmipClient, trusted = true, ca = 
   };
 }
 
-export async function registerCertificate(client: KmipClient, certificateValue: Bytes): Promise<string> {
+export async function registerCertificate(
+  client: KmipClient,
+  certificateValue: Bytes,
+  attributes: Attributes = {},
+): Promise<string> {
   const { uniqueIdentifier } = await client.request("Register", {
     objectType: "Certificate",
-    attributes: {},
+    attributes,
     object: { certificate: { certificateType: "X_509", certificateValue } },
   });
   return uniqueIdentifier;
@@ -260,6 +342,8 @@ export interface Hierarchy {
   ra: KmipClient;
   iam: KmipClient;
   caas: KmipClient;
+  audit: KmipClient;
+  root: Root;
   authority: Authority;
   master: string;
   wrappedAccount: Bytes;
@@ -272,10 +356,18 @@ export interface Hierarchy {
 
 /** The whole ladder with a recipient at its end. */
 export async function testHierarchy(test: TestHsm): Promise<Hierarchy> {
-  const [officer, kms, ra, iam, caas] = (["officer", "kms", "ra", "iam", "caas"] as const).map((name) =>
-    test.as(`coffer-${name}`),
-  ) as [KmipClient, KmipClient, KmipClient, KmipClient, KmipClient];
-  const authority = await createAuthority(officer);
+  const [officer, kms, ra, iam, caas, audit] = (
+    ["officer", "kms", "ra", "iam", "caas", "audit"] as const
+  ).map((name) => test.as(`coffer-${name}`)) as [
+    KmipClient,
+    KmipClient,
+    KmipClient,
+    KmipClient,
+    KmipClient,
+    KmipClient,
+  ];
+  const root = await createRoot(officer);
+  const authority = await createAuthority(officer, root);
   const master = await createMaster(officer, "coffer/tenant/test/master");
   const wrappedAccount = await createAccount(iam, master);
   const account = await importAccount(kms, master, wrappedAccount);
@@ -289,6 +381,8 @@ export async function testHierarchy(test: TestHsm): Promise<Hierarchy> {
     ra,
     iam,
     caas,
+    audit,
+    root,
     authority,
     master,
     wrappedAccount,

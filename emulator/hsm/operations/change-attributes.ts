@@ -6,7 +6,7 @@ import {
   type UniqueIdentifier,
 } from "#protocol/kmip/index.ts";
 import { isDestroyed, type ManagedObject } from "../managed-object.ts";
-import { checkChange, checkDelete } from "../policy/attribute-change.ts";
+import { checkChange, checkDelete, checkKept } from "../policy/attribute-change.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { checkDates, checkNames } from "./new-object.ts";
 
@@ -156,6 +156,8 @@ function instance(
         : ((next?.attributeIndex as Record<string, number[]> | undefined)?.[property]?.[0] ?? 0);
   if (index < 0 || index >= list.length)
     throw new KmipError("AttributeInstanceNotFound", "The object has no such attribute");
+  if (property === "vendorAttributes" && !sameVendorAttribute(list[index], value))
+    throw new KmipError("PermissionDenied", "A vendor attribute does not become another");
   return index;
 }
 
@@ -192,6 +194,7 @@ function sameVendorAttribute(one: unknown, other: unknown): boolean {
 function saved(object: ManagedObject, newAttribute: Attributes | undefined, context: Context) {
   const { attributes } = object;
   if (isDestroyed(object)) throw new KmipError("ObjectDestroyed", "The object was destroyed");
+  checkKept(context.work.get(object.uid)!, object);
   checkDates(attributes);
   checkNames(context, object);
   attributes.lastChangeDate = context.now;

@@ -1,7 +1,7 @@
 import { type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
 import { isDestroyed, type ManagedObject, type ObjectValue } from "../managed-object.ts";
 import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
-import { classOf } from "../policy/classes.ts";
+import { classOf, VENDOR } from "../policy/classes.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { checkChosenIdentifier } from "./identifier.ts";
@@ -60,8 +60,10 @@ export const importObject: Handler<"Import"> = (request, context) => {
 function checkReplaced({ work, subject }: Context, uid: string, replaceExisting: boolean): void {
   const existing = work.get(uid);
   if (!existing) return;
-  const own = existing.owner === subject.identity && !classOf(existing.attributes);
-  if (!replaceExisting || !own || isDestroyed(existing))
+  const own = existing.owner === subject.identity;
+  // What policy says of an object is not shaken off by a new one in its place.
+  const ruled = existing.attributes.vendorAttributes?.some((one) => one.vendorIdentification === VENDOR);
+  if (!replaceExisting || !own || ruled || isDestroyed(existing))
     throw new KmipError("ObjectAlreadyExists", "The identifier is taken");
 }
 

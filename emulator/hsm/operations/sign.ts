@@ -7,6 +7,7 @@ import {
 } from "../crypto/signature.ts";
 import type { ManagedObject } from "../managed-object.ts";
 import { privateKeyOf, publicKeyOf } from "../material.ts";
+import { checkSigned } from "../policy/signing.ts";
 import { type Handler, objectFor } from "./handler.ts";
 import { parametersOf } from "./parameters.ts";
 import { takePiece } from "./streaming.ts";
@@ -16,6 +17,7 @@ import { checkUsable, countUsage } from "./usage.ts";
 export const sign: Handler<"Sign"> = (request, context) => {
   const key = objectFor(context, request.uniqueIdentifier, "Sign");
   checkUsable(key, "Sign", context.now);
+  checkSigned(context.subject, key, request, context.work, context.now);
   const message = messageOf(request);
   countUsage(key, message.data?.length ?? 0, context);
   const begin = () => {

@@ -1,8 +1,9 @@
-import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
+import { type Attributes, attributeSpelling, KmipError } from "#protocol/kmip/index.ts";
 import type { ManagedObject, ObjectType } from "../managed-object.ts";
 import { canSee, type Subject } from "./access.ts";
-import { CLASSES, classOf, type KeyClass, VENDOR } from "./classes.ts";
+import { CLASSES, classOf, type KeyClass, policyAttribute, VENDOR } from "./classes.ts";
 import { isRestricted } from "./roles.ts";
+import { isSignType } from "./signing.ts";
 
 /**
  * What comes into the HSM, and with which attributes. Requests can only tighten what the policy says; the policy
@@ -41,6 +42,9 @@ const OPEN_ATTRIBUTES: ReadonlySet<string> = new Set([
   "vendorAttributes",
 ]);
 
+/** How policy attributes begin in 1.x. */
+const POLICY_SPELLING = `x-${VENDOR}-`;
+
 /** Names by which the parts of a deployment find each other: the officer's, so that nobody can pose as another. */
 const RESERVED_NAME = /^coffer\//i;
 
@@ -63,8 +67,12 @@ export function admitAttributes(
     refuse("The name is reserved");
   let parent: string | undefined;
   const seen = new Set<string>();
-  for (const { vendorIdentification, attributeName, attributeValue } of attributes.vendorAttributes ?? []) {
+  for (const attribute of attributes.vendorAttributes ?? []) {
+    const { vendorIdentification, attributeName, attributeValue } = attribute;
     if (vendorIdentification !== VENDOR) {
+      // Vendor x, name Coffer-Class: a client of 1.x would read it as ours.
+      if (attributeSpelling(attribute).startsWith(POLICY_SPELLING))
+        refuse("The attribute reads as policy in 1.x");
       if (restricted) refuse("Vendor attributes are not yours to set");
       continue;
     }
@@ -76,10 +84,18 @@ export function admitAttributes(
     else if (restricted && operation === "Create" && attributeName === "Parent") parent = attributeValue;
     else refuse("Policy attributes are the officer's to set");
   }
+  if (operation === "Create" && seen.has("Tenant") && !seen.has("Class"))
+    refuse("Only keys of the hierarchy have a tenant");
   return parent === undefined ? {} : { parent };
 }
 
-/** What the officer may set: no class but that of a master key made here, and nothing that the server attests. */
+/** Fits an organization's name in a certificate (RFC 5280, ub-organization-name), and reads in one way only. */
+const TENANT = /^[\x21-\x7e]([\x20-\x7e]{0,62}[\x21-\x7e])?$/;
+
+/**
+ * What the officer may set: no class but that of a master key made here, and nothing that the server attests. What an
+ * object has already is kept by `checkKept`.
+ */
 export function admitOfficers(
   operation: Operation,
   objectType: ObjectType,
@@ -90,6 +106,9 @@ export function admitOfficers(
   if (name === "RecipientCA" && objectType === "Certificate" && /^(true|false)$/.test(value)) return;
   if (name === "Class" && value === "master" && operation === "Create" && objectType === "SymmetricKey")
     return;
+  const making = operation === "Attribute" || operation === "Create" || operation === "CreateKeyPair";
+  if (name === "Tenant" && objectType === "SymmetricKey" && making && TENANT.test(value)) return;
+  if (name === "SignType" && objectType === "PrivateKey" && making && isSignType(value)) return;
   refuse("Not a policy attribute that can be set here");
 }
 
@@ -108,6 +127,7 @@ export function classAttributes(keyClass: KeyClass, request: Attributes, parent?
   if (usage.length === 0)
     throw new KmipError("IncompatibleCryptographicUsageMask", "Nothing of that use is left by the policy");
   const group = parent?.attributes.objectGroup;
+  const tenant = parent && policyAttribute(parent.attributes, "Tenant");
   return {
     ...request,
     cryptographicAlgorithm: "AES",
@@ -122,6 +142,7 @@ export function classAttributes(keyClass: KeyClass, request: Attributes, parent?
           vendorIdentification !== VENDOR || (attributeName !== "Class" && attributeName !== "Parent"),
       ),
       policy("Class", keyClass),
+      ...(tenant === undefined ? [] : [policy("Tenant", tenant)]),
       ...(parent ? [policy("Parent", parent.uid)] : []),
     ],
   };

@@ -81,6 +81,35 @@ export function checkDelete(
   if (classOf(object.attributes)) refuse("Set Users to nobody instead");
 }
 
+/**
+ * Throws where a change took away or altered what policy says of the object, whichever way it was asked for. `Users` may
+ * change, and vanish outside the hierarchy; `RecipientCA` may be switched off; the rest stays as it was set once.
+ */
+export function checkKept(before: ManagedObject, after: ManagedObject): void {
+  const [was, is] = [policiesOf(before), policiesOf(after)];
+  const hierarchy = classOf(before.attributes) !== undefined;
+  for (const [name, value] of was) {
+    const now = is.get(name);
+    if (now === value) continue;
+    if (name === "Users" && (now !== undefined || !hierarchy)) continue;
+    if (name === "RecipientCA" && (now === undefined || now === "false")) continue;
+    refuse(`${name} stays`);
+  }
+  if (is.has("Tenant") && !was.has("Tenant") && classOf(before.attributes) !== "master")
+    refuse("Only a master key is given a tenant");
+}
+
+/** Policy attributes by name; one that is there twice would have two readings. */
+function policiesOf({ attributes }: ManagedObject): Map<string, unknown> {
+  const found = new Map<string, unknown>();
+  for (const { vendorIdentification, attributeName, attributeValue } of attributes.vendorAttributes ?? []) {
+    if (vendorIdentification !== VENDOR) continue;
+    if (found.has(attributeName)) refuse("A policy attribute twice");
+    found.set(attributeName, attributeValue);
+  }
+  return found;
+}
+
 function checkNamed(object: ManagedObject, properties: string[], allowed: ReadonlySet<string>): void {
   const hierarchy = classOf(object.attributes) !== undefined;
   for (const property of properties) {

@@ -3,10 +3,11 @@ import { type KeyObject, X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import { equalConstantTime } from "#protocol/bytes.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
-import { isDestroyed, type ManagedObject, stateAt } from "../managed-object.ts";
+import { type ManagedObject, stateAt } from "../managed-object.ts";
 import { certificateDer, publicKeyOf } from "../material.ts";
 import type { Work } from "../work.ts";
 import { policy } from "./admission.ts";
+import { isChain, isCurrent, isLive } from "./chain.ts";
 import { policyAttribute } from "./classes.ts";
 
 /**
@@ -19,8 +20,8 @@ const LEAST_EXPONENT = 65537n;
 
 /**
  * The policy attributes that mark `key` (a public key that is being registered) as a recipient. Its link must name a
- * certificate of the same owner over the same key, signed by a certificate that the officer marked `RecipientCA`.
- * Throws `PermissionDenied` for the first thing that is wrong.
+ * certificate of the same owner over the same key, signed by an authority that the officer marked `RecipientCA`
+ * and that the root certified. Throws `PermissionDenied` for the first thing that is wrong.
  */
 export function verifyRecipient(key: ManagedObject, work: Work, now: Date) {
   const links = key.attributes.link?.filter(({ linkType }) => linkType === "CertificateLink") ?? [];
@@ -39,7 +40,7 @@ export function verifyRecipient(key: ManagedObject, work: Work, now: Date) {
   const authority = work
     .find([["policy:RecipientCA", "true"]])
     .map((uid) => work.get(uid)!)
-    .find((candidate) => isAuthority(candidate, now) && issued(candidate, leaf));
+    .find((candidate) => isChain(leaf, candidate, work, now));
   if (!authority) return refuse("no recipients' authority signed the certificate");
   return [
     policy("Recipient", "verified"),
@@ -49,8 +50,11 @@ export function verifyRecipient(key: ManagedObject, work: Work, now: Date) {
   ];
 }
 
-/** Throws unless `key` is a recipient now: verified when registered, and nothing on its chain ended since. */
-export function checkRecipient(key: ManagedObject, work: Work, now: Date): void {
+/**
+ * Throws unless `key` is a recipient of that tenant now: verified when it was registered, with a chain that still holds.
+ * Its certificate names the tenant as the one organization of its subject.
+ */
+export function checkRecipient(key: ManagedObject, tenant: string | undefined, work: Work, now: Date): void {
   const { attributes } = key;
   if (key.objectType !== "PublicKey" || policyAttribute(attributes, "Recipient") !== "verified")
     refuse("not a registered recipient");
@@ -58,34 +62,16 @@ export function checkRecipient(key: ManagedObject, work: Work, now: Date): void 
   const authority = work.get(policyAttribute(attributes, "RecipientAuthority") ?? "");
   if (stateAt(key, now) !== "Active") refuse("the recipient's key is not active");
   if (!certificate || !isLive(certificate, now)) refuse("the recipient's certificate was revoked");
-  if (!isCurrent(new X509Certificate(certificateDer(certificate)), now))
-    refuse("the recipient's certificate expired");
-  if (!authority || !isAuthority(authority, now)) refuse("the recipients' authority was revoked");
+  const leaf = new X509Certificate(certificateDer(certificate));
+  if (!isCurrent(leaf, now)) refuse("the recipient's certificate expired");
+  if (!authority || !isChain(leaf, authority, work, now)) refuse("the recipient's chain ended");
+  if (tenant === undefined) refuse("the key belongs to no tenant");
+  if (!isOrganization(leaf, tenant)) refuse("the recipient belongs to another tenant");
 }
 
-/** A certificate is live from its registration on, active or not yet, until it is revoked. */
-function isLive(certificate: ManagedObject, now: Date): boolean {
-  if (isDestroyed(certificate)) return false;
-  const state = stateAt(certificate, now);
-  return state === "PreActive" || state === "Active";
-}
-
-function isAuthority(object: ManagedObject, now: Date): boolean {
-  if (object.objectType !== "Certificate" || policyAttribute(object.attributes, "RecipientCA") !== "true")
-    return false;
-  if (!isLive(object, now)) return false;
-  const certificate = new X509Certificate(certificateDer(object));
-  return certificate.ca && isCurrent(certificate, now);
-}
-
-function issued(authority: ManagedObject, leaf: X509Certificate): boolean {
-  const issuer = new X509Certificate(certificateDer(authority));
-  // checkIssued looks at names, key identifiers and the issuer's keyCertSign; verify at the signature.
-  return leaf.checkIssued(issuer) && leaf.verify(issuer.publicKey);
-}
-
-function isCurrent({ validFromDate, validToDate }: X509Certificate, now: Date): boolean {
-  return validFromDate <= now && now < validToDate;
+function isOrganization(leaf: X509Certificate, tenant: string): boolean {
+  const organizations = new x509.X509Certificate(leaf.raw).subjectName.getField("O");
+  return organizations.length === 1 && organizations[0] === tenant;
 }
 
 /** OpenSSL calls nothing an authority that lacks keyCertSign; the constraint alone is enough to refuse. */

@@ -83,7 +83,7 @@ function checkClassRelease(
     return;
   }
   if (!rule.releasedTo.includes("recipient")) refuse("Not released to recipients");
-  checkRecipient(key, work, now);
+  checkRecipient(key, policyAttribute(object.attributes, "Tenant"), work, now);
   if (
     parameters?.paddingMethod !== "OAEP" ||
     parameters.hashingAlgorithm !== "SHA_256" ||

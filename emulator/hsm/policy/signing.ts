@@ -1,0 +1,133 @@
+import "reflect-metadata";
+import { createPublicKey, X509Certificate } from "node:crypto";
+import * as x509 from "@peculiar/x509";
+import { concat, equalConstantTime } from "#protocol/bytes.ts";
+import { KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
+import type { ManagedObject } from "../managed-object.ts";
+import { certificateDer, privateKeyOf } from "../material.ts";
+import type { Work } from "../work.ts";
+import type { Subject } from "./access.ts";
+import { isLive } from "./chain.ts";
+import { policyAttribute } from "./classes.ts";
+import { isRestricted } from "./roles.ts";
+
+/**
+ * What a signing key may sign (policy attribute `SignType`): compact JWS of one `typ`, or certificates of an authority's
+ * leaves. Whoever may use a key can still sign anything of that one kind; the HSM does not know what is true.
+ */
+
+type Request = RequestPayload<"Sign">;
+type Bytes = Uint8Array<ArrayBuffer>;
+
+const CERTIFICATE = "certificate";
+/** The longest compact JWS that any of our parts reads, in bytes. */
+const LONGEST_JWS = 8192;
+
+/** `certificate`, or the `typ` of a JWS. */
+export function isSignType(text: string): boolean {
+  return text === CERTIFICATE || /^[a-z0-9][a-z0-9.-]{0,62}\+(jws|jwt)$/.test(text);
+}
+
+/** Throws unless the key may sign what the request has. The domains of a deployment use keys with a `SignType` only. */
+export function checkSigned(
+  subject: Subject,
+  key: ManagedObject,
+  request: Request,
+  work: Work,
+  now: Date,
+): void {
+  const type = policyAttribute(key.attributes, "SignType");
+  if (type === undefined) {
+    if (isRestricted(subject.role)) refuse("Not a key for this identity's signatures");
+    return;
+  }
+  const { data, digestedData, correlationValue, initIndicator, finalIndicator } = request;
+  if (!data || digestedData || correlationValue || initIndicator || finalIndicator)
+    refuse("This key signs whole messages that it can read");
+  const { digitalSignatureAlgorithm, ...others } = request.cryptographicParameters ?? {};
+  if (
+    digitalSignatureAlgorithm !== "ECDSAWithSHA256" ||
+    Object.values(others).some((one) => one !== undefined)
+  )
+    refuse("This key signs by ECDSA with SHA-256");
+  if (type === CERTIFICATE) checkLeaf(data, key, work, now);
+  else checkJws(data, type);
+}
+
+/** A signing input of RFC 7515 §7.1 whose header is the very text of {alg, typ, kid}: one reading, no other member. */
+function checkJws(data: Uint8Array, typ: string): void {
+  const [, header] = /^([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+$/.exec(Buffer.from(data).toString("latin1")) ?? [];
+  if (header === undefined || data.length > LONGEST_JWS) throw notJws();
+  const text = Buffer.from(header, "base64url").toString("latin1");
+  const [, kid] = /"kid":"([A-Za-z0-9_-]{43})"}$/.exec(text) ?? [];
+  const expected = JSON.stringify({ alg: "ES256", typ, kid });
+  if (kid === undefined || Buffer.from(expected).toString("base64url") !== header) throw notJws();
+}
+
+function notJws(): KmipError {
+  return new KmipError("PermissionDenied", "Not a JWS of this key's type");
+}
+
+/** ecdsa-with-SHA256 (RFC 5758 §3.2) and an empty signature: what makes a certificate of what is to be signed. */
+const UNSIGNED = Uint8Array.from([
+  ...[0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02],
+  ...[0x03, 0x09, 0x00, 0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01],
+]);
+const SEQUENCE = 0x30;
+/** [0] { INTEGER 2 }: version 3. */
+const VERSION_3 = Buffer.from([0xa0, 0x03, 0x02, 0x01, 0x02]);
+const SIGNS_OTHERS = x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign;
+
+/** A TBSCertificate (RFC 5280 §4.1) of version 3 for a leaf, in the name of the authority whose key this is. */
+function checkLeaf(data: Uint8Array, key: ManagedObject, work: Work, now: Date): void {
+  const leaf = certificateOf(data) ?? refuse("This key signs certificates only");
+  const { extensions } = leaf;
+  if (new Set(extensions.map(({ type }) => type)).size !== extensions.length) refuse("An extension twice");
+  const constraints = leaf.getExtension(x509.BasicConstraintsExtension);
+  const usages = leaf.getExtension(x509.KeyUsagesExtension)?.usages;
+  if (!constraints || constraints.ca || usages === undefined || usages & SIGNS_OTHERS)
+    refuse("This key certifies leaves only");
+  const issuer = new Uint8Array(leaf.issuerName.toArrayBuffer());
+  if (!namesOf(key, work, now).some((name) => equalConstantTime(name, issuer)))
+    refuse("The issuer is not this authority");
+}
+
+function certificateOf(data: Uint8Array): x509.X509Certificate | undefined {
+  const header = data[1]! < 0x80 ? 2 : 2 + (data[1]! & 0x7f);
+  if (data[0] !== SEQUENCE || !VERSION_3.equals(data.subarray(header, header + VERSION_3.length)))
+    return undefined;
+  const der = sequence(concat(data, UNSIGNED));
+  try {
+    // OpenSSL is strict where the other reader is not, and takes nothing that does not end here.
+    return new X509Certificate(der).raw.equals(der) ? new x509.X509Certificate(der) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A SEQUENCE of that content (X.690 §8.1.3: the length in as few bytes as it needs). */
+function sequence(content: Bytes): Bytes {
+  const hex = content.length.toString(16);
+  const length = Buffer.from(hex.padStart(hex.length + (hex.length % 2), "0"), "hex");
+  const header = content.length < 0x80 ? length : concat(Uint8Array.of(0x80 | length.length), length);
+  return concat(Uint8Array.of(SEQUENCE), header, content);
+}
+
+/** The subjects of the live certificates of the same owner over this key. */
+function namesOf(key: ManagedObject, work: Work, now: Date): Bytes[] {
+  const spki = createPublicKey(privateKeyOf(key)).export({ format: "der", type: "spki" });
+  return work
+    .find([
+      ["owner", key.owner],
+      ["objectType", "Certificate"],
+    ])
+    .map((uid) => work.get(uid)!)
+    .filter((object) => isLive(object, now))
+    .map((object) => new x509.X509Certificate(new Uint8Array(certificateDer(object))))
+    .filter(({ publicKey }) => spki.equals(new Uint8Array(publicKey.rawData)))
+    .map(({ subjectName }) => new Uint8Array(subjectName.toArrayBuffer()));
+}
+
+function refuse(message: string): never {
+  throw new KmipError("PermissionDenied", message);
+}
