@@ -23,8 +23,8 @@ const RSA_LENGTHS = [1024, 2048, 3072, 4096];
 export const createKeyPair: Handler<"CreateKeyPair"> = async (request, context) => {
   const { subject } = context;
   const common = request.commonAttributes ?? {};
-  const privateAttributes = merged(common, request.privateKeyAttributes);
-  const publicAttributes = merged(common, request.publicKeyAttributes);
+  const privateAttributes = mergedAttributes(common, request.privateKeyAttributes);
+  const publicAttributes = mergedAttributes(common, request.publicKeyAttributes);
   if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "Not allowed for this identity");
   for (const [objectType, attributes] of [
     ["PrivateKey", privateAttributes],
@@ -36,7 +36,7 @@ export const createKeyPair: Handler<"CreateKeyPair"> = async (request, context) 
       throw new KmipError("MissingData", "Cryptographic Usage Mask is missing");
   }
   const { type, options, described } = kindOf(privateAttributes, publicAttributes);
-  const pair = context.exclusive ? generateNow(type, options) : await generate(type, options);
+  const pair = await generatePair(type, options, context);
   const made = putPair(
     context,
     pair,
@@ -47,6 +47,11 @@ export const createKeyPair: Handler<"CreateKeyPair"> = async (request, context) 
   context.references.set(made.privateKeyUniqueIdentifier, "CreateKeyPairPrivateKey", "CreateKeyPair");
   return made;
 };
+
+/** A new pair; others are served meanwhile, but in a batch that can be undone. */
+export async function generatePair(type: string, options: object, { exclusive }: Context): Promise<Pair> {
+  return exclusive ? generateNow(type, options) : generate(type, options);
+}
 
 /**
  * Stores a pair, linked to each other: RSA keys as PKCS#1, as the profiles have them (AKLC-M-1), others as PKCS#8 and
@@ -105,13 +110,13 @@ export function putPair(
 }
 
 /** Attributes of one half: its own, and the common ones that it does not have itself. */
-function merged(common: Attributes, own: Attributes = {}): Attributes {
+export function mergedAttributes(common: Attributes, own: Attributes = {}): Attributes {
   const vendorAttributes = [...(common.vendorAttributes ?? []), ...(own.vendorAttributes ?? [])];
   return { ...common, ...own, ...(vendorAttributes.length > 0 ? { vendorAttributes } : {}) };
 }
 
 /** The pair that both halves ask for; they must not ask for different ones. */
-function kindOf(privateAttributes: Attributes, publicAttributes: Attributes) {
+export function kindOf(privateAttributes: Attributes, publicAttributes: Attributes) {
   const algorithm = agreed(privateAttributes.cryptographicAlgorithm, publicAttributes.cryptographicAlgorithm);
   const length = agreed(privateAttributes.cryptographicLength, publicAttributes.cryptographicLength);
   const asked = agreed(

@@ -9,7 +9,7 @@ import { checkUsable } from "./usage.ts";
 
 /** Lengths in bits that algorithms of symmetric keys can have; HMAC keys have any. */
 const LENGTHS: Readonly<Record<string, readonly number[]>> = {
-  AES: [128, 192, 256],
+  AES: [128, 192, 256, 512],
   DES: [56, 64],
   DES3: [112, 128, 168, 192],
   ChaCha20: [256],
@@ -17,6 +17,16 @@ const LENGTHS: Readonly<Record<string, readonly number[]>> = {
   ChaCha20Poly1305: [256],
   Camellia: [128, 192, 256],
   Blowfish: [128, 192, 256, 448],
+  ARIA: [128, 192, 256],
+  CAST5: [40, 64, 80, 128],
+  IDEA: [128],
+  MARS: [128, 192, 256, 448],
+  RC2: [40, 64, 128],
+  RC4: [40, 56, 64, 80, 128, 256],
+  RC5: [128],
+  SEED: [128],
+  SKIPJACK: [80],
+  Twofish: [128, 192, 256],
 };
 const DEFAULT_LENGTH: Readonly<Record<string, number>> = { DES: 64, DES3: 168 };
 

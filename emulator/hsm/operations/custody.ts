@@ -1,6 +1,5 @@
 import { KmipError } from "#protocol/kmip/index.ts";
 import { type Handler, objectFor } from "./handler.ts";
-import { checkUsable } from "./usage.ts";
 
 /** Archive (KMIP 2.1 §6.1.5): the value is out of reach until it is recovered. */
 export const archive: Handler<"Archive"> = ({ uniqueIdentifier }, context) => {
@@ -18,13 +17,6 @@ export const recover: Handler<"Recover"> = ({ uniqueIdentifier }, context) => {
   delete object.attributes.archiveDate;
   object.attributes.lastChangeDate = context.now;
   context.work.put(object);
-  return { uniqueIdentifier: object.uid };
-};
-
-/** Check (KMIP 2.1 §6.1.7): whether an object may be used so; what it may not is in the answer. */
-export const check: Handler<"Check"> = ({ uniqueIdentifier, cryptographicUsageMask }, context) => {
-  const object = objectFor(context, uniqueIdentifier, "Check");
-  for (const use of cryptographicUsageMask ?? []) checkUsable(object, use, context.now);
   return { uniqueIdentifier: object.uid };
 };
 

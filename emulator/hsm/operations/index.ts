@@ -6,10 +6,11 @@ import {
   modifyAttribute,
   setAttribute,
 } from "./change-attributes.ts";
+import { check } from "./check.ts";
 import { decrypt, encrypt } from "./cipher.ts";
 import { create } from "./create.ts";
 import { createKeyPair } from "./create-key-pair.ts";
-import { archive, check, interop, log, recover } from "./custody.ts";
+import { archive, interop, log, recover } from "./custody.ts";
 import { deriveKey } from "./derive-key.ts";
 import { discoverVersions, ping, queryOf } from "./discovery.ts";
 import { exportObject, get } from "./get.ts";
@@ -22,11 +23,14 @@ import { delegatedLogin, login, logout } from "./login.ts";
 import { hash, mac, macVerify } from "./mac.ts";
 import { pkcs11 } from "./pkcs11.ts";
 import { rngRetrieve, rngSeed } from "./random.ts";
+import { reKey } from "./re-key.ts";
+import { reKeyKeyPair } from "./re-key-key-pair.ts";
 import { register } from "./register.ts";
 import { notify, put, setEndpointRole } from "./server-to-client.ts";
 import { getConstraints, setConstraints, setDefaults } from "./settings.ts";
 import { sign, signatureVerify } from "./sign.ts";
 import { createSplitKey, joinSplitKey } from "./split-key.ts";
+import { getUsageAllocation, obtainLease } from "./usage-allocation.ts";
 
 export type Handlers = { [O in OperationName]?: Handler<O> };
 
@@ -64,6 +68,10 @@ const handlers: Handlers = {
   RNGSeed: rngSeed,
   DiscoverVersions: discoverVersions,
   Ping: ping,
+  ReKey: reKey,
+  ReKeyKeyPair: reKeyKeyPair,
+  ObtainLease: obtainLease,
+  GetUsageAllocation: getUsageAllocation,
   DeriveKey: deriveKey,
   CreateSplitKey: createSplitKey,
   JoinSplitKey: joinSplitKey,

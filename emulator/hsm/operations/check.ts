@@ -1,0 +1,23 @@
+import { KmipError } from "#protocol/kmip/index.ts";
+import { type Handler, objectFor } from "./handler.ts";
+import { checkUsable } from "./usage.ts";
+
+/**
+ * Check (KMIP 2.1 §6.1.7): whether an object may be used so. Where its attributes do not allow what is asked, the answer
+ * has what they allow.
+ */
+export const check: Handler<"Check"> = (request, context) => {
+  const object = objectFor(context, request.uniqueIdentifier, "Check");
+  const { usageLimits, leaseTime, cryptographicUsageMask = [] } = object.attributes;
+  const answer = { uniqueIdentifier: object.uid };
+  const left = usageLimits?.usageLimitsCount ?? usageLimits?.usageLimitsTotal;
+  if (request.usageLimitsCount !== undefined && left !== undefined && request.usageLimitsCount > left)
+    return { ...answer, usageLimitsCount: left };
+  if (request.leaseTime !== undefined && leaseTime !== undefined && request.leaseTime > leaseTime)
+    return { ...answer, leaseTime };
+  const uses = request.cryptographicUsageMask ?? [];
+  if (uses.some((use) => !cryptographicUsageMask.includes(use)))
+    throw new KmipError("IncompatibleCryptographicUsageMask", "The object is not for that use");
+  for (const use of uses) checkUsable(object, use, context.now);
+  return answer;
+};

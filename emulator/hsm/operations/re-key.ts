@@ -1,0 +1,37 @@
+import { KmipError } from "#protocol/kmip/index.ts";
+import { keyBlockOf } from "../material.ts";
+import { keyLength } from "./create.ts";
+import { type Handler, objectFor } from "./handler.ts";
+import { newIdentifier } from "./identifier.ts";
+import { putNew } from "./new-object.ts";
+import { checkReplaceable, giveAwayName, linkReplacement, replacementAttributes } from "./replacement.ts";
+
+/** Re-key (KMIP 2.1 §6.1.44): a new symmetric key in the place of another, which stays under its identifier. */
+export const reKey: Handler<"ReKey"> = ({ uniqueIdentifier, offset, attributes }, context) => {
+  const old = objectFor(context, uniqueIdentifier, "ReKey");
+  if (old.objectType !== "SymmetricKey") throw new KmipError("InvalidObjectType", "Not a symmetric key");
+  checkReplaceable(old, context);
+  keyBlockOf(old);
+  const wanted = replacementAttributes(old, attributes, offset, context);
+  const { bytes, length } = keyLength({ cryptographicUsageMask: [], ...wanted });
+  giveAwayName(old, context);
+  const next = putNew(context, {
+    uid: newIdentifier(context),
+    objectType: "SymmetricKey",
+    attributes: { ...wanted, cryptographicLength: length, keyFormatType: "Raw" },
+    made: true,
+    value: {
+      symmetricKey: {
+        keyBlock: {
+          keyFormatType: "Raw",
+          keyValue: { keyMaterial: context.random(bytes) },
+          cryptographicAlgorithm: wanted.cryptographicAlgorithm,
+          cryptographicLength: length,
+        },
+      },
+    },
+  });
+  linkReplacement(old, next, context);
+  context.references.set(next.uid, "ReKey");
+  return { uniqueIdentifier: next.uid };
+};

@@ -1,0 +1,103 @@
+import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
+import type { ManagedObject } from "../managed-object.ts";
+import { admitAttributes } from "../policy/admission.ts";
+import { classOf, VENDOR } from "../policy/classes.ts";
+import { isRestricted } from "../policy/roles.ts";
+import type { Context } from "./handler.ts";
+import { addLink } from "./links.ts";
+import { checkSettable } from "./new-object.ts";
+
+/** What Re-key and Re-key Key Pair have in common (KMIP 2.1 §6.1.44, tables of attribute requirements). */
+
+/** Attributes that do not go over to the replacement: they tell of the life of the old object, or of its value. */
+const LEFT_BEHIND: ReadonlySet<string> = new Set([
+  "alwaysSensitive",
+  "archiveDate",
+  "compromiseDate",
+  "compromiseOccurrenceDate",
+  "destroyDate",
+  "digest",
+  "fresh",
+  "initialDate",
+  "lastChangeDate",
+  "link",
+  "neverExtractable",
+  "originalCreationDate",
+  "protectionStorageMask",
+  "randomNumberGenerator",
+  "revocationReason",
+]);
+
+/** Throws for an object that is not replaced: of the key hierarchy, or of an identity that makes nothing else. */
+export function checkReplaceable(object: ManagedObject, { subject }: Context): void {
+  if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "Not allowed for this identity");
+  if (classOf(object.attributes))
+    throw new KmipError("PermissionDenied", "A key of the hierarchy has no replacement");
+}
+
+/** The attributes of the replacement: those of the old object, with the request's in their place. */
+export function replacementAttributes(
+  object: ManagedObject,
+  request: Attributes = {},
+  offset: number | undefined,
+  context: Context,
+): Attributes {
+  checkSettable(request);
+  admitAttributes(context.subject, "ReKey", object.objectType, request);
+  const { attributes } = object;
+  const kept = Object.fromEntries(Object.entries(attributes).filter(([name]) => !LEFT_BEHIND.has(name)));
+  const { usageLimits } = attributes;
+  // Of the policy, who may use a key goes over to its successor; what was verified of the old key does not.
+  const vendorAttributes = [
+    ...(attributes.vendorAttributes ?? []).filter(
+      ({ vendorIdentification, attributeName }) =>
+        vendorIdentification !== VENDOR || attributeName === "Users",
+    ),
+    ...(request.vendorAttributes ?? []),
+  ];
+  return {
+    ...kept,
+    ...(usageLimits
+      ? { usageLimits: { ...usageLimits, usageLimitsCount: usageLimits.usageLimitsTotal } }
+      : {}),
+    ...dates(attributes, offset, context.now),
+    ...request,
+    ...(vendorAttributes.length > 0 ? { vendorAttributes } : {}),
+  };
+}
+
+/**
+ * With an offset, the replacement is activated so long (s) from now, and its other dates keep their distance to that.
+ * Without one it has no dates but those of the request.
+ */
+function dates({ activationDate, ...others }: Attributes, offset: number | undefined, now: Date): Attributes {
+  const none = {
+    activationDate: undefined,
+    processStartDate: undefined,
+    protectStopDate: undefined,
+    deactivationDate: undefined,
+  } as unknown as Attributes;
+  if (offset === undefined) return none;
+  const start = new Date(now.getTime() + offset * 1000);
+  const moved = (date: Date | undefined) =>
+    date && activationDate && new Date(date.getTime() - activationDate.getTime() + start.getTime());
+  return {
+    activationDate: start,
+    processStartDate: moved(others.processStartDate),
+    protectStopDate: moved(others.protectStopDate),
+    deactivationDate: moved(others.deactivationDate),
+  } as Attributes;
+}
+
+/** The old object gives its name away, before the replacement is put. */
+export function giveAwayName(object: ManagedObject, { work, now }: Context): void {
+  const { name: _given, ...attributes } = object.attributes;
+  object.attributes = { ...attributes, lastChangeDate: now };
+  work.put(object);
+}
+
+/** Links both to each other. */
+export function linkReplacement(old: ManagedObject, next: ManagedObject, context: Context): void {
+  addLink(old, "ReplacementObjectLink", next.uid, context, { only: true });
+  addLink(next, "ReplacedObjectLink", old.uid, context, { only: true });
+}
