@@ -103,6 +103,7 @@ describe("malformed TTLV", () => {
     ["a structure length bomb", "42002001fffffff8 4200200100000000", /length runs past/, 4],
     ["a child longer than its parent", "4200780100000010 4200200800000010 0000000000000000", /runs past/, 12],
     ["a child header in the rest", "4200780100000004 42002001", /padding is cut off/, 12],
+    ["a structure that ends within an item", "4200780100000004 0000000100000000", /Structure of 4 bytes/, 4],
     ["cut padding", "4200200200000004 00000008 0000", /padding is cut off/, 12],
     ["padding that is not zero", "4200200200000004 0000000800000001", /padding is not zero/, 15],
     ["bytes after the message", "4200200200000004 0000000800000000 00", /bytes after/, 16],

@@ -179,6 +179,9 @@ class Reader {
     this.#at = next;
     switch (type) {
       case "Structure": {
+        // Items fill multiples of 8 bytes, so what is left over could be read as an item of padding.
+        if (length % 8 !== 0)
+          throw new KmipDecodeError(`Structure of ${length} bytes`, { offset: start + 4 });
         if (depth >= this.#limits.maximumDepth)
           throw new KmipDecodeError("structures nested too deep", { offset: start });
         const value: Item[] = [];
