@@ -124,7 +124,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     vaultOrigin,
     pid,
     logs,
-    audit: async () => (await miniflare.getBindings<{ AUDIT: AuditReader }>(WORKER)).AUDIT,
+    audit: async () => (await miniflare.getBindings<{ AUDIT_GATEWAY: AuditReader }>(WORKER)).AUDIT_GATEWAY,
     dispose: () => miniflare.dispose(),
   };
 }

@@ -17,7 +17,8 @@ const OUTBOX = `
     time TEXT NOT NULL,
     row TEXT NOT NULL
   ) STRICT;
-  CREATE TABLE store_identity (only INTEGER PRIMARY KEY CHECK (only = 1), tenant TEXT NOT NULL, source TEXT NOT NULL) STRICT;
+  CREATE TABLE store_identity (only INTEGER PRIMARY KEY CHECK (only = 1), tenant TEXT NOT NULL, source TEXT NOT NULL,
+    epoch TEXT NOT NULL) STRICT;
 `;
 
 /** Rows forwarded by one call, so that a message stays far below the RPC limit. */
@@ -35,7 +36,12 @@ const RETRY_AFTER_MS = 10_000;
  */
 export function openStore(
   ctx: DurableObjectState,
-  options: { domain: string; audit: Env["AUDIT"]; migrations: readonly string[]; now?: () => number },
+  options: {
+    domain: string;
+    audit: Pick<Env["AUDIT_KMS"], "append">;
+    migrations: readonly string[];
+    now?: () => number;
+  },
 ): Store {
   const { storage } = ctx;
   const { sql } = storage;
@@ -55,7 +61,7 @@ export function openStore(
     });
   }
 
-  const { tenant, source } = identify(ctx, options.domain);
+  const { tenant, source, epoch } = identify(ctx, options.domain);
   let scheduled = false;
 
   async function schedule(after: number): Promise<void> {
@@ -97,7 +103,7 @@ export function openStore(
           const batch = rows.map(
             ({ outbox, time, row }) => ({ ...JSON.parse(row), outbox, time }) as AuditRow,
           );
-          const result = await options.audit.append({ tenant, source, rows: batch });
+          const result = await options.audit.append({ tenant, source, epoch, rows: batch });
           if (!result.ok) throw new Error(result.problem.code);
           sql.exec("DELETE FROM audit_outbox WHERE outbox <= ?", last.outbox);
         }
@@ -116,17 +122,22 @@ export function openStore(
   };
 }
 
-/** Names come with the request that reaches the object but not always with its alarm: the first one is kept. */
-function identify(ctx: DurableObjectState, domain: string): { tenant: string; source: string } {
+type Identity = { tenant: string; source: string; epoch: string };
+
+/**
+ * Names come with the request that reaches the object but not always with its alarm: the first one is kept. The epoch
+ * is new whenever the store is: an object that deletes all it has counts its outbox from 1 again, and the chain must not
+ * take the new rows for old ones.
+ */
+function identify(ctx: DurableObjectState, domain: string): Identity {
   const { sql } = ctx.storage;
-  const [kept] = [
-    ...sql.exec<{ tenant: string; source: string }>("SELECT tenant, source FROM store_identity"),
-  ];
-  if (kept !== undefined) return { tenant: kept.tenant, source: kept.source };
+  const [kept] = [...sql.exec<Identity>("SELECT tenant, source, epoch FROM store_identity")];
+  if (kept !== undefined) return kept;
   const { name } = ctx.id;
   if (name === undefined) throw new Error("A domain's object is reached by name");
   const tenant = name.split("/", 1)[0]!;
   const source = name === tenant ? domain : `${domain}/${name.slice(tenant.length + 1)}`;
-  sql.exec("INSERT INTO store_identity VALUES (1, ?, ?)", tenant, source);
-  return { tenant, source };
+  const epoch = crypto.randomUUID();
+  sql.exec("INSERT INTO store_identity VALUES (1, ?, ?, ?)", tenant, source, epoch);
+  return { tenant, source, epoch };
 }

@@ -11,11 +11,17 @@ export function sqlStorage(migrations: readonly string[]): SqlDouble {
   for (const migration of migrations) database.exec(migration);
   return {
     exec(query: string, ...values: unknown[]) {
-      const rows = database
-        .prepare(query)
-        .all(...(values.map(toSql) as string[]))
-        .map(fromSql);
+      // Only definitions come several at a time.
+      const several = /^\s*CREATE/.test(query);
+      if (several) database.exec(query);
+      const rows = several
+        ? []
+        : database
+            .prepare(query)
+            .all(...(values.map(toSql) as string[]))
+            .map(fromSql);
       return Object.assign(rows, {
+        next: () => ({ done: rows.length === 0, value: rows[0] }),
         toArray: () => rows,
         one() {
           if (rows.length !== 1) throw new Error(`expected one row, got ${rows.length}`);

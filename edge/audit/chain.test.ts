@@ -13,7 +13,7 @@ async function chain(length: number): Promise<Link[]> {
       outcome: "allow",
       requestId: "q",
     } as const;
-    const entry = canonicalEntry(sequence, "kms", row);
+    const entry = canonicalEntry(sequence, { source: "kms", epoch: "e" }, row);
     const hash = await linkHash(previous, entry);
     links.push({ sequence, previous, entry, hash });
     previous = hash;
@@ -31,8 +31,8 @@ it("writes entries in one way", () => {
     resource: "r",
     user: undefined,
   } as const;
-  expect(canonicalEntry(9, "kms", row as never)).toBe(
-    '{"action":"a","outbox":3,"outcome":"deny","requestId":"q","resource":"r","sequence":9,"source":"kms","time":"t"}',
+  expect(canonicalEntry(9, { source: "kms", epoch: "e" }, row as never)).toBe(
+    '{"action":"a","epoch":"e","outbox":3,"outcome":"deny","requestId":"q","resource":"r","sequence":9,"source":"kms","time":"t"}',
   );
 });
 

@@ -1,17 +1,18 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { utf8 } from "#protocol/bytes.ts";
 import { fail, type Result } from "../result.ts";
-import type { Head } from "./object.ts";
-import type { AuditRow } from "./row.ts";
+import type { Batch, Head } from "./append.ts";
+
+/** What the service binding says of who calls: the operator's word in wrangler.toml, not the caller's. */
+type Props = { domain?: string };
 
 /** The door of the audit domain. Domains append; nobody changes or removes. */
-export class Audit extends WorkerEntrypoint<Env> {
-  /** Rows of one domain's outbox, in order. Idempotent by their outbox numbers. */
-  async append(batch: {
-    tenant: string;
-    source: string;
-    rows: AuditRow[];
-  }): Promise<Result<{ accepted: number }>> {
+export class Audit extends WorkerEntrypoint<Env, Props> {
+  /** Rows of one outbox of the calling domain, in order. Idempotent by epoch and outbox numbers. */
+  async append(batch: Batch): Promise<Result<{ accepted: number }>> {
+    const { domain } = this.ctx.props;
+    const own = domain !== undefined && (batch.source === domain || batch.source.startsWith(`${domain}/`));
+    if (!own) return fail("forbidden");
     if (batch.tenant !== this.env.COFFER_TENANT || batch.rows.length > 1000) return fail("forbidden");
     return this.#object.append(batch);
   }

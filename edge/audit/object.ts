@@ -3,10 +3,8 @@ import { jwkFromSpki, thumbprint } from "#protocol/keys/index.ts";
 import { wakeBy } from "../alarm.ts";
 import { fromHsm, type Hsm, openHsm, signCompact } from "../hsm/index.ts";
 import { fail, ok, type Result } from "../result.ts";
-import { canonicalEntry, GENESIS, type Link, linkHash } from "./chain.ts";
-import type { AuditRow } from "./row.ts";
-
-export type Head = { sequence: number; hash: string };
+import { append, type Batch, type Head, headOf, SCHEMA } from "./append.ts";
+import type { Link } from "./chain.ts";
 
 const KEY = "coffer/sign/audit";
 /** After an append, the head is signed within this time; a busy tenant costs the HSM one signature in this time. */
@@ -25,28 +23,18 @@ export class AuditObject extends DurableObject<Env> {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
     this.#hsm = openHsm(env.HSM_AUDIT, env.COFFER_HSM_URL);
-    this.#sql.exec(`
-      CREATE TABLE IF NOT EXISTS links (
-        sequence INTEGER PRIMARY KEY, previous TEXT NOT NULL, entry TEXT NOT NULL, hash TEXT NOT NULL
-      ) STRICT;
-      CREATE TABLE IF NOT EXISTS sources (source TEXT PRIMARY KEY, outbox INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS heads (sequence INTEGER PRIMARY KEY, jws TEXT NOT NULL) STRICT;
-      CREATE TABLE IF NOT EXISTS tenant (only INTEGER PRIMARY KEY CHECK (only = 1), name TEXT NOT NULL) STRICT;
-    `);
+    this.#sql.exec(SCHEMA);
   }
 
   /** Appends what is new of a source's outbox; a batch that comes twice is taken once. */
-  append(batch: { tenant: string; source: string; rows: AuditRow[] }): Promise<Result<{ accepted: number }>> {
+  append(batch: Batch): Promise<Result<{ accepted: number }>> {
     const appended = this.#tail.then(() => this.#append(batch));
     this.#tail = appended.catch(() => {});
     return appended;
   }
 
   head(): Head {
-    const [last] = this.#sql
-      .exec<Head>("SELECT sequence, hash FROM links ORDER BY sequence DESC LIMIT 1")
-      .toArray();
-    return last ?? { sequence: 0, hash: GENESIS };
+    return headOf(this.#sql);
   }
 
   /** The head now, as a compact JWS by the HSM's audit key: typ `coffer-audit-head+jwt`. */
@@ -87,42 +75,10 @@ export class AuditObject extends DurableObject<Env> {
     if (!signed.ok) await wakeBy(this.ctx.storage, Date.now() + SIGN_AGAIN_MS);
   }
 
-  async #append(batch: {
-    tenant: string;
-    source: string;
-    rows: AuditRow[];
-  }): Promise<Result<{ accepted: number }>> {
-    const { tenant, source, rows } = batch;
-    const [known] = this.#sql
-      .exec<{ outbox: number }>("SELECT outbox FROM sources WHERE source = ?", source)
-      .toArray();
-    let seen = known?.outbox ?? 0;
-    let { sequence, hash } = this.head();
-    const links: Link[] = [];
-    for (const row of rows) {
-      if (row.outbox <= seen) continue;
-      seen = row.outbox;
-      sequence += 1;
-      const previous = hash;
-      const entry = canonicalEntry(sequence, source, row);
-      hash = await linkHash(previous, entry);
-      links.push({ sequence, previous, entry, hash });
-    }
-    if (links.length === 0) return ok({ accepted: 0 });
-    this.ctx.storage.transactionSync(() => {
-      for (const link of links) {
-        this.#sql.exec(
-          "INSERT INTO links VALUES (?, ?, ?, ?)",
-          link.sequence,
-          link.previous,
-          link.entry,
-          link.hash,
-        );
-      }
-      this.#sql.exec("INSERT OR IGNORE INTO tenant VALUES (1, ?)", tenant);
-      this.#sql.exec("INSERT OR REPLACE INTO sources VALUES (?, ?)", source, seen);
-    });
-    await wakeBy(this.ctx.storage, Date.now() + SIGN_AFTER_MS);
-    return ok({ accepted: links.length });
+  async #append(batch: Batch): Promise<Result<{ accepted: number }>> {
+    const { storage } = this.ctx;
+    const accepted = await append(this.#sql, (closure) => storage.transactionSync(closure), batch);
+    if (accepted > 0) await wakeBy(storage, Date.now() + SIGN_AFTER_MS);
+    return ok({ accepted });
   }
 }

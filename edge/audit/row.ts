@@ -3,7 +3,7 @@
  * operator; the caller saw the code alone.
  */
 export type AuditRow = {
-  /** Number in the outbox of the domain that decided: makes forwarding idempotent. */
+  /** Number in this life of the outbox of the domain that decided: makes forwarding idempotent. */
   outbox: number;
   /** RFC 3339, by the clock of the deciding object. */
   time: string;

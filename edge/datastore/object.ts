@@ -32,7 +32,7 @@ export class DatastoreObject extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#store = openStore(ctx, { domain: "datastore", audit: env.AUDIT, migrations: MIGRATIONS });
+    this.#store = openStore(ctx, { domain: "datastore", audit: env.AUDIT_DATASTORE, migrations: MIGRATIONS });
   }
 
   create(caller: Caller, account: string): Result<{ id: string; account: string }> {

@@ -24,7 +24,7 @@ export class GatewayObject extends DurableObject<Env> {
 
   get #store(): Store {
     const { ctx, env } = this;
-    this.#opened ??= openStore(ctx, { domain: "gateway", audit: env.AUDIT, migrations });
+    this.#opened ??= openStore(ctx, { domain: "gateway", audit: env.AUDIT_GATEWAY, migrations });
     return this.#opened;
   }
 

@@ -25,7 +25,7 @@ export class IamObject extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#store = openStore(ctx, { domain: "iam", audit: env.AUDIT, migrations });
+    this.#store = openStore(ctx, { domain: "iam", audit: env.AUDIT_IAM, migrations });
     this.#hsm = openHsm(env.HSM_IAM, env.COFFER_HSM_URL);
   }
 

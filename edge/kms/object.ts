@@ -45,7 +45,7 @@ export class KmsObject extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#store = openStore(ctx, { domain: "kms", audit: env.AUDIT, migrations: MIGRATIONS });
+    this.#store = openStore(ctx, { domain: "kms", audit: env.AUDIT_KMS, migrations: MIGRATIONS });
     this.#hsm = openHsm(env.HSM_KMS, env.COFFER_HSM_URL);
     this.#neighbours = env as unknown as Neighbours;
     const { sql } = this.#store;

@@ -56,7 +56,7 @@ export class RaObject extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#store = openStore(ctx, { domain: "ra", audit: env.AUDIT, migrations: MIGRATIONS });
+    this.#store = openStore(ctx, { domain: "ra", audit: env.AUDIT_RA, migrations: MIGRATIONS });
     this.#hsm = openHsm(env.HSM_RA, env.COFFER_HSM_URL);
     this.#neighbours = env as unknown as Neighbours;
   }

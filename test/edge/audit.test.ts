@@ -6,6 +6,7 @@ import { findKey, type TrustList, verifyJws, verifyTrustList } from "#protocol/k
 import { type System, startSystem } from "../system/index.ts";
 import { Browser, newVerifier } from "./browser.ts";
 
+const TENANT = "development";
 let system: System;
 beforeAll(async () => {
   system = await startSystem();
@@ -59,6 +60,27 @@ describe("audit", () => {
     }
   });
 
+  it("cannot be written in another domain's name", async () => {
+    const audit = (await system.running.edge.audit()) as unknown as {
+      append(batch: object): Promise<unknown>;
+    };
+    const row = {
+      outbox: 1,
+      time: "t",
+      action: "a",
+      resource: "r",
+      outcome: "allow",
+      requestId: "q",
+    } as const;
+    const append = (source: string) =>
+      audit.append({ tenant: TENANT, source, epoch: crypto.randomUUID(), rows: [row] });
+    // The binding that is at hand here is the gateway's.
+    for (const source of ["kms", "gatewayx", "iam/gateway", ""]) {
+      expect(await append(source)).toMatchObject({ ok: false, problem: { code: "forbidden" } });
+    }
+    expect(await append("gateway/x")).toEqual({ ok: true, value: { accepted: 1 } });
+  });
+
   it("has its head signed by the HSM, under a key that the root trusts for it", async () => {
     const audit = await system.running.edge.audit();
     const links = await chain((entries) => entries.length > 0);
@@ -66,7 +88,7 @@ describe("audit", () => {
     const trust = await trustList();
     const payload = await verifyJws(head, "coffer-audit-head+jwt", (kid) => findKey(trust, kid, "audit"));
     const { sequence, hash, tenant } = payload as { sequence: number; hash: string; tenant: string };
-    expect(tenant).toBe("development");
+    expect(tenant).toBe(TENANT);
     expect(links[sequence - 1]).toMatchObject({ sequence, hash });
   });
 });
