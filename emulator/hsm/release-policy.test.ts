@@ -7,7 +7,6 @@ import type {
   Attributes,
   KeyWrappingSpecification,
   KmipClient,
-  OperationName,
   RequestPayload,
 } from "#protocol/kmip/index.ts";
 import { unwrapAes } from "./crypto/aes-key-wrap.ts";
@@ -40,6 +39,7 @@ import {
   wrappedImport,
 } from "./hierarchy.fixture.ts";
 import { secretBytes } from "./material.ts";
+import { everyOperation } from "./operations.fixture.ts";
 import { issueClient } from "./pki.ts";
 import { allDenied, allHidden, denied, reason, refused } from "./refusal.fixture.ts";
 import { ObjectStore } from "./store.ts";
@@ -783,57 +783,4 @@ describe("other identities", () => {
 async function freshSpki(): Promise<Bytes> {
   const { publicKey } = await rsaKeys();
   return new Uint8Array(await crypto.subtle.exportKey("spki", publicKey));
-}
-
-/** Operations that no restricted identity may ask for, or none with a key of the hierarchy. */
-function everyOperation(uniqueIdentifier: string, data: Bytes): [OperationName, object][] {
-  const newAttribute = { sensitive: false };
-  return [
-    ["Encrypt", { uniqueIdentifier, data, cryptographicParameters: { blockCipherMode: "ECB" } }],
-    ["Decrypt", { uniqueIdentifier, data, cryptographicParameters: { blockCipherMode: "ECB" } }],
-    ["MAC", { uniqueIdentifier, data }],
-    ["MACVerify", { uniqueIdentifier, data, macData: data }],
-    ["SignatureVerify", { uniqueIdentifier, data, signatureData: data }],
-    ["Hash", { cryptographicParameters: { hashingAlgorithm: "SHA_256" }, data }],
-    [
-      "DeriveKey",
-      {
-        objectType: "SymmetricKey",
-        uniqueIdentifier: [uniqueIdentifier],
-        derivationMethod: "HMAC",
-        derivationParameters: { derivationData: data },
-        attributes: { ...AES, cryptographicUsageMask: ["Encrypt"] },
-      },
-    ],
-    ["Export", { uniqueIdentifier }],
-    ["ReKey", { uniqueIdentifier }],
-    ["AddAttribute", { uniqueIdentifier, newAttribute }],
-    ["ModifyAttribute", { uniqueIdentifier, newAttribute }],
-    ["SetAttribute", { uniqueIdentifier, newAttribute }],
-    ["DeleteAttribute", { uniqueIdentifier, attributeReference: "cryptographicUsageMask" }],
-    ["AdjustAttribute", { uniqueIdentifier, attributeReference: "sensitive", adjustmentType: "Negate" }],
-    ["GetAttributeList", { uniqueIdentifier }],
-    ["Archive", { uniqueIdentifier }],
-    ["Recover", { uniqueIdentifier }],
-    ["Check", { uniqueIdentifier }],
-    ["ObtainLease", { uniqueIdentifier }],
-    ["CreateKeyPair", { commonAttributes: { cryptographicAlgorithm: "RSA" } }],
-    [
-      "CreateSplitKey",
-      {
-        objectType: "SplitKey",
-        uniqueIdentifier,
-        splitKeyParts: 2,
-        splitKeyThreshold: 2,
-        splitKeyMethod: "XOR",
-      },
-    ],
-    ["Register", { objectType: "SymmetricKey", attributes: AES }],
-    ["RNGSeed", { data }],
-    ["Certify", { uniqueIdentifier }],
-    ["Login", {}],
-    ["SetDefaults", {}],
-    ["Log", { logMessage: "x" }],
-    ["Interop", { interopFunction: "Begin", interopIdentifier: "x" }],
-  ];
 }
