@@ -29,7 +29,10 @@ export type PortClient = {
   hello(custodian: string, proof?: Proof): Promise<HelloResult>;
   enrol(grant: string): Promise<InstanceDescription>;
   load(key: LoadParams): Promise<LoadResult>;
-  /** Deletes the instance of this custodian: its keys, its certificates, and every key that was wrapped to it. */
+  /**
+   * Deletes the instances of this custodian's origin: keys, certificates, and every key that was wrapped to them. Needs no
+   * hello: it works when the session is over.
+   */
   forget(): Promise<void>;
   /** Whether the key ring holds the data key of this EDK. */
   has(edk: string): Promise<boolean>;

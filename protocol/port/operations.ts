@@ -83,7 +83,7 @@ export const OPERATIONS = {
     params: object({ edk: jws, wrappedKey: base64url(2048), receipt: jws }) as Shape<LoadParams>,
     result: object({ keyId: text(128), keyVersion: whole(1, 2 ** 31) }) as Shape<LoadResult>,
   },
-  /** Ends the instance: its keys, certificates and all keys wrapped to it are deleted here. */
+  /** Ends all instances of the custodian's origin: keys, certificates and all keys wrapped to them are deleted here. */
   forget: { params: object({}), result: object({}) },
   has: { params: object({ edk: jws }), result: object({ loaded: truth }) },
   inspect: {

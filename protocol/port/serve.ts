@@ -31,7 +31,7 @@ export type ServeOptions = {
 type Live = { abort: AbortController; sender?: StreamSender; receiver?: StreamReceiver };
 
 /**
- * Serves calls on `port`. The first call must be a hello that lists a version spoken here. A message of another shape
+ * Serves calls on `port`. The first call must be a hello that lists a version spoken here, or a forget. A message of another shape
  * closes the port. Returns a function that closes it.
  */
 export function servePort(port: MessagePort, handler: PortHandler, options: ServeOptions = {}): () => void {
@@ -95,7 +95,8 @@ export function servePort(port: MessagePort, handler: PortHandler, options: Serv
     const own: Live = { abort: new AbortController() };
     live.set(call.id, own);
     try {
-      if (!greeted && call.op !== "hello") throw new CofferError("hello-required");
+      // To delete keys nobody has to be anybody: a sign-out must get through when there is no session left for a hello.
+      if (!greeted && call.op !== "hello" && call.op !== "forget") throw new CofferError("hello-required");
       if (live.size > CALLS) throw new CofferError("busy");
       if (call.op === "hello" && !(call.params as HelloParams).versions.includes(PORT_VERSION)) {
         throw new CofferError("version-unsupported");

@@ -75,7 +75,7 @@ export class Coffer extends EventTarget {
     });
     const rest = new RestClient({ origin: app, session: this.#session, fetch: send, delay });
     this.#microservice = new Microservice({
-      open: () => openVault(vault, container ?? document.body),
+      open: (patience) => openVault(vault, container ?? document.body, patience),
       rest,
       custodian: () => this.#signedIn().custodian.dn,
       now: Date.now,
@@ -214,7 +214,9 @@ export class Coffer extends EventTarget {
   }
 
   #end(): void {
-    this.#microservice.stop();
+    // Ended in another tab, or at the vault: what this tab has started must not put back what is deleted there.
+    if (this.#microservice.state.phase === "idle") this.#microservice.stop();
+    else void this.#microservice.forget();
     this.#session.restore().then(
       () => this.dispatchEvent(new Event("signed-out")),
       () => {},

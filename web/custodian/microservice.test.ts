@@ -9,12 +9,16 @@ const NOW = Date.parse("2030-01-01T00:00:00Z");
 function setup({
   stored,
   grants = true,
+  mute = [],
 }: {
   stored?: { custodian: string; notAfter: string };
   grants?: boolean;
+  /** Which vaults, counted from one, do not answer. */
+  mute?: number[];
 } = {}) {
   const events: string[] = [];
   const clock = { now: NOW };
+  const enrolling = { gate: Promise.resolve() };
   let enrolments = 0;
   const describe = (custodian: string, notAfter: string) => ({
     id: `i${enrolments}`,
@@ -31,14 +35,21 @@ function setup({
     }),
     enrol: async ({ grant }: { grant: string }) => {
       events.push(`enrol ${grant}`);
+      await enrolling.gate;
       enrolments++;
       return describe(DN, new Date(clock.now + 86_400_000).toISOString());
+    },
+    forget: async () => {
+      events.push("forget");
+      return {};
     },
   } as unknown as PortHandler;
   const microservice = new Microservice({
     open: async () => {
       events.push("open");
       const { port1, port2 } = new MessageChannel();
+      if (mute.includes(events.filter((event) => event === "open").length))
+        return { port: port1, remove: () => events.push("remove") };
       servePort(port2, handler);
       return { port: port1, remove: () => events.push("remove") };
     },
@@ -51,9 +62,10 @@ function setup({
     } as unknown as RestClient,
     custodian: () => DN,
     now: () => clock.now,
+    patience: 50,
     onState: ({ phase }) => events.push(`is ${phase}`),
   });
-  return { microservice, events, clock };
+  return { microservice, events, clock, enrolling };
 }
 
 it("enrols with a grant, once for all who ask", async () => {
@@ -98,4 +110,51 @@ it("takes the frame away after a failure, tells it, and starts anew when asked a
   expect(events.slice(-3)).toEqual(["remove", "is idle", "is failed"]);
   await expect(microservice.use()).rejects.toMatchObject({ name: "CofferError" });
   expect(events.filter((event) => event === "open")).toHaveLength(2);
+});
+
+it("forgets by the vault that runs", async () => {
+  const { microservice, events } = setup();
+  await microservice.use();
+  await microservice.forget();
+  expect(events.slice(-3)).toEqual(["forget", "remove", "is idle"]);
+  expect(events.filter((event) => event === "open")).toHaveLength(1);
+});
+
+it("opens a vault to forget where none was started, asks it for nothing else, and takes it away", async () => {
+  const { microservice, events } = setup();
+  await microservice.forget();
+  expect(events.filter((event) => !event.startsWith("is"))).toEqual(["open", "forget", "remove"]);
+  expect(microservice.state).toEqual({ phase: "idle" });
+});
+
+it("ends a sign-out in time when the vault does not answer", async () => {
+  const silent = setup({ mute: [1] });
+  await silent.microservice.forget();
+  expect(silent.events).toContain("remove");
+  expect(silent.events).not.toContain("forget");
+});
+
+it("gives up an enrolment under way to forget", async () => {
+  const { microservice, events, enrolling } = setup();
+  let open = () => {};
+  enrolling.gate = new Promise((resolve) => {
+    open = resolve;
+  });
+  const using = microservice.use();
+  using.catch(() => {});
+  await expect.poll(() => events).toContain("enrol g");
+  await microservice.forget();
+  open();
+  await expect(using).rejects.toMatchObject({ code: "port-closed" });
+  expect(events).toContain("forget");
+  expect(events).not.toContain("is ready");
+  expect(microservice.state).toEqual({ phase: "idle" });
+});
+
+it("takes away a vault that opens after the stop, and does not enrol in it", async () => {
+  const { microservice, events } = setup();
+  const using = microservice.use();
+  microservice.stop();
+  await expect(using).rejects.toMatchObject({ code: "port-closed" });
+  expect(events.filter((event) => !event.startsWith("is"))).toEqual(["open", "remove"]);
 });

@@ -24,14 +24,19 @@ export type MicroserviceState =
 
 /** An instance is renewed when less than this is left (milliseconds), so that it does not end within a transfer. */
 const MARGIN = 10 * 60 * 1000;
+/** How long a vault may take to delete its keys, milliseconds: a sign-out waits for it. */
+const PATIENCE = 5_000;
 
 export interface MicroserviceOptions {
-  open: () => Promise<Vault>;
+  /** `patience`: how long it may take, milliseconds. */
+  open: (patience?: number) => Promise<Vault>;
   rest: Pick<RestClient, "json">;
   /** Distinguished Name of the signed-in custodian; the instance is bound to it (M13). */
   custodian: () => string;
   now: () => number;
   onState?: (state: MicroserviceState) => void;
+  /** How long `forget` may take, milliseconds. Default: five seconds. */
+  patience?: number;
 }
 
 /** One microservice for one page. Started on first use, and only once. */
@@ -39,6 +44,9 @@ export class Microservice {
   readonly #options: MicroserviceOptions;
   #enrolled: Promise<Enrolled> | undefined;
   #vault: Vault | undefined;
+  #port: PortClient | undefined;
+  /** Names the start under way, so that one that was stopped does not go on. */
+  #run: object | undefined;
   #state: MicroserviceState = { phase: "idle" };
 
   constructor(options: MicroserviceOptions) {
@@ -70,19 +78,38 @@ export class Microservice {
   }
 
   /**
-   * Ends the microservice and has it delete its keys, for a sign-out. What cannot be reached is left to end by itself:
-   * a sign-out must not fail for it.
+   * Ends the microservice and has the vault delete its keys, for a sign-out; the vault is opened for that if it is not. What
+   * cannot be reached in time is left: without the session no instance is used again, and a sign-out must not fail for it.
    */
   async forget(): Promise<void> {
-    const enrolled = await this.#enrolled?.catch(() => undefined);
-    await enrolled?.port.forget().catch(() => {});
+    const { open, patience = PATIENCE } = this.#options;
+    const running = this.#port;
+    if (!running) this.stop();
+    let vault: Vault | undefined;
+    let over = false;
+    const anew = async () => {
+      vault = await open(patience);
+      if (over) vault.remove();
+      else await createPortClient(vault.port).forget();
+    };
+    const forgotten = running ? running.forget().catch(anew) : anew();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, patience);
+    });
+    await Promise.race([forgotten.catch(() => {}), late]);
+    clearTimeout(timer);
+    over = true;
+    vault?.remove();
     this.stop();
   }
 
   /** Ends the microservice of this page. */
   stop(): void {
-    this.#enrolled?.then(({ port }) => port.close()).catch(() => {});
+    this.#run = undefined;
     this.#enrolled = undefined;
+    this.#port?.close();
+    this.#port = undefined;
     this.#vault?.remove();
     this.#vault = undefined;
     this.#tell({ phase: "idle" });
@@ -102,8 +129,16 @@ export class Microservice {
 
   async #start(): Promise<Enrolled> {
     this.#tell({ phase: "starting" });
-    this.#vault = await this.#options.open();
-    const port = createPortClient(this.#vault.port);
+    const run = {};
+    this.#run = run;
+    const vault = await this.#options.open();
+    if (this.#run !== run) {
+      vault.remove();
+      throw new CofferError("port-closed");
+    }
+    this.#vault = vault;
+    const port = createPortClient(vault.port);
+    this.#port = port;
     const { measurement, instance } = await port.hello(this.#options.custodian());
     if (!instance || !this.#isValid(instance)) return this.#enrol(port, measurement);
     return this.#ready({ port, measurement, instance });

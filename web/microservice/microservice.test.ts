@@ -1,6 +1,6 @@
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
-import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { concat, utf8 } from "#protocol/bytes.ts";
 import { CofferError } from "#protocol/error.ts";
@@ -26,13 +26,16 @@ import {
   type LoadedKeyRecord,
   type Store,
 } from "./index.ts";
-import type { Enrolled, Registration } from "./registration.ts";
+import type { Enrolled, Registration, Session } from "./registration.ts";
+
+// RSA keys are made for every enrolment: a second each, several when the machine is busy.
+vi.setConfig({ testTimeout: 30_000 });
 
 type Bytes = Uint8Array<ArrayBuffer>;
 const { subtle } = crypto;
 const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-const DN = "CN=Page,O=acme";
 const ORIGIN = "https://app.example";
+const DN = `CN=u-1,OU=${ORIGIN},O=acme`;
 const context = { tenant: "acme", account: "a-1", document: "d-1", purpose: "document" };
 const START = Date.parse("2026-11-22T00:00:00Z");
 let now = START;
@@ -144,6 +147,7 @@ function authority(
 ): Registration {
   const nonce = crypto.getRandomValues(new Uint8Array(32));
   return {
+    session: async () => session(),
     open: async () => ({ id: "e-1", nonce: encodeBase64url(nonce) }),
     async redeem(id, body) {
       expect(id).toBe("e-1");
@@ -191,9 +195,12 @@ function memoryStore(): Store & {
       instances.set(`${record.origin} ${record.custodian}`, record);
       keys.clear();
     },
-    deleteInstance: async (origin, custodian) => {
-      instances.delete(`${origin} ${custodian}`);
-      keys.clear();
+    deleteInstances: async (origin, except) => {
+      for (const [name, record] of instances) {
+        if (record.origin !== origin || record.custodian === except) continue;
+        instances.delete(name);
+        keys.clear();
+      }
     },
     loadedKey: async (instance, edkDigest) => keys.get(`${instance} ${edkDigest}`),
     putLoadedKey: async (record) => void keys.set(`${record.instance} ${record.edkDigest}`, record),
@@ -206,6 +213,8 @@ function memoryStore(): Store & {
 let store: ReturnType<typeof memoryStore>;
 let timers: { task: () => void; at: number }[];
 let unwraps: number;
+/** What the vault's origin says of its cookie; throws where it would. */
+let session: () => Session;
 const clients: PortClient[] = [];
 
 beforeEach(() => {
@@ -213,7 +222,11 @@ beforeEach(() => {
   store = memoryStore();
   timers = [];
   unwraps = 0;
+  session = () => ({ tenant: "acme", user: "u-1" });
 });
+const refuse = (code: string) => () => {
+  throw new CofferError(code);
+};
 function pass(milliseconds: number): void {
   now += milliseconds;
   for (const timer of timers.filter(({ at }) => at <= now)) {
@@ -362,7 +375,7 @@ describe("enrolment", () => {
       "an identity certificate that names another custodian",
       async ({ identityCertificate }) => ({
         identityCertificate: encodeBase64url(
-          await leaf(spkiOf(identityCertificate), digitalSignature, { custodian: "CN=Other,O=acme" }),
+          await leaf(spkiOf(identityCertificate), digitalSignature, { custodian: DN.replace("u-1", "u-2") }),
         ),
       }),
       "enrolment-refused",
@@ -431,11 +444,67 @@ describe("enrolment", () => {
     await expect(client.enrol("grant")).rejects.toMatchObject({ code: "enrolment-refused" });
   });
 
-  it("serves one custodian: another name on the port is refused, another origin or name finds nothing", async () => {
+  it("M13 serves the custodian that the vault's own session names, whatever a page says", async () => {
     const { client } = await enrolledClient();
-    await expect(client.hello("CN=Other")).rejects.toMatchObject({ code: "foreign-custodian" });
-    expect((await start().client.hello("CN=Other")).instance).toBeNull();
-    expect((await start(authority(), "https://other.example").client.hello(DN)).instance).toBeNull();
+    const names = [
+      DN.replace("u-1", "u-2"),
+      DN.replace(ORIGIN, "https://other.example"),
+      DN.replace("acme", "umbrella"),
+    ];
+    for (const name of [...names, "CN=u-1", "O=acme"]) {
+      await expect(client.hello(name)).rejects.toMatchObject({ code: "foreign-custodian" });
+      await expect(start().client.hello(name)).rejects.toMatchObject({ code: "foreign-custodian" });
+    }
+    const elsewhere = start(authority(), "https://other.example").client;
+    await expect(elsewhere.hello(DN)).rejects.toMatchObject({ code: "foreign-custodian" });
+    expect((await elsewhere.hello(names[1]!)).instance).toBeNull();
+    expect((await client.hello(DN)).instance).not.toBeNull();
+  });
+
+  it("M13 without a session uses nothing that is stored, nor what is in memory", async () => {
+    const { client, instance } = await enrolledClient();
+    const key = await release(instance.wrappingCertificate);
+    await client.load(key);
+    session = refuse("no-session");
+    const { client: reloaded } = start();
+    await expect(reloaded.hello(DN)).rejects.toMatchObject({ code: "no-session" });
+    await expect(reloaded.has(key.edk)).rejects.toMatchObject({ code: "hello-required" });
+    await expect(client.hello(DN)).rejects.toMatchObject({ code: "no-session" });
+    await expect(client.has(key.edk)).rejects.toMatchObject({ code: "not-enrolled" });
+    session = refuse("internal");
+    await expect(start().client.hello(DN)).rejects.toMatchObject({ code: "internal" });
+  });
+
+  it("M18 without a network serves the stored instance, to the name that it was enrolled for", async () => {
+    const { instance } = await enrolledClient();
+    session = refuse("offline");
+    expect((await start().client.hello(DN)).instance).toEqual(instance);
+    expect((await start().client.hello(DN.replace("u-1", "u-2"))).instance).toBeNull();
+  });
+
+  it("another user's sign-in deletes what the one before left, so that nothing of it is there without a network", async () => {
+    const { instance, client } = await enrolledClient();
+    await client.load(await release(instance.wrappingCertificate));
+    session = () => ({ tenant: "acme", user: "u-2" });
+    expect((await start().client.hello(DN.replace("u-1", "u-2"))).instance).toBeNull();
+    expect([store.instances.size, store.keys.size]).toEqual([0, 0]);
+    session = refuse("offline");
+    expect((await start().client.hello(DN)).instance).toBeNull();
+  });
+
+  it("a sign-out during an enrolment leaves nothing behind", async () => {
+    const slow = authority();
+    let client: PortClient;
+    ({ client } = start({
+      ...slow,
+      async redeem(id, body) {
+        await client.forget();
+        return slow.redeem(id, body);
+      },
+    }));
+    await client.hello(DN);
+    await expect(client.enrol("grant")).rejects.toMatchObject({ code: "no-session" });
+    expect(store.instances.size).toBe(0);
   });
 
   it("makes new keys for every enrolment and forgets what was wrapped to the old ones", async () => {
@@ -463,6 +532,7 @@ describe("the trust list", () => {
     store.instances.set(`${ORIGIN} ${DN}`, kept);
     expect((await start().client.hello(DN)).instance).toBeNull();
     await client.forget();
+    expect(store.instances.size).toBe(0);
     const again = start().client;
     await again.hello(DN);
     await expect(again.enrol("grant")).rejects.toMatchObject({ code: "enrolment-refused" });
@@ -478,6 +548,16 @@ describe("loading by rewrap", () => {
     expect([store.instances.size, store.keys.size]).toEqual([0, 0]);
     await expect(client.has(key.edk)).rejects.toMatchObject({ code: "not-enrolled" });
     expect((await start().client.hello(DN)).instance).toBeNull();
+  });
+
+  it("forgets without a hello and without a session: a page that has only just been loaded can sign out", async () => {
+    const { client, instance } = await enrolledClient();
+    await client.load(await release(instance.wrappingCertificate));
+    session = refuse("no-session");
+    await start(authority(), "https://other.example").client.forget();
+    expect(store.instances.size).toBe(1);
+    await start().client.forget();
+    expect([store.instances.size, store.keys.size]).toEqual([0, 0]);
   });
 
   it("seals and opens under a loaded key", async () => {
@@ -606,7 +686,9 @@ describe("loading by rewrap", () => {
     const key = await release(instance.wrappingCertificate);
     await client.load(key);
     const message = await collect(client.seal({ edk: key.edk, context }, utf8("hello")));
+    session = refuse("offline");
     const reloaded = start({
+      ...authority(),
       open: () => Promise.reject(new Error("offline")),
       redeem: () => Promise.reject(new Error("offline")),
     });

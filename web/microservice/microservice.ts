@@ -57,6 +57,8 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
   let custodian: string | undefined;
   let live: Live | undefined;
   let keys: Promise<InstanceKeys> | undefined;
+  /** How often everything here was ended. */
+  let ended = 0;
 
   /** The enrolled instance; throws `not-enrolled` when there is none or its certificates have ended. */
   function enrolled(): Live {
@@ -77,6 +79,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     if (!stored) return undefined;
     try {
       const key = await loadKey(subtle, record, trust, { ...stored, edk }, now());
+      if (live?.record !== record) return undefined;
       ring.put(edkDigest, key);
       return key;
     } catch {
@@ -105,12 +108,40 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     return loaded;
   }
 
+  /**
+   * Holds the name that a page gives itself against the session that the vault's own origin knows (M13). Without a network
+   * nobody can be asked, and a stored instance serves the name that it was enrolled for (M18): it is there only while its
+   * user has not signed out, and nobody else has signed in. Errors: `no-session`, `foreign-custodian`.
+   */
+  async function admit(name: string): Promise<void> {
+    const session = await options.registration.session().catch((error: unknown) => {
+      if (codeOf(error) === "no-session") end();
+      if (codeOf(error) !== "offline") throw error;
+    });
+    if (!session) return;
+    if (name !== `CN=${session.user},OU=${origin},O=${session.tenant}`)
+      throw new CofferError("foreign-custodian");
+    await store.deleteInstances(origin, name);
+  }
+
+  /** Drops what is held in memory; an enrolment or a load under way does not bring it back. */
+  function end(): void {
+    ended++;
+    ring.clear();
+    live = undefined;
+    keys = undefined;
+  }
+
   return {
     async hello(params) {
+      await admit(params.custodian);
       if (custodian !== undefined && custodian !== params.custodian)
         throw new CofferError("foreign-custodian");
       custodian = params.custodian;
-      live ??= await restore(custodian);
+      const began = ended;
+      const found = live ?? (await restore(custodian));
+      if (ended !== began) throw new CofferError("no-session");
+      live ??= found;
       const valid = live && now() < live.record.notAfter ? live.record : null;
       // The keys are made while the custodian fetches its grant.
       if (!valid) void prepareKeys();
@@ -119,6 +150,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
 
     async enrol({ grant }) {
       if (custodian === undefined) throw new CofferError("hello-required");
+      const began = ended;
       // Keys belong to one ceremony, also when two begin at once: no two certificate requests for the same keys.
       const making = prepareKeys();
       keys = undefined;
@@ -133,7 +165,9 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       const record = await enrolByGrant(grant, ceremony);
       const verified = await verifyInstance(record, ceremony);
       await store.keepTrustSerial(root, verified.trust.serial);
+      if (ended !== began) throw new CofferError("no-session");
       await store.replaceInstance(record);
+      if (ended !== began) throw new CofferError("no-session");
       ring.clear();
       live = { record, ...verified };
       // The browser may refuse; then the instance enrols anew one day.
@@ -146,6 +180,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       const load = { edk, wrappedKey: decode(wrappedKey), receipt };
       const loaded = await loadKey(subtle, record, trust, load, now());
       const edkDigest = await digest(edk);
+      if (enrolled().record !== record) throw new CofferError("not-enrolled");
       ring.put(edkDigest, loaded);
       const kept = {
         version: STORE_VERSION,
@@ -191,11 +226,8 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     },
 
     async forget() {
-      if (custodian === undefined) throw new CofferError("hello-required");
-      ring.clear();
-      live = undefined;
-      keys = undefined;
-      await store.deleteInstance(origin, custodian);
+      end();
+      await store.deleteInstances(origin);
       return {};
     },
 

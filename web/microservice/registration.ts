@@ -1,4 +1,4 @@
-/** The registration authority as the instance sees it: REST on the instance's own origin, where its cookie counts. */
+/** The edge as the instance sees it, registration authority and session: REST on its own origin, where its cookie counts. */
 import { CofferError } from "#protocol/error.ts";
 
 /** As the RA answers; checked field by field before anything is believed. */
@@ -13,7 +13,12 @@ export type Enrolled = {
   origin: string;
 };
 
+/** Whom the vault's cookie stands for. */
+export type Session = { tenant: string; user: string };
+
 export type Registration = {
+  /** Errors: `no-session` when nobody is signed in at the vault, `offline` without a network. */
+  session(): Promise<Session>;
   /** Opens a session; `nonce` is base64url. */
   open(): Promise<{ id: string; nonce: string }>;
   redeem(id: string, body: Record<string, string>): Promise<Enrolled>;
@@ -24,11 +29,15 @@ const base64url = (limit: number) => new RegExp(`^[A-Za-z0-9_-]{1,${limit}}$`);
 
 /** REST over `fetch`, bound to `origin`. Errors: the problem's code, `offline`, `answer-invalid`. */
 export function restRegistration(fetch: typeof globalThis.fetch, origin: string): Registration {
-  async function post(path: string, body: unknown): Promise<Record<string, unknown>> {
+  async function ask(path: string, body?: unknown): Promise<Record<string, unknown>> {
     const response = await fetch(new URL(path, origin), {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
+      ...(body === undefined
+        ? {}
+        : {
+            method: "POST",
+            headers: { "content-type": "application/json" },
+            body: JSON.stringify(body),
+          }),
       credentials: "same-origin",
       redirect: "error",
       cache: "no-store",
@@ -52,12 +61,18 @@ export function restRegistration(fetch: typeof globalThis.fetch, origin: string)
   }
 
   return {
+    async session() {
+      const { tenant, user } = await ask("/session");
+      // As the IAM forms them: nothing in them could be read as another part of a Distinguished Name.
+      const plain = /^[a-z0-9][a-z0-9-]{0,62}$/;
+      return { tenant: text(tenant, plain), user: text(user, plain) };
+    },
     async open() {
-      const { id, nonce } = await post("/ra/enrolments", {});
+      const { id, nonce } = await ask("/ra/enrolments", {});
       return { id: text(id, /^[A-Za-z0-9_-]{1,128}$/), nonce: text(nonce, base64url(128)) };
     },
     async redeem(id, body) {
-      const answer = await post(`/ra/enrolments/${encodeURIComponent(id)}`, body);
+      const answer = await ask(`/ra/enrolments/${encodeURIComponent(id)}`, body);
       if (!Array.isArray(answer.chain) || answer.chain.length > 4) throw new CofferError("answer-invalid");
       return {
         instance: text(answer.instance, /^[A-Za-z0-9_-]{1,128}$/),

@@ -30,7 +30,8 @@ export async function openStore(): Promise<Store> {
     // A newer release of the microservice must be able to upgrade while an older one is still open in another tab.
     blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
   });
-  const all = (instance: string) => IDBKeyRange.bound([instance], [instance, []]);
+  /** All keys that begin with this text. */
+  const all = (first: string) => IDBKeyRange.bound([first], [first, []]);
 
   return {
     async instance(origin, custodian) {
@@ -44,11 +45,13 @@ export async function openStore(): Promise<Store> {
       await change.objectStore("instances").put(record);
       await change.done;
     },
-    async deleteInstance(origin, custodian) {
+    async deleteInstances(origin, except) {
       const change = database.transaction(["instances", "keys"], "readwrite", { durability: "strict" });
-      const record = await change.objectStore("instances").get([origin, custodian]);
-      if (record) await change.objectStore("keys").delete(all(record.id));
-      await change.objectStore("instances").delete([origin, custodian]);
+      for (const { id, custodian } of await change.objectStore("instances").getAll(all(origin))) {
+        if (custodian === except) continue;
+        await change.objectStore("keys").delete(all(id));
+        await change.objectStore("instances").delete([origin, custodian]);
+      }
       await change.done;
     },
     async loadedKey(instance, edkDigest) {

@@ -41,8 +41,8 @@ export type Store = {
   instance(origin: string, custodian: string): Promise<InstanceRecord | undefined>;
   /** Puts this instance in place of an earlier one of the same custodian, and deletes the keys wrapped to that one. */
   replaceInstance(record: InstanceRecord): Promise<void>;
-  /** Deletes the instance of this custodian, and the keys wrapped to it. */
-  deleteInstance(origin: string, custodian: string): Promise<void>;
+  /** Deletes all instances of this origin, but for that of the custodian `except`, and the keys wrapped to them. */
+  deleteInstances(origin: string, except?: string): Promise<void>;
   loadedKey(instance: string, edkDigest: string): Promise<LoadedKeyRecord | undefined>;
   /** Keeps a wrapped key; the oldest beyond `MAX_LOADED_KEYS` of its instance are dropped. */
   putLoadedKey(record: LoadedKeyRecord): Promise<void>;

@@ -12,9 +12,12 @@ export function memoryStore(): Store {
       instances.set(`${record.origin} ${record.custodian}`, record);
       keys.clear();
     },
-    async deleteInstance(origin, custodian) {
-      instances.delete(`${origin} ${custodian}`);
-      keys.clear();
+    async deleteInstances(origin, except) {
+      for (const [name, record] of instances) {
+        if (record.origin !== origin || record.custodian === except) continue;
+        instances.delete(name);
+        keys.clear();
+      }
     },
     loadedKey: async (instance, edkDigest) => keys.get(keyName(instance, edkDigest)),
     putLoadedKey: async (record) => void keys.set(keyName(record.instance, record.edkDigest), record),

@@ -1,0 +1,40 @@
+import { expect, it } from "vitest";
+import { restRegistration } from "./registration.ts";
+
+const VAULT = "https://vault.example";
+
+function answering(answer: () => Response | Promise<Response>) {
+  const asked: Request[] = [];
+  const registration = restRegistration(async (input, init) => {
+    asked.push(new Request(input, init));
+    return answer();
+  }, VAULT);
+  return { registration, asked };
+}
+
+it("asks its own origin whom the cookie stands for, and never a cache", async () => {
+  const { registration, asked } = answering(() => Response.json({ tenant: "acme", user: "u-1" }));
+  expect(await registration.session()).toEqual({ tenant: "acme", user: "u-1" });
+  expect(asked[0]).toMatchObject({
+    method: "GET",
+    url: `${VAULT}/session`,
+    credentials: "same-origin",
+    cache: "no-store",
+    redirect: "error",
+  });
+});
+
+it.each<[string, () => Response | Promise<Response>, string]>([
+  ["nobody is signed in", () => Response.json({ code: "no-session" }, { status: 401 }), "no-session"],
+  ["there is no network", () => Promise.reject(new TypeError("failed")), "offline"],
+  ["the edge is in trouble", () => new Response("oops", { status: 503 }), "answer-invalid"],
+  [
+    "a user could be read as a name",
+    () => Response.json({ tenant: "acme", user: "u,O=b" }),
+    "answer-invalid",
+  ],
+  ["the tenant is missing", () => Response.json({ user: "u" }), "answer-invalid"],
+])("says so when %s", async (_, answer, code) => {
+  const { registration } = answering(answer);
+  await expect(registration.session()).rejects.toMatchObject({ code });
+});
