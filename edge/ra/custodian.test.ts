@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { Caller } from "../caller.ts";
 import type { Custodian } from "../iam/types.ts";
-import { fail, ok } from "../result.ts";
+import { fail, ok, refuse } from "../result.ts";
 import { checkStanding, type Standing } from "./custodian.ts";
 
 const NOW = 1_800_000_000;
@@ -28,6 +28,7 @@ const custodian: Custodian = {
 const check = (over: Partial<Custodian> = {}, standing: Partial<Standing> = {}) =>
   checkStanding(caller, {
     registered: ok({ ...custodian, ...over }),
+    certificate: ok(undefined),
     master: ok(true),
     apps: [caller.origin],
     now: NOW,
@@ -46,6 +47,7 @@ it.each([
   ["another client's", { client: "https://other.example" }, {}, "forbidden"],
   ["a certificate for another key", { jkt: "other" }, {}, "forbidden"],
   ["an expired certificate", { notAfter: NOW }, {}, "forbidden"],
+  ["a certificate that does not hold", {}, { certificate: refuse("forbidden", "altered") }, "forbidden"],
   ["another origin", { origin: "https://other.example" }, {}, "foreign-origin"],
   ["an origin that is no app's any more", {}, { apps: ["https://other.example"] }, "foreign-origin"],
   ["a tenant without master key", {}, { master: ok(false) }, "forbidden"],

@@ -8,9 +8,10 @@ import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { type Hsm, HsmUnavailable, openHsm } from "../hsm/index.ts";
 import type { Custodian } from "../iam/types.ts";
-import { fail, ok, type Result, refuse } from "../result.ts";
+import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import { openStore, type Store } from "../store.ts";
 import { checkStanding } from "./custodian.ts";
+import { CUSTODIANS_CA, verifyCustodianCertificate } from "./custodian-certificate.ts";
 import { certify } from "./enrol.ts";
 import { makeGrant, storeGrant } from "./grant.ts";
 import {
@@ -65,8 +66,8 @@ export class RaObject extends DurableObject<Env> {
   async grant(caller: Caller): Promise<Result<GrantIssued>> {
     const now = seconds();
     const { tenant, custodian: dn, jkt, requestId } = caller;
-    const [registered, master, made] = await Promise.all([
-      this.#neighbours.IAM.custodian({ tenant, dn, jkt }),
+    const [{ registered, certificate }, master, made] = await Promise.all([
+      this.#certified({ tenant, dn, jkt }, now),
       this.#neighbours.KMS.hasMasterKey({ tenant }),
       makeGrant(now),
     ]);
@@ -74,12 +75,34 @@ export class RaObject extends DurableObject<Env> {
       this.#store,
       { action: "ra:grant", caller, resource: `custodian/${dn}`, requestId },
       (sql) => {
-        const standing = checkStanding(caller, { registered, master, apps: this.#appOrigins(), now });
+        const apps = this.#appOrigins();
+        const standing = checkStanding(caller, { registered, certificate, master, apps, now });
         if (!standing.ok) return standing;
         const stored = storeGrant(sql, caller, made, now);
         return stored.ok ? ok({ grant: made.grant, expires: made.expires }) : stored;
       },
     );
+  }
+
+  /** What the IAM knows of a custodian, and whether the certificate that it keeps holds under the authority's at the HSM. */
+  async #certified(
+    wanted: { tenant: string; dn: string; jkt: string },
+    now: number,
+  ): Promise<{ registered: Result<Custodian>; certificate: Decision<void> }> {
+    const registered = await this.#neighbours.IAM.custodian(wanted);
+    if (!registered.ok) return { registered, certificate: { ...registered, reason: "not registered" } };
+    let authority: Uint8Array<ArrayBuffer>;
+    try {
+      authority = await this.#hsm.certificate(CUSTODIANS_CA);
+    } catch (error) {
+      const code = error instanceof HsmUnavailable ? "hsm-unavailable" : "hsm-refused";
+      return { registered, certificate: refuse(code, "no certificate of the custodians CA") };
+    }
+    const certificate = await verifyCustodianCertificate(registered.value, authority, now).then(
+      () => ok(undefined),
+      (error: Error) => refuse("forbidden", `custodian's certificate: ${error.message.slice(0, 100)}`),
+    );
+    return { registered, certificate };
   }
 
   /** Opens an enrolment session for the signed-in user of the vault's origin. */

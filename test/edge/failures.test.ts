@@ -148,6 +148,17 @@ describe("custodians without standing", () => {
     expect((await bob.rest("POST", "/ra/grants", {})).status).toBeGreaterThanOrEqual(401);
   });
 
+  it("M5 have no grant under another's certificate, though a row of the IAM says it is theirs", async () => {
+    const [carol, dave] = [await EdgeClient.signIn(system, "Carol"), await EdgeClient.signIn(system, "Dave")];
+    const own = (client: EdgeClient) => `user = '${client.tokens.user.id}'`;
+    await system.restart(() => {
+      const statement = `UPDATE custodians SET certificate = (SELECT certificate FROM custodians WHERE ${own(dave)})`;
+      expect(changeRows(system.edgeDir, "custodians", `${statement} WHERE ${own(carol)}`)).toBe(1);
+    });
+    expect(problem(await carol.rest("POST", "/ra/grants", {}))).toBe("403 forbidden");
+    expect((await dave.rest("POST", "/ra/grants", {})).status).toBe(201);
+  });
+
   it("M5 have no grant when their tenant's master key has ended", async () => {
     await asHsm("coffer-officer", async (hsm) => {
       const name = [
