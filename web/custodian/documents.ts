@@ -110,12 +110,13 @@ export class Documents {
     tell("key", 0);
     const { port } = await this.#microservice.use();
     const edk = await this.#keys.take(account, signal);
+    // Without the caller's signal: if the answer were lost, nobody could delete what was begun.
     const { id, partSize } = await this.#rest.json<{ id: string; partSize: number }>("POST", "/documents", {
       json: { account },
-      signal,
     });
     const path = `/documents/${encodeURIComponent(id)}`;
     try {
+      signal?.throwIfAborted();
       tell("sealing", 0);
       const input = counted(source, (bytes) => (metadata.size = bytes));
       const name = () => this.#putMetadata(port, edk, { account, id, path }, metadata, signal);
