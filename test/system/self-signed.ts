@@ -10,7 +10,7 @@ export async function selfSigned(publicKey: KeyObject, privateKey: KeyObject): P
   const pkcs8 = privateKey.export({ type: "pkcs8", format: "der" });
   const spki = publicKey.export({ type: "spki", format: "der" });
   const certificate = await x509.X509CertificateGenerator.create({
-    subject: "CN=instance,O=Coffer",
+    subject: "CN=instance,OU=microservice,O=development",
     issuer: "CN=Coffer instances CA,O=Coffer",
     notBefore: new Date(Date.now() - 3_600_000),
     notAfter: new Date(Date.now() + 3_600_000),
