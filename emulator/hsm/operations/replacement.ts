@@ -47,11 +47,11 @@ export function replacementAttributes(
   const { attributes } = object;
   const kept = Object.fromEntries(Object.entries(attributes).filter(([name]) => !LEFT_BEHIND.has(name)));
   const { usageLimits } = attributes;
-  // Of the policy, who may use a key goes over to its successor; what was verified of the old key does not.
+  // Of the policy, who may use a key and for what goes over to its successor; what was verified of the old key does not.
   const vendorAttributes = [
     ...(attributes.vendorAttributes ?? []).filter(
       ({ vendorIdentification, attributeName }) =>
-        vendorIdentification !== VENDOR || attributeName === "Users",
+        vendorIdentification !== VENDOR || /^(Users|SignType)$/.test(attributeName),
     ),
     ...(request.vendorAttributes ?? []),
   ];

@@ -118,6 +118,9 @@ describe("a key that signs receipts", () => {
       }),
     );
     await signs(kms, uid, good);
+    const next = await officer.request("ReKeyKeyPair", { privateKeyUniqueIdentifier: uid, offset: 0 });
+    await signs(kms, next.privateKeyUniqueIdentifier, good);
+    await denied(signs(kms, next.privateKeyUniqueIdentifier, Uint8Array.of(1)));
   });
 
   it("and a key of no type signs for none of the domains", async () => {
