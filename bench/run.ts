@@ -1,0 +1,32 @@
+/**
+ * `npm run bench -- NAME [--json]`: runs bench/NAME.ts and prints {id, value, unit, versus, ratio} rows. `--json` prints one
+ * JSON array on standard output and nothing else there.
+ */
+import { existsSync } from "node:fs";
+import { parseArgs } from "node:util";
+import type { Report, Row } from "./row.ts";
+
+const { values, positionals } = parseArgs({ options: { json: { type: "boolean" } }, allowPositionals: true });
+const [name = ""] = positionals;
+const file = new URL(`./${name}.ts`, import.meta.url);
+if (
+  positionals.length !== 1 ||
+  !/^[a-z]+$/.test(name) ||
+  ["run", "row"].includes(name) ||
+  !existsSync(file)
+) {
+  console.error("Usage: npm run -s bench -- NAME [--json]        NAME: kmip, service, documents, load");
+  process.exit(2);
+}
+const { run } = (await import(file.href)) as { run: (report: Report) => Promise<void> };
+const rows: Row[] = [];
+await run((row) => {
+  rows.push(row);
+  if (values.json) return;
+  const { id, value, unit, versus, ratio } = row;
+  const figure = `${value < 10 ? value.toFixed(2) : Math.round(value)} ${unit}`;
+  const compared = versus === null ? "" : `${ratio!.toFixed(2)} × ${versus}`;
+  process.stdout.write(`${id.padEnd(44)} ${figure.padStart(18)}   ${compared}\n`);
+});
+if (values.json) process.stdout.write(`${JSON.stringify(rows)}\n`);
+process.exit(0);
