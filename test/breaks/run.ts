@@ -101,7 +101,10 @@ function runGuard(each: Break): Outcome {
     return { verdict: "error", detail: `no test ran: ${firstLine(message ?? "the name matches none")}` };
   }
   const failures = ran.flatMap(({ failureMessages }) => failureMessages ?? []);
-  const assertion = failures.find((message) => /^(AssertionError|Error: expect)/.test(message));
+  // The last is how `expect(…).rejects` fails.
+  const assertion = failures.find((message) =>
+    /^(AssertionError|Error: expect|Error: promise resolved .* instead of rejecting)/s.test(message),
+  );
   if (assertion) return { verdict: "red", detail: firstLine(assertion) };
   if (failures.length > 0)
     return { verdict: "error", detail: `failed without an assertion: ${firstLine(failures[0]!)}` };
