@@ -142,16 +142,19 @@ export class KmsObject extends DurableObject<Env> {
 
     const about = { caller, resource: `key/${edk.keyId}.${edk.keyVersion}`, requestId: caller.requestId };
     const { tenant } = this.#store;
-    const found = await this.#neighbours.RA.recipient({ tenant, thumbprint });
-    if (!found.ok && found.problem.code !== "not-recipient") return found;
-    const recipient = found.ok ? found.value : null;
-    const decide = () =>
-      authorize(this.#store, { action: "kms:rewrap", ...about }, (sql) => {
+    const decide = async (action: string) => {
+      const found = await this.#neighbours.RA.recipient({ tenant, thumbprint });
+      if (!found.ok && found.problem.code !== "not-recipient") return found;
+      const recipient = found.ok ? found.value : null;
+      return authorize(this.#store, { action, ...about }, (sql) => {
         const record = findDataKey(sql, edk.keyId, edk.keyVersion);
-        return decideRelease(caller, { edk, recipient, record, now: seconds() });
+        const decision = decideRelease(caller, { edk, recipient, record, now: seconds() });
+        return decision.ok ? ok({ policy: decision.value, recipient: recipient! }) : decision;
       });
-    const decision = decide();
+    };
+    const decision = await decide("kms:rewrap");
     if (!decision.ok) return decision;
+    const { policy, recipient } = decision.value;
 
     const account = await this.#neighbours.IAM.accountKey({ tenant, account: edk.account, caller });
     if (!account.ok) return account;
@@ -161,7 +164,7 @@ export class KmsObject extends DurableObject<Env> {
       );
     }
     try {
-      const { hsmKey, notAfter } = recipient!;
+      const { hsmKey, notAfter } = recipient;
       const wrappedDataKey = decodeBase64url(edk.wrappedKey);
       const wrappedKey = await rewrapDataKey(
         this.#hsm,
@@ -179,17 +182,14 @@ export class KmsObject extends DurableObject<Env> {
         recipient: thumbprint,
         tenant,
         account: edk.account,
-        policy: decision.value,
+        policy,
         iat,
         exp: Math.min(iat + RECEIPT_SECONDS, notAfter, edk.expires ?? Number.MAX_SAFE_INTEGER),
       });
-      // The key may have been disabled while the HSM worked; input gates do not hold across its answer.
-      const { state } = findDataKey(this.#store.sql, edk.keyId, edk.keyVersion) ?? { state: "deleted" };
-      if (state !== "enabled") {
-        return authorize<never>(this.#store, { action: "kms:rewrap", ...about }, () =>
-          refuse("forbidden", `key is ${state}`),
-        );
-      }
+      // While the HSM worked the instance may have been revoked, the user have signed out, the key been disabled: input
+      // gates do not hold across its answer. What was wrapped for nothing goes no further.
+      const released = await decide("kms:release");
+      if (!released.ok) return released;
       return ok({ wrappedKey: encodeBase64url(wrappedKey), receipt });
     } catch (error) {
       return this.#failed("kms:rewrap-at-hsm", about, error);

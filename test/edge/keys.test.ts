@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Engine } from "#emulator/hsm/engine.ts";
 import { tlsTransport } from "#emulator/hsm/index.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { parseCertificate, verifyChain } from "#protocol/evidence/index.ts";
@@ -59,6 +60,28 @@ async function sealed(client: EdgeClient): Promise<string> {
   const done = await client.rest("POST", `/documents/${id}/complete`, { parts: [part], size: 9 });
   expect(done.status).toBe(200);
   return id;
+}
+/** Holds the HSM's answers to the KMS's batches back until `release`. */
+function holdWrapping() {
+  const { serve } = Engine.prototype;
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = () => {
+      Engine.prototype.serve = serve;
+      resolve();
+    };
+  });
+  const reached = new Promise<void>((resolve) => {
+    Engine.prototype.serve = async function (bytes, origin) {
+      const answer = await serve.call(this, bytes, origin);
+      // What such a batch makes has names of its own.
+      if (!Buffer.from(bytes).includes("kms/")) return answer;
+      resolve();
+      await released;
+      return answer;
+    };
+  });
+  return { reached, release };
 }
 const rewrap = (client: EdgeClient, edk: string, certificate: string) =>
   client.rest("POST", "/kms/rewrap", { edk, certificate });
@@ -312,6 +335,22 @@ describe("rewrap", () => {
     expect(problem(await bob.rest("DELETE", `/ra/instances/${second.instance}`))).toBe("404 not-found");
     expect((await ann.rest("DELETE", `/ra/instances/${second.instance}`)).status).toBe(204);
     expect(problem(await rewrap(ann, edk, second.wrappingCertificate))).toBe("403 not-recipient");
+    expect((await rewrap(ann, edk, instance.wrappingCertificate)).status).toBe(200);
+  });
+
+  it("W12 gives nothing to an instance that was revoked while the HSM wrapped", async () => {
+    const edk = await newEdk();
+    const second = json<Enrolled>(await enrol(ann, await makeKeys()));
+    const held = holdWrapping();
+    try {
+      const asked = rewrap(ann, edk, second.wrappingCertificate);
+      await held.reached;
+      expect((await ann.rest("DELETE", `/ra/instances/${second.instance}`)).status).toBe(204);
+      held.release();
+      expect(problem(await asked)).toBe("403 not-recipient");
+    } finally {
+      held.release();
+    }
     expect((await rewrap(ann, edk, instance.wrappingCertificate)).status).toBe(200);
   });
 
