@@ -17,7 +17,10 @@ import type { Origin } from "./listener.ts";
 import type { Log } from "./log.ts";
 import { type Context, References } from "./operations/handler.ts";
 import { OPERATIONS } from "./operations/index.ts";
+import { withTemplates } from "./operations/templates.ts";
+import { Pending } from "./pending.ts";
 import { checkOperation, type Subject } from "./policy/access.ts";
+import { mayAsk } from "./policy/roles.ts";
 import { SeededRandom, type Seeding } from "./random.ts";
 import type { ObjectStore } from "./store.ts";
 import { Streams } from "./streams.ts";
@@ -47,6 +50,7 @@ export class Engine {
   #options: Required<EngineOptions>;
   #streams = new Streams();
   #tickets = new Tickets();
+  #pending = new Pending();
   #random: SeededRandom;
 
   constructor(options: EngineOptions) {
@@ -95,8 +99,8 @@ export class Engine {
       throw new KmipError("UnsupportedProtocolVersion", "Not a supported protocol version");
     const { users, now } = this.#options;
     const client = authenticate(header, origin, users, this.#tickets, now());
-    if (header.asynchronousIndicator === "Mandatory")
-      throw new KmipError("FeatureNotSupported", "Nothing is asynchronous here");
+    if (header.asynchronousIndicator === "Mandatory" && !mayAsk(client.subject.role, "Poll"))
+      throw new KmipError("FeatureNotSupported", "Nothing is asynchronous for this identity");
     if (items.length === 0) throw new KmipError("InvalidMessage", "An empty batch");
     if (items.length > this.#options.maxItems)
       throw new KmipError("InvalidMessage", "Too many items in the batch");
@@ -129,17 +133,49 @@ export class Engine {
         tickets: this.#tickets,
         work,
         streams: this.#streams,
+        pending: this.#pending,
         references,
         exclusive: undo,
       };
-      const answer = await this.#item(item, context, origin, undo, session?.operations);
-      answers.push(answer);
+      const answer = await this.#answer(item, context, origin, undo, session?.operations);
+      answers.push(isDeferred(header, item, subject) ? this.#deferred(answer, context) : answer);
       if (answer.resultStatus === "Success" || continuation === "Continue") continue;
       if (!undo) break;
       return answers.map((one) => (one.resultStatus === "Success" ? undone(one) : one));
     }
     if (undo) work.commit();
     return answers;
+  }
+
+  /** Poll is answered with the answer that waits; everything else is done now. */
+  async #answer(
+    item: RequestItem,
+    context: Context,
+    origin: Origin,
+    deferred: boolean,
+    delegated?: ReadonlySet<string>,
+  ): Promise<ResponseItem> {
+    const answer = await this.#item(item, context, origin, deferred, delegated);
+    if (item.operation !== "Poll" || answer.resultStatus !== "Success") return answer;
+    const { uniqueBatchItemId } = item;
+    const waiting = this.#pending.take(
+      item.payload.asynchronousCorrelationValue,
+      context.subject.identity,
+      context.now,
+    );
+    return { ...waiting, ...(uniqueBatchItemId ? { uniqueBatchItemId } : {}) };
+  }
+
+  /** Done already, but to be asked for. */
+  #deferred(answer: ResponseItem, { subject, now, random }: Context): ResponseItem {
+    const { operation, uniqueBatchItemId, resultStatus } = answer;
+    if (resultStatus !== "Success") return answer;
+    return {
+      operation,
+      ...(uniqueBatchItemId ? { uniqueBatchItemId } : {}),
+      resultStatus: "OperationPending",
+      asynchronousCorrelationValue: this.#pending.keep(subject.identity, answer, now, random),
+    } as ResponseItem;
   }
 
   async #item(
@@ -155,7 +191,7 @@ export class Engine {
       if (delegated && !delegated.has(String(operation)))
         throw new KmipError("PermissionDenied", "The ticket is not for that");
       const handler = this.#handler(item, context.subject) as (payload: unknown, context: Context) => unknown;
-      const answer = handler(payload, context);
+      const answer = handler(withTemplates(payload, context), context);
       const responsePayload = answer instanceof Promise ? await answer : answer;
       if (!deferred) context.work.commit();
       this.#log(item, origin, responsePayload);
@@ -230,6 +266,21 @@ export class Engine {
     return encodeResponse({ header, items: [item] }, origin.encoding);
   }
 }
+
+/** Whether the client asks for the answer later: 1.x says so by a Boolean, 2.x by Mandatory (KMIP 2.1 §8.1.1). */
+function isDeferred(
+  { asynchronousIndicator, protocolVersion }: RequestMessage["header"],
+  { operation }: RequestItem,
+  { role }: Subject,
+): boolean {
+  const asked =
+    asynchronousIndicator === "Mandatory" ||
+    (asynchronousIndicator === "Optional" && protocolVersion.major === 1);
+  return asked && mayAsk(role, "Poll") && !AT_ONCE.has(String(operation));
+}
+
+/** Operations that are never asynchronous. */
+const AT_ONCE: ReadonlySet<string> = new Set(["Poll", "Cancel", "Query", "DiscoverVersions"]);
 
 function undone({ operation, uniqueBatchItemId }: ResponseItem): ResponseItem {
   const framing = { operation, ...(uniqueBatchItemId === undefined ? {} : { uniqueBatchItemId }) };

@@ -3,7 +3,7 @@ import { createHmac } from "node:crypto";
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** What becomes of the seeds that clients bring (KMIP 2.1 §6.1.50). */
-export type Seeding = "mixed" | "ignored" | "refused";
+export type Seeding = "mixed" | "partial" | "ignored" | "refused";
 
 /**
  * The HSM's randomness: that of the operating system, with what clients seed mixed in. A seed can only add to it: each

@@ -1,8 +1,9 @@
 import { X509Certificate } from "node:crypto";
 import { basename } from "node:path";
 import type { HsmOptions } from "#emulator/hsm/index.ts";
-import type { Attributes, KmipClient } from "#protocol/kmip/index.ts";
+import type { Attributes, KmipClient, XmlElement } from "#protocol/kmip/index.ts";
 import type { Endpoint } from "./connection.ts";
+import type { Step, TestCase } from "./test-case.ts";
 
 /**
  * What a case takes for granted: how the server is set up (own servers only), and objects that an earlier case of its
@@ -14,16 +15,37 @@ export interface Preparation {
 }
 
 const PREPARATIONS: readonly [RegExp, Preparation][] = [
-  // Profiles 2.1 §5.8: optional cases for servers that use a seed, ignore it, refuse it.
+  // Profiles 2.1 §5.8: optional cases for servers that use a part of a seed, ignore it, refuse it.
+  [/^CS-RNG-O-2-/, { server: { seeding: "partial" } }],
   [/^CS-RNG-O-3-/, { server: { seeding: "ignored" } }],
   [/^CS-RNG-O-4-/, { server: { seeding: "refused" } }],
   [/^TC-CREG-3-/, { objects: registerPair }],
   [/^TC-OTP-(?!SETUP)/, { objects: registerPad }],
 ];
 
-export function preparationOf(path: string): Preparation {
-  const name = basename(path);
-  return PREPARATIONS.find(([pattern]) => pattern.test(name))?.[1] ?? {};
+export function preparationOf({ file, steps }: TestCase): Preparation {
+  const name = basename(file);
+  const { server, ...others } = PREPARATIONS.find(([pattern]) => pattern.test(name))?.[1] ?? {};
+  return { ...others, server: { users: usersOf(steps), ...server } };
+}
+
+/** The users of a case by their passwords: the server knows those who succeed in it. */
+function usersOf(steps: readonly Step[]): Record<string, string> {
+  const users: Record<string, string> = {};
+  for (const { request } of steps) {
+    const [username, password] = ["Username", "Password"].map((name) => valueIn(request, name));
+    if (username && password !== undefined) users[username] ??= password;
+  }
+  return users;
+}
+
+function valueIn({ name, attributes, children }: XmlElement, wanted: string): string | undefined {
+  if (name === wanted) return attributes.get("value");
+  for (const child of children) {
+    const found = valueIn(child, wanted);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** TC-OTP-SETUP-1 */

@@ -49,7 +49,7 @@ async function outcome(path: string, own: OwnServers, options: SuiteOptions): Pr
   let server: Server | undefined;
   try {
     const testCase = readCase(path);
-    const preparation = preparationOf(path);
+    const preparation = preparationOf(testCase);
     server = endpoint ? { endpoint, close: async () => {} } : await own.start(transport, preparation.server);
     const connection = connectTo(server.endpoint, transport, encoding);
     try {

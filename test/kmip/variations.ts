@@ -117,6 +117,15 @@ export const CRYPTOGRAPHIC_OUTPUT = tags(
 /** The material of a key, and the whole key value where it is wrapped. */
 export const KEY_MATERIAL = tags("KeyMaterial", "KeyValue", "CertificateValue");
 
+/** What the authority of a server writes in the certificates that it issues. */
+export const CERTIFIED = tags(
+  "CertificateIssuerDistinguishedName",
+  "CertificateSerialNumber",
+  "Issuer",
+  "IssuerDistinguishedName",
+  "SerialNumber",
+);
+
 /** Operations that make a key: its material is the server's. */
 export const GENERATING: ReadonlySet<string> = new Set([
   "Create",

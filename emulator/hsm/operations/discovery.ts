@@ -61,6 +61,7 @@ export function queryOf(operations: readonly string[]): Handler<"Query"> {
               "SecretData",
               "OpaqueObject",
               "PGPKey",
+              "Template",
             ],
           }
         : {}),
@@ -82,7 +83,7 @@ export function queryOf(operations: readonly string[]): Handler<"Query"> {
             capabilityInformation: [
               {
                 streamingCapability: true,
-                asynchronousCapability: false,
+                asynchronousCapability: true,
                 attestationCapability: false,
                 batchUndoCapability: true,
                 batchContinueCapability: true,

@@ -7,6 +7,7 @@ import {
   type UniqueIdentifier,
 } from "#protocol/kmip/index.ts";
 import { isDestroyed, type ManagedObject } from "../managed-object.ts";
+import type { Pending } from "../pending.ts";
 import { checkAccess, type Subject } from "../policy/access.ts";
 import type { Seeding } from "../random.ts";
 import type { Streams } from "../streams.ts";
@@ -31,6 +32,8 @@ export interface Context {
   /** What becomes of seeds, and how one is mixed in. */
   seeding: Seeding;
   seed: (data: Uint8Array) => void;
+  /** Answers that wait to be asked for. */
+  pending: Pending;
   /** Operations whose data comes in pieces. */
   streams: Streams;
   /** What earlier items of the batch made: by the name of a Unique Identifier enumeration, and in order. */

@@ -1,4 +1,6 @@
 import type { OperationName } from "#protocol/kmip/index.ts";
+import { cancel, poll } from "./asynchronous.ts";
+import { certify, reCertify } from "./certify.ts";
 import {
   addAttribute,
   adjustAttribute,
@@ -31,6 +33,7 @@ import { getConstraints, setConstraints, setDefaults } from "./settings.ts";
 import { sign, signatureVerify } from "./sign.ts";
 import { createSplitKey, joinSplitKey } from "./split-key.ts";
 import { getUsageAllocation, obtainLease } from "./usage-allocation.ts";
+import { validate } from "./validate.ts";
 
 export type Handlers = { [O in OperationName]?: Handler<O> };
 
@@ -68,6 +71,11 @@ const handlers: Handlers = {
   RNGSeed: rngSeed,
   DiscoverVersions: discoverVersions,
   Ping: ping,
+  Poll: poll,
+  Cancel: cancel,
+  Certify: certify,
+  ReCertify: reCertify,
+  Validate: validate,
   ReKey: reKey,
   ReKeyKeyPair: reKeyKeyPair,
   ObtainLease: obtainLease,

@@ -58,6 +58,7 @@ export function putNew(
   { uid, objectType, attributes, value, made, state }: NewObject,
 ): ManagedObject {
   const { now, subject, work } = context;
+  if (context.objects) throw new KmipError("PermissionDenied", "The ticket is for objects that are there");
   const isKey = SECRET.has(objectType);
   const sensitive = attributes.sensitive ?? false;
   const extractable = attributes.extractable ?? true;

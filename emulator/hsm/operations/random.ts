@@ -9,10 +9,11 @@ export const rngRetrieve: Handler<"RNGRetrieve"> = ({ dataLength }, { random }) 
   return { data: random(dataLength) };
 };
 
-/** RNG Seed (KMIP 2.1 §6.1.50): mixed in, ignored or refused, as the server is set up; the answer says how much was taken. */
+/** RNG Seed (KMIP 2.1 §6.1.50): mixed in as a whole or in part, ignored or refused, as the server is set up; the answer says how much was taken. */
 export const rngSeed: Handler<"RNGSeed"> = ({ data }, { seeding, seed }) => {
   if (seeding === "refused") throw new KmipError("PermissionDenied", "Seeds are not taken here");
   if (seeding === "ignored") return { dataLength: 0 };
-  seed(data);
-  return { dataLength: data.length };
+  const taken = seeding === "partial" ? data.subarray(0, data.length >> 1) : data;
+  seed(taken);
+  return { dataLength: taken.length };
 };

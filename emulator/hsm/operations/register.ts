@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { type Attributes, type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
+import { describeCertificate } from "../crypto/certificate.ts";
 import { describeKey } from "../crypto/transparent-key.ts";
 import type { ObjectType, ObjectValue } from "../managed-object.ts";
 import { parsePrivateKey, parsePublicKey } from "../material.ts";
@@ -52,6 +53,7 @@ const KINDS: Readonly<Record<string, keyof ObjectValue>> = {
   SecretData: "secretData",
   SplitKey: "splitKey",
   SymmetricKey: "symmetricKey",
+  Template: "template",
 };
 
 /** The object must be of the type that the request says. */
@@ -86,7 +88,9 @@ function isDes(...all: Attributes[]): boolean {
 }
 
 function ownDescription(objectType: ObjectType, object: ObjectValue): Attributes {
-  const { certificate, opaqueObject } = object;
+  const { certificate, opaqueObject, template } = object;
+  // In 1.0 a template has its own name among the attributes that it holds.
+  if (template?.attributes?.name) return { name: template.attributes.name };
   if (certificate) return describedCertificate(certificate);
   if (opaqueObject)
     return { opaqueDataType: opaqueObject.opaqueDataType as Attributes["opaqueDataType"] & {} };
@@ -134,8 +138,8 @@ function describedCertificate({
     const certificate = new X509Certificate(certificateValue);
     return {
       ...describeKey(certificate.publicKey),
+      ...describeCertificate(certificateValue),
       certificateType,
-      certificateLength: certificateValue.length,
     };
   } catch {
     throw new KmipError("InvalidField", "The certificate cannot be read");

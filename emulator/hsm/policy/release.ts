@@ -14,6 +14,7 @@ const PUBLIC: ReadonlySet<ObjectType> = new Set<ObjectType>([
   "CertificateRequest",
   "PublicKey",
   "OpaqueObject",
+  "Template",
 ]);
 
 export interface Wrapping {

@@ -1,0 +1,124 @@
+import type { Name } from "@peculiar/x509";
+import { encodeHex, equalConstantTime } from "#protocol/bytes.ts";
+import { type Attributes, KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
+import { issueCertificate, readRequest } from "../certificate-authority.ts";
+import type { ManagedObject } from "../managed-object.ts";
+import { publicKeyOf } from "../material.ts";
+import { admitAttributes } from "../policy/admission.ts";
+import { isRestricted } from "../policy/roles.ts";
+import { type Context, type Handler, objectFor } from "./handler.ts";
+import { newIdentifier } from "./identifier.ts";
+import { der } from "./key-format.ts";
+import { addLink } from "./links.ts";
+import { checkSettable, putNew } from "./new-object.ts";
+import { described } from "./register.ts";
+import { giveAwayName, linkReplacement } from "./replacement.ts";
+
+type Request = RequestPayload<"Certify">;
+
+/** Certify (KMIP 2.1 §6.1.6): a certificate for a public key that is here, or that a request brings. */
+export const certify: Handler<"Certify"> = async (request, context) => {
+  const key =
+    request.uniqueIdentifier === undefined ? undefined : subjectKey(request.uniqueIdentifier, context);
+  const certificate = await certificateFor(request, key, request.attributes ?? {}, context);
+  if (key) linkKey(key.uid, certificate, context);
+  context.references.set(certificate.uid, "Certify");
+  return { uniqueIdentifier: certificate.uid };
+};
+
+/** Re-certify (KMIP 2.1 §6.1.43): a new certificate for the key of another, in its place. */
+export const reCertify: Handler<"ReCertify"> = async (request, context) => {
+  const old = objectFor(context, request.uniqueIdentifier, "ReCertify");
+  if (old.objectType !== "Certificate") throw new KmipError("InvalidObjectType", "Not a certificate");
+  const link = old.attributes.link?.find(({ linkType }) => linkType === "PublicKeyLink");
+  const key = link && subjectKey(link.linkedObjectIdentifier, context);
+  const { name = [], cryptographicUsageMask } = old.attributes;
+  const asked = request.attributes ?? {};
+  const attributes: Attributes = {
+    ...(cryptographicUsageMask ? { cryptographicUsageMask } : {}),
+    ...asked,
+    name: [...name, ...(asked.name ?? [])],
+  };
+  giveAwayName(old, context);
+  const subject = key ?? old;
+  const certificate = await certificateFor(request, subject, attributes, context, old);
+  linkReplacement(old, certificate, context);
+  if (key) linkKey(key.uid, certificate, context);
+  context.references.set(certificate.uid, "ReCertify");
+  return { uniqueIdentifier: certificate.uid };
+};
+
+function subjectKey(identifier: NonNullable<Request["uniqueIdentifier"]>, context: Context): ManagedObject {
+  const key = objectFor(context, identifier, "Certify");
+  if (key.objectType !== "PublicKey") throw new KmipError("InvalidObjectType", "Not a public key");
+  return key;
+}
+
+async function certificateFor(
+  request: Request,
+  key: ManagedObject | undefined,
+  attributes: Attributes,
+  context: Context,
+  old?: ManagedObject,
+): Promise<ManagedObject> {
+  const { subject, work, now, random } = context;
+  if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "Not allowed for this identity");
+  checkSettable(attributes);
+  admitAttributes(subject, "Certify", "Certificate", attributes);
+  const csr = await requestOf(request, context);
+  const publicKey = key ? der(publicKeyOf(key), "spki") : csr?.publicKey;
+  if (!publicKey) throw new KmipError("MissingData", "Neither a public key nor a certificate request");
+  if (csr && !equalConstantTime(csr.publicKey, publicKey))
+    throw new KmipError("InvalidCSR", "The request is for another key");
+  const serial = random(8);
+  serial[0] = (serial[0]! & 0x7f) | 0x40;
+  const certificateValue = await issueCertificate(work, {
+    publicKey,
+    subject: csr?.subject ?? subjectOf(attributes, old) ?? `CN=${key!.uid}`,
+    serialNumber: encodeHex(serial),
+    now,
+  });
+  const object = { certificate: { certificateType: "X_509" as const, certificateValue } };
+  return putNew(context, {
+    uid: newIdentifier(context),
+    objectType: "Certificate",
+    attributes: { ...attributes, ...described("Certificate", object, {}) },
+    value: object,
+    made: true,
+  });
+}
+
+/** PKCS#10 in the request (1.x and 2.x have a field of their own for it), or an object that holds one. */
+async function requestOf(
+  request: Request,
+  context: Context,
+): Promise<{ subject: Name; publicKey: Uint8Array } | undefined> {
+  const { certificateRequestType = "PKCS_10", certificateRequestUniqueIdentifier } = request;
+  let bytes = request.certificateRequest ?? request.certificateRequestValue;
+  if (!bytes && certificateRequestUniqueIdentifier !== undefined) {
+    const object = objectFor(context, certificateRequestUniqueIdentifier, "Certify");
+    bytes = object.value?.certificateRequest?.certificateRequestValue;
+    if (!bytes) throw new KmipError("InvalidObjectType", "Not a certificate request");
+  }
+  if (!bytes) return undefined;
+  if (certificateRequestType !== "PKCS_10")
+    throw new KmipError("InvalidCSR", "Certificate requests are PKCS#10");
+  return readRequest(bytes);
+}
+
+/** The name that the attributes give, or the replaced certificate has. */
+function subjectOf(attributes: Attributes, old: ManagedObject | undefined): string | undefined {
+  for (const { certificateSubject, certificateSubjectCN } of [attributes, old?.attributes ?? {}]) {
+    const name = certificateSubject?.certificateSubjectDistinguishedName;
+    if (name) return name;
+    const [common] = certificateSubjectCN ?? [];
+    if (common) return `CN=${common.replace(/[,+"\\<>;=#]/g, "\\$&")}`;
+  }
+  return undefined;
+}
+
+/** The key's link names its current certificate. */
+function linkKey(uid: string, certificate: ManagedObject, context: Context): void {
+  addLink(certificate, "PublicKeyLink", uid, context, { only: true });
+  addLink(objectFor(context, uid, "Certify"), "CertificateLink", certificate.uid, context, { only: true });
+}

@@ -1,0 +1,48 @@
+import { X509Certificate } from "node:crypto";
+import { KmipError } from "#protocol/kmip/index.ts";
+import { stateAt } from "../managed-object.ts";
+import { certificateDer } from "../material.ts";
+import { type Handler, objectFor } from "./handler.ts";
+
+const MOST = 32;
+
+/**
+ * Validate (KMIP 2.1 §6.1.58): whether certificates make a chain that is valid at a time. Unknown where an issuer is not
+ * among them.
+ */
+export const validate: Handler<"Validate"> = (request, context) => {
+  const at = request.validityDate ?? context.now;
+  const objects = (request.uniqueIdentifier ?? []).map((one) => objectFor(context, one, "Validate"));
+  const values = [
+    ...(request.certificate ?? []).map(({ certificateValue }) => certificateValue),
+    ...objects.map(certificateDer),
+  ];
+  if (values.length === 0) throw new KmipError("MissingData", "There is no certificate");
+  if (values.length > MOST) throw new KmipError("InvalidField", "Too many certificates");
+  if (objects.some((object) => stateAt(object, context.now) === "Compromised"))
+    return { validityIndicator: "Invalid" };
+  const certificates = values.map(parsed);
+  const verdicts = certificates.map((certificate) => verdict(certificate, certificates, at));
+  if (verdicts.includes("Invalid")) return { validityIndicator: "Invalid" };
+  return { validityIndicator: verdicts.includes("Unknown") ? "Unknown" : "Valid" };
+};
+
+function verdict(
+  certificate: X509Certificate,
+  others: X509Certificate[],
+  at: Date,
+): "Valid" | "Invalid" | "Unknown" {
+  const { validFromDate, validToDate } = certificate;
+  if (at < validFromDate || at > validToDate) return "Invalid";
+  const issuer = others.find((other) => certificate.checkIssued(other));
+  if (!issuer) return "Unknown";
+  return certificate.verify(issuer.publicKey) ? "Valid" : "Invalid";
+}
+
+function parsed(der: Uint8Array): X509Certificate {
+  try {
+    return new X509Certificate(der);
+  } catch {
+    throw new KmipError("InvalidField", "The certificate cannot be read");
+  }
+}
