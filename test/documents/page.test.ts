@@ -1,0 +1,140 @@
+/** People's files through the page in Chromium: in by the file input, out by a download, the same to the last byte. */
+
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { Page } from "playwright";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type Browsing, openBrowser, type System, signIn, startSystem } from "../system/index.ts";
+
+type Content = { name: string; mimeType: string; buffer: Buffer };
+
+let system: System;
+let browsing: Browsing;
+let page: Page;
+let complaints: string[];
+let files: Content[];
+
+beforeAll(async () => {
+  [system, browsing] = await Promise.all([startSystem(), openBrowser()]);
+  files = [
+    { name: "Übersicht 2026.pdf", mimeType: "application/pdf", buffer: await makePdf() },
+    { name: "holiday photo.jpg", mimeType: "image/jpeg", buffer: await makePhoto() },
+    { name: "empty.txt", mimeType: "text/plain", buffer: Buffer.alloc(0) },
+    { name: "one byte", mimeType: "", buffer: Buffer.of(0xff) },
+  ];
+  ({ page, complaints } = await browsing.open());
+  // As in a browser without the File System Access API: nobody could answer its question here.
+  await page.addInitScript(() => Reflect.deleteProperty(globalThis, "showSaveFilePicker"));
+  await signIn(page, system, "Ada");
+  await page.getByLabel("Files to seal").setInputFiles(files);
+  for (const { name } of files) await button("Save", name).waitFor();
+});
+afterAll(async () => {
+  await browsing?.close();
+  await system?.close();
+});
+
+const button = (verb: "Open" | "Save" | "Delete", name: string) =>
+  page.getByRole("button", { name: `${verb} ${name}`, exact: true });
+const digest = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+
+/** Saves a document the page's way; its bytes as they came to the disk. */
+async function save(name: string): Promise<{ bytes: Buffer; suggested: string }> {
+  const [download] = await Promise.all([page.waitForEvent("download"), button("Save", name).click()]);
+  return { bytes: readFileSync(await download.path()), suggested: download.suggestedFilename() };
+}
+
+it("a PDF, a photo, an empty file and a file of one byte come back byte for byte, under their names", async () => {
+  for (const { name, buffer } of files) {
+    const { bytes, suggested } = await save(name);
+    expect({ name, size: bytes.length, digest: digest(bytes) }).toEqual({
+      name,
+      size: buffer.length,
+      digest: digest(buffer),
+    });
+    expect(suggested).toBe(name);
+  }
+  expect(complaints).toEqual([]);
+});
+
+it("they come back after a reload, by names and keys that were fetched anew", async () => {
+  await page.reload();
+  for (const { name, buffer } of files) {
+    await button("Save", name).waitFor();
+    expect(digest((await save(name)).bytes)).toBe(digest(buffer));
+  }
+  expect(complaints).toEqual([]);
+});
+
+it("the photo is drawn, the PDF opens in a tab of its own, the empty text says that it is empty", async () => {
+  const dialog = page.getByRole("dialog");
+  const close = () => dialog.getByRole("button", { name: "Close" }).click();
+  await button("Open", "holiday photo.jpg").click();
+  const drawn = dialog.getByRole("img", { name: "holiday photo.jpg" });
+  await drawn.waitFor();
+  await expect.poll(() => drawn.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBe(640);
+  await close();
+  await button("Open", "Übersicht 2026.pdf").click();
+  await dialog.getByRole("link", { name: "Open the PDF in a new tab" }).waitFor();
+  await close();
+  await button("Open", "empty.txt").click();
+  await dialog.getByText("This document is empty.").waitFor();
+  await close();
+  expect(complaints).toEqual([]);
+});
+
+it("where the browser can ask for a place, the document is streamed into the chosen file", async () => {
+  const { page: other, context } = await browsing.open();
+  // The question is answered by a file of the origin's own; the rest is the File System Access API as it is.
+  await other.addInitScript(() => {
+    Object.assign(globalThis, {
+      showSaveFilePicker: async ({ suggestedName }: { suggestedName: string }) =>
+        (await navigator.storage.getDirectory()).getFileHandle(suggestedName, { create: true }),
+    });
+  });
+  await signIn(other, system, "Bob");
+  const photo = files[1]!;
+  await other.getByLabel("Files to seal").setInputFiles(photo);
+  await other.getByRole("button", { name: `Save ${photo.name}` }).click();
+  await other.getByRole("status").getByText(`${photo.name} is saved.`).waitFor({ state: "attached" });
+  const saved = await other.evaluate(async (name) => {
+    const file = await (await (await navigator.storage.getDirectory()).getFileHandle(name)).getFile();
+    const hash = await crypto.subtle.digest("SHA-256", await file.arrayBuffer());
+    return [...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  }, photo.name);
+  expect(saved).toBe(digest(photo.buffer));
+  await context.close();
+});
+
+/** Printed by the browser itself. */
+async function makePdf(): Promise<Buffer> {
+  const { page: blank, context } = await browsing.open();
+  await blank.setContent("<h1>Overview</h1><p>Rent, insurance, taxes.</p>");
+  const pdf = await blank.pdf({ format: "A4" });
+  await context.close();
+  expect(pdf.subarray(0, 5).toString()).toBe("%PDF-");
+  return pdf;
+}
+
+/** A JPEG of the browser's own encoder, with enough in it to be larger than a frame. */
+async function makePhoto(): Promise<Buffer> {
+  const { page: blank, context } = await browsing.open();
+  const base64 = await blank.evaluate(() => {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [640, 480];
+    const paint = canvas.getContext("2d")!;
+    const pixels = paint.createImageData(640, 480);
+    let noise = 1;
+    for (let i = 0; i < pixels.data.length; i++) {
+      noise = (noise * 48271) % 2147483647;
+      pixels.data[i] = i % 4 === 3 ? 255 : noise & 255;
+    }
+    paint.putImageData(pixels, 0, 0);
+    return canvas.toDataURL("image/jpeg", 1).split(",")[1]!;
+  });
+  await context.close();
+  const photo = Buffer.from(base64, "base64");
+  expect(photo.subarray(0, 3)).toEqual(Buffer.of(0xff, 0xd8, 0xff));
+  expect(photo.length).toBeGreaterThan(256 << 10);
+  return photo;
+}
