@@ -10,7 +10,15 @@ import {
 } from "node:crypto";
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Browsing, openBrowser, type System, signIn, startSystem, withKit } from "./index.ts";
+import {
+  type Browsing,
+  openBrowser,
+  type System,
+  signIn,
+  startSystem,
+  untilEnrolled,
+  withKit,
+} from "./index.ts";
 
 let system: System;
 let browsing: Browsing;
@@ -27,6 +35,8 @@ beforeAll(async () => {
   [system, browsing] = await Promise.all([startSystem(), openBrowser({ record: true })]);
   ({ page } = await browsing.open());
   await signIn(page, system, "Ada");
+  // Else the page's own enrolment may replace the instance that the keys are wrapped to.
+  await untilEnrolled(page);
   ({ loaded, certificate } = await withKit(
     page,
     async (kit, vault) => {
