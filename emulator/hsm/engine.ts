@@ -9,6 +9,7 @@ import {
   type RequestMessage,
   type ResponseHeader,
   type ResponseItem,
+  type ResponseMessage,
   type ResultReason,
   VERSIONS,
 } from "#protocol/kmip/index.ts";
@@ -43,7 +44,7 @@ export interface EngineOptions {
 }
 
 /**
- * Executes request messages (KMIP 2.1 §8): batches in order, each item a transaction that is durable before the
+ * Executes request messages (KMIP 2.1 §8): batches in order, each item a transaction, all durable before the
  * answer; on Undo, the whole batch is one. Errors of the client are answered, never thrown.
  */
 export class Engine {
@@ -68,7 +69,7 @@ export class Engine {
         return this.#refusal("InvalidMessage", "Not a KMIP request", origin);
       return this.#refusal(error.code, error.message, origin, versionIn(bytes, origin));
     }
-    const { protocolVersion, maximumResponseSize } = request.header;
+    const { protocolVersion } = request.header;
     let client: Authenticated;
     try {
       client = this.#checkHeader(request, origin);
@@ -79,6 +80,15 @@ export class Engine {
     // The Client Correlation Value is not sent back: it is for the server's log (KMIP 2.1 §8.1.5).
     const header = { protocolVersion, timeStamp: this.#options.now() };
     const response = { header, items: await this.#execute(request, client, origin) };
+    // Reads wait too: what they tell must not be undone by a crash.
+    const synced = this.#options.store.synced();
+    const [encoded] = await Promise.all([this.#encode(request, response, origin), synced]);
+    return encoded;
+  }
+
+  /** Encoded while the disk is busy. */
+  async #encode(request: RequestMessage, response: ResponseMessage, origin: Origin): Promise<Uint8Array> {
+    const { protocolVersion, maximumResponseSize } = request.header;
     const encoded = encodeResponse(response, origin.encoding);
     // Profiles 2.1 §4: the bound is of the TTLV encoding, whatever travels.
     const size =

@@ -5,6 +5,7 @@ import { readKeyFile } from "./key-file.ts";
 import type { ManagedObject } from "./managed-object.ts";
 import { RowSealer } from "./sealed-row.ts";
 import { type IndexEntry, indexEntries } from "./store-index.ts";
+import { WriteAheadLog } from "./write-ahead-log.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS objects (id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, sealed BLOB NOT NULL) STRICT;
@@ -16,7 +17,7 @@ const VERSION = 1;
 
 /**
  * The HSM's objects in SQLite, each row encrypted (`sealed-row.ts`), found by indexed attributes. `commit` is one
- * transaction, on the disk when it returns (write-ahead log, synchronous FULL). Dates and randomness come in.
+ * transaction; it is on the disk when `synced` resolves, and nothing is answered before that. Dates and randomness come in.
  */
 export class ObjectStore {
   #database: DatabaseSync;
@@ -25,6 +26,7 @@ export class ObjectStore {
   #upsert: StatementSync;
   #unindex: StatementSync;
   #index: StatementSync;
+  #log: WriteAheadLog;
   #searches = new Map<number, StatementSync>();
 
   /** Opens `dir/hsm.sqlite` with the key in `dir/hsm.key`; makes what is missing. */
@@ -32,9 +34,12 @@ export class ObjectStore {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     this.#sealer = new RowSealer(readKeyFile(join(dir, "hsm.key"), random), random);
     this.#database = new DatabaseSync(join(dir, "hsm.sqlite"));
+    // NORMAL: SQLite syncs the log before it is copied to the database, and we do it before each answer.
     this.#database.exec(
-      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA secure_delete = ON;",
+      `PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 2000;
+       PRAGMA busy_timeout = 5000; PRAGMA secure_delete = ON;`,
     );
+    this.#log = new WriteAheadLog(join(dir, "hsm.sqlite-wal"));
     this.#migrate();
     this.#read = this.#database.prepare("SELECT sealed FROM objects WHERE uid = ?");
     this.#upsert = this.#database.prepare(
@@ -64,7 +69,7 @@ export class ObjectStore {
     return search.all(...entries.flat()).map((row) => row.uid as string);
   }
 
-  /** Writes all or none; returns when it is durable. */
+  /** Writes all or none, for every reader from then on; `synced` tells when it is durable. */
   commit(objects: Iterable<ManagedObject>): void {
     this.#database.exec("BEGIN IMMEDIATE");
     try {
@@ -74,9 +79,16 @@ export class ObjectStore {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       throw error;
     }
+    this.#log.written();
+  }
+
+  /** Resolves when all that was committed before the call is on the disk. */
+  synced(): Promise<void> {
+    return this.#log.synced();
   }
 
   close(): void {
+    this.#log.close();
     this.#database.close();
   }
 

@@ -35,7 +35,7 @@ export class Work {
     return found;
   }
 
-  /** Durable when it returns. */
+  /** Written when it returns, durable when the store is synced. */
   commit(): void {
     if (this.#changed.size === 0) return;
     this.#store.commit(this.#changed.values());
