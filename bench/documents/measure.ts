@@ -1,0 +1,102 @@
+/** What is measured, in whichever runtime: sealing and opening, and the cipher alone on the same bytes. */
+
+import { open, seal } from "#protocol/envelope/index.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+type Source = Bytes | Blob | ReadableStream<Bytes>;
+
+/** Bytes a frame of ours; the cipher alone gets the same pieces, as many in flight as suit it best. */
+export const FRAME = 256 << 10;
+const IN_FLIGHT = 4;
+
+export const CONTEXT = { tenant: "bench", account: "bench", document: "bench", purpose: "document" };
+const { subtle } = crypto;
+const dataKey = await subtle.importKey("raw", new Uint8Array(32), "HKDF", false, ["deriveKey"]);
+const rawKey = await subtle.importKey("raw", new Uint8Array(32), "AES-GCM", false, ["encrypt", "decrypt"]);
+
+/** Ciphertext of a source, as the microservice makes it. */
+export function sealed(source: Source): ReadableStream<Bytes> {
+  return seal(source, {
+    subtle,
+    random: (array) => crypto.getRandomValues(array),
+    dataKey,
+    context: CONTEXT,
+    encryptedDataKeys: [
+      { providerId: "bench", providerInfo: new Uint8Array(1), encryptedDataKey: new Uint8Array(1) },
+    ],
+  });
+}
+
+export function opened(source: Source): ReadableStream<Bytes> {
+  return open(source, { subtle, dataKey: () => dataKey, context: CONTEXT });
+}
+
+/** Takes all of a stream and keeps it in memory. */
+export async function collect(stream: ReadableStream<Bytes>): Promise<Bytes[]> {
+  const chunks: Bytes[] = [];
+  const reader = stream.getReader();
+  for (let read = await reader.read(); !read.done; read = await reader.read()) chunks.push(read.value);
+  return chunks;
+}
+
+/** Takes all of a stream and lets it go; answers how many bytes there were. */
+export async function discard(stream: ReadableStream<Bytes>): Promise<number> {
+  let length = 0;
+  const reader = stream.getReader();
+  for (let read = await reader.read(); !read.done; read = await reader.read()) length += read.value.length;
+  return length;
+}
+
+/** AES-256-GCM alone, piece by piece: what nothing that encrypts by WebCrypto can beat in one thread of script. */
+export async function cipher(pieces: Bytes[], direction: "encrypt" | "decrypt"): Promise<Bytes[]> {
+  const results: Bytes[] = new Array(pieces.length);
+  let next = 0;
+  const lane = async () => {
+    for (let i = next++; i < pieces.length; i = next++) {
+      const iv = new Uint8Array(12);
+      new DataView(iv.buffer).setUint32(8, i);
+      results[i] = new Uint8Array(await subtle[direction]({ name: "AES-GCM", iv }, rawKey, pieces[i]!));
+    }
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
+  return results;
+}
+
+/** The bytes as the pieces that the cipher alone gets. */
+export function piecesOf(bytes: Bytes): Bytes[] {
+  const pieces: Bytes[] = [];
+  for (let at = 0; at < bytes.length; at += FRAME) pieces.push(bytes.subarray(at, at + FRAME));
+  return pieces;
+}
+
+/** Bytes that are not all the same. */
+export function pattern(length: number): Bytes {
+  const words = new Uint32Array(length / 4);
+  for (let i = 0; i < words.length; i++) words[i] = Math.imul(i, 2654435761);
+  return new Uint8Array(words.buffer);
+}
+
+/** Milliseconds that some work took, and what came of it. */
+export async function timed<T>(work: () => Promise<T>): Promise<{ ms: number; value: T }> {
+  const began = performance.now();
+  const value = await work();
+  return { ms: performance.now() - began, value };
+}
+
+export type Times = Record<string, number>;
+
+/** One turn of memory to memory: each thing once, milliseconds. */
+export async function memoryTurn(bytes: Bytes): Promise<Times> {
+  const raw = await timed(() => cipher(piecesOf(bytes), "encrypt"));
+  const back = await timed(() => cipher(raw.value, "decrypt"));
+  raw.value.length = 0;
+  back.value.length = 0;
+  const message = await timed(() => collect(sealed(bytes)));
+  const blob = new Blob(message.value);
+  message.value.length = 0;
+  const ciphertext = new Uint8Array(await blob.arrayBuffer());
+  const plain = await timed(() => collect(opened(ciphertext)));
+  const length = plain.value.reduce((sum, chunk) => sum + chunk.length, 0);
+  if (length !== bytes.length) throw new Error("what was opened has another length");
+  return { "webcrypto/encrypt": raw.ms, "webcrypto/decrypt": back.ms, seal: message.ms, open: plain.ms };
+}

@@ -1,0 +1,38 @@
+/** The Worker of the benchmark page: measures in itself, and serves a port as the microservice does. */
+
+import { servePort } from "#protocol/port/index.ts";
+import { cipher, discard, memoryTurn, opened, pattern, piecesOf, sealed, timed } from "./measure.ts";
+
+const scope = globalThis as unknown as {
+  onmessage: ((event: MessageEvent) => void) | null;
+  postMessage(message: unknown): void;
+};
+
+type Order = { what: "memory"; size: number } | { what: "file"; file: File } | { what: "port" };
+
+scope.onmessage = async ({ data, ports: [port] }) => {
+  const order = data as Order;
+  if (order.what === "port") {
+    const none = () => Promise.reject(new Error("not in this benchmark"));
+    servePort(port!, {
+      hello: async () => ({ version: 1, measurement: "none", instance: null }),
+      enrol: none,
+      load: none,
+      has: none,
+      inspect: none,
+      forget: none,
+      seal: async (_, input) => sealed(input),
+      open: async (_, input) => opened(input),
+    });
+    scope.postMessage({});
+  } else if (order.what === "memory") {
+    scope.postMessage(await memoryTurn(pattern(order.size)));
+  } else {
+    const { file } = order;
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    const raw = await timed(() => cipher(piecesOf(bytes), "encrypt"));
+    raw.value.length = 0;
+    const seal = await timed(() => discard(sealed(file)));
+    scope.postMessage({ "webcrypto/encrypt": raw.ms, seal: seal.ms });
+  }
+};
