@@ -17,7 +17,7 @@ import {
 } from "./hierarchy.fixture.ts";
 import { everyOperation } from "./operations.fixture.ts";
 import { issueClient } from "./pki.ts";
-import { allDenied, allHidden, denied, refused } from "./refusal.fixture.ts";
+import { allDenied, allHidden, denied, reason, refused } from "./refusal.fixture.ts";
 
 /** What each identity tries with what is not its own. `release-policy.test.ts` has what leaves the HSM, and how. */
 
@@ -425,6 +425,50 @@ describe("an ordinary client", () => {
     await allHidden(user, theirs, {
       "theirs as password": other.request("Get", { uniqueIdentifier, keyFormatType: "PKCS_12" }),
     });
+  });
+
+  it("brings no policy in by a template of 1.x, its own or another's", async () => {
+    const [old, stranger] = [
+      test.as(await issueClient(test.pki.dir, "user"), { major: 1, minor: 4 }),
+      test.as(await issueClient(test.pki.dir, "other"), { major: 1, minor: 4 }),
+    ];
+    const template = (client: KmipClient, name: string, attributes: Attributes) =>
+      client.request("Register", {
+        objectType: "Template",
+        attributes: { name: named(name) },
+        object: { template: { attributes } },
+      });
+    const make = (client: KmipClient, name: string) =>
+      client.request("Create", {
+        objectType: "SymmetricKey",
+        attributes: { ...AES, cryptographicUsageMask: ["WrapKey"], templateNames: named(name) },
+      });
+    const vendorAttributes = [policy("Class", "master")];
+    await template(old, "harmless", { contactInformation: "me" });
+    await make(old, "harmless");
+    await template(old, "master", { vendorAttributes }).catch(() => undefined);
+    expect(await reason(make(old, "master"))).toMatch(/^(PermissionDenied|ItemNotFound)$/);
+    await refused(make(stranger, "harmless")).toBe("ItemNotFound");
+    await refused(make(test.as("coffer-kms", { major: 1, minor: 4 }), "harmless")).toBe("ItemNotFound");
+  });
+
+  it("gets no answer that waits for another, and the domains none at all later", async () => {
+    const header = { asynchronousIndicator: "Mandatory" } as const;
+    const [waiting] = await user.batch([item("Get", { uniqueIdentifier: theirs })], { header });
+    const { resultStatus, asynchronousCorrelationValue } = waiting!;
+    expect(resultStatus).toBe("OperationPending");
+    const poll = (client: KmipClient) =>
+      client.request("Poll", { asynchronousCorrelationValue: asynchronousCorrelationValue! });
+    await refused(poll(other)).toBe("InvalidAsynchronousCorrelationValue");
+    await refused(poll(h.officer)).toBe("InvalidAsynchronousCorrelationValue");
+    for (const name of DOMAINS) {
+      await denied(poll(h[name]));
+      await refused(h[name].batch([item("Locate", { attributes: {} })], { header })).toBe(
+        "FeatureNotSupported",
+      );
+    }
+    // It is answered in the place of Poll, as the operation that it was.
+    await expect(poll(user)).rejects.toThrow("answer to another operation");
   });
 
   it("changes nothing of what is everybody's", async () => {
