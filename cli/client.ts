@@ -26,7 +26,7 @@ export interface Client {
   identity: Identity;
   documents: Documents;
   microservice: Microservice;
-  /** Orders an export at the KMS, which records it document by document. Resolves with the order's id. */
+  /** Orders an export at the KMS, which records it. Resolves with the order's id. */
   orderExport(account: string, documents: string[]): Promise<string>;
   /** Ends the microservice; its keys are gone with it. */
   close(): void;

@@ -24,6 +24,7 @@ function fixture(tenant = "acme") {
     tenant,
     transaction: (closure) => closure(),
     record: (row) => void rows.push(row),
+    recordBounded: (row) => void rows.push(row),
     flush: async () => {},
   };
   return { store, rows };

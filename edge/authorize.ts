@@ -40,7 +40,9 @@ export function authorize<T>(
         return { ok: true, value: decision.value };
       }
       const { problem } = decision ?? fail("forbidden");
-      store.record(row(request, "deny", problem.code, decision?.reason ?? "no decision"));
+      const denial = row(request, "deny", problem.code, decision?.reason ?? "no decision");
+      if (decision?.bounded) store.recordBounded(denial);
+      else store.record(denial);
       return { ok: false, problem };
     });
   } catch (error) {

@@ -7,7 +7,7 @@ export type Problem = { code: ProblemCode; status: number; detail: string };
 export type Result<T> = { ok: true; value: T } | { ok: false; problem: Problem };
 
 /** A refusal inside a domain: the problem for the caller, and the reason for the audit log alone. */
-export type Refusal = { ok: false; problem: Problem; reason: string };
+export type Refusal = { ok: false; problem: Problem; reason: string; bounded?: true };
 
 /** What a check in `authorize()` answers. */
 export type Decision<T> = { ok: true; value: T } | Refusal;
@@ -25,4 +25,12 @@ export function fail(code: ProblemCode): { ok: false; problem: Problem } {
 /** A refusal in a check of `authorize()`; `reason` goes to the audit log and must name no secret and no file. */
 export function refuse(code: ProblemCode, reason: string): Refusal {
   return { ...fail(code), reason };
+}
+
+/**
+ * A refusal that anyone can cause at will, since it takes nothing that he could not make up. The audit log has so many of
+ * them a minute one by one, and counts the rest.
+ */
+export function turnAway(code: ProblemCode, reason: string): Refusal {
+  return { ...refuse(code, reason), bounded: true };
 }

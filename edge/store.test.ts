@@ -3,7 +3,7 @@ import { sqlStorage } from "#test/sql-storage.ts";
 import { append, type Batch, SCHEMA } from "./audit/append.ts";
 import { type Link, verifyChain } from "./audit/chain.ts";
 import { authorize } from "./authorize.ts";
-import { ok } from "./result.ts";
+import { ok, turnAway } from "./result.ts";
 import { openStore, type Store } from "./store.ts";
 
 /** What `openStore` needs of a Durable Object with nothing in its storage yet. */
@@ -25,8 +25,8 @@ function chain() {
   };
 }
 
-const open = (ctx: DurableObjectState, { audit }: ReturnType<typeof chain>) =>
-  openStore(ctx, { domain: "gateway", audit: audit as never, migrations: [], now: () => 0 });
+const open = (ctx: DurableObjectState, { audit }: ReturnType<typeof chain>, now = () => 0) =>
+  openStore(ctx, { domain: "gateway", audit: audit as never, migrations: [], now });
 const decide = (store: Store, requestId: string) =>
   authorize(store, { action: "test:act", caller: null, resource: "r", requestId }, () => ok(null));
 const requestIds = (links: Link[]) => links.map(({ entry }) => JSON.parse(entry).requestId);
@@ -55,4 +55,41 @@ it("takes a batch once that comes twice, also after the object was evicted", asy
   decide(again, "b");
   await again.flush();
   expect(requestIds(log.links())).toEqual(["a", "b"]);
+});
+
+it("tells denials that anyone can cause one by one up to a bound, and counts the rest of the minute", async () => {
+  const log = chain();
+  let time = 0;
+  const store = open(newObject("acme"), log, () => time);
+  const deny = (action: string, times: number) => {
+    for (let i = 0; i < times; i++) {
+      const request = { action, caller: null, resource: "r", requestId: "q" };
+      expect(authorize(store, request, () => turnAway("invalid-grant", "unknown")).ok).toBe(false);
+    }
+  };
+  const rows = () => log.links().map(({ entry }) => JSON.parse(entry));
+  deny("iam:token", 500);
+  deny("iam:refresh", 3);
+  await store.flush();
+  expect(rows()).toHaveLength(20 + 3);
+  time = 60_000;
+  await store.flush();
+  await store.flush();
+  expect(rows()).toHaveLength(20 + 3 + 1);
+  expect(rows().at(-1)).toMatchObject({
+    ...{ action: "iam:token", outcome: "deny", code: "too-many-requests" },
+    reason: "480 more denials in the minute from 1970-01-01T00:00:00.000Z",
+  });
+  // A new minute tells again, and what was counted is not lost when the next denial comes before the alarm.
+  deny("iam:token", 21);
+  time = 120_000;
+  deny("iam:token", 1);
+  await store.flush();
+  const last = rows().slice(-3);
+  expect(last.map(({ reason }) => reason)).toEqual([
+    "unknown",
+    "1 more denials in the minute from 1970-01-01T00:01:00.000Z",
+    "unknown",
+  ]);
+  expect(rows()).toHaveLength(24 + 20 + 2);
 });

@@ -1,4 +1,5 @@
 import type { AuditRow } from "./audit/row.ts";
+import { type Counted, DENIALS, nextCounted, noteDenial, takeCounted } from "./denials.ts";
 
 export type Store = {
   readonly sql: SqlStorage;
@@ -7,6 +8,8 @@ export type Store = {
   transaction<T>(closure: () => T): T;
   /** Adds an audit row to the outbox, in the caller's transaction. `authorize()` is the only one to call this. */
   record(row: Omit<AuditRow, "outbox" | "time">): void;
+  /** Adds a denial that anyone can cause: a row while there are few of its action in this minute, a count afterwards. */
+  recordBounded(row: Omit<AuditRow, "outbox" | "time">): void;
   /** Call it from the object's `alarm()`: forwards the outbox, and tries again later if the Audit domain is away. */
   flush(): Promise<void>;
 };
@@ -19,6 +22,7 @@ const OUTBOX = `
   ) STRICT;
   CREATE TABLE store_identity (only INTEGER PRIMARY KEY CHECK (only = 1), tenant TEXT NOT NULL, source TEXT NOT NULL,
     epoch TEXT NOT NULL) STRICT;
+  ${DENIALS}
 `;
 
 /** Rows forwarded by one call, so that a message stays far below the RPC limit. */
@@ -74,22 +78,41 @@ export function openStore(
   if (sql.exec("SELECT 1 FROM audit_outbox LIMIT 1").next().done !== true)
     ctx.waitUntil(schedule(FLUSH_AFTER_MS));
 
+  function record(row: Omit<AuditRow, "outbox" | "time">): void {
+    sql.exec(
+      "INSERT INTO audit_outbox (time, row) VALUES (?, ?)",
+      new Date(now()).toISOString(),
+      JSON.stringify(row),
+    );
+    if (scheduled) return;
+    scheduled = true;
+    ctx.waitUntil(schedule(FLUSH_AFTER_MS));
+  }
+
+  function recordCounted({ action, minute, counted }: Counted): void {
+    const from = new Date(minute * 60_000).toISOString();
+    const reason = `${counted} more denials in the minute from ${from}`;
+    const requestId = crypto.randomUUID();
+    record({ action, resource: "many", requestId, outcome: "deny", code: "too-many-requests", reason });
+  }
+
   return {
     sql,
     tenant,
     transaction: (closure) => storage.transactionSync(closure),
-    record(row) {
-      sql.exec(
-        "INSERT INTO audit_outbox (time, row) VALUES (?, ?)",
-        new Date(now()).toISOString(),
-        JSON.stringify(row),
-      );
-      if (scheduled) return;
-      scheduled = true;
-      ctx.waitUntil(schedule(FLUSH_AFTER_MS));
+    record,
+    recordBounded(row) {
+      const { record: told, counted } = noteDenial(sql, row.action, now());
+      if (counted !== null) recordCounted(counted);
+      if (told) return record(row);
+      const next = nextCounted(sql);
+      if (next !== null) ctx.waitUntil(schedule(next - now()));
     },
     async flush() {
       scheduled = false;
+      storage.transactionSync(() => takeCounted(sql, now()).forEach(recordCounted));
+      const next = nextCounted(sql);
+      if (next !== null) await schedule(Math.max(next - now(), FLUSH_AFTER_MS));
       try {
         for (;;) {
           const rows = [

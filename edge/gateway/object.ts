@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
-import { ok, type Result, refuse } from "../result.ts";
+import { ok, type Result, turnAway } from "../result.ts";
 import { hashSecret } from "../secret.ts";
 import { openStore, type Store } from "../store.ts";
 
@@ -48,8 +48,8 @@ export class GatewayObject extends DurableObject<Env> {
     const request = { action: "gateway:proof", caller: null, resource: "proof", requestId };
     return authorize(this.#store, request, () =>
       fresh.length === 1
-        ? refuse("too-many-requests", "rate limit")
-        : refuse("invalid-proof", "DPoP proof replayed"),
+        ? turnAway("too-many-requests", "rate limit")
+        : turnAway("invalid-proof", "DPoP proof replayed"),
     );
   }
 
@@ -59,7 +59,8 @@ export class GatewayObject extends DurableObject<Env> {
     store.sql.exec("DELETE FROM proofs WHERE expires <= ?", seconds());
     const { left } = store.sql
       .exec<{ left: number }>(
-        "SELECT (SELECT count(*) FROM proofs) + (SELECT count(*) FROM audit_outbox) AS left",
+        `SELECT (SELECT count(*) FROM proofs) + (SELECT count(*) FROM audit_outbox)
+         + (SELECT count(*) FROM bounded_denials) AS left`,
       )
       .one();
     this.#sweeping = left > 0;

@@ -1,5 +1,5 @@
 import { authorize } from "../authorize.ts";
-import { type Decision, ok, type Result, refuse } from "../result.ts";
+import { type Decision, ok, type Result, refuse, turnAway } from "../result.ts";
 import { hashSecret, newSecret } from "../secret.ts";
 import type { Store } from "../store.ts";
 import type { Client } from "./clients.ts";
@@ -111,10 +111,9 @@ export function redeemCode(
       now,
       hash,
     );
-    return refuse(
-      "invalid-grant",
-      revoked.rowsWritten > 0 ? "code used twice, tokens revoked" : "unknown or used code",
-    );
+    return revoked.rowsWritten > 0
+      ? refuse("invalid-grant", "code used twice, tokens revoked")
+      : turnAway("invalid-grant", "unknown or used code");
   }
   if (code.expires <= now) return refuse("invalid-grant", "code expired");
   if (code.client !== exchange.client) return refuse("invalid-grant", "code of another client");

@@ -1,4 +1,4 @@
-import { type Decision, ok, refuse } from "../result.ts";
+import { type Decision, ok, refuse, turnAway } from "../result.ts";
 
 /** Refresh tokens live no longer than a sign-in. Seconds. */
 export const FAMILY_SECONDS = 24 * 3600;
@@ -40,9 +40,9 @@ export function rotate(
       now,
       hash,
     );
-    const reason =
-      revoked.rowsWritten > 0 ? "refresh token used twice, family revoked" : "unknown or revoked";
-    return refuse("invalid-grant", reason);
+    return revoked.rowsWritten > 0
+      ? refuse("invalid-grant", "refresh token used twice, family revoked")
+      : turnAway("invalid-grant", "unknown or revoked");
   }
   const [family] = sql
     .exec<Family & { revoked: number | null }>("SELECT * FROM families WHERE id = ?", token.family)

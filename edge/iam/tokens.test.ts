@@ -35,6 +35,7 @@ async function fixture() {
     tenant: "acme",
     transaction: (closure) => closure(),
     record: ({ reason }) => void reasons.push(reason ?? ""),
+    recordBounded: ({ reason }) => void reasons.push(reason ?? ""),
     flush: async () => {},
   };
   const state = { away: false };

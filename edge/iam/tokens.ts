@@ -2,7 +2,7 @@ import { encodeBase64url } from "#protocol/base64url.ts";
 import type { EcPublicJwk } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Hsm } from "../hsm/index.ts";
-import { type Decision, ok, type Result, refuse } from "../result.ts";
+import { type Decision, ok, type Result, refuse, turnAway } from "../result.ts";
 import { hashSecret, newSecret } from "../secret.ts";
 import type { Store } from "../store.ts";
 import { ACCESS_TOKEN_SECONDS, signAccessToken } from "./access-token.ts";
@@ -66,7 +66,7 @@ async function exchangeCode(
   );
   const decision = authorize<Family>(store, action("iam:token", request), (sql) => {
     if (client === undefined || client.origin !== request.origin)
-      return refuse("invalid-client", "unknown client or foreign origin");
+      return turnAway("invalid-client", "unknown client or foreign origin");
     const { redirectUri } = grant;
     const code = redeemCode(
       sql,
@@ -130,7 +130,7 @@ async function refresh(
   const [hash, next, jtiHash] = await Promise.all([token, refreshToken, proof.jti].map(hashSecret));
   const decision = authorize<Family & Custodianship>(store, action("iam:refresh", request), (sql) => {
     if (client === undefined || client.origin !== request.origin)
-      return refuse("invalid-client", "unknown client or foreign origin");
+      return turnAway("invalid-client", "unknown client or foreign origin");
     const fresh = useProof(sql, jtiHash!, proof.expires);
     if (!fresh.ok) return fresh;
     const rotated = rotate(sql, { hash: hash!, next: next!, client: client.id, jkt: proof.jkt, now });
@@ -170,7 +170,7 @@ function useProof(sql: SqlStorage, jtiHash: string, expires: number): Decision<n
     jtiHash,
     expires,
   );
-  return inserted.toArray().length === 1 ? ok(null) : refuse("invalid-proof", "DPoP proof replayed");
+  return inserted.toArray().length === 1 ? ok(null) : turnAway("invalid-proof", "DPoP proof replayed");
 }
 
 function claims({ store, configuration, now }: TokenEndpoint, family: Family, audience: string) {

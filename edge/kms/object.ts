@@ -13,12 +13,19 @@ import { fail, ok, type Result, refuse } from "../result.ts";
 import { openStore, type Store } from "../store.ts";
 import { type Batch, type BatchLedger, sweep } from "./batch.ts";
 import { makeDataKeys } from "./data-keys.ts";
+import { DataKeyQuota } from "./quota.ts";
 import { findDataKey, insertDataKeys } from "./registry.ts";
 import { decideRelease } from "./release.ts";
 import { rewrapDataKey } from "./rewrap.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { readTrust, signEdks, signReceipt } from "./signing.ts";
-import { dataKeysRequest, exportRequest, type Rewrapped, rewrapRequest } from "./types.ts";
+import {
+  type DataKeysRequest,
+  dataKeysRequest,
+  exportRequest,
+  type Rewrapped,
+  rewrapRequest,
+} from "./types.ts";
 
 /** What the KMS needs of its neighbours. */
 interface Neighbours {
@@ -41,12 +48,14 @@ export class KmsObject extends DurableObject<Env> {
   readonly #hsm: Hsm;
   readonly #neighbours: Neighbours;
   readonly #ledger: BatchLedger;
+  readonly #quota: DataKeyQuota;
   #trust: { list: TrustList; read: number } | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#store = openStore(ctx, { domain: "kms", audit: env.AUDIT_KMS, migrations: MIGRATIONS });
     this.#hsm = openHsm(env.HSM_KMS, env.COFFER_HSM_URL);
+    this.#quota = new DataKeyQuota(env.COFFER_DATA_KEYS_PER_HOUR);
     this.#neighbours = env as unknown as Neighbours;
     const { sql } = this.#store;
     this.#ledger = {
@@ -62,12 +71,26 @@ export class KmsObject extends DurableObject<Env> {
   async dataKeys(caller: Caller, body: unknown): Promise<Result<{ edks: string[] }>> {
     const parsed = v.safeParse(dataKeysRequest, body);
     if (!parsed.success) return fail("bad-request");
-    const { account, count, purpose } = parsed.output;
+    const { account, count } = parsed.output;
     const about = { caller, resource: `account/${account}`, requestId: caller.requestId };
-    const decision = authorize(this.#store, { action: "kms:data-keys", ...about }, () =>
-      caller.accounts.includes(account) ? ok(undefined) : refuse("forbidden", "account of others"),
+    const decision = authorize(this.#store, { action: "kms:data-keys", ...about }, (sql) =>
+      caller.accounts.includes(account)
+        ? this.#quota.reserve(sql, account, count, seconds())
+        : refuse("forbidden", "account of others"),
     );
     if (!decision.ok) return decision;
+    try {
+      return await this.#makeDataKeys(caller, parsed.output, about);
+    } finally {
+      this.#quota.done(account, count);
+    }
+  }
+
+  async #makeDataKeys(
+    caller: Caller,
+    { account, count, purpose }: DataKeysRequest,
+    about: { caller: Caller; resource: string; requestId: string },
+  ): Promise<Result<{ edks: string[] }>> {
     const accountKey = await this.#neighbours.IAM.accountKey({ tenant: caller.tenant, account, caller });
     if (!accountKey.ok) return accountKey;
     try {
@@ -100,21 +123,22 @@ export class KmsObject extends DurableObject<Env> {
     }
   }
 
-  /** One audit row a document, so that what left can be told apart from what stayed. No key leaves the HSM for it. */
+  /**
+   * One audit row an order, with the number of documents and the SHA-256 of their ids (sorted, a line each): whoever has
+   * the list can show that it is what was ordered. No key leaves the HSM for it.
+   */
   async orderExport(caller: Caller, body: unknown): Promise<Result<{ order: string }>> {
     const parsed = v.safeParse(exportRequest, body);
     if (!parsed.success) return fail("bad-request");
-    const { account, documents } = parsed.output;
+    const { account } = parsed.output;
+    const documents = [...new Set(parsed.output.documents)].sort();
     const order = crypto.randomUUID();
     const { requestId } = caller;
-    for (const document of documents) {
-      const resource = `account/${account}/document/${document}/export/${order}`;
-      const decision = authorize(this.#store, { action: "kms:export", caller, resource, requestId }, () =>
-        caller.accounts.includes(account) ? ok(undefined) : refuse("forbidden", "account of others"),
-      );
-      if (!decision.ok) return decision;
-    }
-    return ok({ order });
+    const listed = await digest(documents.map((id) => `${id}\n`).join(""));
+    const resource = `account/${account}/export/${order}/documents/${documents.length}/${listed}`;
+    return authorize(this.#store, { action: "kms:export", caller, resource, requestId }, () =>
+      caller.accounts.includes(account) ? ok({ order }) : refuse("forbidden", "account of others"),
+    );
   }
 
   /** M8: a data key rewrapped to the caller's instance, with the receipt that vouches for it. */

@@ -26,7 +26,7 @@ export type RewrapRequest = v.InferOutput<typeof rewrapRequest>;
 /** Most documents that one order names. */
 const MOST_DOCUMENTS = 1000;
 
-/** An order to take documents out of Coffer's keeping: for the audit log, which names each. */
+/** An order to take documents out of Coffer's keeping: for the audit log. */
 export const exportRequest = v.strictObject({
   account: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
   documents: v.pipe(v.array(v.pipe(v.string(), v.uuid())), v.minLength(1), v.maxLength(MOST_DOCUMENTS)),

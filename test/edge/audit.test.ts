@@ -1,10 +1,11 @@
+import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Link, verifyChain } from "#edge/audit/chain.ts";
 import { openHsm } from "#edge/hsm/index.ts";
 import { tlsTransport } from "#emulator/hsm/index.ts";
 import { findKey, type TrustList, verifyJws, verifyTrustList } from "#protocol/keys/index.ts";
 import { type System, startSystem } from "../system/index.ts";
-import { Browser, newVerifier } from "./browser.ts";
+import { Browser, newVerifier, send } from "./browser.ts";
 
 const TENANT = "development";
 let system: System;
@@ -58,6 +59,49 @@ describe("audit", () => {
     ]) {
       expect(text.includes(secret)).toBe(false);
     }
+  });
+
+  it("M20 has one row for an order to export, whatever it names, and few for made-up codes and tokens", async () => {
+    const browser = new Browser(system);
+    const tokens = await browser.tokens("Olga");
+    const account = tokens.accounts[0]!.id;
+    const documents = Array.from({ length: 500 }, () => crypto.randomUUID());
+    const order = await browser.rest("POST", "/kms/exports", tokens.access_token, { account, documents });
+    expect(order.status).toBe(201);
+    const made = () => "x".repeat(43);
+    for (let i = 0; i < 30; i++) {
+      expect((await browser.exchange(made(), newVerifier())).status).toBe(400);
+      expect((await browser.refresh(made())).status).toBe(400);
+    }
+    const out = { method: "POST", headers: { origin: browser.app, cookie: `__Host-coffer=${made()}` } };
+    expect((await send(`${browser.vault}/sign-out`, out)).status).toBe(204);
+    // Each outbox is forwarded in order: what is seen of these has all before it.
+    const later = await Promise.all([
+      browser.rest("POST", "/kms/exports", tokens.access_token, { account, documents: [documents[0]] }),
+      browser.signIn("Olga"),
+    ]);
+    const links = await chain((all) =>
+      later.every(({ headers }) => all.some(({ requestId }) => requestId === headers["request-id"])),
+    );
+    const entries = links.map(({ entry }) => JSON.parse(entry) as Record<string, unknown>);
+    const resources = entries.filter(({ action }) => action === "kms:export").map(({ resource }) => resource);
+    const listed = createHash("sha256").update(
+      documents
+        .toSorted()
+        .map((id) => `${id}\n`)
+        .join(""),
+    );
+    expect(resources).toHaveLength(2);
+    expect(resources).toContain(
+      `account/${account}/export/${order.json().order}/documents/500/${listed.digest("base64url")}`,
+    );
+    for (const action of ["iam:token", "iam:refresh"]) {
+      const denied = entries.filter((entry) => entry.action === action && entry.outcome === "deny").length;
+      // 20 a minute; those before it in this file and a second minute may add some.
+      expect(denied, action).toBeGreaterThanOrEqual(15);
+      expect(denied, action).toBeLessThan(30);
+    }
+    expect(entries.some(({ action }) => action === "iam:sign-out")).toBe(false);
   });
 
   it("cannot be written in another domain's name", async () => {

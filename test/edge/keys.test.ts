@@ -28,7 +28,7 @@ let trust: TrustList;
 const now = () => Math.floor(Date.now() / 1000);
 
 beforeAll(async () => {
-  system = await startSystem({ otherApps: ["other"] });
+  system = await startSystem({ otherApps: ["other"], vars: { COFFER_DATA_KEYS_PER_HOUR: "64" } });
   [ann, bob] = await Promise.all([EdgeClient.signIn(system, "Ann"), EdgeClient.signIn(system, "Bob")]);
   keys = await makeKeys();
   instance = json<Enrolled>(await enrol(ann, keys));
@@ -216,6 +216,16 @@ describe("data keys", () => {
   ])("refuses %s", async (_, over, expected) => {
     const body = { account: ann.account, count: 1, purpose: "document", ...over };
     expect(problem(await ann.rest("POST", "/kms/data-keys", body))).toBe(expected);
+  });
+
+  it("are bounded in number, for each account", async () => {
+    const eve = await EdgeClient.signIn(system, "Eve");
+    const body = { account: eve.account, count: 16, purpose: "document" };
+    for (let i = 0; i < 4; i++) expect((await eve.rest("POST", "/kms/data-keys", body)).status).toBe(201);
+    expect(problem(await eve.rest("POST", "/kms/data-keys", { ...body, count: 1 }))).toBe(
+      "429 too-many-requests",
+    );
+    expect(parseEdk(await newEdk()).account).toBe(ann.account);
   });
 
   it("M20 refuses an account of others", async () => {

@@ -1,0 +1,49 @@
+import { beforeEach, expect, it } from "vitest";
+import type { Edk } from "#protocol/keys/index.ts";
+import { sqlStorage } from "#test/sql-storage.ts";
+import { DataKeyQuota } from "./quota.ts";
+import { insertDataKeys } from "./registry.ts";
+import { MIGRATIONS } from "./schema.ts";
+
+const NOW = 1_800_000_000;
+let sql: SqlStorage;
+beforeEach(() => {
+  sql = sqlStorage(MIGRATIONS);
+});
+
+function make(account: string, count: number, created = NOW): void {
+  const edks = Array.from({ length: count }, () => {
+    const accountKey = { id: "k", version: 1 };
+    const policy = { operations: ["encrypt"] };
+    const key = { keyId: crypto.randomUUID(), keyVersion: 1, account, owner: "u", purpose: "document" };
+    return { ...key, accountKey, created, policy } as unknown as Edk;
+  });
+  insertDataKeys(sql, "page", edks);
+}
+
+it("bounds the data keys of an account in an hour, and of no other account", () => {
+  const quota = new DataKeyQuota("20");
+  make("a1", 10);
+  expect(quota.reserve(sql, "a1", 10, NOW).ok).toBe(true);
+  quota.done("a1", 10);
+  make("a1", 10);
+  expect(quota.reserve(sql, "a1", 1, NOW)).toMatchObject({ problem: { code: "too-many-requests" } });
+  expect(quota.reserve(sql, "a2", 16, NOW).ok).toBe(true);
+  expect(quota.reserve(sql, "a1", 1, NOW + 3600).ok).toBe(true);
+});
+
+it("counts the keys that are being made", () => {
+  const quota = new DataKeyQuota("20");
+  expect(quota.reserve(sql, "a1", 16, NOW).ok).toBe(true);
+  expect(quota.reserve(sql, "a1", 5, NOW).ok).toBe(false);
+  quota.done("a1", 16);
+  expect(quota.reserve(sql, "a1", 16, NOW).ok).toBe(true);
+});
+
+it("has a default that no honest user meets", () => {
+  for (const configured of [undefined, "", "0", "-1", "many"]) {
+    const quota = new DataKeyQuota(configured);
+    expect(quota.reserve(sql, "a1", 20_000, NOW).ok).toBe(true);
+    expect(quota.reserve(sql, "a1", 1, NOW).ok).toBe(false);
+  }
+});

@@ -1,0 +1,42 @@
+import { type Decision, ok, refuse } from "../result.ts";
+
+/** Data keys that one account may have made in an hour, unless configured otherwise: several a second, all the time. */
+const DEFAULT_PER_HOUR = 20_000;
+const HOUR = 3600;
+
+/**
+ * Bounds the data keys of an account: each costs the HSM work and the registry a row for good. Meant to be met by no
+ * honest user. Keys under way count too, so that requests side by side cannot get past it.
+ */
+export class DataKeyQuota {
+  readonly #perHour: number;
+  readonly #making = new Map<string, number>();
+
+  /** `configured` is the text of COFFER_DATA_KEYS_PER_HOUR; what is not a positive number leaves the default. */
+  constructor(configured?: string) {
+    const given = Number(configured);
+    this.#perHour = Number.isSafeInteger(given) && given > 0 ? given : DEFAULT_PER_HOUR;
+  }
+
+  /** Reserves `count` keys, or refuses. Whoever has been allowed calls `done` in the end. `now` in seconds. */
+  reserve(sql: SqlStorage, account: string, count: number, now: number): Decision<undefined> {
+    const { made } = sql
+      .exec<{ made: number }>(
+        "SELECT count(*) AS made FROM data_keys WHERE account = ? AND created > ?",
+        account,
+        now - HOUR,
+      )
+      .one();
+    const making = this.#making.get(account) ?? 0;
+    if (made + making + count > this.#perHour) return refuse("too-many-requests", "quota of data keys");
+    this.#making.set(account, making + count);
+    return ok(undefined);
+  }
+
+  /** The keys of a reservation are in the registry, or were not made. */
+  done(account: string, count: number): void {
+    const left = (this.#making.get(account) ?? 0) - count;
+    if (left > 0) this.#making.set(account, left);
+    else this.#making.delete(account);
+  }
+}
