@@ -2,6 +2,9 @@
 
 import type { Call, KeySummary, Recorded } from "./recorder.ts";
 
+/** The ESDK's label of the key commitment, in hexadecimal. */
+const COMMITKEY = Buffer.from("COMMITKEY").toString("hex");
+
 /** What a call did against the promise, in a sentence; nothing of its bytes. */
 export type Violation = { realm: string; method: string; rule: string };
 
@@ -24,12 +27,17 @@ function broken(call: Call): string[] {
   if (method === "importKey" && isSecretImport(call))
     rules.push("a secret or private key imported from bytes");
   if (method === "exportKey" && !mayExport(keyOf(args[1]))) rules.push("a secret or private key exported");
-  if (method === "decrypt" && /^RSA/.test(keyOf(args[1])?.algorithm.name ?? "")) {
+  // Frames are AES-GCM; whatever else is decrypted could be a key.
+  if (method === "decrypt" && keyOf(args[1])?.algorithm.name !== "AES-GCM") {
     rules.push("a wrapped key decrypted into JavaScript memory instead of unwrapped");
+  }
+  // An HMAC or KMAC is a derivation by another name.
+  if (method === "sign" && keyOf(args[1])?.algorithm.name !== "ECDSA") {
+    rules.push("a MAC, which can serve as a key, comes out into JavaScript memory");
   }
   for (const key of keysIn(result)) {
     if (key.type === "public") continue;
-    if (key.extractable && !isCommitment(key))
+    if (key.extractable && !(isCommitment(key) && derivesCommitment(call)))
       rules.push(`${method} made an extractable ${key.algorithm.name} key`);
     if (key.algorithm.name === "RSA-OAEP" && key.usages.some((usage) => usage !== "unwrapKey")) {
       rules.push(`${method} made a wrapping key that can do more than unwrap`);
@@ -41,6 +49,13 @@ function broken(call: Call): string[] {
 /** The one exportable key: HMAC, holds the public commitment value. */
 function isCommitment({ type, algorithm }: KeySummary): boolean {
   return type === "secret" && algorithm.name === "HMAC";
+}
+
+/** Made by HKDF under the label of the commitment and no other: under another one the same call gives the message key. */
+function derivesCommitment({ method, args: [algorithm, , derived] }: Call): boolean {
+  const { name, info } = (algorithm ?? {}) as { name?: string; info?: { hex?: string } };
+  const { length } = (derived ?? {}) as { length?: number };
+  return method === "deriveKey" && name === "HKDF" && info?.hex === COMMITKEY && length === 256;
 }
 
 function mayExport(key: KeySummary | undefined): boolean {

@@ -91,6 +91,11 @@ it("Promise 2: planted violations are seen (positive control)", async () => {
     const base = await crypto.subtle.importKey("raw", raw, "HKDF", false, ["deriveBits"]);
     const hkdf = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: new Uint8Array() };
     await crypto.subtle.deriveBits(hkdf, base, 256);
+    const derivable = await crypto.subtle.importKey("raw", raw, "HKDF", false, ["deriveKey"]);
+    const label = { ...hkdf, info: new TextEncoder().encode("DERIVEKEY") };
+    const mac = { name: "HMAC", hash: "SHA-256", length: 256 };
+    const disguised = await crypto.subtle.deriveKey(label, derivable, mac, true, ["sign"]);
+    await crypto.subtle.sign("HMAC", disguised, raw);
     new MessageChannel().port1.postMessage({ made });
   });
   await expect
@@ -99,5 +104,15 @@ it("Promise 2: planted violations are seen (positive control)", async () => {
         .map(({ method }) => method)
         .sort(),
     )
-    .toEqual(["deriveBits", "exportKey", "generateKey", "importKey", "importKey", "postMessage"]);
+    .toEqual([
+      "deriveBits",
+      "deriveKey",
+      "exportKey",
+      "generateKey",
+      "importKey",
+      "importKey",
+      "importKey",
+      "postMessage",
+      "sign",
+    ]);
 });
