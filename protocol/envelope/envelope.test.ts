@@ -171,7 +171,8 @@ describe("seal and open", () => {
     });
     const reader = seal(source, sealing()).getReader();
     await reader.read();
-    expect((await reader.read()).value!.length).toBeGreaterThan(1 << 20);
+    // Four frames in two chunks each.
+    for (let chunk = 0; chunk < 8; chunk++) expect((await reader.read()).value!.length).toBeGreaterThan(0);
     await reader.cancel();
   });
 

@@ -50,24 +50,17 @@ export function frameAad(
   return aad;
 }
 
-/** Writes what stands before the ciphertext of a frame at `at`; returns where the ciphertext goes. */
-export function writeFrameStart(
-  target: Uint8Array<ArrayBuffer>,
-  at: number,
-  sequence: number,
-  final: number | false,
-): number {
-  const view = new DataView(target.buffer, target.byteOffset);
+/** What stands before the ciphertext of a frame; `final` is the content length of the final frame, `false` of the others. */
+export function frameStart(sequence: number, final: number | false): Uint8Array<ArrayBuffer> {
+  const start = new Uint8Array((final === false ? REGULAR_OVERHEAD : FINAL_OVERHEAD) - TAG_LENGTH);
+  const view = new DataView(start.buffer);
+  let at = 0;
   if (final !== false) {
-    view.setUint32(at, END);
-    at += 4;
+    view.setUint32(0, END);
+    at = 4;
   }
   view.setUint32(at, sequence);
-  target.set(frameIv(sequence), at + 4);
-  at += 4 + IV_LENGTH;
-  if (final !== false) {
-    view.setUint32(at, final);
-    at += 4;
-  }
-  return at;
+  start.set(frameIv(sequence), at + 4);
+  if (final !== false) view.setUint32(at + 4 + IV_LENGTH, final);
+  return start;
 }

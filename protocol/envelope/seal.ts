@@ -1,7 +1,7 @@
 /** Sealing: plaintext in, message out, in one pass and before the length is known. */
 import { CofferError } from "../error.ts";
 import type { EncryptionContext } from "./context.ts";
-import { FINAL_OVERHEAD, frameAad, frameIv, MAX_FRAMES, REGULAR_OVERHEAD, writeFrameStart } from "./frame.ts";
+import { frameAad, frameIv, frameStart, MAX_FRAMES } from "./frame.ts";
 import { type EncryptedDataKey, serialiseHeader } from "./header.ts";
 import { deriveCommitment, deriveMessageKey, type EnvelopeCrypto, tagHeader } from "./keys.ts";
 import { flow, type Job, pipeline } from "./pipeline.ts";
@@ -27,7 +27,8 @@ export type SealOptions = {
 };
 
 /**
- * Seals `source`. The first chunk is the whole header. The stream errs with the source's own error, the signal's
+ * Seals `source`. The first chunk is the whole header; then each frame comes in two, its start and its ciphertext, as joining
+ * them would copy all of it once more. Every chunk is a buffer of its own. The stream errs with the source's own error, the signal's
  * reason, or `key-unusable`, `header-too-long`, `context-invalid`, `document-too-long`.
  *
  * @example
@@ -66,10 +67,10 @@ async function* jobs(reader: ByteReader, options: SealOptions): AsyncGenerator<J
   let done = 0;
   const group = flow(frameLength).frames * frameLength;
   const encrypt = async (block: Bytes, sequence: number, last: boolean): Promise<Bytes[]> => {
-    const chunk = await encryptFrames(subtle, key, messageId, block, frameLength, sequence, last);
+    const chunks = await encryptFrames(subtle, key, messageId, block, frameLength, sequence, last);
     done += block.length;
     options.onProgress?.(done);
-    return [chunk];
+    return chunks;
   };
   for (let sequence = 1, last = false; !last; sequence += group / frameLength) {
     // One byte more than a group tells whether the group holds the final frame.
@@ -80,7 +81,7 @@ async function* jobs(reader: ByteReader, options: SealOptions): AsyncGenerator<J
   }
 }
 
-/** Encrypts the frames of `block`, all at once; `sequence` is that of the first. Returns them as they stand in a message. */
+/** Encrypts the frames of `block`, all at once; `sequence` is that of the first. Returns them as they stand in a message, in pieces. */
 async function encryptFrames(
   subtle: EnvelopeCrypto,
   key: CryptoKey,
@@ -89,7 +90,7 @@ async function encryptFrames(
   frameLength: number,
   sequence: number,
   last: boolean,
-): Promise<Bytes> {
+): Promise<Bytes[]> {
   const frames = Math.max(1, Math.ceil(block.length / frameLength));
   const sealed = await Promise.all(
     Array.from({ length: frames }, (_, i) => {
@@ -104,15 +105,8 @@ async function encryptFrames(
       );
     }),
   );
-  const chunk = new Uint8Array(
-    block.length + (frames - 1) * REGULAR_OVERHEAD + (last ? FINAL_OVERHEAD : REGULAR_OVERHEAD),
-  );
-  let at = 0;
-  for (const [i, ciphertext] of sealed.entries()) {
+  return sealed.flatMap((ciphertext, i) => {
     const final = last && i === frames - 1 && ciphertext.byteLength - TAG_LENGTH;
-    at = writeFrameStart(chunk, at, sequence + i, final);
-    chunk.set(new Uint8Array(ciphertext), at);
-    at += ciphertext.byteLength;
-  }
-  return chunk;
+    return [frameStart(sequence + i, final), new Uint8Array(ciphertext)];
+  });
 }

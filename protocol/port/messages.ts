@@ -2,10 +2,12 @@
 import { OPERATIONS, type Operation, PORT_VERSION, type Result } from "./operations.ts";
 import { bytes, literal, object, text, violation, whole } from "./shape.ts";
 
-/** Longest chunk of a stream, bytes: 1 MiB of frames with what sealing adds to it goes in one piece. */
-export const CHUNK = (1 << 20) + (64 << 10);
+/** Longest chunk of a stream, bytes. */
+export const CHUNK = 1 << 20;
 /** Bytes that a sender may have under way before the receiver's consumer has taken them. */
 export const WINDOW = 4 * CHUNK;
+/** A receiver gives credit back in pieces of at least so many bytes: less than what keeps a sender waiting. */
+export const CREDIT = CHUNK / 2;
 /** Calls under way at a time on one port. */
 export const CALLS = 32;
 

@@ -1,6 +1,6 @@
 /** Byte streams over a port with credit: a sender never has more than WINDOW bytes under way. */
 import { GarbageNudge } from "./garbage.ts";
-import { CHUNK, type Message, WINDOW } from "./messages.ts";
+import { CHUNK, CREDIT, type Message, WINDOW } from "./messages.ts";
 import { violation } from "./shape.ts";
 
 export type Post = (message: Message, transfer?: ArrayBuffer[]) => void;
@@ -60,6 +60,8 @@ export class StreamReceiver {
   readonly #queue: ArrayBuffer[] = [];
   readonly #garbage = new GarbageNudge();
   #held = 0;
+  /** Bytes that were taken and for which no credit was given yet. */
+  #owed = 0;
   #ended = false;
   #failure: { reason: unknown } | undefined;
   #wake: (() => void) | undefined;
@@ -82,7 +84,10 @@ export class StreamReceiver {
           this.#held -= size;
           this.#garbage.count(size);
           controller.enqueue(new Uint8Array(bytes));
-          if (!this.#ended) post({ v: 1, type: "credit", id, bytes: size });
+          this.#owed += size;
+          if (this.#owed < CREDIT || this.#ended) return;
+          post({ v: 1, type: "credit", id, bytes: this.#owed });
+          this.#owed = 0;
         },
         cancel: (reason) => {
           this.#queue.length = 0;
