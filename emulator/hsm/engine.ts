@@ -75,7 +75,10 @@ export class Engine {
       client = this.#checkHeader(request, origin);
     } catch (error) {
       const { code, message } = this.#known(error);
-      return this.#refusal(code, message, origin, supported(protocolVersion) ?? protocolVersion);
+      // The answer names the operation where there is one to name (KMIP 2.1 §9.4); of several, the whole batch failed.
+      const [only, ...more] = request.items;
+      const operation = more.length === 0 ? only?.operation : undefined;
+      return this.#refusal(code, message, origin, supported(protocolVersion) ?? protocolVersion, operation);
     }
     // The Client Correlation Value is not sent back: it is for the server's log (KMIP 2.1 §8.1.5).
     const header = { protocolVersion, timeStamp: this.#options.now() };
