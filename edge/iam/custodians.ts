@@ -1,3 +1,4 @@
+import type { Caller } from "../caller.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { Store } from "../store.ts";
 import type { Custodian } from "./types.ts";
@@ -33,4 +34,24 @@ export function findCustodian(
     tenant: store.tenant,
     ...{ user, client, dn, jkt, origin, certificate: new Uint8Array(certificate), notAfter: not_after },
   });
+}
+
+/**
+ * Whether the sign-in that a token comes from still holds: not signed out, not revoked since the token was issued. Where
+ * a key is at stake nobody waits for the token to expire.
+ */
+export function isSignedIn(
+  sql: SqlStorage,
+  { jkt, user, client }: Pick<Caller, "jkt" | "user" | "client">,
+  now: number,
+): boolean {
+  const live = sql.exec(
+    `SELECT 1 FROM custodians c JOIN families f ON f.id = c.family
+     WHERE c.jkt = ? AND c.user = ? AND c.client = ? AND f.revoked IS NULL AND f.expires > ?`,
+    jkt,
+    user,
+    client,
+    now,
+  );
+  return live.toArray().length === 1;
 }

@@ -51,14 +51,16 @@ export class Iam extends WorkerEntrypoint<Env> {
   async signIn(request: {
     name: string;
     query: string;
+    /** The one that the new one replaces. */
+    cookie: string | null;
     requestId: string;
   }): Promise<Result<{ next: "redirect"; location: string; session: SignedIn | null }>> {
-    const { query, requestId } = request;
+    const { query, cookie, requestId } = request;
     const read = this.#read(query);
     if (!read.ok) return read.answer.ok ? ok({ ...read.answer.value, session: null }) : read.answer;
     const name = personName(request.name);
     if (name === null) return fail("bad-request");
-    const session = await this.#object.signIn({ name, requestId });
+    const session = await this.#object.signIn({ name, cookie, requestId });
     if (!session.ok) return session;
     const issued = await this.#issue(read.request, session.value.cookie, requestId);
     return issued.ok ? ok({ ...issued.value, session: session.value }) : issued;

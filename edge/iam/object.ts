@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { fromHsm, type Hsm, openHsm } from "../hsm/index.ts";
@@ -8,7 +9,7 @@ import { openStore, type Store } from "../store.ts";
 import { tokenKey } from "./access-token.ts";
 import { createAccountKey, currentAccountKey, masterKey } from "./account-keys.ts";
 import { type AuthorizationRequest, issueCode } from "./codes.ts";
-import { findCustodian } from "./custodians.ts";
+import { findCustodian, isSignedIn } from "./custodians.ts";
 import { developmentSignIn } from "./development.ts";
 import { migrations } from "./schema.ts";
 import { findSession, type SignedIn, signInByName, signOut } from "./sign-in.ts";
@@ -16,10 +17,18 @@ import { sweep } from "./sweep.ts";
 import { issueTokens, type TokenRequest, type TokenResponse } from "./tokens.ts";
 import type { AccountKey, Custodian, Session, TokenKey } from "./types.ts";
 
+/** What the IAM needs of its neighbours. */
+interface Neighbours {
+  RA: { ended(of: { tenant: string; jkts: string[] }): Promise<Result<null>> };
+}
+
+const TELL_AGAIN_MS = 10_000;
+
 /** State of the IAM: one object a tenant. Reached by the `Iam` entrypoint alone. */
 export class IamObject extends DurableObject<Env> {
   readonly #store: Store;
   readonly #hsm: Hsm;
+  readonly #neighbours: Neighbours;
   /** Account keys that are being made, so that two first requests make one. */
   readonly #making = new Map<string, Promise<AccountKey>>();
 
@@ -27,19 +36,45 @@ export class IamObject extends DurableObject<Env> {
     super(ctx, env);
     this.#store = openStore(ctx, { domain: "iam", audit: env.AUDIT_IAM, migrations });
     this.#hsm = openHsm(env.HSM_IAM, env.COFFER_HSM_URL);
+    this.#neighbours = env as unknown as Neighbours;
   }
 
   override async alarm(): Promise<void> {
     sweep(this.#store, seconds());
     await this.#store.flush();
+    await this.#tellEnded();
   }
 
-  signIn(request: { name: string; requestId: string }): Promise<Result<SignedIn>> {
-    return signInByName(this.#store, { ...request, now: seconds(), allowed: developmentSignIn(this.env) });
+  /** Has the RA revoke the instances of sign-ins that have ended; what it could not be told now, it is told later. */
+  async #tellEnded(): Promise<void> {
+    const { sql, tenant } = this.#store;
+    const jkts = [...sql.exec<{ jkt: string }>("SELECT jkt FROM ended LIMIT 100")].map(({ jkt }) => jkt);
+    if (jkts.length === 0) return;
+    const told = await this.#neighbours.RA.ended({ tenant, jkts }).catch(() => fail("internal"));
+    if (told.ok) for (const jkt of jkts) sql.exec("DELETE FROM ended WHERE jkt = ?", jkt);
+    const { left } = sql.exec<{ left: number }>("SELECT count(*) AS left FROM ended").one();
+    if (left > 0) await wakeBy(this.ctx.storage, Date.now() + TELL_AGAIN_MS);
+  }
+
+  /** `cookie` is the one that the new one replaces. */
+  async signIn(request: {
+    name: string;
+    cookie: string | null;
+    requestId: string;
+  }): Promise<Result<SignedIn>> {
+    const { name, cookie, requestId } = request;
+    const previous = cookie === null ? null : await hashSecret(cookie);
+    const allowed = developmentSignIn(this.env);
+    const by = { name, previous, requestId, now: seconds(), allowed };
+    const result = await signInByName(this.#store, by);
+    await this.#tellEnded();
+    return result;
   }
 
   async signOut({ cookie, requestId }: { cookie: string; requestId: string }): Promise<Result<null>> {
-    return signOut(this.#store, await hashSecret(cookie), requestId, seconds());
+    const result = signOut(this.#store, await hashSecret(cookie), requestId, seconds());
+    await this.#tellEnded();
+    return result;
   }
 
   async session({ cookie }: { cookie: string }): Promise<Session | null> {
@@ -79,6 +114,7 @@ export class IamObject extends DurableObject<Env> {
       this.#store,
       { action: "iam:account-key", caller, resource, requestId },
       (sql) => {
+        if (!isSignedIn(sql, caller, seconds())) return refuse("invalid-token", "the sign-in has ended");
         if (!caller.accounts.includes(account))
           return refuse("forbidden", "the token does not name this account");
         const member = sql

@@ -39,5 +39,8 @@ export const migrations = [
     jkt TEXT PRIMARY KEY, family TEXT NOT NULL, user TEXT NOT NULL, client TEXT NOT NULL, dn TEXT NOT NULL,
     origin TEXT NOT NULL, certificate BLOB NOT NULL, not_after INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
+
+  -- DPoP keys whose sign-in has ended, until the registration authority knows.
+  CREATE TABLE ended (jkt TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
   `,
 ] as const;

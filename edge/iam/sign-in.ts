@@ -10,18 +10,29 @@ export const SESSION_SECONDS = 24 * 3600;
 export type Account = { id: string; name: string };
 export type SignedIn = { cookie: string; maxAge: number };
 
-/** Signs a user in by name alone; a new name becomes a new user with an account of its own. Development only. */
+/**
+ * Signs a user in by name alone; a new name becomes a new user with an account of its own. Development only. `previous`
+ * is the hash of the cookie that this one replaces: the same user's session goes on under the new cookie, so that its
+ * sign-out still ends all of it; another user's ends.
+ */
 export async function signInByName(
   store: Store,
-  request: { name: string; requestId: string; now: number; allowed: { allowed: boolean; why: string } },
+  request: {
+    name: string;
+    previous: string | null;
+    requestId: string;
+    now: number;
+    allowed: { allowed: boolean; why: string };
+  },
 ): Promise<Result<SignedIn>> {
-  const { name, requestId, now, allowed } = request;
+  const { name, previous, requestId, now, allowed } = request;
   const cookie = newSecret();
   const hash = await hashSecret(cookie);
   return authorize(store, { action: "iam:sign-in", caller: null, resource: "session", requestId }, (sql) => {
     if (!allowed.allowed) return turnAway("not-found", `development sign-in is off: ${allowed.why}`);
     const user = findUser(sql, name) ?? createUser(sql, name, now);
     sql.exec("INSERT INTO sessions VALUES (?, ?, ?)", hash, user, now + SESSION_SECONDS);
+    if (previous !== null) replaceSession(sql, previous, { hash, user }, now);
     return ok({ cookie, maxAge: SESSION_SECONDS });
   });
 }
@@ -50,11 +61,34 @@ export function signOut(store: Store, hash: string, requestId: string, now: numb
   );
   if (known.toArray().length === 0) return ok(null);
   return authorize(store, { action: "iam:sign-out", caller: null, resource: "session", requestId }, (sql) => {
-    sql.exec("DELETE FROM sessions WHERE hash = ?", hash);
-    sql.exec("UPDATE families SET revoked = ? WHERE session = ? AND revoked IS NULL", now, hash);
-    sql.exec("UPDATE codes SET used = ? WHERE session = ? AND used IS NULL", now, hash);
+    endSession(sql, hash, now);
     return ok(null);
   });
+}
+
+function endSession(sql: SqlStorage, hash: string, now: number): void {
+  sql.exec("DELETE FROM sessions WHERE hash = ?", hash);
+  sql.exec("UPDATE families SET revoked = ? WHERE session = ? AND revoked IS NULL", now, hash);
+  sql.exec("UPDATE codes SET used = ? WHERE session = ? AND used IS NULL", now, hash);
+  // Revoked earlier or not: an instance lives longer than a token.
+  sql.exec("INSERT OR IGNORE INTO ended SELECT jkt FROM families WHERE session = ?", hash);
+}
+
+function replaceSession(
+  sql: SqlStorage,
+  previous: string,
+  next: { hash: string; user: string },
+  now: number,
+): void {
+  const [same] = sql
+    .exec("DELETE FROM sessions WHERE hash = ? AND user = ? RETURNING hash", previous, next.user)
+    .toArray();
+  if (same === undefined) {
+    endSession(sql, previous, now);
+    return;
+  }
+  sql.exec("UPDATE families SET session = ? WHERE session = ?", next.hash, previous);
+  sql.exec("UPDATE codes SET session = ? WHERE session = ?", next.hash, previous);
 }
 
 export function accountsOf(sql: SqlStorage, user: string): Account[] {

@@ -44,6 +44,11 @@ export class Ra extends WorkerEntrypoint<Env> {
     return this.#object(caller.tenant).revoke(caller, id);
   }
 
+  /** For the IAM: the sign-ins of custodians with these DPoP keys have ended, and their instances with them. */
+  async ended({ tenant, jkts }: { tenant: string; jkts: string[] }): Promise<Result<null>> {
+    return this.#object(tenant).ended(jkts);
+  }
+
   #object(tenant: string) {
     return this.env.RA_OBJECT.getByName(tenant);
   }

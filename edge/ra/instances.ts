@@ -90,6 +90,12 @@ export function revokeInstance(sql: SqlStorage, id: string, { user, client }: In
   return row ? ok(undefined) : refuse("not-found", "no such instance of this user in this app");
 }
 
+/** Ends all that a custodian with this DPoP key has: its instances, and grants that are still open. */
+export function endCustodian(sql: SqlStorage, jkt: string): void {
+  sql.exec("UPDATE instances SET status = 'revoked' WHERE jkt = ?", jkt);
+  sql.exec("DELETE FROM grants WHERE jkt = ? AND used IS NULL", jkt);
+}
+
 /** Notes that a recipient is about to be registered, until its instance is recorded or the attempt is cleaned up. */
 export function beginRegistration(sql: SqlStorage, instance: string, now: number): void {
   sql.exec("INSERT INTO registrations (instance, started) VALUES (?, ?)", instance, now);

@@ -16,6 +16,7 @@ import { certify } from "./enrol.ts";
 import { makeGrant, storeGrant } from "./grant.ts";
 import {
   beginRegistration,
+  endCustodian,
   endRegistration,
   findRecipient,
   insertInstance,
@@ -177,6 +178,13 @@ export class RaObject extends DurableObject<Env> {
     beginRegistration(sql, instance, seconds(now));
     try {
       const { record, enrolled } = await certify(this.#hsm, { instance, tenant, method, binding, keys, now });
+      // The HSM took its time: whoever has signed out meanwhile gets no instance that sign-out did not see.
+      const { custodian: dn, jkt } = binding;
+      const registered = await this.#neighbours.IAM.custodian({ tenant, dn, jkt });
+      if (!registered.ok) {
+        await this.#undo(instance);
+        return deny("foreign-custodian", "the custodian's sign-in has ended");
+      }
       const stored = authorize<Enrolled>(
         this.#store,
         { action, ...about, resource: `instance/${instance}` },
@@ -235,6 +243,22 @@ export class RaObject extends DurableObject<Env> {
     const decision = authorize(this.#store, about, (sql) => revokeInstance(sql, id, caller));
     if (decision.ok) await this.#retire();
     return decision;
+  }
+
+  /** Revokes the instances and open grants of custodians whose sign-in has ended. */
+  ended(jkts: string[]): Result<null> {
+    const requestId = crypto.randomUUID();
+    for (const jkt of jkts) {
+      const about = { action: "ra:sign-out", caller: null, resource: `key/${jkt.slice(0, 64)}`, requestId };
+      const done = authorize(this.#store, about, (sql) => {
+        endCustodian(sql, jkt);
+        return ok(null);
+      });
+      if (!done.ok) return done;
+    }
+    // The KMS refuses them from now on; nobody has to wait until the HSM has forgotten them.
+    this.ctx.waitUntil(this.#retire());
+    return ok(null);
   }
 
   override async alarm(): Promise<void> {

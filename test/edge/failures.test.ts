@@ -148,6 +148,36 @@ describe("custodians without standing", () => {
     expect((await bob.rest("POST", "/ra/grants", {})).status).toBeGreaterThanOrEqual(401);
   });
 
+  it("W12 keep neither instances nor access to keys after sign-out, and others lose nothing", async () => {
+    const bob = await EdgeClient.signIn(system, "Bob");
+    const elsewhere = await EdgeClient.signIn(system, "Bob");
+    const [own, other] = [
+      json<Enrolled>(await enrol(bob, await makeKeys())),
+      json<Enrolled>(await enrol(elsewhere, await makeKeys())),
+    ];
+    const body = { account: bob.account, count: 1, purpose: "document" };
+    const { edks } = json<{ edks: [string] }>(await bob.rest("POST", "/kms/data-keys", body));
+    const ask = (client: EdgeClient, { wrappingCertificate: certificate }: Enrolled) =>
+      client.rest("POST", "/kms/rewrap", { edk: edks[0], certificate });
+    expect((await ask(bob, own)).status).toBe(200);
+    const [grant, session] = [await askGrant(bob), await openSession(elsewhere)];
+
+    const headers = { cookie: bob.cookie, origin: bob.vault };
+    expect((await send(`${bob.vault}/sign-out`, { method: "POST", headers })).status).toBe(204);
+    // Its access token has not expired.
+    expect(problem(await bob.rest("POST", "/kms/data-keys", body))).toBe("401 invalid-token");
+    expect(problem(await ask(bob, own))).toBe("403 not-recipient");
+    expect(problem(await ask(bob, other))).toBe("401 invalid-token");
+    expect(problem(await ask(elsewhere, own))).toBe("403 not-recipient");
+    const redeemed = await redemption(grant, session.nonce, await makeKeys());
+    expect(problem(await elsewhere.vaultPost(`/ra/enrolments/${session.id}`, redeemed))).toBe(
+      "400 invalid-grant",
+    );
+    await eventually(async () => (await locate("coffer-ra", `instance/${own.instance}/key`)) === 0);
+    expect(readRows(system.edgeDir, "ended")).toEqual([]);
+    expect((await ask(elsewhere, other)).status).toBe(200);
+  });
+
   it("M5 have no grant under another's certificate, though a row of the IAM says it is theirs", async () => {
     const [carol, dave] = [await EdgeClient.signIn(system, "Carol"), await EdgeClient.signIn(system, "Dave")];
     const own = (client: EdgeClient) => `user = '${client.tokens.user.id}'`;

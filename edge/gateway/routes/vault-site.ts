@@ -59,7 +59,8 @@ export function vaultSite({ signInByName }: { signInByName: boolean }): Hono<Gat
       const form = await readForm(c.req.raw);
       const query = form.get("continue") ?? "";
       const { requestId } = c.var;
-      const result = await c.env.IAM.signIn({ name: form.get("name") ?? "", query, requestId });
+      const name = form.get("name") ?? "";
+      const result = await c.env.IAM.signIn({ name, query, cookie: sessionCookie(c), requestId });
       if (!result.ok && result.problem.code === "bad-request") {
         const asked = await c.env.IAM.authorize({ query, cookie: null });
         return answer(c, query, asked, "Type a name of 1 to 64 characters.");
