@@ -26,7 +26,7 @@ function serving(change: (response: Response, start: number) => Response = (resp
   return { rest, asked };
 }
 
-it("reads by ranges, a few ahead", async () => {
+it("reads by ranges, the next one ahead", async () => {
   const { rest, asked } = serving();
   const content = await fetchContent(rest, "d", undefined, 4);
   expect(content.total).toBe(10);
@@ -34,7 +34,7 @@ it("reads by ranges, a few ahead", async () => {
   expect(asked).toEqual(["bytes=0-3"]);
   const reader = content.stream().getReader();
   await reader.read();
-  expect(asked).toEqual(["bytes=0-3", "bytes=4-7", "bytes=8-9"]);
+  expect(asked).toEqual(["bytes=0-3", "bytes=4-7"]);
   reader.releaseLock();
   const all = await new Response((await fetchContent(rest, "d", undefined, 4)).stream()).bytes();
   expect(all).toEqual(bytes);
