@@ -12,6 +12,7 @@ import {
   type System,
   signIn,
   startSystem,
+  untilEnrolled,
   watchKeys,
   watchTraffic,
   withKit,
@@ -29,6 +30,7 @@ beforeAll(async () => {
   [system, browsing] = await Promise.all([startSystem(), openBrowser()]);
   [{ page: ada }, { page: bob }] = await Promise.all([browsing.open(), browsing.open()]);
   await Promise.all([signIn(ada, system, "Ada"), signIn(bob, system, "Bob")]);
+  await Promise.all([untilEnrolled(ada), untilEnrolled(bob)]);
 });
 afterAll(async () => {
   await browsing?.close();

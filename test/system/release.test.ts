@@ -23,6 +23,7 @@ import {
   type System,
   signIn,
   startSystem,
+  untilEnrolled,
   watchKeys,
   withKit,
 } from "./index.ts";
@@ -56,6 +57,7 @@ beforeAll(async () => {
   )) as [HsmClient, HsmClient, HsmClient];
   const { page } = await browsing.open();
   await signIn(page, system, "Ada");
+  await untilEnrolled(page);
   const edk = await withKit(
     page,
     async (kit, vault) => {
