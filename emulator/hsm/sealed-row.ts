@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject } from "node:crypto";
 import { deserialize, serialize } from "node:v8";
 import { utf8 } from "#protocol/bytes.ts";
 
@@ -11,12 +11,15 @@ const TAG = 16;
  * the authority: indexed columns beside it only find it.
  */
 export class RowSealer {
-  #key: Uint8Array;
+  #key: KeyObject;
   #random: (length: number) => Uint8Array;
 
   /** `key` is 32 bytes; the rows' key is derived from it, so that the file can serve other purposes too. */
   constructor(key: Uint8Array, random: (length: number) => Uint8Array) {
-    this.#key = new Uint8Array(hkdfSync("sha256", key, new Uint8Array(), "coffer-hsm-rows-v1", 32));
+    const bytes = Buffer.from(hkdfSync("sha256", key, new Uint8Array(), "coffer-hsm-rows-v1", 32));
+    // A KeyObject: of bytes, Node finds out each time what they are, and that takes longer than the encryption.
+    this.#key = createSecretKey(bytes);
+    bytes.fill(0);
     this.#random = random;
   }
 

@@ -36,3 +36,8 @@ export function indexEntries({ owner, objectType, attributes }: ManagedObject): 
   }
   return entries;
 }
+
+/** The entry as one text, to compare it with others. */
+export function entryKey([tag, value]: IndexEntry): string {
+  return `${tag}\0${value}`;
+}

@@ -4,7 +4,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { readKeyFile } from "./key-file.ts";
 import type { ManagedObject } from "./managed-object.ts";
 import { RowSealer } from "./sealed-row.ts";
-import { type IndexEntry, indexEntries } from "./store-index.ts";
+import { entryKey, type IndexEntry, indexEntries } from "./store-index.ts";
 import { WriteAheadLog } from "./write-ahead-log.ts";
 
 const SCHEMA = `
@@ -23,7 +23,9 @@ export class ObjectStore {
   #database: DatabaseSync;
   #sealer: RowSealer;
   #read: StatementSync;
-  #upsert: StatementSync;
+  #update: StatementSync;
+  #insert: StatementSync;
+  #indexed: StatementSync;
   #unindex: StatementSync;
   #index: StatementSync;
   #log: WriteAheadLog;
@@ -42,10 +44,12 @@ export class ObjectStore {
     this.#log = new WriteAheadLog(join(dir, "hsm.sqlite-wal"));
     this.#migrate();
     this.#read = this.#database.prepare("SELECT sealed FROM objects WHERE uid = ?");
-    this.#upsert = this.#database.prepare(
-      "INSERT INTO objects (uid, sealed) VALUES (?, ?) ON CONFLICT (uid) DO UPDATE SET sealed = excluded.sealed RETURNING id",
+    this.#update = this.#database.prepare("UPDATE objects SET sealed = ? WHERE uid = ? RETURNING id");
+    this.#insert = this.#database.prepare("INSERT INTO objects (uid, sealed) VALUES (?, ?)");
+    this.#indexed = this.#database.prepare("SELECT tag, value FROM attributes WHERE object = ?");
+    this.#unindex = this.#database.prepare(
+      "DELETE FROM attributes WHERE tag = ? AND value = ? AND object = ?",
     );
-    this.#unindex = this.#database.prepare("DELETE FROM attributes WHERE object = ?");
     this.#index = this.#database.prepare(
       "INSERT OR IGNORE INTO attributes (tag, value, object) VALUES (?, ?, ?)",
     );
@@ -93,9 +97,16 @@ export class ObjectStore {
   }
 
   #write(object: ManagedObject): void {
-    const { id } = this.#upsert.get(object.uid, this.#sealer.seal(object.uid, object)) as { id: number };
-    this.#unindex.run(id);
-    for (const [tag, value] of indexEntries(object)) this.#index.run(tag, value, id);
+    const sealed = this.#sealer.seal(object.uid, object);
+    const entries = new Map(indexEntries(object).map((entry) => [entryKey(entry), entry]));
+    const updated = this.#update.get(sealed, object.uid) as { id: number } | undefined;
+    const id = updated?.id ?? (this.#insert.run(object.uid, sealed).lastInsertRowid as number);
+    if (updated) {
+      // Most changes leave the index as it is.
+      for (const { tag, value } of this.#indexed.all(id) as { tag: string; value: string }[])
+        if (!entries.delete(entryKey([tag, value]))) this.#unindex.run(tag, value, id);
+    }
+    for (const [tag, value] of entries.values()) this.#index.run(tag, value, id);
   }
 
   #migrate(): void {

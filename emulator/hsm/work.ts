@@ -1,6 +1,6 @@
 import type { ManagedObject } from "./managed-object.ts";
 import type { ObjectStore } from "./store.ts";
-import { type IndexEntry, indexEntries } from "./store-index.ts";
+import { entryKey, type IndexEntry, indexEntries } from "./store-index.ts";
 
 /**
  * What one batch item (or one batch that can be undone) reads and changes. Changes are seen by this work at once, by
@@ -41,8 +41,4 @@ export class Work {
     this.#store.commit(this.#changed.values());
     this.#changed.clear();
   }
-}
-
-function entryKey([tag, value]: IndexEntry): string {
-  return `${tag}\0${value}`;
 }

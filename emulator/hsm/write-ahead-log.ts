@@ -1,5 +1,10 @@
-import { close, fdatasync, fstatSync, openSync, writeSync } from "node:fs";
+import { close, fdatasync, fdatasyncSync, fstatSync, openSync, writeSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
+
+const fdatasyncAsync = promisify(fdatasync);
+/** A disk that takes less (ms) is waited for: handing the sync to another thread and back would take longer. */
+const QUICK = 1;
 
 const FIRST = 256 * 1024;
 const STEP = 4 * 1024 * 1024;
@@ -7,8 +12,8 @@ const STEP = 4 * 1024 * 1024;
 const LONGEST = 32 * 1024 * 1024;
 
 /**
- * Brings SQLite's write-ahead log to the disk, off the thread that serves: one sync covers all transactions that were
- * written before it began, whichever connection they came from.
+ * Brings SQLite's write-ahead log to the disk: one sync covers all transactions that were written before it began,
+ * whichever connection they came from. While a slow disk works, others are served.
  *
  * The file is made longer ahead of time, with zeros, which are no valid frames (SQLite file format §4.1): a sync that only
  * overwrites needs no change of the file system's own records, and is several times as fast. A length is kept
@@ -22,6 +27,8 @@ export class WriteAheadLog {
   #synced = 0;
   #running: Promise<void> | undefined;
   #failed: Error | undefined;
+  /** What a sync has taken lately (ms). */
+  #usual = 0;
 
   /** `path` is the log's; it is there when the first transaction was written. */
   constructor(path: string) {
@@ -54,13 +61,21 @@ export class WriteAheadLog {
     const file = this.#file;
     this.#file = undefined;
     // A file that is being synced must not be closed under it.
-    if (file !== undefined) void Promise.resolve(this.#running).finally(() => close(file));
+    if (file === undefined) return;
+    const end = () => close(file);
+    void Promise.resolve(this.#running).then(end, end);
   }
 
   async #sync(): Promise<void> {
-    const covered = this.#written;
+    const file = this.#file!;
     try {
-      await promisify(fdatasync)(this.#file!);
+      // Requests that have arrived are executed first and share the sync.
+      await setImmediate();
+      const covered = this.#written;
+      const began = performance.now();
+      if (this.#usual < QUICK) fdatasyncSync(file);
+      else await fdatasyncAsync(file);
+      this.#usual += (performance.now() - began - this.#usual) / 8;
       this.#synced = covered;
     } catch (error) {
       this.#failed = error as Error;

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 
 export interface HsmProcess {
   port: number;
+  pid: number;
   /** Ends it without warning. */
   kill(): Promise<void>;
   /** Asks it to end; resolves when it has. */
@@ -38,7 +39,7 @@ export async function startHsmProcess(
   };
   const last = () => process.kill(pid, "SIGKILL");
   process.once("exit", last);
-  return { port, kill: () => signal("SIGKILL"), stop: () => signal("SIGTERM") };
+  return { port, pid, kill: () => signal("SIGKILL"), stop: () => signal("SIGTERM") };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
