@@ -111,6 +111,9 @@ describe("documents", () => {
     }
     expect(beginCompletion(sql, row(id), claim, 1000).ok).toBe(true);
     expect(finishCompletion(sql, id)).toBe(true);
+    // By another attempt whose answer was lost.
+    expect(finishCompletion(sql, id)).toBe(true);
+    markDeleted(sql, id, 1000);
     expect(finishCompletion(sql, id)).toBe(false);
   });
 

@@ -14,6 +14,7 @@ export type DocumentRow = {
   upload: string | null;
   size: number;
   metadata: number;
+  writing: number;
   created: number;
 };
 
@@ -124,29 +125,49 @@ export function beginCompletion(
   return ok({ ...row, size });
 }
 
-export function finishCompletion(sql: SqlStorage, id: string): boolean {
-  const done = [
-    ...sql.exec(
-      "UPDATE documents SET state = 'complete' WHERE id = ? AND state = 'completing' RETURNING id",
-      id,
-    ),
-  ];
-  sql.exec("DELETE FROM parts WHERE document = ?", id);
-  return done.length === 1;
+/** Notes that an object is about to be written for a document; one of the functions below says that it was. */
+export function beginWrite(sql: SqlStorage, id: string): void {
+  sql.exec("UPDATE documents SET writing = writing + 1 WHERE id = ?", id);
 }
 
-/** Sealed metadata was stored for a document. */
-export function recordMetadata(sql: SqlStorage, id: string, size: number, now: number): void {
-  sql.exec("UPDATE documents SET metadata = ?, touched = ? WHERE id = ?", size, now, id);
+export function endWrite(sql: SqlStorage, id: string): void {
+  sql.exec("UPDATE documents SET writing = max(writing - 1, 0) WHERE id = ?", id);
+}
+
+/**
+ * The parts are joined. True when the document is complete now, by this attempt or by another one; false when it was
+ * deleted meanwhile: then the object must go.
+ */
+export function finishCompletion(sql: SqlStorage, id: string): boolean {
+  sql.exec("UPDATE documents SET state = 'complete' WHERE id = ? AND state = 'completing'", id);
+  sql.exec("DELETE FROM parts WHERE document = ?", id);
+  return sql.exec("SELECT 1 FROM documents WHERE id = ? AND state = 'complete'", id).toArray().length === 1;
+}
+
+/** Sealed metadata was stored for a document. False when the document was deleted meanwhile: then it must go. */
+export function recordMetadata(sql: SqlStorage, id: string, size: number, now: number): boolean {
+  endWrite(sql, id);
+  const done = sql.exec(
+    "UPDATE documents SET metadata = ?, touched = ? WHERE id = ? AND state != 'deleted' RETURNING id",
+    size,
+    now,
+    id,
+  );
+  return done.toArray().length === 1;
 }
 
 export function markDeleted(sql: SqlStorage, id: string, now: number): void {
   sql.exec("UPDATE documents SET state = 'deleted', touched = ? WHERE id = ?", now, id);
 }
 
-export function forget(sql: SqlStorage, id: string): void {
-  sql.exec("DELETE FROM parts WHERE document = ?", id);
-  sql.exec("DELETE FROM documents WHERE id = ? AND state != 'complete'", id);
+/** R2 has nothing of it any more. The row stays while a write is under way, unless it has been for too long. */
+export function forget(sql: SqlStorage, id: string, { overdue = false } = {}): void {
+  const gone = sql.exec(
+    "DELETE FROM documents WHERE id = ? AND state != 'complete' AND (writing = 0 OR ?) RETURNING id",
+    id,
+    overdue ? 1 : 0,
+  );
+  if (gone.toArray().length === 1) sql.exec("DELETE FROM parts WHERE document = ?", id);
 }
 
 /** The account's complete documents in this app, newest first. `cursor` comes from the page before. */

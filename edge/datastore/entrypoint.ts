@@ -16,6 +16,7 @@ import {
   type Part,
   type UploadOpened,
 } from "./types.ts";
+import { erase, joinParts, type Place, storeMetadata } from "./writes.ts";
 
 const READABLE: DocumentRow["state"][] = ["complete"];
 
@@ -63,14 +64,8 @@ export class Datastore extends WorkerEntrypoint<Env> {
   async putMetadata(caller: Caller, id: string, message: Uint8Array): Promise<Result<void>> {
     if (!isId(id) || message.byteLength === 0) return fail("bad-request");
     if (message.byteLength > MOST_METADATA) return fail("too-large");
-    const decision = await this.#object(caller).allow(caller, "datastore:put-metadata", id, [
-      "pending",
-      "complete",
-    ]);
-    if (!decision.ok) return decision;
-    await this.env.DOCUMENTS.put(metadataKey(caller.tenant, decision.value), message);
-    await this.#object(caller).tookMetadata(id, message.byteLength);
-    return ok(undefined);
+    const decision = await this.#object(caller).allowMetadata(caller, id);
+    return decision.ok ? storeMetadata(this.#place(caller), decision.value, message) : decision;
   }
 
   /** `POST /documents/{id}/complete`: joins the parts; from now on the document is listed. `body` is JSON as sent. */
@@ -78,17 +73,7 @@ export class Datastore extends WorkerEntrypoint<Env> {
     const parsed = v.safeParse(completion, body);
     if (!isId(id) || !parsed.success) return fail("bad-request");
     const decision = await this.#object(caller).complete(caller, id, parsed.output);
-    if (!decision.ok) return decision;
-    const { upload, size } = decision.value;
-    const key = contentKey(caller.tenant, decision.value);
-    const parts = parsed.output.parts.map(({ part, etag }) => ({ partNumber: part, etag }));
-    const object = await this.env.DOCUMENTS.resumeMultipartUpload(key, upload ?? "")
-      .complete(parts)
-      // Joined before, by an attempt whose answer was lost? If it was not, it can be asked for again.
-      .catch(() => this.env.DOCUMENTS.head(key));
-    if (object === null || object.size !== size) return fail("internal");
-    if (!(await this.#object(caller).completed(id))) return fail("conflict");
-    return ok({ size, etag: object.httpEtag });
+    return decision.ok ? joinParts(this.#place(caller), decision.value, parsed.output) : decision;
   }
 
   /** `GET /documents`: complete documents of one account, newest first. */
@@ -112,15 +97,7 @@ export class Datastore extends WorkerEntrypoint<Env> {
     if (!isId(id)) return fail("bad-request");
     const decision = await this.#object(caller).remove(caller, id);
     if (!decision.ok) return decision;
-    const { value: row } = decision;
-    const key = contentKey(caller.tenant, row);
-    if (row.upload !== null && row.state !== "complete") {
-      await this.env.DOCUMENTS.resumeMultipartUpload(key, row.upload)
-        .abort()
-        .catch(() => undefined);
-    }
-    await this.env.DOCUMENTS.delete([key, metadataKey(caller.tenant, row)]);
-    await this.#object(caller).removed(id);
+    await erase(this.#place(caller), decision.value);
     return ok(undefined);
   }
 
@@ -140,6 +117,10 @@ export class Datastore extends WorkerEntrypoint<Env> {
     const object = await this.env.DOCUMENTS.get(keyOf(caller.tenant, row), range ? { range } : {});
     if (!object) return fail("not-found");
     return ok({ body: object.body, size: object.size, etag: object.httpEtag, range });
+  }
+
+  #place(caller: Caller): Place {
+    return { bucket: this.env.DOCUMENTS, rows: this.#object(caller), tenant: caller.tenant };
   }
 
   #object(caller: Caller) {

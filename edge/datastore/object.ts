@@ -6,7 +6,9 @@ import { type Result, refuse } from "../result.ts";
 import { openStore, type Store } from "../store.ts";
 import {
   beginCompletion,
+  beginWrite,
   type DocumentRow,
+  endWrite,
   findDocument,
   finishCompletion,
   forget,
@@ -56,24 +58,45 @@ export class DatastoreObject extends DurableObject<Env> {
     );
   }
 
+  /** The same for its metadata. A write begins: `tookMetadata` or `wrote` ends it. */
+  allowMetadata(caller: Caller, id: string): Result<DocumentRow> {
+    const about = this.#about("datastore:put-metadata", caller, `document/${id}`);
+    return authorize(this.#store, about, (sql) => {
+      const found = findDocument(sql, id, caller, ["pending", "complete"]);
+      if (found.ok) beginWrite(sql, id);
+      return found;
+    });
+  }
+
   took(id: string, part: Part, size: number): void {
     this.#store.transaction(() => recordPart(this.#store.sql, id, part, size, Date.now()));
   }
 
-  tookMetadata(id: string, size: number): void {
-    recordMetadata(this.#store.sql, id, size, Date.now());
+  tookMetadata(id: string, size: number): boolean {
+    return this.#store.transaction(() => recordMetadata(this.#store.sql, id, size, Date.now()));
   }
 
+  wrote(id: string): void {
+    endWrite(this.#store.sql, id);
+  }
+
+  /** A write begins: `completed` or `wrote` ends it. */
   complete(caller: Caller, id: string, claimed: Completion): Result<DocumentRow> {
     this.#sweepLater(STUCK_MS);
     return authorize(this.#store, this.#about("datastore:complete", caller, `document/${id}`), (sql) => {
       const found = findDocument(sql, id, caller, ["pending", "completing"]);
-      return found.ok ? beginCompletion(sql, found.value, claimed, Date.now()) : found;
+      if (!found.ok) return found;
+      const begun = beginCompletion(sql, found.value, claimed, Date.now());
+      if (begun.ok) beginWrite(sql, id);
+      return begun;
     });
   }
 
   completed(id: string): boolean {
-    return this.#store.transaction(() => finishCompletion(this.#store.sql, id));
+    return this.#store.transaction(() => {
+      endWrite(this.#store.sql, id);
+      return finishCompletion(this.#store.sql, id);
+    });
   }
 
   remove(caller: Caller, id: string): Result<DocumentRow> {
@@ -125,7 +148,7 @@ export class DatastoreObject extends DurableObject<Env> {
     const { DOCUMENTS } = this.env;
     const key = contentKey(tenant, row);
     if (row.state === "completing" && (await DOCUMENTS.head(key))?.size === row.size) {
-      this.completed(row.id);
+      this.#store.transaction(() => finishCompletion(this.#store.sql, row.id));
       return;
     }
     if (row.upload !== null)
@@ -133,7 +156,7 @@ export class DatastoreObject extends DurableObject<Env> {
         .abort()
         .catch(() => undefined);
     await DOCUMENTS.delete([key, metadataKey(tenant, row)]);
-    this.removed(row.id);
+    this.#store.transaction(() => forget(this.#store.sql, row.id, { overdue: true }));
   }
 
   #about(action: string, caller: Caller, resource: string) {

@@ -12,6 +12,8 @@ export const MIGRATIONS: readonly string[] = [
     upload TEXT,
     size INTEGER NOT NULL DEFAULT 0,
     metadata INTEGER NOT NULL DEFAULT 0,
+    -- Writes to R2 under way that would bring an object into being: a deletion does not forget the row before they end.
+    writing INTEGER NOT NULL DEFAULT 0,
     created INTEGER NOT NULL,
     -- When anything last happened to it: what is not complete is swept some time after.
     touched INTEGER NOT NULL

@@ -1,0 +1,86 @@
+/**
+ * What R2 is told once the tenant's object has decided. A document may be deleted while its bytes are on their way: then
+ * whoever brought them takes them away again, and the row stays until he has, or until the alarm finds it.
+ */
+
+import { fail, ok, type Result } from "../result.ts";
+import type { DocumentRow } from "./documents.ts";
+import { contentKey, metadataKey } from "./keys.ts";
+import type { Completion } from "./types.ts";
+
+export type Bucket = Pick<R2Bucket, "put" | "delete" | "head" | "resumeMultipartUpload">;
+
+/** The table, in the tenant's object. */
+export interface Rows {
+  /** These two end the write. False when the document is not there any more. */
+  tookMetadata(id: string, size: number): Promise<boolean>;
+  completed(id: string): Promise<boolean>;
+  /** A write ended without effect. */
+  wrote(id: string): Promise<void>;
+  /** R2 has forgotten the document. */
+  removed(id: string): Promise<void>;
+}
+
+export type Place = { bucket: Bucket; rows: Rows; tenant: string };
+
+/** Stores the sealed metadata of a document, for which a write has begun. */
+export async function storeMetadata(
+  { bucket, rows, tenant }: Place,
+  row: DocumentRow,
+  message: Uint8Array,
+): Promise<Result<void>> {
+  await endingOnFailure(rows, row, () => bucket.put(metadataKey(tenant, row), message));
+  if (await rows.tookMetadata(row.id, message.byteLength)) return ok(undefined);
+  await takeAway({ bucket, rows, tenant }, row);
+  return fail("not-found");
+}
+
+/** Joins the parts of an upload, for which a write has begun. */
+export async function joinParts(
+  { bucket, rows, tenant }: Place,
+  row: DocumentRow,
+  { parts }: Completion,
+): Promise<Result<{ size: number; etag: string }>> {
+  const key = contentKey(tenant, row);
+  const joined = parts.map(({ part, etag }) => ({ partNumber: part, etag }));
+  const object = await endingOnFailure(rows, row, () =>
+    bucket
+      .resumeMultipartUpload(key, row.upload ?? "")
+      .complete(joined)
+      // Joined before, by an attempt whose answer was lost? If it was not, it can be asked for again.
+      .catch(() => bucket.head(key)),
+  );
+  if (object === null || object.size !== row.size) {
+    await rows.wrote(row.id);
+    return fail("internal");
+  }
+  if (await rows.completed(row.id)) return ok({ size: row.size, etag: object.httpEtag });
+  await takeAway({ bucket, rows, tenant }, row);
+  return fail("conflict");
+}
+
+/** Removes the bytes of a document that is marked deleted. */
+export async function erase({ bucket, rows, tenant }: Place, row: DocumentRow): Promise<void> {
+  if (row.upload !== null && row.state !== "complete") {
+    await bucket
+      .resumeMultipartUpload(contentKey(tenant, row), row.upload)
+      .abort()
+      .catch(() => undefined);
+  }
+  await takeAway({ bucket, rows, tenant }, row);
+}
+
+/** If R2 fails here, the row stays and the alarm tries again. */
+async function takeAway({ bucket, rows, tenant }: Place, row: DocumentRow): Promise<void> {
+  await bucket.delete([contentKey(tenant, row), metadataKey(tenant, row)]);
+  await rows.removed(row.id);
+}
+
+async function endingOnFailure<T>(rows: Rows, { id }: DocumentRow, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    await rows.wrote(id);
+    throw error;
+  }
+}
