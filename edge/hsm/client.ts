@@ -1,3 +1,4 @@
+import { concat } from "#protocol/bytes.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
 import { derToRaw } from "./ecdsa.ts";
 
@@ -109,15 +110,29 @@ async function exchange(fetcher: HsmFetcher, url: string, body: Uint8Array): Pro
   } catch (cause) {
     throw new HsmUnavailable("The HSM cannot be reached", { cause });
   }
-  if (response.status !== 200 || Number(response.headers.get("content-length") ?? 0) > MAXIMUM_RESPONSE) {
+  if (response.status !== 200) {
     await response.body?.cancel();
     throw new HsmUnavailable(`The HSM answered with HTTP status ${response.status}`);
   }
+  return readBounded(response);
+}
+
+/** Counts what comes: a length that was announced, or none, says nothing. */
+async function readBounded({ body }: Response): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
   try {
-    return new Uint8Array(await response.arrayBuffer());
+    for await (const chunk of body ?? []) {
+      length += chunk.length;
+      // Leaving the loop cancels the rest.
+      if (length > MAXIMUM_RESPONSE) break;
+      chunks.push(chunk);
+    }
   } catch (cause) {
     throw new HsmUnavailable("The HSM's answer broke off", { cause });
   }
+  if (length > MAXIMUM_RESPONSE) throw new HsmUnavailable("The HSM's answer is too long");
+  return concat(...chunks);
 }
 
 function copy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
