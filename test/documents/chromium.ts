@@ -5,7 +5,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -128,4 +128,21 @@ async function attach(port: number, folder: string): Promise<PageSession> {
     },
     detach: () => cdp.close(),
   };
+}
+
+/** How many browsers of the same program run besides the one with this process id. */
+export function othersRunning(pid: number): number {
+  const program = readlinkSync(`/proc/${pid}/exe`);
+  let others = 0;
+  for (const entry of readdirSync("/proc")) {
+    try {
+      if (!/^\d+$/.test(entry) || Number(entry) === pid || readlinkSync(`/proc/${entry}/exe`) !== program)
+        continue;
+      const command = readFileSync(`/proc/${entry}/cmdline`, "utf8");
+      if (!command.includes("--type=")) others++;
+    } catch {
+      // Gone since.
+    }
+  }
+  return others;
 }

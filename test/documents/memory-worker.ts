@@ -4,7 +4,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 
 const { groups, interval } = workerData as { groups: Record<string, number>; interval: number };
-const sums: Record<string, number[]> = Object.fromEntries(Object.keys(groups).map((group) => [group, []]));
+type Memory = { pss: number; own: number };
+const sums: Record<string, Memory[]> = Object.fromEntries(Object.keys(groups).map((group) => [group, []]));
 let last = performance.now();
 let gap = 0;
 
@@ -22,9 +23,13 @@ function sample(): void {
   for (const [group, root] of Object.entries(groups)) sums[group]!.push(sumOf(root, children));
 }
 
-function sumOf(pid: number, children: Map<number, number[]>): number {
-  let sum = pssOf(pid);
-  for (const child of children.get(pid) ?? []) sum += sumOf(child, children);
+function sumOf(pid: number, children: Map<number, number[]>): Memory {
+  const sum = memoryOf(pid);
+  for (const child of children.get(pid) ?? []) {
+    const { pss, own } = sumOf(child, children);
+    sum.pss += pss;
+    sum.own += own;
+  }
   return sum;
 }
 
@@ -46,11 +51,13 @@ function processTree(): Map<number, number[]> {
 }
 
 /** Bytes; 0 for a process that is gone. */
-function pssOf(pid: number): number {
+function memoryOf(pid: number): Memory {
   try {
-    const kib = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1];
-    return Number(kib ?? 0) * 1024;
+    const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+    const bytes = (field: string) =>
+      1024 * Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(text)?.[1] ?? 0);
+    return { pss: bytes("Pss"), own: bytes("Pss_Anon") + bytes("Pss_Shmem") };
   } catch {
-    return 0;
+    return { pss: 0, own: 0 };
   }
 }

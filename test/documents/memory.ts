@@ -2,13 +2,16 @@
 
 import { Worker } from "node:worker_threads";
 
-const MIB = 1 << 20;
-
 export type MemoryReport = {
-  /** Highest sum, MiB. */
+  /** PSS, MiB: highest sum, and the middle of all sums, which is what a group holds at rest. */
   peak: number;
-  /** Middle of all sums, MiB: what a group holds at rest. */
   median: number;
+  /**
+   * The same without files that are mapped (the program itself). PSS shares those among all processes of the machine, so it
+   * rises and falls when others run the same program.
+   */
+  ownPeak: number;
+  ownMedian: number;
   samples: number;
   /** Longest time between two samples, milliseconds: a report with a long gap proves less. */
   gap: number;
@@ -29,24 +32,31 @@ export function watchMemory<G extends string>(
   failed.catch(() => {}); // reported by stop()
   return {
     async stop() {
-      const answer = new Promise<{ sums: Record<G, number[]>; gap: number }>((resolve) =>
+      type Memory = { pss: number; own: number };
+      const answer = new Promise<{ sums: Record<G, Memory[]>; gap: number }>((resolve) =>
         worker.once("message", resolve),
       );
       worker.postMessage("stop");
       const { sums, gap } = await Promise.race([answer, failed]);
       await worker.terminate();
-      const report = (bytes: number[]): MemoryReport => {
-        const sorted = bytes.toSorted((a, b) => a - b);
+      const report = (all: Memory[]): MemoryReport => {
+        const [pss, own] = [sorted(all.map(({ pss }) => pss)), sorted(all.map(({ own }) => own))];
+        const middle = all.length >> 1;
         return {
-          peak: Math.round((sorted.at(-1) ?? 0) / MIB),
-          median: Math.round((sorted[sorted.length >> 1] ?? 0) / MIB),
-          samples: sorted.length,
+          peak: mebibytes(pss.at(-1)),
+          median: mebibytes(pss[middle]),
+          ownPeak: mebibytes(own.at(-1)),
+          ownMedian: mebibytes(own[middle]),
+          samples: all.length,
           gap: Math.round(gap),
         };
       };
       return Object.fromEntries(
-        Object.entries<number[]>(sums).map(([group, bytes]) => [group, report(bytes)]),
+        Object.entries<Memory[]>(sums).map(([group, all]) => [group, report(all)]),
       ) as Record<G, MemoryReport>;
     },
   };
 }
+
+const sorted = (values: number[]) => values.toSorted((a, b) => a - b);
+const mebibytes = (bytes = 0) => Math.round(bytes / (1 << 20));
