@@ -85,6 +85,11 @@ export function asCofferError(error: unknown): unknown {
   return new CofferError(codeOf(error), { cause: error });
 }
 
+/** A sentence for a person. What is no error of the kit's is a fault in the page, whose own words help nobody. */
+export function messageOf(error: unknown): string {
+  return error instanceof CofferError ? error.message : fallback(undefined);
+}
+
 /** Whether this is the caller's own cancellation. */
 export function isAbort(error: unknown): boolean {
   return error instanceof DOMException && error.name === "AbortError";

@@ -5,7 +5,7 @@
 
 export { Coffer, type CofferEvent, type ConnectOptions, connect } from "./coffer.ts";
 export type { Document, ListOptions, OpenDocument, OpenOptions, SealOptions, Source } from "./documents.ts";
-export { CofferError, isAbort } from "./error.ts";
+export { CofferError, isAbort, messageOf } from "./error.ts";
 export type { Metadata } from "./metadata.ts";
 export type { MicroserviceState } from "./microservice.ts";
 export type { Progress, ProgressListener } from "./progress.ts";

@@ -97,6 +97,7 @@ export class CofferApp extends HTMLElement {
     const identity = this.#coffer?.identity;
     this.#view(identity ? "signed-in" : "signed-out");
     part(this, "who").hidden = !identity;
+    part<HTMLInputElement>(this, "files").disabled = !identity;
     part(this, "user").textContent = identity?.user.name ?? "";
     if (!identity) {
       this.#listing?.abort();

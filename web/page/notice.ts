@@ -1,6 +1,6 @@
 /** `<coffer-notice>`: a failure that is not of one transfer, with what to do about it. */
 
-import { CofferError } from "#web/custodian/index.ts";
+import { CofferError, messageOf } from "#web/custodian/index.ts";
 import { onPress, part, TemplateElement } from "./part.ts";
 
 export class CofferNotice extends TemplateElement {
@@ -11,8 +11,7 @@ export class CofferNotice extends TemplateElement {
 
   /** Shows an error; `act` offers a way out of it. */
   show(error: unknown, act?: { label: string; run: () => void }): void {
-    part(this, "message").textContent =
-      error instanceof Error ? error.message : "Something went wrong. Try again.";
+    part(this, "message").textContent = messageOf(error);
     const code = part(this, "code");
     code.hidden = !(error instanceof CofferError);
     if (error instanceof CofferError) {

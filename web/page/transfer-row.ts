@@ -1,6 +1,6 @@
 /** `<coffer-transfer>`: one transfer under way, with what it is doing, its bytes and the time left. */
 
-import { CofferError, type Progress } from "#web/custodian/index.ts";
+import { CofferError, messageOf, type Progress } from "#web/custodian/index.ts";
 import type { Link } from "./chain.ts";
 import { formatBytes, formatKind, formatLeft } from "./format.ts";
 import { Pace } from "./pace.ts";
@@ -86,7 +86,7 @@ export class CofferTransfer extends TemplateElement {
     part(this, "bar").hidden = true;
     const meta = part(this, "meta");
     meta.setAttribute("role", "alert");
-    meta.textContent = error instanceof Error ? error.message : "Something went wrong. Try again.";
+    meta.textContent = messageOf(error);
     if (error instanceof CofferError) this.dataset.code = error.code;
     part(this, "retry").hidden = !again;
     const cancel = part(this, "cancel");
