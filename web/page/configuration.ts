@@ -2,8 +2,15 @@
 
 import { CofferError } from "#web/custodian/index.ts";
 
+export interface Configuration {
+  /** Origin of the vault. */
+  vault: string;
+  /** An emulator stands in for the HSM, and the page says so. */
+  development: boolean;
+}
+
 /** Errors: `offline`, `unexpected-response`. */
-export async function readConfiguration(): Promise<{ vault: string }> {
+export async function readConfiguration(): Promise<Configuration> {
   const response = await fetch("/.well-known/oauth-protected-resource", {
     credentials: "omit",
     cache: "no-store",
@@ -11,11 +18,11 @@ export async function readConfiguration(): Promise<{ vault: string }> {
     throw new CofferError("offline", { cause });
   });
   const value = (await response.json().catch(() => undefined)) as
-    | { authorization_servers?: unknown }
+    | { authorization_servers?: unknown; coffer_environment?: unknown }
     | undefined;
   const [vault] = Array.isArray(value?.authorization_servers) ? value.authorization_servers : [];
   if (!response.ok || typeof vault !== "string" || !URL.canParse(vault) || new URL(vault).origin !== vault) {
     throw new CofferError("unexpected-response", { status: response.status });
   }
-  return { vault };
+  return { vault, development: value?.coffer_environment !== "production" };
 }

@@ -26,7 +26,8 @@ const app = document.querySelector<CofferApp>("coffer-app")!;
 
 async function start(): Promise<void> {
   try {
-    const { vault } = await readConfiguration();
+    const { vault, development } = await readConfiguration();
+    if (development) app.dataset.environment = "development";
     app.start(await connect({ vault, container: app.vaultContainer }));
   } catch (error) {
     app.notify(error, () => void start());

@@ -17,6 +17,8 @@ export function appSite(): Hono<GatewayEnv> {
     c.json({
       resource: c.var.site.origin,
       authorization_servers: [c.var.origins.vault],
+      // Our own member: a page must not speak of hardware where an emulator stands in for it.
+      coffer_environment: c.env.COFFER_ENVIRONMENT,
       dpop_bound_access_tokens_required: true,
       dpop_signing_alg_values_supported: ["ES256"],
     }),
