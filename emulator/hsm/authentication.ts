@@ -1,64 +1,121 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { type Credential, KmipError, type RequestHeader } from "#protocol/kmip/index.ts";
+import { Attempts } from "./attempts.ts";
+import {
+  Attestation,
+  attestationFailed,
+  consumeNonces,
+  evidenceOf,
+  hasAttestation,
+  isCapable,
+} from "./attestation.ts";
+import type { Evidence } from "./evidence.ts";
 import type { Origin } from "./listener.ts";
+import type { Log } from "./log.ts";
+import { Nonces } from "./nonces.ts";
 import type { Subject } from "./policy/access.ts";
 import { roleOf } from "./policy/roles.ts";
+import type { Principals, Shown } from "./principals.ts";
 import type { Session, Tickets } from "./tickets.ts";
 
-/** Clients that may name themselves by user name and password. */
-export type Users = Readonly<Record<string, string>>;
-
-/** Who asks, and (with a delegated ticket) how little of it. */
+/** Who asks, what they have shown, and (with a delegated ticket) how little they may do. */
 export interface Authenticated {
   subject: Subject;
+  attestation: Attestation;
   session?: Session;
+  /** What the response header says back to a Hashed Password. */
+  serverHashedPassword?: Uint8Array<ArrayBuffer>;
+}
+
+export interface AuthenticationOptions {
+  principals: Principals;
+  tickets: Tickets;
+  /** Roots of the platforms whose evidence is accepted. */
+  roots: readonly X509Certificate[];
+  log: Log;
 }
 
 /**
  * Profiles 2.1 §3.1.3: a Credential in the message, where there is one, gives the identity; else the channel does.
- * One that is not understood or not right refuses the message: it is never passed over.
+ * An Attestation Credential gives none: it may come beside. One that is not understood or not right refuses the
+ * message: it is never passed over.
  */
-export function authenticate(
-  { authentication }: RequestHeader,
-  { identity }: Origin,
-  users: Users,
-  tickets: Tickets,
-  now: Date,
-): Authenticated {
-  const role = roleOf(identity);
-  if (role === undefined) throw refused("Not a known identity");
-  if (!authentication) return { subject: { identity, role } };
-  const [credential, ...more] = authentication.credential ?? [];
-  if (!credential || more.length > 0) throw refused("One credential is expected");
-  // The domains of a deployment are who their certificate says, whatever a message adds.
-  if (role !== "user") throw refused("This client is known by its certificate alone");
-  switch (credential.credentialType) {
-    case "UsernameAndPassword":
-      return { subject: { identity: userOf(credential, users), role: "user" } };
-    case "Ticket": {
+export class Authentication {
+  #options: AuthenticationOptions;
+  #attempts = new Attempts();
+  readonly nonces = new Nonces();
+
+  constructor(options: AuthenticationOptions) {
+    this.#options = options;
+  }
+
+  async authenticate(header: RequestHeader, { identity }: Origin, now: Date): Promise<Authenticated> {
+    const { roots } = this.#options;
+    const fresh = consumeNonces(header, identity, this.nonces, now);
+    const role = roleOf(identity);
+    if (role === undefined) throw refused();
+    const capable = isCapable(header, roots, identity);
+    const { authentication } = header;
+    if (!authentication) return { subject: { identity, role }, attestation: new Attestation(capable) };
+    const credentials = authentication.credential ?? [];
+    // The domains of a deployment are who their certificate says, whatever a message adds.
+    if (role !== "user" || credentials.length === 0) throw refused();
+    const attesting = credentials.filter(isAttestation);
+    const naming = credentials.filter((one) => !isAttestation(one));
+    if (attesting.length > 1 || naming.length > 1) throw refused();
+    const named = naming[0] ? await this.#named(naming[0], identity, now) : { subject: { identity, role } };
+    const evidence = attesting[0] && this.#evidence(attesting[0], header, identity, now, fresh);
+    return { ...named, attestation: new Attestation(capable, evidence) };
+  }
+
+  async #named(
+    credential: Credential,
+    channel: string,
+    now: Date,
+  ): Promise<Omit<Authenticated, "attestation">> {
+    const { principals, tickets } = this.#options;
+    if (credential.credentialType === "Ticket") {
       const value = credential.credentialValue.ticket?.ticketValue;
-      if (!value) throw refused("The ticket is missing");
-      const session = tickets.redeem(value, identity, now);
-      return { subject: { identity: session.identity, role: "user" }, session };
+      if (!value) throw refused();
+      const session = tickets.redeem(value, channel, now);
+      return { subject: userNamed(session.identity), session };
+    }
+    const shown = await this.#attempts.attempt<Shown>(channel, now, () => principals.shown(credential, now));
+    if (!shown) throw refused();
+    const { identity, ...others } = shown;
+    return { subject: userNamed(identity), ...others };
+  }
+
+  #evidence(
+    credential: Credential,
+    { protocolVersion }: RequestHeader,
+    channel: string,
+    now: Date,
+    fresh: ReadonlySet<Credential>,
+  ): Evidence {
+    const { roots, log } = this.#options;
+    try {
+      if (!hasAttestation(protocolVersion)) throw new Error("not in this protocol version");
+      if (!fresh.has(credential)) throw new Error("no nonce of this client is open");
+      return evidenceOf(credential, roots, channel, now);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : "unknown";
+      log({ event: "attestation", identity: channel, message });
+      throw attestationFailed();
     }
   }
-  throw refused("Not a kind of credential that is taken here");
 }
 
-/** The identity of a user: in a space of its own, since common names of certificates are ASCII. */
-function userOf({ credentialValue: { username, password } }: Credential, users: Users): string {
-  const known = username !== undefined && Object.hasOwn(users, username) ? users[username]! : undefined;
-  // The comparison takes as long for a user that there is not.
-  const right = timingSafeEqual(digest(password ?? ""), digest(known ?? "\u0000"));
-  if (known === undefined || password === undefined || !right)
-    throw refused("Not a known user, or another password");
-  return `\u00b7${username}`;
+function isAttestation({ credentialType }: Credential): boolean {
+  return credentialType === "Attestation";
 }
 
-function digest(text: string): Uint8Array {
-  return createHash("sha256").update(text).digest();
+/** Nothing in a message makes anybody more than a user. */
+function userNamed(identity: string): Subject {
+  if (roleOf(identity) !== "user") throw refused();
+  return { identity, role: "user" };
 }
 
-function refused(message: string): KmipError {
-  return new KmipError("AuthenticationNotSuccessful", message);
+function refused(): KmipError {
+  return new KmipError("AuthenticationNotSuccessful", "The client is not who it says");
 }

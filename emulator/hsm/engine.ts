@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import {
   decodeRequest,
   encodeResponse,
@@ -13,7 +14,8 @@ import {
   type ResultReason,
   VERSIONS,
 } from "#protocol/kmip/index.ts";
-import { type Authenticated, authenticate, type Users } from "./authentication.ts";
+import { type Authenticated, Authentication } from "./authentication.ts";
+import { ENCLAVE_EVIDENCE } from "./evidence.ts";
 import type { Origin } from "./listener.ts";
 import type { Log } from "./log.ts";
 import { type Context, References } from "./operations/handler.ts";
@@ -22,6 +24,7 @@ import { withTemplates } from "./operations/templates.ts";
 import { Pending } from "./pending.ts";
 import { checkOperation, type Subject } from "./policy/access.ts";
 import { mayAsk } from "./policy/roles.ts";
+import { type Principal, Principals } from "./principals.ts";
 import { SeededRandom, type Seeding } from "./random.ts";
 import type { ObjectStore } from "./store.ts";
 import { Streams } from "./streams.ts";
@@ -37,8 +40,10 @@ export interface EngineOptions {
   limit: number;
   /** Most items of a batch. */
   maxItems?: number;
-  /** Clients that may name themselves by user name and password; nobody by default. */
-  users?: Users;
+  /** Clients that may name themselves by credentials; nobody by default. */
+  principals?: readonly Principal[];
+  /** Roots of the platforms whose attestation is accepted; none by default. */
+  attestationRoots?: readonly X509Certificate[];
   /** What becomes of seeds; they are mixed in by default. */
   seeding?: Seeding;
 }
@@ -53,9 +58,17 @@ export class Engine {
   #tickets = new Tickets();
   #pending = new Pending();
   #random: SeededRandom;
+  #authentication: Authentication;
 
   constructor(options: EngineOptions) {
-    this.#options = { maxItems: 512, users: {}, seeding: "mixed", ...options };
+    this.#options = { maxItems: 512, principals: [], attestationRoots: [], seeding: "mixed", ...options };
+    const { principals, attestationRoots: roots, log } = this.#options;
+    this.#authentication = new Authentication({
+      principals: new Principals(principals),
+      tickets: this.#tickets,
+      roots,
+      log,
+    });
     this.#random = new SeededRandom(options.random);
   }
 
@@ -72,7 +85,7 @@ export class Engine {
     const { protocolVersion } = request.header;
     let client: Authenticated;
     try {
-      client = this.#checkHeader(request, origin);
+      client = await this.#checkHeader(request, origin);
     } catch (error) {
       const { code, message } = this.#known(error);
       // The answer names the operation where there is one to name (KMIP 2.1 §9.4); of several, the whole batch failed.
@@ -81,12 +94,31 @@ export class Engine {
       return this.#refusal(code, message, origin, supported(protocolVersion) ?? protocolVersion, operation);
     }
     // The Client Correlation Value is not sent back: it is for the server's log (KMIP 2.1 §8.1.5).
-    const header = { protocolVersion, timeStamp: this.#options.now() };
-    const response = { header, items: await this.#execute(request, client, origin) };
+    const items = await this.#execute(request, client, origin);
+    const response = { header: this.#header(request, client, origin), items };
     // Reads wait too: what they tell must not be undone by a crash.
     const synced = this.#options.store.synced();
     const [encoded] = await Promise.all([this.#encode(request, response, origin), synced]);
     return encoded;
+  }
+
+  /** With a nonce and the accepted types where something asked for attestation (KMIP 2.1 §9.3). */
+  #header(
+    { header: { protocolVersion } }: RequestMessage,
+    { attestation, serverHashedPassword }: Authenticated,
+    { identity }: Origin,
+  ): ResponseHeader {
+    const now = this.#options.now();
+    const { nonces } = this.#authentication;
+    const random = (length: number) => this.#random.take(length);
+    return {
+      protocolVersion,
+      timeStamp: now,
+      ...(serverHashedPassword ? { serverHashedPassword } : {}),
+      ...(attestation.demanded
+        ? { nonce: nonces.issue(identity, now, random), attestationType: [ENCLAVE_EVIDENCE] }
+        : {}),
+    };
   }
 
   /** Encoded while the disk is busy. */
@@ -107,11 +139,10 @@ export class Engine {
     return encoded;
   }
 
-  #checkHeader({ header, items }: RequestMessage, origin: Origin): Authenticated {
+  async #checkHeader({ header, items }: RequestMessage, origin: Origin): Promise<Authenticated> {
     if (!isSupported(header.protocolVersion))
       throw new KmipError("UnsupportedProtocolVersion", "Not a supported protocol version");
-    const { users, now } = this.#options;
-    const client = authenticate(header, origin, users, this.#tickets, now());
+    const client = await this.#authentication.authenticate(header, origin, this.#options.now());
     if (header.asynchronousIndicator === "Mandatory" && !mayAsk(client.subject.role, "Poll"))
       throw new KmipError("FeatureNotSupported", "Nothing is asynchronous for this identity");
     if (items.length === 0) throw new KmipError("InvalidMessage", "An empty batch");
@@ -122,10 +153,10 @@ export class Engine {
 
   async #execute(
     { header, items }: RequestMessage,
-    { subject, session }: Authenticated,
+    { subject, session, attestation }: Authenticated,
     origin: Origin,
   ): Promise<ResponseItem[]> {
-    const { store, now, seeding } = this.#options;
+    const { store, now, seeding, attestationRoots } = this.#options;
     const continuation = header.batchErrorContinuationOption ?? "Stop";
     const undo = continuation === "Undo" && items.length > 1;
     const references = new References();
@@ -141,6 +172,8 @@ export class Engine {
         seeding,
         seed: (data) => this.#random.seed(data),
         channel: origin.identity,
+        attestation,
+        attestationTypes: attestationRoots.length > 0 ? [ENCLAVE_EVIDENCE] : [],
         ticketed: session !== undefined,
         ...(session?.objects ? { objects: session.objects } : {}),
         tickets: this.#tickets,

@@ -1,12 +1,12 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, X509Certificate } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Users } from "./authentication.ts";
 import { Engine } from "./engine.ts";
 import { listenHttps } from "./https-listener.ts";
 import type { ListenerOptions, Origin } from "./listener.ts";
 import { fileLog, type Log } from "./log.ts";
 import type { Pki } from "./pki.ts";
+import { type Principal, principalOf } from "./principals.ts";
 import type { Seeding } from "./random.ts";
 import { ObjectStore } from "./store.ts";
 import { listenTtlv } from "./ttlv-listener.ts";
@@ -28,8 +28,12 @@ export interface HsmOptions {
   limit?: number;
   /** Connections that are silent for so long (ms) are closed; five minutes by default. */
   idleTimeout?: number;
-  /** Clients that may name themselves by user name and password; nobody by default. */
-  users?: Users;
+  /** Clients that may name themselves by user name and password, in plain; nobody by default. */
+  users?: Readonly<Record<string, string>>;
+  /** Clients that may name themselves by these and other credentials. */
+  principals?: readonly Principal[];
+  /** Root certificates (PEM) of the platforms whose attestation is accepted; none by default. */
+  attestationRoots?: readonly string[];
   /** What becomes of seeds that clients bring; they are mixed in by default. */
   seeding?: Seeding;
 }
@@ -53,6 +57,12 @@ export interface Hsm {
 export async function startHsm(options: HsmOptions): Promise<Hsm> {
   const { dir, pki, host = "127.0.0.1", now = () => new Date(), random = freshBytes } = options;
   const { limit = 1024 * 1024, idleTimeout = 300_000 } = options;
+  const { users = {}, principals: known = [], attestationRoots: pems = [], seeding = "mixed" } = options;
+  const principals = [
+    ...Object.entries(users).map(([name, password]) => principalOf(name, password)),
+    ...known,
+  ];
+  const attestationRoots = pems.map((pem) => new X509Certificate(pem));
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const logPath = join(dir, "hsm.log");
   const file = fileLog(logPath, now);
@@ -61,8 +71,7 @@ export async function startHsm(options: HsmOptions): Promise<Hsm> {
     options.log?.(line);
   };
   const store = new ObjectStore(dir, random);
-  const { users = {}, seeding = "mixed" } = options;
-  const engine = new Engine({ store, now, random, log, limit, users, seeding });
+  const engine = new Engine({ store, now, random, log, limit, principals, attestationRoots, seeding });
   const hsm: Hsm = { ttlvPort: 0, httpsPort: 0, logPath, close: async () => {} };
   const serve = async (request: Uint8Array, origin: Origin) => {
     hsm.onMessage?.({ direction: "request", bytes: request, ...origin });

@@ -3,6 +3,7 @@ import { agreedSecret, DERIVATIONS } from "../crypto/derivation.ts";
 import type { ManagedObject, ObjectValue } from "../managed-object.ts";
 import { privateKeyOf, publicKeyOf, secretBytes } from "../material.ts";
 import { admitAttributes } from "../policy/admission.ts";
+import { withRequirements } from "../policy/attestation.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
@@ -100,8 +101,9 @@ function cut(bytes: Uint8Array, bits: number | undefined): Bytes {
 /** What comes from a sensitive key is sensitive, unless the request says otherwise of a key that is not. */
 function inherited(bases: ManagedObject[], attributes: Attributes): Attributes {
   const secret = bases.filter(({ objectType }) => objectType !== "PublicKey");
-  if (secret.some(({ attributes: { sensitive } }) => sensitive)) return { ...attributes, sensitive: true };
-  return attributes;
+  const required = withRequirements(secret, attributes);
+  if (secret.some(({ attributes: { sensitive } }) => sensitive)) return { ...required, sensitive: true };
+  return required;
 }
 
 function objectOf(

@@ -71,6 +71,7 @@ export function queryOf(operations: readonly string[]): Handler<"Query"> {
             serverInformation: { productName: "Coffer HSM emulator" },
           }
         : {}),
+      ...(asked.has("QueryAttestationTypes") ? { attestationType: [...context.attestationTypes] } : {}),
       ...(asked.has("QueryRNGs") ? { rngParameters: [GENERATOR] } : {}),
       ...(asked.has("QueryProfiles") ? { profileInformation: PROFILES } : {}),
       // Clients come with certificates that the server's side has issued.
@@ -84,7 +85,7 @@ export function queryOf(operations: readonly string[]): Handler<"Query"> {
               {
                 streamingCapability: true,
                 asynchronousCapability: true,
-                attestationCapability: false,
+                attestationCapability: context.attestationTypes.length > 0,
                 batchUndoCapability: true,
                 batchContinueCapability: true,
                 unwrapMode: "Processed",

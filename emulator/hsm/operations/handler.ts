@@ -6,9 +6,11 @@ import {
   type ResponsePayload,
   type UniqueIdentifier,
 } from "#protocol/kmip/index.ts";
+import type { Attestation } from "../attestation.ts";
 import { isDestroyed, type ManagedObject } from "../managed-object.ts";
 import type { Pending } from "../pending.ts";
 import { checkAccess, type Subject } from "../policy/access.ts";
+import { UNATTESTED } from "../policy/attestation.ts";
 import type { Seeding } from "../random.ts";
 import type { Streams } from "../streams.ts";
 import type { Tickets } from "../tickets.ts";
@@ -29,6 +31,9 @@ export interface Context {
   /** The objects that a delegated ticket is for; all where it does not say. */
   objects?: ReadonlySet<string>;
   tickets: Tickets;
+  /** What the client has shown of itself in this message, and the types of evidence that are accepted. */
+  attestation: Attestation;
+  attestationTypes: readonly number[];
   /** What becomes of seeds, and how one is mixed in. */
   seeding: Seeding;
   seed: (data: Uint8Array) => void;
@@ -97,6 +102,7 @@ export function objectFor(
   if (!destroyed && isDestroyed(object)) throw new KmipError("ObjectDestroyed", "The object was destroyed");
   if (!archived && object.attributes.archiveDate && USES_VALUE.has(operation))
     throw new KmipError("ObjectArchived", "The object is archived");
+  if (!UNATTESTED.has(operation)) context.attestation.check(object.attributes);
   return object;
 }
 

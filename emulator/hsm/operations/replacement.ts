@@ -1,6 +1,7 @@
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import type { ManagedObject } from "../managed-object.ts";
 import { admitAttributes } from "../policy/admission.ts";
+import { withRequirements } from "../policy/attestation.ts";
 import { classOf, VENDOR } from "../policy/classes.ts";
 import { isRestricted } from "../policy/roles.ts";
 import type { Context } from "./handler.ts";
@@ -26,6 +27,8 @@ const LEFT_BEHIND: ReadonlySet<string> = new Set([
   "protectionStorageMask",
   "randomNumberGenerator",
   "revocationReason",
+  // Some go over, one by one.
+  "vendorAttributes",
 ]);
 
 /** Throws for an object that is not replaced: of the key hierarchy, or of an identity that makes nothing else. */
@@ -55,7 +58,7 @@ export function replacementAttributes(
     ),
     ...(request.vendorAttributes ?? []),
   ];
-  return {
+  return withRequirements([object], {
     ...kept,
     ...(usageLimits
       ? { usageLimits: { ...usageLimits, usageLimitsCount: usageLimits.usageLimitsTotal } }
@@ -63,7 +66,7 @@ export function replacementAttributes(
     ...dates(attributes, offset, context.now),
     ...request,
     ...(vendorAttributes.length > 0 ? { vendorAttributes } : {}),
-  };
+  });
 }
 
 /**

@@ -3,6 +3,7 @@ import { joinPolynomial, joinXor, type Share, splitPolynomial, splitXor } from "
 import type { ManagedObject, ObjectValue } from "../managed-object.ts";
 import { keyBlockOf, secretBytes } from "../material.ts";
 import { admitAttributes } from "../policy/admission.ts";
+import { withRequirements } from "../policy/attestation.ts";
 import { checkRelease } from "../policy/release.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
@@ -29,7 +30,11 @@ export const createSplitKey: Handler<"CreateSplitKey"> = (request, context) => {
     const { uid } = putNew(context, {
       uid: newIdentifier(context),
       objectType: "SplitKey",
-      attributes: { ...source.attributes, ...attributes, keyFormatType: "Raw" },
+      attributes: withRequirements(source.bases, {
+        ...source.attributes,
+        ...attributes,
+        keyFormatType: "Raw",
+      }),
       made: true,
       value: {
         splitKey: {
@@ -56,7 +61,8 @@ export const joinSplitKey: Handler<"JoinSplitKey"> = (request, context) => {
     throw new KmipError("InvalidObjectType", "Parts are joined to symmetric keys and secret data");
   checkSettable(attributes);
   admitAttributes(subject, "JoinSplitKey", objectType, attributes);
-  const keyMaterial = joined(request.uniqueIdentifier.map((one) => objectFor(context, one, "JoinSplitKey")));
+  const parts = request.uniqueIdentifier.map((one) => objectFor(context, one, "JoinSplitKey"));
+  const keyMaterial = joined(parts);
   const { cryptographicAlgorithm, cryptographicLength = keyMaterial.length * 8 } = attributes;
   if (cryptographicLength !== keyMaterial.length * 8)
     throw new KmipError("CryptographicFailure", "The parts make a key of another length");
@@ -72,7 +78,7 @@ export const joinSplitKey: Handler<"JoinSplitKey"> = (request, context) => {
   const { uid } = putNew(context, {
     uid: newIdentifier(context),
     objectType,
-    attributes: { ...attributes, ...described, keyFormatType: "Raw" },
+    attributes: withRequirements(parts, { ...attributes, ...described, keyFormatType: "Raw" }),
     value,
     made: false,
   });
@@ -99,13 +105,13 @@ function sourceOf({ uniqueIdentifier, attributes = {} }: Request, context: Conte
   if (uniqueIdentifier === undefined) {
     const bits = attributes.cryptographicLength ?? 256;
     if (bits < 8 || bits > 8192 || bits % 8 !== 0) throw new KmipError("InvalidField", "Not a length");
-    return { secret: context.random(bits / 8), attributes: described(attributes, bits) };
+    return { secret: context.random(bits / 8), attributes: described(attributes, bits), bases: [] };
   }
   const { subject, work, now } = context;
   const object = objectFor(context, uniqueIdentifier, "CreateSplitKey");
   checkRelease(subject, object, undefined, work, now);
   const secret = secretBytes(object);
-  return { secret, attributes: described(object.attributes, secret.length * 8) };
+  return { secret, attributes: described(object.attributes, secret.length * 8), bases: [object] };
 }
 
 function described({ cryptographicAlgorithm }: Attributes, cryptographicLength: number): Attributes {

@@ -1,6 +1,7 @@
 import { type Attributes, attributeSpelling, KmipError } from "#protocol/kmip/index.ts";
 import type { ManagedObject, ObjectType } from "../managed-object.ts";
 import { canSee, type Subject } from "./access.ts";
+import { ATTESTATION, checkRequirement } from "./attestation.ts";
 import { CLASSES, classOf, type KeyClass, policyAttribute, VENDOR } from "./classes.ts";
 import { isRestricted } from "./roles.ts";
 import { isSignType } from "./signing.ts";
@@ -80,10 +81,13 @@ export function admitAttributes(
     seen.add(attributeName);
     if (typeof attributeValue !== "string")
       throw new KmipError("InvalidDataType", "Policy attributes are text");
-    if (subject.role === "officer") admitOfficers(operation, objectType, attributeName, attributeValue);
+    // Owners bind their own objects: it only takes away.
+    if (attributeName === ATTESTATION && !restricted) checkRequirement(attributeValue);
+    else if (subject.role === "officer") admitOfficers(operation, objectType, attributeName, attributeValue);
     else if (restricted && operation === "Create" && attributeName === "Parent") parent = attributeValue;
     else refuse("Policy attributes are the officer's to set");
   }
+  if (seen.has(ATTESTATION) && seen.has("Class")) refuse("The hierarchy's own policy releases its keys");
   if (operation === "Create" && seen.has("Tenant") && !seen.has("Class"))
     refuse("Only keys of the hierarchy have a tenant");
   return parent === undefined ? {} : { parent };

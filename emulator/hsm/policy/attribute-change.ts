@@ -2,6 +2,7 @@ import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { type ManagedObject, stateAt } from "../managed-object.ts";
 import type { Subject } from "./access.ts";
 import { admitAttributes, admitOfficers } from "./admission.ts";
+import { ATTESTATION, isTighter } from "./attestation.ts";
 import { classOf, VENDOR } from "./classes.ts";
 
 /** Which attributes a client may change once an object is there: these only tighten, or say nothing of security. */
@@ -92,9 +93,11 @@ export function checkKept(before: ManagedObject, after: ManagedObject): void {
     const now = is.get(name);
     if (now === value) continue;
     if (name === "Users" && (now !== undefined || !hierarchy)) continue;
+    if (name === ATTESTATION && now !== undefined && isTighter(String(value), String(now))) continue;
     if (name === "RecipientCA" && (now === undefined || now === "false")) continue;
     refuse(`${name} stays`);
   }
+  if (is.has(ATTESTATION) && hierarchy) refuse("The hierarchy's own policy releases its keys");
   if (is.has("Tenant") && !was.has("Tenant") && classOf(before.attributes) !== "master")
     refuse("Only a master key is given a tenant");
 }

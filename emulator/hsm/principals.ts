@@ -1,0 +1,163 @@
+import { equalConstantTime, utf8 } from "#protocol/bytes.ts";
+import type { Credential } from "#protocol/kmip/index.ts";
+import {
+  type ClientHash,
+  type ClientHashAlgorithm,
+  clientHashAlgorithm,
+  clientHashes,
+  isHashedPassword,
+  serverHashedPassword,
+} from "./client-hash.ts";
+import { usedStep } from "./one-time-password.ts";
+import { hashPassword, isPassword, isPasswordHash, LONGEST_PASSWORD } from "./password-hash.ts";
+import { roleOf } from "./policy/roles.ts";
+
+type Value = Credential["credentialValue"];
+
+/** What tells a device apart (KMIP 2.1 §7.9): all that is given here must be in the credential, and be the same. */
+export interface Device {
+  deviceSerialNumber?: string;
+  deviceIdentifier?: string;
+  networkIdentifier?: string;
+  machineIdentifier?: string;
+  mediaIdentifier?: string;
+}
+
+/** Somebody who can name themselves by a credential in the message. */
+export interface Principal {
+  name: string;
+  /** As `hashPassword` writes it. */
+  password?: string;
+  /** As `clientHashes` writes it: takes Hashed Passwords. */
+  clientHash?: Readonly<Record<ClientHashAlgorithm, ClientHash>>;
+  /** Secret of one-time passwords (RFC 6238), 16 bytes or more; asked for beside the password where there is one. */
+  oneTimeSecret?: Uint8Array;
+  /** Takes Device credentials, with the password: what is written on a device is no secret. */
+  device?: Device;
+}
+
+/** Who a credential has shown its sender to be. */
+export interface Shown {
+  identity: string;
+  serverHashedPassword?: Uint8Array<ArrayBuffer>;
+}
+
+/** How far (ms) the Timestamp of a Hashed Password may be from our clock. */
+const FRESH = 5 * 60_000;
+const DEVICE_FIELDS = [
+  "deviceSerialNumber",
+  "deviceIdentifier",
+  "networkIdentifier",
+  "machineIdentifier",
+  "mediaIdentifier",
+] as const;
+
+/** A principal from a password in plain, which is not kept. `hashed`: takes Hashed Passwords too. */
+export function principalOf(
+  name: string,
+  password: string,
+  { hashed = false, ...others }: { hashed?: boolean } & Pick<Principal, "oneTimeSecret" | "device"> = {},
+): Principal {
+  const clientHash = hashed ? { clientHash: clientHashes(name, password) } : {};
+  return { name, password: hashPassword(password), ...clientHash, ...others };
+}
+
+/** Those who can name themselves by credentials. Never an identity of a deployment, nor one of a certificate. */
+export class Principals {
+  #known = new Map<string, Principal>();
+  /** Compared with where there is no such principal, so that it takes as long. */
+  #nobody = hashPassword("");
+  /** The last step whose one-time password was used. */
+  #used = new Map<string, number>();
+
+  /** Throws `TypeError` for a principal that cannot be. */
+  constructor(principals: readonly Principal[]) {
+    for (const principal of principals) {
+      const { name, password, oneTimeSecret, device } = principal;
+      if (name === "" || name.length > 256 || roleOf(name) !== "user" || this.#known.has(name))
+        throw new TypeError("not a principal's name, or a name twice");
+      if (password !== undefined && !isPasswordHash(password)) throw new TypeError("not a password's hash");
+      if (oneTimeSecret && oneTimeSecret.length < 16) throw new TypeError("the secret is too short");
+      if (device && (password === undefined || Object.keys(device).length === 0))
+        throw new TypeError("a device has an identifier and a password");
+      this.#known.set(name, principal);
+    }
+  }
+
+  /** Who shows themselves by the credential; undefined for whatever is wrong with it. */
+  async shown({ credentialType, credentialValue }: Credential, now: Date): Promise<Shown | undefined> {
+    switch (credentialType) {
+      case "UsernameAndPassword":
+        return this.#byPassword(this.#named(credentialValue), credentialValue);
+      case "Device":
+        return this.#byPassword(this.#deviceOf(credentialValue), credentialValue);
+      case "OneTimePassword":
+        return this.#byOneTimePassword(this.#named(credentialValue), credentialValue, now);
+      case "HashedPassword":
+        return byHashedPassword(this.#named(credentialValue), credentialValue, now);
+    }
+    return undefined;
+  }
+
+  #named({ username }: Value): Principal | undefined {
+    return username === undefined ? undefined : this.#known.get(username);
+  }
+
+  #deviceOf(value: Value): Principal | undefined {
+    const found = [...this.#known.values()].filter(({ device }) => device && isDevice(device, value));
+    return found.length === 1 ? found[0] : undefined;
+  }
+
+  async #byPassword(principal: Principal | undefined, { password }: Value): Promise<Shown | undefined> {
+    if (password === undefined || password.length > LONGEST_PASSWORD) return undefined;
+    const right = await isPassword(principal?.password ?? this.#nobody, password);
+    // Whoever has a second factor shows it.
+    if (!right || principal?.password === undefined || (principal.oneTimeSecret && !principal.device))
+      return undefined;
+    return { identity: identityOf(principal) };
+  }
+
+  async #byOneTimePassword(
+    principal: Principal | undefined,
+    { password = "", oneTimePassword }: Value,
+    now: Date,
+  ): Promise<Shown | undefined> {
+    const secret = principal?.oneTimeSecret;
+    const right = await isPassword(principal?.password ?? this.#nobody, password);
+    if (!principal || !secret || oneTimePassword === undefined) return undefined;
+    const last = this.#used.get(principal.name) ?? Number.NEGATIVE_INFINITY;
+    const step = usedStep(secret, oneTimePassword, now, last);
+    if (step === undefined) return undefined;
+    // Used up, though the password beside it may be wrong.
+    this.#used.set(principal.name, step);
+    return principal.password === undefined || right ? { identity: identityOf(principal) } : undefined;
+  }
+}
+
+function byHashedPassword(
+  principal: Principal | undefined,
+  { hashingAlgorithm, timeStamp, hashedPassword }: Value,
+  now: Date,
+): Shown | undefined {
+  const algorithm = clientHashAlgorithm(hashingAlgorithm);
+  const kept = algorithm && principal?.clientHash?.[algorithm];
+  if (!principal || !kept || !timeStamp || !hashedPassword || principal.oneTimeSecret) return undefined;
+  if (!isHashedPassword(algorithm, kept, timeStamp, hashedPassword)) return undefined;
+  if (Math.abs(timeStamp.getTime() - now.getTime()) > FRESH) return undefined;
+  return {
+    identity: identityOf(principal),
+    serverHashedPassword: serverHashedPassword(algorithm, kept, timeStamp),
+  };
+}
+
+function isDevice(device: Device, value: Value): boolean {
+  return DEVICE_FIELDS.every(
+    (field) =>
+      device[field] === undefined || equalConstantTime(utf8(device[field]), utf8(value[field] ?? "")),
+  );
+}
+
+/** In a space of its own, since common names of certificates are ASCII. */
+function identityOf({ name }: Principal): string {
+  return `\u00b7${name}`;
+}
