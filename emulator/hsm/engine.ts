@@ -24,7 +24,7 @@ import { withTemplates } from "./operations/templates.ts";
 import { Pending } from "./pending.ts";
 import { checkOperation, type Subject } from "./policy/access.ts";
 import { mayAsk } from "./policy/roles.ts";
-import { type Principal, Principals } from "./principals.ts";
+import { Principals } from "./principals.ts";
 import { SeededRandom, type Seeding } from "./random.ts";
 import type { ObjectStore } from "./store.ts";
 import { Streams } from "./streams.ts";
@@ -41,7 +41,7 @@ export interface EngineOptions {
   /** Most items of a batch. */
   maxItems?: number;
   /** Clients that may name themselves by credentials; nobody by default. */
-  principals?: readonly Principal[];
+  principals?: Principals;
   /** Roots of the platforms whose attestation is accepted; none by default. */
   attestationRoots?: readonly X509Certificate[];
   /** What becomes of seeds; they are mixed in by default. */
@@ -61,10 +61,16 @@ export class Engine {
   #authentication: Authentication;
 
   constructor(options: EngineOptions) {
-    this.#options = { maxItems: 512, principals: [], attestationRoots: [], seeding: "mixed", ...options };
+    this.#options = {
+      maxItems: 512,
+      principals: new Principals([]),
+      attestationRoots: [],
+      seeding: "mixed",
+      ...options,
+    };
     const { principals, attestationRoots: roots, log } = this.#options;
     this.#authentication = new Authentication({
-      principals: new Principals(principals),
+      principals,
       tickets: this.#tickets,
       roots,
       log,

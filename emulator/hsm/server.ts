@@ -6,7 +6,7 @@ import { listenHttps } from "./https-listener.ts";
 import type { ListenerOptions, Origin } from "./listener.ts";
 import { fileLog, type Log } from "./log.ts";
 import type { Pki } from "./pki.ts";
-import { type Principal, principalOf } from "./principals.ts";
+import { type Principal, Principals, principalOf } from "./principals.ts";
 import type { Seeding } from "./random.ts";
 import { ObjectStore } from "./store.ts";
 import { listenTtlv } from "./ttlv-listener.ts";
@@ -58,10 +58,10 @@ export async function startHsm(options: HsmOptions): Promise<Hsm> {
   const { dir, pki, host = "127.0.0.1", now = () => new Date(), random = freshBytes } = options;
   const { limit = 1024 * 1024, idleTimeout = 300_000 } = options;
   const { users = {}, principals: known = [], attestationRoots: pems = [], seeding = "mixed" } = options;
-  const principals = [
+  const principals = new Principals([
     ...Object.entries(users).map(([name, password]) => principalOf(name, password)),
     ...known,
-  ];
+  ]);
   const attestationRoots = pems.map((pem) => new X509Certificate(pem));
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const logPath = join(dir, "hsm.log");
