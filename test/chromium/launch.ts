@@ -21,6 +21,9 @@ export const ARGUMENTS = [
   "--disable-sync",
 ];
 
+/** Where none is set, Chromium saves a file whose name is not ASCII as `download`. */
+export const LOCALE = { LANG: "C.UTF-8", LC_ALL: "C.UTF-8" };
+
 /** What playwright disables and the tests want disabled, without ThirdPartyStoragePartitioning. */
 const STILL_DISABLED =
   "HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,MediaRouter,OptimizationHints,PreconnectToSearch";
@@ -32,6 +35,7 @@ export async function launchChromium(
   const port = await freePort();
   const browser = await chromium.launch({
     executablePath: executablePath(),
+    env: { ...process.env, ...LOCALE },
     args: [
       ...ARGUMENTS,
       `--remote-debugging-port=${port}`,

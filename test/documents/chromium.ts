@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { chromium, type Page } from "playwright";
 import { type Cdp, connectCdp } from "../chromium/cdp.ts";
-import { ARGUMENTS, executablePath } from "../chromium/launch.ts";
+import { ARGUMENTS, executablePath, LOCALE } from "../chromium/launch.ts";
 
 export type Chromium = {
   /** The browser's process; all others descend from it. */
@@ -50,7 +50,7 @@ export async function openChromium(): Promise<Chromium> {
       `--user-data-dir=${profile}`,
       "about:blank",
     ],
-    { stdio: "ignore" },
+    { stdio: "ignore", env: { ...process.env, ...LOCALE } },
   );
   const ended = once(browser, "exit");
   const port = await devToolsPort(profile);

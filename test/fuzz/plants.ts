@@ -48,7 +48,9 @@ function depth(item: Item): number {
 
 function altered(item: Item): Item {
   if (item.type === "Structure") return { ...item, value: item.value.map(altered) };
-  return item.type === "LongInteger" && item.value < 0n ? { ...item, value: -item.value } : item;
+  // The least Long Integer has no positive twin: what it became could not be written at all.
+  const lost = item.type === "LongInteger" && item.value < 0n && item.value > -(2n ** 63n);
+  return lost ? { ...item, value: -item.value } : item;
 }
 
 function work(milliseconds: number): void {
