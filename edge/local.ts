@@ -30,8 +30,6 @@ export type EdgeOptions = {
   assets: string;
   /** Override or add `[vars]` of wrangler.toml. */
   vars?: Record<string, string>;
-  /** W13, several workers: not yet. */
-  split?: false;
   /** Called for every line that the worker or workerd writes, beside `logs`. */
   onLog?: (entry: LogEntry) => void;
 };

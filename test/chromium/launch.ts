@@ -1,8 +1,8 @@
 /** Starts Debian's Chromium, or whichever there is. */
 
-import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { type Browser, chromium } from "playwright";
+import { findChromium } from "#cli/chromium.js";
 import { type Cdp, connectCdp } from "./cdp.ts";
 
 export type ChromiumOptions = {
@@ -59,10 +59,9 @@ export async function launchChromium(
 
 /** CHROMIUM_PATH, else the system's, else playwright's own. */
 export function executablePath(): string {
-  const named = process.env.CHROMIUM_PATH;
-  if (named) return named;
-  const system = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-  return system.find((path) => existsSync(path)) ?? chromium.executablePath();
+  const found = findChromium();
+  if (found === undefined) throw new Error("No Chromium found: install one or set CHROMIUM_PATH");
+  return found;
 }
 
 async function freePort(): Promise<number> {

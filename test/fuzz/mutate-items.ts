@@ -1,4 +1,5 @@
 import { enumerationOf, type Item, type ItemType, tagNumber } from "#protocol/kmip/index.ts";
+import { ITEM_TYPES } from "#protocol/kmip/item.ts";
 import type { Random } from "./random.ts";
 
 /** Mutation of item trees: what comes out is always a tree that can be encoded, if seldom a KMIP message. */
@@ -7,19 +8,7 @@ const INTEGERS = [0, 1, -1, 2, 7, 8, 16, 32, 127, 128, 255, 256, 4096, 65535, 0x
 const LONGS = [0n, 1n, -1n, 2n ** 31n, 2n ** 53n, 2n ** 63n - 1n, -(2n ** 63n), 253402300800n];
 const LENGTHS = [0, 1, 7, 8, 12, 15, 16, 17, 24, 31, 32, 33, 64, 96, 128, 255, 256, 1024];
 const TEXTS = ["", "\0", "x-", "x-Coffer-Class", "\u{1f511}", "a".repeat(300), "../../etc/passwd", "%s", "'"];
-const TYPES: ItemType[] = [
-  "Structure",
-  "Integer",
-  "LongInteger",
-  "BigInteger",
-  "Enumeration",
-  "Boolean",
-  "TextString",
-  "ByteString",
-  "DateTime",
-  "Interval",
-  "DateTimeExtended",
-];
+const TYPES = ITEM_TYPES.filter((type) => type !== undefined);
 const TAGS = [...enumerationOf("Tag")!.byValue.keys()];
 const OPERATION = tagNumber("Operation");
 const OPERATIONS = [...enumerationOf("Operation")!.byValue.keys()];
