@@ -1,3 +1,4 @@
+import { getCipherInfo } from "node:crypto";
 import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
 
 /** How a cipher is called in OpenSSL, and what it needs. Lengths are in bytes. */
@@ -10,6 +11,8 @@ export interface CipherRule {
   whole?: boolean;
   /** Length of the tag of an authenticated cipher. */
   tag?: number;
+  /** CCM: the length of the message stands before it, so that it must be there as a whole. */
+  ccm?: boolean;
   wrap?: "NISTKeyWrap" | "AESKeyWrapPadding";
   /** A one-time pad. */
   pad?: boolean;
@@ -17,13 +20,29 @@ export interface CipherRule {
   counter?: boolean;
 }
 
-const MODES: Readonly<Record<string, { iv: number; blocks: boolean; aead?: boolean }>> = {
+/** Ciphers of 16-byte blocks by KMIP name: what OpenSSL calls them, and the lengths of their keys. */
+export const BLOCK_CIPHERS: Readonly<Record<string, { openssl: string; keys: readonly number[] }>> = {
+  AES: { openssl: "aes", keys: [16, 24, 32] },
+  ARIA: { openssl: "aria", keys: [16, 24, 32] },
+  Camellia: { openssl: "camellia", keys: [16, 24, 32] },
+  SM4: { openssl: "sm4", keys: [16] },
+};
+
+interface Mode {
+  iv: number;
+  blocks: boolean;
+  /** Lengths that a tag may have (NIST SP 800-38C §5.3; SP 800-38D §5.2.1.2, without those for special uses). */
+  tags?: readonly number[];
+}
+
+const MODES: Readonly<Record<string, Mode>> = {
   CBC: { iv: 16, blocks: true },
   ECB: { iv: 0, blocks: true },
   CTR: { iv: 16, blocks: false },
   CFB: { iv: 16, blocks: false },
   OFB: { iv: 16, blocks: false },
-  GCM: { iv: 12, blocks: false, aead: true },
+  GCM: { iv: 12, blocks: false, tags: [12, 13, 14, 15, 16] },
+  CCM: { iv: 12, blocks: false, tags: [4, 6, 8, 10, 12, 14, 16] },
   XTS: { iv: 16, blocks: false },
 };
 
@@ -35,9 +54,13 @@ export function cipherRule(
 ): CipherRule {
   const { blockCipherMode: mode } = parameters;
   switch (algorithm) {
-    case "AES":
     case undefined:
-      return aesRule(key, parameters);
+      return blockRule("AES", key, parameters);
+    case "AES":
+    case "ARIA":
+    case "Camellia":
+    case "SM4":
+      return blockRule(algorithm, key, parameters);
     case "DES3":
       return tripleDesRule(key, String(mode ?? "CBC"));
     case "ChaCha20":
@@ -55,27 +78,43 @@ export function cipherRule(
 }
 
 function poly1305({ tagLength = 16 }: CryptographicParameters): CipherRule {
-  if (tagLength !== 16) throw new KmipError("GeneralFailure", "The tag has 16 bytes");
+  if (tagLength !== 16) throw new KmipError("InvalidField", "The tag has 16 bytes");
   return { name: "chacha20-poly1305", iv: 12, blocks: false, tag: 16 };
 }
 
-function aesRule(key: Uint8Array, { blockCipherMode, tagLength = 16 }: CryptographicParameters): CipherRule {
+function blockRule(
+  algorithm: string,
+  key: Uint8Array,
+  { blockCipherMode, tagLength = 16 }: CryptographicParameters,
+): CipherRule {
   const mode = String(blockCipherMode ?? "CBC");
-  if (mode === "NISTKeyWrap" || mode === "AESKeyWrapPadding")
+  if (algorithm === "AES" && (mode === "NISTKeyWrap" || mode === "AESKeyWrapPadding"))
     return { name: "", iv: 0, blocks: false, wrap: mode };
   const rule = Object.hasOwn(MODES, mode) ? MODES[mode] : undefined;
+  if (!rule) throw unsupported();
   const xts = mode === "XTS";
-  if (!rule || !(xts ? [32, 64] : [16, 24, 32]).includes(key.length)) throw unsupported();
-  if (rule.aead && (tagLength < 12 || tagLength > 16))
-    throw new KmipError("GeneralFailure", "Tags have 12 to 16 bytes");
-  const bits = (xts ? key.length / 2 : key.length) * 8;
+  if (xts && !(algorithm === "AES" && [32, 64].includes(key.length))) throw unsupported();
+  const name = blockCipherName(algorithm, xts ? key.length / 2 : key.length, mode);
+  if (rule.tags && !rule.tags.includes(tagLength))
+    throw new KmipError("InvalidField", "The mode has no tags of that length");
   return {
-    name: `aes-${bits}-${mode.toLowerCase()}`,
+    name,
     iv: rule.iv,
     blocks: rule.blocks,
-    ...(rule.aead ? { tag: tagLength } : {}),
+    ...(rule.tags ? { tag: tagLength } : {}),
+    ...(mode === "CCM" ? { ccm: true } : {}),
     ...(xts ? { whole: true } : {}),
   };
+}
+
+/** OpenSSL's name of a cipher of 16-byte blocks in a mode; `length` is that of one key, in bytes. */
+export function blockCipherName(algorithm: string, length: number, mode: string): string {
+  const cipher = Object.hasOwn(BLOCK_CIPHERS, algorithm) ? BLOCK_CIPHERS[algorithm] : undefined;
+  if (!cipher?.keys.includes(length)) throw unsupported();
+  const size = cipher.keys.length > 1 ? `-${length * 8}` : "";
+  const name = `${cipher.openssl}${size}-${mode.toLowerCase()}`;
+  if (algorithm !== "AES" && !getCipherInfo(name)) throw unsupported();
+  return name;
 }
 
 function tripleDesRule(key: Uint8Array, mode: string): CipherRule {

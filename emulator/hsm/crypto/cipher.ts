@@ -1,4 +1,5 @@
 import {
+  type CipherCCMTypes,
   type CipherGCM,
   createCipheriv,
   createDecipheriv,
@@ -9,6 +10,7 @@ import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts
 import { type AesKeyWrap, unwrapAes, wrapAes } from "./aes-key-wrap.ts";
 import { type CipherRule, cipherRule, ivBytes } from "./cipher-rules.ts";
 import { Gathered } from "./gathered.ts";
+import { GCM_LONGEST_IV, type GcmInput, openGcm, sealGcm } from "./gcm-long-iv.ts";
 import type { Transform } from "./transform.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -44,6 +46,8 @@ export function startEncryption(input: CipherInput, random: (length: number) => 
   checkIvLength(rule, parameters, input.iv);
   const made = input.iv === undefined && rule.iv > 0 ? random(parameters.ivLength ?? rule.iv) : undefined;
   const iv = input.iv ?? made;
+  const whole = sealedWhole(rule, { ...input, iv });
+  if (whole) return { ...whole, ...(made ? { iv: made } : {}) };
   return guarded(() => {
     const cipher = createCipheriv(rule.name, key, ivBytes(rule, iv, parameters), options(rule)) as CipherGCM;
     if (rule.blocks) cipher.setAutoPadding(pads(parameters));
@@ -62,43 +66,90 @@ export function startEncryption(input: CipherInput, random: (length: number) => 
 
 /** Begins a decryption. Nothing comes out of an authenticated one before its tag was verified. */
 export function startDecryption(input: CipherInput): Decryption {
-  const { key, parameters, iv, additionalData } = input;
+  const { key, parameters, iv } = input;
   const rule = cipherRule(input.algorithm, key, parameters);
   if (rule.wrap) return gathering((data) => new Uint8Array(unwrapAes(rule.wrap as AesKeyWrap, key, data)));
   if (rule.pad) return oneTimePad(key);
   if (rule.iv > 0 && !iv) throw new KmipError("InvalidMessage", "The IV is missing");
+  checkIvLength(rule, parameters, iv);
+  if (rule.tag) return opening(rule, input);
   return guarded(() => {
-    const decipher = createDecipheriv(
-      rule.name,
-      key,
-      ivBytes(rule, iv, parameters),
-      options(rule),
-    ) as DecipherGCM;
+    const decipher = createDecipheriv(rule.name, key, ivBytes(rule, iv, parameters));
     if (rule.blocks) decipher.setAutoPadding(pads(parameters));
     const direct: Transform<Bytes> = {
       update: (data) => guarded(() => new Uint8Array(decipher.update(data))),
       final: () => guarded(() => new Uint8Array(decipher.final())),
     };
-    if (!rule.tag) return rule.whole ? gathering((data) => joined(direct, data)) : direct;
-    let expected: Uint8Array | undefined;
-    const open = (data: Uint8Array) => {
-      const tag = expected;
-      if (!tag || tag.length !== rule.tag) throw new KmipError("InvalidField", "The tag has another length");
-      return guarded(() => {
-        if (additionalData) decipher.setAAD(additionalData);
-        decipher.setAuthTag(tag);
-        return new Uint8Array(Buffer.concat([decipher.update(data), decipher.final()]));
-      });
-    };
-    return {
-      ...gathering(open),
-      expectTag: (tag: Uint8Array) => {
-        if (expected && (expected.length !== tag.length || !timingSafeEqual(expected, tag)))
-          throw new KmipError("InvalidField", "Another tag than before");
-        expected = tag;
-      },
-    };
+    return rule.whole ? gathering((data) => joined(direct, data)) : direct;
   });
+}
+
+/** An authenticated encryption that needs the whole message: CCM, and GCM with a very long IV. */
+function sealedWhole(rule: CipherRule, input: CipherInput): Encryption | undefined {
+  const seal = isLongGcm(rule, input)
+    ? (data: Uint8Array) => sealGcm(gcmInput(rule, input), data)
+    : rule.ccm && ((data: Uint8Array) => sealCcm(rule, input, data));
+  if (!seal) return undefined;
+  let tag: Bytes | undefined;
+  const work = (data: Uint8Array) => {
+    const sealed = guarded(() => seal(data));
+    tag = sealed.tag;
+    return sealed.data;
+  };
+  return { ...gathering(work), tag: () => tag! };
+}
+
+/** Nothing comes out before the tag was verified, and so nothing before the end. */
+function opening(rule: CipherRule, input: CipherInput): Decryption {
+  let expected: Uint8Array | undefined;
+  const open = (data: Uint8Array) => {
+    const tag = expected;
+    // A shorter tag is easier to forge: the parameters say how long it is, not the tag (NIST SP 800-38D §5.2.2).
+    if (!tag || tag.length !== rule.tag) throw new KmipError("InvalidField", "The tag has another length");
+    return guarded(() =>
+      isLongGcm(rule, input) ? openGcm(gcmInput(rule, input), data, tag) : opened(rule, input, data, tag),
+    );
+  };
+  return {
+    ...gathering(open),
+    expectTag: (tag: Uint8Array) => {
+      if (expected && (expected.length !== tag.length || !timingSafeEqual(expected, tag)))
+        throw new KmipError("InvalidField", "Another tag than before");
+      expected = tag;
+    },
+  };
+}
+
+function opened(rule: CipherRule, input: CipherInput, data: Uint8Array, tag: Uint8Array): Bytes {
+  const { key, parameters, iv, additionalData = new Uint8Array() } = input;
+  const decipher = createDecipheriv(
+    rule.name,
+    key,
+    ivBytes(rule, iv, parameters),
+    options(rule),
+  ) as DecipherGCM;
+  decipher.setAuthTag(tag);
+  decipher.setAAD(additionalData, { plaintextLength: data.length });
+  return new Uint8Array(Buffer.concat([decipher.update(data), decipher.final()]));
+}
+
+/** CCM (NIST SP 800-38C) begins with the length of the message. */
+function sealCcm(rule: CipherRule, input: CipherInput, data: Uint8Array): { data: Bytes; tag: Bytes } {
+  const { key, parameters, iv, additionalData = new Uint8Array() } = input;
+  const cipher = createCipheriv(rule.name as CipherCCMTypes, key, ivBytes(rule, iv, parameters)!, {
+    authTagLength: rule.tag!,
+  });
+  cipher.setAAD(additionalData, { plaintextLength: data.length });
+  const sealed = Buffer.concat([cipher.update(data), cipher.final()]);
+  return { data: new Uint8Array(sealed), tag: new Uint8Array(cipher.getAuthTag()) };
+}
+
+function isLongGcm({ name }: CipherRule, { iv }: CipherInput): boolean {
+  return iv !== undefined && iv.length > GCM_LONGEST_IV && name.endsWith("-gcm");
+}
+
+function gcmInput({ name, tag }: CipherRule, { key, iv, additionalData }: CipherInput): GcmInput {
+  return { name, key, iv: iv!, additionalData: additionalData ?? new Uint8Array(), tagLength: tag! };
 }
 
 function joined(transform: Transform<Bytes>, data: Uint8Array): Bytes {
