@@ -8,7 +8,7 @@ import {
 import { type TlsPoolOptions, tlsPool } from "./tls-transport.ts";
 
 export type KmipConnectOptions = TlsPoolOptions &
-  Pick<KmipClientOptions, "authentication" | "limits"> & {
+  Pick<KmipClientOptions, "credentials" | "attest" | "limits"> & {
     /** Versions to choose from; all that the codec knows by default. One version is used without asking the server. */
     versions?: readonly [ProtocolVersion, ...ProtocolVersion[]];
   };
@@ -24,12 +24,13 @@ export type ConnectedKmipClient = KmipClient & { close(): void };
  * const { object } = await client.request("Get", { uniqueIdentifier });
  */
 export async function connectKmip(options: KmipConnectOptions): Promise<ConnectedKmipClient> {
-  const { versions, authentication, limits } = options;
+  const { versions, credentials, attest, limits = {} } = options;
   const { exchange, close } = tlsPool(options);
   try {
-    const common = { exchange, ...(authentication ? { authentication } : {}), ...(limits ? { limits } : {}) };
-    const version = versions?.length === 1 ? versions[0] : await negotiateVersion(common, versions);
-    return { ...createKmipClient({ ...common, version }), close };
+    const version =
+      versions?.length === 1 ? versions[0] : await negotiateVersion({ exchange, limits }, versions);
+    const shown = { ...(credentials ? { credentials } : {}), ...(attest ? { attest } : {}) };
+    return { ...createKmipClient({ exchange, version, limits, ...shown }), close };
   } catch (error) {
     close();
     throw error;

@@ -1,23 +1,8 @@
-import { decodeItem, enumerationOf, tagNumber } from "#protocol/kmip/index.ts";
+import { decodeItem, enumerationOf, isRead, type OperationName, tagNumber } from "#protocol/kmip/index.ts";
 
 const BATCH_ITEM = tagNumber("BatchItem");
 const OPERATION = tagNumber("Operation");
-
-/** Operations that change nothing at the server and hold no stream, so that twice is as good as once. */
-const READS: ReadonlySet<number> = new Set(
-  [
-    "DiscoverVersions",
-    "Query",
-    "Ping",
-    "Locate",
-    "Check",
-    "Get",
-    "GetAttributes",
-    "GetAttributeList",
-    "Export",
-    "Validate",
-  ].map((name) => enumerationOf("Operation")!.byName.get(name)!.value),
-);
+const OPERATIONS = enumerationOf("Operation")!.byValue;
 
 /** Whether an encoded request only reads; those in another encoding than TTLV are not looked into. */
 export function isRepeatable(request: Uint8Array): boolean {
@@ -27,6 +12,8 @@ export function isRepeatable(request: Uint8Array): boolean {
   const items = message.value.filter(({ tag }) => tag === BATCH_ITEM);
   return items.every((item) => {
     const operation = item.type === "Structure" ? item.value.find(({ tag }) => tag === OPERATION) : undefined;
-    return operation?.type === "Enumeration" && READS.has(operation.value);
+    return (
+      operation?.type === "Enumeration" && isRead(OPERATIONS.get(operation.value)?.name as OperationName)
+    );
   });
 }

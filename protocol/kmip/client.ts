@@ -1,6 +1,7 @@
 /** The KMIP client: typed batches over anything that carries one message there and one back. */
 
 import { encodeHex } from "../bytes.ts";
+import { type Attest, answered, hasAttestation, mayRepeat } from "./attestation.ts";
 import { decodeResponse, type Encoding, encodeRequest } from "./encoding.ts";
 import { KmipDecodeError, KmipError } from "./errors.ts";
 import type { Limits } from "./item.ts";
@@ -9,15 +10,24 @@ import type {
   RequestHeader,
   RequestItem,
   RequestItemOf,
+  RequestMessage,
   RequestPayload,
+  ResponseHeader,
   ResponseItem,
   ResponseItemOf,
+  ResponseMessage,
   ResponsePayload,
 } from "./messages.ts";
+import type { Credential } from "./parameters.ts";
 import { isSupported, type ProtocolVersion, VERSIONS } from "./version.ts";
 
 /** Sends one encoded request and returns the encoded response. A transport: TLS socket, `Fetcher`, test double. */
 export type Exchange = (request: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
+
+/** Credentials (KMIP 2.1 §7.9), or what gives those of the next message: it is asked for each message anew. */
+export type Credentials =
+  | readonly Credential[]
+  | (() => readonly Credential[] | Promise<readonly Credential[]>);
 
 export type KmipClientOptions = {
   exchange: Exchange;
@@ -25,8 +35,37 @@ export type KmipClientOptions = {
   version?: ProtocolVersion;
   /** Encoding of the messages; TTLV by default. The transport sets the content type to match. */
   encoding?: Encoding;
-  /** Credentials for each request, where the channel does not identify the client. */
-  authentication?: RequestHeader["authentication"];
+  /**
+   * Who the client is, where the channel does not say it or says another. A credential that is good for one message,
+   * such as a one-time password, is for Login; the Ticket that it returns is for what follows.
+   *
+   * @example
+   * const credentials = [{ credentialType: "UsernameAndPassword", credentialValue: { username, password } }] as const;
+   * const login = createKmipClient({ exchange, credentials });
+   * const { ticket } = await login.request("Login", {});
+   * const client = createKmipClient({
+   *   exchange,
+   *   credentials: [{ credentialType: "Ticket", credentialValue: { ticket } }],
+   * });
+   */
+  credentials?: Credentials;
+  /**
+   * Makes the evidence when the server asks for attestation; the client says in each request that it can
+   * (from KMIP 1.2 on). The message is then sent once more, as a whole, with the Attestation Credential, unless an item
+   * of it was done already that changes something: those are never repeated, so the answers come back as they are, and
+   * the caller sends what was refused again by itself. A batch with `Undo` can always be repeated. What the server
+   * says the second time is the answer.
+   *
+   * @example
+   * const client = createKmipClient({
+   *   exchange,
+   *   attest: async ({ nonceValue }, types) =>
+   *     types.includes(0x80000001)
+   *       ? { attestationType: 0x80000001, attestationAssertion: await enclave.evidence(nonceValue) }
+   *       : undefined,
+   * });
+   */
+  attest?: Attest;
   /** Bounds of the responses that are accepted. */
   limits?: Partial<Limits>;
 };
@@ -47,6 +86,9 @@ export type Answer<I> = I extends { operation: infer O extends OperationName }
   ? ResponseItemOf<O>
   : ResponseItem;
 
+/** An answer for each item, in order. */
+export type Answers<I extends readonly RequestItem[]> = { -readonly [K in keyof I]: Answer<I[K]> };
+
 export type KmipClient = {
   readonly version: ProtocolVersion;
   /**
@@ -54,10 +96,19 @@ export type KmipClient = {
    * An item that the server never reached (after a failure, with `Stop`) is `OperationFailed` without a reason.
    * Throws `KmipError` where the server refused the whole message, `KmipDecodeError` where its answer makes no sense.
    */
-  batch<const I extends readonly RequestItem[]>(
+  batch<const I extends readonly RequestItem[]>(items: I, options?: BatchOptions): Promise<Answers<I>>;
+  /**
+   * A batch with the header of its response, which holds the server's time, its Server Hashed Password, and the Nonce
+   * and Attestation Types where it asks for attestation.
+   *
+   * @example
+   * const { header, items } = await client.send([item("Ping", {})]);
+   * const ahead = header.timeStamp.getTime() - Date.now();
+   */
+  send<const I extends readonly RequestItem[]>(
     items: I,
     options?: BatchOptions,
-  ): Promise<{ -readonly [K in keyof I]: Answer<I[K]> }>;
+  ): Promise<{ header: ResponseHeader; items: Answers<I> }>;
   /** Runs one operation and returns its payload. Throws `KmipError` with the Result Reason as `code`. */
   request<O extends OperationName>(
     operation: O,
@@ -122,49 +173,69 @@ function match(requests: readonly RequestItem[], answers: ResponseItem[]): Respo
 
 /** Makes a client. It holds no state but its options. */
 export function createKmipClient(options: KmipClientOptions): KmipClient {
-  const { exchange, version = VERSIONS.at(-1)!, encoding = "ttlv", authentication, limits } = options;
+  const {
+    exchange,
+    version = VERSIONS.at(-1)!,
+    encoding = "ttlv",
+    credentials = [],
+    attest,
+    limits,
+  } = options;
+  const capable = attest && hasAttestation(version) ? { attestationCapableIndicator: true } : {};
 
-  async function batch(given: readonly RequestItem[], chosen: BatchOptions = {}): Promise<ResponseItem[]> {
+  async function sendOnce(
+    { header, items }: RequestMessage,
+    attestation?: Credential,
+  ): Promise<ResponseMessage> {
+    const given =
+      header.authentication?.credential ??
+      (typeof credentials === "function" ? await credentials() : credentials);
+    const credential = attestation ? [...given, attestation] : [...given];
+    const authentication = credential.length > 0 ? { credential } : header.authentication;
+    const bytes = encodeRequest({ header: { ...header, authentication }, items }, encoding);
+    return decodeResponse(await exchange(bytes), { ...limits, encoding });
+  }
+
+  async function send(
+    given: readonly RequestItem[],
+    chosen: BatchOptions = {},
+  ): Promise<{ header: ResponseHeader; items: ResponseItem[] }> {
     const items = identified(given);
     const { header, batchOrderOption = items.length > 1 || undefined, ...rest } = chosen;
     const request = {
-      header: {
-        protocolVersion: version,
-        authentication,
-        batchOrderOption,
-        ...rest,
-        ...header,
-      },
+      header: { protocolVersion: version, ...capable, batchOrderOption, ...rest, ...header },
       items,
     };
-    const response = decodeResponse(await exchange(encodeRequest(request, encoding)), {
-      ...limits,
-      encoding,
-    });
-    return match(items, response.items);
+    let response = await sendOnce(request);
+    const attestation = attest && mayRepeat(response) ? await answered(response.header, attest) : undefined;
+    if (attestation) response = await sendOnce(request, attestation);
+    return { header: response.header, items: match(items, response.items) };
   }
 
   return {
     version,
-    batch: batch as unknown as KmipClient["batch"],
+    send: send as KmipClient["send"],
+    batch: (async (items: readonly RequestItem[], chosen?: BatchOptions) =>
+      (await send(items, chosen)).items) as unknown as KmipClient["batch"],
     async request(operation, payload, chosen) {
-      const [answer] = await batch([item(operation, payload) as RequestItem], chosen);
-      return payloadOf(answer!) as never;
+      const { items } = await send([item(operation, payload) as RequestItem], chosen);
+      return payloadOf(items[0]!) as never;
     },
   };
 }
 
 /**
  * Asks the server for its versions (KMIP 2.1 §6.1.15) and returns the newest that both know.
- * A server older than Discover Versions (1.0) refuses the operation and is taken as 1.0.
+ * A server older than Discover Versions (1.0) refuses the operation and is taken as 1.0. No credential is sent: it may
+ * be good for one message only, and not be in the version that is asked in.
  */
 export async function negotiateVersion(
-  options: Omit<KmipClientOptions, "version">,
+  { exchange, encoding = "ttlv", limits = {} }: Pick<KmipClientOptions, "exchange" | "encoding" | "limits">,
   acceptable: readonly ProtocolVersion[] = VERSIONS,
 ): Promise<ProtocolVersion> {
   const newestFirst = acceptable.filter(isSupported).toReversed();
   // Servers answer in the version of the request, so ask in the oldest that has the operation.
-  const client = createKmipClient({ ...options, version: { major: 1, minor: 1 } });
+  const client = createKmipClient({ exchange, encoding, limits, version: { major: 1, minor: 1 } });
   try {
     const { protocolVersion } = await client.request("DiscoverVersions", { protocolVersion: newestFirst });
     const shared = newestFirst.find(({ major, minor }) =>

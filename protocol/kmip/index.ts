@@ -14,6 +14,12 @@
 import type { RequestPayload, ResponsePayload } from "./messages.ts";
 
 export {
+  type Attest,
+  type AttestationCredential,
+  type AttestationType,
+  hasAttestation,
+} from "./attestation.ts";
+export {
   type AttributeProperty,
   type AttributeReference,
   type Attributes,
@@ -25,7 +31,9 @@ export {
 } from "./attributes.ts";
 export {
   type Answer,
+  type Answers,
   type BatchOptions,
+  type Credentials,
   createKmipClient,
   type Exchange,
   item,
@@ -88,6 +96,7 @@ export type {
   Ticket,
   UniqueIdentifier,
 } from "./parameters.ts";
+export { isRead } from "./reads.ts";
 export { isSupported, type ProtocolVersion, VERSIONS } from "./version.ts";
 export { itemFromXml, parseXml, type XmlElement } from "./xml.ts";
 
