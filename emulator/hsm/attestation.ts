@@ -1,5 +1,11 @@
 import type { X509Certificate } from "node:crypto";
-import { type Attributes, type Credential, KmipError, type RequestHeader } from "#protocol/kmip/index.ts";
+import {
+  type Attributes,
+  type Credential,
+  hasAttestation,
+  KmipError,
+  type RequestHeader,
+} from "#protocol/kmip/index.ts";
 import { ENCLAVE_EVIDENCE, type Evidence, verifyEvidence } from "./evidence.ts";
 import type { Nonces } from "./nonces.ts";
 import { requirementOf } from "./policy/attestation.ts";
@@ -9,22 +15,28 @@ import { roleOf } from "./policy/roles.ts";
 export class Attestation {
   /** Set when something asked for evidence: the response then brings a nonce and the accepted types. */
   demanded = false;
+  /** What came with the message, verified. */
+  readonly evidence: Evidence | undefined;
   #capable: boolean;
-  #evidence: Evidence | undefined;
 
   constructor(capable: boolean, evidence?: Evidence) {
     this.#capable = capable;
-    this.#evidence = evidence;
+    this.evidence = evidence;
   }
 
-  /** Throws unless the message carried the evidence that an object with these attributes requires. */
-  check(attributes: Attributes): void {
+  /**
+   * Throws unless the message carried the evidence that an object with these attributes requires, or is a piece of an
+   * operation that was `begun` with it.
+   */
+  check(attributes: Attributes, begun?: Evidence): void {
     const requirement = requirementOf(attributes);
     if (!requirement) return;
-    if (this.#evidence) {
-      if (requirement.measurements?.includes(this.#evidence.measurement) ?? true) return;
+    const fulfilled = ({ measurement }: Evidence) => requirement.measurements?.includes(measurement) ?? true;
+    if (this.evidence) {
+      if (fulfilled(this.evidence)) return;
       throw attestationFailed();
     }
+    if (begun && fulfilled(begun)) return;
     if (!this.#capable) throw new KmipError("PermissionDenied", "The object is for attested clients");
     this.demanded = true;
     throw new KmipError("AttestationRequired", "The object is for attested clients");
@@ -49,11 +61,6 @@ export function isCapable(
     // The domains of a deployment bring no credentials at all.
     roleOf(channel) === "user"
   );
-}
-
-/** KMIP 1.2 brought attestation. */
-export function hasAttestation({ major, minor }: RequestHeader["protocolVersion"]): boolean {
-  return major > 1 || minor >= 2;
 }
 
 /** Uses up the nonces of a message's Attestation Credentials, before anything else is looked at. Tells which were good. */

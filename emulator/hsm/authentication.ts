@@ -1,14 +1,7 @@
 import type { X509Certificate } from "node:crypto";
-import { type Credential, KmipError, type RequestHeader } from "#protocol/kmip/index.ts";
+import { type Credential, hasAttestation, KmipError, type RequestHeader } from "#protocol/kmip/index.ts";
 import { Attempts } from "./attempts.ts";
-import {
-  Attestation,
-  attestationFailed,
-  consumeNonces,
-  evidenceOf,
-  hasAttestation,
-  isCapable,
-} from "./attestation.ts";
+import { Attestation, attestationFailed, consumeNonces, evidenceOf, isCapable } from "./attestation.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Origin } from "./listener.ts";
 import type { Log } from "./log.ts";

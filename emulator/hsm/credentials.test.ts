@@ -1,16 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { decodeResponse, encodeRequest, type KmipClient, type RequestHeader } from "#protocol/kmip/index.ts";
+import { createKmipClient, item, type KmipClient, type RequestHeader } from "#protocol/kmip/index.ts";
 import { clientHashes, hashedPassword, serverHashedPassword } from "./client-hash.ts";
-import { type TestHsm, testHsm } from "./deployment.fixture.ts";
+import { type TestHsm, testHsm, WAYS, type Way } from "./deployment.fixture.ts";
 import { AES } from "./hierarchy.fixture.ts";
 import { oneTimePassword } from "./one-time-password.ts";
 import { hashPassword, isPassword } from "./password-hash.ts";
-import { COFFER_CLIENTS, issueClient, type KeyAndCertificate } from "./pki.ts";
+import { COFFER_CLIENTS, issueClient } from "./pki.ts";
 import { Principals, principalOf } from "./principals.ts";
 import { reason } from "./refusal.fixture.ts";
-import { tlsTransport } from "./tls-transport.ts";
 
-/** Credentials in the message, over TLS: who they make of the client, and each way in which they are refused. */
+/** Credentials in the message: who they make of the client, and each way in which they are refused. */
 
 type Credentials = NonNullable<NonNullable<RequestHeader["authentication"]>["credential"]>;
 const V2_1 = { major: 2, minor: 1 };
@@ -56,15 +55,16 @@ const hashed = (at: Date, given = "password1"): Credentials[number] => ({
 
 /** A client of its own certificate, so that its failures are its own. */
 let made = 0;
-async function stranger(version = V2_1): Promise<KmipClient> {
-  return test.as(await issueClient(test.pki.dir, `stranger${made++}`), version);
+async function stranger(version = V2_1, way: Way = WAYS[0]): Promise<KmipClient> {
+  const pair = await issueClient(test.pki.dir, `stranger${made++}`);
+  return createKmipClient({ exchange: test.exchange(pair, way), encoding: way.encoding, version });
 }
 const ping = (client: KmipClient, ...credentials: Credentials) =>
   reason(client.request("Query", { queryFunction: ["QueryOperations"] }, header(...credentials)));
 
-describe("a credential gives the identity", () => {
+describe.each(WAYS)("a credential gives the identity, over $transport in $encoding:", (way) => {
   it.each([V1_4, V2_1])("by user name and password (%o)", async (version) => {
-    const [one, other] = [await stranger(version), await stranger(version)];
+    const [one, other] = [await stranger(version, way), await stranger(version, way)];
     const as = header(password("fred", "password1"));
     const attributes = { ...AES, cryptographicUsageMask: ["Encrypt" as const] };
     const { uniqueIdentifier } = await one.request("Create", { objectType: "SymmetricKey", attributes }, as);
@@ -77,7 +77,7 @@ describe("a credential gives the identity", () => {
       credentialType: "Device",
       credentialValue: { ...device, password: "password3", ...value },
     });
-    const client = await stranger(version);
+    const client = await stranger(version, way);
     expect(await ping(client, of({}))).toBe("Success");
     expect(await ping(client, of({ mediaIdentifier: "any" }))).toBe("Success");
     expect(await ping(client, of({ machineIdentifier: "machine2" }))).toBe(NOT);
@@ -87,7 +87,8 @@ describe("a credential gives the identity", () => {
   });
 
   it("by one-time password, once, and with the password", async () => {
-    const client = await stranger();
+    const client = await stranger(V2_1, way);
+    later(60);
     expect(await ping(client, oneTime(oneTimePassword(secret, now)))).toBe("Success");
     expect(await ping(client, oneTime(oneTimePassword(secret, now)))).toBe(NOT);
     later(60);
@@ -101,12 +102,11 @@ describe("a credential gives the identity", () => {
   });
 
   it("by hashed password, in its time, and the server answers with its own", async () => {
-    const pair = await issueClient(test.pki.dir, "hasher");
+    const client = await stranger(V2_1, way);
     const timeStamp = new Date(Math.floor(now.getTime() / 1000) * 1000);
-    const answer = await responseHeader(pair, hashed(timeStamp));
+    const { header: answer } = await client.send([item("Ping", {})], header(hashed(timeStamp)));
     const kept = clientHashes("fred", "password1").SHA_256;
     expect(answer.serverHashedPassword).toEqual(serverHashedPassword("SHA_256", kept, timeStamp));
-    const client = test.as(pair);
     expect(await ping(client, hashed(new Date(timeStamp.getTime() - 301_000)))).toBe(NOT);
     expect(await ping(client, hashed(new Date(timeStamp.getTime() + 302_000)))).toBe(NOT);
     expect(await ping(client, hashed(timeStamp, "password2"))).toBe(NOT);
@@ -178,21 +178,3 @@ describe("passwords at rest", () => {
     expect(oneTimePassword(key, new Date(1_111_111_109_000))).toBe("081804");
   });
 });
-
-async function responseHeader(pair: KeyAndCertificate, credential: Credentials[number]) {
-  const transport = tlsTransport({
-    host: "127.0.0.1",
-    port: test.hsm.ttlvPort,
-    ca: test.pki.serverCa,
-    ...pair,
-  });
-  try {
-    const request = {
-      header: { protocolVersion: V2_1, authentication: { credential: [credential] } },
-      items: [{ operation: "Ping" as const, payload: {} }],
-    };
-    return decodeResponse(await transport.exchange(encodeRequest(request))).header;
-  } finally {
-    transport.close();
-  }
-}

@@ -2,10 +2,30 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { request as httpsRequest } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createKmipClient, type KmipClient } from "#protocol/kmip/index.ts";
+import {
+  createKmipClient,
+  type Encoding,
+  type Exchange,
+  type KmipClient,
+  MEDIA_TYPES,
+} from "#protocol/kmip/index.ts";
 import { ensurePki, type KeyAndCertificate, type Pki } from "./pki.ts";
 import { type Hsm, type HsmOptions, startHsm } from "./server.ts";
 import { tlsTransport } from "./tls-transport.ts";
+
+/** How a message comes to the HSM. */
+export interface Way {
+  transport: "tls" | "https";
+  encoding: Encoding;
+}
+
+/** The ways of the profiles (KMIP Profiles 2.1 §3.1, §3.2, §5.4, §5.5). */
+export const WAYS = [
+  { transport: "tls", encoding: "ttlv" },
+  { transport: "https", encoding: "ttlv" },
+  { transport: "https", encoding: "json" },
+  { transport: "https", encoding: "xml" },
+] as const satisfies readonly [Way, ...Way[]];
 
 /** For tests: an HSM on free ports with a PKI of its own in a folder of its own. */
 export interface TestHsm {
@@ -17,6 +37,8 @@ export interface TestHsm {
     identity: keyof Pki["clients"] | KeyAndCertificate,
     version?: { major: number; minor: number },
   ): KmipClient;
+  /** Carries encoded requests with that certificate. TLS connections end with the test. */
+  exchange(pair: KeyAndCertificate, way: Way): Exchange;
   /** Stops the HSM and starts it on the same folder. */
   restart(options?: Partial<HsmOptions>): Promise<void>;
   close(): Promise<void>;
@@ -44,8 +66,8 @@ export async function testHsm(options: Partial<HsmOptions> = {}): Promise<TestHs
     hsm: await start(),
     pki,
     dir,
-    as(identity, version) {
-      const pair = typeof identity === "string" ? pki.clients[identity] : identity;
+    exchange(pair, { transport: way, encoding }) {
+      if (way === "https") return httpsExchanger(() => test.hsm.httpsPort, pki.serverCa, pair, encoding);
       const transport = tlsTransport({
         host: "127.0.0.1",
         port: test.hsm.ttlvPort,
@@ -53,7 +75,11 @@ export async function testHsm(options: Partial<HsmOptions> = {}): Promise<TestHs
         ...pair,
       });
       transports.push(transport);
-      return createKmipClient({ ...transport, ...(version ? { version } : {}) });
+      return transport.exchange;
+    },
+    as(identity, version) {
+      const pair = typeof identity === "string" ? pki.clients[identity] : identity;
+      return createKmipClient({ exchange: test.exchange(pair, WAYS[0]), ...(version ? { version } : {}) });
     },
     async restart(more) {
       await test.hsm.close();
@@ -66,6 +92,21 @@ export async function testHsm(options: Partial<HsmOptions> = {}): Promise<TestHs
     },
   };
   return test;
+}
+
+/** `POST /kmip` for each message (KMIP Profiles 2.1 §3.2). */
+function httpsExchanger(
+  port: () => number,
+  ca: string,
+  pair: KeyAndCertificate,
+  encoding: Encoding,
+): Exchange {
+  return async (body) => {
+    const headers = { "Content-Type": MEDIA_TYPES[encoding], "Content-Length": body.length };
+    const answer = await httpsExchange(port(), ca, pair, { headers, body });
+    if (answer.status !== 200) throw new Error(`status ${answer.status}`);
+    return new Uint8Array(answer.body);
+  };
 }
 
 export interface HttpsAnswer {

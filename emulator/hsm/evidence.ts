@@ -7,6 +7,8 @@ import { isCurrent } from "./policy/chain.ts";
 export interface Evidence {
   /** Digest of the code that runs, lower-case hex. */
   measurement: string;
+  /** Until when it is good. */
+  expires: Date;
 }
 
 /** What evidence must say, and under which roots. */
@@ -78,7 +80,7 @@ function evidenceIn(claims: Record<string, unknown>, { nonce, client, now }: Exp
     throw new Error("not the time of this evidence");
   if (typeof measurement !== "string" || !/^([0-9a-f]{64}|[0-9a-f]{96})$/.test(measurement))
     throw new Error("the measurement is missing");
-  return { measurement };
+  return { measurement, expires: new Date(expires * 1000) };
 }
 
 function objectIn(part: string): Record<string, unknown> {

@@ -1,47 +1,60 @@
 import { encodeHex, equalConstantTime } from "#protocol/bytes.ts";
-import { KmipError, type Nonce } from "#protocol/kmip/index.ts";
+import type { Nonce } from "#protocol/kmip/index.ts";
 
 /** How long (ms) a nonce waits for its evidence. */
 const LIFETIME = 60_000;
-/** Nonces that one client may have open (its oldest goes first), and all together. */
-const MOST_OF_ONE = 16;
-const MOST = 4096;
+/** Nonces that one client may have open (its oldest goes first), and clients that may have any. */
+const MOST_OF_ONE = 256;
+const MOST_CLIENTS = 1024;
 
 interface Open {
-  client: string;
   value: Uint8Array;
   expires: number;
 }
 
 /** Nonces of attestation (KMIP 2.1 §7.19): in memory, so that a restart ends them; each is good for one request. */
 export class Nonces {
-  #open = new Map<string, Open>();
+  /** By client, then by identifier; oldest first. */
+  #open = new Map<string, Map<string, Open>>();
 
-  /** A fresh nonce for this client: an identifier of 16 random bytes, a value of 32. */
-  issue(client: string, now: Date, random: (length: number) => Uint8Array<ArrayBuffer>): Nonce {
-    for (const [id, { expires }] of this.#open) if (expires <= now.getTime()) this.#open.delete(id);
-    const own = [...this.#open].filter(([, open]) => open.client === client);
-    if (own.length >= MOST_OF_ONE) this.#open.delete(own[0]![0]);
-    if (this.#open.size >= MOST) throw new KmipError("ServerLimitExceeded", "Too many attestations are open");
+  /**
+   * A fresh nonce for this client: an identifier of 16 random bytes, a value of 32. Undefined where too many clients
+   * have some: the client asks again later.
+   */
+  issue(client: string, now: Date, random: (length: number) => Uint8Array<ArrayBuffer>): Nonce | undefined {
+    const own = this.#open.get(client) ?? new Map<string, Open>();
+    if (!this.#open.has(client)) {
+      if (this.#open.size >= MOST_CLIENTS) this.#forget(now);
+      if (this.#open.size >= MOST_CLIENTS) return undefined;
+      this.#open.set(client, own);
+    }
+    const [oldest] = own.keys();
+    if (oldest !== undefined && own.size >= MOST_OF_ONE) own.delete(oldest);
     const [nonceId, nonceValue] = [random(16), random(32)];
-    this.#open.set(encodeHex(nonceId), {
-      client,
-      value: new Uint8Array(nonceValue),
-      expires: now.getTime() + LIFETIME,
-    });
+    own.set(encodeHex(nonceId), { value: new Uint8Array(nonceValue), expires: now.getTime() + LIFETIME });
     return { nonceId, nonceValue };
   }
 
   /** Whether the nonce is open, of this client and in time. It is gone then, whatever the answer. */
   consume({ nonceId, nonceValue }: Nonce, client: string, now: Date): boolean {
     const id = encodeHex(nonceId);
-    const open = this.#open.get(id);
-    this.#open.delete(id);
+    // Whoever shows another client's nonce uses it up: it is no secret any more.
+    const found = [...this.#open].find(([, nonces]) => nonces.has(id));
+    const [owner, nonces] = found ?? [];
+    const open = nonces?.get(id);
+    nonces?.delete(id);
     return (
       open !== undefined &&
-      open.client === client &&
+      owner === client &&
       now.getTime() < open.expires &&
       equalConstantTime(open.value, nonceValue)
     );
+  }
+
+  #forget(now: Date): void {
+    for (const [client, nonces] of this.#open) {
+      for (const [id, { expires }] of nonces) if (expires <= now.getTime()) nonces.delete(id);
+      if (nonces.size === 0) this.#open.delete(client);
+    }
   }
 }

@@ -1,5 +1,6 @@
 import { encodeHex } from "#protocol/bytes.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
+import type { Evidence } from "./evidence.ts";
 
 /** An operation whose data comes in several requests (KMIP 2.1 §6.1.16, Init Indicator to Final Indicator). */
 export interface Stream {
@@ -8,6 +9,14 @@ export interface Stream {
   /** The key that it uses, where it uses one. */
   uid?: string;
   state: unknown;
+  /** The attestation with which it was begun, or the last that came with a piece. */
+  attested?: Attested;
+}
+
+/** Evidence, and the identity of the channel that it is of. */
+export interface Attested {
+  evidence: Evidence;
+  channel: string;
 }
 
 interface Open extends Stream {
@@ -48,6 +57,30 @@ export class Streams {
       throw new KmipError("InvalidCorrelationValue", "No such operation is open");
     this.#open.delete(name);
     return stream;
+  }
+
+  /**
+   * The evidence with which a stream goes on. Attestation is asked for by the operation, and the pieces are one
+   * operation (KMIP 2.1 §6.1.16), so that what the first has shown serves the others: of the same identity and
+   * channel, with the same key, and as long as the evidence lives.
+   */
+  evidence(
+    correlation: Uint8Array,
+    {
+      identity,
+      operation,
+      uid,
+      channel,
+    }: Pick<Stream, "identity" | "operation" | "uid"> & Pick<Attested, "channel">,
+    now: Date,
+  ): Evidence | undefined {
+    const stream = this.#open.get(encodeHex(correlation));
+    if (!stream || stream.identity !== identity || stream.operation !== operation || stream.uid !== uid)
+      return undefined;
+    const { attested } = stream;
+    return attested && attested.channel === channel && now < attested.evidence.expires
+      ? attested.evidence
+      : undefined;
   }
 
   keep(correlation: Uint8Array, stream: Stream, now: Date): void {

@@ -13,7 +13,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Encrypt (KMIP 2.1 §6.1.16) */
 export const encrypt: Handler<"Encrypt"> = (request, context) => {
-  const key = objectFor(context, request.uniqueIdentifier, "Encrypt");
+  const key = objectFor(context, request.uniqueIdentifier, "Encrypt", request);
   checkUsable(key, "Encrypt", context.now);
   countUsage(key, request.data?.length ?? 0, context);
   const begin = () => encryption(key, request, context);
@@ -32,7 +32,7 @@ export const encrypt: Handler<"Encrypt"> = (request, context) => {
 
 /** Decrypt (KMIP 2.1 §6.1.11) */
 export const decrypt: Handler<"Decrypt"> = (request, context) => {
-  const key = objectFor(context, request.uniqueIdentifier, "Decrypt");
+  const key = objectFor(context, request.uniqueIdentifier, "Decrypt", request);
   checkUsable(key, "Decrypt", context.now);
   const begin = () => decryption(key, request);
   const tag = request.authenticatedEncryptionTag;

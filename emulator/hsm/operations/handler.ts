@@ -7,6 +7,7 @@ import {
   type UniqueIdentifier,
 } from "#protocol/kmip/index.ts";
 import type { Attestation } from "../attestation.ts";
+import type { Evidence } from "../evidence.ts";
 import { isDestroyed, type ManagedObject } from "../managed-object.ts";
 import type { Pending } from "../pending.ts";
 import { checkAccess, type Subject } from "../policy/access.ts";
@@ -92,7 +93,7 @@ export function objectFor(
   context: Context,
   identifier: UniqueIdentifier | undefined,
   operation: string,
-  { destroyed = false, archived = false } = {},
+  { destroyed = false, archived = false, correlationValue }: ObjectOptions = {},
 ): ManagedObject {
   const object = context.work.get(context.references.resolve(identifier));
   if (!object) throw new KmipError("ObjectNotFound", "No such object");
@@ -102,8 +103,25 @@ export function objectFor(
   if (!destroyed && isDestroyed(object)) throw new KmipError("ObjectDestroyed", "The object was destroyed");
   if (!archived && object.attributes.archiveDate && USES_VALUE.has(operation))
     throw new KmipError("ObjectArchived", "The object is archived");
-  if (!UNATTESTED.has(operation)) context.attestation.check(object.attributes);
+  if (!UNATTESTED.has(operation))
+    context.attestation.check(object.attributes, begunWith(context, operation, object, correlationValue));
   return object;
+}
+
+/** Which objects are taken, and the stream that the operation is a piece of. */
+interface ObjectOptions {
+  destroyed?: boolean;
+  archived?: boolean;
+  correlationValue?: Uint8Array | undefined;
+}
+
+function begunWith(
+  { streams, subject: { identity }, channel, now }: Context,
+  operation: string,
+  { uid }: ManagedObject,
+  correlationValue: Uint8Array | undefined,
+): Evidence | undefined {
+  return correlationValue && streams.evidence(correlationValue, { identity, operation, uid, channel }, now);
 }
 
 /** Operations that reach for an object's value, which archived objects do not have at hand. */

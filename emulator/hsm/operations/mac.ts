@@ -10,7 +10,7 @@ import { checkUsable, countUsage } from "./usage.ts";
 
 /** MAC (KMIP 2.1 §6.1.32): HMAC or CMAC, by the parameters or the key's own algorithm. */
 export const mac: Handler<"MAC"> = (request, context) => {
-  const key = objectFor(context, request.uniqueIdentifier, "MAC");
+  const key = objectFor(context, request.uniqueIdentifier, "MAC", request);
   checkUsable(key, "MACGenerate", context.now);
   countUsage(key, request.data?.length ?? 0, context);
   checkData(request);
@@ -25,7 +25,7 @@ interface Verification extends ReturnType<typeof startMac> {
 
 /** MAC Verify (KMIP 2.1 §6.1.33): the MAC comes with any of the pieces. */
 export const macVerify: Handler<"MACVerify"> = (request, context) => {
-  const key = objectFor(context, request.uniqueIdentifier, "MACVerify");
+  const key = objectFor(context, request.uniqueIdentifier, "MACVerify", request);
   checkUsable(key, "MACVerify", context.now);
   checkData(request);
   const begin = (): Verification => begun(key, request);

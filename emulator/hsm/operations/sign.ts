@@ -15,7 +15,7 @@ import { checkUsable, countUsage } from "./usage.ts";
 
 /** Sign (KMIP 2.1 §6.1.52): ECDSA signatures are DER, as the specification's profiles have them. */
 export const sign: Handler<"Sign"> = (request, context) => {
-  const key = objectFor(context, request.uniqueIdentifier, "Sign");
+  const key = objectFor(context, request.uniqueIdentifier, "Sign", request);
   checkUsable(key, "Sign", context.now);
   checkSigned(context.subject, key, request, context.work, context.now);
   const message = messageOf(request);
@@ -36,7 +36,7 @@ interface Verification extends ReturnType<typeof startVerification> {
 
 /** Signature Verify (KMIP 2.1 §6.1.53): the signature comes with any of the pieces. */
 export const signatureVerify: Handler<"SignatureVerify"> = (request, context) => {
-  const key = objectFor(context, request.uniqueIdentifier, "SignatureVerify");
+  const key = objectFor(context, request.uniqueIdentifier, "SignatureVerify", request);
   checkUsable(key, "Verify", context.now);
   const message = messageOf(request);
   const begin = () => verification(key, request);

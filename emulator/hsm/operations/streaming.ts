@@ -33,7 +33,7 @@ export function takePiece<State extends Transform<unknown>>(
   prepare: (state: State) => void = () => {},
 ): Streamed<State> {
   const { correlationValue, initIndicator = false, finalIndicator = false } = piece;
-  const { streams, subject, now, random } = context;
+  const { streams, subject, now, random, attestation, channel } = context;
   const whole = correlationValue === undefined && !initIndicator;
   if (correlationValue && initIndicator)
     throw new KmipError("InvalidField", "Begun and gone on with at once");
@@ -44,11 +44,14 @@ export function takePiece<State extends Transform<unknown>>(
   prepare(state);
   const data = state.update(piece.data ?? new Uint8Array());
   if (whole || finalIndicator) return { state, data };
+  const { evidence } = attestation;
+  const attested = evidence ? { evidence, channel } : stream?.attested;
   const open = {
     identity: subject.identity,
     operation,
     state,
     ...(key ? { uid: key.uid } : {}),
+    ...(attested ? { attested } : {}),
   };
   if (!correlationValue) return { state, data, correlationValue: streams.open(open, now, random) };
   streams.keep(correlationValue, open, now);
