@@ -1,12 +1,12 @@
 import { createCipheriv, createHash, createHmac } from "node:crypto";
 import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
-import { Gathered } from "./gathered.ts";
+import { BLOCK_CIPHERS, blockCipherName } from "./cipher-rules.ts";
 import type { Transform } from "./transform.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Hash functions by their KMIP name (1.4 writes SHA-3 with a further hyphen). */
-export const HASHES: Readonly<Record<string, string>> = {
+const HASHES: Readonly<Record<string, string>> = {
   MD5: "md5",
   SHA_1: "sha1",
   SHA_224: "sha224",
@@ -35,40 +35,58 @@ export function startHash(algorithm: unknown): Transform<Bytes> {
   );
 }
 
-/** Name in OpenSSL of a Hashing Algorithm. */
+/** Name in OpenSSL of a Hashing Algorithm; undefined for what this server does not have. */
+export function hashNamed(algorithm: unknown): string | undefined {
+  return Object.hasOwn(HASHES, String(algorithm)) ? HASHES[String(algorithm)] : undefined;
+}
+
+/** Name in OpenSSL of a Hashing Algorithm; throws for what this server does not have. */
 export function hashName(algorithm: unknown): string {
-  const name = Object.hasOwn(HASHES, String(algorithm)) ? HASHES[String(algorithm)] : undefined;
+  const name = hashNamed(algorithm);
   if (!name) throw new KmipError("UnsupportedCryptographicParameters", "Not a supported hash");
   return name;
 }
 
-/** Begins HMAC (RFC 2104) for algorithms `HMAC_…`, CMAC (NIST SP 800-38B) for AES. */
+/** Tags of less than this many bytes are not made (NIST SP 800-38B §A.2; RFC 2104 §5). */
+const SHORTEST_MAC = 8;
+
+/**
+ * Begins HMAC (RFC 2104) for algorithms `HMAC_…`, CMAC (NIST SP 800-38B) for block ciphers. Tag Length shortens the MAC;
+ * without it, the MAC has its full length, and is verified in its full length.
+ */
 export function startMac(
   algorithm: unknown,
   parameters: CryptographicParameters,
   key: Uint8Array,
 ): Transform<Bytes> {
-  const name = String(algorithm ?? "");
-  if (name.startsWith("HMAC_")) {
-    const suffix = name.slice("HMAC_".length);
-    const hash = HASHES[suffix.replace(/^SHA(\d)/, "SHA_$1").replace(/^SHA_3_/, "SHA3_")] ?? HASHES[suffix];
-    if (hash) {
-      const hmac = createHmac(hash, key);
-      return absorbing(
-        (data) => hmac.update(data),
-        () => hmac.digest(),
-      );
-    }
-  }
-  if (
-    name === "AES" &&
-    (parameters.blockCipherMode ?? "CMAC") === "CMAC" &&
-    [16, 24, 32].includes(key.length)
-  ) {
-    const gathered = new Gathered();
-    return { update: (data) => gathered.push(data), final: () => cmacAes(key, gathered.take()) };
-  }
-  throw new KmipError("UnsupportedCryptographicParameters", "Not a supported MAC");
+  const full = startFullMac(String(algorithm ?? ""), parameters, key);
+  const { tagLength } = parameters;
+  if (tagLength === undefined) return full;
+  return {
+    update: full.update,
+    final() {
+      const mac = full.final();
+      if (tagLength < SHORTEST_MAC || tagLength > mac.length)
+        throw new KmipError("InvalidField", "The MAC cannot have that length");
+      return mac.slice(0, tagLength);
+    },
+  };
+}
+
+function startFullMac(
+  name: string,
+  { blockCipherMode = "CMAC" }: CryptographicParameters,
+  key: Uint8Array,
+): Transform<Bytes> {
+  if (Object.hasOwn(BLOCK_CIPHERS, name) && blockCipherMode === "CMAC") return startCmac(name, key);
+  const [, suffix] = /^HMAC_(.+)$/.exec(name) ?? [];
+  const hash = suffix && hashNamed(suffix.replace(/^SHA(\d)/, "SHA_$1").replace(/^SHA_3_/, "SHA3_"));
+  if (!hash) throw new KmipError("UnsupportedCryptographicParameters", "Not a supported MAC");
+  const hmac = createHmac(hash, key);
+  return absorbing(
+    (data) => hmac.update(data),
+    () => hmac.digest(),
+  );
 }
 
 function absorbing(take: (data: Uint8Array) => void, end: () => Uint8Array): Transform<Bytes> {
@@ -81,21 +99,28 @@ function absorbing(take: (data: Uint8Array) => void, end: () => Uint8Array): Tra
   };
 }
 
-function cmacAes(key: Uint8Array, data: Uint8Array): Bytes {
-  const encrypt = (block: Uint8Array) => {
-    const cipher = createCipheriv(`aes-${key.length * 8}-ecb`, key, null).setAutoPadding(false);
-    return Buffer.concat([cipher.update(block), cipher.final()]);
+/** CMAC is the last block of CBC, where the last block of the message was mixed with a key of its own. */
+function startCmac(algorithm: string, key: Uint8Array): Transform<Bytes> {
+  const cipher = (mode: string, iv: Uint8Array | null) =>
+    createCipheriv(blockCipherName(algorithm, key.length, mode), key, iv).setAutoPadding(false);
+  const cbc = cipher("CBC", Buffer.alloc(16));
+  let rest: Uint8Array = new Uint8Array();
+  return {
+    update(data) {
+      const all = Buffer.concat([rest, data]);
+      const whole = Math.max(0, Math.ceil(all.length / 16) - 1) * 16;
+      if (whole > 0) cbc.update(all.subarray(0, whole));
+      rest = all.subarray(whole);
+      return new Uint8Array();
+    },
+    final() {
+      const first = doubled(cipher("ECB", null).update(Buffer.alloc(16)));
+      const last = Buffer.alloc(16);
+      last.set(rest);
+      if (rest.length < 16) last[rest.length] = 0x80;
+      return new Uint8Array(cbc.update(xor(last, rest.length === 16 ? first : doubled(first))));
+    },
   };
-  const first = doubled(encrypt(Buffer.alloc(16)));
-  const whole = data.length > 0 && data.length % 16 === 0;
-  const last = whole ? data.length - 16 : data.length - (data.length % 16);
-  const tail = Buffer.alloc(16);
-  tail.set(data.subarray(last));
-  if (!whole) tail[data.length - last] = 0x80;
-  const subkey = whole ? first : doubled(first);
-  let state: Uint8Array = Buffer.alloc(16);
-  for (let at = 0; at < last; at += 16) state = encrypt(xor(state, data.subarray(at, at + 16)));
-  return new Uint8Array(encrypt(xor(state, xor(tail, subkey))));
 }
 
 /** Multiplication by x in GF(2^128). */

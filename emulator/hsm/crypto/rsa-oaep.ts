@@ -8,7 +8,7 @@ import {
 } from "node:crypto";
 import { equalConstantTime } from "#protocol/bytes.ts";
 import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
-import { HASHES } from "./mac.ts";
+import { hashNamed } from "./mac.ts";
 
 /** RSAES-OAEP (RFC 8017 §7.1). OpenSSL does it where one hash serves label and MGF1, this file where two do. */
 export function wrapOaep(key: KeyObject, parameters: CryptographicParameters, plain: Uint8Array): Uint8Array {
@@ -48,8 +48,8 @@ interface Scheme {
 /** KMIP 2.1 §7.11: both hashes are SHA-1 where the parameters say nothing. */
 function oaep(parameters: CryptographicParameters): Scheme {
   const { hashingAlgorithm = "SHA_1", maskGenerator = "MGF1", pSource = new Uint8Array() } = parameters;
-  const hash = HASHES[String(hashingAlgorithm)];
-  const maskHash = HASHES[String(parameters.maskGeneratorHashingAlgorithm ?? hashingAlgorithm)];
+  const hash = hashNamed(hashingAlgorithm);
+  const maskHash = hashNamed(parameters.maskGeneratorHashingAlgorithm ?? hashingAlgorithm);
   if (!hash || !maskHash || maskGenerator !== "MGF1")
     throw new KmipError("UnsupportedCryptographicParameters", "Not a supported form of OAEP");
   return { hash, maskHash, label: pSource };
@@ -69,15 +69,15 @@ function encode({ hash, maskHash, label }: Scheme, length: number, plain: Uint8A
   if (plain.length > room) throw new RangeError("too long");
   const block = Buffer.concat([labelHash, Buffer.alloc(room - plain.length), Buffer.of(1), plain]);
   const seed = randomBytes(labelHash.length);
-  const masked = xor(block, mask(maskHash, seed, block.length));
-  return Buffer.concat([Buffer.of(0), xor(seed, mask(maskHash, masked, seed.length)), masked]);
+  const masked = xor(block, mgf1(maskHash, seed, block.length));
+  return Buffer.concat([Buffer.of(0), xor(seed, mgf1(maskHash, masked, seed.length)), masked]);
 }
 
 function decode({ hash, maskHash, label }: Scheme, encoded: Uint8Array): Uint8Array {
   const labelHash = createHash(hash).update(label).digest();
   const masked = encoded.subarray(1 + labelHash.length);
-  const seed = xor(encoded.subarray(1, 1 + labelHash.length), mask(maskHash, masked, labelHash.length));
-  const block = xor(masked, mask(maskHash, seed, masked.length));
+  const seed = xor(encoded.subarray(1, 1 + labelHash.length), mgf1(maskHash, masked, labelHash.length));
+  const block = xor(masked, mgf1(maskHash, seed, masked.length));
   const right = equalConstantTime(block.subarray(0, labelHash.length), labelHash);
   const end = block.indexOf(1, labelHash.length);
   const zeros = end >= 0 && block.subarray(labelHash.length, end).every((byte) => byte === 0);
@@ -86,7 +86,7 @@ function decode({ hash, maskHash, label }: Scheme, encoded: Uint8Array): Uint8Ar
 }
 
 /** MGF1 (RFC 8017 §B.2.1) */
-function mask(hash: string, seed: Uint8Array, length: number): Uint8Array {
+export function mgf1(hash: string, seed: Uint8Array, length: number): Uint8Array {
   const blocks: Buffer[] = [];
   for (let made = 0, counter = 0; made < length; counter++) {
     const index = Buffer.alloc(4);
@@ -103,7 +103,7 @@ function xor(a: Uint8Array, b: Uint8Array): Buffer {
 }
 
 function modulusBytes(key: KeyObject): number {
-  return (key.asymmetricKeyDetails?.modulusLength ?? 0) / 8;
+  return Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
 }
 
 function failure(): KmipError {

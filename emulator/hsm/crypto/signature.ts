@@ -12,54 +12,83 @@ import {
 import { equalConstantTime } from "#protocol/bytes.ts";
 import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
 import { Gathered } from "./gathered.ts";
-import { HASHES } from "./mac.ts";
+import { hashNamed } from "./mac.ts";
+import { type PssScheme, signPss, verifyPss } from "./rsa-pss.ts";
 import type { Transform } from "./transform.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** RSA PKCS#1 v1.5 and PSS (RFC 8017), ECDSA (FIPS 186-5; DER), EdDSA (RFC 8032), chosen by KMIP parameters. */
+/**
+ * RSA PKCS#1 v1.5 and PSS (RFC 8017), ECDSA and DSA (FIPS 186-4; DER), EdDSA (RFC 8032), chosen by KMIP parameters.
+ * Verification takes one encoding of a signature only: DER without liberties, numbers below the order, whole lengths.
+ */
 
 /** Hash of a Digital Signature Algorithm: `SHA_256WithRSAEncryption`, `ECDSAWithSHA256`, `SHA3_256WithRSAEncryption`. */
 function hashOfAlgorithm(algorithm: string): string | undefined {
-  const [, ecdsa] = /^ECDSAWithSHA_?(\d+)$/.exec(algorithm) ?? [];
-  if (ecdsa) return HASHES[`SHA_${ecdsa}`];
+  const [, dsa] = /^(?:EC)?DSAWithSHA_?(\d+)$/.exec(algorithm) ?? [];
+  if (dsa) return hashNamed(`SHA_${dsa}`);
   const [, rsa] = /^(MD5|SHA_\d+|SHA3_\d+)WithRSAEncryption/.exec(algorithm) ?? [];
-  return rsa ? HASHES[rsa] : undefined;
+  return rsa && hashNamed(rsa);
 }
 
 interface Scheme {
   hash: string;
   options: { padding?: number; saltLength?: number; dsaEncoding?: "der" };
+  /** PSS whose mask has a hash of its own. */
+  pss?: PssScheme;
 }
 
 function scheme(key: KeyObject, parameters: CryptographicParameters): Scheme {
   const algorithm = String(parameters.digitalSignatureAlgorithm ?? "");
-  const hash = hashOfAlgorithm(algorithm) ?? HASHES[String(parameters.hashingAlgorithm ?? "SHA_256")];
-  if (!hash) throw unsupported();
+  const details = key.asymmetricKeyDetails ?? {};
+  const asked = hashOfAlgorithm(algorithm) ?? hashNamed(parameters.hashingAlgorithm ?? "SHA_256");
+  if (!asked) throw unsupported();
   switch (key.asymmetricKeyType) {
     case "ec":
       if (algorithm !== "" && !algorithm.startsWith("ECDSA")) throw unsupported();
-      return { hash, options: { dsaEncoding: "der" } };
+      // A curve without a name is one that its owner chose, generator and all.
+      if (!details.namedCurve) throw unsupported();
+      return { hash: asked, options: { dsaEncoding: "der" } };
+    case "dsa":
+      if (algorithm !== "" && !algorithm.startsWith("DSA")) throw unsupported();
+      return { hash: asked, options: { dsaEncoding: "der" } };
     case "ed25519":
     case "ed448":
-      return { hash, options: {} };
-    case "rsa": {
-      if (algorithm.startsWith("ECDSA") || algorithm.startsWith("DSA")) throw unsupported();
-      const pss = parameters.paddingMethod === "PSS" || algorithm.startsWith("RSASSA_PSS");
-      if (!pss) return { hash, options: { padding: constants.RSA_PKCS1_PADDING } };
-      const mask = parameters.maskGeneratorHashingAlgorithm;
-      if (mask !== undefined && HASHES[String(mask)] !== hash) throw unsupported();
-      const saltLength = parameters.saltLength ?? constants.RSA_PSS_SALTLEN_DIGEST;
-      return { hash, options: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength } };
-    }
+      return { hash: asked, options: {} };
+    case "rsa":
+    case "rsa-pss":
+      return rsaScheme(key, parameters, asked);
   }
   throw unsupported();
 }
 
+function rsaScheme(key: KeyObject, parameters: CryptographicParameters, asked: string): Scheme {
+  const algorithm = String(parameters.digitalSignatureAlgorithm ?? "");
+  const details = key.asymmetricKeyDetails ?? {};
+  const bound = key.asymmetricKeyType === "rsa-pss";
+  if (algorithm.includes("DSA")) throw unsupported();
+  if (parameters.paddingMethod !== "PSS" && !algorithm.startsWith("RSASSA_PSS") && !bound)
+    return { hash: asked, options: { padding: constants.RSA_PKCS1_PADDING } };
+  // A key for PSS alone may say with which hashes (RFC 4055 §3.1): OpenSSL holds it to them.
+  const named = parameters.hashingAlgorithm !== undefined || hashOfAlgorithm(algorithm) !== undefined;
+  const hash = named ? asked : (details.hashAlgorithm ?? asked);
+  const mask = parameters.maskGeneratorHashingAlgorithm;
+  const maskHash = (mask === undefined ? details.mgf1HashAlgorithm : hashNamed(mask)) ?? hash;
+  if (mask !== undefined && !hashNamed(mask)) throw unsupported();
+  const least = details.saltLength;
+  const saltLength = parameters.saltLength ?? least ?? createHash(hash).digest().length;
+  if (saltLength < 0) throw new KmipError("InvalidField", "Not a length of salt");
+  const options = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength };
+  if (bound && maskHash !== (details.mgf1HashAlgorithm ?? hash)) throw unsupported();
+  return { hash, options, ...(bound ? {} : { pss: { hash, maskHash, saltLength } }) };
+}
+
 /** Begins a signature over a message that comes in pieces. */
 export function startSignature(key: KeyObject, parameters: CryptographicParameters): Transform<Bytes> {
-  const { hash, options } = scheme(key, parameters);
+  const { hash, options, pss } = scheme(key, parameters);
   if (isEdwards(key)) return onWhole((data) => new Uint8Array(guarded(() => sign(null, data, key))));
+  if (pss && pss.maskHash !== hash)
+    return digesting(hash, (digest) => new Uint8Array(guarded(() => signPss(key, pss, digest))));
   const signer = createSign(hash);
   return {
     update: (data) => nothing(() => signer.update(data)),
@@ -72,13 +101,15 @@ export function startVerification(
   key: KeyObject,
   parameters: CryptographicParameters,
 ): Transform<(signature: Uint8Array) => boolean> {
-  const { hash, options } = scheme(key, parameters);
+  const { hash, options, pss } = scheme(key, parameters);
   if (isEdwards(key))
-    return onWhole((data) => (signature: Uint8Array) => guarded(() => verify(null, data, key, signature)));
+    return onWhole((data) => (signature) => isValid(() => verify(null, data, key, signature)));
+  if (pss && pss.maskHash !== hash)
+    return digesting(hash, (digest) => (signature) => isValid(() => verifyPss(key, pss, digest, signature)));
   const verifier = createVerify(hash);
   return {
     update: (data) => nothing(() => verifier.update(data)),
-    final: () => (signature) => guarded(() => verifier.verify({ key, ...options }, signature)),
+    final: () => (signature) => isValid(() => verifier.verify({ key, ...options }, signature)),
   };
 }
 
@@ -104,8 +135,18 @@ function nothing(work: () => void): Bytes {
   return new Uint8Array();
 }
 
-/** Signs a digest that the client made. RSA PKCS#1 v1.5 only: node:crypto has no other signature over digests. */
+function digesting<T>(hash: string, work: (digest: Uint8Array) => T): Transform<T> {
+  const hashing = createHash(hash);
+  return {
+    update: (data) => nothing(() => hashing.update(data)),
+    final: () => work(hashing.digest()),
+  };
+}
+
+/** Signs a digest that the client made. RSA only: node:crypto has no other signature over digests. */
 function signDigest(key: KeyObject, parameters: CryptographicParameters, digest: Uint8Array): Uint8Array {
+  const pss = pssOfDigest(key, parameters, digest);
+  if (pss) return guarded(() => signPss(key, pss, digest));
   const info = signedDigest(key, parameters, digest);
   return guarded(() => privateEncrypt({ key, padding: constants.RSA_PKCS1_PADDING }, info));
 }
@@ -116,12 +157,26 @@ function verifyDigest(
   digest: Uint8Array,
   signature: Uint8Array,
 ): boolean {
+  const pss = pssOfDigest(key, parameters, digest);
+  if (pss) return isValid(() => verifyPss(key, pss, digest, signature));
   const info = signedDigest(key, parameters, digest);
   try {
     return equalConstantTime(publicDecrypt({ key, padding: constants.RSA_PKCS1_PADDING }, signature), info);
   } catch {
     return false;
   }
+}
+
+function pssOfDigest(
+  key: KeyObject,
+  parameters: CryptographicParameters,
+  digest: Uint8Array,
+): PssScheme | undefined {
+  if (key.asymmetricKeyType !== "rsa") return undefined;
+  const { hash, pss } = scheme(key, parameters);
+  if (pss && digest.length !== createHash(hash).digest().length)
+    throw new KmipError("InvalidField", "The digest has another length");
+  return pss;
 }
 
 /** DER prefixes of DigestInfo (RFC 8017 §9.2, note 1). */
@@ -153,6 +208,15 @@ function digestInfo(key: KeyObject, parameters: CryptographicParameters, digest:
 
 function isEdwards(key: KeyObject): boolean {
   return key.asymmetricKeyType === "ed25519" || key.asymmetricKeyType === "ed448";
+}
+
+/** What cannot even be read is no signature. */
+function isValid(verified: () => boolean): boolean {
+  try {
+    return verified();
+  } catch {
+    return false;
+  }
 }
 
 function guarded<T>(make: () => T): T {
