@@ -16,7 +16,7 @@ import {
 } from "#protocol/kmip/index.ts";
 import { type Authenticated, Authentication } from "./authentication.ts";
 import { ENCLAVE_EVIDENCE } from "./evidence.ts";
-import type { Origin } from "./listener.ts";
+import type { Executed, Origin } from "./listener.ts";
 import type { Log } from "./log.ts";
 import { type Context, References } from "./operations/handler.ts";
 import { OPERATIONS } from "./operations/index.ts";
@@ -78,8 +78,13 @@ export class Engine {
     this.#random = new SeededRandom(options.random);
   }
 
-  /** Decodes, executes, encodes. */
-  async serve(bytes: Uint8Array, origin: Origin): Promise<Uint8Array> {
+  /** Decodes, executes, encodes. Reads are to wait for the disk too: what they tell must not be undone by a crash. */
+  async serve(bytes: Uint8Array, origin: Origin): Promise<Executed> {
+    const response = await this.#respond(bytes, origin);
+    return { response, durable: this.#options.store.synced() };
+  }
+
+  async #respond(bytes: Uint8Array, origin: Origin): Promise<Uint8Array> {
     let request: RequestMessage;
     try {
       request = decodeRequest(bytes, { encoding: origin.encoding });
@@ -101,11 +106,7 @@ export class Engine {
     }
     // The Client Correlation Value is not sent back: it is for the server's log (KMIP 2.1 §8.1.5).
     const items = await this.#execute(request, client, origin);
-    const response = { header: this.#header(request, client, origin), items };
-    // Reads wait too: what they tell must not be undone by a crash.
-    const synced = this.#options.store.synced();
-    const [encoded] = await Promise.all([this.#encode(request, response, origin), synced]);
-    return encoded;
+    return this.#encode(request, { header: this.#header(request, client, origin), items }, origin);
   }
 
   /** With a nonce and the accepted types where something asked for attestation (KMIP 2.1 §9.3). */
@@ -127,8 +128,7 @@ export class Engine {
     };
   }
 
-  /** Encoded while the disk is busy. */
-  async #encode(request: RequestMessage, response: ResponseMessage, origin: Origin): Promise<Uint8Array> {
+  #encode(request: RequestMessage, response: ResponseMessage, origin: Origin): Uint8Array {
     const { protocolVersion, maximumResponseSize } = request.header;
     const encoded = encodeResponse(response, origin.encoding);
     // Profiles 2.1 §4: the bound is of the TTLV encoding, whatever travels.

@@ -69,7 +69,12 @@ async function answer(
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const body = Buffer.concat(chunks);
-  const reply = await serve(new Uint8Array(body), { identity, transport: "https", encoding });
+  const { response: reply, durable } = await serve(new Uint8Array(body), {
+    identity,
+    transport: "https",
+    encoding,
+  });
+  await durable;
   response.writeHead(200, {
     "Content-Type": contentType,
     "Content-Length": reply.length,

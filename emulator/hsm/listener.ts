@@ -9,8 +9,14 @@ export interface Origin {
   encoding: "ttlv" | "json" | "xml";
 }
 
-/** Executes one encoded request message and returns the encoded response; never throws for a bad message. */
-export type Serve = (request: Uint8Array, origin: Origin) => Promise<Uint8Array>;
+/** The encoded response to a request message, which may be sent when `durable` has resolved. */
+export interface Executed {
+  response: Uint8Array;
+  durable: Promise<void>;
+}
+
+/** Executes one encoded request message; never throws for a bad message. */
+export type Serve = (request: Uint8Array, origin: Origin) => Promise<Executed>;
 
 export interface ListenerOptions {
   pki: Pki;

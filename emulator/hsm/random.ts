@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -38,4 +38,21 @@ export class SeededRandom {
     }
     return bytes;
   }
+}
+
+const AHEAD = 4096;
+let ahead = new Uint8Array();
+let used = 0;
+
+/** Bytes of the operating system's randomness, fetched ahead: asking for a few takes as long as for thousands. */
+export function systemRandom(length: number): Bytes {
+  if (length > AHEAD / 16) return new Uint8Array(randomBytes(length));
+  if (used + length > ahead.length) {
+    ahead = new Uint8Array(randomBytes(AHEAD));
+    used = 0;
+  }
+  const bytes = ahead.slice(used, used + length);
+  ahead.fill(0, used, used + length);
+  used += length;
+  return bytes;
 }

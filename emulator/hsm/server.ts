@@ -1,4 +1,4 @@
-import { randomBytes, X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Engine } from "./engine.ts";
@@ -7,7 +7,7 @@ import type { ListenerOptions, Origin } from "./listener.ts";
 import { fileLog, type Log } from "./log.ts";
 import type { Pki } from "./pki.ts";
 import { type Principal, Principals, principalOf } from "./principals.ts";
-import type { Seeding } from "./random.ts";
+import { type Seeding, systemRandom } from "./random.ts";
 import { ObjectStore } from "./store.ts";
 import { listenTtlv } from "./ttlv-listener.ts";
 
@@ -55,7 +55,7 @@ export interface Hsm {
 
 /** Starts the HSM emulator: KMIP as TTLV over mutual TLS, and as `POST /kmip` over mutual TLS. */
 export async function startHsm(options: HsmOptions): Promise<Hsm> {
-  const { dir, pki, host = "127.0.0.1", now = () => new Date(), random = freshBytes } = options;
+  const { dir, pki, host = "127.0.0.1", now = () => new Date(), random = systemRandom } = options;
   const { limit = 1024 * 1024, idleTimeout = 300_000 } = options;
   const { users = {}, principals: known = [], attestationRoots: pems = [], seeding = "mixed" } = options;
   const principals = new Principals([
@@ -75,9 +75,9 @@ export async function startHsm(options: HsmOptions): Promise<Hsm> {
   const hsm: Hsm = { ttlvPort: 0, httpsPort: 0, logPath, close: async () => {} };
   const serve = async (request: Uint8Array, origin: Origin) => {
     hsm.onMessage?.({ direction: "request", bytes: request, ...origin });
-    const response = await engine.serve(request, origin);
-    hsm.onMessage?.({ direction: "response", bytes: response, ...origin });
-    return response;
+    const executed = await engine.serve(request, origin);
+    hsm.onMessage?.({ direction: "response", bytes: executed.response, ...origin });
+    return executed;
   };
   const listening: ListenerOptions = { pki, serve, host, port: options.ttlvPort, limit, idleTimeout };
   try {
@@ -104,8 +104,4 @@ export async function startHsm(options: HsmOptions): Promise<Hsm> {
     throw error;
   }
   return hsm;
-}
-
-function freshBytes(length: number): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(randomBytes(length));
 }

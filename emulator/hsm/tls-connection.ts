@@ -110,8 +110,18 @@ export class TlsConnection {
       const timer = setTimeout(() => this.#end("it did not answer in time"), this.#timeout);
       this.#waiting.push({ resolve, reject, timer });
       this.#socket.ref();
-      this.#socket.write(request);
+      this.#write(request);
     });
+  }
+
+  /** Requests that are made at one time leave in one record. */
+  #write(request: Uint8Array): void {
+    const socket = this.#socket;
+    if (socket.writableCorked === 0) {
+      socket.cork();
+      process.nextTick(() => socket.uncork());
+    }
+    socket.write(request);
   }
 
   close(): void {

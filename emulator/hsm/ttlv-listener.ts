@@ -1,8 +1,10 @@
 import type { AddressInfo } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
+import { concat } from "#protocol/bytes.ts";
 import { clientIdentity } from "./client-identity.ts";
 import { Framing, REQUEST_MESSAGE } from "./framing.ts";
 import {
+  type Executed,
   type Listener,
   type ListenerOptions,
   MAX_CONNECTIONS,
@@ -13,8 +15,13 @@ import { TextFraming } from "./text-framing.ts";
 
 /** Requests read ahead on one connection before reading waits for the answers. */
 const MAX_PIPELINED = 64;
+/** Bytes of answers that may wait for the disk before execution waits too. */
+const MAX_HELD = 1024 * 1024;
 
-/** KMIP as TTLV over mutual TLS (KMIP 2.1 §10.3): requests may be pipelined, answers keep their order. */
+/**
+ * KMIP as TTLV over mutual TLS (KMIP 2.1 §10.3). Requests may be pipelined: they are executed and answered in order, and
+ * those that come together share a sync of the disk and a write to the socket.
+ */
 export function listenTtlv(options: ListenerOptions): Promise<Listener> {
   const sockets = new Set<TLSSocket>();
   const server = createServer({ ...tlsServerOptions(options.pki), ALPNProtocols: [] }, (socket) => {
@@ -45,22 +52,49 @@ function converse(socket: TLSSocket, identity: string, { serve, limit, idleTimeo
   let encoding: Origin["encoding"] = "ttlv";
   let framing: Framing | TextFraming | undefined;
   const waiting: Uint8Array[] = [];
-  let answering = false;
+  let executing = false;
+  const executed: Executed[] = [];
+  let held = 0;
+  let sending: Promise<void> | undefined;
 
-  const answer = async () => {
-    answering = true;
+  const execute = async () => {
+    executing = true;
     for (let request = waiting.shift(); request; request = waiting.shift()) {
-      const response = await serve(request, { identity, transport: "tls", encoding });
-      if (socket.destroyed) break;
-      if (!socket.write(response)) await drained(socket);
-      if (waiting.length < MAX_PIPELINED) socket.resume();
+      const done = await serve(request, { identity, transport: "tls", encoding });
+      if (socket.destroyed) return;
+      // `send` may wait for another before it comes to this one.
+      done.durable.catch(() => {});
+      executed.push(done);
+      held += done.response.length;
+      sending ??= send();
+      if (held > MAX_HELD) await sending;
     }
-    answering = false;
+    executing = false;
+  };
+
+  const send = async () => {
+    try {
+      while (executed.length > 0) {
+        await executed[0]!.durable;
+        // What was executed in the meantime goes with it.
+        const together = executed.splice(0);
+        held = 0;
+        await together.at(-1)!.durable;
+        if (socket.destroyed) return;
+        if (!socket.write(concat(...together.map(({ response }) => response)))) await drained(socket);
+        if (waiting.length < MAX_PIPELINED) socket.resume();
+      }
+    } catch {
+      // Not durable: nothing may be answered.
+      socket.destroy();
+    } finally {
+      sending = undefined;
+    }
   };
 
   socket.setNoDelay(true);
   socket.setTimeout(idleTimeout, () => {
-    if (!answering) socket.destroy();
+    if (!executing && !sending) socket.destroy();
   });
   socket.on("error", () => socket.destroy());
   socket.on("data", (chunk) => {
@@ -80,7 +114,7 @@ function converse(socket: TLSSocket, identity: string, { serve, limit, idleTimeo
       return;
     }
     if (waiting.length >= MAX_PIPELINED) socket.pause();
-    if (!answering) answer().catch(() => socket.destroy());
+    if (!executing) execute().catch(() => socket.destroy());
   });
 }
 

@@ -153,7 +153,8 @@ export async function serverTarget(
       failure = undefined;
       hook(bytes);
       const origin = { identity: choices.pick(IDENTITIES), transport: "https", encoding } as const;
-      const answer = await engine.serve(bytes, origin);
+      const { response: answer, durable } = await engine.serve(bytes, origin);
+      await durable;
       if (failure !== undefined) throw new Error(`the server failed: ${failure}`);
       const { items } = decodeResponse(answer, { ...UNBOUNDED, encoding });
       const told = items.map(({ operation, resultStatus, resultReason, resultMessage }) =>
