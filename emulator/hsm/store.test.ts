@@ -61,6 +61,20 @@ describe("the store", () => {
     store.close();
   });
 
+  it("keeps the commits that came together with one that failed", async () => {
+    const store = new ObjectStore(dir, random);
+    const unstorable = { ...key("c", random(32)), value: () => {} } as unknown as ManagedObject;
+    store.commit([key("a", random(32))]);
+    expect(() => store.commit([key("b", random(32)), unstorable])).toThrow();
+    store.commit([key("d", random(32))]);
+    await store.synced();
+    // Another connection sees only what was really written.
+    const other = new ObjectStore(dir, random);
+    expect(other.find([])).toEqual(["a", "d"]);
+    other.close();
+    store.close();
+  });
+
   it("reads no row that was altered, moved to another identifier, or sealed under another key", () => {
     const store = new ObjectStore(dir, random);
     store.commit([key("a", random(32)), key("b", random(32))]);

@@ -16,8 +16,9 @@ const SCHEMA = `
 const VERSION = 1;
 
 /**
- * The HSM's objects in SQLite, each row encrypted (`sealed-row.ts`), found by indexed attributes. `commit` is one
- * transaction; it is on the disk when `synced` resolves, and nothing is answered before that. Dates and randomness come in.
+ * The HSM's objects in SQLite, each row encrypted (`sealed-row.ts`), found by indexed attributes. `commit` is one nested
+ * transaction: those that come close together share an outer one, and with it one sync of the disk. It is on the
+ * disk when `synced` resolves, and nothing is answered before that. Dates and randomness come in.
  */
 export class ObjectStore {
   #database: DatabaseSync;
@@ -29,6 +30,10 @@ export class ObjectStore {
   #unindex: StatementSync;
   #index: StatementSync;
   #log: WriteAheadLog;
+  #begin: StatementSync;
+  #end: StatementSync;
+  #beginNested: StatementSync;
+  #endNested: StatementSync;
   #searches = new Map<number, StatementSync>();
 
   /** Opens `dir/hsm.sqlite` with the key in `dir/hsm.key`; makes what is missing. */
@@ -41,8 +46,12 @@ export class ObjectStore {
       `PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 2000;
        PRAGMA busy_timeout = 5000; PRAGMA secure_delete = ON;`,
     );
-    this.#log = new WriteAheadLog(join(dir, "hsm.sqlite-wal"));
+    this.#log = new WriteAheadLog(join(dir, "hsm.sqlite-wal"), () => this.#write());
     this.#migrate();
+    this.#begin = this.#database.prepare("BEGIN IMMEDIATE");
+    this.#end = this.#database.prepare("COMMIT");
+    this.#beginNested = this.#database.prepare("SAVEPOINT nested");
+    this.#endNested = this.#database.prepare("RELEASE nested");
     this.#read = this.#database.prepare("SELECT sealed FROM objects WHERE uid = ?");
     this.#update = this.#database.prepare("UPDATE objects SET sealed = ? WHERE uid = ? RETURNING id");
     this.#insert = this.#database.prepare("INSERT INTO objects (uid, sealed) VALUES (?, ?)");
@@ -73,17 +82,21 @@ export class ObjectStore {
     return search.all(...entries.flat()).map((row) => row.uid as string);
   }
 
-  /** Writes all or none, for every reader from then on; `synced` tells when it is durable. */
+  /** Changes all or none, for every reader from then on; `synced` tells when it is durable. */
   commit(objects: Iterable<ManagedObject>): void {
-    this.#database.exec("BEGIN IMMEDIATE");
+    this.#log.check();
+    if (!this.#database.isTransaction) this.#begin.run();
+    this.#log.changed();
+    this.#beginNested.run();
     try {
-      for (const object of objects) this.#write(object);
-      this.#database.exec("COMMIT");
+      for (const object of objects) this.#put(object);
     } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      // On some errors SQLite gives up the outer transaction, and with it what others changed.
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK TO nested; RELEASE nested");
+      else this.#log.fail(error as Error);
       throw error;
     }
-    this.#log.written();
+    this.#endNested.run();
   }
 
   /** Resolves when all that was committed before the call is on the disk. */
@@ -92,11 +105,16 @@ export class ObjectStore {
   }
 
   close(): void {
+    this.#write();
     this.#log.close();
     this.#database.close();
   }
 
-  #write(object: ManagedObject): void {
+  #write(): void {
+    if (this.#database.isTransaction) this.#end.run();
+  }
+
+  #put(object: ManagedObject): void {
     const sealed = this.#sealer.seal(object.uid, object);
     const entries = new Map(indexEntries(object).map((entry) => [entryKey(entry), entry]));
     const updated = this.#update.get(sealed, object.uid) as { id: number } | undefined;

@@ -12,8 +12,8 @@ const STEP = 4 * 1024 * 1024;
 const LONGEST = 32 * 1024 * 1024;
 
 /**
- * Brings SQLite's write-ahead log to the disk: one sync covers all transactions that were written before it began,
- * whichever connection they came from. While a slow disk works, others are served.
+ * Brings SQLite's write-ahead log to the disk: one sync covers all changes that were made before it began, whichever
+ * connection they came from. While a slow disk works, others are served.
  *
  * The file is made longer ahead of time, with zeros, which are no valid frames (SQLite file format §4.1): a sync that only
  * overwrites needs no change of the file system's own records, and is several times as fast. A length is kept
@@ -21,37 +21,42 @@ const LONGEST = 32 * 1024 * 1024;
  */
 export class WriteAheadLog {
   #path: string;
+  #write: () => void;
   #file: number | undefined;
   #allocated = 0;
-  #written = 0;
+  #changed = 0;
   #synced = 0;
   #running: Promise<void> | undefined;
   #failed: Error | undefined;
   /** What a sync has taken lately (ms). */
   #usual = 0;
 
-  /** `path` is the log's; it is there when the first transaction was written. */
-  constructor(path: string) {
+  /** `path` is the log's; `write` ends the transaction that is open, which writes what changed to the log. */
+  constructor(path: string, write: () => void) {
     this.#path = path;
+    this.#write = write;
   }
 
-  /** To be called after each transaction, before the next. Throws when an earlier sync failed: what is on the disk is unknown. */
-  written(): void {
+  /** Throws when something failed before: what is on the disk is unknown. */
+  check(): void {
     if (this.#failed) throw new Error("The HSM's store can no longer be written", { cause: this.#failed });
-    this.#file ??= openSync(this.#path, "r+");
-    this.#written++;
-    const { size } = fstatSync(this.#file);
-    if (size <= this.#allocated || size > LONGEST) return;
-    // No transaction is under way, so nothing is written over.
-    const length = Math.min(Math.max(size, FIRST), STEP);
-    writeSync(this.#file, new Uint8Array(length), 0, length, size);
-    this.#allocated = size + length;
   }
 
-  /** Resolves when all that was written before the call is on the disk. */
+  /** To be called with each change, while a transaction is open. */
+  changed(): void {
+    this.#changed++;
+  }
+
+  /** To be called when changes were lost: nothing that waits for them, or comes after, is durable. */
+  fail(error: Error): void {
+    this.#failed ??= error;
+  }
+
+  /** Resolves when all that was changed before the call is on the disk. */
   async synced(): Promise<void> {
-    const wanted = this.#written;
+    const wanted = this.#changed;
     while (this.#synced < wanted) {
+      this.check();
       this.#running ??= this.#sync();
       await this.#running;
     }
@@ -67,21 +72,34 @@ export class WriteAheadLog {
   }
 
   async #sync(): Promise<void> {
-    const file = this.#file!;
     try {
       // Requests that have arrived are executed first and share the sync.
       await setImmediate();
-      const covered = this.#written;
+      const covered = this.#changed;
+      this.#write();
+      const file = this.#lengthened();
       const began = performance.now();
       if (this.#usual < QUICK) fdatasyncSync(file);
       else await fdatasyncAsync(file);
       this.#usual += (performance.now() - began - this.#usual) / 8;
+      this.check();
       this.#synced = covered;
     } catch (error) {
-      this.#failed = error as Error;
+      this.fail(error as Error);
       throw error;
     } finally {
       this.#running = undefined;
     }
+  }
+
+  /** No transaction is under way, so nothing is written over. */
+  #lengthened(): number {
+    this.#file ??= openSync(this.#path, "r+");
+    const { size } = fstatSync(this.#file);
+    if (size <= this.#allocated || size > LONGEST) return this.#file;
+    const length = Math.min(Math.max(size, FIRST), STEP);
+    writeSync(this.#file, new Uint8Array(length), 0, length, size);
+    this.#allocated = size + length;
+    return this.#file;
   }
 }
