@@ -1,8 +1,10 @@
-import { chmod, writeFile } from "node:fs/promises";
+import { X509Certificate } from "node:crypto";
+import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { ensurePki, issueClient, type LogLine, startHsm } from "#emulator/hsm/index.ts";
 import { CommandError } from "./command-error.ts";
+import { hsmPrincipal, PRINCIPALS_FILE, readPrincipals } from "./hsm-principal.ts";
 import { stopSignal } from "./interrupt.ts";
 import { freePort, portOption } from "./ports.ts";
 
@@ -10,7 +12,8 @@ export const HSM_HELP = `coffer hsm: run the HSM emulator alone, for any KMIP cl
 
 Makes a PKI once, starts a KMIP server (1.0 to 2.1) on loopback and prints what a client needs: ports, the paths of
 certificates and keys, a configuration for PyKMIP, and an example. Ctrl-C stops it; objects are there next time.
-Clients are known by their certificate's common name; each sees its own objects only.
+Clients are known by their certificate's common name, or by credentials that they send beside it; each sees its own
+objects only.
 
   --client NAME    issue a certificate for this client     (client); may be given more than once
   --issue-only     issue and print, start nothing: a server that runs already takes the new certificate
@@ -20,12 +23,28 @@ Clients are known by their certificate's common name; each sees its own objects 
   --dir PATH       where keys and objects are kept         (.coffer/kmip)
   --verbose        print a line for each operation
 
+  --principals FILE         clients that may name themselves by credentials   (principals.json in --dir, if it is there)
+  --attestation-root FILE   certificates (PEM) of platforms whose evidence is believed; may be given more than once
+
+coffer hsm principal NAME: add somebody to the file of principals
+
+Reads the password from standard input; keeps a salted scrypt hash of it.
+
+  --kind KIND         password, hashed-password, one-time-password or device   (password)
+  --device FIELD=TEXT what is written on the device: deviceSerialNumber, deviceIdentifier, networkIdentifier,
+                      machineIdentifier, mediaIdentifier; may be given more than once
+  --principals FILE   the file                                                (principals.json in --dir)
+  --force             put it in the place of one of that name
+
 Examples: node cli/coffer.js hsm
           node cli/coffer.js hsm --client alice --client mongodb
+          node cli/coffer.js hsm principal fred < password.txt
+          node cli/coffer.js hsm --principals .coffer/kmip/principals.json --attestation-root roots.pem
 `;
 
 /** `coffer hsm`: runs until a signal asks it to stop. */
 export async function hsm(args: string[]): Promise<number> {
+  if (args[0] === "principal") return hsmPrincipal(args.slice(1));
   const { values } = parseArgs({
     args,
     options: {
@@ -34,6 +53,8 @@ export async function hsm(args: string[]): Promise<number> {
       "ttlv-port": { type: "string" },
       "https-port": { type: "string" },
       dir: { type: "string", default: ".coffer/kmip" },
+      principals: { type: "string" },
+      "attestation-root": { type: "string", multiple: true, default: [] },
       verbose: { type: "boolean", default: false },
     },
   });
@@ -42,6 +63,11 @@ export async function hsm(args: string[]): Promise<number> {
     ttlv: portOption(values["ttlv-port"], "--ttlv-port"),
     https: portOption(values["https-port"], "--https-port"),
   };
+  const principals =
+    values.principals === undefined
+      ? await readPrincipals(join(dir, PRINCIPALS_FILE), { absent: [] })
+      : await readPrincipals(resolve(values.principals));
+  const attestationRoots = (await Promise.all(values["attestation-root"].map(readRoots))).flat();
   const pki = await ensurePki(join(dir, "pki"));
   for (const name of values.client) await issue(pki.dir, name);
   if (values["issue-only"]) {
@@ -54,15 +80,47 @@ export async function hsm(args: string[]): Promise<number> {
     pki,
     ttlvPort: ports.ttlv ?? (await freePort(5696)),
     httpsPort: ports.https ?? (await freePort(5697)),
+    principals,
+    attestationRoots,
     ...(values.verbose ? { log: print } : {}),
   });
   try {
-    process.stdout.write(instructions({ ...running, pki: pki.dir, clients: values.client, dir: values.dir }));
+    const { ttlvPort, httpsPort, logPath } = running;
+    const { client: clients, dir: kept } = values;
+    const shown = { principals: principals.map(({ name }) => name), roots: attestationRoots.length };
+    process.stdout.write(
+      instructions({ ttlvPort, httpsPort, logPath, pki: pki.dir, clients, dir: kept, ...shown }),
+    );
     await stop.stopped;
   } finally {
     await running.close();
   }
   return 0;
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/** The certificates of a PEM file: authorities, which have not ended. */
+async function readRoots(file: string): Promise<string[]> {
+  const wrong = (what: string) =>
+    new CommandError(`--attestation-root ${file}: ${what}. It takes root certificates in PEM.`);
+  const text = await readFile(file, "utf8").catch(() => {
+    throw wrong("the file cannot be read");
+  });
+  const roots = text.match(CERTIFICATE) ?? [];
+  if (roots.length === 0) throw wrong("there is no certificate in it");
+  for (const [index, pem] of roots.entries()) {
+    const place = `certificate ${index + 1}`;
+    let root: X509Certificate;
+    try {
+      root = new X509Certificate(pem);
+    } catch {
+      throw wrong(`${place} is damaged`);
+    }
+    if (!root.ca) throw wrong(`${place} is not an authority's`);
+    if (root.validToDate < new Date()) throw wrong(`${place} ended on ${root.validTo}`);
+  }
+  return roots;
 }
 
 /** Certificate and key, and both in one file, as MongoDB wants them. */
@@ -91,9 +149,13 @@ interface Running {
   pki: string;
   clients: readonly string[];
   dir: string;
+  principals: readonly string[];
+  /** How many roots of attestation there are. */
+  roots: number;
 }
 
-function instructions({ ttlvPort, httpsPort, logPath, pki, clients, dir }: Running): string {
+function instructions(running: Running): string {
+  const { ttlvPort, httpsPort, logPath, pki, clients, dir, principals, roots } = running;
   const [name = "client"] = clients;
   const ca = join(pki, "server-ca.pem");
   const cert = join(pki, `client-${name}.pem`);
@@ -105,6 +167,8 @@ function instructions({ ttlvPort, httpsPort, logPath, pki, clients, dir }: Runni
     HTTPS                 https://127.0.0.1:${httpsPort}/kmip   (TTLV, JSON, XML)
     server's authority    ${ca}
     log                   ${logPath}
+    principals            ${principals.join(", ") || "none: 'coffer hsm principal NAME' makes one"}
+    roots of attestation  ${roots || "none: --attestation-root FILE"}
 
 ${clients.map((one) => paths(pki, one)).join("\n")}
   PyKMIP, in a file pykmip.conf:

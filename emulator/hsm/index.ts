@@ -12,7 +12,8 @@ export { type ConnectedKmipClient, connectKmip, type KmipConnectOptions } from "
 export type { LogLine } from "./log.ts";
 export type { ManagedObject } from "./managed-object.ts";
 export { secretBytes } from "./material.ts";
-export { hashPassword } from "./password-hash.ts";
+export { encodeBase32 } from "./one-time-password.ts";
+export { hashPassword, LONGEST_PASSWORD } from "./password-hash.ts";
 export {
   COFFER_CLIENTS,
   type CofferClient,
@@ -21,7 +22,8 @@ export {
   type KeyAndCertificate,
   type Pki,
 } from "./pki.ts";
-export { type Device, type Principal, principalOf } from "./principals.ts";
+export { DEVICE_FIELDS, type Device, type Principal, principalOf } from "./principals.ts";
+export { formatPrincipals, parsePrincipals } from "./principals-file.ts";
 export { type Hsm, type HsmMessage, type HsmOptions, startHsm } from "./server.ts";
 export { ObjectStore } from "./store.ts";
 export { type TlsConnectionOptions, type TlsServer, TransportError } from "./tls-connection.ts";

@@ -35,3 +35,34 @@ function digits(secret: Uint8Array, counter: number): string {
   const value = mac.readUInt32BE(offset) & 0x7fffffff;
   return String(value % 1_000_000).padStart(6, "0");
 }
+
+const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/** Base32 without padding (RFC 4648 §6), as authenticator apps have secrets. */
+export function encodeBase32(bytes: Uint8Array): string {
+  let [text, held, bits] = ["", 0, 0];
+  for (const byte of bytes) {
+    held = (held << 8) | byte;
+    bits += 8;
+    for (; bits >= 5; bits -= 5) text += BASE32[(held >> (bits - 5)) & 31];
+    held &= (1 << bits) - 1;
+  }
+  return bits > 0 ? text + BASE32[(held << (5 - bits)) & 31] : text;
+}
+
+/** Takes small letters, spaces and padding too, as people type it. Undefined where it is not base32. */
+export function decodeBase32(text: string): Uint8Array<ArrayBuffer> | undefined {
+  const digits = [...text.toUpperCase().replace(/[ -]|=+$/g, "")].map((digit) => BASE32.indexOf(digit));
+  if (digits.includes(-1)) return undefined;
+  const bytes: number[] = [];
+  let [held, bits] = [0, 0];
+  for (const digit of digits) {
+    held = (held << 5) | digit;
+    bits += 5;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes.push(held >> bits);
+    held &= (1 << bits) - 1;
+  }
+  return new Uint8Array(bytes);
+}

@@ -44,7 +44,8 @@ export interface Shown {
 
 /** How far (ms) the Timestamp of a Hashed Password may be from our clock. */
 const FRESH = 5 * 60_000;
-const DEVICE_FIELDS = [
+/** The members of `Device`. */
+export const DEVICE_FIELDS = [
   "deviceSerialNumber",
   "deviceIdentifier",
   "networkIdentifier",
@@ -62,6 +63,21 @@ export function principalOf(
   return { name, password: hashPassword(password), ...clientHash, ...others };
 }
 
+/** Throws `TypeError` unless these can be principals, together. */
+export function checkPrincipals(principals: readonly Principal[]): void {
+  const names = new Set<string>();
+  for (const { name, password, oneTimeSecret, device } of principals) {
+    if (name === "" || name.length > 256 || roleOf(name) !== "user")
+      throw new TypeError(`'${name}' cannot be a principal's name`);
+    if (names.has(name)) throw new TypeError(`there are two principals '${name}'`);
+    if (password !== undefined && !isPasswordHash(password)) throw new TypeError("not a password's hash");
+    if (oneTimeSecret && oneTimeSecret.length < 16) throw new TypeError("the secret is too short");
+    if (device && (password === undefined || Object.keys(device).length === 0))
+      throw new TypeError("a device has an identifier and a password");
+    names.add(name);
+  }
+}
+
 /** Those who can name themselves by credentials. Never an identity of a deployment, nor one of a certificate. */
 export class Principals {
   #known = new Map<string, Principal>();
@@ -72,16 +88,8 @@ export class Principals {
 
   /** Throws `TypeError` for a principal that cannot be. */
   constructor(principals: readonly Principal[]) {
-    for (const principal of principals) {
-      const { name, password, oneTimeSecret, device } = principal;
-      if (name === "" || name.length > 256 || roleOf(name) !== "user" || this.#known.has(name))
-        throw new TypeError("not a principal's name, or a name twice");
-      if (password !== undefined && !isPasswordHash(password)) throw new TypeError("not a password's hash");
-      if (oneTimeSecret && oneTimeSecret.length < 16) throw new TypeError("the secret is too short");
-      if (device && (password === undefined || Object.keys(device).length === 0))
-        throw new TypeError("a device has an identifier and a password");
-      this.#known.set(name, principal);
-    }
+    checkPrincipals(principals);
+    for (const principal of principals) this.#known.set(principal.name, principal);
   }
 
   /** Who shows themselves by the credential; undefined for whatever is wrong with it. */

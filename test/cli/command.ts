@@ -17,9 +17,11 @@ export type Command = {
   ended: Promise<Outcome>;
 };
 
-/** Starts `coffer` with these arguments. */
-export function start(args: string[], cwd: string): Command {
-  const child = spawn(process.execPath, [COFFER, ...args], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+/** Starts `coffer` with these arguments, and with that on standard input. */
+export function start(args: string[], cwd: string, input = ""): Command {
+  const child = spawn(process.execPath, [COFFER, ...args], { cwd, stdio: ["pipe", "pipe", "pipe"] });
+  // A command that does not read it may have ended.
+  child.stdin.on("error", () => {}).end(input);
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
@@ -40,8 +42,8 @@ export function start(args: string[], cwd: string): Command {
 }
 
 /** Runs it to its end. */
-export function run(args: string[], cwd: string): Promise<Outcome> {
-  return start(args, cwd).ended;
+export function run(args: string[], cwd: string, input?: string): Promise<Outcome> {
+  return start(args, cwd, input).ended;
 }
 
 /** `--port`, `--ttlv-port` and `--https-port` with ports that are free. */
