@@ -26,6 +26,12 @@ const VERSION = { major: 1, minor: 4 };
 /** Each measurement, and how many of them are taken in turns; the median counts. */
 const SECONDS = 2;
 const TURNS = 3;
+/** How the work comes: on so many connections, with so many pieces of it under way on each. */
+const LOADS = [
+  { name: "1 connection", id: "1-connection", connections: 1, lanes: 1 },
+  { name: "8 connections", id: "8-connections", connections: 8, lanes: 1 },
+  { name: "1 connection, 16 pipelined", id: "1-connection-pipelined", connections: 1, lanes: 16 },
+] as const;
 const CODEC = fileURLToPath(new URL("./pykmip-codec.py", import.meta.url));
 
 /** KMIP codec and server, beside PyKMIP's, with our client for both. Writes are durable in both servers. */
@@ -143,16 +149,16 @@ async function servers(report: Report, compared: boolean): Promise<void> {
       ["encrypt-1KiB", "operations/s"],
       ["discover-versions", "operations/s"],
     ] as const) {
-      for (const connections of [1, 8]) {
-        progress(`${name}, ${connections} connection${connections === 1 ? "" : "s"}`);
+      for (const load of LOADS) {
+        progress(`${name}, ${load.name}`);
         const [mine, other]: number[][] = [[], []];
         for (let turn = 0; turn < TURNS; turn++) {
-          mine!.push(await throughput(ours, name, connections));
-          if (theirs) other!.push(await throughput(theirs, name, connections));
+          mine!.push(await throughput(ours, name, load));
+          if (theirs) other!.push(await throughput(theirs, name, load));
         }
         const value = median(mine!);
         report({
-          id: `kmip/${name}/${connections}-connection${connections === 1 ? "" : "s"}`,
+          id: `kmip/${name}/${load.id}`,
           value,
           unit,
           versus: theirs ? "pykmip" : null,
@@ -199,11 +205,18 @@ async function prepared(connection: TlsTransportOptions): Promise<Server> {
   return { connection, works };
 }
 
-/** Units of work a second, each connection doing one after the other. */
-async function throughput({ connection, works }: Server, name: string, connections: number): Promise<number> {
+/** Units of work a second, each lane doing one after the other. */
+async function throughput(
+  { connection, works }: Server,
+  name: string,
+  { connections, lanes }: { connections: number; lanes: number },
+): Promise<number> {
   const work = works[name]!;
   const transports = Array.from({ length: connections }, () => tlsTransport(connection));
-  const clients = transports.map(({ exchange }) => createKmipClient({ exchange, version: VERSION }));
+  const clients = transports.flatMap(({ exchange }) => {
+    const client = createKmipClient({ exchange, version: VERSION });
+    return Array.from({ length: lanes }, () => client);
+  });
   // Connections are opened and code is warm before time is taken.
   await Promise.all(clients.map(work));
   await Promise.all(clients.map(work));
