@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
 import { type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
-import { privateJwk, publicJwk } from "./crypto/transparent-key.ts";
+import { rawPublicKey, transparentPrivateKey, transparentPublicKey } from "./crypto/transparent-key.ts";
 import { isDestroyed, type ManagedObject } from "./managed-object.ts";
 
 /** The secret or public value inside an object, in the shape that cryptography takes. */
@@ -52,8 +52,7 @@ export function certificateDer(object: ManagedObject): Uint8Array {
 export function parsePrivateKey(block: KeyBlock): KeyObject {
   const material = plainMaterial(block);
   try {
-    if (!(material instanceof Uint8Array))
-      return createPrivateKey({ key: privateJwk(block, material), format: "jwk" });
+    if (!(material instanceof Uint8Array)) return transparentPrivateKey(block, material);
     const key = Buffer.from(material);
     switch (block.keyFormatType) {
       case "PKCS_8":
@@ -73,14 +72,15 @@ export function parsePrivateKey(block: KeyBlock): KeyObject {
 export function parsePublicKey(block: KeyBlock): KeyObject {
   const material = plainMaterial(block);
   try {
-    if (!(material instanceof Uint8Array))
-      return createPublicKey({ key: publicJwk(block, material), format: "jwk" });
+    if (!(material instanceof Uint8Array)) return transparentPublicKey(block, material);
     const key = Buffer.from(material);
     switch (block.keyFormatType) {
       case "X_509":
         return createPublicKey({ key, format: "der", type: "spki" });
       case "PKCS_1":
         return createPublicKey({ key, format: "der", type: "pkcs1" });
+      case "Raw":
+        return rawPublicKey(block, material);
     }
   } catch (error) {
     throw unreadable(error);

@@ -88,7 +88,7 @@ function blockRule(
   { blockCipherMode, tagLength = 16 }: CryptographicParameters,
 ): CipherRule {
   const mode = String(blockCipherMode ?? "CBC");
-  if (algorithm === "AES" && (mode === "NISTKeyWrap" || mode === "AESKeyWrapPadding"))
+  if (mode === "NISTKeyWrap" || mode === "AESKeyWrapPadding")
     return { name: "", iv: 0, blocks: false, wrap: mode };
   const rule = Object.hasOwn(MODES, mode) ? MODES[mode] : undefined;
   if (!rule) throw unsupported();

@@ -2,6 +2,8 @@ import { createCipheriv, createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { encodeHex } from "#protocol/bytes.ts";
 import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
+import { wrapAes } from "./aes-key-wrap.ts";
+import { unwrapWith, wrapWith } from "./block-key-wrap.ts";
 import { startDecryption, startEncryption } from "./cipher.ts";
 import { openGcm, sealGcm } from "./gcm-long-iv.ts";
 
@@ -159,4 +161,39 @@ it("ciphers of other countries work in the same modes", () => {
     () => seal({ algorithm: "Camellia", key, iv: bytes(12), parameters: { blockCipherMode: "CCM" } }, block),
     "UnsupportedCryptographicParameters",
   );
+});
+
+describe("key wrap with other ciphers", () => {
+  const input = (algorithm: string, blockCipherMode: "NISTKeyWrap" | "AESKeyWrapPadding", length = 16) => ({
+    algorithm,
+    key: bytes(length),
+    parameters: { blockCipherMode },
+  });
+
+  it.each(["NISTKeyWrap", "AESKeyWrapPadding"] as const)("%s is that of OpenSSL", (method) => {
+    for (const length of [1, 7, 8, 9, 16, 24, 32, 40, 4096]) {
+      if (method === "NISTKeyWrap" && (length < 16 || length % 8 !== 0)) continue;
+      const [key, data] = [bytes(32), bytes(length)];
+      const wrapped = wrapWith("AES", method, key, data);
+      expect(encodeHex(wrapped)).toBe(encodeHex(wrapAes(method, key, data)));
+      expect(encodeHex(unwrapWith("AES", method, key, wrapped))).toBe(encodeHex(data));
+    }
+  });
+
+  it.each(["ARIA", "Camellia", "SM4"])("%s opens what it wrapped, and nothing else", (algorithm) => {
+    for (const method of ["NISTKeyWrap", "AESKeyWrapPadding"] as const) {
+      const { data } = seal(input(algorithm, method), bytes(24));
+      expect(open(input(algorithm, method), hex(data))).toBe(encodeHex(bytes(24)));
+      for (let at = 0; at < data.length / 2; at++) {
+        const wrong = hex(data);
+        wrong[at]! ^= 1;
+        failing(() => open(input(algorithm, method), wrong), "CryptographicFailure");
+      }
+      for (const length of [0, 8, 15, 23])
+        failing(() => open(input(algorithm, method), bytes(length)), "CryptographicFailure");
+      failing(() => seal(input(algorithm, method), bytes(0)), "CryptographicFailure");
+    }
+    failing(() => seal(input(algorithm, "NISTKeyWrap"), bytes(8)), "CryptographicFailure");
+    failing(() => seal(input(algorithm, "NISTKeyWrap", 20), bytes(16)), "UnsupportedCryptographicParameters");
+  });
 });

@@ -31,6 +31,16 @@ export function integer(value: number): Bytes {
   return tagged(0x02, bytes.subarray(start));
 }
 
+/** A number that is not negative. */
+export function unsigned(value: bigint): Bytes {
+  const hex = value.toString(16);
+  const bytes = Buffer.from(hex.padStart(hex.length + (hex.length % 2), "0"), "hex");
+  return tagged(0x02, bytes[0]! < 0x80 ? bytes : Buffer.concat([Buffer.of(0), bytes]));
+}
+
+/** Whole bytes of bits. */
+export const bitString = (bytes: Uint8Array): Bytes => tagged(0x03, Buffer.concat([Buffer.of(0), bytes]));
+
 export function objectIdentifier(dotted: string): Bytes {
   const [first = 0, second = 0, ...others] = dotted.split(".").map(Number);
   const bytes = [first * 40 + second, ...others].flatMap((arc) => {

@@ -14,7 +14,8 @@ export interface DerivationInput {
   length: number;
 }
 
-const MOST_ITERATIONS = 10_000_000;
+/** Most rounds of PBKDF2, over all blocks of its output. */
+const MOST_ROUNDS = 10_000_000;
 
 type Derivation = (input: DerivationInput) => Uint8Array;
 
@@ -24,9 +25,11 @@ export const DERIVATIONS: Readonly<Record<string, Derivation>> = {
     const { salt, iterationCount } = parameters;
     if (!salt || iterationCount === undefined)
       throw new KmipError("MissingData", "PBKDF2 needs salt and iteration count");
-    if (iterationCount < 1 || iterationCount > MOST_ITERATIONS)
+    const hash = hashOf(parameters, "SHA_1");
+    const blocks = Math.ceil(length / digestLength(hash));
+    if (iterationCount < 1 || iterationCount * blocks > MOST_ROUNDS)
       throw new KmipError("InvalidField", "Not an iteration count");
-    return pbkdf2Sync(key, salt, iterationCount, length, hashOf(parameters, "SHA_1"));
+    return pbkdf2Sync(key, salt, iterationCount, length, hash);
   },
 
   /** The hash of the derivation data, or of the key where there are none. */
@@ -51,11 +54,14 @@ export const DERIVATIONS: Readonly<Record<string, Derivation>> = {
     return Buffer.concat([cipher.update(data(parameters)), cipher.final()]);
   },
 
-  /** RFC 5869: salt, and the derivation data as info. */
+  /** RFC 5869: salt, and the derivation data as info. It gives 255 blocks at most (§2.3). */
   HKDF({ key, parameters, length }) {
     const none = new Uint8Array();
     const { salt = none, derivationData = none } = parameters;
-    return new Uint8Array(hkdfSync(hashOf(parameters), key, salt, derivationData, length));
+    const hash = hashOf(parameters);
+    if (length > 255 * digestLength(hash))
+      throw new KmipError("CryptographicFailure", "The method gives less than that");
+    return new Uint8Array(hkdfSync(hash, key, salt, derivationData, length));
   },
 
   /** NIST SP 800-108 §4.1: counter of 32 bits before the fixed input. */
@@ -82,8 +88,15 @@ export const DERIVATIONS: Readonly<Record<string, Derivation>> = {
   },
 };
 
-/** Diffie-Hellman on elliptic curves: the x coordinate of the shared point (SEC 1 §3.3.1). */
+/**
+ * Diffie-Hellman on elliptic curves: the x coordinate of the shared point (SEC 1 §3.3.1), or RFC 7748 §6. Curves have
+ * names; a public key that makes all secrets zero is refused.
+ */
 export function agreedSecret(privateKey: KeyObject, publicKey: KeyObject): Uint8Array {
+  const [type, curve] = [privateKey.asymmetricKeyType, privateKey.asymmetricKeyDetails?.namedCurve];
+  const agrees = type === "ec" ? curve !== undefined : type === "x25519" || type === "x448";
+  const same = publicKey.asymmetricKeyType === type && publicKey.asymmetricKeyDetails?.namedCurve === curve;
+  if (!agrees || !same) throw new KmipError("CryptographicFailure", "The keys do not agree on a secret");
   try {
     return diffieHellman({ privateKey, publicKey });
   } catch {
@@ -110,6 +123,10 @@ function expanded(
     blocks.push(block(prf, counter));
   }
   return Buffer.concat(blocks);
+}
+
+function digestLength(hash: string): number {
+  return createHash(hash).digest().length;
 }
 
 function data({ derivationData }: DerivationParameters): Uint8Array {

@@ -1,7 +1,7 @@
 import { generateKeyPair, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
-import { CURVES } from "../crypto/transparent-key.ts";
+import { CURVES } from "../crypto/curves.ts";
 import { admitAttributes } from "../policy/admission.ts";
 import { isRestricted } from "../policy/roles.ts";
 import type { Context, Handler } from "./handler.ts";
@@ -19,7 +19,7 @@ const generateNow = generateKeyPairSync as unknown as (type: string, options: ob
 
 const RSA_LENGTHS = [1024, 2048, 3072, 4096];
 
-/** Create Key Pair (KMIP 2.1 §6.1.9): RSA, EC on the NIST prime curves and secp256k1, Ed25519, X25519. */
+/** Create Key Pair (KMIP 2.1 §6.1.9): RSA, EC on the curves of `crypto/curves.ts`, Ed25519, X25519. */
 export const createKeyPair: Handler<"CreateKeyPair"> = async (request, context) => {
   const { subject } = context;
   const common = request.commonAttributes ?? {};

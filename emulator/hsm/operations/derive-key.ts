@@ -14,7 +14,8 @@ import { checkUsable, countUsage } from "./usage.ts";
 type Request = RequestPayload<"DeriveKey">;
 type Bytes = Uint8Array<ArrayBuffer>;
 
-const MOST_BITS = 65_536;
+/** What HKDF with SHA-512 can give is 255 blocks of 512 bits. */
+const MOST_BITS = 131_072;
 
 /**
  * Derive Key (KMIP 2.1 §6.1.12): a symmetric key or secret data from keys that may be used to derive. Keys of the
