@@ -155,6 +155,9 @@ describe.each(EVERYWHERE)("over $transport in $encoding, KMIP $number:", ({ way,
     expect(outcome(await over(alice, attested(nonce, {}, version)))).toBe("AttestationFailed");
     const bobs = await freshNonce(bob, version, way);
     expect(outcome(await over(bob, attested(bobs, {}, version)))).toBe("AttestationFailed");
+    const alices = await freshNonce(alice, version, way);
+    const own = { attestationAssertion: evidence(alices, { claims: { sub: "bob" } }) };
+    expect(outcome(await over(bob, attested(alices, own, version)))).toBe("AttestationFailed");
   });
 });
 
