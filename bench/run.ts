@@ -15,7 +15,7 @@ if (
   ["run", "row"].includes(name) ||
   !existsSync(file)
 ) {
-  console.error("Usage: npm run -s bench -- NAME [--json]        NAME: kmip, service, documents, load");
+  console.error("Usage: npm run -s bench -- NAME [--json]        NAME: kmip, documents");
   process.exit(2);
 }
 const { run } = (await import(file.href)) as { run: (report: Report) => Promise<void> };
