@@ -1,0 +1,90 @@
+/**
+ * `npm run kmip:wycheproof -- DIR`: puts the Wycheproof vectors in DIR and below (or one file) to a KMIP server, by
+ * default an emulator of its own. Prints each file with how many vectors passed, failed and were skipped, each failure,
+ * why vectors were skipped, what was made of acceptable ones, and at the end `N passed, N failed, N skipped`. The exit
+ * code is 1 if a vector failed.
+ *
+ *   --pieces   data go to the server in pieces, where the operation takes them so
+ *   --host H --port P --ca FILE --cert FILE --key FILE  another server, and the client's certificate for it (PEM)
+ *   --json     one JSON array of {file, passed, failed, skipped, reasons, failures, acceptable} and nothing else
+ */
+
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { createKmipClient } from "#protocol/kmip/index.ts";
+import { connectTo } from "../connection.ts";
+import { OwnServers } from "../own-server.ts";
+import { type FileResult, findFiles, runFile, Session } from "./index.ts";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    host: { type: "string" },
+    port: { type: "string" },
+    ca: { type: "string" },
+    cert: { type: "string" },
+    key: { type: "string" },
+    json: { type: "boolean" },
+    pieces: { type: "boolean" },
+  },
+});
+const [path] = positionals;
+if (path === undefined || positionals.length > 1) usage("give one folder or file of test vectors");
+const files = findFiles(path);
+if (files.length === 0) usage(`there is no test vector in ${path}`);
+
+const own = new OwnServers();
+const results: FileResult[] = [];
+try {
+  for (const file of files) {
+    const server = foreign() ?? (await own.start("tls"));
+    const connection = connectTo(server.endpoint, "tls", "ttlv");
+    try {
+      const session = new Session(createKmipClient(connection), { pieces: values.pieces ?? false });
+      const result = await runFile(file, session);
+      results.push(result);
+      if (!values.json) print(result);
+    } finally {
+      connection.close();
+      await server.close();
+    }
+  }
+} finally {
+  own.close();
+}
+const sum = (field: "passed" | "failed" | "skipped") => results.reduce((all, one) => all + one[field], 0);
+if (values.json) console.log(JSON.stringify(results));
+else console.log(`${sum("passed")} passed, ${sum("failed")} failed, ${sum("skipped")} skipped`);
+process.exitCode = sum("failed") > 0 ? 1 : 0;
+
+function print({ file, passed, failed, skipped, reasons, failures, acceptable }: FileResult): void {
+  console.log(`${file}  ${passed} passed, ${failed} failed, ${skipped} skipped`);
+  for (const { tcId, result, comment, flags, reason } of failures)
+    console.log(`    FAILED ${tcId} (${result}; ${flags.join(", ")}; ${comment}): ${reason}`);
+  for (const reason of reasons) console.log(`    skipped: ${reason}`);
+  for (const [flags, { accepted, refused }] of Object.entries(acceptable))
+    console.log(`    acceptable, ${flags}: ${accepted} accepted, ${refused} refused`);
+}
+
+function foreign() {
+  const { host, port, ca, cert, key } = values;
+  if (host === undefined && port === undefined) return undefined;
+  if (ca === undefined || cert === undefined || key === undefined)
+    usage("a server of yours needs --ca, --cert and --key");
+  const read = (file: string) => readFileSync(file, "utf8");
+  return {
+    endpoint: {
+      host: host ?? "127.0.0.1",
+      port: Number(port ?? 5696),
+      ca: read(ca),
+      cert: read(cert),
+      key: read(key),
+    },
+    close: async () => {},
+  };
+}
+
+function usage(message: string): never {
+  console.error(message);
+  process.exit(2);
+}

@@ -1,0 +1,118 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createKmipClient } from "#protocol/kmip/index.ts";
+import { type Connection, connectTo } from "../connection.ts";
+import { OwnServers, type Server } from "../own-server.ts";
+import { driverOf } from "./drivers.ts";
+import { type FileResult, readVectors, runFile, Session } from "./index.ts";
+import { madeVectors } from "./made-vectors.ts";
+
+const own = new OwnServers();
+let server: Server;
+let connection: Connection;
+beforeAll(async () => {
+  server = await own.start("tls");
+  connection = connectTo(server.endpoint, "tls", "ttlv");
+});
+afterAll(async () => {
+  connection?.close();
+  await server?.close();
+  own.close();
+});
+
+const run = (path: string, pieces: boolean): Promise<FileResult> =>
+  runFile(path, new Session(createKmipClient(connection), { pieces }));
+
+const folder = join(process.env.COFFER_VECTORS ?? "../shared/vectors", "wycheproof");
+const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".json")) : [];
+
+/** What is made of `acceptable` vectors. A key of 8 bytes is below what SP 800-38F §5.3.1 lets AES-KW wrap. */
+const ACCEPTABLE: Record<string, FileResult["acceptable"]> = {
+  "aes_wrap_test.json": { ShortKey: { accepted: 0, refused: 3 } },
+};
+
+describe.skipIf(files.length === 0)("Wycheproof's files, through KMIP", () => {
+  it.each(files)("%s", async (file) => {
+    const path = join(folder, file);
+    const passed = readVectors(path).numberOfTests;
+    for (const pieces of [false, true]) {
+      const result = await run(path, pieces);
+      expect(result).toEqual({
+        file,
+        passed,
+        failed: 0,
+        skipped: 0,
+        reasons: [],
+        failures: [],
+        acceptable: ACCEPTABLE[file] ?? {},
+      });
+    }
+  });
+});
+
+describe("vectors of the same form for other algorithms", () => {
+  const made = Object.entries(madeVectors());
+  const dir = mkdtempSync(join(tmpdir(), "coffer-vectors-"));
+  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+  it.each(made)("%s", async (name, vectors) => {
+    const path = join(dir, `${name}_test.json`);
+    writeFileSync(path, JSON.stringify(vectors));
+    for (const pieces of [false, true])
+      expect(await run(path, pieces)).toMatchObject({
+        passed: vectors.numberOfTests,
+        failed: 0,
+        skipped: 0,
+        failures: [],
+      });
+  });
+
+  it("a server that took what is invalid would fail", async () => {
+    const [, vectors] = made.find(([name]) => name === "chacha20_poly1305")!;
+    const swapped = { valid: "invalid", invalid: "valid", acceptable: "acceptable" } as const;
+    const testGroups = vectors.testGroups.map((group) => ({
+      ...group,
+      tests: group.tests.map((test) => ({ ...test, result: swapped[test.result] })),
+    }));
+    const path = join(dir, "swapped_test.json");
+    writeFileSync(path, JSON.stringify({ ...vectors, testGroups }));
+    expect(await run(path, false)).toMatchObject({ passed: 0, failed: vectors.numberOfTests });
+  });
+});
+
+describe("what KMIP has no operation for is skipped with a reason", () => {
+  it.each([
+    ["AES-EAX", "AeadTest"],
+    ["AES-GCM-SIV", "AeadTest"],
+    ["AES-SIV-CMAC", "DaeadTest"],
+    ["AEAD-AES-SIV-CMAC", "AeadTest"],
+    ["AES-FF1", "FpeStrTest"],
+    ["XCHACHA20-POLY1305", "AeadTest"],
+    ["A128CBC-HS256", "AeadTest"],
+    ["SEED-CCM", "AeadTest"],
+    ["CAMELLIA-CCM", "AeadTest"],
+    ["AEGIS128", "AeadTest"],
+    ["ASCON128", "AeadTest"],
+    ["KMAC128", "MacTest"],
+    ["SIPHASH-2-4", "MacTest"],
+    ["VMAC-AES", "MacWithIvTest"],
+    ["HMACSM3", "MacTest"],
+    ["HMACSHA512/256", "MacTest"],
+    ["ECDSA", "EcdsaP1363Verify"],
+    ["ECDSA", "EcdsaBitcoinVerify"],
+    ["DSA", "DsaP1363Verify"],
+    ["ECDH", "EcdhWebcryptoTest"],
+    ["XDH", "XdhJwkComp"],
+    ["ML-KEM", "MLKEMTest"],
+    ["ML-DSA-65", "MlDsaVerify"],
+    ["PbeWithHmacSha1", "PbeTest"],
+    ["PrimalityTest", "PrimalityTest"],
+    ["JSON Web Signature", "JsonWebSignature"],
+  ])("%s, %s", (algorithm, type) => {
+    const reason = driverOf({ algorithm, numberOfTests: 0, testGroups: [] }, { type, tests: [] });
+    expect(reason).toBeTypeOf("string");
+    expect(reason).not.toMatch(/^no operation is known/);
+  });
+});
