@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
 
 const fdatasyncAsync = promisify(fdatasync);
-/** A disk that takes less (ms) is waited for: handing the sync to another thread and back would take longer. */
+/** A disk that takes less (ms) is waited for when one change waits: another thread would take longer. With several, more come. */
 const QUICK = 1;
 
 const FIRST = 256 * 1024;
@@ -79,7 +79,7 @@ export class WriteAheadLog {
       this.#write();
       const file = this.#lengthened();
       const began = performance.now();
-      if (this.#usual < QUICK) fdatasyncSync(file);
+      if (this.#usual < QUICK && covered - this.#synced === 1) fdatasyncSync(file);
       else await fdatasyncAsync(file);
       this.#usual += (performance.now() - began - this.#usual) / 8;
       this.check();
