@@ -59,7 +59,7 @@ export class Framing {
     const rest = all.subarray(length);
     this.#chunks = rest.length > 0 ? [rest] : [];
     this.#held = rest.length;
-    return Uint8Array.from(all.subarray(0, length));
+    return new Uint8Array(all.subarray(0, length));
   }
 }
 
