@@ -142,6 +142,18 @@ export function ivBytes(
   return block;
 }
 
+/**
+ * Most bytes that ChaCha20 gives from its first block on: with the nonce of RFC 8439 its counter has 32 bits, and one that
+ * began again would give the same key stream once more.
+ */
+export function mostBytes(
+  rule: CipherRule,
+  iv: Uint8Array | undefined,
+  { initialCounterValue = 0 }: CryptographicParameters,
+): number {
+  return rule.counter && iv?.length === 12 ? (2 ** 32 - (initialCounterValue >>> 0)) * 64 : Infinity;
+}
+
 function unsupported(): KmipError {
   return new KmipError("UnsupportedCryptographicParameters", "Not a supported cipher");
 }

@@ -163,6 +163,19 @@ it("ciphers of other countries work in the same modes", () => {
   );
 });
 
+it("ChaCha20 does not begin its counter again", () => {
+  const input = (initialCounterValue: number, nonce = 12) => ({
+    algorithm: "ChaCha20",
+    key: bytes(32),
+    iv: bytes(nonce),
+    parameters: { initialCounterValue },
+  });
+  expect(seal(input(-1), bytes(64)).data).toHaveLength(128);
+  failing(() => seal(input(-1), bytes(65)), "CryptographicFailure");
+  failing(() => open(input(-2), bytes(129)), "CryptographicFailure");
+  expect(seal(input(-1, 8), bytes(65)).data).toHaveLength(130);
+});
+
 describe("key wrap with other ciphers", () => {
   const input = (algorithm: string, blockCipherMode: "NISTKeyWrap" | "AESKeyWrapPadding", length = 16) => ({
     algorithm,

@@ -11,7 +11,7 @@ import {
 import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
 import { type AesKeyWrap, unwrapAes, wrapAes } from "./aes-key-wrap.ts";
 import { unwrapWith, wrapWith } from "./block-key-wrap.ts";
-import { type CipherRule, cipherRule, ivBytes } from "./cipher-rules.ts";
+import { type CipherRule, cipherRule, ivBytes, mostBytes } from "./cipher-rules.ts";
 import { Gathered } from "./gathered.ts";
 import { GCM_LONGEST_IV, type GcmInput, openGcm, sealGcm } from "./gcm-long-iv.ts";
 import type { Transform } from "./transform.ts";
@@ -60,10 +60,10 @@ export function startEncryption(input: CipherInput, random: (length: number) => 
     ) as CipherGCM;
     if (rule.blocks) cipher.setAutoPadding(pads(parameters));
     if (rule.tag && additionalData) cipher.setAAD(additionalData);
-    const direct: Transform<Bytes> = {
+    const direct = bounded(mostBytes(rule, iv, parameters), {
       update: (data) => guarded(() => new Uint8Array(cipher.update(data))),
       final: () => guarded(() => new Uint8Array(cipher.final())),
-    };
+    });
     return {
       ...(rule.whole ? gathering((data) => joined(direct, data)) : direct),
       ...(made ? { iv: made } : {}),
@@ -84,10 +84,10 @@ export function startDecryption(input: CipherInput): Decryption {
   return guarded(() => {
     const decipher = createDecipheriv(rule.name, handle(key), ivBytes(rule, iv, parameters));
     if (rule.blocks) decipher.setAutoPadding(pads(parameters));
-    const direct: Transform<Bytes> = {
+    const direct = bounded(mostBytes(rule, iv, parameters), {
       update: (data) => guarded(() => new Uint8Array(decipher.update(data))),
       final: () => guarded(() => new Uint8Array(decipher.final())),
-    };
+    });
     return rule.whole ? gathering((data) => joined(direct, data)) : direct;
   });
 }
@@ -170,6 +170,20 @@ function keyUnwrapped({ algorithm = "AES", key }: CipherInput, method: AesKeyWra
   return new Uint8Array(
     algorithm === "AES" ? unwrapAes(method, key, data) : unwrapWith(String(algorithm), method, key, data),
   );
+}
+
+/** Refuses what goes beyond that many bytes. */
+function bounded(most: number, transform: Transform<Bytes>): Transform<Bytes> {
+  if (most === Infinity) return transform;
+  let left = most;
+  return {
+    update(data) {
+      left -= data.length;
+      if (left < 0) throw new KmipError("CryptographicFailure", "The counter has come to its end");
+      return transform.update(data);
+    },
+    final: transform.final,
+  };
 }
 
 function joined(transform: Transform<Bytes>, data: Uint8Array): Bytes {

@@ -90,3 +90,15 @@ export const unauthenticated =
       plain: bytesOf(test, "msg"),
       cipher: bytesOf(test, "ct"),
     });
+
+/** `StreamCipherTest`: ChaCha20 (RFC 8439 §2.4), whose counter is given. */
+export const chacha20: Driver = (test, _group, session) =>
+  sealAndOpen(session, {
+    algorithm: "ChaCha20",
+    // An Integer of KMIP has a sign.
+    parameters: { initialCounterValue: Buffer.from(bytesOf(test, "initialCounter")).readInt32LE() },
+    key: bytesOf(test, "key"),
+    iv: bytesOf(test, "iv"),
+    plain: bytesOf(test, "msg"),
+    cipher: "ct" in test ? bytesOf(test, "ct") : bytesOf(test, "msg"),
+  });

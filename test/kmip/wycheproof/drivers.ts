@@ -1,6 +1,6 @@
 import { getCipherInfo } from "node:crypto";
 import type { CryptographicParameters, KeyBlock } from "#protocol/kmip/index.ts";
-import { aead, gmac, unauthenticated } from "./ciphers.ts";
+import { aead, chacha20, gmac, unauthenticated } from "./ciphers.ts";
 import { ecdh, hkdf, pbkdf2, xdh } from "./derivations.ts";
 import { hashOf } from "./hashes.ts";
 import { keyWrap } from "./key-wraps.ts";
@@ -19,6 +19,7 @@ export function driverOf({ algorithm }: VectorFile, group: Group): Driver | stri
   if (typeof found === "string") return found;
   if (found) return unknownParameter(group) ?? found;
   if (name === "CHACHA20-POLY1305") return aead("ChaCha20Poly1305");
+  if (group.type === "StreamCipherTest") return streamDriver(group);
   const derived = keyedDriver(name, group.type);
   if (derived) return derived;
   const reason = OUT_OF_REACH.find(([pattern]) => pattern.test(`${algorithm} ${group.type}`));
@@ -63,6 +64,11 @@ function blockDriver(cipher: string, mode: string): Driver | string {
       return has("ECB") ? keyWrap(algorithm, "AESKeyWrapPadding") : absent;
   }
   return `KMIP has no Block Cipher Mode ${mode} (KMIP 2.1 §11.5)`;
+}
+
+function streamDriver({ algorithm, ivSize, counterSize }: Group): Driver | string {
+  if (/^chacha20/i.test(String(algorithm)) && ivSize === 96 && counterSize === 32) return chacha20;
+  return `KMIP has no ${String(algorithm)} with a counter of ${String(counterSize)} bits (KMIP 2.1 §7.11)`;
 }
 
 const BY_TYPE: Readonly<Record<string, Driver>> = {

@@ -98,6 +98,23 @@ function plainCipher(algorithm: string, openssl: string, keyLength: number) {
   return file(algorithm, "IndCpaTest", {}, [...tests, cut, ...(padded ? [noPadding] : [])]);
 }
 
+function chacha20() {
+  const [key, iv] = [bytes(32), bytes(12)];
+  const test = (counter: string, length: number, result: Result) => {
+    const cipher = createCipheriv("chacha20", key, Buffer.concat([Buffer.from(counter, "hex"), iv]));
+    const msg = bytes(length);
+    const ct = hex(cipher.update(msg));
+    return { key: hex(key), iv: hex(iv), initialCounter: counter, msg: hex(msg), ct, result };
+  };
+  const group = { algorithm: "ChaCha20", ivSize: 96, counterSize: 32 };
+  return file("CHACHA20", "StreamCipherTest", group, [
+    test("00000000", 100, "valid"),
+    test("feffffff", 128, "valid"),
+    test("feffffff", 129, "invalid"),
+    test("ffffffff", 65, "invalid"),
+  ]);
+}
+
 function hmac(name: string, openssl: string, tagLength?: number) {
   const tests = MESSAGES.map((msg) => {
     const tag = createHmac(openssl, bytes(20)).update(msg, "hex").digest();
@@ -237,6 +254,7 @@ export function madeVectors(): Record<string, VectorFile> {
     aria_gcm: aead("ARIA-GCM", "aria-256-gcm", 32, 12, 16),
     aria_ccm: aead("ARIA-CCM", "aria-128-ccm", 16, 7, 8),
     chacha20_poly1305: aead("CHACHA20-POLY1305", "chacha20-poly1305", 32, 12, 16),
+    chacha20_counter: chacha20(),
     aes_gmac: gmac(),
     aes_xts: plainCipher("AES-XTS", "aes-256-xts", 64),
     camellia_cbc: plainCipher("CAMELLIA-CBC-PKCS5", "camellia-192-cbc", 24),
