@@ -1,0 +1,8 @@
+import { type Message, probe } from "./probe.ts";
+
+/** For workerd: takes messages, gives what became of them. */
+export default {
+  async fetch(request: Request): Promise<Response> {
+    return Response.json(await probe((await request.json()) as Message[]));
+  },
+};
