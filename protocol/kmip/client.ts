@@ -2,6 +2,7 @@
 
 import { encodeHex } from "../bytes.ts";
 import { type Attest, answered, hasAttestation, mayRepeat } from "./attestation.ts";
+import { awaited } from "./awaited.ts";
 import { decodeResponse, type Encoding, encodeRequest } from "./encoding.ts";
 import { KmipDecodeError, KmipError } from "./errors.ts";
 import type { Limits } from "./item.ts";
@@ -81,10 +82,12 @@ export type BatchOptions = {
   header?: Partial<RequestHeader>;
 };
 
-/** A response item as typed as the request item that it answers. */
-export type Answer<I> = I extends { operation: infer O extends OperationName }
-  ? ResponseItemOf<O>
-  : ResponseItem;
+/** A response item as typed as the request item that it answers. Poll is answered by the operation that was waited for. */
+export type Answer<I> = I extends { operation: "Poll" }
+  ? ResponseItem
+  : I extends { operation: infer O extends OperationName }
+    ? ResponseItemOf<O>
+    : ResponseItem;
 
 /** An answer for each item, in order. */
 export type Answers<I extends readonly RequestItem[]> = { -readonly [K in keyof I]: Answer<I[K]> };
@@ -109,11 +112,15 @@ export type KmipClient = {
     items: I,
     options?: BatchOptions,
   ): Promise<{ header: ResponseHeader; items: Answers<I> }>;
-  /** Runs one operation and returns its payload. Throws `KmipError` with the Result Reason as `code`. */
+  /**
+   * Runs one operation and returns its payload. Throws `KmipError` with the Result Reason as `code`. An answer that the
+   * server gives later (`header: { asynchronousIndicator: "Mandatory" }`, and servers that decide so) is waited for; when
+   * `signal` aborts, the server is told to cancel and the reason is thrown; it may have been done by then.
+   */
   request<O extends OperationName>(
     operation: O,
     payload: RequestPayload<O>,
-    options?: BatchOptions,
+    options?: BatchOptions & { signal?: AbortSignal | undefined },
   ): Promise<ResponsePayload<O>>;
 };
 
@@ -163,7 +170,8 @@ function match(requests: readonly RequestItem[], answers: ResponseItem[]): Respo
     if (answer === undefined)
       return { operation, resultStatus: "OperationFailed", resultMessage: "not reached" } as ResponseItem;
     reached++;
-    if (answer.operation !== undefined && answer.operation !== operation)
+    // Poll is answered in its place by the operation that was waited for (KMIP 2.1 §6.1.38).
+    if (answer.operation !== undefined && answer.operation !== operation && operation !== "Poll")
       throw new KmipDecodeError("answer to another operation");
     return answer;
   });
@@ -217,9 +225,12 @@ export function createKmipClient(options: KmipClientOptions): KmipClient {
     send: send as KmipClient["send"],
     batch: (async (items: readonly RequestItem[], chosen?: BatchOptions) =>
       (await send(items, chosen)).items) as unknown as KmipClient["batch"],
-    async request(operation, payload, chosen) {
-      const { items } = await send([item(operation, payload) as RequestItem], chosen);
-      return payloadOf(items[0]!) as never;
+    async request(operation, payload, { signal, ...chosen } = {}) {
+      signal?.throwIfAborted();
+      const one = async (asked: RequestItem, options?: BatchOptions) =>
+        (await send([asked], options)).items[0]!;
+      const first = await one(item(operation, payload) as RequestItem, chosen);
+      return payloadOf(await awaited(first, one, signal)) as never;
     },
   };
 }
