@@ -85,6 +85,7 @@ export type {
   ManagedObject,
   TransparentKey,
 } from "./objects.ts";
+export { encodeTransparentKey } from "./objects.ts";
 export type {
   Credential,
   CryptographicParameters,
@@ -98,7 +99,7 @@ export type {
 } from "./parameters.ts";
 export { isRead } from "./reads.ts";
 export { isSupported, type ProtocolVersion, VERSIONS } from "./version.ts";
-export { itemFromXml, parseXml, type XmlElement } from "./xml.ts";
+export { itemFromXml, parseXml, parseXmlElements, type XmlElement } from "./xml.ts";
 
 export type CreateRequest = RequestPayload<"Create">;
 export type CreateResponse = ResponsePayload<"Create">;

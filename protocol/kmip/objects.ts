@@ -19,6 +19,8 @@ import {
   required,
   structure,
 } from "./schema.ts";
+import { encodeTtlv } from "./ttlv.ts";
+import { NEWEST } from "./version.ts";
 
 const isBytes = (value: unknown): value is Bytes => value instanceof Uint8Array;
 
@@ -42,6 +44,13 @@ export const transparentKey = structure({
   qString: optional(byteString),
 });
 export type TransparentKey = Infer<typeof transparentKey>;
+
+/** The TTLV encoding of transparent Key Material: what its digest is of (KMIP 2.1 §4.17). */
+export function encodeTransparentKey(key: TransparentKey): Uint8Array {
+  return encodeTtlv(
+    transparentKey.encode(tagNumber("KeyMaterial"), key, { version: NEWEST, direction: "response" }),
+  );
+}
 
 /** KMIP 2.1 §3.3 Key Value; `keyMaterial` is missing where a server holds no key value. */
 export const keyValue = structure({

@@ -181,7 +181,12 @@ export const OPERATIONS = {
   ),
   GetAttributeList: operation(identifier, { ...identified, attributeReference: attributeReferences() }),
   AddAttribute: operation(
-    { ...identifier, newAttribute: oneAttribute() },
+    // Drafts of the test cases of 2.0 say Current Attribute for it (TC-ECC-3).
+    {
+      ...identifier,
+      currentAttribute: optionalAttributes("Attribute", since2),
+      newAttribute: oneAttribute(),
+    },
     { ...identified, newAttribute: oneAttribute(until1) },
   ),
   ModifyAttribute: operation(

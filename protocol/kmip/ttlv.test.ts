@@ -88,6 +88,22 @@ describe("round trips", () => {
   });
 });
 
+it("a BigInteger takes no more groups of 8 bytes than its value needs", () => {
+  for (const [value, length] of [
+    [0n, 8],
+    [(1n << 63n) - 1n, 8],
+    [1n << 63n, 16],
+    [-(1n << 63n), 8],
+    [-(1n << 63n) - 1n, 16],
+    [(1n << 127n) - 1n, 16],
+  ] as const) {
+    const item: Item = { tag: 0x420052, type: "BigInteger", value };
+    const bytes = encodeItem(item);
+    expect([value, bytes.length - 8]).toEqual([value, length]);
+    expect(decodeItem(bytes)).toEqual(item);
+  }
+});
+
 describe("malformed TTLV", () => {
   const cases: [name: string, bytes: string, message: RegExp, offset: number][] = [
     ["nothing", "", /cut off/, 0],

@@ -110,7 +110,9 @@ class Writer {
   /** Two's complement, as few groups of 8 bytes as hold it. */
   #bigInteger(item: Item, value: bigint): void {
     const hex = (value < 0n ? -value - 1n : value).toString(16);
-    const length = ((hex.length * 4 + 1 + 63) >> 6) * 8;
+    // And a bit for the sign.
+    const bits = hex.length * 4 - Math.clz32(Number.parseInt(hex[0]!, 16)) + 28 + 1;
+    const length = ((bits + 63) >> 6) * 8;
     const digits = BigInt.asUintN(length * 8, value)
       .toString(16)
       .padStart(length * 2, "0");

@@ -156,15 +156,29 @@ class XmlReader {
     return element;
   }
 
-  document(): XmlElement {
+  #prologue(): void {
     this.#accept("\ufeff");
     this.#match(SPACE);
     if (this.#accept("<?xml")) this.#skipTo("?>");
     this.#skip();
+  }
+
+  document(): XmlElement {
+    this.#prologue();
     const element = this.#element(0);
     this.#skip();
     if (this.#at !== this.#text.length) this.#fail("text after the message");
     return element;
+  }
+
+  documents(): XmlElement[] {
+    this.#prologue();
+    const elements: XmlElement[] = [];
+    do {
+      elements.push(this.#element(0));
+      this.#skip();
+    } while (this.#at < this.#text.length);
+    return elements;
   }
 }
 
@@ -172,13 +186,21 @@ class XmlReader {
  * Parses XML text without giving it a meaning, as a reader of test cases needs it. Throws `KmipDecodeError`.
  * `ignoreText` skips text between elements, which some test cases have and no message may have.
  */
-export function parseXml(
-  text: string,
-  { ignoreText = false, ...limits }: Partial<Limits> & { ignoreText?: boolean } = {},
-): XmlElement {
+export function parseXml(text: string, options: XmlOptions = {}): XmlElement {
+  return readerOf(text, options).document();
+}
+
+/** Parses elements that follow one another without one around them, as in some test cases. Throws `KmipDecodeError`. */
+export function parseXmlElements(text: string, options: XmlOptions = {}): XmlElement[] {
+  return readerOf(text, options).documents();
+}
+
+type XmlOptions = Partial<Limits> & { ignoreText?: boolean };
+
+function readerOf(text: string, { ignoreText = false, ...limits }: XmlOptions): XmlReader {
   const bounds = { ...LIMITS, ...limits };
   if (text.length > bounds.maximumLength) throw new KmipDecodeError("message too long");
-  return new XmlReader(text, bounds, ignoreText).document();
+  return new XmlReader(text, bounds, ignoreText);
 }
 
 function read(element: XmlElement, depth: number, limits: Limits, siblings: Siblings): Item {

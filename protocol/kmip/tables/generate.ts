@@ -49,9 +49,17 @@ const MISSING: Record<string, Record<string, [number, number, number]>> = {
   PKCS_11Function: Object.fromEntries(
     PKCS_11_FUNCTIONS.trim()
       .split(/\s+/)
-      .map((name, index) => [name, [index + 1, 6, 6]]),
+      .map((name, index) => [name, [index + 1, 5, 6]]),
   ),
-  PKCS_11ReturnCode: { OK: [0, 6, 6] },
+  PKCS_11ReturnCode: { OK: [0, 5, 6] },
+  // The tables of 2.x have it no longer, the test cases of 2.0 use it (TC-CERTATTR-1-20).
+  CryptographicUsageMask: { ContentCommitmentNonRepudiation: [0x400, 0, 6] },
+};
+
+/** Names that test cases give to values, beside those of the tables. */
+const OTHER_NAMES: Record<string, Record<string, number>> = {
+  CryptographicUsageMask: { ContentCommitment: 0x400 },
+  ResultReason: { NotAuthorized: 0x39 },
 };
 
 /** Names that later versions changed: the value keeps its last name, the older ones are read as well. */
@@ -135,6 +143,7 @@ let former =
 former += "export const FORMER_NAMES: Record<string, Record<string, number>> = {\n";
 for (const name of [...enumerations.keys()].sort()) {
   const names = byValue(enumerations.get(name)!);
+  for (const [label, value] of Object.entries(OTHER_NAMES[name] ?? {})) names.former.set(label, value);
   text += `  ${name}: {\n`;
   for (const [label, entry] of sorted(names.canonical)) {
     text += `    ${label}: [${hex(entry.value, 2)}${range(entry)}],\n`;
