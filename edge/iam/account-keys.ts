@@ -70,8 +70,8 @@ export async function createAccountKey(
       ? get.payload.object
       : undefined;
   const block = object?.symmetricKey?.keyBlock;
-  // No Encoding (KMIP 2.1 §11.16): the Key Material alone is encrypted and stands where the key would.
-  const wrapped = block?.keyValue instanceof Uint8Array ? undefined : block?.keyValue?.keyMaterial;
+  // No Encoding (KMIP 2.1 §11.16): the Key Material alone is encrypted. It is the Key Value (§3.3), or stands in one.
+  const wrapped = block?.keyValue instanceof Uint8Array ? block.keyValue : block?.keyValue?.keyMaterial;
   if (!block?.keyWrappingData || !(wrapped instanceof Uint8Array) || wrapped.length !== WRAPPED_BYTES) {
     throw new Error("The HSM gave an account key that is not wrapped");
   }

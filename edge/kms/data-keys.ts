@@ -85,9 +85,9 @@ export function keyValueOf(answer: ResponseItem): Uint8Array<ArrayBuffer> {
   if (answer.operation !== "Get" || !answer.payload) throw new Error("not an answer to Get");
   const { object } = answer.payload;
   const block = "symmetricKey" in object ? object.symmetricKey?.keyBlock : undefined;
-  // No Encoding (KMIP 2.1 §11.16): the Key Material alone is encrypted and stands where the key would.
+  // No Encoding (KMIP 2.1 §11.16): the Key Material alone is encrypted. It is the Key Value (§3.3), or stands in one.
   const value = block?.keyValue;
-  const wrapped = value === undefined || value instanceof Uint8Array ? undefined : value.keyMaterial;
+  const wrapped = value instanceof Uint8Array ? value : value?.keyMaterial;
   if (!block?.keyWrappingData || !(wrapped instanceof Uint8Array)) {
     throw new Error("the HSM returned a key that is not wrapped");
   }

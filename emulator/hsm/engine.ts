@@ -28,7 +28,7 @@ import { Principals } from "./principals.ts";
 import { SeededRandom, type Seeding } from "./random.ts";
 import type { ObjectStore } from "./store.ts";
 import { Streams } from "./streams.ts";
-import { Tickets } from "./tickets.ts";
+import { objectsFor, rightsTo, type Session, Tickets } from "./tickets.ts";
 import { Work } from "./work.ts";
 
 export interface EngineOptions {
@@ -46,6 +46,8 @@ export interface EngineOptions {
   attestationRoots?: readonly X509Certificate[];
   /** What becomes of seeds; they are mixed in by default. */
   seeding?: Seeding;
+  /** Identities whose clients read a bare wrapped key only as a structure; none by default. */
+  structuredKeyValues?: readonly string[];
 }
 
 /**
@@ -66,6 +68,7 @@ export class Engine {
       principals: new Principals([]),
       attestationRoots: [],
       seeding: "mixed",
+      structuredKeyValues: [],
       ...options,
     };
     const { principals, attestationRoots: roots, log } = this.#options;
@@ -162,7 +165,7 @@ export class Engine {
     { subject, session, attestation }: Authenticated,
     origin: Origin,
   ): Promise<ResponseItem[]> {
-    const { store, now, seeding, attestationRoots } = this.#options;
+    const { store, now, seeding, attestationRoots, structuredKeyValues } = this.#options;
     const continuation = header.batchErrorContinuationOption ?? "Stop";
     const undo = continuation === "Undo" && items.length > 1;
     const references = new References();
@@ -170,6 +173,7 @@ export class Engine {
     let work = new Work(store);
     for (const item of items) {
       if (!undo) work = new Work(store);
+      const objects = session && objectsFor(session, String(item.operation));
       const context: Context = {
         subject,
         version: header.protocolVersion,
@@ -181,7 +185,8 @@ export class Engine {
         attestation,
         attestationTypes: attestationRoots.length > 0 ? [ENCLAVE_EVIDENCE] : [],
         ticketed: session !== undefined,
-        ...(session?.objects ? { objects: session.objects } : {}),
+        ...(objects ? { objects } : {}),
+        structuredKeyValues: structuredKeyValues.includes(origin.identity),
         tickets: this.#tickets,
         work,
         streams: this.#streams,
@@ -189,7 +194,7 @@ export class Engine {
         references,
         exclusive: undo,
       };
-      const answer = await this.#answer(item, context, origin, undo, session?.operations);
+      const answer = await this.#answer(item, context, origin, undo, session);
       answers.push(isDeferred(header, item, subject) ? this.#deferred(answer, context) : answer);
       if (answer.resultStatus === "Success" || continuation === "Continue") continue;
       if (!undo) break;
@@ -205,9 +210,9 @@ export class Engine {
     context: Context,
     origin: Origin,
     deferred: boolean,
-    delegated?: ReadonlySet<string>,
+    session?: Session,
   ): Promise<ResponseItem> {
-    const answer = await this.#item(item, context, origin, deferred, delegated);
+    const answer = await this.#item(item, context, origin, deferred, session);
     if (item.operation !== "Poll" || answer.resultStatus !== "Success") return answer;
     const { uniqueBatchItemId } = item;
     const waiting = this.#pending.take(
@@ -235,13 +240,13 @@ export class Engine {
     context: Context,
     origin: Origin,
     deferred: boolean,
-    delegated?: ReadonlySet<string>,
+    session?: Session,
   ): Promise<ResponseItem> {
     const { operation, uniqueBatchItemId, payload } = item;
     const framing = { operation, ...(uniqueBatchItemId === undefined ? {} : { uniqueBatchItemId }) };
     try {
-      if (delegated && !delegated.has(String(operation)))
-        throw new KmipError("PermissionDenied", "The ticket is not for that");
+      if (session && rightsTo(session, String(operation)).length === 0)
+        throw new KmipError("NotAuthorised", "The ticket is not for that");
       const handler = this.#handler(item, context.subject) as (payload: unknown, context: Context) => unknown;
       const answer = handler(withTemplates(payload, context), context);
       const responsePayload = answer instanceof Promise ? await answer : answer;
@@ -334,9 +339,12 @@ function isDeferred(
 /** Operations that are never asynchronous. */
 const AT_ONCE: ReadonlySet<string> = new Set(["Poll", "Cancel", "Query", "DiscoverVersions"]);
 
-function undone({ operation, uniqueBatchItemId }: ResponseItem): ResponseItem {
+/** What is undone has told nothing, but on which object it was (BL-M-2). */
+function undone({ operation, uniqueBatchItemId, ...answer }: ResponseItem): ResponseItem {
   const framing = { operation, ...(uniqueBatchItemId === undefined ? {} : { uniqueBatchItemId }) };
-  return { ...framing, resultStatus: "OperationUndone" } as ResponseItem;
+  const payload = "payload" in answer ? (answer.payload as object) : undefined;
+  const only = payload && Object.keys(payload).every((key) => key === "uniqueIdentifier");
+  return { ...framing, resultStatus: "OperationUndone", ...(only ? { payload } : {}) } as ResponseItem;
 }
 
 /** A refused message is answered in its own version where that is known, or else in the newest one below it. */

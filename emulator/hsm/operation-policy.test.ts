@@ -260,7 +260,7 @@ describe("streams and tickets", () => {
     expect([await ping(alice), await ping(alice), await ping(alice)]).toEqual([
       "Success",
       "Success",
-      "InvalidTicket",
+      "UsageLimitExceeded",
     ]);
     expect(await reason(h.officer.request("Login", {}))).toBe("PermissionDenied");
   });
@@ -285,9 +285,37 @@ describe("streams and tickets", () => {
     const get = ({ uniqueIdentifier }: { uniqueIdentifier: string }) =>
       reason(bob.request("Get", { uniqueIdentifier }, { header }));
     expect(await get(shown)).toBe("Success");
-    expect(await get(hidden)).toBe("ObjectNotFound");
+    expect(await get(hidden)).toBe("NotAuthorised");
     const destroy = bob.request("Destroy", { uniqueIdentifier: shown.uniqueIdentifier }, { header });
-    expect(await reason(destroy)).toBe("PermissionDenied");
-    expect(await reason(bob.request("Login", {}, { header }))).toBe("PermissionDenied");
+    expect(await reason(destroy)).toBe("NotAuthorised");
+    expect(await reason(bob.request("Login", {}, { header }))).toBe("NotAuthorised");
+  });
+
+  it("each right of a delegated ticket has its own operations and objects", async () => {
+    const bob = test.as(await issueClient(test.pki.dir, "bob"));
+    const create = async () =>
+      (
+        await alice.request("Create", {
+          objectType: "SymmetricKey",
+          attributes: { ...AES, cryptographicUsageMask: ["Encrypt"] },
+        })
+      ).uniqueIdentifier;
+    const [read, removed] = [await create(), await create()];
+    const right = (operation: "Get" | "Destroy", uid: string) => ({
+      operations: { operation: [operation] },
+      objects: { uniqueIdentifier: [uid] },
+    });
+    const { ticket } = await alice.request("DelegatedLogin", {
+      requestCount: 0,
+      rights: { right: [right("Get", read), right("Destroy", removed)] },
+    });
+    const credential = [{ credentialType: "Ticket" as const, credentialValue: { ticket } }];
+    const header = { authentication: { credential } };
+    const asked = (operation: "Get" | "Destroy", uniqueIdentifier: string) =>
+      reason(bob.request(operation, { uniqueIdentifier }, { header }));
+    expect(await asked("Get", removed)).toBe("NotAuthorised");
+    expect(await asked("Destroy", read)).toBe("NotAuthorised");
+    expect(await asked("Get", read)).toBe("Success");
+    expect(await asked("Destroy", removed)).toBe("Success");
   });
 });

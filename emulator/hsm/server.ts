@@ -36,6 +36,11 @@ export interface HsmOptions {
   attestationRoots?: readonly string[];
   /** What becomes of seeds that clients bring; they are mixed in by default. */
   seeding?: Seeding;
+  /**
+   * Identities whose clients read the Key Value of a wrapped key only as a structure, as PyKMIP does; by the
+   * specification it is a Byte String (KMIP 2.1 §3.3). None by default.
+   */
+  structuredKeyValues?: readonly string[];
 }
 
 /** One message on the wire, as encoded. */
@@ -58,6 +63,7 @@ export async function startHsm(options: HsmOptions): Promise<Hsm> {
   const { dir, pki, host = "127.0.0.1", now = () => new Date(), random = systemRandom } = options;
   const { limit = 1024 * 1024, idleTimeout = 300_000 } = options;
   const { users = {}, principals: known = [], attestationRoots: pems = [], seeding = "mixed" } = options;
+  const { structuredKeyValues = [] } = options;
   const principals = new Principals([
     ...Object.entries(users).map(([name, password]) => principalOf(name, password)),
     ...known,
@@ -71,7 +77,17 @@ export async function startHsm(options: HsmOptions): Promise<Hsm> {
     options.log?.(line);
   };
   const store = new ObjectStore(dir, random);
-  const engine = new Engine({ store, now, random, log, limit, principals, attestationRoots, seeding });
+  const engine = new Engine({
+    store,
+    now,
+    random,
+    log,
+    limit,
+    principals,
+    attestationRoots,
+    seeding,
+    structuredKeyValues,
+  });
   const hsm: Hsm = { ttlvPort: 0, httpsPort: 0, logPath, close: async () => {} };
   const serve = async (request: Uint8Array, origin: Origin) => {
     hsm.onMessage?.({ direction: "request", bytes: request, ...origin });

@@ -12,9 +12,25 @@ export interface Session {
   /** Requests that it is still good for. */
   requests?: number;
   expires?: Date;
-  /** Of a delegated ticket: what its bearer may do, and with which objects; everything where it does not say. */
+  /** Of a delegated ticket: what its bearer may do; everything where it has no rights. */
+  rights?: readonly Right[];
+}
+
+/** Operations, and the objects that they are for; everything where it does not say (KMIP 2.1 §6.1.13). */
+export interface Right {
   operations?: ReadonlySet<string>;
   objects?: ReadonlySet<string>;
+}
+
+/** The rights of a session that are for an operation: none where it may not be done. */
+export function rightsTo({ rights = [{}] }: Session, operation: string): readonly Right[] {
+  return rights.filter(({ operations }) => operations?.has(operation) ?? true);
+}
+
+/** The objects that an operation may be done with; undefined where it may be any. */
+export function objectsFor(session: Session, operation: string): ReadonlySet<string> | undefined {
+  const sets = rightsTo(session, operation).map(({ objects }) => objects);
+  return sets.includes(undefined) ? undefined : new Set(sets.flatMap((objects) => [...(objects ?? [])]));
 }
 
 const MOST = 1024;
@@ -33,12 +49,16 @@ export class Tickets {
     return value;
   }
 
-  /** The session of a ticket, with this request counted. Throws `InvalidTicket` for whatever is wrong with it. */
+  /**
+   * The session of a ticket, with this request counted. Throws `UsageLimitExceeded` when no request is left, and
+   * `InvalidTicket` for whatever else is wrong with it.
+   */
   redeem(value: Uint8Array, channel: string, now: Date): Session {
     const session = this.#sessions.get(nameOf(value));
-    const lives = session && (!session.expires || now < session.expires) && session.requests !== 0;
+    const lives = session && (!session.expires || now < session.expires);
     if (!session || !lives || (session.channel !== undefined && session.channel !== channel))
       throw new KmipError("InvalidTicket", "The ticket is not valid");
+    if (session.requests === 0) throw new KmipError("UsageLimitExceeded", "The ticket is used up");
     if (session.requests !== undefined) session.requests--;
     return session;
   }

@@ -48,7 +48,7 @@ describe.skipIf(missing("python3-pykmip", "import kmip"))("PyKMIP's client with 
   let test: TestHsm;
   let config: string;
   beforeAll(async () => {
-    test = await testHsm();
+    test = await testHsm({ structuredKeyValues: ["pykmip"] });
     await issueClient(test.pki.dir, "pykmip");
     config = join(test.dir, "pykmip.conf");
     const pem = (name: string) => join(test.pki.dir, name);

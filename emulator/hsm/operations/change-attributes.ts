@@ -17,15 +17,19 @@ type Row = Record<string, unknown>;
 const MASKS: ReadonlySet<string> = new Set(["cryptographicUsageMask", "protectionStorageMask"]);
 
 /** Add Attribute (KMIP 2.1 §6.1.2): a further instance, or the first of a single-valued attribute. */
-export const addAttribute: Handler<"AddAttribute"> = ({ uniqueIdentifier, newAttribute }, context) => {
+export const addAttribute: Handler<"AddAttribute"> = (request, context) => {
+  const { uniqueIdentifier, currentAttribute, newAttribute = currentAttribute } = request;
   const { object, property, value, many } = changeOf(uniqueIdentifier, newAttribute, "AddAttribute", context);
   const row = object.attributes as Row;
   if (many) {
     const added = value as unknown[];
     const list = (row[property] as unknown[] | undefined) ?? [];
-    const same = property === "vendorAttributes" ? sameVendorAttribute : isDeepStrictEqual;
-    if (list.some((one) => same(one, added[0])))
-      throw new KmipError("InvalidAttribute", "The object has that attribute already");
+    // A policy attribute that is there twice is refused when it is saved.
+    if (list.some((one) => isDeepStrictEqual(one, added[0])))
+      throw new KmipError(
+        property === "name" ? "NonUniqueNameAttribute" : "InvalidAttribute",
+        "The object has that attribute already",
+      );
     row[property] = [...list, ...added];
     return saved(object, indexed(newAttribute, property, list.length), context);
   } else {
@@ -58,14 +62,17 @@ export const modifyAttribute: Handler<"ModifyAttribute"> = (request, context) =>
   return saved(object, newAttribute, context);
 };
 
-/** Set Attribute (KMIP 2.1 §6.1.51): a single-valued attribute, whether it was there or not. */
+/** Set Attribute (KMIP 2.1 §6.1.51): an attribute that has one value or none; a vendor attribute can have several. */
 export const setAttribute: Handler<"SetAttribute"> = ({ uniqueIdentifier, newAttribute }, context) => {
   const { object, property, value, many } = changeOf(uniqueIdentifier, newAttribute, "SetAttribute", context);
   const row = object.attributes as Row;
   if (property === "vendorAttributes") {
     const [wanted] = value as unknown[];
     const list = (row[property] as unknown[] | undefined) ?? [];
-    row[property] = [...list.filter((one) => !sameVendorAttribute(one, wanted)), wanted];
+    const others = list.filter((one) => !sameVendorAttribute(one, wanted));
+    if (list.length - others.length > 1)
+      throw new KmipError("MultiValuedAttribute", "The attribute has several values");
+    row[property] = [...others, wanted];
   } else if (many) {
     throw new KmipError("MultiValuedAttribute", "The attribute has several values");
   } else row[property] = value;

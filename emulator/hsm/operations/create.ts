@@ -98,14 +98,9 @@ function ruledAttributes(attributes: Attributes, context: Context): Attributes {
   return keyClass ? classAttributes(keyClass, attributes) : attributes;
 }
 
-export function keyLength({
-  cryptographicAlgorithm: algorithm,
-  cryptographicLength: asked,
-  ...others
-}: Attributes) {
+/** A key without a usage mask is made (TC-CS-CORVAL-1) and good for nothing until it gets one. */
+export function keyLength({ cryptographicAlgorithm: algorithm, cryptographicLength: asked }: Attributes) {
   if (algorithm === undefined) throw new KmipError("MissingData", "Cryptographic Algorithm is missing");
-  if (others.cryptographicUsageMask === undefined)
-    throw new KmipError("MissingData", "Cryptographic Usage Mask is missing");
   const name = String(algorithm);
   const isHmac = name.startsWith("HMAC_");
   const lengths = Object.hasOwn(LENGTHS, name) ? LENGTHS[name] : undefined;

@@ -10,8 +10,9 @@ import { classOf } from "../policy/classes.ts";
 import { checkRelease, type Wrapping } from "../policy/release.ts";
 import { clientAttributes } from "./client-attributes.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
+import { unwrappingKey } from "./import.ts";
 import { inFormat } from "./key-format.ts";
-import { blockBytes, ttlvKeyValue, wrapBytes, wrappingParameters } from "./key-wrapping.ts";
+import { blockBytes, ttlvKeyValue, unwrapBlock, wrapBytes, wrappingParameters } from "./key-wrapping.ts";
 import { pkcs12Block } from "./pkcs12.ts";
 import { checkUsable, countUsage } from "./usage.ts";
 
@@ -27,7 +28,7 @@ export const get: Handler<"Get"> = (request, context) => {
   };
 };
 
-/** An object is fresh until a client gets it (KMIP 2.1 §4.24). */
+/** An object is fresh until a client gets it (KMIP 2.1 §4.24); Export does not count (TC-IMPEXP-1). */
 function served(object: ManagedObject, { work }: Context): void {
   if (object.attributes.fresh !== true) return;
   object.attributes.fresh = false;
@@ -38,7 +39,6 @@ function served(object: ManagedObject, { work }: Context): void {
 export const exportObject: Handler<"Export"> = (request, context) => {
   const object = objectFor(context, request.uniqueIdentifier, "Export", { destroyed: true });
   const value = released(object, request, context);
-  served(object, context);
   return {
     objectType: object.objectType,
     uniqueIdentifier: object.uid,
@@ -68,11 +68,24 @@ function released(object: ManagedObject, request: RequestPayload<"Get">, context
     if (wrapping) throw new KmipError("KeyFormatTypeNotSupported", "PKCS#12 is not wrapped");
     return withBlock(object.value, pkcs12Block(object, context));
   }
-  const block = inFormat(object, keyBlockOf(object), request.keyFormatType);
+  const kept = keptBlock(object, request, context);
+  const block = inFormat({ ...object, value: withBlock(object.value, kept) }, kept, request.keyFormatType);
   if (!wrapping) return withBlock(object.value, block);
   checkUsable(wrapping.key, "WrapKey", now);
   countUsage(wrapping.key, 0, context);
-  return withBlock(object.value, wrapped(block, wrapping, object));
+  return withBlock(object.value, wrapped(block, wrapping, object, context));
+}
+
+/**
+ * The key block as it was registered, or without what its client wrapped it in (KMIP 2.1 §11.26, Key Wrap Type). The
+ * client could as well import it so; what keys of the hierarchy wrap comes out nowhere.
+ */
+function keptBlock(object: ManagedObject, request: RequestPayload<"Get">, context: Context): KeyBlock {
+  const block = keyBlockOf(object);
+  if (request.keyWrapType !== "NotWrapped" || !block.keyWrappingData) return block;
+  const key = unwrappingKey(block, context);
+  if (classOf(key.attributes)) throw new KmipError("PermissionDenied", "Not your unwrapping key");
+  return unwrapBlock(block, key);
 }
 
 /** The wrapping key that the specification names. It is found by the rules of wrapping, not of reading. */
@@ -92,12 +105,16 @@ const WRAPPING_REASONS: Readonly<Record<string, "WrappingObjectNotFound" | "Wrap
   ObjectDestroyed: "WrappingObjectDestroyed",
 };
 
-function wrapped(block: KeyBlock, { key, specification }: Wrapping, object: ManagedObject): KeyBlock {
+function wrapped(
+  block: KeyBlock,
+  { key, specification }: Wrapping,
+  object: ManagedObject,
+  context: Context,
+): KeyBlock {
   const { wrappingMethod, encryptionKeyInformation, macSignatureKeyInformation, attributeName } =
     specification;
   if (wrappingMethod !== "Encrypt" || macSignatureKeyInformation)
     throw new KmipError("FeatureNotSupported", "Keys are wrapped by encryption only");
-  const encodingOption = specification.encodingOption ?? "TTLVEncoding";
   if (attributeName?.length)
     throw new KmipError("FeatureNotSupported", "Attributes are not wrapped with keys");
   const asked = encryptionKeyInformation?.cryptographicParameters;
@@ -112,11 +129,14 @@ function wrapped(block: KeyBlock, { key, specification }: Wrapping, object: Mana
       uniqueIdentifier: key.uid,
       ...(asked ? { cryptographicParameters: asked } : {}),
     },
-    encodingOption,
+    ...(specification.encodingOption ? { encodingOption: specification.encodingOption } : {}),
   };
-  if (encodingOption === "NoEncoding")
-    return { ...block, keyValue: { keyMaterial: wrapBytes(key, parameters, bytes) }, keyWrappingData };
-  return { ...block, keyValue: wrapBytes(key, parameters, ttlvKeyValue(bytes)), keyWrappingData };
+  const bare = specification.encodingOption === "NoEncoding";
+  const keyValue = wrapBytes(key, parameters, bare ? bytes : ttlvKeyValue(bytes));
+  // KMIP 2.1 §3.3: a Key Value that is wrapped is a Byte String. Some clients know only a structure.
+  if (bare && context.structuredKeyValues)
+    return { ...block, keyValue: { keyMaterial: keyValue }, keyWrappingData };
+  return { ...block, keyValue, keyWrappingData };
 }
 
 function hasKeyBlock(value: ObjectValue): boolean {

@@ -27,6 +27,8 @@ export interface Context {
   work: Work;
   /** The identity of the channel; the subject's may come from a credential. */
   channel: string;
+  /** Whether the client reads a bare wrapped key only as a structure. */
+  structuredKeyValues?: boolean;
   /** Whether the subject came by a ticket. */
   ticketed: boolean;
   /** The objects that a delegated ticket is for; all where it does not say. */
@@ -99,7 +101,7 @@ export function objectFor(
   if (!object) throw new KmipError("ObjectNotFound", "No such object");
   checkAccess(context.subject, object, operation);
   if (context.objects && !context.objects.has(object.uid))
-    throw new KmipError("ObjectNotFound", "No such object");
+    throw new KmipError("NotAuthorised", "The ticket is not for that object");
   if (!destroyed && isDestroyed(object)) throw new KmipError("ObjectDestroyed", "The object was destroyed");
   if (!archived && object.attributes.archiveDate && USES_VALUE.has(operation))
     throw new KmipError("ObjectArchived", "The object is archived");

@@ -1,11 +1,11 @@
 import { type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
-import { isDestroyed, type ManagedObject, type ObjectValue } from "../managed-object.ts";
+import type { ManagedObject, ObjectValue } from "../managed-object.ts";
 import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
 import { classOf, VENDOR } from "../policy/classes.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { checkChosenIdentifier } from "./identifier.ts";
-import { openTtlvKeyValue, unwrapBytes, wrappingParameters } from "./key-wrapping.ts";
+import { unwrapBlock, wrappingParameters } from "./key-wrapping.ts";
 import { checkSettable, putNew } from "./new-object.ts";
 import { checkKind, described } from "./register.ts";
 import { checkUsable } from "./usage.ts";
@@ -56,19 +56,19 @@ export const importObject: Handler<"Import"> = (request, context) => {
   return { uniqueIdentifier: uid };
 };
 
-/** An identifier that is taken stays taken, but by its owner and on request. */
+/** An identifier that is taken, were it by an object that is destroyed, stays taken, but by its owner and on request. */
 function checkReplaced({ work, subject }: Context, uid: string, replaceExisting: boolean): void {
   const existing = work.get(uid);
   if (!existing) return;
   const own = existing.owner === subject.identity;
   // What policy says of an object is not shaken off by a new one in its place.
   const ruled = existing.attributes.vendorAttributes?.some((one) => one.vendorIdentification === VENDOR);
-  if (!replaceExisting || !own || ruled || isDestroyed(existing))
+  if (!replaceExisting || !own || ruled)
     throw new KmipError("ObjectAlreadyExists", "The identifier is taken");
 }
 
 /** The resident key that the key block names, if the asker may unwrap with it now. */
-function unwrappingKey({ keyWrappingData }: KeyBlock, context: Context): ManagedObject {
+export function unwrappingKey({ keyWrappingData }: KeyBlock, context: Context): ManagedObject {
   const identifier = keyWrappingData?.encryptionKeyInformation?.uniqueIdentifier;
   if (identifier === undefined) throw new KmipError("MissingData", "The unwrapping key is not named");
   const key = objectFor(context, identifier, "Get");
@@ -81,23 +81,11 @@ function unwrappingKey({ keyWrappingData }: KeyBlock, context: Context): Managed
 }
 
 function unwrapped(object: ObjectValue, block: KeyBlock, key: ManagedObject): ObjectValue {
-  const { keyValue, keyWrappingData } = block;
-  const { wrappingMethod, encryptionKeyInformation, macSignatureKeyInformation, encodingOption } =
-    keyWrappingData!;
-  if (wrappingMethod !== "Encrypt" || macSignatureKeyInformation)
-    throw new KmipError("KeyWrapTypeNotSupported", "Keys are wrapped by encryption only");
-  const parameters = wrappingParameters(key, encryptionKeyInformation?.cryptographicParameters);
-  if (
-    classOf(key.attributes) &&
-    (parameters.blockCipherMode !== "NISTKeyWrap" || encodingOption !== "NoEncoding")
-  )
+  const { encryptionKeyInformation, encodingOption } = block.keyWrappingData!;
+  const { blockCipherMode } = wrappingParameters(key, encryptionKeyInformation?.cryptographicParameters);
+  if (classOf(key.attributes) && (blockCipherMode !== "NISTKeyWrap" || encodingOption !== "NoEncoding"))
     throw new KmipError("PermissionDenied", "Keys of the hierarchy come under AES key wrap, bare");
-  const wrapped = keyValue instanceof Uint8Array ? keyValue : keyValue?.keyMaterial;
-  if (!(wrapped instanceof Uint8Array)) throw new KmipError("MissingData", "The wrapped key is missing");
-  const bytes = unwrapBytes(key, parameters, wrapped);
-  const plain = encodingOption === "NoEncoding" ? { keyMaterial: bytes } : openTtlvKeyValue(bytes);
-  const { keyWrappingData: _gone, ...rest } = block;
-  const keyBlock: KeyBlock = { ...rest, keyValue: plain };
+  const keyBlock = unwrapBlock(block, key);
   if (object.symmetricKey) return { symmetricKey: { ...object.symmetricKey, keyBlock } };
   if (object.privateKey) return { privateKey: { ...object.privateKey, keyBlock } };
   if (object.secretData) return { secretData: { ...object.secretData, keyBlock } };

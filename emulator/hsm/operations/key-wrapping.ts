@@ -56,6 +56,21 @@ function aesMethod(key: ManagedObject, { blockCipherMode }: Parameters) {
   return blockCipherMode;
 }
 
+/** The block without its wrapping, opened by the resident key that it names, whose use has been checked. */
+export function unwrapBlock(block: KeyBlock, key: ManagedObject): KeyBlock {
+  const { keyValue, keyWrappingData, ...rest } = block;
+  const { wrappingMethod, encryptionKeyInformation, macSignatureKeyInformation, encodingOption } =
+    keyWrappingData!;
+  if (wrappingMethod !== "Encrypt" || macSignatureKeyInformation)
+    throw new KmipError("KeyWrapTypeNotSupported", "Keys are wrapped by encryption only");
+  const parameters = wrappingParameters(key, encryptionKeyInformation?.cryptographicParameters);
+  const wrapped = keyValue instanceof Uint8Array ? keyValue : keyValue?.keyMaterial;
+  if (!(wrapped instanceof Uint8Array)) throw new KmipError("MissingData", "The wrapped key is missing");
+  const bytes = unwrapBytes(key, parameters, wrapped);
+  const plain = encodingOption === "NoEncoding" ? { keyMaterial: bytes } : openTtlvKeyValue(bytes);
+  return { ...rest, keyValue: plain };
+}
+
 /** The bytes of a key block that is not wrapped; for a transparent form there are none. */
 export function blockBytes({ keyValue, keyWrappingData }: KeyBlock): Uint8Array {
   if (

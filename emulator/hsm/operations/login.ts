@@ -1,6 +1,8 @@
 import { KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
-import type { Session } from "../tickets.ts";
+import type { Right, Session } from "../tickets.ts";
 import type { Context, Handler } from "./handler.ts";
+
+type AskedRight = NonNullable<NonNullable<RequestPayload<"DelegatedLogin">["rights"]>["right"]>[number];
 
 /** Logins (KMIP 2.1 §6.1.13, §6.1.29, §6.1.30): a ticket that stands for the client until it ends. */
 
@@ -14,19 +16,24 @@ export const login: Handler<"Login"> = (request, context) => {
 
 /** Delegated Login (KMIP 2.1 §6.1.13): a ticket for somebody else, with some of the client's rights. */
 export const delegatedLogin: Handler<"DelegatedLogin"> = (request, context) => {
-  const [right, ...more] = request.rights?.right ?? [];
-  if (more.length > 0 || right?.usageLimits)
-    throw new KmipError("FeatureNotSupported", "One right, of operations and objects, is delegated");
-  const operations = right?.operations?.operation?.map(String);
-  const objects = right?.objects?.uniqueIdentifier;
+  const rights = (request.rights?.right ?? []).map(rightOf);
   const session: Session = {
     identity: context.subject.identity,
     ...terms(request, context),
-    ...(operations?.length ? { operations: new Set(operations) } : {}),
-    ...(objects?.length ? { objects: new Set(objects) } : {}),
+    ...(rights.length > 0 ? { rights } : {}),
   };
   return issued(session, context);
 };
+
+function rightOf({ usageLimits, ...right }: AskedRight): Right {
+  if (usageLimits) throw new KmipError("FeatureNotSupported", "Rights have no usage limits here");
+  const operations = right.operations?.operation?.map(String);
+  const objects = right.objects?.uniqueIdentifier;
+  return {
+    ...(operations?.length ? { operations: new Set(operations) } : {}),
+    ...(objects?.length ? { objects: new Set(objects) } : {}),
+  };
+}
 
 /** Logout (KMIP 2.1 §6.1.31): whoever holds a ticket may end it. */
 export const logout: Handler<"Logout"> = ({ ticket }, { tickets }) => {
@@ -41,13 +48,13 @@ function issued(session: Session, { subject, ticketed, tickets, now, random }: C
   return { ticket: { ticketType: "Login" as const, ticketValue: tickets.issue(session, now, random) } };
 }
 
-/** A lease of 0 has no end of its own (TC-LOGIN-1); a ticket has, in a day. */
-function terms({ leaseTime = 0, requestCount, usageLimits }: RequestPayload<"Login">, { now }: Context) {
+/** A lease of 0 has no end of its own (TC-LOGIN-1), nor has a count of 0 (TC-DLOGIN-2); a ticket has, in a day. */
+function terms({ leaseTime = 0, requestCount = 0, usageLimits }: RequestPayload<"Login">, { now }: Context) {
   if (usageLimits) throw new KmipError("FeatureNotSupported", "Tickets have no usage limits here");
-  if (requestCount !== undefined && requestCount < 1) throw new KmipError("InvalidField", "Not a count");
+  if (requestCount < 0) throw new KmipError("InvalidField", "Not a count");
   const seconds = leaseTime === 0 ? LONGEST : Math.min(leaseTime, LONGEST);
   return {
     expires: new Date(now.getTime() + seconds * 1000),
-    ...(requestCount === undefined ? {} : { requests: requestCount }),
+    ...(requestCount === 0 ? {} : { requests: requestCount }),
   };
 }

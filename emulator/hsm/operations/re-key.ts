@@ -13,7 +13,7 @@ export const reKey: Handler<"ReKey"> = ({ uniqueIdentifier, offset, attributes }
   checkReplaceable(old, context);
   keyBlockOf(old);
   const wanted = replacementAttributes(old, attributes, offset, context);
-  const { bytes, length } = keyLength({ cryptographicUsageMask: [], ...wanted });
+  const { bytes, length } = keyLength(wanted);
   giveAwayName(old, context);
   const next = putNew(context, {
     uid: newIdentifier(context),

@@ -140,6 +140,7 @@ function describedCertificate({
       ...describeKey(certificate.publicKey),
       ...describeCertificate(certificateValue),
       certificateType,
+      keyFormatType: "Raw",
     };
   } catch {
     throw new KmipError("InvalidField", "The certificate cannot be read");

@@ -38,7 +38,7 @@ export function checkReplaceable(object: ManagedObject, { subject }: Context): v
     throw new KmipError("PermissionDenied", "A key of the hierarchy has no replacement");
 }
 
-/** The attributes of the replacement: those of the old object, with the request's in their place. */
+/** The attributes of the replacement: those of the old object, with the request's in their place; names add up (TC-REKEY-1). */
 export function replacementAttributes(
   object: ManagedObject,
   request: Attributes = {},
@@ -65,22 +65,21 @@ export function replacementAttributes(
       : {}),
     ...dates(attributes, offset, context.now),
     ...request,
+    ...((attributes.name ?? request.name) ? { name: names(attributes.name, request.name) } : {}),
     ...(vendorAttributes.length > 0 ? { vendorAttributes } : {}),
   });
 }
 
+function names(old: Attributes["name"] = [], more: Attributes["name"] = []) {
+  return [...old, ...more.filter(({ nameValue }) => !old.some((one) => one.nameValue === nameValue))];
+}
+
 /**
  * With an offset, the replacement is activated so long (s) from now, and its other dates keep their distance to that.
- * Without one it has no dates but those of the request.
+ * Without one it has those of the old object (KMIP 1.4 §4.4: they "are copied from the existing key").
  */
 function dates({ activationDate, ...others }: Attributes, offset: number | undefined, now: Date): Attributes {
-  const none = {
-    activationDate: undefined,
-    processStartDate: undefined,
-    protectStopDate: undefined,
-    deactivationDate: undefined,
-  } as unknown as Attributes;
-  if (offset === undefined) return none;
+  if (offset === undefined) return {};
   const start = new Date(now.getTime() + offset * 1000);
   const moved = (date: Date | undefined) =>
     date && activationDate && new Date(date.getTime() - activationDate.getTime() + start.getTime());

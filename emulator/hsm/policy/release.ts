@@ -34,6 +34,8 @@ export function checkRelease(
   if (wrapping) checkWrappingKey(wrapping.key, object);
   if (PUBLIC.has(objectType)) {
     if (wrapping && subject.role !== "user") refuse("Public material needs no wrapping");
+    // It is nobody's secret, but whoever asks for this is taken at his word (BL-M-12).
+    if (attributes.sensitive && !wrapping) throw new KmipError("Sensitive", "The object is sensitive");
     return;
   }
   if (object.owner !== subject.identity) refuse("Secret material is its owner's");
