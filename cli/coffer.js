@@ -12,7 +12,13 @@ const { emitWarning } = process;
 process.emitWarning = (warning, ...rest) => {
   if (!String(warning).includes("SQLite")) Reflect.apply(emitWarning, process, [warning, ...rest]);
 };
-const { main } = await import("./main.ts");
+// Below node_modules Node takes no TypeScript: a package that was published has the command built.
+const published = import.meta.url.includes("/node_modules/");
+if (published && process.argv[2] === "start") {
+  console.error("coffer start builds the edge worker and the page: run it in a clone of the repository.");
+  process.exit(1);
+}
+const { main } = await import(published ? "../dist/package/cli.js" : "./main.ts");
 process.exitCode = await main(process.argv.slice(2));
 
 export {};

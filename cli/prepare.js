@@ -1,0 +1,15 @@
+// After `npm ci`, on any Node from 20 on: builds the package's entries once, so that a clone can import itself by the
+// package's name. Does nothing where there is nothing to build with (`--omit=dev`), or when it has been done.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const platform = process.platform === "win32" ? "win" : process.platform;
+const bundled = `${root}node_modules/node-${platform}-${process.arch}/bin/node${platform === "win" ? ".exe" : ""}`;
+const node = Number(process.versions.node.split(".")[0]) < 24 ? bundled : process.execPath;
+
+if (existsSync(node) && existsSync(`${root}node_modules/esbuild`) && !existsSync(`${root}dist/package`)) {
+  const { status } = spawnSync(node, [`${root}cli/build-package.ts`], { cwd: root, stdio: "inherit" });
+  process.exitCode = status ?? 1;
+}
