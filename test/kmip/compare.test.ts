@@ -86,6 +86,11 @@ describe("comparison of answers", () => {
       leaf("InitialDate", "DateTime", "2012-04-27T08:12:24Z"),
       leaf("InitialDate", "DateTime", "2026-01-01T00:00:00Z"),
     ],
+    [
+      "the operation of a message that failed as a whole",
+      `<BatchItem>${status("OperationFailed")}${leaf("ResultReason", "Enumeration", "InvalidTicket")}</BatchItem>`,
+      `<BatchItem>${leaf("Operation", "Enumeration", "Ping")}${status("OperationFailed")}${leaf("ResultReason", "Enumeration", "InvalidTicket")}</BatchItem>`,
+    ],
   ])("lets pass %s", (_, expected, actual) => {
     expect(difference(expected, actual)).toBeUndefined();
   });
@@ -102,5 +107,16 @@ describe("comparison of answers", () => {
     const query = { operation: "Query" };
     expect(difference(operations("Get", "Put"), operations("Destroy", "Get"), query)).toBeUndefined();
     expect(difference(operations("Get", "Put"), operations("Put"), query)).toContain("Get is missing");
+  });
+});
+
+describe("placeholders", () => {
+  it("of random values are the client's to choose, once", () => {
+    const values = new Placeholders(() => now);
+    const filled = (name: string) =>
+      values.fill(parseXml(leaf("UniqueIdentifier", "TextString", name))).attributes.get("value");
+    expect(filled("$UNIQUE_IDENTIFIER_RANDOM")).toMatch(/^[0-9a-f]{64}$/);
+    expect(filled("$UNIQUE_IDENTIFIER_RANDOM")).toBe(filled("$UNIQUE_IDENTIFIER_RANDOM"));
+    expect(() => filled("$UNIQUE_IDENTIFIER_0")).toThrow();
   });
 });

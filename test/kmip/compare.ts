@@ -10,6 +10,7 @@ import {
   MAY_BE_EXTRA,
   MAY_HAVE_NONE,
   mayLackAttribute,
+  OPERATION,
   SERVER_FACTS,
   SERVERS_ATTRIBUTES,
 } from "./variations.ts";
@@ -19,7 +20,8 @@ import {
 type Difference = string | undefined;
 
 const ATTRIBUTE_NAME = tagNumber("AttributeName");
-const OPERATION = tagNumber("Operation");
+const BATCH_ITEM = tagNumber("BatchItem");
+const RESULT_REASON = tagNumber("ResultReason");
 const ATTRIBUTES = tagNumber("Attributes");
 const PAYLOAD = tagNumber("ResponsePayload");
 const PROTOCOL_VERSION = tagNumber("ProtocolVersion");
@@ -136,7 +138,9 @@ function compareInOrder(
   // Within one attribute its name is a field like others.
   const fields = item.tag === tagNumber("Attribute") ? () => true : (one: Item) => !isOther(one);
   const wanted = children.filter((child) => fields(child.item));
-  const given = actual.filter(fields);
+  const failed = item.tag === BATCH_ITEM && wanted.some((child) => child.item.tag === RESULT_REASON);
+  const unnamed = failed && !wanted.some((child) => child.item.tag === OPERATION);
+  const given = actual.filter((one) => fields(one) && !(unnamed && one.tag === OPERATION));
   let position = 0;
   for (const child of wanted) {
     while (given[position] && given[position]!.tag !== child.item.tag && mayBeAbsent(given[position]!))

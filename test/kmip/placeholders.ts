@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { encodeHex } from "#protocol/bytes.ts";
 import { type Item, tagByNumber, type XmlElement } from "#protocol/kmip/index.ts";
 
@@ -48,7 +49,10 @@ export class Placeholders {
     this.#values = other.#values;
   }
 
-  /** A copy of the element with the values in place. Throws for one that no response has given. */
+  /**
+   * A copy of the element with the values in place; of a name with RANDOM in it (TC-IMPEXP-5) the client chooses the
+   * value. Throws for one that no response has given.
+   */
   fill(element: XmlElement): XmlElement {
     const attributes = new Map(element.attributes);
     const placeholder = placeholderOf(attributes.get("value"));
@@ -58,7 +62,11 @@ export class Placeholders {
 
   #value({ name, offset }: Placeholder): string {
     if (name === "NOW") return date(this.#now(), offset);
-    const value = this.#values.get(name) ?? this.#spelledOut(name);
+    let value = this.#values.get(name) ?? this.#spelledOut(name);
+    if (value === undefined && name.includes("RANDOM")) {
+      value = encodeHex(new Uint8Array(randomBytes(32)));
+      this.#values.set(name, value);
+    }
     if (value === undefined) throw new Error(`no response has given $${name}`);
     return value;
   }

@@ -1,18 +1,25 @@
 import { X509Certificate } from "node:crypto";
-import { basename } from "node:path";
+import { globSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import type { HsmOptions } from "#emulator/hsm/index.ts";
 import type { Attributes, KmipClient, XmlElement } from "#protocol/kmip/index.ts";
 import type { Endpoint } from "./connection.ts";
-import type { Step, TestCase } from "./test-case.ts";
+import { readCase, type Step, type TestCase } from "./test-case.ts";
 
 /**
  * What a case takes for granted: how the server is set up (own servers only), and objects that an earlier case of its
- * series has left. Where the publication has that earlier case (TC-CREG-1, TC-OTP-SETUP-1), this does the same.
+ * series has left. Where the publication has that earlier case (TC-CREG-1, TC-OTP-SETUP-1), this does the same, or
+ * plays it, if it lies beside.
  */
 export interface Preparation {
   server?: Partial<HsmOptions>;
   objects?: (client: KmipClient, endpoint: Endpoint) => Promise<void>;
+  /** The case that goes before. */
+  earlier?: TestCase | undefined;
 }
+
+/** Third cases of series that find by attributes what the second ones registered: tape libraries, storage arrays. */
+const THIRD = /^((?:TL|SASED)[-_]M[-_])3(?=[-_])/;
 
 const PREPARATIONS: readonly [RegExp, Preparation][] = [
   // Profiles 2.1 §5.8: optional cases for servers that use a part of a seed, ignore it, refuse it.
@@ -26,7 +33,13 @@ const PREPARATIONS: readonly [RegExp, Preparation][] = [
 export function preparationOf({ file, steps }: TestCase): Preparation {
   const name = basename(file);
   const { server, ...others } = PREPARATIONS.find(([pattern]) => pattern.test(name))?.[1] ?? {};
-  return { ...others, server: { users: usersOf(steps), ...server } };
+  return { ...others, earlier: earlierThan(file), server: { users: usersOf(steps), ...server } };
+}
+
+function earlierThan(file: string): TestCase | undefined {
+  const [, series] = THIRD.exec(basename(file)) ?? [];
+  const [found] = series ? globSync(join(dirname(file), `${series}2[-_]*.xml`)) : [];
+  return found === undefined ? undefined : readCase(found);
 }
 
 /** The users of a case by their passwords: the server knows those who succeed in it. */

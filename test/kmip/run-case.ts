@@ -27,6 +27,8 @@ export interface RunOptions {
   connection: Connection;
   encoding: Encoding;
   now: () => Date;
+  /** A case that is played before, of the same series. */
+  earlier?: TestCase | undefined;
   /** Told every message, as an item tree. */
   trace?: ((direction: "request" | "expected" | "response", item: Item) => void) | undefined;
 }
@@ -34,6 +36,8 @@ export interface RunOptions {
 /** Plays a case, message by message. Returns the first difference, or nothing where there is none. */
 export async function runCase({ steps }: TestCase, options: RunOptions): Promise<string | undefined> {
   const run = new Run(options);
+  for (const { request, response } of options.earlier?.steps ?? []) await run.step(request, response);
+  run.nextCase();
   for (const [index, { request, response }] of steps.entries()) {
     const wrong = await run.step(request, response);
     if (wrong) return `step ${index + 1} (${operationsOf(request)}): ${wrong}`;
@@ -52,6 +56,11 @@ class Run {
   constructor(options: RunOptions) {
     this.#options = options;
     this.#values = new Placeholders(options.now);
+  }
+
+  /** Placeholders stand for something else in another case; the objects are the same. */
+  nextCase(): void {
+    this.#values = new Placeholders(this.#options.now);
   }
 
   async step(request: XmlElement, response: XmlElement | undefined): Promise<string | undefined> {

@@ -55,7 +55,8 @@ async function outcome(path: string, own: OwnServers, options: SuiteOptions): Pr
     try {
       const client = createKmipClient({ ...connection, encoding, version: testCase.version });
       await preparation.objects?.(client, server.endpoint);
-      return await runCase(testCase, { connection, encoding, now: () => new Date(), trace });
+      const { earlier } = preparation;
+      return await runCase(testCase, { connection, encoding, now: () => new Date(), earlier, trace });
     } finally {
       connection.close();
     }

@@ -1,6 +1,6 @@
 import { globSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type ProtocolVersion, parseXml, type XmlElement } from "#protocol/kmip/index.ts";
+import { type ProtocolVersion, parseXmlElements, type XmlElement } from "#protocol/kmip/index.ts";
 
 /** A request and the response that the case expects; a case may end with a request alone. */
 export interface Step {
@@ -26,13 +26,13 @@ export function findCases(path: string): string[] {
 }
 
 /**
- * Reads a test case: a `KMIP` element with requests and responses in turn. Text between elements (some files number
- * their steps so) has no meaning. Throws `KmipDecodeError` for what is no XML, `Error` for what is no test case.
+ * Reads a test case: a `KMIP` element with requests and responses in turn, or these alone. Text between elements (some
+ * files number their steps so) has no meaning. Throws `KmipDecodeError` for what is no XML, `Error` for what is no test case.
  */
 export function readCase(file: string): TestCase {
-  const root = parseXml(readFileSync(file, "utf8"), { ignoreText: true });
-  unfold(root);
-  const messages = ROOTS.has(root.name) ? root.children : [root];
+  const roots = parseXmlElements(readFileSync(file, "utf8"), { ignoreText: true });
+  roots.forEach(unfold);
+  const messages = roots.flatMap((root) => (ROOTS.has(root.name) ? root.children : [root]));
   const steps: Step[] = [];
   for (const message of messages) {
     const last = steps.at(-1);

@@ -88,6 +88,12 @@ export const BASELINE_OPERATIONS: ReadonlySet<unknown> = new Set(
   ].map((name) => operations.get(name)!.value),
 );
 
+/**
+ * In the answer to a message that fails as a whole: with its operation (KMIP 2.1 §9.4, "required if specified in the
+ * request"), which some cases leave out (TC-LOGIN-3).
+ */
+export const OPERATION = tagNumber("Operation");
+
 /** Dates that the server's clock decides where no request set them. */
 export const DATES = tags(
   "ActivationDate",
