@@ -25,12 +25,13 @@ const principals = [
 ];
 
 let test: TestHsm;
+const lines: Readonly<Record<string, unknown>>[] = [];
 let now = new Date();
 const later = (seconds: number) => {
   now = new Date(now.getTime() + seconds * 1000);
 };
 beforeAll(async () => {
-  test = await testHsm({ principals, now: () => now });
+  test = await testHsm({ principals, now: () => now, log: (line) => lines.push(line) });
 }, 30_000);
 afterAll(() => test.close());
 
@@ -59,6 +60,17 @@ async function stranger(version = V2_1, way: Way = WAYS[0]): Promise<KmipClient>
   const pair = await issueClient(test.pki.dir, `stranger${made++}`);
   return createKmipClient({ exchange: test.exchange(pair, way), encoding: way.encoding, version });
 }
+it("the log says who asked, and on whose channel", async () => {
+  const client = await stranger();
+  lines.length = 0;
+  await client.request("Ping", {}, header(password("fred", "password1")));
+  await client.request("Ping", {});
+  const channel = `stranger${made - 1}`;
+  expect(lines).toMatchObject([{ identity: "·fred", channel }, { identity: channel }]);
+  expect(lines[1]).not.toHaveProperty("channel");
+  expect(JSON.stringify(lines)).not.toContain("password1");
+});
+
 const ping = (client: KmipClient, ...credentials: Credentials) =>
   reason(client.request("Query", { queryFunction: ["QueryOperations"] }, header(...credentials)));
 

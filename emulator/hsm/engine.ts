@@ -251,11 +251,11 @@ export class Engine {
       const answer = handler(withTemplates(payload, context), context);
       const responsePayload = answer instanceof Promise ? await answer : answer;
       if (!deferred) context.work.commit();
-      this.#log(item, origin, responsePayload);
+      this.#log(item, context.subject, origin, responsePayload);
       return { ...framing, resultStatus: "Success", payload: responsePayload } as ResponseItem;
     } catch (error) {
       const { code, message } = this.#known(error);
-      this.#log(item, origin, undefined, code, message);
+      this.#log(item, context.subject, origin, undefined, code, message);
       return {
         ...framing,
         resultStatus: "OperationFailed",
@@ -284,14 +284,23 @@ export class Engine {
     return { code: "GeneralFailure", message: "The server failed" };
   }
 
-  #log(item: RequestItem, origin: Origin, payload: unknown, reason?: ResultReason, message?: string): void {
+  #log(
+    item: RequestItem,
+    { identity }: Subject,
+    origin: Origin,
+    payload: unknown,
+    reason?: ResultReason,
+    message?: string,
+  ): void {
     const made = payload as { uniqueIdentifier?: unknown; privateKeyUniqueIdentifier?: unknown } | undefined;
     const asked = (item.payload as { uniqueIdentifier?: unknown }).uniqueIdentifier;
     const object = made?.uniqueIdentifier ?? made?.privateKeyUniqueIdentifier ?? asked;
     this.#options.log({
       event: "operation",
       operation: item.operation,
-      identity: origin.identity,
+      identity,
+      // Who a credential names came on somebody's channel.
+      ...(identity === origin.identity ? {} : { channel: origin.identity }),
       transport: origin.transport,
       result: reason ?? "Success",
       ...(typeof object === "string" ? { object: object.slice(0, 128) } : {}),
