@@ -11,6 +11,7 @@ import {
 } from "node:crypto";
 import { equalConstantTime } from "#protocol/bytes.ts";
 import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
+import { signEcdsaDigest, verifyEcdsaDigest } from "./ecdsa-digest.ts";
 import { Gathered } from "./gathered.ts";
 import { hashNamed } from "./mac.ts";
 import { type PssScheme, signPss, verifyPss } from "./rsa-pss.ts";
@@ -143,8 +144,12 @@ function digesting<T>(hash: string, work: (digest: Uint8Array) => T): Transform<
   };
 }
 
-/** Signs a digest that the client made. RSA only: node:crypto has no other signature over digests. */
+/** Signs a digest that the client made, by RSA or ECDSA. */
 function signDigest(key: KeyObject, parameters: CryptographicParameters, digest: Uint8Array): Uint8Array {
+  if (key.asymmetricKeyType === "ec") {
+    if (!isEcdsaDigest(key, parameters, digest)) throw unsupported();
+    return signEcdsaDigest(key, digest);
+  }
   const pss = pssOfDigest(key, parameters, digest);
   if (pss) return guarded(() => signPss(key, pss, digest));
   const info = signedDigest(key, parameters, digest);
@@ -157,6 +162,9 @@ function verifyDigest(
   digest: Uint8Array,
   signature: Uint8Array,
 ): boolean {
+  // A signature of another kind is none of this key (TC-ECDSA-SIGN-DIGESTEDDATA-1).
+  if (key.asymmetricKeyType === "ec")
+    return isEcdsaDigest(key, parameters, digest) && verifyEcdsaDigest(key, digest, signature);
   const pss = pssOfDigest(key, parameters, digest);
   if (pss) return isValid(() => verifyPss(key, pss, digest, signature));
   const info = signedDigest(key, parameters, digest);
@@ -165,6 +173,16 @@ function verifyDigest(
   } catch {
     return false;
   }
+}
+
+/** Whether the parameters are for ECDSA, and the digest by the hash that they name, if they name one. */
+function isEcdsaDigest(key: KeyObject, parameters: CryptographicParameters, digest: Uint8Array): boolean {
+  const { cryptographicAlgorithm, paddingMethod, digitalSignatureAlgorithm, hashingAlgorithm } = parameters;
+  if (paddingMethod !== undefined || !["EC", "ECDSA", undefined].includes(cryptographicAlgorithm as string))
+    return false;
+  const { hash } = scheme(key, parameters);
+  const named = (digitalSignatureAlgorithm ?? hashingAlgorithm) !== undefined;
+  return named ? digest.length === createHash(hash).digest().length : digest.length > 0;
 }
 
 function pssOfDigest(
