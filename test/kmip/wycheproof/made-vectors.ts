@@ -63,6 +63,15 @@ function aead(algorithm: string, openssl: string, keyLength: number, ivLength: n
   ]);
 }
 
+/** CCM has no tags of 2 bytes (NIST SP 800-38C §5.3). */
+function shortestTag() {
+  const vectors = aead("AES-CCM", "aes-128-ccm", 16, 12, 4);
+  const [group] = vectors.testGroups;
+  const cut = (test: Vector): Vector => ({ ...test, tag: String(test.tag).slice(0, 4), result: "invalid" });
+  const testGroups = [{ ...group!, tagSize: 16, tests: group!.tests.map(cut) }];
+  return { ...vectors, testGroups };
+}
+
 function gmac() {
   const [key, iv] = [bytes(16), bytes(12)];
   const tests = MESSAGES.map((msg) => {
@@ -250,6 +259,7 @@ export function madeVectors(): Record<string, VectorFile> {
   return {
     aes_ccm: aead("AES-CCM", "aes-256-ccm", 32, 12, 16),
     aes_ccm_short_tag: aead("AES-CCM", "aes-128-ccm", 16, 13, 4),
+    aes_ccm_no_tag: shortestTag(),
     aes_gcm_192: aead("AES-GCM", "aes-192-gcm", 24, 60, 16),
     aria_gcm: aead("ARIA-GCM", "aria-256-gcm", 32, 12, 16),
     aria_ccm: aead("ARIA-CCM", "aria-128-ccm", 16, 7, 8),
