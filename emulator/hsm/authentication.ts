@@ -7,6 +7,7 @@ import type { Origin } from "./listener.ts";
 import type { Log } from "./log.ts";
 import { Nonces } from "./nonces.ts";
 import type { Subject } from "./policy/access.ts";
+import type { OperationPolicies } from "./policy/operation-policy.ts";
 import { roleOf } from "./policy/roles.ts";
 import type { Principals, Shown } from "./principals.ts";
 import type { Session, Tickets } from "./tickets.ts";
@@ -22,6 +23,7 @@ export interface Authenticated {
 
 export interface AuthenticationOptions {
   principals: Principals;
+  policies: OperationPolicies;
   tickets: Tickets;
   /** Roots of the platforms whose evidence is accepted. */
   roots: readonly X509Certificate[];
@@ -49,14 +51,16 @@ export class Authentication {
     if (role === undefined) throw refused();
     const capable = isCapable(header, roots, identity);
     const { authentication } = header;
-    if (!authentication) return { subject: { identity, role }, attestation: new Attestation(capable) };
+    if (!authentication) return { subject: this.#subject(identity), attestation: new Attestation(capable) };
     const credentials = authentication.credential ?? [];
     // The domains of a deployment are who their certificate says, whatever a message adds.
     if (role !== "user" || credentials.length === 0) throw refused();
     const attesting = credentials.filter(isAttestation);
     const naming = credentials.filter((one) => !isAttestation(one));
     if (attesting.length > 1 || naming.length > 1) throw refused();
-    const named = naming[0] ? await this.#named(naming[0], identity, now) : { subject: { identity, role } };
+    const named = naming[0]
+      ? await this.#named(naming[0], identity, now)
+      : { subject: this.#subject(identity) };
     const evidence = attesting[0] && this.#evidence(attesting[0], header, identity, now, fresh);
     return { ...named, attestation: new Attestation(capable, evidence) };
   }
@@ -71,12 +75,27 @@ export class Authentication {
       const value = credential.credentialValue.ticket?.ticketValue;
       if (!value) throw refused();
       const session = tickets.redeem(value, channel, now);
-      return { subject: userNamed(session.identity), session };
+      return { subject: this.#userNamed(session.identity), session };
     }
     const shown = await this.#attempts.attempt<Shown>(channel, now, () => principals.shown(credential, now));
     if (!shown) throw refused();
     const { identity, ...others } = shown;
-    return { subject: userNamed(identity), ...others };
+    return { subject: this.#userNamed(identity), ...others };
+  }
+
+  /** Nothing in a message makes anybody more than a user. */
+  #userNamed(identity: string): Subject {
+    const subject = this.#subject(identity);
+    if (subject.role !== "user") throw refused();
+    return subject;
+  }
+
+  /** Whose groups are those of the configuration, whatever the message says. */
+  #subject(identity: string): Subject {
+    const role = roleOf(identity);
+    if (role === undefined) throw refused();
+    const { principals, policies } = this.#options;
+    return { identity, role, permissions: policies.for(principals.groupsOf(identity)) };
   }
 
   #evidence(
@@ -101,12 +120,6 @@ export class Authentication {
 
 function isAttestation({ credentialType }: Credential): boolean {
   return credentialType === "Attestation";
-}
-
-/** Nothing in a message makes anybody more than a user. */
-function userNamed(identity: string): Subject {
-  if (roleOf(identity) !== "user") throw refused();
-  return { identity, role: "user" };
 }
 
 function refused(): KmipError {

@@ -13,6 +13,10 @@ export function clientIdentity(socket: TLSSocket): string | undefined {
   if (!certificate.keyUsage?.includes(CLIENT_AUTH)) return undefined;
   const commonName: unknown = certificate.toLegacyObject().subject.CN;
   // An array is more than one common name: no telling which of them the authority meant.
-  if (typeof commonName !== "string" || !/^[\x20-\x7e]{1,64}$/.test(commonName)) return undefined;
-  return commonName;
+  return typeof commonName === "string" && isCommonName(commonName) ? commonName : undefined;
+}
+
+/** Whether a certificate that is taken here can have that common name. */
+export function isCommonName(text: string): boolean {
+  return /^[\x20-\x7e]{1,64}$/.test(text);
 }

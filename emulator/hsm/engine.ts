@@ -23,6 +23,7 @@ import { OPERATIONS } from "./operations/index.ts";
 import { withTemplates } from "./operations/templates.ts";
 import { Pending } from "./pending.ts";
 import { checkOperation, type Subject } from "./policy/access.ts";
+import { OperationPolicies } from "./policy/operation-policy.ts";
 import { mayAsk } from "./policy/roles.ts";
 import { Principals } from "./principals.ts";
 import { SeededRandom, type Seeding } from "./random.ts";
@@ -42,6 +43,8 @@ export interface EngineOptions {
   maxItems?: number;
   /** Clients that may name themselves by credentials; nobody by default. */
   principals?: Principals;
+  /** What ordinary clients may do with each other's objects; the built-in policies by default. */
+  policies?: OperationPolicies;
   /** Roots of the platforms whose attestation is accepted; none by default. */
   attestationRoots?: readonly X509Certificate[];
   /** What becomes of seeds; they are mixed in by default. */
@@ -66,14 +69,16 @@ export class Engine {
     this.#options = {
       maxItems: 512,
       principals: new Principals([]),
+      policies: new OperationPolicies(),
       attestationRoots: [],
       seeding: "mixed",
       structuredKeyValues: [],
       ...options,
     };
-    const { principals, attestationRoots: roots, log } = this.#options;
+    const { principals, policies, attestationRoots: roots, log } = this.#options;
     this.#authentication = new Authentication({
       principals,
+      policies,
       tickets: this.#tickets,
       roots,
       log,

@@ -22,6 +22,8 @@ export {
   type KeyAndCertificate,
   type Pki,
 } from "./pki.ts";
+export { parsePolicies } from "./policies-file.ts";
+export type { OperationPolicy } from "./policy/operation-policy.ts";
 export { DEVICE_FIELDS, type Device, type Principal, principalOf } from "./principals.ts";
 export { formatPrincipals, parsePrincipals } from "./principals-file.ts";
 export { type Hsm, type HsmMessage, type HsmOptions, startHsm } from "./server.ts";

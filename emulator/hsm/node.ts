@@ -10,6 +10,8 @@ export {
   type KmipConnectOptions,
 } from "./kmip-connect.ts";
 export { ensurePki, issueClient, type KeyAndCertificate, type Pki } from "./pki.ts";
+export { parsePolicies } from "./policies-file.ts";
+export type { OperationPolicy } from "./policy/operation-policy.ts";
 export { type Device, type Principal, principalOf } from "./principals.ts";
 export { formatPrincipals, parsePrincipals } from "./principals-file.ts";
 export { type Hsm, type HsmOptions, startHsm } from "./server.ts";

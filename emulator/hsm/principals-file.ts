@@ -7,7 +7,8 @@ import { checkPrincipals, DEVICE_FIELDS, type Device, type Principal } from "./p
 /**
  * The file that names those who come with credentials: JSON, `{"principals": [{"name": …, "password": …}]}`. Passwords
  * are salted scrypt hashes. A one-time password's secret (base32) and the hashes of Hashed Password have to be there as
- * they are, so that the file is for the server alone.
+ * they are, so that the file is for the server alone. An entry of the kind `certificate` says of whom a certificate names
+ * which groups they are in, as entries of others may.
  */
 
 /** Reads the file's text. Throws `TypeError` with a sentence that says which entry is wrong, and what is. */
@@ -38,9 +39,11 @@ export function formatPrincipals(principals: readonly Principal[]): string {
   return `${JSON.stringify({ principals: principals.map(entryOf) }, null, 2)}\n`;
 }
 
-function entryOf({ name, password, clientHash, oneTimeSecret, device }: Principal): object {
+function entryOf({ name, kind, groups, password, clientHash, oneTimeSecret, device }: Principal): object {
   return {
     name,
+    ...(kind ? { kind } : {}),
+    ...(groups?.length ? { groups } : {}),
     ...(password === undefined ? {} : { password }),
     ...(clientHash ? { clientHash: mapValues(clientHash, textOf) } : {}),
     ...(oneTimeSecret ? { oneTimeSecret: encodeBase32(oneTimeSecret) } : {}),
@@ -50,16 +53,19 @@ function entryOf({ name, password, clientHash, oneTimeSecret, device }: Principa
 
 function principalIn(entry: unknown): Principal {
   if (!isObject(entry)) throw new TypeError("it is not an object");
-  const { name, password, clientHash, oneTimeSecret, device, ...others } = entry;
+  const { name, kind, groups, password, clientHash, oneTimeSecret, device, ...others } = entry;
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) throw new TypeError(`'${unknown}' is not known`);
   if (typeof name !== "string") throw new TypeError("the name is missing");
+  if (kind !== undefined && kind !== "certificate") throw new TypeError("the kind is not 'certificate'");
   if (password !== undefined && !(typeof password === "string" && isPasswordHash(password)))
     throw new TypeError("the password is not a scrypt hash; a password itself must not be here");
-  if (password === undefined && oneTimeSecret === undefined && clientHash === undefined)
+  if (!kind && password === undefined && oneTimeSecret === undefined && clientHash === undefined)
     throw new TypeError("there is nothing to show: no password, no clientHash, no oneTimeSecret");
   return {
     name,
+    ...(kind === undefined ? {} : { kind }),
+    ...(groups === undefined ? {} : { groups: groupsIn(groups) }),
     ...(password === undefined ? {} : { password }),
     ...(clientHash === undefined ? {} : { clientHash: clientHashIn(clientHash) }),
     ...(oneTimeSecret === undefined ? {} : { oneTimeSecret: secretIn(oneTimeSecret) }),
@@ -104,6 +110,12 @@ function deviceIn(value: unknown): Device {
     );
   if (!isDevice) throw new TypeError(`the device must have some of ${fields.join(", ")}, as text`);
   return value as Device;
+}
+
+function groupsIn(value: unknown): string[] {
+  if (!Array.isArray(value) || !value.every((group) => typeof group === "string"))
+    throw new TypeError("the groups are not a list of names");
+  return value;
 }
 
 function textOf({ s1, s2Hash }: ClientHash): object {

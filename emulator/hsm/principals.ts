@@ -8,6 +8,7 @@ import {
   isHashedPassword,
   serverHashedPassword,
 } from "./client-hash.ts";
+import { isCommonName } from "./client-identity.ts";
 import { usedStep } from "./one-time-password.ts";
 import { hashPassword, isPassword, isPasswordHash, LONGEST_PASSWORD } from "./password-hash.ts";
 import { roleOf } from "./policy/roles.ts";
@@ -23,9 +24,13 @@ export interface Device {
   mediaIdentifier?: string;
 }
 
-/** Somebody who can name themselves by a credential in the message. */
+/** Somebody who can name themselves by a credential in the message; or whom a certificate names, who is in groups. */
 export interface Principal {
   name: string;
+  /** `certificate`: the client whose certificate has that common name. There is nothing else to show, then. */
+  kind?: "certificate";
+  /** The groups that operation policies know them by. */
+  groups?: readonly string[];
   /** As `hashPassword` writes it. */
   password?: string;
   /** As `clientHashes` writes it: takes Hashed Passwords. */
@@ -57,7 +62,10 @@ export const DEVICE_FIELDS = [
 export function principalOf(
   name: string,
   password: string,
-  { hashed = false, ...others }: { hashed?: boolean } & Pick<Principal, "oneTimeSecret" | "device"> = {},
+  {
+    hashed = false,
+    ...others
+  }: { hashed?: boolean } & Pick<Principal, "oneTimeSecret" | "device" | "groups"> = {},
 ): Principal {
   const clientHash = hashed ? { clientHash: clientHashes(name, password) } : {};
   return { name, password: hashPassword(password), ...clientHash, ...others };
@@ -65,22 +73,41 @@ export function principalOf(
 
 /** Throws `TypeError` unless these can be principals, together. */
 export function checkPrincipals(principals: readonly Principal[]): void {
-  const names = new Set<string>();
-  for (const { name, password, oneTimeSecret, device } of principals) {
+  const identities = new Set<string>();
+  for (const principal of principals) {
+    const { name, kind, groups = [], password, oneTimeSecret, device } = principal;
     if (name === "" || name.length > 256 || roleOf(name) !== "user")
       throw new TypeError(`'${name}' cannot be a principal's name`);
-    if (names.has(name)) throw new TypeError(`there are two principals '${name}'`);
+    const identity = identityOf(principal);
+    if (identities.has(identity))
+      throw new TypeError(
+        kind ? `there are two entries for the certificate '${name}'` : `there are two principals '${name}'`,
+      );
+    if (groups.some((group) => group === "" || group.length > 256) || new Set(groups).size !== groups.length)
+      throw new TypeError("the groups are not names, each of them once");
+    if (kind === "certificate") checkCertificate(principal);
     if (password !== undefined && !isPasswordHash(password)) throw new TypeError("not a password's hash");
     if (oneTimeSecret && oneTimeSecret.length < 16) throw new TypeError("the secret is too short");
     if (device && (password === undefined || Object.keys(device).length === 0))
       throw new TypeError("a device has an identifier and a password");
-    names.add(name);
+    identities.add(identity);
   }
 }
 
-/** Those who can name themselves by credentials. Never an identity of a deployment, nor one of a certificate. */
+/** Nothing but groups is said of those whom their certificates name. */
+function checkCertificate({ name, kind: _, groups, ...others }: Principal): void {
+  if (!isCommonName(name)) throw new TypeError(`'${name}' cannot be a certificate's common name`);
+  if (Object.values(others).some((one) => one !== undefined) || !groups?.length)
+    throw new TypeError("an entry for a certificate has groups and nothing else");
+}
+
+/**
+ * Those who can name themselves by credentials: never an identity of a deployment, nor one of a certificate. And the
+ * groups of all ordinary clients.
+ */
 export class Principals {
   #known = new Map<string, Principal>();
+  #groups = new Map<string, readonly string[]>();
   /** Compared with where there is no such principal, so that it takes as long. */
   #nobody = hashPassword("");
   /** The last step whose one-time password was used. */
@@ -89,7 +116,15 @@ export class Principals {
   /** Throws `TypeError` for a principal that cannot be. */
   constructor(principals: readonly Principal[]) {
     checkPrincipals(principals);
-    for (const principal of principals) this.#known.set(principal.name, principal);
+    for (const principal of principals) {
+      if (principal.kind !== "certificate") this.#known.set(principal.name, principal);
+      if (principal.groups?.length) this.#groups.set(identityOf(principal), [...principal.groups]);
+    }
+  }
+
+  /** The groups of an identity; none where nobody said so. */
+  groupsOf(identity: string): readonly string[] {
+    return this.#groups.get(identity) ?? [];
   }
 
   /** Who shows themselves by the credential; undefined for whatever is wrong with it. */
@@ -166,6 +201,6 @@ function isDevice(device: Device, value: Value): boolean {
 }
 
 /** In a space of its own, since common names of certificates are ASCII. */
-function identityOf({ name }: Principal): string {
-  return `\u00b7${name}`;
+function identityOf({ kind, name }: Principal): string {
+  return kind === "certificate" ? name : `\u00b7${name}`;
 }

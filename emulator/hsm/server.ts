@@ -6,6 +6,7 @@ import { listenHttps } from "./https-listener.ts";
 import type { ListenerOptions, Origin } from "./listener.ts";
 import { fileLog, type Log } from "./log.ts";
 import type { Pki } from "./pki.ts";
+import { OperationPolicies, type OperationPolicy } from "./policy/operation-policy.ts";
 import { type Principal, Principals, principalOf } from "./principals.ts";
 import { type Seeding, systemRandom } from "./random.ts";
 import { ObjectStore } from "./store.ts";
@@ -30,8 +31,10 @@ export interface HsmOptions {
   idleTimeout?: number;
   /** Clients that may name themselves by user name and password, in plain; nobody by default. */
   users?: Readonly<Record<string, string>>;
-  /** Clients that may name themselves by these and other credentials. */
+  /** Clients that may name themselves by these and other credentials, and the groups of those whom certificates name. */
   principals?: readonly Principal[];
+  /** Operation policies by name, beside `default` and `public`: `parsePolicies` reads a file of them. */
+  policies?: Readonly<Record<string, OperationPolicy>>;
   /** Root certificates (PEM) of the platforms whose attestation is accepted; none by default. */
   attestationRoots?: readonly string[];
   /** What becomes of seeds that clients bring; they are mixed in by default. */
@@ -68,6 +71,7 @@ export async function startHsm(options: HsmOptions): Promise<Hsm> {
     ...Object.entries(users).map(([name, password]) => principalOf(name, password)),
     ...known,
   ]);
+  const policies = new OperationPolicies(options.policies);
   const attestationRoots = pems.map((pem) => new X509Certificate(pem));
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const logPath = join(dir, "hsm.log");
@@ -84,6 +88,7 @@ export async function startHsm(options: HsmOptions): Promise<Hsm> {
     log,
     limit,
     principals,
+    policies,
     attestationRoots,
     seeding,
     structuredKeyValues,

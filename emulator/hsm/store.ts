@@ -34,7 +34,7 @@ export class ObjectStore {
   #end: StatementSync;
   #beginNested: StatementSync;
   #endNested: StatementSync;
-  #searches = new Map<number, StatementSync>();
+  #searches = new Map<string, StatementSync>();
 
   /** Opens `dir/hsm.sqlite` with the key in `dir/hsm.key`; makes what is missing. */
   constructor(dir: string, random: (length: number) => Uint8Array) {
@@ -70,16 +70,20 @@ export class ObjectStore {
     return row && this.#sealer.open<ManagedObject>(uid, row.sealed);
   }
 
-  /** Identifiers of the objects that have all these entries, in order of creation. */
-  find(entries: readonly IndexEntry[]): string[] {
-    let search = this.#searches.get(entries.length);
+  /** Identifiers of the objects that have all these entries, and all of one of `anyOf`, in order of creation. */
+  find(entries: readonly IndexEntry[], anyOf?: readonly (readonly IndexEntry[])[]): string[] {
+    const shape = `${entries.length}:${anyOf?.map(({ length }) => length) ?? "any"}`;
+    let search = this.#searches.get(shape);
     if (!search) {
-      const having = entries.map(() => "id IN (SELECT object FROM attributes WHERE tag = ? AND value = ?)");
-      const where = having.length > 0 ? `WHERE ${having.join(" AND ")}` : "";
-      search = this.#database.prepare(`SELECT uid FROM objects ${where} ORDER BY id`);
-      this.#searches.set(entries.length, search);
+      search = this.#database.prepare(
+        searchOf(
+          entries.length,
+          anyOf?.map(({ length }) => length),
+        ),
+      );
+      this.#searches.set(shape, search);
     }
-    return search.all(...entries.flat()).map((row) => row.uid as string);
+    return search.all(...entries.flat(), ...(anyOf?.flat(2) ?? [])).map((row) => row.uid as string);
   }
 
   /** Changes all or none, for every reader from then on; `synced` tells when it is durable. */
@@ -134,4 +138,25 @@ export class ObjectStore {
     if (version > VERSION) throw new Error("The HSM's store was written by a newer release");
     this.#database.exec(`${SCHEMA} PRAGMA user_version = ${VERSION};`);
   }
+}
+
+/**
+ * The search for so many entries, and for one of the alternatives of so many each. Entries find rows, which are then
+ * looked at one by one; where there are none, the alternatives find them.
+ */
+function searchOf(entries: number, alternatives?: readonly number[]): string {
+  const indexed = "SELECT object FROM attributes WHERE tag = ? AND value = ?";
+  const conditions = Array.from({ length: entries }, () => `id IN (${indexed})`);
+  const each = alternatives?.map((length) =>
+    entries > 0
+      ? repeated(length, `EXISTS (${indexed} AND object = id)`, " AND ")
+      : `id IN (${repeated(length, indexed, " INTERSECT ")})`,
+  );
+  if (each) conditions.push(each.length > 0 ? `(${each.map((one) => `(${one})`).join(" OR ")})` : "FALSE");
+  const where = conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : "";
+  return `SELECT uid FROM objects ${where} ORDER BY id`;
+}
+
+function repeated(length: number, text: string, between: string): string {
+  return Array.from({ length }, () => text).join(between);
 }

@@ -23,14 +23,15 @@ export class Work {
     this.#changed.set(object.uid, object);
   }
 
-  /** Identifiers of the objects with all these index entries, in order of creation. */
-  find(entries: readonly IndexEntry[]): string[] {
-    const stored = this.#store.find(entries);
+  /** Identifiers of the objects with all these index entries, and with all of one of `anyOf`, in order of creation. */
+  find(entries: readonly IndexEntry[], anyOf?: readonly (readonly IndexEntry[])[]): string[] {
+    const stored = this.#store.find(entries, anyOf);
     if (this.#changed.size === 0) return stored;
     const found = stored.filter((uid) => !this.#changed.has(uid));
     for (const object of this.#changed.values()) {
-      const has = new Set(indexEntries(object).map(entryKey));
-      if (entries.every((entry) => has.has(entryKey(entry)))) found.push(object.uid);
+      const keys = new Set(indexEntries(object).map(entryKey));
+      const hasAll = (wanted: readonly IndexEntry[]) => wanted.every((entry) => keys.has(entryKey(entry)));
+      if (hasAll(entries) && (!anyOf || anyOf.some(hasAll))) found.push(object.uid);
     }
     return found;
   }

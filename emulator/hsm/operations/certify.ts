@@ -4,6 +4,7 @@ import { type Attributes, KmipError, type RequestPayload } from "#protocol/kmip/
 import { issueCertificate, readRequest } from "../certificate-authority.ts";
 import type { ManagedObject } from "../managed-object.ts";
 import { publicKeyOf } from "../material.ts";
+import { checkReplacing, inPlaceOf } from "../policy/access.ts";
 import { admitAttributes } from "../policy/admission.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
@@ -32,10 +33,12 @@ export const reCertify: Handler<"ReCertify"> = async (request, context) => {
   if (old.objectType !== "Certificate") throw new KmipError("InvalidObjectType", "Not a certificate");
   const link = old.attributes.link?.find(({ linkType }) => linkType === "PublicKeyLink");
   const key = link && subjectKey(link.linkedObjectIdentifier, context);
-  const { name = [], cryptographicUsageMask } = old.attributes;
+  const { name = [], cryptographicUsageMask, operationPolicyName } = old.attributes;
   const asked = request.attributes ?? {};
+  checkReplacing(context.subject, old, asked);
   const attributes: Attributes = {
     ...(cryptographicUsageMask ? { cryptographicUsageMask } : {}),
+    ...(operationPolicyName === undefined ? {} : { operationPolicyName }),
     ...asked,
     name: [...name, ...(asked.name ?? [])],
   };
@@ -79,7 +82,7 @@ async function certificateFor(
     now,
   });
   const object = { certificate: { certificateType: "X_509" as const, certificateValue } };
-  return putNew(context, {
+  return putNew(old ? { ...context, subject: inPlaceOf(old, subject) } : context, {
     uid: newIdentifier(context),
     objectType: "Certificate",
     attributes: { ...attributes, ...described("Certificate", object, {}) },

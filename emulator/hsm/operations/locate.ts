@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { isDestroyed, type ManagedObject } from "../managed-object.ts";
-import { canSee } from "../policy/access.ts";
+import { canSee, visibleEntries } from "../policy/access.ts";
 import type { IndexEntry } from "../store-index.ts";
 import { clientAttributes } from "./client-attributes.ts";
 import type { Handler } from "./handler.ts";
@@ -16,7 +16,8 @@ export const locate: Handler<"Locate"> = (request, context) => {
   if ((maximumItems ?? 0) < 0 || offsetItems < 0)
     throw new KmipError("InvalidField", "Not a number of items");
   const found: string[] = [];
-  for (const uid of candidates(attributes, (entries) => work.find(entries)).reverse()) {
+  const visible = visibleEntries(subject);
+  for (const uid of candidates(attributes, (entries) => work.find(entries, visible)).reverse()) {
     const object = work.get(uid);
     if (
       !object ||

@@ -1,4 +1,5 @@
 import { KmipError } from "#protocol/kmip/index.ts";
+import { inPlaceOf } from "../policy/access.ts";
 import { generatePair, kindOf, mergedAttributes, putPair } from "./create-key-pair.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { checkReplaceable, giveAwayName, linkReplacement, replacementAttributes } from "./replacement.ts";
@@ -10,6 +11,8 @@ export const reKeyKeyPair: Handler<"ReKeyKeyPair"> = async (request, context) =>
   const link = oldPrivate.attributes.link?.find(({ linkType }) => linkType === "PublicKeyLink");
   if (!link) throw new KmipError("InvalidObjectType", "The private key has no public key here");
   const oldPublic = objectFor(context, link.linkedObjectIdentifier, "ReKeyKeyPair");
+  if (oldPublic.owner !== oldPrivate.owner)
+    throw new KmipError("PermissionDenied", "The halves of the pair are not of one owner");
   const { commonAttributes, privateKeyAttributes, publicKeyAttributes, offset } = request;
   const [privateAttributes, publicAttributes] = (
     [
@@ -26,7 +29,7 @@ export const reKeyKeyPair: Handler<"ReKeyKeyPair"> = async (request, context) =>
   const current = [oldPrivate.uid, oldPublic.uid].map((uid) => again(uid, context));
   for (const old of current) giveAwayName(old, context);
   const made = putPair(
-    context,
+    { ...context, subject: inPlaceOf(oldPrivate, context.subject) },
     pair,
     { ...privateAttributes, ...described },
     { ...publicAttributes, ...described },

@@ -1,5 +1,6 @@
 import { KmipError } from "#protocol/kmip/index.ts";
 import { keyBlockOf } from "../material.ts";
+import { inPlaceOf } from "../policy/access.ts";
 import { keyLength } from "./create.ts";
 import { type Handler, objectFor } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
@@ -15,22 +16,25 @@ export const reKey: Handler<"ReKey"> = ({ uniqueIdentifier, offset, attributes }
   const wanted = replacementAttributes(old, attributes, offset, context);
   const { bytes, length } = keyLength(wanted);
   giveAwayName(old, context);
-  const next = putNew(context, {
-    uid: newIdentifier(context),
-    objectType: "SymmetricKey",
-    attributes: { ...wanted, cryptographicLength: length, keyFormatType: "Raw" },
-    made: true,
-    value: {
-      symmetricKey: {
-        keyBlock: {
-          keyFormatType: "Raw",
-          keyValue: { keyMaterial: context.random(bytes) },
-          cryptographicAlgorithm: wanted.cryptographicAlgorithm,
-          cryptographicLength: length,
+  const next = putNew(
+    { ...context, subject: inPlaceOf(old, context.subject) },
+    {
+      uid: newIdentifier(context),
+      objectType: "SymmetricKey",
+      attributes: { ...wanted, cryptographicLength: length, keyFormatType: "Raw" },
+      made: true,
+      value: {
+        symmetricKey: {
+          keyBlock: {
+            keyFormatType: "Raw",
+            keyValue: { keyMaterial: context.random(bytes) },
+            cryptographicAlgorithm: wanted.cryptographicAlgorithm,
+            cryptographicLength: length,
+          },
         },
       },
     },
-  });
+  );
   linkReplacement(old, next, context);
   context.references.set(next.uid, "ReKey");
   return { uniqueIdentifier: next.uid };

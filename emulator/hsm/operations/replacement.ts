@@ -1,5 +1,6 @@
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import type { ManagedObject } from "../managed-object.ts";
+import { checkReplacing } from "../policy/access.ts";
 import { admitAttributes } from "../policy/admission.ts";
 import { withRequirements } from "../policy/attestation.ts";
 import { classOf, VENDOR } from "../policy/classes.ts";
@@ -45,6 +46,7 @@ export function replacementAttributes(
   offset: number | undefined,
   context: Context,
 ): Attributes {
+  checkReplacing(context.subject, object, request);
   checkSettable(request);
   admitAttributes(context.subject, "ReKey", object.objectType, request);
   const { attributes } = object;

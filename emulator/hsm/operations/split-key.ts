@@ -62,6 +62,7 @@ export const joinSplitKey: Handler<"JoinSplitKey"> = (request, context) => {
   checkSettable(attributes);
   admitAttributes(subject, "JoinSplitKey", objectType, attributes);
   const parts = request.uniqueIdentifier.map((one) => objectFor(context, one, "JoinSplitKey"));
+  for (const part of parts) checkPart(part, context);
   const keyMaterial = joined(parts);
   const { cryptographicAlgorithm, cryptographicLength = keyMaterial.length * 8 } = attributes;
   if (cryptographicLength !== keyMaterial.length * 8)
@@ -78,13 +79,23 @@ export const joinSplitKey: Handler<"JoinSplitKey"> = (request, context) => {
   const { uid } = putNew(context, {
     uid: newIdentifier(context),
     objectType,
-    attributes: withRequirements(parts, { ...attributes, ...described, keyFormatType: "Raw" }),
+    attributes: withRequirements(parts, {
+      ...attributes,
+      ...described,
+      ...(parts.some((part) => part.attributes.sensitive) ? { sensitive: true } : {}),
+      keyFormatType: "Raw",
+    }),
     value,
     made: false,
   });
   references.set(uid, "JoinSplitKey");
   return { uniqueIdentifier: uid };
 };
+
+/** The key becomes the client's own: parts of others count as if it got them in plain. */
+function checkPart(part: ManagedObject, { subject, work, now }: Context): void {
+  if (part.owner !== subject.identity) checkRelease(subject, part, undefined, work, now);
+}
 
 function checkShape({
   objectType,

@@ -1,6 +1,6 @@
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { isDestroyed } from "../managed-object.ts";
-import { canSee } from "../policy/access.ts";
+import { mayDo } from "../policy/access.ts";
 import type { Context } from "./handler.ts";
 
 /** Fields of payloads that may name templates (KMIP 1.4 §2.1.8). */
@@ -22,14 +22,16 @@ export function withTemplates<Payload>(payload: Payload, context: Context): Payl
   return filled;
 }
 
+/** A template of the client's own, or the only one of others that it may read. */
 function templateOf(name: string, { work, subject }: Context): Attributes {
-  for (const uid of work.find([["name", name]])) {
-    const object = work.get(uid)!;
-    const { template } = object.value ?? {};
-    if (template && canSee(subject, object) && !isDestroyed(object)) {
-      const { name: _own, ...attributes } = template.attributes ?? {};
-      return attributes;
-    }
-  }
-  throw new KmipError("ItemNotFound", "No template of that name");
+  const found = work
+    .find([["name", name]])
+    .map((uid) => work.get(uid)!)
+    .filter((object) => object.value?.template && mayDo(subject, object, "Get") && !isDestroyed(object));
+  const own = found.find(({ owner }) => owner === subject.identity);
+  if (!own && found.length > 1) throw new KmipError("InvalidField", "Several templates have that name");
+  const { template } = (own ?? found[0])?.value ?? {};
+  if (!template) throw new KmipError("ItemNotFound", "No template of that name");
+  const { name: _own, ...attributes } = template.attributes ?? {};
+  return attributes;
 }

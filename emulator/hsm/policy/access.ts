@@ -1,12 +1,16 @@
-import { KmipError } from "#protocol/kmip/index.ts";
+import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import type { ManagedObject } from "../managed-object.ts";
+import type { IndexEntry } from "../store-index.ts";
 import { CLASSES, classOf, policyAttribute } from "./classes.ts";
-import { mayAsk, type Role } from "./roles.ts";
+import type { Permissions } from "./operation-policy.ts";
+import { mayAsk, OFFICER, type Role, roleOf } from "./roles.ts";
 
 /** Who asks. */
 export interface Subject {
   identity: string;
   role: Role;
+  /** What the operation policies allow them, by the groups that they are in. */
+  permissions: Permissions;
 }
 
 /** What `Users` may do with an object that they do not own. `Get` gives public material only (`release.ts`). */
@@ -31,14 +35,69 @@ export function checkOperation({ role }: Subject, operation: string): void {
  * do no more than the shared operations.
  */
 export function checkAccess(subject: Subject, object: ManagedObject, operation: string): void {
-  if (object.owner === subject.identity) return;
-  if (!isShared(subject, object)) throw new KmipError("ObjectNotFound", "No such object");
-  if (!SHARED_OPERATIONS.has(operation))
-    throw new KmipError("PermissionDenied", "Not allowed on this object");
+  if (mayDo(subject, object, operation)) return;
+  const own = object.owner === subject.identity;
+  const there = isRuled(subject, object)
+    ? own || subject.permissions.allowsAny(object)
+    : isShared(subject, object);
+  if (!there) throw new KmipError("ObjectNotFound", "No such object");
+  throw new KmipError("PermissionDenied", "Not allowed on this object");
+}
+
+/** Whether the operation is allowed on the object. */
+export function mayDo(subject: Subject, object: ManagedObject, operation: string): boolean {
+  const own = object.owner === subject.identity;
+  if (isRuled(subject, object)) return subject.permissions.allows(object, operation, own);
+  return own || (SHARED_OPERATIONS.has(operation) && isShared(subject, object));
 }
 
 export function canSee(subject: Subject, object: ManagedObject): boolean {
-  return object.owner === subject.identity || isShared(subject, object);
+  return mayDo(subject, object, "Locate");
+}
+
+/**
+ * Index entries, of which an object that the subject can see has one of these sets; undefined where that cannot be told.
+ * The objects themselves decide.
+ */
+export function visibleEntries({ identity, role, permissions }: Subject): IndexEntry[][] | undefined {
+  if (role !== "user") return undefined;
+  return [
+    [["owner", identity]],
+    // Some are shared by name.
+    [["owner", OFFICER]],
+    ...permissions
+      .shared("Locate")
+      .map(({ policy, objectType }): IndexEntry[] => [
+        ["objectType", objectType],
+        ...(policy === undefined ? [] : [["operationPolicyName", policy] as const]),
+      ]),
+  ];
+}
+
+/**
+ * Whether operation policies rule what the subject does with the object: among ordinary clients, and nowhere near the
+ * key hierarchy, whose rules no policy widens.
+ */
+export function isRuled({ role }: Subject, { owner, attributes }: ManagedObject): boolean {
+  return role === "user" && roleOf(owner) === "user" && classOf(attributes) === undefined;
+}
+
+/** The subject as it makes an object in the place of another, which belongs to the same owner. */
+export function inPlaceOf(old: ManagedObject, subject: Subject): Subject {
+  return { ...subject, identity: old.owner };
+}
+
+/** Whoever replaces what another owns gets what that was: only owners say what becomes of theirs. */
+export function checkReplacing({ identity }: Subject, old: ManagedObject, changes: Attributes): void {
+  if (old.owner === identity) return;
+  if (Object.values(changes).some((value) => value !== undefined))
+    throw new KmipError("PermissionDenied", "The attributes are the owner's to change");
+}
+
+/** Who may open an object to others, or bind it: its owner alone, whatever its operation policy lets others change. */
+export function checkOwnersChange({ identity }: Subject, { owner }: ManagedObject, property: string): void {
+  if (owner !== identity && (property === "operationPolicyName" || property === "vendorAttributes"))
+    throw new KmipError("PermissionDenied", "Who may do what is the owner's to say");
 }
 
 /** Whether somebody who does not own an object may use it in the ways that are open to `Users`. */

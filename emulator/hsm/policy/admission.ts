@@ -66,6 +66,9 @@ export function admitAttributes(
         refuse(`Attribute ${attribute} is not yours to set`);
   if (subject.role !== "officer" && attributes.name?.some(({ nameValue }) => RESERVED_NAME.test(nameValue)))
     refuse("The name is reserved");
+  const { operationPolicyName } = attributes;
+  if (operationPolicyName !== undefined && !subject.permissions.knows(operationPolicyName))
+    throw new KmipError("InvalidField", "Not an operation policy of this server");
   let parent: string | undefined;
   const seen = new Set<string>();
   for (const attribute of attributes.vendorAttributes ?? []) {
@@ -97,6 +100,13 @@ export function admitAttributes(
 const TENANT = /^[\x21-\x7e]([\x20-\x7e]{0,62}[\x21-\x7e])?$/;
 
 /**
+ * One of the identities of `Users`, as it is: a certificate's, or a principal's (`·name`), whose name may have whatever
+ * neither ends the identity nor reads as nothing.
+ */
+const USER = "(?:[A-Za-z0-9._-]+|·[^\\s,\\p{C}](?:[^,\\p{C}]*[^\\s,\\p{C}])?)";
+const USERS = new RegExp(`^(?:\\*|${USER}(?:\\s*,\\s*${USER})*)?$`, "u");
+
+/**
  * What the officer may set: no class but that of a master key made here, and nothing that the server attests. What an
  * object has already is kept by `checkKept`.
  */
@@ -106,7 +116,7 @@ export function admitOfficers(
   name: string,
   value: string,
 ): void {
-  if (name === "Users" && /^(\*|[A-Za-z0-9._-]+(\s*,\s*[A-Za-z0-9._-]+)*)?$/.test(value)) return;
+  if (name === "Users" && USERS.test(value)) return;
   if (name === "RecipientCA" && objectType === "Certificate" && /^(true|false)$/.test(value)) return;
   if (name === "Class" && value === "master" && operation === "Create" && objectType === "SymmetricKey")
     return;

@@ -1,6 +1,6 @@
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { type ManagedObject, stateAt } from "../managed-object.ts";
-import type { Subject } from "./access.ts";
+import { checkOwnersChange, type Subject } from "./access.ts";
 import { admitAttributes, admitOfficers } from "./admission.ts";
 import { ATTESTATION, isTighter } from "./attestation.ts";
 import { classOf, VENDOR } from "./classes.ts";
@@ -52,6 +52,7 @@ const CHANGEABLE_IN_HIERARCHY: ReadonlySet<string> = new Set([
 export function checkChange(subject: Subject, object: ManagedObject, change: Attributes, now: Date): void {
   const { attributes, objectType } = object;
   checkNamed(object, Object.keys(change), CHANGEABLE);
+  for (const property of Object.keys(change)) checkOwnersChange(subject, object, property);
   admitAttributes(subject, "Attribute", objectType, change);
   if (attributes.sensitive && change.sensitive === false) refuse("Sensitive stays");
   if (attributes.extractable === false && change.extractable) refuse("What cannot leave stays");
@@ -70,6 +71,7 @@ export function checkDelete(
   vendor?: { vendorIdentification: string; attributeName: string },
 ): void {
   checkNamed(object, [property], DELETABLE);
+  checkOwnersChange(subject, object, property);
   if (vendor?.vendorIdentification !== VENDOR) return;
   if (subject.role !== "officer") refuse("Policy attributes are the officer's to change");
   // Without `Users` nobody but the owner uses the object, without `RecipientCA` it certifies nobody.

@@ -1,7 +1,7 @@
 import { type KeyWrappingSpecification, KmipError } from "#protocol/kmip/index.ts";
 import { type ManagedObject, type ObjectType, stateAt } from "../managed-object.ts";
 import type { Work } from "../work.ts";
-import type { Subject } from "./access.ts";
+import { checkAccess, isRuled, mayDo, type Subject } from "./access.ts";
 import { CLASSES, classOf, policyAttribute } from "./classes.ts";
 import { checkRecipient } from "./recipient.ts";
 import { isRestricted } from "./roles.ts";
@@ -31,14 +31,15 @@ export function checkRelease(
   now: Date,
 ): void {
   const { attributes, objectType } = object;
-  if (wrapping) checkWrappingKey(wrapping.key, object);
+  if (wrapping) checkWrappingKey(subject, wrapping.key, object);
   if (PUBLIC.has(objectType)) {
     if (wrapping && subject.role !== "user") refuse("Public material needs no wrapping");
     // It is nobody's secret, but whoever asks for this is taken at his word (BL-M-12).
     if (attributes.sensitive && !wrapping) throw new KmipError("Sensitive", "The object is sensitive");
     return;
   }
-  if (object.owner !== subject.identity) refuse("Secret material is its owner's");
+  // However it is asked for (Export, Create Split Key): what gives it away is Get.
+  if (!mayTake(subject, object)) refuse("Secret material is its owner's");
   if (subject.role === "officer") refuse("The officer gets no secret material");
   const keyClass = classOf(attributes);
   if (keyClass) {
@@ -53,11 +54,19 @@ export function checkRelease(
     throw new KmipError("NotExtractable", "The object is not extractable");
 }
 
+/** Secret material is for its owner, and for whom an operation policy gives it to: never that of a deployment. */
+function mayTake(subject: Subject, object: ManagedObject): boolean {
+  return isRuled(subject, object) ? mayDo(subject, object, "Get") : object.owner === subject.identity;
+}
+
 /**
  * A key of the hierarchy wraps its own children and nothing else: whatever it wrapped could be imported under it,
  * and a known plaintext would become a key.
  */
-function checkWrappingKey(key: ManagedObject, object: ManagedObject): void {
+function checkWrappingKey(subject: Subject, key: ManagedObject, object: ManagedObject): void {
+  // Of a key that everybody may read nobody is to use up what is left of its uses.
+  if (key.attributes.usageLimits && key.owner !== subject.identity && isRuled(subject, key))
+    checkAccess(subject, key, "GetUsageAllocation");
   if (classOf(key.attributes) && policyAttribute(object.attributes, "Parent") !== key.uid)
     refuse("A key of the hierarchy wraps its own children only");
 }

@@ -6,8 +6,11 @@
 /** `user` is whoever else the client authority has named: an ordinary KMIP client with its own objects. */
 export type Role = "officer" | "kms" | "ra" | "iam" | "caas" | "audit" | "user";
 
+/** The officer's identity. */
+export const OFFICER = "coffer-officer";
+
 const IDENTITIES: Readonly<Record<string, Role>> = {
-  "coffer-officer": "officer",
+  [OFFICER]: "officer",
   "coffer-kms": "kms",
   "coffer-ra": "ra",
   "coffer-iam": "iam",
