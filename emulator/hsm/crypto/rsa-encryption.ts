@@ -1,6 +1,6 @@
 import { constants, type KeyObject, privateDecrypt, publicEncrypt } from "node:crypto";
 import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
-import { unwrapOaep, wrapOaep } from "./rsa-oaep.ts";
+import { modulusBytes, unwrapOaep, wrapOaep } from "./rsa-oaep.ts";
 
 /** RSA encryption by OAEP, or by PKCS#1 v1.5 where it is asked for (RFC 8017 §7). */
 export function encryptRsa(
@@ -19,6 +19,9 @@ export function decryptRsa(
   parameters: CryptographicParameters,
   wrapped: Uint8Array,
 ): Uint8Array {
+  // RFC 8017 §7.1.2 and §7.2.2, step 1: OpenSSL would take the same number in fewer bytes.
+  if (key.asymmetricKeyType === "rsa" && wrapped.length !== modulusBytes(key))
+    throw new KmipError("CryptographicFailure", "The data cannot be processed");
   if (parameters.paddingMethod === "OAEP") return unwrapOaep(key, parameters, wrapped);
   checkPkcs1(key, parameters);
   return guarded(() => privateDecrypt({ key, padding: constants.RSA_PKCS1_PADDING }, wrapped));

@@ -102,7 +102,8 @@ function xor(a: Uint8Array, b: Uint8Array): Buffer {
   return Buffer.from(a.map((byte, i) => byte ^ b[i]!));
 }
 
-function modulusBytes(key: KeyObject): number {
+/** Length of the modulus in bytes. */
+export function modulusBytes(key: KeyObject): number {
   return Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
 }
 

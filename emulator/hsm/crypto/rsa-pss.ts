@@ -7,7 +7,7 @@ import {
   randomBytes,
   timingSafeEqual,
 } from "node:crypto";
-import { mgf1 } from "./rsa-oaep.ts";
+import { mgf1, modulusBytes } from "./rsa-oaep.ts";
 
 /**
  * RSASSA-PSS (RFC 8017 §8.1) over a digest, and with another hash in the mask than over the message: neither is there
@@ -77,10 +77,6 @@ function sizes(key: KeyObject): { length: number; unused: number } {
   const bits = (key.asymmetricKeyDetails?.modulusLength ?? 0) - 1;
   const length = Math.ceil(bits / 8);
   return { length, unused: 8 * length - bits };
-}
-
-function modulusBytes(key: KeyObject): number {
-  return Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
 }
 
 function xor(a: Uint8Array, b: Uint8Array): Buffer {

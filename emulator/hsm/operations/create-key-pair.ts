@@ -19,7 +19,7 @@ const generateNow = generateKeyPairSync as unknown as (type: string, options: ob
 
 const RSA_LENGTHS = [1024, 2048, 3072, 4096];
 
-/** Create Key Pair (KMIP 2.1 §6.1.9): RSA, EC on the curves of `crypto/curves.ts`, Ed25519, X25519. */
+/** Create Key Pair (KMIP 2.1 §6.1.9): RSA, EC on the curves of `crypto/curves.ts`, Ed25519, Ed448, X25519, X448. */
 export const createKeyPair: Handler<"CreateKeyPair"> = async (request, context) => {
   const { subject } = context;
   const common = request.commonAttributes ?? {};
@@ -136,6 +136,8 @@ export function kindOf(privateAttributes: Attributes, publicAttributes: Attribut
     case "ECDH": {
       if (asked === "CURVE25519" && algorithm !== "ECDSA")
         return { type: "x25519", options: {}, described: { cryptographicLength: 256 } };
+      if (asked === "CURVE448" && algorithm !== "ECDSA")
+        return { type: "x448", options: {}, described: { cryptographicLength: 448 } };
       const recommendedCurve = asked ?? CURVE_BY_LENGTH[length ?? 256];
       const curve = recommendedCurve && CURVES[recommendedCurve];
       if (!curve || (length !== undefined && length !== curve.bits))
@@ -148,6 +150,8 @@ export function kindOf(privateAttributes: Attributes, publicAttributes: Attribut
     }
     case "Ed25519":
       return { type: "ed25519", options: {}, described: { cryptographicLength: 256 } };
+    case "Ed448":
+      return { type: "ed448", options: {}, described: { cryptographicLength: 456 } };
     case undefined:
       throw new KmipError("MissingData", "Cryptographic Algorithm is missing");
     default:
