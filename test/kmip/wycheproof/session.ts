@@ -44,6 +44,11 @@ export class Session {
     this.#pieces = pieces;
   }
 
+  /** Whether data go in pieces; what cannot need not be asked twice. */
+  get inPieces(): boolean {
+    return this.#pieces;
+  }
+
   /** The answer to one operation. Throws `KmipError` where the server refused it. */
   async request<O extends OperationName>(
     operation: O,

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { CryptographicParameters, KeyBlock, TransparentKey } from "#protocol/kmip/index.ts";
 import { kmipHash } from "./hashes.ts";
 import { curveOf, privateKey, publicKey } from "./objects.ts";
@@ -18,6 +19,25 @@ async function verified(
       uniqueIdentifier: await key(),
       cryptographicParameters,
       data: bytesOf(test, "msg"),
+      signatureData: bytesOf(test, "sig"),
+    });
+    return says(validityIndicator);
+  });
+}
+
+/** With the digest of the message, as a client that made it sends it: it cannot come in pieces. */
+async function verifiedDigest(
+  session: Session,
+  test: Vector,
+  group: Group,
+  cryptographicParameters: CryptographicParameters,
+): Promise<Outcome> {
+  return attempt(async () => {
+    const digest = createHash(String(group.sha).replace(/^SHA-/, "sha").replace("/", "-"));
+    const { validityIndicator } = await session.request("SignatureVerify", {
+      uniqueIdentifier: await publicKey(session, "X_509", derOf(group)),
+      cryptographicParameters,
+      digestedData: new Uint8Array(digest.update(bytesOf(test, "msg")).digest()),
       signatureData: bytesOf(test, "sig"),
     });
     return says(validityIndicator);
@@ -46,8 +66,11 @@ async function verifiedByBoth(
   };
 }
 
+/** Curves on which this server verifies digests. */
+const DIGESTS: ReadonlySet<unknown> = new Set(["secp256r1", "secp384r1", "secp521r1", "secp256k1"]);
+
 /** `EcdsaVerify`: signatures in DER. */
-export const ecdsa: Driver = (test, group, session) => {
+export const ecdsa: Driver = async (test, group, session) => {
   const { curve, uncompressed } = keyOf(group);
   const recommendedCurve = curveOf(curve);
   const point = () =>
@@ -56,7 +79,10 @@ export const ecdsa: Driver = (test, group, session) => {
       qString: bytesOf({ uncompressed }, "uncompressed"),
     });
   const parameters = { hashingAlgorithm: kmipHash(group.sha) };
-  return verifiedByBoth(session, test, group, parameters, recommendedCurve ? point : undefined);
+  const byMessage = verifiedByBoth(session, test, group, parameters, recommendedCurve ? point : undefined);
+  if (!DIGESTS.has(curve) || session.inPieces) return byMessage;
+  const digested = verifiedDigest(session, test, group, parameters);
+  return { ...(await byMessage), "SignatureVerify (digest)": await digested };
 };
 
 /** `EddsaVerify` */
@@ -102,20 +128,20 @@ export const rsaPkcs1: Driver = (test, group, session) =>
   );
 
 /** `RsassaPssVerify`; with `RsassaPssWithParametersVerify` the key too says how it signs. */
-export const rsaPss: Driver = (test, group, session) =>
-  verifiedByBoth(
-    session,
-    test,
-    group,
-    {
-      paddingMethod: "PSS",
-      hashingAlgorithm: kmipHash(group.sha),
-      maskGenerator: "MGF1",
-      maskGeneratorHashingAlgorithm: kmipHash(group.mgfSha),
-      saltLength: Number(group.sLen),
-    },
-    rsaKey(session, group),
-  );
+export const rsaPss: Driver = async (test, group, session) => {
+  const parameters: CryptographicParameters = {
+    paddingMethod: "PSS",
+    hashingAlgorithm: kmipHash(group.sha),
+    maskGenerator: "MGF1",
+    maskGeneratorHashingAlgorithm: kmipHash(group.mgfSha),
+    saltLength: Number(group.sLen),
+  };
+  const byMessage = verifiedByBoth(session, test, group, parameters, rsaKey(session, group));
+  // A key that says how it signs is OpenSSL's to use, with messages.
+  if (group.type !== "RsassaPssVerify" || session.inPieces) return byMessage;
+  const digested = verifiedDigest(session, test, group, parameters);
+  return { ...(await byMessage), "SignatureVerify (digest)": await digested };
+};
 
 /** `RsassaPkcs1Generate`: PKCS#1 v1.5 has one signature of a message. */
 export const rsaPkcs1Signing: Driver = async (test, group, session) => {
