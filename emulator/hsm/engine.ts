@@ -199,8 +199,16 @@ export class Engine {
         references,
         exclusive: undo,
       };
-      const answer = await this.#answer(item, context, origin, undo, session);
-      answers.push(isDeferred(header, item, subject) ? this.#deferred(answer, context) : answer);
+      const later = isDeferred(header, item, subject);
+      // Among others an item is done in its place, for the next may be about its object; only its answer comes later.
+      const answer =
+        later && items.length === 1
+          ? this.#later(item, context, () =>
+              this.#answer(item, { ...context, now: now(), work: new Work(store) }, origin, false, session),
+            )
+          : await this.#answer(item, context, origin, undo, session);
+      const done = later && items.length > 1 && answer.resultStatus === "Success";
+      answers.push(done ? this.#later(item, context, answer) : answer);
       if (answer.resultStatus === "Success" || continuation === "Continue") continue;
       if (!undo) break;
       return answers.map((one) => (one.resultStatus === "Success" ? undone(one) : one));
@@ -220,7 +228,7 @@ export class Engine {
     const answer = await this.#item(item, context, origin, deferred, session);
     if (item.operation !== "Poll" || answer.resultStatus !== "Success") return answer;
     const { uniqueBatchItemId } = item;
-    const waiting = this.#pending.take(
+    const waiting = await this.#pending.take(
       item.payload.asynchronousCorrelationValue,
       context.subject.identity,
       context.now,
@@ -228,16 +236,30 @@ export class Engine {
     return { ...waiting, ...(uniqueBatchItemId ? { uniqueBatchItemId } : {}) };
   }
 
-  /** Done already, but to be asked for. */
-  #deferred(answer: ResponseItem, { subject, now, random }: Context): ResponseItem {
-    const { operation, uniqueBatchItemId, resultStatus } = answer;
-    if (resultStatus !== "Success") return answer;
-    return {
-      operation,
-      ...(uniqueBatchItemId ? { uniqueBatchItemId } : {}),
-      resultStatus: "OperationPending",
-      asynchronousCorrelationValue: this.#pending.keep(subject.identity, answer, now, random),
-    } as ResponseItem;
+  /** Pending; its answer is to be asked for. */
+  #later(
+    { operation, uniqueBatchItemId }: RequestItem,
+    { subject, now, random }: Context,
+    begin: ResponseItem | (() => Promise<ResponseItem>),
+  ): ResponseItem {
+    const framing = { operation, ...(uniqueBatchItemId === undefined ? {} : { uniqueBatchItemId }) };
+    try {
+      const asynchronousCorrelationValue = this.#pending.keep(subject.identity, begin, now, random);
+      return { ...framing, resultStatus: "OperationPending", asynchronousCorrelationValue } as ResponseItem;
+    } catch (error) {
+      const { code, message } = this.#known(error);
+      return {
+        ...framing,
+        resultStatus: "OperationFailed",
+        resultReason: code,
+        resultMessage: message,
+      } as ResponseItem;
+    }
+  }
+
+  /** Ends what waits to be done. */
+  close(): void {
+    this.#pending.close();
   }
 
   async #item(

@@ -1,24 +1,37 @@
 import { encodeHex } from "#protocol/bytes.ts";
 import { KmipError, type ResponseItem } from "#protocol/kmip/index.ts";
 
-/** Answers that wait to be asked for (KMIP 2.1 §6.1.38 Poll): in memory, so that a restart forgets them. */
+/**
+ * Operations whose answers are asked for later (KMIP 2.1, Poll and Cancel): in memory, so that a restart forgets them.
+ * One begins after a pause, or when its client first asks; until then it can be cancelled.
+ */
 
 interface Waiting {
   identity: string;
-  answer: ResponseItem;
   since: number;
+  begin?: () => Promise<ResponseItem>;
+  /** Once it has begun. */
+  answer?: Promise<ResponseItem>;
+  done: boolean;
+  timer?: NodeJS.Timeout;
 }
 
+export type Cancellation = "Canceled" | "UnableToCancel" | "Completed" | "Unavailable";
+
 const MOST = 256;
+const PAUSE = 500;
 const PATIENCE = 10 * 60_000;
 
 export class Pending {
   #waiting = new Map<string, Waiting>();
 
-  /** Keeps an answer and returns its Asynchronous Correlation Value (16 random bytes). */
+  /**
+   * Keeps what is to be done, or an answer that is there, and returns its Asynchronous Correlation Value (16 random
+   * bytes). `begin` never fails.
+   */
   keep(
     identity: string,
-    answer: ResponseItem,
+    begin: ResponseItem | (() => Promise<ResponseItem>),
     now: Date,
     random: (length: number) => Uint8Array<ArrayBuffer>,
   ): Uint8Array<ArrayBuffer> {
@@ -26,28 +39,57 @@ export class Pending {
     if (this.#waiting.size >= MOST)
       throw new KmipError("ServerLimitExceeded", "Too many answers are waiting");
     const correlation = random(16);
-    this.#waiting.set(encodeHex(correlation), { identity, answer, since: now.getTime() });
+    const waiting: Waiting =
+      typeof begin === "function"
+        ? { identity, begin, since: now.getTime(), done: false }
+        : { identity, answer: Promise.resolve(begin), since: now.getTime(), done: true };
+    if (!waiting.done) waiting.timer = setTimeout(() => void begun(waiting), PAUSE).unref();
+    this.#waiting.set(encodeHex(correlation), waiting);
     return correlation;
   }
 
   /** The answer, once. Throws for one that is not there or not for this identity. */
-  take(correlation: Uint8Array, identity: string, now: Date): ResponseItem {
+  async take(correlation: Uint8Array, identity: string, now: Date): Promise<ResponseItem> {
     this.#forget(now);
     const name = encodeHex(correlation);
     const waiting = this.#waiting.get(name);
     if (waiting?.identity !== identity)
       throw new KmipError("InvalidAsynchronousCorrelationValue", "Nothing is waiting under that value");
     this.#waiting.delete(name);
-    return waiting.answer;
+    return begun(waiting);
   }
 
-  /** Whether an answer waits: what is done already cannot be cancelled. */
   has(correlation: Uint8Array, identity: string): boolean {
     return this.#waiting.get(encodeHex(correlation))?.identity === identity;
   }
 
-  #forget(now: Date): void {
-    for (const [name, { since }] of this.#waiting)
-      if (now.getTime() - since > PATIENCE) this.#waiting.delete(name);
+  /** Cancels what has not begun; the answer of anything else still waits. */
+  cancel(correlation: Uint8Array, identity: string): Cancellation {
+    const name = encodeHex(correlation);
+    const waiting = this.#waiting.get(name);
+    if (waiting?.identity !== identity) return "Unavailable";
+    if (waiting.answer) return waiting.done ? "Completed" : "UnableToCancel";
+    clearTimeout(waiting.timer);
+    this.#waiting.delete(name);
+    return "Canceled";
   }
+
+  /** Nothing more begins by itself. */
+  close(): void {
+    for (const { timer } of this.#waiting.values()) clearTimeout(timer);
+    this.#waiting.clear();
+  }
+
+  #forget(now: Date): void {
+    for (const [name, { since, done }] of this.#waiting)
+      if (done && now.getTime() - since > PATIENCE) this.#waiting.delete(name);
+  }
+}
+
+function begun(waiting: Waiting): Promise<ResponseItem> {
+  clearTimeout(waiting.timer);
+  waiting.answer ??= waiting.begin!().finally(() => {
+    waiting.done = true;
+  });
+  return waiting.answer;
 }

@@ -112,6 +112,7 @@ export async function startHsm(options: HsmOptions): Promise<Hsm> {
     let closing: Promise<void> | undefined;
     const close = async () => {
       await Promise.all([ttlv.close(), https.close()]);
+      engine.close();
       store.close();
       await file.close();
     };

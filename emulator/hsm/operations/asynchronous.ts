@@ -1,17 +1,15 @@
 import { KmipError } from "#protocol/kmip/index.ts";
 import type { Handler } from "./handler.ts";
 
-/** Poll (KMIP 2.1 §6.1.38): only whether there is an answer; the engine gives it in the place of this one. */
+/** Poll (KMIP 2.1 §6.1.38): only whether there is something to wait for; the engine answers in the place of this one. */
 export const poll: Handler<"Poll"> = ({ asynchronousCorrelationValue }, { pending, subject }) => {
   if (!pending.has(asynchronousCorrelationValue, subject.identity))
     throw new KmipError("InvalidAsynchronousCorrelationValue", "Nothing is waiting under that value");
   return {};
 };
 
-/** Cancel (KMIP 2.1 §6.1.5): what waits here was done when it was asked. */
+/** Cancel (KMIP 2.1 §6.1.5). */
 export const cancel: Handler<"Cancel"> = ({ asynchronousCorrelationValue }, { pending, subject }) => ({
   asynchronousCorrelationValue,
-  cancellationResult: pending.has(asynchronousCorrelationValue, subject.identity)
-    ? "Completed"
-    : "Unavailable",
+  cancellationResult: pending.cancel(asynchronousCorrelationValue, subject.identity),
 });

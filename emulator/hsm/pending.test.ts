@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { KmipClient, RequestItem } from "#protocol/kmip/index.ts";
+import { type TestHsm, testHsm } from "./deployment.fixture.ts";
+import { AES } from "./hierarchy.fixture.ts";
+import { issueClient } from "./pki.ts";
+import { refused } from "./refusal.fixture.ts";
+
+let test: TestHsm;
+let client: KmipClient;
+beforeAll(async () => {
+  test = await testHsm();
+  client = test.as(await issueClient(test.pki.dir, "alice"));
+}, 30_000);
+afterAll(() => test.close());
+
+const header = { asynchronousIndicator: "Mandatory" } as const;
+const create = (group: string): RequestItem => ({
+  operation: "Create",
+  payload: {
+    objectType: "SymmetricKey",
+    attributes: { ...AES, cryptographicUsageMask: ["Encrypt"], objectGroup: [group] },
+  },
+});
+const begin = async (...items: RequestItem[]) =>
+  (await client.batch(items, { header })).map((answer) => {
+    expect(answer.resultStatus).toBe("OperationPending");
+    return { asynchronousCorrelationValue: answer.asynchronousCorrelationValue! };
+  });
+const made = async (group: string) =>
+  (await client.request("Locate", { attributes: { objectGroup: [group] } })).uniqueIdentifier?.length ?? 0;
+const cancel = async (value: { asynchronousCorrelationValue: Uint8Array }) =>
+  (await client.request("Cancel", value)).cancellationResult;
+
+describe("asynchronous operations", () => {
+  it("are not done when they are cancelled", async () => {
+    const [value] = await begin(create("cancelled"));
+    expect(await made("cancelled")).toBe(0);
+    expect(await cancel(value!)).toBe("Canceled");
+    expect(await cancel(value!)).toBe("Unavailable");
+    await refused(client.request("Poll", value!)).toBe("InvalidAsynchronousCorrelationValue");
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    expect(await made("cancelled")).toBe(0);
+  });
+
+  it("are done when they are asked for, once", async () => {
+    const [value] = await begin(create("asked"));
+    expect(await client.request("Poll", value!)).toMatchObject({ uniqueIdentifier: expect.any(String) });
+    expect(await made("asked")).toBe(1);
+    await refused(client.request("Poll", value!)).toBe("InvalidAsynchronousCorrelationValue");
+  });
+
+  it("are done after a while, and then not cancelled", async () => {
+    const [value] = await begin(create("unasked"));
+    await expect.poll(() => made("unasked"), { timeout: 5000 }).toBe(1);
+    expect(await cancel(value!)).toBe("Completed");
+    expect(await client.request("Poll", value!)).toMatchObject({ uniqueIdentifier: expect.any(String) });
+  });
+
+  it("are done in their place where there are several", async () => {
+    const [first, second] = await begin(create("several"), { operation: "Get", payload: {} });
+    expect(await made("several")).toBe(1);
+    expect(await cancel(first!)).toBe("Completed");
+    const { uniqueIdentifier } = (await client.request("Poll", first!)) as { uniqueIdentifier?: string };
+    expect(await client.request("Poll", second!)).toMatchObject({ uniqueIdentifier });
+  });
+
+  it("that fail say so to Poll", async () => {
+    const [value] = await begin({ operation: "Get", payload: { uniqueIdentifier: "none" } });
+    await refused(client.request("Poll", value!)).toBe("ObjectNotFound");
+  });
+});
