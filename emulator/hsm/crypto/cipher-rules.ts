@@ -97,7 +97,10 @@ function blockRule(
   if (!rule) throw unsupported();
   const xts = mode === "XTS";
   if (xts && !(algorithm === "AES" && [32, 64].includes(key.length))) throw unsupported();
-  const name = blockCipherName(algorithm, xts ? key.length / 2 : key.length, mode);
+  const name =
+    mode === "CCM" && algorithm !== "AES"
+      ? ccmName(algorithm, key.length)
+      : blockCipherName(algorithm, xts ? key.length / 2 : key.length, mode);
   if (rule.tags && !rule.tags.includes(tagLength)) throw noSuchTag();
   return {
     name,
@@ -107,6 +110,12 @@ function blockRule(
     ...(mode === "CCM" ? { ccm: true } : {}),
     ...(xts ? { whole: true } : {}),
   };
+}
+
+/** OpenSSL's CCM of a cipher; none where it is put together from CTR and CBC. */
+function ccmName(algorithm: string, length: number): string {
+  const name = blockCipherName(algorithm, length, "CTR").replace(/ctr$/, "ccm");
+  return getCipherInfo(name) ? name : "";
 }
 
 /** OpenSSL's name of a cipher of 16-byte blocks in a mode; `length` is that of one key, in bytes. */

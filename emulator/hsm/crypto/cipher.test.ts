@@ -4,6 +4,7 @@ import { encodeHex } from "#protocol/bytes.ts";
 import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
 import { wrapAes } from "./aes-key-wrap.ts";
 import { unwrapWith, wrapWith } from "./block-key-wrap.ts";
+import { openCcm, sealCcm } from "./ccm.ts";
 import { startDecryption, startEncryption } from "./cipher.ts";
 import { openGcm, sealGcm } from "./gcm-long-iv.ts";
 
@@ -91,6 +92,59 @@ describe("CCM", () => {
   });
 });
 
+describe("CCM from CTR and CBC", () => {
+  it.each([16, 24, 32])("is that of OpenSSL, key of %i bytes", (length) => {
+    for (const [ivLength, tagLength, size, aadSize] of [
+      [7, 4, 0, 0],
+      [8, 6, 1, 14],
+      [11, 10, 16, 15],
+      [12, 16, 17, 0xff00],
+      [13, 14, 4096, 1],
+    ] as const) {
+      const [key, iv, plain, aad] = [bytes(length), bytes(ivLength), bytes(size), bytes(aadSize)];
+      const name = `aes-${length * 8}-ccm` as "aes-128-ccm";
+      const cipher = createCipheriv(name, key, iv, { authTagLength: tagLength });
+      cipher.setAAD(aad, { plaintextLength: size });
+      const data = encodeHex(Buffer.concat([cipher.update(plain), cipher.final()]));
+      const input = { algorithm: "AES", key, iv, additionalData: aad, tagLength };
+      const sealed = sealCcm(input, plain);
+      expect(encodeHex(sealed.data)).toBe(data);
+      expect(encodeHex(sealed.tag)).toBe(encodeHex(cipher.getAuthTag()));
+      expect(encodeHex(openCcm(input, sealed.data, sealed.tag))).toBe(encodeHex(plain));
+    }
+  });
+
+  it("gives packet vector 1 of RFC 5528 with Camellia", () => {
+    const input = {
+      algorithm: "Camellia",
+      key: hex("c0c1c2c3c4c5c6c7c8c9cacbcccdcecf"),
+      iv: hex("00000003020100a0a1a2a3a4a5"),
+      additionalData: hex("0001020304050607"),
+      parameters: { blockCipherMode: "CCM", tagLength: 8 },
+    } as const;
+    expect(seal(input, hex("08090a0b0c0d0e0f101112131415161718191a1b1c1d1e"))).toEqual({
+      data: "ba737185e719310492f38a5f1251da55fafbc949848a0d",
+      tag: "fcaece746b3db9ad",
+    });
+  });
+
+  it.each(["Camellia", "SM4"])("serves %s", (algorithm) => {
+    const parameters = { blockCipherMode: "CCM", tagLength: 8 } as const;
+    const input = { algorithm, key: bytes(16), iv: bytes(12), additionalData: text("aad"), parameters };
+    const { data, tag } = seal(input, text("message"));
+    expect(open(input, hex(data), hex(tag!))).toBe(encodeHex(text("message")));
+    for (const change of [{ iv: bytes(11) }, { key: bytes(16, "y") }, { additionalData: text("add") }])
+      failing(() => open({ ...input, ...change }, hex(data), hex(tag!)), "CryptographicFailure");
+    const wrong = hex(tag!);
+    wrong[7]! ^= 1;
+    failing(() => open(input, hex(data), wrong), "CryptographicFailure");
+    failing(() => open(input, hex(data), hex(tag!).subarray(0, 7)), "InvalidField");
+    for (const length of [0, 6, 14])
+      failing(() => seal({ ...input, iv: bytes(length) }, text("x")), "CryptographicFailure");
+    failing(() => seal({ ...input, iv: bytes(13) }, bytes(65_536)), "CryptographicFailure");
+  });
+});
+
 describe("GCM", () => {
   const parameters = { blockCipherMode: "GCM" } as const;
 
@@ -158,7 +212,7 @@ it("ciphers of other countries work in the same modes", () => {
   const { data, tag } = seal(gcm, block);
   expect(open(gcm, hex(data), hex(tag!))).toBe(encodeHex(block));
   failing(
-    () => seal({ algorithm: "Camellia", key, iv: bytes(12), parameters: { blockCipherMode: "CCM" } }, block),
+    () => seal({ algorithm: "SM4", key, iv: bytes(12), parameters: { blockCipherMode: "GCM" } }, block),
     "UnsupportedCryptographicParameters",
   );
 });

@@ -11,6 +11,7 @@ import {
 import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
 import { type AesKeyWrap, unwrapAes, wrapAes } from "./aes-key-wrap.ts";
 import { unwrapWith, wrapWith } from "./block-key-wrap.ts";
+import { type CcmInput, openCcm, sealCcm } from "./ccm.ts";
 import { type CipherRule, cipherRule, ivBytes, mostBytes } from "./cipher-rules.ts";
 import { Gathered } from "./gathered.ts";
 import { GCM_LONGEST_IV, type GcmInput, openGcm, sealGcm } from "./gcm-long-iv.ts";
@@ -96,7 +97,7 @@ export function startDecryption(input: CipherInput): Decryption {
 function sealedWhole(rule: CipherRule, input: CipherInput): Encryption | undefined {
   const seal = isLongGcm(rule, input)
     ? (data: Uint8Array) => sealGcm(gcmInput(rule, input), data)
-    : rule.ccm && ((data: Uint8Array) => sealCcm(rule, input, data));
+    : rule.ccm && ((data: Uint8Array) => sealByCcm(rule, input, data));
   if (!seal) return undefined;
   let tag: Bytes | undefined;
   const work = (data: Uint8Array) => {
@@ -130,6 +131,7 @@ function opening(rule: CipherRule, input: CipherInput): Decryption {
 
 function opened(rule: CipherRule, input: CipherInput, data: Uint8Array, tag: Uint8Array): Bytes {
   const { key, parameters, iv, additionalData = new Uint8Array() } = input;
+  if (rule.name === "") return openCcm(ccmInput(rule, input), data, tag);
   const decipher = createDecipheriv(
     rule.name,
     handle(key),
@@ -142,14 +144,26 @@ function opened(rule: CipherRule, input: CipherInput, data: Uint8Array, tag: Uin
 }
 
 /** CCM (NIST SP 800-38C) begins with the length of the message. */
-function sealCcm(rule: CipherRule, input: CipherInput, data: Uint8Array): { data: Bytes; tag: Bytes } {
+function sealByCcm(rule: CipherRule, input: CipherInput, data: Uint8Array): { data: Bytes; tag: Bytes } {
   const { key, parameters, iv, additionalData = new Uint8Array() } = input;
+  if (rule.name === "") return sealCcm(ccmInput(rule, input), data);
   const cipher = createCipheriv(rule.name as CipherCCMTypes, handle(key), ivBytes(rule, iv, parameters)!, {
     authTagLength: rule.tag!,
   });
   cipher.setAAD(additionalData, { plaintextLength: data.length });
   const sealed = Buffer.concat([cipher.update(data), cipher.final()]);
   return { data: new Uint8Array(sealed), tag: new Uint8Array(cipher.getAuthTag()) };
+}
+
+function ccmInput({ tag }: CipherRule, { algorithm, key, iv, additionalData }: CipherInput): CcmInput {
+  const none = new Uint8Array();
+  return {
+    algorithm: String(algorithm),
+    key,
+    iv: iv!,
+    additionalData: additionalData ?? none,
+    tagLength: tag!,
+  };
 }
 
 function isLongGcm({ name }: CipherRule, { iv }: CipherInput): boolean {

@@ -92,7 +92,7 @@ describe("what KMIP has no operation for is skipped with a reason", () => {
     ["XCHACHA20-POLY1305", "AeadTest"],
     ["A128CBC-HS256", "AeadTest"],
     ["SEED-CCM", "AeadTest"],
-    ["CAMELLIA-CCM", "AeadTest"],
+    ["SM4-GCM", "AeadTest"],
     ["AEGIS128", "AeadTest"],
     ["ASCON128", "AeadTest"],
     ["KMAC128", "MacTest"],
