@@ -37,6 +37,14 @@ export function indexEntries({ owner, objectType, attributes }: ManagedObject): 
   return entries;
 }
 
+/** What many objects have in common, whoever owns them. */
+const COMMON: ReadonlySet<string> = new Set([...SCALARS, "objectType"]);
+
+/** Whether few objects have such an entry. */
+export function isSelective([tag]: IndexEntry): boolean {
+  return !COMMON.has(tag);
+}
+
 /** The entry as one text, to compare it with others. */
 export function entryKey([tag, value]: IndexEntry): string {
   return `${tag}\0${value}`;

@@ -11,6 +11,7 @@ import type { ManagedObject } from "./managed-object.ts";
 import { secretBytes } from "./material.ts";
 import { issueClient } from "./pki.ts";
 import { ObjectStore } from "./store.ts";
+import { Work } from "./work.ts";
 
 const random = (length: number) => new Uint8Array(randomBytes(length));
 
@@ -46,6 +47,34 @@ describe("the store", () => {
     const again = new ObjectStore(dir, random);
     expect(again.read("b")?.attributes.name?.[0]?.nameValue).toBe("third");
     again.close();
+  });
+
+  it("finds what has one of several sets of entries, in order of creation", () => {
+    const store = new ObjectStore(dir, random);
+    const of = (uid: string, owner: string, operationPolicyName?: string): ManagedObject => {
+      const object = key(uid, random(32), "same");
+      return { ...object, owner, attributes: { ...object.attributes, operationPolicyName } };
+    };
+    store.commit([of("a", "bob", "open"), of("b", "bob"), of("c", "alice"), of("d", "carol", "open")]);
+    const anyOf = [
+      [["owner", "alice"]],
+      [
+        ["operationPolicyName", "open"],
+        ["owner", "bob"],
+      ],
+    ] as const;
+    const aes = ["cryptographicAlgorithm", "AES"] as const;
+    const name = ["name", "same"] as const;
+    for (const entries of [[], [aes], [name], [name, aes], [aes, ["objectType", "SymmetricKey"] as const]])
+      expect(store.find(entries, anyOf)).toEqual(["a", "c"]);
+    expect(store.find([["name", "other"]], anyOf)).toEqual([]);
+    expect(store.find([["cryptographicAlgorithm", "RSA"]], anyOf)).toEqual([]);
+    expect(store.find([], [])).toEqual([]);
+    const work = new Work(store);
+    work.put(of("c", "dave"));
+    work.put(of("e", "alice"));
+    expect(work.find([aes], anyOf)).toEqual(["a", "e"]);
+    store.close();
   });
 
   it("writes all of a commit or nothing", () => {

@@ -4,7 +4,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { readKeyFile } from "./key-file.ts";
 import type { ManagedObject } from "./managed-object.ts";
 import { RowSealer } from "./sealed-row.ts";
-import { entryKey, type IndexEntry, indexEntries } from "./store-index.ts";
+import { entryKey, type IndexEntry, indexEntries, isSelective } from "./store-index.ts";
 import { WriteAheadLog } from "./write-ahead-log.ts";
 
 const SCHEMA = `
@@ -72,18 +72,18 @@ export class ObjectStore {
 
   /** Identifiers of the objects that have all these entries, and all of one of `anyOf`, in order of creation. */
   find(entries: readonly IndexEntry[], anyOf?: readonly (readonly IndexEntry[])[]): string[] {
-    const shape = `${entries.length}:${anyOf?.map(({ length }) => length) ?? "any"}`;
+    if (anyOf?.length === 0) return [];
+    const alternatives = anyOf?.map(({ length }) => length);
+    const few = !alternatives || entries.some(isSelective);
+    const shape = `${entries.length} ${few} ${alternatives}`;
     let search = this.#searches.get(shape);
     if (!search) {
-      search = this.#database.prepare(
-        searchOf(
-          entries.length,
-          anyOf?.map(({ length }) => length),
-        ),
-      );
+      search = this.#database.prepare(searchOf(entries.length, alternatives, few));
       this.#searches.set(shape, search);
     }
-    return search.all(...entries.flat(), ...(anyOf?.flat(2) ?? [])).map((row) => row.uid as string);
+    const others = anyOf?.flat() ?? [];
+    const all = few ? [...entries, ...others] : [...others, ...entries];
+    return search.all(...all.flat()).map((row) => row.uid as string);
   }
 
   /** Changes all or none, for every reader from then on; `synced` tells when it is durable. */
@@ -141,22 +141,26 @@ export class ObjectStore {
 }
 
 /**
- * The search for so many entries, and for one of the alternatives of so many each. Entries find rows, which are then
- * looked at one by one; where there are none, the alternatives find them.
+ * The search for so many entries, and for one of the alternatives of so many each. One of both finds the rows, of which the
+ * other is asked one by one: the entries where they are `few`, which then come first among the parameters.
  */
-function searchOf(entries: number, alternatives?: readonly number[]): string {
-  const indexed = "SELECT object FROM attributes WHERE tag = ? AND value = ?";
-  const conditions = Array.from({ length: entries }, () => `id IN (${indexed})`);
-  const each = alternatives?.map((length) =>
-    entries > 0
-      ? repeated(length, `EXISTS (${indexed} AND object = id)`, " AND ")
-      : `id IN (${repeated(length, indexed, " INTERSECT ")})`,
-  );
-  if (each) conditions.push(each.length > 0 ? `(${each.map((one) => `(${one})`).join(" OR ")})` : "FALSE");
+function searchOf(entries: number, alternatives: readonly number[] | undefined, few: boolean): string {
+  const one = "SELECT object FROM attributes WHERE tag = ? AND value = ?";
+  const also =
+    "EXISTS (SELECT 1 FROM attributes AS also WHERE also.tag = ? AND also.value = ? AND also.object = ";
+  const and = (count: number, text: string) => Array.from({ length: count }, () => text).join(" AND ");
+  const conditions: string[] = [];
+  if (!few) {
+    const found = alternatives!.map((length) =>
+      [one, ...Array(length - 1).fill(`${also}attributes.object)`)].join(" AND "),
+    );
+    conditions.push(`id IN (${found.join(" UNION ")})`);
+    if (entries > 0) conditions.push(and(entries, `${also}id)`));
+  } else {
+    if (entries > 0) conditions.push(and(entries, `id IN (${one})`));
+    if (alternatives)
+      conditions.push(`(${alternatives.map((length) => `(${and(length, `${also}id)`)})`).join(" OR ")})`);
+  }
   const where = conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : "";
   return `SELECT uid FROM objects ${where} ORDER BY id`;
-}
-
-function repeated(length: number, text: string, between: string): string {
-  return Array.from({ length }, () => text).join(between);
 }

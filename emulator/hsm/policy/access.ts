@@ -68,8 +68,8 @@ export function visibleEntries({ identity, role, permissions }: Subject): IndexE
     ...permissions
       .shared("Locate")
       .map(({ policy, objectType }): IndexEntry[] => [
-        ["objectType", objectType],
         ...(policy === undefined ? [] : [["operationPolicyName", policy] as const]),
+        ["objectType", objectType],
       ]),
   ];
 }
