@@ -14,6 +14,8 @@ describe("the principals' file", () => {
       principalOf("tape", "password3", { device: { deviceSerialNumber: "1", mediaIdentifier: "m" } }),
       principalOf("otto", "password4", { oneTimeSecret: new Uint8Array(20).fill(7) }),
       { name: "only", oneTimeSecret: new Uint8Array(17).fill(255) },
+      principalOf("ops", "password5", { groups: ["operators", "auditors"] }),
+      { name: "ops", kind: "certificate" as const, groups: ["operators"] },
     ];
     const text = formatPrincipals(principals);
     expect(parsePrincipals(text)).toEqual(principals);
@@ -34,6 +36,25 @@ describe("the principals' file", () => {
     [entries({ name: "a", password: hash, oneTimeSecret: "AAAA" }), "16 bytes or more"],
     [entries({ name: "a", password: hash, oneTimeSecret: "1".repeat(32) }), "not base32"],
     [entries({ name: "a", password: hash, device: {} }), "the device must have"],
+    [entries({ name: "a", password: hash, groups: "ops" }), "entry 1 ('a'): the groups are not a list"],
+    [
+      entries({ name: "a", password: hash, groups: ["ops", "ops"] }),
+      "the groups are not names, each of them once",
+    ],
+    [entries({ name: "a", password: hash, groups: [""] }), "the groups are not names"],
+    [entries({ name: "a", kind: "officer", groups: ["ops"] }), "the kind is not 'certificate'"],
+    [entries({ name: "a", kind: "certificate" }), "an entry for a certificate has groups and nothing else"],
+    [entries({ name: "a", kind: "certificate", groups: [] }), "an entry for a certificate has groups"],
+    [entries({ name: "a", kind: "certificate", groups: ["g"], password: hash }), "groups and nothing else"],
+    [entries({ name: "ä", kind: "certificate", groups: ["g"] }), "'ä' cannot be a certificate's common name"],
+    [entries({ name: "coffer-kms", kind: "certificate", groups: ["g"] }), "'coffer-kms' cannot be"],
+    [
+      entries(
+        { name: "a", kind: "certificate", groups: ["g"] },
+        { name: "a", kind: "certificate", groups: ["h"] },
+      ),
+      "there are two entries for the certificate 'a'",
+    ],
     [entries({ name: "a", password: hash, clientHash: { SHA_256: {} } }), "the clientHash must have"],
   ])("%s is refused: %s", (text, sentence) => {
     expect(() => parsePrincipals(text)).toThrow(sentence);
