@@ -125,7 +125,7 @@ function firstLike(
   return [undefined, first];
 }
 
-/** Everything else, in its order: a message is a sequence (KMIP 2.1 §9). */
+/** Everything else, in its order: a message is a sequence. */
 function compareInOrder(
   { item, children }: Expected,
   actual: Item[],

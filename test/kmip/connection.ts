@@ -24,7 +24,7 @@ export function connectTo(endpoint: Endpoint, transport: Transport, encoding: En
   return tlsTransport({ ...endpoint, encoding });
 }
 
-/** `POST /kmip` (KMIP Profiles 2.1 §3.2). Anything but a 200 of the same content type is an error. */
+/** `POST /kmip` (KMIP Profiles, HTTPS authentication suite). Anything but a 200 of the same content type is an error. */
 function overHttps({ host, port, ca, cert, key }: Endpoint, encoding: Encoding): Connection {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const type = MEDIA_TYPES[encoding];

@@ -22,7 +22,7 @@ export interface Preparation {
 const THIRD = /^((?:TL|SASED)[-_]M[-_])3(?=[-_])/;
 
 const PREPARATIONS: readonly [RegExp, Preparation][] = [
-  // Profiles 2.1 §5.8: optional cases for servers that use a part of a seed, ignore it, refuse it.
+  // Profiles, "RNG Cryptographic": optional cases for servers that use a part of a seed, ignore it, refuse it.
   [/^CS-RNG-O-2-/, { server: { seeding: "partial" } }],
   [/^CS-RNG-O-3-/, { server: { seeding: "ignored" } }],
   [/^CS-RNG-O-4-/, { server: { seeding: "refused" } }],

@@ -6,6 +6,8 @@ import { type ProtocolVersion, parseXmlElements, type XmlElement } from "#protoc
 export interface Step {
   request: XmlElement;
   response: XmlElement | undefined;
+  /** Asked again and again until the answer is the expected one (TC-92). */
+  repeated: boolean;
 }
 
 export interface TestCase {
@@ -27,22 +29,36 @@ export function findCases(path: string): string[] {
 
 /**
  * Reads a test case: a `KMIP` element with requests and responses in turn, or these alone. Text between elements (some
- * files number their steps so) has no meaning. Throws `KmipDecodeError` for what is no XML, `Error` for what is no test case.
+ * files number their steps so) has no meaning, but for `[REPEAT]`. Throws `KmipDecodeError` for what is no XML, `Error` for what is no test case.
  */
 export function readCase(file: string): TestCase {
-  const roots = parseXmlElements(readFileSync(file, "utf8"), { ignoreText: true });
+  const text = readFileSync(file, "utf8");
+  const roots = parseXmlElements(text, { ignoreText: true });
+  const repeated = repeatedIn(text);
   roots.forEach(unfold);
   const messages = roots.flatMap((root) => (ROOTS.has(root.name) ? root.children : [root]));
   const steps: Step[] = [];
   for (const message of messages) {
     const last = steps.at(-1);
-    if (message.name === "RequestMessage") steps.push({ request: message, response: undefined });
+    if (message.name === "RequestMessage")
+      steps.push({ request: message, response: undefined, repeated: repeated.has(steps.length) });
     else if (message.name !== "ResponseMessage") throw new Error(`${message.name} is no message`);
     else if (!last || last.response) throw new Error("a response without a request");
     else last.response = message;
   }
   if (steps.length === 0) throw new Error("no messages");
   return { file, version: versionOf(steps[0]!.request), steps };
+}
+
+/** The steps before which the text says so, by index; or the ones after those (TC-92-11 has the mark a step early). */
+function repeatedIn(text: string): ReadonlySet<number> {
+  const marks = [...text.matchAll(/\[REPEAT\]/g)];
+  return new Set(
+    marks.flatMap(({ index }) => {
+      const step = text.slice(0, index).split("<RequestMessage").length - 1;
+      return [step, step + 1];
+    }),
+  );
 }
 
 /** Some publications have broken names of attributes over lines: `Cryptographic   Length`. */

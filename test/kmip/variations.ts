@@ -1,8 +1,8 @@
 import { enumerationOf, tagNumber } from "#protocol/kmip/index.ts";
 
 /**
- * What a server may answer otherwise than a test case does, as data: KMIP Profiles 2.1 §4.1 "Permitted Test Case
- * Variations" (1.4: §4.1). Whatever is not here must be as the case has it.
+ * What a server may answer otherwise than a test case does, as data: KMIP Profiles, "Permitted Test Case Variations",
+ * with its "Variable Items". Whatever is not here must be as the case has it.
  */
 
 type TagName = Parameters<typeof tagNumber>[0];
@@ -89,8 +89,8 @@ export const BASELINE_OPERATIONS: ReadonlySet<unknown> = new Set(
 );
 
 /**
- * In the answer to a message that fails as a whole: with its operation (KMIP 2.1 §9.4, "required if specified in the
- * request"), which some cases leave out (TC-LOGIN-3).
+ * In the answer to a message that fails as a whole: with its operation (KMIP 2.1, Response Batch Item: required where the
+ * request has it), which some cases leave out (TC-LOGIN-3).
  */
 export const OPERATION = tagNumber("Operation");
 
