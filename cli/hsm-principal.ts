@@ -16,7 +16,7 @@ import {
 } from "#emulator/hsm/index.ts";
 import { CommandError } from "./command-error.ts";
 
-const KINDS = ["password", "hashed-password", "one-time-password", "device"] as const;
+const KINDS = ["password", "hashed-password", "one-time-password", "device", "certificate"] as const;
 type Kind = (typeof KINDS)[number];
 
 /** `coffer hsm principal NAME`: writes an entry into the principals' file. The password comes from standard input. */
@@ -27,6 +27,7 @@ export async function hsmPrincipal(args: string[]): Promise<number> {
     options: {
       kind: { type: "string", default: "password" },
       device: { type: "string", multiple: true, default: [] },
+      group: { type: "string", multiple: true, default: [] },
       principals: { type: "string" },
       dir: { type: "string", default: ".coffer/kmip" },
       force: { type: "boolean", default: false },
@@ -41,18 +42,28 @@ export async function hsmPrincipal(args: string[]): Promise<number> {
   const kind = kindIn(values.kind);
   const device = deviceIn(values.device, kind);
   const file = resolve(values.principals ?? join(values.dir, PRINCIPALS_FILE));
+  if (kind === "certificate" && values.group.length === 0)
+    throw new CommandError("--kind certificate takes --group NAME, once or more", 2);
   const before = await readPrincipals(file, { absent: [] });
-  if (before.some((one) => one.name === name) && !values.force)
+  // Whom a certificate names and who names themselves are two, though their names be one.
+  const isOther = (one: Principal) =>
+    one.name !== name || (one.kind === "certificate") !== (kind === "certificate");
+  if (!before.every(isOther) && !values.force)
     throw new CommandError(
       `${file} has a principal '${name}' already: --force puts the new one in its place.`,
     );
   const oneTimeSecret = kind === "one-time-password" ? new Uint8Array(randomBytes(20)) : undefined;
-  const principal = principalOf(name, await passwordFor(name), {
-    hashed: kind === "hashed-password",
-    ...(oneTimeSecret ? { oneTimeSecret } : {}),
-    ...(device ? { device } : {}),
-  });
-  await writePrincipals(file, [...before.filter((one) => one.name !== name), principal]);
+  const groups = values.group.length > 0 ? { groups: values.group } : {};
+  const principal =
+    kind === "certificate"
+      ? { name, kind, ...groups }
+      : principalOf(name, await passwordFor(name), {
+          hashed: kind === "hashed-password",
+          ...groups,
+          ...(oneTimeSecret ? { oneTimeSecret } : {}),
+          ...(device ? { device } : {}),
+        });
+  await writePrincipals(file, [...before.filter(isOther), principal]);
   process.stdout.write(`${name} is in ${file}; a server takes it when it starts.\n`);
   if (oneTimeSecret) process.stdout.write(`For the authenticator: ${enrolment(name, oneTimeSecret)}\n`);
   return 0;

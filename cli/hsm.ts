@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { ensurePki, issueClient, type LogLine, startHsm } from "#emulator/hsm/index.ts";
 import { CommandError } from "./command-error.ts";
+import { POLICIES_FILE, readPolicies } from "./hsm-policies.ts";
 import { hsmPrincipal, PRINCIPALS_FILE, readPrincipals } from "./hsm-principal.ts";
 import { stopSignal } from "./interrupt.ts";
 import { freePort, portOption } from "./ports.ts";
@@ -13,7 +14,7 @@ export const HSM_HELP = `coffer hsm: run the HSM emulator alone, for any KMIP cl
 Makes a PKI once, starts a KMIP server (1.0 to 2.1) on loopback and prints what a client needs: ports, the paths of
 certificates and keys, a configuration for PyKMIP, and an example. Ctrl-C stops it; objects are there next time.
 Clients are known by their certificate's common name, or by credentials that they send beside it; each sees its own
-objects only.
+objects, everybody's certificates and public keys, and what an operation policy shares.
 
   --client NAME    issue a certificate for this client     (client); may be given more than once
   --issue-only     issue and print, start nothing: a server that runs already takes the new certificate
@@ -24,13 +25,16 @@ objects only.
   --verbose        print a line for each operation
 
   --principals FILE         clients that may name themselves by credentials   (principals.json in --dir, if it is there)
+  --policies FILE           operation policies, in PyKMIP's form              (policies.json in --dir, if it is there)
   --attestation-root FILE   certificates (PEM) of platforms whose evidence is believed; may be given more than once
 
 coffer hsm principal NAME: add somebody to the file of principals
 
 Reads the password from standard input; keeps a salted scrypt hash of it.
 
-  --kind KIND         password, hashed-password, one-time-password or device   (password)
+  --kind KIND         password, hashed-password, one-time-password, device; or certificate, which has no password:
+                      whoever has the certificate of that name is in the groups   (password)
+  --group NAME        a group, for operation policies; may be given more than once
   --device FIELD=TEXT what is written on the device: deviceSerialNumber, deviceIdentifier, networkIdentifier,
                       machineIdentifier, mediaIdentifier; may be given more than once
   --principals FILE   the file                                                (principals.json in --dir)
@@ -38,8 +42,9 @@ Reads the password from standard input; keeps a salted scrypt hash of it.
 
 Examples: node cli/coffer.js hsm
           node cli/coffer.js hsm --client alice --client mongodb
-          node cli/coffer.js hsm principal fred < password.txt
-          node cli/coffer.js hsm --principals .coffer/kmip/principals.json --attestation-root roots.pem
+          node cli/coffer.js hsm principal fred --group operators < password.txt
+          node cli/coffer.js hsm principal alice --kind certificate --group operators
+          node cli/coffer.js hsm --policies docs/kmip-policies.example.json --attestation-root roots.pem
 `;
 
 /** `coffer hsm`: runs until a signal asks it to stop. */
@@ -54,6 +59,7 @@ export async function hsm(args: string[]): Promise<number> {
       "https-port": { type: "string" },
       dir: { type: "string", default: ".coffer/kmip" },
       principals: { type: "string" },
+      policies: { type: "string" },
       "attestation-root": { type: "string", multiple: true, default: [] },
       verbose: { type: "boolean", default: false },
     },
@@ -67,6 +73,10 @@ export async function hsm(args: string[]): Promise<number> {
     values.principals === undefined
       ? await readPrincipals(join(dir, PRINCIPALS_FILE), { absent: [] })
       : await readPrincipals(resolve(values.principals));
+  const policies =
+    values.policies === undefined
+      ? await readPolicies(join(dir, POLICIES_FILE), { absent: {} })
+      : await readPolicies(resolve(values.policies));
   const attestationRoots = (await Promise.all(values["attestation-root"].map(readRoots))).flat();
   const pki = await ensurePki(join(dir, "pki"));
   for (const name of values.client) await issue(pki.dir, name);
@@ -81,13 +91,18 @@ export async function hsm(args: string[]): Promise<number> {
     ttlvPort: ports.ttlv ?? (await freePort(5696)),
     httpsPort: ports.https ?? (await freePort(5697)),
     principals,
+    policies,
     attestationRoots,
     ...(values.verbose ? { log: print } : {}),
   });
   try {
     const { ttlvPort, httpsPort, logPath } = running;
     const { client: clients, dir: kept } = values;
-    const shown = { principals: principals.map(({ name }) => name), roots: attestationRoots.length };
+    const shown = {
+      principals: principals.filter(({ kind }) => !kind).map(({ name }) => name),
+      policies: Object.keys(policies),
+      roots: attestationRoots.length,
+    };
     process.stdout.write(
       instructions({ ttlvPort, httpsPort, logPath, pki: pki.dir, clients, dir: kept, ...shown }),
     );
@@ -150,12 +165,13 @@ interface Running {
   clients: readonly string[];
   dir: string;
   principals: readonly string[];
+  policies: readonly string[];
   /** How many roots of attestation there are. */
   roots: number;
 }
 
 function instructions(running: Running): string {
-  const { ttlvPort, httpsPort, logPath, pki, clients, dir, principals, roots } = running;
+  const { ttlvPort, httpsPort, logPath, pki, clients, dir, principals, policies, roots } = running;
   const [name = "client"] = clients;
   const ca = join(pki, "server-ca.pem");
   const cert = join(pki, `client-${name}.pem`);
@@ -168,6 +184,7 @@ function instructions(running: Running): string {
     server's authority    ${ca}
     log                   ${logPath}
     principals            ${principals.join(", ") || "none: 'coffer hsm principal NAME' makes one"}
+    operation policies    ${["default", "public", ...policies].join(", ")}
     roots of attestation  ${roots || "none: --attestation-root FILE"}
 
 ${clients.map((one) => paths(pki, one)).join("\n")}

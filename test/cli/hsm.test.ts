@@ -70,7 +70,24 @@ describe("coffer hsm principal", () => {
     ]);
   });
 
+  it("puts principals, and whom certificates name, in groups", async () => {
+    const path = ["--principals", "groups.json"];
+    const groups = ["--group", "operators", "--group", "auditors"];
+    expect(await principal("password1", "bob", ...groups, ...path)).toMatchObject({ code: 0, stderr: "" });
+    const certificate = ["--kind", "certificate", "--group", "auditors"];
+    expect(await principal("", "bob", ...certificate, ...path)).toMatchObject({ code: 0, stderr: "" });
+    const { code, stderr } = await principal("", "bob", ...certificate, ...path);
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining("--force") });
+    expect(JSON.parse(readFileSync(file("groups.json"), "utf8")).principals).toEqual([
+      { name: "bob", groups: ["operators", "auditors"], password: expect.stringMatching(/^scrypt/) },
+      { name: "bob", kind: "certificate", groups: ["auditors"] },
+    ]);
+  });
+
   it.each([
+    ["", ["x", "--kind", "certificate"], 2, "--kind certificate takes --group NAME"],
+    ["", ["ä", "--kind", "certificate", "--group", "g"], 2, "'ä' cannot be a certificate's common name"],
+    ["x", ["x", "--group", ""], 2, "the groups are not names"],
     ["", ["x"], 2, "no password on standard input"],
     ["a\nb\n", ["x"], 2, "several lines"],
     ["x".repeat(1025), ["x"], 2, "longer than 1024"],
@@ -98,7 +115,15 @@ describe("coffer hsm", () => {
 
   beforeAll(async () => {
     const ports = (await freePorts()).slice(2);
-    server = start(["hsm", "--client", "alice", "--attestation-root", "roots.pem", ...ports], folder);
+    const shared = { SYMMETRIC_KEY: { LOCATE: "ALLOW_ALL", GET: "ALLOW_ALL" } };
+    writeFileSync(file("shared.json"), JSON.stringify({ shared: { groups: { operators: shared } } }), {
+      mode: 0o644,
+    });
+    expect(await principal("password5", "nina", "--group", "operators")).toMatchObject({ code: 0 });
+    server = start(
+      ["hsm", "--client", "alice", "--attestation-root", "roots.pem", "--policies", "shared.json", ...ports],
+      folder,
+    );
     await server.says("The HSM emulator is running");
     const pem = (name: string) => readFileSync(file(join(".coffer/kmip/pki", name)), "utf8");
     options = {
@@ -125,7 +150,8 @@ describe("coffer hsm", () => {
   }
 
   it("tells who may name themselves, and how many roots it believes", async () => {
-    await server.says("fred, hash, tape, otto");
+    await server.says("fred, hash, tape, otto, nina");
+    await server.says("operation policies    default, public, shared");
     await server.says("roots of attestation  1");
   });
 
@@ -173,6 +199,25 @@ describe("coffer hsm", () => {
       await expect(client.request("Get", { uniqueIdentifier })).resolves.toMatchObject({ uniqueIdentifier });
     },
   );
+
+  it("shares with a group what names a policy that does", async () => {
+    const alice = await clientWith(undefined, { versions: [{ major: 1, minor: 4 }] });
+    const { uniqueIdentifier } = await alice.request("Create", {
+      objectType: "SymmetricKey",
+      attributes: {
+        cryptographicAlgorithm: "AES",
+        cryptographicLength: 256,
+        cryptographicUsageMask: ["Encrypt"],
+        operationPolicyName: "shared",
+      },
+    });
+    const user = (username: string, given: string) =>
+      clientWith({ credentialType: "UsernameAndPassword", credentialValue: { username, password: given } });
+    const nina = await user("nina", "password5");
+    await expect(nina.request("Get", { uniqueIdentifier })).resolves.toMatchObject({ uniqueIdentifier });
+    const fred = await user("fred", "password1");
+    await expect(fred.request("Get", { uniqueIdentifier })).rejects.toMatchObject({ code: "ObjectNotFound" });
+  });
 
   it("refuses a wrong password", async () => {
     const credentialValue = { username: "fred", password: "pass word" };
@@ -232,6 +277,25 @@ describe("what coffer hsm does not start with", () => {
     });
   });
 
+  it("a file of operation policies with something wrong in it", async () => {
+    const policies = (value: unknown) =>
+      writeFileSync(file("policies.json"), JSON.stringify(value), { mode: 0o600 });
+    policies({ team: { groups: { ops: { SYMMETRIC_KEY: { GET: "ALLOW" } } } } });
+    const outcome = await starts("--policies", "policies.json");
+    expect(outcome).toMatchObject({ code: 1, stdout: "" });
+    expect(outcome.stderr).toContain(
+      `${file("policies.json")}: policy 'team', group 'ops', SYMMETRIC_KEY, GET: it takes ALLOW_ALL, `,
+    );
+    policies({ default: { preset: {} } });
+    expect((await starts("--policies", "policies.json")).stderr).toContain("'default': it is built in");
+    expect((await starts("--policies", "nowhere.json")).stderr).toContain("there is no such file");
+    policies({});
+    chmodSync(file("policies.json"), 0o666);
+    expect((await starts("--policies", "policies.json")).stderr).toContain(
+      "can be written by others: chmod go-w",
+    );
+  });
+
   it("roots that are none", async () => {
     writeFileSync(file("key.pem"), platform.key);
     writeFileSync(file("leaf.pem"), platform.certificate);
@@ -257,8 +321,10 @@ describe("what coffer hsm does not start with", () => {
     expect(code).toBe(0);
     for (const word of [
       "--principals FILE",
+      "--policies FILE",
       "--attestation-root FILE",
       "coffer hsm principal NAME",
+      "--group NAME",
       "Examples: ",
     ])
       expect(stdout).toContain(word);
