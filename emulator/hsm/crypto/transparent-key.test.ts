@@ -33,6 +33,14 @@ describe("transparent keys", () => {
     });
   });
 
+  it.each([
+    ["RSA", generateKeyPairSync("rsa", { modulusLength: 2048 })],
+    ["EC", generateKeyPairSync("ec", { namedCurve: "prime256v1" })],
+  ] as const)("of %s have the form of their own half only", (kind, { publicKey, privateKey }) => {
+    refused(() => transparentOf(privateKey, `Transparent${kind}PublicKey`));
+    refused(() => transparentOf(publicKey, `Transparent${kind}PrivateKey`));
+  });
+
   it("may be compressed points, but must be on the curve", () => {
     const { publicKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
     const { qString } = transparentOf(publicKey, "TransparentECPublicKey");

@@ -140,6 +140,8 @@ function curveNamed(name: CurveName | undefined): Curve {
 
 /** The transparent form of a key. `format` names it. */
 export function transparentOf(key: KeyObject, format: KeyBlock["keyFormatType"]): TransparentKey {
+  if (!String(format).endsWith(key.type === "private" ? "PrivateKey" : "PublicKey"))
+    throw new KmipError("KeyFormatTypeNotSupported", "The key has no such form");
   switch (format) {
     case "TransparentRSAPublicKey": {
       const { n, e } = key.export({ format: "jwk" });
