@@ -133,7 +133,8 @@ function invalid(type: ItemType): KmipDecodeError {
 
 /** Reads 32 bits from a decimal or hexadecimal number, signed or not. */
 function parse32(text: string, type: ItemType): number {
-  const value = Number(text);
+  // TTLV has no negative zero.
+  const value = Number(text) + 0;
   const hex = /^0x[0-9A-Fa-f]{1,8}$/.test(text);
   if (!hex && !/^-?[0-9]{1,10}$/.test(text)) throw invalid(type);
   if (type === "Integer") {

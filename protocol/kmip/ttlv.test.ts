@@ -235,6 +235,8 @@ describe("malformed JSON and XML", () => {
     expect(read("CryptographicUsageMask", "Integer", "Encrypt|Decrypt")).toBe(12);
     expect(read("CryptographicUsageMask", "Integer", "0x0000000c")).toBe(12);
     expect(read("CryptographicLength", "Integer", "0xffffffff")).toBe(-1);
+    // `toBe` tells -0, which TTLV does not have, from 0.
+    expect(read("CryptographicLength", "Integer", "-0")).toBe(0);
     expect(read("Operation", "Enumeration", 10)).toBe(10);
     expect(read("Operation", "Enumeration", "0x0000000A")).toBe(10);
     expect(read("UsageLimitsCount", "LongInteger", "0xffffffffffffffff")).toBe(-1n);
