@@ -1,7 +1,7 @@
 /**
  * `npm run fuzz -- --minutes N`: mutated messages through KMIP's codec and server. Prints executions per second and coverage
  * every ten seconds; ends with exit code 1 when something crashed, took over a second, or grew. Each finding is printed with
- * its input and written to a file. `--seed S` repeats a run; `--plant crash|lossy|hang|growth|server` puts a fault in, which
+ * its input and written to a file at once. `--seed S` repeats a run; `--plant crash|lossy|hang|growth|server` puts a fault in, which
  * must be found.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -37,6 +37,7 @@ const workerData: WorkerData = { seed: Number(values.seed), seconds: minutes * 6
 console.log(`seed ${values.seed}, ${minutes} min`);
 const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData });
 
+const told: Finding[] = [];
 let executions = -1;
 let since = performance.now();
 const watch = setInterval(() => {
@@ -53,16 +54,16 @@ const watch = setInterval(() => {
       message: "it never ended",
       input: { bytes, encoding },
     };
-    tell([finding]);
+    tell([...told, finding]);
     process.exit(1);
   }
 }, 1000);
 
 worker.on("message", ({ report, coverage, end }: { report: FuzzReport; coverage: Coverage; end?: true }) => {
   console.log(line(report, coverage));
+  tell(report.findings);
   if (!end) return;
   clearInterval(watch);
-  tell(report.findings);
   console.log(
     report.findings.length === 0
       ? "nothing found: no crash, no hang over 1 s, no growth"
@@ -90,12 +91,16 @@ function line({ executions, seconds, kept, heap, findings }: FuzzReport, coverag
   ].join("  ");
 }
 
+/** Prints and writes those of the findings, each once, that are new. */
 function tell(findings: readonly Finding[]): void {
-  if (findings.length > 0) mkdirSync(values.findings, { recursive: true });
-  for (const [number, { target, kind, message, input }] of findings.entries()) {
+  for (const [number, finding] of findings.entries()) {
+    if (number < told.length) continue;
+    told.push(finding);
+    const { target, kind, message, input } = finding;
     console.log(`\n${kind} in ${target}: ${message}`);
     if (!input) continue;
     const { bytes, encoding } = input;
+    mkdirSync(values.findings, { recursive: true });
     const file = join(values.findings, `${values.seed}-${number}.${encoding}`);
     writeFileSync(file, bytes);
     const shown = encoding === "ttlv" ? Buffer.from(bytes).toString("hex") : new TextDecoder().decode(bytes);

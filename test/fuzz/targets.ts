@@ -137,15 +137,17 @@ export async function serverTarget(
   const parent = process.platform === "linux" ? "/dev/shm" : tmpdir();
   let dir: string | undefined;
   let store: ObjectStore | undefined;
-  let engine: Engine;
+  let engine: Engine | undefined;
   let failure: string | undefined;
   const choices = new Random(seed);
 
   const close = () => {
+    engine?.close();
     store?.close();
     if (dir) rmSync(dir, { recursive: true, force: true });
     dir = undefined;
     store = undefined;
+    engine = undefined;
   };
   const target: Target = {
     name: "server",
@@ -153,7 +155,7 @@ export async function serverTarget(
       failure = undefined;
       hook(bytes);
       const origin = { identity: choices.pick(IDENTITIES), transport: "https", encoding } as const;
-      const { response: answer, durable } = await engine.serve(bytes, origin);
+      const { response: answer, durable } = await engine!.serve(bytes, origin);
       await durable;
       if (failure !== undefined) throw new Error(`the server failed: ${failure}`);
       const { items } = decodeResponse(answer, { ...UNBOUNDED, encoding });
@@ -186,7 +188,8 @@ export async function serverTarget(
         batchErrorContinuationOption: "Continue",
       } as const;
       const request = encodeRequest({ header, items: objectRequests() });
-      await engine.serve(request, { identity: "fuzz", transport: "tls", encoding: "ttlv" });
+      const made = await engine.serve(request, { identity: "fuzz", transport: "tls", encoding: "ttlv" });
+      await made.durable;
     },
     close,
   };
