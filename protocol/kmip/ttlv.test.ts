@@ -70,6 +70,12 @@ describe("round trips", () => {
     });
   }
 
+  it("gives byte strings as plain arrays, whatever it reads from", () => {
+    const item: Item = { tag: 0x420042, type: "ByteString", value: new Uint8Array([1, 2, 3]) };
+    const { value } = decodeItem(Buffer.from(encodeItem(item)));
+    expect(Object.getPrototypeOf(value)).toBe(Uint8Array.prototype);
+  });
+
   it("keeps XML text with markup and white space", () => {
     const tree: Item = { tag: 0x420094, type: "TextString", value: '\t<a b="c">&amp;\r\n\'\u{1f511}' };
     expect(decodeItem(encodeItem(tree, "xml"), { encoding: "xml" })).toEqual(tree);

@@ -151,7 +151,8 @@ class Reader {
   #at = 0;
 
   constructor(bytes: Bytes, limits: Limits) {
-    this.#bytes = bytes;
+    // Of a Buffer too, byte strings are to be plain arrays.
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#limits = limits;
   }
