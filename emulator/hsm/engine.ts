@@ -16,6 +16,7 @@ import {
 } from "#protocol/kmip/index.ts";
 import { type Authenticated, Authentication } from "./authentication.ts";
 import { ENCLAVE_EVIDENCE } from "./evidence.ts";
+import { Groups } from "./groups.ts";
 import type { Executed, Origin } from "./listener.ts";
 import type { Log } from "./log.ts";
 import { type Context, References } from "./operations/handler.ts";
@@ -62,6 +63,7 @@ export class Engine {
   #streams = new Streams();
   #tickets = new Tickets();
   #pending = new Pending();
+  #groups = new Groups();
   #random: SeededRandom;
   #authentication: Authentication;
 
@@ -196,6 +198,7 @@ export class Engine {
         work,
         streams: this.#streams,
         pending: this.#pending,
+        groups: this.#groups,
         references,
         exclusive: undo,
       };

@@ -133,9 +133,13 @@ export function write1(attributes: Attributes, context: Context): Item[] {
       rule.codec.encode(TAG.attributeValue, value, context),
     );
   });
+  const seen = new Map<string, number>();
   for (const attribute of attributes.vendorAttributes ?? []) {
-    const value = vendorValue.encode(TAG.attributeValue, attribute.attributeValue, context);
-    push(customName(attribute), attribute.attributeIndex, value);
+    const name = customName(attribute);
+    const position = seen.get(name) ?? 0;
+    seen.set(name, position + 1);
+    const index = attribute.attributeIndex ?? (context.direction === "response" ? position : undefined);
+    push(name, index, vendorValue.encode(TAG.attributeValue, attribute.attributeValue, context));
   }
   if (attributes.extensions !== undefined) items.push(...attributes.extensions);
   return items;

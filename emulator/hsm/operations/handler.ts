@@ -8,6 +8,7 @@ import {
 } from "#protocol/kmip/index.ts";
 import type { Attestation } from "../attestation.ts";
 import type { Evidence } from "../evidence.ts";
+import type { Groups } from "../groups.ts";
 import { isDestroyed, type ManagedObject } from "../managed-object.ts";
 import type { Pending } from "../pending.ts";
 import { checkAccess, type Subject } from "../policy/access.ts";
@@ -42,6 +43,7 @@ export interface Context {
   seed: (data: Uint8Array) => void;
   /** Answers that wait to be asked for. */
   pending: Pending;
+  groups: Groups;
   /** Operations whose data comes in pieces. */
   streams: Streams;
   /** What earlier items of the batch made: by the name of a Unique Identifier enumeration, and in order. */

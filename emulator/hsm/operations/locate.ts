@@ -29,6 +29,9 @@ export const locate: Handler<"Locate"> = (request, context) => {
     if (objectGroupMember === "GroupMemberFresh" && object.attributes.fresh !== true) continue;
     if (matches(clientAttributes(object, now), attributes)) found.push(uid);
   }
+  const [group] = attributes.objectGroup ?? [];
+  if (objectGroupMember === "GroupMemberDefault" && group !== undefined)
+    found.splice(0, found.length, ...context.groups.inTurn(subject.identity, group, found.reverse()));
   const page = found.slice(offsetItems, maximumItems === undefined ? undefined : offsetItems + maximumItems);
   // The placeholder is set where the answer is one object (KMIP 2.1 §6.1.31).
   if (page.length === 1) references.set(page[0]!, "Locate");

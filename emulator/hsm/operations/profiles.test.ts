@@ -4,17 +4,19 @@ import { concat, encodeHex } from "#protocol/bytes.ts";
 import type { Attributes, KmipClient, ManagedObject } from "#protocol/kmip/index.ts";
 import { type TestHsm, testHsm } from "../deployment.fixture.ts";
 import { AES, aesKw, type Bytes, keyBytes, PAST } from "../hierarchy.fixture.ts";
-import { issueClient } from "../pki.ts";
+import { issueClient, type KeyAndCertificate } from "../pki.ts";
 import { reason, refused } from "../refusal.fixture.ts";
 
 /** What the published test cases of the profiles ask of a server, beyond those that are run by themselves. */
 
 let test: TestHsm;
+let alice: KeyAndCertificate;
 let client: KmipClient;
 let structured: KmipClient;
 beforeAll(async () => {
   test = await testHsm({ structuredKeyValues: ["old"] });
-  client = test.as(await issueClient(test.pki.dir, "alice"));
+  alice = await issueClient(test.pki.dir, "alice");
+  client = test.as(alice);
   structured = test.as(await issueClient(test.pki.dir, "old"));
 }, 30_000);
 afterAll(() => test.close());
@@ -168,6 +170,57 @@ describe("attributes", () => {
     expect(await reason(create(256))).toBe("Success");
     await refused(create(128)).toBe("GeneralFailure");
   });
+});
+
+describe("a group's default member", () => {
+  it("is each in its turn, as they are got", async () => {
+    const objectGroup = [`turns ${crypto.randomUUID()}`];
+    const members = [];
+    for (let i = 0; i < 3; i++) members.push(await register(bytes(32), { objectGroup }));
+    const next = async () => {
+      const { uniqueIdentifier } = await client.request("Locate", {
+        attributes: { objectGroup },
+        objectGroupMember: "GroupMemberDefault",
+        maximumItems: 1,
+      });
+      return uniqueIdentifier![0]!;
+    };
+    const got = [];
+    for (let i = 0; i < 4; i++) {
+      const uniqueIdentifier = await next();
+      expect(await next()).toBe(uniqueIdentifier);
+      got.push(uniqueIdentifier);
+      await client.request("Get", { uniqueIdentifier });
+    }
+    expect(got).toEqual([...members, members[0]]);
+  });
+});
+
+it("custom attributes of a template and of a request add up", async () => {
+  const old = test.as(alice, { major: 1, minor: 2 });
+  const custom = (attributeValue: string) => [
+    { vendorIdentification: "x", attributeName: "ID", attributeValue },
+  ];
+  const name = { nameValue: crypto.randomUUID(), nameType: "UninterpretedTextString" as const };
+  await old.request("Register", {
+    objectType: "Template",
+    attributes: { name: [name] },
+    object: { template: { attributes: { vendorAttributes: custom("template") } } },
+  });
+  const { uniqueIdentifier } = await old.request("Create", {
+    objectType: "SymmetricKey",
+    attributes: {
+      ...AES,
+      cryptographicUsageMask: ["Encrypt"],
+      templateNames: [name],
+      vendorAttributes: custom("request"),
+    },
+  });
+  const { attributes } = await old.request("GetAttributes", { uniqueIdentifier, attributeReference: [] });
+  expect(attributes!.vendorAttributes).toEqual([
+    ...custom("template"),
+    ...custom("request").map((one) => ({ ...one, attributeIndex: 1 })),
+  ]);
 });
 
 describe("Import", () => {

@@ -8,7 +8,7 @@ const FIELDS = ["attributes", "commonAttributes", "privateKeyAttributes", "publi
 
 /**
  * Puts the attributes of templates that a request of 1.x names in their place; what the request says itself counts
- * more. This comes before all checks of attributes, so that a template brings in nothing that the client may not.
+ * more, but custom attributes add up (TC-312-12). This comes before all checks of attributes, so that a template brings in nothing that the client may not.
  */
 export function withTemplates<Payload>(payload: Payload, context: Context): Payload {
   let filled = payload;
@@ -17,7 +17,9 @@ export function withTemplates<Payload>(payload: Payload, context: Context): Payl
     if (!attributes?.templateNames?.length) continue;
     const { templateNames, ...own } = attributes;
     const from = templateNames.map(({ nameValue }) => templateOf(nameValue, context));
-    filled = { ...filled, [field]: Object.assign({}, ...from, own) };
+    const vendorAttributes = [...from, own].flatMap((one) => one.vendorAttributes ?? []);
+    const many = vendorAttributes.length > 0 ? { vendorAttributes } : {};
+    filled = { ...filled, [field]: Object.assign({}, ...from, own, many) };
   }
   return filled;
 }

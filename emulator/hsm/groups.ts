@@ -1,0 +1,29 @@
+/**
+ * Whose turn it is in groups of objects (KMIP, Object Group Member: which object is a group's default one is the server's
+ * policy). Here they take turns: the default one is the next after that which its client got last. In memory only.
+ */
+export class Groups {
+  /** The object that was got last, by client and group; of groups that were asked for, the latest last. */
+  #last = new Map<string, string | undefined>();
+
+  /** The members, oldest first, beginning with the default one. */
+  inTurn(identity: string, group: string, members: readonly string[]): string[] {
+    const name = nameOf(identity, group);
+    const last = this.#last.get(name);
+    this.#last.delete(name);
+    this.#last.set(name, last);
+    const [oldest] = this.#last.keys();
+    if (this.#last.size > MOST) this.#last.delete(oldest!);
+    const next = last === undefined ? 0 : members.indexOf(last) + 1;
+    return [...members.slice(next), ...members.slice(0, next)];
+  }
+
+  served(identity: string, group: string, uid: string): void {
+    const name = nameOf(identity, group);
+    if (this.#last.has(name)) this.#last.set(name, uid);
+  }
+}
+
+const MOST = 1024;
+
+const nameOf = (identity: string, group: string) => JSON.stringify([identity, group]);
