@@ -359,7 +359,7 @@ describe("the public policy", () => {
       object: { template: { attributes: AES } },
     });
     const { uniqueIdentifier } = await createBy("carol", "mine");
-    expect(await get("gina", uniqueIdentifier)).toBe(NONE);
+    expect(await get("alice", uniqueIdentifier)).toBe(NONE);
     const dave = await as("dave", V1_2);
     await dave.request("Register", {
       objectType: "Template",
@@ -661,10 +661,8 @@ describe("what is shared", () => {
     const alice = await as("alice", V1_4);
     expect(await reason(alice.request("Revoke", REQUESTS.REVOKE(uniqueIdentifier) as never))).toBe("Success");
     expect(await located(alice, { name: named("to replace") })).toEqual([uniqueIdentifier]);
-    await alice.request("ModifyAttribute", {
-      uniqueIdentifier,
-      newAttribute: { operationPolicyName: "default" },
-    });
+    const close = { uniqueIdentifier, newAttribute: { operationPolicyName: "default" } };
+    expect(await reason(alice.request("ModifyAttribute", close))).toBe("Success");
     expect(await get("carol", uniqueIdentifier)).toBe(NONE);
     const only = await key("only REKEY");
     const next = await (await as("carol")).request("ReKey", { uniqueIdentifier: only });
