@@ -8,14 +8,20 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 /**
  * The authority that Certify signs with: the HSM's own, made at first use. It certifies what clients ask for among
- * themselves; nothing of a deployment trusts it.
+ * themselves; nothing of a deployment trusts it. RSA keys it certifies by RSA, so that whoever has one can verify it.
  */
 
 /** It belongs to nobody: no certificate and no credential has this name. */
 const NOBODY = "\u2205";
-const IDENTIFIER = `${NOBODY} certificate authority`;
 const NAME = "CN=Coffer HSM emulator CA, O=Coffer";
 const P256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+const RSA = {
+  name: "RSASSA-PKCS1-v1_5",
+  modulusLength: 2048,
+  publicExponent: new Uint8Array([1, 0, 1]),
+  hash: "SHA-256",
+} as const;
+type Algorithm = typeof P256 | typeof RSA;
 const DAY = 24 * 3600 * 1000;
 
 interface Kept extends ManagedObject {
@@ -33,16 +39,18 @@ export interface CertificateOrder {
 
 /** DER of a certificate for a year. */
 export async function issueCertificate(work: Work, order: CertificateOrder): Promise<Bytes> {
-  const authority = await open(work, order.now);
+  const publicKey = new x509.PublicKey(new Uint8Array(order.publicKey));
+  const algorithm = publicKey.algorithm.name.startsWith("RSA") ? RSA : P256;
+  const authority = await open(work, algorithm, order.now);
   const certificate = await x509.X509CertificateGenerator.create({
     subject: order.subject instanceof x509.Name ? order.subject.toJSON() : order.subject,
     issuer: NAME,
     serialNumber: order.serialNumber,
     notBefore: new Date(order.now.getTime() - DAY),
     notAfter: new Date(order.now.getTime() + 365 * DAY),
-    publicKey: new x509.PublicKey(new Uint8Array(order.publicKey)),
+    publicKey,
     signingKey: authority,
-    signingAlgorithm: P256,
+    signingAlgorithm: algorithm,
     extensions: [new x509.BasicConstraintsExtension(false, undefined, true)],
   });
   return new Uint8Array(certificate.rawData);
@@ -60,17 +68,20 @@ export async function readRequest(der: Uint8Array): Promise<{ subject: x509.Name
   throw new KmipError("InvalidCSR", "Not a certificate request that its key has signed");
 }
 
-async function open(work: Work, now: Date): Promise<CryptoKey> {
-  const kept = (work.get(IDENTIFIER) as Kept | undefined) ?? (await make(work, now));
-  return crypto.subtle.importKey("pkcs8", kept.authority.privateKey, P256, false, ["sign"]);
+const identifierOf = (algorithm: Algorithm) =>
+  `${NOBODY} certificate authority${algorithm === RSA ? ", RSA" : ""}`;
+
+async function open(work: Work, algorithm: Algorithm, now: Date): Promise<CryptoKey> {
+  const kept = (work.get(identifierOf(algorithm)) as Kept | undefined) ?? (await make(work, algorithm, now));
+  return crypto.subtle.importKey("pkcs8", kept.authority.privateKey, algorithm, false, ["sign"]);
 }
 
-async function make(work: Work, now: Date): Promise<Kept> {
-  const keys = await crypto.subtle.generateKey(P256, true, ["sign", "verify"]);
+async function make(work: Work, algorithm: Algorithm, now: Date): Promise<Kept> {
+  const keys = (await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as CryptoKeyPair;
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     name: NAME,
     keys,
-    signingAlgorithm: P256,
+    signingAlgorithm: algorithm,
     notBefore: new Date(now.getTime() - DAY),
     notAfter: new Date(now.getTime() + 3650 * DAY),
     extensions: [
@@ -80,7 +91,7 @@ async function make(work: Work, now: Date): Promise<Kept> {
   });
   const privateKey = new Uint8Array(await crypto.subtle.exportKey("pkcs8", keys.privateKey));
   const kept: Kept = {
-    uid: IDENTIFIER,
+    uid: identifierOf(algorithm),
     owner: NOBODY,
     objectType: "OpaqueObject",
     attributes: { initialDate: now },
@@ -88,7 +99,7 @@ async function make(work: Work, now: Date): Promise<Kept> {
     authority: { certificate: new Uint8Array(certificate.rawData), privateKey },
   };
   // Somebody else may have made one meanwhile; the first stays.
-  const first = work.get(IDENTIFIER) as Kept | undefined;
+  const first = work.get(identifierOf(algorithm)) as Kept | undefined;
   if (first) return first;
   work.put(kept);
   return kept;
