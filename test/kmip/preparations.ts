@@ -26,6 +26,8 @@ const PREPARATIONS: readonly [RegExp, Preparation][] = [
   [/^CS-RNG-O-2-/, { server: { seeding: "partial" } }],
   [/^CS-RNG-O-3-/, { server: { seeding: "ignored" } }],
   [/^CS-RNG-O-4-/, { server: { seeding: "refused" } }],
+  // "It is assumed that the server has fresh objects available in the default group."
+  [/^TC[-_]151[-_]/, { objects: createInDefaultGroup }],
   [/^TC-CREG-3-/, { objects: registerPair }],
   [/^TC-OTP-(?!SETUP)/, { objects: registerPad }],
 ];
@@ -59,6 +61,18 @@ function valueIn({ name, attributes, children }: XmlElement, wanted: string): st
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+async function createInDefaultGroup(client: KmipClient): Promise<void> {
+  await client.request("Create", {
+    objectType: "SymmetricKey",
+    attributes: {
+      cryptographicAlgorithm: "AES",
+      cryptographicLength: 256,
+      cryptographicUsageMask: ["Encrypt", "Decrypt"],
+      objectGroup: ["default"],
+    },
+  });
 }
 
 /** TC-OTP-SETUP-1 */

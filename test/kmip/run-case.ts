@@ -130,10 +130,12 @@ class Run {
 
   #note(operation: string, request: Item | undefined, answer: Item): void {
     if (request && !this.#origins.has(identifierIn(answer))) this.#origins.set(identifierIn(answer), request);
+    // What was there before the case is the server's own (TC-151).
+    const found = operation === "Locate" && this.#origins.get(identifierIn(answer)) === request;
     const derived = operation === "DeriveKey" || operation === "JoinSplitKey";
     const fromGenerated =
       derived && request !== undefined && textsIn(request).some((id) => this.#generated.has(id));
-    if (!GENERATING.has(operation) && !fromGenerated) return;
+    if (!GENERATING.has(operation) && !fromGenerated && !found) return;
     for (const identifier of textsIn(answer)) this.#generated.add(identifier);
   }
 }

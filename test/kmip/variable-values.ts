@@ -44,6 +44,11 @@ export function mayVary(expected: Item, actual: Item, scope: Scope): boolean {
   if (name === "ShortUniqueIdentifier") return true;
   // Spelled out in TC-32-10 where others have a placeholder.
   if (name === "AsynchronousCorrelationValue") return true;
+  // TC-312-12 too: it is right if it is the one that was asked for.
+  if (name === "UniqueIdentifier" && scope.request)
+    return actual.value === find(scope.request, expected.tag)?.value;
+  // As long as the issuer's name and key make it.
+  if (name === "CertificateLength") return scope.generated;
   if (name === "KeyFormatType") return scope.generated;
   if (CERTIFIED.has(expected.tag)) return scope.generated;
   // A part of a seed is more than nothing and less than all (CS-RNG-O-2).
