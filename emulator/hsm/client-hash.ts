@@ -3,7 +3,7 @@ import { concat, equalConstantTime, utf8 } from "#protocol/bytes.ts";
 
 /**
  * Hashed Password (KMIP 2.1, "Credential", Hashed Password Credential Structure, and "Server Hashed Password" of the
- * response header; no test case of the publication has it, so that nothing but the text vouches for this): with S1 = Hash(Username || Password) and S2 = Hash(Password || Username), the client
+ * response header; no test case of the publication has it, so this was checked against no other implementation): with S1 = Hash(Username || Password) and S2 = Hash(Password || Username), the client
  * sends Hash(S1 || Timestamp) || S2, and the server proves itself by Hash(Timestamp || S1 || Hash(S2)). The Timestamp is
  * hashed as its value in TTLV: seconds, eight bytes.
  */
