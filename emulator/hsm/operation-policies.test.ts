@@ -425,6 +425,31 @@ describe("a policy of the configuration", () => {
     expect(await get("carol", uid)).toBe("Success");
   });
 
+  it("that lets nobody destroy an object keeps it from being replaced by an import", async () => {
+    const replace = async (uniqueIdentifier: string) =>
+      reason(
+        (await as("alice", V1_4)).request("Import", {
+          uniqueIdentifier,
+          objectType: "SymmetricKey",
+          replaceExisting: true,
+          attributes: { ...AES, cryptographicUsageMask: ["Encrypt"] },
+          object: {
+            symmetricKey: {
+              keyBlock: {
+                keyFormatType: "Raw",
+                keyValue: { keyMaterial: new Uint8Array(32) },
+                cryptographicAlgorithm: "AES",
+                cryptographicLength: 256,
+              },
+            },
+          },
+        }),
+      );
+    expect(await replace(await key("nobody"))).toBe("ObjectAlreadyExists");
+    expect(await replace(await key("only DESTROY"))).toBe("Success");
+    expect(await replace(await key())).toBe("Success");
+  });
+
   it("holds in every version, whichever made the object", async () => {
     const uid = await key("ungrouped");
     for (const version of VERSIONS) {
