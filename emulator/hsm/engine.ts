@@ -4,6 +4,7 @@ import {
   encodeResponse,
   isSupported,
   KmipDecodeError,
+  KmipEncodeError,
   KmipError,
   type ProtocolVersion,
   type RequestItem,
@@ -140,7 +141,15 @@ export class Engine {
 
   #encode(request: RequestMessage, response: ResponseMessage, origin: Origin): Uint8Array {
     const { protocolVersion, maximumResponseSize } = request.header;
-    const encoded = encodeResponse(response, origin.encoding);
+    let encoded: Uint8Array;
+    try {
+      encoded = encodeResponse(response, origin.encoding);
+    } catch (error) {
+      if (!(error instanceof KmipEncodeError)) throw error;
+      // Text that came in TTLV can hold what XML cannot.
+      const message = `The answer has no form in this encoding: ${error.message}`;
+      return this.#refusal("GeneralFailure", message, origin, protocolVersion);
+    }
     // Profiles 2.1 §4: the bound is of the TTLV encoding, whatever travels.
     const size =
       maximumResponseSize !== undefined && origin.encoding !== "ttlv" ? encodeResponse(response) : encoded;

@@ -4,10 +4,17 @@ import { connect, type TLSSocket } from "node:tls";
 import * as x509 from "@peculiar/x509";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { concat } from "#protocol/bytes.ts";
-import { decodeResponse, encodeRequest, MEDIA_TYPES, type RequestMessage } from "#protocol/kmip/index.ts";
-import { httpsExchange, type TestHsm, testHsm } from "./deployment.fixture.ts";
+import {
+  createKmipClient,
+  decodeResponse,
+  encodeRequest,
+  MEDIA_TYPES,
+  type RequestMessage,
+} from "#protocol/kmip/index.ts";
+import { httpsExchange, type TestHsm, testHsm, type Way } from "./deployment.fixture.ts";
 import { Framing, FramingError, RESPONSE_MESSAGE } from "./framing.ts";
-import type { KeyAndCertificate } from "./pki.ts";
+import { AES } from "./hierarchy.fixture.ts";
+import { issueClient, type KeyAndCertificate } from "./pki.ts";
 import { tlsTransport } from "./tls-transport.ts";
 
 let test: TestHsm;
@@ -171,6 +178,21 @@ describe("HTTPS", () => {
         { resultStatus: "OperationFailed" },
       ]);
     }
+  });
+
+  it("says so when an answer has no form in the encoding that was asked in", async () => {
+    const pair = await issueClient(test.pki.dir, "alice");
+    const over = (way: Way) =>
+      createKmipClient({ exchange: test.exchange(pair, way), encoding: way.encoding });
+    const { uniqueIdentifier } = await over({ transport: "tls", encoding: "ttlv" }).request("Create", {
+      objectType: "SymmetricKey",
+      attributes: { ...AES, cryptographicUsageMask: ["Encrypt"], contactInformation: "bell \u0007" },
+    });
+    const asked = { uniqueIdentifier, attributeReference: ["contactInformation" as const] };
+    const read = (encoding: Way["encoding"]) =>
+      over({ transport: "https", encoding }).request("GetAttributes", asked);
+    expect((await read("json")).attributes.contactInformation).toBe("bell \u0007");
+    await expect(read("xml")).rejects.toThrow("no form in this encoding");
   });
 
   it("answers a KMIP error with 200", async () => {
