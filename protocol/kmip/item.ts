@@ -1,5 +1,7 @@
 /** The item tree: what the three encodings carry, with nothing said about its meaning. */
 
+import { KmipEncodeError } from "./errors.ts";
+
 /** A byte string. What the codec itself makes stands on an `ArrayBuffer`. */
 export type Bytes = Uint8Array;
 
@@ -50,3 +52,9 @@ export type Limits = {
 };
 
 export const LIMITS: Limits = { maximumLength: 1 << 20, maximumDepth: 32, maximumItems: 1 << 14 };
+
+/** The text itself. Throws `KmipEncodeError` where it has half a pair of UTF-16, for which UTF-8 has no bytes. */
+export function wellFormed(text: string): string {
+  if (!text.isWellFormed()) throw new KmipEncodeError("text is not well-formed");
+  return text;
+}

@@ -3,7 +3,7 @@
 import { decodeHex, encodeHex } from "../bytes.ts";
 import { type Entry, enumerationOf, MASKS, tagByName, tagByNumber } from "./dictionary.ts";
 import { KmipDecodeError, KmipEncodeError } from "./errors.ts";
-import { ITEM_TYPES, type Item, type ItemType } from "./item.ts";
+import { ITEM_TYPES, type Item, type ItemType, wellFormed } from "./item.ts";
 import { normaliseName } from "./tables/names.ts";
 
 const ATTRIBUTE_NAME = tagByName("AttributeName")!.value;
@@ -115,8 +115,9 @@ export function valueText(
         hex32(item.value)
       );
     case "Boolean":
-    case "TextString":
       return item.value;
+    case "TextString":
+      return wellFormed(item.value);
     case "ByteString":
       return encodeHex(item.value);
     case "DateTime":
@@ -223,6 +224,8 @@ export function parseValue(
       if (/^(false|0|0x0+)$/.test(text)) return { tag, type, value: false };
       throw invalid(type);
     case "TextString":
+      // An escape can name half of a pair.
+      if (!text.isWellFormed()) throw invalid(type);
       return { tag, type, value: text };
     case "ByteString":
       try {

@@ -141,6 +141,14 @@ describe("malformed TTLV", () => {
     });
   }
 
+  it("has no text with half a pair of UTF-16, in any encoding", () => {
+    const half: Item = { tag: 0x420094, type: "TextString", value: "key \ud83d" };
+    for (const encoding of ["ttlv", "json", "xml"] as const)
+      expect(() => encodeItem(half, encoding)).toThrow(KmipEncodeError);
+    const json = utf8('{"tag":"UniqueIdentifier","type":"TextString","value":"key \\ud83d"}');
+    refusal(() => decodeItem(json, { encoding: "json" }));
+  });
+
   it("bounds depth, items and length", () => {
     let nested: Item = { tag: 0x420001, type: "Structure", value: [] };
     for (let i = 0; i < 31; i++) nested = { tag: 0x420001, type: "Structure", value: [nested] };

@@ -1,7 +1,7 @@
 /** TTLV: tag (3 bytes), type (1), length (4), value padded to 8 bytes (KMIP 2.1 §10.1). */
 
 import { KmipDecodeError, KmipEncodeError } from "./errors.ts";
-import { type Bytes, ITEM_TYPES, type Item, type ItemType, LIMITS, type Limits } from "./item.ts";
+import { type Bytes, ITEM_TYPES, type Item, type ItemType, LIMITS, type Limits, wellFormed } from "./item.ts";
 
 const TYPE_NUMBERS = Object.fromEntries(ITEM_TYPES.map((type, number) => [type, number])) as Record<
   ItemType,
@@ -104,7 +104,7 @@ class Writer {
       this.#bytes.fill(0, at - 8, this.#length);
       this.#length = at - 8;
     }
-    this.#byteString(item, encoder.encode(text));
+    this.#byteString(item, encoder.encode(wellFormed(text)));
   }
 
   /** Two's complement, as few groups of 8 bytes as hold it. */
