@@ -1,7 +1,7 @@
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
-import { decodeHex } from "#protocol/bytes.ts";
 import type { Attributes } from "#protocol/kmip/index.ts";
+import { unsigned } from "./der.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -24,7 +24,6 @@ export function describeCertificate(der: Uint8Array): Attributes {
   const { subjectName, issuerName, serialNumber } = certificate;
   const [subject, issuer] = [derOf(subjectName), derOf(issuerName)];
   const algorithm = signatureAlgorithm(certificate.signatureAlgorithm);
-  const serial = decodeHex(serialNumber);
   return {
     certificateLength: der.length,
     certificateIdentifier: { issuer: textOf(issuerName), serialNumber: serialNumber.toUpperCase() },
@@ -33,7 +32,7 @@ export function describeCertificate(der: Uint8Array): Attributes {
     x_509CertificateIdentifier: {
       issuerDistinguishedName: issuer,
       // DER as well (TC-132): the INTEGER with its tag and length.
-      certificateSerialNumber: new Uint8Array([2, serial.length, ...serial]),
+      certificateSerialNumber: unsigned(BigInt(`0x${serialNumber}`)),
     },
     x_509CertificateSubject: { subjectDistinguishedName: subject },
     x_509CertificateIssuer: { issuerDistinguishedName: issuer },
