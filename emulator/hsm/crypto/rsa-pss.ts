@@ -17,9 +17,12 @@ export interface PssScheme {
   /** Hash functions by OpenSSL's name. */
   hash: string;
   maskHash: string;
-  /** Length of the salt in bytes. */
+  /** Length of the salt in bytes; `ANY_SALT` in a verification. */
   saltLength: number;
 }
+
+/** As long as the signature has it: its encoding says where the salt begins. OpenSSL's number for it. */
+export const ANY_SALT: number = constants.RSA_PSS_SALTLEN_AUTO;
 
 /** EMSA-PSS-ENCODE (§9.1.1) and RSASP1. Throws `RangeError` where the key is too short. */
 export function signPss(key: KeyObject, scheme: PssScheme, digest: Uint8Array): Uint8Array {
@@ -48,7 +51,8 @@ export function verifyPss(
   signature: Uint8Array,
 ): boolean {
   const { length, unused } = sizes(key);
-  if (signature.length !== modulusBytes(key) || length < digest.length + saltLength + 2) return false;
+  const least = saltLength === ANY_SALT ? 0 : saltLength;
+  if (signature.length !== modulusBytes(key) || length < digest.length + least + 2) return false;
   let opened: Buffer;
   try {
     opened = publicDecrypt({ key, padding: constants.RSA_NO_PADDING }, signature);
@@ -62,7 +66,8 @@ export function verifyPss(
   if (encoded.at(-1) !== 0xbc || (masked[0]! & ~(0xff >> unused)) !== 0) return false;
   const block = xor(masked, mgf1(maskHash, check, masked.length));
   block[0]! &= 0xff >> unused;
-  const room = masked.length - saltLength - 1;
+  const room =
+    saltLength === ANY_SALT ? block.findIndex((byte) => byte !== 0) : masked.length - saltLength - 1;
   if (block.subarray(0, room).some((byte) => byte !== 0) || block[room] !== 1) return false;
   return timingSafeEqual(check, checkOf(hash, digest, block.subarray(room + 1)));
 }

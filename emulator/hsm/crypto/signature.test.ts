@@ -84,13 +84,33 @@ describe("RSASSA-PSS", () => {
     refused(() => verified(pair.publicKey, { ...PSS, maskGeneratorHashingAlgorithm: "SHA_512" }, signature));
   });
 
-  it("does not guess the length of the salt", () => {
+  it("holds a signature to the length of the salt that is said", () => {
     const options = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 20 };
     const signature = sign("sha256", message, { key: rsa.privateKey, ...options });
     expect(verified(rsa.publicKey, { ...PSS, saltLength: 20 }, signature)).toBe(true);
-    expect(verified(rsa.publicKey, PSS, signature)).toBe(false);
+    expect(verified(rsa.publicKey, { ...PSS, saltLength: 32 }, signature)).toBe(false);
     for (const saltLength of [-1, -2, -3])
       refused(() => verified(rsa.publicKey, { ...PSS, saltLength }, signature));
+  });
+
+  it.each([0, 1, 20, 222])("takes a salt of any length where none is said: %i bytes", (saltLength) => {
+    const options = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength };
+    const signature = sign("sha256", message, { key: rsa.privateKey, ...options });
+    const digest = startDigestVerification(rsa.publicKey, PSS);
+    digest.update(new Uint8Array(createHash("sha256").update(message).digest()));
+    const verification = digest.final();
+    for (const isValid of [verification, (bytes: Uint8Array) => verified(rsa.publicKey, PSS, bytes)]) {
+      expect(isValid(signature)).toBe(true);
+      expect(isValid(signature.map((byte, i) => (i === 9 ? byte ^ 1 : byte)))).toBe(false);
+    }
+    const masked = { ...PSS, maskGeneratorHashingAlgorithm: "SHA_1" } as const;
+    expect(verified(rsa.publicKey, masked, signed(rsa.privateKey, { ...masked, saltLength }))).toBe(true);
+    expect(verified(rsa.publicKey, masked, signature)).toBe(false);
+  });
+
+  it("salts with as many bytes as the digest has where no length is said", () => {
+    const signature = signed(rsa.privateKey, PSS);
+    expect(verified(rsa.publicKey, { ...PSS, saltLength: 32 }, signature)).toBe(true);
   });
 });
 

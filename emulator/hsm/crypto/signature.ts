@@ -14,7 +14,7 @@ import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts
 import { signEcdsaDigest, verifyEcdsaDigest } from "./ecdsa-digest.ts";
 import { Gathered } from "./gathered.ts";
 import { hashNamed } from "./mac.ts";
-import { type PssScheme, signPss, verifyPss } from "./rsa-pss.ts";
+import { ANY_SALT, type PssScheme, signPss, verifyPss } from "./rsa-pss.ts";
 import type { Transform } from "./transform.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -39,7 +39,8 @@ interface Scheme {
   pss?: PssScheme;
 }
 
-function scheme(key: KeyObject, parameters: CryptographicParameters): Scheme {
+/** `salt`: the length of it for PSS where neither the parameters nor the key say one; otherwise that of the digest. */
+function scheme(key: KeyObject, parameters: CryptographicParameters, salt?: number): Scheme {
   const algorithm = String(parameters.digitalSignatureAlgorithm ?? "");
   const details = key.asymmetricKeyDetails ?? {};
   const asked = hashOfAlgorithm(algorithm) ?? hashNamed(parameters.hashingAlgorithm ?? "SHA_256");
@@ -58,12 +59,17 @@ function scheme(key: KeyObject, parameters: CryptographicParameters): Scheme {
       return { hash: asked, options: {} };
     case "rsa":
     case "rsa-pss":
-      return rsaScheme(key, parameters, asked);
+      return rsaScheme(key, parameters, asked, salt);
   }
   throw unsupported();
 }
 
-function rsaScheme(key: KeyObject, parameters: CryptographicParameters, asked: string): Scheme {
+function rsaScheme(
+  key: KeyObject,
+  parameters: CryptographicParameters,
+  asked: string,
+  salt: number | undefined,
+): Scheme {
   const algorithm = String(parameters.digitalSignatureAlgorithm ?? "");
   const details = key.asymmetricKeyDetails ?? {};
   const bound = key.asymmetricKeyType === "rsa-pss";
@@ -76,9 +82,9 @@ function rsaScheme(key: KeyObject, parameters: CryptographicParameters, asked: s
   const mask = parameters.maskGeneratorHashingAlgorithm;
   const maskHash = (mask === undefined ? details.mgf1HashAlgorithm : hashNamed(mask)) ?? hash;
   if (mask !== undefined && !hashNamed(mask)) throw unsupported();
-  const least = details.saltLength;
-  const saltLength = parameters.saltLength ?? least ?? createHash(hash).digest().length;
-  if (saltLength < 0) throw new KmipError("InvalidField", "Not a length of salt");
+  const said = parameters.saltLength;
+  if (said !== undefined && said < 0) throw new KmipError("InvalidField", "Not a length of salt");
+  const saltLength = said ?? details.saltLength ?? salt ?? createHash(hash).digest().length;
   const options = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength };
   if (bound && maskHash !== (details.mgf1HashAlgorithm ?? hash)) throw unsupported();
   return { hash, options, ...(bound ? {} : { pss: { hash, maskHash, saltLength } }) };
@@ -97,12 +103,15 @@ export function startSignature(key: KeyObject, parameters: CryptographicParamete
   };
 }
 
-/** Begins the verification of a message that comes in pieces; the end says whether the signature is of it. */
+/**
+ * Begins the verification of a message that comes in pieces; the end says whether the signature is of it. A salt of
+ * which nothing says the length may have any (CS-AC-M-2 has as many bytes of it as there is room for).
+ */
 export function startVerification(
   key: KeyObject,
   parameters: CryptographicParameters,
 ): Transform<(signature: Uint8Array) => boolean> {
-  const { hash, options, pss } = scheme(key, parameters);
+  const { hash, options, pss } = scheme(key, parameters, ANY_SALT);
   if (isEdwards(key))
     return onWhole((data) => (signature) => isValid(() => verify(null, data, key, signature)));
   if (pss && pss.maskHash !== hash)
@@ -165,7 +174,7 @@ function verifyDigest(
   // A signature of another kind is none of this key (TC-ECDSA-SIGN-DIGESTEDDATA-1).
   if (key.asymmetricKeyType === "ec")
     return isEcdsaDigest(key, parameters, digest) && verifyEcdsaDigest(key, digest, signature);
-  const pss = pssOfDigest(key, parameters, digest);
+  const pss = pssOfDigest(key, parameters, digest, ANY_SALT);
   if (pss) return isValid(() => verifyPss(key, pss, digest, signature));
   const info = signedDigest(key, parameters, digest);
   try {
@@ -189,9 +198,10 @@ function pssOfDigest(
   key: KeyObject,
   parameters: CryptographicParameters,
   digest: Uint8Array,
+  salt?: number,
 ): PssScheme | undefined {
   if (key.asymmetricKeyType !== "rsa") return undefined;
-  const { hash, pss } = scheme(key, parameters);
+  const { hash, pss } = scheme(key, parameters, salt);
   if (pss && digest.length !== createHash(hash).digest().length)
     throw new KmipError("InvalidField", "The digest has another length");
   return pss;
