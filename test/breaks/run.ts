@@ -85,7 +85,12 @@ function runGuard(each: Break): Outcome {
   const run = spawnSync(process.execPath, [...args, "--reporter=json", `--outputFile=${file}`], {
     cwd: tree,
     encoding: "utf8",
-    env: { ...process.env, NODE_OPTIONS: "--disable-warning=ExperimentalWarning" },
+    // Beside the scratch tree are no test vectors.
+    env: {
+      COFFER_VECTORS: join(root, "../shared/vectors"),
+      ...process.env,
+      NODE_OPTIONS: "--disable-warning=ExperimentalWarning",
+    },
   });
   let report: Report;
   try {

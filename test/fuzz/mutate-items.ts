@@ -105,7 +105,10 @@ function mutated(item: Item, random: Random, material: Material): Item {
       return { ...item, value: mutatedBytes(item.value, random) };
     case "TextString":
       if (random.chance(3)) return { ...item, value: random.pick(material.texts) };
-      return { ...item, value: random.chance(2) ? random.pick(TEXTS) : item.value.slice(random.below(4)) };
+      return {
+        ...item,
+        value: random.chance(2) ? random.pick(TEXTS) : item.value.slice(random.below(4)).toWellFormed(),
+      };
     default:
       return fresh(item.tag, item.type, random, material);
   }
