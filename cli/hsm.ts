@@ -27,6 +27,8 @@ objects, everybody's certificates and public keys, and what an operation policy 
   --principals FILE         clients that may name themselves by credentials   (principals.json in --dir, if it is there)
   --policies FILE           operation policies, in PyKMIP's form              (policies.json in --dir, if it is there)
   --attestation-root FILE   certificates (PEM) of platforms whose evidence is believed; may be given more than once
+  --structured-keys NAME    a client, such as PyKMIP, that reads a wrapped key only as a structure, not as the
+                            specification's byte string; may be given more than once
 
 coffer hsm principal NAME: add somebody to the file of principals
 
@@ -61,6 +63,7 @@ export async function hsm(args: string[]): Promise<number> {
       principals: { type: "string" },
       policies: { type: "string" },
       "attestation-root": { type: "string", multiple: true, default: [] },
+      "structured-keys": { type: "string", multiple: true, default: [] },
       verbose: { type: "boolean", default: false },
     },
   });
@@ -93,6 +96,7 @@ export async function hsm(args: string[]): Promise<number> {
     principals,
     policies,
     attestationRoots,
+    structuredKeyValues: values["structured-keys"],
     ...(values.verbose ? { log: print } : {}),
   });
   try {

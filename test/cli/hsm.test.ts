@@ -121,7 +121,10 @@ describe("coffer hsm", () => {
     });
     expect(await principal("password5", "nina", "--group", "operators")).toMatchObject({ code: 0 });
     server = start(
-      ["hsm", "--client", "alice", "--attestation-root", "roots.pem", "--policies", "shared.json", ...ports],
+      [
+        ...["hsm", "--client", "alice", "--attestation-root", "roots.pem", "--policies", "shared.json"],
+        ...["--structured-keys", "alice", ...ports],
+      ],
       folder,
     );
     await server.says("The HSM emulator is running");
@@ -148,6 +151,34 @@ describe("coffer hsm", () => {
     clients.push(client);
     return client;
   }
+
+  it("gives a wrapped key as a structure to a client that reads no other", async () => {
+    const alice = await clientWith();
+    const made = (mask: "Encrypt" | "WrapKey") =>
+      alice.request("Create", {
+        objectType: "SymmetricKey",
+        attributes: {
+          cryptographicAlgorithm: "AES",
+          cryptographicLength: 256,
+          cryptographicUsageMask: [mask],
+          activationDate: new Date(0),
+        },
+      });
+    const [key, wrapping] = [await made("Encrypt"), await made("WrapKey")];
+    const { object } = await alice.request("Get", {
+      uniqueIdentifier: key.uniqueIdentifier,
+      keyWrappingSpecification: {
+        wrappingMethod: "Encrypt",
+        encryptionKeyInformation: {
+          uniqueIdentifier: wrapping.uniqueIdentifier,
+          cryptographicParameters: { blockCipherMode: "NISTKeyWrap" },
+        },
+        encodingOption: "NoEncoding",
+      },
+    });
+    const { keyValue } = object.symmetricKey!.keyBlock;
+    expect(keyValue).toEqual({ keyMaterial: expect.any(Uint8Array) });
+  });
 
   it("tells who may name themselves, and how many roots it believes", async () => {
     await server.says("fred, hash, tape, otto, nina");
