@@ -639,7 +639,7 @@ describe("what is shared", () => {
       "Success",
       "Success",
     ]);
-    expect(await wrap("alice")).toBe("UsageLimitExceeded");
+    expect(await wrap("alice")).toBe("PermissionDenied");
   });
 
   it("gives what is derived or split from it to whoever does so", async () => {

@@ -26,6 +26,7 @@ import { versionIndex } from "./version.ts";
 
 const V1_0 = { major: 1, minor: 0 };
 const V1_4 = { major: 1, minor: 4 };
+const V2_0 = { major: 2, minor: 0 };
 const V2_1 = { major: 2, minor: 1 };
 const timeStamp = new Date(0);
 
@@ -112,17 +113,36 @@ describe("typed messages", () => {
         payload: { operation: ["Create", "Encrypt", "Ping"], objectType: ["SymmetricKey", "PGPKey"] },
       },
       { operation: "Get", resultStatus: "OperationFailed", resultReason: "ObjectNotFound" },
-      { operation: "Sign", resultStatus: "OperationFailed", resultReason: "WrongKeyLifecycleState" },
     ];
     const at = (protocolVersion: ProtocolVersion) =>
-      decodeResponse(encodeResponse({ header: { protocolVersion, timeStamp }, items: items.slice(0, 3) }))
-        .items;
-    expect(at(V2_1)).toEqual(items.slice(0, 3));
+      decodeResponse(encodeResponse({ header: { protocolVersion, timeStamp }, items })).items;
+    expect(at(V2_1)).toEqual(items);
     const [got, queried, failed] = at(V1_0);
     expect(got!.payload).toEqual({ uniqueIdentifier: "a", attributes: { cryptographicLength: 256 } });
     expect(queried!.payload).toEqual({ operation: ["Create"], objectType: ["SymmetricKey"] });
     expect(failed!.resultReason).toBe("ItemNotFound");
   });
+
+  it.each([
+    [V1_4, "Sign", "PermissionDenied"],
+    [V1_4, "Destroy", "PermissionDenied"],
+    [V2_0, "Sign", "PermissionDenied"],
+    [V2_0, "ModifyAttribute", "PermissionDenied"],
+    [V2_0, "Destroy", "WrongKeyLifecycleState"],
+    [V2_1, "Sign", "WrongKeyLifecycleState"],
+    [V2_1, "ModifyAttribute", "WrongKeyLifecycleState"],
+  ] as const)(
+    "tell %o of a wrong state for %s as its test cases do",
+    (protocolVersion, operation, expected) => {
+      const item: ResponseItem = {
+        operation,
+        resultStatus: "OperationFailed",
+        resultReason: "WrongKeyLifecycleState",
+      };
+      const response = encodeResponse({ header: { protocolVersion, timeStamp }, items: [item] });
+      expect(decodeResponse(response).items[0]!.resultReason).toBe(expected);
+    },
+  );
 
   it("fail one item of a response whose payload has no form in its version", () => {
     const response = encodeResponse({

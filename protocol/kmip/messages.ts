@@ -181,11 +181,19 @@ const OLDER_REASONS: Record<string, EnumerationName<"ResultReason">> = {
 
 const reasons = enumerationOf("ResultReason")!;
 
+const VERSION_2_0 = versionIndex({ major: 2, minor: 0 });
+
+/** Operations that 2.0 tells of a wrong state; of the use of a key it says no more than "denied" (CS-BC-M-14-20). */
+const LIFE_CYCLE: ReadonlySet<unknown> = new Set<OperationName>(["Activate", "Destroy", "Revoke"]);
+
 /** The reason as that version knows it. */
 function reasonIn(
   reason: EnumerationName<"ResultReason"> | undefined,
   version: number,
+  operation: unknown,
 ): EnumerationName<"ResultReason"> | undefined {
+  if (version === VERSION_2_0 && reason === "WrongKeyLifecycleState" && !LIFE_CYCLE.has(operation))
+    return OLDER_REASONS.WrongKeyLifecycleState;
   for (let name = reason; name !== undefined; name = OLDER_REASONS[name as string]) {
     const entry = typeof name === "number" ? undefined : reasons.byName.get(name);
     if (entry === undefined || (version >= entry.first && version <= entry.last)) return name;
@@ -230,7 +238,7 @@ export function responseToItem(message: ResponseMessage): Item {
       item.resultReason = "FeatureNotSupported";
       item.resultMessage = error.message;
     }
-    item.resultReason = reasonIn(item.resultReason, context.version);
+    item.resultReason = reasonIn(item.resultReason, context.version, framing.operation);
     value.push(responseItem.encode(TAG.batchItem, item, context));
   }
   return { tag: TAG.response, type: "Structure", value };

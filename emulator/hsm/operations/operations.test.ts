@@ -76,7 +76,7 @@ describe.each(VERSIONS.map((version) => [`${version.major}.${version.minor}`, ve
       expect(await state(uniqueIdentifier)).toBe("PreActive");
       await failing(
         client.request("Encrypt", { uniqueIdentifier, data: new Uint8Array(16) }),
-        version.major === 1 ? "PermissionDenied" : "WrongKeyLifecycleState",
+        version.minor === 1 ? "WrongKeyLifecycleState" : "PermissionDenied",
       );
       await client.request("Activate", { uniqueIdentifier });
       expect(await state(uniqueIdentifier)).toBe("Active");

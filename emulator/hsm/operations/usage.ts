@@ -33,14 +33,15 @@ export function checkUsable(key: ManagedObject, use: Use, now: Date): void {
 
 /**
  * Usage limits (KMIP 2.1 §4.66): a use that protects takes its part from the count, and is refused when too little is
- * left. Bytes count where the unit is Byte, the use itself where it is Object.
+ * left. Bytes count where the unit is Byte, the use itself where it is Object. The refusal is a denial (CS-BC-M-7), as
+ * "Usage Limit Exceeded" is that of Get Usage Allocation.
  */
 export function countUsage(key: ManagedObject, bytes: number, { work }: Pick<Context, "work">): void {
   const limits = key.attributes.usageLimits;
   if (!limits) return;
   const left = limits.usageLimitsCount ?? limits.usageLimitsTotal;
   const used = limits.usageLimitsUnit === "Byte" ? BigInt(bytes) : 1n;
-  if (used > left) throw new KmipError("UsageLimitExceeded", "The key's usage limit is reached");
+  if (used > left) throw new KmipError("PermissionDenied", "The key's usage limit is reached");
   key.attributes.usageLimits = { ...limits, usageLimitsCount: left - used };
   work.put(key);
 }

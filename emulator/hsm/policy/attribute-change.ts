@@ -57,8 +57,8 @@ export function checkChange(subject: Subject, object: ManagedObject, change: Att
   if (attributes.sensitive && change.sensitive === false) refuse("Sensitive stays");
   if (attributes.extractable === false && change.extractable) refuse("What cannot leave stays");
   const state = stateAt(object, now);
-  // A date that cannot change any more is denied (AKLC-M-3, SKLC-M-3), not a state that is wrong for an operation.
-  if (change.activationDate && state !== "PreActive") refuse("The object was activated already");
+  if (change.activationDate && state !== "PreActive")
+    throw new KmipError("WrongKeyLifecycleState", "The object was activated already");
   if (change.deactivationDate && state !== "PreActive" && state !== "Active")
     throw new KmipError("WrongKeyLifecycleState", "The object was deactivated already");
 }
