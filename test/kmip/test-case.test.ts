@@ -17,21 +17,22 @@ const version = (minor: number) =>
   `<ProtocolVersion><ProtocolVersionMajor type="Integer" value="2"/><ProtocolVersionMinor type="Integer" value="${minor}"/></ProtocolVersion>`;
 const request = (minor = 0) =>
   `<RequestMessage><RequestHeader>${version(minor)}</RequestHeader></RequestMessage>`;
-const response = "<ResponseMessage/>";
+const response = "<ResponseMessage><ResponseHeader/></ResponseMessage>";
 
-it("takes no message from remarks", () => {
+it("takes no message that is a remark, line by line", () => {
+  const remarked = `${request(1)}\n${response}`.replaceAll("><", ">\n  <").replaceAll(/^/gm, "#");
   const { steps, version } = read(`<KMIP>
 <!--
-# [[A title]] -->
-# R & D: a < b, <tag>, <!-- of XML
-  #${request(1)}
-#${response}
-${request(0)}
+# [[A title]]
+-->
+${remarked}
+# and a remark, [REPEAT]
+  # TIME 1 ${request(0).replace("><", ">\n<")}
 ${response}
-# [REPEAT]
+# TIME 2
 ${request(0)}
 </KMIP>`);
   expect(version).toEqual({ major: 2, minor: 0 });
   expect(steps.map((step) => step.response?.name)).toEqual(["ResponseMessage", undefined]);
-  expect(steps.at(-1)?.repeated).toBe(true);
+  expect(steps.map((step) => step.repeated)).toEqual([true, true]);
 });

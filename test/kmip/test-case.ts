@@ -29,11 +29,11 @@ export function findCases(path: string): string[] {
 
 /**
  * Reads a test case: a `KMIP` element with requests and responses in turn, or these alone. Text between elements (some
- * files number their steps so) has no meaning, but for `[REPEAT]`, nor has a line from `#` on (TC-STREAM-SIGN-1 of 2.0
- * has two messages there). Throws `KmipDecodeError` for what is no XML, `Error` for what is no test case.
+ * files number their steps so) has no meaning, but for `[REPEAT]`; nor has a message with `#` before each of its lines.
+ * Throws `KmipDecodeError` for what is no XML, `Error` for what is no test case.
  */
 export function readCase(file: string): TestCase {
-  const text = withoutMarkupInRemarks(readFileSync(file, "utf8"));
+  const text = withoutRemarkedMessages(readFileSync(file, "utf8"));
   const roots = parseXmlElements(text, { ignoreText: true });
   const repeated = repeatedIn(text);
   roots.forEach(unfold);
@@ -51,10 +51,9 @@ export function readCase(file: string): TestCase {
   return { file, version: versionOf(steps[0]!.request), steps };
 }
 
-function withoutMarkupInRemarks(text: string): string {
-  return text.replace(/<!--.*?-->|^[ \t]*#[^\n]*/gms, (found) =>
-    found.startsWith("<!--") ? found : found.replace(/[<>&]/g, " "),
-  );
+/** TC-STREAM-SIGN-1 of 2.0 has two such. A line of `# TIME 1 <RequestMessage>` begins a message that counts. */
+function withoutRemarkedMessages(text: string): string {
+  return text.replace(/^[ \t]*#[ \t]*<(Re\w+Message)>[^\n]*(?:\n[ \t]*#[^\n]*)*?<\/\1>/gm, "");
 }
 
 /** The steps before which the text says so, by index; or the ones after those (TC-92-11 has the mark a step early). */
