@@ -9,6 +9,7 @@ import {
   sequence,
   setOf,
 } from "./der.ts";
+import { MAC_KEY, pkcs12Key } from "./pkcs12-key.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -63,20 +64,8 @@ function bag(kind: string, value: Uint8Array, name?: string, identifier?: Uint8A
 }
 
 function authentication(content: Uint8Array, password: string, salt: Uint8Array): Bytes {
-  const mac = createHmac("sha256", macKey(password, salt)).update(content).digest();
+  const key = pkcs12Key("sha256", MAC_KEY, password, { salt, iterations: ITERATIONS }, 32);
+  const mac = createHmac("sha256", key).update(content).digest();
   const algorithm = sequence(objectIdentifier(OID.sha256), nothing);
   return sequence(sequence(algorithm, octetString(mac)), octetString(salt), integer(ITERATIONS));
-}
-
-/** RFC 7292 §B.2 with SHA-256 (block 64, output 32), purpose 3: one block of output is the key. */
-function macKey(password: string, salt: Uint8Array): Uint8Array {
-  const characters = Buffer.concat([Buffer.from(password, "utf16le").swap16(), Buffer.alloc(2)]);
-  let block: Uint8Array = Buffer.concat([Buffer.alloc(64, 3), filled(salt), filled(characters)]);
-  for (let round = 0; round < ITERATIONS; round++) block = createHash("sha256").update(block).digest();
-  return block;
-}
-
-/** Repeated to whole blocks of 64 bytes. */
-function filled(bytes: Uint8Array): Buffer {
-  return Buffer.alloc(64 * Math.ceil(bytes.length / 64), bytes);
 }

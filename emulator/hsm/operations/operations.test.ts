@@ -278,6 +278,80 @@ describe.each(VERSIONS.map((version) => [`${version.major}.${version.minor}`, ve
       }
     });
 
+    it("gives and takes a private key as PKCS#12, under a password that is active", async () => {
+      const secret = await client.request("Register", {
+        objectType: "SecretData",
+        attributes: { cryptographicUsageMask: ["DeriveKey"] },
+        object: {
+          secretData: {
+            secretDataType: "Password",
+            keyBlock: { keyFormatType: "Opaque", keyValue: { keyMaterial: HEX("70617373776f7264") } },
+          },
+        },
+      });
+      const link = [
+        { linkType: "PKCS_12PasswordLink" as const, linkedObjectIdentifier: secret.uniqueIdentifier },
+      ];
+      const pair = await client.request("CreateKeyPair", {
+        commonAttributes: { cryptographicAlgorithm: "EC", cryptographicLength: 256 },
+        privateKeyAttributes: { cryptographicUsageMask: ["Sign"], link },
+        publicKeyAttributes: { cryptographicUsageMask: ["Verify"] },
+      });
+      const uniqueIdentifier = pair.privateKeyUniqueIdentifier;
+      const certified = await client.request("Certify", {
+        uniqueIdentifier: pair.publicKeyUniqueIdentifier,
+        attributes: {},
+      });
+      await client.request("AddAttribute", {
+        uniqueIdentifier,
+        newAttribute: {
+          link: [
+            {
+              linkType: "PKCS_12CertificateLink",
+              linkedObjectIdentifier: certified.uniqueIdentifier,
+            },
+          ],
+        },
+      });
+      const get = () => client.request("Get", { uniqueIdentifier, keyFormatType: "PKCS_12" });
+      const wrongState = version.minor === 1 ? "WrongKeyLifecycleState" : "PermissionDenied";
+      await failing(get(), wrongState);
+      await client.request("Activate", secret);
+      const { object } = await get();
+      expect(object.privateKey!.keyBlock.keyValue instanceof Uint8Array).toBe(version.major === 1);
+      const bring = (more: Attributes, value = object) =>
+        client.request("Register", {
+          objectType: "PrivateKey",
+          attributes: { cryptographicUsageMask: ["Sign"], ...more },
+          object: value,
+        });
+      const again = await bring({ link, pkcs_12FriendlyName: "alias" });
+      const { object: brought } = await client.request("Get", again);
+      expect(brought.privateKey!.keyBlock).toMatchObject({
+        keyFormatType: "PKCS_8",
+        cryptographicAlgorithm: "EC",
+        cryptographicLength: 256,
+      });
+      expect(keyBytes({ object: brought })).toEqual(
+        keyBytes(await client.request("Get", { uniqueIdentifier, keyFormatType: "PKCS_8" })),
+      );
+      const { attributes } = await client.request("GetAttributes", {
+        ...again,
+        attributeReference: ["link"],
+      });
+      const chain = attributes.link!.find(({ linkType }) => linkType === "PKCS_12CertificateLink")!;
+      const certificate = { uniqueIdentifier: String(chain.linkedObjectIdentifier) };
+      expect((await client.request("Get", certificate)).object).toEqual(
+        (await client.request("Get", certified)).object,
+      );
+      // Without a password it is kept as it came.
+      expect((await client.request("Get", await bring({}))).object).toEqual(object);
+      const broken = keyBytes({ object }).slice(0, -1);
+      const keyValue = version.major === 1 ? broken : { keyMaterial: broken };
+      const value = { privateKey: { keyBlock: { ...object.privateKey!.keyBlock, keyValue } } };
+      await failing(bring({ link }, value), "InvalidField");
+    });
+
     it("wraps a key by RSA-OAEP with SHA-256 to a registered public key", async () => {
       const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
       const { uniqueIdentifier: wrappingKey } = await client.request("Register", {

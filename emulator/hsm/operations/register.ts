@@ -2,14 +2,16 @@ import { X509Certificate } from "node:crypto";
 import { type Attributes, type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
 import { describeCertificate } from "../crypto/certificate.ts";
 import { describeKey } from "../crypto/transparent-key.ts";
-import type { ObjectType, ObjectValue } from "../managed-object.ts";
+import type { ManagedObject, ObjectType, ObjectValue } from "../managed-object.ts";
 import { parsePrivateKey, parsePublicKey } from "../material.ts";
 import { admitAttributes } from "../policy/admission.ts";
 import { verifyRecipient } from "../policy/recipient.ts";
 import { isRestricted } from "../policy/roles.ts";
-import type { Handler } from "./handler.ts";
+import type { Context, Handler } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
+import { addLink } from "./links.ts";
 import { checkSettable, putNew } from "./new-object.ts";
+import { unpacked } from "./pkcs12.ts";
 
 /** Register (KMIP 2.1 §6.1.42): an object that was made elsewhere. */
 export const register: Handler<"Register"> = ({ objectType, attributes, object }, context) => {
@@ -19,13 +21,16 @@ export const register: Handler<"Register"> = ({ objectType, attributes, object }
   if (!object) throw new KmipError("MissingData", "The object is missing");
   checkKind(objectType, object);
   if (isRestricted(subject.role)) checkRegistrar(objectType, object);
+  const opened = objectType === "PrivateKey" ? unpacked(object, attributes, context) : undefined;
+  const { value = object, attributes: named } = opened ?? {};
   const registered = putNew(context, {
     uid: newIdentifier(context),
     objectType,
-    attributes: { ...attributes, ...described(objectType, object, attributes) },
-    value: object,
+    attributes: { ...named, ...attributes, ...described(objectType, value, attributes) },
+    value,
     made: false,
   });
+  if (opened) putChain(registered, opened.certificates, context);
   if (isRestricted(subject.role) && objectType === "PublicKey") {
     const { vendorAttributes = [] } = registered.attributes;
     registered.attributes.vendorAttributes = [...vendorAttributes, ...verifyRecipient(registered, work, now)];
@@ -34,6 +39,28 @@ export const register: Handler<"Register"> = ({ objectType, attributes, object }
   context.references.set(registered.uid, "Register");
   return { uniqueIdentifier: registered.uid };
 };
+
+/** The certificates that came with a private key: each is linked from what stands before it (TC-PKCS12-1). */
+function putChain(
+  key: ManagedObject,
+  certificates: readonly Uint8Array<ArrayBuffer>[],
+  context: Context,
+): void {
+  let last = key;
+  for (const certificateValue of certificates) {
+    const value = { certificate: { certificateType: "X_509" as const, certificateValue } };
+    const { pkcs_12FriendlyName } = last === key ? key.attributes : {};
+    const certificate = putNew(context, {
+      uid: newIdentifier(context),
+      objectType: "Certificate",
+      attributes: defined({ pkcs_12FriendlyName, ...described("Certificate", value, {}) }),
+      value,
+      made: false,
+    });
+    addLink(last, "PKCS_12CertificateLink", certificate.uid, context);
+    last = certificate;
+  }
+}
 
 /** The registration authority brings in certificates and recipients' public keys, bare, and nothing else. */
 function checkRegistrar(objectType: ObjectType, object: ObjectValue): void {
