@@ -656,6 +656,21 @@ describe("what is shared", () => {
     expect(await get("alice", split.uniqueIdentifier[0]!)).toBe(NONE);
   });
 
+  it("is not read by whoever may derive from it alone", async () => {
+    const carol = await as("carol");
+    const own = await key(undefined, {}, "carol");
+    const derive = (uid: string) =>
+      carol.request("DeriveKey", {
+        objectType: "SecretData",
+        uniqueIdentifier: [own, uid],
+        derivationMethod: "ENCRYPT",
+        derivationParameters: { cryptographicParameters: { blockCipherMode: "ECB" } },
+        attributes: { cryptographicLength: 256 },
+      });
+    expect(await reason(derive(await key("only DERIVE_KEY")))).toBe(NO);
+    expect(await reason(derive(await key("open")))).toBe("Success");
+  });
+
   it("is opened, closed or bound by its owner alone", async () => {
     const uid = await key("open");
     const [carol, alice] = [await as("carol", V1_4), await as("alice", V1_4)];

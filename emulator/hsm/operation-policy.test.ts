@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
+  type Attributes,
   type KmipClient,
   KmipError,
   type OperationName,
@@ -208,6 +209,87 @@ describe("an officer's secrets", () => {
     expect(await reason(alice.request("CreateSplitKey", ATTACKS.CreateSplitKey!(uniqueIdentifier)))).toBe(
       "Sensitive",
     );
+  });
+});
+
+describe("what is derived and joined", () => {
+  /** A symmetric key of alice's whose bytes she knows: zeros. */
+  const known = async (attributes: Attributes) => {
+    const { uniqueIdentifier } = await alice.request("Register", {
+      objectType: "SymmetricKey",
+      attributes: { ...AES, cryptographicUsageMask: ["DeriveKey"], activationDate: PAST, ...attributes },
+      object: {
+        symmetricKey: {
+          keyBlock: {
+            keyFormatType: "Raw",
+            keyValue: { keyMaterial: new Uint8Array(32) },
+            cryptographicAlgorithm: "AES",
+            cryptographicLength: 256,
+            ...attributes,
+          },
+        },
+      },
+    });
+    return uniqueIdentifier;
+  };
+  const secret = async (attributes: Attributes) => {
+    const { uniqueIdentifier } = await alice.request("Register", {
+      objectType: "SecretData",
+      attributes: { cryptographicUsageMask: ["DeriveKey"], activationDate: PAST, ...attributes },
+      object: {
+        secretData: {
+          secretDataType: "Password",
+          keyBlock: { keyFormatType: "Opaque", keyValue: { keyMaterial: new Uint8Array(32).fill(1) } },
+        },
+      },
+    });
+    return uniqueIdentifier;
+  };
+  const derive = (
+    uniqueIdentifier: UniqueIdentifier[],
+    request: Pick<RequestPayload<"DeriveKey">, "derivationMethod" | "derivationParameters">,
+    attributes: Attributes = {},
+  ) =>
+    alice.request("DeriveKey", {
+      objectType: "SymmetricKey",
+      uniqueIdentifier,
+      attributes: { ...AES, ...attributes },
+      ...request,
+    });
+  const encrypted = {
+    derivationMethod: "ENCRYPT",
+    derivationParameters: { cryptographicParameters: { blockCipherMode: "ECB" } },
+  } as const;
+
+  it("is no way to read by a known key what Get refuses", async () => {
+    const key = await known({});
+    expect(await reason(derive([key, await secret({})], encrypted))).toBe("Success");
+    expect(await reason(derive([key, await secret({ sensitive: true })], encrypted))).toBe("Sensitive");
+    const kept = await secret({ extractable: false });
+    expect(await reason(derive([key, kept], encrypted))).toBe("NotExtractable");
+  });
+
+  it("is no way to read a one-time pad", async () => {
+    const pad = await known({ cryptographicAlgorithm: "OneTimePad" });
+    const derivationParameters = { derivationData: new Uint8Array(32) };
+    const zeros = derive([pad], { derivationMethod: "ENCRYPT", derivationParameters });
+    expect(await reason(zeros)).toBe("UnsupportedCryptographicParameters");
+    expect(await reason(derive([await known({}), pad], encrypted))).toBe("PermissionDenied");
+  });
+
+  it("stays where any base of it stays, whatever is asked for", async () => {
+    const hmac = {
+      derivationMethod: "HMAC",
+      derivationParameters: { cryptographicParameters: { hashingAlgorithm: "SHA_256" } },
+    } as const;
+    const asked = { sensitive: false, extractable: true };
+    const get = async (...bases: UniqueIdentifier[]) =>
+      reason(alice.request("Get", await derive(bases, hmac, asked)));
+    const [key, data] = [await known({}), await secret({})];
+    expect(await get(key, data)).toBe("Success");
+    expect(await get(await known({ extractable: false }), data)).toBe("NotExtractable");
+    expect(await get(key, await secret({ extractable: false }))).toBe("NotExtractable");
+    expect(await get(key, await secret({ sensitive: true }))).toBe("Sensitive");
   });
 });
 

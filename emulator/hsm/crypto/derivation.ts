@@ -44,6 +44,9 @@ export const DERIVATIONS: Readonly<Record<string, Derivation>> = {
   },
 
   ENCRYPT({ key, algorithm, parameters }) {
+    // Of known data a pad would make itself.
+    if (algorithm === "OneTimePad")
+      throw new KmipError("UnsupportedCryptographicParameters", "A one-time pad derives nothing");
     const { cryptographicParameters = {}, initializationVector } = parameters;
     const cipher = startEncryption(
       { algorithm, key, parameters: cryptographicParameters, iv: initializationVector },

@@ -4,6 +4,7 @@ import type { ManagedObject, ObjectValue } from "../managed-object.ts";
 import { privateKeyOf, publicKeyOf, secretBytes } from "../material.ts";
 import { admitAttributes } from "../policy/admission.ts";
 import { withRequirements } from "../policy/attestation.ts";
+import { checkRelease } from "../policy/release.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
@@ -30,7 +31,7 @@ export const deriveKey: Handler<"DeriveKey"> = (request, context) => {
   checkSettable(attributes);
   admitAttributes(subject, "DeriveKey", objectType, attributes);
   const bases = request.uniqueIdentifier.map((identifier) => base(identifier, context));
-  const bytes = cut(derived(bases, request), attributes.cryptographicLength);
+  const bytes = cut(derived(bases, request, context), attributes.cryptographicLength);
   const object = putNew(context, {
     uid: newIdentifier(context),
     objectType,
@@ -61,7 +62,7 @@ function base(identifier: Request["uniqueIdentifier"][number], context: Context)
   return object;
 }
 
-function derived(bases: ManagedObject[], request: Request): Uint8Array {
+function derived(bases: ManagedObject[], request: Request, context: Context): Uint8Array {
   const { derivationMethod, derivationParameters, attributes } = request;
   const [key, second] = bases;
   if (!key) throw new KmipError("MissingData", "There is nothing to derive from");
@@ -69,6 +70,9 @@ function derived(bases: ManagedObject[], request: Request): Uint8Array {
   const method = String(derivationMethod);
   const derivation = Object.hasOwn(DERIVATIONS, method) ? DERIVATIONS[method] : undefined;
   if (!derivation) throw new KmipError("FeatureNotSupported", "Not a method of derivation here");
+  // What is encrypted can be had again by whoever has the key, which may be the client's own: as good as Get.
+  if (second && method === "ENCRYPT")
+    checkRelease(context.subject, second, undefined, context.work, context.now);
   // A second object, secret data, holds the derivation data (KMIP 2.1 §6.1.12).
   const derivationData = second ? secretBytes(second) : derivationParameters.derivationData;
   const bits = attributes.cryptographicLength ?? 256;
@@ -99,12 +103,15 @@ function cut(bytes: Uint8Array, bits: number | undefined): Bytes {
   return new Uint8Array(bytes.subarray(0, length));
 }
 
-/** What comes from a sensitive key is sensitive, unless the request says otherwise of a key that is not. */
+/** What comes from a sensitive key is sensitive, and what comes from one that cannot leave stays, whatever is asked for. */
 function inherited(bases: ManagedObject[], attributes: Attributes): Attributes {
   const secret = bases.filter(({ objectType }) => objectType !== "PublicKey");
   const required = withRequirements(secret, attributes);
-  if (secret.some(({ attributes: { sensitive } }) => sensitive)) return { ...required, sensitive: true };
-  return required;
+  return {
+    ...required,
+    ...(secret.some((one) => one.attributes.sensitive) ? { sensitive: true } : {}),
+    ...(secret.some((one) => one.attributes.extractable === false) ? { extractable: false } : {}),
+  };
 }
 
 function objectOf(
