@@ -6,6 +6,7 @@ import {
   type ResponseItem,
   type ResultReason,
 } from "#protocol/kmip/index.ts";
+import { answerLength } from "./answer-length.ts";
 import type { Authenticated } from "./authentication.ts";
 import { ENCLAVE_EVIDENCE } from "./evidence.ts";
 import { Groups } from "./groups.ts";
@@ -21,7 +22,7 @@ import type { SeededRandom, Seeding } from "./random.ts";
 import type { ObjectStore } from "./store.ts";
 import { Streams } from "./streams.ts";
 import { objectsFor, rightsTo, type Session, type Tickets } from "./tickets.ts";
-import { Work } from "./work.ts";
+import { Conflict, Work } from "./work.ts";
 
 export interface BatchesOptions {
   store: ObjectStore;
@@ -33,6 +34,15 @@ export interface BatchesOptions {
   seeding: Seeding;
   structuredKeyValues: readonly string[];
 }
+
+/** Bytes of answers in one message, about, after which the items that are left are refused. */
+const LONGEST = 8 * 1024 * 1024;
+const TOO_LONG: Failure = {
+  code: "ResponseTooLarge",
+  message: "The answers are too long: ask for less at a time",
+};
+/** How often an item is done anew that others got in the way of. */
+const ATTEMPTS = 3;
 
 /** Why something was refused, in the words for the client. */
 export interface Failure {
@@ -66,6 +76,7 @@ export class Batches {
     const references = new References();
     const answers: ResponseItem[] = [];
     let work = new Work(store);
+    let length = 0;
     for (const item of items) {
       if (!undo) work = new Work(store);
       const objects = session && objectsFor(session, String(item.operation));
@@ -91,20 +102,26 @@ export class Batches {
         exclusive: undo,
       };
       const later = isDeferred(header, item, subject);
+      let answer: ResponseItem;
+      if (length > LONGEST) answer = failed(item, TOO_LONG);
+      else if (later && items.length === 1)
+        answer = this.#later(item, context, () => this.#deferred(item, context, origin, session));
+      else answer = await this.#answer(item, context, origin, undo, session);
       // Among others an item is done in its place, for the next may be about its object; only its answer comes later.
-      const answer =
-        later && items.length === 1
-          ? this.#later(item, context, () =>
-              this.#answer(item, { ...context, now: now(), work: new Work(store) }, origin, false, session),
-            )
-          : await this.#answer(item, context, origin, undo, session);
       const done = later && items.length > 1 && answer.resultStatus === "Success";
       answers.push(done ? this.#later(item, context, answer) : answer);
+      length += answerLength(answer);
       if (answer.resultStatus === "Success" || continuation === "Continue") continue;
       if (!undo) break;
       return answers.map((one) => (one.resultStatus === "Success" ? undone(one) : one));
     }
-    if (undo) work.commit();
+    try {
+      if (undo) work.commit();
+    } catch (error) {
+      if (!(error instanceof Conflict)) throw error;
+      const last = failed(items.at(-1)!, told(error, this.#options.log));
+      return [...answers.slice(0, -1).map(undone), last];
+    }
     return answers;
   }
 
@@ -124,21 +141,44 @@ export class Batches {
       context.subject.identity,
       context.now,
     );
+    // It is this message's header that brings the nonce.
+    if (waiting.resultReason === "AttestationRequired") context.attestation.demanded = true;
     return { ...waiting, ...(uniqueBatchItemId ? { uniqueBatchItemId } : {}) };
   }
 
-  /** Pending; its answer is to be asked for. */
+  /** Does what was asked for earlier. It is on the disk before anybody asks. */
+  async #deferred(
+    item: RequestItem,
+    context: Context,
+    origin: Origin,
+    session?: Session,
+  ): Promise<ResponseItem> {
+    const { store, now, log } = this.#options;
+    const begun = { ...context, now: now(), work: new Work(store) };
+    const answer = await this.#answer(item, begun, origin, false, session);
+    try {
+      await store.synced();
+      return answer;
+    } catch (error) {
+      return failed(item, told(error, log));
+    }
+  }
+
+  /** Pending; its answer is to be asked for. What is done already is told at once where no more answers can wait. */
   #later(
-    { operation, uniqueBatchItemId }: RequestItem,
+    item: RequestItem,
     { subject, now, random }: Context,
     begin: ResponseItem | (() => Promise<ResponseItem>),
   ): ResponseItem {
-    const framing = { operation, ...(uniqueBatchItemId === undefined ? {} : { uniqueBatchItemId }) };
     try {
       const asynchronousCorrelationValue = this.#pending.keep(subject.identity, begin, now, random);
-      return { ...framing, resultStatus: "OperationPending", asynchronousCorrelationValue } as ResponseItem;
+      return {
+        ...framing(item),
+        resultStatus: "OperationPending",
+        asynchronousCorrelationValue,
+      } as ResponseItem;
     } catch (error) {
-      return failed(framing, told(error, this.#options.log));
+      return typeof begin === "function" ? failed(item, told(error, this.#options.log)) : begin;
     }
   }
 
@@ -154,30 +194,39 @@ export class Batches {
     deferred: boolean,
     session?: Session,
   ): Promise<ResponseItem> {
-    const { operation, uniqueBatchItemId, payload } = item;
-    const framing = { operation, ...(uniqueBatchItemId === undefined ? {} : { uniqueBatchItemId }) };
-    try {
-      if (session && rightsTo(session, String(operation)).length === 0)
-        throw new KmipError("NotAuthorised", "The ticket is not for that");
-      const handler = this.#handler(item, context.subject) as (payload: unknown, context: Context) => unknown;
-      const answer = handler(withTemplates(payload, context), context);
-      const responsePayload = answer instanceof Promise ? await answer : answer;
-      if (!deferred) context.work.commit();
-      this.#log(item, context.subject, origin, responsePayload);
-      return { ...framing, resultStatus: "Success", payload: responsePayload } as ResponseItem;
-    } catch (error) {
-      const failure = told(error, this.#options.log);
-      this.#log(item, context.subject, origin, undefined, failure);
-      return failed(framing, failure);
+    const { operation, payload } = item;
+    const { store, log } = this.#options;
+    for (let attempt = 1, begun = context; ; attempt++) {
+      try {
+        if (session && rightsTo(session, String(operation)).length === 0)
+          throw new KmipError("NotAuthorised", "The ticket is not for that");
+        const handler = this.#handler(item, begun) as (payload: unknown, context: Context) => unknown;
+        const answer = handler(withTemplates(payload, begun), begun);
+        const responsePayload = answer instanceof Promise ? await answer : answer;
+        if (!deferred) begun.work.commit();
+        this.#log(item, context.subject, origin, responsePayload);
+        return { ...framing(item), resultStatus: "Success", payload: responsePayload } as ResponseItem;
+      } catch (error) {
+        if (error instanceof Conflict && !deferred && attempt < ATTEMPTS) {
+          begun = { ...context, work: new Work(store) };
+          continue;
+        }
+        const failure = told(error, log);
+        this.#log(item, context.subject, origin, undefined, failure);
+        return failed(item, failure);
+      }
     }
   }
 
-  #handler(item: RequestItem, subject: Subject): unknown {
+  #handler(item: RequestItem, { subject, exclusive }: Context): unknown {
     const { operation, ephemeral, messageExtension } = item;
     checkOperation(subject, String(operation));
     const handler =
       typeof operation === "string" && Object.hasOwn(OPERATIONS, operation) && OPERATIONS[operation];
     if (!handler) throw new KmipError("OperationNotSupported", "Not an operation of this server");
+    // What others did, or will do, cannot be undone with the batch.
+    if (exclusive && (operation === "Poll" || operation === "Cancel"))
+      throw new KmipError("FeatureNotSupported", "Not in a batch that is to be undone");
     if (ephemeral) throw new KmipError("FeatureNotSupported", "Nothing is ephemeral here");
     if (messageExtension?.some(({ criticalityIndicator }) => criticalityIndicator))
       throw new KmipError("FeatureNotSupported", "Not a known message extension");
@@ -205,13 +254,20 @@ export class Batches {
 /** What the client is told: our own words and reasons, and of other failures nothing. */
 export function told(error: unknown, log: Log): Failure {
   if (error instanceof KmipError) return error;
+  if (error instanceof Conflict)
+    return { code: "GeneralFailure", message: "The object was changed by another request: ask again" };
   log({ event: "failure", error: error instanceof Error ? error.message : "unknown" });
   return { code: "GeneralFailure", message: "The server failed" };
 }
 
-function failed(framing: Pick<ResponseItem, "operation">, { code, message }: Failure): ResponseItem {
+/** What an answer repeats of the item that it answers. */
+function framing({ operation, uniqueBatchItemId }: RequestItem | ResponseItem) {
+  return { operation, ...(uniqueBatchItemId === undefined ? {} : { uniqueBatchItemId }) };
+}
+
+function failed(item: RequestItem, { code, message }: Failure): ResponseItem {
   return {
-    ...framing,
+    ...framing(item),
     resultStatus: "OperationFailed",
     resultReason: code,
     resultMessage: message,
@@ -234,9 +290,12 @@ function isDeferred(
 const AT_ONCE: ReadonlySet<string> = new Set(["Poll", "Cancel", "Query", "DiscoverVersions"]);
 
 /** What is undone has told nothing, but on which object it was (BL-M-2). */
-function undone({ operation, uniqueBatchItemId, ...answer }: ResponseItem): ResponseItem {
-  const framing = { operation, ...(uniqueBatchItemId === undefined ? {} : { uniqueBatchItemId }) };
+function undone(answer: ResponseItem): ResponseItem {
   const payload = "payload" in answer ? (answer.payload as object) : undefined;
   const only = payload && Object.keys(payload).every((key) => key === "uniqueIdentifier");
-  return { ...framing, resultStatus: "OperationUndone", ...(only ? { payload } : {}) } as ResponseItem;
+  return {
+    ...framing(answer),
+    resultStatus: "OperationUndone",
+    ...(only ? { payload } : {}),
+  } as ResponseItem;
 }

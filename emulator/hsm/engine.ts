@@ -83,7 +83,10 @@ export class Engine {
   /** Decodes, executes, encodes. Reads are to wait for the disk too: what they tell must not be undone by a crash. */
   async serve(bytes: Uint8Array, origin: Origin): Promise<Executed> {
     const response = await this.#respond(bytes, origin);
-    return { response, durable: this.#options.store.synced() };
+    const durable = this.#options.store.synced();
+    // Whoever waits for it is told; who has gone does not wait.
+    durable.catch(() => {});
+    return { response, durable };
   }
 
   async #respond(bytes: Uint8Array, origin: Origin): Promise<Uint8Array> {

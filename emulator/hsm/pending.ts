@@ -18,7 +18,9 @@ interface Waiting {
 
 export type Cancellation = "Canceled" | "UnableToCancel" | "Completed" | "Unavailable";
 
-const MOST = 256;
+/** Answers that may wait for one client, and for all. */
+const MOST = 64;
+const MOST_OF_ALL = 1024;
 const PAUSE = 500;
 const PATIENCE = 10 * 60_000;
 
@@ -36,7 +38,8 @@ export class Pending {
     random: (length: number) => Uint8Array<ArrayBuffer>,
   ): Uint8Array<ArrayBuffer> {
     this.#forget(now);
-    if (this.#waiting.size >= MOST)
+    const own = [...this.#waiting.values()].filter((one) => one.identity === identity).length;
+    if (own >= MOST || this.#waiting.size >= MOST_OF_ALL)
       throw new KmipError("ServerLimitExceeded", "Too many answers are waiting");
     const correlation = random(16);
     const waiting: Waiting =

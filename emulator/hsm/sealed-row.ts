@@ -50,3 +50,8 @@ export class RowSealer {
     }
   }
 }
+
+/** What no other sealing of the row has: its nonce (12 bytes). */
+export function versionOf(sealed: Uint8Array): Uint8Array {
+  return sealed.slice(0, NONCE);
+}

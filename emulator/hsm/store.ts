@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { readKeyFile } from "./key-file.ts";
 import type { ManagedObject } from "./managed-object.ts";
-import { RowSealer } from "./sealed-row.ts";
+import { RowSealer, versionOf } from "./sealed-row.ts";
 import { entryKey, type IndexEntry, indexEntries, isSelective } from "./store-index.ts";
 import { WriteAheadLog } from "./write-ahead-log.ts";
 
@@ -30,6 +30,7 @@ export class ObjectStore {
   #unindex: StatementSync;
   #index: StatementSync;
   #log: WriteAheadLog;
+  #commits = 0;
   #begin: StatementSync;
   #end: StatementSync;
   #beginNested: StatementSync;
@@ -66,8 +67,29 @@ export class ObjectStore {
 
   /** The object, or undefined when there never was one of this identifier. Throws when its row was altered. */
   read(uid: string): ManagedObject | undefined {
-    const row = this.#read.get(uid) as { sealed: Uint8Array } | undefined;
-    return row && this.#sealer.open<ManagedObject>(uid, row.sealed);
+    return this.load(uid)?.object;
+  }
+
+  /** The object, and what tells this state of it from any other. */
+  load(uid: string): { object: ManagedObject; version: Uint8Array } | undefined {
+    const sealed = this.#row(uid);
+    return sealed && { object: this.#sealer.open<ManagedObject>(uid, sealed), version: versionOf(sealed) };
+  }
+
+  /** Whether the object is in the state that was read; `version` is undefined where there was none. */
+  isUnchanged(uid: string, version: Uint8Array | undefined): boolean {
+    const sealed = this.#row(uid);
+    if (!sealed || !version) return sealed === version;
+    return Buffer.compare(versionOf(sealed), version) === 0;
+  }
+
+  /** How many commits there have been since it was opened. */
+  get commits(): number {
+    return this.#commits;
+  }
+
+  #row(uid: string): Uint8Array | undefined {
+    return (this.#read.get(uid) as { sealed: Uint8Array } | undefined)?.sealed;
   }
 
   /** Identifiers of the objects that have all these entries, and all of one of `anyOf`, in order of creation. */
@@ -101,6 +123,7 @@ export class ObjectStore {
       throw error;
     }
     this.#endNested.run();
+    this.#commits++;
   }
 
   /** Resolves when all that was committed before the call is on the disk. */

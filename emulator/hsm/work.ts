@@ -2,6 +2,11 @@ import type { ManagedObject } from "./managed-object.ts";
 import type { ObjectStore } from "./store.ts";
 import { entryKey, type IndexEntry, indexEntries } from "./store-index.ts";
 
+/** Another request changed an object between its reading and the commit: nothing was written. */
+export class Conflict extends Error {
+  override readonly name = "Conflict";
+}
+
 /**
  * What one batch item (or one batch that can be undone) reads and changes. Changes are seen by this work at once, by
  * the store when it commits, and by nobody if it is dropped. Objects that were read are copies: `put` what changed.
@@ -9,14 +14,21 @@ import { entryKey, type IndexEntry, indexEntries } from "./store-index.ts";
 export class Work {
   #store: ObjectStore;
   #changed = new Map<string, ManagedObject>();
+  /** Of what was read first, its state then. */
+  #versions = new Map<string, Uint8Array | undefined>();
+  #begun: number;
 
   constructor(store: ObjectStore) {
     this.#store = store;
+    this.#begun = store.commits;
   }
 
   get(uid: string): ManagedObject | undefined {
     const changed = this.#changed.get(uid);
-    return changed ? structuredClone(changed) : this.#store.read(uid);
+    if (changed) return structuredClone(changed);
+    const stored = this.#store.load(uid);
+    if (!this.#versions.has(uid)) this.#versions.set(uid, stored?.version);
+    return stored?.object;
   }
 
   put(object: ManagedObject): void {
@@ -36,10 +48,19 @@ export class Work {
     return found;
   }
 
-  /** Written when it returns, durable when the store is synced. */
+  /**
+   * Written when it returns, durable when the store is synced. Throws `Conflict` when what changes here was changed by
+   * others since it was read, which can be only where the work waited for something.
+   */
   commit(): void {
     if (this.#changed.size === 0) return;
+    if (this.#store.commits !== this.#begun)
+      for (const uid of this.#changed.keys())
+        if (this.#versions.has(uid) && !this.#store.isUnchanged(uid, this.#versions.get(uid)))
+          throw new Conflict(uid);
     this.#store.commit(this.#changed.values());
     this.#changed.clear();
+    this.#versions.clear();
+    this.#begun = this.#store.commits;
   }
 }
