@@ -269,6 +269,42 @@ describe("what is derived and joined", () => {
     expect(await reason(derive([key, kept], encrypted))).toBe("NotExtractable");
   });
 
+  it("is not given away for being joined of parts that are not", async () => {
+    const part = async (keyPartIdentifier: number, attributes: Attributes) => {
+      const { uniqueIdentifier } = await alice.request("Register", {
+        objectType: "SplitKey",
+        attributes: { ...AES, cryptographicUsageMask: [], ...attributes },
+        object: {
+          splitKey: {
+            splitKeyParts: 2,
+            keyPartIdentifier,
+            splitKeyThreshold: 2,
+            splitKeyMethod: "XOR",
+            keyBlock: {
+              keyFormatType: "Raw",
+              keyValue: { keyMaterial: new Uint8Array(32) },
+              cryptographicAlgorithm: "AES",
+              cryptographicLength: 256,
+            },
+          },
+        },
+      });
+      return uniqueIdentifier;
+    };
+    const joined = async (one: Attributes, other: Attributes) => {
+      const key = await alice.request("JoinSplitKey", {
+        objectType: "SymmetricKey",
+        uniqueIdentifier: [await part(1, one), await part(2, other)],
+        attributes: { ...AES, sensitive: false, extractable: true },
+      });
+      return reason(alice.request("Get", key));
+    };
+    expect(await joined({}, {})).toBe("Success");
+    expect(await joined({ extractable: false }, {})).toBe("NotExtractable");
+    expect(await joined({}, { extractable: false })).toBe("NotExtractable");
+    expect(await joined({}, { sensitive: true })).toBe("Sensitive");
+  });
+
   it("is no way to read a one-time pad", async () => {
     const pad = await known({ cryptographicAlgorithm: "OneTimePad" });
     const derivationParameters = { derivationData: new Uint8Array(32) };

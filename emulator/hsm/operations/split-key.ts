@@ -83,6 +83,7 @@ export const joinSplitKey: Handler<"JoinSplitKey"> = (request, context) => {
       ...attributes,
       ...described,
       ...(parts.some((part) => part.attributes.sensitive) ? { sensitive: true } : {}),
+      ...(parts.some((part) => part.attributes.extractable === false) ? { extractable: false } : {}),
       keyFormatType: "Raw",
     }),
     value,
