@@ -21,7 +21,12 @@ const device = { deviceSerialNumber: "serNum123", machineIdentifier: "machine1" 
 const principals = [
   principalOf("fred", "password1", { hashed: true }),
   principalOf("otto", "password2", { oneTimeSecret: secret }),
-  principalOf("tape", "password3", { device }),
+  principalOf("tape", "password3", { device, hashed: true }),
+  principalOf("both", "password4", {
+    device: { deviceSerialNumber: "serNum124" },
+    oneTimeSecret: secret,
+    hashed: true,
+  }),
 ];
 
 let test: TestHsm;
@@ -40,17 +45,17 @@ const password = (username: string, given: string): Credentials[number] => ({
   credentialType: "UsernameAndPassword",
   credentialValue: { username, password: given },
 });
-const oneTime = (code: string, given = "password2"): Credentials[number] => ({
+const oneTime = (code: string, given = "password2", username = "otto"): Credentials[number] => ({
   credentialType: "OneTimePassword",
-  credentialValue: { username: "otto", password: given, oneTimePassword: code },
+  credentialValue: { username, password: given, oneTimePassword: code },
 });
-const hashed = (at: Date, given = "password1"): Credentials[number] => ({
+const hashed = (at: Date, given = "password1", username = "fred"): Credentials[number] => ({
   credentialType: "HashedPassword",
   credentialValue: {
-    username: "fred",
+    username,
     timeStamp: at,
     hashingAlgorithm: "SHA_256",
-    hashedPassword: hashedPassword("SHA_256", "fred", given, at),
+    hashedPassword: hashedPassword("SHA_256", username, given, at),
   },
 });
 
@@ -147,6 +152,23 @@ describe("a credential is refused", () => {
     ];
     expect(new Set(answers).size).toBe(1);
     expect(answers[0]).not.toBe("Success");
+  });
+
+  it("when it shows less than its principal has: marks of a device, a one-time password", async () => {
+    const client = await stranger();
+    const byDevice = (deviceSerialNumber: string, given: string): Credentials[number] => ({
+      credentialType: "Device",
+      credentialValue: { ...device, deviceSerialNumber, password: given },
+    });
+    const timeStamp = new Date(Math.floor(now.getTime() / 1000) * 1000);
+    expect(await ping(client, byDevice("serNum123", "password3"))).toBe("Success");
+    expect(await ping(client, password("tape", "password3"))).toBe(NOT);
+    expect(await ping(client, hashed(timeStamp, "password3", "tape"))).toBe(NOT);
+    expect(await ping(client, password("both", "password4"))).toBe(NOT);
+    expect(await ping(client, hashed(timeStamp, "password4", "both"))).toBe(NOT);
+    expect(await ping(client, byDevice("serNum124", "password4"))).toBe(NOT);
+    const code = oneTimePassword(secret, now);
+    expect(await ping(client, oneTime(code, "password4", "both"))).toBe("Success");
   });
 
   it("over the certificate of a domain, right or wrong, and cannot name one", async () => {

@@ -37,7 +37,7 @@ export interface Principal {
   clientHash?: Readonly<Record<ClientHashAlgorithm, ClientHash>>;
   /** Secret of one-time passwords (RFC 6238), 16 bytes or more; asked for beside the password where there is one. */
   oneTimeSecret?: Uint8Array;
-  /** Takes Device credentials, with the password: what is written on a device is no secret. */
+  /** Takes Device credentials, and no other kind with a password alone: what is written on a device is no secret. */
   device?: Device;
 }
 
@@ -131,9 +131,9 @@ export class Principals {
   async shown({ credentialType, credentialValue }: Credential, now: Date): Promise<Shown | undefined> {
     switch (credentialType) {
       case "UsernameAndPassword":
-        return this.#byPassword(this.#named(credentialValue), credentialValue);
+        return this.#byPassword(this.#named(credentialValue), credentialValue, "oneTimeSecret", "device");
       case "Device":
-        return this.#byPassword(this.#deviceOf(credentialValue), credentialValue);
+        return this.#byPassword(this.#deviceOf(credentialValue), credentialValue, "oneTimeSecret");
       case "OneTimePassword":
         return this.#byOneTimePassword(this.#named(credentialValue), credentialValue, now);
       case "HashedPassword":
@@ -151,12 +151,16 @@ export class Principals {
     return found.length === 1 ? found[0] : undefined;
   }
 
-  async #byPassword(principal: Principal | undefined, { password }: Value): Promise<Shown | undefined> {
+  /** Whoever has something to show beside the password (`factors`) shows it. */
+  async #byPassword(
+    principal: Principal | undefined,
+    { password }: Value,
+    ...factors: ("oneTimeSecret" | "device")[]
+  ): Promise<Shown | undefined> {
     if (password === undefined || password.length > LONGEST_PASSWORD) return undefined;
     const right = await isPassword(principal?.password ?? this.#nobody, password);
-    // Whoever has a second factor shows it.
-    if (!right || principal?.password === undefined || (principal.oneTimeSecret && !principal.device))
-      return undefined;
+    if (!right || principal?.password === undefined) return undefined;
+    if (factors.some((factor) => principal[factor])) return undefined;
     return { identity: identityOf(principal) };
   }
 
@@ -184,7 +188,8 @@ function byHashedPassword(
 ): Shown | undefined {
   const algorithm = clientHashAlgorithm(hashingAlgorithm);
   const kept = algorithm && principal?.clientHash?.[algorithm];
-  if (!principal || !kept || !timeStamp || !hashedPassword || principal.oneTimeSecret) return undefined;
+  if (!principal || !kept || !timeStamp || !hashedPassword) return undefined;
+  if (principal.oneTimeSecret || principal.device) return undefined;
   if (!isHashedPassword(algorithm, kept, timeStamp, hashedPassword)) return undefined;
   if (Math.abs(timeStamp.getTime() - now.getTime()) > FRESH) return undefined;
   return {
