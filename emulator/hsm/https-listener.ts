@@ -28,6 +28,8 @@ export function listenHttps(options: ListenerOptions): Promise<Listener> {
   );
   server.maxConnections = MAX_CONNECTIONS;
   server.keepAliveTimeout = options.idleTimeout;
+  // A client that does not take its answer is not waited for.
+  server.setTimeout(options.idleTimeout, (socket) => socket.destroy());
   server.requestTimeout = options.idleTimeout;
   server.headersTimeout = Math.min(options.idleTimeout, 60_000);
   // Nobody is asked to send a body that will be refused: the answer comes before 100 Continue.

@@ -1,5 +1,6 @@
 import "reflect-metadata";
 import { connect as connectTcp } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type TLSSocket } from "node:tls";
 import * as x509 from "@peculiar/x509";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -104,6 +105,21 @@ describe("TTLV over TLS", () => {
     const stuck = socketAs(test.pki.clients["coffer-kms"]);
     stuck.write(ping.subarray(0, 20));
     expect(await Promise.all([answers(idle), answers(stuck)])).toEqual([[], []]);
+  });
+
+  it("closes connections that do not take their answers", async () => {
+    const socket = socketAs(await issueClient(test.pki.dir, "deaf"));
+    const random = encodeRequest({
+      header: { protocolVersion: { major: 2, minor: 1 } },
+      items: [{ operation: "RNGRetrieve", payload: { dataLength: 65_536 } }],
+    });
+    socket.pause();
+    socket.write(concat(...Array.from({ length: 300 }, () => random)));
+    await sleep(2000);
+    // What was on its way still comes, and then the end.
+    const received = answers(socket, 300);
+    socket.resume();
+    expect((await received).length).toBeLessThan(300);
   });
 
   it("speaks TLS 1.2 and 1.3, and nothing older", async () => {

@@ -62,8 +62,6 @@ function converse(socket: TLSSocket, identity: string, { serve, limit, idleTimeo
     for (let request = waiting.shift(); request; request = waiting.shift()) {
       const done = await serve(request, { identity, transport: "tls", encoding });
       if (socket.destroyed) return;
-      // `send` may wait for another before it comes to this one.
-      done.durable.catch(() => {});
       executed.push(done);
       held += done.response.length;
       sending ??= send();
@@ -94,7 +92,9 @@ function converse(socket: TLSSocket, identity: string, { serve, limit, idleTimeo
 
   socket.setNoDelay(true);
   socket.setTimeout(idleTimeout, () => {
-    if (!executing && !sending) socket.destroy();
+    // Long work is waited for, but not a client that does not take its answers.
+    if (socket.writableLength === 0 && (executing || sending)) socket.setTimeout(idleTimeout);
+    else socket.destroy();
   });
   socket.on("error", () => socket.destroy());
   socket.on("data", (chunk) => {
