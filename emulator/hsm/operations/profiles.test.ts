@@ -152,7 +152,7 @@ describe("attributes", () => {
     const uniqueIdentifier = await register(bytes(32));
     const newAttribute = { activationDate: new Date(0) };
     await refused(client.request("ModifyAttribute", { uniqueIdentifier, newAttribute })).toBe(
-      "PermissionDenied",
+      "WrongKeyLifecycleState",
     );
   });
 
