@@ -33,9 +33,14 @@ export function objectsFor(session: Session, operation: string): ReadonlySet<str
   return sets.includes(undefined) ? undefined : new Set(sets.flatMap((objects) => [...(objects ?? [])]));
 }
 
+/** Tickets that there are at once, and those of one identity. */
 const MOST = 1024;
+const MOST_OF_ONE = 64;
 
-/** The tickets that Login gave: in memory, by the hash of their value, so that a restart ends them. */
+/**
+ * The tickets that Login gave: in memory, by the hash of their value, so that a restart ends them. Where there are too
+ * many, the oldest goes of the one who has most: nobody's Logins deny them to others.
+ */
 export class Tickets {
   #sessions = new Map<string, Session>();
 
@@ -43,10 +48,26 @@ export class Tickets {
   issue(session: Session, now: Date, random: (length: number) => Bytes): Bytes {
     for (const [name, { expires }] of this.#sessions)
       if (expires && expires <= now) this.#sessions.delete(name);
-    if (this.#sessions.size >= MOST) throw new KmipError("ServerLimitExceeded", "Too many are logged in");
+    this.#makeRoom(session.identity);
     const value = random(32);
     this.#sessions.set(nameOf(value), { ...session });
     return value;
+  }
+
+  /** One more of an identity's will then be within the bounds. */
+  #makeRoom(identity: string): void {
+    const counts = new Map<string, number>();
+    for (const one of this.#sessions.values()) counts.set(one.identity, (counts.get(one.identity) ?? 0) + 1);
+    const own = counts.get(identity) ?? 0;
+    if (own < MOST_OF_ONE && this.#sessions.size < MOST) return;
+    let most = identity;
+    if (own < MOST_OF_ONE) for (const [one, count] of counts) if (count > (counts.get(most) ?? 0)) most = one;
+    // In the order in which they were issued.
+    for (const [name, one] of this.#sessions)
+      if (one.identity === most) {
+        this.#sessions.delete(name);
+        return;
+      }
   }
 
   /**
