@@ -10,8 +10,22 @@ const INITIAL = {
 };
 const CIPHER = { NISTKeyWrap: "wrap", AESKeyWrapPadding: "wrap-pad" };
 
+/** Wrapping goes six times over the data, without a pause: what is wrapped is bounded, far beyond the length of keys. */
+const MOST = 65_536;
+
+/** Throws `InvalidField` for more bytes than are wrapped here. */
+export function checkWrappable(data: Uint8Array): void {
+  if (data.length > MOST) throw new KmipError("InvalidField", "Too long for key wrap");
+}
+
+/** Throws `InvalidField` for more bytes than wrapping may have made: the header is 8. */
+export function checkUnwrappable(data: Uint8Array): void {
+  if (data.length > MOST + 8) throw new KmipError("InvalidField", "Too long for key wrap");
+}
+
 /** Wraps `data` under an AES key of 16, 24 or 32 bytes. */
 export function wrapAes(method: AesKeyWrap, kek: Uint8Array, data: Uint8Array): Uint8Array {
+  checkWrappable(data);
   if (method === "NISTKeyWrap" && (data.length < 16 || data.length % 8 !== 0))
     throw new KmipError("CryptographicFailure", "AES key wrap takes 16 bytes or more, in blocks of 8");
   if (data.length === 0) throw new KmipError("CryptographicFailure", "Nothing to wrap");
@@ -21,6 +35,7 @@ export function wrapAes(method: AesKeyWrap, kek: Uint8Array, data: Uint8Array): 
 
 /** Unwraps and verifies; one error for whatever is wrong. */
 export function unwrapAes(method: AesKeyWrap, kek: Uint8Array, wrapped: Uint8Array): Uint8Array {
+  checkUnwrappable(wrapped);
   const least = method === "NISTKeyWrap" ? 24 : 16;
   const name = cipherName(method, kek);
   try {

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, timingSafeEqual } from "node:crypto";
 import { KmipError } from "#protocol/kmip/index.ts";
-import type { AesKeyWrap } from "./aes-key-wrap.ts";
+import { type AesKeyWrap, checkUnwrappable, checkWrappable } from "./aes-key-wrap.ts";
 import { blockCipherName } from "./cipher-rules.ts";
 
 /**
@@ -13,6 +13,7 @@ export function wrapWith(
   key: Uint8Array,
   data: Uint8Array,
 ): Uint8Array {
+  checkWrappable(data);
   const cipher = createCipheriv(blockCipherName(algorithm, key.length, "ECB"), key, null).setAutoPadding(
     false,
   );
@@ -35,6 +36,7 @@ export function unwrapWith(
   key: Uint8Array,
   data: Uint8Array,
 ): Uint8Array {
+  checkUnwrappable(data);
   const decipher = createDecipheriv(blockCipherName(algorithm, key.length, "ECB"), key, null);
   decipher.setAutoPadding(false);
   const block = (bytes: Uint8Array) => decipher.update(bytes);

@@ -263,4 +263,13 @@ describe("key wrap with other ciphers", () => {
     failing(() => seal(input(algorithm, "NISTKeyWrap"), bytes(8)), "CryptographicFailure");
     failing(() => seal(input(algorithm, "NISTKeyWrap", 20), bytes(16)), "UnsupportedCryptographicParameters");
   });
+
+  it.each(["AES", "Camellia"])("%s takes 64 KiB and no more: nothing else is done meanwhile", (algorithm) => {
+    for (const method of ["NISTKeyWrap", "AESKeyWrapPadding"] as const) {
+      const { data } = seal(input(algorithm, method), bytes(65_536));
+      expect(open(input(algorithm, method), hex(data))).toBe(encodeHex(bytes(65_536)));
+      failing(() => seal(input(algorithm, method), bytes(65_544)), "InvalidField");
+      failing(() => open(input(algorithm, method), bytes(65_552)), "InvalidField");
+    }
+  });
 });
