@@ -1,3 +1,4 @@
+import { concat } from "#protocol/bytes.ts";
 import { FramingError } from "./framing.ts";
 
 /**
@@ -5,52 +6,68 @@ import { FramingError } from "./framing.ts";
  * follow one another as they are, and end where their outermost object or element ends.
  */
 export class TextFraming {
-  #held: Uint8Array = new Uint8Array();
+  #chunks: Uint8Array[] = [];
+  #held = 0;
   #limit: number;
-  #find: (bytes: Uint8Array, from: number) => number;
-  /** Where the search for the end goes on. */
-  #seen = 0;
+  #end: End;
 
   /** `root` is the element that ends an XML message. */
   constructor(encoding: "json" | "xml", root: "RequestMessage" | "ResponseMessage", limit: number) {
     this.#limit = limit;
-    const json = new JsonEnd();
-    const end = Buffer.from(`</${root}>`);
-    this.#find =
-      encoding === "json"
-        ? (bytes, from) => json.find(bytes, from)
-        : (bytes, from) => {
-            const at = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(
-              end,
-              Math.max(0, from - end.length),
-            );
-            return at < 0 ? -1 : at + end.length;
-          };
+    this.#end = encoding === "json" ? new JsonEnd() : new XmlEnd(root);
   }
 
-  /** Takes a chunk, yields the messages that it completes; throws `FramingError`. */
+  /** Takes a chunk, yields the messages that it completes; throws `FramingError`. Each byte is looked at once. */
   *push(chunk: Uint8Array): Generator<Uint8Array> {
-    this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
-    for (;;) {
-      const end = this.#find(this.#held, this.#seen);
-      this.#seen = end < 0 ? this.#held.length : 0;
-      if ((end < 0 ? this.#held.length : end) > this.#limit) throw new FramingError("message too long");
+    for (let rest = chunk; rest.length > 0; ) {
+      const end = this.#end.find(rest);
+      const part = end < 0 ? rest : rest.subarray(0, end);
+      this.#chunks.push(part);
+      this.#held += part.length;
+      if (this.#held > this.#limit) throw new FramingError("message too long");
       if (end < 0) return;
-      yield Uint8Array.from(this.#held.subarray(0, end));
-      this.#held = this.#held.subarray(end);
+      yield concat(...this.#chunks.splice(0));
+      this.#held = 0;
+      rest = rest.subarray(end);
     }
   }
 }
 
-/** Finds the brace that closes a JSON object; remembers how far it came. */
-class JsonEnd {
+/** Looks for the end of a message, chunk by chunk; remembers how far it came. */
+interface End {
+  /** Index after the message in this chunk, or -1. */
+  find(bytes: Uint8Array): number;
+}
+
+/** The end tag, which holds `<` at its beginning only. */
+class XmlEnd implements End {
+  #tag: Uint8Array;
+  #matched = 0;
+
+  constructor(root: string) {
+    this.#tag = Buffer.from(`</${root}>`);
+  }
+
+  find(bytes: Uint8Array): number {
+    for (let at = 0; at < bytes.length; at++) {
+      if (bytes[at] === this.#tag[this.#matched]) this.#matched++;
+      else this.#matched = bytes[at] === this.#tag[0] ? 1 : 0;
+      if (this.#matched < this.#tag.length) continue;
+      this.#matched = 0;
+      return at + 1;
+    }
+    return -1;
+  }
+}
+
+/** The brace that closes a JSON object. */
+class JsonEnd implements End {
   #depth = 0;
   #string = false;
   #escaped = false;
 
-  /** Index after the object, or -1. */
-  find(bytes: Uint8Array, from: number): number {
-    for (let at = from; at < bytes.length; at++) {
+  find(bytes: Uint8Array): number {
+    for (let at = 0; at < bytes.length; at++) {
       const byte = bytes[at]!;
       if (this.#escaped) this.#escaped = false;
       else if (this.#string) {
