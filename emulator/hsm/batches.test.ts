@@ -46,7 +46,7 @@ describe("a batch", () => {
       attributes: {},
       object: { opaqueObject: { opaqueDataType: 0x80000001, opaqueDataValue: new Uint8Array(1_000_000) } },
     });
-    const batch = Array.from({ length: 30 }, () => item("Get", { uniqueIdentifier }));
+    const batch = Array.from({ length: 14 }, () => item("Get", { uniqueIdentifier }));
     const answers = await patient.batch(batch, { batchErrorContinuationOption: "Continue" });
     const told = answers.filter(({ resultStatus }) => resultStatus === "Success");
     expect(told.length).toBeGreaterThan(4);
