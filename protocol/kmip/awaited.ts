@@ -1,3 +1,4 @@
+import { KmipDecodeError } from "./errors.ts";
 import type { RequestItem, ResponseItem } from "./messages.ts";
 
 /** How long (ms) before an answer is asked for the first time, and at most between two times. */
@@ -16,17 +17,22 @@ export async function awaited(
   send: Send,
   signal: AbortSignal | undefined,
 ): Promise<ResponseItem> {
-  const { asynchronousCorrelationValue } = answer;
+  const { asynchronousCorrelationValue, operation } = answer;
   if (!asynchronousCorrelationValue) return answer;
   const payload = { asynchronousCorrelationValue };
   let latest = answer;
   for (let pause = FIRST; latest.resultStatus === "OperationPending"; pause = Math.min(2 * pause, LONGEST)) {
     await paused(pause, signal);
     if (signal?.aborted) {
-      await send({ operation: "Cancel", payload });
+      // Whether or not it can be told: the caller wants no answer any more.
+      await send({ operation: "Cancel", payload }).catch(() => {});
       throw signal.reason;
     }
     latest = await send({ operation: "Poll", payload });
+    const { operation: answered = operation, resultStatus } = latest;
+    // A Poll that is refused is answered as a Poll.
+    if (answered !== operation && resultStatus === "Success")
+      throw new KmipDecodeError("answer to another operation");
   }
   return latest;
 }
