@@ -112,7 +112,7 @@ describe("a batch", () => {
     const [waiting] = await one.batch([create], mandatory);
     const { asynchronousCorrelationValue } = waiting!;
     const value = { asynchronousCorrelationValue: asynchronousCorrelationValue! };
-    for (const asked of [item("Poll", value), item("Cancel", value)]) {
+    for (const asked of [item("Poll", value), item("Process", value), item("Cancel", value)]) {
       const answers = await one.batch([item("Ping", {}), asked], { batchErrorContinuationOption: "Undo" });
       expect(answers[1]).toMatchObject({ resultReason: "FeatureNotSupported" });
     }

@@ -225,7 +225,7 @@ export class Batches {
       typeof operation === "string" && Object.hasOwn(OPERATIONS, operation) && OPERATIONS[operation];
     if (!handler) throw new KmipError("OperationNotSupported", "Not an operation of this server");
     // What others did, or will do, cannot be undone with the batch.
-    if (exclusive && (operation === "Poll" || operation === "Cancel"))
+    if (exclusive && (operation === "Poll" || operation === "Process" || operation === "Cancel"))
       throw new KmipError("FeatureNotSupported", "Not in a batch that is to be undone");
     if (ephemeral) throw new KmipError("FeatureNotSupported", "Nothing is ephemeral here");
     if (messageExtension?.some(({ criticalityIndicator }) => criticalityIndicator))
@@ -287,7 +287,7 @@ function isDeferred(
 }
 
 /** Operations that are never asynchronous. */
-const AT_ONCE: ReadonlySet<string> = new Set(["Poll", "Cancel", "Query", "DiscoverVersions"]);
+const AT_ONCE: ReadonlySet<string> = new Set(["Poll", "Process", "Cancel", "Query", "DiscoverVersions"]);
 
 /** What is undone has told nothing, but on which object it was (BL-M-2). */
 function undone(answer: ResponseItem): ResponseItem {

@@ -49,6 +49,15 @@ describe("asynchronous operations", () => {
     await refused(client.request("Poll", value!)).toBe("InvalidAsynchronousCorrelationValue");
   });
 
+  it("are done when they are to be processed, and answered to Poll", async () => {
+    const [value] = await begin(create("processed"));
+    expect(await client.request("Process", value!)).toEqual(value);
+    expect(await made("processed")).toBe(1);
+    expect(await cancel(value!)).toBe("Completed");
+    expect(await client.request("Poll", value!)).toMatchObject({ uniqueIdentifier: expect.any(String) });
+    await refused(client.request("Process", value!)).toBe("InvalidAsynchronousCorrelationValue");
+  });
+
   it("are done after a while, and then not cancelled", async () => {
     const [value] = await begin(create("unasked"));
     await expect.poll(() => made("unasked"), { timeout: 5000 }).toBe(1);

@@ -2,7 +2,7 @@ import { encodeHex } from "#protocol/bytes.ts";
 import { KmipError, type ResponseItem } from "#protocol/kmip/index.ts";
 
 /**
- * Operations whose answers are asked for later (KMIP 2.1, Poll and Cancel): in memory, so that a restart forgets them.
+ * Operations whose answers are asked for later (KMIP 2.1, Poll, Process and Cancel): in memory, so that a restart forgets them.
  * One begins after a pause, or when its client first asks; until then it can be cancelled.
  */
 
@@ -54,12 +54,21 @@ export class Pending {
   /** The answer, once. Throws for one that is not there or not for this identity. */
   async take(correlation: Uint8Array, identity: string, now: Date): Promise<ResponseItem> {
     this.#forget(now);
-    const name = encodeHex(correlation);
-    const waiting = this.#waiting.get(name);
+    const waiting = this.#of(correlation, identity);
+    this.#waiting.delete(encodeHex(correlation));
+    return begun(waiting);
+  }
+
+  /** Does it now; its answer still waits. Throws for one that is not there or not for this identity. */
+  async process(correlation: Uint8Array, identity: string): Promise<void> {
+    await begun(this.#of(correlation, identity));
+  }
+
+  #of(correlation: Uint8Array, identity: string): Waiting {
+    const waiting = this.#waiting.get(encodeHex(correlation));
     if (waiting?.identity !== identity)
       throw new KmipError("InvalidAsynchronousCorrelationValue", "Nothing is waiting under that value");
-    this.#waiting.delete(name);
-    return begun(waiting);
+    return waiting;
   }
 
   has(correlation: Uint8Array, identity: string): boolean {

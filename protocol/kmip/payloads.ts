@@ -432,6 +432,6 @@ export const OPERATIONS = {
   SetConstraints: operation({ constraints: optional(constraints) }, {}),
   GetConstraints: operation({}, { constraints: optional(constraints) }),
   QueryAsynchronousRequests: operation({}, {}),
-  Process: operation(asynchronous, {}),
+  Process: operation(asynchronous, asynchronous),
   Ping: operation({}, {}),
 } satisfies Operations;

@@ -8,6 +8,12 @@ export const poll: Handler<"Poll"> = ({ asynchronousCorrelationValue }, { pendin
   return {};
 };
 
+/** Process (KMIP 2.1 §6.1.40): does now what is pending; Poll has its answer. */
+export const process: Handler<"Process"> = async ({ asynchronousCorrelationValue }, { pending, subject }) => {
+  await pending.process(asynchronousCorrelationValue, subject.identity);
+  return { asynchronousCorrelationValue };
+};
+
 /** Cancel (KMIP 2.1 §6.1.5). */
 export const cancel: Handler<"Cancel"> = ({ asynchronousCorrelationValue }, { pending, subject }) => ({
   asynchronousCorrelationValue,

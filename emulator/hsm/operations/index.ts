@@ -1,5 +1,5 @@
 import type { OperationName } from "#protocol/kmip/index.ts";
-import { cancel, poll } from "./asynchronous.ts";
+import { cancel, poll, process } from "./asynchronous.ts";
 import { certify, reCertify } from "./certify.ts";
 import {
   addAttribute,
@@ -72,6 +72,7 @@ const handlers: Handlers = {
   DiscoverVersions: discoverVersions,
   Ping: ping,
   Poll: poll,
+  Process: process,
   Cancel: cancel,
   Certify: certify,
   ReCertify: reCertify,
