@@ -26,9 +26,9 @@ const PROFILES: Profiles = (["KMIPV1_3", "KMIPV1_4", ""] as const).flatMap((vers
   ).map((profile) => ({ profileName: `${profile}${version}` as const })),
 );
 
+/** Empty where there are none (TC-MD-1): what is asked for has an answer. */
 function defaultsOf(context: Context): Pick<ResponsePayload<"Query">, "defaultsInformation"> {
-  const { defaults } = settingsOf(context);
-  return defaults ? { defaultsInformation: defaults } : {};
+  return { defaultsInformation: settingsOf(context).defaults ?? {} };
 }
 
 /** Discover Versions (KMIP 2.1 §6.1.14): newest first; of those that the client names, in its order. */

@@ -465,6 +465,11 @@ describe.each(VERSIONS.map((version) => [`${version.major}.${version.minor}`, ve
   },
 );
 
+it("tells of defaults that there are none", async () => {
+  const told = await test.as(alice).request("Query", { queryFunction: ["QueryDefaultsInformation"] });
+  expect(told.defaultsInformation).toBeDefined();
+});
+
 it("refuses a version that it does not know", async () => {
   const client = test.as(alice, { major: 3, minor: 0 });
   await expect(client.request("DiscoverVersions", { protocolVersion: [] })).rejects.toThrow("version");
