@@ -28,6 +28,10 @@ const EXCLUDED: Readonly<Record<string, Exclusion>> = {
       "step 6: the Key Material is decrypted with a passphrase that is in a remark of the case, and in no message",
     clause: 'KMIP 2.0, "Get": without a Key Format Type the key comes in the form in which it was registered',
   },
+  "TC-ECC-2-21": {
+    field: "step 6: the Key Material is decrypted with a passphrase that is in no message",
+    clause: 'KMIP 2.1, "Get": without a Key Format Type the key comes in the form in which it was registered',
+  },
   "TC-PKCS12-2-20": {
     field: "step 9: the certificate's serial number without its DER tag and length",
     clause:
