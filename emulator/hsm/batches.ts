@@ -171,7 +171,13 @@ export class Batches {
     begin: ResponseItem | (() => Promise<ResponseItem>),
   ): ResponseItem {
     try {
-      const asynchronousCorrelationValue = this.#pending.keep(subject.identity, begin, now, random);
+      const asynchronousCorrelationValue = this.#pending.keep(
+        subject.identity,
+        item.operation,
+        begin,
+        now,
+        random,
+      );
       return {
         ...framing(item),
         resultStatus: "OperationPending",
@@ -287,7 +293,14 @@ function isDeferred(
 }
 
 /** Operations that are never asynchronous. */
-const AT_ONCE: ReadonlySet<string> = new Set(["Poll", "Process", "Cancel", "Query", "DiscoverVersions"]);
+const AT_ONCE: ReadonlySet<string> = new Set([
+  "Poll",
+  "Process",
+  "Cancel",
+  "QueryAsynchronousRequests",
+  "Query",
+  "DiscoverVersions",
+]);
 
 /** What is undone has told nothing, but on which object it was (BL-M-2). */
 function undone(answer: ResponseItem): ResponseItem {

@@ -77,4 +77,29 @@ describe("asynchronous operations", () => {
     const [value] = await begin({ operation: "Get", payload: { uniqueIdentifier: "none" } });
     await refused(client.request("Poll", value!)).toBe("ObjectNotFound");
   });
+
+  it("are listed for the client that asked, with their stage", async () => {
+    const bob = test.as(await issueClient(test.pki.dir, "bob"));
+    const [first, second] = await begin(create("listed"), create("listed"));
+    const [third] = await begin(create("listed"));
+    const list = (asker: KmipClient, named?: typeof first) =>
+      asker.request(
+        "QueryAsynchronousRequests",
+        named ? { asynchronousCorrelationValues: listOf(named) } : {},
+      );
+    const listOf = ({ asynchronousCorrelationValue }: NonNullable<typeof first>) => ({
+      asynchronousCorrelationValue: [asynchronousCorrelationValue],
+    });
+    const stages = (await list(client)).asynchronousRequest!.slice(-3);
+    expect(stages).toMatchObject([
+      { ...first, operation: "Create", processingStage: "Completed" },
+      { ...second, operation: "Create", processingStage: "Completed" },
+      { ...third, operation: "Create", processingStage: "Submitted" },
+    ]);
+    const sent = Number(stages[0]!.submissionDate) / 1000;
+    expect(Math.abs(sent - Date.now())).toBeLessThan(10_000);
+    expect((await list(client, third)).asynchronousRequest).toHaveLength(1);
+    expect((await list(bob)).asynchronousRequest ?? []).toEqual([]);
+    expect((await list(bob, third)).asynchronousRequest ?? []).toEqual([]);
+  });
 });

@@ -1,5 +1,5 @@
 import { encodeHex } from "#protocol/bytes.ts";
-import { KmipError, type ResponseItem } from "#protocol/kmip/index.ts";
+import { KmipError, type RequestItem, type ResponseItem } from "#protocol/kmip/index.ts";
 
 /**
  * Operations whose answers are asked for later (KMIP 2.1, Poll, Process and Cancel): in memory, so that a restart forgets them.
@@ -8,6 +8,8 @@ import { KmipError, type ResponseItem } from "#protocol/kmip/index.ts";
 
 interface Waiting {
   identity: string;
+  correlation: Uint8Array<ArrayBuffer>;
+  operation: RequestItem["operation"];
   since: number;
   begin?: () => Promise<ResponseItem>;
   /** Once it has begun. */
@@ -33,6 +35,7 @@ export class Pending {
    */
   keep(
     identity: string,
+    operation: RequestItem["operation"],
     begin: ResponseItem | (() => Promise<ResponseItem>),
     now: Date,
     random: (length: number) => Uint8Array<ArrayBuffer>,
@@ -42,10 +45,11 @@ export class Pending {
     if (own >= MOST || this.#waiting.size >= MOST_OF_ALL)
       throw new KmipError("ServerLimitExceeded", "Too many answers are waiting");
     const correlation = random(16);
+    const kept = { identity, correlation, operation, since: now.getTime() };
     const waiting: Waiting =
       typeof begin === "function"
-        ? { identity, begin, since: now.getTime(), done: false }
-        : { identity, answer: Promise.resolve(begin), since: now.getTime(), done: true };
+        ? { ...kept, begin, done: false }
+        : { ...kept, answer: Promise.resolve(begin), done: true };
     if (!waiting.done) waiting.timer = setTimeout(() => void begun(waiting), PAUSE).unref();
     this.#waiting.set(encodeHex(correlation), waiting);
     return correlation;
@@ -69,6 +73,11 @@ export class Pending {
     if (waiting?.identity !== identity)
       throw new KmipError("InvalidAsynchronousCorrelationValue", "Nothing is waiting under that value");
     return waiting;
+  }
+
+  /** What waits for that identity, in the order in which it came. */
+  of(identity: string): Pick<Waiting, "correlation" | "operation" | "since" | "answer" | "done">[] {
+    return [...this.#waiting.values()].filter((one) => one.identity === identity);
   }
 
   has(correlation: Uint8Array, identity: string): boolean {

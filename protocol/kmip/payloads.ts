@@ -21,6 +21,7 @@ import {
   byteString,
   type Codec,
   dateTime,
+  dateTimeExtended,
   enumeration,
   type Fields,
   integer,
@@ -104,6 +105,13 @@ const checked = {
   leaseTime: optional(interval),
 };
 const asynchronous = { asynchronousCorrelationValue: required(byteString) };
+const asynchronousRequest = structure({
+  ...asynchronous,
+  operation: required(enumeration("Operation")),
+  /** In microseconds since 1970. */
+  submissionDate: required(dateTimeExtended),
+  processingStage: required(enumeration("ProcessingStage")),
+});
 const loginTerms = {
   leaseTime: optional(interval),
   requestCount: optional(integer),
@@ -431,7 +439,15 @@ export const OPERATIONS = {
   SetDefaults: operation({ defaultsInformation: optional(defaultsInformation) }, {}),
   SetConstraints: operation({ constraints: optional(constraints) }, {}),
   GetConstraints: operation({}, { constraints: optional(constraints) }),
-  QueryAsynchronousRequests: operation({}, {}),
+  QueryAsynchronousRequests: operation(
+    {
+      asynchronousCorrelationValues: optional(
+        structure({ asynchronousCorrelationValue: repeated(byteString) }),
+      ),
+      operations: optional(structure({ operation: repeated(enumeration("Operation")) })),
+    },
+    { asynchronousRequest: optionalRepeated(asynchronousRequest) },
+  ),
   Process: operation(asynchronous, asynchronous),
   Ping: operation({}, {}),
 } satisfies Operations;

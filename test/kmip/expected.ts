@@ -11,6 +11,7 @@ export interface Expected {
 /** What stands in for a placeholder until the response is there, so that the message can be read. */
 const STAND_INS: Readonly<Record<string, string>> = {
   DateTime: "2000-01-01T00:00:00Z",
+  DateTimeExtended: "2000-01-01T00:00:00Z",
   ByteString: "00",
   BigInteger: "00",
   Integer: "0",

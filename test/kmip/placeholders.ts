@@ -99,7 +99,8 @@ export class Placeholders {
 
   #isNear(actual: Item, offset: number): string | undefined {
     const wanted = Math.floor(this.#now().getTime() / 1000) + offset;
-    const near = actual.type === "DateTime" && Math.abs(Number(actual.value) - wanted) <= TOLERANCE;
+    const unit = { DateTime: 1, DateTimeExtended: 1_000_000 }[actual.type as string];
+    const near = unit !== undefined && Math.abs(Number(actual.value) / unit - wanted) <= TOLERANCE;
     return near ? undefined : `expected about ${date(this.#now(), offset)}, got ${textOf(actual)}`;
   }
 }

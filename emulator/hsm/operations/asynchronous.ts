@@ -1,3 +1,4 @@
+import { encodeHex } from "#protocol/bytes.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
 import type { Handler } from "./handler.ts";
 
@@ -19,3 +20,23 @@ export const cancel: Handler<"Cancel"> = ({ asynchronousCorrelationValue }, { pe
   asynchronousCorrelationValue,
   cancellationResult: pending.cancel(asynchronousCorrelationValue, subject.identity),
 });
+
+/** Query Asynchronous Requests (KMIP 2.1 §6.1.41): the client's own, all or those that are named. */
+export const queryAsynchronousRequests: Handler<"QueryAsynchronousRequests"> = (
+  { asynchronousCorrelationValues, operations },
+  { pending, subject },
+) => {
+  const values = asynchronousCorrelationValues?.asynchronousCorrelationValue.map(encodeHex);
+  const asked = pending
+    .of(subject.identity)
+    .filter(({ correlation }) => !values || values.includes(encodeHex(correlation)))
+    .filter(({ operation }) => !operations || operations.operation.includes(operation));
+  return {
+    asynchronousRequest: asked.map(({ correlation, operation, since, answer, done }) => ({
+      asynchronousCorrelationValue: correlation,
+      operation,
+      submissionDate: BigInt(since) * 1000n,
+      processingStage: done ? "Completed" : answer ? "InProcess" : "Submitted",
+    })),
+  };
+};

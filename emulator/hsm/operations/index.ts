@@ -1,5 +1,5 @@
 import type { OperationName } from "#protocol/kmip/index.ts";
-import { cancel, poll, process } from "./asynchronous.ts";
+import { cancel, poll, process, queryAsynchronousRequests } from "./asynchronous.ts";
 import { certify, reCertify } from "./certify.ts";
 import {
   addAttribute,
@@ -73,6 +73,7 @@ const handlers: Handlers = {
   Ping: ping,
   Poll: poll,
   Process: process,
+  QueryAsynchronousRequests: queryAsynchronousRequests,
   Cancel: cancel,
   Certify: certify,
   ReCertify: reCertify,

@@ -44,6 +44,13 @@ const PKCS_11_FUNCTIONS = `
   C_SignEncryptUpdate C_DecryptVerifyUpdate C_GenerateKey C_GenerateKeyPair C_WrapKey C_UnwrapKey
   C_DeriveKey C_SeedRandom C_GenerateRandom C_GetFunctionStatus C_CancelFunction C_WaitForSlotEvent`;
 
+/** The last tags of 2.1 (KMIP 2.1, "Tag Enumeration"), which the tables that were parsed lack, from the first on. */
+const LAST_TAGS = `
+  RotateInterval RotateAutomatic RotateOffset RotateDate RotateGeneration RotateName RotateNameValue
+  RotateNameType RotateLatest AsynchronousRequest SubmissionDate ProcessingStage
+  AsynchronousCorrelationValues`;
+const FIRST_OF_LAST_TAGS = 0x42016a;
+
 /** Values that the tables leave to another specification: [value, first, last] by index into VERSIONS. */
 const MISSING: Record<string, Record<string, [number, number, number]>> = {
   PKCS_11Function: Object.fromEntries(
@@ -116,6 +123,8 @@ for (const [index, version] of VERSIONS.entries()) {
     }
   }
 }
+for (const [index, name] of LAST_TAGS.trim().split(/\s+/).entries())
+  tags.set(name, { value: FIRST_OF_LAST_TAGS + index, first: 6, last: 6 });
 for (const [name, values] of Object.entries(MISSING)) {
   const table = enumerations.get(name) ?? enumerations.set(name, new Map()).get(name)!;
   for (const [label, [value, first, last]] of Object.entries(values))
