@@ -27,7 +27,7 @@ export interface Load {
 export const LOADS: readonly Load[] = [
   { id: "1-connection", connections: 1, lanes: 1 },
   { id: "8-connections", connections: 8, lanes: 1 },
-  { id: "1-connection-pipelined", connections: 1, lanes: 16 },
+  { id: "1-connection-pipelined", connections: 1, lanes: 32 },
 ];
 
 /** Each measurement. */
