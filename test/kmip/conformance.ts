@@ -9,11 +9,11 @@
  *   --trace  every message as XML on standard error
  */
 
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { encodeItem } from "#protocol/kmip/index.ts";
-import type { Endpoint } from "./connection.ts";
+import { ENDPOINT_OPTIONS, endpointOf } from "./endpoint-options.ts";
 import { findCases, type Result, runSuite } from "./index.ts";
 
 const { values, positionals } = parseArgs({
@@ -21,11 +21,7 @@ const { values, positionals } = parseArgs({
   options: {
     encoding: { type: "string" },
     transport: { type: "string" },
-    host: { type: "string" },
-    port: { type: "string" },
-    ca: { type: "string" },
-    cert: { type: "string" },
-    key: { type: "string" },
+    ...ENDPOINT_OPTIONS,
     json: { type: "boolean" },
     trace: { type: "boolean" },
   },
@@ -43,7 +39,7 @@ const suite = runSuite({
   root: statSync(path).isDirectory() ? path : dirname(path),
   encoding,
   transport,
-  endpoint: endpoint(),
+  endpoint: endpointOf(values, usage),
   trace: values.trace
     ? (direction, item) => console.error(`${direction}: ${text.decode(encodeItem(item, "xml"))}`)
     : undefined,
@@ -65,21 +61,6 @@ function cases(folder: string): string[] {
   const found = findCases(folder);
   if (found.length === 0) usage(`there is no test case in ${folder}`);
   return found;
-}
-
-function endpoint(): Endpoint | undefined {
-  const { host, port, ca, cert, key } = values;
-  if (host === undefined && port === undefined) return undefined;
-  if (ca === undefined || cert === undefined || key === undefined)
-    usage("a server of yours needs --ca, --cert and --key");
-  const read = (file: string) => readFileSync(file, "utf8");
-  return {
-    host: host ?? "127.0.0.1",
-    port: Number(port ?? 5696),
-    ca: read(ca),
-    cert: read(cert),
-    key: read(key),
-  };
 }
 
 function oneOf<T extends string>(option: string, value: string, allowed: readonly T[]): T {

@@ -9,21 +9,17 @@
  *   --json     one JSON array of {file, passed, failed, skipped, reasons, failures, acceptable} and nothing else
  */
 
-import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { createKmipClient } from "#protocol/kmip/index.ts";
 import { connectTo } from "../connection.ts";
+import { ENDPOINT_OPTIONS, endpointOf } from "../endpoint-options.ts";
 import { OwnServers } from "../own-server.ts";
 import { type FileResult, findFiles, runFile, Session } from "./index.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    host: { type: "string" },
-    port: { type: "string" },
-    ca: { type: "string" },
-    cert: { type: "string" },
-    key: { type: "string" },
+    ...ENDPOINT_OPTIONS,
     json: { type: "boolean" },
     pieces: { type: "boolean" },
   },
@@ -33,12 +29,13 @@ if (path === undefined || positionals.length > 1) usage("give one folder or file
 const files = findFiles(path);
 if (files.length === 0) usage(`there is no test vector in ${path}`);
 
+const foreign = endpointOf(values, usage);
 const own = new OwnServers();
 const results: FileResult[] = [];
 try {
   for (const file of files) {
-    const server = foreign() ?? (await own.start("tls"));
-    const connection = connectTo(server.endpoint, "tls", "ttlv");
+    const server = foreign ? undefined : await own.start("tls");
+    const connection = connectTo(foreign ?? server!.endpoint, "tls", "ttlv");
     try {
       const session = new Session(createKmipClient(connection), { pieces: values.pieces ?? false });
       const result = await runFile(file, session);
@@ -46,7 +43,7 @@ try {
       if (!values.json) print(result);
     } finally {
       connection.close();
-      await server.close();
+      await server?.close();
     }
   }
 } finally {
@@ -64,24 +61,6 @@ function print({ file, passed, failed, skipped, reasons, failures, acceptable }:
   for (const reason of reasons) console.log(`    skipped: ${reason}`);
   for (const [flags, { accepted, refused }] of Object.entries(acceptable))
     console.log(`    acceptable, ${flags}: ${accepted} accepted, ${refused} refused`);
-}
-
-function foreign() {
-  const { host, port, ca, cert, key } = values;
-  if (host === undefined && port === undefined) return undefined;
-  if (ca === undefined || cert === undefined || key === undefined)
-    usage("a server of yours needs --ca, --cert and --key");
-  const read = (file: string) => readFileSync(file, "utf8");
-  return {
-    endpoint: {
-      host: host ?? "127.0.0.1",
-      port: Number(port ?? 5696),
-      ca: read(ca),
-      cert: read(cert),
-      key: read(key),
-    },
-    close: async () => {},
-  };
 }
 
 function usage(message: string): never {
