@@ -1,20 +1,12 @@
-import type { ResponseItem } from "#protocol/kmip/index.ts";
-
 /** A number, a name, the head of an item. */
 const SMALL = 16;
 
-/** Bytes that an answer takes in TTLV, about. */
-export function answerLength(answer: ResponseItem): number {
-  return lengthOf(answer);
-}
-
-function lengthOf(value: unknown): number {
-  if (typeof value === "string") return SMALL + value.length;
-  if (value instanceof Uint8Array) return SMALL + value.length;
-  if (typeof value === "bigint") return SMALL + value.toString(16).length / 2;
-  if (Array.isArray(value)) return value.reduce((sum: number, one) => sum + lengthOf(one), SMALL);
-  if (typeof value !== "object" || value === null || value instanceof Date) return SMALL;
+/** Bytes that an answer, or a part of one, takes in TTLV, about. */
+export function answerLength(part: unknown): number {
+  if (typeof part === "string" || part instanceof Uint8Array) return SMALL + part.length;
+  if (typeof part === "bigint") return SMALL + part.toString(16).length / 2;
+  if (typeof part !== "object" || part === null || part instanceof Date) return SMALL;
   let sum = SMALL;
-  for (const one of Object.values(value)) sum += lengthOf(one);
+  for (const one of Object.values(part)) sum += answerLength(one);
   return sum;
 }
