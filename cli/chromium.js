@@ -1,15 +1,28 @@
-// Finds a Chromium for the end-to-end tests: CHROMIUM_PATH, the system's, or the one that Playwright downloaded.
-import { accessSync, constants } from "node:fs";
+// Finds a Chromium for the end-to-end tests: CHROMIUM_PATH, the system's, the one that Playwright downloaded, or the one
+// that ships inside an npm package.
 import { createRequire } from "node:module";
+import { packagedChromium } from "./chromium-package.js";
+import { executable, findPrograms } from "./program.js";
 
-const SYSTEM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+/** Names on PATH, and where macOS keeps them. */
+const SYSTEM = ["chromium", "chromium-browser", "google-chrome"];
+const MACOS = [
+  "/Applications/Chromium.app/Contents/MacOS/Chromium",
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+];
 
 /**
  * @param {NodeJS.ProcessEnv} [environment]
  * @returns {string | undefined} the path of an executable, or undefined
  */
 export function findChromium(environment = process.env) {
-  const candidates = [environment.CHROMIUM_PATH, ...SYSTEM, downloaded()];
+  const candidates = [
+    environment.CHROMIUM_PATH,
+    ...SYSTEM.flatMap((name) => findPrograms(name, environment)),
+    ...(process.platform === "darwin" ? MACOS : []),
+    downloaded(),
+    packagedChromium(),
+  ];
   return candidates.find((path) => path !== undefined && executable(path));
 }
 
@@ -19,15 +32,5 @@ function downloaded() {
     return createRequire(import.meta.url)("playwright").chromium.executablePath();
   } catch {
     return undefined;
-  }
-}
-
-/** @param {string} path */
-function executable(path) {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { npm } from "./npm.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const stamp = `${root}node_modules/.coffer-lock`;
@@ -14,8 +15,7 @@ const installed = existsSync(stamp) ? readFileSync(stamp, "utf8") : "";
 
 if (installed !== lock) {
   console.log("Installing packages as locked (once) …");
-  const npm = process.env.npm_execpath;
-  const [command, args] = npm ? [process.execPath, [npm]] : ["npm", []];
+  const { command, args } = npm();
   const { status } = spawnSync(command, [...args, "ci", "--loglevel=error"], { cwd: root, stdio: "inherit" });
   if (status !== 0) {
     console.error("`npm ci` failed: see the message above, mend it and run the command again.");
@@ -25,17 +25,10 @@ if (installed !== lock) {
 }
 
 if (process.argv.includes("--chromium")) {
-  const { findChromium } = await import("./chromium.js");
-  if (!findChromium()) {
-    console.log("Installing Chromium for the end-to-end tests (once) …");
-    spawnSync(process.execPath, [`${root}node_modules/playwright/cli.js`, "install", "chromium"], {
-      cwd: root,
-      stdio: "inherit",
-    });
-  }
-  if (!findChromium()) {
+  const { installChromium } = await import("./chromium-install.js");
+  if (!installChromium()) {
     console.error(
-      "No Chromium found. Install one (Debian: apt-get install chromium) or set CHROMIUM_PATH, and run again.",
+      "No Chromium found, and none could be installed. Install one (Debian: apt-get install chromium) or set CHROMIUM_PATH, and run again.",
     );
     process.exit(1);
   }
