@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { ensurePki, issueClient, type Pki } from "#emulator/hsm/index.ts";
-import { pythonCan, startPyKmipServer } from "#test/interop/index.ts";
+import { startPyKmipServer } from "#test/interop/index.ts";
 import { startHsmProcess } from "#test/kmip/hsm-process.ts";
+import { findPython } from "#test/support/missing.ts";
 import { codec } from "./kmip/codec.ts";
 import { echoServer, kmipServer, LOADS, type Server, throughput } from "./kmip/work.ts";
 import { median, progress, type Report } from "./row.ts";
@@ -26,10 +27,10 @@ const ECHO = fileURLToPath(new URL("./kmip/durable-echo.ts", import.meta.url));
  * allows any such server is shown too.
  */
 export async function run(report: Report): Promise<void> {
-  const compared = pythonCan("import kmip");
-  if (!compared) progress("PyKMIP is not installed (Debian: python3-pykmip): nothing to compare with");
-  await codec(report, compared);
-  await servers(report, compared);
+  const python = findPython("import kmip");
+  if (!python) progress("PyKMIP is not installed (Debian: python3-pykmip): nothing to compare with");
+  await codec(report, python);
+  await servers(report, python !== undefined);
 }
 
 async function servers(report: Report, compared: boolean): Promise<void> {
@@ -52,7 +53,8 @@ async function servers(report: Report, compared: boolean): Promise<void> {
     }
     for (const [name, unit] of WORKS) await compare(report, { name, unit, ours, others });
   } finally {
-    for (const close of closing) await close();
+    // One that fails keeps none of the others from closing.
+    for (const close of closing) await Promise.allSettled([(async () => close())()]);
   }
 }
 
@@ -87,7 +89,7 @@ async function compare(report: Report, { name, unit, ours, others }: Comparison)
 /** The limit (`durable-echo.ts`), in a process of its own as the servers are. */
 async function startEcho(pki: Pki, dir: string): Promise<{ port: number; close: () => Promise<void> }> {
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ECHO, pki.dir, dir], {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["pipe", "pipe", "inherit"],
   });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const port = await new Promise<number>((resolve, reject) => {

@@ -36,6 +36,7 @@ if (Number(process.versions.node.split(".")[0]) < 24 && !process.env.COFFER_NODE
 }
 
 const results = mkdtempSync(join(tmpdir(), "coffer-results-"));
+const reasons = join(results, "skipped");
 const total = { passed: 0, failed: 0, skipped: 0 };
 /** @type {string[]} */
 const trouble = [];
@@ -62,9 +63,11 @@ for (const [name, step] of Object.entries(steps)) {
   console.log(`${ok ? "ok" : "FAILED"}  ${name}, ${((Date.now() - start) / 1000).toFixed(1)} s`);
   if (!ok) trouble.push(name);
 }
+const skips = existsSync(reasons) ? new Set(readFileSync(reasons, "utf8").trim().split("\n")) : new Set();
 rmSync(results, { recursive: true, force: true });
 
 console.log(`\n${"─".repeat(74)}`);
+for (const reason of skips) console.log(`skipped: ${reason}`);
 if (trouble.length > 0) console.log(`failed: ${trouble.join(", ")}`);
 console.log(`took ${((Date.now() - began) / 1000).toFixed(0)} s`);
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
@@ -125,6 +128,7 @@ function count(report) {
 function run(name, args) {
   const env = {
     ...process.env,
+    COFFER_SKIPPED: reasons,
     PATH: `${bin}${delimiter}${process.env.PATH ?? ""}`,
     NODE_OPTIONS: nodeOptions(),
   };

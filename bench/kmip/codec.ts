@@ -10,7 +10,6 @@ import {
   type RequestMessage,
   type ResponseMessage,
 } from "#protocol/kmip/index.ts";
-import { PYTHON } from "#test/interop/index.ts";
 import { median, progress, type Report } from "../row.ts";
 import { AES, VERSION } from "./work.ts";
 
@@ -47,13 +46,13 @@ const response: ResponseMessage = {
   ],
 };
 
-/** A typed Create request, and a typed Get response, from and to bytes. */
-export async function codec(report: Report, compared: boolean): Promise<void> {
+/** A typed Create request, and a typed Get response, from and to bytes. `python` is one that has PyKMIP. */
+export async function codec(report: Report, python?: string): Promise<void> {
   const theirs: Record<string, number> = {};
-  if (compared) {
+  if (python) {
     progress("codec: PyKMIP");
     const hex = [encodeRequest(request), encodeResponse(response)].map((m) => Buffer.from(m).toString("hex"));
-    const { stdout } = await promisify(execFile)(PYTHON, [CODEC, String(SECONDS), ...hex]);
+    const { stdout } = await promisify(execFile)(python, [CODEC, String(SECONDS), ...hex]);
     Object.assign(theirs, JSON.parse(stdout));
   }
   progress("codec");

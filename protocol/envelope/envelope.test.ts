@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { findVectors } from "#test/support/missing.ts";
 import { concat, utf8 } from "../bytes.ts";
 import { CofferError } from "../error.ts";
 import {
@@ -307,7 +308,7 @@ describe("tampering", () => {
   });
 });
 
-const vectors = `${process.env.COFFER_VECTORS ?? "../shared/vectors"}/esdk/message-v2.json`;
+const vectors = findVectors("esdk/message-v2.json");
 type Vector = {
   comment: string;
   status: boolean;
@@ -317,8 +318,8 @@ type Vector = {
   "plaintext-frames"?: string[];
 };
 
-describe.skipIf(!existsSync(vectors))("official vectors of message format 2", () => {
-  const { tests } = existsSync(vectors)
+describe.skipIf(!vectors)("official vectors of message format 2", () => {
+  const { tests } = vectors
     ? (JSON.parse(readFileSync(vectors, "utf8")) as { tests: Vector[] })
     : { tests: [] };
   const bytes = (text: string) => new Uint8Array(Buffer.from(text, "base64"));

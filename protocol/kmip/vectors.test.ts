@@ -1,7 +1,8 @@
-import { existsSync, globSync, readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { findVectors } from "#test/support/missing.ts";
 import { decodeHex, encodeHex, utf8 } from "../bytes.ts";
 import {
   decodeItem,
@@ -18,8 +19,9 @@ import {
   type XmlElement,
 } from "./index.ts";
 
-const folder = join(process.env.COFFER_VECTORS ?? "../shared/vectors", "kmip");
-const absent = !existsSync(folder);
+const found = findVectors("kmip");
+const folder = found ?? "";
+const absent = found === undefined;
 const load = (path: string) => (absent ? [] : JSON.parse(readFileSync(join(folder, path), "utf8")));
 
 /** Through the typed messages and back. */

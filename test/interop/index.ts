@@ -3,4 +3,3 @@
  * May import: everything. May be imported by: bench (PyKMIP's server).
  */
 export { type PyKmipServer, startPyKmipServer } from "./pykmip/server.ts";
-export { missing, PYTHON, pythonCan } from "./python.ts";

@@ -6,8 +6,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type TestHsm, testHsm } from "#emulator/hsm/deployment.fixture.ts";
 import { issueClient } from "#emulator/hsm/index.ts";
+import { findPython, missing } from "../support/missing.ts";
 import { pykmipClientConfig } from "./pykmip/config.ts";
-import { missing, PYTHON } from "./python.ts";
 
 const SCRIPT = fileURLToPath(new URL("./pykmip/client.py", import.meta.url));
 
@@ -44,7 +44,9 @@ const CHECKS: Record<string, number> = {
   usage_masks: 1.2,
 };
 
-describe.skipIf(missing("python3-pykmip", "import kmip"))("PyKMIP's client with our server", () => {
+const python = findPython("import kmip");
+
+describe.skipIf(missing("python3-pykmip", python))("PyKMIP's client with our server", () => {
   let test: TestHsm;
   let config: string;
   beforeAll(async () => {
@@ -67,7 +69,7 @@ describe.skipIf(missing("python3-pykmip", "import kmip"))("PyKMIP's client with 
   describe.each(["1.0", "1.1", "1.2", "1.3", "1.4", "2.0"])("KMIP %s", (version) => {
     let results: Map<string, string | null>;
     beforeAll(async () => {
-      const { stdout } = await promisify(execFile)(PYTHON, [SCRIPT, config, version]);
+      const { stdout } = await promisify(execFile)(python!, [SCRIPT, config, version]);
       const lines = stdout.trim().split("\n");
       results = new Map(
         lines.map((line) => {

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parsePolicies } from "#emulator/hsm/index.ts";
 import { OBJECT_TYPES, OPERATIONS, OperationPolicies } from "#emulator/hsm/policy/operation-policy.ts";
-import { missing, PYTHON } from "./python.ts";
+import { findPython, missing } from "../support/missing.ts";
 
 /** PyKMIP's server and ours, asked what a file of operation policies allows. */
 
@@ -22,12 +22,14 @@ type Answer = [
   allowed: boolean,
 ];
 
-describe.skipIf(missing("python3-pykmip", "import kmip"))("operation policies", () => {
+const python = findPython("import kmip");
+
+describe.skipIf(missing("python3-pykmip", python))("operation policies", () => {
   let answers: Answer[];
   const ours = new OperationPolicies(parsePolicies(readFileSync(FILE, "utf8")));
   beforeAll(async () => {
     const options = { maxBuffer: 64 * 1024 * 1024 };
-    const { stdout } = await promisify(execFile)(PYTHON, [path("pykmip/policies.py"), FILE], options);
+    const { stdout } = await promisify(execFile)(python!, [path("pykmip/policies.py"), FILE], options);
     answers = stdout
       .trim()
       .split("\n")

@@ -1,9 +1,10 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { findVectors } from "../support/missing.ts";
 import { findCases, runSuite, type SuiteOptions } from "./index.ts";
 
-const root = join(process.env.COFFER_VECTORS ?? "../shared/vectors", "kmip/oasis");
+const vectors = findVectors("kmip/oasis");
+const root = vectors ?? "";
 
 type How = Pick<SuiteOptions, "encoding" | "transport">;
 
@@ -17,7 +18,7 @@ async function failures(files: string[], how: How): Promise<string[]> {
 /** The OASIS publications; `ovh` repeats most of them. */
 const cases = (version: string) => findCases(join(root, version)).filter((file) => !file.includes("/ovh/"));
 
-describe.skipIf(!existsSync(root))("OASIS test cases", () => {
+describe.skipIf(!vectors)("OASIS test cases", () => {
   it.each(["v1.4", "v2.1"])("%s pass as TTLV over TLS", async (version) => {
     expect(await failures(cases(version), { encoding: "ttlv", transport: "tls" })).toEqual([]);
   });

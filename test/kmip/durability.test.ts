@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +11,7 @@ import {
 } from "#emulator/hsm/index.ts";
 import { encodeHex } from "#protocol/bytes.ts";
 import { type Attributes, createKmipClient, item, type KmipClient, payloadOf } from "#protocol/kmip/index.ts";
+import { missingProgram } from "../support/missing.ts";
 import { type HsmProcess, startHsmProcess } from "./hsm-process.ts";
 
 /** Writes until the last kill; `COFFER_DURABILITY_WRITES=10000` for the long run. */
@@ -189,8 +189,7 @@ it(`loses nothing acknowledged and halves nothing in ${WRITES} writes with kill 
   await hsm.stop();
 }, 1_800_000);
 
-const strace = spawnSync("strace", ["-V"]).status === 0;
-it.skipIf(!strace && !process.env.CI)("syncs to the disk before it answers each write", async () => {
+it.skipIf(missingProgram("strace"))("syncs to the disk before it answers each write", async () => {
   const trace = join(root, "trace");
   const wrapper = ["strace", "-f", "-qq", "-e", "trace=fdatasync", "-o", trace];
   const hsm = await start("traced", { wrapper });

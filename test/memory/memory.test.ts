@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { skipTest } from "../support/missing.ts";
 import { workerdPid } from "../system/workerd.ts";
 import {
   canReadMemory,
@@ -111,7 +112,7 @@ describe("process", () => {
 
   it("finds what a worker in workerd holds, and does not find what it never saw", async (context) => {
     const pid = workerdPid(Number(url.port));
-    if (!canReadMemory(pid)) return context.skip("the memory of workerd cannot be read here");
+    if (!canReadMemory(pid)) return skipTest(context, "the memory of workerd cannot be read here");
     const held = randomBytes(32);
     const never = randomBytes(32);
     // Through a watch, as in the tests of the product: started before the secret is there.

@@ -9,6 +9,7 @@ import {
   scanProcess,
   watchMemory,
 } from "../memory/index.ts";
+import { skipTest } from "../support/missing.ts";
 import {
   type Browsing,
   openBrowser,
@@ -63,7 +64,7 @@ describe("Promise 1: blind edge", () => {
   });
 
   it("Promise 1: the memory of workerd holds no data, account or master key while documents are sealed and opened", (context) => {
-    if (!seen) return context.skip("the memory of workerd cannot be read here");
+    if (!seen) return skipTest(context, "the memory of workerd cannot be read here");
     expect(seen.findings).toEqual([]);
     expect(seen.passes, "passes over the memory during and after the flow").toBeGreaterThan(2);
     expect(seen.scanned).toBeGreaterThan(50_000_000);
@@ -87,7 +88,7 @@ describe("Promise 1: blind edge", () => {
   });
 
   it("Promise 1: the same scans find a data key that is planted (positive control)", async (context) => {
-    if (!canReadMemory(system.pid)) return context.skip("the memory of workerd cannot be read here");
+    if (!canReadMemory(system.pid)) return skipTest(context, "the memory of workerd cannot be read here");
     const [key] = data();
     const planted = needle("planted", key!.bytes);
     const url = `${system.running.edge.url}/documents`;

@@ -1,4 +1,4 @@
-import { existsSync, globSync, readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -7,10 +7,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeHex, utf8 } from "#protocol/bytes.ts";
 import { encodeItem, itemFromXml, parseXml, type XmlElement } from "#protocol/kmip/index.ts";
 import { launchChromium } from "../../chromium/index.ts";
+import { findVectors } from "../../support/missing.ts";
 import { type Message, probe } from "./probe.ts";
 
-const folder = join(process.env.COFFER_VECTORS ?? "../shared/vectors", "kmip");
-const absent = !existsSync(folder);
+const vectors = findVectors("kmip");
+const folder = vectors ?? "";
 
 /** The messages that the publications have in several encodings, and those of a sample of the test cases. */
 function messages(): Message[] {
@@ -70,7 +71,7 @@ async function bundled(entry: string, format: "esm" | "iife"): Promise<string> {
   return result.outputFiles[0]!.text;
 }
 
-describe.skipIf(absent)("the codec and the client do the same in every runtime", () => {
+describe.skipIf(!vectors)("the codec and the client do the same in every runtime", () => {
   let given: Message[];
   let expected: string[];
   beforeAll(async () => {

@@ -1,8 +1,9 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createKmipClient } from "#protocol/kmip/index.ts";
+import { findVectors } from "../../support/missing.ts";
 import { type Connection, connectTo } from "../connection.ts";
 import { OwnServers, type Server } from "../own-server.ts";
 import { driverOf } from "./drivers.ts";
@@ -25,8 +26,9 @@ afterAll(async () => {
 const run = (path: string, pieces: boolean): Promise<FileResult> =>
   runFile(path, new Session(createKmipClient(connection), { pieces }));
 
-const folder = join(process.env.COFFER_VECTORS ?? "../shared/vectors", "wycheproof");
-const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".json")) : [];
+const vectors = findVectors("wycheproof");
+const folder = vectors ?? "";
+const files = vectors ? readdirSync(folder).filter((name) => name.endsWith(".json")) : [];
 
 /** What is made of `acceptable` vectors. A key of 8 bytes is below what SP 800-38F §5.3.1 lets AES-KW wrap. */
 const ACCEPTABLE: Record<string, FileResult["acceptable"]> = {
