@@ -36,4 +36,5 @@ const listener = createServer({ cert: server.cert, key: server.key }, (socket) =
   });
 });
 process.once("SIGTERM", () => process.exit(0));
+process.stdin.once("close", () => process.exit(0)).resume();
 listener.listen(0, "127.0.0.1", () => console.log((listener.address() as AddressInfo).port));

@@ -1,6 +1,6 @@
 /**
  * The HSM emulator in a process of its own, which can be killed: `node hsm-process.ts DIR PKI` prints its TTLV port and
- * runs until SIGTERM.
+ * runs until SIGTERM, or until its standard input closes.
  */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -23,7 +23,8 @@ export async function startHsmProcess(
 ): Promise<HsmProcess> {
   const node = [process.execPath, "--disable-warning=ExperimentalWarning", ...nodeOptions];
   const [command, ...args] = [...wrapper, ...node, fileURLToPath(import.meta.url), dir, pki];
-  const child = spawn(command!, args, { stdio: ["ignore", "pipe", "inherit"] });
+  // It runs until its standard input closes, so that it ends with this process.
+  const child = spawn(command!, args, { stdio: ["pipe", "pipe", "inherit"] });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const line = await new Promise<string>((resolve, reject) => {
     createInterface(child.stdout!).once("line", resolve);
@@ -33,12 +34,9 @@ export async function startHsmProcess(
   // The process itself: a wrapper need not pass a signal on.
   const { port, pid } = JSON.parse(line) as { port: number; pid: number };
   const signal = async (name: NodeJS.Signals) => {
-    process.off("exit", last);
     if (child.exitCode === null && child.signalCode === null) process.kill(pid, name);
     await ended;
   };
-  const last = () => process.kill(pid, "SIGKILL");
-  process.once("exit", last);
   return { port, pid, kill: () => signal("SIGKILL"), stop: () => signal("SIGTERM") };
 }
 
@@ -47,5 +45,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [dir, pkiDir] = process.argv.slice(2);
   const hsm = await startHsm({ dir: dir!, pki: await ensurePki(pkiDir!), ttlvPort: 0, httpsPort: 0 });
   process.once("SIGTERM", () => void hsm.close().then(() => process.exit(0)));
+  process.stdin.once("close", () => process.exit(0)).resume();
   process.stdout.write(`${JSON.stringify({ port: hsm.ttlvPort, pid: process.pid })}\n`);
 }

@@ -1,9 +1,10 @@
-import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, connect as tcpConnect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { findPrograms } from "#cli/program.js";
 import { ensurePki, issueClient, type TlsTransportOptions } from "#emulator/hsm/index.ts";
+import { startGroup } from "../../support/group.ts";
 
 export interface PyKmipServer {
   port: number;
@@ -41,19 +42,14 @@ logging_level=INFO
 database_path=${join(dir, "server.db")}
 `,
   );
-  const child = spawn("/usr/bin/pykmip-server", ["-f", config, "-l", log], { stdio: "ignore" });
-  const ended = new Promise<void>((resolve) => {
-    child.once("exit", () => resolve());
-    child.once("error", () => resolve());
+  const [program] = findPrograms("pykmip-server");
+  if (program === undefined) throw new Error("PyKMIP's server is not installed (Debian: python3-pykmip)");
+  // It starts two processes of its own, which outlive it.
+  const group = startGroup(program, ["-f", config, "-l", log]);
+  let running = true;
+  void group.ended.then(() => {
+    running = false;
   });
-  const stop = () => void child.kill("SIGKILL");
-  process.once("exit", stop);
-  const close = async () => {
-    process.off("exit", stop);
-    // SIGTERM takes it ten seconds.
-    stop();
-    await ended;
-  };
   const text = () => {
     try {
       return readFileSync(log, "utf8");
@@ -62,9 +58,9 @@ database_path=${join(dir, "server.db")}
     }
   };
   for (let tries = 0; !(await listens(port)); tries++) {
-    if (tries < 100 && child.exitCode === null && child.pid !== undefined) await sleep(100);
+    if (tries < 100 && running) await sleep(100);
     else {
-      await close();
+      await group.kill();
       throw new Error(`PyKMIP's server did not start: ${text()}`);
     }
   }
@@ -72,7 +68,7 @@ database_path=${join(dir, "server.db")}
     port,
     connection: { host: "127.0.0.1", port, ca: pki.serverCa, ...client },
     log: text,
-    close,
+    close: () => group.kill(),
   };
 }
 
