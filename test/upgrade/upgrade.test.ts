@@ -3,13 +3,14 @@
  * `coffer-COMMIT.tgz` is such a folder, sealed by the users below at that commit; a folder is never made again or changed.
  */
 
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { tarFiles } from "#cli/tar.js";
 import { type Command, run, start } from "../cli/command.ts";
 
 /** SHA-256 of each document, by the user who sealed it. */
@@ -44,10 +45,12 @@ describe.each(FOLDERS)("%s", (folder) => {
 
   beforeAll(async () => {
     dir = mkdtempSync(join(tmpdir(), "coffer-upgrade-"));
-    mkdirSync(join(dir, ".coffer"));
     const archive = fileURLToPath(new URL(folder, import.meta.url));
-    const { status } = spawnSync("tar", ["-xzf", archive, "-C", join(dir, ".coffer")]);
-    if (status !== 0) throw new Error(`tar cannot unpack ${folder}`);
+    for (const { name, mode, bytes } of tarFiles(gunzipSync(readFileSync(archive)))) {
+      const path = join(dir, ".coffer", name);
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, bytes, { mode });
+    }
     server = start(["start", ...PORT], dir);
     await server.says("Coffer is running");
   });
