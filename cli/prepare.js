@@ -3,13 +3,17 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { bundledNode } from "./bundled-node.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const platform = process.platform === "win32" ? "win" : process.platform;
-const bundled = `${root}node_modules/node-${platform}-${process.arch}/bin/node${platform === "win" ? ".exe" : ""}`;
-const node = Number(process.versions.node.split(".")[0]) < 24 ? bundled : process.execPath;
+const node = Number(process.versions.node.split(".")[0]) < 24 ? bundledNode() : process.execPath;
 
-if (existsSync(node) && existsSync(`${root}node_modules/esbuild`) && !existsSync(`${root}dist/package`)) {
+if (
+  node &&
+  existsSync(node) &&
+  existsSync(`${root}node_modules/esbuild`) &&
+  !existsSync(`${root}dist/package`)
+) {
   const { status } = spawnSync(node, [`${root}cli/build-package.ts`], { cwd: root, stdio: "inherit" });
   // Nothing in the clone needs it: an installation does not fail for this.
   if (status !== 0) console.error("The package's entries could not be built; `npm run prepack` says why.");

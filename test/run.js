@@ -6,20 +6,14 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundledNode } from "../cli/bundled-node.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const bin = join(root, "node_modules", ".bin");
-const platform = process.platform === "win32" ? "win" : process.platform;
-const node24 = join(
-  root,
-  "node_modules",
-  `node-${platform}-${process.arch}`,
-  "bin",
-  `node${platform === "win" ? ".exe" : ""}`,
-);
+const node24 = bundledNode();
 
 if (Number(process.versions.node.split(".")[0]) < 24 && !process.env.COFFER_NODE) {
-  if (!existsSync(node24)) {
+  if (!node24 || !existsSync(node24)) {
     console.error(
       `The tests need Node 24 and this is ${process.versions.node}: run \`npm ci\`, or install Node 24.`,
     );
@@ -133,8 +127,12 @@ function run(name, args) {
     NODE_OPTIONS: nodeOptions(),
   };
   return (
-    spawnSync(join(bin, name), args, { cwd: root, stdio: "inherit", env, shell: platform === "win" })
-      .status === 0
+    spawnSync(join(bin, name), args, {
+      cwd: root,
+      stdio: "inherit",
+      env,
+      shell: process.platform === "win32",
+    }).status === 0
   );
 }
 
