@@ -75,7 +75,8 @@ export class Authentication {
       const value = credential.credentialValue.ticket?.ticketValue;
       if (!value) throw refused();
       const session = tickets.redeem(value, channel, now);
-      return { subject: this.#userNamed(session.identity), session };
+      const subject = this.#userNamed(session.identity);
+      return { subject: session.rights ? { ...subject, limited: true } : subject, session };
     }
     const shown = await this.#attempts.attempt<Shown>(channel, now, () => principals.shown(credential, now));
     if (!shown) throw refused();

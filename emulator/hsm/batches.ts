@@ -17,11 +17,12 @@ import { OPERATIONS } from "./operations/index.ts";
 import { withTemplates } from "./operations/templates.ts";
 import { Pending } from "./pending.ts";
 import { checkOperation, type Subject } from "./policy/access.ts";
+import { checkRights } from "./policy/rights.ts";
 import { mayAsk } from "./policy/roles.ts";
 import type { SeededRandom, Seeding } from "./random.ts";
 import type { ObjectStore } from "./store.ts";
 import { Streams } from "./streams.ts";
-import { objectsFor, rightsTo, type Session, type Tickets } from "./tickets.ts";
+import { objectsFor, type Tickets } from "./tickets.ts";
 import { Conflict, Work } from "./work.ts";
 
 export interface BatchesOptions {
@@ -41,6 +42,7 @@ const TOO_LONG: Failure = {
   code: "ResponseTooLarge",
   message: "The answers are too long: ask for less at a time",
 };
+const ENDED: Failure = { code: "InvalidTicket", message: "The ticket ended before the operation began" };
 /** How often an item is done anew that others got in the way of. */
 const ATTEMPTS = 3;
 
@@ -90,7 +92,8 @@ export class Batches {
         channel: origin.identity,
         attestation,
         attestationTypes: attestationRoots.length > 0 ? [ENCLAVE_EVIDENCE] : [],
-        ticketed: session !== undefined,
+        ...(session ? { session } : {}),
+        holder: session?.id ?? subject.identity,
         ...(objects ? { objects } : {}),
         structuredKeyValues: structuredKeyValues.includes(origin.identity),
         tickets,
@@ -105,8 +108,8 @@ export class Batches {
       let answer: ResponseItem;
       if (length > LONGEST) answer = failed(item, TOO_LONG);
       else if (later && items.length === 1)
-        answer = this.#later(item, context, () => this.#deferred(item, context, origin, session));
-      else answer = await this.#answer(item, context, origin, undo, session);
+        answer = this.#later(item, context, () => this.#deferred(item, context, origin));
+      else answer = await this.#answer(item, context, origin, undo);
       // Among others an item is done in its place, for the next may be about its object; only its answer comes later.
       const done = later && items.length > 1 && answer.resultStatus === "Success";
       answers.push(done ? this.#later(item, context, answer) : answer);
@@ -131,14 +134,13 @@ export class Batches {
     context: Context,
     origin: Origin,
     deferred: boolean,
-    session?: Session,
   ): Promise<ResponseItem> {
-    const answer = await this.#item(item, context, origin, deferred, session);
+    const answer = await this.#item(item, context, origin, deferred);
     if (item.operation !== "Poll" || answer.resultStatus !== "Success") return answer;
     const { uniqueBatchItemId } = item;
     const waiting = await this.#pending.take(
       item.payload.asynchronousCorrelationValue,
-      context.subject.identity,
+      context.holder,
       context.now,
     );
     // It is this message's header that brings the nonce.
@@ -147,15 +149,11 @@ export class Batches {
   }
 
   /** Does what was asked for earlier. It is on the disk before anybody asks. */
-  async #deferred(
-    item: RequestItem,
-    context: Context,
-    origin: Origin,
-    session?: Session,
-  ): Promise<ResponseItem> {
-    const { store, now, log } = this.#options;
+  async #deferred(item: RequestItem, context: Context, origin: Origin): Promise<ResponseItem> {
+    const { store, now, log, tickets } = this.#options;
     const begun = { ...context, now: now(), work: new Work(store) };
-    const answer = await this.#answer(item, begun, origin, false, session);
+    if (context.session && !tickets.lives(context.session, begun.now)) return failed(item, ENDED);
+    const answer = await this.#answer(item, begun, origin, false);
     try {
       await store.synced();
       return answer;
@@ -167,12 +165,12 @@ export class Batches {
   /** Pending; its answer is to be asked for. What is done already is told at once where no more answers can wait. */
   #later(
     item: RequestItem,
-    { subject, now, random }: Context,
+    { subject: { identity }, holder, now, random }: Context,
     begin: ResponseItem | (() => Promise<ResponseItem>),
   ): ResponseItem {
     try {
       const asynchronousCorrelationValue = this.#pending.keep(
-        subject.identity,
+        { holder, identity },
         item.operation,
         begin,
         now,
@@ -193,19 +191,12 @@ export class Batches {
     this.#pending.close();
   }
 
-  async #item(
-    item: RequestItem,
-    context: Context,
-    origin: Origin,
-    deferred: boolean,
-    session?: Session,
-  ): Promise<ResponseItem> {
+  async #item(item: RequestItem, context: Context, origin: Origin, deferred: boolean): Promise<ResponseItem> {
     const { operation, payload } = item;
     const { store, log } = this.#options;
     for (let attempt = 1, begun = context; ; attempt++) {
       try {
-        if (session && rightsTo(session, String(operation)).length === 0)
-          throw new KmipError("NotAuthorised", "The ticket is not for that");
+        if (context.session) checkRights(context.session, String(operation));
         const handler = this.#handler(item, begun) as (payload: unknown, context: Context) => unknown;
         const answer = handler(withTemplates(payload, begun), begun);
         const responsePayload = answer instanceof Promise ? await answer : answer;

@@ -1,14 +1,14 @@
 /**
  * Whose turn it is in groups of objects (KMIP, Object Group Member: which object is a group's default one is the server's
- * policy). Here they take turns: the default one is the next after that which its client got last. In memory only.
+ * policy). Here they take turns: the default one is the next after that which its client (each session by itself) got last. In memory only.
  */
 export class Groups {
   /** The object that was got last, by client and group; of groups that were asked for, the latest last. */
   #last = new Map<string, string | undefined>();
 
   /** The members, oldest first, beginning with the default one. */
-  inTurn(identity: string, group: string, members: readonly string[]): string[] {
-    const name = nameOf(identity, group);
+  inTurn(holder: string, group: string, members: readonly string[]): string[] {
+    const name = nameOf(holder, group);
     const last = this.#last.get(name);
     this.#last.delete(name);
     this.#last.set(name, last);
@@ -18,12 +18,12 @@ export class Groups {
     return [...members.slice(next), ...members.slice(0, next)];
   }
 
-  served(identity: string, group: string, uid: string): void {
-    const name = nameOf(identity, group);
+  served(holder: string, group: string, uid: string): void {
+    const name = nameOf(holder, group);
     if (this.#last.has(name)) this.#last.set(name, uid);
   }
 }
 
 const MOST = 1024;
 
-const nameOf = (identity: string, group: string) => JSON.stringify([identity, group]);
+const nameOf = (holder: string, group: string) => JSON.stringify([holder, group]);

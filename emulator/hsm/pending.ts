@@ -7,6 +7,8 @@ import { KmipError, type RequestItem, type ResponseItem } from "#protocol/kmip/i
  */
 
 interface Waiting {
+  /** The session or the identity that asked: nobody else, of the same identity neither, has the answer. */
+  holder: string;
   identity: string;
   correlation: Uint8Array<ArrayBuffer>;
   operation: RequestItem["operation"];
@@ -18,9 +20,15 @@ interface Waiting {
   timer?: NodeJS.Timeout;
 }
 
+/** Who asks: a session, or an identity by itself. */
+export interface Asker {
+  holder: string;
+  identity: string;
+}
+
 export type Cancellation = "Canceled" | "UnableToCancel" | "Completed" | "Unavailable";
 
-/** Answers that may wait for one client, and for all. */
+/** Answers that may wait for one client (and as many for its tickets together), and for all. */
 const MOST = 64;
 const MOST_OF_ALL = 1024;
 const PAUSE = 500;
@@ -34,18 +42,20 @@ export class Pending {
    * bytes). `begin` never fails.
    */
   keep(
-    identity: string,
+    { holder, identity }: Asker,
     operation: RequestItem["operation"],
     begin: ResponseItem | (() => Promise<ResponseItem>),
     now: Date,
     random: (length: number) => Uint8Array<ArrayBuffer>,
   ): Uint8Array<ArrayBuffer> {
     this.#forget(now);
-    const own = [...this.#waiting.values()].filter((one) => one.identity === identity).length;
-    if (own >= MOST || this.#waiting.size >= MOST_OF_ALL)
+    const ofAsker = (one: Waiting) =>
+      // Tickets of an identity do not use up what it has itself.
+      holder === identity ? one.holder === holder : one.identity === identity && one.holder !== identity;
+    if ([...this.#waiting.values()].filter(ofAsker).length >= MOST || this.#waiting.size >= MOST_OF_ALL)
       throw new KmipError("ServerLimitExceeded", "Too many answers are waiting");
     const correlation = random(16);
-    const kept = { identity, correlation, operation, since: now.getTime() };
+    const kept = { holder, identity, correlation, operation, since: now.getTime() };
     const waiting: Waiting =
       typeof begin === "function"
         ? { ...kept, begin, done: false }
@@ -55,40 +65,40 @@ export class Pending {
     return correlation;
   }
 
-  /** The answer, once. Throws for one that is not there or not for this identity. */
-  async take(correlation: Uint8Array, identity: string, now: Date): Promise<ResponseItem> {
+  /** The answer, once. Throws for one that is not there or not this holder's. */
+  async take(correlation: Uint8Array, holder: string, now: Date): Promise<ResponseItem> {
     this.#forget(now);
-    const waiting = this.#of(correlation, identity);
+    const waiting = this.#of(correlation, holder);
     this.#waiting.delete(encodeHex(correlation));
     return begun(waiting);
   }
 
-  /** Does it now; its answer still waits. Throws for one that is not there or not for this identity. */
-  async process(correlation: Uint8Array, identity: string): Promise<void> {
-    await begun(this.#of(correlation, identity));
+  /** Does it now; its answer still waits. Throws for one that is not there or not this holder's. */
+  async process(correlation: Uint8Array, holder: string): Promise<void> {
+    await begun(this.#of(correlation, holder));
   }
 
-  #of(correlation: Uint8Array, identity: string): Waiting {
+  #of(correlation: Uint8Array, holder: string): Waiting {
     const waiting = this.#waiting.get(encodeHex(correlation));
-    if (waiting?.identity !== identity)
+    if (waiting?.holder !== holder)
       throw new KmipError("InvalidAsynchronousCorrelationValue", "Nothing is waiting under that value");
     return waiting;
   }
 
-  /** What waits for that identity, in the order in which it came. */
-  of(identity: string): Pick<Waiting, "correlation" | "operation" | "since" | "answer" | "done">[] {
-    return [...this.#waiting.values()].filter((one) => one.identity === identity);
+  /** What waits for that holder, in the order in which it came. */
+  of(holder: string): Pick<Waiting, "correlation" | "operation" | "since" | "answer" | "done">[] {
+    return [...this.#waiting.values()].filter((one) => one.holder === holder);
   }
 
-  has(correlation: Uint8Array, identity: string): boolean {
-    return this.#waiting.get(encodeHex(correlation))?.identity === identity;
+  has(correlation: Uint8Array, holder: string): boolean {
+    return this.#waiting.get(encodeHex(correlation))?.holder === holder;
   }
 
   /** Cancels what has not begun; the answer of anything else still waits. */
-  cancel(correlation: Uint8Array, identity: string): Cancellation {
+  cancel(correlation: Uint8Array, holder: string): Cancellation {
     const name = encodeHex(correlation);
     const waiting = this.#waiting.get(name);
-    if (waiting?.identity !== identity) return "Unavailable";
+    if (waiting?.holder !== holder) return "Unavailable";
     if (waiting.answer) return waiting.done ? "Completed" : "UnableToCancel";
     clearTimeout(waiting.timer);
     this.#waiting.delete(name);

@@ -4,7 +4,8 @@ import type { Evidence } from "./evidence.ts";
 
 /** An operation whose data comes in several requests (KMIP 2.1 §6.1.16, Init Indicator to Final Indicator). */
 export interface Stream {
-  identity: string;
+  /** The session or the identity that began it. */
+  holder: string;
   operation: string;
   /** The key that it uses, where it uses one. */
   uid?: string;
@@ -23,7 +24,7 @@ interface Open extends Stream {
   touched: number;
 }
 
-/** Streams that one identity may have open, and how long (ms) one may wait for its next piece. */
+/** Streams that one holder may have open, and how long (ms) one may wait for its next piece. */
 const MOST = 64;
 const PATIENCE = 10 * 60_000;
 
@@ -38,7 +39,7 @@ export class Streams {
     random: (length: number) => Uint8Array<ArrayBuffer>,
   ): Uint8Array<ArrayBuffer> {
     this.#forget(now);
-    const others = [...this.#open.values()].filter(({ identity }) => identity === stream.identity);
+    const others = [...this.#open.values()].filter(({ holder }) => holder === stream.holder);
     if (others.length >= MOST) throw new KmipError("GeneralFailure", "Too many operations are open");
     const correlation = random(16);
     this.#open.set(encodeHex(correlation), { ...stream, touched: now.getTime() });
@@ -47,13 +48,13 @@ export class Streams {
 
   /**
    * Takes a stream out, for its next piece. It is gone then, whatever becomes of the piece, unless `keep` puts it back:
-   * a stream that failed cannot go on. Throws for one that is not of this identity, operation and key.
+   * a stream that failed cannot go on. Throws for one that is not of this holder, operation and key.
    */
-  take(correlation: Uint8Array, identity: string, operation: string, now: Date): Stream {
+  take(correlation: Uint8Array, holder: string, operation: string, now: Date): Stream {
     this.#forget(now);
     const name = encodeHex(correlation);
     const stream = this.#open.get(name);
-    if (!stream || stream.identity !== identity || stream.operation !== operation)
+    if (!stream || stream.holder !== holder || stream.operation !== operation)
       throw new KmipError("InvalidCorrelationValue", "No such operation is open");
     this.#open.delete(name);
     return stream;
@@ -61,21 +62,21 @@ export class Streams {
 
   /**
    * The evidence with which a stream goes on. Attestation is asked for by the operation, and the pieces are one
-   * operation (KMIP 2.1 §6.1.16), so that what the first has shown serves the others: of the same identity and
+   * operation (KMIP 2.1 §6.1.16), so that what the first has shown serves the others: of the same holder and
    * channel, with the same key, and as long as the evidence lives.
    */
   evidence(
     correlation: Uint8Array,
     {
-      identity,
+      holder,
       operation,
       uid,
       channel,
-    }: Pick<Stream, "identity" | "operation" | "uid"> & Pick<Attested, "channel">,
+    }: Pick<Stream, "holder" | "operation" | "uid"> & Pick<Attested, "channel">,
     now: Date,
   ): Evidence | undefined {
     const stream = this.#open.get(encodeHex(correlation));
-    if (!stream || stream.identity !== identity || stream.operation !== operation || stream.uid !== uid)
+    if (!stream || stream.holder !== holder || stream.operation !== operation || stream.uid !== uid)
       return undefined;
     const { attested } = stream;
     return attested && attested.channel === channel && now < attested.evidence.expires

@@ -4,8 +4,8 @@ import { KmipError } from "#protocol/kmip/index.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What a ticket stands for (KMIP 2.1 §6.1.29). */
-export interface Session {
+/** What a ticket is to stand for (KMIP 2.1 §6.1.29). */
+export interface Terms {
   identity: string;
   /** The identity of the channel that asked for it: a login's ticket is worth nothing on another. */
   channel?: string;
@@ -14,6 +14,12 @@ export interface Session {
   expires?: Date;
   /** Of a delegated ticket: what its bearer may do; everything where it has no rights. */
   rights?: readonly Right[];
+}
+
+/** What a ticket stands for, from its Login to its end. */
+export interface Session extends Terms {
+  /** The hash of the ticket: answers that wait and operations that are open belong to it. */
+  readonly id: string;
 }
 
 /** Operations, and the objects that they are for; everything where it does not say (KMIP 2.1 §6.1.13). */
@@ -45,12 +51,13 @@ export class Tickets {
   #sessions = new Map<string, Session>();
 
   /** Keeps a session and returns the value of its ticket (32 random bytes). */
-  issue(session: Session, now: Date, random: (length: number) => Bytes): Bytes {
+  issue(terms: Terms, now: Date, random: (length: number) => Bytes): Bytes {
     for (const [name, { expires }] of this.#sessions)
       if (expires && expires <= now) this.#sessions.delete(name);
-    this.#makeRoom(session.identity);
+    this.#makeRoom(terms.identity);
     const value = random(32);
-    this.#sessions.set(nameOf(value), { ...session });
+    const id = nameOf(value);
+    this.#sessions.set(id, { ...terms, id });
     return value;
   }
 
@@ -76,16 +83,30 @@ export class Tickets {
    */
   redeem(value: Uint8Array, channel: string, now: Date): Session {
     const session = this.#sessions.get(nameOf(value));
-    const lives = session && (!session.expires || now < session.expires);
-    if (!session || !lives || (session.channel !== undefined && session.channel !== channel))
+    if (
+      !session ||
+      !this.lives(session, now) ||
+      (session.channel !== undefined && session.channel !== channel)
+    )
       throw new KmipError("InvalidTicket", "The ticket is not valid");
     if (session.requests === 0) throw new KmipError("UsageLimitExceeded", "The ticket is used up");
     if (session.requests !== undefined) session.requests--;
     return session;
   }
 
+  /** Whether the ticket of a session was neither revoked nor displaced, and has not expired. */
+  lives({ id }: Session, now: Date): boolean {
+    const session = this.#sessions.get(id);
+    return session !== undefined && (!session.expires || now < session.expires);
+  }
+
   revoke(value: Uint8Array): void {
     this.#sessions.delete(nameOf(value));
+  }
+
+  /** Whether the value is that of the session's own ticket. */
+  isOf(value: Uint8Array, { id }: Session): boolean {
+    return nameOf(value) === id;
   }
 }
 

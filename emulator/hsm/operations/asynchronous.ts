@@ -3,32 +3,32 @@ import { KmipError } from "#protocol/kmip/index.ts";
 import type { Handler } from "./handler.ts";
 
 /** Poll (KMIP 2.1 §6.1.38): only whether there is something to wait for; the engine answers in the place of this one. */
-export const poll: Handler<"Poll"> = ({ asynchronousCorrelationValue }, { pending, subject }) => {
-  if (!pending.has(asynchronousCorrelationValue, subject.identity))
+export const poll: Handler<"Poll"> = ({ asynchronousCorrelationValue }, { pending, holder }) => {
+  if (!pending.has(asynchronousCorrelationValue, holder))
     throw new KmipError("InvalidAsynchronousCorrelationValue", "Nothing is waiting under that value");
   return {};
 };
 
 /** Process (KMIP 2.1 §6.1.40): does now what is pending; Poll has its answer. */
-export const process: Handler<"Process"> = async ({ asynchronousCorrelationValue }, { pending, subject }) => {
-  await pending.process(asynchronousCorrelationValue, subject.identity);
+export const process: Handler<"Process"> = async ({ asynchronousCorrelationValue }, { pending, holder }) => {
+  await pending.process(asynchronousCorrelationValue, holder);
   return { asynchronousCorrelationValue };
 };
 
 /** Cancel (KMIP 2.1 §6.1.5). */
-export const cancel: Handler<"Cancel"> = ({ asynchronousCorrelationValue }, { pending, subject }) => ({
+export const cancel: Handler<"Cancel"> = ({ asynchronousCorrelationValue }, { pending, holder }) => ({
   asynchronousCorrelationValue,
-  cancellationResult: pending.cancel(asynchronousCorrelationValue, subject.identity),
+  cancellationResult: pending.cancel(asynchronousCorrelationValue, holder),
 });
 
-/** Query Asynchronous Requests (KMIP 2.1 §6.1.41): the client's own, all or those that are named. */
+/** Query Asynchronous Requests (KMIP 2.1 §6.1.41): the session's own, all or those that are named. */
 export const queryAsynchronousRequests: Handler<"QueryAsynchronousRequests"> = (
   { asynchronousCorrelationValues, operations },
-  { pending, subject },
+  { pending, holder },
 ) => {
   const values = asynchronousCorrelationValues?.asynchronousCorrelationValue.map(encodeHex);
   const asked = pending
-    .of(subject.identity)
+    .of(holder)
     .filter(({ correlation }) => !values || values.includes(encodeHex(correlation)))
     .filter(({ operation }) => !operations || operations.operation.includes(operation));
   return {

@@ -143,8 +143,21 @@ function changeOf(
   const value = change[property];
   if (Array.isArray(value) && !MASKS.has(property) && value.length !== 1)
     throw new KmipError("InvalidMessage", "One attribute at a time");
+  checkReach(change, context);
   checkChange(context.subject, object, change, context.now);
   return { object, property, value, many: Array.isArray(value) && !MASKS.has(property) };
+}
+
+/**
+ * A ticket for certain objects reaches no others by way of an attribute: whether a name is free is told by all the owner's
+ * objects, and a link names another one.
+ */
+function checkReach({ name, link }: Attributes, { objects }: Context): void {
+  if (!objects) return;
+  const linked = link?.every(
+    ({ linkedObjectIdentifier: uid }) => typeof uid === "string" && objects.has(uid),
+  );
+  if (name || linked === false) throw new KmipError("NotAuthorised", "The ticket is not for other objects");
 }
 
 function instance(

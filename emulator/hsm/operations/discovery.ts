@@ -78,7 +78,7 @@ export function queryOf(operations: readonly string[]): Handler<"Query"> {
       ...(asked.has("QueryClientRegistrationMethods")
         ? { clientRegistrationMethod: ["ServerPreGenerated" as const] }
         : {}),
-      ...(asked.has("QueryDefaultsInformation") ? defaultsOf(context) : {}),
+      ...(asked.has("QueryDefaultsInformation") && !context.objects ? defaultsOf(context) : {}),
       ...(asked.has("QueryCapabilities")
         ? {
             capabilityInformation: [

@@ -15,7 +15,7 @@ import { checkAccess, type Subject } from "../policy/access.ts";
 import { UNATTESTED } from "../policy/attestation.ts";
 import type { Seeding } from "../random.ts";
 import type { Streams } from "../streams.ts";
-import type { Tickets } from "../tickets.ts";
+import type { Session, Tickets } from "../tickets.ts";
 import type { Work } from "../work.ts";
 
 /** What a handler works with: who asks, when, and the objects as this batch item sees them. */
@@ -30,8 +30,13 @@ export interface Context {
   channel: string;
   /** Whether the client reads a bare wrapped key only as a structure. */
   structuredKeyValues?: boolean;
-  /** Whether the subject came by a ticket. */
-  ticketed: boolean;
+  /** What the subject came by, where it was a ticket. */
+  session?: Session;
+  /**
+   * To whom answers that wait and operations that are open belong: the session, whose rights they were asked for with;
+   * without a ticket, the identity.
+   */
+  holder: string;
   /** The objects that a delegated ticket is for; all where it does not say. */
   objects?: ReadonlySet<string>;
   tickets: Tickets;
@@ -99,11 +104,13 @@ export function objectFor(
   operation: string,
   { destroyed = false, archived = false, correlationValue }: ObjectOptions = {},
 ): ManagedObject {
-  const object = context.work.get(context.references.resolve(identifier));
+  const uid = context.references.resolve(identifier);
+  // Before anything is looked up: the bearer is not told which other objects there are.
+  if (context.objects?.has(uid) === false)
+    throw new KmipError("NotAuthorised", "The ticket is not for that object");
+  const object = context.work.get(uid);
   if (!object) throw new KmipError("ObjectNotFound", "No such object");
   checkAccess(context.subject, object, operation);
-  if (context.objects && !context.objects.has(object.uid))
-    throw new KmipError("NotAuthorised", "The ticket is not for that object");
   if (!destroyed && isDestroyed(object)) throw new KmipError("ObjectDestroyed", "The object was destroyed");
   if (!archived && object.attributes.archiveDate && USES_VALUE.has(operation))
     throw new KmipError("ObjectArchived", "The object is archived");
@@ -120,12 +127,12 @@ interface ObjectOptions {
 }
 
 function begunWith(
-  { streams, subject: { identity }, channel, now }: Context,
+  { streams, holder, channel, now }: Context,
   operation: string,
   { uid }: ManagedObject,
   correlationValue: Uint8Array | undefined,
 ): Evidence | undefined {
-  return correlationValue && streams.evidence(correlationValue, { identity, operation, uid, channel }, now);
+  return correlationValue && streams.evidence(correlationValue, { holder, operation, uid, channel }, now);
 }
 
 /** Operations that reach for an object's value, which archived objects do not have at hand. */

@@ -11,27 +11,22 @@ import type { Handler } from "./handler.ts";
  * candidates, the sealed objects decide. Newest first, as the test cases have it (TC-OFFSET-1).
  */
 export const locate: Handler<"Locate"> = (request, context) => {
-  const { work, subject, now, references } = context;
+  const { work, subject, now, references, holder } = context;
   const { maximumItems, offsetItems = 0, attributes, storageStatusMask, objectGroupMember } = request;
   if ((maximumItems ?? 0) < 0 || offsetItems < 0)
     throw new KmipError("InvalidField", "Not a number of items");
   const found: string[] = [];
   const visible = visibleEntries(subject);
   for (const uid of candidates(attributes, (entries) => work.find(entries, visible)).reverse()) {
+    if (context.objects?.has(uid) === false) continue;
     const object = work.get(uid);
-    if (
-      !object ||
-      !canSee(subject, object) ||
-      context.objects?.has(uid) === false ||
-      !isStored(object, storageStatusMask)
-    )
-      continue;
+    if (!object || !canSee(subject, object) || !isStored(object, storageStatusMask)) continue;
     if (objectGroupMember === "GroupMemberFresh" && object.attributes.fresh !== true) continue;
     if (matches(clientAttributes(object, now), attributes)) found.push(uid);
   }
   const [group] = attributes.objectGroup ?? [];
   if (objectGroupMember === "GroupMemberDefault" && group !== undefined)
-    found.splice(0, found.length, ...context.groups.inTurn(subject.identity, group, found.reverse()));
+    found.splice(0, found.length, ...context.groups.inTurn(holder, group, found.reverse()));
   const page = found.slice(offsetItems, maximumItems === undefined ? undefined : offsetItems + maximumItems);
   // The placeholder is set where the answer is one object (KMIP 2.1 §6.1.31).
   if (page.length === 1) references.set(page[0]!, "Locate");

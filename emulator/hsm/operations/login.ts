@@ -1,5 +1,5 @@
 import { KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
-import type { Right, Session } from "../tickets.ts";
+import type { Right, Terms } from "../tickets.ts";
 import type { Context, Handler } from "./handler.ts";
 
 type AskedRight = NonNullable<NonNullable<RequestPayload<"DelegatedLogin">["rights"]>["right"]>[number];
@@ -16,36 +16,40 @@ export const login: Handler<"Login"> = (request, context) => {
 
 /** Delegated Login (KMIP 2.1 §6.1.13): a ticket for somebody else, with some of the client's rights. */
 export const delegatedLogin: Handler<"DelegatedLogin"> = (request, context) => {
-  const rights = (request.rights?.right ?? []).map(rightOf);
-  const session: Session = {
+  const rights = request.rights?.right?.map(rightOf);
+  // Without rights a ticket may do everything; an empty list of them was hardly meant so.
+  if (request.rights && !rights?.length) throw new KmipError("InvalidField", "Rights without any right");
+  const session: Terms = {
     identity: context.subject.identity,
     ...terms(request, context),
-    ...(rights.length > 0 ? { rights } : {}),
+    ...(rights ? { rights } : {}),
   };
   return issued(session, context);
 };
 
 function rightOf({ usageLimits, ...right }: AskedRight): Right {
   if (usageLimits) throw new KmipError("FeatureNotSupported", "Rights have no usage limits here");
-  const operations = right.operations?.operation?.map(String);
-  const objects = right.objects?.uniqueIdentifier;
+  const { operations, objects } = right;
+  // A list without entries allows nothing; no list, everything.
   return {
-    ...(operations?.length ? { operations: new Set(operations) } : {}),
-    ...(objects?.length ? { objects: new Set(objects) } : {}),
+    ...(operations ? { operations: new Set(operations.operation?.map(String)) } : {}),
+    ...(objects ? { objects: new Set(objects.uniqueIdentifier) } : {}),
   };
 }
 
-/** Logout (KMIP 2.1 §6.1.31): whoever holds a ticket may end it. */
-export const logout: Handler<"Logout"> = ({ ticket }, { tickets }) => {
+/** Logout (KMIP 2.1 §6.1.31): whoever holds a ticket may end it; under rights for certain objects, that ticket alone. */
+export const logout: Handler<"Logout"> = ({ ticket }, { tickets, session, objects }) => {
+  if (session && objects && !tickets.isOf(ticket.ticketValue, session))
+    throw new KmipError("NotAuthorised", "The ticket ends itself only");
   tickets.revoke(ticket.ticketValue);
   return {};
 };
 
 /** A ticket is for ordinary clients, who may not have come by one themselves. */
-function issued(session: Session, { subject, ticketed, tickets, now, random }: Context) {
+function issued(terms: Terms, { subject, session, tickets, now, random }: Context) {
   if (subject.role !== "user") throw new KmipError("PermissionDenied", "Not allowed for this identity");
-  if (ticketed) throw new KmipError("PermissionDenied", "A ticket gets no further ticket");
-  return { ticket: { ticketType: "Login" as const, ticketValue: tickets.issue(session, now, random) } };
+  if (session) throw new KmipError("PermissionDenied", "A ticket gets no further ticket");
+  return { ticket: { ticketType: "Login" as const, ticketValue: tickets.issue(terms, now, random) } };
 }
 
 /** A lease of 0 has no end of its own (TC-LOGIN-1), nor has a count of 0 (TC-DLOGIN-2); a ticket has, in a day. */

@@ -7,10 +7,10 @@ import type { Context, Handler } from "./handler.ts";
  * the objects of no other operation, so that what the policy refuses there is not to be had here.
  */
 export const pkcs11: Handler<"PKCS_11"> = ({ pkcs_11Function: called, correlationValue }, context) => {
-  const { streams, subject, now, random } = context;
+  const { streams, holder, now, random } = context;
   const answer = { pkcs_11Function: called, pkcs_11ReturnCode: "OK" as const };
   if (called === "C_Initialize") {
-    const session = { identity: subject.identity, operation: "PKCS_11", state: undefined };
+    const session = { holder, operation: "PKCS_11", state: undefined };
     return { ...answer, correlationValue: streams.open(session, now, random) };
   }
   const session = sessionOf(correlationValue, context);
@@ -20,9 +20,9 @@ export const pkcs11: Handler<"PKCS_11"> = ({ pkcs_11Function: called, correlatio
   throw new KmipError("PKCS_11InvalidFunction", "Not a function of this server");
 };
 
-function sessionOf(correlationValue: Uint8Array | undefined, { streams, subject, now }: Context) {
+function sessionOf(correlationValue: Uint8Array | undefined, { streams, holder, now }: Context) {
   if (!correlationValue) throw new KmipError("InvalidCorrelationValue", "There is no session");
-  return streams.take(correlationValue, subject.identity, "PKCS_11", now);
+  return streams.take(correlationValue, holder, "PKCS_11", now);
 }
 
 /** CK_INFO (PKCS#11 2.40 §3.1): version 2.40, manufacturer (32), flags (8), description (32), version 1.0. */

@@ -33,11 +33,11 @@ export function takePiece<State extends Transform<unknown>>(
   prepare: (state: State) => void = () => {},
 ): Streamed<State> {
   const { correlationValue, initIndicator = false, finalIndicator = false } = piece;
-  const { streams, subject, now, random, attestation, channel } = context;
+  const { streams, holder, now, random, attestation, channel } = context;
   const whole = correlationValue === undefined && !initIndicator;
   if (correlationValue && initIndicator)
     throw new KmipError("InvalidField", "Begun and gone on with at once");
-  const stream = correlationValue && streams.take(correlationValue, subject.identity, operation, now);
+  const stream = correlationValue && streams.take(correlationValue, holder, operation, now);
   if (stream && stream.uid !== key?.uid)
     throw new KmipError("InvalidCorrelationValue", "The operation was begun with another key");
   const state = stream ? (stream.state as State) : begin();
@@ -47,7 +47,7 @@ export function takePiece<State extends Transform<unknown>>(
   const { evidence } = attestation;
   const attested = evidence ? { evidence, channel } : stream?.attested;
   const open = {
-    identity: subject.identity,
+    holder,
     operation,
     state,
     ...(key ? { uid: key.uid } : {}),

@@ -13,6 +13,9 @@ const MOST = 32;
 export const validate: Handler<"Validate"> = (request, context) => {
   const at = request.validityDate ?? context.now;
   const objects = (request.uniqueIdentifier ?? []).map((one) => objectFor(context, one, "Validate"));
+  // Certificates in the message are nobody's object.
+  if (context.objects && objects.length === 0)
+    throw new KmipError("NotAuthorised", "The ticket is for objects that are there");
   const values = [
     ...(request.certificate ?? []).map(({ certificateValue }) => certificateValue),
     ...objects.map(certificateDer),

@@ -11,6 +11,8 @@ export interface Subject {
   role: Role;
   /** What the operation policies allow them, by the groups that they are in. */
   permissions: Permissions;
+  /** Whether they came by a ticket with rights: they act for an owner, and are none. */
+  limited?: boolean;
 }
 
 /** What `Users` may do with an object that they do not own. `Get` gives public material only (`release.ts`). */
@@ -87,16 +89,21 @@ export function inPlaceOf(old: ManagedObject, subject: Subject): Subject {
   return { ...subject, identity: old.owner };
 }
 
+/** Whether the object is the subject's, to say what becomes of it. */
+export function isOwner({ identity, limited }: Subject, { owner }: ManagedObject): boolean {
+  return owner === identity && !limited;
+}
+
 /** Whoever replaces what another owns gets what that was: only owners say what becomes of theirs. */
-export function checkReplacing({ identity }: Subject, old: ManagedObject, changes: Attributes): void {
-  if (old.owner === identity) return;
+export function checkReplacing(subject: Subject, old: ManagedObject, changes: Attributes): void {
+  if (isOwner(subject, old)) return;
   if (Object.values(changes).some((value) => value !== undefined))
     throw new KmipError("PermissionDenied", "The attributes are the owner's to change");
 }
 
 /** Who may open an object to others, or bind it: its owner alone, whatever its operation policy lets others change. */
-export function checkOwnersChange({ identity }: Subject, { owner }: ManagedObject, property: string): void {
-  if (owner !== identity && (property === "operationPolicyName" || property === "vendorAttributes"))
+export function checkOwnersChange(subject: Subject, object: ManagedObject, property: string): void {
+  if (!isOwner(subject, object) && (property === "operationPolicyName" || property === "vendorAttributes"))
     throw new KmipError("PermissionDenied", "Who may do what is the owner's to say");
 }
 
