@@ -6,6 +6,7 @@ const HELP = `coffer: client-side encryption with keys from a KMIP HSM
 Usage: coffer COMMAND [options]
 
   start           run everything on this machine: HSM emulator, edge worker, document page
+  init            make a deployment's keys in its HSM
   hsm             run the HSM emulator alone, for any KMIP client
   seal FILE …     encrypt files here and store what comes out
   open DOCUMENT   fetch a document, decrypt it here and write it to a file
@@ -22,6 +23,10 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   start: async () => {
     const { start, START_HELP } = await import("./start.ts");
     return { run: start, help: START_HELP };
+  },
+  init: async () => {
+    const { init, INIT_HELP } = await import("./init.ts");
+    return { run: init, help: INIT_HELP };
   },
   hsm: async () => {
     const { hsm, HSM_HELP } = await import("./hsm.ts");

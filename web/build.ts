@@ -20,7 +20,7 @@ export type BuiltWeb = {
 };
 
 export type BuildWebOptions = {
-  /** SubjectPublicKeyInfo of the root CA (P-256, DER): pinned in the microservice. */
+  /** SubjectPublicKeyInfo of the root CA (P-256, DER): pinned in the microservice. Empty: the vault serves nobody. */
   rootKey: Uint8Array;
   /** Folder to write; what was in its `app` and `vault` is replaced. */
   outDir: string;

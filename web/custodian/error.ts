@@ -38,6 +38,7 @@ export const MESSAGES: Readonly<Record<string, string>> = {
   "port-closed": "The vault was closed while it worked. Try again.",
   "storage-denied":
     "The vault may not keep its keys in this browser. Allow storage for its address, or leave private browsing, and reload.",
+  "no-root-key": "This vault was built without its deployment's root key. Tell your administrator.",
   "port-version": "This page and the vault are of different versions. Reload the page.",
   "port-violation": "This page and the vault do not understand each other. Reload the page.",
   "foreign-origin": "The vault does not serve this page's address. Open Coffer at its own address.",

@@ -7,7 +7,7 @@ import { CofferError } from "#protocol/error.ts";
 import { type PortHandler, servePort } from "#protocol/port/index.ts";
 import { captureCrypto, createMicroservice, openStore, restRegistration } from "#web/microservice/index.ts";
 
-/** Root SPKI, base64url; written in when this is built. */
+/** Root SPKI, base64url; written in when this is built. Empty in a build for a dry run. */
 declare const __COFFER_ROOT_KEY__: string;
 
 // Before anything foreign is handled.
@@ -32,7 +32,12 @@ scope.onmessage = (event) => {
 };
 
 async function start(port: MessagePort, { origin, measurement }: StartMessage): Promise<void> {
-  const handler = await openStore().then(
+  const handler = rootKey.length === 0 ? refuseAll("no-root-key") : await serve(origin, measurement);
+  servePort(port, handler, { onUnexpected: (error) => console.error("unexpected", (error as Error)?.name) });
+}
+
+function serve(origin: string, measurement: string): Promise<PortHandler> {
+  return openStore().then(
     (store) =>
       createMicroservice({
         crypto,
@@ -47,10 +52,9 @@ async function start(port: MessagePort, { origin, measurement }: StartMessage): 
       }),
     () => refuseAll("storage-denied"),
   );
-  servePort(port, handler, { onUnexpected: (error) => console.error("unexpected", (error as Error)?.name) });
 }
 
-/** Without a store there is no instance: every call says why. */
+/** There can be no instance: every call says why. */
 function refuseAll(code: string): PortHandler {
   const refuse = () => Promise.reject(new CofferError(code));
   return {

@@ -1,0 +1,74 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { TransportError, tlsTransport } from "#emulator/hsm/index.ts";
+import { createKmipClient, KmipError } from "#protocol/kmip/index.ts";
+import { bootstrap } from "./bootstrap.ts";
+import { CommandError } from "./command-error.ts";
+import { portOption } from "./ports.ts";
+import { ROOT_KEY_FILE, rootKeyPem } from "./root-key.ts";
+
+export const INIT_HELP = `coffer init: make a deployment's keys in its HSM
+
+Connects to a KMIP 2.1 HSM as the officer and makes what is missing: certificate authorities, signing keys, the trust
+list and the tenant's master key. All of them are made inside the HSM and stay there. Writes the root key, which is
+public: \`npm run build\` pins it in the microservice. Can be run again: what is there stays as it is.
+
+  --tenant NAME     the tenant's name, as COFFER_TENANT in wrangler.toml
+  --host NAME       the HSM's address                        (127.0.0.1)
+  --port N          its KMIP port, TTLV over TLS             (5696)
+  --ca FILE         certificate of its authority, PEM
+  --cert FILE       the officer's certificate, PEM
+  --key FILE        the officer's private key, PEM
+  --root-key FILE   where the root key is written            (${ROOT_KEY_FILE})
+
+Example: coffer init --tenant acme --host hsm.example --ca hsm-ca.pem --cert officer.pem --key officer.key
+`;
+
+/** `coffer init`: what the officer does once. */
+export async function init(args: string[]): Promise<number> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      tenant: { type: "string" },
+      host: { type: "string", default: "127.0.0.1" },
+      port: { type: "string" },
+      ca: { type: "string" },
+      cert: { type: "string" },
+      key: { type: "string" },
+      "root-key": { type: "string", default: ROOT_KEY_FILE },
+    },
+  });
+  const { tenant, host } = values;
+  if (!tenant || !/^[a-z0-9-]{1,64}$/.test(tenant))
+    throw new CommandError("--tenant takes a name of up to 64 lower-case letters, digits and hyphens.", 2);
+  const transport = tlsTransport({
+    host,
+    port: portOption(values.port, "--port") ?? 5696,
+    ca: await pem(values.ca, "--ca"),
+    cert: await pem(values.cert, "--cert"),
+    key: await pem(values.key, "--key"),
+  });
+  const { rootKey } = await bootstrap(createKmipClient(transport), tenant, new Date())
+    .catch((error: unknown) => {
+      if (error instanceof TransportError) throw new CommandError(`${error.message}.`);
+      if (error instanceof KmipError)
+        throw new CommandError(`The HSM refused: ${error.message} Is this the officer's certificate?`);
+      throw error;
+    })
+    .finally(() => transport.close());
+  const path = resolve(values["root-key"]);
+  await writeFile(path, rootKeyPem(rootKey));
+  process.stdout.write(
+    `Authorities, signing keys, trust list and the master key of ${tenant} are in the HSM.\nThe root key is in ${path}. Next: npm run deploy (docs/operations.md)\n`,
+  );
+  return 0;
+}
+
+async function pem(path: string | undefined, option: string): Promise<string> {
+  if (path === undefined)
+    throw new CommandError(`${option} is needed: coffer init --help tells what for.`, 2);
+  return readFile(path, "utf8").catch(() => {
+    throw new CommandError(`${option}: ${path} cannot be read.`);
+  });
+}

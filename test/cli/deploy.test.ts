@@ -1,0 +1,96 @@
+/** A first deployment, as docs/operations.md walks through it, as far as it goes without an account. */
+
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { readRootKey } from "#cli/root-key.ts";
+import { ensurePki, type Hsm, startHsm } from "#emulator/hsm/index.ts";
+import { encodeBase64url } from "#protocol/base64url.ts";
+import { type Outcome, run } from "./command.ts";
+
+const BUILD = fileURLToPath(new URL("../../cli/build-web.ts", import.meta.url));
+let dir: string;
+let hsm: Hsm;
+let init: string[];
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), "coffer-deploy-"));
+  hsm = await startHsm({
+    dir: join(dir, "hsm"),
+    pki: await ensurePki(join(dir, "pki")),
+    ttlvPort: 0,
+    httpsPort: 0,
+  });
+  const officer = ["--cert", "pki/client-coffer-officer.pem", "--key", "pki/client-coffer-officer.key"];
+  init = [
+    "init",
+    "--tenant",
+    "acme",
+    "--port",
+    String(hsm.ttlvPort),
+    "--ca",
+    "pki/server-ca.pem",
+    ...officer,
+  ];
+});
+afterAll(async () => {
+  await hsm?.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+/** `npm run build` or `npm run deploy` with these options, writing to a folder of its own. */
+function build(...args: string[]): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [BUILD, ...args], { cwd: dir }, (_error, stdout, stderr) =>
+      resolve({ code: child.exitCode, stdout, stderr }),
+    );
+  });
+}
+
+it("coffer init makes a deployment's keys in the HSM, and leaves them as they are when run again", async () => {
+  const first = await run(init, dir);
+  expect(first, first.stderr).toMatchObject({ code: 0 });
+  const key = await readRootKey(join(dir, "coffer-root.pem"));
+  expect(await run(init, dir)).toMatchObject({ code: 0 });
+  expect(await readRootKey(join(dir, "coffer-root.pem"))).toEqual(key);
+});
+
+it("coffer init says what is missing, in a sentence", async () => {
+  const sentence = async (args: string[]) => {
+    const { code, stderr } = await run(args, dir);
+    expect(stderr.trim().split("\n"), stderr).toHaveLength(1);
+    return `${code} ${stderr}`;
+  };
+  expect(await sentence(["init"])).toMatch(/^2 --tenant/);
+  expect(await sentence(init.map((arg) => (arg === "pki/server-ca.pem" ? "absent.pem" : arg)))).toMatch(
+    /^1 --ca: absent.pem cannot be read/,
+  );
+  expect(await sentence(init.map((arg) => (arg === String(hsm.ttlvPort) ? "1" : arg)))).toMatch(
+    /^1 .*127.0.0.1/,
+  );
+});
+
+it("npm run build pins the root key in the microservice", async () => {
+  expect(await build("build", "--root-key", "coffer-root.pem", "--out", "web")).toMatchObject({ code: 0 });
+  const vault = readdirSync(join(dir, "web/vault"));
+  const microservice = vault.find((name) => name.startsWith("microservice."))!;
+  const key = encodeBase64url(await readRootKey(join(dir, "coffer-root.pem")));
+  expect(readFileSync(join(dir, "web/vault", microservice), "utf8")).toContain(key);
+});
+
+it("npm run deploy builds what wrangler deploys: a dry run on a fresh clone goes to its end", async () => {
+  const { code, stdout, stderr } = await build("deploy", "--dry-run", "--out", "dry");
+  expect(code, stderr).toBe(0);
+  expect(stdout).toContain("--dry-run: exiting now");
+  expect(existsSync(join(dir, "dry/vault/index.html"))).toBe(true);
+});
+
+it("npm run deploy deploys no vault that pins no root key", async () => {
+  const { code, stdout, stderr } = await build("deploy", "--out", "none");
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).toContain("coffer init");
+  expect(existsSync(join(dir, "none"))).toBe(false);
+});
