@@ -41,10 +41,13 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
+/** Where a deployment that should have been refused ends, whoever is signed in to Cloudflare on this machine. */
+const env = { ...process.env, CLOUDFLARE_API_TOKEN: "none", CLOUDFLARE_API_BASE_URL: "http://127.0.0.1:9" };
+
 /** `npm run build` or `npm run deploy` with these options, writing to a folder of its own. */
 function build(...args: string[]): Promise<Outcome> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [BUILD, ...args], { cwd: dir }, (_error, stdout, stderr) =>
+    const child = execFile(process.execPath, [BUILD, ...args], { cwd: dir, env }, (_error, stdout, stderr) =>
       resolve({ code: child.exitCode, stdout, stderr }),
     );
   });
