@@ -86,7 +86,7 @@ export const deleteAttribute: Handler<"DeleteAttribute"> = (request, context) =>
   const row = object.attributes as Row;
   const { property, keep } = deletion(currentAttribute, attributeReference, attributeIndex);
   const vendor = currentAttribute?.vendorAttributes?.[0] ?? vendorOf(attributeReference);
-  checkDelete(context.subject, object, property, vendor);
+  checkDelete(context.subject, object, property, context.now, vendor);
   const value = row[property];
   const list = Array.isArray(value) && !MASKS.has(property) ? value : value === undefined ? [] : [value];
   const left = list.filter((one, index) => keep(one, index));

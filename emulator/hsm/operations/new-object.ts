@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { type Attributes, encodeTransparentKey, type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
 import { isDestroyed, type ManagedObject, type ObjectType, type ObjectValue } from "../managed-object.ts";
 import { parsePrivateKey, parsePublicKey } from "../material.ts";
+import { checkUsageLimits } from "../policy/attribute-change.ts";
 import { classOf } from "../policy/classes.ts";
 import type { Context } from "./handler.ts";
 import { checkConstraints } from "./settings.ts";
@@ -86,6 +87,7 @@ export function putNew(
   const digest = classOf(object.attributes) ? [] : digestsOf(objectType, value);
   if (digest.length > 0) object.attributes.digest = digest;
   checkDates(object.attributes);
+  checkUsageLimits(object.attributes);
   checkQuantumSafe(object.attributes);
   checkNames(context, object);
   checkConstraints(context, object);

@@ -101,12 +101,6 @@ export function checkReplacing(subject: Subject, old: ManagedObject, changes: At
     throw new KmipError("PermissionDenied", "The attributes are the owner's to change");
 }
 
-/** Who may open an object to others, or bind it: its owner alone, whatever its operation policy lets others change. */
-export function checkOwnersChange(subject: Subject, object: ManagedObject, property: string): void {
-  if (!isOwner(subject, object) && (property === "operationPolicyName" || property === "vendorAttributes"))
-    throw new KmipError("PermissionDenied", "Who may do what is the owner's to say");
-}
-
 /** Whether somebody who does not own an object may use it in the ways that are open to `Users`. */
 function isShared({ identity, role }: Subject, { attributes }: ManagedObject): boolean {
   const users = policyAttribute(attributes, "Users");

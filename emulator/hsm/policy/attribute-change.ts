@@ -1,43 +1,12 @@
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { type ManagedObject, stateAt } from "../managed-object.ts";
-import { checkOwnersChange, type Subject } from "./access.ts";
+import { isOwner, type Subject } from "./access.ts";
 import { admitAttributes, admitOfficers } from "./admission.ts";
 import { ATTESTATION, isTighter } from "./attestation.ts";
+import { ATTRIBUTE_RULES, type AttributeRule, TIGHTENS, type When } from "./attribute-rules.ts";
 import { classOf, VENDOR } from "./classes.ts";
 
-/** Which attributes a client may change once an object is there: these only tighten, or say nothing of security. */
-
-/** Attributes that clients may delete (KMIP 2.1 §4, "Deletable by client"). */
-const DELETABLE: ReadonlySet<string> = new Set([
-  "name",
-  "cryptographicParameters",
-  "objectGroup",
-  "applicationSpecificInformation",
-  "contactInformation",
-  "link",
-  "alternativeName",
-  "comment",
-  "description",
-  "vendorAttributes",
-  "usageLimits",
-  "operationPolicyName",
-  "deactivationDate",
-  "protectStopDate",
-  "processStartDate",
-]);
-
-const CHANGEABLE: ReadonlySet<string> = new Set([
-  ...DELETABLE,
-  "activationDate",
-  "cryptographicUsageMask",
-  "sensitive",
-  "extractable",
-  "digitalSignatureAlgorithm",
-  "leaseTime",
-  "protectionLevel",
-  "protectionPeriod",
-  "quantumSafe",
-]);
+/** Whether a client may change an attribute of an object that is there: the rules are data (`attribute-rules.ts`). */
 
 /** Of a key of the hierarchy only what its owner calls it, and (the officer) who uses it. */
 const CHANGEABLE_IN_HIERARCHY: ReadonlySet<string> = new Set([
@@ -50,17 +19,64 @@ const CHANGEABLE_IN_HIERARCHY: ReadonlySet<string> = new Set([
 
 /** Throws unless `change` (new values) may be written on the object. */
 export function checkChange(subject: Subject, object: ManagedObject, change: Attributes, now: Date): void {
-  const { attributes, objectType } = object;
-  checkNamed(object, Object.keys(change), CHANGEABLE);
-  for (const property of Object.keys(change)) checkOwnersChange(subject, object, property);
-  admitAttributes(subject, "Attribute", objectType, change);
-  if (attributes.sensitive && change.sensitive === false) refuse("Sensitive stays");
-  if (attributes.extractable === false && change.extractable) refuse("What cannot leave stays");
+  const properties = changed(change);
+  checkNamed(object, properties);
+  for (const property of properties) {
+    const rule = ruleOf(property);
+    checkOthers(subject, object, rule, property, change);
+    // A mask that the owner gives a key which has none is as if it had come with the key (TC-CS-CORVAL-1).
+    const missing = property === "cryptographicUsageMask" && object.attributes[property] === undefined;
+    if (rule.direction && !missing && !tightens(object, property, change))
+      refuse(`${property} only tightens`);
+    checkWhen(object, rule.modify, property, now);
+  }
+  admitAttributes(subject, "Attribute", object.objectType, change);
+  checkUsageLimits(change);
+}
+
+/** Throws where more is left of usage limits than there is in all (KMIP 2.1 §4.66). */
+export function checkUsageLimits({ usageLimits }: Attributes): void {
+  const { usageLimitsTotal: total, usageLimitsCount: count = total } = usageLimits ?? {};
+  if (total !== undefined && (total < 0n || count! < 0n || count! > total))
+    throw new KmipError("InvalidAttributeValue", "Not usage limits");
+}
+
+/** Others than its owner only tighten an object, whatever its operation policy lets them do. */
+function checkOthers(
+  subject: Subject,
+  object: ManagedObject,
+  { others }: AttributeRule,
+  property: Property,
+  change: Attributes,
+): void {
+  if (isOwner(subject, object) || others === "free") return;
+  if (others === "nothing") refuse("This is the owner's to say");
+  if (!tightens(object, property, change)) refuse(`Others than the owner only tighten ${property}`);
+}
+
+function tightens({ attributes }: ManagedObject, property: Property, change: Attributes): boolean {
+  const rule = TIGHTENS[property] as ((before: unknown, after: unknown) => boolean) | undefined;
+  return rule?.(attributes[property], change[property]) ?? false;
+}
+
+/** KMIP 2.1 §4.1, §4.16, §4.36, §4.41, §4.66: what has begun or ended is not moved. */
+function checkWhen(object: ManagedObject, when: When | undefined, property: Property, now: Date): void {
+  const { attributes } = object;
   const state = stateAt(object, now);
-  if (change.activationDate && state !== "PreActive")
-    throw new KmipError("WrongKeyLifecycleState", "The object was activated already");
-  if (change.deactivationDate && state !== "PreActive" && state !== "Active")
-    throw new KmipError("WrongKeyLifecycleState", "The object was deactivated already");
+  const current = attributes[property];
+  const { usageLimits } = attributes;
+  const used =
+    usageLimits?.usageLimitsCount !== undefined &&
+    usageLimits.usageLimitsCount !== usageLimits.usageLimitsTotal;
+  if (when === "always" || (when === "unused" && !used)) return;
+  if (when === undefined || when === "unused") throw new KmipError("AttributeReadOnly", `${property} stays`);
+  const lives = state === "PreActive" || (state === "Active" && when !== "pre-active");
+  const reached = when === "until-reached" && current instanceof Date && current <= now;
+  if (!lives || reached)
+    throw new KmipError(
+      "WrongKeyLifecycleState",
+      `${property} is not changed in the state ${state}, or once reached`,
+    );
 }
 
 /** Throws unless attributes of that name, and of these vendor attributes, may be deleted from the object. */
@@ -68,10 +84,14 @@ export function checkDelete(
   subject: Subject,
   object: ManagedObject,
   property: string,
+  now: Date,
   vendor?: { vendorIdentification: string; attributeName: string },
 ): void {
-  checkNamed(object, [property], DELETABLE);
-  checkOwnersChange(subject, object, property);
+  const rule = ATTRIBUTE_RULES[property as Property];
+  if (!rule?.delete) throw new KmipError("AttributeReadOnly", `${property} cannot be deleted`);
+  checkNamed(object, [property as Property]);
+  if (!isOwner(subject, object) && rule.others !== "free") refuse("This is the owner's to say");
+  checkWhen(object, rule.delete, property as Property, now);
   if (vendor?.vendorIdentification !== VENDOR) return;
   if (subject.role !== "officer") refuse("Policy attributes are the officer's to change");
   // Without `Users` nobody but the owner uses the object, without `RecipientCA` it certifies nobody.
@@ -115,11 +135,22 @@ function policiesOf({ attributes }: ManagedObject): Map<string, unknown> {
   return found;
 }
 
-function checkNamed(object: ManagedObject, properties: string[], allowed: ReadonlySet<string>): void {
-  const hierarchy = classOf(object.attributes) !== undefined;
+type Property = keyof Attributes;
+
+function changed(change: Attributes): Property[] {
+  return (Object.keys(change) as Property[]).filter((property) => property !== "attributeIndex");
+}
+
+function ruleOf(property: Property): AttributeRule {
+  const rule = Object.hasOwn(ATTRIBUTE_RULES, property) && ATTRIBUTE_RULES[property];
+  if (!rule) throw new KmipError("AttributeReadOnly", `${property} cannot be changed`);
+  return rule;
+}
+
+function checkNamed({ attributes }: ManagedObject, properties: Property[]): void {
+  const hierarchy = classOf(attributes) !== undefined;
   for (const property of properties) {
-    if (property === "attributeIndex") continue;
-    if (!allowed.has(property)) throw new KmipError("AttributeReadOnly", `${property} cannot be changed`);
+    ruleOf(property);
     if (hierarchy && !CHANGEABLE_IN_HIERARCHY.has(property)) refuse("A key of the hierarchy stays as it is");
   }
 }
