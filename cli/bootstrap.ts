@@ -10,6 +10,7 @@ import { signCompact } from "#edge/hsm/jws.ts";
 import type { Signer } from "#edge/hsm/signer.ts";
 import { decodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
+import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import {
   findKey,
   jwkFromSpki,
@@ -191,7 +192,7 @@ async function authority(hsm: KmipClient, order: Authority): Promise<void> {
     {
       subject: order.subject,
       issuer: ROOT_SUBJECT,
-      notBefore: new Date(order.now.getTime() - 60_000),
+      notBefore: new Date(order.now.getTime() - CLOCK_TOLERANCE * 1000),
       notAfter: new Date(order.now.getTime() + 20 * YEAR),
       publicKey: order.key,
       signingKey: certificateSigningKey,

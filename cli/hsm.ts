@@ -137,7 +137,7 @@ async function readRoots(file: string): Promise<string[]> {
       throw wrong(`${place} is damaged`);
     }
     if (!root.ca) throw wrong(`${place} is not an authority's`);
-    if (root.validToDate < new Date()) throw wrong(`${place} ended on ${root.validTo}`);
+    if (!(new Date() <= root.validToDate)) throw wrong(`${place} ended on ${root.validTo}`);
   }
   return roots;
 }

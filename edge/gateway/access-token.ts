@@ -1,5 +1,6 @@
 import { createLocalJWKSet, jwtVerify } from "jose";
 import * as v from "valibot";
+import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import type { Caller } from "../caller.ts";
 import type { TokenKey } from "../iam/types.ts";
 import { Refused } from "./problem.ts";
@@ -7,6 +8,9 @@ import { Refused } from "./problem.ts";
 const MAXIMUM_LENGTH = 8192;
 
 const claims = v.object({
+  // JSON has numbers that are no time: 1e999 is read as Infinity.
+  exp: v.pipe(v.number(), v.safeInteger()),
+  iat: v.pipe(v.number(), v.safeInteger()),
   sub: v.string(),
   client_id: v.string(),
   tenant: v.string(),
@@ -40,7 +44,8 @@ export async function verifyAccessToken(
       currentDate: new Date(now * 1000),
       requiredClaims: ["exp", "iat", "sub", "jti"],
     });
-    const { sub, client_id, tenant, accounts, custodian, cnf } = v.parse(claims, payload);
+    const { iat, sub, client_id, tenant, accounts, custodian, cnf } = v.parse(claims, payload);
+    if (!(iat <= now + CLOCK_TOLERANCE)) throw new Error("iat");
     return { tenant, user: sub, accounts, custodian, client: client_id, jkt: cnf.jkt, origin: audience };
   } catch {
     throw new Refused("invalid-token");

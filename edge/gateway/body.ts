@@ -8,7 +8,7 @@ export async function readBody(
   request: Request,
   limit: number = SMALL_BODY,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  if (Number(request.headers.get("content-length") ?? 0) > limit) throw new Refused("too-large");
+  if (!(Number(request.headers.get("content-length") ?? 0) <= limit)) throw new Refused("too-large");
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of request.body ?? []) {

@@ -1,13 +1,12 @@
 import { EmbeddedJWK, jwtVerify } from "jose";
 import * as v from "valibot";
+import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import { digest, type EcPublicJwk, thumbprint } from "#protocol/keys/index.ts";
 import { Refused } from "./problem.ts";
 
-/** Clocks of browsers differ by this much, seconds; a `jti` is remembered until its proof is too old anyway. */
-const TOLERANCE = 300;
 const MAXIMUM_LENGTH = 4096;
 
-/** A proof that holds for this request. Its `jti` has still to be used up. */
+/** A proof that holds for this request. Its `jti` has still to be used up, and is remembered until `expires`. */
 export type Proof = { jkt: string; key: EcPublicJwk; jti: string; expires: number };
 
 const header = v.object({
@@ -41,16 +40,16 @@ export async function verifyProof(
       algorithms: ["ES256"],
       typ: "dpop+jwt",
       currentDate: new Date(now * 1000),
-      clockTolerance: TOLERANCE,
+      clockTolerance: CLOCK_TOLERANCE,
     });
     const { jwk } = v.parse(header, verified.protectedHeader);
     const { jti, htm, htu, iat, ath } = v.parse(claims, verified.payload);
-    if (Math.abs(iat - now) > TOLERANCE) throw new Error("iat");
+    if (!(Math.abs(iat - now) <= CLOCK_TOLERANCE)) throw new Error("iat");
     if (htm !== request.method) throw new Error("htm");
     if (normalized(htu) !== normalized(request.url)) throw new Error("htu");
     const expected = request.accessToken === undefined ? undefined : await digest(request.accessToken);
     if (ath !== expected) throw new Error("ath");
-    return { jkt: await thumbprint(jwk), key: jwk, jti, expires: iat + 2 * TOLERANCE };
+    return { jkt: await thumbprint(jwk), key: jwk, jti, expires: iat + 2 * CLOCK_TOLERANCE };
   } catch {
     throw new Refused("invalid-proof");
   }

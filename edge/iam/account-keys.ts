@@ -17,7 +17,7 @@ export function masterKey(hsm: Pick<Hsm, "locate">, tenant: string): Promise<str
 export async function createAccountKey(
   hsm: Hsm,
   master: string,
-  now: Date,
+  activation: Date,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const items = await hsm.batch(
     [
@@ -29,7 +29,7 @@ export async function createAccountKey(
             cryptographicAlgorithm: "AES",
             cryptographicLength: 256,
             cryptographicUsageMask: ["WrapKey", "UnwrapKey"],
-            activationDate: now,
+            activationDate: activation,
             vendorAttributes: [
               { vendorIdentification: "Coffer", attributeName: "Parent", attributeValue: master },
             ],

@@ -1,15 +1,14 @@
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
+import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import { type EcPublicJwk, spkiFromJwk } from "#protocol/keys/index.ts";
 import { certificateCrypto, certificateSigningKey, type Hsm } from "../hsm/index.ts";
 
 const AUTHORITY = "coffer/ca/custodians";
-/** Clocks of browsers differ. */
-const BACKDATE_SECONDS = 60;
 
 /**
  * Certifies a custodian's DPoP key (M5): subject is its Distinguished Name, digitalSignature and client authentication
- * only. The issuer's key is in the HSM. Answers DER.
+ * only. It begins so long ago that a clock which is behind takes it. The issuer's key is in the HSM. Answers DER.
  */
 export async function certifyCustodian(
   hsm: Hsm,
@@ -23,7 +22,7 @@ export async function certifyCustodian(
     {
       subject: dn,
       issuer: authority.subjectName,
-      notBefore: new Date((now - BACKDATE_SECONDS) * 1000),
+      notBefore: new Date((now - CLOCK_TOLERANCE) * 1000),
       notAfter: new Date(notAfter * 1000),
       publicKey: spki,
       signingKey: certificateSigningKey,

@@ -115,7 +115,7 @@ export function redeemCode(
       ? refuse("invalid-grant", "code used twice, tokens revoked")
       : turnAway("invalid-grant", "unknown or used code");
   }
-  if (code.expires <= now) return refuse("invalid-grant", "code expired");
+  if (!(now < code.expires)) return refuse("invalid-grant", "code expired");
   if (code.client !== exchange.client) return refuse("invalid-grant", "code of another client");
   if (code.redirect_uri !== exchange.redirectUri) return refuse("invalid-grant", "another redirect URI");
   if (code.challenge !== exchange.challenge) return refuse("invalid-grant", "PKCE verifier does not match");

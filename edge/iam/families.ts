@@ -48,7 +48,7 @@ export function rotate(
     .exec<Family & { revoked: number | null }>("SELECT * FROM families WHERE id = ?", token.family)
     .toArray();
   if (family === undefined || family.revoked !== null) return refuse("invalid-grant", "family revoked");
-  if (family.expires <= now) return refuse("invalid-grant", "family expired");
+  if (!(now < family.expires)) return refuse("invalid-grant", "family expired");
   if (family.jkt !== jkt || family.client !== client) {
     // Held by someone without the key: as good as a second use.
     sql.exec("UPDATE families SET revoked = ? WHERE id = ?", now, family.id);

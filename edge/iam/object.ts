@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
@@ -147,7 +148,7 @@ export class IamObject extends DurableObject<Env> {
   async #makeAccountKey(account: string): Promise<AccountKey> {
     const now = seconds();
     const master = await masterKey(this.#hsm, this.#store.tenant);
-    const wrapped = await createAccountKey(this.#hsm, master, new Date(now * 1000));
+    const wrapped = await createAccountKey(this.#hsm, master, new Date((now - CLOCK_TOLERANCE) * 1000));
     this.#store.sql.exec(
       "INSERT INTO account_keys VALUES (?, ?, 1, ?, ?, ?) ON CONFLICT DO NOTHING",
       ...[crypto.randomUUID(), account, wrapped.buffer, master, now],

@@ -1,5 +1,6 @@
 /** Pieces of KMIP payloads that data keys and rewrapping share. */
 
+import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import type { RequestItem } from "#protocol/kmip/index.ts";
 import type { nameOf } from "./batch.ts";
 
@@ -68,7 +69,7 @@ export function retire(uniqueIdentifier: string): RequestItem[] {
   ];
 }
 
-/** An activation date that every clock agrees is past. `now` in milliseconds. */
+/** An activation date that is past by the clock of the HSM too. `now` in milliseconds. */
 export function past(now: number): Date {
-  return new Date(now - 3_600_000);
+  return new Date(now - CLOCK_TOLERANCE * 1000);
 }

@@ -1,3 +1,4 @@
+import { configuredBound } from "../bound.ts";
 import { type Decision, ok, refuse } from "../result.ts";
 
 /** Data keys that one account may have made in an hour, unless configured otherwise: several a second, all the time. */
@@ -12,10 +13,9 @@ export class DataKeyQuota {
   readonly #perHour: number;
   readonly #making = new Map<string, number>();
 
-  /** `configured` is the text of COFFER_DATA_KEYS_PER_HOUR; what is not a positive number leaves the default. */
+  /** `configured` is the text of COFFER_DATA_KEYS_PER_HOUR. Throws for one that is mistyped. */
   constructor(configured?: string) {
-    const given = Number(configured);
-    this.#perHour = Number.isSafeInteger(given) && given > 0 ? given : DEFAULT_PER_HOUR;
+    this.#perHour = configuredBound("COFFER_DATA_KEYS_PER_HOUR", configured, DEFAULT_PER_HOUR);
   }
 
   /** Reserves `count` keys, or refuses. Whoever has been allowed calls `done` in the end. `now` in seconds. */
@@ -28,7 +28,7 @@ export class DataKeyQuota {
       )
       .one();
     const making = this.#making.get(account) ?? 0;
-    if (made + making + count > this.#perHour) return refuse("too-many-requests", "quota of data keys");
+    if (!(made + making + count <= this.#perHour)) return refuse("too-many-requests", "quota of data keys");
     this.#making.set(account, making + count);
     return ok(undefined);
   }

@@ -16,7 +16,7 @@ export function decideRelease(caller: Caller, { edk, recipient, record, now }: R
     return refuse("forbidden", "EDK belongs to an account of others");
   if (!recipient) return refuse("not-recipient", "certificate is not registered");
   if (recipient.status !== "active") return refuse("not-recipient", `instance is ${recipient.status}`);
-  if (recipient.notAfter <= now) return refuse("not-recipient", "instance's certificate has expired");
+  if (!(now < recipient.notAfter)) return refuse("not-recipient", "instance's certificate has expired");
   if (recipient.custodian !== caller.custodian)
     return refuse("foreign-custodian", "instance serves another custodian");
   if (recipient.user !== caller.user) return refuse("foreign-custodian", "instance serves another user");
@@ -27,7 +27,7 @@ export function decideRelease(caller: Caller, { edk, recipient, record, now }: R
   // By the app and not by the whole name: two users of one account share what this app sealed.
   if (record.client !== caller.client) return refuse("forbidden", "key was made for another app");
   if (record.state !== "enabled") return refuse("forbidden", `key is ${record.state}`);
-  if (record.expires !== null && record.expires <= now) return refuse("forbidden", "key has expired");
+  if (record.expires !== null && !(now < record.expires)) return refuse("forbidden", "key has expired");
   return narrowTo(caller, edk.policy, record.policy, recipient, now);
 }
 

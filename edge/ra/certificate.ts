@@ -1,6 +1,7 @@
 /** The certificates of an instance: what stands in them, and their issue by the CA whose key is in the HSM. */
 
 import { encodeHex } from "#protocol/bytes.ts";
+import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import { METHOD_POLICY, TIER_POLICY } from "#protocol/evidence/index.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 import { certificateCrypto, certificateSigningKey, type Hsm } from "../hsm/index.ts";
@@ -10,8 +11,6 @@ import { x509 } from "./x509.ts";
 export const CA = "coffer/ca/instances";
 export const ROOT = "coffer/ca/root";
 
-/** A certificate begins this long before its issue, for clocks that are behind. Milliseconds. */
-const BACKDATE = 60_000;
 const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 
 export type CertificateOrder = {
@@ -29,7 +28,7 @@ export type CertificateOrder = {
   use: "identity" | "wrapping";
 };
 
-/** Issues one. The subject is ours, whatever the request said: `CN=<instance>,OU=microservice,O=<tenant>`. Returns DER. */
+/** Issues one, which begins so long ago that a clock which is behind takes it. The subject is ours, whatever the request said: `CN=<instance>,OU=microservice,O=<tenant>`. Returns DER. */
 export async function issue(hsm: Hsm, order: CertificateOrder): Promise<Uint8Array<ArrayBuffer>> {
   const ca = new x509.X509Certificate(await hsm.certificate(CA));
   const flags = x509.KeyUsageFlags;
@@ -48,7 +47,7 @@ export async function issue(hsm: Hsm, order: CertificateOrder): Promise<Uint8Arr
       serialNumber: serialNumber(),
       subject: [{ CN: [order.instance] }, { OU: ["microservice"] }, { O: [order.tenant] }],
       issuer: ca.subjectName,
-      notBefore: new Date(order.now - BACKDATE),
+      notBefore: new Date(order.now - CLOCK_TOLERANCE * 1000),
       notAfter: new Date(order.notAfter * 1000),
       publicKey: order.spki,
       signingKey: certificateSigningKey,

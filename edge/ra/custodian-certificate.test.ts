@@ -102,11 +102,21 @@ describe("M5 a custodian's certificate", () => {
   it("does not before or after its time, nor after its authority's", async () => {
     const good = await certify(authority);
     await expect(verify(good, { now: NOW + 3600 })).rejects.toThrow("not valid now");
-    await expect(verify(good, { now: NOW - 61 })).rejects.toThrow("not valid now");
+    await expect(verify(good, { now: NOW - 301 })).rejects.toThrow("not valid now");
     const ended = await newAuthority(CA_NAME, NOW);
     const certificate = await certify(ended);
     const check = verifyCustodianCertificate({ certificate, dn: DN, jkt }, ended.der, NOW);
     await expect(check).rejects.toThrow("authority is not valid now");
+  });
+
+  it("does not with an end that does not exist", async () => {
+    const good = await certify(authority, { notAfter: Date.parse("2027-02-28T00:00:00Z") / 1000 });
+    await verify(good);
+    for (const text of ["270230000000Z", "271301000000Z"]) {
+      const altered = Buffer.from(good);
+      altered.write(text, altered.indexOf("270228000000Z"), "latin1");
+      await expect(verify(new Uint8Array(altered))).rejects.toThrow("no such moment");
+    }
   });
 
   it("does not for another use, nor as an authority's", async () => {

@@ -1,6 +1,7 @@
 /** What a custodian's certificate has to say before a grant is given under it (M5). The row in the IAM is not proof. */
 
 import { encodeHex } from "#protocol/bytes.ts";
+import { parseCertificate } from "#protocol/evidence/index.ts";
 import { jwkFromSpki, thumbprint } from "#protocol/keys/index.ts";
 import type { Custodian } from "../iam/types.ts";
 import { x509 } from "./x509.ts";
@@ -20,11 +21,13 @@ export async function verifyCustodianCertificate(
   const ca = new x509.X509Certificate(authority);
   const certificate = new x509.X509Certificate(der);
   const at = now * 1000;
-  for (const [name, { notBefore, notAfter }] of [
-    ["authority", ca],
-    ["certificate", certificate],
+  for (const [name, bytes] of [
+    ["authority", authority],
+    ["certificate", der],
   ] as const) {
-    if (notBefore.getTime() > at || notAfter.getTime() <= at) throw new Error(`${name} is not valid now`);
+    // By our own reader: the library takes 30 February for 2 March.
+    const { notBefore, notAfter } = parseCertificate(bytes);
+    if (!(notBefore <= at && at < notAfter)) throw new Error(`${name} is not valid now`);
   }
   if (!sameName(certificate.issuerName, ca.subjectName)) throw new Error("certificate of another authority");
   const { name, hash } = certificate.signatureAlgorithm as unknown as {

@@ -28,7 +28,7 @@ export function checkStanding(
   if (dn !== caller.custodian || client !== caller.client)
     return refuse("forbidden", "custodian is another one");
   if (jkt !== caller.jkt) return refuse("forbidden", "certificate is for another key");
-  if (notAfter <= now) return refuse("forbidden", "custodian's certificate has expired");
+  if (!(now < notAfter)) return refuse("forbidden", "custodian's certificate has expired");
   if (!certificate.ok) return certificate;
   if (origin !== caller.origin || !apps.includes(origin))
     return refuse("foreign-origin", "not this app's origin");

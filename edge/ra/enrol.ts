@@ -1,6 +1,7 @@
 /** The part of an enrolment that comes after the credential is consumed: verify, certify, register. */
 
 import { encodeBase64url } from "#protocol/base64url.ts";
+import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import { digest } from "#protocol/keys/index.ts";
 import type { Hsm } from "../hsm/index.ts";
 import { CA, type CertificateOrder, issue, ROOT } from "./certificate.ts";
@@ -47,7 +48,8 @@ export async function certify(
     certificate: wrapping,
     spki: keys.wrapping,
     modulusLength: keys.wrappingModulusLength,
-    activation: new Date(now),
+    // Past by the clock of the HSM too.
+    activation: new Date(now - CLOCK_TOLERANCE * 1000),
   });
   const record: NewInstance = {
     id: instance,

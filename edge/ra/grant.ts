@@ -70,7 +70,7 @@ export const grantMethod: EnrolmentMethod = {
       ),
     ];
     if (!row) return refuse("invalid-grant", "grant unknown or already used");
-    if (row.expires <= now) return refuse("invalid-grant", "grant expired");
+    if (!(now < row.expires)) return refuse("invalid-grant", "grant expired");
     if (row.user !== by.user) return refuse("foreign-custodian", "grant belongs to another user");
     const { user, custodian, client, jkt, origin } = row;
     return ok({ user, custodian, client, jkt, origin });

@@ -50,7 +50,7 @@ export function consumeSession(
     ),
   ];
   if (!row) return refuse("invalid-grant", "enrolment unknown or already used");
-  if (row.expires <= now) return refuse("invalid-grant", "enrolment expired");
+  if (!(now < row.expires)) return refuse("invalid-grant", "enrolment expired");
   if (row.user !== by.user) return refuse("foreign-custodian", "enrolment belongs to another user");
   return ok(new Uint8Array(row.nonce));
 }

@@ -251,7 +251,7 @@ describe("evidence is refused", () => {
       return { nonce: changed, attestationAssertion: evidence(changed) };
     },
     "that has ended": (nonce) => claims(nonce, { exp: seconds() }),
-    "that begins later": (nonce) => claims(nonce, { iat: seconds() + 60, exp: seconds() + 120 }),
+    "that begins later": (nonce) => claims(nonce, { iat: seconds() + 301, exp: seconds() + 360 }),
     "that lives too long": (nonce) => claims(nonce, { exp: seconds() + 301 }),
     "that does not end": (nonce) => claims(nonce, { exp: undefined }),
     "that hides that it is emulated": (nonce) => claims(nonce, { environment: undefined }),

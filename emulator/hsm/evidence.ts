@@ -1,6 +1,7 @@
 import { verify, X509Certificate } from "node:crypto";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
+import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import { isCurrent } from "./policy/chain.ts";
 
 /** What verified evidence says. */
@@ -24,9 +25,8 @@ export interface Expectation {
 export const ENCLAVE_EVIDENCE = 0x80000001;
 
 const LONGEST = 8192;
-/** Seconds that evidence may live, and that its clock may be ahead. */
+/** Seconds that evidence may live. */
 const MOST_LIFETIME = 300;
-const SKEW = 30;
 const ATTESTATION_KEY = "2.23.133.8.3";
 
 /**
@@ -76,7 +76,7 @@ function evidenceIn(claims: Record<string, unknown>, { nonce, client, now }: Exp
   if (sub !== client) throw new Error("evidence of another client");
   if (!Number.isSafeInteger(iat) || !Number.isSafeInteger(exp)) throw new Error("the times are missing");
   const [issued, expires] = [iat as number, exp as number];
-  if (issued > seconds + SKEW || expires <= seconds || expires - issued > MOST_LIFETIME)
+  if (!(issued <= seconds + CLOCK_TOLERANCE && seconds < expires && expires - issued <= MOST_LIFETIME))
     throw new Error("not the time of this evidence");
   if (typeof measurement !== "string" || !/^([0-9a-f]{64}|[0-9a-f]{96})$/.test(measurement))
     throw new Error("the measurement is missing");

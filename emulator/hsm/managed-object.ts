@@ -23,7 +23,7 @@ export function stateAt({ state, attributes }: ManagedObject, now: Date): State 
   let current = state;
   const { activationDate, deactivationDate } = attributes;
   if (current === "PreActive" && activationDate && activationDate <= now) current = "Active";
-  if (current === "Active" && deactivationDate && deactivationDate <= now) current = "Deactivated";
+  if (current === "Active" && deactivationDate && !(now < deactivationDate)) current = "Deactivated";
   return current;
 }
 

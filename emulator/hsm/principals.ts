@@ -1,4 +1,5 @@
 import { equalConstantTime, utf8 } from "#protocol/bytes.ts";
+import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import type { Credential } from "#protocol/kmip/index.ts";
 import {
   type ClientHash,
@@ -47,8 +48,6 @@ export interface Shown {
   serverHashedPassword?: Uint8Array<ArrayBuffer>;
 }
 
-/** How far (ms) the Timestamp of a Hashed Password may be from our clock. */
-const FRESH = 5 * 60_000;
 /** The members of `Device`. */
 export const DEVICE_FIELDS = [
   "deviceSerialNumber",
@@ -191,7 +190,7 @@ function byHashedPassword(
   if (!principal || !kept || !timeStamp || !hashedPassword) return undefined;
   if (principal.oneTimeSecret || principal.device) return undefined;
   if (!isHashedPassword(algorithm, kept, timeStamp, hashedPassword)) return undefined;
-  if (Math.abs(timeStamp.getTime() - now.getTime()) > FRESH) return undefined;
+  if (!(Math.abs(timeStamp.getTime() - now.getTime()) <= CLOCK_TOLERANCE * 1000)) return undefined;
   return {
     identity: identityOf(principal),
     serverHashedPassword: serverHashedPassword(algorithm, kept, timeStamp),

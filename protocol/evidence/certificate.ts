@@ -1,5 +1,6 @@
 /** As much of X.509 (RFC 5280) as an instance needs to check certificates that were issued to it. */
 import { encodeHex } from "../bytes.ts";
+import { instant } from "../clock.ts";
 import {
   BIT_STRING,
   CONTEXT,
@@ -71,7 +72,10 @@ export function parseCertificate(der: Uint8Array): Certificate {
   };
 }
 
-/** UTCTime (years 1950 to 2049) or GeneralizedTime, both to the second and in Z (RFC 5280 §4.1.2.5). */
+/**
+ * UTCTime (years 1950 to 2049) or GeneralizedTime, both to the second and in Z (RFC 5280 §4.1.2.5). Throws `TypeError`
+ * for anything else, and for a moment that does not exist.
+ */
 function time({ tag, contents }: Value): number {
   const text = String.fromCharCode(...contents);
   const pattern = tag === UTC_TIME ? /^\d{12}Z$/ : tag === GENERALIZED_TIME ? /^\d{14}Z$/ : null;
@@ -79,5 +83,5 @@ function time({ tag, contents }: Value): number {
   const year =
     tag === UTC_TIME ? (Number(text.slice(0, 2)) < 50 ? "20" : "19") + text.slice(0, 2) : text.slice(0, 4);
   const [month, day, hour, minute, second] = text.slice(tag === UTC_TIME ? 2 : 4).match(/\d\d/g)!;
-  return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  return instant(`${year}-${month}-${day}`, `${hour}:${minute}:${second}`);
 }

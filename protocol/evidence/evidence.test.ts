@@ -176,6 +176,40 @@ it.each<[string, Parameters<typeof path>[0], string]>([
   await expect(verifyChain(subtle, chain, spki, now)).rejects.toThrow(message);
 });
 
+const NO_DATES = [
+  ["30 February", "270230000000Z"],
+  ["29 February of no leap year", "270229000000Z"],
+  ["31 April", "270431000000Z"],
+  ["a month 13", "271301000000Z"],
+  ["a month 0", "270001000000Z"],
+  ["a day 0", "270100000000Z"],
+  ["an hour 24", "270101240000Z"],
+  ["a minute 60", "270101006000Z"],
+  ["a second 60", "270101000060Z"],
+] as const;
+
+it.each(NO_DATES)("knows no certificate that ends or begins at %s", async (_, text) => {
+  const { der } = (await path({ leaf: { notAfter: Date.parse("2027-01-01T00:00:00Z") } })).made[0]!;
+  for (const written of ["270101000000Z", "261121235959Z"]) {
+    const altered = Buffer.from(der);
+    const at = altered.indexOf(written);
+    expect(at).toBeGreaterThan(0);
+    altered.write(text, at, "latin1");
+    expect(() => parseCertificate(altered)).toThrow("no such moment");
+  }
+});
+
+it("takes no certificate whose time is not known", async () => {
+  const { chain } = await path();
+  for (const change of [{ notBefore: Number.NaN }, { notAfter: Number.NaN }]) {
+    const [leaf, ...others] = chain;
+    await expect(verifyChain(subtle, [{ ...leaf!, ...change }, ...others], spki, now)).rejects.toThrow(
+      "not valid now",
+    );
+  }
+  await expect(verifyChain(subtle, chain, spki, Number.NaN)).rejects.toThrow("not valid now");
+});
+
 it("refuses critical extensions that it does not know, extensions twice, and two algorithms in one", async () => {
   await expect(path({ leaf: { extensions: [critical("1.2.3.4")] } })).rejects.toThrow("not known");
   const twice = [...authority(), ...authority()];

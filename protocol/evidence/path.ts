@@ -26,7 +26,7 @@ export async function verifyChain(
       throw new TypeError("may not issue this");
     const issuer = chain[i + 1] ?? root;
     if (!equalConstantTime(certificate.issuer, issuer.subject)) throw new TypeError("another issuer");
-    if (now < certificate.notBefore || now > certificate.notAfter)
+    if (!(certificate.notBefore <= now && now <= certificate.notAfter))
       throw new TypeError("certificate is not valid now");
     const key = await subtle.importKey("spki", issuer.spki, algorithm, true, ["verify"]);
     const signature = signatureFromDer(certificate.signature);

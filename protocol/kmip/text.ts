@@ -1,6 +1,7 @@
 /** Values of items as JSON and XML write them (KMIP Profiles 2.1 §4.1 and §4.2): names, hexadecimal, ISO 8601. */
 
 import { decodeHex, encodeHex } from "../bytes.ts";
+import { instant } from "../clock.ts";
 import { type Entry, enumerationOf, MASKS, tagByName, tagByNumber } from "./dictionary.ts";
 import { KmipDecodeError, KmipEncodeError } from "./errors.ts";
 import { ITEM_TYPES, type Item, type ItemType, wellFormed } from "./item.ts";
@@ -170,8 +171,12 @@ function parseDate(text: string, type: "DateTime" | "DateTimeExtended"): bigint 
   const match = ISO.exec(text);
   if (match === null) throw invalid(type);
   const [, day, time, fraction = "", zone = "Z"] = match;
-  const milliseconds = Date.parse(`${day}T${time}${zone}`);
-  if (Number.isNaN(milliseconds)) throw invalid(type);
+  let milliseconds: number;
+  try {
+    milliseconds = instant(day!, time!, zone);
+  } catch {
+    throw invalid(type);
+  }
   const seconds = BigInt(milliseconds / 1000);
   return type === "DateTime" ? seconds : seconds * 1_000_000n + BigInt(fraction.slice(0, 6).padEnd(6, "0"));
 }

@@ -209,6 +209,10 @@ describe("malformed JSON and XML", () => {
     "a number as text": '{"tag":"NameValue","type":"TextString","value":1}',
     "hexadecimal of odd length": '{"tag":"Data","type":"ByteString","value":"abc"}',
     "an unknown enumeration": '{"tag":"Operation","type":"Enumeration","value":"Explode"}',
+    "30 February": '{"tag":"TimeStamp","type":"DateTime","value":"2026-02-30T00:00:00Z"}',
+    "29 February of no leap year":
+      '{"tag":"TimeStamp","type":"DateTimeExtended","value":"2025-02-29 00:00:00"}',
+    "an hour 24": '{"tag":"TimeStamp","type":"DateTime","value":"2026-01-01T24:00:00Z"}',
     "no date": '{"tag":"TimeStamp","type":"DateTime","value":"yesterday"}',
     "text as structure": '{"tag":"Name","value":"a"}',
     "a BigInteger of odd digits": '{"tag":"P","type":"BigInteger","value":"0x123"}',

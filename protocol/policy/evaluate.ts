@@ -1,4 +1,4 @@
-import { type KeyPolicy, type Operation, TIERS, type Tier } from "./policy.ts";
+import { type KeyPolicy, type Operation, rank, TIERS, type Tier } from "./policy.ts";
 
 /** Who wants to do what. */
 export type Request = {
@@ -27,9 +27,9 @@ export function evaluate(policies: readonly KeyPolicy[], request: Request): Deci
     if (!policy.operations.includes(request.operation))
       return no(`operation ${request.operation} not allowed`);
     if (policy.principals && !policy.principals.includes(request.principal)) return no("principal not named");
-    if (policy.tier && TIERS.indexOf(request.tier) < TIERS.indexOf(policy.tier))
+    if (policy.tier !== undefined && !(rank(policy.tier) <= TIERS.indexOf(request.tier)))
       return no(`tier below ${policy.tier}`);
-    if (policy.expires !== undefined && request.now >= policy.expires) return no("policy expired");
+    if (policy.expires !== undefined && !(request.now < policy.expires)) return no("policy expired");
   }
   return { allowed: true };
 }

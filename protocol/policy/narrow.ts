@@ -1,4 +1,4 @@
-import { type KeyPolicy, TIERS } from "./policy.ts";
+import { type KeyPolicy, rank } from "./policy.ts";
 
 /**
  * The policy that allows what both allow and nothing else. The policy inside an EDK can thereby only narrow the
@@ -17,8 +17,8 @@ export function narrow(a: KeyPolicy, b: KeyPolicy): KeyPolicy {
   if (denied.length > 0) narrowed.denied = denied;
   const tier = [a.tier, b.tier]
     .filter((one) => one !== undefined)
-    .sort((x, y) => TIERS.indexOf(y) - TIERS.indexOf(x))[0];
-  if (tier) narrowed.tier = tier;
+    .sort((x, y) => (rank(x) < rank(y) ? 1 : -1))[0];
+  if (tier !== undefined) narrowed.tier = tier;
   const expires = [a.expires, b.expires].filter((one) => one !== undefined);
   if (expires.length > 0) narrowed.expires = Math.min(...expires);
   return narrowed;

@@ -32,6 +32,26 @@ describe("M12 evaluation", () => {
     expect(evaluate([{ operations: ["decrypt"], principals: [] }], ask()).allowed).toBe(false);
   });
 
+  it("refuses a tier and an end that it does not know", () => {
+    for (const unknown of [
+      { tier: "quantum" },
+      { expires: Number.NaN },
+      { tier: null },
+      { expires: "2000" },
+    ]) {
+      const policy = { operations: ["decrypt"], ...unknown } as unknown as KeyPolicy;
+      expect(evaluate([policy], ask({ tier: "hardware", now: 3000 })).allowed, JSON.stringify(unknown)).toBe(
+        false,
+      );
+      const both = narrow({ operations: ["decrypt"], tier: "hardware", expires: 5000 }, policy);
+      expect(evaluate([both], ask({ tier: "hardware", now: 3000 })).allowed, JSON.stringify(unknown)).toBe(
+        false,
+      );
+    }
+    const policy: KeyPolicy = { operations: ["decrypt"], expires: 5000 };
+    expect(evaluate([policy], ask({ now: Number.NaN })).allowed).toBe(false);
+  });
+
   it("asks for the tier, and ends at expires", () => {
     expect(evaluate([{ operations: ["decrypt"], tier: "hardware" }], ask({ tier: "emulated" })).allowed).toBe(
       false,

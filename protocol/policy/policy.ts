@@ -8,6 +8,12 @@ export type Operation = (typeof OPERATIONS)[number];
 export const TIERS = ["software", "emulated", "hardware"] as const;
 export type Tier = (typeof TIERS)[number];
 
+/** The place of a tier that is demanded. One that is not known is above all. */
+export function rank(tier: Tier): number {
+  const place = TIERS.indexOf(tier);
+  return place < 0 ? Number.POSITIVE_INFINITY : place;
+}
+
 /** A policy on one key. Everything that is absent does not restrict; `operations` is never absent: default deny. */
 export type KeyPolicy = {
   /** Operations allowed, each at most once. */

@@ -93,7 +93,7 @@ export async function verifyInstance(
   { subtle, rootKey, leastSerial, now }: Pick<Ceremony, "subtle" | "rootKey" | "leastSerial" | "now">,
 ): Promise<{ trust: TrustList; tier: Tier }> {
   checkInstanceKeys(record.identityKey, record.wrappingKey);
-  if (now >= record.notAfter) throw new CofferError("instance-expired");
+  if (!(now < record.notAfter)) throw new CofferError("instance-expired");
   const chain = record.chain.map(parseCertificate);
   const { custodian, method } = record;
   const verify = async (der: Uint8Array, use: "identity" | "wrapping") => {

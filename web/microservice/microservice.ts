@@ -62,7 +62,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
 
   /** The enrolled instance; throws `not-enrolled` when there is none or its certificates have ended. */
   function enrolled(): Live {
-    if (!live || now() >= live.record.notAfter) {
+    if (!live || !(now() < live.record.notAfter)) {
       ring.clear();
       throw new CofferError("not-enrolled");
     }

@@ -73,7 +73,7 @@ export class KeyRing {
 
   #sweep(): void {
     const now = this.#options.now();
-    for (const [digest, entry] of this.#entries) if (this.#end(entry) <= now) this.#entries.delete(digest);
+    for (const [digest, entry] of this.#entries) if (!(now < this.#end(entry))) this.#entries.delete(digest);
   }
 
   /** Sees to a timer at the first end. A timer cannot be taken back: a later one that still stands does no harm. */

@@ -27,8 +27,9 @@ export function documents(): Hono<GatewayEnv> {
     const { id, part } = c.req.param();
     requireType(c.req.raw, OCTETS);
     const { body } = c.req.raw;
-    const length = Number(c.req.header("content-length"));
-    if (body === null || !Number.isSafeInteger(length)) throw new Refused("bad-request");
+    const announced = c.req.header("content-length") ?? "";
+    const length = Number(announced);
+    if (body === null || !/^\d{1,15}$/.test(announced)) throw new Refused("bad-request");
     return c.json(unwrap(await c.env.DATASTORE.uploadPart(c.var.caller, id, Number(part), length, body)));
   });
 

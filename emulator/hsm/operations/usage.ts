@@ -25,9 +25,9 @@ export function checkUsable(key: ManagedObject, use: Use, now: Date): void {
   if (state !== "Active" && !afterEnd)
     throw new KmipError("WrongKeyLifecycleState", `The key is ${state}, not Active`);
   const { processStartDate, protectStopDate } = attributes;
-  if (PROCESSING.has(use) && processStartDate && now < processStartDate)
+  if (PROCESSING.has(use) && processStartDate && !(processStartDate <= now))
     throw new KmipError("WrongKeyLifecycleState", "The key may not be used yet");
-  if (!PROCESSING.has(use) && protectStopDate && now >= protectStopDate)
+  if (!PROCESSING.has(use) && protectStopDate && !(now < protectStopDate))
     throw new KmipError("WrongKeyLifecycleState", "The key may not protect any more");
 }
 

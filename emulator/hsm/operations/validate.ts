@@ -36,7 +36,7 @@ function verdict(
   at: Date,
 ): "Valid" | "Invalid" | "Unknown" {
   const { validFromDate, validToDate } = certificate;
-  if (at < validFromDate || at > validToDate) return "Invalid";
+  if (!(validFromDate <= at && at <= validToDate)) return "Invalid";
   const issuer = others.find((other) => certificate.checkIssued(other));
   if (!issuer) return "Unknown";
   return certificate.verify(issuer.publicKey) ? "Valid" : "Invalid";
