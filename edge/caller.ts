@@ -8,7 +8,7 @@ export type Caller = {
   user: string;
   /** Ids of the accounts that this user may act for. */
   accounts: string[];
-  /** Distinguished Name of the custodian: `CN=<user>,OU=<client>,O=<tenant>`. */
+  /** Distinguished Name of the custodian: `CN=<user>,OU=<origin>,O=<tenant>`. */
   custodian: string;
   /** OAuth client id of the app. */
   client: string;

@@ -1,3 +1,5 @@
+import { configuredApps } from "../apps.ts";
+
 /** The two origins on which the edge answers. The page is on an app's, key handling on the vault's. */
 export type Site = { name: "app" | "vault"; origin: string };
 
@@ -6,7 +8,7 @@ export type Origins = { apps: string[]; vault: string };
 /** Origins by configuration. Throws if an app's origin is the vault's: the separation would be gone. */
 export function configuredOrigins(env: Pick<Env, "COFFER_APP_ORIGINS" | "COFFER_VAULT_ORIGIN">): Origins {
   const vault = new URL(env.COFFER_VAULT_ORIGIN).origin;
-  const apps = env.COFFER_APP_ORIGINS.split(",").map((text) => new URL(text.trim()).origin);
+  const apps = configuredApps(env).map(({ origin }) => origin);
   if (apps.includes(vault)) throw new Error("An app and the vault must not share an origin");
   return { apps, vault };
 }

@@ -6,8 +6,8 @@ const development = {
   COFFER_ENVIRONMENT: "development",
   COFFER_DEV_SIGN_IN: "true",
   COFFER_TENANT: "t",
-  COFFER_APP_ORIGINS: "http://app.coffer.localhost:1",
-  COFFER_VAULT_ORIGIN: "http://vault.coffer.localhost:1",
+  COFFER_APP_ORIGINS: "page=http://localhost:1",
+  COFFER_VAULT_ORIGIN: "http://localhost:2",
 };
 
 it("allows sign-in by name in development on localhost only", () => {
@@ -17,7 +17,7 @@ it("allows sign-in by name in development on localhost only", () => {
     { COFFER_ENVIRONMENT: "" },
     { COFFER_DEV_SIGN_IN: "1" },
     { COFFER_VAULT_ORIGIN: "https://vault.example" },
-    { COFFER_APP_ORIGINS: "http://app.coffer.localhost:1,https://app.example" },
+    { COFFER_APP_ORIGINS: "http://localhost:1,https://app.example" },
     { COFFER_APP_ORIGINS: "http://notlocalhost:1" },
   ]) {
     expect(developmentSignIn({ ...development, ...change }).allowed, JSON.stringify(change)).toBe(false);
@@ -32,8 +32,8 @@ it("tidies names and refuses what is none", () => {
 });
 
 it("puts nothing into a Distinguished Name that needs escaping", () => {
-  const name = { user: "0b0e-1", client: "https://app.example:1", tenant: "acme" };
+  const name = { user: "0b0e-1", origin: "https://app.example:1", tenant: "acme" };
   expect(custodianName(name)).toBe("CN=0b0e-1,OU=https://app.example:1,O=acme");
   expect(() => custodianName({ ...name, tenant: "a,O=b" })).toThrow(TypeError);
-  expect(() => custodianName({ ...name, client: "https://a,O=b" })).toThrow(TypeError);
+  expect(() => custodianName({ ...name, origin: "https://a,O=b" })).toThrow(TypeError);
 });

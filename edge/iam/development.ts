@@ -1,3 +1,4 @@
+import { isLocalhost } from "../apps.ts";
 import { type IamConfiguration, registeredClients } from "./clients.ts";
 
 /**
@@ -14,7 +15,7 @@ export function developmentSignIn(configuration: IamConfiguration): { allowed: b
     configuration.COFFER_VAULT_ORIGIN,
     ...registeredClients(configuration).map(({ origin }) => origin),
   ];
-  const foreign = origins.find((origin) => !/(^|\.)localhost$/.test(new URL(origin).hostname));
+  const foreign = origins.find((origin) => !isLocalhost(origin));
   return foreign === undefined
     ? { allowed: true, why: "development on localhost" }
     : { allowed: false, why: "an origin is not on localhost" };

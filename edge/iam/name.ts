@@ -1,20 +1,23 @@
-/** User ids are random UUIDs and tenants slugs, clients are origins: no character of them needs escaping in RFC 4514. */
+/** User ids are random UUIDs and tenants slugs: like an origin, they have no character that needs escaping in RFC 4514. */
 const PLAIN = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const ORIGIN = /^https?:\/\/[a-z0-9.-]{1,253}(:\d{1,5})?$/;
 
-/** Distinguished Name of a custodian, in RFC 4514 order. Throws for a part that would need escaping. */
+/**
+ * Distinguished Name of a custodian, in RFC 4514 order: a user on the origin of an app. Throws for a part that would need
+ * escaping.
+ */
 export function custodianName({
   user,
-  client,
+  origin,
   tenant,
 }: {
   user: string;
-  client: string;
+  origin: string;
   tenant: string;
 }): string {
-  if (!PLAIN.test(user) || !PLAIN.test(tenant) || !ORIGIN.test(client))
+  if (!PLAIN.test(user) || !PLAIN.test(tenant) || !ORIGIN.test(origin))
     throw new TypeError("not a plain name");
-  return `CN=${user},OU=${client},O=${tenant}`;
+  return `CN=${user},OU=${origin},O=${tenant}`;
 }
 
 /** A person's name as typed, tidied: NFC, single spaces, 1 to 64 characters, nothing invisible. Null if it is not one. */

@@ -99,8 +99,8 @@ async function exchangeCode(
   if (!decision.ok) return decision;
 
   const family = decision.value;
-  const dn = custodianName({ user: family.user, client: family.client, tenant: store.tenant });
   const { origin } = client!;
+  const dn = custodianName({ user: family.user, origin, tenant: store.tenant });
   const certified = { dn, key: proof.key, origin, now, notAfter: family.expires };
   const [certificate, accessToken] = await Promise.all([
     certifyCustodian(hsm, certified),
@@ -186,7 +186,7 @@ function claims({ store, configuration, now }: TokenEndpoint, family: Family, au
     cnf: { jkt },
     tenant: store.tenant,
     accounts: accountsOf(store.sql, user).map(({ id }) => id),
-    custodian: custodianName({ user, client, tenant: store.tenant }),
+    custodian: custodianName({ user, origin: audience, tenant: store.tenant }),
   };
 }
 

@@ -21,7 +21,7 @@ export type Custodian = {
   tenant: string;
   user: string;
   client: string;
-  /** `CN=<user>,OU=<client>,O=<tenant>` */
+  /** `CN=<user>,OU=<origin>,O=<tenant>` */
   dn: string;
   jkt: string;
   /** Origin of the app. */

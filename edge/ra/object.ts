@@ -4,6 +4,7 @@ import { encodeBase64url } from "#protocol/base64url.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
 import type { ProblemCode } from "#protocol/rest/index.ts";
 import { wakeBy } from "../alarm.ts";
+import { configuredApps } from "../apps.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { type Hsm, HsmUnavailable, openHsm } from "../hsm/index.ts";
@@ -286,7 +287,7 @@ export class RaObject extends DurableObject<Env> {
   }
 
   #appOrigins(): string[] {
-    return this.env.COFFER_APP_ORIGINS.split(",").map((origin) => origin.trim());
+    return configuredApps(this.env).map(({ origin }) => origin);
   }
 }
 
