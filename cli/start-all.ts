@@ -13,7 +13,12 @@ export interface StartOptions {
   /** Where the PKI, the HSM's store and the edge's state are kept; made when absent. */
   dir: string;
   /** Ports that must be used as given; a port left out is the usual one or the next free one after it. */
-  ports?: { edge?: number | undefined; ttlv?: number | undefined; https?: number | undefined };
+  ports?: {
+    app?: number | undefined;
+    vault?: number | undefined;
+    ttlv?: number | undefined;
+    https?: number | undefined;
+  };
   /** Override the edge's variables (wrangler.toml). */
   vars?: Record<string, string>;
   /** Told each step as it ends. */
@@ -44,6 +49,7 @@ export async function startAll({ dir, ports = {}, vars, step = () => {} }: Start
     step("keys made in the HSM: authorities, signing keys, tenant master key");
     const web = await buildWeb({ rootKey, outDir: join(dir, "web") });
     step("page and microservice built");
+    const app = ports.app ?? (await freePort(8787, ports.vault));
     const edge = await startEdge({
       hsm: {
         url: `https://127.0.0.1:${hsm.httpsPort}`,
@@ -56,7 +62,7 @@ export async function startAll({ dir, ports = {}, vars, step = () => {} }: Start
           audit: pki.clients["coffer-audit"],
         },
       },
-      port: ports.edge ?? (await freePort(8787)),
+      ports: { app, vault: ports.vault ?? (await freePort(app + 1)) },
       persist: join(dir, "edge"),
       assets: join(dir, "web"),
       vars: { COFFER_TENANT: TENANT, ...vars },

@@ -18,6 +18,7 @@ Ctrl-C stops all of it; what was stored is there next time.
   --once FILE      seal and open this file instead, then stop; exit code 0 when it came back the same
 
   --port N         the page's port                         (8787, or the next free one)
+  --vault-port N   the vault's port, an origin of its own  (the page's port + 1, or the next free one)
   --ttlv-port N    the HSM's KMIP port, TTLV over TLS      (5696, or the next free one)
   --https-port N   the HSM's KMIP port, HTTPS              (5697, or the next free one)
   --dir PATH       where keys and documents are kept       (.coffer)
@@ -32,12 +33,19 @@ export async function start(args: string[]): Promise<number> {
     args,
     options: {
       port: { type: "string" },
+      "vault-port": { type: "string" },
       "ttlv-port": { type: "string" },
       "https-port": { type: "string" },
       dir: { type: "string", default: ".coffer" },
       once: { type: "string" },
     },
   });
+  const [app, vault] = [portOption(values.port, "--port"), portOption(values["vault-port"], "--vault-port")];
+  if (app !== undefined && app === vault)
+    throw new CommandError(
+      "--vault-port takes another port than --port: the vault is an origin of its own.",
+      2,
+    );
   const dir = resolve(values.dir);
   if (values.once !== undefined)
     await access(values.once, constants.R_OK).catch(() => {
@@ -52,21 +60,23 @@ export async function start(args: string[]): Promise<number> {
   const running = await startAll({
     dir,
     ports: {
-      edge: portOption(values.port, "--port"),
+      app,
+      vault,
       ttlv: portOption(values["ttlv-port"], "--ttlv-port"),
       https: portOption(values["https-port"], "--https-port"),
     },
     step,
   });
-  const { appOrigin: app, vaultOrigin: vault, rootKey } = running;
+  const { appOrigin, vaultOrigin, rootKey } = running;
+  const deployment = { app: appOrigin, vault: vaultOrigin, rootKey };
   stop.alone();
   try {
     if (stop.asked) return 1;
-    await roundTrip({ app, vault, rootKey }, step, values.once);
+    await roundTrip(deployment, step, values.once);
     if (values.once !== undefined) return 0;
-    await writeDeployment(dir, { app, vault, rootKey });
+    await writeDeployment(dir, deployment);
     process.stdout.write(
-      `\n  Coffer is running.  Open  ${app}\n  Ctrl-C stops it; everything is kept in ${values.dir}\n\n`,
+      `\n  Coffer is running.  Open  ${appOrigin}\n  Ctrl-C stops it; everything is kept in ${values.dir}\n\n`,
     );
     await stop.stopped;
   } finally {

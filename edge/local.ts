@@ -4,10 +4,11 @@
  * client certificate for each domain. Node only; imports nothing of the worker.
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { configuredApps, isLocalhost } from "./apps.ts";
+import { claimPort, type Listener } from "./loopback.ts";
 
 /** A client identity: PEM. */
 export type ClientIdentity = { cert: string; key: string };
@@ -21,14 +22,13 @@ export type EdgeOptions = {
     /** One identity for each domain. */
     clients: Record<"kms" | "ra" | "iam" | "caas" | "audit", ClientIdentity>;
   };
-  /** Port of both origins on loopback; 0 takes a free one. */
-  port: number;
-  host?: string;
+  /** Ports of the two origins, `http://localhost:PORT` (docs/decisions/0012). */
+  ports: { app: number; vault: number };
   /** Folder for Durable Objects and R2. */
   persist: string;
   /** Folder with `app/` and `vault/`, as web/build.ts makes it. */
   assets: string;
-  /** Override or add `[vars]` of wrangler.toml. */
+  /** Override or add `[vars]` of wrangler.toml. Every origin on localhost that they name is listened to. */
   vars?: Record<string, string>;
   /** Called for every line that the worker or workerd writes, beside `logs`. */
   onLog?: (entry: LogEntry) => void;
@@ -59,6 +59,8 @@ export type AuditReader = {
 };
 
 const WORKER = "coffer";
+/** The shipped page's id as an app, whatever port it is on. */
+const PAGE = "page";
 const MAXIMUM_LOGS = 20_000;
 /**
  * V8 lets a heap grow large before its first collection, in each of workerd's isolates: after 1.5 GiB of documents workerd
@@ -68,10 +70,17 @@ const V8_FLAGS = "--max-semi-space-size=2 --initial-old-space-size=8";
 
 /** Starts the edge and waits until it answers. Throws an `Error` with a sentence if the port is busy. */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
-  const host = options.host ?? "127.0.0.1";
-  const port = await claim(host, options.port);
-  const appOrigin = `http://app.coffer.localhost:${port}`;
-  const vaultOrigin = `http://vault.coffer.localhost:${port}`;
+  const appOrigin = `http://localhost:${options.ports.app}`;
+  const vaultOrigin = `http://localhost:${options.ports.vault}`;
+  const vars = {
+    COFFER_ENVIRONMENT: "development",
+    COFFER_DEV_SIGN_IN: "true",
+    COFFER_APP_ORIGINS: `${PAGE}=${appOrigin}`,
+    COFFER_VAULT_ORIGIN: vaultOrigin,
+    COFFER_HSM_URL: `${options.hsm.url}/kmip`,
+    ...options.vars,
+  };
+  const [first, ...more] = await claimListeners(vars);
   const logs: LogEntry[] = [];
 
   const [script, workerOptions] = await Promise.all([bundle(), readConfiguration(options.assets)]);
@@ -81,8 +90,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   process.env.MINIFLARE_WORKERD_V8_FLAGS ??= V8_FLAGS;
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
-      host,
-      port,
+      ...first,
       cf: false,
       log: new Log(LogLevel.NONE),
       logRequests: false,
@@ -100,18 +108,11 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
           ...bindings,
           name: WORKER,
           modules: true,
+          unsafeDirectSockets: more,
           script,
           scriptPath: fileURLToPath(new URL("./index.bundle.mjs", import.meta.url)),
           serviceBindings: { ...bindings.serviceBindings, ...hsmBindings(options.hsm, mtlsCertificates) },
-          bindings: {
-            ...bindings.bindings,
-            COFFER_ENVIRONMENT: "development",
-            COFFER_DEV_SIGN_IN: "true",
-            COFFER_APP_ORIGINS: appOrigin,
-            COFFER_VAULT_ORIGIN: vaultOrigin,
-            COFFER_HSM_URL: `${options.hsm.url}/kmip`,
-            ...options.vars,
-          },
+          bindings: { ...bindings.bindings, ...vars },
         },
       ],
     }),
@@ -124,7 +125,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   }
   const pid = workerdProcesses().find((candidate) => !before.includes(candidate)) ?? null;
   return {
-    url: `http://${host}:${port}`,
+    url: `http://${first.host}:${first.port}`,
     appOrigin,
     vaultOrigin,
     pid,
@@ -189,23 +190,15 @@ function hsmBindings({ url, ca, clients }: EdgeOptions["hsm"], declared: Record<
   );
 }
 
-/** Finds out early, and says clearly, that a port is taken. */
-function claim(host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", (cause: NodeJS.ErrnoException) => {
-      const sentence =
-        cause.code === "EADDRINUSE"
-          ? `Port ${port} on ${host} is in use: stop what uses it, or choose another port.`
-          : `Cannot listen on ${host}:${port}: ${cause.message}`;
-      reject(new Error(sentence, { cause }));
-    });
-    server.listen({ host, port, exclusive: true }, () => {
-      const address = server.address();
-      const claimed = typeof address === "object" && address !== null ? address.port : port;
-      server.close(() => resolve(claimed));
-    });
-  });
+/** Where to listen for the origins on localhost. Throws an `Error` with a sentence if a port is taken. */
+async function claimListeners(
+  vars: Record<"COFFER_APP_ORIGINS" | "COFFER_VAULT_ORIGIN", string>,
+): Promise<[Listener, ...Listener[]]> {
+  const origins = [...configuredApps(vars).map(({ origin }) => origin), vars.COFFER_VAULT_ORIGIN];
+  const ports = new Set(origins.filter(isLocalhost).map((origin) => Number(new URL(origin).port || 80)));
+  const [first, ...more] = (await Promise.all([...ports].map(claimPort))).flat();
+  if (first === undefined) throw new Error("No origin is on localhost: there is nothing to listen to.");
+  return [first, ...more];
 }
 
 /** Process ids of our own workerd children (Linux). */

@@ -30,4 +30,6 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (document, part)
   ) STRICT, WITHOUT ROWID;
   `,
+  // docs/decisions/0012: the page of `coffer start` was an app of its own on each port, and is one now.
+  "UPDATE documents SET client = 'page' WHERE client GLOB 'http://app.coffer.localhost:[0-9]*'",
 ];

@@ -134,6 +134,37 @@ describe("gateway", () => {
     expect(await response.json()).toMatchObject({ code: "bad-request" });
   });
 
+  it("takes the vault's session from the cookie of its environment alone", async () => {
+    const secret = "s".repeat(43);
+    const IAM = {
+      session: async ({ cookie }: { cookie: string }) => ({ ok: true, value: { tenant: "t", user: cookie } }),
+      signOut: async () => ({ ok: true, value: null }),
+    };
+    const local = { COFFER_APP_ORIGINS: "http://localhost:1", COFFER_VAULT_ORIGIN: "http://localhost:2" };
+    const development = { COFFER_ENVIRONMENT: "development" };
+    const production = { COFFER_ENVIRONMENT: "production" };
+    for (const [env, name] of [
+      [{ ...local, ...development }, "coffer-2"],
+      [{ ...local, ...production }, "__Host-coffer"],
+      [production, "__Host-coffer"],
+      [development, "__Host-coffer"],
+      [{ ...development, COFFER_VAULT_ORIGIN: "http://vault.example" }, "__Host-coffer"],
+      [{ ...development, COFFER_VAULT_ORIGIN: "https://localhost:2" }, "__Host-coffer"],
+    ] as const) {
+      const bound = { ...origins, ...env, IAM };
+      const { COFFER_VAULT_ORIGIN: vault } = bound;
+      const ask = (path: string, init: RequestInit) =>
+        app.request(vault + path, init, { ...bound } as never, context as never);
+      for (const sent of ["coffer-2", "__Host-coffer"]) {
+        const { status } = await ask("/session", { headers: { cookie: `${sent}=${secret}` } });
+        expect(status, `${sent} at ${vault}`).toBe(sent === name ? 200 : 401);
+      }
+      const out = await ask("/sign-out", { method: "POST", headers: { origin: vault } });
+      const flags = name === "__Host-coffer" ? "HttpOnly; Secure" : "HttpOnly";
+      expect(out.headers.get("set-cookie")).toBe(`${name}=; Max-Age=0; Path=/; ${flags}; SameSite=Strict`);
+    }
+  });
+
   it("shows no frame, script or image the way to a code", async () => {
     for (const destination of ["iframe", "empty", "image"]) {
       const response = await get("https://vault.example/authorize", {

@@ -28,4 +28,6 @@ export const MIGRATIONS: readonly string[] = [
     started INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  // docs/decisions/0012: the page of `coffer start` was an app of its own on each port, and is one now.
+  "UPDATE data_keys SET client = 'page' WHERE client GLOB 'http://app.coffer.localhost:[0-9]*'",
 ];

@@ -50,6 +50,12 @@ describe("coffer start", () => {
     );
   });
 
+  it("--vault-port with the page's own port says so, and starts nothing", async () => {
+    const { code, stdout, stderr } = await coffer("start", "--port", "9", "--vault-port", "9");
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toBe("--vault-port takes another port than --port: the vault is an origin of its own.\n");
+  });
+
   it("--once with a file that is not there says so, and starts nothing", async () => {
     const { code, stdout, stderr } = await coffer("start", "--once", "nowhere.txt");
     expect({ code, stdout, stderr }).toEqual({

@@ -2,9 +2,9 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePorts as listFreePorts } from "../ports.ts";
 
 const COFFER = fileURLToPath(new URL("../../cli/coffer.js", import.meta.url));
 
@@ -48,17 +48,9 @@ export function run(args: string[], cwd: string, input?: string): Promise<Outcom
 
 /** `--port`, `--ttlv-port` and `--https-port` with ports that are free. */
 export async function freePorts(): Promise<string[]> {
-  const servers = ["--port", "--ttlv-port", "--https-port"].map((option) => {
-    const server = createServer().listen(0, "127.0.0.1");
-    return { option, server };
-  });
-  await Promise.all(servers.map(({ server }) => server.listening || once(server, "listening")));
-  const options = servers.flatMap(({ option, server }) => [
-    option,
-    String((server.address() as { port: number }).port),
-  ]);
-  await Promise.all(servers.map(({ server }) => new Promise((closed) => server.close(closed))));
-  return options;
+  const options = ["--port", "--ttlv-port", "--https-port"];
+  const ports = await listFreePorts(options.length);
+  return options.flatMap((option, index) => [option, String(ports[index])]);
 }
 
 /** Where a deployment's edge keeps its state. */

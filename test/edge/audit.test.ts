@@ -73,7 +73,7 @@ describe("audit", () => {
       expect((await browser.exchange(made(), newVerifier())).status).toBe(400);
       expect((await browser.refresh(made())).status).toBe(400);
     }
-    const out = { method: "POST", headers: { origin: browser.app, cookie: `__Host-coffer=${made()}` } };
+    const out = { method: "POST", headers: { origin: browser.app, cookie: browser.vaultCookie(made()) } };
     expect((await send(`${browser.vault}/sign-out`, out)).status).toBe(204);
     // Each outbox is forwarded in order: what is seen of these has all before it.
     const later = await Promise.all([

@@ -58,6 +58,11 @@ export class Browser {
     this.vault = vaultOrigin;
   }
 
+  /** The vault's cookie in development, with this value. */
+  vaultCookie(value: string): string {
+    return `coffer-${new URL(this.vault).port}=${value}`;
+  }
+
   form(url: string, form: Record<string, string>, headers: Record<string, string> = {}): Promise<Answer> {
     const type = { "content-type": "application/x-www-form-urlencoded" };
     return send(url, {

@@ -280,7 +280,7 @@ describe("rewrap", () => {
   });
 
   it("M13 keeps the apps of one user apart: keys, documents and instances", async () => {
-    const appOrigin = system.appOrigin.replace("//app.", "//other.");
+    const appOrigin = system.origin("other");
     const other = await EdgeClient.signIn({ appOrigin, vaultOrigin: system.vaultOrigin }, "Ann");
     expect(other.tokens.user).toEqual(ann.tokens.user);
     expect(other.account).toBe(ann.account);

@@ -106,8 +106,9 @@ describe("sign-in", () => {
     }
     expect((await browser.form(`${browser.vault}/sign-in`, { name: "Eve" })).status).toBe(403);
     const { headers } = await browser.signIn("Eve");
+    const secret = browser.vaultCookie("");
     expect(headers["set-cookie"]).toMatch(
-      /^__Host-coffer=[\w-]{43}; Max-Age=86400; Path=\/; HttpOnly; Secure; SameSite=Strict$/,
+      new RegExp(`^${secret}[\\w-]{43}; Max-Age=86400; Path=/; HttpOnly; SameSite=Strict$`),
     );
   });
 
@@ -127,9 +128,48 @@ describe("sign-in", () => {
     ] as const) {
       expect((await session({ cookie, [header]: value })).json()).toMatchObject({ code: "foreign-origin" });
     }
-    for (const unknown of ["", `__Host-coffer=${newVerifier()}`]) {
+    const another = browser.vaultCookie(newVerifier());
+    // Another server on this machine can set a cookie of the same name; it cannot say which one counts.
+    for (const unknown of [
+      "",
+      another,
+      `${another}; ${cookie}`,
+      `${cookie}; ${another}`,
+      `${cookie}; ${cookie}`,
+    ]) {
       expect((await session({ cookie: unknown })).json()).toMatchObject({ status: 401, code: "no-session" });
     }
+    const value = cookie.slice(cookie.indexOf("=") + 1);
+    for (const name of ["__Host-coffer", "coffer", "coffer-80", `x${browser.vaultCookie("").slice(0, -1)}`]) {
+      expect((await session({ cookie: `${name}=${value}` })).status, name).toBe(401);
+    }
+    expect((await session({ cookie: `a=b; ${cookie};c` })).status).toBe(200);
+  });
+
+  it("the app's site, which gets the vault's cookie on localhost, makes nothing of it and sets none", async () => {
+    const { browser } = await signedIn();
+    const { app, cookie } = browser;
+    const query = await browser.query(newVerifier());
+    for (const [method, path] of [
+      ["GET", "/"],
+      ["GET", "/session"],
+      ["GET", `/authorize?${query}`],
+      ["POST", "/authorize"],
+      ["POST", "/sign-in"],
+      ["POST", "/sign-out"],
+      ["POST", "/ra/enrolments"],
+      ["POST", "/ra/grants"],
+      ["GET", "/documents"],
+    ] as const) {
+      const headers = { origin: app, "content-type": "application/x-www-form-urlencoded" };
+      const [bare, sent] = await Promise.all(
+        [headers, { ...headers, cookie }].map((headers) => send(app + path, { method, headers })),
+      );
+      expect(sent!.status, path).toBe(bare!.status);
+      expect(sent!.headers["set-cookie"]).toBeUndefined();
+      expect(sent!.headers.vary ?? "").not.toMatch(/cookie/i);
+    }
+    expect((await send(`${browser.vault}/session`, { headers: { cookie } })).status).toBe(200);
   });
 
   it("ends with sign-out, and everything issued in it", async () => {
@@ -259,6 +299,14 @@ describe("production", () => {
       expect(page.status).toBe(403);
       expect(page.text).not.toContain("<form");
       expect(production.log()).toContain("COFFER_ENVIRONMENT is not development");
+      // Only the cookie of production is cleared: that of development is none.
+      const { headers: out } = await send(`${browser.vault}/sign-out`, {
+        method: "POST",
+        headers: { origin: browser.vault },
+      });
+      expect(out["set-cookie"]).toMatch(
+        /^__Host-coffer=; Max-Age=0; Path=\/; HttpOnly; Secure; SameSite=Strict$/,
+      );
     } finally {
       await production.close();
     }

@@ -35,9 +35,7 @@ afterAll(async () => {
   attack?.server.close();
 });
 
-const origin = (name: string) => `http://${name}.coffer.localhost:${system.port}`;
-
-/** Documents of an attacker, by path, on a server of his own: same machine, same site, another origin. */
+/** Documents of an attacker, by path, on a server of his own: same machine, same site, another origin, shared cookies. */
 let attack: { server: Server; origin: string };
 const documents: Record<string, () => string> = {
   "/": () => "<!doctype html><title>attack</title>",
@@ -50,7 +48,7 @@ async function startAttack(): Promise<typeof attack> {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };
-  return { server, origin: `http://evil.coffer.localhost:${port}` };
+  return { server, origin: `http://localhost:${port}` };
 }
 
 /** A page of the attacker in the same browser profile as the victim's page. */
@@ -103,6 +101,32 @@ it("M13 another app's origin cannot frame the vault, sign in, or read the edge",
   await evil.close();
 });
 
+it("M13 a page on another port of localhost reads no cookie of the vault, and cannot put one in its place", async () => {
+  const evil = await attacker();
+  expect(await evil.evaluate(() => document.cookie)).toBe("");
+  const vault = await app.context().newPage();
+  await vault.goto(`${system.vaultOrigin}/`);
+  const session = () => vault.evaluate(async () => (await fetch("/session")).status);
+  expect(await session()).toBe(200);
+  const name = `coffer-${new URL(system.vaultOrigin).port}`;
+  const plant = (path: string, age: number) =>
+    evil.evaluate(
+      (cookie) => {
+        // biome-ignore lint/suspicious/noDocumentCookie: this is the attack
+        document.cookie = cookie;
+      },
+      `${name}=${"p".repeat(43)}; path=${path}; max-age=${age}`,
+    );
+  await plant("/", 60);
+  expect(await session(), "a script cannot overwrite what is HttpOnly").toBe(200);
+  await plant("/session", 60);
+  expect(await session(), "two are none").toBe(401);
+  await plant("/session", 0);
+  expect(await session()).toBe(200);
+  await vault.close();
+  await evil.close();
+});
+
 it("M13 the bound page inside another page is not served", async () => {
   const evil = await attacker("/frame");
   await evil.waitForLoadState();
@@ -113,7 +137,7 @@ it("M13 the bound page inside another page is not served", async () => {
 
 it("M13 a second parent, though itself an app that the vault serves, gets neither the instance nor its keys", async () => {
   const second = await app.context().newPage();
-  await signIn(second, { ...system, appOrigin: origin("second") }, "Ada");
+  await signIn(second, { ...system, appOrigin: system.origin("second") }, "Ada");
   const own = await withKit(
     app,
     async (kit, vault) => {

@@ -1,16 +1,18 @@
 /** Starts all real parts in a folder of their own, by the same code as `npm start`, and starts them again on it. */
 
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startAll } from "../../cli/start-all.ts";
+import { freePorts } from "../ports.ts";
 import { workerdPid } from "./workerd.ts";
 
 type Running = Awaited<ReturnType<typeof startAll>>;
 
+type FourPorts = [number, number, number, number, ...number[]];
+
 export type SystemOptions = {
-  /** More origins that the edge serves the app on, as host names below `coffer.localhost`. */
+  /** More apps, by name: each is served the page on an origin of its own (`System.origin`). */
   otherApps?: string[];
   /** Overrides of the edge's variables. */
   vars?: Record<string, string>;
@@ -22,7 +24,8 @@ export type System = {
   edgeDir: string;
   appOrigin: string;
   vaultOrigin: string;
-  port: number;
+  /** Origin of one of the `otherApps`. */
+  origin(name: string): string;
   /** What `startAll` returned last. */
   readonly running: Running;
   /** Process id of workerd. */
@@ -37,13 +40,15 @@ export type System = {
 /** Everything on free ports; the origins stay the same over restarts. */
 export async function startSystem({ otherApps = [], vars = {} }: SystemOptions = {}): Promise<System> {
   const dir = mkdtempSync(join(tmpdir(), "coffer-system-"));
-  const [edge, ttlv, https] = await Promise.all([freePort(), freePort(), freePort()]);
-  const origin = (name: string) => `http://${name}.coffer.localhost:${edge}`;
+  const [app, vault, ttlv, https, ...others] = (await freePorts(4 + otherApps.length)) as FourPorts;
+  const localhost = (port: number) => `http://localhost:${port}`;
+  const origins = new Map(otherApps.map((name, index) => [name, localhost(others[index]!)]));
+  const apps = [`page=${localhost(app)}`, ...origins.values()];
   const start = () =>
     startAll({
       dir,
-      ports: { edge, ttlv, https },
-      vars: { COFFER_APP_ORIGINS: ["app", ...otherApps].map(origin).join(","), ...vars },
+      ports: { app, vault, ttlv, https },
+      vars: { COFFER_APP_ORIGINS: apps.join(","), ...vars },
     });
   let running = await start();
   const earlier: string[] = [];
@@ -51,14 +56,14 @@ export async function startSystem({ otherApps = [], vars = {} }: SystemOptions =
   return {
     dir,
     edgeDir: join(dir, "edge"),
-    appOrigin: origin("app"),
-    vaultOrigin: origin("vault"),
-    port: edge,
+    appOrigin: localhost(app),
+    vaultOrigin: localhost(vault),
+    origin: (name) => origins.get(name)!,
     get running() {
       return running;
     },
     get pid() {
-      return running.edge.pid ?? workerdPid(edge);
+      return running.edge.pid ?? workerdPid(app);
     },
     log: () => [...earlier, ...lines()].join("\n"),
     async restart(between) {
@@ -72,12 +77,4 @@ export async function startSystem({ otherApps = [], vars = {} }: SystemOptions =
       rmSync(dir, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tarFiles } from "#cli/tar.js";
-import { type Command, run, start } from "../cli/command.ts";
+import { type Command, freePorts, run, start } from "../cli/command.ts";
 
 /** SHA-256 of each document, by the user who sealed it. */
 const SEALED = {
@@ -36,8 +36,6 @@ const SEALED = {
   },
 };
 const FOLDERS = ["coffer-17e11d6.tgz"];
-/** The port that the folders were made on: the app's origin, port included, is who sealed a document. */
-const PORT = ["--port", "8787"];
 
 describe.each(FOLDERS)("%s", (folder) => {
   let dir: string;
@@ -51,7 +49,7 @@ describe.each(FOLDERS)("%s", (folder) => {
       mkdirSync(dirname(path), { recursive: true });
       writeFileSync(path, bytes, { mode });
     }
-    server = start(["start", ...PORT], dir);
+    server = start(["start", ...(await freePorts())], dir);
     await server.says("Coffer is running");
   });
   afterAll(async () => {

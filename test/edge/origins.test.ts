@@ -1,0 +1,52 @@
+/** The origins of a development deployment: ports of `localhost`, on every address that a browser may try for it. */
+
+import { request } from "node:http";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { claimPort, type Listener } from "#edge/loopback.ts";
+import { type System, startSystem } from "../system/index.ts";
+
+let system: System;
+/** Loopback addresses of this machine. */
+let hosts: string[];
+beforeAll(async () => {
+  const free = await claimPort(0);
+  hosts = free.map(({ host }) => host);
+  system = await startSystem({ otherApps: ["second"] });
+});
+afterAll(() => system?.close());
+
+/** What answers there, whatever the name resolves to. */
+function title({ host, port }: Listener): Promise<string> {
+  return new Promise((resolve) => {
+    const headers = { host: `localhost:${port}` };
+    const sent = request({ host, port, headers, agent: false }, (answer) => {
+      let text = "";
+      answer.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+      answer.on("end", () => resolve(/<title>(.*?)<\/title>/.exec(text)?.[1] ?? `${answer.statusCode}`));
+    });
+    sent.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? "")).end();
+  });
+}
+
+it("app, vault and further apps are ports of localhost, each with its own page on every loopback address", async () => {
+  const { appOrigin, vaultOrigin } = system;
+  const origins = {
+    [appOrigin]: "Coffer",
+    [vaultOrigin]: "Coffer vault",
+    [system.origin("second")]: "Coffer",
+  };
+  expect(Object.keys(origins)).toHaveLength(3);
+  for (const [origin, expected] of Object.entries(origins)) {
+    const { hostname, port } = new URL(origin);
+    expect(hostname).toBe("localhost");
+    for (const host of hosts)
+      expect(await title({ host, port: Number(port) }), `${origin} on ${host}`).toBe(expected);
+  }
+});
+
+it("a port of the edge is taken on every loopback address", async () => {
+  for (const origin of [system.appOrigin, system.vaultOrigin]) {
+    const port = Number(new URL(origin).port);
+    for (const host of hosts) await expect(claimPort(port), host).rejects.toThrow("is in use");
+  }
+});
