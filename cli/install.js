@@ -16,11 +16,14 @@ const installed = existsSync(stamp) ? readFileSync(stamp, "utf8") : "";
 if (installed !== lock) {
   console.log("Installing packages as locked (once) …");
   const { command, args } = npm();
-  const { status } = spawnSync(command, [...args, "ci", "--loglevel=error"], { cwd: root, stdio: "inherit" });
+  // No package needs its install script, and our own is run below: there may be no shell on PATH to run them with.
+  const options = ["ci", "--ignore-scripts", "--loglevel=error"];
+  const { status } = spawnSync(command, [...args, ...options], { cwd: root, stdio: "inherit" });
   if (status !== 0) {
     console.error("`npm ci` failed: see the message above, mend it and run the command again.");
     process.exit(1);
   }
+  await import("./prepare.js");
   writeFileSync(stamp, lock);
 }
 

@@ -1,5 +1,6 @@
 // `npm test`: types, lint, unit tests, system tests, in this order. All of them run even when one fails, the last line is
-// `N passed, N failed, N skipped`, and the exit code is 1 if anything failed. `npm test -- unit lint` runs only those.
+// `N passed, N failed, N skipped`, and the exit code is 1 if anything failed. `npm test -- unit lint` runs only those, and
+// `npm test -- system test/cli test/upgrade` of the tests only what is below these folders.
 // Plain JavaScript: started on any Node from 20 on, it goes on under the Node 24 of node_modules.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -41,7 +42,8 @@ const steps = {
   unit: () => vitest("unit"),
   system: () => vitest("system"),
 };
-const asked = process.argv.slice(2);
+const asked = process.argv.slice(2).filter((argument) => !argument.includes("/"));
+const below = process.argv.slice(2).filter((argument) => argument.includes("/"));
 const unknown = asked.filter((name) => !(name in steps));
 if (unknown.length > 0) {
   console.error(`No such step: ${unknown.join(", ")}. There are ${Object.keys(steps).join(", ")}.`);
@@ -83,6 +85,7 @@ function vitest(project) {
   const report = join(results, `${project}.json`);
   const ok = run("vitest", [
     "run",
+    ...below,
     "--project",
     project,
     "--reporter=default",
