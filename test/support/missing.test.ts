@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
@@ -6,7 +6,8 @@ import { findChromium } from "#cli/chromium.js";
 import { findPython, findVectors, missingProgram } from "./missing.ts";
 
 let dir: string;
-const reasons = () => readFileSync(join(dir, "skipped"), "utf8").trim().split("\n");
+const reasons = () =>
+  existsSync(join(dir, "skipped")) ? readFileSync(join(dir, "skipped"), "utf8").trim().split("\n") : [];
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "coffer-missing-"));
   vi.stubEnv("COFFER_SKIPPED", join(dir, "skipped"));
