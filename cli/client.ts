@@ -20,6 +20,10 @@ export interface ClientOptions {
   /** Signs in by this name; works with a development edge only. */
   user: string;
   fetch?: typeof fetch;
+  /** Milliseconds since 1970; default: this computer's clock. */
+  now?: () => number;
+  /** Told how long a request waits because the server asked to come later. */
+  onWait?: (milliseconds: number) => void;
 }
 
 export interface Client {
@@ -39,6 +43,8 @@ export async function connect({
   rootKey,
   user,
   fetch = loopbackFetch,
+  now = Date.now,
+  onWait,
 }: ClientOptions): Promise<Client> {
   const session = new Session({
     vault,
@@ -47,13 +53,13 @@ export async function connect({
     redirectUri: `${app}/`,
     store: memorySignInStore(),
     fetch,
-    now: Date.now,
+    now,
     locks: noLocks,
   });
   const { cookie, location } = await signInByName(fetch, await session.authorizationUrl(), user);
   const identity = await session.complete(location.searchParams);
 
-  const rest = new RestClient({ origin: app, session, fetch, delay });
+  const rest = new RestClient({ origin: app, session, fetch, delay, onWait });
   const withCookie: typeof fetch = (input, init) =>
     fetch(input, {
       ...init,
@@ -61,14 +67,14 @@ export async function connect({
     });
   const microservice = new Microservice({
     async open() {
-      const { port, close } = startMicroservice({ vault, origin: app, fetch: withCookie, rootKey });
+      const { port, close } = startMicroservice({ vault, origin: app, fetch: withCookie, rootKey, now });
       // A connection that waits for calls must not keep the process alive.
       (port as unknown as NodeMessagePort).unref?.();
       return { port, remove: close };
     },
     rest,
     custodian: () => identity.custodian.dn,
-    now: Date.now,
+    now,
   });
   const keys = new DataKeys(rest, microservice);
   const documents = new Documents({ rest, microservice, keys, tenant: () => identity.tenant });

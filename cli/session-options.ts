@@ -20,7 +20,12 @@ export async function withClient<T>(
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
   const deployment = await readDeployment(resolve(dir));
-  const client = await connect({ ...deployment, user: user ?? userInfo().username });
+  const client = await connect({
+    ...deployment,
+    user: user ?? userInfo().username,
+    onWait: (wait) =>
+      process.stderr.write(`Waiting ${Math.ceil(wait / 1000)} s: the server has too many requests.\n`),
+  });
   try {
     return await work(client);
   } finally {

@@ -58,6 +58,13 @@ describe("gateway", () => {
     }
   });
 
+  it("tells its time in every answer", async () => {
+    for (const url of ["https://app.example/", "https://vault.example/nothing", "https://evil.example/"]) {
+      const date = Date.parse((await get(url)).headers.get("date") ?? "");
+      expect(Math.abs(date - Date.now())).toBeLessThan(60_000);
+    }
+  });
+
   it("lets hashed names be kept for ever and nothing else", async () => {
     expect((await get("https://app.example/main.0123abcd.js")).headers.get("cache-control")).toContain(
       "immutable",

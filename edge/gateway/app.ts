@@ -79,6 +79,8 @@ function dress(response: Response, env: Env, requestId: string): Response {
   const { headers } = dressed;
   for (const [name, value] of Object.entries(commonHeaders)) if (!headers.has(name)) headers.set(name, value);
   headers.set("request-id", requestId);
+  // By this a client whose proof was refused knows how far its clock is off.
+  headers.set("date", new Date().toUTCString());
   if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
   if (!headers.has("content-security-policy")) headers.set("content-security-policy", nothingPolicy);
   // frame-ancestors says it better where a frame is wanted.

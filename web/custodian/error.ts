@@ -11,14 +11,24 @@ export class CofferError extends CodedError {
   readonly status: number | undefined;
   /** Names the audit entry in which an operator finds the full reason. */
   readonly requestId: string | undefined;
+  /** Milliseconds after which the server wants to be asked again, where it said so. */
+  readonly retryAfter: number | undefined;
 
   constructor(
     code: string,
-    options: { cause?: unknown; status?: number | undefined; requestId?: string | undefined } = {},
+    options: {
+      cause?: unknown;
+      status?: number | undefined;
+      requestId?: string | undefined;
+      retryAfter?: number | undefined;
+      /** In place of the sentence that goes with the code. */
+      message?: string | undefined;
+    } = {},
   ) {
-    super(code, MESSAGES[code] ?? fallback(options.status), { cause: options.cause });
+    super(code, options.message ?? MESSAGES[code] ?? fallback(options.status), { cause: options.cause });
     this.status = options.status;
     this.requestId = options.requestId;
+    this.retryAfter = options.retryAfter;
   }
 }
 
@@ -31,6 +41,7 @@ export const MESSAGES: Readonly<Record<string, string>> = {
   "invalid-client": "This page is not registered with the vault. Ask your administrator to add its address.",
   "invalid-token": "Your sign-in has ended. Sign in again to go on; nothing is lost.",
   "invalid-proof": "Your sign-in could not be confirmed. Check that this computer's clock is right.",
+  "clock-wrong": "This computer's clock is wrong. Set it right and try again.",
   "no-session": "Your sign-in at the vault has ended. Sign in again to go on; nothing is lost.",
   // The vault and the microservice in it.
   "vault-unreachable":
@@ -62,6 +73,8 @@ export const MESSAGES: Readonly<Record<string, string>> = {
   "name-too-long": "The file's name is too long to be sealed with the document. Shorten it and try again.",
   folder: "Folders cannot be sealed yet. Choose the files in it.",
   "no-account": "You have no account to keep documents in. Ask your administrator for one.",
+  "quota-exceeded":
+    "The account is full. Delete documents that are not needed, or ask your administrator for more room.",
   // The way there.
   offline: "The server cannot be reached. Check your connection and try again.",
   "hsm-unavailable": "The key store cannot be reached. Wait a moment and try again.",

@@ -1,6 +1,7 @@
 /** Refused responses as errors: problem documents (RFC 9457) and OAuth errors (RFC 6749 §5.2). */
 
 import { CofferError } from "./error.ts";
+import { clockAhead, clockSentence, retryAfter, spoken } from "./waiting.ts";
 
 /** OAuth's own error names, in the kit's codes. */
 const OAUTH: Readonly<Record<string, string>> = {
@@ -15,17 +16,25 @@ const REQUEST_ID = /^[\w.:-]{1,128}$/;
 /** Characters of a body that are looked at. */
 const LIMIT = 16_384;
 
-/** The error that a refused response stands for. Nothing of the body is shown; `code` chooses the message. */
-export async function errorFrom(response: Response): Promise<CofferError> {
+/**
+ * The error that a refused response stands for. Nothing of the body is shown; `code` chooses the message. A proof that was
+ * refused when this clock (`now`, milliseconds) is far from the server's is `clock-wrong`.
+ */
+export async function errorFrom(response: Response, now: number = Date.now()): Promise<CofferError> {
   const status = response.status;
   const body = await bodyOf(response);
   const oauth = typeof body.error === "string" ? OAUTH[body.error] : undefined;
   const code =
     oauth ?? (typeof body.code === "string" && CODE.test(body.code) ? body.code : `http-${status}`);
   const instance = typeof body.instance === "string" ? body.instance.replace(/^urn:uuid:/, "") : "";
-  return new CofferError(code, {
+  const clock = code === "invalid-proof" ? clockSentence(clockAhead(response, now)) : undefined;
+  const wait = retryAfter(response, now);
+  const later = status === 429 && wait !== undefined && wait >= 60_000;
+  return new CofferError(clock === undefined ? code : "clock-wrong", {
     status,
     requestId: REQUEST_ID.test(instance) ? instance : undefined,
+    retryAfter: wait,
+    message: clock ?? (later ? `Too many requests at once. Wait ${spoken(wait)} and try again.` : undefined),
     cause: body.title ?? body.error_description,
   });
 }

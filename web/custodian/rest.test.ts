@@ -10,9 +10,10 @@ afterAll(() => server.close());
 
 const APP = "http://app.test";
 
-function client() {
+function client({ onWait }: { onWait?: () => void } = {}) {
   const renewals: boolean[] = [];
   const waits: number[] = [];
+  const told: number[] = [];
   let token = 1;
   const rest = new RestClient({
     origin: APP,
@@ -29,8 +30,12 @@ function client() {
       signal?.throwIfAborted();
       waits.push(milliseconds);
     },
+    onWait(milliseconds) {
+      told.push(milliseconds);
+      onWait?.();
+    },
   });
-  return { rest, renewals, waits };
+  return { rest, renewals, waits, told };
 }
 
 it("takes the code of a problem document, the request id, and a sentence that says what to do", async () => {
@@ -73,6 +78,64 @@ it("tries again what may pass, with growing waits, and never a POST by itself", 
   expect(waits[1]!).toBeGreaterThan(waits[0]! / 2);
   await expect(rest.json("POST", "/x")).rejects.toMatchObject({ status: 503 });
   expect(tries).toBe(4);
+});
+
+it("comes again when the server says, also with a POST, and says that it waits", async () => {
+  const { rest, waits, told } = client();
+  const answers = ["7", "3", null];
+  server.use(
+    http.post(`${APP}/x`, () => {
+      const later = answers.shift();
+      return later === undefined
+        ? HttpResponse.json("done")
+        : HttpResponse.json(
+            { code: "too-many-requests" },
+            { status: 429, headers: later === null ? {} : { "retry-after": later } },
+          );
+    }),
+  );
+  const own: number[] = [];
+  expect(await rest.json("POST", "/x", { onWait: (wait) => own.push(wait) })).toBe("done");
+  expect(waits).toHaveLength(3);
+  // Never sooner than it was told, and not all at the same moment.
+  expect(waits[0]).toBeGreaterThanOrEqual(7000);
+  expect(waits[1]).toBeGreaterThanOrEqual(3000);
+  expect(waits[0]).toBeLessThanOrEqual(11_000);
+  expect(told).toEqual(waits);
+  expect(own).toEqual(waits);
+});
+
+it("does not wait for ever, and says how long it would be", async () => {
+  const { rest, waits } = client();
+  const refuse = (after: string) =>
+    server.use(
+      http.get(`${APP}/x`, () =>
+        HttpResponse.json({ code: "too-many-requests" }, { status: 429, headers: { "retry-after": after } }),
+      ),
+    );
+  refuse("3600");
+  await expect(rest.json("GET", "/x")).rejects.toMatchObject({
+    code: "too-many-requests",
+    message: "Too many requests at once. Wait 1 hour and try again.",
+  });
+  expect(waits).toEqual([]);
+  refuse("20");
+  await expect(rest.json("GET", "/x")).rejects.toMatchObject({ code: "too-many-requests" });
+  expect(waits.length).toBeGreaterThan(2);
+  expect(waits.length).toBeLessThan(10);
+});
+
+it("stops waiting when it is cancelled", async () => {
+  const abort = new AbortController();
+  const { rest } = client({ onWait: () => abort.abort() });
+  server.use(
+    http.post(`${APP}/x`, () =>
+      HttpResponse.json({ code: "too-many-requests" }, { status: 429, headers: { "retry-after": "5" } }),
+    ),
+  );
+  await expect(rest.json("POST", "/x", { signal: abort.signal })).rejects.toMatchObject({
+    name: "AbortError",
+  });
 });
 
 it("gives up at once on what will not pass", async () => {

@@ -10,9 +10,14 @@ export interface RequestOptions {
   body?: BodyInit;
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
+  /** Told how long the request waits because the server asked to come later. */
+  onWait?: ((milliseconds: number) => void) | undefined;
   /** Tries in all after failures that may pass. Default 3 for GET, PUT and DELETE, 1 for POST, which may not be repeated. */
   tries?: number;
 }
+
+/** Refused for their number, requests are sent again for so long in all; then the refusal is told. Milliseconds. */
+const PATIENCE = 180_000;
 
 /** Waits; rejects with the signal's reason when it aborts. Tests give one that does not wait. */
 export type Delay = (milliseconds: number, signal?: AbortSignal) => Promise<void>;
@@ -23,17 +28,21 @@ export class RestClient {
   readonly #session: Pick<Session, "authorize" | "learn">;
   readonly #fetch: typeof fetch;
   readonly #delay: Delay;
+  readonly #onWait: ((milliseconds: number) => void) | undefined;
 
   constructor(options: {
     origin: string;
     session: Pick<Session, "authorize" | "learn">;
     fetch: typeof fetch;
     delay: Delay;
+    /** Told how long a request waits because the server asked to come later. */
+    onWait?: ((milliseconds: number) => void) | undefined;
   }) {
     this.#origin = options.origin;
     this.#session = options.session;
     this.#fetch = options.fetch;
     this.#delay = options.delay;
+    this.#onWait = options.onWait;
   }
 
   /** The JSON of a successful answer. */
@@ -50,7 +59,8 @@ export class RestClient {
 
   /**
    * What `read` makes of a successful response (2xx); a body that breaks off counts as a failure of the way and is tried
-   * again. Errors: `CofferError` with the code of the problem document, or `offline`; the signal's reason when it aborts.
+   * again. What the server refused for the number of requests (429) was not done: it is sent again when the server says,
+   * whatever the method. Errors: `CofferError` with the code of the problem document, or `offline`; the signal's reason when it aborts.
    */
   async send<T>(
     method: string,
@@ -59,7 +69,10 @@ export class RestClient {
     read: (response: Response) => Promise<T>,
   ): Promise<T> {
     const tries = options.tries ?? (method === "POST" ? 1 : 3);
-    for (let attempt = 1; ; attempt++) {
+    let waited = 0;
+    let refusals = 0;
+    let failures = 0;
+    for (;;) {
       try {
         const response = await this.#authorized(method, path, options);
         return await read(response).catch((cause: unknown) => {
@@ -67,8 +80,19 @@ export class RestClient {
         });
       } catch (error) {
         options.signal?.throwIfAborted();
-        if (attempt >= tries || !isTransient(error)) throw error;
-        await this.#delay(250 * 2 ** attempt * (0.5 + Math.random()), options.signal);
+        if (isRefusedForNumber(error)) {
+          // Spread, so that all who were refused together do not come back together.
+          const wait =
+            (error.retryAfter ?? 1000 * ++refusals) * (1 + Math.random() / 2) + 250 * Math.random();
+          waited += wait;
+          if (!(waited <= PATIENCE)) throw error;
+          this.#onWait?.(wait);
+          options.onWait?.(wait);
+          await this.#delay(wait, options.signal);
+          continue;
+        }
+        if (++failures >= tries || !isTransient(error)) throw error;
+        await this.#delay(250 * 2 ** failures * (0.5 + Math.random()), options.signal);
       }
     }
   }
@@ -111,6 +135,10 @@ export class RestClient {
       throw new CofferError("offline", { cause });
     }
   }
+}
+
+function isRefusedForNumber(error: unknown): error is CofferError {
+  return error instanceof CofferError && error.status === 429;
 }
 
 /** The delay of a browser. */

@@ -188,6 +188,34 @@ it("keeps the sign-in while the server is away, and ends it when the refresh tok
   expect(session.identity).toBeUndefined();
 });
 
+it("says that the clock is wrong, and by how much, when its proof is refused", async () => {
+  const { session, store, clock } = await signedIn();
+  const there = clock.now + 700_000;
+  server.use(
+    http.post(`${APP}/token`, () =>
+      HttpResponse.json(
+        { error: "invalid_dpop_proof", code: "invalid-proof" },
+        { status: 401, headers: { date: new Date(there).toUTCString() } },
+      ),
+    ),
+  );
+  for (const [off, message] of [
+    [7 * 60_000, "it is 7 minutes ahead of the server's"],
+    [-7 * 60_000, "it is 7 minutes behind the server's"],
+    [-301_000, "it is 5 minutes behind the server's"],
+    [86_400_000 * 400, "it is 400 days ahead of the server's"],
+  ] as const) {
+    clock.now = there + off;
+    const error = await session.authorize("GET", `${APP}/x`, true).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "clock-wrong" });
+    expect(String(error)).toContain(message);
+  }
+  // With a clock that is right, something else was wrong with it.
+  clock.now = there + 20_000;
+  await expect(session.authorize("GET", `${APP}/x`, true)).rejects.toMatchObject({ code: "invalid-proof" });
+  expect(store.signIns.size).toBe(1);
+});
+
 it("proves again with a nonce when the token endpoint asks for one (RFC 9449 §8)", async () => {
   const { session, clock } = await signedIn();
   clock.now += 700_000;

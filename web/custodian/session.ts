@@ -182,7 +182,7 @@ export class Session {
         await store.write(vault, signIn);
         return signIn;
       }
-      if (attempt > 0 || !renonced) throw await errorFrom(response);
+      if (attempt > 0 || !renonced) throw await errorFrom(response, now());
     }
   }
 }

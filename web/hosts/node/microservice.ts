@@ -11,10 +11,18 @@ export interface NodeMicroserviceOptions {
   fetch: typeof fetch;
   /** Root CA's public key, DER SubjectPublicKeyInfo: what load receipts and certificates must lead to. */
   rootKey: Uint8Array<ArrayBuffer>;
+  /** Milliseconds since 1970; default: this computer's clock. */
+  now?: () => number;
 }
 
 /** Starts a microservice in this process and returns the port on which it serves its one custodian, and how to end it. */
-export function startMicroservice({ vault, origin, fetch, rootKey }: NodeMicroserviceOptions): {
+export function startMicroservice({
+  vault,
+  origin,
+  fetch,
+  rootKey,
+  now = Date.now,
+}: NodeMicroserviceOptions): {
   port: MessagePort;
   close(): void;
 } {
@@ -27,7 +35,7 @@ export function startMicroservice({ vault, origin, fetch, rootKey }: NodeMicrose
     origin,
     // Nobody stands beside this code who could have measured it.
     measurement: "unmeasured",
-    now: Date.now,
+    now,
     schedule: (task, delay) => void setTimeout(task, delay).unref(),
   });
   const stop = servePort(port1, microservice);

@@ -1,0 +1,46 @@
+/** One tolerance for clocks: a custodian whose clock is off within it can do everything, and beyond it nothing. */
+
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { connect } from "#cli/client.ts";
+import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
+import { bytesOf } from "../documents/node-client.ts";
+import { type System, startSystem } from "./index.ts";
+
+let system: System;
+beforeAll(async () => {
+  system = await startSystem();
+}, 60_000);
+afterAll(() => system.close());
+
+const connectAt = (seconds: number) =>
+  connect({
+    app: system.appOrigin,
+    vault: system.vaultOrigin,
+    rootKey: system.running.rootKey,
+    user: "alice",
+    now: () => Date.now() + seconds * 1000,
+  });
+
+/** As near to the edge of the tolerance as a slow machine allows. */
+const EDGE = CLOCK_TOLERANCE - 60;
+
+it.each([-EDGE, -61, 61, EDGE])("a clock that is %i s off does: enrol, seal, open", async (seconds) => {
+  const client = await connectAt(seconds);
+  try {
+    const account = client.identity.accounts[0]!.id;
+    const text = new TextEncoder().encode(`sealed at ${seconds}`);
+    const { id } = await client.documents.seal(text, account, { name: "a" });
+    expect(await bytesOf((await client.documents.open(id, {})).stream)).toEqual(text);
+  } finally {
+    client.close();
+  }
+});
+
+it.each([
+  [-CLOCK_TOLERANCE - 120, "7 minutes behind"],
+  [CLOCK_TOLERANCE + 120, "7 minutes ahead of"],
+])("a clock that is %i s off does not sign in, and is told so", async (seconds, off) => {
+  const error = await connectAt(seconds).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: "clock-wrong" });
+  expect(String(error)).toContain(off);
+});
