@@ -1,6 +1,7 @@
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
 import { digest } from "#protocol/keys/index.ts";
+import { otherForm } from "#protocol/keys/low-s.fixture.ts";
 import { dpopToken, verifyAccessToken } from "./access-token.ts";
 import { verifyProof } from "./dpop.ts";
 
@@ -46,6 +47,17 @@ describe("DPoP proof", () => {
     ["no key", {}, { jwk: undefined }],
   ])("is refused for %s", async (_, change, header) => {
     await expect(verify(sign(change, header))).rejects.toMatchObject({ code: "invalid-proof" });
+  });
+  it("is refused for a key in a text that is not canonical, so that no key has two thumbprints", async () => {
+    const last = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".indexOf(jwk.x.at(-1)!);
+    const next = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[last + 1]!;
+    const same = { ...jwk, x: jwk.x.slice(0, -1) + next };
+    await expect(verify(sign({}, { jwk: same }))).rejects.toMatchObject({ code: "invalid-proof" });
+  });
+  it("keeps its identifier in the other form of its signature, so that neither can be replayed", async () => {
+    const proof = await sign();
+    const [one, two] = [await verify(proof), await verify(otherForm(proof))];
+    expect([two.jti, two.jkt]).toEqual([one.jti, one.jkt]);
   });
   it("is refused for a missing or another token hash, a broken signature, too much of it, or none", async () => {
     await expect(verify(sign(), "token")).rejects.toMatchObject({ code: "invalid-proof" });

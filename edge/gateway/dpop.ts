@@ -20,8 +20,9 @@ const claims = v.object({
   ath: v.optional(v.string()),
 });
 
+/** 32 bytes in canonical base64url: bits that nobody reads would give one key several thumbprints. */
 function coordinate() {
-  return v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/));
+  return v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/));
 }
 
 /**

@@ -1,5 +1,6 @@
 import { createSign, createVerify, generateKeyPairSync } from "node:crypto";
 import { expect, it } from "vitest";
+import { ORDER, scalarS } from "#protocol/keys/low-s.fixture.ts";
 import { derToRaw } from "./ecdsa.ts";
 
 it("turns DER signatures into raw ones that verify", () => {
@@ -8,6 +9,8 @@ it("turns DER signatures into raw ones that verify", () => {
     const der = createSign("SHA256").update(String(i)).sign(privateKey);
     const raw = derToRaw(der);
     expect(raw.length).toBe(64);
+    // The lower of the two s that hold: one text for one signature.
+    expect(scalarS(raw) <= ORDER / 2n).toBe(true);
     const verified = createVerify("SHA256")
       .update(String(i))
       .verify({ key: publicKey, dsaEncoding: "ieee-p1363" }, raw);

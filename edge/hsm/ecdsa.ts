@@ -1,6 +1,8 @@
+import { lowS } from "#protocol/keys/index.ts";
+
 /**
  * ECDSA-Sig-Value (RFC 3279 §2.2.3, DER) to the raw r || s of JWS and WebCrypto (RFC 7518 §3.4). KMIP Sign answers the
- * former. Strict for P-256: anything else throws `TypeError`.
+ * former. With the lower of the two s that hold, so that what is signed has one text. Strict for P-256: anything else throws `TypeError`.
  */
 export function derToRaw(der: Uint8Array): Uint8Array<ArrayBuffer> {
   const raw = new Uint8Array(64);
@@ -19,5 +21,5 @@ export function derToRaw(der: Uint8Array): Uint8Array<ArrayBuffer> {
     at += 2 + length;
   }
   if (at !== der.length) throw new TypeError("not an ECDSA signature");
-  return raw;
+  return lowS(raw);
 }

@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import * as v from "valibot";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
-import { digest, type Edk, JwsError, type TrustList, verifyEdk } from "#protocol/keys/index.ts";
+import { canonicalJws, digest, type Edk, JwsError, type TrustList, verifyEdk } from "#protocol/keys/index.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
@@ -200,7 +200,7 @@ export class KmsObject extends DurableObject<Env> {
       const receipt = await signReceipt(this.#hsm, await this.#trusted(), {
         version: 1,
         wrappedKeyDigest: await digest(wrappedKey),
-        edkDigest: await digest(token),
+        edkDigest: await digest(canonicalJws(token)),
         keyId: edk.keyId,
         keyVersion: edk.keyVersion,
         recipient: thumbprint,

@@ -7,6 +7,7 @@
 import { decodeBase64url, encodeBase64url } from "../base64url.ts";
 import { utf8 } from "../bytes.ts";
 import { type EcPublicJwk, spkiFromJwk } from "./jwk.ts";
+import { lowS } from "./low-s.ts";
 import { base64url, literal, record } from "./shape.ts";
 
 const subtle = crypto.subtle;
@@ -42,10 +43,10 @@ export function signingInput(header: { typ: string; kid: string }, payload: obje
   return `${encodeJson(protectedHeader)}.${encodeJson(payload)}`;
 }
 
-/** Compact serialization of a signing input and its 64-byte signature r || s. Throws `JwsError` above 8 KiB. */
+/** Compact serialization of a signing input and its 64-byte signature r || s, brought to the lower s. Throws `JwsError` above 8 KiB. */
 export function joinJws(input: string, signature: Uint8Array): string {
   if (signature.length !== 64) throw new JwsError("jws-malformed", "signature is not r || s of P-256");
-  const token = `${input}.${encodeBase64url(signature)}`;
+  const token = `${input}.${encodeBase64url(lowS(signature))}`;
   if (token.length > MAX_JWS_LENGTH) throw new JwsError("jws-malformed", "token would be too long");
   return token;
 }

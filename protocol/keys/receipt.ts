@@ -6,6 +6,7 @@
 import { isKeyPolicy, type KeyPolicy } from "../policy/index.ts";
 import { digest } from "./digest.ts";
 import { JwsError, verifyJws } from "./jws.ts";
+import { edkDigests } from "./low-s.ts";
 import { base64url, count, literal, record, text } from "./shape.ts";
 import { checkTime } from "./time.ts";
 import { findKey, type TrustList } from "./trust.ts";
@@ -16,7 +17,7 @@ export type Receipt = {
   version: 1;
   /** SHA-256 of the wrapped key's bytes. Every digest is base64url, 43 characters. */
   wrappedKeyDigest: string;
-  /** SHA-256 of the ASCII of the EDK's compact JWS. */
+  /** SHA-256 of the ASCII of the EDK's compact JWS, in its form with the lower s. */
   edkDigest: string;
   keyId: string;
   keyVersion: number;
@@ -65,7 +66,8 @@ export async function verifyReceipt(
   if (receipt.wrappedKeyDigest !== (await digest(load.wrappedKey))) {
     throw new JwsError("jws-payload", "receipt is for another wrapped key");
   }
-  if (receipt.edkDigest !== (await digest(load.edk)))
+  // Either form of the same EDK: receipts were given for the form that had been presented.
+  if (!(await edkDigests(load.edk)).includes(receipt.edkDigest))
     throw new JwsError("jws-payload", "receipt is for another EDK");
   return receipt;
 }

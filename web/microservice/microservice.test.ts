@@ -18,6 +18,7 @@ import {
   thumbprint,
   trustListPayload,
 } from "#protocol/keys/index.ts";
+import { otherForm } from "#protocol/keys/low-s.fixture.ts";
 import { createPortClient, type PortClient, servePort } from "#protocol/port/index.ts";
 import {
   captureCrypto,
@@ -660,6 +661,33 @@ describe("loading by rewrap", () => {
     await expect(collect(client.seal({ edk: key.edk, context }, new Uint8Array(1)))).rejects.toMatchObject({
       code: "key-missing",
     });
+  });
+
+  it("knows an EDK in both forms of its signature, and what earlier code kept by the other one", async () => {
+    const { client, instance } = await enrolledClient();
+    const key = await release(instance.wrappingCertificate);
+    const high = otherForm(key.edk);
+    // Loaded by one form, there by both; sealed with either, it is the same key.
+    await client.load({ ...key, edk: high });
+    expect(await client.has(key.edk)).toBe(true);
+    expect(await client.has(high)).toBe(true);
+    expect([unwraps, store.keys.size]).toEqual([1, 1]);
+    const message = await collect(client.seal({ edk: high, context }, utf8("hello")));
+    expect((await client.inspect(message)).edk).toBe(key.edk);
+
+    // A receipt and a record of before the upgrade.
+    store.keys.clear();
+    pass(60_000);
+    const edkDigest = await digest(high);
+    const receipt = await jws(receiptSigner, RECEIPT_TYPE, {
+      ...(JSON.parse(Buffer.from(key.receipt.split(".")[1]!, "base64url").toString()) as Receipt),
+      edkDigest,
+    });
+    const wrappedKey = decodeBase64url(key.wrappedKey);
+    const kept = { instance: instance.id, edkDigest, edk: high, wrappedKey, receipt, loaded: now };
+    await store.putLoadedKey({ version: 2, ...kept });
+    expect(await collect(client.open({ context }, message))).toEqual(utf8("hello"));
+    expect(unwraps).toBe(2);
   });
 
   it.each([

@@ -3,7 +3,7 @@ import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { type Header, open, parseHeader, seal } from "#protocol/envelope/index.ts";
 import { CofferError, codeOf } from "#protocol/error.ts";
-import { digest, edkProviderInfo, type TrustList } from "#protocol/keys/index.ts";
+import { canonicalJws, edkDigests, edkProviderInfo, type TrustList } from "#protocol/keys/index.ts";
 import { evaluate, type Operation, type Tier } from "#protocol/policy/index.ts";
 import {
   type EncryptionContext,
@@ -72,10 +72,12 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
   /** The key of an EDK, from the ring or unwrapped anew from the store; every check is made anew then. */
   async function find(edk: string): Promise<LoadedKey | undefined> {
     const { record, trust } = enrolled();
-    const edkDigest = await digest(edk);
+    const [edkDigest, otherForm] = await edkDigests(edk);
     const held = ring.take(edkDigest);
     if (held) return held;
-    const stored = await store.loadedKey(record.id, edkDigest);
+    // Earlier code kept it by the form that it came in.
+    const stored =
+      (await store.loadedKey(record.id, edkDigest)) ?? (await store.loadedKey(record.id, otherForm));
     if (!stored) return undefined;
     try {
       const key = await loadKey(subtle, record, trust, { ...stored, edk }, now());
@@ -83,7 +85,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       ring.put(edkDigest, key);
       return key;
     } catch {
-      await store.deleteLoadedKey(record.id, edkDigest);
+      await store.deleteLoadedKey(record.id, stored.edkDigest);
       return undefined;
     }
   }
@@ -179,7 +181,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       const { record, trust } = enrolled();
       const load = { edk, wrappedKey: decode(wrappedKey), receipt };
       const loaded = await loadKey(subtle, record, trust, load, now());
-      const edkDigest = await digest(edk);
+      const [edkDigest] = await edkDigests(edk);
       if (enrolled().record !== record) throw new CofferError("not-enrolled");
       ring.put(edkDigest, loaded);
       const kept = {
@@ -206,7 +208,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
 
     async seal({ edk, context }, input, signal) {
       const { key, edk: metadata } = await use(edk, "encrypt", context);
-      const encryptedDataKey = utf8(edk);
+      const encryptedDataKey = utf8(canonicalJws(edk));
       const encryptedDataKeys = [
         { providerId: PROVIDER, providerInfo: utf8(edkProviderInfo(metadata)), encryptedDataKey },
       ];
@@ -258,14 +260,14 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
   }
 }
 
-/** The EDK in a header that is not authenticated yet: the one that Coffer's KMS made. */
+/** The EDK in a header that is not authenticated yet: the one that Coffer's KMS made, with the lower s. */
 function edkOf(header: Header): string {
   const own = header.encryptedDataKeys.filter((key) => key.providerId === PROVIDER);
   const [only] = own;
   if (!only || own.length > 1) throw new CofferError("decrypt-failed");
   const text = new TextDecoder().decode(only.encryptedDataKey);
   if (!/^[A-Za-z0-9_.-]{1,8192}$/.test(text)) throw new CofferError("decrypt-failed");
-  return text;
+  return canonicalJws(text);
 }
 
 function describe(record: InstanceRecord): InstanceDescription {

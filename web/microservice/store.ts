@@ -28,7 +28,7 @@ export type InstanceRecord = {
 export type LoadedKeyRecord = {
   version: typeof STORE_VERSION;
   instance: string;
-  /** SHA-256 of the EDK, base64url. */
+  /** SHA-256 of the EDK in its form with the lower s, base64url; earlier code had it of the form that it came in. */
   edkDigest: string;
   edk: string;
   wrappedKey: Uint8Array<ArrayBuffer>;
