@@ -686,6 +686,7 @@ describe("loading by rewrap", () => {
     const wrappedKey = decodeBase64url(key.wrappedKey);
     const kept = { instance: instance.id, edkDigest, edk: high, wrappedKey, receipt, loaded: now };
     await store.putLoadedKey({ version: 2, ...kept });
+    expect(await client.has(key.edk)).toBe(true);
     expect(await collect(client.open({ context }, message))).toEqual(utf8("hello"));
     expect(unwraps).toBe(2);
   });
