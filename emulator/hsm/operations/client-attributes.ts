@@ -1,14 +1,17 @@
 import { createHash } from "node:crypto";
 import type { Attributes } from "#protocol/kmip/index.ts";
 import { type ManagedObject, stateAt } from "../managed-object.ts";
+import { isGuessable } from "../policy/secrecy.ts";
 
 /** All attributes of an object as a client sees them now. */
 export function clientAttributes(object: ManagedObject, now: Date): Attributes {
   const { uid, objectType, attributes } = object;
+  const { digest, ...others } = attributes;
   return {
     uniqueIdentifier: uid,
     objectType,
-    ...attributes,
+    ...(digest && !isGuessable(object) ? { digest } : {}),
+    ...others,
     state: stateAt(object, now),
     shortUniqueIdentifier: shortIdentifier(uid),
   };

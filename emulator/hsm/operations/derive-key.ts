@@ -6,6 +6,7 @@ import { admitAttributes } from "../policy/admission.ts";
 import { withRequirements } from "../policy/attestation.ts";
 import { checkRelease } from "../policy/release.ts";
 import { isRestricted } from "../policy/roles.ts";
+import { checkDerivation } from "../policy/secrecy.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
 import { addLink } from "./links.ts";
@@ -31,12 +32,21 @@ export const deriveKey: Handler<"DeriveKey"> = (request, context) => {
   checkSettable(attributes);
   admitAttributes(subject, "DeriveKey", objectType, attributes);
   const bases = request.uniqueIdentifier.map((identifier) => base(identifier, context));
-  const bytes = cut(derived(bases, request, context), attributes.cryptographicLength);
+  const whole = derived(bases, request, context);
+  const bytes = cut(whole, attributes.cryptographicLength);
+  const made = inherited(bases, attributes);
+  checkDerivation(bases, {
+    method: request.derivationMethod,
+    parameters: request.derivationParameters.cryptographicParameters,
+    given: whole.length,
+    taken: bytes.length,
+    attributes: made,
+  });
   const object = putNew(context, {
     uid: newIdentifier(context),
     objectType,
     attributes: {
-      ...inherited(bases, attributes),
+      ...made,
       cryptographicLength: bytes.length * 8,
       keyFormatType: "Raw",
       link: [

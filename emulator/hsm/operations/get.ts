@@ -8,6 +8,7 @@ import type { ManagedObject, ObjectValue } from "../managed-object.ts";
 import { keyBlockOf } from "../material.ts";
 import { classOf } from "../policy/classes.ts";
 import { checkRelease, type Wrapping } from "../policy/release.ts";
+import { isSecret } from "../policy/secrecy.ts";
 import { clientAttributes } from "./client-attributes.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { unwrappingKey } from "./import.ts";
@@ -86,6 +87,8 @@ function keptBlock(object: ManagedObject, request: RequestPayload<"Get">, contex
   if (request.keyWrapType !== "NotWrapped" || !block.keyWrappingData) return block;
   const key = unwrappingKey(block, context);
   if (classOf(key.attributes)) throw new KmipError("PermissionDenied", "Not your unwrapping key");
+  if (isSecret(key) && !request.keyWrappingSpecification)
+    throw new KmipError("Sensitive", "What a secret key opens is sensitive");
   return unwrapBlock(block, key);
 }
 

@@ -1,9 +1,10 @@
-import { type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
+import { type Attributes, type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
 import type { ManagedObject, ObjectValue } from "../managed-object.ts";
 import { mayDo } from "../policy/access.ts";
 import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
 import { classOf, VENDOR } from "../policy/classes.ts";
 import { isRestricted } from "../policy/roles.ts";
+import { checkNoPad, isSecret } from "../policy/secrecy.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { checkChosenIdentifier } from "./identifier.ts";
 import { unwrapBlock, wrappingParameters } from "./key-wrapping.ts";
@@ -37,6 +38,13 @@ export const importObject: Handler<"Import"> = (request, context) => {
     if (classOf(parent.attributes) || isRestricted(subject.role)) {
       ruled = classAttributes(childClass(subject, parent, "unwrapsFor"), attributes, parent);
       value = hierarchyKey(value);
+    } else if (isSecret(parent)) {
+      // Wrapped it left, or could have: opened by a key that the client does not know, it is not told in plain.
+      if (attributes.sensitive === false)
+        throw new KmipError("Sensitive", "What a secret key opens is sensitive");
+      const described = value.symmetricKey?.keyBlock ?? {};
+      checkNoPad({ ...described, ...attributes } as Attributes);
+      ruled = { ...attributes, sensitive: true };
     }
   }
   const { state, ...own } = ruled;

@@ -6,6 +6,7 @@ import { admitAttributes } from "../policy/admission.ts";
 import { withRequirements } from "../policy/attestation.ts";
 import { checkRelease } from "../policy/release.ts";
 import { isRestricted } from "../policy/roles.ts";
+import { checkNoPad, isSecret } from "../policy/secrecy.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
 import { checkSettable, putNew } from "./new-object.ts";
@@ -63,6 +64,7 @@ export const joinSplitKey: Handler<"JoinSplitKey"> = (request, context) => {
   admitAttributes(subject, "JoinSplitKey", objectType, attributes);
   const parts = request.uniqueIdentifier.map((one) => objectFor(context, one, "JoinSplitKey"));
   for (const part of parts) checkPart(part, context);
+  if (parts.some(isSecret)) checkNoPad(attributes);
   const keyMaterial = joined(parts);
   const { cryptographicAlgorithm, cryptographicLength = keyMaterial.length * 8 } = attributes;
   if (cryptographicLength !== keyMaterial.length * 8)

@@ -5,6 +5,7 @@ import { checkAccess, isRuled, mayDo, type Subject } from "./access.ts";
 import { CLASSES, classOf, policyAttribute } from "./classes.ts";
 import { checkRecipient } from "./recipient.ts";
 import { isRestricted } from "./roles.ts";
+import { checkWrapsSecret } from "./secrecy.ts";
 
 /** What leaves the HSM: Get and Export pass through here, after `checkAccess`. */
 
@@ -50,6 +51,7 @@ export function checkRelease(
   // A pad that someone has read twice is no secret (TC-OTP-4).
   if (attributes.cryptographicAlgorithm === "OneTimePad") refuse("One-time pads stay here");
   if (attributes.sensitive && !wrapping) throw new KmipError("Sensitive", "The object is sensitive");
+  if (attributes.sensitive && wrapping) checkWrapsSecret(wrapping.key);
   if (attributes.extractable === false)
     throw new KmipError("NotExtractable", "The object is not extractable");
 }
