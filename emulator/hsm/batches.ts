@@ -14,6 +14,7 @@ import type { Origin } from "./listener.ts";
 import type { Log } from "./log.ts";
 import { type Context, References } from "./operations/handler.ts";
 import { OPERATIONS } from "./operations/index.ts";
+import { withKnownAttributes } from "./operations/request-attributes.ts";
 import { withTemplates } from "./operations/templates.ts";
 import { Pending } from "./pending.ts";
 import { checkOperation, type Subject } from "./policy/access.ts";
@@ -198,7 +199,8 @@ export class Batches {
       try {
         if (context.session) checkRights(context.session, String(operation));
         const handler = this.#handler(item, begun) as (payload: unknown, context: Context) => unknown;
-        const answer = handler(withTemplates(payload, begun), begun);
+        const known = withKnownAttributes(operation, payload, begun.version);
+        const answer = handler(withTemplates(known, begun), begun);
         const responsePayload = answer instanceof Promise ? await answer : answer;
         if (!deferred) begun.work.commit();
         this.#log(item, context.subject, origin, responsePayload);

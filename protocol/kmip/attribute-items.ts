@@ -8,6 +8,7 @@ import {
   type Attributes,
   attributeBySpelling,
   customName,
+  isInVersion,
   type Rule,
   ruleByProperty,
   ruleByTag,
@@ -79,7 +80,7 @@ function eachInstance(
       if (SPECIAL.has(property)) continue;
       throw new KmipEncodeError(`no attribute ${property}`);
     }
-    if (context.version < rule.tag.first || context.version > rule.tag.last) {
+    if (!isInVersion(rule, context.version)) {
       absent(rule.tag.name, context);
       continue;
     }
@@ -118,34 +119,35 @@ function write2(attributes: Attributes, context: Context): Item[] {
 /** 1.x: Attribute items. */
 export function write1(attributes: Attributes, context: Context): Item[] {
   const items: Item[] = [];
+  // An index of 0 need not be told; one that the attributes name is (KMIP 1.4 §2.1.1).
+  const counted = (position: number) =>
+    context.direction === "response" && position > 0 ? position : undefined;
   const push = (name: string, index: number | undefined, value: Item) => {
     const parts = [text(TAG.attributeName, name)];
-    if (index !== undefined && index !== 0)
-      parts.push({ tag: TAG.attributeIndex, type: "Integer", value: index });
+    if (index !== undefined) parts.push({ tag: TAG.attributeIndex, type: "Integer", value: index });
     parts.push(value);
     items.push({ tag: TAG.attribute, type: "Structure", value: parts });
   };
   eachInstance(attributes, context, (rule, value, position) => {
     const index = attributes.attributeIndex?.[rule.property]?.[position];
-    push(
-      rule.spelling,
-      index ?? (context.direction === "response" ? position : undefined),
-      rule.codec.encode(TAG.attributeValue, value, context),
-    );
+    push(rule.spelling, index ?? counted(position), rule.codec.encode(TAG.attributeValue, value, context));
   });
   const seen = new Map<string, number>();
   for (const attribute of attributes.vendorAttributes ?? []) {
     const name = customName(attribute);
     const position = seen.get(name) ?? 0;
     seen.set(name, position + 1);
-    const index = attribute.attributeIndex ?? (context.direction === "response" ? position : undefined);
-    push(name, index, vendorValue.encode(TAG.attributeValue, attribute.attributeValue, context));
+    push(
+      name,
+      attribute.attributeIndex ?? counted(position),
+      vendorValue.encode(TAG.attributeValue, attribute.attributeValue, context),
+    );
   }
   if (attributes.extensions !== undefined) items.push(...attributes.extensions);
   return items;
 }
 
-function set(target: Attributes, rule: Rule, item: Item, index: number, context: Context): void {
+function set(target: Attributes, rule: Rule, item: Item, index: number | undefined, context: Context): void {
   const record = target as Record<string, unknown>;
   const value = rule.codec.decode(item, context);
   if (!rule.many) {
@@ -158,15 +160,14 @@ function set(target: Attributes, rule: Rule, item: Item, index: number, context:
     }
     if (record[rule.property] !== undefined) throw new KmipDecodeError(`${rule.tag.name} occurs twice`);
     record[rule.property] = value;
-    if (index === 0) return;
   } else if (record[rule.property] === undefined) record[rule.property] = [value];
   else (record[rule.property] as unknown[]).push(value);
-  const list = rule.many ? (record[rule.property] as unknown[]) : [value];
+  const count = rule.many ? (record[rule.property] as unknown[]).length : 1;
   const known = target.attributeIndex?.[rule.property];
   if (known !== undefined) known.push(index);
-  else if (index !== 0) {
+  else if (index !== undefined) {
     target.attributeIndex ??= {};
-    target.attributeIndex[rule.property] = [...list.slice(1).map(() => 0), index];
+    target.attributeIndex[rule.property] = [...new Array<undefined>(count - 1).fill(undefined), index];
   }
 }
 
@@ -175,7 +176,7 @@ export function readAttribute(target: Attributes, item: Item, context: Context):
   if (item.type !== "Structure") throw wrongType(item, "Structure");
   let vendor: string | undefined;
   let name: string | undefined;
-  let index = 0;
+  let index: number | undefined;
   let value: Item | undefined;
   for (const child of item.value) {
     if (child.tag === TAG.vendorIdentification && child.type === "TextString") vendor = child.value;
@@ -196,7 +197,7 @@ export function readAttribute(target: Attributes, item: Item, context: Context):
     ...(reference as { vendorIdentification: string; attributeName: string }),
     attributeValue: vendorValue.decode(value, context),
   };
-  if (index !== 0) attribute.attributeIndex = index;
+  if (index !== undefined) attribute.attributeIndex = index;
   target.vendorAttributes ??= [];
   target.vendorAttributes.push(attribute);
 }
@@ -204,7 +205,7 @@ export function readAttribute(target: Attributes, item: Item, context: Context):
 function readOne(target: Attributes, item: Item, context: Context): void {
   const rule = ruleByTag.get(item.tag);
   if (item.tag === TAG.attribute) readAttribute(target, item, context);
-  else if (rule !== undefined) set(target, rule, item, 0, context);
+  else if (rule !== undefined) set(target, rule, item, undefined, context);
   else {
     target.extensions ??= [];
     target.extensions.push(item);

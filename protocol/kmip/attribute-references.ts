@@ -5,6 +5,7 @@ import {
   type AttributeReference,
   attributeBySpelling,
   attributeSpelling,
+  isInVersion,
   ruleByProperty,
   ruleByTag,
 } from "./attributes.ts";
@@ -25,7 +26,7 @@ const referenceStructure: Codec<AttributeReference> = {
     if (typeof reference === "string") {
       const rule = ruleByProperty.get(reference);
       if (rule === undefined) throw new KmipEncodeError(`no attribute ${reference}`);
-      if (context.version < rule.tag.first || context.version > rule.tag.last)
+      if (!isInVersion(rule, context.version))
         throw new AbsentInVersion(`${rule.tag.name} is not in this protocol version`);
       return { tag, type: "Enumeration", value: rule.tag.value };
     }
@@ -53,9 +54,9 @@ const referenceCodec: Codec<AttributeReference> = {
   encode(tag, reference, context) {
     if (context.version >= V2_0) return referenceStructure.encode(tag, reference, context);
     if (typeof reference === "string") {
-      const { tag: attribute } = ruleByProperty.get(reference)!;
-      if (context.version < attribute.first || context.version > attribute.last)
-        throw new AbsentInVersion(`${attribute.name} is not in this protocol version`);
+      const rule = ruleByProperty.get(reference)!;
+      if (!isInVersion(rule, context.version))
+        throw new AbsentInVersion(`${rule.tag.name} is not in this protocol version`);
     }
     return text(TAG.attributeName, attributeSpelling(reference));
   },

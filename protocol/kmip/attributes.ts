@@ -6,7 +6,9 @@
 import { ATTRIBUTES, type AttributeRule } from "./attribute-table.ts";
 import { type Entry, tagByNumber, tagByProperty } from "./dictionary.ts";
 import type { Bytes, Item } from "./item.ts";
+import { BROUGHT_BY, GONE_IN_2_0 } from "./tables/attribute-versions.ts";
 import { normaliseName, propertyName } from "./tables/names.ts";
+import { NEWEST, type ProtocolVersion, V2_0, versionIndex } from "./version.ts";
 
 type Table = typeof ATTRIBUTES;
 
@@ -25,7 +27,7 @@ export type VendorAttribute = {
   vendorIdentification: string;
   attributeName: string;
   attributeValue: VendorValue;
-  /** 1.x only: index of the instance, where it is not the position. */
+  /** 1.x only: index of the instance, where a message names one. */
   attributeIndex?: number;
 };
 
@@ -36,8 +38,8 @@ export type Attributes = {
   vendorAttributes?: VendorAttribute[];
   /** 1.x only: names of templates (Template-Attribute, KMIP 1.4 §2.1.8). */
   templateNames?: AttributeType<"name">[];
-  /** 1.x only: indexes of the instances of repeated attributes, where one is not the position in the list. */
-  attributeIndex?: { [K in AttributeProperty]?: number[] };
+  /** 1.x only: indexes of the instances as a message names them, in the order of the list; undefined where it names none. */
+  attributeIndex?: { [K in AttributeProperty]?: (number | undefined)[] };
   /** Locate only: where the range of dates ends that the attribute of that name begins (KMIP 2.1 §6.1.27). */
   rangeEnd?: { [K in AttributeProperty]?: Date };
   /** Items that are no attributes of the specification. */
@@ -58,24 +60,42 @@ const SPELLINGS: Partial<Record<AttributeProperty, string>> = {
   pkcs_12FriendlyName: "PKCS#12 Friendly Name",
 };
 
-/** An attribute of the table with its tag and its name in 1.x. */
+/** An attribute of the table with its tag, its name in 1.x, and the versions that have it. */
 export type Rule = AttributeRule<unknown, boolean> & {
   property: AttributeProperty;
   tag: Entry;
   spelling: string;
+  first: number;
+  last: number;
 };
+
+const firsts = new Map(
+  BROUGHT_BY.flatMap((brought, version) => brought.map((one) => [one, version] as const)),
+);
 
 const rules: Rule[] = Object.entries(ATTRIBUTES).map(([key, rule]) => {
   const property = key as AttributeProperty;
   const tag = tagByProperty(property);
   if (tag === undefined) throw new TypeError(`no tag for ${property}`);
   const spelling = SPELLINGS[property] ?? tag.name.replace(/(?<=[a-z])(?=[A-Z])/g, " ");
-  return { ...(rule as AttributeRule<unknown, boolean>), property, tag, spelling };
+  const first = firsts.get(property);
+  if (first === undefined) throw new TypeError(`no version brought ${property}`);
+  const last = GONE_IN_2_0.has(property) ? V2_0 - 1 : NEWEST;
+  return { ...(rule as AttributeRule<unknown, boolean>), property, tag, spelling, first, last };
 });
+/** Whether the attribute is one of that version (an index of VERSIONS). */
+export const isInVersion = ({ first, last }: Rule, version: number): boolean =>
+  version >= first && version <= last;
 /** The rules by property, by tag, and by name in 1.x. */
 export const ruleByProperty = new Map(rules.map((rule) => [rule.property as string, rule]));
 export const ruleByTag = new Map(rules.map((rule) => [rule.tag.value, rule]));
 const ruleBySpelling = new Map(rules.map((rule) => [rule.spelling, rule]));
+
+/** Whether that version has the attribute; what is no attribute of the table (vendor attributes …) is not judged. */
+export function isAttributeOf(property: string, version: ProtocolVersion): boolean {
+  const rule = ruleByProperty.get(property);
+  return rule === undefined || isInVersion(rule, versionIndex(version));
+}
 
 /** The attribute's name in 1.x (`Cryptographic Algorithm`). */
 export function attributeSpelling(reference: AttributeReference): string {

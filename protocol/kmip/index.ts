@@ -26,6 +26,7 @@ export {
   type AttributeType,
   attributeBySpelling,
   attributeSpelling,
+  isAttributeOf,
   type VendorAttribute,
   type VendorValue,
 } from "./attributes.ts";

@@ -4,98 +4,109 @@ import {
   type Attributes,
   KmipError,
   type UniqueIdentifier,
+  type VendorAttribute,
 } from "#protocol/kmip/index.ts";
+import {
+  addInstance,
+  changeInstance,
+  type Instance,
+  instancesOf,
+  isOf,
+  isRepeated,
+  type Property,
+  removeInstances,
+  type VendorName,
+} from "../attribute-instances.ts";
 import { isDestroyed, type ManagedObject } from "../managed-object.ts";
 import { checkChange, checkDelete, checkKept } from "../policy/attribute-change.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { checkDates, checkNames } from "./new-object.ts";
 
-type Property = keyof Attributes & string;
 type Row = Record<string, unknown>;
-
-/** Masks are lists in our types and one value in the protocol. */
-const MASKS: ReadonlySet<string> = new Set(["cryptographicUsageMask", "protectionStorageMask"]);
 
 /** Add Attribute (KMIP 2.1 §6.1.2): a further instance, or the first of a single-valued attribute. */
 export const addAttribute: Handler<"AddAttribute"> = (request, context) => {
   const { uniqueIdentifier, currentAttribute, newAttribute = currentAttribute } = request;
-  const { object, property, value, many } = changeOf(uniqueIdentifier, newAttribute, "AddAttribute", context);
+  const { object, property, value, many, vendor, named } = changeOf(
+    uniqueIdentifier,
+    newAttribute,
+    "AddAttribute",
+    context,
+  );
   const row = object.attributes as Row;
-  if (many) {
-    const added = value as unknown[];
-    const list = (row[property] as unknown[] | undefined) ?? [];
-    // A policy attribute that is there twice is refused when it is saved.
-    if (list.some((one) => isDeepStrictEqual(one, added[0])))
-      throw new KmipError(
-        property === "name" ? "NonUniqueNameAttribute" : "InvalidAttribute",
-        "The object has that attribute already",
-      );
-    row[property] = [...list, ...added];
-    return saved(object, indexed(newAttribute, property, list.length), context);
-  } else {
+  if (!many) {
     if (row[property] !== undefined)
       throw new KmipError("AttributeSingleValued", "The attribute has one value only");
+    if (named) throw new KmipError("InvalidField", "The attribute has one instance, of index 0");
     row[property] = value;
+    return saved(object, answered(property, value, false, named), context);
   }
-  return saved(object, newAttribute, context);
+  // A policy attribute that is there twice is refused when it is saved.
+  if (instancesOf(object, property, vendor).some((one) => isDeepStrictEqual(bare(one.value), value)))
+    throw new KmipError(
+      property === "name" ? "NonUniqueNameAttribute" : "InvalidAttribute",
+      "The object has that attribute already",
+    );
+  const index = addInstance(object, property, value, vendor);
+  // KMIP 1.4 §4.14: the request names no index; that of the first instance does no harm.
+  if (named !== undefined && (named !== 0 || index !== 0))
+    throw new KmipError("InvalidField", "The server gives the index of a new instance");
+  return saved(object, answered(property, value, true, index), context);
 };
 
-/** Modify Attribute (KMIP 2.1 §6.1.34): an attribute that is there; which of several, the current value says. */
+/** Modify Attribute (KMIP 2.1 §6.1.34): an attribute that is there; which of several, its index says, or its value. */
 export const modifyAttribute: Handler<"ModifyAttribute"> = (request, context) => {
   const { uniqueIdentifier, currentAttribute, newAttribute } = request;
-  const { object, property, value, many } = changeOf(
+  const { object, property, value, vendor, many, named } = changeOf(
     uniqueIdentifier,
     newAttribute,
     "ModifyAttribute",
     context,
   );
-  const row = object.attributes as Row;
-  if (row[property] === undefined)
-    throw new KmipError("AttributeNotFound", "The object has no such attribute");
-  if (many) {
-    const [changed] = value as unknown[];
-    const list = row[property] as unknown[];
-    const index = instance(list, property, changed, currentAttribute, newAttribute);
-    row[property] = list.with(index, changed);
-    return saved(object, indexed(newAttribute, property, index), context);
-  } else row[property] = value;
-  return saved(object, newAttribute, context);
+  const instance = currentAttribute
+    ? valued(object, property, vendor, currentAttribute)
+    : context.version.major < 2
+      ? indexed(object, property, vendor, named)
+      : only(object, property, vendor);
+  changeInstance(object, property, instance, value);
+  return saved(object, answered(property, value, many, many ? instance.index : named), context);
 };
 
 /** Set Attribute (KMIP 2.1 §6.1.51): an attribute that has one value or none; a vendor attribute can have several. */
 export const setAttribute: Handler<"SetAttribute"> = ({ uniqueIdentifier, newAttribute }, context) => {
-  const { object, property, value, many } = changeOf(uniqueIdentifier, newAttribute, "SetAttribute", context);
-  const row = object.attributes as Row;
-  if (property === "vendorAttributes") {
-    const [wanted] = value as unknown[];
-    const list = (row[property] as unknown[] | undefined) ?? [];
-    const others = list.filter((one) => !sameVendorAttribute(one, wanted));
-    if (list.length - others.length > 1)
-      throw new KmipError("MultiValuedAttribute", "The attribute has several values");
-    row[property] = [...others, wanted];
-  } else if (many) {
-    throw new KmipError("MultiValuedAttribute", "The attribute has several values");
-  } else row[property] = value;
-  return saved(object, newAttribute, context);
+  const { object, property, value, many, vendor } = changeOf(
+    uniqueIdentifier,
+    newAttribute,
+    "SetAttribute",
+    context,
+  );
+  if (many && !vendor) throw severalValues();
+  const [instance, ...more] = instancesOf(object, property, vendor);
+  if (more.length > 0) throw severalValues();
+  if (instance) changeInstance(object, property, instance, value);
+  else if (many) addInstance(object, property, value, vendor);
+  else (object.attributes as Row)[property] = value;
+  return saved(object, undefined, context);
 };
 
-/** Delete Attribute (KMIP 2.1 §6.1.13): by value, or by name (1.x: the instance of an index). */
+/** Delete Attribute (KMIP 2.1 §6.1.13): by value, or by name: of 1.x the instance of an index, of 2.x all of them. */
 export const deleteAttribute: Handler<"DeleteAttribute"> = (request, context) => {
   const { uniqueIdentifier, currentAttribute, attributeReference, attributeIndex } = request;
   const object = objectFor(context, uniqueIdentifier, "DeleteAttribute");
-  const row = object.attributes as Row;
-  const { property, keep } = deletion(currentAttribute, attributeReference, attributeIndex);
+  const property = currentAttribute ? propertyOf(currentAttribute) : referenced(attributeReference);
   const vendor = currentAttribute?.vendorAttributes?.[0] ?? vendorOf(attributeReference);
   checkDelete(context.subject, object, property, context.now, vendor);
-  const value = row[property];
-  const list = Array.isArray(value) && !MASKS.has(property) ? value : value === undefined ? [] : [value];
-  const left = list.filter((one, index) => keep(one, index));
-  if (left.length === list.length)
-    throw new KmipError("AttributeNotFound", "The object has no such attribute");
-  const gone = list.find((one, index) => !keep(one, index));
-  row[property] = left.length > 0 ? left : undefined;
-  const answer = { [property]: Array.isArray(value) ? [gone] : gone } as Attributes;
-  return { ...saved(object, undefined, context), currentAttribute: answer };
+  const gone = currentAttribute
+    ? [valued(object, property, vendor, currentAttribute)]
+    : context.version.major < 2
+      ? [indexed(object, property, vendor, attributeIndex)]
+      : instancesOf(object, property, vendor);
+  const [first] = gone;
+  if (!first) throw new KmipError("AttributeNotFound", "The object has no such attribute");
+  const many = isRepeated(property, object.attributes[property]);
+  const { newAttribute: answer } = answered(property, first.value, many, many ? first.index : attributeIndex);
+  removeInstances(object, property, gone, vendor);
+  return { ...saved(object, {}, context), currentAttribute: answer };
 };
 
 /** Adjust Attribute (KMIP 2.1 §6.1.3): a number up or down, or a Boolean to its opposite. */
@@ -114,38 +125,63 @@ export const adjustAttribute: Handler<"AdjustAttribute"> = (request, context) =>
   else if (typeof value === "number" && typeof by === "number")
     next = adjustmentType === "Increment" ? value + by : value - by;
   else throw new KmipError("InvalidDataType", "The attribute cannot be adjusted so");
+  // The numbers that clients may change are Intervals: 32 bits, no sign.
+  if (typeof next === "number" && (next > 0xffff_ffff || next < 0))
+    throw new KmipError("NumericRange", "The attribute would be out of its range");
   const change = { [attributeReference]: next } as Attributes;
   checkChange(context.subject, object, change, context.now);
   row[attributeReference] = next;
   return saved(object, undefined, context);
 };
 
-/** The attribute as 1.x answers it: with the index of its instance. */
-function indexed(change: Attributes | undefined, property: Property, index: number): Attributes {
-  const { attributeIndex: _, ...attribute } = change ?? {};
-  if (property !== "vendorAttributes") return { ...attribute, attributeIndex: { [property]: [index] } };
-  return attribute;
+/** The attribute as 1.x is answered: one of several with the index of its instance, the others with one that was named. */
+function answered(
+  property: Property,
+  value: unknown,
+  many: boolean,
+  index: number | undefined,
+): { newAttribute: Attributes } {
+  if (property === "vendorAttributes")
+    return {
+      newAttribute: { vendorAttributes: [{ ...(value as VendorAttribute), attributeIndex: index! }] },
+    };
+  const indexes = index === undefined ? {} : { attributeIndex: { [property]: [index] } };
+  return { newAttribute: { [property]: many ? [value] : value, ...indexes } as Attributes };
 }
 
-/** The one attribute of a request, if it may be changed on the object. */
+function severalValues(): KmipError {
+  return new KmipError("MultiValuedAttribute", "The attribute has several values");
+}
+
+/** The name of the one attribute that a request holds. */
+function propertyOf(attributes: Attributes | undefined): Property {
+  const [property, ...more] = Object.keys(attributes ?? {}).filter(
+    (key) => key !== "attributeIndex",
+  ) as Property[];
+  const value = property && attributes?.[property];
+  if (property === undefined || more.length > 0 || (isRepeated(property, value) && value.length !== 1))
+    throw new KmipError("InvalidMessage", "One attribute at a time");
+  return property;
+}
+
+/** The one attribute of a request, if it may be changed on the object. `named` is the index that it names. */
 function changeOf(
   identifier: UniqueIdentifier | undefined,
   change: Attributes | undefined,
   operation: string,
   context: Context,
 ) {
-  const [property, ...more] = Object.keys(change ?? {}).filter(
-    (key) => key !== "attributeIndex",
-  ) as Property[];
-  if (!change || property === undefined || more.length > 0)
-    throw new KmipError("InvalidMessage", "One attribute at a time");
+  const property = propertyOf(change);
   const object = objectFor(context, identifier, operation);
-  const value = change[property];
-  if (Array.isArray(value) && !MASKS.has(property) && value.length !== 1)
-    throw new KmipError("InvalidMessage", "One attribute at a time");
-  checkReach(change, context);
-  checkChange(context.subject, object, change, context.now);
-  return { object, property, value, many: Array.isArray(value) && !MASKS.has(property) };
+  checkReach(change!, context);
+  checkChange(context.subject, object, change!, context.now);
+  const given: unknown = change![property];
+  const many = isRepeated(property, given);
+  const value: unknown = bare(many ? given[0] : given);
+  const vendor = property === "vendorAttributes" ? (value as VendorAttribute) : undefined;
+  const indexes = change!.attributeIndex as Record<string, (number | undefined)[]> | undefined;
+  const named = vendor ? change!.vendorAttributes![0]!.attributeIndex : indexes?.[property]?.[0];
+  return { object, property, value, many, vendor, named };
 }
 
 /**
@@ -160,58 +196,70 @@ function checkReach({ name, link }: Attributes, { objects }: Context): void {
   if (name || linked === false) throw new KmipError("NotAuthorised", "The ticket is not for other objects");
 }
 
-function instance(
-  list: unknown[],
+/** The value without the index that a message of 1.x may carry in it. */
+function bare(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || !("attributeIndex" in value)) return value;
+  const { attributeIndex: _, ...others } = value;
+  return others;
+}
+
+/** The instance of that index; without one that of index 0 (KMIP 1.4 §2.1.1). */
+function indexed(
+  object: ManagedObject,
   property: Property,
-  value: unknown,
-  current: Attributes | undefined,
-  next: Attributes | undefined,
-): number {
-  const [wanted] = (current?.[property] as unknown[] | undefined) ?? [];
-  const index =
-    wanted !== undefined
-      ? list.findIndex((one) => isDeepStrictEqual(one, wanted))
-      : property === "vendorAttributes"
-        ? list.findIndex((one) => sameVendorAttribute(one, value))
-        : ((next?.attributeIndex as Record<string, number[]> | undefined)?.[property]?.[0] ?? 0);
-  if (index < 0 || index >= list.length)
-    throw new KmipError("AttributeInstanceNotFound", "The object has no such attribute");
-  if (property === "vendorAttributes" && !sameVendorAttribute(list[index], value))
+  vendor: VendorName | undefined,
+  named = 0,
+): Instance {
+  return found(object, property, vendor, ({ index }) => index === named);
+}
+
+/** The instance that has the value of the request's Current Attribute. */
+function valued(
+  object: ManagedObject,
+  property: Property,
+  vendor: VendorName | undefined,
+  current: Attributes,
+): Instance {
+  if (propertyOf(current) !== property) throw new KmipError("InvalidMessage", "Current is another attribute");
+  const given: unknown = current[property];
+  const wanted = bare(isRepeated(property, given) ? given[0] : given);
+  if (vendor && !isOf(vendor, wanted))
     throw new KmipError("PermissionDenied", "A vendor attribute does not become another");
-  return index;
+  return found(object, property, vendor, ({ value }) => isDeepStrictEqual(bare(value), wanted));
 }
 
-function deletion(
-  current: Attributes | undefined,
-  reference: AttributeReference | undefined,
-  attributeIndex: number | undefined,
-): { property: Property; keep: (one: unknown, index: number) => boolean } {
-  const [property] = Object.keys(current ?? {}).filter((key) => key !== "attributeIndex") as Property[];
-  if (current && property) {
-    const value = current[property];
-    const wanted = Array.isArray(value) && !MASKS.has(property) ? value[0] : value;
-    return { property, keep: (one) => !isDeepStrictEqual(one, wanted) };
-  }
-  if (typeof reference === "string")
-    return {
-      property: reference,
-      keep: (_one, index) => attributeIndex !== undefined && index !== attributeIndex,
-    };
-  const vendor = vendorOf(reference);
-  if (!vendor) throw new KmipError("InvalidMessage", "No attribute is named");
-  return { property: "vendorAttributes", keep: (one) => !sameVendorAttribute(one, vendor) };
+/** The only instance: of several, 2.x says which by Current Attribute. */
+function only(object: ManagedObject, property: Property, vendor: VendorName | undefined): Instance {
+  const { length } = instancesOf(object, property, vendor);
+  if (length > 1) throw severalValues();
+  return found(object, property, vendor, () => true);
 }
 
-function vendorOf(reference: AttributeReference | undefined) {
+function found(
+  object: ManagedObject,
+  property: Property,
+  vendor: VendorName | undefined,
+  isWanted: (instance: Instance) => boolean,
+): Instance {
+  const instances = instancesOf(object, property, vendor);
+  if (instances.length === 0) throw new KmipError("AttributeNotFound", "The object has no such attribute");
+  const instance = instances.find(isWanted);
+  if (!instance) throw new KmipError("AttributeInstanceNotFound", "The attribute has no such instance");
+  return instance;
+}
+
+function referenced(reference: AttributeReference | undefined): Property {
+  if (reference === undefined) throw new KmipError("InvalidMessage", "No attribute is named");
+  if (typeof reference === "string") return reference;
+  if (vendorOf(reference)) return "vendorAttributes";
+  throw new KmipError("AttributeNotFound", "The object has no such attribute");
+}
+
+function vendorOf(reference: AttributeReference | undefined): VendorName | undefined {
   return typeof reference === "object" && "vendorIdentification" in reference ? reference : undefined;
 }
 
-function sameVendorAttribute(one: unknown, other: unknown): boolean {
-  const [a, b] = [one, other] as { vendorIdentification: string; attributeName: string }[];
-  return a!.vendorIdentification === b!.vendorIdentification && a!.attributeName === b!.attributeName;
-}
-
-function saved(object: ManagedObject, newAttribute: Attributes | undefined, context: Context) {
+function saved(object: ManagedObject, answer: { newAttribute?: Attributes } | undefined, context: Context) {
   const { attributes } = object;
   if (isDestroyed(object)) throw new KmipError("ObjectDestroyed", "The object was destroyed");
   checkKept(context.work.get(object.uid)!, object);
@@ -221,5 +269,5 @@ function saved(object: ManagedObject, newAttribute: Attributes | undefined, cont
   if (attributes.sensitive === false) attributes.alwaysSensitive = false;
   if (attributes.extractable === true) attributes.neverExtractable = false;
   context.work.put(object);
-  return { uniqueIdentifier: object.uid, ...(newAttribute ? { newAttribute } : {}) };
+  return { uniqueIdentifier: object.uid, ...answer };
 }

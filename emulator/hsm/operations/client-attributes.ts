@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import type { Attributes } from "#protocol/kmip/index.ts";
+import { withIndexes } from "../attribute-instances.ts";
 import { type ManagedObject, stateAt } from "../managed-object.ts";
 import { isGuessable } from "../policy/secrecy.ts";
 
 /** All attributes of an object as a client sees them now. */
 export function clientAttributes(object: ManagedObject, now: Date): Attributes {
-  const { uid, objectType, attributes } = object;
-  const { digest, ...others } = attributes;
+  const { uid, objectType } = object;
+  const { digest, ...others } = withIndexes(object);
   return {
     uniqueIdentifier: uid,
     objectType,

@@ -29,12 +29,13 @@ export const getAttributeList: Handler<"GetAttributeList"> = ({ uniqueIdentifier
     .map(([property]) => property as AttributeReference);
   for (const { vendorIdentification, attributeName } of vendorAttributes)
     references.push({ vendorIdentification, attributeName });
-  return { uniqueIdentifier: object.uid, attributeReference: references };
+  return { uniqueIdentifier: object.uid, attributeReference: distinct(references) };
 };
 
 function chosen(all: Attributes, references: AttributeReference[]): Attributes {
-  const record: Record<string, unknown> = {};
-  for (const reference of references) {
+  const { attributeIndex } = all;
+  const record: Record<string, unknown> = attributeIndex ? { attributeIndex } : {};
+  for (const reference of distinct(references)) {
     if (typeof reference === "string") record[reference] = all[reference];
     else if ("vendorIdentification" in reference) {
       const found = all.vendorAttributes?.filter(
@@ -46,4 +47,9 @@ function chosen(all: Attributes, references: AttributeReference[]): Attributes {
     }
   }
   return record as Attributes;
+}
+
+/** What is asked for twice is told once. */
+function distinct(references: AttributeReference[]): AttributeReference[] {
+  return [...new Map(references.map((one) => [JSON.stringify(one), one])).values()];
 }

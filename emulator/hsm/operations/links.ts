@@ -1,8 +1,10 @@
 import type { Attributes } from "#protocol/kmip/index.ts";
+import { addInstance, instancesOf, removeInstances } from "../attribute-instances.ts";
 import type { ManagedObject } from "../managed-object.ts";
 import type { Context } from "./handler.ts";
 
-type LinkType = NonNullable<Attributes["link"]>[number]["linkType"];
+type Link = NonNullable<Attributes["link"]>[number];
+type LinkType = Link["linkType"];
 
 /** Links an object to another (KMIP 2.1 §4.31), in place of what that kind of link named before if `only` says so. */
 export function addLink(
@@ -12,8 +14,9 @@ export function addLink(
   { work, now }: Context,
   { only = false } = {},
 ): void {
-  const others = (object.attributes.link ?? []).filter((link) => !only || link.linkType !== linkType);
-  object.attributes.link = [...others, { linkType, linkedObjectIdentifier: uid }];
+  const former = instancesOf(object, "link").filter(({ value }) => (value as Link).linkType === linkType);
+  if (only) removeInstances(object, "link", former);
+  addInstance(object, "link", { linkType, linkedObjectIdentifier: uid } satisfies Link);
   object.attributes.lastChangeDate = now;
   work.put(object);
 }

@@ -54,7 +54,7 @@ export function putNew(
   if (context.objects) throw new KmipError("PermissionDenied", "The ticket is for objects that are there");
   const sensitive = attributes.sensitive ?? false;
   const extractable = attributes.extractable ?? true;
-  const { objectType: _type, uniqueIdentifier: _uid, state: _state, ...kept } = attributes;
+  const { objectType: _type, uniqueIdentifier: _uid, state: _state, attributeIndex: _, ...kept } = attributes;
   const object: ManagedObject = {
     uid,
     owner: subject.identity,

@@ -1,4 +1,5 @@
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
+import { instancesOf, removeInstances } from "../attribute-instances.ts";
 import type { ManagedObject } from "../managed-object.ts";
 import { checkReplacing } from "../policy/access.ts";
 import { admitAttributes } from "../policy/admission.ts";
@@ -95,8 +96,8 @@ function dates({ activationDate, ...others }: Attributes, offset: number | undef
 
 /** The old object gives its name away, before the replacement is put. */
 export function giveAwayName(object: ManagedObject, { work, now }: Context): void {
-  const { name: _given, ...attributes } = object.attributes;
-  object.attributes = { ...attributes, lastChangeDate: now };
+  removeInstances(object, "name", instancesOf(object, "name"));
+  object.attributes.lastChangeDate = now;
   work.put(object);
 }
 

@@ -2,9 +2,7 @@ import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { isDestroyed } from "../managed-object.ts";
 import { mayDo } from "../policy/access.ts";
 import type { Context } from "./handler.ts";
-
-/** Fields of payloads that may name templates (KMIP 1.4 §2.1.8). */
-const FIELDS = ["attributes", "commonAttributes", "privateKeyAttributes", "publicKeyAttributes"] as const;
+import { FIELDS } from "./request-attributes.ts";
 
 /**
  * Puts the attributes of templates that a request of 1.x names in their place; what the request says itself counts
@@ -34,6 +32,6 @@ function templateOf(name: string, { work, subject }: Context): Attributes {
   if (!own && found.length > 1) throw new KmipError("InvalidField", "Several templates have that name");
   const { template } = (own ?? found[0])?.value ?? {};
   if (!template) throw new KmipError("ItemNotFound", "No template of that name");
-  const { name: _own, ...attributes } = template.attributes ?? {};
+  const { name: _own, attributeIndex: _, ...attributes } = template.attributes ?? {};
   return attributes;
 }
