@@ -1,5 +1,8 @@
 import type { X509Certificate } from "node:crypto";
 import {
+  AbsentInVersion,
+  checkAnswer,
+  hasOperation,
   KmipError,
   type RequestItem,
   type RequestMessage,
@@ -202,6 +205,7 @@ export class Batches {
         const known = withKnownAttributes(operation, payload, begun.version);
         const answer = handler(withTemplates(known, begun), begun);
         const responsePayload = answer instanceof Promise ? await answer : answer;
+        checkCarried(operation, responsePayload, begun);
         if (!deferred) begun.work.commit();
         this.#log(item, context.subject, origin, responsePayload);
         return { ...framing(item), resultStatus: "Success", payload: responsePayload } as ResponseItem;
@@ -217,8 +221,10 @@ export class Batches {
     }
   }
 
-  #handler(item: RequestItem, { subject, exclusive }: Context): unknown {
+  #handler(item: RequestItem, { subject, exclusive, version }: Context): unknown {
     const { operation, ephemeral, messageExtension } = item;
+    if (!hasOperation(operation, version))
+      throw new KmipError("OperationNotSupported", "Not an operation of this protocol version");
     checkOperation(subject, String(operation));
     const handler =
       typeof operation === "string" && Object.hasOwn(OPERATIONS, operation) && OPERATIONS[operation];
@@ -262,6 +268,17 @@ export function told(error: unknown, log: Log): Failure {
 /** What an answer repeats of the item that it answers. */
 function framing({ operation, uniqueBatchItemId }: RequestItem | ResponseItem) {
   return { operation, ...(uniqueBatchItemId === undefined ? {} : { uniqueBatchItemId }) };
+}
+
+/** Nothing is done whose answer the client's version cannot carry: it comes before the commit. */
+function checkCarried(operation: string | number, payload: unknown, { version }: Context): void {
+  if (version.major === 2 && version.minor === 1) return;
+  try {
+    checkAnswer(operation, payload, version);
+  } catch (error) {
+    if (!(error instanceof AbsentInVersion)) throw error;
+    throw new KmipError("FeatureNotSupported", error.message);
+  }
 }
 
 function failed(item: RequestItem, { code, message }: Failure): ResponseItem {

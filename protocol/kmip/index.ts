@@ -77,7 +77,14 @@ export type {
   ResponseMessage,
   ResponsePayload,
 } from "./messages.ts";
-export { requestFromItem, requestToItem, responseFromItem, responseToItem } from "./messages.ts";
+export {
+  checkAnswer,
+  hasOperation,
+  requestFromItem,
+  requestToItem,
+  responseFromItem,
+  responseToItem,
+} from "./messages.ts";
 export type {
   Certificate,
   KeyBlock,
@@ -99,6 +106,7 @@ export type {
   UniqueIdentifier,
 } from "./parameters.ts";
 export { isRead } from "./reads.ts";
+export { AbsentInVersion } from "./schema.ts";
 export { isSupported, type ProtocolVersion, VERSIONS } from "./version.ts";
 export { itemFromXml, parseXml, parseXmlElements, type XmlElement } from "./xml.ts";
 

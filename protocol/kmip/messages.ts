@@ -217,7 +217,22 @@ export function requestToItem(message: RequestMessage): Item {
   return { tag: TAG.request, type: "Structure", value };
 }
 
-/** A response message as an item tree. What its version does not have is left out. */
+/**
+ * Throws `AbsentInVersion` where the answer to an operation has no form in that version, or where something essential
+ * would be left out of it.
+ */
+export function checkAnswer(operation: string | number, payload: unknown, version: ProtocolVersion): void {
+  payloadCodec(operation, "response").encode(TAG.responsePayload, payload, contextOf(version, "response"));
+}
+
+/** Whether that version has the operation; one that the tables do not know is not judged. */
+export function hasOperation(operation: string | number, version: ProtocolVersion): boolean {
+  const entry = enumerationOf("Operation")!.byName.get(String(operation));
+  const index = versionIndex(version);
+  return entry === undefined || (index >= entry.first && index <= entry.last);
+}
+
+/** A response message as an item tree. What its version does not have is left out, unless it is essential. */
 export function responseToItem(message: ResponseMessage): Item {
   const { header } = message;
   const context = contextOf(header.protocolVersion, "response");

@@ -39,7 +39,7 @@ export const transparentKey = structure({
   crtCoefficient: optional(bigInteger),
   x: optional(bigInteger),
   y: optional(bigInteger),
-  recommendedCurve: optional(enumeration("RecommendedCurve")),
+  recommendedCurve: optional(enumeration("RecommendedCurve"), { essential: true }),
   d: optional(bigInteger),
   qString: optional(byteString),
 });
@@ -66,20 +66,38 @@ export const keyWrappingData = structure({
   macSignatureKeyInformation: optional(keyInformation),
   macSignature: optional(byteString),
   ivCounterNonce: optional(byteString),
-  encodingOption: optional(enumeration("EncodingOption")),
+  // KMIP 1.0 §2.1.4: what is wrapped is the encoding.
+  encodingOption: optional(enumeration("EncodingOption"), { implied: "TTLVEncoding" }),
 });
 export type KeyWrappingData = Infer<typeof keyWrappingData>;
 
-/** KMIP 2.1 §3.1 Key Block. The key value is bytes where it is wrapped with its TTLV encoding. */
-export const keyBlock = structure({
+const block = structure({
   keyFormatType: required(enumeration("KeyFormatType")),
-  keyCompressionType: optional(enumeration("KeyCompressionType")),
-  keyValue: optional(either(byteString, ["ByteString"], keyValue, isBytes)),
+  keyCompressionType: optional(enumeration("KeyCompressionType"), { essential: true }),
+  keyValue: optional(either(byteString, ["ByteString"], keyValue, isBytes), { essential: true }),
   cryptographicAlgorithm: optional(enumeration("CryptographicAlgorithm")),
   cryptographicLength: optional(integer),
-  keyWrappingData: optional(keyWrappingData),
+  keyWrappingData: optional(keyWrappingData, { essential: true }),
 });
-export type KeyBlock = Infer<typeof keyBlock>;
+export type KeyBlock = Infer<typeof block>;
+
+/** Formats whose bytes do not say of which algorithm the key is. */
+const SILENT: ReadonlySet<unknown> = new Set(["Raw", "Opaque", "TransparentSymmetricKey"]);
+const algorithms = enumeration("CryptographicAlgorithm");
+
+/**
+ * KMIP 2.1 §3.1 Key Block. The key value is bytes where it is wrapped with its TTLV encoding. The algorithm may be left
+ * out only where the key value says it.
+ */
+export const keyBlock: Codec<KeyBlock> = {
+  encode(tag, value, context) {
+    const { cryptographicAlgorithm: algorithm, keyFormatType, keyWrappingData: wrapping } = value;
+    if (algorithm !== undefined && (wrapping !== undefined || SILENT.has(keyFormatType)))
+      algorithms.encode(tagNumber("CryptographicAlgorithm"), algorithm, context);
+    return block.encode(tag, value, context);
+  },
+  decode: block.decode,
+};
 
 const OBJECTS = {
   certificate: structure({

@@ -84,7 +84,8 @@ const wrapping = {
   keyWrappingSpecification: optional(keyWrappingSpecification),
 };
 const parameters = { cryptographicParameters: optional(cryptographicParameters) };
-const correlation = { correlationValue: optional(byteString) };
+/** Without it an operation that was begun could not go on. */
+const correlation = { correlationValue: optional(byteString, { essential: true }) };
 /** Streaming (KMIP 2.1 §6.1.16): since 1.3. */
 const stream = {
   ...correlation,
@@ -308,9 +309,9 @@ export const OPERATIONS = {
     {
       ...identified,
       ...data,
-      ivCounterNonce: optional(byteString),
+      ivCounterNonce: optional(byteString, { essential: true }),
       ...correlation,
-      authenticatedEncryptionTag: optional(byteString),
+      authenticatedEncryptionTag: optional(byteString, { essential: true }),
     },
   ),
   Decrypt: operation(

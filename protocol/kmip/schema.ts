@@ -22,10 +22,15 @@ export type Context = {
   readonly direction: "request" | "response";
   /** Whether an attribute that is a date may occur twice, to say a range. */
   readonly ranges?: boolean;
+  /** Whether a response leaves nothing out, either: within what would mislead if a part of it were missing. */
+  readonly whole?: boolean;
 };
 
 /** Says that the version has no such value; the field that holds it decides what follows. */
-export class AbsentInVersion extends KmipEncodeError {}
+export class AbsentInVersion extends KmipEncodeError {
+  /** Set where no field around may be left out instead. */
+  essential = false;
+}
 
 /** Turns a value into the item of a tag, and back. */
 export interface Codec<T> {
@@ -139,14 +144,14 @@ export const extensionEnumeration: Codec<number> = plain("Enumeration");
 export function mask<T extends EnumerationTable>(table: T): Codec<EnumerationName<T>[]> {
   const values = enumerationOf(table)!;
   return {
-    encode: (tag, names, { version, direction }) => {
+    encode: (tag, names, { version, direction, whole }) => {
       let bits = 0;
       for (const name of names) {
         const entry = typeof name === "number" ? undefined : values.byName.get(name as string);
         if (typeof name === "number") bits |= name;
         else if (entry === undefined) throw new KmipEncodeError(`${table} has no bit ${String(name)}`);
         else if (version >= entry.first && version <= entry.last) bits |= entry.value;
-        else if (direction === "request")
+        else if (direction === "request" || whole)
           throw new AbsentInVersion(`${table} ${entry.name} is not in this protocol version`);
       }
       return { tag, type: "Integer", value: bits };
@@ -178,7 +183,15 @@ export function either<A, B>(
   };
 }
 
-type Range = { first?: number; last?: number; tag?: Entry };
+type Range = {
+  first?: number;
+  last?: number;
+  tag?: Entry;
+  /** Without it, or a part of it, the answer is of no use or says something else: it is refused where the version lacks it. */
+  essential?: boolean;
+  /** The value that a version means which lacks the field. */
+  implied?: unknown;
+};
 
 function range(property: string, { first, last, tag = tagByProperty(property) }: Range): Entry {
   if (tag === undefined) throw new TypeError(`no tag for ${property}`);
@@ -195,14 +208,18 @@ function field<T, P extends "required" | "optional">(
     presence,
     bind(property) {
       const tag = range(property, options);
-      const writeOne = (value: T, target: Item[], context: Context) => {
+      const writeOne = (value: T, target: Item[], outer: Context) => {
+        const context = options.essential ? { ...outer, whole: true } : outer;
         try {
           if (context.version < tag.first || context.version > tag.last)
             throw new AbsentInVersion(`${tag.name} is not in this protocol version`);
           target.push(codec.encode(tag.value, value, context));
         } catch (error) {
-          if (error instanceof AbsentInVersion && context.direction === "response") {
-            if (presence === "optional" || repeated) return;
+          if (error instanceof AbsentInVersion) {
+            if (options.implied !== undefined && value === options.implied) return;
+            error.essential ||= options.essential ?? false;
+            const optional = presence === "optional" || repeated;
+            if (context.direction === "response" && optional && !context.whole && !error.essential) return;
           }
           throw error;
         }

@@ -39,6 +39,8 @@ export interface Encryption extends Transform<Bytes> {
 export interface Decryption extends Transform<Bytes> {
   /** Sets the tag that the ciphertext must have, before it is final. */
   expectTag?: (tag: Uint8Array) => void;
+  /** Says that the tag follows the ciphertext, unless it is set by itself. */
+  expectTagAtEnd?: () => void;
 }
 
 /** Begins an encryption. `random` makes the IV where none is given. */
@@ -111,8 +113,11 @@ function sealedWhole(rule: CipherRule, input: CipherInput): Encryption | undefin
 /** Nothing comes out before the tag was verified, and so nothing before the end. */
 function opening(rule: CipherRule, input: CipherInput): Decryption {
   let expected: Uint8Array | undefined;
-  const open = (data: Uint8Array) => {
-    const tag = expected;
+  let atEnd = false;
+  const open = (given: Uint8Array) => {
+    const end = atEnd && !expected ? Math.max(0, given.length - rule.tag!) : given.length;
+    const data = given.subarray(0, end);
+    const tag = expected ?? (atEnd ? given.subarray(end) : undefined);
     // A shorter tag is easier to forge: the parameters say how long it is, not the tag (NIST SP 800-38D §5.2.2).
     if (!tag || tag.length !== rule.tag) throw new KmipError("InvalidField", "The tag has another length");
     return guarded(() =>
@@ -125,6 +130,9 @@ function opening(rule: CipherRule, input: CipherInput): Decryption {
       if (expected && (expected.length !== tag.length || !timingSafeEqual(expected, tag)))
         throw new KmipError("InvalidField", "Another tag than before");
       expected = tag;
+    },
+    expectTagAtEnd: () => {
+      atEnd = true;
     },
   };
 }

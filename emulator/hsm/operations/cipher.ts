@@ -21,6 +21,12 @@ export const encrypt: Handler<"Encrypt"> = (request, context) => {
   const last = correlationValue ? undefined : state.final();
   const tag = correlationValue ? undefined : state.tag?.();
   const isFirst = request.correlationValue === undefined;
+  if (tag && !hasTagField(context))
+    return {
+      uniqueIdentifier: key.uid,
+      ...output(request, data, joined(last, tag)),
+      ...(isFirst && state.iv ? { ivCounterNonce: state.iv } : {}),
+    };
   return {
     uniqueIdentifier: key.uid,
     ...output(request, data, last),
@@ -38,6 +44,7 @@ export const decrypt: Handler<"Decrypt"> = (request, context) => {
   const tag = request.authenticatedEncryptionTag;
   const { state, data, correlationValue } = takePiece("Decrypt", request, context, key, begin, (started) => {
     if (tag) started.expectTag?.(tag);
+    else if (!hasTagField(context)) started.expectTagAtEnd?.();
   });
   const last = correlationValue ? undefined : state.final();
   return {
@@ -46,6 +53,18 @@ export const decrypt: Handler<"Decrypt"> = (request, context) => {
     ...(correlationValue ? { correlationValue } : {}),
   };
 };
+
+/**
+ * KMIP 1.2 and 1.3 have modes with a tag, and no field for it: it follows the ciphertext there, as RFC 5116 §5.1 has it,
+ * and without a field of its own Decrypt finds it there.
+ */
+function hasTagField({ version: { major, minor } }: Context): boolean {
+  return major > 1 || minor >= 4;
+}
+
+function joined(last: Bytes | undefined, tag: Bytes): Bytes {
+  return new Uint8Array(Buffer.concat([last ?? new Uint8Array(), tag]));
+}
 
 function encryption(key: ManagedObject, request: RequestPayload<"Encrypt">, context: Context): Encryption {
   const parameters = parametersOf(key, request.cryptographicParameters);

@@ -1,5 +1,5 @@
 import type { Attributes } from "#protocol/kmip/index.ts";
-import { addInstance, instancesOf, removeInstances } from "../attribute-instances.ts";
+import { addInstance, changeInstance, instancesOf, removeInstances } from "../attribute-instances.ts";
 import type { ManagedObject } from "../managed-object.ts";
 import type { Context } from "./handler.ts";
 
@@ -14,9 +14,13 @@ export function addLink(
   { work, now }: Context,
   { only = false } = {},
 ): void {
-  const former = instancesOf(object, "link").filter(({ value }) => (value as Link).linkType === linkType);
-  if (only) removeInstances(object, "link", former);
-  addInstance(object, "link", { linkType, linkedObjectIdentifier: uid } satisfies Link);
+  const link: Link = { linkType, linkedObjectIdentifier: uid };
+  const [former, ...others] = only
+    ? instancesOf(object, "link").filter(({ value }) => (value as Link).linkType === linkType)
+    : [];
+  removeInstances(object, "link", others);
+  if (former) changeInstance(object, "link", former, link);
+  else addInstance(object, "link", link);
   object.attributes.lastChangeDate = now;
   work.put(object);
 }

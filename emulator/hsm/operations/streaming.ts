@@ -33,7 +33,9 @@ export function takePiece<State extends Transform<unknown>>(
   prepare: (state: State) => void = () => {},
 ): Streamed<State> {
   const { correlationValue, initIndicator = false, finalIndicator = false } = piece;
-  const { streams, holder, now, random, attestation, channel } = context;
+  const { streams, holder, now, random, attestation, channel, version } = context;
+  if ((correlationValue || initIndicator) && version.major === 1 && version.minor < 3)
+    throw new KmipError("FeatureNotSupported", "Data in pieces came with KMIP 1.3");
   const whole = correlationValue === undefined && !initIndicator;
   if (correlationValue && initIndicator)
     throw new KmipError("InvalidField", "Begun and gone on with at once");
