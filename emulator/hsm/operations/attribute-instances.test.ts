@@ -362,11 +362,11 @@ describe.each(VERSIONS.slice(5).map((version) => [`2.${version.minor}`, version]
 
 it("an interval is not adjusted out of its range", async () => {
   const client = test.as(alice);
-  const uniqueIdentifier = await create(client, { leaseTime: 5 });
+  const uniqueIdentifier = await create(client, { protectionPeriod: 5 });
   const adjust = (adjustmentType: "Increment" | "Decrement", adjustmentValue: number) =>
     client.request("AdjustAttribute", {
       uniqueIdentifier,
-      attributeReference: "leaseTime",
+      attributeReference: "protectionPeriod",
       adjustmentType,
       adjustmentValue,
     });
@@ -375,7 +375,7 @@ it("an interval is not adjusted out of its range", async () => {
   await refused(adjust("Increment", -1)).toBe("NumericRange");
   const { attributes } = await client.request("GetAttributes", {
     uniqueIdentifier,
-    attributeReference: ["leaseTime"],
+    attributeReference: ["protectionPeriod"],
   });
-  expect(attributes.leaseTime).toBe(0);
+  expect(attributes.protectionPeriod).toBe(0);
 });
