@@ -2,6 +2,11 @@
 
 /** Joins byte strings into one new array. */
 export function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  return join(parts);
+}
+
+/** The same for a list of any length: a call takes only so many arguments, and a peer chooses how many chunks it sends. */
+export function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const joined = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
   let at = 0;
   for (const part of parts) {

@@ -1,3 +1,4 @@
+import { join } from "#protocol/bytes.ts";
 import { Refused } from "./problem.ts";
 
 /** Largest JSON or form body, bytes. Nothing legitimate here comes near. */
@@ -16,13 +17,7 @@ export async function readBody(
     if (length > limit) throw new Refused("too-large");
     chunks.push(chunk);
   }
-  const body = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    body.set(chunk, at);
-    at += chunk.length;
-  }
-  return body;
+  return join(chunks);
 }
 
 /** A JSON body. Its shape is for the domain to check. Throws `Refused` `unsupported-media-type`, `bad-request`, `too-large`. */

@@ -1,4 +1,4 @@
-import { concat } from "#protocol/bytes.ts";
+import { join } from "#protocol/bytes.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
 import { derToRaw } from "./ecdsa.ts";
 
@@ -132,7 +132,7 @@ async function readBounded({ body }: Response): Promise<Uint8Array<ArrayBuffer>>
     throw new HsmUnavailable("The HSM's answer broke off", { cause });
   }
   if (length > MAXIMUM_RESPONSE) throw new HsmUnavailable("The HSM's answer is too long");
-  return concat(...chunks);
+  return join(chunks);
 }
 
 function copy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {

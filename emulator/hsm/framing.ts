@@ -6,6 +6,12 @@ const STRUCTURE = 0x01;
 /** The peer sent what no KMIP message begins with, or more than is allowed; the connection cannot go on. */
 export class FramingError extends Error {
   override name = "FramingError";
+  readonly code: "too-long" | "not-kmip";
+
+  constructor(code: FramingError["code"]) {
+    super(code === "too-long" ? "message too long" : "not a KMIP message");
+    this.code = code;
+  }
 }
 
 /** Collects chunks of any size; holds at most one message of `limit` bytes (header included) and a chunk. */
@@ -42,9 +48,9 @@ export class Framing {
   #messageLength(): number {
     const header = this.#peekHeader();
     const tag = (header[0]! << 16) | (header[1]! << 8) | header[2]!;
-    if (tag !== this.#tag || header[3] !== STRUCTURE) throw new FramingError("not a KMIP message");
+    if (tag !== this.#tag || header[3] !== STRUCTURE) throw new FramingError("not-kmip");
     const length = HEADER + header.readUInt32BE(4);
-    if (length > this.#limit) throw new FramingError("message too long");
+    if (length > this.#limit) throw new FramingError("too-long");
     return length;
   }
 

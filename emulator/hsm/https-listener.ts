@@ -2,14 +2,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { clientIdentity } from "./client-identity.ts";
-import {
-  type Listener,
-  type ListenerOptions,
-  MAX_CONNECTIONS,
-  type Origin,
-  tlsServerOptions,
-} from "./listener.ts";
+import { admitting, type Listener, type ListenerOptions, type Origin, tlsServerOptions } from "./listener.ts";
+import { tooLong } from "./refused-connections.ts";
+import { unreadableHttp } from "./unreadable-http.ts";
 
 /** Content types of the HTTPS, JSON and XML profiles (KMIP Profiles 2.1 §3.2, §5.4, §5.5). */
 const ENCODINGS: Record<string, Origin["encoding"]> = {
@@ -21,12 +16,18 @@ const ENCODINGS: Record<string, Origin["encoding"]> = {
 /** KMIP over HTTPS: `POST /kmip` with a client certificate; a KMIP error is a 200 with a KMIP answer. */
 export function listenHttps(options: ListenerOptions): Promise<Listener> {
   const server = createServer(
-    { ...tlsServerOptions(options.pki), maxHeaderSize: 16 * 1024 },
+    { ...tlsServerOptions(options), maxHeaderSize: 16 * 1024 },
     (request, response) => {
-      answer(request, response, options).catch(() => response.destroy());
+      answer(request, response, options, identityOf).catch(() => response.destroy());
     },
   );
-  server.maxConnections = MAX_CONNECTIONS;
+  const identityOf = admitting(server, "https", options);
+  server.on("secureConnection", (socket) => {
+    if (identityOf(socket) === undefined) socket.destroy();
+  });
+  // Node's own name for it: whoever closes its side after a request is answered all the same.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  unreadableHttp(server, options, identityOf);
   server.keepAliveTimeout = options.idleTimeout;
   // A client that does not take its answer is not waited for.
   server.setTimeout(options.idleTimeout, (socket) => socket.destroy());
@@ -34,7 +35,7 @@ export function listenHttps(options: ListenerOptions): Promise<Listener> {
   server.headersTimeout = Math.min(options.idleTimeout, 60_000);
   // Nobody is asked to send a body that will be refused: the answer comes before 100 Continue.
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
-    answer(request, response, options).catch(() => response.destroy());
+    answer(request, response, options, identityOf).catch(() => response.destroy());
   });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
@@ -54,9 +55,10 @@ export function listenHttps(options: ListenerOptions): Promise<Listener> {
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { serve, limit }: ListenerOptions,
+  { serve, limit, refused }: ListenerOptions,
+  identityOf: (socket: TLSSocket) => string | undefined,
 ): Promise<void> {
-  const identity = clientIdentity(request.socket as TLSSocket);
+  const identity = identityOf(request.socket as TLSSocket);
   if (identity === undefined) return void request.destroy();
   if (request.url?.split("?", 1)[0] !== "/kmip") return refuse(response, 404);
   if (request.method !== "POST") return refuse(response, 405, { Allow: "POST" });
@@ -66,7 +68,11 @@ async function answer(
   const length = request.headers["content-length"];
   if (length === undefined || request.headers["transfer-encoding"] !== undefined)
     return refuse(response, 411);
-  if (Number(length) > limit) return refuse(response, 413);
+  if (!(Number(length) <= limit)) {
+    const from = request.socket.remoteAddress;
+    refused(tooLong(limit), { transport: "https", from, identity });
+    return refuse(response, 413);
+  }
   if (request.headers.expect !== undefined) response.writeContinue();
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);

@@ -26,6 +26,8 @@ export interface Pki {
   /** What clients of the HSM trust. */
   serverCa: string;
   server: KeyAndCertificate;
+  /** The same with an RSA key, for clients of TLS 1.2 that have no ECDSA. */
+  rsaServer: KeyAndCertificate;
   /** What the HSM trusts to name its clients. */
   clientCa: string;
   clients: Record<CofferClient, KeyAndCertificate>;
@@ -35,16 +37,22 @@ const DAY = 24 * 3600 * 1000;
 const AUTHORITY = { days: 3650, renewWithin: 400 * DAY };
 const LEAF = { days: 397, renewWithin: 30 * DAY };
 const P256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+const RSA = {
+  name: "RSASSA-PKCS1-v1_5",
+  modulusLength: 2048,
+  publicExponent: new Uint8Array([1, 0, 1]),
+  hash: "SHA-256",
+} as const;
 
 /**
  * Makes the PKI in `dir` once and returns it; what is near its end is made anew with all that hangs from it.
- * Keys are P-256, their files have mode 0600 and the folder 0700.
+ * Keys are P-256 (and one of the server's RSA), their files have mode 0600 and the folder 0700.
  */
 export async function ensurePki(dir: string, now: () => Date = () => new Date()): Promise<Pki> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const serverCa = await ensureAuthority(dir, "server-ca", "Coffer development HSM server CA", now());
   const clientCa = await ensureAuthority(dir, "client-ca", "Coffer development HSM client CA", now());
-  const server = await ensureLeaf(dir, "server", serverCa, now(), {
+  const localhost: Leaf = {
     subject: "localhost",
     usage: x509.ExtendedKeyUsage.serverAuth,
     names: [
@@ -52,10 +60,12 @@ export async function ensurePki(dir: string, now: () => Date = () => new Date())
       { type: "ip", value: "127.0.0.1" },
       { type: "ip", value: "::1" },
     ],
-  });
+  };
+  const server = await ensureLeaf(dir, "server", serverCa, now(), localhost);
+  const rsaServer = await ensureLeaf(dir, "server-rsa", serverCa, now(), { ...localhost, rsa: true });
   const clients = {} as Pki["clients"];
   for (const name of COFFER_CLIENTS) clients[name] = await issueClient(dir, name, now);
-  return { dir, serverCa: serverCa.cert, server, clientCa: clientCa.cert, clients };
+  return { dir, serverCa: serverCa.cert, server, rsaServer, clientCa: clientCa.cert, clients };
 }
 
 /**
@@ -105,6 +115,8 @@ interface Leaf {
   subject: string;
   usage: x509.ExtendedKeyUsage;
   names: x509.JsonGeneralName[];
+  /** An RSA key in place of P-256. */
+  rsa?: boolean;
 }
 
 async function ensureLeaf(
@@ -112,12 +124,12 @@ async function ensureLeaf(
   file: string,
   authority: KeyAndCertificate,
   now: Date,
-  { subject, usage, names }: Leaf,
+  { subject, usage, names, rsa = false }: Leaf,
 ): Promise<KeyAndCertificate> {
   const issuer = new x509.X509Certificate(authority.cert);
   const kept = await readPair(dir, file);
   if (kept && current(kept, LEAF.renewWithin, now) && (await signedBy(kept, issuer))) return kept;
-  const keys = await crypto.subtle.generateKey(P256, true, ["sign", "verify"]);
+  const keys = await crypto.subtle.generateKey(rsa ? RSA : P256, true, ["sign", "verify"]);
   const certificate = await x509.X509CertificateGenerator.create({
     subject: distinguishedName(subject),
     issuer: issuer.subjectName.toJSON(),
@@ -128,7 +140,11 @@ async function ensureLeaf(
     signingAlgorithm: P256,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.KeyUsagesExtension(
+        // Old suites send the key encrypted to the server's RSA key (RFC 5246 §7.4.2).
+        x509.KeyUsageFlags.digitalSignature | (rsa ? x509.KeyUsageFlags.keyEncipherment : 0),
+        true,
+      ),
       new x509.ExtendedKeyUsageExtension([usage]),
       ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names)] : []),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),

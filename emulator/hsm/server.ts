@@ -9,6 +9,7 @@ import type { Pki } from "./pki.ts";
 import { OperationPolicies, type OperationPolicy } from "./policy/operation-policy.ts";
 import { type Principal, Principals, principalOf } from "./principals.ts";
 import { type Seeding, systemRandom } from "./random.ts";
+import { refusalLog } from "./refused-connections.ts";
 import { ObjectStore } from "./store.ts";
 import { listenTtlv } from "./ttlv-listener.ts";
 
@@ -16,6 +17,11 @@ export interface HsmOptions {
   /** Where the store, its key file and the log are; made when absent. */
   dir: string;
   pki: Pki;
+  /**
+   * Certificates (PEM) of authorities beside that of the PKI whose clients are served; none by default. Names that begin
+   * with `coffer-` they cannot give.
+   */
+  clientAuthorities?: readonly string[];
   /** Address to listen on; 127.0.0.1 by default. */
   host?: string;
   /** Ports; 0 takes a free one. */
@@ -66,7 +72,7 @@ export async function startHsm(options: HsmOptions): Promise<Hsm> {
   const { dir, pki, host = "127.0.0.1", now = () => new Date(), random = systemRandom } = options;
   const { limit = 1024 * 1024, idleTimeout = 300_000 } = options;
   const { users = {}, principals: known = [], attestationRoots: pems = [], seeding = "mixed" } = options;
-  const { structuredKeyValues = [] } = options;
+  const { structuredKeyValues = [], clientAuthorities = [] } = options;
   const principals = new Principals([
     ...Object.entries(users).map(([name, password]) => principalOf(name, password)),
     ...known,
@@ -100,7 +106,17 @@ export async function startHsm(options: HsmOptions): Promise<Hsm> {
     hsm.onMessage?.({ direction: "response", bytes: executed.response, ...origin });
     return executed;
   };
-  const listening: ListenerOptions = { pki, serve, host, port: options.ttlvPort, limit, idleTimeout };
+  const refusals = refusalLog(log, now);
+  const listening: ListenerOptions = {
+    pki,
+    clientAuthorities,
+    refused: refusals.tell,
+    serve,
+    host,
+    port: options.ttlvPort,
+    limit,
+    idleTimeout,
+  };
   try {
     const ttlv = await listenTtlv(listening);
     const https = await listenHttps({ ...listening, port: options.httpsPort }).catch(async (error) => {
@@ -114,6 +130,7 @@ export async function startHsm(options: HsmOptions): Promise<Hsm> {
       await Promise.all([ttlv.close(), https.close()]);
       engine.close();
       store.close();
+      refusals.close();
       await file.close();
     };
     hsm.close = () => {
@@ -121,6 +138,7 @@ export async function startHsm(options: HsmOptions): Promise<Hsm> {
       return closing;
     };
   } catch (error) {
+    refusals.close();
     store.close();
     await file.close();
     throw error;

@@ -43,3 +43,18 @@ describe.each(["json", "xml"] as const)("messages in %s one after the other", (e
     expect(held).toBe(500_000);
   }, 10_000);
 });
+
+it.each(["json", "xml"] as const)(
+  "holds a message in %s of more chunks than a call takes arguments",
+  (encoding) => {
+    const text =
+      encoding === "json"
+        ? `{"a":"${"x".repeat(300_000)}"}`
+        : `<RequestMessage>${"x".repeat(300_000)}</RequestMessage>`;
+    const framing = new TextFraming(encoding, "RequestMessage", 1 << 20);
+    const messages: string[] = [];
+    for (const byte of Buffer.from(text))
+      for (const message of framing.push(Uint8Array.of(byte))) messages.push(Buffer.from(message).toString());
+    expect(messages).toEqual([text]);
+  },
+);

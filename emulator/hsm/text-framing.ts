@@ -1,4 +1,4 @@
-import { concat } from "#protocol/bytes.ts";
+import { join } from "#protocol/bytes.ts";
 import { FramingError } from "./framing.ts";
 
 /**
@@ -24,9 +24,9 @@ export class TextFraming {
       const part = end < 0 ? rest : rest.subarray(0, end);
       this.#chunks.push(part);
       this.#held += part.length;
-      if (this.#held > this.#limit) throw new FramingError("message too long");
+      if (this.#held > this.#limit) throw new FramingError("too-long");
       if (end < 0) return;
-      yield concat(...this.#chunks.splice(0));
+      yield join(this.#chunks.splice(0));
       this.#held = 0;
       rest = rest.subarray(end);
     }

@@ -1,5 +1,6 @@
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import type { Encoding } from "#protocol/kmip/index.ts";
+import { Queue } from "#protocol/queue.ts";
 import { Framing, RESPONSE_MESSAGE } from "./framing.ts";
 import { TextFraming } from "./text-framing.ts";
 
@@ -52,7 +53,7 @@ interface Waiting {
 export class TlsConnection {
   readonly server: TlsServer;
   #socket: TLSSocket;
-  #waiting: Waiting[] = [];
+  readonly #waiting = new Queue<Waiting>();
   #open = false;
   #ended = false;
   #timeout: number;
@@ -88,6 +89,8 @@ export class TlsConnection {
         this.#end("it sent what is no answer", error);
       }
     });
+    // What is sent from now on would not be read.
+    socket.on("end", () => this.#end("it closed the connection"));
     socket.on("error", (error) => this.#end(error.message, error));
     socket.on("close", () => {
       clearTimeout(opening);
@@ -147,9 +150,9 @@ export class TlsConnection {
       `KMIP server ${host}:${port}: ${reason}`,
       ...(cause === undefined ? [] : [{ cause }]),
     );
-    for (const { reject, timer } of this.#waiting.splice(0)) {
-      clearTimeout(timer);
-      reject(error);
+    for (let one = this.#waiting.shift(); one; one = this.#waiting.shift()) {
+      clearTimeout(one.timer);
+      one.reject(error);
     }
   }
 }

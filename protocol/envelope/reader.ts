@@ -1,5 +1,7 @@
 /** Reads a source in the pieces that frames need, whatever pieces it comes in. */
 
+import { Queue } from "../queue.ts";
+
 /** What can be sealed or opened. Views are read as views: from their offset, for their length. */
 export type Source = Blob | Uint8Array | ReadableStream<Uint8Array>;
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -23,7 +25,7 @@ type Chunks = { next(): Promise<Bytes | null>; cancel(reason: unknown): void };
 
 export class ByteReader {
   readonly #input: Chunks;
-  #held: Bytes[] = [];
+  readonly #held = new Queue<Bytes>();
   #available = 0;
   #ended = false;
 
@@ -48,21 +50,21 @@ export class ByteReader {
   take(length: number): Bytes {
     if (length > this.#available) throw new RangeError("take without fill");
     this.#available -= length;
-    const first = this.#held[0];
+    const { first } = this.#held;
     if (!first || length === 0) return new Uint8Array();
     if (first.length >= length) {
       if (first.length === length) this.#held.shift();
-      else this.#held[0] = first.subarray(length);
+      else this.#held.replaceFirst(first.subarray(length));
       return first.subarray(0, length);
     }
     const joined = new Uint8Array(length);
     for (let at = 0; at < length; ) {
-      const part = this.#held[0]!;
+      const part = this.#held.first!;
       const size = Math.min(part.length, length - at);
       joined.set(size === part.length ? part : part.subarray(0, size), at);
       at += size;
       if (size === part.length) this.#held.shift();
-      else this.#held[0] = part.subarray(size);
+      else this.#held.replaceFirst(part.subarray(size));
     }
     return joined;
   }
@@ -76,7 +78,7 @@ export class ByteReader {
 
   /** Tells the source that no more is wanted. Never throws. */
   cancel(reason: unknown): void {
-    this.#held = [];
+    this.#held.clear();
     this.#available = 0;
     this.#ended = true;
     this.#input.cancel(reason);

@@ -1,4 +1,5 @@
 /** Byte streams over a port with credit: a sender never has more than WINDOW bytes under way. */
+import { Queue } from "../queue.ts";
 import { GarbageNudge } from "./garbage.ts";
 import { CHUNK, CREDIT, type Message, WINDOW } from "./messages.ts";
 import { violation } from "./shape.ts";
@@ -57,7 +58,7 @@ export class StreamSender {
 /** Receives chunks as a ReadableStream; credit goes back only when the consumer takes them. */
 export class StreamReceiver {
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
-  readonly #queue: ArrayBuffer[] = [];
+  readonly #queue = new Queue<ArrayBuffer>();
   readonly #garbage = new GarbageNudge();
   #held = 0;
   /** Bytes that were taken and for which no credit was given yet. */
@@ -90,7 +91,7 @@ export class StreamReceiver {
           this.#owed = 0;
         },
         cancel: (reason) => {
-          this.#queue.length = 0;
+          this.#queue.clear();
           this.#failure ??= { reason };
           onCancel(reason);
         },
@@ -115,7 +116,7 @@ export class StreamReceiver {
 
   fail(reason: unknown): void {
     this.#failure ??= { reason };
-    this.#queue.length = 0;
+    this.#queue.clear();
     this.#wake?.();
   }
 }

@@ -1,6 +1,6 @@
 /** Progress of a transfer, and streams that tell of it. */
 
-import { concat } from "#protocol/bytes.ts";
+import { join } from "#protocol/bytes.ts";
 import { CofferError } from "./error.ts";
 
 /** Where a transfer stands. */
@@ -45,5 +45,5 @@ export async function readAll(
     if (held > limit) throw new CofferError("too-large");
     chunks.push(chunk);
   }
-  return concat(...chunks);
+  return join(chunks);
 }

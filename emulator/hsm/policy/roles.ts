@@ -21,10 +21,15 @@ const IDENTITIES: Readonly<Record<string, Role>> = {
 /** Names that look like ours and are not in the table are nobody. */
 const RESERVED = /^coffer-/i;
 
+/** Whether a common name is one of ours, or looks like one. */
+export function isReserved(identity: string): boolean {
+  return RESERVED.test(identity);
+}
+
 /** The role of a common name; undefined for one that must not be served. */
 export function roleOf(identity: string): Role | undefined {
   if (Object.hasOwn(IDENTITIES, identity)) return IDENTITIES[identity];
-  return RESERVED.test(identity) ? undefined : "user";
+  return isReserved(identity) ? undefined : "user";
 }
 
 const DISCOVERY = ["Query", "DiscoverVersions", "Ping"];
