@@ -9,6 +9,7 @@ import {
   markDeleted,
   recordMetadata,
   recordPart,
+  setUpload,
 } from "./documents.ts";
 import { parseRange } from "./range.ts";
 import { MIGRATIONS } from "./schema.ts";
@@ -123,6 +124,36 @@ describe("documents", () => {
     expect(complete(id)).toBe(true);
     recordPart(sql, id, { part: 1, etag: "late" }, 70, 1000);
     expect([...sql.exec("SELECT * FROM parts")]).toEqual([]);
+  });
+
+  it("take the id that is chosen once: again only from whoever chose it, and before anything is uploaded", () => {
+    const choose = (account: string, client = "page") =>
+      insertDocument(sql, { account, client }, 1000, "chosen");
+    expect(choose("a1")).toMatchObject({ ok: true, value: { id: "chosen", upload: null } });
+    expect(setUpload(sql, "chosen", "first")).toBe(true);
+    expect(setUpload(sql, "chosen", "second")).toBe(false);
+    expect(choose("a1")).toMatchObject({ ok: true, value: { upload: "first" } });
+    const taken = { reason: "document id is taken", problem: { code: "conflict" } };
+    expect(choose("a2")).toMatchObject(taken);
+    expect(choose("a1", "another app")).toMatchObject(taken);
+    recordPart(sql, "chosen", { part: 1, etag: "e1" }, 100, 1000);
+    expect(choose("a1")).toMatchObject(taken);
+    expect(complete("chosen")).toBe(true);
+    expect(choose("a1")).toMatchObject(taken);
+    markDeleted(sql, "chosen", 1000);
+    expect(choose("a1")).toMatchObject(taken);
+  });
+
+  it("that were completed before completions were noted are not completed again", () => {
+    const id = pending();
+    expect(complete(id)).toBe(true);
+    const found = findDocument(sql, id, by("a1"), ["complete"]);
+    if (!found.ok) throw new Error(found.reason);
+    const claim = { parts: [{ part: 1, etag: "e1" }], size: 100 };
+    expect(beginCompletion(sql, found.value, claim, 1000, "digest")).toMatchObject({
+      problem: { code: "conflict" },
+    });
+    expect(beginCompletion(sql, found.value, claim, 1000)).toMatchObject({ problem: { code: "conflict" } });
   });
 
   it("bound the open uploads of an account", () => {

@@ -16,6 +16,10 @@ export type DocumentRow = {
   metadata: number;
   writing: number;
   created: number;
+  /** Digest of the completion that was asked for first. */
+  completion: string | null;
+  /** R2's, once the document is complete. */
+  etag: string | null;
 };
 
 /** Whose a document is: one account's, and of the app that sealed it (M13). Not one user's: an account may have several. */
@@ -25,11 +29,22 @@ export type Owner = { account: string; client: string };
 const MOST_PENDING = 64;
 const PAGE = 100;
 
+/**
+ * Opens an upload under the id that the custodian has chosen. The same request again, before anything was uploaded, is
+ * answered as the first time: its answer was lost. Any other use of an id that is there is refused, whosever it is.
+ */
 export function insertDocument(
   sql: SqlStorage,
   { account, client }: Owner,
   now: number,
-): Decision<{ id: string; account: string }> {
+  id: string = crypto.randomUUID(),
+): Decision<{ id: string; account: string; upload: string | null }> {
+  const [there] = [...sql.exec<DocumentRow>("SELECT * FROM documents WHERE id = ?", id)];
+  if (there) {
+    const same = there.account === account && there.client === client;
+    if (!same || !isUntouched(sql, there)) return refuse("conflict", "document id is taken");
+    return ok({ id, account, upload: there.upload });
+  }
   const { open } = sql
     .exec<{ open: number }>(
       "SELECT count(*) AS open FROM documents WHERE account = ? AND client = ? AND state = 'pending'",
@@ -38,7 +53,6 @@ export function insertDocument(
     )
     .one();
   if (open >= MOST_PENDING) return refuse("too-many-requests", "too many open uploads");
-  const id = crypto.randomUUID();
   sql.exec(
     "INSERT INTO documents (id, account, client, state, created, touched) VALUES (?, ?, ?, 'pending', ?, ?)",
     id,
@@ -47,7 +61,12 @@ export function insertDocument(
     now,
     now,
   );
-  return ok({ id, account });
+  return ok({ id, account, upload: null });
+}
+
+function isUntouched(sql: SqlStorage, { id, state, metadata, writing }: DocumentRow): boolean {
+  if (state !== "pending" || metadata > 0 || writing > 0) return false;
+  return sql.exec("SELECT 1 FROM parts WHERE document = ?", id).toArray().length === 0;
 }
 
 /** The document if it is of one of the caller's accounts, of the same app, and in one of these states. Others do not exist. */
@@ -65,12 +84,14 @@ export function findDocument(
   return states.includes(row.state) ? ok(row) : refuse("conflict", `document is ${row.state}`);
 }
 
-export function setUpload(sql: SqlStorage, id: string, upload: string): void {
-  sql.exec(
-    "UPDATE documents SET upload = ? WHERE id = ? AND state = 'pending' AND upload IS NULL",
+/** Notes R2's upload of a document; false when it has another one already, or is not there any more. */
+export function setUpload(sql: SqlStorage, id: string, upload: string): boolean {
+  const set = sql.exec(
+    "UPDATE documents SET upload = ? WHERE id = ? AND state = 'pending' AND upload IS NULL RETURNING id",
     upload,
     id,
   );
+  return set.toArray().length === 1;
 }
 
 export function recordPart(sql: SqlStorage, id: string, part: Part, size: number, now: number): void {
@@ -87,14 +108,20 @@ export function recordPart(sql: SqlStorage, id: string, part: Part, size: number
 
 /**
  * From pending to completing, or once more if the answer was lost: the parts that the client lists must be the parts that were taken, without a gap, of the
- * whole size, all but the last of one size; and the sealed metadata must be there.
+ * whole size, all but the last of one size; and the sealed metadata must be there. A document that is complete already is
+ * answered as it was then, if this is the same completion; `digest` is that of what was claimed.
  */
 export function beginCompletion(
   sql: SqlStorage,
   row: DocumentRow,
   claimed: Completion,
   now: number,
+  digest: string | null = null,
 ): Decision<DocumentRow> {
+  if (row.state === "complete") {
+    const same = digest !== null && row.completion === digest;
+    return same ? ok(row) : refuse("conflict", "document was completed otherwise");
+  }
   if (row.metadata === 0) return refuse("conflict", "document has no metadata yet");
   const taken = [
     ...sql.exec<{ part: number; etag: string; size: number }>(
@@ -117,8 +144,9 @@ export function beginCompletion(
   );
   if (!even) return refuse("conflict", "parts differ in size or are too small");
   sql.exec(
-    "UPDATE documents SET state = 'completing', size = ?, touched = ? WHERE id = ? AND state IN ('pending', 'completing')",
+    "UPDATE documents SET state = 'completing', size = ?, completion = ?, touched = ? WHERE id = ? AND state IN ('pending', 'completing')",
     size,
+    digest,
     now,
     row.id,
   );
@@ -138,8 +166,12 @@ export function endWrite(sql: SqlStorage, id: string): void {
  * The parts are joined. True when the document is complete now, by this attempt or by another one; false when it was
  * deleted meanwhile: then the object must go.
  */
-export function finishCompletion(sql: SqlStorage, id: string): boolean {
-  sql.exec("UPDATE documents SET state = 'complete' WHERE id = ? AND state = 'completing'", id);
+export function finishCompletion(sql: SqlStorage, id: string, etag: string | null = null): boolean {
+  sql.exec(
+    "UPDATE documents SET state = 'complete', etag = ? WHERE id = ? AND state = 'completing'",
+    etag,
+    id,
+  );
   sql.exec("DELETE FROM parts WHERE document = ?", id);
   return sql.exec("SELECT 1 FROM documents WHERE id = ? AND state = 'complete'", id).toArray().length === 1;
 }

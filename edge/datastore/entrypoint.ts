@@ -25,16 +25,20 @@ const READABLE: DocumentRow["state"][] = ["complete"];
  * the table; the bytes stream between caller and R2 here and touch no Durable Object.
  */
 export class Datastore extends WorkerEntrypoint<Env> {
-  /** `POST /documents`: opens an upload. */
-  async create(caller: Caller, account: unknown): Promise<Result<UploadOpened>> {
-    if (!isId(account)) return fail("bad-request");
-    const decision = await this.#object(caller).create(caller, account);
+  /** `POST /documents`: opens an upload under the id that the custodian chose; for those who leave it out, one is made. */
+  async create(caller: Caller, account: unknown, id?: unknown): Promise<Result<UploadOpened>> {
+    if (!isId(account) || !(id === undefined || isDocumentId(id))) return fail("bad-request");
+    const decision = await this.#object(caller).create(caller, account, id);
     if (!decision.ok) return decision;
-    const upload = await this.env.DOCUMENTS.createMultipartUpload(contentKey(caller.tenant, decision.value), {
-      httpMetadata: { contentType: "application/octet-stream", cacheControl: "no-store" },
-    });
-    await this.#object(caller).opened(decision.value.id, upload.uploadId);
-    return ok({ id: decision.value.id, partSize: PART_SIZE });
+    const { value: made } = decision;
+    if (made.upload === null) {
+      const upload = await this.env.DOCUMENTS.createMultipartUpload(contentKey(caller.tenant, made), {
+        httpMetadata: { contentType: "application/octet-stream", cacheControl: "no-store" },
+      });
+      // Asked for twice at once, the upload that came first is the document's.
+      if (!(await this.#object(caller).opened(made.id, upload.uploadId))) await upload.abort();
+    }
+    return ok({ id: made.id, partSize: PART_SIZE });
   }
 
   /** `PUT /documents/{id}/parts/{n}`: `length` bytes (Content-Length) of `body`. A part can be sent again. */
@@ -134,4 +138,12 @@ function isId(value: unknown): value is string {
 
 function isCount(value: number, most: number): boolean {
   return Number.isInteger(value) && value >= 1 && value <= most;
+}
+
+/** A UUID as RFC 9562 §4 writes it, in lower case: one form for one document. */
+function isDocumentId(value: unknown): value is string {
+  return (
+    typeof value === "string" &&
+    /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(value)
+  );
 }

@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { digest } from "#protocol/keys/index.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
@@ -27,6 +28,8 @@ import type { Completion, DocumentPage, Part } from "./types.ts";
 const ABANDONED_MS = 24 * 3600 * 1000;
 /** A completion or deletion that has not ended after so long is taken up by the alarm. */
 const STUCK_MS = 60_000;
+/** A joining of parts from which nothing was heard for so long is lost; before that R2 may only be slow. */
+const LOST_MS = 3600 * 1000;
 
 /** Decisions on documents and their table, one object a tenant. The bytes go past it, straight into R2. */
 export class DatastoreObject extends DurableObject<Env> {
@@ -37,18 +40,23 @@ export class DatastoreObject extends DurableObject<Env> {
     this.#store = openStore(ctx, { domain: "datastore", audit: env.AUDIT_DATASTORE, migrations: MIGRATIONS });
   }
 
-  create(caller: Caller, account: string): Result<{ id: string; account: string }> {
+  create(
+    caller: Caller,
+    account: string,
+    id?: string,
+  ): Result<{ id: string; account: string; upload: string | null }> {
     const about = this.#about("datastore:create", caller, `account/${account}`);
     this.#sweepLater();
     return authorize(this.#store, about, (sql) =>
       caller.accounts.includes(account)
-        ? insertDocument(sql, { account, client: caller.client }, Date.now())
+        ? insertDocument(sql, { account, client: caller.client }, Date.now(), id)
         : refuse("forbidden", "account of others"),
     );
   }
 
-  opened(id: string, upload: string): void {
-    setUpload(this.#store.sql, id, upload);
+  /** False when this upload is not the document's. */
+  opened(id: string, upload: string): boolean {
+    return setUpload(this.#store.sql, id, upload);
   }
 
   /** May this caller do this to this document, which has to be in one of these states? */
@@ -80,22 +88,24 @@ export class DatastoreObject extends DurableObject<Env> {
     endWrite(this.#store.sql, id);
   }
 
-  /** A write begins: `completed` or `wrote` ends it. */
-  complete(caller: Caller, id: string, claimed: Completion): Result<DocumentRow> {
+  /** A write begins, unless the document is complete already: `completed` or `wrote` ends it. */
+  async complete(caller: Caller, id: string, claimed: Completion): Promise<Result<DocumentRow>> {
     this.#sweepLater(STUCK_MS);
+    const { parts, size } = claimed;
+    const asked = await digest(JSON.stringify([size, parts.map(({ part, etag }) => [part, etag])]));
     return authorize(this.#store, this.#about("datastore:complete", caller, `document/${id}`), (sql) => {
-      const found = findDocument(sql, id, caller, ["pending", "completing"]);
+      const found = findDocument(sql, id, caller, ["pending", "completing", "complete"]);
       if (!found.ok) return found;
-      const begun = beginCompletion(sql, found.value, claimed, Date.now());
-      if (begun.ok) beginWrite(sql, id);
+      const begun = beginCompletion(sql, found.value, claimed, Date.now(), asked);
+      if (begun.ok && begun.value.state !== "complete") beginWrite(sql, id);
       return begun;
     });
   }
 
-  completed(id: string): boolean {
+  completed(id: string, etag: string): boolean {
     return this.#store.transaction(() => {
       endWrite(this.#store.sql, id);
-      return finishCompletion(this.#store.sql, id);
+      return finishCompletion(this.#store.sql, id, etag);
     });
   }
 
@@ -127,8 +137,11 @@ export class DatastoreObject extends DurableObject<Env> {
     const due = [
       ...sql.exec<DocumentRow>(
         `SELECT * FROM documents WHERE (state = 'pending' AND touched <= ?)
-         OR (state IN ('completing', 'deleted') AND touched <= ?) LIMIT 20`,
+         OR (state = 'deleted' AND touched <= ?)
+         OR (state = 'completing' AND (touched <= ? OR (writing = 0 AND touched <= ?))) LIMIT 20`,
         now - ABANDONED_MS,
+        now - STUCK_MS,
+        now - LOST_MS,
         now - STUCK_MS,
       ),
     ];
@@ -147,9 +160,12 @@ export class DatastoreObject extends DurableObject<Env> {
   async #settle(tenant: string, row: DocumentRow): Promise<void> {
     const { DOCUMENTS } = this.env;
     const key = contentKey(tenant, row);
-    if (row.state === "completing" && (await DOCUMENTS.head(key))?.size === row.size) {
-      this.#store.transaction(() => finishCompletion(this.#store.sql, row.id));
-      return;
+    if (row.state === "completing") {
+      const joined = await DOCUMENTS.head(key);
+      if (joined?.size === row.size) {
+        this.#store.transaction(() => finishCompletion(this.#store.sql, row.id, joined.httpEtag));
+        return;
+      }
     }
     if (row.upload !== null)
       await DOCUMENTS.resumeMultipartUpload(key, row.upload)

@@ -32,4 +32,9 @@ export const MIGRATIONS: readonly string[] = [
   `,
   // docs/decisions/0012: the page of `coffer start` was an app of its own on each port, and is one now.
   "UPDATE documents SET client = 'page' WHERE client GLOB 'http://app.coffer.localhost:[0-9]*'",
+  `
+  -- SHA-256 of the completion as it was asked for, and R2's ETag: a repetition is answered as the first time, another one refused.
+  ALTER TABLE documents ADD COLUMN completion TEXT;
+  ALTER TABLE documents ADD COLUMN etag TEXT;
+  `,
 ];

@@ -53,9 +53,9 @@ beforeEach(() => {
   } as unknown as Bucket;
   const rows: Rows = {
     tookMetadata: async (id, size) => recordMetadata(sql, id, size, 1),
-    completed: async (id) => {
+    completed: async (id, etag) => {
       endWrite(sql, id);
-      return finishCompletion(sql, id);
+      return finishCompletion(sql, id, etag);
     },
     wrote: async (id) => endWrite(sql, id),
     removed: async (id) => forget(sql, id),
@@ -80,10 +80,10 @@ function metadata(id: string) {
   beginWrite(sql, id);
   return storeMetadata(place, row(id), MESSAGE);
 }
-function complete(id: string) {
-  const begun = beginCompletion(sql, row(id), PARTS, 1);
+function complete(id: string, digest = "digest") {
+  const begun = beginCompletion(sql, row(id), PARTS, 1, digest);
   if (!begun.ok) throw new Error(begun.reason);
-  beginWrite(sql, id);
+  if (begun.value.state !== "complete") beginWrite(sql, id);
   return joinParts(place, begun.value, PARTS);
 }
 async function remove(id: string): Promise<void> {
@@ -166,6 +166,17 @@ it("a document that is completed twice at once stays, and both attempts succeed"
   expect((await complete(id)).ok).toBe(true);
   expect(row(id)).toMatchObject({ state: "complete", writing: 0 });
   expect(objects.has(contentKey("acme", row(id)))).toBe(true);
+});
+
+it("a completion is answered again as the first time, though its parts are forgotten, and R2 is not asked", async () => {
+  const id = await upload(true);
+  const first = await complete(id);
+  expect(first).toMatchObject({ ok: true, value: { size: PARTS.size, etag: '"e"' } });
+  place.bucket.resumeMultipartUpload = () => {
+    throw new Error("R2 was asked");
+  };
+  expect(await complete(id)).toEqual(first);
+  expect(() => complete(id, "another")).toThrow("document was completed otherwise");
 });
 
 it("a write that fails can be tried again", async () => {

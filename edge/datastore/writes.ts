@@ -14,7 +14,7 @@ export type Bucket = Pick<R2Bucket, "put" | "delete" | "head" | "resumeMultipart
 export interface Rows {
   /** These two end the write. False when the document is not there any more. */
   tookMetadata(id: string, size: number): Promise<boolean>;
-  completed(id: string): Promise<boolean>;
+  completed(id: string, etag: string): Promise<boolean>;
   /** A write ended without effect. */
   wrote(id: string): Promise<void>;
   /** R2 has forgotten the document. */
@@ -35,12 +35,13 @@ export async function storeMetadata(
   return fail("not-found");
 }
 
-/** Joins the parts of an upload, for which a write has begun. */
+/** Joins the parts of an upload, for which a write has begun. What is complete already is told as it was then. */
 export async function joinParts(
   { bucket, rows, tenant }: Place,
   row: DocumentRow,
   { parts }: Completion,
 ): Promise<Result<{ size: number; etag: string }>> {
+  if (row.state === "complete") return ok({ size: row.size, etag: row.etag ?? "" });
   const key = contentKey(tenant, row);
   const joined = parts.map(({ part, etag }) => ({ partNumber: part, etag }));
   const object = await endingOnFailure(rows, row, () =>
@@ -54,7 +55,7 @@ export async function joinParts(
     await rows.wrote(row.id);
     return fail("internal");
   }
-  if (await rows.completed(row.id)) return ok({ size: row.size, etag: object.httpEtag });
+  if (await rows.completed(row.id, object.httpEtag)) return ok({ size: row.size, etag: object.httpEtag });
   await takeAway({ bucket, rows, tenant }, row);
   return fail("conflict");
 }

@@ -43,8 +43,10 @@ const list = async (client = ann) =>
 const ids = async (client = ann) => (await list(client)).map(({ id }) => id);
 
 async function open(): Promise<{ id: string; partSize: number }> {
-  return json(await ann.rest("POST", "/documents", { account: ann.account }));
+  return json(await begin(crypto.randomUUID()));
 }
+const begin = (id: unknown, client = ann, account = client.account) =>
+  client.rest("POST", "/documents", { id, account });
 async function part(id: string, n: number, body: Uint8Array): Promise<Part> {
   const answer = await ann.rest("PUT", `/documents/${id}/parts/${n}`, body);
   expect(answer.status).toBe(200);
@@ -118,8 +120,83 @@ describe("documents", () => {
     expect(problem(await complete(id, [{ part: 1, etag: "other" }], 1000))).toBe("409 conflict");
     expect((await complete(id, [first], 1000)).status).toBe(200);
     expect(await ids()).toContain(id);
-    expect(problem(await complete(id, [first], 1000))).toBe("409 conflict");
     expect(problem(await ann.rest("PUT", `/documents/${id}/parts/1`, bytes(5)))).toBe("409 conflict");
+  });
+
+  it("are under the id that the custodian chose, which nobody can choose again", async () => {
+    const id = crypto.randomUUID();
+    const first = await begin(id);
+    expect([first.status, json(first)]).toMatchObject([201, { id }]);
+    // Its answer was lost, perhaps several times at once.
+    for (const again of await Promise.all([begin(id), begin(id)])) {
+      expect([again.status, json(again)]).toEqual([201, json(first)]);
+    }
+    expect(problem(await begin(id, bob))).toBe("409 conflict");
+    const one = await part(id, 1, bytes(50));
+    expect(problem(await begin(id))).toBe("409 conflict");
+    await putMetadata(id);
+    expect((await complete(id, [one], 50)).status).toBe(200);
+    for (const client of [ann, bob]) expect(problem(await begin(id, client))).toBe("409 conflict");
+    expect((await ann.rest("GET", `/documents/${id}/content`)).bytes.equals(bytes(50))).toBe(true);
+  });
+
+  it("are begun twice at once with one upload", async () => {
+    const id = crypto.randomUUID();
+    const begun = await Promise.all(Array.from({ length: 4 }, () => begin(id)));
+    expect(begun.map(({ status }) => status)).toEqual([201, 201, 201, 201]);
+    const one = await part(id, 1, bytes(60));
+    await putMetadata(id);
+    expect((await complete(id, [one], 60)).status).toBe(200);
+    const open = readRows(system.edgeDir, "_mf_multipart_uploads").filter(
+      ({ key, state }) => String(key).includes(id) && state === 0,
+    );
+    expect(open).toEqual([]);
+  });
+
+  it.each([
+    ["upper case", crypto.randomUUID().toUpperCase()],
+    ["no hyphens", crypto.randomUUID().replaceAll("-", "")],
+    ["another variant", "00000000-0000-4000-c000-000000000000"],
+    ["nil", "00000000-0000-0000-0000-000000000000"],
+    ["a path", "../other/00000000"],
+    ["a number", 7],
+    ["null", null],
+    ["empty", ""],
+    ["a list", [crypto.randomUUID()]],
+    ["longer", `${crypto.randomUUID()}0`],
+  ])("refuse an id of the wrong form: %s", async (_, id) => {
+    expect(problem(await begin(id))).toBe("400 bad-request");
+  });
+
+  it("answer a completion again as the first time, at once and after a restart, and refuse another", async () => {
+    const { id } = await open();
+    const parts = [await part(id, 1, bytes(5 * MIB, 1)), await part(id, 2, bytes(900, 2))];
+    await putMetadata(id);
+    const size = 5 * MIB + 900;
+    const atOnce = await Promise.all(Array.from({ length: 4 }, () => complete(id, parts, size)));
+    // One that finds R2 busy with another's joining may be told to come again.
+    for (const { status } of atOnce) expect([200, 500]).toContain(status);
+    const first = await complete(id, parts, size);
+    expect([first.status, json(first)]).toEqual([200, { size, etag: expect.any(String) }]);
+    for (const answer of atOnce) if (answer.status === 200) expect(json(answer)).toEqual(json(first));
+    await system.restart();
+    const again = await complete(id, parts, size);
+    expect([again.status, json(again)]).toEqual([200, json(first)]);
+    const [one, two] = parts as [Part, Part];
+    for (const [other, bytes] of [
+      [[one], size],
+      [[two, one], size],
+      [[one, { ...two, etag: one.etag }], size],
+      [[one, two, { part: 3, etag: two.etag }], size],
+      [parts, size - 1],
+    ] as const) {
+      expect(problem(await complete(id, [...other], bytes))).toBe("409 conflict");
+    }
+    expect(problem(await bob.rest("POST", `/documents/${id}/complete`, { parts, size }))).toBe(
+      "404 not-found",
+    );
+    expect((await ann.rest("DELETE", `/documents/${id}`)).status).toBe(204);
+    expect(problem(await complete(id, parts, size))).toBe("404 not-found");
   });
 
   it("take a part again, the later one counts", async () => {

@@ -19,8 +19,8 @@ export function documents(): Hono<GatewayEnv> {
 
   routes.post("/", async (c) => {
     const body = await readJson(c.req.raw);
-    const account = typeof body === "object" && body !== null && "account" in body ? body.account : undefined;
-    return c.json(unwrap(await c.env.DATASTORE.create(c.var.caller, account as string)), 201);
+    const { account, id } = Object(body) as { account?: unknown; id?: unknown };
+    return c.json(unwrap(await c.env.DATASTORE.create(c.var.caller, account, id)), 201);
   });
 
   routes.put("/:id/parts/:part{[0-9]{1,5}}", async (c) => {
