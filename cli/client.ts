@@ -2,6 +2,7 @@
  * A custodian in Node: the same sign-in, data keys and documents as in the page, with the microservice in this process.
  */
 import type { MessagePort as NodeMessagePort } from "node:worker_threads";
+import { isExportOrder } from "#protocol/rest/index.ts";
 import { Documents } from "#web/custodian/documents.ts";
 import { CofferError } from "#web/custodian/error.ts";
 import { DataKeys } from "#web/custodian/keys.ts";
@@ -77,14 +78,25 @@ export async function connect({
     now,
   });
   const keys = new DataKeys(rest, microservice);
-  const documents = new Documents({ rest, microservice, keys, tenant: () => identity.tenant });
+  const documents = new Documents({
+    rest,
+    microservice,
+    keys,
+    tenant: () => identity.tenant,
+    accounts: () => identity.accounts.map(({ id }) => id),
+  });
   return {
     identity,
     documents,
     microservice,
     async orderExport(account, ids) {
       const body = { account, documents: ids };
-      return (await rest.json<{ order: string }>("POST", "/kms/exports", { json: body })).order;
+      const { order } = await rest.json("POST", "/kms/exports", {
+        json: body,
+        status: 201,
+        shape: isExportOrder,
+      });
+      return order;
     },
     close: () => microservice.stop(),
   };
@@ -108,7 +120,8 @@ async function signInByName(
   await response.body?.cancel();
   const cookie = response.headers.get("set-cookie")?.split(";")[0];
   const location = response.headers.get("location");
-  if (response.status !== 303 || !cookie || location === null) throw new CofferError("sign-in-refused");
+  if (response.status !== 303 || !cookie || location === null || !URL.canParse(location))
+    throw new CofferError("sign-in-refused");
   return { cookie, location: new URL(location) };
 }
 

@@ -85,6 +85,7 @@ async function exportOne(
 ): Promise<void> {
   const bar = progressBar(`Exporting ${document.metadata?.name ?? document.id}`);
   const opened = await client.documents.open(document.id, {
+    account: document.account,
     signal,
     onProgress: ({ bytes, total }) => bar.update(bytes, total),
   });

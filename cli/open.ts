@@ -33,9 +33,10 @@ export async function open(args: string[]): Promise<number> {
     throw new CommandError("coffer open: name one document. Try --help.", 2);
   const signal = interruptSignal();
   return withClient(values, async (client) => {
-    const { id } = await find(client, wanted);
+    const { id, account } = await find(client, wanted);
     const bar = progressBar(`Opening ${wanted}`);
     const document = await client.documents.open(id, {
+      account,
       signal,
       onProgress: ({ bytes, total }) => bar.update(bytes, total),
     });

@@ -5,7 +5,7 @@ import { build } from "esbuild";
 import type { Page } from "playwright";
 import type { createPortClient } from "#protocol/port/index.ts";
 import type { connect } from "#web/custodian/index.ts";
-import type { RestClient } from "#web/custodian/rest.ts";
+import type { RequestOptions, RestClient } from "#web/custodian/rest.ts";
 import type { openVault } from "#web/custodian/vault.ts";
 
 /** What `withKit` hands to the code in the page. */
@@ -14,9 +14,14 @@ export type Kit = {
   openVault: typeof openVault;
   createPortClient: typeof createPortClient;
   /** A REST client with the sign-in of this page; `fresh` sees what the page's own session does not. */
-  rest(vault: string): Promise<RestClient>;
+  rest(vault: string): Promise<TestRest>;
   /** The code of a `CofferError`, or what was thrown as text; `null` when the promise was kept. */
   refusal(promise: Promise<unknown>): Promise<string | null>;
+};
+
+/** Tests say what they expect, and see by what they assert whether it came. */
+type TestRest = Omit<RestClient, "json"> & {
+  json<T>(method: string, path: string, options?: RequestOptions): Promise<T>;
 };
 
 const ENTRY = `

@@ -87,6 +87,7 @@ export class Coffer extends EventTarget {
       microservice: this.#microservice,
       keys: this.#keys,
       tenant: () => this.#signedIn().tenant,
+      accounts: () => this.#signedIn().accounts.map(({ id }) => id),
     });
     this.#tabs = new BroadcastChannel(`coffer ${vault}`);
     this.#tabs.onmessage = () => this.#end();
@@ -160,8 +161,9 @@ export class Coffer extends EventTarget {
 
   /**
    * Seals a file, Blob, byte array or stream as a new document. Name, type and time default to those of the file.
-   * Errors: `signed-out`, `offline`, `too-large`, `name-too-long`, …; the signal's reason when it aborts, and then
-   * nothing is left behind.
+   * Errors: `signed-out`, `offline`, `too-large`, `name-too-long`, …; the signal's reason when it aborts. Then nothing is
+   * left behind. The one exception is `unknown-whether-stored`: the server has not confirmed the last step, so that the
+   * document is either complete and in the list, or not there.
    */
   async seal(source: Source, options: SealOptions = {}): Promise<Document> {
     return this.#run(() => this.#documents.seal(source, this.#account(options.account), options));

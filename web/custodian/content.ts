@@ -1,5 +1,6 @@
 /** A document's ciphertext from the datastore: by ranges, a few read ahead, so that memory stays small on both sides. */
 
+import { octetsOf } from "./answer.ts";
 import { CofferError } from "./error.ts";
 import type { RestClient } from "./rest.ts";
 
@@ -7,11 +8,15 @@ import type { RestClient } from "./rest.ts";
 export const RANGE = 4 << 20;
 /** Ranges under way or waiting to be taken; memory here and at the edge grows with it (three of them: workerd at 305 MiB). */
 const AHEAD = 2;
+/** Bytes of an answer that is whole although a range was asked for: it is in memory as it is. */
+const WHOLE = 64 << 20;
 
 interface Range {
   bytes: Uint8Array<ArrayBuffer>;
   /** Bytes of the whole content. */
   total: number;
+  /** Names this version of the content (RFC 9110 §8.8.3), where the server says it. */
+  etag: string | null;
 }
 
 /** The content of a document: its first bytes, to read the header from, and all of it as a stream. */
@@ -49,9 +54,9 @@ export async function fetchContent(
               ahead.push(next);
             }
             try {
-              const { bytes, total: now } = await ahead.shift()!;
+              const { bytes, total: now, etag } = await ahead.shift()!;
               // Ranges of different contents would fail to decrypt; this says sooner what is wrong.
-              if (now !== total) throw new CofferError("unexpected-response");
+              if (now !== total || etag !== first.etag) throw new CofferError("unexpected-response");
               controller.enqueue(bytes);
               if (ahead.length === 0 && asked >= total) controller.close();
             } catch (error) {
@@ -77,8 +82,10 @@ async function fetchRange(
   const headers = { range: `bytes=${start}-${start + length - 1}` };
   const path = `/documents/${encodeURIComponent(id)}/content`;
   return rest.send("GET", path, { headers, signal }, async (response) => {
-    const bytes = new Uint8Array(await response.arrayBuffer());
-    if (response.status === 200 && start === 0) return { bytes, total: bytes.length };
+    const whole = response.status === 200 && start === 0;
+    const bytes = await octetsOf(response, whole ? WHOLE : length);
+    const etag = response.headers.get("etag");
+    if (whole) return { bytes, total: bytes.length, etag };
     const [, from, to, total] =
       /^bytes (\d+)-(\d+)\/(\d+)$/.exec(response.headers.get("content-range") ?? "") ?? [];
     const covered = Number(to) - Number(from) + 1;
@@ -91,6 +98,6 @@ async function fetchRange(
     ) {
       throw new CofferError("unexpected-response");
     }
-    return { bytes, total: Number(total) };
+    return { bytes, total: Number(total), etag };
   });
 }

@@ -1,4 +1,6 @@
 import { expect, it } from "vitest";
+import { concat, utf8 } from "#protocol/bytes.ts";
+import { parseHeader, serialiseHeader } from "#protocol/envelope/index.ts";
 import type { PortClient } from "#protocol/port/index.ts";
 import { Documents } from "./documents.ts";
 import { CofferError } from "./error.ts";
@@ -10,19 +12,18 @@ import type { RequestOptions, RestClient } from "./rest.ts";
 type Stored = { account: string; complete: boolean; metadata?: Uint8Array; parts: Blob[] };
 type Read = (response: Response) => Promise<unknown>;
 
-/** A datastore in memory that knows ranges, and a port whose cipher is a header of JSON before the plaintext. */
+/** A datastore in memory that knows ranges, and a port whose cipher is a header before the plaintext. */
 function setup({ failPart = false } = {}) {
   const stored = new Map<string, Stored>();
   const loaded: string[] = [];
-  let made = 0;
   const content = async (id: string) => new Uint8Array(await new Blob(stored.get(id)!.parts).arrayBuffer());
   const answer = async (method: string, path: string, { json, body, headers, signal }: RequestOptions) => {
     signal?.throwIfAborted();
     const [, , id, what, number] = path.split("?")[0]!.split("/");
     if (method === "POST" && !id) {
-      const { account } = json as { account: string };
-      stored.set(`d${++made}`, { account, complete: false, parts: [] });
-      return Response.json({ id: `d${made}`, partSize: 64 });
+      const { id, account } = json as { id: string; account: string };
+      stored.set(id, { account, complete: false, parts: [] });
+      return Response.json({ id, partSize: 64 });
     }
     if (method === "GET" && !id) {
       const all = [...stored].filter(([, { complete }]) => complete);
@@ -32,14 +33,23 @@ function setup({ failPart = false } = {}) {
     }
     const document = stored.get(id!);
     if (!document) throw new CofferError("not-found", { status: 404 });
-    if (method === "DELETE") stored.delete(id!);
+    if (method === "DELETE") {
+      stored.delete(id!);
+      return new Response(null, { status: 204 });
+    }
     if (method === "PUT" && what === "parts") {
       if (failPart && number === "2") throw new CofferError("offline");
       document.parts[Number(number) - 1] = body as Blob;
       return Response.json({ part: Number(number), etag: "e" });
     }
-    if (method === "PUT") document.metadata = body as Uint8Array;
-    if (what === "complete") document.complete = true;
+    if (method === "PUT") {
+      document.metadata = body as Uint8Array;
+      return new Response(null, { status: 204 });
+    }
+    if (what === "complete") {
+      document.complete = true;
+      return Response.json({ size: (json as { size: number }).size, etag: "e" });
+    }
     if (method === "GET" && what === "metadata")
       return new Response(document.metadata as Uint8Array<ArrayBuffer>);
     if (method === "GET") {
@@ -58,37 +68,27 @@ function setup({ failPart = false } = {}) {
       (await answer(method, path, options)).json(),
   } as unknown as RestClient;
 
-  const headed = (text: string) => `${text.length}:${text}`;
   const port = {
-    seal: (params: object, source: Blob | Uint8Array<ArrayBuffer>) => {
+    seal: (params: Params, source: Blob | Uint8Array<ArrayBuffer>) => {
       const body = source instanceof ReadableStream ? source : new Blob([source]).stream();
-      const head = new TextEncoder().encode(headed(JSON.stringify(params)));
+      const head = headerOf(params);
       return body.pipeThrough(
         new TransformStream({ start: (controller) => controller.enqueue(head) }, undefined, {
           highWaterMark: 1,
         }),
       );
     },
-    inspect: async (bytes: Uint8Array) => read(bytes).params,
+    inspect: async (bytes: Uint8Array) => paramsOf(bytes),
     open: (_params: object, source: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>) =>
       new ReadableStream({
         async start(controller) {
           const bytes = await new Response(source).bytes();
-          const rest = bytes.slice(read(bytes).length);
+          const rest = bytes.slice(parseHeader(bytes)!.length);
           if (rest.length > 0) controller.enqueue(rest);
           controller.close();
         },
       }),
   } as unknown as PortClient;
-  function read(bytes: Uint8Array): {
-    params: { edk: string; context: Record<string, string> };
-    length: number;
-  } {
-    const [, digits] = /^(\d+):/.exec(new TextDecoder().decode(bytes.slice(0, 8)))!;
-    const start = digits!.length + 1;
-    const length = start + Number(digits);
-    return { params: JSON.parse(new TextDecoder().decode(bytes.slice(start, length))), length };
-  }
 
   const documents = () =>
     new Documents({
@@ -99,8 +99,30 @@ function setup({ failPart = false } = {}) {
         ensure: async (edk: string) => void loaded.push(edk),
       } as unknown as DataKeys,
       tenant: () => "t",
+      accounts: () => ["a"],
     });
   return { documents: documents(), reloaded: documents, stored, loaded };
+}
+
+type Params = { edk: string; context: Record<string, string> };
+
+/** A header as the microservice writes it, under a random message id and without a tag that anyone checks. */
+function headerOf({ edk, context }: Params): Uint8Array<ArrayBuffer> {
+  const { body } = serialiseHeader({
+    messageId: crypto.getRandomValues(new Uint8Array(32)),
+    context,
+    encryptedDataKeys: [
+      { providerId: "coffer", providerInfo: new Uint8Array(), encryptedDataKey: utf8(edk) },
+    ],
+    frameLength: 1024,
+    commitment: new Uint8Array(32),
+  });
+  return concat(body, new Uint8Array(16));
+}
+
+function paramsOf(message: Uint8Array): Params {
+  const { context, encryptedDataKeys } = parseHeader(message)!;
+  return { context: { ...context }, edk: new TextDecoder().decode(encryptedDataKeys[0]!.encryptedDataKey) };
 }
 
 const bytes = Uint8Array.from({ length: 1000 }, (_, i) => i % 251);
@@ -174,18 +196,35 @@ it("refuses a document that the server put in another's place, and content that 
 
 it("lists newest first, names as they are opened, and says which could not be", async () => {
   const { documents, reloaded, stored } = setup();
-  for (const name of ["a", "b", "c"]) await documents.seal(bytes, "a", { name });
-  stored.get("d2")!.metadata = stored.get("d1")!.metadata!;
+  const ids: string[] = [];
+  for (const name of ["a", "b", "c"]) ids.push((await documents.seal(bytes, "a", { name })).id);
+  stored.get(ids[1]!)!.metadata = stored.get(ids[0]!)!.metadata!;
   const seen: number[] = [];
   const list = await reloaded().list(["a"], {
     onChange: (all) => seen.push(all.filter(({ metadata }) => metadata).length),
   });
   expect(list.map(({ id, metadata }) => [id, metadata?.name])).toEqual([
-    ["d3", "c"],
-    ["d2", undefined],
-    ["d1", "a"],
+    [ids[2], "c"],
+    [ids[1], undefined],
+    [ids[0], "a"],
   ]);
   expect(list[1]!.error).toMatchObject({ code: "decrypt-failed" });
   expect(seen[0]).toBe(0);
   expect(seen.at(-1)).toBe(2);
+});
+
+it("opens no document of an account that was not asked for, and lists none", async () => {
+  const { documents, reloaded, stored } = setup();
+  const { id } = await documents.seal(bytes, "a", { name: "a.bin" });
+  expect(await reloaded().open(id, { account: "a" })).toMatchObject({ account: "a", name: "a.bin" });
+  await expect(reloaded().open(id, { account: "b" })).rejects.toMatchObject({ code: "decrypt-failed" });
+  // As the one who sealed it has it in memory.
+  await expect(documents.open(id, { account: "b" })).rejects.toMatchObject({ code: "decrypt-failed" });
+  await expect(reloaded().list(["b"])).rejects.toMatchObject({ code: "unexpected-response" });
+  // Sealed for an account that is not the user's, by whoever may seal for that one.
+  const foreign = await documents.seal(bytes, "stranger", { name: "b.bin" });
+  await expect(reloaded().open(foreign.id)).rejects.toMatchObject({ code: "decrypt-failed" });
+  stored.delete(foreign.id);
+  stored.get(id)!.account = "stranger";
+  await expect(reloaded().list(["a"])).rejects.toMatchObject({ code: "unexpected-response" });
 });

@@ -1,8 +1,25 @@
 /** Documents: sealed on their way to the datastore, opened on their way back. */
 
 import type { PortClient } from "#protocol/port/index.ts";
+import {
+  type DocumentRow,
+  isCompleted,
+  isDocumentPage,
+  isPart,
+  isUploadOpened,
+  type UploadOpened,
+} from "#protocol/rest/index.ts";
+import { emptyAnswer, octetsOf } from "./answer.ts";
+import {
+  type ContentName,
+  contentName,
+  createDocumentId,
+  nameStream,
+  namesContent,
+  sameContent,
+} from "./belonging.ts";
 import { fetchContent } from "./content.ts";
-import { asCofferError, CofferError } from "./error.ts";
+import { asCofferError, CofferError, isUndone } from "./error.ts";
 import type { DataKeys } from "./keys.ts";
 import {
   cleanName,
@@ -11,9 +28,10 @@ import {
   encodeMetadata,
   METADATA_LIMIT,
   type Metadata,
+  type SealedMetadata,
 } from "./metadata.ts";
 import type { Microservice } from "./microservice.ts";
-import { type Part, sendParts } from "./parts.ts";
+import { sendParts } from "./parts.ts";
 import { counted, type Progress, type ProgressListener, readAll } from "./progress.ts";
 import type { RestClient } from "./rest.ts";
 
@@ -21,6 +39,8 @@ import type { RestClient } from "./rest.ts";
 const IN_FLIGHT = 3;
 /** Documents whose metadata is opened at a time. */
 const LISTING = 4;
+/** Tries of a completion: when its answer is lost, nobody knows whether the document is stored. */
+const COMPLETIONS = 5;
 
 /** What can be sealed. */
 export type Source = Blob | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
@@ -41,6 +61,7 @@ export interface Document {
 /** An open document. */
 export interface OpenDocument extends Metadata {
   id: string;
+  account: string;
   /**
    * The plaintext, to be taken once. It errs rather than ends when anything is wrong, so what came before the end is not
    * proven complete: do not act on a part of it. Each chunk is a buffer of its own that nobody else uses.
@@ -58,6 +79,8 @@ export interface SealOptions extends Partial<Omit<Metadata, "size">> {
 }
 
 export interface OpenOptions {
+  /** The account that the document is expected in, as the list has it. Default: any of the user's. */
+  account?: string;
   signal?: AbortSignal;
   onProgress?: ProgressListener;
 }
@@ -67,12 +90,12 @@ export interface ListOptions {
   onChange?: (documents: Document[]) => void;
 }
 
-interface Row {
-  id: string;
+/** Metadata that was opened, and where it belongs. */
+interface Opened {
   account: string;
-  size: number;
-  /** Seconds since 1970. */
-  created: number;
+  metadata: Metadata;
+  /** The content that it was sealed beside; documents of format 1 do not say. */
+  content: ContentName | undefined;
 }
 
 export interface DocumentsOptions {
@@ -80,6 +103,8 @@ export interface DocumentsOptions {
   microservice: Microservice;
   keys: DataKeys;
   tenant: () => string;
+  /** The user's accounts: a document of another one is none of his, whoever says so. */
+  accounts: () => string[];
 }
 
 /** The documents of one custodian. */
@@ -88,17 +113,22 @@ export class Documents {
   readonly #microservice: Microservice;
   readonly #keys: DataKeys;
   readonly #tenant: () => string;
+  readonly #accounts: () => string[];
   /** Opened metadata by document, while this page lives. Never written to storage. */
-  readonly #opened = new Map<string, Metadata>();
+  readonly #opened = new Map<string, Opened>();
 
-  constructor({ rest, microservice, keys, tenant }: DocumentsOptions) {
+  constructor({ rest, microservice, keys, tenant, accounts }: DocumentsOptions) {
     this.#rest = rest;
     this.#microservice = microservice;
     this.#keys = keys;
     this.#tenant = tenant;
+    this.#accounts = accounts;
   }
 
-  /** Seals a source as a new document of `account`. When it fails or is aborted, nothing of it is left in the list. */
+  /**
+   * Seals a source as a new document of `account`. When it fails or is aborted, nothing of it is left in the list; where the
+   * server has not confirmed the last step, that cannot be known, and the error is `unknown-whether-stored`.
+   */
   async seal(source: Source, account: string, options: SealOptions): Promise<Document> {
     const { signal, onProgress } = options;
     const metadata = describe(source, options);
@@ -110,57 +140,75 @@ export class Documents {
     tell("key", 0);
     const { port } = await this.#microservice.use();
     const edk = await this.#keys.take(account, signal);
-    // Without the caller's signal: if the answer were lost, nobody could delete what was begun.
-    const { id, partSize } = await this.#rest.json<{ id: string; partSize: number }>("POST", "/documents", {
-      json: { account },
-    });
-    const path = `/documents/${encodeURIComponent(id)}`;
+    const id = createDocumentId();
+    const path = pathOf(id);
+    const { partSize } = await this.#begin(id, account);
+    let completing = false;
     try {
       signal?.throwIfAborted();
       tell("sealing", 0);
       const input = counted(source, (bytes) => (metadata.size = bytes));
-      const name = () => this.#putMetadata(port, edk, { account, id, path }, metadata, signal);
-      // Where the size is known already, the name goes beside the content.
-      const named = total === undefined ? undefined : name();
-      named?.catch(() => {});
       const sealed = port.seal({ edk, context: this.#context(account, id, "document") }, input, {
         signal,
       });
-      const { parts, size } = await sendParts(sealed, {
+      const { name: content, stream } = await nameStream(sealed);
+      const name = () => this.#putMetadata(port, edk, { account, id }, { ...metadata, content }, signal);
+      // Where the size is known already, the name goes beside the content.
+      const named = total === undefined ? undefined : name();
+      named?.catch(() => {});
+      const { parts, size } = await sendParts(stream, {
         partSize,
         inFlight: IN_FLIGHT,
         signal,
-        send: (part, body, either) =>
-          this.#rest.json<Part>("PUT", `${path}/parts/${part}`, {
+        send: async (part, body, either) => {
+          const taken = await this.#rest.json("PUT", `${path}/parts/${part}`, {
             body,
             headers: { "content-type": "application/octet-stream" },
             signal: either,
-          }),
+            shape: isPart,
+          });
+          if (taken.part !== part) throw new CofferError("unexpected-response");
+          return taken;
+        },
         // Ciphertext is a little longer than plaintext.
         onSent: (bytes) => tell("sealing", total === undefined ? bytes : Math.min(bytes, total)),
       });
       tell("finishing", metadata.size);
       await (named ?? name());
-      await this.#rest.send("POST", `${path}/complete`, { json: { parts, size }, signal }, drain);
-      this.#opened.set(id, metadata);
+      signal?.throwIfAborted();
+      completing = true;
+      const completed = await this.#rest.json("POST", `${path}/complete`, {
+        json: { parts, size },
+        signal,
+        shape: isCompleted,
+        // The datastore answers it again as the first time.
+        tries: COMPLETIONS,
+      });
+      if (completed.size !== size) throw new CofferError("unexpected-response");
+      this.#opened.set(id, { account, metadata, content });
       return { id, account, created: new Date(), sealedSize: size, metadata };
     } catch (error) {
-      // Without the caller's signal: this must run although he has cancelled.
-      await this.#rest.send("DELETE", path, {}, drain).catch(() => {});
-      throw signal?.aborted ? signal.reason : asCofferError(error);
+      throw await this.#undo(id, error, { completing, signal });
     }
   }
 
   /** Opens a document. Its content streams in as it is read. */
-  async open(id: string, { signal, onProgress }: OpenOptions): Promise<OpenDocument> {
+  async open(id: string, { account, signal, onProgress }: OpenOptions = {}): Promise<OpenDocument> {
     try {
       onProgress?.({ step: "key", bytes: 0, total: undefined });
-      const [content, metadata] = await Promise.all([
+      const [content, opened] = await Promise.all([
         fetchContent(this.#rest, id, signal),
-        this.#opened.get(id) ?? this.#openMetadata(id, signal),
+        this.#opened.get(id) ?? this.#openMetadata(id, account, signal),
       ]);
+      const { metadata } = opened;
+      // The microservice authenticates this very header before it gives a byte.
+      if (opened.content && !sameContent(opened.content, await contentName(content.head))) {
+        throw new CofferError("decrypt-failed");
+      }
+      if (account !== undefined && account !== opened.account) throw new CofferError("decrypt-failed");
       const { port } = await this.#microservice.use();
-      const context = await this.#loadFor(port, content.head, id, "document", signal);
+      const expected = { id, account: opened.account, purpose: "document" };
+      const context = await this.#loadFor(port, content.head, expected, signal);
       const plain = port.open({ context }, content.stream(), { signal, give: true });
       const total = metadata.size;
       let bytes = 0;
@@ -180,6 +228,7 @@ export class Documents {
       const readable = speaking(stream);
       return {
         id,
+        account: opened.account,
         ...metadata,
         stream: readable,
         blob: () => new Response(readable, { headers: { "content-type": metadata.type } }).blob(),
@@ -191,22 +240,8 @@ export class Documents {
 
   /** All complete documents of the user's accounts, newest first. Names come out of the sealed metadata. */
   async list(accounts: string[], { signal, onChange }: ListOptions = {}): Promise<Document[]> {
-    const rows: Row[] = [];
-    for (const account of accounts) {
-      let cursor: string | undefined;
-      do {
-        const query = new URLSearchParams({ account, ...(cursor === undefined ? {} : { cursor }) });
-        const page = await this.#rest.json<{ documents: Row[]; cursor?: string }>(
-          "GET",
-          `/documents?${query}`,
-          {
-            signal,
-          },
-        );
-        rows.push(...page.documents);
-        cursor = page.cursor;
-      } while (cursor !== undefined);
-    }
+    const rows: DocumentRow[] = [];
+    for (const account of accounts) rows.push(...(await this.#rows(account, signal)));
     const documents: Document[] = rows.map(({ id, account, size, created }) => ({
       id,
       account,
@@ -214,13 +249,13 @@ export class Documents {
       sealedSize: size,
     }));
     documents.sort((a, b) => b.created.getTime() - a.created.getTime());
-    for (const document of documents) document.metadata = this.#opened.get(document.id);
+    for (const document of documents) document.metadata = this.#opened.get(document.id)?.metadata;
     onChange?.(documents);
     const waiting = documents.filter(({ metadata }) => !metadata).values();
     const work = async () => {
       for (const document of waiting) {
         try {
-          document.metadata = await this.#openMetadata(document.id, signal);
+          document.metadata = (await this.#openMetadata(document.id, document.account, signal)).metadata;
         } catch (error) {
           signal?.throwIfAborted();
           document.error = asCofferError(error);
@@ -235,52 +270,118 @@ export class Documents {
 
   /** Deletes a document for good. */
   async remove(id: string, signal?: AbortSignal): Promise<void> {
-    await this.#rest.send("DELETE", `/documents/${encodeURIComponent(id)}`, { signal }, drain);
+    await this.#rest.send("DELETE", pathOf(id), { signal }, emptyAnswer).catch((error: unknown) => {
+      // Asked again after a lost answer: what is not there any more was deleted by the first try.
+      if (!(error instanceof CofferError && error.code === "not-found" && error.maybeDone)) throw error;
+    });
     this.#opened.delete(id);
+  }
+
+  /** Opens an upload. Without the caller's signal: if the answer were lost, nobody could delete what was begun. */
+  async #begin(id: string, account: string): Promise<UploadOpened> {
+    try {
+      const opened = await this.#rest.json("POST", "/documents", {
+        json: { id, account },
+        status: 201,
+        shape: isUploadOpened,
+        // The datastore answers it again as the first time.
+        tries: 3,
+      });
+      if (opened.id !== id) throw new CofferError("unexpected-response");
+      return opened;
+    } catch (error) {
+      if (error instanceof CofferError && error.maybeDone && error.code !== "conflict")
+        await this.remove(id).catch(() => {});
+      throw asCofferError(error);
+    }
+  }
+
+  /**
+   * Ends a seal that has failed, and gives the error to throw. What was begun is deleted, without the caller's signal: this
+   * must run although he has cancelled. What may be complete is deleted only if he has.
+   */
+  async #undo(
+    id: string,
+    error: unknown,
+    { completing, signal }: { completing: boolean; signal: AbortSignal | undefined },
+  ): Promise<unknown> {
+    const unknown = (cause: unknown) => new CofferError("unknown-whether-stored", { cause });
+    if (completing && !signal?.aborted && !isUndone(error)) return unknown(error);
+    const left = await this.remove(id).catch((cause: unknown) => cause);
+    const gone = left === undefined || (left instanceof CofferError && left.code === "not-found");
+    if (completing && !gone) return unknown(left);
+    return signal?.aborted ? signal.reason : asCofferError(error);
+  }
+
+  /** The rows of one account, page by page. */
+  async #rows(account: string, signal: AbortSignal | undefined): Promise<DocumentRow[]> {
+    const rows = new Map<string, DocumentRow>();
+    let cursor: string | undefined;
+    do {
+      const query = new URLSearchParams({ account, ...(cursor === undefined ? {} : { cursor }) });
+      const page = await this.#rest.json("GET", `/documents?${query}`, { signal, shape: isDocumentPage });
+      const before = rows.size;
+      for (const row of page.documents) {
+        if (row.account !== account || rows.has(row.id)) throw new CofferError("unexpected-response");
+        rows.set(row.id, row);
+      }
+      cursor = page.cursor;
+      // Pages without end would have no end here either.
+      if (cursor !== undefined && rows.size === before) throw new CofferError("unexpected-response");
+    } while (cursor !== undefined);
+    return [...rows.values()];
   }
 
   async #putMetadata(
     port: PortClient,
     edk: string,
-    { account, id, path }: { account: string; id: string; path: string },
-    metadata: Metadata,
+    { account, id }: { account: string; id: string },
+    metadata: SealedMetadata,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const context = this.#context(account, id, "metadata");
     const sealed = port.seal({ edk, context }, encodeMetadata(metadata), { signal });
     const body = await readAll(sealed, METADATA_LIMIT);
     const headers = { "content-type": "application/octet-stream" };
-    await this.#rest.send("PUT", `${path}/metadata`, { body, headers, signal }, drain);
+    await this.#rest.send("PUT", `${pathOf(id)}/metadata`, { body, headers, signal }, emptyAnswer);
   }
 
-  async #openMetadata(id: string, signal: AbortSignal | undefined): Promise<Metadata> {
-    const path = `/documents/${encodeURIComponent(id)}/metadata`;
-    const sealed = await this.#rest.send("GET", path, { signal }, async (response) => {
-      const bytes = new Uint8Array(await response.arrayBuffer());
-      if (bytes.length > METADATA_LIMIT) throw new CofferError("unexpected-response");
-      return bytes;
+  async #openMetadata(
+    id: string,
+    account: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Opened> {
+    const sealed = await this.#rest.send("GET", `${pathOf(id)}/metadata`, { signal }, (response) => {
+      if (response.status !== 200) throw new CofferError("unexpected-response");
+      return octetsOf(response, METADATA_LIMIT);
     });
     const { port } = await this.#microservice.use();
-    const context = await this.#loadFor(port, sealed, id, "metadata", signal);
+    const context = await this.#loadFor(port, sealed, { id, account, purpose: "metadata" }, signal);
     const plain = await readAll(port.open({ context }, sealed, { signal }), METADATA_LIMIT);
-    const metadata = decodeMetadata(plain);
-    this.#opened.set(id, metadata);
-    return metadata;
+    const { content, ...metadata } = decodeMetadata(plain);
+    // A document that was sealed with this id has metadata of the newer form, whatever the datastore has instead.
+    if (!content && namesContent(id)) throw new CofferError("decrypt-failed");
+    const opened = { account: context.account!, metadata, content };
+    this.#opened.set(id, opened);
+    return opened;
   }
 
   /**
-   * Loads the key that a message's header names, and gives the context that the message must have. The header is not
-   * authenticated yet; the microservice compares it with this context when it opens.
+   * Loads the key that a message's header names, and gives the context that the message must have: of the account that was
+   * asked for, or of one of the user's. The header is not authenticated yet; the microservice compares it with this context
+   * when it opens.
    */
   async #loadFor(
     port: PortClient,
     head: Uint8Array,
-    id: string,
-    purpose: string,
+    { id, account, purpose }: { id: string; account: string | undefined; purpose: string },
     signal: AbortSignal | undefined,
   ): Promise<Record<string, string>> {
     const { edk, context } = await port.inspect(head);
-    const expected = this.#context(context.account ?? "", id, purpose);
+    const accounts = account === undefined ? this.#accounts() : [account];
+    const named = accounts.find((each) => each === context.account);
+    if (named === undefined) throw new CofferError("decrypt-failed");
+    const expected = this.#context(named, id, purpose);
     for (const [key, value] of Object.entries(expected)) {
       if (context[key] !== value) throw new CofferError("decrypt-failed");
     }
@@ -324,6 +425,6 @@ function speaking(stream: ReadableStream<Uint8Array<ArrayBuffer>>): ReadableStre
   );
 }
 
-async function drain(response: Response): Promise<void> {
-  await response.arrayBuffer();
+function pathOf(id: string): string {
+  return `/documents/${encodeURIComponent(id)}`;
 }

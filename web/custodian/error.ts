@@ -13,6 +13,8 @@ export class CofferError extends CodedError {
   readonly requestId: string | undefined;
   /** Milliseconds after which the server wants to be asked again, where it said so. */
   readonly retryAfter: number | undefined;
+  /** The request may have been carried out nevertheless: some answer to it was lost, or was not the server's. */
+  readonly maybeDone: boolean;
 
   constructor(
     code: string,
@@ -23,12 +25,20 @@ export class CofferError extends CodedError {
       retryAfter?: number | undefined;
       /** In place of the sentence that goes with the code. */
       message?: string | undefined;
+      maybeDone?: boolean;
     } = {},
   ) {
     super(code, options.message ?? MESSAGES[code] ?? fallback(options.status), { cause: options.cause });
     this.status = options.status;
     this.requestId = options.requestId;
     this.retryAfter = options.retryAfter;
+    this.maybeDone = options.maybeDone ?? false;
+  }
+
+  /** The same error, of a request that may have been carried out. */
+  asMaybeDone(): CofferError {
+    const { code, cause, status, requestId, retryAfter, message } = this;
+    return new CofferError(code, { cause, status, requestId, retryAfter, message, maybeDone: true });
   }
 }
 
@@ -72,6 +82,10 @@ export const MESSAGES: Readonly<Record<string, string>> = {
   "too-large": "It is larger than the server accepts.",
   "name-too-long": "The file's name is too long to be sealed with the document. Shorten it and try again.",
   folder: "Folders cannot be sealed yet. Choose the files in it.",
+  "unknown-whether-stored":
+    "The server did not confirm that the document is stored. Reload the list: if it is there, it is complete; if not, seal it again.",
+  "newer-format":
+    "The document was sealed by a newer version of Coffer. Reload the page, or update the program.",
   "no-account": "You have no account to keep documents in. Ask your administrator for one.",
   "quota-exceeded":
     "The account is full. Delete documents that are not needed, or ask your administrator for more room.",
@@ -112,7 +126,14 @@ export function isAbort(error: unknown): boolean {
 /** Whether the failure may pass by itself, so that trying the same again makes sense. */
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof CofferError)) return false;
-  return (
-    error.code === "offline" || error.status === 429 || (error.status !== undefined && error.status >= 500)
-  );
+  if (error.code === "offline" || error.code === "unexpected-response") return true;
+  // Not the edge's own words: somebody on the way has answered, a portal or a proxy.
+  if (error.code.startsWith("http-")) return true;
+  return error.status === 429 || (error.status !== undefined && error.status >= 500);
+}
+
+/** Whether the server itself has refused the request, so that nothing of it was done. Anyone on the way can send a 5xx. */
+export function isUndone(error: unknown): boolean {
+  if (!(error instanceof CofferError) || error.maybeDone || error.status === undefined) return false;
+  return error.status >= 400 && error.status < 500 && !error.code.startsWith("http-");
 }

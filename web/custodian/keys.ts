@@ -4,7 +4,7 @@
  */
 
 import { codeOf } from "#protocol/error.ts";
-import { CofferError } from "./error.ts";
+import { isDataKeys, isRewrapped } from "#protocol/rest/index.ts";
 import type { Enrolled, Microservice } from "./microservice.ts";
 import type { RestClient } from "./rest.ts";
 
@@ -76,12 +76,12 @@ export class DataKeys {
   async #rewrap(edk: string, { port, instance }: Enrolled): Promise<void> {
     if (await port.has(edk)) return;
     const certificate = instance.wrappingCertificate;
-    const { wrappedKey, receipt } = await this.#rest.json<{ wrappedKey: string; receipt: string }>(
-      "POST",
-      "/kms/rewrap",
+    const { wrappedKey, receipt } = await this.#rest.json("POST", "/kms/rewrap", {
+      json: { edk, certificate },
+      shape: isRewrapped,
       // Asking twice gives the same key wrapped twice, so a lost answer may be asked for again.
-      { json: { edk, certificate }, tries: 3 },
-    );
+      tries: 3,
+    });
     await port.load({ edk, wrappedKey, receipt });
   }
 
@@ -89,12 +89,14 @@ export class DataKeys {
     let fetching = this.#fetching.get(account);
     if (!fetching) {
       fetching = this.#rest
-        .json<{ edks: string[] }>("POST", "/kms/data-keys", {
+        .json("POST", "/kms/data-keys", {
           json: { account, count: BATCH, purpose: "document" },
+          status: 201,
+          shape: isDataKeys,
+          // Keys of a lost answer are never used.
           tries: 3,
         })
         .then(({ edks }) => {
-          if (!Array.isArray(edks) || edks.length === 0) throw new CofferError("unexpected-response");
           this.#pool(account).push(...edks);
         })
         .finally(() => this.#fetching.delete(account));

@@ -15,6 +15,34 @@ it("comes back as it was, and does not tell the length of a name", () => {
   expect(encodeMetadata({ ...metadata, name: "x" }).length).toBe(256);
 });
 
+const content = { messageId: "A".repeat(43), headerDigest: `${"-_".repeat(21)}8` };
+
+it("names its content from format 2 on; that of format 1 has no mark", () => {
+  const metadata = { name: "a", type: "a/b", size: 1, content };
+  const bytes = encodeMetadata(metadata);
+  expect(JSON.parse(new TextDecoder().decode(bytes))).toMatchObject({ format: 2, content });
+  expect(decodeMetadata(bytes)).toEqual(metadata);
+  expect(decodeMetadata(utf8('{"name":"a","type":"a/b","size":1}'))).toEqual({
+    name: "a",
+    type: "a/b",
+    size: 1,
+  });
+});
+
+it.each([
+  ["decrypt-failed", { format: 2 }],
+  ["decrypt-failed", { format: 2, content: null }],
+  ["decrypt-failed", { format: 2, content: { ...content, messageId: "short" } }],
+  ["decrypt-failed", { format: 2, content: { ...content, headerDigest: undefined } }],
+  ["decrypt-failed", { format: 1, content }],
+  ["decrypt-failed", { format: "2", content }],
+  ["decrypt-failed", { format: null }],
+  ["newer-format", { format: 3, content }],
+])("answers %s to %j", (code, more) => {
+  const json = JSON.stringify({ name: "a", type: "a/b", size: 1, ...more });
+  expect(() => decodeMetadata(utf8(json))).toThrow(expect.objectContaining({ code }));
+});
+
 it("refuses names that are too long", () => {
   expect(() => encodeMetadata({ name: "x".repeat(256), type: "a/b", size: 0 })).toThrow(
     expect.objectContaining({ code: "name-too-long" }),

@@ -1,6 +1,7 @@
 /** What is sealed beside a document: its name, media type, size and time. The server stores it and cannot read it. */
 
 import { utf8 } from "#protocol/bytes.ts";
+import type { ContentName } from "./belonging.ts";
 import { CofferError } from "./error.ts";
 
 /** Metadata of a document. */
@@ -15,6 +16,14 @@ export interface Metadata {
   modified?: number;
 }
 
+/** Metadata as it was sealed. `content` is there from format 2 on. */
+export interface SealedMetadata extends Metadata {
+  content?: ContentName;
+}
+
+/** Format of what is written today. In format 1, which has no mark, metadata did not name its content. */
+const FORMAT = 2;
+
 /** Largest sealed metadata message that the datastore takes, bytes. */
 export const METADATA_LIMIT = 64 * 1024;
 
@@ -24,32 +33,46 @@ const NAME_LIMIT = 255;
 const TYPE = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/;
 
 /** Metadata as bytes to be sealed: JSON, then spaces up to the block. Error: `name-too-long`. */
-export function encodeMetadata(metadata: Metadata): Uint8Array<ArrayBuffer> {
+export function encodeMetadata({ content, ...metadata }: SealedMetadata): Uint8Array<ArrayBuffer> {
   if (metadata.name.length > NAME_LIMIT) throw new CofferError("name-too-long");
-  const json = utf8(JSON.stringify(metadata));
+  const json = utf8(JSON.stringify(content ? { format: FORMAT, ...metadata, content } : metadata));
   const padded = new Uint8Array(Math.ceil(json.length / BLOCK) * BLOCK).fill(0x20);
   padded.set(json);
   return padded;
 }
 
 /** Reads opened metadata. Sealed by another app of the tenant perhaps, so nothing in it is taken on trust. */
-export function decodeMetadata(bytes: Uint8Array): Metadata {
-  let value: Partial<Record<keyof Metadata, unknown>>;
+export function decodeMetadata(bytes: Uint8Array): SealedMetadata {
+  let value: Partial<Record<keyof SealedMetadata | "format", unknown>>;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
     throw new CofferError("decrypt-failed", { cause });
   }
-  const { name, type, size, modified } = value ?? {};
+  const { format, name, type, size, modified, content } = value ?? {};
   if (typeof name !== "string" || !Number.isSafeInteger(size) || (size as number) < 0) {
     throw new CofferError("decrypt-failed");
   }
+  if (Number.isSafeInteger(format) && (format as number) > FORMAT) throw new CofferError("newer-format");
+  if (format !== undefined && format !== FORMAT) throw new CofferError("decrypt-failed");
   return {
     name: cleanName(name).slice(0, NAME_LIMIT),
     type: cleanType(typeof type === "string" ? type : ""),
     size: size as number,
     ...(Number.isSafeInteger(modified) ? { modified: modified as number } : {}),
+    ...(format === FORMAT ? { content: decodeContentName(content) } : {}),
   };
+}
+
+function decodeContentName(value: unknown): ContentName {
+  const { messageId, headerDigest } = Object(value) as Record<string, unknown>;
+  if (!isDigest(messageId) || !isDigest(headerDigest)) throw new CofferError("decrypt-failed");
+  return { messageId, headerDigest };
+}
+
+/** 32 bytes in base64url. */
+function isDigest(value: unknown): value is string {
+  return typeof value === "string" && /^[\w-]{43}$/.test(value);
 }
 
 /** A name fit to show and to save under: no path, no control or direction-changing characters. */

@@ -4,6 +4,7 @@
  */
 
 import { createPortClient, type InstanceDescription, type PortClient } from "#protocol/port/index.ts";
+import { isGrant } from "#protocol/rest/index.ts";
 import { asCofferError, CofferError } from "./error.ts";
 import type { RestClient } from "./rest.ts";
 import type { Vault } from "./vault.ts";
@@ -146,7 +147,13 @@ export class Microservice {
 
   async #enrol(port: PortClient, measurement: string): Promise<Enrolled> {
     this.#tell({ phase: "enrolling" });
-    const { grant } = await this.#options.rest.json<{ grant: string }>("POST", "/ra/grants", { json: {} });
+    const { grant } = await this.#options.rest.json("POST", "/ra/grants", {
+      json: {},
+      status: 201,
+      shape: isGrant,
+      // A grant of a lost answer is redeemed by nobody, and ends within a minute.
+      tries: 3,
+    });
     const instance = await port.enrol(grant);
     if (instance.custodian !== this.#options.custodian()) throw new CofferError("foreign-custodian");
     return this.#ready({ port, measurement, instance });

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { type Part, sendParts, split } from "./parts.ts";
+import type { Part } from "#protocol/rest/index.ts";
+import { sendParts, split } from "./parts.ts";
 
 function streamOf(...lengths: number[]): ReadableStream<Uint8Array<ArrayBuffer>> {
   let at = 0;

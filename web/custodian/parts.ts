@@ -1,10 +1,6 @@
 /** Ciphertext on its way to the datastore: cut into parts, several under way, memory bounded by their number. */
 
-/** A part that the datastore has taken. */
-export interface Part {
-  part: number;
-  etag: string;
-}
+import type { Part } from "#protocol/rest/index.ts";
 
 /** How parts are sent. */
 export interface PartsOptions {

@@ -1,5 +1,6 @@
 /** Refused responses as errors: problem documents (RFC 9457) and OAuth errors (RFC 6749 §5.2). */
 
+import { bodyOf, mediaType, parse } from "./answer.ts";
 import { CofferError } from "./error.ts";
 import { clockAhead, clockSentence, retryAfter, spoken } from "./waiting.ts";
 
@@ -13,8 +14,9 @@ const OAUTH: Readonly<Record<string, string>> = {
 
 const CODE = /^[a-z0-9][a-z0-9-]{0,63}$/;
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
-/** Characters of a body that are looked at. */
+/** Bytes of a body that may be a problem document. */
 const LIMIT = 16_384;
+const TYPES = ["application/problem+json", "application/json"];
 
 /**
  * The error that a refused response stands for. Nothing of the body is shown; `code` chooses the message. A proof that was
@@ -22,7 +24,7 @@ const LIMIT = 16_384;
  */
 export async function errorFrom(response: Response, now: number = Date.now()): Promise<CofferError> {
   const status = response.status;
-  const body = await bodyOf(response);
+  const body = await membersOf(response);
   const oauth = typeof body.error === "string" ? OAUTH[body.error] : undefined;
   const code =
     oauth ?? (typeof body.code === "string" && CODE.test(body.code) ? body.code : `http-${status}`);
@@ -39,10 +41,15 @@ export async function errorFrom(response: Response, now: number = Date.now()): P
   });
 }
 
-async function bodyOf(response: Response): Promise<Record<string, unknown>> {
+/** A body that is not JSON, or speaks of another status, is not the edge's: somebody on the way has answered. */
+async function membersOf(response: Response): Promise<Record<string, unknown>> {
+  if (!TYPES.includes(mediaType(response))) {
+    await response.body?.cancel();
+    return {};
+  }
   try {
-    const value: unknown = JSON.parse((await response.text()).slice(0, LIMIT));
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+    const value = Object(parse(await bodyOf(response, LIMIT))) as Record<string, unknown>;
+    return value.status === undefined || value.status === response.status ? value : {};
   } catch {
     return {};
   }

@@ -1,6 +1,8 @@
 import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { isPart } from "#protocol/rest/index.ts";
+import { emptyAnswer, octetsOf } from "./answer.ts";
 import { RestClient } from "./rest.ts";
 
 const server = setupServer();
@@ -135,6 +137,73 @@ it("stops waiting when it is cancelled", async () => {
   );
   await expect(rest.json("POST", "/x", { signal: abort.signal })).rejects.toMatchObject({
     name: "AbortError",
+  });
+});
+
+it.each<[string, Response]>([
+  ["another status", Response.json({ part: 1, etag: "e" }, { status: 201 })],
+  ["no body", new Response(null, { status: 204 })],
+  ["an empty body", new Response("", { headers: { "content-type": "application/json" } })],
+  ["another media type", new Response('{"part":1,"etag":"e"}', { headers: { "content-type": "text/html" } })],
+  ["no media type", new Response(Buffer.from('{"part":1,"etag":"e"}'))],
+  ["JSON that is cut", new Response('{"part":1,', { headers: { "content-type": "application/json" } })],
+  ["a member that is missing", Response.json({ part: 1 })],
+  ["a member of another type", Response.json({ part: "1", etag: "e" })],
+  ["a member out of bounds", Response.json({ part: 0, etag: "e" })],
+  ["a list", Response.json([{ part: 1, etag: "e" }])],
+  ["null", Response.json(null)],
+  ["a text", Response.json("part")],
+  [
+    "bytes that are not UTF-8",
+    new Response(new Uint8Array([0x22, 0xff, 0x22]), { headers: { "content-type": "application/json" } }),
+  ],
+  ["more than a mebibyte", Response.json({ part: 1, etag: "e", more: "x".repeat(1 << 20) })],
+])("does not take for an answer what has %s, and asks again", async (_, wrong) => {
+  const { rest, waits } = client();
+  const answers = [
+    wrong,
+    Response.json({ part: 1, etag: "e" }, { headers: { "content-type": "Application/JSON; charset=utf-8" } }),
+  ];
+  server.use(http.put(`${APP}/x`, () => answers.shift() as HttpResponse<never>));
+  expect(await rest.json("PUT", "/x", { shape: isPart })).toEqual({ part: 1, etag: "e" });
+  expect(waits).toHaveLength(1);
+});
+
+it("takes 204 alone for done, and for octets nothing that says it is something else", async () => {
+  const { rest } = client();
+  server.use(http.delete(`${APP}/x`, () => HttpResponse.html("<h1>Welcome</h1>")));
+  await expect(rest.send("DELETE", "/x", {}, emptyAnswer)).rejects.toMatchObject({
+    code: "unexpected-response",
+    maybeDone: true,
+  });
+  server.use(http.get(`${APP}/x`, () => HttpResponse.html("<h1>Welcome</h1>")));
+  const read = (response: Response) => octetsOf(response, 100);
+  await expect(rest.send("GET", "/x", {}, read)).rejects.toMatchObject({ code: "unexpected-response" });
+  server.use(http.get(`${APP}/x`, () => new HttpResponse(new Uint8Array(101))));
+  await expect(rest.send("GET", "/x", {}, read)).rejects.toMatchObject({ code: "unexpected-response" });
+});
+
+it("tells a refusal of the server's, after which nothing was done, from everything else", async () => {
+  const { rest } = client();
+  const outcome = async (...answers: (() => Response)[]) => {
+    server.use(http.post(`${APP}/x`, () => answers.shift()!() as HttpResponse<never>));
+    return rest.json("POST", "/x", { tries: answers.length }).catch((error: unknown) => error);
+  };
+  const conflict = () => Response.json({ code: "conflict", status: 409 }, { status: 409 });
+  expect(await outcome(conflict)).toMatchObject({ code: "conflict", maybeDone: false });
+  for (const unclear of [
+    () => HttpResponse.error(),
+    () => new Response("<h1>Blocked</h1>", { status: 403, headers: { "content-type": "text/html" } }),
+    () => Response.json({ code: "conflict", status: 404 }, { status: 409 }),
+    () => Response.json({ code: "internal" }, { status: 500 }),
+    () => new Response("<h1>Welcome</h1>"),
+  ]) {
+    expect(await outcome(unclear)).toMatchObject({ maybeDone: true });
+  }
+  // The first try may have been carried out: the refusal of the second does not undo that.
+  expect(await outcome(() => HttpResponse.error(), conflict)).toMatchObject({
+    code: "conflict",
+    maybeDone: true,
   });
 });
 

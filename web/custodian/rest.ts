@@ -1,6 +1,8 @@
 /** The REST client: every request carries a DPoP proof, and is tried again where that is safe. */
 
-import { CofferError, isTransient } from "./error.ts";
+import type { Shape } from "#protocol/rest/index.ts";
+import { jsonAnswer } from "./answer.ts";
+import { CofferError, isTransient, isUndone } from "./error.ts";
 import { errorFrom } from "./problem.ts";
 import type { Session } from "./session.ts";
 
@@ -12,8 +14,18 @@ export interface RequestOptions {
   signal?: AbortSignal | undefined;
   /** Told how long the request waits because the server asked to come later. */
   onWait?: ((milliseconds: number) => void) | undefined;
-  /** Tries in all after failures that may pass. Default 3 for GET, PUT and DELETE, 1 for POST, which may not be repeated. */
+  /**
+   * Tries in all after failures that may pass. Default 3 for GET, PUT and DELETE, 1 for POST; more for a POST that the edge
+   * answers again as the first time.
+   */
   tries?: number;
+}
+
+/** What a JSON answer has to be like. */
+export interface JsonOptions<T> extends RequestOptions {
+  shape: Shape<T>;
+  /** Default 200. */
+  status?: number;
 }
 
 /** Refused for their number, requests are sent again for so long in all; then the refusal is told. Milliseconds. */
@@ -45,22 +57,22 @@ export class RestClient {
     this.#onWait = options.onWait;
   }
 
-  /** The JSON of a successful answer. */
-  json<T>(method: string, path: string, options: RequestOptions = {}): Promise<T> {
-    return this.send(method, path, options, async (response) => {
-      const text = await response.text();
-      try {
-        return JSON.parse(text) as T;
-      } catch (cause) {
-        throw new CofferError("unexpected-response", { cause });
-      }
-    });
+  /** The JSON of a successful answer, if it has the status and the shape that is due. Errors as of `send`. */
+  json<T>(method: string, path: string, options: JsonOptions<T>): Promise<T>;
+  /** The same of any shape: unknown until somebody looks. */
+  json(method: string, path: string, options?: RequestOptions): Promise<unknown>;
+  json(method: string, path: string, options: Partial<JsonOptions<unknown>> = {}): Promise<unknown> {
+    const { shape, status, ...request } = options;
+    const read = shape ? jsonAnswer(status ?? 200, shape) : jsonAnswer(status, isAnything);
+    return this.send(method, path, request, read);
   }
 
   /**
-   * What `read` makes of a successful response (2xx); a body that breaks off counts as a failure of the way and is tried
-   * again. What the server refused for the number of requests (429) was not done: it is sent again when the server says,
-   * whatever the method. Errors: `CofferError` with the code of the problem document, or `offline`; the signal's reason when it aborts.
+   * What `read` makes of a successful response (2xx). A body that breaks off, and one that is not what was due
+   * (`unexpected-response`), count as failures of the way and are tried again. What the server refused for the number of
+   * requests (429) was not done: it is sent again when the server says, whatever the method. Errors: `CofferError` with the
+   * code of the problem document, or `offline`; the signal's reason when it aborts. Unless every try was refused, the error
+   * of a request that changes something says `maybeDone`.
    */
   async send<T>(
     method: string,
@@ -72,6 +84,7 @@ export class RestClient {
     let waited = 0;
     let refusals = 0;
     let failures = 0;
+    let maybeDone = false;
     for (;;) {
       try {
         const response = await this.#authorized(method, path, options);
@@ -80,18 +93,20 @@ export class RestClient {
         });
       } catch (error) {
         options.signal?.throwIfAborted();
+        maybeDone ||= method !== "GET" && !isUndone(error);
+        const told = maybeDone && error instanceof CofferError ? error.asMaybeDone() : error;
         if (isRefusedForNumber(error)) {
           // Spread, so that all who were refused together do not come back together.
           const wait =
             (error.retryAfter ?? 1000 * ++refusals) * (1 + Math.random() / 2) + 250 * Math.random();
           waited += wait;
-          if (!(waited <= PATIENCE)) throw error;
+          if (!(waited <= PATIENCE)) throw told;
           this.#onWait?.(wait);
           options.onWait?.(wait);
           await this.#delay(wait, options.signal);
           continue;
         }
-        if (++failures >= tries || !isTransient(error)) throw error;
+        if (++failures >= tries || !isTransient(error)) throw told;
         await this.#delay(250 * 2 ** failures * (0.5 + Math.random()), options.signal);
       }
     }
@@ -155,3 +170,7 @@ export const delay: Delay = (milliseconds, signal) =>
     }, milliseconds);
     signal?.addEventListener("abort", stop, { once: true });
   });
+
+function isAnything(_value: unknown): _value is unknown {
+  return true;
+}

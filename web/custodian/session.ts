@@ -3,6 +3,7 @@
  * refresh tokens that are used once. The page never sees a password or the vault's cookie.
  */
 
+import { jsonAnswer } from "./answer.ts";
 import { createDpopKey, createProof, isDpopKey, thumbprint } from "./dpop.ts";
 import { CofferError } from "./error.ts";
 import { challengeFor, createVerifier } from "./pkce.ts";
@@ -178,7 +179,10 @@ export class Session {
       });
       const renonced = this.learn(response);
       if (response.ok) {
-        const signIn = { key, ...readTokens(await response.json().catch(() => undefined), now()) };
+        const token = await readToken(response).catch((cause: unknown) => {
+          throw cause instanceof CofferError ? cause : new CofferError("offline", { cause });
+        });
+        const signIn = { key, ...signInOf(token, now()) };
         await store.write(vault, signIn);
         return signIn;
       }
@@ -198,20 +202,27 @@ interface TokenResponse {
   accounts: Identity["accounts"];
 }
 
-function readTokens(value: unknown, now: number): Omit<SignIn, "key"> {
-  const token = value as Partial<TokenResponse> | undefined;
-  if (
-    typeof token?.access_token !== "string" ||
-    token.token_type?.toLowerCase() !== "dpop" ||
-    typeof token.expires_in !== "number" ||
-    typeof token.refresh_token !== "string" ||
-    typeof token.custodian?.dn !== "string" ||
-    typeof token.tenant !== "string" ||
-    typeof token.user?.id !== "string" ||
-    !Array.isArray(token.accounts)
-  ) {
-    throw new CofferError("unexpected-response");
-  }
+const readToken = jsonAnswer(200, isTokenResponse);
+
+function isTokenResponse(value: unknown): value is TokenResponse {
+  const token = value as Partial<TokenResponse> | null;
+  return (
+    typeof token?.access_token === "string" &&
+    typeof token.token_type === "string" &&
+    token.token_type.toLowerCase() === "dpop" &&
+    Number.isFinite(token.expires_in) &&
+    typeof token.refresh_token === "string" &&
+    typeof token.custodian?.dn === "string" &&
+    typeof token.custodian.certificate === "string" &&
+    typeof token.tenant === "string" &&
+    typeof token.user?.id === "string" &&
+    typeof token.user.name === "string" &&
+    Array.isArray(token.accounts) &&
+    token.accounts.every((account) => typeof account?.id === "string" && typeof account.name === "string")
+  );
+}
+
+function signInOf(token: TokenResponse, now: number): Omit<SignIn, "key"> {
   const { tenant, user, accounts, custodian } = token;
   return {
     accessToken: token.access_token,

@@ -33,6 +33,39 @@ it.each<[string, () => Response | Promise<Response>, string]>([
     () => Response.json({ tenant: "acme", user: "u,O=b" }),
     "answer-invalid",
   ],
+  [
+    "a captive portal answers",
+    () => new Response("<h1>Welcome</h1>", { headers: { "content-type": "text/html" } }),
+    "answer-invalid",
+  ],
+  ["the media type is another one", () => new Response('{"tenant":"acme","user":"u"}'), "answer-invalid"],
+  [
+    "the status is another one",
+    () => Response.json({ tenant: "acme", user: "u" }, { status: 201 }),
+    "answer-invalid",
+  ],
+  ["the answer has no body", () => new Response(null, { status: 204 }), "answer-invalid"],
+  [
+    "the answer is too long",
+    () => Response.json({ tenant: "acme", user: "u", more: "x".repeat(70_000) }),
+    "answer-invalid",
+  ],
+  [
+    "a refusal is not the edge's",
+    () => new Response('{"code":"no-session"}', { status: 401 }),
+    "answer-invalid",
+  ],
+  [
+    "the answer breaks off",
+    () =>
+      new Response(
+        new ReadableStream({
+          start: (controller) => controller.error(new TypeError("terminated")),
+        }),
+        { headers: { "content-type": "application/json" } },
+      ),
+    "offline",
+  ],
   ["the tenant is missing", () => Response.json({ user: "u" }), "answer-invalid"],
 ])("says so when %s", async (_, answer, code) => {
   const { registration } = answering(answer);

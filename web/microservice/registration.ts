@@ -1,4 +1,5 @@
 /** The edge as the instance sees it, registration authority and session: REST on its own origin, where its cookie counts. */
+import { concat } from "#protocol/bytes.ts";
 import { CofferError } from "#protocol/error.ts";
 
 /** As the RA answers; checked field by field before anything is believed. */
@@ -29,7 +30,7 @@ const base64url = (limit: number) => new RegExp(`^[A-Za-z0-9_-]{1,${limit}}$`);
 
 /** REST over `fetch`, bound to `origin`. Errors: the problem's code, `offline`, `answer-invalid`. */
 export function restRegistration(fetch: typeof globalThis.fetch, origin: string): Registration {
-  async function ask(path: string, body?: unknown): Promise<Record<string, unknown>> {
+  async function ask(status: number, path: string, body?: unknown): Promise<Record<string, unknown>> {
     const response = await fetch(new URL(path, origin), {
       ...(body === undefined
         ? {}
@@ -42,37 +43,34 @@ export function restRegistration(fetch: typeof globalThis.fetch, origin: string)
       redirect: "error",
       cache: "no-store",
       referrerPolicy: "no-referrer",
-    }).catch((cause: unknown) => Promise.reject(new CofferError("offline", undefined, { cause })));
-    const text = await response.text();
-    let answer: unknown;
-    try {
-      answer = text.length <= MAX_ANSWER ? JSON.parse(text) : undefined;
-    } catch {
-      answer = undefined;
-    }
-    const fields = (typeof answer === "object" && answer !== null ? answer : {}) as Record<string, unknown>;
-    if (!response.ok) {
+    }).catch(offline);
+    const type = (response.headers.get("content-type") ?? "").split(";", 1)[0]!.trim().toLowerCase();
+    const bytes = await bodyOf(response).catch(offline);
+    // A captive portal or a proxy answers too: what is not of the type and status that is due is not the edge's.
+    const fields = type === "application/json" || type === "application/problem+json" ? parse(bytes) : {};
+    if (response.status >= 400) {
       const { code } = fields;
       throw new CofferError(
         typeof code === "string" && /^[a-z][a-z0-9-]{0,63}$/.test(code) ? code : "answer-invalid",
       );
     }
+    if (response.status !== status || type !== "application/json") throw new CofferError("answer-invalid");
     return fields;
   }
 
   return {
     async session() {
-      const { tenant, user } = await ask("/session");
+      const { tenant, user } = await ask(200, "/session");
       // As the IAM forms them: nothing in them could be read as another part of a Distinguished Name.
       const plain = /^[a-z0-9][a-z0-9-]{0,62}$/;
       return { tenant: text(tenant, plain), user: text(user, plain) };
     },
     async open() {
-      const { id, nonce } = await ask("/ra/enrolments", {});
+      const { id, nonce } = await ask(201, "/ra/enrolments", {});
       return { id: text(id, /^[A-Za-z0-9_-]{1,128}$/), nonce: text(nonce, base64url(128)) };
     },
     async redeem(id, body) {
-      const answer = await ask(`/ra/enrolments/${encodeURIComponent(id)}`, body);
+      const answer = await ask(200, `/ra/enrolments/${encodeURIComponent(id)}`, body);
       if (!Array.isArray(answer.chain) || answer.chain.length > 4) throw new CofferError("answer-invalid");
       return {
         instance: text(answer.instance, /^[A-Za-z0-9_-]{1,128}$/),
@@ -91,4 +89,32 @@ export function restRegistration(fetch: typeof globalThis.fetch, origin: string)
 function text(value: unknown, pattern: RegExp): string {
   if (typeof value !== "string" || !pattern.test(value)) throw new CofferError("answer-invalid");
   return value;
+}
+
+function offline(cause: unknown): never {
+  throw new CofferError("offline", undefined, { cause });
+}
+
+/** A body of at most `MAX_ANSWER` bytes; of a longer one no more is read. */
+async function bodyOf(response: Response): Promise<Uint8Array> {
+  const reader = response.body?.getReader();
+  if (!reader) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    length += read.value.length;
+    chunks.push(read.value);
+    if (length <= MAX_ANSWER) continue;
+    await reader.cancel().catch(() => {});
+    return new Uint8Array();
+  }
+  return concat(...chunks);
+}
+
+function parse(bytes: Uint8Array): Record<string, unknown> {
+  try {
+    return Object(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
+  } catch {
+    return {};
+  }
 }

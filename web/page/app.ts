@@ -225,7 +225,10 @@ export class CofferApp extends HTMLElement {
         type,
         again: true,
         run: async (signal, onProgress) => {
-          await target(await this.#coffer!.open(entry.id, { signal, onProgress }), signal);
+          await target(
+            await this.#coffer!.open(entry.id, { account: entry.account, signal, onProgress }),
+            signal,
+          );
           this.#say(`${name} is saved.`);
         },
       });

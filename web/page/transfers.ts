@@ -1,6 +1,6 @@
 /** The transfers under way: a few at a time, the others wait, each can be cancelled and tried again. */
 
-import { isAbort, type ProgressListener } from "#web/custodian/index.ts";
+import { CofferError, isAbort, type ProgressListener } from "#web/custodian/index.ts";
 import type { Link } from "./chain.ts";
 import type { CofferTransfer, Direction } from "./transfer-row.ts";
 
@@ -59,9 +59,11 @@ export class Transfers {
       this.#drop(row);
       return true;
     } catch (error) {
-      if (cancelled.signal.aborted || isAbort(error)) this.#drop(row);
+      // To seal once more what may be stored would make two of it.
+      const unknown = error instanceof CofferError && error.code === "unknown-whether-stored";
+      if (!unknown && (cancelled.signal.aborted || isAbort(error))) this.#drop(row);
       else {
-        row.fail(error, task.again);
+        row.fail(error, task.again && !unknown);
         row.onRetry = () => {
           this.#drop(row);
           void this.add(task);

@@ -47,6 +47,7 @@ export class CofferViewer extends TemplateElement {
     this.#dialog.showModal();
     try {
       const open = await coffer.open(document.id, {
+        account: document.account,
         signal,
         onProgress: ({ step, bytes, total }) => {
           if (step === "key") this.#say("Getting its key from the key store…");

@@ -76,13 +76,20 @@ function run(
 /** Origins that may embed this vault, from its own server. */
 async function allowedOrigins(): Promise<string[]> {
   const init: RequestInit = { credentials: "omit", redirect: "error" };
-  // Without a network the last answer counts, so that documents open offline.
-  const response = await send("/configuration.json", init).catch(() =>
-    send("/configuration.json", { ...init, cache: "force-cache" }),
-  );
-  const { appOrigins } = (await response.json()) as { appOrigins?: unknown };
-  if (!Array.isArray(appOrigins)) throw new TypeError("no configuration");
-  return appOrigins.filter(
+  // Without a network, or behind a portal that answers in the server's place, the last answer counts, so that documents
+  // open offline.
+  return send("/configuration.json", init)
+    .then(appOrigins)
+    .catch(() => send("/configuration.json", { ...init, cache: "force-cache" }).then(appOrigins));
+}
+
+/** Throws unless this is the answer of the vault's server. */
+async function appOrigins(response: Response): Promise<string[]> {
+  const json = response.headers.get("content-type")?.split(";", 1)[0] === "application/json";
+  const value: unknown = json && response.status === 200 ? await response.json() : undefined;
+  const origins = typeof value === "object" && value !== null && "appOrigins" in value && value.appOrigins;
+  if (!Array.isArray(origins)) throw new TypeError("no configuration");
+  return origins.filter(
     (origin) => typeof origin === "string" && URL.canParse(origin) && new URL(origin).origin === origin,
   );
 }

@@ -1,0 +1,70 @@
+/**
+ * Answers before they count. A captive portal answers 200 to everything, a proxy cuts a body off: what is not of the
+ * status, the media type, the size and the shape that was asked for is `unexpected-response`, whatever it says.
+ */
+
+import { codeOf } from "#protocol/error.ts";
+import type { Shape } from "#protocol/rest/index.ts";
+import { CofferError } from "./error.ts";
+import { readAll } from "./progress.ts";
+
+/** Bytes of a JSON answer. The largest is a page of the list. */
+const JSON_LIMIT = 1 << 20;
+
+/** A JSON answer of this status (any 2xx if none is given) and shape. */
+export function jsonAnswer<T>(
+  status: number | undefined,
+  shape: Shape<T>,
+): (response: Response) => Promise<T> {
+  return async (response) => {
+    const due = status === undefined ? response.ok : response.status === status;
+    if (!due || mediaType(response) !== "application/json") throw unexpected();
+    const value = parse(await bodyOf(response, JSON_LIMIT));
+    if (!shape(value)) throw unexpected();
+    return value;
+  };
+}
+
+/** An answer that says by its status alone that it is done: 204, without a body. */
+export async function emptyAnswer(response: Response): Promise<void> {
+  if (response.status !== 204) throw unexpected();
+  if ((await bodyOf(response, 0)).length > 0) throw unexpected();
+}
+
+/** The bytes of an answer, at most `limit`. Without Content-Type they are octets as well (RFC 9110 §8.3). */
+export async function octetsOf(response: Response, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+  const type = mediaType(response);
+  if (type !== "" && type !== "application/octet-stream") throw unexpected();
+  const bytes = await bodyOf(response, limit);
+  const told = response.headers.get("content-length");
+  // Of an encoded body, Content-Length tells the encoded length.
+  if (told !== null && !response.headers.has("content-encoding") && Number(told) !== bytes.length)
+    throw unexpected();
+  return bytes;
+}
+
+/** Media type in lower case, without parameters; empty where there is none. */
+export function mediaType(response: Response): string {
+  return (response.headers.get("content-type") ?? "").split(";", 1)[0]!.trim().toLowerCase();
+}
+
+/** A body of at most `limit` bytes. A break on the way stays the error that it is. */
+export async function bodyOf(response: Response, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+  if (response.body === null) return new Uint8Array();
+  return readAll(response.body as ReadableStream<Uint8Array<ArrayBuffer>>, limit).catch((cause: unknown) => {
+    throw codeOf(cause) === "too-large" ? unexpected(cause) : cause;
+  });
+}
+
+/** JSON in strict UTF-8. */
+export function parse(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw unexpected(cause);
+  }
+}
+
+function unexpected(cause?: unknown): CofferError {
+  return new CofferError("unexpected-response", { cause });
+}
