@@ -191,11 +191,16 @@ export function createPortClient(port: MessagePort): PortClient {
       await call("forget", {});
     },
     has: async (edk) => (await call("has", { edk })).loaded,
-    inspect: (header) => call("inspect", { header: header.slice(0, 65536).buffer as ArrayBuffer }),
+    inspect: (header) => call("inspect", { header: copyOf(header.subarray(0, 65536)) }),
     seal: (params, source, options) => stream("seal", params, source, options),
     open: (params, source, options) => stream("open", params, source, options),
     close: () => close("port-closed"),
   };
+}
+
+/** A buffer of these bytes alone. The slice of a Node Buffer would be a view of what others have in the same buffer. */
+function copyOf(bytes: Uint8Array): ArrayBuffer {
+  return new Uint8Array(bytes).buffer;
 }
 
 /** Sends a source in chunks. Unless it gives them away, bytes are copied: it may go on using its buffers. */
