@@ -1,0 +1,8 @@
+/**
+ * Files on this machine: written whole or not at all, and folders that one process alone may use. Node only. May import:
+ * protocol/ and node:. May be imported by: emulator, cli, test, bench.
+ */
+export { type FolderLock, lockFolder, whileLocked } from "./folder-lock.ts";
+export { makeFolder } from "./make-folder.ts";
+export { isSystemError, sentenceOf } from "./system-error.ts";
+export { WholeFile, type WholeFileOptions, writeWhole } from "./whole-file.ts";
