@@ -5,6 +5,7 @@ import type { Deployment } from "./deployment.ts";
 import { fileStream } from "./file-stream.ts";
 import { formatBytes } from "./format.ts";
 import { mediaType } from "./media-type.ts";
+import { shown } from "./shown.ts";
 
 const GREETING = new TextEncoder().encode("Sealed by the microservice, with a key that the HSM made.\n");
 
@@ -26,8 +27,8 @@ export async function roundTrip(
     await client.microservice.use();
     step("microservice enrolled by a grant: keys made, certificates issued");
     const account = client.identity.accounts[0]!.id;
-    const sealed = await client.documents.seal(source(), account, { name, type: mediaType(name) });
-    step(`sealed ${name}, ${formatBytes(size)}: data key made in the HSM, ciphertext stored`);
+    const sealed = await client.documents.seal(source(), account, { name, type: mediaType(name), size });
+    step(`sealed ${shown(name)}, ${formatBytes(size)}: data key made in the HSM, ciphertext stored`);
     try {
       const opened = await client.documents.open(sealed.id, {});
       await expectSame(opened.stream, source());

@@ -6,14 +6,19 @@ import { fileStream } from "./file-stream.ts";
 import { formatBytes } from "./format.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { mediaType } from "./media-type.ts";
+import { print } from "./output.ts";
 import { progressBar } from "./progress-bar.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
+import { shown } from "./shown.ts";
 
 export const SEAL_HELP = `coffer seal FILE …: encrypt files here and store what comes out
 
 Prints one line a file: the document's id, a tab, its name. The file itself stays where it is.
+A file that changes while it is read is not kept, and the command says so and ends.
 
 ${SESSION_HELP}
+Exit code: 0 all stored, 1 at least one was not (those that were printed are), 2 the command line is wrong.
+
 Examples: coffer seal contract.pdf
           coffer seal --user alice *.jpg
 `;
@@ -22,31 +27,43 @@ Examples: coffer seal contract.pdf
 export async function seal(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({ args, options: sessionOptions, allowPositionals: true });
   if (positionals.length === 0) throw new CommandError("coffer seal: name a file. Try --help.", 2);
-  const files = await Promise.all(positionals.map(readable));
+  for (const path of positionals) await readable(path);
   const signal = interruptSignal();
   return withClient(values, async ({ documents, identity }) => {
-    for (const { path, size, modified } of files) {
-      const bar = progressBar(`Sealing ${basename(path)}`);
+    for (const path of positionals) {
+      // Not when the command began: what is sealed is the file as it is now.
+      const { size, modified } = await readable(path);
+      const name = basename(path);
+      const bar = progressBar(`Sealing ${shown(name)}`);
       const document = await documents
         .seal(fileStream(path), identity.accounts[0]!.id, {
-          name: basename(path),
+          name,
           type: mediaType(path),
           modified,
+          size,
           signal,
           onProgress: ({ bytes }) => bar.update(bytes, size),
         })
-        .finally(() => bar.end());
-      process.stdout.write(`${document.id}\t${basename(path)}\n`);
-      process.stderr.write(`Sealed ${formatBytes(size)}.\n`);
+        .finally(() => bar.end())
+        .catch((error: unknown) => {
+          if (signal.aborted && path !== positionals[0])
+            throw new CommandError(
+              "Cancelled; the files printed above are stored, and nothing of the others.",
+            );
+          throw error;
+        });
+      await print(`${document.id}\t${shown(name)}\n`);
+      process.stderr.write(`Sealed ${formatBytes(document.metadata!.size)}.\n`);
     }
     return 0;
   });
 }
 
-async function readable(path: string): Promise<{ path: string; size: number; modified: number }> {
-  const found = await stat(path).catch(() => {
-    throw new CommandError(`${path}: there is no such file.`);
+async function readable(path: string): Promise<{ size: number; modified: number }> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+    throw new CommandError(`${shown(path)}: there is no such file.`);
   });
-  if (!found.isFile()) throw new CommandError(`${path} is not a file; folders cannot be sealed yet.`);
-  return { path, size: found.size, modified: Math.round(found.mtimeMs) };
+  if (!found.isFile()) throw new CommandError(`${shown(path)} is not a file; folders cannot be sealed yet.`);
+  return { size: found.size, modified: Math.round(found.mtimeMs) };
 }

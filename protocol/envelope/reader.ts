@@ -1,4 +1,5 @@
 /** Reads a source in the pieces that frames need, whatever pieces it comes in. */
+import { CofferError } from "../error.ts";
 
 import { Queue } from "../queue.ts";
 
@@ -112,14 +113,26 @@ function chunksOf(source: Source): Chunks {
   };
 }
 
+/** What browsers say of a File that was changed, moved or deleted since it was chosen (File API §10.2). */
+function unreadable(reason: unknown): never {
+  const changed =
+    reason instanceof DOMException && ["NotReadableError", "NotFoundError"].includes(reason.name);
+  throw changed ? new CofferError("source-changed", undefined, { cause: reason }) : reason;
+}
+
 /** A Blob in slices, one read ahead. */
 function slicesOf(blob: Blob): Chunks {
   let at = 0;
   const read = (): Promise<Bytes> | null => {
     if (at >= blob.size) return null;
-    const slice = blob.slice(at, at + SLICE).arrayBuffer();
-    at += SLICE;
-    return slice.then((buffer) => new Uint8Array(buffer));
+    const length = Math.min(SLICE, blob.size - at);
+    const slice = blob.slice(at, at + length).arrayBuffer();
+    at += length;
+    return slice.then((buffer) => {
+      // A File is read from the disk, where it may have become shorter since it was chosen.
+      if (buffer.byteLength !== length) throw new CofferError("source-changed");
+      return new Uint8Array(buffer);
+    }, unreadable);
   };
   let ahead: Promise<Bytes> | null | undefined;
   return {

@@ -29,7 +29,7 @@ export type SealOptions = {
 /**
  * Seals `source`. The first chunk is the whole header; then each frame comes in two, its start and its ciphertext, as joining
  * them would copy all of it once more. Every chunk is a buffer of its own. The stream errs with the source's own error, the signal's
- * reason, or `key-unusable`, `header-too-long`, `context-invalid`, `document-too-long`.
+ * reason, or `source-changed` (a File on a disk), `key-unusable`, `header-too-long`, `context-invalid`, `document-too-long`.
  *
  * @example
  * const message = seal(file, { subtle, random, dataKey, context, encryptedDataKeys });

@@ -1,5 +1,6 @@
 /** Sealing that ends before its end, wherever that is: nothing half written stands in the list or stays in the bucket. */
 
+import { truncateSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { loopbackFetch } from "#cli/loopback-fetch.ts";
@@ -128,6 +129,20 @@ it("a part that the datastore refuses leaves nothing", async () => {
     code: "conflict",
   });
   refusing.close();
+  await expectNothing();
+});
+
+it("a page says of a file that was changed in the middle of its upload that it was, and nothing is left", async () => {
+  const { page } = await browsing.open();
+  await signIn(page, system, "Cleo");
+  const path = join(system.dir, "moving.bin");
+  await writeRandomFile(path, 96 << 20);
+  await page.getByLabel("Files to seal").setInputFiles(path);
+  await expect
+    .poll(() => readRows(system.edgeDir, "parts").length, { timeout: 60_000, interval: 20 })
+    .toBeGreaterThan(0);
+  truncateSync(path, 1 << 20);
+  await page.getByText("The file was changed while it was being sealed").waitFor();
   await expectNothing();
 });
 

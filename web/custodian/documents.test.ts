@@ -143,6 +143,25 @@ it.each([
   expect(loaded).toContain("edk-1");
 });
 
+it.each([
+  ["shorter", 1001],
+  ["longer", 999],
+])("keeps nothing of a stream that is %s than was said", async (_, size) => {
+  const { documents, stored } = setup();
+  const sealing = documents.seal(new Blob([bytes]).stream(), "a", { size });
+  await expect(sealing).rejects.toMatchObject({ code: "source-changed", message: /was changed/ });
+  expect(stored.size).toBe(0);
+});
+
+it("seals a stream of the size that was said, and tells it as the total", async () => {
+  const { documents } = setup();
+  const totals = new Set<number | undefined>();
+  const onProgress = ({ total }: Progress) => totals.add(total);
+  const { metadata } = await documents.seal(new Blob([bytes]).stream(), "a", { size: 1000, onProgress });
+  expect(metadata).toMatchObject({ size: 1000 });
+  expect([...totals]).toEqual([1000]);
+});
+
 it("tells what it does: key, bytes up to the total, and the end", async () => {
   const { documents } = setup();
   const steps: Progress[] = [];

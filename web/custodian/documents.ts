@@ -72,6 +72,8 @@ export interface OpenDocument extends Metadata {
 }
 
 export interface SealOptions extends Partial<Omit<Metadata, "size">> {
+  /** Bytes of a stream, where they are known: one of another length is not kept. Other sources have their own. */
+  size?: number;
   /** Default: the first account of the user. */
   account?: string;
   signal?: AbortSignal;
@@ -132,7 +134,7 @@ export class Documents {
   async seal(source: Source, account: string, options: SealOptions): Promise<Document> {
     const { signal, onProgress } = options;
     const metadata = describe(source, options);
-    const total = source instanceof ReadableStream ? undefined : metadata.size;
+    const total = source instanceof ReadableStream ? options.size : metadata.size;
     const tell = (step: Progress["step"], bytes: number) => onProgress?.({ step, bytes, total });
     // A name that does not fit is refused before anything is made.
     encodeMetadata(metadata);
@@ -147,7 +149,8 @@ export class Documents {
     try {
       signal?.throwIfAborted();
       tell("sealing", 0);
-      const input = counted(source, (bytes) => (metadata.size = bytes));
+      let read = 0;
+      const input = counted(source, (bytes) => (read = bytes));
       const sealed = port.seal({ edk, context: this.#context(account, id, "document") }, input, {
         signal,
       });
@@ -173,6 +176,10 @@ export class Documents {
         // Ciphertext is a little longer than plaintext.
         onSent: (bytes) => tell("sealing", total === undefined ? bytes : Math.min(bytes, total)),
       });
+      if (source instanceof ReadableStream) {
+        if (total !== undefined && read !== total) throw new CofferError("source-changed");
+        metadata.size = read;
+      }
       tell("finishing", metadata.size);
       await (named ?? name());
       signal?.throwIfAborted();
@@ -400,9 +407,14 @@ function describe(source: Source, options: SealOptions): Metadata {
   return {
     name: cleanName(options.name ?? file?.name ?? "document"),
     type: cleanType(options.type ?? (source instanceof Blob ? source.type : "")),
-    size: source instanceof Blob ? source.size : source instanceof Uint8Array ? source.length : 0,
+    size: sizeOf(source) ?? options.size ?? 0,
     ...(modified === undefined ? {} : { modified }),
   };
+}
+
+function sizeOf(source: Source): number | undefined {
+  if (source instanceof Blob) return source.size;
+  return source instanceof Uint8Array ? source.length : undefined;
 }
 
 /** The same stream, failing with errors that can be shown. */

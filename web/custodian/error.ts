@@ -81,6 +81,8 @@ export const MESSAGES: Readonly<Record<string, string>> = {
   "not-found": "It is not there any more. Reload the list.",
   "too-large": "It is larger than the server accepts.",
   "name-too-long": "The file's name is too long to be sealed with the document. Shorten it and try again.",
+  "source-changed":
+    "The file was changed while it was being sealed, or it cannot be read any more. Nothing of it was kept; choose it again.",
   folder: "Folders cannot be sealed yet. Choose the files in it.",
   "unknown-whether-stored":
     "The server did not confirm that the document is stored. Reload the list: if it is there, it is complete; if not, seal it again.",
