@@ -124,8 +124,9 @@ export class KmsObject extends DurableObject<Env> {
   }
 
   /**
-   * One audit row an order, with the number of documents and the SHA-256 of their ids (sorted, a line each): whoever has
-   * the list can show that it is what was ordered. No key leaves the HSM for it.
+   * One audit row an order, whatever it names, so that nobody buries the log. An order for one document names it; one for
+   * several tells their number and the SHA-256 of their ids (sorted, a line each): whoever has the list can show that it
+   * is what was ordered. No key leaves the HSM for it.
    */
   async orderExport(caller: Caller, body: unknown): Promise<Result<{ order: string }>> {
     const parsed = v.safeParse(exportRequest, body);
@@ -134,8 +135,11 @@ export class KmsObject extends DurableObject<Env> {
     const documents = [...new Set(parsed.output.documents)].sort();
     const order = crypto.randomUUID();
     const { requestId } = caller;
-    const listed = await digest(documents.map((id) => `${id}\n`).join(""));
-    const resource = `account/${account}/export/${order}/documents/${documents.length}/${listed}`;
+    const named =
+      documents.length === 1
+        ? `document/${documents[0]}`
+        : `documents/${documents.length}/${await digest(documents.map((id) => `${id}\n`).join(""))}`;
+    const resource = `account/${account}/export/${order}/${named}`;
     return authorize(this.#store, { action: "kms:export", caller, resource, requestId }, () =>
       caller.accounts.includes(account) ? ok({ order }) : refuse("forbidden", "account of others"),
     );
