@@ -1,5 +1,6 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { sentenceOf, writeWhole } from "#files/index.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { CommandError } from "./command-error.ts";
 
@@ -9,33 +10,47 @@ export interface Deployment {
   vault: string;
   /** Root CA's public key, DER SubjectPublicKeyInfo. */
   rootKey: Uint8Array<ArrayBuffer>;
+  /** The server's process, where that is known. */
+  pid?: number;
 }
 
 const FILE = "deployment.json";
 
 /** `coffer start` leaves it in its folder while it runs, so that the other commands find the edge. */
-export async function writeDeployment(dir: string, { app, vault, rootKey }: Deployment): Promise<void> {
-  await writeFile(
-    join(dir, FILE),
-    `${JSON.stringify({ app, vault, rootKey: encodeBase64url(rootKey) }, null, 2)}\n`,
-  );
+export async function writeDeployment(dir: string, deployment: Deployment): Promise<void> {
+  await writeWhole(join(dir, FILE), textOf(deployment), { replace: true, mode: 0o644 });
 }
 
-export async function removeDeployment(dir: string): Promise<void> {
-  await rm(join(dir, FILE), { force: true });
+/** Removes what was written, unless it is another server's by now. */
+export async function removeDeployment(dir: string, deployment: Deployment): Promise<void> {
+  const path = join(dir, FILE);
+  const text = await readFile(path, "utf8").catch(() => undefined);
+  if (text === textOf(deployment)) await rm(path, { force: true });
+}
+
+/** With the process's number: two servers of one folder may have all else in common. */
+function textOf({ app, vault, rootKey }: Deployment): string {
+  const text = { app, vault, rootKey: encodeBase64url(rootKey), pid: process.pid };
+  return `${JSON.stringify(text, null, 2)}\n`;
 }
 
 /** Reads what `coffer start` left; says what to do when nothing is running there. */
 export async function readDeployment(dir: string): Promise<Deployment> {
   const path = join(dir, FILE);
-  const text = await readFile(path, "utf8").catch(() => {
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT" && sentenceOf(error)) throw error;
     throw new CommandError(
       `Nothing runs from ${dir}. Start it in another terminal with \`npm start\`, or name it with --dir.`,
     );
   });
   try {
-    const { app, vault, rootKey } = JSON.parse(text) as Record<"app" | "vault" | "rootKey", string>;
-    return { app: new URL(app).origin, vault: new URL(vault).origin, rootKey: decodeBase64url(rootKey) };
+    const { app, vault, rootKey, pid } = JSON.parse(text);
+    return {
+      app: new URL(app).origin,
+      vault: new URL(vault).origin,
+      rootKey: decodeBase64url(rootKey),
+      ...(Number.isSafeInteger(pid) && pid > 0 ? { pid } : {}),
+    };
   } catch {
     throw new CommandError(
       `${path} is damaged. Stop \`npm start\` and start it again: it writes the file anew.`,

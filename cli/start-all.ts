@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import { startEdge } from "#edge/local.ts";
 import { ensurePki, startHsm, tlsTransport } from "#emulator/hsm/index.ts";
+import { lockFolder } from "#files/index.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
 import { buildWeb } from "#web/build.ts";
 import { bootstrap } from "./bootstrap.ts";
+import { endOrphan, forgetChild, noteChild } from "./orphan.ts";
 import { freePort } from "./ports.ts";
 
 /** The tenant of a development deployment. */
@@ -25,8 +27,31 @@ export interface StartOptions {
   step?: (text: string) => void;
 }
 
-/** Starts the HSM emulator, bootstraps it as its officer, builds the page and starts the edge in workerd. */
-export async function startAll({ dir, ports = {}, vars, step = () => {} }: StartOptions) {
+/**
+ * Starts the HSM emulator, bootstraps it as its officer, builds the page and starts the edge in workerd, in a folder that
+ * no other server has until it is closed. Error: `folder-in-use`.
+ */
+export async function startAll(options: StartOptions) {
+  const lock = lockFolder(options.dir);
+  try {
+    await endOrphan(options.dir);
+    const running = await startAlone(options);
+    return {
+      ...running,
+      async close() {
+        await running
+          .close()
+          .then(() => forgetChild(options.dir))
+          .finally(lock.release);
+      },
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function startAlone({ dir, ports = {}, vars, step = () => {} }: StartOptions) {
   const pki = await ensurePki(join(dir, "pki"));
   step("development PKI");
   const hsm = await startHsm({
@@ -67,6 +92,7 @@ export async function startAll({ dir, ports = {}, vars, step = () => {} }: Start
       assets: join(dir, "web"),
       vars: { COFFER_TENANT: TENANT, ...vars },
     });
+    await noteChild(dir, edge.pid);
     step("edge worker in workerd");
     return {
       rootKey: new Uint8Array(rootKey),

@@ -1,6 +1,6 @@
 /**
  * The HSM emulator: a KMIP server with a release policy, its store, its listeners, its TLS client transport and a
- * development PKI. May import: protocol/, node: and @peculiar/x509.
+ * development PKI. May import: protocol/, files/, node: and @peculiar/x509.
  * May be imported by: cli, test, bench (and never by edge or web, which speak KMIP to it).
  *
  * @example

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import {
   closeSync,
   fsyncSync,
@@ -10,6 +11,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { CofferError } from "#protocol/error.ts";
 
 const LENGTH = 32;
 
@@ -32,15 +34,19 @@ export function readKeyFile(path: string, random: (length: number) => Uint8Array
 function read(path: string): Uint8Array {
   const { mode } = statSync(path);
   if (process.platform !== "win32" && (mode & 0o077) !== 0)
-    throw new Error("The HSM's key file can be read by others: give it mode 0600");
+    throw new CofferError("key-file-open", `The HSM's key file can be read by others: chmod 0600 ${path}`);
   const key = readFileSync(path);
-  if (key.length !== LENGTH) throw new Error("The HSM's key file is damaged");
+  if (key.length !== LENGTH)
+    throw new CofferError(
+      "key-file-damaged",
+      `The HSM's key file is damaged: restore ${path} from a backup.`,
+    );
   return new Uint8Array(key);
 }
 
 /** Whole or not at all: written and synced under another name, then linked to a name that must be free. */
 function make(path: string, key: Uint8Array): void {
-  const next = `${path}.${process.pid}.next`;
+  const next = `${path}.${randomBytes(9).toString("base64url")}`;
   const file = openSync(next, "wx", 0o600);
   try {
     writeSync(file, key);

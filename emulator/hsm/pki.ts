@@ -1,7 +1,8 @@
 import "reflect-metadata";
-import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as x509 from "@peculiar/x509";
+import { whileLocked, writeWhole } from "#files/index.ts";
 
 /** A certificate and its private key, both PEM (PKCS#8). */
 export interface KeyAndCertificate {
@@ -33,6 +34,8 @@ export interface Pki {
   clients: Record<CofferClient, KeyAndCertificate>;
 }
 
+/** Name of the lock that is held while certificates are made. */
+const LOCK = "pki";
 const DAY = 24 * 3600 * 1000;
 const AUTHORITY = { days: 3650, renewWithin: 400 * DAY };
 const LEAF = { days: 397, renewWithin: 30 * DAY };
@@ -49,7 +52,11 @@ const RSA = {
  * Keys are P-256 (and one of the server's RSA), their files have mode 0600 and the folder 0700.
  */
 export async function ensurePki(dir: string, now: () => Date = () => new Date()): Promise<Pki> {
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  // Two processes that make one at a time would leave certificates of one under the authority of the other.
+  return whileLocked(dir, LOCK, () => ensureAll(dir, now));
+}
+
+async function ensureAll(dir: string, now: () => Date): Promise<Pki> {
   const serverCa = await ensureAuthority(dir, "server-ca", "Coffer development HSM server CA", now());
   const clientCa = await ensureAuthority(dir, "client-ca", "Coffer development HSM client CA", now());
   const localhost: Leaf = {
@@ -64,7 +71,7 @@ export async function ensurePki(dir: string, now: () => Date = () => new Date())
   const server = await ensureLeaf(dir, "server", serverCa, now(), localhost);
   const rsaServer = await ensureLeaf(dir, "server-rsa", serverCa, now(), { ...localhost, rsa: true });
   const clients = {} as Pki["clients"];
-  for (const name of COFFER_CLIENTS) clients[name] = await issueClient(dir, name, now);
+  for (const name of COFFER_CLIENTS) clients[name] = await ensureClient(dir, name, now);
   return { dir, serverCa: serverCa.cert, server, rsaServer, clientCa: clientCa.cert, clients };
 }
 
@@ -78,7 +85,10 @@ export async function issueClient(
   now: () => Date = () => new Date(),
 ): Promise<KeyAndCertificate> {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) throw new TypeError("not a client name");
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  return whileLocked(dir, LOCK, () => ensureClient(dir, name, now));
+}
+
+async function ensureClient(dir: string, name: string, now: () => Date): Promise<KeyAndCertificate> {
   const authority = await ensureAuthority(dir, "client-ca", "Coffer development HSM client CA", now());
   return ensureLeaf(dir, `client-${name}`, authority, now(), {
     subject: name,
@@ -194,14 +204,7 @@ async function writePair(
 ): Promise<KeyAndCertificate> {
   const key = x509.PemConverter.encode(await crypto.subtle.exportKey("pkcs8", privateKey), "PRIVATE KEY");
   const pair = { cert: `${certificate.toString("pem")}\n`, key: `${key}\n` };
-  await replace(join(dir, `${file}.key`), pair.key, 0o600);
-  await replace(join(dir, `${file}.pem`), pair.cert, 0o644);
+  await writeWhole(join(dir, `${file}.key`), pair.key, { replace: true });
+  await writeWhole(join(dir, `${file}.pem`), pair.cert, { replace: true, mode: 0o644 });
   return pair;
-}
-
-async function replace(path: string, text: string, mode: number): Promise<void> {
-  const next = `${path}.next`;
-  await writeFile(next, text, { mode });
-  await chmod(next, mode);
-  await rename(next, path);
 }

@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { lockFolder } from "#files/index.ts";
 import { Engine } from "./engine.ts";
 import { listenHttps } from "./https-listener.ts";
 import type { ListenerOptions, Origin } from "./listener.ts";
@@ -67,8 +67,25 @@ export interface Hsm {
   close(): Promise<void>;
 }
 
-/** Starts the HSM emulator: KMIP as TTLV over mutual TLS, and as `POST /kmip` over mutual TLS. */
+/**
+ * Starts the HSM emulator: KMIP as TTLV over mutual TLS, and as `POST /kmip` over mutual TLS. One process at a time can
+ * have a store, since each believes what it has read of it. Error: `folder-in-use`.
+ */
 export async function startHsm(options: HsmOptions): Promise<Hsm> {
+  const lock = lockFolder(options.dir, "hsm");
+  try {
+    const hsm = await startAlone(options);
+    const { close } = hsm;
+    hsm.close = () => close().finally(lock.release);
+    return hsm;
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** The same, in a folder that no other process has. */
+async function startAlone(options: HsmOptions): Promise<Hsm> {
   const { dir, pki, host = "127.0.0.1", now = () => new Date(), random = systemRandom } = options;
   const { limit = 1024 * 1024, idleTimeout = 300_000 } = options;
   const { users = {}, principals: known = [], attestationRoots: pems = [], seeding = "mixed" } = options;
@@ -79,7 +96,6 @@ export async function startHsm(options: HsmOptions): Promise<Hsm> {
   ]);
   const policies = new OperationPolicies(options.policies);
   const attestationRoots = pems.map((pem) => new X509Certificate(pem));
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
   const logPath = join(dir, "hsm.log");
   const file = fileLog(logPath, now);
   const log: Log = (line) => {

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { CofferError } from "#protocol/error.ts";
 import { readKeyFile } from "./key-file.ts";
 import type { ManagedObject } from "./managed-object.ts";
 import { RowSealer, versionOf } from "./sealed-row.ts";
@@ -158,7 +159,11 @@ export class ObjectStore {
     const { user_version: version } = this.#database.prepare("PRAGMA user_version").get() as {
       user_version: number;
     };
-    if (version > VERSION) throw new Error("The HSM's store was written by a newer release");
+    if (version > VERSION)
+      throw new CofferError(
+        "store-too-new",
+        "The HSM's store was written by a newer release: start that one.",
+      );
     this.#database.exec(`${SCHEMA} PRAGMA user_version = ${VERSION};`);
   }
 }
