@@ -1,16 +1,20 @@
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { isSystemError, makeFolder, sentenceOf, writeWhole } from "#files/index.ts";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { seal, wrapRawAes } from "#protocol/envelope/index.ts";
+import { CofferError } from "#protocol/error.ts";
 import type { Document } from "#web/custodian/documents.ts";
 import type { Client } from "./client.ts";
 import { CommandError } from "./command-error.ts";
+import { newFile } from "./destination.ts";
 import { exportFileName } from "./export-file-name.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { writeVerified } from "./open.ts";
+import { writeInto } from "./open.ts";
+import { print } from "./output.ts";
 import { progressBar } from "./progress-bar.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
+import { shown } from "./shown.ts";
 
 export const EXPORT_HELP = `coffer export --all --to FOLDER: take all documents out
 
@@ -19,12 +23,18 @@ With --release-key: each document as a sealed message (NAME.esdk) under one new 
 beside them (export-key.json, readable by you alone). Any AWS Encryption SDK client opens the messages
 with a Raw AES keyring of that key. Guard the folder: whoever has the key file can read everything in it.
 
-Either way the order is sent to the KMS first, which writes one audit entry for each document.
+A name that cannot be a file's everywhere is made one, with _ for what cannot be in it and a number where
+two would be the same. Each line of output is a document's id, a tab, and the file's name as it was written.
+
+Either way each document is ordered from the KMS before it is read, and the KMS writes an audit entry that
+names it: none leaves without its entry, and an export that was interrupted has entries for what it took.
 
   --all           every document of yours (what else there is to choose comes later)
   --to FOLDER     made when it is not there; files that are there are not replaced
   --release-key   seal anew under a key of your own, as said above
 ${SESSION_HELP}
+Exit code: 0 all documents written, 1 at least one was not, 2 the command line is wrong.
+
 Example: coffer export --all --to ~/coffer-exit --release-key
 `;
 
@@ -42,7 +52,7 @@ export async function exportAll(args: string[]): Promise<number> {
       "release-key": { type: "boolean" },
     },
   });
-  if (!values.all || values.to === undefined)
+  if (!values.all || !values.to)
     throw new CommandError("coffer export: say --all and --to FOLDER. Try --help.", 2);
   const folder = values.to;
   const signal = interruptSignal();
@@ -50,30 +60,41 @@ export async function exportAll(args: string[]): Promise<number> {
     const accounts = client.identity.accounts.map(({ id }) => id);
     const documents = (await client.documents.list(accounts, { signal })).toReversed();
     if (documents.length === 0) throw new CommandError("There are no documents to export.");
-    for (const account of accounts) {
-      const ids = documents.filter((document) => document.account === account).map(({ id }) => id);
-      if (ids.length > 0) await client.orderExport(account, ids);
-    }
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     const key = values["release-key"] ? await releaseKey(folder) : undefined;
     const taken = new Set<string>();
-    let failed = 0;
+    let written = 0;
     for (const document of documents) {
-      const name = exportFileName(document, taken);
+      if (signal.aborted) break;
+      const name = exportFileName(document, taken, key ? ".esdk" : "");
       try {
-        await exportOne(client, document, join(folder, key ? `${name}.esdk` : name), key, signal);
-        process.stdout.write(`${document.id}\t${name}\n`);
+        await client.orderExport(document.account, [document.id]);
+        await exportOne(client, document, join(folder, name), key, signal);
       } catch (error) {
-        signal.throwIfAborted();
-        failed++;
-        process.stderr.write(`${name}: ${error instanceof Error ? error.message : error}\n`);
+        if (signal.aborted) break;
+        process.stderr.write(`${name}: ${reasonOf(error)}\n`);
+        if (endsAll(error)) break;
+        continue;
       }
+      written++;
+      await print(`${document.id}\t${name}\n`);
     }
-    process.stderr.write(
-      `Exported ${documents.length - failed} of ${documents.length} documents to ${folder}.\n`,
-    );
-    return failed === 0 ? 0 : 1;
+    process.stderr.write(`Exported ${written} of ${documents.length} documents to ${shown(folder)}.\n`);
+    // A cancellation that came after the last document has cancelled nothing.
+    if (signal.aborted && written < documents.length)
+      process.stderr.write("Cancelled; nothing that is incomplete was left behind.\n");
+    return written === documents.length ? 0 : 1;
   });
+}
+
+/** Whether the next document would fail in the same way: there is no server, no sign-in, or no room. */
+function endsAll(error: unknown): boolean {
+  if (error instanceof CofferError) return error.code === "offline" || error.code === "signed-out";
+  return isSystemError(error) && error.code !== "EEXIST" && error.code !== "ENAMETOOLONG";
+}
+
+function reasonOf(error: unknown): string {
+  return sentenceOf(error) ?? (error instanceof Error ? error.message : String(error));
 }
 
 async function exportOne(
@@ -83,7 +104,7 @@ async function exportOne(
   wrappingKey: CryptoKey | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const bar = progressBar(`Exporting ${document.metadata?.name ?? document.id}`);
+  const bar = progressBar(`Exporting ${shown(document.metadata?.name ?? document.id)}`);
   const opened = await client.documents.open(document.id, {
     account: document.account,
     signal,
@@ -92,7 +113,7 @@ async function exportOne(
   const stream = wrappingKey
     ? await sealAnew(opened.stream, document, opened.name, wrappingKey, signal)
     : opened.stream;
-  await writeVerified(path, stream, false).finally(() => bar.end());
+  await writeInto(await newFile(path, { force: false }), stream).finally(() => bar.end());
 }
 
 /** A header is never changed, so a document leaves under a new message with a data key of its own (docs/decisions/0007). */
@@ -136,8 +157,9 @@ async function releaseKey(folder: string): Promise<CryptoKey> {
     key: encodeBase64url(bytes),
   };
   const path = join(folder, "export-key.json");
-  await writeFile(path, `${JSON.stringify(text, null, 2)}\n`, { mode: 0o600, flag: "wx" }).catch(() => {
-    throw new CommandError(`${path} cannot be written or is there already. Use a new folder.`);
+  await writeWhole(path, `${JSON.stringify(text, null, 2)}\n`).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+    throw new CommandError(`${path} is there already. Use a new folder.`);
   });
   const key = await crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt"]);
   bytes.fill(0);

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
@@ -14,6 +14,7 @@ import {
   parsePrincipals,
   principalOf,
 } from "#emulator/hsm/index.ts";
+import { writeWhole } from "#files/index.ts";
 import { CommandError } from "./command-error.ts";
 
 const KINDS = ["password", "hashed-password", "one-time-password", "device", "certificate"] as const;
@@ -82,8 +83,8 @@ export async function readPrincipals(
     text = await readFile(file, "utf8");
   } catch (error) {
     if (absent && isMissing(error)) return absent;
-    const what = isMissing(error) ? "there is no such file" : "it cannot be read";
-    throw new CommandError(`${file}: ${what}. 'coffer hsm principal NAME' makes one.`);
+    if (!isMissing(error)) throw error;
+    throw new CommandError(`${file}: there is no such file. 'coffer hsm principal NAME' makes one.`);
   }
   // What stands in it is as good as a password, for some kinds; Windows has no such modes.
   const { mode } = await stat(file);
@@ -106,9 +107,7 @@ async function writePrincipals(file: string, principals: readonly Principal[]): 
     throw new CommandError(`That cannot be: ${error.message}.`, 2);
   }
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const partial = `${file}.${process.pid}.partial`;
-  await writeFile(partial, text, { mode: 0o600, flag: "wx", flush: true });
-  await rename(partial, file);
+  await writeWhole(file, text, { replace: true });
 }
 
 function kindIn(text: string): Kind {

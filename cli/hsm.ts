@@ -1,8 +1,9 @@
 import { X509Certificate } from "node:crypto";
-import { chmod, readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { ensurePki, issueClient, type LogLine, startHsm } from "#emulator/hsm/index.ts";
+import { writeWhole } from "#files/index.ts";
 import { CommandError } from "./command-error.ts";
 import { POLICIES_FILE, readPolicies } from "./hsm-policies.ts";
 import { hsmPrincipal, PRINCIPALS_FILE, readPrincipals } from "./hsm-principal.ts";
@@ -149,8 +150,7 @@ async function issue(pki: string, name: string): Promise<void> {
     throw new CommandError("--client takes 1 to 64 letters, digits, '-', '_' or '.'", 2);
   });
   const both = join(pki, `client-${name}.both.pem`);
-  await writeFile(both, cert + key, { mode: 0o600 });
-  await chmod(both, 0o600);
+  await writeWhole(both, cert + key, { replace: true });
 }
 
 function paths(pki: string, name: string): string {

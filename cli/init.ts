@@ -1,7 +1,8 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { TransportError, tlsTransport } from "#emulator/hsm/index.ts";
+import { writeWhole } from "#files/index.ts";
 import { createKmipClient, KmipError } from "#protocol/kmip/index.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { CommandError } from "./command-error.ts";
@@ -58,7 +59,7 @@ export async function init(args: string[]): Promise<number> {
     })
     .finally(() => transport.close());
   const path = resolve(values["root-key"]);
-  await writeFile(path, rootKeyPem(rootKey));
+  await writeWhole(path, rootKeyPem(rootKey), { replace: true, mode: 0o644 });
   process.stdout.write(
     `Authorities, signing keys, trust list and the master key of ${tenant} are in the HSM.\nThe root key is in ${path}. Next: npm run deploy (docs/operations.md)\n`,
   );

@@ -1,22 +1,28 @@
-import { access, open as openFile, rename, rm } from "node:fs/promises";
-import { basename, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { Document } from "#web/custodian/documents.ts";
 import type { Client } from "./client.ts";
 import { CommandError } from "./command-error.ts";
+import { type Destination, openDestination } from "./destination.ts";
+import { exportFileName } from "./export-file-name.ts";
 import { formatBytes } from "./format.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { progressBar } from "./progress-bar.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
+import { shown } from "./shown.ts";
 
 export const OPEN_HELP = `coffer open DOCUMENT: fetch a document, decrypt it here and write it to a file
 
 DOCUMENT is an id as \`coffer list\` prints it, or the file's name where only one document has it.
-The file appears under its name when all of it has been verified, and not before.
+The file appears under its name when all of it has been verified, and not before; it is yours alone (mode 0600).
+Without --to it is called as the document is, with _ for what cannot be in a file's name.
 
-  --to PATH     write to this file; - writes to standard output    (the document's name)
-  --force       replace a file that is there
+  --to PATH     write to this file, or into this folder; - writes to standard output.
+                A pipe or a device is written into while the document is being verified: what came
+                is complete only when the command ends with 0
+  --force       replace a file that is there; a symbolic link is replaced itself, not what it leads to
 ${SESSION_HELP}
+Exit code: 0 written, 1 not written, 2 the command line is wrong.
+
 Examples: coffer open contract.pdf --to /tmp/contract.pdf
           coffer open 7b0c6c1e-6d5f-4c93-9a3e-0d3c5b1f2a77
 `;
@@ -34,22 +40,18 @@ export async function open(args: string[]): Promise<number> {
   const signal = interruptSignal();
   return withClient(values, async (client) => {
     const { id, account } = await find(client, wanted);
-    const bar = progressBar(`Opening ${wanted}`);
+    const bar = progressBar(`Opening ${shown(wanted)}`);
     const document = await client.documents.open(id, {
       account,
       signal,
       onProgress: ({ bytes, total }) => bar.update(bytes, total),
     });
-    const target = values.to ?? basename(document.name);
-    if (target === "-") {
-      for await (const chunk of document.stream)
-        await new Promise<void>((done) => process.stdout.write(chunk, () => done()));
-    } else {
-      await writeVerified(resolve(target), document.stream, values.force === true);
-    }
-    bar.end();
+    const name = exportFileName({ id, metadata: document }, new Set());
+    const target = await openDestination(values.to ?? name, { force: values.force === true, name, signal });
+    await writeInto(target, document.stream).finally(() => bar.end());
+    const { size } = document;
     process.stderr.write(
-      `Opened ${document.name}, ${formatBytes(document.size)}${target === "-" ? "" : `, as ${target}`}.\n`,
+      `Opened ${shown(document.name)}, ${formatBytes(size)}, as ${shown(target.shown)}.\n`,
     );
     return 0;
   });
@@ -63,34 +65,28 @@ export async function find({ documents, identity }: Client, wanted: string): Pro
   const named = all.filter(({ metadata }) => metadata?.name === wanted);
   if (named.length === 1) return named[0]!;
   if (named.length === 0)
-    throw new CommandError(`There is no document '${wanted}'. \`coffer list\` shows what there is.`);
+    throw new CommandError(`There is no document '${shown(wanted)}'. \`coffer list\` shows what there is.`);
   throw new CommandError(
-    `${named.length} documents are called '${wanted}'. Name one by its id:\n${named.map(({ id, created }) => `  ${id}  sealed ${created.toISOString()}`).join("\n")}`,
+    `${named.length} documents are called '${shown(wanted)}'. Name one by its id:\n${named.map(({ id, created }) => `  ${id}  sealed ${created.toISOString()}`).join("\n")}`,
   );
 }
 
-/** Writes beside the target and renames at the end: nothing that is incomplete ever carries the name. */
+/** Writes a file that carries its name when the stream has ended well, and never before. */
 export async function writeVerified(
   path: string,
   stream: ReadableStream<Uint8Array>,
   force: boolean,
 ): Promise<void> {
-  const there = await access(path).then(
-    () => true,
-    () => false,
-  );
-  if (there && !force)
-    throw new CommandError(`${path} is there already. Use --to for another name, or --force to replace it.`);
-  const partial = `${path}.partial`;
-  const file = await openFile(partial, "w", 0o600);
+  await writeInto(await openDestination(path, { force, name: "document" }), stream);
+}
+
+/** Writes all of a stream; where it fails, nothing of a file is left. */
+export async function writeInto(target: Destination, stream: ReadableStream<Uint8Array>): Promise<void> {
   try {
-    for await (const chunk of stream) await file.writeFile(chunk);
-    await file.sync();
-    await file.close();
-    await rename(partial, path);
+    for await (const chunk of stream) await target.write(chunk);
+    await target.finish();
   } catch (error) {
-    await file.close().catch(() => {});
-    await rm(partial, { force: true });
+    await target.discard();
     throw error;
   }
 }
