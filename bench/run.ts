@@ -4,8 +4,10 @@
  */
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { reportUncaught } from "#cli/report.ts";
 import type { Report, Row } from "./row.ts";
 
+reportUncaught();
 const { values, positionals } = parseArgs({ options: { json: { type: "boolean" } }, allowPositionals: true });
 const [name = ""] = positionals;
 const file = new URL(`./${name}.ts`, import.meta.url);

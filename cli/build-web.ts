@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { buildWeb } from "#web/build.ts";
 import { CommandError } from "./command-error.ts";
+import { report } from "./report.ts";
 import { ROOT_KEY_FILE, readRootKey } from "./root-key.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -24,9 +25,7 @@ npm run deploy -- [OPTIONS]   build them, then run \`wrangler deploy\` with thes
 try {
   process.exitCode = await run(process.argv.slice(2));
 } catch (error) {
-  if (!(error instanceof CommandError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = error.exitCode;
+  process.exitCode = report(error);
 }
 
 async function run(args: string[]): Promise<number> {

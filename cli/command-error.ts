@@ -2,8 +2,8 @@
 export class CommandError extends Error {
   readonly exitCode: 1 | 2;
 
-  constructor(message: string, exitCode: 1 | 2 = 1) {
-    super(message);
+  constructor(message: string, exitCode: 1 | 2 = 1, cause?: unknown) {
+    super(message, cause === undefined ? {} : { cause });
     this.exitCode = exitCode;
   }
 }

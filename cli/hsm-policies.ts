@@ -18,7 +18,8 @@ export async function readPolicies(
   } catch (error) {
     const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
     if (absent && missing) return absent;
-    throw wrong(missing ? "there is no such file" : "it cannot be read");
+    if (!missing) throw error;
+    throw wrong("there is no such file");
   }
   // Whoever writes it says who gets at which keys; Windows has no such modes.
   const { mode } = await stat(file);

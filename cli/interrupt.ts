@@ -1,16 +1,21 @@
-/** Aborts on Ctrl-C or SIGTERM, once; a second one ends the process at once. */
+/** Ctrl-C, `kill`, and a terminal that was closed. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** Exit code of a program that Ctrl-C ended. */
+const INTERRUPTED = 130;
+
+/** Aborts on a signal, once; a second one ends the process at once, and with it what is half written. */
 export function interruptSignal(): AbortSignal {
   const controller = new AbortController();
   const stop = () => {
+    // By `exit`, not by the signal's default: unfinished files are removed at exit.
+    if (controller.signal.aborted) process.exit(INTERRUPTED);
     process.stderr.write("\nCancelling …\n");
     controller.abort();
   };
-  process.once("SIGINT", stop);
-  process.once("SIGTERM", stop);
+  for (const signal of SIGNALS) process.on(signal, stop);
   return controller.signal;
 }
-
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 export interface StopSignal {
   readonly asked: boolean;
@@ -19,12 +24,9 @@ export interface StopSignal {
   alone(): void;
 }
 
-/** Exit code of a program that Ctrl-C ended. */
-const INTERRUPTED = 130;
-
 /**
  * For a command that runs until it is stopped. Call it first of all, so that a Ctrl-C while things start leaves none of them
- * running; `stopped` resolves at the first SIGINT or SIGTERM, a second one ends the process at once.
+ * running; `stopped` resolves at the first signal, a second one ends the process at once.
  */
 export function stopSignal(): StopSignal {
   const { promise: stopped, resolve } = Promise.withResolvers<void>();

@@ -1,6 +1,8 @@
 import { parseArgs } from "node:util";
 import { formatBytes } from "./format.ts";
+import { print } from "./output.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
+import { shown, UNSHOWABLE } from "./shown.ts";
 
 export const LIST_HELP = `coffer list: the documents, newest first
 
@@ -8,6 +10,8 @@ Prints id, time of sealing, size and name. Names are decrypted here.
 
   --json        one JSON array on standard output
 ${SESSION_HELP}
+Exit code: 0 listed, 1 not, 2 the command line is wrong.
+
 Example: coffer list --user alice
 `;
 
@@ -23,15 +27,21 @@ export async function list(args: string[]): Promise<number> {
         sealedSize,
         ...metadata,
       }));
-      process.stdout.write(`${JSON.stringify(rows)}\n`);
+      await print(`${JSON.stringify(rows).replaceAll(UNSHOWABLE, escaped)}\n`);
       return 0;
     }
     for (const { id, created, metadata } of all) {
       const size = metadata ? formatBytes(metadata.size) : "";
-      const name = metadata?.name ?? "(cannot be opened)";
-      process.stdout.write(`${id}  ${created.toISOString().slice(0, 16)}  ${size.padStart(10)}  ${name}\n`);
+      const name = metadata ? shown(metadata.name) : "(cannot be opened)";
+      await print(`${id}  ${created.toISOString().slice(0, 16)}  ${size.padStart(10)}  ${name}\n`);
     }
     if (all.length === 0) process.stderr.write("No documents yet. `coffer seal FILE` makes one.\n");
     return 0;
   });
+}
+
+/** As JSON escapes it: the text stays the same, and a terminal shows it. */
+function escaped(character: string): string {
+  const units = Array.from({ length: character.length }, (_, i) => character.charCodeAt(i));
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
 }

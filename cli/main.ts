@@ -1,5 +1,9 @@
-import { CofferError } from "#protocol/error.ts";
+import { isUtf8 } from "node:buffer";
+import { readFileSync, statSync } from "node:fs";
 import { CommandError } from "./command-error.ts";
+import { outliveReaders } from "./output.ts";
+import { report } from "./report.ts";
+import { shown } from "./shown.ts";
 
 const HELP = `coffer: client-side encryption with keys from a KMIP HSM
 
@@ -14,6 +18,8 @@ Usage: coffer COMMAND [options]
   export          take all documents out, plain or under a key of your own
 
 coffer COMMAND --help tells a command's options and gives examples.
+Exit code: 0 done; 1 failed, and a sentence on standard error says why; 2 the command line is wrong;
+130 ended by a second Ctrl-C.
 `;
 
 type Command = { run: (args: string[]) => Promise<number>; help: string };
@@ -52,6 +58,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
 
 /** Runs one command line; resolves with the exit code: 0 done, 1 failed, 2 the command line is wrong. */
 export async function main(args: string[]): Promise<number> {
+  outliveReaders();
   const [name, ...rest] = args;
   if (name === undefined || name === "help" || name === "--help" || name === "-h") {
     process.stdout.write(HELP);
@@ -59,39 +66,42 @@ export async function main(args: string[]): Promise<number> {
   }
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!load) {
-    process.stderr.write(`coffer: there is no command '${name}'.\n\n${HELP}`);
+    process.stderr.write(`coffer: there is no command '${shown(name)}'.\n\n${HELP}`);
     return 2;
   }
-  const command = await load();
-  if (rest.includes("--help") || rest.includes("-h")) {
-    process.stdout.write(command.help);
-    return 0;
-  }
   try {
+    const command = await load();
+    if (rest.includes("--help") || rest.includes("-h")) {
+      process.stdout.write(command.help);
+      return 0;
+    }
+    refuseUnreadableNames(args);
     return await command.run(rest);
   } catch (error) {
     return report(error);
   }
 }
 
-/** One sentence for what the user can mend; everything else with its stack, since it is a bug of ours. */
-function report(error: unknown): number {
-  if (error instanceof CommandError) {
-    process.stderr.write(`${error.message}\n`);
-    return error.exitCode;
+/**
+ * Names that are not UTF-8 reach us with replacement characters in them, and would be those of other files. What was
+ * typed is told from what was replaced by the bytes of the command line, where the system shows them.
+ */
+function refuseUnreadableNames(args: readonly string[]): void {
+  const replaced = args.find((argument) => argument.includes("\ufffd"));
+  if (replaced !== undefined && !isUtf8(commandLine()))
+    throw new CommandError(
+      `'${shown(replaced)}' is not UTF-8: give the file a name that is, and try again.`,
+      2,
+    );
+  const here = process.cwd();
+  if (here.includes("\ufffd") && statSync(here, { throwIfNoEntry: false })?.ino !== statSync(".").ino)
+    throw new CommandError(`The name of the folder ${shown(here)} is not UTF-8: work in another one.`);
+}
+
+function commandLine(): Buffer {
+  try {
+    return readFileSync("/proc/self/cmdline");
+  } catch {
+    return Buffer.of();
   }
-  if (error instanceof CofferError && error.code !== "internal") {
-    process.stderr.write(`${error.message} [${error.code}]\n`);
-    return 1;
-  }
-  if (error instanceof DOMException && error.name === "AbortError") {
-    process.stderr.write("Cancelled; nothing was left behind.\n");
-    return 1;
-  }
-  if (error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS")) {
-    process.stderr.write(`${error.message} Try --help.\n`);
-    return 2;
-  }
-  console.error(error);
-  return 1;
 }

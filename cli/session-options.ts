@@ -1,6 +1,8 @@
 import { userInfo } from "node:os";
 import { resolve } from "node:path";
+import { CofferError } from "#protocol/error.ts";
 import { type Client, connect } from "./client.ts";
+import { CommandError } from "./command-error.ts";
 import { readDeployment } from "./deployment.ts";
 
 /** Options of every command that acts as a user. */
@@ -22,13 +24,41 @@ export async function withClient<T>(
   const deployment = await readDeployment(resolve(dir));
   const client = await connect({
     ...deployment,
-    user: user ?? userInfo().username,
+    user: user ?? loginName(),
     onWait: (wait) =>
       process.stderr.write(`Waiting ${Math.ceil(wait / 1000)} s: the server has too many requests.\n`),
+  }).catch((error: unknown) => {
+    const code = error instanceof CofferError ? error.code : undefined;
+    // Of a server that was killed the edge may go on for a while, without its HSM.
+    if (code !== "offline" && !(code === "hsm-unavailable" && hasEnded(deployment.pid))) throw error;
+    throw new CommandError(
+      `Nothing answers at ${deployment.app}: the server of ${dir} has ended. Start it again with \`npm start\`.`,
+      1,
+      error,
+    );
   });
   try {
     return await work(client);
   } finally {
     client.close();
+  }
+}
+
+function hasEnded(pid: number | undefined): boolean {
+  if (pid === undefined) return false;
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
+  }
+}
+
+/** There is none for a user number that the machine has no account of, as in some containers. */
+function loginName(): string {
+  try {
+    return userInfo().username;
+  } catch (error) {
+    throw new CommandError("You have no login name on this machine: say --user NAME.", 2, error);
   }
 }

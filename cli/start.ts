@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { access } from "node:fs/promises";
+import { access, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { CommandError } from "./command-error.ts";
@@ -7,13 +7,14 @@ import { removeDeployment, writeDeployment } from "./deployment.ts";
 import { stopSignal } from "./interrupt.ts";
 import { portOption } from "./ports.ts";
 import { roundTrip } from "./round-trip.ts";
+import { shown } from "./shown.ts";
 import { startAll } from "./start-all.ts";
 
 export const START_HELP = `coffer start: run everything on this machine
 
 Makes a development PKI once, starts the HSM emulator (KMIP over mutual TLS), the edge worker in workerd
 and the document page, seals and opens a small document through all of it, and prints the address.
-Ctrl-C stops all of it; what was stored is there next time.
+Ctrl-C stops all of it; what was stored is there next time. One server at a time can have a folder.
 
   --once FILE      seal and open this file instead, then stop; exit code 0 when it came back the same
 
@@ -22,6 +23,8 @@ Ctrl-C stops all of it; what was stored is there next time.
   --ttlv-port N    the HSM's KMIP port, TTLV over TLS      (5696, or the next free one)
   --https-port N   the HSM's KMIP port, HTTPS              (5697, or the next free one)
   --dir PATH       where keys and documents are kept       (.coffer)
+
+Exit code: 0 stopped, or the file came back the same; 1 failed; 2 the command line is wrong.
 
 Examples: npm start -- --port 9000
           npm start -- --once photo.jpg
@@ -47,10 +50,7 @@ export async function start(args: string[]): Promise<number> {
       2,
     );
   const dir = resolve(values.dir);
-  if (values.once !== undefined)
-    await access(values.once, constants.R_OK).catch(() => {
-      throw new CommandError(`${values.once}: there is no such file.`);
-    });
+  if (values.once !== undefined) await expectFile(values.once);
   const began = performance.now();
   const step = (text: string) => {
     const seconds = ((performance.now() - began) / 1000).toFixed(1).padStart(5);
@@ -80,8 +80,19 @@ export async function start(args: string[]): Promise<number> {
     );
     await stop.stopped;
   } finally {
-    if (values.once === undefined) await removeDeployment(dir);
+    if (values.once === undefined) await removeDeployment(dir, deployment);
     await running.close();
   }
   return 0;
+}
+
+async function expectFile(path: string): Promise<void> {
+  try {
+    await access(path, constants.R_OK);
+    if ((await stat(path)).isFile()) return;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    throw new CommandError(`${shown(path)}: there is no such file.`);
+  }
+  throw new CommandError(`${shown(path)} is not a file.`);
 }

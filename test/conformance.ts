@@ -10,14 +10,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { CommandError } from "#cli/command-error.ts";
+import { reportUncaught } from "#cli/report.ts";
 import { ROWS, rowsOf } from "./rows.ts";
 
 type Report = {
   testResults: { assertionResults: { ancestorTitles: string[]; title: string; status: string }[] }[];
 };
 
+reportUncaught();
 const { values } = parseArgs({ options: { json: { type: "boolean" }, from: { type: "string" } } });
-const report = values.from ? (JSON.parse(readFileSync(values.from, "utf8")) as Report) : runTests();
+const report = values.from ? readReport(values.from) : runTests();
 
 const rows = Object.entries(ROWS).map(([row, title]) => ({ row, title, tests: 0, passed: 0 }));
 let failed = 0;
@@ -41,6 +44,15 @@ else {
   }
 }
 process.exitCode = failed > 0 ? 1 : 0;
+
+function readReport(file: string): Report {
+  const text = readFileSync(file, "utf8");
+  try {
+    const { testResults } = JSON.parse(text) as Report;
+    if (Array.isArray(testResults)) return { testResults };
+  } catch {}
+  throw new CommandError(`${file} is no report of vitest: write one with --reporter=json.`);
+}
 
 function runTests(): Report {
   const directory = mkdtempSync(join(tmpdir(), "coffer-conformance-"));

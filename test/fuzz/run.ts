@@ -8,6 +8,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
+import { reportUncaught } from "#cli/report.ts";
 import type { Coverage } from "./coverage.ts";
 import type { Finding, FuzzReport } from "./fuzzer.ts";
 import { PLANTS, type Plant } from "./plants.ts";
@@ -16,6 +17,7 @@ import { ENCODINGS, SHARED, type WorkerData } from "./worker.ts";
 /** A thread that has not begun another execution for so long (ms) hangs, however busy the machine is. */
 const STUCK = 60_000;
 
+reportUncaught();
 const { values } = parseArgs({
   options: {
     minutes: { type: "string", default: "1" },

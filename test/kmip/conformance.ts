@@ -12,10 +12,12 @@
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
+import { reportUncaught } from "#cli/report.ts";
 import { encodeItem } from "#protocol/kmip/index.ts";
 import { ENDPOINT_OPTIONS, endpointOf } from "./endpoint-options.ts";
 import { findCases, type Result, runSuite } from "./index.ts";
 
+reportUncaught();
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {

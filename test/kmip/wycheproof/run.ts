@@ -10,12 +10,14 @@
  */
 
 import { parseArgs } from "node:util";
+import { reportUncaught } from "#cli/report.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
 import { connectTo } from "../connection.ts";
 import { ENDPOINT_OPTIONS, endpointOf } from "../endpoint-options.ts";
 import { OwnServers } from "../own-server.ts";
 import { type FileResult, findFiles, runFile, Session } from "./index.ts";
 
+reportUncaught();
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {

@@ -1,0 +1,40 @@
+import { sentenceOf } from "#files/index.ts";
+import { CofferError } from "#protocol/error.ts";
+import { CommandError } from "./command-error.ts";
+import { outputError } from "./output.ts";
+
+/**
+ * Says on standard error why a command failed, and gives its exit code: one sentence for what the user can mend;
+ * everything else with its stack, since it is a bug of ours.
+ */
+export function report(error: unknown): 1 | 2 {
+  const [sentence, code] = sentenceFor(error);
+  if (sentence === undefined) console.error(error);
+  else process.stderr.write(`${sentence}\n`);
+  return code;
+}
+
+function sentenceFor(error: unknown): [sentence: string | undefined, code: 1 | 2] {
+  if (error instanceof CommandError) return [error.message, error.exitCode];
+  if (error instanceof CofferError && error.code !== "internal")
+    return [`${error.message} [${error.code}]`, 1];
+  if (error instanceof DOMException && error.name === "AbortError")
+    return ["Cancelled; nothing was left behind.", 1];
+  if (error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS"))
+    return [`${error.message.split(". ", 1)[0]!.replace(/\.$/, "")}. Try --help.`, 2];
+  return [sentenceOf(error), 1];
+}
+
+/**
+ * For a script whose work stands at the top level: what it throws ends it as `report` says, and an output that nobody
+ * takes any more makes its exit code 1 without ending it in the middle.
+ */
+export function reportUncaught(): void {
+  process.on("uncaughtException", (error) => process.exit(report(error)));
+  let lost: unknown;
+  process.stderr.on("error", () => {});
+  process.stdout.on("error", (error) => (lost ??= error));
+  process.on("exit", () => {
+    if (lost !== undefined) process.exitCode = report(outputError(lost));
+  });
+}
