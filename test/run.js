@@ -37,7 +37,7 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 const trouble = [];
 
 const steps = {
-  types: () => tool("tsc", ["-p", "."]) && tool("tsc", ["-p", "edge"]),
+  types: () => [".", "edge", "web"].every((project) => tool("tsc", ["-p", project])),
   lint: () => tool("biome", ["check", "--error-on-warnings", "."]),
   unit: () => vitest("unit"),
   system: () => vitest("system"),

@@ -1,6 +1,7 @@
 /** Ciphertext on its way to the datastore: cut into parts, several under way, memory bounded by their number. */
 
 import type { Part } from "#protocol/rest/index.ts";
+import { chunksOf } from "./chunks.ts";
 
 /** How parts are sent. */
 export interface PartsOptions {
@@ -59,7 +60,7 @@ export async function* split(
 ): AsyncGenerator<Blob, void> {
   let chunks: Uint8Array<ArrayBuffer>[] = [];
   let held = 0;
-  for await (let chunk of stream) {
+  for await (let chunk of chunksOf(stream)) {
     while (held + chunk.length >= size) {
       const rest = size - held;
       chunks.push(chunk.subarray(0, rest));

@@ -1,6 +1,7 @@
 /** Progress of a transfer, and streams that tell of it. */
 
 import { join } from "#protocol/bytes.ts";
+import { chunksOf } from "./chunks.ts";
 import { CofferError } from "./error.ts";
 
 /** Where a transfer stands. */
@@ -40,7 +41,7 @@ export async function readAll(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   let held = 0;
-  for await (const chunk of stream) {
+  for await (const chunk of chunksOf(stream)) {
     held += chunk.length;
     if (held > limit) throw new CofferError("too-large");
     chunks.push(chunk);

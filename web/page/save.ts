@@ -24,7 +24,17 @@ export async function chooseTarget(name: string, size: number): Promise<Target> 
     // Nothing appears under the chosen name before the stream has ended well: a failed one is thrown away.
     return async (document, signal) => document.stream.pipeTo(await handle.createWritable(), { signal });
   }
-  return size > MEMORY && "storage" in navigator ? throughDisk : throughMemory;
+  return size > MEMORY && (await hasPrivateFiles()) ? throughDisk : throughMemory;
+}
+
+/** Safari before 26 has the private file system, and no way to write to it from here; a private window may have none. */
+async function hasPrivateFiles(): Promise<boolean> {
+  if (!("FileSystemFileHandle" in globalThis && "createWritable" in FileSystemFileHandle.prototype))
+    return false;
+  return navigator.storage.getDirectory().then(
+    () => true,
+    () => false,
+  );
 }
 
 const throughMemory: Target = async (document, signal) => {
@@ -73,6 +83,7 @@ async function copyThroughDisk(
 export async function sweepDownloads(): Promise<void> {
   await navigator.locks.request(FOLDER, { ifAvailable: true }, async (lock) => {
     if (!lock) return;
+    if (!(await hasPrivateFiles())) return;
     const root = await navigator.storage.getDirectory();
     // Not there most of the time.
     await root.removeEntry(FOLDER, { recursive: true }).catch(() => {});
