@@ -30,6 +30,9 @@ export type BuildWebOptions = {
 export async function buildWeb({ rootKey, outDir }: BuildWebOptions): Promise<BuiltWeb> {
   const [page, measurement] = await Promise.all([buildPage(), buildVault(rootKey)]);
   const files = new Map([...page, ...measurement.files]);
+  const icon = await readFile(join(WEB, "page/icon.svg"));
+  // What browsers ask for by themselves, without its hash.
+  for (const site of ["app", "vault"]) files.set(`${site}/favicon.svg`, icon);
   for (const site of ["app", "vault"]) await rm(join(outDir, site), { recursive: true, force: true });
   for (const [path, bytes] of files) {
     await mkdir(dirname(join(outDir, path)), { recursive: true });

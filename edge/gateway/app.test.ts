@@ -8,13 +8,20 @@ const origins = {
   COFFER_VAULT_ORIGIN: "https://vault.example",
   COFFER_TENANT: "t",
 };
+const FILES: Record<string, string> = {
+  "/app/index.html": "text/html",
+  "/vault/index.html": "text/html",
+  "/app/main.0123abcd.js": "text/javascript",
+  "/app/favicon.svg": "image/svg+xml",
+  "/vault/favicon.svg": "image/svg+xml",
+};
 const ASSETS = {
   fetch: async (request: Request) => {
     const { pathname } = new URL(request.url);
-    const known = ["/app/index.html", "/vault/index.html", "/app/main.0123abcd.js"].includes(pathname);
-    return new Response(known ? pathname : null, {
-      status: known ? 200 : 404,
-      headers: { "x-leak": "1", "content-type": "text/html" },
+    const type = FILES[pathname];
+    return new Response(type && pathname, {
+      status: type ? 200 : 404,
+      headers: { "x-leak": "1", "content-type": type ?? "text/html" },
     });
   },
 };
@@ -62,6 +69,16 @@ describe("gateway", () => {
     for (const url of ["https://app.example/", "https://vault.example/nothing", "https://evil.example/"]) {
       const date = Date.parse((await get(url)).headers.get("date") ?? "");
       expect(Math.abs(date - Date.now())).toBeLessThan(60_000);
+    }
+  });
+
+  it("gives every document the icon that a browser asks for by itself", async () => {
+    for (const site of ["https://app.example", "https://vault.example"]) {
+      const icon = await get(`${site}/favicon.ico`);
+      expect(icon.status).toBe(200);
+      expect(icon.headers.get("content-type")).toBe("image/svg+xml");
+      for (const path of ["/", "/nothing", "/.well-known/oauth-protected-resource", "/configuration.json"])
+        expect(policy(await get(site + path)), path).toMatch(/img-src 'self'( blob:)?;/);
     }
   });
 

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { developmentSignIn } from "../iam/development.ts";
+import { serveAsset } from "./assets.ts";
 import type { GatewayContext, GatewayEnv } from "./context.ts";
 import { commonHeaders, nothingPolicy, transportSecurity } from "./headers.ts";
 import { problemResponse, Refused } from "./problem.ts";
@@ -64,6 +65,12 @@ function complete(routes: Hono<GatewayEnv>, handed: WeakMap<Request, Handed>): H
         problemResponse("method-not-allowed", c.var.requestId, { headers: { allow: methods.join(", ") } }),
     }),
   );
+  site.get("/favicon.ico", async (c) => {
+    const icon = await serveAsset(c, "favicon.svg");
+    // Firefox shows JSON in a document of its own, which is another origin.
+    icon.headers.set("cross-origin-resource-policy", "cross-origin");
+    return icon;
+  });
   site.route("/", routes);
   site.notFound((c) => problemResponse("not-found", c.var.requestId));
   site.onError((error, c) => {
