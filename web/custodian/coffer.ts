@@ -145,6 +145,8 @@ export class Coffer extends EventTarget {
       method: "POST",
       mode: "no-cors",
       credentials: "include",
+      // Without it a page of policy `same-origin` sends the Origin `null` (Fetch, "append a request Origin header").
+      referrerPolicy: "origin",
     }).catch(() => {});
     await Promise.all([ended, this.#microservice.forget()]);
     this.#end();
