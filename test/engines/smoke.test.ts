@@ -1,0 +1,139 @@
+/** The main job in the three browser engines, as a person does it, and no page of either origin that complains. */
+
+import { createHash, randomBytes } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readRows, type System, startSystem } from "../system/index.ts";
+import {
+  chooseFile,
+  chromium,
+  type Driver,
+  firefox,
+  pressWhenVisible,
+  until,
+  visible,
+  webkit,
+} from "./index.ts";
+
+const NOTE = { name: "note.txt", type: "text/plain", bytes: Buffer.from("Sealed here.\n".repeat(500)) };
+// More than one frame, and not a whole number of them.
+const PHOTO = { name: "photo.bin", type: "application/octet-stream", bytes: randomBytes(1_500_001) };
+
+let system: System;
+beforeAll(async () => {
+  system = await startSystem();
+});
+afterAll(() => system?.close());
+
+describe.each([chromium, firefox, webkit])("in $name", (engine) => {
+  describe.skipIf(engine.missing())("installed", () => {
+    let driver: Driver;
+    beforeAll(async () => {
+      driver = await engine.open();
+    });
+    afterAll(() => driver?.close());
+
+    const button = (label: string) => `button[aria-label="${label}"]`;
+    const person = `Ada of ${engine.name}`;
+    const signInsThatLive = () => {
+      const { id } = readRows(system.edgeDir, "users").find(({ name }) => name === person)!;
+      return readRows(system.edgeDir, "families").filter(
+        ({ user, revoked }) => user === id && revoked === null,
+      ).length;
+    };
+    const quiet = async (what: string) => expect(await driver.complaints(), what).toEqual([]);
+    const authorization = () =>
+      `${system.vaultOrigin}/authorize?${new URLSearchParams({
+        ...{ response_type: "code", client_id: system.appOrigin, redirect_uri: `${system.appOrigin}/` },
+        ...{ state: "s", code_challenge: "c".repeat(43), code_challenge_method: "S256" },
+        dpop_jkt: "j".repeat(43),
+      })}`;
+
+    it("the pages of both origins complain of nothing", async () => {
+      for (const url of [
+        `${system.appOrigin}/`,
+        `${system.vaultOrigin}/`,
+        authorization(),
+        `${system.appOrigin}/.well-known/oauth-protected-resource`,
+        `${system.vaultOrigin}/.well-known/oauth-authorization-server`,
+        `${system.vaultOrigin}/configuration.json`,
+      ]) {
+        await driver.goto(url);
+        // The icon is asked for after the page.
+        await driver.run("await new Promise((resolve) => setTimeout(resolve, 500))");
+        await quiet(url);
+      }
+    });
+
+    it("signs in on the vault's own page and enrols a microservice", async () => {
+      await driver.goto(`${system.appOrigin}/`);
+      await pressWhenVisible(driver, "[data-sign-in]");
+      await until(driver, visible("#name"));
+      expect(await driver.run("return location.origin")).toBe(system.vaultOrigin);
+      await driver.run(`document.querySelector("#name").value = ${JSON.stringify(person)}`);
+      await driver.press("form button");
+      await until(driver, visible("[data-sign-out]"));
+      expect(await driver.run("return location.origin")).toBe(system.appOrigin);
+      await until(driver, `document.querySelector('[data-link="vault"][data-phase="ready"]')`);
+      await quiet("signed in");
+    });
+
+    it("seals two files, lists them, and shows the text of one", async () => {
+      for (const file of [NOTE, PHOTO]) {
+        await chooseFile(driver, "[data-files]", file);
+        await until(driver, visible(button(`Save ${file.name}`)));
+      }
+      await pressWhenVisible(driver, button("Open note.txt"));
+      await until(driver, visible("dialog pre"));
+      expect(await driver.run(`return document.querySelector("dialog pre").textContent`)).toBe(
+        String(NOTE.bytes),
+      );
+      await driver.press("dialog[open] [data-close]");
+      await until(driver, `!document.querySelector("dialog pre")`);
+    });
+
+    it("saves a document byte for byte", async () => {
+      // The way of the engines that cannot ask where to save; what the link is given is what the person gets.
+      await driver.run(`
+        delete globalThis.showSaveFilePicker;
+        const make = URL.createObjectURL;
+        URL.createObjectURL = (blob) => {
+          globalThis.savedOfTest = blob;
+          return make.call(URL, blob);
+        };`);
+      await driver.press(button("Save photo.bin"));
+      await until(driver, "globalThis.savedOfTest !== undefined");
+      const digest = await driver.run<string>(`
+        const bytes = await new Response(globalThis.savedOfTest).arrayBuffer();
+        const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+        return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");`);
+      expect(digest).toBe(createHash("sha256").update(PHOTO.bytes).digest("hex"));
+      await quiet("sealed, shown and saved");
+    });
+
+    it("has all of it after a reload, and shows it again", async () => {
+      await driver.goto(`${system.appOrigin}/`);
+      await until(driver, visible(button("Save photo.bin")));
+      await pressWhenVisible(driver, button("Open note.txt"));
+      await until(driver, visible("dialog pre"));
+      expect(await driver.run(`return document.querySelector("dialog pre").textContent`)).toBe(
+        String(NOTE.bytes),
+      );
+      await driver.press("dialog[open] [data-close]");
+      await quiet("reloaded");
+    });
+
+    it("is known at the vault while it is signed in, and signs out for good", async () => {
+      expect(signInsThatLive()).toBe(1);
+      await driver.goto(authorization());
+      expect(await driver.run("return document.body.innerText")).toContain(`Continue as ${person}`);
+      await quiet("asked to continue");
+      await driver.goto(`${system.appOrigin}/`);
+      await pressWhenVisible(driver, "[data-sign-out]");
+      await until(driver, visible("[data-sign-in]"));
+      await quiet("signed out");
+      await driver.goto(`${system.appOrigin}/`);
+      await until(driver, visible("[data-sign-in]"));
+      await expect.poll(signInsThatLive, { message: "the server has ended it" }).toBe(0);
+    });
+  });
+});
