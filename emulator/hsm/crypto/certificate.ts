@@ -1,83 +1,100 @@
-import "reflect-metadata";
-import * as x509 from "@peculiar/x509";
-import type { Attributes } from "#protocol/kmip/index.ts";
-import { unsigned } from "./der.ts";
+import { X509Certificate } from "node:crypto";
+import { encodeHex } from "#protocol/bytes.ts";
+import type { Value } from "#protocol/evidence/der.ts";
+import { readName, textOfName } from "#protocol/evidence/distinguished-name.ts";
+import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
+import { readCertificate } from "./certificate-fields.ts";
+import { textOfGeneralName } from "./general-name.ts";
+import { type SignatureAlgorithm, signatureOf } from "./signature-algorithm.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Parts of a name that 2.x has an attribute for (KMIP 2.1 §4.9). */
+/** Parts of a name that 2.x has an attribute for (KMIP 2.1 §4.9), by type. */
 const PARTS = {
-  CN: "CN",
-  O: "O",
-  OU: "OU",
-  E: "Email",
-  C: "C",
-  ST: "ST",
-  L: "L",
-  DC: "DC",
-  T: "Title",
+  "2.5.4.3": "CN",
+  "2.5.4.10": "O",
+  "2.5.4.11": "OU",
+  "1.2.840.113549.1.9.1": "Email",
+  "2.5.4.6": "C",
+  "2.5.4.8": "ST",
+  "2.5.4.7": "L",
+  "0.9.2342.19200300.100.1.1": "UID",
+  "2.5.4.5": "SerialNumber",
+  "2.5.4.12": "Title",
+  "0.9.2342.19200300.100.1.25": "DC",
+  "2.5.4.46": "DNQualifier",
 } as const;
+
+/** A certificate that is one from its first byte to its last, in DER: a Certificate Value (KMIP 2.1 §2.1). Throws `InvalidField`. */
+export function parseCertificate(der: Uint8Array): X509Certificate {
+  try {
+    readCertificate(der);
+    // OpenSSL reads PEM and BER too, and stops after the first certificate.
+    const certificate = new X509Certificate(der);
+    if (certificate.raw.equals(der)) return certificate;
+  } catch {
+    // Told below.
+  }
+  throw new KmipError("InvalidField", "The certificate cannot be read: it must be one certificate in DER");
+}
 
 /** What an X.509 certificate says of itself, as attributes of 1.0 (texts), 1.1 (DER) and 2.x (parts). */
 export function describeCertificate(der: Uint8Array): Attributes {
-  const certificate = new x509.X509Certificate(new Uint8Array(der));
-  const { subjectName, issuerName, serialNumber } = certificate;
-  const [subject, issuer] = [derOf(subjectName), derOf(issuerName)];
-  const algorithm = signatureAlgorithm(certificate.signatureAlgorithm);
+  const { serialNumber, issuer, subject, signatureAlgorithm, ...names } = readCertificate(der);
+  const algorithm = signatureOf(signatureAlgorithm)?.kmip;
+  const subjects = names.subjectAlternativeNames;
+  const issuers = names.issuerAlternativeNames;
+  const derOf = (all: Value[]) => all.map(({ bytes }) => copy(bytes));
   return {
     certificateLength: der.length,
-    certificateIdentifier: { issuer: textOf(issuerName), serialNumber: serialNumber.toUpperCase() },
-    certificateSubject: { certificateSubjectDistinguishedName: textOf(subjectName) },
-    certificateIssuer: { certificateIssuerDistinguishedName: textOf(issuerName) },
-    x_509CertificateIdentifier: {
-      issuerDistinguishedName: issuer,
-      // DER as well (TC-132): the INTEGER with its tag and length.
-      certificateSerialNumber: unsigned(BigInt(`0x${serialNumber}`)),
+    certificateIdentifier: { issuer: textOfName(issuer), serialNumber: serialText(serialNumber) },
+    certificateSubject: {
+      certificateSubjectDistinguishedName: textOfName(subject),
+      ...(subjects.length > 0 ? { certificateSubjectAlternativeName: subjects.map(textOfGeneralName) } : {}),
     },
-    x_509CertificateSubject: { subjectDistinguishedName: subject },
-    x_509CertificateIssuer: { issuerDistinguishedName: issuer },
-    ...(algorithm ? { digitalSignatureAlgorithm: [algorithm] } : {}),
-    ...partsOf(subjectName, "certificateSubject"),
-    ...partsOf(issuerName, "certificateIssuer"),
+    certificateIssuer: {
+      certificateIssuerDistinguishedName: textOfName(issuer),
+      ...(issuers.length > 0 ? { certificateIssuerAlternativeName: issuers.map(textOfGeneralName) } : {}),
+    },
+    x_509CertificateIdentifier: {
+      issuerDistinguishedName: copy(issuer),
+      // DER as well (TC-132): the INTEGER with its tag and length.
+      certificateSerialNumber: copy(serialNumber.bytes),
+    },
+    x_509CertificateSubject: {
+      subjectDistinguishedName: copy(subject),
+      ...(subjects.length > 0 ? { subjectAlternativeName: derOf(subjects) } : {}),
+    },
+    x_509CertificateIssuer: {
+      issuerDistinguishedName: copy(issuer),
+      ...(issuers.length > 0 ? { issuerAlternativeName: derOf(issuers) } : {}),
+    },
+    ...(algorithm ? { digitalSignatureAlgorithm: [algorithm satisfies SignatureAlgorithm] } : {}),
+    ...partsOf(subject, "certificateSubject"),
+    ...partsOf(issuer, "certificateIssuer"),
   };
 }
 
-function derOf(name: x509.Name): Bytes {
-  return new Uint8Array(name.toArrayBuffer());
+/** Hexadecimal of the magnitude; a minus where the number is below zero (RFC 5280 §4.1.2.2 has users cope with those). */
+function serialText({ contents }: Value): string {
+  const magnitude = BigInt(`0x${encodeHex(contents)}`);
+  const negative = (contents[0]! & 0x80) !== 0;
+  const value = negative ? (1n << BigInt(8 * contents.length)) - magnitude : magnitude;
+  const hex = value.toString(16).toUpperCase();
+  return `${negative ? "-" : ""}${hex.padStart(hex.length + (hex.length % 2), "0")}`;
 }
 
-/** RFC 4514 without spaces: the last part of the name comes first. */
-function textOf(name: x509.Name): string {
-  return name
-    .toJSON()
-    .flatMap((part) =>
-      Object.entries(part).flatMap(([type, values]) => values.map((value) => `${type}=${value}`)),
-    )
-    .reverse()
-    .join(",");
+function partsOf(name: Uint8Array, prefix: "certificateSubject" | "certificateIssuer"): Attributes {
+  const parts: Record<string, string[]> = {};
+  for (const { type, text } of readName(name).flat()) {
+    const suffix = Object.hasOwn(PARTS, type) ? PARTS[type as keyof typeof PARTS] : undefined;
+    if (!suffix || text === undefined) continue;
+    const attribute = `${prefix}${suffix}`;
+    parts[attribute] = [...(parts[attribute] ?? []), text];
+  }
+  return parts as Attributes;
 }
 
-function partsOf(name: x509.Name, prefix: "certificateSubject" | "certificateIssuer"): Attributes {
-  const parts = Object.entries(PARTS)
-    .map(([type, suffix]) => [`${prefix}${suffix}`, name.getField(type)] as const)
-    .filter(([, values]) => values.length > 0);
-  return Object.fromEntries(parts) as Attributes;
+function copy(bytes: Uint8Array): Bytes {
+  return new Uint8Array(bytes);
 }
-
-type SignatureAlgorithm = NonNullable<Attributes["digitalSignatureAlgorithm"]>[number];
-
-function signatureAlgorithm(algorithm: { name: string; hash?: unknown }): SignatureAlgorithm | undefined {
-  const hash = (algorithm.hash as { name?: string } | undefined)?.name ?? "";
-  return SIGNATURES[`${algorithm.name} ${hash}`];
-}
-
-const SIGNATURES: Readonly<Record<string, SignatureAlgorithm>> = {
-  "RSASSA-PKCS1-v1_5 SHA-1": "SHA_1WithRSAEncryption",
-  "RSASSA-PKCS1-v1_5 SHA-256": "SHA_256WithRSAEncryption",
-  "RSASSA-PKCS1-v1_5 SHA-384": "SHA_384WithRSAEncryption",
-  "RSASSA-PKCS1-v1_5 SHA-512": "SHA_512WithRSAEncryption",
-  "ECDSA SHA-1": "ECDSAWithSHA_1",
-  "ECDSA SHA-256": "ECDSAWithSHA256",
-  "ECDSA SHA-384": "ECDSAWithSHA384",
-  "ECDSA SHA-512": "ECDSAWithSHA512",
-};

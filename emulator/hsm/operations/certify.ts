@@ -1,12 +1,14 @@
-import type { Name } from "@peculiar/x509";
 import { encodeHex, equalConstantTime } from "#protocol/bytes.ts";
+import { nameOfValues } from "#protocol/evidence/distinguished-name.ts";
 import { type Attributes, KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
 import { issueCertificate, readRequest } from "../certificate-authority.ts";
+import type { CertificateRequest } from "../crypto/certificate-request.ts";
 import type { ManagedObject } from "../managed-object.ts";
 import { publicKeyOf } from "../material.ts";
 import { checkReplacing, inPlaceOf } from "../policy/access.ts";
 import { admitAttributes } from "../policy/admission.ts";
 import { isRestricted } from "../policy/roles.ts";
+import { subjectOf } from "./certificate-subject.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
 import { der } from "./key-format.ts";
@@ -77,7 +79,7 @@ async function certificateFor(
   serial[0] = (serial[0]! & 0x7f) | 0x40;
   const certificateValue = await issueCertificate(work, {
     publicKey,
-    subject: csr?.subject ?? subjectOf(attributes, old) ?? `CN=${key!.uid}`,
+    subject: csr?.subject ?? subjectOf(attributes, old) ?? nameOfValues([["CN", key!.uid]]),
     serialNumber: encodeHex(serial),
     now,
   });
@@ -92,10 +94,7 @@ async function certificateFor(
 }
 
 /** PKCS#10 in the request (1.x and 2.x have a field of their own for it), or an object that holds one. */
-async function requestOf(
-  request: Request,
-  context: Context,
-): Promise<{ subject: Name; publicKey: Uint8Array } | undefined> {
+async function requestOf(request: Request, context: Context): Promise<CertificateRequest | undefined> {
   const { certificateRequestType = "PKCS_10", certificateRequestUniqueIdentifier } = request;
   let bytes = request.certificateRequest ?? request.certificateRequestValue;
   if (!bytes && certificateRequestUniqueIdentifier !== undefined) {
@@ -107,17 +106,6 @@ async function requestOf(
   if (certificateRequestType !== "PKCS_10")
     throw new KmipError("InvalidCSR", "Certificate requests are PKCS#10");
   return readRequest(bytes);
-}
-
-/** The name that the attributes give, or the replaced certificate has. */
-function subjectOf(attributes: Attributes, old: ManagedObject | undefined): string | undefined {
-  for (const { certificateSubject, certificateSubjectCN } of [attributes, old?.attributes ?? {}]) {
-    const name = certificateSubject?.certificateSubjectDistinguishedName;
-    if (name) return name;
-    const [common] = certificateSubjectCN ?? [];
-    if (common) return `CN=${common.replace(/[,+"\\<>;=#]/g, "\\$&")}`;
-  }
-  return undefined;
 }
 
 /** The key's link names its current certificate. */

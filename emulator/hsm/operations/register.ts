@@ -1,6 +1,5 @@
-import { X509Certificate } from "node:crypto";
 import { type Attributes, type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
-import { describeCertificate } from "../crypto/certificate.ts";
+import { describeCertificate, parseCertificate } from "../crypto/certificate.ts";
 import { describeKey } from "../crypto/transparent-key.ts";
 import type { ManagedObject, ObjectType, ObjectValue } from "../managed-object.ts";
 import { parsePrivateKey, parsePublicKey } from "../material.ts";
@@ -161,8 +160,8 @@ function describedCertificate({
   certificateValue,
 }: NonNullable<ObjectValue["certificate"]>): Attributes {
   if (certificateType !== "X_509") return { certificateType };
+  const certificate = parseCertificate(certificateValue);
   try {
-    const certificate = new X509Certificate(certificateValue);
     return {
       ...describeKey(certificate.publicKey),
       ...describeCertificate(certificateValue),

@@ -1,5 +1,6 @@
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { KmipError } from "#protocol/kmip/index.ts";
+import { parseCertificate } from "../crypto/certificate.ts";
 import { stateAt } from "../managed-object.ts";
 import { certificateDer } from "../material.ts";
 import { type Handler, objectFor } from "./handler.ts";
@@ -24,7 +25,7 @@ export const validate: Handler<"Validate"> = (request, context) => {
   if (values.length > MOST) throw new KmipError("InvalidField", "Too many certificates");
   if (objects.some((object) => stateAt(object, context.now) === "Compromised"))
     return { validityIndicator: "Invalid" };
-  const certificates = values.map(parsed);
+  const certificates = values.map(parseCertificate);
   const verdicts = certificates.map((certificate) => verdict(certificate, certificates, at));
   if (verdicts.includes("Invalid")) return { validityIndicator: "Invalid" };
   return { validityIndicator: verdicts.includes("Unknown") ? "Unknown" : "Valid" };
@@ -40,12 +41,4 @@ function verdict(
   const issuer = others.find((other) => certificate.checkIssued(other));
   if (!issuer) return "Unknown";
   return certificate.verify(issuer.publicKey) ? "Valid" : "Invalid";
-}
-
-function parsed(der: Uint8Array): X509Certificate {
-  try {
-    return new X509Certificate(der);
-  } catch {
-    throw new KmipError("InvalidField", "The certificate cannot be read");
-  }
 }

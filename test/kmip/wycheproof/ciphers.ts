@@ -91,6 +91,18 @@ export const unauthenticated =
       cipher: bytesOf(test, "ct"),
     });
 
+/**
+ * XTS. A tweak is the number of a data unit, little-endian (IEEE 1619 §5.1): the vectors have 1 to 16 bytes of it, and
+ * zeros to the right make them a block.
+ */
+export const xts =
+  (algorithm: Algorithm): Driver =>
+  (test, group, session) => {
+    const tweak = bytesOf(test, "iv");
+    const iv = Buffer.concat([tweak, new Uint8Array(Math.max(0, 16 - tweak.length))]).toString("hex");
+    return unauthenticated(algorithm, { blockCipherMode: "XTS" })({ ...test, iv }, group, session);
+  };
+
 /** `StreamCipherTest`: ChaCha20 (RFC 8439 §2.4), whose counter is given. */
 export const chacha20: Driver = (test, _group, session) =>
   sealAndOpen(session, {

@@ -1,6 +1,6 @@
 import { getCipherInfo } from "node:crypto";
 import type { CryptographicParameters, KeyBlock } from "#protocol/kmip/index.ts";
-import { aead, chacha20, gmac, unauthenticated } from "./ciphers.ts";
+import { aead, chacha20, gmac, unauthenticated, xts } from "./ciphers.ts";
 import { ecdh, hkdf, pbkdf2, xdh } from "./derivations.ts";
 import { hashOf } from "./hashes.ts";
 import { keyWrap } from "./key-wraps.ts";
@@ -15,7 +15,7 @@ import type { Group, VectorFile } from "./vectors.ts";
 export function driverOf({ algorithm }: VectorFile, group: Group): Driver | string {
   const name = algorithm.toUpperCase();
   const [, cipher, mode] = /^(AES|ARIA|CAMELLIA|SEED|SM4)-(.+)$/.exec(name) ?? [];
-  const found = cipher && mode ? blockDriver(cipher, mode) : BY_TYPE[group.type];
+  const found = cipher && mode ? blockDriver(cipher, mode, group) : BY_TYPE[group.type];
   if (typeof found === "string") return found;
   if (found) return unknownParameter(group) ?? found;
   if (name === "CHACHA20-POLY1305") return aead("ChaCha20Poly1305");
@@ -37,7 +37,7 @@ const BLOCK_CIPHERS: Readonly<Record<string, KeyBlock["cryptographicAlgorithm"]>
 };
 
 /** By the mode in the file's name; OpenSSL has not every mode of every cipher. */
-function blockDriver(cipher: string, mode: string): Driver | string {
+function blockDriver(cipher: string, mode: string, { keySize }: Group): Driver | string {
   const algorithm = BLOCK_CIPHERS[cipher]!;
   const has = (openssl: Mode & string) => {
     const size = cipher === "SM4" || cipher === "SEED" ? "" : "-128";
@@ -57,7 +57,9 @@ function blockDriver(cipher: string, mode: string): Driver | string {
         ? unauthenticated(algorithm, { blockCipherMode: "CBC", paddingMethod: "PKCS5" })
         : absent;
     case "XTS":
-      return has("XTS") ? unauthenticated(algorithm, { blockCipherMode: "XTS" }) : absent;
+      if (cipher === "AES" && keySize === 384)
+        return "AES-192-XTS: IEEE 1619 and Node's OpenSSL have XTS of AES-128 and AES-256 only";
+      return has("XTS") ? xts(algorithm) : absent;
     case "CMAC":
       return has("CBC") ? mac(algorithm, 16) : absent;
     case "WRAP":

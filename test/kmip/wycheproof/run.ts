@@ -1,7 +1,7 @@
 /**
  * `npm run kmip:wycheproof -- DIR`: puts the Wycheproof vectors in DIR and below (or one file) to a KMIP server, by
- * default an emulator of its own. Prints each file with how many vectors passed, failed and were skipped, each failure,
- * why vectors were skipped, what was made of acceptable ones, and at the end `N passed, N failed, N skipped`. The exit
+ * default an emulator of its own. Prints each file with how many vectors passed, failed and are not offered by the server, each
+ * failure, why vectors are not offered, what was made of acceptable ones, and at the end `N passed, N failed, N skipped` (skipped: not offered). The exit
  * code is 1 if a vector failed.
  *
  *   --pieces   data go to the server in pieces, where the operation takes them so
@@ -57,10 +57,10 @@ else console.log(`${sum("passed")} passed, ${sum("failed")} failed, ${sum("skipp
 process.exitCode = sum("failed") > 0 ? 1 : 0;
 
 function print({ file, passed, failed, skipped, reasons, failures, acceptable }: FileResult): void {
-  console.log(`${file}  ${passed} passed, ${failed} failed, ${skipped} skipped`);
+  console.log(`${file}  ${passed} passed, ${failed} failed, ${skipped} not offered`);
   for (const { tcId, result, comment, flags, reason } of failures)
     console.log(`    FAILED ${tcId} (${result}; ${flags.join(", ")}; ${comment}): ${reason}`);
-  for (const reason of reasons) console.log(`    skipped: ${reason}`);
+  for (const reason of reasons) console.log(`    not offered: ${reason}`);
   for (const [flags, { accepted, refused }] of Object.entries(acceptable))
     console.log(`    acceptable, ${flags}: ${accepted} accepted, ${refused} refused`);
 }
