@@ -57,7 +57,7 @@ const exchange = { client: client.id, redirectUri: good.redirect_uri, challenge:
 
 function fixture() {
   const sql = sqlStorage(migrations) as SqlStorage;
-  sql.exec("INSERT INTO sessions VALUES ('session', 'user', 1000)");
+  sql.exec("INSERT INTO sessions VALUES ('session', 'user', 1000, 'id')");
   sql.exec(
     "INSERT INTO codes (hash, user, session, client, redirect_uri, challenge, jkt, expires) VALUES ('code', 'user', 'session', ?, ?, ?, ?, 160)",
     client.id,
@@ -92,6 +92,17 @@ describe("code", () => {
     });
     expect(redeemCode(sql, "code", exchange, 120).ok).toBe(false);
   });
+  it("B9 ends the instances of what it gave when it is used twice", () => {
+    const { sql, family } = fixture();
+    redeemCode(sql, "code", exchange, 120);
+    startFamily(sql, family, "code", "token-1");
+    redeemCode(sql, "code", exchange, 121);
+    expect([...sql.exec("SELECT jkt FROM ended")]).toEqual([{ jkt: B }]);
+  });
+  it("B9 says when its session ends, which nothing issued for it outlives", () => {
+    const { sql } = fixture();
+    expect(redeemCode(sql, "code", exchange, 120)).toMatchObject({ value: { until: 1000 } });
+  });
   it("ends with its session", () => {
     const { sql } = fixture();
     sql.exec("DELETE FROM sessions");
@@ -114,6 +125,16 @@ describe("refresh token", () => {
     expect(next("token-1", "token-2", A).ok).toBe(false);
     expect(next("token-1", "token-2").ok).toBe(false);
     expect(sql.exec("SELECT revoked FROM families").one()).toEqual({ revoked: 200 });
+  });
+  it.each([
+    ["twice", B],
+    ["by another key", A],
+  ])("B9 ends the instances of its sign-in when it is presented %s", (_, key) => {
+    const { sql, family, next } = fixture();
+    startFamily(sql, family, "code", "token-1");
+    if (key === B) next("token-1", "token-2");
+    next("token-1", "token-x", key);
+    expect([...sql.exec("SELECT jkt FROM ended")]).toEqual([{ jkt: B }]);
   });
   it("ends with its family", () => {
     const { sql, family, next } = fixture();

@@ -3,6 +3,8 @@ import { type Decision, ok, type Result, refuse, turnAway } from "../result.ts";
 import { hashSecret, newSecret } from "../secret.ts";
 import type { Store } from "../store.ts";
 import type { Client } from "./clients.ts";
+import { endFamilies } from "./families.ts";
+import type { TicketCheck } from "./ticket.ts";
 
 /** RFC 6749 §4.1.2 asks for ten minutes at most; a browser comes back at once. Seconds. */
 const CODE_SECONDS = 60;
@@ -55,9 +57,16 @@ export function readAuthorizationRequest(
 /** Issues a code for a live session. */
 export async function issueCode(
   store: Store,
-  options: { request: AuthorizationRequest; session: string; requestId: string; now: number },
+  options: {
+    request: AuthorizationRequest;
+    session: string;
+    /** What became of the ticket of the form that was answered. */
+    answered: TicketCheck;
+    requestId: string;
+    now: number;
+  },
 ): Promise<Result<{ code: string }>> {
-  const { request, session, requestId, now } = options;
+  const { request, session, answered, requestId, now } = options;
   const code = newSecret();
   const hash = await hashSecret(code);
   const resource = `client/${request.client.id}`;
@@ -66,6 +75,7 @@ export async function issueCode(
       .exec<{ user: string }>("SELECT user FROM sessions WHERE hash = ? AND expires > ?", session, now)
       .toArray();
     if (live === undefined) return refuse("no-session", "no live session");
+    if (!answered.ok) return turnAway("conflict", `answered too ${answered.again}`);
     sql.exec(
       "INSERT INTO codes (hash, user, session, client, redirect_uri, challenge, jkt, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
       hash,
@@ -94,26 +104,27 @@ type Code = {
 
 /**
  * Consumes a code, then looks whether it may be used; call it inside `authorize()`. A second use revokes what the first
- * one got (RFC 6749 §4.1.2).
+ * one got (RFC 6749 §4.1.2). `until`: when the session ends, and with it all that is issued in it.
  */
 export function redeemCode(
   sql: SqlStorage,
   hash: string,
   exchange: Exchange,
   now: number,
-): Decision<{ user: string; session: string }> {
+): Decision<{ user: string; session: string; until: number }> {
   const [code] = sql
     .exec<Code>("UPDATE codes SET used = ? WHERE hash = ? AND used IS NULL RETURNING *", now, hash)
     .toArray();
   if (code === undefined) {
-    const revoked = sql.exec(
-      "UPDATE families SET revoked = ? WHERE revoked IS NULL AND id = (SELECT family FROM codes WHERE hash = ?)",
-      now,
-      hash,
-    );
-    return revoked.rowsWritten > 0
-      ? refuse("invalid-grant", "code used twice, tokens revoked")
-      : turnAway("invalid-grant", "unknown or used code");
+    const [twice] = sql
+      .exec<{ id: string }>(
+        "SELECT f.id FROM families f JOIN codes c ON c.family = f.id WHERE c.hash = ? AND f.revoked IS NULL",
+        hash,
+      )
+      .toArray();
+    if (twice === undefined) return turnAway("invalid-grant", "unknown or used code");
+    endFamilies(sql, [twice.id], now);
+    return refuse("invalid-grant", "code used twice, tokens revoked");
   }
   if (!(now < code.expires)) return refuse("invalid-grant", "code expired");
   if (code.client !== exchange.client) return refuse("invalid-grant", "code of another client");
@@ -121,8 +132,12 @@ export function redeemCode(
   if (code.challenge !== exchange.challenge) return refuse("invalid-grant", "PKCE verifier does not match");
   if (code.jkt !== exchange.jkt) return refuse("invalid-grant", "proof by another DPoP key than announced");
   const [live] = sql
-    .exec("SELECT 1 FROM sessions WHERE hash = ? AND expires > ?", code.session, now)
+    .exec<{ expires: number }>(
+      "SELECT expires FROM sessions WHERE hash = ? AND expires > ?",
+      code.session,
+      now,
+    )
     .toArray();
   if (live === undefined) return refuse("invalid-grant", "the session has ended");
-  return ok({ user: code.user, session: code.session });
+  return ok({ user: code.user, session: code.session, until: live.expires });
 }

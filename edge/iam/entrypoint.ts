@@ -1,11 +1,12 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Caller } from "../caller.ts";
 import { fail, ok, type Result } from "../result.ts";
-import { type Client, findClient } from "./clients.ts";
+import { type Client, findClient, registeredClients } from "./clients.ts";
 import { type AuthorizationRequest, readAuthorizationRequest } from "./codes.ts";
 import { developmentSignIn } from "./development.ts";
 import { personName } from "./name.ts";
 import type { SignedIn } from "./sign-in.ts";
+import type { TicketCheck } from "./ticket.ts";
 import type { TokenRequest, TokenResponse } from "./tokens.ts";
 import type { AccountKey, Custodian, Session, TokenKey } from "./types.ts";
 
@@ -13,7 +14,21 @@ import type { AccountKey, Custodian, Session, TokenKey } from "./types.ts";
 export type AuthorizeAnswer =
   | { next: "redirect"; location: string }
   /** Ask the person: `name` is who is signed in, `byName` whether anyone may sign in by a name alone. */
-  | { next: "ask"; origin: string; name: string | null; byName: boolean };
+  | {
+      next: "ask";
+      origin: string;
+      name: string | null;
+      byName: boolean;
+      /** Goes into the form and comes back with the answer. */
+      ticket: string;
+      /** Where the browser goes when the person declines. */
+      declined: string;
+      /** The answer did not count: it came too early, or too late. */
+      again?: "early" | "late";
+    };
+
+/** What the vault's account page shows: who is signed in there, and in which apps (by origin). */
+export type Account = { name: string; apps: string[]; ticket: string };
 
 /** The IAM's door. A deployment has one tenant so far; whatever names another is refused. */
 export class Iam extends WorkerEntrypoint<Env> {
@@ -30,21 +45,25 @@ export class Iam extends WorkerEntrypoint<Env> {
   }): Promise<Result<AuthorizeAnswer>> {
     const read = this.#read(query);
     if (!read.ok) return read.answer;
-    return this.#ask(read.request, cookie);
+    return this.#ask(read.request, { query, cookie });
   }
 
   /** The person said yes: a code for the session's user, or the question again if there is no session any more. */
   async approve(request: {
     query: string;
     cookie: string | null;
+    /** That of the form. */
+    ticket: string;
     requestId: string;
   }): Promise<Result<AuthorizeAnswer>> {
-    const read = this.#read(request.query);
+    const { query, cookie, ticket, requestId } = request;
+    const read = this.#read(query);
     if (!read.ok) return read.answer;
-    const { cookie, requestId } = request;
-    if (cookie === null) return this.#ask(read.request, null);
-    const issued = await this.#issue(read.request, cookie, requestId);
-    return issued.ok || issued.problem.code !== "no-session" ? issued : this.#ask(read.request, null);
+    if (cookie === null) return this.#ask(read.request, { query, cookie });
+    const answered = await this.#object.answered({ cookie, page: "sign-in", about: query, ticket });
+    const issued = await this.#issue(read.request, { cookie, answered, requestId });
+    if (issued.ok || !["no-session", "conflict"].includes(issued.problem.code)) return issued;
+    return this.#ask(read.request, { query, cookie }, answered.ok ? undefined : answered.again);
   }
 
   /** Development only: signs in by name and approves the request in `query`, which the same form showed. */
@@ -53,21 +72,59 @@ export class Iam extends WorkerEntrypoint<Env> {
     query: string;
     /** The one that the new one replaces. */
     cookie: string | null;
+    /** That of the form; null for a program, which has no page on which a person could be tricked. */
+    ticket: string | null;
     requestId: string;
-  }): Promise<Result<{ next: "redirect"; location: string; session: SignedIn | null }>> {
-    const { query, cookie, requestId } = request;
+  }): Promise<Result<AuthorizeAnswer & { session?: SignedIn }>> {
+    const { query, cookie, ticket, requestId } = request;
     const read = this.#read(query);
-    if (!read.ok) return read.answer.ok ? ok({ ...read.answer.value, session: null }) : read.answer;
+    if (!read.ok) return read.answer;
+    const asked = { cookie, page: "sign-in", about: query } as const;
+    const answered =
+      ticket === null ? ({ ok: true } as const) : await this.#object.answered({ ...asked, ticket });
+    if (!answered.ok) return this.#ask(read.request, { query, cookie }, answered.again);
     const name = personName(request.name);
     if (name === null) return fail("bad-request");
     const session = await this.#object.signIn({ name, cookie, requestId });
     if (!session.ok) return session;
-    const issued = await this.#issue(read.request, session.value.cookie, requestId);
+    const issued = await this.#issue(read.request, { cookie: session.value.cookie, answered, requestId });
     return issued.ok ? ok({ ...issued.value, session: session.value }) : issued;
   }
 
-  async signOut(request: { cookie: string; requestId: string }): Promise<Result<null>> {
-    return this.#object.signOut(request);
+  /**
+   * An app ends what was issued to it in this session (`app` is its origin), and nothing else; the vault, with null, ends
+   * the session and all that was issued in it. Errors: `foreign-origin` for an app that there is none.
+   */
+  async signOut(request: { cookie: string; app: string | null; requestId: string }): Promise<Result<null>> {
+    const { cookie, app, requestId } = request;
+    if (app === null) return this.#object.signOut({ cookie, client: null, requestId });
+    const client = registeredClients(this.env).find(({ origin }) => origin === app);
+    return client === undefined
+      ? fail("foreign-origin")
+      : this.#object.signOut({ cookie, client: client.id, requestId });
+  }
+
+  /** For the vault's account page; null when nobody is signed in. */
+  async account({ cookie }: { cookie: string }): Promise<Result<Account | null>> {
+    const { session, ticket, clients } = await this.#object.ask({ cookie, page: "account", about: "" });
+    if (session === null) return ok(null);
+    const apps = clients.map((id) => this.#find(id)?.origin).filter((origin) => origin !== undefined);
+    return ok({ name: session.name, apps, ticket });
+  }
+
+  /** Signs out as the form of the account page asks; answers why not where its ticket does not hold. */
+  async leave(request: {
+    cookie: string;
+    app: string | null;
+    ticket: string;
+    requestId: string;
+  }): Promise<Result<{ again?: "early" | "late" }>> {
+    const { ticket, ...rest } = request;
+    const { cookie } = rest;
+    const answered = await this.#object.answered({ cookie, page: "account", about: "", ticket });
+    if (!answered.ok) return ok({ again: answered.again });
+    const ended = await this.signOut(rest);
+    return ended.ok ? ok({}) : ended;
   }
 
   /** Who the vault's cookie stands for. */
@@ -116,18 +173,28 @@ export class Iam extends WorkerEntrypoint<Env> {
     return { ok: false, answer: ok({ next: "redirect", location }) };
   }
 
-  async #ask({ client }: AuthorizationRequest, cookie: string | null): Promise<Result<AuthorizeAnswer>> {
-    const session = cookie === null ? null : await this.#object.session({ cookie });
-    const byName = developmentSignIn(this.env).allowed;
-    return ok({ next: "ask", origin: client.origin, name: session?.name ?? null, byName });
+  async #ask(
+    { client, redirectUri, state }: AuthorizationRequest,
+    { query, cookie }: { query: string; cookie: string | null },
+    again?: "early" | "late",
+  ): Promise<Result<AuthorizeAnswer>> {
+    const { session, ticket } = await this.#object.ask({ cookie, page: "sign-in", about: query });
+    return ok({
+      next: "ask",
+      origin: client.origin,
+      name: session?.name ?? null,
+      byName: developmentSignIn(this.env).allowed,
+      ticket,
+      declined: this.#redirect(redirectUri, { error: "access_denied", state }),
+      ...(again !== undefined && { again }),
+    });
   }
 
   async #issue(
     request: AuthorizationRequest,
-    cookie: string,
-    requestId: string,
+    by: { cookie: string; answered: TicketCheck; requestId: string },
   ): Promise<Result<{ next: "redirect"; location: string }>> {
-    const issued = await this.#object.issueCode({ request, cookie, requestId });
+    const issued = await this.#object.issueCode({ request, ...by });
     if (!issued.ok) return issued;
     const { redirectUri, state } = request;
     return ok({

@@ -18,6 +18,45 @@ export function startFamily(
   sql.exec("INSERT INTO refresh_tokens VALUES (?, ?, NULL)", tokenHash, id);
 }
 
+/** Ids of the families that were issued in a session, to one app or to all. */
+export function familiesOf(sql: SqlStorage, session: string, client: string | null): string[] {
+  const rows = sql.exec<{ id: string }>(
+    "SELECT id FROM families WHERE session = ? AND client = coalesce(?, client)",
+    session,
+    client,
+  );
+  return rows.toArray().map(({ id }) => id);
+}
+
+/**
+ * Ends families, and notes their keys for the registration authority, which ends grants and instances: whatever ends a
+ * sign-in ends those with it. Revoked before or not, since an instance may live longer than a token. Inside `authorize()`.
+ */
+export function endFamilies(sql: SqlStorage, ids: string[], now: number): void {
+  for (const id of ids) {
+    sql.exec("UPDATE families SET revoked = ? WHERE id = ? AND revoked IS NULL", now, id);
+    sql.exec("INSERT OR IGNORE INTO ended SELECT jkt FROM families WHERE id = ?", id);
+  }
+}
+
+/** The same for families that have run out, but for a key that has signed in again. They are deleted afterwards. */
+export function endExpiredFamilies(sql: SqlStorage, now: number): void {
+  sql.exec(
+    `INSERT OR IGNORE INTO ended SELECT jkt FROM families f WHERE expires <= ? AND NOT EXISTS
+       (SELECT 1 FROM families g WHERE g.jkt = f.jkt AND g.revoked IS NULL AND g.expires > ?)`,
+    now,
+    now,
+  );
+  sql.exec("DELETE FROM refresh_tokens WHERE family IN (SELECT id FROM families WHERE expires <= ?)", now);
+  sql.exec("DELETE FROM custodians WHERE family IN (SELECT id FROM families WHERE expires <= ?)", now);
+  sql.exec("DELETE FROM families WHERE expires <= ?", now);
+}
+
+/** When the next family runs out; null when there is none. */
+export function nextExpiry(sql: SqlStorage): number | null {
+  return sql.exec<{ next: number | null }>("SELECT min(expires) AS next FROM families").one().next;
+}
+
 /**
  * Consumes a refresh token and puts the next one in its place (RFC 9700 §4.14.2). One that was used before means that
  * two parties hold it: the whole family is revoked. Inside `authorize()`.
@@ -35,14 +74,15 @@ export function rotate(
     )
     .toArray();
   if (token === undefined) {
-    const revoked = sql.exec(
-      "UPDATE families SET revoked = ? WHERE revoked IS NULL AND id = (SELECT family FROM refresh_tokens WHERE hash = ?)",
-      now,
-      hash,
-    );
-    return revoked.rowsWritten > 0
-      ? refuse("invalid-grant", "refresh token used twice, family revoked")
-      : turnAway("invalid-grant", "unknown or revoked");
+    const [twice] = sql
+      .exec<{ id: string }>(
+        "SELECT f.id FROM families f JOIN refresh_tokens t ON t.family = f.id WHERE t.hash = ? AND f.revoked IS NULL",
+        hash,
+      )
+      .toArray();
+    if (twice === undefined) return turnAway("invalid-grant", "unknown or revoked");
+    endFamilies(sql, [twice.id], now);
+    return refuse("invalid-grant", "refresh token used twice, family revoked");
   }
   const [family] = sql
     .exec<Family & { revoked: number | null }>("SELECT * FROM families WHERE id = ?", token.family)
@@ -51,7 +91,7 @@ export function rotate(
   if (!(now < family.expires)) return refuse("invalid-grant", "family expired");
   if (family.jkt !== jkt || family.client !== client) {
     // Held by someone without the key: as good as a second use.
-    sql.exec("UPDATE families SET revoked = ? WHERE id = ?", now, family.id);
+    endFamilies(sql, [family.id], now);
     return refuse("invalid-grant", "refresh token of another key or client, family revoked");
   }
   sql.exec("INSERT INTO refresh_tokens VALUES (?, ?, NULL)", next, family.id);

@@ -2,7 +2,7 @@
  * edge/iam: who may act for whom: users, accounts, sign-in, tokens, custodian certificates, Enc(account keys).
  * May import protocol/, edge/hsm and the shared files of edge/. Imported by edge/index.ts; others use its service binding.
  */
-export { type AuthorizeAnswer, Iam } from "./entrypoint.ts";
+export { type Account, type AuthorizeAnswer, Iam } from "./entrypoint.ts";
 export { IamObject } from "./object.ts";
 export type { TokenRequest, TokenResponse } from "./tokens.ts";
 export type { AccountKey, Custodian, Session, TokenKey } from "./types.ts";

@@ -12,9 +12,11 @@ import { createAccountKey, currentAccountKey, masterKey } from "./account-keys.t
 import { type AuthorizationRequest, issueCode } from "./codes.ts";
 import { findCustodian, isSignedIn } from "./custodians.ts";
 import { developmentSignIn } from "./development.ts";
+import { nextExpiry } from "./families.ts";
 import { migrations } from "./schema.ts";
-import { findSession, type SignedIn, signInByName, signOut } from "./sign-in.ts";
+import { findSession, type SignedIn, signedInApps, signInByName, signOut } from "./sign-in.ts";
 import { sweep } from "./sweep.ts";
+import { checkTicket, makeTicket, type Question, type TicketCheck, ticketKey } from "./ticket.ts";
 import { issueTokens, type TokenRequest, type TokenResponse } from "./tokens.ts";
 import type { AccountKey, Custodian, Session, TokenKey } from "./types.ts";
 
@@ -24,6 +26,11 @@ interface Neighbours {
 }
 
 const TELL_AGAIN_MS = 10_000;
+
+/** A page of the vault with a form. */
+type Asked = { cookie: string | null } & Pick<Question, "page" | "about">;
+type Asking = { session: Session | null; ticket: string; clients: string[] };
+type Answered = Asked & { ticket: string };
 
 /** State of the IAM: one object a tenant. Reached by the `Iam` entrypoint alone. */
 export class IamObject extends DurableObject<Env> {
@@ -38,12 +45,20 @@ export class IamObject extends DurableObject<Env> {
     this.#store = openStore(ctx, { domain: "iam", audit: env.AUDIT_IAM, migrations });
     this.#hsm = openHsm(env.HSM_IAM, env.COFFER_HSM_URL);
     this.#neighbours = env as unknown as Neighbours;
+    // What an earlier release issued has no alarm yet.
+    ctx.waitUntil(this.#wakeAtExpiry());
   }
 
   override async alarm(): Promise<void> {
     sweep(this.#store, seconds());
     await this.#store.flush();
     await this.#tellEnded();
+    await this.#wakeAtExpiry();
+  }
+
+  async #wakeAtExpiry(): Promise<void> {
+    const next = nextExpiry(this.#store.sql);
+    if (next !== null) await wakeBy(this.ctx.storage, next * 1000);
   }
 
   /** Has the RA revoke the instances of sign-ins that have ended; what it could not be told now, it is told later. */
@@ -72,10 +87,29 @@ export class IamObject extends DurableObject<Env> {
     return result;
   }
 
-  async signOut({ cookie, requestId }: { cookie: string; requestId: string }): Promise<Result<null>> {
-    const result = signOut(this.#store, await hashSecret(cookie), requestId, seconds());
+  /** Ends what was issued in the session to one app, or with `client` null all of it and the session. */
+  async signOut(of: { cookie: string; client: string | null; requestId: string }): Promise<Result<null>> {
+    const { cookie, ...rest } = of;
+    const result = signOut(this.#store, { hash: await hashSecret(cookie), now: seconds(), ...rest });
     await this.#tellEnded();
     return result;
+  }
+
+  /** Whom a page of the vault asks, in which apps that person is signed in, and the ticket for the page's form. */
+  async ask({ cookie, page, about }: Asked): Promise<Asking> {
+    const hash = cookie === null ? null : await hashSecret(cookie);
+    const session = hash === null ? null : findSession(this.#store, hash, seconds());
+    const key = await ticketKey(this.#store.sql);
+    const ticket = await makeTicket(key, { page, session: hash, about }, Date.now());
+    const clients = session === null ? [] : signedInApps(this.#store.sql, hash!, seconds());
+    return { session, ticket, clients };
+  }
+
+  /** What becomes of a form's ticket. */
+  async answered({ cookie, page, about, ticket }: Answered): Promise<TicketCheck> {
+    const session = cookie === null ? null : await hashSecret(cookie);
+    const key = await ticketKey(this.#store.sql);
+    return checkTicket(key, { page, session, about }, ticket, Date.now());
   }
 
   async session({ cookie }: { cookie: string }): Promise<Session | null> {
@@ -85,18 +119,23 @@ export class IamObject extends DurableObject<Env> {
   async issueCode(options: {
     request: AuthorizationRequest;
     cookie: string;
+    answered: TicketCheck;
     requestId: string;
   }): Promise<Result<{ code: string }>> {
-    const { request, cookie, requestId } = options;
+    const { request, cookie, answered, requestId } = options;
     const session = await hashSecret(cookie);
     // Made-up cookies must not fill the audit log: without a session there is nothing to decide.
     if (findSession(this.#store, session, seconds()) === null) return fail("no-session");
-    return issueCode(this.#store, { request, session, requestId, now: seconds() });
+    return issueCode(this.#store, { request, session, answered, requestId, now: seconds() });
   }
 
-  token(request: TokenRequest): Promise<Result<TokenResponse>> {
+  async token(request: TokenRequest): Promise<Result<TokenResponse>> {
     const endpoint = { store: this.#store, hsm: this.#hsm, configuration: this.env, now: seconds() };
-    return fromHsm(request.requestId, () => issueTokens(endpoint, request));
+    const result = await fromHsm(request.requestId, () => issueTokens(endpoint, request));
+    // A code or a refresh token that was used twice ends a sign-in; one that was issued will run out.
+    await this.#tellEnded();
+    await this.#wakeAtExpiry();
+    return result;
   }
 
   keys(): Promise<Result<TokenKey[]>> {

@@ -43,4 +43,18 @@ export const migrations = [
   -- DPoP keys whose sign-in has ended, until the registration authority knows.
   CREATE TABLE ended (jkt TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- By which the vault's scripts tell one session of a browser from the next. It opens nothing.
+  ALTER TABLE sessions ADD COLUMN id TEXT NOT NULL DEFAULT '';
+  UPDATE sessions SET id = lower(hex(randomblob(16)));
+
+  -- What was issued in a session ends with it.
+  UPDATE families SET expires = min(expires,
+    coalesce((SELECT s.expires FROM sessions s WHERE s.hash = families.session), 0));
+  UPDATE custodians SET not_after = min(not_after,
+    coalesce((SELECT f.expires FROM families f WHERE f.id = custodians.family), 0));
+
+  -- HMAC key of the tickets that come with the forms of the vault's pages.
+  CREATE TABLE ticket_key (only INTEGER PRIMARY KEY CHECK (only = 1), key BLOB NOT NULL) STRICT;
+  `,
 ] as const;

@@ -2,6 +2,7 @@ import { authorize } from "../authorize.ts";
 import { ok, type Result, turnAway } from "../result.ts";
 import { hashSecret, newSecret } from "../secret.ts";
 import type { Store } from "../store.ts";
+import { endFamilies, familiesOf } from "./families.ts";
 import type { Session } from "./types.ts";
 
 /** A working day and night; then the user signs in again. Seconds. */
@@ -31,7 +32,10 @@ export async function signInByName(
   return authorize(store, { action: "iam:sign-in", caller: null, resource: "session", requestId }, (sql) => {
     if (!allowed.allowed) return turnAway("not-found", `development sign-in is off: ${allowed.why}`);
     const user = findUser(sql, name) ?? createUser(sql, name, now);
-    sql.exec("INSERT INTO sessions VALUES (?, ?, ?)", hash, user, now + SESSION_SECONDS);
+    sql.exec(
+      "INSERT INTO sessions (hash, user, expires, id) VALUES (?, ?, ?, ?)",
+      ...[hash, user, now + SESSION_SECONDS, crypto.randomUUID()],
+    );
     if (previous !== null) replaceSession(sql, previous, { hash, user }, now);
     return ok({ cookie, maxAge: SESSION_SECONDS });
   });
@@ -40,38 +44,58 @@ export async function signInByName(
 /** Who the cookie stands for. Reading is no decision, so it leaves no audit row; what is done with it does. */
 export function findSession(store: Store, hash: string, now: number): Session | null {
   const [row] = store.sql
-    .exec<{ user: string; expires: number }>(
-      "SELECT user, expires FROM sessions WHERE hash = ? AND expires > ?",
+    .exec<{ id: string; user: string; expires: number }>(
+      "SELECT id, user, expires FROM sessions WHERE hash = ? AND expires > ?",
       hash,
       now,
     )
     .toArray();
   if (row === undefined) return null;
   const accounts = accountsOf(store.sql, row.user).map(({ id }) => id);
-  const { user, expires } = row;
-  return { tenant: store.tenant, user, name: userName(store.sql, user), accounts, expires };
+  const { id, user, expires } = row;
+  return { id, tenant: store.tenant, user, name: userName(store.sql, user), accounts, expires };
 }
 
-/** Ends the session and everything that was issued in it. A made-up cookie ends nothing and leaves no audit row. */
-export function signOut(store: Store, hash: string, requestId: string, now: number): Result<null> {
+/**
+ * Ends what was issued in the session to one app, or with `client` null the session itself and everything that was issued
+ * in it. A made-up cookie ends nothing and leaves no audit row.
+ */
+export function signOut(
+  store: Store,
+  { hash, client, requestId, now }: { hash: string; client: string | null; requestId: string; now: number },
+): Result<null> {
   const known = store.sql.exec(
     "SELECT 1 FROM sessions WHERE hash = ? UNION SELECT 1 FROM families WHERE session = ?",
     hash,
     hash,
   );
   if (known.toArray().length === 0) return ok(null);
-  return authorize(store, { action: "iam:sign-out", caller: null, resource: "session", requestId }, (sql) => {
-    endSession(sql, hash, now);
+  const resource = client === null ? "session" : `client/${client}`;
+  return authorize(store, { action: "iam:sign-out", caller: null, resource, requestId }, (sql) => {
+    if (client === null) sql.exec("DELETE FROM sessions WHERE hash = ?", hash);
+    endIssued(sql, hash, client, now);
     return ok(null);
   });
 }
 
-function endSession(sql: SqlStorage, hash: string, now: number): void {
-  sql.exec("DELETE FROM sessions WHERE hash = ?", hash);
-  sql.exec("UPDATE families SET revoked = ? WHERE session = ? AND revoked IS NULL", now, hash);
-  sql.exec("UPDATE codes SET used = ? WHERE session = ? AND used IS NULL", now, hash);
-  // Revoked earlier or not: an instance lives longer than a token.
-  sql.exec("INSERT OR IGNORE INTO ended SELECT jkt FROM families WHERE session = ?", hash);
+/** Apps that have a live sign-in in the session, by their client ids. */
+export function signedInApps(sql: SqlStorage, hash: string, now: number): string[] {
+  const rows = sql.exec<{ client: string }>(
+    "SELECT DISTINCT client FROM families WHERE session = ? AND revoked IS NULL AND expires > ? ORDER BY client",
+    hash,
+    now,
+  );
+  return rows.toArray().map(({ client }) => client);
+}
+
+function endIssued(sql: SqlStorage, session: string, client: string | null, now: number): void {
+  endFamilies(sql, familiesOf(sql, session, client), now);
+  sql.exec(
+    "UPDATE codes SET used = ? WHERE session = ? AND used IS NULL AND client = coalesce(?, client)",
+    now,
+    session,
+    client,
+  );
 }
 
 function replaceSession(
@@ -81,12 +105,18 @@ function replaceSession(
   now: number,
 ): void {
   const [same] = sql
-    .exec("DELETE FROM sessions WHERE hash = ? AND user = ? RETURNING hash", previous, next.user)
+    .exec<{ id: string }>(
+      "DELETE FROM sessions WHERE hash = ? AND user = ? RETURNING id",
+      previous,
+      next.user,
+    )
     .toArray();
   if (same === undefined) {
-    endSession(sql, previous, now);
+    sql.exec("DELETE FROM sessions WHERE hash = ?", previous);
+    endIssued(sql, previous, null, now);
     return;
   }
+  sql.exec("UPDATE sessions SET id = ? WHERE hash = ?", same.id, next.hash);
   sql.exec("UPDATE families SET session = ? WHERE session = ?", next.hash, previous);
   sql.exec("UPDATE codes SET session = ? WHERE session = ?", next.hash, previous);
 }

@@ -77,7 +77,7 @@ async function exchangeCode(
     if (!code.ok) return code;
     const fresh = useProof(sql, jtiHash!, proof.expires);
     if (!fresh.ok) return fresh;
-    const { user, session } = code.value;
+    const { user, session, until } = code.value;
     const other = sql.exec(
       "SELECT 1 FROM custodians WHERE jkt = ? AND (user <> ? OR client <> ?)",
       proof.jkt,
@@ -91,7 +91,7 @@ async function exchangeCode(
       user,
       client: client.id,
       jkt: proof.jkt,
-      expires: now + FAMILY_SECONDS,
+      expires: Math.min(now + FAMILY_SECONDS, until),
     };
     startFamily(sql, { ...family, session }, codeHash!, tokenHash!);
     return ok(family);

@@ -1,7 +1,15 @@
 /** What the IAM tells other domains. */
 
 /** Who is signed in on the vault's origin, by its cookie. */
-export type Session = { tenant: string; user: string; name: string; accounts: string[]; expires: number };
+export type Session = {
+  /** Names the session to the vault's own scripts, also after the cookie was replaced; nothing is granted for it. */
+  id: string;
+  tenant: string;
+  user: string;
+  name: string;
+  accounts: string[];
+  expires: number;
+};
 
 /**
  * W11: the account's current key, encrypted under the tenant's master key by the HSM (AES Key Wrap, RFC 3394: 40 bytes

@@ -23,6 +23,8 @@ export type Ceremony = {
   keys: InstanceKeys;
   /** Milliseconds since 1970. */
   now: number;
+  /** End of the custodian's own certificate, which no instance of it outlives; seconds since 1970. */
+  until: number;
 };
 
 /** Issues both certificates and registers the recipient. Throws what the HSM throws. */
@@ -30,9 +32,9 @@ export async function certify(
   hsm: Hsm,
   ceremony: Ceremony,
 ): Promise<{ record: NewInstance; enrolled: Enrolled }> {
-  const { instance, tenant, method, binding, keys, now } = ceremony;
+  const { instance, tenant, method, binding, keys, now, until } = ceremony;
   const enrolledAt = Math.floor(now / 1000);
-  const notAfter = enrolledAt + CERTIFICATE_SECONDS;
+  const notAfter = Math.min(enrolledAt + CERTIFICATE_SECONDS, until);
   const order = (use: CertificateOrder["use"], spki: Uint8Array<ArrayBuffer>): CertificateOrder => {
     return { instance, tenant, binding, method: method.name, tier: method.tier, now, notAfter, spki, use };
   };

@@ -91,8 +91,8 @@ export function revokeInstance(sql: SqlStorage, id: string, { user, client }: In
 }
 
 /** Ends all that a custodian with this DPoP key has: its instances, and grants that are still open. */
-export function endCustodian(sql: SqlStorage, jkt: string): void {
-  sql.exec("UPDATE instances SET status = 'revoked' WHERE jkt = ?", jkt);
+export function endCustodian(sql: SqlStorage, jkt: string, now: number): void {
+  sql.exec("UPDATE instances SET status = 'revoked' WHERE jkt = ? AND not_after > ?", jkt, now);
   sql.exec("DELETE FROM grants WHERE jkt = ? AND used IS NULL", jkt);
 }
 
@@ -131,12 +131,13 @@ export function markRetired(sql: SqlStorage, id: string, now: number): void {
 /** An ended instance stays in the list for 30 days. */
 const KEPT = 30 * 24 * 3600;
 
-/** When there is next something to retire, seconds; null when nothing is to come. */
+/** When there is next something to retire, seconds: 0 for what was revoked; null when nothing is to come. */
 export function nextRetirement(sql: SqlStorage): number | null {
   return sql
     .exec<{ next: number | null }>(
-      `SELECT min(next) AS next FROM (SELECT not_after AS next FROM instances WHERE hsm_gone = 0
-       UNION ALL SELECT started + ? FROM registrations)`,
+      `SELECT min(next) AS next FROM (
+         SELECT iif(status = 'revoked', 0, not_after) AS next FROM instances WHERE hsm_gone = 0
+         UNION ALL SELECT started + ? FROM registrations)`,
       CUT_OFF,
     )
     .one().next;

@@ -56,6 +56,8 @@ export class RaObject extends DurableObject<Env> {
   readonly #store: Store;
   readonly #hsm: Hsm;
   readonly #neighbours: Neighbours;
+  /** Ceremonies that wait for the HSM, so that none ends with an instance of a sign-in that has ended meanwhile. */
+  readonly #underWay = new Set<{ jkt: string; ended: boolean }>();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -175,21 +177,27 @@ export class RaObject extends DurableObject<Env> {
 
     const keys = await verifyRequest(request, nonce).catch((error: Error) => error);
     if (keys instanceof Error) return deny("invalid-certificate", keys.message);
+    const { custodian: dn, jkt } = binding;
+    const signedIn = () => this.#neighbours.IAM.custodian({ tenant, dn, jkt }).catch(() => fail("internal"));
+    const custodian = await signedIn();
+    if (!custodian.ok) return deny("foreign-custodian", "the custodian's sign-in has ended");
+    const until = custodian.value.notAfter;
     const instance = crypto.randomUUID();
+    const underWay = { jkt, ended: false };
+    this.#underWay.add(underWay);
     beginRegistration(sql, instance, seconds(now));
     try {
-      const { record, enrolled } = await certify(this.#hsm, { instance, tenant, method, binding, keys, now });
+      const ceremony = { instance, tenant, method, binding, keys, now, until };
+      const { record, enrolled } = await certify(this.#hsm, ceremony);
       // The HSM took its time: whoever has signed out meanwhile gets no instance that sign-out did not see.
-      const { custodian: dn, jkt } = binding;
-      const registered = await this.#neighbours.IAM.custodian({ tenant, dn, jkt });
-      if (!registered.ok) {
-        await this.#undo(instance);
-        return deny("foreign-custodian", "the custodian's sign-in has ended");
-      }
+      const registered = await signedIn();
       const stored = authorize<Enrolled>(
         this.#store,
         { action, ...about, resource: `instance/${instance}` },
         () => {
+          // The IAM may have answered before the end, and told us of the end before its answer came.
+          if (!registered.ok || underWay.ended)
+            return refuse("foreign-custodian", "the custodian's sign-in has ended");
           insertInstance(sql, record);
           endRegistration(sql, instance);
           return ok(enrolled);
@@ -203,6 +211,8 @@ export class RaObject extends DurableObject<Env> {
       return error instanceof HsmUnavailable
         ? deny("hsm-unavailable", error.name)
         : deny("internal", error instanceof Error ? error.name : "unknown");
+    } finally {
+      this.#underWay.delete(underWay);
     }
   }
 
@@ -249,10 +259,11 @@ export class RaObject extends DurableObject<Env> {
   /** Revokes the instances and open grants of custodians whose sign-in has ended. */
   ended(jkts: string[]): Result<null> {
     const requestId = crypto.randomUUID();
+    for (const underWay of this.#underWay) if (jkts.includes(underWay.jkt)) underWay.ended = true;
     for (const jkt of jkts) {
       const about = { action: "ra:sign-out", caller: null, resource: `key/${jkt.slice(0, 64)}`, requestId };
       const done = authorize(this.#store, about, (sql) => {
-        endCustodian(sql, jkt);
+        endCustodian(sql, jkt, seconds());
         return ok(null);
       });
       if (!done.ok) return done;

@@ -1,0 +1,55 @@
+import { expect, it } from "vitest";
+import { sqlStorage } from "#test/sql-storage.ts";
+import { migrations } from "./schema.ts";
+import { checkTicket, makeTicket, type Question, ticketKey } from "./ticket.ts";
+
+const NOW = 1_800_000_000_000;
+const question: Question = { page: "sign-in", session: "s1", about: "client_id=a&state=b" };
+const sql = sqlStorage(migrations) as SqlStorage;
+
+it("B5 counts an answer from a second on, for ten minutes", async () => {
+  const key = await ticketKey(sql);
+  const ticket = await makeTicket(key, question, NOW);
+  const at = (passed: number) => checkTicket(key, question, ticket, NOW + passed);
+  for (const early of [-5000, 0, 1, 999]) expect(await at(early)).toEqual({ ok: false, again: "early" });
+  for (const good of [1000, 599_999, 600_000]) expect(await at(good)).toEqual({ ok: true });
+  expect(await at(600_001)).toEqual({ ok: false, again: "late" });
+});
+
+it("B5 takes no ticket of another page, session or question, and none that was made up", async () => {
+  const key = await ticketKey(sql);
+  const ticket = await makeTicket(key, question, NOW);
+  const check = (asked: Question, text = ticket) => checkTicket(key, asked, text, NOW + 5000);
+  expect(await check(question)).toEqual({ ok: true });
+  const [time, mac] = ticket.split(".") as [string, string];
+  for (const other of [
+    { page: "account" },
+    { session: "s2" },
+    { session: null },
+    { about: "client_id=a&state=c" },
+    { about: "" },
+  ] as Partial<Question>[])
+    expect((await check({ ...question, ...other })).ok).toBe(false);
+  for (const text of [
+    "",
+    ".",
+    time,
+    mac,
+    `.${mac}`,
+    `${NOW - 4000}.${mac}`,
+    `${time}.${"A".repeat(43)}`,
+    `${time}.${mac}A`,
+    `+${ticket}`,
+    `${time}e0.${mac}`,
+    `${ticket}\n`,
+    "9".repeat(400),
+  ])
+    expect(await check(question, text), text).toEqual({ ok: false, again: "late" });
+});
+
+it("B5 keeps its key over restarts, and no two stores have the same", async () => {
+  const ticket = await makeTicket(await ticketKey(sql), question, NOW);
+  expect(await checkTicket(await ticketKey(sql), question, ticket, NOW + 5000)).toEqual({ ok: true });
+  const other = await ticketKey(sqlStorage(migrations) as SqlStorage);
+  expect((await checkTicket(other, question, ticket, NOW + 5000)).ok).toBe(false);
+});

@@ -1,0 +1,58 @@
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { utf8 } from "#protocol/bytes.ts";
+
+/**
+ * What comes with each form of the vault's pages, and back with the answer: when the question was put, under an HMAC
+ * over what was asked of whom. An answer that comes before a person could have read the question is none, whatever
+ * pressed the button: a key held down, a double click meant for another page.
+ */
+
+/** A person takes at least this long, milliseconds. The page's own script waits as long, from when the page is seen. */
+export const EARLIEST_MS = 1000;
+/** A page that was open for longer is asked again, milliseconds. */
+const LATEST_MS = 10 * 60_000;
+const HMAC = { name: "HMAC", hash: "SHA-256" };
+const FORM = /^([0-9]{1,15})\.([A-Za-z0-9_-]{43})$/;
+
+/** What a form asks: which page, in which session (hash of its cookie), about what. */
+export type Question = { page: "sign-in" | "account"; session: string | null; about: string };
+
+/** `again`: why the question is put once more. */
+export type TicketCheck = { ok: true } | { ok: false; again: "early" | "late" };
+
+export async function makeTicket(key: CryptoKey, question: Question, now: number): Promise<string> {
+  const mac = await crypto.subtle.sign(HMAC.name, key, input(question, now));
+  return `${now}.${encodeBase64url(new Uint8Array(mac))}`;
+}
+
+/** One that was made up, or for another question, counts as one of a page that was open too long. */
+export async function checkTicket(
+  key: CryptoKey,
+  question: Question,
+  ticket: string,
+  now: number,
+): Promise<TicketCheck> {
+  const late: TicketCheck = { ok: false, again: "late" };
+  const [, time, mac] = FORM.exec(ticket) ?? [];
+  if (time === undefined || mac === undefined) return late;
+  const asked = Number(time);
+  try {
+    const signed = input(question, asked);
+    if (!(await crypto.subtle.verify(HMAC.name, key, decodeBase64url(mac), signed))) return late;
+  } catch {
+    return late;
+  }
+  if (now - asked > LATEST_MS) return late;
+  return now - asked >= EARLIEST_MS ? { ok: true } : { ok: false, again: "early" };
+}
+
+/** The key that the store keeps, made at its first use. */
+export function ticketKey(sql: SqlStorage): Promise<CryptoKey> {
+  sql.exec("INSERT OR IGNORE INTO ticket_key VALUES (1, ?)", crypto.getRandomValues(new Uint8Array(32)));
+  const { key } = sql.exec<{ key: ArrayBuffer }>("SELECT key FROM ticket_key").one();
+  return crypto.subtle.importKey("raw", key, HMAC, false, ["sign", "verify"]);
+}
+
+function input({ page, session, about }: Question, asked: number): Uint8Array<ArrayBuffer> {
+  return utf8(JSON.stringify(["coffer-ticket-v1", page, session, about, asked]));
+}
