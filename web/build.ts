@@ -67,6 +67,7 @@ async function buildVault(rootKey: Uint8Array): Promise<{ files: Files; measurem
     __COFFER_MICROSERVICE__: JSON.stringify({ url: `/${microserviceName}`, integrity: measurement }),
   });
   const loaderName = hashed("loader.js", loader);
+  const pages = await script("hosts/pages/main.ts", {});
   const html = (await readFile(join(WEB, "hosts/vault/index.html"), "utf8"))
     .replace("{{loader.url}}", `/${loaderName}`)
     .replace("{{loader.integrity}}", integrity(loader));
@@ -74,6 +75,8 @@ async function buildVault(rootKey: Uint8Array): Promise<{ files: Files; measurem
     ["vault/index.html", new TextEncoder().encode(html)],
     [`vault/${loaderName}`, loader],
     [`vault/${microserviceName}`, microservice],
+    // Named by the gateway, which writes those pages and does not know this build.
+    ["vault/page.js", pages],
   ]);
   return { files, measurement };
 }

@@ -43,15 +43,26 @@ export function vaultPolicy({ apps }: Origins): string {
   });
 }
 
-/** The pages that ask before a code is issued: no script at all, never in a frame. Chromium holds the redirect after a form to `form-action` too, hence the apps. */
-export function signInPolicy({ apps }: Origins): string {
-  return serialize({
+/** The pages that ask before a code is issued, never in a frame. Chromium holds the redirect after a form to `form-action` too, hence the apps. */
+export function signInPolicy({ vault, apps }: Origins): string {
+  return serialize({ ...asking(vault), "form-action": ["'self'", ...apps].join(" ") });
+}
+
+/** The vault's account page, never in a frame. */
+export function accountPolicy({ vault }: Origins): string {
+  return serialize({ ...asking(vault), "form-action": "'self'" });
+}
+
+/** The one script of these pages holds their buttons back and ends keys of this browser (web/hosts/pages). */
+function asking(vault: string): Policy {
+  return {
     ...NOTHING,
+    "script-src": `${vault}/page.js`,
+    "connect-src": `${vault}/session`,
     "style-src": "'self'",
-    "form-action": ["'self'", ...apps].join(" "),
     "require-trusted-types-for": "'script'",
     "trusted-types": "'none'",
-  });
+  };
 }
 
 /** What is no document. */

@@ -1,0 +1,60 @@
+/** What all pages of the vault have: the frame of the document, the form that is held back, and escaping. */
+
+/**
+ * A form whose button can be pressed only when `/page.js` has seen a person have the page in front of them for a moment
+ * (web/hosts/pages). Without that script it cannot be pressed at all. `ends`: what the answer ends in this browser, an
+ * app's origin or `*` for all.
+ */
+export function heldForm(
+  { action, hidden, ends }: { action: string; hidden: Record<string, string>; ends?: string },
+  content: string,
+): string {
+  const fields = Object.entries(hidden).map(
+    ([name, value]) => `<input type="hidden" name="${name}" value="${escaped(value)}">`,
+  );
+  return `<form method="post" action="${action}" data-held${ends === undefined ? "" : ` data-ends="${escaped(ends)}"`}>
+      ${fields.join("\n      ")}
+      ${content}
+    </form>`;
+}
+
+/** Says when the buttons of the page can be pressed. Read out as it changes. */
+export const waiting = `<p class="hint" id="wait" role="status" data-wait>One moment, so that you can read this first.</p>
+      <noscript><p class="mistake">The button needs JavaScript. Allow it for this address and reload.</p></noscript>`;
+
+export function message(title: string, text: string): string {
+  return `<h1>${title}</h1><p class="lead">${text}</p>`;
+}
+
+export function html(title: string, content: string): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <meta name="color-scheme" content="light dark">
+  <title>${title} · Coffer vault</title>
+  <link rel="stylesheet" href="/page.css">
+  <script src="/page.js" defer></script>
+</head>
+<body>
+  <main>
+    <p class="brand"><svg viewBox="0 0 32 32" aria-hidden="true" focusable="false"><rect x="3" y="5" width="26" height="22" rx="3.5"/><path d="M3 14h26"/><circle cx="16" cy="14" r="4"/></svg>Coffer vault</p>
+    ${content}
+  </main>
+</body>
+</html>
+`;
+}
+
+/** For text and double-quoted attribute values. */
+export function escaped(text: string): string {
+  const entities: Record<string, string> = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+    "'": "&#39;",
+  };
+  return text.replace(/[&<>"']/g, (character) => entities[character]!);
+}

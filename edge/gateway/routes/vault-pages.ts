@@ -1,0 +1,138 @@
+import { Hono } from "hono";
+import { createMiddleware } from "hono/factory";
+import type { AuthorizeAnswer } from "../../iam/index.ts";
+import type { Result } from "../../result.ts";
+import { readForm } from "../body.ts";
+import type { GatewayContext, GatewayEnv } from "../context.ts";
+import { clearSessionCookie, sessionCookie, setSessionCookie } from "../cookie.ts";
+import { accountPolicy, signInPolicy } from "../headers.ts";
+import { accountPage } from "../pages/account.ts";
+import { signInPage } from "../pages/sign-in.ts";
+import { pageStyle } from "../pages/style.ts";
+import { Refused, unwrap } from "../problem.ts";
+
+const AGAIN = {
+  early: "That was too quick to count. Read the page, then press the button.",
+  late: "This page was open for too long, or you signed in elsewhere meanwhile. Answer once more.",
+};
+
+/**
+ * The pages on which the vault asks a person. Each has a ticket in its form, and takes an answer from itself alone, not
+ * sooner than a person could have read it.
+ */
+export function vaultPages({ signInByName }: { signInByName: boolean }): Hono<GatewayEnv> {
+  const site = new Hono<GatewayEnv>();
+
+  site.get("/authorize", personOnly(), async (c) => {
+    const query = new URL(c.req.url).search.slice(1);
+    return answer(c, query, await c.env.IAM.authorize({ query, cookie: sessionCookie(c) }));
+  });
+  // The one way to a code with a session: a person pressed the button on the vault's own page. A script of an app can
+  // open that page, and can neither press the button nor post as it.
+  site.post("/authorize", ownOrigin(), async (c) => {
+    const form = await readForm(c.req.raw);
+    const [query, ticket] = [form.get("continue") ?? "", form.get("ticket") ?? ""];
+    const { requestId } = c.var;
+    return answer(c, query, await c.env.IAM.approve({ query, cookie: sessionCookie(c), ticket, requestId }));
+  });
+
+  if (signInByName) {
+    site.post("/sign-in", ownOrigin(), async (c) => {
+      const form = await readForm(c.req.raw);
+      const query = form.get("continue") ?? "";
+      const { requestId } = c.var;
+      const [name, cookie] = [form.get("name") ?? "", sessionCookie(c)];
+      const ticket = isProgram(c) && cookie === null ? null : (form.get("ticket") ?? "");
+      const result = await c.env.IAM.signIn({ name, query, cookie, ticket, requestId });
+      if (!result.ok && result.problem.code === "bad-request") {
+        const asked = await c.env.IAM.authorize({ query, cookie });
+        return answer(c, query, asked, "Type a name of 1 to 64 characters.");
+      }
+      if (result.ok && "session" in result.value && result.value.session !== undefined) {
+        const { cookie, maxAge } = result.value.session;
+        setSessionCookie(c, cookie, maxAge);
+      }
+      if (result.ok && result.value.next === "ask")
+        return answer(c, query, result, AGAIN[result.value.again!]);
+      return answer(c, query, result);
+    });
+  }
+
+  site.get("/account", personOnly(), (c) => account(c));
+  site.post("/account", ownOrigin(), async (c) => {
+    const form = await readForm(c.req.raw);
+    const cookie = sessionCookie(c);
+    const { requestId } = c.var;
+    if (cookie === null) return c.redirect("/account", 303);
+    const [app, ticket] = [form.get("app") ?? null, form.get("ticket") ?? ""];
+    const { again } = unwrap(await c.env.IAM.leave({ cookie, app, ticket, requestId }));
+    if (again !== undefined) return account(c, AGAIN[again]);
+    if (app === null) clearSessionCookie(c);
+    return c.redirect("/account", 303);
+  });
+
+  site.get("/page.css", (c) => c.body(pageStyle, 200, { "content-type": "text/css; charset=utf-8" }));
+  return site;
+}
+
+/** A person goes there; frames, scripts and images do not. */
+function personOnly() {
+  return createMiddleware<GatewayEnv>(async function personOnly(c, next) {
+    const destination = c.req.header("sec-fetch-dest");
+    if (destination !== undefined && destination !== "document") throw new Refused("foreign-origin");
+    await next();
+  });
+}
+
+/** Only documents of the vault's own origin: a browser cannot be talked into another Origin header. */
+export function ownOrigin() {
+  return createMiddleware<GatewayEnv>(async function ownOrigin(c, next) {
+    if (c.req.header("origin") !== c.var.origins.vault) throw new Refused("foreign-origin");
+    const site = c.req.header("sec-fetch-site");
+    if (site !== undefined && site !== "same-origin") throw new Refused("foreign-origin");
+    await next();
+  });
+}
+
+/** Every browser says what a request is for (Fetch Metadata), and no script can keep it from that. */
+function isProgram(c: GatewayContext): boolean {
+  return ["sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest"].every(
+    (name) => c.req.header(name) === undefined,
+  );
+}
+
+/** The account page; `mistake` where its form did not count. */
+async function account(c: GatewayContext, mistake?: string): Promise<Response> {
+  const cookie = sessionCookie(c);
+  const found = cookie === null ? null : unwrap(await c.env.IAM.account({ cookie }));
+  const policy = { "content-security-policy": accountPolicy(c.var.origins) };
+  return c.html(accountPage(found, mistake), mistake === undefined ? 200 : 400, policy);
+}
+
+/** What the IAM said, as a redirect to the app or as a page for the person. */
+function answer(
+  c: GatewayContext,
+  query: string,
+  result: Result<AuthorizeAnswer>,
+  wrongName?: string,
+): Response | Promise<Response> {
+  const policy = { "content-security-policy": signInPolicy(c.var.origins) };
+  if (!result.ok) {
+    const { code, status } = result.problem;
+    if (code !== "invalid-client") throw new Refused(code);
+    return c.html(signInPage({ kind: "unknown-client" }), status as 400, policy);
+  }
+  const { value } = result;
+  // After a form the browser must come with GET (RFC 9110 §15.4.4).
+  if (value.next === "redirect") return c.redirect(value.location, c.req.method === "POST" ? 303 : 302);
+  const { name, byName, ticket, declined, again } = value;
+  const mistake = wrongName ?? (again && AGAIN[again]);
+  const status = mistake === undefined ? 200 : 400;
+  const question = { app: new URL(value.origin).host, query, ticket, declined, mistake };
+  const another = new URLSearchParams(query).get("prompt") === "login" && c.req.method === "GET";
+  if (name !== null && !(byName && (another || wrongName !== undefined))) {
+    return c.html(signInPage({ kind: "continue", name, byName, ...question }), status, policy);
+  }
+  if (!byName) return c.html(signInPage({ kind: "no-sign-in" }), 403, policy);
+  return c.html(signInPage({ kind: "name", ...question }), status, policy);
+}
