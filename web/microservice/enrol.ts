@@ -24,6 +24,8 @@ export type Ceremony = {
   /** Whom the instance will serve; the RA must have bound the grant to the same. */
   origin: string;
   custodian: string;
+  /** The vault's session, with which the instance ends. */
+  session: string;
   keys: InstanceKeys;
   /** Highest serial of a trust list seen here before. */
   leastSerial: number;
@@ -33,7 +35,7 @@ export type Ceremony = {
 
 /** Runs the ceremony. Errors: the RA's codes, `enrolment-refused` when what comes back does not hold. */
 export async function enrolByGrant(grant: string, ceremony: Ceremony): Promise<InstanceRecord> {
-  const { subtle, registration, keys, origin, custodian } = ceremony;
+  const { subtle, registration, keys, origin, custodian, session } = ceremony;
   const { id, nonce } = await registration.open();
   const sign = (bytes: Uint8Array<ArrayBuffer>) => signWith(subtle, keys.identityKey, bytes);
   const request = { commonName: "Coffer microservice", spki: keys.identitySpki, challengePassword: nonce };
@@ -56,6 +58,7 @@ export async function enrolByGrant(grant: string, ceremony: Ceremony): Promise<I
     version: STORE_VERSION,
     origin,
     custodian,
+    session,
     id: enrolled.instance,
     method: enrolled.method,
     identityKey: keys.identityKey,

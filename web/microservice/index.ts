@@ -4,6 +4,8 @@
  */
 export { type Crypto, captureCrypto } from "./crypto.ts";
 export { createMicroservice, type Microservice, type MicroserviceOptions } from "./microservice.ts";
+export { browserPeers, type Ended, type Peers } from "./peers.ts";
 export { type Registration, restRegistration } from "./registration.ts";
+export { settleSessions } from "./sessions.ts";
 export { openStore } from "./store.idb.ts";
 export type { InstanceRecord, LoadedKeyRecord, Store } from "./store.ts";

@@ -23,8 +23,10 @@ import { createPortClient, type PortClient, servePort } from "#protocol/port/ind
 import {
   captureCrypto,
   createMicroservice,
+  type Ended,
   type InstanceRecord,
   type LoadedKeyRecord,
+  type Peers,
   type Store,
 } from "./index.ts";
 import type { Enrolled, Registration, Session } from "./registration.ts";
@@ -188,6 +190,13 @@ function memoryStore(): Store & {
   const instances = new Map<string, InstanceRecord>();
   const keys = new Map<string, LoadedKeyRecord>();
   const serials: number[] = [];
+  const remove = (ended: (record: InstanceRecord) => boolean) => {
+    for (const [name, record] of instances) {
+      if (!ended(record)) continue;
+      instances.delete(name);
+      for (const key of keys.keys()) if (key.startsWith(`${record.id} `)) keys.delete(key);
+    }
+  };
   return {
     instances,
     keys,
@@ -196,13 +205,9 @@ function memoryStore(): Store & {
       instances.set(`${record.origin} ${record.custodian}`, record);
       keys.clear();
     },
-    deleteInstances: async (origin, except) => {
-      for (const [name, record] of instances) {
-        if (record.origin !== origin || record.custodian === except) continue;
-        instances.delete(name);
-        keys.clear();
-      }
-    },
+    deleteInstances: async (origin) => remove((record) => record.origin === origin),
+    deleteEnded: async ({ live, now }) =>
+      remove(({ session, notAfter }) => notAfter <= now || (live !== undefined && session !== live)),
     loadedKey: async (instance, edkDigest) => keys.get(`${instance} ${edkDigest}`),
     putLoadedKey: async (record) => void keys.set(`${record.instance} ${record.edkDigest}`, record),
     deleteLoadedKey: async (instance, edkDigest) => void keys.delete(`${instance} ${edkDigest}`),
@@ -212,6 +217,8 @@ function memoryStore(): Store & {
 }
 
 let store: ReturnType<typeof memoryStore>;
+let listeners: ((ended: Ended) => void)[][];
+let told: Ended[];
 let timers: { task: () => void; at: number }[];
 let unwraps: number;
 /** What the vault's origin says of its cookie; throws where it would. */
@@ -221,9 +228,10 @@ const clients: PortClient[] = [];
 beforeEach(() => {
   now = START;
   store = memoryStore();
+  [listeners, told] = [[], []];
   timers = [];
   unwraps = 0;
-  session = () => ({ tenant: "acme", user: "u-1" });
+  session = () => ({ tenant: "acme", user: "u-1", session: "s-1" });
 });
 const refuse = (code: string) => () => {
   throw new CofferError(code);
@@ -234,6 +242,19 @@ function pass(milliseconds: number): void {
     timers.splice(timers.indexOf(timer), 1);
     timer.task();
   }
+}
+
+/** Those of one browser: each hears what the others tell. */
+function testPeers(): Peers {
+  const own: ((ended: Ended) => void)[] = [];
+  listeners.push(own);
+  return {
+    tell: (ended) => {
+      told.push(ended);
+      for (const others of listeners) if (others !== own) for (const listener of others) listener(ended);
+    },
+    listen: (listener) => void own.push(listener),
+  };
 }
 
 function start(registration = authority(), origin = ORIGIN) {
@@ -255,6 +276,7 @@ function start(registration = authority(), origin = ORIGIN) {
     rootKey: root.spki,
     origin,
     measurement: "sha384-test",
+    peers: testPeers(),
     now: () => now,
     schedule: (task, delay) => timers.push({ task, at: now + delay }),
     timeToLive: 60_000,
@@ -486,11 +508,128 @@ describe("enrolment", () => {
   it("another user's sign-in deletes what the one before left, so that nothing of it is there without a network", async () => {
     const { instance, client } = await enrolledClient();
     await client.load(await release(instance.wrappingCertificate));
-    session = () => ({ tenant: "acme", user: "u-2" });
+    session = () => ({ tenant: "acme", user: "u-2", session: "s-2" });
     expect((await start().client.hello(DN.replace("u-1", "u-2"))).instance).toBeNull();
     expect([store.instances.size, store.keys.size]).toEqual([0, 0]);
     session = refuse("offline");
     expect((await start().client.hello(DN)).instance).toBeNull();
+  });
+
+  /** The instance of another app in the same browser and session. */
+  const OTHER = "https://other.example";
+  const otherDn = DN.replace(ORIGIN, OTHER);
+  async function otherApp() {
+    const its = { custodian: otherDn, origin: OTHER, instance: "i-2" };
+    const other = start(
+      authority(async () => its, { custodian: otherDn }),
+      OTHER,
+    ).client;
+    await other.hello(otherDn);
+    await other.enrol("grant");
+    return other;
+  }
+  const lives = (client: PortClient) =>
+    client.has("e30.e30.AA").then(
+      () => null,
+      (error: CofferError) => error.code,
+    );
+
+  it.each<[string, () => Session, string]>([
+    ["there is no session any more", refuse("no-session"), "u-1"],
+    ["another user has signed in", () => ({ tenant: "acme", user: "u-2", session: "s-2" }), "u-2"],
+    ["the same user has signed in again", () => ({ tenant: "acme", user: "u-1", session: "s-3" }), "u-1"],
+    ["the tenant is another", () => ({ tenant: "umbrella", user: "u-1", session: "s-4" }), "u-1"],
+  ])("B7 ends the instances of all apps when one learns that %s", async (_, now, user) => {
+    const { client, instance } = await enrolledClient();
+    const other = await otherApp();
+    await client.load(await release(instance.wrappingCertificate));
+    expect(store.instances.size).toBe(2);
+    session = now;
+    await start()
+      .client.hello(DN.replace("u-1", user))
+      .catch(() => {});
+    expect([store.instances.size, store.keys.size]).toEqual([0, 0]);
+    expect([await lives(client), await lives(other)]).toEqual(["not-enrolled", "not-enrolled"]);
+    session = refuse("offline");
+    for (const [origin, dn] of [
+      [ORIGIN, DN],
+      [OTHER, otherDn],
+    ] as const)
+      expect((await start(authority(), origin).client.hello(dn)).instance).toBeNull();
+  });
+
+  it("B7 a reload in the same session ends nothing, and neither does trouble at the edge", async () => {
+    const { client } = await enrolledClient();
+    const other = await otherApp();
+    await start().client.hello(DN);
+    session = refuse("internal");
+    await expect(start().client.hello(DN)).rejects.toMatchObject({ code: "internal" });
+    expect([await lives(client), await lives(other)]).toEqual([null, null]);
+    expect(store.instances.size).toBe(2);
+  });
+
+  it("B7 B8 forgetting one app's instances tells its other tabs, and no other app", async () => {
+    const { client } = await enrolledClient();
+    const other = await otherApp();
+    await start().client.forget();
+    expect([await lives(client), await lives(other)]).toEqual(["not-enrolled", null]);
+    expect([...store.instances.values()].map(({ origin }) => origin)).toEqual([OTHER]);
+  });
+
+  it("B7 an instance of an earlier release, which names no session, is replaced with a network and serves without", async () => {
+    await enrolledClient();
+    const [record] = store.instances.values();
+    delete record!.session;
+    session = refuse("offline");
+    expect((await start().client.hello(DN)).instance).not.toBeNull();
+    session = () => ({ tenant: "acme", user: "u-1", session: "s-1" });
+    expect((await start().client.hello(DN)).instance).toBeNull();
+    expect(store.instances.size).toBe(0);
+  });
+
+  it("B7 an instance that has run out is deleted, by the clock and at the next load without a network", async () => {
+    const { client } = await enrolledClient();
+    const other = await otherApp();
+    const [record] = store.instances.values();
+    pass(record!.notAfter - now);
+    expect([await lives(client), await lives(other)]).toEqual(["not-enrolled", "not-enrolled"]);
+    expect(store.instances.size).toBe(0);
+    store.instances.set("left", record!);
+    session = refuse("offline");
+    await start().client.hello(DN);
+    expect(store.instances.size).toBe(0);
+  });
+
+  it("B7 an end stops what streams through, and an enrolment under way in another tab", async () => {
+    const { client, instance } = await enrolledClient();
+    const key = await release(instance.wrappingCertificate);
+    await client.load(key);
+    let more = (_: Uint8Array) => {};
+    const source = new ReadableStream<Uint8Array>({
+      start(controller) {
+        more = (chunk) => controller.enqueue(chunk);
+      },
+    });
+    const sealed = client.seal({ edk: key.edk, context }, source);
+    const reading = collect(sealed);
+    reading.catch(() => {});
+    more(new Uint8Array(300_000));
+    const slow = authority();
+    const enrolling = start({
+      ...slow,
+      async redeem(id, body) {
+        session = refuse("no-session");
+        await start()
+          .client.hello(DN)
+          .catch(() => {});
+        return slow.redeem(id, body);
+      },
+    }).client;
+    await enrolling.hello(DN);
+    await expect(enrolling.enrol("grant")).rejects.toMatchObject({ code: "no-session" });
+    const late = new Promise((resolve) => setTimeout(() => resolve("it goes on"), 2000));
+    await expect(Promise.race([reading, late])).rejects.toMatchObject({ code: "no-session" });
+    expect(store.instances.size).toBe(0);
   });
 
   it("a sign-out during an enrolment leaves nothing behind", async () => {

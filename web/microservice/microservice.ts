@@ -15,8 +15,10 @@ import type { Crypto } from "./crypto.ts";
 import { enrolByGrant, verifyInstance } from "./enrol.ts";
 import { generateInstanceKeys, type InstanceKeys } from "./keys.ts";
 import { loadKey } from "./load.ts";
+import type { Peers } from "./peers.ts";
 import type { Registration } from "./registration.ts";
 import { KeyRing, type LoadedKey } from "./ring.ts";
+import { settleSessions } from "./sessions.ts";
 import { type InstanceRecord, STORE_VERSION, type Store } from "./store.ts";
 
 const PROVIDER = "coffer";
@@ -37,6 +39,8 @@ export type MicroserviceOptions = {
   schedule(task: () => void, delay: number): void;
   /** Milliseconds that a data key stays in memory after its last use. Default: ten minutes. */
   timeToLive?: number;
+  /** Other instances of this browser; none where there is but one. */
+  peers?: Peers;
   /** Asks the host to keep the store when space runs out; called once an instance has been stored. */
   persist?(): Promise<unknown>;
 };
@@ -50,15 +54,24 @@ type Live = { record: InstanceRecord; trust: TrustList; tier: Tier };
 
 /** Makes a microservice. It knows its custodian after the first hello, and serves that one alone (M13). */
 export function createMicroservice(options: MicroserviceOptions): Microservice {
-  const { crypto, store, origin, rootKey, now } = options;
+  const { crypto, store, origin, rootKey, now, peers } = options;
   const { subtle } = crypto;
   const root = encodeBase64url(rootKey);
   const ring = new KeyRing({ timeToLive: 10 * 60_000, ...options });
   let custodian: string | undefined;
   let live: Live | undefined;
   let keys: Promise<InstanceKeys> | undefined;
+  /** The vault's session, as far as it is known. */
+  let session: string | undefined;
   /** How often everything here was ended. */
   let ended = 0;
+  /** Aborts what streams through when everything is ended. */
+  let life = new AbortController();
+
+  peers?.listen((told) => {
+    const own = live?.record.session ?? session;
+    if (told.origin === null ? own !== told.live : told.origin === origin) end();
+  });
 
   /** The enrolled instance; throws `not-enrolled` when there is none or its certificates have ended. */
   function enrolled(): Live {
@@ -67,6 +80,17 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       throw new CofferError("not-enrolled");
     }
     return live;
+  }
+
+  /** Takes an instance into use, until its certificates end. */
+  function begin(begun: Live): Live {
+    live = begun;
+    const { notAfter } = begun.record;
+    options.schedule(() => {
+      if (live === begun) end();
+      void store.deleteEnded({ live: undefined, now: now() }).catch(() => {});
+    }, notAfter - now());
+    return begun;
   }
 
   /** The key of an EDK, from the ring or unwrapped anew from the store; every check is made anew then. */
@@ -111,27 +135,33 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
   }
 
   /**
-   * Holds the name that a page gives itself against the session that the vault's own origin knows (M13). Without a network
-   * nobody can be asked, and a stored instance serves the name that it was enrolled for (M18): it is there only while its
-   * user has not signed out, and nobody else has signed in. Errors: `no-session`, `foreign-custodian`.
+   * Holds the name that a page gives itself against the session that the vault's own origin knows (M13), and ends what is
+   * of another session. Without a network nobody can be asked, and a stored instance serves the name that it was enrolled
+   * for (M18): it is there only while its session lasts as far as this browser knows. Errors: `no-session`,
+   * `foreign-custodian`.
    */
   async function admit(name: string): Promise<void> {
-    const session = await options.registration.session().catch((error: unknown) => {
+    const settled = { store, registration: options.registration, peers, now };
+    const found = await settleSessions(settled).catch((error: unknown) => {
       if (codeOf(error) === "no-session") end();
-      if (codeOf(error) !== "offline") throw error;
+      throw error;
     });
-    if (!session) return;
-    if (name !== `CN=${session.user},OU=${origin},O=${session.tenant}`)
+    if (!found) return;
+    if (live && live.record.session !== found.session) end();
+    ({ session } = found);
+    if (name !== `CN=${found.user},OU=${origin},O=${found.tenant}`)
       throw new CofferError("foreign-custodian");
-    await store.deleteInstances(origin, name);
   }
 
-  /** Drops what is held in memory; an enrolment or a load under way does not bring it back. */
+  /** Drops what is held in memory and stops what streams; an enrolment or a load under way does not bring it back. */
   function end(): void {
     ended++;
     ring.clear();
     live = undefined;
     keys = undefined;
+    session = undefined;
+    life.abort(new CofferError("no-session"));
+    life = new AbortController();
   }
 
   return {
@@ -143,7 +173,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       const began = ended;
       const found = live ?? (await restore(custodian));
       if (ended !== began) throw new CofferError("no-session");
-      live ??= found;
+      if (!live && found) begin(found);
       const valid = live && now() < live.record.notAfter ? live.record : null;
       // The keys are made while the custodian fetches its grant.
       if (!valid) void prepareKeys();
@@ -158,9 +188,11 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       keys = undefined;
       const fresh = await making;
       const { registration } = options;
+      const own = session ?? (await registration.session()).session;
+      session = own;
       const leastSerial = await store.trustSerial(root);
       const ceremony = {
-        ...{ subtle, registration, rootKey, origin, custodian, leastSerial },
+        ...{ subtle, registration, rootKey, origin, custodian, leastSerial, session: own },
         keys: fresh,
         now: now(),
       };
@@ -169,9 +201,12 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       await store.keepTrustSerial(root, verified.trust.serial);
       if (ended !== began) throw new CofferError("no-session");
       await store.replaceInstance(record);
-      if (ended !== began) throw new CofferError("no-session");
+      if (ended !== began) {
+        await store.deleteInstances(origin);
+        throw new CofferError("no-session");
+      }
       ring.clear();
-      live = { record, ...verified };
+      begin({ record, ...verified });
       // The browser may refuse; then the instance enrols anew one day.
       void options.persist?.().catch(() => {});
       return describe(record);
@@ -207,13 +242,15 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     },
 
     async seal({ edk, context }, input, signal) {
+      const { signal: alive } = life;
       const { key, edk: metadata } = await use(edk, "encrypt", context);
       const encryptedDataKey = utf8(canonicalJws(edk));
       const encryptedDataKeys = [
         { providerId: PROVIDER, providerInfo: utf8(edkProviderInfo(metadata)), encryptedDataKey },
       ];
       const { random } = crypto;
-      return seal(input, { subtle, random, dataKey: key, context, encryptedDataKeys, signal });
+      const until = AbortSignal.any([signal, alive]);
+      return seal(input, { subtle, random, dataKey: key, context, encryptedDataKeys, signal: until });
     },
 
     async open({ context }, input, signal) {
@@ -224,12 +261,13 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
         });
         return loaded.key;
       };
-      return open(input, { subtle, dataKey, context, signal });
+      return open(input, { subtle, dataKey, context, signal: AbortSignal.any([signal, life.signal]) });
     },
 
     async forget() {
       end();
       await store.deleteInstances(origin);
+      peers?.tell({ origin, live: null });
       return {};
     },
 

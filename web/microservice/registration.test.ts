@@ -13,8 +13,10 @@ function answering(answer: () => Response | Promise<Response>) {
 }
 
 it("asks its own origin whom the cookie stands for, and never a cache", async () => {
-  const { registration, asked } = answering(() => Response.json({ tenant: "acme", user: "u-1" }));
-  expect(await registration.session()).toEqual({ tenant: "acme", user: "u-1" });
+  const { registration, asked } = answering(() =>
+    Response.json({ tenant: "acme", user: "u-1", session: "s-1" }),
+  );
+  expect(await registration.session()).toEqual({ tenant: "acme", user: "u-1", session: "s-1" });
   expect(asked[0]).toMatchObject({
     method: "GET",
     url: `${VAULT}/session`,

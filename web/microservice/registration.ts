@@ -14,8 +14,8 @@ export type Enrolled = {
   origin: string;
 };
 
-/** Whom the vault's cookie stands for. */
-export type Session = { tenant: string; user: string };
+/** Whom the vault's cookie stands for. `session` names the session itself, from sign-in to sign-out. */
+export type Session = { tenant: string; user: string; session: string };
 
 export type Registration = {
   /** Errors: `no-session` when nobody is signed in at the vault, `offline` without a network. */
@@ -60,10 +60,10 @@ export function restRegistration(fetch: typeof globalThis.fetch, origin: string)
 
   return {
     async session() {
-      const { tenant, user } = await ask(200, "/session");
+      const { tenant, user, session } = await ask(200, "/session");
       // As the IAM forms them: nothing in them could be read as another part of a Distinguished Name.
       const plain = /^[a-z0-9][a-z0-9-]{0,62}$/;
-      return { tenant: text(tenant, plain), user: text(user, plain) };
+      return { tenant: text(tenant, plain), user: text(user, plain), session: text(session, plain) };
     },
     async open() {
       const { id, nonce } = await ask(201, "/ra/enrolments", {});

@@ -33,6 +33,24 @@ export async function openStore(): Promise<Store> {
   /** All keys that begin with this text. */
   const all = (first: string) => IDBKeyRange.bound([first], [first, []]);
 
+  /** Deletes these instances, and the keys of all that are not there. */
+  async function remove(ended: (record: InstanceRecord) => boolean): Promise<void> {
+    const change = database.transaction(["instances", "keys"], "readwrite", { durability: "strict" });
+    const [instances, keys] = [change.objectStore("instances"), change.objectStore("keys")];
+    const left = new Set<string>();
+    for (const record of await instances.getAll()) {
+      if (ended(record)) await instances.delete([record.origin, record.custodian]);
+      else left.add(record.id);
+    }
+    let key = await keys.openKeyCursor();
+    while (key) {
+      const [instance] = key.primaryKey;
+      if (!left.has(instance)) await keys.delete(key.primaryKey);
+      key = await key.continue();
+    }
+    await change.done;
+  }
+
   return {
     async instance(origin, custodian) {
       const record = await database.get("instances", [origin, custodian]);
@@ -45,24 +63,22 @@ export async function openStore(): Promise<Store> {
       await change.objectStore("instances").put(record);
       await change.done;
     },
-    async deleteInstances(origin, except) {
-      const change = database.transaction(["instances", "keys"], "readwrite", { durability: "strict" });
-      for (const { id, custodian } of await change.objectStore("instances").getAll(all(origin))) {
-        if (custodian === except) continue;
-        await change.objectStore("keys").delete(all(id));
-        await change.objectStore("instances").delete([origin, custodian]);
-      }
-      await change.done;
-    },
+    deleteInstances: (origin) => remove((record) => record.origin === origin),
+    deleteEnded: ({ live, now }) =>
+      remove(({ session, notAfter }) => notAfter <= now || (live !== undefined && session !== live)),
     async loadedKey(instance, edkDigest) {
       const record = await database.get("keys", [instance, edkDigest]);
       return record?.version === STORE_VERSION ? record : undefined;
     },
     async putLoadedKey(record) {
-      const change = database.transaction("keys", "readwrite");
-      await change.store.put(record);
-      let excess = (await change.store.count(all(record.instance))) - MAX_LOADED_KEYS;
-      let oldest = await change.store.index("age").openCursor(all(record.instance));
+      const change = database.transaction(["instances", "keys"], "readwrite");
+      const keys = change.objectStore("keys");
+      const instances = await change.objectStore("instances").getAll();
+      // Ended in another tab meanwhile: what is deleted stays deleted.
+      if (!instances.some(({ id }) => id === record.instance)) return change.done;
+      await keys.put(record);
+      let excess = (await keys.count(all(record.instance))) - MAX_LOADED_KEYS;
+      let oldest = await keys.index("age").openCursor(all(record.instance));
       for (; excess > 0 && oldest; excess--) {
         await oldest.delete();
         oldest = await oldest.continue();

@@ -9,6 +9,8 @@ export type InstanceRecord = {
   /** Origin and Distinguished Name of the one custodian that it serves (M13). */
   origin: string;
   custodian: string;
+  /** The vault's session that it was enrolled in; none in a record of an earlier release. */
+  session?: string;
   id: string;
   method: string;
   /** Private keys, not extractable: ECDSA P-256 with `sign`, RSA-OAEP-3072 with `unwrapKey`. */
@@ -41,10 +43,16 @@ export type Store = {
   instance(origin: string, custodian: string): Promise<InstanceRecord | undefined>;
   /** Puts this instance in place of an earlier one of the same custodian, and deletes the keys wrapped to that one. */
   replaceInstance(record: InstanceRecord): Promise<void>;
-  /** Deletes all instances of this origin, but for that of the custodian `except`, and the keys wrapped to them. */
-  deleteInstances(origin: string, except?: string): Promise<void>;
+  /** Deletes all instances of this origin and the keys wrapped to them. */
+  deleteInstances(origin: string): Promise<void>;
+  /**
+   * Deletes the instances of every origin that have run out at `now` (milliseconds since 1970) or are not of the session
+   * `live`, and the keys wrapped to none that is left. `live`: null when there is no session, undefined when nobody could
+   * be asked.
+   */
+  deleteEnded(ended: { live: string | null | undefined; now: number }): Promise<void>;
   loadedKey(instance: string, edkDigest: string): Promise<LoadedKeyRecord | undefined>;
-  /** Keeps a wrapped key; the oldest beyond `MAX_LOADED_KEYS` of its instance are dropped. */
+  /** Keeps a wrapped key while its instance is kept; the oldest beyond `MAX_LOADED_KEYS` of its instance are dropped. */
   putLoadedKey(record: LoadedKeyRecord): Promise<void>;
   deleteLoadedKey(instance: string, edkDigest: string): Promise<void>;
   /** Highest serial of a trust list of this root (base64url SPKI) that was ever kept; 0 when there was none. */

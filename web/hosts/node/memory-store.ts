@@ -6,19 +6,22 @@ export function memoryStore(): Store {
   const keys = new Map<string, LoadedKeyRecord>();
   const serials = new Map<string, number>();
   const keyName = (instance: string, edkDigest: string) => `${instance} ${edkDigest}`;
+  function remove(ended: (record: InstanceRecord) => boolean): void {
+    for (const [name, record] of instances) {
+      if (!ended(record)) continue;
+      instances.delete(name);
+      keys.clear();
+    }
+  }
   return {
     instance: async (origin, custodian) => instances.get(`${origin} ${custodian}`),
     async replaceInstance(record) {
       instances.set(`${record.origin} ${record.custodian}`, record);
       keys.clear();
     },
-    async deleteInstances(origin, except) {
-      for (const [name, record] of instances) {
-        if (record.origin !== origin || record.custodian === except) continue;
-        instances.delete(name);
-        keys.clear();
-      }
-    },
+    deleteInstances: async (origin) => remove((record) => record.origin === origin),
+    deleteEnded: async ({ live, now }) =>
+      remove(({ session, notAfter }) => notAfter <= now || (live !== undefined && session !== live)),
     loadedKey: async (instance, edkDigest) => keys.get(keyName(instance, edkDigest)),
     putLoadedKey: async (record) => void keys.set(keyName(record.instance, record.edkDigest), record),
     deleteLoadedKey: async (instance, edkDigest) => void keys.delete(keyName(instance, edkDigest)),

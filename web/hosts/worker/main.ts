@@ -5,7 +5,13 @@
 import { decodeBase64url } from "#protocol/base64url.ts";
 import { CofferError } from "#protocol/error.ts";
 import { type PortHandler, servePort } from "#protocol/port/index.ts";
-import { captureCrypto, createMicroservice, openStore, restRegistration } from "#web/microservice/index.ts";
+import {
+  browserPeers,
+  captureCrypto,
+  createMicroservice,
+  openStore,
+  restRegistration,
+} from "#web/microservice/index.ts";
 
 /** Root SPKI, base64url; written in when this is built. Empty in a build for a dry run. */
 declare const __COFFER_ROOT_KEY__: string;
@@ -14,6 +20,7 @@ declare const __COFFER_ROOT_KEY__: string;
 const crypto = captureCrypto(globalThis.crypto);
 const send = globalThis.fetch.bind(globalThis);
 const storage = globalThis.navigator.storage;
+const peers = browserPeers(globalThis.BroadcastChannel);
 const ownOrigin = globalThis.origin;
 const rootKey = decodeBase64url(__COFFER_ROOT_KEY__);
 
@@ -46,6 +53,7 @@ function serve(origin: string, measurement: string): Promise<PortHandler> {
         rootKey,
         origin,
         measurement,
+        peers,
         now: () => Date.now(),
         schedule: (task, delay) => setTimeout(task, delay),
         persist: async () => storage?.persist?.(),
