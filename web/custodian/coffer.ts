@@ -108,6 +108,11 @@ export class Coffer extends EventTarget {
     return this.#vault;
   }
 
+  /** The vault's own page: which apps are signed in in this browser, and how to sign out of all of them. */
+  get accountPage(): string {
+    return new URL("/account", this.#vault).href;
+  }
+
   /** Takes in the answer of a sign-in, or restores an earlier one. `connect` has done this. */
   async resume(): Promise<void> {
     const here = new URL(location.href);
@@ -135,12 +140,12 @@ export class Coffer extends EventTarget {
     return new Promise(() => {});
   }
 
-  /** Ends the sign-in in all tabs of this browser, here and at the vault. */
+  /** Ends the sign-in of this app in all tabs of this browser. The vault's session goes on for other apps: see `accountPage`. */
   async signOut(): Promise<void> {
     // First the key that the tokens are bound to: whatever hangs after this, the sign-in is over here.
     await this.#session.forget();
     this.#tabs.postMessage("signed-out");
-    // The vault's session is a cookie of the vault's origin; it answers no one but itself, so nothing is read here.
+    // The vault knows by its cookie which sign-ins of this app end; it answers no one but itself, so nothing is read here.
     const ended = fetch(new URL("/sign-out", this.#vault), {
       method: "POST",
       mode: "no-cors",

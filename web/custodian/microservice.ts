@@ -46,6 +46,8 @@ export class Microservice {
   #enrolled: Promise<Enrolled> | undefined;
   #vault: Vault | undefined;
   #port: PortClient | undefined;
+  /** Id of an instance that was enrolled here and ends soon, because the sign-in does: another would end no later. */
+  #short: string | undefined;
   /** Names the start under way, so that one that was stopped does not go on. */
   #run: object | undefined;
   #state: MicroserviceState = { phase: "idle" };
@@ -74,8 +76,16 @@ export class Microservice {
     if (before.instance.id !== stale) return before;
     // Somebody else came first while this one waited.
     if (this.#enrolled !== current) return this.renew(stale);
-    this.#enrolled = this.#guard(this.#enrol(before.port, before.measurement));
+    this.#enrolled = this.#guard(this.#again(before));
     return this.#enrolled;
+  }
+
+  /** Greets first: whoever is not signed in at the vault any more learns that, and asks for no grant. */
+  async #again({ port, measurement, instance: stale }: Enrolled): Promise<Enrolled> {
+    const { instance } = await port.hello(this.#options.custodian());
+    if (instance && instance.id !== stale.id && this.#isValid(instance))
+      return this.#ready({ port, measurement, instance });
+    return this.#enrol(port, measurement);
   }
 
   /**
@@ -156,6 +166,7 @@ export class Microservice {
     });
     const instance = await port.enrol(grant);
     if (instance.custodian !== this.#options.custodian()) throw new CofferError("foreign-custodian");
+    this.#short = this.#isValid(instance) ? undefined : instance.id;
     return this.#ready({ port, measurement, instance });
   }
 
@@ -165,8 +176,9 @@ export class Microservice {
     return enrolled;
   }
 
-  #isValid({ custodian, notAfter }: InstanceDescription): boolean {
-    return custodian === this.#options.custodian() && Date.parse(notAfter) - this.#options.now() > MARGIN;
+  #isValid({ id, custodian, notAfter }: InstanceDescription): boolean {
+    const margin = id === this.#short ? 0 : MARGIN;
+    return custodian === this.#options.custodian() && Date.parse(notAfter) - this.#options.now() > margin;
   }
 
   #tell(state: MicroserviceState): void {

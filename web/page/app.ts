@@ -58,6 +58,8 @@ export class CofferApp extends HTMLElement {
   /** Begins to work with a connection. */
   start(coffer: Coffer): void {
     this.#coffer = coffer;
+    for (const link of this.querySelectorAll<HTMLAnchorElement>("[data-account]"))
+      link.href = coffer.accountPage;
     coffer.addEventListener("state", () => this.#showState());
     coffer.addEventListener("signed-out", () => this.#showSignIn());
     this.#showSignIn();
