@@ -91,10 +91,11 @@ export class Browser {
     return send(`${this.vault}/authorize?${query}`, { headers: { cookie: this.cookie } });
   }
 
-  /** Presses "Continue as …" on the page that `authorize` shows. */
-  approve(query: string, headers: Record<string, string> = {}): Promise<Answer> {
+  /** Reads the page that `authorize` shows, and presses "Continue as …". */
+  async approve(query: string, headers: Record<string, string> = {}): Promise<Answer> {
+    const ticket = await readTicket(await this.authorize(query));
     const own = { origin: this.vault, cookie: this.cookie };
-    return this.form(`${this.vault}/authorize`, { continue: query }, { ...own, ...headers });
+    return this.form(`${this.vault}/authorize`, { continue: query, ticket }, { ...own, ...headers });
   }
 
   /** Signs in by name and takes the cookie. */
@@ -160,6 +161,19 @@ export class Browser {
     };
     return send(url, { method, headers, ...(json !== undefined && { body: JSON.stringify(json) }) });
   }
+}
+
+/** The ticket in the form of one of the vault's pages, once a person could have read the page. */
+export async function readTicket({ text }: Answer): Promise<string> {
+  const ticket = ticketOf(text);
+  await new Promise((resolve) =>
+    setTimeout(resolve, Math.max(0, Number.parseInt(ticket, 10) + 1050 - Date.now())),
+  );
+  return ticket;
+}
+
+export function ticketOf(text: string): string {
+  return / name="ticket" value="([^"]*)"/.exec(text)?.[1] ?? "";
 }
 
 export function newVerifier(): string {

@@ -55,6 +55,7 @@ export function problem(answer: Answer): string {
 
 export type Tokens = {
   access_token: string;
+  refresh_token: string;
   custodian: { dn: string; certificate: string };
   tenant: string;
   user: { id: string; name: string };
@@ -111,6 +112,13 @@ export class EdgeClient {
     if (answer.status !== 200) throw new Error(`no token: ${answer.status} ${answer.bytes}`);
     client.tokens = json<Tokens>(answer);
     return client;
+  }
+
+  /** Presents a refresh token at the token endpoint, whatever comes of it. */
+  async refresh(token: string): Promise<Answer> {
+    const url = `${this.app}/token`;
+    const form = { grant_type: "refresh_token", client_id: this.app, refresh_token: token };
+    return this.post(url, new URLSearchParams(form), { dpop: await this.#proof("POST", url) });
   }
 
   get account(): string {

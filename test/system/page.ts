@@ -37,7 +37,7 @@ export async function openBrowser({ record = false } = {}): Promise<Browsing> {
   };
 }
 
-/** Signs in on the vault's origin, by name or as whom the browser is signed in there already, and comes back to the page. */
+/** Signs in on the vault's origin, by name or by a yes where the browser is signed in there by it, and comes back to the page. */
 export async function signIn(
   page: Page,
   system: Pick<System, "appOrigin" | "vaultOrigin">,
@@ -49,8 +49,10 @@ export async function signIn(
   const known = page.getByRole("button", { name: "Continue as" });
   await field.or(known).waitFor();
   expect(new URL(page.url()).origin).toBe(system.vaultOrigin);
-  if (await known.isVisible()) await known.click();
+  const same = page.getByRole("button", { name: `Continue as ${name}` });
+  if (await same.isVisible()) await same.click();
   else {
+    if (await known.isVisible()) await page.getByRole("link", { name: "Use another name" }).click();
     await field.fill(name);
     await page.getByRole("button", { name: "Sign in" }).click();
   }

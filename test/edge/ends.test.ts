@@ -1,0 +1,129 @@
+/** What ends with a sign-in: the instance at the RA, its recipient at the HSM, and the way to keys, from the moment on. */
+
+import "reflect-metadata";
+import * as x509 from "@peculiar/x509";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { tlsTransport } from "#emulator/hsm/index.ts";
+import { createKmipClient } from "#protocol/kmip/index.ts";
+import { changeRows, readRows, type System, startSystem } from "../system/index.ts";
+import { Browser, newVerifier } from "./browser.ts";
+import { EdgeClient, json, problem } from "./client.ts";
+import { type Enrolled, enrol, makeKeys } from "./instance.ts";
+
+let system: System;
+beforeAll(async () => {
+  system = await startSystem();
+});
+afterAll(() => system?.close());
+
+/** A person with an enrolled instance and a data key. */
+async function enrolled(name: string) {
+  const client = await EdgeClient.signIn(system, name);
+  const instance = json<Enrolled>(await enrol(client, await makeKeys()));
+  const body = { account: client.account, count: 1, purpose: "document" };
+  const { edks } = json<{ edks: [string] }>(await client.rest("POST", "/kms/data-keys", body));
+  const rewrap = (by = client) =>
+    by.rest("POST", "/kms/rewrap", { edk: edks[0], certificate: instance.wrappingCertificate });
+  expect((await rewrap()).status).toBe(200);
+  return { client, instance, rewrap, status: () => statusOf(instance.instance) };
+}
+const statusOf = (id: string) => {
+  const row = readRows(system.edgeDir, "instances").find((instance) => instance.id === id);
+  return row && `${row.status} ${row.hsm_gone === 1 ? "gone" : "kept"}`;
+};
+
+/** How many recipients the HSM has for an instance. */
+async function recipients(instance: string): Promise<number> {
+  const { pki, hsm } = system.running;
+  const to = { host: "127.0.0.1", port: hsm.ttlvPort, ca: pki.serverCa, ...pki.clients["coffer-ra"] };
+  const transport = tlsTransport(to);
+  try {
+    const nameValue = `instance/${instance}/key`;
+    const name = [{ nameValue, nameType: "UninterpretedTextString" as const }];
+    const found = await createKmipClient(transport).request("Locate", { attributes: { name } });
+    return found.uniqueIdentifier.length;
+  } finally {
+    transport.close();
+  }
+}
+
+it("B9 a refresh token that is used twice ends the instance and its recipient, and nobody else's", async () => {
+  const [ada, bob] = [await enrolled("Ada"), await enrolled("Bob")];
+  const elsewhere = await EdgeClient.signIn(system, "Ada");
+  const first = ada.client.tokens.refresh_token;
+  const second = json<{ refresh_token: string }>(await ada.client.refresh(first)).refresh_token;
+  expect((await ada.rewrap()).status).toBe(200);
+  expect(problem(await ada.client.refresh(first))).toBe("400 invalid-grant");
+  expect(problem(await ada.rewrap())).toBe("403 not-recipient");
+  // Not by another sign-in of the same person either.
+  expect(problem(await ada.rewrap(elsewhere))).toBe("403 not-recipient");
+  expect(problem(await ada.client.rest("POST", "/ra/grants", {}))).toBe("403 forbidden");
+  await expect.poll(() => recipients(ada.instance.instance)).toBe(0);
+  await expect.poll(ada.status).toBe("revoked gone");
+  // Again and again is the same.
+  for (const token of [first, second, first])
+    expect(problem(await ada.client.refresh(token))).toBe("400 invalid-grant");
+  expect((await bob.rewrap()).status).toBe(200);
+  expect(await recipients(bob.instance.instance)).toBe(1);
+});
+
+it("B9 a reuse while the HSM is away ends the way to keys at once, and the recipient when the HSM is back", async () => {
+  const ada = await enrolled("Ada");
+  const { refresh_token: first } = ada.client.tokens;
+  expect((await ada.client.refresh(first)).status).toBe(200);
+  const { hsm } = system.running;
+  await hsm.close();
+  hsm.close = async () => {}; // the restart would close it again
+  expect(problem(await ada.client.refresh(first))).toBe("400 invalid-grant");
+  await expect.poll(ada.status).toBe("revoked kept");
+  await system.restart();
+  expect(problem(await ada.rewrap())).toBe("403 not-recipient");
+  await expect.poll(() => recipients(ada.instance.instance), { timeout: 90_000 }).toBe(0);
+  await expect.poll(ada.status).toBe("revoked gone");
+});
+
+it("B9 a sign-in that runs out ends the instance by alarm, though its certificate would hold for longer", async () => {
+  const [ada, bob] = [await enrolled("Ada"), await enrolled("Bob")];
+  const soon = Math.floor(Date.now() / 1000) + 1;
+  await system.restart(() => {
+    const user = ada.client.tokens.user.id;
+    const statement = `UPDATE families SET expires = ${soon} WHERE user = '${user}' AND revoked IS NULL`;
+    expect(changeRows(system.edgeDir, "families", statement)).toBeGreaterThan(0);
+  });
+  // Somebody else's request wakes the IAM; what has run out is nobody's to present.
+  expect((await bob.rewrap()).status).toBe(200);
+  await expect.poll(() => recipients(ada.instance.instance)).toBe(0);
+  await expect.poll(ada.status).toBe("revoked gone");
+  expect(problem(await ada.rewrap())).toBe("403 not-recipient");
+  expect(readRows(system.edgeDir, "ended")).toEqual([]);
+  expect((await bob.rewrap()).status).toBe(200);
+});
+
+it("B9 nothing that is issued in a session outlives it", async () => {
+  const browser = new Browser(system);
+  const { user } = await browser.tokens("Ada");
+  const soon = Math.floor(Date.now() / 1000) + 900;
+  await system.restart(() => {
+    const statement = `UPDATE sessions SET expires = ${soon} WHERE user = '${(user as { id: string }).id}'`;
+    expect(changeRows(system.edgeDir, "sessions", statement)).toBeGreaterThan(0);
+  });
+  const verifier = newVerifier();
+  const tokens = (await browser.exchange(await browser.code(verifier), verifier)).json();
+  const { certificate } = tokens.custodian as { certificate: string };
+  const { notAfter } = new x509.X509Certificate(Buffer.from(certificate, "base64url"));
+  expect(notAfter.getTime()).toBe(soon * 1000);
+  expect(readRows(system.edgeDir, "families").filter(({ expires }) => expires === soon)).toHaveLength(1);
+});
+
+it("B9 no instance outlives its custodian's certificate", async () => {
+  const ada = await EdgeClient.signIn(system, "Ada");
+  const soon = Math.floor(Date.now() / 1000) + 900;
+  await system.restart(() => {
+    const statement = `UPDATE custodians SET not_after = ${soon} WHERE user = '${ada.tokens.user.id}'`;
+    expect(changeRows(system.edgeDir, "custodians", statement)).toBeGreaterThan(0);
+  });
+  const { instance, notAfter } = json<Enrolled>(await enrol(ada, await makeKeys()));
+  expect(notAfter).toBe(soon);
+  const row = readRows(system.edgeDir, "instances").find(({ id }) => id === instance);
+  expect(row?.not_after).toBe(soon);
+});
