@@ -13,10 +13,12 @@ import { answerLength } from "./answer-length.ts";
 import type { Authenticated } from "./authentication.ts";
 import { ENCLAVE_EVIDENCE } from "./evidence.ts";
 import { Groups } from "./groups.ts";
+import { Budget, HeavyWork } from "./heavy-work.ts";
 import type { Origin } from "./listener.ts";
 import type { Log } from "./log.ts";
 import { type Context, References } from "./operations/handler.ts";
 import { OPERATIONS } from "./operations/index.ts";
+import { checkNames } from "./operations/new-object.ts";
 import { withKnownAttributes } from "./operations/request-attributes.ts";
 import { withTemplates } from "./operations/templates.ts";
 import { Pending } from "./pending.ts";
@@ -27,6 +29,7 @@ import type { SeededRandom, Seeding } from "./random.ts";
 import type { ObjectStore } from "./store.ts";
 import { Streams } from "./streams.ts";
 import { objectsFor, type Tickets } from "./tickets.ts";
+import { Turns } from "./turns.ts";
 import { Conflict, Work } from "./work.ts";
 
 export interface BatchesOptions {
@@ -65,6 +68,8 @@ export class Batches {
   #streams = new Streams();
   #pending = new Pending();
   #groups = new Groups();
+  #heavy = new HeavyWork();
+  #turns = new Turns();
 
   constructor(options: BatchesOptions) {
     this.#options = options;
@@ -80,10 +85,14 @@ export class Batches {
     const continuation = header.batchErrorContinuationOption ?? "Stop";
     const undo = continuation === "Undo" && items.length > 1;
     const references = new References();
+    const budget = new Budget();
+    const { identity } = subject;
     const answers: ResponseItem[] = [];
     let work = new Work(store);
     let length = 0;
     for (const item of items) {
+      const over = this.#turns.over();
+      if (over) await over;
       if (!undo) work = new Work(store);
       const objects = session && objectsFor(session, String(item.operation));
       const context: Context = {
@@ -106,7 +115,13 @@ export class Batches {
         pending: this.#pending,
         groups: this.#groups,
         references,
-        exclusive: undo,
+        undoable: undo,
+        spend: (units) => budget.spend(units),
+        heavy: async (units, job) => {
+          budget.spend(units);
+          return this.#heavy.run(identity, units, job);
+        },
+        turnOver: () => this.#turns.over(),
       };
       const later = isDeferred(header, item, subject);
       let answer: ResponseItem;
@@ -123,9 +138,11 @@ export class Batches {
       return answers.map((one) => (one.resultStatus === "Success" ? undone(one) : one));
     }
     try {
+      // Whether a name is free was asked before others had their turn.
+      for (const object of undo ? work.changedMeanwhile() : []) checkNames({ work }, object);
       if (undo) work.commit();
     } catch (error) {
-      if (!(error instanceof Conflict)) throw error;
+      if (!(error instanceof Conflict || error instanceof KmipError)) throw error;
       const last = failed(items.at(-1)!, told(error, this.#options.log));
       return [...answers.slice(0, -1).map(undone), last];
     }
@@ -221,7 +238,7 @@ export class Batches {
     }
   }
 
-  #handler(item: RequestItem, { subject, exclusive, version }: Context): unknown {
+  #handler(item: RequestItem, { subject, undoable, version }: Context): unknown {
     const { operation, ephemeral, messageExtension } = item;
     if (!hasOperation(operation, version))
       throw new KmipError("OperationNotSupported", "Not an operation of this protocol version");
@@ -230,7 +247,7 @@ export class Batches {
       typeof operation === "string" && Object.hasOwn(OPERATIONS, operation) && OPERATIONS[operation];
     if (!handler) throw new KmipError("OperationNotSupported", "Not an operation of this server");
     // What others did, or will do, cannot be undone with the batch.
-    if (exclusive && (operation === "Poll" || operation === "Process" || operation === "Cancel"))
+    if (undoable && (operation === "Poll" || operation === "Process" || operation === "Cancel"))
       throw new KmipError("FeatureNotSupported", "Not in a batch that is to be undone");
     if (ephemeral) throw new KmipError("FeatureNotSupported", "Nothing is ephemeral here");
     if (messageExtension?.some(({ criticalityIndicator }) => criticalityIndicator))

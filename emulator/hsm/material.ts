@@ -50,6 +50,10 @@ export function certificateDer(object: ManagedObject): Uint8Array {
 
 /** Reads a private key of any supported format; throws `InvalidField` for what is none. */
 export function parsePrivateKey(block: KeyBlock): KeyObject {
+  return bounded(readPrivateKey(block));
+}
+
+function readPrivateKey(block: KeyBlock): KeyObject {
   const material = plainMaterial(block);
   try {
     if (!(material instanceof Uint8Array)) return transparentPrivateKey(block, material);
@@ -70,6 +74,10 @@ export function parsePrivateKey(block: KeyBlock): KeyObject {
 
 /** Reads a public key of any supported format; throws `InvalidField` for what is none. */
 export function parsePublicKey(block: KeyBlock): KeyObject {
+  return bounded(readPublicKey(block));
+}
+
+function readPublicKey(block: KeyBlock): KeyObject {
   const material = plainMaterial(block);
   try {
     if (!(material instanceof Uint8Array)) return transparentPublicKey(block, material);
@@ -86,6 +94,15 @@ export function parsePublicKey(block: KeyBlock): KeyObject {
     throw unreadable(error);
   }
   throw new KmipError("KeyFormatTypeNotSupported", "Not a supported format of public keys");
+}
+
+/** Bits of a modulus with which one use takes well below a second; longer keys are kept and not used. */
+const LONGEST_MODULUS = 8192;
+
+function bounded(key: KeyObject): KeyObject {
+  if ((key.asymmetricKeyDetails?.modulusLength ?? 0) > LONGEST_MODULUS)
+    throw new KmipError("KeyFormatTypeNotSupported", "The key is too long to be used here");
+  return key;
 }
 
 function plainMaterial({ keyValue, keyWrappingData }: KeyBlock) {

@@ -31,6 +31,17 @@ export class Work {
     return stored?.object;
   }
 
+  /** What has changed, where others have written since this began. */
+  changedMeanwhile(): ManagedObject[] {
+    return this.#store.commits === this.#begun ? [] : [...this.#changed.values()];
+  }
+
+  /** What was read and not changed will be read again, as it is then. */
+  forget(): void {
+    for (const uid of this.#versions.keys()) if (!this.#changed.has(uid)) this.#versions.delete(uid);
+    if (this.#changed.size === 0) this.#begun = this.#store.commits;
+  }
+
   put(object: ManagedObject): void {
     this.#changed.set(object.uid, object);
   }

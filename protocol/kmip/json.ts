@@ -67,10 +67,28 @@ class Reader {
   }
 }
 
+/** How deep brackets are nested, outside of strings. */
+function nesting(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  let quoted = false;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (quoted && code === 0x5c) at++;
+    else if (code === 0x22) quoted = !quoted;
+    else if (quoted) continue;
+    else if (code === 0x5b || code === 0x7b) deepest = Math.max(deepest, ++depth);
+    else if (code === 0x5d || code === 0x7d) depth--;
+  }
+  return deepest;
+}
+
 /** Decodes one item from JSON text. Throws `KmipDecodeError`. */
 export function decodeJson(text: string, limits: Partial<Limits> = {}): Item {
   const bounds = { ...LIMITS, ...limits };
   if (text.length > bounds.maximumLength) throw new KmipDecodeError("message too long");
+  // Each structure is an object in an array; deeper text takes the parser seconds, only to be refused.
+  if (nesting(text) > 2 * (bounds.maximumDepth + 1)) throw new KmipDecodeError("structures nested too deep");
   let json: unknown;
   try {
     json = JSON.parse(text);

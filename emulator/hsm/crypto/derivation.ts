@@ -1,4 +1,5 @@
-import { createHash, createHmac, diffieHellman, hkdfSync, type KeyObject, pbkdf2Sync } from "node:crypto";
+import { createHash, createHmac, diffieHellman, hkdfSync, type KeyObject, pbkdf2 } from "node:crypto";
+import { promisify } from "node:util";
 import { type DerivationParameters, KmipError } from "#protocol/kmip/index.ts";
 import { startEncryption } from "./cipher.ts";
 import { hashName } from "./mac.ts";
@@ -17,11 +18,19 @@ export interface DerivationInput {
 /** Most rounds of PBKDF2, over all blocks of its output. */
 const MOST_ROUNDS = 10_000_000;
 
-type Derivation = (input: DerivationInput) => Uint8Array;
+/** Rounds of PBKDF2 in a unit of work (`HeavyWork`). */
+const ROUNDS_OF_A_UNIT = 2;
+
+/** Does what costs so many units off the event loop. */
+export type Heavy = <T>(units: number, job: () => Promise<T>) => Promise<T>;
+
+type Derivation = (input: DerivationInput, heavy: Heavy) => Uint8Array | Promise<Uint8Array>;
+
+const derivePbkdf2 = promisify(pbkdf2);
 
 export const DERIVATIONS: Readonly<Record<string, Derivation>> = {
   /** RFC 8018 §5.2, HMAC-SHA-1 where nothing else is said. */
-  PBKDF2({ key, parameters, length }) {
+  PBKDF2({ key, parameters, length }, heavy) {
     const { salt, iterationCount } = parameters;
     if (!salt || iterationCount === undefined)
       throw new KmipError("MissingData", "PBKDF2 needs salt and iteration count");
@@ -29,7 +38,8 @@ export const DERIVATIONS: Readonly<Record<string, Derivation>> = {
     const blocks = Math.ceil(length / digestLength(hash));
     if (iterationCount < 1 || iterationCount * blocks > MOST_ROUNDS)
       throw new KmipError("InvalidField", "Not an iteration count");
-    return pbkdf2Sync(key, salt, iterationCount, length, hash);
+    const units = Math.ceil((iterationCount * blocks) / ROUNDS_OF_A_UNIT);
+    return heavy(units, () => derivePbkdf2(key, salt, iterationCount, length, hash));
   },
 
   /** The hash of the derivation data, or of the key where there are none. */

@@ -8,6 +8,9 @@ export interface Share {
   bytes: Uint8Array;
 }
 
+/** Lets others have their turn, between two shares. */
+export type Pause = () => Promise<void> | undefined;
+
 /** Splits a secret so that all parts together give it again: random bytes, and what is left. */
 export function splitXor(secret: Uint8Array, parts: number, random: (length: number) => Bytes): Bytes[] {
   const shares = Array.from({ length: parts - 1 }, () => random(secret.length));
@@ -19,27 +22,36 @@ export function joinXor(shares: readonly Share[]): Bytes {
 }
 
 /** Shamir's sharing over GF(2^8) (KMIP 2.1 §11.55): a polynomial of degree `threshold - 1` for each byte. */
-export function splitPolynomial(
+export async function splitPolynomial(
   secret: Uint8Array,
   parts: number,
   threshold: number,
   random: (length: number) => Bytes,
-): Bytes[] {
+  pause: Pause,
+): Promise<Bytes[]> {
   const coefficients = Array.from({ length: threshold - 1 }, () => random(secret.length));
-  return Array.from({ length: parts }, (_, index) => {
-    const x = index + 1;
-    return secret.map((constant, at) => {
-      let y = 0;
-      for (const coefficient of coefficients.toReversed()) y = multiply(y ^ coefficient[at]!, x);
-      return y ^ constant;
-    }) as Bytes;
-  });
+  coefficients.reverse();
+  const shares: Bytes[] = [];
+  for (let x = 1; x <= parts; x++) {
+    await pause();
+    shares.push(
+      new Uint8Array(
+        secret.map((constant, at) => {
+          let y = 0;
+          for (const coefficient of coefficients) y = multiply(y ^ coefficient[at]!, x);
+          return y ^ constant;
+        }),
+      ),
+    );
+  }
+  return shares;
 }
 
 /** Lagrange's interpolation at 0. */
-export function joinPolynomial(shares: readonly Share[]): Bytes {
+export async function joinPolynomial(shares: readonly Share[], pause: Pause): Promise<Bytes> {
   const secret = new Uint8Array(shares[0]!.bytes.length);
   for (const { identifier, bytes } of shares) {
+    await pause();
     let weight = 1;
     for (const other of shares)
       if (other.identifier !== identifier)

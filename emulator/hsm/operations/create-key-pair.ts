@@ -1,4 +1,4 @@
-import { generateKeyPair, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { generateKeyPair, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { CURVES } from "../crypto/curves.ts";
@@ -15,9 +15,15 @@ interface Pair {
 }
 
 const generate = promisify(generateKeyPair) as (type: string, options: object) => Promise<Pair>;
-const generateNow = generateKeyPairSync as unknown as (type: string, options: object) => Pair;
 
-const RSA_LENGTHS = [1024, 2048, 3072, 4096];
+/** Lengths of RSA keys, and the units that a pair costs on average. */
+const RSA_COSTS: Readonly<Record<number, number>> = {
+  1024: 50_000,
+  2048: 300_000,
+  3072: 1_000_000,
+  4096: 3_000_000,
+};
+const COST = 5000;
 
 /** Create Key Pair (KMIP 2.1 §6.1.9): RSA, EC on the curves of `crypto/curves.ts`, Ed25519, Ed448, X25519, X448. */
 export const createKeyPair: Handler<"CreateKeyPair"> = async (request, context) => {
@@ -48,9 +54,13 @@ export const createKeyPair: Handler<"CreateKeyPair"> = async (request, context) 
   return made;
 };
 
-/** A new pair; others are served meanwhile, but in a batch that can be undone. */
-export async function generatePair(type: string, options: object, { exclusive }: Context): Promise<Pair> {
-  return exclusive ? generateNow(type, options) : generate(type, options);
+/** A new pair; others are served meanwhile. */
+export function generatePair(
+  type: string,
+  options: { modulusLength?: number },
+  { heavy }: Context,
+): Promise<Pair> {
+  return heavy(RSA_COSTS[options.modulusLength ?? 0] ?? COST, () => generate(type, options));
 }
 
 /**
@@ -126,7 +136,7 @@ export function kindOf(privateAttributes: Attributes, publicAttributes: Attribut
   switch (algorithm) {
     case "RSA": {
       const modulusLength = length ?? 2048;
-      if (!RSA_LENGTHS.includes(modulusLength))
+      if (!Object.hasOwn(RSA_COSTS, modulusLength))
         throw new KmipError("InvalidField", "Not a length of RSA keys");
       const described: Attributes = { cryptographicLength: modulusLength };
       return { type: "rsa", options: { modulusLength, publicExponent: 65537 }, described };

@@ -16,6 +16,9 @@ import { checkUsable, countUsage } from "./usage.ts";
 type Request = RequestPayload<"DeriveKey">;
 type Bytes = Uint8Array<ArrayBuffer>;
 
+/** Objects that one derivation may be from. */
+const MOST_BASES = 16;
+
 /** What HKDF with SHA-512 can give is 255 blocks of 512 bits. */
 const MOST_BITS = 131_072;
 
@@ -23,7 +26,7 @@ const MOST_BITS = 131_072;
  * Derive Key (KMIP 2.1 §6.1.12): a symmetric key or secret data from keys that may be used to derive. Keys of the
  * hierarchy derive nothing here (`checkUsable`).
  */
-export const deriveKey: Handler<"DeriveKey"> = (request, context) => {
+export const deriveKey: Handler<"DeriveKey"> = async (request, context) => {
   const { objectType, attributes } = request;
   const { subject } = context;
   if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "Not allowed for this identity");
@@ -31,8 +34,13 @@ export const deriveKey: Handler<"DeriveKey"> = (request, context) => {
     throw new KmipError("InvalidObjectType", "Symmetric keys and secret data are derived");
   checkSettable(attributes);
   admitAttributes(subject, "DeriveKey", objectType, attributes);
-  const bases = request.uniqueIdentifier.map((identifier) => base(identifier, context));
-  const whole = derived(bases, request, context);
+  if (request.uniqueIdentifier.length > MOST_BASES) throw new KmipError("InvalidField", "Too many bases");
+  const basesNow = () => request.uniqueIdentifier.map((identifier) => base(identifier, context));
+  const whole = await derived(basesNow(), request, context);
+  // That may have taken its time: what the bases are now is looked at again.
+  context.work.forget();
+  const bases = basesNow();
+  for (const one of bases) countUsage(one, 0, context);
   const bytes = cut(whole, attributes.cryptographicLength);
   const made = inherited(bases, attributes);
   checkDerivation(bases, {
@@ -68,11 +76,10 @@ function base(identifier: Request["uniqueIdentifier"][number], context: Context)
   const object = objectFor(context, identifier, "DeriveKey");
   // The public half of an agreement is no secret; whoever holds it may use it so.
   if (object.objectType !== "PublicKey") checkUsable(object, "DeriveKey", context.now);
-  countUsage(object, 0, context);
   return object;
 }
 
-function derived(bases: ManagedObject[], request: Request, context: Context): Uint8Array {
+async function derived(bases: ManagedObject[], request: Request, context: Context): Promise<Uint8Array> {
   const { derivationMethod, derivationParameters, attributes } = request;
   const [key, second] = bases;
   if (!key) throw new KmipError("MissingData", "There is nothing to derive from");
@@ -87,12 +94,13 @@ function derived(bases: ManagedObject[], request: Request, context: Context): Ui
   const derivationData = second ? secretBytes(second) : derivationParameters.derivationData;
   const bits = attributes.cryptographicLength ?? 256;
   if (bits < 8 || bits > MOST_BITS || bits % 8 !== 0) throw new KmipError("InvalidField", "Not a length");
-  return derivation({
+  const input = {
     key: secretBytes(key),
     algorithm: key.attributes.cryptographicAlgorithm,
     parameters: { ...derivationParameters, derivationData },
     length: bits / 8,
-  });
+  };
+  return derivation(input, context.heavy);
 }
 
 /** Asymmetric Key: a private key and a public key of the same curve, in either order. */

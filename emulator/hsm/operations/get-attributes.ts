@@ -1,12 +1,16 @@
-import type { AttributeReference, Attributes } from "#protocol/kmip/index.ts";
+import { type AttributeReference, type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { clientAttributes } from "./client-attributes.ts";
 import { type Handler, objectFor } from "./handler.ts";
+
+/** Attributes that may be asked for by name. */
+const MOST = 1024;
 
 /** Get Attributes (KMIP 2.1 §6.1.21): those that were asked for, all when none was; what an object lacks is left out. */
 export const getAttributes: Handler<"GetAttributes"> = (
   { uniqueIdentifier, attributeReference },
   context,
 ) => {
+  if (attributeReference.length > MOST) throw new KmipError("InvalidField", "Too many attributes");
   const object = objectFor(context, uniqueIdentifier, "GetAttributes", { destroyed: true });
   const all = clientAttributes(object, context.now);
   return {

@@ -53,8 +53,14 @@ export interface Context {
   streams: Streams;
   /** What earlier items of the batch made: by the name of a Unique Identifier enumeration, and in order. */
   references: References;
-  /** True where nothing else may run in between, so that the batch can be undone. */
-  exclusive: boolean;
+  /** Whether the item is one of a batch that is to be undone as a whole. */
+  undoable: boolean;
+  /** Takes units (`HeavyWork`) from the message's budget. */
+  spend: (units: number) => void;
+  /** Does what costs so many units off the event loop, when its turn comes. */
+  heavy: <T>(units: number, job: () => Promise<T>) => Promise<T>;
+  /** Something to await where others are to have their turn before this goes on. */
+  turnOver: () => Promise<void> | undefined;
 }
 
 /** Executes one operation; throws `KmipError`, after which none of its changes are kept. */

@@ -10,15 +10,19 @@ import type { Handler } from "./handler.ts";
  * Locate (KMIP 2.1 §6.1.31): the objects that the asker can see and that match all the attributes. The index finds
  * candidates, the sealed objects decide. Newest first, as the test cases have it (TC-OFFSET-1).
  */
-export const locate: Handler<"Locate"> = (request, context) => {
+export const locate: Handler<"Locate"> = async (request, context) => {
   const { work, subject, now, references, holder } = context;
   const { maximumItems, offsetItems = 0, attributes, storageStatusMask, objectGroupMember } = request;
   if ((maximumItems ?? 0) < 0 || offsetItems < 0)
     throw new KmipError("InvalidField", "Not a number of items");
+  checkPattern(attributes);
   const found: string[] = [];
   const visible = visibleEntries(subject);
   for (const uid of candidates(attributes, (entries) => work.find(entries, visible)).reverse()) {
     if (context.objects?.has(uid) === false) continue;
+    context.spend(COST);
+    const over = context.turnOver();
+    if (over) await over;
     const object = work.get(uid);
     if (!object || !canSee(subject, object) || !isStored(object, storageStatusMask)) continue;
     if (objectGroupMember === "GroupMemberFresh" && object.attributes.fresh !== true) continue;
@@ -33,6 +37,17 @@ export const locate: Handler<"Locate"> = (request, context) => {
   else references.clearPlaceholder();
   return { ...(offsetItems > 0 ? { locatedItems: found.length } : {}), uniqueIdentifier: page };
 };
+
+/** Units of work (`HeavyWork`) that an object costs which is looked at. */
+const COST = 10;
+/** Values that a pattern may have of one attribute. */
+const MOST = 64;
+
+/** Each value is looked for in the index, and compared with all those of an object. */
+function checkPattern(pattern: Attributes): void {
+  if (Object.values(pattern).some((value) => Array.isArray(value) && value.length > MOST))
+    throw new KmipError("InvalidField", "Too many values of one attribute");
+}
 
 type Find = (entries: readonly IndexEntry[]) => string[];
 

@@ -111,7 +111,7 @@ function hasKeyValue(value: ObjectValue): boolean {
 }
 
 /** KMIP 2.1 §4.35: no two living objects of an owner have the same name. */
-export function checkNames({ work }: Context, object: ManagedObject): void {
+export function checkNames({ work }: Pick<Context, "work">, object: ManagedObject): void {
   const names = (object.attributes.name ?? []).map(({ nameValue }) => nameValue);
   if (new Set(names).size !== names.length) throw new KmipError("NonUniqueNameAttribute", "A name twice");
   for (const name of names) {

@@ -8,6 +8,9 @@ import { admitAttributes } from "../policy/admission.ts";
 import { type Context, objectFor } from "./handler.ts";
 import { der } from "./key-format.ts";
 
+/** Units of work (`HeavyWork`) of the iterations that a PKCS#12 may cost. */
+const COST = 500_000;
+
 /** Longest chain of certificates that is followed. */
 const MOST = 16;
 
@@ -53,6 +56,7 @@ export function unpacked(value: ObjectValue, attributes: Attributes, context: Co
   const password = passwordOf({ attributes }, context);
   if (password === undefined) return undefined;
   admitAttributes(context.subject, "Register", "Certificate", {});
+  context.spend(COST);
   const bytes = block.keyValue instanceof Uint8Array ? block.keyValue : block.keyValue.keyMaterial;
   const { key, friendlyName, certificates } = opened(bytes, password, attributes.pkcs_12FriendlyName);
   const { cryptographicAlgorithm, cryptographicLength } = describeKey(key);

@@ -26,6 +26,7 @@ export const reKeyKeyPair: Handler<"ReKeyKeyPair"> = async (request, context) =>
   const { type, options, described } = kindOf(privateAttributes!, publicAttributes!);
   const pair = await generatePair(type, options, context);
   // Generating takes its time: what the old pair is now is looked at again.
+  context.work.forget();
   const current = [oldPrivate.uid, oldPublic.uid].map((uid) => again(uid, context));
   for (const old of current) giveAwayName(old, context);
   const made = putPair(

@@ -14,11 +14,17 @@ import { checkSettable, putNew } from "./new-object.ts";
 type Request = RequestPayload<"CreateSplitKey">;
 type Bytes = Uint8Array<ArrayBuffer>;
 
+/** Parts that there may be of a key, and bytes that it may have. */
+const MOST_PARTS = 255;
+const MOST_BYTES = 4096;
+/** Multiplications in GF(2^8) that a unit of work (`HeavyWork`) is. */
+const BYTES_OF_A_UNIT = 16;
+
 /**
  * Create Split Key (KMIP 2.1 §6.1.10): the parts of a key, each an object. Who may not have the key in plain may not
  * have its parts: the release policy decides, as for Get.
  */
-export const createSplitKey: Handler<"CreateSplitKey"> = (request, context) => {
+export const createSplitKey: Handler<"CreateSplitKey"> = async (request, context) => {
   const { subject, references } = context;
   const { splitKeyParts: parts, attributes = {} } = request;
   if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "Not allowed for this identity");
@@ -26,7 +32,7 @@ export const createSplitKey: Handler<"CreateSplitKey"> = (request, context) => {
   admitAttributes(subject, "Create", "SplitKey", attributes);
   checkShape(request);
   const source = sourceOf(request, context);
-  const shares = split(source.secret, request, context);
+  const shares = await split(source.secret, request, context);
   const identifiers = shares.map((keyMaterial, index) => {
     const { uid } = putNew(context, {
       uid: newIdentifier(context),
@@ -54,7 +60,7 @@ export const createSplitKey: Handler<"CreateSplitKey"> = (request, context) => {
 };
 
 /** Join Split Key (KMIP 2.1 §6.1.28): the key of the parts, or secret data. */
-export const joinSplitKey: Handler<"JoinSplitKey"> = (request, context) => {
+export const joinSplitKey: Handler<"JoinSplitKey"> = async (request, context) => {
   const { objectType, attributes = {}, secretDataType = "Seed" } = request;
   const { subject, references } = context;
   if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "Not allowed for this identity");
@@ -62,10 +68,11 @@ export const joinSplitKey: Handler<"JoinSplitKey"> = (request, context) => {
     throw new KmipError("InvalidObjectType", "Parts are joined to symmetric keys and secret data");
   checkSettable(attributes);
   admitAttributes(subject, "JoinSplitKey", objectType, attributes);
+  if (request.uniqueIdentifier.length > MOST_PARTS) throw new KmipError("InvalidField", "Too many parts");
   const parts = request.uniqueIdentifier.map((one) => objectFor(context, one, "JoinSplitKey"));
   for (const part of parts) checkPart(part, context);
   if (parts.some(isSecret)) checkNoPad(attributes);
-  const keyMaterial = joined(parts);
+  const keyMaterial = await joined(parts, context);
   const { cryptographicAlgorithm, cryptographicLength = keyMaterial.length * 8 } = attributes;
   if (cryptographicLength !== keyMaterial.length * 8)
     throw new KmipError("CryptographicFailure", "The parts make a key of another length");
@@ -108,7 +115,7 @@ function checkShape({
 }: Request): void {
   if (objectType !== "SplitKey" && objectType !== "SymmetricKey" && objectType !== "SecretData")
     throw new KmipError("InvalidObjectType", "Symmetric keys and secret data are split");
-  if (parts < 2 || parts > 255 || threshold < 2 || threshold > parts)
+  if (parts < 2 || parts > MOST_PARTS || threshold < 2 || threshold > parts)
     throw new KmipError("InvalidField", "Not a number of parts");
   if (request.splitKeyMethod === "XOR" && threshold !== parts)
     throw new KmipError("InvalidField", "XOR needs all the parts");
@@ -132,15 +139,23 @@ function described({ cryptographicAlgorithm }: Attributes, cryptographicLength: 
   return { ...(cryptographicAlgorithm === undefined ? {} : { cryptographicAlgorithm }), cryptographicLength };
 }
 
-function split(secret: Uint8Array, request: Request, { random }: Context): Bytes[] {
+async function split(
+  secret: Uint8Array,
+  request: Request,
+  { random, spend, turnOver }: Context,
+): Promise<Bytes[]> {
   const { splitKeyParts: parts, splitKeyThreshold: threshold, splitKeyMethod } = request;
+  if (secret.length > MOST_BYTES) throw new KmipError("InvalidField", "The key is too long to be split");
   if (splitKeyMethod === "XOR") return splitXor(secret, parts, random);
-  if (splitKeyMethod === "PolynomialSharingGF2_8") return splitPolynomial(secret, parts, threshold, random);
+  if (splitKeyMethod === "PolynomialSharingGF2_8") {
+    spend(Math.ceil((secret.length * parts * threshold) / BYTES_OF_A_UNIT));
+    return splitPolynomial(secret, parts, threshold, random, turnOver);
+  }
   throw new KmipError("FeatureNotSupported", "Not a method of splitting here");
 }
 
 /** One error for whatever is wrong with the parts. */
-function joined(parts: ManagedObject[]): Bytes {
+async function joined(parts: ManagedObject[], { spend, turnOver }: Context): Promise<Bytes> {
   const failure = new KmipError("CryptographicFailure", "The parts make no key");
   const [first] = parts.map(({ value }) => value?.splitKey);
   if (!first || parts.length < first.splitKeyThreshold) throw failure;
@@ -155,8 +170,11 @@ function joined(parts: ManagedObject[]): Bytes {
   if (new Set(shares.map(({ identifier }) => identifier)).size !== shares.length) throw failure;
   if (shares.some(({ bytes, identifier }) => bytes.length !== shares[0]!.bytes.length || identifier < 1))
     throw failure;
+  const { length } = shares[0]!.bytes;
+  if (length > MOST_BYTES) throw failure;
+  spend(Math.ceil((length * shares.length) / BYTES_OF_A_UNIT));
   if (first.splitKeyMethod === "XOR") return joinXor(shares);
   if (first.splitKeyMethod === "PolynomialSharingGF2_8" && shares.every(({ identifier }) => identifier < 256))
-    return joinPolynomial(shares);
+    return joinPolynomial(shares, turnOver);
   throw failure;
 }

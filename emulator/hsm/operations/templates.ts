@@ -4,6 +4,9 @@ import { mayDo } from "../policy/access.ts";
 import type { Context } from "./handler.ts";
 import { FIELDS } from "./request-attributes.ts";
 
+/** Templates that one request may name. */
+const MOST = 16;
+
 /**
  * Puts the attributes of templates that a request of 1.x names in their place; what the request says itself counts
  * more, but custom attributes add up (TC-312-12). This comes before all checks of attributes, so that a template brings in nothing that the client may not.
@@ -14,6 +17,7 @@ export function withTemplates<Payload>(payload: Payload, context: Context): Payl
     const attributes = (payload as Partial<Record<string, Attributes>>)[field];
     if (!attributes?.templateNames?.length) continue;
     const { templateNames, ...own } = attributes;
+    if (templateNames.length > MOST) throw new KmipError("InvalidField", "Too many templates");
     const from = templateNames.map(({ nameValue }) => templateOf(nameValue, context));
     const vendorAttributes = [...from, own].flatMap((one) => one.vendorAttributes ?? []);
     const many = vendorAttributes.length > 0 ? { vendorAttributes } : {};

@@ -12,6 +12,8 @@ const MOST = 32;
  * among them.
  */
 export const validate: Handler<"Validate"> = (request, context) => {
+  if ((request.uniqueIdentifier?.length ?? 0) + (request.certificate?.length ?? 0) > MOST)
+    throw new KmipError("InvalidField", "Too many certificates");
   const at = request.validityDate ?? context.now;
   const objects = (request.uniqueIdentifier ?? []).map((one) => objectFor(context, one, "Validate"));
   // Certificates in the message are nobody's object.
@@ -22,7 +24,6 @@ export const validate: Handler<"Validate"> = (request, context) => {
     ...objects.map(certificateDer),
   ];
   if (values.length === 0) throw new KmipError("MissingData", "There is no certificate");
-  if (values.length > MOST) throw new KmipError("InvalidField", "Too many certificates");
   if (objects.some((object) => stateAt(object, context.now) === "Compromised"))
     return { validityIndicator: "Invalid" };
   const certificates = values.map(parseCertificate);
