@@ -6,21 +6,15 @@ import { leftovers } from "./leftovers.ts";
 import { bytesOf, connectNode } from "./node-client.ts";
 import { type Answer, type Fate, type Passing, startProxy } from "./proxy.ts";
 
-const content = new Uint8Array(9 << 20).fill(7);
+const content = new Uint8Array(300_000).fill(7);
 const PORTAL = "<!doctype html><title>Welcome</title><a href='/login'>Accept the terms to go online</a>";
 
 let system: System;
-let clean: Awaited<ReturnType<typeof connectNode>>;
 
 beforeAll(async () => {
   system = await startSystem();
-  clean = await connectNode(system, "Ada");
-  await clean.microservice.use();
 });
-afterAll(async () => {
-  clean?.close();
-  await system?.close();
-});
+afterAll(() => system?.close());
 
 const reply = (status: number, type: string | undefined, text: string, more = {}): Answer => ({
   status,
@@ -49,8 +43,8 @@ const FATES: Record<string, Fate> = {
   "a proxy refuses in words": instead(403, "text/html", "<h1>Blocked by policy</h1>"),
   "a gateway fails": instead(502, "text/html", "<h1>Bad gateway</h1>"),
   "the JSON is cut": {
-    alter: ({ status, headers, body }) =>
-      body.length > 2 ? cut(status, headers, body) : reply(200, "application/json", "{"),
+    alter: (answer) =>
+      answer.headers["content-type"]?.includes("json") ? cut(answer) : reply(200, "application/json", "{"),
   },
   "the body is empty": {
     alter: ({ status, headers }) => ({
@@ -77,7 +71,7 @@ const FATES: Record<string, Fate> = {
   "the body has no end": instead(200, "application/json", `{"etag":"${"e".repeat(2 << 20)}"}`),
 };
 
-function cut(status: number, headers: Answer["headers"], body: Buffer): Answer {
+function cut({ status, headers, body }: Answer): Answer {
   const half = body.subarray(0, body.length >> 1);
   return { status, headers: { ...headers, "content-length": `${half.length}` }, body: half };
 }
@@ -89,20 +83,25 @@ function kindOf({ method, path }: Passing): string | undefined {
   return `${method} ${path.split("/").slice(3).join("/")}`;
 }
 
-const account = () => clean.identity.accounts[0]!.id;
-const namesOf = async (client = clean) =>
-  (await client.documents.list([account()])).map(({ metadata }) => metadata?.name);
+type Decide = (kind: string) => Fate | undefined;
 
-/** A client behind a proxy that decides by kind of request. */
-async function behind(decide: (kind: string) => Fate | undefined) {
+/** A client of this user behind a proxy that decides by kind of request; `decide` may be changed. */
+async function behind(user: string, decide: Decide) {
+  const state = { decide };
   const proxy = await startProxy((passing) => {
     const kind = kindOf(passing);
-    return kind === undefined ? undefined : decide(kind);
+    return kind === undefined ? undefined : state.decide(kind);
   });
-  const client = await connectNode(system, "Ada", proxy.fetch);
+  const client = await connectNode(system, user, proxy.fetch);
+  const account = client.identity.accounts[0]!.id;
   return {
-    documents: client.documents,
+    state,
     passed: proxy.passed,
+    documents: client.documents,
+    seal: (name: string) => client.documents.seal(content, account, { name }),
+    list: () => client.documents.list([account]),
+    deletions: () =>
+      proxy.passed.filter(({ method }) => method === "DELETE").map(({ path }) => path.split("/")[2]!),
     async [Symbol.asyncDispose]() {
       client.close();
       await proxy.close();
@@ -110,105 +109,100 @@ async function behind(decide: (kind: string) => Fate | undefined) {
   };
 }
 
-describe.each(Object.entries(FATES))("where %s", (fate, spoiled) => {
-  it.concurrent("once to each request, it is asked again, and the document is stored, listed, opened and removed", async () => {
-    const name = `once, ${fate}.bin`;
-    const met = new Set<string>();
-    await using sealer = await behind((kind) => {
-      if (met.has(kind)) return undefined;
-      met.add(kind);
-      return spoiled;
-    });
-    const { id } = await sealer.documents.seal(content, account(), { name });
-    expect(await namesOf()).toContain(name);
-    expect([...met]).toEqual(
-      expect.arrayContaining([
-        "POST ",
-        "PUT metadata",
-        "PUT parts/1",
-        "PUT parts/2",
-        "POST complete",
-        "/ra/grants",
-        "/kms/data-keys",
-        "/kms/rewrap",
-      ]),
+/** Spoils the first request of each kind; `met` has the kinds. */
+function onceEach(fate: Fate): { decide: Decide; met: Set<string> } {
+  const met = new Set<string>();
+  const decide = (kind: string) => {
+    if (met.has(kind)) return undefined;
+    met.add(kind);
+    return fate;
+  };
+  return { decide, met };
+}
+
+const calm: Decide = () => undefined;
+const only =
+  (spoiled: string, fate: Fate): Decide =>
+  (kind) =>
+    kind === spoiled ? fate : undefined;
+const codeOf = (sealing: Promise<unknown>) =>
+  sealing.then(
+    () => "sealed",
+    (error: { name?: string; code?: string }) => (error.name === "CofferError" ? error.code : error),
+  );
+
+describe.concurrent.each(Object.entries(FATES))("where %s", (fate, spoiled) => {
+  it("once to each request, it is asked again, and the document is stored, listed, opened and removed", async () => {
+    const user = `Once ${Object.keys(FATES).indexOf(fate)}`;
+    const writing = onceEach(spoiled);
+    await using sealer = await behind(user, writing.decide);
+    const { id } = await sealer.seal("once.bin");
+    const written = ["POST ", "PUT metadata", "PUT parts/1", "POST complete"];
+    expect([...writing.met]).toEqual(
+      expect.arrayContaining([...written, "/ra/grants", "/kms/data-keys", "/kms/rewrap"]),
     );
-    met.clear();
-    await using reader = await behind((kind) => {
-      if (met.has(kind)) return undefined;
-      met.add(kind);
-      return spoiled;
-    });
-    expect(await namesOf({ ...clean, documents: reader.documents })).toContain(name);
+    const reading = onceEach(spoiled);
+    await using reader = await behind(user, reading.decide);
+    expect((await reader.list()).map(({ metadata }) => metadata?.name)).toEqual(["once.bin"]);
     const { stream } = await reader.documents.open(id);
     expect(Buffer.compare(await bytesOf(stream), content)).toBe(0);
     await reader.documents.remove(id);
-    expect([...met]).toEqual(expect.arrayContaining(["GET ", "GET metadata", "GET content", "DELETE "]));
-    expect(await namesOf()).not.toContain(name);
+    expect([...reading.met]).toEqual(
+      expect.arrayContaining(["GET ", "GET metadata", "GET content", "DELETE "]),
+    );
+    expect(await reader.list()).toEqual([]);
   });
 
-  it.concurrent("to every completion, it is said that nobody knows, and what is complete stays", async () => {
-    const name = `unknown, ${fate}.bin`;
-    await using sealer = await behind((kind) => (kind === "POST complete" ? spoiled : undefined));
-    await expect(sealer.documents.seal(content, account(), { name })).rejects.toMatchObject({
-      code: "unknown-whether-stored",
-    });
-    expect(sealer.passed.filter(({ method }) => method === "DELETE")).toEqual([]);
-    const found = (await clean.documents.list([account()])).find(({ metadata }) => metadata?.name === name);
+  it("to every completion, it is said that nobody knows, and what is complete stays", async () => {
+    await using sealer = await behind(
+      `Unknown ${Object.keys(FATES).indexOf(fate)}`,
+      only("POST complete", spoiled),
+    );
+    expect(await codeOf(sealer.seal("unknown.bin"))).toBe("unknown-whether-stored");
+    expect(sealer.deletions()).toEqual([]);
+    sealer.state.decide = calm;
+    const [found, ...more] = await sealer.list();
+    expect(more).toEqual([]);
     if (spoiled.unsent) return expect(found).toBeUndefined();
-    const { stream } = await clean.documents.open(found!.id);
+    const { stream } = await sealer.documents.open(found!.id);
     expect(Buffer.compare(await bytesOf(stream), content)).toBe(0);
-    await clean.documents.remove(found!.id);
   });
 
-  it.concurrent.each(["POST ", "PUT parts/2", "PUT metadata"])(
-    "to every %s, nothing is stored, and nothing is left",
-    async (spoiledKind) => {
-      const name = `not stored, ${fate}.bin`;
-      await using sealer = await behind((kind) => (kind === spoiledKind ? spoiled : undefined));
-      const error = await sealer.documents
-        .seal(content, account(), { name })
-        .catch((thrown: unknown) => thrown);
-      expect(error).toMatchObject({ name: "CofferError" });
-      expect(error).not.toMatchObject({ code: "unknown-whether-stored" });
-      expect(await namesOf()).not.toContain(name);
-      const ids = sealer.passed
-        .filter(({ method }) => method === "DELETE")
-        .map(({ path }) => path.split("/")[2]!);
-      expect(ids).toHaveLength(1);
-      const { objects } = leftovers(system.edgeDir);
-      expect(objects.filter((key) => key.includes(ids[0]!))).toEqual([]);
-    },
-  );
+  it("to every request before the completion, nothing is stored, and nothing is left", async () => {
+    await using sealer = await behind(`Never ${Object.keys(FATES).indexOf(fate)}`, calm);
+    for (const kind of ["POST ", "PUT parts/1", "PUT metadata"]) {
+      sealer.state.decide = only(kind, spoiled);
+      expect(await codeOf(sealer.seal("never.bin")), kind).toMatch(
+        /^(offline|unexpected-response|http-\d+)$/,
+      );
+      sealer.state.decide = calm;
+      expect(await sealer.list(), kind).toEqual([]);
+    }
+    const ids = sealer.deletions();
+    expect(ids).toHaveLength(3);
+    const { objects } = leftovers(system.edgeDir);
+    expect(objects.filter((key) => ids.some((id) => key.includes(id)))).toEqual([]);
+  });
 });
 
 it("a completion that is confirmed for another size is not believed", async () => {
-  await using sealer = await behind((kind) =>
-    kind === "POST complete" ? instead(200, "application/json", '{"size":1,"etag":"\\"e\\""}') : undefined,
-  );
-  await expect(sealer.documents.seal(content, account(), { name: "size.bin" })).rejects.toMatchObject({
-    code: "unknown-whether-stored",
-  });
+  const other = instead(200, "application/json", '{"size":1,"etag":"e"}');
+  await using sealer = await behind("Size", only("POST complete", other));
+  expect(await codeOf(sealer.seal("size.bin"))).toBe("unknown-whether-stored");
+  expect(sealer.deletions()).toEqual([]);
 });
 
 it("a completion that the datastore itself refuses leaves nothing", async () => {
-  const refusal = JSON.stringify({ code: "conflict", status: 409 });
-  await using sealer = await behind((kind) =>
-    kind === "POST complete" ? instead(409, "application/problem+json", refusal) : undefined,
-  );
-  await expect(sealer.documents.seal(content, account(), { name: "refused.bin" })).rejects.toMatchObject({
-    code: "conflict",
-  });
-  expect(await namesOf()).not.toContain("refused.bin");
-  expect(sealer.passed.filter(({ method }) => method === "DELETE")).toHaveLength(1);
+  const refusal = instead(409, "application/problem+json", '{"code":"conflict","status":409}');
+  await using sealer = await behind("Refused", only("POST complete", refusal));
+  expect(await codeOf(sealer.seal("refused.bin"))).toBe("conflict");
+  expect(await sealer.list()).toEqual([]);
+  expect(sealer.deletions()).toHaveLength(1);
 });
 
-it("a part, and its number, are what was sent", async () => {
-  await using sealer = await behind((kind) =>
-    kind === "PUT parts/2" ? instead(200, "application/json", '{"part":1,"etag":"e"}') : undefined,
-  );
-  await expect(sealer.documents.seal(content, account(), { name: "part.bin" })).rejects.toMatchObject({
-    code: "unexpected-response",
-  });
-  expect(await namesOf()).not.toContain("part.bin");
+it("a part that is confirmed under another number is not believed", async () => {
+  const other = instead(200, "application/json", '{"part":2,"etag":"e"}');
+  await using sealer = await behind("Number", only("PUT parts/1", other));
+  expect(await codeOf(sealer.seal("part.bin"))).toBe("unexpected-response");
+  expect(await sealer.list()).toEqual([]);
 });

@@ -79,7 +79,11 @@ async function forward(incoming: IncomingMessage, body: Buffer): Promise<Answer>
     const sent = request({ host: "127.0.0.1", port: String(port), method, path, headers, agent: false });
     sent.on("response", resolve).on("error", reject).end(body);
   });
-  return { status: response.statusCode ?? 0, headers: response.headers, body: await bytesOf(response) };
+  const given = await bytesOf(response);
+  const { "transfer-encoding": _, ...fields } = response.headers;
+  // It has been taken whole, and goes on with its length.
+  const length = response.statusCode === 204 ? {} : { "content-length": `${given.length}` };
+  return { status: response.statusCode ?? 0, headers: { ...fields, ...length }, body: given };
 }
 
 async function bytesOf(message: IncomingMessage): Promise<Buffer> {

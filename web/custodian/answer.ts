@@ -31,11 +31,12 @@ export async function emptyAnswer(response: Response): Promise<void> {
   if ((await bodyOf(response, 0)).length > 0) throw unexpected();
 }
 
-/** The bytes of an answer, at most `limit`. Without Content-Type they are octets as well (RFC 9110 §8.3). */
+/** The bytes of an answer, 1 to `limit`: nothing that is stored is empty. Without Content-Type they are octets as well (RFC 9110 §8.3). */
 export async function octetsOf(response: Response, limit: number): Promise<Uint8Array<ArrayBuffer>> {
   const type = mediaType(response);
   if (type !== "" && type !== "application/octet-stream") throw unexpected();
   const bytes = await bodyOf(response, limit);
+  if (bytes.length === 0) throw unexpected();
   const told = response.headers.get("content-length");
   // Of an encoded body, Content-Length tells the encoded length.
   if (told !== null && !response.headers.has("content-encoding") && Number(told) !== bytes.length)
