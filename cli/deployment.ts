@@ -2,6 +2,7 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { sentenceOf, writeWhole } from "#files/index.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { parseJson } from "#protocol/json.ts";
 import { CommandError } from "./command-error.ts";
 
 /** What a client must know of a deployment. All of it is public. */
@@ -44,12 +45,14 @@ export async function readDeployment(dir: string): Promise<Deployment> {
     );
   });
   try {
-    const { app, vault, rootKey, pid } = JSON.parse(text);
+    const { app, vault, rootKey, pid } = parseJson(text) as Record<"app" | "vault" | "rootKey", string> & {
+      pid?: number;
+    };
     return {
       app: new URL(app).origin,
       vault: new URL(vault).origin,
       rootKey: decodeBase64url(rootKey),
-      ...(Number.isSafeInteger(pid) && pid > 0 ? { pid } : {}),
+      ...(pid !== undefined && Number.isSafeInteger(pid) && pid > 0 ? { pid } : {}),
     };
   } catch {
     throw new CommandError(

@@ -10,6 +10,8 @@ export type AuthorizeRequest = {
   /** What it is about, as ids. */
   resource: string;
   requestId: string;
+  /** Who is signed in at the vault, where there is no caller. */
+  user?: string;
 };
 
 /**
@@ -41,7 +43,8 @@ export function authorize<T>(
       }
       const { problem } = decision ?? fail("forbidden");
       const denial = row(request, "deny", problem.code, decision?.reason ?? "no decision");
-      if (decision?.bounded) store.recordBounded(denial);
+      // Whoever is signed in can be refused as often as he likes: that is bounded for each user, and counted.
+      if (decision?.bounded || denial.user !== undefined) store.recordBounded(denial);
       else store.record(denial);
       return { ok: false, problem };
     });
@@ -63,7 +66,7 @@ export function authorize<T>(
 const FOREIGN: Decision<never> = { ...fail("forbidden"), reason: "the caller belongs to another tenant" };
 
 function row(request: AuthorizeRequest, outcome: "allow" | "deny" | "error", code?: string, reason?: string) {
-  const { action, resource, requestId, caller } = request;
+  const { action, resource, requestId, caller, user } = request;
   return {
     action,
     resource: resource.slice(0, 512),
@@ -71,6 +74,7 @@ function row(request: AuthorizeRequest, outcome: "allow" | "deny" | "error", cod
     outcome,
     ...(code !== undefined && { code }),
     ...(reason !== undefined && { reason }),
+    ...(user !== undefined && { user }),
     ...(caller !== null && {
       user: caller.user,
       custodian: caller.custodian,

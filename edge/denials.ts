@@ -1,6 +1,7 @@
 /**
- * Denials that anyone can cause at will, holding nothing (a made-up code, a made-up token): so many a minute are told
- * one by one, the rest of that minute is counted in one row, so that nobody can bury the audit log or fill the store.
+ * Denials that can be caused at will, by anyone with a made-up code or token, or by a user who is signed in: so many a
+ * minute are told one by one, the rest of that minute is counted in one row, so that nobody can bury the audit log or fill
+ * the store.
  */
 
 /** A part of every store's first migration. */
@@ -10,7 +11,7 @@ export const DENIALS = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-/** Rows for each action in one minute. */
+/** Rows in one minute for each action, and where a user is known, for each of the user's. */
 const PER_MINUTE = 20;
 
 export type Counted = { action: string; minute: number; counted: number };

@@ -1,7 +1,13 @@
 import { type ProblemCode, problems } from "#protocol/rest/index.ts";
 
 /** A refusal or failure as it crosses RPC: errors would lose their class there. `detail` is generic, never a reason. */
-export type Problem = { code: ProblemCode; status: number; detail: string };
+export type Problem = {
+  code: ProblemCode;
+  status: number;
+  detail: string;
+  /** Seconds after which it makes sense to come again. */
+  retryAfter?: number;
+};
 
 /** What every entrypoint and Durable Object method answers. */
 export type Result<T> = { ok: true; value: T } | { ok: false; problem: Problem };
@@ -20,6 +26,13 @@ export function ok<T>(value: T): { ok: true; value: T } {
 export function fail(code: ProblemCode): { ok: false; problem: Problem } {
   const { status, title } = problems[code];
   return { ok: false, problem: { code, status, detail: title } };
+}
+
+/** A refusal for the number of requests or of what they made; it may pass in `retryAfter` seconds. */
+export function refuseForNow(reason: string, retryAfter: number): Refusal {
+  const refusal = refuse("too-many-requests", reason);
+  refusal.problem.retryAfter = Math.max(1, Math.ceil(retryAfter));
+  return refusal;
 }
 
 /** A refusal in a check of `authorize()`; `reason` goes to the audit log and must name no secret and no file. */

@@ -3,7 +3,7 @@ import { sqlStorage } from "#test/sql-storage.ts";
 import { append, type Batch, SCHEMA } from "./audit/append.ts";
 import { type Link, verifyChain } from "./audit/chain.ts";
 import { authorize } from "./authorize.ts";
-import { ok, turnAway } from "./result.ts";
+import { ok, refuse, turnAway } from "./result.ts";
 import { openStore, type Store } from "./store.ts";
 
 /** What `openStore` needs of a Durable Object with nothing in its storage yet. */
@@ -55,6 +55,34 @@ it("takes a batch once that comes twice, also after the object was evicted", asy
   decide(again, "b");
   await again.flush();
   expect(requestIds(log.links())).toEqual(["a", "b"]);
+});
+
+it("bounds the rows of refusals of those who are signed in, each user's apart, and loses none", async () => {
+  const log = chain();
+  let time = 0;
+  const store = open(newObject("acme"), log, () => time);
+  const caller = (user: string) =>
+    ({ tenant: "acme", user, custodian: `CN=${user}`, client: "app", jkt: crypto.randomUUID() }) as never;
+  const deny = (by: { caller: never; user?: string } | { caller: null; user: string }, times: number) => {
+    for (let i = 0; i < times; i++)
+      authorize(store, { action: "kms:rewrap", resource: "r", requestId: "q", ...by }, () =>
+        refuse("forbidden", "no"),
+      );
+  };
+  deny({ caller: caller("mallory") }, 500);
+  deny({ caller: caller("alice") }, 1);
+  deny({ caller: null, user: "bob" }, 300);
+  await store.flush();
+  time = 60_000;
+  await store.flush();
+  await store.flush();
+  const rows = log.links().map(({ entry }) => JSON.parse(entry) as { user: string; reason: string });
+  const of = (user: string) => rows.filter((row) => row.user === user).map(({ reason }) => reason);
+  expect(of("alice")).toEqual(["no"]);
+  expect(of("mallory")).toHaveLength(21);
+  expect(of("mallory").at(-1)).toContain("480 more denials");
+  expect(of("bob").at(-1)).toContain("280 more denials");
+  expect(rows).toHaveLength(1 + 21 + 21);
 });
 
 it("tells denials that anyone can cause one by one up to a bound, and counts the rest of the minute", async () => {

@@ -8,7 +8,7 @@ export type Store = {
   transaction<T>(closure: () => T): T;
   /** Adds an audit row to the outbox, in the caller's transaction. `authorize()` is the only one to call this. */
   record(row: Omit<AuditRow, "outbox" | "time">): void;
-  /** Adds a denial that anyone can cause: a row while there are few of its action in this minute, a count afterwards. */
+  /** Adds a denial that can be caused at will: a row while there are few of its action (and user) in this minute, a count afterwards. */
   recordBounded(row: Omit<AuditRow, "outbox" | "time">): void;
   /** Call it from the object's `alarm()`: forwards the outbox, and tries again later if the Audit domain is away. */
   flush(): Promise<void>;
@@ -89,11 +89,20 @@ export function openStore(
     ctx.waitUntil(schedule(FLUSH_AFTER_MS));
   }
 
-  function recordCounted({ action, minute, counted }: Counted): void {
+  function recordCounted({ action: key, minute, counted }: Counted): void {
+    const [action = key, user] = key.split(" ");
     const from = new Date(minute * 60_000).toISOString();
     const reason = `${counted} more denials in the minute from ${from}`;
     const requestId = crypto.randomUUID();
-    record({ action, resource: "many", requestId, outcome: "deny", code: "too-many-requests", reason });
+    record({
+      action,
+      resource: "many",
+      requestId,
+      outcome: "deny",
+      code: "too-many-requests",
+      reason,
+      ...(user !== undefined && { user }),
+    });
   }
 
   return {
@@ -102,7 +111,9 @@ export function openStore(
     transaction: (closure) => storage.transactionSync(closure),
     record,
     recordBounded(row) {
-      const { record: told, counted } = noteDenial(sql, row.action, now());
+      // Each user's are counted apart: nobody hides another's.
+      const key = row.user === undefined ? row.action : `${row.action} ${row.user}`;
+      const { record: told, counted } = noteDenial(sql, key, now());
       if (counted !== null) recordCounted(counted);
       if (told) return record(row);
       const next = nextCounted(sql);

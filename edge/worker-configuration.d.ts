@@ -16,6 +16,12 @@ interface __BaseEnv_Env {
 	COFFER_VAULT_ORIGIN: string;
 	COFFER_HSM_URL: string;
 	COFFER_DATA_KEYS_PER_HOUR: string;
+	COFFER_REQUESTS_PER_TEN_SECONDS: string;
+	COFFER_SIGN_INS_PER_USER: string;
+	COFFER_INSTANCES_PER_USER: string;
+	COFFER_ENROLMENTS_PER_MINUTE: string;
+	COFFER_DOCUMENTS_PER_ACCOUNT: string;
+	COFFER_BYTES_PER_ACCOUNT: string;
 	GATEWAY_OBJECT: DurableObjectNamespace<import("./index").GatewayObject>;
 	IAM_OBJECT: DurableObjectNamespace<import("./index").IamObject>;
 	RA_OBJECT: DurableObjectNamespace<import("./index").RaObject>;

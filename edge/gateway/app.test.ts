@@ -141,6 +141,19 @@ describe("gateway", () => {
     }
   });
 
+  it("bounds addresses and headers, cookies among them", async () => {
+    for (const host of ["app", "vault"]) {
+      const address = `https://${host}.example/?x=${"x".repeat(9000)}`;
+      expect(await (await get(address)).json()).toMatchObject({ code: "uri-too-long", status: 414 });
+      for (const name of ["cookie", "authorization", "dpop", "x-any"]) {
+        const response = await get(`https://${host}.example/`, { headers: { [name]: "x".repeat(40_000) } });
+        expect(await response.json(), name).toMatchObject({ code: "headers-too-large", status: 431 });
+      }
+      const many = Object.fromEntries(Array.from({ length: 400 }, (_, n) => [`x-${n}`, "y".repeat(100)]));
+      expect((await get(`https://${host}.example/`, { headers: many })).status).toBe(431);
+    }
+  });
+
   it("bounds bodies, whatever they say of their length", async () => {
     const headers = { "content-type": "application/x-www-form-urlencoded" };
     const body = "x".repeat(70_000);

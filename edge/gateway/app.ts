@@ -24,7 +24,8 @@ export function createApp(): Hono<GatewayEnv> {
     const requestId = crypto.randomUUID();
     const origins = configuredOrigins(c.env);
     const site = siteOf(new URL(c.req.url), origins);
-    const refused = site === null ? "wrong-host" : isForeignWrite(c, site) ? "foreign-origin" : null;
+    const refused =
+      site === null ? "wrong-host" : (tooLong(c) ?? (isForeignWrite(c, site) ? "foreign-origin" : null));
     if (site === null || refused !== null) {
       return dress(problemResponse(refused ?? "wrong-host", requestId), c.env, requestId);
     }
@@ -37,6 +38,17 @@ export function createApp(): Hono<GatewayEnv> {
     return dress(await routes.fetch(c.req.raw, c.env, c.executionCtx), c.env, requestId);
   });
   return gateway;
+}
+
+/** Bytes of a request's address, and of all its headers. The longest of ours are an authorization request and a token. */
+const LONGEST_URL = 8 * 1024;
+const LONGEST_HEADERS = 32 * 1024;
+
+function tooLong({ req }: GatewayContext): "uri-too-long" | "headers-too-large" | null {
+  if (req.url.length > LONGEST_URL) return "uri-too-long";
+  let length = 0;
+  for (const [name, value] of req.raw.headers) length += name.length + value.length + 4;
+  return length > LONGEST_HEADERS ? "headers-too-large" : null;
 }
 
 /** A write by a script of another origin, refused before anything looks at it. Sign-out has rules of its own. */

@@ -21,9 +21,9 @@ export function authenticate() {
     const proof = await verifyProof(c.req.header("dpop"), { method, url: publicUrl(c), accessToken }, now);
     if (proof.jkt !== claims.jkt) throw new Refused("invalid-token");
     if (claims.tenant !== c.env.COFFER_TENANT) throw new Refused("invalid-token");
-    const { jti, expires } = proof;
-    const object = c.env.GATEWAY_OBJECT.getByName(`${claims.tenant}/${claims.jkt}`);
-    unwrap(await object.useProof({ jti, expires, requestId }));
+    const { jkt, jti, expires } = proof;
+    const object = c.env.GATEWAY_OBJECT.getByName(`${claims.tenant}/${claims.user}`);
+    unwrap(await object.useProof({ jkt, jti, expires, requestId }));
     c.set("caller", { ...claims, requestId });
     await next();
   });

@@ -1,4 +1,5 @@
 import { join } from "#protocol/bytes.ts";
+import { parseJson } from "#protocol/json.ts";
 import { Refused } from "./problem.ts";
 
 /** Largest JSON or form body, bytes. Nothing legitimate here comes near. */
@@ -25,7 +26,7 @@ export async function readJson(request: Request, limit?: number): Promise<unknow
   requireType(request, "application/json");
   const body = await readBody(request, limit);
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body));
+    return parseJson(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body));
   } catch {
     throw new Refused("bad-request");
   }

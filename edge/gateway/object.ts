@@ -1,23 +1,22 @@
 import { DurableObject } from "cloudflare:workers";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
-import { ok, type Result, turnAway } from "../result.ts";
+import { configuredBound } from "../bound.ts";
+import type { Result } from "../result.ts";
 import { hashSecret } from "../secret.ts";
 import { openStore, type Store } from "../store.ts";
+import { migrations, useProof } from "./proofs.ts";
 
-const migrations = [
-  `CREATE TABLE proofs (jti TEXT PRIMARY KEY, seen INTEGER NOT NULL, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-   CREATE INDEX proofs_seen ON proofs (seen);`,
-] as const;
-
-/** Requests by one DPoP key in ten seconds. */
-const LIMIT = 1000;
-const WINDOW_SECONDS = 10;
+/** Requests by one user in ten seconds, unless configured otherwise: several apps and devices that work hard. */
+const DEFAULT_LIMIT = 1000;
 
 /** How often expired proofs are dropped; after the last one the object leaves nothing behind. Milliseconds. */
 const SWEEP_MS = 15 * 60_000;
 
-/** Remembers the DPoP proofs of one key, so that each works once (RFC 9449 §11.1). Named `<tenant>/<jkt>`. */
+/**
+ * Remembers the DPoP proofs of one user's keys, so that each works once (RFC 9449 §11.1), and bounds their requests: by
+ * user, since anyone can make as many keys as they like. Named `<tenant>/<user>`.
+ */
 export class GatewayObject extends DurableObject<Env> {
   #opened: Store | undefined;
   #sweeping = false;
@@ -29,28 +28,25 @@ export class GatewayObject extends DurableObject<Env> {
   }
 
   /** Uses a proof up. A first use is no decision of its own; a refusal is, and leaves its audit row. */
-  async useProof(proof: { jti: string; expires: number; requestId: string }): Promise<Result<null>> {
+  async useProof(proof: {
+    jkt: string;
+    jti: string;
+    expires: number;
+    requestId: string;
+  }): Promise<Result<null>> {
     const { expires, requestId } = proof;
-    const jti = await hashSecret(proof.jti);
-    const now = seconds();
+    const jti = await hashSecret(`${proof.jkt}.${proof.jti}`);
+    const { COFFER_REQUESTS_PER_TEN_SECONDS: configured } = this.env;
+    const limit = configuredBound("COFFER_REQUESTS_PER_TEN_SECONDS", configured, DEFAULT_LIMIT);
     const { sql } = this.#store;
-    const { recent } = sql
-      .exec<{ recent: number }>("SELECT count(*) AS recent FROM proofs WHERE seen > ?", now - WINDOW_SECONDS)
-      .one();
-    const fresh = sql
-      .exec("INSERT INTO proofs VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING jti", jti, now, expires)
-      .toArray();
+    const used = useProof(sql, { jti, expires }, { limit, now: seconds() });
     if (!this.#sweeping) {
       this.#sweeping = true;
       this.ctx.waitUntil(wakeBy(this.ctx.storage, Date.now() + SWEEP_MS));
     }
-    if (fresh.length === 1 && recent < LIMIT) return ok(null);
+    if (used.ok) return used;
     const request = { action: "gateway:proof", caller: null, resource: "proof", requestId };
-    return authorize(this.#store, request, () =>
-      fresh.length === 1
-        ? turnAway("too-many-requests", "rate limit")
-        : turnAway("invalid-proof", "DPoP proof replayed"),
-    );
+    return authorize(this.#store, request, () => used);
   }
 
   override async alarm(): Promise<void> {

@@ -1,6 +1,6 @@
 import { HTTPException } from "hono/http-exception";
 import { type ProblemCode, problemDocument, problems } from "#protocol/rest/index.ts";
-import type { Result } from "../result.ts";
+import type { Problem, Result } from "../result.ts";
 
 /** A refusal on its way out. Thrown in handlers, written by `app.onError`. */
 export class Refused extends HTTPException {
@@ -13,10 +13,16 @@ export class Refused extends HTTPException {
   }
 }
 
+/** A domain's problem on its way out, with an OAuth name for it at the token endpoint. */
+export function refused({ code, retryAfter }: Problem, error?: string): Refused {
+  const headers = retryAfter === undefined ? {} : { headers: { "retry-after": String(retryAfter) } };
+  return new Refused(code, { ...headers, ...(error !== undefined && { error }) });
+}
+
 /** The value of a domain's answer, or `Refused` with its code. */
 export function unwrap<T>(result: Result<T>): T {
   if (result.ok) return result.value;
-  throw new Refused(result.problem.code);
+  throw refused(result.problem);
 }
 
 /** `application/problem+json` (RFC 9457). `error` is OAuth's own name for it (RFC 6749 §5.2), at the token endpoint. */
@@ -29,8 +35,14 @@ export function problemResponse(
   const body = { ...problemDocument(code, requestId), ...(error !== undefined && { error }) };
   return new Response(JSON.stringify(body), {
     status: problems[code].status,
-    headers: { "content-type": "application/problem+json", ...challenge(code), ...headers },
+    headers: { "content-type": "application/problem+json", ...challenge(code), ...later(code), ...headers },
   });
+}
+
+/** When to come again where nobody knows better, seconds (RFC 9110 §10.2.3). */
+function later(code: ProblemCode): Record<string, string> {
+  if (code !== "too-many-requests" && code !== "hsm-unavailable") return {};
+  return { "retry-after": "5" };
 }
 
 /** RFC 9449 §7.1: tells a client what to come back with. */

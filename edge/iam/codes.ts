@@ -2,6 +2,7 @@ import { authorize } from "../authorize.ts";
 import { type Decision, ok, type Result, refuse, turnAway } from "../result.ts";
 import { hashSecret, newSecret } from "../secret.ts";
 import type { Store } from "../store.ts";
+import { makeRoomForCode } from "./bounds.ts";
 import type { Client } from "./clients.ts";
 import { endFamilies } from "./families.ts";
 import type { TicketCheck } from "./ticket.ts";
@@ -76,6 +77,7 @@ export async function issueCode(
       .toArray();
     if (live === undefined) return refuse("no-session", "no live session");
     if (!answered.ok) return turnAway("conflict", `answered too ${answered.again}`);
+    makeRoomForCode(sql, live.user);
     sql.exec(
       "INSERT INTO codes (hash, user, session, client, redirect_uri, challenge, jkt, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
       hash,

@@ -9,6 +9,7 @@ import { hashSecret } from "../secret.ts";
 import { openStore, type Store } from "../store.ts";
 import { tokenKey } from "./access-token.ts";
 import { createAccountKey, currentAccountKey, masterKey } from "./account-keys.ts";
+import { mostSignIns } from "./bounds.ts";
 import { type AuthorizationRequest, issueCode } from "./codes.ts";
 import { findCustodian, isSignedIn } from "./custodians.ts";
 import { developmentSignIn } from "./development.ts";
@@ -81,7 +82,7 @@ export class IamObject extends DurableObject<Env> {
     const { name, cookie, requestId } = request;
     const previous = cookie === null ? null : await hashSecret(cookie);
     const allowed = developmentSignIn(this.env);
-    const by = { name, previous, requestId, now: seconds(), allowed };
+    const by = { name, previous, requestId, now: seconds(), allowed, most: mostSignIns(this.env) };
     const result = await signInByName(this.#store, by);
     await this.#tellEnded();
     return result;

@@ -2,6 +2,7 @@ import { authorize } from "../authorize.ts";
 import { ok, type Result, turnAway } from "../result.ts";
 import { hashSecret, newSecret } from "../secret.ts";
 import type { Store } from "../store.ts";
+import { DEFAULT_SIGN_INS, makeRoomForSession } from "./bounds.ts";
 import { endFamilies, familiesOf } from "./families.ts";
 import type { Session } from "./types.ts";
 
@@ -24,14 +25,17 @@ export async function signInByName(
     requestId: string;
     now: number;
     allowed: { allowed: boolean; why: string };
+    /** Sessions that a user may have at a time. */
+    most?: number;
   },
 ): Promise<Result<SignedIn>> {
-  const { name, previous, requestId, now, allowed } = request;
+  const { name, previous, requestId, now, allowed, most = DEFAULT_SIGN_INS } = request;
   const cookie = newSecret();
   const hash = await hashSecret(cookie);
   return authorize(store, { action: "iam:sign-in", caller: null, resource: "session", requestId }, (sql) => {
     if (!allowed.allowed) return turnAway("not-found", `development sign-in is off: ${allowed.why}`);
     const user = findUser(sql, name) ?? createUser(sql, name, now);
+    makeRoomForSession(sql, user, most);
     sql.exec(
       "INSERT INTO sessions (hash, user, expires, id) VALUES (?, ?, ?, ?)",
       ...[hash, user, now + SESSION_SECONDS, crypto.randomUUID()],

@@ -63,7 +63,7 @@ async function fixture() {
         ...change,
       },
     );
-  return { refresh, state, reasons };
+  return { sql, refresh, state, reasons };
 }
 
 describe("token endpoint", () => {
@@ -74,6 +74,23 @@ describe("token endpoint", () => {
     const [, payload] = result.value.access_token.split(".");
     const { iat, exp } = JSON.parse(Buffer.from(payload!, "base64url").toString());
     expect({ iat, exp }).toEqual({ iat: 500, exp: 1000 });
+  });
+
+  it("stores no proof for a token that is made up, and bounds refreshes by a token that is not", async () => {
+    const { sql, refresh } = await fixture();
+    const proofs = () => sql.exec<{ n: number }>("SELECT count(*) AS n FROM proofs").one().n;
+    for (let i = 0; i < 100; i++)
+      expect(await refresh(`made-up-${i}`)).toMatchObject({ problem: { code: "invalid-grant" } });
+    expect(proofs()).toBe(0);
+    let token = "first";
+    for (let i = 0; i < 30; i++) {
+      const next = await refresh(token);
+      if (!next.ok) throw new Error(next.problem.code);
+      token = next.value.refresh_token;
+    }
+    for (let i = 0; i < 10; i++)
+      expect(await refresh(token)).toMatchObject({ problem: { code: "too-many-requests", retryAfter: 60 } });
+    expect(proofs()).toBe(30);
   });
 
   it("signs nobody out because the HSM is away", async () => {
@@ -87,10 +104,12 @@ describe("token endpoint", () => {
 
   it("takes a proof once, and refuses before the token is consumed", async () => {
     const { refresh, reasons } = await fixture();
-    expect((await refresh("nothing", {}, "same-proof")).ok).toBe(false);
-    expect(await refresh("first", {}, "same-proof")).toMatchObject({ problem: { code: "invalid-proof" } });
+    const next = await refresh("first", {}, "same-proof");
+    if (!next.ok) throw new Error(next.problem.code);
+    const { refresh_token: token } = next.value;
+    expect(await refresh(token, {}, "same-proof")).toMatchObject({ problem: { code: "invalid-proof" } });
     expect(reasons).toContain("DPoP proof replayed");
-    expect((await refresh("first")).ok).toBe(true);
+    expect((await refresh(token)).ok).toBe(true);
   });
 
   it("refuses an unknown client and a client on another's origin", async () => {

@@ -2,10 +2,11 @@ import { encodeBase64url } from "#protocol/base64url.ts";
 import type { EcPublicJwk } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Hsm } from "../hsm/index.ts";
-import { type Decision, ok, type Result, refuse, turnAway } from "../result.ts";
+import { type Decision, ok, type Result, refuse, refuseForNow, turnAway } from "../result.ts";
 import { hashSecret, newSecret } from "../secret.ts";
 import type { Store } from "../store.ts";
 import { ACCESS_TOKEN_SECONDS, signAccessToken } from "./access-token.ts";
+import { MOST_REFRESHES, makeRoomForFamily, mostSignIns, recentRefreshes } from "./bounds.ts";
 import { certifyCustodian } from "./certificate.ts";
 import { type Client, findClient, type IamConfiguration } from "./clients.ts";
 import { redeemCode } from "./codes.ts";
@@ -93,6 +94,7 @@ async function exchangeCode(
       jkt: proof.jkt,
       expires: Math.min(now + FAMILY_SECONDS, until),
     };
+    makeRoomForFamily(sql, user, mostSignIns(endpoint.configuration));
     startFamily(sql, { ...family, session }, codeHash!, tokenHash!);
     return ok(family);
   });
@@ -131,6 +133,10 @@ async function refresh(
   const decision = authorize<Family & Custodianship>(store, action("iam:refresh", request), (sql) => {
     if (client === undefined || client.origin !== request.origin)
       return turnAway("invalid-client", "unknown client or foreign origin");
+    // Before anything is stored: a token that is made up must leave nothing behind.
+    const recent = recentRefreshes(sql, hash!, now);
+    if (recent === null) return turnAway("invalid-grant", "unknown refresh token");
+    if (!(recent < MOST_REFRESHES)) return refuseForNow("too many refreshes", 60);
     const fresh = useProof(sql, jtiHash!, proof.expires);
     if (!fresh.ok) return fresh;
     const rotated = rotate(sql, { hash: hash!, next: next!, client: client.id, jkt: proof.jkt, now });

@@ -1,5 +1,5 @@
 import { configuredBound } from "../bound.ts";
-import { type Decision, ok, refuse } from "../result.ts";
+import { type Decision, ok, refuseForNow } from "../result.ts";
 
 /** Data keys that one account may have made in an hour, unless configured otherwise: several a second, all the time. */
 const DEFAULT_PER_HOUR = 20_000;
@@ -28,9 +28,22 @@ export class DataKeyQuota {
       )
       .one();
     const making = this.#making.get(account) ?? 0;
-    if (!(made + making + count <= this.#perHour)) return refuse("too-many-requests", "quota of data keys");
+    if (!(made + making + count <= this.#perHour))
+      return refuseForNow("quota of data keys", this.#wait(sql, account, now));
     this.#making.set(account, making + count);
     return ok(undefined);
+  }
+
+  /** Seconds until the oldest key of the hour is out of it. */
+  #wait(sql: SqlStorage, account: string, now: number): number {
+    const { oldest } = sql
+      .exec<{ oldest: number | null }>(
+        "SELECT min(created) AS oldest FROM data_keys WHERE account = ? AND created > ?",
+        account,
+        now - HOUR,
+      )
+      .one();
+    return (oldest ?? now) + HOUR - now;
   }
 
   /** The keys of a reservation are in the registry, or were not made. */

@@ -5,12 +5,14 @@
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import type { Caller } from "../caller.ts";
-import { ok, refuse } from "../result.ts";
+import { ok, refuse, refuseForNow } from "../result.ts";
 import type { EnrolmentMethod } from "./method.ts";
 import type { Binding } from "./types.ts";
 
 const GRANT_SECONDS = 60;
 const GRANT_BYTES = 32;
+/** Enrolments that one user may begin in a minute, unless configured otherwise. */
+export const DEFAULT_PER_MINUTE = 60;
 /** Unused grants that one user may have at a time. */
 const MOST_OPEN = 16;
 
@@ -26,6 +28,7 @@ export function storeGrant(
   caller: Caller,
   made: { hash: Uint8Array; expires: number },
   now: number,
+  perMinute: number = DEFAULT_PER_MINUTE,
 ) {
   sql.exec("DELETE FROM grants WHERE expires <= ?", now);
   const { open } = sql
@@ -34,7 +37,16 @@ export function storeGrant(
       caller.user,
     )
     .one();
-  if (open >= MOST_OPEN) return refuse("too-many-requests", "too many unused grants");
+  // Used or not, a grant stays until it expires: these are the enrolments that were begun in the last minute.
+  const { begun, next } = sql
+    .exec<{ begun: number; next: number | null }>(
+      "SELECT count(*) AS begun, min(expires) AS next FROM grants WHERE user = ?",
+      caller.user,
+    )
+    .one();
+  const wait = (next ?? now) - now;
+  if (!(open < MOST_OPEN)) return refuseForNow("too many unused grants", wait);
+  if (!(begun < perMinute)) return refuseForNow("too many enrolments", wait);
   sql.exec(
     "INSERT INTO grants (hash, user, custodian, client, jkt, origin, expires) VALUES (?, ?, ?, ?, ?, ?, ?)",
     made.hash,

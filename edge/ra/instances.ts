@@ -53,6 +53,36 @@ export function insertInstance(sql: SqlStorage, made: NewInstance): void {
   );
 }
 
+/**
+ * Revokes the idlest instances of a user so that with one more there are `most`, and answers their ids. Whoever still uses
+ * one enrols again by itself; so no number of devices, tabs and processes locks anyone out.
+ */
+export function makeRoom(sql: SqlStorage, user: string, most: number, now: number): string[] {
+  const idlest = sql.exec<{ id: string }>(
+    `SELECT id FROM instances WHERE user = ? AND status = 'active' AND not_after > ?
+     ORDER BY coalesce(used, enrolled) DESC, enrolled DESC, id LIMIT -1 OFFSET ?`,
+    user,
+    now,
+    most - 1,
+  );
+  const ids = idlest.toArray().map(({ id }) => id);
+  for (const id of ids) sql.exec("UPDATE instances SET status = 'revoked' WHERE id = ?", id);
+  return ids;
+}
+
+/** Between two notes that an instance is in use, seconds. */
+const NOTED = 60;
+
+/** Notes that a key is released to the holder of this wrapping certificate. */
+export function noteUse(sql: SqlStorage, thumbprint: string, now: number): void {
+  sql.exec(
+    "UPDATE instances SET used = ? WHERE wrapping_certificate = ? AND coalesce(used, 0) <= ?",
+    now,
+    thumbprint,
+    now - NOTED,
+  );
+}
+
 /** The holder of the wrapping certificate with this base64url SHA-256, or null. */
 export function findRecipient(sql: SqlStorage, thumbprint: string, now: number): Recipient | null {
   const [row] = [...sql.exec<Row>("SELECT * FROM instances WHERE wrapping_certificate = ?", thumbprint)];

@@ -6,6 +6,7 @@ import type { ProblemCode } from "#protocol/rest/index.ts";
 import { wakeBy } from "../alarm.ts";
 import { configuredApps } from "../apps.ts";
 import { authorize } from "../authorize.ts";
+import { configuredBound } from "../bound.ts";
 import type { Caller } from "../caller.ts";
 import { type Hsm, HsmUnavailable, openHsm } from "../hsm/index.ts";
 import type { Custodian } from "../iam/types.ts";
@@ -14,7 +15,7 @@ import { openStore, type Store } from "../store.ts";
 import { checkStanding } from "./custodian.ts";
 import { CUSTODIANS_CA, verifyCustodianCertificate } from "./custodian-certificate.ts";
 import { certify } from "./enrol.ts";
-import { makeGrant, storeGrant } from "./grant.ts";
+import { DEFAULT_PER_MINUTE, makeGrant, storeGrant } from "./grant.ts";
 import {
   beginRegistration,
   endCustodian,
@@ -23,8 +24,10 @@ import {
   insertInstance,
   instancesToRetire,
   listInstances,
+  makeRoom,
   markRetired,
   nextRetirement,
+  noteUse,
   revokeInstance,
 } from "./instances.ts";
 import { ACCEPTED, type EnrolmentMethod, methodNamed } from "./method.ts";
@@ -48,6 +51,8 @@ interface Neighbours {
   KMS: { hasMasterKey(of: { tenant: string }): Promise<Result<boolean>> };
 }
 
+/** Live instances of one user, unless configured otherwise: devices, tabs and processes. */
+const DEFAULT_INSTANCES = 32;
 /** Between two attempts to have the HSM forget a recipient. Milliseconds. */
 const RETIRE_AGAIN_MS = 60_000;
 
@@ -56,6 +61,8 @@ export class RaObject extends DurableObject<Env> {
   readonly #store: Store;
   readonly #hsm: Hsm;
   readonly #neighbours: Neighbours;
+  readonly #mostInstances: number;
+  readonly #enrolmentsPerMinute: number;
   /** Ceremonies that wait for the HSM, so that none ends with an instance of a sign-in that has ended meanwhile. */
   readonly #underWay = new Set<{ jkt: string; ended: boolean }>();
 
@@ -64,6 +71,13 @@ export class RaObject extends DurableObject<Env> {
     this.#store = openStore(ctx, { domain: "ra", audit: env.AUDIT_RA, migrations: MIGRATIONS });
     this.#hsm = openHsm(env.HSM_RA, env.COFFER_HSM_URL);
     this.#neighbours = env as unknown as Neighbours;
+    const { COFFER_INSTANCES_PER_USER: instances, COFFER_ENROLMENTS_PER_MINUTE: enrolments } = env;
+    this.#mostInstances = configuredBound("COFFER_INSTANCES_PER_USER", instances, DEFAULT_INSTANCES);
+    this.#enrolmentsPerMinute = configuredBound(
+      "COFFER_ENROLMENTS_PER_MINUTE",
+      enrolments,
+      DEFAULT_PER_MINUTE,
+    );
   }
 
   /** M3, M5: a grant for a registered custodian with a valid certificate whose tenant has a master key. */
@@ -82,7 +96,7 @@ export class RaObject extends DurableObject<Env> {
         const apps = this.#appOrigins();
         const standing = checkStanding(caller, { registered, certificate, master, apps, now });
         if (!standing.ok) return standing;
-        const stored = storeGrant(sql, caller, made, now);
+        const stored = storeGrant(sql, caller, made, now, this.#enrolmentsPerMinute);
         return stored.ok ? ok({ grant: made.grant, expires: made.expires }) : stored;
       },
     );
@@ -114,6 +128,7 @@ export class RaObject extends DurableObject<Env> {
     const about = {
       action: "ra:enrolment",
       caller: null,
+      user: by.user,
       resource: `user/${by.user}`,
       requestId: by.requestId,
     };
@@ -139,7 +154,7 @@ export class RaObject extends DurableObject<Env> {
     const now = Date.now();
 
     const resource = `user/${by.user}/enrolment/${String(id).slice(0, 64)}`;
-    const about = { caller: null, resource, requestId: by.requestId };
+    const about = { caller: null, user: by.user, resource, requestId: by.requestId };
     const decision = authorize(this.#store, { action: "ra:redeem", ...about }, (sql) => {
       const foreign = this.#refuseForeign(by);
       if (foreign) return foreign;
@@ -160,7 +175,7 @@ export class RaObject extends DurableObject<Env> {
 
   /** What follows once the credential is consumed. It ends with a recorded instance, or with nothing but an audit row. */
   async #certify(
-    about: { caller: null; resource: string; requestId: string },
+    about: { caller: null; user: string; resource: string; requestId: string },
     redeemed: {
       nonce: Uint8Array;
       binding: Binding;
@@ -191,6 +206,7 @@ export class RaObject extends DurableObject<Env> {
       const { record, enrolled } = await certify(this.#hsm, ceremony);
       // The HSM took its time: whoever has signed out meanwhile gets no instance that sign-out did not see.
       const registered = await signedIn();
+      let replaced: string[] = [];
       const stored = authorize<Enrolled>(
         this.#store,
         { action, ...about, resource: `instance/${instance}` },
@@ -198,11 +214,17 @@ export class RaObject extends DurableObject<Env> {
           // The IAM may have answered before the end, and told us of the end before its answer came.
           if (!registered.ok || underWay.ended)
             return refuse("foreign-custodian", "the custodian's sign-in has ended");
+          replaced = makeRoom(sql, binding.user, this.#mostInstances, seconds(now));
           insertInstance(sql, record);
           endRegistration(sql, instance);
           return ok(enrolled);
         },
       );
+      for (const id of replaced)
+        authorize(this.#store, { action: "ra:replace", ...about, resource: `instance/${id}` }, () =>
+          ok(null),
+        );
+      if (replaced.length > 0) this.ctx.waitUntil(this.#retire());
       await (stored.ok ? wakeBy(this.ctx.storage, record.notAfter * 1000) : this.#undo(instance));
       return stored;
     } catch (error) {
@@ -229,6 +251,7 @@ export class RaObject extends DurableObject<Env> {
   /** For the KMS: who holds the wrapping certificate with this base64url SHA-256. */
   recipient(thumbprint: string): Result<Recipient> {
     const recipient = findRecipient(this.#store.sql, thumbprint, seconds());
+    if (recipient?.status === "active") noteUse(this.#store.sql, thumbprint, seconds());
     return recipient ? ok(recipient) : fail("not-recipient");
   }
 

@@ -53,4 +53,8 @@ export const MIGRATIONS: readonly string[] = [
     started INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- When a key was last released to it: the idlest gives its place to one too many.
+  ALTER TABLE instances ADD COLUMN used INTEGER;
+  `,
 ];

@@ -1,6 +1,6 @@
 /** Enrolment sessions: opened by a signed-in user on the vault's origin, good for one attempt. */
 
-import { type Decision, ok, refuse } from "../result.ts";
+import { type Decision, ok, refuse, refuseForNow } from "../result.ts";
 import type { SignedIn } from "./types.ts";
 
 const SESSION_SECONDS = 300;
@@ -19,7 +19,7 @@ export function openSession(sql: SqlStorage, by: SignedIn, now: number): Decisio
       by.user,
     )
     .one();
-  if (open >= MOST_OPEN) return refuse("too-many-requests", "too many open enrolments");
+  if (!(open < MOST_OPEN)) return refuseForNow("too many open enrolments", SESSION_SECONDS);
   const session = {
     id: crypto.randomUUID(),
     nonce: crypto.getRandomValues(new Uint8Array(NONCE_BYTES)),

@@ -2,6 +2,7 @@ import { verify, X509Certificate } from "node:crypto";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
+import { parseJson } from "#protocol/json.ts";
 import { isCurrent } from "./policy/chain.ts";
 
 /** What verified evidence says. */
@@ -85,7 +86,7 @@ function evidenceIn(claims: Record<string, unknown>, { nonce, client, now }: Exp
 
 function objectIn(part: string): Record<string, unknown> {
   const text = new TextDecoder("utf-8", { fatal: true }).decode(decodeBase64url(part));
-  const value: unknown = JSON.parse(text);
+  const value: unknown = parseJson(text);
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("not an object");
   return value as Record<string, unknown>;
 }

@@ -1,3 +1,4 @@
+import { parseJson } from "#protocol/json.ts";
 import {
   BUILT_IN_POLICIES,
   OBJECT_TYPES,
@@ -17,7 +18,7 @@ import {
 export function parsePolicies(text: string): Record<string, OperationPolicy> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (cause) {
     throw new TypeError("it is not JSON", { cause });
   }

@@ -1,4 +1,5 @@
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { parseJson } from "#protocol/json.ts";
 import type { ClientHash, ClientHashAlgorithm } from "./client-hash.ts";
 import { decodeBase32, encodeBase32 } from "./one-time-password.ts";
 import { isPasswordHash } from "./password-hash.ts";
@@ -15,7 +16,7 @@ import { checkPrincipals, DEVICE_FIELDS, type Device, type Principal } from "./p
 export function parsePrincipals(text: string): Principal[] {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (cause) {
     throw new TypeError("it is not JSON", { cause });
   }

@@ -6,6 +6,7 @@
 
 import { decodeBase64url, encodeBase64url } from "../base64url.ts";
 import { utf8 } from "../bytes.ts";
+import { parseJson } from "../json.ts";
 import { type EcPublicJwk, spkiFromJwk } from "./jwk.ts";
 import { lowS } from "./low-s.ts";
 import { base64url, literal, record } from "./shape.ts";
@@ -98,7 +99,7 @@ function decodeJson(part: string): unknown {
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch {
     throw new JwsError("jws-malformed", "not JSON");
   }

@@ -217,6 +217,15 @@ describe("JWS", () => {
   });
 });
 
+it("refuses a token whose JSON is nested too deep as malformed", async () => {
+  const deep = (times: number) =>
+    encodeBase64url(new TextEncoder().encode("[".repeat(times) + "]".repeat(times)));
+  const signature = encodeBase64url(new Uint8Array(64));
+  for (const times of [33, 500, 2900])
+    for (const text of [`${deep(times)}.e30.${signature}`, `e30.${deep(times)}.${signature}`])
+      expect(await code(verifyTrustList(text, root.spki, NOW))).toBe("jws-malformed");
+});
+
 describe("trust list", () => {
   it("verifies under the pinned root alone", async () => {
     expect(await verifyTrustList(trustToken, root.spki, NOW)).toEqual(trust);

@@ -1,5 +1,6 @@
 /** JSON encoding: `{ tag, type, value }`, type `Structure` by default (KMIP Profiles 2.1 §4.1). */
 
+import { parseJson } from "../json.ts";
 import { KmipDecodeError } from "./errors.ts";
 import { type Item, LIMITS, type Limits } from "./item.ts";
 import { parseTag, parseType, parseValue, Siblings, tagText, valueText } from "./text.ts";
@@ -91,7 +92,8 @@ export function decodeJson(text: string, limits: Partial<Limits> = {}): Item {
   if (nesting(text) > 2 * (bounds.maximumDepth + 1)) throw new KmipDecodeError("structures nested too deep");
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    // A structure is an object in an array.
+    json = parseJson(text, 2 * bounds.maximumDepth + 4);
   } catch (cause) {
     throw new KmipDecodeError("not JSON", { cause });
   }

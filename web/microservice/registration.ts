@@ -1,6 +1,7 @@
 /** The edge as the instance sees it, registration authority and session: REST on its own origin, where its cookie counts. */
 import { concat } from "#protocol/bytes.ts";
 import { CofferError } from "#protocol/error.ts";
+import { parseJson } from "#protocol/json.ts";
 
 /** As the RA answers; checked field by field before anything is believed. */
 export type Enrolled = {
@@ -113,7 +114,7 @@ async function bodyOf(response: Response): Promise<Uint8Array> {
 
 function parse(bytes: Uint8Array): Record<string, unknown> {
   try {
-    return Object(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
+    return Object(parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
   } catch {
     return {};
   }

@@ -4,7 +4,7 @@ import type { TokenRequest } from "../../iam/tokens.ts";
 import { readForm } from "../body.ts";
 import { type GatewayEnv, publicUrl } from "../context.ts";
 import { verifyProof } from "../dpop.ts";
-import { Refused } from "../problem.ts";
+import { Refused, refused } from "../problem.ts";
 
 /** OAuth's names of what may go wrong here (RFC 6749 §5.2, RFC 9449 §5). */
 const OAUTH: Partial<Record<ProblemCode, string>> = {
@@ -30,7 +30,7 @@ export function token(): Hono<GatewayEnv> {
     );
     const { requestId, site } = c.var;
     const result = await c.env.IAM.token({ grant, client, origin: site.origin, proof, requestId });
-    if (!result.ok) throw oauth(result.problem.code);
+    if (!result.ok) throw refused(result.problem, OAUTH[result.problem.code]);
     return c.json(result.value, 200, { pragma: "no-cache" });
   });
   return routes;

@@ -9,7 +9,7 @@ import { accountPolicy, signInPolicy } from "../headers.ts";
 import { accountPage } from "../pages/account.ts";
 import { signInPage } from "../pages/sign-in.ts";
 import { pageStyle } from "../pages/style.ts";
-import { Refused, unwrap } from "../problem.ts";
+import { Refused, refused, unwrap } from "../problem.ts";
 
 const AGAIN = {
   early: "That was too quick to count. Read the page, then press the button.",
@@ -119,7 +119,7 @@ function answer(
   const policy = { "content-security-policy": signInPolicy(c.var.origins) };
   if (!result.ok) {
     const { code, status } = result.problem;
-    if (code !== "invalid-client") throw new Refused(code);
+    if (code !== "invalid-client") throw refused(result.problem);
     return c.html(signInPage({ kind: "unknown-client" }), status as 400, policy);
   }
   const { value } = result;

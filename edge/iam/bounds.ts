@@ -1,0 +1,87 @@
+/**
+ * How much of each kind one user may have at a time. What is one too many takes the place of what was idle for longest, so
+ * that nobody is locked out by what they forgot to end; whoever still uses what is ended signs in again.
+ */
+
+import { configuredBound } from "../bound.ts";
+
+/** Live sign-ins of one user: sessions at the vault, and families of tokens in all apps. Unless configured otherwise. */
+export const DEFAULT_SIGN_INS = 256;
+/** How many sign-ins a user may have by configuration. */
+export function mostSignIns(env: { COFFER_SIGN_INS_PER_USER?: string }): number {
+  return configuredBound("COFFER_SIGN_INS_PER_USER", env.COFFER_SIGN_INS_PER_USER, DEFAULT_SIGN_INS);
+}
+
+/** Codes that wait to be exchanged: a browser comes back with one at once. */
+const MOST_CODES = 16;
+/** Refreshes of one sign-in in a minute. One in ten minutes is what a client needs. */
+export const MOST_REFRESHES = 30;
+
+/** When a sign-in was last used: its newest refresh, or its beginning. `begun` is an expression of the outer query. */
+const lastUse = (families: string, begun: string) =>
+  `max(${begun}, coalesce((SELECT max(r.used) FROM refresh_tokens r JOIN families g ON g.id = r.family WHERE ${families}), 0))`;
+
+/** Ends the idlest sessions of a user so that with one more there are `most`, and what was issued in them. */
+export function makeRoomForSession(sql: SqlStorage, user: string, most: number): void {
+  const excess = sql
+    .exec<{ hash: string }>(
+      `SELECT s.hash FROM sessions s WHERE s.user = ? ORDER BY ${lastUse("g.session = s.hash", "s.expires - 86400")} DESC
+       LIMIT -1 OFFSET ?`,
+      user,
+      most - 1,
+    )
+    .toArray();
+  for (const { hash } of excess) {
+    sql.exec("DELETE FROM sessions WHERE hash = ?", hash);
+    dropFamilies(sql, "session = ?", hash);
+    sql.exec("DELETE FROM codes WHERE session = ?", hash);
+  }
+}
+
+/** The same for families of tokens. */
+export function makeRoomForFamily(sql: SqlStorage, user: string, most: number): void {
+  const excess = sql
+    .exec<{ id: string }>(
+      `SELECT f.id FROM families f WHERE f.user = ? ORDER BY (f.revoked IS NULL) DESC,
+       ${lastUse("g.id = f.id", "f.expires - 86400")} DESC LIMIT -1 OFFSET ?`,
+      user,
+      most - 1,
+    )
+    .toArray();
+  for (const { id } of excess) dropFamilies(sql, "id = ?", id);
+}
+
+/** Drops the oldest codes of a user that nobody has exchanged. */
+export function makeRoomForCode(sql: SqlStorage, user: string): void {
+  sql.exec(
+    `DELETE FROM codes WHERE hash IN (SELECT hash FROM codes WHERE user = ? AND used IS NULL
+     ORDER BY expires DESC LIMIT -1 OFFSET ?)`,
+    user,
+    MOST_CODES - 1,
+  );
+}
+
+/** How often the family of a refresh token was refreshed in the last minute; null for a token that is not known. */
+export function recentRefreshes(sql: SqlStorage, hash: string, now: number): number | null {
+  const [token] = sql
+    .exec<{ family: string }>("SELECT family FROM refresh_tokens WHERE hash = ?", hash)
+    .toArray();
+  if (token === undefined) return null;
+  return sql
+    .exec<{ recent: number }>(
+      "SELECT count(*) AS recent FROM refresh_tokens WHERE family = ? AND used > ?",
+      token.family,
+      now - 60,
+    )
+    .one().recent;
+}
+
+/** Their instances end with them: the registration authority is told. */
+function dropFamilies(sql: SqlStorage, where: "id = ?" | "session = ?", value: string): void {
+  const of = `(SELECT id FROM families WHERE ${where})`;
+  sql.exec(`INSERT OR IGNORE INTO ended SELECT jkt FROM families WHERE ${where}`, value);
+  sql.exec(`DELETE FROM refresh_tokens WHERE family IN ${of}`, value);
+  sql.exec(`DELETE FROM custodians WHERE family IN ${of}`, value);
+  sql.exec(`DELETE FROM codes WHERE family IN ${of}`, value);
+  sql.exec(`DELETE FROM families WHERE ${where}`, value);
+}

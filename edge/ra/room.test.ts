@@ -1,0 +1,73 @@
+import { beforeEach, expect, it } from "vitest";
+import { sqlStorage } from "#test/sql-storage.ts";
+import type { Caller } from "../caller.ts";
+import { makeGrant, storeGrant } from "./grant.ts";
+import { findRecipient, insertInstance, makeRoom, noteUse } from "./instances.ts";
+import { MIGRATIONS } from "./schema.ts";
+
+const NOW = 1_800_000_000;
+let sql: SqlStorage;
+beforeEach(() => {
+  sql = sqlStorage(MIGRATIONS);
+});
+
+function enrol(id: string, enrolled: number, user = "u"): void {
+  insertInstance(sql, {
+    id,
+    binding: { user, custodian: "CN=u", client: "app", jkt: `k-${id}`, origin: "https://app.example" },
+    method: "grant",
+    tier: "software",
+    identityThumbprint: `t-${id}`,
+    identityCertificateDigest: `i-${id}`,
+    wrappingCertificateDigest: `w-${id}`,
+    hsmKey: `h-${id}`,
+    enrolled,
+    notAfter: enrolled + 86_400,
+  });
+}
+const active = (user = "u") =>
+  [...sql.exec<{ id: string }>("SELECT id FROM instances WHERE user = ? AND status = 'active'", user)].map(
+    ({ id }) => id,
+  );
+
+it("one instance too many takes the place of the idlest, however many are enrolled", () => {
+  enrol("of-another", NOW - 9000, "u2");
+  enrol("device", NOW - 5000);
+  for (let i = 0; i < 60; i++) {
+    // The device works all the time; the others were enrolled and left.
+    noteUse(sql, "w-device", NOW + i * 61);
+    makeRoom(sql, "u", 8, NOW + i);
+    enrol(`n${i}`, NOW + i);
+    expect(active().length).toBeLessThanOrEqual(8);
+  }
+  expect(active()).toContain("device");
+  expect(active()).toContain("n59");
+  expect(active()).not.toContain("n0");
+  expect(active("u2")).toEqual(["of-another"]);
+  expect(findRecipient(sql, "w-n0", NOW)).toMatchObject({ status: "revoked" });
+});
+
+it("counts those that live, and notes a use now and then", () => {
+  for (let i = 0; i < 8; i++) enrol(`old${i}`, NOW - 90_000);
+  expect(makeRoom(sql, "u", 2, NOW)).toEqual([]);
+  enrol("a", NOW);
+  noteUse(sql, "w-a", NOW + 10);
+  noteUse(sql, "w-a", NOW + 20);
+  const used = () => sql.exec<{ used: number }>("SELECT used FROM instances WHERE id = 'a'").one().used;
+  expect(used()).toBe(NOW + 10);
+  noteUse(sql, "w-a", NOW + 70);
+  expect(used()).toBe(NOW + 70);
+});
+
+it("bounds the enrolments that a user begins in a minute, used or not, by any key, and says when to come again", async () => {
+  const grant = async (now: number, user = "u") => {
+    const caller = { user, custodian: "CN=u", client: "c", jkt: crypto.randomUUID(), origin: "o" };
+    const stored = storeGrant(sql, caller as unknown as Caller, await makeGrant(now), now, 20);
+    sql.exec("UPDATE grants SET used = 1");
+    return stored;
+  };
+  for (let i = 0; i < 20; i++) expect((await grant(NOW + i)).ok).toBe(true);
+  expect(await grant(NOW + 20)).toMatchObject({ problem: { code: "too-many-requests", retryAfter: 40 } });
+  expect((await grant(NOW + 20, "u2")).ok).toBe(true);
+  expect((await grant(NOW + 60)).ok).toBe(true);
+});
