@@ -3,7 +3,7 @@
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import type { Caller } from "../caller.ts";
-import { type Decision, ok, refuse } from "../result.ts";
+import { type Decision, ok, refuse, refuseForNow } from "../result.ts";
 import { type Completion, type DocumentPage, LEAST_PART, type Part } from "./types.ts";
 
 export type DocumentRow = {
@@ -27,6 +27,8 @@ export type Owner = { account: string; client: string };
 
 /** Uploads that one account may have open at a time in one app. */
 const MOST_PENDING = 64;
+/** An upload to which nothing has happened for so long gives its place to another. */
+const IDLE_MS = 10 * 60_000;
 const PAGE = 100;
 
 /**
@@ -52,7 +54,19 @@ export function insertDocument(
       client,
     )
     .one();
-  if (open >= MOST_PENDING) return refuse("too-many-requests", "too many open uploads");
+  if (!(open < MOST_PENDING)) {
+    const [idle] = sql
+      .exec<{ id: string }>(
+        `SELECT id FROM documents WHERE account = ? AND client = ? AND state = 'pending' AND writing = 0
+         AND touched <= ? ORDER BY touched LIMIT 1`,
+        account,
+        client,
+        now - IDLE_MS,
+      )
+      .toArray();
+    if (idle === undefined) return refuseForNow("too many open uploads", 60);
+    markDeleted(sql, idle.id, now);
+  }
   sql.exec(
     "INSERT INTO documents (id, account, client, state, created, touched) VALUES (?, ?, ?, 'pending', ?, ?)",
     id,

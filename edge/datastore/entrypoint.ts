@@ -51,7 +51,7 @@ export class Datastore extends WorkerEntrypoint<Env> {
   ): Promise<Result<Part>> {
     if (!isId(id) || !isCount(part, MOST_PARTS)) return fail("bad-request");
     if (!isCount(length, MOST_PART)) return fail("too-large");
-    const decision = await this.#object(caller).allow(caller, "datastore:upload", id, ["pending"]);
+    const decision = await this.#object(caller).allowPart(caller, id, part, length);
     if (!decision.ok) return decision;
     const { upload } = decision.value;
     if (upload === null) return fail("conflict");
@@ -60,15 +60,15 @@ export class Datastore extends WorkerEntrypoint<Env> {
       upload,
     );
     const { etag } = await resumed.uploadPart(part, body.pipeThrough(new FixedLengthStream(length)));
-    await this.#object(caller).took(id, { part, etag }, length);
-    return ok({ part, etag });
+    const taken = await this.#object(caller).took(decision.value, { part, etag }, length);
+    return taken ? ok({ part, etag }) : fail("quota-exceeded");
   }
 
   /** `PUT /documents/{id}/metadata`: the sealed metadata message, at most 64 KiB. It may be replaced. */
   async putMetadata(caller: Caller, id: string, message: Uint8Array): Promise<Result<void>> {
     if (!isId(id) || message.byteLength === 0) return fail("bad-request");
     if (message.byteLength > MOST_METADATA) return fail("too-large");
-    const decision = await this.#object(caller).allowMetadata(caller, id);
+    const decision = await this.#object(caller).allowMetadata(caller, id, message.byteLength);
     return decision.ok ? storeMetadata(this.#place(caller), decision.value, message) : decision;
   }
 

@@ -21,6 +21,7 @@ import {
   setUpload,
 } from "./documents.ts";
 import { contentKey, metadataKey } from "./keys.ts";
+import { checkPart, checkRoom, configuredQuota, type Quota } from "./quota.ts";
 import { MIGRATIONS } from "./schema.ts";
 import type { Completion, DocumentPage, Part } from "./types.ts";
 
@@ -34,10 +35,12 @@ const LOST_MS = 3600 * 1000;
 /** Decisions on documents and their table, one object a tenant. The bytes go past it, straight into R2. */
 export class DatastoreObject extends DurableObject<Env> {
   readonly #store: Store;
+  readonly #quota: Quota;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#store = openStore(ctx, { domain: "datastore", audit: env.AUDIT_DATASTORE, migrations: MIGRATIONS });
+    this.#quota = configuredQuota(env);
   }
 
   create(
@@ -46,12 +49,14 @@ export class DatastoreObject extends DurableObject<Env> {
     id?: string,
   ): Result<{ id: string; account: string; upload: string | null }> {
     const about = this.#about("datastore:create", caller, `account/${account}`);
-    this.#sweepLater();
-    return authorize(this.#store, about, (sql) =>
-      caller.accounts.includes(account)
-        ? insertDocument(sql, { account, client: caller.client }, Date.now(), id)
-        : refuse("forbidden", "account of others"),
-    );
+    this.#sweepLater(STUCK_MS);
+    return authorize(this.#store, about, (sql) => {
+      if (!caller.accounts.includes(account)) return refuse("forbidden", "account of others");
+      const repeated = sql.exec("SELECT 1 FROM documents WHERE id = ?", id ?? "").toArray().length > 0;
+      const room = checkRoom(sql, account, this.#quota, { documents: 1, bytes: 1 });
+      if (!room.ok && !repeated) return room;
+      return insertDocument(sql, { account, client: caller.client }, Date.now(), id);
+    });
   }
 
   /** False when this upload is not the document's. */
@@ -66,18 +71,38 @@ export class DatastoreObject extends DurableObject<Env> {
     );
   }
 
+  /** The same for a part of an upload, for which there must be room. */
+  allowPart(caller: Caller, id: string, part: number, size: number): Result<DocumentRow> {
+    return authorize(this.#store, this.#about("datastore:upload", caller, `document/${id}`), (sql) => {
+      const found = findDocument(sql, id, caller, ["pending"]);
+      if (!found.ok) return found;
+      const room = checkPart(sql, found.value, part, size, this.#quota);
+      return room.ok ? found : room;
+    });
+  }
+
   /** The same for its metadata. A write begins: `tookMetadata` or `wrote` ends it. */
-  allowMetadata(caller: Caller, id: string): Result<DocumentRow> {
+  allowMetadata(caller: Caller, id: string, size: number): Result<DocumentRow> {
     const about = this.#about("datastore:put-metadata", caller, `document/${id}`);
     return authorize(this.#store, about, (sql) => {
       const found = findDocument(sql, id, caller, ["pending", "complete"]);
-      if (found.ok) beginWrite(sql, id);
+      if (!found.ok) return found;
+      const { account, metadata } = found.value;
+      const room = checkRoom(sql, account, this.#quota, { documents: 0, bytes: size - metadata });
+      if (!room.ok) return room;
+      beginWrite(sql, id);
       return found;
     });
   }
 
-  took(id: string, part: Part, size: number): void {
-    this.#store.transaction(() => recordPart(this.#store.sql, id, part, size, Date.now()));
+  /** False where others have taken the room meanwhile: then the part is none of the document's. */
+  took({ id, account }: Pick<DocumentRow, "id" | "account">, part: Part, size: number): boolean {
+    const { sql } = this.#store;
+    return this.#store.transaction(() => {
+      if (!checkPart(sql, { id, account }, part.part, size, this.#quota).ok) return false;
+      recordPart(sql, id, part, size, Date.now());
+      return true;
+    });
   }
 
   tookMetadata(id: string, size: number): boolean {
@@ -96,6 +121,10 @@ export class DatastoreObject extends DurableObject<Env> {
     return authorize(this.#store, this.#about("datastore:complete", caller, `document/${id}`), (sql) => {
       const found = findDocument(sql, id, caller, ["pending", "completing", "complete"]);
       if (!found.ok) return found;
+      if (found.value.state === "pending") {
+        const room = checkRoom(sql, found.value.account, this.#quota, { documents: 0, bytes: 0 });
+        if (!room.ok) return room;
+      }
       const begun = beginCompletion(sql, found.value, claimed, Date.now(), asked);
       if (begun.ok && begun.value.state !== "complete") beginWrite(sql, id);
       return begun;

@@ -37,4 +37,6 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE documents ADD COLUMN completion TEXT;
   ALTER TABLE documents ADD COLUMN etag TEXT;
   `,
+  // What an account has, for its quota.
+  "CREATE INDEX documents_usage ON documents (account, state, size, metadata)",
 ];

@@ -24,11 +24,12 @@ export function createApp(): Hono<GatewayEnv> {
     const requestId = crypto.randomUUID();
     const origins = configuredOrigins(c.env);
     const site = siteOf(new URL(c.req.url), origins);
-    const refused =
-      site === null ? "wrong-host" : (tooLong(c) ?? (isForeignWrite(c, site) ? "foreign-origin" : null));
+    const refused = site === null ? "wrong-host" : isForeignWrite(c, site) ? "foreign-origin" : null;
     if (site === null || refused !== null) {
       return dress(problemResponse(refused ?? "wrong-host", requestId), c.env, requestId);
     }
+    const long = tooLong(c);
+    if (long !== null) return dress(problemResponse(long, requestId), c.env, requestId);
     handed.set(c.req.raw, { requestId, origins, site });
     if (byName === undefined) {
       byName = developmentSignIn(c.env);
