@@ -28,6 +28,8 @@ objects, everybody's certificates and public keys, and what an operation policy 
   --principals FILE         clients that may name themselves by credentials   (principals.json in --dir, if it is there)
   --policies FILE           operation policies, in PyKMIP's form              (policies.json in --dir, if it is there)
   --attestation-root FILE   certificates (PEM) of platforms whose evidence is believed; may be given more than once
+  --client-ca FILE          certificates (PEM) of authorities of your own, whose clients are served too; they can give
+                            no name that begins with coffer-; may be given more than once
   --structured-keys NAME    a client, such as PyKMIP, that reads a wrapped key only as a structure, not as the
                             specification's byte string; may be given more than once
 
@@ -64,6 +66,7 @@ export async function hsm(args: string[]): Promise<number> {
       principals: { type: "string" },
       policies: { type: "string" },
       "attestation-root": { type: "string", multiple: true, default: [] },
+      "client-ca": { type: "string", multiple: true, default: [] },
       "structured-keys": { type: "string", multiple: true, default: [] },
       verbose: { type: "boolean", default: false },
     },
@@ -81,7 +84,12 @@ export async function hsm(args: string[]): Promise<number> {
     values.policies === undefined
       ? await readPolicies(join(dir, POLICIES_FILE), { absent: {} })
       : await readPolicies(resolve(values.policies));
-  const attestationRoots = (await Promise.all(values["attestation-root"].map(readRoots))).flat();
+  const attestationRoots = (
+    await Promise.all(values["attestation-root"].map((file) => readRoots("--attestation-root", file)))
+  ).flat();
+  const clientAuthorities = (
+    await Promise.all(values["client-ca"].map((file) => readRoots("--client-ca", file)))
+  ).flat();
   const pki = await ensurePki(join(dir, "pki"));
   for (const name of values.client) await issue(pki.dir, name);
   if (values["issue-only"]) {
@@ -97,6 +105,7 @@ export async function hsm(args: string[]): Promise<number> {
     principals,
     policies,
     attestationRoots,
+    clientAuthorities,
     structuredKeyValues: values["structured-keys"],
     ...(values.verbose ? { log: print } : {}),
   });
@@ -121,9 +130,11 @@ export async function hsm(args: string[]): Promise<number> {
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /** The certificates of a PEM file: authorities, which have not ended. */
-async function readRoots(file: string): Promise<string[]> {
+async function readRoots(option: string, file: string): Promise<string[]> {
   const wrong = (what: string) =>
-    new CommandError(`--attestation-root ${file}: ${what}. It takes root certificates in PEM.`);
+    new CommandError(
+      `${option} ${file}: ${what}. It takes ${option === "--client-ca" ? "authorities' certificates" : "root certificates"} in PEM.`,
+    );
   const text = await readFile(file, "utf8").catch(() => {
     throw wrong("the file cannot be read");
   });

@@ -17,6 +17,8 @@ export interface TlsConnectionOptions {
   ca: string;
   cert: string;
   key: string;
+  /** For a private key that is encrypted. */
+  passphrase?: string;
   /** How messages are encoded; TTLV by default, the only encoding that the profiles have without HTTPS. */
   encoding?: Encoding;
   /** Longest response in bytes; 16 MiB by default. */
@@ -157,7 +159,10 @@ export class TlsConnection {
   }
 }
 
-function tlsOptions(server: TlsServer, { ca, cert, key }: TlsConnectionOptions): ConnectionOptions {
+function tlsOptions(
+  server: TlsServer,
+  { ca, cert, key, passphrase }: TlsConnectionOptions,
+): ConnectionOptions {
   const { host, port, serverName } = server;
   const isAddress = /^[\d.]+$|:/.test(host);
   return {
@@ -166,6 +171,7 @@ function tlsOptions(server: TlsServer, { ca, cert, key }: TlsConnectionOptions):
     ca,
     cert,
     key,
+    ...(passphrase === undefined ? {} : { passphrase }),
     minVersion: "TLSv1.2",
     rejectUnauthorized: true,
     ...(serverName ? { servername: serverName } : isAddress ? {} : { servername: host }),
