@@ -32,6 +32,9 @@ objects, everybody's certificates and public keys, and what an operation policy 
                             no name that begins with coffer-; may be given more than once
   --structured-keys NAME    a client, such as PyKMIP, that reads a wrapped key only as a structure, not as the
                             specification's byte string; may be given more than once
+  --pykmip NAME             a client that is PyKMIP's: --structured-keys; its objects may share a name, as PyKMIP gives
+                            to all of a type; asked for all attributes, it gets those that it can decode; may be given
+                            more than once
 
 coffer hsm principal NAME: add somebody to the file of principals
 
@@ -68,6 +71,7 @@ export async function hsm(args: string[]): Promise<number> {
       "attestation-root": { type: "string", multiple: true, default: [] },
       "client-ca": { type: "string", multiple: true, default: [] },
       "structured-keys": { type: "string", multiple: true, default: [] },
+      pykmip: { type: "string", multiple: true, default: [] },
       verbose: { type: "boolean", default: false },
     },
   });
@@ -107,6 +111,7 @@ export async function hsm(args: string[]): Promise<number> {
     attestationRoots,
     clientAuthorities,
     structuredKeyValues: values["structured-keys"],
+    pykmip: values.pykmip,
     ...(values.verbose ? { log: print } : {}),
   });
   try {

@@ -41,6 +41,7 @@ export interface BatchesOptions {
   attestationRoots: readonly X509Certificate[];
   seeding: Seeding;
   structuredKeyValues: readonly string[];
+  pykmip: readonly string[];
 }
 
 /** Bytes of answers in one message, about, after which the items that are left are refused. */
@@ -81,7 +82,8 @@ export class Batches {
     { subject, session, attestation }: Authenticated,
     origin: Origin,
   ): Promise<ResponseItem[]> {
-    const { store, now, random, tickets, seeding, attestationRoots, structuredKeyValues } = this.#options;
+    const { store, now, random, tickets, seeding, attestationRoots, structuredKeyValues, pykmip } =
+      this.#options;
     const continuation = header.batchErrorContinuationOption ?? "Stop";
     const undo = continuation === "Undo" && items.length > 1;
     const references = new References();
@@ -108,7 +110,8 @@ export class Batches {
         ...(session ? { session } : {}),
         holder: session?.id ?? subject.identity,
         ...(objects ? { objects } : {}),
-        structuredKeyValues: structuredKeyValues.includes(origin.identity),
+        structuredKeyValues: [...structuredKeyValues, ...pykmip].includes(origin.identity),
+        pykmip: pykmip.includes(origin.identity),
         tickets,
         work,
         streams: this.#streams,

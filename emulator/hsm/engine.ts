@@ -46,6 +46,8 @@ export interface EngineOptions {
   seeding?: Seeding;
   /** Identities whose clients read a bare wrapped key only as a structure; none by default. */
   structuredKeyValues?: readonly string[];
+  /** Identities whose clients are PyKMIP's (`pykmip.ts`); none by default. */
+  pykmip?: readonly string[];
 }
 
 /**
@@ -66,6 +68,7 @@ export class Engine {
       attestationRoots: [],
       seeding: "mixed",
       structuredKeyValues: [],
+      pykmip: [],
       ...options,
     };
     const { principals, policies, attestationRoots: roots, log } = this.#options;

@@ -50,6 +50,11 @@ export interface HsmOptions {
    * specification it is a Byte String (KMIP 2.1 §3.3). None by default.
    */
   structuredKeyValues?: readonly string[];
+  /**
+   * Identities whose clients are PyKMIP's: wrapped keys are structures to them, their objects may share a name, and Get
+   * Attributes without names tells them what PyKMIP can decode. None by default.
+   */
+  pykmip?: readonly string[];
 }
 
 /** One message on the wire, as encoded. */
@@ -89,7 +94,7 @@ async function startAlone(options: HsmOptions): Promise<Hsm> {
   const { dir, pki, host = "127.0.0.1", now = () => new Date(), random = systemRandom } = options;
   const { limit = 1024 * 1024, idleTimeout = 300_000 } = options;
   const { users = {}, principals: known = [], attestationRoots: pems = [], seeding = "mixed" } = options;
-  const { structuredKeyValues = [], clientAuthorities = [] } = options;
+  const { structuredKeyValues = [], pykmip = [], clientAuthorities = [] } = options;
   const principals = new Principals([
     ...Object.entries(users).map(([name, password]) => principalOf(name, password)),
     ...known,
@@ -114,6 +119,7 @@ async function startAlone(options: HsmOptions): Promise<Hsm> {
     attestationRoots,
     seeding,
     structuredKeyValues,
+    pykmip,
   });
   const hsm: Hsm = { ttlvPort: 0, httpsPort: 0, logPath, close: async () => {} };
   const serve = async (request: Uint8Array, origin: Origin) => {

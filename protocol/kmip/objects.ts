@@ -66,8 +66,8 @@ export const keyWrappingData = structure({
   macSignatureKeyInformation: optional(keyInformation),
   macSignature: optional(byteString),
   ivCounterNonce: optional(byteString),
-  // KMIP 1.0 §2.1.4: what is wrapped is the encoding.
-  encodingOption: optional(enumeration("EncodingOption"), { implied: "TTLVEncoding" }),
+  // KMIP 1.0 has none: who wraps without the encoding there (PyKMIP) knows what comes back.
+  encodingOption: optional(enumeration("EncodingOption"), { spared: true }),
 });
 export type KeyWrappingData = Infer<typeof keyWrappingData>;
 

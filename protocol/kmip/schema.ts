@@ -189,8 +189,8 @@ type Range = {
   tag?: Entry;
   /** Without it, or a part of it, the answer is of no use or says something else: it is refused where the version lacks it. */
   essential?: boolean;
-  /** The value that a version means which lacks the field. */
-  implied?: unknown;
+  /** Left out where the version lacks it, even within what is essential: its clients know. */
+  spared?: boolean;
 };
 
 function range(property: string, { first, last, tag = tagByProperty(property) }: Range): Entry {
@@ -216,7 +216,7 @@ function field<T, P extends "required" | "optional">(
           target.push(codec.encode(tag.value, value, context));
         } catch (error) {
           if (error instanceof AbsentInVersion) {
-            if (options.implied !== undefined && value === options.implied) return;
+            if (options.spared && context.direction === "response") return;
             error.essential ||= options.essential ?? false;
             const optional = presence === "optional" || repeated;
             if (context.direction === "response" && optional && !context.whole && !error.essential) return;

@@ -29,6 +29,9 @@ const CHECKS: Record<string, number> = {
   delete_attribute: 1.0,
   set_attribute: 2.0,
   locate: 1.0,
+  locate_by_policy_name: 1.0,
+  default_names: 1.0,
+  every_attribute: 1.0,
   life_cycle: 1.0,
   check_usage: 1.0,
   other_objects: 1.0,
@@ -50,7 +53,7 @@ describe.skipIf(missing("python3-pykmip", python))("PyKMIP's client with our ser
   let test: TestHsm;
   let config: string;
   beforeAll(async () => {
-    test = await testHsm({ structuredKeyValues: ["pykmip"] });
+    test = await testHsm({ pykmip: ["pykmip"] });
     await issueClient(test.pki.dir, "pykmip");
     config = join(test.dir, "pykmip.conf");
     const pem = (name: string) => join(test.pki.dir, name);

@@ -1,6 +1,7 @@
 import { type AttributeReference, type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { clientAttributes } from "./client-attributes.ts";
 import { type Handler, objectFor } from "./handler.ts";
+import { decodableByPyKmip } from "./pykmip.ts";
 
 /** Attributes that may be asked for by name. */
 const MOST = 1024;
@@ -15,7 +16,12 @@ export const getAttributes: Handler<"GetAttributes"> = (
   const all = clientAttributes(object, context.now);
   return {
     uniqueIdentifier: object.uid,
-    attributes: attributeReference.length === 0 ? all : chosen(all, attributeReference),
+    attributes:
+      attributeReference.length > 0
+        ? chosen(all, attributeReference)
+        : context.pykmip
+          ? decodableByPyKmip(all, context.version)
+          : all,
   };
 };
 

@@ -26,7 +26,9 @@ export const locate: Handler<"Locate"> = async (request, context) => {
     const object = work.get(uid);
     if (!object || !canSee(subject, object) || !isStored(object, storageStatusMask)) continue;
     if (objectGroupMember === "GroupMemberFresh" && object.attributes.fresh !== true) continue;
-    if (matches(clientAttributes(object, now), attributes)) found.push(uid);
+    // What names no policy has the default one (KMIP 1.4 §3.18).
+    const told: Attributes = { operationPolicyName: "default", ...clientAttributes(object, now) };
+    if (matches(told, attributes)) found.push(uid);
   }
   const [group] = attributes.objectGroup ?? [];
   if (objectGroupMember === "GroupMemberDefault" && group !== undefined)

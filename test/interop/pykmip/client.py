@@ -400,7 +400,9 @@ def modify_attribute(client):
             new_attribute=structures.NewAttribute(attribute=named(new)),
         )
     else:
-        client.modify_attribute(uid, attribute=attribute_of(enums.AttributeType.NAME, new, 0))
+        _, changed = client.modify_attribute(uid, attribute=attribute_of(enums.AttributeType.NAME, new, 0))
+        # The index that was named is in the answer.
+        assert changed.attribute_index.value == 0
     assert client.get_attributes(uid, ["Name"])[1][0].attribute_value.name_value.value == new
     # The algorithm is fixed.
     try:
@@ -470,6 +472,97 @@ def locate(client):
         attribute_of(kind.INITIAL_DATE, now - 100), attribute_of(kind.INITIAL_DATE, now + 100)
     )
     assert found(by_name, attribute_of(kind.INITIAL_DATE, 1), attribute_of(kind.INITIAL_DATE, 2)) == []
+
+
+@check()
+def locate_by_policy_name(client):
+    if MAJOR >= 2:
+        return
+    name = unique("needle")
+    uid = client.create(Algorithm.AES, 192, name=name, cryptographic_usage_mask=ALL_MASKS)
+    kind = enums.AttributeType
+    by_name = attribute_of(kind.NAME, named(name))
+
+    def found(policy):
+        return client.locate(attributes=[by_name, attribute_of(kind.OPERATION_POLICY_NAME, policy)])
+
+    # What names no policy has the default one.
+    assert found("default") == [uid]
+    assert found("public") == []
+
+
+def of_every_type():
+    """An object of each type that the client can register, without a name of its own: the client's default."""
+    rsa_private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = rsa_private.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = rsa_private.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.PKCS1
+    )
+    return [
+        objects.SymmetricKey(Algorithm.AES, 128, b"\x0f" * 16, masks=ALL_MASKS),
+        objects.SecretData(b"a password", enums.SecretDataType.PASSWORD, masks=[Mask.VERIFY]),
+        objects.OpaqueObject(b"\x00\x01", enums.OpaqueDataType.NONE),
+        objects.X509Certificate(certificate(rsa_private), masks=[Mask.VERIFY]),
+        objects.PrivateKey(Algorithm.RSA, 2048, private, enums.KeyFormatType.PKCS_8, masks=[Mask.SIGN]),
+        objects.PublicKey(Algorithm.RSA, 2048, public, enums.KeyFormatType.PKCS_1, masks=[Mask.VERIFY]),
+        objects.SplitKey(
+            cryptographic_algorithm=Algorithm.AES,
+            cryptographic_length=128,
+            key_value=b"\x01" * 16,
+            cryptographic_usage_masks=ALL_MASKS,
+            split_key_parts=3,
+            key_part_identifier=1,
+            split_key_threshold=2,
+            split_key_method=enums.SplitKeyMethod.XOR,
+        ),
+    ]
+
+
+@check()
+def default_names(client):
+    # Twice: the client gives all objects of a type the same name.
+    for thing in of_every_type() + of_every_type():
+        assert client.get(client.register(thing)).value == thing.value
+
+
+# KMIP 1.0 to 1.4, section 3: what each version brought.
+BROUGHT = [
+    ((1, 0), "Unique Identifier, Name, Object Type, Cryptographic Algorithm, Cryptographic Length"),
+    ((1, 0), "Cryptographic Parameters, Cryptographic Domain Parameters, Certificate Type, Digest"),
+    ((1, 0), "Certificate Identifier, Certificate Subject, Certificate Issuer, Operation Policy Name"),
+    ((1, 0), "Cryptographic Usage Mask, Lease Time, Usage Limits, State, Initial Date, Activation Date"),
+    ((1, 0), "Process Start Date, Protect Stop Date, Deactivation Date, Destroy Date, Compromise Date"),
+    ((1, 0), "Compromise Occurrence Date, Revocation Reason, Archive Date, Object Group, Link"),
+    ((1, 0), "Application Specific Information, Contact Information, Last Change Date"),
+    ((1, 1), "Certificate Length, X.509 Certificate Identifier, X.509 Certificate Subject"),
+    ((1, 1), "X.509 Certificate Issuer, Digital Signature Algorithm, Fresh"),
+    ((1, 2), "Alternative Name, Key Value Present, Key Value Location, Original Creation Date"),
+    ((1, 3), "Random Number Generator"),
+    ((1, 4), "PKCS#12 Friendly Name, Description, Comment, Sensitive, Always Sensitive, Extractable"),
+    ((1, 4), "Never Extractable"),
+]
+
+
+@check()
+def every_attribute(client):
+    known = {name for since, names in BROUGHT if since <= (MAJOR, MINOR) for name in names.split(", ")}
+    uids = [client.register(thing) for thing in of_every_type()]
+    uids.append(client.create(Algorithm.AES, 256, cryptographic_usage_mask=ALL_MASKS))
+    uids += client.create_key_pair(
+        Algorithm.RSA, 2048, public_usage_mask=[Mask.VERIFY], private_usage_mask=[Mask.SIGN]
+    )
+    for uid in uids:
+        if MAJOR < 2:
+            names = client.get_attribute_list(uid)
+            # Of certificates 1.4 tells the parts of their names too.
+            strange = [name for name in names if name not in known and not name.startswith("Certificate ")]
+            assert strange == [], strange
+        found, values = client.get_attributes(uid)
+        assert found == uid
+        told = {value.attribute_name.value for value in values}
+        assert {"Unique Identifier", "Object Type", "State", "Initial Date"} <= told, told
 
 
 # Life cycle

@@ -1,0 +1,44 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Attributes, KmipClient } from "#protocol/kmip/index.ts";
+import { type TestHsm, testHsm } from "../deployment.fixture.ts";
+import { AES } from "../hierarchy.fixture.ts";
+import { issueClient } from "../pki.ts";
+import { refused } from "../refusal.fixture.ts";
+
+let test: TestHsm;
+beforeAll(async () => {
+  test = await testHsm({ pykmip: ["pykmip"] });
+}, 30_000);
+afterAll(() => test.close());
+
+const as = async (name: string, minor = 4) =>
+  test.as(await issueClient(test.pki.dir, name), { major: 1, minor });
+const name: Attributes["name"] = [{ nameValue: "Symmetric Key", nameType: "UninterpretedTextString" }];
+const create = async (client: KmipClient, more: Attributes) => {
+  const attributes = { ...AES, cryptographicUsageMask: ["Encrypt" as const], ...more };
+  return (await client.request("Create", { objectType: "SymmetricKey", attributes })).uniqueIdentifier;
+};
+
+it("names are unique for everybody but clients that are named as PyKMIP's", async () => {
+  const [pykmip, other] = [await as("pykmip"), await as("other")];
+  const first = await create(pykmip, { name });
+  const second = await create(pykmip, { name });
+  const { uniqueIdentifier } = await pykmip.request("Locate", { attributes: { name } });
+  expect(uniqueIdentifier).toEqual([second, first]);
+  await create(other, { name });
+  await refused(create(other, { name })).toBe("InvalidField");
+  // One object has no name twice.
+  await refused(create(pykmip, { name: [...name, ...name] })).toBe("InvalidField");
+});
+
+it("is told all attributes by name, as everybody is", async () => {
+  const pykmip = await as("pykmip");
+  const uniqueIdentifier = await create(pykmip, {});
+  const all = await pykmip.request("GetAttributes", { uniqueIdentifier, attributeReference: [] });
+  expect(all.attributes.extractable).toBe(undefined);
+  const named = await pykmip.request("GetAttributes", {
+    uniqueIdentifier,
+    attributeReference: ["extractable"],
+  });
+  expect(named.attributes.extractable).toBe(true);
+});
