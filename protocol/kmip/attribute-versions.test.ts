@@ -34,7 +34,7 @@ it.each(VERSIONS.map((version, at) => [`${version.major}.${version.minor}`, vers
       { operation: "GetAttributeList", resultStatus: "Success", payload: list },
     ];
     const header = { protocolVersion, timeStamp: new Date(0) };
-    const [values, told] = decodeResponse(encodeResponse({ header, items })).items as [
+    const [values, told] = decodeResponse(encodeResponse({ header, items })).items as unknown as [
       { payload: typeof payload },
       { payload: typeof list },
     ];
