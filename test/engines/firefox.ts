@@ -35,7 +35,6 @@ export const firefox: Engine = {
   open,
 };
 
-type Realm = { context: string };
 type Evaluated =
   | { type: "success"; result: { type: string; value?: string } }
   | { type: "exception"; exceptionDetails: { text: string } };
@@ -57,8 +56,8 @@ async function open(): Promise<Driver> {
   await bidi.send("session.new", { capabilities: {} });
   const events = ["log.entryAdded", "browsingContext.navigationFailed"];
   await bidi.send("session.subscribe", { events });
-  const { contexts } = await bidi.send<{ contexts: Realm[] }>("browsingContext.getTree", {});
-  const { context } = contexts[0]!;
+  // The tab that it starts with never has the focus, without which the vault's pages take no answer.
+  const { context } = await bidi.send<{ context: string }>("browsingContext.create", { type: "tab" });
 
   const said: string[] = [];
   bidi.onEvent(({ method, params }) => {
