@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { encodeHex, utf8 } from "../bytes.ts";
-import { encode, objectIdentifier, SEQUENCE, SET } from "./der.ts";
+import { encode, OBJECT_IDENTIFIER, objectIdentifier, SEQUENCE, SET, UTF8_STRING } from "./der.ts";
 import { nameOfText, nameOfValues, readName, textOfName } from "./distinguished-name.ts";
 
 const values = (text: string) =>
@@ -60,6 +60,18 @@ describe("a name in text", () => {
     "CN=\ud800",
   ])("refuses %j", (text) => {
     expect(() => nameOfText(text)).toThrow(TypeError);
+  });
+
+  it("refuses names longer than any is, which would take long to read", () => {
+    const type = encode(OBJECT_IDENTIFIER, new Uint8Array(200).fill(0xff).with(0, 0x55).with(199, 1));
+    const name = (oid: Uint8Array, text: string) =>
+      encode(SEQUENCE, encode(SET, encode(SEQUENCE, oid, encode(UTF8_STRING, utf8(text)))));
+    expect(() => readName(name(type, "x"))).toThrow(TypeError);
+    expect(() => readName(name(objectIdentifier("2.5.4.3"), "x".repeat(20_000)))).toThrow(TypeError);
+    expect(() => nameOfText(`CN=a${" ".repeat(70_000)}b`)).toThrow(TypeError);
+    expect(() => nameOfText(Array(20_000).fill("CN=a").join("+"))).toThrow(TypeError);
+    expect(() => nameOfValues(Array(20_000).fill(["CN", ""]))).toThrow(TypeError);
+    expect(() => nameOfValues([["CN", "x".repeat(20_000)]])).toThrow(TypeError);
   });
 
   it("comes back as the same bytes, whatever the values are", () => {

@@ -59,6 +59,13 @@ const SYNTAX: Readonly<Record<string, number>> = {
   "1.2.840.113549.1.9.1": IA5_STRING,
 };
 
+/**
+ * Characters of a text and bytes of a Name, about, and bytes of a type. RFC 5280's upper bounds add up to less; what is
+ * longer would be read in time that grows with the square of its length.
+ */
+const LONGEST = 16_384;
+const LONGEST_TYPE = 128;
+
 /** One attribute of a name: its type (dotted), and the text of its value where that is a string. */
 export interface NameAttribute {
   type: string;
@@ -69,6 +76,7 @@ export interface NameAttribute {
 
 /** The parts of a Name in the order of its bytes, each of one attribute or, rarely, several. Throws `TypeError`. */
 export function readName(der: Uint8Array): NameAttribute[][] {
+  checkLength(der);
   const outer = new DerReader(der);
   const parts = outer.enter(SEQUENCE);
   outer.end();
@@ -106,6 +114,8 @@ export function textOfName(der: Uint8Array): string {
 
 /** Reads RFC 4514 §3, and spaces around separators as in RFC 2253. Throws `TypeError`. */
 export function nameOfText(text: string): Bytes {
+  // Escaped, a byte has three characters.
+  if (text.length > 4 * LONGEST) throw new TypeError("a name is too long");
   if (/^ *$/.test(text)) return encode(SEQUENCE);
   const parts = split(text, ",").reverse();
   return encode(SEQUENCE, ...parts.map((part) => setOf(split(part, "+").map(attributeOfText))));
@@ -113,10 +123,16 @@ export function nameOfText(text: string): Bytes {
 
 /** A name of parts of one attribute each, from values: nothing in them is read as anything else. */
 export function nameOfValues(values: readonly (readonly [type: string, text: string])[]): Bytes {
+  if (values.length > LONGEST) throw new TypeError("a name is too long");
+  checkLength(values.map(([, text]) => text).join(""));
   return encode(
     SEQUENCE,
     ...values.map(([type, text]) => setOf([attribute(BY_NAME.get(type) ?? type, text)])),
   );
+}
+
+function checkLength({ length }: { length: number }): void {
+  if (length > LONGEST) throw new TypeError("a name is too long");
 }
 
 function attributeOfText(text: string): Bytes {
@@ -171,10 +187,17 @@ function split(text: string, separator: string): string[] {
 /** Without spaces around it that are not escaped. */
 function trimmed(text: string): string {
   const from = text.replace(/^ +/, "");
-  const end = /(\\*) +$/.exec(from);
-  if (!end) return from;
-  const kept = end.index + end[1]!.length;
-  return from.slice(0, kept + (end[1]!.length % 2));
+  // Not by one pattern: that would try anew from each space.
+  const kept = from.slice(0, from.length - trailing(from, " "));
+  const escapes = kept.length < from.length && trailing(kept, "\\") % 2 === 1;
+  return escapes ? `${kept} ` : kept;
+}
+
+/** How many of that character are at the end. */
+function trailing(text: string, character: string): number {
+  let count = 0;
+  while (count < text.length && text[text.length - 1 - count] === character) count++;
+  return count;
 }
 
 function unescaped(text: string): string {
@@ -248,6 +271,7 @@ function utf32(bytes: Uint8Array): string | undefined {
 }
 
 function dotted(contents: Uint8Array): string {
+  if (contents.length > LONGEST_TYPE) throw new TypeError("an attribute type is too long");
   const arcs: bigint[] = [];
   let arc = 0n;
   for (const [at, byte] of contents.entries()) {

@@ -33,7 +33,7 @@ export function subjectOf(attributes: Attributes, old: ManagedObject | undefined
   const values = PARTS.flatMap(([attribute, type]) =>
     (attributes[attribute] ?? []).map((value) => [type, value] as const),
   );
-  if (values.length > 0) return nameOfValues(values);
+  if (values.length > 0) return named(() => nameOfValues(values));
   // By way of OpenSSL: certificates that were registered in PEM before that was refused are still here.
   return old && named(() => readCertificate(new X509Certificate(certificateDer(old)).raw).subject);
 }
