@@ -141,6 +141,17 @@ describe("batches that are to be undone", () => {
   });
 });
 
+it("an object is compared with few constraints, however many values it has", async () => {
+  const constraints = (count: number) => ({
+    constraints: {
+      constraint: Array.from({ length: count }, () => ({ attributes: { objectGroup: ["a"] } })),
+    },
+  });
+  expect(await reason(other.request("SetConstraints", constraints(65)))).toBe("InvalidField");
+  expect(await reason(other.request("SetConstraints", constraints(64)))).toBe("Success");
+  await other.request("SetConstraints", constraints(0));
+});
+
 describe("work off the event loop", () => {
   it("is done in turns between identities", async () => {
     const work = new HeavyWork();

@@ -6,6 +6,7 @@ import type {
   OperationName,
   RequestHeader,
   RequestItem,
+  RequestPayload,
   ResponseItem,
 } from "#protocol/kmip/index.ts";
 import { answerLength } from "./answer-length.ts";
@@ -215,7 +216,7 @@ describe("rights", () => {
   });
 
   it("for certain operations make nobody an owner", async () => {
-    const operation = ["ModifyAttribute" as const, "AddAttribute" as const, "ReKey" as const];
+    const operation = ["ModifyAttribute", "AddAttribute", "ReKey", "Import"] as OperationName[];
     const { header } = await ticketFor({ operations: { operation } });
     const uniqueIdentifier = reached.own;
     const add = (newAttribute: Attributes) =>
@@ -227,6 +228,11 @@ describe("rights", () => {
     await refused(bearer.request("ReKey", { uniqueIdentifier, attributes }, { header })).toBe(
       "PermissionDenied",
     );
+    const { Import } = reaching(reached);
+    for (const payload of Import.filter((one) => "replaceExisting" in one))
+      await refused(bearer.request("Import", payload as RequestPayload<"Import">, { header })).toBe(
+        "ObjectAlreadyExists",
+      );
     expect(await reason(add({ comment: "bearer" }))).toBe("Success");
   });
 });

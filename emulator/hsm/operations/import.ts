@@ -1,6 +1,6 @@
 import { type Attributes, type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
 import type { ManagedObject, ObjectValue } from "../managed-object.ts";
-import { mayDo } from "../policy/access.ts";
+import { isOwner, mayDo } from "../policy/access.ts";
 import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
 import { classOf, VENDOR } from "../policy/classes.ts";
 import { isRestricted } from "../policy/roles.ts";
@@ -70,7 +70,7 @@ function checkReplaced({ work, subject }: Context, uid: string, replaceExisting:
   const existing = work.get(uid);
   if (!existing) return;
   // What is replaced is gone, which its operation policy may not allow its owner either.
-  const own = existing.owner === subject.identity && mayDo(subject, existing, "Destroy");
+  const own = isOwner(subject, existing) && mayDo(subject, existing, "Destroy");
   // What policy says of an object is not shaken off by a new one in its place.
   const ruled = existing.attributes.vendorAttributes?.some((one) => one.vendorIdentification === VENDOR);
   if (!replaceExisting || !own || ruled)

@@ -47,7 +47,7 @@ export function replacementAttributes(
   offset: number | undefined,
   context: Context,
 ): Attributes {
-  checkReplacing(context.subject, object, request);
+  checkReplacing(context.subject, object, { ...request, offset });
   checkSettable(request);
   admitAttributes(context.subject, "ReKey", object.objectType, request);
   const { attributes } = object;
@@ -79,13 +79,15 @@ function names(old: Attributes["name"] = [], more: Attributes["name"] = []) {
 
 /**
  * With an offset, the replacement is activated so long (s) from now, and its other dates keep their distance to that.
- * Without one it has those of the old object (KMIP 1.4 §4.4: they "are copied from the existing key").
+ * Without one, and where there is no activation date to measure from, it has those of the old object (KMIP 1.4 §4.4: they
+ * "are copied from the existing key").
  */
 function dates({ activationDate, ...others }: Attributes, offset: number | undefined, now: Date): Attributes {
   if (offset === undefined) return {};
   const start = new Date(now.getTime() + offset * 1000);
+  if (!activationDate) return { activationDate: start };
   const moved = (date: Date | undefined) =>
-    date && activationDate && new Date(date.getTime() - activationDate.getTime() + start.getTime());
+    date && new Date(date.getTime() - activationDate.getTime() + start.getTime());
   return {
     activationDate: start,
     processStartDate: moved(others.processStartDate),

@@ -18,8 +18,13 @@ interface Settings {
 /** No certificate and no credential has this name: it is not ASCII. */
 const NOBODY = "\u2205";
 
+/** Each new object is compared with all of them. */
+const MOST = 64;
+
 /** Set Constraints (KMIP 2.1 §6.1.54): those in force from now on; none where there are none. */
 export const setConstraints: Handler<"SetConstraints"> = ({ constraints }, context) => {
+  if ((constraints?.constraint?.length ?? 0) > MOST)
+    throw new KmipError("InvalidField", `There are ${MOST} constraints at most`);
   write(context, { ...settingsOf(context), constraints });
   return {};
 };
@@ -46,12 +51,13 @@ export function settingsOf({ work, subject }: Pick<Context, "work" | "subject">)
 /** Throws unless a new object keeps one of the constraints that are on its type and groups, if there are any. */
 export function checkConstraints(context: Context, { objectType, attributes }: ManagedObject): void {
   const { constraints } = settingsOf(context);
+  const own = new Set(attributes.objectGroup);
   const applicable = (constraints?.constraint ?? []).filter(({ objectTypes, objectGroups }) => {
     const types = objectTypes?.objectType;
     const groups = objectGroups?.objectGroup;
     return (
       (!types?.length || types.includes(objectType as never)) &&
-      (!groups?.length || groups.some((group) => attributes.objectGroup?.includes(group)))
+      (!groups?.length || groups.some((group) => own.has(group)))
     );
   });
   if (applicable.length === 0) return;

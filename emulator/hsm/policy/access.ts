@@ -95,7 +95,7 @@ export function isOwner({ identity, limited }: Subject, { owner }: ManagedObject
 }
 
 /** Whoever replaces what another owns gets what that was: only owners say what becomes of theirs. */
-export function checkReplacing(subject: Subject, old: ManagedObject, changes: Attributes): void {
+export function checkReplacing(subject: Subject, old: ManagedObject, changes: object): void {
   if (isOwner(subject, old)) return;
   if (Object.values(changes).some((value) => value !== undefined))
     throw new KmipError("PermissionDenied", "The attributes are the owner's to change");

@@ -20,7 +20,7 @@ const BEGIN = Date.now();
 let clock = BEGIN;
 const at = (seconds: number) => new Date(BEGIN + seconds * 1000);
 const OPEN = Object.fromEntries(
-  ["ADD_ATTRIBUTE", "MODIFY_ATTRIBUTE", "SET_ATTRIBUTE", "ADJUST_ATTRIBUTE", "DELETE_ATTRIBUTE"].map(
+  ["REKEY", "ADD_ATTRIBUTE", "MODIFY_ATTRIBUTE", "SET_ATTRIBUTE", "ADJUST_ATTRIBUTE", "DELETE_ATTRIBUTE"].map(
     (name) => [name, "ALLOW_ALL"],
   ),
 );
@@ -294,6 +294,8 @@ describe.each(VERSIONS.map((version) => [`${version.major}.${version.minor}`, ve
         { deactivationDate: at(500) },
         usageLimits(65n),
         usageLimits(64n, "Object"),
+        // Little is left, but a replacement would begin with all of it.
+        { usageLimits: { usageLimitsTotal: 1000n, usageLimitsCount: 3n, usageLimitsUnit: "Byte" } },
         { link: [{ linkType: "ParentLink", linkedObjectIdentifier: "y" }] },
         { cryptographicParameters: [{ blockCipherMode: "ECB" }] },
         { operationPolicyName: "default" },
@@ -360,4 +362,32 @@ describe.each(VERSIONS.map((version) => [`${version.major}.${version.minor}`, ve
 it("usage limits leave no more than they count in all", async () => {
   const usageLimits = { usageLimitsTotal: 5n, usageLimitsCount: 6n, usageLimitsUnit: "Byte" as const };
   expect(await reason(key({ usageLimits }))).toBe("InvalidField");
+});
+
+describe("a replacement", () => {
+  const dates = { protectStopDate: at(300), deactivationDate: at(400) };
+  const seconds = (date: Date | undefined) => Math.floor(date!.getTime() / 1000);
+
+  it("ends when the old key would have, where nothing says how far its dates move", async () => {
+    const { uniqueIdentifier } = await as("owner").request("ReKey", {
+      uniqueIdentifier: await key(dates),
+      offset: 10,
+    });
+    const { attributes } = await as("owner").request("GetAttributes", {
+      uniqueIdentifier,
+      attributeReference: ["activationDate", "protectStopDate", "deactivationDate"],
+    });
+    expect(seconds(attributes.activationDate)).toBe(seconds(at(10)));
+    expect(seconds(attributes.protectStopDate)).toBe(seconds(at(300)));
+    expect(seconds(attributes.deactivationDate)).toBe(seconds(at(400)));
+  });
+
+  it("gets its dates from nobody but the owner", async () => {
+    const uniqueIdentifier = await key({ ...dates, activationDate: at(100) });
+    const other = as("other");
+    expect(await reason(other.request("ReKey", { uniqueIdentifier, offset: 1_000_000 }))).toBe(
+      "PermissionDenied",
+    );
+    expect(await reason(other.request("ReKey", { uniqueIdentifier }))).toBe("Success");
+  });
 });

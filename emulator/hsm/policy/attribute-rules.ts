@@ -71,7 +71,9 @@ export const TIGHTENS: Tightens = {
     if (!after) return false;
     if (!before) return true;
     const left = (limits: typeof after) => limits.usageLimitsCount ?? limits.usageLimitsTotal;
-    return after.usageLimitsUnit === before.usageLimitsUnit && left(after) <= left(before);
+    // What there is in all counts too: a replacement begins with it.
+    const inAll = after.usageLimitsTotal <= before.usageLimitsTotal;
+    return after.usageLimitsUnit === before.usageLimitsUnit && inAll && left(after) <= left(before);
   },
   // An object without a mask is good for nothing.
   cryptographicUsageMask: (before = [], after = []) => after.every((use) => before.includes(use)),

@@ -218,3 +218,28 @@ it("a sensitive key is not wrapped under a short RSA key", async () => {
     "UnsupportedCryptographicParameters",
   );
 });
+
+it("a key, or what is not extractable, is no password of a PKCS#12", async () => {
+  const locked = async (password: string) => {
+    const pair = await client.request("CreateKeyPair", {
+      commonAttributes: { cryptographicAlgorithm: "EC", cryptographicLength: 256, activationDate: PAST },
+      privateKeyAttributes: {
+        cryptographicUsageMask: ["Sign"],
+        link: [{ linkType: "PKCS_12PasswordLink", linkedObjectIdentifier: password }],
+      },
+      publicKeyAttributes: { cryptographicUsageMask: ["Verify"] },
+    });
+    const uniqueIdentifier = pair.privateKeyUniqueIdentifier;
+    return reason(client.request("Get", { uniqueIdentifier, keyFormatType: "PKCS_12" }));
+  };
+  const password = async (more: Attributes) =>
+    (
+      await client.request("Create", {
+        objectType: "SecretData",
+        attributes: { cryptographicUsageMask: ["DeriveKey"], activationDate: PAST, ...more },
+      })
+    ).uniqueIdentifier;
+  expect(await locked(await create(["Encrypt"], { extractable: false }))).toBe("InvalidObjectType");
+  expect(await locked(await password({ extractable: false }))).toBe("NotExtractable");
+  expect(await locked(await password({}))).toBe("Success");
+});
