@@ -1,4 +1,4 @@
-import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
+import { KmipError } from "#protocol/kmip/index.ts";
 import type { ManagedObject } from "../managed-object.ts";
 import type { IndexEntry } from "../store-index.ts";
 import { CLASSES, classOf, policyAttribute } from "./classes.ts";
