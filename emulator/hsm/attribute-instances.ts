@@ -1,4 +1,4 @@
-import type { Attributes } from "#protocol/kmip/index.ts";
+import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import type { ManagedObject } from "./managed-object.ts";
 
 /**
@@ -25,6 +25,16 @@ const MASKS: ReadonlySet<string> = new Set(["cryptographicUsageMask", "protectio
 /** Whether the value is a list of instances. */
 export function isRepeated(property: string, value: unknown): value is unknown[] {
   return Array.isArray(value) && !MASKS.has(property);
+}
+
+/** Instances that an attribute may have: each name is looked for among all others. Vendor attributes count together. */
+const MOST = 1000;
+
+/** Throws where an object would have too many of one attribute; links to what was made of it are the server's. */
+export function checkCount({ attributes }: Pick<ManagedObject, "attributes">): void {
+  for (const [property, value] of Object.entries(attributes))
+    if (property !== "link" && isRepeated(property, value) && value.length > MOST)
+      throw new KmipError("InvalidField", `An object has ${MOST} values of one attribute at most`);
 }
 
 export function isOf({ vendorIdentification, attributeName }: VendorName, one: unknown): boolean {

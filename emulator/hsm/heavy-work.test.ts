@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { KmipClient, RequestItem } from "#protocol/kmip/index.ts";
+import type { Attributes, KmipClient, RequestItem } from "#protocol/kmip/index.ts";
 import { type TestHsm, testHsm } from "./deployment.fixture.ts";
 import { Budget, HeavyWork } from "./heavy-work.ts";
 import { AES, named, PAST } from "./hierarchy.fixture.ts";
@@ -139,6 +139,31 @@ describe("batches that are to be undone", () => {
     const located = await heavy.request("Locate", { attributes: { name: named("one") } });
     expect(located.uniqueIdentifier).toHaveLength(1);
   });
+});
+
+it("an object has few values of one attribute, however it comes by them", async () => {
+  const names = (prefix: string, count: number) =>
+    Array.from({ length: count }, (_, index) => named(`${prefix}${index}`)).flat();
+  const groups = Array.from({ length: 1001 }, (_, index) => `g${index}`);
+  const vendorAttributes = groups.map((attributeName) => ({
+    vendorIdentification: "x",
+    attributeName,
+    attributeValue: "",
+  }));
+  const create = (attributes: Attributes) =>
+    other.request("Create", { objectType: "SymmetricKey", attributes: { ...AES, ...attributes } });
+  for (const attributes of [{ name: names("n", 1001) }, { objectGroup: groups }, { vendorAttributes }])
+    expect(await reason(create(attributes))).toBe("InvalidField");
+  const { uniqueIdentifier } = await create({ name: names("n", 1000) });
+  const more = { uniqueIdentifier, attributes: { name: names("m", 1) } };
+  expect(await reason(other.request("ReKey", more))).toBe("InvalidField");
+  const newAttribute = { name: names("m", 1) };
+  expect(await reason(other.request("AddAttribute", { uniqueIdentifier, newAttribute }))).toBe(
+    "InvalidField",
+  );
+  const value = names("n", 1)[0]!;
+  await other.request("DeleteAttribute", { uniqueIdentifier, currentAttribute: { name: [value] } });
+  expect(await reason(other.request("AddAttribute", { uniqueIdentifier, newAttribute }))).toBe("Success");
 });
 
 it("an object is compared with few constraints, however many values it has", async () => {

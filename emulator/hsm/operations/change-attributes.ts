@@ -9,6 +9,7 @@ import {
 import {
   addInstance,
   changeInstance,
+  checkCount,
   type Instance,
   instancesOf,
   isOf,
@@ -48,6 +49,7 @@ export const addAttribute: Handler<"AddAttribute"> = (request, context) => {
       "The object has that attribute already",
     );
   const index = addInstance(object, property, value, vendor);
+  checkCount(object);
   // KMIP 1.4 §4.14: the request names no index; that of the first instance does no harm.
   if (named !== undefined && (named !== 0 || index !== 0))
     throw new KmipError("InvalidField", "The server gives the index of a new instance");

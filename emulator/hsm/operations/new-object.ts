@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Attributes, encodeTransparentKey, type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
+import { checkCount } from "../attribute-instances.ts";
 import { isDestroyed, type ManagedObject, type ObjectType, type ObjectValue } from "../managed-object.ts";
 import { parsePrivateKey, parsePublicKey } from "../material.ts";
 import { checkUsageLimits } from "../policy/attribute-change.ts";
@@ -86,6 +87,7 @@ export function putNew(
   // A digest lets whoever reads attributes test a guess; keys of the hierarchy have none.
   const digest = classOf(object.attributes) ? [] : digestsOf(objectType, value);
   if (digest.length > 0) object.attributes.digest = digest;
+  checkCount(object);
   checkDates(object.attributes);
   checkUsageLimits(object.attributes);
   checkQuantumSafe(object.attributes);

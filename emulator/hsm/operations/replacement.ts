@@ -74,7 +74,8 @@ export function replacementAttributes(
 }
 
 function names(old: Attributes["name"] = [], more: Attributes["name"] = []) {
-  return [...old, ...more.filter(({ nameValue }) => !old.some((one) => one.nameValue === nameValue))];
+  const has = new Set(old.map(({ nameValue }) => nameValue));
+  return [...old, ...more.filter(({ nameValue }) => !has.has(nameValue))];
 }
 
 /**
