@@ -93,7 +93,7 @@ export class Batches {
     let work = new Work(store);
     let length = 0;
     for (const item of items) {
-      const over = this.#turns.over();
+      const over = this.#turns.over(identity);
       if (over) await over;
       if (!undo) work = new Work(store);
       const objects = session && objectsFor(session, String(item.operation));
@@ -124,7 +124,7 @@ export class Batches {
           budget.spend(units);
           return this.#heavy.run(identity, units, job);
         },
-        turnOver: () => this.#turns.over(),
+        turnOver: () => this.#turns.over(identity),
       };
       const later = isDeferred(header, item, subject);
       let answer: ResponseItem;

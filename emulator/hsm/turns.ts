@@ -3,22 +3,50 @@ const LONGEST = 10;
 
 /**
  * Turns of the event loop: whoever has much to do asks between its parts whether it is time to let others. Without this,
- * one message of many items, or one connection of many messages, would be served to its end first.
+ * one message of many items, or one connection of many messages, would be served to its end first. Those who wait go on
+ * one in a turn, identities by turns: many connections of one client take no more time than one.
  */
 export class Turns {
   #since: number | undefined;
+  /** Who waits, by identity; the identity whose turn is next comes first. */
+  #waiting = new Map<string, (() => void)[]>();
+  #scheduled = false;
 
-  /** Undefined while the turn may go on; else what resolves in the next one. */
-  over(): Promise<void> | undefined {
+  /** Undefined while the turn may go on; else what resolves in a later one. */
+  over(identity: string): Promise<void> | undefined {
     const now = performance.now();
     if (this.#since === undefined) {
       this.#since = now;
-      setImmediate(() => {
-        this.#since = undefined;
-      });
+      this.#schedule();
       return undefined;
     }
     if (now - this.#since < LONGEST) return undefined;
-    return new Promise((resolve) => setImmediate(resolve));
+    return new Promise((resolve) => {
+      const own = this.#waiting.get(identity) ?? [];
+      own.push(resolve);
+      this.#waiting.set(identity, own);
+      this.#schedule();
+    });
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#next());
+  }
+
+  #next(): void {
+    this.#scheduled = false;
+    this.#since = undefined;
+    const [first] = this.#waiting;
+    if (!first) return;
+    const [identity, own] = first;
+    const goOn = own.shift()!;
+    // To the end of the line, where it has more.
+    this.#waiting.delete(identity);
+    if (own.length > 0) this.#waiting.set(identity, own);
+    this.#since = performance.now();
+    this.#schedule();
+    goOn();
   }
 }
