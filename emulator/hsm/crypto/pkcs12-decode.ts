@@ -66,6 +66,8 @@ const OLDER_CIPHERS: Readonly<Record<string, readonly [string, number]>> = {
 /** Iterations that one PKCS#12 may cost in all; those of PKCS#12 itself, which no library does for us, cost more. */
 const MOST_ITERATIONS = 1_000_000;
 const OWN_ITERATION = 10;
+/** Keys and certificates: each certificate is compared with all others to find the chain. */
+const MOST = 64;
 
 interface Opener {
   password: string;
@@ -130,6 +132,8 @@ function opened(info: Part, opener: Opener): Uint8Array {
 
 function gather(bytes: Uint8Array, opener: Opener, found: Found): void {
   for (const bag of inside(readParts(bytes)[0])) {
+    if (found.keys.length + found.certificates.length >= MOST)
+      throw new Pkcs12Unsupported(`There are ${MOST} keys and certificates at most`);
     const [kind, wrapper, attributes] = inside(bag);
     const [value] = inside(wrapper);
     switch (readObjectIdentifier(kind!)) {

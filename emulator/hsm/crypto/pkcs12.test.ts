@@ -2,7 +2,7 @@ import { createPublicKey, generateKeyPairSync, type X509Certificate } from "node
 import { expect, it } from "vitest";
 import { integer, readParts, sequence } from "./der.ts";
 import { encodePkcs12 } from "./pkcs12.ts";
-import { decodePkcs12, Pkcs12Refused } from "./pkcs12-decode.ts";
+import { decodePkcs12, Pkcs12Refused, Pkcs12Unsupported } from "./pkcs12-decode.ts";
 
 /** By OpenSSL, with 3DES and SHA-1: a P-256 key and its certificate, "alias", under "password". */
 const OLDER = Buffer.from(
@@ -45,6 +45,17 @@ it("opens what it made itself, with and without certificates, and no name choose
   const bare = decodePkcs12(encodePkcs12({ key: privateKey, certificates: [raw], password: "" }, salt), "");
   expect(createPublicKey(bare.key).equals(createPublicKey(privateKey))).toBe(true);
   expect(bare.certificates).toEqual([]);
+});
+
+it("takes as many certificates as a chain may have, and not any number", () => {
+  const { key, certificates } = decodePkcs12(OLDER, "password");
+  const holding = (count: number) =>
+    encodePkcs12(
+      { key, certificates: Array<Buffer>(count).fill(certificates[0]!.raw), password: "" },
+      new Uint8Array(16),
+    );
+  expect(decodePkcs12(holding(63), "").key.equals(key)).toBe(true);
+  expect(() => decodePkcs12(holding(64), "")).toThrow(Pkcs12Unsupported);
 });
 
 it("opens nothing with another password", () => {
