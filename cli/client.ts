@@ -2,12 +2,14 @@
  * A custodian in Node: the same sign-in, data keys and documents as in the page, with the microservice in this process.
  */
 import type { MessagePort as NodeMessagePort } from "node:worker_threads";
+import { delay, patiently } from "#protocol/patience.ts";
 import { isExportOrder } from "#protocol/rest/index.ts";
 import { Documents } from "#web/custodian/documents.ts";
 import { CofferError } from "#web/custodian/error.ts";
 import { DataKeys } from "#web/custodian/keys.ts";
 import { Microservice } from "#web/custodian/microservice.ts";
-import { delay, RestClient } from "#web/custodian/rest.ts";
+import { errorFrom } from "#web/custodian/problem.ts";
+import { RestClient } from "#web/custodian/rest.ts";
 import { Session } from "#web/custodian/session.ts";
 import type { Identity, PendingSignIn, SignIn, SignInStore } from "#web/custodian/store.ts";
 import { startMicroservice } from "#web/hosts/node/index.ts";
@@ -56,8 +58,9 @@ export async function connect({
     fetch,
     now,
     locks: noLocks,
+    onWait,
   });
-  const { cookie, location } = await signInByName(fetch, await session.authorizationUrl(), user);
+  const { cookie, location } = await signInByName(fetch, await session.authorizationUrl(), user, onWait);
   const identity = await session.complete(location.searchParams);
 
   const rest = new RestClient({ origin: app, session, fetch, delay, onWait });
@@ -109,16 +112,20 @@ async function signInByName(
   fetch: typeof globalThis.fetch,
   authorization: string,
   name: string,
+  onWait?: (milliseconds: number) => void,
 ): Promise<{ cookie: string; location: URL }> {
   const { origin, search } = new URL(authorization);
-  const response = await fetch(new URL("/sign-in", origin), {
-    method: "POST",
-    headers: { origin, "content-type": "application/x-www-form-urlencoded" },
-    body: new URLSearchParams({ name, continue: search.slice(1) }).toString(),
-    redirect: "manual",
-  }).catch((cause: unknown) => {
+  const send = () =>
+    fetch(new URL("/sign-in", origin), {
+      method: "POST",
+      headers: { origin, "content-type": "application/x-www-form-urlencoded" },
+      body: new URLSearchParams({ name, continue: search.slice(1) }).toString(),
+      redirect: "manual",
+    });
+  const response = await patiently(send, { repeatable: true, delay, onWait }).catch((cause: unknown) => {
     throw new CofferError("offline", { cause });
   });
+  if (response.status === 429 || response.status === 503) throw await errorFrom(response);
   await response.body?.cancel();
   const cookie = response.headers.get("set-cookie")?.split(";")[0];
   const location = response.headers.get("location");

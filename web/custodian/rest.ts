@@ -1,10 +1,13 @@
 /** The REST client: every request carries a DPoP proof, and is tried again where that is safe. */
 
+import { type Delay, Patience } from "#protocol/patience.ts";
 import type { Shape } from "#protocol/rest/index.ts";
 import { jsonAnswer } from "./answer.ts";
 import { CofferError, isTransient, isUndone } from "./error.ts";
 import { errorFrom } from "./problem.ts";
 import type { Session } from "./session.ts";
+
+export { type Delay, delay } from "#protocol/patience.ts";
 
 /** What a request may carry. `json` and `body` exclude each other. */
 export interface RequestOptions {
@@ -27,12 +30,6 @@ export interface JsonOptions<T> extends RequestOptions {
   /** Default 200. */
   status?: number;
 }
-
-/** Refused for their number, requests are sent again for so long in all; then the refusal is told. Milliseconds. */
-const PATIENCE = 180_000;
-
-/** Waits; rejects with the signal's reason when it aborts. Tests give one that does not wait. */
-export type Delay = (milliseconds: number, signal?: AbortSignal) => Promise<void>;
 
 /** Sends authorized requests to the app's own origin. */
 export class RestClient {
@@ -81,8 +78,7 @@ export class RestClient {
     read: (response: Response) => Promise<T>,
   ): Promise<T> {
     const tries = options.tries ?? (method === "POST" ? 1 : 3);
-    let waited = 0;
-    let refusals = 0;
+    const patience = new Patience();
     let failures = 0;
     let maybeDone = false;
     for (;;) {
@@ -96,20 +92,21 @@ export class RestClient {
         maybeDone ||= method !== "GET" && !isUndone(error);
         const told = maybeDone && error instanceof CofferError ? error.asMaybeDone() : error;
         if (isRefusedForNumber(error)) {
-          // Spread, so that all who were refused together do not come back together.
-          const wait =
-            (error.retryAfter ?? 1000 * ++refusals) * (1 + Math.random() / 2) + 250 * Math.random();
-          waited += wait;
-          if (!(waited <= PATIENCE)) throw told;
-          this.#onWait?.(wait);
-          options.onWait?.(wait);
-          await this.#delay(wait, options.signal);
+          await this.#wait(patience.next(error.retryAfter), told, options);
           continue;
         }
         if (++failures >= tries || !isTransient(error)) throw told;
-        await this.#delay(250 * 2 ** failures * (0.5 + Math.random()), options.signal);
+        if (isOutOfService(error)) await this.#wait(patience.next(error.retryAfter), told, options);
+        else await this.#delay(250 * 2 ** failures * (0.5 + Math.random()), options.signal);
       }
     }
+  }
+
+  async #wait(wait: number | undefined, told: unknown, { onWait, signal }: RequestOptions): Promise<void> {
+    if (wait === undefined) throw told;
+    this.#onWait?.(wait);
+    onWait?.(wait);
+    await this.#delay(wait, signal);
   }
 
   /** One request; a refused token or a new nonce is answered once with another proof. */
@@ -156,20 +153,10 @@ function isRefusedForNumber(error: unknown): error is CofferError {
   return error instanceof CofferError && error.status === 429;
 }
 
-/** The delay of a browser. */
-export const delay: Delay = (milliseconds, signal) =>
-  new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, milliseconds);
-    signal?.addEventListener("abort", stop, { once: true });
-  });
+/** It says itself when to come again. */
+function isOutOfService(error: unknown): error is CofferError {
+  return error instanceof CofferError && error.status === 503 && error.retryAfter !== undefined;
+}
 
 function isAnything(_value: unknown): _value is unknown {
   return true;

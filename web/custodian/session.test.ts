@@ -44,6 +44,8 @@ function tokens(name: string) {
 
 function setup(store = memoryStore()) {
   const clock = { now: 1_800_000_000_000 };
+  const waits: number[] = [];
+  const told: number[] = [];
   const open = () =>
     new Session({
       vault: VAULT,
@@ -54,8 +56,10 @@ function setup(store = memoryStore()) {
       fetch,
       now: () => clock.now,
       locks: navigator.locks,
+      delay: async (wait) => void waits.push(wait),
+      onWait: (wait) => told.push(wait),
     });
-  return { store, clock, open };
+  return { store, clock, open, waits, told };
 }
 
 /** Signs in; answers the forms that the token endpoint got after that. */
@@ -172,9 +176,13 @@ it("keeps the sign-in while the server is away, and ends it when the refresh tok
   server.use(http.post(`${APP}/token`, () => HttpResponse.error(), { once: true }));
   await expect(session.authorize("GET", `${APP}/x`)).rejects.toMatchObject({ code: "offline" });
   server.use(
-    http.post(`${APP}/token`, () => HttpResponse.json({ code: "too-many-requests" }, { status: 429 }), {
-      once: true,
-    }),
+    http.post(
+      `${APP}/token`,
+      // Longer than anybody waits.
+      () =>
+        HttpResponse.json({ code: "too-many-requests" }, { status: 429, headers: { "retry-after": "3600" } }),
+      { once: true },
+    ),
   );
   await expect(session.authorize("GET", `${APP}/x`)).rejects.toMatchObject({ code: "too-many-requests" });
   expect(store.signIns.size).toBe(1);
@@ -231,4 +239,29 @@ it("proves again with a nonce when the token endpoint asks for one (RFC 9449 §8
   );
   expect(await session.authorize("GET", `${APP}/x`)).toMatchObject({ authorization: "DPoP access-nonce" });
   expect(nonces).toEqual([undefined, "n1"]);
+});
+
+it("comes again with a fresh proof when the server asks, at sign-in and at a renewal, and says that it waits", async () => {
+  const proofs: string[] = [];
+  // A code is used up by an outage, a refresh token is not.
+  const turns = [429, 200, 429, 503, 200].values();
+  server.use(
+    http.post(`${APP}/token`, ({ request }) => {
+      proofs.push(request.headers.get("dpop")!);
+      const status = turns.next().value!;
+      if (status === 200) return HttpResponse.json(tokens(String(proofs.length)));
+      return HttpResponse.json({ code: "x" }, { status, headers: { "retry-after": "7" } });
+    }),
+  );
+  const { clock, open, waits, told } = setup();
+  const session = open();
+  const url = new URL(await session.authorizationUrl());
+  const answer = { code: "c", state: url.searchParams.get("state")!, iss: VAULT };
+  await session.complete(new URLSearchParams(answer));
+  clock.now += 700_000;
+  expect(await session.authorize("GET", `${APP}/x`)).toMatchObject({ authorization: "DPoP access-5" });
+  expect(waits).toHaveLength(3);
+  expect(Math.min(...waits)).toBeGreaterThanOrEqual(7000);
+  expect(told).toEqual(waits);
+  expect(new Set(proofs).size).toBe(5);
 });

@@ -3,6 +3,7 @@
  * refresh tokens that are used once. The page never sees a password or the vault's cookie.
  */
 
+import { type Delay, delay, Patience, type WaitListener } from "#protocol/patience.ts";
 import { jsonAnswer } from "./answer.ts";
 import { createDpopKey, createProof, isDpopKey, thumbprint } from "./dpop.ts";
 import { CofferError } from "./error.ts";
@@ -30,6 +31,9 @@ export interface SessionOptions {
   now: () => number;
   /** One refresh at a time over all tabs. */
   locks: Pick<LockManager, "request">;
+  /** Default: by the clock. */
+  delay?: Delay;
+  onWait?: WaitListener | undefined;
 }
 
 /** The sign-in of this browser: none, under way, or complete. */
@@ -163,9 +167,12 @@ export class Session {
   }
 
   async #token(key: SignIn["key"], form: Record<string, string>): Promise<SignIn> {
-    const { app, client, fetch, now, store, vault } = this.#options;
+    const { app, client, fetch, now, store, vault, onWait } = this.#options;
     const url = new URL("/token", app).href;
-    for (let attempt = 0; ; attempt++) {
+    const patience = new Patience();
+    // A rotation is taken back when the token cannot be signed; a code is used up.
+    const repeatable = form.grant_type === "refresh_token";
+    for (let renonces = 0; ; ) {
       const proof = await createProof(key, { method: "POST", url, nonce: this.#nonce }, now());
       const response = await fetch(url, {
         method: "POST",
@@ -186,7 +193,13 @@ export class Session {
         await store.write(vault, signIn);
         return signIn;
       }
-      if (attempt > 0 || !renonced) throw await errorFrom(response, now());
+      const wait = patience.after(response, repeatable, now());
+      if (wait === undefined && (!renonced || renonces++ > 0)) throw await errorFrom(response, now());
+      await response.body?.cancel();
+      if (wait === undefined) continue;
+      // The next proof is made after the wait: it lives for a minute only.
+      onWait?.(wait);
+      await (this.#options.delay ?? delay)(wait);
     }
   }
 }

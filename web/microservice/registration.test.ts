@@ -3,6 +3,25 @@ import { restRegistration } from "./registration.ts";
 
 const VAULT = "https://vault.example";
 
+it("comes again when the server asks, and presents a grant once more only where it was not looked at", async () => {
+  const waits: number[] = [];
+  const turns = [429, 503, 201, 429, 503].values();
+  const registration = restRegistration(
+    async () => {
+      const status = turns.next().value!;
+      const body = status === 201 ? { id: "e", nonce: "AA" } : { code: `status-${status}` };
+      return Response.json(body, { status, headers: { "retry-after": "7" } });
+    },
+    VAULT,
+    async (wait) => void waits.push(wait),
+  );
+  expect(await registration.open()).toEqual({ id: "e", nonce: "AA" });
+  expect(waits).toHaveLength(2);
+  await expect(registration.redeem("e", {})).rejects.toMatchObject({ code: "status-503" });
+  expect(waits).toHaveLength(3);
+  expect(Math.min(...waits)).toBeGreaterThanOrEqual(7000);
+});
+
 function answering(answer: () => Response | Promise<Response>) {
   const asked: Request[] = [];
   const registration = restRegistration(async (input, init) => {

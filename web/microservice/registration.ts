@@ -2,6 +2,7 @@
 import { concat } from "#protocol/bytes.ts";
 import { CofferError } from "#protocol/error.ts";
 import { parseJson } from "#protocol/json.ts";
+import { delay as byTheClock, type Delay, patiently } from "#protocol/patience.ts";
 
 /** As the RA answers; checked field by field before anything is believed. */
 export type Enrolled = {
@@ -30,9 +31,18 @@ const MAX_ANSWER = 64 * 1024;
 const base64url = (limit: number) => new RegExp(`^[A-Za-z0-9_-]{1,${limit}}$`);
 
 /** REST over `fetch`, bound to `origin`. Errors: the problem's code, `offline`, `answer-invalid`. */
-export function restRegistration(fetch: typeof globalThis.fetch, origin: string): Registration {
-  async function ask(status: number, path: string, body?: unknown): Promise<Record<string, unknown>> {
-    const response = await fetch(new URL(path, origin), {
+export function restRegistration(
+  fetch: typeof globalThis.fetch,
+  origin: string,
+  delay: Delay = byTheClock,
+): Registration {
+  async function ask(
+    status: number,
+    path: string,
+    body?: unknown,
+    repeatable = true,
+  ): Promise<Record<string, unknown>> {
+    const request = {
       ...(body === undefined
         ? {}
         : {
@@ -44,6 +54,10 @@ export function restRegistration(fetch: typeof globalThis.fetch, origin: string)
       redirect: "error",
       cache: "no-store",
       referrerPolicy: "no-referrer",
+    } as const;
+    const response = await patiently(() => fetch(new URL(path, origin), request), {
+      repeatable,
+      delay,
     }).catch(offline);
     const type = (response.headers.get("content-type") ?? "").split(";", 1)[0]!.trim().toLowerCase();
     const bytes = await bodyOf(response).catch(offline);
@@ -71,7 +85,8 @@ export function restRegistration(fetch: typeof globalThis.fetch, origin: string)
       return { id: text(id, /^[A-Za-z0-9_-]{1,128}$/), nonce: text(nonce, base64url(128)) };
     },
     async redeem(id, body) {
-      const answer = await ask(200, `/ra/enrolments/${encodeURIComponent(id)}`, body);
+      // Whatever comes of it, session and grant are used up once the RA has seen them.
+      const answer = await ask(200, `/ra/enrolments/${encodeURIComponent(id)}`, body, false);
       if (!Array.isArray(answer.chain) || answer.chain.length > 4) throw new CofferError("answer-invalid");
       return {
         instance: text(answer.instance, /^[A-Za-z0-9_-]{1,128}$/),
