@@ -12,8 +12,13 @@ import type { Binding } from "./types.ts";
 const GRANT_SECONDS = 60;
 const GRANT_BYTES = 32;
 /** Enrolments that one user may begin in a minute, unless configured otherwise. */
-export const DEFAULT_PER_MINUTE = 60;
-/** Unused grants that one user may have at a time. */
+export const DEFAULT_PER_MINUTE = 120;
+/**
+ * Unused grants that one user may have at a time in one app. One more ends the oldest, which is most likely of a tab that
+ * was closed: a grant is redeemed within a second. By app, since an app that asks without end must not end the grants of
+ * the others. What is ended still counts among those begun in the last minute, which is the bound that refuses: replaced
+ * there, asking without end would be free.
+ */
 const MOST_OPEN = 16;
 
 /** A new grant and the hash under which it is stored. */
@@ -22,7 +27,7 @@ export async function makeGrant(now: number): Promise<{ grant: string; hash: Uin
   return { grant: encodeBase64url(secret), hash: await hashOf(secret), expires: now + GRANT_SECONDS };
 }
 
-/** Stores it, in the transaction of the decision. Refuses when this user has too many open. */
+/** Stores it, in the transaction of the decision. Refuses when this user has begun too many of late. */
 export function storeGrant(
   sql: SqlStorage,
   caller: Caller,
@@ -31,12 +36,6 @@ export function storeGrant(
   perMinute: number = DEFAULT_PER_MINUTE,
 ) {
   sql.exec("DELETE FROM grants WHERE expires <= ?", now);
-  const { open } = sql
-    .exec<{ open: number }>(
-      "SELECT count(*) AS open FROM grants WHERE user = ? AND used IS NULL",
-      caller.user,
-    )
-    .one();
   // Used or not, a grant stays until it expires: these are the enrolments that were begun in the last minute.
   const { begun, next } = sql
     .exec<{ begun: number; next: number | null }>(
@@ -44,9 +43,15 @@ export function storeGrant(
       caller.user,
     )
     .one();
-  const wait = (next ?? now) - now;
-  if (!(open < MOST_OPEN)) return refuseForNow("too many unused grants", wait);
-  if (!(begun < perMinute)) return refuseForNow("too many enrolments", wait);
+  if (!(begun < perMinute)) return refuseForNow("too many enrolments", (next ?? now) - now);
+  sql.exec(
+    `UPDATE grants SET used = ? WHERE hash IN (SELECT hash FROM grants WHERE user = ? AND client = ? AND used IS NULL
+     ORDER BY expires DESC LIMIT -1 OFFSET ?)`,
+    now,
+    caller.user,
+    caller.client,
+    MOST_OPEN - 1,
+  );
   sql.exec(
     "INSERT INTO grants (hash, user, custodian, client, jkt, origin, expires) VALUES (?, ?, ?, ?, ?, ?, ?)",
     made.hash,

@@ -1,9 +1,11 @@
 import { beforeEach, expect, it } from "vitest";
 import { sqlStorage } from "#test/sql-storage.ts";
 import type { Caller } from "../caller.ts";
-import { makeGrant, storeGrant } from "./grant.ts";
+import { grantMethod, makeGrant, storeGrant } from "./grant.ts";
 import { findRecipient, insertInstance, makeRoom, noteUse } from "./instances.ts";
 import { MIGRATIONS } from "./schema.ts";
+import { consumeSession, openSession } from "./session.ts";
+import type { SignedIn } from "./types.ts";
 
 const NOW = 1_800_000_000;
 let sql: SqlStorage;
@@ -70,4 +72,49 @@ it("bounds the enrolments that a user begins in a minute, used or not, by any ke
   expect(await grant(NOW + 20)).toMatchObject({ problem: { code: "too-many-requests", retryAfter: 40 } });
   expect((await grant(NOW + 20, "u2")).ok).toBe(true);
   expect((await grant(NOW + 60)).ok).toBe(true);
+});
+
+it("keeps nobody out for grants that nobody redeemed: the oldest of the same app ends, and of no other", async () => {
+  const by = { user: "u" } as SignedIn;
+  const grant = async (client: string, now: number) => {
+    const caller = { user: "u", custodian: "CN=u", client, jkt: "k", origin: "o" } as unknown as Caller;
+    const made = await makeGrant(NOW);
+    expect(storeGrant(sql, caller, { ...made, expires: now + 60 }, now, 100).ok).toBe(true);
+    return made.hash;
+  };
+  const consume = (hash: Uint8Array) => grantMethod.consume(sql, hash, by, NOW + 30).ok;
+  const honest = await grant("honest", NOW);
+  const greedy: Uint8Array[] = [];
+  for (let i = 0; i < 40; i++) greedy.push(await grant("greedy", NOW + 1 + (i >> 2)));
+  expect(consume(honest)).toBe(true);
+  expect(consume(greedy[0]!)).toBe(false);
+  expect(consume(greedy.at(-1)!)).toBe(true);
+  // What was ended counts on: asking without end is not free.
+  const caller = { user: "u", client: "greedy" } as unknown as Caller;
+  expect(storeGrant(sql, caller, await makeGrant(NOW + 30), NOW + 30, 41)).toMatchObject({
+    problem: { code: "too-many-requests" },
+  });
+});
+
+it("keeps nobody out for enrolment sessions that were left: the used and the oldest end, of this user alone", () => {
+  const by = (user: string) => ({ user }) as SignedIn;
+  const open = (user: string, now: number) => {
+    const session = openSession(sql, by(user), now);
+    if (!session.ok) throw new Error("refused");
+    return session.value.id;
+  };
+  const other = open("u2", NOW);
+  const first = open("u", NOW);
+  const second = open("u", NOW + 1);
+  for (let i = 0; i < 200; i++) consumeSession(sql, open("u", NOW + 2), by("u"), NOW + 2);
+  // Used ones have given their places.
+  expect(consumeSession(sql, second, by("u"), NOW + 2).ok).toBe(true);
+  for (let i = 0; i < 200; i++) open("u", NOW + 3);
+  expect(consumeSession(sql, first, by("u"), NOW + 3).ok).toBe(false);
+  expect(consumeSession(sql, open("u", NOW + 3), by("u"), NOW + 3).ok).toBe(true);
+  expect(consumeSession(sql, other, by("u2"), NOW + 3).ok).toBe(true);
+  const { rows } = sql
+    .exec<{ rows: number }>("SELECT count(*) AS rows FROM enrolments WHERE user = 'u'")
+    .one();
+  expect(rows).toBeLessThanOrEqual(64);
 });

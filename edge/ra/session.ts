@@ -1,25 +1,29 @@
 /** Enrolment sessions: opened by a signed-in user on the vault's origin, good for one attempt. */
 
-import { type Decision, ok, refuse, refuseForNow } from "../result.ts";
+import { type Decision, ok, refuse } from "../result.ts";
 import type { SignedIn } from "./types.ts";
 
 const SESSION_SECONDS = 300;
 const NONCE_BYTES = 32;
-/** Unused sessions that one user may have at a time. */
-const MOST_OPEN = 16;
+/**
+ * Sessions that one user may have at a time, used or not. One more takes the place of a used one, else of the oldest: a
+ * session is used within a second of its opening, so an old one is most likely of a tab that was closed. Nothing is won by
+ * that: only the vault's own code under the user's own cookie opens one, and whoever has that can redeem as well. Refusing
+ * would keep a person out for five minutes after sixteen closed tabs.
+ */
+const MOST = 64;
 
 export type EnrolmentSession = { id: string; nonce: Uint8Array<ArrayBuffer>; expires: number };
 
 /** Stores a new session, in the transaction of the decision. */
 export function openSession(sql: SqlStorage, by: SignedIn, now: number): Decision<EnrolmentSession> {
   sql.exec("DELETE FROM enrolments WHERE expires <= ?", now);
-  const { open } = sql
-    .exec<{ open: number }>(
-      "SELECT count(*) AS open FROM enrolments WHERE user = ? AND used IS NULL",
-      by.user,
-    )
-    .one();
-  if (!(open < MOST_OPEN)) return refuseForNow("too many open enrolments", SESSION_SECONDS);
+  sql.exec(
+    `DELETE FROM enrolments WHERE id IN (SELECT id FROM enrolments WHERE user = ?
+     ORDER BY (used IS NULL) DESC, expires DESC LIMIT -1 OFFSET ?)`,
+    by.user,
+    MOST - 1,
+  );
   const session = {
     id: crypto.randomUUID(),
     nonce: crypto.getRandomValues(new Uint8Array(NONCE_BYTES)),
