@@ -29,8 +29,9 @@ export interface ConnectOptions {
   redirectUri?: string;
 }
 
-/** Events of a `Coffer`: `state` when the microservice's state changes, `signed-out` when the sign-in has ended. */
-export type CofferEvent = "state" | "signed-out";
+/** Events of a `Coffer`: `state` when the microservice's state changes, `signed-out` when the sign-in has ended,
+ * `waiting` (a `CustomEvent` of milliseconds) when a request waits because the server asked to come later. */
+export type CofferEvent = "state" | "signed-out" | "waiting";
 
 /**
  * Connects to a vault. Takes in the answer of a sign-in redirect if there is one in the address, and restores an
@@ -62,6 +63,7 @@ export class Coffer extends EventTarget {
     super();
     const app = location.origin;
     const send = fetch.bind(globalThis);
+    const onWait = (detail: number) => void this.dispatchEvent(new CustomEvent("waiting", { detail }));
     this.#vault = vault;
     this.#session = new Session({
       vault,
@@ -72,8 +74,9 @@ export class Coffer extends EventTarget {
       fetch: send,
       now: Date.now,
       locks: navigator.locks,
+      onWait,
     });
-    const rest = new RestClient({ origin: app, session: this.#session, fetch: send, delay });
+    const rest = new RestClient({ origin: app, session: this.#session, fetch: send, delay, onWait });
     this.#microservice = new Microservice({
       open: (patience) => openVault(vault, container ?? document.body, patience),
       rest,

@@ -61,6 +61,11 @@ export class CofferApp extends HTMLElement {
     for (const link of this.querySelectorAll<HTMLAnchorElement>("[data-account]"))
       link.href = coffer.accountPage;
     coffer.addEventListener("state", () => this.#showState());
+    coffer.addEventListener("waiting", (event) => {
+      const { detail } = event as CustomEvent<number>;
+      this.#transfers.wait(detail);
+      this.querySelector<CofferViewer>("coffer-viewer")!.wait(detail);
+    });
     coffer.addEventListener("signed-out", () => this.#showSignIn());
     this.#showSignIn();
     if (!coffer.identity) return;

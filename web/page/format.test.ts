@@ -1,5 +1,12 @@
 import { expect, it } from "vitest";
-import { formatBytes, formatKind, formatLeft, formatMeasurement, formatMoment } from "./format.ts";
+import {
+  formatBytes,
+  formatKind,
+  formatLeft,
+  formatMeasurement,
+  formatMoment,
+  formatWait,
+} from "./format.ts";
 import { Pace } from "./pace.ts";
 import { isPdf, previewOf } from "./preview.ts";
 
@@ -19,6 +26,10 @@ it("writes sizes as people do", () => {
     "123 MB",
     "1.1 GB",
   ]);
+});
+
+it("says that the server asks to wait, in whole seconds and never fewer", () => {
+  expect(formatWait(12_001)).toBe("The server asks to wait 13 s …");
 });
 
 it("rounds the time left to what can be known", () => {

@@ -27,6 +27,11 @@ export function formatLeft(seconds: number): string {
   return `${Math.round(seconds / 360) / 10} h left`;
 }
 
+/** That the server asked to come later; `milliseconds` until then. */
+export function formatWait(milliseconds: number): string {
+  return `The server asks to wait ${Math.ceil(milliseconds / 1000)} s …`;
+}
+
 /** A moment in words: the time for today, the day for this year, else the date. */
 export function formatMoment(moment: Date, now: Date = new Date(), locale?: string): string {
   if (Number.isNaN(moment.getTime())) return "";

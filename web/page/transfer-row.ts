@@ -2,7 +2,7 @@
 
 import { CofferError, messageOf, type Progress } from "#web/custodian/index.ts";
 import type { Link } from "./chain.ts";
-import { formatBytes, formatKind, formatLeft } from "./format.ts";
+import { formatBytes, formatKind, formatLeft, formatWait } from "./format.ts";
 import { Pace } from "./pace.ts";
 import { onPress, part, TemplateElement } from "./part.ts";
 
@@ -77,6 +77,11 @@ export class CofferTransfer extends TemplateElement {
       bar.removeAttribute("value");
     }
     part(this, "meta").textContent = words.join(" · ");
+  }
+
+  /** Shows that the server asked to come later, until there is progress again. */
+  wait(milliseconds: number): void {
+    if (!this.#settled && this.#step !== "waiting") part(this, "meta").textContent = formatWait(milliseconds);
   }
 
   /** Shows why it failed, with a way to try again. */

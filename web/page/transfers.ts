@@ -77,6 +77,11 @@ export class Transfers {
     }
   }
 
+  /** The server asked this page to come later: said in each row at work, since all share the user's bound. */
+  wait(milliseconds: number): void {
+    for (const row of this.#rows.keys()) row.wait(milliseconds);
+  }
+
   /** Cancels everything, for example when the sign-in ends. */
   cancel(): void {
     for (const [row, controller] of this.#rows) {

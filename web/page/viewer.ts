@@ -1,12 +1,14 @@
 /** `<coffer-viewer>`: a document, open. Fires `coffer-save`. Its plaintext is let go when it closes. */
 
 import { type Coffer, type Document, isAbort } from "#web/custodian/index.ts";
-import { formatBytes } from "./format.ts";
+import { formatBytes, formatWait } from "./format.ts";
 import { onPress, part, TemplateElement } from "./part.ts";
 import { isPdf, previewOf } from "./preview.ts";
 
 export class CofferViewer extends TemplateElement {
   #reading: AbortController | undefined;
+  /** The reading that has not come to its end. */
+  #opening: AbortController | undefined;
   #url: string | undefined;
   #document: Document | undefined;
 
@@ -28,8 +30,9 @@ export class CofferViewer extends TemplateElement {
   async show(coffer: Coffer, document: Document): Promise<void> {
     const metadata = document.metadata!;
     this.#document = document;
-    this.#reading = new AbortController();
-    const { signal } = this.#reading;
+    const reading = new AbortController();
+    this.#reading = reading;
+    const { signal } = reading;
     part(this, "name").textContent = metadata.name;
     part(this, "meta").textContent = formatBytes(metadata.size);
     const kind = previewOf(metadata);
@@ -45,6 +48,7 @@ export class CofferViewer extends TemplateElement {
     }
     this.#say("Opening…");
     this.#dialog.showModal();
+    this.#opening = reading;
     try {
       const open = await coffer.open(document.id, {
         account: document.account,
@@ -56,6 +60,7 @@ export class CofferViewer extends TemplateElement {
       });
       const blob = await open.blob();
       signal.throwIfAborted();
+      this.#opening = undefined;
       if (kind === "image") this.#image(blob, metadata.name);
       else if (kind === "text") this.#text(await blob.text());
       else if (await isPdf(blob)) this.#pdf(blob);
@@ -68,7 +73,14 @@ export class CofferViewer extends TemplateElement {
       if (isAbort(error)) return;
       this.#dialog.close();
       throw error;
+    } finally {
+      if (this.#opening === reading) this.#opening = undefined;
     }
+  }
+
+  /** Shows that the server asked to come later, while a document is being opened. */
+  wait(milliseconds: number): void {
+    if (this.#opening) this.#say(formatWait(milliseconds));
   }
 
   /** Closes it, for example when the sign-in ends. */
