@@ -2,10 +2,11 @@ import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { ensurePki, issueClient, type LogLine, startHsm } from "#emulator/hsm/index.ts";
+import { ensurePki, issueClient, startHsm } from "#emulator/hsm/index.ts";
 import { writeWhole } from "#files/index.ts";
 import { CommandError } from "./command-error.ts";
 import { POLICIES_FILE, readPolicies } from "./hsm-policies.ts";
+import { logText } from "./hsm-log.ts";
 import { hsmPrincipal, PRINCIPALS_FILE, readPrincipals } from "./hsm-principal.ts";
 import { stopSignal } from "./interrupt.ts";
 import { freePort, portOption } from "./ports.ts";
@@ -112,7 +113,7 @@ export async function hsm(args: string[]): Promise<number> {
     clientAuthorities,
     structuredKeyValues: values["structured-keys"],
     pykmip: values.pykmip,
-    ...(values.verbose ? { log: print } : {}),
+    ...(values.verbose ? { log: (line) => process.stdout.write(`${logText(line, new Date())}\n`) } : {}),
   });
   try {
     const { ttlvPort, httpsPort, logPath } = running;
@@ -263,8 +264,3 @@ const QUERY = JSON.stringify({
     },
   ],
 });
-
-function print({ event, ...line }: LogLine): void {
-  const words = Object.entries(line).map(([name, value]) => `${name}=${value}`);
-  process.stdout.write(`${new Date().toISOString()} ${event} ${words.join(" ")}\n`);
-}

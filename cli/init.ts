@@ -5,6 +5,7 @@ import { TransportError, tlsTransport } from "#emulator/hsm/index.ts";
 import { writeWhole } from "#files/index.ts";
 import { createKmipClient, KmipError } from "#protocol/kmip/index.ts";
 import { bootstrap } from "./bootstrap.ts";
+import { clientKey } from "./client-key.ts";
 import { CommandError } from "./command-error.ts";
 import { portOption } from "./ports.ts";
 import { ROOT_KEY_FILE, rootKeyPem } from "./root-key.ts";
@@ -21,6 +22,8 @@ public: \`npm run build\` pins it in the microservice. Can be run again: what is
   --ca FILE         certificate of its authority, PEM
   --cert FILE       the officer's certificate, PEM
   --key FILE        the officer's private key, PEM
+  --passphrase-file FILE
+                    passphrase of that key, if it is encrypted; or in COFFER_KEY_PASSPHRASE
   --root-key FILE   where the root key is written            (${ROOT_KEY_FILE})
 
 Example: coffer init --tenant acme --host hsm.example --ca hsm-ca.pem --cert officer.pem --key officer.key
@@ -37,6 +40,7 @@ export async function init(args: string[]): Promise<number> {
       ca: { type: "string" },
       cert: { type: "string" },
       key: { type: "string" },
+      "passphrase-file": { type: "string" },
       "root-key": { type: "string", default: ROOT_KEY_FILE },
     },
   });
@@ -48,7 +52,7 @@ export async function init(args: string[]): Promise<number> {
     port: portOption(values.port, "--port") ?? 5696,
     ca: await pem(values.ca, "--ca"),
     cert: await pem(values.cert, "--cert"),
-    key: await pem(values.key, "--key"),
+    key: clientKey(await pem(values.key, "--key"), values["passphrase-file"]),
   });
   const { rootKey } = await bootstrap(createKmipClient(transport), tenant, new Date())
     .catch((error: unknown) => {

@@ -13,6 +13,7 @@ import {
   type RequestMessage,
 } from "#protocol/kmip/index.ts";
 import { httpsExchange, type TestHsm, testHsm, type Way } from "./deployment.fixture.ts";
+import { forged } from "./forged-client.fixture.ts";
 import { Framing, FramingError, RESPONSE_MESSAGE } from "./framing.ts";
 import { AES } from "./hierarchy.fixture.ts";
 import { issueClient, type KeyAndCertificate } from "./pki.ts";
@@ -137,19 +138,19 @@ describe("TTLV over TLS", () => {
     for (const pair of [
       undefined,
       test.pki.server,
-      await forged({ authority: "other" }),
-      await forged({ usage: x509.ExtendedKeyUsage.serverAuth }),
-      await forged({ usage: undefined }),
-      await forged({ names: ["coffer-kms", "alice"] }),
-      await forged({ names: [] }),
-      await forged({ notAfter: new Date(Date.now() - 1000) }),
-      await forged({ ca: true }),
+      await forged(test.pki, { authority: "other" }),
+      await forged(test.pki, { usage: x509.ExtendedKeyUsage.serverAuth }),
+      await forged(test.pki, { usage: undefined }),
+      await forged(test.pki, { names: ["coffer-kms", "alice"] }),
+      await forged(test.pki, { names: [] }),
+      await forged(test.pki, { notAfter: new Date(Date.now() - 1000) }),
+      await forged(test.pki, { ca: true }),
     ]) {
       const socket = socketAs(pair);
       socket.write(ping);
       expect(await answers(socket)).toEqual([]);
     }
-    const socket = socketAs(await forged({}));
+    const socket = socketAs(await forged(test.pki, {}));
     socket.write(ping);
     expect((await answers(socket, 1)).length).toBe(1);
     const plain = connectTcp(test.hsm.ttlvPort, "127.0.0.1");
@@ -241,8 +242,8 @@ describe("HTTPS", () => {
     for (const pair of [
       undefined,
       test.pki.server,
-      await forged({ authority: "other" }),
-      await forged({ names: [] }),
+      await forged(test.pki, { authority: "other" }),
+      await forged(test.pki, { names: [] }),
     ])
       await expect(
         httpsExchange(test.hsm.httpsPort, test.pki.serverCa, pair, {
@@ -301,49 +302,3 @@ it("frames refuse what does not begin as a message", () => {
     FramingError,
   );
 });
-
-interface Forgery {
-  authority?: "client" | "other";
-  usage?: x509.ExtendedKeyUsage | undefined;
-  names?: string[];
-  notAfter?: Date;
-  ca?: boolean;
-}
-
-/** A client certificate that is wrong in one way, signed by the real client authority where that is not the way. */
-async function forged(forgery: Forgery): Promise<KeyAndCertificate> {
-  const { authority = "client", names = ["alice"], ca = false } = forgery;
-  const usage = "usage" in forgery ? forgery.usage : x509.ExtendedKeyUsage.clientAuth;
-  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
-  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-  const { readFile } = await import("node:fs/promises");
-  const pem = await readFile(`${test.pki.dir}/client-ca.key`, "utf8");
-  const signingKey =
-    authority === "other"
-      ? keys.privateKey
-      : await crypto.subtle.importKey("pkcs8", x509.PemConverter.decodeFirst(pem), algorithm, false, [
-          "sign",
-        ]);
-  const certificate = await x509.X509CertificateGenerator.create({
-    subject: [{ O: ["Coffer"] }, ...names.map((name) => ({ CN: [name] }))],
-    issuer: new x509.X509Certificate(test.pki.clientCa).subjectName.toJSON(),
-    publicKey: keys.publicKey,
-    signingKey,
-    signingAlgorithm: algorithm,
-    notBefore: new Date(Date.now() - 3600_000),
-    notAfter: forgery.notAfter ?? new Date(Date.now() + 3600_000),
-    extensions: [
-      new x509.BasicConstraintsExtension(ca, undefined, true),
-      new x509.KeyUsagesExtension(
-        x509.KeyUsageFlags.digitalSignature | (ca ? x509.KeyUsageFlags.keyCertSign : 0),
-        true,
-      ),
-      ...(usage ? [new x509.ExtendedKeyUsageExtension([usage])] : []),
-    ],
-  });
-  const key = x509.PemConverter.encode(
-    await crypto.subtle.exportKey("pkcs8", keys.privateKey),
-    "PRIVATE KEY",
-  );
-  return { cert: certificate.toString("pem"), key };
-}

@@ -14,7 +14,7 @@ it("makes the PKI once, with keys that their owner alone can read", async () => 
   expect(await ensurePki(dir)).toEqual(pki);
   expect(statSync(dir).mode & 0o077).toBe(0);
   const keys = readdirSync(dir).filter((file) => file.endsWith(".key"));
-  expect(keys.length).toBe(3 + COFFER_CLIENTS.length);
+  expect(keys.length).toBe(4 + COFFER_CLIENTS.length);
   for (const file of keys) expect(statSync(join(dir, file)).mode & 0o777).toBe(0o600);
 });
 
@@ -26,6 +26,10 @@ it("names the server by localhost and its addresses, and clients by their common
   expect(server.checkIP("::1")).toBe("::1");
   expect(server.keyUsage).toEqual(["1.3.6.1.5.5.7.3.1"]);
   expect(server.checkIssued(new X509Certificate(pki.serverCa))).toBe(true);
+  const rsa = new X509Certificate(pki.rsaServer.cert);
+  expect(rsa.publicKey.asymmetricKeyType).toBe("rsa");
+  expect(rsa.subjectAltName).toBe(server.subjectAltName);
+  expect(rsa.checkIssued(new X509Certificate(pki.serverCa))).toBe(true);
   for (const name of COFFER_CLIENTS) {
     const client = new X509Certificate(pki.clients[name].cert);
     expect(client.toLegacyObject().subject.CN).toBe(name);

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { clientKey } from "#cli/client-key.ts";
 import type { Endpoint } from "./connection.ts";
 
 /** Options of a command that can use another server than its own. */
@@ -8,11 +9,19 @@ export const ENDPOINT_OPTIONS = {
   ca: { type: "string" },
   cert: { type: "string" },
   key: { type: "string" },
+  "passphrase-file": { type: "string" },
 } as const;
 
 /** The server that they name; undefined for the command's own. `usage` ends the command. */
 export function endpointOf(
-  { host, port, ca, cert, key }: { readonly [K in keyof typeof ENDPOINT_OPTIONS]?: string | undefined },
+  {
+    host,
+    port,
+    ca,
+    cert,
+    key,
+    "passphrase-file": passphraseFile,
+  }: { readonly [K in keyof typeof ENDPOINT_OPTIONS]?: string | undefined },
   usage: (message: string) => never,
 ): Endpoint | undefined {
   if (host === undefined && port === undefined) return undefined;
@@ -24,6 +33,6 @@ export function endpointOf(
     port: Number(port ?? 5696),
     ca: read(ca),
     cert: read(cert),
-    key: read(key),
+    key: clientKey(read(key), passphraseFile),
   };
 }

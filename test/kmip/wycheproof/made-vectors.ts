@@ -107,6 +107,30 @@ function plainCipher(algorithm: string, openssl: string, keyLength: number) {
   return file(algorithm, "IndCpaTest", {}, [...tests, cut, ...(padded ? [noPadding] : [])]);
 }
 
+/** As Wycheproof's: tweaks of 1 to 16 bytes, the number of a data unit, and keys of AES-192 beside the others. */
+export function xtsTweaks(): VectorFile {
+  const groups = [32, 64].map((keyLength) => {
+    const key = bytes(keyLength);
+    const tests = Array.from({ length: 16 }, (_, i) => {
+      const tweak = bytes(i + 1, 40);
+      const iv = Buffer.concat([tweak, Buffer.alloc(15 - i)]);
+      const msg = bytes(16 + i);
+      const cipher = createCipheriv(keyLength === 32 ? "aes-128-xts" : "aes-256-xts", key, iv);
+      const ct = hex(Buffer.concat([cipher.update(msg), cipher.final()]));
+      return { key: hex(key), iv: hex(tweak), msg: hex(msg), ct };
+    });
+    return { keySize: keyLength * 8, tests };
+  });
+  const none = { key: hex(bytes(48)), iv: "01", msg: "00".repeat(16), ct: "00".repeat(16) };
+  const all = [...groups, { keySize: 384, tests: [none, none] }];
+  const testGroups = all.map(
+    ({ keySize, tests }) => file("AES-XTS", "IndCpaTest", { keySize }, withResult(tests)).testGroups[0]!,
+  );
+  return { algorithm: "AES-XTS", numberOfTests: 34, testGroups };
+}
+
+const withResult = (tests: Fields[]) => tests.map((test) => ({ ...test, result: "valid" as const }));
+
 function chacha20() {
   const [key, iv] = [bytes(32), bytes(12)];
   const test = (counter: string, length: number, result: Result) => {

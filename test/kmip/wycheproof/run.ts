@@ -1,11 +1,12 @@
 /**
  * `npm run kmip:wycheproof -- DIR`: puts the Wycheproof vectors in DIR and below (or one file) to a KMIP server, by
  * default an emulator of its own. Prints each file with how many vectors passed, failed and are not offered by the server, each
- * failure, why vectors are not offered, what was made of acceptable ones, and at the end `N passed, N failed, N skipped` (skipped: not offered). The exit
- * code is 1 if a vector failed.
+ * failure, why vectors are not offered, what was made of acceptable ones, and at
+ * the end `N passed, N failed, N skipped (not offered)`. The exit code is 1 if a vector failed.
  *
  *   --pieces   data go to the server in pieces, where the operation takes them so
  *   --host H --port P --ca FILE --cert FILE --key FILE  another server, and the client's certificate for it (PEM)
+ *   --passphrase-file FILE  passphrase of an encrypted --key; or in COFFER_KEY_PASSPHRASE
  *   --json     one JSON array of {file, passed, failed, skipped, reasons, failures, acceptable} and nothing else
  */
 
@@ -53,7 +54,7 @@ try {
 }
 const sum = (field: "passed" | "failed" | "skipped") => results.reduce((all, one) => all + one[field], 0);
 if (values.json) console.log(JSON.stringify(results));
-else console.log(`${sum("passed")} passed, ${sum("failed")} failed, ${sum("skipped")} skipped`);
+else console.log(`${sum("passed")} passed, ${sum("failed")} failed, ${sum("skipped")} skipped (not offered)`);
 process.exitCode = sum("failed") > 0 ? 1 : 0;
 
 function print({ file, passed, failed, skipped, reasons, failures, acceptable }: FileResult): void {

@@ -8,7 +8,7 @@ import { type Connection, connectTo } from "../connection.ts";
 import { OwnServers, type Server } from "../own-server.ts";
 import { driverOf } from "./drivers.ts";
 import { type FileResult, readVectors, runFile, Session } from "./index.ts";
-import { madeVectors } from "./made-vectors.ts";
+import { madeVectors, xtsTweaks } from "./made-vectors.ts";
 
 const own = new OwnServers();
 let server: Server;
@@ -69,6 +69,18 @@ describe("vectors of the same form for other algorithms", () => {
         skipped: 0,
         failures: [],
       });
+  });
+
+  it("fills tweaks of XTS up to a block, and tells AES-192 as not offered", async () => {
+    const path = join(dir, "xts_tweaks_test.json");
+    writeFileSync(path, JSON.stringify(xtsTweaks()));
+    expect(await run(path, false)).toMatchObject({
+      passed: 32,
+      failed: 0,
+      skipped: 2,
+      reasons: [expect.stringContaining("AES-192-XTS")],
+      failures: [],
+    });
   });
 
   it("a server that took what is invalid would fail", async () => {
