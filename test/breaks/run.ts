@@ -81,7 +81,12 @@ function tryBreak(each: Break): Outcome {
 function runGuard(each: Break): Outcome {
   const file = join(scratch, "report.json");
   rmSync(file, { force: true });
-  const args = [join(tree, "node_modules/vitest/vitest.mjs"), "run", each.guard, "-t", each.test];
+  const args = [
+    join(tree, "node_modules/vitest/vitest.mjs"),
+    "run",
+    each.guard,
+    `--testNamePattern=${each.test}`,
+  ];
   const run = spawnSync(process.execPath, [...args, "--reporter=json", `--outputFile=${file}`], {
     cwd: tree,
     encoding: "utf8",
