@@ -111,9 +111,9 @@ function runGuard(each: Break): Outcome {
     return { verdict: "error", detail: `no test ran: ${firstLine(message ?? "the name matches none")}` };
   }
   const failures = ran.flatMap(({ failureMessages }) => failureMessages ?? []);
-  // The last is how `expect(…).rejects` fails.
+  // The last is how `expect(…).rejects` and `.resolves` fail.
   const assertion = failures.find((message) =>
-    /^(AssertionError|Error: expect|Error: promise resolved .* instead of rejecting)/s.test(message),
+    /^(AssertionError|Error: expect|Error: promise .* instead of (rejecting|resolving))/s.test(message),
   );
   if (assertion) return { verdict: "red", detail: firstLine(assertion) };
   if (failures.length > 0)

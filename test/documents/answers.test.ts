@@ -136,7 +136,9 @@ describe.concurrent.each(Object.entries(FATES))("where %s", (fate, spoiled) => {
     const user = `Once ${Object.keys(FATES).indexOf(fate)}`;
     const writing = onceEach(spoiled);
     await using sealer = await behind(user, writing.decide);
-    const { id } = await sealer.seal("once.bin");
+    const sealing = sealer.seal("once.bin");
+    await expect(sealing).resolves.toMatchObject({ id: expect.any(String) });
+    const { id } = await sealing;
     const written = ["POST ", "PUT metadata", "PUT parts/1", "POST complete"];
     expect([...writing.met]).toEqual(
       expect.arrayContaining([...written, "/ra/grants", "/kms/data-keys", "/kms/rewrap"]),
