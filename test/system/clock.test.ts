@@ -29,7 +29,7 @@ it.each([-EDGE, -61, 61, EDGE])("a clock that is %i s off does: enrol, seal, ope
   await expect(sealedAndOpened(seconds, text)).resolves.toEqual(text);
 });
 
-async function sealedAndOpened(seconds: number, text: Uint8Array): Promise<Uint8Array> {
+async function sealedAndOpened(seconds: number, text: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   const client = await connectAt(seconds);
   try {
     const { id } = await client.documents.seal(text, client.identity.accounts[0]!.id, { name: "a" });
