@@ -243,7 +243,7 @@ describe("more documents than one order or one page takes", () => {
     const real = ids.size + 1;
 
     const interrupted = start(["export", "--all", "--to", "part", "--user", "ada"], folder);
-    await interrupted.says("\t");
+    await expect(interrupted.says("\t")).resolves.toBeUndefined();
     interrupted.process.kill("SIGINT");
     const part = await interrupted.ended;
     expect(part.code).toBe(1);

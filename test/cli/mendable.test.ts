@@ -158,7 +158,10 @@ describe.skipIf(process.platform === "win32")("outputs that take no more", () =>
 });
 
 describe("one folder, one server", () => {
-  const pidOf = (dir: string) => Number(readFileSync(join(dir, "objects/hsm.pid"), "utf8"));
+  const pidOf = (dir: string) => {
+    const path = join(dir, "objects/hsm.pid");
+    return existsSync(path) ? Number(readFileSync(path, "utf8")) : undefined;
+  };
 
   it("the second HSM on a store is refused by the number of the first, which goes on", async () => {
     const dir = file("shared");
