@@ -29,8 +29,9 @@ objects, everybody's certificates and public keys, and what an operation policy 
   --principals FILE         clients that may name themselves by credentials   (principals.json in --dir, if it is there)
   --policies FILE           operation policies, in PyKMIP's form              (policies.json in --dir, if it is there)
   --attestation-root FILE   certificates (PEM) of platforms whose evidence is believed; may be given more than once
-  --client-ca FILE          certificates (PEM) of authorities of your own, whose clients are served too; they can give
-                            no name that begins with coffer-; may be given more than once
+  --client-ca FILE          certificates (PEM) of authorities of your own, whose clients are served too: a common
+                            name is one client, whichever authority it is from; they can give no name that begins with
+                            coffer-; may be given more than once
   --structured-keys NAME    a client, such as PyKMIP, that reads a wrapped key only as a structure, not as the
                             specification's byte string; may be given more than once
   --pykmip NAME             a client that is PyKMIP's: --structured-keys; its objects may share a name, as PyKMIP gives

@@ -1,11 +1,8 @@
 import { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
-import { readsAsAnyUse } from "./any-use.ts";
+import { ANY_USE, CLIENT_AUTH, canNameAnyClient, canSign } from "./certificate-path.ts";
 import { isReserved } from "./policy/roles.ts";
 import type { Refusal } from "./refused-connections.ts";
-
-const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
-const ANY_USE = "2.5.29.37.0";
 
 export interface ClientAuthorities {
   /** The HSM's own, whose certificates may have the names that the hierarchy knows (PEM). */
@@ -27,9 +24,10 @@ export function clientIdentity(
   const uses: readonly string[] = certificate.keyUsage ?? [];
   if (!socket.authorized) {
     const code = String(socket.authorizationError);
-    // OpenSSL takes no certificate for any use (RFC 5280 §4.2.1.12), so that its path is checked here.
+    // OpenSSL takes no certificate for any use (RFC 5280 §4.2.1.12), and Node's server lets it trust no intermediate
+    // authority by itself, so that these paths are checked here.
     const any = code === "INVALID_PURPOSE" && uses.includes(ANY_USE) && !uses.includes(CLIENT_AUTH);
-    if (!any || !isForAnyUse(certificate, authorities))
+    if (!(any || PATH_GOES_ON.has(code)) || !isFromAuthority(certificate, authorities))
       return refuse(UNAUTHORIZED[code] ?? "certificate-invalid");
   }
   if (certificate.ca) return refuse("authority-certificate");
@@ -47,15 +45,25 @@ export function isCommonName(text: string): boolean {
   return /^[\x20-\x7e]{1,64}$/.test(text);
 }
 
-/** Issued by an authority itself, without another between, and good but for the use that OpenSSL missed in it. */
-function isForAnyUse(certificate: X509Certificate, { own, others }: ClientAuthorities): boolean {
-  if (!readsAsAnyUse(certificate.raw)) return false;
+/** OpenSSL's verdicts where it looked for an authority above one that is trusted. */
+const PATH_GOES_ON = new Set([
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+]);
+
+/** Issued by a trusted authority itself, without another between, and good but for what OpenSSL missed. */
+function isFromAuthority(certificate: X509Certificate, { own, others }: ClientAuthorities): boolean {
+  if (!canSign(certificate.raw)) return false;
   const now = new Date();
   return [own, ...others]
     .map((pem) => new X509Certificate(pem))
     .some(
       (authority) =>
-        isCurrent(authority, now) && isCurrent(certificate, now) && isIssuedBy(certificate, authority),
+        isCurrent(authority, now) &&
+        isCurrent(certificate, now) &&
+        isIssuedBy(certificate, authority) &&
+        canNameAnyClient(authority.raw),
     );
 }
 

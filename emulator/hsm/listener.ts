@@ -52,8 +52,6 @@ export function tlsServerOptions({ pki, clientAuthorities }: ListenerOptions): T
     cert: [server.cert, rsaServer.cert],
     key: [server.key, rsaServer.key],
     ca: [clientCa, ...clientAuthorities],
-    // An authority that was named is trusted by itself, also where another one issued it.
-    allowPartialTrustChain: clientAuthorities.length > 0,
     requestCert: true,
     // Node would close without a word: `admitting` refuses, and tells why.
     rejectUnauthorized: false,

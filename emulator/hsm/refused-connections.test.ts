@@ -29,11 +29,18 @@ function ended(socket: Socket): Promise<string> {
 
 const tls = (pair?: KeyAndCertificate, options: object = {}) =>
   connect({ host: "127.0.0.1", port: test.hsm.ttlvPort, ca: test.pki.serverCa, ...pair, ...options });
-function plain(bytes: Uint8Array): Socket {
-  const socket = connectTcp(test.hsm.ttlvPort, "127.0.0.1");
+function plain(bytes: Uint8Array, port = test.hsm.ttlvPort): Socket {
+  const socket = connectTcp(port, "127.0.0.1");
   socket.write(bytes);
   return socket;
 }
+/** The same at the HTTPS port, with what is sent once the handshake is through. */
+const https = (text: string, pair?: KeyAndCertificate) => {
+  const socket = tls(pair, { port: test.hsm.httpsPort });
+  socket.write(text);
+  return socket;
+};
+const POST = "POST /kmip HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n";
 const by = (forgery: Forgery) => async () => tls(await forged(test.pki, forgery));
 
 const REFUSED: [string, () => Socket | Promise<Socket>][] = [
@@ -67,7 +74,20 @@ const REFUSED: [string, () => Socket | Promise<Socket>][] = [
   ],
 ];
 
-it.each(REFUSED)("leaves one line with its reason: %s", async (code, begin) => {
+const REFUSED_HTTPS: [string, () => Socket | Promise<Socket>][] = [
+  ["no-certificate", () => https(`${POST}Content-Length: 0\r\n\r\n`)],
+  ["foreign-authority", async () => https(POST, await forged(test.pki, { authority: "other" }))],
+  ["not-for-clients", async () => https(POST, await forged(test.pki, { usage: undefined }))],
+  ["plain-http", () => plain(Buffer.from("GET / HTTP/1.1\r\n\r\n"), test.hsm.httpsPort)],
+  ["not-tls", () => plain(Buffer.from("42007801000000084200770100000000", "hex"), test.hsm.httpsPort)],
+  ["not-http", () => https("no request\r\n\r\n", test.pki.clients["coffer-kms"])],
+  ["message-too-long", () => https(`${POST}Content-Length: 4097\r\n\r\n`, test.pki.clients["coffer-kms"])],
+];
+
+it.each([
+  ...REFUSED.map(([code, begin]) => [code, "tls", begin] as const),
+  ...REFUSED_HTTPS.map(([code, begin]) => [code, "https", begin] as const),
+])("leaves one line with its reason: %s over %s", async (code, transport, begin) => {
   // Each test has a minute's lines for itself.
   await test.restart();
   lines = [];
@@ -75,7 +95,7 @@ it.each(REFUSED)("leaves one line with its reason: %s", async (code, begin) => {
   await expect.poll(() => lines.length).toBeGreaterThan(0);
   await test.hsm.close();
   const refusals = lines.filter(({ event }) => event === "refused-connection");
-  expect(refusals).toEqual([expect.objectContaining({ code, transport: "tls", reason: expect.any(String) })]);
+  expect(refusals).toEqual([expect.objectContaining({ code, transport, reason: expect.any(String) })]);
   const kept = readFileSync(test.hsm.logPath, "utf8")
     .trimEnd()
     .split("\n")
