@@ -9,7 +9,7 @@ import { logText } from "./hsm-log.ts";
 import { POLICIES_FILE, readPolicies } from "./hsm-policies.ts";
 import { hsmPrincipal, PRINCIPALS_FILE, readPrincipals } from "./hsm-principal.ts";
 import { stopSignal } from "./interrupt.ts";
-import { freePort, portOption } from "./ports.ts";
+import { hsmPorts, portOption } from "./ports.ts";
 
 export const HSM_HELP = `coffer hsm: run the HSM emulator alone, for any KMIP client
 
@@ -106,8 +106,7 @@ export async function hsm(args: string[]): Promise<number> {
   const running = await startHsm({
     dir: join(dir, "objects"),
     pki,
-    ttlvPort: ports.ttlv ?? (await freePort(5696)),
-    httpsPort: ports.https ?? (await freePort(5697)),
+    ...(await hsmPorts(ports)),
     principals,
     policies,
     attestationRoots,

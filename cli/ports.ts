@@ -10,6 +10,12 @@ export async function freePort(wanted: number, taken?: number): Promise<number> 
   );
 }
 
+/** The HSM's two ports: those that were asked for, else the usual ones or the next free ones after them, never one for both. */
+export async function hsmPorts(asked: { ttlv?: number | undefined; https?: number | undefined }) {
+  const ttlvPort = asked.ttlv ?? (await freePort(5696, asked.https));
+  return { ttlvPort, httpsPort: asked.https ?? (await freePort(5697, ttlvPort)) };
+}
+
 function isFree(port: number): Promise<boolean> {
   return claimPort(port).then(
     () => true,

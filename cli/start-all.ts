@@ -6,7 +6,7 @@ import { createKmipClient } from "#protocol/kmip/index.ts";
 import { buildWeb } from "#web/build.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { endOrphan, forgetChild, noteChild } from "./orphan.ts";
-import { freePort } from "./ports.ts";
+import { freePort, hsmPorts } from "./ports.ts";
 
 /** The tenant of a development deployment. */
 const TENANT = "development";
@@ -57,8 +57,7 @@ async function startAlone({ dir, ports = {}, vars, step = () => {} }: StartOptio
   const hsm = await startHsm({
     dir: join(dir, "hsm"),
     pki,
-    ttlvPort: ports.ttlv ?? (await freePort(5696)),
-    httpsPort: ports.https ?? (await freePort(5697)),
+    ...(await hsmPorts(ports)),
   });
   step(`HSM emulator: KMIP on 127.0.0.1, TTLV port ${hsm.ttlvPort}, HTTPS port ${hsm.httpsPort}`);
   try {
