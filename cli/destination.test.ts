@@ -16,6 +16,10 @@ import {
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { setTimeout } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { sentenceOf } from "#files/index.ts";
 import { CommandError } from "./command-error.ts";
@@ -104,10 +108,9 @@ describe.skipIf(process.platform === "win32")("what is no file", () => {
       spawnSync("mkfifo", [at("pipe")]);
       const writing = write(at("pipe"), { force });
       const reader = spawn("cat", [at("pipe")], { stdio: ["ignore", "pipe", "inherit"] });
-      let text = "";
-      for await (const chunk of reader.stdout.setEncoding("utf8")) text += chunk;
+      const read = await text(reader.stdout);
       await writing;
-      expect(text).toBe(CONTENT);
+      expect(read).toBe(CONTENT);
       expect(lstatSync(at("pipe")).isFIFO()).toBe(true);
       expect(readdirSync(folder)).toEqual(["pipe"]);
       rmSync(at("pipe"));
@@ -123,6 +126,51 @@ describe.skipIf(process.platform === "win32")("what is no file", () => {
     await expect(writing).rejects.toThrow("What reads the output has ended");
     reader.kill();
   });
+
+  it("a pipe is written into to the end, however slow its reader, and nothing else is", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    spawnSync("mkfifo", [at("pipe")]);
+    const reader = spawn("cat", [at("pipe")], { stdio: ["ignore", "pipe", "inherit"] });
+    const target = await openDestination(at("pipe"), { force: false, name: "n" });
+    await target.write(Buffer.from("one "));
+    for (let i = 0; i < 3; i++) {
+      collect();
+      await setTimeout(20);
+    }
+    const theirs = openSync(at("theirs"), "w");
+    const written = await target
+      .write(Buffer.from("two"))
+      .then(() => target.finish())
+      .then(() => "all", String);
+    closeSync(theirs);
+    expect(written).toBe("all");
+    expect(readFileSync(at("theirs"), "utf8")).toBe("");
+    expect(await text(reader.stdout)).toBe("one two");
+  });
+
+  it.skipIf(process.platform !== "linux" || spawnSync("script", ["--version"]).status !== 0)(
+    "a terminal that is slower than we are is written into to the end",
+    async () => {
+      // `script` makes a terminal, whose name its child tells; what is written there comes out of `script`, slowly.
+      const child = spawn("script", ["-qec", "stty raw -echo; tty; exec sleep 30", "/dev/null"], {
+        stdio: ["pipe", "pipe", "inherit"],
+      });
+      let seen = "";
+      const [name] = await new Promise<[string]>((found) =>
+        child.stdout.on("data", (chunk) => {
+          seen += chunk;
+          const [told] = /\/dev\/pts\/\d+/.exec(seen) ?? [];
+          if (told !== undefined && /\n/.test(seen)) found([told]);
+        }),
+      );
+      child.stdout.pause();
+      const writing = write(name).catch(String);
+      await setTimeout(200);
+      child.stdout.resume();
+      expect(await writing.finally(() => child.kill())).toBe(name);
+    },
+  );
 
   it("a device is written into, and says when it is full", async () => {
     symlinkSync("/dev/null", at("null"));

@@ -1,9 +1,10 @@
-import { constants, createWriteStream, fstatSync, type Stats } from "node:fs";
-import { lstat, open, stat } from "node:fs/promises";
+import { close, constants, createWriteStream, fstatSync, open, type Stats, write } from "node:fs";
+import { lstat, stat } from "node:fs/promises";
 import { Socket } from "node:net";
 import { join, resolve, sep } from "node:path";
 import type { Writable } from "node:stream";
 import { setTimeout } from "node:timers/promises";
+import { promisify } from "node:util";
 import { WholeFile } from "#files/index.ts";
 import { CommandError } from "./command-error.ts";
 import { outputError, print } from "./output.ts";
@@ -25,7 +26,7 @@ export interface DestinationOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Between two looks for a reader of a pipe, milliseconds. */
+/** Between two looks for a reader of a pipe, or for room at a device, milliseconds. */
 const LOOK = 50;
 
 /**
@@ -78,27 +79,51 @@ async function special(path: string, there: Stats, options: DestinationOptions):
   if (there.isSocket()) throw new CommandError(`${path} is a socket, which cannot be written into.`);
   if (there.isBlockDevice() && !options.force)
     throw new CommandError(`${path} is a disk. --force writes over what is on it.`);
-  const file = await openForWriting(path, options.signal);
-  const now = await file.stat();
-  if (now.isFIFO()) return through(path, new Socket({ fd: file.fd, readable: false, writable: true }));
-  if (isSpecial(now))
-    return {
-      shown: path,
-      write: (chunk) => file.writeFile(chunk),
-      finish: () => file.close(),
-      discard: () => file.close().catch(() => {}),
-    };
-  await file.close();
+  const fd = await openForWriting(path, options.signal);
+  const now = fstatSync(fd);
+  if (now.isFIFO()) return through(path, new Socket({ fd, readable: false, writable: true }));
+  if (isSpecial(now)) return device(path, fd, options.signal);
+  await promisify(close)(fd);
   throw new CommandError(`${path} was changed meanwhile. Try again.`);
 }
 
-/** A pipe that nobody reads yet is waited for, in a way that a signal ends. */
-async function openForWriting(path: string, signal: AbortSignal | undefined) {
+/** A terminal or a line that is slower than we are says EAGAIN, as it was opened so as not to wait. */
+function device(shown: string, fd: number, signal: AbortSignal | undefined): Destination {
+  let open = true;
+  const end = async () => {
+    if (!open) return;
+    open = false;
+    await promisify(close)(fd);
+  };
+  return {
+    shown,
+    async write(chunk) {
+      for (let rest = chunk; rest.length > 0; ) {
+        signal?.throwIfAborted();
+        try {
+          const { bytesWritten } = await promisify(write)(fd, rest);
+          rest = rest.subarray(bytesWritten);
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+          await setTimeout(LOOK, undefined, signal ? { signal } : {});
+        }
+      }
+    },
+    finish: end,
+    discard: () => end().catch(() => {}),
+  };
+}
+
+/**
+ * A pipe that nobody reads yet is waited for, in a way that a signal ends. The bare descriptor: a `FileHandle` that nobody
+ * holds is closed when it is collected, and the number is then another file's, into which the document would go.
+ */
+async function openForWriting(path: string, signal: AbortSignal | undefined): Promise<number> {
   const { O_WRONLY, O_NONBLOCK = 0 } = constants;
   for (;;) {
     signal?.throwIfAborted();
     try {
-      return await open(path, O_WRONLY | O_NONBLOCK);
+      return await promisify(open)(path, O_WRONLY | O_NONBLOCK);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENXIO" || !(await stat(path)).isFIFO()) throw error;
     }
