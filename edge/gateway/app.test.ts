@@ -45,6 +45,21 @@ describe("gateway", () => {
     }
   });
 
+  it("answers when the Host header names the same host as the address", async () => {
+    for (const host of ["app.example", "App.Example", "app.example:443"])
+      expect((await get("https://app.example/", { headers: { host } })).status, host).toBe(200);
+    for (const host of [
+      "evil.example",
+      "vault.example",
+      "app.example:8443",
+      "app.example@evil.example",
+      "",
+    ]) {
+      const response = await get("https://app.example/", { headers: { host } });
+      expect(response.status, host).toBe(421);
+    }
+  });
+
   it("serves each site its own folder under its own policy", async () => {
     const page = await get("https://app.example/");
     expect(await page.text()).toBe("/app/index.html");

@@ -7,7 +7,7 @@ import { commonHeaders, nothingPolicy, transportSecurity } from "./headers.ts";
 import { problemResponse, Refused } from "./problem.ts";
 import { appSite } from "./routes/app-site.ts";
 import { vaultSite } from "./routes/vault-site.ts";
-import { configuredOrigins, type Site, siteOf } from "./sites.ts";
+import { configuredOrigins, isSameHost, type Site, siteOf } from "./sites.ts";
 
 type Handed = Pick<GatewayEnv["Variables"], "requestId" | "origins" | "site">;
 
@@ -23,7 +23,8 @@ export function createApp(): Hono<GatewayEnv> {
   gateway.all("*", async (c) => {
     const requestId = crypto.randomUUID();
     const origins = configuredOrigins(c.env);
-    const site = siteOf(new URL(c.req.url), origins);
+    const url = new URL(c.req.url);
+    const site = isSameHost(url, c.req.header("host")) ? siteOf(url, origins) : null;
     const refused = site === null ? "wrong-host" : isForeignWrite(c, site) ? "foreign-origin" : null;
     if (site === null || refused !== null) {
       return dress(problemResponse(refused ?? "wrong-host", requestId), c.env, requestId);

@@ -19,3 +19,15 @@ export function siteOf(url: URL, { apps, vault }: Origins): Site | null {
   const origin = apps.find((app) => url.host === new URL(app).host);
   return origin === undefined ? null : { name: "app", origin };
 }
+
+/**
+ * Whether a request came to the host of its address. In development the address is told by headers that any page may
+ * send, which a name that was bound anew to this machine (DNS rebinding) would have read as ours; the Host header is the
+ * browser's own.
+ */
+export function isSameHost(url: URL, host: string | undefined): boolean {
+  if (host === undefined) return true;
+  const named = `${url.protocol}//${host}`;
+  if (!/^[a-z0-9.:[\]-]+$/i.test(host) || !URL.canParse(named)) return false;
+  return new URL(named).host === url.host;
+}

@@ -15,10 +15,10 @@ beforeAll(async () => {
 });
 afterAll(() => system?.close());
 
-/** What answers there, whatever the name resolves to. */
-function title({ host, port }: Listener): Promise<string> {
+/** What answers there, whatever the name resolves to: the page's title, or the status. */
+function title({ host, port }: Listener, asked: Record<string, string> = {}): Promise<string> {
   return new Promise((resolve) => {
-    const headers = { host: `localhost:${port}` };
+    const headers = { host: `localhost:${port}`, ...asked };
     const sent = request({ host, port, headers, agent: false }, (answer) => {
       let text = "";
       answer.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
@@ -48,5 +48,29 @@ it("a port of the edge is taken on every loopback address", async () => {
   for (const origin of [system.appOrigin, system.vaultOrigin]) {
     const port = Number(new URL(origin).port);
     for (const host of hosts) await expect(claimPort(port), host).rejects.toThrow("is in use");
+  }
+});
+
+it("a foreign Host is refused on every address, whatever another header says that was asked for", async () => {
+  const { appOrigin, vaultOrigin } = system;
+  for (const origin of [appOrigin, vaultOrigin]) {
+    const port = Number(new URL(origin).port);
+    for (const host of hosts)
+      for (const foreign of [
+        `evil.example:${port}`,
+        `127.0.0.1:${port}`,
+        `[::1]:${port}`,
+        "localhost",
+        "localhost:1",
+      ])
+        for (const told of [
+          {},
+          { "mf-original-url": `${vaultOrigin}/` },
+          { "x-forwarded-host": `localhost:${port}` },
+        ])
+          expect(
+            await title({ host, port }, { host: foreign, ...told }),
+            `${foreign} ${JSON.stringify(told)} on ${host}:${port}`,
+          ).toBe("421");
   }
 });
