@@ -55,22 +55,24 @@ it("a foreign Host is refused on every address, whatever another header says tha
   const { appOrigin, vaultOrigin } = system;
   for (const origin of [appOrigin, vaultOrigin]) {
     const port = Number(new URL(origin).port);
-    for (const host of hosts)
-      for (const foreign of [
-        `evil.example:${port}`,
-        `127.0.0.1:${port}`,
-        `[::1]:${port}`,
-        "localhost",
-        "localhost:1",
-      ])
-        for (const told of [
-          {},
-          { "mf-original-url": `${vaultOrigin}/` },
-          { "x-forwarded-host": `localhost:${port}` },
-        ])
+    const foreign = [
+      `evil.example:${port}`,
+      `127.0.0.1:${port}`,
+      `[::1]:${port}`,
+      "localhost",
+      "localhost:1",
+    ];
+    const told: Record<string, string>[] = [
+      {},
+      { "mf-original-url": `${vaultOrigin}/` },
+      { "x-forwarded-host": `localhost:${port}` },
+    ];
+    for (const address of hosts)
+      for (const host of foreign)
+        for (const more of told)
           expect(
-            await title({ host, port }, { host: foreign, ...told }),
-            `${foreign} ${JSON.stringify(told)} on ${host}:${port}`,
+            await title({ host: address, port }, { host, ...more }),
+            `${host} ${JSON.stringify(more)} on ${address}:${port}`,
           ).toBe("421");
   }
 });
