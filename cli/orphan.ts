@@ -35,7 +35,7 @@ export async function endOrphan(dir: string): Promise<void> {
   const until = Date.now() + PATIENCE;
   if (there()) process.kill(pid!, "SIGKILL");
   while (there()) {
-    if (Date.now() > until)
+    if (!(Date.now() <= until))
       throw new CommandError(
         `Process ${pid} of a server that was killed still has ${dir}: end it, and try again.`,
       );

@@ -138,7 +138,9 @@ it("what the custodian seals is under an id of its own, and its metadata names i
   const { id } = await client.documents.seal(new Uint8Array(LENGTH), uploader.account, { name: "own.bin" });
   expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   const { context } = await port.inspect(readStored(system.edgeDir, id, "metadata"));
-  const plain = await bytesOf(port.open({ context }, readStored(system.edgeDir, id, "metadata")));
+  const plain = await bytesOf(
+    port.open({ context }, new Uint8Array(readStored(system.edgeDir, id, "metadata"))),
+  );
   expect(JSON.parse(Buffer.from(plain).toString())).toMatchObject({
     format: 2,
     name: "own.bin",
