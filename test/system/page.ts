@@ -29,9 +29,7 @@ export async function openBrowser({ record = false } = {}): Promise<Browsing> {
       const complaints: string[] = [];
       page.on("pageerror", (error) => complaints.push(String(error)));
       page.on("console", (message) => {
-        // The vault's answer that nobody is signed in is none.
-        if (message.type() === "error" && !message.location().url.endsWith("/session"))
-          complaints.push(message.text());
+        if (message.type() === "error") complaints.push(message.text());
       });
       return { page, context, complaints };
     },

@@ -6,7 +6,7 @@ export function accountPage(account: Account | null, mistake?: string): string {
   if (account === null) {
     const text =
       "Nobody is signed in at this vault in this browser, and it keeps no keys here. Open an app to sign in.";
-    return html("Signed out", message("You are signed out", text));
+    return html("Signed out", message("You are signed out", text), { nobody: true });
   }
   const { name, apps, ticket } = account;
   const everywhere = heldForm(
@@ -22,6 +22,7 @@ export function accountPage(account: Account | null, mistake?: string): string {
     <h2 id="apps">Apps that you are signed in to</h2>
     ${apps.length === 0 ? `<p class="aside">None.</p>` : appList(apps, ticket)}
     ${everywhere}`,
+    { nobody: false },
   );
 }
 

@@ -24,12 +24,12 @@ type Page =
   | { kind: "unknown-client" }
   | { kind: "no-sign-in" };
 
-export function signInPage(page: Page): string {
+export function signInPage(page: Page, by: { nobody: boolean }): string {
   switch (page.kind) {
     case "name":
-      return html("Sign in", nameForm(page));
+      return html("Sign in", nameForm(page), by);
     case "continue":
-      return html("Sign in", continueForm(page));
+      return html("Sign in", continueForm(page), by);
     case "unknown-client":
       return html(
         "Unknown app",
@@ -37,6 +37,7 @@ export function signInPage(page: Page): string {
           "This app is not known here",
           "It asked to sign you in, but it is not registered with this vault, or wants to be answered at another address. Nothing was sent to it.",
         ),
+        by,
       );
     case "no-sign-in":
       return html(
@@ -45,6 +46,7 @@ export function signInPage(page: Page): string {
           "Sign-in is not set up",
           "No way to sign in is configured on this server. Signing in by name alone exists in development only.",
         ),
+        by,
       );
   }
 }

@@ -120,19 +120,24 @@ function answer(
   if (!result.ok) {
     const { code, status } = result.problem;
     if (code !== "invalid-client") throw refused(result.problem);
-    return c.html(signInPage({ kind: "unknown-client" }), status as 400, policy);
+    return c.html(
+      signInPage({ kind: "unknown-client" }, { nobody: sessionCookie(c) === null }),
+      status as 400,
+      policy,
+    );
   }
   const { value } = result;
   // After a form the browser must come with GET (RFC 9110 §15.4.4).
   if (value.next === "redirect") return c.redirect(value.location, c.req.method === "POST" ? 303 : 302);
   const { name, byName, ticket, declined, again } = value;
+  const by = { nobody: name === null };
   const mistake = wrongName ?? (again && AGAIN[again]);
   const status = mistake === undefined ? 200 : 400;
   const question = { app: new URL(value.origin).host, query, ticket, declined, mistake };
   const another = new URLSearchParams(query).get("prompt") === "login" && c.req.method === "GET";
   if (name !== null && !(byName && (another || wrongName !== undefined))) {
-    return c.html(signInPage({ kind: "continue", name, byName, ...question }), status, policy);
+    return c.html(signInPage({ kind: "continue", name, byName, ...question }, by), status, policy);
   }
-  if (!byName) return c.html(signInPage({ kind: "no-sign-in" }), 403, policy);
-  return c.html(signInPage({ kind: "name", ...question }), status, policy);
+  if (!byName) return c.html(signInPage({ kind: "no-sign-in" }, by), 403, policy);
+  return c.html(signInPage({ kind: "name", ...question }, by), status, policy);
 }

@@ -1,4 +1,5 @@
 /** Runs on the vault's pages. */
+import { CofferError } from "#protocol/error.ts";
 import { browserPeers, openStore, restRegistration, settleSessions } from "#web/microservice/index.ts";
 import { type Held, Hold, LOOK } from "./hold.ts";
 
@@ -108,7 +109,11 @@ async function end(origin: string | null): Promise<void> {
 /** A page of the vault is a good time to see whether what this browser keeps is still of the live session. */
 async function settle(): Promise<void> {
   const store = await openStore();
-  const registration = restRegistration(fetch.bind(globalThis), location.origin);
+  // Where nobody is signed in the page says so, and there is nothing to ask.
+  const registration =
+    document.body.dataset.session === "none"
+      ? { session: () => Promise.reject(new CofferError("no-session")) }
+      : restRegistration(fetch.bind(globalThis), location.origin);
   await settleSessions({ store, registration, peers, now: Date.now });
 }
 
