@@ -99,6 +99,7 @@
           origin,
           sequence: ++sequence,
           method: "postMessage",
+          to: holder[Symbol.toStringTag],
           args: [describe(args[0])],
           carriesKey: carriesKey(args[0]),
         });

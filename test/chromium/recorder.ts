@@ -25,6 +25,8 @@ export type Call = {
   sequence: number;
   /** A method of SubtleCrypto, `postMessage`, or `instrumented` (once a realm). */
   method: string;
+  /** What `postMessage` was called on: `MessagePort`, `Worker`, `BroadcastChannel` or the realm's own global. */
+  to?: string;
   args: Recorded[];
   result?: Recorded;
   error?: string;

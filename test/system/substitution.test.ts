@@ -87,10 +87,10 @@ async function load(key: {
     },
     { vault: system.vaultOrigin, key: { edk: key.edk, wrappedKey: key.wrappedKey, receipt: key.receipt } },
   );
-  // The calls of a Worker are recorded in order: with its fifth message (the end of an instance is told to other frames too), all that the load did is there.
+  // The calls of a Worker are recorded in order: with its third answer, all that the load did is there.
   const own = () => calls.filter(({ realm, target }) => realm === "worker" && !earlier.has(target));
-  const answers = () => own().filter(({ method }) => method === "postMessage").length;
-  await expect.poll(answers).toBe(5);
+  const answers = () => own().filter(({ to }) => to === "MessagePort").length;
+  await expect.poll(answers).toBe(3);
   return { refused, unwrapped: own().filter(({ method }) => method === "unwrapKey").length };
 }
 
