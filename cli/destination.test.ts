@@ -22,6 +22,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { sentenceOf } from "#files/index.ts";
+import { missingProgram } from "#test/support/missing.ts";
 import { CommandError } from "./command-error.ts";
 import { openDestination } from "./destination.ts";
 import { writeInto } from "./open.ts";
@@ -102,54 +103,66 @@ describe("a file", () => {
   });
 });
 
+/** `mkfifo` makes them, `cat` and `head` read them. */
+const noPipes = missingProgram("mkfifo", "coreutils");
+
 describe.skipIf(process.platform === "win32")("what is no file", () => {
-  it("a pipe is written into, with and without --force, and waits for its reader", async () => {
-    for (const force of [false, true]) {
+  it.skipIf(noPipes)(
+    "a pipe is written into, with and without --force, and waits for its reader",
+    async () => {
+      for (const force of [false, true]) {
+        spawnSync("mkfifo", [at("pipe")]);
+        const writing = write(at("pipe"), { force });
+        const reader = spawn("cat", [at("pipe")], { stdio: ["ignore", "pipe", "inherit"] });
+        const read = await text(reader.stdout);
+        await writing;
+        expect(read).toBe(CONTENT);
+        expect(lstatSync(at("pipe")).isFIFO()).toBe(true);
+        expect(readdirSync(folder)).toEqual(["pipe"]);
+        rmSync(at("pipe"));
+      }
+    },
+  );
+
+  it.skipIf(noPipes)(
+    "a pipe that nobody reads is waited for until a signal comes, and one whose reader ends says so",
+    async () => {
       spawnSync("mkfifo", [at("pipe")]);
-      const writing = write(at("pipe"), { force });
+      const signal = AbortSignal.timeout(200);
+      await expect(write(at("pipe"), { signal })).rejects.toMatchObject({ name: /Abort|Timeout/ });
+      const writing = write(at("pipe"));
+      const reader = spawn("head", ["-c", "10", at("pipe")], { stdio: "ignore" });
+      await expect(writing).rejects.toThrow("What reads the output has ended");
+      reader.kill();
+    },
+  );
+
+  it.skipIf(noPipes)(
+    "a pipe is written into to the end, however slow its reader, and nothing else is",
+    async () => {
+      setFlagsFromString("--expose-gc");
+      const collect = runInNewContext("gc") as () => void;
+      spawnSync("mkfifo", [at("pipe")]);
       const reader = spawn("cat", [at("pipe")], { stdio: ["ignore", "pipe", "inherit"] });
-      const read = await text(reader.stdout);
-      await writing;
-      expect(read).toBe(CONTENT);
-      expect(lstatSync(at("pipe")).isFIFO()).toBe(true);
-      expect(readdirSync(folder)).toEqual(["pipe"]);
-      rmSync(at("pipe"));
-    }
-  });
+      const target = await openDestination(at("pipe"), { force: false, name: "n" });
+      await target.write(Buffer.from("one "));
+      for (let i = 0; i < 3; i++) {
+        collect();
+        await setTimeout(20);
+      }
+      const theirs = openSync(at("theirs"), "w");
+      const written = await target
+        .write(Buffer.from("two"))
+        .then(() => target.finish())
+        .then(() => "all", String);
+      closeSync(theirs);
+      expect(written).toBe("all");
+      expect(readFileSync(at("theirs"), "utf8")).toBe("");
+      expect(await text(reader.stdout)).toBe("one two");
+    },
+  );
 
-  it("a pipe that nobody reads is waited for until a signal comes, and one whose reader ends says so", async () => {
-    spawnSync("mkfifo", [at("pipe")]);
-    const signal = AbortSignal.timeout(200);
-    await expect(write(at("pipe"), { signal })).rejects.toMatchObject({ name: /Abort|Timeout/ });
-    const writing = write(at("pipe"));
-    const reader = spawn("head", ["-c", "10", at("pipe")], { stdio: "ignore" });
-    await expect(writing).rejects.toThrow("What reads the output has ended");
-    reader.kill();
-  });
-
-  it("a pipe is written into to the end, however slow its reader, and nothing else is", async () => {
-    setFlagsFromString("--expose-gc");
-    const collect = runInNewContext("gc") as () => void;
-    spawnSync("mkfifo", [at("pipe")]);
-    const reader = spawn("cat", [at("pipe")], { stdio: ["ignore", "pipe", "inherit"] });
-    const target = await openDestination(at("pipe"), { force: false, name: "n" });
-    await target.write(Buffer.from("one "));
-    for (let i = 0; i < 3; i++) {
-      collect();
-      await setTimeout(20);
-    }
-    const theirs = openSync(at("theirs"), "w");
-    const written = await target
-      .write(Buffer.from("two"))
-      .then(() => target.finish())
-      .then(() => "all", String);
-    closeSync(theirs);
-    expect(written).toBe("all");
-    expect(readFileSync(at("theirs"), "utf8")).toBe("");
-    expect(await text(reader.stdout)).toBe("one two");
-  });
-
-  it.skipIf(process.platform !== "linux" || spawnSync("script", ["--version"]).status !== 0)(
+  it.skipIf(process.platform !== "linux" || missingProgram("script", "bsdutils"))(
     "a terminal that is slower than we are is written into to the end",
     async () => {
       // `script` makes a terminal, whose name its child tells; what is written there comes out of `script`, slowly.

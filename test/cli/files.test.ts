@@ -21,6 +21,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { leftovers } from "../documents/leftovers.ts";
+import { missingProgram } from "../support/missing.ts";
 import { changeRows, readRows } from "../system/index.ts";
 import { type Command, edgeDir, freePorts, run, start } from "./command.ts";
 
@@ -131,7 +132,7 @@ describe("coffer open", () => {
     expect(readFileSync(file("one/plan.txt"), "utf8")).toBe(content("plan.txt"));
   });
 
-  it.skipIf(process.platform === "win32")(
+  it.skipIf(process.platform === "win32" || missingProgram("bash"))(
     "says so when what reads its output has ended, or the disk is full",
     async () => {
       writeFileSync(file("long"), "0123456789".repeat(400_000));
