@@ -16,7 +16,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { npm } from "./npm.js";
-import { tarFiles } from "./tar.js";
+import { tarFiles, unpackTar } from "./tar.js";
 
 const PACKAGE = "@sparticuz/chromium";
 const VERSION = "153.0.0";
@@ -80,9 +80,7 @@ export function unpack(tarball, folder) {
   for (const { name, bytes } of tarFiles(gunzipSync(tarball))) {
     const file = /^package\/bin\/(.+)\.br$/.exec(name)?.[1];
     if (file === "chromium") write(join(folder, "headless-shell"), brotliDecompressSync(bytes), 0o755);
-    else if (file?.endsWith(".tar"))
-      for (const inner of tarFiles(brotliDecompressSync(bytes)))
-        write(join(folder, inner.name), inner.bytes, inner.mode & 0o755);
+    else if (file?.endsWith(".tar")) unpackTar(brotliDecompressSync(bytes), folder);
   }
   const fonts = `<?xml version="1.0"?><fontconfig><dir prefix="relative">fonts</dir><dir>/usr/share/fonts</dir></fontconfig>\n`;
   write(join(folder, "fonts.conf"), fonts, 0o644);

@@ -1,8 +1,25 @@
 // Reads tar archives (POSIX ustar, and GNU's long names), so that nothing but Node is needed to unpack one.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 
 /**
  * @typedef {{ name: string, mode: number, bytes: Buffer }} TarFile a regular file; name with its folders
  */
+
+/**
+ * Writes the regular files of an archive below a folder, with their modes, writable by nobody but their owner.
+ *
+ * @param {Buffer} archive not compressed
+ * @param {string} folder
+ * @param {{ strip?: string }} [options] `strip`: what is taken off the beginning of the names
+ */
+export function unpackTar(archive, folder, { strip = "" } = {}) {
+  for (const { name, mode, bytes } of tarFiles(archive)) {
+    const path = join(folder, name.startsWith(strip) ? name.slice(strip.length) : name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, bytes, { mode: mode & 0o755 });
+  }
+}
 
 const BLOCK = 512;
 /** The name of the next entry, which is longer than a header has room for (GNU). */

@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { tarFiles } from "#cli/tar.js";
+import { unpackTar } from "#cli/tar.js";
 import { OwnServers } from "./own-server.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -33,11 +33,7 @@ beforeAll(() => {
   const [tarball] = readdirSync(dir).filter((name) => name.endsWith(".tgz"));
   for (const folder of [project, bare]) {
     const target = join(folder, "node_modules/@coffer/kit");
-    for (const { name, mode, bytes } of tarFiles(gunzipSync(readFileSync(join(dir, tarball!))))) {
-      const path = join(target, name.replace(/^package\//, ""));
-      mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, bytes, { mode });
-    }
+    unpackTar(gunzipSync(readFileSync(join(dir, tarball!))), target, { strip: "package/" });
     writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
   }
   const { dependencies } = JSON.parse(readFileSync(join(kit, "package.json"), "utf8")) as {

@@ -4,13 +4,13 @@
  */
 
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { tarFiles } from "#cli/tar.js";
+import { unpackTar } from "#cli/tar.js";
 import { type Command, freePorts, run, start } from "../cli/command.ts";
 
 /** SHA-256 of each document, by the user who sealed it. */
@@ -44,11 +44,7 @@ describe.each(FOLDERS)("%s", (folder) => {
   beforeAll(async () => {
     dir = mkdtempSync(join(tmpdir(), "coffer-upgrade-"));
     const archive = fileURLToPath(new URL(folder, import.meta.url));
-    for (const { name, mode, bytes } of tarFiles(gunzipSync(readFileSync(archive)))) {
-      const path = join(dir, ".coffer", name);
-      mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, bytes, { mode });
-    }
+    unpackTar(gunzipSync(readFileSync(archive)), join(dir, ".coffer"));
     server = start(["start", ...(await freePorts())], dir);
     await server.says("Coffer is running");
   });
