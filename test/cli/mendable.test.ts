@@ -19,6 +19,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { missingProgram } from "../support/missing.ts";
 import { type Outcome, run, start } from "./command.ts";
+import { runScript } from "./script.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const COFFER = join(ROOT, "cli/coffer.js");
@@ -210,15 +211,6 @@ describe("one folder, one server", () => {
 });
 
 describe("scripts of the repository", () => {
-  const script = (name: string, ...args: string[]): Outcome => {
-    const { status, stdout, stderr } = spawnSync(
-      process.execPath,
-      ["--disable-warning=ExperimentalWarning", join(ROOT, name), ...args],
-      { cwd: folder, encoding: "utf8" },
-    );
-    return { code: status, stdout, stderr };
-  };
-
   it.each([
     ["test/kmip/conformance.ts", ["nowhere"], 1, "nowhere: there is no such file"],
     ["test/kmip/conformance.ts", ["--colour"], 2, "--colour"],
@@ -228,7 +220,7 @@ describe("scripts of the repository", () => {
     ["test/conformance.ts", ["--from", "file"], 1, "is no report of vitest"],
     ["bench/run.ts", ["--colour"], 2, "--colour"],
     ["test/fuzz/run.ts", ["--colour"], 2, "--colour"],
-  ])("%s %j ends with one sentence", (name, args, code, sentence) => {
-    expectSentence(script(name, ...args), sentence, code);
+  ])("%s %j ends with one sentence", async (name, args, code, sentence) => {
+    expectSentence(await runScript(name, args, folder), sentence, code);
   });
 });
