@@ -230,6 +230,8 @@ describe("more documents than one order or one page takes", () => {
     expect((await server.ended).code).toBe(0);
     // Rows alone, without content: what is asked here is the order, and what is said of those that cannot be opened.
     const [{ account, client, created }] = rows("documents") as [Record<string, string | number>];
+    // Not all that the tests before have sealed are in `ids`, and some of those tests are skipped where there is no shell.
+    const real = rows("documents").filter(({ state }) => state === "complete").length;
     const made = Array.from({ length: MORE }, () => randomUUID());
     const values = made.map(
       (id) => `('${id}', '${account}', '${client}', 'complete', NULL, 1, 1, 0, ${created}, ${created})`,
@@ -241,8 +243,6 @@ describe("more documents than one order or one page takes", () => {
       `INSERT INTO documents (${columns}) VALUES ${values.join()}`,
     );
     await serve();
-    const real = ids.size + 1;
-
     const interrupted = start(["export", "--all", "--to", "part", "--user", "ada"], folder);
     await expect(interrupted.says("\t")).resolves.toBeUndefined();
     interrupted.process.kill("SIGINT");
