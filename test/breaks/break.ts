@@ -1,8 +1,15 @@
-/** A patch file: header lines, then a diff as `git apply` takes it. */
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
+/** A patch file, `ROOM/NAME.patch`: header lines, then a diff as `git apply` takes it. */
 export type Break = {
-  /** Name of the file without `.patch`. */
+  /** Name of the file without `.patch`; no other has it, in whatever room. */
   name: string;
+  /** The folder under `test/breaks`, named after what is broken. */
+  room: string;
+  /** Path of the patch file. */
+  patch: string;
   /** What is broken, in a sentence. */
   breaks: string;
   /** Path of the test file that guards it. */
@@ -11,8 +18,32 @@ export type Break = {
   test: string;
 };
 
+/** The header's fields. */
+export type Header = Pick<Break, "breaks" | "guard" | "test">;
+
+const folder = fileURLToPath(new URL(".", import.meta.url));
+
+/** All breaks, by room and name. Throws where two have one name. */
+export function readBreaks(): Break[] {
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  const breaks = files
+    .filter((file) => file.endsWith(".patch"))
+    .toSorted()
+    .map((file) => {
+      const patch = join(folder, file);
+      const name = basename(file, ".patch");
+      return { name, room: dirname(file), patch, ...parseHeader(name, readFileSync(patch, "utf8")) };
+    });
+  const rooms = new Map<string, string>();
+  for (const { name, room } of breaks) {
+    if (rooms.has(name)) throw new Error(`${name}: in ${rooms.get(name)} and in ${room}`);
+    rooms.set(name, room);
+  }
+  return breaks;
+}
+
 /** Reads the header: `Breaks:`, `Guard:` and `Test:` lines before the first `diff --git`. Throws where one is missing. */
-export function parseBreak(name: string, text: string): Break {
+export function parseHeader(name: string, text: string): Header {
   const header = text.split(/^diff --git /m, 1)[0] ?? "";
   if (header === text) throw new Error(`${name}: no diff`);
   const field = (label: string) => {
@@ -20,5 +51,5 @@ export function parseBreak(name: string, text: string): Break {
     if (!value) throw new Error(`${name}: no "${label}:" line before the diff`);
     return value;
   };
-  return { name, breaks: field("Breaks"), guard: field("Guard"), test: field("Test") };
+  return { breaks: field("Breaks"), guard: field("Guard"), test: field("Test") };
 }

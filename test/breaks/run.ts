@@ -1,17 +1,17 @@
 /**
- * `npm run test:breaks`: applies each patch of this folder to a scratch worktree of HEAD and runs the test that guards
+ * `npm run test:breaks`: applies each patch of these folders to a scratch worktree of HEAD and runs the test that guards
  * what it breaks. The test must fail by an assertion; anything else (green, no such test, a patch that does not apply,
  * an error outside of an assertion) is reported and makes the exit code 1. That the unpatched tree passes is `npm test`'s
  * to show; `--control` runs each guard unpatched first. `--only NAME,NAME` chooses patches.
  */
 
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { type Break, parseBreak } from "./break.ts";
+import { type Break, readBreaks } from "./index.ts";
 
 type Outcome = { verdict: "red" | "green" | "error"; detail: string };
 type Report = {
@@ -22,13 +22,9 @@ type Report = {
 };
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const folder = fileURLToPath(new URL(".", import.meta.url));
 const { values } = parseArgs({ options: { only: { type: "string" }, control: { type: "boolean" } } });
 const only = values.only?.split(",");
-const breaks = readdirSync(folder)
-  .filter((file) => file.endsWith(".patch"))
-  .map((file) => parseBreak(file.replace(/\.patch$/, ""), readFileSync(join(folder, file), "utf8")))
-  .filter(({ name }) => !only || only.some((wanted) => name.includes(wanted)));
+const breaks = readBreaks().filter(({ name }) => !only || only.some((wanted) => name.includes(wanted)));
 
 const scratch = mkdtempSync(join(tmpdir(), "coffer-breaks-"));
 const tree = join(scratch, "tree");
@@ -66,8 +62,7 @@ function tryBreak(each: Break): Outcome {
     const control = runGuard(each);
     if (control.verdict !== "green") return { verdict: "error", detail: `unpatched: ${control.detail}` };
   }
-  const patch = join(folder, `${each.name}.patch`);
-  const applied = spawnSync("git", ["-C", tree, "apply", patch], { encoding: "utf8" });
+  const applied = spawnSync("git", ["-C", tree, "apply", each.patch], { encoding: "utf8" });
   if (applied.status !== 0)
     return { verdict: "error", detail: `does not apply: ${firstLine(applied.stderr)}` };
   try {
