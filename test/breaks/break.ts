@@ -10,6 +10,8 @@ export type Break = {
   room: string;
   /** Path of the patch file. */
   patch: string;
+  /** Paths of the patch, the files that it breaks, and the test file. */
+  concerns: string[];
   /** What is broken, in a sentence. */
   breaks: string;
   /** Path of the test file that guards it. */
@@ -32,7 +34,11 @@ export function readBreaks(): Break[] {
     .map((file) => {
       const patch = join(folder, file);
       const name = basename(file, ".patch");
-      return { name, room: dirname(file), patch, ...parseHeader(name, readFileSync(patch, "utf8")) };
+      const text = readFileSync(patch, "utf8");
+      const header = parseHeader(name, text);
+      const broken = [...text.matchAll(/^--- a\/(.+)$/gm)].map(([, path]) => path!);
+      const concerns = [`test/breaks/${file}`, ...broken, header.guard];
+      return { name, room: dirname(file), patch, concerns, ...header };
     });
   const rooms = new Map<string, string>();
   for (const { name, room } of breaks) {

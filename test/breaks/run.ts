@@ -1,126 +1,118 @@
 /**
  * `npm run test:breaks`: applies each patch of these folders to a scratch worktree of HEAD and runs the test that guards
  * what it breaks. The test must fail by an assertion; anything else (green, no such test, a patch that does not apply,
- * an error outside of an assertion) is reported and makes the exit code 1. That the unpatched tree passes is `npm test`'s
- * to show; `--control` runs each guard unpatched first. `--only NAME,NAME` chooses patches.
+ * an error outside of an assertion) is listed at the end and makes the exit code 1. That the unpatched tree passes is
+ * `npm test`'s to show; `--control` runs each guard unpatched first.
  */
 
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { type Break, readBreaks } from "./index.ts";
+import { interruptSignal } from "#cli/interrupt.ts";
+import { type Break, readBreaks } from "./break.ts";
+import { firstLine, type Outcome, runGuard } from "./guard.ts";
+import { git, makeScratch, type Scratch } from "./scratch.ts";
 
-type Outcome = { verdict: "red" | "green" | "error"; detail: string };
-type Report = {
-  testResults: {
-    message?: string;
-    assertionResults: { fullName: string; status: string; failureMessages?: string[] }[];
-  }[];
-};
+const HELP = `npm run test:breaks -- [options]
+  --only NAME,NAME     breaks whose name contains one of these
+  --room ROOM,ROOM     breaks of these folders of test/breaks
+  --changed BASE       breaks whose patch, guard or broken file has changed since the branch left BASE
+  --jobs N             how many run at a time                         (as many as there are processors)
+  --control            runs each guard on the unpatched tree first: it must be green
+`;
+
+type Row = Break & Outcome & { seconds: number };
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const { values } = parseArgs({ options: { only: { type: "string" }, control: { type: "boolean" } } });
-const only = values.only?.split(",");
-const breaks = readBreaks().filter(({ name }) => !only || only.some((wanted) => name.includes(wanted)));
+const { values } = parseArgs({
+  options: {
+    only: { type: "string" },
+    room: { type: "string" },
+    changed: { type: "string" },
+    jobs: { type: "string", default: String(availableParallelism()) },
+    control: { type: "boolean" },
+    help: { type: "boolean" },
+  },
+});
+const jobs = Number(values.jobs);
+if (values.help || !Number.isInteger(jobs) || jobs < 1) {
+  process.stdout.write(HELP);
+  process.exit(values.help ? 0 : 2);
+}
+// Beside a scratch tree are no test vectors.
+process.env.COFFER_VECTORS ??= join(root, "../shared/vectors");
 
-const scratch = mkdtempSync(join(tmpdir(), "coffer-breaks-"));
-const tree = join(scratch, "tree");
-const rows: { name: string; ok: boolean; detail: string; seconds: number }[] = [];
+const chosen = choose(readBreaks());
+const queue = [...chosen];
+const rows: Row[] = [];
+const home = mkdtempSync(join(tmpdir(), "coffer-breaks-"));
+const scratches: Scratch[] = [];
+const interrupted = interruptSignal();
 try {
-  git(root, ["worktree", "add", "--detach", "--quiet", tree, "HEAD"]);
-  symlinkSync(join(root, "node_modules"), join(tree, "node_modules"), "dir");
-  for (const each of breaks) {
-    const began = performance.now();
-    const outcome = tryBreak(each);
-    const row = {
-      name: each.name,
-      ok: outcome.verdict === "red",
-      detail:
-        outcome.verdict === "red" ? outcome.detail : `${outcome.verdict.toUpperCase()}: ${outcome.detail}`,
-      seconds: (performance.now() - began) / 1000,
-    };
-    rows.push(row);
-    const mark = row.ok ? "red as it must be" : "NOT AS IT MUST BE";
-    process.stdout.write(
-      `${mark.padEnd(18)} ${row.seconds.toFixed(0).padStart(4)} s  ${each.name}: ${each.breaks}\n`,
-    );
-    process.stdout.write(`${" ".repeat(26)}${row.detail}\n`);
-  }
+  while (scratches.length < Math.min(jobs, chosen.length))
+    scratches.push(makeScratch(root, join(home, `${scratches.length + 1}`)));
+  await Promise.all(scratches.map(work));
 } finally {
-  spawnSync("git", ["-C", root, "worktree", "remove", "--force", tree]);
-  rmSync(scratch, { recursive: true, force: true });
+  for (const scratch of scratches) scratch.remove();
+  rmSync(home, { recursive: true, force: true });
 }
-const good = rows.filter(({ ok }) => ok).length;
-process.stdout.write(`\n${good} of ${rows.length} breaks turned their test red\n`);
-process.exitCode = good === rows.length && rows.length > 0 ? 0 : 1;
+summarise();
 
-function tryBreak(each: Break): Outcome {
+/** The slow guards first, and those of one test file one after another. */
+function choose(all: Break[]): Break[] {
+  const only = values.only?.split(",");
+  const rooms = values.room?.split(",");
+  const changed = values.changed && git(root, "diff", "--name-only", "--merge-base", values.changed);
+  const paths = changed === undefined ? undefined : new Set(changed.split("\n"));
+  const slowFirst = ({ guard }: Break) => `${guard.startsWith("test/") ? 0 : 1} ${guard}`;
+  return all
+    .filter(({ name }) => !only || only.some((wanted) => name.includes(wanted)))
+    .filter(({ room }) => !rooms || rooms.includes(room))
+    .filter(({ concerns }) => !paths || concerns.some((path) => paths.has(path)))
+    .toSorted((one, other) => slowFirst(one).localeCompare(slowFirst(other)));
+}
+
+async function work(scratch: Scratch): Promise<void> {
+  for (let each = queue.shift(); each; each = queue.shift()) {
+    const began = performance.now();
+    const outcome = await tryBreak(scratch, each);
+    if (interrupted.aborted) return;
+    const row = { ...each, ...outcome, seconds: (performance.now() - began) / 1000 };
+    rows.push(row);
+    const count = `[${String(rows.length).padStart(String(chosen.length).length)}/${chosen.length}]`;
+    const time = `${row.seconds.toFixed(0).padStart(3)} s`;
+    process.stdout.write(
+      `${count} ${row.verdict.padEnd(9)} ${time}  ${row.room}/${row.name}: ${row.breaks}\n`,
+    );
+    process.stdout.write(`${" ".repeat(count.length + 17)}${row.detail}\n`);
+  }
+}
+
+async function tryBreak(scratch: Scratch, each: Break): Promise<Outcome> {
   if (values.control) {
-    const control = runGuard(each);
-    if (control.verdict !== "green") return { verdict: "error", detail: `unpatched: ${control.detail}` };
+    const { verdict, detail } = await runGuard(scratch, each, interrupted);
+    if (verdict !== "green") return { verdict: "error", detail: `unpatched: ${detail}` };
   }
-  const applied = spawnSync("git", ["-C", tree, "apply", each.patch], { encoding: "utf8" });
-  if (applied.status !== 0)
-    return { verdict: "error", detail: `does not apply: ${firstLine(applied.stderr)}` };
+  const refusal = scratch.apply(each.patch);
+  if (refusal !== undefined) return { verdict: "unapplied", detail: firstLine(refusal) };
   try {
-    return runGuard(each);
+    return await runGuard(scratch, each, interrupted);
   } finally {
-    git(tree, ["checkout", "--quiet", "--", "."]);
-    git(tree, ["clean", "-fdq", "-e", "node_modules"]);
+    scratch.revert();
   }
 }
 
-function runGuard(each: Break): Outcome {
-  const file = join(scratch, "report.json");
-  rmSync(file, { force: true });
-  const args = [
-    join(tree, "node_modules/vitest/vitest.mjs"),
-    "run",
-    each.guard,
-    `--testNamePattern=${each.test}`,
-  ];
-  const run = spawnSync(process.execPath, [...args, "--reporter=json", `--outputFile=${file}`], {
-    cwd: tree,
-    encoding: "utf8",
-    // Beside the scratch tree are no test vectors.
-    env: {
-      COFFER_VECTORS: join(root, "../shared/vectors"),
-      ...process.env,
-      NODE_OPTIONS: "--disable-warning=ExperimentalWarning",
-    },
-  });
-  let report: Report;
-  try {
-    report = JSON.parse(readFileSync(file, "utf8")) as Report;
-  } catch {
-    return { verdict: "error", detail: `no report: ${firstLine(run.stderr)}` };
-  }
-  const ran = report.testResults
-    .flatMap(({ assertionResults }) => assertionResults)
-    .filter(({ status }) => status === "passed" || status === "failed");
-  if (ran.length === 0) {
-    const message = report.testResults.map(({ message }) => message).find(Boolean);
-    return { verdict: "error", detail: `no test ran: ${firstLine(message ?? "the name matches none")}` };
-  }
-  const failures = ran.flatMap(({ failureMessages }) => failureMessages ?? []);
-  // The last is how `expect(…).rejects` and `.resolves` fail.
-  const assertion = failures.find((message) =>
-    /^(AssertionError|Error: expect|Error: promise .* instead of (rejecting|resolving))/s.test(message),
-  );
-  if (assertion) return { verdict: "red", detail: firstLine(assertion) };
-  if (failures.length > 0)
-    return { verdict: "error", detail: `failed without an assertion: ${firstLine(failures[0]!)}` };
-  return { verdict: "green", detail: `${ran.length} tests passed with the patch applied` };
-}
-
-function git(directory: string, args: string[]): void {
-  const { status, stderr } = spawnSync("git", ["-C", directory, ...args], { encoding: "utf8" });
-  if (status !== 0) throw new Error(`git ${args[0]}: ${stderr}`);
-}
-
-function firstLine(text: string): string {
-  return (text.split("\n").find((line) => line.trim()) ?? "").trim().slice(0, 160);
+function summarise(): void {
+  const bad = rows.filter(({ verdict }) => verdict !== "red");
+  process.stdout.write("\n");
+  for (const { verdict, room, name, detail } of bad)
+    process.stdout.write(`${verdict}: ${room}/${name}: ${detail}\n`);
+  const of = (wanted: Outcome["verdict"]) => rows.filter(({ verdict }) => verdict === wanted).length;
+  const others = `${of("unapplied")} failed to apply, ${of("error")} failed otherwise`;
+  const left = chosen.length - rows.length;
+  const untried = left > 0 ? `, ${left} not tried` : "";
+  process.stdout.write(`${of("red")} red, ${of("green")} green, ${others}${untried}\n`);
+  process.exitCode = interrupted.aborted ? 130 : bad.length === 0 && rows.length > 0 ? 0 : 1;
 }

@@ -14,11 +14,22 @@ export type Group = {
   kill(): Promise<void>;
 };
 
-/** Starts a program as a group of its own, with nothing on its standard input and its output discarded. */
-export function startGroup(program: string, args: string[]): Group {
-  const stdio = ["pipe", "ignore", "ignore"] as const;
+export type GroupOptions = {
+  cwd?: string;
+  env?: NodeJS.ProcessEnv;
+  /** Descriptor of an open file for what the program prints, which is discarded otherwise. */
+  output?: number;
+};
+
+/** Starts a program as a group of its own, with nothing on its standard input. */
+export function startGroup(
+  program: string,
+  args: string[],
+  { output, ...options }: GroupOptions = {},
+): Group {
   const watch = spawn(process.execPath, [fileURLToPath(import.meta.url), program, ...args], {
-    stdio: [...stdio],
+    ...options,
+    stdio: ["pipe", output ?? "ignore", output ?? "ignore"],
     // An interrupt of the terminal reaches every process of its group; this one is asked to end by its input alone.
     detached: true,
   });
@@ -29,7 +40,7 @@ export function startGroup(program: string, args: string[]): Group {
   return {
     ended,
     kill() {
-      watch.stdin.destroy();
+      watch.stdin?.destroy();
       return ended;
     },
   };
@@ -37,7 +48,7 @@ export function startGroup(program: string, args: string[]): Group {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [program, ...args] = process.argv.slice(2);
-  const child = spawn(program!, args, { stdio: "ignore", detached: true });
+  const child = spawn(program!, args, { stdio: ["ignore", "inherit", "inherit"], detached: true });
   const end = () => {
     try {
       if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");

@@ -1,0 +1,79 @@
+/** Runs the test that guards a break in a scratch worktree, and says how it ended. */
+
+import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { startGroup } from "../support/group.ts";
+import type { Break } from "./break.ts";
+import type { Scratch } from "./scratch.ts";
+
+export type Outcome = {
+  /** `red`: an assertion failed, as it must be. `error`: no assertion did, and yet not all is well. */
+  verdict: "red" | "green" | "unapplied" | "error";
+  detail: string;
+};
+
+/** What is read of vitest's report. */
+export type Report = {
+  testResults: {
+    message?: string;
+    assertionResults: { status: string; failureMessages?: string[] }[];
+  }[];
+};
+
+/** A guard that has not ended after so many milliseconds is ended. */
+const LIMIT = 15 * 60_000;
+
+/** Ends early, without an outcome that counts, where the signal is aborted. */
+export async function runGuard(
+  { tree, home }: Scratch,
+  { guard, test }: Break,
+  interrupted: AbortSignal,
+): Promise<Outcome> {
+  const report = join(home, "report.json");
+  const log = join(home, "log");
+  rmSync(report, { force: true });
+  const output = openSync(log, "w");
+  const args = [join(tree, "node_modules/vitest/vitest.mjs"), "run", guard, `--testNamePattern=${test}`];
+  const group = startGroup(process.execPath, [...args, "--reporter=json", `--outputFile=${report}`], {
+    cwd: tree,
+    output,
+    // What a test leaves behind when it is ended goes with the scratch folder.
+    env: { ...process.env, TMPDIR: home, NODE_OPTIONS: "--disable-warning=ExperimentalWarning" },
+  });
+  const signal = AbortSignal.any([interrupted, AbortSignal.timeout(LIMIT)]);
+  signal.addEventListener("abort", () => void group.kill());
+  if (interrupted.aborted) void group.kill();
+  await group.ended;
+  closeSync(output);
+  if (signal.aborted) return { verdict: "error", detail: `not at an end after ${LIMIT / 60_000} minutes` };
+  try {
+    return judge(JSON.parse(readFileSync(report, "utf8")) as Report);
+  } catch {
+    return { verdict: "error", detail: `no report: ${firstLine(readFileSync(log, "utf8"))}` };
+  }
+}
+
+/** A break counts only where an assertion failed: a test that errs elsewhere may not have come to what it asserts. */
+export function judge({ testResults }: Report): Outcome {
+  const ran = testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .filter(({ status }) => status === "passed" || status === "failed");
+  if (ran.length === 0) {
+    const message = testResults.map(({ message }) => message).find(Boolean);
+    return { verdict: "error", detail: `no test ran: ${firstLine(message ?? "the name matches none")}` };
+  }
+  const failures = ran.flatMap(({ failureMessages }) => failureMessages ?? []);
+  // The last is how `expect(…).rejects` and `.resolves` fail.
+  const assertion = failures.find((message) =>
+    /^(AssertionError|Error: expect|Error: promise .* instead of (rejecting|resolving))/s.test(message),
+  );
+  if (assertion) return { verdict: "red", detail: firstLine(assertion) };
+  const [failure] = failures;
+  if (failure !== undefined)
+    return { verdict: "error", detail: `failed without an assertion: ${firstLine(failure)}` };
+  return { verdict: "green", detail: `${ran.length} tests passed with the patch applied` };
+}
+
+export function firstLine(text: string): string {
+  return (text.split("\n").find((line) => line.trim()) ?? "").trim().slice(0, 160);
+}
