@@ -1,5 +1,5 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import * as v from "valibot";
+import { fits } from "#protocol/shape.ts";
 import type { Caller } from "../caller.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { DocumentRow } from "./documents.ts";
@@ -74,10 +74,9 @@ export class Datastore extends WorkerEntrypoint<Env> {
 
   /** `POST /documents/{id}/complete`: joins the parts; from now on the document is listed. `body` is JSON as sent. */
   async complete(caller: Caller, id: string, body: unknown): Promise<Result<{ size: number; etag: string }>> {
-    const parsed = v.safeParse(completion, body);
-    if (!isId(id) || !parsed.success) return fail("bad-request");
-    const decision = await this.#object(caller).complete(caller, id, parsed.output);
-    return decision.ok ? joinParts(this.#place(caller), decision.value, parsed.output) : decision;
+    if (!isId(id) || !fits(completion, body)) return fail("bad-request");
+    const decision = await this.#object(caller).complete(caller, id, body);
+    return decision.ok ? joinParts(this.#place(caller), decision.value, body) : decision;
   }
 
   /** `GET /documents`: complete documents of one account, newest first. */

@@ -1,6 +1,6 @@
 /** What crosses the datastore's RPC. Sizes are bytes of ciphertext; times are seconds since 1970. */
 
-import * as v from "valibot";
+import { list, type Of, object, text, whole } from "#protocol/shape.ts";
 
 /** What the client should use; every part but the last has one size (R2's rule). */
 export const PART_SIZE = 8 * 1024 * 1024;
@@ -22,17 +22,8 @@ export type ByteRange = { offset: number; length: number };
 /** Bytes on their way out. `range` is null for the whole. `etag` is quoted, as HTTP wants it. */
 export type Content = { body: ReadableStream; size: number; etag: string; range: ByteRange | null };
 
-export const completion = v.strictObject({
-  parts: v.pipe(
-    v.array(
-      v.strictObject({
-        part: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MOST_PARTS)),
-        etag: v.pipe(v.string(), v.maxLength(256)),
-      }),
-    ),
-    v.minLength(1),
-    v.maxLength(MOST_PARTS),
-  ),
-  size: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+export const completion = object({
+  parts: list(object({ part: whole(1, MOST_PARTS), etag: text(0, 256) }), 1, MOST_PARTS),
+  size: whole(1),
 });
-export type Completion = v.InferOutput<typeof completion>;
+export type Completion = Of<typeof completion>;

@@ -1,7 +1,7 @@
 import { EmbeddedJWK, jwtVerify } from "jose";
-import * as v from "valibot";
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import { digest, type EcPublicJwk, thumbprint } from "#protocol/keys/index.ts";
+import { base64url, checked, literal, object, open, seconds, text } from "#protocol/shape.ts";
 import { Refused } from "./problem.ts";
 
 const MAXIMUM_LENGTH = 4096;
@@ -9,21 +9,15 @@ const MAXIMUM_LENGTH = 4096;
 /** A proof that holds for this request. Its `jti` has still to be used up, and is remembered until `expires`. */
 export type Proof = { jkt: string; key: EcPublicJwk; jti: string; expires: number };
 
-const header = v.object({
-  jwk: v.strictObject({ kty: v.literal("EC"), crv: v.literal("P-256"), x: coordinate(), y: coordinate() }),
-});
-const claims = v.object({
-  jti: v.pipe(v.string(), v.minLength(16), v.maxLength(128)),
-  htm: v.string(),
-  htu: v.pipe(v.string(), v.maxLength(2048)),
-  iat: v.pipe(v.number(), v.integer()),
-  ath: v.optional(v.string()),
-});
-
 /** 32 bytes in canonical base64url: bits that nobody reads would give one key several thumbprints. */
-function coordinate() {
-  return v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/));
-}
+const coordinate = base64url(32);
+const header = open({
+  jwk: object({ kty: literal("EC"), crv: literal("P-256"), x: coordinate, y: coordinate }),
+});
+const claims = open(
+  { jti: text(16, 128), htm: text(0, 16), htu: text(0, 2048), iat: seconds },
+  { ath: text(0, 64) },
+);
 
 /**
  * Verifies a DPoP proof (RFC 9449 §4.3) for a request: exactly one, `dpop+jwt`, ES256, a public P-256 key and nothing
@@ -43,8 +37,8 @@ export async function verifyProof(
       currentDate: new Date(now * 1000),
       clockTolerance: CLOCK_TOLERANCE,
     });
-    const { jwk } = v.parse(header, verified.protectedHeader);
-    const { jti, htm, htu, iat, ath } = v.parse(claims, verified.payload);
+    const { jwk } = checked(header, verified.protectedHeader);
+    const { jti, htm, htu, iat, ath } = checked(claims, verified.payload);
     if (!(Math.abs(iat - now) <= CLOCK_TOLERANCE)) throw new Error("iat");
     if (htm !== request.method) throw new Error("htm");
     if (normalized(htu) !== normalized(request.url)) throw new Error("htu");

@@ -1,8 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
-import * as v from "valibot";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { canonicalJws, digest, type Edk, JwsError, type TrustList, verifyEdk } from "#protocol/keys/index.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
+import { fits } from "#protocol/shape.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
@@ -69,9 +69,8 @@ export class KmsObject extends DurableObject<Env> {
 
   /** M6: new data keys for an account, as EDKs. */
   async dataKeys(caller: Caller, body: unknown): Promise<Result<{ edks: string[] }>> {
-    const parsed = v.safeParse(dataKeysRequest, body);
-    if (!parsed.success) return fail("bad-request");
-    const { account, count } = parsed.output;
+    if (!fits(dataKeysRequest, body)) return fail("bad-request");
+    const { account, count } = body;
     const about = { caller, resource: `account/${account}`, requestId: caller.requestId };
     const decision = authorize(this.#store, { action: "kms:data-keys", ...about }, (sql) =>
       caller.accounts.includes(account)
@@ -80,7 +79,7 @@ export class KmsObject extends DurableObject<Env> {
     );
     if (!decision.ok) return decision;
     try {
-      return await this.#makeDataKeys(caller, parsed.output, about);
+      return await this.#makeDataKeys(caller, body, about);
     } finally {
       this.#quota.done(account, count);
     }
@@ -129,10 +128,9 @@ export class KmsObject extends DurableObject<Env> {
    * is what was ordered. No key leaves the HSM for it.
    */
   async orderExport(caller: Caller, body: unknown): Promise<Result<{ order: string }>> {
-    const parsed = v.safeParse(exportRequest, body);
-    if (!parsed.success) return fail("bad-request");
-    const { account } = parsed.output;
-    const documents = [...new Set(parsed.output.documents)].sort();
+    if (!fits(exportRequest, body)) return fail("bad-request");
+    const { account } = body;
+    const documents = [...new Set(body.documents)].sort();
     const order = crypto.randomUUID();
     const { requestId } = caller;
     const named =
@@ -147,9 +145,8 @@ export class KmsObject extends DurableObject<Env> {
 
   /** M8: a data key rewrapped to the caller's instance, with the receipt that vouches for it. */
   async rewrap(caller: Caller, body: unknown): Promise<Result<Rewrapped>> {
-    const parsed = v.safeParse(rewrapRequest, body);
-    if (!parsed.success) return fail("bad-request");
-    const { edk: token } = parsed.output;
+    if (!fits(rewrapRequest, body)) return fail("bad-request");
+    const { edk: token } = body;
     const unidentified = { action: "kms:rewrap", caller, resource: "edk", requestId: caller.requestId };
     const refuseNow = (code: "invalid-edk" | "invalid-certificate", reason: string) =>
       authorize<never>(this.#store, unidentified, () => refuse(code, reason));
@@ -163,7 +160,7 @@ export class KmsObject extends DurableObject<Env> {
     }
     let thumbprint: string;
     try {
-      thumbprint = await digest(decodeBase64url(parsed.output.certificate));
+      thumbprint = await digest(decodeBase64url(body.certificate));
     } catch {
       return refuseNow("invalid-certificate", "certificate is not base64url");
     }

@@ -1,37 +1,39 @@
 /** What crosses the KMS's RPC. */
 
-import * as v from "valibot";
 import { MAX_JWS_LENGTH } from "#protocol/keys/index.ts";
+import { list, literal, type Of, object, text, whole } from "#protocol/shape.ts";
 
 /** Most data keys that one request may ask for. */
 const MOST_KEYS = 16;
 /** A certificate of an instance is about 900 bytes; base64url. */
 const MAX_CERTIFICATE_LENGTH = 8192;
 
-export const dataKeysRequest = v.strictObject({
-  account: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
-  count: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MOST_KEYS)),
-  purpose: v.literal("document"),
+export const dataKeysRequest = object({
+  account: text(1, 64),
+  count: whole(1, MOST_KEYS),
+  purpose: literal("document"),
 });
-export type DataKeysRequest = v.InferOutput<typeof dataKeysRequest>;
+export type DataKeysRequest = Of<typeof dataKeysRequest>;
 
-export const rewrapRequest = v.strictObject({
+export const rewrapRequest = object({
   /** Compact JWS (protocol/keys). */
-  edk: v.pipe(v.string(), v.maxLength(MAX_JWS_LENGTH)),
+  edk: text(0, MAX_JWS_LENGTH),
   /** Wrapping certificate of the instance, base64url DER. */
-  certificate: v.pipe(v.string(), v.maxLength(MAX_CERTIFICATE_LENGTH)),
+  certificate: text(0, MAX_CERTIFICATE_LENGTH),
 });
-export type RewrapRequest = v.InferOutput<typeof rewrapRequest>;
+export type RewrapRequest = Of<typeof rewrapRequest>;
 
+const HEX = "[0-9A-Fa-f]";
+const uuid = text(36, 36, new RegExp(`^${HEX}{8}(-${HEX}{4}){3}-${HEX}{12}$`));
 /** Most documents that one order names. */
 const MOST_DOCUMENTS = 1000;
 
 /** An order to take documents out of Coffer's keeping: for the audit log. */
-export const exportRequest = v.strictObject({
-  account: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
-  documents: v.pipe(v.array(v.pipe(v.string(), v.uuid())), v.minLength(1), v.maxLength(MOST_DOCUMENTS)),
+export const exportRequest = object({
+  account: text(1, 64),
+  documents: list(uuid, 1, MOST_DOCUMENTS),
 });
-export type ExportRequest = v.InferOutput<typeof exportRequest>;
+export type ExportRequest = Of<typeof exportRequest>;
 
 /** `wrappedKey`: RSA-OAEP (SHA-256) of the 32 key bytes, base64url. `receipt`: compact JWS (protocol/keys). */
 export type Rewrapped = { wrappedKey: string; receipt: string };

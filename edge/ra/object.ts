@@ -1,8 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
-import * as v from "valibot";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
 import type { ProblemCode } from "#protocol/rest/index.ts";
+import { fits } from "#protocol/shape.ts";
 import { wakeBy } from "../alarm.ts";
 import { configuredApps } from "../apps.ts";
 import { authorize } from "../authorize.ts";
@@ -147,8 +147,7 @@ export class RaObject extends DurableObject<Env> {
    * at or anyone is called; whatever fails afterwards leaves nothing but that and the audit rows (M20).
    */
   async redeemEnrolment(by: SignedIn, id: string, body: unknown): Promise<Result<Enrolled>> {
-    const parsed = v.safeParse(redemption, body);
-    const request = parsed.success ? parsed.output : null;
+    const request = fits(redemption, body) ? body : null;
     const method = request ? methodNamed(request.method) : undefined;
     const prepared = request && method ? await method.prepare(request.credential) : null;
     const now = Date.now();

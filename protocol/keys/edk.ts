@@ -4,9 +4,9 @@
  * `expires` is the end of the key's use, which the KMS and the microservice enforce.
  */
 
-import { isKeyPolicy, type KeyPolicy } from "../policy/index.ts";
+import { type KeyPolicy, keyPolicy } from "../policy/index.ts";
+import { base64url, fits, line, literal, object, type Shape, seconds, whole } from "../shape.ts";
 import { JwsError, split, verifyJws } from "./jws.ts";
-import { base64url, count, literal, record, text } from "./shape.ts";
 import { checkTime } from "./time.ts";
 import { findKey, type TrustList } from "./trust.ts";
 
@@ -37,10 +37,10 @@ export type Edk = {
   policy: KeyPolicy;
 };
 
-const identifier = text(64);
-const version = (value: unknown) => count(value) && (value as number) >= 1;
+const identifier = line(64);
+const version = whole(1);
 
-const isEdk = record(
+const edkShape: Shape<Edk> = object(
   {
     version: literal(1),
     keyId: identifier,
@@ -48,15 +48,15 @@ const isEdk = record(
     algorithm: literal("AES-256-GCM-HKDF-SHA512-COMMIT-KEY"),
     tenant: identifier,
     account: identifier,
-    owner: text(256),
-    created: count,
+    owner: line(256),
+    created: seconds,
     purpose: identifier,
-    accountKey: record({ id: identifier, version }),
+    accountKey: object({ id: identifier, version }),
     wrapping: literal("A256KW"),
     wrappedKey: base64url(40),
-    policy: isKeyPolicy,
+    policy: keyPolicy,
   },
-  { expires: count },
+  { expires: seconds },
 );
 
 /** Reads an EDK WITHOUT verifying it: to choose what to ask for, never to decide. Throws `JwsError`. */
@@ -80,6 +80,6 @@ export function edkProviderInfo(edk: Pick<Edk, "keyId" | "keyVersion">): string 
 }
 
 function checked(payload: unknown): Edk {
-  if (!isEdk(payload)) throw new JwsError("jws-payload", "not an EDK");
-  return payload as Edk;
+  if (!fits(edkShape, payload)) throw new JwsError("jws-payload", "not an EDK");
+  return payload;
 }

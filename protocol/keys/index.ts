@@ -1,7 +1,7 @@
 /**
  * The signed records about keys: EDK (M6), load receipt (M8), the root-signed trust list that verifies both.
  * Compact JWS with ES256 (RFC 7515, RFC 7518 §3.4) on WebCrypto alone: this code is in the measured microservice.
- * Imports protocol/policy, base64url and bytes. Imported by edge/kms, edge/iam, web/microservice, cli.
+ * Imports protocol/policy, shape, base64url and bytes. Imported by edge/kms, edge/iam, web/microservice, cli.
  */
 
 export { digest } from "./digest.ts";

@@ -7,9 +7,9 @@
 import { decodeBase64url, encodeBase64url } from "../base64url.ts";
 import { utf8 } from "../bytes.ts";
 import { parseJson } from "../json.ts";
+import { base64url, fits, literal, object } from "../shape.ts";
 import { type EcPublicJwk, spkiFromJwk } from "./jwk.ts";
 import { lowS } from "./low-s.ts";
-import { base64url, literal, record } from "./shape.ts";
 
 const subtle = crypto.subtle;
 const importKey = subtle.importKey.bind(subtle);
@@ -62,10 +62,10 @@ export async function verifyJws(
   keyOf: (kid: string) => EcPublicJwk | null,
 ): Promise<unknown> {
   const { header, payload, input, signature } = split(token);
-  if (!record({ alg: literal("ES256"), typ: literal(typ), kid: base64url(32) })(header)) {
+  if (!fits(object({ alg: literal("ES256"), typ: literal(typ), kid: base64url(32) }), header)) {
     throw new JwsError("jws-type", "header is not of this type");
   }
-  const jwk = keyOf((header as { kid: string }).kid);
+  const jwk = keyOf(header.kid);
   if (!jwk) throw new JwsError("jws-key", "no such key for this purpose");
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
   const key = await importKey("spki", spkiFromJwk(jwk), algorithm, true, ["verify"]);

@@ -3,11 +3,11 @@
  * key it released to whom. The microservice verifies it BEFORE it unwraps.
  */
 
-import { isKeyPolicy, type KeyPolicy } from "../policy/index.ts";
+import { type KeyPolicy, keyPolicy } from "../policy/index.ts";
+import { base64url, fits, line, literal, object, type Shape, seconds, whole } from "../shape.ts";
 import { digest } from "./digest.ts";
 import { JwsError, verifyJws } from "./jws.ts";
 import { edkDigests } from "./low-s.ts";
-import { base64url, count, literal, record, text } from "./shape.ts";
 import { checkTime } from "./time.ts";
 import { findKey, type TrustList } from "./trust.ts";
 
@@ -32,19 +32,19 @@ export type Receipt = {
   exp: number;
 };
 
-const identifier = text(64);
-const isReceipt = record({
+const identifier = line(64);
+const receiptShape: Shape<Receipt> = object({
   version: literal(1),
   wrappedKeyDigest: base64url(32),
   edkDigest: base64url(32),
   keyId: identifier,
-  keyVersion: (value) => count(value) && (value as number) >= 1,
+  keyVersion: whole(1),
   recipient: base64url(32),
   tenant: identifier,
   account: identifier,
-  policy: isKeyPolicy,
-  iat: count,
-  exp: count,
+  policy: keyPolicy,
+  iat: seconds,
+  exp: seconds,
 });
 
 /**
@@ -57,9 +57,8 @@ export async function verifyReceipt(
   trust: TrustList,
   load: { wrappedKey: Uint8Array<ArrayBuffer>; edk: string; recipient: string; now: number },
 ): Promise<Receipt> {
-  const payload = await verifyJws(token, RECEIPT_TYPE, (kid) => findKey(trust, kid, "receipt"));
-  if (!isReceipt(payload)) throw new JwsError("jws-payload", "not a load receipt");
-  const receipt = payload as Receipt;
+  const receipt = await verifyJws(token, RECEIPT_TYPE, (kid) => findKey(trust, kid, "receipt"));
+  if (!fits(receiptShape, receipt)) throw new JwsError("jws-payload", "not a load receipt");
   checkTime(receipt, load.now);
   if (receipt.recipient !== load.recipient)
     throw new JwsError("jws-payload", "receipt is for another recipient");

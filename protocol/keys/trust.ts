@@ -3,9 +3,9 @@
  * A JWK set (RFC 7517 §5) as JWT payload, each key with exactly one purpose.
  */
 
+import { base64url, fits, list, literal, object, type Shape, seconds, whole } from "../shape.ts";
 import { type EcPublicJwk, jwkFromSpki, thumbprint } from "./jwk.ts";
 import { JwsError, verifyJws } from "./jws.ts";
-import { base64url, count, list, literal, record } from "./shape.ts";
 import { checkTime } from "./time.ts";
 
 export const TRUST_TYPE = "jwk-set+jwt";
@@ -29,13 +29,13 @@ export type TrustList = {
   keys: TrustedKey[];
 };
 
-const isTrustList = record({
+const trustList: Shape<TrustList> = object({
   iss: literal(ISSUER),
-  serial: count,
-  iat: count,
-  exp: count,
+  serial: whole(0),
+  iat: seconds,
+  exp: seconds,
   keys: list(
-    record({
+    object({
       kty: literal("EC"),
       crv: literal("P-256"),
       x: base64url(32),
@@ -44,6 +44,7 @@ const isTrustList = record({
       use: literal("sig"),
       purpose: literal("edk", "receipt", "token", "audit"),
     }),
+    1,
     MAX_KEYS,
   ),
 });
@@ -73,9 +74,8 @@ export async function verifyTrustList(
 ): Promise<TrustList> {
   const root = jwkFromSpki(rootSpki);
   const rootKid = await thumbprint(root);
-  const payload = await verifyJws(token, TRUST_TYPE, (kid) => (kid === rootKid ? root : null));
-  if (!isTrustList(payload)) throw new JwsError("jws-payload", "not a trust list");
-  const trust = payload as TrustList;
+  const trust = await verifyJws(token, TRUST_TYPE, (kid) => (kid === rootKid ? root : null));
+  if (!fits(trustList, trust)) throw new JwsError("jws-payload", "not a trust list");
   checkTime(trust, now);
   if (trust.serial < least) throw new JwsError("jws-superseded", "a newer list was seen");
   const seen = new Set([rootKid]); // the root signs lists and certificates, nothing else

@@ -1,5 +1,7 @@
 /** What a policy on a key says. It stands inside a signed record (EDK, load receipt), so it is small and closed. */
 
+import { fits, literal, object, type Shape, seconds, set, text } from "../shape.ts";
+
 /** The operations on a key that a policy can allow (M17). What is not listed is denied. */
 export const OPERATIONS = ["encrypt", "decrypt", "sign", "verify", "mac", "macVerify"] as const;
 export type Operation = (typeof OPERATIONS)[number];
@@ -28,34 +30,15 @@ export type KeyPolicy = {
   expires?: number;
 };
 
-const MEMBERS = new Set(["operations", "principals", "denied", "tier", "expires"]);
-const MAX_PRINCIPALS = 16;
-const MAX_NAME = 256;
+const names = set(text(1, 256), 0, 16);
 
-/** Tells whether a parsed JSON value is a policy: exact members, bounded lists, no duplicates. */
+/** Exact members, bounded lists, no duplicates. */
+export const keyPolicy: Shape<KeyPolicy> = object(
+  { operations: set(literal(...OPERATIONS), 0, OPERATIONS.length) },
+  { principals: names, denied: names, tier: literal(...TIERS), expires: seconds },
+);
+
+/** Tells whether a parsed JSON value is a policy. */
 export function isKeyPolicy(value: unknown): value is KeyPolicy {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  const policy = value as Record<string, unknown>;
-  if (Object.keys(policy).some((member) => !MEMBERS.has(member))) return false;
-  return (
-    isSet(policy.operations, OPERATIONS.length, (item) => OPERATIONS.includes(item as Operation)) &&
-    (policy.principals === undefined || isSet(policy.principals, MAX_PRINCIPALS, isName)) &&
-    (policy.denied === undefined || isSet(policy.denied, MAX_PRINCIPALS, isName)) &&
-    (policy.tier === undefined || TIERS.includes(policy.tier as Tier)) &&
-    (policy.expires === undefined ||
-      (Number.isSafeInteger(policy.expires) && (policy.expires as number) >= 0))
-  );
-}
-
-function isSet(value: unknown, most: number, isItem: (item: unknown) => boolean): boolean {
-  return (
-    Array.isArray(value) &&
-    value.length <= most &&
-    new Set(value).size === value.length &&
-    value.every(isItem)
-  );
-}
-
-function isName(value: unknown): boolean {
-  return typeof value === "string" && value.length > 0 && value.length <= MAX_NAME;
+  return fits(keyPolicy, value);
 }

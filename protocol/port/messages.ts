@@ -1,6 +1,7 @@
 /** The messages that pass a port, checked in both directions. */
+import { CofferError } from "../error.ts";
+import { anything, bytes, checked, literal, object, type Shape, text, union, whole } from "../shape.ts";
 import { OPERATIONS, type Operation, PORT_VERSION, type Result } from "./operations.ts";
-import { bytes, literal, object, text, violation, whole } from "./shape.ts";
 
 /** Longest chunk of a stream, bytes. */
 export const CHUNK = 1 << 20;
@@ -22,37 +23,42 @@ export type Message =
   | { v: 1; type: "cancel"; id: number };
 
 const v = literal(PORT_VERSION);
-const id = whole(1, Number.MAX_SAFE_INTEGER);
-const SHAPES = {
-  error: object({ v, type: literal("error"), id, code: text(64, /^[a-z][a-z0-9-]*$/) }),
+const id = whole(1);
+const OPERATION_NAMES = Object.keys(OPERATIONS) as Operation[];
+const message = union("type", {
+  call: object({ v, type: literal("call"), id, op: literal(...OPERATION_NAMES), params: anything }),
+  result: object({ v, type: literal("result"), id, value: anything }),
+  error: object({ v, type: literal("error"), id, code: text(1, 64, /^[a-z][a-z0-9-]*$/) }),
   chunk: object({ v, type: literal("chunk"), id, bytes: bytes(CHUNK) }),
   end: object({ v, type: literal("end"), id }),
   credit: object({ v, type: literal("credit"), id, bytes: whole(1, WINDOW) }),
   cancel: object({ v, type: literal("cancel"), id }),
-};
-const envelope = object({ v, type: literal("call"), id, op: text(16), params: () => undefined });
-const answer = object({ v, type: literal("result"), id, value: () => undefined });
+});
+
+/** Ends a port: the other side does not keep to the protocol. */
+export function violation(cause?: unknown): never {
+  throw new CofferError("port-violation", undefined, { cause });
+}
 
 /**
  * Checks one message; throws `port-violation`. Params are checked against their operation's shape; the value of a
  * `result` by `checkResult`, as only the caller knows which operation it answers.
  */
 export function checkMessage(value: unknown): Message {
-  const type = typeof value === "object" && value !== null && "type" in value ? value.type : undefined;
-  if (type === "call") {
-    const call = envelope(value);
-    if (!Object.hasOwn(OPERATIONS, call.op)) violation();
-    OPERATIONS[call.op as Operation].params(call.params);
-  } else if (type === "result") {
-    answer(value);
-  } else {
-    if (typeof type !== "string" || !Object.hasOwn(SHAPES, type)) violation();
-    SHAPES[type as keyof typeof SHAPES](value);
-  }
-  return value as Message;
+  const known: Message = take(message, value);
+  if (known.type === "call") take(OPERATIONS[known.op].params, known.params);
+  return known;
 }
 
 /** Checks the value that answers `op`, going out as well as coming in. */
 export function checkResult<O extends Operation>(op: O, value: unknown): Result<O> {
-  return OPERATIONS[op].result(value) as Result<O>;
+  return take(OPERATIONS[op].result as Shape<Result<O>>, value);
+}
+
+function take<T>(shape: Shape<T>, value: unknown): T {
+  try {
+    return checked(shape, value);
+  } catch (cause) {
+    violation(cause);
+  }
 }

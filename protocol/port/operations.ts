@@ -1,24 +1,26 @@
 /** The operations of the port: parameters and results, as types and as exact shapes. */
 import {
   blob,
+  boolean,
   bytes,
+  compactJws,
   list,
   literal,
   nullable,
+  type Of,
   object,
   record,
   type Shape,
   text,
-  truth,
   whole,
-} from "./shape.ts";
+} from "../shape.ts";
 
 /** The version that this code speaks. A hello lists the versions of the caller; the answer names the chosen one. */
 export const PORT_VERSION = 1;
 
 /** Compact JWS, at most 8 KiB (EDK, receipt, grant-like texts). */
-const jws = text(8192, /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/);
-const base64url = (limit: number) => text(limit, /^[A-Za-z0-9_-]+$/);
+const jws = compactJws(8192);
+const base64url = (max: number) => text(1, max, /^[\w-]+$/);
 
 /** The authenticated but public context of a document: tenant, account, document, purpose. */
 export type EncryptionContext = Record<string, string>;
@@ -29,7 +31,7 @@ const context = record(16, 1024);
  * base64url text. Version 1 of the microservice offers none and ignores what it does not know.
  */
 export type Proof = { type: string; value: string };
-const proof: Shape<Proof> = object({ type: text(64), value: text(16384) });
+const proof: Shape<Proof> = object({ type: text(0, 64), value: text(0, 16384) });
 
 /** What a microservice tells of its enrolment. `notAfter` in ISO 8601; certificates in base64url DER. */
 export type InstanceDescription = {
@@ -40,11 +42,11 @@ export type InstanceDescription = {
   method: string;
 };
 const instance: Shape<InstanceDescription> = object({
-  id: text(128),
-  custodian: text(1024),
+  id: text(0, 128),
+  custodian: text(0, 1024),
   wrappingCertificate: base64url(8192),
-  notAfter: text(64),
-  method: text(32),
+  notAfter: text(0, 64),
+  method: text(0, 32),
 });
 
 export type HelloParams = { versions: number[]; custodian: string; proof?: Proof };
@@ -69,26 +71,23 @@ export type Source = Blob | Uint8Array | ReadableStream<Uint8Array>;
 /** Parameters (coming into the microservice) and results (going out) of the calls. */
 export const OPERATIONS = {
   hello: {
-    params: object(
-      { versions: list(whole(1, 65535), 16), custodian: text(1024) },
-      { proof },
-    ) as Shape<HelloParams>,
+    params: object({ versions: list(whole(1, 65535), 0, 16), custodian: text(0, 1024) }, { proof }),
     result: object(
-      { version: literal(PORT_VERSION), measurement: text(128), instance: nullable(instance) },
+      { version: literal(PORT_VERSION), measurement: text(0, 128), instance: nullable(instance) },
       { proof },
-    ) as Shape<HelloResult>,
+    ),
   },
   enrol: { params: object({ grant: base64url(256) }), result: instance },
   load: {
-    params: object({ edk: jws, wrappedKey: base64url(2048), receipt: jws }) as Shape<LoadParams>,
-    result: object({ keyId: text(128), keyVersion: whole(1, 2 ** 31) }) as Shape<LoadResult>,
+    params: object({ edk: jws, wrappedKey: base64url(2048), receipt: jws }),
+    result: object({ keyId: text(0, 128), keyVersion: whole(1, 2 ** 31) }),
   },
   /** Ends all instances of the custodian's origin: keys, certificates and all keys wrapped to them are deleted here. */
   forget: { params: object({}), result: object({}) },
-  has: { params: object({ edk: jws }), result: object({ loaded: truth }) },
+  has: { params: object({ edk: jws }), result: object({ loaded: boolean }) },
   inspect: {
     params: object({ header: bytes(65536) }),
-    result: object({ edk: jws, context }) as Shape<InspectResult>,
+    result: object({ edk: jws, context }),
   },
   /** Streams: `input` is there when the source is a Blob; otherwise chunks follow. They answer by chunks and an end. */
   seal: { params: object({ edk: jws, context }, { input: blob }), result: object({}) },
@@ -96,5 +95,5 @@ export const OPERATIONS = {
 } as const;
 
 export type Operation = keyof typeof OPERATIONS;
-export type Params<O extends Operation> = ReturnType<(typeof OPERATIONS)[O]["params"]>;
-export type Result<O extends Operation> = ReturnType<(typeof OPERATIONS)[O]["result"]>;
+export type Params<O extends Operation> = Of<(typeof OPERATIONS)[O]["params"]>;
+export type Result<O extends Operation> = Of<(typeof OPERATIONS)[O]["result"]>;

@@ -1,8 +1,7 @@
 /** Byte streams over a port with credit: a sender never has more than WINDOW bytes under way. */
 import { Queue } from "../queue.ts";
 import { GarbageNudge } from "./garbage.ts";
-import { CHUNK, CREDIT, type Message, WINDOW } from "./messages.ts";
-import { violation } from "./shape.ts";
+import { CHUNK, CREDIT, type Message, violation, WINDOW } from "./messages.ts";
 
 export type Post = (message: Message, transfer?: ArrayBuffer[]) => void;
 
