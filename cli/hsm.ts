@@ -24,6 +24,7 @@ objects, everybody's certificates and public keys, and what an operation policy 
   --ttlv-port N    port of TTLV over TLS                   (5696, or the next free one)
   --https-port N   port of POST /kmip over HTTPS           (5697, or the next free one)
   --dir PATH       where keys and objects are kept         (.coffer/kmip)
+  --lease-time N   seconds that clients may use what they know of an object before they ask again; 0: without end  (3600)
   --verbose        print a line for each operation
 
   --principals FILE         clients that may name themselves by credentials   (principals.json in --dir, if it is there)
@@ -74,6 +75,7 @@ export async function hsm(args: string[]): Promise<number> {
       "client-ca": { type: "string", multiple: true, default: [] },
       "structured-keys": { type: "string", multiple: true, default: [] },
       pykmip: { type: "string", multiple: true, default: [] },
+      "lease-time": { type: "string" },
       verbose: { type: "boolean", default: false },
     },
   });
@@ -82,6 +84,7 @@ export async function hsm(args: string[]): Promise<number> {
     ttlv: portOption(values["ttlv-port"], "--ttlv-port"),
     https: portOption(values["https-port"], "--https-port"),
   };
+  const leaseTime = leaseOption(values["lease-time"]);
   const principals =
     values.principals === undefined
       ? await readPrincipals(join(dir, PRINCIPALS_FILE), { absent: [] })
@@ -113,6 +116,7 @@ export async function hsm(args: string[]): Promise<number> {
     clientAuthorities,
     structuredKeyValues: values["structured-keys"],
     pykmip: values.pykmip,
+    ...(leaseTime === undefined ? {} : { leaseTime }),
     ...(values.verbose ? { log: (line) => process.stdout.write(`${logText(line, new Date())}\n`) } : {}),
   });
   try {
@@ -131,6 +135,13 @@ export async function hsm(args: string[]): Promise<number> {
     await running.close();
   }
   return 0;
+}
+
+/** The seconds of `--lease-time`: an Interval of KMIP has 32 bits. */
+function leaseOption(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,10}$/.test(text) && Number(text) < 2 ** 32) return Number(text);
+  throw new CommandError("--lease-time takes seconds from 0 to 4294967295", 2);
 }
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;

@@ -42,6 +42,7 @@ export interface BatchesOptions {
   seeding: Seeding;
   structuredKeyValues: readonly string[];
   pykmip: readonly string[];
+  leaseTime: number;
 }
 
 /** Bytes of answers in one message, about, after which the items that are left are refused. */
@@ -82,7 +83,7 @@ export class Batches {
     { subject, session, attestation }: Authenticated,
     origin: Origin,
   ): Promise<ResponseItem[]> {
-    const { store, now, random, tickets, seeding, attestationRoots, structuredKeyValues, pykmip } =
+    const { store, now, random, tickets, seeding, attestationRoots, structuredKeyValues, pykmip, leaseTime } =
       this.#options;
     const continuation = header.batchErrorContinuationOption ?? "Stop";
     const undo = continuation === "Undo" && items.length > 1;
@@ -112,6 +113,7 @@ export class Batches {
         ...(objects ? { objects } : {}),
         structuredKeyValues: [...structuredKeyValues, ...pykmip].includes(origin.identity),
         pykmip: pykmip.includes(origin.identity),
+        leaseTime,
         tickets,
         work,
         streams: this.#streams,

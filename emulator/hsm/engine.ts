@@ -20,6 +20,7 @@ import { Batches, told } from "./batches.ts";
 import { ENCLAVE_EVIDENCE } from "./evidence.ts";
 import type { Executed, Origin } from "./listener.ts";
 import type { Log } from "./log.ts";
+import { LEASE_TIME } from "./operations/lease.ts";
 import { OperationPolicies } from "./policy/operation-policy.ts";
 import { mayAsk } from "./policy/roles.ts";
 import { Principals } from "./principals.ts";
@@ -48,6 +49,8 @@ export interface EngineOptions {
   structuredKeyValues?: readonly string[];
   /** Identities whose clients are PyKMIP's (`pykmip.ts`); none by default. */
   pykmip?: readonly string[];
+  /** The longest lease (s), `LEASE_TIME` by default; 0 is without end. */
+  leaseTime?: number;
 }
 
 /**
@@ -69,6 +72,7 @@ export class Engine {
       seeding: "mixed",
       structuredKeyValues: [],
       pykmip: [],
+      leaseTime: LEASE_TIME,
       ...options,
     };
     const { principals, policies, attestationRoots: roots, log } = this.#options;

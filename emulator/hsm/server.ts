@@ -5,6 +5,7 @@ import { Engine } from "./engine.ts";
 import { listenHttps } from "./https-listener.ts";
 import type { ListenerOptions, Origin } from "./listener.ts";
 import { fileLog, type Log } from "./log.ts";
+import { LEASE_TIME } from "./operations/lease.ts";
 import type { Pki } from "./pki.ts";
 import { OperationPolicies, type OperationPolicy } from "./policy/operation-policy.ts";
 import { type Principal, Principals, principalOf } from "./principals.ts";
@@ -55,6 +56,8 @@ export interface HsmOptions {
    * Attributes without names tells them what PyKMIP can decode. None by default.
    */
   pykmip?: readonly string[];
+  /** Seconds that clients may use what they know of an object before they ask again; an hour by default, 0 without end. */
+  leaseTime?: number;
 }
 
 /** One message on the wire, as encoded. */
@@ -94,7 +97,7 @@ async function startAlone(options: HsmOptions): Promise<Hsm> {
   const { dir, pki, host = "127.0.0.1", now = () => new Date(), random = systemRandom } = options;
   const { limit = 1024 * 1024, idleTimeout = 300_000 } = options;
   const { users = {}, principals: known = [], attestationRoots: pems = [], seeding = "mixed" } = options;
-  const { structuredKeyValues = [], pykmip = [], clientAuthorities = [] } = options;
+  const { structuredKeyValues = [], pykmip = [], clientAuthorities = [], leaseTime = LEASE_TIME } = options;
   const principals = new Principals([
     ...Object.entries(users).map(([name, password]) => principalOf(name, password)),
     ...known,
@@ -120,6 +123,7 @@ async function startAlone(options: HsmOptions): Promise<Hsm> {
     seeding,
     structuredKeyValues,
     pykmip,
+    leaseTime,
   });
   const hsm: Hsm = { ttlvPort: 0, httpsPort: 0, logPath, close: async () => {} };
   const serve = async (request: Uint8Array, origin: Origin) => {

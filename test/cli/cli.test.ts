@@ -160,6 +160,8 @@ describe("errors", () => {
     [["list", "--colour"], 2, "--colour"],
     [["export", "--all"], 2, "say --all and --to FOLDER"],
     [["start", "--port", "70000"], 2, "--port takes a port"],
+    [["hsm", "--lease-time", "1h"], 2, "--lease-time takes seconds"],
+    [["hsm", "--lease-time", "4294967296"], 2, "--lease-time takes seconds"],
     [["unseal", "x"], 2, "there is no command 'unseal'"],
     [["list", "--dir", "elsewhere"], 1, "Nothing runs from"],
   ])("coffer %j ends with %i and one sentence", async (args, code, sentence) => {

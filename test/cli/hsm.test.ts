@@ -123,7 +123,7 @@ describe("coffer hsm", () => {
     server = start(
       [
         ...["hsm", "--client", "alice", "--attestation-root", "roots.pem", "--policies", "shared.json"],
-        ...["--structured-keys", "alice", ...ports],
+        ...["--structured-keys", "alice", "--lease-time", "600", ...ports],
       ],
       folder,
     );
@@ -178,6 +178,15 @@ describe("coffer hsm", () => {
     });
     const { keyValue } = object.symmetricKey!.keyBlock;
     expect(keyValue).toEqual({ keyMaterial: expect.any(Uint8Array) });
+  });
+
+  it("leases for as long as it was told", async () => {
+    const alice = await clientWith();
+    const key = await alice.request("Create", {
+      objectType: "SymmetricKey",
+      attributes: { cryptographicAlgorithm: "AES", cryptographicUsageMask: ["Encrypt"] },
+    });
+    expect(await alice.request("ObtainLease", key)).toMatchObject({ leaseTime: 600 });
   });
 
   it("tells who may name themselves, and how many roots it believes", async () => {

@@ -20,10 +20,12 @@ import {
 } from "../attribute-instances.ts";
 import { isDestroyed, type ManagedObject } from "../managed-object.ts";
 import { checkChange, checkDelete, checkKept } from "../policy/attribute-change.ts";
+import { counted, unused } from "../policy/usage-limits.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { checkDates, checkNames } from "./new-object.ts";
 
 type Row = Record<string, unknown>;
+type UsageLimits = NonNullable<Attributes["usageLimits"]>;
 
 /** Add Attribute (KMIP 2.1 §6.1.2): a further instance, or the first of a single-valued attribute. */
 export const addAttribute: Handler<"AddAttribute"> = (request, context) => {
@@ -179,7 +181,8 @@ function changeOf(
   checkChange(context.subject, object, change!, context.now);
   const given: unknown = change![property];
   const many = isRepeated(property, given);
-  const value: unknown = bare(many ? given[0] : given);
+  const one: unknown = bare(many ? given[0] : given);
+  const value = property === "usageLimits" ? unused(change!.usageLimits!) : one;
   const vendor = property === "vendorAttributes" ? (value as VendorAttribute) : undefined;
   const indexes = change!.attributeIndex as Record<string, (number | undefined)[]> | undefined;
   const named = vendor ? change!.vendorAttributes![0]!.attributeIndex : indexes?.[property]?.[0];
@@ -224,10 +227,17 @@ function valued(
 ): Instance {
   if (propertyOf(current) !== property) throw new KmipError("InvalidMessage", "Current is another attribute");
   const given: unknown = current[property];
-  const wanted = bare(isRepeated(property, given) ? given[0] : given);
+  const wanted = comparable(property, isRepeated(property, given) ? given[0] : given);
   if (vendor && !isOf(vendor, wanted))
     throw new KmipError("PermissionDenied", "A vendor attribute does not become another");
-  return found(object, property, vendor, ({ value }) => isDeepStrictEqual(bare(value), wanted));
+  return found(object, property, vendor, ({ value }) =>
+    isDeepStrictEqual(comparable(property, value), wanted),
+  );
+}
+
+/** The value as it is compared with another one: usage limits with the Count that a client may leave out. */
+function comparable(property: Property, value: unknown): unknown {
+  return property === "usageLimits" ? counted(value as UsageLimits) : bare(value);
 }
 
 /** The only instance: of several, 2.x says which by Current Attribute. */

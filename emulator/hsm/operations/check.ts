@@ -1,5 +1,7 @@
 import { KmipError } from "#protocol/kmip/index.ts";
+import { leftOf } from "../policy/usage-limits.ts";
 import { type Handler, objectFor } from "./handler.ts";
+import { shorterLease } from "./lease.ts";
 import { checkUsable } from "./usage.ts";
 
 /**
@@ -8,12 +10,13 @@ import { checkUsable } from "./usage.ts";
  */
 export const check: Handler<"Check"> = (request, context) => {
   const object = objectFor(context, request.uniqueIdentifier, "Check");
-  const { usageLimits, leaseTime, cryptographicUsageMask = [] } = object.attributes;
+  const { usageLimits, leaseTime: longest, cryptographicUsageMask = [] } = object.attributes;
   const answer = { uniqueIdentifier: object.uid };
-  const left = usageLimits?.usageLimitsCount ?? usageLimits?.usageLimitsTotal;
+  const left = usageLimits && leftOf(usageLimits);
   if (request.usageLimitsCount !== undefined && left !== undefined && request.usageLimitsCount > left)
     return { ...answer, usageLimitsCount: left };
-  if (request.leaseTime !== undefined && leaseTime !== undefined && request.leaseTime > leaseTime)
+  const leaseTime = shorterLease(longest, context.leaseTime);
+  if (request.leaseTime !== undefined && shorterLease(request.leaseTime, leaseTime) !== request.leaseTime)
     return { ...answer, leaseTime };
   const uses = request.cryptographicUsageMask ?? [];
   if (uses.some((use) => !cryptographicUsageMask.includes(use)))

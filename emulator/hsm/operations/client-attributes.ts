@@ -3,6 +3,7 @@ import type { Attributes } from "#protocol/kmip/index.ts";
 import { withIndexes } from "../attribute-instances.ts";
 import { type ManagedObject, stateAt } from "../managed-object.ts";
 import { isGuessable } from "../policy/secrecy.ts";
+import { counted } from "../policy/usage-limits.ts";
 
 /** All attributes of an object as a client sees them now. */
 export function clientAttributes(object: ManagedObject, now: Date): Attributes {
@@ -13,6 +14,8 @@ export function clientAttributes(object: ManagedObject, now: Date): Attributes {
     objectType,
     ...(digest && !isGuessable(object) ? { digest } : {}),
     ...others,
+    // Of an object from before a missing Count was written down.
+    ...(others.usageLimits ? { usageLimits: counted(others.usageLimits) } : {}),
     state: stateAt(object, now),
     shortUniqueIdentifier: shortIdentifier(uid),
   };

@@ -30,10 +30,11 @@ export const get: Handler<"Get"> = (request, context) => {
 };
 
 /** An object is fresh until a client gets it (KMIP 2.1 §4.24); Export does not count (TC-IMPEXP-1). */
-function served(object: ManagedObject, { work, groups, holder }: Context): void {
+function served(object: ManagedObject, { work, groups, holder, now }: Context): void {
   for (const group of object.attributes.objectGroup ?? []) groups.served(holder, group, object.uid);
   if (object.attributes.fresh !== true) return;
   object.attributes.fresh = false;
+  object.attributes.lastChangeDate = now;
   work.put(object);
 }
 

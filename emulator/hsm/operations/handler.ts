@@ -30,6 +30,8 @@ export interface Context {
   channel: string;
   /** Whether the client reads a bare wrapped key only as a structure. */
   structuredKeyValues?: boolean;
+  /** The longest lease (s); 0 is without end. */
+  leaseTime: number;
   /** Whether the client is PyKMIP's (`pykmip.ts`). */
   pykmip?: boolean;
   /** What the subject came by, where it was a ticket. */

@@ -54,6 +54,7 @@ export const importObject: Handler<"Import"> = (request, context) => {
     attributes: { ...own, ...described(objectType, value, own) },
     value,
     made: false,
+    used: true,
     ...(state ? { state } : {}),
   });
   if (classOf(imported.attributes)) {

@@ -19,6 +19,7 @@ import { exportObject, get } from "./get.ts";
 import { getAttributeList, getAttributes } from "./get-attributes.ts";
 import type { Handler } from "./handler.ts";
 import { importObject } from "./import.ts";
+import { obtainLease } from "./lease.ts";
 import { activate, destroy, revoke } from "./life-cycle.ts";
 import { locate } from "./locate.ts";
 import { delegatedLogin, login, logout } from "./login.ts";
@@ -32,7 +33,7 @@ import { notify, put, setEndpointRole } from "./server-to-client.ts";
 import { getConstraints, setConstraints, setDefaults } from "./settings.ts";
 import { sign, signatureVerify } from "./sign.ts";
 import { createSplitKey, joinSplitKey } from "./split-key.ts";
-import { getUsageAllocation, obtainLease } from "./usage-allocation.ts";
+import { getUsageAllocation } from "./usage-allocation.ts";
 import { validate } from "./validate.ts";
 
 export type Handlers = { [O in OperationName]?: Handler<O> };

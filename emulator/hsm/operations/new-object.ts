@@ -3,9 +3,10 @@ import { type Attributes, encodeTransparentKey, type KeyBlock, KmipError } from 
 import { checkCount } from "../attribute-instances.ts";
 import { isDestroyed, type ManagedObject, type ObjectType, type ObjectValue } from "../managed-object.ts";
 import { parsePrivateKey, parsePublicKey } from "../material.ts";
-import { checkUsageLimits } from "../policy/attribute-change.ts";
 import { classOf } from "../policy/classes.ts";
+import { checkUsageLimits, counted, unused } from "../policy/usage-limits.ts";
 import type { Context } from "./handler.ts";
+import { shorterLease } from "./lease.ts";
 import { checkConstraints } from "./settings.ts";
 
 /** Attributes that the server alone sets (KMIP 2.1 §4, "Initially set by: Server"). */
@@ -20,6 +21,7 @@ const SERVERS: ReadonlySet<keyof Attributes> = new Set<keyof Attributes>([
   "revocationReason",
   "archiveDate",
   "digest",
+  "leaseTime",
   "alwaysSensitive",
   "neverExtractable",
 ]);
@@ -32,10 +34,9 @@ export interface NewObject {
   /** What was made here was never known outside; what was brought in may have been. */
   made: boolean;
   state?: ManagedObject["state"];
+  /** Whether its usage limits were used where it was before; otherwise nothing of them is used. */
+  used?: boolean;
 }
-
-/** Seconds that a client may use an object before it asks again (KMIP 2.1 §4.30). */
-const LEASE = 3600;
 
 /** Refuses attributes that are the server's to set. */
 export function checkSettable(attributes: Attributes): void {
@@ -49,10 +50,12 @@ export function checkSettable(attributes: Attributes): void {
 /** Puts a new object, with the attributes that the server gives it. */
 export function putNew(
   context: Context,
-  { uid, objectType, attributes, value, made, state }: NewObject,
+  { uid, objectType, attributes, value, made, state, used = false }: NewObject,
 ): ManagedObject {
   const { now, subject, work } = context;
   if (context.objects) throw new KmipError("PermissionDenied", "The ticket is for objects that are there");
+  const { usageLimits } = attributes;
+  checkUsageLimits(attributes);
   const sensitive = attributes.sensitive ?? false;
   const extractable = attributes.extractable ?? true;
   const { objectType: _type, uniqueIdentifier: _uid, state: _state, attributeIndex: _, ...kept } = attributes;
@@ -69,8 +72,9 @@ export function putNew(
       // Of an object that was made elsewhere nobody but the client knows it (KMIP 2.1 §4.36).
       ...(made ? { originalCreationDate: attributes.originalCreationDate ?? now } : {}),
       fresh: attributes.fresh ?? true,
-      leaseTime: attributes.leaseTime ?? LEASE,
+      leaseTime: shorterLease(attributes.leaseTime, context.leaseTime),
       protectionStorageMask: ["Software"],
+      ...(usageLimits ? { usageLimits: used ? counted(usageLimits) : unused(usageLimits) } : {}),
       ...(made ? { randomNumberGenerator: GENERATOR } : {}),
       ...(attributes.keyValueLocation ? { keyValuePresent: hasKeyValue(value) } : {}),
       // Of certificates and public keys too, though they are given to everybody (TC-CERTATTR-1, AKLC-O-1).
@@ -89,7 +93,6 @@ export function putNew(
   if (digest.length > 0) object.attributes.digest = digest;
   checkCount(object);
   checkDates(object.attributes);
-  checkUsageLimits(object.attributes);
   checkQuantumSafe(object.attributes);
   checkNames(context, object);
   checkConstraints(context, object);

@@ -23,6 +23,7 @@ const LEFT_BEHIND: ReadonlySet<string> = new Set([
   "fresh",
   "initialDate",
   "lastChangeDate",
+  "leaseTime",
   "link",
   "neverExtractable",
   "originalCreationDate",
@@ -52,7 +53,6 @@ export function replacementAttributes(
   admitAttributes(context.subject, "ReKey", object.objectType, request);
   const { attributes } = object;
   const kept = Object.fromEntries(Object.entries(attributes).filter(([name]) => !LEFT_BEHIND.has(name)));
-  const { usageLimits } = attributes;
   // Of the policy, who may use a key and for what goes over to its successor; what was verified of the old key does not.
   const vendorAttributes = [
     ...(attributes.vendorAttributes ?? []).filter(
@@ -63,9 +63,6 @@ export function replacementAttributes(
   ];
   return withRequirements([object], {
     ...kept,
-    ...(usageLimits
-      ? { usageLimits: { ...usageLimits, usageLimitsCount: usageLimits.usageLimitsTotal } }
-      : {}),
     ...dates(attributes, offset, context.now),
     ...request,
     ...((attributes.name ?? request.name) ? { name: names(attributes.name, request.name) } : {}),

@@ -1,5 +1,6 @@
 import { KmipError } from "#protocol/kmip/index.ts";
 import { stateAt } from "../managed-object.ts";
+import { leftOf } from "../policy/usage-limits.ts";
 import { type Handler, objectFor } from "./handler.ts";
 
 /** Get Usage Allocation (KMIP 2.1 §6.1.23): a part of the usage limit, for uses outside this server. */
@@ -10,20 +11,11 @@ export const getUsageAllocation: Handler<"GetUsageAllocation"> = (request, conte
   if (stateAt(object, context.now) !== "Active")
     throw new KmipError("WrongKeyLifecycleState", "The object is not Active");
   if (request.usageLimitsCount < 1n) throw new KmipError("InvalidField", "Not a count");
-  const left = usageLimits.usageLimitsCount ?? usageLimits.usageLimitsTotal;
+  const left = leftOf(usageLimits);
   if (request.usageLimitsCount > left)
     throw new KmipError("UsageLimitExceeded", "The usage limit leaves less than that");
   object.attributes.usageLimits = { ...usageLimits, usageLimitsCount: left - request.usageLimitsCount };
   object.attributes.lastChangeDate = context.now;
   context.work.put(object);
   return { uniqueIdentifier: object.uid };
-};
-
-/** Obtain Lease (KMIP 2.1 §6.1.35): how long a client may use its copy before it asks again. */
-export const obtainLease: Handler<"ObtainLease"> = ({ uniqueIdentifier }, context) => {
-  const object = objectFor(context, uniqueIdentifier, "ObtainLease");
-  const { leaseTime = 0, lastChangeDate = context.now } = object.attributes;
-  if (stateAt(object, context.now) === "Compromised")
-    throw new KmipError("WrongKeyLifecycleState", "A compromised object is not leased");
-  return { uniqueIdentifier: object.uid, leaseTime, lastChangeDate };
 };

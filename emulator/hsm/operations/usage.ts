@@ -1,6 +1,7 @@
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { isDestroyed, type ManagedObject, stateAt } from "../managed-object.ts";
 import { classOf } from "../policy/classes.ts";
+import { leftOf } from "../policy/usage-limits.ts";
 import type { Context } from "./handler.ts";
 
 export type Use = NonNullable<Attributes["cryptographicUsageMask"]>[number];
@@ -36,12 +37,17 @@ export function checkUsable(key: ManagedObject, use: Use, now: Date): void {
  * left. Bytes count where the unit is Byte, the use itself where it is Object. The refusal is a denial (CS-BC-M-7), as
  * "Usage Limit Exceeded" is that of Get Usage Allocation.
  */
-export function countUsage(key: ManagedObject, bytes: number, { work }: Pick<Context, "work">): void {
+export function countUsage(
+  key: ManagedObject,
+  bytes: number,
+  { work, now }: Pick<Context, "work" | "now">,
+): void {
   const limits = key.attributes.usageLimits;
   if (!limits) return;
-  const left = limits.usageLimitsCount ?? limits.usageLimitsTotal;
+  const left = leftOf(limits);
   const used = limits.usageLimitsUnit === "Byte" ? BigInt(bytes) : 1n;
   if (used > left) throw new KmipError("PermissionDenied", "The key's usage limit is reached");
   key.attributes.usageLimits = { ...limits, usageLimitsCount: left - used };
+  key.attributes.lastChangeDate = now;
   work.put(key);
 }

@@ -5,6 +5,7 @@ import { admitAttributes, admitOfficers } from "./admission.ts";
 import { ATTESTATION, isTighter } from "./attestation.ts";
 import { ATTRIBUTE_RULES, type AttributeRule, TIGHTENS, type When } from "./attribute-rules.ts";
 import { classOf, VENDOR } from "./classes.ts";
+import { checkLimitsChange, checkUsageLimits, leftOf } from "./usage-limits.ts";
 
 /** Whether a client may change an attribute of an object that is there: the rules are data (`attribute-rules.ts`). */
 
@@ -32,13 +33,7 @@ export function checkChange(subject: Subject, object: ManagedObject, change: Att
   }
   admitAttributes(subject, "Attribute", object.objectType, change);
   checkUsageLimits(change);
-}
-
-/** Throws where more is left of usage limits than there is in all (KMIP 2.1 §4.66). */
-export function checkUsageLimits({ usageLimits }: Attributes): void {
-  const { usageLimitsTotal: total, usageLimitsCount: count = total } = usageLimits ?? {};
-  if (total !== undefined && (total < 0n || count! < 0n || count! > total))
-    throw new KmipError("InvalidAttributeValue", "Not usage limits");
+  checkLimitsChange(object.attributes.usageLimits, change);
 }
 
 /** Others than its owner only tighten an object, whatever its operation policy lets them do. */
@@ -65,9 +60,7 @@ function checkWhen(object: ManagedObject, when: When | undefined, property: Prop
   const state = stateAt(object, now);
   const current = attributes[property];
   const { usageLimits } = attributes;
-  const used =
-    usageLimits?.usageLimitsCount !== undefined &&
-    usageLimits.usageLimitsCount !== usageLimits.usageLimitsTotal;
+  const used = usageLimits !== undefined && leftOf(usageLimits) !== usageLimits.usageLimitsTotal;
   if (when === "always" || (when === "unused" && !used)) return;
   if (when === undefined || when === "unused") throw new KmipError("AttributeReadOnly", `${property} stays`);
   const lives = state === "PreActive" || (state === "Active" && when !== "pre-active");

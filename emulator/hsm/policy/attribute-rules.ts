@@ -1,4 +1,5 @@
 import type { Attributes } from "#protocol/kmip/index.ts";
+import { leftOf } from "./usage-limits.ts";
 
 /**
  * Who may change which attribute, and when (KMIP 1.4 §3, KMIP 2.1 §4: "Modifiable by client", "Deletable by client"). The
@@ -70,10 +71,9 @@ export const TIGHTENS: Tightens = {
   usageLimits(before, after) {
     if (!after) return false;
     if (!before) return true;
-    const left = (limits: typeof after) => limits.usageLimitsCount ?? limits.usageLimitsTotal;
     // What there is in all counts too: a replacement begins with it.
     const inAll = after.usageLimitsTotal <= before.usageLimitsTotal;
-    return after.usageLimitsUnit === before.usageLimitsUnit && inAll && left(after) <= left(before);
+    return after.usageLimitsUnit === before.usageLimitsUnit && inAll && leftOf(after) <= leftOf(before);
   },
   // An object without a mask is good for nothing.
   cryptographicUsageMask: (before = [], after = []) => after.every((use) => before.includes(use)),

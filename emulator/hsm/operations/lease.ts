@@ -1,0 +1,29 @@
+import { KmipError } from "#protocol/kmip/index.ts";
+import { stateAt } from "../managed-object.ts";
+import { type Handler, objectFor } from "./handler.ts";
+
+/** Seconds that a client may use what it knows of an object before it asks again; an Interval of 0 is without end. */
+export const LEASE_TIME = 3600;
+
+/** The shorter of two leases, of which one may be absent. */
+export function shorterLease(one: number | undefined, other: number): number {
+  if (one === undefined || one === 0) return other;
+  return other === 0 ? one : Math.min(one, other);
+}
+
+/**
+ * Obtain Lease (KMIP 1.4 §4.19, KMIP 2.1 §6.1.35): how long a client may use its copy, and when the object last changed.
+ * The attribute is the longest lease of the object; the server as it is set up now may give a shorter one.
+ */
+export const obtainLease: Handler<"ObtainLease"> = ({ uniqueIdentifier }, context) => {
+  const object = objectFor(context, uniqueIdentifier, "ObtainLease");
+  const { leaseTime, initialDate = context.now, lastChangeDate = initialDate } = object.attributes;
+  // "A new lease is not permitted": Permission Denied in all versions (KMIP 1.4 §11.18, TC-95).
+  if (stateAt(object, context.now) === "Compromised")
+    throw new KmipError("PermissionDenied", "A compromised object is not leased");
+  return {
+    uniqueIdentifier: object.uid,
+    leaseTime: shorterLease(leaseTime, context.leaseTime),
+    lastChangeDate,
+  };
+};
