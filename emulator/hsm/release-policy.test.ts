@@ -163,6 +163,8 @@ describe("with the live certificate of coffer-kms", () => {
       to(h.account, { encodingOption: "TTLVEncoding" }, {}),
       to(h.account, { encodingOption: undefined }, {}),
       to(h.account, { attributeName: ["Cryptographic Usage Mask"] }, {}),
+      to(h.account, { attributeReference: ["cryptographicUsageMask"] }, {}),
+      to(h.account, { attributeName: ["State"], encodingOption: "TTLVEncoding" }, {}),
       to(h.account, { wrappingMethod: "MACSign" }, {}),
       to(h.account, { wrappingMethod: "EncryptThenMACSign" }, {}),
       to(h.account, { macSignatureKeyInformation: { uniqueIdentifier: h.account } }, {}),

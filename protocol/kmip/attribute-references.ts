@@ -21,7 +21,7 @@ const TAG = {
 } as const;
 
 /** KMIP 2.1 §7.2 Attribute Reference: an enumeration of tags, or vendor and name. */
-const referenceStructure: Codec<AttributeReference> = {
+export const referenceStructure: Codec<AttributeReference> = {
   encode(tag, reference, context) {
     if (typeof reference === "string") {
       const rule = ruleByProperty.get(reference);

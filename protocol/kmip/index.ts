@@ -64,6 +64,7 @@ export {
 } from "./encoding.ts";
 export { KmipDecodeError, KmipEncodeError, KmipError, type ResultReason } from "./errors.ts";
 export { type Bytes, type Item, type ItemType, LIMITS, type Limits } from "./item.ts";
+export type { KeyWrappingSpecification } from "./key-wrapping.ts";
 export type {
   OperationName,
   RequestHeader,
@@ -93,12 +94,11 @@ export type {
   ManagedObject,
   TransparentKey,
 } from "./objects.ts";
-export { encodeTransparentKey } from "./objects.ts";
+export { decodeKeyValue, encodeKeyValue, encodeTransparentKey } from "./objects.ts";
 export type {
   Credential,
   CryptographicParameters,
   DerivationParameters,
-  KeyWrappingSpecification,
   MessageExtension,
   Nonce,
   RevocationReason,

@@ -19,8 +19,8 @@ import {
   required,
   structure,
 } from "./schema.ts";
-import { encodeTtlv } from "./ttlv.ts";
-import { NEWEST } from "./version.ts";
+import { decodeTtlv, encodeTtlv } from "./ttlv.ts";
+import { NEWEST, type ProtocolVersion, versionIndex } from "./version.ts";
 
 const isBytes = (value: unknown): value is Bytes => value instanceof Uint8Array;
 
@@ -58,6 +58,19 @@ export const keyValue = structure({
   attributes: optionalAttributes("Attribute"),
 });
 export type KeyValue = Infer<typeof keyValue>;
+
+/** A Key Value as what is wrapped with the TTLV encoding. Throws `KmipEncodeError` for what the version does not have. */
+export function encodeKeyValue(value: KeyValue, version: ProtocolVersion): Bytes {
+  const context = { version: versionIndex(version), direction: "request" } as const;
+  return encodeTtlv(keyValue.encode(tagNumber("KeyValue"), value, context));
+}
+
+/** Reads what `encodeKeyValue` writes, with attributes in the form of 1.x or of 2.x. Throws `KmipDecodeError`. */
+export function decodeKeyValue(bytes: Uint8Array, version: ProtocolVersion): KeyValue {
+  const item = decodeTtlv(bytes);
+  if (item.tag !== tagNumber("KeyValue")) throw new KmipDecodeError("not a Key Value");
+  return keyValue.decode(item, { version: versionIndex(version), direction: "request" });
+}
 
 /** KMIP 2.1 §3.4 Key Wrapping Data */
 export const keyWrappingData = structure({

@@ -158,13 +158,3 @@ export const keyInformation = structure({
   uniqueIdentifier: required(uniqueIdentifier),
   cryptographicParameters: optional(cryptographicParameters),
 });
-
-/** KMIP 2.1 §7.18 Key Wrapping Specification */
-export const keyWrappingSpecification = structure({
-  wrappingMethod: required(enumeration("WrappingMethod")),
-  encryptionKeyInformation: optional(keyInformation),
-  macSignatureKeyInformation: optional(keyInformation),
-  attributeName: optionalRepeated(textString),
-  encodingOption: optional(enumeration("EncodingOption")),
-});
-export type KeyWrappingSpecification = Infer<typeof keyWrappingSpecification>;

@@ -4,11 +4,11 @@ import { attributes, oneAttribute, optionalAttributes } from "./attribute-fields
 import { vendorValue } from "./attribute-items.ts";
 import { attributeReference, attributeReferences } from "./attribute-references.ts";
 import { usageLimits } from "./attribute-table.ts";
+import { keyWrappingSpecification } from "./key-wrapping.ts";
 import { certificate, object, optionalObject } from "./objects.ts";
 import {
   cryptographicParameters,
   derivationParameters,
-  keyWrappingSpecification,
   protectionStorageMasks,
   revocationReason,
   rngParameters,

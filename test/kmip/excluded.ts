@@ -9,7 +9,17 @@ interface Exclusion {
   clause: string;
 }
 
+/** The wrapped key of both is that of RFC 3394 §4.1, and of TC-141. */
+const WRAPPED_ALONE: Exclusion = {
+  field:
+    "step 3: the Key Value is the wrapped key alone, without the encoding and the attribute that were asked for",
+  clause:
+    'KMIP 1.2, "Key Wrapping Specification": without an Encoding Option the Key Value structure is wrapped, in TTLV',
+};
+
 const EXCLUDED: Readonly<Record<string, Exclusion>> = {
+  TC_142_11_Key_Wrapping_using_AES_Key_Wrap_with_Attributes: WRAPPED_ALONE,
+  TC_142_12_Key_Wrapping_using_AES_Key_Wrap_with_Attributes: WRAPPED_ALONE,
   TC_92_10_Existing_Key_Expired_Re_key_with_Same_Life_cycle: {
     field: "step 3: State is Active after the Deactivation Date, in 2010, that step 2 set",
     clause: 'KMIP 1.0, "State": at that date an object becomes Deactivated; step 2 itself answers 2070',

@@ -42,7 +42,8 @@ export const getAttributeList: Handler<"GetAttributeList"> = ({ uniqueIdentifier
   return { uniqueIdentifier: object.uid, attributeReference: distinct(references) };
 };
 
-function chosen(all: Attributes, references: AttributeReference[]): Attributes {
+/** Those of an object's attributes that are named. */
+export function chosen(all: Attributes, references: AttributeReference[]): Attributes {
   const { attributeIndex } = all;
   const record: Record<string, unknown> = attributeIndex ? { attributeIndex } : {};
   for (const reference of distinct(references)) {

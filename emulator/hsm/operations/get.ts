@@ -16,6 +16,7 @@ import { inFormat } from "./key-format.ts";
 import { blockBytes, ttlvKeyValue, unwrapBlock, wrapBytes, wrappingParameters } from "./key-wrapping.ts";
 import { pkcs12Block } from "./pkcs12.ts";
 import { checkUsable, countUsage } from "./usage.ts";
+import { attributesToWrap } from "./wrapped-attributes.ts";
 
 /** Get (KMIP 2.1 §6.1.20): the object in plain, or wrapped by a key of the HSM. */
 export const get: Handler<"Get"> = (request, context) => {
@@ -90,7 +91,7 @@ function keptBlock(object: ManagedObject, request: RequestPayload<"Get">, contex
   if (classOf(key.attributes)) throw new KmipError("PermissionDenied", "Not your unwrapping key");
   if (isSecret(key) && !request.keyWrappingSpecification)
     throw new KmipError("Sensitive", "What a secret key opens is sensitive");
-  return unwrapBlock(block, key);
+  return unwrapBlock(block, key, context.version);
 }
 
 /** The wrapping key that the specification names. It is found by the rules of wrapping, not of reading. */
@@ -116,12 +117,10 @@ function wrapped(
   object: ManagedObject,
   context: Context,
 ): KeyBlock {
-  const { wrappingMethod, encryptionKeyInformation, macSignatureKeyInformation, attributeName } =
-    specification;
+  const { wrappingMethod, encryptionKeyInformation, macSignatureKeyInformation } = specification;
   if (wrappingMethod !== "Encrypt" || macSignatureKeyInformation)
     throw new KmipError("FeatureNotSupported", "Keys are wrapped by encryption only");
-  if (attributeName?.length)
-    throw new KmipError("FeatureNotSupported", "Attributes are not wrapped with keys");
+  const attributes = attributesToWrap(object, specification, context);
   const asked = encryptionKeyInformation?.cryptographicParameters;
   const parameters = wrappingParameters(key, asked);
   // The policy compared the request's parameters; the defaults of the wrapping key are not looked at for the hierarchy.
@@ -137,7 +136,11 @@ function wrapped(
     ...(specification.encodingOption ? { encodingOption: specification.encodingOption } : {}),
   };
   const bare = specification.encodingOption === "NoEncoding";
-  const keyValue = wrapBytes(key, parameters, bare ? bytes : ttlvKeyValue(bytes));
+  const keyValue = wrapBytes(
+    key,
+    parameters,
+    bare ? bytes : ttlvKeyValue({ keyMaterial: bytes, ...attributes }, context.version),
+  );
   // KMIP 2.1 §3.3: a Key Value that is wrapped is a Byte String. Some clients know only a structure.
   if (bare && context.structuredKeyValues)
     return { ...block, keyValue: { keyMaterial: keyValue }, keyWrappingData };

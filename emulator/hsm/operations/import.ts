@@ -7,6 +7,7 @@ import { isRestricted } from "../policy/roles.ts";
 import { checkNoPad, isSecret } from "../policy/secrecy.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { checkChosenIdentifier } from "./identifier.ts";
+import { withKeyValueAttributes } from "./key-value-attributes.ts";
 import { unwrapBlock, wrappingParameters } from "./key-wrapping.ts";
 import { checkSettable, putNew } from "./new-object.ts";
 import { checkKind, described } from "./register.ts";
@@ -18,23 +19,30 @@ import { checkUsable } from "./usage.ts";
  */
 export const importObject: Handler<"Import"> = (request, context) => {
   const { subject, work } = context;
-  const { objectType, attributes, object, keyWrapType, replaceExisting = false } = request;
+  const { objectType, object, keyWrapType, replaceExisting = false } = request;
   const uid = checkChosenIdentifier(request.uniqueIdentifier);
-  admitAttributes(subject, "Import", objectType, attributes);
+  admitAttributes(subject, "Import", objectType, request.attributes);
   checkKind(objectType, object);
   checkReplaced(context, uid, replaceExisting);
   const block = object.symmetricKey?.keyBlock ?? object.privateKey?.keyBlock ?? object.secretData?.keyBlock;
   const unwraps = keyWrapType === "NotWrapped" && block?.keyWrappingData !== undefined;
   if (isRestricted(subject.role)) {
-    checkSettable(attributes);
+    checkSettable(request.attributes);
     if (!unwraps || objectType !== "SymmetricKey" || replaceExisting)
       throw new KmipError("PermissionDenied", "Only wrapped keys of the hierarchy are imported");
   }
-  let value = object;
+  const parent = unwraps ? unwrappingKey(block, context) : undefined;
+  const opened = withKeyValueAttributes(
+    objectType,
+    parent ? unwrapped(object, block!, parent, context) : object,
+    request.attributes,
+    context,
+  );
+  const { attributes } = opened;
+  admitAttributes(subject, "Import", objectType, attributes);
+  let value = opened.object;
   let ruled = attributes;
-  if (unwraps) {
-    const parent = unwrappingKey(block, context);
-    value = unwrapped(object, block, parent);
+  if (parent) {
     if (classOf(parent.attributes) || isRestricted(subject.role)) {
       ruled = classAttributes(childClass(subject, parent, "unwrapsFor"), attributes, parent);
       value = hierarchyKey(value);
@@ -91,12 +99,17 @@ export function unwrappingKey({ keyWrappingData }: KeyBlock, context: Context): 
   return key;
 }
 
-function unwrapped(object: ObjectValue, block: KeyBlock, key: ManagedObject): ObjectValue {
+function unwrapped(
+  object: ObjectValue,
+  block: KeyBlock,
+  key: ManagedObject,
+  { version }: Context,
+): ObjectValue {
   const { encryptionKeyInformation, encodingOption } = block.keyWrappingData!;
   const { blockCipherMode } = wrappingParameters(key, encryptionKeyInformation?.cryptographicParameters);
   if (classOf(key.attributes) && (blockCipherMode !== "NISTKeyWrap" || encodingOption !== "NoEncoding"))
     throw new KmipError("PermissionDenied", "Keys of the hierarchy come under AES key wrap, bare");
-  const keyBlock = unwrapBlock(block, key);
+  const keyBlock = unwrapBlock(block, key, version);
   if (object.symmetricKey) return { symmetricKey: { ...object.symmetricKey, keyBlock } };
   if (object.privateKey) return { privateKey: { ...object.privateKey, keyBlock } };
   if (object.secretData) return { secretData: { ...object.secretData, keyBlock } };

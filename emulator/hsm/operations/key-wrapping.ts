@@ -1,10 +1,12 @@
 import {
-  decodeItem,
-  encodeItem,
+  decodeKeyValue,
+  encodeKeyValue,
   type KeyBlock,
+  type KeyValue,
   type KeyWrappingSpecification,
+  KmipEncodeError,
   KmipError,
-  tagNumber,
+  type ProtocolVersion,
 } from "#protocol/kmip/index.ts";
 import { unwrapAes, wrapAes } from "../crypto/aes-key-wrap.ts";
 import { wrapOaep } from "../crypto/rsa-oaep.ts";
@@ -57,18 +59,25 @@ function aesMethod(key: ManagedObject, { blockCipherMode }: Parameters) {
 }
 
 /** The block without its wrapping, opened by the resident key that it names, whose use has been checked. */
-export function unwrapBlock(block: KeyBlock, key: ManagedObject): KeyBlock {
+export function unwrapBlock(block: KeyBlock, key: ManagedObject, version: ProtocolVersion): KeyBlock {
   const { keyValue, keyWrappingData, ...rest } = block;
   const { wrappingMethod, encryptionKeyInformation, macSignatureKeyInformation, encodingOption } =
     keyWrappingData!;
   if (wrappingMethod !== "Encrypt" || macSignatureKeyInformation)
     throw new KmipError("KeyWrapTypeNotSupported", "Keys are wrapped by encryption only");
   const parameters = wrappingParameters(key, encryptionKeyInformation?.cryptographicParameters);
+  checkNothingBeside(keyValue);
   const wrapped = keyValue instanceof Uint8Array ? keyValue : keyValue?.keyMaterial;
   if (!(wrapped instanceof Uint8Array)) throw new KmipError("MissingData", "The wrapped key is missing");
   const bytes = unwrapBytes(key, parameters, wrapped);
-  const plain = encodingOption === "NoEncoding" ? { keyMaterial: bytes } : openTtlvKeyValue(bytes);
+  const plain = encodingOption === "NoEncoding" ? { keyMaterial: bytes } : openTtlvKeyValue(bytes, version);
   return { ...rest, keyValue: plain };
+}
+
+/** KMIP 1.4 §2.1.4: what is wrapped is a Byte String, with its attributes inside. */
+export function checkNothingBeside(keyValue: KeyBlock["keyValue"]): void {
+  if (keyValue && !(keyValue instanceof Uint8Array) && keyValue.attributes)
+    throw new KmipError("InvalidField", "Attributes are wrapped with a key, and do not lie beside it");
 }
 
 /** The bytes of a key block that is not wrapped; for a transparent form there are none. */
@@ -84,23 +93,21 @@ export function blockBytes({ keyValue, keyWrappingData }: KeyBlock): Uint8Array 
 }
 
 /** TTLV encoding (the default of KMIP 2.1 §7.18): the whole Key Value structure is what is encrypted. */
-export function ttlvKeyValue(keyMaterial: Uint8Array<ArrayBuffer>): Uint8Array {
-  return encodeItem({
-    tag: tagNumber("KeyValue"),
-    type: "Structure",
-    value: [{ tag: tagNumber("KeyMaterial"), type: "ByteString", value: keyMaterial }],
-  });
+export function ttlvKeyValue(value: KeyValue, version: ProtocolVersion): Uint8Array {
+  try {
+    return encodeKeyValue(value, version);
+  } catch (error) {
+    if (!(error instanceof KmipEncodeError)) throw error;
+    throw new KmipError("FeatureNotSupported", "The attributes have no form in this protocol version");
+  }
 }
 
-/** Reads what `ttlvKeyValue` writes; attributes in it are left aside. Throws `EncodingOptionError`. */
-export function openTtlvKeyValue(bytes: Uint8Array): { keyMaterial: Uint8Array<ArrayBuffer> } {
+/** Reads what `ttlvKeyValue` writes. Throws `EncodingOptionError`. */
+export function openTtlvKeyValue(bytes: Uint8Array, version: ProtocolVersion): KeyValue {
   try {
-    const item = decodeItem(bytes);
-    if (item.tag === tagNumber("KeyValue") && item.type === "Structure") {
-      const [material] = item.value;
-      if (material?.tag === tagNumber("KeyMaterial") && material.type === "ByteString")
-        return { keyMaterial: new Uint8Array(material.value) };
-    }
+    const { keyMaterial, attributes, extensions } = decodeKeyValue(bytes, version);
+    if (keyMaterial instanceof Uint8Array && extensions === undefined)
+      return { keyMaterial, ...(attributes ? { attributes } : {}) };
   } catch {
     // Falls through to the same answer.
   }

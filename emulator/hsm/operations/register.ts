@@ -8,16 +8,24 @@ import { verifyRecipient } from "../policy/recipient.ts";
 import { isRestricted } from "../policy/roles.ts";
 import type { Context, Handler } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
+import { withKeyValueAttributes } from "./key-value-attributes.ts";
 import { addLink } from "./links.ts";
 import { checkSettable, putNew } from "./new-object.ts";
 import { unpacked } from "./pkcs12.ts";
 
 /** Register (KMIP 2.1 §6.1.42): an object that was made elsewhere. */
-export const register: Handler<"Register"> = ({ objectType, attributes, object }, context) => {
+export const register: Handler<"Register"> = (request, context) => {
   const { subject, work, now } = context;
+  const { objectType } = request;
+  if (!request.object) throw new KmipError("MissingData", "The object is missing");
+  const { attributes, object } = withKeyValueAttributes(
+    objectType,
+    request.object,
+    request.attributes,
+    context,
+  );
   checkSettable(attributes);
   admitAttributes(subject, "Register", objectType, attributes);
-  if (!object) throw new KmipError("MissingData", "The object is missing");
   checkKind(objectType, object);
   if (isRestricted(subject.role)) checkRegistrar(objectType, object);
   const opened = objectType === "PrivateKey" ? unpacked(object, attributes, context) : undefined;

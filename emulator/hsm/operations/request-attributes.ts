@@ -46,6 +46,12 @@ export function withKnownAttributes<Payload>(
   return filled as Payload;
 }
 
+/** Attributes from elsewhere in a message, as handlers take them. */
+export function knownAttributes(attributes: Attributes, version: ProtocolVersion): Attributes {
+  checkKnown(attributes, version);
+  return inOrder(attributes);
+}
+
 /** KMIP 1.4 §3.39: a name that the specification does not have begins with x- or y-. */
 function checkKnown(attributes: Attributes | undefined, version: ProtocolVersion): void {
   for (const [property, value] of Object.entries(attributes ?? {}))

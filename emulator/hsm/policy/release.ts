@@ -83,7 +83,7 @@ function checkClassRelease(
   const parameters = specification.encryptionKeyInformation?.cryptographicParameters;
   if (specification.wrappingMethod !== "Encrypt" || specification.macSignatureKeyInformation)
     refuse("Released by encryption only");
-  if (specification.encodingOption !== "NoEncoding" || specification.attributeName?.length)
+  if (specification.encodingOption !== "NoEncoding" || namesAttributes(specification))
     refuse("Released as bare key bytes only");
   const state = stateAt(object, now);
   if (state !== "PreActive" && state !== "Active")
@@ -106,6 +106,11 @@ function checkClassRelease(
     parameters.pSource?.length
   )
     refuse("Released to recipients by RSA-OAEP with SHA-256 only");
+}
+
+/** Whether attributes are to be wrapped with the key. */
+export function namesAttributes({ attributeName = [], attributeReference = [] }: KeyWrappingSpecification) {
+  return attributeName.length + attributeReference.length > 0;
 }
 
 function refuse(message: string): never {

@@ -1,0 +1,64 @@
+import {
+  type AttributeReference,
+  type Attributes,
+  attributeBySpelling,
+  isAttributeOf,
+  type KeyWrappingSpecification,
+  KmipError,
+} from "#protocol/kmip/index.ts";
+import type { ManagedObject } from "../managed-object.ts";
+import { checkAccess, checkOperation } from "../policy/access.ts";
+import { namesAttributes } from "../policy/release.ts";
+import { checkRights } from "../policy/rights.ts";
+import { objectsFor } from "../tickets.ts";
+import { clientAttributes } from "./client-attributes.ts";
+import { chosen } from "./get-attributes.ts";
+import type { Context } from "./handler.ts";
+
+/** Attributes that may be wrapped with a key. */
+const MOST = 256;
+
+/**
+ * The attributes that are to be wrapped with a key (KMIP 1.4 §2.1.6). Each must be there: who unwraps the key takes them
+ * for what is to be known of it. Whoever may not ask for them gets them wrapped neither.
+ */
+export function attributesToWrap(
+  object: ManagedObject,
+  specification: KeyWrappingSpecification,
+  context: Context,
+): { attributes?: Attributes } {
+  if (!namesAttributes(specification)) return {};
+  const { attributeName = [], attributeReference = [], encodingOption } = specification;
+  // KMIP 1.4 §11.12: "Encoding Option not permitted when Key Wrapping Specification contains attribute names".
+  if (encodingOption === "NoEncoding")
+    throw new KmipError("EncodingOptionError", "Attributes are wrapped with the TTLV encoding only");
+  const named = [...attributeName.map(attributeBySpelling), ...attributeReference];
+  if (named.length > MOST) throw new KmipError("InvalidField", "Too many attributes");
+  checkTold(object, context);
+  const all = clientAttributes(object, context.now);
+  for (const one of named)
+    if (!isThere(all, one) || (typeof one === "string" && !isAttributeOf(one, context.version)))
+      throw new KmipError(
+        "AttributeNotFound",
+        "The object has not all the attributes that are to be wrapped",
+      );
+  return { attributes: chosen(all, named) };
+}
+
+/** Wrapped under a key that the client has, attributes are told: what is refused to Get Attributes is refused here. */
+function checkTold(object: ManagedObject, { subject, session }: Context): void {
+  const operation = "GetAttributes";
+  checkOperation(subject, operation);
+  checkAccess(subject, object, operation);
+  if (!session) return;
+  checkRights(session, operation);
+  if (objectsFor(session, operation)?.has(object.uid) === false)
+    throw new KmipError("NotAuthorised", "The ticket is not for the attributes of that object");
+}
+
+function isThere(all: Attributes, reference: AttributeReference): boolean {
+  const found = chosen(all, [reference]) as Record<string, unknown>;
+  const property = typeof reference === "string" ? reference : "vendorAttributes";
+  const value = found[property];
+  return value !== undefined && !(Array.isArray(value) && value.length === 0);
+}
