@@ -8,7 +8,7 @@ export type Break = {
   name: string;
   /** The folder under `test/breaks`, named after what is broken. */
   room: string;
-  /** Path of the patch file. */
+  /** Text of the patch file. */
   patch: string;
   /** Paths of the patch, the files that it breaks, and the test file. */
   concerns: string[];
@@ -32,11 +32,10 @@ export function readBreaks(): Break[] {
     .filter((file) => file.endsWith(".patch"))
     .toSorted()
     .map((file) => {
-      const patch = join(folder, file);
       const name = basename(file, ".patch");
-      const text = readFileSync(patch, "utf8");
-      const header = parseHeader(name, text);
-      const broken = [...text.matchAll(/^--- a\/(.+)$/gm)].map(([, path]) => path!);
+      const patch = readFileSync(join(folder, file), "utf8");
+      const header = parseHeader(name, patch);
+      const broken = [...patch.matchAll(/^--- a\/(.+)$/gm)].map(([, path]) => path!);
       const concerns = [`test/breaks/${file}`, ...broken, header.guard];
       return { name, room: dirname(file), patch, concerns, ...header };
     });

@@ -26,7 +26,7 @@ export function makeScratch(root: string, home: string): Scratch {
     tree,
     home,
     apply(patch) {
-      const { status, stderr } = run(tree, ["apply", patch]);
+      const { status, stderr } = run(tree, ["apply", "-"], patch);
       return status === 0 ? undefined : stderr;
     },
     revert() {
@@ -48,6 +48,6 @@ export function git(directory: string, ...args: string[]): string {
   return stdout;
 }
 
-function run(directory: string, args: string[]) {
-  return spawnSync("git", ["-C", directory, ...args], { encoding: "utf8" });
+function run(directory: string, args: string[], input?: string) {
+  return spawnSync("git", ["-C", directory, ...args], { encoding: "utf8", input });
 }
