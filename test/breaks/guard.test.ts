@@ -1,9 +1,12 @@
 import { expect, it } from "vitest";
 import { judge } from "./guard.ts";
 
+type Result = { fullName?: string; status: string; failureMessages?: string[] };
 const failed = (...failureMessages: string[]) => ({ status: "failed", failureMessages });
-const verdict = (...assertionResults: { status: string; failureMessages?: string[] }[]) =>
-  judge({ testResults: [{ assertionResults }] }).verdict;
+const verdict = (...results: Result[]) => {
+  const assertionResults = results.map((result) => ({ fullName: "M3 guard", ...result }));
+  return judge({ testResults: [{ assertionResults }] }, "^M3").verdict;
+};
 
 it("takes a break for red where an assertion failed, and nowhere else", () => {
   expect(verdict(failed("AssertionError: expected 1 to be 2"))).toBe("red");
@@ -13,4 +16,6 @@ it("takes a break for red where an assertion failed, and nowhere else", () => {
   expect(verdict(failed("TypeError: x is not a function"))).toBe("error");
   expect(verdict(failed("Error: Test timed out in 5000ms."))).toBe("error");
   expect(verdict({ status: "skipped" })).toBe("error");
+  expect(verdict({ fullName: "another", ...failed("AssertionError: x") })).toBe("error");
+  expect(judge("no report", "").verdict).toBe("error");
 });

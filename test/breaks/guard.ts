@@ -1,9 +1,8 @@
-/** Runs the test that guards a break in a scratch worktree, and says how it ended. */
+/** Runs the tests that guard breaks in a scratch worktree, and says how they ended. */
 
 import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { startGroup } from "../support/group.ts";
-import type { Break } from "./break.ts";
 import type { Scratch } from "./scratch.ts";
 
 export type Outcome = {
@@ -16,24 +15,28 @@ export type Outcome = {
 export type Report = {
   testResults: {
     message?: string;
-    assertionResults: { status: string; failureMessages?: string[] }[];
+    assertionResults: { fullName: string; status: string; failureMessages?: string[] }[];
   }[];
 };
 
-/** A guard that has not ended after so many milliseconds is ended. */
+/** Tests that have not ended after so many milliseconds are ended. */
 const LIMIT = 15 * 60_000;
 
-/** Ends early, without an outcome that counts, where the signal is aborted. */
-export async function runGuard(
+/**
+ * Runs the tests of a file whose full name matches the pattern; vitest's report, or why there is none. Ends early where
+ * the signal is aborted.
+ */
+export async function runTests(
   { tree, home }: Scratch,
-  { guard, test }: Break,
+  file: string,
+  pattern: string,
   interrupted: AbortSignal,
-): Promise<Outcome> {
+): Promise<Report | string> {
   const report = join(home, "report.json");
   const log = join(home, "log");
   rmSync(report, { force: true });
   const output = openSync(log, "w");
-  const args = [join(tree, "node_modules/vitest/vitest.mjs"), "run", guard, `--testNamePattern=${test}`];
+  const args = [join(tree, "node_modules/vitest/vitest.mjs"), "run", file, `--testNamePattern=${pattern}`];
   const group = startGroup(process.execPath, [...args, "--reporter=json", `--outputFile=${report}`], {
     cwd: tree,
     output,
@@ -45,19 +48,22 @@ export async function runGuard(
   if (interrupted.aborted) void group.kill();
   await group.ended;
   closeSync(output);
-  if (signal.aborted) return { verdict: "error", detail: `not at an end after ${LIMIT / 60_000} minutes` };
+  if (signal.aborted) return `not at an end after ${LIMIT / 60_000} minutes`;
   try {
-    return judge(JSON.parse(readFileSync(report, "utf8")) as Report);
+    return JSON.parse(readFileSync(report, "utf8")) as Report;
   } catch {
-    return { verdict: "error", detail: `no report: ${firstLine(readFileSync(log, "utf8"))}` };
+    return `no report: ${firstLine(readFileSync(log, "utf8"))}`;
   }
 }
 
 /** A break counts only where an assertion failed: a test that errs elsewhere may not have come to what it asserts. */
-export function judge({ testResults }: Report): Outcome {
+export function judge(report: Report | string, test: string): Outcome {
+  if (typeof report === "string") return { verdict: "error", detail: report };
+  const { testResults } = report;
+  const name = new RegExp(test);
   const ran = testResults
     .flatMap(({ assertionResults }) => assertionResults)
-    .filter(({ status }) => status === "passed" || status === "failed");
+    .filter(({ fullName, status }) => name.test(fullName) && (status === "passed" || status === "failed"));
   if (ran.length === 0) {
     const message = testResults.map(({ message }) => message).find(Boolean);
     return { verdict: "error", detail: `no test ran: ${firstLine(message ?? "the name matches none")}` };
@@ -71,7 +77,7 @@ export function judge({ testResults }: Report): Outcome {
   const [failure] = failures;
   if (failure !== undefined)
     return { verdict: "error", detail: `failed without an assertion: ${firstLine(failure)}` };
-  return { verdict: "green", detail: `${ran.length} tests passed with the patch applied` };
+  return { verdict: "green", detail: `${ran.length} tests passed` };
 }
 
 export function firstLine(text: string): string {

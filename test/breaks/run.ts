@@ -2,7 +2,7 @@
  * `npm run test:breaks`: applies each patch of these folders to a scratch worktree of HEAD and runs the test that guards
  * what it breaks. The test must fail by an assertion; anything else (green, no such test, a patch that does not apply,
  * an error outside of an assertion) is listed at the end and makes the exit code 1. That the unpatched tree passes is
- * `npm test`'s to show; `--control` runs each guard unpatched first.
+ * `npm test`'s to show; that the guards pass without the other tests of their file, `--control`.
  */
 
 import { mkdtempSync, rmSync } from "node:fs";
@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { interruptSignal } from "#cli/interrupt.ts";
 import { type Break, readBreaks } from "./break.ts";
-import { firstLine, type Outcome, runGuard } from "./guard.ts";
+import { firstLine, judge, type Outcome, type Report, runTests } from "./guard.ts";
 import { git, makeScratch, type Scratch } from "./scratch.ts";
 
 const HELP = `npm run test:breaks -- [options]
@@ -20,7 +20,7 @@ const HELP = `npm run test:breaks -- [options]
   --room ROOM,ROOM     breaks of these folders of test/breaks
   --changed BASE       breaks whose patch, guard or broken file has changed since the branch left BASE
   --jobs N             how many run at a time                         (as many as there are processors)
-  --control            runs each guard on the unpatched tree first: it must be green
+  --control            runs the guards of each test file on the unpatched tree first: they must be green
 `;
 
 type Row = Break & Outcome & { seconds: number };
@@ -47,6 +47,7 @@ process.env.COFFER_VECTORS ??= join(root, "../shared/vectors");
 const chosen = choose(readBreaks());
 const queue = [...chosen];
 const rows: Row[] = [];
+const controls = new Map<string, Promise<Report | string>>();
 const home = mkdtempSync(join(tmpdir(), "coffer-breaks-"));
 const scratches: Scratch[] = [];
 const interrupted = interruptSignal();
@@ -92,16 +93,27 @@ async function work(scratch: Scratch): Promise<void> {
 
 async function tryBreak(scratch: Scratch, each: Break): Promise<Outcome> {
   if (values.control) {
-    const { verdict, detail } = await runGuard(scratch, each, interrupted);
+    const { verdict, detail } = judge(await control(scratch, each.guard), each.test);
     if (verdict !== "green") return { verdict: "error", detail: `unpatched: ${detail}` };
   }
   const refusal = scratch.apply(each.patch);
   if (refusal !== undefined) return { verdict: "unapplied", detail: firstLine(refusal) };
   try {
-    return await runGuard(scratch, each, interrupted);
+    return judge(await runTests(scratch, each.guard, each.test, interrupted), each.test);
   } finally {
     scratch.revert();
   }
+}
+
+/** The guards of one test file on the tree as it is, once, without its other tests: none may depend on those. */
+function control(scratch: Scratch, guard: string): Promise<Report | string> {
+  let run = controls.get(guard);
+  if (run === undefined) {
+    const patterns = chosen.filter((other) => other.guard === guard).map(({ test }) => `(?:${test})`);
+    run = runTests(scratch, guard, [...new Set(patterns)].join("|"), interrupted);
+    controls.set(guard, run);
+  }
+  return run;
 }
 
 function summarise(): void {

@@ -8,13 +8,15 @@ import { awsOpen, releasedKeyring } from "../documents/aws.ts";
 import { digestOf, writeRandomFile } from "../documents/index.ts";
 import { leftovers } from "../documents/leftovers.ts";
 import { readRows } from "../system/index.ts";
-import { type Command, edgeDir, freePorts, run, start } from "./command.ts";
+import { type Command, edgeDir, freePorts, type Outcome, run, start } from "./command.ts";
 
 const CONTRACT = "The parties agree.\n".repeat(20_000);
 
 /** Working folder of all commands; `.coffer` in it is the deployment. */
 let folder: string;
 let server: Command;
+/** What `coffer seal` said of the two files that most tests open. */
+let sealed: Outcome;
 const coffer = (...args: string[]) => run(args, folder);
 const file = (name: string) => join(folder, name);
 
@@ -24,6 +26,7 @@ beforeAll(async () => {
   writeFileSync(file("empty.bin"), "");
   server = start(["start", ...(await freePorts())], folder);
   await server.says("Coffer is running.");
+  sealed = await coffer("seal", "--user", "ada", "contract.txt", "empty.bin");
 });
 afterAll(async () => {
   server?.process.kill("SIGINT");
@@ -68,7 +71,6 @@ describe("coffer start", () => {
 
 describe("coffer seal, list, open", () => {
   it("seals files, lists them newest first, and opens them byte for byte, by name and by id", async () => {
-    const sealed = await coffer("seal", "--user", "ada", "contract.txt", "empty.bin");
     expect(sealed).toMatchObject({ code: 0 });
     const [[contract, name], [, second]] = sealed.stdout
       .trim()
