@@ -84,6 +84,11 @@ export class References {
     this.#ordered.push(uid);
   }
 
+  /** A further object of the operation, which 2.x may refer to by its number. */
+  add(uid: string): void {
+    this.#ordered.push(uid);
+  }
+
   /** Sets a name of 2.x only. */
   name(uid: string, name: string): void {
     this.#named.set(name, uid);

@@ -53,7 +53,9 @@ export const createSplitKey: Handler<"CreateSplitKey"> = async (request, context
         },
       },
     });
-    references.set(uid, "CreateSplitKey");
+    // KMIP 1.2 §4.38: the ID Placeholder is the part whose Key Part Identifier is 1.
+    if (index === 0) references.set(uid, "CreateSplitKey");
+    else references.add(uid);
     return uid;
   });
   return { uniqueIdentifier: identifiers };
