@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { openHsm } from "#edge/hsm/client.ts";
 import { type TestHsm, testHsm } from "#emulator/hsm/deployment.fixture.ts";
+import { IDENTITY, SIGNER, TRUST_LIST } from "#protocol/hierarchy/index.ts";
 import { verifyTrustList } from "#protocol/keys/index.ts";
 import { decodeRequest, encodeResponse, type KmipClient } from "#protocol/kmip/index.ts";
 import { bootstrap } from "./bootstrap.ts";
@@ -12,14 +13,14 @@ let officer: KmipClient;
 
 beforeAll(async () => {
   test = await testHsm();
-  officer = test.as("coffer-officer");
+  officer = test.as(IDENTITY.officer);
 });
 afterAll(() => test.close());
 
 /** Bootstraps at that time and reads the list as the edge does. */
 async function run(now = START) {
   const { rootKey } = await bootstrap(officer, "acme", new Date(now));
-  const token = new TextDecoder().decode(await edge.opaque("coffer/trust"));
+  const token = new TextDecoder().decode(await edge.opaque(TRUST_LIST));
   return verifyTrustList(token, rootKey, Math.floor(now / 1000));
 }
 
@@ -28,7 +29,7 @@ const edge = openHsm(
   {
     fetch: async (_url, { body }) => {
       const { items } = decodeRequest(new Uint8Array(body as ArrayBuffer));
-      const answers = await test.as("coffer-ra").batch(items);
+      const answers = await test.as(IDENTITY.ra).batch(items);
       const header = { protocolVersion: { major: 2, minor: 1 }, timeStamp: new Date() };
       return new Response(encodeResponse({ header, items: answers }));
     },
@@ -61,8 +62,8 @@ it("signs a new list with a higher serial when less than a year is left", async 
 
 it("signs a new list when a key is another, and keeps those whose signatures are kept", async () => {
   const before = await run(START);
-  for (const purpose of ["edk", "receipt"]) {
-    for (const name of [`coffer/sign/${purpose}`, `coffer/sign/${purpose}/public`]) {
+  for (const purpose of ["edk", "receipt"] as const) {
+    for (const name of [SIGNER[purpose].key, SIGNER[purpose].publicKey]) {
       const uniqueIdentifier = await find(name);
       await officer.request("Revoke", {
         uniqueIdentifier,

@@ -12,6 +12,25 @@ import { decodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import {
+  CERTIFICATE,
+  CUSTODIANS_CA,
+  type Domain,
+  EVERYBODY,
+  INSTANCES_CA,
+  KEY,
+  masterKeyName,
+  named,
+  POLICY,
+  PURPOSES,
+  policy,
+  ROOT_CA,
+  SIGN_TYPE,
+  SIGNER,
+  TRUST_LIST,
+  USAGE,
+  users,
+} from "#protocol/hierarchy/index.ts";
+import {
   findKey,
   jwkFromSpki,
   TRUST_TYPE,
@@ -24,35 +43,6 @@ import type { Attributes, KmipClient } from "#protocol/kmip/index.ts";
 
 const YEAR = 365 * 24 * 3600 * 1000;
 
-/**
- * Who may use what, by HSM identity. CA, EDK, receipt, token and audit signatures have separate keys, and the HSM signs
- * nothing with them but certificates of leaves, or JWS of that `typ`.
- */
-const AUTHORITIES = [
-  {
-    name: "coffer/ca/instances",
-    subject: "CN=Coffer instances CA,O=Coffer",
-    users: "coffer-ra",
-    recipients: true,
-  },
-  {
-    name: "coffer/ca/custodians",
-    subject: "CN=Coffer custodians CA,O=Coffer",
-    users: "coffer-iam",
-    recipients: false,
-  },
-] as const;
-const SIGNERS = [
-  { purpose: "edk", users: "coffer-kms", typ: "coffer-edk+jws" },
-  { purpose: "receipt", users: "coffer-kms", typ: "coffer-receipt+jwt" },
-  { purpose: "token", users: "coffer-iam", typ: "at+jwt" },
-  { purpose: "audit", users: "coffer-audit", typ: "coffer-audit-head+jwt" },
-] as const;
-
-/** Name of the root CA's key; the officer alone may use it. */
-const ROOT = "coffer/ca/root";
-const ROOT_SUBJECT = "CN=Coffer root CA,O=Coffer";
-
 export interface Bootstrapped {
   /** The root CA's public key, DER SubjectPublicKeyInfo: what a build of the microservice pins. */
   rootKey: Uint8Array;
@@ -60,17 +50,22 @@ export interface Bootstrapped {
 
 /** Makes what is missing. `hsm` is a client with the officer's identity. */
 export async function bootstrap(hsm: KmipClient, tenant: string, now: Date): Promise<Bootstrapped> {
-  const root = await keyPair(hsm, { name: `${ROOT}/key`, publicName: `${ROOT}/public`, now });
-  await authority(hsm, { name: ROOT, subject: ROOT_SUBJECT, key: root, root, path: 1, now });
-  for (const { name, subject, users, recipients } of AUTHORITIES) {
-    const use = { users, signs: "certificate" };
-    const key = await keyPair(hsm, { name: `${name}/key`, publicName: `${name}/public`, ...use, now });
+  const root = await keyPair(hsm, { ...ROOT_CA, now });
+  await authority(hsm, {
+    name: ROOT_CA.certificate,
+    subject: ROOT_CA.subject,
+    key: root,
+    root,
+    path: 1,
+    now,
+  });
+  for (const { certificate: name, subject, recipients, ...pair } of [INSTANCES_CA, CUSTODIANS_CA]) {
+    const key = await keyPair(hsm, { ...pair, signs: CERTIFICATE, now });
     await authority(hsm, { name, subject, key, root, path: 0, recipients, now });
   }
   const keys: TrustedKey[] = [];
-  for (const { purpose, users, typ } of SIGNERS) {
-    const name = `coffer/sign/${purpose}`;
-    const spki = await keyPair(hsm, { name, publicName: `${name}/public`, users, signs: typ, now });
+  for (const purpose of PURPOSES) {
+    const spki = await keyPair(hsm, { ...SIGNER[purpose], signs: SIGN_TYPE[purpose], now });
     keys.push({ ...(await publicJwk(spki)), use: "sig", purpose });
   }
   await trustList(hsm, root, keys, now);
@@ -83,25 +78,20 @@ export async function bootstrap(hsm: KmipClient, tenant: string, now: Date): Pro
  * recipients of this tenant only.
  */
 export async function masterKey(hsm: KmipClient, tenant: string, now: Date): Promise<void> {
-  const name = `coffer/tenant/${tenant}/master`;
-  const tenantAttribute = vendor("Tenant", tenant);
+  const name = masterKeyName(tenant);
+  const tenantAttribute = policy(POLICY.tenant, tenant);
   const found = await locate(hsm, name, "SymmetricKey");
   if (found) return ensureAttribute(hsm, found, tenantAttribute);
   await hsm.request("Create", {
     objectType: "SymmetricKey",
     attributes: {
       name: named(name),
-      cryptographicAlgorithm: "AES",
-      cryptographicLength: 256,
-      cryptographicUsageMask: ["WrapKey", "UnwrapKey"],
+      ...KEY,
+      cryptographicUsageMask: [...USAGE.master],
       sensitive: true,
       extractable: false,
       activationDate: now,
-      vendorAttributes: [
-        vendor("Class", "master"),
-        tenantAttribute,
-        vendor("Users", "coffer-iam,coffer-kms"),
-      ],
+      vendorAttributes: [policy(POLICY.class, "master"), tenantAttribute, users("iam", "kms")],
     },
   });
 }
@@ -110,7 +100,7 @@ export async function masterKey(hsm: KmipClient, tenant: string, now: Date): Pro
 async function ensureAttribute(
   hsm: KmipClient,
   uniqueIdentifier: string,
-  attribute: ReturnType<typeof vendor>,
+  attribute: ReturnType<typeof policy>,
 ): Promise<void> {
   const { attributes } = await hsm.request("GetAttributes", {
     uniqueIdentifier,
@@ -121,11 +111,12 @@ async function ensureAttribute(
 }
 
 interface KeyPairOrder {
-  name: string;
-  publicName: string;
-  /** The identity that signs with it; the officer alone where there is none. */
-  users?: string;
-  /** What it signs (policy attribute `SignType`); anything where that is not said. */
+  /** Names of the two objects. */
+  key: string;
+  publicKey: string;
+  /** Who signs with it; the officer alone where nobody is named. */
+  user?: Domain;
+  /** What it signs (`POLICY.signType`); anything where that is not said. */
   signs?: string;
   now: Date;
 }
@@ -133,11 +124,11 @@ interface KeyPairOrder {
 /** Makes an EC P-256 pair that signs, unless it is there; returns the public half's SubjectPublicKeyInfo. */
 async function keyPair(
   hsm: KmipClient,
-  { name, publicName, users, signs, now }: KeyPairOrder,
+  { key, publicKey: publicName, user, signs, now }: KeyPairOrder,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const vendorAttributes = [
-    ...(users ? [vendor("Users", users)] : []),
-    ...(signs ? [vendor("SignType", signs)] : []),
+    ...(user ? [users(user)] : []),
+    ...(signs ? [policy(POLICY.signType, signs)] : []),
   ];
   let publicKey = await locate(hsm, publicName, "PublicKey");
   if (!publicKey) {
@@ -149,7 +140,7 @@ async function keyPair(
         activationDate: now,
       },
       privateKeyAttributes: {
-        name: named(name),
+        name: named(key),
         cryptographicUsageMask: ["Sign"],
         sensitive: true,
         extractable: false,
@@ -158,13 +149,13 @@ async function keyPair(
       publicKeyAttributes: {
         name: named(publicName),
         cryptographicUsageMask: ["Verify"],
-        vendorAttributes: [vendor("Users", "*")],
+        vendorAttributes: [policy(POLICY.users, EVERYBODY)],
       },
     });
     publicKey = made.publicKeyUniqueIdentifier;
   } else if (signs) {
-    const privateKey = await locate(hsm, name, "PrivateKey");
-    if (privateKey) await ensureAttribute(hsm, privateKey, vendor("SignType", signs));
+    const privateKey = await locate(hsm, key, "PrivateKey");
+    if (privateKey) await ensureAttribute(hsm, privateKey, policy(POLICY.signType, signs));
   }
   const { object } = await hsm.request("Get", { uniqueIdentifier: publicKey, keyFormatType: "X_509" });
   const value = object.publicKey?.keyBlock.keyValue;
@@ -191,7 +182,7 @@ async function authority(hsm: KmipClient, order: Authority): Promise<void> {
   const made = await x509.X509CertificateGenerator.create(
     {
       subject: order.subject,
-      issuer: ROOT_SUBJECT,
+      issuer: ROOT_CA.subject,
       notBefore: new Date(order.now.getTime() - CLOCK_TOLERANCE * 1000),
       notAfter: new Date(order.now.getTime() + 20 * YEAR),
       publicKey: order.key,
@@ -204,13 +195,16 @@ async function authority(hsm: KmipClient, order: Authority): Promise<void> {
         await x509.AuthorityKeyIdentifierExtension.create(new x509.PublicKey(order.root), false, crypto),
       ],
     },
-    certificateCrypto(signer(hsm), `${ROOT}/key`),
+    certificateCrypto(signer(hsm), ROOT_CA.key),
   );
   await hsm.request("Register", {
     objectType: "Certificate",
     attributes: {
       name: named(order.name),
-      vendorAttributes: [vendor("Users", "*"), ...(order.recipients ? [vendor("RecipientCA", "true")] : [])],
+      vendorAttributes: [
+        policy(POLICY.users, EVERYBODY),
+        ...(order.recipients ? [policy(POLICY.recipientAuthority, "true")] : []),
+      ],
     },
     object: { certificate: { certificateType: "X_509", certificateValue: new Uint8Array(made.rawData) } },
   });
@@ -221,7 +215,7 @@ async function authority(hsm: KmipClient, order: Authority): Promise<void> {
  * that lacks a key or ends within a year.
  */
 async function trustList(hsm: KmipClient, root: Uint8Array, current: TrustedKey[], now: Date): Promise<void> {
-  const name = "coffer/trust";
+  const name = TRUST_LIST;
   const iat = Math.floor(now.getTime() / 1000);
   const uniqueIdentifier = await locate(hsm, name, "OpaqueObject");
   const before = uniqueIdentifier ? await readList(hsm, uniqueIdentifier, root) : undefined;
@@ -241,12 +235,12 @@ async function trustList(hsm: KmipClient, root: Uint8Array, current: TrustedKey[
     keys.map(({ purpose, ...key }) => ({ key, purpose })),
     { serial, iat, exp: iat + (20 * YEAR) / 1000 },
   );
-  const list = await signCompact(signer(hsm), `${ROOT}/key`, { typ: TRUST_TYPE, kid }, payload);
+  const list = await signCompact(signer(hsm), ROOT_CA.key, { typ: TRUST_TYPE, kid }, payload);
   const register = {
     operation: "Register" as const,
     payload: {
       objectType: "OpaqueObject" as const,
-      attributes: { name: named(name), vendorAttributes: [vendor("Users", "*")] },
+      attributes: { name: named(name), vendorAttributes: [policy(POLICY.users, EVERYBODY)] },
       object: { opaqueObject: { opaqueDataType: 0x80000001, opaqueDataValue: utf8(list) } },
     },
   };
@@ -302,12 +296,4 @@ async function locate(
 ): Promise<string | undefined> {
   const { uniqueIdentifier } = await hsm.request("Locate", { attributes: { name: named(name), objectType } });
   return uniqueIdentifier?.[0];
-}
-
-function named(nameValue: string): Attributes["name"] {
-  return [{ nameValue, nameType: "UninterpretedTextString" }];
-}
-
-function vendor(attributeName: string, attributeValue: string) {
-  return { vendorIdentification: "Coffer", attributeName, attributeValue };
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { startEdge } from "#edge/local.ts";
 import { ensurePki, startHsm, tlsTransport } from "#emulator/hsm/index.ts";
 import { lockFolder } from "#files/index.ts";
+import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
 import { buildWeb } from "#web/build.ts";
 import { bootstrap } from "./bootstrap.ts";
@@ -65,7 +66,7 @@ async function startAlone({ dir, ports = {}, vars, step = () => {} }: StartOptio
       host: "127.0.0.1",
       port: hsm.ttlvPort,
       ca: pki.serverCa,
-      ...pki.clients["coffer-officer"],
+      ...pki.clients[IDENTITY.officer],
     });
     const { rootKey } = await bootstrap(createKmipClient(transport), TENANT, new Date()).finally(() =>
       transport.close(),
@@ -79,11 +80,11 @@ async function startAlone({ dir, ports = {}, vars, step = () => {} }: StartOptio
         url: `https://127.0.0.1:${hsm.httpsPort}`,
         ca: pki.serverCa,
         clients: {
-          kms: pki.clients["coffer-kms"],
-          ra: pki.clients["coffer-ra"],
-          iam: pki.clients["coffer-iam"],
-          caas: pki.clients["coffer-caas"],
-          audit: pki.clients["coffer-audit"],
+          kms: pki.clients[IDENTITY.kms],
+          ra: pki.clients[IDENTITY.ra],
+          iam: pki.clients[IDENTITY.iam],
+          caas: pki.clients[IDENTITY.caas],
+          audit: pki.clients[IDENTITY.audit],
         },
       },
       ports: { app, vault: ports.vault ?? (await freePort(app + 1)) },

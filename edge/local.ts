@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import type { Domain } from "#protocol/hierarchy/index.ts";
 import { configuredApps, isLocalhost } from "./apps.ts";
 import { claimPort, type Listener } from "./loopback.ts";
 
@@ -20,7 +21,7 @@ export type EdgeOptions = {
     /** PEM of the authority of the HSM's server certificate. */
     ca: string;
     /** One identity for each domain. */
-    clients: Record<"kms" | "ra" | "iam" | "caas" | "audit", ClientIdentity>;
+    clients: Record<Exclude<Domain, "officer">, ClientIdentity>;
   };
   /** Ports of the two origins, `http://localhost:PORT` (docs/decisions/0012). */
   ports: { app: number; vault: number };

@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { SIGN_TYPE, SIGNER } from "#protocol/hierarchy/index.ts";
 import { jwkFromSpki, thumbprint } from "#protocol/keys/index.ts";
 import { wakeBy } from "../alarm.ts";
 import { fromHsm, type Hsm, openHsm, signCompact } from "../hsm/index.ts";
@@ -6,7 +7,6 @@ import { fail, ok, type Result } from "../result.ts";
 import { append, type Batch, type Head, headOf, SCHEMA } from "./append.ts";
 import type { Link } from "./chain.ts";
 
-const KEY = "coffer/sign/audit";
 /** After an append, the head is signed within this time; a busy tenant costs the HSM one signature in this time. */
 const SIGN_AFTER_MS = 2000;
 const SIGN_AGAIN_MS = 30_000;
@@ -37,7 +37,7 @@ export class AuditObject extends DurableObject<Env> {
     return headOf(this.#sql);
   }
 
-  /** The head now, as a compact JWS by the HSM's audit key: typ `coffer-audit-head+jwt`. */
+  /** The head now, as a compact JWS by the HSM's audit key. */
   signedHead(): Promise<Result<string>> {
     return fromHsm("audit-head", async () => {
       const head = this.head();
@@ -47,9 +47,9 @@ export class AuditObject extends DurableObject<Env> {
         .exec<{ jws: string }>("SELECT jws FROM heads WHERE sequence = ?", head.sequence)
         .toArray();
       if (kept !== undefined) return ok(kept.jws);
-      const kid = await thumbprint(jwkFromSpki(await this.#hsm.publicKey(`${KEY}/public`)));
+      const kid = await thumbprint(jwkFromSpki(await this.#hsm.publicKey(SIGNER.audit.publicKey)));
       const payload = { version: 1, tenant: tenant.name, ...head, iat: Math.floor(Date.now() / 1000) };
-      const jws = await signCompact(this.#hsm, KEY, { typ: "coffer-audit-head+jwt", kid }, payload);
+      const jws = await signCompact(this.#hsm, SIGNER.audit.key, { typ: SIGN_TYPE.audit, kid }, payload);
       this.#sql.exec("INSERT OR IGNORE INTO heads VALUES (?, ?)", head.sequence, jws);
       return ok(jws);
     });

@@ -1,5 +1,6 @@
 import { createLocalJWKSet, jwtVerify } from "jose";
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
+import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import { base64url, checked, line, list, open, seconds } from "#protocol/shape.ts";
 import type { Caller } from "../caller.ts";
 import type { TokenKey } from "../iam/types.ts";
@@ -27,7 +28,7 @@ export function dpopToken(authorization: string | undefined): string | undefined
 }
 
 /**
- * Verifies an access token (RFC 9068 §4): `at+jwt`, ES256 by one of `keys`, issuer, audience, time. Throws `Refused`
+ * Verifies an access token (RFC 9068 §4): its `typ`, ES256 by one of `keys`, issuer, audience, time. Throws `Refused`
  * `invalid-token`. Whether its `cnf.jkt` is that of the proof is for the caller of this to see.
  */
 export async function verifyAccessToken(
@@ -39,7 +40,7 @@ export async function verifyAccessToken(
     const { keys, issuer, audience, now } = expected;
     const { payload } = await jwtVerify(token, createLocalJWKSet({ keys }), {
       algorithms: ["ES256"],
-      typ: "at+jwt",
+      typ: SIGN_TYPE.token,
       issuer,
       audience,
       currentDate: new Date(now * 1000),

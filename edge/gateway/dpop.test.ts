@@ -1,5 +1,6 @@
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
+import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import { digest } from "#protocol/keys/index.ts";
 import { otherForm } from "#protocol/keys/low-s.fixture.ts";
 import { dpopToken, verifyAccessToken } from "./access-token.ts";
@@ -88,7 +89,7 @@ describe("access token", () => {
   };
   const sign = (change: object = {}, header: object = {}) =>
     new SignJWT({ ...claims, ...change })
-      .setProtectedHeader({ alg: "ES256", typ: "at+jwt", kid: "1", ...header })
+      .setProtectedHeader({ alg: "ES256", typ: SIGN_TYPE.token, kid: "1", ...header })
       .sign(pair.privateKey);
   const verify = async (token: Promise<string> | string) => {
     const keys = [{ ...jwk, kid: "1", alg: "ES256", use: "sig" } as const];

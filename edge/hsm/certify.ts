@@ -2,7 +2,7 @@ import type { Signer } from "./signer.ts";
 
 /**
  * What `X509CertificateGenerator.create(params, crypto)` of @peculiar/x509 needs to have a certificate signed by the
- * HSM: pass `signingKey: certificateSigningKey` and `certificateCrypto(hsm, "coffer/ca/…/key")` as its `crypto`. Only
+ * HSM: pass `signingKey: certificateSigningKey` and `certificateCrypto(hsm, <name of the authority's key>)` as its `crypto`. Only
  * the to-be-signed bytes go to the HSM; the placeholder holds no key.
  */
 export const certificateSigningKey = {

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { ROOT_CA } from "#protocol/hierarchy/index.ts";
 import { HsmUnavailable, openHsm } from "./client.ts";
 
 const MIB = 1024 * 1024;
@@ -29,7 +30,7 @@ it.each([
   ["a length that is a lie", { "content-length": "8" }],
 ] as const)("reads no more of an endless answer than it may, with %s", async (_, headers) => {
   const { hsm, taken } = answering(Number.POSITIVE_INFINITY, headers);
-  await expect(hsm.locate("coffer/ca/root")).rejects.toThrow(
+  await expect(hsm.locate(ROOT_CA.certificate)).rejects.toThrow(
     new HsmUnavailable("The HSM's answer is too long"),
   );
   expect(taken).toEqual({ chunks: MIB / (64 * 1024) + 1, cancelled: true });
@@ -38,7 +39,7 @@ it.each([
 it("reads a whole answer that is as long as it may be", async () => {
   const { hsm, taken } = answering(MIB / (64 * 1024));
   // It is no KMIP; but it was read.
-  await expect(hsm.locate("coffer/ca/root")).rejects.not.toThrow("too long");
+  await expect(hsm.locate(ROOT_CA.certificate)).rejects.not.toThrow("too long");
   expect(taken).toEqual({ chunks: MIB / (64 * 1024), cancelled: false });
 });
 
@@ -48,6 +49,6 @@ it("says that the HSM is away when its answer breaks off, or is none", async () 
   });
   for (const response of [new Response(broken), new Response("x", { status: 500 })]) {
     const hsm = openHsm({ fetch: async () => response }, "https://hsm/kmip");
-    await expect(hsm.locate("coffer/ca/root")).rejects.toBeInstanceOf(HsmUnavailable);
+    await expect(hsm.locate(ROOT_CA.certificate)).rejects.toBeInstanceOf(HsmUnavailable);
   }
 });

@@ -1,3 +1,4 @@
+import { KEY, masterKeyName, POLICY, policy, UNDER_PARENT, USAGE } from "#protocol/hierarchy/index.ts";
 import type { Hsm } from "../hsm/index.ts";
 import type { AccountKey } from "./types.ts";
 
@@ -6,7 +7,7 @@ const WRAPPED_BYTES = 40;
 
 /** Unique identifier of the tenant's master key (class `master`) at the HSM; throws if the tenant has none (M5). */
 export function masterKey(hsm: Pick<Hsm, "locate">, tenant: string): Promise<string> {
-  return hsm.locate(`coffer/tenant/${tenant}/master`);
+  return hsm.locate(masterKeyName(tenant));
 }
 
 /**
@@ -26,13 +27,10 @@ export async function createAccountKey(
         payload: {
           objectType: "SymmetricKey",
           attributes: {
-            cryptographicAlgorithm: "AES",
-            cryptographicLength: 256,
-            cryptographicUsageMask: ["WrapKey", "UnwrapKey"],
+            ...KEY,
+            cryptographicUsageMask: [...USAGE.account],
             activationDate: activation,
-            vendorAttributes: [
-              { vendorIdentification: "Coffer", attributeName: "Parent", attributeValue: master },
-            ],
+            vendorAttributes: [policy(POLICY.parent, master)],
           },
         },
       },
@@ -43,7 +41,7 @@ export async function createAccountKey(
             wrappingMethod: "Encrypt",
             encryptionKeyInformation: {
               uniqueIdentifier: master,
-              cryptographicParameters: { blockCipherMode: "NISTKeyWrap" },
+              cryptographicParameters: UNDER_PARENT,
             },
             encodingOption: "NoEncoding",
           },

@@ -1,10 +1,9 @@
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
+import { CUSTODIANS_CA } from "#protocol/hierarchy/index.ts";
 import { type EcPublicJwk, spkiFromJwk } from "#protocol/keys/index.ts";
 import { certificateCrypto, certificateSigningKey, type Hsm } from "../hsm/index.ts";
-
-const AUTHORITY = "coffer/ca/custodians";
 
 /**
  * Certifies a custodian's DPoP key (M5): subject is its Distinguished Name, digitalSignature and client authentication
@@ -15,8 +14,8 @@ export async function certifyCustodian(
   custodian: { dn: string; key: EcPublicJwk; origin: string; now: number; notAfter: number },
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { dn, key, origin, now, notAfter } = custodian;
-  const authority = new x509.X509Certificate(await hsm.certificate(AUTHORITY));
-  const provider = certificateCrypto(hsm, `${AUTHORITY}/key`);
+  const authority = new x509.X509Certificate(await hsm.certificate(CUSTODIANS_CA.certificate));
+  const provider = certificateCrypto(hsm, CUSTODIANS_CA.key);
   const spki = spkiFromJwk(key);
   const certificate = await x509.X509CertificateGenerator.create(
     {

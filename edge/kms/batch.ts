@@ -4,6 +4,7 @@
  * what it left is found and removed even if its answer is lost: at once, or by the alarm, from the ledger.
  */
 
+import { named, transientName } from "#protocol/hierarchy/index.ts";
 import { KmipError, type RequestItem, type ResponseItem } from "#protocol/kmip/index.ts";
 import type { Hsm } from "../hsm/index.ts";
 import { retire } from "./key-block.ts";
@@ -19,7 +20,7 @@ export interface BatchLedger {
 
 /** Name attribute of the nth object of a batch. */
 export function nameOf({ id }: Batch, n: number) {
-  return [{ nameValue: `${id}/${n}`, nameType: "UninterpretedTextString" as const }];
+  return named(transientName(id, n));
 }
 
 /**

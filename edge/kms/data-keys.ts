@@ -1,6 +1,7 @@
 /** Data keys (M6): made in the HSM under the account key, one batch for all of a request. */
 
 import { encodeBase64url } from "#protocol/base64url.ts";
+import { KEY, POLICY, policy, UNDER_PARENT, USAGE } from "#protocol/hierarchy/index.ts";
 import type { RequestItem, ResponseItem } from "#protocol/kmip/index.ts";
 import type { Hsm } from "../hsm/index.ts";
 import type { AccountKey } from "../iam/types.ts";
@@ -24,7 +25,7 @@ export async function makeDataKeys(
       id: account,
       wrapped: accountKey.wrapped,
       wrappedBy: accountKey.master,
-      usage: ["WrapKey", "UnwrapKey"],
+      usage: USAGE.account,
       name: nameOf(batch, 0),
       now,
     }),
@@ -46,14 +47,11 @@ function dataKey(account: string, batch: Batch, n: number): RequestItem[] {
       payload: {
         objectType: "SymmetricKey",
         attributes: {
-          cryptographicAlgorithm: "AES",
-          cryptographicLength: 256,
-          cryptographicUsageMask: ["DeriveKey"],
+          ...KEY,
+          cryptographicUsageMask: [...USAGE.data],
           sensitive: true,
           name: nameOf(batch, n),
-          vendorAttributes: [
-            { vendorIdentification: "Coffer", attributeName: "Parent", attributeValue: account },
-          ],
+          vendorAttributes: [policy(POLICY.parent, account)],
         },
       },
     },
@@ -64,7 +62,7 @@ function dataKey(account: string, batch: Batch, n: number): RequestItem[] {
           wrappingMethod: "Encrypt",
           encryptionKeyInformation: {
             uniqueIdentifier: account,
-            cryptographicParameters: { blockCipherMode: "NISTKeyWrap" },
+            cryptographicParameters: UNDER_PARENT,
           },
           encodingOption: "NoEncoding",
         },

@@ -1,6 +1,7 @@
 /** Pieces of KMIP payloads that data keys and rewrapping share. */
 
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
+import { KEY, type KeyClass, UNDER_PARENT, type USAGE } from "#protocol/hierarchy/index.ts";
 import type { RequestItem } from "#protocol/kmip/index.ts";
 import type { nameOf } from "./batch.ts";
 
@@ -17,7 +18,7 @@ export function importWrapped(key: {
   id: string;
   wrapped: Uint8Array<ArrayBuffer>;
   wrappedBy: string;
-  usage: ("WrapKey" | "UnwrapKey" | "DeriveKey")[];
+  usage: (typeof USAGE)[KeyClass];
   name: ReturnType<typeof nameOf>;
   now: number;
 }): RequestItem {
@@ -29,9 +30,8 @@ export function importWrapped(key: {
       replaceExisting: false,
       keyWrapType: "NotWrapped",
       attributes: {
-        cryptographicAlgorithm: "AES",
-        cryptographicLength: 256,
-        cryptographicUsageMask: key.usage,
+        ...KEY,
+        cryptographicUsageMask: [...key.usage],
         sensitive: true,
         activationDate: past(key.now),
         name: key.name,
@@ -41,13 +41,12 @@ export function importWrapped(key: {
           keyBlock: {
             keyFormatType: "Raw",
             keyValue: { keyMaterial: key.wrapped },
-            cryptographicAlgorithm: "AES",
-            cryptographicLength: 256,
+            ...KEY,
             keyWrappingData: {
               wrappingMethod: "Encrypt",
               encryptionKeyInformation: {
                 uniqueIdentifier: key.wrappedBy,
-                cryptographicParameters: { blockCipherMode: "NISTKeyWrap" },
+                cryptographicParameters: UNDER_PARENT,
               },
               encodingOption: "NoEncoding",
             },

@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { masterKeyName, named, WORKING } from "#protocol/hierarchy/index.ts";
 import { canonicalJws, digest, type Edk, JwsError, type TrustList, verifyEdk } from "#protocol/keys/index.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
 import { fits } from "#protocol/shape.ts";
@@ -224,15 +225,10 @@ export class KmsObject extends DurableObject<Env> {
   /** For the RA (M5): whether the tenant has a master key at the HSM. */
   async hasMasterKey(): Promise<Result<boolean>> {
     // Asked anew each time: a master key that was revoked since is none.
-    const name = [
-      {
-        nameValue: `coffer/tenant/${this.#store.tenant}/master`,
-        nameType: "UninterpretedTextString" as const,
-      },
-    ];
+    const name = named(masterKeyName(this.#store.tenant));
     try {
       const { uniqueIdentifier } = await this.#hsm.request("Locate", {
-        attributes: { name, state: "Active" },
+        attributes: { name, state: WORKING },
       });
       return ok(uniqueIdentifier.length === 1);
     } catch {

@@ -1,5 +1,6 @@
 /** Rewrap (M8): one batch that turns Enc(data key) under the account key into Enc(data key) under a recipient's key. */
 
+import { TO_RECIPIENT, USAGE } from "#protocol/hierarchy/index.ts";
 import type { Hsm } from "../hsm/index.ts";
 import type { AccountKey } from "../iam/types.ts";
 import { type BatchLedger, nameOf, runBatch } from "./batch.ts";
@@ -27,7 +28,7 @@ export async function rewrapDataKey(
       id: account,
       wrapped: keys.account.wrapped,
       wrappedBy: keys.account.master,
-      usage: ["WrapKey", "UnwrapKey"],
+      usage: USAGE.account,
       name: nameOf(batch, 0),
       now,
     }),
@@ -35,7 +36,7 @@ export async function rewrapDataKey(
       id: data,
       wrapped: keys.wrappedDataKey,
       wrappedBy: account,
-      usage: ["DeriveKey"],
+      usage: USAGE.data,
       name: nameOf(batch, 1),
       now,
     }),
@@ -47,12 +48,7 @@ export async function rewrapDataKey(
           wrappingMethod: "Encrypt",
           encryptionKeyInformation: {
             uniqueIdentifier: keys.hsmKey,
-            cryptographicParameters: {
-              paddingMethod: "OAEP",
-              hashingAlgorithm: "SHA_256",
-              maskGenerator: "MGF1",
-              maskGeneratorHashingAlgorithm: "SHA_256",
-            },
+            cryptographicParameters: TO_RECIPIENT,
           },
           encodingOption: "NoEncoding",
         },

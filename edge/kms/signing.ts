@@ -1,13 +1,12 @@
 /** EDKs and load receipts are signed in the HSM, each kind by its own key; several in one batch. */
 
 import { utf8 } from "#protocol/bytes.ts";
+import { ROOT_CA, SIGN_TYPE, SIGNER, TRUST_LIST } from "#protocol/hierarchy/index.ts";
 import {
-  EDK_TYPE,
   type Edk,
   findKey,
   joinJws,
   jwkFromSpki,
-  RECEIPT_TYPE,
   type Receipt,
   signingInput,
   type TrustList,
@@ -17,30 +16,28 @@ import {
 import { KmipError } from "#protocol/kmip/index.ts";
 import { derToRaw, type Hsm } from "../hsm/index.ts";
 
-/** Signs all of them with `coffer/sign/edk`; compact JWS, in order. */
+/** Signs all of them with the key for EDKs; compact JWS, in order. */
 export function signEdks(hsm: Hsm, trust: TrustList, edks: Edk[]): Promise<string[]> {
-  return signAll(hsm, trust, { purpose: "edk", typ: EDK_TYPE }, edks);
+  return signAll(hsm, trust, "edk", edks);
 }
 
 export async function signReceipt(hsm: Hsm, trust: TrustList, receipt: Receipt): Promise<string> {
-  const [signed] = await signAll(hsm, trust, { purpose: "receipt", typ: RECEIPT_TYPE }, [receipt]);
+  const [signed] = await signAll(hsm, trust, "receipt", [receipt]);
   return signed!;
 }
-
-type Kind = { purpose: "edk" | "receipt"; typ: string };
 
 async function signAll(
   hsm: Hsm,
   trust: TrustList,
-  { purpose, typ }: Kind,
+  purpose: "edk" | "receipt",
   payloads: object[],
 ): Promise<string[]> {
-  const name = `coffer/sign/${purpose}`;
-  const [uniqueIdentifier, spki] = await Promise.all([hsm.locate(name), hsm.publicKey(`${name}/public`)]);
+  const { key, publicKey } = SIGNER[purpose];
+  const [uniqueIdentifier, spki] = await Promise.all([hsm.locate(key), hsm.publicKey(publicKey)]);
   const kid = await thumbprint(jwkFromSpki(spki));
   // What is sealed under an EDK that nobody will trust could never be opened again.
   if (!findKey(trust, kid, purpose)) throw new Error("the signing key is not on the trust list");
-  const inputs = payloads.map((payload) => signingInput({ typ, kid }, payload));
+  const inputs = payloads.map((payload) => signingInput({ typ: SIGN_TYPE[purpose], kid }, payload));
   const answers = await hsm.batch(
     inputs.map((input) => ({
       operation: "Sign" as const,
@@ -66,9 +63,6 @@ async function signAll(
  * EDKs outlive the rotation of their signing key.
  */
 export async function readTrust(hsm: Hsm, now: number): Promise<TrustList> {
-  const [token, root] = await Promise.all([
-    hsm.opaque("coffer/trust"),
-    hsm.publicKey("coffer/ca/root/public"),
-  ]);
+  const [token, root] = await Promise.all([hsm.opaque(TRUST_LIST), hsm.publicKey(ROOT_CA.publicKey)]);
   return verifyTrustList(new TextDecoder().decode(token), root, now);
 }

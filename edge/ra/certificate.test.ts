@@ -1,8 +1,9 @@
 import { X509Certificate } from "node:crypto";
 import { beforeAll, expect, it } from "vitest";
 import { instanceTier, parseCertificate, verifyChain } from "#protocol/evidence/index.ts";
+import { INSTANCES_CA } from "#protocol/hierarchy/index.ts";
 import type { Hsm } from "../hsm/index.ts";
-import { CA, type CertificateOrder, issue } from "./certificate.ts";
+import { type CertificateOrder, issue } from "./certificate.ts";
 import { x509 } from "./x509.ts";
 
 const EC = { name: "ECDSA", namedCurve: "P-256" };
@@ -16,7 +17,7 @@ beforeAll(async () => {
   const subject = await crypto.subtle.generateKey(EC, true, ["sign", "verify"]);
   spki = new Uint8Array(await crypto.subtle.exportKey("spki", subject.publicKey));
   ca = await x509.X509CertificateGenerator.createSelfSigned({
-    name: "CN=Coffer instances CA,O=Coffer",
+    name: INSTANCES_CA.subject,
     keys,
     signingAlgorithm: SIGN,
     notBefore: new Date(1_799_000_000_000),
@@ -28,11 +29,11 @@ beforeAll(async () => {
   });
   hsm = {
     certificate: async (name: string) => {
-      expect(name).toBe(CA);
+      expect(name).toBe(INSTANCES_CA.certificate);
       return new Uint8Array(ca.rawData);
     },
     sign: async (name: string, data: Uint8Array<ArrayBuffer>) => {
-      expect(name).toBe(`${CA}/key`);
+      expect(name).toBe(INSTANCES_CA.key);
       return new Uint8Array(await crypto.subtle.sign(SIGN, keys.privateKey, data));
     },
   } as unknown as Hsm;

@@ -3,13 +3,11 @@
 import { encodeHex } from "#protocol/bytes.ts";
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import { METHOD_POLICY, TIER_POLICY } from "#protocol/evidence/index.ts";
+import { INSTANCES_CA } from "#protocol/hierarchy/index.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 import { certificateCrypto, certificateSigningKey, type Hsm } from "../hsm/index.ts";
 import type { Binding, MethodName } from "./types.ts";
 import { x509 } from "./x509.ts";
-
-export const CA = "coffer/ca/instances";
-export const ROOT = "coffer/ca/root";
 
 const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 
@@ -30,7 +28,7 @@ export type CertificateOrder = {
 
 /** Issues one, which begins so long ago that a clock which is behind takes it. The subject is ours, whatever the request said: `CN=<instance>,OU=microservice,O=<tenant>`. Returns DER. */
 export async function issue(hsm: Hsm, order: CertificateOrder): Promise<Uint8Array<ArrayBuffer>> {
-  const ca = new x509.X509Certificate(await hsm.certificate(CA));
+  const ca = new x509.X509Certificate(await hsm.certificate(INSTANCES_CA.certificate));
   const flags = x509.KeyUsageFlags;
   const usage = order.use === "identity" ? flags.digitalSignature : flags.keyEncipherment;
   const extensions: x509.Extension[] = [
@@ -54,7 +52,7 @@ export async function issue(hsm: Hsm, order: CertificateOrder): Promise<Uint8Arr
       signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
       extensions,
     },
-    certificateCrypto(hsm, `${CA}/key`),
+    certificateCrypto(hsm, INSTANCES_CA.key),
   );
   return new Uint8Array(made.rawData);
 }

@@ -6,8 +6,6 @@ import { jwkFromSpki, thumbprint } from "#protocol/keys/index.ts";
 import type { Custodian } from "../iam/types.ts";
 import { x509 } from "./x509.ts";
 
-export const CUSTODIANS_CA = "coffer/ca/custodians";
-
 /**
  * Verifies the certificate (DER, as the IAM keeps it) under the custodians CA's certificate (DER, from the HSM): issued
  * and signed by it, within its time, for this Distinguished Name and this DPoP key, an end entity that may sign and no

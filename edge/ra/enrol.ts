@@ -2,9 +2,10 @@
 
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
+import { INSTANCES_CA, ROOT_CA, TRUST_LIST } from "#protocol/hierarchy/index.ts";
 import { digest } from "#protocol/keys/index.ts";
 import type { Hsm } from "../hsm/index.ts";
-import { CA, type CertificateOrder, issue, ROOT } from "./certificate.ts";
+import { type CertificateOrder, issue } from "./certificate.ts";
 import type { NewInstance } from "./instances.ts";
 import type { EnrolmentMethod } from "./method.ts";
 import { registerRecipient } from "./recipient.ts";
@@ -41,9 +42,9 @@ export async function certify(
   const [identity, wrapping, issuer, root, trust] = await Promise.all([
     issue(hsm, order("identity", keys.identity)),
     issue(hsm, order("wrapping", keys.wrapping)),
-    hsm.certificate(CA),
-    hsm.certificate(ROOT),
-    hsm.opaque("coffer/trust"),
+    hsm.certificate(INSTANCES_CA.certificate),
+    hsm.certificate(ROOT_CA.certificate),
+    hsm.opaque(TRUST_LIST),
   ]);
   const hsmKey = await registerRecipient(hsm, {
     instance,

@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { encodeBase64url } from "#protocol/base64url.ts";
+import { CUSTODIANS_CA } from "#protocol/hierarchy/index.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
 import type { ProblemCode } from "#protocol/rest/index.ts";
 import { fits } from "#protocol/shape.ts";
@@ -13,7 +14,7 @@ import type { Custodian } from "../iam/types.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import { openStore, type Store } from "../store.ts";
 import { checkStanding } from "./custodian.ts";
-import { CUSTODIANS_CA, verifyCustodianCertificate } from "./custodian-certificate.ts";
+import { verifyCustodianCertificate } from "./custodian-certificate.ts";
 import { certify } from "./enrol.ts";
 import { DEFAULT_PER_MINUTE, makeGrant, storeGrant } from "./grant.ts";
 import {
@@ -111,7 +112,7 @@ export class RaObject extends DurableObject<Env> {
     if (!registered.ok) return { registered, certificate: { ...registered, reason: "not registered" } };
     let authority: Uint8Array<ArrayBuffer>;
     try {
-      authority = await this.#hsm.certificate(CUSTODIANS_CA);
+      authority = await this.#hsm.certificate(CUSTODIANS_CA.certificate);
     } catch (error) {
       const code = error instanceof HsmUnavailable ? "hsm-unavailable" : "hsm-refused";
       return { registered, certificate: refuse(code, "no certificate of the custodians CA") };

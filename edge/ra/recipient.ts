@@ -3,6 +3,7 @@
  * wraps to no other key, so a compromised edge cannot have keys released to a key of its own.
  */
 
+import { named, recipientNames, TO_RECIPIENT } from "#protocol/hierarchy/index.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
 import type { Hsm } from "../hsm/index.ts";
 
@@ -18,26 +19,20 @@ export type NewRecipient = {
 /** Registers both, certificate first; returns the unique identifier of the public key at the HSM. */
 export async function registerRecipient(hsm: Hsm, made: NewRecipient): Promise<string> {
   const { instance, certificate, spki, modulusLength, activation } = made;
+  const names = recipientNames(instance);
   const registered = await hsm.request("Register", {
     objectType: "Certificate",
-    attributes: { name: nameOf(instance, "certificate") },
+    attributes: { name: named(names.certificate) },
     object: { certificate: { certificateType: "X_509", certificateValue: certificate } },
   });
   const { uniqueIdentifier } = await hsm.request("Register", {
     objectType: "PublicKey",
     attributes: {
-      name: nameOf(instance, "key"),
+      name: named(names.key),
       cryptographicAlgorithm: "RSA",
       cryptographicLength: modulusLength,
       cryptographicUsageMask: ["WrapKey"],
-      cryptographicParameters: [
-        {
-          paddingMethod: "OAEP",
-          hashingAlgorithm: "SHA_256",
-          maskGenerator: "MGF1",
-          maskGeneratorHashingAlgorithm: "SHA_256",
-        },
-      ],
+      cryptographicParameters: [TO_RECIPIENT],
       activationDate: activation,
       link: [{ linkType: "CertificateLink", linkedObjectIdentifier: registered.uniqueIdentifier }],
     },
@@ -77,11 +72,12 @@ export async function removeRecipient(hsm: Hsm, instance: string): Promise<void>
 }
 
 async function objectsOf(hsm: Hsm, instance: string): Promise<string[]> {
+  const { key, certificate } = recipientNames(instance);
   const answers = await hsm.batch(
     // The key first: when it is gone nothing is released any more.
-    (["key", "certificate"] as const).map((part) => ({
+    [key, certificate].map((name) => ({
       operation: "Locate" as const,
-      payload: { attributes: { name: nameOf(instance, part) } },
+      payload: { attributes: { name: named(name) } },
     })),
     { batchErrorContinuationOption: "Continue" },
   );
@@ -91,8 +87,4 @@ async function objectsOf(hsm: Hsm, instance: string): Promise<string[]> {
     }
     return answer.payload.uniqueIdentifier;
   });
-}
-
-function nameOf(instance: string, part: "certificate" | "key") {
-  return [{ nameValue: `instance/${instance}/${part}`, nameType: "UninterpretedTextString" as const }];
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { utf8 } from "#protocol/bytes.ts";
+import { IDENTITY, named, POLICY, policy, SIGN_TYPE, TRUST_LIST, users } from "#protocol/hierarchy/index.ts";
 import { signingInput } from "#protocol/keys/index.ts";
 import { type Attributes, item, type KmipClient, type OperationName } from "#protocol/kmip/index.ts";
 import { type TestHsm, testHsm } from "./deployment.fixture.ts";
@@ -8,10 +9,8 @@ import {
   aesKw,
   type Hierarchy,
   importAccount,
-  named,
   oaep,
   PAST,
-  policy,
   testHierarchy,
   wrappedImport,
 } from "./hierarchy.fixture.ts";
@@ -47,9 +46,9 @@ beforeAll(async () => {
     const pair = await h.officer.request("CreateKeyPair", {
       commonAttributes: { cryptographicAlgorithm: "ECDSA", cryptographicLength: 256, activationDate: PAST },
       privateKeyAttributes: {
-        name: named(`coffer/sign/${name}`),
+        name: named(`signing key of ${name}`),
         cryptographicUsageMask: ["Sign"],
-        vendorAttributes: [policy("Users", `coffer-${name}`), policy("SignType", `${name}+jwt`)],
+        vendorAttributes: [users(name), policy(POLICY.signType, `${name}+jwt`)],
       },
       publicKeyAttributes: { cryptographicUsageMask: ["Verify"], vendorAttributes: [policy("Users", "*")] },
     });
@@ -58,7 +57,7 @@ beforeAll(async () => {
   }
   const registered = await h.officer.request("Register", {
     objectType: "OpaqueObject",
-    attributes: { name: named("coffer/trust"), vendorAttributes: [policy("Users", "*")] },
+    attributes: { name: named(TRUST_LIST), vendorAttributes: [policy("Users", "*")] },
     object: { opaqueObject: { opaqueDataType: 0x80000001, opaqueDataValue: Uint8Array.of(1) } },
   });
   trust = registered.uniqueIdentifier;
@@ -268,7 +267,7 @@ describe("what an identity sees and does not own", () => {
   });
 });
 
-describe("coffer-audit", () => {
+describe(IDENTITY.audit, () => {
   it("signs heads and reads public material, and has nothing of its own", async () => {
     await sign(h.audit, keys.audit, "audit+jwt");
     for (const uniqueIdentifier of [h.authority.uid, h.root.uid, publicKey, trust])
@@ -284,7 +283,7 @@ describe("coffer-audit", () => {
         attributes: {},
         object: { opaqueObject: { opaqueDataType: 0x80000001, opaqueDataValue: Uint8Array.of(1) } },
       }),
-      "a receipt": sign(h.audit, keys.audit, "coffer-receipt+jwt"),
+      "a receipt": sign(h.audit, keys.audit, SIGN_TYPE.receipt),
       "a wrapped certificate": h.audit.request("Get", {
         uniqueIdentifier: h.authority.uid,
         keyWrappingSpecification: aesKw(h.authority.uid),
@@ -451,7 +450,7 @@ describe("an ordinary client", () => {
     await template(old, "master", { vendorAttributes }).catch(() => undefined);
     expect(await reason(make(old, "master"))).toMatch(/^(PermissionDenied|ItemNotFound)$/);
     await refused(make(stranger, "harmless")).toBe("ItemNotFound");
-    await refused(make(test.as("coffer-kms", { major: 1, minor: 4 }), "harmless")).toBe("ItemNotFound");
+    await refused(make(test.as(IDENTITY.kms, { major: 1, minor: 4 }), "harmless")).toBe("ItemNotFound");
   });
 
   it("gets no answer that waits for another, and the domains none at all later", async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { makeEvidence, makePlatform, type Platform } from "#emulator/enclave/index.ts";
+import { named, policy } from "#protocol/hierarchy/index.ts";
 import {
   type Attest,
   type Attributes,
@@ -14,7 +15,7 @@ import {
 } from "#protocol/kmip/index.ts";
 import { type TestHsm, testHsm, WAYS, type Way } from "./deployment.fixture.ts";
 import { ENCLAVE_EVIDENCE } from "./evidence.ts";
-import { AES, named, PAST, policy } from "./hierarchy.fixture.ts";
+import { AES, PAST } from "./hierarchy.fixture.ts";
 import { connectKmip } from "./kmip-connect.ts";
 import { oneTimePassword } from "./one-time-password.ts";
 import { issueClient, type KeyAndCertificate } from "./pki.ts";

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeEvidence, makePlatform, type Platform } from "#emulator/enclave/index.ts";
+import { IDENTITY, POLICY, policy, VENDOR } from "#protocol/hierarchy/index.ts";
 import {
   type Attributes,
   type Credential,
@@ -15,7 +16,7 @@ import {
 } from "#protocol/kmip/index.ts";
 import { type TestHsm, testHsm, WAYS, type Way } from "./deployment.fixture.ts";
 import { ENCLAVE_EVIDENCE } from "./evidence.ts";
-import { AES, aesKw, createMaster, PAST, policy } from "./hierarchy.fixture.ts";
+import { AES, aesKw, createMaster, PAST } from "./hierarchy.fixture.ts";
 import { issueClient } from "./pki.ts";
 import { isTighter } from "./policy/attestation.ts";
 import { reason } from "./refusal.fixture.ts";
@@ -441,7 +442,7 @@ describe("the requirement", () => {
     expect(await change(`EAT measurement=${"ef".repeat(32)}`)).toBe("PermissionDenied");
     expect(await change("")).toBe("InvalidAttributeValue");
     expect(await change("TPMQuote")).toBe("InvalidAttributeValue");
-    const vendor = { vendorIdentification: "Coffer", attributeName: "Attestation" };
+    const vendor = { vendorIdentification: VENDOR, attributeName: POLICY.attestation };
     for (const gone of [
       { attributeReference: vendor },
       { currentAttribute: set(`EAT measurement=${GOOD}|${OTHER}`) },
@@ -486,7 +487,7 @@ describe("the requirement", () => {
       for (const uid of [uniqueIdentifier].flat()) {
         const { attributes: kept } = await alice.kmip.request("GetAttributes", {
           uniqueIdentifier: uid,
-          attributeReference: [{ vendorIdentification: "Coffer", attributeName: "Attestation" }],
+          attributeReference: [{ vendorIdentification: VENDOR, attributeName: POLICY.attestation }],
         });
         expect(kept.vendorAttributes).toEqual([policy("Attestation", required)]);
       }
@@ -497,7 +498,7 @@ describe("the requirement", () => {
   });
 
   it("is set by the officer, and not on keys of the hierarchy", async () => {
-    const officer = test.as("coffer-officer");
+    const officer = test.as(IDENTITY.officer);
     const vendorAttributes = [policy("Attestation", "EAT"), policy("Users", "alice")];
     const { privateKeyUniqueIdentifier } = await officer.request("CreateKeyPair", {
       commonAttributes: { cryptographicAlgorithm: "EC", cryptographicLength: 256, activationDate: PAST },

@@ -1,4 +1,5 @@
 import type { X509Certificate } from "node:crypto";
+import { roleOf } from "#protocol/hierarchy/index.ts";
 import {
   type Attributes,
   type Credential,
@@ -9,7 +10,6 @@ import {
 import { ENCLAVE_EVIDENCE, type Evidence, verifyEvidence } from "./evidence.ts";
 import type { Nonces } from "./nonces.ts";
 import { requirementOf } from "./policy/attestation.ts";
-import { roleOf } from "./policy/roles.ts";
 
 /** Attestation of the client in one message (KMIP 2.1 §8.1.2, §8.1.3, §7.9): what it can do, and what it has shown. */
 export class Attestation {

@@ -1,4 +1,5 @@
 import type { X509Certificate } from "node:crypto";
+import { roleOf } from "#protocol/hierarchy/index.ts";
 import { type Credential, hasAttestation, KmipError, type RequestHeader } from "#protocol/kmip/index.ts";
 import { Attempts } from "./attempts.ts";
 import { Attestation, attestationFailed, consumeNonces, evidenceOf, isCapable } from "./attestation.ts";
@@ -8,7 +9,6 @@ import type { Log } from "./log.ts";
 import { Nonces } from "./nonces.ts";
 import type { Subject } from "./policy/access.ts";
 import type { OperationPolicies } from "./policy/operation-policy.ts";
-import { roleOf } from "./policy/roles.ts";
 import type { Principals, Shown } from "./principals.ts";
 import type { Session, Tickets } from "./tickets.ts";
 

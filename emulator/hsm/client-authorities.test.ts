@@ -1,6 +1,7 @@
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { type TestAuthority, testAuthority } from "./client-authority.fixture.ts";
 import { type TestHsm, testHsm } from "./deployment.fixture.ts";
 import type { LogLine } from "./log.ts";
@@ -61,7 +62,7 @@ it("serves clients of each authority that was named, and goes on serving its own
     await first.issue("alice"),
     await second.issue("alice"),
     await issueClient(test.pki.dir, "alice"),
-    test.pki.clients["coffer-kms"],
+    test.pki.clients[IDENTITY.kms],
   ])
     await expect(asks(pair)).resolves.toBeDefined();
 });
@@ -74,7 +75,7 @@ it("has one identity for one common name, whichever authority it is from", async
   await expect(get(second, "bob")).rejects.toMatchObject({ code: "ObjectNotFound" });
 });
 
-it.each(["coffer-kms", "coffer-officer", "coffer-anything"])(
+it.each([IDENTITY.kms, IDENTITY.officer, "coffer-anything"])(
   "lets no other authority name %s",
   async (name) => {
     await expectRefused(await first.issue(name), "reserved-name");
@@ -83,11 +84,11 @@ it.each(["coffer-kms", "coffer-officer", "coffer-anything"])(
 
 it("lets nobody name them by the subject of the HSM's own authority, nor through an authority below", async () => {
   const likeOwn = await testAuthority(new x509.X509Certificate(test.pki.clientCa).subject);
-  await expectRefused(chained(await intermediate.issue("coffer-kms"), intermediate), "reserved-name");
+  await expectRefused(chained(await intermediate.issue(IDENTITY.kms), intermediate), "reserved-name");
   await test.restart({ clientAuthorities: [likeOwn.cert] });
   lines = [];
   // Of two authorities with one subject OpenSSL takes either.
-  await expectRefused(await likeOwn.issue("coffer-kms"), "reserved-name", "foreign-authority");
+  await expectRefused(await likeOwn.issue(IDENTITY.kms), "reserved-name", "foreign-authority");
 });
 
 it("takes a chain through an authority below, when the client sends it", async () => {

@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
+import { isReserved } from "#protocol/hierarchy/index.ts";
 import { ANY_USE, CLIENT_AUTH, canNameAnyClient, canSign } from "./certificate-path.ts";
-import { isReserved } from "./policy/roles.ts";
 import type { Refusal } from "./refused-connections.ts";
 
 export interface ClientAuthorities {

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { IDENTITIES, IDENTITY } from "#protocol/hierarchy/index.ts";
 import { createKmipClient, item, type KmipClient, type RequestHeader } from "#protocol/kmip/index.ts";
 import { clientHashes, hashedPassword, serverHashedPassword } from "./client-hash.ts";
 import { type TestHsm, testHsm, WAYS, type Way } from "./deployment.fixture.ts";
 import { AES } from "./hierarchy.fixture.ts";
 import { oneTimePassword } from "./one-time-password.ts";
 import { hashPassword, isPassword } from "./password-hash.ts";
-import { COFFER_CLIENTS, issueClient } from "./pki.ts";
+import { issueClient } from "./pki.ts";
 import { Principals, principalOf } from "./principals.ts";
 import { reason } from "./refusal.fixture.ts";
 
@@ -172,7 +173,7 @@ describe("a credential is refused", () => {
   });
 
   it("over the certificate of a domain, right or wrong, and cannot name one", async () => {
-    for (const name of COFFER_CLIENTS)
+    for (const name of IDENTITIES)
       for (const credential of [
         password("fred", "password1"),
         password(name, "x"),
@@ -180,8 +181,8 @@ describe("a credential is refused", () => {
       ])
         expect(await ping(test.as(name), credential)).toBe(NOT);
     const client = await stranger();
-    expect(await ping(client, password("coffer-kms", "password1"))).toBe(NOT);
-    for (const name of [...COFFER_CLIENTS, "COFFER-kms", "coffer-new"])
+    expect(await ping(client, password(IDENTITY.kms, "password1"))).toBe(NOT);
+    for (const name of [...IDENTITIES, "COFFER-kms", "coffer-new"])
       expect(() => new Principals([principalOf(name, "password")])).toThrow(TypeError);
   });
 

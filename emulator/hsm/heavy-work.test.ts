@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { named } from "#protocol/hierarchy/index.ts";
 import type { Attributes, KmipClient, RequestItem } from "#protocol/kmip/index.ts";
 import { type TestHsm, testHsm } from "./deployment.fixture.ts";
 import { Budget, HeavyWork } from "./heavy-work.ts";
-import { AES, named, PAST } from "./hierarchy.fixture.ts";
+import { AES, PAST } from "./hierarchy.fixture.ts";
 import { issueClient } from "./pki.ts";
 import { reason } from "./refusal.fixture.ts";
 

@@ -1,6 +1,18 @@
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import {
+  EVERYBODY,
+  IDENTITY,
+  masterKeyName,
+  named,
+  POLICY,
+  policy,
+  ROOT_CA,
+  TO_RECIPIENT,
+  UNDER_PARENT,
+  USAGE,
+} from "#protocol/hierarchy/index.ts";
+import {
   type Attributes,
   item,
   type KeyWrappingSpecification,
@@ -18,21 +30,13 @@ export const PAST = new Date(Date.now() - 60_000);
 const P256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const HOUR = 3600_000;
 
-export function policy(attributeName: string, attributeValue: string) {
-  return { vendorIdentification: "Coffer", attributeName, attributeValue };
-}
-
-export function named(nameValue: string): NonNullable<Attributes["name"]> {
-  return [{ nameValue, nameType: "UninterpretedTextString" }];
-}
-
 export function aesKw(uniqueIdentifier: string): KeyWrappingSpecification {
   return {
     wrappingMethod: "Encrypt",
     encodingOption: "NoEncoding",
     encryptionKeyInformation: {
       uniqueIdentifier,
-      cryptographicParameters: { blockCipherMode: "NISTKeyWrap" },
+      cryptographicParameters: UNDER_PARENT,
     },
   };
 }
@@ -43,12 +47,7 @@ export function oaep(uniqueIdentifier: string): KeyWrappingSpecification {
     encodingOption: "NoEncoding",
     encryptionKeyInformation: {
       uniqueIdentifier,
-      cryptographicParameters: {
-        paddingMethod: "OAEP",
-        hashingAlgorithm: "SHA_256",
-        maskGenerator: "MGF1",
-        maskGeneratorHashingAlgorithm: "SHA_256",
-      },
+      cryptographicParameters: TO_RECIPIENT,
     },
   };
 }
@@ -105,7 +104,10 @@ export async function createMaster(
       name: named(name),
       cryptographicUsageMask: ["WrapKey", "UnwrapKey"],
       activationDate: PAST,
-      vendorAttributes: [policy("Class", "master"), ...(tenant === null ? [] : [policy("Tenant", tenant)])],
+      vendorAttributes: [
+        policy(POLICY.class, "master"),
+        ...(tenant === null ? [] : [policy(POLICY.tenant, tenant)]),
+      ],
     },
   });
   return uniqueIdentifier;
@@ -121,7 +123,7 @@ export async function createAccount(iam: KmipClient, master: string): Promise<By
           ...AES,
           cryptographicUsageMask: ["WrapKey", "UnwrapKey"],
           activationDate: PAST,
-          vendorAttributes: [policy("Parent", master)],
+          vendorAttributes: [policy(POLICY.parent, master)],
         },
       }),
       item("Get", { keyWrappingSpecification: aesKw(master) }),
@@ -147,8 +149,8 @@ export async function createData(kms: KmipClient, account: string): Promise<stri
     objectType: "SymmetricKey",
     attributes: {
       ...AES,
-      cryptographicUsageMask: ["DeriveKey"],
-      vendorAttributes: [policy("Parent", account)],
+      cryptographicUsageMask: [...USAGE.data],
+      vendorAttributes: [policy(POLICY.parent, account)],
     },
   });
   return uniqueIdentifier;
@@ -217,8 +219,6 @@ export interface RootOrder {
   keys?: CryptoKeyPair;
 }
 
-export const ROOT_NAME = "coffer/ca/root";
-
 /** A root outside the HSM, whose certificate the client (the officer, as a rule) registers. */
 export async function createRoot(officer: KmipClient, order: RootOrder = {}): Promise<Root> {
   const keys = order.keys ?? (await crypto.subtle.generateKey(P256, true, ["sign", "verify"]));
@@ -234,7 +234,10 @@ export async function createRoot(officer: KmipClient, order: RootOrder = {}): Pr
       new x509.KeyUsagesExtension(order.usage ?? x509.KeyUsageFlags.keyCertSign, true),
     ],
   });
-  const attributes = { name: named(order.name ?? ROOT_NAME), vendorAttributes: [policy("Users", "*")] };
+  const attributes = {
+    name: named(order.name ?? ROOT_CA.certificate),
+    vendorAttributes: [policy(POLICY.users, EVERYBODY)],
+  };
   const uid = await registerCertificate(officer, new Uint8Array(certificate.rawData), attributes);
   return { uid, name, keys };
 }
@@ -271,8 +274,8 @@ export async function createAuthority(
       ...(order.unknown ? [new x509.Extension("2.25.7", true, Uint8Array.of(5, 0))] : []),
     ],
   });
-  const vendorAttributes = [policy("Users", "*")];
-  if (order.trusted ?? true) vendorAttributes.push(policy("RecipientCA", "true"));
+  const vendorAttributes = [policy(POLICY.users, EVERYBODY)];
+  if (order.trusted ?? true) vendorAttributes.push(policy(POLICY.recipientAuthority, "true"));
   const uniqueIdentifier = await registerCertificate(officer, new Uint8Array(certificate.rawData), {
     vendorAttributes,
   });
@@ -358,7 +361,7 @@ export interface Hierarchy {
 export async function testHierarchy(test: TestHsm): Promise<Hierarchy> {
   const [officer, kms, ra, iam, caas, audit] = (
     ["officer", "kms", "ra", "iam", "caas", "audit"] as const
-  ).map((name) => test.as(`coffer-${name}`)) as [
+  ).map((name) => test.as(IDENTITY[name])) as [
     KmipClient,
     KmipClient,
     KmipClient,
@@ -368,7 +371,7 @@ export async function testHierarchy(test: TestHsm): Promise<Hierarchy> {
   ];
   const root = await createRoot(officer);
   const authority = await createAuthority(officer, root);
-  const master = await createMaster(officer, "coffer/tenant/test/master");
+  const master = await createMaster(officer, masterKeyName("test"));
   const wrappedAccount = await createAccount(iam, master);
   const account = await importAccount(kms, master, wrappedAccount);
   const data = await createData(kms, account);

@@ -15,8 +15,6 @@ export { secretBytes } from "./material.ts";
 export { encodeBase32 } from "./one-time-password.ts";
 export { hashPassword, LONGEST_PASSWORD } from "./password-hash.ts";
 export {
-  COFFER_CLIENTS,
-  type CofferClient,
   ensurePki,
   issueClient,
   type KeyAndCertificate,

@@ -5,6 +5,7 @@ import { connect, type TLSSocket } from "node:tls";
 import * as x509 from "@peculiar/x509";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { concat } from "#protocol/bytes.ts";
+import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import {
   createKmipClient,
   decodeResponse,
@@ -67,7 +68,7 @@ function answers(socket: TLSSocket, count = Number.POSITIVE_INFINITY): Promise<U
 describe("TTLV over TLS", () => {
   it("answers pipelined requests in order, however they are cut into packets", async () => {
     const requests = Array.from({ length: 200 }, (_, i) => encodeRequest(message(`request ${i}`)));
-    const socket = socketAs(test.pki.clients["coffer-kms"]);
+    const socket = socketAs(test.pki.clients[IDENTITY.kms]);
     const all = concat(...requests);
     socket.write(all.subarray(0, 1));
     socket.write(all.subarray(1, 5));
@@ -84,14 +85,14 @@ describe("TTLV over TLS", () => {
       Buffer.from("4200780100001001", "hex"),
       Buffer.from("42007b0100000008", "hex"),
     ]) {
-      const socket = socketAs(test.pki.clients["coffer-kms"]);
+      const socket = socketAs(test.pki.clients[IDENTITY.kms]);
       socket.write(bytes);
       expect(await answers(socket)).toEqual([]);
     }
   });
 
   it("answers a message that it cannot read, and goes on", async () => {
-    const socket = socketAs(test.pki.clients["coffer-kms"]);
+    const socket = socketAs(test.pki.clients[IDENTITY.kms]);
     socket.write(Buffer.from("42007801000000084200770100000000", "hex"));
     socket.write(ping);
     const [bad, good] = await answers(socket, 2);
@@ -102,8 +103,8 @@ describe("TTLV over TLS", () => {
   });
 
   it("closes connections that are idle or stuck in the middle of a message", async () => {
-    const idle = socketAs(test.pki.clients["coffer-kms"]);
-    const stuck = socketAs(test.pki.clients["coffer-kms"]);
+    const idle = socketAs(test.pki.clients[IDENTITY.kms]);
+    const stuck = socketAs(test.pki.clients[IDENTITY.kms]);
     stuck.write(ping.subarray(0, 20));
     expect(await Promise.all([answers(idle), answers(stuck)])).toEqual([[], []]);
   });
@@ -125,11 +126,11 @@ describe("TTLV over TLS", () => {
 
   it("speaks TLS 1.2 and 1.3, and nothing older", async () => {
     for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
-      const socket = socketAs(test.pki.clients["coffer-kms"], { minVersion: version, maxVersion: version });
+      const socket = socketAs(test.pki.clients[IDENTITY.kms], { minVersion: version, maxVersion: version });
       socket.write(ping);
       expect((await answers(socket, 1)).length).toBe(1);
     }
-    const socket = socketAs(test.pki.clients["coffer-kms"], { minVersion: "TLSv1", maxVersion: "TLSv1.1" });
+    const socket = socketAs(test.pki.clients[IDENTITY.kms], { minVersion: "TLSv1", maxVersion: "TLSv1.1" });
     socket.write(ping);
     expect(await answers(socket)).toEqual([]);
   });
@@ -141,7 +142,7 @@ describe("TTLV over TLS", () => {
       await forged(test.pki, { authority: "other" }),
       await forged(test.pki, { usage: x509.ExtendedKeyUsage.serverAuth }),
       await forged(test.pki, { usage: undefined }),
-      await forged(test.pki, { names: ["coffer-kms", "alice"] }),
+      await forged(test.pki, { names: [IDENTITY.kms, "alice"] }),
       await forged(test.pki, { names: [] }),
       await forged(test.pki, { notAfter: new Date(Date.now() - 1000) }),
       await forged(test.pki, { ca: true }),
@@ -167,7 +168,7 @@ describe("TTLV over TLS", () => {
 describe("HTTPS", () => {
   const type = { "Content-Type": "application/octet-stream" };
   const post = (options: Parameters<typeof httpsExchange>[3]) =>
-    httpsExchange(test.hsm.httpsPort, test.pki.serverCa, test.pki.clients["coffer-kms"], options);
+    httpsExchange(test.hsm.httpsPort, test.pki.serverCa, test.pki.clients[IDENTITY.kms], options);
 
   it("answers POST /kmip with length and no-cache", async () => {
     const { status, headers, body } = await post({
@@ -259,7 +260,7 @@ describe("TLS client transport", () => {
     host: "127.0.0.1",
     port: test.hsm.ttlvPort,
     ca: test.pki.serverCa,
-    ...test.pki.clients["coffer-iam"],
+    ...test.pki.clients[IDENTITY.iam],
   });
 
   it("pipelines over one connection and matches answers to requests", async () => {
@@ -273,9 +274,9 @@ describe("TLS client transport", () => {
   it("connects again after the server closed an idle connection", async () => {
     const transport = tlsTransport(options());
     await transport.exchange(ping);
-    const idle = socketAs(test.pki.clients["coffer-kms"]);
+    const idle = socketAs(test.pki.clients[IDENTITY.kms]);
     await answers(idle);
-    await answers(socketAs(test.pki.clients["coffer-kms"]));
+    await answers(socketAs(test.pki.clients[IDENTITY.kms]));
     expect(decodeResponse(await transport.exchange(ping)).items.length).toBe(1);
     transport.close();
   });

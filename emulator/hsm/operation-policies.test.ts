@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { IDENTITY, named, policy } from "#protocol/hierarchy/index.ts";
 import type { Attributes, KmipClient, OperationName, RequestHeader } from "#protocol/kmip/index.ts";
 import { type TestHsm, testHsm } from "./deployment.fixture.ts";
 import {
@@ -8,10 +9,8 @@ import {
   createMaster,
   type Hierarchy,
   keyBytes,
-  named,
   oaep,
   PAST,
-  policy,
   testHierarchy,
 } from "./hierarchy.fixture.ts";
 import { issueClient } from "./pki.ts";
@@ -784,7 +783,7 @@ describe("what is shared", () => {
 describe("a deployment", () => {
   it("has a hierarchy that no policy opens to anybody", async () => {
     const open = { operationPolicyName: "open" };
-    const officer = test.as("coffer-officer", V1_4);
+    const officer = test.as(IDENTITY.officer, V1_4);
     const { uniqueIdentifier: master } = await officer.request("Create", {
       objectType: "SymmetricKey",
       attributes: {
@@ -808,7 +807,7 @@ describe("a deployment", () => {
         for (const [name] of requests) expect([name, await attempt(client, name, uid)]).toEqual([name, NONE]);
         expect(await located(client)).not.toContain(uid);
       }
-    for (const domain of ["coffer-kms", "coffer-ra", "coffer-iam", "coffer-audit"] as const)
+    for (const domain of [IDENTITY.kms, IDENTITY.ra, IDENTITY.iam, IDENTITY.audit] as const)
       expect(await reason(test.as(domain).request("Get", { uniqueIdentifier: plain }))).toBe(NONE);
     expect(await reason(officer.request("Get", { uniqueIdentifier: plain }))).toBe(NO);
   });
@@ -830,7 +829,7 @@ describe("a deployment", () => {
         },
       },
     });
-    for (const domain of ["coffer-officer", "coffer-kms", "coffer-ra", "coffer-iam", "coffer-audit"] as const)
+    for (const domain of [IDENTITY.officer, IDENTITY.kms, IDENTITY.ra, IDENTITY.iam, IDENTITY.audit] as const)
       for (const object of [uid, shown.uniqueIdentifier]) {
         const client = test.as(domain);
         expect(await reason(client.request("Get", { uniqueIdentifier: object }))).toBe(NONE);
@@ -839,7 +838,7 @@ describe("a deployment", () => {
         expect(await located(client)).not.toContain(object);
       }
     // The domains name no policy at all.
-    const create = test.as("coffer-iam", V1_4).request("Create", {
+    const create = test.as(IDENTITY.iam, V1_4).request("Create", {
       objectType: "SymmetricKey",
       attributes: { ...AES, operationPolicyName: "default", vendorAttributes: [policy("Parent", h.master)] },
     });
@@ -849,14 +848,14 @@ describe("a deployment", () => {
   it("has recipients' keys and certificates of which others learn nothing", async () => {
     const seen = await located(await as("carol"));
     for (const uid of [h.recipient, h.recipientCertificate]) {
-      expect(await located(test.as("coffer-ra"))).toContain(uid);
+      expect(await located(test.as(IDENTITY.ra))).toContain(uid);
       expect(seen).not.toContain(uid);
       expect(await get("carol", uid)).toBe(NONE);
     }
   });
 
   it("has officers who share with a principal by name, and with nobody of a like name", async () => {
-    const officer = test.as("coffer-officer");
+    const officer = test.as(IDENTITY.officer);
     const share = async (users: string) => {
       const { uniqueIdentifier } = await officer.request("Register", {
         objectType: "OpaqueObject",

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { named, policy } from "#protocol/hierarchy/index.ts";
 import {
   type Attributes,
   type KmipClient,
@@ -8,7 +9,7 @@ import {
   type UniqueIdentifier,
 } from "#protocol/kmip/index.ts";
 import { type TestHsm, testHsm } from "./deployment.fixture.ts";
-import { AES, type Hierarchy, named, PAST, policy, testHierarchy } from "./hierarchy.fixture.ts";
+import { AES, type Hierarchy, PAST, testHierarchy } from "./hierarchy.fixture.ts";
 import { issueClient } from "./pki.ts";
 
 /** The operations beyond the release policy's own: none of them is a way around it. */

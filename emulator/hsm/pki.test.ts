@@ -3,7 +3,8 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { COFFER_CLIENTS, ensurePki, issueClient } from "./pki.ts";
+import { IDENTITIES, IDENTITY } from "#protocol/hierarchy/index.ts";
+import { ensurePki, issueClient } from "./pki.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "coffer-pki-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -14,7 +15,7 @@ it("makes the PKI once, with keys that their owner alone can read", async () => 
   expect(await ensurePki(dir)).toEqual(pki);
   expect(statSync(dir).mode & 0o077).toBe(0);
   const keys = readdirSync(dir).filter((file) => file.endsWith(".key"));
-  expect(keys.length).toBe(4 + COFFER_CLIENTS.length);
+  expect(keys.length).toBe(4 + IDENTITIES.length);
   for (const file of keys) expect(statSync(join(dir, file)).mode & 0o777).toBe(0o600);
 });
 
@@ -30,7 +31,7 @@ it("names the server by localhost and its addresses, and clients by their common
   expect(rsa.publicKey.asymmetricKeyType).toBe("rsa");
   expect(rsa.subjectAltName).toBe(server.subjectAltName);
   expect(rsa.checkIssued(new X509Certificate(pki.serverCa))).toBe(true);
-  for (const name of COFFER_CLIENTS) {
+  for (const name of IDENTITIES) {
     const client = new X509Certificate(pki.clients[name].cert);
     expect(client.toLegacyObject().subject.CN).toBe(name);
     expect(client.keyUsage).toEqual(["1.3.6.1.5.5.7.3.2"]);
@@ -43,10 +44,10 @@ it("renews what is near its end", async () => {
   const later = await ensurePki(dir, () => new Date(Date.now() + 380 * DAY));
   expect(later.serverCa).toBe(pki.serverCa);
   expect(later.server.cert).not.toBe(pki.server.cert);
-  expect(later.clients["coffer-kms"].cert).not.toBe(pki.clients["coffer-kms"].cert);
+  expect(later.clients[IDENTITY.kms].cert).not.toBe(pki.clients[IDENTITY.kms].cert);
   const muchLater = await ensurePki(dir, () => new Date(Date.now() + 3400 * DAY));
   expect(muchLater.clientCa).not.toBe(pki.clientCa);
-  const client = new X509Certificate(muchLater.clients["coffer-ra"].cert);
+  const client = new X509Certificate(muchLater.clients[IDENTITY.ra].cert);
   expect(client.verify(new X509Certificate(muchLater.clientCa).publicKey)).toBe(true);
 });
 

@@ -3,23 +3,13 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as x509 from "@peculiar/x509";
 import { whileLocked, writeWhole } from "#files/index.ts";
+import { IDENTITIES, type Identity } from "#protocol/hierarchy/index.ts";
 
 /** A certificate and its private key, both PEM (PKCS#8). */
 export interface KeyAndCertificate {
   cert: string;
   key: string;
 }
-
-/** The identities that the edge and the officer have in the HSM (the subject's common name). */
-export const COFFER_CLIENTS = [
-  "coffer-officer",
-  "coffer-kms",
-  "coffer-ra",
-  "coffer-iam",
-  "coffer-caas",
-  "coffer-audit",
-] as const;
-export type CofferClient = (typeof COFFER_CLIENTS)[number];
 
 /** A development PKI: what the HSM presents, whom it trusts, and who its clients are. All PEM. */
 export interface Pki {
@@ -31,7 +21,7 @@ export interface Pki {
   rsaServer: KeyAndCertificate;
   /** What the HSM trusts to name its clients. */
   clientCa: string;
-  clients: Record<CofferClient, KeyAndCertificate>;
+  clients: Record<Identity, KeyAndCertificate>;
 }
 
 /** Name of the lock that is held while certificates are made. */
@@ -71,7 +61,7 @@ async function ensureAll(dir: string, now: () => Date): Promise<Pki> {
   const server = await ensureLeaf(dir, "server", serverCa, now(), localhost);
   const rsaServer = await ensureLeaf(dir, "server-rsa", serverCa, now(), { ...localhost, rsa: true });
   const clients = {} as Pki["clients"];
-  for (const name of COFFER_CLIENTS) clients[name] = await ensureClient(dir, name, now);
+  for (const name of IDENTITIES) clients[name] = await ensureClient(dir, name, now);
   return { dir, serverCa: serverCa.cert, server, rsaServer, clientCa: clientCa.cert, clients };
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { decodeBase32, encodeBase32 } from "./one-time-password.ts";
 import { principalOf } from "./principals.ts";
 import { formatPrincipals, parsePrincipals } from "./principals-file.ts";
@@ -31,7 +32,7 @@ describe("the principals' file", () => {
     [entries({ name: "fred", password: hash, role: "officer" }), "entry 1 ('fred'): 'role' is not known"],
     [entries({ name: "fred" }), "there is nothing to show"],
     [entries({ password: hash }), "the name is missing"],
-    [entries({ name: "coffer-kms", password: hash }), "'coffer-kms' cannot be"],
+    [entries({ name: IDENTITY.kms, password: hash }), "'coffer-kms' cannot be"],
     [entries({ name: "a", password: hash }, { name: "a", password: hash }), "there are two principals 'a'"],
     [entries({ name: "a", password: hash, oneTimeSecret: "AAAA" }), "16 bytes or more"],
     [entries({ name: "a", password: hash, oneTimeSecret: "1".repeat(32) }), "not base32"],
@@ -47,7 +48,7 @@ describe("the principals' file", () => {
     [entries({ name: "a", kind: "certificate", groups: [] }), "an entry for a certificate has groups"],
     [entries({ name: "a", kind: "certificate", groups: ["g"], password: hash }), "groups and nothing else"],
     [entries({ name: "ä", kind: "certificate", groups: ["g"] }), "'ä' cannot be a certificate's common name"],
-    [entries({ name: "coffer-kms", kind: "certificate", groups: ["g"] }), "'coffer-kms' cannot be"],
+    [entries({ name: IDENTITY.kms, kind: "certificate", groups: ["g"] }), "'coffer-kms' cannot be"],
     [
       entries(
         { name: "a", kind: "certificate", groups: ["g"] },

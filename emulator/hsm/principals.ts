@@ -1,5 +1,6 @@
 import { equalConstantTime, utf8 } from "#protocol/bytes.ts";
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
+import { roleOf } from "#protocol/hierarchy/index.ts";
 import type { Credential } from "#protocol/kmip/index.ts";
 import {
   type ClientHash,
@@ -12,7 +13,6 @@ import {
 import { isCommonName } from "./client-identity.ts";
 import { usedStep } from "./one-time-password.ts";
 import { hashPassword, isPassword, isPasswordHash, LONGEST_PASSWORD } from "./password-hash.ts";
-import { roleOf } from "./policy/roles.ts";
 
 type Value = Credential["credentialValue"];
 

@@ -4,6 +4,7 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { connect } from "node:tls";
 import * as x509 from "@peculiar/x509";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { type TestHsm, testHsm } from "./deployment.fixture.ts";
 import { type Forgery, forged } from "./forged-client.fixture.ts";
 import type { LogLine } from "./log.ts";
@@ -56,7 +57,7 @@ const REFUSED: [string, () => Socket | Promise<Socket>][] = [
   [
     "protocol-too-old",
     () =>
-      tls(test.pki.clients["coffer-kms"], {
+      tls(test.pki.clients[IDENTITY.kms], {
         minVersion: "TLSv1",
         maxVersion: "TLSv1.1",
         ciphers: "DEFAULT@SECLEVEL=0",
@@ -67,7 +68,7 @@ const REFUSED: [string, () => Socket | Promise<Socket>][] = [
   [
     "message-too-long",
     () => {
-      const socket = tls(test.pki.clients["coffer-kms"]);
+      const socket = tls(test.pki.clients[IDENTITY.kms]);
       socket.write(Buffer.from("4200780100001001", "hex"));
       return socket;
     },
@@ -80,8 +81,8 @@ const REFUSED_HTTPS: [string, () => Socket | Promise<Socket>][] = [
   ["not-for-clients", async () => https(POST, await forged(test.pki, { usage: undefined }))],
   ["plain-http", () => plain(Buffer.from("GET / HTTP/1.1\r\n\r\n"), test.hsm.httpsPort)],
   ["not-tls", () => plain(Buffer.from("42007801000000084200770100000000", "hex"), test.hsm.httpsPort)],
-  ["not-http", () => https("no request\r\n\r\n", test.pki.clients["coffer-kms"])],
-  ["message-too-long", () => https(`${POST}Content-Length: 4097\r\n\r\n`, test.pki.clients["coffer-kms"])],
+  ["not-http", () => https("no request\r\n\r\n", test.pki.clients[IDENTITY.kms])],
+  ["message-too-long", () => https(`${POST}Content-Length: 4097\r\n\r\n`, test.pki.clients[IDENTITY.kms])],
 ];
 
 it.each([
@@ -121,7 +122,7 @@ it("shows its RSA certificate to a client of TLS 1.2 without ECDSA, and ECDSA to
     [{ maxVersion: "TLSv1.2", ciphers: "ECDHE-RSA-AES128-GCM-SHA256" }, "rsa"],
     [{}, "ec"],
   ] as const) {
-    const socket = tls(test.pki.clients["coffer-kms"], options);
+    const socket = tls(test.pki.clients[IDENTITY.kms], options);
     await new Promise((resolve, reject) => socket.once("secureConnect", resolve).once("error", reject));
     expect(socket.getPeerX509Certificate()!.publicKey.asymmetricKeyType).toBe(type);
     socket.destroy();

@@ -2,6 +2,16 @@ import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeHex, utf8 } from "#protocol/bytes.ts";
+import {
+  IDENTITY,
+  masterKeyName,
+  named,
+  POLICY,
+  policy,
+  SIGNER,
+  TRUST_LIST,
+  VENDOR,
+} from "#protocol/hierarchy/index.ts";
 import { signingInput } from "#protocol/keys/index.ts";
 import type {
   Attributes,
@@ -24,10 +34,8 @@ import {
   type Hierarchy,
   importAccount,
   keyBytes,
-  named,
   oaep,
   PAST,
-  policy,
   type Root,
   type RootOrder,
   registerCertificate,
@@ -195,7 +203,7 @@ describe("with the live certificate of coffer-kms", () => {
         commonAttributes: { cryptographicAlgorithm: "EC", activationDate: PAST },
         privateKeyAttributes: {
           cryptographicUsageMask: ["Sign"],
-          vendorAttributes: [policy("Users", "coffer-kms")],
+          vendorAttributes: [policy("Users", IDENTITY.kms)],
         },
         publicKeyAttributes: { cryptographicUsageMask: ["Verify"], vendorAttributes: [policy("Users", "*")] },
       })
@@ -328,7 +336,7 @@ describe("with the live certificate of coffer-kms", () => {
   });
 
   it("policy attributes are not set, in 2.1 or as custom attributes of 1.4, and names are not taken", async () => {
-    const old = test.as("coffer-kms", { major: 1, minor: 4 });
+    const old = test.as(IDENTITY.kms, { major: 1, minor: 4 });
     for (const client of [h.kms, old])
       for (const extra of [
         policy("Class", "master"),
@@ -349,7 +357,7 @@ describe("with the live certificate of coffer-kms", () => {
       create(h.kms, {
         ...AES,
         cryptographicUsageMask: ["DeriveKey"],
-        name: named("coffer/sign/edk"),
+        name: named(SIGNER.edk.key),
         vendorAttributes: [policy("Parent", h.account)],
       }),
     );
@@ -488,7 +496,7 @@ describe("the tenant of a key", () => {
   };
 
   it("binds the release: a recipient of another tenant is refused", async () => {
-    const other = await dataUnder(await createMaster(h.officer, "coffer/tenant/second/master", "second"));
+    const other = await dataUnder(await createMaster(h.officer, masterKeyName("second"), "second"));
     const second = await recipientOf("second");
     await get(h.kms, other, oaep(second));
     await get(h.kms, h.data, oaep(h.recipient));
@@ -510,7 +518,7 @@ describe("the tenant of a key", () => {
   });
 
   it("must be there: below a master key without one nothing is released to recipients", async () => {
-    const bare = await createMaster(h.officer, "coffer/tenant/none/master", null);
+    const bare = await createMaster(h.officer, masterKeyName("none"), null);
     const data = await dataUnder(bare);
     for (const recipient of [h.recipient, await recipientOf(), await recipientOf("undefined")])
       await denied(get(h.kms, data, oaep(recipient)));
@@ -650,7 +658,7 @@ describe("with the live certificate of coffer-ra", () => {
       commonAttributes: { cryptographicAlgorithm: "EC", activationDate: PAST },
       privateKeyAttributes: {
         cryptographicUsageMask: ["Sign"],
-        vendorAttributes: [policy("Users", "coffer-ra"), policy("SignType", "test+jwt")],
+        vendorAttributes: [policy("Users", IDENTITY.ra), policy("SignType", "test+jwt")],
       },
       publicKeyAttributes: { cryptographicUsageMask: ["Verify"] },
     });
@@ -683,7 +691,7 @@ describe("other identities", () => {
         vendorAttributes: [policy("Parent", h.master)],
       });
     const { uniqueIdentifier } = await make();
-    const other = await createMaster(h.officer, "coffer/tenant/other/master");
+    const other = await createMaster(h.officer, masterKeyName("other"));
     await get(h.iam, uniqueIdentifier, aesKw(h.master));
     await denied(get(h.iam, uniqueIdentifier, aesKw(other)));
     await denied(get(h.iam, uniqueIdentifier, aesKw(uniqueIdentifier)));
@@ -738,7 +746,7 @@ describe("other identities", () => {
     await denied(
       h.officer.request("DeleteAttribute", {
         uniqueIdentifier,
-        attributeReference: { vendorIdentification: "Coffer", attributeName: "Class" },
+        attributeReference: { vendorIdentification: VENDOR, attributeName: POLICY.class },
       }),
     );
     for (const operation of ["Encrypt", "Decrypt"] as const)
@@ -756,7 +764,7 @@ describe("other identities", () => {
         vendorAttributes: [policy("Class", "master")],
       }),
     );
-    await denied(create(user, { ...AES, cryptographicUsageMask: ["WrapKey"], name: named("coffer/trust") }));
+    await denied(create(user, { ...AES, cryptographicUsageMask: ["WrapKey"], name: named(TRUST_LIST) }));
     const { uniqueIdentifier } = await create(user, {
       ...AES,
       cryptographicUsageMask: ["WrapKey", "UnwrapKey", "Encrypt"],

@@ -1,5 +1,6 @@
+import { EVERYBODY, named, POLICY, policy } from "#protocol/hierarchy/index.ts";
 import type { OperationName } from "#protocol/kmip/index.ts";
-import { AES, aesKw, type Bytes, named, policy } from "./hierarchy.fixture.ts";
+import { AES, aesKw, type Bytes } from "./hierarchy.fixture.ts";
 
 /** What the bearer of a ticket for one object may try to reach others with. */
 export interface Reached {
@@ -53,7 +54,7 @@ export function reaching({ own, other, answer, stream, ticket }: Reached): Recor
       { objectType: "SymmetricKey", attributes },
       {
         objectType: "SymmetricKey",
-        attributes: { ...attributes, vendorAttributes: [policy("Parent", other)] },
+        attributes: { ...attributes, vendorAttributes: [policy(POLICY.parent, other)] },
       },
     ],
     CreateKeyPair: [pair],
@@ -83,7 +84,7 @@ export function reaching({ own, other, answer, stream, ticket }: Reached): Recor
         uniqueIdentifier: own,
         newAttribute: { link: [{ linkType: "PKCS_12PasswordLink", linkedObjectIdentifier: other }] },
       },
-      { uniqueIdentifier: own, newAttribute: { vendorAttributes: [policy("Users", "*")] } },
+      { uniqueIdentifier: own, newAttribute: { vendorAttributes: [policy(POLICY.users, EVERYBODY)] } },
     ],
     ModifyAttribute: [
       ...of({ newAttribute: { description: "bearer" } }),

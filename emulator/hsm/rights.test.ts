@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { encodeHex } from "#protocol/bytes.ts";
+import { named } from "#protocol/hierarchy/index.ts";
 import type {
   Attributes,
   KmipClient,
@@ -11,7 +12,7 @@ import type {
 } from "#protocol/kmip/index.ts";
 import { answerLength } from "./answer-length.ts";
 import { type TestHsm, testHsm } from "./deployment.fixture.ts";
-import { AES, type Bytes, keyBytes, named, PAST } from "./hierarchy.fixture.ts";
+import { AES, type Bytes, keyBytes, PAST } from "./hierarchy.fixture.ts";
 import { OPERATIONS } from "./operations/index.ts";
 import { issueClient } from "./pki.ts";
 import { reason, refused } from "./refusal.fixture.ts";

@@ -1,3 +1,4 @@
+import { isPolicy } from "#protocol/hierarchy/index.ts";
 import type { ManagedObject } from "./managed-object.ts";
 
 /** A searchable fact about an object: what it is of, and its value as text. */
@@ -29,12 +30,18 @@ export function indexEntries({ owner, objectType, attributes }: ManagedObject): 
     entries.push([`link:${linkType}`, String(linkedObjectIdentifier)]);
   for (const { applicationNamespace, applicationData } of attributes.applicationSpecificInformation ?? [])
     entries.push([`application:${applicationNamespace}`, applicationData ?? ""]);
-  for (const { vendorIdentification, attributeName, attributeValue } of attributes.vendorAttributes ?? []) {
+  for (const attribute of attributes.vendorAttributes ?? []) {
+    const { vendorIdentification, attributeName, attributeValue } = attribute;
     if (typeof attributeValue !== "string") continue;
-    const kind = vendorIdentification === "Coffer" ? "policy" : `vendor:${vendorIdentification}`;
-    entries.push([`${kind}:${attributeName}`, attributeValue]);
+    if (isPolicy(attribute)) entries.push(policyEntry(attributeName, attributeValue));
+    else entries.push([`vendor:${vendorIdentification}:${attributeName}`, attributeValue]);
   }
   return entries;
+}
+
+/** The entry of a policy attribute. */
+export function policyEntry(name: string, value: string): IndexEntry {
+  return [`policy:${name}`, value];
 }
 
 /** What many objects have in common, whoever owns them. */

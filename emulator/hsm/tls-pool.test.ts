@@ -1,6 +1,7 @@
 import type { AddressInfo } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import {
   createKmipClient,
   decodeRequest,
@@ -64,7 +65,7 @@ const at = (port: number): TlsServer => ({ host: "127.0.0.1", port });
 const ping: ResponseItem = { operation: "Ping", resultStatus: "Success", payload: {} };
 
 function pool(servers: TlsPoolOptions["servers"], options: Partial<TlsPoolOptions> = {}) {
-  const transport = tlsPool({ servers, ca: pki.serverCa, ...pki.clients["coffer-officer"], ...options });
+  const transport = tlsPool({ servers, ca: pki.serverCa, ...pki.clients[IDENTITY.officer], ...options });
   opened.push(transport);
   return createKmipClient(transport);
 }
@@ -152,7 +153,7 @@ describe("pool", () => {
 
   it("is closed for good", async () => {
     const server = await scripted(() => ping);
-    const transport = tlsPool({ servers: [server.at], ca: pki.serverCa, ...pki.clients["coffer-officer"] });
+    const transport = tlsPool({ servers: [server.at], ca: pki.serverCa, ...pki.clients[IDENTITY.officer] });
     transport.close();
     await expect(createKmipClient(transport).request("Ping", {})).rejects.toThrow("closed");
   });
@@ -177,7 +178,7 @@ describe("connectKmip", () => {
   const options = () => ({
     servers: [at(1), at(hsm.hsm.ttlvPort)] as [TlsServer, TlsServer],
     ca: pki.serverCa,
-    ...pki.clients["coffer-officer"],
+    ...pki.clients[IDENTITY.officer],
   });
 
   it("takes the newest version in common, at the server that is there", async () => {

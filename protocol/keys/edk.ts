@@ -4,13 +4,12 @@
  * `expires` is the end of the key's use, which the KMS and the microservice enforce.
  */
 
+import { SIGN_TYPE } from "../hierarchy/index.ts";
 import { type KeyPolicy, keyPolicy } from "../policy/index.ts";
 import { base64url, fits, line, literal, object, type Shape, seconds, whole } from "../shape.ts";
 import { JwsError, split, verifyJws } from "./jws.ts";
 import { checkTime } from "./time.ts";
 import { findKey, type TrustList } from "./trust.ts";
-
-export const EDK_TYPE = "coffer-edk+jws";
 
 export type Edk = {
   version: 1;
@@ -69,7 +68,7 @@ export function parseEdk(token: string): Edk {
  * `expires` on.
  */
 export async function verifyEdk(token: string, trust: TrustList, now: number): Promise<Edk> {
-  const edk = checked(await verifyJws(token, EDK_TYPE, (kid) => findKey(trust, kid, "edk")));
+  const edk = checked(await verifyJws(token, SIGN_TYPE.edk, (kid) => findKey(trust, kid, "edk")));
   checkTime({ iat: edk.created, exp: edk.expires }, now);
   return edk;
 }

@@ -1,18 +1,17 @@
 /**
  * The signed records about keys: EDK (M6), load receipt (M8), the root-signed trust list that verifies both.
  * Compact JWS with ES256 (RFC 7515, RFC 7518 §3.4) on WebCrypto alone: this code is in the measured microservice.
- * Imports protocol/policy, shape, base64url and bytes. Imported by edge/kms, edge/iam, web/microservice, cli.
+ * Imports protocol/policy, hierarchy, shape, base64url and bytes. Imported by edge/kms, edge/iam, web/microservice, cli.
  */
 
 export { digest } from "./digest.ts";
-export { EDK_TYPE, type Edk, edkProviderInfo, parseEdk, verifyEdk } from "./edk.ts";
+export { type Edk, edkProviderInfo, parseEdk, verifyEdk } from "./edk.ts";
 export { type EcPublicJwk, jwkFromSpki, spkiFromJwk, thumbprint } from "./jwk.ts";
 export { JwsError, type JwsErrorCode, joinJws, MAX_JWS_LENGTH, signingInput, verifyJws } from "./jws.ts";
 export { canonicalJws, edkDigests, lowS } from "./low-s.ts";
-export { RECEIPT_TYPE, type Receipt, verifyReceipt } from "./receipt.ts";
+export { type Receipt, verifyReceipt } from "./receipt.ts";
 export {
   findKey,
-  type Purpose,
   TRUST_TYPE,
   type TrustedKey,
   type TrustList,

@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import { encodeBase64url } from "../base64url.ts";
 import { utf8 } from "../bytes.ts";
 import {
   digest,
   type EcPublicJwk,
-  EDK_TYPE,
   type Edk,
   edkProviderInfo,
   JwsError,
@@ -12,7 +12,6 @@ import {
   jwkFromSpki,
   MAX_JWS_LENGTH,
   parseEdk,
-  RECEIPT_TYPE,
   type Receipt,
   signingInput,
   spkiFromJwk,
@@ -271,20 +270,20 @@ describe("trust list", () => {
 
 describe("EDK", () => {
   it("M6 carries its metadata and verifies under the key for EDKs", async () => {
-    const text = await token(edkKey, EDK_TYPE, edk());
+    const text = await token(edkKey, SIGN_TYPE.edk, edk());
     expect(await verifyEdk(text, trust, NOW)).toEqual(edk());
     expect(parseEdk(text)).toEqual(edk());
     expect(edkProviderInfo(edk())).toBe("5b0a4bb6-4fd9-4d53-9f33-0f6d8c1a9a01.1");
   });
 
   it("M20 refuses a signature of the receipt key, a receipt in its place, expiry, the future", async () => {
-    expect(await code(verifyEdk(await token(receiptKey, EDK_TYPE, edk()), trust, NOW))).toBe("jws-key");
-    expect(await code(verifyEdk(await token(edkKey, RECEIPT_TYPE, edk()), trust, NOW))).toBe("jws-type");
-    expect(await code(verifyEdk(await token(edkKey, EDK_TYPE, edk({ expires: NOW })), trust, NOW))).toBe(
+    expect(await code(verifyEdk(await token(receiptKey, SIGN_TYPE.edk, edk()), trust, NOW))).toBe("jws-key");
+    expect(await code(verifyEdk(await token(edkKey, SIGN_TYPE.receipt, edk()), trust, NOW))).toBe("jws-type");
+    expect(await code(verifyEdk(await token(edkKey, SIGN_TYPE.edk, edk({ expires: NOW })), trust, NOW))).toBe(
       "jws-expired",
     );
     expect(
-      await code(verifyEdk(await token(edkKey, EDK_TYPE, edk({ created: NOW + 301 })), trust, NOW)),
+      await code(verifyEdk(await token(edkKey, SIGN_TYPE.edk, edk({ created: NOW + 301 })), trust, NOW)),
     ).toBe("jws-early");
   });
 
@@ -305,7 +304,7 @@ describe("EDK", () => {
   ])("refuses a signed payload with a wrong %s", async (_, over) => {
     const text = await token(
       edkKey,
-      EDK_TYPE,
+      SIGN_TYPE.edk,
       Object.assign(edk(), over, Object.hasOwn(over, "__proto__") ? { toString: 1 } : {}),
     );
     expect(await code(verifyEdk(text, trust, NOW))).toBe("jws-payload");
@@ -316,7 +315,7 @@ describe("EDK", () => {
 describe("load receipt", () => {
   const load = async (over: object = {}) => ({
     wrappedKey,
-    edk: await token(edkKey, EDK_TYPE, edk()),
+    edk: await token(edkKey, SIGN_TYPE.edk, edk()),
     recipient: await digest(utf8("certificate")),
     now: NOW,
     ...over,
@@ -324,11 +323,11 @@ describe("load receipt", () => {
 
   it("M8 vouches for one wrapped key, one EDK, one recipient", async () => {
     const given = await load();
-    const text = await token(receiptKey, RECEIPT_TYPE, await receipt(given.edk));
+    const text = await token(receiptKey, SIGN_TYPE.receipt, await receipt(given.edk));
     expect((await verifyReceipt(text, trust, given)).policy).toEqual({ operations: ["decrypt"] });
     for (const over of [
       { wrappedKey: new Uint8Array(384) },
-      { edk: await token(edkKey, EDK_TYPE, edk({ keyVersion: 2 })) },
+      { edk: await token(edkKey, SIGN_TYPE.edk, edk({ keyVersion: 2 })) },
       { recipient: await digest(utf8("another certificate")) },
     ]) {
       expect(await code(verifyReceipt(text, trust, { ...given, ...over }))).toBe("jws-payload");
@@ -338,13 +337,13 @@ describe("load receipt", () => {
   it("M20 refuses an expired one, one signed by the EDK key, an EDK in its place", async () => {
     const given = await load();
     const payload = await receipt(given.edk);
-    const text = await token(receiptKey, RECEIPT_TYPE, payload);
+    const text = await token(receiptKey, SIGN_TYPE.receipt, payload);
     expect(await code(verifyReceipt(text, trust, { ...given, now: payload.exp }))).toBe("jws-expired");
-    expect(await code(verifyReceipt(await token(edkKey, RECEIPT_TYPE, payload), trust, given))).toBe(
+    expect(await code(verifyReceipt(await token(edkKey, SIGN_TYPE.receipt, payload), trust, given))).toBe(
       "jws-key",
     );
     expect(await code(verifyReceipt(given.edk, trust, given))).toBe("jws-type");
-    const odd = await token(receiptKey, RECEIPT_TYPE, { ...payload, exp: payload.iat });
+    const odd = await token(receiptKey, SIGN_TYPE.receipt, { ...payload, exp: payload.iat });
     expect(await code(verifyReceipt(odd, trust, { ...given, now: payload.iat - 1 }))).toBe("jws-expired");
   });
 });

@@ -3,6 +3,7 @@
  * key it released to whom. The microservice verifies it BEFORE it unwraps.
  */
 
+import { SIGN_TYPE } from "../hierarchy/index.ts";
 import { type KeyPolicy, keyPolicy } from "../policy/index.ts";
 import { base64url, fits, line, literal, object, type Shape, seconds, whole } from "../shape.ts";
 import { digest } from "./digest.ts";
@@ -10,8 +11,6 @@ import { JwsError, verifyJws } from "./jws.ts";
 import { edkDigests } from "./low-s.ts";
 import { checkTime } from "./time.ts";
 import { findKey, type TrustList } from "./trust.ts";
-
-export const RECEIPT_TYPE = "coffer-receipt+jwt";
 
 export type Receipt = {
   version: 1;
@@ -57,7 +56,7 @@ export async function verifyReceipt(
   trust: TrustList,
   load: { wrappedKey: Uint8Array<ArrayBuffer>; edk: string; recipient: string; now: number },
 ): Promise<Receipt> {
-  const receipt = await verifyJws(token, RECEIPT_TYPE, (kid) => findKey(trust, kid, "receipt"));
+  const receipt = await verifyJws(token, SIGN_TYPE.receipt, (kid) => findKey(trust, kid, "receipt"));
   if (!fits(receiptShape, receipt)) throw new JwsError("jws-payload", "not a load receipt");
   checkTime(receipt, load.now);
   if (receipt.recipient !== load.recipient)

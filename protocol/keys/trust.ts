@@ -3,6 +3,7 @@
  * A JWK set (RFC 7517 §5) as JWT payload, each key with exactly one purpose.
  */
 
+import { PURPOSES, type Purpose } from "../hierarchy/index.ts";
 import { base64url, fits, list, literal, object, type Shape, seconds, whole } from "../shape.ts";
 import { type EcPublicJwk, jwkFromSpki, thumbprint } from "./jwk.ts";
 import { JwsError, verifyJws } from "./jws.ts";
@@ -11,9 +12,6 @@ import { checkTime } from "./time.ts";
 export const TRUST_TYPE = "jwk-set+jwt";
 const ISSUER = "coffer-root";
 const MAX_KEYS = 32;
-
-/** What a key may sign. A key listed for one purpose proves nothing for another. */
-export type Purpose = "edk" | "receipt" | "token" | "audit";
 
 export type TrustedKey = EcPublicJwk & { kid: string; use: "sig"; purpose: Purpose };
 
@@ -42,7 +40,7 @@ const trustList: Shape<TrustList> = object({
       y: base64url(32),
       kid: base64url(32),
       use: literal("sig"),
-      purpose: literal("edk", "receipt", "token", "audit"),
+      purpose: literal(...PURPOSES),
     }),
     1,
     MAX_KEYS,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { POLICY, policy, VENDOR } from "../hierarchy/index.ts";
 import {
   type Attributes,
   createKmipClient,
@@ -45,7 +46,7 @@ const attributes: Attributes = {
   ],
   activationDate: new Date(1_000_000),
   vendorAttributes: [
-    { vendorIdentification: "Coffer", attributeName: "Class", attributeValue: "master" },
+    policy(POLICY.class, "master"),
     { vendorIdentification: "x", attributeName: "ID", attributeValue: 7 },
     { vendorIdentification: "y", attributeName: "Bytes", attributeValue: new Uint8Array([1, 2, 3]) },
   ],
@@ -192,7 +193,7 @@ describe("typed messages", () => {
           attributeReference: [
             "state",
             "x_509CertificateIdentifier",
-            { vendorIdentification: "Coffer", attributeName: "Class" },
+            { vendorIdentification: VENDOR, attributeName: POLICY.class },
           ],
         }),
         item("AddAttribute", { uniqueIdentifier: "a", newAttribute: { contactInformation: "me" } }),

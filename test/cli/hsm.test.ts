@@ -8,6 +8,7 @@ import { makeEvidence, makePlatform, type Platform } from "#emulator/enclave/ind
 import { connectKmip } from "#emulator/hsm/index.ts";
 import type { ConnectedKmipClient, KmipConnectOptions } from "#emulator/hsm/node.ts";
 import { ENCLAVE_EVIDENCE, hashedPassword } from "#emulator/hsm/node.ts";
+import { IDENTITY, POLICY, policy } from "#protocol/hierarchy/index.ts";
 import type { Attributes, Credential } from "#protocol/kmip/index.ts";
 import { type Command, freePorts, run, start } from "./command.ts";
 
@@ -97,7 +98,7 @@ describe("coffer hsm principal", () => {
     ["x", ["x", "--kind", "device"], 2, "--device FIELD=TEXT"],
     ["x", ["x", "--device", "deviceSerialNumber=1"], 2, "--device FIELD=TEXT"],
     ["x", ["x", "--kind", "device", "--device", "colour=red"], 2, "deviceSerialNumber, "],
-    ["x", ["coffer-kms"], 2, "'coffer-kms' cannot be"],
+    ["x", [IDENTITY.kms], 2, "'coffer-kms' cannot be"],
   ])("%j for %j ends with %i and one sentence, and writes nothing", async (input, args, code, sentence) => {
     const before = readFileSync(file(FILE), "utf8");
     const outcome = await principal(input, ...args);
@@ -281,9 +282,7 @@ describe("coffer hsm", () => {
       cryptographicAlgorithm: "AES",
       cryptographicLength: 256,
       cryptographicUsageMask: ["Encrypt"],
-      vendorAttributes: [
-        { vendorIdentification: "Coffer", attributeName: "Attestation", attributeValue: "EAT" },
-      ],
+      vendorAttributes: [policy(POLICY.attestation, "EAT")],
     };
     const { uniqueIdentifier } = await client.request("Create", { objectType: "SymmetricKey", attributes });
     await expect(client.request("Get", { uniqueIdentifier })).resolves.toMatchObject({ uniqueIdentifier });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Link, verifyChain } from "#edge/audit/chain.ts";
 import { openHsm } from "#edge/hsm/index.ts";
 import { tlsTransport } from "#emulator/hsm/index.ts";
+import { IDENTITY, ROOT_CA, SIGN_TYPE, TRUST_LIST } from "#protocol/hierarchy/index.ts";
 import { findKey, type TrustList, verifyJws, verifyTrustList } from "#protocol/keys/index.ts";
 import { type System, startSystem } from "../system/index.ts";
 import { Browser, newVerifier, send } from "./browser.ts";
@@ -130,7 +131,7 @@ describe("audit", () => {
     const links = await chain((entries) => entries.length > 0);
     const head = await until(() => audit.lastSignedHead());
     const trust = await trustList();
-    const payload = await verifyJws(head, "coffer-audit-head+jwt", (kid) => findKey(trust, kid, "audit"));
+    const payload = await verifyJws(head, SIGN_TYPE.audit, (kid) => findKey(trust, kid, "audit"));
     const { sequence, hash, tenant } = payload as { sequence: number; hash: string; tenant: string };
     expect(tenant).toBe(TENANT);
     expect(links[sequence - 1]).toMatchObject({ sequence, hash });
@@ -141,13 +142,13 @@ describe("audit", () => {
 async function trustList(): Promise<TrustList> {
   const { hsm, pki } = system.running;
   const port = hsm.ttlvPort;
-  const transport = tlsTransport({ host: "127.0.0.1", port, ca: pki.serverCa, ...pki.clients["coffer-iam"] });
+  const transport = tlsTransport({ host: "127.0.0.1", port, ca: pki.serverCa, ...pki.clients[IDENTITY.iam] });
   const exchange = async (_: unknown, init?: { body?: unknown }) =>
     new Response(new Uint8Array(await transport.exchange(init?.body as Uint8Array)));
   try {
     const client = openHsm({ fetch: exchange } as never, "https://hsm/kmip");
-    const token = new TextDecoder().decode(await client.opaque("coffer/trust"));
-    const root = await client.publicKey("coffer/ca/root/public");
+    const token = new TextDecoder().decode(await client.opaque(TRUST_LIST));
+    const root = await client.publicKey(ROOT_CA.publicKey);
     return await verifyTrustList(token, root, Math.floor(Date.now() / 1000));
   } finally {
     await transport.close();

@@ -4,6 +4,7 @@ import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { tlsTransport } from "#emulator/hsm/index.ts";
+import { IDENTITY, recipientNames } from "#protocol/hierarchy/index.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
 import { changeRows, readRows, type System, startSystem } from "../system/index.ts";
 import { Browser, newVerifier } from "./browser.ts";
@@ -35,10 +36,10 @@ const statusOf = (id: string) => {
 /** How many recipients the HSM has for an instance. */
 async function recipients(instance: string): Promise<number> {
   const { pki, hsm } = system.running;
-  const to = { host: "127.0.0.1", port: hsm.ttlvPort, ca: pki.serverCa, ...pki.clients["coffer-ra"] };
+  const to = { host: "127.0.0.1", port: hsm.ttlvPort, ca: pki.serverCa, ...pki.clients[IDENTITY.ra] };
   const transport = tlsTransport(to);
   try {
-    const nameValue = `instance/${instance}/key`;
+    const nameValue = recipientNames(instance).key;
     const name = [{ nameValue, nameType: "UninterpretedTextString" as const }];
     const found = await createKmipClient(transport).request("Locate", { attributes: { name } });
     return found.uniqueIdentifier.length;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tlsTransport } from "#emulator/hsm/index.ts";
+import { IDENTITY, type Identity, masterKeyName, recipientNames } from "#protocol/hierarchy/index.ts";
 import { createKmipClient, type KmipClient } from "#protocol/kmip/index.ts";
 import { changeRows, readRows, type System, startSystem } from "../system/index.ts";
 import { EdgeClient, json, problem, send } from "./client.ts";
@@ -25,10 +26,7 @@ const dataKeys = () =>
 const rewrap = () => ann.rest("POST", "/kms/rewrap", { edk, certificate: instance.wrappingCertificate });
 
 /** Asks the HSM as one of its identities. */
-async function asHsm<T>(
-  identity: "coffer-officer" | "coffer-kms" | "coffer-ra",
-  ask: (hsm: KmipClient) => Promise<T>,
-) {
+async function asHsm<T>(identity: Identity, ask: (hsm: KmipClient) => Promise<T>) {
   const { pki, hsm } = system.running;
   const transport = tlsTransport({
     host: "127.0.0.1",
@@ -42,7 +40,7 @@ async function asHsm<T>(
     transport.close();
   }
 }
-const locate = (identity: "coffer-kms" | "coffer-ra", nameValue: string) =>
+const locate = (identity: Identity, nameValue: string) =>
   asHsm(identity, async (hsm) => {
     const name = [{ nameValue, nameType: "UninterpretedTextString" as const }];
     return (await hsm.request("Locate", { attributes: { name } })).uniqueIdentifier.length;
@@ -81,8 +79,8 @@ describe("what is left behind", () => {
     const { id } = json<{ id: string }>(await ann.rest("POST", "/documents", { account: ann.account }));
     await ann.rest("PUT", `/documents/${id}/parts/1`, new Uint8Array(100));
     const ended = json<Enrolled>(await enrol(ann, await makeKeys()));
-    const recipient = `instance/${ended.instance}/key`;
-    expect(await locate("coffer-ra", recipient)).toBe(1);
+    const recipient = recipientNames(ended.instance).key;
+    expect(await locate(IDENTITY.ra, recipient)).toBe(1);
     await system.restart(() => {
       const dir = system.edgeDir;
       expect(changeRows(dir, "documents", `UPDATE documents SET touched = 0 WHERE id = '${id}'`)).toBe(1);
@@ -105,7 +103,7 @@ describe("what is left behind", () => {
     await eventually(() => gone("documents", "id", id));
     await eventually(() => gone("hsm_batches", "id", "kms/cut-off"));
     await eventually(() => gone("registrations", "instance", "cut-off"));
-    await eventually(async () => (await locate("coffer-ra", recipient)) === 0);
+    await eventually(async () => (await locate(IDENTITY.ra, recipient)) === 0);
     expect((await rewrap()).status).toBe(200);
   });
 });
@@ -173,7 +171,7 @@ describe("custodians without standing", () => {
     expect(problem(await elsewhere.vaultPost(`/ra/enrolments/${session.id}`, redeemed))).toBe(
       "400 invalid-grant",
     );
-    await eventually(async () => (await locate("coffer-ra", `instance/${own.instance}/key`)) === 0);
+    await eventually(async () => (await locate(IDENTITY.ra, recipientNames(own.instance).key)) === 0);
     expect(readRows(system.edgeDir, "ended")).toEqual([]);
     expect((await ask(elsewhere, other)).status).toBe(200);
   });
@@ -190,10 +188,10 @@ describe("custodians without standing", () => {
   });
 
   it("M5 have no grant when their tenant's master key has ended", async () => {
-    await asHsm("coffer-officer", async (hsm) => {
+    await asHsm(IDENTITY.officer, async (hsm) => {
       const name = [
         {
-          nameValue: `coffer/tenant/${ann.tokens.tenant}/master`,
+          nameValue: masterKeyName(ann.tokens.tenant),
           nameType: "UninterpretedTextString" as const,
         },
       ];

@@ -3,6 +3,7 @@ import { Engine } from "#emulator/hsm/engine.ts";
 import { tlsTransport } from "#emulator/hsm/index.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { parseCertificate, verifyChain } from "#protocol/evidence/index.ts";
+import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import {
   digest,
   parseEdk,
@@ -371,7 +372,7 @@ describe("rewrap", () => {
       host: "127.0.0.1",
       port: hsm.ttlvPort,
       ca: pki.serverCa,
-      ...pki.clients["coffer-kms"],
+      ...pki.clients[IDENTITY.kms],
     });
     const kmip = createKmipClient(transport);
     const { uniqueIdentifier } = await kmip.request("Locate", { attributes: { objectType: "SymmetricKey" } });

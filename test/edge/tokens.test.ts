@@ -2,6 +2,7 @@ import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { decodeJwt, decodeProtectedHeader } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import { createDpopKey, createProof } from "#web/custodian/dpop.ts";
 import { type System, startSystem } from "../system/index.ts";
 import { Browser, newVerifier, send, type Tokens } from "./browser.ts";
@@ -29,7 +30,7 @@ describe("sign-in", () => {
       tenant: TENANT,
       user: { name: "Ada Lovelace" },
     });
-    expect(decodeProtectedHeader(tokens.access_token)).toMatchObject({ alg: "ES256", typ: "at+jwt" });
+    expect(decodeProtectedHeader(tokens.access_token)).toMatchObject({ alg: "ES256", typ: SIGN_TYPE.token });
     const claims = decodeJwt(tokens.access_token);
     const { dn, certificate } = tokens.custodian as { dn: string; certificate: string };
     expect(claims).toMatchObject({ iss: browser.vault, aud: browser.app, custodian: dn });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { Engine } from "#emulator/hsm/engine.ts";
 import { ObjectStore } from "#emulator/hsm/store.ts";
+import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import {
   decodeItem,
   decodeResponse,
@@ -119,10 +120,10 @@ const IDENTITIES = [
   "fuzz",
   "fuzz",
   "other",
-  "coffer-kms",
-  "coffer-ra",
-  "coffer-iam",
-  "coffer-officer",
+  IDENTITY.kms,
+  IDENTITY.ra,
+  IDENTITY.iam,
+  IDENTITY.officer,
 ];
 
 /**

@@ -3,6 +3,7 @@
 import { createDecipheriv, createHash, generateKeyPairSync, X509Certificate } from "node:crypto";
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { needle, scanBytes } from "../memory/index.ts";
 import { hsmClient, outcome } from "./hsm.ts";
 import {
@@ -161,7 +162,7 @@ it("M8 it is one KMIP batch that imports, gets wrapped and destroys; nothing is 
   const all = traffic.requests().flatMap(({ items }) => items.map(({ operation }) => operation));
   for (const never of ["Decrypt", "Encrypt", "DeriveKey", "Export"]) expect(all).not.toContain(never);
   // The KMS owns all that it imported: it can find none of it now.
-  const kms = await hsmClient(system, "coffer-kms");
+  const kms = await hsmClient(system, IDENTITY.kms);
   const { uniqueIdentifier } = await kms.request("Locate", {
     attributes: { objectType: "SymmetricKey", state: "Active" },
   });
@@ -222,7 +223,7 @@ it("M8 an instance that was revoked gets no key any more, from the KMS or from t
     { vault: system.vaultOrigin, instance },
   );
   expect((await rewrap(bob, { edk: edks[0]!, certificate })).refused).toBe("not-recipient");
-  const ra = await hsmClient(system, "coffer-ra");
+  const ra = await hsmClient(system, IDENTITY.ra);
   expect(await outcome(ra.request("Get", { uniqueIdentifier: String(row!.hsm_key) }))).not.toBe("Success");
   ra.close();
 });

@@ -2,6 +2,7 @@
 
 import { ObjectStore } from "#emulator/hsm/store.ts";
 import { Work } from "#emulator/hsm/work.ts";
+import { type KeyClass, POLICY, policyAttribute } from "#protocol/hierarchy/index.ts";
 
 /** A key of the hierarchy in plaintext. */
 export type HsmKey = { uid: string; keyClass: string; bytes: Uint8Array };
@@ -9,7 +10,7 @@ export type HsmKey = { uid: string; keyClass: string; bytes: Uint8Array };
 export type KeyWatch = {
   /** All keys seen until now, each value once. */
   keys: HsmKey[];
-  ofClass(keyClass: "master" | "account" | "data"): HsmKey[];
+  ofClass(keyClass: KeyClass): HsmKey[];
   stop(): void;
 };
 
@@ -20,12 +21,10 @@ export function watchKeys(onKey: (key: HsmKey) => void = () => {}): KeyWatch {
   const keys: HsmKey[] = [];
   const seen = new Set<string>();
   const look = (object: Managed) => {
-    const keyClass = object.attributes.vendorAttributes?.find(
-      ({ attributeName }) => attributeName === "Class",
-    )?.attributeValue;
+    const keyClass = policyAttribute(object.attributes, POLICY.class);
     const holder = object.value && "symmetricKey" in object.value ? object.value.symmetricKey : undefined;
     const value = holder?.keyBlock.keyValue;
-    if (typeof keyClass !== "string" || !value || value instanceof Uint8Array) return;
+    if (keyClass === undefined || !value || value instanceof Uint8Array) return;
     const material = value.keyMaterial;
     const bytes = material instanceof Uint8Array ? material : material.key;
     if (!bytes) return;

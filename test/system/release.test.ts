@@ -13,6 +13,7 @@ import {
   randomUUID,
 } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { IDENTITY, type PolicyAttribute, policy } from "#protocol/hierarchy/index.ts";
 import type { Attributes, RequestPayload, ResponsePayload } from "#protocol/kmip/index.ts";
 import { needle, scanBytes } from "../memory/index.ts";
 import { type HsmClient, hsmClient, outcome } from "./hsm.ts";
@@ -53,7 +54,7 @@ const RSA: NonNullable<Attributes["cryptographicParameters"]>[number] = {
 beforeAll(async () => {
   [system, browsing] = await Promise.all([startSystem(), openBrowser()]);
   [kms, ra, user] = (await Promise.all(
-    ["coffer-kms", "coffer-ra", "ordinary-user"].map((name) => hsmClient(system, name)),
+    [IDENTITY.kms, IDENTITY.ra, "ordinary-user"].map((name) => hsmClient(system, name)),
   )) as [HsmClient, HsmClient, HsmClient];
   const { page } = await browsing.open();
   await signIn(page, system, "Ada");
@@ -216,9 +217,7 @@ const importPlain = (
   return client.request("Import", payload);
 };
 
-const vendor = (attributeName: string, attributeValue: string) => ({
-  vendorAttributes: [{ vendorIdentification: "Coffer", attributeName, attributeValue }],
-});
+const vendor = (name: PolicyAttribute, value: string) => ({ vendorAttributes: [policy(name, value)] });
 
 /**
  * Reasons of a refusal by policy of what is done with an object that the asker can see. Any other would prove nothing:

@@ -5,13 +5,12 @@ import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { concat, utf8 } from "#protocol/bytes.ts";
 import { CofferError } from "#protocol/error.ts";
 import { METHOD_POLICY, parseCertificate, TIER_POLICY } from "#protocol/evidence/index.ts";
+import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import {
   digest,
-  EDK_TYPE,
   type Edk,
   joinJws,
   jwkFromSpki,
-  RECEIPT_TYPE,
   type Receipt,
   signingInput,
   TRUST_TYPE,
@@ -309,7 +308,7 @@ async function release(
   const key = crypto.getRandomValues(new Uint8Array(32));
   const wrapped = new Uint8Array(await subtle.encrypt("RSA-OAEP", publicKey, key));
   const policy = { operations: ["encrypt", "decrypt"] as ("encrypt" | "decrypt")[] };
-  const edk = await jws(changes.edkBy ?? edkSigner, EDK_TYPE, {
+  const edk = await jws(changes.edkBy ?? edkSigner, SIGN_TYPE.edk, {
     version: 1,
     keyId: "k-1",
     keyVersion: 1,
@@ -325,7 +324,7 @@ async function release(
     policy,
     ...changes.edk,
   } satisfies Edk);
-  const receipt = await jws(changes.receiptBy ?? receiptSigner, RECEIPT_TYPE, {
+  const receipt = await jws(changes.receiptBy ?? receiptSigner, SIGN_TYPE.receipt, {
     version: 1,
     wrappedKeyDigest: await digest(wrapped),
     edkDigest: await digest(edk),
@@ -818,7 +817,7 @@ describe("loading by rewrap", () => {
     store.keys.clear();
     pass(60_000);
     const edkDigest = await digest(high);
-    const receipt = await jws(receiptSigner, RECEIPT_TYPE, {
+    const receipt = await jws(receiptSigner, SIGN_TYPE.receipt, {
       ...(JSON.parse(Buffer.from(key.receipt.split(".")[1]!, "base64url").toString()) as Receipt),
       edkDigest,
     });
@@ -870,7 +869,7 @@ describe("loading by rewrap", () => {
   it("does nothing with keys before it is enrolled", async () => {
     const { client } = start();
     await client.hello(DN);
-    const edk = await jws(edkSigner, EDK_TYPE, {});
+    const edk = await jws(edkSigner, SIGN_TYPE.edk, {});
     await expect(client.has(edk)).rejects.toMatchObject({ code: "not-enrolled" });
     await expect(client.load({ edk, receipt: edk, wrappedKey: "AAAA" })).rejects.toMatchObject({
       code: "not-enrolled",

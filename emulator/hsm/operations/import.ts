@@ -1,8 +1,9 @@
+import { isPolicy } from "#protocol/hierarchy/index.ts";
 import { type Attributes, type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
 import type { ManagedObject, ObjectValue } from "../managed-object.ts";
 import { isOwner, mayDo } from "../policy/access.ts";
 import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
-import { classOf, VENDOR } from "../policy/classes.ts";
+import { classOf } from "../policy/classes.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { checkNoPad, isSecret } from "../policy/secrecy.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
@@ -81,7 +82,7 @@ function checkReplaced({ work, subject }: Context, uid: string, replaceExisting:
   // What is replaced is gone, which its operation policy may not allow its owner either.
   const own = isOwner(subject, existing) && mayDo(subject, existing, "Destroy");
   // What policy says of an object is not shaken off by a new one in its place.
-  const ruled = existing.attributes.vendorAttributes?.some((one) => one.vendorIdentification === VENDOR);
+  const ruled = existing.attributes.vendorAttributes?.some(isPolicy);
   if (!replaceExisting || !own || ruled)
     throw new KmipError("ObjectAlreadyExists", "The identifier is taken");
 }

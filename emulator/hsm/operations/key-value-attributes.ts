@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
+import { isPolicy } from "#protocol/hierarchy/index.ts";
 import { type Attributes, type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
 import type { ObjectType, ObjectValue } from "../managed-object.ts";
 import { ATTRIBUTE_RULES } from "../policy/attribute-rules.ts";
-import { VENDOR } from "../policy/classes.ts";
+
 import { isRestricted } from "../policy/roles.ts";
 import type { Context } from "./handler.ts";
 import { checkNothingBeside } from "./key-wrapping.ts";
@@ -64,7 +65,7 @@ function checkOwn({ extensions, ...attributes }: Attributes): void {
     if (!may || property === "operationPolicyName")
       throw new KmipError("ReadOnlyAttribute", `${property} is not set in a Key Value`);
   }
-  if (attributes.vendorAttributes?.some(({ vendorIdentification }) => vendorIdentification === VENDOR))
+  if (attributes.vendorAttributes?.some(isPolicy))
     throw new KmipError("PermissionDenied", "Policy is not set in a Key Value");
 }
 

@@ -1,10 +1,11 @@
 import { createPublicKey, createVerify, generateKeyPairSync } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeHex } from "#protocol/bytes.ts";
+import { named } from "#protocol/hierarchy/index.ts";
 import { type Attributes, type KmipClient, KmipError, type ManagedObject } from "#protocol/kmip/index.ts";
 import { unwrapAes } from "../crypto/aes-key-wrap.ts";
 import { type TestHsm, testHsm } from "../deployment.fixture.ts";
-import { AES, aesKw, type Bytes, keyBytes, named, PAST } from "../hierarchy.fixture.ts";
+import { AES, aesKw, type Bytes, keyBytes, PAST } from "../hierarchy.fixture.ts";
 import { issueClient, type KeyAndCertificate } from "../pki.ts";
 
 let test: TestHsm;

@@ -1,16 +1,20 @@
+import { isPolicy, POLICY } from "#protocol/hierarchy/index.ts";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { instancesOf, removeInstances } from "../attribute-instances.ts";
 import type { ManagedObject } from "../managed-object.ts";
 import { checkReplacing } from "../policy/access.ts";
 import { admitAttributes } from "../policy/admission.ts";
 import { withRequirements } from "../policy/attestation.ts";
-import { classOf, VENDOR } from "../policy/classes.ts";
+import { classOf } from "../policy/classes.ts";
 import { isRestricted } from "../policy/roles.ts";
 import type { Context } from "./handler.ts";
 import { addLink } from "./links.ts";
 import { checkSettable } from "./new-object.ts";
 
 /** What Re-key and Re-key Key Pair have in common (KMIP 2.1 §6.1.44, tables of attribute requirements). */
+
+/** Of the policy, who may use a key and for what goes over to its successor; what was verified of the old key does not. */
+const PASSED_ON: ReadonlySet<string> = new Set([POLICY.users, POLICY.signType]);
 
 /** Attributes that do not go over to the replacement: they tell of the life of the old object, or of its value. */
 const LEFT_BEHIND: ReadonlySet<string> = new Set([
@@ -53,11 +57,9 @@ export function replacementAttributes(
   admitAttributes(context.subject, "ReKey", object.objectType, request);
   const { attributes } = object;
   const kept = Object.fromEntries(Object.entries(attributes).filter(([name]) => !LEFT_BEHIND.has(name)));
-  // Of the policy, who may use a key and for what goes over to its successor; what was verified of the old key does not.
   const vendorAttributes = [
     ...(attributes.vendorAttributes ?? []).filter(
-      ({ vendorIdentification, attributeName }) =>
-        vendorIdentification !== VENDOR || /^(Users|SignType)$/.test(attributeName),
+      (one) => !isPolicy(one) || PASSED_ON.has(one.attributeName),
     ),
     ...(request.vendorAttributes ?? []),
   ];

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { named, policy } from "#protocol/hierarchy/index.ts";
 import {
   type Attributes,
   attributeSpelling,
@@ -14,7 +15,7 @@ import {
 } from "#protocol/kmip/index.ts";
 import { unwrapAes, wrapAes } from "../crypto/aes-key-wrap.ts";
 import { type TestHsm, testHsm } from "../deployment.fixture.ts";
-import { aesKw, type Bytes, keyBytes, named, PAST, policy } from "../hierarchy.fixture.ts";
+import { aesKw, type Bytes, keyBytes, PAST } from "../hierarchy.fixture.ts";
 import { issueClient, type KeyAndCertificate } from "../pki.ts";
 import { reason } from "../refusal.fixture.ts";
 

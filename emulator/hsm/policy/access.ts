@@ -1,9 +1,19 @@
+import {
+  EVERYBODY,
+  IDENTITY,
+  POLICY,
+  policyAttribute,
+  type Role,
+  roleOf,
+  usersOf,
+  VERIFIED,
+} from "#protocol/hierarchy/index.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
 import type { ManagedObject } from "../managed-object.ts";
 import type { IndexEntry } from "../store-index.ts";
-import { CLASSES, classOf, policyAttribute } from "./classes.ts";
+import { CLASSES, classOf } from "./classes.ts";
 import type { Permissions } from "./operation-policy.ts";
-import { mayAsk, OFFICER, type Role, roleOf } from "./roles.ts";
+import { mayAsk } from "./roles.ts";
 
 /** Who asks. */
 export interface Subject {
@@ -66,7 +76,7 @@ export function visibleEntries({ identity, role, permissions }: Subject): IndexE
   return [
     [["owner", identity]],
     // Some are shared by name.
-    [["owner", OFFICER]],
+    [["owner", IDENTITY.officer]],
     ...permissions
       .shared("Locate")
       .map(({ policy, objectType }): IndexEntry[] => [
@@ -103,17 +113,9 @@ export function checkReplacing(subject: Subject, old: ManagedObject, changes: ob
 
 /** Whether somebody who does not own an object may use it in the ways that are open to `Users`. */
 function isShared({ identity, role }: Subject, { attributes }: ManagedObject): boolean {
-  const users = policyAttribute(attributes, "Users");
-  if (users !== undefined) return usersOf(users).some((user) => user === "*" || user === identity);
+  const users = policyAttribute(attributes, POLICY.users);
+  if (users !== undefined) return usersOf(users).some((user) => user === EVERYBODY || user === identity);
   const keyClass = classOf(attributes);
   if (keyClass) return CLASSES[keyClass].sharedWith.includes(role);
-  return role === "kms" && policyAttribute(attributes, "Recipient") === "verified";
-}
-
-/** The identities of a `Users` attribute: comma list, or `*`. */
-export function usersOf(text: string): string[] {
-  return text
-    .split(",")
-    .map((user) => user.trim())
-    .filter((user) => user !== "");
+  return role === "kms" && policyAttribute(attributes, POLICY.recipient) === VERIFIED;
 }

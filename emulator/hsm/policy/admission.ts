@@ -1,10 +1,21 @@
+import {
+  isPolicy,
+  isReservedName,
+  isSignType,
+  KEY,
+  type KeyClass,
+  POLICY,
+  policy,
+  policyAttribute,
+  USAGE,
+  VENDOR,
+} from "#protocol/hierarchy/index.ts";
 import { type Attributes, attributeSpelling, KmipError } from "#protocol/kmip/index.ts";
 import type { ManagedObject, ObjectType } from "../managed-object.ts";
 import { canSee, type Subject } from "./access.ts";
-import { ATTESTATION, checkRequirement } from "./attestation.ts";
-import { CLASSES, classOf, type KeyClass, policyAttribute, VENDOR } from "./classes.ts";
+import { checkRequirement } from "./attestation.ts";
+import { CLASSES, classOf } from "./classes.ts";
 import { isRestricted } from "./roles.ts";
-import { isSignType } from "./signing.ts";
 
 /**
  * What comes into the HSM, and with which attributes. Requests can only tighten what the policy says; the policy
@@ -46,9 +57,6 @@ const OPEN_ATTRIBUTES: ReadonlySet<string> = new Set([
 /** How policy attributes begin in 1.x. */
 const POLICY_SPELLING = `x-${VENDOR}-`;
 
-/** Names by which the parts of a deployment find each other: the officer's, so that nobody can pose as another. */
-const RESERVED_NAME = /^coffer\//i;
-
 /**
  * Checks the attributes of a request against the identity. Returns the identifier in the vendor attribute `Parent`,
  * where there is one; it and nothing else is taken from policy attributes of a restricted identity.
@@ -64,7 +72,7 @@ export function admitAttributes(
     for (const [attribute, value] of Object.entries(attributes))
       if (value !== undefined && !OPEN_ATTRIBUTES.has(attribute))
         refuse(`Attribute ${attribute} is not yours to set`);
-  if (subject.role !== "officer" && attributes.name?.some(({ nameValue }) => RESERVED_NAME.test(nameValue)))
+  if (subject.role !== "officer" && attributes.name?.some(({ nameValue }) => isReservedName(nameValue)))
     refuse("The name is reserved");
   const { operationPolicyName } = attributes;
   if (operationPolicyName !== undefined && !subject.permissions.knows(operationPolicyName))
@@ -72,8 +80,8 @@ export function admitAttributes(
   let parent: string | undefined;
   const seen = new Set<string>();
   for (const attribute of attributes.vendorAttributes ?? []) {
-    const { vendorIdentification, attributeName, attributeValue } = attribute;
-    if (vendorIdentification !== VENDOR) {
+    const { attributeName, attributeValue } = attribute;
+    if (!isPolicy(attribute)) {
       // Vendor x, name Coffer-Class: a client of 1.x would read it as ours.
       if (attributeSpelling(attribute).startsWith(POLICY_SPELLING))
         refuse("The attribute reads as policy in 1.x");
@@ -85,13 +93,14 @@ export function admitAttributes(
     if (typeof attributeValue !== "string")
       throw new KmipError("InvalidDataType", "Policy attributes are text");
     // Owners bind their own objects: it only takes away.
-    if (attributeName === ATTESTATION && !restricted) checkRequirement(attributeValue);
+    if (attributeName === POLICY.attestation && !restricted) checkRequirement(attributeValue);
     else if (subject.role === "officer") admitOfficers(operation, objectType, attributeName, attributeValue);
-    else if (restricted && operation === "Create" && attributeName === "Parent") parent = attributeValue;
+    else if (restricted && operation === "Create" && attributeName === POLICY.parent) parent = attributeValue;
     else refuse("Policy attributes are the officer's to set");
   }
-  if (seen.has(ATTESTATION) && seen.has("Class")) refuse("The hierarchy's own policy releases its keys");
-  if (operation === "Create" && seen.has("Tenant") && !seen.has("Class"))
+  if (seen.has(POLICY.attestation) && seen.has(POLICY.class))
+    refuse("The hierarchy's own policy releases its keys");
+  if (operation === "Create" && seen.has(POLICY.tenant) && !seen.has(POLICY.class))
     refuse("Only keys of the hierarchy have a tenant");
   return parent === undefined ? {} : { parent };
 }
@@ -116,48 +125,48 @@ export function admitOfficers(
   name: string,
   value: string,
 ): void {
-  if (name === "Users" && USERS.test(value)) return;
-  if (name === "RecipientCA" && objectType === "Certificate" && /^(true|false)$/.test(value)) return;
-  if (name === "Class" && value === "master" && operation === "Create" && objectType === "SymmetricKey")
+  if (name === POLICY.users && USERS.test(value)) return;
+  if (name === POLICY.recipientAuthority && objectType === "Certificate" && /^(true|false)$/.test(value))
+    return;
+  if (name === POLICY.class && value === "master" && operation === "Create" && objectType === "SymmetricKey")
     return;
   const making = operation === "Attribute" || operation === "Create" || operation === "CreateKeyPair";
-  if (name === "Tenant" && objectType === "SymmetricKey" && making && TENANT.test(value)) return;
-  if (name === "SignType" && objectType === "PrivateKey" && making && isSignType(value)) return;
+  if (name === POLICY.tenant && objectType === "SymmetricKey" && making && TENANT.test(value)) return;
+  if (name === POLICY.signType && objectType === "PrivateKey" && making && isSignType(value)) return;
   refuse("Not a policy attribute that can be set here");
 }
 
 /** The attributes of a new key of a class: the request, tightened by the class and its parent. */
 export function classAttributes(keyClass: KeyClass, request: Attributes, parent?: ManagedObject): Attributes {
   const rule = CLASSES[keyClass];
-  if (request.cryptographicAlgorithm !== undefined && request.cryptographicAlgorithm !== "AES")
+  const { cryptographicAlgorithm: algorithm, cryptographicLength: length } = request;
+  if (algorithm !== undefined && algorithm !== KEY.cryptographicAlgorithm)
     refuse("Keys of the hierarchy are AES keys");
-  if (request.cryptographicLength !== undefined && request.cryptographicLength !== 256)
+  if (length !== undefined && length !== KEY.cryptographicLength)
     refuse("Keys of the hierarchy have 256 bits");
   if (request.sensitive === false) refuse("Keys of the hierarchy are sensitive");
   if (request.extractable === true && !rule.extractable) refuse("This key cannot leave");
-  const usage = (request.cryptographicUsageMask ?? rule.usage).filter((use) =>
-    (rule.usage as readonly unknown[]).includes(use),
-  );
+  const most: readonly unknown[] = USAGE[keyClass];
+  const usage = (request.cryptographicUsageMask ?? USAGE[keyClass]).filter((use) => most.includes(use));
   if (usage.length === 0)
     throw new KmipError("IncompatibleCryptographicUsageMask", "Nothing of that use is left by the policy");
   const group = parent?.attributes.objectGroup;
-  const tenant = parent && policyAttribute(parent.attributes, "Tenant");
+  const tenant = parent && policyAttribute(parent.attributes, POLICY.tenant);
   return {
     ...request,
-    cryptographicAlgorithm: "AES",
-    cryptographicLength: 256,
+    ...KEY,
     cryptographicUsageMask: usage,
     sensitive: true,
     extractable: rule.extractable && request.extractable !== false,
     ...(group ? { objectGroup: group } : {}),
     vendorAttributes: [
       ...(request.vendorAttributes ?? []).filter(
-        ({ vendorIdentification, attributeName }) =>
-          vendorIdentification !== VENDOR || (attributeName !== "Class" && attributeName !== "Parent"),
+        (one) =>
+          !isPolicy(one) || (one.attributeName !== POLICY.class && one.attributeName !== POLICY.parent),
       ),
-      policy("Class", keyClass),
-      ...(tenant === undefined ? [] : [policy("Tenant", tenant)]),
-      ...(parent ? [policy("Parent", parent.uid)] : []),
+      policy(POLICY.class, keyClass),
+      ...(tenant === undefined ? [] : [policy(POLICY.tenant, tenant)]),
+      ...(parent ? [policy(POLICY.parent, parent.uid)] : []),
     ],
   };
 }
@@ -175,10 +184,6 @@ export function childClass(
   const shared = rule.sharedWith.includes(role) && canSee(subject, parent);
   if (!shared && parent.owner !== identity) return refuse("Not a parent for keys of yours");
   return rule.child;
-}
-
-export function policy(attributeName: string, attributeValue: string) {
-  return { vendorIdentification: VENDOR, attributeName, attributeValue };
 }
 
 function refuse(message: string): never {

@@ -1,14 +1,11 @@
+import { isPolicy, POLICY, policy } from "#protocol/hierarchy/index.ts";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import type { ManagedObject } from "../managed-object.ts";
-import { VENDOR } from "./classes.ts";
 
 /**
  * Objects that are used by attested clients only: the policy attribute `Attestation`, `EAT` or `EAT measurement=<hex>`
  * (several, with `|` between them). Its owner sets it; after that it only tightens.
  */
-
-/** The policy attribute's name. */
-export const ATTESTATION = "Attestation";
 
 interface Requirement {
   /** Digests of code that may use the object; any where there are none. */
@@ -47,8 +44,7 @@ export function withRequirements(bases: readonly ManagedObject[], attributes: At
   if (others.length > 0)
     throw new KmipError("PermissionDenied", "What attestation is required follows from the first object");
   const rest = (attributes.vendorAttributes ?? []).filter((one) => !isRequirement(one));
-  const kept = { vendorIdentification: VENDOR, attributeName: ATTESTATION, attributeValue: text };
-  return { ...attributes, vendorAttributes: [...rest, kept] };
+  return { ...attributes, vendorAttributes: [...rest, policy(POLICY.attestation, text)] };
 }
 
 /** Operations that neither use nor release what an object holds; all others need attestation where it is required. */
@@ -73,8 +69,8 @@ export const UNATTESTED: ReadonlySet<string> = new Set([
 
 type VendorAttribute = NonNullable<Attributes["vendorAttributes"]>[number];
 
-function isRequirement({ vendorIdentification, attributeName }: VendorAttribute): boolean {
-  return vendorIdentification === VENDOR && attributeName === ATTESTATION;
+function isRequirement(attribute: VendorAttribute): boolean {
+  return isPolicy(attribute) && attribute.attributeName === POLICY.attestation;
 }
 
 function textsOf(attributes: readonly VendorAttribute[] = []): string[] {

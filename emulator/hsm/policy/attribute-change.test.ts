@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { IDENTITY, isPolicy, masterKeyName, policy } from "#protocol/hierarchy/index.ts";
 import type { Attributes, KmipClient } from "#protocol/kmip/index.ts";
 import { type TestHsm, testHsm } from "../deployment.fixture.ts";
 import {
@@ -7,7 +8,6 @@ import {
   createMaster,
   type Hierarchy,
   PAST,
-  policy,
   TENANT,
   testHierarchy,
   wrappedImport,
@@ -26,7 +26,7 @@ beforeAll(async () => {
 }, 30_000);
 afterAll(() => test.close());
 
-type Vendor = ReturnType<typeof policy>;
+type Vendor = NonNullable<Attributes["vendorAttributes"]>[number];
 const vendors = (...vendorAttributes: Vendor[]): Attributes => ({ vendorAttributes });
 const other = (attributeName: string, attributeValue: string, vendorIdentification = "x"): Vendor => ({
   vendorIdentification,
@@ -36,7 +36,7 @@ const other = (attributeName: string, attributeValue: string, vendorIdentificati
 
 async function policiesOf(client: KmipClient, uniqueIdentifier: string): Promise<Record<string, unknown>> {
   const { attributes } = await client.request("GetAttributes", { uniqueIdentifier, attributeReference: [] });
-  const ours = (attributes.vendorAttributes ?? []).filter((one) => one.vendorIdentification === "Coffer");
+  const ours = (attributes.vendorAttributes ?? []).filter(isPolicy);
   return Object.fromEntries(ours.map((one) => [one.attributeName, one.attributeValue]));
 }
 
@@ -49,7 +49,7 @@ const modify = (uniqueIdentifier: string, from: Vendor, to: Vendor) =>
 
 describe("policy attributes that were set once", () => {
   it("the officer does not take Class from a master key by modifying it into another attribute", async () => {
-    const uid = await createMaster(h.officer, "coffer/tenant/a/master");
+    const uid = await createMaster(h.officer, masterKeyName("a"));
     await allDenied({
       "Class to Users": modify(uid, policy("Class", "master"), policy("Users", "*")),
       "Class to another vendor's": modify(uid, policy("Class", "master"), other("note", "1", "Acme")),
@@ -61,13 +61,13 @@ describe("policy attributes that were set once", () => {
   });
 
   it("nor by deleting, setting, adding or adjusting it, in 2.1, 2.0 and 1.4", async () => {
-    const uniqueIdentifier = await createMaster(h.officer, "coffer/tenant/b/master");
+    const uniqueIdentifier = await createMaster(h.officer, masterKeyName("b"));
     for (const version of [
       { major: 2, minor: 1 },
       { major: 2, minor: 0 },
       { major: 1, minor: 4 },
     ]) {
-      const officer = test.as("coffer-officer", version);
+      const officer = test.as(IDENTITY.officer, version);
       for (const attribute of [policy("Class", "master"), policy("Tenant", TENANT)]) {
         const changed = vendors({ ...attribute, attributeValue: "other" });
         await allDenied({
@@ -98,12 +98,12 @@ describe("policy attributes that were set once", () => {
   });
 
   it("a batch that is undone leaves it as it was", async () => {
-    const uniqueIdentifier = await createMaster(h.officer, "coffer/tenant/c/master");
+    const uniqueIdentifier = await createMaster(h.officer, masterKeyName("c"));
     const answers = await h.officer.batch(
       [
         {
           operation: "AddAttribute",
-          payload: { uniqueIdentifier, newAttribute: vendors(policy("Users", "coffer-kms")) },
+          payload: { uniqueIdentifier, newAttribute: vendors(policy("Users", IDENTITY.kms)) },
         },
         {
           operation: "ModifyAttribute",
@@ -121,12 +121,12 @@ describe("policy attributes that were set once", () => {
   });
 
   it("Users of a master key change and do not vanish; a recipients' authority is only switched off", async () => {
-    const master = await createMaster(h.officer, "coffer/tenant/d/master");
+    const master = await createMaster(h.officer, masterKeyName("d"));
     await h.officer.request("AddAttribute", {
       uniqueIdentifier: master,
-      newAttribute: vendors(policy("Users", "coffer-kms")),
+      newAttribute: vendors(policy("Users", IDENTITY.kms)),
     });
-    await modify(master, policy("Users", "coffer-kms"), policy("Users", ""));
+    await modify(master, policy("Users", IDENTITY.kms), policy("Users", ""));
     await denied(
       h.officer.request("DeleteAttribute", {
         uniqueIdentifier: master,
@@ -234,7 +234,7 @@ describe("the tenant of a key", () => {
       ),
       "not a name": made(h.officer, vendors(policy("Class", "master"), policy("Tenant", " a"))),
     });
-    const bare = await createMaster(h.officer, "coffer/tenant/e/master", null);
+    const bare = await createMaster(h.officer, masterKeyName("e"), null);
     const add = (uniqueIdentifier: string, tenant: string) =>
       h.officer.request("AddAttribute", {
         uniqueIdentifier,

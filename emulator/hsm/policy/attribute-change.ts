@@ -1,10 +1,11 @@
+import { isPolicy, POLICY } from "#protocol/hierarchy/index.ts";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { type ManagedObject, stateAt } from "../managed-object.ts";
 import { isOwner, type Subject } from "./access.ts";
 import { admitAttributes, admitOfficers } from "./admission.ts";
-import { ATTESTATION, isTighter } from "./attestation.ts";
+import { isTighter } from "./attestation.ts";
 import { ATTRIBUTE_RULES, type AttributeRule, TIGHTENS, type When } from "./attribute-rules.ts";
-import { classOf, VENDOR } from "./classes.ts";
+import { classOf } from "./classes.ts";
 import { checkLimitsChange, checkUsageLimits, leftOf } from "./usage-limits.ts";
 
 /** Whether a client may change an attribute of an object that is there: the rules are data (`attribute-rules.ts`). */
@@ -85,14 +86,14 @@ export function checkDelete(
   checkNamed(object, [property as Property]);
   if (!isOwner(subject, object) && rule.others !== "free") refuse("This is the owner's to say");
   checkWhen(object, rule.delete, property as Property, now);
-  if (vendor?.vendorIdentification !== VENDOR) return;
+  if (!vendor || !isPolicy(vendor)) return;
   if (subject.role !== "officer") refuse("Policy attributes are the officer's to change");
   // Without `Users` nobody but the owner uses the object, without `RecipientCA` it certifies nobody.
   admitOfficers(
     "Attribute",
     object.objectType,
     vendor.attributeName,
-    vendor.attributeName === "Users" ? "" : "false",
+    vendor.attributeName === POLICY.users ? "" : "false",
   );
   if (classOf(object.attributes)) refuse("Set Users to nobody instead");
 }
@@ -107,21 +108,20 @@ export function checkKept(before: ManagedObject, after: ManagedObject): void {
   for (const [name, value] of was) {
     const now = is.get(name);
     if (now === value) continue;
-    if (name === "Users" && (now !== undefined || !hierarchy)) continue;
-    if (name === ATTESTATION && now !== undefined && isTighter(String(value), String(now))) continue;
-    if (name === "RecipientCA" && (now === undefined || now === "false")) continue;
+    if (name === POLICY.users && (now !== undefined || !hierarchy)) continue;
+    if (name === POLICY.attestation && now !== undefined && isTighter(String(value), String(now))) continue;
+    if (name === POLICY.recipientAuthority && (now === undefined || now === "false")) continue;
     refuse(`${name} stays`);
   }
-  if (is.has(ATTESTATION) && hierarchy) refuse("The hierarchy's own policy releases its keys");
-  if (is.has("Tenant") && !was.has("Tenant") && classOf(before.attributes) !== "master")
+  if (is.has(POLICY.attestation) && hierarchy) refuse("The hierarchy's own policy releases its keys");
+  if (is.has(POLICY.tenant) && !was.has(POLICY.tenant) && classOf(before.attributes) !== "master")
     refuse("Only a master key is given a tenant");
 }
 
 /** Policy attributes by name; one that is there twice would have two readings. */
 function policiesOf({ attributes }: ManagedObject): Map<string, unknown> {
   const found = new Map<string, unknown>();
-  for (const { vendorIdentification, attributeName, attributeValue } of attributes.vendorAttributes ?? []) {
-    if (vendorIdentification !== VENDOR) continue;
+  for (const { attributeName, attributeValue } of attributes.vendorAttributes?.filter(isPolicy) ?? []) {
     if (found.has(attributeName)) refuse("A policy attribute twice");
     found.set(attributeName, attributeValue);
   }

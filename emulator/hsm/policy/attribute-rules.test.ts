@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { named } from "#protocol/hierarchy/index.ts";
 import { ATTRIBUTES } from "#protocol/kmip/attribute-table.ts";
 import {
   type Attributes,
@@ -8,7 +9,7 @@ import {
   VERSIONS,
 } from "#protocol/kmip/index.ts";
 import { type TestHsm, testHsm } from "../deployment.fixture.ts";
-import { AES, named } from "../hierarchy.fixture.ts";
+import { AES } from "../hierarchy.fixture.ts";
 import { issueClient, type KeyAndCertificate } from "../pki.ts";
 import { reason } from "../refusal.fixture.ts";
 

@@ -1,24 +1,23 @@
 import "reflect-metadata";
 import { X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
-import { isDestroyed, type ManagedObject, stateAt } from "../managed-object.ts";
+import { isLive, POLICY, policyAttribute, ROOT_CA, roleOf } from "#protocol/hierarchy/index.ts";
+import { type ManagedObject, stateAt } from "../managed-object.ts";
 import { certificateDer } from "../material.ts";
 import type { Work } from "../work.ts";
-import { policyAttribute } from "./classes.ts";
-import { roleOf } from "./roles.ts";
 
 /**
  * The chain of a recipient's certificate (RFC 5280 §6.1): the recipients' authority, and the root that certified it. Both
  * are the officer's objects; taking either out of use ends every recipient below.
  */
 
-const ROOT = "coffer/ca/root";
 /** Of the critical extensions we process these; an unknown one refuses the certificate (RFC 5280 §4.2). */
 const PROCESSED: ReadonlySet<string> = new Set(["2.5.29.15", "2.5.29.19"]);
 
 /** Whether `authority` is a recipients' authority now, under the root, and issued `leaf`. */
 export function isChain(leaf: X509Certificate, authority: ManagedObject, work: Work, now: Date): boolean {
-  if (!isOfficers(authority) || policyAttribute(authority.attributes, "RecipientCA") !== "true") return false;
+  if (!isOfficers(authority) || policyAttribute(authority.attributes, POLICY.recipientAuthority) !== "true")
+    return false;
   const issuer = authorityOf(authority, now);
   if (!issuer || !isCurrent(leaf, now) || !isProcessed(leaf) || !issued(issuer, leaf)) return false;
   return roots(work).some((object) => {
@@ -29,11 +28,9 @@ export function isChain(leaf: X509Certificate, authority: ManagedObject, work: W
   });
 }
 
-/** A certificate is live from its registration on, active or not yet, until it is revoked. */
-export function isLive(certificate: ManagedObject, now: Date): boolean {
-  if (isDestroyed(certificate)) return false;
-  const state = stateAt(certificate, now);
-  return state === "PreActive" || state === "Active";
+/** A certificate is in force from its registration on, active or not yet, until it is revoked. */
+export function isInForce(certificate: ManagedObject, now: Date): boolean {
+  return isLive(stateAt(certificate, now));
 }
 
 export function isCurrent({ validFromDate, validToDate }: X509Certificate, now: Date): boolean {
@@ -42,7 +39,7 @@ export function isCurrent({ validFromDate, validToDate }: X509Certificate, now: 
 
 /** The certificate of an object that is live, current, and may certify others. */
 function authorityOf(object: ManagedObject, now: Date): X509Certificate | undefined {
-  if (object.objectType !== "Certificate" || !isLive(object, now)) return undefined;
+  if (object.objectType !== "Certificate" || !isInForce(object, now)) return undefined;
   const certificate = new X509Certificate(certificateDer(object));
   const parsed = new x509.X509Certificate(certificate.raw);
   const usages = parsed.getExtension(x509.KeyUsagesExtension)?.usages ?? 0;
@@ -53,7 +50,7 @@ function authorityOf(object: ManagedObject, now: Date): X509Certificate | undefi
 
 function roots(work: Work): ManagedObject[] {
   return work
-    .find([["name", ROOT]])
+    .find([["name", ROOT_CA.certificate]])
     .map((uid) => work.get(uid)!)
     .filter(isOfficers);
 }

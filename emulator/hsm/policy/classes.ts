@@ -1,12 +1,7 @@
+import { isKeyClass, type KeyClass, POLICY, policyAttribute, type Role } from "#protocol/hierarchy/index.ts";
 import type { Attributes } from "#protocol/kmip/index.ts";
-import type { Role } from "./roles.ts";
-
-/** The rungs of the key hierarchy (vendor attribute `Class`); the server alone sets them, but for a new master key. */
-export type KeyClass = "master" | "account" | "data";
 
 export interface ClassRule {
-  /** The most that a key of this class may be used for. */
-  usage: readonly ("WrapKey" | "UnwrapKey" | "DeriveKey")[];
   /** Whether it can leave the HSM at all, wrapped. */
   extractable: boolean;
   /** Whom it may be wrapped for: its own parent, a verified recipient. */
@@ -22,10 +17,12 @@ export interface ClassRule {
   sharedWith: readonly Role[];
 }
 
-/** The release policy of the key hierarchy, as data. Nothing that is absent here is allowed. */
+/**
+ * The release policy of the key hierarchy, as data. Nothing that is absent here is allowed. The server alone sets a
+ * key's class, but for a new master key.
+ */
 export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
   master: {
-    usage: ["WrapKey", "UnwrapKey"],
     extractable: false,
     releasedTo: [],
     releasedBy: [],
@@ -35,7 +32,6 @@ export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
     sharedWith: ["iam", "kms"],
   },
   account: {
-    usage: ["WrapKey", "UnwrapKey"],
     extractable: true,
     releasedTo: ["parent"],
     releasedBy: ["iam"],
@@ -45,7 +41,6 @@ export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
     sharedWith: [],
   },
   data: {
-    usage: ["DeriveKey"],
     extractable: true,
     releasedTo: ["parent", "recipient"],
     releasedBy: ["kms"],
@@ -55,21 +50,10 @@ export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
   },
 };
 
-/** Vendor attributes under this identification are policy. */
-export const VENDOR = "Coffer";
-
-/** The text of a policy attribute; undefined when the object has none of that name. */
-export function policyAttribute(attributes: Attributes, name: string): string | undefined {
-  const found = attributes.vendorAttributes?.find(
-    (attribute) => attribute.vendorIdentification === VENDOR && attribute.attributeName === name,
-  );
-  return typeof found?.attributeValue === "string" ? found.attributeValue : undefined;
-}
-
 /** The key's class; throws for a class of another release, which must not be taken for none. */
 export function classOf(attributes: Attributes): KeyClass | undefined {
-  const text = policyAttribute(attributes, "Class");
+  const text = policyAttribute(attributes, POLICY.class);
   if (text === undefined) return undefined;
-  if (!Object.hasOwn(CLASSES, text)) throw new Error("A key of an unknown class");
-  return text as KeyClass;
+  if (!isKeyClass(text)) throw new Error("A key of an unknown class");
+  return text;
 }

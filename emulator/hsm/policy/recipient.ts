@@ -2,13 +2,13 @@ import "reflect-metadata";
 import { type KeyObject, X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import { equalConstantTime } from "#protocol/bytes.ts";
+import { POLICY, policy, policyAttribute, VERIFIED, WORKING } from "#protocol/hierarchy/index.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
 import { type ManagedObject, stateAt } from "../managed-object.ts";
 import { certificateDer, publicKeyOf } from "../material.ts";
+import { policyEntry } from "../store-index.ts";
 import type { Work } from "../work.ts";
-import { policy } from "./admission.ts";
-import { isChain, isCurrent, isLive } from "./chain.ts";
-import { policyAttribute } from "./classes.ts";
+import { isChain, isCurrent, isInForce } from "./chain.ts";
 
 /**
  * Recipients: public keys that data keys may be wrapped to. The HSM verifies the certificate itself when the key is
@@ -20,7 +20,7 @@ const LEAST_EXPONENT = 65537n;
 
 /**
  * The policy attributes that mark `key` (a public key that is being registered) as a recipient. Its link must name a
- * certificate of the same owner over the same key, signed by an authority that the officer marked `RecipientCA`
+ * certificate of the same owner over the same key, signed by an authority that the officer marked `POLICY.recipientAuthority`
  * and that the root certified. Throws `PermissionDenied` for the first thing that is wrong.
  */
 export function verifyRecipient(key: ManagedObject, work: Work, now: Date) {
@@ -29,7 +29,7 @@ export function verifyRecipient(key: ManagedObject, work: Work, now: Date) {
   const certificate = typeof linked === "string" ? work.get(linked) : undefined;
   if (!certificate || certificate.owner !== key.owner || certificate.objectType !== "Certificate")
     return refuse("a recipient needs a link to its certificate");
-  if (!isLive(certificate, now)) refuse("the certificate was revoked or destroyed");
+  if (!isInForce(certificate, now)) refuse("the certificate was revoked or destroyed");
   const leaf = new X509Certificate(certificateDer(certificate));
   if (leaf.ca || saysAuthority(leaf)) refuse("the certificate is an authority's");
   if (!isCurrent(leaf, now)) refuse("the certificate is not valid now");
@@ -38,15 +38,15 @@ export function verifyRecipient(key: ManagedObject, work: Work, now: Date) {
   if (!equalConstantTime(spkiOf(spki), spkiOf(leaf.publicKey))) refuse("the certificate is over another key");
   checkStrength(spki);
   const authority = work
-    .find([["policy:RecipientCA", "true"]])
+    .find([policyEntry(POLICY.recipientAuthority, "true")])
     .map((uid) => work.get(uid)!)
     .find((candidate) => isChain(leaf, candidate, work, now));
   if (!authority) return refuse("no recipients' authority signed the certificate");
   return [
-    policy("Recipient", "verified"),
-    policy("RecipientExpires", leaf.validToDate.toISOString()),
-    policy("RecipientCertificate", certificate.uid),
-    policy("RecipientAuthority", authority.uid),
+    policy(POLICY.recipient, VERIFIED),
+    policy(POLICY.recipientExpires, leaf.validToDate.toISOString()),
+    policy(POLICY.recipientCertificate, certificate.uid),
+    policy(POLICY.recipientIssuer, authority.uid),
   ];
 }
 
@@ -56,12 +56,12 @@ export function verifyRecipient(key: ManagedObject, work: Work, now: Date) {
  */
 export function checkRecipient(key: ManagedObject, tenant: string | undefined, work: Work, now: Date): void {
   const { attributes } = key;
-  if (key.objectType !== "PublicKey" || policyAttribute(attributes, "Recipient") !== "verified")
+  if (key.objectType !== "PublicKey" || policyAttribute(attributes, POLICY.recipient) !== VERIFIED)
     refuse("not a registered recipient");
-  const certificate = work.get(policyAttribute(attributes, "RecipientCertificate") ?? "");
-  const authority = work.get(policyAttribute(attributes, "RecipientAuthority") ?? "");
-  if (stateAt(key, now) !== "Active") refuse("the recipient's key is not active");
-  if (!certificate || !isLive(certificate, now)) refuse("the recipient's certificate was revoked");
+  const certificate = work.get(policyAttribute(attributes, POLICY.recipientCertificate) ?? "");
+  const authority = work.get(policyAttribute(attributes, POLICY.recipientIssuer) ?? "");
+  if (stateAt(key, now) !== WORKING) refuse("the recipient's key is not active");
+  if (!certificate || !isInForce(certificate, now)) refuse("the recipient's certificate was revoked");
   const leaf = new X509Certificate(certificateDer(certificate));
   if (!isCurrent(leaf, now)) refuse("the recipient's certificate expired");
   if (!authority || !isChain(leaf, authority, work, now)) refuse("the recipient's chain ended");

@@ -1,8 +1,9 @@
+import { isLive, POLICY, policyAttribute, UNDER_PARENT } from "#protocol/hierarchy/index.ts";
 import { type KeyWrappingSpecification, KmipError } from "#protocol/kmip/index.ts";
 import { type ManagedObject, type ObjectType, stateAt } from "../managed-object.ts";
 import type { Work } from "../work.ts";
 import { checkAccess, isRuled, mayDo, type Subject } from "./access.ts";
-import { CLASSES, classOf, policyAttribute } from "./classes.ts";
+import { CLASSES, classOf } from "./classes.ts";
 import { checkRecipient } from "./recipient.ts";
 import { isRestricted } from "./roles.ts";
 import { checkWrapsSecret } from "./secrecy.ts";
@@ -69,7 +70,7 @@ function checkWrappingKey(subject: Subject, key: ManagedObject, object: ManagedO
   // Of a key that everybody may read nobody is to use up what is left of its uses.
   if (key.attributes.usageLimits && key.owner !== subject.identity && isRuled(subject, key))
     checkAccess(subject, key, "GetUsageAllocation");
-  if (classOf(key.attributes) && policyAttribute(object.attributes, "Parent") !== key.uid)
+  if (classOf(key.attributes) && policyAttribute(object.attributes, POLICY.parent) !== key.uid)
     refuse("A key of the hierarchy wraps its own children only");
 }
 
@@ -85,19 +86,18 @@ function checkClassRelease(
     refuse("Released by encryption only");
   if (specification.encodingOption !== "NoEncoding" || namesAttributes(specification))
     refuse("Released as bare key bytes only");
-  const state = stateAt(object, now);
-  if (state !== "PreActive" && state !== "Active")
-    throw new KmipError("WrongKeyLifecycleState", "The key was revoked");
+  if (!isLive(stateAt(object, now))) throw new KmipError("WrongKeyLifecycleState", "The key was revoked");
   const parentClass = classOf(key.attributes);
   if (parentClass) {
     // checkWrappingKey has seen to it that this is the parent.
     if (!rule.releasedTo.includes("parent") || CLASSES[parentClass].child !== classOf(object.attributes))
       refuse("Not released to its parent");
-    if (parameters?.blockCipherMode !== "NISTKeyWrap") refuse("Released to its parent by AES key wrap only");
+    if (parameters?.blockCipherMode !== UNDER_PARENT.blockCipherMode)
+      refuse("Released to its parent by AES key wrap only");
     return;
   }
   if (!rule.releasedTo.includes("recipient")) refuse("Not released to recipients");
-  checkRecipient(key, policyAttribute(object.attributes, "Tenant"), work, now);
+  checkRecipient(key, policyAttribute(object.attributes, POLICY.tenant), work, now);
   if (
     parameters?.paddingMethod !== "OAEP" ||
     parameters.hashingAlgorithm !== "SHA_256" ||

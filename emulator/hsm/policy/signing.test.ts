@@ -3,10 +3,11 @@ import { generateKeyPairSync, verify } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { concat, utf8 } from "#protocol/bytes.ts";
+import { IDENTITY, policy, SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import { signingInput } from "#protocol/keys/index.ts";
 import type { CryptographicParameters, KmipClient } from "#protocol/kmip/index.ts";
 import { type TestHsm, testHsm } from "../deployment.fixture.ts";
-import { keyBytes, PAST, policy, registerCertificate } from "../hierarchy.fixture.ts";
+import { keyBytes, PAST, registerCertificate } from "../hierarchy.fixture.ts";
 import { allDenied, denied, refused } from "../refusal.fixture.ts";
 
 let test: TestHsm;
@@ -16,7 +17,7 @@ let ra: KmipClient;
 
 beforeAll(async () => {
   test = await testHsm();
-  [officer, kms, ra] = [test.as("coffer-officer"), test.as("coffer-kms"), test.as("coffer-ra")];
+  [officer, kms, ra] = [test.as(IDENTITY.officer), test.as(IDENTITY.kms), test.as(IDENTITY.ra)];
 }, 30_000);
 afterAll(() => test.close());
 
@@ -47,18 +48,18 @@ const signs = (client: KmipClient, uniqueIdentifier: string, data: Uint8Array, m
 const b64 = (text: string) => Buffer.from(text).toString("base64url");
 
 describe("a key that signs receipts", () => {
-  const typ = "coffer-receipt+jwt";
+  const typ = SIGN_TYPE.receipt;
   const good = utf8(signingInput({ typ, kid }, { version: 1 }));
 
   it("signs receipts, with a signature that verifies", async () => {
-    const { uid, spki } = await signer("coffer-kms", typ);
+    const { uid, spki } = await signer(IDENTITY.kms, typ);
     const { signatureData } = await signs(kms, uid, good);
     const key = { key: Buffer.from(spki), format: "der", type: "spki" } as const;
     expect(verify("sha256", good, key, signatureData!)).toBe(true);
   });
 
   it("signs nothing else: no other type, no other header, no bytes of the asker's choice", async () => {
-    const { uid } = await signer("coffer-kms", typ);
+    const { uid } = await signer(IDENTITY.kms, typ);
     const header = (value: unknown) => utf8(`${b64(JSON.stringify(value))}.${b64("{}")}`);
     const raw = (text: string) => utf8(`${b64(text)}.${b64("{}")}`);
     const attempt = (data: Uint8Array, more: object = {}) => signs(kms, uid, data, more);
@@ -67,8 +68,8 @@ describe("a key that signs receipts", () => {
       "no payload": attempt(utf8(b64(JSON.stringify({ alg: "ES256", typ, kid })))),
       "an empty payload": attempt(utf8(`${b64(JSON.stringify({ alg: "ES256", typ, kid }))}.`)),
       "a whole token": attempt(concat(good, utf8(".AAAA"))),
-      "an access token": attempt(header({ alg: "ES256", typ: "at+jwt", kid })),
-      "an EDK": attempt(header({ alg: "ES256", typ: "coffer-edk+jws", kid })),
+      "an access token": attempt(header({ alg: "ES256", typ: SIGN_TYPE.token, kid })),
+      "an EDK": attempt(header({ alg: "ES256", typ: SIGN_TYPE.edk, kid })),
       "another alg": attempt(header({ alg: "none", typ, kid })),
       "no kid": attempt(header({ alg: "ES256", typ })),
       "a short kid": attempt(header({ alg: "ES256", typ, kid: "k" })),
@@ -76,7 +77,7 @@ describe("a key that signs receipts", () => {
       jku: attempt(header({ alg: "ES256", typ, kid, jku: "https://x" })),
       "jku before": attempt(header({ jku: "https://x", alg: "ES256", typ, kid })),
       "another order": attempt(header({ typ, alg: "ES256", kid })),
-      "a member twice": attempt(raw(`{"alg":"ES256","typ":"at+jwt","typ":"${typ}","kid":"${kid}"}`)),
+      "a member twice": attempt(raw(`{"alg":"ES256","typ":SIGN_TYPE.token,"typ":"${typ}","kid":"${kid}"}`)),
       "white space": attempt(raw(`{"alg":"ES256","typ":"${typ}", "kid":"${kid}"}`)),
       "not canonical base64url": attempt(
         concat(utf8(`${b64(JSON.stringify({ alg: "ES256", typ, kid }))}=`), utf8(".e30")),
@@ -103,13 +104,13 @@ describe("a key that signs receipts", () => {
   });
 
   it("keeps its type, which the officer sets once", async () => {
-    const { uid } = await signer("coffer-kms", typ);
+    const { uid } = await signer(IDENTITY.kms, typ);
     const change = (signType: string) =>
       officer.request("SetAttribute", {
         uniqueIdentifier: uid,
         newAttribute: { vendorAttributes: [policy("SignType", signType)] },
       });
-    await denied(change("at+jwt"));
+    await denied(change(SIGN_TYPE.token));
     await denied(change("anything"));
     await denied(
       officer.request("DeleteAttribute", {
@@ -125,7 +126,7 @@ describe("a key that signs receipts", () => {
 
   it("and a key of no type signs for none of the domains", async () => {
     const { uid } = await signer("*");
-    for (const client of [kms, ra, test.as("coffer-iam"), test.as("coffer-audit")])
+    for (const client of [kms, ra, test.as(IDENTITY.iam), test.as(IDENTITY.audit)])
       await denied(signs(client, uid, good));
     expect((await signs(officer, uid, Uint8Array.of(1))).signatureData?.length).toBeGreaterThan(60);
   });
@@ -165,7 +166,7 @@ describe("an authority's key", () => {
   }
 
   beforeAll(async () => {
-    key = await signer("coffer-ra", "certificate");
+    key = await signer(IDENTITY.ra, "certificate");
     const root = await crypto.subtle.generateKey(P256, true, ["sign", "verify"]);
     const made = await x509.X509CertificateGenerator.create({
       subject: AUTHORITY,
@@ -207,7 +208,7 @@ describe("an authority's key", () => {
       "version 1": attempt(version1),
       "something behind it": attempt(concat(good, Uint8Array.of(5, 0))),
       "a piece of it": attempt(good.subarray(0, -1)),
-      "a JWS": attempt(utf8(signingInput({ typ: "coffer-receipt+jwt", kid }, {}))),
+      "a JWS": attempt(utf8(signingInput({ typ: SIGN_TYPE.receipt, kid }, {}))),
       "a sequence": attempt(Uint8Array.of(0x30, 0)),
       nothing: attempt(new Uint8Array()),
     });

@@ -2,33 +2,27 @@ import "reflect-metadata";
 import { createPublicKey, X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import { concat, equalConstantTime } from "#protocol/bytes.ts";
+import { CERTIFICATE, POLICY, policyAttribute } from "#protocol/hierarchy/index.ts";
 import { KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
 import type { ManagedObject } from "../managed-object.ts";
 import { certificateDer, privateKeyOf } from "../material.ts";
 import type { Work } from "../work.ts";
 import type { Subject } from "./access.ts";
-import { isLive } from "./chain.ts";
-import { policyAttribute } from "./classes.ts";
+import { isInForce } from "./chain.ts";
 import { isRestricted } from "./roles.ts";
 
 /**
- * What a signing key may sign (policy attribute `SignType`): compact JWS of one `typ`, or certificates of an authority's
+ * What a signing key may sign (`POLICY.signType`): compact JWS of one `typ`, or certificates of an authority's
  * leaves. Whoever may use a key can still sign anything of that one kind; the HSM does not know what is true.
  */
 
 type Request = RequestPayload<"Sign">;
 type Bytes = Uint8Array<ArrayBuffer>;
 
-const CERTIFICATE = "certificate";
 /** The longest compact JWS that any of our parts reads, in bytes. */
 const LONGEST_JWS = 8192;
 
-/** `certificate`, or the `typ` of a JWS. */
-export function isSignType(text: string): boolean {
-  return text === CERTIFICATE || /^[a-z0-9][a-z0-9.-]{0,62}\+(jws|jwt)$/.test(text);
-}
-
-/** Throws unless the key may sign what the request has. The domains of a deployment use keys with a `SignType` only. */
+/** Throws unless the key may sign what the request has. The domains of a deployment use keys with a sign type only. */
 export function checkSigned(
   subject: Subject,
   key: ManagedObject,
@@ -36,7 +30,7 @@ export function checkSigned(
   work: Work,
   now: Date,
 ): void {
-  const type = policyAttribute(key.attributes, "SignType");
+  const type = policyAttribute(key.attributes, POLICY.signType);
   if (type === undefined) {
     if (isRestricted(subject.role)) refuse("Not a key for this identity's signatures");
     return;
@@ -122,7 +116,7 @@ function namesOf(key: ManagedObject, work: Work, now: Date): Bytes[] {
       ["objectType", "Certificate"],
     ])
     .map((uid) => work.get(uid)!)
-    .filter((object) => isLive(object, now))
+    .filter((object) => isInForce(object, now))
     .map((object) => new x509.X509Certificate(new Uint8Array(certificateDer(object))))
     .filter(({ publicKey }) => spki.equals(new Uint8Array(publicKey.rawData)))
     .map(({ subjectName }) => new Uint8Array(subjectName.toArrayBuffer()));

@@ -1,0 +1,61 @@
+import type { Attributes } from "../kmip/index.ts";
+import { type Domain, IDENTITY } from "./identities.ts";
+
+/** Vendor attributes under this identification are policy. */
+export const VENDOR = "Coffer";
+
+/** Names of the policy attributes. All of them are text. */
+export const POLICY = {
+  /** The rung of a key of the hierarchy, the key that it is under, and whose it is. */
+  class: "Class",
+  parent: "Parent",
+  tenant: "Tenant",
+  /** Who may use an object without owning it: a list of identities, or everybody. */
+  users: "Users",
+  /** The one kind of text that a key signs. */
+  signType: "SignType",
+  /** Whether data keys are released to what this authority certifies. */
+  recipientAuthority: "RecipientCA",
+  /** What the HSM has found of a recipient when its key was registered. */
+  recipient: "Recipient",
+  recipientExpires: "RecipientExpires",
+  recipientCertificate: "RecipientCertificate",
+  recipientIssuer: "RecipientAuthority",
+  /** What an attested client has to show before it uses an object. */
+  attestation: "Attestation",
+} as const;
+export type PolicyAttribute = (typeof POLICY)[keyof typeof POLICY];
+
+/** `POLICY.recipient` of a key whose certificate the HSM has verified. */
+export const VERIFIED = "verified";
+/** `POLICY.users` of what everybody may use. */
+export const EVERYBODY = "*";
+
+export function policy(attributeName: PolicyAttribute, attributeValue: string) {
+  return { vendorIdentification: VENDOR, attributeName, attributeValue };
+}
+
+export function isPolicy({ vendorIdentification }: { vendorIdentification: string }): boolean {
+  return vendorIdentification === VENDOR;
+}
+
+/** The text of a policy attribute; undefined when the object has none of that name. */
+export function policyAttribute(attributes: Attributes, name: PolicyAttribute): string | undefined {
+  const found = attributes.vendorAttributes?.find(
+    (attribute) => isPolicy(attribute) && attribute.attributeName === name,
+  );
+  return typeof found?.attributeValue === "string" ? found.attributeValue : undefined;
+}
+
+/** The policy attribute that lets these domains use an object. */
+export function users(...domains: Domain[]) {
+  return policy(POLICY.users, domains.map((domain) => IDENTITY[domain]).join(","));
+}
+
+/** The identities in the text of `POLICY.users`: a comma list, or `EVERYBODY`. */
+export function usersOf(text: string): string[] {
+  return text
+    .split(",")
+    .map((user) => user.trim())
+    .filter((user) => user !== "");
+}

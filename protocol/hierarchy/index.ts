@@ -1,0 +1,33 @@
+/**
+ * The vocabulary of a deployment at the HSM: names of objects, policy attributes, classes, roles and identities, what
+ * signs what, life-cycle states. Data and small functions; imports types of protocol/kmip alone.
+ * Imported by the officer (cli), the HSM's release policy, edge/ and protocol/keys. Spelled nowhere else.
+ */
+
+export {
+  EVERYBODY,
+  isPolicy,
+  POLICY,
+  type PolicyAttribute,
+  policy,
+  policyAttribute,
+  users,
+  usersOf,
+  VENDOR,
+  VERIFIED,
+} from "./attributes.ts";
+export { CUSTODIANS_CA, INSTANCES_CA, ROOT_CA } from "./authorities.ts";
+export { isKeyClass, KEY, type KeyClass, USAGE } from "./classes.ts";
+export {
+  type Domain,
+  IDENTITIES,
+  IDENTITY,
+  type Identity,
+  isReserved,
+  type Role,
+  roleOf,
+} from "./identities.ts";
+export { isReservedName, masterKeyName, named, recipientNames, TRUST_LIST, transientName } from "./names.ts";
+export { CERTIFICATE, isSignType, PURPOSES, type Purpose, SIGN_TYPE, SIGNER } from "./signers.ts";
+export { isLive, type State, WORKING } from "./states.ts";
+export { TO_RECIPIENT, UNDER_PARENT } from "./wrapping.ts";

@@ -1,0 +1,12 @@
+import type { CryptographicParameters } from "../kmip/index.ts";
+
+/** How a key of the hierarchy stands under its parent: AES Key Wrap (RFC 3394). */
+export const UNDER_PARENT = { blockCipherMode: "NISTKeyWrap" } as const satisfies CryptographicParameters;
+
+/** How a data key is released to a recipient: RSA-OAEP, SHA-256 and MGF1 with SHA-256. */
+export const TO_RECIPIENT = {
+  paddingMethod: "OAEP",
+  hashingAlgorithm: "SHA_256",
+  maskGenerator: "MGF1",
+  maskGeneratorHashingAlgorithm: "SHA_256",
+} as const satisfies CryptographicParameters;
