@@ -12,7 +12,7 @@ export function masterKey(hsm: Pick<Hsm, "locate">, tenant: string): Promise<str
 
 /**
  * W11: has the HSM make an account key, gives it back encrypted under the master key and leaves nothing behind: one
- * batch of Create, Get, Revoke, Destroy over the ID placeholder (KMIP 2.1 §6.1). The key's bytes never leave the HSM
+ * batch of Create, Get, Revoke, Destroy over the ID Placeholder (KMIP 2.1). The key's bytes never leave the HSM
  * in clear. Throws unless every item succeeded.
  */
 export async function createAccountKey(
@@ -68,7 +68,7 @@ export async function createAccountKey(
       ? get.payload.object
       : undefined;
   const block = object?.symmetricKey?.keyBlock;
-  // No Encoding (KMIP 2.1 §11.16): the Key Material alone is encrypted. It is the Key Value (§3.3), or stands in one.
+  // No Encoding (KMIP 2.1 §11.18 Encoding Option): the Key Material alone is encrypted. It is the Key Value, or stands in one.
   const wrapped = block?.keyValue instanceof Uint8Array ? block.keyValue : block?.keyValue?.keyMaterial;
   if (!block?.keyWrappingData || !(wrapped instanceof Uint8Array) || wrapped.length !== WRAPPED_BYTES) {
     throw new Error("The HSM gave an account key that is not wrapped");

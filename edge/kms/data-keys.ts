@@ -39,7 +39,7 @@ export async function makeDataKeys(
   return keys;
 }
 
-/** Three items; the last two act on what the first made (ID placeholder, KMIP 2.1 §6). */
+/** Three items; the last two act on what the first made (KMIP 2.1, ID Placeholder). */
 function dataKey(account: string, batch: Batch, n: number): RequestItem[] {
   return [
     {
@@ -83,7 +83,7 @@ export function keyValueOf(answer: ResponseItem): Uint8Array<ArrayBuffer> {
   if (answer.operation !== "Get" || !answer.payload) throw new Error("not an answer to Get");
   const { object } = answer.payload;
   const block = "symmetricKey" in object ? object.symmetricKey?.keyBlock : undefined;
-  // No Encoding (KMIP 2.1 §11.16): the Key Material alone is encrypted. It is the Key Value (§3.3), or stands in one.
+  // No Encoding (KMIP 2.1 §11.18 Encoding Option): the Key Material alone is encrypted. It is the Key Value, or stands in one.
   const value = block?.keyValue;
   const wrapped = value instanceof Uint8Array ? value : value?.keyMaterial;
   if (!block?.keyWrappingData || !(wrapped instanceof Uint8Array)) {

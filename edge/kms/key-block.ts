@@ -13,7 +13,7 @@ export function transientId(): string {
   return crypto.randomUUID();
 }
 
-/** Import of an AES-wrapped key which the HSM unwraps by `wrappedBy` (Key Wrap Type Not Wrapped, KMIP 2.1 §6.1.24). */
+/** Import of an AES-wrapped key which the HSM unwraps by `wrappedBy` (KMIP 2.1 §6.1.25 Import, Key Wrap Type Not Wrapped). */
 export function importWrapped(key: {
   id: string;
   wrapped: Uint8Array<ArrayBuffer>;
@@ -57,7 +57,7 @@ export function importWrapped(key: {
   };
 }
 
-/** Revoke and Destroy, in this order: an active object cannot be destroyed (KMIP 2.1 §6.1.14). */
+/** Revoke and Destroy, in this order: an active object cannot be destroyed (KMIP 2.1 §6.1.15 Destroy). */
 export function retire(uniqueIdentifier: string): RequestItem[] {
   return [
     {

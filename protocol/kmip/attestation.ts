@@ -1,4 +1,7 @@
-/** The client's side of attestation (KMIP 2.1 §7.9, §8.1.2): what answers a server that asks for it, and when. */
+/**
+ * The client's side of attestation (KMIP 2.1 §9.3 Attestation Capable Indicator, §9.11 Credential): what answers a server
+ * that asks for it, and when.
+ */
 
 import type { EnumerationName } from "./dictionary.ts";
 import type { Bytes } from "./item.ts";
@@ -10,7 +13,7 @@ import type { ProtocolVersion } from "./version.ts";
 /** A kind of attestation; vendors' own are numbers from 0x80000000. */
 export type AttestationType = EnumerationName<"AttestationType">;
 
-/** Value of an Attestation Credential (KMIP 2.1 §7.9) without its Nonce: either a measurement or an assertion. */
+/** Value of an Attestation Credential (KMIP 2.1 §9.11 Credential) without its Nonce: either a measurement or an assertion. */
 export type AttestationCredential =
   | { attestationType: AttestationType; attestationAssertion: Bytes }
   | { attestationType: AttestationType; attestationMeasurement: Bytes };

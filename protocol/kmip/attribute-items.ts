@@ -1,6 +1,6 @@
 /**
- * Attributes as items. 2.x writes them as items of an Attributes structure (KMIP 2.1 §7.1), 1.x as triples of name,
- * index and value (KMIP 1.4 §2.1.1), in a Template-Attribute or bare.
+ * Attributes as items. 2.x writes them as items of an Attributes structure (KMIP 2.1 §5.1), 1.x as triples of name,
+ * index and value (KMIP 1.4 §2.1.1 Attribute), in a Template-Attribute or bare.
  */
 
 import { ATTRIBUTES } from "./attribute-table.ts";
@@ -119,7 +119,7 @@ function write2(attributes: Attributes, context: Context): Item[] {
 /** 1.x: Attribute items. */
 export function write1(attributes: Attributes, context: Context): Item[] {
   const items: Item[] = [];
-  // An index of 0 need not be told; one that the attributes name is (KMIP 1.4 §2.1.1).
+  // An index of 0 need not be told; one that the attributes name is (KMIP 1.4 §2.1.1 Attribute).
   const counted = (position: number) =>
     context.direction === "response" && position > 0 ? position : undefined;
   const push = (name: string, index: number | undefined, value: Item) => {

@@ -1,4 +1,4 @@
-/** Names of attributes in payloads: Attribute Name, a text, in 1.x; Attribute Reference in 2.x (KMIP 2.1 §7.2). */
+/** Names of attributes in payloads: Attribute Name, a text, in 1.x; Attribute Reference in 2.x (KMIP 2.1 §5.5). */
 
 import { text } from "./attribute-items.ts";
 import {
@@ -20,7 +20,7 @@ const TAG = {
   vendorIdentification: tagNumber("VendorIdentification"),
 } as const;
 
-/** KMIP 2.1 §7.2 Attribute Reference: an enumeration of tags, or vendor and name. */
+/** KMIP 2.1 §5.5 Attribute Reference: an enumeration of tags, or vendor and name. */
 export const referenceStructure: Codec<AttributeReference> = {
   encode(tag, reference, context) {
     if (typeof reference === "string") {

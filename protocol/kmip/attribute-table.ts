@@ -41,7 +41,7 @@ const digest = structure({
   keyFormatType: optional(enumeration("KeyFormatType"), { first: 1 }),
 });
 
-/** KMIP 2.1 §4.66 Usage Limits */
+/** KMIP 2.1 §4.59 Usage Limits */
 export const usageLimits = structure({
   usageLimitsTotal: required(longInteger),
   usageLimitsCount: optional(longInteger),

@@ -1,6 +1,6 @@
 /**
  * Attributes of managed objects, one shape for all versions, and their names. 1.x names an attribute by a text
- * (KMIP 1.4 §2.1.1), 2.x by its tag (KMIP 2.1 §7.1), and a vendor's by vendor and name.
+ * (KMIP 1.4 §2.1.1 Attribute), 2.x by its tag (KMIP 2.1 §5.1 Attributes), and a vendor's by vendor and name.
  */
 
 import { ATTRIBUTES, type AttributeRule } from "./attribute-table.ts";
@@ -22,7 +22,7 @@ export type AttributeType<K extends AttributeProperty> =
 /** Value of an attribute that has no schema; what no JavaScript type says exactly is an item. */
 export type VendorValue = string | number | bigint | boolean | Date | Bytes | Item;
 
-/** KMIP 2.1 §4.67 Vendor Attribute. In 1.x the custom attribute `x-<vendor>-<name>`, or `x-<name>` of vendor `x`. */
+/** KMIP 2.1 §4.60 Vendor Attribute. In 1.x the custom attribute `x-<vendor>-<name>`, or `x-<name>` of vendor `x`. */
 export type VendorAttribute = {
   vendorIdentification: string;
   attributeName: string;
@@ -36,11 +36,11 @@ export type Attributes = {
   [K in AttributeProperty]?: Table[K]["many"] extends true ? AttributeType<K>[] : AttributeType<K>;
 } & {
   vendorAttributes?: VendorAttribute[];
-  /** 1.x only: names of templates (Template-Attribute, KMIP 1.4 §2.1.8). */
+  /** 1.x only: names of templates (KMIP 1.4 §2.1.8 Template-Attribute Structures). */
   templateNames?: AttributeType<"name">[];
   /** 1.x only: indexes of the instances as a message names them, in the order of the list; undefined where it names none. */
   attributeIndex?: { [K in AttributeProperty]?: (number | undefined)[] };
-  /** Locate only: where the range of dates ends that the attribute of that name begins (KMIP 2.1 §6.1.27). */
+  /** Locate only: where the range of dates ends that the attribute of that name begins (KMIP 2.1 §6.1.28). */
   rangeEnd?: { [K in AttributeProperty]?: Date };
   /** Items that are no attributes of the specification. */
   extensions?: Item[];

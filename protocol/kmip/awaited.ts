@@ -10,7 +10,7 @@ type Send = (asked: RequestItem) => Promise<ResponseItem>;
 
 /**
  * The answer itself where the server gave it, else the one that it gives later, by Poll (KMIP 2.1 §6.1.38). When the
- * signal aborts, the operation is cancelled (§6.1.4) and the signal's reason thrown.
+ * signal aborts, the operation is cancelled (KMIP 2.1 §6.1.5 Cancel) and the signal's reason thrown.
  */
 export async function awaited(
   answer: ResponseItem,

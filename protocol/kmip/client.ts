@@ -25,7 +25,7 @@ import { isSupported, type ProtocolVersion, VERSIONS } from "./version.ts";
 /** Sends one encoded request and returns the encoded response. A transport: TLS socket, `Fetcher`, test double. */
 export type Exchange = (request: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
 
-/** Credentials (KMIP 2.1 §7.9), or what gives those of the next message: it is asked for each message anew. */
+/** Credentials (KMIP 2.1 §9.11 Credential), or what gives those of the next message: it is asked for each message anew. */
 export type Credentials =
   | readonly Credential[]
   | (() => readonly Credential[] | Promise<readonly Credential[]>);
@@ -141,7 +141,7 @@ export function payloadOf<T>(answer: ResponseItem & { payload?: T }): NonNullabl
   return (payload ?? {}) as NonNullable<T>;
 }
 
-/** Gives each item of a batch an identifier, which 1.x demands of more than one (KMIP 1.4 §6.5). */
+/** Gives each item of a batch an identifier, which 1.x demands of more than one (KMIP 1.4 §6.4 Unique Batch Item ID). */
 function identified(items: readonly RequestItem[]): RequestItem[] {
   if (items.length < 2) return [...items];
   return items.map((request, position) => ({
@@ -150,7 +150,7 @@ function identified(items: readonly RequestItem[]): RequestItem[] {
   }));
 }
 
-/** Puts answers to their requests, by Unique Batch Item ID where there are any, else by position (KMIP 2.1 §9.4). */
+/** Puts answers to their requests by Unique Batch Item ID (KMIP 2.1 §9.21) or, where there is none, by position. */
 function match(requests: readonly RequestItem[], answers: ResponseItem[]): ResponseItem[] {
   const [first] = answers;
   if (answers.length === 1 && first!.operation === undefined && first!.resultStatus === "OperationFailed")
@@ -236,7 +236,7 @@ export function createKmipClient(options: KmipClientOptions): KmipClient {
 }
 
 /**
- * Asks the server for its versions (KMIP 2.1 §6.1.15) and returns the newest that both know.
+ * Asks the server for its versions (KMIP 2.1 §6.1.16 Discover Versions) and returns the newest that both know.
  * A server older than Discover Versions (1.0) refuses the operation and is taken as 1.0. No credential is sent: it may
  * be good for one message only, and not be in the version that is asked in.
  */

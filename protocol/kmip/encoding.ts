@@ -15,10 +15,10 @@ import {
 import { decodeTtlv, encodeTtlv } from "./ttlv.ts";
 import { decodeXml, encodeXml } from "./xml.ts";
 
-/** The encodings of KMIP; JSON and XML are UTF-8 (KMIP Profiles 2.1 §4). */
+/** The encodings of KMIP; JSON and XML are UTF-8 (KMIP Profiles 2.1 §5.4 XML Profiles, §5.5 JSON Profiles). */
 export type Encoding = "ttlv" | "json" | "xml";
 
-/** Media types of the encodings over HTTPS (KMIP Profiles 2.1 §3.2). */
+/** Media types of the encodings over HTTPS (KMIP Profiles 2.1 §5.3 HTTPS Profiles). */
 export const MEDIA_TYPES: Record<Encoding, string> = {
   ttlv: "application/octet-stream",
   json: "application/json",

@@ -1,4 +1,4 @@
-/** Errors of the KMIP codec and client. Each carries a stable `code`, the name of a Result Reason (KMIP 2.1 §11.47). */
+/** Errors of the KMIP codec and client. Each carries a stable `code`, the name of a Result Reason (KMIP 2.1 §11.46). */
 
 import type { EnumerationName } from "./dictionary.ts";
 import type { ProtocolVersion } from "./version.ts";

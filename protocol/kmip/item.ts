@@ -5,7 +5,7 @@ import { KmipEncodeError } from "./errors.ts";
 /** A byte string. What the codec itself makes stands on an `ArrayBuffer`. */
 export type Bytes = Uint8Array;
 
-/** Item Type (KMIP 2.1 §11.24), by number. */
+/** Item Type (KMIP 2.1 §11.23), by number. */
 export const ITEM_TYPES = [
   undefined,
   "Structure",

@@ -1,4 +1,4 @@
-/** JSON encoding: `{ tag, type, value }`, type `Structure` by default (KMIP Profiles 2.1 §4.1). */
+/** JSON encoding: `{ tag, type, value }`, type `Structure` by default (KMIP Profiles 2.1 §5.5 JSON Profiles). */
 
 import { parseJson } from "../json.ts";
 import { KmipDecodeError } from "./errors.ts";

@@ -1,4 +1,4 @@
-/** Request and response messages (KMIP 2.1 §9), typed by operation, as item trees. */
+/** Request and response messages (KMIP 2.1 §8), typed by operation, as item trees. */
 
 import { type EnumerationName, enumerationOf, tagNumber } from "./dictionary.ts";
 import { KmipDecodeError } from "./errors.ts";
@@ -81,20 +81,20 @@ const responseItem = structure({
   messageExtension: optionalRepeated(messageExtension),
 });
 
-/** KMIP 2.1 §9.1 Request Header. The batch count is computed. */
+/** KMIP 2.1 §8.2 Request Header. The batch count is computed. */
 export type RequestHeader = Omit<Infer<typeof requestHeader>, "batchCount">;
-/** KMIP 2.1 §9.3 Response Header. The batch count is computed. */
+/** KMIP 2.1 §8.5 Response Header. The batch count is computed. */
 export type ResponseHeader = Omit<Infer<typeof responseHeader>, "batchCount">;
 
 type RequestFraming = Omit<Infer<typeof requestItem>, "operation" | "requestPayload">;
 type ResponseFraming = Omit<Infer<typeof responseItem>, "operation" | "responsePayload">;
 
-/** KMIP 2.1 §9.2 Request Batch Item of an operation. */
+/** KMIP 2.1 §8.3 Request Batch Item of an operation. */
 export type RequestItemOf<O extends OperationName> = RequestFraming & {
   operation: O;
   payload: RequestPayload<O>;
 };
-/** KMIP 2.1 §9.4 Response Batch Item of an operation. */
+/** KMIP 2.1 §8.6 Response Batch Item of an operation. */
 export type ResponseItemOf<O extends OperationName> = ResponseFraming & {
   operation: O;
   payload?: ResponsePayload<O> | undefined;
@@ -134,7 +134,7 @@ function contextOf(version: ProtocolVersion, direction: Context["direction"]): C
   return { version: versionIndex(version), direction };
 }
 
-/** What an older client is told where its version lacks the reason (KMIP 1.4 §9.1.3.2.29). */
+/** What an older client is told where its version lacks the reason (KMIP 1.4 §9.1.3.2.29 Result Reason). */
 const OLDER_REASONS: Record<string, EnumerationName<"ResultReason">> = {
   ObjectNotFound: "ItemNotFound",
   WrappingObjectNotFound: "ItemNotFound",

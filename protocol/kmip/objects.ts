@@ -1,4 +1,4 @@
-/** Managed objects and the key block (KMIP 2.1 §2 and §3). */
+/** Managed objects and the key block (KMIP 2.1 §2, §3). */
 
 import { optionalAttributes } from "./attribute-fields.ts";
 import { type TagName, tagNumber } from "./dictionary.ts";
@@ -24,7 +24,7 @@ import { NEWEST, type ProtocolVersion, versionIndex } from "./version.ts";
 
 const isBytes = (value: unknown): value is Bytes => value instanceof Uint8Array;
 
-/** KMIP 2.1 §3.5 Transparent Keys: the fields of all of them, in an order that serves each. */
+/** KMIP 2.1 §3, Transparent Keys: the fields of all of them, in an order that serves each. */
 export const transparentKey = structure({
   key: optional(byteString),
   modulus: optional(bigInteger),
@@ -45,14 +45,14 @@ export const transparentKey = structure({
 });
 export type TransparentKey = Infer<typeof transparentKey>;
 
-/** The TTLV encoding of transparent Key Material: what its digest is of (KMIP 2.1 §4.17). */
+/** The TTLV encoding of transparent Key Material: what its digest is of (KMIP 2.1 §4.21 Digest). */
 export function encodeTransparentKey(key: TransparentKey): Uint8Array {
   return encodeTtlv(
     transparentKey.encode(tagNumber("KeyMaterial"), key, { version: NEWEST, direction: "response" }),
   );
 }
 
-/** KMIP 2.1 §3.3 Key Value; `keyMaterial` is missing where a server holds no key value. */
+/** KMIP 2.1 §3.2 Key Value; `keyMaterial` is missing where a server holds no key value. */
 export const keyValue = structure({
   keyMaterial: required(either(byteString, ["ByteString"], transparentKey, isBytes)),
   attributes: optionalAttributes("Attribute"),
@@ -72,7 +72,7 @@ export function decodeKeyValue(bytes: Uint8Array, version: ProtocolVersion): Key
   return keyValue.decode(item, { version: versionIndex(version), direction: "request" });
 }
 
-/** KMIP 2.1 §3.4 Key Wrapping Data */
+/** KMIP 2.1 §3.3 Key Wrapping Data */
 export const keyWrappingData = structure({
   wrappingMethod: required(enumeration("WrappingMethod")),
   encryptionKeyInformation: optional(keyInformation),
@@ -141,7 +141,7 @@ const OBJECTS = {
     keyBlock: required(keyBlock),
   }),
   symmetricKey: structure({ keyBlock: required(keyBlock) }),
-  /** KMIP 1.4 §2.2.6; gone in 2.0. */
+  /** KMIP 1.4 §2.2.6 Template; gone in 2.0. */
   template: structure({ attributes: optionalAttributes("Attribute") }),
 };
 

@@ -18,7 +18,7 @@ import {
 } from "./schema.ts";
 import { V2_0 } from "./version.ts";
 
-/** KMIP 2.1 §7.11 Cryptographic Parameters */
+/** KMIP 2.1 §4.16 Cryptographic Parameters */
 export const cryptographicParameters = structure({
   blockCipherMode: optional(enumeration("BlockCipherMode")),
   paddingMethod: optional(enumeration("PaddingMethod")),
@@ -46,7 +46,7 @@ export type UniqueIdentifier = string | number | { reference: Infer<typeof uniqu
 
 const uniqueIdentifierReference = enumeration("UniqueIdentifier");
 
-/** KMIP 2.1 §4.65 Unique Identifier in a request: text, or (2.x) an enumeration or an integer. */
+/** KMIP 2.1 §4.58 Unique Identifier in a request: text, or (2.x) an enumeration or an integer. */
 export const uniqueIdentifier: Codec<UniqueIdentifier> = {
   encode: (tag, value, context) => {
     if (typeof value === "string") return textString.encode(tag, value, context);
@@ -59,7 +59,7 @@ export const uniqueIdentifier: Codec<UniqueIdentifier> = {
   },
 };
 
-/** KMIP 2.1 §7.29 RNG Parameters */
+/** KMIP 2.1 §7.36 RNG Parameters */
 export const rngParameters = structure({
   rngAlgorithm: required(enumeration("RNGAlgorithm")),
   cryptographicAlgorithm: optional(enumeration("CryptographicAlgorithm")),
@@ -78,18 +78,18 @@ export const revocationReason = structure({
 });
 export type RevocationReason = Infer<typeof revocationReason>;
 
-/** KMIP 2.1 §7.36 Ticket */
+/** KMIP 2.1 §7.39 Ticket */
 export const ticket = structure({
   ticketType: required(enumeration("TicketType")),
   ticketValue: required(byteString),
 });
 export type Ticket = Infer<typeof ticket>;
 
-/** KMIP 2.1 §7.19 Nonce */
+/** KMIP 2.1 §9.14 Nonce */
 export const nonce = structure({ nonceId: required(byteString), nonceValue: required(byteString) });
 export type Nonce = Infer<typeof nonce>;
 
-/** KMIP 2.1 §7.9 Credential Value: the fields of all credential types, in an order that serves each of them. */
+/** KMIP 2.1 §9.11 Credential Value: the fields of all credential types, in an order that serves each of them. */
 export const credentialValue = structure({
   username: optional(textString),
   deviceSerialNumber: optional(textString),
@@ -109,14 +109,14 @@ export const credentialValue = structure({
   ticket: optional(ticket),
 });
 
-/** KMIP 2.1 §7.9 Credential */
+/** KMIP 2.1 §9.11 Credential */
 export const credential = structure({
   credentialType: required(enumeration("CredentialType")),
   credentialValue: required(credentialValue),
 });
 export type Credential = Infer<typeof credential>;
 
-/** KMIP 2.1 §8.1.15 Message Extension */
+/** KMIP 2.1 §9.13 Message Extension */
 export const messageExtension = structure({
   vendorIdentification: required(textString),
   criticalityIndicator: required(boolean),
@@ -126,7 +126,7 @@ export type MessageExtension = Infer<typeof messageExtension>;
 
 const indicator = enumeration("AsynchronousIndicator");
 
-/** KMIP 2.1 §8.1.1 Asynchronous Indicator: an enumeration in 2.x, a Boolean before (true is `Optional`). */
+/** KMIP 2.1 §9.2 Asynchronous Indicator: an enumeration in 2.x, a Boolean before (true is `Optional`). */
 export const asynchronousIndicator: Codec<Infer<typeof indicator>> = {
   encode: (tag, value, context) =>
     context.version < V2_0
@@ -138,12 +138,12 @@ export const asynchronousIndicator: Codec<Infer<typeof indicator>> = {
   },
 };
 
-/** KMIP 2.1 §4.39 Protection Storage Masks, under the tag of its property. */
+/** KMIP 2.1 §7.33 Protection Storage Masks, under the tag of its property. */
 export const protectionStorageMasks = structure({
   protectionStorageMask: optionalRepeated(mask("ProtectionStorageMask")),
 });
 
-/** KMIP 2.1 §7.13 Derivation Parameters */
+/** KMIP 2.1 §7.12 Derivation Parameters */
 export const derivationParameters = structure({
   cryptographicParameters: optional(cryptographicParameters),
   initializationVector: optional(byteString),
@@ -153,7 +153,7 @@ export const derivationParameters = structure({
 });
 export type DerivationParameters = Infer<typeof derivationParameters>;
 
-/** KMIP 2.1 §7.16 Key Information: which key wraps, or authenticates, and how. */
+/** KMIP 2.1 §3.3 Key Wrapping Data, the key information: which key wraps, or authenticates, and how. */
 export const keyInformation = structure({
   uniqueIdentifier: required(uniqueIdentifier),
   cryptographicParameters: optional(cryptographicParameters),

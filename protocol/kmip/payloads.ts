@@ -86,7 +86,7 @@ const wrapping = {
 const parameters = { cryptographicParameters: optional(cryptographicParameters) };
 /** Without it an operation that was begun could not go on. */
 const correlation = { correlationValue: optional(byteString, { essential: true }) };
-/** Streaming (KMIP 2.1 §6.1.16): since 1.3. */
+/** Streaming (KMIP 2.1 §7.17 Init Indicator, §7.14 Final Indicator): since 1.3. */
 const stream = {
   ...correlation,
   initIndicator: optional(boolean),

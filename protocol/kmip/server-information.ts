@@ -1,4 +1,4 @@
-/** What Query answers with, and what servers are configured by (KMIP 2.1 §7). */
+/** What Query answers with, and what servers are configured by (KMIP 2.1 §7, KMIP 2.1 §6.1.40 Query). */
 
 import { optionalAttributes } from "./attribute-fields.ts";
 import { usageLimits } from "./attribute-table.ts";
@@ -22,7 +22,7 @@ const versionStructure = structure({
   protocolVersionMinor: required(integer),
 });
 
-/** KMIP 2.1 §8.1.20 Protocol Version */
+/** KMIP 2.1 §9.16 Protocol Version */
 export const protocolVersion: Codec<ProtocolVersion> = {
   encode: (tag, { major, minor }, context) =>
     versionStructure.encode(tag, { protocolVersionMajor: major, protocolVersionMinor: minor }, context),
@@ -32,7 +32,7 @@ export const protocolVersion: Codec<ProtocolVersion> = {
   },
 };
 
-/** KMIP 2.1 §7.31 Server Information; the contents are the vendor's own before 2.0. */
+/** KMIP 2.1 §7.37 Server Information; the contents are the vendor's own before 2.0. */
 export const serverInformation = structure({
   serverName: optional(textString),
   serverSerialNumber: optional(textString),
@@ -47,7 +47,7 @@ export const serverInformation = structure({
 
 const itemType = enumeration("ItemType");
 
-/** Extension Type: an Item Type, which 1.x writes as an integer (KMIP 1.4 §2.1.9). */
+/** Extension Type: an Item Type, which 1.x writes as an integer (KMIP 1.4 §2.1.9 Extension Information). */
 const extensionType: Codec<Infer<typeof itemType>> = {
   encode(tag, value, context) {
     const item = itemType.encode(tag, value, { ...context, version: NEWEST });
@@ -57,7 +57,7 @@ const extensionType: Codec<Infer<typeof itemType>> = {
     itemType.decode(item.type === "Integer" ? { ...item, type: "Enumeration" } : item, context),
 };
 
-/** KMIP 2.1 §7.15 Extension Information */
+/** KMIP 2.1 §7.13 Extension Information */
 export const extensionInformation = structure({
   extensionName: required(textString),
   extensionTag: optional(integer),
@@ -68,7 +68,7 @@ export const extensionInformation = structure({
   extensionDescription: optional(textString),
 });
 
-/** KMIP 2.1 §7.25 Profile Information. The names of 1.3 and 1.4 have numbers of their own. */
+/** KMIP 2.1 §7.31 Profile Information. The names of 1.3 and 1.4 have numbers of their own. */
 export const profileInformation = structure({
   profileName: required(enumeration("ProfileName")),
   profileVersion: optional(
@@ -78,7 +78,7 @@ export const profileInformation = structure({
   serverPort: optional(integer),
 });
 
-/** KMIP 2.1 §7.37 Validation Information */
+/** KMIP 2.1 §7.41 Validation Information */
 export const validationInformation = structure({
   validationAuthorityType: required(enumeration("ValidationAuthorityType")),
   validationAuthorityCountry: optional(textString),
@@ -93,7 +93,7 @@ export const validationInformation = structure({
   validationProfile: optionalRepeated(textString),
 });
 
-/** KMIP 2.1 §7.3 Capability Information */
+/** KMIP 2.1 §7.5 Capability Information */
 export const capabilityInformation = structure({
   streamingCapability: optional(boolean),
   asynchronousCapability: optional(boolean),
@@ -111,7 +111,7 @@ const objectTypes = structure({ objectType: optionalRepeated(enumeration("Object
 const objectGroups = structure({ objectGroup: optionalRepeated(textString) });
 const operations = structure({ operation: optionalRepeated(enumeration("Operation")) });
 
-/** KMIP 2.1 §7.12 Defaults Information */
+/** KMIP 2.1 §7.11 Defaults Information */
 export const defaultsInformation = structure({
   objectDefaults: optionalRepeated(
     structure({
@@ -123,7 +123,7 @@ export const defaultsInformation = structure({
   ),
 });
 
-/** KMIP 2.1 §7.5 Constraints */
+/** KMIP 2.1 §7.7 Constraints */
 export const constraints = structure({
   constraint: optionalRepeated(
     structure({
@@ -134,7 +134,7 @@ export const constraints = structure({
   ),
 });
 
-/** KMIP 2.1 §7.30 Rights: what a delegated ticket allows. */
+/** KMIP 2.1 §7.35 Rights: what a delegated ticket allows. */
 export const rights = structure({
   right: optionalRepeated(
     structure({

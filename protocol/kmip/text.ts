@@ -1,4 +1,7 @@
-/** Values of items as JSON and XML write them (KMIP Profiles 2.1 §4.1 and §4.2): names, hexadecimal, ISO 8601. */
+/**
+ * Values of items as JSON and XML write them (KMIP Profiles 2.1 §5.5 JSON Profiles, §5.4 XML Profiles): names, hexadecimal,
+ * ISO 8601.
+ */
 
 import { decodeHex, encodeHex } from "../bytes.ts";
 import { instant } from "../clock.ts";

@@ -1,4 +1,4 @@
-/** TTLV: tag (3 bytes), type (1), length (4), value padded to 8 bytes (KMIP 2.1 §10.1). */
+/** TTLV: tag (3 bytes), type (1), length (4), value padded to 8 bytes (KMIP 2.1 §10.1 TTLV Encoding). */
 
 import { KmipDecodeError, KmipEncodeError } from "./errors.ts";
 import { type Bytes, ITEM_TYPES, type Item, type ItemType, LIMITS, type Limits, wellFormed } from "./item.ts";

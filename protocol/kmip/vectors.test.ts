@@ -134,7 +134,7 @@ function substitute(element: XmlElement): void {
   for (const child of element.children) substitute(child);
 }
 
-/** Drops Attribute Index 0, which says what its absence says (KMIP 1.4 §2.1.1), and line breaks inside names. */
+/** Drops Attribute Index 0, which says what its absence says (KMIP 1.4 §2.1.1 Attribute), and line breaks inside names. */
 function normalised(item: Item): Item {
   if (item.type === "TextString" && item.tag === tagNumber("AttributeName"))
     return { ...item, value: item.value.replace(/ +/g, " ") };

@@ -1,6 +1,6 @@
 /** Protocol versions: 1.0 to 2.1, in the order of the tables. */
 
-/** Protocol Version of a message header (KMIP 2.1 §8.1.20). */
+/** Protocol Version of a message header (KMIP 2.1 §9.16). */
 export type ProtocolVersion = { major: number; minor: number };
 
 /** The versions that this codec knows; tables hold indexes into this list. */

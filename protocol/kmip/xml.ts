@@ -1,5 +1,5 @@
 /**
- * XML encoding: `<TagName type="…" value="…"/>`, `<TTLV tag="0x…">` for tags without a name (KMIP Profiles 2.1 §4.2).
+ * XML encoding: `<TagName type="…" value="…"/>`, `<TTLV tag="0x…">` for tags without a name (KMIP Profiles 2.1 §5.4 XML Profiles).
  * The reader knows the part of XML 1.0 that messages need: elements, attributes, comments, the five entities and
  * character references. It refuses document types, processing instructions (but the declaration), CDATA and text.
  */

@@ -1,5 +1,5 @@
 /**
- * Which version brought which attribute: KMIP 1.0 to 1.4, §3, and KMIP 2.0 and 2.1, §4. That the version has a tag says
+ * Which version brought which attribute (Object Attributes in KMIP 1.0 to 2.1). That the version has a tag says
  * nothing: Key Format Type is a field of key blocks in 1.0, and an attribute only in 2.0.
  */
 

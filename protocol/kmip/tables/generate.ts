@@ -30,7 +30,7 @@ const VALUE_NAMES: Record<string, string> = {
   "Polynomial Sharing GF (28)": "Polynomial Sharing GF (2^8)",
 };
 
-/** PKCS#11 functions, numbered from 1 in the order of CK_FUNCTION_LIST (KMIP 2.1 §11.35, PKCS#11 2.40 §3.4). */
+/** KMIP 2.1 §11.38 PKCS#11 Function: numbered from 1 in the order of CK_FUNCTION_LIST (PKCS#11 2.40 §3.4). */
 const PKCS_11_FUNCTIONS = `
   C_Initialize C_Finalize C_GetInfo C_GetFunctionList C_GetSlotList C_GetSlotInfo C_GetTokenInfo
   C_GetMechanismList C_GetMechanismInfo C_InitToken C_InitPIN C_SetPIN C_OpenSession C_CloseSession

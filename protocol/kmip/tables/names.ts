@@ -2,7 +2,7 @@
 
 /**
  * Normalises a name of the specification's tables to the form that the JSON and XML encodings use
- * (KMIP Profiles 2.1 §4.1.3, six rules): `Re-key` → `ReKey`, `SHA-256` → `SHA_256`, `3DES` → `DES3`.
+ * (KMIP Profiles 2.1 §5.4 XML Profiles, six rules): `Re-key` → `ReKey`, `SHA-256` → `SHA_256`, `3DES` → `DES3`.
  */
 export function normaliseName(name: string): string {
   const words = name

@@ -67,12 +67,12 @@ function blockDriver(cipher: string, mode: string, { keySize }: Group): Driver |
     case "KWP":
       return has("ECB") ? keyWrap(algorithm, "AESKeyWrapPadding") : absent;
   }
-  return `KMIP has no Block Cipher Mode ${mode} (KMIP 2.1 §11.5)`;
+  return `KMIP has no Block Cipher Mode ${mode} (KMIP 2.1 §11.6)`;
 }
 
 function streamDriver({ algorithm, ivSize, counterSize }: Group): Driver | string {
   if (/^chacha20/i.test(String(algorithm)) && ivSize === 96 && counterSize === 32) return chacha20;
-  return `KMIP has no ${String(algorithm)} with a counter of ${String(counterSize)} bits (KMIP 2.1 §7.11)`;
+  return `KMIP has no ${String(algorithm)} with a counter of ${String(counterSize)} bits (KMIP 2.1 §4.16 Cryptographic Parameters)`;
 }
 
 const BY_TYPE: Readonly<Record<string, Driver>> = {
@@ -99,7 +99,7 @@ function unknownParameter({ type, sha, mgf, mgfSha, curve }: Group): string | un
     if (hash !== undefined && !hashOf(hash))
       return `KMIP has no Hashing Algorithm ${String(hash)} (KMIP 2.1 §11.21)`;
   if (mgf !== undefined && mgf !== "MGF1")
-    return `KMIP has no Mask Generator ${String(mgf)} (KMIP 2.1 §11.28)`;
+    return `KMIP has no Mask Generator ${String(mgf)} (KMIP 2.1 §11.30)`;
   if (type.startsWith("Ecdh") && !curveOf(curve))
     return `this server does not have the curve ${String(curve)}`;
   return undefined;
@@ -124,22 +124,25 @@ function keyedDriver(name: string, type: string): Driver | string | undefined {
 /** By algorithm and group type, where KMIP 1.4 to 2.1 has no operation. */
 export const OUT_OF_REACH: readonly (readonly [RegExp, string])[] = [
   [/P1363/i, "a KMIP signature by (EC)DSA is DER; no parameter asks for the form of IEEE P1363"],
-  [/Webcrypto|Jwk|JsonWeb|JOSE/i, "KMIP has no JSON Web Keys, signatures or encryption (KMIP 2.1 §11.24)"],
+  [
+    /Webcrypto|Jwk|JsonWeb|JOSE/i,
+    "KMIP has no JSON Web Keys, signatures or encryption (KMIP 2.1 §4.26 Key Format Type)",
+  ],
   [/BitcoinVerify/i, "KMIP has no rule for the low half of S"],
   [
     /Primality|EcCurveTest|EcPublicKeyVerify|EcPointTest|RsaKeyTest|Pkix/i,
     "no operation of KMIP checks numbers",
   ],
-  [/ML-?DSA|ML-?KEM|SLH-?DSA|FALCON/i, "KMIP 2.1 has no such algorithm (KMIP 2.1 §11.12)"],
+  [/ML-?DSA|ML-?KEM|SLH-?DSA|FALCON/i, "KMIP 2.1 has no such Cryptographic Algorithm (KMIP 2.1 §11.12)"],
   [/HPKE/i, "KMIP has no HPKE"],
-  [/BLS|RISTRETTO|SECRETSTREAM|CHUNKED/i, "KMIP 2.1 has no such algorithm (KMIP 2.1 §11.12)"],
+  [/BLS|RISTRETTO|SECRETSTREAM|CHUNKED/i, "KMIP 2.1 has no such Cryptographic Algorithm (KMIP 2.1 §11.12)"],
   [
     /FF1|FF3|FPE/i,
-    "KMIP has usage masks for format preserving encryption, but no such mode (KMIP 2.1 §11.5)",
+    "KMIP has usage masks for format preserving encryption, but no such Block Cipher Mode (KMIP 2.1 §11.6)",
   ],
   [/PBES|PbeTest/i, "no operation of KMIP encrypts by a password"],
-  [/XCHACHA20/i, "KMIP has no XChaCha20 (KMIP 2.1 §11.12)"],
+  [/XCHACHA20/i, "KMIP has no Cryptographic Algorithm XChaCha20 (KMIP 2.1 §11.12)"],
   [/CBC-?HS|CBC.*HMAC|A\d+CBC/i, "KMIP has no composition of CBC and HMAC"],
-  [/KMAC|SIPHASH|VMAC/i, "KMIP 2.1 has no such MAC (KMIP 2.1 §11.12)"],
-  [/AEGIS|ASCON|MORUS|SIV/i, "KMIP 2.1 has no such cipher (KMIP 2.1 §11.12)"],
+  [/KMAC|SIPHASH|VMAC/i, "KMIP 2.1 has no such Cryptographic Algorithm for MACs (KMIP 2.1 §11.12)"],
+  [/AEGIS|ASCON|MORUS|SIV/i, "KMIP 2.1 has no such Cryptographic Algorithm (KMIP 2.1 §11.12)"],
 ];

@@ -1,6 +1,6 @@
 import type { CryptographicParameters } from "#protocol/kmip/index.ts";
 
-/** Hash functions: the vectors' names, and KMIP's (KMIP 2.1 §11.21). */
+/** Hash functions: the vectors' names, and KMIP's (KMIP 2.1 §11.21 Hashing Algorithm). */
 
 type Hash = NonNullable<CryptographicParameters["hashingAlgorithm"]>;
 

@@ -38,7 +38,7 @@ export class Session {
   #streams: Promise<unknown>[] = Array.from({ length: STREAMS }, () => Promise.resolve());
   #next = 0;
 
-  /** With `pieces`, data go to the server in three pieces (KMIP 2.1 §6.1.16, Init and Final Indicator). */
+  /** With `pieces`, data go to the server in three pieces (KMIP 2.1 §7.17 Init Indicator, §7.14 Final Indicator). */
   constructor(client: KmipClient, { pieces = false } = {}) {
     this.#client = client;
     this.#pieces = pieces;
