@@ -28,9 +28,12 @@ export function fail(code: ProblemCode): { ok: false; problem: Problem } {
   return { ok: false, problem: { code, status, detail: title } };
 }
 
-/** A refusal for the number of requests or of what they made; it may pass in `retryAfter` seconds. */
+/**
+ * A refusal for the number of requests or of what they made; it may pass in `retryAfter` seconds. Whoever is refused so can
+ * have it at will: the audit log counts what is too many of them.
+ */
 export function refuseForNow(reason: string, retryAfter: number): Refusal {
-  const refusal = refuse("too-many-requests", reason);
+  const refusal = turnAway("too-many-requests", reason);
   refusal.problem.retryAfter = Math.max(1, Math.ceil(retryAfter));
   return refusal;
 }

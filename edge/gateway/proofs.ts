@@ -23,8 +23,7 @@ export function useProof(
       limit - 1,
     )
     .toArray();
-  if (first !== undefined)
-    return { ...refuseForNow("rate limit", first.seen + WINDOW_SECONDS - now), bounded: true };
+  if (first !== undefined) return refuseForNow("rate limit", first.seen + WINDOW_SECONDS - now);
   const fresh = sql
     .exec("INSERT INTO proofs VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING jti", jti, now, expires)
     .toArray();

@@ -12,6 +12,13 @@ export function mostSignIns(env: { COFFER_SIGN_INS_PER_USER?: string }): number 
   return configuredBound("COFFER_SIGN_INS_PER_USER", env.COFFER_SIGN_INS_PER_USER, DEFAULT_SIGN_INS);
 }
 
+/** Sign-ins and refreshes of one user in a minute, by all devices and apps. Unless configured otherwise. */
+export const DEFAULT_PER_MINUTE = 240;
+/** How many sign-ins and refreshes a user may have in a minute by configuration. */
+export function signInsPerMinute(env: { COFFER_SIGN_INS_PER_MINUTE?: string }): number {
+  return configuredBound("COFFER_SIGN_INS_PER_MINUTE", env.COFFER_SIGN_INS_PER_MINUTE, DEFAULT_PER_MINUTE);
+}
+
 /** Codes that wait to be exchanged: a browser comes back with one at once. */
 const MOST_CODES = 16;
 /** Refreshes of one sign-in in a minute. One in ten minutes is what a client needs. */
@@ -61,19 +68,33 @@ export function makeRoomForCode(sql: SqlStorage, user: string): void {
   );
 }
 
-/** How often the family of a refresh token was refreshed in the last minute; null for a token that is not known. */
-export function recentRefreshes(sql: SqlStorage, hash: string, now: number): number | null {
+/** Whose a refresh token is, and how often its family was refreshed in the last minute; null for one that is not known. */
+export function recentRefreshes(
+  sql: SqlStorage,
+  hash: string,
+  now: number,
+): { user: string; recent: number } | null {
   const [token] = sql
-    .exec<{ family: string }>("SELECT family FROM refresh_tokens WHERE hash = ?", hash)
+    .exec<{ family: string; user: string }>(
+      "SELECT f.id AS family, f.user FROM refresh_tokens t JOIN families f ON f.id = t.family WHERE t.hash = ?",
+      hash,
+    )
     .toArray();
   if (token === undefined) return null;
-  return sql
+  const { recent } = sql
     .exec<{ recent: number }>(
       "SELECT count(*) AS recent FROM refresh_tokens WHERE family = ? AND used > ?",
       token.family,
       now - 60,
     )
-    .one().recent;
+    .one();
+  return { user: token.user, recent };
+}
+
+/** Whose an authorization code is; null for one that is not known. */
+export function userOfCode(sql: SqlStorage, hash: string): string | null {
+  const [code] = sql.exec<{ user: string }>("SELECT user FROM codes WHERE hash = ?", hash).toArray();
+  return code?.user ?? null;
 }
 
 /** Their instances end with them: the registration authority is told. */

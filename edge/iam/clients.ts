@@ -7,7 +7,7 @@ export type Client = App & { redirectUris: string[] };
 export type IamConfiguration = Pick<
   Env,
   "COFFER_APP_ORIGINS" | "COFFER_VAULT_ORIGIN" | "COFFER_TENANT" | "COFFER_ENVIRONMENT" | "COFFER_DEV_SIGN_IN"
-> & { COFFER_SIGN_INS_PER_USER?: string };
+> & { COFFER_SIGN_INS_PER_USER?: string; COFFER_SIGN_INS_PER_MINUTE?: string };
 
 /** One client for each app, since an app on another origin is another custodian (M13). */
 export function registeredClients(configuration: Pick<IamConfiguration, "COFFER_APP_ORIGINS">): Client[] {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { sqlStorage } from "#test/sql-storage.ts";
 import { readAuthorizationRequest, redeemCode } from "./codes.ts";
-import { rotate, startFamily, takeBack } from "./families.ts";
+import { rotate, startFamily } from "./families.ts";
 import { migrations } from "./schema.ts";
 
 const A = "a".repeat(43);
@@ -141,14 +141,35 @@ describe("refresh token", () => {
     startFamily(sql, family, "code", "token-1");
     expect(next("token-1", "token-2", B, 900).ok).toBe(false);
   });
-  it("can be presented again when the next one was never handed out", () => {
+  it("can be presented again as long as the next one was not used, and no older one can", () => {
     const { sql, family, next } = fixture();
     startFamily(sql, family, "code", "token-1");
-    expect(next("token-1", "token-2").ok).toBe(true);
-    takeBack(sql, "token-1", "token-2");
-    expect(next("token-2", "token-x").ok).toBe(false);
-    expect(next("token-1", "token-3").ok).toBe(true);
-    takeBack(sql, "token-1", "token-2");
-    expect(next("token-1", "token-y").ok).toBe(false);
+    for (let i = 0; i < 3; i++) expect(next("token-1", "token-2", B, 200 + i * 200).ok).toBe(true);
+    expect(next("token-2", "token-3", B, 700).ok).toBe(true);
+    expect(next("token-2", "token-3", B, 700).ok).toBe(true);
+    expect(next("token-1", "token-2", B, 700)).toMatchObject({ ok: false, reason: /family revoked/ });
+    for (const [token, successor] of [
+      ["token-2", "token-3"],
+      ["token-3", "token-4"],
+    ] as const)
+      expect(next(token, successor, B, 700).ok).toBe(false);
+  });
+  it.each([
+    ["another key", A, undefined],
+    ["another client", B, "https://other.example"],
+  ])("is not answered again to %s: the family ends", (_, key, other) => {
+    const { sql, family, next } = fixture();
+    startFamily(sql, family, "code", "token-1");
+    next("token-1", "token-2");
+    const again = { hash: "token-1", next: "token-2", client: other ?? client.id, jkt: key, now: 200 };
+    expect(rotate(sql, again)).toMatchObject({ ok: false, reason: /family revoked/ });
+    expect(next("token-2", "token-3").ok).toBe(false);
+    expect([...sql.exec("SELECT jkt FROM ended")]).toEqual([{ jkt: B }]);
+  });
+  it("is not answered again once its family has run out", () => {
+    const { sql, family, next } = fixture();
+    startFamily(sql, family, "code", "token-1");
+    next("token-1", "token-2");
+    expect(next("token-1", "token-2", B, 900).ok).toBe(false);
   });
 });

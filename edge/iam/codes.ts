@@ -1,4 +1,5 @@
 import { authorize } from "../authorize.ts";
+import { takeTurn } from "../pace.ts";
 import { type Decision, ok, type Result, refuse, turnAway } from "../result.ts";
 import { hashSecret, newSecret } from "../secret.ts";
 import type { Store } from "../store.ts";
@@ -65,9 +66,11 @@ export async function issueCode(
     answered: TicketCheck;
     requestId: string;
     now: number;
+    /** Codes of one user in a minute. */
+    perMinute: number;
   },
 ): Promise<Result<{ code: string }>> {
-  const { request, session, answered, requestId, now } = options;
+  const { request, session, answered, requestId, now, perMinute } = options;
   const code = newSecret();
   const hash = await hashSecret(code);
   const resource = `client/${request.client.id}`;
@@ -77,6 +80,8 @@ export async function issueCode(
       .toArray();
     if (live === undefined) return refuse("no-session", "no live session");
     if (!answered.ok) return turnAway("conflict", `answered too ${answered.again}`);
+    const turn = takeTurn(sql, { what: "iam:authorize", user: live.user }, perMinute, now);
+    if (!turn.ok) return turn;
     makeRoomForCode(sql, live.user);
     sql.exec(
       "INSERT INTO codes (hash, user, session, client, redirect_uri, challenge, jkt, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

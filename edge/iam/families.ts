@@ -3,6 +3,9 @@ import { type Decision, ok, refuse, turnAway } from "../result.ts";
 /** Refresh tokens live no longer than a sign-in. Seconds. */
 export const FAMILY_SECONDS = 24 * 3600;
 
+/** `hash` is that of the token that was presented, `next` that of the one that follows it (`successorOf`). */
+type Presented = { hash: string; next: string; client: string; jkt: string; now: number };
+
 export type Family = { id: string; user: string; client: string; jkt: string; expires: number };
 
 /** Starts a family with its first refresh token, for the code with `codeHash`. Inside `authorize()`. */
@@ -58,13 +61,12 @@ export function nextExpiry(sql: SqlStorage): number | null {
 }
 
 /**
- * Consumes a refresh token and puts the next one in its place (RFC 9700 §4.14.2). One that was used before means that
- * two parties hold it: the whole family is revoked. Inside `authorize()`.
+ * Consumes a refresh token and puts the next one in its place (RFC 9700 §4.14.2). The token that was used last is answered
+ * again, with the same next one, to the same key and as long as that one was not used: its first answer was lost, or two
+ * tabs asked at once. Any other one that was used before means that two parties hold it: the whole family is revoked.
+ * Inside `authorize()`.
  */
-export function rotate(
-  sql: SqlStorage,
-  presented: { hash: string; next: string; client: string; jkt: string; now: number },
-): Decision<Family> {
+export function rotate(sql: SqlStorage, presented: Presented): Decision<Family> {
   const { hash, next, client, jkt, now } = presented;
   const [token] = sql
     .exec<{ family: string }>(
@@ -73,17 +75,7 @@ export function rotate(
       hash,
     )
     .toArray();
-  if (token === undefined) {
-    const [twice] = sql
-      .exec<{ id: string }>(
-        "SELECT f.id FROM families f JOIN refresh_tokens t ON t.family = f.id WHERE t.hash = ? AND f.revoked IS NULL",
-        hash,
-      )
-      .toArray();
-    if (twice === undefined) return turnAway("invalid-grant", "unknown or revoked");
-    endFamilies(sql, [twice.id], now);
-    return refuse("invalid-grant", "refresh token used twice, family revoked");
-  }
+  if (token === undefined) return repeat(sql, presented);
   const [family] = sql
     .exec<Family & { revoked: number | null }>("SELECT * FROM families WHERE id = ?", token.family)
     .toArray();
@@ -99,10 +91,20 @@ export function rotate(
   return ok({ id, user, client, jkt, expires });
 }
 
-/** Takes a rotation back when the token could not be signed, so that an HSM outage signs nobody out. */
-export function takeBack(sql: SqlStorage, hash: string, next: string): void {
-  const [unused] = sql
-    .exec("DELETE FROM refresh_tokens WHERE hash = ? AND used IS NULL RETURNING hash", next)
+/** A refresh token that was used before, or never was one. */
+function repeat(sql: SqlStorage, { hash, next, client, jkt, now }: Presented): Decision<Family> {
+  const [family] = sql
+    .exec<Family & { waiting: number }>(
+      `SELECT f.*, EXISTS (SELECT 1 FROM refresh_tokens n WHERE n.hash = ? AND n.family = f.id AND n.used IS NULL) AS waiting
+       FROM families f JOIN refresh_tokens t ON t.family = f.id WHERE t.hash = ? AND f.revoked IS NULL`,
+      next,
+      hash,
+    )
     .toArray();
-  if (unused !== undefined) sql.exec("UPDATE refresh_tokens SET used = NULL WHERE hash = ?", hash);
+  if (family === undefined) return turnAway("invalid-grant", "unknown or revoked");
+  const { id, user, expires } = family;
+  const same = family.jkt === jkt && family.client === client;
+  if (same && family.waiting === 1 && now < expires) return ok({ id, user, client, jkt, expires });
+  endFamilies(sql, [id], now);
+  return refuse("invalid-grant", "refresh token used twice, family revoked");
 }

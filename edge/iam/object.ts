@@ -9,7 +9,7 @@ import { hashSecret } from "../secret.ts";
 import { openStore, type Store } from "../store.ts";
 import { tokenKey } from "./access-token.ts";
 import { createAccountKey, currentAccountKey, masterKey } from "./account-keys.ts";
-import { mostSignIns } from "./bounds.ts";
+import { mostSignIns, signInsPerMinute } from "./bounds.ts";
 import { type AuthorizationRequest, issueCode } from "./codes.ts";
 import { findCustodian, isSignedIn } from "./custodians.ts";
 import { developmentSignIn } from "./development.ts";
@@ -82,7 +82,8 @@ export class IamObject extends DurableObject<Env> {
     const { name, cookie, requestId } = request;
     const previous = cookie === null ? null : await hashSecret(cookie);
     const allowed = developmentSignIn(this.env);
-    const by = { name, previous, requestId, now: seconds(), allowed, most: mostSignIns(this.env) };
+    const [most, perMinute] = [mostSignIns(this.env), signInsPerMinute(this.env)];
+    const by = { name, previous, requestId, now: seconds(), allowed, most, perMinute };
     const result = await signInByName(this.#store, by);
     await this.#tellEnded();
     return result;
@@ -127,7 +128,8 @@ export class IamObject extends DurableObject<Env> {
     const session = await hashSecret(cookie);
     // Made-up cookies must not fill the audit log: without a session there is nothing to decide.
     if (findSession(this.#store, session, seconds()) === null) return fail("no-session");
-    return issueCode(this.#store, { request, session, answered, requestId, now: seconds() });
+    const perMinute = signInsPerMinute(this.env);
+    return issueCode(this.#store, { request, session, answered, requestId, now: seconds(), perMinute });
   }
 
   async token(request: TokenRequest): Promise<Result<TokenResponse>> {

@@ -1,3 +1,5 @@
+import { PACES } from "../pace.ts";
+
 /**
  * Tables of the IAM, one database a tenant. Times are seconds since 1970. What a bearer could use (cookie, code,
  * refresh token) is kept as its SHA-256 only. Appended to, never changed: see `openStore`.
@@ -56,5 +58,10 @@ export const migrations = [
 
   -- HMAC key of the tickets that come with the forms of the vault's pages.
   CREATE TABLE ticket_key (only INTEGER PRIMARY KEY CHECK (only = 1), key BLOB NOT NULL) STRICT;
+  `,
+  `
+  -- HMAC key that makes the refresh token that follows another.
+  CREATE TABLE successor_key (only INTEGER PRIMARY KEY CHECK (only = 1), key BLOB NOT NULL) STRICT;
+  ${PACES}
   `,
 ] as const;

@@ -1,8 +1,9 @@
 import { authorize } from "../authorize.ts";
+import { takeTurn } from "../pace.ts";
 import { ok, type Result, turnAway } from "../result.ts";
 import { hashSecret, newSecret } from "../secret.ts";
 import type { Store } from "../store.ts";
-import { DEFAULT_SIGN_INS, makeRoomForSession } from "./bounds.ts";
+import { DEFAULT_PER_MINUTE, DEFAULT_SIGN_INS, makeRoomForSession } from "./bounds.ts";
 import { endFamilies, familiesOf } from "./families.ts";
 import type { Session } from "./types.ts";
 
@@ -27,14 +28,21 @@ export async function signInByName(
     allowed: { allowed: boolean; why: string };
     /** Sessions that a user may have at a time. */
     most?: number;
+    /** Sign-ins of a user, and users who are made, in a minute. */
+    perMinute?: number;
   },
 ): Promise<Result<SignedIn>> {
-  const { name, previous, requestId, now, allowed, most = DEFAULT_SIGN_INS } = request;
+  const { name, previous, requestId, now, allowed } = request;
+  const { most = DEFAULT_SIGN_INS, perMinute = DEFAULT_PER_MINUTE } = request;
   const cookie = newSecret();
   const hash = await hashSecret(cookie);
   return authorize(store, { action: "iam:sign-in", caller: null, resource: "session", requestId }, (sql) => {
     if (!allowed.allowed) return turnAway("not-found", `development sign-in is off: ${allowed.why}`);
-    const user = findUser(sql, name) ?? createUser(sql, name, now);
+    const known = findUser(sql, name);
+    const of = known === undefined ? "everyone new" : known;
+    const turn = takeTurn(sql, { what: "iam:sign-in", user: of }, perMinute, now);
+    if (!turn.ok) return turn;
+    const user = known ?? createUser(sql, name, now);
     makeRoomForSession(sql, user, most);
     sql.exec(
       "INSERT INTO sessions (hash, user, expires, id) VALUES (?, ?, ?, ?)",
@@ -62,18 +70,21 @@ export function findSession(store: Store, hash: string, now: number): Session | 
 
 /**
  * Ends what was issued in the session to one app, or with `client` null the session itself and everything that was issued
- * in it. A made-up cookie ends nothing and leaves no audit row.
+ * in it. Where nothing is left to end (a made-up cookie, a second press) there is nothing to decide, and no audit row: so it
+ * needs no bound that could refuse a sign-out.
  */
 export function signOut(
   store: Store,
   { hash, client, requestId, now }: { hash: string; client: string | null; requestId: string; now: number },
 ): Result<null> {
-  const known = store.sql.exec(
-    "SELECT 1 FROM sessions WHERE hash = ? UNION SELECT 1 FROM families WHERE session = ?",
+  const left = store.sql.exec(
+    `SELECT 1 FROM sessions WHERE hash = ?1 AND ?2 IS NULL
+     UNION SELECT 1 FROM families WHERE session = ?1 AND client = coalesce(?2, client) AND revoked IS NULL
+     UNION SELECT 1 FROM codes WHERE session = ?1 AND client = coalesce(?2, client) AND used IS NULL`,
     hash,
-    hash,
+    client,
   );
-  if (known.toArray().length === 0) return ok(null);
+  if (left.toArray().length === 0) return ok(null);
   const resource = client === null ? "session" : `client/${client}`;
   return authorize(store, { action: "iam:sign-out", caller: null, resource, requestId }, (sql) => {
     if (client === null) sql.exec("DELETE FROM sessions WHERE hash = ?", hash);

@@ -98,8 +98,45 @@ describe("token endpoint", () => {
     state.away = true;
     await expect(refresh("first")).rejects.toBeInstanceOf(HsmUnavailable);
     state.away = false;
-    expect((await refresh("first")).ok).toBe(true);
+    const next = await refresh("first");
+    if (!next.ok) throw new Error(next.problem.code);
+    expect((await refresh(next.value.refresh_token)).ok).toBe(true);
     expect((await refresh("first")).ok).toBe(false);
+  });
+
+  it("answers a refresh again whose answer was lost with the same next token, and a fresh access token", async () => {
+    const { refresh } = await fixture();
+    const [lost, again] = [await refresh("first"), await refresh("first")];
+    if (!lost.ok || !again.ok) throw new Error("refused");
+    expect(again.value.refresh_token).toBe(lost.value.refresh_token);
+    expect(again.value.access_token).not.toBe(lost.value.access_token);
+    expect((await refresh(again.value.refresh_token)).ok).toBe(true);
+  });
+
+  it("says how long the token holds, which is shorter at the end of a sign-in", async () => {
+    const { refresh, sql } = await fixture();
+    expect(await refresh("first")).toMatchObject({ value: { expires_in: 500 } });
+    sql.exec("UPDATE families SET expires = 507");
+    expect(await refresh("first")).toMatchObject({ value: { expires_in: 7 } });
+    sql.exec("UPDATE families SET expires = 50000");
+    expect(await refresh("first")).toMatchObject({ value: { expires_in: 600 } });
+  });
+
+  it("bounds what a user has at it in a minute, by all sign-ins, repetitions among it", async () => {
+    const { refresh, sql, reasons } = await fixture();
+    for (let i = 0; i < 240; i++) {
+      sql.exec("INSERT INTO refresh_tokens VALUES (?, 'f', NULL)", await digest(`token-${i}`));
+      if (i % 20 === 0) sql.exec("UPDATE refresh_tokens SET used = 1 WHERE used IS NOT NULL");
+      expect((await refresh(`token-${i}`)).ok).toBe(true);
+    }
+    sql.exec("UPDATE refresh_tokens SET used = 1 WHERE used IS NOT NULL");
+    const proofs = () => sql.exec<{ n: number }>("SELECT count(*) AS n FROM proofs").one().n;
+    expect(await refresh("token-239")).toMatchObject({
+      problem: { code: "too-many-requests", retryAfter: 1 },
+    });
+    expect(await refresh("first")).toMatchObject({ problem: { code: "too-many-requests" } });
+    expect(proofs()).toBe(240);
+    expect(reasons.slice(-2)).toEqual(["too many of iam:token", "too many of iam:token"]);
   });
 
   it("takes a proof once, and refuses before the token is consumed", async () => {

@@ -2,17 +2,26 @@ import { encodeBase64url } from "#protocol/base64url.ts";
 import type { EcPublicJwk } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Hsm } from "../hsm/index.ts";
+import { takeTurn } from "../pace.ts";
 import { type Decision, ok, type Result, refuse, refuseForNow, turnAway } from "../result.ts";
 import { hashSecret, newSecret } from "../secret.ts";
 import type { Store } from "../store.ts";
 import { ACCESS_TOKEN_SECONDS, signAccessToken } from "./access-token.ts";
-import { MOST_REFRESHES, makeRoomForFamily, mostSignIns, recentRefreshes } from "./bounds.ts";
+import {
+  MOST_REFRESHES,
+  makeRoomForFamily,
+  mostSignIns,
+  recentRefreshes,
+  signInsPerMinute,
+  userOfCode,
+} from "./bounds.ts";
 import { certifyCustodian } from "./certificate.ts";
 import { type Client, findClient, type IamConfiguration } from "./clients.ts";
 import { redeemCode } from "./codes.ts";
-import { FAMILY_SECONDS, type Family, rotate, startFamily, takeBack } from "./families.ts";
+import { FAMILY_SECONDS, type Family, rotate, startFamily } from "./families.ts";
 import { custodianName } from "./name.ts";
 import { type Account, accountsOf, userName } from "./sign-in.ts";
+import { successorOf } from "./successor.ts";
 
 /** A token request whose DPoP proof the gateway has verified. */
 export type TokenRequest = {
@@ -69,6 +78,11 @@ async function exchangeCode(
     if (client === undefined || client.origin !== request.origin)
       return turnAway("invalid-client", "unknown client or foreign origin");
     const { redirectUri } = grant;
+    // Before the code is used up: it is as good in a moment.
+    const holder = userOfCode(sql, codeHash!);
+    if (holder === null) return turnAway("invalid-grant", "unknown or used code");
+    const turn = takeTokenTurn(sql, holder, endpoint);
+    if (!turn.ok) return turn;
     const code = redeemCode(
       sql,
       codeHash!,
@@ -104,9 +118,10 @@ async function exchangeCode(
   const { origin } = client!;
   const dn = custodianName({ user: family.user, origin, tenant: store.tenant });
   const certified = { dn, key: proof.key, origin, now, notAfter: family.expires };
+  const granted = claims(endpoint, family, origin);
   const [certificate, accessToken] = await Promise.all([
     certifyCustodian(hsm, certified),
-    signAccessToken(hsm, claims(endpoint, family, origin)),
+    signAccessToken(hsm, granted),
   ]);
   return authorize(store, action("iam:certify-custodian", request), (sql) => {
     // The HSM took its time: the family may have been revoked meanwhile.
@@ -116,7 +131,7 @@ async function exchangeCode(
       "INSERT OR REPLACE INTO custodians VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
       ...[family.jkt, family.id, family.user, family.client, dn, origin, certificate.buffer, family.expires],
     );
-    return ok(response(store, family, { accessToken, refreshToken, dn, certificate }));
+    return ok(response(store, family, granted, { accessToken, refreshToken, dn, certificate }));
   });
 }
 
@@ -128,15 +143,17 @@ async function refresh(
 ): Promise<Result<TokenResponse>> {
   const { store, hsm, now } = endpoint;
   const { proof } = request;
-  const refreshToken = newSecret();
+  const refreshToken = await successorOf(store.sql, token);
   const [hash, next, jtiHash] = await Promise.all([token, refreshToken, proof.jti].map(hashSecret));
   const decision = authorize<Family & Custodianship>(store, action("iam:refresh", request), (sql) => {
     if (client === undefined || client.origin !== request.origin)
       return turnAway("invalid-client", "unknown client or foreign origin");
     // Before anything is stored: a token that is made up must leave nothing behind.
-    const recent = recentRefreshes(sql, hash!, now);
-    if (recent === null) return turnAway("invalid-grant", "unknown refresh token");
-    if (!(recent < MOST_REFRESHES)) return refuseForNow("too many refreshes", 60);
+    const known = recentRefreshes(sql, hash!, now);
+    if (known === null) return turnAway("invalid-grant", "unknown refresh token");
+    if (!(known.recent < MOST_REFRESHES)) return refuseForNow("too many refreshes", 60);
+    const turn = takeTokenTurn(sql, known.user, endpoint);
+    if (!turn.ok) return turn;
     const fresh = useProof(sql, jtiHash!, proof.expires);
     if (!fresh.ok) return fresh;
     const rotated = rotate(sql, { hash: hash!, next: next!, client: client.id, jkt: proof.jkt, now });
@@ -152,15 +169,16 @@ async function refresh(
   });
   if (!decision.ok) return decision;
   const family = decision.value;
-  try {
-    const accessToken = await signAccessToken(hsm, claims(endpoint, family, request.origin));
-    return ok(
-      response(store, family, { accessToken, refreshToken, dn: family.dn, certificate: family.certificate }),
-    );
-  } catch (error) {
-    store.transaction(() => takeBack(store.sql, hash!, next!));
-    throw error;
-  }
+  // Should the HSM be away, the same token is good for the same answer later.
+  const granted = claims(endpoint, family, request.origin);
+  const accessToken = await signAccessToken(hsm, granted);
+  const { dn, certificate } = family;
+  return ok(response(store, family, granted, { accessToken, refreshToken, dn, certificate }));
+}
+
+/** Codes and refresh tokens of one user, of all sign-ins, have one pace. */
+function takeTokenTurn(sql: SqlStorage, user: string, { configuration, now }: TokenEndpoint): Decision<null> {
+  return takeTurn(sql, { what: "iam:token", user }, signInsPerMinute(configuration), now);
 }
 
 type Custodianship = { dn: string; certificate: Uint8Array<ArrayBuffer> };
@@ -199,12 +217,13 @@ function claims({ store, configuration, now }: TokenEndpoint, family: Family, au
 function response(
   store: Store,
   family: Family,
+  { iat, exp }: { iat: number; exp: number },
   issued: { accessToken: string; refreshToken: string } & Custodianship,
 ): TokenResponse {
   return {
     access_token: issued.accessToken,
     token_type: "DPoP",
-    expires_in: ACCESS_TOKEN_SECONDS,
+    expires_in: exp - iat,
     refresh_token: issued.refreshToken,
     custodian: { dn: issued.dn, certificate: encodeBase64url(issued.certificate) },
     tenant: store.tenant,

@@ -11,6 +11,7 @@ import { configuredBound } from "../bound.ts";
 import type { Caller } from "../caller.ts";
 import { type Hsm, HsmUnavailable, openHsm } from "../hsm/index.ts";
 import type { Custodian } from "../iam/types.ts";
+import { takeTurn } from "../pace.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import { openStore, type Store } from "../store.ts";
 import { checkStanding } from "./custodian.ts";
@@ -136,6 +137,9 @@ export class RaObject extends DurableObject<Env> {
     return authorize<EnrolmentOpened>(this.#store, about, (sql) => {
       const foreign = this.#refuseForeign(by);
       if (foreign) return foreign;
+      const what = { what: "ra:enrolment", user: by.user };
+      const turn = takeTurn(sql, what, this.#enrolmentsPerMinute, seconds());
+      if (!turn.ok) return turn;
       const session = openSession(sql, by, seconds());
       if (!session.ok) return session;
       const { id, nonce, expires } = session.value;

@@ -1,3 +1,5 @@
+import { PACES } from "../pace.ts";
+
 /** Tables of the RA's object, one object a tenant. Migrations are only ever appended to. Times: seconds since 1970. */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -57,4 +59,5 @@ export const MIGRATIONS: readonly string[] = [
   -- When a key was last released to it: the idlest gives its place to one too many.
   ALTER TABLE instances ADD COLUMN used INTEGER;
   `,
+  PACES,
 ];

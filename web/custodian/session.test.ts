@@ -62,6 +62,29 @@ function setup(store = memoryStore()) {
   return { store, clock, open, waits, told };
 }
 
+it("renews a short token at half of its life, not at every request", async () => {
+  const { store, clock, open } = setup();
+  let issued = 0;
+  server.use(
+    http.post(`${APP}/token`, () => HttpResponse.json({ ...tokens(String(++issued)), expires_in: 20 })),
+  );
+  const session = open();
+  const url = new URL(await session.authorizationUrl());
+  await session.complete(
+    new URLSearchParams({ code: "c", state: url.searchParams.get("state")!, iss: VAULT }),
+  );
+  const ask = async (by = session) => (await by.authorize("GET", `${APP}/x`)).authorization;
+  for (let i = 0; i < 5; i++) expect(await ask()).toBe("DPoP access-1");
+  clock.now += 9_900;
+  expect(await ask(open())).toBe("DPoP access-1");
+  clock.now += 200;
+  expect(await ask(open())).toBe("DPoP access-2");
+  // A sign-in of an earlier release tells its end alone.
+  const { renew: _, ...earlier } = store.signIns.get(VAULT)!;
+  store.signIns.set(VAULT, earlier);
+  expect(await ask(open())).toBe("DPoP access-3");
+});
+
 /** Signs in; answers the forms that the token endpoint got after that. */
 async function signedIn() {
   const forms: URLSearchParams[] = [];

@@ -11,7 +11,10 @@ import { challengeFor, createVerifier } from "./pkce.ts";
 import { errorFrom } from "./problem.ts";
 import type { Identity, SignIn, SignInStore } from "./store.ts";
 
-/** Renewed this long before the end, so that a token does not die on its way (milliseconds). */
+/**
+ * Renewed this long before the end, so that a token does not die on its way, and never before half of its life: at the end
+ * of a sign-in tokens are short. Milliseconds.
+ */
 const MARGIN = 30_000;
 
 /** What a token endpoint says when a refresh token will never work again. */
@@ -137,11 +140,11 @@ export class Session {
   async #fresh(renew: boolean): Promise<SignIn> {
     const { now, vault, locks } = this.#options;
     const usable = (signIn: SignIn | undefined): signIn is SignIn =>
-      signIn !== undefined && signIn.expires - now() > MARGIN;
+      signIn !== undefined && now() < (signIn.renew ?? signIn.expires - MARGIN);
     if (!renew && usable(this.#signIn)) return this.#signIn;
     const refused = renew ? this.#signIn?.accessToken : undefined;
     return locks.request(`coffer-token ${vault}`, async () => {
-      // Another tab may have renewed while this one waited: a refresh token works once.
+      // Another tab may have renewed while this one waited: a refresh token works once, and again if its answer was lost.
       const stored = await this.#stored();
       if (!stored) {
         this.#signIn = undefined;
@@ -170,7 +173,7 @@ export class Session {
     const { app, client, fetch, now, store, vault, onWait } = this.#options;
     const url = new URL("/token", app).href;
     const patience = new Patience();
-    // A rotation is taken back when the token cannot be signed; a code is used up.
+    // A refresh is answered again with the same next token; a code is used up.
     const repeatable = form.grant_type === "refresh_token";
     for (let renonces = 0; ; ) {
       const proof = await createProof(key, { method: "POST", url, nonce: this.#nonce }, now());
@@ -237,9 +240,11 @@ function isTokenResponse(value: unknown): value is TokenResponse {
 
 function signInOf(token: TokenResponse, now: number): Omit<SignIn, "key"> {
   const { tenant, user, accounts, custodian } = token;
+  const life = token.expires_in * 1000;
   return {
     accessToken: token.access_token,
-    expires: now + token.expires_in * 1000,
+    expires: now + life,
+    renew: now + Math.max(life - MARGIN, life / 2),
     refreshToken: token.refresh_token,
     identity: { tenant, user, accounts, custodian },
   };

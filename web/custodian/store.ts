@@ -34,6 +34,8 @@ export interface SignIn {
   accessToken: string;
   /** Milliseconds since the epoch. */
   expires: number;
+  /** When the token should be renewed, milliseconds since the epoch. Sign-ins of earlier releases do not have it. */
+  renew?: number;
   refreshToken: string;
   identity: Identity;
 }

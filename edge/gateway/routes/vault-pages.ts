@@ -33,7 +33,9 @@ export function vaultPages({ signInByName }: { signInByName: boolean }): Hono<Ga
     const form = await readForm(c.req.raw);
     const [query, ticket] = [form.get("continue") ?? "", form.get("ticket") ?? ""];
     const { requestId } = c.var;
-    return answer(c, query, await c.env.IAM.approve({ query, cookie: sessionCookie(c), ticket, requestId }));
+    const cookie = sessionCookie(c);
+    const approved = await c.env.IAM.approve({ query, cookie, ticket, requestId });
+    return (await askToWait(c, { query, cookie }, approved)) ?? answer(c, query, approved);
   });
 
   if (signInByName) {
@@ -46,14 +48,16 @@ export function vaultPages({ signInByName }: { signInByName: boolean }): Hono<Ga
       const result = await c.env.IAM.signIn({ name, query, cookie, ticket, requestId });
       if (!result.ok && result.problem.code === "bad-request") {
         const asked = await c.env.IAM.authorize({ query, cookie });
-        return answer(c, query, asked, "Type a name of 1 to 64 characters.");
+        return answer(c, query, asked, { mistake: "Type a name of 1 to 64 characters.", name: true });
       }
+      const wait = ticket === null ? null : await askToWait(c, { query, cookie }, result);
+      if (wait !== null) return wait;
       if (result.ok && "session" in result.value && result.value.session !== undefined) {
         const { cookie, maxAge } = result.value.session;
         setSessionCookie(c, cookie, maxAge);
       }
       if (result.ok && result.value.next === "ask")
-        return answer(c, query, result, AGAIN[result.value.again!]);
+        return answer(c, query, result, { mistake: AGAIN[result.value.again!], name: true });
       return answer(c, query, result);
     });
   }
@@ -109,21 +113,38 @@ async function account(c: GatewayContext, mistake?: string): Promise<Response> {
   return c.html(accountPage(found, mistake), mistake === undefined ? 200 : 400, policy);
 }
 
+/** The question once more, where there were too many answers of late; null for any other answer. */
+async function askToWait(
+  c: GatewayContext,
+  asked: { query: string; cookie: string | null },
+  result: Result<unknown>,
+): Promise<Response | null> {
+  if (result.ok || result.problem.code !== "too-many-requests") return null;
+  const { retryAfter = 1 } = result.problem;
+  const seconds = retryAfter === 1 ? "a second" : `${retryAfter} seconds`;
+  const mistake = `You signed in very often in the last minute. Wait ${seconds}, then press the button.`;
+  return answer(c, asked.query, await c.env.IAM.authorize(asked), { mistake, retryAfter });
+}
+
+/** What is wrong with an answer: `name` where the name is asked for again, `retryAfter` where it came too soon after others. */
+type Mistake = { mistake: string; name?: true; retryAfter?: number };
+
 /** What the IAM said, as a redirect to the app or as a page for the person. */
 function answer(
   c: GatewayContext,
   query: string,
   result: Result<AuthorizeAnswer>,
-  wrongName?: string,
+  said?: Mistake,
 ): Response | Promise<Response> {
-  const policy = { "content-security-policy": signInPolicy(c.var.origins) };
+  const headers: Record<string, string> = { "content-security-policy": signInPolicy(c.var.origins) };
+  if (said?.retryAfter !== undefined) headers["retry-after"] = String(said.retryAfter);
   if (!result.ok) {
     const { code, status } = result.problem;
     if (code !== "invalid-client") throw refused(result.problem);
     return c.html(
       signInPage({ kind: "unknown-client" }, { nobody: sessionCookie(c) === null }),
       status as 400,
-      policy,
+      headers,
     );
   }
   const { value } = result;
@@ -131,13 +152,13 @@ function answer(
   if (value.next === "redirect") return c.redirect(value.location, c.req.method === "POST" ? 303 : 302);
   const { name, byName, ticket, declined, again } = value;
   const by = { nobody: name === null };
-  const mistake = wrongName ?? (again && AGAIN[again]);
-  const status = mistake === undefined ? 200 : 400;
+  const mistake = said?.mistake ?? (again && AGAIN[again]);
+  const status = mistake === undefined ? 200 : said?.retryAfter === undefined ? 400 : 429;
   const question = { app: new URL(value.origin).host, query, ticket, declined, mistake };
   const another = new URLSearchParams(query).get("prompt") === "login" && c.req.method === "GET";
-  if (name !== null && !(byName && (another || wrongName !== undefined))) {
-    return c.html(signInPage({ kind: "continue", name, byName, ...question }, by), status, policy);
+  if (name !== null && !(byName && (another || said?.name))) {
+    return c.html(signInPage({ kind: "continue", name, byName, ...question }, by), status, headers);
   }
-  if (!byName) return c.html(signInPage({ kind: "no-sign-in" }, by), 403, policy);
-  return c.html(signInPage({ kind: "name", ...question }, by), status, policy);
+  if (!byName) return c.html(signInPage({ kind: "no-sign-in" }, by), 403, headers);
+  return c.html(signInPage({ kind: "name", ...question }, by), status, headers);
 }

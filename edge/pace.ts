@@ -1,0 +1,35 @@
+/**
+ * How often a minute one user may do what leaves a row or other state, where nothing else bounds it. Kept as one number (the
+ * generic cell rate algorithm, ITU-T I.371 §A): who is one too many waits for their next turn, not for the end of a minute.
+ */
+
+import { type Decision, ok, refuseForNow } from "./result.ts";
+
+/** A migration of the domains that need it. `until`: when all turns that were taken are over, seconds since 1970. */
+export const PACES = `
+  CREATE TABLE paces (what TEXT NOT NULL, user TEXT NOT NULL, until REAL NOT NULL, PRIMARY KEY (what, user)) STRICT, WITHOUT ROWID;
+  CREATE INDEX paces_until ON paces (until);
+`;
+
+const MINUTE = 60;
+/** Sums of fractions of a minute are not exact. Seconds. */
+const ROUNDING = 0.001;
+
+/** Takes a turn, or refuses until there is one. Call it inside `authorize()`, before anything is used up. `now` in seconds. */
+export function takeTurn(
+  sql: SqlStorage,
+  { what, user }: { what: string; user: string },
+  perMinute: number,
+  now: number,
+): Decision<null> {
+  sql.exec("DELETE FROM paces WHERE until <= ?", now);
+  const [taken] = sql
+    .exec<{ until: number }>("SELECT until FROM paces WHERE what = ? AND user = ?", what, user)
+    .toArray();
+  // A clock that was set back must keep nobody out for longer.
+  const until = Math.min(Math.max(taken?.until ?? now, now), now + MINUTE) + MINUTE / perMinute;
+  const wait = until - (now + MINUTE);
+  if (!(wait <= ROUNDING)) return refuseForNow(`too many of ${what}`, wait);
+  sql.exec("INSERT OR REPLACE INTO paces VALUES (?, ?, ?)", what, user, until);
+  return ok(null);
+}

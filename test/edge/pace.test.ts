@@ -1,0 +1,99 @@
+/** What is allowed with the session cookie leaves rows too: each way in has a pace of its user's, and says when to come again. */
+
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { readRows, type System, startSystem } from "../system/index.ts";
+import { Browser, newVerifier, readTicket, send } from "./browser.ts";
+import { EdgeClient, problem } from "./client.ts";
+
+const PER_MINUTE = 12;
+let system: System;
+beforeAll(async () => {
+  const perMinute = String(PER_MINUTE);
+  system = await startSystem({
+    vars: { COFFER_SIGN_INS_PER_MINUTE: perMinute, COFFER_ENROLMENTS_PER_MINUTE: perMinute },
+  });
+});
+afterAll(() => system?.close());
+
+/** Rows of the audit log, in the chain and on their way there, of one action that was allowed. */
+const allowed = (action: string) =>
+  [...readRows(system.edgeDir, "links").map(({ entry }) => entry), ...outbox()]
+    .map((entry) => JSON.parse(String(entry)) as { action: string; outcome: string })
+    .filter((entry) => entry.action === action && entry.outcome === "allow").length;
+const outbox = () => readRows(system.edgeDir, "audit_outbox").map(({ row }) => row);
+/** So many that the pace lets a few more through while they run, and most not. */
+const MANY = PER_MINUTE * 4;
+const FEW = PER_MINUTE * 2.5;
+
+it("POST /ra/enrolments: a script is asked to come later, each user by itself, and goes on then", async () => {
+  const [ada, bob] = [await EdgeClient.signIn(system, "Ada"), await EdgeClient.signIn(system, "Bob")];
+  const answers = [];
+  for (let i = 0; i < MANY; i++) answers.push(await ada.vaultPost("/ra/enrolments", {}));
+  const refused = answers.filter(({ status }) => status === 429);
+  expect(refused.length).toBeGreaterThan(0);
+  expect(answers.length - refused.length).toBeGreaterThanOrEqual(PER_MINUTE);
+  expect(answers.length - refused.length).toBeLessThan(FEW);
+  expect(problem(refused[0]!)).toBe("429 too-many-requests");
+  expect((await bob.vaultPost("/ra/enrolments", {})).status).toBe(201);
+  const wait = Number(refused.at(-1)!.headers["retry-after"]);
+  expect(wait).toBeGreaterThan(0);
+  expect(wait).toBeLessThanOrEqual(60 / PER_MINUTE);
+  await new Promise((resolve) => setTimeout(resolve, wait * 1000));
+  expect((await ada.vaultPost("/ra/enrolments", {})).status).toBe(201);
+  await expect.poll(() => allowed("ra:enrolment")).toBeGreaterThan(PER_MINUTE);
+  expect(allowed("ra:enrolment")).toBeLessThan(FEW + 2);
+}, 120_000);
+
+it("POST /authorize: one ticket that is sent again and again gives no more codes, and the page says to wait", async () => {
+  const browser = new Browser(system);
+  await browser.signIn("Carol");
+  const query = await browser.query(newVerifier());
+  const ticket = await readTicket(await browser.authorize(query));
+  const own = { origin: browser.vault, cookie: browser.cookie };
+  const answers = [];
+  for (let i = 0; i < MANY; i++)
+    answers.push(await browser.form(`${browser.vault}/authorize`, { continue: query, ticket }, own));
+  const refused = answers.filter(({ status }) => status === 429);
+  expect(answers.filter(({ status }) => status === 303).length).toBe(answers.length - refused.length);
+  expect(answers.length - refused.length).toBeLessThan(FEW);
+  const { headers, text } = refused.at(-1)!;
+  expect(Number(headers["retry-after"])).toBeGreaterThan(0);
+  expect(headers["content-type"]).toContain("text/html");
+  expect(text).toContain(`Wait ${headers["retry-after"]} seconds, then press the button.`);
+  expect(text).toContain("Continue as Carol");
+}, 120_000);
+
+it("POST /sign-in: a name, and new names together, have a pace", async () => {
+  const browser = new Browser(system);
+  const sign = async (name: string) => {
+    const query = await browser.query(newVerifier());
+    return browser.form(`${browser.vault}/sign-in`, { name, continue: query }, { origin: browser.vault });
+  };
+  const dora = [];
+  for (let i = 0; i < MANY; i++) dora.push(await sign("Dora"));
+  const refused = dora.filter(({ status }) => status === 429);
+  expect(dora.length - refused.length).toBeLessThan(FEW);
+  expect(refused[0]!.json()).toMatchObject({ code: "too-many-requests" });
+  const made = [];
+  for (let i = 0; i < MANY; i++) made.push((await sign(`new ${i}`)).status);
+  expect(made.filter((status) => status === 303).length).toBeLessThan(FEW);
+  expect(made).toContain(429);
+}, 120_000);
+
+it("POST /sign-out is never refused, and writes nothing where nothing is left to end", async () => {
+  const before = allowed("iam:sign-out");
+  const { app, cookie, vault } = await EdgeClient.signIn(system, "Dora").catch(() => waitAndSignIn("Dora"));
+  const out = () => send(`${vault}/sign-out`, { method: "POST", headers: { origin: app, cookie } });
+  for (let i = 0; i < MANY; i++) expect((await out()).status).toBe(204);
+  const other = await EdgeClient.signIn(system, "Finn").catch(() => waitAndSignIn("Finn"));
+  const whole = { method: "POST", headers: { origin: vault, cookie: other.cookie } };
+  for (let i = 0; i < MANY; i++) expect((await send(`${vault}/sign-out`, whole)).status).toBe(204);
+  await expect.poll(() => allowed("iam:sign-out") - before).toBe(2);
+  expect(readRows(system.edgeDir, "sessions").length).toBeGreaterThan(0);
+}, 120_000);
+
+/** Two turns at least: one for the name or the code, and one for the token. */
+async function waitAndSignIn(name: string): Promise<EdgeClient> {
+  await new Promise((resolve) => setTimeout(resolve, 10_500));
+  return EdgeClient.signIn(system, name);
+}

@@ -1,0 +1,122 @@
+/** A refresh token is answered again, to the same key, as long as its successor was not used: docs/decisions/0023. */
+
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { createDpopKey } from "#web/custodian/dpop.ts";
+import { Session } from "#web/custodian/session.ts";
+import type { PendingSignIn, SignIn } from "#web/custodian/store.ts";
+import { readRows, type System, startSystem } from "../system/index.ts";
+import { Browser, send, type Tokens } from "./browser.ts";
+
+let system: System;
+beforeAll(async () => {
+  system = await startSystem();
+});
+afterAll(() => system?.close());
+
+async function signedIn(name: string) {
+  const browser = new Browser(system);
+  const { refresh_token: first } = await browser.tokens(name);
+  const refresh = async (token: string) => {
+    const answer = await browser.refresh(token);
+    return answer.status === 200 ? (answer.json() as Tokens).refresh_token : answer.status;
+  };
+  return { browser, first, refresh };
+}
+
+it("after a lost answer the same token is good for the same next one, also after a restart", async () => {
+  const { browser, first, refresh } = await signedIn("Ada");
+  const lost = await refresh(first);
+  await system.restart();
+  const again = (await browser.refresh(first)).json() as Tokens;
+  expect(again.refresh_token).toBe(lost);
+  const list = `/documents?account=${again.accounts[0]!.id}`;
+  expect((await browser.rest("GET", list, again.access_token)).status).toBe(200);
+  expect(await refresh(again.refresh_token)).toEqual(expect.any(String));
+});
+
+it("a kit whose refresh was answered into nothing goes on, and does not ask the person to sign in", async () => {
+  const stored = new Map<string, SignIn>();
+  let pending: PendingSignIn | undefined;
+  let lose = false;
+  const { appOrigin: app, vaultOrigin: vault } = system;
+  const session = new Session({
+    vault,
+    app,
+    client: app,
+    redirectUri: `${app}/`,
+    store: {
+      read: async (key) => stored.get(key),
+      write: async (key, signIn) => void stored.set(key, signIn),
+      clear: async (key) => void stored.delete(key),
+      async begin(one) {
+        pending = one;
+      },
+      take: async () => pending,
+    },
+    fetch: async (input, init) => {
+      const answer = await fetch(input, init);
+      if (!lose) return answer;
+      lose = false;
+      throw new TypeError("the answer was lost");
+    },
+    now: Date.now,
+    locks: { request: (_: string, work: () => unknown) => work() } as unknown as LockManager,
+  });
+  const { search } = new URL(await session.authorizationUrl());
+  const form = new URLSearchParams({ name: "Bob", continue: search.slice(1) });
+  const headers = { "content-type": "application/x-www-form-urlencoded", origin: vault };
+  const { location } = (await send(`${vault}/sign-in`, { method: "POST", headers, body: form.toString() }))
+    .headers;
+  await session.complete(new URL(location!).searchParams);
+  const url = `${app}/ra/instances`;
+  for (let i = 0; i < 3; i++) {
+    lose = true;
+    await expect(session.authorize("GET", url, true)).rejects.toMatchObject({ code: "offline" });
+    const authorized = await session.authorize("GET", url, true);
+    expect((await send(url, { headers: authorized })).status).toBe(200);
+  }
+});
+
+it("two tabs that refresh at once get one next token, and both go on", async () => {
+  const { first, refresh } = await signedIn("Carol");
+  let tokens: (string | number)[] = await Promise.all([refresh(first), refresh(first), refresh(first)]);
+  for (let i = 0; i < 3; i++) {
+    expect(new Set(tokens).size).toBe(1);
+    tokens = await Promise.all(tokens.map((token) => refresh(String(token))));
+  }
+  expect(tokens).not.toContain(400);
+});
+
+it("a refresh that the HSM could not sign ends neither that tab nor another one that asked at once", async () => {
+  const { first, refresh } = await signedIn("Dora");
+  const { hsm } = system.running;
+  await hsm.close();
+  hsm.close = async () => {}; // the restart would close it again
+  expect(await Promise.all([refresh(first), refresh(first)])).toEqual([503, 503]);
+  await system.restart();
+  const second = await refresh(first);
+  expect(await refresh(String(second))).toEqual(expect.any(String));
+});
+
+it("another key that presents the token that was used last ends the sign-in", async () => {
+  const { first, refresh } = await signedIn("Eve");
+  const second = await refresh(first);
+  const thief = new Browser(system);
+  thief.key = await createDpopKey();
+  expect((await thief.refresh(first)).status).toBe(400);
+  expect(await refresh(String(second))).toBe(400);
+});
+
+it("a token whose next one was used ends the sign-in, whoever presents it", async () => {
+  const { first, refresh } = await signedIn("Finn");
+  const third = await refresh(String(await refresh(first)));
+  expect(await refresh(first)).toBe(400);
+  expect(await refresh(String(third))).toBe(400);
+});
+
+it("no token and nothing that could be used as one is kept", async () => {
+  const { first, refresh } = await signedIn("Gil");
+  const second = String(await refresh(first));
+  const kept = JSON.stringify(["refresh_tokens", "families"].map((table) => readRows(system.edgeDir, table)));
+  for (const token of [first, second]) expect(kept.includes(token)).toBe(false);
+});
