@@ -108,11 +108,15 @@ export function setUpload(sql: SqlStorage, id: string, upload: string): boolean 
   return set.toArray().length === 1;
 }
 
+/** R2 has a part. What it takes is certain if no other write of the same part was about; else the most that it may be. */
 export function recordPart(sql: SqlStorage, id: string, part: Part, size: number, now: number): void {
   sql.exec("UPDATE documents SET touched = ? WHERE id = ?", now, id);
   sql.exec(
-    `INSERT INTO parts (document, part, etag, size) SELECT id, ?, ?, ? FROM documents WHERE id = ? AND state = 'pending'
-     ON CONFLICT (document, part) DO UPDATE SET etag = excluded.etag, size = excluded.size`,
+    `INSERT INTO parts (document, part, etag, size, held) SELECT id, ?1, ?2, ?3, ?3 FROM documents
+     WHERE id = ?4 AND state = 'pending'
+     ON CONFLICT (document, part) DO UPDATE SET etag = excluded.etag, size = excluded.size,
+       held = CASE WHEN writes <= 1 THEN excluded.size ELSE max(held, excluded.size) END,
+       writes = CASE WHEN writes <= 1 THEN 0 ELSE writes END`,
     part.part,
     part.etag,
     size,
@@ -139,7 +143,7 @@ export function beginCompletion(
   if (row.metadata === 0) return refuse("conflict", "document has no metadata yet");
   const taken = [
     ...sql.exec<{ part: number; etag: string; size: number }>(
-      "SELECT part, etag, size FROM parts WHERE document = ? ORDER BY part",
+      "SELECT part, etag, size FROM parts WHERE document = ? AND etag != '' ORDER BY part",
       row.id,
     ),
   ];
@@ -193,8 +197,10 @@ export function finishCompletion(sql: SqlStorage, id: string, etag: string | nul
 /** Sealed metadata was stored for a document. False when the document was deleted meanwhile: then it must go. */
 export function recordMetadata(sql: SqlStorage, id: string, size: number, now: number): boolean {
   endWrite(sql, id);
+  // What a write that is still under way has taken may be what lies there in the end.
   const done = sql.exec(
-    "UPDATE documents SET metadata = ?, touched = ? WHERE id = ? AND state != 'deleted' RETURNING id",
+    `UPDATE documents SET metadata = ?1, held = CASE writing WHEN 0 THEN ?1 ELSE max(held, ?1) END, touched = ?2
+     WHERE id = ?3 AND state != 'deleted' RETURNING id`,
     size,
     now,
     id,

@@ -16,7 +16,7 @@ import {
   type Part,
   type UploadOpened,
 } from "./types.ts";
-import { erase, joinParts, type Place, storeMetadata } from "./writes.ts";
+import { erase, joinParts, type Place, storeMetadata, storePart } from "./writes.ts";
 
 const READABLE: DocumentRow["state"][] = ["complete"];
 
@@ -53,15 +53,10 @@ export class Datastore extends WorkerEntrypoint<Env> {
     if (!isCount(length, MOST_PART)) return fail("too-large");
     const decision = await this.#object(caller).allowPart(caller, id, part, length);
     if (!decision.ok) return decision;
-    const { upload } = decision.value;
-    if (upload === null) return fail("conflict");
-    const resumed = this.env.DOCUMENTS.resumeMultipartUpload(
-      contentKey(caller.tenant, decision.value),
-      upload,
-    );
-    const { etag } = await resumed.uploadPart(part, body.pipeThrough(new FixedLengthStream(length)));
-    const taken = await this.#object(caller).took(decision.value, { part, etag }, length);
-    return taken ? ok({ part, etag }) : fail("quota-exceeded");
+    const stored = storePart(this.#place(caller), decision.value, body, length);
+    // A client that breaks off must not keep us from noting what became of its part.
+    this.ctx.waitUntil(stored.catch(() => undefined));
+    return ok(await stored);
   }
 
   /** `PUT /documents/{id}/metadata`: the sealed metadata message, at most 64 KiB. It may be replaced. */

@@ -3,7 +3,7 @@ import { digest } from "#protocol/keys/index.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
-import { type Result, refuse } from "../result.ts";
+import { ok, type Result, refuse } from "../result.ts";
 import { openStore, type Store } from "../store.ts";
 import {
   beginCompletion,
@@ -21,7 +21,16 @@ import {
   setUpload,
 } from "./documents.ts";
 import { contentKey, metadataKey } from "./keys.ts";
-import { checkPart, checkRoom, configuredQuota, type Quota } from "./quota.ts";
+import {
+  type AllowedPart,
+  checkRoom,
+  configuredQuota,
+  giveRoomBack,
+  type Quota,
+  type Room,
+  takeRoom,
+  takeRoomForMetadata,
+} from "./quota.ts";
 import { MIGRATIONS } from "./schema.ts";
 import type { Completion, DocumentPage, Part } from "./types.ts";
 
@@ -71,13 +80,15 @@ export class DatastoreObject extends DurableObject<Env> {
     );
   }
 
-  /** The same for a part of an upload, for which there must be room. */
-  allowPart(caller: Caller, id: string, part: number, size: number): Result<DocumentRow> {
+  /** The same for a part of an upload. Takes room for it: `took` or `notTaken` says what became of it. */
+  allowPart(caller: Caller, id: string, part: number, size: number): Result<AllowedPart> {
     return authorize(this.#store, this.#about("datastore:upload", caller, `document/${id}`), (sql) => {
       const found = findDocument(sql, id, caller, ["pending"]);
       if (!found.ok) return found;
-      const room = checkPart(sql, found.value, part, size, this.#quota);
-      return room.ok ? found : room;
+      const { account, upload } = found.value;
+      if (upload === null) return refuse("conflict", "upload is not open yet");
+      const room = takeRoom(sql, found.value, part, size, this.#quota);
+      return room.ok ? ok({ id, account, upload, room: room.value }) : room;
     });
   }
 
@@ -87,22 +98,20 @@ export class DatastoreObject extends DurableObject<Env> {
     return authorize(this.#store, about, (sql) => {
       const found = findDocument(sql, id, caller, ["pending", "complete"]);
       if (!found.ok) return found;
-      const { account, metadata } = found.value;
-      const room = checkRoom(sql, account, this.#quota, { documents: 0, bytes: size - metadata });
+      const room = takeRoomForMetadata(sql, found.value, size, this.#quota);
       if (!room.ok) return room;
       beginWrite(sql, id);
       return found;
     });
   }
 
-  /** False where others have taken the room meanwhile: then the part is none of the document's. */
-  took({ id, account }: Pick<DocumentRow, "id" | "account">, part: Part, size: number): boolean {
-    const { sql } = this.#store;
-    return this.#store.transaction(() => {
-      if (!checkPart(sql, { id, account }, part.part, size, this.#quota).ok) return false;
-      recordPart(sql, id, part, size, Date.now());
-      return true;
-    });
+  took(id: string, part: Part, size: number): void {
+    this.#store.transaction(() => recordPart(this.#store.sql, id, part, size, Date.now()));
+  }
+
+  /** R2 has nothing of the part. */
+  notTaken(id: string, room: Room): void {
+    this.#store.transaction(() => giveRoomBack(this.#store.sql, id, room));
   }
 
   tookMetadata(id: string, size: number): boolean {

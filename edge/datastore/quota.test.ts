@@ -1,7 +1,15 @@
-import { beforeEach, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { sqlStorage } from "#test/sql-storage.ts";
-import { insertDocument, markDeleted, recordMetadata, recordPart } from "./documents.ts";
-import { checkPart, checkRoom, configuredQuota, usageOf } from "./quota.ts";
+import type { Decision } from "../result.ts";
+import {
+  beginWrite,
+  endWrite,
+  insertDocument,
+  markDeleted,
+  recordMetadata,
+  recordPart,
+} from "./documents.ts";
+import { checkRoom, configuredQuota, giveRoomBack, takeRoom, takeRoomForMetadata, usageOf } from "./quota.ts";
 import { MIGRATIONS } from "./schema.ts";
 
 const OWNER = { account: "a", client: "app" };
@@ -16,7 +24,7 @@ function open(owner = OWNER): string {
   return made.value.id;
 }
 const part = (id: string, n: number, size: number) => recordPart(sql, id, { part: n, etag: "e" }, size, 1);
-const code = (decision: ReturnType<typeof checkRoom>) => (decision.ok ? "ok" : decision.problem.code);
+const code = (decision: Decision<unknown>) => (decision.ok ? "ok" : decision.problem.code);
 
 it("counts uploads under way, metadata and documents of all apps, once each, and no other account's", () => {
   const [one, two] = [open(), open({ ...OWNER, client: "other-app" })];
@@ -40,20 +48,107 @@ it("refuses what is one too many, in documents and in bytes, and a deletion give
   expect(code(checkRoom(sql, "b", quota, { documents: 1, bytes: 0 }))).toBe("ok");
   part(ids[0]!, 1, 60);
   const upload = { id: ids[1]!, account: "a" };
-  expect(code(checkPart(sql, upload, 1, 41, quota))).toBe("quota-exceeded");
-  expect(code(checkPart(sql, upload, 1, 40, quota))).toBe("ok");
+  expect(code(takeRoom(sql, upload, 1, 41, quota))).toBe("quota-exceeded");
+  expect(code(takeRoom(sql, upload, 1, 40, quota))).toBe("ok");
   // Of two that were allowed together the second to come finds no room.
   part(ids[1]!, 1, 40);
-  expect(code(checkPart(sql, { id: ids[2]!, account: "a" }, 1, 40, quota))).toBe("quota-exceeded");
+  expect(code(takeRoom(sql, { id: ids[2]!, account: "a" }, 1, 40, quota))).toBe("quota-exceeded");
   // The same part again takes its own place.
-  expect(code(checkPart(sql, upload, 1, 40, quota))).toBe("ok");
-  expect(code(checkPart(sql, upload, 1, 41, quota))).toBe("quota-exceeded");
+  expect(code(takeRoom(sql, upload, 1, 40, quota))).toBe("ok");
+  expect(code(takeRoom(sql, upload, 1, 41, quota))).toBe("quota-exceeded");
   expect(code(checkRoom(sql, "a", { documents: 3, bytes: 99 }, { documents: 0, bytes: 0 }))).toBe(
     "quota-exceeded",
   );
   markDeleted(sql, ids[0]!, 2);
   expect(usageOf(sql, "a")).toEqual({ documents: 2, bytes: 40 });
   expect(code(checkRoom(sql, "a", quota, { documents: 1, bytes: 60 }))).toBe("ok");
+});
+
+describe("room for a part", () => {
+  const quota = { documents: 9, bytes: 100 };
+  const take = (id: string, n: number, size: number) => {
+    const room = takeRoom(sql, { id, account: "a" }, n, size, quota);
+    if (!room.ok) throw new Error(room.problem.code);
+    return room.value;
+  };
+  const used = () => usageOf(sql, "a").bytes;
+
+  it("is taken before anything is stored, so that parts side by side never share a rest", () => {
+    const [one, two] = [open(), open()];
+    take(one, 1, 60);
+    expect(() => take(two, 1, 41)).toThrow("quota-exceeded");
+    expect(() => take(one, 2, 41)).toThrow("quota-exceeded");
+    take(two, 1, 40);
+    part(one, 1, 60);
+    part(two, 1, 40);
+    expect(used()).toBe(100);
+  });
+
+  it("is given back when nothing was stored, and what there was before counts again", () => {
+    const id = open();
+    giveRoomBack(sql, id, take(id, 1, 90));
+    expect(used()).toBe(0);
+    // As if it had never been: the same upload can be asked for again.
+    expect(insertDocument(sql, OWNER, 1, id).ok).toBe(true);
+    take(id, 1, 30);
+    part(id, 1, 30);
+    giveRoomBack(sql, id, take(id, 1, 80));
+    expect(used()).toBe(30);
+    take(id, 1, 80);
+    part(id, 1, 80);
+    take(id, 1, 20);
+    expect(used()).toBe(80);
+    part(id, 1, 20);
+    expect(used()).toBe(20);
+  });
+
+  it("stays taken where nobody knows what was stored, and the same part again needs no more", () => {
+    const id = open();
+    take(id, 1, 90);
+    giveRoomBack(sql, id, take(id, 1, 10));
+    expect(used()).toBe(90);
+    expect(() => take(id, 2, 11)).toThrow("quota-exceeded");
+    take(id, 1, 90);
+    part(id, 1, 90);
+    expect(used()).toBe(90);
+    markDeleted(sql, id, 2);
+    expect(used()).toBe(0);
+  });
+
+  it("is the larger one of two writes of one part, in whatever order they end", () => {
+    for (const [first, second] of [
+      [70, 10],
+      [10, 70],
+    ] as const) {
+      const id = open();
+      take(id, 1, first);
+      take(id, 1, second);
+      for (const size of [70, 10]) part(id, 1, size);
+      expect(used()).toBe(70);
+      markDeleted(sql, id, 2);
+    }
+  });
+
+  it("is taken for metadata too, and what was stored last counts", () => {
+    const [one, two] = [open(), open()];
+    const begin = (id: string, size: number) => {
+      const room = takeRoomForMetadata(sql, { id, account: "a" }, size, quota);
+      if (room.ok) beginWrite(sql, id);
+      return code(room);
+    };
+    expect(begin(one, 60)).toBe("ok");
+    expect(begin(two, 41)).toBe("quota-exceeded");
+    recordMetadata(sql, one, 60, 1);
+    expect(begin(one, 20)).toBe("ok");
+    expect(used()).toBe(60);
+    recordMetadata(sql, one, 20, 1);
+    expect(used()).toBe(20);
+    // Two at once, the second of which fails: the larger may be there.
+    for (const size of [50, 30]) expect(begin(two, size)).toBe("ok");
+    recordMetadata(sql, two, 30, 1);
+    endWrite(sql, two);
+    expect(used()).toBe(70);
+  });
 });
 
 it("does not begin with a quota that is mistyped", () => {

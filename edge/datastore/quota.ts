@@ -1,4 +1,7 @@
-/** How many documents an account may have, and how many bytes. Counted from the table, so a deletion gives back at once. */
+/**
+ * How many documents an account may have, and how many bytes. Counted from the table, so a deletion gives back at once. Room
+ * for bytes is taken before they are stored, and given back only when it is certain that they were not.
+ */
 
 import { configuredBound } from "../bound.ts";
 import { type Decision, ok, refuse } from "../result.ts";
@@ -18,18 +21,18 @@ export function configuredQuota(
   };
 }
 
-/** What an account has, uploads under way and documents of all apps among it. */
+/** What an account has or has taken room for, uploads under way and documents of all apps among it. */
 export function usageOf(sql: SqlStorage, account: string): Quota {
   const { documents, complete } = sql
     .exec<{ documents: number; complete: number | null }>(
-      `SELECT count(*) AS documents, sum(metadata + CASE state WHEN 'complete' THEN size ELSE 0 END) AS complete
+      `SELECT count(*) AS documents, sum(held + CASE state WHEN 'complete' THEN size ELSE 0 END) AS complete
        FROM documents WHERE account = ? AND state != 'deleted'`,
       account,
     )
     .one();
   const { parts } = sql
     .exec<{ parts: number | null }>(
-      `SELECT sum(p.size) AS parts FROM documents d JOIN parts p ON p.document = d.id
+      `SELECT sum(p.held) AS parts FROM documents d JOIN parts p ON p.document = d.id
        WHERE d.account = ? AND d.state IN ('pending', 'completing')`,
       account,
     )
@@ -46,16 +49,62 @@ export function checkRoom(sql: SqlStorage, account: string, quota: Quota, more: 
   return ok(null);
 }
 
-/** The same for a part of an upload, which may take the place of an earlier one. */
-export function checkPart(
+/** Room for a part that is about to be stored: how much of it there was before, and the how manyth to take it this is. */
+export type Room = { part: number; before: number; write: number };
+/** A part that may be stored, and the room that was taken for it. */
+export type AllowedPart = { id: string; account: string; upload: string; room: Room };
+
+/**
+ * Takes room for a part of an upload, which may take the place of an earlier one, in the transaction of the decision. Parts
+ * side by side so never share a rest.
+ */
+export function takeRoom(
   sql: SqlStorage,
   { id, account }: { id: string; account: string },
   part: number,
   size: number,
   quota: Quota,
-): Decision<null> {
-  const [before] = sql
-    .exec<{ size: number }>("SELECT size FROM parts WHERE document = ? AND part = ?", id, part)
+): Decision<Room> {
+  const [there] = sql
+    .exec<{ held: number }>("SELECT held FROM parts WHERE document = ? AND part = ?", id, part)
     .toArray();
-  return checkRoom(sql, account, quota, { documents: 0, bytes: size - (before?.size ?? 0) });
+  const before = there?.held ?? 0;
+  const room = checkRoom(sql, account, quota, { documents: 0, bytes: Math.max(0, size - before) });
+  if (!room.ok) return room;
+  const { write } = sql
+    .exec<{ write: number }>(
+      `INSERT INTO parts (document, part, etag, size, held, writes) VALUES (?, ?, '', 0, ?, 1)
+       ON CONFLICT (document, part) DO UPDATE SET held = max(held, excluded.held), writes = writes + 1
+       RETURNING writes AS write`,
+      id,
+      part,
+      size,
+    )
+    .one();
+  return ok({ part, before, write });
+}
+
+/** Nothing was stored: gives the room back, unless another one has taken it meanwhile. */
+export function giveRoomBack(sql: SqlStorage, id: string, { part, before, write }: Room): void {
+  sql.exec(
+    "UPDATE parts SET held = max(size, ?), writes = writes - 1 WHERE document = ? AND part = ? AND writes = ?",
+    before,
+    id,
+    part,
+    write,
+  );
+  sql.exec("DELETE FROM parts WHERE document = ? AND part = ? AND held = 0", id, part);
+}
+
+/** The same for a document's metadata. What was stored last counts, once nothing else is being written. */
+export function takeRoomForMetadata(
+  sql: SqlStorage,
+  { id, account }: { id: string; account: string },
+  size: number,
+  quota: Quota,
+): Decision<null> {
+  const { held } = sql.exec<{ held: number }>("SELECT held FROM documents WHERE id = ?", id).one();
+  const room = checkRoom(sql, account, quota, { documents: 0, bytes: Math.max(0, size - held) });
+  if (room.ok) sql.exec("UPDATE documents SET held = max(held, ?) WHERE id = ?", size, id);
+  return room;
 }

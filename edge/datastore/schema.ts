@@ -39,4 +39,15 @@ export const MIGRATIONS: readonly string[] = [
   `,
   // What an account has, for its quota.
   "CREATE INDEX documents_usage ON documents (account, state, size, metadata)",
+  `
+  -- Room that is taken before the bytes are stored: the most that may lie in the bucket under this part's number, or as the
+  -- document's metadata. writes: who has taken room for the part, and of whom it is not certain what became of it.
+  ALTER TABLE parts ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE parts ADD COLUMN writes INTEGER NOT NULL DEFAULT 0;
+  UPDATE parts SET held = size;
+  ALTER TABLE documents ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+  UPDATE documents SET held = metadata;
+  DROP INDEX documents_usage;
+  CREATE INDEX documents_usage ON documents (account, state, size, held);
+  `,
 ];

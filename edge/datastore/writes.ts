@@ -6,12 +6,16 @@
 import { fail, ok, type Result } from "../result.ts";
 import type { DocumentRow } from "./documents.ts";
 import { contentKey, metadataKey } from "./keys.ts";
-import type { Completion } from "./types.ts";
+import type { AllowedPart, Room } from "./quota.ts";
+import type { Completion, Part } from "./types.ts";
 
 export type Bucket = Pick<R2Bucket, "put" | "delete" | "head" | "resumeMultipartUpload">;
 
 /** The table, in the tenant's object. */
 export interface Rows {
+  /** These two end a part's upload; `notTaken` where R2 certainly has nothing of it. */
+  took(id: string, part: Part, size: number): Promise<void>;
+  notTaken(id: string, room: Room): Promise<void>;
   /** These two end the write. False when the document is not there any more. */
   tookMetadata(id: string, size: number): Promise<boolean>;
   completed(id: string, etag: string): Promise<boolean>;
@@ -22,6 +26,35 @@ export interface Rows {
 }
 
 export type Place = { bucket: Bucket; rows: Rows; tenant: string };
+
+/**
+ * Stores a part for which room was taken. A body that did not come whole leaves nothing, and gives the room back. If R2 had
+ * all of it and failed, nobody knows: the room stays taken until the part is sent again or the upload ends.
+ */
+export async function storePart(
+  { bucket, rows, tenant }: Place,
+  { id, account, upload, room }: AllowedPart,
+  body: ReadableStream,
+  length: number,
+): Promise<Part> {
+  const { readable, writable } = new FixedLengthStream(length);
+  const failed = new AbortController();
+  const whole = body.pipeTo(writable, { signal: failed.signal }).then(
+    () => true,
+    () => false,
+  );
+  try {
+    const resumed = bucket.resumeMultipartUpload(contentKey(tenant, { id, account }), upload);
+    const { etag } = await resumed.uploadPart(room.part, readable);
+    const part = { part: room.part, etag };
+    await rows.took(id, part, length);
+    return part;
+  } catch (error) {
+    failed.abort();
+    if (!(await whole)) await rows.notTaken(id, room);
+    throw error;
+  }
+}
 
 /** Stores the sealed metadata of a document, for which a write has begun. */
 export async function storeMetadata(
