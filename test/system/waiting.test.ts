@@ -1,0 +1,48 @@
+/** What a person reads while the server asks the page to wait: in Chromium, against the real limit, which is low here. */
+
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { EdgeClient } from "../edge/client.ts";
+import { type Browsing, openBrowser, type System, signIn, startSystem, untilEnrolled } from "./index.ts";
+
+const LIMIT = 60;
+let system: System;
+let browsing: Browsing;
+beforeAll(async () => {
+  const vars = { COFFER_REQUESTS_PER_TEN_SECONDS: String(LIMIT) };
+  [system, browsing] = await Promise.all([startSystem({ vars }), openBrowser()]);
+}, 60_000);
+afterAll(async () => {
+  await browsing?.close();
+  await system?.close();
+});
+
+it("the page says how long it waits, goes on by itself, and the document is sealed", async () => {
+  const { page } = await browsing.open();
+  await signIn(page, system, "Ada");
+  await untilEnrolled(page);
+  // A script of the same person's takes what there is.
+  const script = await EdgeClient.signIn(system, "Ada");
+  let working = true;
+  const statuses: number[] = [];
+  const take = async () => {
+    while (working) statuses.push((await script.rest("GET", "/ra/instances")).status);
+  };
+  const taking = Promise.all([take(), take()]);
+  try {
+    await expect.poll(() => statuses.includes(429), { timeout: 30_000 }).toBe(true);
+    await page
+      .getByLabel("Files to seal")
+      .setInputFiles({ name: "letter.txt", mimeType: "text/plain", buffer: Buffer.from("hello") });
+    const asks = page.getByText(/^The server asks to wait \d+ s …$/).first();
+    await asks.waitFor({ timeout: 30_000 });
+  } finally {
+    working = false;
+    await taking;
+  }
+  // Nobody presses anything.
+  const row = page.getByRole("list", { name: "Documents" }).getByRole("listitem");
+  const sealed = row.filter({ hasText: "letter.txt" });
+  await sealed.getByRole("button", { name: "Save letter.txt" }).waitFor({ timeout: 60_000 });
+  expect(await page.getByText(/The server asks to wait/).isVisible()).toBe(false);
+  expect(await page.getByRole("alert").allTextContents()).toEqual([]);
+}, 180_000);
