@@ -33,3 +33,8 @@ it("keeps nothing of those who have done nothing for a minute, and nobody out wh
   for (let i = 0; i < 6; i++) turn(NOW + 61);
   expect(turn(NOW - 5000)).toMatchObject({ problem: { retryAfter: 9 } });
 });
+
+it("a refusal is one of those that are counted, since it can be had at will", () => {
+  for (let i = 0; i < 7; i++) turn(NOW);
+  expect(turn(NOW)).toMatchObject({ ok: false, bounded: true });
+});
