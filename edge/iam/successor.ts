@@ -3,7 +3,7 @@ import { utf8 } from "#protocol/bytes.ts";
 
 /**
  * The refresh token that follows another, as an HMAC of it: the same one each time, so that a client that lost the answer
- * can ask again, and nothing that a bearer could use has to be kept (docs/decisions/0023).
+ * can ask again, and nothing that a bearer could use has to be kept (docs/decisions/0024).
  */
 export async function successorOf(sql: SqlStorage, token: string): Promise<string> {
   const mac = await crypto.subtle.sign("HMAC", await successorKey(sql), utf8(`coffer-refresh-v1 ${token}`));

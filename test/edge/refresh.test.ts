@@ -1,4 +1,4 @@
-/** A refresh token is answered again, to the same key, as long as its successor was not used: docs/decisions/0023. */
+/** A refresh token is answered again, to the same key, as long as its successor was not used: docs/decisions/0024. */
 
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createDpopKey } from "#web/custodian/dpop.ts";
