@@ -29,11 +29,13 @@ export function isRepeated(property: string, value: unknown): value is unknown[]
 
 /** Instances that an attribute may have: each name is looked for among all others. Vendor attributes count together. */
 const MOST = 1000;
+/** Links of one type that the server adds to an object; with them there are as many again of the client's. */
+export const MOST_LINKS = 1000;
 
-/** Throws where an object would have too many of one attribute; links to what was made of it are the server's. */
+/** Throws where an object would have too many of one attribute. */
 export function checkCount({ attributes }: Pick<ManagedObject, "attributes">): void {
   for (const [property, value] of Object.entries(attributes))
-    if (property !== "link" && isRepeated(property, value) && value.length > MOST)
+    if (isRepeated(property, value) && value.length > (property === "link" ? MOST + MOST_LINKS : MOST))
       throw new KmipError("InvalidField", `An object has ${MOST} values of one attribute at most`);
 }
 

@@ -139,6 +139,31 @@ describe("the subject of a certificate", () => {
     expect(subjectOf(await certificateOf(made.uniqueIdentifier))).toBe(encodeHex(nameOfValues(values)));
   });
 
+  it("has the dates of the one that it replaces, or as far from them as the Offset says", async () => {
+    const at = (seconds: number) => new Date((Math.floor(Date.now() / 1000) + seconds) * 1000);
+    const dates = { activationDate: at(-600), deactivationDate: at(3600) };
+    const certificate = async () =>
+      (await alice.request("Certify", { uniqueIdentifier: publicKey, attributes: dates })).uniqueIdentifier;
+    const again = async (offset?: number) => {
+      const { uniqueIdentifier } = await alice.request("ReCertify", {
+        uniqueIdentifier: await certificate(),
+        ...(offset === undefined ? {} : { offset }),
+      });
+      const { attributes } = await alice.request("GetAttributes", {
+        uniqueIdentifier,
+        attributeReference: ["initialDate", "activationDate", "deactivationDate"],
+      });
+      return [attributes.initialDate, attributes.activationDate, attributes.deactivationDate].map(
+        (date) => date!.getTime() / 1000,
+      ) as [number, number, number];
+    };
+    expect((await again()).slice(1)).toEqual(
+      [dates.activationDate, dates.deactivationDate].map((one) => one.getTime() / 1000),
+    );
+    const [made, begins, ends] = await again(1000);
+    expect([begins - made, ends - begins]).toEqual([1000, 4200]);
+  });
+
   it("takes a common name for nothing else", async () => {
     const common = 'a,O=root+OU=b\\"\n;CN=c #';
     const made = await alice.request("Certify", {

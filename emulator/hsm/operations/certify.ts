@@ -15,7 +15,7 @@ import { der } from "./key-format.ts";
 import { addLink } from "./links.ts";
 import { checkSettable, putNew } from "./new-object.ts";
 import { described } from "./register.ts";
-import { giveAwayName, linkReplacement } from "./replacement.ts";
+import { giveAwayName, linkReplacement, replacementDates } from "./replacement.ts";
 
 type Request = RequestPayload<"Certify">;
 
@@ -29,18 +29,25 @@ export const certify: Handler<"Certify"> = async (request, context) => {
   return { uniqueIdentifier: certificate.uid };
 };
 
-/** Re-certify (KMIP 2.1 §6.1.43): a new certificate for the key of another, in its place. */
+/**
+ * Re-certify (KMIP 2.1 §6.1.43): a new certificate for the key of another, in its place, with its dates; with an Offset
+ * they move as those of a re-keyed key do.
+ */
 export const reCertify: Handler<"ReCertify"> = async (request, context) => {
   const old = objectFor(context, request.uniqueIdentifier, "ReCertify");
   if (old.objectType !== "Certificate") throw new KmipError("InvalidObjectType", "Not a certificate");
   const link = old.attributes.link?.find(({ linkType }) => linkType === "PublicKeyLink");
   const key = link && subjectKey(link.linkedObjectIdentifier, context);
   const { name = [], cryptographicUsageMask, operationPolicyName } = old.attributes;
+  const { activationDate, deactivationDate } = old.attributes;
   const asked = request.attributes ?? {};
-  checkReplacing(context.subject, old, asked);
+  checkReplacing(context.subject, old, { ...asked, offset: request.offset });
   const attributes: Attributes = {
     ...(cryptographicUsageMask ? { cryptographicUsageMask } : {}),
     ...(operationPolicyName === undefined ? {} : { operationPolicyName }),
+    ...(activationDate ? { activationDate } : {}),
+    ...(deactivationDate ? { deactivationDate } : {}),
+    ...replacementDates(old.attributes, request.offset, context.now),
     ...asked,
     name: [...name, ...(asked.name ?? [])],
   };

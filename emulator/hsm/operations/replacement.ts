@@ -65,7 +65,7 @@ export function replacementAttributes(
   ];
   return withRequirements([object], {
     ...kept,
-    ...dates(attributes, offset, context.now),
+    ...replacementDates(attributes, offset, context.now),
     ...request,
     ...((attributes.name ?? request.name) ? { name: names(attributes.name, request.name) } : {}),
     ...(vendorAttributes.length > 0 ? { vendorAttributes } : {}),
@@ -82,7 +82,11 @@ function names(old: Attributes["name"] = [], more: Attributes["name"] = []) {
  * Without one, and where there is no activation date to measure from, it has those of the old object (KMIP 1.4 §4.4: they
  * "are copied from the existing key").
  */
-function dates({ activationDate, ...others }: Attributes, offset: number | undefined, now: Date): Attributes {
+export function replacementDates(
+  { activationDate, ...others }: Attributes,
+  offset: number | undefined,
+  now: Date,
+): Attributes {
   if (offset === undefined) return {};
   const start = new Date(now.getTime() + offset * 1000);
   if (!activationDate) return { activationDate: start };
