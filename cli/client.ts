@@ -10,7 +10,7 @@ import { DataKeys } from "#web/custodian/keys.ts";
 import { Microservice } from "#web/custodian/microservice.ts";
 import { errorFrom } from "#web/custodian/problem.ts";
 import { RestClient } from "#web/custodian/rest.ts";
-import { Session } from "#web/custodian/session.ts";
+import { CustodianSession } from "#web/custodian/session.ts";
 import type { Identity, PendingSignIn, SignIn, SignInStore } from "#web/custodian/store.ts";
 import { startMicroservice } from "#web/hosts/node/index.ts";
 import { loopbackFetch } from "./loopback-fetch.ts";
@@ -49,7 +49,7 @@ export async function connect({
   now = Date.now,
   onWait,
 }: ClientOptions): Promise<Client> {
-  const session = new Session({
+  const session = new CustodianSession({
     vault,
     app,
     client: app,

@@ -8,7 +8,7 @@ import { personName } from "./name.ts";
 import type { SignedIn } from "./sign-in.ts";
 import type { TicketCheck } from "./ticket.ts";
 import type { TokenRequest, TokenResponse } from "./tokens.ts";
-import type { AccountKey, Custodian, Session, TokenKey } from "./types.ts";
+import type { AccountKey, Custodian, TokenKey, VaultSession } from "./types.ts";
 
 /** What `/authorize` is to do next. */
 export type AuthorizeAnswer =
@@ -128,7 +128,7 @@ export class Iam extends WorkerEntrypoint<Env> {
   }
 
   /** Who the vault's cookie stands for. */
-  async session({ cookie }: { cookie: string; requestId: string }): Promise<Result<Session>> {
+  async session({ cookie }: { cookie: string; requestId: string }): Promise<Result<VaultSession>> {
     const session = await this.#object.session({ cookie });
     return session === null ? fail("no-session") : ok(session);
   }

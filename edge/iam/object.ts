@@ -19,7 +19,7 @@ import { findSession, type SignedIn, signedInApps, signInByName, signOut } from 
 import { sweep } from "./sweep.ts";
 import { checkTicket, makeTicket, type Question, type TicketCheck, ticketKey } from "./ticket.ts";
 import { issueTokens, type TokenRequest, type TokenResponse } from "./tokens.ts";
-import type { AccountKey, Custodian, Session, TokenKey } from "./types.ts";
+import type { AccountKey, Custodian, TokenKey, VaultSession } from "./types.ts";
 
 /** What the IAM needs of its neighbours. */
 interface Neighbours {
@@ -30,7 +30,7 @@ const TELL_AGAIN_MS = 10_000;
 
 /** A page of the vault with a form. */
 type Asked = { cookie: string | null } & Pick<Question, "page" | "about">;
-type Asking = { session: Session | null; ticket: string; clients: string[] };
+type Asking = { session: VaultSession | null; ticket: string; clients: string[] };
 type Answered = Asked & { ticket: string };
 
 /** State of the IAM: one object a tenant. Reached by the `Iam` entrypoint alone. */
@@ -114,7 +114,7 @@ export class IamObject extends DurableObject<Env> {
     return checkTicket(key, { page, session, about }, ticket, Date.now());
   }
 
-  async session({ cookie }: { cookie: string }): Promise<Session | null> {
+  async session({ cookie }: { cookie: string }): Promise<VaultSession | null> {
     return findSession(this.#store, await hashSecret(cookie), seconds());
   }
 

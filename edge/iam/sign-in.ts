@@ -5,7 +5,7 @@ import { hashSecret, newSecret } from "../secret.ts";
 import type { Store } from "../store.ts";
 import { DEFAULT_PER_MINUTE, DEFAULT_SIGN_INS, makeRoomForSession } from "./bounds.ts";
 import { endFamilies, familiesOf } from "./families.ts";
-import type { Session } from "./types.ts";
+import type { VaultSession } from "./types.ts";
 
 /** A working day and night; then the user signs in again. Seconds. */
 export const SESSION_SECONDS = 24 * 3600;
@@ -54,7 +54,7 @@ export async function signInByName(
 }
 
 /** Who the cookie stands for. Reading is no decision, so it leaves no audit row; what is done with it does. */
-export function findSession(store: Store, hash: string, now: number): Session | null {
+export function findSession(store: Store, hash: string, now: number): VaultSession | null {
   const [row] = store.sql
     .exec<{ id: string; user: string; expires: number }>(
       "SELECT id, user, expires FROM sessions WHERE hash = ? AND expires > ?",

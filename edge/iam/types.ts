@@ -1,7 +1,7 @@
 /** What the IAM tells other domains. */
 
 /** Who is signed in on the vault's origin, by its cookie. */
-export type Session = {
+export type VaultSession = {
   /** Names the session to the vault's own scripts, also after the cookie was replaced; nothing is granted for it. */
   id: string;
   tenant: string;

@@ -10,7 +10,7 @@ import type { NewInstance } from "./instances.ts";
 import type { EnrolmentMethod } from "./method.ts";
 import { registerRecipient } from "./recipient.ts";
 import type { InstanceKeys } from "./request.ts";
-import type { Binding, Enrolled } from "./types.ts";
+import type { Binding, Enrolment } from "./types.ts";
 
 /** Life of an instance's certificates, seconds (DESIGN, Enrolment). */
 const CERTIFICATE_SECONDS = 24 * 3600;
@@ -32,7 +32,7 @@ export type Ceremony = {
 export async function certify(
   hsm: Hsm,
   ceremony: Ceremony,
-): Promise<{ record: NewInstance; enrolled: Enrolled }> {
+): Promise<{ record: NewInstance; enrolled: Enrolment }> {
   const { instance, tenant, method, binding, keys, now, until } = ceremony;
   const enrolledAt = Math.floor(now / 1000);
   const notAfter = Math.min(enrolledAt + CERTIFICATE_SECONDS, until);
@@ -66,7 +66,7 @@ export async function certify(
     enrolled: enrolledAt,
     notAfter,
   };
-  const enrolled: Enrolled = {
+  const enrolled: Enrolment = {
     instance,
     method: method.name,
     identityCertificate: encodeBase64url(identity),

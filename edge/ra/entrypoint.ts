@@ -1,7 +1,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Caller } from "../caller.ts";
 import type { Result } from "../result.ts";
-import type { Enrolled, EnrolmentOpened, GrantIssued, Instance, Recipient, SignedIn } from "./types.ts";
+import type { Enrolment, EnrolmentOpened, GrantIssued, Instance, Recipient, SignedIn } from "./types.ts";
 
 /**
  * The door of the registration authority. The gateway has verified access token and DPoP proof (for `Caller`) or the
@@ -19,7 +19,7 @@ export class Ra extends WorkerEntrypoint<Env> {
   }
 
   /** `POST /ra/enrolments/{id}`, on the vault's origin. `body` is the parsed JSON as sent; it is checked here. */
-  async redeemEnrolment(by: SignedIn, id: string, body: unknown): Promise<Result<Enrolled>> {
+  async redeemEnrolment(by: SignedIn, id: string, body: unknown): Promise<Result<Enrolment>> {
     return this.#object(by.tenant).redeemEnrolment(by, id, body);
   }
 

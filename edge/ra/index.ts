@@ -5,4 +5,4 @@
  */
 export { Ra } from "./entrypoint.ts";
 export { RaObject } from "./object.ts";
-export type { Enrolled, EnrolmentOpened, GrantIssued, Instance, Recipient, SignedIn } from "./types.ts";
+export type { Enrolment, EnrolmentOpened, GrantIssued, Instance, Recipient, SignedIn } from "./types.ts";

@@ -39,7 +39,7 @@ import { MIGRATIONS } from "./schema.ts";
 import { consumeSession, openSession } from "./session.ts";
 import type {
   Binding,
-  Enrolled,
+  Enrolment,
   EnrolmentOpened,
   GrantIssued,
   Instance,
@@ -151,7 +151,7 @@ export class RaObject extends DurableObject<Env> {
    * Redeems an enrolment (M3): session and credential are consumed in one transaction before anything else is looked
    * at or anyone is called; whatever fails afterwards leaves nothing but that and the audit rows (M20).
    */
-  async redeemEnrolment(by: SignedIn, id: string, body: unknown): Promise<Result<Enrolled>> {
+  async redeemEnrolment(by: SignedIn, id: string, body: unknown): Promise<Result<Enrolment>> {
     const request = fits(redemption, body) ? body : null;
     const method = request ? methodNamed(request.method) : undefined;
     const prepared = request && method ? await method.prepare(request.credential) : null;
@@ -187,7 +187,7 @@ export class RaObject extends DurableObject<Env> {
       method: EnrolmentMethod;
       now: number;
     },
-  ): Promise<Result<Enrolled>> {
+  ): Promise<Result<Enrolment>> {
     const { nonce, binding, request, method, now } = redeemed;
     const { sql, tenant } = this.#store;
     const action = "ra:certify";
@@ -211,7 +211,7 @@ export class RaObject extends DurableObject<Env> {
       // The HSM took its time: whoever has signed out meanwhile gets no instance that sign-out did not see.
       const registered = await signedIn();
       let replaced: string[] = [];
-      const stored = authorize<Enrolled>(
+      const stored = authorize<Enrolment>(
         this.#store,
         { action, ...about, resource: `instance/${instance}` },
         () => {

@@ -14,7 +14,7 @@ export type EnrolmentOpened = { id: string; nonce: string; expires: number; acce
 export type MethodName = "grant";
 
 /** What an enrolment ends with. Certificates are base64url DER. */
-export type Enrolled = {
+export type Enrolment = {
   instance: string;
   method: MethodName;
   identityCertificate: string;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { enumerationOf, tagByProperty } from "./dictionary.ts";
-import { OPERATIONS } from "./payloads.ts";
+import { PAYLOADS } from "./payloads.ts";
 import { AbsentInVersion, type Shape } from "./schema.ts";
 
 /** Fields of answers that older versions lack, and are as well off without: they tell more, or nobody there can ask for them. */
@@ -22,7 +22,7 @@ const SPARED = new Set([
 const operations = enumerationOf("Operation")!.byName;
 
 /** Each field of each answer, with the versions that have the operation and not the field. */
-const lacking = Object.entries(OPERATIONS).flatMap(([operation, { response }]) => {
+const lacking = Object.entries(PAYLOADS).flatMap(([operation, { response }]) => {
   const { first, last } = operations.get(operation)!;
   const { shape } = response as unknown as { shape: Shape };
   return Object.entries(shape).flatMap(([property, field]) => {

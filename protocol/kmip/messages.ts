@@ -4,7 +4,7 @@ import { type EnumerationName, enumerationOf, tagNumber } from "./dictionary.ts"
 import { KmipDecodeError } from "./errors.ts";
 import type { Item } from "./item.ts";
 import { asynchronousIndicator, credential, messageExtension, nonce } from "./parameters.ts";
-import { OPERATIONS } from "./payloads.ts";
+import { PAYLOADS } from "./payloads.ts";
 import {
   AbsentInVersion,
   boolean,
@@ -26,11 +26,11 @@ import { protocolVersion } from "./server-information.ts";
 import { type ProtocolVersion, versionIndex } from "./version.ts";
 
 /** Name of an operation that has a schema. */
-export type OperationName = keyof typeof OPERATIONS;
+export type OperationName = keyof typeof PAYLOADS;
 /** Request Payload of an operation. */
-export type RequestPayload<O extends OperationName> = Infer<(typeof OPERATIONS)[O]["request"]>;
+export type RequestPayload<O extends OperationName> = Infer<(typeof PAYLOADS)[O]["request"]>;
 /** Response Payload of an operation. */
-export type ResponsePayload<O extends OperationName> = Infer<(typeof OPERATIONS)[O]["response"]>;
+export type ResponsePayload<O extends OperationName> = Infer<(typeof PAYLOADS)[O]["response"]>;
 /** Payload of an operation that the tables do not know. */
 export type UnknownPayload = { extensions?: Item[] | undefined };
 
@@ -126,8 +126,8 @@ const TAG = {
 const unknownPayload: Codec<UnknownPayload> = structure({});
 
 function payloadCodec(operation: string | number | undefined, side: "request" | "response"): Codec<unknown> {
-  if (typeof operation !== "string" || !Object.hasOwn(OPERATIONS, operation)) return unknownPayload;
-  return OPERATIONS[operation as OperationName][side];
+  if (typeof operation !== "string" || !Object.hasOwn(PAYLOADS, operation)) return unknownPayload;
+  return PAYLOADS[operation as OperationName][side];
 }
 
 function contextOf(version: ProtocolVersion, direction: Context["direction"]): Context {

@@ -128,7 +128,7 @@ function operation<Q extends Shape, S extends Shape>(
   return { request: structure(request), response: structure(response) };
 }
 
-export const OPERATIONS = {
+export const PAYLOADS = {
   Create: operation(
     { objectType: required(enumeration("ObjectType")), ...template, ...masks },
     { objectType: required(enumeration("ObjectType")), ...identified, ...answeredTemplate },

@@ -1,8 +1,8 @@
-import { type KeyPolicy, type Operation, rank, TIERS, type Tier } from "./policy.ts";
+import { type KeyOperation, type KeyPolicy, rank, TIERS, type Tier } from "./policy.ts";
 
 /** Who wants to do what. */
 export type Request = {
-  operation: Operation;
+  operation: KeyOperation;
   /** Distinguished Name of the custodian (RFC 4514), compared byte for byte: both sides come from certificates of one CA. */
   principal: string;
   /** Tier of the instance, from its certificate. */

@@ -7,10 +7,10 @@ export { type Decision, evaluate, type Request } from "./evaluate.ts";
 export { narrow } from "./narrow.ts";
 export {
   isKeyPolicy,
+  KEY_OPERATIONS,
+  type KeyOperation,
   type KeyPolicy,
   keyPolicy,
-  OPERATIONS,
-  type Operation,
   TIERS,
   type Tier,
 } from "./policy.ts";

@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { evaluate, isKeyPolicy, type KeyPolicy, narrow, OPERATIONS, type Request, TIERS } from "./index.ts";
+import {
+  evaluate,
+  isKeyPolicy,
+  KEY_OPERATIONS,
+  type KeyPolicy,
+  narrow,
+  type Request,
+  TIERS,
+} from "./index.ts";
 
 const ask = (over: Partial<Request> = {}): Request => ({
   operation: "decrypt",
@@ -69,7 +77,7 @@ describe("narrowing", () => {
   const policy: fc.Arbitrary<KeyPolicy> = fc
     .record(
       {
-        operations: fc.subarray([...OPERATIONS]),
+        operations: fc.subarray([...KEY_OPERATIONS]),
         principals: fc.subarray(names),
         denied: fc.subarray(names),
         tier: fc.constantFrom(...TIERS),
@@ -79,7 +87,7 @@ describe("narrowing", () => {
     )
     .map((made) => ({ ...made }));
   const request = fc.record({
-    operation: fc.constantFrom(...OPERATIONS),
+    operation: fc.constantFrom(...KEY_OPERATIONS),
     principal: fc.constantFrom(...names),
     tier: fc.constantFrom(...TIERS),
     now: fc.nat(5),

@@ -3,8 +3,8 @@
 import { fits, literal, object, type Shape, seconds, set, text } from "../shape.ts";
 
 /** The operations on a key that a policy can allow (M17). What is not listed is denied. */
-export const OPERATIONS = ["encrypt", "decrypt", "sign", "verify", "mac", "macVerify"] as const;
-export type Operation = (typeof OPERATIONS)[number];
+export const KEY_OPERATIONS = ["encrypt", "decrypt", "sign", "verify", "mac", "macVerify"] as const;
+export type KeyOperation = (typeof KEY_OPERATIONS)[number];
 
 /** How much is known of the instance that asks, weakest first. It stands in its certificate as a policy OID. */
 export const TIERS = ["software", "emulated", "hardware"] as const;
@@ -19,7 +19,7 @@ export function rank(tier: Tier): number {
 /** A policy on one key. Everything that is absent does not restrict; `operations` is never absent: default deny. */
 export type KeyPolicy = {
   /** Operations allowed, each at most once. */
-  operations: Operation[];
+  operations: KeyOperation[];
   /** Distinguished Names (RFC 4514) of the custodians that may use the key. Absent: every custodian of its account. */
   principals?: string[];
   /** Distinguished Names refused whatever else is said (deny wins). */
@@ -34,7 +34,7 @@ const names = set(text(1, 256), 0, 16);
 
 /** Exact members, bounded lists, no duplicates. */
 export const keyPolicy: Shape<KeyPolicy> = object(
-  { operations: set(literal(...OPERATIONS), 0, OPERATIONS.length) },
+  { operations: set(literal(...KEY_OPERATIONS), 0, KEY_OPERATIONS.length) },
   { principals: names, denied: names, tier: literal(...TIERS), expires: seconds },
 );
 

@@ -8,9 +8,9 @@ import {
   type InstanceDescription,
   type LoadParams,
   type LoadResult,
-  type Operation,
   type Params,
   PORT_VERSION,
+  type PortOperation,
   type Proof,
   type Result,
   type Source,
@@ -55,7 +55,7 @@ export type PortClient = {
 };
 
 type Pending = {
-  op: Operation;
+  op: PortOperation;
   settle(value: unknown): void;
   fail(reason: unknown): void;
   sender?: StreamSender;
@@ -128,7 +128,7 @@ export function createPortClient(port: MessagePort): PortClient {
   };
   port.onmessageerror = () => close("port-violation");
 
-  function call<O extends Operation>(op: O, params: Params<O>): Promise<Result<O>> {
+  function call<O extends PortOperation>(op: O, params: Params<O>): Promise<Result<O>> {
     return new Promise((resolve, reject) => {
       if (closed) throw closed;
       const id = ++last;

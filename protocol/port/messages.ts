@@ -1,7 +1,7 @@
 /** The messages that pass a port, checked in both directions. */
 import { CofferError } from "../error.ts";
 import { anything, bytes, checked, literal, object, type Shape, text, union, whole } from "../shape.ts";
-import { OPERATIONS, type Operation, PORT_VERSION, type Result } from "./operations.ts";
+import { PORT_OPERATIONS, PORT_VERSION, type PortOperation, type Result } from "./operations.ts";
 
 /** Longest chunk of a stream, bytes. */
 export const CHUNK = 1 << 20;
@@ -12,7 +12,7 @@ export const CREDIT = CHUNK / 2;
 /** Calls under way at a time on one port. */
 export const CALLS = 32;
 
-export type Call = { v: 1; type: "call"; id: number; op: Operation; params: unknown };
+export type Call = { v: 1; type: "call"; id: number; op: PortOperation; params: unknown };
 export type Message =
   | Call
   | { v: 1; type: "result"; id: number; value: unknown }
@@ -24,7 +24,7 @@ export type Message =
 
 const v = literal(PORT_VERSION);
 const id = whole(1);
-const OPERATION_NAMES = Object.keys(OPERATIONS) as Operation[];
+const OPERATION_NAMES = Object.keys(PORT_OPERATIONS) as PortOperation[];
 const message = union("type", {
   call: object({ v, type: literal("call"), id, op: literal(...OPERATION_NAMES), params: anything }),
   result: object({ v, type: literal("result"), id, value: anything }),
@@ -46,13 +46,13 @@ export function violation(cause?: unknown): never {
  */
 export function checkMessage(value: unknown): Message {
   const known: Message = take(message, value);
-  if (known.type === "call") take(OPERATIONS[known.op].params, known.params);
+  if (known.type === "call") take(PORT_OPERATIONS[known.op].params, known.params);
   return known;
 }
 
 /** Checks the value that answers `op`, going out as well as coming in. */
-export function checkResult<O extends Operation>(op: O, value: unknown): Result<O> {
-  return take(OPERATIONS[op].result as Shape<Result<O>>, value);
+export function checkResult<O extends PortOperation>(op: O, value: unknown): Result<O> {
+  return take(PORT_OPERATIONS[op].result as Shape<Result<O>>, value);
 }
 
 function take<T>(shape: Shape<T>, value: unknown): T {

@@ -69,7 +69,7 @@ export type InspectResult = { edk: string; context: EncryptionContext };
 export type Source = Blob | Uint8Array | ReadableStream<Uint8Array>;
 
 /** Parameters (coming into the microservice) and results (going out) of the calls. */
-export const OPERATIONS = {
+export const PORT_OPERATIONS = {
   hello: {
     params: object({ versions: list(whole(1, 65535), 0, 16), custodian: text(0, 1024) }, { proof }),
     result: object(
@@ -94,6 +94,6 @@ export const OPERATIONS = {
   open: { params: object({ context }, { input: blob }), result: object({}) },
 } as const;
 
-export type Operation = keyof typeof OPERATIONS;
-export type Params<O extends Operation> = Of<(typeof OPERATIONS)[O]["params"]>;
-export type Result<O extends Operation> = Of<(typeof OPERATIONS)[O]["result"]>;
+export type PortOperation = keyof typeof PORT_OPERATIONS;
+export type Params<O extends PortOperation> = Of<(typeof PORT_OPERATIONS)[O]["params"]>;
+export type Result<O extends PortOperation> = Of<(typeof PORT_OPERATIONS)[O]["result"]>;

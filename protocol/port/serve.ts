@@ -1,7 +1,7 @@
 /** The microservice's end of the port. */
 import { CofferError, codeOf } from "../error.ts";
 import { CALLS, type Call, checkMessage, checkResult, type Message } from "./messages.ts";
-import type { HelloParams, HelloResult, Operation, Params, Result } from "./operations.ts";
+import type { HelloParams, HelloResult, Params, PortOperation, Result } from "./operations.ts";
 import { PORT_VERSION } from "./operations.ts";
 import { StreamReceiver, StreamSender } from "./stream.ts";
 
@@ -58,7 +58,11 @@ export function servePort(port: MessagePort, handler: PortHandler, options: Serv
     call.receiver?.fail(reason);
   }
 
-  async function answer(id: number, op: Exclude<Operation, "seal" | "open">, params: unknown): Promise<void> {
+  async function answer(
+    id: number,
+    op: Exclude<PortOperation, "seal" | "open">,
+    params: unknown,
+  ): Promise<void> {
     const method = handler[op] as (params: unknown) => Promise<unknown>;
     const value = checkResult(op, await method.call(handler, params));
     if (op === "hello") greeted = true;

@@ -9,7 +9,7 @@ import { createKmipClient } from "#protocol/kmip/index.ts";
 import { changeRows, readRows, type System, startSystem } from "../system/index.ts";
 import { Browser, newVerifier } from "./browser.ts";
 import { EdgeClient, json, problem } from "./client.ts";
-import { type Enrolled, enrol, makeKeys } from "./instance.ts";
+import { type EnrolmentAnswer, enrol, makeKeys } from "./instance.ts";
 
 let system: System;
 beforeAll(async () => {
@@ -20,7 +20,7 @@ afterAll(() => system?.close());
 /** A person with an enrolled instance and a data key. */
 async function enrolled(name: string) {
   const client = await EdgeClient.signIn(system, name);
-  const instance = json<Enrolled>(await enrol(client, await makeKeys()));
+  const instance = json<EnrolmentAnswer>(await enrol(client, await makeKeys()));
   const body = { account: client.account, count: 1, purpose: "document" };
   const { edks } = json<{ edks: [string] }>(await client.rest("POST", "/kms/data-keys", body));
   const rewrap = (by = client) =>
@@ -125,7 +125,7 @@ it("B9 no instance outlives its custodian's certificate", async () => {
     const statement = `UPDATE custodians SET not_after = ${soon} WHERE user = '${ada.tokens.user.id}'`;
     expect(changeRows(system.edgeDir, "custodians", statement)).toBeGreaterThan(0);
   });
-  const { instance, notAfter } = json<Enrolled>(await enrol(ada, await makeKeys()));
+  const { instance, notAfter } = json<EnrolmentAnswer>(await enrol(ada, await makeKeys()));
   expect(notAfter).toBe(soon);
   const row = readRows(system.edgeDir, "instances").find(({ id }) => id === instance);
   expect(row?.not_after).toBe(soon);

@@ -4,19 +4,27 @@ import { IDENTITY, type Identity, masterKeyName, recipientNames } from "#protoco
 import { createKmipClient, type KmipClient } from "#protocol/kmip/index.ts";
 import { changeRows, readRows, type System, startSystem } from "../system/index.ts";
 import { EdgeClient, json, problem, send } from "./client.ts";
-import { askGrant, type Enrolled, enrol, type Keys, makeKeys, openSession, redemption } from "./instance.ts";
+import {
+  askGrant,
+  type EnrolmentAnswer,
+  enrol,
+  type Keys,
+  makeKeys,
+  openSession,
+  redemption,
+} from "./instance.ts";
 
 let system: System;
 let ann: EdgeClient;
 let keys: Keys;
-let instance: Enrolled;
+let instance: EnrolmentAnswer;
 let edk: string;
 
 beforeAll(async () => {
   system = await startSystem();
   ann = await EdgeClient.signIn(system, "Ann");
   keys = await makeKeys();
-  instance = json<Enrolled>(await enrol(ann, keys));
+  instance = json<EnrolmentAnswer>(await enrol(ann, keys));
   edk = json<{ edks: [string] }>(await dataKeys()).edks[0];
 });
 afterAll(() => system?.close());
@@ -78,7 +86,7 @@ describe("what is left behind", () => {
   it("abandoned uploads, cut off batches and ended instances are swept", async () => {
     const { id } = json<{ id: string }>(await ann.rest("POST", "/documents", { account: ann.account }));
     await ann.rest("PUT", `/documents/${id}/parts/1`, new Uint8Array(100));
-    const ended = json<Enrolled>(await enrol(ann, await makeKeys()));
+    const ended = json<EnrolmentAnswer>(await enrol(ann, await makeKeys()));
     const recipient = recipientNames(ended.instance).key;
     expect(await locate(IDENTITY.ra, recipient)).toBe(1);
     await system.restart(() => {
@@ -150,12 +158,12 @@ describe("custodians without standing", () => {
     const bob = await EdgeClient.signIn(system, "Bob");
     const elsewhere = await EdgeClient.signIn(system, "Bob");
     const [own, other] = [
-      json<Enrolled>(await enrol(bob, await makeKeys())),
-      json<Enrolled>(await enrol(elsewhere, await makeKeys())),
+      json<EnrolmentAnswer>(await enrol(bob, await makeKeys())),
+      json<EnrolmentAnswer>(await enrol(elsewhere, await makeKeys())),
     ];
     const body = { account: bob.account, count: 1, purpose: "document" };
     const { edks } = json<{ edks: [string] }>(await bob.rest("POST", "/kms/data-keys", body));
-    const ask = (client: EdgeClient, { wrappingCertificate: certificate }: Enrolled) =>
+    const ask = (client: EdgeClient, { wrappingCertificate: certificate }: EnrolmentAnswer) =>
       client.rest("POST", "/kms/rewrap", { edk: edks[0], certificate });
     expect((await ask(bob, own)).status).toBe(200);
     const [grant, session] = [await askGrant(bob), await openSession(elsewhere)];

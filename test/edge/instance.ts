@@ -7,7 +7,7 @@ import { type Answer, type EdgeClient, json } from "./client.ts";
 const { subtle } = globalThis.crypto;
 const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
-export type Enrolled = {
+export type EnrolmentAnswer = {
   instance: string;
   identityCertificate: string;
   wrappingCertificate: string;

@@ -15,7 +15,15 @@ import {
 import { createKmipClient } from "#protocol/kmip/index.ts";
 import { type System, startSystem, watchKeys } from "../system/index.ts";
 import { EdgeClient, json, problem } from "./client.ts";
-import { askGrant, type Enrolled, enrol, type Keys, makeKeys, openSession, redemption } from "./instance.ts";
+import {
+  askGrant,
+  type EnrolmentAnswer,
+  enrol,
+  type Keys,
+  makeKeys,
+  openSession,
+  redemption,
+} from "./instance.ts";
 
 const { subtle } = globalThis.crypto;
 const watch = watchKeys();
@@ -23,8 +31,8 @@ let system: System;
 let ann: EdgeClient;
 let bob: EdgeClient;
 let keys: Keys;
-let instance: Enrolled;
-let bobs: Enrolled;
+let instance: EnrolmentAnswer;
+let bobs: EnrolmentAnswer;
 let trust: TrustList;
 const now = () => Math.floor(Date.now() / 1000);
 
@@ -32,8 +40,8 @@ beforeAll(async () => {
   system = await startSystem({ otherApps: ["other"], vars: { COFFER_DATA_KEYS_PER_HOUR: "64" } });
   [ann, bob] = await Promise.all([EdgeClient.signIn(system, "Ann"), EdgeClient.signIn(system, "Bob")]);
   keys = await makeKeys();
-  instance = json<Enrolled>(await enrol(ann, keys));
-  bobs = json<Enrolled>(await enrol(bob, await makeKeys()));
+  instance = json<EnrolmentAnswer>(await enrol(ann, keys));
+  bobs = json<EnrolmentAnswer>(await enrol(bob, await makeKeys()));
   trust = await verifyTrustList(
     instance.trust,
     parseCertificate(decodeBase64url(instance.chain[1]!)).spki,
@@ -285,7 +293,7 @@ describe("rewrap", () => {
     const other = await EdgeClient.signIn({ appOrigin, vaultOrigin: system.vaultOrigin }, "Ann");
     expect(other.tokens.user).toEqual(ann.tokens.user);
     expect(other.account).toBe(ann.account);
-    const own = json<Enrolled>(await enrol(other, await makeKeys()));
+    const own = json<EnrolmentAnswer>(await enrol(other, await makeKeys()));
     expect(own.origin).toBe(appOrigin);
     expect((await rewrap(other, await newEdk(other), own.wrappingCertificate)).status).toBe(200);
 
@@ -341,7 +349,7 @@ describe("rewrap", () => {
 
   it("W12 refuses a revoked instance at once, and no other", async () => {
     const edk = await newEdk();
-    const second = json<Enrolled>(await enrol(ann, await makeKeys()));
+    const second = json<EnrolmentAnswer>(await enrol(ann, await makeKeys()));
     expect((await rewrap(ann, edk, second.wrappingCertificate)).status).toBe(200);
     expect(problem(await bob.rest("DELETE", `/ra/instances/${second.instance}`))).toBe("404 not-found");
     expect((await ann.rest("DELETE", `/ra/instances/${second.instance}`)).status).toBe(204);
@@ -351,7 +359,7 @@ describe("rewrap", () => {
 
   it("W12 gives nothing to an instance that was revoked while the HSM wrapped", async () => {
     const edk = await newEdk();
-    const second = json<Enrolled>(await enrol(ann, await makeKeys()));
+    const second = json<EnrolmentAnswer>(await enrol(ann, await makeKeys()));
     const held = holdWrapping();
     try {
       const asked = rewrap(ann, edk, second.wrappingCertificate);

@@ -9,7 +9,7 @@ import {
   requestToItem,
   VERSIONS,
 } from "#protocol/kmip/index.ts";
-import { OPERATIONS } from "#protocol/kmip/payloads.ts";
+import { PAYLOADS as SHAPES } from "#protocol/kmip/payloads.ts";
 import { IDENTIFIERS } from "./server-objects.ts";
 
 const vectors = process.env.COFFER_VECTORS ?? "../shared/vectors";
@@ -49,7 +49,7 @@ function withValues(message: string): string {
 function ours(): Item[] {
   const found: Item[] = [];
   for (const protocolVersion of VERSIONS) {
-    for (const operation of Object.keys(OPERATIONS)) {
+    for (const operation of Object.keys(SHAPES)) {
       for (const uniqueIdentifier of IDENTIFIERS) {
         const item = { operation, payload: { ...PAYLOADS[operation], uniqueIdentifier } };
         const message = { header: { protocolVersion }, items: [item as unknown as RequestItem] };

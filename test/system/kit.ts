@@ -27,14 +27,14 @@ type TestRest = Omit<RestClient, "json"> & {
 const ENTRY = `
   import { connect } from "#web/custodian/index.ts";
   import { RestClient, delay } from "#web/custodian/rest.ts";
-  import { Session } from "#web/custodian/session.ts";
+  import { CustodianSession } from "#web/custodian/session.ts";
   import { createSignInStore } from "#web/custodian/store.ts";
   import { openVault } from "#web/custodian/vault.ts";
   import { createPortClient } from "#protocol/port/index.ts";
   const rest = async (vault) => {
     const app = location.origin;
     const send = fetch.bind(globalThis);
-    const session = new Session({ vault, app, client: app, redirectUri: app + "/", store: createSignInStore(),
+    const session = new CustodianSession({ vault, app, client: app, redirectUri: app + "/", store: createSignInStore(),
       fetch: send, now: Date.now, locks: navigator.locks });
     await session.restore();
     return new RestClient({ origin: app, session, fetch: send, delay });

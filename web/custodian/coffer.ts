@@ -13,7 +13,7 @@ import { CofferError } from "./error.ts";
 import { DataKeys } from "./keys.ts";
 import { Microservice, type MicroserviceState } from "./microservice.ts";
 import { delay, RestClient } from "./rest.ts";
-import { Session } from "./session.ts";
+import { CustodianSession } from "./session.ts";
 import { createSignInStore, type Identity } from "./store.ts";
 import { openVault } from "./vault.ts";
 
@@ -51,7 +51,7 @@ export async function connect(options: ConnectOptions): Promise<Coffer> {
 
 /** A connection of this page to its vault, its edge and its microservice. */
 export class Coffer extends EventTarget {
-  readonly #session: Session;
+  readonly #session: CustodianSession;
   readonly #microservice: Microservice;
   readonly #keys: DataKeys;
   readonly #documents: Documents;
@@ -65,7 +65,7 @@ export class Coffer extends EventTarget {
     const send = fetch.bind(globalThis);
     const onWait = (detail: number) => void this.dispatchEvent(new CustomEvent("waiting", { detail }));
     this.#vault = vault;
-    this.#session = new Session({
+    this.#session = new CustodianSession({
       vault,
       app,
       client: client ?? app,

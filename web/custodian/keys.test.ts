@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { CofferError } from "./error.ts";
 import { DataKeys } from "./keys.ts";
-import type { Enrolled, Microservice } from "./microservice.ts";
+import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
 import type { RestClient } from "./rest.ts";
 
 /** An edge that numbers its keys, and a microservice that holds what was loaded. */
@@ -34,7 +34,7 @@ function setup(refuse: (certificate: string) => CofferError | undefined = () => 
     ({
       port,
       instance: { id: `i${instance}`, wrappingCertificate: `cert-${instance}` },
-    }) as unknown as Enrolled;
+    }) as unknown as EnrolledMicroservice;
   const microservice: Pick<Microservice, "use" | "renew"> = {
     use: async () => enrolled(),
     renew: async (stale) => {

@@ -5,7 +5,7 @@
 
 import { codeOf } from "#protocol/error.ts";
 import { isDataKeys, isRewrapped } from "#protocol/rest/index.ts";
-import type { Enrolled, Microservice } from "./microservice.ts";
+import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
 import type { RestClient } from "./rest.ts";
 
 /** Keys asked for in one request: one to use, the rest ahead. */
@@ -73,7 +73,7 @@ export class DataKeys {
     }
   }
 
-  async #rewrap(edk: string, { port, instance }: Enrolled): Promise<void> {
+  async #rewrap(edk: string, { port, instance }: EnrolledMicroservice): Promise<void> {
     if (await port.has(edk)) return;
     const certificate = instance.wrappingCertificate;
     const { wrappedKey, receipt } = await this.#rest.json("POST", "/kms/rewrap", {

@@ -10,7 +10,7 @@ import type { RestClient } from "./rest.ts";
 import type { Vault } from "./vault.ts";
 
 /** An enrolled microservice. */
-export interface Enrolled {
+export interface EnrolledMicroservice {
   port: PortClient;
   instance: InstanceDescription;
   /** SHA-384 of the code that runs, `sha384-…`. */
@@ -43,7 +43,7 @@ export interface MicroserviceOptions {
 /** One microservice for one page. Started on first use, and only once. */
 export class Microservice {
   readonly #options: MicroserviceOptions;
-  #enrolled: Promise<Enrolled> | undefined;
+  #enrolled: Promise<EnrolledMicroservice> | undefined;
   #vault: Vault | undefined;
   #port: PortClient | undefined;
   /** Id of an instance that was enrolled here and ends soon, because the sign-in does: another would end no later. */
@@ -61,7 +61,7 @@ export class Microservice {
   }
 
   /** The enrolled microservice. After a failure the next call tries anew; near its end the instance is renewed. */
-  async use(): Promise<Enrolled> {
+  async use(): Promise<EnrolledMicroservice> {
     this.#enrolled ??= this.#guard(this.#start());
     const enrolled = await this.#enrolled;
     if (this.#isValid(enrolled.instance)) return enrolled;
@@ -69,7 +69,7 @@ export class Microservice {
   }
 
   /** Enrols anew, unless somebody else already replaced the instance named `stale`. */
-  async renew(stale: string): Promise<Enrolled> {
+  async renew(stale: string): Promise<EnrolledMicroservice> {
     const current = this.#enrolled;
     if (!current) return this.use();
     const before = await current;
@@ -81,7 +81,7 @@ export class Microservice {
   }
 
   /** Greets first: whoever is not signed in at the vault any more learns that, and asks for no grant. */
-  async #again({ port, measurement, instance: stale }: Enrolled): Promise<Enrolled> {
+  async #again({ port, measurement, instance: stale }: EnrolledMicroservice): Promise<EnrolledMicroservice> {
     const { instance } = await port.hello(this.#options.custodian());
     if (instance && instance.id !== stale.id && this.#isValid(instance))
       return this.#ready({ port, measurement, instance });
@@ -126,7 +126,7 @@ export class Microservice {
     this.#tell({ phase: "idle" });
   }
 
-  #guard(work: Promise<Enrolled>): Promise<Enrolled> {
+  #guard(work: Promise<EnrolledMicroservice>): Promise<EnrolledMicroservice> {
     const guarded = work.catch((thrown: unknown) => {
       const error = asCofferError(thrown);
       if (this.#enrolled === guarded) {
@@ -138,7 +138,7 @@ export class Microservice {
     return guarded;
   }
 
-  async #start(): Promise<Enrolled> {
+  async #start(): Promise<EnrolledMicroservice> {
     this.#tell({ phase: "starting" });
     const run = {};
     this.#run = run;
@@ -155,7 +155,7 @@ export class Microservice {
     return this.#ready({ port, measurement, instance });
   }
 
-  async #enrol(port: PortClient, measurement: string): Promise<Enrolled> {
+  async #enrol(port: PortClient, measurement: string): Promise<EnrolledMicroservice> {
     this.#tell({ phase: "enrolling" });
     const { grant } = await this.#options.rest.json("POST", "/ra/grants", {
       json: {},
@@ -170,7 +170,7 @@ export class Microservice {
     return this.#ready({ port, measurement, instance });
   }
 
-  #ready(enrolled: Enrolled): Enrolled {
+  #ready(enrolled: EnrolledMicroservice): EnrolledMicroservice {
     const { measurement, instance } = enrolled;
     this.#tell({ phase: "ready", measurement, instance });
     return enrolled;

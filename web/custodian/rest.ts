@@ -5,7 +5,7 @@ import type { Shape } from "#protocol/rest/index.ts";
 import { jsonAnswer } from "./answer.ts";
 import { CofferError, isTransient, isUndone } from "./error.ts";
 import { errorFrom } from "./problem.ts";
-import type { Session } from "./session.ts";
+import type { CustodianSession } from "./session.ts";
 
 export { type Delay, delay } from "#protocol/patience.ts";
 
@@ -34,14 +34,14 @@ export interface JsonOptions<T> extends RequestOptions {
 /** Sends authorized requests to the app's own origin. */
 export class RestClient {
   readonly #origin: string;
-  readonly #session: Pick<Session, "authorize" | "learn">;
+  readonly #session: Pick<CustodianSession, "authorize" | "learn">;
   readonly #fetch: typeof fetch;
   readonly #delay: Delay;
   readonly #onWait: ((milliseconds: number) => void) | undefined;
 
   constructor(options: {
     origin: string;
-    session: Pick<Session, "authorize" | "learn">;
+    session: Pick<CustodianSession, "authorize" | "learn">;
     fetch: typeof fetch;
     delay: Delay;
     /** Told how long a request waits because the server asked to come later. */

@@ -1,7 +1,7 @@
 import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { Session } from "./session.ts";
+import { CustodianSession } from "./session.ts";
 import type { PendingSignIn, SignIn, SignInStore } from "./store.ts";
 
 const server = setupServer();
@@ -47,7 +47,7 @@ function setup(store = memoryStore()) {
   const waits: number[] = [];
   const told: number[] = [];
   const open = () =>
-    new Session({
+    new CustodianSession({
       vault: VAULT,
       app: APP,
       client: "coffer-page",

@@ -40,7 +40,7 @@ export interface SessionOptions {
 }
 
 /** The sign-in of this browser: none, under way, or complete. */
-export class Session {
+export class CustodianSession {
   readonly #options: SessionOptions;
   #signIn: SignIn | undefined;
   #nonce: string | undefined;

@@ -28,7 +28,7 @@ import {
   type Peers,
   type Store,
 } from "./index.ts";
-import type { Enrolled, Registration, Session } from "./registration.ts";
+import type { EnrolmentAnswer, Registration, SessionOwner } from "./registration.ts";
 
 // RSA keys are made for every enrolment: a second each, several when the machine is busy.
 vi.setConfig({ testTimeout: 30_000 });
@@ -144,7 +144,9 @@ function trustList(serial: number): Promise<string> {
 
 /** A registration authority that checks the request as the real one does. */
 function authority(
-  change: (enrolled: Enrolled) => Promise<Partial<Enrolled>> | Partial<Enrolled> = () => ({}),
+  change: (
+    enrolled: EnrolmentAnswer,
+  ) => Promise<Partial<EnrolmentAnswer>> | Partial<EnrolmentAnswer> = () => ({}),
   said: Leaf = {},
 ): Registration {
   const nonce = crypto.getRandomValues(new Uint8Array(32));
@@ -167,7 +169,7 @@ function authority(
       );
       const signed = concat(utf8("coffer-wrapping-key-v1\0"), nonce, wrapping);
       expect(await subtle.verify(ECDSA, identity, decodeBase64url(body.wrappingProof!), signed)).toBe(true);
-      const enrolled: Enrolled = {
+      const enrolled: EnrolmentAnswer = {
         instance: "i-1",
         method: "grant",
         identityCertificate: encodeBase64url(await leaf(identity, digitalSignature, said)),
@@ -221,7 +223,7 @@ let told: Ended[];
 let timers: { task: () => void; at: number }[];
 let unwraps: number;
 /** What the vault's origin says of its cookie; throws where it would. */
-let session: () => Session;
+let session: () => SessionOwner;
 const clients: PortClient[] = [];
 
 beforeEach(() => {
@@ -379,7 +381,13 @@ describe("enrolment", () => {
     expect((await start().client.hello(DN)).instance).toBeNull();
   });
 
-  it.each<[string, (enrolled: Enrolled) => Promise<Partial<Enrolled>> | Partial<Enrolled>, string]>([
+  it.each<
+    [
+      string,
+      (enrolled: EnrolmentAnswer) => Promise<Partial<EnrolmentAnswer>> | Partial<EnrolmentAnswer>,
+      string,
+    ]
+  >([
     ["another custodian", () => ({ custodian: "CN=Other" }), "foreign-custodian"],
     ["another origin", () => ({ origin: "https://evil.example" }), "foreign-custodian"],
     [
@@ -457,7 +465,7 @@ describe("enrolment", () => {
 
   it("refuses certificates of another root", async () => {
     const other = await signer();
-    const foreign = async (enrolled: Enrolled): Promise<Partial<Enrolled>> => ({
+    const foreign = async (enrolled: EnrolmentAnswer): Promise<Partial<EnrolmentAnswer>> => ({
       chain: [chain[0]!, encodeBase64url(await certifyRoot(other))],
       trust: enrolled.trust,
     });
@@ -533,7 +541,7 @@ describe("enrolment", () => {
       (error: CofferError) => error.code,
     );
 
-  it.each<[string, () => Session, string]>([
+  it.each<[string, () => SessionOwner, string]>([
     ["there is no session any more", refuse("no-session"), "u-1"],
     ["another user has signed in", () => ({ tenant: "acme", user: "u-2", session: "s-2" }), "u-2"],
     ["the same user has signed in again", () => ({ tenant: "acme", user: "u-1", session: "s-3" }), "u-1"],

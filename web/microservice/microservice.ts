@@ -4,7 +4,7 @@ import { utf8 } from "#protocol/bytes.ts";
 import { type Header, open, parseHeader, seal } from "#protocol/envelope/index.ts";
 import { CofferError, codeOf } from "#protocol/error.ts";
 import { canonicalJws, edkDigests, edkProviderInfo, type TrustList } from "#protocol/keys/index.ts";
-import { evaluate, type Operation, type Tier } from "#protocol/policy/index.ts";
+import { evaluate, type KeyOperation, type Tier } from "#protocol/policy/index.ts";
 import {
   type EncryptionContext,
   type InstanceDescription,
@@ -115,7 +115,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
   }
 
   /** The key for an operation that policy allows, in a context that is the key's own. */
-  async function use(edk: string, operation: Operation, context: EncryptionContext): Promise<LoadedKey> {
+  async function use(edk: string, operation: KeyOperation, context: EncryptionContext): Promise<LoadedKey> {
     const { record, tier } = enrolled();
     const loaded = await find(edk);
     if (!loaded) throw new CofferError("key-missing");

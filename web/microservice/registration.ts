@@ -5,7 +5,7 @@ import { parseJson } from "#protocol/json.ts";
 import { delay as byTheClock, type Delay, patiently } from "#protocol/patience.ts";
 
 /** As the RA answers; checked field by field before anything is believed. */
-export type Enrolled = {
+export type EnrolmentAnswer = {
   instance: string;
   method: string;
   identityCertificate: string;
@@ -17,14 +17,14 @@ export type Enrolled = {
 };
 
 /** Whom the vault's cookie stands for. `session` names the session itself, from sign-in to sign-out. */
-export type Session = { tenant: string; user: string; session: string };
+export type SessionOwner = { tenant: string; user: string; session: string };
 
 export type Registration = {
   /** Errors: `no-session` when nobody is signed in at the vault, `offline` without a network. */
-  session(): Promise<Session>;
+  session(): Promise<SessionOwner>;
   /** Opens a session; `nonce` is base64url. */
   open(): Promise<{ id: string; nonce: string }>;
-  redeem(id: string, body: Record<string, string>): Promise<Enrolled>;
+  redeem(id: string, body: Record<string, string>): Promise<EnrolmentAnswer>;
 };
 
 const MAX_ANSWER = 64 * 1024;

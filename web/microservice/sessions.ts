@@ -1,7 +1,7 @@
 /** The session that a browser has with the vault ends, with all that was enrolled in it, for every app. */
 import { codeOf } from "#protocol/error.ts";
 import type { Peers } from "./peers.ts";
-import type { Registration, Session } from "./registration.ts";
+import type { Registration, SessionOwner } from "./registration.ts";
 import type { Store } from "./store.ts";
 
 type Surroundings = {
@@ -21,7 +21,7 @@ export async function settleSessions({
   registration,
   peers,
   now,
-}: Surroundings): Promise<Session | undefined> {
+}: Surroundings): Promise<SessionOwner | undefined> {
   try {
     const found = await registration.session();
     await store.deleteEnded({ live: found.session, now: now() });

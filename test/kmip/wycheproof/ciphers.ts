@@ -1,7 +1,7 @@
 import type { CryptographicParameters, KeyBlock } from "#protocol/kmip/index.ts";
 import { symmetricKey } from "./objects.ts";
 import { attempt, type Driver, gives, makes, type Outcomes } from "./outcome.ts";
-import type { Session } from "./session.ts";
+import type { KmipSession } from "./session.ts";
 import { bytesOf } from "./vectors.ts";
 
 /** Encrypt and Decrypt. */
@@ -20,7 +20,7 @@ interface Sealing {
   tag?: Bytes;
 }
 
-async function sealAndOpen(session: Session, vector: Sealing): Promise<Outcomes> {
+async function sealAndOpen(session: KmipSession, vector: Sealing): Promise<Outcomes> {
   const { algorithm, parameters, key, iv, aad, plain, cipher, tag } = vector;
   const common = async () => ({
     uniqueIdentifier: await symmetricKey(session, algorithm, key),

@@ -2,7 +2,7 @@ import type { RequestPayload } from "#protocol/kmip/index.ts";
 import { kmipHash } from "./hashes.ts";
 import { curveOf, materialOf, privateKey, publicKey, secretData } from "./objects.ts";
 import { attempt, type Driver, gives, type Outcome } from "./outcome.ts";
-import type { Session } from "./session.ts";
+import type { KmipSession } from "./session.ts";
 import { bytesOf, numberOf, textOf, type Vector } from "./vectors.ts";
 
 /** Derive Key, and Get of what came of it. */
@@ -11,7 +11,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 type Derivation = Pick<RequestPayload<"DeriveKey">, "derivationMethod" | "derivationParameters">;
 
 async function derives(
-  session: Session,
+  session: KmipSession,
   bases: () => Promise<string[]>,
   derivation: Derivation,
   expected: Bytes,
@@ -67,7 +67,7 @@ interface Pair {
   publicKey(): Promise<string>;
 }
 
-async function agrees(session: Session, test: Vector, pair: Pair) {
+async function agrees(session: KmipSession, test: Vector, pair: Pair) {
   const shared = bytesOf(test, "shared");
   const bases = () => Promise.all([pair.privateKey(), pair.publicKey()]);
   const method = { derivationMethod: "AsymmetricKey", derivationParameters: {} } as const;

@@ -6,5 +6,5 @@
  * May be imported by: test, and by `npm run kmip:wycheproof` (`run.ts`).
  */
 export { type FileResult, runFile } from "./run-file.ts";
-export { Session } from "./session.ts";
+export { KmipSession } from "./session.ts";
 export { findFiles, readVectors, type VectorFile } from "./vectors.ts";

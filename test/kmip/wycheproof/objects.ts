@@ -1,5 +1,5 @@
 import type { KeyBlock, ManagedObject, TransparentKey } from "#protocol/kmip/index.ts";
-import type { Session } from "./session.ts";
+import type { KmipSession } from "./session.ts";
 
 /** Objects as the vectors need them, registered in a session. */
 
@@ -7,19 +7,23 @@ type Bytes = Uint8Array<ArrayBuffer>;
 type Algorithm = KeyBlock["cryptographicAlgorithm"];
 type Curve = NonNullable<TransparentKey["recommendedCurve"]>;
 
-export function symmetricKey(session: Session, algorithm: Algorithm, keyMaterial: Bytes): Promise<string> {
+export function symmetricKey(
+  session: KmipSession,
+  algorithm: Algorithm,
+  keyMaterial: Bytes,
+): Promise<string> {
   const described = { cryptographicAlgorithm: algorithm, cryptographicLength: keyMaterial.length * 8 };
   const keyBlock = { keyFormatType: "Raw", keyValue: { keyMaterial }, ...described } as const;
   return session.register("SymmetricKey", { symmetricKey: { keyBlock } }, described);
 }
 
-export function secretData(session: Session, keyMaterial: Bytes): Promise<string> {
+export function secretData(session: KmipSession, keyMaterial: Bytes): Promise<string> {
   const keyBlock = { keyFormatType: "Opaque", keyValue: { keyMaterial } } as const;
   return session.register("SecretData", { secretData: { secretDataType: "Password", keyBlock } });
 }
 
 export function publicKey(
-  session: Session,
+  session: KmipSession,
   keyFormatType: KeyBlock["keyFormatType"],
   keyMaterial: Bytes | TransparentKey,
   algorithm?: Algorithm,
@@ -33,7 +37,7 @@ export function publicKey(
 }
 
 export function privateKey(
-  session: Session,
+  session: KmipSession,
   keyFormatType: KeyBlock["keyFormatType"],
   keyMaterial: Bytes | TransparentKey,
 ): Promise<string> {

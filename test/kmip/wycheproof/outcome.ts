@@ -1,5 +1,5 @@
 import { KmipError } from "#protocol/kmip/index.ts";
-import type { Session } from "./session.ts";
+import type { KmipSession } from "./session.ts";
 import type { Group, Vector } from "./vectors.ts";
 
 /**
@@ -19,7 +19,7 @@ export const wrong = (detail: string): Outcome => ({ answer: "wrong", detail });
 export type Outcomes = Record<string, Outcome>;
 
 /** Puts a vector to the operations that it is about. */
-export type Driver = (test: Vector, group: Group, session: Session) => Promise<Outcomes>;
+export type Driver = (test: Vector, group: Group, session: KmipSession) => Promise<Outcomes>;
 
 /** What the emulator says when it failed itself. The profiles have its code, General Failure, for refusals too. */
 const FAILED = "The server failed";

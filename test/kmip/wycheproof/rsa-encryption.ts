@@ -3,7 +3,7 @@ import type { CryptographicParameters } from "#protocol/kmip/index.ts";
 import { kmipHash } from "./hashes.ts";
 import { privateKey, publicKey } from "./objects.ts";
 import { ACCEPTED, attempt, type Driver, gives, type Outcomes, refused, wrong } from "./outcome.ts";
-import type { Session } from "./session.ts";
+import type { KmipSession } from "./session.ts";
 import { bytesOf, type Group, type Vector } from "./vectors.ts";
 
 /** Decrypt with RSA keys; and, as encryption is random, what Encrypt made is decrypted again. */
@@ -12,7 +12,7 @@ const keyOf = (group: Group) =>
   bytesOf(group, "privateKeyPkcs8" in group ? "privateKeyPkcs8" : "privateKeyDer");
 
 async function roundTrip(
-  session: Session,
+  session: KmipSession,
   test: Vector,
   group: Group,
   cryptographicParameters: CryptographicParameters,

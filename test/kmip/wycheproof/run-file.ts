@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { driverOf } from "./drivers.ts";
 import { fault, type Outcomes } from "./outcome.ts";
-import type { Session } from "./session.ts";
+import type { KmipSession } from "./session.ts";
 import { readVectors, type Vector } from "./vectors.ts";
 
 export interface FileResult {
@@ -17,7 +17,7 @@ export interface FileResult {
 }
 
 /** Puts every vector of a file to the server, many at a time. Throws where the file cannot be read. */
-export async function runFile(path: string, session: Session): Promise<FileResult> {
+export async function runFile(path: string, session: KmipSession): Promise<FileResult> {
   const file = readVectors(path);
   const reasons = new Set<string>();
   const result: FileResult = {

@@ -16,7 +16,7 @@ import { createKmipClient } from "#protocol/kmip/index.ts";
 import { connectTo } from "../connection.ts";
 import { ENDPOINT_OPTIONS, endpointOf } from "../endpoint-options.ts";
 import { OwnServers } from "../own-server.ts";
-import { type FileResult, findFiles, runFile, Session } from "./index.ts";
+import { type FileResult, findFiles, KmipSession, runFile } from "./index.ts";
 
 reportUncaught();
 const { values, positionals } = parseArgs({
@@ -40,7 +40,7 @@ try {
     const server = foreign ? undefined : await own.start("tls");
     const connection = connectTo(foreign ?? server!.endpoint, "tls", "ttlv");
     try {
-      const session = new Session(createKmipClient(connection), { pieces: values.pieces ?? false });
+      const session = new KmipSession(createKmipClient(connection), { pieces: values.pieces ?? false });
       const result = await runFile(file, session);
       results.push(result);
       if (!values.json) print(result);

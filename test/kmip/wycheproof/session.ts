@@ -30,7 +30,7 @@ const BYTES = 256 * 1024;
 const STREAMS = 16;
 
 /** Asks a server for many things at once: what is asked in one turn of the event loop goes into few messages. */
-export class Session {
+export class KmipSession {
   #client: KmipClient;
   #pieces: boolean;
   #waiting: Waiting[] = [];

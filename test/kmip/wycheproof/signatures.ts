@@ -3,13 +3,13 @@ import type { CryptographicParameters, KeyBlock, TransparentKey } from "#protoco
 import { kmipHash } from "./hashes.ts";
 import { curveOf, privateKey, publicKey } from "./objects.ts";
 import { attempt, type Driver, makes, type Outcome, says } from "./outcome.ts";
-import type { Session } from "./session.ts";
+import type { KmipSession } from "./session.ts";
 import { bytesOf, type Group, numberOf, type Vector } from "./vectors.ts";
 
 /** Signature Verify, with the key in each form that KMIP has for it; Sign where the signature is determined. */
 
 async function verified(
-  session: Session,
+  session: KmipSession,
   test: Vector,
   cryptographicParameters: CryptographicParameters,
   key: () => Promise<string>,
@@ -27,7 +27,7 @@ async function verified(
 
 /** With the digest of the message, as a client that made it sends it: it cannot come in pieces. */
 async function verifiedDigest(
-  session: Session,
+  session: KmipSession,
   test: Vector,
   group: Group,
   cryptographicParameters: CryptographicParameters,
@@ -49,7 +49,7 @@ const keyOf = (group: Group) => (group.publicKey ?? group.key) as Record<string,
 const derOf = (group: Group) => bytesOf(group, "publicKeyDer" in group ? "publicKeyDer" : "keyDer");
 
 async function verifiedByBoth(
-  session: Session,
+  session: KmipSession,
   test: Vector,
   group: Group,
   parameters: CryptographicParameters,
@@ -108,7 +108,7 @@ export const dsa: Driver = (test, group, session) => {
   );
 };
 
-const rsaKey = (session: Session, group: Group) => () => {
+const rsaKey = (session: KmipSession, group: Group) => () => {
   const numbers = (group.publicKey ?? group) as Record<string, unknown>;
   const modulus = "modulus" in numbers ? "modulus" : "n";
   return publicKey(session, "TransparentRSAPublicKey", {

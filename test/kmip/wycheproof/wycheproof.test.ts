@@ -7,7 +7,7 @@ import { findVectors } from "../../support/missing.ts";
 import { type Connection, connectTo } from "../connection.ts";
 import { OwnServers, type Server } from "../own-server.ts";
 import { driverOf } from "./drivers.ts";
-import { type FileResult, readVectors, runFile, Session } from "./index.ts";
+import { type FileResult, KmipSession, readVectors, runFile } from "./index.ts";
 import { madeVectors, xtsTweaks } from "./made-vectors.ts";
 
 const own = new OwnServers();
@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 
 const run = (path: string, pieces: boolean): Promise<FileResult> =>
-  runFile(path, new Session(createKmipClient(connection), { pieces }));
+  runFile(path, new KmipSession(createKmipClient(connection), { pieces }));
 
 const vectors = findVectors("wycheproof");
 const folder = vectors ?? "";
