@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createDpopKey } from "#web/custodian/dpop.ts";
-import { Session } from "#web/custodian/session.ts";
+import { CustodianSession } from "#web/custodian/session.ts";
 import type { PendingSignIn, SignIn } from "#web/custodian/store.ts";
 import { readRows, type System, startSystem } from "../system/index.ts";
 import { Browser, send, type Tokens } from "./browser.ts";
@@ -39,7 +39,7 @@ it("a kit whose refresh was answered into nothing goes on, and does not ask the 
   let pending: PendingSignIn | undefined;
   let lose = false;
   const { appOrigin: app, vaultOrigin: vault } = system;
-  const session = new Session({
+  const session = new CustodianSession({
     vault,
     app,
     client: app,
