@@ -56,7 +56,7 @@ export async function readDeployment(dir: string): Promise<Deployment> {
     };
   } catch {
     throw new CommandError(
-      `${path} is damaged. Stop \`npm start\` and start it again: it writes the file anew.`,
+      `${path} is damaged. Stop \`npm start\` and start it again: it writes the file again.`,
     );
   }
 }

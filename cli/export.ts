@@ -21,7 +21,7 @@ export const EXPORT_HELP = `coffer export --all --to FOLDER: take all documents 
 Without --release-key: each document decrypted here, as a plain file under its own name.
 With --release-key: each document as a sealed message (NAME.esdk) under one new key, which is written
 beside them (export-key.json, readable by you alone). Any AWS Encryption SDK client opens the messages
-with a Raw AES keyring of that key. Guard the folder: whoever has the key file can read everything in it.
+with a Raw AES keyring of that key. Guard the folder: anyone who has the key file can read everything in it.
 
 A name that cannot be a file's everywhere is made one, with _ for what cannot be in it and a number where
 two would be the same. Each line of output is a document's id, a tab, and the file's name as it was written.
@@ -31,7 +31,7 @@ names it: none leaves without its entry, and an export that was interrupted has 
 
   --all           every document of yours (what else there is to choose comes later)
   --to FOLDER     made when it is not there; files that are there are not replaced
-  --release-key   seal anew under a key of your own, as said above
+  --release-key   seal again under a key of your own, as said above
 ${SESSION_HELP}
 Exit code: 0 all documents written, 1 at least one was not, 2 the command line is wrong.
 

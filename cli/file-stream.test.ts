@@ -36,9 +36,9 @@ it.each([
   ["shrinks", () => truncateSync(path, 2_000_000)],
   ["is emptied", () => truncateSync(path, 0)],
   ["grows", () => appendFileSync(path, "x")],
-  ["is written anew in the same length", () => writeFileSync(path, Buffer.alloc(SIZE, 2))],
+  ["is rewritten in the same length", () => writeFileSync(path, Buffer.alloc(SIZE, 2))],
   [
-    "is written anew, and its time set back",
+    "is rewritten, and its time set back",
     () => {
       const { atime, mtime } = statSync(path);
       writeFileSync(path, Buffer.alloc(SIZE, 2));

@@ -46,7 +46,7 @@ async function openFile(path: string): Promise<{ file: FileHandle; before: BigIn
   return { file, before: await file.stat({ bigint: true }) };
 }
 
-/** ctime too: whoever writes can set mtime back, and ctime no one can. */
+/** ctime too: anyone who can write can set mtime back, but nobody can set ctime. */
 function same(before: BigIntStats, after: BigIntStats): boolean {
   return (["size", "mtimeNs", "ctimeNs"] as const).every((field) => before[field] === after[field]);
 }

@@ -21,7 +21,7 @@ export async function readPolicies(
     if (!missing) throw error;
     throw wrong("there is no such file");
   }
-  // Whoever writes it says who gets at which keys; Windows has no such modes.
+  // Anyone who can write it decides who may use which keys; Windows has no such modes.
   const { mode } = await stat(file);
   if (process.platform !== "win32" && (mode & 0o022) !== 0)
     throw new CommandError(`${file} can be written by others: chmod go-w ${file}`);

@@ -44,7 +44,7 @@ coffer hsm principal NAME: add somebody to the file of principals
 Reads the password from standard input; keeps a salted scrypt hash of it.
 
   --kind KIND         password, hashed-password, one-time-password, device; or certificate, which has no password:
-                      whoever has the certificate of that name is in the groups   (password)
+                      a client with the certificate of that name is in the groups   (password)
   --group NAME        a group, for operation policies; may be given more than once
   --device FIELD=TEXT what is written on the device: deviceSerialNumber, deviceIdentifier, networkIdentifier,
                       machineIdentifier, mediaIdentifier; may be given more than once

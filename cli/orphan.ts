@@ -1,6 +1,6 @@
 /**
  * workerd outlives a parent that was killed: it would go on writing to the folder, and keep the port. Each start writes
- * down whom it started, and the next one, which has the folder's lock, ends whoever is still there.
+ * down whom it started, and the next one, which has the folder's lock, ends what is still there.
  */
 import { readFileSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
@@ -55,7 +55,7 @@ function parse(text: string): { pid?: number; began?: string } {
   }
 }
 
-/** Boot and clock tick in which a workerd began (proc(5): stat's field 22), undefined where it is none or has ended. */
+/** Boot and clock tick in which a workerd began (proc(5): stat's field 22), undefined where it is no workerd or has ended. */
 function beganAt(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");

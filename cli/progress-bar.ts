@@ -4,7 +4,7 @@ const WIDTH = 28;
 /** Redrawn at most this often, milliseconds. */
 const INTERVAL = 100;
 
-/** A progress bar on a terminal; silent where the stream is none. `update` takes bytes done and bytes in all. */
+/** A progress bar on a terminal; silent where the stream is no terminal. `update` takes bytes done and bytes in all. */
 export function progressBar(label: string, stream: NodeJS.WriteStream = process.stderr) {
   const began = performance.now();
   let drawn = 0;

@@ -43,7 +43,7 @@ export function authorize<T>(
       }
       const { problem } = decision ?? fail("forbidden");
       const denial = row(request, "deny", problem.code, decision?.reason ?? "no decision");
-      // Whoever is signed in can be refused as often as he likes: that is bounded for each user, and counted.
+      // A signed-in user can cause refusals at will: their rows are bounded for each user, and counted.
       if (decision?.bounded || denial.user !== undefined) store.recordBounded(denial);
       else store.record(denial);
       return { ok: false, problem };

@@ -29,7 +29,7 @@ export function fail(code: ProblemCode): { ok: false; problem: Problem } {
 }
 
 /**
- * A refusal for the number of requests or of what they made; it may pass in `retryAfter` seconds. Whoever is refused so can
+ * A refusal for the number of requests or of what they made; it may pass in `retryAfter` seconds. A client that is refused so can
  * have it at will: the audit log counts what is too many of them.
  */
 export function refuseForNow(reason: string, retryAfter: number): Refusal {
@@ -44,7 +44,7 @@ export function refuse(code: ProblemCode, reason: string): Refusal {
 }
 
 /**
- * A refusal that anyone can cause at will, since it takes nothing that he could not make up. The audit log has so many of
+ * A refusal that anyone can cause at will, since it takes nothing that they could not make up. The audit log has so many of
  * them a minute one by one, and counts the rest.
  */
 export function turnAway(code: ProblemCode, reason: string): Refusal {

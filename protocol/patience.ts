@@ -20,8 +20,8 @@ export class Patience {
 
   /** Milliseconds to wait after a refusal that asks for `asked`, never less than that; undefined when it lasts no longer. */
   next(asked?: number): number | undefined {
-    const least = asked ?? 1000 * ++this.#refusals;
-    const wait = least + Math.random() * Math.min(least / 2, SPREAD) + 250 * Math.random();
+    const min = asked ?? 1000 * ++this.#refusals;
+    const wait = min + Math.random() * Math.min(min / 2, SPREAD) + 250 * Math.random();
     this.#waited += wait;
     return this.#waited <= PATIENCE ? wait : undefined;
   }

@@ -4,7 +4,7 @@ import { ByteReader } from "./envelope/reader.ts";
 import { StreamReceiver } from "./port/stream.ts";
 import { Queue } from "./queue.ts";
 
-/** A sender chooses how small its chunks are: whoever reads them does the same work for each of them. */
+/** A sender chooses how small its chunks are: a reader does the same work for each of them. */
 
 const MANY = 300_000;
 

@@ -36,7 +36,7 @@ export const ROWS: Readonly<Record<string, string>> = {
   M18: "Works with the network cut once keys are loaded",
   M19: "Any KMIP HSM, and other back ends",
   M20: "Nothing is trusted twice",
-  M21: "Update: a new measurement enrols anew, no way back",
+  M21: "Update: a new measurement enrols again, no way back",
 };
 
 /** The rows that a test's name, or the name of a suite around it, begins with: `M3`, `W4 and W5`, `M13:`. */

@@ -126,7 +126,7 @@ describe("documents", () => {
     expect([...sql.exec("SELECT * FROM parts")]).toEqual([]);
   });
 
-  it("take the id that is chosen once: again only from whoever chose it, and before anything is uploaded", () => {
+  it("take the id that is chosen once: again only from the custodian that chose it, and before anything is uploaded", () => {
     const choose = (account: string, client = "page") =>
       insertDocument(sql, { account, client }, 1000, "chosen");
     expect(choose("a1")).toMatchObject({ ok: true, value: { id: "chosen", upload: null } });

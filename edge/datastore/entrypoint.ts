@@ -130,8 +130,8 @@ function isId(value: unknown): value is string {
   return typeof value === "string" && /^[\w.:@-]{1,64}$/.test(value);
 }
 
-function isCount(value: number, most: number): boolean {
-  return Number.isInteger(value) && value >= 1 && value <= most;
+function isCount(value: number, max: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= max;
 }
 
 /** A UUID as RFC 9562 §4 writes it, in lower case: one form for one document. */

@@ -4,7 +4,7 @@ import { list, type Of, object, text, whole } from "#protocol/shape.ts";
 
 /** What the client should use; every part but the last has one size (R2's rule). */
 export const PART_SIZE = 8 * 1024 * 1024;
-/** R2's least size of a part that is not the last. */
+/** R2's minimum size of a part that is not the last. */
 export const LEAST_PART = 5 * 1024 * 1024;
 export const MOST_PART = 64 * 1024 * 1024;
 export const MOST_PARTS = 10_000;

@@ -128,7 +128,7 @@ describe("a document that is deleted", () => {
     },
   );
 
-  it("keeps its row, for the alarm, when whoever was writing never comes back", async () => {
+  it("keeps its row, for the alarm, when the writer never comes back", async () => {
     const id = await upload(true);
     meanwhile = {
       before: () => remove(id),

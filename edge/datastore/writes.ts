@@ -1,6 +1,6 @@
 /**
  * What R2 is told once the tenant's object has decided. A document may be deleted while its bytes are on their way: then
- * whoever brought them takes them away again, and the row stays until he has, or until the alarm finds it.
+ * the request that brought them takes them away again, and the row stays until it has, or until the alarm finds it.
  */
 
 import { fail, ok, type Result } from "../result.ts";

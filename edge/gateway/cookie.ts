@@ -14,7 +14,7 @@ function cookieForm({ env, var: { origins } }: GatewayContext): { name: string; 
   return plain ? { name: `coffer-${vault.port}`, secure: false } : { name: "__Host-coffer", secure: true };
 }
 
-/** Read on the vault's site only. Two of the name are none: without `__Host-`, another server may have set one of them. */
+/** Read on the vault's site only. Two of the name count as none: without `__Host-`, another server may have set one of them. */
 export function sessionCookie(c: GatewayContext): string | null {
   const { name } = cookieForm(c);
   const pairs = (c.req.header("cookie") ?? "").split(";").map((pair) => pair.trim());

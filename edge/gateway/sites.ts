@@ -22,7 +22,7 @@ export function siteOf(url: URL, { apps, vault }: Origins): Site | null {
 
 /**
  * Whether a request came to the host of its address. In development the address is told by headers that any page may
- * send, which a name that was bound anew to this machine (DNS rebinding) would have read as ours; the Host header is the
+ * send, which a name that was rebound to this machine (DNS rebinding) would have read as ours; the Host header is the
  * browser's own.
  */
 export function isSameHost(url: URL, host: string | undefined): boolean {

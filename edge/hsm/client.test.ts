@@ -43,7 +43,7 @@ it("reads a whole answer that is as long as it may be", async () => {
   expect(taken).toEqual({ chunks: MIB / (64 * 1024), cancelled: false });
 });
 
-it("says that the HSM is away when its answer breaks off, or is none", async () => {
+it("says that the HSM is away when its answer breaks off, or is no KMIP", async () => {
   const broken = new ReadableStream({
     start: (controller) => controller.error(new TypeError("connection reset")),
   });

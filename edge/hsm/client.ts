@@ -19,7 +19,7 @@ export type Hsm = Pick<KmipClient, "batch" | "request"> & {
   publicKey(name: string): Promise<Uint8Array<ArrayBuffer>>;
   /** DER of the certificate object with this name. Kept. */
   certificate(name: string): Promise<Uint8Array<ArrayBuffer>>;
-  /** Value of the opaque object with this name. Read anew each time. */
+  /** Value of the opaque object with this name. Read each time. */
   opaque(name: string): Promise<Uint8Array<ArrayBuffer>>;
   /** ECDSA P-256 with SHA-256 over `data` by the private key with this name: raw r || s, 64 bytes. */
   sign(name: string, data: Uint8Array): Promise<Uint8Array<ArrayBuffer>>;

@@ -1,6 +1,6 @@
 /**
  * How much of each kind one user may have at a time. What is one too many takes the place of what was idle for longest, so
- * that nobody is locked out by what they forgot to end; whoever still uses what is ended signs in again.
+ * that nobody is locked out by what they forgot to end; a user who still uses what is ended signs in again.
  */
 
 import { configuredBound } from "../bound.ts";
@@ -28,14 +28,14 @@ export const MOST_REFRESHES = 30;
 const lastUse = (families: string, begun: string) =>
   `max(${begun}, coalesce((SELECT max(r.used) FROM refresh_tokens r JOIN families g ON g.id = r.family WHERE ${families}), 0))`;
 
-/** Ends the idlest sessions of a user so that with one more there are `most`, and what was issued in them. */
-export function makeRoomForSession(sql: SqlStorage, user: string, most: number): void {
+/** Ends the idlest sessions of a user so that with one more there are `max`, and what was issued in them. */
+export function makeRoomForSession(sql: SqlStorage, user: string, max: number): void {
   const excess = sql
     .exec<{ hash: string }>(
       `SELECT s.hash FROM sessions s WHERE s.user = ? ORDER BY ${lastUse("g.session = s.hash", "s.expires - 86400")} DESC
        LIMIT -1 OFFSET ?`,
       user,
-      most - 1,
+      max - 1,
     )
     .toArray();
   for (const { hash } of excess) {
@@ -46,13 +46,13 @@ export function makeRoomForSession(sql: SqlStorage, user: string, most: number):
 }
 
 /** The same for families of tokens. */
-export function makeRoomForFamily(sql: SqlStorage, user: string, most: number): void {
+export function makeRoomForFamily(sql: SqlStorage, user: string, max: number): void {
   const excess = sql
     .exec<{ id: string }>(
       `SELECT f.id FROM families f WHERE f.user = ? ORDER BY (f.revoked IS NULL) DESC,
        ${lastUse("g.id = f.id", "f.expires - 86400")} DESC LIMIT -1 OFFSET ?`,
       user,
-      most - 1,
+      max - 1,
     )
     .toArray();
   for (const { id } of excess) dropFamilies(sql, "id = ?", id);

@@ -24,7 +24,7 @@ it("allows sign-in by name in development on localhost only", () => {
   }
 });
 
-it("tidies names and refuses what is none", () => {
+it("tidies names and refuses what is no name", () => {
   expect(personName("  Ada \t Lovelace ")).toBe("Ada Lovelace");
   expect(personName("Åsa")).toBe("Åsa".normalize("NFC"));
   for (const wrong of ["", " ", "a\u0000b", "a\u202eb", "x".repeat(65), 7, null])

@@ -33,8 +33,8 @@ export type Account = { name: string; apps: string[]; ticket: string };
 /** The IAM's door. A deployment has one tenant so far; whatever names another is refused. */
 export class Iam extends WorkerEntrypoint<Env> {
   /**
-   * RFC 6749 §4.1.1: `query` is that of the request to `/authorize`. It issues nothing: whoever opens that address may
-   * name a DPoP key of his own, so the person is asked first, session or not.
+   * RFC 6749 §4.1.1: `query` is that of the request to `/authorize`. It issues nothing: anyone who opens that address may
+   * name a DPoP key of their own, so the user is asked first, session or not.
    */
   async authorize({
     query,
@@ -93,7 +93,7 @@ export class Iam extends WorkerEntrypoint<Env> {
 
   /**
    * An app ends what was issued to it in this session (`app` is its origin), and nothing else; the vault, with null, ends
-   * the session and all that was issued in it. Errors: `foreign-origin` for an app that there is none.
+   * the session and all that was issued in it. Errors: `foreign-origin` for an unknown app.
    */
   async signOut(request: { cookie: string; app: string | null; requestId: string }): Promise<Result<null>> {
     const { cookie, app, requestId } = request;

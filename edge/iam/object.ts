@@ -82,8 +82,8 @@ export class IamObject extends DurableObject<Env> {
     const { name, cookie, requestId } = request;
     const previous = cookie === null ? null : await hashSecret(cookie);
     const allowed = developmentSignIn(this.env);
-    const [most, perMinute] = [mostSignIns(this.env), signInsPerMinute(this.env)];
-    const by = { name, previous, requestId, now: seconds(), allowed, most, perMinute };
+    const [max, perMinute] = [mostSignIns(this.env), signInsPerMinute(this.env)];
+    const by = { name, previous, requestId, now: seconds(), allowed, max, perMinute };
     const result = await signInByName(this.#store, by);
     await this.#tellEnded();
     return result;

@@ -27,13 +27,13 @@ export async function signInByName(
     now: number;
     allowed: { allowed: boolean; why: string };
     /** Sessions that a user may have at a time. */
-    most?: number;
+    max?: number;
     /** Sign-ins of a user, and users who are made, in a minute. */
     perMinute?: number;
   },
 ): Promise<Result<SignedIn>> {
   const { name, previous, requestId, now, allowed } = request;
-  const { most = DEFAULT_SIGN_INS, perMinute = DEFAULT_PER_MINUTE } = request;
+  const { max = DEFAULT_SIGN_INS, perMinute = DEFAULT_PER_MINUTE } = request;
   const cookie = newSecret();
   const hash = await hashSecret(cookie);
   return authorize(store, { action: "iam:sign-in", caller: null, resource: "session", requestId }, (sql) => {
@@ -43,7 +43,7 @@ export async function signInByName(
     const turn = takeTurn(sql, { what: "iam:sign-in", user: of }, perMinute, now);
     if (!turn.ok) return turn;
     const user = known ?? createUser(sql, name, now);
-    makeRoomForSession(sql, user, most);
+    makeRoomForSession(sql, user, max);
     sql.exec(
       "INSERT INTO sessions (hash, user, expires, id) VALUES (?, ?, ?, ?)",
       ...[hash, user, now + SESSION_SECONDS, crypto.randomUUID()],

@@ -3,7 +3,7 @@ import { utf8 } from "#protocol/bytes.ts";
 
 /**
  * What comes with each form of the vault's pages, and back with the answer: when the question was put, under an HMAC
- * over what was asked of whom. An answer that comes before a person could have read the question is none, whatever
+ * over what was asked of whom. An answer that comes before a person could have read the question does not count, whatever
  * pressed the button: a key held down, a double click meant for another page.
  */
 

@@ -15,7 +15,7 @@ export class Kms extends WorkerEntrypoint<Env> {
     return this.#object(caller.tenant).rewrap(caller, body);
   }
 
-  /** `POST /kms/exports`: an order to seal documents anew under a key that the user holds. It is decided and recorded, no more. */
+  /** `POST /kms/exports`: an order to seal documents again under a key that the user holds. It is decided and recorded, no more. */
   async orderExport(caller: Caller, body: unknown): Promise<Result<{ order: string }>> {
     return this.#object(caller.tenant).orderExport(caller, body);
   }

@@ -125,7 +125,7 @@ export class KmsObject extends DurableObject<Env> {
 
   /**
    * One audit row an order, whatever it names, so that nobody buries the log. An order for one document names it; one for
-   * several tells their number and the SHA-256 of their ids (sorted, a line each): whoever has the list can show that it
+   * several tells their number and the SHA-256 of their ids (sorted, a line each): anyone who has the list can show that it
    * is what was ordered. No key leaves the HSM for it.
    */
   async orderExport(caller: Caller, body: unknown): Promise<Result<{ order: string }>> {
@@ -224,7 +224,7 @@ export class KmsObject extends DurableObject<Env> {
 
   /** For the RA (M5): whether the tenant has a master key at the HSM. */
   async hasMasterKey(): Promise<Result<boolean>> {
-    // Asked anew each time: a master key that was revoked since is none.
+    // Asked again each time: a master key that has been revoked since does not count.
     const name = named(masterKeyName(this.#store.tenant));
     try {
       const { uniqueIdentifier } = await this.#hsm.request("Locate", {

@@ -18,7 +18,7 @@ export class DataKeyQuota {
     this.#perHour = configuredBound("COFFER_DATA_KEYS_PER_HOUR", configured, DEFAULT_PER_HOUR);
   }
 
-  /** Reserves `count` keys, or refuses. Whoever has been allowed calls `done` in the end. `now` in seconds. */
+  /** Reserves `count` keys, or refuses. A caller that was allowed to calls `done` in the end. `now` in seconds. */
   reserve(sql: SqlStorage, account: string, count: number, now: number): Decision<undefined> {
     const { made } = sql
       .exec<{ made: number }>(

@@ -54,16 +54,16 @@ export function insertInstance(sql: SqlStorage, made: NewInstance): void {
 }
 
 /**
- * Revokes the idlest instances of a user so that with one more there are `most`, and answers their ids. Whoever still uses
+ * Revokes the idlest instances of a user so that with one more there are `max`, and answers their ids. A user who still uses
  * one enrols again by itself; so no number of devices, tabs and processes locks anyone out.
  */
-export function makeRoom(sql: SqlStorage, user: string, most: number, now: number): string[] {
+export function makeRoom(sql: SqlStorage, user: string, max: number, now: number): string[] {
   const idlest = sql.exec<{ id: string }>(
     `SELECT id FROM instances WHERE user = ? AND status = 'active' AND not_after > ?
      ORDER BY coalesce(used, enrolled) DESC, enrolled DESC, id LIMIT -1 OFFSET ?`,
     user,
     now,
-    most - 1,
+    max - 1,
   );
   const ids = idlest.toArray().map(({ id }) => id);
   for (const id of ids) sql.exec("UPDATE instances SET status = 'revoked' WHERE id = ?", id);

@@ -208,7 +208,7 @@ export class RaObject extends DurableObject<Env> {
     try {
       const ceremony = { instance, tenant, method, binding, keys, now, until };
       const { record, enrolled } = await certify(this.#hsm, ceremony);
-      // The HSM took its time: whoever has signed out meanwhile gets no instance that sign-out did not see.
+      // The HSM took its time: a user who has signed out meanwhile gets no instance that the sign-out did not see.
       const registered = await signedIn();
       let replaced: string[] = [];
       const stored = authorize<Enrolment>(

@@ -29,7 +29,7 @@ const MOST_MODULUS = 4096;
 const CHALLENGE_PASSWORD = "1.2.840.113549.1.9.7";
 const P256 = { name: "ECDSA", namedCurve: "P-256" };
 
-/** The keys of an instance, proven to be held by whoever answered this nonce. SPKI DER. */
+/** The keys of an instance, proven to be held by the party that answered this nonce. SPKI DER. */
 export type InstanceKeys = {
   identity: Uint8Array<ArrayBuffer>;
   identityThumbprint: string;

@@ -8,7 +8,7 @@ const NONCE_BYTES = 32;
 /**
  * Sessions that one user may have at a time, used or not. One more takes the place of a used one, else of the oldest: a
  * session is used within a second of its opening, so an old one is most likely of a tab that was closed. Nothing is won by
- * that: only the vault's own code under the user's own cookie opens one, and whoever has that can redeem as well. Refusing
+ * that: only the vault's own code under the user's own cookie opens one, and anyone who has that can redeem as well. Refusing
  * would keep a person out for five minutes after sixteen closed tabs.
  */
 const MOST = 64;

@@ -114,7 +114,7 @@ describe("a name in text", () => {
     }
   });
 
-  it("shows a string of any type, and what is none as hexadecimal", () => {
+  it("shows a string of any type, and anything else as hexadecimal", () => {
     const name = (tag: number, bytes: Uint8Array, type = CN) =>
       encode(SEQUENCE, encode(SET, encode(SEQUENCE, objectIdentifier(type), encode(tag, bytes))));
     expect(textOfName(name(0x13, utf8("a,b")))).toBe("CN=a\\,b");

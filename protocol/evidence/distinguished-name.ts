@@ -187,7 +187,7 @@ function split(text: string, separator: string): string[] {
 /** Without spaces around it that are not escaped. */
 function trimmed(text: string): string {
   const from = text.replace(/^ +/, "");
-  // Not by one pattern: that would try anew from each space.
+  // Not by one pattern: that would start over at each space.
   const kept = from.slice(0, from.length - trailing(from, " "));
   const escapes = kept.length < from.length && trailing(kept, "\\") % 2 === 1;
   return escapes ? `${kept} ` : kept;

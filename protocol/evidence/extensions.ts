@@ -33,7 +33,7 @@ const READERS: Record<string, (value: DerReader, into: Extensions) => void> = {
   // basicConstraints
   "0603551d13": (value, into) => {
     const fields = value.enter(SEQUENCE);
-    if (fields.tag === BOOLEAN) into.authority = truth(fields);
+    if (fields.tag === BOOLEAN) into.authority = isTrue(fields);
     if (into.authority && !fields.done) {
       const { contents } = fields.read(INTEGER);
       if (contents.length !== 1 || contents[0]! > 0x7f) throw new TypeError("not a path length");
@@ -80,7 +80,7 @@ export function readExtensions(explicit: DerReader): Extensions {
   while (!extensions.done) {
     const extension = extensions.enter(SEQUENCE);
     const id = encodeHex(extension.read(OBJECT_IDENTIFIER).bytes);
-    const critical = extension.tag === BOOLEAN && truth(extension);
+    const critical = extension.tag === BOOLEAN && isTrue(extension);
     const value = new DerReader(extension.read(OCTET_STRING).contents);
     extension.end();
     if (seen.has(id)) throw new TypeError("an extension twice");
@@ -94,7 +94,7 @@ export function readExtensions(explicit: DerReader): Extensions {
 }
 
 /** TRUE; FALSE is the default everywhere here, and DER does not write defaults (X.690 §11.5). */
-function truth(reader: DerReader): true {
+function isTrue(reader: DerReader): true {
   const { contents } = reader.read(BOOLEAN);
   if (contents.length !== 1 || contents[0] !== 0xff) throw new TypeError("not DER");
   return true;

@@ -1,5 +1,5 @@
 /**
- * Load receipt (M8): whoever holds a certificate can wrap a key of his own choice to it, so the KMS signs which wrapped
+ * Load receipt (M8): anyone who holds a certificate can wrap a key of their choice to it, so the KMS signs which wrapped
  * key it released to whom. The microservice verifies it BEFORE it unwraps.
  */
 

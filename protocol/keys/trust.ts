@@ -62,20 +62,20 @@ export async function trustListPayload(
 /**
  * Verifies a trust list under the pinned root key (SPKI, 91 bytes) at `now` (seconds). Every `kid` must be the
  * thumbprint of its key, and no key may be listed twice. Throws `JwsError`: `jws-superseded` for a list with a serial
- * below `least`, the highest that the caller has seen.
+ * below `min`, the highest that the caller has seen.
  */
 export async function verifyTrustList(
   token: string,
   rootSpki: Uint8Array,
   now: number,
-  least = 0,
+  min = 0,
 ): Promise<TrustList> {
   const root = jwkFromSpki(rootSpki);
   const rootKid = await thumbprint(root);
   const trust = await verifyJws(token, TRUST_TYPE, (kid) => (kid === rootKid ? root : null));
   if (!fits(trustList, trust)) throw new JwsError("jws-payload", "not a trust list");
   checkTime(trust, now);
-  if (trust.serial < least) throw new JwsError("jws-superseded", "a newer list was seen");
+  if (trust.serial < min) throw new JwsError("jws-superseded", "a newer list was seen");
   const seen = new Set([rootKid]); // the root signs lists and certificates, nothing else
   for (const key of trust.keys) {
     if (seen.has(key.kid) || key.kid !== (await thumbprint(key)))

@@ -25,7 +25,7 @@ import { isSupported, type ProtocolVersion, VERSIONS } from "./version.ts";
 /** Sends one encoded request and returns the encoded response. A transport: TLS socket, `Fetcher`, test double. */
 export type Exchange = (request: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
 
-/** Credentials (KMIP 2.1 §9.11 Credential), or what gives those of the next message: it is asked for each message anew. */
+/** Credentials (KMIP 2.1 §9.11 Credential), or what gives those of the next message: it is asked again for each message. */
 export type Credentials =
   | readonly Credential[]
   | (() => readonly Credential[] | Promise<readonly Credential[]>);

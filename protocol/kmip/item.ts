@@ -53,7 +53,7 @@ export type Limits = {
 
 export const LIMITS: Limits = { maximumLength: 1 << 20, maximumDepth: 32, maximumItems: 1 << 14 };
 
-/** The text itself. Throws `KmipEncodeError` where it has half a pair of UTF-16, for which UTF-8 has no bytes. */
+/** The text itself. Throws `KmipEncodeError` where it has a lone surrogate, for which UTF-8 has no bytes. */
 export function wellFormed(text: string): string {
   if (!text.isWellFormed()) throw new KmipEncodeError("text is not well-formed");
   return text;

@@ -141,7 +141,7 @@ describe("malformed TTLV", () => {
     });
   }
 
-  it("has no text with half a pair of UTF-16, in any encoding", () => {
+  it("has no text with a lone surrogate, in any encoding", () => {
     const half: Item = { tag: 0x420094, type: "TextString", value: "key \ud83d" };
     for (const encoding of ["ttlv", "json", "xml"] as const)
       expect(() => encodeItem(half, encoding)).toThrow(KmipEncodeError);

@@ -24,7 +24,7 @@ export type PortHandler = {
 };
 
 export type ServeOptions = {
-  /** Told of an error that is no `CofferError`, for the host's own console; never sent to the caller. */
+  /** Called with an error that is no `CofferError`, for the host's own console; never sent to the caller. */
   onUnexpected?(error: unknown): void;
 };
 

@@ -41,7 +41,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** Where a deployment that should have been refused ends, whoever is signed in to Cloudflare on this machine. */
+/** Where a deployment that should have been refused ends, no matter who is signed in to Cloudflare on this machine. */
 const env = { ...process.env, CLOUDFLARE_API_TOKEN: "none", CLOUDFLARE_API_BASE_URL: "http://127.0.0.1:9" };
 
 /** `npm run build` or `npm run deploy` with these options, writing to a folder of its own. */

@@ -335,7 +335,7 @@ describe("what coffer hsm does not start with", () => {
     );
   });
 
-  it("roots that are none", async () => {
+  it("roots that are no certificates", async () => {
     writeFileSync(file("key.pem"), platform.key);
     writeFileSync(file("leaf.pem"), platform.certificate);
     const old = await makePlatform(new Date(Date.now() - 400 * 24 * 3600_000));

@@ -18,7 +18,7 @@ export type MemoryReport = {
 };
 
 /**
- * Begins to sample every `interval` milliseconds. Each group is a process with all its descendants, found anew for each
+ * Begins to sample every `interval` milliseconds. Each group is a process with all its descendants, looked up for each
  * sample. `stop` gives the report of each group.
  */
 export function watchMemory<G extends string>(

@@ -57,7 +57,7 @@ it("a PDF, a photo, an empty file and a file of one byte come back byte for byte
   expect(complaints).toEqual([]);
 });
 
-it("they come back after a reload, by names and keys that were fetched anew", async () => {
+it("they come back after a reload, by names and keys that were fetched again", async () => {
   await page.reload();
   for (const { name, buffer } of files) {
     await button("Save", name).waitFor();

@@ -46,7 +46,7 @@ export async function redemption(grant: string, nonce: string, { identity, wrapp
   const spki = async (key: CryptoKey) => new Uint8Array(await subtle.exportKey("spki", key));
   const wrappingKey = await spki(wrapping.publicKey);
   const request = {
-    commonName: "whoever",
+    commonName: "anyone",
     spki: await spki(identity.publicKey),
     challengePassword: nonce,
   };

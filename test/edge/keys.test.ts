@@ -261,7 +261,7 @@ describe("rewrap", () => {
     expect(watch.ofClass("data").some(({ bytes }) => Buffer.from(bytes).equals(opened))).toBe(true);
   });
 
-  it("M8 gives another version of nothing: same key each time, wrapped anew", async () => {
+  it("M8 gives another version of nothing: same key each time, wrapped again", async () => {
     const edk = await newEdk();
     const answers = await Promise.all([1, 2].map(() => rewrap(ann, edk, instance.wrappingCertificate)));
     const [a, b] = answers.map((answer) => decodeBase64url(json<{ wrappedKey: string }>(answer).wrappedKey));

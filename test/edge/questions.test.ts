@@ -99,7 +99,7 @@ describe("the question before a code", () => {
     const own = { origin: browser.vault };
     const url = `${browser.vault}/sign-in`;
     const asked = async () => ticketOf((await send(`${browser.vault}/authorize?${query}`)).text);
-    // From a browser, whatever else it sends; and with a session at stake, whoever sends it.
+    // From a browser, whatever else it sends; and with a session at stake, no matter who sends it.
     for (const headers of [
       { ...own, ...metadata },
       { ...own, "sec-fetch-mode": "navigate" },
@@ -135,7 +135,7 @@ describe("signing out", () => {
     expect((await first.browser.refresh(first.tokens.refresh_token)).status).toBe(200);
   });
 
-  it("B8 from an app that there is none, or from nowhere, ends nothing", async () => {
+  it("B8 from an unknown app, or from nowhere, ends nothing", async () => {
     const first = await signedIn("Ada");
     for (const origin of ["null", "http://evil.example", undefined]) {
       const headers = { cookie: first.browser.cookie, ...(origin !== undefined && { origin }) };

@@ -107,7 +107,7 @@ it("another key that presents the token that was used last ends the sign-in", as
   expect(await refresh(String(second))).toBe(400);
 });
 
-it("a token whose next one was used ends the sign-in, whoever presents it", async () => {
+it("a token whose next one was used ends the sign-in, no matter who presents it", async () => {
   const { first, refresh } = await signedIn("Finn");
   const third = await refresh(String(await refresh(first)));
   expect(await refresh(first)).toBe(400);

@@ -303,7 +303,7 @@ describe("production", () => {
     try {
       const browser = new Browser(production);
       for (const name of ["Ada", "", "x".repeat(65)]) expect((await browser.signIn(name)).status).toBe(404);
-      // Before its body is looked at, as for any address that there is none.
+      // Before its body is looked at, as for any unknown address.
       const url = `${browser.vault}/sign-in`;
       const headers = { origin: browser.vault, "content-type": "text/plain" };
       const body = "x".repeat(100_000);
@@ -313,7 +313,7 @@ describe("production", () => {
       expect(page.status).toBe(403);
       expect(page.text).not.toContain("<form");
       expect(production.log()).toContain("COFFER_ENVIRONMENT is not development");
-      // Only the cookie of production is cleared: that of development is none.
+      // Only the cookie of production is cleared: that of development does not count.
       const { headers: out } = await send(`${browser.vault}/sign-out`, {
         method: "POST",
         headers: { origin: browser.vault },

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import type { Attributes, ManagedObject, RequestItem } from "#protocol/kmip/index.ts";
 
-/** Objects that the fuzzed server holds, under identifiers that stay the same when it is made anew. */
+/** Objects that the fuzzed server holds, under identifiers that stay the same when it is made again. */
 export const IDENTIFIERS = [
   "aes",
   "hmac",

@@ -35,7 +35,7 @@ afterAll(async () => {
   attack?.server.close();
 });
 
-/** Documents of an attacker, by path, on a server of his own: same machine, same site, another origin, shared cookies. */
+/** Documents of an attacker, by path, on a server of their own: same machine, same site, another origin, shared cookies. */
 let attack: { server: Server; origin: string };
 const documents: Record<string, () => string> = {
   "/": () => "<!doctype html><title>attack</title>",

@@ -1,4 +1,4 @@
-/** What one user can make is bounded, and whoever is within reason is not kept out: they wait, or enrol again. */
+/** What one user can make is bounded, and a user within reason is not kept out: they wait, or enrol again. */
 
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Client, connect } from "#cli/client.ts";

@@ -354,7 +354,7 @@ describe("release policy", () => {
       cryptographicLength: 256,
       cryptographicUsageMask: usage,
     };
-    // A key of another identity that would wrap: an ordinary user's, shared with everyone as far as he can.
+    // A key of another identity that would wrap: an ordinary user's, shared with everyone as far as possible.
     const { uniqueIdentifier: theirs } = await registerPublicKey(user, own.publicKey);
     const { uniqueIdentifier: symmetric } = await importPlain(user, known, {});
     await expectRefused({

@@ -1,4 +1,4 @@
-/** A script that runs one command a document: each signs in and enrols anew, with every bound at a tenth. */
+/** A script that runs one command a document: each signs in and enrols again, with every bound at a tenth. */
 
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { connect } from "#cli/client.ts";

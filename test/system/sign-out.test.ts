@@ -101,7 +101,7 @@ it("a sign-out deletes the keys, also where this connection never started the mi
   await other.close();
 });
 
-it("the next user of the profile gets an instance of his own and nothing of the first", async () => {
+it("the next user of the profile gets an instance of their own and nothing of the first", async () => {
   await signIn(page, system, "Bob");
   await untilEnrolled(page);
   const { dn } = (await identity()).custodian;

@@ -1,4 +1,4 @@
-/** Wrapped-key substitution: whoever has the instance's certificate can wrap to it; nothing but the KMS's receipt counts. */
+/** Wrapped-key substitution: anyone who has the instance's certificate can wrap to it; only the KMS's receipt counts. */
 
 import {
   constants,

@@ -19,7 +19,7 @@ export interface ContentName {
 
 /**
  * A random id for a document that is sealed now: a UUID of version 8 (RFC 9562 §5.8), 122 bits of it random. The version
- * is a mark that nobody can take off, since whoever opens a document asks for it by its id: what is sealed under such an id
+ * is a mark that nobody can remove, since a reader asks for a document by its id: what is sealed under such an id
  * has metadata that names its content. Ids of version 4 were chosen by the datastore, and their documents have no such name.
  */
 export function createDocumentId(): string {

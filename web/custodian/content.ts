@@ -49,7 +49,7 @@ export async function fetchContent(
           async pull(controller) {
             for (; ahead.length < AHEAD && asked < total; asked += range) {
               const next = fetchRange(rest, id, asked, Math.min(range, total - asked), either);
-              // Whoever takes it from the queue gets its failure; until then it must not count as unhandled.
+              // The one who takes it from the queue gets its failure; until then it must not count as unhandled.
               next.catch(() => {});
               ahead.push(next);
             }

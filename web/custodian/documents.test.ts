@@ -240,7 +240,7 @@ it("opens no document of an account that was not asked for, and lists none", asy
   // As the one who sealed it has it in memory.
   await expect(documents.open(id, { account: "b" })).rejects.toMatchObject({ code: "decrypt-failed" });
   await expect(reloaded().list(["b"])).rejects.toMatchObject({ code: "unexpected-response" });
-  // Sealed for an account that is not the user's, by whoever may seal for that one.
+  // Sealed for an account that is not the user's, by someone who may seal for that one.
   const foreign = await documents.seal(bytes, "stranger", { name: "b.bin" });
   await expect(reloaded().open(foreign.id)).rejects.toMatchObject({ code: "decrypt-failed" });
   stored.delete(foreign.id);

@@ -105,7 +105,7 @@ export interface DocumentsOptions {
   microservice: Microservice;
   keys: DataKeys;
   tenant: () => string;
-  /** The user's accounts: a document of another one is none of his, whoever says so. */
+  /** The user's accounts: a document of another one is not theirs, no matter who says so. */
   accounts: () => string[];
 }
 
@@ -305,7 +305,7 @@ export class Documents {
 
   /**
    * Ends a seal that has failed, and gives the error to throw. What was begun is deleted, without the caller's signal: this
-   * must run although he has cancelled. What may be complete is deleted only if he has.
+   * must run although the caller has cancelled. What may be complete is deleted only then.
    */
   async #undo(
     id: string,

@@ -64,10 +64,10 @@ export const MESSAGES: Readonly<Record<string, string>> = {
   "port-violation": "This page and the vault do not understand each other. Reload the page.",
   "foreign-origin": "The vault does not serve this page's address. Open Coffer at its own address.",
   "foreign-custodian": "This vault belongs to another sign-in. Sign in again.",
-  "not-recipient": "The vault's certificate is no longer accepted. Reload the page to enrol it anew.",
+  "not-recipient": "The vault's certificate is no longer accepted. Reload the page to enrol it again.",
   "invalid-grant": "The vault could not be enrolled in time. Try again.",
   "enrolment-refused": "The vault was given certificates that do not hold. Tell your administrator.",
-  "not-enrolled": "The vault's certificate has ended. Reload the page to enrol it anew.",
+  "not-enrolled": "The vault's certificate has ended. Reload the page to enrol it again.",
   "answer-invalid": "The server gave an answer that the vault does not understand. Reload the page.",
   // Keys.
   forbidden: "You are not allowed to do this. Ask your administrator for access.",

@@ -66,7 +66,7 @@ it("loads a known key once, also when several ask, and not at all when the ring 
   expect(calls).toEqual(["/kms/rewrap"]);
 });
 
-it("enrols anew when the registry has forgotten the instance, and tries once more", async () => {
+it("enrols again when the registry has forgotten the instance, and tries once more", async () => {
   const { keys, loaded } = setup((certificate) =>
     certificate === "cert-1" ? new CofferError("not-recipient", { status: 403 }) : undefined,
   );

@@ -11,7 +11,7 @@ import type { RestClient } from "./rest.ts";
 /** Keys asked for in one request: one to use, the rest ahead. */
 const BATCH = 4;
 
-/** The registry or the microservice knows no such instance any more: revoked, expired, or made anew on the other side. */
+/** The registry or the microservice knows no such instance any more: revoked, expired, or replaced on the other side. */
 const STALE = new Set(["not-recipient", "not-enrolled"]);
 
 /** Fresh and known data keys, loaded into the microservice when they are needed. */

@@ -104,7 +104,7 @@ it("renews the instance before its certificate ends, and once only", async () =>
   microservice.stop();
 });
 
-it("takes the frame away after a failure, tells it, and starts anew when asked again", async () => {
+it("takes the frame away after a failure, reports it, and starts again when asked to", async () => {
   const { microservice, events } = setup({ grants: false });
   await expect(microservice.use()).rejects.toMatchObject({ name: "CofferError" });
   expect(events.slice(-3)).toEqual(["remove", "is idle", "is failed"]);

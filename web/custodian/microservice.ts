@@ -60,7 +60,7 @@ export class Microservice {
     return this.#state;
   }
 
-  /** The enrolled microservice. After a failure the next call tries anew; near its end the instance is renewed. */
+  /** The enrolled microservice. After a failure the next call tries again; near its end the instance is renewed. */
   async use(): Promise<EnrolledMicroservice> {
     this.#enrolled ??= this.#guard(this.#start());
     const enrolled = await this.#enrolled;
@@ -68,7 +68,7 @@ export class Microservice {
     return this.renew(enrolled.instance.id);
   }
 
-  /** Enrols anew, unless somebody else already replaced the instance named `stale`. */
+  /** Enrols again, unless somebody else already replaced the instance named `stale`. */
   async renew(stale: string): Promise<EnrolledMicroservice> {
     const current = this.#enrolled;
     if (!current) return this.use();
@@ -80,7 +80,7 @@ export class Microservice {
     return this.#enrolled;
   }
 
-  /** Greets first: whoever is not signed in at the vault any more learns that, and asks for no grant. */
+  /** Greets first: a custodian that is no longer signed in at the vault learns that, and asks for no grant. */
   async #again({ port, measurement, instance: stale }: EnrolledMicroservice): Promise<EnrolledMicroservice> {
     const { instance } = await port.hello(this.#options.custodian());
     if (instance && instance.id !== stale.id && this.#isValid(instance))
@@ -98,12 +98,12 @@ export class Microservice {
     if (!running) this.stop();
     let vault: Vault | undefined;
     let over = false;
-    const anew = async () => {
+    const restart = async () => {
       vault = await open(patience);
       if (over) vault.remove();
       else await createPortClient(vault.port).forget();
     };
-    const forgotten = running ? running.forget().catch(anew) : anew();
+    const forgotten = running ? running.forget().catch(restart) : restart();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, patience);

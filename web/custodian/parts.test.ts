@@ -77,7 +77,7 @@ it("stops everything when one part fails, and cancels the stream", async () => {
   expect(cancelled).toBe(true);
 });
 
-it("ends with the caller's reason when he cancels", async () => {
+it("ends with the caller's reason when they cancel", async () => {
   const controller = new AbortController();
   const work = sendParts(streamOf(4, 4, 4), {
     partSize: 4,

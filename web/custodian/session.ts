@@ -128,7 +128,7 @@ export class CustodianSession {
     return true;
   }
 
-  /** The stored sign-in. One whose key is not as this code makes them is none, and goes. */
+  /** The stored sign-in. One whose key is not as this code makes them does not count, and goes. */
   async #stored(): Promise<SignIn | undefined> {
     const { store, vault } = this.#options;
     const signIn = await store.read(vault);

@@ -1,4 +1,4 @@
-/** References to WebCrypto, taken before any foreign message is handled, so that nobody can put himself in between. */
+/** References to WebCrypto, taken before any foreign message is handled, so that nobody can come in between. */
 
 const METHODS = [
   "decrypt",

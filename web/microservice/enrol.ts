@@ -50,7 +50,7 @@ export async function enrolByGrant(grant: string, ceremony: Ceremony): Promise<I
     wrappingKey: encodeBase64url(keys.wrappingSpki),
     wrappingProof: encodeBase64url(wrappingProof),
   });
-  // M13: a grant that some other custodian obtained must not bind this instance to him.
+  // M13: a grant that some other custodian obtained must not bind this instance to that one.
   if (enrolled.custodian !== custodian || enrolled.origin !== origin)
     throw new CofferError("foreign-custodian");
 

@@ -20,8 +20,8 @@ const MOST_WRAPPED = 512;
 export type Load = { edk: string; wrappedKey: Uint8Array<ArrayBuffer>; receipt: string };
 
 /**
- * Verifies EDK and receipt, then unwraps. Throws `key-refused`, with the reason as `cause`: whoever holds the
- * certificate can wrap a key of his own to it, so without the KMS's receipt nothing is unwrapped.
+ * Verifies EDK and receipt, then unwraps. Throws `key-refused`, with the reason as `cause`: anyone who holds the
+ * certificate can wrap a key of their own to it, so without the KMS's receipt nothing is unwrapped.
  */
 export async function loadKey(
   subtle: Subtle,

@@ -455,7 +455,7 @@ describe("enrolment", () => {
       },
       "enrolment-refused",
     ],
-    ["a certificate that is none", () => ({ identityCertificate: "AAAA" }), "enrolment-refused"],
+    ["bytes that are no certificate", () => ({ identityCertificate: "AAAA" }), "enrolment-refused"],
   ])("refuses %s", async (_, change, code) => {
     const { client } = start(authority(change));
     await client.hello(DN);
@@ -789,7 +789,7 @@ describe("loading by rewrap", () => {
     }
   });
 
-  it("deletes a key a set time after its last use; a later use verifies and unwraps the stored copy anew", async () => {
+  it("deletes a key a set time after its last use; a later use verifies and unwraps the stored copy again", async () => {
     const { client, instance } = await enrolledClient();
     const key = await release(instance.wrappingCertificate);
     await client.load(key);

@@ -93,7 +93,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     return begun;
   }
 
-  /** The key of an EDK, from the ring or unwrapped anew from the store; every check is made anew then. */
+  /** The key of an EDK, from the ring, or unwrapped from the store again, with every check made again. */
   async function find(edk: string): Promise<LoadedKey | undefined> {
     const { record, trust } = enrolled();
     const [edkDigest, otherForm] = await edkDigests(edk);
@@ -207,7 +207,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       }
       ring.clear();
       begin({ record, ...verified });
-      // The browser may refuse; then the instance enrols anew one day.
+      // The browser may refuse; then the instance enrols again one day.
       void options.persist?.().catch(() => {});
       return describe(record);
     },

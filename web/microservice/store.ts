@@ -1,6 +1,6 @@
 /** What an instance keeps over a reload: its keys (as handles), certificates, and wrapped data keys. Versioned. */
 
-/** Version of both records; a record of another version is not read (the instance enrols anew). */
+/** Version of both records; a record of another version is not read (the instance enrols again). */
 export const STORE_VERSION = 2;
 
 /** One instance, bound to one custodian. Keyed by [origin, custodian]. */
@@ -26,7 +26,7 @@ export type InstanceRecord = {
   notAfter: number;
 };
 
-/** A data key as it was loaded: still wrapped, and verified anew whenever it is used again. Keyed by [instance, edkDigest]. */
+/** A data key as it was loaded: still wrapped, and verified again at each use. Keyed by [instance, edkDigest]. */
 export type LoadedKeyRecord = {
   version: typeof STORE_VERSION;
   instance: string;

@@ -28,7 +28,7 @@ export function previewOf({ name, type, size }: { name: string; type: string; si
   return size <= LIMITS[kind] ? kind : "large";
 }
 
-/** The first bytes say what it is: a name and a type are only claims of whoever sealed it. */
+/** The first bytes say what it is: a name and a type are only claims of the one who sealed it. */
 export async function isPdf(blob: Blob): Promise<boolean> {
   return (await blob.slice(0, 5).text()) === "%PDF-";
 }

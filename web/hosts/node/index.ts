@@ -1,5 +1,5 @@
 /**
- * web/hosts/node: the microservice inside a Node process, as a dependency (M15). It enrols anew in each process and keeps
+ * web/hosts/node: the microservice inside a Node process, as a dependency (M15). It enrols again in each process and keeps
  * nothing on disk: Node has no store for non-extractable keys. May import web/microservice and node:; imported by cli.
  */
 export { memoryStore } from "./memory-store.ts";

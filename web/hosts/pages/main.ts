@@ -71,7 +71,7 @@ addEventListener(
 );
 for (const name of ["blur", "focus", "resize", "pageshow"]) addEventListener(name, look);
 document.addEventListener("visibilitychange", look);
-// Out of the back/forward cache, the page is asked anew.
+// Out of the back/forward cache, the page is requested again.
 addEventListener("pageshow", ({ persisted }) => {
   if (!persisted) return;
   sent = false;

@@ -35,7 +35,7 @@ async function start(): Promise<void> {
     controlled: Boolean(serviceWorkers?.controller),
     allowed,
   });
-  // Says nothing but no, so it may be told to whoever is there.
+  // Says nothing but no, so anyone may hear it.
   if (!admission.admitted) return parent.postMessage({ type: "coffer-vault-refused" }, "*");
 
   let connected = false;

@@ -72,7 +72,7 @@ describe("bundle", () => {
     await measuredBundle({ url: "/m.js", integrity }, fetch, digest);
   });
 
-  it("refuses other bytes, and an answer that is none", async () => {
+  it("refuses other bytes, and an answer that is not the file", async () => {
     const other = measuredBundle({ url: "/m.js", integrity }, serve(new Uint8Array([...code, 32])), digest);
     await expect(other).rejects.toThrow("not what this vault was built for");
     await expect(measuredBundle({ url: "/m.js", integrity }, serve(code, 404), digest)).rejects.toThrow(
