@@ -1,10 +1,10 @@
 /** JSON from outside. `JSON.parse` takes any depth, and whatever walks the value afterwards runs out of stack. */
 
 /** Objects and arrays in each other. The deepest document of ours has five. */
-const MOST_DEEP = 32;
+const MAX_DEEP = 32;
 
 /** Parses JSON of at most `deepest` levels. Throws `SyntaxError` for what is deeper, as for what is no JSON. */
-export function parseJson(text: string, deepest = MOST_DEEP): unknown {
+export function parseJson(text: string, deepest = MAX_DEEP): unknown {
   let depth = 0;
   let inString = false;
   for (let i = 0; i < text.length; i++) {

@@ -3,7 +3,7 @@
 /** Asked to come again, a request does so for so long in all; then the refusal is told. Milliseconds. */
 const PATIENCE = 180_000;
 /** A server that is out of service is asked so often again: it may have ended for good. */
-const MOST_OUTAGES = 2;
+const MAX_OUTAGES = 2;
 /** Spread of those who were refused together, at most. Milliseconds. */
 const SPREAD = 10_000;
 
@@ -34,7 +34,7 @@ export class Patience {
     const asked = retryAfter(response, now);
     if (response.status === 429) return this.next(asked);
     if (response.status !== 503 || asked === undefined || !repeatable) return undefined;
-    return ++this.#outages <= MOST_OUTAGES ? this.next(asked) : undefined;
+    return ++this.#outages <= MAX_OUTAGES ? this.next(asked) : undefined;
   }
 }
 

@@ -4,7 +4,7 @@ import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import type { Caller } from "../caller.ts";
 import { type Decision, ok, refuse, refuseForNow } from "../result.ts";
-import { type Completion, type DocumentPage, LEAST_PART, type Part } from "./types.ts";
+import { type Completion, type DocumentPage, MIN_PART, type Part } from "./types.ts";
 
 export type DocumentRow = {
   id: string;
@@ -26,7 +26,7 @@ export type DocumentRow = {
 export type Owner = { account: string; client: string };
 
 /** Uploads that one account may have open at a time in one app. */
-const MOST_PENDING = 64;
+const MAX_PENDING = 64;
 /** An upload to which nothing has happened for so long gives its place to another. */
 const IDLE_MS = 10 * 60_000;
 const PAGE = 100;
@@ -54,7 +54,7 @@ export function insertDocument(
       client,
     )
     .one();
-  if (!(open < MOST_PENDING)) {
+  if (!(open < MAX_PENDING)) {
     const [idle] = sql
       .exec<{ id: string }>(
         `SELECT id FROM documents WHERE account = ? AND client = ? AND state = 'pending' AND writing = 0
@@ -158,7 +158,7 @@ export function beginCompletion(
   if (size !== claimed.size) return refuse("conflict", "size is not that of the parts");
   const first = taken[0]!.size;
   const even = taken.every((part, i) =>
-    i < taken.length - 1 ? part.size === first && first >= LEAST_PART : part.size <= first,
+    i < taken.length - 1 ? part.size === first && first >= MIN_PART : part.size <= first,
   );
   if (!even) return refuse("conflict", "parts differ in size or are too small");
   sql.exec(

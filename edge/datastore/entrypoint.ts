@@ -9,9 +9,9 @@ import {
   type Content,
   completion,
   type DocumentPage,
-  MOST_METADATA,
-  MOST_PART,
-  MOST_PARTS,
+  MAX_METADATA,
+  MAX_PART,
+  MAX_PARTS,
   PART_SIZE,
   type Part,
   type UploadOpened,
@@ -49,8 +49,8 @@ export class Datastore extends WorkerEntrypoint<Env> {
     length: number,
     body: ReadableStream,
   ): Promise<Result<Part>> {
-    if (!isId(id) || !isCount(part, MOST_PARTS)) return fail("bad-request");
-    if (!isCount(length, MOST_PART)) return fail("too-large");
+    if (!isId(id) || !isCount(part, MAX_PARTS)) return fail("bad-request");
+    if (!isCount(length, MAX_PART)) return fail("too-large");
     const decision = await this.#object(caller).allowPart(caller, id, part, length);
     if (!decision.ok) return decision;
     const stored = storePart(this.#place(caller), decision.value, body, length);
@@ -62,7 +62,7 @@ export class Datastore extends WorkerEntrypoint<Env> {
   /** `PUT /documents/{id}/metadata`: the sealed metadata message, at most 64 KiB. It may be replaced. */
   async putMetadata(caller: Caller, id: string, message: Uint8Array): Promise<Result<void>> {
     if (!isId(id) || message.byteLength === 0) return fail("bad-request");
-    if (message.byteLength > MOST_METADATA) return fail("too-large");
+    if (message.byteLength > MAX_METADATA) return fail("too-large");
     const decision = await this.#object(caller).allowMetadata(caller, id, message.byteLength);
     return decision.ok ? storeMetadata(this.#place(caller), decision.value, message) : decision;
   }

@@ -5,11 +5,11 @@ import { list, type Of, object, text, whole } from "#protocol/shape.ts";
 /** What the client should use; every part but the last has one size (R2's rule). */
 export const PART_SIZE = 8 * 1024 * 1024;
 /** R2's minimum size of a part that is not the last. */
-export const LEAST_PART = 5 * 1024 * 1024;
-export const MOST_PART = 64 * 1024 * 1024;
-export const MOST_PARTS = 10_000;
+export const MIN_PART = 5 * 1024 * 1024;
+export const MAX_PART = 64 * 1024 * 1024;
+export const MAX_PARTS = 10_000;
 /** Sealed metadata: a message of a few hundred bytes, bounded. */
-export const MOST_METADATA = 64 * 1024;
+export const MAX_METADATA = 64 * 1024;
 
 export type Document = { id: string; account: string; size: number; created: number };
 export type DocumentPage = { documents: Document[]; cursor?: string };
@@ -23,7 +23,7 @@ export type ByteRange = { offset: number; length: number };
 export type Content = { body: ReadableStream; size: number; etag: string; range: ByteRange | null };
 
 export const completion = object({
-  parts: list(object({ part: whole(1, MOST_PARTS), etag: text(0, 256) }), 1, MOST_PARTS),
+  parts: list(object({ part: whole(1, MAX_PARTS), etag: text(0, 256) }), 1, MAX_PARTS),
   size: whole(1),
 });
 export type Completion = Of<typeof completion>;

@@ -8,7 +8,7 @@ import { configuredBound } from "../bound.ts";
 /** Live sign-ins of one user: sessions at the vault, and families of tokens in all apps. Unless configured otherwise. */
 export const DEFAULT_SIGN_INS = 256;
 /** How many sign-ins a user may have by configuration. */
-export function mostSignIns(env: { COFFER_SIGN_INS_PER_USER?: string }): number {
+export function maxSignIns(env: { COFFER_SIGN_INS_PER_USER?: string }): number {
   return configuredBound("COFFER_SIGN_INS_PER_USER", env.COFFER_SIGN_INS_PER_USER, DEFAULT_SIGN_INS);
 }
 
@@ -20,9 +20,9 @@ export function signInsPerMinute(env: { COFFER_SIGN_INS_PER_MINUTE?: string }): 
 }
 
 /** Codes that wait to be exchanged: a browser comes back with one at once. */
-const MOST_CODES = 16;
+const MAX_CODES = 16;
 /** Refreshes of one sign-in in a minute. One in ten minutes is what a client needs. */
-export const MOST_REFRESHES = 30;
+export const MAX_REFRESHES = 30;
 
 /** When a sign-in was last used: its newest refresh, or its beginning. `begun` is an expression of the outer query. */
 const lastUse = (families: string, begun: string) =>
@@ -64,7 +64,7 @@ export function makeRoomForCode(sql: SqlStorage, user: string): void {
     `DELETE FROM codes WHERE hash IN (SELECT hash FROM codes WHERE user = ? AND used IS NULL
      ORDER BY expires DESC LIMIT -1 OFFSET ?)`,
     user,
-    MOST_CODES - 1,
+    MAX_CODES - 1,
   );
 }
 

@@ -9,7 +9,7 @@ import { hashSecret } from "../secret.ts";
 import { openStore, type Store } from "../store.ts";
 import { tokenKey } from "./access-token.ts";
 import { createAccountKey, currentAccountKey, masterKey } from "./account-keys.ts";
-import { mostSignIns, signInsPerMinute } from "./bounds.ts";
+import { maxSignIns, signInsPerMinute } from "./bounds.ts";
 import { type AuthorizationRequest, issueCode } from "./codes.ts";
 import { findCustodian, isSignedIn } from "./custodians.ts";
 import { developmentSignIn } from "./development.ts";
@@ -82,7 +82,7 @@ export class IamObject extends DurableObject<Env> {
     const { name, cookie, requestId } = request;
     const previous = cookie === null ? null : await hashSecret(cookie);
     const allowed = developmentSignIn(this.env);
-    const [max, perMinute] = [mostSignIns(this.env), signInsPerMinute(this.env)];
+    const [max, perMinute] = [maxSignIns(this.env), signInsPerMinute(this.env)];
     const by = { name, previous, requestId, now: seconds(), allowed, max, perMinute };
     const result = await signInByName(this.#store, by);
     await this.#tellEnded();

@@ -8,9 +8,9 @@ import { hashSecret, newSecret } from "../secret.ts";
 import type { Store } from "../store.ts";
 import { ACCESS_TOKEN_SECONDS, signAccessToken } from "./access-token.ts";
 import {
-  MOST_REFRESHES,
+  MAX_REFRESHES,
   makeRoomForFamily,
-  mostSignIns,
+  maxSignIns,
   recentRefreshes,
   signInsPerMinute,
   userOfCode,
@@ -108,7 +108,7 @@ async function exchangeCode(
       jkt: proof.jkt,
       expires: Math.min(now + FAMILY_SECONDS, until),
     };
-    makeRoomForFamily(sql, user, mostSignIns(endpoint.configuration));
+    makeRoomForFamily(sql, user, maxSignIns(endpoint.configuration));
     startFamily(sql, { ...family, session }, codeHash!, tokenHash!);
     return ok(family);
   });
@@ -151,7 +151,7 @@ async function refresh(
     // Before anything is stored: a token that is made up must leave nothing behind.
     const known = recentRefreshes(sql, hash!, now);
     if (known === null) return turnAway("invalid-grant", "unknown refresh token");
-    if (!(known.recent < MOST_REFRESHES)) return refuseForNow("too many refreshes", 60);
+    if (!(known.recent < MAX_REFRESHES)) return refuseForNow("too many refreshes", 60);
     const turn = takeTokenTurn(sql, known.user, endpoint);
     if (!turn.ok) return turn;
     const fresh = useProof(sql, jtiHash!, proof.expires);

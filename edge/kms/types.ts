@@ -4,13 +4,13 @@ import { MAX_JWS_LENGTH } from "#protocol/keys/index.ts";
 import { list, literal, type Of, object, text, whole } from "#protocol/shape.ts";
 
 /** Most data keys that one request may ask for. */
-const MOST_KEYS = 16;
+const MAX_KEYS = 16;
 /** A certificate of an instance is about 900 bytes; base64url. */
 const MAX_CERTIFICATE_LENGTH = 8192;
 
 export const dataKeysRequest = object({
   account: text(1, 64),
-  count: whole(1, MOST_KEYS),
+  count: whole(1, MAX_KEYS),
   purpose: literal("document"),
 });
 export type DataKeysRequest = Of<typeof dataKeysRequest>;
@@ -26,12 +26,12 @@ export type RewrapRequest = Of<typeof rewrapRequest>;
 const HEX = "[0-9A-Fa-f]";
 const uuid = text(36, 36, new RegExp(`^${HEX}{8}(-${HEX}{4}){3}-${HEX}{12}$`));
 /** Most documents that one order names. */
-const MOST_DOCUMENTS = 1000;
+const MAX_DOCUMENTS = 1000;
 
 /** An order to take documents out of Coffer's keeping: for the audit log. */
 export const exportRequest = object({
   account: text(1, 64),
-  documents: list(uuid, 1, MOST_DOCUMENTS),
+  documents: list(uuid, 1, MAX_DOCUMENTS),
 });
 export type ExportRequest = Of<typeof exportRequest>;
 

@@ -19,7 +19,7 @@ export const DEFAULT_PER_MINUTE = 120;
  * the others. What is ended still counts among those begun in the last minute, which is the bound that refuses: replaced
  * there, asking without end would be free.
  */
-const MOST_OPEN = 16;
+const MAX_OPEN = 16;
 
 /** A new grant and the hash under which it is stored. */
 export async function makeGrant(now: number): Promise<{ grant: string; hash: Uint8Array; expires: number }> {
@@ -50,7 +50,7 @@ export function storeGrant(
     now,
     caller.user,
     caller.client,
-    MOST_OPEN - 1,
+    MAX_OPEN - 1,
   );
   sql.exec(
     "INSERT INTO grants (hash, user, custodian, client, jkt, origin, expires) VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -63,7 +63,7 @@ export class RaObject extends DurableObject<Env> {
   readonly #store: Store;
   readonly #hsm: Hsm;
   readonly #neighbours: Neighbours;
-  readonly #mostInstances: number;
+  readonly #maxInstances: number;
   readonly #enrolmentsPerMinute: number;
   /** Ceremonies that wait for the HSM, so that none ends with an instance of a sign-in that has ended meanwhile. */
   readonly #underWay = new Set<{ jkt: string; ended: boolean }>();
@@ -74,7 +74,7 @@ export class RaObject extends DurableObject<Env> {
     this.#hsm = openHsm(env.HSM_RA, env.COFFER_HSM_URL);
     this.#neighbours = env as unknown as Neighbours;
     const { COFFER_INSTANCES_PER_USER: instances, COFFER_ENROLMENTS_PER_MINUTE: enrolments } = env;
-    this.#mostInstances = configuredBound("COFFER_INSTANCES_PER_USER", instances, DEFAULT_INSTANCES);
+    this.#maxInstances = configuredBound("COFFER_INSTANCES_PER_USER", instances, DEFAULT_INSTANCES);
     this.#enrolmentsPerMinute = configuredBound(
       "COFFER_ENROLMENTS_PER_MINUTE",
       enrolments,
@@ -218,7 +218,7 @@ export class RaObject extends DurableObject<Env> {
           // The IAM may have answered before the end, and told us of the end before its answer came.
           if (!registered.ok || underWay.ended)
             return refuse("foreign-custodian", "the custodian's sign-in has ended");
-          replaced = makeRoom(sql, binding.user, this.#mostInstances, seconds(now));
+          replaced = makeRoom(sql, binding.user, this.#maxInstances, seconds(now));
           insertInstance(sql, record);
           endRegistration(sql, instance);
           return ok(enrolled);

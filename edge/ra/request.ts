@@ -24,8 +24,8 @@ export type Redemption = Of<typeof redemption>;
 
 /** Domain prefix: a signature of the identity key for one purpose never serves another. */
 const WRAPPING_DOMAIN = utf8("coffer-wrapping-key-v1\0");
-const LEAST_MODULUS = 3072;
-const MOST_MODULUS = 4096;
+const MIN_MODULUS = 3072;
+const MAX_MODULUS = 4096;
 const CHALLENGE_PASSWORD = "1.2.840.113549.1.9.7";
 const P256 = { name: "ECDSA", namedCurve: "P-256" };
 
@@ -82,7 +82,7 @@ async function checkWrappingKey(spki: Uint8Array<ArrayBuffer>) {
     modulusLength: number;
     publicExponent: Uint8Array;
   };
-  if (modulusLength < LEAST_MODULUS || modulusLength > MOST_MODULUS)
+  if (modulusLength < MIN_MODULUS || modulusLength > MAX_MODULUS)
     throw new Error(`wrapping key has ${modulusLength} bits`);
   if (publicExponent.length !== 3 || publicExponent.join() !== "1,0,1")
     throw new Error("wrapping key's exponent is not 65537");

@@ -1,4 +1,4 @@
-/** Names (KMIP 2.1 §4.35) by which the parts of a deployment find each other's objects. They are stored: none changes. */
+/** Names (KMIP 2.1 §4.32 Name) by which the parts of a deployment find each other's objects. They are stored: none changes. */
 
 /** Names that begin so are the officer's, so that nobody can pose as another. */
 const RESERVED = /^coffer\//i;

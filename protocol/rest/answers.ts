@@ -21,15 +21,15 @@ export type Grant = { grant: string };
 export type ExportOrder = { order: string };
 
 /** R2's bounds of a part; a server that asks for larger ones would have the client hold them in memory. */
-const LEAST_PART = 5 << 20;
-const MOST_PART = 64 << 20;
+const MIN_PART = 5 << 20;
+const MAX_PART = 64 << 20;
 
 const id = text(/^[\w.:@-]{1,64}$/);
 const etag = text(/^[\x21-\x7e]{1,256}$/);
 const jws = text(/^[\w-]{1,8192}\.[\w-]{1,8192}\.[\w-]{1,1024}$/);
 
 export const isPart = members<Part>({ part: whole(1, 10_000), etag });
-export const isUploadOpened = members<UploadOpened>({ id, partSize: whole(LEAST_PART, MOST_PART) });
+export const isUploadOpened = members<UploadOpened>({ id, partSize: whole(MIN_PART, MAX_PART) });
 export const isCompleted = members<Completed>({ size: whole(1), etag });
 export const isDocumentPage = members<DocumentPage>(
   { documents: list(members<DocumentRow>({ id, account: id, size: whole(0), created: whole(0) }), 1000) },

@@ -28,7 +28,7 @@ export type Ceremony = {
   session: string;
   keys: InstanceKeys;
   /** Highest serial of a trust list seen here before. */
-  leastSerial: number;
+  minSerial: number;
   /** Milliseconds since 1970. */
   now: number;
 };
@@ -93,7 +93,7 @@ export async function enrolByGrant(grant: string, ceremony: Ceremony): Promise<I
  */
 export async function verifyInstance(
   record: InstanceRecord,
-  { subtle, rootKey, leastSerial, now }: Pick<Ceremony, "subtle" | "rootKey" | "leastSerial" | "now">,
+  { subtle, rootKey, minSerial, now }: Pick<Ceremony, "subtle" | "rootKey" | "minSerial" | "now">,
 ): Promise<{ trust: TrustList; tier: Tier }> {
   checkInstanceKeys(record.identityKey, record.wrappingKey);
   if (!(now < record.notAfter)) throw new CofferError("instance-expired");
@@ -106,6 +106,6 @@ export async function verifyInstance(
   };
   const tier = await verify(record.identityCertificate, "identity");
   if ((await verify(record.wrappingCertificate, "wrapping")) !== tier) throw new TypeError("two tiers");
-  const trust = await verifyTrustList(record.trust, rootKey, Math.floor(now / 1000), leastSerial);
+  const trust = await verifyTrustList(record.trust, rootKey, Math.floor(now / 1000), minSerial);
   return { trust, tier };
 }

@@ -14,8 +14,8 @@ import type { LoadedKey } from "./ring.ts";
 import type { InstanceRecord } from "./store.ts";
 
 /** Bytes of an RSA-OAEP ciphertext under a 3072 to 4096 bit key. */
-const LEAST_WRAPPED = 384;
-const MOST_WRAPPED = 512;
+const MIN_WRAPPED = 384;
+const MAX_WRAPPED = 512;
 
 export type Load = { edk: string; wrappedKey: Uint8Array<ArrayBuffer>; receipt: string };
 
@@ -49,7 +49,7 @@ export async function loadKey(
     if (receipt.tenant !== edk.tenant || receipt.account !== edk.account)
       throw new TypeError("another account");
     const { length } = load.wrappedKey;
-    if (length < LEAST_WRAPPED || length > MOST_WRAPPED) throw new TypeError("not a wrapped key");
+    if (length < MIN_WRAPPED || length > MAX_WRAPPED) throw new TypeError("not a wrapped key");
   } catch (cause) {
     throw new CofferError("key-refused", undefined, { cause });
   }

@@ -190,9 +190,9 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       const { registration } = options;
       const own = session ?? (await registration.session()).session;
       session = own;
-      const leastSerial = await store.trustSerial(root);
+      const minSerial = await store.trustSerial(root);
       const ceremony = {
-        ...{ subtle, registration, rootKey, origin, custodian, leastSerial, session: own },
+        ...{ subtle, registration, rootKey, origin, custodian, minSerial, session: own },
         keys: fresh,
         now: now(),
       };
@@ -290,8 +290,8 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     const record = await store.instance(origin, name);
     if (!record) return undefined;
     try {
-      const leastSerial = await store.trustSerial(root);
-      return { record, ...(await verifyInstance(record, { subtle, rootKey, leastSerial, now: now() })) };
+      const minSerial = await store.trustSerial(root);
+      return { record, ...(await verifyInstance(record, { subtle, rootKey, minSerial, now: now() })) };
     } catch {
       return undefined;
     }

@@ -6,8 +6,8 @@
 /** How long the page must have been in front of a person without a press, milliseconds. The vault's server holds to it too. */
 export const HOLD = 1000;
 /** A window in which the question can be read: what is left of 1280 × 1024 at 400 % (WCAG 1.4.10), nearly. CSS pixels. */
-const LEAST_WIDTH = 300;
-const LEAST_HEIGHT = 200;
+const MIN_WIDTH = 300;
+const MIN_HEIGHT = 200;
 /** Looked at this often, milliseconds; a longer gap means that nobody looked at all (a sleeping machine). */
 export const LOOK = 50;
 const GAP = 500;
@@ -37,7 +37,7 @@ export class Hold {
     const gap = now - this.#looked > GAP;
     this.#looked = now;
     const { visible, focused, width, height, seen } = attention;
-    const small = width < LEAST_WIDTH || height < LEAST_HEIGHT;
+    const small = width < MIN_WIDTH || height < MIN_HEIGHT;
     if (gap || small || !visible || !focused || !seen) {
       this.#since = undefined;
       this.#free = false;
