@@ -116,12 +116,12 @@ interface KeyPairOrder {
   publicKey: string;
   /** Who signs with it; the officer alone where nobody is named. */
   user?: Domain;
-  /** What it signs (`POLICY.signType`); anything where that is not said. */
+  /** What it signs (`POLICY.signType`); anything by default. */
   signs?: string;
   now: Date;
 }
 
-/** Makes an EC P-256 pair that signs, unless it is there; returns the public half's SubjectPublicKeyInfo. */
+/** Makes an EC P-256 pair that signs, unless it exists; returns the public half's SubjectPublicKeyInfo. */
 async function keyPair(
   hsm: KmipClient,
   { key, publicKey: publicName, user, signs, now }: KeyPairOrder,

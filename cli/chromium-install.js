@@ -49,7 +49,7 @@ function apt() {
 }
 
 /**
- * Runs a program, and shows the end of what it said only if it fails: what it cannot do, another way may.
+ * Runs a program, and shows the end of its output only if it fails: another way may still succeed.
  *
  * @param {string} command
  * @param {string[]} args

@@ -25,7 +25,7 @@ export interface ClientOptions {
   fetch?: typeof fetch;
   /** Milliseconds since 1970; default: this computer's clock. */
   now?: () => number;
-  /** Told how long a request waits because the server asked to come later. */
+  /** Called with how long a request waits because the server asked to retry later. */
   onWait?: (milliseconds: number) => void;
 }
 

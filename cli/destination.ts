@@ -19,7 +19,7 @@ export interface Destination {
 }
 
 export interface DestinationOptions {
-  /** Whether a file or symbolic link that is there is replaced. */
+  /** Whether an existing file or symbolic link is replaced. */
   force: boolean;
   /** The name that the document gets in a folder. */
   name: string;
@@ -30,7 +30,7 @@ export interface DestinationOptions {
 const LOOK = 50;
 
 /**
- * Decides by what is there. A file appears when it is whole, and takes the place of a file or a link only with `force`;
+ * Decides by what exists. A file appears when it is whole, and replaces a file or a link only with `force`;
  * a link is never followed. Into a folder goes a file of the document's own name. A device, a pipe and an output that is
  * open already are written into, as nothing of theirs can be replaced.
  */
@@ -48,7 +48,7 @@ export async function openDestination(path: string, options: DestinationOptions)
   return newFile(path, options);
 }
 
-/** A file that takes the place of one that is there only with `force`, and never that of a folder or a device. */
+/** A file that replaces an existing one only with `force`, and never a folder or a device. */
 export async function newFile(
   path: string,
   { force }: Pick<DestinationOptions, "force">,

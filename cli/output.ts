@@ -3,7 +3,7 @@ import { CommandError } from "./command-error.ts";
 
 /**
  * A reader that has ended (`| head`) or a full disk behind `>` must not end the process at an event that nobody expects:
- * what `print` writes tells its own failure, and what else is said is lost.
+ * what `print` writes reports its own failure, and other output is lost.
  */
 export function outliveReaders(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});

@@ -11,7 +11,7 @@ const GREETING = new TextEncoder().encode("Sealed by the microservice, with a ke
 
 /**
  * The main job once, through all the real parts, by the microservice in this process: sign in, enrol, seal, open, compare,
- * remove. Tells each step as it ends; throws at the first that fails.
+ * remove. Reports each step as it ends; throws at the first that fails.
  */
 export async function roundTrip(
   deployment: Deployment,

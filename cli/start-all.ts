@@ -24,7 +24,7 @@ export interface StartOptions {
   };
   /** Override the edge's variables (wrangler.toml). */
   vars?: Record<string, string>;
-  /** Told each step as it ends. */
+  /** Called with each step as it ends. */
   step?: (text: string) => void;
 }
 

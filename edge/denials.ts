@@ -1,6 +1,6 @@
 /**
- * Denials that can be caused at will, by anyone with a made-up code or token, or by a user who is signed in: so many a
- * minute are told one by one, the rest of that minute is counted in one row, so that nobody can bury the audit log or fill
+ * Denials that anyone with a made-up code or token, or a signed-in user, can cause at will: a number of them a
+ * minute get a row each, the rest of that minute is counted in one row, so that nobody can bury the audit log or fill
  * the store.
  */
 

@@ -41,7 +41,7 @@ export type Edge = {
   url: string;
   appOrigin: string;
   vaultOrigin: string;
-  /** Process id of workerd; null where it cannot be told (no /proc). */
+  /** Process id of workerd; null where it cannot be determined (no /proc). */
   pid: number | null;
   logs: LogEntry[];
   /**

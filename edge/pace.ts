@@ -1,6 +1,6 @@
 /**
  * How often a minute one user may do what leaves a row or other state, where nothing else bounds it. Kept as one number (the
- * generic cell rate algorithm, ITU-T I.371 §A): who is one too many waits for their next turn, not for the end of a minute.
+ * generic cell rate algorithm, ITU-T I.371 §A): a client over the limit waits for its next turn, not for the end of a minute.
  */
 
 import { type Decision, ok, refuseForNow } from "./result.ts";

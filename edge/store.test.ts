@@ -108,7 +108,7 @@ it("tells denials that anyone can cause one by one up to a bound, and counts the
     ...{ action: "iam:token", outcome: "deny", code: "too-many-requests" },
     reason: "480 more denials in the minute from 1970-01-01T00:00:00.000Z",
   });
-  // A new minute tells again, and what was counted is not lost when the next denial comes before the alarm.
+  // A new minute records denials again, and what was counted is not lost when the next denial comes before the alarm.
   deny("iam:token", 21);
   time = 120_000;
   deny("iam:token", 1);

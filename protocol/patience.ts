@@ -1,6 +1,6 @@
 /** Patience with a server that asks to come again later: 429, or 503 with Retry-After (RFC 9110 §15.6.4, §10.2.3). */
 
-/** Asked to come again, a request does so for so long in all; then the refusal is told. Milliseconds. */
+/** How long a request that is asked to retry does so in all, before it fails. Milliseconds. */
 const PATIENCE = 180_000;
 /** A server that is out of service is asked so often again: it may have ended for good. */
 const MAX_OUTAGES = 2;
@@ -9,7 +9,7 @@ const SPREAD = 10_000;
 
 /** Waits; rejects with the signal's reason when it aborts. Tests give one that does not wait. */
 export type Delay = (milliseconds: number, signal?: AbortSignal) => Promise<void>;
-/** Told how long a request waits because the server asked to come later. */
+/** Called with how long a request waits because the server asked to retry later. */
 export type WaitListener = (milliseconds: number) => void;
 
 /** How long one request has waited so far, and how long it should wait next. */
@@ -28,7 +28,7 @@ export class Patience {
 
   /**
    * The same for an answer; undefined also for one that does not ask to come again. What was refused for its number was not
-   * done; who is out of service may have done a part, so `repeatable` says whether that can be asked again.
+   * done; a server out of service may have done a part, so `repeatable` says whether the request can be repeated.
    */
   after(response: Response, repeatable: boolean, now: number = Date.now()): number | undefined {
     const asked = retryAfter(response, now);
@@ -76,7 +76,7 @@ export function retryAfter(response: Response, now: number): number | undefined 
   if (text === null) return undefined;
   if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
   const until = httpDate(text);
-  // By the server's own clock where it tells it.
+  // By the server's own clock where it sends it.
   const from = httpDate(response.headers.get("date"));
   return Number.isFinite(until) ? Math.max(0, until - (Number.isFinite(from) ? from : now)) : undefined;
 }

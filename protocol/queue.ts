@@ -37,7 +37,7 @@ export class Queue<T> {
     else this.#items.unshift(item);
   }
 
-  /** Puts an item in the place of the first. */
+  /** Replaces the first item. */
   replaceFirst(item: T): void {
     if (this.length > 0) this.#items[this.#head] = item;
   }

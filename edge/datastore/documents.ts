@@ -27,13 +27,13 @@ export type Owner = { account: string; client: string };
 
 /** Uploads that one account may have open at a time in one app. */
 const MAX_PENDING = 64;
-/** An upload to which nothing has happened for so long gives its place to another. */
+/** An upload that has been idle this long gives way to another. */
 const IDLE_MS = 10 * 60_000;
 const PAGE = 100;
 
 /**
  * Opens an upload under the id that the custodian has chosen. The same request again, before anything was uploaded, is
- * answered as the first time: its answer was lost. Any other use of an id that is there is refused, whosever it is.
+ * answered as the first time: its answer was lost. Any other use of an existing id is refused, no matter whose it is.
  */
 export function insertDocument(
   sql: SqlStorage,
@@ -125,7 +125,7 @@ export function recordPart(sql: SqlStorage, id: string, part: Part, size: number
 }
 
 /**
- * From pending to completing, or once more if the answer was lost: the parts that the client lists must be the parts that were taken, without a gap, of the
+ * From pending to completing, or again if the answer was lost: the parts that the client lists must be the parts that were taken, without a gap, of the
  * whole size, all but the last of one size; and the sealed metadata must be there. A document that is complete already is
  * answered as it was then, if this is the same completion; `digest` is that of what was claimed.
  */
@@ -242,7 +242,7 @@ export function listDocuments(
     ),
   ];
   const page = rows.slice(0, PAGE);
-  // Kept in milliseconds, told in seconds as everywhere.
+  // Kept in milliseconds, reported in seconds as everywhere.
   const documents = page.map(({ created, ...row }) => ({ ...row, created: Math.floor(created / 1000) }));
   const last = page.at(-1);
   if (rows.length <= PAGE || !last) return ok({ documents });

@@ -1,4 +1,4 @@
-/** R2 keys: ids alone, so that a listing of the bucket tells nothing but who has how many bytes. */
+/** R2 keys: ids alone, so that a listing of the bucket reveals only who has how many bytes. */
 
 type Named = { account: string; id: string };
 

@@ -56,7 +56,7 @@ export type AllowedPart = { id: string; account: string; upload: string; room: R
 
 /**
  * Takes room for a part of an upload, which may take the place of an earlier one, in the transaction of the decision. Parts
- * side by side so never share a rest.
+ * at the same time never share what is left.
  */
 export function takeRoom(
   sql: SqlStorage,

@@ -68,7 +68,7 @@ export async function storeMetadata(
   return fail("not-found");
 }
 
-/** Joins the parts of an upload, for which a write has begun. What is complete already is told as it was then. */
+/** Joins the parts of an upload, for which a write has begun. If it is complete already, the answer is the same as then. */
 export async function joinParts(
   { bucket, rows, tenant }: Place,
   row: DocumentRow,

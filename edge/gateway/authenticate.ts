@@ -5,7 +5,7 @@ import { verifyProof } from "./dpop.ts";
 import { Refused, unwrap } from "./problem.ts";
 
 /**
- * Lets through who has an access token for this app's origin and proves possession of its key for this very request
+ * Lets a client through that has an access token for this app's origin and proves possession of its key for this request
  * (RFC 9449 §7), and sets `caller`. All that can be checked without state comes first; the proof is used up last.
  */
 export function authenticate() {

@@ -27,7 +27,7 @@ export class GatewayObject extends DurableObject<Env> {
     return this.#opened;
   }
 
-  /** Uses a proof up. A first use is no decision of its own; a refusal is, and leaves its audit row. */
+  /** Consumes a proof. A first use is no decision of its own; a refusal is, and leaves its audit row. */
   async useProof(proof: {
     jkt: string;
     jti: string;

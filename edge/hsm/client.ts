@@ -78,7 +78,7 @@ export function openHsm(fetcher: HsmFetcher, url: string): Hsm {
         return copy(object.certificate.certificateValue);
       }),
     async opaque(name) {
-      // The officer puts a new object in the place of an old one; its identifier is another then.
+      // The officer replaces an old object by a new one, with another identifier.
       kept.delete(`locate ${name}`);
       const { object } = await client.request("Get", { uniqueIdentifier: await hsm.locate(name) });
       if (!object.opaqueObject) throw new Error(`${name} is not an opaque object`);

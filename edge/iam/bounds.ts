@@ -97,7 +97,7 @@ export function userOfCode(sql: SqlStorage, hash: string): string | null {
   return code?.user ?? null;
 }
 
-/** Their instances end with them: the registration authority is told. */
+/** Their instances end with them: the registration authority is notified. */
 function dropFamilies(sql: SqlStorage, where: "id = ?" | "session = ?", value: string): void {
   const of = `(SELECT id FROM families WHERE ${where})`;
   sql.exec(`INSERT OR IGNORE INTO ended SELECT jkt FROM families WHERE ${where}`, value);

@@ -7,7 +7,7 @@ import { certificateCrypto, certificateSigningKey, type Hsm } from "../hsm/index
 
 /**
  * Certifies a custodian's DPoP key (M5): subject is its Distinguished Name, digitalSignature and client authentication
- * only. It begins so long ago that a clock which is behind takes it. The issuer's key is in the HSM. Answers DER.
+ * only. It begins early enough for a clock that is behind. The issuer's key is in the HSM. Answers DER.
  */
 export async function certifyCustodian(
   hsm: Hsm,

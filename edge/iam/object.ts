@@ -62,7 +62,7 @@ export class IamObject extends DurableObject<Env> {
     if (next !== null) await wakeBy(this.ctx.storage, next * 1000);
   }
 
-  /** Has the RA revoke the instances of sign-ins that have ended; what it could not be told now, it is told later. */
+  /** Has the RA revoke the instances of sign-ins that have ended; what it cannot be told now, it is told later. */
   async #tellEnded(): Promise<void> {
     const { sql, tenant } = this.#store;
     const jkts = [...sql.exec<{ jkt: string }>("SELECT jkt FROM ended LIMIT 100")].map(({ jkt }) => jkt);

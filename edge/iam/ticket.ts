@@ -17,7 +17,7 @@ const FORM = /^([0-9]{1,15})\.([A-Za-z0-9_-]{43})$/;
 /** What a form asks: which page, in which session (hash of its cookie), about what. */
 export type Question = { page: "sign-in" | "account"; session: string | null; about: string };
 
-/** `again`: why the question is put once more. */
+/** `again`: why the question is asked again. */
 export type TicketCheck = { ok: true } | { ok: false; again: "early" | "late" };
 
 export async function makeTicket(key: CryptoKey, question: Question, now: number): Promise<string> {

@@ -7,7 +7,7 @@ const HOUR = 3600;
 
 /**
  * Bounds the data keys of an account: each costs the HSM work and the registry a row for good. Meant to be met by no
- * honest user. Keys under way count too, so that requests side by side cannot get past it.
+ * honest user. Keys under way count too, so that parallel requests cannot get past it.
  */
 export class DataKeyQuota {
   readonly #perHour: number;

@@ -26,7 +26,7 @@ export type CertificateOrder = {
   use: "identity" | "wrapping";
 };
 
-/** Issues one, which begins so long ago that a clock which is behind takes it. The subject is ours, whatever the request said: `CN=<instance>,OU=microservice,O=<tenant>`. Returns DER. */
+/** Issues one, which begins early enough for a clock that is behind. The subject is ours, whatever the request said: `CN=<instance>,OU=microservice,O=<tenant>`. Returns DER. */
 export async function issue(hsm: Hsm, order: CertificateOrder): Promise<Uint8Array<ArrayBuffer>> {
   const ca = new x509.X509Certificate(await hsm.certificate(INSTANCES_CA.certificate));
   const flags = x509.KeyUsageFlags;

@@ -16,7 +16,7 @@ export type OpenOptions = {
   /** What the message's context must equal, pair for pair. */
   context: EncryptionContext;
   signal?: AbortSignal;
-  /** Told the plaintext bytes decrypted so far. */
+  /** Called with the plaintext bytes decrypted so far. */
   onProgress?(bytes: number): void;
 };
 

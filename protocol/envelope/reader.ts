@@ -34,7 +34,7 @@ export class ByteReader {
     this.#input = chunksOf(source);
   }
 
-  /** Reads on until `length` bytes are there or the source has ended; tells how many are there. */
+  /** Reads on until `length` bytes are there or the source has ended; returns how many there are. */
   async fill(length: number): Promise<number> {
     while (this.#available < length && !this.#ended) {
       const chunk = await this.#input.next();

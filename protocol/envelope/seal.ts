@@ -22,7 +22,7 @@ export type SealOptions = {
   /** Plaintext bytes a frame, default 256 KiB. */
   frameLength?: number;
   signal?: AbortSignal;
-  /** Told the plaintext bytes encrypted so far. */
+  /** Called with the plaintext bytes encrypted so far. */
   onProgress?(bytes: number): void;
 };
 

@@ -20,7 +20,7 @@ export type Extensions = {
   /** Whether it may issue certificates, and how many issuers may follow below it. */
   authority: boolean;
   pathLength: number;
-  /** The key's uses: the first octet of the bit string, any later ones above it; 0 when nothing is said. */
+  /** The key's uses: the first octet of the bit string, any later ones above it; 0 when absent. */
   keyUsage: number;
   /** Subject alternative names, DER of each GeneralName. */
   alternativeNames: Uint8Array[];
@@ -62,7 +62,7 @@ const READERS: Record<string, (value: DerReader, into: Extensions) => void> = {
   },
 };
 
-/** Reads `[3] Extensions`. Throws `TypeError` for one that is there twice, and for a critical one that is not known. */
+/** Reads `[3] Extensions`. Throws `TypeError` for a duplicate, and for a critical one that is unknown. */
 export function readExtensions(explicit: DerReader): Extensions {
   const into: Extensions = {
     authority: false,

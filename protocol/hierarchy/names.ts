@@ -1,6 +1,6 @@
 /** Names (KMIP 2.1 §4.32 Name) by which the parts of a deployment find each other's objects. They are stored: none changes. */
 
-/** Names that begin so are the officer's, so that nobody can pose as another. */
+/** Names with this prefix are the officer's, so that nobody can pose as another. */
 const RESERVED = /^coffer\//i;
 
 /** The opaque object with the list of keys that sign (protocol/keys), signed by the root. */

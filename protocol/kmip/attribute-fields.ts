@@ -39,7 +39,7 @@ function attributesField<P extends "required" | "optional">(
           else if (context.version >= V2_0) {
             items.push(attributesStructure.encode(current.value, attributes, context));
           } else if (former === "Attribute") {
-            // Beside other fields of a payload they could not be told from those.
+            // Beside other fields of a payload they could not be distinguished from those.
             if (attributes.extensions) throw new KmipEncodeError("1.x has no form for an extension here");
             items.push(...write1(attributes, context));
           } else items.push(templateAttribute.encode(formerTag, attributes, context));

@@ -119,7 +119,7 @@ function write2(attributes: Attributes, context: Context): Item[] {
 /** 1.x: Attribute items. */
 export function write1(attributes: Attributes, context: Context): Item[] {
   const items: Item[] = [];
-  // An index of 0 need not be told; one that the attributes name is (KMIP 1.4 §2.1.1 Attribute).
+  // An index of 0 may be left out; one that the attributes name is written (KMIP 1.4 §2.1.1 Attribute).
   const counted = (position: number) =>
     context.direction === "response" && position > 0 ? position : undefined;
   const push = (name: string, index: number | undefined, value: Item) => {

@@ -24,7 +24,7 @@ export async function awaited(
   for (let pause = FIRST; latest.resultStatus === "OperationPending"; pause = Math.min(2 * pause, LONGEST)) {
     await paused(pause, signal);
     if (signal?.aborted) {
-      // Whether or not it can be told: the caller wants no answer any more.
+      // Whether or not the server hears of it: the caller wants no answer any more.
       await send({ operation: "Cancel", payload }).catch(() => {});
       throw signal.reason;
     }

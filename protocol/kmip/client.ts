@@ -52,7 +52,7 @@ export type KmipClientOptions = {
   credentials?: Credentials;
   /**
    * Makes the evidence when the server asks for attestation; the client says in each request that it can
-   * (from KMIP 1.2 on). The message is then sent once more, as a whole, with the Attestation Credential, unless an item
+   * (from KMIP 1.2 on). The message is then sent again, as a whole, with the Attestation Credential, unless an item
    * of it was done already that changes something: those are never repeated, so the answers come back as they are, and
    * the caller sends what was refused again by itself. A batch with `Undo` can always be repeated. What the server
    * says the second time is the answer.

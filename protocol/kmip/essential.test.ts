@@ -3,7 +3,7 @@ import { enumerationOf, tagByProperty } from "./dictionary.ts";
 import { PAYLOADS } from "./payloads.ts";
 import { AbsentInVersion, type Shape } from "./schema.ts";
 
-/** Fields of answers that older versions lack, and are as well off without: they tell more, or nobody there can ask for them. */
+/** Fields of answers that older versions lack and do not need: they add detail, or nobody there can ask for them. */
 const SPARED = new Set([
   // Of how many the part is.
   "Locate locatedItems",

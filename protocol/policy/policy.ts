@@ -22,7 +22,7 @@ export type KeyPolicy = {
   operations: KeyOperation[];
   /** Distinguished Names (RFC 4514) of the custodians that may use the key. Absent: every custodian of its account. */
   principals?: string[];
-  /** Distinguished Names refused whatever else is said (deny wins). */
+  /** Distinguished Names that are always refused (deny wins). */
   denied?: string[];
   /** The weakest instance that may hold the key. */
   tier?: Tier;
@@ -38,7 +38,7 @@ export const keyPolicy: Shape<KeyPolicy> = object(
   { principals: names, denied: names, tier: literal(...TIERS), expires: seconds },
 );
 
-/** Tells whether a parsed JSON value is a policy. */
+/** Whether a parsed JSON value is a policy. */
 export function isKeyPolicy(value: unknown): value is KeyPolicy {
   return fits(keyPolicy, value);
 }

@@ -33,7 +33,7 @@ const context = record(16, 1024);
 export type Proof = { type: string; value: string };
 const proof: Shape<Proof> = object({ type: text(0, 64), value: text(0, 16384) });
 
-/** What a microservice tells of its enrolment. `notAfter` in ISO 8601; certificates in base64url DER. */
+/** What a microservice says about its enrolment. `notAfter` in ISO 8601; certificates in base64url DER. */
 export type InstanceDescription = {
   id: string;
   custodian: string;

@@ -66,7 +66,7 @@ export class StreamReceiver {
   #failure: { reason: unknown } | undefined;
   #wake: (() => void) | undefined;
 
-  /** `onCancel` is told when the consumer gives up. */
+  /** `onCancel` is called when the consumer gives up. */
   constructor(id: number, post: Post, onCancel: (reason: unknown) => void) {
     this.readable = new ReadableStream(
       {

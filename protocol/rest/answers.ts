@@ -5,7 +5,7 @@
 
 type Check = (value: unknown) => boolean;
 
-/** Tells whether a parsed answer has the shape of a `T`. */
+/** Whether a parsed answer has the shape of a `T`. */
 export type Shape<T> = (value: unknown) => value is T;
 
 /** Part of a document that the datastore has taken. */

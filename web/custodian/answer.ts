@@ -38,7 +38,7 @@ export async function octetsOf(response: Response, limit: number): Promise<Uint8
   const bytes = await bodyOf(response, limit);
   if (bytes.length === 0) throw unexpected();
   const told = response.headers.get("content-length");
-  // Of an encoded body, Content-Length tells the encoded length.
+  // For an encoded body, Content-Length is the encoded length.
   if (told !== null && !response.headers.has("content-encoding") && Number(told) !== bytes.length)
     throw unexpected();
   return bytes;

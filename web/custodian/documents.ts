@@ -278,7 +278,7 @@ export class Documents {
   /** Deletes a document for good. */
   async remove(id: string, signal?: AbortSignal): Promise<void> {
     await this.#rest.send("DELETE", pathOf(id), { signal }, emptyAnswer).catch((error: unknown) => {
-      // Asked again after a lost answer: what is not there any more was deleted by the first try.
+      // Repeated after a lost answer: what no longer exists was deleted by the first try.
       if (!(error instanceof CofferError && error.code === "not-found" && error.maybeDone)) throw error;
     });
     this.#opened.delete(id);

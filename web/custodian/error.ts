@@ -11,7 +11,7 @@ export class CofferError extends CodedError {
   readonly status: number | undefined;
   /** Names the audit entry in which an operator finds the full reason. */
   readonly requestId: string | undefined;
-  /** Milliseconds after which the server wants to be asked again, where it said so. */
+  /** Milliseconds after which the server wants the request repeated, where it said so. */
   readonly retryAfter: number | undefined;
   /** The request may have been carried out nevertheless: some answer to it was lost, or was not the server's. */
   readonly maybeDone: boolean;

@@ -16,7 +16,7 @@ export interface Metadata {
   modified?: number;
 }
 
-/** Metadata as it was sealed. `content` is there from format 2 on. */
+/** Metadata as it was sealed. `content` is present from format 2 on. */
 export interface SealedMetadata extends Metadata {
   content?: ContentName;
 }
@@ -27,7 +27,7 @@ const FORMAT = 2;
 /** Largest sealed metadata message that the datastore takes, bytes. */
 export const METADATA_LIMIT = 64 * 1024;
 
-/** Plaintext is padded to a multiple of this, so that the ciphertext does not tell the length of a name. */
+/** Plaintext is padded to a multiple of this, so that the ciphertext does not reveal the length of a name. */
 const BLOCK = 256;
 const NAME_LIMIT = 255;
 const TYPE = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/;

@@ -12,7 +12,7 @@ export interface PartsOptions {
   /** Sends one part, numbered from 1. Its signal aborts when any other part has failed. */
   send: (part: number, bytes: Blob, signal: AbortSignal) => Promise<Part>;
   signal?: AbortSignal | undefined;
-  /** Told the bytes of ciphertext that the datastore has taken so far. */
+  /** Called with the bytes of ciphertext that the datastore has accepted so far. */
   onSent?: (bytes: number) => void;
 }
 

@@ -44,7 +44,7 @@ export class RestClient {
     session: Pick<CustodianSession, "authorize" | "learn">;
     fetch: typeof fetch;
     delay: Delay;
-    /** Told how long a request waits because the server asked to come later. */
+    /** Called with how long a request waits because the server asked to retry later. */
     onWait?: ((milliseconds: number) => void) | undefined;
   }) {
     this.#origin = options.origin;

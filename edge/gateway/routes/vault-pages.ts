@@ -113,7 +113,7 @@ async function account(c: GatewayContext, mistake?: string): Promise<Response> {
   return c.html(accountPage(found, mistake), mistake === undefined ? 200 : 400, policy);
 }
 
-/** The question once more, where there were too many answers of late; null for any other answer. */
+/** The question again, where there were too many answers of late; null for any other answer. */
 async function askToWait(
   c: GatewayContext,
   asked: { query: string; cookie: string | null },
