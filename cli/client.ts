@@ -3,7 +3,7 @@
  */
 import type { MessagePort as NodeMessagePort } from "node:worker_threads";
 import { delay, patiently } from "#protocol/patience.ts";
-import { isExportOrder } from "#protocol/rest/index.ts";
+import { isExportOrder } from "#protocol/contract/index.ts";
 import { Documents } from "#web/custodian/documents.ts";
 import { CofferError } from "#web/custodian/error.ts";
 import { DataKeys } from "#web/custodian/keys.ts";

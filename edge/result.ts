@@ -1,4 +1,4 @@
-import { type ProblemCode, problems } from "#protocol/rest/index.ts";
+import { type ProblemCode, problems } from "#protocol/contract/index.ts";
 
 /** A refusal or failure as it crosses RPC: errors would lose their class there. `detail` is generic, never a reason. */
 export type Problem = {

@@ -1,5 +1,5 @@
 import { HTTPException } from "hono/http-exception";
-import { type ProblemCode, problemDocument, problems } from "#protocol/rest/index.ts";
+import { type ProblemCode, problemDocument, problems } from "#protocol/contract/index.ts";
 import type { Problem, Result } from "../result.ts";
 
 /** A refusal on its way out. Thrown in handlers, written by `app.onError`. */

@@ -2,7 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { CUSTODIANS_CA } from "#protocol/hierarchy/index.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
-import type { ProblemCode } from "#protocol/rest/index.ts";
+import type { ProblemCode } from "#protocol/contract/index.ts";
 import { fits } from "#protocol/shape.ts";
 import { wakeBy } from "../alarm.ts";
 import { configuredApps } from "../apps.ts";

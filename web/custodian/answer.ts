@@ -4,7 +4,7 @@
  */
 
 import { codeOf } from "#protocol/error.ts";
-import type { Shape } from "#protocol/rest/index.ts";
+import type { Shape } from "#protocol/contract/index.ts";
 import { CofferError } from "./error.ts";
 import { readAll } from "./progress.ts";
 

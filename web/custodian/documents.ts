@@ -8,7 +8,7 @@ import {
   isPart,
   isUploadOpened,
   type UploadOpened,
-} from "#protocol/rest/index.ts";
+} from "#protocol/contract/index.ts";
 import { emptyAnswer, octetsOf } from "./answer.ts";
 import {
   type ContentName,

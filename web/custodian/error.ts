@@ -1,5 +1,5 @@
 /**
- * Errors as an app meets them: the kit's stable codes (protocol/error, protocol/rest), with messages that say what to do
+ * Errors as an app meets them: the kit's stable codes (protocol/error, protocol/contract), with messages that say what to do
  * and can be shown as they are.
  */
 

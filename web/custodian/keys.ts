@@ -4,7 +4,7 @@
  */
 
 import { codeOf } from "#protocol/error.ts";
-import { isDataKeys, isRewrapped } from "#protocol/rest/index.ts";
+import { isDataKeys, isRewrapped } from "#protocol/contract/index.ts";
 import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
 import type { RestClient } from "./rest.ts";
 

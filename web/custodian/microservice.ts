@@ -4,7 +4,7 @@
  */
 
 import { createPortClient, type InstanceDescription, type PortClient } from "#protocol/port/index.ts";
-import { isGrant } from "#protocol/rest/index.ts";
+import { isGrant } from "#protocol/contract/index.ts";
 import { asCofferError, CofferError } from "./error.ts";
 import type { RestClient } from "./rest.ts";
 import type { Vault } from "./vault.ts";

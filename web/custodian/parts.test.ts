@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { Part } from "#protocol/rest/index.ts";
+import type { Part } from "#protocol/contract/index.ts";
 import { sendParts, split } from "./parts.ts";
 
 function streamOf(...lengths: number[]): ReadableStream<Uint8Array<ArrayBuffer>> {

@@ -1,6 +1,6 @@
 /** Ciphertext on its way to the datastore: cut into parts, several under way, memory bounded by their number. */
 
-import type { Part } from "#protocol/rest/index.ts";
+import type { Part } from "#protocol/contract/index.ts";
 import { chunksOf } from "./chunks.ts";
 
 /** How parts are sent. */

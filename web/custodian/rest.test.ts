@@ -1,7 +1,7 @@
 import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { isPart } from "#protocol/rest/index.ts";
+import { isPart } from "#protocol/contract/index.ts";
 import { emptyAnswer, octetsOf } from "./answer.ts";
 import { RestClient } from "./rest.ts";
 

@@ -1,7 +1,7 @@
 /** The REST client: every request carries a DPoP proof, and is tried again where that is safe. */
 
 import { type Delay, Patience } from "#protocol/patience.ts";
-import type { Shape } from "#protocol/rest/index.ts";
+import type { Shape } from "#protocol/contract/index.ts";
 import { jsonAnswer } from "./answer.ts";
 import { CofferError, isTransient, isUndone } from "./error.ts";
 import { errorFrom } from "./problem.ts";

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import type { ProblemCode } from "#protocol/rest/index.ts";
+import type { ProblemCode } from "#protocol/contract/index.ts";
 import type { TokenRequest } from "../../iam/tokens.ts";
 import { readForm } from "../body.ts";
 import { type GatewayEnv, publicUrl } from "../context.ts";

@@ -1,5 +1,5 @@
 /**
- * protocol/rest: the REST contract between custodian, microservice and edge: problem codes (RFC 9457) and what answers
+ * protocol/contract: the REST contract between custodian, microservice and edge: problem codes (RFC 9457) and what answers
  * look like. May import nothing of this repository but protocol/. Imported by edge/, web/ and cli/.
  */
 export {
