@@ -2,8 +2,9 @@
  * A custodian in Node: the same sign-in, data keys and documents as in the page, with the microservice in this process.
  */
 import type { MessagePort as NodeMessagePort } from "node:worker_threads";
+import { orderExport } from "#protocol/contract/index.ts";
 import { delay, patiently } from "#protocol/patience.ts";
-import { isExportOrder } from "#protocol/contract/index.ts";
+import { callJson } from "#web/custodian/call.ts";
 import { Documents } from "#web/custodian/documents.ts";
 import { CofferError } from "#web/custodian/error.ts";
 import { DataKeys } from "#web/custodian/keys.ts";
@@ -93,14 +94,8 @@ export async function connect({
     documents,
     microservice,
     async orderExport(account, ids) {
-      const body = { account, documents: ids };
-      const { order } = await rest.json("POST", "/kms/exports", {
-        json: body,
-        status: 201,
-        shape: isExportOrder,
-        // An order that is repeated has a second entry, and does no more.
-        tries: 3,
-      });
+      // An order that is repeated has a second entry, and does no more.
+      const { order } = await callJson(rest, orderExport, {}, { account, documents: ids }, { tries: 3 });
       return order;
     },
     close: () => microservice.stop(),

@@ -46,13 +46,11 @@ export function checked<T>(shape: Shape<T>, value: unknown): T {
 }
 
 /** A shape of what `test` takes. */
-/* @__NO_SIDE_EFFECTS__ */
 function shape<T>(schema: Schema, test: (value: unknown) => boolean): Shape<T> {
   return { schema, check: (value) => (test(value) ? null : { at: "", expected: schema }) };
 }
 
 /** A text of `min` to `max` UTF-16 units, of a form that JSON Schema can say too. */
-/* @__NO_SIDE_EFFECTS__ */
 export function text(min: number, max: number, pattern?: RegExp): Shape<string> {
   const schema = {
     type: "string",
@@ -71,13 +69,11 @@ export function text(min: number, max: number, pattern?: RegExp): Shape<string> 
 }
 
 /** 1 to `max` characters, none of them a control character. */
-/* @__NO_SIDE_EFFECTS__ */
 export function line(max: number): Shape<string> {
   return text(1, max, /^\P{Cc}*$/u);
 }
 
 /** Strict base64url of `min` to `max` bytes. */
-/* @__NO_SIDE_EFFECTS__ */
 export function base64url(min: number, max: number = min): Shape<string> {
   const characters = (bytes: number) => Math.ceil((bytes * 4) / 3);
   const form = text(characters(min), characters(max), /^[\w-]*$/);
@@ -93,13 +89,11 @@ export function base64url(min: number, max: number = min): Shape<string> {
 }
 
 /** Compact JWS (RFC 7515 §3.1) of at most `max` characters. */
-/* @__NO_SIDE_EFFECTS__ */
 export function compactJws(max: number): Shape<string> {
   return text(5, max, /^[\w-]+\.[\w-]+\.[\w-]+$/);
 }
 
 /** A whole number that a double holds exactly. */
-/* @__NO_SIDE_EFFECTS__ */
 export function whole(min: number, max: number = Number.MAX_SAFE_INTEGER): Shape<number> {
   return shape(
     { type: "integer", minimum: min, maximum: max },
@@ -116,14 +110,12 @@ export const boolean: Shape<boolean> = /* @__PURE__ */ shape(
 );
 
 /** One of these values and no other. */
-/* @__NO_SIDE_EFFECTS__ */
 export function literal<const T extends readonly (string | number)[]>(...allowed: T): Shape<T[number]> {
   return shape(allowed.length === 1 ? { const: allowed[0] } : { enum: allowed }, (value) =>
     allowed.includes(value as T[number]),
   );
 }
 
-/* @__NO_SIDE_EFFECTS__ */
 export function nullable<T>(inner: Shape<T>): Shape<T | null> {
   return {
     schema: { anyOf: [inner.schema, { type: "null" }] },
@@ -132,7 +124,6 @@ export function nullable<T>(inner: Shape<T>): Shape<T | null> {
 }
 
 /** An array of `min` to `max` items. */
-/* @__NO_SIDE_EFFECTS__ */
 export function list<T>(item: Shape<T>, min: number, max: number): Shape<T[]> {
   const schema = { type: "array", items: item.schema, minItems: min, maxItems: max };
   return {
@@ -150,7 +141,6 @@ export function list<T>(item: Shape<T>, min: number, max: number): Shape<T[]> {
 }
 
 /** An array of texts or numbers of which none comes twice. */
-/* @__NO_SIDE_EFFECTS__ */
 export function set<T extends string | number>(item: Shape<T>, min: number, max: number): Shape<T[]> {
   const items = list(item, min, max);
   const schema = { ...items.schema, uniqueItems: true };
@@ -169,7 +159,6 @@ export type ObjectOf<R extends Members, O extends Members> = Required<R> & Optio
 type None = Record<never, never>;
 
 /** A plain object with all of `required`, any of `optional`, and nothing else. */
-/* @__NO_SIDE_EFFECTS__ */
 export function object<R extends Members, O extends Members = None>(
   required: R,
   optional?: O,
@@ -178,7 +167,6 @@ export function object<R extends Members, O extends Members = None>(
 }
 
 /** The same with more members: what a newer release answers may say more. Who reads it bounds its bytes and its depth. */
-/* @__NO_SIDE_EFFECTS__ */
 export function open<R extends Members, O extends Members = None>(
   required: R,
   optional?: O,
@@ -186,7 +174,6 @@ export function open<R extends Members, O extends Members = None>(
   return members(required, optional ?? {}, true);
 }
 
-/* @__NO_SIDE_EFFECTS__ */
 function members<T>(required: Members, optional: Members, more: boolean): Shape<T> {
   const named: Members = { ...required, ...optional };
   const schema = {
@@ -216,7 +203,6 @@ function members<T>(required: Members, optional: Members, more: boolean): Shape<
 }
 
 /** Objects of several kinds, told apart by the member `tag`. */
-/* @__NO_SIDE_EFFECTS__ */
 export function union<const K extends string, S extends Readonly<Record<string, Shape<unknown>>>>(
   tag: K,
   kinds: S,
@@ -234,7 +220,6 @@ export function union<const K extends string, S extends Readonly<Record<string, 
 }
 
 /** A text-to-text record of at most `entries` entries, names and texts of at most `max` UTF-16 units. */
-/* @__NO_SIDE_EFFECTS__ */
 export function record(entries: number, max: number): Shape<Record<string, string>> {
   const item = text(0, max);
   return shape(
@@ -250,7 +235,6 @@ export function record(entries: number, max: number): Shape<Record<string, strin
 export const anything: Shape<unknown> = /* @__PURE__ */ shape({}, () => true);
 
 /** Any JSON of at most `depth` levels and `size` values. */
-/* @__NO_SIDE_EFFECTS__ */
 export function json(depth: number, size: number): Shape<unknown> {
   return shape({}, (value) => {
     let left = size;
@@ -266,7 +250,6 @@ export function json(depth: number, size: number): Shape<unknown> {
 }
 
 /** An ArrayBuffer of 1 to `max` bytes; shared, resizable and detached ones are refused. */
-/* @__NO_SIDE_EFFECTS__ */
 export function bytes(max: number): Shape<ArrayBuffer> {
   return shape(
     { instance: "ArrayBuffer", maxBytes: max },

@@ -2,9 +2,9 @@
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
+import { type Completion, type DocumentPage, MIN_PART, type Part } from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
 import { type Decision, ok, refuse, refuseForNow } from "../result.ts";
-import { type Completion, type DocumentPage, MIN_PART, type Part } from "./types.ts";
 
 export type DocumentRow = {
   id: string;

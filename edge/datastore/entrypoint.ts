@@ -1,33 +1,22 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { fits } from "#protocol/shape.ts";
+import type { Completion, DocumentPage, Part, UploadOpened } from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { DocumentRow } from "./documents.ts";
 import { contentKey, metadataKey } from "./keys.ts";
 import { parseRange } from "./range.ts";
-import {
-  type Content,
-  completion,
-  type DocumentPage,
-  MAX_METADATA,
-  MAX_PART,
-  MAX_PARTS,
-  PART_SIZE,
-  type Part,
-  type UploadOpened,
-} from "./types.ts";
+import { type Content, PART_SIZE } from "./types.ts";
 import { erase, joinParts, type Place, storeMetadata, storePart } from "./writes.ts";
 
 const READABLE: DocumentRow["state"][] = ["complete"];
 
 /**
- * The door of the datastore. The gateway has verified access token and DPoP proof. The tenant's object decides and keeps
+ * The door of the datastore. The gateway has verified access token, DPoP proof and the shape of what is asked. The tenant's object decides and keeps
  * the table; the bytes stream between caller and R2 here and touch no Durable Object.
  */
 export class Datastore extends WorkerEntrypoint<Env> {
   /** `POST /documents`: opens an upload under the id that the custodian chose; for those who leave it out, one is made. */
-  async create(caller: Caller, account: unknown, id?: unknown): Promise<Result<UploadOpened>> {
-    if (!isId(account) || !(id === undefined || isDocumentId(id))) return fail("bad-request");
+  async create(caller: Caller, account: string, id?: string): Promise<Result<UploadOpened>> {
     const decision = await this.#object(caller).create(caller, account, id);
     if (!decision.ok) return decision;
     const { value: made } = decision;
@@ -49,8 +38,6 @@ export class Datastore extends WorkerEntrypoint<Env> {
     length: number,
     body: ReadableStream,
   ): Promise<Result<Part>> {
-    if (!isId(id) || !isCount(part, MAX_PARTS)) return fail("bad-request");
-    if (!isCount(length, MAX_PART)) return fail("too-large");
     const decision = await this.#object(caller).allowPart(caller, id, part, length);
     if (!decision.ok) return decision;
     const stored = storePart(this.#place(caller), decision.value, body, length);
@@ -61,22 +48,23 @@ export class Datastore extends WorkerEntrypoint<Env> {
 
   /** `PUT /documents/{id}/metadata`: the sealed metadata message, at most 64 KiB. It may be replaced. */
   async putMetadata(caller: Caller, id: string, message: Uint8Array): Promise<Result<void>> {
-    if (!isId(id) || message.byteLength === 0) return fail("bad-request");
-    if (message.byteLength > MAX_METADATA) return fail("too-large");
+    if (message.byteLength === 0) return fail("bad-request");
     const decision = await this.#object(caller).allowMetadata(caller, id, message.byteLength);
     return decision.ok ? storeMetadata(this.#place(caller), decision.value, message) : decision;
   }
 
-  /** `POST /documents/{id}/complete`: joins the parts; from now on the document is listed. `body` is JSON as sent. */
-  async complete(caller: Caller, id: string, body: unknown): Promise<Result<{ size: number; etag: string }>> {
-    if (!isId(id) || !fits(completion, body)) return fail("bad-request");
-    const decision = await this.#object(caller).complete(caller, id, body);
-    return decision.ok ? joinParts(this.#place(caller), decision.value, body) : decision;
+  /** `POST /documents/{id}/complete`: joins the parts; from now on the document is listed. */
+  async complete(
+    caller: Caller,
+    id: string,
+    claimed: Completion,
+  ): Promise<Result<{ size: number; etag: string }>> {
+    const decision = await this.#object(caller).complete(caller, id, claimed);
+    return decision.ok ? joinParts(this.#place(caller), decision.value, claimed) : decision;
   }
 
   /** `GET /documents`: complete documents of one account, newest first. */
-  async list(caller: Caller, account: unknown, cursor?: string): Promise<Result<DocumentPage>> {
-    if (!isId(account)) return fail("bad-request");
+  async list(caller: Caller, account: string, cursor?: string): Promise<Result<DocumentPage>> {
     return this.#object(caller).list(caller, account, cursor);
   }
 
@@ -92,7 +80,6 @@ export class Datastore extends WorkerEntrypoint<Env> {
 
   /** `DELETE /documents/{id}`: an upload or a complete document; gone from the list at once, from R2 at once or soon. */
   async delete(caller: Caller, id: string): Promise<Result<void>> {
-    if (!isId(id)) return fail("bad-request");
     const decision = await this.#object(caller).remove(caller, id);
     if (!decision.ok) return decision;
     await erase(this.#place(caller), decision.value);
@@ -106,7 +93,6 @@ export class Datastore extends WorkerEntrypoint<Env> {
     header: string | null,
     keyOf: typeof contentKey,
   ): Promise<Result<Content>> {
-    if (!isId(id)) return fail("bad-request");
     const decision = await this.#object(caller).allow(caller, action, id, READABLE);
     if (!decision.ok) return decision;
     const { value: row } = decision;
@@ -124,20 +110,4 @@ export class Datastore extends WorkerEntrypoint<Env> {
   #object(caller: Caller) {
     return this.env.DATASTORE_OBJECT.getByName(caller.tenant);
   }
-}
-
-function isId(value: unknown): value is string {
-  return typeof value === "string" && /^[\w.:@-]{1,64}$/.test(value);
-}
-
-function isCount(value: number, max: number): boolean {
-  return Number.isInteger(value) && value >= 1 && value <= max;
-}
-
-/** A UUID as RFC 9562 §4 writes it, in lower case: one form for one document. */
-function isDocumentId(value: unknown): value is string {
-  return (
-    typeof value === "string" &&
-    /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(value)
-  );
 }

@@ -6,4 +6,4 @@
 export { contentResponse } from "./content.ts";
 export { Datastore } from "./entrypoint.ts";
 export { DatastoreObject } from "./object.ts";
-export type { ByteRange, Content, Document, DocumentPage, Part, UploadOpened } from "./types.ts";
+export type { ByteRange, Content } from "./types.ts";

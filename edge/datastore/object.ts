@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import type { Completion, DocumentPage, Part } from "#protocol/contract/index.ts";
 import { digest } from "#protocol/keys/index.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
@@ -32,7 +33,6 @@ import {
   takeRoomForMetadata,
 } from "./quota.ts";
 import { MIGRATIONS } from "./schema.ts";
-import type { Completion, DocumentPage, Part } from "./types.ts";
 
 /** An upload to which nothing has happened for so long is abandoned. Milliseconds. */
 const ABANDONED_MS = 24 * 3600 * 1000;

@@ -3,11 +3,11 @@
  * the request that brought them takes them away again, and the row stays until it has, or until the alarm finds it.
  */
 
+import type { Completion, Part } from "#protocol/contract/index.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { DocumentRow } from "./documents.ts";
 import { contentKey, metadataKey } from "./keys.ts";
 import type { AllowedPart, Room } from "./quota.ts";
-import type { Completion, Part } from "./types.ts";
 
 export type Bucket = Pick<R2Bucket, "put" | "delete" | "head" | "resumeMultipartUpload">;
 

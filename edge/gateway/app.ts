@@ -1,45 +1,82 @@
 import { Hono } from "hono";
+import { createMiddleware } from "hono/factory";
 import { methodNotAllowed } from "hono/method-not-allowed";
+import { signOut } from "#protocol/contract/index.ts";
 import { developmentSignIn } from "../iam/development.ts";
 import { serveAsset } from "./assets.ts";
 import type { GatewayContext, GatewayEnv } from "./context.ts";
 import { commonHeaders, nothingPolicy, transportSecurity } from "./headers.ts";
 import { problemResponse, Refused } from "./problem.ts";
-import { appSite } from "./routes/app-site.ts";
-import { vaultSite } from "./routes/vault-site.ts";
-import { configuredOrigins, isSameHost, type Site, siteOf } from "./sites.ts";
+import { appSite, developmentPages, vaultSite } from "./routes/index.ts";
+import { configuredOrigins, type Site, siteAt } from "./sites.ts";
 
-type Handed = Pick<GatewayEnv["Variables"], "requestId" | "origins" | "site">;
-
-/** The gateway: chooses the site by host, gives every response its headers, and every failure its problem document. */
+/**
+ * The gateway: routes by host, gives every response its headers, and every failure its problem document. The path that
+ * Hono routes by begins with the site: `/app/…`, `/vault/…`, and for what only development has `/development/…`.
+ */
 export function createApp(): Hono<GatewayEnv> {
-  const gateway = new Hono<GatewayEnv>();
-  const handed = new WeakMap<Request, Handed>();
-  const app = complete(appSite(), handed);
-  const vaultWith = (signInByName: boolean) => complete(vaultSite({ signInByName }), handed);
-  const [vault, vaultInDevelopment] = [vaultWith(false), vaultWith(true)];
-  let byName: ReturnType<typeof developmentSignIn> | undefined;
-
-  gateway.all("*", async (c) => {
-    const requestId = crypto.randomUUID();
-    const origins = configuredOrigins(c.env);
-    const url = new URL(c.req.url);
-    const site = isSameHost(url, c.req.header("host")) ? siteOf(url, origins) : null;
-    const refused = site === null ? "wrong-host" : isForeignWrite(c, site) ? "foreign-origin" : null;
-    if (site === null || refused !== null) {
-      return dress(problemResponse(refused ?? "wrong-host", requestId), c.env, requestId);
-    }
-    const long = tooLong(c);
-    if (long !== null) return dress(problemResponse(long, requestId), c.env, requestId);
-    handed.set(c.req.raw, { requestId, origins, site });
-    if (byName === undefined) {
-      byName = developmentSignIn(c.env);
-      console.info(JSON.stringify({ event: "development-sign-in", ...byName }));
-    }
-    const routes = site.name === "app" ? app : byName.allowed ? vaultInDevelopment : vault;
-    return dress(await routes.fetch(c.req.raw, c.env, c.executionCtx), c.env, requestId);
+  const gateway = new Hono<GatewayEnv>({
+    getPath: (request, options) => sitePath(request, options?.env as Env),
+  });
+  gateway.use(dress(), entrance());
+  gateway.use(
+    methodNotAllowed({
+      app: gateway,
+      onMethodNotAllowed: (c, methods) =>
+        problemResponse("method-not-allowed", c.var.requestId, { headers: { allow: methods.join(", ") } }),
+    }),
+  );
+  gateway.get("/:site/favicon.ico", async (c) => {
+    const icon = await serveAsset(c, "favicon.svg");
+    // Firefox shows JSON in a document of its own, which is another origin.
+    icon.headers.set("cross-origin-resource-policy", "cross-origin");
+    return icon;
+  });
+  gateway.route("/app", appSite());
+  gateway.route("/vault", vaultSite());
+  gateway.route("/development", developmentPages());
+  gateway.notFound((c) => problemResponse("not-found", c.var.requestId));
+  gateway.onError((error, c) => {
+    if (error instanceof Refused) return problemResponse(error.code, c.var.requestId, error.extra);
+    console.error(JSON.stringify({ event: "gateway-error", requestId: c.var.requestId, error: error.name }));
+    return problemResponse("internal", c.var.requestId);
   });
   return gateway;
+}
+
+/** Where to look for a request's route. A host that is none of ours has no routes. */
+function sitePath(request: Request, env: Env): string {
+  const { pathname } = new URL(request.url);
+  const site = siteOf(request, env)?.name ?? "nowhere";
+  const byName = site === "vault" && pathname === "/sign-in" && developmentSignIn(env).allowed;
+  return `/${byName ? "development" : site}${pathname === "/" ? "" : pathname}`;
+}
+
+/** What is wrong with the configuration is said by `entrance`, where an error is answered. */
+function siteOf(request: Request, env: Env): Site | null {
+  try {
+    return siteAt(request, configuredOrigins(env));
+  } catch {
+    return null;
+  }
+}
+
+/** Refuses what is for another host, of another origin or too long, before anything looks at it, and sets what the rest needs. */
+function entrance() {
+  let told = false;
+  return createMiddleware<GatewayEnv>(async function entrance(c, next) {
+    const origins = configuredOrigins(c.env);
+    const site = siteAt(c.req.raw, origins);
+    if (site === null) throw new Refused("wrong-host");
+    if (isForeignWrite(c, site)) throw new Refused("foreign-origin");
+    const long = tooLong(c);
+    if (long !== null) throw new Refused(long);
+    c.set("origins", origins);
+    c.set("site", site);
+    if (!told) console.info(JSON.stringify({ event: "development-sign-in", ...developmentSignIn(c.env) }));
+    told = true;
+    await next();
+  });
 }
 
 /** Bytes of a request's address, and of all its headers. The longest of ours are an authorization request and a token. */
@@ -55,59 +92,35 @@ function tooLong({ req }: GatewayContext): "uri-too-long" | "headers-too-large" 
 
 /** A write by a script of another origin, refused before anything looks at it. Sign-out has rules of its own. */
 function isForeignWrite(c: GatewayContext, site: Site): boolean {
-  const { method, path } = c.req;
+  const { method } = c.req;
   if (method === "GET" || method === "HEAD") return false;
-  if (site.name === "vault" && path === "/sign-out") return false;
+  if (site.name === "vault" && new URL(c.req.url).pathname === signOut.path) return false;
   const origin = c.req.header("origin");
   return origin !== undefined && origin !== site.origin;
 }
 
-/** Adds what every site has: request variables, 405, 404 and the error handler. */
-function complete(routes: Hono<GatewayEnv>, handed: WeakMap<Request, Handed>): Hono<GatewayEnv> {
-  const site = new Hono<GatewayEnv>();
-  site.use(async function variables(c, next) {
-    const { requestId, origins, site: here } = handed.get(c.req.raw)!;
+/** Gives the request its id and every response its headers. */
+function dress() {
+  return createMiddleware<GatewayEnv>(async function dress(c, next) {
+    const requestId = crypto.randomUUID();
     c.set("requestId", requestId);
-    c.set("origins", origins);
-    c.set("site", here);
     await next();
+    const dressed = new Response(c.res.body, c.res);
+    const { headers } = dressed;
+    for (const [name, value] of Object.entries(commonHeaders))
+      if (!headers.has(name)) headers.set(name, value);
+    headers.set("request-id", requestId);
+    // By this a client whose proof was refused knows how far its clock is off.
+    headers.set("date", new Date().toUTCString());
+    if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
+    if (!headers.has("content-security-policy")) headers.set("content-security-policy", nothingPolicy);
+    // frame-ancestors says it better where a frame is wanted.
+    if (!headers.get("content-security-policy")?.includes("frame-ancestors 'none'"))
+      headers.delete("x-frame-options");
+    if (c.env.COFFER_VAULT_ORIGIN.startsWith("https:"))
+      headers.set("strict-transport-security", transportSecurity);
+    // Without this Hono would add the headers of before.
+    c.res = undefined;
+    c.res = dressed;
   });
-  site.use(
-    methodNotAllowed({
-      app: site,
-      onMethodNotAllowed: (c, methods) =>
-        problemResponse("method-not-allowed", c.var.requestId, { headers: { allow: methods.join(", ") } }),
-    }),
-  );
-  site.get("/favicon.ico", async (c) => {
-    const icon = await serveAsset(c, "favicon.svg");
-    // Firefox shows JSON in a document of its own, which is another origin.
-    icon.headers.set("cross-origin-resource-policy", "cross-origin");
-    return icon;
-  });
-  site.route("/", routes);
-  site.notFound((c) => problemResponse("not-found", c.var.requestId));
-  site.onError((error, c) => {
-    if (error instanceof Refused) return problemResponse(error.code, c.var.requestId, error.extra);
-    console.error(JSON.stringify({ event: "gateway-error", requestId: c.var.requestId, error: error.name }));
-    return problemResponse("internal", c.var.requestId);
-  });
-  return site;
-}
-
-function dress(response: Response, env: Env, requestId: string): Response {
-  const dressed = new Response(response.body, response);
-  const { headers } = dressed;
-  for (const [name, value] of Object.entries(commonHeaders)) if (!headers.has(name)) headers.set(name, value);
-  headers.set("request-id", requestId);
-  // By this a client whose proof was refused knows how far its clock is off.
-  headers.set("date", new Date().toUTCString());
-  if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
-  if (!headers.has("content-security-policy")) headers.set("content-security-policy", nothingPolicy);
-  // frame-ancestors says it better where a frame is wanted.
-  if (!headers.get("content-security-policy")!.includes("frame-ancestors 'none'"))
-    headers.delete("x-frame-options");
-  if (env.COFFER_VAULT_ORIGIN.startsWith("https:"))
-    headers.set("strict-transport-security", transportSecurity);
-  return dressed;
 }

@@ -21,7 +21,7 @@ export async function readBody(
   return join(chunks);
 }
 
-/** A JSON body. Its shape is for the domain to check. Throws `Refused` `unsupported-media-type`, `bad-request`, `too-large`. */
+/** A JSON body. Its shape is for `serve` to check. Throws `Refused` `unsupported-media-type`, `bad-request`, `too-large`. */
 export async function readJson(request: Request, limit?: number): Promise<unknown> {
   requireType(request, "application/json");
   const body = await readBody(request, limit);

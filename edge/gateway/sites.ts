@@ -13,8 +13,10 @@ export function configuredOrigins(env: Pick<Env, "COFFER_APP_ORIGINS" | "COFFER_
   return { apps, vault };
 }
 
-/** Which site a request is for, by its host; null for any other host. */
-export function siteOf(url: URL, { apps, vault }: Origins): Site | null {
+/** Which site a request came to, by its host; null for any other host. */
+export function siteAt(request: Request, { apps, vault }: Origins): Site | null {
+  const url = new URL(request.url);
+  if (!isSameHost(url, request.headers.get("host"))) return null;
   if (url.host === new URL(vault).host) return { name: "vault", origin: vault };
   const origin = apps.find((app) => url.host === new URL(app).host);
   return origin === undefined ? null : { name: "app", origin };
@@ -25,8 +27,8 @@ export function siteOf(url: URL, { apps, vault }: Origins): Site | null {
  * send, which a name that was rebound to this machine (DNS rebinding) would have read as ours; the Host header is the
  * browser's own.
  */
-export function isSameHost(url: URL, host: string | undefined): boolean {
-  if (host === undefined) return true;
+function isSameHost(url: URL, host: string | null): boolean {
+  if (host === null) return true;
   const named = `${url.protocol}//${host}`;
   if (!/^[a-z0-9.:[\]-]+$/i.test(host) || !URL.canParse(named)) return false;
   return new URL(named).host === url.host;

@@ -1,23 +1,23 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
+import type { DataKeysRequest, ExportRequest, Rewrapped, RewrapRequest } from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
 import type { Result } from "../result.ts";
-import type { Rewrapped } from "./types.ts";
 
-/** The door of the KMS. The gateway has verified access token and DPoP proof; all else is decided in the tenant's object. */
+/** The door of the KMS. The gateway has verified access token, DPoP proof and the shape of the request; all else is decided in the tenant's object. */
 export class Kms extends WorkerEntrypoint<Env> {
-  /** `POST /kms/data-keys` (M6). `body` is the parsed JSON as sent; it is checked here. */
-  async dataKeys(caller: Caller, body: unknown): Promise<Result<{ edks: string[] }>> {
-    return this.#object(caller.tenant).dataKeys(caller, body);
+  /** `POST /kms/data-keys` (M6). */
+  async dataKeys(caller: Caller, request: DataKeysRequest): Promise<Result<{ edks: string[] }>> {
+    return this.#object(caller.tenant).dataKeys(caller, request);
   }
 
-  /** `POST /kms/rewrap` (M8). `body` is the parsed JSON as sent; it is checked here. */
-  async rewrap(caller: Caller, body: unknown): Promise<Result<Rewrapped>> {
-    return this.#object(caller.tenant).rewrap(caller, body);
+  /** `POST /kms/rewrap` (M8). */
+  async rewrap(caller: Caller, request: RewrapRequest): Promise<Result<Rewrapped>> {
+    return this.#object(caller.tenant).rewrap(caller, request);
   }
 
   /** `POST /kms/exports`: an order to seal documents again under a key that the user holds. It is decided and recorded, no more. */
-  async orderExport(caller: Caller, body: unknown): Promise<Result<{ order: string }>> {
-    return this.#object(caller.tenant).orderExport(caller, body);
+  async orderExport(caller: Caller, request: ExportRequest): Promise<Result<{ order: string }>> {
+    return this.#object(caller.tenant).orderExport(caller, request);
   }
 
   /** For the RA (M5): whether the tenant has a master key at the HSM. */

@@ -5,4 +5,3 @@
  */
 export { Kms } from "./entrypoint.ts";
 export { KmsObject } from "./object.ts";
-export type { DataKeysRequest, Rewrapped, RewrapRequest } from "./types.ts";

@@ -1,9 +1,9 @@
 import { DurableObject } from "cloudflare:workers";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import type { DataKeysRequest, ExportRequest, Rewrapped, RewrapRequest } from "#protocol/contract/index.ts";
 import { masterKeyName, named, WORKING } from "#protocol/hierarchy/index.ts";
 import { canonicalJws, digest, type Edk, JwsError, type TrustList, verifyEdk } from "#protocol/keys/index.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
-import { fits } from "#protocol/shape.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
@@ -20,13 +20,6 @@ import { decideRelease } from "./release.ts";
 import { rewrapDataKey } from "./rewrap.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { readTrust, signEdks, signReceipt } from "./signing.ts";
-import {
-  type DataKeysRequest,
-  dataKeysRequest,
-  exportRequest,
-  type Rewrapped,
-  rewrapRequest,
-} from "./types.ts";
 
 /** What the KMS needs of its neighbours. */
 interface Neighbours {
@@ -69,9 +62,8 @@ export class KmsObject extends DurableObject<Env> {
   }
 
   /** M6: new data keys for an account, as EDKs. */
-  async dataKeys(caller: Caller, body: unknown): Promise<Result<{ edks: string[] }>> {
-    if (!fits(dataKeysRequest, body)) return fail("bad-request");
-    const { account, count } = body;
+  async dataKeys(caller: Caller, request: DataKeysRequest): Promise<Result<{ edks: string[] }>> {
+    const { account, count } = request;
     const about = { caller, resource: `account/${account}`, requestId: caller.requestId };
     const decision = authorize(this.#store, { action: "kms:data-keys", ...about }, (sql) =>
       caller.accounts.includes(account)
@@ -80,7 +72,7 @@ export class KmsObject extends DurableObject<Env> {
     );
     if (!decision.ok) return decision;
     try {
-      return await this.#makeDataKeys(caller, body, about);
+      return await this.#makeDataKeys(caller, request, about);
     } finally {
       this.#quota.done(account, count);
     }
@@ -128,10 +120,9 @@ export class KmsObject extends DurableObject<Env> {
    * several tells their number and the SHA-256 of their ids (sorted, a line each): anyone who has the list can show that it
    * is what was ordered. No key leaves the HSM for it.
    */
-  async orderExport(caller: Caller, body: unknown): Promise<Result<{ order: string }>> {
-    if (!fits(exportRequest, body)) return fail("bad-request");
-    const { account } = body;
-    const documents = [...new Set(body.documents)].sort();
+  async orderExport(caller: Caller, request: ExportRequest): Promise<Result<{ order: string }>> {
+    const { account } = request;
+    const documents = [...new Set(request.documents)].sort();
     const order = crypto.randomUUID();
     const { requestId } = caller;
     const named =
@@ -145,9 +136,8 @@ export class KmsObject extends DurableObject<Env> {
   }
 
   /** M8: a data key rewrapped to the caller's instance, with the receipt that vouches for it. */
-  async rewrap(caller: Caller, body: unknown): Promise<Result<Rewrapped>> {
-    if (!fits(rewrapRequest, body)) return fail("bad-request");
-    const { edk: token } = body;
+  async rewrap(caller: Caller, request: RewrapRequest): Promise<Result<Rewrapped>> {
+    const { edk: token } = request;
     const unidentified = { action: "kms:rewrap", caller, resource: "edk", requestId: caller.requestId };
     const refuseNow = (code: "invalid-edk" | "invalid-certificate", reason: string) =>
       authorize<never>(this.#store, unidentified, () => refuse(code, reason));
@@ -161,7 +151,7 @@ export class KmsObject extends DurableObject<Env> {
     }
     let thumbprint: string;
     try {
-      thumbprint = await digest(decodeBase64url(body.certificate));
+      thumbprint = await digest(decodeBase64url(request.certificate));
     } catch {
       return refuseNow("invalid-certificate", "certificate is not base64url");
     }

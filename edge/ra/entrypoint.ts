@@ -1,4 +1,5 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
+import type { Redemption } from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
 import type { Result } from "../result.ts";
 import type { Enrolment, EnrolmentOpened, GrantIssued, Instance, Recipient, SignedIn } from "./types.ts";
@@ -18,9 +19,9 @@ export class Ra extends WorkerEntrypoint<Env> {
     return this.#object(by.tenant).openEnrolment(by);
   }
 
-  /** `POST /ra/enrolments/{id}`, on the vault's origin. `body` is the parsed JSON as sent; it is checked here. */
-  async redeemEnrolment(by: SignedIn, id: string, body: unknown): Promise<Result<Enrolment>> {
-    return this.#object(by.tenant).redeemEnrolment(by, id, body);
+  /** `POST /ra/enrolments/{id}`, on the vault's origin. */
+  async redeemEnrolment(by: SignedIn, id: string, request: Redemption): Promise<Result<Enrolment>> {
+    return this.#object(by.tenant).redeemEnrolment(by, id, request);
   }
 
   /** For the KMS: the holder of the wrapping certificate with this base64url SHA-256. */

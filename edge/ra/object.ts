@@ -1,9 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
 import { encodeBase64url } from "#protocol/base64url.ts";
+import type { ProblemCode, Redemption } from "#protocol/contract/index.ts";
 import { CUSTODIANS_CA } from "#protocol/hierarchy/index.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
-import type { ProblemCode } from "#protocol/contract/index.ts";
-import { fits } from "#protocol/shape.ts";
 import { wakeBy } from "../alarm.ts";
 import { configuredApps } from "../apps.ts";
 import { authorize } from "../authorize.ts";
@@ -34,7 +33,7 @@ import {
 } from "./instances.ts";
 import { ACCEPTED, type EnrolmentMethod, methodNamed } from "./method.ts";
 import { removeRecipient } from "./recipient.ts";
-import { type Redemption, redemption, verifyRequest } from "./request.ts";
+import { verifyRequest } from "./request.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { consumeSession, openSession } from "./session.ts";
 import type {
@@ -151,10 +150,9 @@ export class RaObject extends DurableObject<Env> {
    * Redeems an enrolment (M3): session and credential are consumed in one transaction before anything else is looked
    * at or anyone is called; whatever fails afterwards leaves nothing but that and the audit rows (M20).
    */
-  async redeemEnrolment(by: SignedIn, id: string, body: unknown): Promise<Result<Enrolment>> {
-    const request = fits(redemption, body) ? body : null;
-    const method = request ? methodNamed(request.method) : undefined;
-    const prepared = request && method ? await method.prepare(request.credential) : null;
+  async redeemEnrolment(by: SignedIn, id: string, request: Redemption): Promise<Result<Enrolment>> {
+    const method = methodNamed(request.method);
+    const prepared = method ? await method.prepare(request.credential) : null;
     const now = Date.now();
 
     const resource = `user/${by.user}/enrolment/${String(id).slice(0, 64)}`;
@@ -169,7 +167,7 @@ export class RaObject extends DurableObject<Env> {
           : refuse("bad-request", "no credential");
       if (!nonce.ok) return nonce;
       if (!binding.ok) return binding;
-      if (!request || !method) return refuse("bad-request", "malformed redemption");
+      if (!method) return refuse("bad-request", "unknown method");
       return ok({ nonce: nonce.value, binding: binding.value, request, method });
     });
     if (!decision.ok) return decision;

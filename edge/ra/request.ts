@@ -5,22 +5,9 @@
 
 import { decodeBase64url } from "#protocol/base64url.ts";
 import { concat, equalConstantTime, utf8 } from "#protocol/bytes.ts";
+import type { Redemption } from "#protocol/contract/index.ts";
 import { jwkFromSpki, thumbprint } from "#protocol/keys/index.ts";
-import { type Of, object, text } from "#protocol/shape.ts";
 import { x509 } from "./x509.ts";
-
-/** Body of the redemption, as sent. */
-export const redemption = object({
-  method: text(0, 32),
-  credential: text(0, 4096),
-  /** PKCS#10 DER, base64url; its challengePassword is the session's nonce, base64url. */
-  identityRequest: text(0, 4096),
-  /** RSA SubjectPublicKeyInfo, base64url. */
-  wrappingKey: text(0, 1024),
-  /** ECDSA r || s over WRAPPING_DOMAIN || nonce || SPKI by the identity key, base64url. */
-  wrappingProof: text(86, 86),
-});
-export type Redemption = Of<typeof redemption>;
 
 /** Domain prefix: a signature of the identity key for one purpose never serves another. */
 const WRAPPING_DOMAIN = utf8("coffer-wrapping-key-v1\0");

@@ -1,27 +1,14 @@
 /**
- * protocol/contract: the REST contract between custodian, microservice and edge: problem codes (RFC 9457) and what answers
- * look like. May import nothing of this repository but protocol/. Imported by edge/, web/ and cli/.
+ * protocol/contract: the REST interface as data. Each route once: method, path, authentication, request, answer, problems
+ * (RFC 9457). The gateway serves by it, the custodian's client is typed by it, OpenAPI 3.1 comes out of it. May import
+ * nothing of this repository but protocol/. Imported by edge/, web/ and cli/.
  */
-export {
-  type Completed,
-  type DataKeys,
-  type DocumentPage,
-  type DocumentRow,
-  type ExportOrder,
-  type Grant,
-  isCompleted,
-  isDataKeys,
-  isDocumentPage,
-  isExportOrder,
-  isGrant,
-  isPart,
-  isRewrapped,
-  isUploadOpened,
-  type Part,
-  type Rewrapped,
-  type Shape,
-  type UploadOpened,
-} from "./answers.ts";
+export { contract, type Operation, problemsOf } from "./contract.ts";
+export * from "./discovery.ts";
+export * from "./documents.ts";
+export * from "./enrolment.ts";
+export * from "./keys.ts";
+export { openApiDocument } from "./openapi.ts";
 export {
   isProblemCode,
   PROBLEM_TYPE,
@@ -30,3 +17,17 @@ export {
   problemDocument,
   problems,
 } from "./problems.ts";
+export * from "./registration.ts";
+export {
+  type Answer,
+  type AnswerOf,
+  type Authentication,
+  type BodyOf,
+  type ParametersOf,
+  pathOf,
+  type QueryOf,
+  type RequestBody,
+  type Route,
+} from "./route.ts";
+export * from "./session.ts";
+export * from "./token.ts";

@@ -4,7 +4,8 @@
  */
 
 import { codeOf } from "#protocol/error.ts";
-import type { Shape } from "#protocol/contract/index.ts";
+import { parseJson } from "#protocol/json.ts";
+import { checked, type Shape } from "#protocol/shape.ts";
 import { CofferError } from "./error.ts";
 import { readAll } from "./progress.ts";
 
@@ -20,8 +21,11 @@ export function jsonAnswer<T>(
     const due = status === undefined ? response.ok : response.status === status;
     if (!due || mediaType(response) !== "application/json") throw unexpected();
     const value = parse(await bodyOf(response, JSON_LIMIT));
-    if (!shape(value)) throw unexpected();
-    return value;
+    try {
+      return checked(shape, value);
+    } catch (cause) {
+      throw unexpected(cause);
+    }
   };
 }
 
@@ -60,7 +64,7 @@ export async function bodyOf(response: Response, limit: number): Promise<Uint8Ar
 /** JSON in strict UTF-8. */
 export function parse(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
     throw unexpected(cause);
   }

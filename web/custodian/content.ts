@@ -1,6 +1,8 @@
 /** A document's ciphertext from the datastore: by ranges, a few read ahead, so that memory stays small on both sides. */
 
+import { readContent } from "#protocol/contract/index.ts";
 import { octetsOf } from "./answer.ts";
+import { callOctets } from "./call.ts";
 import { CofferError } from "./error.ts";
 import type { RestClient } from "./rest.ts";
 
@@ -80,8 +82,7 @@ async function fetchRange(
   signal: AbortSignal | undefined,
 ): Promise<Range> {
   const headers = { range: `bytes=${start}-${start + length - 1}` };
-  const path = `/documents/${encodeURIComponent(id)}/content`;
-  return rest.send("GET", path, { headers, signal }, async (response) => {
+  const read = async (response: Response) => {
     const whole = response.status === 200 && start === 0;
     const bytes = await octetsOf(response, whole ? WHOLE : length);
     const etag = response.headers.get("etag");
@@ -99,5 +100,6 @@ async function fetchRange(
       throw new CofferError("unexpected-response");
     }
     return { bytes, total: Number(total), etag };
-  });
+  };
+  return callOctets(rest, readContent, { id }, read, { headers, signal });
 }

@@ -1,15 +1,18 @@
 /** Documents: sealed on their way to the datastore, opened on their way back. */
 
-import type { PortClient } from "#protocol/port/index.ts";
 import {
+  completeUpload,
   type DocumentRow,
-  isCompleted,
-  isDocumentPage,
-  isPart,
-  isUploadOpened,
+  deleteDocument,
+  listDocuments,
+  openUpload,
+  putMetadata,
+  readMetadata,
   type UploadOpened,
+  uploadPart,
 } from "#protocol/contract/index.ts";
-import { emptyAnswer, octetsOf } from "./answer.ts";
+import type { PortClient } from "#protocol/port/index.ts";
+import { octetsOf } from "./answer.ts";
 import {
   type ContentName,
   contentName,
@@ -18,6 +21,7 @@ import {
   namesContent,
   sameContent,
 } from "./belonging.ts";
+import { callEmpty, callJson, callOctets } from "./call.ts";
 import { fetchContent } from "./content.ts";
 import { asCofferError, CofferError, isUndone } from "./error.ts";
 import type { DataKeys } from "./keys.ts";
@@ -143,7 +147,6 @@ export class Documents {
     const { port } = await this.#microservice.use();
     const edk = await this.#keys.take(account, signal);
     const id = createDocumentId();
-    const path = pathOf(id);
     const { partSize } = await this.#begin(id, account);
     let completing = false;
     try {
@@ -164,12 +167,8 @@ export class Documents {
         inFlight: IN_FLIGHT,
         signal,
         send: async (part, body, either) => {
-          const taken = await this.#rest.json("PUT", `${path}/parts/${part}`, {
-            body,
-            headers: { "content-type": "application/octet-stream" },
-            signal: either,
-            shape: isPart,
-          });
+          const input = { id, part: String(part) };
+          const taken = await callJson(this.#rest, uploadPart, input, body, { signal: either });
           if (taken.part !== part) throw new CofferError("unexpected-response");
           return taken;
         },
@@ -184,13 +183,9 @@ export class Documents {
       await (named ?? name());
       signal?.throwIfAborted();
       completing = true;
-      const completed = await this.#rest.json("POST", `${path}/complete`, {
-        json: { parts, size },
-        signal,
-        shape: isCompleted,
-        // The datastore answers it again as the first time.
-        tries: COMPLETIONS,
-      });
+      // The datastore answers it again as the first time.
+      const repeated = { signal, tries: COMPLETIONS };
+      const completed = await callJson(this.#rest, completeUpload, { id }, { parts, size }, repeated);
       if (completed.size !== size) throw new CofferError("unexpected-response");
       this.#opened.set(id, { account, metadata, content });
       return { id, account, created: new Date(), sealedSize: size, metadata };
@@ -277,7 +272,7 @@ export class Documents {
 
   /** Deletes a document for good. */
   async remove(id: string, signal?: AbortSignal): Promise<void> {
-    await this.#rest.send("DELETE", pathOf(id), { signal }, emptyAnswer).catch((error: unknown) => {
+    await callEmpty(this.#rest, deleteDocument, { id }, undefined, { signal }).catch((error: unknown) => {
       // Repeated after a lost answer: what no longer exists was deleted by the first try.
       if (!(error instanceof CofferError && error.code === "not-found" && error.maybeDone)) throw error;
     });
@@ -287,13 +282,8 @@ export class Documents {
   /** Opens an upload. Without the caller's signal: if the answer were lost, nobody could delete what was begun. */
   async #begin(id: string, account: string): Promise<UploadOpened> {
     try {
-      const opened = await this.#rest.json("POST", "/documents", {
-        json: { id, account },
-        status: 201,
-        shape: isUploadOpened,
-        // The datastore answers it again as the first time.
-        tries: 3,
-      });
+      // The datastore answers it again as the first time.
+      const opened = await callJson(this.#rest, openUpload, {}, { id, account }, { tries: 3 });
       if (opened.id !== id) throw new CofferError("unexpected-response");
       return opened;
     } catch (error) {
@@ -325,8 +315,8 @@ export class Documents {
     const rows = new Map<string, DocumentRow>();
     let cursor: string | undefined;
     do {
-      const query = new URLSearchParams({ account, ...(cursor === undefined ? {} : { cursor }) });
-      const page = await this.#rest.json("GET", `/documents?${query}`, { signal, shape: isDocumentPage });
+      const input = { account, ...(cursor !== undefined && { cursor }) };
+      const page = await callJson(this.#rest, listDocuments, input, undefined, { signal });
       const before = rows.size;
       for (const row of page.documents) {
         if (row.account !== account || rows.has(row.id)) throw new CofferError("unexpected-response");
@@ -349,8 +339,7 @@ export class Documents {
     const context = this.#context(account, id, "metadata");
     const sealed = port.seal({ edk, context }, encodeMetadata(metadata), { signal });
     const body = await readAll(sealed, METADATA_LIMIT);
-    const headers = { "content-type": "application/octet-stream" };
-    await this.#rest.send("PUT", `${pathOf(id)}/metadata`, { body, headers, signal }, emptyAnswer);
+    await callEmpty(this.#rest, putMetadata, { id }, body, { signal });
   }
 
   async #openMetadata(
@@ -358,10 +347,11 @@ export class Documents {
     account: string | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Opened> {
-    const sealed = await this.#rest.send("GET", `${pathOf(id)}/metadata`, { signal }, (response) => {
+    const read = (response: Response) => {
       if (response.status !== 200) throw new CofferError("unexpected-response");
       return octetsOf(response, METADATA_LIMIT);
-    });
+    };
+    const sealed = await callOctets(this.#rest, readMetadata, { id }, read, { signal });
     const { port } = await this.#microservice.use();
     const context = await this.#loadFor(port, sealed, { id, account, purpose: "metadata" }, signal);
     const plain = await readAll(port.open({ context }, sealed, { signal }), METADATA_LIMIT);
@@ -435,8 +425,4 @@ function speaking(stream: ReadableStream<Uint8Array<ArrayBuffer>>): ReadableStre
     },
     { highWaterMark: 0 },
   );
-}
-
-function pathOf(id: string): string {
-  return `/documents/${encodeURIComponent(id)}`;
 }

@@ -1,6 +1,6 @@
 /**
  * web/custodian: what an app imports. Signs in, keeps the ciphertext, and talks to the microservice through a message port.
- * It may import protocol/ (rest, port) and idb; never web/microservice. Imported by web/page and by apps.
+ * It may import protocol/ (contract, port) and idb; never web/microservice. Imported by web/page and by apps.
  */
 
 export { Coffer, type CofferEvent, type ConnectOptions, connect } from "./coffer.ts";

@@ -3,8 +3,9 @@
  * to the account key, a wrapped key to the microservice. The custodian archives and forwards, and can read neither.
  */
 
+import { makeDataKeys, rewrapKey } from "#protocol/contract/index.ts";
 import { codeOf } from "#protocol/error.ts";
-import { isDataKeys, isRewrapped } from "#protocol/contract/index.ts";
+import { callJson } from "./call.ts";
 import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
 import type { RestClient } from "./rest.ts";
 
@@ -76,26 +77,18 @@ export class DataKeys {
   async #rewrap(edk: string, { port, instance }: EnrolledMicroservice): Promise<void> {
     if (await port.has(edk)) return;
     const certificate = instance.wrappingCertificate;
-    const { wrappedKey, receipt } = await this.#rest.json("POST", "/kms/rewrap", {
-      json: { edk, certificate },
-      shape: isRewrapped,
-      // Asking twice gives the same key wrapped twice, so a lost answer may be asked for again.
-      tries: 3,
-    });
+    // Asking twice gives the same key wrapped twice, so a lost answer may be asked for again.
+    const request = { edk, certificate };
+    const { wrappedKey, receipt } = await callJson(this.#rest, rewrapKey, {}, request, { tries: 3 });
     await port.load({ edk, wrappedKey, receipt });
   }
 
   #fetch(account: string): Promise<void> {
     let fetching = this.#fetching.get(account);
     if (!fetching) {
-      fetching = this.#rest
-        .json("POST", "/kms/data-keys", {
-          json: { account, count: BATCH, purpose: "document" },
-          status: 201,
-          shape: isDataKeys,
-          // Keys of a lost answer are never used.
-          tries: 3,
-        })
+      const request = { account, count: BATCH, purpose: "document" } as const;
+      // Keys of a lost answer are never used.
+      fetching = callJson(this.#rest, makeDataKeys, {}, request, { tries: 3 })
         .then(({ edks }) => {
           this.#pool(account).push(...edks);
         })

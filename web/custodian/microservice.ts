@@ -3,8 +3,9 @@
  * certificate for this custodian. The microservice makes its keys and redeems the grant by itself.
  */
 
+import { issueGrant } from "#protocol/contract/index.ts";
 import { createPortClient, type InstanceDescription, type PortClient } from "#protocol/port/index.ts";
-import { isGrant } from "#protocol/contract/index.ts";
+import { callJson } from "./call.ts";
 import { asCofferError, CofferError } from "./error.ts";
 import type { RestClient } from "./rest.ts";
 import type { Vault } from "./vault.ts";
@@ -157,13 +158,8 @@ export class Microservice {
 
   async #enrol(port: PortClient, measurement: string): Promise<EnrolledMicroservice> {
     this.#tell({ phase: "enrolling" });
-    const { grant } = await this.#options.rest.json("POST", "/ra/grants", {
-      json: {},
-      status: 201,
-      shape: isGrant,
-      // A grant of a lost answer is redeemed by nobody, and ends within a minute.
-      tries: 3,
-    });
+    // A grant of a lost answer is redeemed by nobody, and ends within a minute.
+    const { grant } = await callJson(this.#options.rest, issueGrant, {}, undefined, { tries: 3 });
     const instance = await port.enrol(grant);
     if (instance.custodian !== this.#options.custodian()) throw new CofferError("foreign-custodian");
     this.#short = this.#isValid(instance) ? undefined : instance.id;

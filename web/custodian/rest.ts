@@ -1,7 +1,7 @@
 /** The REST client: every request carries a DPoP proof, and is tried again where that is safe. */
 
 import { type Delay, Patience } from "#protocol/patience.ts";
-import type { Shape } from "#protocol/contract/index.ts";
+import { anything, type Shape } from "#protocol/shape.ts";
 import { jsonAnswer } from "./answer.ts";
 import { CofferError, isTransient, isUndone } from "./error.ts";
 import { errorFrom } from "./problem.ts";
@@ -60,8 +60,8 @@ export class RestClient {
   json(method: string, path: string, options?: RequestOptions): Promise<unknown>;
   json(method: string, path: string, options: Partial<JsonOptions<unknown>> = {}): Promise<unknown> {
     const { shape, status, ...request } = options;
-    const read = shape ? jsonAnswer(status ?? 200, shape) : jsonAnswer(status, isAnything);
-    return this.send(method, path, request, read);
+    const due = shape ? (status ?? 200) : status;
+    return this.send(method, path, request, jsonAnswer(due, shape ?? anything));
   }
 
   /**
@@ -156,8 +156,4 @@ function isRefusedForNumber(error: unknown): error is CofferError {
 /** It says itself when to come again. */
 function isOutOfService(error: unknown): error is CofferError {
   return error instanceof CofferError && error.status === 503 && error.retryAfter !== undefined;
-}
-
-function isAnything(_value: unknown): _value is unknown {
-  return true;
 }

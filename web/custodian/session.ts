@@ -3,6 +3,7 @@
  * refresh tokens that are used once. The page never sees a password or the vault's cookie.
  */
 
+import { type Tokens, token as tokenRoute } from "#protocol/contract/index.ts";
 import { type Delay, delay, Patience, type WaitListener } from "#protocol/patience.ts";
 import { jsonAnswer } from "./answer.ts";
 import { createDpopKey, createProof, isDpopKey, thumbprint } from "./dpop.ts";
@@ -171,14 +172,15 @@ export class CustodianSession {
 
   async #token(key: SignIn["key"], form: Record<string, string>): Promise<SignIn> {
     const { app, client, fetch, now, store, vault, onWait } = this.#options;
-    const url = new URL("/token", app).href;
+    const { path, method, answer } = tokenRoute;
+    const url = new URL(path, app).href;
     const patience = new Patience();
     // A refresh is answered again with the same next token; a code is used up.
     const repeatable = form.grant_type === "refresh_token";
     for (let renonces = 0; ; ) {
-      const proof = await createProof(key, { method: "POST", url, nonce: this.#nonce }, now());
+      const proof = await createProof(key, { method, url, nonce: this.#nonce }, now());
       const response = await fetch(url, {
-        method: "POST",
+        method,
         headers: { dpop: proof, accept: "application/json" },
         body: new URLSearchParams({ client_id: client, ...form }),
         credentials: "omit",
@@ -189,7 +191,10 @@ export class CustodianSession {
       });
       const renonced = this.learn(response);
       if (response.ok) {
-        const token = await readToken(response).catch((cause: unknown) => {
+        const token = await jsonAnswer(
+          answer.status,
+          answer.json,
+        )(response).catch((cause: unknown) => {
           throw cause instanceof CofferError ? cause : new CofferError("offline", { cause });
         });
         const signIn = { key, ...signInOf(token, now()) };
@@ -207,38 +212,7 @@ export class CustodianSession {
   }
 }
 
-interface TokenResponse {
-  access_token: string;
-  token_type: string;
-  expires_in: number;
-  refresh_token: string;
-  custodian: Identity["custodian"];
-  tenant: string;
-  user: Identity["user"];
-  accounts: Identity["accounts"];
-}
-
-const readToken = jsonAnswer(200, isTokenResponse);
-
-function isTokenResponse(value: unknown): value is TokenResponse {
-  const token = value as Partial<TokenResponse> | null;
-  return (
-    typeof token?.access_token === "string" &&
-    typeof token.token_type === "string" &&
-    token.token_type.toLowerCase() === "dpop" &&
-    Number.isFinite(token.expires_in) &&
-    typeof token.refresh_token === "string" &&
-    typeof token.custodian?.dn === "string" &&
-    typeof token.custodian.certificate === "string" &&
-    typeof token.tenant === "string" &&
-    typeof token.user?.id === "string" &&
-    typeof token.user.name === "string" &&
-    Array.isArray(token.accounts) &&
-    token.accounts.every((account) => typeof account?.id === "string" && typeof account.name === "string")
-  );
-}
-
-function signInOf(token: TokenResponse, now: number): Omit<SignIn, "key"> {
+function signInOf(token: Tokens, now: number): Omit<SignIn, "key"> {
   const { tenant, user, accounts, custodian } = token;
   const life = token.expires_in * 1000;
   return {

@@ -178,6 +178,7 @@ function authority(
         trust,
         custodian: DN,
         origin: ORIGIN,
+        notAfter: Math.floor(now / 1000) + 3600,
       };
       return { ...enrolled, ...(await change(enrolled)) };
     },

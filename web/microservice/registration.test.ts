@@ -2,6 +2,13 @@ import { expect, it } from "vitest";
 import { restRegistration } from "./registration.ts";
 
 const VAULT = "https://vault.example";
+const redemption = {
+  method: "grant",
+  credential: "g",
+  identityRequest: "r",
+  wrappingKey: "k",
+  wrappingProof: "p",
+};
 
 it("comes again when the server asks, and presents a grant once more only where it was not looked at", async () => {
   const waits: number[] = [];
@@ -9,7 +16,10 @@ it("comes again when the server asks, and presents a grant once more only where 
   const registration = restRegistration(
     async () => {
       const status = turns.next().value!;
-      const body = status === 201 ? { id: "e", nonce: "AA" } : { code: `status-${status}` };
+      const body =
+        status === 201
+          ? { id: "e", nonce: "AA", expires: 1, accepts: ["grant"] }
+          : { code: `status-${status}` };
       return Response.json(body, { status, headers: { "retry-after": "7" } });
     },
     VAULT,
@@ -17,7 +27,7 @@ it("comes again when the server asks, and presents a grant once more only where 
   );
   expect(await registration.open()).toEqual({ id: "e", nonce: "AA" });
   expect(waits).toHaveLength(2);
-  await expect(registration.redeem("e", {})).rejects.toMatchObject({ code: "status-503" });
+  await expect(registration.redeem("e", redemption)).rejects.toMatchObject({ code: "status-503" });
   expect(waits).toHaveLength(3);
   expect(Math.min(...waits)).toBeGreaterThanOrEqual(7000);
 });
@@ -51,7 +61,7 @@ it.each<[string, () => Response | Promise<Response>, string]>([
   ["the edge is in trouble", () => new Response("oops", { status: 503 }), "answer-invalid"],
   [
     "a user could be read as a name",
-    () => Response.json({ tenant: "acme", user: "u,O=b" }),
+    () => Response.json({ tenant: "acme", user: "u,O=b", session: "s" }),
     "answer-invalid",
   ],
   [
@@ -59,16 +69,20 @@ it.each<[string, () => Response | Promise<Response>, string]>([
     () => new Response("<h1>Welcome</h1>", { headers: { "content-type": "text/html" } }),
     "answer-invalid",
   ],
-  ["the media type is another one", () => new Response('{"tenant":"acme","user":"u"}'), "answer-invalid"],
+  [
+    "the media type is another one",
+    () => new Response('{"tenant":"acme","user":"u","session":"s"}'),
+    "answer-invalid",
+  ],
   [
     "the status is another one",
-    () => Response.json({ tenant: "acme", user: "u" }, { status: 201 }),
+    () => Response.json({ tenant: "acme", user: "u", session: "s" }, { status: 201 }),
     "answer-invalid",
   ],
   ["the answer has no body", () => new Response(null, { status: 204 }), "answer-invalid"],
   [
     "the answer is too long",
-    () => Response.json({ tenant: "acme", user: "u", more: "x".repeat(70_000) }),
+    () => Response.json({ tenant: "acme", user: "u", session: "s", more: "x".repeat(70_000) }),
     "answer-invalid",
   ],
   [
@@ -87,7 +101,7 @@ it.each<[string, () => Response | Promise<Response>, string]>([
       ),
     "offline",
   ],
-  ["the tenant is missing", () => Response.json({ user: "u" }), "answer-invalid"],
+  ["the tenant is missing", () => Response.json({ user: "u", session: "s" }), "answer-invalid"],
 ])("says so when %s", async (_, answer, code) => {
   const { registration } = answering(answer);
   await expect(registration.session()).rejects.toMatchObject({ code });

@@ -1,34 +1,36 @@
 /** The edge as the instance sees it, registration authority and session: REST on its own origin, where its cookie counts. */
 import { concat } from "#protocol/bytes.ts";
+import {
+  type AnswerOf,
+  openEnrolment,
+  pathOf,
+  type Redemption,
+  type Route,
+  redeemEnrolment,
+  session,
+} from "#protocol/contract/index.ts";
 import { CofferError } from "#protocol/error.ts";
 import { parseJson } from "#protocol/json.ts";
 import { delay as byTheClock, type Delay, patiently } from "#protocol/patience.ts";
+import { fits, type Shape } from "#protocol/shape.ts";
 
-/** As the RA answers; checked field by field before anything is believed. */
-export type EnrolmentAnswer = {
-  instance: string;
-  method: string;
-  identityCertificate: string;
-  wrappingCertificate: string;
-  chain: string[];
-  trust: string;
-  custodian: string;
-  origin: string;
-};
+/** Checked against the contract before anything is believed. */
+export type EnrolmentAnswer = AnswerOf<typeof redeemEnrolment>;
 
 /** Whom the vault's cookie stands for. `session` names the session itself, from sign-in to sign-out. */
-export type SessionOwner = { tenant: string; user: string; session: string };
+export type SessionOwner = AnswerOf<typeof session>;
 
 export type Registration = {
   /** Errors: `no-session` when nobody is signed in at the vault, `offline` without a network. */
   session(): Promise<SessionOwner>;
   /** Opens a session; `nonce` is base64url. */
   open(): Promise<{ id: string; nonce: string }>;
-  redeem(id: string, body: Record<string, string>): Promise<EnrolmentAnswer>;
+  redeem(id: string, body: Redemption): Promise<EnrolmentAnswer>;
 };
 
+type JsonRoute = Route & { answer: { json: Shape<unknown> } };
+
 const MAX_ANSWER = 64 * 1024;
-const base64url = (limit: number) => new RegExp(`^[A-Za-z0-9_-]{1,${limit}}$`);
 
 /** REST over `fetch`, bound to `origin`. Errors: the problem's code, `offline`, `answer-invalid`. */
 export function restRegistration(
@@ -36,25 +38,21 @@ export function restRegistration(
   origin: string,
   delay: Delay = byTheClock,
 ): Registration {
-  async function ask(
-    status: number,
-    path: string,
-    body?: unknown,
-    repeatable = true,
-  ): Promise<Record<string, unknown>> {
+  async function ask<const R extends JsonRoute>(
+    route: R,
+    { id, body, repeatable = true }: { id?: string; body?: unknown; repeatable?: boolean } = {},
+  ): Promise<AnswerOf<R>> {
+    const { method, answer } = route;
+    const sent = { headers: { "content-type": "application/json" }, body: JSON.stringify(body ?? {}) };
     const request = {
-      ...(body === undefined
-        ? {}
-        : {
-            method: "POST",
-            headers: { "content-type": "application/json" },
-            body: JSON.stringify(body),
-          }),
+      method,
+      ...(method === "POST" ? sent : {}),
       credentials: "same-origin",
       redirect: "error",
       cache: "no-store",
       referrerPolicy: "no-referrer",
     } as const;
+    const path = pathOf(route, id === undefined ? {} : { id });
     const response = await patiently(() => fetch(new URL(path, origin), request), {
       repeatable,
       delay,
@@ -62,49 +60,27 @@ export function restRegistration(
     const type = (response.headers.get("content-type") ?? "").split(";", 1)[0]!.trim().toLowerCase();
     const bytes = await bodyOf(response).catch(offline);
     // A captive portal or a proxy answers too: what is not of the type and status that is due is not the edge's.
-    const fields = type === "application/json" || type === "application/problem+json" ? parse(bytes) : {};
+    const value = type === "application/json" || type === "application/problem+json" ? parse(bytes) : {};
     if (response.status >= 400) {
-      const { code } = fields;
+      const { code } = Object(value);
       throw new CofferError(
         typeof code === "string" && /^[a-z][a-z0-9-]{0,63}$/.test(code) ? code : "answer-invalid",
       );
     }
-    if (response.status !== status || type !== "application/json") throw new CofferError("answer-invalid");
-    return fields;
+    const due = response.status === answer.status && type === "application/json";
+    if (!due || !fits(answer.json, value)) throw new CofferError("answer-invalid");
+    return value as AnswerOf<R>;
   }
 
   return {
-    async session() {
-      const { tenant, user, session } = await ask(200, "/session");
-      // As the IAM forms them: nothing in them could be read as another part of a Distinguished Name.
-      const plain = /^[a-z0-9][a-z0-9-]{0,62}$/;
-      return { tenant: text(tenant, plain), user: text(user, plain), session: text(session, plain) };
-    },
+    session: () => ask(session),
     async open() {
-      const { id, nonce } = await ask(201, "/ra/enrolments", {});
-      return { id: text(id, /^[A-Za-z0-9_-]{1,128}$/), nonce: text(nonce, base64url(128)) };
+      const { id, nonce } = await ask(openEnrolment);
+      return { id, nonce };
     },
-    async redeem(id, body) {
-      // Whatever comes of it, session and grant are used up once the RA has seen them.
-      const answer = await ask(200, `/ra/enrolments/${encodeURIComponent(id)}`, body, false);
-      if (!Array.isArray(answer.chain) || answer.chain.length > 4) throw new CofferError("answer-invalid");
-      return {
-        instance: text(answer.instance, /^[A-Za-z0-9_-]{1,128}$/),
-        method: text(answer.method, /^[a-z-]{1,32}$/),
-        identityCertificate: text(answer.identityCertificate, base64url(8192)),
-        wrappingCertificate: text(answer.wrappingCertificate, base64url(8192)),
-        chain: answer.chain.map((certificate) => text(certificate, base64url(8192))),
-        trust: text(answer.trust, /^[A-Za-z0-9_.-]{1,8192}$/),
-        custodian: text(answer.custodian, /^.{1,1024}$/),
-        origin: text(answer.origin, /^.{1,512}$/),
-      };
-    },
+    // Whatever comes of it, session and grant are used up once the RA has seen them.
+    redeem: (id, body) => ask(redeemEnrolment, { id, body, repeatable: false }),
   };
-}
-
-function text(value: unknown, pattern: RegExp): string {
-  if (typeof value !== "string" || !pattern.test(value)) throw new CofferError("answer-invalid");
-  return value;
 }
 
 function offline(cause: unknown): never {
@@ -127,10 +103,10 @@ async function bodyOf(response: Response): Promise<Uint8Array> {
   return concat(...chunks);
 }
 
-function parse(bytes: Uint8Array): Record<string, unknown> {
+function parse(bytes: Uint8Array): unknown {
   try {
-    return Object(parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
+    return parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
-    return {};
+    return null;
   }
 }

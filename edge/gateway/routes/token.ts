@@ -1,10 +1,10 @@
-import { Hono } from "hono";
-import type { ProblemCode } from "#protocol/contract/index.ts";
+import { type ProblemCode, tokenRequest } from "#protocol/contract/index.ts";
+import { fits } from "#protocol/shape.ts";
 import type { TokenRequest } from "../../iam/tokens.ts";
-import { readForm } from "../body.ts";
-import { type GatewayEnv, publicUrl } from "../context.ts";
+import { publicUrl } from "../context.ts";
 import { verifyProof } from "../dpop.ts";
 import { Refused, refused } from "../problem.ts";
+import type { ContractHandlers } from "../serve.ts";
 
 /** OAuth's names of what may go wrong here (RFC 6749 §5.2, RFC 9449 §5). */
 const OAUTH: Partial<Record<ProblemCode, string>> = {
@@ -14,51 +14,34 @@ const OAUTH: Partial<Record<ProblemCode, string>> = {
   "invalid-proof": "invalid_dpop_proof",
 };
 
-/** `POST /token`. Bound to the DPoP key of the proof that comes with it; the proof is used up with the grant. */
-export function token(): Hono<GatewayEnv> {
-  const routes = new Hono<GatewayEnv>();
-  routes.post("/", async (c) => {
-    const form = await readForm(c.req.raw);
-    const grant = readGrant(form);
-    const client = form.get("client_id");
-    if (client === undefined || client.length > 512) throw oauth("invalid-client");
-    const now = Math.floor(Date.now() / 1000);
-    const proof = await verifyProof(c.req.header("dpop"), { method: "POST", url: publicUrl(c) }, now).catch(
-      () => {
-        throw oauth("invalid-proof");
-      },
-    );
-    const { requestId, site } = c.var;
-    const result = await c.env.IAM.token({ grant, client, origin: site.origin, proof, requestId });
-    if (!result.ok) throw refused(result.problem, OAUTH[result.problem.code]);
-    return c.json(result.value, 200, { pragma: "no-cache" });
-  });
-  return routes;
-}
+/** Tokens are bound to the DPoP key of the proof that comes with the request; the proof is used up with the grant. */
+export const token: ContractHandlers["token"] = async ({ c, body: form }) => {
+  const { grant, client } = readGrant(form);
+  const now = Math.floor(Date.now() / 1000);
+  const proof = await verifyProof(c.req.header("dpop"), { method: "POST", url: publicUrl(c) }, now).catch(
+    () => {
+      throw oauth("invalid-proof");
+    },
+  );
+  const { requestId, site } = c.var;
+  const result = await c.env.IAM.token({ grant, client, origin: site.origin, proof, requestId });
+  if (!result.ok) throw refused(result.problem, OAUTH[result.problem.code]);
+  return c.json(result.value, 200, { pragma: "no-cache" });
+};
 
-function readGrant(form: Map<string, string>): TokenRequest["grant"] {
-  const value = (name: string): string => {
-    const text = form.get(name);
-    if (text === undefined || text === "" || text.length > 512) throw oauth("bad-request");
-    return text;
-  };
-  switch (form.get("grant_type")) {
-    case "authorization_code": {
-      const verifier = value("code_verifier");
-      // RFC 7636 §4.1
-      if (!/^[A-Za-z0-9._~-]{43,128}$/.test(verifier)) throw oauth("bad-request");
-      return {
-        type: "authorization_code",
-        code: value("code"),
-        verifier,
-        redirectUri: value("redirect_uri"),
-      };
-    }
-    case "refresh_token":
-      return { type: "refresh_token", token: value("refresh_token") };
-    default:
-      throw new Refused("bad-request", { error: "unsupported_grant_type" });
-  }
+function readGrant(form: Map<string, string>): Pick<TokenRequest, "grant" | "client"> {
+  const type = form.get("grant_type");
+  if (type !== "authorization_code" && type !== "refresh_token")
+    throw new Refused("bad-request", { error: "unsupported_grant_type" });
+  const { length } = form.get("client_id") ?? "";
+  if (length < 1 || length > 512) throw oauth("invalid-client");
+  const request: unknown = Object.fromEntries(form);
+  if (!fits(tokenRequest, request)) throw oauth("bad-request");
+  const { client_id: client } = request;
+  if (request.grant_type === "refresh_token")
+    return { client, grant: { type: request.grant_type, token: request.refresh_token } };
+  const { code, code_verifier: verifier, redirect_uri: redirectUri } = request;
+  return { client, grant: { type: request.grant_type, code, verifier, redirectUri } };
 }
 
 function oauth(code: ProblemCode): Refused {

@@ -2,14 +2,16 @@ import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import type { AuthorizeAnswer } from "../../iam/index.ts";
 import type { Result } from "../../result.ts";
+import { serveAsset } from "../assets.ts";
 import { readForm } from "../body.ts";
 import type { GatewayContext, GatewayEnv } from "../context.ts";
 import { clearSessionCookie, sessionCookie, setSessionCookie } from "../cookie.ts";
-import { accountPolicy, signInPolicy } from "../headers.ts";
+import { accountPolicy, signInPolicy, vaultPolicy } from "../headers.ts";
 import { accountPage } from "../pages/account.ts";
 import { signInPage } from "../pages/sign-in.ts";
 import { pageStyle } from "../pages/style.ts";
 import { Refused, refused, unwrap } from "../problem.ts";
+import { requireOwnOrigin } from "../session.ts";
 
 const AGAIN = {
   early: "That was too quick to count. Read the page, then press the button.",
@@ -20,8 +22,9 @@ const AGAIN = {
  * The pages on which the vault asks a person. Each has a ticket in its form, and takes an answer from itself alone, not
  * sooner than a person could have read it.
  */
-export function vaultPages({ signInByName }: { signInByName: boolean }): Hono<GatewayEnv> {
+export function vaultPages(): Hono<GatewayEnv> {
   const site = new Hono<GatewayEnv>();
+  site.get("/", (c) => serveAsset(c, "index.html", vaultPolicy(c.var.origins)));
 
   site.get("/authorize", personOnly(), async (c) => {
     const query = new URL(c.req.url).search.slice(1);
@@ -37,30 +40,6 @@ export function vaultPages({ signInByName }: { signInByName: boolean }): Hono<Ga
     const approved = await c.env.IAM.approve({ query, cookie, ticket, requestId });
     return (await askToWait(c, { query, cookie }, approved)) ?? answer(c, query, approved);
   });
-
-  if (signInByName) {
-    site.post("/sign-in", ownOrigin(), async (c) => {
-      const form = await readForm(c.req.raw);
-      const query = form.get("continue") ?? "";
-      const { requestId } = c.var;
-      const [name, cookie] = [form.get("name") ?? "", sessionCookie(c)];
-      const ticket = isProgram(c) && cookie === null ? null : (form.get("ticket") ?? "");
-      const result = await c.env.IAM.signIn({ name, query, cookie, ticket, requestId });
-      if (!result.ok && result.problem.code === "bad-request") {
-        const asked = await c.env.IAM.authorize({ query, cookie });
-        return answer(c, query, asked, { mistake: "Type a name of 1 to 64 characters.", name: true });
-      }
-      const wait = ticket === null ? null : await askToWait(c, { query, cookie }, result);
-      if (wait !== null) return wait;
-      if (result.ok && "session" in result.value && result.value.session !== undefined) {
-        const { cookie, maxAge } = result.value.session;
-        setSessionCookie(c, cookie, maxAge);
-      }
-      if (result.ok && result.value.next === "ask")
-        return answer(c, query, result, { mistake: AGAIN[result.value.again!], name: true });
-      return answer(c, query, result);
-    });
-  }
 
   site.get("/account", personOnly(), (c) => account(c));
   site.post("/account", ownOrigin(), async (c) => {
@@ -79,6 +58,33 @@ export function vaultPages({ signInByName }: { signInByName: boolean }): Hono<Ga
   return site;
 }
 
+/** Signing in by name: a site of its own, which only development has. What does not exist cannot be talked into anything. */
+export function developmentPages(): Hono<GatewayEnv> {
+  const site = new Hono<GatewayEnv>();
+  site.post("/sign-in", ownOrigin(), async (c) => {
+    const form = await readForm(c.req.raw);
+    const query = form.get("continue") ?? "";
+    const { requestId } = c.var;
+    const [name, cookie] = [form.get("name") ?? "", sessionCookie(c)];
+    const ticket = isProgram(c) && cookie === null ? null : (form.get("ticket") ?? "");
+    const result = await c.env.IAM.signIn({ name, query, cookie, ticket, requestId });
+    if (!result.ok && result.problem.code === "bad-request") {
+      const asked = await c.env.IAM.authorize({ query, cookie });
+      return answer(c, query, asked, { mistake: "Type a name of 1 to 64 characters.", name: true });
+    }
+    const wait = ticket === null ? null : await askToWait(c, { query, cookie }, result);
+    if (wait !== null) return wait;
+    if (result.ok && "session" in result.value && result.value.session !== undefined) {
+      const { cookie, maxAge } = result.value.session;
+      setSessionCookie(c, cookie, maxAge);
+    }
+    if (result.ok && result.value.next === "ask")
+      return answer(c, query, result, { mistake: AGAIN[result.value.again!], name: true });
+    return answer(c, query, result);
+  });
+  return site;
+}
+
 /** A person goes there; frames, scripts and images do not. */
 function personOnly() {
   return createMiddleware<GatewayEnv>(async function personOnly(c, next) {
@@ -88,12 +94,9 @@ function personOnly() {
   });
 }
 
-/** Only documents of the vault's own origin: a browser cannot be talked into another Origin header. */
-export function ownOrigin() {
+function ownOrigin() {
   return createMiddleware<GatewayEnv>(async function ownOrigin(c, next) {
-    if (c.req.header("origin") !== c.var.origins.vault) throw new Refused("foreign-origin");
-    const site = c.req.header("sec-fetch-site");
-    if (site !== undefined && site !== "same-origin") throw new Refused("foreign-origin");
+    requireOwnOrigin(c);
     await next();
   });
 }

@@ -1,0 +1,57 @@
+import { expect, it } from "vitest";
+import { contract, type Route } from "#protocol/contract/index.ts";
+import { createApp } from "./app.ts";
+
+/** What people and browsers ask for: pages, their forms, and files. */
+const PAGES = [
+  "GET /:site/favicon.ico",
+  "GET /app",
+  "GET /app/:file{[\\w-]+\\.[\\w.-]+}",
+  "GET /vault",
+  "GET /vault/:file{[\\w-]+\\.[\\w.-]+}",
+  "GET /vault/page.css",
+  "GET /vault/account",
+  "POST /vault/account",
+  "GET /vault/authorize",
+  "POST /vault/authorize",
+  "POST /development/sign-in",
+];
+
+it("has no route that the contract does not have, but pages and files", () => {
+  const served = createApp()
+    .routes.filter(({ method }) => method !== "ALL")
+    .map(({ method, path }) => `${method} ${path}`);
+  const agreed = Object.values<Route>(contract).map(
+    ({ site, method, path }) => `${method} /${site}${path.replaceAll(/\{(\w+)\}/g, ":$1")}`,
+  );
+  expect([...new Set(served)].sort()).toEqual([...PAGES, ...agreed].sort());
+});
+
+it("guards all that is behind a token by the area, before any route", () => {
+  const guards = createApp()
+    .routes.filter(({ method, path }) => method === "ALL" && path !== "/*")
+    .map(({ path }) => path);
+  const areas = Object.values<Route>(contract)
+    .filter(({ authentication }) => authentication === "token")
+    .map(({ path }) => `/app/${path.split("/", 2)[1]}/*`);
+  expect(guards.sort()).toEqual([...new Set(areas)].sort());
+});
+
+it("answers with the contract", async () => {
+  const env = {
+    COFFER_APP_ORIGINS: "https://app.example,https://other.example",
+    COFFER_VAULT_ORIGIN: "https://vault.example",
+    COFFER_TENANT: "t",
+  };
+  const context = { waitUntil() {}, passThroughOnException() {}, props: {} };
+  for (const app of ["https://app.example", "https://other.example"]) {
+    const response = await createApp().request(`${app}/openapi.json`, {}, env as never, context as never);
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-type")).toBe("application/json");
+    const document = (await response.json()) as { servers: object[]; paths: Record<string, object> };
+    expect(document.servers).toEqual([expect.objectContaining({ url: app })]);
+    expect(document.paths["/session"]).toMatchObject({
+      get: { servers: [{ url: "https://vault.example" }] },
+    });
+  }
+});

@@ -1,0 +1,52 @@
+/** The routes of both sites: those of the contract, the vault's pages, and files. */
+import { Hono } from "hono";
+import { contract, type Route } from "#protocol/contract/index.ts";
+import { serveAsset } from "../assets.ts";
+import { authenticate } from "../authenticate.ts";
+import type { GatewayEnv } from "../context.ts";
+import { appPolicy } from "../headers.ts";
+import { type ContractHandlers, type Handler, serve } from "../serve.ts";
+import { documents } from "./documents.ts";
+import { keys } from "./keys.ts";
+import { vaultPages } from "./pages.ts";
+import { registration } from "./registration.ts";
+import { signIn } from "./sign-in.ts";
+
+export { developmentPages } from "./pages.ts";
+
+const handlers: ContractHandlers = { ...signIn, ...registration, ...keys, ...documents };
+
+/** An app's origin: the page, the token endpoint, and the REST interface behind DPoP. */
+export function appSite(): Hono<GatewayEnv> {
+  const site = new Hono<GatewayEnv>();
+  site.get("/", (c) => serveAsset(c, "index.html", appPolicy(c.var.origins)));
+  return withFiles(withContract(site, "app"));
+}
+
+/** The vault's origin: its document, the pages that ask, and enrolment, which takes cookie and Origin together (M13). */
+export function vaultSite(): Hono<GatewayEnv> {
+  return withFiles(withContract(vaultPages(), "vault"));
+}
+
+function withContract(site: Hono<GatewayEnv>, name: Route["site"]): Hono<GatewayEnv> {
+  const routes = Object.entries<Route>(contract).filter(([, route]) => route.site === name);
+  const guarded = new Set(routes.filter(([, { authentication }]) => authentication === "token").map(areaOf));
+  const guard = authenticate();
+  // Whole areas, so that nothing beneath them is reached without a token. Hono's trailing wildcard takes "/documents" itself
+  // too; a second entry would use every proof up twice.
+  for (const area of guarded) site.use(`/${area}/*`, guard);
+  for (const [id, route] of routes) {
+    if (guarded.has(areaOf([id, route])) && route.authentication !== "token")
+      throw new Error(`${id} is in a guarded area`);
+    serve(site, id, route, handlers[id as keyof ContractHandlers] as unknown as Handler<Route>);
+  }
+  return site;
+}
+
+function areaOf([, { path }]: [string, Route]): string {
+  return path.split("/", 2)[1] ?? "";
+}
+
+function withFiles(site: Hono<GatewayEnv>): Hono<GatewayEnv> {
+  return site.get("/:file{[\\w-]+\\.[\\w.-]+}", (c) => serveAsset(c, c.req.param("file")));
+}

@@ -1,0 +1,42 @@
+/** All routes, by operation id. */
+
+import * as discovery from "./discovery.ts";
+import * as documents from "./documents.ts";
+import { openEnrolment, redeemEnrolment } from "./enrolment.ts";
+import * as keys from "./keys.ts";
+import type { ProblemCode } from "./problems.ts";
+import * as registration from "./registration.ts";
+import type { Route } from "./route.ts";
+import * as sessions from "./session.ts";
+import { token } from "./token.ts";
+
+const { listDocuments, openUpload, uploadPart, putMetadata, completeUpload } = documents;
+const { readContent, readMetadata, deleteDocument } = documents;
+
+export const contract = {
+  ...discovery,
+  token,
+  ...sessions,
+  ...registration,
+  ...{ openEnrolment, redeemEnrolment },
+  ...keys,
+  ...{ listDocuments, openUpload, uploadPart, putMetadata, completeUpload },
+  ...{ readContent, readMetadata, deleteDocument },
+} satisfies Record<string, Route>;
+
+export type Operation = keyof typeof contract;
+
+/** All that may be wrong at a route: what it says itself, and what follows from its site, authentication and request. */
+export function problemsOf(route: Route): ProblemCode[] {
+  const { method, authentication, parameters, query, request, problems } = route;
+  const found = new Set<ProblemCode>(problems);
+  const add = (...codes: ProblemCode[]) => codes.forEach((code) => void found.add(code));
+  add("wrong-host", "uri-too-long", "headers-too-large", "internal");
+  if (method !== "GET") add("foreign-origin");
+  if (authentication === "token") add("invalid-token", "too-many-requests", "hsm-unavailable");
+  if (authentication === "token" || authentication === "proof") add("invalid-proof");
+  if (authentication === "session") add("foreign-origin", "no-session", "too-many-requests");
+  if (parameters || query || request) add("bad-request");
+  if (request) add("too-large", "unsupported-media-type");
+  return [...found].sort();
+}

@@ -1,0 +1,125 @@
+/** Documents: ciphertext in and out, in parts and by ranges. Sizes are bytes of ciphertext, times seconds since 1970. */
+
+import { list, type Of, object, open, seconds, text, whole } from "../shape.ts";
+import { documentId, identifier } from "./names.ts";
+import type { Route } from "./route.ts";
+
+/** R2's bounds of a part that is not the last; a server that asked for larger ones would have clients hold them in memory. */
+export const MIN_PART = 5 << 20;
+export const MAX_PART = 64 << 20;
+export const MAX_PARTS = 10_000;
+/** Sealed metadata: a message of a few hundred bytes, bounded. */
+export const MAX_METADATA = 64 << 10;
+/** JSON of a completion, which names up to 10,000 parts. */
+const COMPLETION = 2 << 20;
+
+const etag = text(1, 256, /^[\x21-\x7e]*$/);
+const parameters = { id: identifier };
+
+/** Part of a document that the datastore has taken. */
+export const part = open({ part: whole(1, MAX_PARTS), etag });
+export type Part = Of<typeof part>;
+
+export const documentRow = open({ id: identifier, account: identifier, size: whole(0), created: seconds });
+export type DocumentRow = Of<typeof documentRow>;
+
+const documentPage = open({ documents: list(documentRow, 0, 1000) }, { cursor: text(1, 256, /^[\w-]*$/) });
+export type DocumentPage = Of<typeof documentPage>;
+
+const uploadOpened = open({ id: identifier, partSize: whole(MIN_PART, MAX_PART) });
+export type UploadOpened = Of<typeof uploadOpened>;
+
+const completion = object({
+  parts: list(object({ part: whole(1, MAX_PARTS), etag: text(0, 256) }), 1, MAX_PARTS),
+  size: whole(1),
+});
+export type Completion = Of<typeof completion>;
+
+export const listDocuments = {
+  site: "app",
+  method: "GET",
+  path: "/documents",
+  authentication: "token",
+  query: { required: { account: identifier }, optional: { cursor: text(0, 256) } },
+  answer: { status: 200, json: documentPage },
+  problems: ["forbidden"],
+} as const satisfies Route;
+
+/** The custodian chooses the id; for one that leaves it out, one is made. The same request again is answered as the first time. */
+export const openUpload = {
+  site: "app",
+  method: "POST",
+  path: "/documents",
+  authentication: "token",
+  // More members were let through from the first day.
+  request: { json: open({ account: identifier }, { id: documentId }) },
+  answer: { status: 201, json: uploadOpened },
+  problems: ["forbidden", "conflict", "quota-exceeded"],
+} as const satisfies Route;
+
+/** A part can be sent again. All but the last have one size. */
+export const uploadPart = {
+  site: "app",
+  method: "PUT",
+  path: "/documents/{id}/parts/{part}",
+  authentication: "token",
+  parameters: { id: identifier, part: text(1, 5, /^([1-9]\d{0,3}|10000)$/) },
+  request: { octets: true, limit: MAX_PART, streamed: true },
+  answer: { status: 200, json: part },
+  problems: ["not-found", "conflict", "quota-exceeded"],
+} as const satisfies Route;
+
+/** The sealed metadata message. It may be replaced. */
+export const putMetadata = {
+  site: "app",
+  method: "PUT",
+  path: "/documents/{id}/metadata",
+  authentication: "token",
+  parameters,
+  request: { octets: true, limit: MAX_METADATA, streamed: false },
+  answer: { status: 204 },
+  problems: ["not-found", "conflict", "quota-exceeded"],
+} as const satisfies Route;
+
+/** Joins the parts; from now on the document is listed. The same request again is answered as the first time. */
+export const completeUpload = {
+  site: "app",
+  method: "POST",
+  path: "/documents/{id}/complete",
+  authentication: "token",
+  parameters,
+  request: { json: completion, limit: COMPLETION },
+  answer: { status: 200, json: open({ size: whole(1), etag }) },
+  problems: ["not-found", "conflict", "quota-exceeded"],
+} as const satisfies Route;
+
+export const readContent = {
+  site: "app",
+  method: "GET",
+  path: "/documents/{id}/content",
+  authentication: "token",
+  parameters,
+  answer: { status: 200, octets: true, ranges: true },
+  problems: ["not-found", "conflict", "range-not-satisfiable"],
+} as const satisfies Route;
+
+export const readMetadata = {
+  site: "app",
+  method: "GET",
+  path: "/documents/{id}/metadata",
+  authentication: "token",
+  parameters,
+  answer: { status: 200, octets: true, ranges: false },
+  problems: ["not-found", "conflict"],
+} as const satisfies Route;
+
+/** An upload or a complete document; gone from the list at once. */
+export const deleteDocument = {
+  site: "app",
+  method: "DELETE",
+  path: "/documents/{id}",
+  authentication: "token",
+  parameters,
+  answer: { status: 204 },
+  problems: ["not-found", "conflict"],
+} as const satisfies Route;

@@ -1,0 +1,70 @@
+/** Enrolment, on the vault's origin: a session, then request and credential for certificates. Times are seconds since 1970. */
+
+import { line, list, type Of, object, open, seconds, text } from "../shape.ts";
+import { certificate, instanceId, jws } from "./names.ts";
+import type { Route } from "./route.ts";
+
+/** `nonce`: 32 random bytes, base64url, for the certificate request. */
+export const openEnrolment = {
+  site: "vault",
+  method: "POST",
+  path: "/ra/enrolments",
+  authentication: "session",
+  answer: {
+    status: 201,
+    json: open({
+      id: instanceId,
+      nonce: text(1, 128, /^[\w-]*$/),
+      expires: seconds,
+      accepts: list(line(32), 1, 16),
+    }),
+  },
+  problems: [],
+} as const satisfies Route;
+
+export const redemption = object({
+  method: text(0, 32),
+  credential: text(0, 4096),
+  /** PKCS#10 DER, base64url; its challengePassword is the session's nonce, base64url. */
+  identityRequest: text(0, 4096),
+  /** RSA SubjectPublicKeyInfo, base64url. */
+  wrappingKey: text(0, 1024),
+  /** ECDSA r || s over the wrapping proof's input by the identity key, base64url. */
+  wrappingProof: text(86, 86),
+});
+export type Redemption = Of<typeof redemption>;
+
+export const redeemEnrolment = {
+  site: "vault",
+  method: "POST",
+  path: "/ra/enrolments/{id}",
+  authentication: "session",
+  parameters: { id: instanceId },
+  request: { json: redemption },
+  answer: {
+    status: 200,
+    json: open({
+      instance: instanceId,
+      method: text(1, 32, /^[a-z-]*$/),
+      identityCertificate: certificate,
+      wrappingCertificate: certificate,
+      /** Issuing CA and root. */
+      chain: list(certificate, 0, 4),
+      /** Root-signed trust list (protocol/keys). */
+      trust: jws,
+      /** Distinguished Name and origin of the one custodian that the instance serves (M13). */
+      custodian: line(1024),
+      origin: line(512),
+      notAfter: seconds,
+    }),
+  },
+  problems: [
+    "invalid-grant",
+    "invalid-certificate",
+    "foreign-custodian",
+    "forbidden",
+    "internal",
+    "hsm-refused",
+    "hsm-unavailable",
+  ],
+} as const satisfies Route;

@@ -1,0 +1,20 @@
+/** What several routes speak of. */
+
+import { compactJws, text } from "../shape.ts";
+
+/** Of a document, an account, an order. */
+export const identifier = text(1, 64, /^[\w.:@-]*$/);
+export const instanceId = text(1, 128, /^[\w-]*$/);
+/** EDK, load receipt. */
+export const jws = compactJws(8192);
+/** A certificate's DER, base64url. */
+export const certificate = text(1, 8192, /^[\w-]*$/);
+export const uuid = text(36, 36, /^[\dA-Fa-f]{8}(-[\dA-Fa-f]{4}){3}-[\dA-Fa-f]{12}$/);
+/** A UUID as RFC 9562 §4 writes it, in lower case: one form for one document. */
+export const documentId = text(
+  36,
+  36,
+  /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+);
+/** Part of a Distinguished Name as the IAM forms it: nothing in it could be read as another part. */
+export const plainName = text(1, 63, /^[a-z0-9][a-z0-9-]*$/);

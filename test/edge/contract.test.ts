@@ -1,0 +1,151 @@
+/** What the edge really answers, on workerd, against the contract that it publishes. */
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { contract, type Operation, type Route } from "#protocol/contract/index.ts";
+import { mistakes } from "../support/json-schema.ts";
+import { type System, startSystem } from "../system/index.ts";
+import { type Answer, EdgeClient, json, send } from "./client.ts";
+import { makeKeys, redemption } from "./instance.ts";
+
+type Described = { content?: Record<string, { schema?: Record<string, unknown> }> };
+type Published = {
+  paths: Record<string, Record<string, { responses: Record<string, Described>; requestBody?: Described }>>;
+};
+
+let system: System;
+let ann: EdgeClient;
+let published: Published;
+const seen = new Map<Operation, Set<number>>();
+
+beforeAll(async () => {
+  system = await startSystem();
+  ann = await EdgeClient.signIn(system, "Ann");
+  published = json(await send(`${ann.app}/openapi.json`));
+});
+afterAll(() => system?.close());
+
+function operationOf(id: Operation) {
+  const { path, method } = contract[id];
+  return published.paths[path]![method.toLowerCase()]!;
+}
+
+/** Holds an answer against what is published for its operation; nothing may be in it that is not named there. */
+function hold(id: Operation, answer: Answer, ...statuses: number[]): Answer {
+  const { status, headers, bytes } = answer;
+  const what = `${id} ${status} ${bytes.subarray(0, 300)}`;
+  expect(statuses, what).toContain(status);
+  const described = operationOf(id).responses[status];
+  expect(described, what).toBeDefined();
+  const [type, { schema } = {}] = Object.entries(described!.content ?? {})[0] ?? [];
+  expect(headers["content-type"], what).toBe(type);
+  if (type === undefined) expect(bytes.length, what).toBe(0);
+  if (schema) expect(mistakes(published, schema, json(answer), { closed: true }), what).toEqual([]);
+  seen.set(id, (seen.get(id) ?? new Set()).add(status));
+  return answer;
+}
+
+/** A request of the contract's own shape, so that what the tests send is what is published. */
+function asPublished<T extends object>(id: Operation, body: T): T {
+  const { schema } = Object.values(operationOf(id).requestBody!.content!)[0]!;
+  expect(mistakes(published, schema!, body), id).toEqual([]);
+  return body;
+}
+
+const get = (url: string, headers: Record<string, string> = {}) => send(url, { headers });
+
+it("tells clients where to go", async () => {
+  hold("openApi", await get(`${ann.app}/openapi.json`), 200);
+  hold("protectedResource", await get(`${ann.app}/.well-known/oauth-protected-resource`), 200);
+  hold("authorizationServer", await get(`${ann.vault}/.well-known/oauth-authorization-server`), 200);
+  hold("vaultConfiguration", await get(`${ann.vault}/configuration.json`), 200);
+  hold("openApi", await get(`${ann.app}/openapi.json?${"x".repeat(9000)}`), 414);
+});
+
+it("signs in and out", async () => {
+  const bob = await EdgeClient.signIn(system, "Bob");
+  hold("session", await get(`${bob.vault}/session`, { cookie: bob.cookie }), 200);
+  hold("session", await get(`${bob.vault}/session`), 401);
+  hold("session", await get(`${bob.vault}/session`, { origin: bob.app, cookie: bob.cookie }), 403);
+  const refreshed = hold("token", await bob.refresh(bob.tokens.refresh_token), 200);
+  expect(json(refreshed).token_type).toBe("DPoP");
+  hold("token", await bob.refresh("none"), 400);
+  hold("token", await bob.refresh(""), 400);
+  hold("token", await bob.post(`${bob.app}/token`, new URLSearchParams({ grant_type: "password" })), 400);
+  const form = { grant_type: "refresh_token", client_id: bob.app, refresh_token: "x" };
+  hold("token", await bob.post(`${bob.app}/token`, new URLSearchParams(asPublished("token", form))), 401);
+  hold("token", await send(`${bob.app}/token`, { method: "POST" }), 415);
+  hold("signOut", await bob.vaultPost("/sign-out", {}, { origin: "https://evil.example" }), 403);
+  hold("signOut", await bob.vaultPost("/sign-out", {}), 204);
+});
+
+it("enrols, makes keys and rewraps them", async () => {
+  const keys = await makeKeys();
+  const { grant } = json<{ grant: string }>(
+    hold("issueGrant", await ann.rest("POST", "/ra/grants", {}), 201),
+  );
+  hold("issueGrant", await send(`${ann.app}/ra/grants`, { method: "POST" }), 401);
+  const opened = hold("openEnrolment", await ann.vaultPost("/ra/enrolments", {}), 201);
+  hold("openEnrolment", await ann.vaultPost("/ra/enrolments", {}, { cookie: "" }), 401);
+  hold("openEnrolment", await ann.vaultPost("/ra/enrolments", {}, { origin: ann.app }), 403);
+  const { id, nonce } = json<{ id: string; nonce: string }>(opened);
+  const body = asPublished("redeemEnrolment", await redemption(grant, nonce, keys));
+  hold("redeemEnrolment", await ann.vaultPost(`/ra/enrolments/${id}`, { ...body, more: 1 }), 400);
+  const enrolled = hold("redeemEnrolment", await ann.vaultPost(`/ra/enrolments/${id}`, body), 200);
+  hold("redeemEnrolment", await ann.vaultPost(`/ra/enrolments/${id}`, body), 400);
+  const { wrappingCertificate, instance } = json<{ wrappingCertificate: string; instance: string }>(enrolled);
+  hold("listInstances", await ann.rest("GET", "/ra/instances"), 200);
+
+  const wanted = asPublished("makeDataKeys", { account: ann.account, count: 2, purpose: "document" });
+  const made = hold("makeDataKeys", await ann.rest("POST", "/kms/data-keys", wanted), 201);
+  hold("makeDataKeys", await ann.rest("POST", "/kms/data-keys", { ...wanted, count: 17 }), 400);
+  hold("makeDataKeys", await ann.rest("POST", "/kms/data-keys", { ...wanted, account: "other" }), 403);
+  const edk = json<{ edks: string[] }>(made).edks[0]!;
+  const asked = asPublished("rewrapKey", { edk, certificate: wrappingCertificate });
+  hold("rewrapKey", await ann.rest("POST", "/kms/rewrap", asked), 200);
+  hold("rewrapKey", await ann.rest("POST", "/kms/rewrap", { ...asked, edk: "x" }), 400);
+  hold("rewrapKey", await ann.rest("POST", "/kms/rewrap", { ...asked, certificate: "AAAA" }), 403);
+  const documents = [crypto.randomUUID()];
+  const order = asPublished("orderExport", { account: ann.account, documents });
+  hold("orderExport", await ann.rest("POST", "/kms/exports", order), 201);
+  hold("orderExport", await ann.rest("POST", "/kms/exports", { ...order, account: "other" }), 403);
+
+  hold("revokeInstance", await ann.rest("DELETE", `/ra/instances/${instance}`), 204);
+  hold("revokeInstance", await ann.rest("DELETE", "/ra/instances/none"), 404);
+});
+
+it("keeps documents", async () => {
+  const wanted = asPublished("openUpload", { account: ann.account, id: crypto.randomUUID() });
+  const { id } = json<{ id: string }>(hold("openUpload", await ann.rest("POST", "/documents", wanted), 201));
+  hold("openUpload", await ann.rest("POST", "/documents", { ...wanted, id: "x" }), 400);
+  hold("openUpload", await ann.rest("POST", "/documents", { ...wanted, account: "other" }), 403);
+  const at = `/documents/${id}`;
+  const part = hold("uploadPart", await ann.rest("PUT", `${at}/parts/1`, new Uint8Array(9)), 200);
+  hold("uploadPart", await ann.rest("PUT", `${at}/parts/0`, new Uint8Array(9)), 400);
+  hold("uploadPart", await ann.rest("PUT", "/documents/none/parts/1", new Uint8Array(9)), 404);
+  const completion = asPublished("completeUpload", {
+    parts: [json<{ part: number; etag: string }>(part)],
+    size: 9,
+  });
+  hold("completeUpload", await ann.rest("POST", `${at}/complete`, completion), 409);
+  hold("putMetadata", await ann.rest("PUT", `${at}/metadata`, new Uint8Array(9)), 204);
+  hold("putMetadata", await ann.rest("PUT", `${at}/metadata`, new Uint8Array(65_537)), 413);
+  hold("putMetadata", await ann.rest("PUT", `${at}/metadata`, {}), 415);
+  hold("readContent", await ann.rest("GET", `${at}/content`), 409);
+  hold("readContent", await ann.rest("GET", "/documents/none/content"), 404);
+  hold("completeUpload", await ann.rest("POST", `${at}/complete`, completion), 200);
+  hold("listDocuments", await ann.rest("GET", `/documents?account=${ann.account}`), 200);
+  hold("listDocuments", await ann.rest("GET", "/documents"), 400);
+  hold("listDocuments", await ann.rest("GET", "/documents?account=other"), 403);
+  hold("readContent", await ann.rest("GET", `${at}/content`), 200);
+  hold("readContent", await ann.rest("GET", `${at}/content`, undefined, { range: "bytes=2-3" }), 206);
+  hold("readContent", await ann.rest("GET", `${at}/content`, undefined, { range: "bytes=99-" }), 416);
+  hold("readMetadata", await ann.rest("GET", `${at}/metadata`), 200);
+  hold("deleteDocument", await ann.rest("DELETE", at), 204);
+  hold("deleteDocument", await ann.rest("DELETE", at), 404);
+});
+
+it("every route was answered as it is published, in each way that is no problem", () => {
+  for (const [id, { answer }] of Object.entries<Route>(contract)) {
+    const statuses = "octets" in answer && answer.ranges ? [200, 206] : [answer.status];
+    expect([...(seen.get(id as Operation) ?? [])], id).toEqual(expect.arrayContaining(statuses));
+  }
+});
