@@ -1,21 +1,23 @@
 import { createMiddleware } from "hono/factory";
+import { decodeProtectedHeader } from "jose";
 import { dpopToken, verifyAccessToken } from "./access-token.ts";
 import { type GatewayEnv, publicUrl } from "./context.ts";
 import { verifyProof } from "./dpop.ts";
 import { Refused, unwrap } from "./problem.ts";
+import { TokenKeys } from "./token-keys.ts";
 
 /**
  * Lets a client through that has an access token for this app's origin and proves possession of its key for this request
  * (RFC 9449 §7), and sets `caller`. All that can be checked without state comes first; the proof is used up last.
  */
-export function authenticate() {
+export function authenticate(keys = new TokenKeys()) {
   return createMiddleware<GatewayEnv>(async function authenticate(c, next) {
     const { requestId, site, origins } = c.var;
     const now = Math.floor(Date.now() / 1000);
     const accessToken = dpopToken(c.req.header("authorization"));
     if (accessToken === undefined) throw new Refused("invalid-token");
-    const keys = unwrap(await c.env.IAM.keys());
-    const expected = { keys, issuer: origins.vault, audience: site.origin, now };
+    const key = await keys.find(keyId(accessToken), () => c.env.IAM.keys());
+    const expected = { keys: key ? [key] : [], issuer: origins.vault, audience: site.origin, now };
     const claims = await verifyAccessToken(accessToken, expected);
     const { method } = c.req;
     const proof = await verifyProof(c.req.header("dpop"), { method, url: publicUrl(c), accessToken }, now);
@@ -27,4 +29,15 @@ export function authenticate() {
     c.set("caller", { ...claims, requestId });
     await next();
   });
+}
+
+/** Which key a token claims to be signed by. */
+function keyId(token: string): string {
+  try {
+    const { kid } = decodeProtectedHeader(token);
+    if (typeof kid === "string") return kid;
+  } catch {
+    // Said below.
+  }
+  throw new Refused("invalid-token");
 }
