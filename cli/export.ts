@@ -23,15 +23,15 @@ With --release-key: each document as a sealed message (NAME.esdk) under one new 
 beside them (export-key.json, readable by you alone). Any AWS Encryption SDK client opens the messages
 with a Raw AES keyring of that key. Guard the folder: anyone who has the key file can read everything in it.
 
-A name that cannot be a file's everywhere is made one, with _ for what cannot be in it and a number where
-two would be the same. Each line of output is a document's id, a tab, and the file's name as it was written.
+Names that some platform refuses are changed: _ replaces what cannot stay, and a number keeps two apart. Each
+line of output is a document's id, a tab, and the file's name as it was written.
 
-Either way each document is ordered from the KMS before it is read, and the KMS writes an audit entry that
-names it: none leaves without its entry, and an export that was interrupted has entries for what it took.
+Either way the KMS is asked for each document before it is read, and writes an audit entry that names it: none
+leaves without an entry, and an interrupted export has entries for what it took.
 
-  --all           every document of yours (what else there is to choose comes later)
-  --to FOLDER     made when it is not there; files that are there are not replaced
-  --release-key   seal again under a key of your own, as said above
+  --all           every document of yours (there is no other choice yet)
+  --to FOLDER     created if needed; existing files are not replaced
+  --release-key   seal again under a new key, as described above
 ${SESSION_HELP}
 Exit code: 0 all documents written, 1 at least one was not, 2 the command line is wrong.
 
@@ -111,13 +111,13 @@ async function exportOne(
     onProgress: ({ bytes, total }) => bar.update(bytes, total),
   });
   const stream = wrappingKey
-    ? await sealAnew(opened.stream, document, opened.name, wrappingKey, signal)
+    ? await sealAgain(opened.stream, document, opened.name, wrappingKey, signal)
     : opened.stream;
   await writeInto(await newFile(path, { force: false }), stream).finally(() => bar.end());
 }
 
 /** A header is never changed, so a document leaves under a new message with a data key of its own (docs/decisions/0007). */
-async function sealAnew(
+async function sealAgain(
   source: ReadableStream<Uint8Array<ArrayBuffer>>,
   { id }: Document,
   name: string,

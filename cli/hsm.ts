@@ -14,7 +14,7 @@ import { hsmPorts, portOption } from "./ports.ts";
 export const HSM_HELP = `coffer hsm: run the HSM emulator alone, for any KMIP client
 
 Makes a PKI once, starts a KMIP server (1.0 to 2.1) on loopback and prints what a client needs: ports, the paths of
-certificates and keys, a configuration for PyKMIP, and an example. Ctrl-C stops it; objects are there next time.
+certificates and keys, a configuration for PyKMIP, and an example. Ctrl-C stops it; objects are kept for next time.
 Clients are known by their certificate's common name, or by credentials that they send beside it; each sees its own
 objects, everybody's certificates and public keys, and what an operation policy shares.
 
@@ -24,11 +24,11 @@ objects, everybody's certificates and public keys, and what an operation policy 
   --ttlv-port N    port of TTLV over TLS                   (5696, or the next free one)
   --https-port N   port of POST /kmip over HTTPS           (5697, or the next free one)
   --dir PATH       where keys and objects are kept         (.coffer/kmip)
-  --lease-time N   seconds that clients may use what they know of an object before they ask again; 0: without end  (3600)
+  --lease-time N   seconds for which clients may rely on what they know of an object; 0: without end  (3600)
   --verbose        print a line for each operation
 
-  --principals FILE         clients that may name themselves by credentials   (principals.json in --dir, if it is there)
-  --policies FILE           operation policies, in PyKMIP's form              (policies.json in --dir, if it is there)
+  --principals FILE         clients that may identify themselves by credentials   (principals.json in --dir, if it exists)
+  --policies FILE           operation policies, in PyKMIP's form              (policies.json in --dir, if it exists)
   --attestation-root FILE   certificates (PEM) of platforms whose evidence is believed; may be given more than once
   --client-ca FILE          certificates (PEM) of authorities of your own, whose clients are served too: a common
                             name is one client, whichever authority it is from; they can give no name that begins with

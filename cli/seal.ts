@@ -11,9 +11,9 @@ import { progressBar } from "./progress-bar.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";
 
-export const SEAL_HELP = `coffer seal FILE …: encrypt files here and store what comes out
+export const SEAL_HELP = `coffer seal FILE …: encrypt files here and store the result
 
-Prints one line a file: the document's id, a tab, its name. The file itself stays where it is.
+Prints one line per file: the document's id, a tab, its name. The file itself stays where it is.
 A file that changes while it is read is not kept, and the command says so and ends.
 
 ${SESSION_HELP}

@@ -14,7 +14,7 @@ export const START_HELP = `coffer start: run everything on this machine
 
 Makes a development PKI once, starts the HSM emulator (KMIP over mutual TLS), the edge worker in workerd
 and the document page, seals and opens a small document through all of it, and prints the address.
-Ctrl-C stops all of it; what was stored is there next time. One server at a time can have a folder.
+Ctrl-C stops all of it; what was stored is kept for next time. A folder has one server at a time.
 
   --once FILE      seal and open this file instead, then stop; exit code 0 when it came back the same
 
