@@ -16,7 +16,7 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const HELP = `npm run build                 build page and vault into dist/web
 npm run deploy -- [OPTIONS]   build them, then run \`wrangler deploy\` with these options (--dry-run, --env NAME, …)
 
-  --root-key FILE   the deployment's root key, PEM, which the microservice pins   (${ROOT_KEY_FILE}, if it is there)
+  --root-key FILE   the deployment's root key, PEM, which the microservice pins   (${ROOT_KEY_FILE}, if it exists)
   --out DIR         where page and vault are written                              (dist/web)
 
 \`coffer init\` writes that file. Without it only a dry run can be deployed: its vault serves nobody.

@@ -12,7 +12,7 @@ Usage: coffer COMMAND [options]
   start           run everything on this machine: HSM emulator, edge worker, document page
   init            make a deployment's keys in its HSM
   hsm             run the HSM emulator alone, for any KMIP client
-  seal FILE …     encrypt files here and store what comes out
+  seal FILE …     encrypt files here and store the result
   open DOCUMENT   fetch a document, decrypt it here and write it to a file
   list            the documents, newest first
   export          take all documents out, plain or under a key of your own
