@@ -45,7 +45,7 @@ export type Handler<R extends Route> = (given: Given<R>) => Outcome<R>;
 /** One for each route of the contract. */
 export type ContractHandlers = { [Id in keyof typeof contract]: Handler<(typeof contract)[Id]> };
 
-/** Adds a route to its site. That whoever asks has a token (`token`) is seen to before: `authenticate` guards the whole area. */
+/** Adds a route to its site. That the caller has a token (`token`) is checked before: `authenticate` guards the whole area. */
 export function serve(site: Hono<GatewayEnv>, id: string, route: Route, handler: Handler<Route>): void {
   site.on(route.method, route.path.replaceAll(/\{(\w+)\}/g, ":$1"), async (c) => {
     try {

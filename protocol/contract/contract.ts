@@ -24,7 +24,7 @@ export const contract = {
   ...{ readContent, readMetadata, deleteDocument },
 } satisfies Record<string, Route>;
 
-export type Operation = keyof typeof contract;
+export type OperationId = keyof typeof contract;
 
 /** All that may be wrong at a route: what it says itself, and what follows from its site, authentication and request. */
 export function problemsOf(route: Route): ProblemCode[] {

@@ -3,7 +3,7 @@
  * (RFC 9457). The gateway serves by it, the custodian's client is typed by it, OpenAPI 3.1 comes out of it. May import
  * nothing of this repository but protocol/. Imported by edge/, web/ and cli/.
  */
-export { contract, type Operation, problemsOf } from "./contract.ts";
+export { contract, type OperationId, problemsOf } from "./contract.ts";
 export * from "./discovery.ts";
 export * from "./documents.ts";
 export * from "./enrolment.ts";

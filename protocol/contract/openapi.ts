@@ -1,7 +1,7 @@
 /** OpenAPI 3.1 out of the contract. */
 
 import type { Schema } from "../shape.ts";
-import { contract, type Operation, problemsOf } from "./contract.ts";
+import { contract, type OperationId, problemsOf } from "./contract.ts";
 import { PROBLEM_TYPE, type ProblemCode, problems } from "./problems.ts";
 import type { Answer, Authentication, RequestBody, Route } from "./route.ts";
 import { summaries } from "./words.ts";
@@ -15,7 +15,7 @@ export function openApiDocument({ app, vault }: { app: string; vault: string }) 
   const schemas: Record<string, Schema> = { Problem: problemSchema };
   const paths: Record<string, Record<string, unknown>> = {};
   for (const [id, route] of Object.entries<Route>(contract)) {
-    const described = operation(id as Operation, route, { vault, schemas });
+    const described = operation(id as OperationId, route, { vault, schemas });
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: described };
   }
   return {
@@ -34,7 +34,7 @@ export function openApiDocument({ app, vault }: { app: string; vault: string }) 
 
 type Surroundings = { vault: string; schemas: Record<string, Schema> };
 
-function operation(id: Operation, route: Route, { vault, schemas }: Surroundings) {
+function operation(id: OperationId, route: Route, { vault, schemas }: Surroundings) {
   const named = (suffix: string, schema: Schema) => {
     const name = id[0]?.toUpperCase() + id.slice(1) + suffix;
     schemas[name] = schema;

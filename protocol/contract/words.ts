@@ -1,8 +1,8 @@
 /** What each operation does, for a person who reads the published contract. Apart from the routes: clients need no prose. */
 
-import type { Operation } from "./contract.ts";
+import type { OperationId } from "./contract.ts";
 
-export const summaries: Record<Operation, string> = {
+export const summaries: Record<OperationId, string> = {
   openApi: "This contract",
   protectedResource: "Which authorization server this origin trusts (RFC 9728)",
   authorizationServer: "The vault as OAuth 2.0 authorization server (RFC 8414)",

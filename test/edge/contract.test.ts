@@ -1,6 +1,6 @@
 /** What the edge really answers, on workerd, against the contract that it publishes. */
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { contract, type Operation, type Route } from "#protocol/contract/index.ts";
+import { contract, type OperationId, type Route } from "#protocol/contract/index.ts";
 import { mistakes } from "../support/json-schema.ts";
 import { type System, startSystem } from "../system/index.ts";
 import { type Answer, EdgeClient, json, send } from "./client.ts";
@@ -14,7 +14,7 @@ type Published = {
 let system: System;
 let ann: EdgeClient;
 let published: Published;
-const seen = new Map<Operation, Set<number>>();
+const seen = new Map<OperationId, Set<number>>();
 
 beforeAll(async () => {
   system = await startSystem();
@@ -23,13 +23,13 @@ beforeAll(async () => {
 });
 afterAll(() => system?.close());
 
-function operationOf(id: Operation) {
+function operationOf(id: OperationId) {
   const { path, method } = contract[id];
   return published.paths[path]![method.toLowerCase()]!;
 }
 
 /** Holds an answer against what is published for its operation; nothing may be in it that is not named there. */
-function hold(id: Operation, answer: Answer, ...statuses: number[]): Answer {
+function hold(id: OperationId, answer: Answer, ...statuses: number[]): Answer {
   const { status, headers, bytes } = answer;
   const what = `${id} ${status} ${bytes.subarray(0, 300)}`;
   expect(statuses, what).toContain(status);
@@ -44,7 +44,7 @@ function hold(id: Operation, answer: Answer, ...statuses: number[]): Answer {
 }
 
 /** A request of the contract's own shape, so that what the tests send is what is published. */
-function asPublished<T extends object>(id: Operation, body: T): T {
+function asPublished<T extends object>(id: OperationId, body: T): T {
   const { schema } = Object.values(operationOf(id).requestBody!.content!)[0]!;
   expect(mistakes(published, schema!, body), id).toEqual([]);
   return body;
@@ -146,6 +146,6 @@ it("keeps documents", async () => {
 it("every route was answered as it is published, in each way that is no problem", () => {
   for (const [id, { answer }] of Object.entries<Route>(contract)) {
     const statuses = "octets" in answer && answer.ranges ? [200, 206] : [answer.status];
-    expect([...(seen.get(id as Operation) ?? [])], id).toEqual(expect.arrayContaining(statuses));
+    expect([...(seen.get(id as OperationId) ?? [])], id).toEqual(expect.arrayContaining(statuses));
   }
 });
