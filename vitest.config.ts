@@ -6,7 +6,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["{protocol,files,edge,web,emulator,cli}/**/*.test.ts"],
+          include: ["{protocol,files,edge,kmip-node,web,emulator,cli}/**/*.test.ts"],
           environment: "node",
         },
       },

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { openHsm } from "#edge/hsm/client.ts";
-import { type TestHsm, testHsm } from "#emulator/hsm/deployment.fixture.ts";
+import { type TestHsm, testHsm } from "#emulator/hsm/testing/deployment.ts";
 import { IDENTITY, SIGNER, TRUST_LIST } from "#protocol/hierarchy/index.ts";
 import { verifyTrustList } from "#protocol/keys/index.ts";
 import { decodeRequest, encodeResponse, type KmipClient } from "#protocol/kmip/index.ts";

@@ -14,7 +14,8 @@ const OUT = join(ROOT, "dist/package");
 /** Entries by their name in `exports`: the sources they are built from. */
 const ENTRIES = {
   kmip: "protocol/kmip/index.ts",
-  "kmip-node": "emulator/hsm/node.ts",
+  "kmip-node": "kmip-node/index.ts",
+  hsm: "emulator/hsm/node.ts",
   enclave: "emulator/enclave/index.ts",
 };
 

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { TransportError, tlsTransport } from "#emulator/hsm/index.ts";
 import { writeWhole } from "#files/index.ts";
+import { TransportError, tlsTransport } from "#kmip-node/index.ts";
 import { createKmipClient, KmipError } from "#protocol/kmip/index.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { clientKey } from "./client-key.ts";

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { startEdge } from "#edge/local.ts";
-import { ensurePki, startHsm, tlsTransport } from "#emulator/hsm/index.ts";
+import { ensurePki, startHsm } from "#emulator/hsm/index.ts";
 import { lockFolder } from "#files/index.ts";
+import { tlsTransport } from "#kmip-node/index.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
 import { buildWeb } from "#web/build.ts";

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const FOLDERS = ["protocol", "edge", "web", "emulator", "cli"];
+const FOLDERS = ["protocol", "edge", "kmip-node", "web", "emulator", "cli"];
 const TIME =
   "(?:[\\w.!?]*(?:[eE]xpires|[nN]ot_?[aA]fter|[nN]ot_?[bB]efore|validFromDate|validToDate|Date|iat|exp|until)(?:\\.getTime\\(\\))?)";
 /** An `if` in whose condition a time stands on either side, with nothing negated. */

@@ -6,8 +6,8 @@ import { fdatasyncSync, openSync, writeSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createServer } from "node:tls";
-import { Framing, REQUEST_MESSAGE } from "#emulator/hsm/framing.ts";
 import { ensurePki } from "#emulator/hsm/index.ts";
+import { Framing, REQUEST_MESSAGE } from "#kmip-node/framing.ts";
 
 const PAGE = new Uint8Array(4096).fill(1);
 const PAGES = 1024;

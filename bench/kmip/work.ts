@@ -1,4 +1,4 @@
-import { type TlsTransportOptions, tlsTransport } from "#emulator/hsm/index.ts";
+import { type TlsTransportOptions, tlsTransport } from "#kmip-node/index.ts";
 import { type Attributes, createKmipClient, type Exchange, type KmipClient } from "#protocol/kmip/index.ts";
 
 /** Both servers speak it. */

@@ -1,6 +1,6 @@
 /**
- * The HSM emulator: a KMIP server with a release policy, its store, its listeners, its TLS client transport and a
- * development PKI. May import: protocol/, files/, node: and @peculiar/x509.
+ * The HSM emulator: a KMIP server with a release policy, its store, its listeners and a development PKI.
+ * May import: protocol/, files/, kmip-node/, node: and @peculiar/x509.
  * May be imported by: cli, test, bench (and never by edge or web, which speak KMIP to it).
  *
  * @example
@@ -8,29 +8,20 @@
  * const hsm = await startHsm({ dir: ".coffer/hsm", pki, ttlvPort: 0, httpsPort: 0 });
  */
 
-export { type ConnectedKmipClient, connectKmip, type KmipConnectOptions } from "./kmip-connect.ts";
-export type { LogLine } from "./log.ts";
-export type { ManagedObject } from "./managed-object.ts";
-export { secretBytes } from "./material.ts";
-export { encodeBase32 } from "./one-time-password.ts";
-export { hashPassword, LONGEST_PASSWORD } from "./password-hash.ts";
+export { encodeBase32 } from "./identity/one-time-password.ts";
+export { hashPassword, LONGEST_PASSWORD } from "./identity/password-hash.ts";
 export {
   ensurePki,
   issueClient,
   type KeyAndCertificate,
   type Pki,
-} from "./pki.ts";
-export { parsePolicies } from "./policies-file.ts";
+} from "./identity/pki.ts";
+export { DEVICE_FIELDS, type Device, type Principal, principalOf } from "./identity/principals.ts";
+export { formatPrincipals, parsePrincipals } from "./identity/principals-file.ts";
 export type { OperationPolicy } from "./policy/operation-policy.ts";
-export { DEVICE_FIELDS, type Device, type Principal, principalOf } from "./principals.ts";
-export { formatPrincipals, parsePrincipals } from "./principals-file.ts";
-export { type Hsm, type HsmMessage, type HsmOptions, startHsm } from "./server.ts";
-export { ObjectStore } from "./store.ts";
-export { type TlsConnectionOptions, type TlsServer, TransportError } from "./tls-connection.ts";
-export {
-  type TlsPoolOptions,
-  type TlsTransport,
-  type TlsTransportOptions,
-  tlsPool,
-  tlsTransport,
-} from "./tls-transport.ts";
+export { parsePolicies } from "./policy/policies-file.ts";
+export type { LogLine } from "./server/log.ts";
+export { type Hsm, type HsmMessage, type HsmOptions, startHsm } from "./server/server.ts";
+export type { ManagedObject } from "./store/managed-object.ts";
+export { secretBytes } from "./store/material.ts";
+export { ObjectStore } from "./store/store.ts";

@@ -59,7 +59,7 @@ const SPELLED = [
 /** Where KMIP's own words are meant. */
 const KMIP = [
   "protocol/kmip/attestation.ts",
-  "emulator/hsm/authentication.ts",
+  "emulator/hsm/identity/authentication.ts",
   "protocol/kmip/tables/enumerations.ts",
 ];
 

@@ -9,7 +9,7 @@ import {
   type ResponseItem,
 } from "./index.ts";
 
-/** When the client sends a message again, with servers of all sorts; with ours: `emulator/hsm/attestation-client.test.ts`. */
+/** When the client sends a message again, with servers of all sorts; with ours: `emulator/hsm/identity/attestation-client.test.ts`. */
 
 const nonce = { nonceId: new Uint8Array([1]), nonceValue: new Uint8Array(8) };
 const REQUIRED = { resultStatus: "OperationFailed", resultReason: "AttestationRequired" } as const;

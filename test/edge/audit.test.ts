@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Link, verifyChain } from "#edge/audit/chain.ts";
 import { openHsm } from "#edge/hsm/index.ts";
-import { tlsTransport } from "#emulator/hsm/index.ts";
+import { tlsTransport } from "#kmip-node/index.ts";
 import { IDENTITY, ROOT_CA, SIGN_TYPE, TRUST_LIST } from "#protocol/hierarchy/index.ts";
 import { findKey, type TrustList, verifyJws, verifyTrustList } from "#protocol/keys/index.ts";
 import { type System, startSystem } from "../system/index.ts";

@@ -3,7 +3,7 @@
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { tlsTransport } from "#emulator/hsm/index.ts";
+import { tlsTransport } from "#kmip-node/index.ts";
 import { IDENTITY, recipientNames } from "#protocol/hierarchy/index.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
 import { changeRows, readRows, type System, startSystem } from "../system/index.ts";

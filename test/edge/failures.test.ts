@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { tlsTransport } from "#emulator/hsm/index.ts";
+import { tlsTransport } from "#kmip-node/index.ts";
 import { IDENTITY, type Identity, masterKeyName, recipientNames } from "#protocol/hierarchy/index.ts";
 import { createKmipClient, type KmipClient } from "#protocol/kmip/index.ts";
 import { changeRows, readRows, type System, startSystem } from "../system/index.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Engine } from "#emulator/hsm/engine.ts";
-import { tlsTransport } from "#emulator/hsm/index.ts";
+import { Engine } from "#emulator/hsm/server/engine.ts";
+import { tlsTransport } from "#kmip-node/index.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { parseCertificate, verifyChain } from "#protocol/evidence/index.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";

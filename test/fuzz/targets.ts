@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { Engine } from "#emulator/hsm/engine.ts";
-import { ObjectStore } from "#emulator/hsm/store.ts";
+import { Engine } from "#emulator/hsm/server/engine.ts";
+import { ObjectStore } from "#emulator/hsm/store/store.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import {
   decodeItem,

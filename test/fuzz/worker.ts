@@ -18,7 +18,7 @@ if (parentPort) {
   const port = parentPort;
   const { seed, seconds, plant, shared } = workerData as WorkerData;
   // Before the code is loaded that is to be measured.
-  const meter = new CoverageMeter(["/protocol/kmip/", "/emulator/hsm/"]);
+  const meter = new CoverageMeter(["/protocol/kmip/", "/kmip-node/", "/emulator/hsm/"]);
   const { fuzz } = await import("./fuzzer.ts");
   const { Random } = await import("./random.ts");
   const { codecTarget, serverTarget } = await import("./targets.ts");

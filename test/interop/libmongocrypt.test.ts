@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { testHsm } from "#emulator/hsm/deployment.fixture.ts";
 import { issueClient } from "#emulator/hsm/index.ts";
+import { testHsm } from "#emulator/hsm/testing/deployment.ts";
 import { findPython, missing } from "../support/missing.ts";
 
 const SCRIPT = fileURLToPath(new URL("./libmongocrypt/client.py", import.meta.url));

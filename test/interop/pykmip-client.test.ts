@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type TestHsm, testHsm } from "#emulator/hsm/deployment.fixture.ts";
 import { issueClient } from "#emulator/hsm/index.ts";
+import { type TestHsm, testHsm } from "#emulator/hsm/testing/deployment.ts";
 import { findPython, missing } from "../support/missing.ts";
 import { pykmipClientConfig } from "./pykmip/config.ts";
 

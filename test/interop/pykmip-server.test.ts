@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type ConnectedKmipClient, connectKmip } from "#emulator/hsm/index.ts";
+import { type ConnectedKmipClient, connectKmip } from "#kmip-node/index.ts";
 import { type Attributes, item, payloadOf } from "#protocol/kmip/index.ts";
 import { findPython, missing } from "../support/missing.ts";
 import { type PyKmipServer, startPyKmipServer } from "./pykmip/server.ts";

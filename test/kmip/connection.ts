@@ -1,5 +1,5 @@
 import { Agent, request as httpsRequest } from "node:https";
-import { tlsTransport } from "#emulator/hsm/index.ts";
+import { tlsTransport } from "#kmip-node/index.ts";
 import { type Encoding, MEDIA_TYPES } from "#protocol/kmip/index.ts";
 
 export type Transport = "tls" | "https";

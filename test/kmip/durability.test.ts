@@ -2,13 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import {
-  ensurePki,
-  issueClient,
-  type KeyAndCertificate,
-  type Pki,
-  tlsTransport,
-} from "#emulator/hsm/index.ts";
+import { ensurePki, issueClient, type KeyAndCertificate, type Pki } from "#emulator/hsm/index.ts";
+import { tlsTransport } from "#kmip-node/index.ts";
 import { encodeHex } from "#protocol/bytes.ts";
 import { type Attributes, createKmipClient, item, type KmipClient, payloadOf } from "#protocol/kmip/index.ts";
 import { missingProgram } from "../support/missing.ts";

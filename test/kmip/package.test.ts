@@ -124,10 +124,11 @@ describe("with an HSM", () => {
     await server.close();
   });
 
-  it("./kmip/node starts one, in a project of its own", () => {
+  it("./hsm starts one, in a project of its own", () => {
     const printed = node(
       project,
-      `import { connectKmip, ensurePki, issueClient, startHsm } from "@coffer/kit/kmip/node";
+      `import { ensurePki, issueClient, startHsm } from "@coffer/kit/hsm";
+       import { connectKmip } from "@coffer/kit/kmip/node";
        import { makePlatform } from "@coffer/kit/enclave";
        const pki = await ensurePki("pki");
        const hsm = await startHsm({ dir: "hsm", pki, ttlvPort: 0, httpsPort: 0 });
@@ -144,7 +145,8 @@ describe("with an HSM", () => {
 describe("types", () => {
   const consumer = `
     import { createKmipClient, type Exchange, KmipError } from "@coffer/kit/kmip";
-    import { type ConnectedKmipClient, connectKmip, startHsm } from "@coffer/kit/kmip/node";
+    import type { startHsm } from "@coffer/kit/hsm";
+    import { type ConnectedKmipClient, connectKmip } from "@coffer/kit/kmip/node";
 
     export async function use(exchange: Exchange): Promise<Uint8Array | undefined> {
       const client = createKmipClient({ exchange });

@@ -1,6 +1,7 @@
 /** The HSM as someone with one of its client certificates meets it: KMIP over mutual TLS, with all answers kept. */
 
-import { issueClient, tlsTransport } from "#emulator/hsm/index.ts";
+import { issueClient } from "#emulator/hsm/index.ts";
+import { tlsTransport } from "#kmip-node/index.ts";
 import { createKmipClient, type KmipClient, KmipError } from "#protocol/kmip/index.ts";
 import type { System } from "./start.ts";
 

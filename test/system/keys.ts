@@ -1,7 +1,7 @@
 /** Watches the keys that the HSM emulator makes and unwraps, from inside its own process: what no outsider may ever see. */
 
-import { ObjectStore } from "#emulator/hsm/store.ts";
-import { Work } from "#emulator/hsm/work.ts";
+import { ObjectStore } from "#emulator/hsm/store/store.ts";
+import { Work } from "#emulator/hsm/store/work.ts";
 import { type KeyClass, POLICY, policyAttribute } from "#protocol/hierarchy/index.ts";
 
 /** A key of the hierarchy in plaintext. */

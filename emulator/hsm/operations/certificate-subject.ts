@@ -2,8 +2,8 @@ import { X509Certificate } from "node:crypto";
 import { nameOfText, nameOfValues, readName } from "#protocol/evidence/distinguished-name.ts";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { readCertificate } from "../crypto/certificate-fields.ts";
-import type { ManagedObject } from "../managed-object.ts";
-import { certificateDer } from "../material.ts";
+import type { ManagedObject } from "../store/managed-object.ts";
+import { certificateDer } from "../store/material.ts";
 
 /** Attributes of 2.x that a name is made of, in the order in which its parts are usually written (KMIP 2.1 §4.9). */
 const PARTS = [

@@ -13,8 +13,8 @@ import {
 import { nameOfText, nameOfValues } from "#protocol/evidence/distinguished-name.ts";
 import type { Attributes, KmipClient } from "#protocol/kmip/index.ts";
 import { readCertificate } from "../crypto/certificate-fields.ts";
-import { type TestHsm, testHsm } from "../deployment.fixture.ts";
-import { issueClient } from "../pki.ts";
+import { issueClient } from "../identity/pki.ts";
+import { type TestHsm, testHsm } from "../testing/deployment.ts";
 
 let test: TestHsm;
 let alice: KmipClient;

@@ -1,13 +1,13 @@
 import { encodeHex, equalConstantTime } from "#protocol/bytes.ts";
 import { nameOfValues } from "#protocol/evidence/distinguished-name.ts";
 import { type Attributes, KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
-import { issueCertificate, readRequest } from "../certificate-authority.ts";
 import type { CertificateRequest } from "../crypto/certificate-request.ts";
-import type { ManagedObject } from "../managed-object.ts";
-import { publicKeyOf } from "../material.ts";
 import { checkReplacing, inPlaceOf } from "../policy/access.ts";
 import { admitAttributes } from "../policy/admission.ts";
 import { isRestricted } from "../policy/roles.ts";
+import type { ManagedObject } from "../store/managed-object.ts";
+import { publicKeyOf } from "../store/material.ts";
+import { issueCertificate, readRequest } from "./certificate-authority.ts";
 import { subjectOf } from "./certificate-subject.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";

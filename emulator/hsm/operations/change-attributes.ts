@@ -6,6 +6,9 @@ import {
   type UniqueIdentifier,
   type VendorAttribute,
 } from "#protocol/kmip/index.ts";
+import { checkChange, checkDelete, checkKept } from "../policy/attribute-change.ts";
+import { counted, unused } from "../policy/usage-limits.ts";
+import { isDestroyed, type ManagedObject } from "../store/managed-object.ts";
 import {
   addInstance,
   changeInstance,
@@ -17,10 +20,7 @@ import {
   type Property,
   removeInstances,
   type VendorName,
-} from "../attribute-instances.ts";
-import { isDestroyed, type ManagedObject } from "../managed-object.ts";
-import { checkChange, checkDelete, checkKept } from "../policy/attribute-change.ts";
-import { counted, unused } from "../policy/usage-limits.ts";
+} from "./attribute-instances.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { checkDates, checkNames } from "./new-object.ts";
 

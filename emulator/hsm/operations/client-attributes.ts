@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Attributes } from "#protocol/kmip/index.ts";
-import { withIndexes } from "../attribute-instances.ts";
-import { type ManagedObject, stateAt } from "../managed-object.ts";
 import { isGuessable } from "../policy/secrecy.ts";
 import { counted } from "../policy/usage-limits.ts";
+import { type ManagedObject, stateAt } from "../store/managed-object.ts";
+import { withIndexes } from "./attribute-instances.ts";
 
 /** All attributes of an object as a client sees them now. */
 export function clientAttributes(object: ManagedObject, now: Date): Attributes {

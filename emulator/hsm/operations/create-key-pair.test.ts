@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Attributes, KmipClient } from "#protocol/kmip/index.ts";
-import { type TestHsm, testHsm } from "../deployment.fixture.ts";
-import { keyBytes, PAST } from "../hierarchy.fixture.ts";
-import { issueClient } from "../pki.ts";
+import { issueClient } from "../identity/pki.ts";
+import { type TestHsm, testHsm } from "../testing/deployment.ts";
+import { keyBytes, PAST } from "../testing/hierarchy.ts";
 
 let test: TestHsm;
 let client: KmipClient;

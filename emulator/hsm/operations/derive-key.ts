@@ -1,12 +1,12 @@
 import { type Attributes, KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
 import { agreedSecret, DERIVATIONS } from "../crypto/derivation.ts";
-import type { ManagedObject, ObjectValue } from "../managed-object.ts";
-import { privateKeyOf, publicKeyOf, secretBytes } from "../material.ts";
 import { admitAttributes } from "../policy/admission.ts";
 import { withRequirements } from "../policy/attestation.ts";
 import { checkRelease } from "../policy/release.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { checkDerivation } from "../policy/secrecy.ts";
+import type { ManagedObject, ObjectValue } from "../store/managed-object.ts";
+import { privateKeyOf, publicKeyOf, secretBytes } from "../store/material.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
 import { addLink } from "./links.ts";

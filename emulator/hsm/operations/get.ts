@@ -4,11 +4,11 @@ import {
   KmipError,
   type RequestPayload,
 } from "#protocol/kmip/index.ts";
-import type { ManagedObject, ObjectValue } from "../managed-object.ts";
-import { keyBlockOf } from "../material.ts";
 import { classOf } from "../policy/classes.ts";
 import { checkRelease, type Wrapping } from "../policy/release.ts";
 import { isSecret } from "../policy/secrecy.ts";
+import type { ManagedObject, ObjectValue } from "../store/managed-object.ts";
+import { keyBlockOf } from "../store/material.ts";
 import { clientAttributes } from "./client-attributes.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { unwrappingKey } from "./import.ts";

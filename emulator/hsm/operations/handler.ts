@@ -6,17 +6,17 @@ import {
   type ResponsePayload,
   type UniqueIdentifier,
 } from "#protocol/kmip/index.ts";
-import type { Attestation } from "../attestation.ts";
-import type { Evidence } from "../evidence.ts";
-import type { Groups } from "../groups.ts";
-import { isDestroyed, type ManagedObject } from "../managed-object.ts";
-import type { Pending } from "../pending.ts";
+import type { Seeding } from "../crypto/random.ts";
+import type { Attestation } from "../identity/attestation.ts";
+import type { Evidence } from "../identity/evidence.ts";
+import type { Session, Tickets } from "../identity/tickets.ts";
 import { checkAccess, type Subject } from "../policy/access.ts";
 import { UNATTESTED } from "../policy/attestation.ts";
-import type { Seeding } from "../random.ts";
-import type { Streams } from "../streams.ts";
-import type { Session, Tickets } from "../tickets.ts";
-import type { Work } from "../work.ts";
+import { isDestroyed, type ManagedObject } from "../store/managed-object.ts";
+import type { Work } from "../store/work.ts";
+import type { Groups } from "./groups.ts";
+import type { Pending } from "./pending.ts";
+import type { Streams } from "./streams.ts";
 
 /** What a handler works with: who asks, when, and the objects as this batch item sees them. */
 export interface Context {

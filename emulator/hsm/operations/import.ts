@@ -1,11 +1,11 @@
 import { isPolicy } from "#protocol/hierarchy/index.ts";
 import { type Attributes, type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
-import type { ManagedObject, ObjectValue } from "../managed-object.ts";
 import { isOwner, mayDo } from "../policy/access.ts";
 import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
 import { classOf } from "../policy/classes.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { checkNoPad, isSecret } from "../policy/secrecy.ts";
+import type { ManagedObject, ObjectValue } from "../store/managed-object.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { checkChosenIdentifier } from "./identifier.ts";
 import { withKeyValueAttributes } from "./key-value-attributes.ts";

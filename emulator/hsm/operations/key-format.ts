@@ -1,8 +1,8 @@
 import type { KeyObject } from "node:crypto";
 import { type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
 import { transparentOf } from "../crypto/transparent-key.ts";
-import type { ManagedObject } from "../managed-object.ts";
-import { privateKeyOf, publicKeyOf, secretBytes } from "../material.ts";
+import type { ManagedObject } from "../store/managed-object.ts";
+import { privateKeyOf, publicKeyOf, secretBytes } from "../store/material.ts";
 
 type Format = KeyBlock["keyFormatType"];
 

@@ -1,10 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { isPolicy } from "#protocol/hierarchy/index.ts";
 import { type Attributes, type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
-import type { ObjectType, ObjectValue } from "../managed-object.ts";
 import { ATTRIBUTE_RULES } from "../policy/attribute-rules.ts";
-
 import { isRestricted } from "../policy/roles.ts";
+import type { ObjectType, ObjectValue } from "../store/managed-object.ts";
 import type { Context } from "./handler.ts";
 import { checkNothingBeside } from "./key-wrapping.ts";
 import { knownAttributes } from "./request-attributes.ts";

@@ -10,8 +10,8 @@ import {
 } from "#protocol/kmip/index.ts";
 import { unwrapAes, wrapAes } from "../crypto/aes-key-wrap.ts";
 import { wrapOaep } from "../crypto/rsa-oaep.ts";
-import type { ManagedObject } from "../managed-object.ts";
-import { publicKeyOf, secretBytes } from "../material.ts";
+import type { ManagedObject } from "../store/managed-object.ts";
+import { publicKeyOf, secretBytes } from "../store/material.ts";
 
 type Parameters = NonNullable<
   NonNullable<KeyWrappingSpecification["encryptionKeyInformation"]>["cryptographicParameters"]

@@ -1,5 +1,5 @@
 import { KmipError } from "#protocol/kmip/index.ts";
-import { stateAt } from "../managed-object.ts";
+import { stateAt } from "../store/managed-object.ts";
 import { type Handler, objectFor } from "./handler.ts";
 
 /** Seconds that a client may use what it knows of an object before it asks again; an Interval of 0 is without end. */

@@ -1,5 +1,5 @@
 import { KmipError } from "#protocol/kmip/index.ts";
-import { type ManagedObject, stateAt } from "../managed-object.ts";
+import { type ManagedObject, stateAt } from "../store/managed-object.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 
 /** States and how an object passes through them (KMIP 2.1 §4.57, figure 1). */

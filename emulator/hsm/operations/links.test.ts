@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Attributes, KmipClient } from "#protocol/kmip/index.ts";
-import { type TestHsm, testHsm } from "../deployment.fixture.ts";
-import { AES, PAST } from "../hierarchy.fixture.ts";
-import { issueClient } from "../pki.ts";
-import { reason } from "../refusal.fixture.ts";
+import { issueClient } from "../identity/pki.ts";
+import { type TestHsm, testHsm } from "../testing/deployment.ts";
+import { AES, PAST } from "../testing/hierarchy.ts";
+import { reason } from "../testing/refusal.ts";
 
 /** Links (KMIP 2.1 §4.31): how many there may be. */
 

@@ -1,12 +1,12 @@
 import type { Attributes } from "#protocol/kmip/index.ts";
+import type { ManagedObject } from "../store/managed-object.ts";
 import {
   addInstance,
   changeInstance,
   instancesOf,
   MOST_LINKS,
   removeInstances,
-} from "../attribute-instances.ts";
-import type { ManagedObject } from "../managed-object.ts";
+} from "./attribute-instances.ts";
 import type { Context } from "./handler.ts";
 
 type Link = NonNullable<Attributes["link"]>[number];

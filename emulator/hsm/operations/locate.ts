@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
-import { isDestroyed, type ManagedObject } from "../managed-object.ts";
 import { canSee, visibleEntries } from "../policy/access.ts";
-import type { IndexEntry } from "../store-index.ts";
+import { isDestroyed, type ManagedObject } from "../store/managed-object.ts";
+import type { IndexEntry } from "../store/store-index.ts";
 import { clientAttributes } from "./client-attributes.ts";
 import type { Handler } from "./handler.ts";
 

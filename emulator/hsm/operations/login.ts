@@ -1,5 +1,5 @@
 import { KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
-import type { Right, Terms } from "../tickets.ts";
+import type { Right, Terms } from "../identity/tickets.ts";
 import type { Context, Handler } from "./handler.ts";
 
 type AskedRight = NonNullable<NonNullable<RequestPayload<"DelegatedLogin">["rights"]>["right"]>[number];

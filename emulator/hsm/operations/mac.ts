@@ -1,8 +1,8 @@
 import { equalConstantTime } from "#protocol/bytes.ts";
 import { KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
 import { startHash, startMac } from "../crypto/mac.ts";
-import type { ManagedObject } from "../managed-object.ts";
-import { secretBytes } from "../material.ts";
+import type { ManagedObject } from "../store/managed-object.ts";
+import { secretBytes } from "../store/material.ts";
 import { type Handler, objectFor } from "./handler.ts";
 import { parametersOf } from "./parameters.ts";
 import { takePiece } from "./streaming.ts";

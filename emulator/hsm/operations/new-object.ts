@@ -1,10 +1,15 @@
 import { createHash } from "node:crypto";
 import { type Attributes, encodeTransparentKey, type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
-import { checkCount } from "../attribute-instances.ts";
-import { isDestroyed, type ManagedObject, type ObjectType, type ObjectValue } from "../managed-object.ts";
-import { parsePrivateKey, parsePublicKey } from "../material.ts";
 import { classOf } from "../policy/classes.ts";
 import { checkUsageLimits, counted, unused } from "../policy/usage-limits.ts";
+import {
+  isDestroyed,
+  type ManagedObject,
+  type ObjectType,
+  type ObjectValue,
+} from "../store/managed-object.ts";
+import { parsePrivateKey, parsePublicKey } from "../store/material.ts";
+import { checkCount } from "./attribute-instances.ts";
 import type { Context } from "./handler.ts";
 import { shorterLease } from "./lease.ts";
 import { checkConstraints } from "./settings.ts";

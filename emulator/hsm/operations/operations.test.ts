@@ -4,9 +4,9 @@ import { encodeHex } from "#protocol/bytes.ts";
 import { named } from "#protocol/hierarchy/index.ts";
 import { type Attributes, type KmipClient, KmipError, type ManagedObject } from "#protocol/kmip/index.ts";
 import { unwrapAes } from "../crypto/aes-key-wrap.ts";
-import { type TestHsm, testHsm } from "../deployment.fixture.ts";
-import { AES, aesKw, type Bytes, keyBytes, PAST } from "../hierarchy.fixture.ts";
-import { issueClient, type KeyAndCertificate } from "../pki.ts";
+import { issueClient, type KeyAndCertificate } from "../identity/pki.ts";
+import { type TestHsm, testHsm } from "../testing/deployment.ts";
+import { AES, aesKw, type Bytes, keyBytes, PAST } from "../testing/hierarchy.ts";
 
 let test: TestHsm;
 let alice: KeyAndCertificate;

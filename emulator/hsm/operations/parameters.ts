@@ -1,5 +1,5 @@
 import type { CryptographicParameters } from "#protocol/kmip/index.ts";
-import type { ManagedObject } from "../managed-object.ts";
+import type { ManagedObject } from "../store/managed-object.ts";
 
 /** The request's parameters, or those of the key where the request has none (KMIP 2.1 §6.1.16). */
 export function parametersOf(

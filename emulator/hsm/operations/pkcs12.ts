@@ -2,9 +2,9 @@ import { type Attributes, type KeyBlock, KmipError } from "#protocol/kmip/index.
 import { encodePkcs12 } from "../crypto/pkcs12.ts";
 import { decodePkcs12, Pkcs12Refused, Pkcs12Unsupported } from "../crypto/pkcs12-decode.ts";
 import { describeKey } from "../crypto/transparent-key.ts";
-import { type ManagedObject, type ObjectValue, stateAt } from "../managed-object.ts";
-import { certificateDer, privateKeyOf, secretBytes } from "../material.ts";
 import { admitAttributes } from "../policy/admission.ts";
+import { type ManagedObject, type ObjectValue, stateAt } from "../store/managed-object.ts";
+import { certificateDer, privateKeyOf, secretBytes } from "../store/material.ts";
 import { type Context, objectFor } from "./handler.ts";
 import { der } from "./key-format.ts";
 

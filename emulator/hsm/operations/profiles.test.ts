@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { concat, encodeHex } from "#protocol/bytes.ts";
 import type { Attributes, KmipClient, ManagedObject } from "#protocol/kmip/index.ts";
-import { type TestHsm, testHsm } from "../deployment.fixture.ts";
-import { AES, aesKw, type Bytes, keyBytes, PAST } from "../hierarchy.fixture.ts";
-import { issueClient, type KeyAndCertificate } from "../pki.ts";
-import { reason, refused } from "../refusal.fixture.ts";
+import { issueClient, type KeyAndCertificate } from "../identity/pki.ts";
+import { type TestHsm, testHsm } from "../testing/deployment.ts";
+import { AES, aesKw, type Bytes, keyBytes, PAST } from "../testing/hierarchy.ts";
+import { reason, refused } from "../testing/refusal.ts";
 
 /** What the published test cases of the profiles ask of a server, beyond those that are run by themselves. */
 

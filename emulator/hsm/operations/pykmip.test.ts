@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Attributes, KmipClient } from "#protocol/kmip/index.ts";
-import { type TestHsm, testHsm } from "../deployment.fixture.ts";
-import { AES } from "../hierarchy.fixture.ts";
-import { issueClient } from "../pki.ts";
-import { refused } from "../refusal.fixture.ts";
+import { issueClient } from "../identity/pki.ts";
+import { type TestHsm, testHsm } from "../testing/deployment.ts";
+import { AES } from "../testing/hierarchy.ts";
+import { refused } from "../testing/refusal.ts";
 
 let test: TestHsm;
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { KmipError } from "#protocol/kmip/index.ts";
-import { keyBlockOf } from "../material.ts";
 import { inPlaceOf } from "../policy/access.ts";
+import { keyBlockOf } from "../store/material.ts";
 import { keyLength } from "./create.ts";
 import { type Handler, objectFor } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";

@@ -1,11 +1,11 @@
 import { type Attributes, type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
 import { describeCertificate, parseCertificate } from "../crypto/certificate.ts";
 import { describeKey } from "../crypto/transparent-key.ts";
-import type { ManagedObject, ObjectType, ObjectValue } from "../managed-object.ts";
-import { parsePrivateKey, parsePublicKey } from "../material.ts";
 import { admitAttributes } from "../policy/admission.ts";
 import { verifyRecipient } from "../policy/recipient.ts";
 import { isRestricted } from "../policy/roles.ts";
+import type { ManagedObject, ObjectType, ObjectValue } from "../store/managed-object.ts";
+import { parsePrivateKey, parsePublicKey } from "../store/material.ts";
 import type { Context, Handler } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
 import { withKeyValueAttributes } from "./key-value-attributes.ts";

@@ -1,12 +1,12 @@
 import { isPolicy, POLICY } from "#protocol/hierarchy/index.ts";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
-import { instancesOf, removeInstances } from "../attribute-instances.ts";
-import type { ManagedObject } from "../managed-object.ts";
 import { checkReplacing } from "../policy/access.ts";
 import { admitAttributes } from "../policy/admission.ts";
 import { withRequirements } from "../policy/attestation.ts";
 import { classOf } from "../policy/classes.ts";
 import { isRestricted } from "../policy/roles.ts";
+import type { ManagedObject } from "../store/managed-object.ts";
+import { instancesOf, removeInstances } from "./attribute-instances.ts";
 import type { Context } from "./handler.ts";
 import { addLink } from "./links.ts";
 import { checkSettable } from "./new-object.ts";

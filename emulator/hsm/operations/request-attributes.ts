@@ -5,7 +5,7 @@ import {
   type OperationName,
   type ProtocolVersion,
 } from "#protocol/kmip/index.ts";
-import { isRepeated } from "../attribute-instances.ts";
+import { isRepeated } from "./attribute-instances.ts";
 
 /** Fields of payloads with attributes for an object. */
 export const FIELDS = [

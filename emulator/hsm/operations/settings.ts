@@ -1,5 +1,5 @@
 import { type Attributes, KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
-import type { ManagedObject } from "../managed-object.ts";
+import type { ManagedObject } from "../store/managed-object.ts";
 import type { Context, Handler } from "./handler.ts";
 
 /**

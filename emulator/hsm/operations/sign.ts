@@ -5,9 +5,9 @@ import {
   startSignature,
   startVerification,
 } from "../crypto/signature.ts";
-import type { ManagedObject } from "../managed-object.ts";
-import { privateKeyOf, publicKeyOf } from "../material.ts";
 import { checkSigned } from "../policy/signing.ts";
+import type { ManagedObject } from "../store/managed-object.ts";
+import { privateKeyOf, publicKeyOf } from "../store/material.ts";
 import { type Handler, objectFor } from "./handler.ts";
 import { parametersOf } from "./parameters.ts";
 import { takePiece } from "./streaming.ts";

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { item, type KmipClient, payloadOf, VERSIONS } from "#protocol/kmip/index.ts";
-import { type TestHsm, testHsm } from "../deployment.fixture.ts";
-import { AES, type Bytes, PAST } from "../hierarchy.fixture.ts";
-import { issueClient, type KeyAndCertificate } from "../pki.ts";
-import { reason } from "../refusal.fixture.ts";
+import { issueClient, type KeyAndCertificate } from "../identity/pki.ts";
+import { type TestHsm, testHsm } from "../testing/deployment.ts";
+import { AES, type Bytes, PAST } from "../testing/hierarchy.ts";
+import { reason } from "../testing/refusal.ts";
 
 /** Create Split Key and Join Split Key (KMIP 1.2 §4.38, §4.39), which 1.2 brought; one-time pads, which 1.3 brought. */
 

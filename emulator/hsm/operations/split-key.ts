@@ -1,12 +1,12 @@
 import { type Attributes, KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
 import { joinPolynomial, joinXor, type Share, splitPolynomial, splitXor } from "../crypto/secret-sharing.ts";
-import type { ManagedObject, ObjectValue } from "../managed-object.ts";
-import { keyBlockOf, secretBytes } from "../material.ts";
 import { admitAttributes } from "../policy/admission.ts";
 import { withRequirements } from "../policy/attestation.ts";
 import { checkRelease } from "../policy/release.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { checkNoPad, isSecret } from "../policy/secrecy.ts";
+import type { ManagedObject, ObjectValue } from "../store/managed-object.ts";
+import { keyBlockOf, secretBytes } from "../store/material.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
 import { checkSettable, putNew } from "./new-object.ts";

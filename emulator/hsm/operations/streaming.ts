@@ -1,6 +1,6 @@
 import { KmipError, type UniqueIdentifier } from "#protocol/kmip/index.ts";
 import type { Transform } from "../crypto/transform.ts";
-import type { ManagedObject } from "../managed-object.ts";
+import type { ManagedObject } from "../store/managed-object.ts";
 import type { Context } from "./handler.ts";
 
 /** The fields of a request whose data may come in pieces. */

@@ -1,6 +1,6 @@
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
-import { isDestroyed } from "../managed-object.ts";
 import { mayDo } from "../policy/access.ts";
+import { isDestroyed } from "../store/managed-object.ts";
 import type { Context } from "./handler.ts";
 import { FIELDS } from "./request-attributes.ts";
 

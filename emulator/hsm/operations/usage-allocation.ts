@@ -1,6 +1,6 @@
 import { KmipError } from "#protocol/kmip/index.ts";
-import { stateAt } from "../managed-object.ts";
 import { leftOf } from "../policy/usage-limits.ts";
+import { stateAt } from "../store/managed-object.ts";
 import { type Handler, objectFor } from "./handler.ts";
 
 /** Get Usage Allocation (KMIP 2.1 §6.1.23): a part of the usage limit, for uses outside this server. */

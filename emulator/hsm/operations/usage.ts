@@ -1,7 +1,7 @@
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
-import { isDestroyed, type ManagedObject, stateAt } from "../managed-object.ts";
 import { classOf } from "../policy/classes.ts";
 import { leftOf } from "../policy/usage-limits.ts";
+import { isDestroyed, type ManagedObject, stateAt } from "../store/managed-object.ts";
 import type { Context } from "./handler.ts";
 
 export type Use = NonNullable<Attributes["cryptographicUsageMask"]>[number];

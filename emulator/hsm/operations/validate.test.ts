@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { BIT_STRING, DerReader, encode, SEQUENCE } from "#protocol/evidence/der.ts";
 import { signatureToDer } from "#protocol/evidence/signature.ts";
 import type { KmipClient } from "#protocol/kmip/index.ts";
-import { type TestHsm, testHsm } from "../deployment.fixture.ts";
-import { issueClient } from "../pki.ts";
+import { issueClient } from "../identity/pki.ts";
+import { type TestHsm, testHsm } from "../testing/deployment.ts";
 
 const P256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const END = "270228000000Z";

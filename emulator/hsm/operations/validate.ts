@@ -1,8 +1,8 @@
 import type { X509Certificate } from "node:crypto";
 import { KmipError } from "#protocol/kmip/index.ts";
 import { parseCertificate } from "../crypto/certificate.ts";
-import { stateAt } from "../managed-object.ts";
-import { certificateDer } from "../material.ts";
+import { stateAt } from "../store/managed-object.ts";
+import { certificateDer } from "../store/material.ts";
 import { type Handler, objectFor } from "./handler.ts";
 
 const MOST = 32;

@@ -14,10 +14,10 @@ import {
   VERSIONS,
 } from "#protocol/kmip/index.ts";
 import { unwrapAes, wrapAes } from "../crypto/aes-key-wrap.ts";
-import { type TestHsm, testHsm } from "../deployment.fixture.ts";
-import { aesKw, type Bytes, keyBytes, PAST } from "../hierarchy.fixture.ts";
-import { issueClient, type KeyAndCertificate } from "../pki.ts";
-import { reason } from "../refusal.fixture.ts";
+import { issueClient, type KeyAndCertificate } from "../identity/pki.ts";
+import { type TestHsm, testHsm } from "../testing/deployment.ts";
+import { aesKw, type Bytes, keyBytes, PAST } from "../testing/hierarchy.ts";
+import { reason } from "../testing/refusal.ts";
 
 /** Attributes that are wrapped with keys, and that come in Key Values (KMIP 1.4 §2.1.4, §2.1.6). */
 

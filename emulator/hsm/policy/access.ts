@@ -9,8 +9,8 @@ import {
   VERIFIED,
 } from "#protocol/hierarchy/index.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
-import type { ManagedObject } from "../managed-object.ts";
-import type { IndexEntry } from "../store-index.ts";
+import type { ManagedObject } from "../store/managed-object.ts";
+import type { IndexEntry } from "../store/store-index.ts";
 import { CLASSES, classOf } from "./classes.ts";
 import type { Permissions } from "./operation-policy.ts";
 import { mayAsk } from "./roles.ts";

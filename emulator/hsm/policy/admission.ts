@@ -11,7 +11,7 @@ import {
   VENDOR,
 } from "#protocol/hierarchy/index.ts";
 import { type Attributes, attributeSpelling, KmipError } from "#protocol/kmip/index.ts";
-import type { ManagedObject, ObjectType } from "../managed-object.ts";
+import type { ManagedObject, ObjectType } from "../store/managed-object.ts";
 import { canSee, type Subject } from "./access.ts";
 import { checkRequirement } from "./attestation.ts";
 import { CLASSES, classOf } from "./classes.ts";

@@ -1,6 +1,6 @@
 import { isPolicy, POLICY, policy } from "#protocol/hierarchy/index.ts";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
-import type { ManagedObject } from "../managed-object.ts";
+import type { ManagedObject } from "../store/managed-object.ts";
 
 /**
  * Objects that are used by attested clients only: the policy attribute `Attestation`, `EAT` or `EAT measurement=<hex>`

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { IDENTITY, isPolicy, masterKeyName, policy } from "#protocol/hierarchy/index.ts";
 import type { Attributes, KmipClient } from "#protocol/kmip/index.ts";
-import { type TestHsm, testHsm } from "../deployment.fixture.ts";
+import { issueClient } from "../identity/pki.ts";
+import { type TestHsm, testHsm } from "../testing/deployment.ts";
 import {
   AES,
   createAuthority,
@@ -11,9 +12,8 @@ import {
   TENANT,
   testHierarchy,
   wrappedImport,
-} from "../hierarchy.fixture.ts";
-import { issueClient } from "../pki.ts";
-import { allDenied, denied, reason, refused } from "../refusal.fixture.ts";
+} from "../testing/hierarchy.ts";
+import { allDenied, denied, reason, refused } from "../testing/refusal.ts";
 
 let test: TestHsm;
 let h: Hierarchy;

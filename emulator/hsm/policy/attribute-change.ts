@@ -1,6 +1,6 @@
 import { isPolicy, POLICY } from "#protocol/hierarchy/index.ts";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
-import { type ManagedObject, stateAt } from "../managed-object.ts";
+import { type ManagedObject, stateAt } from "../store/managed-object.ts";
 import { isOwner, type Subject } from "./access.ts";
 import { admitAttributes, admitOfficers } from "./admission.ts";
 import { isTighter } from "./attestation.ts";

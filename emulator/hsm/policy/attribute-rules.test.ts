@@ -8,10 +8,10 @@ import {
   type OperationName,
   VERSIONS,
 } from "#protocol/kmip/index.ts";
-import { type TestHsm, testHsm } from "../deployment.fixture.ts";
-import { AES } from "../hierarchy.fixture.ts";
-import { issueClient, type KeyAndCertificate } from "../pki.ts";
-import { reason } from "../refusal.fixture.ts";
+import { issueClient, type KeyAndCertificate } from "../identity/pki.ts";
+import { type TestHsm, testHsm } from "../testing/deployment.ts";
+import { AES } from "../testing/hierarchy.ts";
+import { reason } from "../testing/refusal.ts";
 
 /** Who may change which attribute (KMIP 1.4 §3, 2.1 §4), walked through all attributes, versions and ways to change. */
 

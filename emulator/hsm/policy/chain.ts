@@ -2,9 +2,9 @@ import "reflect-metadata";
 import { X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import { isLive, POLICY, policyAttribute, ROOT_CA, roleOf } from "#protocol/hierarchy/index.ts";
-import { type ManagedObject, stateAt } from "../managed-object.ts";
-import { certificateDer } from "../material.ts";
-import type { Work } from "../work.ts";
+import { type ManagedObject, stateAt } from "../store/managed-object.ts";
+import { certificateDer } from "../store/material.ts";
+import type { Work } from "../store/work.ts";
 
 /**
  * The chain of a recipient's certificate (RFC 5280 §6.1): the recipients' authority, and the root that certified it. Both

@@ -1,4 +1,4 @@
-import type { ManagedObject } from "../managed-object.ts";
+import type { ManagedObject } from "../store/managed-object.ts";
 
 /**
  * Operation policies (KMIP 1.4 §3.18): what an object's owner and everybody else may do with it, by the type of the object

@@ -4,10 +4,10 @@ import * as x509 from "@peculiar/x509";
 import { equalConstantTime } from "#protocol/bytes.ts";
 import { POLICY, policy, policyAttribute, VERIFIED, WORKING } from "#protocol/hierarchy/index.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
-import { type ManagedObject, stateAt } from "../managed-object.ts";
-import { certificateDer, publicKeyOf } from "../material.ts";
-import { policyEntry } from "../store-index.ts";
-import type { Work } from "../work.ts";
+import { type ManagedObject, stateAt } from "../store/managed-object.ts";
+import { certificateDer, publicKeyOf } from "../store/material.ts";
+import { policyEntry } from "../store/store-index.ts";
+import type { Work } from "../store/work.ts";
 import { isChain, isCurrent, isInForce } from "./chain.ts";
 
 /**

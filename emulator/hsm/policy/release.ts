@@ -1,7 +1,7 @@
 import { isLive, POLICY, policyAttribute, UNDER_PARENT } from "#protocol/hierarchy/index.ts";
 import { type KeyWrappingSpecification, KmipError } from "#protocol/kmip/index.ts";
-import { type ManagedObject, type ObjectType, stateAt } from "../managed-object.ts";
-import type { Work } from "../work.ts";
+import { type ManagedObject, type ObjectType, stateAt } from "../store/managed-object.ts";
+import type { Work } from "../store/work.ts";
 import { checkAccess, isRuled, mayDo, type Subject } from "./access.ts";
 import { CLASSES, classOf } from "./classes.ts";
 import { checkRecipient } from "./recipient.ts";

@@ -1,5 +1,5 @@
 import { KmipError } from "#protocol/kmip/index.ts";
-import { objectsFor, rightsTo, type Session } from "../tickets.ts";
+import { objectsFor, rightsTo, type Session } from "../identity/tickets.ts";
 
 /**
  * What a ticket with rights is good for (KMIP 2.1 §6.1.13). A right that names objects reaches these and nothing else, so

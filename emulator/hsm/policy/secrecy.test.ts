@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Attributes, KmipClient, RequestPayload } from "#protocol/kmip/index.ts";
-import { type TestHsm, testHsm } from "../deployment.fixture.ts";
-import { AES, aesKw, keyBytes, oaep, PAST, wrappedImport } from "../hierarchy.fixture.ts";
-import { issueClient } from "../pki.ts";
-import { reason, refused } from "../refusal.fixture.ts";
+import { issueClient } from "../identity/pki.ts";
+import { type TestHsm, testHsm } from "../testing/deployment.ts";
+import { AES, aesKw, keyBytes, oaep, PAST, wrappedImport } from "../testing/hierarchy.ts";
+import { reason, refused } from "../testing/refusal.ts";
 
 /** A key that its client must not learn is not told by what is made from it. */
 

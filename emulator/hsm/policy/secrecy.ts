@@ -1,6 +1,6 @@
 import { type Attributes, type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
-import type { ManagedObject } from "../managed-object.ts";
-import { publicKeyOf } from "../material.ts";
+import type { ManagedObject } from "../store/managed-object.ts";
+import { publicKeyOf } from "../store/material.ts";
 
 /**
  * Keys that their own clients must not learn: Sensitive, or not Extractable. What is made from such a key, under another

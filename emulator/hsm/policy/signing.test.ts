@@ -6,9 +6,9 @@ import { concat, utf8 } from "#protocol/bytes.ts";
 import { IDENTITY, policy, SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import { signingInput } from "#protocol/keys/index.ts";
 import type { CryptographicParameters, KmipClient } from "#protocol/kmip/index.ts";
-import { type TestHsm, testHsm } from "../deployment.fixture.ts";
-import { keyBytes, PAST, registerCertificate } from "../hierarchy.fixture.ts";
-import { allDenied, denied, refused } from "../refusal.fixture.ts";
+import { type TestHsm, testHsm } from "../testing/deployment.ts";
+import { keyBytes, PAST, registerCertificate } from "../testing/hierarchy.ts";
+import { allDenied, denied, refused } from "../testing/refusal.ts";
 
 let test: TestHsm;
 let officer: KmipClient;

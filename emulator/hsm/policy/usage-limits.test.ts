@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Attributes, type KmipClient, VERSIONS } from "#protocol/kmip/index.ts";
-import { type TestHsm, testHsm } from "../deployment.fixture.ts";
-import { AES, PAST } from "../hierarchy.fixture.ts";
-import { issueClient, type KeyAndCertificate } from "../pki.ts";
-import { reason } from "../refusal.fixture.ts";
+import { issueClient, type KeyAndCertificate } from "../identity/pki.ts";
+import { type TestHsm, testHsm } from "../testing/deployment.ts";
+import { AES, PAST } from "../testing/hierarchy.ts";
+import { reason } from "../testing/refusal.ts";
 
 /** Usage Limits (KMIP 1.4 §3.21): Total and Unit are the client's, Count is the server's. */
 

@@ -3,7 +3,8 @@ import { createServer, connect as tcpConnect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findPrograms } from "#cli/program.js";
-import { ensurePki, issueClient, type TlsTransportOptions } from "#emulator/hsm/index.ts";
+import { ensurePki, issueClient } from "#emulator/hsm/index.ts";
+import type { TlsTransportOptions } from "#kmip-node/index.ts";
 import { startGroup } from "../../support/group.ts";
 
 export interface PyKmipServer {

@@ -1,0 +1,95 @@
+import type { X509Certificate } from "node:crypto";
+import { roleOf } from "#protocol/hierarchy/index.ts";
+import {
+  type Attributes,
+  type Credential,
+  hasAttestation,
+  KmipError,
+  type RequestHeader,
+} from "#protocol/kmip/index.ts";
+import { requirementOf } from "../policy/attestation.ts";
+import { ENCLAVE_EVIDENCE, type Evidence, verifyEvidence } from "./evidence.ts";
+import type { Nonces } from "./nonces.ts";
+
+/** Attestation of the client in one message (KMIP 2.1 §8.1.2, §8.1.3, §7.9): what it can do, and what it has shown. */
+export class Attestation {
+  /** Set when something asked for evidence: the response then brings a nonce and the accepted types. */
+  demanded = false;
+  /** What came with the message, verified. */
+  readonly evidence: Evidence | undefined;
+  #capable: boolean;
+
+  constructor(capable: boolean, evidence?: Evidence) {
+    this.#capable = capable;
+    this.evidence = evidence;
+  }
+
+  /**
+   * Throws unless the message carried the evidence that an object with these attributes requires, or is a piece of an
+   * operation that was `begun` with it.
+   */
+  check(attributes: Attributes, begun?: Evidence): void {
+    const requirement = requirementOf(attributes);
+    if (!requirement) return;
+    const fulfilled = ({ measurement }: Evidence) => requirement.measurements?.includes(measurement) ?? true;
+    if (this.evidence) {
+      if (fulfilled(this.evidence)) return;
+      throw attestationFailed();
+    }
+    if (begun && fulfilled(begun)) return;
+    if (!this.#capable) throw new KmipError("PermissionDenied", "The object is for attested clients");
+    this.demanded = true;
+    throw new KmipError("AttestationRequired", "The object is for attested clients");
+  }
+}
+
+/** One answer for all that can be wrong with evidence. */
+export function attestationFailed(): KmipError {
+  return new KmipError("AttestationFailed", "The attestation was not accepted");
+}
+
+/** Whether a client that can attest may be asked to: the roots are known, the version has it, the client said so. */
+export function isCapable(
+  { protocolVersion, attestationCapableIndicator }: RequestHeader,
+  roots: readonly X509Certificate[],
+  channel: string,
+): boolean {
+  return (
+    roots.length > 0 &&
+    attestationCapableIndicator === true &&
+    hasAttestation(protocolVersion) &&
+    // The domains of a deployment bring no credentials at all.
+    roleOf(channel) === "user"
+  );
+}
+
+/** Uses up the nonces of a message's Attestation Credentials, before anything else is looked at. Tells which were good. */
+export function consumeNonces(
+  { authentication }: RequestHeader,
+  channel: string,
+  nonces: Nonces,
+  now: Date,
+): ReadonlySet<Credential> {
+  const good = new Set<Credential>();
+  for (const credential of authentication?.credential ?? []) {
+    const { nonce } = credential.credentialValue;
+    if (nonce && nonces.consume(nonce, channel, now)) good.add(credential);
+  }
+  return good;
+}
+
+/** The evidence in an Attestation Credential whose nonce was good; throws an `Error` for the log. */
+export function evidenceOf(
+  { credentialValue }: Credential,
+  roots: readonly X509Certificate[],
+  channel: string,
+  now: Date,
+): Evidence {
+  const { nonce, attestationType, attestationMeasurement, attestationAssertion } = credentialValue;
+  if (attestationType !== ENCLAVE_EVIDENCE) throw new Error("not an accepted type");
+  if (!nonce) throw new Error("the nonce is missing");
+  const evidence = attestationAssertion ?? attestationMeasurement;
+  if (!evidence || (attestationAssertion && attestationMeasurement))
+    throw new Error("one measurement or assertion is expected");
+  return verifyEvidence(evidence, { roots, nonce: nonce.nonceValue, client: channel, now });
+}
