@@ -47,7 +47,7 @@ export interface EngineOptions {
   seeding?: Seeding;
   /** Identities whose clients read a bare wrapped key only as a structure; none by default. */
   structuredKeyValues?: readonly string[];
-  /** Identities whose clients are PyKMIP's (`pykmip.ts`); none by default. */
+  /** Identities whose clients are PyKMIP's (`operations/pykmip.ts`); none by default. */
   pykmip?: readonly string[];
   /** The longest lease (s), `LEASE_TIME` by default; 0 is without end. */
   leaseTime?: number;

@@ -12,7 +12,7 @@ export interface ManagedObject {
   objectType: ObjectType;
   /** All attributes but identifier, object type and state. */
   attributes: Attributes;
-  /** Indexes of instances that are not their positions, and the next one, by attribute (`attribute-instances.ts`). */
+  /** Indexes of instances that are not their positions, and the next one, by attribute (`operations/attribute-instances.ts`). */
   indexes?: Record<string, { held: number[]; next: number }>;
   /** The state that was last written; dates may have moved it on since (`stateAt`). */
   state: State;
