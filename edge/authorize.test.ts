@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { sqlStorage } from "#test/sql-storage.ts";
+import { sqlStorage } from "#test/support/sql-storage.ts";
 import { authorize } from "./authorize.ts";
 import type { Caller } from "./caller.ts";
 import { ok, refuse } from "./result.ts";

@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from "vitest";
-import { sqlStorage } from "#test/sql-storage.ts";
+import { sqlStorage } from "#test/support/sql-storage.ts";
 import { PACES, takeTurn } from "./pace.ts";
 
 const NOW = 1_800_000_000;

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { sqlStorage } from "#test/sql-storage.ts";
+import { sqlStorage } from "#test/support/sql-storage.ts";
 import { append, type Batch, SCHEMA } from "./audit/append.ts";
 import { type Link, verifyChain } from "./audit/chain.ts";
 import { authorize } from "./authorize.ts";

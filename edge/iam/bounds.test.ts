@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from "vitest";
-import { sqlStorage } from "#test/sql-storage.ts";
+import { sqlStorage } from "#test/support/sql-storage.ts";
 import { makeRoomForCode, makeRoomForFamily, makeRoomForSession } from "./bounds.ts";
 import { migrations } from "./schema.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { sqlStorage } from "#test/sql-storage.ts";
+import { sqlStorage } from "#test/support/sql-storage.ts";
 import { readAuthorizationRequest, redeemCode } from "./codes.ts";
 import { rotate, startFamily } from "./families.ts";
 import { migrations } from "./schema.ts";

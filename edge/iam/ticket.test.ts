@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { sqlStorage } from "#test/sql-storage.ts";
+import { sqlStorage } from "#test/support/sql-storage.ts";
 import { migrations } from "./schema.ts";
 import { checkTicket, makeTicket, type Question, ticketKey } from "./ticket.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { digest } from "#protocol/keys/index.ts";
-import { sqlStorage } from "#test/sql-storage.ts";
+import { sqlStorage } from "#test/support/sql-storage.ts";
 import { type Hsm, HsmUnavailable } from "../hsm/index.ts";
 import type { Store } from "../store.ts";
 import { migrations } from "./schema.ts";

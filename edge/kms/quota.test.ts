@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from "vitest";
 import type { Edk } from "#protocol/keys/index.ts";
-import { sqlStorage } from "#test/sql-storage.ts";
+import { sqlStorage } from "#test/support/sql-storage.ts";
 import { DataKeyQuota } from "./quota.ts";
 import { insertDataKeys } from "./registry.ts";
 import { MIGRATIONS } from "./schema.ts";

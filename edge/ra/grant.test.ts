@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { sqlStorage } from "#test/sql-storage.ts";
+import { sqlStorage } from "#test/support/sql-storage.ts";
 import { grantMethod, makeGrant, storeGrant } from "./grant.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { consumeSession, openSession } from "./session.ts";

@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from "vitest";
-import { sqlStorage } from "#test/sql-storage.ts";
+import { sqlStorage } from "#test/support/sql-storage.ts";
 import type { Caller } from "../caller.ts";
 import { grantMethod, makeGrant, storeGrant } from "./grant.ts";
 import { findRecipient, insertInstance, makeRoom, noteUse } from "./instances.ts";

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { freePorts as listFreePorts } from "../ports.ts";
+import { freePorts as listFreePorts } from "../support/ports.ts";
 
 const COFFER = fileURLToPath(new URL("../../cli/coffer.js", import.meta.url));
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startAll } from "../../cli/start-all.ts";
-import { freePorts } from "../ports.ts";
+import { freePorts } from "../support/ports.ts";
 import { workerdPid } from "./workerd.ts";
 
 type Running = Awaited<ReturnType<typeof startAll>>;
