@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { fileStream } from "#cli/file-stream.ts";
 import { openChromium, type PageSession, writeRandomFile } from "#test/documents/index.ts";
+import { listen } from "#test/support/ports.ts";
 import { discard, memoryTurn, pattern, sealed, type Times, timed } from "./documents/measure.ts";
 import { median, progress, type Report } from "./row.ts";
 
@@ -120,7 +120,6 @@ async function serve(): Promise<{ url: string; close(): void }> {
       script ?? '<!doctype html><input type="file"><script type="module" src="/page.js"></script>',
     );
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   return { url: `http://127.0.0.1:${port}/`, close: () => server.close() };
 }

@@ -1,8 +1,8 @@
 /** Starts Debian's Chromium, or whichever there is. */
 
-import { createServer } from "node:net";
 import { type Browser, chromium } from "playwright";
 import { findChromium } from "#cli/chromium.js";
+import { freePorts } from "../support/ports.ts";
 import { type Cdp, connectCdp } from "./cdp.ts";
 
 export type ChromiumOptions = {
@@ -32,7 +32,7 @@ const STILL_DISABLED =
 export async function launchChromium(
   options: ChromiumOptions = {},
 ): Promise<{ browser: Browser; cdp: Cdp; close(): Promise<void> }> {
-  const port = await freePort();
+  const [port] = await freePorts(1);
   const browser = await chromium.launch({
     executablePath: executablePath(),
     env: { ...process.env, ...LOCALE },
@@ -62,13 +62,4 @@ export function executablePath(): string {
   const found = findChromium();
   if (found === undefined) throw new Error("No Chromium found: install one or set CHROMIUM_PATH");
   return found;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { listen } from "../support/ports.ts";
 import { launchChromium, recordSubtleCrypto } from "./index.ts";
 
 // The code under measurement takes its references in the first statement, as the microservice does.
@@ -43,8 +44,7 @@ beforeAll(async () => {
         : ["text/html", page(`http://${host.replace(/^app\./, "vault.")}/frame`)];
     response.setHeader("content-type", type).setHeader("cache-control", "no-store").end(body);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  port = (server.address() as { port: number }).port;
+  port = await listen(server);
 });
 afterAll(() => server?.close());
 

@@ -18,6 +18,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { missingProgram } from "../support/missing.ts";
+import { listen } from "../support/ports.ts";
 import { type Outcome, run, start } from "./command.ts";
 import { runScript } from "./script.ts";
 
@@ -33,9 +34,8 @@ const file = (name: string) => join(folder, name);
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "coffer-mendable-"));
   writeFileSync(file("file"), "");
-  busy = createServer().listen(0, "127.0.0.1");
-  await once(busy, "listening");
-  port = String((busy.address() as { port: number }).port);
+  busy = createServer();
+  port = String(await listen(busy));
 });
 afterAll(() => {
   busy.close();

@@ -7,8 +7,8 @@ import {
   request,
   type ServerResponse,
 } from "node:http";
-import type { AddressInfo } from "node:net";
 import { loopbackFetch } from "#cli/loopback-fetch.ts";
+import { listen } from "../support/ports.ts";
 
 export type Passing = { method: string; path: string };
 export type Answer = { status: number; headers: IncomingHttpHeaders; body: Buffer };
@@ -41,8 +41,7 @@ export async function startProxy(decide: (passing: Passing) => Fate | undefined)
     passed.push(passing);
     relay(incoming, outgoing, decide(passing) ?? {}).catch(() => outgoing.destroy());
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const own = (server.address() as AddressInfo).port;
+  const own = await listen(server);
   return {
     passed,
     fetch: (input, init) => {

@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { findPrograms } from "#cli/program.js";
-import { freePorts } from "../support/ports.ts";
 import { missing, missingProgram } from "../support/missing.ts";
+import { freePorts } from "../support/ports.ts";
 import type { Driver, Engine } from "./driver.ts";
 
 const driverProgram = () => findPrograms("WebKitWebDriver")[0];

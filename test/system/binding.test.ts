@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:http";
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { loopbackFetch } from "#cli/loopback-fetch.ts";
+import { listen } from "../support/ports.ts";
 import {
   type Browsing,
   openBrowser,
@@ -46,9 +47,7 @@ async function startAttack(): Promise<typeof attack> {
   const server = createServer((request, response) => {
     response.setHeader("content-type", "text/html").end(documents[request.url ?? ""]?.() ?? "");
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  return { server, origin: `http://localhost:${port}` };
+  return { server, origin: `http://localhost:${await listen(server)}` };
 }
 
 /** A page of the attacker in the same browser profile as the victim's page. */

@@ -1,11 +1,12 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, connect as tcpConnect } from "node:net";
+import { connect as tcpConnect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findPrograms } from "#cli/program.js";
 import { ensurePki, issueClient } from "#emulator/hsm/index.ts";
 import type { TlsTransportOptions } from "#kmip-node/index.ts";
 import { startGroup } from "../../support/group.ts";
+import { freePorts } from "../../support/ports.ts";
 
 export interface PyKmipServer {
   port: number;
@@ -20,7 +21,7 @@ export async function startPyKmipServer(dir: string): Promise<PyKmipServer> {
   mkdirSync(join(dir, "policies"), { recursive: true });
   const pki = await ensurePki(join(dir, "pki"));
   const client = await issueClient(pki.dir, "coffer-client");
-  const port = await freePort();
+  const [port] = (await freePorts(1)) as [number];
   const log = join(dir, "server.log");
   rmSync(join(dir, "server.db"), { force: true });
   const config = join(dir, "server.conf");
@@ -81,14 +82,5 @@ function listens(port: number): Promise<boolean> {
       resolve(true);
     });
     socket.once("error", () => resolve(false));
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
   });
 }
