@@ -7,7 +7,8 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { PortClient } from "#protocol/port/index.ts";
 import { contentName, createDocumentId } from "#web/custodian/belonging.ts";
 import { encodeMetadata, type SealedMetadata } from "#web/custodian/metadata.ts";
-import { EdgeClient, json } from "../edge/client.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { json } from "../support/http.ts";
 import { type System, startSystem } from "../system/index.ts";
 import { readStored, replaceStored } from "./bucket.ts";
 import { bytesOf, connectNode } from "./node-client.ts";
@@ -22,7 +23,7 @@ let edk: string;
 
 beforeAll(async () => {
   system = await startSystem();
-  [client, uploader] = await Promise.all([connectNode(system, "Ada"), EdgeClient.signIn(system, "Ada")]);
+  [client, uploader] = await Promise.all([connectNode(system, "Ada"), EdgeClient.signedIn(system, "Ada")]);
   await client.documents.seal(new Uint8Array(1), uploader.account, { name: "first" });
   ({ port } = await client.microservice.use());
   const message = client.sent.find(({ path }) => path.includes("/parts/"))!.body;

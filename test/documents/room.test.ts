@@ -2,7 +2,8 @@
 
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { EdgeClient, json, problem } from "../edge/client.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { json, problem } from "../support/http.ts";
 import { changeRows, readRows, type System, startSystem } from "../system/index.ts";
 
 const QUOTA = 100_000;
@@ -73,7 +74,7 @@ const fill = (client: EdgeClient, id: string, size: number, part = 1) =>
   client.rest("PUT", `/documents/${id}/parts/${part}`, new Uint8Array(size));
 
 it("parts side by side never share it: what is refused is not stored", async () => {
-  const ada = await EdgeClient.signIn(system, "Ada");
+  const ada = await EdgeClient.signedIn(system, "Ada");
   const ids: string[] = [];
   for (let i = 0; i < 8; i++) ids.push(await opened(ada));
   const parts = await Promise.all(ids.map((id) => half(ada, id, 40_000)));
@@ -93,7 +94,7 @@ it("parts side by side never share it: what is refused is not stored", async () 
 });
 
 it("a part that breaks off gives it back", async () => {
-  const bob = await EdgeClient.signIn(system, "Bob");
+  const bob = await EdgeClient.signedIn(system, "Bob");
   const [id, other] = [await opened(bob), await opened(bob)];
   for (let i = 0; i < 2; i++) {
     const part = await half(bob, id, 90_000, i + 1);
@@ -107,7 +108,7 @@ it("a part that breaks off gives it back", async () => {
 });
 
 it("sealed metadata takes its room as parts do", async () => {
-  const carol = await EdgeClient.signIn(system, "Carol");
+  const carol = await EdgeClient.signedIn(system, "Carol");
   const ids: string[] = [];
   for (let i = 0; i < 8; i++) ids.push(await opened(carol));
   const statuses = await Promise.all(
@@ -118,7 +119,7 @@ it("sealed metadata takes its room as parts do", async () => {
 });
 
 it("an upload that was left is swept from the bucket, and gives it back", async () => {
-  const dora = await EdgeClient.signIn(system, "Dora");
+  const dora = await EdgeClient.signedIn(system, "Dora");
   const left = await opened(dora);
   expect((await fill(dora, left, 70_000)).status).toBe(200);
   const part = await half(dora, left, 20_000, 2);

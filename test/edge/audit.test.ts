@@ -5,8 +5,9 @@ import { openHsm } from "#edge/hsm/index.ts";
 import { tlsTransport } from "#kmip-node/index.ts";
 import { IDENTITY, ROOT_CA, SIGN_TYPE, TRUST_LIST } from "#protocol/hierarchy/index.ts";
 import { findKey, type TrustList, verifyJws, verifyTrustList } from "#protocol/keys/index.ts";
+import { EdgeClient, newVerifier } from "../support/edge-client.ts";
+import { json, send } from "../support/http.ts";
 import { type System, startSystem } from "../system/index.ts";
-import { Browser, newVerifier, send } from "./browser.ts";
 
 const TENANT = "development";
 let system: System;
@@ -17,10 +18,9 @@ afterAll(() => system?.close());
 
 describe("audit", () => {
   it("M20 chains every decision, allowed or not, without names or secrets", async () => {
-    const browser = new Browser(system);
-    const tokens = await browser.tokens("Nadia Unspeakable");
-    const account = tokens.accounts[0]!.id;
-    const keys = await browser.rest("POST", "/kms/data-keys", tokens.access_token, {
+    const browser = await EdgeClient.signedIn(system, "Nadia Unspeakable");
+    const { account, tokens } = browser;
+    const keys = await browser.rest("POST", "/kms/data-keys", {
       account,
       count: 1,
       purpose: "document",
@@ -63,11 +63,10 @@ describe("audit", () => {
   });
 
   it("M20 has one row for an order to export, whatever it names, and few for made-up codes and tokens", async () => {
-    const browser = new Browser(system);
-    const tokens = await browser.tokens("Olga");
-    const account = tokens.accounts[0]!.id;
+    const browser = await EdgeClient.signedIn(system, "Olga");
+    const { account } = browser;
     const documents = Array.from({ length: 500 }, () => crypto.randomUUID());
-    const order = await browser.rest("POST", "/kms/exports", tokens.access_token, { account, documents });
+    const order = await browser.rest("POST", "/kms/exports", { account, documents });
     expect(order.status).toBe(201);
     const made = () => "x".repeat(43);
     for (let i = 0; i < 30; i++) {
@@ -78,7 +77,7 @@ describe("audit", () => {
     expect((await send(`${browser.vault}/sign-out`, out)).status).toBe(204);
     // Each outbox is forwarded in order: what is seen of these has all before it.
     const later = await Promise.all([
-      browser.rest("POST", "/kms/exports", tokens.access_token, { account, documents: [documents[0]] }),
+      browser.rest("POST", "/kms/exports", { account, documents: [documents[0]] }),
       browser.signIn("Olga"),
     ]);
     const links = await chain((all) =>
@@ -94,7 +93,7 @@ describe("audit", () => {
     );
     expect(resources).toHaveLength(2);
     expect(resources).toContain(
-      `account/${account}/export/${order.json().order}/documents/500/${listed.digest("base64url")}`,
+      `account/${account}/export/${json(order).order}/documents/500/${listed.digest("base64url")}`,
     );
     for (const action of ["iam:token", "iam:refresh"]) {
       const denied = entries.filter((entry) => entry.action === action && entry.outcome === "deny").length;

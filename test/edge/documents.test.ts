@@ -1,7 +1,8 @@
 import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { EdgeClient } from "../support/edge-client.ts";
+import { type Answer, json, problem } from "../support/http.ts";
 import { readRows, type System, startSystem } from "../system/index.ts";
-import { type Answer, EdgeClient, json, problem } from "./client.ts";
 
 const MIB = 1024 * 1024;
 let system: System;
@@ -10,7 +11,7 @@ let bob: EdgeClient;
 
 beforeAll(async () => {
   system = await startSystem();
-  [ann, bob] = await Promise.all([EdgeClient.signIn(system, "Ann"), EdgeClient.signIn(system, "Bob")]);
+  [ann, bob] = await Promise.all([EdgeClient.signedIn(system, "Ann"), EdgeClient.signedIn(system, "Bob")]);
 });
 afterAll(() => system?.close());
 

@@ -6,10 +6,10 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { tlsTransport } from "#kmip-node/index.ts";
 import { IDENTITY, recipientNames } from "#protocol/hierarchy/index.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
+import { EdgeClient, newVerifier, type Tokens } from "../support/edge-client.ts";
+import { json, problem } from "../support/http.ts";
+import { type EnrolmentAnswer, enrol, makeKeys } from "../support/instance.ts";
 import { changeRows, readRows, type System, startSystem } from "../system/index.ts";
-import { Browser, newVerifier } from "./browser.ts";
-import { EdgeClient, json, problem } from "./client.ts";
-import { type EnrolmentAnswer, enrol, makeKeys } from "./instance.ts";
 
 let system: System;
 beforeAll(async () => {
@@ -19,7 +19,7 @@ afterAll(() => system?.close());
 
 /** A person with an enrolled instance and a data key. */
 async function enrolled(name: string) {
-  const client = await EdgeClient.signIn(system, name);
+  const client = await EdgeClient.signedIn(system, name);
   const instance = json<EnrolmentAnswer>(await enrol(client, await makeKeys()));
   const body = { account: client.account, count: 1, purpose: "document" };
   const { edks } = json<{ edks: [string] }>(await client.rest("POST", "/kms/data-keys", body));
@@ -50,7 +50,7 @@ async function recipients(instance: string): Promise<number> {
 
 it("B9 a refresh token that is used twice ends the instance and its recipient, and nobody else's", async () => {
   const [ada, bob] = [await enrolled("Ada"), await enrolled("Bob")];
-  const elsewhere = await EdgeClient.signIn(system, "Ada");
+  const elsewhere = await EdgeClient.signedIn(system, "Ada");
   const first = ada.client.tokens.refresh_token;
   const second = json<{ refresh_token: string }>(await ada.client.refresh(first)).refresh_token;
   expect((await ada.client.refresh(second)).status).toBe(200);
@@ -103,23 +103,23 @@ it("B9 a sign-in that runs out ends the instance by alarm, though its certificat
 });
 
 it("B9 nothing that is issued in a session outlives it", async () => {
-  const browser = new Browser(system);
-  const { user } = await browser.tokens("Ada");
+  const browser = await EdgeClient.signedIn(system, "Ada");
+  const { user } = browser.tokens;
   const soon = Math.floor(Date.now() / 1000) + 900;
   await system.restart(() => {
-    const statement = `UPDATE sessions SET expires = ${soon} WHERE user = '${(user as { id: string }).id}'`;
+    const statement = `UPDATE sessions SET expires = ${soon} WHERE user = '${user.id}'`;
     expect(changeRows(system.edgeDir, "sessions", statement)).toBeGreaterThan(0);
   });
   const verifier = newVerifier();
-  const tokens = (await browser.exchange(await browser.code(verifier), verifier)).json();
-  const { certificate } = tokens.custodian as { certificate: string };
+  const tokens = json<Tokens>(await browser.exchange(await browser.code(verifier), verifier));
+  const { certificate } = tokens.custodian;
   const { notAfter } = new x509.X509Certificate(Buffer.from(certificate, "base64url"));
   expect(notAfter.getTime()).toBe(soon * 1000);
   expect(readRows(system.edgeDir, "families").filter(({ expires }) => expires === soon)).toHaveLength(1);
 });
 
 it("B9 no instance outlives its custodian's certificate", async () => {
-  const ada = await EdgeClient.signIn(system, "Ada");
+  const ada = await EdgeClient.signedIn(system, "Ada");
   const soon = Math.floor(Date.now() / 1000) + 900;
   await system.restart(() => {
     const statement = `UPDATE custodians SET not_after = ${soon} WHERE user = '${ada.tokens.user.id}'`;

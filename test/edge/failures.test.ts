@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tlsTransport } from "#kmip-node/index.ts";
 import { IDENTITY, type Identity, masterKeyName, recipientNames } from "#protocol/hierarchy/index.ts";
 import { createKmipClient, type KmipClient } from "#protocol/kmip/index.ts";
-import { changeRows, readRows, type System, startSystem } from "../system/index.ts";
-import { EdgeClient, json, problem, send } from "./client.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { json, problem, send } from "../support/http.ts";
 import {
   askGrant,
   type EnrolmentAnswer,
@@ -12,7 +12,8 @@ import {
   makeKeys,
   openSession,
   redemption,
-} from "./instance.ts";
+} from "../support/instance.ts";
+import { changeRows, readRows, type System, startSystem } from "../system/index.ts";
 
 let system: System;
 let ann: EdgeClient;
@@ -22,7 +23,7 @@ let edk: string;
 
 beforeAll(async () => {
   system = await startSystem();
-  ann = await EdgeClient.signIn(system, "Ann");
+  ann = await EdgeClient.signedIn(system, "Ann");
   keys = await makeKeys();
   instance = json<EnrolmentAnswer>(await enrol(ann, keys));
   edk = json<{ edks: [string] }>(await dataKeys()).edks[0];
@@ -144,7 +145,7 @@ describe("when the HSM is away", () => {
 
 describe("custodians without standing", () => {
   it("M5 have no grant after sign-out", async () => {
-    const bob = await EdgeClient.signIn(system, "Bob");
+    const bob = await EdgeClient.signedIn(system, "Bob");
     expect((await bob.rest("POST", "/ra/grants", {})).status).toBe(201);
     const out = await send(`${bob.vault}/sign-out`, {
       method: "POST",
@@ -155,8 +156,8 @@ describe("custodians without standing", () => {
   });
 
   it("W12 keep neither instances nor access to keys after sign-out, and others lose nothing", async () => {
-    const bob = await EdgeClient.signIn(system, "Bob");
-    const elsewhere = await EdgeClient.signIn(system, "Bob");
+    const bob = await EdgeClient.signedIn(system, "Bob");
+    const elsewhere = await EdgeClient.signedIn(system, "Bob");
     const [own, other] = [
       json<EnrolmentAnswer>(await enrol(bob, await makeKeys())),
       json<EnrolmentAnswer>(await enrol(elsewhere, await makeKeys())),
@@ -185,7 +186,10 @@ describe("custodians without standing", () => {
   });
 
   it("M5 have no grant under another's certificate, though a row of the IAM says it is theirs", async () => {
-    const [carol, dave] = [await EdgeClient.signIn(system, "Carol"), await EdgeClient.signIn(system, "Dave")];
+    const [carol, dave] = [
+      await EdgeClient.signedIn(system, "Carol"),
+      await EdgeClient.signedIn(system, "Dave"),
+    ];
     const own = (client: EdgeClient) => `user = '${client.tokens.user.id}'`;
     await system.restart(() => {
       const statement = `UPDATE custodians SET certificate = (SELECT certificate FROM custodians WHERE ${own(dave)})`;

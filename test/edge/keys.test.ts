@@ -13,8 +13,8 @@ import {
   verifyTrustList,
 } from "#protocol/keys/index.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
-import { type System, startSystem, watchKeys } from "../system/index.ts";
-import { EdgeClient, json, problem } from "./client.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { json, problem } from "../support/http.ts";
 import {
   askGrant,
   type EnrolmentAnswer,
@@ -23,7 +23,8 @@ import {
   makeKeys,
   openSession,
   redemption,
-} from "./instance.ts";
+} from "../support/instance.ts";
+import { type System, startSystem, watchKeys } from "../system/index.ts";
 
 const { subtle } = globalThis.crypto;
 const watch = watchKeys();
@@ -38,7 +39,7 @@ const now = () => Math.floor(Date.now() / 1000);
 
 beforeAll(async () => {
   system = await startSystem({ otherApps: ["other"], vars: { COFFER_DATA_KEYS_PER_HOUR: "64" } });
-  [ann, bob] = await Promise.all([EdgeClient.signIn(system, "Ann"), EdgeClient.signIn(system, "Bob")]);
+  [ann, bob] = await Promise.all([EdgeClient.signedIn(system, "Ann"), EdgeClient.signedIn(system, "Bob")]);
   keys = await makeKeys();
   instance = json<EnrolmentAnswer>(await enrol(ann, keys));
   bobs = json<EnrolmentAnswer>(await enrol(bob, await makeKeys()));
@@ -228,7 +229,7 @@ describe("data keys", () => {
   });
 
   it("are bounded in number, for each account", async () => {
-    const eve = await EdgeClient.signIn(system, "Eve");
+    const eve = await EdgeClient.signedIn(system, "Eve");
     const body = { account: eve.account, count: 16, purpose: "document" };
     for (let i = 0; i < 4; i++) expect((await eve.rest("POST", "/kms/data-keys", body)).status).toBe(201);
     expect(problem(await eve.rest("POST", "/kms/data-keys", { ...body, count: 1 }))).toBe(
@@ -290,7 +291,7 @@ describe("rewrap", () => {
 
   it("M13 keeps the apps of one user apart: keys, documents and instances", async () => {
     const appOrigin = system.origin("other");
-    const other = await EdgeClient.signIn({ appOrigin, vaultOrigin: system.vaultOrigin }, "Ann");
+    const other = await EdgeClient.signedIn({ appOrigin, vaultOrigin: system.vaultOrigin }, "Ann");
     expect(other.tokens.user).toEqual(ann.tokens.user);
     expect(other.account).toBe(ann.account);
     const own = json<EnrolmentAnswer>(await enrol(other, await makeKeys()));

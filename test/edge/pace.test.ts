@@ -2,8 +2,8 @@
 
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { readRows, type System, startSystem } from "../system/index.ts";
-import { Browser, newVerifier, readTicket, send } from "./browser.ts";
-import { EdgeClient, problem } from "./client.ts";
+import { EdgeClient, newVerifier, readTicket } from "../support/edge-client.ts";
+import { json, problem, send } from "../support/http.ts";
 
 const PER_MINUTE = 12;
 let system: System;
@@ -26,7 +26,7 @@ const MANY = PER_MINUTE * 4;
 const FEW = PER_MINUTE * 2.5;
 
 it("POST /ra/enrolments: a script is asked to come later, each user by itself, and goes on then", async () => {
-  const [ada, bob] = [await EdgeClient.signIn(system, "Ada"), await EdgeClient.signIn(system, "Bob")];
+  const [ada, bob] = [await EdgeClient.signedIn(system, "Ada"), await EdgeClient.signedIn(system, "Bob")];
   const answers = [];
   for (let i = 0; i < MANY; i++) answers.push(await ada.vaultPost("/ra/enrolments", {}));
   const refused = answers.filter(({ status }) => status === 429);
@@ -45,7 +45,7 @@ it("POST /ra/enrolments: a script is asked to come later, each user by itself, a
 }, 120_000);
 
 it("POST /authorize: one ticket that is sent again and again gives no more codes, and the page says to wait", async () => {
-  const browser = new Browser(system);
+  const browser = new EdgeClient(system);
   await browser.signIn("Carol");
   const query = await browser.query(newVerifier());
   const ticket = await readTicket(await browser.authorize(query));
@@ -64,7 +64,7 @@ it("POST /authorize: one ticket that is sent again and again gives no more codes
 }, 120_000);
 
 it("POST /sign-in: a name, and new names together, have a pace", async () => {
-  const browser = new Browser(system);
+  const browser = new EdgeClient(system);
   const sign = async (name: string) => {
     const query = await browser.query(newVerifier());
     return browser.form(`${browser.vault}/sign-in`, { name, continue: query }, { origin: browser.vault });
@@ -73,7 +73,7 @@ it("POST /sign-in: a name, and new names together, have a pace", async () => {
   for (let i = 0; i < MANY; i++) dora.push(await sign("Dora"));
   const refused = dora.filter(({ status }) => status === 429);
   expect(dora.length - refused.length).toBeLessThan(FEW);
-  expect(refused[0]!.json()).toMatchObject({ code: "too-many-requests" });
+  expect(refused[0]!json()).toMatchObject({ code: "too-many-requests" });
   const made = [];
   for (let i = 0; i < MANY; i++) made.push((await sign(`new ${i}`)).status);
   expect(made.filter((status) => status === 303).length).toBeLessThan(FEW);
@@ -82,10 +82,10 @@ it("POST /sign-in: a name, and new names together, have a pace", async () => {
 
 it("POST /sign-out is never refused, and writes nothing where nothing is left to end", async () => {
   const before = allowed("iam:sign-out");
-  const { app, cookie, vault } = await EdgeClient.signIn(system, "Dora").catch(() => waitAndSignIn("Dora"));
+  const { app, cookie, vault } = await EdgeClient.signedIn(system, "Dora").catch(() => waitAndSignIn("Dora"));
   const out = () => send(`${vault}/sign-out`, { method: "POST", headers: { origin: app, cookie } });
   for (let i = 0; i < MANY; i++) expect((await out()).status).toBe(204);
-  const other = await EdgeClient.signIn(system, "Finn").catch(() => waitAndSignIn("Finn"));
+  const other = await EdgeClient.signedIn(system, "Finn").catch(() => waitAndSignIn("Finn"));
   const whole = { method: "POST", headers: { origin: vault, cookie: other.cookie } };
   for (let i = 0; i < MANY; i++) expect((await send(`${vault}/sign-out`, whole)).status).toBe(204);
   await expect.poll(() => allowed("iam:sign-out") - before).toBe(2);
@@ -95,5 +95,5 @@ it("POST /sign-out is never refused, and writes nothing where nothing is left to
 /** Two turns at least: one for the name or the code, and one for the token. */
 async function waitAndSignIn(name: string): Promise<EdgeClient> {
   await new Promise((resolve) => setTimeout(resolve, 10_500));
-  return EdgeClient.signIn(system, name);
+  return EdgeClient.signedIn(system, name);
 }

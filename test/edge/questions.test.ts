@@ -1,8 +1,9 @@
 /** The vault's pages as the server sees them: what counts as an answer, and what ends what. */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { EdgeClient, newVerifier, readTicket, type Tokens, ticketOf } from "../support/edge-client.ts";
+import { type Answer, json, send } from "../support/http.ts";
 import { readRows, type System, startSystem } from "../system/index.ts";
-import { type Answer, Browser, newVerifier, readTicket, send, type Tokens, ticketOf } from "./browser.ts";
 
 let system: System;
 beforeAll(async () => {
@@ -11,26 +12,26 @@ beforeAll(async () => {
 afterAll(() => system?.close());
 
 /** Signed in at the vault and in the shipped page. */
-async function signedIn(name: string): Promise<{ browser: Browser; tokens: Tokens }> {
-  const browser = new Browser(system);
-  return { browser, tokens: await browser.tokens(name) };
+async function signedIn(name: string): Promise<{ browser: EdgeClient; tokens: Tokens }> {
+  const browser = await EdgeClient.signedIn(system, name);
+  return { browser, tokens: browser.tokens };
 }
 /** The same browser in the second app. */
-async function inSecondApp(first: Browser): Promise<{ browser: Browser; tokens: Tokens }> {
-  const browser = new Browser({ ...system, appOrigin: secondOrigin() });
+async function inSecondApp(first: EdgeClient): Promise<{ browser: EdgeClient; tokens: Tokens }> {
+  const browser = new EdgeClient({ ...system, appOrigin: secondOrigin() });
   browser.cookie = first.cookie;
   const verifier = newVerifier();
-  const tokens = (await browser.exchange(await browser.code(verifier), verifier)).json() as Tokens;
-  return { browser, tokens };
+  await browser.take(await browser.approve(await browser.query(verifier)), verifier);
+  return { browser, tokens: browser.tokens };
 }
 const secondOrigin = () => system.origin("second");
-const post = (browser: Browser, path: string, form: Record<string, string>, headers = {}) =>
+const post = (browser: EdgeClient, path: string, form: Record<string, string>, headers = {}) =>
   browser.form(browser.vault + path, form, { origin: browser.vault, cookie: browser.cookie, ...headers });
-const lives = async ({ browser, tokens }: { browser: Browser; tokens: Tokens }) =>
-  (await browser.rest("POST", "/ra/grants", tokens.access_token, {})).status === 201;
-const session = (browser: Browser) =>
+const lives = async ({ browser }: { browser: EdgeClient }) =>
+  (await browser.rest("POST", "/ra/grants", {})).status === 201;
+const session = (browser: EdgeClient) =>
   send(`${browser.vault}/session`, { headers: { cookie: browser.cookie } }).then(({ status }) => status);
-const account = (browser: Browser): Promise<Answer> =>
+const account = (browser: EdgeClient): Promise<Answer> =>
   send(`${browser.vault}/account`, { headers: { cookie: browser.cookie } });
 
 describe("the question before a code", () => {
@@ -140,7 +141,7 @@ describe("signing out", () => {
     for (const origin of ["null", "http://evil.example", undefined]) {
       const headers = { cookie: first.browser.cookie, ...(origin !== undefined && { origin }) };
       const out = await send(`${first.browser.vault}/sign-out`, { method: "POST", headers });
-      expect(out.json()).toMatchObject({ code: "foreign-origin" });
+      expect(json(out)).toMatchObject({ code: "foreign-origin" });
     }
     expect([await lives(first), await session(first.browser)]).toEqual([true, 200]);
   });
@@ -180,7 +181,7 @@ describe("signing out", () => {
       { "sec-fetch-site": "same-site" },
       { "sec-fetch-site": "cross-site" },
     ])
-      expect((await post(first.browser, "/account", { ticket }, headers)).json()).toMatchObject({
+      expect(json(await post(first.browser, "/account", { ticket }, headers))).toMatchObject({
         code: "foreign-origin",
       });
     const query = await first.browser.query(newVerifier());
@@ -188,7 +189,7 @@ describe("signing out", () => {
     expect((await post(first.browser, "/account", { ticket: other })).status).toBe(400);
     expect((await post(first.browser, "/account", {})).status).toBe(400);
     const unknown = await post(first.browser, "/account", { ticket, app: "http://evil.example" });
-    expect(unknown.json()).toMatchObject({ code: "foreign-origin" });
+    expect(json(unknown)).toMatchObject({ code: "foreign-origin" });
     for (const destination of ["iframe", "empty", "image"]) {
       const headers = { cookie: first.browser.cookie, "sec-fetch-dest": destination };
       expect((await send(`${first.browser.vault}/account`, { headers })).status).toBe(403);

@@ -5,7 +5,8 @@ import { createDpopKey } from "#web/custodian/dpop.ts";
 import { CustodianSession } from "#web/custodian/session.ts";
 import type { PendingSignIn, SignIn } from "#web/custodian/store.ts";
 import { readRows, type System, startSystem } from "../system/index.ts";
-import { Browser, send, type Tokens } from "./browser.ts";
+import { EdgeClient, type Tokens } from "../support/edge-client.ts";
+import { json, send } from "../support/http.ts";
 
 let system: System;
 beforeAll(async () => {
@@ -14,11 +15,11 @@ beforeAll(async () => {
 afterAll(() => system?.close());
 
 async function signedIn(name: string) {
-  const browser = new Browser(system);
-  const { refresh_token: first } = await browser.tokens(name);
+  const browser = await EdgeClient.signedIn(system, name);
+  const { refresh_token: first } = browser.tokens;
   const refresh = async (token: string) => {
     const answer = await browser.refresh(token);
-    return answer.status === 200 ? (answer.json() as Tokens).refresh_token : answer.status;
+    return answer.status === 200 ? (json<Tokens>(answer)).refresh_token : answer.status;
   };
   return { browser, first, refresh };
 }
@@ -27,10 +28,11 @@ it("after a lost answer the same token is good for the same next one, also after
   const { browser, first, refresh } = await signedIn("Ada");
   const lost = await refresh(first);
   await system.restart();
-  const again = (await browser.refresh(first)).json() as Tokens;
+  const again = json<Tokens>(await browser.refresh(first));
   expect(again.refresh_token).toBe(lost);
-  const list = `/documents?account=${again.accounts[0]!.id}`;
-  expect((await browser.rest("GET", list, again.access_token)).status).toBe(200);
+  browser.tokens = again;
+  const list = `/documents?account=${browser.account}`;
+  expect((await browser.rest("GET", list)).status).toBe(200);
   expect(await refresh(again.refresh_token)).toEqual(expect.any(String));
 });
 
@@ -101,7 +103,7 @@ it("a refresh that the HSM could not sign ends neither that tab nor another one 
 it("another key that presents the token that was used last ends the sign-in", async () => {
   const { first, refresh } = await signedIn("Eve");
   const second = await refresh(first);
-  const thief = new Browser(system);
+  const thief = new EdgeClient(system);
   thief.key = await createDpopKey();
   expect((await thief.refresh(first)).status).toBe(400);
   expect(await refresh(String(second))).toBe(400);

@@ -4,8 +4,9 @@ import { decodeJwt, decodeProtectedHeader } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import { createDpopKey, createProof } from "#web/custodian/dpop.ts";
+import { EdgeClient, newVerifier, type Tokens } from "../support/edge-client.ts";
+import { json, send } from "../support/http.ts";
 import { type System, startSystem } from "../system/index.ts";
-import { Browser, newVerifier, send, type Tokens } from "./browser.ts";
 
 const TENANT = "development";
 
@@ -16,9 +17,8 @@ beforeAll(async () => {
 afterAll(() => system?.close());
 
 const signedIn = async (name = "Ada Lovelace") => {
-  const browser = new Browser(system);
-  const tokens = await browser.tokens(name);
-  return { browser, tokens };
+  const browser = await EdgeClient.signedIn(system, name);
+  return { browser, tokens: browser.tokens };
 };
 
 describe("sign-in", () => {
@@ -32,7 +32,7 @@ describe("sign-in", () => {
     });
     expect(decodeProtectedHeader(tokens.access_token)).toMatchObject({ alg: "ES256", typ: SIGN_TYPE.token });
     const claims = decodeJwt(tokens.access_token);
-    const { dn, certificate } = tokens.custodian as { dn: string; certificate: string };
+    const { dn, certificate } = tokens.custodian;
     expect(claims).toMatchObject({ iss: browser.vault, aud: browser.app, custodian: dn });
     const parsed = new x509.X509Certificate(Buffer.from(certificate, "base64url"));
     expect(parsed.subject.replaceAll(", ", ",")).toBe(`CN=${claims.sub},OU=${browser.app},O=${TENANT}`);
@@ -72,7 +72,7 @@ describe("sign-in", () => {
       { "sec-fetch-site": "cross-site" },
     ] as Record<string, string>[]) {
       const refused = await browser.approve(query, foreign);
-      expect(refused.json()).toMatchObject({ code: "foreign-origin" });
+      expect(json(refused)).toMatchObject({ code: "foreign-origin" });
       expect(refused.headers.location).toBeUndefined();
     }
     const approved = await browser.approve(query, { "sec-fetch-site": "same-origin" });
@@ -88,7 +88,7 @@ describe("sign-in", () => {
   });
 
   it("signs nobody in for a request that it refuses", async () => {
-    const browser = new Browser(system);
+    const browser = new EdgeClient(system);
     const foreign = await browser.query(newVerifier(), { redirect_uri: "http://evil.example/" });
     expect(await browser.signIn("Eve", foreign)).toMatchObject({ status: 400 });
     expect(browser.cookie).toBe("");
@@ -101,13 +101,13 @@ describe("sign-in", () => {
   it("knows the same person again while the session lasts", async () => {
     const { browser, tokens } = await signedIn("Grace");
     const verifier = newVerifier();
-    const again = (await browser.exchange(await browser.code(verifier), verifier)).json() as Tokens;
+    const again = json<Tokens>(await browser.exchange(await browser.code(verifier), verifier));
     expect(again.user).toEqual(tokens.user);
     expect(again.accounts).toEqual(tokens.accounts);
   });
 
   it("takes the form from the vault's own page only, and the cookie is for the vault alone", async () => {
-    const browser = new Browser(system);
+    const browser = new EdgeClient(system);
     for (const origin of [browser.app, "null", "http://evil.example"]) {
       const answer = await browser.form(`${browser.vault}/sign-in`, { name: "Eve" }, { origin });
       expect(answer.status).toBe(403);
@@ -126,9 +126,9 @@ describe("sign-in", () => {
     const { cookie, vault } = browser;
     const session = (headers: Record<string, string>) => send(`${vault}/session`, { headers });
     const own = await session({ cookie, "sec-fetch-site": "same-origin" });
-    expect(own.json()).toEqual({
+    expect(json(own)).toEqual({
       tenant: TENANT,
-      user: (tokens.user as { id: string }).id,
+      user: tokens.user.id,
       session: expect.stringMatching(/^[0-9a-f-]{36}$/),
     });
     expect(own.headers["cache-control"]).toBe("no-store");
@@ -139,7 +139,7 @@ describe("sign-in", () => {
       ["sec-fetch-site", "none"],
       ["origin", browser.app],
     ] as const) {
-      expect((await session({ cookie, [header]: value })).json()).toMatchObject({ code: "foreign-origin" });
+      expect(json(await session({ cookie, [header]: value }))).toMatchObject({ code: "foreign-origin" });
     }
     const another = browser.vaultCookie(newVerifier());
     // Another server on this machine can set a cookie of the same name; it cannot say which one counts.
@@ -150,7 +150,7 @@ describe("sign-in", () => {
       `${cookie}; ${another}`,
       `${cookie}; ${cookie}`,
     ]) {
-      expect((await session({ cookie: unknown })).json()).toMatchObject({ status: 401, code: "no-session" });
+      expect(json(await session({ cookie: unknown }))).toMatchObject({ status: 401, code: "no-session" });
     }
     const value = cookie.slice(cookie.indexOf("=") + 1);
     for (const name of ["__Host-coffer", "coffer", "coffer-80", `x${browser.vaultCookie("").slice(0, -1)}`]) {
@@ -193,27 +193,27 @@ describe("sign-in", () => {
     });
     expect(answer.status).toBe(204);
     expect((await browser.authorize(await browser.query(newVerifier()))).status).toBe(200);
-    expect((await browser.refresh(tokens.refresh_token)).json()).toMatchObject({ error: "invalid_grant" });
+    expect(json(await browser.refresh(tokens.refresh_token))).toMatchObject({ error: "invalid_grant" });
   });
 });
 
 describe("authorization code", () => {
   it("works once; a second use revokes what it gave", async () => {
-    const browser = new Browser(system);
+    const browser = new EdgeClient(system);
     await browser.signIn("Ada");
     const verifier = newVerifier();
     const code = await browser.code(verifier);
     const first = await browser.exchange(code, verifier);
     expect(first.status).toBe(200);
-    expect((await browser.exchange(code, verifier)).json()).toMatchObject({
+    expect(json(await browser.exchange(code, verifier))).toMatchObject({
       code: "invalid-grant",
       error: "invalid_grant",
     });
-    expect((await browser.refresh(String(first.json().refresh_token))).status).toBe(400);
+    expect((await browser.refresh(String(json(first).refresh_token))).status).toBe(400);
   });
 
   it("is refused with another verifier, key or redirect URI", async () => {
-    const browser = new Browser(system);
+    const browser = new EdgeClient(system);
     await browser.signIn("Ada");
     const verifier = newVerifier();
     expect((await browser.exchange(await browser.code(verifier), newVerifier())).status).toBe(400);
@@ -221,13 +221,13 @@ describe("authorization code", () => {
     expect((await browser.exchange(await browser.code(verifier), verifier, other)).status).toBe(400);
     const url = `${browser.app}/token`;
     const foreign = await createProof(await createDpopKey(), { method: "POST", url });
-    expect(
-      (await browser.exchange(await browser.code(verifier), verifier, {}, foreign)).json(),
-    ).toMatchObject({ code: "invalid-grant" });
+    expect(json(await browser.exchange(await browser.code(verifier), verifier, {}, foreign))).toMatchObject({
+      code: "invalid-grant",
+    });
   });
 
   it("is never sent to an address that is not registered", async () => {
-    const browser = new Browser(system);
+    const browser = new EdgeClient(system);
     await browser.signIn("Ada");
     const query = await browser.query(newVerifier(), { redirect_uri: "http://evil.example/" });
     const answer = await browser.authorize(query);
@@ -239,7 +239,7 @@ describe("authorization code", () => {
 describe("refresh token", () => {
   it("rotates; a second use revokes the family", async () => {
     const { browser, tokens } = await signedIn();
-    const second = (await browser.refresh(tokens.refresh_token)).json() as Tokens;
+    const second = json<Tokens>(await browser.refresh(tokens.refresh_token));
     expect(second.custodian).toEqual(tokens.custodian);
     const third = (await browser.refresh(second.refresh_token)).json() as Tokens;
     expect((await browser.refresh(tokens.refresh_token)).status).toBe(400);
@@ -248,7 +248,7 @@ describe("refresh token", () => {
 
   it("is worth nothing without its key", async () => {
     const { browser, tokens } = await signedIn();
-    const thief = new Browser(system);
+    const thief = new EdgeClient(system);
     thief.key = await createDpopKey();
     expect((await thief.refresh(tokens.refresh_token)).status).toBe(400);
     expect((await browser.refresh(tokens.refresh_token)).status).toBe(400);
@@ -264,18 +264,18 @@ describe("access", () => {
     const dpop = await createProof(browser.key, { method: "GET", url, accessToken });
     expect((await send(url, { headers: { authorization, dpop } })).status).toBe(200);
     const replay = await send(url, { headers: { authorization, dpop } });
-    expect(replay.json()).toMatchObject({ status: 401, code: "invalid-proof" });
+    expect(json(replay)).toMatchObject({ status: 401, code: "invalid-proof" });
     expect(replay.headers["www-authenticate"]).toContain("invalid_dpop_proof");
 
     const foreign = await createProof(await createDpopKey(), { method: "GET", url, accessToken });
-    expect((await send(url, { headers: { authorization, dpop: foreign } })).json()).toMatchObject({
+    expect(json(await send(url, { headers: { authorization, dpop: foreign } }))).toMatchObject({
       code: "invalid-token",
     });
     const unbound = await createProof(browser.key, { method: "GET", url });
-    expect((await send(url, { headers: { authorization, dpop: unbound } })).json()).toMatchObject({
+    expect(json(await send(url, { headers: { authorization, dpop: unbound } }))).toMatchObject({
       code: "invalid-proof",
     });
-    expect((await send(url, { headers: { authorization } })).json()).toMatchObject({ code: "invalid-proof" });
+    expect(json(await send(url, { headers: { authorization } }))).toMatchObject({ code: "invalid-proof" });
     const bearer = await createProof(browser.key, { method: "GET", url, accessToken });
     expect(
       (await send(url, { headers: { authorization: `Bearer ${accessToken}`, dpop: bearer } })).status,
@@ -285,15 +285,13 @@ describe("access", () => {
   it("M3 M6 lets a custodian have grants, and data keys of its own accounts only", async () => {
     const { browser, tokens } = await signedIn();
     const { tokens: other } = await signedIn("Somebody Else");
-    const grant = await browser.rest("POST", "/ra/grants", tokens.access_token, {});
-    expect(grant.json()).toMatchObject({ grant: expect.stringMatching(/^[\w-]{43}$/) });
+    const grant = await browser.rest("POST", "/ra/grants", {});
+    expect(json(grant)).toMatchObject({ grant: expect.stringMatching(/^[\w-]{43}$/) });
     const own = { account: tokens.accounts[0]!.id, count: 2, purpose: "document" };
-    const keys = await browser.rest("POST", "/kms/data-keys", tokens.access_token, own);
-    expect(keys.json().edks).toHaveLength(2);
+    const keys = await browser.rest("POST", "/kms/data-keys", own);
+    expect(json(keys).edks).toHaveLength(2);
     const foreign = { ...own, account: other.accounts[0]!.id };
-    expect((await browser.rest("POST", "/kms/data-keys", tokens.access_token, foreign)).json()).toMatchObject(
-      { status: 403 },
-    );
+    expect(json(await browser.rest("POST", "/kms/data-keys", foreign))).toMatchObject({ status: 403 });
   });
 });
 
@@ -301,7 +299,7 @@ describe("production", () => {
   it("knows no sign-in by name and says why in the log", async () => {
     const production = await startSystem({ vars: { COFFER_ENVIRONMENT: "production" } });
     try {
-      const browser = new Browser(production);
+      const browser = new EdgeClient(production);
       for (const name of ["Ada", "", "x".repeat(65)]) expect((await browser.signIn(name)).status).toBe(404);
       // Before its body is looked at, as for any unknown address.
       const url = `${browser.vault}/sign-in`;

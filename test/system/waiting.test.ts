@@ -1,7 +1,7 @@
 /** What a person reads while the server asks the page to wait: in Chromium, against the real limit, which is low here. */
 
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { EdgeClient } from "../edge/client.ts";
+import { EdgeClient } from "../support/edge-client.ts";
 import { type Browsing, openBrowser, type System, signIn, startSystem, untilEnrolled } from "./index.ts";
 
 const LIMIT = 60;
@@ -21,7 +21,7 @@ it("the page says how long it waits, goes on by itself, and the document is seal
   await signIn(page, system, "Ada");
   await untilEnrolled(page);
   // A script of the same person's takes what there is.
-  const script = await EdgeClient.signIn(system, "Ada");
+  const script = await EdgeClient.signedIn(system, "Ada");
   let working = true;
   const statuses: number[] = [];
   const take = async () => {

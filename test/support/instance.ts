@@ -2,7 +2,8 @@
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { signedRequest, wrappingProofInput } from "#protocol/evidence/index.ts";
-import { type Answer, type EdgeClient, json } from "./client.ts";
+import type { EdgeClient } from "./edge-client.ts";
+import { type Answer, json } from "./http.ts";
 
 const { subtle } = globalThis.crypto;
 const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };

@@ -1,0 +1,180 @@
+/** A person's browser on one app, as far as the edge sees it: sign-in by name step by step, REST with token and proof. */
+
+import { createHash, randomBytes } from "node:crypto";
+import { createDpopKey, createProof, type DpopKey, thumbprint } from "#web/custodian/dpop.ts";
+import { type Answer, json, send } from "./http.ts";
+
+export type Tokens = {
+  access_token: string;
+  refresh_token: string;
+  custodian: { dn: string; certificate: string };
+  tenant: string;
+  user: { id: string; name: string };
+  accounts: { id: string; name: string }[];
+};
+
+type Fields = Record<string, string>;
+
+export class EdgeClient {
+  readonly app: string;
+  readonly vault: string;
+  /** Of the vault, once somebody has signed in. */
+  cookie = "";
+  key!: DpopKey;
+  tokens!: Tokens;
+
+  constructor({ appOrigin, vaultOrigin }: { appOrigin: string; vaultOrigin: string }) {
+    this.app = appOrigin;
+    this.vault = vaultOrigin;
+  }
+
+  /** Signed in at the vault, with tokens for the app. */
+  static async signedIn(
+    origins: { appOrigin: string; vaultOrigin: string },
+    name: string,
+  ): Promise<EdgeClient> {
+    const client = new EdgeClient(origins);
+    const verifier = newVerifier();
+    await client.take(await client.signIn(name, await client.query(verifier)), verifier);
+    return client;
+  }
+
+  get account(): string {
+    return this.tokens.accounts[0]!.id;
+  }
+
+  /** The vault's cookie in development, with this value. */
+  vaultCookie(value: string): string {
+    return `coffer-${new URL(this.vault).port}=${value}`;
+  }
+
+  form(url: string, form: Fields, headers: Fields = {}): Promise<Answer> {
+    const type = { "content-type": "application/x-www-form-urlencoded" };
+    return send(url, {
+      method: "POST",
+      headers: { ...type, ...headers },
+      body: new URLSearchParams(form).toString(),
+    });
+  }
+
+  /** The query of an authorization request, for `verifier` and the key of this browser. */
+  async query(verifier: string, change: Fields = {}): Promise<string> {
+    this.key ??= await createDpopKey();
+    return new URLSearchParams({
+      response_type: "code",
+      client_id: this.app,
+      redirect_uri: `${this.app}/`,
+      state: "state",
+      code_challenge: createHash("sha256").update(verifier).digest("base64url"),
+      code_challenge_method: "S256",
+      dpop_jkt: await thumbprint(this.key.jwk),
+      ...change,
+    }).toString();
+  }
+
+  authorize(query: string): Promise<Answer> {
+    return send(`${this.vault}/authorize?${query}`, { headers: { cookie: this.cookie } });
+  }
+
+  /** Reads the page that `authorize` shows, and presses "Continue as …". */
+  async approve(query: string, headers: Fields = {}): Promise<Answer> {
+    const ticket = await readTicket(await this.authorize(query));
+    const own = { origin: this.vault, cookie: this.cookie };
+    return this.form(`${this.vault}/authorize`, { continue: query, ticket }, { ...own, ...headers });
+  }
+
+  /** Signs in by name and takes the cookie. */
+  async signIn(name: string, asked?: string): Promise<Answer> {
+    const query = asked ?? (await this.query(newVerifier()));
+    const url = `${this.vault}/sign-in`;
+    const answer = await this.form(url, { name, continue: query }, { origin: this.vault });
+    this.cookie = answer.headers["set-cookie"]?.split(";")[0] ?? "";
+    return answer;
+  }
+
+  async code(verifier: string, change: Fields = {}): Promise<string> {
+    return codeOf(await this.approve(await this.query(verifier, change)));
+  }
+
+  /** Takes tokens for the code that an answer redirects with. */
+  async take(redirect: Answer, verifier: string): Promise<void> {
+    const answer = await this.exchange(codeOf(redirect), verifier);
+    if (answer.status !== 200) throw new Error(`No tokens: ${answer.status} ${answer.text}`);
+    this.tokens = json<Tokens>(answer);
+  }
+
+  /** `POST /token` with a fresh proof, or the one given. */
+  async token(form: Fields, proof?: string): Promise<Answer> {
+    const url = `${this.app}/token`;
+    const dpop = proof ?? (await createProof(this.key, { method: "POST", url }));
+    return this.form(url, { client_id: this.app, ...form }, { dpop, origin: this.app });
+  }
+
+  exchange(code: string, verifier: string, change: Fields = {}, proof?: string): Promise<Answer> {
+    const grant = {
+      grant_type: "authorization_code",
+      code,
+      code_verifier: verifier,
+      redirect_uri: `${this.app}/`,
+    };
+    return this.token({ ...grant, ...change }, proof);
+  }
+
+  /** Presents a refresh token, whatever comes of it. */
+  refresh(refreshToken: string): Promise<Answer> {
+    return this.token({ grant_type: "refresh_token", refresh_token: refreshToken });
+  }
+
+  /** A request to the app's REST interface, with token and a fresh proof. Objects are sent as JSON. */
+  async rest(method: string, path: string, body?: object, headers: Fields = {}): Promise<Answer> {
+    const own = { ...(await this.headers(method, path)), ...contentType(body), ...headers };
+    return send(this.app + path, { method, headers: own, ...encoded(body) });
+  }
+
+  /** What authorizes one request to the app's REST interface. */
+  async headers(method: string, path: string): Promise<Fields> {
+    const accessToken = this.tokens.access_token;
+    return {
+      authorization: `DPoP ${accessToken}`,
+      dpop: await createProof(this.key, { method, url: this.app + path, accessToken }),
+      origin: this.app,
+    };
+  }
+
+  /** JSON to the vault's origin, with its cookie and Origin unless told otherwise. */
+  vaultPost(path: string, body: object, headers: Fields = {}): Promise<Answer> {
+    const own = { ...contentType(body), cookie: this.cookie, origin: this.vault, ...headers };
+    return send(this.vault + path, { method: "POST", headers: own, ...encoded(body) });
+  }
+}
+
+function contentType(body?: object): Fields {
+  if (body === undefined) return {};
+  return { "content-type": `application/${body instanceof Uint8Array ? "octet-stream" : "json"}` };
+}
+
+function encoded(body?: object) {
+  if (body === undefined) return {};
+  return { body: body instanceof Uint8Array ? body : JSON.stringify(body) };
+}
+
+function codeOf({ headers }: Answer): string {
+  return new URL(headers.location ?? "about:blank").searchParams.get("code") ?? "";
+}
+
+/** The ticket in the form of one of the vault's pages, once a person could have read the page. */
+export async function readTicket({ text }: Answer): Promise<string> {
+  const ticket = ticketOf(text);
+  await new Promise((resolve) =>
+    setTimeout(resolve, Math.max(0, Number.parseInt(ticket, 10) + 1050 - Date.now())),
+  );
+  return ticket;
+}
+
+export function ticketOf(text: string): string {
+  return / name="ticket" value="([^"]*)"/.exec(text)?.[1] ?? "";
+}
+
+export function newVerifier(): string {
+  return randomBytes(32).toString("base64url");
+}
