@@ -21,6 +21,8 @@ export type Report = {
 
 /** Tests that have not ended after so many milliseconds are ended. */
 const LIMIT = 15 * 60_000;
+/** What one test and one hook may take, for all projects: several guards share the machine. */
+const PATIENCE = ["--testTimeout=120000", "--hookTimeout=180000"];
 
 /**
  * Runs the tests of a file whose full name matches the pattern; vitest's report, or why there is none. Ends early where
@@ -36,8 +38,10 @@ export async function runTests(
   const log = join(home, "log");
   rmSync(report, { force: true });
   const output = openSync(log, "w");
-  const args = [join(tree, "node_modules/vitest/vitest.mjs"), "run", file, `--testNamePattern=${pattern}`];
-  const group = startGroup(process.execPath, [...args, "--reporter=json", `--outputFile=${report}`], {
+  const vitest = [join(tree, "node_modules/vitest/vitest.mjs"), "run", ...PATIENCE];
+  const chosen = [file, `--testNamePattern=${pattern}`];
+  const reporter = ["--reporter=json", `--outputFile=${report}`];
+  const group = startGroup(process.execPath, [...vitest, ...chosen, ...reporter], {
     cwd: tree,
     output,
     // What a test leaves behind when it is ended goes with the scratch folder.
