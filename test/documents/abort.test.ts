@@ -4,15 +4,7 @@ import { truncateSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { loopbackFetch } from "#cli/loopback-fetch.ts";
-import {
-  type Browsing,
-  changeRows,
-  openBrowser,
-  readRows,
-  type System,
-  signIn,
-  startSystem,
-} from "../system/index.ts";
+import { changeRows, readRows, signIn, useSystemAndBrowser } from "../system/index.ts";
 import { writeRandomFile } from "./content.ts";
 import { leftovers } from "./leftovers.ts";
 import { connectNode } from "./node-client.ts";
@@ -21,15 +13,13 @@ import { connectNode } from "./node-client.ts";
 const document = new Uint8Array(17 << 20).fill(9);
 const NOTHING = { documents: [], uploads: [], objects: [] };
 
-let system: System;
-let browsing: Browsing;
+const { system, browsing } = useSystemAndBrowser();
 let client: Awaited<ReturnType<typeof connectNode>>;
 /** Called before each request and after its answer, with how many there have been. */
 let onRequest: (moment: "before" | "after", count: number) => void = () => {};
 let requests = 0;
 
 beforeAll(async () => {
-  [system, browsing] = await Promise.all([startSystem(), openBrowser()]);
   client = await connectNode(system, "Ada", async (input, init) => {
     const count = ++requests;
     onRequest("before", count);
@@ -45,8 +35,6 @@ afterEach(() => {
 });
 afterAll(async () => {
   client?.close();
-  await browsing?.close();
-  await system?.close();
 });
 
 const account = () => client.identity.accounts[0]!.id;

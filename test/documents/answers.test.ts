@@ -1,7 +1,7 @@
 /** Answers that are lost on the way, or are not the server's: none of them counts as stored, and none of them loses a document. */
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type System, startSystem } from "../system/index.ts";
+import { describe, expect, it } from "vitest";
+import { useSystem } from "../system/index.ts";
 import { leftovers } from "./leftovers.ts";
 import { bytesOf, connectNode } from "./node-client.ts";
 import { type Answer, type Fate, type Passing, startProxy } from "./proxy.ts";
@@ -9,12 +9,7 @@ import { type Answer, type Fate, type Passing, startProxy } from "./proxy.ts";
 const content = new Uint8Array(300_000).fill(7);
 const PORTAL = "<!doctype html><title>Welcome</title><a href='/login'>Accept the terms to go online</a>";
 
-let system: System;
-
-beforeAll(async () => {
-  system = await startSystem();
-});
-afterAll(() => system?.close());
+const system = useSystem();
 
 const reply = (status: number, type: string | undefined, text: string, more = {}): Answer => ({
   status,

@@ -9,20 +9,19 @@ import { contentName, createDocumentId } from "#web/custodian/belonging.ts";
 import { encodeMetadata, type SealedMetadata } from "#web/custodian/metadata.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json } from "../support/http.ts";
-import { type System, startSystem } from "../system/index.ts";
+import { useSystem } from "../system/index.ts";
 import { readStored, replaceStored } from "./bucket.ts";
 import { bytesOf, connectNode } from "./node-client.ts";
 
 const LENGTH = 300_000;
 
-let system: System;
+const system = useSystem();
 let client: Awaited<ReturnType<typeof connectNode>>;
 let uploader: EdgeClient;
 let port: PortClient;
 let edk: string;
 
 beforeAll(async () => {
-  system = await startSystem();
   [client, uploader] = await Promise.all([connectNode(system, "Ada"), EdgeClient.signedIn(system, "Ada")]);
   await client.documents.seal(new Uint8Array(1), uploader.account, { name: "first" });
   ({ port } = await client.microservice.use());
@@ -31,7 +30,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   client?.close();
-  await system?.close();
 });
 
 type Sealed = { content: Uint8Array<ArrayBuffer>; metadata: Uint8Array<ArrayBuffer> };

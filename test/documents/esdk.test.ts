@@ -4,12 +4,12 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseHeader, seal } from "#protocol/envelope/index.ts";
 import type { PortClient } from "#protocol/port/index.ts";
-import { type KeyWatch, type System, startSystem, watchKeys } from "../system/index.ts";
+import { useSystem, watchKeys } from "../system/index.ts";
 import { AccountKeyring, awsOpen, awsSeal, FixedKeyring } from "./aws.ts";
 import { bytesOf, connectNode } from "./node-client.ts";
 
-let system: System;
-let keys: KeyWatch;
+const keys = watchKeys();
+const system = useSystem();
 let client: Awaited<ReturnType<typeof connectNode>>;
 let port: PortClient;
 let edk: string;
@@ -18,8 +18,6 @@ let keyring: AccountKeyring;
 let own: { tenant: string; account: string; purpose: string };
 
 beforeAll(async () => {
-  keys = watchKeys();
-  system = await startSystem();
   client = await connectNode(system, "Ada");
   const account = client.identity.accounts[0]!.id;
   await client.documents.seal(new Uint8Array(), account, { name: "empty" });
@@ -31,8 +29,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   client?.close();
-  await system?.close();
-  keys?.stop();
+  keys.stop();
 });
 
 /** Names that the SDK keeps for itself begin with aws-crypto-; `__proto__` is lost in its plain objects. */

@@ -7,7 +7,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type System, startSystem } from "../system/index.ts";
+import { useSystem } from "../system/index.ts";
 import {
   type Chromium,
   digestOf,
@@ -24,15 +24,14 @@ const MINUTES = 60_000;
 const BROWSER_LIMIT = 200;
 const WORKERD_LIMIT = 300;
 
-let system: System;
+const system = useSystem();
 let chromium: Chromium;
 
 beforeAll(async () => {
-  [system, chromium] = await Promise.all([startSystem(), openChromium()]);
+  chromium = await openChromium();
 });
 afterAll(async () => {
   await chromium?.close();
-  await system?.close();
 });
 
 it(

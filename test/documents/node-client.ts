@@ -2,7 +2,7 @@
 
 import { type Client, connect } from "#cli/client.ts";
 import { loopbackFetch } from "#cli/loopback-fetch.ts";
-import type { System } from "../system/index.ts";
+import type { System } from "../support/start.ts";
 
 export type Recorded = { method: string; path: string; body: Uint8Array };
 

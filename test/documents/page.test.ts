@@ -3,19 +3,17 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Browsing, openBrowser, type System, signIn, startSystem } from "../system/index.ts";
+import { beforeAll, expect, it } from "vitest";
+import { signIn, useSystemAndBrowser } from "../system/index.ts";
 
 type Content = { name: string; mimeType: string; buffer: Buffer };
 
-let system: System;
-let browsing: Browsing;
+const { system, browsing } = useSystemAndBrowser();
 let page: Page;
 let complaints: string[];
 let files: Content[];
 
 beforeAll(async () => {
-  [system, browsing] = await Promise.all([startSystem(), openBrowser()]);
   files = [
     { name: "Übersicht 2026.pdf", mimeType: "application/pdf", buffer: await makePdf() },
     { name: "holiday photo.jpg", mimeType: "image/jpeg", buffer: await makePhoto() },
@@ -28,10 +26,6 @@ beforeAll(async () => {
   await signIn(page, system, "Ada");
   await page.getByLabel("Files to seal").setInputFiles(files);
   for (const { name } of files) await button("Save", name).waitFor();
-});
-afterAll(async () => {
-  await browsing?.close();
-  await system?.close();
 });
 
 const button = (verb: "Open" | "Save" | "Delete", name: string) =>

@@ -1,8 +1,8 @@
 /** The page's own ways in and out, for documents that take their time: by scripts, with nobody attached who listens in. */
 
 import { setTimeout as delay } from "node:timers/promises";
+import type { System } from "../support/start.ts";
 import { signIn } from "../system/index.ts";
-import type { System } from "../system/start.ts";
 import type { Chromium, PageSession } from "./chromium.ts";
 
 /** Signs in as a person does, and attaches to the page when its vault is ready. */

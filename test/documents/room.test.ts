@@ -1,17 +1,13 @@
 /** The last room of an account: real parts side by side, against workerd and its R2, and what is left in the bucket. */
 
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
-import { changeRows, readRows, type System, startSystem } from "../system/index.ts";
+import { changeRows, readRows, useSystem } from "../system/index.ts";
 
 const QUOTA = 100_000;
-let system: System;
-beforeAll(async () => {
-  system = await startSystem({ vars: { COFFER_BYTES_PER_ACCOUNT: String(QUOTA) } });
-});
-afterAll(() => system?.close());
+const system = useSystem({ vars: { COFFER_BYTES_PER_ACCOUNT: String(QUOTA) } });
 
 /** Bytes that lie in the bucket for an account: objects, and parts of uploads that are neither complete nor gone. */
 function stored(account: string): number {

@@ -6,15 +6,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { writeVerified } from "#cli/open.ts";
 import { parseHeader } from "#protocol/envelope/index.ts";
-import {
-  type Browsing,
-  openBrowser,
-  type System,
-  sealFile,
-  showFile,
-  signIn,
-  startSystem,
-} from "../system/index.ts";
+import { sealFile, showFile, signIn, useSystemAndBrowser } from "../system/index.ts";
 import { readStored, replaceStored } from "./bucket.ts";
 import { connectNode } from "./node-client.ts";
 
@@ -25,9 +17,8 @@ const draft = new Uint8Array(LENGTH).fill(1);
 const final = new Uint8Array(LENGTH).fill(2);
 const other = new Uint8Array(LENGTH).fill(3);
 
-let system: System;
+const { system, browsing } = useSystemAndBrowser();
 let client: Awaited<ReturnType<typeof connectNode>>;
-let browsing: Browsing;
 let folder: string;
 /** `old` is an earlier version of `now`, under the same name; `foreign` is another document of the same length. */
 let ids: { old: string; now: string; foreign: string };
@@ -35,7 +26,6 @@ let genuine: { content: Buffer; metadata: Buffer };
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "coffer-substitution-"));
-  [system, browsing] = await Promise.all([startSystem(), openBrowser()]);
   client = await connectNode(system, "Ada");
   const account = client.identity.accounts[0]!.id;
   const seal = async (bytes: Uint8Array<ArrayBuffer>, name: string) =>
@@ -49,8 +39,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   client?.close();
-  await browsing?.close();
-  await system?.close();
   rmSync(folder, { recursive: true, force: true });
 });
 afterEach(() => {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type Link, verifyChain } from "#edge/audit/chain.ts";
 import { openHsm } from "#edge/hsm/index.ts";
 import { tlsTransport } from "#kmip-node/index.ts";
@@ -7,14 +7,10 @@ import { IDENTITY, ROOT_CA, SIGN_TYPE, TRUST_LIST } from "#protocol/hierarchy/in
 import { findKey, type TrustList, verifyJws, verifyTrustList } from "#protocol/keys/index.ts";
 import { EdgeClient, newVerifier } from "../support/edge-client.ts";
 import { json, send } from "../support/http.ts";
-import { type System, startSystem } from "../system/index.ts";
+import { useSystem } from "../system/index.ts";
 
 const TENANT = "development";
-let system: System;
-beforeAll(async () => {
-  system = await startSystem();
-});
-afterAll(() => system?.close());
+const system = useSystem();
 
 describe("audit", () => {
   it("M20 chains every decision, allowed or not, without names or secrets", async () => {

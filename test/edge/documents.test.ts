@@ -1,19 +1,17 @@
 import { request } from "node:http";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { EdgeClient } from "../support/edge-client.ts";
 import { type Answer, json, problem } from "../support/http.ts";
-import { readRows, type System, startSystem } from "../system/index.ts";
+import { readRows, useSystem } from "../system/index.ts";
 
 const MIB = 1024 * 1024;
-let system: System;
+const system = useSystem();
 let ann: EdgeClient;
 let bob: EdgeClient;
 
 beforeAll(async () => {
-  system = await startSystem();
   [ann, bob] = await Promise.all([EdgeClient.signedIn(system, "Ann"), EdgeClient.signedIn(system, "Bob")]);
 });
-afterAll(() => system?.close());
 
 /** Bytes that differ everywhere. */
 function bytes(length: number, seed = 1): Uint8Array {

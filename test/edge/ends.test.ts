@@ -2,20 +2,16 @@
 
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { tlsTransport } from "#kmip-node/index.ts";
 import { IDENTITY, recipientNames } from "#protocol/hierarchy/index.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
 import { EdgeClient, newVerifier, type Tokens } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
 import { type EnrolmentAnswer, enrol, makeKeys } from "../support/instance.ts";
-import { changeRows, readRows, type System, startSystem } from "../system/index.ts";
+import { changeRows, readRows, useSystem } from "../system/index.ts";
 
-let system: System;
-beforeAll(async () => {
-  system = await startSystem();
-});
-afterAll(() => system?.close());
+const system = useSystem();
 
 /** A person with an enrolled instance and a data key. */
 async function enrolled(name: string) {

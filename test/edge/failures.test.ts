@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { tlsTransport } from "#kmip-node/index.ts";
 import { IDENTITY, type Identity, masterKeyName, recipientNames } from "#protocol/hierarchy/index.ts";
 import { createKmipClient, type KmipClient } from "#protocol/kmip/index.ts";
@@ -13,22 +13,20 @@ import {
   openSession,
   redemption,
 } from "../support/instance.ts";
-import { changeRows, readRows, type System, startSystem } from "../system/index.ts";
+import { changeRows, readRows, useSystem } from "../system/index.ts";
 
-let system: System;
+const system = useSystem();
 let ann: EdgeClient;
 let keys: Keys;
 let instance: EnrolmentAnswer;
 let edk: string;
 
 beforeAll(async () => {
-  system = await startSystem();
   ann = await EdgeClient.signedIn(system, "Ann");
   keys = await makeKeys();
   instance = json<EnrolmentAnswer>(await enrol(ann, keys));
   edk = json<{ edks: [string] }>(await dataKeys()).edks[0];
 });
-afterAll(() => system?.close());
 
 const dataKeys = () =>
   ann.rest("POST", "/kms/data-keys", { account: ann.account, count: 1, purpose: "document" });

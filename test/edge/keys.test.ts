@@ -24,11 +24,11 @@ import {
   openSession,
   redemption,
 } from "../support/instance.ts";
-import { type System, startSystem, watchKeys } from "../system/index.ts";
+import { useSystem, watchKeys } from "../system/index.ts";
 
 const { subtle } = globalThis.crypto;
 const watch = watchKeys();
-let system: System;
+const system = useSystem({ otherApps: ["other"], vars: { COFFER_DATA_KEYS_PER_HOUR: "64" } });
 let ann: EdgeClient;
 let bob: EdgeClient;
 let keys: Keys;
@@ -38,7 +38,6 @@ let trust: TrustList;
 const now = () => Math.floor(Date.now() / 1000);
 
 beforeAll(async () => {
-  system = await startSystem({ otherApps: ["other"], vars: { COFFER_DATA_KEYS_PER_HOUR: "64" } });
   [ann, bob] = await Promise.all([EdgeClient.signedIn(system, "Ann"), EdgeClient.signedIn(system, "Bob")]);
   keys = await makeKeys();
   instance = json<EnrolmentAnswer>(await enrol(ann, keys));
@@ -51,7 +50,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   watch.stop();
-  await system?.close();
 });
 
 async function newEdk(client = ann): Promise<string> {

@@ -1,19 +1,17 @@
 /** The origins of a development deployment: ports of `localhost`, on every address that a browser may try for it. */
 
 import { request } from "node:http";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { claimPort, type Listener } from "#edge/loopback.ts";
-import { type System, startSystem } from "../system/index.ts";
+import { useSystem } from "../system/index.ts";
 
-let system: System;
+const system = useSystem({ otherApps: ["second"] });
 /** Loopback addresses of this machine. */
 let hosts: string[];
 beforeAll(async () => {
   const free = await claimPort(0);
   hosts = free.map(({ host }) => host);
-  system = await startSystem({ otherApps: ["second"] });
 });
-afterAll(() => system?.close());
 
 /** What answers there, whatever the name resolves to: the page's title, or the status. */
 function title({ host, port }: Listener, asked: Record<string, string> = {}): Promise<string> {

@@ -1,19 +1,15 @@
 /** What is allowed with the session cookie leaves rows too: each way in has a pace of its user's, and says when to come again. */
 
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { readRows, type System, startSystem } from "../system/index.ts";
+import { expect, it } from "vitest";
 import { EdgeClient, newVerifier, readTicket } from "../support/edge-client.ts";
 import { json, problem, send } from "../support/http.ts";
+import { readRows, useSystem } from "../system/index.ts";
 
 const PER_MINUTE = 12;
-let system: System;
-beforeAll(async () => {
-  const perMinute = String(PER_MINUTE);
-  system = await startSystem({
-    vars: { COFFER_SIGN_INS_PER_MINUTE: perMinute, COFFER_ENROLMENTS_PER_MINUTE: perMinute },
-  });
+const perMinute = String(PER_MINUTE);
+const system = useSystem({
+  vars: { COFFER_SIGN_INS_PER_MINUTE: perMinute, COFFER_ENROLMENTS_PER_MINUTE: perMinute },
 });
-afterAll(() => system?.close());
 
 /** Rows of the audit log, in the chain and on their way there, of one action that was allowed. */
 const allowed = (action: string) =>
@@ -73,7 +69,7 @@ it("POST /sign-in: a name, and new names together, have a pace", async () => {
   for (let i = 0; i < MANY; i++) dora.push(await sign("Dora"));
   const refused = dora.filter(({ status }) => status === 429);
   expect(dora.length - refused.length).toBeLessThan(FEW);
-  expect(refused[0]!json()).toMatchObject({ code: "too-many-requests" });
+  expect(json(refused[0]!)).toMatchObject({ code: "too-many-requests" });
   const made = [];
   for (let i = 0; i < MANY; i++) made.push((await sign(`new ${i}`)).status);
   expect(made.filter((status) => status === 303).length).toBeLessThan(FEW);

@@ -1,15 +1,11 @@
 /** The vault's pages as the server sees them: what counts as an answer, and what ends what. */
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { EdgeClient, newVerifier, readTicket, type Tokens, ticketOf } from "../support/edge-client.ts";
 import { type Answer, json, send } from "../support/http.ts";
-import { readRows, type System, startSystem } from "../system/index.ts";
+import { readRows, useSystem } from "../system/index.ts";
 
-let system: System;
-beforeAll(async () => {
-  system = await startSystem({ otherApps: ["second"] });
-});
-afterAll(() => system?.close());
+const system = useSystem({ otherApps: ["second"] });
 
 /** Signed in at the vault and in the shipped page. */
 async function signedIn(name: string): Promise<{ browser: EdgeClient; tokens: Tokens }> {

@@ -1,25 +1,21 @@
 /** A refresh token is answered again, to the same key, as long as its successor was not used: docs/decisions/0024. */
 
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { createDpopKey } from "#web/custodian/dpop.ts";
 import { CustodianSession } from "#web/custodian/session.ts";
 import type { PendingSignIn, SignIn } from "#web/custodian/store.ts";
-import { readRows, type System, startSystem } from "../system/index.ts";
 import { EdgeClient, type Tokens } from "../support/edge-client.ts";
 import { json, send } from "../support/http.ts";
+import { readRows, useSystem } from "../system/index.ts";
 
-let system: System;
-beforeAll(async () => {
-  system = await startSystem();
-});
-afterAll(() => system?.close());
+const system = useSystem();
 
 async function signedIn(name: string) {
   const browser = await EdgeClient.signedIn(system, name);
   const { refresh_token: first } = browser.tokens;
   const refresh = async (token: string) => {
     const answer = await browser.refresh(token);
-    return answer.status === 200 ? (json<Tokens>(answer)).refresh_token : answer.status;
+    return answer.status === 200 ? json<Tokens>(answer).refresh_token : answer.status;
   };
   return { browser, first, refresh };
 }

@@ -1,20 +1,17 @@
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { decodeJwt, decodeProtectedHeader } from "jose";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import { createDpopKey, createProof } from "#web/custodian/dpop.ts";
 import { EdgeClient, newVerifier, type Tokens } from "../support/edge-client.ts";
 import { json, send } from "../support/http.ts";
-import { type System, startSystem } from "../system/index.ts";
+import { startSystem } from "../support/start.ts";
+import { useSystem } from "../system/index.ts";
 
 const TENANT = "development";
 
-let system: System;
-beforeAll(async () => {
-  system = await startSystem();
-});
-afterAll(() => system?.close());
+const system = useSystem();
 
 const signedIn = async (name = "Ada Lovelace") => {
   const browser = await EdgeClient.signedIn(system, name);

@@ -3,7 +3,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readRows, type System, startSystem } from "../system/index.ts";
+import { readRows, useSystem } from "../system/index.ts";
 import {
   chooseFile,
   chromium,
@@ -19,11 +19,7 @@ const NOTE = { name: "note.txt", type: "text/plain", bytes: Buffer.from("Sealed 
 // More than one frame, and not a whole number of them.
 const PHOTO = { name: "photo.bin", type: "application/octet-stream", bytes: randomBytes(1_500_001) };
 
-let system: System;
-beforeAll(async () => {
-  system = await startSystem();
-});
-afterAll(() => system?.close());
+const system = useSystem();
 
 describe.each([chromium, firefox, webkit])("in $name", (engine) => {
   describe.skipIf(engine.missing())("installed", () => {

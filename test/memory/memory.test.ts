@@ -6,7 +6,6 @@ import { DatabaseSync } from "node:sqlite";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { skipTest } from "../support/missing.ts";
-import { workerdPid } from "../system/workerd.ts";
 import {
   canReadMemory,
   needle,
@@ -17,6 +16,7 @@ import {
   textNeedle,
   watchMemory,
 } from "./index.ts";
+import { workerdPid } from "./workerd.ts";
 
 const forms = (findings: { form: string }[]) => [...new Set(findings.map(({ form }) => form))].sort();
 

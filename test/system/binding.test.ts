@@ -5,36 +5,17 @@ import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { loopbackFetch } from "#cli/loopback-fetch.ts";
 import { listen } from "../support/ports.ts";
-import {
-  type Browsing,
-  openBrowser,
-  readRows,
-  type System,
-  signIn,
-  startSystem,
-  untilEnrolled,
-  withKit,
-} from "./index.ts";
+import { openEnrolled, readRows, signIn, useSystemAndBrowser, withKit } from "./index.ts";
 
-let system: System;
-let browsing: Browsing;
+const running = useSystemAndBrowser({ otherApps: ["second"] });
+const { system } = running;
 let app: Page;
 
 beforeAll(async () => {
-  [system, browsing, attack] = await Promise.all([
-    startSystem({ otherApps: ["second"] }),
-    openBrowser(),
-    startAttack(),
-  ]);
-  ({ page: app } = await browsing.open());
-  await signIn(app, system, "Ada");
-  await untilEnrolled(app);
+  attack = await startAttack();
+  app = await openEnrolled(running, "Ada");
 });
-afterAll(async () => {
-  await browsing?.close();
-  await system?.close();
-  attack?.server.close();
-});
+afterAll(() => void attack?.server.close());
 
 /** Documents of an attacker, by path, on a server of their own: same machine, same site, another origin, shared cookies. */
 let attack: { server: Server; origin: string };

@@ -1,24 +1,20 @@
 /** What one user can make is bounded, and a user within reason is not kept out: they wait, or enrol again. */
 
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, expect, it } from "vitest";
 import { type Client, connect } from "#cli/client.ts";
 import { bytesOf } from "../documents/node-client.ts";
-import { type System, startSystem } from "./index.ts";
+import { useSystem } from "./index.ts";
 
-let system: System;
+const system = useSystem({
+  vars: {
+    COFFER_REQUESTS_PER_TEN_SECONDS: "60",
+    COFFER_INSTANCES_PER_USER: "2",
+    COFFER_BYTES_PER_ACCOUNT: "100000",
+  },
+});
 const clients: Client[] = [];
-beforeAll(async () => {
-  system = await startSystem({
-    vars: {
-      COFFER_REQUESTS_PER_TEN_SECONDS: "60",
-      COFFER_INSTANCES_PER_USER: "2",
-      COFFER_BYTES_PER_ACCOUNT: "100000",
-    },
-  });
-}, 60_000);
 afterAll(async () => {
   for (const client of clients) client.close();
-  await system.close();
 });
 
 async function connectAs(user: string, onWait = (_: number) => {}): Promise<Client> {

@@ -1,16 +1,12 @@
 /** One tolerance for clocks: a custodian whose clock is off within it can do everything, and beyond it nothing. */
 
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { connect } from "#cli/client.ts";
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import { bytesOf } from "../documents/node-client.ts";
-import { type System, startSystem } from "./index.ts";
+import { useSystem } from "./index.ts";
 
-let system: System;
-beforeAll(async () => {
-  system = await startSystem();
-}, 60_000);
-afterAll(() => system.close());
+const system = useSystem();
 
 const connectAt = (seconds: number) =>
   connect({

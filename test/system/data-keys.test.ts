@@ -6,36 +6,20 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { needle, scanBytes } from "../memory/index.ts";
 import { hsmClient, outcome } from "./hsm.ts";
-import {
-  type Browsing,
-  openBrowser,
-  readRows,
-  type System,
-  signIn,
-  startSystem,
-  untilEnrolled,
-  watchKeys,
-  watchTraffic,
-  withKit,
-} from "./index.ts";
+import { openEnrolled, readRows, useSystemAndBrowser, watchKeys, watchTraffic, withKit } from "./index.ts";
 import { selfSigned } from "./self-signed.ts";
 
-let system: System;
-let browsing: Browsing;
+const running = useSystemAndBrowser();
+const { system } = running;
 let ada: Page;
 let bob: Page;
 const watched = watchKeys();
 const traffic = watchTraffic();
 
 beforeAll(async () => {
-  [system, browsing] = await Promise.all([startSystem(), openBrowser()]);
-  [{ page: ada }, { page: bob }] = await Promise.all([browsing.open(), browsing.open()]);
-  await Promise.all([signIn(ada, system, "Ada"), signIn(bob, system, "Bob")]);
-  await Promise.all([untilEnrolled(ada), untilEnrolled(bob)]);
+  [ada, bob] = await Promise.all([openEnrolled(running, "Ada"), openEnrolled(running, "Bob")]);
 });
 afterAll(async () => {
-  await browsing?.close();
-  await system?.close();
   watched.stop();
   traffic.stop();
 });

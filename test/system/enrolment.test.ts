@@ -2,35 +2,18 @@
 
 import { createHash } from "node:crypto";
 import type { Page } from "playwright";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { needle, scanDirectory } from "../memory/index.ts";
-import {
-  type Browsing,
-  changeRows,
-  openBrowser,
-  readRows,
-  type System,
-  signIn,
-  startSystem,
-  untilEnrolled,
-  withKit,
-} from "./index.ts";
+import { startSystem } from "../support/start.ts";
+import { changeRows, openEnrolled, readRows, signIn, useSystemAndBrowser, withKit } from "./index.ts";
 
-let system: System;
-let browsing: Browsing;
+const running = useSystemAndBrowser();
+const { system, browsing } = running;
 let ada: Page;
 let bob: Page;
 
 beforeAll(async () => {
-  [system, browsing] = await Promise.all([startSystem(), openBrowser()]);
-  [{ page: ada }, { page: bob }] = await Promise.all([browsing.open(), browsing.open()]);
-  await Promise.all([signIn(ada, system, "Ada"), signIn(bob, system, "Bob")]);
-  // The pages enrol a microservice by themselves: the tests count from there.
-  await Promise.all([untilEnrolled(ada), untilEnrolled(bob)]);
-});
-afterAll(async () => {
-  await browsing?.close();
-  await system?.close();
+  [ada, bob] = await Promise.all([openEnrolled(running, "Ada"), openEnrolled(running, "Bob")]);
 });
 
 /** What the page's custodian gets when it asks for a grant: the grant, or the code of the refusal. */

@@ -3,7 +3,7 @@
 import { issueClient } from "#emulator/hsm/index.ts";
 import { tlsTransport } from "#kmip-node/index.ts";
 import { createKmipClient, type KmipClient, KmipError } from "#protocol/kmip/index.ts";
-import type { System } from "./start.ts";
+import type { System } from "../support/start.ts";
 
 export type HsmClient = KmipClient & {
   /** Every byte that the HSM answered. */

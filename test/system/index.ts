@@ -1,10 +1,18 @@
 /**
  * The whole system under test: HSM emulator, edge in workerd, page and vault in Chromium, joined as `npm start` joins them.
- * May import everything. Imported by the system tests of this folder only.
+ * May import everything. Imported by tests.
  */
 export { changeRows, edgeDatabases, type Row, readRows } from "./databases.ts";
+export { useSystem, useSystemAndBrowser } from "./hooks.ts";
 export { type HsmKey, type KeyWatch, watchKeys } from "./keys.ts";
 export { type Kit, withKit } from "./kit.ts";
-export { type Browsing, openBrowser, sealFile, showFile, signIn, untilEnrolled } from "./page.ts";
-export { type System, type SystemOptions, startSystem } from "./start.ts";
+export {
+  type Browsing,
+  openBrowser,
+  openEnrolled,
+  sealFile,
+  showFile,
+  signIn,
+  untilEnrolled,
+} from "./page.ts";
 export { type Traffic, watchTraffic } from "./traffic.ts";

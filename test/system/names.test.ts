@@ -2,34 +2,19 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, expect, it } from "vitest";
 import { scanBytes, scanDirectory, textNeedle } from "../memory/index.ts";
-import {
-  type Browsing,
-  openBrowser,
-  type System,
-  sealFile,
-  showFile,
-  signIn,
-  startSystem,
-  watchTraffic,
-} from "./index.ts";
+import { sealFile, showFile, signIn, useSystemAndBrowser, watchTraffic } from "./index.ts";
 
 const NAME = "Kündigung an Ferdinand №4711.txt";
 const PLAIN_NAME = "severance-ferdinand-4711.txt";
 const CONTENT = "Dear Ferdinand, this is to tell you that nothing of this is readable.";
 const USER = "Ada Visible-Control-Name";
 
-let system: System;
-let browsing: Browsing;
+const { system, browsing } = useSystemAndBrowser();
 const traffic = watchTraffic();
 
-beforeAll(async () => {
-  [system, browsing] = await Promise.all([startSystem(), openBrowser()]);
-});
 afterAll(async () => {
-  await browsing?.close();
-  await system?.close();
   traffic.stop();
 });
 

@@ -4,7 +4,7 @@ import type { Browser, BrowserContext, Locator, Page } from "playwright";
 import { expect } from "vitest";
 import type { Cdp } from "../chromium/cdp.ts";
 import { launchChromium, type Recorder, recordSubtleCrypto } from "../chromium/index.ts";
-import type { System } from "./start.ts";
+import type { System } from "../support/start.ts";
 
 export type Browsing = {
   browser: Browser;
@@ -58,6 +58,17 @@ export async function signIn(
   }
   await expectToAppear(page, page.getByRole("button", { name: "Sign out" }), `${name} signed in`);
   expect(new URL(page.url()).origin).toBe(system.appOrigin);
+}
+
+/** A page in a profile of its own, signed in, whose own microservice is enrolled: tests count from there. */
+export async function openEnrolled(
+  { system, browsing }: { system: System; browsing: Browsing },
+  name: string,
+): Promise<Page> {
+  const { page } = await browsing.open();
+  await signIn(page, system, name);
+  await untilEnrolled(page);
+  return page;
 }
 
 /** Waits until the page's own microservice, which it starts by itself, is enrolled. */

@@ -10,27 +10,15 @@ import {
   watchMemory,
 } from "../memory/index.ts";
 import { skipTest } from "../support/missing.ts";
-import {
-  type Browsing,
-  openBrowser,
-  type System,
-  sealFile,
-  showFile,
-  signIn,
-  startSystem,
-  watchKeys,
-  watchTraffic,
-} from "./index.ts";
+import { sealFile, showFile, signIn, useSystemAndBrowser, watchKeys, watchTraffic } from "./index.ts";
 
-let system: System;
-let browsing: Browsing;
+const { system, browsing } = useSystemAndBrowser();
 /** What the scans of workerd's memory found while documents were sealed and opened; null where it cannot be read. */
 let seen: Awaited<ReturnType<ReturnType<typeof watchMemory>["stop"]>> | null = null;
 const traffic = watchTraffic();
 const watched = watchKeys();
 
 beforeAll(async () => {
-  [system, browsing] = await Promise.all([startSystem(), openBrowser()]);
   const watch = canReadMemory(system.pid) ? watchMemory(system.pid) : null;
   const keys = watchKeys((key) => watch?.add(needle(`${key.keyClass} key`, key.bytes)));
   const { page } = await browsing.open();
@@ -46,8 +34,6 @@ beforeAll(async () => {
   await page.close();
 });
 afterAll(async () => {
-  await browsing?.close();
-  await system?.close();
   traffic.stop();
   watched.stop();
 });

@@ -4,24 +4,13 @@ import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { bytesOf, violations } from "../chromium/rules.ts";
 import { needle, scanBytes } from "../memory/index.ts";
-import {
-  type Browsing,
-  openBrowser,
-  type System,
-  sealFile,
-  showFile,
-  signIn,
-  startSystem,
-  watchKeys,
-} from "./index.ts";
+import { sealFile, showFile, signIn, useSystemAndBrowser, watchKeys } from "./index.ts";
 
-let system: System;
-let browsing: Browsing;
+const { system, browsing } = useSystemAndBrowser({ record: true });
 let page: Page;
 const watched = watchKeys();
 
 beforeAll(async () => {
-  [system, browsing] = await Promise.all([startSystem(), openBrowser({ record: true })]);
   ({ page } = await browsing.open());
   await signIn(page, system, "Ada");
   await sealFile(page, "letter.txt", "a letter to nobody else");
@@ -29,8 +18,6 @@ beforeAll(async () => {
   expect(await showFile(page, "letter.txt")).toBe("a letter to nobody else");
 });
 afterAll(async () => {
-  await browsing?.close();
-  await system?.close();
   watched.stop();
 });
 

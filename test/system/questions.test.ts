@@ -1,34 +1,20 @@
 /** The vault's pages in a browser: no press counts that a person did not mean for them. */
 
 import type { BrowserContext, Page } from "playwright";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import {
-  type Browsing,
-  openBrowser,
-  readRows,
-  type System,
-  signIn,
-  startSystem,
-  untilEnrolled,
-} from "./index.ts";
+import { afterEach, beforeAll, expect, it } from "vitest";
+import { openEnrolled, readRows, useSystemAndBrowser } from "./index.ts";
 
-let system: System;
-let browsing: Browsing;
+const running = useSystemAndBrowser();
+const { system } = running;
 let context: BrowserContext;
 let app: Page;
 
 beforeAll(async () => {
-  [system, browsing] = await Promise.all([startSystem(), openBrowser()]);
-  ({ page: app, context } = await browsing.open());
-  await signIn(app, system, "Ada");
-  await untilEnrolled(app);
+  app = await openEnrolled(running, "Ada");
+  context = app.context();
 });
 afterEach(async () => {
   for (const page of context.pages()) if (page !== app) await page.close();
-});
-afterAll(async () => {
-  await browsing?.close();
-  await system?.close();
 });
 
 /** Codes that were issued, to whatever key. */

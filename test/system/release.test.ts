@@ -17,21 +17,11 @@ import { IDENTITY, type PolicyAttribute, policy } from "#protocol/hierarchy/inde
 import type { Attributes, RequestPayload, ResponsePayload } from "#protocol/kmip/index.ts";
 import { needle, scanBytes } from "../memory/index.ts";
 import { type HsmClient, hsmClient, outcome } from "./hsm.ts";
-import {
-  type Browsing,
-  openBrowser,
-  readRows,
-  type System,
-  signIn,
-  startSystem,
-  untilEnrolled,
-  watchKeys,
-  withKit,
-} from "./index.ts";
+import { openEnrolled, readRows, useSystemAndBrowser, watchKeys, withKit } from "./index.ts";
 import { selfSigned } from "./self-signed.ts";
 
-let system: System;
-let browsing: Browsing;
+const running = useSystemAndBrowser();
+const { system } = running;
 let kms: HsmClient;
 let ra: HsmClient;
 let user: HsmClient;
@@ -52,13 +42,10 @@ const RSA: NonNullable<Attributes["cryptographicParameters"]>[number] = {
 };
 
 beforeAll(async () => {
-  [system, browsing] = await Promise.all([startSystem(), openBrowser()]);
   [kms, ra, user] = (await Promise.all(
     [IDENTITY.kms, IDENTITY.ra, "ordinary-user"].map((name) => hsmClient(system, name)),
   )) as [HsmClient, HsmClient, HsmClient];
-  const { page } = await browsing.open();
-  await signIn(page, system, "Ada");
-  await untilEnrolled(page);
+  const page = await openEnrolled(running, "Ada");
   const edk = await withKit(
     page,
     async (kit, vault) => {
@@ -83,8 +70,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const client of [kms, ra, user]) client?.close();
-  await browsing?.close();
-  await system?.close();
   watched.stop();
 });
 

@@ -1,23 +1,17 @@
 /** What was sealed stays openable: over a reload of the page, and when everything is started again. */
 
 import type { Page } from "playwright";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Browsing, openBrowser, type System, sealFile, showFile, signIn, startSystem } from "./index.ts";
+import { beforeAll, expect, it } from "vitest";
+import { sealFile, showFile, signIn, useSystemAndBrowser } from "./index.ts";
 
-let system: System;
-let browsing: Browsing;
+const { system, browsing } = useSystemAndBrowser();
 let page: Page;
 let complaints: string[];
 
 beforeAll(async () => {
-  [system, browsing] = await Promise.all([startSystem(), openBrowser()]);
   ({ page, complaints } = await browsing.open());
   await signIn(page, system, "Ada");
   await sealFile(page, "note.txt", "kept for later");
-});
-afterAll(async () => {
-  await browsing?.close();
-  await system?.close();
 });
 
 it("a document is sealed, listed and opened, without a complaint of the browser", async () => {

@@ -1,21 +1,17 @@
 /** A script that runs one command a document: each signs in and enrols again, with every bound at a tenth. */
 
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { connect } from "#cli/client.ts";
-import { type System, startSystem } from "./index.ts";
+import { useSystem } from "./index.ts";
 
-let system: System;
-beforeAll(async () => {
-  system = await startSystem({
-    vars: {
-      COFFER_REQUESTS_PER_TEN_SECONDS: "100",
-      COFFER_SIGN_INS_PER_USER: "8",
-      COFFER_INSTANCES_PER_USER: "4",
-      COFFER_ENROLMENTS_PER_MINUTE: "16",
-    },
-  });
-}, 60_000);
-afterAll(() => system.close());
+const system = useSystem({
+  vars: {
+    COFFER_REQUESTS_PER_TEN_SECONDS: "100",
+    COFFER_SIGN_INS_PER_USER: "8",
+    COFFER_INSTANCES_PER_USER: "4",
+    COFFER_ENROLMENTS_PER_MINUTE: "16",
+  },
+});
 
 it("many sign-ins of a script are let through, one after the other and two at a time, with waits that are told", async () => {
   const waits: number[] = [];

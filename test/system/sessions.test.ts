@@ -1,32 +1,13 @@
 /** Two apps in one browser: what ends one of them, and what ends both, here and at the vault. */
 
 import type { BrowserContext, Page } from "playwright";
-import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
-import {
-  type Browsing,
-  openBrowser,
-  type System,
-  sealFile,
-  showFile,
-  signIn,
-  startSystem,
-  untilEnrolled,
-  withKit,
-} from "./index.ts";
+import { beforeEach, expect, it } from "vitest";
+import { sealFile, showFile, signIn, untilEnrolled, useSystemAndBrowser, withKit } from "./index.ts";
 
-let system: System;
-let browsing: Browsing;
+const { system, browsing } = useSystemAndBrowser({ otherApps: ["second"] });
 let context: BrowserContext;
 let first: Page;
 let second: Page;
-
-beforeAll(async () => {
-  [system, browsing] = await Promise.all([startSystem({ otherApps: ["second"] }), openBrowser()]);
-});
-afterAll(async () => {
-  await browsing?.close();
-  await system?.close();
-});
 
 const secondApp = () => ({ ...system, appOrigin: system.origin("second") });
 

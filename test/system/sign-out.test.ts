@@ -1,33 +1,17 @@
 /** What a sign-out leaves in the browser, and who may use what is stored: reload, sign-out, second user of a profile. */
 
 import type { BrowserContext, Page } from "playwright";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import {
-  type Browsing,
-  openBrowser,
-  type System,
-  sealFile,
-  showFile,
-  signIn,
-  startSystem,
-  untilEnrolled,
-  withKit,
-} from "./index.ts";
+import { beforeAll, expect, it } from "vitest";
+import { sealFile, showFile, signIn, untilEnrolled, useSystemAndBrowser, withKit } from "./index.ts";
 
-let system: System;
-let browsing: Browsing;
+const { system, browsing } = useSystemAndBrowser();
 let context: BrowserContext;
 let page: Page;
 
 beforeAll(async () => {
-  [system, browsing] = await Promise.all([startSystem(), openBrowser()]);
   ({ page, context } = await browsing.open());
   await signIn(page, system, "Ada");
   await sealFile(page, "note.txt", "for Ada alone");
-});
-afterAll(async () => {
-  await browsing?.close();
-  await system?.close();
 });
 
 /** What the vault's origin keeps: custodians of its instances, and how many wrapped keys. */

@@ -9,19 +9,11 @@ import {
   X509Certificate,
 } from "node:crypto";
 import type { Page } from "playwright";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import {
-  type Browsing,
-  openBrowser,
-  type System,
-  signIn,
-  startSystem,
-  untilEnrolled,
-  withKit,
-} from "./index.ts";
+import { beforeAll, expect, it } from "vitest";
+import { openEnrolled, useSystemAndBrowser, withKit } from "./index.ts";
 
-let system: System;
-let browsing: Browsing;
+const running = useSystemAndBrowser({ record: true });
+const { system, browsing } = running;
 let page: Page;
 let loaded: {
   edk: string;
@@ -32,11 +24,8 @@ let loaded: {
 let certificate: string;
 
 beforeAll(async () => {
-  [system, browsing] = await Promise.all([startSystem(), openBrowser({ record: true })]);
-  ({ page } = await browsing.open());
-  await signIn(page, system, "Ada");
   // Else the page's own enrolment may replace the instance that the keys are wrapped to.
-  await untilEnrolled(page);
+  page = await openEnrolled(running, "Ada");
   ({ loaded, certificate } = await withKit(
     page,
     async (kit, vault) => {
@@ -58,10 +47,6 @@ beforeAll(async () => {
     },
     system.vaultOrigin,
   ));
-});
-afterAll(async () => {
-  await browsing?.close();
-  await system?.close();
 });
 
 /** Hands a key into a fresh Worker of the enrolled instance; the refusal, and how often it called `unwrapKey`. */

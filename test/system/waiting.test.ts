@@ -1,25 +1,15 @@
 /** What a person reads while the server asks the page to wait: in Chromium, against the real limit, which is low here. */
 
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { EdgeClient } from "../support/edge-client.ts";
-import { type Browsing, openBrowser, type System, signIn, startSystem, untilEnrolled } from "./index.ts";
+import { openEnrolled, useSystemAndBrowser } from "./index.ts";
 
 const LIMIT = 60;
-let system: System;
-let browsing: Browsing;
-beforeAll(async () => {
-  const vars = { COFFER_REQUESTS_PER_TEN_SECONDS: String(LIMIT) };
-  [system, browsing] = await Promise.all([startSystem({ vars }), openBrowser()]);
-}, 60_000);
-afterAll(async () => {
-  await browsing?.close();
-  await system?.close();
-});
+const running = useSystemAndBrowser({ vars: { COFFER_REQUESTS_PER_TEN_SECONDS: String(LIMIT) } });
+const { system } = running;
 
 it("the page says how long it waits, goes on by itself, and the document is sealed", async () => {
-  const { page } = await browsing.open();
-  await signIn(page, system, "Ada");
-  await untilEnrolled(page);
+  const page = await openEnrolled(running, "Ada");
   // A script of the same person's takes what there is.
   const script = await EdgeClient.signedIn(system, "Ada");
   let working = true;

@@ -3,9 +3,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startAll } from "../../cli/start-all.ts";
-import { freePorts } from "../support/ports.ts";
-import { workerdPid } from "./workerd.ts";
+import { startAll } from "#cli/start-all.ts";
+import { freePorts } from "./ports.ts";
 
 type Running = Awaited<ReturnType<typeof startAll>>;
 
@@ -28,7 +27,7 @@ export type System = {
   origin(name: string): string;
   /** What `startAll` returned last. */
   readonly running: Running;
-  /** Process id of workerd. */
+  /** Process id of workerd (Linux; throws elsewhere). */
   readonly pid: number;
   /** All that the edge has logged since it was first started, one entry a line. */
   log(): string;
@@ -63,7 +62,8 @@ export async function startSystem({ otherApps = [], vars = {} }: SystemOptions =
       return running;
     },
     get pid() {
-      return running.edge.pid ?? workerdPid(app);
+      if (running.edge.pid === null) throw new Error("The process of workerd cannot be told here");
+      return running.edge.pid;
     },
     log: () => [...earlier, ...lines()].join("\n"),
     async restart(between) {
