@@ -238,7 +238,7 @@ describe("refresh token", () => {
     const { browser, tokens } = await signedIn();
     const second = json<Tokens>(await browser.refresh(tokens.refresh_token));
     expect(second.custodian).toEqual(tokens.custodian);
-    const third = (await browser.refresh(second.refresh_token)).json() as Tokens;
+    const third = json<Tokens>(await browser.refresh(second.refresh_token));
     expect((await browser.refresh(tokens.refresh_token)).status).toBe(400);
     expect((await browser.refresh(third.refresh_token)).status).toBe(400);
   });
