@@ -1,27 +1,26 @@
 /** What the edge really answers, on workerd, against the contract that it publishes. */
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { contract, type OperationId, type Route } from "#protocol/contract/index.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { type Answer, json, send } from "../support/http.ts";
+import { makeKeys, redemption } from "../support/instance.ts";
 import { mistakes } from "../support/json-schema.ts";
-import { type System, startSystem } from "../system/index.ts";
-import { type Answer, EdgeClient, json, send } from "./client.ts";
-import { makeKeys, redemption } from "./instance.ts";
+import { useSystem } from "../system/index.ts";
 
 type Described = { content?: Record<string, { schema?: Record<string, unknown> }> };
 type Published = {
   paths: Record<string, Record<string, { responses: Record<string, Described>; requestBody?: Described }>>;
 };
 
-let system: System;
+const system = useSystem();
 let ann: EdgeClient;
 let published: Published;
 const seen = new Map<OperationId, Set<number>>();
 
 beforeAll(async () => {
-  system = await startSystem();
-  ann = await EdgeClient.signIn(system, "Ann");
+  ann = await EdgeClient.signedIn(system, "Ann");
   published = json(await send(`${ann.app}/openapi.json`));
 });
-afterAll(() => system?.close());
 
 function operationOf(id: OperationId) {
   const { path, method } = contract[id];
@@ -61,7 +60,7 @@ it("tells clients where to go", async () => {
 });
 
 it("signs in and out", async () => {
-  const bob = await EdgeClient.signIn(system, "Bob");
+  const bob = await EdgeClient.signedIn(system, "Bob");
   hold("session", await get(`${bob.vault}/session`, { cookie: bob.cookie }), 200);
   hold("session", await get(`${bob.vault}/session`), 401);
   hold("session", await get(`${bob.vault}/session`, { origin: bob.app, cookie: bob.cookie }), 403);
@@ -69,9 +68,10 @@ it("signs in and out", async () => {
   expect(json(refreshed).token_type).toBe("DPoP");
   hold("token", await bob.refresh("none"), 400);
   hold("token", await bob.refresh(""), 400);
-  hold("token", await bob.post(`${bob.app}/token`, new URLSearchParams({ grant_type: "password" })), 400);
+  const own = { origin: bob.app };
+  hold("token", await bob.form(`${bob.app}/token`, { grant_type: "password" }, own), 400);
   const form = { grant_type: "refresh_token", client_id: bob.app, refresh_token: "x" };
-  hold("token", await bob.post(`${bob.app}/token`, new URLSearchParams(asPublished("token", form))), 401);
+  hold("token", await bob.form(`${bob.app}/token`, asPublished("token", form), own), 401);
   hold("token", await send(`${bob.app}/token`, { method: "POST" }), 415);
   hold("signOut", await bob.vaultPost("/sign-out", {}, { origin: "https://evil.example" }), 403);
   hold("signOut", await bob.vaultPost("/sign-out", {}), 204);

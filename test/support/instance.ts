@@ -2,22 +2,14 @@
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { signedRequest, wrappingProofInput } from "#protocol/evidence/index.ts";
+import type { EnrolmentAnswer } from "#web/microservice/registration.ts";
 import type { EdgeClient } from "./edge-client.ts";
 import { type Answer, json } from "./http.ts";
 
 const { subtle } = globalThis.crypto;
 const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
-export type EnrolmentAnswer = {
-  instance: string;
-  identityCertificate: string;
-  wrappingCertificate: string;
-  chain: string[];
-  trust: string;
-  custodian: string;
-  origin: string;
-  notAfter: number;
-};
+export type { EnrolmentAnswer };
 
 export type Keys = { identity: CryptoKeyPair; wrapping: CryptoKeyPair };
 
