@@ -1,10 +1,16 @@
 import { join } from "#protocol/bytes.ts";
+import { named } from "#protocol/hierarchy/index.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
 import { derToRaw } from "./ecdsa.ts";
 
-/** The HSM did not answer, or not in KMIP. A refusal by the HSM is a `KmipError` instead. */
+/** The HSM did not answer. A refusal by the HSM is a `KmipError` instead. */
 export class HsmUnavailable extends Error {
   override readonly name = "HsmUnavailable";
+}
+
+/** The HSM answered, but not what was asked for: it lacks what every deployment has, or gives it in another form. */
+export class UnexpectedAnswer extends Error {
+  override readonly name = "UnexpectedAnswer";
 }
 
 /** What carries a request to the HSM: a binding in workerd, anything like it elsewhere. */
@@ -49,11 +55,11 @@ export function openHsm(fetcher: HsmFetcher, url: string): Hsm {
     locate: (name) =>
       once(`locate ${name}`, async () => {
         const { uniqueIdentifier = [] } = await client.request("Locate", {
-          attributes: { name: [{ nameValue: name, nameType: "UninterpretedTextString" }] },
+          attributes: { name: named(name) },
         });
         const [id, ...others] = uniqueIdentifier;
         if (id === undefined || others.length > 0) {
-          throw new Error(`The HSM has ${uniqueIdentifier.length} objects named ${name}`);
+          throw new UnexpectedAnswer(`The HSM has ${uniqueIdentifier.length} objects named ${name}`);
         }
         return id;
       }),
@@ -67,21 +73,21 @@ export function openHsm(fetcher: HsmFetcher, url: string): Hsm {
           value instanceof Uint8Array ||
           !(value.keyMaterial instanceof Uint8Array)
         ) {
-          throw new Error(`${name} is not a public key`);
+          throw new UnexpectedAnswer(`${name} is not a public key`);
         }
         return copy(value.keyMaterial);
       }),
     certificate: (name) =>
       once(`certificate ${name}`, async () => {
         const { object } = await client.request("Get", { uniqueIdentifier: await hsm.locate(name) });
-        if (!object.certificate) throw new Error(`${name} is not a certificate`);
+        if (!object.certificate) throw new UnexpectedAnswer(`${name} is not a certificate`);
         return copy(object.certificate.certificateValue);
       }),
     async opaque(name) {
       // The officer replaces an old object by a new one, with another identifier.
       kept.delete(`locate ${name}`);
       const { object } = await client.request("Get", { uniqueIdentifier: await hsm.locate(name) });
-      if (!object.opaqueObject) throw new Error(`${name} is not an opaque object`);
+      if (!object.opaqueObject) throw new UnexpectedAnswer(`${name} is not an opaque object`);
       return copy(object.opaqueObject.opaqueDataValue);
     },
     async sign(name, data) {
@@ -90,11 +96,20 @@ export function openHsm(fetcher: HsmFetcher, url: string): Hsm {
         cryptographicParameters: { digitalSignatureAlgorithm: "ECDSAWithSHA256" },
         data,
       });
-      if (signatureData === undefined) throw new Error("The HSM answered Sign without a signature");
-      return derToRaw(signatureData);
+      return rawSignature(signatureData);
     },
   };
   return hsm;
+}
+
+/** The raw r || s in the answer to Sign. */
+export function rawSignature(signatureData: Uint8Array | undefined): Uint8Array<ArrayBuffer> {
+  if (signatureData === undefined) throw new UnexpectedAnswer("The HSM answered Sign without a signature");
+  try {
+    return derToRaw(signatureData);
+  } catch (cause) {
+    throw new UnexpectedAnswer("The HSM's signature is none", { cause });
+  }
 }
 
 async function exchange(fetcher: HsmFetcher, url: string, body: Uint8Array): Promise<Uint8Array> {

@@ -1,9 +1,9 @@
 import { DurableObject } from "cloudflare:workers";
-import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { fromHsm, type Hsm, openHsm } from "../hsm/index.ts";
+import { type Ledger, openLedger } from "../hsm/keys/index.ts";
 import { fail, ok, type Result, refuse } from "../result.ts";
 import { hashSecret } from "../secret.ts";
 import { openStore, type Store } from "../store.ts";
@@ -37,6 +37,7 @@ type Answered = Asked & { ticket: string };
 export class IamObject extends DurableObject<Env> {
   readonly #store: Store;
   readonly #hsm: Hsm;
+  readonly #ledger: Ledger;
   readonly #neighbours: Neighbours;
   /** Account keys that are being made, so that two first requests make one. */
   readonly #making = new Map<string, Promise<AccountKey>>();
@@ -45,6 +46,7 @@ export class IamObject extends DurableObject<Env> {
     super(ctx, env);
     this.#store = openStore(ctx, { domain: "iam", audit: env.AUDIT_IAM, migrations });
     this.#hsm = openHsm(env.HSM_IAM, env.COFFER_HSM_URL);
+    this.#ledger = openLedger(ctx, this.#hsm, "iam");
     this.#neighbours = env as unknown as Neighbours;
     // What an earlier release issued has no alarm yet.
     ctx.waitUntil(this.#wakeAtExpiry());
@@ -54,6 +56,7 @@ export class IamObject extends DurableObject<Env> {
     sweep(this.#store, seconds());
     await this.#store.flush();
     await this.#tellEnded();
+    await this.#ledger.sweep();
     await this.#wakeAtExpiry();
   }
 
@@ -190,7 +193,7 @@ export class IamObject extends DurableObject<Env> {
   async #makeAccountKey(account: string): Promise<AccountKey> {
     const now = seconds();
     const master = await masterKey(this.#hsm, this.#store.tenant);
-    const wrapped = await createAccountKey(this.#hsm, master, new Date((now - CLOCK_TOLERANCE) * 1000));
+    const wrapped = await createAccountKey(this.#hsm, this.#ledger, master);
     this.#store.sql.exec(
       "INSERT INTO account_keys VALUES (?, ?, 1, ?, ?, ?) ON CONFLICT DO NOTHING",
       ...[crypto.randomUUID(), account, wrapped.buffer, master, now],

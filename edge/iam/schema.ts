@@ -1,3 +1,4 @@
+import { LEDGER_TABLE } from "../hsm/keys/index.ts";
 import { PACES } from "../pace.ts";
 
 /**
@@ -64,4 +65,6 @@ export const migrations = [
   CREATE TABLE successor_key (only INTEGER PRIMARY KEY CHECK (only = 1), key BLOB NOT NULL) STRICT;
   ${PACES}
   `,
+  // Account keys that are being made at the HSM.
+  LEDGER_TABLE,
 ] as const;

@@ -3,16 +3,14 @@ import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import type { DataKeysRequest, ExportRequest, Rewrapped, RewrapRequest } from "#protocol/contract/index.ts";
 import { masterKeyName, named, WORKING } from "#protocol/hierarchy/index.ts";
 import { canonicalJws, digest, type Edk, JwsError, type TrustList, verifyEdk } from "#protocol/keys/index.ts";
-import { KmipError } from "#protocol/kmip/index.ts";
-import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
-import { type Hsm, HsmUnavailable, openHsm } from "../hsm/index.ts";
+import { failureOf, fromHsm, type Hsm, openHsm } from "../hsm/index.ts";
+import { type Ledger, openLedger } from "../hsm/keys/index.ts";
 import type { AccountKey } from "../iam/types.ts";
 import type { Recipient } from "../ra/types.ts";
 import { fail, ok, type Result, refuse } from "../result.ts";
 import { openStore, type Store } from "../store.ts";
-import { type Batch, type BatchLedger, sweep } from "./batch.ts";
 import { makeDataKeys } from "./data-keys.ts";
 import { DataKeyQuota } from "./quota.ts";
 import { findDataKey, insertDataKeys } from "./registry.ts";
@@ -31,8 +29,6 @@ interface Neighbours {
 const RECEIPT_SECONDS = 8 * 3600;
 /** Between two looks for a new trust list because of an unknown key, seconds. */
 const TRUST_SECONDS = 60;
-/** A batch that has been under way for so long is over; what it left is swept. Milliseconds. */
-const SWEEP_AFTER_MS = 60_000;
 /** What a new document key allows. */
 const DOCUMENT_POLICY = { operations: ["encrypt", "decrypt"] } satisfies Edk["policy"];
 
@@ -41,7 +37,7 @@ export class KmsObject extends DurableObject<Env> {
   readonly #store: Store;
   readonly #hsm: Hsm;
   readonly #neighbours: Neighbours;
-  readonly #ledger: BatchLedger;
+  readonly #ledger: Ledger;
   readonly #quota: DataKeyQuota;
   #trust: { list: TrustList; read: number } | undefined;
 
@@ -51,14 +47,7 @@ export class KmsObject extends DurableObject<Env> {
     this.#hsm = openHsm(env.HSM_KMS, env.COFFER_HSM_URL);
     this.#quota = new DataKeyQuota(env.COFFER_DATA_KEYS_PER_HOUR);
     this.#neighbours = env as unknown as Neighbours;
-    const { sql } = this.#store;
-    this.#ledger = {
-      begin: ({ id, objects }) => {
-        sql.exec("INSERT INTO hsm_batches (id, objects, started) VALUES (?, ?, ?)", id, objects, Date.now());
-        ctx.waitUntil(wakeBy(ctx.storage, Date.now() + SWEEP_AFTER_MS));
-      },
-      end: ({ id }) => void sql.exec("DELETE FROM hsm_batches WHERE id = ?", id),
-    };
+    this.#ledger = openLedger(ctx, this.#hsm, "kms");
   }
 
   /** M6: new data keys for an account, as EDKs. */
@@ -216,33 +205,17 @@ export class KmsObject extends DurableObject<Env> {
   async hasMasterKey(): Promise<Result<boolean>> {
     // Asked again each time: a master key that has been revoked since does not count.
     const name = named(masterKeyName(this.#store.tenant));
-    try {
+    return fromHsm("master-key", async () => {
       const { uniqueIdentifier } = await this.#hsm.request("Locate", {
         attributes: { name, state: WORKING },
       });
       return ok(uniqueIdentifier.length === 1);
-    } catch {
-      return fail("hsm-unavailable");
-    }
+    });
   }
 
   override async alarm(): Promise<void> {
     await this.#store.flush();
-    const { sql } = this.#store;
-    const stale = [
-      ...sql.exec<Batch>(
-        "SELECT id, objects FROM hsm_batches WHERE started <= ? LIMIT 20",
-        Date.now() - SWEEP_AFTER_MS,
-      ),
-    ];
-    for (const batch of stale) {
-      await sweep(this.#hsm, batch).then(
-        () => this.#ledger.end(batch),
-        () => undefined,
-      );
-    }
-    const { left } = sql.exec<{ left: number }>("SELECT count(*) AS left FROM hsm_batches").one();
-    if (left > 0) await wakeBy(this.ctx.storage, Date.now() + SWEEP_AFTER_MS);
+    await this.#ledger.sweep();
   }
 
   /** Verifies an EDK; a key that is not on the kept trust list makes us look for a new one, now and then. */
@@ -273,15 +246,8 @@ export class KmsObject extends DurableObject<Env> {
     about: { caller: Caller; resource: string; requestId: string },
     error: unknown,
   ): Result<never> {
-    const kmip = error instanceof KmipError;
-    const reason = kmip
-      ? `${error.operation ?? ""} ${error.code}`
-      : error instanceof Error
-        ? error.name
-        : "unknown";
-    return authorize<never>(this.#store, { ...about, action }, () =>
-      refuse(kmip ? "hsm-refused" : error instanceof HsmUnavailable ? "hsm-unavailable" : "internal", reason),
-    );
+    const { code, reason } = failureOf(error);
+    return authorize<never>(this.#store, { ...about, action }, () => refuse(code, reason));
   }
 }
 

@@ -14,7 +14,7 @@ import {
   verifyTrustList,
 } from "#protocol/keys/index.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
-import { derToRaw, type Hsm } from "../hsm/index.ts";
+import { type Hsm, rawSignature } from "../hsm/index.ts";
 
 /** Signs all of them with the key for EDKs; compact JWS, in order. */
 export function signEdks(hsm: Hsm, trust: TrustList, edks: Edk[]): Promise<string[]> {
@@ -51,10 +51,10 @@ async function signAll(
   );
   return inputs.map((input, index) => {
     const answer = answers[index];
-    if (answer?.resultStatus !== "Success" || answer.operation !== "Sign" || !answer.payload?.signatureData) {
+    if (answer?.resultStatus !== "Success" || answer.operation !== "Sign") {
       throw new KmipError(answer?.resultReason ?? "GeneralFailure", undefined, "Sign");
     }
-    return joinJws(input, derToRaw(answer.payload.signatureData));
+    return joinJws(input, rawSignature(answer.payload?.signatureData));
   });
 }
 

@@ -7,7 +7,7 @@ import { digest } from "#protocol/keys/index.ts";
 import type { Hsm } from "../hsm/index.ts";
 import { type CertificateOrder, issue } from "./certificate.ts";
 import type { NewInstance } from "./instances.ts";
-import type { EnrolmentMethod } from "./method.ts";
+import type { EnrolmentMethod } from "./methods/index.ts";
 import { registerRecipient } from "./recipient.ts";
 import type { InstanceKeys } from "./request.ts";
 import type { Binding, Enrolment } from "./types.ts";

@@ -126,34 +126,17 @@ export function endCustodian(sql: SqlStorage, jkt: string, now: number): void {
   sql.exec("DELETE FROM grants WHERE jkt = ? AND used IS NULL", jkt);
 }
 
-/** Notes that a recipient is about to be registered, until its instance is recorded or the attempt is cleaned up. */
-export function beginRegistration(sql: SqlStorage, instance: string, now: number): void {
-  sql.exec("INSERT INTO registrations (instance, started) VALUES (?, ?)", instance, now);
-}
-
-export function endRegistration(sql: SqlStorage, instance: string): void {
-  sql.exec("DELETE FROM registrations WHERE instance = ?", instance);
-}
-
-/** A registration takes seconds; one as old as this was cut off. */
-const CUT_OFF = 60;
-
-/** Ids of instances whose recipient the HSM should forget: revoked, expired, or never finished. At most 20 of each. */
+/** Ids of instances whose recipient the HSM should forget: revoked or expired. At most 20. */
 export function instancesToRetire(sql: SqlStorage, now: number): string[] {
   const ended = sql.exec<{ id: string }>(
     "SELECT id FROM instances WHERE hsm_gone = 0 AND (status = 'revoked' OR not_after <= ?) LIMIT 20",
     now,
   );
-  const cutOff = sql.exec<{ id: string }>(
-    "SELECT instance AS id FROM registrations WHERE started <= ? LIMIT 20",
-    now - CUT_OFF,
-  );
-  return [...ended, ...cutOff].map(({ id }) => id);
+  return ended.toArray().map(({ id }) => id);
 }
 
 /** The HSM has forgotten the recipient. Rows of long ended instances go after a while, for the audit log has them. */
 export function markRetired(sql: SqlStorage, id: string, now: number): void {
-  endRegistration(sql, id);
   sql.exec("UPDATE instances SET hsm_gone = 1 WHERE id = ?", id);
   sql.exec("DELETE FROM instances WHERE hsm_gone = 1 AND not_after <= ?", now - KEPT);
 }
@@ -165,10 +148,7 @@ const KEPT = 30 * 24 * 3600;
 export function nextRetirement(sql: SqlStorage): number | null {
   return sql
     .exec<{ next: number | null }>(
-      `SELECT min(next) AS next FROM (
-         SELECT iif(status = 'revoked', 0, not_after) AS next FROM instances WHERE hsm_gone = 0
-         UNION ALL SELECT started + ? FROM registrations)`,
-      CUT_OFF,
+      "SELECT min(iif(status = 'revoked', 0, not_after)) AS next FROM instances WHERE hsm_gone = 0",
     )
     .one().next;
 }

@@ -1,14 +1,14 @@
 import { DurableObject } from "cloudflare:workers";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import type { ProblemCode, Redemption } from "#protocol/contract/index.ts";
-import { CUSTODIANS_CA } from "#protocol/hierarchy/index.ts";
-import { KmipError } from "#protocol/kmip/index.ts";
+import { CUSTODIANS_CA, recipientNames } from "#protocol/hierarchy/index.ts";
 import { wakeBy } from "../alarm.ts";
 import { configuredApps } from "../apps.ts";
 import { authorize } from "../authorize.ts";
 import { configuredBound } from "../bound.ts";
 import type { Caller } from "../caller.ts";
-import { type Hsm, HsmUnavailable, openHsm } from "../hsm/index.ts";
+import { failureOf, type Hsm, openHsm } from "../hsm/index.ts";
+import { type Ledger, openLedger, sweep } from "../hsm/keys/index.ts";
 import type { Custodian } from "../iam/types.ts";
 import { takeTurn } from "../pace.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
@@ -16,11 +16,8 @@ import { openStore, type Store } from "../store.ts";
 import { checkStanding } from "./custodian.ts";
 import { verifyCustodianCertificate } from "./custodian-certificate.ts";
 import { certify } from "./enrol.ts";
-import { DEFAULT_PER_MINUTE, makeGrant, storeGrant } from "./grant.ts";
 import {
-  beginRegistration,
   endCustodian,
-  endRegistration,
   findRecipient,
   insertInstance,
   instancesToRetire,
@@ -31,8 +28,14 @@ import {
   noteUse,
   revokeInstance,
 } from "./instances.ts";
-import { ACCEPTED, type EnrolmentMethod, methodNamed } from "./method.ts";
-import { removeRecipient } from "./recipient.ts";
+import {
+  ACCEPTED,
+  DEFAULT_PER_MINUTE,
+  type EnrolmentMethod,
+  makeGrant,
+  methodNamed,
+  storeGrant,
+} from "./methods/index.ts";
 import { verifyRequest } from "./request.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { consumeSession, openSession } from "./session.ts";
@@ -61,6 +64,7 @@ const RETIRE_AGAIN_MS = 60_000;
 export class RaObject extends DurableObject<Env> {
   readonly #store: Store;
   readonly #hsm: Hsm;
+  readonly #ledger: Ledger;
   readonly #neighbours: Neighbours;
   readonly #maxInstances: number;
   readonly #enrolmentsPerMinute: number;
@@ -71,6 +75,7 @@ export class RaObject extends DurableObject<Env> {
     super(ctx, env);
     this.#store = openStore(ctx, { domain: "ra", audit: env.AUDIT_RA, migrations: MIGRATIONS });
     this.#hsm = openHsm(env.HSM_RA, env.COFFER_HSM_URL);
+    this.#ledger = openLedger(ctx, this.#hsm, "ra", ({ id }) => namesOf(id));
     this.#neighbours = env as unknown as Neighbours;
     const { COFFER_INSTANCES_PER_USER: instances, COFFER_ENROLMENTS_PER_MINUTE: enrolments } = env;
     this.#maxInstances = configuredBound("COFFER_INSTANCES_PER_USER", instances, DEFAULT_INSTANCES);
@@ -114,8 +119,10 @@ export class RaObject extends DurableObject<Env> {
     try {
       authority = await this.#hsm.certificate(CUSTODIANS_CA.certificate);
     } catch (error) {
-      const code = error instanceof HsmUnavailable ? "hsm-unavailable" : "hsm-refused";
-      return { registered, certificate: refuse(code, "no certificate of the custodians CA") };
+      return {
+        registered,
+        certificate: refuse(failureOf(error).code, "no certificate of the custodians CA"),
+      };
     }
     const certificate = await verifyCustodianCertificate(registered.value, authority, now).then(
       () => ok(undefined),
@@ -202,7 +209,8 @@ export class RaObject extends DurableObject<Env> {
     const instance = crypto.randomUUID();
     const underWay = { jkt, ended: false };
     this.#underWay.add(underWay);
-    beginRegistration(sql, instance, seconds(now));
+    const registration = { id: instance, objects: 2 };
+    this.#ledger.begin(registration);
     try {
       const ceremony = { instance, tenant, method, binding, keys, now, until };
       const { record, enrolled } = await certify(this.#hsm, ceremony);
@@ -218,7 +226,7 @@ export class RaObject extends DurableObject<Env> {
             return refuse("foreign-custodian", "the custodian's sign-in has ended");
           replaced = makeRoom(sql, binding.user, this.#maxInstances, seconds(now));
           insertInstance(sql, record);
-          endRegistration(sql, instance);
+          this.#ledger.end(registration);
           return ok(enrolled);
         },
       );
@@ -227,26 +235,14 @@ export class RaObject extends DurableObject<Env> {
           ok(null),
         );
       if (replaced.length > 0) this.ctx.waitUntil(this.#retire());
-      await (stored.ok ? wakeBy(this.ctx.storage, record.notAfter * 1000) : this.#undo(instance));
+      await (stored.ok ? wakeBy(this.ctx.storage, record.notAfter * 1000) : this.#ledger.clear(registration));
       return stored;
     } catch (error) {
-      await this.#undo(instance);
-      if (error instanceof KmipError) return deny("hsm-refused", `${error.operation ?? ""} ${error.code}`);
-      return error instanceof HsmUnavailable
-        ? deny("hsm-unavailable", error.name)
-        : deny("internal", error instanceof Error ? error.name : "unknown");
+      await this.#ledger.clear(registration);
+      const { code, reason } = failureOf(error);
+      return deny(code, reason);
     } finally {
       this.#underWay.delete(underWay);
-    }
-  }
-
-  /** Removes what an enrolment left at the HSM; if that fails the alarm tries again. */
-  async #undo(instance: string): Promise<void> {
-    try {
-      await removeRecipient(this.#hsm, instance);
-      endRegistration(this.#store.sql, instance);
-    } catch {
-      await wakeBy(this.ctx.storage, Date.now() + RETIRE_AGAIN_MS);
     }
   }
 
@@ -300,6 +296,7 @@ export class RaObject extends DurableObject<Env> {
 
   override async alarm(): Promise<void> {
     await this.#store.flush();
+    await this.#ledger.sweep();
     await this.#retire();
   }
 
@@ -307,7 +304,7 @@ export class RaObject extends DurableObject<Env> {
   async #retire(): Promise<void> {
     const { sql } = this.#store;
     for (const id of instancesToRetire(sql, seconds())) {
-      await removeRecipient(this.#hsm, id).then(
+      await sweep(this.#hsm, namesOf(id)).then(
         () => markRetired(sql, id, seconds()),
         () => undefined,
       );
@@ -325,6 +322,12 @@ export class RaObject extends DurableObject<Env> {
   #appOrigins(): string[] {
     return configuredApps(this.env).map(({ origin }) => origin);
   }
+}
+
+/** What is at the HSM of an instance. The key first: when it is gone nothing is released any more. */
+function namesOf(instance: string): string[] {
+  const { key, certificate } = recipientNames(instance);
+  return [key, certificate];
 }
 
 function seconds(milliseconds = Date.now()): number {

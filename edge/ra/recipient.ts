@@ -4,7 +4,6 @@
  */
 
 import { named, recipientNames, TO_RECIPIENT } from "#protocol/hierarchy/index.ts";
-import { KmipError } from "#protocol/kmip/index.ts";
 import type { Hsm } from "../hsm/index.ts";
 
 export type NewRecipient = {
@@ -48,43 +47,4 @@ export async function registerRecipient(hsm: Hsm, made: NewRecipient): Promise<s
     },
   });
   return uniqueIdentifier;
-}
-
-/** Takes an instance's recipient out of use and removes it. Throws unless the HSM says afterwards that it is gone. */
-export async function removeRecipient(hsm: Hsm, instance: string): Promise<void> {
-  const found = await objectsOf(hsm, instance);
-  if (found.length === 0) return;
-  await hsm.batch(
-    found.flatMap((uniqueIdentifier) => [
-      {
-        // Refused for a certificate, which was never active; Destroy is what counts.
-        operation: "Revoke" as const,
-        payload: {
-          uniqueIdentifier,
-          revocationReason: { revocationReasonCode: "CessationOfOperation" as const },
-        },
-      },
-      { operation: "Destroy" as const, payload: { uniqueIdentifier } },
-    ]),
-    { batchErrorContinuationOption: "Continue" },
-  );
-  if ((await objectsOf(hsm, instance)).length > 0) throw new Error("the recipient is left at the HSM");
-}
-
-async function objectsOf(hsm: Hsm, instance: string): Promise<string[]> {
-  const { key, certificate } = recipientNames(instance);
-  const answers = await hsm.batch(
-    // The key first: when it is gone nothing is released any more.
-    [key, certificate].map((name) => ({
-      operation: "Locate" as const,
-      payload: { attributes: { name: named(name) } },
-    })),
-    { batchErrorContinuationOption: "Continue" },
-  );
-  return answers.flatMap((answer) => {
-    if (answer.resultStatus !== "Success" || !answer.payload) {
-      throw new KmipError(answer.resultReason ?? "GeneralFailure");
-    }
-    return answer.payload.uniqueIdentifier;
-  });
 }

@@ -1,8 +1,8 @@
 import { beforeEach, expect, it } from "vitest";
 import { sqlStorage } from "#test/support/sql-storage.ts";
 import type { Caller } from "../caller.ts";
-import { grantMethod, makeGrant, storeGrant } from "./grant.ts";
 import { findRecipient, insertInstance, makeRoom, noteUse } from "./instances.ts";
+import { grantMethod, makeGrant, storeGrant } from "./methods/grant.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { consumeSession, openSession } from "./session.ts";
 import type { SignedIn } from "./types.ts";

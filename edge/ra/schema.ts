@@ -1,3 +1,4 @@
+import { LEDGER_TABLE } from "../hsm/keys/index.ts";
 import { PACES } from "../pace.ts";
 
 /** Tables of the RA's object, one object a tenant. Migrations are only ever appended to. Times: seconds since 1970. */
@@ -60,4 +61,9 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE instances ADD COLUMN used INTEGER;
   `,
   PACES,
+  // One ledger for every domain: registrations that are under way are in it by the id of the instance.
+  `${LEDGER_TABLE}
+  INSERT INTO hsm_batches SELECT instance, 2, started * 1000 FROM registrations;
+  DROP TABLE registrations;
+  `,
 ];

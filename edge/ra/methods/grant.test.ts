@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { sqlStorage } from "#test/support/sql-storage.ts";
+import { MIGRATIONS } from "../schema.ts";
+import { consumeSession, openSession } from "../session.ts";
 import { grantMethod, makeGrant, storeGrant } from "./grant.ts";
-import { MIGRATIONS } from "./schema.ts";
-import { consumeSession, openSession } from "./session.ts";
 
 const NOW = 1_800_000_000;
 const caller = {

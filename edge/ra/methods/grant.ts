@@ -4,10 +4,10 @@
  */
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
-import type { Caller } from "../caller.ts";
-import { ok, refuse, refuseForNow } from "../result.ts";
+import type { Caller } from "../../caller.ts";
+import { ok, refuse, refuseForNow } from "../../result.ts";
+import type { Binding } from "../types.ts";
 import type { EnrolmentMethod } from "./method.ts";
-import type { Binding } from "./types.ts";
 
 const GRANT_SECONDS = 60;
 const GRANT_BYTES = 32;

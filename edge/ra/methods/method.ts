@@ -1,7 +1,6 @@
 import type { Tier } from "#protocol/policy/index.ts";
-import type { Decision } from "../result.ts";
-import { grantMethod } from "./grant.ts";
-import type { Binding, MethodName, SignedIn } from "./types.ts";
+import type { Decision } from "../../result.ts";
+import type { Binding, MethodName, SignedIn } from "../types.ts";
 
 /** One way to show that an instance may enrol (M1, M2, M3): one file a method. */
 export interface EnrolmentMethod {
@@ -15,13 +14,4 @@ export interface EnrolmentMethod {
    * Refuses with a reason for the audit log.
    */
   consume(sql: SqlStorage, prepared: Uint8Array, by: SignedIn, now: number): Decision<Binding>;
-}
-
-const METHODS: readonly EnrolmentMethod[] = [grantMethod];
-
-/** The methods that a session accepts. */
-export const ACCEPTED: readonly MethodName[] = METHODS.map((method) => method.name);
-
-export function methodNamed(name: string): EnrolmentMethod | undefined {
-  return METHODS.find((method) => method.name === name);
 }

@@ -1,0 +1,10 @@
+/**
+ * edge/hsm/keys: the choreography of the key hierarchy at the HSM: keys are made under a parent, imported wrapped, released
+ * wrapped and retired in one batch, and what a batch leaves behind is swept. No key byte in clear in any of it.
+ * May import protocol/ and edge/hsm. Imported by the domains of edge/.
+ */
+export { runBatch } from "./batch.ts";
+export { importWrapped, makeUnder } from "./key.ts";
+export { LEDGER_TABLE, type Ledger, type Leftover, openLedger } from "./ledger.ts";
+export { getWrapped, keyValueOf, toRecipient, underParent, wrappedKeys } from "./release.ts";
+export { retire, sweep } from "./retire.ts";

@@ -1,0 +1,73 @@
+/** Keys of the hierarchy at the HSM: made there, or brought back as they were wrapped there. */
+
+import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
+import { KEY, type KeyClass, POLICY, policy, USAGE } from "#protocol/hierarchy/index.ts";
+import type { RequestItem } from "#protocol/kmip/index.ts";
+import type { NextName } from "./batch.ts";
+import { getWrapped, underParent } from "./release.ts";
+
+type Name = ReturnType<NextName>;
+
+/**
+ * Three items: a key of that class is made under its parent, given wrapped by it, and destroyed. The last two act on what
+ * the first made (KMIP 2.1, ID Placeholder). It never works at the HSM, so it is not activated.
+ */
+export function makeUnder(parent: string, { class: keyClass, name }: { class: KeyClass; name: Name }) {
+  return [
+    {
+      operation: "Create",
+      payload: {
+        objectType: "SymmetricKey",
+        attributes: {
+          ...KEY,
+          cryptographicUsageMask: [...USAGE[keyClass]],
+          sensitive: true,
+          name,
+          vendorAttributes: [policy(POLICY.parent, parent)],
+        },
+      },
+    },
+    getWrapped(underParent(parent)),
+    { operation: "Destroy", payload: {} },
+  ] satisfies RequestItem[];
+}
+
+/** Import of a key that `wrappedBy` wraps and the HSM unwraps (KMIP 2.1 §6.1.25 Import, Key Wrap Type Not Wrapped). */
+export function importWrapped(key: {
+  /** A random identifier, since it lives as long as one batch. */
+  id: string;
+  class: KeyClass;
+  wrapped: Uint8Array<ArrayBuffer>;
+  wrappedBy: string;
+  name: Name;
+  /** Milliseconds since 1970. */
+  now: number;
+}): RequestItem {
+  return {
+    operation: "Import",
+    payload: {
+      uniqueIdentifier: key.id,
+      objectType: "SymmetricKey",
+      replaceExisting: false,
+      keyWrapType: "NotWrapped",
+      attributes: {
+        ...KEY,
+        cryptographicUsageMask: [...USAGE[key.class]],
+        sensitive: true,
+        // Past by the clock of the HSM too.
+        activationDate: new Date(key.now - CLOCK_TOLERANCE * 1000),
+        name: key.name,
+      },
+      object: {
+        symmetricKey: {
+          keyBlock: {
+            keyFormatType: "Raw",
+            keyValue: { keyMaterial: key.wrapped },
+            ...KEY,
+            keyWrappingData: underParent(key.wrappedBy),
+          },
+        },
+      },
+    },
+  };
+}

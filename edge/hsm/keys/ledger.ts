@@ -1,0 +1,85 @@
+/**
+ * The ledger of an object: what it is making at the HSM. An entry that stays is of work that was cut off, and what that
+ * left at the HSM is found by name and removed.
+ */
+
+import { transientName } from "#protocol/hierarchy/index.ts";
+import { wakeBy } from "../../alarm.ts";
+import type { Hsm } from "../client.ts";
+import { sweep } from "./retire.ts";
+
+/** Work under way: its id, and how many objects it makes. */
+export type Leftover = { id: string; objects: number };
+
+export interface Ledger {
+  /** What the ids of this domain's batches begin with. */
+  readonly domain: string;
+  /** Before the HSM is asked; the alarm looks after it if nobody else does. */
+  begin(entry: Leftover): void;
+  /** All that it made is gone, or is meant to stay. */
+  end(entry: Pick<Leftover, "id">): void;
+  /** Removes now what it made. If that fails the entry stays, and the alarm tries again. */
+  clear(entry: Leftover): Promise<void>;
+  /** For `alarm()`: clears what was cut off. */
+  sweep(): Promise<void>;
+}
+
+/** The table: a part of the migrations of every object that has a ledger. `started`: milliseconds since 1970. */
+export const LEDGER_TABLE = `
+  CREATE TABLE hsm_batches (
+    id TEXT PRIMARY KEY,
+    objects INTEGER NOT NULL,
+    started INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`;
+
+/** Work that has been under way for so long was cut off. Milliseconds. */
+const CUT_OFF_MS = 60_000;
+/** Entries that one alarm clears. */
+const MOST = 20;
+
+/** `namesOf`: the names that an entry's objects have at the HSM, in the order in which they are removed. */
+export function openLedger(
+  ctx: Pick<DurableObjectState, "storage" | "waitUntil">,
+  hsm: Pick<Hsm, "batch">,
+  domain: string,
+  namesOf: (entry: Leftover) => string[] = transientNames,
+): Ledger {
+  const { storage } = ctx;
+  const { sql } = storage;
+  const wake = () => wakeBy(storage, Date.now() + CUT_OFF_MS);
+  // An eviction between an entry and its alarm must not leave the entry behind.
+  const { oldest } = sql
+    .exec<{ oldest: number | null }>("SELECT min(started) AS oldest FROM hsm_batches")
+    .one();
+  if (oldest !== null) ctx.waitUntil(wakeBy(storage, Math.max(oldest + CUT_OFF_MS, Date.now())));
+  const ledger: Ledger = {
+    domain,
+    begin({ id, objects }) {
+      sql.exec("INSERT INTO hsm_batches (id, objects, started) VALUES (?, ?, ?)", id, objects, Date.now());
+      ctx.waitUntil(wake());
+    },
+    end: ({ id }) => void sql.exec("DELETE FROM hsm_batches WHERE id = ?", id),
+    clear: (entry) =>
+      sweep(hsm, namesOf(entry)).then(
+        () => ledger.end(entry),
+        () => wake(),
+      ),
+    async sweep() {
+      const started = Date.now() - CUT_OFF_MS;
+      const cutOff = sql.exec<Leftover>(
+        "SELECT id, objects FROM hsm_batches WHERE started <= ? LIMIT ?",
+        started,
+        MOST,
+      );
+      for (const entry of cutOff.toArray()) await ledger.clear(entry);
+      const { left } = sql.exec<{ left: number }>("SELECT count(*) AS left FROM hsm_batches").one();
+      if (left > 0) await wake();
+    },
+  };
+  return ledger;
+}
+
+function transientNames({ id, objects }: Leftover): string[] {
+  return Array.from({ length: objects }, (_, n) => transientName(id, n));
+}

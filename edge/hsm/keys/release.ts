@@ -1,0 +1,60 @@
+/** How a key leaves the HSM: wrapped under its parent, or to a recipient. Never a Decrypt, never unwrapped. */
+
+import { TO_RECIPIENT, UNDER_PARENT } from "#protocol/hierarchy/index.ts";
+import type { KeyWrappingSpecification, RequestItem, ResponseItem } from "#protocol/kmip/index.ts";
+import { UnexpectedAnswer } from "../client.ts";
+
+/** Keys of the hierarchy have 32 bytes, 40 under AES Key Wrap (RFC 3394). */
+const WRAPPED_LENGTH = 40;
+
+export function underParent(uniqueIdentifier: string): KeyWrappingSpecification {
+  return encryptedBy({ uniqueIdentifier, cryptographicParameters: UNDER_PARENT });
+}
+
+/** `uniqueIdentifier` is the recipient's public key at the HSM, from the RA's registry and never from a request. */
+export function toRecipient(uniqueIdentifier: string): KeyWrappingSpecification {
+  return encryptedBy({ uniqueIdentifier, cryptographicParameters: TO_RECIPIENT });
+}
+
+function encryptedBy(
+  encryptionKeyInformation: NonNullable<KeyWrappingSpecification["encryptionKeyInformation"]>,
+): KeyWrappingSpecification {
+  return { wrappingMethod: "Encrypt", encryptionKeyInformation, encodingOption: "NoEncoding" };
+}
+
+/** Get of this key, or of the one that the item before has made (KMIP 2.1, ID Placeholder). */
+export function getWrapped(
+  keyWrappingSpecification: KeyWrappingSpecification,
+  uniqueIdentifier?: string,
+): RequestItem {
+  return {
+    operation: "Get",
+    payload: { ...(uniqueIdentifier && { uniqueIdentifier }), keyWrappingSpecification },
+  };
+}
+
+/** The keys in the answers to Get, each wrapped by its parent. */
+export function wrappedKeys(answers: readonly ResponseItem[]): Uint8Array<ArrayBuffer>[] {
+  return answers
+    .filter(({ operation }) => operation === "Get")
+    .map((answer) => {
+      const wrapped = keyValueOf(answer);
+      if (wrapped.length !== WRAPPED_LENGTH)
+        throw new UnexpectedAnswer("the HSM returned no wrapped AES-256 key");
+      return wrapped;
+    });
+}
+
+/** The wrapped key bytes in the answer to a Get. Throws when the key came unwrapped or not at all. */
+export function keyValueOf(answer: ResponseItem | undefined): Uint8Array<ArrayBuffer> {
+  if (answer?.operation !== "Get" || !answer.payload) throw new UnexpectedAnswer("not an answer to Get");
+  const { object } = answer.payload;
+  const block = "symmetricKey" in object ? object.symmetricKey?.keyBlock : undefined;
+  // No Encoding (KMIP 2.1 §11.18 Encoding Option): the Key Material alone is encrypted. It is the Key Value, or stands in one.
+  const value = block?.keyValue;
+  const wrapped = value instanceof Uint8Array ? value : value?.keyMaterial;
+  if (!block?.keyWrappingData || !(wrapped instanceof Uint8Array)) {
+    throw new UnexpectedAnswer("the HSM returned a key that is not wrapped");
+  }
+  return new Uint8Array(wrapped);
+}

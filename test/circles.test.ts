@@ -1,0 +1,59 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { posix } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, it } from "vitest";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const IMPORT = /^\s*(?:import|export)\b[^;"']*?\bfrom\s+"([^"]+)"|^\s*import\s+"([^"]+)"/gm;
+
+/** What each file of the tree imports of the tree, types too: who needs to know a type cannot be read alone. */
+function importsOfTree(): Map<string, string[]> {
+  const files = execFileSync("git", ["ls-files", "*.ts", "*.js"], { cwd: root, encoding: "utf8" });
+  const tree = files.split("\n").filter((file) => file !== "");
+  return new Map(
+    tree.map((file) => {
+      const found = readFileSync(`${root}/${file}`, "utf8").matchAll(IMPORT);
+      return [file, [...found].map(([, from, alone]) => resolve(file, from ?? alone ?? ""))];
+    }),
+  );
+}
+
+function resolve(file: string, specifier: string): string {
+  if (specifier.startsWith("#")) return specifier.slice(1);
+  return specifier.startsWith(".") ? posix.join(posix.dirname(file), specifier) : specifier;
+}
+
+/** Circles, each as the files that one passes from its first back to it. */
+function circlesIn(imports: ReadonlyMap<string, readonly string[]>): string[][] {
+  const circles: string[][] = [];
+  const done = new Set<string>();
+  const path: string[] = [];
+  const visit = (file: string) => {
+    const at = path.indexOf(file);
+    if (at >= 0) circles.push([...path.slice(at), file]);
+    if (at >= 0 || done.has(file)) return;
+    path.push(file);
+    for (const next of imports.get(file) ?? []) visit(next);
+    path.pop();
+    done.add(file);
+  };
+  for (const file of imports.keys()) visit(file);
+  return circles;
+}
+
+it("finds a circle", () => {
+  const imports = new Map([
+    ["a", ["b"]],
+    ["b", ["c", "d"]],
+    ["c", []],
+    ["d", ["b"]],
+  ]);
+  expect(circlesIn(imports)).toEqual([["b", "d", "b"]]);
+});
+
+it("no file imports what imports it", () => {
+  const imports = importsOfTree();
+  expect(imports.get("edge/kms/rewrap.ts")).toContain("edge/hsm/keys/index.ts");
+  expect(circlesIn(imports)).toEqual([]);
+});
