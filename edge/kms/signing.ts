@@ -1,7 +1,7 @@
 /** EDKs and load receipts are signed in the HSM, each kind by its own key; several in one batch. */
 
 import { utf8 } from "#protocol/bytes.ts";
-import { ROOT_CA, SIGN_TYPE, SIGNER, TRUST_LIST } from "#protocol/hierarchy/index.ts";
+import { SIGN_TYPE, SIGNER } from "#protocol/hierarchy/index.ts";
 import {
   type Edk,
   findKey,
@@ -11,7 +11,6 @@ import {
   signingInput,
   type TrustList,
   thumbprint,
-  verifyTrustList,
 } from "#protocol/keys/index.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
 import { type Hsm, rawSignature } from "../hsm/index.ts";
@@ -56,13 +55,4 @@ async function signAll(
     }
     return joinJws(input, rawSignature(answer.payload?.signatureData));
   });
-}
-
-/**
- * The trust list as the HSM keeps it, verified under the root certificate there. Old verification keys stay on it, so
- * EDKs outlive the rotation of their signing key.
- */
-export async function readTrust(hsm: Hsm, now: number): Promise<TrustList> {
-  const [token, root] = await Promise.all([hsm.opaque(TRUST_LIST), hsm.publicKey(ROOT_CA.publicKey)]);
-  return verifyTrustList(new TextDecoder().decode(token), root, now);
 }

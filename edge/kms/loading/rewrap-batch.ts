@@ -1,6 +1,6 @@
 /** Rewrap (M8): one batch that turns Enc(data key) under the account key into Enc(data key) under a recipient's key. */
 
-import { type Hsm, UnexpectedAnswer } from "../hsm/index.ts";
+import { type Hsm, UnexpectedAnswer } from "../../hsm/index.ts";
 import {
   getWrapped,
   importWrapped,
@@ -9,8 +9,8 @@ import {
   retire,
   runBatch,
   toRecipient,
-} from "../hsm/keys/index.ts";
-import type { AccountKey } from "../iam/types.ts";
+} from "../../hsm/keys/index.ts";
+import type { AccountKey } from "../../iam/types.ts";
 
 /** RSA-3072 and RSA-4096 ciphertexts. */
 const LENGTHS = [384, 512];

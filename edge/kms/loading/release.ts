@@ -2,10 +2,10 @@
 
 import type { Edk } from "#protocol/keys/index.ts";
 import { evaluate, type KeyPolicy, narrow } from "#protocol/policy/index.ts";
-import type { Caller } from "../caller.ts";
-import type { Recipient } from "../ra/types.ts";
-import { type Decision, ok, refuse } from "../result.ts";
-import type { DataKeyRecord } from "./registry.ts";
+import type { Caller } from "../../caller.ts";
+import type { Recipient } from "../../ra/types.ts";
+import { type Decision, ok, refuse } from "../../result.ts";
+import type { DataKeyRecord } from "../registry.ts";
 
 export type Release = { edk: Edk; recipient: Recipient | null; record: DataKeyRecord | null; now: number };
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Edk } from "#protocol/keys/index.ts";
-import type { Caller } from "../caller.ts";
-import type { Recipient } from "../ra/types.ts";
-import type { DataKeyRecord } from "./registry.ts";
+import type { Caller } from "../../caller.ts";
+import type { Recipient } from "../../ra/types.ts";
+import type { DataKeyRecord } from "../registry.ts";
 import { decideRelease } from "./release.ts";
 
 const NOW = 1_800_000_000;
