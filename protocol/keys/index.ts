@@ -8,6 +8,7 @@ export { digest } from "./digest.ts";
 export { type Edk, edkProviderInfo, parseEdk, verifyEdk } from "./edk.ts";
 export { type EcPublicJwk, jwkFromSpki, spkiFromJwk, thumbprint } from "./jwk.ts";
 export { JwsError, type JwsErrorCode, joinJws, MAX_JWS_LENGTH, signingInput, verifyJws } from "./jws.ts";
+export { type Load, load, type Way } from "./loading/index.ts";
 export { canonicalJws, edkDigests, lowS } from "./low-s.ts";
 export { type Receipt, verifyReceipt } from "./receipt.ts";
 export {

@@ -1,12 +1,12 @@
 /** The custodian's end of the port. */
 import { CofferError } from "../error.ts";
+import type { Load } from "../keys/index.ts";
 import { type Call, checkMessage, checkResult, type Message } from "./messages.ts";
 import {
   type EncryptionContext,
   type HelloResult,
   type InspectResult,
   type InstanceDescription,
-  type LoadParams,
   type LoadResult,
   type Params,
   PORT_VERSION,
@@ -28,7 +28,7 @@ export type PortClient = {
   /** First call on a port. `custodian` is the Distinguished Name that the instance is, or will be, bound to. */
   hello(custodian: string, proof?: Proof): Promise<HelloResult>;
   enrol(grant: string): Promise<InstanceDescription>;
-  load(key: LoadParams): Promise<LoadResult>;
+  load(key: Load): Promise<LoadResult>;
   /**
    * Deletes the instances of this custodian's origin: keys, certificates, and every key that was wrapped to them. Needs no
    * hello: it works when the session is over.

@@ -9,7 +9,6 @@ export {
   type HelloResult,
   type InspectResult,
   type InstanceDescription,
-  type LoadParams,
   type LoadResult,
   PORT_VERSION,
   type Proof,

@@ -1,4 +1,5 @@
 /** The operations of the port: parameters and results, as types and as exact shapes. */
+import { load } from "../keys/index.ts";
 import {
   blob,
   boolean,
@@ -58,8 +59,6 @@ export type HelloResult = {
   proof?: Proof;
 };
 
-/** A data key rewrapped to this instance (M8): EDK and receipt are compact JWS, `wrappedKey` base64url. */
-export type LoadParams = { edk: string; wrappedKey: string; receipt: string };
 export type LoadResult = { keyId: string; keyVersion: number };
 
 /** What a document's header says, NOT yet authenticated: which EDK to load, and the context to compare. */
@@ -79,7 +78,7 @@ export const PORT_OPERATIONS = {
   },
   enrol: { params: object({ grant: base64url(256) }), result: instance },
   load: {
-    params: object({ edk: jws, wrappedKey: base64url(2048), receipt: jws }),
+    params: load,
     result: object({ keyId: text(0, 128), keyVersion: whole(1, 2 ** 31) }),
   },
   /** Ends all instances of the custodian's origin: keys, certificates and all keys wrapped to them are deleted here. */

@@ -118,7 +118,9 @@ it("refuses a CryptoKey anywhere, out and in", async () => {
   await client.hello("CN=page");
   await expect(client.has(key as unknown as string)).rejects.toMatchObject({ code: "port-violation" });
   await expect(
-    client.load({ edk, wrappedKey: "AA", receipt: edk, key } as unknown as Parameters<typeof client.load>[0]),
+    client.load({ way: "rewrap", edk, wrappedKey: "AA", receipt: edk, key } as unknown as Parameters<
+      typeof client.load
+    >[0]),
   ).rejects.toMatchObject({ code: "port-violation" });
   expect(() => client.seal({ edk, context: { key } as never }, new Uint8Array(1))).toThrow("port-violation");
 

@@ -70,7 +70,10 @@ async function load(key: {
       remove();
       return refused;
     },
-    { vault: system.vaultOrigin, key: { edk: key.edk, wrappedKey: key.wrappedKey, receipt: key.receipt } },
+    {
+      vault: system.vaultOrigin,
+      key: { way: "rewrap" as const, edk: key.edk, wrappedKey: key.wrappedKey, receipt: key.receipt },
+    },
   );
   // The calls of a Worker are recorded in order: with its third answer, all that the load did is there.
   const own = () => calls.filter(({ realm, target }) => realm === "worker" && !earlier.has(target));

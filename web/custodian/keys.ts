@@ -3,9 +3,10 @@
  * to the account key, a wrapped key to the microservice. The custodian archives and forwards, and can read neither.
  */
 
-import { makeDataKeys, rewrapKey } from "#protocol/contract/index.ts";
+import { makeDataKeys } from "#protocol/contract/index.ts";
 import { codeOf } from "#protocol/error.ts";
 import { callJson } from "./call.ts";
+import { rewrap } from "./loading/index.ts";
 import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
 import type { RestClient } from "./rest.ts";
 
@@ -76,11 +77,7 @@ export class DataKeys {
 
   async #rewrap(edk: string, { port, instance }: EnrolledMicroservice): Promise<void> {
     if (await port.has(edk)) return;
-    const certificate = instance.wrappingCertificate;
-    // Asking twice gives the same key wrapped twice, so a lost answer may be asked for again.
-    const request = { edk, certificate };
-    const { wrappedKey, receipt } = await callJson(this.#rest, rewrapKey, {}, request, { tries: 3 });
-    await port.load({ edk, wrappedKey, receipt });
+    await port.load(await rewrap(this.#rest, edk, instance.wrappingCertificate));
   }
 
   #fetch(account: string): Promise<void> {

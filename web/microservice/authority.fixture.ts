@@ -233,7 +233,7 @@ export async function makeAuthority() {
       exp: START / 1000 + 3600,
       ...changes.receipt,
     } satisfies Receipt);
-    return { edk, wrappedKey: encodeBase64url(wrapped), receipt };
+    return { way: "rewrap" as const, edk, wrappedKey: encodeBase64url(wrapped), receipt };
   }
 
   return {

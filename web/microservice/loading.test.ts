@@ -192,9 +192,11 @@ describe("loading by rewrap", () => {
     await client.hello(DN);
     const edk = await jws(authority.edkSigner, SIGN_TYPE.edk, {});
     await expect(client.has(edk)).rejects.toMatchObject({ code: "not-enrolled" });
-    await expect(client.load({ edk, receipt: edk, wrappedKey: "AAAA" })).rejects.toMatchObject({
-      code: "not-enrolled",
-    });
+    await expect(client.load({ way: "rewrap", edk, receipt: edk, wrappedKey: "AAAA" })).rejects.toMatchObject(
+      {
+        code: "not-enrolled",
+      },
+    );
     await expect(collect(client.seal({ edk, context }, new Uint8Array(1)))).rejects.toMatchObject({
       code: "not-enrolled",
     });

@@ -1,5 +1,5 @@
 /** One microservice, serving one custodian: what answers the calls of the port. */
-import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { type Header, open, parseHeader, seal } from "#protocol/envelope/index.ts";
 import { CofferError, codeOf } from "#protocol/error.ts";
@@ -14,12 +14,12 @@ import {
 import type { Crypto } from "./crypto.ts";
 import { enrolByGrant, verifyInstance } from "./enrol.ts";
 import { generateInstanceKeys, type InstanceKeys } from "./keys.ts";
-import { loadKey } from "./load.ts";
+import { loadKey } from "./loading/index.ts";
 import type { Peers } from "./peers.ts";
 import type { Registration } from "./registration.ts";
 import { KeyRing, type LoadedKey } from "./ring.ts";
 import { settleSessions } from "./sessions.ts";
-import { type InstanceRecord, STORE_VERSION, type Store } from "./store.ts";
+import { type InstanceRecord, loadOf, STORE_VERSION, type Store } from "./store.ts";
 
 const PROVIDER = "coffer";
 const PURPOSES = ["document", "metadata"];
@@ -104,7 +104,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       (await store.loadedKey(record.id, edkDigest)) ?? (await store.loadedKey(record.id, otherForm));
     if (!stored) return undefined;
     try {
-      const key = await loadKey(subtle, record, trust, { ...stored, edk }, now());
+      const key = await loadKey({ subtle, instance: record, trust, now: now() }, { ...loadOf(stored), edk });
       if (live?.record !== record) return undefined;
       ring.put(edkDigest, key);
       return key;
@@ -212,11 +212,10 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       return describe(record);
     },
 
-    async load({ edk, wrappedKey, receipt }) {
+    async load(load) {
       const { record, trust } = enrolled();
-      const load = { edk, wrappedKey: decode(wrappedKey), receipt };
-      const loaded = await loadKey(subtle, record, trust, load, now());
-      const [edkDigest] = await edkDigests(edk);
+      const loaded = await loadKey({ subtle, instance: record, trust, now: now() }, load);
+      const [edkDigest] = await edkDigests(load.edk);
       if (enrolled().record !== record) throw new CofferError("not-enrolled");
       ring.put(edkDigest, loaded);
       const kept = {
@@ -316,12 +315,4 @@ function describe(record: InstanceRecord): InstanceDescription {
     notAfter: new Date(record.notAfter).toISOString(),
     method: record.method,
   };
-}
-
-function decode(text: string): Uint8Array<ArrayBuffer> {
-  try {
-    return decodeBase64url(text);
-  } catch {
-    throw new CofferError("key-refused");
-  }
 }

@@ -1,7 +1,8 @@
 /** The key ring: data keys in use, deleted a set time after their last use (W7), and when their release ends. */
-import type { Edk, Receipt } from "#protocol/keys/index.ts";
+import type { Edk, Receipt, Way } from "#protocol/keys/index.ts";
 
-export type LoadedKey = { key: CryptoKey; edk: Edk; receipt: Receipt };
+/** `way`: how it came. */
+export type LoadedKey = { way: Way; key: CryptoKey; edk: Edk; receipt: Receipt };
 
 export type RingOptions = {
   /** Milliseconds from the last use to deletion. */

@@ -1,5 +1,8 @@
 /** What an instance keeps over a reload: its keys (as handles), certificates, and wrapped data keys. Versioned. */
 
+import { encodeBase64url } from "#protocol/base64url.ts";
+import type { Load } from "#protocol/keys/index.ts";
+
 /** Version of both records; a record of another version is not read (the instance enrols again). */
 export const STORE_VERSION = 2;
 
@@ -32,12 +35,19 @@ export type LoadedKeyRecord = {
   instance: string;
   /** SHA-256 of the EDK in its form with the lower s, base64url; earlier code had it of the form that it came in. */
   edkDigest: string;
-  edk: string;
-  wrappedKey: Uint8Array<ArrayBuffer>;
-  receipt: string;
   /** When it was loaded, milliseconds since 1970. */
   loaded: number;
-};
+} & (Load | EarlierLoad);
+
+/** As earlier code kept the one way that there was. */
+type EarlierLoad = { way?: undefined; edk: string; wrappedKey: Uint8Array<ArrayBuffer>; receipt: string };
+
+/** What was loaded, to load it again. */
+export function loadOf(record: LoadedKeyRecord): Load {
+  if (record.way !== undefined) return record;
+  const { edk, wrappedKey, receipt } = record;
+  return { way: "rewrap", edk, wrappedKey: encodeBase64url(wrappedKey), receipt };
+}
 
 export type Store = {
   instance(origin: string, custodian: string): Promise<InstanceRecord | undefined>;
