@@ -36,7 +36,7 @@ export const LEDGER_TABLE = `
 /** Work that has been under way for so long was cut off. Milliseconds. */
 const CUT_OFF_MS = 60_000;
 /** Entries that one alarm clears. */
-const MOST = 20;
+const MAX_SWEPT = 20;
 
 /** `namesOf`: the names that an entry's objects have at the HSM, in the order in which they are removed. */
 export function openLedger(
@@ -70,7 +70,7 @@ export function openLedger(
       const cutOff = sql.exec<Leftover>(
         "SELECT id, objects FROM hsm_batches WHERE started <= ? LIMIT ?",
         started,
-        MOST,
+        MAX_SWEPT,
       );
       for (const entry of cutOff.toArray()) await ledger.clear(entry);
       const { left } = sql.exec<{ left: number }>("SELECT count(*) AS left FROM hsm_batches").one();

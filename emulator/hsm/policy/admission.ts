@@ -146,8 +146,8 @@ export function classAttributes(keyClass: KeyClass, request: Attributes, parent?
     refuse("Keys of the hierarchy have 256 bits");
   if (request.sensitive === false) refuse("Keys of the hierarchy are sensitive");
   if (request.extractable === true && !rule.extractable) refuse("This key cannot leave");
-  const most: readonly unknown[] = USAGE[keyClass];
-  const usage = (request.cryptographicUsageMask ?? USAGE[keyClass]).filter((use) => most.includes(use));
+  const allowed: readonly unknown[] = USAGE[keyClass];
+  const usage = (request.cryptographicUsageMask ?? USAGE[keyClass]).filter((use) => allowed.includes(use));
   if (usage.length === 0)
     throw new KmipError("IncompatibleCryptographicUsageMask", "Nothing of that use is left by the policy");
   const group = parent?.attributes.objectGroup;
