@@ -8,14 +8,10 @@ type Citation = { place: string; document: string; number: string; nearby: strin
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const own = ["test/citations.test.ts", "test/kmip/clauses.ts"];
-const files = execFileSync(
-  "git",
-  ["ls-files", "-co", "--exclude-standard", "--", "*.ts", "*.js", "*.md", ":!emulator/hsm"],
-  {
-    cwd: root,
-    encoding: "utf8",
-  },
-)
+const files = execFileSync("git", ["ls-files", "-co", "--exclude-standard", "--", "*.ts", "*.js", "*.md"], {
+  cwd: root,
+  encoding: "utf8",
+})
   .split("\n")
   .filter((file) => file !== "" && !own.includes(file));
 
@@ -55,7 +51,7 @@ describe("citations of KMIP", () => {
 
   it.each([
     ["Archive (KMIP 2.1 §6.1.4)", [true]],
-    ["Archive (KMIP 2.1 §6.1.5)", [false]],
+    ["Archive (KMIP 2.1 §6.1.4)", [false]],
     ["KMIP 2.1 §8.5 Response Header, §9.14 Nonce: a header", [true, true]],
     ["KMIP 2.1 §9.14 Nonce, §8.5 (RFC 8446 §4)", [true, false]],
     ["KMIP 2.1 §6.9 Archive, KMIP 1.9 §3.18 Operation Policy Name", [false, false]],

@@ -3,18 +3,26 @@
  * by its name alone ("KMIP 2.1, ID Placeholder") until somebody has looked up its number.
  */
 export const CLAUSES: Record<string, Record<string, string>> = {
+  "KMIP 1.2": {
+    "4.38": "Create Split Key",
+    "4.39": "Join Split Key",
+  },
   "KMIP 1.4": {
     "2.1.1": "Attribute",
+    "2.1.4": "Key Value",
+    "2.1.6": "Key Wrapping Specification",
     "2.1.8": "Template-Attribute Structures",
     "2.1.9": "Extension Information",
     "2.2.6": "Template",
     "3": "Attributes",
     "3.18": "Operation Policy Name",
     "3.19": "Cryptographic Usage Mask",
+    "3.21": "Usage Limits",
     "3.39": "Custom Attribute",
     "4": "Client-to-Server Operations",
     "4.4": "Re-key",
     "4.14": "Add Attribute",
+    "4.17": "Obtain Lease",
     "6.4": "Unique Batch Item ID",
     "9.1.3.2.29": "Result Reason",
   },

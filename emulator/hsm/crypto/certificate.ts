@@ -9,7 +9,7 @@ import { type SignatureAlgorithm, signatureOf } from "./signature-algorithm.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Parts of a name that 2.x has an attribute for (KMIP 2.1 §4.9), by type. */
+/** Parts of a name that 2.x has an attribute for (KMIP 2.1 §4.6 Certificate Attributes), by type. */
 const PARTS = {
   "2.5.4.3": "CN",
   "2.5.4.10": "O",
@@ -25,7 +25,7 @@ const PARTS = {
   "2.5.4.46": "DNQualifier",
 } as const;
 
-/** A certificate that is one from its first byte to its last, in DER: a Certificate Value (KMIP 2.1 §2.1). Throws `InvalidField`. */
+/** A certificate that is one from its first byte to its last, in DER: a Certificate Value (KMIP 2.1 §2.1 Certificate). Throws `InvalidField`. */
 export function parseCertificate(der: Uint8Array): X509Certificate {
   try {
     readCertificate(der);

@@ -65,7 +65,7 @@ export function cipherRule(
       return tripleDesRule(key, String(mode ?? "CBC"));
     case "ChaCha20":
       if (key.length !== 32) throw unsupported();
-      // A key of the plain cipher may be asked to authenticate too (KMIP 2.1 §11.5, AEAD mode).
+      // A key of the plain cipher may be asked to authenticate too (KMIP 2.1 §11.6 Block Cipher Mode, AEAD).
       if (mode === "AEAD") return poly1305(parameters);
       return { name: "chacha20", iv: 12, blocks: false, counter: true };
     case "ChaCha20Poly1305":

@@ -1,6 +1,6 @@
 import type { TransparentKey } from "#protocol/kmip/index.ts";
 
-/** Elliptic curves in Weierstrass form, of 224 bits and more, by their KMIP name (KMIP 2.1 §11.45). */
+/** Elliptic curves in Weierstrass form, of 224 bits and more, by their KMIP name (KMIP 2.1 §11.45 Recommended Curve). */
 
 export type CurveName = NonNullable<TransparentKey["recommendedCurve"]>;
 

@@ -4,7 +4,7 @@ import { type DerivationParameters, KmipError } from "#protocol/kmip/index.ts";
 import { startEncryption } from "./cipher.ts";
 import { hashName } from "./mac.ts";
 
-/** Derivation of keys (KMIP 2.1 §6.1.12 and §11.15). Every function gives at least `length` bytes, or what there is. */
+/** Derivation of keys (KMIP 2.1 §6.1.14 Derive Key, §11.14 Derivation Method). Every function gives at least `length` bytes, or what there is. */
 
 export interface DerivationInput {
   /** The key, and the algorithm that it is for. */

@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from "node:crypto";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What becomes of the seeds that clients bring (KMIP 2.1 §6.1.50). */
+/** What becomes of the seeds that clients bring (KMIP 2.1 §6.1.50 RNG Seed). */
 export type Seeding = "mixed" | "partial" | "ignored" | "refused";
 
 /**

@@ -45,7 +45,7 @@ interface Scheme {
   label: Uint8Array;
 }
 
-/** KMIP 2.1 §7.11: both hashes are SHA-1 where the parameters say nothing. */
+/** KMIP 2.1 §4.16 Cryptographic Parameters: both hashes are SHA-1 where the parameters say nothing. */
 function oaep(parameters: CryptographicParameters): Scheme {
   const { hashingAlgorithm = "SHA_1", maskGenerator = "MGF1", pSource = new Uint8Array() } = parameters;
   const hash = hashNamed(hashingAlgorithm);

@@ -21,7 +21,7 @@ export function joinXor(shares: readonly Share[]): Bytes {
   return xorAll(shares.map(({ bytes }) => bytes));
 }
 
-/** Shamir's sharing over GF(2^8) (KMIP 2.1 §11.55): a polynomial of degree `threshold - 1` for each byte. */
+/** Shamir's sharing over GF(2^8) (KMIP 2.1 §11.54 Split Key Method): a polynomial of degree `threshold - 1` for each byte. */
 export async function splitPolynomial(
   secret: Uint8Array,
   parts: number,

@@ -14,7 +14,7 @@ import {
 } from "./der.ts";
 
 /**
- * Transparent keys (KMIP 2.1 §3.5) to keys of node:crypto and back: RSA by way of JSON Web Keys, which take numbers,
+ * Transparent keys (KMIP 2.1 §3, Transparent Keys) to keys of node:crypto and back: RSA by way of JSON Web Keys, which take numbers,
  * others by way of DER.
  */
 

@@ -21,7 +21,7 @@ import { reason } from "../testing/refusal.ts";
 import { ENCLAVE_EVIDENCE } from "./evidence.ts";
 import { issueClient } from "./pki.ts";
 
-/** Attestation enforced (KMIP 2.1 §8.1.2, §7.9): the way it goes, and each way in which it is misused. */
+/** Attestation enforced (KMIP 2.1 §9.3 Attestation Capable Indicator, §9.11 Credential): the way it goes, and each way in which it is misused. */
 
 const V2_1 = { major: 2, minor: 1 };
 const V1_4 = { major: 1, minor: 4 };

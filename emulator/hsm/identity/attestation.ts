@@ -11,7 +11,7 @@ import { requirementOf } from "../policy/attestation.ts";
 import { ENCLAVE_EVIDENCE, type Evidence, verifyEvidence } from "./evidence.ts";
 import type { Nonces } from "./nonces.ts";
 
-/** Attestation of the client in one message (KMIP 2.1 §8.1.2, §8.1.3, §7.9): what it can do, and what it has shown. */
+/** Attestation of the client in one message (KMIP 2.1 §9.3 Attestation Capable Indicator, §9.11 Credential). */
 export class Attestation {
   /** Set when something asked for evidence: the response then brings a nonce and the accepted types. */
   demanded = false;

@@ -31,7 +31,7 @@ export interface AuthenticationOptions {
 }
 
 /**
- * Profiles 2.1 §3.1.3: a Credential in the message, where there is one, gives the identity; else the channel does.
+ * KMIP Profiles 2.1 §3.1 Basic Authentication Suite: a Credential in the message, where there is one, gives the identity; else the channel does.
  * An Attestation Credential gives none: it may come beside. One that is not understood or not right refuses the
  * message: it is never passed over.
  */

@@ -22,7 +22,7 @@ export interface Expectation {
   now: Date;
 }
 
-/** The evidence of the enclave emulator as a vendor's Attestation Type (KMIP 2.1 §11.2: 8XXXXXXX are extensions). */
+/** The evidence of the enclave emulator as a vendor's Attestation Type (KMIP 2.1 §11.4 Attestation Type: 8XXXXXXX are extensions). */
 export const ENCLAVE_EVIDENCE = 0x80000001;
 
 const LONGEST = 8192;

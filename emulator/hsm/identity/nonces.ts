@@ -12,7 +12,7 @@ interface Open {
   expires: number;
 }
 
-/** Nonces of attestation (KMIP 2.1 §7.19): in memory, so that a restart ends them; each is good for one request. */
+/** Nonces of attestation (KMIP 2.1 §9.14 Nonce): in memory, so that a restart ends them; each is good for one request. */
 export class Nonces {
   /** By client, then by identifier; oldest first. */
   #open = new Map<string, Map<string, Open>>();

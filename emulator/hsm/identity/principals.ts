@@ -16,7 +16,7 @@ import { hashPassword, isPassword, isPasswordHash, LONGEST_PASSWORD } from "./pa
 
 type Value = Credential["credentialValue"];
 
-/** What tells a device apart (KMIP 2.1 §7.9): all that is given here must be in the credential, and be the same. */
+/** What tells a device apart (KMIP 2.1 §9.11 Credential): all that is given here must be in the credential, and be the same. */
 export interface Device {
   deviceSerialNumber?: string;
   deviceIdentifier?: string;

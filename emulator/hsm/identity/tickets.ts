@@ -4,7 +4,7 @@ import { KmipError } from "#protocol/kmip/index.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What a ticket is to stand for (KMIP 2.1 §6.1.29). */
+/** What a ticket is to stand for (KMIP 2.1 §7.39 Ticket). */
 export interface Terms {
   identity: string;
   /** The identity of the channel that asked for it: a login's ticket is worth nothing on another. */
@@ -22,7 +22,7 @@ export interface Session extends Terms {
   readonly id: string;
 }
 
-/** Operations, and the objects that they are for; everything where it does not say (KMIP 2.1 §6.1.13). */
+/** Operations, and the objects that they are for; everything where it does not say (KMIP 2.1 §7.35 Rights). */
 export interface Right {
   operations?: ReadonlySet<string>;
   objects?: ReadonlySet<string>;

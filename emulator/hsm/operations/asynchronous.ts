@@ -9,7 +9,7 @@ export const poll: Handler<"Poll"> = ({ asynchronousCorrelationValue }, { pendin
   return {};
 };
 
-/** Process (KMIP 2.1 §6.1.40): does now what is pending; Poll has its answer. */
+/** Process (KMIP 2.1 §6.1.39): does now what is pending; Poll has its answer. */
 export const process: Handler<"Process"> = async ({ asynchronousCorrelationValue }, { pending, holder }) => {
   await pending.process(asynchronousCorrelationValue, holder);
   return { asynchronousCorrelationValue };

@@ -2,7 +2,7 @@ import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 
 /**
- * The instances of an object's attributes and their indexes (KMIP 1.4 §2.1.1): the first has 0, an instance keeps its
+ * The instances of an object's attributes and their indexes (KMIP 1.4 §2.1.1 Attribute): the first has 0, an instance keeps its
  * index until it is deleted, and no other gets it while the attribute has instances. 2.x has no indexes and keeps these.
  */
 

@@ -5,7 +5,7 @@ import { readCertificate } from "../crypto/certificate-fields.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import { certificateDer } from "../store/material.ts";
 
-/** Attributes of 2.x that a name is made of, in the order in which its parts are usually written (KMIP 2.1 §4.9). */
+/** Attributes of 2.x that a name is made of, in the order in which its parts are usually written (KMIP 2.1 §4.6 Certificate Attributes). */
 const PARTS = [
   ["certificateSubjectDC", "DC"],
   ["certificateSubjectC", "C"],
@@ -23,7 +23,7 @@ const PARTS = [
 
 /**
  * The Name (DER) that the attributes give, in whichever form, or else that of the replaced certificate, byte for byte:
- * Re-certify changes no subject that it was not asked to (KMIP 2.1 §6.1.43).
+ * Re-certify changes no subject that it was not asked to (KMIP 2.1 §6.1.45).
  */
 export function subjectOf(attributes: Attributes, old: ManagedObject | undefined): Uint8Array | undefined {
   const der = attributes.x_509CertificateSubject?.subjectDistinguishedName;

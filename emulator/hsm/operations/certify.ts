@@ -30,7 +30,7 @@ export const certify: Handler<"Certify"> = async (request, context) => {
 };
 
 /**
- * Re-certify (KMIP 2.1 §6.1.43): a new certificate for the key of another, in its place, with its dates; with an Offset
+ * Re-certify (KMIP 2.1 §6.1.45): a new certificate for the key of another, in its place, with its dates; with an Offset
  * they move as those of a re-keyed key do.
  */
 export const reCertify: Handler<"ReCertify"> = async (request, context) => {

@@ -52,7 +52,7 @@ export const addAttribute: Handler<"AddAttribute"> = (request, context) => {
     );
   const index = addInstance(object, property, value, vendor);
   checkCount(object);
-  // KMIP 1.4 §4.14: the request names no index; that of the first instance does no harm.
+  // KMIP 1.4 §4.14 Add Attribute: the request names no index; that of the first instance does no harm.
   if (named !== undefined && (named !== 0 || index !== 0))
     throw new KmipError("InvalidField", "The server gives the index of a new instance");
   return saved(object, answered(property, value, true, index), context);
@@ -208,7 +208,7 @@ function bare(value: unknown): unknown {
   return others;
 }
 
-/** The instance of that index; without one that of index 0 (KMIP 1.4 §2.1.1). */
+/** The instance of that index; without one that of index 0 (KMIP 1.4 §2.1.1 Attribute). */
 function indexed(
   object: ManagedObject,
   property: Property,

@@ -11,7 +11,7 @@ import { checkUsable, countUsage } from "./usage.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Encrypt (KMIP 2.1 §6.1.16) */
+/** Encrypt (KMIP 2.1 §6.1.17) */
 export const encrypt: Handler<"Encrypt"> = (request, context) => {
   const key = objectFor(context, request.uniqueIdentifier, "Encrypt", request);
   checkUsable(key, "Encrypt", context.now);

@@ -21,7 +21,7 @@ export function clientAttributes(object: ManagedObject, now: Date): Attributes {
   };
 }
 
-/** KMIP 2.1 §4.56: 32 bytes, whatever the length of the identifier that they follow from (TC-IMPEXP-3). */
+/** KMIP 2.1 §4.56 Short Unique Identifier: 32 bytes, whatever the length of the identifier that they follow from (TC-IMPEXP-3). */
 function shortIdentifier(uid: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(createHash("sha256").update(uid).digest());
 }

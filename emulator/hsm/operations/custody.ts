@@ -1,7 +1,7 @@
 import { KmipError } from "#protocol/kmip/index.ts";
 import { type Handler, objectFor } from "./handler.ts";
 
-/** Archive (KMIP 2.1 §6.1.5): the value is out of reach until it is recovered. */
+/** Archive (KMIP 2.1 §6.1.4): the value is out of reach until it is recovered. */
 export const archive: Handler<"Archive"> = ({ uniqueIdentifier }, context) => {
   const object = objectFor(context, uniqueIdentifier, "Archive");
   if (object.attributes.archiveDate) throw new KmipError("ObjectArchived", "The object is archived already");
@@ -11,7 +11,7 @@ export const archive: Handler<"Archive"> = ({ uniqueIdentifier }, context) => {
   return { uniqueIdentifier: object.uid };
 };
 
-/** Recover (KMIP 2.1 §6.1.41) */
+/** Recover (KMIP 2.1 §6.1.42) */
 export const recover: Handler<"Recover"> = ({ uniqueIdentifier }, context) => {
   const object = objectFor(context, uniqueIdentifier, "Recover", { archived: true });
   delete object.attributes.archiveDate;
@@ -20,8 +20,8 @@ export const recover: Handler<"Recover"> = ({ uniqueIdentifier }, context) => {
   return { uniqueIdentifier: object.uid };
 };
 
-/** Log (KMIP 2.1 §6.1.30): taken, and not kept: a client's words stay out of the HSM's log. */
+/** Log (KMIP 2.1 §6.1.29): taken, and not kept: a client's words stay out of the HSM's log. */
 export const log: Handler<"Log"> = () => ({});
 
-/** Interop (KMIP 2.1 §6.1.27): marks begin and end of a test case. */
+/** Interop (KMIP 2.1 §6.1.26): marks begin and end of a test case. */
 export const interop: Handler<"Interop"> = () => ({});

@@ -23,7 +23,7 @@ const MOST_BASES = 16;
 const MOST_BITS = 131_072;
 
 /**
- * Derive Key (KMIP 2.1 §6.1.12): a symmetric key or secret data from keys that may be used to derive. Keys of the
+ * Derive Key (KMIP 2.1 §6.1.14): a symmetric key or secret data from keys that may be used to derive. Keys of the
  * hierarchy derive nothing here (`checkUsable`).
  */
 export const deriveKey: Handler<"DeriveKey"> = async (request, context) => {
@@ -90,7 +90,7 @@ async function derived(bases: ManagedObject[], request: Request, context: Contex
   // What is encrypted can be had again by whoever has the key, which may be the client's own: as good as Get.
   if (second && method === "ENCRYPT")
     checkRelease(context.subject, second, undefined, context.work, context.now);
-  // A second object, secret data, holds the derivation data (KMIP 2.1 §6.1.12).
+  // A second object, secret data, holds the derivation data (KMIP 2.1 §6.1.14 Derive Key).
   const derivationData = second ? secretBytes(second) : derivationParameters.derivationData;
   const bits = attributes.cryptographicLength ?? 256;
   if (bits < 8 || bits > MOST_BITS || bits % 8 !== 0) throw new KmipError("InvalidField", "Not a length");

@@ -31,15 +31,15 @@ function defaultsOf(context: Context): Pick<ResponsePayload<"Query">, "defaultsI
   return { defaultsInformation: settingsOf(context).defaults ?? {} };
 }
 
-/** Discover Versions (KMIP 2.1 §6.1.14): newest first; of those that the client names, in its order. */
+/** Discover Versions (KMIP 2.1 §6.1.16): newest first; of those that the client names, in its order. */
 export const discoverVersions: Handler<"DiscoverVersions"> = ({ protocolVersion }) => ({
   protocolVersion: protocolVersion.length === 0 ? VERSIONS.toReversed() : protocolVersion.filter(isSupported),
 });
 
-/** Ping (KMIP 2.1 §6.1.37) */
+/** Ping (KMIP 2.1 §6.1.36) */
 export const ping: Handler<"Ping"> = () => ({});
 
-/** Query (KMIP 2.1 §6.1.39): what this server does, as far as this identity may ask for it. */
+/** Query (KMIP 2.1 §6.1.40): what this server does, as far as this identity may ask for it. */
 export function queryOf(operations: readonly string[]): Handler<"Query"> {
   return ({ queryFunction }, context): ResponsePayload<"Query"> => {
     const { subject } = context;

@@ -6,7 +6,7 @@ import { decodableByPyKmip } from "./pykmip.ts";
 /** Attributes that may be asked for by name. */
 const MOST = 1024;
 
-/** Get Attributes (KMIP 2.1 §6.1.21): those that were asked for, all when none was; what an object lacks is left out. */
+/** Get Attributes (KMIP 2.1 §6.1.20): those that were asked for, all when none was; what an object lacks is left out. */
 export const getAttributes: Handler<"GetAttributes"> = (
   { uniqueIdentifier, attributeReference },
   context,
@@ -25,7 +25,7 @@ export const getAttributes: Handler<"GetAttributes"> = (
   };
 };
 
-/** Get Attribute List (KMIP 2.1 §6.1.22): the names alone. */
+/** Get Attribute List (KMIP 2.1 §6.1.21): the names alone. */
 export const getAttributeList: Handler<"GetAttributeList"> = ({ uniqueIdentifier }, context) => {
   const object = objectFor(context, uniqueIdentifier, "GetAttributeList", { destroyed: true });
   const {

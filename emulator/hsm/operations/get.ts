@@ -18,7 +18,7 @@ import { pkcs12Block } from "./pkcs12.ts";
 import { checkUsable, countUsage } from "./usage.ts";
 import { attributesToWrap } from "./wrapped-attributes.ts";
 
-/** Get (KMIP 2.1 §6.1.20): the object in plain, or wrapped by a key of the HSM. */
+/** Get (KMIP 2.1 §6.1.19): the object in plain, or wrapped by a key of the HSM. */
 export const get: Handler<"Get"> = (request, context) => {
   const object = objectFor(context, request.uniqueIdentifier, "Get");
   const value = released(object, request, context);
@@ -39,7 +39,7 @@ function served(object: ManagedObject, { work, groups, holder, now }: Context): 
   work.put(object);
 }
 
-/** Export (KMIP 2.1 §6.1.17): Get with all attributes. */
+/** Export (KMIP 2.1 §6.1.18): Get with all attributes. */
 export const exportObject: Handler<"Export"> = (request, context) => {
   const object = objectFor(context, request.uniqueIdentifier, "Export", { destroyed: true });
   const value = released(object, request, context);
@@ -81,7 +81,7 @@ function released(object: ManagedObject, request: RequestPayload<"Get">, context
 }
 
 /**
- * The key block as it was registered, or without what its client wrapped it in (KMIP 2.1 §11.26, Key Wrap Type). The
+ * The key block as it was registered, or without what its client wrapped it in (KMIP 2.1 §11.29 Key Wrap Type). The
  * client could as well import it so; what keys of the hierarchy wrap comes out nowhere.
  */
 function keptBlock(object: ManagedObject, request: RequestPayload<"Get">, context: Context): KeyBlock {
@@ -141,7 +141,7 @@ function wrapped(
     parameters,
     bare ? bytes : ttlvKeyValue({ keyMaterial: bytes, ...attributes }, context.version),
   );
-  // KMIP 2.1 §3.3: a Key Value that is wrapped is a Byte String. Some clients know only a structure.
+  // KMIP 2.1 §3.2 Key Value: a Key Value that is wrapped is a Byte String. Some clients know only a structure.
   if (bare && context.structuredKeyValues)
     return { ...block, keyValue: { keyMaterial: keyValue }, keyWrappingData };
   return { ...block, keyValue, keyWrappingData };

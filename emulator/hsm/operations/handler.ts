@@ -73,7 +73,7 @@ export type Handler<O extends OperationName> = (
   context: Context,
 ) => ResponsePayload<O> | Promise<ResponsePayload<O>>;
 
-/** KMIP 2.1 §7.38: identifiers that later items of a batch may refer to. */
+/** KMIP 2.1, ID Placeholder: identifiers that later items of a batch may refer to. */
 export class References {
   #named = new Map<string, string>();
   #ordered: string[] = [];

@@ -17,7 +17,7 @@ type Parameters = NonNullable<
   NonNullable<KeyWrappingSpecification["encryptionKeyInformation"]>["cryptographicParameters"]
 >;
 
-/** What the wrapping key and the request together say of how to wrap (KMIP 2.1 §7.18: the attribute gives defaults). */
+/** What the wrapping key and the request together say of how to wrap (KMIP 2.1 §7.18 Key Wrapping Specification: the attribute gives defaults). */
 export function wrappingParameters(key: ManagedObject, asked: Parameters | undefined): Parameters {
   if (asked && Object.values(asked).some((value) => value !== undefined)) return asked;
   return key.attributes.cryptographicParameters?.[0] ?? defaults(key);
@@ -74,7 +74,7 @@ export function unwrapBlock(block: KeyBlock, key: ManagedObject, version: Protoc
   return { ...rest, keyValue: plain };
 }
 
-/** KMIP 1.4 §2.1.4: what is wrapped is a Byte String, with its attributes inside. */
+/** KMIP 1.4 §2.1.4 Key Value: what is wrapped is a Byte String, with its attributes inside. */
 export function checkNothingBeside(keyValue: KeyBlock["keyValue"]): void {
   if (keyValue && !(keyValue instanceof Uint8Array) && keyValue.attributes)
     throw new KmipError("InvalidField", "Attributes are wrapped with a key, and do not lie beside it");
@@ -92,7 +92,7 @@ export function blockBytes({ keyValue, keyWrappingData }: KeyBlock): Uint8Array 
   return keyValue.keyMaterial;
 }
 
-/** TTLV encoding (the default of KMIP 2.1 §7.18): the whole Key Value structure is what is encrypted. */
+/** TTLV encoding (the default of KMIP 2.1 §7.18 Key Wrapping Specification): the whole Key Value structure is what is encrypted. */
 export function ttlvKeyValue(value: KeyValue, version: ProtocolVersion): Uint8Array {
   try {
     return encodeKeyValue(value, version);

@@ -12,13 +12,13 @@ export function shorterLease(one: number | undefined, other: number): number {
 }
 
 /**
- * Obtain Lease (KMIP 1.4 §4.19, KMIP 2.1 §6.1.35): how long a client may use its copy, and when the object last changed.
+ * Obtain Lease (KMIP 1.4 §4.17, KMIP 2.1 §6.1.35): how long a client may use its copy, and when the object last changed.
  * The attribute is the longest lease of the object; the server as it is set up now may give a shorter one.
  */
 export const obtainLease: Handler<"ObtainLease"> = ({ uniqueIdentifier }, context) => {
   const object = objectFor(context, uniqueIdentifier, "ObtainLease");
   const { leaseTime, initialDate = context.now, lastChangeDate = initialDate } = object.attributes;
-  // "A new lease is not permitted": Permission Denied in all versions (KMIP 1.4 §11.18, TC-95).
+  // "A new lease is not permitted": Permission Denied in all versions (KMIP 1.4, Error Handling; TC-95).
   if (stateAt(object, context.now) === "Compromised")
     throw new KmipError("PermissionDenied", "A compromised object is not leased");
   return {

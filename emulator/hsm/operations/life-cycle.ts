@@ -2,7 +2,7 @@ import { KmipError } from "#protocol/kmip/index.ts";
 import { type ManagedObject, stateAt } from "../store/managed-object.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 
-/** States and how an object passes through them (KMIP 2.1 §4.57, figure 1). */
+/** States and how an object passes through them (KMIP 2.1 §4.57 State, figure 1). */
 
 /** Activate (KMIP 2.1 §6.1.1) */
 export const activate: Handler<"Activate"> = ({ uniqueIdentifier }, context) => {
@@ -13,7 +13,7 @@ export const activate: Handler<"Activate"> = ({ uniqueIdentifier }, context) => 
   return changed(object, "Active", context);
 };
 
-/** Revoke (KMIP 2.1 §6.1.48): to Compromised for a compromise, from Active to Deactivated for another reason. */
+/** Revoke (KMIP 2.1 §6.1.44): to Compromised for a compromise, from Active to Deactivated for another reason. */
 export const revoke: Handler<"Revoke"> = (request, context) => {
   const { uniqueIdentifier, revocationReason, compromiseOccurrenceDate } = request;
   const object = objectFor(context, uniqueIdentifier, "Revoke");

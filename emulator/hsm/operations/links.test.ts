@@ -5,7 +5,7 @@ import { type TestHsm, testHsm } from "../testing/deployment.ts";
 import { AES, PAST } from "../testing/hierarchy.ts";
 import { reason } from "../testing/refusal.ts";
 
-/** Links (KMIP 2.1 §4.31): how many there may be. */
+/** Links (KMIP 2.1 §4.31 Link): how many there may be. */
 
 let test: TestHsm;
 let client: KmipClient;

@@ -7,7 +7,7 @@ import { clientAttributes } from "./client-attributes.ts";
 import type { Handler } from "./handler.ts";
 
 /**
- * Locate (KMIP 2.1 §6.1.31): the objects that the asker can see and that match all the attributes. The index finds
+ * Locate (KMIP 2.1 §6.1.28): the objects that the asker can see and that match all the attributes. The index finds
  * candidates, the sealed objects decide. Newest first, as the test cases have it (TC-OFFSET-1).
  */
 export const locate: Handler<"Locate"> = async (request, context) => {
@@ -26,7 +26,7 @@ export const locate: Handler<"Locate"> = async (request, context) => {
     const object = work.get(uid);
     if (!object || !canSee(subject, object) || !isStored(object, storageStatusMask)) continue;
     if (objectGroupMember === "GroupMemberFresh" && object.attributes.fresh !== true) continue;
-    // What names no policy has the default one (KMIP 1.4 §3.18).
+    // What names no policy has the default one (KMIP 1.4 §3.18 Operation Policy Name).
     const told: Attributes = { operationPolicyName: "default", ...clientAttributes(object, now) };
     if (matches(told, attributes)) found.push(uid);
   }
@@ -34,7 +34,7 @@ export const locate: Handler<"Locate"> = async (request, context) => {
   if (objectGroupMember === "GroupMemberDefault" && group !== undefined)
     found.splice(0, found.length, ...context.groups.inTurn(holder, group, found.reverse()));
   const page = found.slice(offsetItems, maximumItems === undefined ? undefined : offsetItems + maximumItems);
-  // The placeholder is set where the answer is one object (KMIP 2.1 §6.1.31).
+  // The placeholder is set where the answer is one object (KMIP 2.1 §6.1.28 Locate).
   if (page.length === 1) references.set(page[0]!, "Locate");
   else references.clearPlaceholder();
   return { ...(offsetItems > 0 ? { locatedItems: found.length } : {}), uniqueIdentifier: page };
@@ -89,7 +89,7 @@ function matches(attributes: Attributes, { rangeEnd, attributeIndex: _, ...patte
   });
 }
 
-/** Both ends belong to the range (KMIP 2.1 §6.1.31), in whole seconds, in whichever order they come. */
+/** Both ends belong to the range (KMIP 2.1 §6.1.28 Locate), in whole seconds, in whichever order they come. */
 function isWithin(value: Date, one: Date, other: Date): boolean {
   const [at, a, b] = [value, one, other].map((date) => Math.floor(date.getTime() / 1000)) as [
     number,

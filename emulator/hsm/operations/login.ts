@@ -4,17 +4,17 @@ import type { Context, Handler } from "./handler.ts";
 
 type AskedRight = NonNullable<NonNullable<RequestPayload<"DelegatedLogin">["rights"]>["right"]>[number];
 
-/** Logins (KMIP 2.1 §6.1.13, §6.1.29, §6.1.30): a ticket that stands for the client until it ends. */
+/** Logins (KMIP 2.1 §6.1.30 Login, §6.1.12 Delegated Login): a ticket that stands for the client until it ends. */
 
 const LONGEST = 24 * 3600;
 
-/** Login (KMIP 2.1 §6.1.29): a ticket for this client, on channels with its certificate. */
+/** Login (KMIP 2.1 §6.1.30): a ticket for this client, on channels with its certificate. */
 export const login: Handler<"Login"> = (request, context) => {
   const { subject, channel } = context;
   return issued({ identity: subject.identity, channel, ...terms(request, context) }, context);
 };
 
-/** Delegated Login (KMIP 2.1 §6.1.13): a ticket for somebody else, with some of the client's rights. */
+/** Delegated Login (KMIP 2.1 §6.1.12): a ticket for somebody else, with some of the client's rights. */
 export const delegatedLogin: Handler<"DelegatedLogin"> = (request, context) => {
   const rights = request.rights?.right?.map(rightOf);
   // Without rights a ticket may do everything; an empty list of them was hardly meant so.

@@ -74,7 +74,7 @@ export function putNew(
       ...kept,
       initialDate: now,
       lastChangeDate: now,
-      // Of an object that was made elsewhere nobody but the client knows it (KMIP 2.1 §4.36).
+      // Of an object that was made elsewhere nobody but the client knows it (KMIP 2.1 §4.38 Original Creation Date).
       ...(made ? { originalCreationDate: attributes.originalCreationDate ?? now } : {}),
       fresh: attributes.fresh ?? true,
       leaseTime: shorterLease(attributes.leaseTime, context.leaseTime),
@@ -113,14 +113,14 @@ export const GENERATOR = {
   drbgAlgorithm: "CTR",
 } as const;
 
-/** Whether a key's value is here, or only its description (KMIP 2.1 §4.32). */
+/** Whether a key's value is here, or only its description (KMIP 2.1 §4.28 Key Value Present). */
 function hasKeyValue(value: ObjectValue): boolean {
   return Object.values(value).some(
     (held) => held && "keyBlock" in held && held.keyBlock.keyValue !== undefined,
   );
 }
 
-/** KMIP 2.1 §4.35: no two living objects of an owner have the same name; but PyKMIP gives all of a type the same. */
+/** KMIP 2.1 §4.32 Name: no two living objects of an owner have the same name; but PyKMIP gives all of a type the same. */
 export function checkNames({ work, pykmip }: Pick<Context, "work" | "pykmip">, object: ManagedObject): void {
   const names = (object.attributes.name ?? []).map(({ nameValue }) => nameValue);
   if (new Set(names).size !== names.length) throw new KmipError("NonUniqueNameAttribute", "A name twice");
@@ -136,7 +136,7 @@ export function checkNames({ work, pykmip }: Pick<Context, "work" | "pykmip">, o
   }
 }
 
-/** An object is active before it processes or protects, and does both before it ends (KMIP 2.1 §4.1 to §4.57). */
+/** An object is active before it processes or protects, and does both before it ends (KMIP 2.1 §4, the dates). */
 export function checkDates({
   activationDate,
   processStartDate,
@@ -155,7 +155,7 @@ export function checkDates({
 }
 
 /**
- * Quantum Safe (KMIP 2.1 §4.44) is asked for, not found out: a key that is not is refused (QS-M-2). Grover's algorithm
+ * Quantum Safe (KMIP 2.1 §4.45) is asked for, not found out: a key that is not is refused (QS-M-2). Grover's algorithm
  * halves the strength of a symmetric key, Shor's breaks the pairs that are made here.
  */
 function checkQuantumSafe({ quantumSafe, cryptographicAlgorithm: algorithm, ...others }: Attributes): void {
@@ -168,7 +168,7 @@ function checkQuantumSafe({ quantumSafe, cryptographicAlgorithm: algorithm, ...o
 type Digest = NonNullable<Attributes["digest"]>[number];
 type Format = KeyBlock["keyFormatType"];
 
-/** Digests by SHA-256 (KMIP 2.1 §4.17): of the value as it is kept, and of a transparent key in bytes too. */
+/** Digests by SHA-256 (KMIP 2.1 §4.21 Digest): of the value as it is kept, and of a transparent key in bytes too. */
 function digestsOf(objectType: ObjectType, value: ObjectValue): Digest[] {
   if (value.certificate) return [digestOf(value.certificate.certificateValue, "Raw")];
   if (value.opaqueObject) return [digestOf(value.opaqueObject.opaqueDataValue)];

@@ -1,7 +1,7 @@
 import type { CryptographicParameters } from "#protocol/kmip/index.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 
-/** The request's parameters, or those of the key where the request has none (KMIP 2.1 §6.1.16). */
+/** The request's parameters, or those of the key where the request has none (KMIP 2.1 §4.16 Cryptographic Parameters). */
 export function parametersOf(
   key: ManagedObject,
   asked: CryptographicParameters | undefined,

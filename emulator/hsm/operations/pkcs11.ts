@@ -3,7 +3,7 @@ import { KmipError } from "#protocol/kmip/index.ts";
 import type { Context, Handler } from "./handler.ts";
 
 /**
- * PKCS#11 (KMIP 2.1 §6.1.36, Profiles §5.14): a session is a stream, named by its Correlation Value. Its functions use
+ * PKCS#11 (KMIP 2.1 §6.1.37, KMIP Profiles 2.1 §5.18 PKCS#11 Profiles): a session is a stream, named by its Correlation Value. Its functions use
  * the objects of no other operation, so that what the policy refuses there is not to be had here.
  */
 export const pkcs11: Handler<"PKCS_11"> = ({ pkcs_11Function: called, correlationValue }, context) => {

@@ -15,7 +15,7 @@ const COST = 500_000;
 const MOST = 16;
 
 /**
- * A private key as PKCS#12 (KMIP 2.1 §11.24): its PKCS#12 links name the password, and its certificates from one to
+ * A private key as PKCS#12 (KMIP 2.1 §4.26 Key Format Type): its PKCS#12 links name the password, and its certificates from one to
  * the next. The policy has seen to it that the key may leave in plain: a password of the client's protects nothing
  * from the client.
  */

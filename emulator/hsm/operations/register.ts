@@ -13,7 +13,7 @@ import { addLink } from "./links.ts";
 import { checkSettable, putNew } from "./new-object.ts";
 import { unpacked } from "./pkcs12.ts";
 
-/** Register (KMIP 2.1 §6.1.42): an object that was made elsewhere. */
+/** Register (KMIP 2.1 §6.1.43): an object that was made elsewhere. */
 export const register: Handler<"Register"> = (request, context) => {
   const { subject, work, now } = context;
   const { objectType } = request;

@@ -11,7 +11,7 @@ import type { Context } from "./handler.ts";
 import { addLink } from "./links.ts";
 import { checkSettable } from "./new-object.ts";
 
-/** What Re-key and Re-key Key Pair have in common (KMIP 2.1 §6.1.44, tables of attribute requirements). */
+/** What Re-key and Re-key Key Pair have in common (KMIP 2.1 §6.1.46 Re-key, tables of attribute requirements). */
 
 /** Of the policy, who may use a key and for what goes over to its successor; what was verified of the old key does not. */
 const PASSED_ON: ReadonlySet<string> = new Set([POLICY.users, POLICY.signType]);
@@ -79,7 +79,7 @@ function names(old: Attributes["name"] = [], more: Attributes["name"] = []) {
 
 /**
  * With an offset, the replacement is activated so long (s) from now, and its other dates keep their distance to that.
- * Without one, and where there is no activation date to measure from, it has those of the old object (KMIP 1.4 §4.4: they
+ * Without one, and where there is no activation date to measure from, it has those of the old object (KMIP 1.4 §4.4 Re-key: they
  * "are copied from the existing key").
  */
 export function replacementDates(

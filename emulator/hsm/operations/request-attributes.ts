@@ -52,7 +52,7 @@ export function knownAttributes(attributes: Attributes, version: ProtocolVersion
   return inOrder(attributes);
 }
 
-/** KMIP 1.4 §3.39: a name that the specification does not have begins with x- or y-. */
+/** KMIP 1.4 §3.39 Custom Attribute: a name that the specification does not have begins with x- or y-. */
 function checkKnown(attributes: Attributes | undefined, version: ProtocolVersion): void {
   for (const [property, value] of Object.entries(attributes ?? {}))
     if (value !== undefined && !isAttributeOf(property, version))

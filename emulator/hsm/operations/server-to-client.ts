@@ -2,17 +2,17 @@ import type { Handler } from "./handler.ts";
 import { checkKind } from "./register.ts";
 
 /**
- * Operations that a server asks of a client (KMIP 2.1 §6.2). This endpoint takes them from its peers in that role, as
+ * Operations that a server asks of a client (KMIP 2.1, server-to-client operations). This endpoint takes them from its peers in that role, as
  * after Set Endpoint Role: it acknowledges what it is told and keeps nothing, since it asks for objects by itself.
  */
 
-/** Put (KMIP 2.1 §6.2.5): an object that is new to the client, or takes the place of another. */
+/** Put (KMIP 2.1 §6.2.3): an object that is new to the client, or takes the place of another. */
 export const put: Handler<"Put"> = ({ object, attributes }) => {
   if (attributes?.objectType !== undefined) checkKind(attributes.objectType, object);
   return {};
 };
 
-/** Notify (KMIP 2.1 §6.2.4): attributes that changed. */
+/** Notify (KMIP 2.1 §6.2.2): attributes that changed. */
 export const notify: Handler<"Notify"> = () => ({});
 
 /** Set Endpoint Role (KMIP 2.1 §6.1.54): a client stays one on its own connection; it may say so. */

@@ -3,7 +3,7 @@ import type { ManagedObject } from "../store/managed-object.ts";
 import type { Context, Handler } from "./handler.ts";
 
 /**
- * Constraints and defaults (KMIP 2.1 §6.1.19, §6.1.54, §6.1.55): each client's own, for the objects that it makes.
+ * Constraints and defaults (KMIP 2.1 §7.7 Constraints, §7.11 Defaults Information): each client's own, for the objects that it makes.
  * They are kept as an object that belongs to nobody, so that no operation reaches it.
  */
 
@@ -21,7 +21,7 @@ const NOBODY = "\u2205";
 /** Each new object is compared with all of them. */
 const MOST = 64;
 
-/** Set Constraints (KMIP 2.1 §6.1.54): those in force from now on; none where there are none. */
+/** Set Constraints (KMIP 2.1 §6.1.52): those in force from now on; none where there are none. */
 export const setConstraints: Handler<"SetConstraints"> = ({ constraints }, context) => {
   if ((constraints?.constraint?.length ?? 0) > MOST)
     throw new KmipError("InvalidField", `There are ${MOST} constraints at most`);
@@ -29,13 +29,13 @@ export const setConstraints: Handler<"SetConstraints"> = ({ constraints }, conte
   return {};
 };
 
-/** Get Constraints (KMIP 2.1 §6.1.19) */
+/** Get Constraints (KMIP 2.1 §6.1.22) */
 export const getConstraints: Handler<"GetConstraints"> = (_request, context) => {
   const { constraints } = settingsOf(context);
   return constraints ? { constraints } : {};
 };
 
-/** Set Defaults (KMIP 2.1 §6.1.55) */
+/** Set Defaults (KMIP 2.1 §6.1.53) */
 export const setDefaults: Handler<"SetDefaults"> = ({ defaultsInformation }, context) => {
   write(context, { ...settingsOf(context), defaults: defaultsInformation });
   return {};

@@ -13,7 +13,7 @@ import { parametersOf } from "./parameters.ts";
 import { takePiece } from "./streaming.ts";
 import { checkUsable, countUsage } from "./usage.ts";
 
-/** Sign (KMIP 2.1 §6.1.52): ECDSA signatures are DER, as the specification's profiles have them. */
+/** Sign (KMIP 2.1 §6.1.55): ECDSA signatures are DER, as the specification's profiles have them. */
 export const sign: Handler<"Sign"> = (request, context) => {
   const key = objectFor(context, request.uniqueIdentifier, "Sign", request);
   checkUsable(key, "Sign", context.now);
@@ -34,7 +34,7 @@ interface Verification extends ReturnType<typeof startVerification> {
   signature?: Uint8Array;
 }
 
-/** Signature Verify (KMIP 2.1 §6.1.53): the signature comes with any of the pieces. */
+/** Signature Verify (KMIP 2.1 §6.1.56): the signature comes with any of the pieces. */
 export const signatureVerify: Handler<"SignatureVerify"> = (request, context) => {
   const key = objectFor(context, request.uniqueIdentifier, "SignatureVerify", request);
   checkUsable(key, "Verify", context.now);

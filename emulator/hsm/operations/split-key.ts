@@ -53,7 +53,7 @@ export const createSplitKey: Handler<"CreateSplitKey"> = async (request, context
         },
       },
     });
-    // KMIP 1.2 §4.38: the ID Placeholder is the part whose Key Part Identifier is 1.
+    // KMIP 1.2 §4.38 Create Split Key: the ID Placeholder is the part whose Key Part Identifier is 1.
     if (index === 0) references.set(uid, "CreateSplitKey");
     else references.add(uid);
     return uid;
@@ -61,7 +61,7 @@ export const createSplitKey: Handler<"CreateSplitKey"> = async (request, context
   return { uniqueIdentifier: identifiers };
 };
 
-/** Join Split Key (KMIP 2.1 §6.1.28): the key of the parts, or secret data. */
+/** Join Split Key (KMIP 2.1 §6.1.27): the key of the parts, or secret data. */
 export const joinSplitKey: Handler<"JoinSplitKey"> = async (request, context) => {
   const { objectType, attributes = {}, secretDataType = "Seed" } = request;
   const { subject, references } = context;

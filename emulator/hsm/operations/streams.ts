@@ -2,7 +2,7 @@ import { encodeHex } from "#protocol/bytes.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
 import type { Evidence } from "../identity/evidence.ts";
 
-/** An operation whose data comes in several requests (KMIP 2.1 §6.1.16, Init Indicator to Final Indicator). */
+/** An operation whose data comes in several requests (KMIP 2.1 §7.17 Init Indicator to §7.14 Final Indicator). */
 export interface Stream {
   /** The session or the identity that began it. */
   holder: string;
@@ -62,7 +62,7 @@ export class Streams {
 
   /**
    * The evidence with which a stream goes on. Attestation is asked for by the operation, and the pieces are one
-   * operation (KMIP 2.1 §6.1.16), so that what the first has shown serves the others: of the same holder and
+   * operation (KMIP 2.1 §7.8 Correlation Value), so that what the first has shown serves the others: of the same holder and
    * channel, with the same key, and as long as the evidence lives.
    */
   evidence(

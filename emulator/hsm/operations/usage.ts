@@ -12,7 +12,7 @@ const PROCESSING: ReadonlySet<Use> = new Set<Use>(["Decrypt", "Verify", "UnwrapK
 /** What keys of the hierarchy are never used for, whatever their mask: nothing that would show them or use them up. */
 const HIERARCHY: ReadonlySet<Use> = new Set<Use>(["WrapKey", "UnwrapKey"]);
 
-/** Throws unless the key may be used so now: usage mask, state and dates (KMIP 2.1 §4.57, §4.20). */
+/** Throws unless the key may be used so now: usage mask, state and dates (KMIP 2.1 §4.57 State, §4.17 Cryptographic Usage Mask). */
 export function checkUsable(key: ManagedObject, use: Use, now: Date): void {
   const { attributes } = key;
   if (isDestroyed(key)) throw new KmipError("ObjectDestroyed", "The key was destroyed");
@@ -33,7 +33,7 @@ export function checkUsable(key: ManagedObject, use: Use, now: Date): void {
 }
 
 /**
- * Usage limits (KMIP 2.1 §4.66): a use that protects takes its part from the count, and is refused when too little is
+ * Usage limits (KMIP 2.1 §4.59): a use that protects takes its part from the count, and is refused when too little is
  * left. Bytes count where the unit is Byte, the use itself where it is Object. The refusal is a denial (CS-BC-M-7), as
  * "Usage Limit Exceeded" is that of Get Usage Allocation.
  */

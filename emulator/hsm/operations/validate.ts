@@ -8,7 +8,7 @@ import { type Handler, objectFor } from "./handler.ts";
 const MOST = 32;
 
 /**
- * Validate (KMIP 2.1 §6.1.58): whether certificates make a chain that is valid at a time. Unknown where an issuer is not
+ * Validate (KMIP 2.1 §6.1.57): whether certificates make a chain that is valid at a time. Unknown where an issuer is not
  * among them.
  */
 export const validate: Handler<"Validate"> = (request, context) => {

@@ -19,7 +19,7 @@ import { type TestHsm, testHsm } from "../testing/deployment.ts";
 import { aesKw, type Bytes, keyBytes, PAST } from "../testing/hierarchy.ts";
 import { reason } from "../testing/refusal.ts";
 
-/** Attributes that are wrapped with keys, and that come in Key Values (KMIP 1.4 §2.1.4, §2.1.6). */
+/** Attributes that are wrapped with keys, and that come in Key Values (KMIP 1.4 §2.1.4 Key Value, §2.1.6 Key Wrapping Specification). */
 
 let test: TestHsm;
 let certificates: Record<"alice" | "carol", KeyAndCertificate>;

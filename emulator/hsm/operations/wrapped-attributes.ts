@@ -19,7 +19,7 @@ import type { Context } from "./handler.ts";
 const MOST = 256;
 
 /**
- * The attributes that are to be wrapped with a key (KMIP 1.4 §2.1.6). Each must be there: who unwraps the key takes them
+ * The attributes that are to be wrapped with a key (KMIP 1.4 §2.1.6 Key Wrapping Specification). Each must be there: who unwraps the key takes them
  * for what is to be known of it. Whoever may not ask for them gets them wrapped neither.
  */
 export function attributesToWrap(
@@ -29,7 +29,7 @@ export function attributesToWrap(
 ): { attributes?: Attributes } {
   if (!namesAttributes(specification)) return {};
   const { attributeName = [], attributeReference = [], encodingOption } = specification;
-  // KMIP 1.4 §11.12: "Encoding Option not permitted when Key Wrapping Specification contains attribute names".
+  // KMIP 1.4, Error Handling: "Encoding Option not permitted when Key Wrapping Specification contains attribute names".
   if (encodingOption === "NoEncoding")
     throw new KmipError("EncodingOptionError", "Attributes are wrapped with the TTLV encoding only");
   const named = [...attributeName.map(attributeBySpelling), ...attributeReference];

@@ -55,7 +55,7 @@ function tightens({ attributes }: ManagedObject, property: Property, change: Att
   return rule?.(attributes[property], change[property]) ?? false;
 }
 
-/** KMIP 2.1 §4.1, §4.16, §4.36, §4.41, §4.66: what has begun or ended is not moved. */
+/** KMIP 2.1 §4, "Modifiable by client": what has begun or ended is not moved. */
 function checkWhen(object: ManagedObject, when: When | undefined, property: Property, now: Date): void {
   const { attributes } = object;
   const state = stateAt(object, now);

@@ -13,7 +13,7 @@ import { type TestHsm, testHsm } from "../testing/deployment.ts";
 import { AES } from "../testing/hierarchy.ts";
 import { reason } from "../testing/refusal.ts";
 
-/** Who may change which attribute (KMIP 1.4 §3, 2.1 §4), walked through all attributes, versions and ways to change. */
+/** Who may change which attribute (KMIP 1.4 §3, KMIP 2.1 §4), walked through all attributes, versions and ways to change. */
 
 let test: TestHsm;
 let certificates: Record<"owner" | "other", KeyAndCertificate>;

@@ -36,14 +36,14 @@ export const ATTRIBUTE_RULES: Readonly<Partial<Record<keyof Attributes, Attribut
   cryptographicParameters: OWNERS,
   link: OWNERS,
   vendorAttributes: OWNERS,
-  // Not modifiable by client (KMIP 1.4 §3.18); here its owner may, since nobody else could ever close what it opened.
+  // Not modifiable by client (KMIP 1.4 §3.18 Operation Policy Name); here its owner may, since nobody else could ever close what it opened.
   operationPolicyName: OWNERS,
   activationDate: { modify: "pre-active", others: "tighter" },
   processStartDate: { modify: "until-reached", others: "tighter" },
   protectStopDate: { modify: "until-reached", others: "tighter" },
   deactivationDate: { modify: "until-deactivated", others: "tighter" },
   usageLimits: { modify: "unused", delete: "unused", others: "tighter" },
-  // Not modifiable by client either (KMIP 1.4 §3.19): a mask that narrows takes nothing from anybody.
+  // Not modifiable by client either (KMIP 1.4 §3.19 Cryptographic Usage Mask): a mask that narrows takes nothing from anybody.
   cryptographicUsageMask: { modify: "always", direction: "tighter", others: "tighter" },
   sensitive: { modify: "always", direction: "tighter", others: "tighter" },
   extractable: { modify: "always", direction: "tighter", others: "tighter" },

@@ -1,7 +1,7 @@
 import type { ManagedObject } from "../store/managed-object.ts";
 
 /**
- * Operation policies (KMIP 1.4 §3.18): what an object's owner and everybody else may do with it, by the type of the object
+ * Operation policies (KMIP 1.4 §3.18 Operation Policy Name): what an object's owner and everybody else may do with it, by the type of the object
  * and by operation. A client that is in groups is judged by what a policy says of these, and by nothing else. They are
  * for ordinary clients and what they own; what a policy does not name is refused, to the owner too.
  */
@@ -74,7 +74,7 @@ export interface OperationPolicy {
 /** The policy of objects that name none. */
 const DEFAULT = "default";
 
-/** KMIP 1.4 §3.18.2: certificates and public keys are there for everybody to read. */
+/** KMIP 1.4 §3.18 Operation Policy Name: certificates and public keys are there for everybody to read. */
 const READING: Rules = {
   LOCATE: "ALLOW_ALL",
   CHECK: "ALLOW_ALL",
@@ -87,7 +87,7 @@ const READING: Rules = {
 const OWNERS = Object.fromEntries(Object.keys(OPERATIONS).map((name) => [name, "ALLOW_OWNER"])) as Rules;
 
 /**
- * The policies of the specification (KMIP 1.4 §3.18.1 to §3.18.3), which knows no groups: these are the same for all. Of
+ * The policies of the specification (KMIP 1.4 §3.18 Operation Policy Name), which knows no groups: these are the same for all. Of
  * operations that are newer than its tables, such as Encrypt, the owner has all.
  */
 const BUILT_IN: Readonly<Record<string, PolicySection>> = {

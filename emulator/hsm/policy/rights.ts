@@ -2,7 +2,7 @@ import { KmipError } from "#protocol/kmip/index.ts";
 import { objectsFor, rightsTo, type Session } from "../identity/tickets.ts";
 
 /**
- * What a ticket with rights is good for (KMIP 2.1 §6.1.13). A right that names objects reaches these and nothing else, so
+ * What a ticket with rights is good for (KMIP 2.1 §7.35 Rights). A right that names objects reaches these and nothing else, so
  * that operations without an object are refused: what they read or change is their owner's, or everybody's. The table
  * has what is left; nothing that is absent here is allowed.
  */

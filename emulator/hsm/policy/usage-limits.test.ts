@@ -95,7 +95,7 @@ describe.each(VERSIONS.map((version) => [`${version.major}.${version.minor}`, ve
     });
 
     it("take no Count from a client", async () => {
-      // KMIP 1.4 §3.21: not looked at where an object is made.
+      // KMIP 1.4 §3.21 Usage Limits: not looked at where an object is made.
       expect(await told(await create(limits(1000n, 3n)))).toEqual(limits(1000n, 1000n));
       for (const count of [-1n, 1001n]) expect(await reason(create(limits(1000n, count)))).toBe(invalid);
       expect(await reason(create(limits(-1n)))).toBe(invalid);

@@ -3,7 +3,7 @@ import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 type Limits = NonNullable<Attributes["usageLimits"]>;
 
 /**
- * Usage Limits (KMIP 1.4 §3.21, KMIP 2.1 §4.66): of Total, Count and Unit a client sets Total and Unit, and changes Total
+ * Usage Limits (KMIP 1.4 §3.21, KMIP 2.1 §4.59): of Total, Count and Unit a client sets Total and Unit, and changes Total
  * until something was used. Count is what is left, and the server's.
  */
 

@@ -62,7 +62,7 @@ export interface Failure {
 }
 
 /**
- * Executes batches (KMIP 2.1 §8): items in order, each a transaction; on Undo, the whole batch is one. What outlives a
+ * Executes batches (KMIP 2.1 §8 Messages): items in order, each a transaction; on Undo, the whole batch is one. What outlives a
  * message (streams, answers that are asked for later) is kept here.
  */
 export class Batches {
@@ -312,7 +312,7 @@ function failed(item: RequestItem, { code, message }: Failure): ResponseItem {
   } as ResponseItem;
 }
 
-/** Whether the client asks for the answer later: 1.x says so by a Boolean, 2.x by Mandatory (KMIP 2.1 §8.1.1). */
+/** Whether the client asks for the answer later: 1.x says so by a Boolean, 2.x by Mandatory (KMIP 2.1 §9.2 Asynchronous Indicator). */
 function isDeferred(
   { asynchronousIndicator, protocolVersion }: RequestMessage["header"],
   { operation }: RequestItem,

@@ -54,7 +54,7 @@ export interface EngineOptions {
 }
 
 /**
- * Answers request messages (KMIP 2.1 §8): who asks, what the header says, the batch, the answer in its encoding. Errors
+ * Answers request messages (KMIP 2.1 §8 Messages): who asks, what the header says, the batch, the answer in its encoding. Errors
  * of the client are answered, never thrown.
  */
 export class Engine {
@@ -111,17 +111,17 @@ export class Engine {
       client = await this.#checkHeader(request, origin);
     } catch (error) {
       const { code, message } = told(error, this.#options.log);
-      // The answer names the operation where there is one to name (KMIP 2.1 §9.4); of several, the whole batch failed.
+      // The answer names the operation where there is one to name (KMIP 2.1 §8.6 Response Batch Item); of several, the whole batch failed.
       const [only, ...more] = request.items;
       const operation = more.length === 0 ? only?.operation : undefined;
       return this.#refusal(code, message, origin, supported(protocolVersion) ?? protocolVersion, operation);
     }
-    // The Client Correlation Value is not sent back: it is for the server's log (KMIP 2.1 §8.1.5).
+    // The Client Correlation Value is not sent back: it is for the server's log (KMIP 2.1 §9.9 Correlation Value (Client)).
     const items = await this.#batches.execute(request, client, origin);
     return this.#encode(request, { header: this.#header(request, client, origin), items }, origin);
   }
 
-  /** With a nonce and the accepted types where something asked for attestation (KMIP 2.1 §9.3). */
+  /** With a nonce and the accepted types where something asked for attestation (KMIP 2.1 §8.5 Response Header). */
   #header(
     { header: { protocolVersion } }: RequestMessage,
     { attestation, serverHashedPassword }: Authenticated,
@@ -151,7 +151,7 @@ export class Engine {
       const message = `The answer has no form in this encoding: ${error.message}`;
       return this.#refusal("GeneralFailure", message, origin, protocolVersion);
     }
-    // Profiles 2.1 §4: the bound is of the TTLV encoding, whatever travels.
+    // KMIP Profiles 2.1: the bound is of the TTLV encoding, whatever travels.
     const size =
       maximumResponseSize !== undefined && origin.encoding !== "ttlv" ? encodeResponse(response) : encoded;
     if (maximumResponseSize !== undefined && size.length > maximumResponseSize)

@@ -6,7 +6,7 @@ import { admitting, type Listener, type ListenerOptions, type Origin, tlsServerO
 import { tooLong } from "./refused-connections.ts";
 import { unreadableHttp } from "./unreadable-http.ts";
 
-/** Content types of the HTTPS, JSON and XML profiles (KMIP Profiles 2.1 §3.2, §5.4, §5.5). */
+/** Content types (KMIP Profiles 2.1 §5.3 HTTPS Profiles, §5.4 XML Profiles, §5.5 JSON Profiles). */
 const ENCODINGS: Record<string, Origin["encoding"]> = {
   "application/octet-stream": "ttlv",
   "application/json": "json",

@@ -43,7 +43,7 @@ export interface Listener {
 }
 
 /**
- * Profiles 2.1 §3.1: TLS 1.3 and 1.2, nothing older, and a client certificate always. No session tickets: each
+ * KMIP Profiles 2.1 §3.1 Basic Authentication Suite: TLS 1.3 and 1.2, nothing older, and a client certificate always. No session tickets: each
  * connection proves its certificate again. RSA beside ECDSA, for clients of TLS 1.2 that have nothing else.
  */
 export function tlsServerOptions({ pki, clientAuthorities }: ListenerOptions): TlsOptions {

@@ -48,7 +48,7 @@ export interface HsmOptions {
   seeding?: Seeding;
   /**
    * Identities whose clients read the Key Value of a wrapped key only as a structure, as PyKMIP does; by the
-   * specification it is a Byte String (KMIP 2.1 §3.3). None by default.
+   * specification it is a Byte String (KMIP 2.1 §3.2 Key Value). None by default.
    */
   structuredKeyValues?: readonly string[];
   /**

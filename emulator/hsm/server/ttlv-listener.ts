@@ -6,7 +6,7 @@ import { admitting, type Listener, type ListenerOptions, tlsServerOptions } from
 /** How long (ms) a listener that closes waits for answers that are due. */
 const FAREWELL = 5000;
 
-/** KMIP as TTLV over mutual TLS (KMIP 2.1 §10.3). */
+/** KMIP as TTLV over mutual TLS (KMIP 2.1 §10.4 Transport). */
 export function listenTtlv(options: ListenerOptions): Promise<Listener> {
   const conversations = new Set<Conversation>();
   const server = createServer({ ...tlsServerOptions(options), ALPNProtocols: [] });

@@ -20,7 +20,7 @@ export interface ManagedObject {
   value?: ObjectValue;
 }
 
-/** KMIP 2.1 §4.57: activation and deactivation happen at their dates, without anyone asking. */
+/** KMIP 2.1 §4.57 State: activation and deactivation happen at their dates, without anyone asking. */
 export function stateAt({ state, attributes }: ManagedObject, now: Date): State {
   let current = state;
   const { activationDate, deactivationDate } = attributes;

@@ -19,7 +19,7 @@ export interface Way {
   encoding: Encoding;
 }
 
-/** The ways of the profiles (KMIP Profiles 2.1 §3.1, §3.2, §5.4, §5.5). */
+/** The ways of the profiles (KMIP Profiles 2.1 §3.1 Basic Authentication Suite, §3.2 HTTPS Authentication Suite). */
 export const WAYS = [
   { transport: "tls", encoding: "ttlv" },
   { transport: "https", encoding: "ttlv" },
@@ -94,7 +94,7 @@ export async function testHsm(options: Partial<HsmOptions> = {}): Promise<TestHs
   return test;
 }
 
-/** `POST /kmip` for each message (KMIP Profiles 2.1 §3.2). */
+/** `POST /kmip` for each message (KMIP Profiles 2.1 §5.3 HTTPS Profiles). */
 function httpsExchanger(
   port: () => number,
   ca: string,
