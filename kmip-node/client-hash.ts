@@ -10,7 +10,7 @@ import { concat, equalConstantTime, utf8 } from "#protocol/bytes.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What the server keeps. S1 is as good as the password to whoever holds it, which is why principals opt in. */
+/** What the server keeps. S1 is as good as the password to anyone who holds it, which is why principals opt in. */
 export interface ClientHash {
   s1: Bytes;
   s2Hash: Bytes;

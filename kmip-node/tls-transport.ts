@@ -20,7 +20,7 @@ export type TlsTransportOptions = TlsConnectionOptions & TlsServer;
 export interface TlsPoolOptions extends TlsConnectionOptions {
   /** Servers that hold the same objects; the first that can be reached is used. */
   servers: readonly [TlsServer, ...TlsServer[]];
-  /** Most connections at one time; 4 by default. More requests are pipelined. */
+  /** Maximum connections at one time; 4 by default. More requests are pipelined. */
   connections?: number;
   /** How long (ms) a server that could not be reached is passed over; 10 s by default. */
   rest?: number;

@@ -51,7 +51,7 @@ describe("citations of KMIP", () => {
 
   it.each([
     ["Archive (KMIP 2.1 §6.1.4)", [true]],
-    ["Archive (KMIP 2.1 §6.1.4)", [false]],
+    ["Archive (KMIP 2.1 §6.1.5)", [false]],
     ["KMIP 2.1 §8.5 Response Header, §9.14 Nonce: a header", [true, true]],
     ["KMIP 2.1 §9.14 Nonce, §8.5 (RFC 8446 §4)", [true, false]],
     ["KMIP 2.1 §6.9 Archive, KMIP 1.9 §3.18 Operation Policy Name", [false, false]],

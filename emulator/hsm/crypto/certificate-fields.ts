@@ -28,11 +28,11 @@ const CONSTRUCTED = 0x20;
 const SUBJECT_ALTERNATIVE_NAME = "0603551d11";
 const ISSUER_ALTERNATIVE_NAME = "0603551d12";
 /** Nothing in a certificate is nested so deeply. */
-const MOST_NESTED = 32;
+const MAX_NESTED = 32;
 
 /** Reads them; throws `TypeError` for what is not DER from its first byte to its last: PEM, BER, trailing bytes. */
 export function readCertificate(der: Uint8Array): CertificateFields {
-  checkDer(der, MOST_NESTED);
+  checkDer(der, MAX_NESTED);
   const outer = new DerReader(der);
   const certificate = outer.enter(SEQUENCE);
   outer.end();
@@ -72,7 +72,7 @@ function readExtensions(extensions: DerReader, into: CertificateFields): void {
 }
 
 function generalNames(der: Uint8Array): Value[] {
-  checkDer(der, MOST_NESTED);
+  checkDer(der, MAX_NESTED);
   const names = new DerReader(der).enter(SEQUENCE);
   const read: Value[] = [];
   while (!names.done) read.push(names.read());

@@ -154,10 +154,10 @@ export function ivBytes(
 }
 
 /**
- * Most bytes that ChaCha20 gives from its first block on: with the nonce of RFC 8439 its counter has 32 bits, and one that
- * began again would give the same key stream once more.
+ * Maximum bytes that ChaCha20 gives from its first block on: with the nonce of RFC 8439 its counter has 32 bits, and one that
+ * started over would give the same key stream again.
  */
-export function mostBytes(
+export function maxBytes(
   rule: CipherRule,
   iv: Uint8Array | undefined,
   { initialCounterValue = 0 }: CryptographicParameters,

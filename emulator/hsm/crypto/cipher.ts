@@ -12,7 +12,7 @@ import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts
 import { type AesKeyWrap, unwrapAes, wrapAes } from "./aes-key-wrap.ts";
 import { unwrapWith, wrapWith } from "./block-key-wrap.ts";
 import { type CcmInput, openCcm, sealCcm } from "./ccm.ts";
-import { type CipherRule, cipherRule, ivBytes, mostBytes } from "./cipher-rules.ts";
+import { type CipherRule, cipherRule, ivBytes, maxBytes } from "./cipher-rules.ts";
 import { Gathered } from "./gathered.ts";
 import { GCM_LONGEST_IV, type GcmInput, openGcm, sealGcm } from "./gcm-long-iv.ts";
 import type { Transform } from "./transform.ts";
@@ -63,7 +63,7 @@ export function startEncryption(input: CipherInput, random: (length: number) => 
     ) as CipherGCM;
     if (rule.blocks) cipher.setAutoPadding(pads(parameters));
     if (rule.tag && additionalData) cipher.setAAD(additionalData);
-    const direct = bounded(mostBytes(rule, iv, parameters), {
+    const direct = bounded(maxBytes(rule, iv, parameters), {
       update: (data) => guarded(() => new Uint8Array(cipher.update(data))),
       final: () => guarded(() => new Uint8Array(cipher.final())),
     });
@@ -87,7 +87,7 @@ export function startDecryption(input: CipherInput): Decryption {
   return guarded(() => {
     const decipher = createDecipheriv(rule.name, handle(key), ivBytes(rule, iv, parameters));
     if (rule.blocks) decipher.setAutoPadding(pads(parameters));
-    const direct = bounded(mostBytes(rule, iv, parameters), {
+    const direct = bounded(maxBytes(rule, iv, parameters), {
       update: (data) => guarded(() => new Uint8Array(decipher.update(data))),
       final: () => guarded(() => new Uint8Array(decipher.final())),
     });

@@ -15,8 +15,8 @@ export interface DerivationInput {
   length: number;
 }
 
-/** Most rounds of PBKDF2, over all blocks of its output. */
-const MOST_ROUNDS = 10_000_000;
+/** Maximum rounds of PBKDF2, over all blocks of its output. */
+const MAX_ROUNDS = 10_000_000;
 
 /** Rounds of PBKDF2 in a unit of work (`HeavyWork`). */
 const ROUNDS_OF_A_UNIT = 2;
@@ -36,7 +36,7 @@ export const DERIVATIONS: Readonly<Record<string, Derivation>> = {
       throw new KmipError("MissingData", "PBKDF2 needs salt and iteration count");
     const hash = hashOf(parameters, "SHA_1");
     const blocks = Math.ceil(length / digestLength(hash));
-    if (iterationCount < 1 || iterationCount * blocks > MOST_ROUNDS)
+    if (iterationCount < 1 || iterationCount * blocks > MAX_ROUNDS)
       throw new KmipError("InvalidField", "Not an iteration count");
     const units = Math.ceil((iterationCount * blocks) / ROUNDS_OF_A_UNIT);
     return heavy(units, () => derivePbkdf2(key, salt, iterationCount, length, hash));

@@ -1,6 +1,6 @@
 import { KmipError } from "#protocol/kmip/index.ts";
 
-/** Most bytes that are held for an operation that works on the whole only. */
+/** Maximum bytes that are held for an operation that works on the whole only. */
 const MOST = 4 * 1024 * 1024;
 
 /** Pieces of data, kept until the last is there. */

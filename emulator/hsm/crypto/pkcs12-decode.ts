@@ -64,7 +64,7 @@ const OLDER_CIPHERS: Readonly<Record<string, readonly [string, number]>> = {
 };
 
 /** Iterations that one PKCS#12 may cost in all; those of PKCS#12 itself, which no library does for us, cost more. */
-const MOST_ITERATIONS = 1_000_000;
+const MAX_ITERATIONS = 1_000_000;
 const OWN_ITERATION = 10;
 /** Keys and certificates: each certificate is compared with all others to find the chain. */
 const MOST = 64;
@@ -96,7 +96,7 @@ export function decodePkcs12(bytes: Uint8Array, password: string, name?: string)
   const [version, safe, mac] = inside(pfx);
   if (rest.length > 0 || readInteger(version!) !== 3) throw new RangeError("Not version 3");
   const content = dataOf(safe!);
-  const opener = { password, left: MOST_ITERATIONS };
+  const opener = { password, left: MAX_ITERATIONS };
   if (mac) verify(mac, content, opener);
   const found: Found = { keys: [], certificates: [] };
   for (const info of inside(readParts(content)[0])) gather(opened(info, opener), opener, found);

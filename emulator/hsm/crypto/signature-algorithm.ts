@@ -45,7 +45,7 @@ const HASHES: Readonly<Record<string, string>> = {
   "2.16.840.1.101.3.4.2.3": "sha512",
 };
 
-/** Undefined for an algorithm that is not known here. Throws `TypeError` or `RangeError` for what is none. */
+/** Undefined for an algorithm that is not known here. Throws `TypeError` or `RangeError` for malformed ones. */
 export function signatureOf(algorithmIdentifier: Uint8Array): Signature | undefined {
   const fields = new DerReader(algorithmIdentifier).enter(SEQUENCE);
   const id = identifier(fields);

@@ -150,7 +150,7 @@ describe.each(EVERYWHERE)("over $transport in $encoding, KMIP $number:", ({ way,
     expect(outcome(await over(alice, header))).toBe("AttestationFailed");
   });
 
-  it("evidence is refused from another client, whoever made it, and its nonce is gone then", async () => {
+  it("evidence is refused from another client, no matter who made it, and its nonce is gone then", async () => {
     const nonce = await freshNonce(alice, version, way);
     expect(outcome(await over(bob, attested(nonce, {}, version)))).toBe("AttestationFailed");
     expect(outcome(await over(alice, attested(nonce, {}, version)))).toBe("AttestationFailed");
@@ -216,7 +216,7 @@ describe("an object that requires attestation", () => {
       ),
     ).toBe("Success");
     expect(outcome(await send(alice, ask(), [encrypt(wrapper)]))).toBe("Success");
-    // Whoever may not use it does not learn that it is there.
+    // A client that may not use it does not learn that it exists.
     expect(outcome(await send(bob, ask()))).toBe("ObjectNotFound");
   });
 
@@ -359,7 +359,7 @@ describe("an operation in pieces", () => {
     expect(outcome(await send(alice, ask(), [encrypt(key)]))).toBe("AttestationRequired");
   });
 
-  it("is for whoever began it, with that key and in that operation", async () => {
+  it("is for the client that began it, with that key and in that operation", async () => {
     const correlationValue = await begun();
     const another = await createKey(alice, "EAT");
     for (const one of [

@@ -63,7 +63,7 @@ export function isCapable(
   );
 }
 
-/** Uses up the nonces of a message's Attestation Credentials, before anything else is looked at. Tells which were good. */
+/** Uses up the nonces of a message's Attestation Credentials, before anything else is looked at. Returns which were good. */
 export function consumeNonces(
   { authentication }: RequestHeader,
   channel: string,

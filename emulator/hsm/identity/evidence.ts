@@ -27,7 +27,7 @@ export const ENCLAVE_EVIDENCE = 0x80000001;
 
 const LONGEST = 8192;
 /** Seconds that evidence may live. */
-const MOST_LIFETIME = 300;
+const MAX_LIFETIME = 300;
 const ATTESTATION_KEY = "2.23.133.8.3";
 
 /**
@@ -77,7 +77,7 @@ function evidenceIn(claims: Record<string, unknown>, { nonce, client, now }: Exp
   if (sub !== client) throw new Error("evidence of another client");
   if (!Number.isSafeInteger(iat) || !Number.isSafeInteger(exp)) throw new Error("the times are missing");
   const [issued, expires] = [iat as number, exp as number];
-  if (!(issued <= seconds + CLOCK_TOLERANCE && seconds < expires && expires - issued <= MOST_LIFETIME))
+  if (!(issued <= seconds + CLOCK_TOLERANCE && seconds < expires && expires - issued <= MAX_LIFETIME))
     throw new Error("not the time of this evidence");
   if (typeof measurement !== "string" || !/^([0-9a-f]{64}|[0-9a-f]{96})$/.test(measurement))
     throw new Error("the measurement is missing");

@@ -4,8 +4,8 @@ import type { Nonce } from "#protocol/kmip/index.ts";
 /** How long (ms) a nonce waits for its evidence. */
 const LIFETIME = 60_000;
 /** Nonces that one client may have open (its oldest goes first), and clients that may have any. */
-const MOST_OF_ONE = 256;
-const MOST_CLIENTS = 1024;
+const MAX_OF_ONE = 256;
+const MAX_CLIENTS = 1024;
 
 interface Open {
   value: Uint8Array;
@@ -24,12 +24,12 @@ export class Nonces {
   issue(client: string, now: Date, random: (length: number) => Uint8Array<ArrayBuffer>): Nonce | undefined {
     const own = this.#open.get(client) ?? new Map<string, Open>();
     if (!this.#open.has(client)) {
-      if (this.#open.size >= MOST_CLIENTS) this.#forget(now);
-      if (this.#open.size >= MOST_CLIENTS) return undefined;
+      if (this.#open.size >= MAX_CLIENTS) this.#forget(now);
+      if (this.#open.size >= MAX_CLIENTS) return undefined;
       this.#open.set(client, own);
     }
     const [oldest] = own.keys();
-    if (oldest !== undefined && own.size >= MOST_OF_ONE) own.delete(oldest);
+    if (oldest !== undefined && own.size >= MAX_OF_ONE) own.delete(oldest);
     const [nonceId, nonceValue] = [random(16), random(32)];
     own.set(encodeHex(nonceId), { value: new Uint8Array(nonceValue), expires: now.getTime() + LIFETIME });
     return { nonceId, nonceValue };
@@ -38,7 +38,7 @@ export class Nonces {
   /** Whether the nonce is open, of this client and in time. It is gone then, whatever the answer. */
   consume({ nonceId, nonceValue }: Nonce, client: string, now: Date): boolean {
     const id = encodeHex(nonceId);
-    // Whoever shows another client's nonce uses it up: it is no secret any more.
+    // A client that shows another's nonce uses it up: it is no longer a secret.
     const found = [...this.#open].find(([, nonces]) => nonces.has(id));
     const [owner, nonces] = found ?? [];
     const open = nonces?.get(id);

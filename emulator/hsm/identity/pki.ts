@@ -38,7 +38,7 @@ const RSA = {
 } as const;
 
 /**
- * Makes the PKI in `dir` once and returns it; what is near its end is made anew with all that hangs from it.
+ * Makes the PKI in `dir` once and returns it; what is near its end is replaced, with all that depends on it.
  * Keys are P-256 (and one of the server's RSA), their files have mode 0600 and the folder 0700.
  */
 export async function ensurePki(dir: string, now: () => Date = () => new Date()): Promise<Pki> {

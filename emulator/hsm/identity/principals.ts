@@ -16,7 +16,7 @@ import { hashPassword, isPassword, isPasswordHash, LONGEST_PASSWORD } from "./pa
 
 type Value = Credential["credentialValue"];
 
-/** What tells a device apart (KMIP 2.1 §9.11 Credential): all that is given here must be in the credential, and be the same. */
+/** What identifies a device (KMIP 2.1 §9.11 Credential): all that is given here must be in the credential, and be the same. */
 export interface Device {
   deviceSerialNumber?: string;
   deviceIdentifier?: string;
@@ -150,7 +150,7 @@ export class Principals {
     return found.length === 1 ? found[0] : undefined;
   }
 
-  /** Whoever has something to show beside the password (`factors`) shows it. */
+  /** A principal with something to show beside the password (`factors`) shows it. */
   async #byPassword(
     principal: Principal | undefined,
     { password }: Value,

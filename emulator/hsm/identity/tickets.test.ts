@@ -47,7 +47,7 @@ describe("tickets are bounded", () => {
     expect([few, ...others, ...next].every(isGood)).toBe(true);
   });
 
-  it("over all, where each has one: for whoever comes there is room", () => {
+  it("over all, where each has one: there is room for newcomers", () => {
     const { issue, isGood } = issuer();
     const all = times(1025, (i) => issue(`client${i}`));
     expect(all.map(isGood)).toEqual(times(1025, (i) => i > 0));

@@ -41,7 +41,7 @@ export function objectsFor(session: Session, operation: string): ReadonlySet<str
 
 /** Tickets that there are at once, and those of one identity. */
 const MOST = 1024;
-const MOST_OF_ONE = 64;
+const MAX_OF_ONE = 64;
 
 /**
  * The tickets that Login gave: in memory, by the hash of their value, so that a restart ends them. Where there are too
@@ -66,9 +66,9 @@ export class Tickets {
     const counts = new Map<string, number>();
     for (const one of this.#sessions.values()) counts.set(one.identity, (counts.get(one.identity) ?? 0) + 1);
     const own = counts.get(identity) ?? 0;
-    if (own < MOST_OF_ONE && this.#sessions.size < MOST) return;
+    if (own < MAX_OF_ONE && this.#sessions.size < MOST) return;
     let most = identity;
-    if (own < MOST_OF_ONE) for (const [one, count] of counts) if (count > (counts.get(most) ?? 0)) most = one;
+    if (own < MAX_OF_ONE) for (const [one, count] of counts) if (count > (counts.get(most) ?? 0)) most = one;
     // In the order in which they were issued.
     for (const [name, one] of this.#sessions)
       if (one.identity === most) {

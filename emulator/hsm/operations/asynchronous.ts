@@ -2,7 +2,7 @@ import { encodeHex } from "#protocol/bytes.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
 import type { Handler } from "./handler.ts";
 
-/** Poll (KMIP 2.1 §6.1.38): only whether there is something to wait for; the engine answers in the place of this one. */
+/** Poll (KMIP 2.1 §6.1.38): only whether there is something to wait for; the engine answers in its place. */
 export const poll: Handler<"Poll"> = ({ asynchronousCorrelationValue }, { pending, holder }) => {
   if (!pending.has(asynchronousCorrelationValue, holder))
     throw new KmipError("InvalidAsynchronousCorrelationValue", "Nothing is waiting under that value");

@@ -30,12 +30,12 @@ export function isRepeated(property: string, value: unknown): value is unknown[]
 /** Instances that an attribute may have: each name is looked for among all others. Vendor attributes count together. */
 const MOST = 1000;
 /** Links of one type that the server adds to an object; with them there are as many again of the client's. */
-export const MOST_LINKS = 1000;
+export const MAX_LINKS = 1000;
 
 /** Throws where an object would have too many of one attribute. */
 export function checkCount({ attributes }: Pick<ManagedObject, "attributes">): void {
   for (const [property, value] of Object.entries(attributes))
-    if (isRepeated(property, value) && value.length > (property === "link" ? MOST + MOST_LINKS : MOST))
+    if (isRepeated(property, value) && value.length > (property === "link" ? MOST + MAX_LINKS : MOST))
       throw new KmipError("InvalidField", `An object has ${MOST} values of one attribute at most`);
 }
 
@@ -73,7 +73,7 @@ export function addInstance(
   return index;
 }
 
-/** Puts a value in the place of an instance, which keeps its index. */
+/** Replaces the value of an instance, which keeps its index. */
 export function changeInstance(
   object: ManagedObject,
   property: Property,

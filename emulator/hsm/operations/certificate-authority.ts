@@ -26,7 +26,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 /**
  * The authority that Certify signs with: the HSM's own, made at first use. It certifies what clients ask for among
- * themselves; nothing of a deployment trusts it. RSA keys it certifies by RSA, so that whoever has one can verify it.
+ * themselves; nothing of a deployment trusts it. RSA keys it certifies by RSA, so that anyone who has one can verify it.
  */
 
 /** It belongs to nobody: no certificate and no credential has this name. */

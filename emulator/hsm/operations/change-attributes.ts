@@ -44,7 +44,7 @@ export const addAttribute: Handler<"AddAttribute"> = (request, context) => {
     row[property] = value;
     return saved(object, answered(property, value, false, named), context);
   }
-  // A policy attribute that is there twice is refused when it is saved.
+  // A duplicate policy attribute is refused when it is saved.
   if (instancesOf(object, property, vendor).some((one) => isDeepStrictEqual(bare(one.value), value)))
     throw new KmipError(
       property === "name" ? "NonUniqueNameAttribute" : "InvalidAttribute",
@@ -58,7 +58,7 @@ export const addAttribute: Handler<"AddAttribute"> = (request, context) => {
   return saved(object, answered(property, value, true, index), context);
 };
 
-/** Modify Attribute (KMIP 2.1 §6.1.34): an attribute that is there; which of several, its index says, or its value. */
+/** Modify Attribute (KMIP 2.1 §6.1.34): an existing attribute; which of several, its index says, or its value. */
 export const modifyAttribute: Handler<"ModifyAttribute"> = (request, context) => {
   const { uniqueIdentifier, currentAttribute, newAttribute } = request;
   const { object, property, value, vendor, many, named } = changeOf(

@@ -17,10 +17,10 @@ type Request = RequestPayload<"DeriveKey">;
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Objects that one derivation may be from. */
-const MOST_BASES = 16;
+const MAX_BASES = 16;
 
 /** What HKDF with SHA-512 can give is 255 blocks of 512 bits. */
-const MOST_BITS = 131_072;
+const MAX_BITS = 131_072;
 
 /**
  * Derive Key (KMIP 2.1 §6.1.14): a symmetric key or secret data from keys that may be used to derive. Keys of the
@@ -34,7 +34,7 @@ export const deriveKey: Handler<"DeriveKey"> = async (request, context) => {
     throw new KmipError("InvalidObjectType", "Symmetric keys and secret data are derived");
   checkSettable(attributes);
   admitAttributes(subject, "DeriveKey", objectType, attributes);
-  if (request.uniqueIdentifier.length > MOST_BASES) throw new KmipError("InvalidField", "Too many bases");
+  if (request.uniqueIdentifier.length > MAX_BASES) throw new KmipError("InvalidField", "Too many bases");
   const basesNow = () => request.uniqueIdentifier.map((identifier) => base(identifier, context));
   const whole = await derived(basesNow(), request, context);
   // That may have taken its time: what the bases are now is looked at again.
@@ -74,7 +74,7 @@ export const deriveKey: Handler<"DeriveKey"> = async (request, context) => {
 
 function base(identifier: Request["uniqueIdentifier"][number], context: Context): ManagedObject {
   const object = objectFor(context, identifier, "DeriveKey");
-  // The public half of an agreement is no secret; whoever holds it may use it so.
+  // The public half of an agreement is no secret; anyone who holds it may use it so.
   if (object.objectType !== "PublicKey") checkUsable(object, "DeriveKey", context.now);
   return object;
 }
@@ -87,13 +87,13 @@ async function derived(bases: ManagedObject[], request: Request, context: Contex
   const method = String(derivationMethod);
   const derivation = Object.hasOwn(DERIVATIONS, method) ? DERIVATIONS[method] : undefined;
   if (!derivation) throw new KmipError("FeatureNotSupported", "Not a method of derivation here");
-  // What is encrypted can be had again by whoever has the key, which may be the client's own: as good as Get.
+  // What is encrypted can be recovered by anyone who has the key, which may be the client's own: as good as Get.
   if (second && method === "ENCRYPT")
     checkRelease(context.subject, second, undefined, context.work, context.now);
   // A second object, secret data, holds the derivation data (KMIP 2.1 §6.1.14 Derive Key).
   const derivationData = second ? secretBytes(second) : derivationParameters.derivationData;
   const bits = attributes.cryptographicLength ?? 256;
-  if (bits < 8 || bits > MOST_BITS || bits % 8 !== 0) throw new KmipError("InvalidField", "Not a length");
+  if (bits < 8 || bits > MAX_BITS || bits % 8 !== 0) throw new KmipError("InvalidField", "Not a length");
   const input = {
     key: secretBytes(key),
     algorithm: key.attributes.cryptographicAlgorithm,

@@ -60,7 +60,7 @@ export function chosen(all: Attributes, references: AttributeReference[]): Attri
   return record as Attributes;
 }
 
-/** What is asked for twice is told once. */
+/** What is asked for twice is returned once. */
 function distinct(references: AttributeReference[]): AttributeReference[] {
   return [...new Map(references.map((one) => [JSON.stringify(one), one])).values()];
 }

@@ -10,7 +10,7 @@ import { knownAttributes } from "./request-attributes.ts";
 
 /**
  * Attributes in a Key Value (KMIP 1.4 §2.1.4): they differ from others "only by the fact that [they are] encapsulated
- * with (and possibly wrapped with) the key material". A wrapped Key Value was made by whoever knew the wrapping key, and
+ * with (and possibly wrapped with) the key material". A wrapped Key Value was made by someone who knew the wrapping key, and
  * its importer need not know what is in it: it describes the key, and says nothing of who may do what with it.
  */
 

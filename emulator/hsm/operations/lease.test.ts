@@ -68,7 +68,7 @@ describe.each(VERSIONED)("a lease by KMIP %s", (_, version) => {
       ).toMatch(denied);
   });
 
-  it("is not given of what is compromised, and anew of its replacement", async () => {
+  it("is not given for what is compromised, but again for its replacement", async () => {
     const uniqueIdentifier = await create(client, {
       name: named(`rekeyed ${version.minor}${version.major}`),
     });

@@ -4,7 +4,7 @@ import {
   addInstance,
   changeInstance,
   instancesOf,
-  MOST_LINKS,
+  MAX_LINKS,
   removeInstances,
 } from "./attribute-instances.ts";
 import type { Context } from "./handler.ts";
@@ -26,7 +26,7 @@ export function addLink(
   const link: Link = { linkType, linkedObjectIdentifier: uid };
   const alike = instancesOf(object, "link").filter(({ value }) => (value as Link).linkType === linkType);
   const [former, ...others] = only ? alike : [];
-  const oldest = only ? others : alike.slice(0, Math.max(0, alike.length - MOST_LINKS + 1));
+  const oldest = only ? others : alike.slice(0, Math.max(0, alike.length - MAX_LINKS + 1));
   removeInstances(object, "link", oldest);
   if (former) changeInstance(object, "link", former, link);
   else addInstance(object, "link", link);

@@ -37,7 +37,7 @@ function rightOf({ usageLimits, ...right }: AskedRight): Right {
   };
 }
 
-/** Logout (KMIP 2.1 §6.1.31): whoever holds a ticket may end it; under rights for certain objects, that ticket alone. */
+/** Logout (KMIP 2.1 §6.1.31): anyone who holds a ticket may end it; under rights for certain objects, that ticket alone. */
 export const logout: Handler<"Logout"> = ({ ticket }, { tickets, session, objects }) => {
   if (session && objects && !tickets.isOf(ticket.ticketValue, session))
     throw new KmipError("NotAuthorised", "The ticket ends itself only");

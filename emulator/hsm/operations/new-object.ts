@@ -93,7 +93,7 @@ export function putNew(
           }),
     },
   };
-  // A digest lets whoever reads attributes test a guess; keys of the hierarchy have none.
+  // A digest lets anyone who reads attributes test a guess; keys of the hierarchy have none.
   const digest = classOf(object.attributes) ? [] : digestsOf(objectType, value);
   if (digest.length > 0) object.attributes.digest = digest;
   checkCount(object);

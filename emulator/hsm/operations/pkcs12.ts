@@ -86,7 +86,7 @@ function opened(bytes: unknown, password: string, name: string | undefined) {
 function passwordOf(object: Pick<ManagedObject, "attributes">, context: Context): string | undefined {
   const password = linked(object, "PKCS_12PasswordLink", context);
   if (!password) return undefined;
-  // A key used as a password is told to whoever tries: few of its bytes are characters, and the rest all become one.
+  // A key used as a password is found by anyone who tries: few of its bytes are characters, and the rest all become one.
   if (password.objectType !== "SecretData")
     throw new KmipError("InvalidObjectType", "The password is not secret data");
   if (password.attributes.extractable === false)

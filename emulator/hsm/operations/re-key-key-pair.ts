@@ -4,7 +4,7 @@ import { generatePair, kindOf, mergedAttributes, putPair } from "./create-key-pa
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { checkReplaceable, giveAwayName, linkReplacement, replacementAttributes } from "./replacement.ts";
 
-/** Re-key Key Pair (KMIP 2.1 §6.1.47): a new pair in the place of another, named by its private key. */
+/** Re-key Key Pair (KMIP 2.1 §6.1.47): a new pair in place of another, named by its private key. */
 export const reKeyKeyPair: Handler<"ReKeyKeyPair"> = async (request, context) => {
   const oldPrivate = objectFor(context, request.privateKeyUniqueIdentifier, "ReKeyKeyPair");
   if (oldPrivate.objectType !== "PrivateKey") throw new KmipError("InvalidObjectType", "Not a private key");

@@ -7,7 +7,7 @@ import { newIdentifier } from "./identifier.ts";
 import { putNew } from "./new-object.ts";
 import { checkReplaceable, giveAwayName, linkReplacement, replacementAttributes } from "./replacement.ts";
 
-/** Re-key (KMIP 2.1 §6.1.46): a new symmetric key in the place of another, which stays under its identifier. */
+/** Re-key (KMIP 2.1 §6.1.46): a new symmetric key in place of another, which stays under its identifier. */
 export const reKey: Handler<"ReKey"> = ({ uniqueIdentifier, offset, attributes }, context) => {
   const old = objectFor(context, uniqueIdentifier, "ReKey");
   if (old.objectType !== "SymmetricKey") throw new KmipError("InvalidObjectType", "Not a symmetric key");

@@ -16,7 +16,7 @@ import { checkSettable } from "./new-object.ts";
 /** Of the policy, who may use a key and for what goes over to its successor; what was verified of the old key does not. */
 const PASSED_ON: ReadonlySet<string> = new Set([POLICY.users, POLICY.signType]);
 
-/** Attributes that do not go over to the replacement: they tell of the life of the old object, or of its value. */
+/** Attributes that do not go over to the replacement: they describe the life of the old object, or of its value. */
 const LEFT_BEHIND: ReadonlySet<string> = new Set([
   "alwaysSensitive",
   "archiveDate",

@@ -21,7 +21,7 @@ const OTHERS: ReadonlySet<string> = new Set<OperationName>(["Locate", "Notify", 
 
 /**
  * The attributes of a request of 1.x as the handlers take them: of names that the version knows or that are custom (a
- * misspelt one would be kept and never looked at), in the order of their indexes, which the server gives anew.
+ * misspelt one would be kept and never looked at), in the order of their indexes, which the server assigns again.
  */
 export function withKnownAttributes<Payload>(
   operation: unknown,

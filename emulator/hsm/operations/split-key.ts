@@ -15,8 +15,8 @@ type Request = RequestPayload<"CreateSplitKey">;
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Parts that there may be of a key, and bytes that it may have. */
-const MOST_PARTS = 255;
-const MOST_BYTES = 4096;
+const MAX_PARTS = 255;
+const MAX_BYTES = 4096;
 /** Multiplications in GF(2^8) that a unit of work (`HeavyWork`) is. */
 const BYTES_OF_A_UNIT = 16;
 
@@ -70,7 +70,7 @@ export const joinSplitKey: Handler<"JoinSplitKey"> = async (request, context) =>
     throw new KmipError("InvalidObjectType", "Parts are joined to symmetric keys and secret data");
   checkSettable(attributes);
   admitAttributes(subject, "JoinSplitKey", objectType, attributes);
-  if (request.uniqueIdentifier.length > MOST_PARTS) throw new KmipError("InvalidField", "Too many parts");
+  if (request.uniqueIdentifier.length > MAX_PARTS) throw new KmipError("InvalidField", "Too many parts");
   const parts = request.uniqueIdentifier.map((one) => objectFor(context, one, "JoinSplitKey"));
   for (const part of parts) checkPart(part, context);
   if (parts.some(isSecret)) checkNoPad(attributes);
@@ -117,7 +117,7 @@ function checkShape({
 }: Request): void {
   if (objectType !== "SplitKey" && objectType !== "SymmetricKey" && objectType !== "SecretData")
     throw new KmipError("InvalidObjectType", "Symmetric keys and secret data are split");
-  if (parts < 2 || parts > MOST_PARTS || threshold < 2 || threshold > parts)
+  if (parts < 2 || parts > MAX_PARTS || threshold < 2 || threshold > parts)
     throw new KmipError("InvalidField", "Not a number of parts");
   if (request.splitKeyMethod === "XOR" && threshold !== parts)
     throw new KmipError("InvalidField", "XOR needs all the parts");
@@ -147,7 +147,7 @@ async function split(
   { random, spend, turnOver }: Context,
 ): Promise<Bytes[]> {
   const { splitKeyParts: parts, splitKeyThreshold: threshold, splitKeyMethod } = request;
-  if (secret.length > MOST_BYTES) throw new KmipError("InvalidField", "The key is too long to be split");
+  if (secret.length > MAX_BYTES) throw new KmipError("InvalidField", "The key is too long to be split");
   if (splitKeyMethod === "XOR") return splitXor(secret, parts, random);
   if (splitKeyMethod === "PolynomialSharingGF2_8") {
     spend(Math.ceil((secret.length * parts * threshold) / BYTES_OF_A_UNIT));
@@ -173,7 +173,7 @@ async function joined(parts: ManagedObject[], { spend, turnOver }: Context): Pro
   if (shares.some(({ bytes, identifier }) => bytes.length !== shares[0]!.bytes.length || identifier < 1))
     throw failure;
   const { length } = shares[0]!.bytes;
-  if (length > MOST_BYTES) throw failure;
+  if (length > MAX_BYTES) throw failure;
   spend(Math.ceil((length * shares.length) / BYTES_OF_A_UNIT));
   if (first.splitKeyMethod === "XOR") return joinXor(shares);
   if (first.splitKeyMethod === "PolynomialSharingGF2_8" && shares.every(({ identifier }) => identifier < 256))

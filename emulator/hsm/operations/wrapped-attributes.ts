@@ -20,7 +20,7 @@ const MOST = 256;
 
 /**
  * The attributes that are to be wrapped with a key (KMIP 1.4 §2.1.6 Key Wrapping Specification). Each must be there: who unwraps the key takes them
- * for what is to be known of it. Whoever may not ask for them gets them wrapped neither.
+ * for what is to be known of it. A client that may not ask for them does not get them wrapped either.
  */
 export function attributesToWrap(
   object: ManagedObject,

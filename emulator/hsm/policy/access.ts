@@ -43,7 +43,7 @@ export function checkOperation({ role }: Subject, operation: string): void {
 }
 
 /**
- * Refuses an operation on an object: whoever neither owns nor shares it learns nothing of it, whoever shares it may
+ * Refuses an operation on an object: a client that neither owns nor shares it learns nothing of it, one that shares it may
  * do no more than the shared operations.
  */
 export function checkAccess(subject: Subject, object: ManagedObject, operation: string): void {
@@ -94,7 +94,7 @@ export function isRuled({ role }: Subject, { owner, attributes }: ManagedObject)
   return role === "user" && roleOf(owner) === "user" && classOf(attributes) === undefined;
 }
 
-/** The subject as it makes an object in the place of another, which belongs to the same owner. */
+/** The subject as it makes an object in place of another, which belongs to the same owner. */
 export function inPlaceOf(old: ManagedObject, subject: Subject): Subject {
   return { ...subject, identity: old.owner };
 }
@@ -104,7 +104,7 @@ export function isOwner({ identity, limited }: Subject, { owner }: ManagedObject
   return owner === identity && !limited;
 }
 
-/** Whoever replaces what another owns gets what that was: only owners say what becomes of theirs. */
+/** A client that replaces what another owns gets it as it was: only owners decide what becomes of theirs. */
 export function checkReplacing(subject: Subject, old: ManagedObject, changes: object): void {
   if (isOwner(subject, old)) return;
   if (Object.values(changes).some((value) => value !== undefined))

@@ -236,7 +236,7 @@ describe("what an identity sees and does not own", () => {
       }
   });
 
-  it("signing keys and master keys stay in the HSM, for whoever uses them and for the officer", async () => {
+  it("signing keys and master keys stay in the HSM, for their users and for the officer", async () => {
     for (const name of DOMAINS) {
       const client = h[name];
       const uniqueIdentifier = keys[name];
@@ -389,7 +389,7 @@ describe("an ordinary client", () => {
         ...reading(other, uid),
         ...life(other, uid),
         sign: sign(other, uid, "kms+jwt"),
-        "derive from his and theirs": other.request("DeriveKey", {
+        "derive from another's and one's own": other.request("DeriveKey", {
           objectType: "SymmetricKey",
           uniqueIdentifier: [own.uniqueIdentifier, uid],
           derivationMethod: "HMAC",
@@ -410,7 +410,7 @@ describe("an ordinary client", () => {
     }
   });
 
-  it("follows no link to what is not his", async () => {
+  it("follows no link to what belongs to others", async () => {
     const pair = await other.request("CreateKeyPair", {
       commonAttributes: { cryptographicAlgorithm: "EC", cryptographicLength: 256, activationDate: PAST },
       privateKeyAttributes: { cryptographicUsageMask: ["Sign"] },

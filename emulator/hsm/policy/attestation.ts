@@ -20,7 +20,7 @@ export function checkRequirement(text: string): void {
   if (!FORM.test(text)) throw new KmipError("InvalidAttributeValue", "Not a requirement of attestation");
 }
 
-/** Whether whoever fulfils `next` fulfils `before`, too. */
+/** Whether a client that fulfils `next` also fulfils `before`. */
 export function isTighter(before: string, next: string): boolean {
   const [old, now] = [measurementsOf(before), measurementsOf(next)];
   return !old || (now?.every((one) => old.includes(one)) ?? false);

@@ -8,7 +8,7 @@ import { ATTRIBUTE_RULES, type AttributeRule, TIGHTENS, type When } from "./attr
 import { classOf } from "./classes.ts";
 import { checkLimitsChange, checkUsageLimits, leftOf } from "./usage-limits.ts";
 
-/** Whether a client may change an attribute of an object that is there: the rules are data (`attribute-rules.ts`). */
+/** Whether a client may change an attribute of an existing object: the rules are data (`attribute-rules.ts`). */
 
 /** Of a key of the hierarchy only what its owner calls it, and (the officer) who uses it. */
 const CHANGEABLE_IN_HIERARCHY: ReadonlySet<string> = new Set([
@@ -118,7 +118,7 @@ export function checkKept(before: ManagedObject, after: ManagedObject): void {
     refuse("Only a master key is given a tenant");
 }
 
-/** Policy attributes by name; one that is there twice would have two readings. */
+/** Policy attributes by name; a duplicate would have two readings. */
 function policiesOf({ attributes }: ManagedObject): Map<string, unknown> {
   const found = new Map<string, unknown>();
   for (const { attributeName, attributeValue } of attributes.vendorAttributes?.filter(isPolicy) ?? []) {

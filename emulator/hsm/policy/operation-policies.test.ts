@@ -641,7 +641,7 @@ describe("what is shared", () => {
     expect(await wrap("alice")).toBe("PermissionDenied");
   });
 
-  it("gives what is derived or split from it to whoever does so", async () => {
+  it("gives what is derived or split from it to the client that does so", async () => {
     const uid = await key("open", { sensitive: true });
     const carol = await as("carol");
     const derived = await carol.request("DeriveKey", REQUESTS.DERIVE_KEY(uid) as never);
@@ -655,7 +655,7 @@ describe("what is shared", () => {
     expect(await get("alice", split.uniqueIdentifier[0]!)).toBe(NONE);
   });
 
-  it("is not read by whoever may derive from it alone", async () => {
+  it("is not read by a client that may only derive from it", async () => {
     const carol = await as("carol");
     const own = await key(undefined, {}, "carol");
     const derive = (uid: string) =>
@@ -761,7 +761,7 @@ describe("what is shared", () => {
     expect(await get("carol", uid)).toBe(NO);
   });
 
-  it("is what a ticket's bearer may use as whoever gave it, and no more than that", async () => {
+  it("is what a ticket's bearer may use like the one who gave it, and no more than that", async () => {
     const uid = await key("team");
     const carol = await as("carol");
     const right = {

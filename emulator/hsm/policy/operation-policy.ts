@@ -67,14 +67,14 @@ export type PolicySection = Readonly<Partial<Record<keyof typeof OBJECT_TYPES, R
 export interface OperationPolicy {
   /** For clients that are in no group. */
   preset?: PolicySection;
-  /** For members of these groups; whoever is in several may do what any of them may. */
+  /** For members of these groups; a member of several may do what any of them may. */
   groups?: Readonly<Record<string, PolicySection>>;
 }
 
 /** The policy of objects that name none. */
 const DEFAULT = "default";
 
-/** KMIP 1.4 §3.18 Operation Policy Name: certificates and public keys are there for everybody to read. */
+/** KMIP 1.4 §3.18 Operation Policy Name: certificates and public keys may be read by everybody. */
 const READING: Rules = {
   LOCATE: "ALLOW_ALL",
   CHECK: "ALLOW_ALL",
@@ -145,7 +145,7 @@ export class OperationPolicies {
     this.#policies = new Map([...configured, ...builtIn]);
   }
 
-  /** What they allow whoever is in these groups. */
+  /** What they allow members of these groups. */
   for(groups: readonly string[]): Permissions {
     return new Permissions(this.#policies, groups);
   }

@@ -15,8 +15,8 @@ import { isChain, isCurrent, isInForce } from "./chain.ts";
  * registered, and looks again whenever it wraps.
  */
 
-const LEAST_MODULUS = 3072;
-const LEAST_EXPONENT = 65537n;
+const MIN_MODULUS = 3072;
+const MIN_EXPONENT = 65537n;
 
 /**
  * The policy attributes that mark `key` (a public key that is being registered) as a recipient. Its link must name a
@@ -85,10 +85,10 @@ function mayEncipherKeys(certificate: X509Certificate): boolean {
   return extension !== null && (extension.usages & x509.KeyUsageFlags.keyEncipherment) !== 0;
 }
 
-/** A modulus or exponent that is small gives the wrapped key away to whoever sees it. */
+/** A modulus or exponent that is small gives the wrapped key away to anyone who sees it. */
 function checkStrength(key: KeyObject): void {
   const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
-  if (key.asymmetricKeyType !== "rsa" || modulusLength < LEAST_MODULUS || publicExponent < LEAST_EXPONENT)
+  if (key.asymmetricKeyType !== "rsa" || modulusLength < MIN_MODULUS || publicExponent < MIN_EXPONENT)
     refuse("a recipient's key is RSA of 3072 bits or more");
 }
 

@@ -290,7 +290,7 @@ describe("with the live certificate of coffer-kms", () => {
       }),
     );
     await refused(attempt({ ...good(), objectType: "PublicKey" })).toBe("InvalidField");
-    // Under a key of his own there is none, under a data key or a recipient no import.
+    // Under a key of its own there is none, under a data key or a recipient no import.
     await denied(attempt(wrappedImport(uid(), h.data, wrapped)));
     await denied(attempt(wrappedImport(uid(), h.recipient, wrapped)));
     await refused(attempt(wrappedImport(uid(), h.master, wrapped))).toBe("CryptographicFailure");
@@ -363,7 +363,7 @@ describe("with the live certificate of coffer-kms", () => {
     );
   });
 
-  it("a recipient of his own making, unverified or a stranger's, gets nothing", async () => {
+  it("a recipient of its own making, unverified or a stranger's, gets nothing", async () => {
     const mallory = test.as(await issueClient(test.pki.dir, "mallory"));
     const keys = await rsaKeys();
     const spki = new Uint8Array(await crypto.subtle.exportKey("spki", keys.publicKey));
@@ -571,7 +571,7 @@ describe("the chain of a recipient's certificate", () => {
     });
   }, 20_000);
 
-  it("ends when the root or the authority is revoked, destroyed or too old, also for whoever was registered", async () => {
+  it("ends when the root or the authority is revoked, destroyed or too old, also for those already registered", async () => {
     const revocationReason = { revocationReasonCode: "CACompromise" } as const;
     await get(h.kms, h.data, oaep(h.recipient));
     for (const end of ["Revoke", "Destroy"] as const) {

@@ -36,7 +36,7 @@ export function checkRelease(
   if (wrapping) checkWrappingKey(subject, wrapping.key, object);
   if (PUBLIC.has(objectType)) {
     if (wrapping && subject.role !== "user") refuse("Public material needs no wrapping");
-    // It is nobody's secret, but whoever asks for this is taken at his word (BL-M-12).
+    // It is nobody's secret, but a client that asks for this is taken at its word (BL-M-12).
     if (attributes.sensitive && !wrapping) throw new KmipError("Sensitive", "The object is sensitive");
     return;
   }

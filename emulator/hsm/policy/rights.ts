@@ -36,7 +36,7 @@ const ON_NAMED_OBJECTS: ReadonlySet<string> = new Set([
   "Validate",
 ]);
 
-/** Operations that are about the session itself, or tell what is told to everybody. */
+/** Operations that are about the session itself, or return what everybody may know. */
 const OF_THE_SESSION: ReadonlySet<string> = new Set([
   "Cancel",
   "DiscoverVersions",

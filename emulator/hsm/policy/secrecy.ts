@@ -4,7 +4,7 @@ import { publicKeyOf } from "../store/material.ts";
 
 /**
  * Keys that their own clients must not learn: Sensitive, or not Extractable. What is made from such a key, under another
- * name, type or length, must not tell it: `docs/decisions/0013-secret-keys.md` says what is refused, and why the rest is not.
+ * name, type or length, must not reveal it: `docs/decisions/0013-secret-keys.md` says what is refused, and why the rest is not.
  */
 
 /** Bytes that a key from a secret one has at least: of a shorter prefix each byte is 256 guesses. */
@@ -24,7 +24,7 @@ interface Derivation {
   attributes: Attributes;
 }
 
-/** Refuses a derivation by which a secret key, or the secret result, could be told. */
+/** Refuses a derivation that could reveal a secret key, or the secret result. */
 export function checkDerivation(bases: readonly ManagedObject[], derivation: Derivation): void {
   const secret = bases.filter((base) => base.objectType !== "PublicKey" && isSecret(base));
   const { method, parameters, given, taken, attributes } = derivation;
@@ -35,7 +35,7 @@ export function checkDerivation(bases: readonly ManagedObject[], derivation: Der
   // The output is not specified further, and stands for itself: no two lengths of it share a prefix.
   if (method === "AsymmetricKey" && taken < given)
     throw new KmipError("InvalidField", "What secret keys agree on is taken whole");
-  // Its Digest attribute tells the hash of a key, and the hash of data anybody can make.
+  // Its Digest attribute gives the hash of a key, and anyone can compute the hash of data.
   if (method === "HASH") throw unfit("A hash of a secret key is no secret");
   // A key stream would give keys whose differences the client chooses, and ECB the same block where it wants it.
   const mode = parameters?.blockCipherMode ?? "CBC";
@@ -50,7 +50,7 @@ export function checkDerivation(bases: readonly ManagedObject[], derivation: Der
     );
 }
 
-/** Refuses to make a pad of what is secret: it tells itself to whoever encrypts zeros. */
+/** Refuses to make a pad of what is secret: anyone who encrypts zeros learns it. */
 export function checkNoPad({ cryptographicAlgorithm }: Attributes): void {
   if (cryptographicAlgorithm === "OneTimePad") throw unfit("A secret key becomes no one-time pad");
 }
@@ -64,7 +64,7 @@ export function checkWrapsSecret(key: ManagedObject): void {
     throw new KmipError("IncompatibleCryptographicUsageMask", "The wrapping key decrypts what it wrapped");
 }
 
-/** Whether the value can be found by trying: then a digest tells it to whoever reads attributes. */
+/** Whether the value can be found by guessing: then a digest reveals it to anyone who reads attributes. */
 export function isGuessable({ objectType, attributes }: ManagedObject): boolean {
   if (!isSecret({ attributes })) return false;
   const short = (attributes.cryptographicLength ?? 0) < SHORTEST * 8;

@@ -13,7 +13,7 @@ import { isRestricted } from "./roles.ts";
 
 /**
  * What a signing key may sign (`POLICY.signType`): compact JWS of one `typ`, or certificates of an authority's
- * leaves. Whoever may use a key can still sign anything of that one kind; the HSM does not know what is true.
+ * leaves. A client that may use a key can still sign anything of that one kind; the HSM cannot know what is true.
  */
 
 type Request = RequestPayload<"Sign">;

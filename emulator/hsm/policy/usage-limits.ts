@@ -12,7 +12,7 @@ export function leftOf({ usageLimitsTotal, usageLimitsCount = usageLimitsTotal }
   return usageLimitsCount;
 }
 
-/** Throws for what no limits can be, whoever gives them. */
+/** Throws for limits that cannot be, no matter who gives them. */
 export function checkUsageLimits({ usageLimits }: Attributes): void {
   if (!usageLimits) return;
   const { usageLimitsTotal: total } = usageLimits;

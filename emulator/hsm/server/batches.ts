@@ -52,7 +52,7 @@ const TOO_LONG: Failure = {
   message: "The answers are too long: ask for less at a time",
 };
 const ENDED: Failure = { code: "InvalidTicket", message: "The ticket ended before the operation began" };
-/** How often an item is done anew that others got in the way of. */
+/** How often an item is tried again that others got in the way of. */
 const ATTEMPTS = 3;
 
 /** Why something was refused, in the words for the client. */
@@ -188,7 +188,7 @@ export class Batches {
     }
   }
 
-  /** Pending; its answer is to be asked for. What is done already is told at once where no more answers can wait. */
+  /** Pending; its answer is to be asked for. What is done already is answered at once where no more answers can wait. */
   #later(
     item: RequestItem,
     { subject: { identity }, holder, now, random }: Context,
@@ -334,7 +334,7 @@ const AT_ONCE: ReadonlySet<string> = new Set([
   "DiscoverVersions",
 ]);
 
-/** What is undone has told nothing, but on which object it was (BL-M-2). */
+/** What is undone reveals nothing but which object it was about (BL-M-2). */
 function undone(answer: ResponseItem): ResponseItem {
   const payload = "payload" in answer ? (answer.payload as object) : undefined;
   const only = payload && Object.keys(payload).every((key) => key === "uniqueIdentifier");

@@ -13,7 +13,7 @@ import { issueClient, type KeyAndCertificate } from "../identity/pki.ts";
 import { type TestHsm, testHsm } from "../testing/deployment.ts";
 import { AES } from "../testing/hierarchy.ts";
 
-/** How conversations end: whoever ends one, what was executed is answered. */
+/** How conversations end: no matter who ends one, what was executed is answered. */
 
 let test: TestHsm;
 let alice: KeyAndCertificate;

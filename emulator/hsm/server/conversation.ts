@@ -15,7 +15,7 @@ const LINGER = 1000;
 
 /**
  * One connection. Requests may be pipelined: they are executed and answered in order, and those that come together share
- * a sync of the disk and a write to the socket. What was executed is answered, whoever ends the conversation: a client
+ * a sync of the disk and a write to the socket. What was executed is answered, no matter who ends the conversation: a client
  * that closes its side after the last request, one that goes on with what is no KMIP, or a server that stops.
  */
 export class Conversation {

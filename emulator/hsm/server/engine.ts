@@ -35,7 +35,7 @@ export interface EngineOptions {
   log: Log;
   /** Longest request in bytes. */
   limit: number;
-  /** Most items of a batch. */
+  /** Maximum items of a batch. */
   maxItems?: number;
   /** Clients that may name themselves by credentials; nobody by default. */
   principals?: Principals;
@@ -87,11 +87,11 @@ export class Engine {
     this.#batches.close();
   }
 
-  /** Decodes, executes, encodes. Reads are to wait for the disk too: what they tell must not be undone by a crash. */
+  /** Decodes, executes, encodes. Reads are to wait for the disk too: what they report must not be undone by a crash. */
   async serve(bytes: Uint8Array, origin: Origin): Promise<Executed> {
     const response = await this.#respond(bytes, origin);
     const durable = this.#options.store.synced();
-    // Whoever waits for it is told; who has gone does not wait.
+    // A client that waits for it is told; one that has gone does not wait.
     durable.catch(() => {});
     return { response, durable };
   }

@@ -25,7 +25,7 @@ export function listenHttps(options: ListenerOptions): Promise<Listener> {
   server.on("secureConnection", (socket) => {
     if (identityOf(socket) === undefined) socket.destroy();
   });
-  // Node's own name for it: whoever closes its side after a request is answered all the same.
+  // Node's own name for it: a client that closes its side after a request still gets its answer.
   Object.assign(server, { httpAllowHalfOpen: true });
   unreadableHttp(server, options, identityOf);
   server.keepAliveTimeout = options.idleTimeout;

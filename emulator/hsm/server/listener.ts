@@ -25,7 +25,7 @@ export interface ListenerOptions {
   pki: Pki;
   /** Authorities beside that of the PKI whose clients are served (PEM). */
   clientAuthorities: readonly string[];
-  /** Told each connection that was refused. */
+  /** Called with each refused connection. */
   refused: TellRefusal;
   serve: Serve;
   host: string;
@@ -33,7 +33,7 @@ export interface ListenerOptions {
   port: number;
   /** Longest request in bytes. */
   limit: number;
-  /** A connection is closed when nothing was heard for so long (ms), in the middle of a message too. */
+  /** A connection is closed when nothing was heard for this long (ms), in the middle of a message too. */
   idleTimeout: number;
 }
 
@@ -53,7 +53,7 @@ export function tlsServerOptions({ pki, clientAuthorities }: ListenerOptions): T
     key: [server.key, rsaServer.key],
     ca: [clientCa, ...clientAuthorities],
     requestCert: true,
-    // Node would close without a word: `admitting` refuses, and tells why.
+    // Node would close without a word: `admitting` refuses, and says why.
     rejectUnauthorized: false,
     minVersion: "TLSv1.2",
     handshakeTimeout: 10_000,
@@ -65,7 +65,7 @@ export function tlsServerOptions({ pki, clientAuthorities }: ListenerOptions): T
 export const MAX_CONNECTIONS = 512;
 
 /**
- * Tells every connection that is refused before it comes to a message, and gives the identity of the others. Whoever has
+ * Reports every connection that is refused before it comes to a message, and gives the identity of the others. A client that has
  * none must be let go at once: the handshake alone proves nothing.
  */
 export function admitting(

@@ -135,7 +135,7 @@ describe("TTLV over TLS", () => {
     expect(await answers(socket)).toEqual([]);
   });
 
-  it("refuses whoever has no client certificate of its authority for client authentication", async () => {
+  it("refuses a client without a client certificate of its authority for client authentication", async () => {
     for (const pair of [
       undefined,
       test.pki.server,
@@ -239,7 +239,7 @@ describe("HTTPS", () => {
     ).toBe(413);
   });
 
-  it("refuses whoever has no client certificate", async () => {
+  it("refuses a client without a client certificate", async () => {
     for (const pair of [
       undefined,
       test.pki.server,

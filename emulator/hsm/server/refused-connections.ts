@@ -34,7 +34,7 @@ export type TellRefusal = (
   where: { transport: "tls" | "https"; from?: string | undefined; identity?: string | undefined },
 ) => void;
 
-/** Lines for one reason in one period; the rest is counted, and told when the period has ended. */
+/** Lines for one reason in one period; the rest is counted, and reported when the period has ended. */
 const LINES = 5;
 const PERIOD = 60_000;
 

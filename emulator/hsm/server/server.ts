@@ -30,11 +30,11 @@ export interface HsmOptions {
   httpsPort: number;
   now?: () => Date;
   random?: (length: number) => Uint8Array<ArrayBuffer>;
-  /** Told each line of the log; they are written to `logPath` too. */
+  /** Called with each line of the log; they are written to `logPath` too. */
   log?: Log;
   /** Longest request in bytes; 1 MiB by default. */
   limit?: number;
-  /** Connections that are silent for so long (ms) are closed; five minutes by default. */
+  /** Connections that are idle this long (ms) are closed; five minutes by default. */
   idleTimeout?: number;
   /** Clients that may name themselves by user name and password, in plain; nobody by default. */
   users?: Readonly<Record<string, string>>;

@@ -2,7 +2,7 @@
 const LONGEST = 10;
 
 /**
- * Turns of the event loop: whoever has much to do asks between its parts whether it is time to let others. Without this,
+ * Turns of the event loop: long work asks between its parts whether it is time to let others go on. Without this,
  * one message of many items, or one connection of many messages, would be served to its end first. Those who wait go on
  * one in a turn, identities by turns: many connections of one client take no more time than one.
  */

@@ -16,7 +16,7 @@ const STATUS: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
 };
 
-/** Answers what cannot be read as HTTP as Node does, and tells it. */
+/** Answers what cannot be read as HTTP as Node does, and reports it. */
 export function unreadableHttp(
   server: Server,
   { refused }: ListenerOptions,

@@ -48,7 +48,7 @@ export function certificateDer(object: ManagedObject): Uint8Array {
   return certificate.certificateValue;
 }
 
-/** Reads a private key of any supported format; throws `InvalidField` for what is none. */
+/** Reads a private key of any supported format; throws `InvalidField` for anything else. */
 export function parsePrivateKey(block: KeyBlock): KeyObject {
   return bounded(readPrivateKey(block));
 }
@@ -72,7 +72,7 @@ function readPrivateKey(block: KeyBlock): KeyObject {
   throw new KmipError("KeyFormatTypeNotSupported", "Not a supported format of private keys");
 }
 
-/** Reads a public key of any supported format; throws `InvalidField` for what is none. */
+/** Reads a public key of any supported format; throws `InvalidField` for anything else. */
 export function parsePublicKey(block: KeyBlock): KeyObject {
   return bounded(readPublicKey(block));
 }

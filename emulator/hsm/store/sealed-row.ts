@@ -7,7 +7,7 @@ const TAG = 16;
 
 /**
  * Encrypts the store's rows with AES-256-GCM: nonce (12 bytes, random), ciphertext, tag (16 bytes). The row's
- * identifier is authenticated with it, so that a row cannot be put in the place of another. What is sealed is
+ * identifier is authenticated with it, so that a row cannot take the place of another. What is sealed is
  * the authority: indexed columns beside it only find it.
  */
 export class RowSealer {

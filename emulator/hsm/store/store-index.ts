@@ -44,7 +44,7 @@ export function policyEntry(name: string, value: string): IndexEntry {
   return [`policy:${name}`, value];
 }
 
-/** What many objects have in common, whoever owns them. */
+/** What many objects have in common, no matter who owns them. */
 const COMMON: ReadonlySet<string> = new Set([...SCALARS, "objectType"]);
 
 /** Whether few objects have such an entry. */

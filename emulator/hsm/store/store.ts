@@ -71,7 +71,7 @@ export class ObjectStore {
     return this.load(uid)?.object;
   }
 
-  /** The object, and what tells this state of it from any other. */
+  /** The object, and what distinguishes this state of it from any other. */
   load(uid: string): { object: ManagedObject; version: Uint8Array } | undefined {
     const sealed = this.#row(uid);
     return sealed && { object: this.#sealer.open<ManagedObject>(uid, sealed), version: versionOf(sealed) };
@@ -109,7 +109,7 @@ export class ObjectStore {
     return search.all(...all.flat()).map((row) => row.uid as string);
   }
 
-  /** Changes all or none, for every reader from then on; `synced` tells when it is durable. */
+  /** Changes all or none, for every reader from then on; `synced` resolves when it is durable. */
   commit(objects: Iterable<ManagedObject>): void {
     this.#log.check();
     if (!this.#database.isTransaction) this.#begin.run();

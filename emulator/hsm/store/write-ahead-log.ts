@@ -8,7 +8,7 @@ const QUICK = 1;
 
 const FIRST = 256 * 1024;
 const STEP = 4 * 1024 * 1024;
-/** SQLite begins anew at the log's start when it has been copied to the database, before it is this long. */
+/** SQLite starts over at the log's start when it has been copied to the database, before it is this long. */
 const LONGEST = 32 * 1024 * 1024;
 
 /**
