@@ -40,9 +40,13 @@ export class TokenKeys {
       const key = this.#kept.get(kid);
       if (isFresh && key) return key;
       // A promise of another request must not be awaited here, so its end is looked for.
-      if (this.#asking && now < this.#asked + PATIENCE_MS) await this.#clock.wait(STEP_MS);
-      else if (isFresh && now < this.#asked + PAUSE_MS) return undefined;
-      else await this.#refresh(ask, now);
+      if (this.#asking && now < this.#asked + PATIENCE_MS) {
+        await this.#clock.wait(STEP_MS);
+        continue;
+      }
+      if (isFresh && now < this.#asked + PAUSE_MS) return undefined;
+      await this.#refresh(ask, now);
+      return this.#kept.get(kid);
     }
   }
 
