@@ -2,7 +2,7 @@
 
 import * as discovery from "./discovery.ts";
 import * as documents from "./documents.ts";
-import { openEnrolment, redeemEnrolment } from "./enrolment.ts";
+import * as enrolment from "./enrolment.ts";
 import * as keys from "./keys.ts";
 import type { ProblemCode } from "./problems.ts";
 import * as registration from "./registration.ts";
@@ -10,18 +10,15 @@ import type { Route } from "./route.ts";
 import * as sessions from "./session.ts";
 import { token } from "./token.ts";
 
-const { listDocuments, openUpload, uploadPart, putMetadata, completeUpload } = documents;
-const { readContent, readMetadata, deleteDocument } = documents;
-
+/** These files export routes and types alone, so that a new one is here by itself. */
 export const contract = {
   ...discovery,
   token,
   ...sessions,
   ...registration,
-  ...{ openEnrolment, redeemEnrolment },
+  ...enrolment,
   ...keys,
-  ...{ listDocuments, openUpload, uploadPart, putMetadata, completeUpload },
-  ...{ readContent, readMetadata, deleteDocument },
+  ...documents,
 } satisfies Record<string, Route>;
 
 export type OperationId = keyof typeof contract;

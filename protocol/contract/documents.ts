@@ -1,15 +1,13 @@
 /** Documents: ciphertext in and out, in parts and by ranges. Sizes are bytes of ciphertext, times seconds since 1970. */
 
 import { list, type Of, object, open, seconds, text, whole } from "../shape.ts";
-import { documentId, identifier } from "./names.ts";
+import { documentId, identifier, MIN_PART } from "./names.ts";
 import type { Route } from "./route.ts";
 
-/** R2's bounds of a part that is not the last; a server that asked for larger ones would have clients hold them in memory. */
-export const MIN_PART = 5 << 20;
-export const MAX_PART = 64 << 20;
-export const MAX_PARTS = 10_000;
+const MAX_PART = 64 << 20;
+const MAX_PARTS = 10_000;
 /** Sealed metadata: a message of a few hundred bytes, bounded. */
-export const MAX_METADATA = 64 << 10;
+const MAX_METADATA = 64 << 10;
 /** JSON of a completion, which names up to 10,000 parts. */
 const COMPLETION = 2 << 20;
 
@@ -17,10 +15,10 @@ const etag = text(1, 256, /^[\x21-\x7e]*$/);
 const parameters = { id: identifier };
 
 /** Part of a document that the datastore has taken. */
-export const part = open({ part: whole(1, MAX_PARTS), etag });
+const part = open({ part: whole(1, MAX_PARTS), etag });
 export type Part = Of<typeof part>;
 
-export const documentRow = open({ id: identifier, account: identifier, size: whole(0), created: seconds });
+const documentRow = open({ id: identifier, account: identifier, size: whole(0), created: seconds });
 export type DocumentRow = Of<typeof documentRow>;
 
 const documentPage = open({ documents: list(documentRow, 0, 1000) }, { cursor: text(1, 256, /^[\w-]*$/) });

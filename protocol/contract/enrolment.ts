@@ -22,7 +22,7 @@ export const openEnrolment = {
   problems: [],
 } as const satisfies Route;
 
-export const redemption = object({
+const redemption = object({
   method: text(0, 32),
   credential: text(0, 4096),
   /** PKCS#10 DER, base64url; its challengePassword is the session's nonce, base64url. */

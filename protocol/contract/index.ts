@@ -8,6 +8,7 @@ export * from "./discovery.ts";
 export * from "./documents.ts";
 export * from "./enrolment.ts";
 export * from "./keys.ts";
+export { MIN_PART } from "./names.ts";
 export { openApiDocument } from "./openapi.ts";
 export {
   isProblemCode,

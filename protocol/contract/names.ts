@@ -18,3 +18,5 @@ export const documentId = text(
 );
 /** Part of a Distinguished Name as the IAM forms it: nothing in it could be read as another part. */
 export const plainName = text(1, 63, /^[a-z0-9][a-z0-9-]*$/);
+/** R2's bounds of a part that is not the last; a server that asked for larger ones would have clients hold them in memory. */
+export const MIN_PART = 5 << 20;

@@ -32,6 +32,12 @@ export function openApiDocument({ app, vault }: { app: string; vault: string }) 
   };
 }
 
+/** `makeDataKeys`: Make data keys. */
+function wordsOf(id: string): string {
+  const words = id.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return words[0]?.toUpperCase() + words.slice(1);
+}
+
 type Surroundings = { vault: string; schemas: Record<string, Schema> };
 
 function operation(id: OperationId, route: Route, { vault, schemas }: Surroundings) {
@@ -43,7 +49,7 @@ function operation(id: OperationId, route: Route, { vault, schemas }: Surroundin
   const { request, answer } = route;
   return {
     operationId: id,
-    summary: summaries[id],
+    summary: summaries[id] ?? wordsOf(id),
     security: requirements[route.authentication],
     ...(route.site === "vault" && { servers: [{ url: vault, description: "The vault's origin" }] }),
     parameters: parametersOf(route),

@@ -2,7 +2,8 @@
 
 import type { OperationId } from "./contract.ts";
 
-export const summaries: Record<OperationId, string> = {
+/** An operation whose id says it all needs none. */
+export const summaries: Partial<Record<OperationId, string>> = {
   openApi: "This contract",
   protectedResource: "Which authorization server this origin trusts (RFC 9728)",
   authorizationServer: "The vault as OAuth 2.0 authorization server (RFC 8414)",

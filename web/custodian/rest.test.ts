@@ -1,7 +1,7 @@
 import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { part } from "#protocol/contract/index.ts";
+import { uploadPart } from "#protocol/contract/index.ts";
 import { emptyAnswer, octetsOf } from "./answer.ts";
 import { RestClient } from "./rest.ts";
 
@@ -165,7 +165,7 @@ it.each<[string, Response]>([
     Response.json({ part: 1, etag: "e" }, { headers: { "content-type": "Application/JSON; charset=utf-8" } }),
   ];
   server.use(http.put(`${APP}/x`, () => answers.shift() as HttpResponse<never>));
-  expect(await rest.json("PUT", "/x", { shape: part })).toEqual({ part: 1, etag: "e" });
+  expect(await rest.json("PUT", "/x", { shape: uploadPart.answer.json })).toEqual({ part: 1, etag: "e" });
   expect(waits).toHaveLength(1);
 });
 
