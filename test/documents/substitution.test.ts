@@ -168,5 +168,6 @@ it("the page shows no name and saves nothing that was put in another's place", a
   replaceStored(system.edgeDir, more, "metadata", readStored(system.edgeDir, mine, "metadata"));
   await page.reload();
   await rows.filter({ hasText: "Cannot be opened" }).waitFor();
+  await rows.filter({ hasText: "mine.txt" }).waitFor();
   expect(await rows.filter({ hasText: "mine.txt" }).count()).toBe(1);
 });
