@@ -8,6 +8,8 @@ export default defineConfig({
           name: "unit",
           include: ["{protocol,files,edge,kmip-node,web,emulator,cli}/**/*.test.ts"],
           environment: "node",
+          // Some make RSA keys, and machines are busy: no test asserts a time.
+          testTimeout: 30_000,
         },
       },
       {
