@@ -38,7 +38,11 @@ it.each(ENDS)("a program and what it has started end with the process that start
   const [line] = (await once(createInterface(starter.stdout), "line")) as [string];
   const pids = line.split(" ").map(Number);
   expect(pids).toHaveLength(2);
-  await expect.poll(() => pids.filter(runs)).toEqual([]);
+  try {
+    await expect.poll(() => pids.filter(runs)).toEqual([]);
+  } finally {
+    for (const pid of pids.filter(runs)) process.kill(pid, "SIGKILL");
+  }
 });
 
 function runs(pid: number): boolean {
