@@ -3,6 +3,7 @@ import {
   type KeyWrappingSpecification,
   KmipError,
   type RequestPayload,
+  type ResultReason,
 } from "#protocol/kmip/index.ts";
 import { classOf } from "../policy/classes.ts";
 import { checkRelease, type Wrapping } from "../policy/release.ts";
@@ -106,7 +107,8 @@ function wrappingOf(specification: KeyWrappingSpecification, context: Context): 
   }
 }
 
-const WRAPPING_REASONS: Readonly<Record<string, "WrappingObjectNotFound" | "WrappingObjectDestroyed">> = {
+const WRAPPING_REASONS: Readonly<Record<string, ResultReason>> = {
+  ObjectArchived: "WrappingObjectArchived",
   ObjectNotFound: "WrappingObjectNotFound",
   ObjectDestroyed: "WrappingObjectDestroyed",
 };

@@ -168,4 +168,6 @@ const USES_VALUE: ReadonlySet<string> = new Set([
   "ReKey",
   "ReKeyKeyPair",
   "Certify",
+  "ReCertify",
+  "Validate",
 ]);

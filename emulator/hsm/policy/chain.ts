@@ -28,9 +28,9 @@ export function isChain(leaf: X509Certificate, authority: ManagedObject, work: W
   });
 }
 
-/** A certificate is in force from its registration on, active or not yet, until it is revoked. */
+/** A certificate is in force from its registration on, active or not yet, until it is revoked; not while it is archived. */
 export function isInForce(certificate: ManagedObject, now: Date): boolean {
-  return isLive(stateAt(certificate, now));
+  return isLive(stateAt(certificate, now)) && certificate.attributes.archiveDate === undefined;
 }
 
 export function isCurrent({ validFromDate, validToDate }: X509Certificate, now: Date): boolean {

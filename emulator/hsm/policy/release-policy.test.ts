@@ -604,6 +604,20 @@ describe("the chain of a recipient's certificate", () => {
     await get(h.kms, h.data, oaep(await below(h.authority)));
   }, 20_000);
 
+  it("does not hold while the root or the authority is archived", async () => {
+    await underRoot({}, async (root) => {
+      const authority = await createAuthority(h.officer, root);
+      const recipient = await below(authority);
+      for (const { uid: uniqueIdentifier } of [authority, root]) {
+        await h.officer.request("Archive", { uniqueIdentifier });
+        await denied(get(h.kms, h.data, oaep(recipient)));
+        await denied(below(authority));
+        await h.officer.request("Recover", { uniqueIdentifier });
+        await get(h.kms, h.data, oaep(recipient));
+      }
+    });
+  });
+
   it("begins at the officer's root, and nobody else's object of that name", async () => {
     const mallory = test.as(await issueClient(test.pki.dir, "mallory"));
     await denied(createRoot(mallory));

@@ -1,14 +1,13 @@
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
 import { type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
 import { rawPublicKey, transparentPrivateKey, transparentPublicKey } from "../crypto/transparent-key.ts";
-import { isDestroyed, type ManagedObject } from "./managed-object.ts";
+import { isDestroyed, type ManagedObject, type ObjectValue } from "./managed-object.ts";
 
 /** The secret or public value inside an object, in the shape that cryptography takes. */
 
-/** The object's key block; throws for objects that have none, or whose value was destroyed. */
+/** The object's key block; throws for objects that have none, or whose value was destroyed or is archived. */
 export function keyBlockOf(object: ManagedObject): KeyBlock {
-  const { value } = object;
-  if (!value) throw absent(object);
+  const value = heldBy(object);
   const [holder] = Object.values(value);
   if (!holder || !("keyBlock" in holder)) throw new KmipError("InvalidObjectType", "The object is not a key");
   return holder.keyBlock;
@@ -41,8 +40,7 @@ export function publicKeyOf(object: ManagedObject): KeyObject {
 
 /** The DER bytes of an X.509 certificate. */
 export function certificateDer(object: ManagedObject): Uint8Array {
-  const certificate = object.value?.certificate;
-  if (!object.value) throw absent(object);
+  const { certificate } = heldBy(object);
   if (certificate?.certificateType !== "X_509")
     throw new KmipError("InvalidObjectType", "Not an X.509 certificate");
   return certificate.certificateValue;
@@ -112,10 +110,12 @@ function plainMaterial({ keyValue, keyWrappingData }: KeyBlock) {
   return keyValue.keyMaterial;
 }
 
-function absent(object: ManagedObject): KmipError {
-  return isDestroyed(object)
-    ? new KmipError("ObjectDestroyed", "The object was destroyed")
-    : new KmipError("KeyValueNotPresent", "The object's value is not here");
+function heldBy(object: ManagedObject): ObjectValue {
+  const { value, attributes } = object;
+  if (isDestroyed(object)) throw new KmipError("ObjectDestroyed", "The object was destroyed");
+  if (!value) throw new KmipError("KeyValueNotPresent", "The object's value is not here");
+  if (attributes.archiveDate) throw new KmipError("ObjectArchived", "The object is archived");
+  return value;
 }
 
 /** OpenSSL's words stay inside: they can say something about the key. */
