@@ -9,5 +9,5 @@ export { ensurePki, issueClient, type KeyAndCertificate, type Pki } from "./iden
 export { type Device, type Principal, principalOf } from "./identity/principals.ts";
 export { formatPrincipals, parsePrincipals } from "./identity/principals-file.ts";
 export type { OperationPolicy } from "./policy/operation-policy.ts";
-export { parsePolicies } from "./policy/policies-file.ts";
+export { parsePolicies } from "./server/policies-file.ts";
 export { type Hsm, type HsmOptions, startHsm } from "./server/server.ts";

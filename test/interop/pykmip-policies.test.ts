@@ -4,13 +4,16 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parsePolicies } from "#emulator/hsm/index.ts";
-import { OBJECT_TYPES, OPERATIONS, OperationPolicies } from "#emulator/hsm/policy/operation-policy.ts";
+import { OPERATIONS as REGISTER } from "#emulator/hsm/operations/index.ts";
+import { OBJECT_TYPES, OperationPolicies } from "#emulator/hsm/policy/operation-policy.ts";
+import { namedInPolicies } from "#emulator/hsm/policy/traits.ts";
 import { findPython, missing } from "../support/missing.ts";
 
 /** PyKMIP's server and ours, asked what a file of operation policies allows. */
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 const FILE = path("../../docs/kmip-policies.example.json");
+const OPERATIONS = namedInPolicies(REGISTER);
 const BUILT_IN = ["default", "public"];
 
 type Answer = [
@@ -26,7 +29,7 @@ const python = findPython("import kmip");
 
 describe.skipIf(missing("python3-pykmip", python))("operation policies", () => {
   let answers: Answer[];
-  const ours = new OperationPolicies(parsePolicies(readFileSync(FILE, "utf8")));
+  const ours = new OperationPolicies(REGISTER, parsePolicies(readFileSync(FILE, "utf8")));
   beforeAll(async () => {
     const options = { maxBuffer: 64 * 1024 * 1024 };
     const { stdout } = await promisify(execFile)(python!, [path("pykmip/policies.py"), FILE], options);
@@ -39,7 +42,7 @@ describe.skipIf(missing("python3-pykmip", python))("operation policies", () => {
   /** What we answer; undefined for what only PyKMIP knows. */
   function allowed([operationPolicyName, groups, own, type, operation]: Answer): boolean | undefined {
     const objectType = OBJECT_TYPES[type as keyof typeof OBJECT_TYPES];
-    const known = OPERATIONS[operation as keyof typeof OPERATIONS];
+    const known = OPERATIONS[operation];
     if (!objectType || !known) return undefined;
     return ours.for(groups).allows({ objectType, attributes: { operationPolicyName } }, known, own);
   }

@@ -96,7 +96,12 @@ export class Authentication {
     const role = roleOf(identity);
     if (role === undefined) throw refused();
     const { principals, policies } = this.#options;
-    return { identity, role, permissions: policies.for(principals.groupsOf(identity)) };
+    return {
+      identity,
+      role,
+      permissions: policies.for(principals.groupsOf(identity)),
+      operations: policies.operations,
+    };
   }
 
   #evidence(

@@ -14,13 +14,14 @@ import { newIdentifier } from "./identifier.ts";
 import { der } from "./key-format.ts";
 import { addLink } from "./links.ts";
 import { checkSettable, putNew } from "./new-object.ts";
+import type { Operation } from "./operation.ts";
 import { described } from "./register.ts";
 import { giveAwayName, linkReplacement, replacementDates } from "./replacement.ts";
 
 type Request = RequestPayload<"Certify">;
 
 /** Certify (KMIP 2.1 §6.1.6): a certificate for a public key that is here, or that a request brings. */
-export const certify: Handler<"Certify"> = async (request, context) => {
+const certify: Handler<"Certify"> = async (request, context) => {
   const key =
     request.uniqueIdentifier === undefined ? undefined : subjectKey(request.uniqueIdentifier, context);
   const certificate = await certificateFor(request, key, request.attributes ?? {}, context);
@@ -33,7 +34,7 @@ export const certify: Handler<"Certify"> = async (request, context) => {
  * Re-certify (KMIP 2.1 §6.1.45): a new certificate for the key of another, in its place, with its dates; with an Offset
  * they move as those of a re-keyed key do.
  */
-export const reCertify: Handler<"ReCertify"> = async (request, context) => {
+const reCertify: Handler<"ReCertify"> = async (request, context) => {
   const old = objectFor(context, request.uniqueIdentifier, "ReCertify");
   if (old.objectType !== "Certificate") throw new KmipError("InvalidObjectType", "Not a certificate");
   const link = old.attributes.link?.find(({ linkType }) => linkType === "PublicKeyLink");
@@ -120,3 +121,27 @@ function linkKey(uid: string, certificate: ManagedObject, context: Context): voi
   addLink(certificate, "PublicKeyLink", uid, context, { only: true });
   addLink(objectFor(context, uid, "Certify"), "CertificateLink", certificate.uid, context, { only: true });
 }
+
+export const Certify: Operation<"Certify"> = {
+  handler: certify,
+  needsValue: true,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "none",
+  policyName: "CERTIFY",
+  shared: false,
+};
+
+export const ReCertify: Operation<"ReCertify"> = {
+  handler: reCertify,
+  needsValue: true,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "none",
+  policyName: "RECERTIFY",
+  shared: false,
+};

@@ -23,12 +23,13 @@ import {
 } from "./attribute-instances.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { checkDates, checkNames } from "./new-object.ts";
+import type { Operation } from "./operation.ts";
 
 type Row = Record<string, unknown>;
 type UsageLimits = NonNullable<Attributes["usageLimits"]>;
 
 /** Add Attribute (KMIP 2.1 §6.1.2): a further instance, or the first of a single-valued attribute. */
-export const addAttribute: Handler<"AddAttribute"> = (request, context) => {
+const addAttribute: Handler<"AddAttribute"> = (request, context) => {
   const { uniqueIdentifier, currentAttribute, newAttribute = currentAttribute } = request;
   const { object, property, value, many, vendor, named } = changeOf(
     uniqueIdentifier,
@@ -59,7 +60,7 @@ export const addAttribute: Handler<"AddAttribute"> = (request, context) => {
 };
 
 /** Modify Attribute (KMIP 2.1 §6.1.34): an existing attribute; which of several, its index says, or its value. */
-export const modifyAttribute: Handler<"ModifyAttribute"> = (request, context) => {
+const modifyAttribute: Handler<"ModifyAttribute"> = (request, context) => {
   const { uniqueIdentifier, currentAttribute, newAttribute } = request;
   const { object, property, value, vendor, many, named } = changeOf(
     uniqueIdentifier,
@@ -77,7 +78,7 @@ export const modifyAttribute: Handler<"ModifyAttribute"> = (request, context) =>
 };
 
 /** Set Attribute (KMIP 2.1 §6.1.51): an attribute that has one value or none; a vendor attribute can have several. */
-export const setAttribute: Handler<"SetAttribute"> = ({ uniqueIdentifier, newAttribute }, context) => {
+const setAttribute: Handler<"SetAttribute"> = ({ uniqueIdentifier, newAttribute }, context) => {
   const { object, property, value, many, vendor } = changeOf(
     uniqueIdentifier,
     newAttribute,
@@ -94,7 +95,7 @@ export const setAttribute: Handler<"SetAttribute"> = ({ uniqueIdentifier, newAtt
 };
 
 /** Delete Attribute (KMIP 2.1 §6.1.13): by value, or by name: of 1.x the instance of an index, of 2.x all of them. */
-export const deleteAttribute: Handler<"DeleteAttribute"> = (request, context) => {
+const deleteAttribute: Handler<"DeleteAttribute"> = (request, context) => {
   const { uniqueIdentifier, currentAttribute, attributeReference, attributeIndex } = request;
   const object = objectFor(context, uniqueIdentifier, "DeleteAttribute");
   const property = currentAttribute ? propertyOf(currentAttribute) : referenced(attributeReference);
@@ -114,7 +115,7 @@ export const deleteAttribute: Handler<"DeleteAttribute"> = (request, context) =>
 };
 
 /** Adjust Attribute (KMIP 2.1 §6.1.3): a number up or down, or a Boolean to its opposite. */
-export const adjustAttribute: Handler<"AdjustAttribute"> = (request, context) => {
+const adjustAttribute: Handler<"AdjustAttribute"> = (request, context) => {
   const { uniqueIdentifier, attributeReference, adjustmentType, adjustmentValue } = request;
   if (typeof attributeReference !== "string")
     throw new KmipError("InvalidAttribute", "Not an adjustable attribute");
@@ -283,3 +284,63 @@ function saved(object: ManagedObject, answer: { newAttribute?: Attributes } | un
   context.work.put(object);
   return { uniqueIdentifier: object.uid, ...answer };
 }
+
+export const AddAttribute: Operation<"AddAttribute"> = {
+  handler: addAttribute,
+  needsValue: false,
+  unattested: true,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "objects",
+  policyName: "ADD_ATTRIBUTE",
+  shared: false,
+};
+
+export const ModifyAttribute: Operation<"ModifyAttribute"> = {
+  handler: modifyAttribute,
+  needsValue: false,
+  unattested: true,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "objects",
+  policyName: "MODIFY_ATTRIBUTE",
+  shared: false,
+};
+
+export const SetAttribute: Operation<"SetAttribute"> = {
+  handler: setAttribute,
+  needsValue: false,
+  unattested: true,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "objects",
+  policyName: "SET_ATTRIBUTE",
+  shared: false,
+};
+
+export const AdjustAttribute: Operation<"AdjustAttribute"> = {
+  handler: adjustAttribute,
+  needsValue: false,
+  unattested: true,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "objects",
+  policyName: "ADJUST_ATTRIBUTE",
+  shared: false,
+};
+
+export const DeleteAttribute: Operation<"DeleteAttribute"> = {
+  handler: deleteAttribute,
+  needsValue: false,
+  unattested: true,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "objects",
+  policyName: "DELETE_ATTRIBUTE",
+  shared: false,
+};

@@ -2,13 +2,14 @@ import { KmipError } from "#protocol/kmip/index.ts";
 import { leftOf } from "../policy/usage-limits.ts";
 import { type Handler, objectFor } from "./handler.ts";
 import { shorterLease } from "./lease.ts";
+import type { Operation } from "./operation.ts";
 import { checkUsable } from "./usage.ts";
 
 /**
  * Check (KMIP 2.1 §6.1.7): whether an object may be used so. Where its attributes do not allow what is asked, the answer
  * has what they allow.
  */
-export const check: Handler<"Check"> = (request, context) => {
+const check: Handler<"Check"> = (request, context) => {
   const object = objectFor(context, request.uniqueIdentifier, "Check");
   const { usageLimits, leaseTime: longest, cryptographicUsageMask = [] } = object.attributes;
   const answer = { uniqueIdentifier: object.uid };
@@ -23,4 +24,16 @@ export const check: Handler<"Check"> = (request, context) => {
     throw new KmipError("IncompatibleCryptographicUsageMask", "The object is not for that use");
   for (const use of uses) checkUsable(object, use, context.now);
   return answer;
+};
+
+export const Check: Operation<"Check"> = {
+  handler: check,
+  needsValue: true,
+  unattested: true,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "objects",
+  policyName: "CHECK",
+  shared: true,
 };

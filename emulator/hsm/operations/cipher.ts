@@ -5,6 +5,7 @@ import { decryptRsa, encryptRsa } from "../crypto/rsa-encryption.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import { privateKeyOf, publicKeyOf, secretBytes } from "../store/material.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
+import type { Operation } from "./operation.ts";
 import { parametersOf } from "./parameters.ts";
 import { takePiece } from "./streaming.ts";
 import { checkUsable, countUsage } from "./usage.ts";
@@ -12,7 +13,7 @@ import { checkUsable, countUsage } from "./usage.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Encrypt (KMIP 2.1 §6.1.17) */
-export const encrypt: Handler<"Encrypt"> = (request, context) => {
+const encrypt: Handler<"Encrypt"> = (request, context) => {
   const key = objectFor(context, request.uniqueIdentifier, "Encrypt", request);
   checkUsable(key, "Encrypt", context.now);
   countUsage(key, request.data?.length ?? 0, context);
@@ -37,7 +38,7 @@ export const encrypt: Handler<"Encrypt"> = (request, context) => {
 };
 
 /** Decrypt (KMIP 2.1 §6.1.11) */
-export const decrypt: Handler<"Decrypt"> = (request, context) => {
+const decrypt: Handler<"Decrypt"> = (request, context) => {
   const key = objectFor(context, request.uniqueIdentifier, "Decrypt", request);
   checkUsable(key, "Decrypt", context.now);
   const begin = () => decryption(key, request);
@@ -111,3 +112,27 @@ function output(request: RequestPayload<"Decrypt">, data: Bytes, last: Bytes | u
   const streamed = request.initIndicator || request.correlationValue !== undefined;
   return streamed && all.length === 0 ? {} : { data: all };
 }
+
+export const Encrypt: Operation<"Encrypt"> = {
+  handler: encrypt,
+  needsValue: true,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "objects",
+  policyName: "ENCRYPT",
+  shared: false,
+};
+
+export const Decrypt: Operation<"Decrypt"> = {
+  handler: decrypt,
+  needsValue: true,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "objects",
+  policyName: "DECRYPT",
+  shared: false,
+};

@@ -8,6 +8,7 @@ import type { Context, Handler } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
 import { der } from "./key-format.ts";
 import { checkSettable, putNew } from "./new-object.ts";
+import type { Operation } from "./operation.ts";
 
 interface Pair {
   publicKey: KeyObject;
@@ -26,7 +27,7 @@ const RSA_COSTS: Readonly<Record<number, number>> = {
 const COST = 5000;
 
 /** Create Key Pair (KMIP 2.1 §6.1.9): RSA, EC on the curves of `crypto/curves.ts`, Ed25519, Ed448, X25519, X448. */
-export const createKeyPair: Handler<"CreateKeyPair"> = async (request, context) => {
+const createKeyPair: Handler<"CreateKeyPair"> = async (request, context) => {
   const { subject } = context;
   const common = request.commonAttributes ?? {};
   const privateAttributes = mergedAttributes(common, request.privateKeyAttributes);
@@ -180,3 +181,15 @@ function agreed<T>(a: T | undefined, b: T | undefined): T | undefined {
     throw new KmipError("InvalidAttributeValue", "The halves of a pair ask for different keys");
   return a ?? b;
 }
+
+export const CreateKeyPair: Operation<"CreateKeyPair"> = {
+  handler: createKeyPair,
+  needsValue: false,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "none",
+  policyName: undefined,
+  shared: false,
+};

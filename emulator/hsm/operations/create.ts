@@ -5,6 +5,7 @@ import { isRestricted } from "../policy/roles.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
 import { checkSettable, putNew } from "./new-object.ts";
+import type { Operation } from "./operation.ts";
 import { checkUsable } from "./usage.ts";
 
 /** Lengths in bits that algorithms of symmetric keys can have; HMAC keys have any. */
@@ -31,7 +32,7 @@ const LENGTHS: Readonly<Record<string, readonly number[]>> = {
 const DEFAULT_LENGTH: Readonly<Record<string, number>> = { DES: 64, DES3: 168 };
 
 /** Create (KMIP 2.1 §6.1.8): a symmetric key, or secret data. */
-export const create: Handler<"Create"> = ({ objectType, attributes }, context) => {
+const create: Handler<"Create"> = ({ objectType, attributes }, context) => {
   if (objectType === "SecretData") return createSecretData(attributes, context);
   if (objectType !== "SymmetricKey")
     throw new KmipError("InvalidObjectType", "Create makes symmetric keys and secret data");
@@ -113,3 +114,15 @@ export function keyLength({ cryptographicAlgorithm: algorithm, cryptographicLeng
   const bytes = name.startsWith("DES") && length % 7 === 0 ? length / 7 : length / 8;
   return { bytes, length };
 }
+
+export const Create: Operation<"Create"> = {
+  handler: create,
+  needsValue: false,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: ["kms", "iam"],
+  ticket: "none",
+  policyName: undefined,
+  shared: false,
+};

@@ -11,6 +11,7 @@ import { type Context, type Handler, objectFor } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
 import { addLink } from "./links.ts";
 import { checkSettable, putNew } from "./new-object.ts";
+import type { Operation } from "./operation.ts";
 import { checkUsable, countUsage } from "./usage.ts";
 
 type Request = RequestPayload<"DeriveKey">;
@@ -26,7 +27,7 @@ const MAX_BITS = 131_072;
  * Derive Key (KMIP 2.1 §6.1.14): a symmetric key or secret data from keys that may be used to derive. Keys of the
  * hierarchy derive nothing here (`checkUsable`).
  */
-export const deriveKey: Handler<"DeriveKey"> = async (request, context) => {
+const deriveKey: Handler<"DeriveKey"> = async (request, context) => {
   const { objectType, attributes } = request;
   const { subject } = context;
   if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "Not allowed for this identity");
@@ -154,3 +155,15 @@ function objectOf(
     },
   };
 }
+
+export const DeriveKey: Operation<"DeriveKey"> = {
+  handler: deriveKey,
+  needsValue: true,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "none",
+  policyName: "DERIVE_KEY",
+  shared: false,
+};

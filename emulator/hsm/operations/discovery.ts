@@ -1,7 +1,8 @@
 import { isSupported, KmipError, type ResponsePayload, VERSIONS } from "#protocol/kmip/index.ts";
-import { mayAsk } from "../policy/roles.ts";
+import { mayAsk } from "../policy/access.ts";
 import type { Context, Handler } from "./handler.ts";
 import { GENERATOR } from "./new-object.ts";
+import type { Operation } from "./operation.ts";
 import { settingsOf } from "./settings.ts";
 
 type Profiles = NonNullable<ResponsePayload<"Query">["profileInformation"]>;
@@ -32,69 +33,107 @@ function defaultsOf(context: Context): Pick<ResponsePayload<"Query">, "defaultsI
 }
 
 /** Discover Versions (KMIP 2.1 §6.1.16): newest first; of those that the client names, in its order. */
-export const discoverVersions: Handler<"DiscoverVersions"> = ({ protocolVersion }) => ({
+const discoverVersions: Handler<"DiscoverVersions"> = ({ protocolVersion }) => ({
   protocolVersion: protocolVersion.length === 0 ? VERSIONS.toReversed() : protocolVersion.filter(isSupported),
 });
 
 /** Ping (KMIP 2.1 §6.1.36) */
-export const ping: Handler<"Ping"> = () => ({});
+const ping: Handler<"Ping"> = () => ({});
 
 /** Query (KMIP 2.1 §6.1.40): what this server does, as far as this identity may ask for it. */
-export function queryOf(operations: readonly string[]): Handler<"Query"> {
-  return ({ queryFunction }, context): ResponsePayload<"Query"> => {
-    const { subject } = context;
-    const asked = new Set<unknown>(queryFunction);
-    if (asked.size === 0) throw new KmipError("MissingData", "Nothing is asked");
-    return {
-      ...(asked.has("QueryOperations")
-        ? { operation: operations.filter((operation) => mayAsk(subject.role, operation)) as never }
-        : {}),
-      ...(asked.has("QueryObjects")
-        ? {
-            objectType: [
-              "Certificate",
-              "CertificateRequest",
-              "SymmetricKey",
-              "PublicKey",
-              "PrivateKey",
-              "SplitKey",
-              "SecretData",
-              "OpaqueObject",
-              "PGPKey",
-              "Template",
-            ],
-          }
-        : {}),
-      ...(asked.has("QueryServerInformation")
-        ? {
-            vendorIdentification: "Coffer HSM emulator",
-            serverInformation: { productName: "Coffer HSM emulator" },
-          }
-        : {}),
-      ...(asked.has("QueryAttestationTypes") ? { attestationType: [...context.attestationTypes] } : {}),
-      ...(asked.has("QueryRNGs") ? { rngParameters: [GENERATOR] } : {}),
-      ...(asked.has("QueryProfiles") ? { profileInformation: PROFILES } : {}),
-      // Clients come with certificates that the server's side has issued.
-      ...(asked.has("QueryClientRegistrationMethods")
-        ? { clientRegistrationMethod: ["ServerPreGenerated" as const] }
-        : {}),
-      ...(asked.has("QueryDefaultsInformation") && !context.objects ? defaultsOf(context) : {}),
-      ...(asked.has("QueryCapabilities")
-        ? {
-            capabilityInformation: [
-              {
-                streamingCapability: true,
-                asynchronousCapability: true,
-                attestationCapability: context.attestationTypes.length > 0,
-                batchUndoCapability: true,
-                batchContinueCapability: true,
-                unwrapMode: "Processed",
-                destroyAction: "KeyMaterialDeleted",
-                rngMode: "SharedInstantiation",
-              },
-            ],
-          }
-        : {}),
-    };
+const query: Handler<"Query"> = ({ queryFunction }, context): ResponsePayload<"Query"> => {
+  const { subject } = context;
+  const asked = new Set<unknown>(queryFunction);
+  if (asked.size === 0) throw new KmipError("MissingData", "Nothing is asked");
+  return {
+    ...(asked.has("QueryOperations")
+      ? {
+          operation: Object.keys(subject.operations).filter((operation) =>
+            mayAsk(subject, operation),
+          ) as never,
+        }
+      : {}),
+    ...(asked.has("QueryObjects")
+      ? {
+          objectType: [
+            "Certificate",
+            "CertificateRequest",
+            "SymmetricKey",
+            "PublicKey",
+            "PrivateKey",
+            "SplitKey",
+            "SecretData",
+            "OpaqueObject",
+            "PGPKey",
+            "Template",
+          ],
+        }
+      : {}),
+    ...(asked.has("QueryServerInformation")
+      ? {
+          vendorIdentification: "Coffer HSM emulator",
+          serverInformation: { productName: "Coffer HSM emulator" },
+        }
+      : {}),
+    ...(asked.has("QueryAttestationTypes") ? { attestationType: [...context.attestationTypes] } : {}),
+    ...(asked.has("QueryRNGs") ? { rngParameters: [GENERATOR] } : {}),
+    ...(asked.has("QueryProfiles") ? { profileInformation: PROFILES } : {}),
+    // Clients come with certificates that the server's side has issued.
+    ...(asked.has("QueryClientRegistrationMethods")
+      ? { clientRegistrationMethod: ["ServerPreGenerated" as const] }
+      : {}),
+    ...(asked.has("QueryDefaultsInformation") && !context.objects ? defaultsOf(context) : {}),
+    ...(asked.has("QueryCapabilities")
+      ? {
+          capabilityInformation: [
+            {
+              streamingCapability: true,
+              asynchronousCapability: true,
+              attestationCapability: context.attestationTypes.length > 0,
+              batchUndoCapability: true,
+              batchContinueCapability: true,
+              unwrapMode: "Processed",
+              destroyAction: "KeyMaterialDeleted",
+              rngMode: "SharedInstantiation",
+            },
+          ],
+        }
+      : {}),
   };
-}
+};
+
+export const DiscoverVersions: Operation<"DiscoverVersions"> = {
+  handler: discoverVersions,
+  needsValue: false,
+  unattested: false,
+  deferrable: false,
+  undoable: true,
+  roles: ["kms", "ra", "iam", "caas", "audit"],
+  ticket: "session",
+  policyName: undefined,
+  shared: false,
+};
+
+export const Ping: Operation<"Ping"> = {
+  handler: ping,
+  needsValue: false,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: ["kms", "ra", "iam", "caas", "audit"],
+  ticket: "session",
+  policyName: undefined,
+  shared: false,
+};
+
+export const Query: Operation<"Query"> = {
+  handler: query,
+  needsValue: false,
+  unattested: false,
+  deferrable: false,
+  undoable: true,
+  roles: ["kms", "ra", "iam", "caas", "audit"],
+  ticket: "session",
+  policyName: undefined,
+  shared: false,
+};

@@ -1,16 +1,14 @@
 import { type AttributeReference, type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { clientAttributes } from "./client-attributes.ts";
 import { type Handler, objectFor } from "./handler.ts";
+import type { Operation } from "./operation.ts";
 import { decodableByPyKmip } from "./pykmip.ts";
 
 /** Attributes that may be asked for by name. */
 const MOST = 1024;
 
 /** Get Attributes (KMIP 2.1 §6.1.20): those that were asked for, all when none was; what an object lacks is left out. */
-export const getAttributes: Handler<"GetAttributes"> = (
-  { uniqueIdentifier, attributeReference },
-  context,
-) => {
+const getAttributes: Handler<"GetAttributes"> = ({ uniqueIdentifier, attributeReference }, context) => {
   if (attributeReference.length > MOST) throw new KmipError("InvalidField", "Too many attributes");
   const object = objectFor(context, uniqueIdentifier, "GetAttributes", { destroyed: true });
   const all = clientAttributes(object, context.now);
@@ -26,7 +24,7 @@ export const getAttributes: Handler<"GetAttributes"> = (
 };
 
 /** Get Attribute List (KMIP 2.1 §6.1.21): the names alone. */
-export const getAttributeList: Handler<"GetAttributeList"> = ({ uniqueIdentifier }, context) => {
+const getAttributeList: Handler<"GetAttributeList"> = ({ uniqueIdentifier }, context) => {
   const object = objectFor(context, uniqueIdentifier, "GetAttributeList", { destroyed: true });
   const {
     vendorAttributes = [],
@@ -64,3 +62,27 @@ export function chosen(all: Attributes, references: AttributeReference[]): Attri
 function distinct(references: AttributeReference[]): AttributeReference[] {
   return [...new Map(references.map((one) => [JSON.stringify(one), one])).values()];
 }
+
+export const GetAttributes: Operation<"GetAttributes"> = {
+  handler: getAttributes,
+  needsValue: false,
+  unattested: true,
+  deferrable: true,
+  undoable: true,
+  roles: ["kms", "ra", "iam", "audit"],
+  ticket: "objects",
+  policyName: "GET_ATTRIBUTES",
+  shared: true,
+};
+
+export const GetAttributeList: Operation<"GetAttributeList"> = {
+  handler: getAttributeList,
+  needsValue: false,
+  unattested: true,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "objects",
+  policyName: "GET_ATTRIBUTE_LIST",
+  shared: true,
+};

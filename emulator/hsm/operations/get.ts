@@ -15,12 +15,13 @@ import { type Context, type Handler, objectFor } from "./handler.ts";
 import { unwrappingKey } from "./import.ts";
 import { inFormat } from "./key-format.ts";
 import { blockBytes, ttlvKeyValue, unwrapBlock, wrapBytes, wrappingParameters } from "./key-wrapping.ts";
+import type { Operation } from "./operation.ts";
 import { pkcs12Block } from "./pkcs12.ts";
 import { checkUsable, countUsage } from "./usage.ts";
 import { attributesToWrap } from "./wrapped-attributes.ts";
 
 /** Get (KMIP 2.1 §6.1.19): the object in plain, or wrapped by a key of the HSM. */
-export const get: Handler<"Get"> = (request, context) => {
+const get: Handler<"Get"> = (request, context) => {
   const object = objectFor(context, request.uniqueIdentifier, "Get");
   const value = released(object, request, context);
   served(object, context);
@@ -41,7 +42,7 @@ function served(object: ManagedObject, { work, groups, holder, now }: Context): 
 }
 
 /** Export (KMIP 2.1 §6.1.18): Get with all attributes. */
-export const exportObject: Handler<"Export"> = (request, context) => {
+const exportObject: Handler<"Export"> = (request, context) => {
   const object = objectFor(context, request.uniqueIdentifier, "Export", { destroyed: true });
   const value = released(object, request, context);
   return {
@@ -157,3 +158,27 @@ function withBlock(value: ObjectValue, keyBlock: KeyBlock): ObjectValue {
   const [kind] = Object.keys(value) as (keyof ObjectValue)[];
   return { [kind!]: { ...(value[kind!] as object), keyBlock } } as unknown as ObjectValue;
 }
+
+export const Get: Operation<"Get"> = {
+  handler: get,
+  needsValue: true,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: ["kms", "ra", "iam", "audit"],
+  ticket: "objects",
+  policyName: "GET",
+  shared: true,
+};
+
+export const Export: Operation<"Export"> = {
+  handler: exportObject,
+  needsValue: true,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "objects",
+  policyName: "EXPORT",
+  shared: false,
+};

@@ -11,7 +11,6 @@ import type { Attestation } from "../identity/attestation.ts";
 import type { Evidence } from "../identity/evidence.ts";
 import type { Session, Tickets } from "../identity/tickets.ts";
 import { checkAccess, type Subject } from "../policy/access.ts";
-import { UNATTESTED } from "../policy/attestation.ts";
 import { isDestroyed, type ManagedObject } from "../store/managed-object.ts";
 import type { Work } from "../store/work.ts";
 import type { Groups } from "./groups.ts";
@@ -119,6 +118,7 @@ export function objectFor(
   operation: string,
   { destroyed = false, archived = false, correlationValue }: ObjectOptions = {},
 ): ManagedObject {
+  const traits = context.subject.operations[operation];
   const uid = context.references.resolve(identifier);
   // Before anything is looked up: the bearer is not told which other objects there are.
   if (context.objects?.has(uid) === false)
@@ -127,9 +127,9 @@ export function objectFor(
   if (!object) throw new KmipError("ObjectNotFound", "No such object");
   checkAccess(context.subject, object, operation);
   if (!destroyed && isDestroyed(object)) throw new KmipError("ObjectDestroyed", "The object was destroyed");
-  if (!archived && object.attributes.archiveDate && USES_VALUE.has(operation))
+  if (!archived && object.attributes.archiveDate && traits?.needsValue !== false)
     throw new KmipError("ObjectArchived", "The object is archived");
-  if (!UNATTESTED.has(operation))
+  if (!traits?.unattested)
     context.attestation.check(object.attributes, begunWith(context, operation, object, correlationValue));
   return object;
 }
@@ -149,25 +149,3 @@ function begunWith(
 ): Evidence | undefined {
   return correlationValue && streams.evidence(correlationValue, { holder, operation, uid, channel }, now);
 }
-
-/** Operations that reach for an object's value, which archived objects do not have at hand. */
-const USES_VALUE: ReadonlySet<string> = new Set([
-  "Get",
-  "Export",
-  "Encrypt",
-  "Decrypt",
-  "Sign",
-  "SignatureVerify",
-  "MAC",
-  "MACVerify",
-  "Check",
-  "Activate",
-  "DeriveKey",
-  "CreateSplitKey",
-  "JoinSplitKey",
-  "ReKey",
-  "ReKeyKeyPair",
-  "Certify",
-  "ReCertify",
-  "Validate",
-]);

@@ -11,6 +11,7 @@ import { checkChosenIdentifier } from "./identifier.ts";
 import { withKeyValueAttributes } from "./key-value-attributes.ts";
 import { unwrapBlock, wrappingParameters } from "./key-wrapping.ts";
 import { checkSettable, putNew } from "./new-object.ts";
+import type { Operation } from "./operation.ts";
 import { checkKind, described } from "./register.ts";
 import { checkUsable } from "./usage.ts";
 
@@ -18,7 +19,7 @@ import { checkUsable } from "./usage.ts";
  * Import (KMIP 2.1 §6.1.25): an object with an identifier that the client chose. A wrapped key is unwrapped by a
  * resident key (Key Wrap Type Not Wrapped); then it is a child of that key where the key has a class.
  */
-export const importObject: Handler<"Import"> = (request, context) => {
+const importObject: Handler<"Import"> = (request, context) => {
   const { subject, work } = context;
   const { objectType, object, keyWrapType, replaceExisting = false } = request;
   const uid = checkChosenIdentifier(request.uniqueIdentifier);
@@ -131,3 +132,15 @@ function hierarchyKey(value: ObjectValue): ObjectValue {
   };
   return { symmetricKey: { keyBlock } };
 }
+
+export const Import: Operation<"Import"> = {
+  handler: importObject,
+  needsValue: false,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: ["kms"],
+  ticket: "none",
+  policyName: undefined,
+  shared: false,
+};

@@ -1,105 +1,103 @@
+/**
+ * The operations of KMIP that this server has, one descriptor each. May import: store, crypto, policy, identity, kmip-node/.
+ * May be imported by: server.
+ */
 import type { OperationName } from "#protocol/kmip/index.ts";
-import { cancel, poll, process, queryAsynchronousRequests } from "./asynchronous.ts";
-import { certify, reCertify } from "./certify.ts";
+import { Cancel, Poll, Process, QueryAsynchronousRequests } from "./asynchronous.ts";
+import { Certify, ReCertify } from "./certify.ts";
 import {
-  addAttribute,
-  adjustAttribute,
-  deleteAttribute,
-  modifyAttribute,
-  setAttribute,
+  AddAttribute,
+  AdjustAttribute,
+  DeleteAttribute,
+  ModifyAttribute,
+  SetAttribute,
 } from "./change-attributes.ts";
-import { check } from "./check.ts";
-import { decrypt, encrypt } from "./cipher.ts";
-import { create } from "./create.ts";
-import { createKeyPair } from "./create-key-pair.ts";
-import { archive, interop, log, recover } from "./custody.ts";
-import { deriveKey } from "./derive-key.ts";
-import { discoverVersions, ping, queryOf } from "./discovery.ts";
-import { exportObject, get } from "./get.ts";
-import { getAttributeList, getAttributes } from "./get-attributes.ts";
-import type { Handler } from "./handler.ts";
-import { importObject } from "./import.ts";
-import { obtainLease } from "./lease.ts";
-import { activate, destroy, revoke } from "./life-cycle.ts";
-import { locate } from "./locate.ts";
-import { delegatedLogin, login, logout } from "./login.ts";
-import { hash, mac, macVerify } from "./mac.ts";
-import { pkcs11 } from "./pkcs11.ts";
-import { rngRetrieve, rngSeed } from "./random.ts";
-import { reKey } from "./re-key.ts";
-import { reKeyKeyPair } from "./re-key-key-pair.ts";
-import { register } from "./register.ts";
-import { notify, put, setEndpointRole } from "./server-to-client.ts";
-import { getConstraints, setConstraints, setDefaults } from "./settings.ts";
-import { sign, signatureVerify } from "./sign.ts";
-import { createSplitKey, joinSplitKey } from "./split-key.ts";
-import { getUsageAllocation } from "./usage-allocation.ts";
-import { validate } from "./validate.ts";
-
-export type Handlers = { [O in OperationName]?: Handler<O> };
-
-const handlers: Handlers = {
-  Create: create,
-  CreateKeyPair: createKeyPair,
-  Register: register,
-  Import: importObject,
-  Get: get,
-  Export: exportObject,
-  GetAttributes: getAttributes,
-  GetAttributeList: getAttributeList,
-  AddAttribute: addAttribute,
-  ModifyAttribute: modifyAttribute,
-  SetAttribute: setAttribute,
-  AdjustAttribute: adjustAttribute,
-  DeleteAttribute: deleteAttribute,
-  Locate: locate,
-  Activate: activate,
-  Revoke: revoke,
-  Destroy: destroy,
-  Encrypt: encrypt,
-  Decrypt: decrypt,
-  Sign: sign,
-  SignatureVerify: signatureVerify,
-  MAC: mac,
-  MACVerify: macVerify,
-  Hash: hash,
-  Archive: archive,
-  Recover: recover,
-  Check: check,
-  Log: log,
-  Interop: interop,
-  RNGRetrieve: rngRetrieve,
-  RNGSeed: rngSeed,
-  DiscoverVersions: discoverVersions,
-  Ping: ping,
-  Poll: poll,
-  Process: process,
-  QueryAsynchronousRequests: queryAsynchronousRequests,
-  Cancel: cancel,
-  Certify: certify,
-  ReCertify: reCertify,
-  Validate: validate,
-  ReKey: reKey,
-  ReKeyKeyPair: reKeyKeyPair,
-  ObtainLease: obtainLease,
-  GetUsageAllocation: getUsageAllocation,
-  DeriveKey: deriveKey,
-  CreateSplitKey: createSplitKey,
-  JoinSplitKey: joinSplitKey,
-  Login: login,
-  DelegatedLogin: delegatedLogin,
-  Logout: logout,
-  PKCS_11: pkcs11,
-  SetConstraints: setConstraints,
-  GetConstraints: getConstraints,
-  SetDefaults: setDefaults,
-  Put: put,
-  Notify: notify,
-  SetEndpointRole: setEndpointRole,
-};
+import { Check } from "./check.ts";
+import { Decrypt, Encrypt } from "./cipher.ts";
+import { Create } from "./create.ts";
+import { CreateKeyPair } from "./create-key-pair.ts";
+import { Archive, Interop, Log, Recover } from "./custody.ts";
+import { DeriveKey } from "./derive-key.ts";
+import { DiscoverVersions, Ping, Query } from "./discovery.ts";
+import { Export, Get } from "./get.ts";
+import { GetAttributeList, GetAttributes } from "./get-attributes.ts";
+import { Import } from "./import.ts";
+import { ObtainLease } from "./lease.ts";
+import { Activate, Destroy, Revoke } from "./life-cycle.ts";
+import { Locate } from "./locate.ts";
+import { DelegatedLogin, Login, Logout } from "./login.ts";
+import { Hash, MAC, MACVerify } from "./mac.ts";
+import type { Operation } from "./operation.ts";
+import { PKCS_11 } from "./pkcs11.ts";
+import { RNGRetrieve, RNGSeed } from "./random.ts";
+import { ReKey } from "./re-key.ts";
+import { ReKeyKeyPair } from "./re-key-key-pair.ts";
+import { Register } from "./register.ts";
+import { Notify, Put, SetEndpointRole } from "./server-to-client.ts";
+import { GetConstraints, SetConstraints, SetDefaults } from "./settings.ts";
+import { Sign, SignatureVerify } from "./sign.ts";
+import { CreateSplitKey, JoinSplitKey } from "./split-key.ts";
+import { GetUsageAllocation } from "./usage-allocation.ts";
+import { Validate } from "./validate.ts";
 
 /** Operations by name; what is not here is not supported. */
-export const OPERATIONS: Readonly<Handlers> = {
-  ...handlers,
-  Query: queryOf([...Object.keys(handlers), "Query"]),
+export const OPERATIONS: Readonly<{ [O in OperationName]?: Operation<O> }> = {
+  Create,
+  CreateKeyPair,
+  Register,
+  Import,
+  Get,
+  Export,
+  GetAttributes,
+  GetAttributeList,
+  AddAttribute,
+  ModifyAttribute,
+  SetAttribute,
+  AdjustAttribute,
+  DeleteAttribute,
+  Locate,
+  Activate,
+  Revoke,
+  Destroy,
+  Encrypt,
+  Decrypt,
+  Sign,
+  SignatureVerify,
+  MAC,
+  MACVerify,
+  Hash,
+  Archive,
+  Recover,
+  Check,
+  Log,
+  Interop,
+  RNGRetrieve,
+  RNGSeed,
+  DiscoverVersions,
+  Ping,
+  Poll,
+  Process,
+  QueryAsynchronousRequests,
+  Cancel,
+  Certify,
+  ReCertify,
+  Validate,
+  ReKey,
+  ReKeyKeyPair,
+  ObtainLease,
+  GetUsageAllocation,
+  DeriveKey,
+  CreateSplitKey,
+  JoinSplitKey,
+  Login,
+  DelegatedLogin,
+  Logout,
+  PKCS_11,
+  SetConstraints,
+  GetConstraints,
+  SetDefaults,
+  Put,
+  Notify,
+  SetEndpointRole,
+  Query,
 };

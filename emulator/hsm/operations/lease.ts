@@ -1,6 +1,7 @@
 import { KmipError } from "#protocol/kmip/index.ts";
 import { stateAt } from "../store/managed-object.ts";
 import { type Handler, objectFor } from "./handler.ts";
+import type { Operation } from "./operation.ts";
 
 /** Seconds that a client may use what it knows of an object before it asks again; an Interval of 0 is without end. */
 export const LEASE_TIME = 3600;
@@ -15,7 +16,7 @@ export function shorterLease(one: number | undefined, other: number): number {
  * Obtain Lease (KMIP 1.4 §4.17, KMIP 2.1 §6.1.35): how long a client may use its copy, and when the object last changed.
  * The attribute is the longest lease of the object; the server as it is set up now may give a shorter one.
  */
-export const obtainLease: Handler<"ObtainLease"> = ({ uniqueIdentifier }, context) => {
+const obtainLease: Handler<"ObtainLease"> = ({ uniqueIdentifier }, context) => {
   const object = objectFor(context, uniqueIdentifier, "ObtainLease");
   const { leaseTime, initialDate = context.now, lastChangeDate = initialDate } = object.attributes;
   // "A new lease is not permitted": Permission Denied in all versions (KMIP 1.4, Error Handling; TC-95).
@@ -26,4 +27,16 @@ export const obtainLease: Handler<"ObtainLease"> = ({ uniqueIdentifier }, contex
     leaseTime: shorterLease(leaseTime, context.leaseTime),
     lastChangeDate,
   };
+};
+
+export const ObtainLease: Operation<"ObtainLease"> = {
+  handler: obtainLease,
+  needsValue: false,
+  unattested: true,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "objects",
+  policyName: "OBTAIN_LEASE",
+  shared: false,
 };

@@ -1,11 +1,12 @@
 import { KmipError } from "#protocol/kmip/index.ts";
 import { type ManagedObject, stateAt } from "../store/managed-object.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
+import type { Operation } from "./operation.ts";
 
 /** States and how an object passes through them (KMIP 2.1 §4.57 State, figure 1). */
 
 /** Activate (KMIP 2.1 §6.1.1) */
-export const activate: Handler<"Activate"> = ({ uniqueIdentifier }, context) => {
+const activate: Handler<"Activate"> = ({ uniqueIdentifier }, context) => {
   const object = objectFor(context, uniqueIdentifier, "Activate");
   if (stateAt(object, context.now) !== "PreActive")
     throw new KmipError("WrongKeyLifecycleState", "Only what is Pre-Active is activated");
@@ -14,7 +15,7 @@ export const activate: Handler<"Activate"> = ({ uniqueIdentifier }, context) => 
 };
 
 /** Revoke (KMIP 2.1 §6.1.44): to Compromised for a compromise, from Active to Deactivated for another reason. */
-export const revoke: Handler<"Revoke"> = (request, context) => {
+const revoke: Handler<"Revoke"> = (request, context) => {
   const { uniqueIdentifier, revocationReason, compromiseOccurrenceDate } = request;
   const object = objectFor(context, uniqueIdentifier, "Revoke");
   const state = stateAt(object, context.now);
@@ -33,7 +34,7 @@ export const revoke: Handler<"Revoke"> = (request, context) => {
 };
 
 /** Destroy (KMIP 2.1 §6.1.15): the value is gone for good, the attributes stay. An active object is revoked first. */
-export const destroy: Handler<"Destroy"> = ({ uniqueIdentifier }, context) => {
+const destroy: Handler<"Destroy"> = ({ uniqueIdentifier }, context) => {
   const object = objectFor(context, uniqueIdentifier, "Destroy");
   const state = stateAt(object, context.now);
   const isKey = object.objectType !== "OpaqueObject" && object.objectType !== "SecretData";
@@ -50,3 +51,39 @@ function changed(object: ManagedObject, state: ManagedObject["state"], { work, n
   work.put(object);
   return { uniqueIdentifier: object.uid };
 }
+
+export const Activate: Operation<"Activate"> = {
+  handler: activate,
+  needsValue: true,
+  unattested: true,
+  deferrable: true,
+  undoable: true,
+  roles: ["kms", "ra", "iam"],
+  ticket: "objects",
+  policyName: "ACTIVATE",
+  shared: false,
+};
+
+export const Revoke: Operation<"Revoke"> = {
+  handler: revoke,
+  needsValue: false,
+  unattested: true,
+  deferrable: true,
+  undoable: true,
+  roles: ["kms", "ra", "iam"],
+  ticket: "objects",
+  policyName: "REVOKE",
+  shared: false,
+};
+
+export const Destroy: Operation<"Destroy"> = {
+  handler: destroy,
+  needsValue: false,
+  unattested: true,
+  deferrable: true,
+  undoable: true,
+  roles: ["kms", "ra", "iam"],
+  ticket: "objects",
+  policyName: "DESTROY",
+  shared: false,
+};

@@ -5,12 +5,13 @@ import { isDestroyed, type ManagedObject } from "../store/managed-object.ts";
 import type { IndexEntry } from "../store/store-index.ts";
 import { clientAttributes } from "./client-attributes.ts";
 import type { Handler } from "./handler.ts";
+import type { Operation } from "./operation.ts";
 
 /**
  * Locate (KMIP 2.1 §6.1.28): the objects that the asker can see and that match all the attributes. The index finds
  * candidates, the sealed objects decide. Newest first, as the test cases have it (TC-OFFSET-1).
  */
-export const locate: Handler<"Locate"> = async (request, context) => {
+const locate: Handler<"Locate"> = async (request, context) => {
   const { work, subject, now, references, holder } = context;
   const { maximumItems, offsetItems = 0, attributes, storageStatusMask, objectGroupMember } = request;
   if ((maximumItems ?? 0) < 0 || offsetItems < 0)
@@ -111,3 +112,15 @@ function isLike(value: unknown, pattern: unknown): boolean {
     ([key, wanted]) => wanted === undefined || isLike((value as Record<string, unknown>)[key], wanted),
   );
 }
+
+export const Locate: Operation<"Locate"> = {
+  handler: locate,
+  needsValue: false,
+  unattested: true,
+  deferrable: true,
+  undoable: true,
+  roles: ["kms", "ra", "iam", "audit"],
+  ticket: "objects",
+  policyName: "LOCATE",
+  shared: true,
+};

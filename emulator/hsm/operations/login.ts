@@ -1,6 +1,7 @@
 import { KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
 import type { Right, Terms } from "../identity/tickets.ts";
 import type { Context, Handler } from "./handler.ts";
+import type { Operation } from "./operation.ts";
 
 type AskedRight = NonNullable<NonNullable<RequestPayload<"DelegatedLogin">["rights"]>["right"]>[number];
 
@@ -9,13 +10,13 @@ type AskedRight = NonNullable<NonNullable<RequestPayload<"DelegatedLogin">["righ
 const LONGEST = 24 * 3600;
 
 /** Login (KMIP 2.1 §6.1.30): a ticket for this client, on channels with its certificate. */
-export const login: Handler<"Login"> = (request, context) => {
+const login: Handler<"Login"> = (request, context) => {
   const { subject, channel } = context;
   return issued({ identity: subject.identity, channel, ...terms(request, context) }, context);
 };
 
 /** Delegated Login (KMIP 2.1 §6.1.12): a ticket for somebody else, with some of the client's rights. */
-export const delegatedLogin: Handler<"DelegatedLogin"> = (request, context) => {
+const delegatedLogin: Handler<"DelegatedLogin"> = (request, context) => {
   const rights = request.rights?.right?.map(rightOf);
   // Without rights a ticket may do everything; an empty list of them was hardly meant so.
   if (request.rights && !rights?.length) throw new KmipError("InvalidField", "Rights without any right");
@@ -38,7 +39,7 @@ function rightOf({ usageLimits, ...right }: AskedRight): Right {
 }
 
 /** Logout (KMIP 2.1 §6.1.31): anyone who holds a ticket may end it; under rights for certain objects, that ticket alone. */
-export const logout: Handler<"Logout"> = ({ ticket }, { tickets, session, objects }) => {
+const logout: Handler<"Logout"> = ({ ticket }, { tickets, session, objects }) => {
   if (session && objects && !tickets.isOf(ticket.ticketValue, session))
     throw new KmipError("NotAuthorised", "The ticket ends itself only");
   tickets.revoke(ticket.ticketValue);
@@ -62,3 +63,39 @@ function terms({ leaseTime = 0, requestCount = 0, usageLimits }: RequestPayload<
     ...(requestCount === 0 ? {} : { requests: requestCount }),
   };
 }
+
+export const Login: Operation<"Login"> = {
+  handler: login,
+  needsValue: false,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "none",
+  policyName: undefined,
+  shared: false,
+};
+
+export const DelegatedLogin: Operation<"DelegatedLogin"> = {
+  handler: delegatedLogin,
+  needsValue: false,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "none",
+  policyName: undefined,
+  shared: false,
+};
+
+export const Logout: Operation<"Logout"> = {
+  handler: logout,
+  needsValue: false,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "session",
+  policyName: undefined,
+  shared: false,
+};

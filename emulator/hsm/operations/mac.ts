@@ -4,12 +4,13 @@ import { startHash, startMac } from "../crypto/mac.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import { secretBytes } from "../store/material.ts";
 import { type Handler, objectFor } from "./handler.ts";
+import type { Operation } from "./operation.ts";
 import { parametersOf } from "./parameters.ts";
 import { takePiece } from "./streaming.ts";
 import { checkUsable, countUsage } from "./usage.ts";
 
 /** MAC (KMIP 2.1 §6.1.32): HMAC or CMAC, by the parameters or the key's own algorithm. */
-export const mac: Handler<"MAC"> = (request, context) => {
+const mac: Handler<"MAC"> = (request, context) => {
   const key = objectFor(context, request.uniqueIdentifier, "MAC", request);
   checkUsable(key, "MACGenerate", context.now);
   countUsage(key, request.data?.length ?? 0, context);
@@ -24,7 +25,7 @@ interface Verification extends ReturnType<typeof startMac> {
 }
 
 /** MAC Verify (KMIP 2.1 §6.1.33): the MAC comes with any of the pieces. */
-export const macVerify: Handler<"MACVerify"> = (request, context) => {
+const macVerify: Handler<"MACVerify"> = (request, context) => {
   const key = objectFor(context, request.uniqueIdentifier, "MACVerify", request);
   checkUsable(key, "MACVerify", context.now);
   checkData(request);
@@ -39,7 +40,7 @@ export const macVerify: Handler<"MACVerify"> = (request, context) => {
 };
 
 /** Hash (KMIP 2.1 §6.1.24): needs no key. */
-export const hash: Handler<"Hash"> = (request, context) => {
+const hash: Handler<"Hash"> = (request, context) => {
   checkData(request);
   const begin = () => startHash(request.cryptographicParameters?.hashingAlgorithm);
   const { state, correlationValue } = takePiece("Hash", request, context, undefined, begin);
@@ -56,3 +57,39 @@ function begun(key: ManagedObject, request: RequestPayload<"MAC">) {
 export function checkData({ data, correlationValue, initIndicator }: RequestPayload<"MAC">): void {
   if (!data && !correlationValue && !initIndicator) throw new KmipError("MissingData", "There is no data");
 }
+
+export const MAC: Operation<"MAC"> = {
+  handler: mac,
+  needsValue: true,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "objects",
+  policyName: "MAC",
+  shared: false,
+};
+
+export const MACVerify: Operation<"MACVerify"> = {
+  handler: macVerify,
+  needsValue: true,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "objects",
+  policyName: "MAC_VERIFY",
+  shared: false,
+};
+
+export const Hash: Operation<"Hash"> = {
+  handler: hash,
+  needsValue: false,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "none",
+  policyName: undefined,
+  shared: false,
+};

@@ -1,12 +1,13 @@
 import { utf8 } from "#protocol/bytes.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
 import type { Context, Handler } from "./handler.ts";
+import type { Operation } from "./operation.ts";
 
 /**
  * PKCS#11 (KMIP 2.1 §6.1.37, KMIP Profiles 2.1 §5.18 PKCS#11 Profiles): a session is a stream, named by its Correlation Value. Its functions use
  * the objects of no other operation, so that what the policy refuses there is not to be had here.
  */
-export const pkcs11: Handler<"PKCS_11"> = ({ pkcs_11Function: called, correlationValue }, context) => {
+const pkcs11: Handler<"PKCS_11"> = ({ pkcs_11Function: called, correlationValue }, context) => {
   const { streams, holder, now, random } = context;
   const answer = { pkcs_11Function: called, pkcs_11ReturnCode: "OK" as const };
   if (called === "C_Initialize") {
@@ -35,3 +36,15 @@ const INFORMATION = new Uint8Array([
   1,
   0,
 ]);
+
+export const PKCS_11: Operation<"PKCS_11"> = {
+  handler: pkcs11,
+  needsValue: false,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "none",
+  policyName: undefined,
+  shared: false,
+};

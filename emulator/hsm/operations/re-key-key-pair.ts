@@ -2,10 +2,11 @@ import { KmipError } from "#protocol/kmip/index.ts";
 import { inPlaceOf } from "../policy/access.ts";
 import { generatePair, kindOf, mergedAttributes, putPair } from "./create-key-pair.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
+import type { Operation } from "./operation.ts";
 import { checkReplaceable, giveAwayName, linkReplacement, replacementAttributes } from "./replacement.ts";
 
 /** Re-key Key Pair (KMIP 2.1 §6.1.47): a new pair in place of another, named by its private key. */
-export const reKeyKeyPair: Handler<"ReKeyKeyPair"> = async (request, context) => {
+const reKeyKeyPair: Handler<"ReKeyKeyPair"> = async (request, context) => {
   const oldPrivate = objectFor(context, request.privateKeyUniqueIdentifier, "ReKeyKeyPair");
   if (oldPrivate.objectType !== "PrivateKey") throw new KmipError("InvalidObjectType", "Not a private key");
   const link = oldPrivate.attributes.link?.find(({ linkType }) => linkType === "PublicKeyLink");
@@ -48,3 +49,15 @@ function again(uid: string, context: Context) {
   checkReplaceable(object, context);
   return object;
 }
+
+export const ReKeyKeyPair: Operation<"ReKeyKeyPair"> = {
+  handler: reKeyKeyPair,
+  needsValue: true,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "none",
+  policyName: "REKEY_KEY_PAIR",
+  shared: false,
+};

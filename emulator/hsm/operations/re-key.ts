@@ -5,10 +5,11 @@ import { keyLength } from "./create.ts";
 import { type Handler, objectFor } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
 import { putNew } from "./new-object.ts";
+import type { Operation } from "./operation.ts";
 import { checkReplaceable, giveAwayName, linkReplacement, replacementAttributes } from "./replacement.ts";
 
 /** Re-key (KMIP 2.1 §6.1.46): a new symmetric key in place of another, which stays under its identifier. */
-export const reKey: Handler<"ReKey"> = ({ uniqueIdentifier, offset, attributes }, context) => {
+const reKey: Handler<"ReKey"> = ({ uniqueIdentifier, offset, attributes }, context) => {
   const old = objectFor(context, uniqueIdentifier, "ReKey");
   if (old.objectType !== "SymmetricKey") throw new KmipError("InvalidObjectType", "Not a symmetric key");
   checkReplaceable(old, context);
@@ -38,4 +39,16 @@ export const reKey: Handler<"ReKey"> = ({ uniqueIdentifier, offset, attributes }
   linkReplacement(old, next, context);
   context.references.set(next.uid, "ReKey");
   return { uniqueIdentifier: next.uid };
+};
+
+export const ReKey: Operation<"ReKey"> = {
+  handler: reKey,
+  needsValue: true,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "none",
+  policyName: "REKEY",
+  shared: false,
 };

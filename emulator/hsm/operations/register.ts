@@ -11,10 +11,11 @@ import { newIdentifier } from "./identifier.ts";
 import { withKeyValueAttributes } from "./key-value-attributes.ts";
 import { addLink } from "./links.ts";
 import { checkSettable, putNew } from "./new-object.ts";
+import type { Operation } from "./operation.ts";
 import { unpacked } from "./pkcs12.ts";
 
 /** Register (KMIP 2.1 §6.1.43): an object that was made elsewhere. */
-export const register: Handler<"Register"> = (request, context) => {
+const register: Handler<"Register"> = (request, context) => {
   const { subject, work, now } = context;
   const { objectType } = request;
   if (!request.object) throw new KmipError("MissingData", "The object is missing");
@@ -184,3 +185,15 @@ function describedCertificate({
 function defined(attributes: Attributes): Attributes {
   return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined));
 }
+
+export const Register: Operation<"Register"> = {
+  handler: register,
+  needsValue: false,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: ["ra"],
+  ticket: "none",
+  policyName: undefined,
+  shared: false,
+};

@@ -1,4 +1,5 @@
 import type { Handler } from "./handler.ts";
+import type { Operation } from "./operation.ts";
 import { checkKind } from "./register.ts";
 
 /**
@@ -7,13 +8,49 @@ import { checkKind } from "./register.ts";
  */
 
 /** Put (KMIP 2.1 §6.2.3): an object that is new to the client, or takes the place of another. */
-export const put: Handler<"Put"> = ({ object, attributes }) => {
+const put: Handler<"Put"> = ({ object, attributes }) => {
   if (attributes?.objectType !== undefined) checkKind(attributes.objectType, object);
   return {};
 };
 
 /** Notify (KMIP 2.1 §6.2.2): attributes that changed. */
-export const notify: Handler<"Notify"> = () => ({});
+const notify: Handler<"Notify"> = () => ({});
 
 /** Set Endpoint Role (KMIP 2.1 §6.1.54): a client stays one on its own connection; it may say so. */
-export const setEndpointRole: Handler<"SetEndpointRole"> = ({ endpointRole }) => ({ endpointRole });
+const setEndpointRole: Handler<"SetEndpointRole"> = ({ endpointRole }) => ({ endpointRole });
+
+export const Put: Operation<"Put"> = {
+  handler: put,
+  needsValue: false,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "none",
+  policyName: undefined,
+  shared: false,
+};
+
+export const Notify: Operation<"Notify"> = {
+  handler: notify,
+  needsValue: false,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "none",
+  policyName: undefined,
+  shared: false,
+};
+
+export const SetEndpointRole: Operation<"SetEndpointRole"> = {
+  handler: setEndpointRole,
+  needsValue: false,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "none",
+  policyName: undefined,
+  shared: false,
+};

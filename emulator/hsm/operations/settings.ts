@@ -1,6 +1,7 @@
 import { type Attributes, KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import type { Context, Handler } from "./handler.ts";
+import type { Operation } from "./operation.ts";
 
 /**
  * Constraints and defaults (KMIP 2.1 §7.7 Constraints, §7.11 Defaults Information): each client's own, for the objects that it makes.
@@ -22,7 +23,7 @@ const NOBODY = "\u2205";
 const MOST = 64;
 
 /** Set Constraints (KMIP 2.1 §6.1.52): those in force from now on; none where there are none. */
-export const setConstraints: Handler<"SetConstraints"> = ({ constraints }, context) => {
+const setConstraints: Handler<"SetConstraints"> = ({ constraints }, context) => {
   if ((constraints?.constraint?.length ?? 0) > MOST)
     throw new KmipError("InvalidField", `There are ${MOST} constraints at most`);
   write(context, { ...settingsOf(context), constraints });
@@ -30,13 +31,13 @@ export const setConstraints: Handler<"SetConstraints"> = ({ constraints }, conte
 };
 
 /** Get Constraints (KMIP 2.1 §6.1.22) */
-export const getConstraints: Handler<"GetConstraints"> = (_request, context) => {
+const getConstraints: Handler<"GetConstraints"> = (_request, context) => {
   const { constraints } = settingsOf(context);
   return constraints ? { constraints } : {};
 };
 
 /** Set Defaults (KMIP 2.1 §6.1.53) */
-export const setDefaults: Handler<"SetDefaults"> = ({ defaultsInformation }, context) => {
+const setDefaults: Handler<"SetDefaults"> = ({ defaultsInformation }, context) => {
   write(context, { ...settingsOf(context), defaults: defaultsInformation });
   return {};
 };
@@ -85,3 +86,39 @@ function write({ work, subject, now }: Context, settings: Settings): void {
 function identifier(identity: string): string {
   return `${NOBODY} settings of ${identity}`;
 }
+
+export const SetConstraints: Operation<"SetConstraints"> = {
+  handler: setConstraints,
+  needsValue: false,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "none",
+  policyName: undefined,
+  shared: false,
+};
+
+export const GetConstraints: Operation<"GetConstraints"> = {
+  handler: getConstraints,
+  needsValue: false,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "none",
+  policyName: undefined,
+  shared: false,
+};
+
+export const SetDefaults: Operation<"SetDefaults"> = {
+  handler: setDefaults,
+  needsValue: false,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "none",
+  policyName: undefined,
+  shared: false,
+};

@@ -9,12 +9,13 @@ import { checkSigned } from "../policy/signing.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import { privateKeyOf, publicKeyOf } from "../store/material.ts";
 import { type Handler, objectFor } from "./handler.ts";
+import type { Operation } from "./operation.ts";
 import { parametersOf } from "./parameters.ts";
 import { takePiece } from "./streaming.ts";
 import { checkUsable, countUsage } from "./usage.ts";
 
 /** Sign (KMIP 2.1 §6.1.55): ECDSA signatures are DER, as the specification's profiles have them. */
-export const sign: Handler<"Sign"> = (request, context) => {
+const sign: Handler<"Sign"> = (request, context) => {
   const key = objectFor(context, request.uniqueIdentifier, "Sign", request);
   checkUsable(key, "Sign", context.now);
   checkSigned(context.subject, key, request, context.work, context.now);
@@ -35,7 +36,7 @@ interface Verification extends ReturnType<typeof startVerification> {
 }
 
 /** Signature Verify (KMIP 2.1 §6.1.56): the signature comes with any of the pieces. */
-export const signatureVerify: Handler<"SignatureVerify"> = (request, context) => {
+const signatureVerify: Handler<"SignatureVerify"> = (request, context) => {
   const key = objectFor(context, request.uniqueIdentifier, "SignatureVerify", request);
   checkUsable(key, "Verify", context.now);
   const message = messageOf(request);
@@ -71,3 +72,27 @@ function messageOf(request: RequestPayload<"Sign">) {
     throw new KmipError("InvalidField", "Either data or digested data");
   return { ...request, data: data ?? digestedData };
 }
+
+export const Sign: Operation<"Sign"> = {
+  handler: sign,
+  needsValue: true,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: ["kms", "ra", "iam", "audit"],
+  ticket: "objects",
+  policyName: "SIGN",
+  shared: true,
+};
+
+export const SignatureVerify: Operation<"SignatureVerify"> = {
+  handler: signatureVerify,
+  needsValue: true,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "objects",
+  policyName: "SIGNATURE_VERIFY",
+  shared: true,
+};

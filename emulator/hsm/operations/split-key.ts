@@ -10,6 +10,7 @@ import { keyBlockOf, secretBytes } from "../store/material.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
 import { checkSettable, putNew } from "./new-object.ts";
+import type { Operation } from "./operation.ts";
 
 type Request = RequestPayload<"CreateSplitKey">;
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -24,7 +25,7 @@ const BYTES_OF_A_UNIT = 16;
  * Create Split Key (KMIP 2.1 §6.1.10): the parts of a key, each an object. Who may not have the key in plain may not
  * have its parts: the release policy decides, as for Get.
  */
-export const createSplitKey: Handler<"CreateSplitKey"> = async (request, context) => {
+const createSplitKey: Handler<"CreateSplitKey"> = async (request, context) => {
   const { subject, references } = context;
   const { splitKeyParts: parts, attributes = {} } = request;
   if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "Not allowed for this identity");
@@ -62,7 +63,7 @@ export const createSplitKey: Handler<"CreateSplitKey"> = async (request, context
 };
 
 /** Join Split Key (KMIP 2.1 §6.1.27): the key of the parts, or secret data. */
-export const joinSplitKey: Handler<"JoinSplitKey"> = async (request, context) => {
+const joinSplitKey: Handler<"JoinSplitKey"> = async (request, context) => {
   const { objectType, attributes = {}, secretDataType = "Seed" } = request;
   const { subject, references } = context;
   if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "Not allowed for this identity");
@@ -180,3 +181,27 @@ async function joined(parts: ManagedObject[], { spend, turnOver }: Context): Pro
     return joinPolynomial(shares, turnOver);
   throw failure;
 }
+
+export const CreateSplitKey: Operation<"CreateSplitKey"> = {
+  handler: createSplitKey,
+  needsValue: true,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "none",
+  policyName: "CREATE_SPLIT_KEY",
+  shared: false,
+};
+
+export const JoinSplitKey: Operation<"JoinSplitKey"> = {
+  handler: joinSplitKey,
+  needsValue: true,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "none",
+  policyName: "JOIN_SPLIT_KEY",
+  shared: false,
+};

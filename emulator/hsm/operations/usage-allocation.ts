@@ -2,9 +2,10 @@ import { KmipError } from "#protocol/kmip/index.ts";
 import { leftOf } from "../policy/usage-limits.ts";
 import { stateAt } from "../store/managed-object.ts";
 import { type Handler, objectFor } from "./handler.ts";
+import type { Operation } from "./operation.ts";
 
 /** Get Usage Allocation (KMIP 2.1 §6.1.23): a part of the usage limit, for uses outside this server. */
-export const getUsageAllocation: Handler<"GetUsageAllocation"> = (request, context) => {
+const getUsageAllocation: Handler<"GetUsageAllocation"> = (request, context) => {
   const object = objectFor(context, request.uniqueIdentifier, "GetUsageAllocation");
   const { usageLimits } = object.attributes;
   if (!usageLimits) throw new KmipError("AttributeNotFound", "The object has no usage limits");
@@ -18,4 +19,16 @@ export const getUsageAllocation: Handler<"GetUsageAllocation"> = (request, conte
   object.attributes.lastChangeDate = context.now;
   context.work.put(object);
   return { uniqueIdentifier: object.uid };
+};
+
+export const GetUsageAllocation: Operation<"GetUsageAllocation"> = {
+  handler: getUsageAllocation,
+  needsValue: false,
+  unattested: true,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "objects",
+  policyName: "GET_USAGE_ALLOCATION",
+  shared: false,
 };

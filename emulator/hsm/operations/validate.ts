@@ -4,6 +4,7 @@ import { parseCertificate } from "../crypto/certificate.ts";
 import { stateAt } from "../store/managed-object.ts";
 import { certificateDer } from "../store/material.ts";
 import { type Handler, objectFor } from "./handler.ts";
+import type { Operation } from "./operation.ts";
 
 const MOST = 32;
 
@@ -11,7 +12,7 @@ const MOST = 32;
  * Validate (KMIP 2.1 §6.1.57): whether certificates make a chain that is valid at a time. Unknown where an issuer is not
  * among them.
  */
-export const validate: Handler<"Validate"> = (request, context) => {
+const validate: Handler<"Validate"> = (request, context) => {
   if ((request.uniqueIdentifier?.length ?? 0) + (request.certificate?.length ?? 0) > MOST)
     throw new KmipError("InvalidField", "Too many certificates");
   const at = request.validityDate ?? context.now;
@@ -43,3 +44,15 @@ function verdict(
   if (!issuer) return "Unknown";
   return certificate.verify(issuer.publicKey) ? "Valid" : "Invalid";
 }
+
+export const Validate: Operation<"Validate"> = {
+  handler: validate,
+  needsValue: true,
+  unattested: false,
+  deferrable: true,
+  undoable: true,
+  roles: [],
+  ticket: "objects",
+  policyName: "VALIDATE",
+  shared: true,
+};

@@ -51,7 +51,7 @@ function checkTold(object: ManagedObject, { subject, session }: Context): void {
   checkOperation(subject, operation);
   checkAccess(subject, object, operation);
   if (!session) return;
-  checkRights(session, operation);
+  checkRights(session, operation, subject.operations);
   if (objectsFor(session, operation)?.has(object.uid) === false)
     throw new KmipError("NotAuthorised", "The ticket is not for the attributes of that object");
 }

@@ -13,7 +13,8 @@ import type { ManagedObject } from "../store/managed-object.ts";
 import type { IndexEntry } from "../store/store-index.ts";
 import { CLASSES, classOf } from "./classes.ts";
 import type { Permissions } from "./operation-policy.ts";
-import { mayAsk } from "./roles.ts";
+import { isRestricted } from "./roles.ts";
+import type { OperationTraits } from "./traits.ts";
 
 /** Who asks. */
 export interface Subject {
@@ -21,25 +22,20 @@ export interface Subject {
   role: Role;
   /** What the operation policies allow them, by the groups that they are in. */
   permissions: Permissions;
+  /** The operations that there are. */
+  operations: OperationTraits;
   /** Whether they came by a ticket with rights: they act for an owner, and are none. */
   limited?: boolean;
 }
 
-/** What `Users` may do with an object that they do not own. `Get` gives public material only (`release.ts`). */
-const SHARED_OPERATIONS: ReadonlySet<string> = new Set([
-  "Locate",
-  "GetAttributes",
-  "GetAttributeList",
-  "Get",
-  "Check",
-  "Sign",
-  "SignatureVerify",
-  "Validate",
-]);
+/** Whether the identity may ask for an operation at all. */
+export function mayAsk({ role, operations }: Subject, operation: string): boolean {
+  return !isRestricted(role) || operations[operation]?.roles.includes(role) === true;
+}
 
 /** Refuses an operation that the identity may not ask for at all. */
-export function checkOperation({ role }: Subject, operation: string): void {
-  if (!mayAsk(role, operation)) throw new KmipError("PermissionDenied", "Not allowed for this identity");
+export function checkOperation(subject: Subject, operation: string): void {
+  if (!mayAsk(subject, operation)) throw new KmipError("PermissionDenied", "Not allowed for this identity");
 }
 
 /**
@@ -56,11 +52,11 @@ export function checkAccess(subject: Subject, object: ManagedObject, operation: 
   throw new KmipError("PermissionDenied", "Not allowed on this object");
 }
 
-/** Whether the operation is allowed on the object. */
+/** Whether the operation is allowed on the object. Of what is shared, Get gives public material only (`release.ts`). */
 export function mayDo(subject: Subject, object: ManagedObject, operation: string): boolean {
   const own = object.owner === subject.identity;
   if (isRuled(subject, object)) return subject.permissions.allows(object, operation, own);
-  return own || (SHARED_OPERATIONS.has(operation) && isShared(subject, object));
+  return own || (subject.operations[operation]?.shared === true && isShared(subject, object));
 }
 
 export function canSee(subject: Subject, object: ManagedObject): boolean {

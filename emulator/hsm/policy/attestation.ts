@@ -47,26 +47,6 @@ export function withRequirements(bases: readonly ManagedObject[], attributes: At
   return { ...attributes, vendorAttributes: [...rest, policy(POLICY.attestation, text)] };
 }
 
-/** Operations that neither use nor release what an object holds; all others need attestation where it is required. */
-export const UNATTESTED: ReadonlySet<string> = new Set([
-  "Locate",
-  "GetAttributes",
-  "GetAttributeList",
-  "AddAttribute",
-  "ModifyAttribute",
-  "SetAttribute",
-  "AdjustAttribute",
-  "DeleteAttribute",
-  "Activate",
-  "Revoke",
-  "Destroy",
-  "Archive",
-  "Recover",
-  "Check",
-  "ObtainLease",
-  "GetUsageAllocation",
-]);
-
 type VendorAttribute = NonNullable<Attributes["vendorAttributes"]>[number];
 
 function isRequirement(attribute: VendorAttribute): boolean {

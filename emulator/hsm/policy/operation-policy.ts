@@ -1,46 +1,11 @@
 import type { ManagedObject } from "../store/managed-object.ts";
+import { namedInPolicies, type OperationTraits } from "./traits.ts";
 
 /**
  * Operation policies (KMIP 1.4 §3.18 Operation Policy Name): what an object's owner and everybody else may do with it, by the type of the object
  * and by operation. A client that is in groups is judged by what a policy says of these, and by nothing else. They are
  * for ordinary clients and what they own; what a policy does not name is refused, to the owner too.
  */
-
-/** Operations on objects, as PyKMIP's policy files call them. */
-export const OPERATIONS = {
-  ACTIVATE: "Activate",
-  ADD_ATTRIBUTE: "AddAttribute",
-  ADJUST_ATTRIBUTE: "AdjustAttribute",
-  ARCHIVE: "Archive",
-  CERTIFY: "Certify",
-  CHECK: "Check",
-  CREATE_SPLIT_KEY: "CreateSplitKey",
-  DECRYPT: "Decrypt",
-  DELETE_ATTRIBUTE: "DeleteAttribute",
-  DERIVE_KEY: "DeriveKey",
-  DESTROY: "Destroy",
-  ENCRYPT: "Encrypt",
-  EXPORT: "Export",
-  GET: "Get",
-  GET_ATTRIBUTES: "GetAttributes",
-  GET_ATTRIBUTE_LIST: "GetAttributeList",
-  GET_USAGE_ALLOCATION: "GetUsageAllocation",
-  JOIN_SPLIT_KEY: "JoinSplitKey",
-  LOCATE: "Locate",
-  MAC: "MAC",
-  MAC_VERIFY: "MACVerify",
-  MODIFY_ATTRIBUTE: "ModifyAttribute",
-  OBTAIN_LEASE: "ObtainLease",
-  RECERTIFY: "ReCertify",
-  RECOVER: "Recover",
-  REKEY: "ReKey",
-  REKEY_KEY_PAIR: "ReKeyKeyPair",
-  REVOKE: "Revoke",
-  SET_ATTRIBUTE: "SetAttribute",
-  SIGN: "Sign",
-  SIGNATURE_VERIFY: "SignatureVerify",
-  VALIDATE: "Validate",
-} as const;
 
 export const OBJECT_TYPES = {
   CERTIFICATE: "Certificate",
@@ -59,7 +24,8 @@ export const PERMISSIONS = ["ALLOW_ALL", "ALLOW_OWNER", "DISALLOW_ALL"] as const
 
 export type Permission = (typeof PERMISSIONS)[number];
 
-type Rules = Readonly<Partial<Record<keyof typeof OPERATIONS, Permission>>>;
+/** By the names that policies have for operations on objects, such as `GET_ATTRIBUTES`. */
+type Rules = Readonly<Partial<Record<string, Permission>>>;
 
 /** Permissions by type of object and operation; what is absent is refused. */
 export type PolicySection = Readonly<Partial<Record<keyof typeof OBJECT_TYPES, Rules>>>;
@@ -84,17 +50,15 @@ const READING: Rules = {
   OBTAIN_LEASE: "ALLOW_ALL",
 };
 
-const OWNERS = Object.fromEntries(Object.keys(OPERATIONS).map((name) => [name, "ALLOW_OWNER"])) as Rules;
-
 /**
  * The policies of the specification (KMIP 1.4 §3.18 Operation Policy Name), which knows no groups: these are the same for all. Of
  * operations that are newer than its tables, such as Encrypt, the owner has all.
  */
-const BUILT_IN: Readonly<Record<string, PolicySection>> = {
+const builtIn = (owners: Rules): Readonly<Record<string, PolicySection>> => ({
   [DEFAULT]: {
-    ...(Object.fromEntries(Object.keys(OBJECT_TYPES).map((type) => [type, OWNERS])) as PolicySection),
-    CERTIFICATE: { ...OWNERS, ...READING },
-    PUBLIC_KEY: { ...OWNERS, ...READING },
+    ...(Object.fromEntries(Object.keys(OBJECT_TYPES).map((type) => [type, owners])) as PolicySection),
+    CERTIFICATE: { ...owners, ...READING },
+    PUBLIC_KEY: { ...owners, ...READING },
   },
   // Templates for everybody, which nobody changes any more.
   public: {
@@ -105,10 +69,10 @@ const BUILT_IN: Readonly<Record<string, PolicySection>> = {
       GET_ATTRIBUTE_LIST: "ALLOW_ALL",
     },
   },
-};
+});
 
 /** Names that no configuration redefines. */
-export const BUILT_IN_POLICIES: readonly string[] = Object.keys(BUILT_IN);
+export const BUILT_IN_POLICIES: readonly string[] = Object.keys(builtIn({}));
 
 /** Permissions by type of object, then by operation. */
 type Table = ReadonlyMap<string, ReadonlyMap<string, Permission>>;
@@ -123,26 +87,31 @@ type Ruled = Pick<ManagedObject, "objectType" | "attributes">;
 
 /** The operation policies of a server. */
 export class OperationPolicies {
+  /** The operations that there are. */
+  readonly operations: OperationTraits;
   #policies: ReadonlyMap<string, Tables>;
 
   /** Throws `TypeError` for a policy that has a built-in one's name. */
-  constructor(policies: Readonly<Record<string, OperationPolicy>> = {}) {
+  constructor(operations: OperationTraits, policies: Readonly<Record<string, OperationPolicy>> = {}) {
+    this.operations = operations;
+    const named = namedInPolicies(operations);
+    const owners = Object.fromEntries(Object.keys(named).map((name) => [name, "ALLOW_OWNER"])) as Rules;
     const taken = Object.keys(policies).find((name) => BUILT_IN_POLICIES.includes(name));
     if (taken !== undefined) throw new TypeError(`the policy '${taken}' cannot be redefined`);
-    const builtIn = Object.entries(BUILT_IN).map(([name, section]): [string, Tables] => [
+    const known = Object.entries(builtIn(owners)).map(([name, section]): [string, Tables] => [
       name,
-      { preset: tableOf(section) },
+      { preset: tableOf(section, named) },
     ]);
     const configured = Object.entries(policies).map(
       ([name, { preset = {}, groups = {} }]): [string, Tables] => [
         name,
         {
-          preset: tableOf(preset),
-          groups: new Map(Object.entries(groups).map(([group, section]) => [group, tableOf(section)])),
+          preset: tableOf(preset, named),
+          groups: new Map(Object.entries(groups).map(([group, section]) => [group, tableOf(section, named)])),
         },
       ],
     );
-    this.#policies = new Map([...configured, ...builtIn]);
+    this.#policies = new Map([...configured, ...known]);
   }
 
   /** What they allow members of these groups. */
@@ -203,15 +172,14 @@ export class Permissions {
   }
 }
 
-function tableOf(section: PolicySection): Table {
+function tableOf(section: PolicySection, named: Readonly<Record<string, string>>): Table {
   return new Map(
     Object.entries(section).map(([type, rules]) => [
       OBJECT_TYPES[type as keyof typeof OBJECT_TYPES],
       new Map(
-        Object.entries(rules).map(([operation, permission]) => [
-          OPERATIONS[operation as keyof typeof OPERATIONS],
-          permission,
-        ]),
+        Object.entries(rules).flatMap(([name, permission]) =>
+          permission && Object.hasOwn(named, name) ? [[named[name]!, permission] as const] : [],
+        ),
       ),
     ]),
   );

@@ -21,9 +21,8 @@ import { Pending } from "../operations/pending.ts";
 import { withKnownAttributes } from "../operations/request-attributes.ts";
 import { Streams } from "../operations/streams.ts";
 import { withTemplates } from "../operations/templates.ts";
-import { checkOperation, type Subject } from "../policy/access.ts";
+import { checkOperation, mayAsk, type Subject } from "../policy/access.ts";
 import { checkRights } from "../policy/rights.ts";
-import { mayAsk } from "../policy/roles.ts";
 import type { ObjectStore } from "../store/store.ts";
 import { Conflict, Work } from "../store/work.ts";
 import { answerLength } from "./answer-length.ts";
@@ -222,7 +221,7 @@ export class Batches {
     const { store, log } = this.#options;
     for (let attempt = 1, begun = context; ; attempt++) {
       try {
-        if (context.session) checkRights(context.session, String(operation));
+        if (context.session) checkRights(context.session, String(operation), context.subject.operations);
         const handler = this.#handler(item, begun) as (payload: unknown, context: Context) => unknown;
         const known = withKnownAttributes(operation, payload, begun.version);
         const answer = handler(withTemplates(known, begun), begun);
@@ -248,16 +247,16 @@ export class Batches {
     if (!hasOperation(operation, version))
       throw new KmipError("OperationNotSupported", "Not an operation of this protocol version");
     checkOperation(subject, String(operation));
-    const handler =
+    const found =
       typeof operation === "string" && Object.hasOwn(OPERATIONS, operation) && OPERATIONS[operation];
-    if (!handler) throw new KmipError("OperationNotSupported", "Not an operation of this server");
+    if (!found) throw new KmipError("OperationNotSupported", "Not an operation of this server");
     // What others did, or will do, cannot be undone with the batch.
-    if (undoable && (operation === "Poll" || operation === "Process" || operation === "Cancel"))
+    if (undoable && !found.undoable)
       throw new KmipError("FeatureNotSupported", "Not in a batch that is to be undone");
     if (ephemeral) throw new KmipError("FeatureNotSupported", "Nothing is ephemeral here");
     if (messageExtension?.some(({ criticalityIndicator }) => criticalityIndicator))
       throw new KmipError("FeatureNotSupported", "Not a known message extension");
-    return handler;
+    return found.handler;
   }
 
   #log(item: RequestItem, { identity }: Subject, origin: Origin, payload: unknown, failure?: Failure): void {
@@ -316,23 +315,13 @@ function failed(item: RequestItem, { code, message }: Failure): ResponseItem {
 function isDeferred(
   { asynchronousIndicator, protocolVersion }: RequestMessage["header"],
   { operation }: RequestItem,
-  { role }: Subject,
+  subject: Subject,
 ): boolean {
   const asked =
     asynchronousIndicator === "Mandatory" ||
     (asynchronousIndicator === "Optional" && protocolVersion.major === 1);
-  return asked && mayAsk(role, "Poll") && !AT_ONCE.has(String(operation));
+  return asked && mayAsk(subject, "Poll") && subject.operations[operation]?.deferrable !== false;
 }
-
-/** Operations that are never asynchronous. */
-const AT_ONCE: ReadonlySet<string> = new Set([
-  "Poll",
-  "Process",
-  "Cancel",
-  "QueryAsynchronousRequests",
-  "Query",
-  "DiscoverVersions",
-]);
 
 /** What is undone reveals nothing but which object it was about (BL-M-2). */
 function undone(answer: ResponseItem): ResponseItem {

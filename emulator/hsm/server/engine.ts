@@ -20,9 +20,10 @@ import { type Authenticated, Authentication } from "../identity/authentication.t
 import { ENCLAVE_EVIDENCE } from "../identity/evidence.ts";
 import { Principals } from "../identity/principals.ts";
 import { Tickets } from "../identity/tickets.ts";
+import { OPERATIONS } from "../operations/index.ts";
 import { LEASE_TIME } from "../operations/lease.ts";
+import { mayAsk } from "../policy/access.ts";
 import { OperationPolicies } from "../policy/operation-policy.ts";
-import { mayAsk } from "../policy/roles.ts";
 import type { ObjectStore } from "../store/store.ts";
 import { Batches, told } from "./batches.ts";
 import type { Executed, Origin } from "./listener.ts";
@@ -67,7 +68,7 @@ export class Engine {
     this.#options = {
       maxItems: 512,
       principals: new Principals([]),
-      policies: new OperationPolicies(),
+      policies: new OperationPolicies(OPERATIONS),
       attestationRoots: [],
       seeding: "mixed",
       structuredKeyValues: [],
@@ -169,7 +170,7 @@ export class Engine {
     if (!isSupported(header.protocolVersion))
       throw new KmipError("UnsupportedProtocolVersion", "Not a supported protocol version");
     const client = await this.#authentication.authenticate(header, origin, this.#options.now());
-    if (header.asynchronousIndicator === "Mandatory" && !mayAsk(client.subject.role, "Poll"))
+    if (header.asynchronousIndicator === "Mandatory" && !mayAsk(client.subject, "Poll"))
       throw new KmipError("FeatureNotSupported", "Nothing is asynchronous for this identity");
     if (items.length === 0) throw new KmipError("InvalidMessage", "An empty batch");
     if (items.length > this.#options.maxItems)

@@ -4,6 +4,7 @@ import { lockFolder } from "#files/index.ts";
 import { type Seeding, systemRandom } from "../crypto/random.ts";
 import type { Pki } from "../identity/pki.ts";
 import { type Principal, Principals, principalOf } from "../identity/principals.ts";
+import { OPERATIONS } from "../operations/index.ts";
 import { LEASE_TIME } from "../operations/lease.ts";
 import { OperationPolicies, type OperationPolicy } from "../policy/operation-policy.ts";
 import { ObjectStore } from "../store/store.ts";
@@ -102,7 +103,7 @@ async function startAlone(options: HsmOptions): Promise<Hsm> {
     ...Object.entries(users).map(([name, password]) => principalOf(name, password)),
     ...known,
   ]);
-  const policies = new OperationPolicies(options.policies);
+  const policies = new OperationPolicies(OPERATIONS, options.policies);
   const attestationRoots = pems.map((pem) => new X509Certificate(pem));
   const logPath = join(dir, "hsm.log");
   const file = fileLog(logPath, now);

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { OperationPolicies } from "./operation-policy.ts";
+import { OPERATIONS } from "../operations/index.ts";
+import { OperationPolicies } from "../policy/operation-policy.ts";
 import { parsePolicies } from "./policies-file.ts";
 
 const text = (value: unknown) => JSON.stringify(value);
@@ -59,14 +60,15 @@ describe("the file of operation policies", () => {
       objectType: "SymmetricKey" as const,
       attributes: { operationPolicyName: "constructor" },
     };
-    const permissions = new OperationPolicies(odd).for(["toString", "__proto__"]);
+    const permissions = new OperationPolicies(OPERATIONS, odd).for(["toString", "__proto__"]);
     expect(permissions.allows(object, "Get", true)).toBe(false);
-    expect(new OperationPolicies().for([]).knows("constructor")).toBe(false);
+    expect(new OperationPolicies(OPERATIONS).for([]).knows("constructor")).toBe(false);
   });
 
   it("redefines nothing that is built in, in code either", () => {
     expect(
-      () => new OperationPolicies({ default: { preset: { SYMMETRIC_KEY: { GET: "ALLOW_ALL" } } } }),
+      () =>
+        new OperationPolicies(OPERATIONS, { default: { preset: { SYMMETRIC_KEY: { GET: "ALLOW_ALL" } } } }),
     ).toThrow(TypeError);
   });
 });

@@ -1,18 +1,21 @@
 import { parseJson } from "#protocol/json.ts";
+import { OPERATIONS } from "../operations/index.ts";
 import {
   BUILT_IN_POLICIES,
   OBJECT_TYPES,
-  OPERATIONS,
   type OperationPolicy,
   PERMISSIONS,
   type PolicySection,
-} from "./operation-policy.ts";
+} from "../policy/operation-policy.ts";
+import { namedInPolicies } from "../policy/traits.ts";
 
 /**
  * The file of operation policies, in PyKMIP's form: `{"name": {"preset": {"SYMMETRIC_KEY": {"GET": "ALLOW_OWNER"}},
  * "groups": {"group": {...}}}}`. A policy for nobody but those in no group may leave `preset` out, and have the types of
  * objects where it would stand.
  */
+
+const ON_OBJECTS = namedInPolicies(OPERATIONS);
 
 /** Reads the file's text. Throws `TypeError` with a sentence that says where something is wrong, and what is. */
 export function parsePolicies(text: string): Record<string, OperationPolicy> {
@@ -66,7 +69,7 @@ function sectionIn(place: string, value: unknown): PolicySection {
     if (!isObject(rules)) throw new TypeError(`${place}, ${type}: it is not an object of operations`);
     for (const [operation, permission] of Object.entries(rules)) {
       // An operation that concerns no object would look as if it were ruled.
-      if (!Object.hasOwn(OPERATIONS, operation))
+      if (!Object.hasOwn(ON_OBJECTS, operation))
         throw new TypeError(`${place}, ${type}: '${operation}' is no operation on objects`);
       if (!PERMISSIONS.some((one) => one === permission))
         throw new TypeError(`${place}, ${type}, ${operation}: it takes ${PERMISSIONS.join(", ")}`);
