@@ -6,10 +6,10 @@ import {
   type KeyWrappingSpecification,
   KmipError,
 } from "#protocol/kmip/index.ts";
+import { checkRights } from "../identity/rights.ts";
 import { objectsFor } from "../identity/tickets.ts";
 import { checkAccess, checkOperation } from "../policy/access.ts";
 import { namesAttributes } from "../policy/release.ts";
-import { checkRights } from "../policy/rights.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import { clientAttributes } from "./client-attributes.ts";
 import { chosen } from "./get-attributes.ts";

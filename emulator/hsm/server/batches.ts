@@ -12,6 +12,7 @@ import {
 import type { SeededRandom, Seeding } from "../crypto/random.ts";
 import type { Authenticated } from "../identity/authentication.ts";
 import { ENCLAVE_EVIDENCE } from "../identity/evidence.ts";
+import { checkRights } from "../identity/rights.ts";
 import { objectsFor, type Tickets } from "../identity/tickets.ts";
 import { Groups } from "../operations/groups.ts";
 import { type Context, References } from "../operations/handler.ts";
@@ -22,7 +23,6 @@ import { withKnownAttributes } from "../operations/request-attributes.ts";
 import { Streams } from "../operations/streams.ts";
 import { withTemplates } from "../operations/templates.ts";
 import { checkOperation, mayAsk, type Subject } from "../policy/access.ts";
-import { checkRights } from "../policy/rights.ts";
 import type { ObjectStore } from "../store/store.ts";
 import { Conflict, Work } from "../store/work.ts";
 import { answerLength } from "./answer-length.ts";

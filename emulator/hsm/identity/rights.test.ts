@@ -10,13 +10,13 @@ import type {
   RequestPayload,
   ResponseItem,
 } from "#protocol/kmip/index.ts";
-import { issueClient } from "../identity/pki.ts";
 import { OPERATIONS } from "../operations/index.ts";
 import { answerLength } from "../server/answer-length.ts";
 import { type TestHsm, testHsm } from "../testing/deployment.ts";
 import { AES, type Bytes, keyBytes, PAST } from "../testing/hierarchy.ts";
 import { reason, refused } from "../testing/refusal.ts";
 import { type Reached, reaching } from "../testing/rights.ts";
+import { issueClient } from "./pki.ts";
 
 /** A ticket for one object reaches nothing else, whatever operation and way is tried. */
 

@@ -1,6 +1,6 @@
 import { KmipError } from "#protocol/kmip/index.ts";
-import { objectsFor, rightsTo, type Session } from "../identity/tickets.ts";
-import type { OperationTraits } from "./traits.ts";
+import type { OperationTraits } from "../policy/traits.ts";
+import { objectsFor, rightsTo, type Session } from "./tickets.ts";
 
 /**
  * What a ticket with rights is good for (KMIP 2.1 §7.35 Rights). A right that names objects reaches these and nothing else, so
