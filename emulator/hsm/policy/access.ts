@@ -30,7 +30,8 @@ export interface Subject {
 
 /** Whether the identity may ask for an operation at all. */
 export function mayAsk({ role, operations }: Subject, operation: string): boolean {
-  return !isRestricted(role) || operations[operation]?.roles.includes(role) === true;
+  if (!isRestricted(role)) return true;
+  return Object.hasOwn(operations, operation) && operations[operation]?.roles.includes(role) === true;
 }
 
 /** Refuses an operation that the identity may not ask for at all. */
