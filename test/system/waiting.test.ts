@@ -24,7 +24,7 @@ it("the page says how long it waits, goes on by itself, and the document is seal
       .getByLabel("Files to seal")
       .setInputFiles({ name: "letter.txt", mimeType: "text/plain", buffer: Buffer.from("hello") });
     const asks = page.getByText(/^The server asks to wait \d+ s …$/).first();
-    await asks.waitFor({ timeout: 30_000 });
+    await expect.poll(() => asks.isVisible(), { timeout: 30_000 }).toBe(true);
   } finally {
     working = false;
     await taking;
