@@ -1,5 +1,7 @@
 /** Cuts a byte stream into KMIP messages by the length in the first TTLV header. */
 
+import { gather } from "./gather.ts";
+
 const HEADER = 8;
 const STRUCTURE = 0x01;
 
@@ -35,7 +37,7 @@ export class Framing {
   /** Takes a chunk, yields the messages that it completes; throws `FramingError`. */
   *push(chunk: Uint8Array): Generator<Uint8Array> {
     if (chunk.length > 0) {
-      this.#chunks.push(chunk);
+      gather(this.#chunks, chunk);
       this.#held += chunk.length;
     }
     while (this.#held >= HEADER) {

@@ -1,5 +1,6 @@
 import { join } from "#protocol/bytes.ts";
 import { FramingError } from "./framing.ts";
+import { gather } from "./gather.ts";
 
 /**
  * Cuts a byte stream into JSON or XML messages. No profile defines these encodings without HTTPS; over bare TLS they
@@ -22,7 +23,7 @@ export class TextFraming {
     for (let rest = chunk; rest.length > 0; ) {
       const end = this.#end.find(rest);
       const part = end < 0 ? rest : rest.subarray(0, end);
-      this.#chunks.push(part);
+      gather(this.#chunks, part);
       this.#held += part.length;
       if (this.#held > this.#limit) throw new FramingError("too-long");
       if (end < 0) return;
