@@ -18,14 +18,8 @@ if (installed !== lock) {
   const { command, args } = npm();
   // No package needs its install script, and our own is run below: there may be no shell on PATH to run them with.
   const options = ["ci", "--ignore-scripts", "--loglevel=error"];
-  const install = () =>
-    spawnSync(command, [...args, ...options], { cwd: root, stdio: "inherit" }).status === 0;
-  const again = () => {
-    console.error("`npm ci` failed; trying once more …");
-    return install();
-  };
-  // npm asks again where a connection breaks, but not for every fault of a network.
-  if (!install() && !again()) {
+  const { status } = spawnSync(command, [...args, ...options], { cwd: root, stdio: "inherit" });
+  if (status !== 0) {
     console.error("`npm ci` failed: see the message above, mend it and run the command again.");
     process.exit(1);
   }
