@@ -31,7 +31,9 @@ it("keeps nothing of those who have done nothing for a minute, and nobody out wh
   expect(turn(NOW + 61).ok).toBe(true);
   expect(rows()).toBe(1);
   for (let i = 0; i < 6; i++) turn(NOW + 61);
+  for (let i = 0; i < 7; i++) expect(turn(NOW - 5000).ok).toBe(true);
   expect(turn(NOW - 5000)).toMatchObject({ problem: { retryAfter: 9 } });
+  expect(turn(NOW - 4991).ok).toBe(true);
 });
 
 it("a refusal is one of those that are counted, since it can be had at will", () => {

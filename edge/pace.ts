@@ -26,8 +26,9 @@ export function takeTurn(
   const [taken] = sql
     .exec<{ until: number }>("SELECT until FROM paces WHERE what = ? AND user = ?", what, user)
     .toArray();
-  // A clock that was set back must keep nobody out for longer.
-  const until = Math.min(Math.max(taken?.until ?? now, now), now + MINUTE) + MINUTE / perMinute;
+  // More turns than a minute has were taken by a clock that has been set back since: they keep nobody out.
+  const begun = taken && taken.until <= now + MINUTE + ROUNDING ? taken.until : now;
+  const until = Math.max(begun, now) + MINUTE / perMinute;
   const wait = until - (now + MINUTE);
   if (!(wait <= ROUNDING)) return refuseForNow(`too many of ${what}`, wait);
   sql.exec("INSERT OR REPLACE INTO paces VALUES (?, ?, ?)", what, user, until);

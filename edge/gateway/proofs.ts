@@ -18,8 +18,10 @@ export function useProof(
   // Of the requests of the last ten seconds, the one whose end lets another in.
   const [first] = sql
     .exec<{ seen: number }>(
-      "SELECT seen FROM proofs WHERE seen > ? ORDER BY seen DESC LIMIT 1 OFFSET ?",
+      // What was seen later than now was seen before the clock was set back.
+      "SELECT seen FROM proofs WHERE seen > ? AND seen <= ? ORDER BY seen DESC LIMIT 1 OFFSET ?",
       now - WINDOW_SECONDS,
+      now,
       limit - 1,
     )
     .toArray();

@@ -83,9 +83,10 @@ export function recentRefreshes(
   if (token === undefined) return null;
   const { recent } = sql
     .exec<{ recent: number }>(
-      "SELECT count(*) AS recent FROM refresh_tokens WHERE family = ? AND used > ?",
+      "SELECT count(*) AS recent FROM refresh_tokens WHERE family = ? AND used > ? AND used <= ?",
       token.family,
       now - 60,
+      now,
     )
     .one();
   return { user: token.user, recent };

@@ -37,14 +37,17 @@ const deriveKey: Handler<"DeriveKey"> = async (request, context) => {
   admitAttributes(subject, "DeriveKey", objectType, attributes);
   if (request.uniqueIdentifier.length > MAX_BASES) throw new KmipError("InvalidField", "Too many bases");
   const basesNow = () => request.uniqueIdentifier.map((identifier) => base(identifier, context));
-  const whole = await derived(basesNow(), request, context);
-  // That may have taken its time: what the bases are now is looked at again.
+  const derivedFrom = basesNow();
+  const whole = await derived(derivedFrom, request, context);
+  // That may have taken its time: what the bases are now is looked at again. What was derived is from those of before, so
+  // the rules are those of both: another, laxer object may have come in the place of a base.
   context.work.forget();
   const bases = basesNow();
+  const both = [...derivedFrom, ...bases];
   for (const one of bases) countUsage(one, 0, context);
   const bytes = cut(whole, attributes.cryptographicLength);
-  const made = inherited(bases, attributes);
-  checkDerivation(bases, {
+  const made = inherited(both, attributes);
+  checkDerivation(both, {
     method: request.derivationMethod,
     parameters: request.derivationParameters.cryptographicParameters,
     given: whole.length,

@@ -1,5 +1,8 @@
-import { KmipError } from "#protocol/kmip/index.ts";
+import { isDeepStrictEqual } from "node:util";
+import { type Attributes, KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
 import { inPlaceOf } from "../policy/access.ts";
+import type { ManagedObject } from "../store/managed-object.ts";
+import { Conflict } from "../store/work.ts";
 import { generatePair, kindOf, mergedAttributes, putPair } from "./create-key-pair.ts";
 import { type Context, type Handler, objectFor } from "./handler.ts";
 import type { Operation } from "./operation.ts";
@@ -14,24 +17,17 @@ const reKeyKeyPair: Handler<"ReKeyKeyPair"> = async (request, context) => {
   const oldPublic = objectFor(context, link.linkedObjectIdentifier, "ReKeyKeyPair");
   if (oldPublic.owner !== oldPrivate.owner)
     throw new KmipError("PermissionDenied", "The halves of the pair are not of one owner");
-  const { commonAttributes, privateKeyAttributes, publicKeyAttributes, offset } = request;
-  const [privateAttributes, publicAttributes] = (
-    [
-      [oldPrivate, privateKeyAttributes],
-      [oldPublic, publicKeyAttributes],
-    ] as const
-  ).map(([old, own]) => {
-    checkReplaceable(old, context);
-    return replacementAttributes(old, mergedAttributes(commonAttributes ?? {}, own), offset, context);
-  });
-  const { type, options, described } = kindOf(privateAttributes!, publicAttributes!);
-  const pair = await generatePair(type, options, context);
-  // Generating takes its time: what the old pair is now is looked at again.
+  const asked = kindOf(...attributesNow(oldPrivate, oldPublic, request, context));
+  const pair = await generatePair(asked.type, asked.options, context);
+  // Generating takes its time: what the old pair is now, and may do now, is what goes over.
   context.work.forget();
-  const current = [oldPrivate.uid, oldPublic.uid].map((uid) => again(uid, context));
+  const current = [again(oldPrivate.uid, context), again(oldPublic.uid, context)] as const;
+  const [privateAttributes, publicAttributes] = attributesNow(...current, request, context);
+  const { type, options, described } = kindOf(privateAttributes, publicAttributes);
+  if (!isDeepStrictEqual([type, options], [asked.type, asked.options])) throw new Conflict(oldPrivate.uid);
   for (const old of current) giveAwayName(old, context);
   const made = putPair(
-    { ...context, subject: inPlaceOf(oldPrivate, context.subject) },
+    { ...context, subject: inPlaceOf(current[0], context.subject) },
     pair,
     { ...privateAttributes, ...described },
     { ...publicAttributes, ...described },
@@ -44,10 +40,27 @@ const reKeyKeyPair: Handler<"ReKeyKeyPair"> = async (request, context) => {
   return made;
 };
 
-function again(uid: string, context: Context) {
-  const object = objectFor(context, uid, "ReKeyKeyPair");
-  checkReplaceable(object, context);
-  return object;
+/** The attributes of the new private and public key, from what the old ones are now. */
+function attributesNow(
+  oldPrivate: ManagedObject,
+  oldPublic: ManagedObject,
+  {
+    commonAttributes = {},
+    privateKeyAttributes,
+    publicKeyAttributes,
+    offset,
+  }: RequestPayload<"ReKeyKeyPair">,
+  context: Context,
+): [Attributes, Attributes] {
+  const replaced = (old: ManagedObject, own: Attributes | undefined) => {
+    checkReplaceable(old, context);
+    return replacementAttributes(old, mergedAttributes(commonAttributes, own), offset, context);
+  };
+  return [replaced(oldPrivate, privateKeyAttributes), replaced(oldPublic, publicKeyAttributes)];
+}
+
+function again(uid: string, context: Context): ManagedObject {
+  return objectFor(context, uid, "ReKeyKeyPair");
 }
 
 export const ReKeyKeyPair: Operation<"ReKeyKeyPair"> = {

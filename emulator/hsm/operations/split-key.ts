@@ -72,10 +72,17 @@ const joinSplitKey: Handler<"JoinSplitKey"> = async (request, context) => {
   checkSettable(attributes);
   admitAttributes(subject, "JoinSplitKey", objectType, attributes);
   if (request.uniqueIdentifier.length > MAX_PARTS) throw new KmipError("InvalidField", "Too many parts");
-  const parts = request.uniqueIdentifier.map((one) => objectFor(context, one, "JoinSplitKey"));
-  for (const part of parts) checkPart(part, context);
-  if (parts.some(isSecret)) checkNoPad(attributes);
-  const keyMaterial = await joined(parts, context);
+  const partsNow = () => {
+    const found = request.uniqueIdentifier.map((one) => objectFor(context, one, "JoinSplitKey"));
+    for (const part of found) checkPart(part, context);
+    if (found.some(isSecret)) checkNoPad(attributes);
+    return found;
+  };
+  const joinedFrom = partsNow();
+  const keyMaterial = await joined(joinedFrom, context);
+  // That may have taken its time: the rules are those of the parts that were joined, and of what they are now.
+  context.work.forget();
+  const parts = [...joinedFrom, ...partsNow()];
   const { cryptographicAlgorithm, cryptographicLength = keyMaterial.length * 8 } = attributes;
   if (cryptographicLength !== keyMaterial.length * 8)
     throw new KmipError("CryptographicFailure", "The parts make a key of another length");
