@@ -29,6 +29,33 @@ it("PBKDF2 does no more rounds than it is worth, over all blocks of its output",
   refused(() => derived("PBKDF2", { salt, iterationCount: 1_000_000 }, 16_384));
 });
 
+describe("B4 what is hashed for every block is bounded, and charged", () => {
+  const cryptographicParameters = { hashingAlgorithm: "MD5" } as const;
+  const long = new Uint8Array(1_000_000);
+  const derive = (method: string, over: { key?: Uint8Array; data?: Uint8Array }, length: number) => {
+    const charged: number[] = [];
+    const parameters = { cryptographicParameters, derivationData: over.data ?? new Uint8Array(8) };
+    const made = DERIVATIONS[method]!(
+      { key: over.key ?? key, algorithm: "AES", parameters, length },
+      (units, job) => {
+        charged.push(units);
+        return job();
+      },
+    );
+    return { made, charged };
+  };
+
+  it.each(["HKDF", "NIST800_108_C", "NIST800_108_F", "NIST800_108_DPI"])("%s", async (method) => {
+    refused(() => derive(method, { data: long }, 2048));
+    if (method !== "HKDF") refused(() => derive(method, { key: long }, 2048));
+    const { made, charged } = derive(method, { data: long.subarray(0, 10_000) }, 2048);
+    expect((await made).length).toBeGreaterThanOrEqual(2048);
+    expect(charged).toEqual([expect.any(Number)]);
+    // 128 blocks of MD5, each over all of the data.
+    expect(charged[0]).toBeGreaterThan((128 * 10_000) / 200);
+  });
+});
+
 describe("agreement", () => {
   const pair = (namedCurve: string) => generateKeyPairSync("ec", { namedCurve });
 

@@ -1,4 +1,4 @@
-import { createHash, createHmac, diffieHellman, hkdfSync, type KeyObject, pbkdf2 } from "node:crypto";
+import { createHash, createHmac, diffieHellman, type KeyObject, pbkdf2 } from "node:crypto";
 import { promisify } from "node:util";
 import { type DerivationParameters, KmipError } from "#protocol/kmip/index.ts";
 import { startEncryption } from "./cipher.ts";
@@ -20,6 +20,12 @@ const MAX_ROUNDS = 10_000_000;
 
 /** Rounds of PBKDF2 in a unit of work (`HeavyWork`). */
 const ROUNDS_OF_A_UNIT = 2;
+
+/** Bytes that the blocks of one derivation may hash. More than that is no key with its context, but work. */
+const MAX_HASHED = 4 * 1024 * 1024;
+
+/** Bytes hashed in a unit of work. */
+const HASHED_OF_A_UNIT = 200;
 
 /** Does what costs so many units off the event loop. */
 export type Heavy = <T>(units: number, job: () => Promise<T>) => Promise<T>;
@@ -68,33 +74,50 @@ export const DERIVATIONS: Readonly<Record<string, Derivation>> = {
   },
 
   /** RFC 5869: salt, and the derivation data as info. It gives 255 blocks at most (§2.3). */
-  HKDF({ key, parameters, length }) {
+  HKDF({ key, parameters, length }, heavy) {
     const none = new Uint8Array();
     const { salt = none, derivationData = none } = parameters;
     const hash = hashOf(parameters);
-    if (length > 255 * digestLength(hash))
-      throw new KmipError("CryptographicFailure", "The method gives less than that");
-    return new Uint8Array(hkdfSync(hash, key, salt, derivationData, length));
+    const size = digestLength(hash);
+    if (length > 255 * size) throw new KmipError("CryptographicFailure", "The method gives less than that");
+    const units = unitsOf(
+      key.length + salt.length + Math.ceil(length / size) * (size + derivationData.length),
+    );
+    // Node's own takes no more than 1024 bytes of info.
+    return heavy(units, async () => {
+      const pseudorandomKey = createHmac(hash, salt).update(key).digest();
+      const blocks: Uint8Array[] = [];
+      for (let made = 0; made < length; made += size) {
+        const hmac = createHmac(hash, pseudorandomKey).update(blocks.at(-1) ?? none);
+        blocks.push(
+          hmac
+            .update(derivationData)
+            .update(Uint8Array.of(blocks.length + 1))
+            .digest(),
+        );
+      }
+      return Buffer.concat(blocks).subarray(0, length);
+    });
   },
 
   /** NIST SP 800-108 §4.1: counter of 32 bits before the fixed input. */
-  NIST800_108_C(input) {
-    return expanded(input, (prf, counter) => prf(counter, data(input.parameters)));
+  NIST800_108_C(input, heavy) {
+    return expanded(input, heavy, 1, (prf, counter) => prf(counter, data(input.parameters)));
   },
 
   /** NIST SP 800-108 §4.2: feedback, from the initialization vector. */
-  NIST800_108_F(input) {
+  NIST800_108_F(input, heavy) {
     let last: Uint8Array = input.parameters.initializationVector ?? new Uint8Array();
-    return expanded(input, (prf, counter) => {
+    return expanded(input, heavy, 1, (prf, counter) => {
       last = prf(last, counter, data(input.parameters));
       return last;
     });
   },
 
   /** NIST SP 800-108 §4.3: double pipeline. */
-  NIST800_108_DPI(input) {
+  NIST800_108_DPI(input, heavy) {
     let last = data(input.parameters);
-    return expanded(input, (prf, counter) => {
+    return expanded(input, heavy, 2, (prf, counter) => {
       last = prf(last);
       return prf(last, counter, data(input.parameters));
     });
@@ -119,23 +142,39 @@ export function agreedSecret(privateKey: KeyObject, publicKey: KeyObject): Uint8
 
 type Prf = (...parts: Uint8Array[]) => Uint8Array;
 
+/** Block after block until there is enough. `calls` of the function make a block; each hashes the key and the data. */
 function expanded(
   { key, parameters, length }: DerivationInput,
+  heavy: Heavy,
+  calls: number,
   block: (prf: Prf, counter: Uint8Array) => Uint8Array,
-) {
+): Promise<Uint8Array> {
   const hash = hashOf(parameters);
   const prf: Prf = (...parts) => {
     const hmac = createHmac(hash, key);
     for (const part of parts) hmac.update(part);
     return hmac.digest();
   };
-  const blocks: Uint8Array[] = [];
-  for (let made = 0; made < length; made += blocks.at(-1)!.length) {
-    const counter = Buffer.alloc(4);
-    counter.writeUInt32BE(blocks.length + 1);
-    blocks.push(block(prf, counter));
-  }
-  return Buffer.concat(blocks);
+  const { initializationVector, derivationData } = parameters;
+  const size = digestLength(hash);
+  const each = key.length + size + (derivationData?.length ?? 0);
+  const units = unitsOf((initializationVector?.length ?? 0) + Math.ceil(length / size) * calls * each);
+  return heavy(units, async () => {
+    const blocks: Uint8Array[] = [];
+    for (let made = 0; made < length; made += blocks.at(-1)!.length) {
+      const counter = Buffer.alloc(4);
+      counter.writeUInt32BE(blocks.length + 1);
+      blocks.push(block(prf, counter));
+    }
+    return Buffer.concat(blocks);
+  });
+}
+
+/** What it costs to hash so many bytes. Throws `InvalidField` for more than one derivation may. */
+function unitsOf(bytes: number): number {
+  if (bytes > MAX_HASHED)
+    throw new KmipError("InvalidField", "Key and derivation data are too long for that many bits");
+  return Math.ceil(bytes / HASHED_OF_A_UNIT);
 }
 
 function digestLength(hash: string): number {
