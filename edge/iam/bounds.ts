@@ -68,16 +68,21 @@ export function makeRoomForCode(sql: SqlStorage, user: string): void {
   );
 }
 
-/** Whose a refresh token is, and how often its family was refreshed in the last minute; null for one that is not known. */
+/**
+ * Whose a refresh token is, and how often its family was refreshed in the last minute; null for one that is unknown, dead
+ * or of another key. Anyone may hold such a one, so it takes nothing of what its user may do.
+ */
 export function recentRefreshes(
   sql: SqlStorage,
-  hash: string,
-  now: number,
+  { hash, jkt, now }: { hash: string; jkt: string; now: number },
 ): { user: string; recent: number } | null {
   const [token] = sql
     .exec<{ family: string; user: string }>(
-      "SELECT f.id AS family, f.user FROM refresh_tokens t JOIN families f ON f.id = t.family WHERE t.hash = ?",
+      `SELECT f.id AS family, f.user FROM refresh_tokens t JOIN families f ON f.id = t.family
+       WHERE t.hash = ? AND f.jkt = ? AND f.revoked IS NULL AND f.expires > ?`,
       hash,
+      jkt,
+      now,
     )
     .toArray();
   if (token === undefined) return null;
@@ -92,9 +97,19 @@ export function recentRefreshes(
   return { user: token.user, recent };
 }
 
-/** Whose an authorization code is; null for one that is not known. */
-export function userOfCode(sql: SqlStorage, hash: string): string | null {
-  const [code] = sql.exec<{ user: string }>("SELECT user FROM codes WHERE hash = ?", hash).toArray();
+/** Whose an authorization code is; null for one that is unknown, dead or of another key. */
+export function userOfCode(
+  sql: SqlStorage,
+  { hash, jkt, now }: { hash: string; jkt: string; now: number },
+): string | null {
+  const [code] = sql
+    .exec<{ user: string }>(
+      "SELECT user FROM codes WHERE hash = ? AND jkt = ? AND used IS NULL AND expires > ?",
+      hash,
+      jkt,
+      now,
+    )
+    .toArray();
   return code?.user ?? null;
 }
 

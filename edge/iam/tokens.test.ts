@@ -140,6 +140,21 @@ describe("token endpoint", () => {
     expect(reasons.slice(-2)).toEqual(["too many of iam:token", "too many of iam:token"]);
   });
 
+  it("B10 takes no turn of a user for tokens that are dead, or held without their key", async () => {
+    const { sql, refresh } = await fixture();
+    const second = await refresh("first");
+    if (!second.ok) throw new Error(second.problem.code);
+    sql.exec("INSERT INTO families VALUES ('dead', 'user', 's', ?, ?, 1000, 400)", ORIGIN, JKT);
+    sql.exec("INSERT INTO refresh_tokens VALUES (?, 'dead', NULL)", await digest("revoked"));
+    const stranger = { jkt: "s".repeat(43), key: { kty: "EC", crv: "P-256", x: "x", y: "y" } } as const;
+    for (let i = 0; i < 300; i++) {
+      const proof = { ...stranger, jti: `strange-${i}`, expires: 900 };
+      expect(await refresh("revoked", { proof })).toMatchObject({ problem: { code: "invalid-grant" } });
+    }
+    expect(sql.exec<{ n: number }>("SELECT count(*) AS n FROM proofs").one().n).toBe(1);
+    expect((await refresh(second.value.refresh_token)).ok).toBe(true);
+  });
+
   it("takes a proof once, and refuses before the token is consumed", async () => {
     const { refresh, reasons } = await fixture();
     const next = await refresh("first", {}, "same-proof");

@@ -79,9 +79,8 @@ async function exchangeCode(
       return turnAway("invalid-client", "unknown client or foreign origin");
     const { redirectUri } = grant;
     // Before the code is used up: it is as good in a moment.
-    const holder = userOfCode(sql, codeHash!);
-    if (holder === null) return turnAway("invalid-grant", "unknown or used code");
-    const turn = takeTokenTurn(sql, holder, endpoint);
+    const holder = userOfCode(sql, { hash: codeHash!, jkt: proof.jkt, now });
+    const turn = holder === null ? ok(null) : takeTokenTurn(sql, holder, endpoint);
     if (!turn.ok) return turn;
     const code = redeemCode(
       sql,
@@ -148,14 +147,15 @@ async function refresh(
   const decision = authorize<Family & Custodianship>(store, action("iam:refresh", request), (sql) => {
     if (client === undefined || client.origin !== request.origin)
       return turnAway("invalid-client", "unknown client or foreign origin");
-    // Before anything is stored: a token that is made up must leave nothing behind.
-    const known = recentRefreshes(sql, hash!, now);
-    if (known === null) return turnAway("invalid-grant", "unknown refresh token");
-    if (!(known.recent < MAX_REFRESHES)) return refuseForNow("too many refreshes", 60);
-    const turn = takeTokenTurn(sql, known.user, endpoint);
-    if (!turn.ok) return turn;
-    const fresh = useProof(sql, jtiHash!, proof.expires);
-    if (!fresh.ok) return fresh;
+    // One that is made up or dead leaves nothing behind, and takes no turn of anybody's.
+    const live = recentRefreshes(sql, { hash: hash!, jkt: proof.jkt, now });
+    if (live !== null) {
+      if (!(live.recent < MAX_REFRESHES)) return refuseForNow("too many refreshes", 60);
+      const turn = takeTokenTurn(sql, live.user, endpoint);
+      if (!turn.ok) return turn;
+      const fresh = useProof(sql, jtiHash!, proof.expires);
+      if (!fresh.ok) return fresh;
+    }
     const rotated = rotate(sql, { hash: hash!, next: next!, client: client.id, jkt: proof.jkt, now });
     if (!rotated.ok) return rotated;
     const [custodian] = sql
