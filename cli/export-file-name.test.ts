@@ -76,6 +76,18 @@ it("cuts a long name to 255 bytes between characters, and keeps its ending and i
   expect(emoji).toBe(`${"😀".repeat(62)}.esdk`);
 });
 
+it.each(["CON", "nul", "com1"])(
+  "A1 leaves no device of Windows where a long name that begins like %s is cut",
+  (device) => {
+    for (const blank of [" ", "\u3000"])
+      for (const ending of ["", ".txt"]) {
+        const [name] = names(`${device}${blank.repeat(300)}x${ending}`);
+        expect(name).toMatch(new RegExp(`^_${device}\\s*(\\.txt)?$`));
+        expect(Buffer.byteLength(name!)).toBeLessThanOrEqual(255);
+      }
+  },
+);
+
 it("any names whatever can be written side by side, each in its own file of the folder", () => {
   const hard = fc.constantFrom(
     "",

@@ -31,7 +31,10 @@ export function exportFileName(
   const [stem, ending] = cuttable ? [own, ""] : [own.slice(0, dot), own.slice(dot)];
   for (let n = 1; ; n++) {
     const last = `${n === 1 ? "" : ` (${n})`}${ending}${added}`;
-    const name = `${cut(stem, LONGEST - bytesOf(last), last === "")}${last}`;
+    const room = LONGEST - bytesOf(last);
+    const whole = `${cut(stem, room, last === "")}${last}`;
+    // What is left of a long name may be a device again, where blanks came after it.
+    const name = DEVICE.test(whole) ? `_${cut(stem, room - 1, last === "")}${last}` : whole;
     const key = folded(name);
     if (taken.has(key)) continue;
     taken.add(key);
