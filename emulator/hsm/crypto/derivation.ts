@@ -27,16 +27,19 @@ const MAX_HASHED = 4 * 1024 * 1024;
 /** Bytes hashed in a unit of work. */
 const HASHED_OF_A_UNIT = 200;
 
-/** Does what costs so many units off the event loop. */
-export type Heavy = <T>(units: number, job: () => Promise<T>) => Promise<T>;
+/** How work whose length the client chooses is done: charged where it stands, or charged and done off the event loop. */
+export interface Metering {
+  spend: (units: number) => void;
+  heavy: <T>(units: number, job: () => Promise<T>) => Promise<T>;
+}
 
-type Derivation = (input: DerivationInput, heavy: Heavy) => Uint8Array | Promise<Uint8Array>;
+type Derivation = (input: DerivationInput, metering: Metering) => Uint8Array | Promise<Uint8Array>;
 
 const derivePbkdf2 = promisify(pbkdf2);
 
 export const DERIVATIONS: Readonly<Record<string, Derivation>> = {
   /** RFC 8018 §5.2, HMAC-SHA-1 where nothing else is said. */
-  PBKDF2({ key, parameters, length }, heavy) {
+  PBKDF2({ key, parameters, length }, { heavy }) {
     const { salt, iterationCount } = parameters;
     if (!salt || iterationCount === undefined)
       throw new KmipError("MissingData", "PBKDF2 needs salt and iteration count");
@@ -74,50 +77,40 @@ export const DERIVATIONS: Readonly<Record<string, Derivation>> = {
   },
 
   /** RFC 5869: salt, and the derivation data as info. It gives 255 blocks at most (§2.3). */
-  HKDF({ key, parameters, length }, heavy) {
+  HKDF({ key, parameters, length }, { spend }) {
     const none = new Uint8Array();
     const { salt = none, derivationData = none } = parameters;
     const hash = hashOf(parameters);
-    const size = digestLength(hash);
-    if (length > 255 * size) throw new KmipError("CryptographicFailure", "The method gives less than that");
-    const units = unitsOf(
-      key.length + salt.length + Math.ceil(length / size) * (size + derivationData.length),
-    );
+    if (length > 255 * digestLength(hash))
+      throw new KmipError("CryptographicFailure", "The method gives less than that");
     // Node's own takes no more than 1024 bytes of info.
-    return heavy(units, async () => {
-      const pseudorandomKey = createHmac(hash, salt).update(key).digest();
-      const blocks: Uint8Array[] = [];
-      for (let made = 0; made < length; made += size) {
-        const hmac = createHmac(hash, pseudorandomKey).update(blocks.at(-1) ?? none);
-        blocks.push(
-          hmac
-            .update(derivationData)
-            .update(Uint8Array.of(blocks.length + 1))
-            .digest(),
-        );
-      }
-      return Buffer.concat(blocks).subarray(0, length);
+    const expand = prfOf(hash, prfOf(hash, salt, spend)(key), spend);
+    let last: Uint8Array = none;
+    const blocks = blocksOf(length, (number) => {
+      last = expand(last, derivationData, Uint8Array.of(number));
+      return last;
     });
+    return blocks.subarray(0, length);
   },
 
   /** NIST SP 800-108 §4.1: counter of 32 bits before the fixed input. */
-  NIST800_108_C(input, heavy) {
-    return expanded(input, heavy, 1, (prf, counter) => prf(counter, data(input.parameters)));
+  NIST800_108_C(input, metering) {
+    return expanded(input, metering, (prf, counter) => prf(counter, data(input.parameters)));
   },
 
   /** NIST SP 800-108 §4.2: feedback, from the initialization vector. */
-  NIST800_108_F(input, heavy) {
+  NIST800_108_F(input, metering) {
     let last: Uint8Array = input.parameters.initializationVector ?? new Uint8Array();
-    return expanded(input, heavy, 1, (prf, counter) => {
+    return expanded(input, metering, (prf, counter) => {
       last = prf(last, counter, data(input.parameters));
       return last;
     });
   },
 
   /** NIST SP 800-108 §4.3: double pipeline. */
-  NIST800_108_DPI(input, heavy) {
+  NIST800_108_DPI(input, metering) {
     let last = data(input.parameters);
-    return expanded(input, heavy, 2, (prf, counter) => {
+    return expanded(input, metering, (prf, counter) => {
       last = prf(last);
       return prf(last, counter, data(input.parameters));
     });
@@ -142,39 +135,40 @@ export function agreedSecret(privateKey: KeyObject, publicKey: KeyObject): Uint8
 
 type Prf = (...parts: Uint8Array[]) => Uint8Array;
 
-/** Block after block until there is enough. `calls` of the function make a block; each hashes the key and the data. */
+/** The blocks of a method of SP 800-108, each with its number in 32 bits. */
 function expanded(
   { key, parameters, length }: DerivationInput,
-  heavy: Heavy,
-  calls: number,
+  { spend }: Metering,
   block: (prf: Prf, counter: Uint8Array) => Uint8Array,
-): Promise<Uint8Array> {
-  const hash = hashOf(parameters);
-  const prf: Prf = (...parts) => {
+): Uint8Array {
+  const prf = prfOf(hashOf(parameters), key, spend);
+  return blocksOf(length, (number) => {
+    const counter = Buffer.alloc(4);
+    counter.writeUInt32BE(number);
+    return block(prf, counter);
+  });
+}
+
+/** Blocks, numbered from 1, until there are `length` bytes. */
+function blocksOf(length: number, block: (number: number) => Uint8Array): Uint8Array {
+  const blocks: Uint8Array[] = [];
+  for (let made = 0; made < length; made += blocks.at(-1)!.length) blocks.push(block(blocks.length + 1));
+  return Buffer.concat(blocks);
+}
+
+/** HMAC by this key, each time charged for what it hashes. Throws `InvalidField` once that is more than one derivation may. */
+function prfOf(hash: string, key: Uint8Array, spend: Metering["spend"]): Prf {
+  let left = MAX_HASHED;
+  return (...parts) => {
+    const bytes = parts.reduce((sum, part) => sum + part.length, key.length);
+    left -= bytes;
+    if (left < 0)
+      throw new KmipError("InvalidField", "Key and derivation data are too long for that many bits");
+    spend(Math.ceil(bytes / HASHED_OF_A_UNIT));
     const hmac = createHmac(hash, key);
     for (const part of parts) hmac.update(part);
     return hmac.digest();
   };
-  const { initializationVector, derivationData } = parameters;
-  const size = digestLength(hash);
-  const each = key.length + size + (derivationData?.length ?? 0);
-  const units = unitsOf((initializationVector?.length ?? 0) + Math.ceil(length / size) * calls * each);
-  return heavy(units, async () => {
-    const blocks: Uint8Array[] = [];
-    for (let made = 0; made < length; made += blocks.at(-1)!.length) {
-      const counter = Buffer.alloc(4);
-      counter.writeUInt32BE(blocks.length + 1);
-      blocks.push(block(prf, counter));
-    }
-    return Buffer.concat(blocks);
-  });
-}
-
-/** What it costs to hash so many bytes. Throws `InvalidField` for more than one derivation may. */
-function unitsOf(bytes: number): number {
-  if (bytes > MAX_HASHED)
-    throw new KmipError("InvalidField", "Key and derivation data are too long for that many bits");
-  return Math.ceil(bytes / HASHED_OF_A_UNIT);
 }
 
 function digestLength(hash: string): number {

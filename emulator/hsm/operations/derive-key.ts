@@ -104,7 +104,7 @@ async function derived(bases: ManagedObject[], request: Request, context: Contex
     parameters: { ...derivationParameters, derivationData },
     length: bits / 8,
   };
-  return derivation(input, context.heavy);
+  return derivation(input, context);
 }
 
 /** Asymmetric Key: a private key and a public key of the same curve, in either order. */
