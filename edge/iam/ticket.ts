@@ -1,5 +1,6 @@
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
+import { keptKey } from "./kept-key.ts";
 
 /**
  * What comes with each form of the vault's pages, and back with the answer: when the question was put, under an HMAC
@@ -11,7 +12,6 @@ import { utf8 } from "#protocol/bytes.ts";
 export const EARLIEST_MS = 1000;
 /** A page that was open for longer is asked again, milliseconds. */
 const LATEST_MS = 10 * 60_000;
-const HMAC = { name: "HMAC", hash: "SHA-256" };
 const FORM = /^([0-9]{1,15})\.([A-Za-z0-9_-]{43})$/;
 
 /** What a form asks: which page, in which session (hash of its cookie), about what. */
@@ -21,7 +21,7 @@ export type Question = { page: "sign-in" | "account"; session: string | null; ab
 export type TicketCheck = { ok: true } | { ok: false; again: "early" | "late" };
 
 export async function makeTicket(key: CryptoKey, question: Question, now: number): Promise<string> {
-  const mac = await crypto.subtle.sign(HMAC.name, key, input(question, now));
+  const mac = await crypto.subtle.sign("HMAC", key, input(question, now));
   return `${now}.${encodeBase64url(new Uint8Array(mac))}`;
 }
 
@@ -38,7 +38,7 @@ export async function checkTicket(
   const asked = Number(time);
   try {
     const signed = input(question, asked);
-    if (!(await crypto.subtle.verify(HMAC.name, key, decodeBase64url(mac), signed))) return late;
+    if (!(await crypto.subtle.verify("HMAC", key, decodeBase64url(mac), signed))) return late;
   } catch {
     return late;
   }
@@ -46,11 +46,8 @@ export async function checkTicket(
   return now - asked >= EARLIEST_MS ? { ok: true } : { ok: false, again: "early" };
 }
 
-/** The key that the store keeps, made at its first use. */
 export function ticketKey(sql: SqlStorage): Promise<CryptoKey> {
-  sql.exec("INSERT OR IGNORE INTO ticket_key VALUES (1, ?)", crypto.getRandomValues(new Uint8Array(32)));
-  const { key } = sql.exec<{ key: ArrayBuffer }>("SELECT key FROM ticket_key").one();
-  return crypto.subtle.importKey("raw", key, HMAC, false, ["sign", "verify"]);
+  return keptKey(sql, "ticket_key", ["sign", "verify"]);
 }
 
 function input({ page, session, about }: Question, asked: number): Uint8Array<ArrayBuffer> {
