@@ -1,12 +1,12 @@
 import type { Role } from "#protocol/hierarchy/index.ts";
 
-/** What is to be known of an operation before it is done. Default deny: whoever is not named here may not ask for it. */
+/** What is to be known of an operation before it is done. Default deny: anyone who is not named here may not ask for it. */
 export interface Traits {
   /** Whether it reaches for the value of the objects that it names, which archived objects do not have at hand. */
   needsValue: boolean;
   /** Whether it neither uses nor releases what an object holds; all others need attestation where it is required. */
   unattested: boolean;
-  /** Whether its answer may be left for later (KMIP 2.1 §8.1.1). */
+  /** Whether its answer may be left for later (KMIP 2.1 §9.2 Asynchronous Indicator). */
   deferrable: boolean;
   /** Whether it may stand in a batch that is undone as a whole. */
   undoable: boolean;
