@@ -120,6 +120,8 @@ it("an upload that was left is swept from the bucket, and gives it back", async 
   expect((await fill(dora, left, 70_000)).status).toBe(200);
   const part = await half(dora, left, 20_000, 2);
   await expect.poll(() => held(dora.account)).toBe(90_000);
+  const next = await opened(dora);
+  expect(problem(await fill(dora, next, 20_000))).toBe("403 quota-exceeded");
   // The whole server ends in the middle of a part: nobody knows what became of it.
   await system.restart(() => {
     const day = Date.now() - 25 * 3600_000;
@@ -127,7 +129,6 @@ it("an upload that was left is swept from the bucket, and gives it back", async 
     expect(changeRows(system.edgeDir, "documents", statement)).toBe(1);
   });
   part.breakOff();
-  const next = await opened(dora);
   await expect.poll(() => stored(dora.account), { timeout: 90_000, interval: 500 }).toBe(0);
   await expect.poll(async () => (await fill(dora, next, 90_000)).status, { timeout: 20_000 }).toBe(200);
 }, 150_000);
