@@ -1,6 +1,6 @@
 /** Data keys: made (M6), rewrapped to an instance (M8), taken out. */
 
-import { compactJws, list, literal, object, open, text, whole } from "../shape.ts";
+import { list, literal, object, open, text, whole } from "../shape.ts";
 import { identifier, jws, uuid } from "./names.ts";
 import type { AnswerOf, BodyOf, Route } from "./route.ts";
 
@@ -31,7 +31,7 @@ export const rewrapKey = {
   /** `certificate`: of the instance's wrapping key, DER. What is no EDK or no certificate has a problem of its own. */
   request: { json: object({ edk: text(0, 8192), certificate: text(0, 8192) }) },
   /** `wrappedKey`: RSA-OAEP (SHA-256) of the 32 key bytes, base64url. */
-  answer: { status: 200, json: open({ wrappedKey: text(1, 2048, /^[\w-]*$/), receipt: compactJws(8192) }) },
+  answer: { status: 200, json: open({ wrappedKey: text(1, 2048, /^[\w-]*$/), receipt: jws }) },
   problems: [
     "invalid-edk",
     "invalid-certificate",

@@ -1,12 +1,13 @@
 /** What several routes speak of. */
 
+import { MAX_JWS_LENGTH } from "../keys/length.ts";
 import { compactJws, text } from "../shape.ts";
 
 /** Of a document, an account, an order. */
 export const identifier = text(1, 64, /^[\w.:@-]*$/);
 export const instanceId = text(1, 128, /^[\w-]*$/);
 /** EDK, load receipt. */
-export const jws = compactJws(8192);
+export const jws = compactJws(MAX_JWS_LENGTH);
 /** A certificate's DER, base64url. */
 export const certificate = text(1, 8192, /^[\w-]*$/);
 export const uuid = text(36, 36, /^[\dA-Fa-f]{8}(-[\dA-Fa-f]{4}){3}-[\dA-Fa-f]{12}$/);
@@ -18,5 +19,5 @@ export const documentId = text(
 );
 /** Part of a Distinguished Name as the IAM forms it: nothing in it could be read as another part. */
 export const plainName = text(1, 63, /^[a-z0-9][a-z0-9-]*$/);
-/** R2's bounds of a part that is not the last; a server that asked for larger ones would have clients hold them in memory. */
+/** R2's minimum of a part that is not the last. */
 export const MIN_PART = 5 << 20;

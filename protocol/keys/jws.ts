@@ -9,14 +9,12 @@ import { utf8 } from "../bytes.ts";
 import { parseJson } from "../json.ts";
 import { base64url, fits, literal, object } from "../shape.ts";
 import { type EcPublicJwk, spkiFromJwk } from "./jwk.ts";
+import { MAX_JWS_LENGTH } from "./length.ts";
 import { lowS } from "./low-s.ts";
 
 const subtle = crypto.subtle;
 const importKey = subtle.importKey.bind(subtle);
 const verify = subtle.verify.bind(subtle);
-
-/** Longest compact serialization that is read, in characters (ASCII, so bytes too). */
-export const MAX_JWS_LENGTH = 8192;
 
 export type JwsErrorCode =
   | "jws-malformed" // not a compact JWS of this kind, too long, or not the canonical text

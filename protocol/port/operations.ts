@@ -1,5 +1,6 @@
 /** The operations of the port: parameters and results, as types and as exact shapes. */
-import { load } from "../keys/index.ts";
+import { MAX_JWS_LENGTH } from "../keys/length.ts";
+import { load } from "../keys/loading/index.ts";
 import {
   blob,
   boolean,
@@ -19,8 +20,8 @@ import {
 /** The version that this code speaks. A hello lists the versions of the caller; the answer names the chosen one. */
 export const PORT_VERSION = 1;
 
-/** Compact JWS, at most 8 KiB (EDK, receipt, grant-like texts). */
-const jws = compactJws(8192);
+/** EDK, receipt, grant-like texts. */
+const jws = compactJws(MAX_JWS_LENGTH);
 const base64url = (max: number) => text(1, max, /^[\w-]+$/);
 
 /** The authenticated but public context of a document: tenant, account, document, purpose. */

@@ -1,5 +1,5 @@
 import { compactJws, literal, object, text } from "../../shape.ts";
-import { MAX_JWS_LENGTH } from "../jws.ts";
+import { MAX_JWS_LENGTH } from "../length.ts";
 
 /**
  * A data key rewrapped to the instance (M8). EDK and receipt are compact JWS; `wrappedKey` is RSA-OAEP (SHA-256) to the
