@@ -1,19 +1,15 @@
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { posix } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
+import { filesOfTree, root } from "./support/tree.ts";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
 const IMPORT = /^\s*(?:import|export)\b[^;"']*?\bfrom\s+"([^"]+)"|^\s*import\s+"([^"]+)"/gm;
 
-/** What each file of the tree imports of the tree, types too: who needs to know a type cannot be read alone. */
+/** What each file of the tree imports of the tree, types too: a file that needs to know a type cannot be read alone. */
 function importsOfTree(): Map<string, string[]> {
-  const files = execFileSync("git", ["ls-files", "*.ts", "*.js"], { cwd: root, encoding: "utf8" });
-  const tree = files.split("\n").filter((file) => file !== "");
   return new Map(
-    tree.map((file) => {
-      const found = readFileSync(`${root}/${file}`, "utf8").matchAll(IMPORT);
+    filesOfTree("*.ts", "*.js").map((file) => {
+      const found = readFileSync(`${root}${file}`, "utf8").matchAll(IMPORT);
       return [file, [...found].map(([, from, alone]) => resolve(file, from ?? alone ?? ""))];
     }),
   );

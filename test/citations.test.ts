@@ -1,19 +1,12 @@
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { CLAUSES } from "#test/kmip/clauses.ts";
+import { filesOfTree, root } from "./support/tree.ts";
 
 type Citation = { place: string; document: string; number: string; nearby: string };
 
-const root = fileURLToPath(new URL("../", import.meta.url));
 const own = ["test/citations.test.ts", "test/kmip/clauses.ts"];
-const files = execFileSync("git", ["ls-files", "-co", "--exclude-standard", "--", "*.ts", "*.js", "*.md"], {
-  cwd: root,
-  encoding: "utf8",
-})
-  .split("\n")
-  .filter((file) => file !== "" && !own.includes(file));
+const files = filesOfTree("*.ts", "*.js", "*.md").filter((file) => !own.includes(file));
 
 const CITED = /((?:KMIP|Profiles)(?: Profiles)? \d\.\d) \(?(§[\d.]*\d(?:[^§;:]{0,60}, §[\d.]*\d)*)/g;
 

@@ -1,7 +1,6 @@
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
+import { filesOfTree, root } from "#test/support/tree.ts";
 import * as hierarchy from "./index.ts";
 
 const { IDENTITY, POLICY, ROOT_CA, INSTANCES_CA, CUSTODIANS_CA, SIGN_TYPE, SIGNER } = hierarchy;
@@ -64,13 +63,10 @@ const KMIP = [
 ];
 
 it("is spelled nowhere else", () => {
-  const root = fileURLToPath(new URL("../..", import.meta.url));
-  const files = execFileSync("git", ["ls-files", "*.ts", "*.js"], { cwd: root, encoding: "utf8" })
-    .split("\n")
-    .filter((file) => file !== "" && !file.startsWith("protocol/hierarchy/"));
+  const files = filesOfTree("*.ts", "*.js").filter((file) => !file.startsWith("protocol/hierarchy/"));
   expect(files.length).toBeGreaterThan(500);
   const found = files.filter((file) => {
-    const text = readFileSync(`${root}/${file}`, "utf8");
+    const text = readFileSync(`${root}${file}`, "utf8");
     if (SPELLED.some((literal) => text.includes(literal))) return true;
     return !file.endsWith(".test.ts") && !KMIP.includes(file) && ATTRIBUTES.test(text);
   });

@@ -1,17 +1,11 @@
 /** A person's browser on one app, as far as the edge sees it: sign-in by name step by step, REST with token and proof. */
 
 import { createHash, randomBytes } from "node:crypto";
+import type { Tokens } from "#protocol/contract/index.ts";
 import { createDpopKey, createProof, type DpopKey, thumbprint } from "#web/custodian/dpop.ts";
 import { type Answer, json, send } from "./http.ts";
 
-export type Tokens = {
-  access_token: string;
-  refresh_token: string;
-  custodian: { dn: string; certificate: string };
-  tenant: string;
-  user: { id: string; name: string };
-  accounts: { id: string; name: string }[];
-};
+export type { Tokens };
 
 type Fields = Record<string, string>;
 

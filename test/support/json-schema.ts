@@ -42,11 +42,11 @@ export function mistakes(root: unknown, schema: Schema, value: unknown, { closed
         for (const [name] of members) hold(Object.hasOwn(Object(schema.properties), name), `no ${name}`);
       },
       allOf: (to: Schema[]) => {
-        // Of several schemas for one object, each names some members alone.
-        for (const one of to)
-          found.push(
-            ...look(one, value, at).filter((mistake) => to.length < 2 || !mistake.endsWith("published")),
-          );
+        // Of several schemas for one object each names some members; one that none of them names does not fit.
+        const each = to.map((one) => look(one, value, at));
+        for (const mistake of new Set(each.flat()))
+          if (!mistake.endsWith("is not published") || each.every((one) => one.includes(mistake)))
+            found.push(mistake);
       },
       oneOf: (to: Schema[]) =>
         hold(to.filter((one) => look(one, value, at).length === 0).length === 1, "oneOf"),
