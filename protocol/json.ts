@@ -1,10 +1,10 @@
 /** JSON from outside. `JSON.parse` takes any depth, and whatever walks the value afterwards runs out of stack. */
 
 /** Objects and arrays in each other. The deepest document of ours has five. */
-const MAX_DEEP = 32;
+const MAX_DEPTH = 32;
 
-/** Parses JSON of at most `deepest` levels. Throws `SyntaxError` for what is deeper, as for what is no JSON. */
-export function parseJson(text: string, deepest = MAX_DEEP): unknown {
+/** Parses JSON of at most `maxDepth` levels. Throws `SyntaxError` for what is deeper, as for what is no JSON. */
+export function parseJson(text: string, maxDepth = MAX_DEPTH): unknown {
   let depth = 0;
   let inString = false;
   for (let i = 0; i < text.length; i++) {
@@ -14,7 +14,7 @@ export function parseJson(text: string, deepest = MAX_DEEP): unknown {
       else if (character === QUOTE) inString = false;
     } else if (character === QUOTE) inString = true;
     else if (character === OPEN_ARRAY || character === OPEN_OBJECT) {
-      if (++depth > deepest) throw new SyntaxError("JSON is nested too deep");
+      if (++depth > maxDepth) throw new SyntaxError("JSON is nested too deep");
     } else if (character === CLOSE_ARRAY || character === CLOSE_OBJECT) depth--;
   }
   return JSON.parse(text);

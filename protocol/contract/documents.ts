@@ -4,6 +4,7 @@ import { list, type Of, object, open, seconds, text, whole } from "../shape.ts";
 import { documentId, identifier, MIN_PART } from "./names.ts";
 import type { Route } from "./route.ts";
 
+/** A server that asked for larger parts would have clients hold them in memory. */
 const MAX_PART = 64 << 20;
 const MAX_PARTS = 10_000;
 /** Sealed metadata: a message of a few hundred bytes, bounded. */

@@ -63,7 +63,6 @@ export const redeemEnrolment = {
     "invalid-certificate",
     "foreign-custodian",
     "forbidden",
-    "internal",
     "hsm-refused",
     "hsm-unavailable",
   ],

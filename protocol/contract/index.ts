@@ -11,7 +11,6 @@ export * from "./keys.ts";
 export { MIN_PART } from "./names.ts";
 export { openApiDocument } from "./openapi.ts";
 export {
-  isProblemCode,
   PROBLEM_TYPE,
   type ProblemCode,
   type ProblemDocument,
@@ -24,6 +23,7 @@ export {
   type AnswerOf,
   type Authentication,
   type BodyOf,
+  type JsonRoute,
   type ParametersOf,
   pathOf,
   type QueryOf,

@@ -45,10 +45,6 @@ export type ProblemDocument = {
   instance?: string;
 };
 
-export function isProblemCode(code: unknown): code is ProblemCode {
-  return typeof code === "string" && Object.hasOwn(problems, code);
-}
-
 /** The body for a code; the request id, if given, becomes `instance` as `urn:uuid:…`. */
 export function problemDocument(code: ProblemCode, requestId?: string): ProblemDocument {
   const { status, title } = problems[code];

@@ -39,6 +39,8 @@ export type Route = {
   readonly problems: readonly ProblemCode[];
 };
 
+export type JsonRoute = Route & { readonly answer: { readonly json: Shape<unknown> } };
+
 export type ParametersOf<R extends Route> = R extends { parameters: infer P extends Members }
   ? { [K in keyof P]: string }
   : unknown;

@@ -18,7 +18,7 @@ export const SIGN_TYPE = {
 
 /** What a key may sign. A key for one purpose proves nothing for another. */
 export type Purpose = keyof typeof SIGN_TYPE;
-export const PURPOSES = ["edk", "receipt", "token", "audit"] as const satisfies readonly Purpose[];
+export const PURPOSES = Object.keys(SIGN_TYPE) as Purpose[];
 
 /** Names of the keys, and who has them sign. */
 export const SIGNER = {

@@ -3,18 +3,17 @@
 import {
   type AnswerOf,
   type BodyOf,
+  type JsonRoute,
   type ParametersOf,
   pathOf,
   type QueryOf,
   type Route,
 } from "#protocol/contract/index.ts";
-import type { Shape } from "#protocol/shape.ts";
 import { emptyAnswer } from "./answer.ts";
 import type { RequestOptions, RestClient } from "./rest.ts";
 
 type Input<R extends Route> = ParametersOf<R> & QueryOf<R>;
-type Options = Pick<RequestOptions, "signal" | "tries" | "headers">;
-type JsonRoute = Route & { answer: { json: Shape<unknown> } };
+type Options = Pick<RequestOptions, "signal" | "tries">;
 type EmptyRoute = Route & { answer: { status: 204 } };
 type OctetsRoute = Route & { answer: { octets: true } };
 /** Octets are sent as they are, everything else as JSON. */
@@ -55,7 +54,7 @@ export function callOctets<const R extends OctetsRoute, T>(
   route: R,
   input: Input<R>,
   read: (response: Response) => Promise<T>,
-  options: Options = {},
+  options: Options & Pick<RequestOptions, "headers"> = {},
 ): Promise<T> {
   return rest.send(route.method, addressOf(route, input), options, read);
 }

@@ -1,6 +1,7 @@
 /** What is sealed beside a document: its name, media type, size and time. The server stores it and cannot read it. */
 
 import { utf8 } from "#protocol/bytes.ts";
+import { putMetadata } from "#protocol/contract/index.ts";
 import type { ContentName } from "./belonging.ts";
 import { CofferError } from "./error.ts";
 
@@ -25,7 +26,7 @@ export interface SealedMetadata extends Metadata {
 const FORMAT = 2;
 
 /** Largest sealed metadata message that the datastore takes, bytes. */
-export const METADATA_LIMIT = 64 * 1024;
+export const METADATA_LIMIT = putMetadata.request.limit;
 
 /** Plaintext is padded to a multiple of this, so that the ciphertext does not reveal the length of a name. */
 const BLOCK = 256;

@@ -2,17 +2,17 @@
 import { concat } from "#protocol/bytes.ts";
 import {
   type AnswerOf,
+  type JsonRoute,
   openEnrolment,
   pathOf,
   type Redemption,
-  type Route,
   redeemEnrolment,
   session,
 } from "#protocol/contract/index.ts";
 import { CofferError } from "#protocol/error.ts";
 import { parseJson } from "#protocol/json.ts";
 import { delay as byTheClock, type Delay, patiently } from "#protocol/patience.ts";
-import { fits, type Shape } from "#protocol/shape.ts";
+import { fits } from "#protocol/shape.ts";
 
 /** Checked against the contract before anything is believed. */
 export type EnrolmentAnswer = AnswerOf<typeof redeemEnrolment>;
@@ -27,8 +27,6 @@ export type Registration = {
   open(): Promise<{ id: string; nonce: string }>;
   redeem(id: string, body: Redemption): Promise<EnrolmentAnswer>;
 };
-
-type JsonRoute = Route & { answer: { json: Shape<unknown> } };
 
 const MAX_ANSWER = 64 * 1024;
 
