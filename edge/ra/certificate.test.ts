@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { beforeAll, expect, it } from "vitest";
-import { instanceTier, parseCertificate, verifyChain } from "#protocol/evidence/index.ts";
 import { INSTANCES_CA } from "#protocol/hierarchy/index.ts";
+import { instanceTier, parseCertificate, verifyChain } from "#protocol/pki/index.ts";
 import type { Hsm } from "../hsm/index.ts";
 import { type CertificateOrder, issue } from "./certificate.ts";
 import { x509 } from "./x509.ts";

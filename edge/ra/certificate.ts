@@ -2,8 +2,8 @@
 
 import { encodeHex } from "#protocol/bytes.ts";
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
-import { METHOD_POLICY, TIER_POLICY } from "#protocol/evidence/index.ts";
 import { INSTANCES_CA } from "#protocol/hierarchy/index.ts";
+import { METHOD_POLICY, TIER_POLICY } from "#protocol/pki/index.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 import { certificateCrypto, certificateSigningKey, type Hsm } from "../hsm/index.ts";
 import type { Binding, MethodName } from "./types.ts";

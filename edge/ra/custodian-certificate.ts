@@ -1,8 +1,8 @@
 /** What a custodian's certificate has to say before a grant is given under it (M5). The row in the IAM is not proof. */
 
 import { encodeHex } from "#protocol/bytes.ts";
-import { parseCertificate } from "#protocol/evidence/index.ts";
 import { jwkFromSpki, thumbprint } from "#protocol/keys/index.ts";
+import { parseCertificate } from "#protocol/pki/index.ts";
 import type { Custodian } from "../iam/types.ts";
 import { x509 } from "./x509.ts";
 

@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Engine } from "#emulator/hsm/server/engine.ts";
 import { tlsTransport } from "#kmip-node/index.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
-import { parseCertificate, verifyChain } from "#protocol/evidence/index.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import {
   digest,
@@ -13,6 +12,7 @@ import {
   verifyTrustList,
 } from "#protocol/keys/index.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
+import { parseCertificate, verifyChain } from "#protocol/pki/index.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
 import {

@@ -1,7 +1,7 @@
 /** An instance as the RA sees one: keys of Node's WebCrypto and the ceremony of enrolment, each step open to tampering. */
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
-import { signedRequest, wrappingProofInput } from "#protocol/evidence/index.ts";
+import { signedRequest, wrappingProofInput } from "#protocol/pki/index.ts";
 import type { EnrolmentAnswer } from "#web/microservice/registration.ts";
 import type { EdgeClient } from "./edge-client.ts";
 import { type Answer, json } from "./http.ts";

@@ -7,7 +7,6 @@ import { expect } from "vitest";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { concat, utf8 } from "#protocol/bytes.ts";
 import { CofferError } from "#protocol/error.ts";
-import { METHOD_POLICY, parseCertificate, TIER_POLICY } from "#protocol/evidence/index.ts";
 import {
   digest,
   type Edk,
@@ -19,6 +18,7 @@ import {
   thumbprint,
   trustListPayload,
 } from "#protocol/keys/index.ts";
+import { METHOD_POLICY, parseCertificate, TIER_POLICY } from "#protocol/pki/index.ts";
 import type { EnrolmentAnswer, Registration, SessionOwner } from "./registration.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;

@@ -2,14 +2,14 @@
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { equalConstantTime } from "#protocol/bytes.ts";
 import { CofferError } from "#protocol/error.ts";
+import { type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
 import {
   instanceTier,
   parseCertificate,
   signedRequest,
   verifyChain,
   wrappingProofInput,
-} from "#protocol/evidence/index.ts";
-import { type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
+} from "#protocol/pki/index.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 import type { Subtle } from "./crypto.ts";
 import { checkInstanceKeys, type InstanceKeys, signWith } from "./keys.ts";

@@ -9,7 +9,7 @@ import {
   OCTET_STRING,
   SEQUENCE,
   type Value,
-} from "#protocol/evidence/der.ts";
+} from "#protocol/pki/der.ts";
 
 /** The fields of an X.509 certificate (RFC 5280 §4.1) as they stand in it, each in its own bytes. */
 export interface CertificateFields {

@@ -1,6 +1,6 @@
 import { createPublicKey, verify } from "node:crypto";
-import { BIT_STRING, CONTEXT, DerReader, INTEGER, SEQUENCE } from "#protocol/evidence/der.ts";
-import { readName } from "#protocol/evidence/distinguished-name.ts";
+import { BIT_STRING, CONTEXT, DerReader, INTEGER, SEQUENCE } from "#protocol/pki/der.ts";
+import { readName } from "#protocol/pki/distinguished-name.ts";
 import { signatureOf } from "./signature-algorithm.ts";
 
 /** A request's subject (a Name) and SubjectPublicKeyInfo, both DER as they stand in it. */

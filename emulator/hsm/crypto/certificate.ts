@@ -1,8 +1,8 @@
 import { X509Certificate } from "node:crypto";
 import { encodeHex } from "#protocol/bytes.ts";
-import type { Value } from "#protocol/evidence/der.ts";
-import { readName, textOfName } from "#protocol/evidence/distinguished-name.ts";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
+import type { Value } from "#protocol/pki/der.ts";
+import { readName, textOfName } from "#protocol/pki/distinguished-name.ts";
 import { readCertificate } from "./certificate-fields.ts";
 import { textOfGeneralName } from "./general-name.ts";
 import { type SignatureAlgorithm, signatureOf } from "./signature-algorithm.ts";

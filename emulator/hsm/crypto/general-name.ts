@@ -1,6 +1,6 @@
 import { encodeHex } from "#protocol/bytes.ts";
-import { CONTEXT, DerReader, type Value } from "#protocol/evidence/der.ts";
-import { textOfName } from "#protocol/evidence/distinguished-name.ts";
+import { CONTEXT, DerReader, type Value } from "#protocol/pki/der.ts";
+import { textOfName } from "#protocol/pki/distinguished-name.ts";
 
 const PRIMITIVE = 0x80;
 

@@ -1,7 +1,7 @@
 import { constants } from "node:crypto";
 import { encodeHex } from "#protocol/bytes.ts";
-import { CONTEXT, DerReader, INTEGER, OBJECT_IDENTIFIER, SEQUENCE } from "#protocol/evidence/der.ts";
 import type { Attributes } from "#protocol/kmip/index.ts";
+import { CONTEXT, DerReader, INTEGER, OBJECT_IDENTIFIER, SEQUENCE } from "#protocol/pki/der.ts";
 import { readObjectIdentifier } from "./der.ts";
 
 export type SignatureAlgorithm = NonNullable<Attributes["digitalSignatureAlgorithm"]>[number];

@@ -2,6 +2,7 @@ import { createPublicKey, X509Certificate } from "node:crypto";
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { decodeHex, utf8 } from "#protocol/bytes.ts";
+import { KmipError } from "#protocol/kmip/index.ts";
 import {
   BIT_STRING,
   BOOLEAN,
@@ -14,9 +15,8 @@ import {
   SEQUENCE,
   UTC_TIME,
   unsignedInteger,
-} from "#protocol/evidence/der.ts";
-import { signatureToDer } from "#protocol/evidence/signature.ts";
-import { KmipError } from "#protocol/kmip/index.ts";
+} from "#protocol/pki/der.ts";
+import { signatureToDer } from "#protocol/pki/signature.ts";
 import { readCertificate } from "../crypto/certificate-fields.ts";
 import { type CertificateRequest, readCertificateRequest } from "../crypto/certificate-request.ts";
 import type { ManagedObject } from "../store/managed-object.ts";

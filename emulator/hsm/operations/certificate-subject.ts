@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
-import { nameOfText, nameOfValues, readName } from "#protocol/evidence/distinguished-name.ts";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
+import { nameOfText, nameOfValues, readName } from "#protocol/pki/distinguished-name.ts";
 import { readCertificate } from "../crypto/certificate-fields.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import { certificateDer } from "../store/material.ts";

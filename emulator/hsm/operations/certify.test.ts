@@ -1,17 +1,9 @@
 import { createPrivateKey, generateKeyPairSync, sign, X509Certificate } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeHex, encodeHex, utf8 } from "#protocol/bytes.ts";
-import {
-  BIT_STRING,
-  CONTEXT,
-  encode,
-  INTEGER,
-  objectIdentifier,
-  SEQUENCE,
-  SET,
-} from "#protocol/evidence/der.ts";
-import { nameOfText, nameOfValues } from "#protocol/evidence/distinguished-name.ts";
 import type { Attributes, KmipClient } from "#protocol/kmip/index.ts";
+import { BIT_STRING, CONTEXT, encode, INTEGER, objectIdentifier, SEQUENCE, SET } from "#protocol/pki/der.ts";
+import { nameOfText, nameOfValues } from "#protocol/pki/distinguished-name.ts";
 import { readCertificate } from "../crypto/certificate-fields.ts";
 import { issueClient } from "../identity/pki.ts";
 import { type TestHsm, testHsm } from "../testing/deployment.ts";

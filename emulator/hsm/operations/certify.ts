@@ -1,6 +1,6 @@
 import { encodeHex, equalConstantTime } from "#protocol/bytes.ts";
-import { nameOfValues } from "#protocol/evidence/distinguished-name.ts";
 import { type Attributes, KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
+import { nameOfValues } from "#protocol/pki/distinguished-name.ts";
 import type { CertificateRequest } from "../crypto/certificate-request.ts";
 import { checkReplacing, inPlaceOf } from "../policy/access.ts";
 import { admitAttributes } from "../policy/admission.ts";

@@ -1,9 +1,9 @@
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { BIT_STRING, DerReader, encode, SEQUENCE } from "#protocol/evidence/der.ts";
-import { signatureToDer } from "#protocol/evidence/signature.ts";
 import type { KmipClient } from "#protocol/kmip/index.ts";
+import { BIT_STRING, DerReader, encode, SEQUENCE } from "#protocol/pki/der.ts";
+import { signatureToDer } from "#protocol/pki/signature.ts";
 import { issueClient } from "../identity/pki.ts";
 import { type TestHsm, testHsm } from "../testing/deployment.ts";
 
