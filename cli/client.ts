@@ -3,10 +3,10 @@
  */
 import type { MessagePort as NodeMessagePort } from "node:worker_threads";
 import { orderExport } from "#protocol/contract/index.ts";
+import { CofferError } from "#protocol/error.ts";
 import { delay, patiently } from "#protocol/patience.ts";
 import { callJson } from "#web/custodian/call.ts";
 import { Documents } from "#web/custodian/documents.ts";
-import { CofferError } from "#web/custodian/error.ts";
 import { DataKeys } from "#web/custodian/keys.ts";
 import { Microservice } from "#web/custodian/microservice.ts";
 import { errorFrom } from "#web/custodian/problem.ts";

@@ -5,6 +5,7 @@ import { encodeBase64url } from "#protocol/base64url.ts";
 import { seal, wrapRawAes } from "#protocol/envelope/index.ts";
 import { CofferError } from "#protocol/error.ts";
 import type { Document } from "#web/custodian/documents.ts";
+import { messageOf } from "#web/custodian/error.ts";
 import type { Client } from "./client.ts";
 import { CommandError } from "./command-error.ts";
 import { newFile } from "./destination.ts";
@@ -94,6 +95,7 @@ function endsAll(error: unknown): boolean {
 }
 
 function reasonOf(error: unknown): string {
+  if (error instanceof CofferError) return messageOf(error);
   return sentenceOf(error) ?? (error instanceof Error ? error.message : String(error));
 }
 

@@ -1,5 +1,6 @@
 import { sentenceOf } from "#files/index.ts";
 import { CofferError } from "#protocol/error.ts";
+import { messageOf } from "#web/custodian/error.ts";
 import { CommandError } from "./command-error.ts";
 import { outputError } from "./output.ts";
 
@@ -17,7 +18,7 @@ export function report(error: unknown): 1 | 2 {
 function sentenceFor(error: unknown): [sentence: string | undefined, code: 1 | 2] {
   if (error instanceof CommandError) return [error.message, error.exitCode];
   if (error instanceof CofferError && error.code !== "internal")
-    return [`${error.message} [${error.code}]`, 1];
+    return [`${messageOf(error)} [${error.code}]`, 1];
   if (error instanceof DOMException && error.name === "AbortError")
     return ["Cancelled; nothing was left behind.", 1];
   if (error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS"))

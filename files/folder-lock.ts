@@ -30,11 +30,10 @@ export function lockFolder(dir: string, name = "coffer"): FolderLock {
   } catch (error) {
     database.close();
     if (!isBusy(error)) throw error;
-    throw new CofferError(
-      "folder-in-use",
-      `${dir} is in use by ${holder(pidFile)}: stop that one, or name another folder with --dir.`,
-      { cause: error },
-    );
+    throw new CofferError("folder-in-use", {
+      message: `${dir} is in use by ${holder(pidFile)}: stop that one, or name another folder with --dir.`,
+      cause: error,
+    });
   }
   try {
     rmSync(pidFile, { force: true });

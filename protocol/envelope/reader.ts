@@ -117,7 +117,7 @@ function chunksOf(source: Source): Chunks {
 function unreadable(reason: unknown): never {
   const changed =
     reason instanceof DOMException && ["NotReadableError", "NotFoundError"].includes(reason.name);
-  throw changed ? new CofferError("source-changed", undefined, { cause: reason }) : reason;
+  throw changed ? new CofferError("source-changed", { cause: reason }) : reason;
 }
 
 /** A Blob in slices, one read ahead. */

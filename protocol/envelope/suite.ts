@@ -28,5 +28,5 @@ export const FINAL_CONTENT = utf8("AWSKMSEncryptionClient Final Frame");
 
 /** The one error of everything that can be wrong with a sealed message. */
 export function decryptFailed(): CofferError {
-  return new CofferError("decrypt-failed", "the document could not be decrypted");
+  return new CofferError("decrypt-failed", { message: "the document could not be decrypted" });
 }

@@ -1,5 +1,5 @@
 /** The custodian's end of the port. */
-import { CofferError } from "../error.ts";
+import { CofferError, type ErrorCode } from "../error.ts";
 import type { Load } from "../keys/index.ts";
 import { type Call, checkMessage, checkResult, type Message } from "./messages.ts";
 import {
@@ -80,7 +80,7 @@ export function createPortClient(port: MessagePort): PortClient {
     port.postMessage(checkMessage(message), transfer);
   }
 
-  function close(code: string): void {
+  function close(code: ErrorCode): void {
     if (closed) return;
     closed = new CofferError(code);
     port.close();

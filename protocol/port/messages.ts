@@ -1,6 +1,6 @@
 /** The messages that pass a port, checked in both directions. */
-import { CofferError } from "../error.ts";
-import { anything, bytes, checked, literal, object, type Shape, text, union, whole } from "../shape.ts";
+import { CofferError, type ErrorCode, errorCode } from "../error.ts";
+import { anything, bytes, checked, literal, object, type Shape, union, whole } from "../shape.ts";
 import { PORT_OPERATIONS, PORT_VERSION, type PortOperation, type Result } from "./operations.ts";
 
 /** Longest chunk of a stream, bytes. */
@@ -16,7 +16,7 @@ export type Call = { v: 1; type: "call"; id: number; op: PortOperation; params: 
 export type Message =
   | Call
   | { v: 1; type: "result"; id: number; value: unknown }
-  | { v: 1; type: "error"; id: number; code: string }
+  | { v: 1; type: "error"; id: number; code: ErrorCode }
   | { v: 1; type: "chunk"; id: number; bytes: ArrayBuffer }
   | { v: 1; type: "end"; id: number }
   | { v: 1; type: "credit"; id: number; bytes: number }
@@ -28,7 +28,7 @@ const OPERATION_NAMES = Object.keys(PORT_OPERATIONS) as PortOperation[];
 const message = union("type", {
   call: object({ v, type: literal("call"), id, op: literal(...OPERATION_NAMES), params: anything }),
   result: object({ v, type: literal("result"), id, value: anything }),
-  error: object({ v, type: literal("error"), id, code: text(1, 64, /^[a-z][a-z0-9-]*$/) }),
+  error: object({ v, type: literal("error"), id, code: errorCode }),
   chunk: object({ v, type: literal("chunk"), id, bytes: bytes(CHUNK) }),
   end: object({ v, type: literal("end"), id }),
   credit: object({ v, type: literal("credit"), id, bytes: whole(1, WINDOW) }),
@@ -37,7 +37,7 @@ const message = union("type", {
 
 /** Ends a port: the other side does not keep to the protocol. */
 export function violation(cause?: unknown): never {
-  throw new CofferError("port-violation", undefined, { cause });
+  throw new CofferError("port-violation", { cause });
 }
 
 /**

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { CofferError } from "../error.ts";
+import { CofferError, type ErrorCode } from "../error.ts";
 import { createPortClient, type PortHandler, servePort } from "./index.ts";
 
 const edk = "e30.e30.c2ln";
@@ -11,7 +11,8 @@ function handler(overrides: Partial<PortHandler> = {}): PortHandler {
   return {
     hello: async () => ({ version: 1, measurement: "sha384-x", instance: null }),
     enrol: async () => {
-      throw new CofferError("grant-refused");
+      // A code that only a newer release knows.
+      throw new CofferError("grant-refused" as ErrorCode);
     },
     load: async () => ({ keyId: "k", keyVersion: 1 }),
     forget: async () => ({}),

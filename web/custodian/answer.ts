@@ -3,10 +3,9 @@
  * status, the media type, the size and the shape that was asked for is `unexpected-response`, whatever it says.
  */
 
-import { codeOf } from "#protocol/error.ts";
+import { CofferError, codeOf } from "#protocol/error.ts";
 import { parseJson } from "#protocol/json.ts";
 import { checked, type Shape } from "#protocol/shape.ts";
-import { CofferError } from "./error.ts";
 import { readAll } from "./progress.ts";
 
 /** Bytes of a JSON answer. The largest is a page of the list. */

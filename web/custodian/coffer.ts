@@ -1,5 +1,6 @@
 /** What an app works with: connect, sign in, seal, open, list, remove. */
 
+import { CofferError, codeOf } from "#protocol/error.ts";
 import {
   type Document,
   Documents,
@@ -9,7 +10,7 @@ import {
   type SealOptions,
   type Source,
 } from "./documents.ts";
-import { CofferError } from "./error.ts";
+import { asCofferError } from "./error.ts";
 import { DataKeys } from "./keys.ts";
 import { Microservice, type MicroserviceState } from "./microservice.ts";
 import { delay, RestClient } from "./rest.ts";
@@ -133,7 +134,7 @@ export class Coffer extends EventTarget {
       await this.#session.complete(query);
     } catch (error) {
       await this.#session.restore();
-      if (!this.identity) throw error;
+      if (!this.identity) throw asCofferError(error);
     }
   }
 
@@ -207,8 +208,8 @@ export class Coffer extends EventTarget {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof CofferError && error.code === "signed-out") this.#end();
-      throw error;
+      if (codeOf(error) === "signed-out") this.#end();
+      throw asCofferError(error);
     }
   }
 

@@ -1,9 +1,9 @@
 /** A document's ciphertext from the datastore: by ranges, a few read ahead, so that memory stays small on both sides. */
 
 import { readContent } from "#protocol/contract/index.ts";
+import { CofferError } from "#protocol/error.ts";
 import { octetsOf } from "./answer.ts";
 import { callOctets } from "./call.ts";
-import { CofferError } from "./error.ts";
 import type { RestClient } from "./rest.ts";
 
 /** Bytes of one range. Measured: whole GETs are slower and cost the edge more memory. */

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { concat, utf8 } from "#protocol/bytes.ts";
 import { parseHeader, serialiseHeader } from "#protocol/envelope/index.ts";
+import { CofferError } from "#protocol/error.ts";
 import type { PortClient } from "#protocol/port/index.ts";
 import { Documents } from "./documents.ts";
-import { CofferError } from "./error.ts";
 import type { DataKeys } from "./keys.ts";
 import type { Microservice } from "./microservice.ts";
 import type { Progress } from "./progress.ts";

@@ -11,6 +11,7 @@ import {
   type UploadOpened,
   uploadPart,
 } from "#protocol/contract/index.ts";
+import { CofferError } from "#protocol/error.ts";
 import type { PortClient } from "#protocol/port/index.ts";
 import { octetsOf } from "./answer.ts";
 import {
@@ -23,7 +24,7 @@ import {
 } from "./belonging.ts";
 import { callEmpty, callJson, callOctets } from "./call.ts";
 import { fetchContent } from "./content.ts";
-import { asCofferError, CofferError, isUndone } from "./error.ts";
+import { asCofferError, isUndone } from "./error.ts";
 import type { DataKeys } from "./keys.ts";
 import {
   cleanName,

@@ -1,49 +1,12 @@
 /**
- * Errors as an app meets them: the kit's stable codes (protocol/error, protocol/contract), with messages that say what to do
- * and can be shown as they are.
+ * Errors as an app meets them. They are thrown as codes (protocol/error); where one leaves the kit it gets a message that
+ * says what to do and can be shown as it is.
  */
 
-import { CofferError as CodedError, codeOf } from "#protocol/error.ts";
-
-/** What went wrong. `code` is stable; `message` is a sentence for a person. */
-export class CofferError extends CodedError {
-  /** HTTP status, where the error came as a problem document (RFC 9457). */
-  readonly status: number | undefined;
-  /** Names the audit entry in which an operator finds the full reason. */
-  readonly requestId: string | undefined;
-  /** Milliseconds after which the server wants the request repeated, where it said so. */
-  readonly retryAfter: number | undefined;
-  /** The request may have been carried out nevertheless: some answer to it was lost, or was not the server's. */
-  readonly maybeDone: boolean;
-
-  constructor(
-    code: string,
-    options: {
-      cause?: unknown;
-      status?: number | undefined;
-      requestId?: string | undefined;
-      retryAfter?: number | undefined;
-      /** In place of the sentence that goes with the code. */
-      message?: string | undefined;
-      maybeDone?: boolean;
-    } = {},
-  ) {
-    super(code, options.message ?? MESSAGES[code] ?? fallback(options.status), { cause: options.cause });
-    this.status = options.status;
-    this.requestId = options.requestId;
-    this.retryAfter = options.retryAfter;
-    this.maybeDone = options.maybeDone ?? false;
-  }
-
-  /** The same error, of a request that may have been carried out. */
-  asMaybeDone(): CofferError {
-    const { code, cause, status, requestId, retryAfter, message } = this;
-    return new CofferError(code, { cause, status, requestId, retryAfter, message, maybeDone: true });
-  }
-}
+import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
 
 /** What a person can do about it, by code. A code that is not listed gets a sentence by its HTTP status. */
-export const MESSAGES: Readonly<Record<string, string>> = {
+const MESSAGES: Readonly<Partial<Record<ErrorCode, string>>> = {
   // The sign-in.
   "signed-out": "Your sign-in has ended. Sign in again to go on; nothing is lost.",
   "sign-in-refused": "The sign-in was not completed. Try to sign in again.",
@@ -60,7 +23,7 @@ export const MESSAGES: Readonly<Record<string, string>> = {
   "storage-denied":
     "The vault may not keep its keys in this browser. Allow storage for its address, or leave private browsing, and reload.",
   "no-root-key": "This vault was built without its deployment's root key. Tell your administrator.",
-  "port-version": "This page and the vault are of different versions. Reload the page.",
+  "version-unsupported": "This page and the vault are of different versions. Reload the page.",
   "port-violation": "This page and the vault do not understand each other. Reload the page.",
   "foreign-origin": "The vault does not serve this page's address. Open Coffer at its own address.",
   "foreign-custodian": "This vault belongs to another sign-in. Sign in again.",
@@ -98,26 +61,41 @@ export const MESSAGES: Readonly<Record<string, string>> = {
   "unexpected-response": "The server gave an answer that this page does not understand. Reload the page.",
 };
 
-function fallback(status: number | undefined): string {
+function sentenceFor({ code, status }: Pick<CofferError, "code" | "status">): string {
+  const sentence = MESSAGES[code];
+  if (sentence !== undefined) return sentence;
   if (status === undefined) return "Something went wrong. Try again; if it happens again, reload the page.";
-  if (status === 401) return MESSAGES["signed-out"]!;
+  if (status === 401) return "Your sign-in has ended. Sign in again to go on; nothing is lost.";
   if (status === 403) return "You are not allowed to do this. Ask your administrator for access.";
-  if (status === 404) return MESSAGES["not-found"]!;
+  if (status === 404) return "It is not there any more. Reload the list.";
   if (status === 409) return "It was changed meanwhile. Reload the list and try again.";
   if (status === 429) return "Too many requests at once. Wait a moment and try again.";
   if (status >= 500) return "The server has a problem. Wait a moment and try again.";
   return "The server refused the request. Reload the page and try again.";
 }
 
-/** Any thrown value as an error with a message for a person. A cancellation stays the `AbortError` that it is. */
-export function asCofferError(error: unknown): unknown {
-  if (error instanceof CofferError || isAbort(error)) return error;
-  return new CofferError(codeOf(error), { cause: error });
+/** Any thrown value as an error whose message is for a person. A cancellation stays the `AbortError` that it is. */
+export function asCofferError(thrown: unknown): unknown {
+  if (isAbort(thrown)) return thrown;
+  return worded(thrown instanceof CofferError ? thrown : new CofferError(codeOf(thrown), { cause: thrown }));
+}
+
+/** The error itself, with a sentence in place of its code. */
+export function worded(error: CofferError): CofferError {
+  if (error.message === error.code) error.message = sentenceFor(error);
+  return error;
 }
 
 /** A sentence for a person. What is no error of the kit's is a fault in the page, whose own words help nobody. */
-export function messageOf(error: unknown): string {
-  return error instanceof CofferError ? error.message : fallback(undefined);
+export function messageOf(thrown: unknown): string {
+  const error = asCofferError(thrown);
+  return error instanceof CofferError ? error.message : sentenceFor({ code: "cancelled", status: undefined });
+}
+
+/** The same error, of a request that may have been carried out. */
+export function asMaybeDone(error: CofferError): CofferError {
+  const { code, cause, status, requestId, retryAfter, message } = error;
+  return new CofferError(code, { cause, status, requestId, retryAfter, message, maybeDone: true });
 }
 
 /** Whether this is the caller's own cancellation. */

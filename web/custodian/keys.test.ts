@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { CofferError } from "./error.ts";
+import { CofferError } from "#protocol/error.ts";
 import { DataKeys } from "./keys.ts";
 import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
 import type { RestClient } from "./rest.ts";

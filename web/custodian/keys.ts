@@ -4,7 +4,7 @@
  */
 
 import { makeDataKeys } from "#protocol/contract/index.ts";
-import { codeOf } from "#protocol/error.ts";
+import { codeOf, type ErrorCode } from "#protocol/error.ts";
 import { callJson } from "./call.ts";
 import { rewrap } from "./loading/index.ts";
 import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
@@ -14,7 +14,7 @@ import type { RestClient } from "./rest.ts";
 const BATCH = 4;
 
 /** The registry or the microservice knows no such instance any more: revoked, expired, or replaced on the other side. */
-const STALE = new Set(["not-recipient", "not-enrolled"]);
+const STALE: ReadonlySet<ErrorCode> = new Set(["not-recipient", "not-enrolled"]);
 
 /** Fresh and known data keys, loaded into the microservice when they are needed. */
 export class DataKeys {

@@ -2,8 +2,8 @@
 
 import { utf8 } from "#protocol/bytes.ts";
 import { putMetadata } from "#protocol/contract/index.ts";
+import { CofferError } from "#protocol/error.ts";
 import type { ContentName } from "./belonging.ts";
-import { CofferError } from "./error.ts";
 
 /** Metadata of a document. */
 export interface Metadata {

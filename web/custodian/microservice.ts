@@ -4,9 +4,10 @@
  */
 
 import { issueGrant } from "#protocol/contract/index.ts";
+import { CofferError } from "#protocol/error.ts";
 import { createPortClient, type InstanceDescription, type PortClient } from "#protocol/port/index.ts";
 import { callJson } from "./call.ts";
-import { asCofferError, CofferError } from "./error.ts";
+import { asCofferError } from "./error.ts";
 import type { RestClient } from "./rest.ts";
 import type { Vault } from "./vault.ts";
 

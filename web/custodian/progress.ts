@@ -1,8 +1,8 @@
 /** Progress of a transfer, and streams that tell of it. */
 
 import { join } from "#protocol/bytes.ts";
+import { CofferError } from "#protocol/error.ts";
 import { chunksOf } from "./chunks.ts";
-import { CofferError } from "./error.ts";
 
 /** Where a transfer stands. */
 export interface Progress {

@@ -1,9 +1,10 @@
 /** The REST client: every request carries a DPoP proof, and is tried again where that is safe. */
 
+import { CofferError } from "#protocol/error.ts";
 import { type Delay, Patience } from "#protocol/patience.ts";
 import { anything, type Shape } from "#protocol/shape.ts";
 import { jsonAnswer } from "./answer.ts";
-import { CofferError, isTransient, isUndone } from "./error.ts";
+import { asMaybeDone, isTransient, isUndone } from "./error.ts";
 import { errorFrom } from "./problem.ts";
 import type { CustodianSession } from "./session.ts";
 
@@ -90,7 +91,7 @@ export class RestClient {
       } catch (error) {
         options.signal?.throwIfAborted();
         maybeDone ||= method !== "GET" && !isUndone(error);
-        const told = maybeDone && error instanceof CofferError ? error.asMaybeDone() : error;
+        const told = maybeDone && error instanceof CofferError ? asMaybeDone(error) : error;
         if (isRefusedForNumber(error)) {
           await this.#wait(patience.next(error.retryAfter), told, options);
           continue;

@@ -4,10 +4,10 @@
  */
 
 import { type Tokens, token as tokenRoute } from "#protocol/contract/index.ts";
+import { CofferError, type ErrorCode } from "#protocol/error.ts";
 import { type Delay, delay, Patience, type WaitListener } from "#protocol/patience.ts";
 import { jsonAnswer } from "./answer.ts";
 import { createDpopKey, createProof, isDpopKey, thumbprint } from "./dpop.ts";
-import { CofferError } from "./error.ts";
 import { challengeFor, createVerifier } from "./pkce.ts";
 import { errorFrom } from "./problem.ts";
 import type { Identity, SignIn, SignInStore } from "./store.ts";
@@ -19,7 +19,7 @@ import type { Identity, SignIn, SignInStore } from "./store.ts";
 const MARGIN = 30_000;
 
 /** What a token endpoint says when a refresh token will never work again. */
-const ENDED = new Set(["signed-out", "invalid-grant", "invalid-client"]);
+const ENDED: ReadonlySet<ErrorCode> = new Set(["signed-out", "invalid-grant", "invalid-client"]);
 
 /** What a session needs of its surroundings. */
 export interface SessionOptions {

@@ -1,6 +1,6 @@
 /** The vault: a frame on an origin of its own, in which the microservice runs. It hands one message port over and stays out of the way. */
 
-import { CofferError } from "./error.ts";
+import { CofferError } from "#protocol/error.ts";
 
 /** How long a vault may take to answer, milliseconds. */
 const PATIENCE = 20_000;

@@ -1,7 +1,7 @@
 /** One browser with the microservices of its tabs: what they store, what they tell each other, and a clock that tests move. */
 
 import { concat } from "#protocol/bytes.ts";
-import { CofferError } from "#protocol/error.ts";
+import { CofferError, type ErrorCode } from "#protocol/error.ts";
 import { createPortClient, type PortClient, servePort } from "#protocol/port/index.ts";
 import { type Authority, type Change, DN, type Leaf, ORIGIN, START } from "./authority.fixture.ts";
 import {
@@ -97,7 +97,7 @@ export class TestBrowser {
   }
 }
 
-export const refuse = (code: string) => () => {
+export const refuse = (code: ErrorCode) => () => {
   throw new CofferError(code);
 };
 

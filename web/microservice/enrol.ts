@@ -82,7 +82,7 @@ export async function enrolByGrant(grant: string, ceremony: Ceremony): Promise<I
     const { trust } = await verifyInstance(record, ceremony);
     record.notAfter = Math.min(record.notAfter, trust.exp * 1000);
   } catch (cause) {
-    throw new CofferError("enrolment-refused", undefined, { cause });
+    throw new CofferError("enrolment-refused", { cause });
   }
   return record;
 }

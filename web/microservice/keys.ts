@@ -72,7 +72,7 @@ export async function unwrapDataKey(
   try {
     key = await subtle.unwrapKey("raw", wrapped, wrappingKey, "RSA-OAEP", "HKDF", false, ["deriveKey"]);
   } catch (cause) {
-    throw new CofferError("key-refused", undefined, { cause });
+    throw new CofferError("key-refused", { cause });
   }
   if (key.extractable !== false || key.usages.join() !== "deriveKey") throw new CofferError("key-unusable");
   return key;

@@ -130,7 +130,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       now: Math.floor(now() / 1000),
     };
     const decision = evaluate([loaded.edk.policy, loaded.receipt.policy], request);
-    if (!decision.allowed) throw new CofferError("forbidden", decision.reason);
+    if (!decision.allowed) throw new CofferError("forbidden", { message: decision.reason });
     return loaded;
   }
 

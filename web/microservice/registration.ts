@@ -9,7 +9,7 @@ import {
   redeemEnrolment,
   session,
 } from "#protocol/contract/index.ts";
-import { CofferError } from "#protocol/error.ts";
+import { CofferError, errorCode } from "#protocol/error.ts";
 import { parseJson } from "#protocol/json.ts";
 import { delay as byTheClock, type Delay, patiently } from "#protocol/patience.ts";
 import { fits } from "#protocol/shape.ts";
@@ -61,9 +61,7 @@ export function restRegistration(
     const value = type === "application/json" || type === "application/problem+json" ? parse(bytes) : {};
     if (response.status >= 400) {
       const { code } = Object(value);
-      throw new CofferError(
-        typeof code === "string" && /^[a-z][a-z0-9-]{0,63}$/.test(code) ? code : "answer-invalid",
-      );
+      throw new CofferError(fits(errorCode, code) ? code : "answer-invalid");
     }
     const due = response.status === answer.status && type === "application/json";
     if (!due || !fits(answer.json, value)) throw new CofferError("answer-invalid");
@@ -82,7 +80,7 @@ export function restRegistration(
 }
 
 function offline(cause: unknown): never {
-  throw new CofferError("offline", undefined, { cause });
+  throw new CofferError("offline", { cause });
 }
 
 /** A body of at most `MAX_ANSWER` bytes; of a longer one no more is read. */

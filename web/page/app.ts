@@ -1,6 +1,6 @@
 /** `<coffer-app>`: the page as a whole. Knows the custodian's API and nothing below it. */
 
-import { type Coffer, CofferError, type Document, isAbort } from "#web/custodian/index.ts";
+import { type Coffer, CofferError, type Document, type ErrorCode, isAbort } from "#web/custodian/index.ts";
 import type { CofferChain, Link } from "./chain.ts";
 import type { CofferConfirm } from "./confirm.ts";
 import type { CofferDocument } from "./document-row.ts";
@@ -76,13 +76,13 @@ export class CofferApp extends HTMLElement {
   /** Shows a failure with the way out of it. */
   notify(error: unknown, again?: () => void): void {
     if (isAbort(error)) return;
-    const code = error instanceof CofferError ? error.code : "";
+    const code = error instanceof CofferError ? error.code : undefined;
     const notices = part(this, "notices");
     // One notice a code: several parts of the page meet the same failure at once.
     if (code) notices.querySelector(`[data-code="${CSS.escape(code)}"]`)?.remove();
     const notice = document.createElement("coffer-notice") as CofferNotice;
     notices.append(notice);
-    const signIn = [
+    const signIn: (ErrorCode | undefined)[] = [
       "signed-out",
       "no-session",
       "invalid-token",

@@ -34,13 +34,14 @@ export function readKeyFile(path: string, random: (length: number) => Uint8Array
 function read(path: string): Uint8Array {
   const { mode } = statSync(path);
   if (process.platform !== "win32" && (mode & 0o077) !== 0)
-    throw new CofferError("key-file-open", `The HSM's key file can be read by others: chmod 0600 ${path}`);
+    throw new CofferError("key-file-open", {
+      message: `The HSM's key file can be read by others: chmod 0600 ${path}`,
+    });
   const key = readFileSync(path);
   if (key.length !== LENGTH)
-    throw new CofferError(
-      "key-file-damaged",
-      `The HSM's key file is damaged: restore ${path} from a backup.`,
-    );
+    throw new CofferError("key-file-damaged", {
+      message: `The HSM's key file is damaged: restore ${path} from a backup.`,
+    });
   return new Uint8Array(key);
 }
 

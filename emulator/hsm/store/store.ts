@@ -160,10 +160,9 @@ export class ObjectStore {
       user_version: number;
     };
     if (version > VERSION)
-      throw new CofferError(
-        "store-too-new",
-        "The HSM's store was written by a newer release: start that one.",
-      );
+      throw new CofferError("store-too-new", {
+        message: "The HSM's store was written by a newer release: start that one.",
+      });
     this.#database.exec(`${SCHEMA} PRAGMA user_version = ${VERSION};`);
   }
 }

@@ -3,7 +3,7 @@
  * by the vault's document with the port of one custodian and serves that one alone.
  */
 import { decodeBase64url } from "#protocol/base64url.ts";
-import { CofferError } from "#protocol/error.ts";
+import { CofferError, type ErrorCode } from "#protocol/error.ts";
 import { type PortHandler, servePort } from "#protocol/port/index.ts";
 import {
   browserPeers,
@@ -63,7 +63,7 @@ function serve(origin: string, measurement: string): Promise<PortHandler> {
 }
 
 /** There can be no instance: every call says why. */
-function refuseAll(code: string): PortHandler {
+function refuseAll(code: ErrorCode): PortHandler {
   const refuse = () => Promise.reject(new CofferError(code));
   return {
     hello: refuse,

@@ -35,7 +35,7 @@ export async function unwrapRewrapped(
     const { length } = wrappedKey;
     if (length < MIN_WRAPPED || length > MAX_WRAPPED) throw new TypeError("not a wrapped key");
   } catch (cause) {
-    throw new CofferError("key-refused", undefined, { cause });
+    throw new CofferError("key-refused", { cause });
   }
   const key = await unwrapDataKey(subtle, instance.wrappingKey, wrappedKey);
   return { way: load.way, key, edk, receipt };
