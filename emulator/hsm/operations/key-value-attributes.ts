@@ -11,7 +11,8 @@ import { knownAttributes } from "./request-attributes.ts";
 /**
  * Attributes in a Key Value (KMIP 1.4 §2.1.4): they differ from others "only by the fact that [they are] encapsulated
  * with (and possibly wrapped with) the key material". A wrapped Key Value was made by someone who knew the wrapping key, and
- * its importer need not know what is in it: it describes the key, and says nothing of who may do what with it.
+ * its importer need not know what is in it: it describes the key and may set what an owner may change later, but
+ * neither who may use it nor its policy.
  */
 
 /** What describes the key, beside what its owner may change. */

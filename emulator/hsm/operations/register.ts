@@ -101,7 +101,10 @@ export function checkKind(objectType: ObjectType, object: ObjectValue): void {
 /** What the object says of itself; what the request says must not contradict it. */
 export function described(objectType: ObjectType, object: ObjectValue, attributes: Attributes): Attributes {
   const own = ownDescription(objectType, object);
-  const { cryptographicLength: length } = own;
+  const { cryptographicAlgorithm: algorithm, cryptographicLength: length } = own;
+  const askedAlgorithm = attributes.cryptographicAlgorithm;
+  if (algorithm && askedAlgorithm && !isSameKind(algorithm, askedAlgorithm))
+    throw new KmipError("InvalidAttributeValue", "The key is of another algorithm");
   const asked = attributes.cryptographicLength;
   if (
     objectType !== "SecretData" &&
@@ -113,7 +116,7 @@ export function described(objectType: ObjectType, object: ObjectValue, attribute
     throw new KmipError("InvalidAttributeValue", "The key has another length");
   return {
     ...own,
-    cryptographicAlgorithm: attributes.cryptographicAlgorithm ?? own.cryptographicAlgorithm,
+    cryptographicAlgorithm: askedAlgorithm ?? algorithm,
     cryptographicLength: asked ?? length,
   };
 }
@@ -152,16 +155,35 @@ function describedBlock(objectType: ObjectType, block: KeyBlock): Attributes {
   if (objectType === "SymmetricKey") {
     const key = keyMaterial instanceof Uint8Array ? keyMaterial : keyMaterial.key;
     if (!key?.length) throw new KmipError("InvalidField", "The key has no bytes");
-    return { ...said, cryptographicLength: block.cryptographicLength ?? key.length * 8 };
+    return agreeing(said, { cryptographicLength: key.length * 8 });
   }
   if (objectType !== "PrivateKey" && objectType !== "PublicKey") return said;
+  let found: Attributes;
   try {
-    const key = objectType === "PrivateKey" ? parsePrivateKey(block) : parsePublicKey(block);
-    return { ...describeKey(key), ...defined(said) };
+    found = describeKey(objectType === "PrivateKey" ? parsePrivateKey(block) : parsePublicKey(block));
   } catch {
     // Kept as it came: servers store keys that they cannot use (KMIP Profiles 2.1, opaque managed object store).
     return said;
   }
+  return agreeing(said, found);
+}
+
+/** What a key block says of a key, which must be what the key is. */
+function agreeing(said: Attributes, found: Attributes): Attributes {
+  const { cryptographicAlgorithm: algorithm, cryptographicLength: length } = said;
+  const other =
+    algorithm && found.cryptographicAlgorithm && !isSameKind(algorithm, found.cryptographicAlgorithm);
+  if (other) throw new KmipError("InvalidField", "The key block says another algorithm than the key's");
+  if (length !== undefined && length !== found.cryptographicLength && !isDes(said))
+    throw new KmipError("InvalidField", "The key block says another length than the key's");
+  return { ...found, ...defined(said) };
+}
+
+/** A key on a curve may be for one algorithm alone. */
+const OF_CURVES: readonly unknown[] = ["EC", "ECDSA", "ECDH", "ECMQV"];
+
+function isSameKind(one: unknown, other: unknown): boolean {
+  return one === other || (OF_CURVES.includes(one) && OF_CURVES.includes(other));
 }
 
 function describedCertificate({

@@ -71,7 +71,7 @@ export function wrappedImport(
         keyBlock: {
           keyFormatType: "Raw",
           keyValue: { keyMaterial: wrapped },
-          cryptographicAlgorithm: "AES",
+          cryptographicAlgorithm: attributes.cryptographicAlgorithm ?? "AES",
           cryptographicLength: 256,
           keyWrappingData: aesKw(parent),
         },
