@@ -33,6 +33,7 @@ import {
   takeRoomForMetadata,
 } from "./quota.ts";
 import { MIGRATIONS } from "./schema.ts";
+import { endUpload } from "./writes.ts";
 
 /** An upload to which nothing has happened for so long is abandoned. Milliseconds. */
 const ABANDONED_MS = 24 * 3600 * 1000;
@@ -205,10 +206,7 @@ export class DatastoreObject extends DurableObject<Env> {
         return;
       }
     }
-    if (row.upload !== null)
-      await DOCUMENTS.resumeMultipartUpload(key, row.upload)
-        .abort()
-        .catch(() => undefined);
+    if (row.upload !== null) await endUpload(DOCUMENTS, key, row.upload);
     await DOCUMENTS.delete([key, metadataKey(tenant, row)]);
     this.#store.transaction(() => forget(this.#store.sql, row.id, { overdue: true }));
   }

@@ -25,6 +25,7 @@ const MESSAGE = new Uint8Array(5);
 let sql: SqlStorage;
 let objects: Map<string, number>;
 let place: Place;
+let abortFails: string | undefined;
 /** What happens while R2 works: before it has stored, and after. */
 let meanwhile: { before?: () => Promise<void>; after?: () => Promise<void> };
 
@@ -32,6 +33,7 @@ beforeEach(() => {
   sql = sqlStorage(MIGRATIONS);
   objects = new Map();
   meanwhile = {};
+  abortFails = undefined;
   async function store<T>(key: string, size: number, answer: T): Promise<T> {
     const { before, after } = meanwhile;
     meanwhile = {};
@@ -48,7 +50,9 @@ beforeEach(() => {
     head: async (key: string) => (objects.has(key) ? { size: objects.get(key) } : null),
     resumeMultipartUpload: (key: string) => ({
       complete: () => store(key, PARTS.size, { size: PARTS.size, httpEtag: '"e"' }),
-      abort: async () => {},
+      abort: async () => {
+        if (abortFails) throw new Error(abortFails);
+      },
     }),
   } as unknown as Bucket;
   const rows: Rows = {
@@ -127,6 +131,16 @@ describe("a document that is deleted", () => {
       expect([objects.size, rowsLeft()]).toEqual([0, []]);
     },
   );
+
+  it("keeps its row, for the alarm, when R2 may still have its parts", async () => {
+    const id = await upload(true);
+    abortFails = "abortMultipartUpload: We encountered an internal error. Please try again. (10001)";
+    await expect(remove(id)).rejects.toThrow("10001");
+    expect(row(id)).toMatchObject({ state: "deleted" });
+    abortFails = "abortMultipartUpload: The specified multipart upload does not exist. (10024)";
+    await erase(place, row(id));
+    expect(rowsLeft()).toEqual([]);
+  });
 
   it("keeps its row, for the alarm, when the writer never comes back", async () => {
     const id = await upload(true);

@@ -95,14 +95,22 @@ export async function joinParts(
 
 /** Removes the bytes of a document that is marked deleted. */
 export async function erase({ bucket, rows, tenant }: Place, row: DocumentRow): Promise<void> {
-  if (row.upload !== null && row.state !== "complete") {
-    await bucket
-      .resumeMultipartUpload(contentKey(tenant, row), row.upload)
-      .abort()
-      .catch(() => undefined);
-  }
+  if (row.upload !== null && row.state !== "complete")
+    await endUpload(bucket, contentKey(tenant, row), row.upload);
   await takeAway({ bucket, rows, tenant }, row);
 }
+
+/** Takes the parts of an upload away. Throws if R2 may still have them: their room must not be given back. */
+export async function endUpload(bucket: Bucket, key: string, upload: string): Promise<void> {
+  try {
+    await bucket.resumeMultipartUpload(key, upload).abort();
+  } catch (error) {
+    if (!NO_SUCH_UPLOAD.test(String(error))) throw error;
+  }
+}
+
+/** R2 names its error codes in messages alone (Workers R2 API reference, error codes). */
+const NO_SUCH_UPLOAD = /\(10024\)/;
 
 /** If R2 fails here, the row stays and the alarm tries again. */
 async function takeAway({ bucket, rows, tenant }: Place, row: DocumentRow): Promise<void> {
