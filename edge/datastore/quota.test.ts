@@ -4,6 +4,8 @@ import type { Decision } from "../result.ts";
 import {
   beginWrite,
   endWrite,
+  finishCompletion,
+  forget,
   insertDocument,
   markDeleted,
   recordMetadata,
@@ -39,6 +41,62 @@ it("counts uploads under way, metadata and documents of all apps, once each, and
   sql.exec("UPDATE documents SET state = 'complete' WHERE id = ?", one);
   sql.exec("DELETE FROM parts WHERE document = ?", one);
   expect(usageOf(sql, "a").bytes).toBe(105);
+});
+
+it("counts the same as a look at all rows would, whatever happens to them", () => {
+  const ids: string[] = [];
+  let state = 7;
+  // A linear congruential generator: the same run each time.
+  const pick = (n: number) => {
+    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+    return Math.floor((state / 2 ** 31) * n);
+  };
+  const actions: ((id: string) => void)[] = [
+    (id) => part(id, 1 + pick(3), 1 + pick(50)),
+    (id) =>
+      void takeRoom(sql, { id, account: "a" }, 1 + pick(3), 1 + pick(50), { documents: 99, bytes: 999 }),
+    (id) => giveRoomBack(sql, id, { part: 1 + pick(3), before: pick(20), write: 1 + pick(2) }),
+    (id) => void takeRoomForMetadata(sql, { id, account: "a" }, 1 + pick(50), { documents: 99, bytes: 999 }),
+    (id) => void recordMetadata(sql, id, pick(50), 1),
+    (id) =>
+      sql.exec(
+        "UPDATE documents SET state = 'completing', size = ? WHERE id = ? AND state = 'pending'",
+        pick(90),
+        id,
+      ),
+    (id) => void finishCompletion(sql, id, "e"),
+    (id) => markDeleted(sql, id, 1),
+    (id) => {
+      forget(sql, id, { overdue: pick(2) === 0 });
+      if (sql.exec("SELECT 1 FROM documents WHERE id = ?", id).toArray().length === 0)
+        ids.splice(ids.indexOf(id), 1);
+    },
+    () => void ids.push(open({ ...OWNER, account: "ab"[pick(2)] as string })),
+  ];
+  for (let i = 0; i < 3000; i++) {
+    if (ids.length === 0) ids.push(open());
+    actions[pick(actions.length)]!(ids[ids.length - 1 - pick(Math.min(ids.length, 5))] as string);
+    for (const account of ["a", "b"]) {
+      const [counted] = sql
+        .exec<{ documents: number; bytes: number }>(
+          "SELECT ifnull(sum(counts), 0) AS documents, ifnull(sum(takes), 0) AS bytes FROM counted WHERE account = ?",
+          account,
+        )
+        .toArray();
+      expect(usageOf(sql, account)).toEqual(counted);
+    }
+  }
+  expect(ids.length).toBeGreaterThan(50);
+});
+
+it("is right from the start for what was stored before it was kept", () => {
+  sql = sqlStorage(MIGRATIONS.slice(0, -1));
+  const [one, two] = [open(), open()];
+  part(one, 1, 100);
+  recordMetadata(sql, two, 5, 1);
+  sql.exec("UPDATE documents SET state = 'complete', size = 30 WHERE id = ?", two);
+  sql.exec(MIGRATIONS.at(-1) as string);
+  expect(usageOf(sql, "a")).toEqual({ documents: 2, bytes: 135 });
 });
 
 it("refuses what is one too many, in documents and in bytes, and a deletion gives back at once", () => {

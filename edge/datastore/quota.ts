@@ -1,5 +1,5 @@
 /**
- * How many documents an account may have, and how many bytes. Counted from the table, so a deletion gives back at once. Room
+ * How many documents an account may have, and how many bytes. Counted as rows change, so a deletion gives back at once. Room
  * for bytes is taken before they are stored, and given back only when it is certain that they were not.
  */
 
@@ -23,21 +23,8 @@ export function configuredQuota(
 
 /** What an account has or has taken room for, uploads under way and documents of all apps among it. */
 export function usageOf(sql: SqlStorage, account: string): Quota {
-  const { documents, complete } = sql
-    .exec<{ documents: number; complete: number | null }>(
-      `SELECT count(*) AS documents, sum(held + CASE state WHEN 'complete' THEN size ELSE 0 END) AS complete
-       FROM documents WHERE account = ? AND state != 'deleted'`,
-      account,
-    )
-    .one();
-  const { parts } = sql
-    .exec<{ parts: number | null }>(
-      `SELECT sum(p.held) AS parts FROM documents d JOIN parts p ON p.document = d.id
-       WHERE d.account = ? AND d.state IN ('pending', 'completing')`,
-      account,
-    )
-    .one();
-  return { documents, bytes: (complete ?? 0) + (parts ?? 0) };
+  const [usage] = sql.exec<Quota>("SELECT documents, bytes FROM usage WHERE account = ?", account);
+  return usage ?? { documents: 0, bytes: 0 };
 }
 
 /** Whether there is room for so much more. Asked in the transaction that stores it, so that no two uploads share a rest. */

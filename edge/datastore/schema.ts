@@ -50,4 +50,51 @@ export const MIGRATIONS: readonly string[] = [
   DROP INDEX documents_usage;
   CREATE INDEX documents_usage ON documents (account, state, size, held);
   `,
+  `
+  -- What each account has or has taken room for, kept by the triggers below: a quota is asked at each part of an upload. A
+  -- document that is not deleted counts; so do its metadata, and its parts or, once it is complete, its content.
+  CREATE TABLE usage (
+    account TEXT PRIMARY KEY,
+    documents INTEGER NOT NULL DEFAULT 0,
+    bytes INTEGER NOT NULL DEFAULT 0
+  ) STRICT, WITHOUT ROWID;
+  CREATE VIEW counted AS
+    SELECT id, account, state != 'deleted' AS counts, CASE state
+      WHEN 'deleted' THEN 0
+      WHEN 'complete' THEN held + size
+      ELSE held + (SELECT ifnull(sum(held), 0) FROM parts WHERE document = id)
+    END AS takes FROM documents;
+  INSERT INTO usage SELECT account, sum(counts), sum(takes) FROM counted GROUP BY account;
+  DROP INDEX documents_usage;
+
+  CREATE TRIGGER usage_document_inserted AFTER INSERT ON documents BEGIN
+    INSERT OR IGNORE INTO usage (account) VALUES (NEW.account);
+    UPDATE usage SET documents = documents + c.counts, bytes = bytes + c.takes
+      FROM (SELECT * FROM counted WHERE id = NEW.id) AS c WHERE usage.account = NEW.account;
+  END;
+  CREATE TRIGGER usage_document_updating BEFORE UPDATE OF state, size, held ON documents BEGIN
+    UPDATE usage SET documents = documents - c.counts, bytes = bytes - c.takes
+      FROM (SELECT * FROM counted WHERE id = OLD.id) AS c WHERE usage.account = OLD.account;
+  END;
+  CREATE TRIGGER usage_document_updated AFTER UPDATE OF state, size, held ON documents BEGIN
+    UPDATE usage SET documents = documents + c.counts, bytes = bytes + c.takes
+      FROM (SELECT * FROM counted WHERE id = NEW.id) AS c WHERE usage.account = NEW.account;
+  END;
+  CREATE TRIGGER usage_document_deleting BEFORE DELETE ON documents BEGIN
+    UPDATE usage SET documents = documents - c.counts, bytes = bytes - c.takes
+      FROM (SELECT * FROM counted WHERE id = OLD.id) AS c WHERE usage.account = OLD.account;
+  END;
+  CREATE TRIGGER usage_part_inserted AFTER INSERT ON parts BEGIN
+    UPDATE usage SET bytes = bytes + NEW.held WHERE account =
+      (SELECT account FROM documents WHERE id = NEW.document AND state IN ('pending', 'completing'));
+  END;
+  CREATE TRIGGER usage_part_updated AFTER UPDATE OF held ON parts BEGIN
+    UPDATE usage SET bytes = bytes - OLD.held + NEW.held WHERE account =
+      (SELECT account FROM documents WHERE id = NEW.document AND state IN ('pending', 'completing'));
+  END;
+  CREATE TRIGGER usage_part_deleted AFTER DELETE ON parts BEGIN
+    UPDATE usage SET bytes = bytes - OLD.held WHERE account =
+      (SELECT account FROM documents WHERE id = OLD.document AND state IN ('pending', 'completing'));
+  END;
+  `,
 ];

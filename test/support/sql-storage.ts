@@ -12,7 +12,7 @@ export function sqlStorage(migrations: readonly string[]): SqlDouble {
   return {
     exec(query: string, ...values: unknown[]) {
       // Only definitions come several at a time.
-      const several = /^\s*CREATE/.test(query);
+      const several = /^\s*(--[^\n]*\n\s*)*CREATE/.test(query);
       if (several) database.exec(query);
       const rows = several
         ? []
