@@ -19,7 +19,8 @@ const byTheClock: Clock = {
 
 /**
  * The keys that verify access tokens, by `kid`, so that the IAM is asked once a minute and not at every request. A key that
- * is not known makes us ask, at most once a second; so a new one is known from its first token on.
+ * is not known makes us ask, at most once a second; so a new one is known from its first token on, or a second later where
+ * someone has just made a name up: the custodian, whose token is refused, refreshes it and asks again.
  */
 export class TokenKeys {
   readonly #clock: Clock;

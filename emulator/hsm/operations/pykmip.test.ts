@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { Attributes, KmipClient } from "#protocol/kmip/index.ts";
+import type { Attributes, KmipClient, RequestItem } from "#protocol/kmip/index.ts";
 import { issueClient } from "../identity/pki.ts";
 import { type TestHsm, testHsm } from "../testing/deployment.ts";
 import { AES } from "../testing/hierarchy.ts";
@@ -29,6 +29,28 @@ it("names are unique for everybody but clients that are named as PyKMIP's", asyn
   await refused(create(other, { name })).toBe("InvalidField");
   // One object has no name twice.
   await refused(create(pykmip, { name: [...name, ...name] })).toBe("InvalidField");
+});
+
+it("names are no more unique in batches that are to be undone, side by side", async () => {
+  const clients = await Promise.all([1, 2].map(() => as("pykmip")));
+  const attributes = { ...AES, cryptographicUsageMask: ["Encrypt" as const], name };
+  const batch: RequestItem[] = [
+    { operation: "Create", payload: { objectType: "SymmetricKey", attributes } },
+    {
+      operation: "CreateKeyPair",
+      payload: {
+        commonAttributes: {
+          cryptographicAlgorithm: "RSA",
+          cryptographicLength: 2048,
+          cryptographicUsageMask: ["Sign"],
+        },
+      },
+    },
+  ];
+  const ends = await Promise.all(
+    clients.map((client) => client.batch(batch, { batchErrorContinuationOption: "Undo" })),
+  );
+  expect(ends.flat().map(({ resultStatus }) => resultStatus)).toEqual(ends.flat().map(() => "Success"));
 });
 
 it("is told all attributes by name, as everybody is", async () => {

@@ -143,7 +143,9 @@ export class Batches {
     }
     try {
       // Whether a name is free was asked before others had their turn.
-      for (const object of undo ? work.changedMeanwhile() : []) checkNames({ work }, object);
+      const isPyKmip = this.#options.pykmip.includes(origin.identity);
+      for (const object of undo ? work.changedMeanwhile() : [])
+        checkNames({ work, pykmip: isPyKmip }, object);
       if (undo) work.commit();
     } catch (error) {
       if (!(error instanceof Conflict || error instanceof KmipError)) throw error;
