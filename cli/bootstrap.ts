@@ -10,7 +10,7 @@ import { signCompact } from "#edge/hsm/jws.ts";
 import type { Signer } from "#edge/hsm/signer.ts";
 import { decodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
-import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
+import { CLOCK_TOLERANCE, seconds } from "#protocol/clock.ts";
 import {
   CERTIFICATE,
   CUSTODIANS_CA,
@@ -216,7 +216,7 @@ async function authority(hsm: KmipClient, order: Authority): Promise<void> {
  */
 async function trustList(hsm: KmipClient, root: Uint8Array, current: TrustedKey[], now: Date): Promise<void> {
   const name = TRUST_LIST;
-  const iat = Math.floor(now.getTime() / 1000);
+  const iat = seconds(now);
   const uniqueIdentifier = await locate(hsm, name, "OpaqueObject");
   const before = uniqueIdentifier ? await readList(hsm, uniqueIdentifier, root) : undefined;
   // What these signed is kept for long, so they stay when another key signs.

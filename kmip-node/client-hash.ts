@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { concat, equalConstantTime, utf8 } from "#protocol/bytes.ts";
+import { seconds } from "#protocol/clock.ts";
 
 /**
  * Hashed Password (KMIP 2.1, "Credential", Hashed Password Credential Structure, and "Server Hashed Password" of the
@@ -45,7 +46,7 @@ export function hashedPassword(
   timeStamp: Date,
 ): Bytes {
   const s1 = hash(algorithm, utf8(username + password));
-  return concat(hash(algorithm, s1, seconds(timeStamp)), hash(algorithm, utf8(password + username)));
+  return concat(hash(algorithm, s1, octetsOf(timeStamp)), hash(algorithm, utf8(password + username)));
 }
 
 export function isHashedPassword(
@@ -56,7 +57,7 @@ export function isHashedPassword(
 ): boolean {
   const length = s1.length;
   if (given.length !== 2 * length) return false;
-  const first = equalConstantTime(given.subarray(0, length), hash(algorithm, s1, seconds(timeStamp)));
+  const first = equalConstantTime(given.subarray(0, length), hash(algorithm, s1, octetsOf(timeStamp)));
   const second = equalConstantTime(hash(algorithm, given.subarray(length)), s2Hash);
   return first && second;
 }
@@ -67,7 +68,7 @@ export function serverHashedPassword(
   { s1, s2Hash }: ClientHash,
   timeStamp: Date,
 ): Bytes {
-  return hash(algorithm, seconds(timeStamp), s1, s2Hash);
+  return hash(algorithm, octetsOf(timeStamp), s1, s2Hash);
 }
 
 function hash(algorithm: ClientHashAlgorithm, ...parts: Uint8Array[]): Bytes {
@@ -78,8 +79,9 @@ function hash(algorithm: ClientHashAlgorithm, ...parts: Uint8Array[]): Bytes {
   );
 }
 
-function seconds(time: Date): Bytes {
+/** Seconds since 1970 in 8 bytes. */
+function octetsOf(time: Date): Bytes {
   const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigInt64(0, BigInt(Math.floor(time.getTime() / 1000)));
+  new DataView(bytes.buffer).setBigInt64(0, BigInt(seconds(time)));
   return bytes;
 }

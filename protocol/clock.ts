@@ -10,6 +10,11 @@
  */
 export const CLOCK_TOLERANCE = 300;
 
+/** A moment (a `Date`, or milliseconds since 1970) in whole seconds since 1970, as JWTs (RFC 7519 §2) and KMIP count them. */
+export function seconds(moment: number | Date): number {
+  return Math.floor(Number(moment) / 1000);
+}
+
 /**
  * Milliseconds since 1970 of a day `YYYY-MM-DD` and a time `HH:MM` or `HH:MM:SS` in `zone` (`Z` or `±HH:MM`). Throws
  * `TypeError` for a moment that does not exist: `Date.parse` takes 30 February for 2 March.

@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { seconds } from "#protocol/clock.ts";
 import { SIGN_TYPE, SIGNER } from "#protocol/hierarchy/index.ts";
 import { jwkFromSpki, thumbprint } from "#protocol/keys/index.ts";
 import { wakeBy } from "../alarm.ts";
@@ -48,7 +49,7 @@ export class AuditObject extends DurableObject<Env> {
         .toArray();
       if (kept !== undefined) return ok(kept.jws);
       const kid = await thumbprint(jwkFromSpki(await this.#hsm.publicKey(SIGNER.audit.publicKey)));
-      const payload = { version: 1, tenant: tenant.name, ...head, iat: Math.floor(Date.now() / 1000) };
+      const payload = { version: 1, tenant: tenant.name, ...head, iat: seconds(Date.now()) };
       const jws = await signCompact(this.#hsm, SIGNER.audit.key, { typ: SIGN_TYPE.audit, kid }, payload);
       this.#sql.exec("INSERT OR IGNORE INTO heads VALUES (?, ?)", head.sequence, jws);
       return ok(jws);

@@ -2,6 +2,7 @@
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
+import { seconds } from "#protocol/clock.ts";
 import { type Completion, type DocumentPage, MIN_PART, type Part } from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
 import { type Decision, ok, refuse, refuseForNow } from "../result.ts";
@@ -243,7 +244,7 @@ export function listDocuments(
   ];
   const page = rows.slice(0, PAGE);
   // Kept in milliseconds, reported in seconds as everywhere.
-  const documents = page.map(({ created, ...row }) => ({ ...row, created: Math.floor(created / 1000) }));
+  const documents = page.map(({ created, ...row }) => ({ ...row, created: seconds(created) }));
   const last = page.at(-1);
   if (rows.length <= PAGE || !last) return ok({ documents });
   return ok({ documents, cursor: encodeBase64url(utf8(`${last.created} ${last.id}`)) });

@@ -1,5 +1,6 @@
 import { createMiddleware } from "hono/factory";
 import { decodeProtectedHeader } from "jose";
+import { seconds } from "#protocol/clock.ts";
 import { dpopToken, verifyAccessToken } from "./access-token.ts";
 import { type GatewayEnv, publicUrl } from "./context.ts";
 import { verifyProof } from "./dpop.ts";
@@ -13,7 +14,7 @@ import { TokenKeys } from "./token-keys.ts";
 export function authenticate(keys = new TokenKeys()) {
   return createMiddleware<GatewayEnv>(async function authenticate(c, next) {
     const { requestId, site, origins } = c.var;
-    const now = Math.floor(Date.now() / 1000);
+    const now = seconds(Date.now());
     const accessToken = dpopToken(c.req.header("authorization"));
     if (accessToken === undefined) throw new Refused("invalid-token");
     const key = await keys.find(keyId(accessToken), () => c.env.IAM.keys());

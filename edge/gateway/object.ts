@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { seconds } from "#protocol/clock.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import { configuredBound } from "../bound.ts";
@@ -39,7 +40,7 @@ export class GatewayObject extends DurableObject<Env> {
     const { COFFER_REQUESTS_PER_TEN_SECONDS: configured } = this.env;
     const limit = configuredBound("COFFER_REQUESTS_PER_TEN_SECONDS", configured, DEFAULT_LIMIT);
     const { sql } = this.#store;
-    const used = useProof(sql, { jti, expires }, { limit, now: seconds() });
+    const used = useProof(sql, { jti, expires }, { limit, now: seconds(Date.now()) });
     if (!this.#sweeping) {
       this.#sweeping = true;
       this.ctx.waitUntil(wakeBy(this.ctx.storage, Date.now() + SWEEP_MS));
@@ -52,7 +53,7 @@ export class GatewayObject extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     const store = this.#store;
     await store.flush();
-    store.sql.exec("DELETE FROM proofs WHERE expires <= ?", seconds());
+    store.sql.exec("DELETE FROM proofs WHERE expires <= ?", seconds(Date.now()));
     const { left } = store.sql
       .exec<{ left: number }>(
         `SELECT (SELECT count(*) FROM proofs) + (SELECT count(*) FROM audit_outbox)
@@ -64,8 +65,4 @@ export class GatewayObject extends DurableObject<Env> {
     this.#opened = undefined;
     await this.ctx.storage.deleteAll();
   }
-}
-
-function seconds(): number {
-  return Math.floor(Date.now() / 1000);
 }

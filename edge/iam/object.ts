@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { seconds } from "#protocol/clock.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
@@ -53,7 +54,7 @@ export class IamObject extends DurableObject<Env> {
   }
 
   override async alarm(): Promise<void> {
-    sweep(this.#store, seconds());
+    sweep(this.#store, seconds(Date.now()));
     await this.#store.flush();
     await this.#tellEnded();
     await this.#ledger.sweep();
@@ -86,7 +87,7 @@ export class IamObject extends DurableObject<Env> {
     const previous = cookie === null ? null : await hashSecret(cookie);
     const allowed = developmentSignIn(this.env);
     const [max, perMinute] = [maxSignIns(this.env), signInsPerMinute(this.env)];
-    const by = { name, previous, requestId, now: seconds(), allowed, max, perMinute };
+    const by = { name, previous, requestId, now: seconds(Date.now()), allowed, max, perMinute };
     const result = await signInByName(this.#store, by);
     await this.#tellEnded();
     return result;
@@ -95,7 +96,11 @@ export class IamObject extends DurableObject<Env> {
   /** Ends what was issued in the session to one app, or with `client` null all of it and the session. */
   async signOut(of: { cookie: string; client: string | null; requestId: string }): Promise<Result<null>> {
     const { cookie, ...rest } = of;
-    const result = signOut(this.#store, { hash: await hashSecret(cookie), now: seconds(), ...rest });
+    const result = signOut(this.#store, {
+      hash: await hashSecret(cookie),
+      now: seconds(Date.now()),
+      ...rest,
+    });
     await this.#tellEnded();
     return result;
   }
@@ -103,10 +108,10 @@ export class IamObject extends DurableObject<Env> {
   /** Whom a page of the vault asks, in which apps that person is signed in, and the ticket for the page's form. */
   async ask({ cookie, page, about }: Asked): Promise<Asking> {
     const hash = cookie === null ? null : await hashSecret(cookie);
-    const session = hash === null ? null : findSession(this.#store, hash, seconds());
+    const session = hash === null ? null : findSession(this.#store, hash, seconds(Date.now()));
     const key = await ticketKey(this.#store.sql);
     const ticket = await makeTicket(key, { page, session: hash, about }, Date.now());
-    const clients = session === null ? [] : signedInApps(this.#store.sql, hash!, seconds());
+    const clients = session === null ? [] : signedInApps(this.#store.sql, hash!, seconds(Date.now()));
     return { session, ticket, clients };
   }
 
@@ -118,7 +123,7 @@ export class IamObject extends DurableObject<Env> {
   }
 
   async session({ cookie }: { cookie: string }): Promise<VaultSession | null> {
-    return findSession(this.#store, await hashSecret(cookie), seconds());
+    return findSession(this.#store, await hashSecret(cookie), seconds(Date.now()));
   }
 
   async issueCode(options: {
@@ -130,13 +135,25 @@ export class IamObject extends DurableObject<Env> {
     const { request, cookie, answered, requestId } = options;
     const session = await hashSecret(cookie);
     // Made-up cookies must not fill the audit log: without a session there is nothing to decide.
-    if (findSession(this.#store, session, seconds()) === null) return fail("no-session");
+    if (findSession(this.#store, session, seconds(Date.now())) === null) return fail("no-session");
     const perMinute = signInsPerMinute(this.env);
-    return issueCode(this.#store, { request, session, answered, requestId, now: seconds(), perMinute });
+    return issueCode(this.#store, {
+      request,
+      session,
+      answered,
+      requestId,
+      now: seconds(Date.now()),
+      perMinute,
+    });
   }
 
   async token(request: TokenRequest): Promise<Result<TokenResponse>> {
-    const endpoint = { store: this.#store, hsm: this.#hsm, configuration: this.env, now: seconds() };
+    const endpoint = {
+      store: this.#store,
+      hsm: this.#hsm,
+      configuration: this.env,
+      now: seconds(Date.now()),
+    };
     const result = await fromHsm(request.requestId, () => issueTokens(endpoint, request));
     // A code or a refresh token that was used twice ends a sign-in; one that was issued will run out.
     await this.#tellEnded();
@@ -150,7 +167,7 @@ export class IamObject extends DurableObject<Env> {
 
   /** M5: a registered custodian with a live certificate. */
   custodian({ dn, jkt }: { dn: string; jkt: string }): Result<Custodian> {
-    return findCustodian(this.#store, { dn, jkt, now: seconds() });
+    return findCustodian(this.#store, { dn, jkt, now: seconds(Date.now()) });
   }
 
   async accountKey({ account, caller }: { account: string; caller: Caller }): Promise<Result<AccountKey>> {
@@ -160,7 +177,8 @@ export class IamObject extends DurableObject<Env> {
       this.#store,
       { action: "iam:account-key", caller, resource, requestId },
       (sql) => {
-        if (!isSignedIn(sql, caller, seconds())) return refuse("invalid-token", "the sign-in has ended");
+        if (!isSignedIn(sql, caller, seconds(Date.now())))
+          return refuse("invalid-token", "the sign-in has ended");
         if (!caller.accounts.includes(account))
           return refuse("forbidden", "the token does not name this account");
         const member = sql
@@ -191,7 +209,7 @@ export class IamObject extends DurableObject<Env> {
   }
 
   async #makeAccountKey(account: string): Promise<AccountKey> {
-    const now = seconds();
+    const now = seconds(Date.now());
     const master = await masterKey(this.#hsm, this.#store.tenant);
     const wrapped = await createAccountKey(this.#hsm, this.#ledger, master);
     this.#store.sql.exec(
@@ -200,8 +218,4 @@ export class IamObject extends DurableObject<Env> {
     );
     return currentAccountKey(this.#store.sql, account)!;
   }
-}
-
-function seconds(): number {
-  return Math.floor(Date.now() / 1000);
 }

@@ -1,6 +1,7 @@
 /** New data keys for an account (M6), as EDKs: quota, the keys from the HSM, their metadata, signed and registered. */
 
 import { encodeBase64url } from "#protocol/base64url.ts";
+import { seconds } from "#protocol/clock.ts";
 import type { DataKeysRequest } from "#protocol/contract/index.ts";
 import type { Edk } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
@@ -25,7 +26,7 @@ export async function issueDataKeys(
   const about = { caller, resource: `account/${account}`, requestId: caller.requestId };
   const decision = authorize(kms.store, { action: "kms:data-keys", ...about }, (sql) =>
     caller.accounts.includes(account)
-      ? quota.reserve(sql, account, count, Math.floor(Date.now() / 1000))
+      ? quota.reserve(sql, account, count, seconds(Date.now()))
       : refuse("forbidden", "account of others"),
   );
   if (!decision.ok) return decision;
@@ -58,7 +59,7 @@ async function make(
         tenant,
         account,
         owner: caller.user,
-        created: Math.floor(now / 1000),
+        created: seconds(now),
         purpose,
         accountKey: { id, version },
         wrapping: "A256KW",

@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { seconds } from "#protocol/clock.ts";
 import type { DataKeysRequest, ExportRequest, Rewrapped, RewrapRequest } from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
 import { openHsm } from "../hsm/index.ts";
@@ -26,7 +27,7 @@ export class KmsObject extends DurableObject<Env> {
       store: openStore(ctx, { domain: "kms", audit: env.AUDIT_KMS, migrations: MIGRATIONS }),
       hsm,
       ledger: openLedger(ctx, hsm, "kms"),
-      trust: new Trust(hsm, () => Math.floor(Date.now() / 1000)),
+      trust: new Trust(hsm, () => seconds(Date.now())),
       neighbours: env as unknown as Neighbours,
     };
     this.#quota = new DataKeyQuota(env.COFFER_DATA_KEYS_PER_HOUR);

@@ -1,7 +1,7 @@
 /** The part of an enrolment that comes after the credential is consumed: verify, certify, register. */
 
 import { encodeBase64url } from "#protocol/base64url.ts";
-import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
+import { CLOCK_TOLERANCE, seconds } from "#protocol/clock.ts";
 import { INSTANCES_CA, ROOT_CA, TRUST_LIST } from "#protocol/hierarchy/index.ts";
 import { digest } from "#protocol/keys/index.ts";
 import type { Hsm } from "../hsm/index.ts";
@@ -34,7 +34,7 @@ export async function certify(
   ceremony: Ceremony,
 ): Promise<{ record: NewInstance; enrolled: Enrolment }> {
   const { instance, tenant, method, binding, keys, now, until } = ceremony;
-  const enrolledAt = Math.floor(now / 1000);
+  const enrolledAt = seconds(now);
   const notAfter = Math.min(enrolledAt + CERTIFICATE_SECONDS, until);
   const order = (use: CertificateOrder["use"], spki: Uint8Array<ArrayBuffer>): CertificateOrder => {
     return { instance, tenant, binding, method: method.name, tier: method.tier, now, notAfter, spki, use };

@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { encodeBase64url } from "#protocol/base64url.ts";
+import { seconds } from "#protocol/clock.ts";
 import type { ProblemCode, Redemption } from "#protocol/contract/index.ts";
 import { CUSTODIANS_CA, recipientNames } from "#protocol/hierarchy/index.ts";
 import { wakeBy } from "../alarm.ts";
@@ -88,7 +89,7 @@ export class RaObject extends DurableObject<Env> {
 
   /** M3, M5: a grant for a registered custodian with a valid certificate whose tenant has a master key. */
   async grant(caller: Caller): Promise<Result<GrantIssued>> {
-    const now = seconds();
+    const now = seconds(Date.now());
     const { tenant, custodian: dn, jkt, requestId } = caller;
     const [{ registered, certificate }, master, made] = await Promise.all([
       this.#certified({ tenant, dn, jkt }, now),
@@ -144,9 +145,9 @@ export class RaObject extends DurableObject<Env> {
       const foreign = this.#refuseForeign(by);
       if (foreign) return foreign;
       const what = { what: "ra:enrolment", user: by.user };
-      const turn = takeTurn(sql, what, this.#enrolmentsPerMinute, seconds());
+      const turn = takeTurn(sql, what, this.#enrolmentsPerMinute, seconds(Date.now()));
       if (!turn.ok) return turn;
-      const session = openSession(sql, by, seconds());
+      const session = openSession(sql, by, seconds(Date.now()));
       if (!session.ok) return session;
       const { id, nonce, expires } = session.value;
       return ok({ id, nonce: encodeBase64url(nonce), expires, accepts: [...ACCEPTED] });
@@ -248,8 +249,8 @@ export class RaObject extends DurableObject<Env> {
 
   /** For the KMS: who holds the wrapping certificate with this base64url SHA-256. */
   recipient(thumbprint: string): Result<Recipient> {
-    const recipient = findRecipient(this.#store.sql, thumbprint, seconds());
-    if (recipient?.status === "active") noteUse(this.#store.sql, thumbprint, seconds());
+    const recipient = findRecipient(this.#store.sql, thumbprint, seconds(Date.now()));
+    if (recipient?.status === "active") noteUse(this.#store.sql, thumbprint, seconds(Date.now()));
     return recipient ? ok(recipient) : fail("not-recipient");
   }
 
@@ -261,7 +262,7 @@ export class RaObject extends DurableObject<Env> {
       resource: `user/${caller.user}`,
       requestId: caller.requestId,
     };
-    return authorize(this.#store, about, (sql) => ok(listInstances(sql, caller, seconds())));
+    return authorize(this.#store, about, (sql) => ok(listInstances(sql, caller, seconds(Date.now()))));
   }
 
   /** M12, W12: ends one instance of the caller; the KMS refuses it at once, the HSM as soon as it can be reached. */
@@ -284,7 +285,7 @@ export class RaObject extends DurableObject<Env> {
     for (const jkt of jkts) {
       const about = { action: "ra:sign-out", caller: null, resource: `key/${jkt.slice(0, 64)}`, requestId };
       const done = authorize(this.#store, about, (sql) => {
-        endCustodian(sql, jkt, seconds());
+        endCustodian(sql, jkt, seconds(Date.now()));
         return ok(null);
       });
       if (!done.ok) return done;
@@ -303,9 +304,9 @@ export class RaObject extends DurableObject<Env> {
   /** Has the HSM forget the recipients of instances that ended; asks to be woken for the rest. */
   async #retire(): Promise<void> {
     const { sql } = this.#store;
-    for (const id of instancesToRetire(sql, seconds())) {
+    for (const id of instancesToRetire(sql, seconds(Date.now()))) {
       await sweep(this.#hsm, namesOf(id)).then(
-        () => markRetired(sql, id, seconds()),
+        () => markRetired(sql, id, seconds(Date.now())),
         () => undefined,
       );
     }
@@ -328,8 +329,4 @@ export class RaObject extends DurableObject<Env> {
 function namesOf(instance: string): string[] {
   const { key, certificate } = recipientNames(instance);
   return [key, certificate];
-}
-
-function seconds(milliseconds = Date.now()): number {
-  return Math.floor(milliseconds / 1000);
 }

@@ -1,3 +1,4 @@
+import { seconds } from "#protocol/clock.ts";
 import "reflect-metadata";
 import { sign, X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
@@ -78,7 +79,7 @@ export function makeEvidence(
   { nonce, client, measurement, now, lifetime = 120 }: EvidenceOrder,
   changes: { header?: Record<string, unknown>; claims?: Record<string, unknown> } = {},
 ): Uint8Array<ArrayBuffer> {
-  const iat = Math.floor(now.getTime() / 1000);
+  const iat = seconds(now);
   const header = {
     alg: "ES256",
     typ: "eat+jwt",

@@ -3,6 +3,7 @@
  * index and value (KMIP 1.4 §2.1.1 Attribute), in a Template-Attribute or bare.
  */
 
+import { seconds } from "../clock.ts";
 import { ATTRIBUTES } from "./attribute-table.ts";
 import {
   type Attributes,
@@ -37,8 +38,7 @@ export const vendorValue: Codec<VendorValue> = {
     if (typeof value === "bigint") return { tag, type: "LongInteger", value };
     if (typeof value === "boolean") return { tag, type: "Boolean", value };
     if (value instanceof Uint8Array) return { tag, type: "ByteString", value };
-    if (value instanceof Date)
-      return { tag, type: "DateTime", value: BigInt(Math.floor(value.getTime() / 1000)) };
+    if (value instanceof Date) return { tag, type: "DateTime", value: BigInt(seconds(value)) };
     return { ...value, tag };
   },
   decode(item) {

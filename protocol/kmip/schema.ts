@@ -3,6 +3,7 @@
  * occurs, and the versions that have it. TypeScript types are inferred from it.
  */
 
+import { seconds } from "../clock.ts";
 import {
   type Entry,
   type EnumerationName,
@@ -106,9 +107,9 @@ const DATE_LIMIT = 8_640_000_000_000n;
 
 export const dateTime: Codec<Date> = {
   encode: (tag, value) => {
-    const seconds = Math.floor(value.getTime() / 1000);
-    if (Number.isNaN(seconds)) throw new KmipEncodeError("invalid Date");
-    return { tag, type: "DateTime", value: BigInt(seconds) };
+    const time = seconds(value);
+    if (Number.isNaN(time)) throw new KmipEncodeError("invalid Date");
+    return { tag, type: "DateTime", value: BigInt(time) };
   },
   decode: (item) => {
     if (item.type !== "DateTime") throw wrongType(item, "DateTime");

@@ -5,6 +5,7 @@
 
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
+import { seconds } from "#protocol/clock.ts";
 
 /** The public half as a JWK with the members that RFC 7638 counts. */
 export interface PublicJwk {
@@ -71,7 +72,7 @@ export async function createProof(
     jti: id,
     htm: method,
     htu: origin + pathname,
-    iat: Math.floor(now / 1000),
+    iat: seconds(now),
     ...(accessToken === undefined ? {} : { ath: await digest(accessToken) }),
     ...(nonce === undefined ? {} : { nonce }),
   };

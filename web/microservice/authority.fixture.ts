@@ -1,5 +1,6 @@
 /** Who a microservice under test deals with: the authorities of a deployment, its KMS, its registration authority. */
 
+import { seconds } from "#protocol/clock.ts";
 import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
@@ -182,7 +183,7 @@ export async function makeAuthority() {
           trust,
           custodian: DN,
           origin: ORIGIN,
-          notAfter: Math.floor(browser.now / 1000) + 3600,
+          notAfter: seconds(browser.now) + 3600,
         };
         return { ...enrolled, ...(await change(enrolled)) };
       },

@@ -1,6 +1,8 @@
 /** Enrolment by authorization grant (M3): the instance makes its request, redeems the grant itself, checks what it gets. */
+
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { equalConstantTime } from "#protocol/bytes.ts";
+import { seconds } from "#protocol/clock.ts";
 import { CofferError } from "#protocol/error.ts";
 import { type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
 import {
@@ -106,6 +108,6 @@ export async function verifyInstance(
   };
   const tier = await verify(record.identityCertificate, "identity");
   if ((await verify(record.wrappingCertificate, "wrapping")) !== tier) throw new TypeError("two tiers");
-  const trust = await verifyTrustList(record.trust, rootKey, Math.floor(now / 1000), minSerial);
+  const trust = await verifyTrustList(record.trust, rootKey, seconds(now), minSerial);
   return { trust, tier };
 }

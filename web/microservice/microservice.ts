@@ -1,6 +1,8 @@
 /** One microservice, serving one custodian: what answers the calls of the port. */
+
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
+import { seconds } from "#protocol/clock.ts";
 import { type Header, open, parseHeader, seal } from "#protocol/envelope/index.ts";
 import { CofferError, codeOf } from "#protocol/error.ts";
 import { canonicalJws, edkDigests, edkProviderInfo, type TrustList } from "#protocol/keys/index.ts";
@@ -127,7 +129,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       operation,
       principal: record.custodian,
       tier,
-      now: Math.floor(now() / 1000),
+      now: seconds(now()),
     };
     const decision = evaluate([loaded.edk.policy, loaded.receipt.policy], request);
     if (!decision.allowed) throw new CofferError("forbidden", { message: decision.reason });

@@ -1,3 +1,4 @@
+import { seconds } from "#protocol/clock.ts";
 import { type ProblemCode, tokenRequest } from "#protocol/contract/index.ts";
 import { fits } from "#protocol/shape.ts";
 import type { TokenRequest } from "../../iam/tokens.ts";
@@ -17,7 +18,7 @@ const OAUTH: Partial<Record<ProblemCode, string>> = {
 /** Tokens are bound to the DPoP key of the proof that comes with the request; the proof is used up with the grant. */
 export const token: ContractHandlers["token"] = async ({ c, body: form }) => {
   const { grant, client } = readGrant(form);
-  const now = Math.floor(Date.now() / 1000);
+  const now = seconds(Date.now());
   const proof = await verifyProof(c.req.header("dpop"), { method: "POST", url: publicUrl(c) }, now).catch(
     () => {
       throw oauth("invalid-proof");

@@ -1,6 +1,7 @@
 /** Loading by rewrap (M8): a data key rewrapped to the caller's instance, with the receipt that vouches for it. */
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { seconds } from "#protocol/clock.ts";
 import type { Rewrapped, RewrapRequest } from "#protocol/contract/index.ts";
 import { canonicalJws, digest } from "#protocol/keys/index.ts";
 import { authorize } from "../../authorize.ts";
@@ -57,7 +58,7 @@ async function rewrapFor(
 ): Promise<Rewrapped> {
   const keys = { account, wrappedDataKey: decodeBase64url(edk.wrappedKey), hsmKey };
   const wrappedKey = await rewrapDataKey(kms.hsm, kms.ledger, keys, Date.now());
-  const iat = Math.floor(Date.now() / 1000);
+  const iat = seconds(Date.now());
   const receipt = await signReceipt(kms.hsm, await kms.trust.list(), {
     version: 1,
     wrappedKeyDigest: await digest(wrappedKey),

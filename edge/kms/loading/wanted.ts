@@ -1,6 +1,7 @@
 /** What a request for a key says once it is verified: which key, and who is to have it. */
 
 import { decodeBase64url } from "#protocol/base64url.ts";
+import { seconds } from "#protocol/clock.ts";
 import { digest, type Edk, JwsError } from "#protocol/keys/index.ts";
 import type { KeyPolicy } from "#protocol/policy/index.ts";
 import { authorize } from "../../authorize.ts";
@@ -57,7 +58,7 @@ export async function authorizeRelease(
   const recipient = found.ok ? found.value : null;
   return authorize(kms.store, { action, ...about }, (sql) => {
     const record = findDataKey(sql, edk.keyId, edk.keyVersion);
-    const now = Math.floor(Date.now() / 1000);
+    const now = seconds(Date.now());
     const decision = decideRelease(about.caller, { edk, recipient, record, now });
     if (!decision.ok) return decision;
     return recipient ? ok({ policy: decision.value, recipient }) : refuse("not-recipient", "no recipient");

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { seconds } from "#protocol/clock.ts";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { canSee, visibleEntries } from "../policy/access.ts";
 import { isDestroyed, type ManagedObject } from "../store/managed-object.ts";
@@ -92,18 +93,13 @@ function matches(attributes: Attributes, { rangeEnd, attributeIndex: _, ...patte
 
 /** Both ends belong to the range (KMIP 2.1 §6.1.28 Locate), in whole seconds, in whichever order they come. */
 function isWithin(value: Date, one: Date, other: Date): boolean {
-  const [at, a, b] = [value, one, other].map((date) => Math.floor(date.getTime() / 1000)) as [
-    number,
-    number,
-    number,
-  ];
+  const [at, a, b] = [value, one, other].map((date) => seconds(date)) as [number, number, number];
   return Math.min(a, b) <= at && at <= Math.max(a, b);
 }
 
 /** Equal in all that the pattern says. */
 function isLike(value: unknown, pattern: unknown): boolean {
-  if (value instanceof Date && pattern instanceof Date)
-    return Math.floor(value.getTime() / 1000) === Math.floor(pattern.getTime() / 1000);
+  if (value instanceof Date && pattern instanceof Date) return seconds(value) === seconds(pattern);
   if (pattern instanceof Uint8Array && value instanceof Uint8Array)
     return Buffer.compare(value, pattern) === 0;
   if (typeof pattern !== "object" || pattern === null || typeof value !== "object" || value === null)

@@ -1,4 +1,5 @@
 import { decodeBase64url } from "#protocol/base64url.ts";
+import { seconds } from "#protocol/clock.ts";
 import { CofferError } from "#protocol/error.ts";
 import { digest, type Edk, type Load, type Receipt, verifyEdk, verifyReceipt } from "#protocol/keys/index.ts";
 import { unwrapDataKey } from "../keys.ts";
@@ -17,7 +18,7 @@ export async function unwrapRewrapped(
   { subtle, instance, trust, now }: Loader,
   load: Extract<Load, { way: "rewrap" }>,
 ): Promise<LoadedKey> {
-  const seconds = Math.floor(now / 1000);
+  const time = seconds(now);
   let edk: Edk;
   let receipt: Receipt;
   let wrappedKey: Uint8Array<ArrayBuffer>;
@@ -25,8 +26,8 @@ export async function unwrapRewrapped(
     wrappedKey = decodeBase64url(load.wrappedKey);
     const recipient = await digest(instance.wrappingCertificate);
     [edk, receipt] = await Promise.all([
-      verifyEdk(load.edk, trust, seconds),
-      verifyReceipt(load.receipt, trust, { wrappedKey, edk: load.edk, recipient, now: seconds }),
+      verifyEdk(load.edk, trust, time),
+      verifyReceipt(load.receipt, trust, { wrappedKey, edk: load.edk, recipient, now: time }),
     ]);
     if (receipt.keyId !== edk.keyId || receipt.keyVersion !== edk.keyVersion)
       throw new TypeError("another key");
