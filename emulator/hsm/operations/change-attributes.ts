@@ -21,8 +21,10 @@ import {
   removeInstances,
   type VendorName,
 } from "./attribute-instances.ts";
-import { type Context, type Handler, objectFor } from "./handler.ts";
+import type { Asker, Context } from "./context.ts";
+import type { Handler } from "./handler.ts";
 import { checkDates, checkNames } from "./new-object.ts";
+import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
 
 type Row = Record<string, unknown>;
@@ -194,7 +196,7 @@ function changeOf(
  * A ticket for certain objects reaches no others by way of an attribute: whether a name is free is told by all the owner's
  * objects, and a link names another one.
  */
-function checkReach({ name, link }: Attributes, { objects }: Context): void {
+function checkReach({ name, link }: Attributes, { objects }: Asker): void {
   if (!objects) return;
   const linked = link?.every(
     ({ linkedObjectIdentifier: uid }) => typeof uid === "string" && objects.has(uid),

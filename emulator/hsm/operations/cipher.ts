@@ -4,7 +4,9 @@ import { Gathered } from "../crypto/gathered.ts";
 import { decryptRsa, encryptRsa } from "../crypto/rsa-encryption.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import { privateKeyOf, publicKeyOf, secretBytes } from "../store/material.ts";
-import { type Context, type Handler, objectFor } from "./handler.ts";
+import type { Asker, Context } from "./context.ts";
+import type { Handler } from "./handler.ts";
+import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
 import { parametersOf } from "./parameters.ts";
 import { takePiece } from "./streaming.ts";
@@ -59,7 +61,7 @@ const decrypt: Handler<"Decrypt"> = (request, context) => {
  * KMIP 1.2 and 1.3 have modes with a tag, and no field for it: it follows the ciphertext there, as RFC 5116 §5.1 has it,
  * and without a field of its own Decrypt finds it there.
  */
-function hasTagField({ version: { major, minor } }: Context): boolean {
+function hasTagField({ version: { major, minor } }: Asker): boolean {
   return major > 1 || minor >= 4;
 }
 

@@ -4,7 +4,8 @@ import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { CURVES } from "../crypto/curves.ts";
 import { admitAttributes } from "../policy/admission.ts";
 import { isRestricted } from "../policy/roles.ts";
-import type { Context, Handler } from "./handler.ts";
+import type { Context, Effort } from "./context.ts";
+import type { Handler } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
 import { der } from "./key-format.ts";
 import { checkSettable, putNew } from "./new-object.ts";
@@ -59,7 +60,7 @@ const createKeyPair: Handler<"CreateKeyPair"> = async (request, context) => {
 export function generatePair(
   type: string,
   options: { modulusLength?: number },
-  { heavy }: Context,
+  { heavy }: Effort,
 ): Promise<Pair> {
   return heavy(RSA_COSTS[options.modulusLength ?? 0] ?? COST, () => generate(type, options));
 }

@@ -2,9 +2,11 @@ import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
 import { classOf } from "../policy/classes.ts";
 import { isRestricted } from "../policy/roles.ts";
-import { type Context, type Handler, objectFor } from "./handler.ts";
+import type { Context } from "./context.ts";
+import type { Handler } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
 import { checkSettable, putNew } from "./new-object.ts";
+import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
 import { checkUsable } from "./usage.ts";
 

@@ -1,5 +1,6 @@
 import { KmipError } from "#protocol/kmip/index.ts";
-import { type Handler, objectFor } from "./handler.ts";
+import type { Handler } from "./handler.ts";
+import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
 
 /** Archive (KMIP 2.1 §6.1.4): the value is out of reach until it is recovered. */

@@ -7,10 +7,12 @@ import { isRestricted } from "../policy/roles.ts";
 import { checkDerivation } from "../policy/secrecy.ts";
 import type { ManagedObject, ObjectValue } from "../store/managed-object.ts";
 import { privateKeyOf, publicKeyOf, secretBytes } from "../store/material.ts";
-import { type Context, type Handler, objectFor } from "./handler.ts";
+import type { Context } from "./context.ts";
+import type { Handler } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
 import { addLink } from "./links.ts";
 import { checkSettable, putNew } from "./new-object.ts";
+import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
 import { checkUsable, countUsage } from "./usage.ts";
 

@@ -1,6 +1,7 @@
 import { isSupported, KmipError, type ResponsePayload, VERSIONS } from "#protocol/kmip/index.ts";
 import { mayAsk } from "../policy/access.ts";
-import type { Context, Handler } from "./handler.ts";
+import type { Context } from "./context.ts";
+import type { Handler } from "./handler.ts";
 import { GENERATOR } from "./new-object.ts";
 import type { Operation } from "./operation.ts";
 import { settingsOf } from "./settings.ts";

@@ -1,6 +1,7 @@
 import { type AttributeReference, type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { clientAttributes } from "./client-attributes.ts";
-import { type Handler, objectFor } from "./handler.ts";
+import type { Handler } from "./handler.ts";
+import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
 import { decodableByPyKmip } from "./pykmip.ts";
 

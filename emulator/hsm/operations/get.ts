@@ -11,10 +11,12 @@ import { isSecret } from "../policy/secrecy.ts";
 import type { ManagedObject, ObjectValue } from "../store/managed-object.ts";
 import { keyBlockOf } from "../store/material.ts";
 import { clientAttributes } from "./client-attributes.ts";
-import { type Context, type Handler, objectFor } from "./handler.ts";
+import type { Asker, Clock, Context, Kept, Store } from "./context.ts";
+import type { Handler } from "./handler.ts";
 import { unwrappingKey } from "./import.ts";
 import { inFormat } from "./key-format.ts";
 import { blockBytes, ttlvKeyValue, unwrapBlock, wrapBytes, wrappingParameters } from "./key-wrapping.ts";
+import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
 import { pkcs12Block } from "./pkcs12.ts";
 import { checkUsable, countUsage } from "./usage.ts";
@@ -33,7 +35,7 @@ const get: Handler<"Get"> = (request, context) => {
 };
 
 /** An object is fresh until a client gets it (KMIP 2.1 §4.24); Export does not count (TC-IMPEXP-1). */
-function served(object: ManagedObject, { work, groups, holder, now }: Context): void {
+function served(object: ManagedObject, { work, groups, holder, now }: Asker & Clock & Store & Kept): void {
   for (const group of object.attributes.objectGroup ?? []) groups.served(holder, group, object.uid);
   if (object.attributes.fresh !== true) return;
   object.attributes.fresh = false;

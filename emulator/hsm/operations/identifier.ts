@@ -1,9 +1,9 @@
 import { encodeHex } from "#protocol/bytes.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
-import type { Context } from "./handler.ts";
+import type { Randomness } from "./context.ts";
 
 /** A random identifier: a version 4 UUID (RFC 9562 §5.4). */
-export function newIdentifier({ random }: Context): string {
+export function newIdentifier({ random }: Randomness): string {
   const bytes = random(16);
   bytes[6] = (bytes[6]! & 0x0f) | 0x40;
   bytes[8] = (bytes[8]! & 0x3f) | 0x80;

@@ -6,11 +6,13 @@ import { classOf } from "../policy/classes.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { checkNoPad, isSecret } from "../policy/secrecy.ts";
 import type { ManagedObject, ObjectValue } from "../store/managed-object.ts";
-import { type Context, type Handler, objectFor } from "./handler.ts";
+import type { Asker, Context, Store } from "./context.ts";
+import type { Handler } from "./handler.ts";
 import { checkChosenIdentifier } from "./identifier.ts";
 import { withKeyValueAttributes } from "./key-value-attributes.ts";
 import { unwrapBlock, wrappingParameters } from "./key-wrapping.ts";
 import { checkSettable, putNew } from "./new-object.ts";
+import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
 import { checkKind, described } from "./register.ts";
 import { checkUsable } from "./usage.ts";
@@ -77,7 +79,7 @@ const importObject: Handler<"Import"> = (request, context) => {
 };
 
 /** An identifier that is taken, were it by an object that is destroyed, stays taken, but by its owner and on request. */
-function checkReplaced({ work, subject }: Context, uid: string, replaceExisting: boolean): void {
+function checkReplaced({ work, subject }: Asker & Store, uid: string, replaceExisting: boolean): void {
   const existing = work.get(uid);
   if (!existing) return;
   // What is replaced is gone, which its operation policy may not allow its owner either.
@@ -105,7 +107,7 @@ function unwrapped(
   object: ObjectValue,
   block: KeyBlock,
   key: ManagedObject,
-  { version }: Context,
+  { version }: Asker,
 ): ObjectValue {
   const { encryptionKeyInformation, encodingOption } = block.keyWrappingData!;
   const { blockCipherMode } = wrappingParameters(key, encryptionKeyInformation?.cryptographicParameters);

@@ -4,7 +4,7 @@ import { type Attributes, type KeyBlock, KmipError } from "#protocol/kmip/index.
 import { ATTRIBUTE_RULES } from "../policy/attribute-rules.ts";
 import { isRestricted } from "../policy/roles.ts";
 import type { ObjectType, ObjectValue } from "../store/managed-object.ts";
-import type { Context } from "./handler.ts";
+import type { Asker } from "./context.ts";
 import { checkNothingBeside } from "./key-wrapping.ts";
 import { knownAttributes } from "./request-attributes.ts";
 
@@ -36,7 +36,7 @@ export function withKeyValueAttributes(
   objectType: ObjectType,
   object: ObjectValue,
   attributes: Attributes,
-  { subject, version }: Pick<Context, "subject" | "version">,
+  { subject, version }: Asker,
 ): Opened {
   const [kind, held] = (Object.entries(object) as [string, { keyBlock?: KeyBlock } | undefined][]).find(
     ([, value]) => value?.keyBlock,

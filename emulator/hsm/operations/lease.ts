@@ -1,6 +1,7 @@
 import { KmipError } from "#protocol/kmip/index.ts";
 import { stateAt } from "../store/managed-object.ts";
-import { type Handler, objectFor } from "./handler.ts";
+import type { Handler } from "./handler.ts";
+import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
 
 /** Seconds that a client may use what it knows of an object before it asks again; an Interval of 0 is without end. */

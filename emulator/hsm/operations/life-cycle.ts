@@ -1,6 +1,8 @@
 import { KmipError } from "#protocol/kmip/index.ts";
 import { type ManagedObject, stateAt } from "../store/managed-object.ts";
-import { type Context, type Handler, objectFor } from "./handler.ts";
+import type { Clock, Store } from "./context.ts";
+import type { Handler } from "./handler.ts";
+import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
 
 /** States and how an object passes through them (KMIP 2.1 §4.57 State, figure 1). */
@@ -45,7 +47,7 @@ const destroy: Handler<"Destroy"> = ({ uniqueIdentifier }, context) => {
   return changed(object, state === "Compromised" ? "DestroyedCompromised" : "Destroyed", context);
 };
 
-function changed(object: ManagedObject, state: ManagedObject["state"], { work, now }: Context) {
+function changed(object: ManagedObject, state: ManagedObject["state"], { work, now }: Clock & Store) {
   object.state = state;
   object.attributes.lastChangeDate = now;
   work.put(object);

@@ -7,7 +7,7 @@ import {
   MAX_LINKS,
   removeInstances,
 } from "./attribute-instances.ts";
-import type { Context } from "./handler.ts";
+import type { Clock, Store } from "./context.ts";
 
 type Link = NonNullable<Attributes["link"]>[number];
 type LinkType = Link["linkType"];
@@ -20,7 +20,7 @@ export function addLink(
   object: ManagedObject,
   linkType: LinkType,
   uid: string,
-  { work, now }: Context,
+  { work, now }: Clock & Store,
   { only = false } = {},
 ): void {
   const link: Link = { linkType, linkedObjectIdentifier: uid };

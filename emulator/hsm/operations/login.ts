@@ -1,6 +1,7 @@
 import { KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
 import type { Right, Terms } from "../identity/tickets.ts";
-import type { Context, Handler } from "./handler.ts";
+import type { Asker, Clock, Kept, Randomness } from "./context.ts";
+import type { Handler } from "./handler.ts";
 import type { Operation } from "./operation.ts";
 
 type AskedRight = NonNullable<NonNullable<RequestPayload<"DelegatedLogin">["rights"]>["right"]>[number];
@@ -47,14 +48,14 @@ const logout: Handler<"Logout"> = ({ ticket }, { tickets, session, objects }) =>
 };
 
 /** A ticket is for ordinary clients, who may not have come by one themselves. */
-function issued(terms: Terms, { subject, session, tickets, now, random }: Context) {
+function issued(terms: Terms, { subject, session, tickets, now, random }: Asker & Clock & Randomness & Kept) {
   if (subject.role !== "user") throw new KmipError("PermissionDenied", "Not allowed for this identity");
   if (session) throw new KmipError("PermissionDenied", "A ticket gets no further ticket");
   return { ticket: { ticketType: "Login" as const, ticketValue: tickets.issue(terms, now, random) } };
 }
 
 /** A lease of 0 has no end of its own (TC-LOGIN-1), nor has a count of 0 (TC-DLOGIN-2); a ticket has, in a day. */
-function terms({ leaseTime = 0, requestCount = 0, usageLimits }: RequestPayload<"Login">, { now }: Context) {
+function terms({ leaseTime = 0, requestCount = 0, usageLimits }: RequestPayload<"Login">, { now }: Clock) {
   if (usageLimits) throw new KmipError("FeatureNotSupported", "Tickets have no usage limits here");
   if (requestCount < 0) throw new KmipError("InvalidField", "Not a count");
   const seconds = leaseTime === 0 ? LONGEST : Math.min(leaseTime, LONGEST);

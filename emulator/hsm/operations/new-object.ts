@@ -10,7 +10,7 @@ import {
 } from "../store/managed-object.ts";
 import { parsePrivateKey, parsePublicKey } from "../store/material.ts";
 import { checkCount } from "./attribute-instances.ts";
-import type { Context } from "./handler.ts";
+import type { Context } from "./context.ts";
 import { shorterLease } from "./lease.ts";
 import { checkConstraints } from "./settings.ts";
 

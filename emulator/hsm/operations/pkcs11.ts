@@ -1,6 +1,7 @@
 import { utf8 } from "#protocol/bytes.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
-import type { Context, Handler } from "./handler.ts";
+import type { Asker, Clock, Kept } from "./context.ts";
+import type { Handler } from "./handler.ts";
 import type { Operation } from "./operation.ts";
 
 /**
@@ -21,7 +22,7 @@ const pkcs11: Handler<"PKCS_11"> = ({ pkcs_11Function: called, correlationValue 
   throw new KmipError("PKCS_11InvalidFunction", "Not a function of this server");
 };
 
-function sessionOf(correlationValue: Uint8Array | undefined, { streams, holder, now }: Context) {
+function sessionOf(correlationValue: Uint8Array | undefined, { streams, holder, now }: Asker & Clock & Kept) {
   if (!correlationValue) throw new KmipError("InvalidCorrelationValue", "There is no session");
   return streams.take(correlationValue, holder, "PKCS_11", now);
 }

@@ -5,8 +5,9 @@ import { describeKey } from "../crypto/transparent-key.ts";
 import { admitAttributes } from "../policy/admission.ts";
 import { type ManagedObject, type ObjectValue, stateAt } from "../store/managed-object.ts";
 import { certificateDer, privateKeyOf, secretBytes } from "../store/material.ts";
-import { type Context, objectFor } from "./handler.ts";
+import type { Context } from "./context.ts";
 import { der } from "./key-format.ts";
+import { objectFor } from "./object-for.ts";
 
 /** Units of work (`HeavyWork`) of the iterations that a PKCS#12 may cost. */
 const COST = 500_000;

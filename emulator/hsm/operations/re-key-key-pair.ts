@@ -3,8 +3,10 @@ import { type Attributes, KmipError, type RequestPayload } from "#protocol/kmip/
 import { inPlaceOf } from "../policy/access.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import { Conflict } from "../store/work.ts";
+import type { Context } from "./context.ts";
 import { generatePair, kindOf, mergedAttributes, putPair } from "./create-key-pair.ts";
-import { type Context, type Handler, objectFor } from "./handler.ts";
+import type { Handler } from "./handler.ts";
+import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
 import { checkReplaceable, giveAwayName, linkReplacement, replacementAttributes } from "./replacement.ts";
 

@@ -7,7 +7,7 @@ import { classOf } from "../policy/classes.ts";
 import { isRestricted } from "../policy/roles.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import { instancesOf, removeInstances } from "./attribute-instances.ts";
-import type { Context } from "./handler.ts";
+import type { Asker, Clock, Context, Store } from "./context.ts";
 import { addLink } from "./links.ts";
 import { checkSettable } from "./new-object.ts";
 
@@ -39,7 +39,7 @@ const LEFT_BEHIND: ReadonlySet<string> = new Set([
 ]);
 
 /** Throws for an object that is not replaced: of the key hierarchy, or of an identity that makes nothing else. */
-export function checkReplaceable(object: ManagedObject, { subject }: Context): void {
+export function checkReplaceable(object: ManagedObject, { subject }: Asker): void {
   if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "Not allowed for this identity");
   if (classOf(object.attributes))
     throw new KmipError("PermissionDenied", "A key of the hierarchy has no replacement");
@@ -101,7 +101,7 @@ export function replacementDates(
 }
 
 /** The old object gives its name away, before the replacement is put. */
-export function giveAwayName(object: ManagedObject, { work, now }: Context): void {
+export function giveAwayName(object: ManagedObject, { work, now }: Clock & Store): void {
   removeInstances(object, "name", instancesOf(object, "name"));
   object.attributes.lastChangeDate = now;
   work.put(object);

@@ -1,6 +1,7 @@
 import { type Attributes, KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
-import type { Context, Handler } from "./handler.ts";
+import type { Asker, Clock, Context, Store } from "./context.ts";
+import type { Handler } from "./handler.ts";
 import type { Operation } from "./operation.ts";
 
 /**
@@ -42,7 +43,7 @@ const setDefaults: Handler<"SetDefaults"> = ({ defaultsInformation }, context) =
   return {};
 };
 
-export function settingsOf({ work, subject }: Pick<Context, "work" | "subject">): Settings {
+export function settingsOf({ work, subject }: Asker & Store): Settings {
   const kept = work.get(identifier(subject.identity)) as
     | (ManagedObject & { settings?: Settings })
     | undefined;
@@ -70,7 +71,7 @@ export function checkConstraints(context: Context, { objectType, attributes }: M
   if (!kept) throw new KmipError("ConstraintViolation", "The object is outside the constraints");
 }
 
-function write({ work, subject, now }: Context, settings: Settings): void {
+function write({ work, subject, now }: Asker & Clock & Store, settings: Settings): void {
   const uid = identifier(subject.identity);
   const object: ManagedObject & { settings: Settings } = {
     uid,

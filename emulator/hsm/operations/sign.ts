@@ -8,7 +8,8 @@ import {
 import { checkSigned } from "../policy/signing.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import { privateKeyOf, publicKeyOf } from "../store/material.ts";
-import { type Handler, objectFor } from "./handler.ts";
+import type { Handler } from "./handler.ts";
+import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
 import { parametersOf } from "./parameters.ts";
 import { takePiece } from "./streaming.ts";

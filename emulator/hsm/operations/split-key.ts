@@ -7,9 +7,11 @@ import { isRestricted } from "../policy/roles.ts";
 import { checkNoPad, isSecret } from "../policy/secrecy.ts";
 import type { ManagedObject, ObjectValue } from "../store/managed-object.ts";
 import { keyBlockOf, secretBytes } from "../store/material.ts";
-import { type Context, type Handler, objectFor } from "./handler.ts";
+import type { Asker, Clock, Context, Effort, Randomness, Store } from "./context.ts";
+import type { Handler } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
 import { checkSettable, putNew } from "./new-object.ts";
+import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
 
 type Request = RequestPayload<"CreateSplitKey">;
@@ -113,7 +115,7 @@ const joinSplitKey: Handler<"JoinSplitKey"> = async (request, context) => {
 };
 
 /** The key becomes the client's own: parts of others count as if it got them in plain. */
-function checkPart(part: ManagedObject, { subject, work, now }: Context): void {
+function checkPart(part: ManagedObject, { subject, work, now }: Asker & Clock & Store): void {
   if (part.owner !== subject.identity) checkRelease(subject, part, undefined, work, now);
 }
 
@@ -152,7 +154,7 @@ function described({ cryptographicAlgorithm }: Attributes, cryptographicLength: 
 async function split(
   secret: Uint8Array,
   request: Request,
-  { random, spend, turnOver }: Context,
+  { random, spend, turnOver }: Randomness & Effort,
 ): Promise<Bytes[]> {
   const { splitKeyParts: parts, splitKeyThreshold: threshold, splitKeyMethod } = request;
   if (secret.length > MAX_BYTES) throw new KmipError("InvalidField", "The key is too long to be split");
@@ -165,7 +167,7 @@ async function split(
 }
 
 /** One error for whatever is wrong with the parts. */
-async function joined(parts: ManagedObject[], { spend, turnOver }: Context): Promise<Bytes> {
+async function joined(parts: ManagedObject[], { spend, turnOver }: Effort): Promise<Bytes> {
   const failure = new KmipError("CryptographicFailure", "The parts make no key");
   const [first] = parts.map(({ value }) => value?.splitKey);
   if (!first || parts.length < first.splitKeyThreshold) throw failure;

@@ -1,7 +1,7 @@
 import { KmipError, type UniqueIdentifier } from "#protocol/kmip/index.ts";
 import type { Transform } from "../crypto/transform.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
-import type { Context } from "./handler.ts";
+import type { Context } from "./context.ts";
 
 /** The fields of a request whose data may come in pieces. */
 export interface Piece {

@@ -1,7 +1,7 @@
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { mayDo } from "../policy/access.ts";
 import { isDestroyed } from "../store/managed-object.ts";
-import type { Context } from "./handler.ts";
+import type { Asker, Context, Store } from "./context.ts";
 import { FIELDS } from "./request-attributes.ts";
 
 /** Templates that one request may name. */
@@ -27,7 +27,7 @@ export function withTemplates<Payload>(payload: Payload, context: Context): Payl
 }
 
 /** A template of the client's own, or the only one of others that it may read. */
-function templateOf(name: string, { work, subject }: Context): Attributes {
+function templateOf(name: string, { work, subject }: Asker & Store): Attributes {
   const found = work
     .find([["name", name]])
     .map((uid) => work.get(uid)!)

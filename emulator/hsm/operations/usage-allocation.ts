@@ -1,7 +1,8 @@
 import { KmipError } from "#protocol/kmip/index.ts";
 import { leftOf } from "../policy/usage-limits.ts";
 import { stateAt } from "../store/managed-object.ts";
-import { type Handler, objectFor } from "./handler.ts";
+import type { Handler } from "./handler.ts";
+import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
 
 /** Get Usage Allocation (KMIP 2.1 §6.1.23): a part of the usage limit, for uses outside this server. */

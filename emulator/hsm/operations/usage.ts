@@ -2,7 +2,7 @@ import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { classOf } from "../policy/classes.ts";
 import { leftOf } from "../policy/usage-limits.ts";
 import { isDestroyed, type ManagedObject, stateAt } from "../store/managed-object.ts";
-import type { Context } from "./handler.ts";
+import type { Clock, Store } from "./context.ts";
 
 export type Use = NonNullable<Attributes["cryptographicUsageMask"]>[number];
 
@@ -37,11 +37,7 @@ export function checkUsable(key: ManagedObject, use: Use, now: Date): void {
  * left. Bytes count where the unit is Byte, the use itself where it is Object. The refusal is a denial (CS-BC-M-7), as
  * "Usage Limit Exceeded" is that of Get Usage Allocation.
  */
-export function countUsage(
-  key: ManagedObject,
-  bytes: number,
-  { work, now }: Pick<Context, "work" | "now">,
-): void {
+export function countUsage(key: ManagedObject, bytes: number, { work, now }: Clock & Store): void {
   const limits = key.attributes.usageLimits;
   if (!limits) return;
   const left = leftOf(limits);

@@ -3,7 +3,8 @@ import { KmipError } from "#protocol/kmip/index.ts";
 import { parseCertificate } from "../crypto/certificate.ts";
 import { stateAt } from "../store/managed-object.ts";
 import { certificateDer } from "../store/material.ts";
-import { type Handler, objectFor } from "./handler.ts";
+import type { Handler } from "./handler.ts";
+import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
 
 const MOST = 32;

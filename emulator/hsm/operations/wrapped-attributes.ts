@@ -12,8 +12,8 @@ import { checkAccess, checkOperation } from "../policy/access.ts";
 import { namesAttributes } from "../policy/release.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import { clientAttributes } from "./client-attributes.ts";
+import type { Asker, Context } from "./context.ts";
 import { chosen } from "./get-attributes.ts";
-import type { Context } from "./handler.ts";
 
 /** Attributes that may be wrapped with a key. */
 const MOST = 256;
@@ -46,7 +46,7 @@ export function attributesToWrap(
 }
 
 /** Wrapped under a key that the client has, attributes are told: what is refused to Get Attributes is refused here. */
-function checkTold(object: ManagedObject, { subject, session }: Context): void {
+function checkTold(object: ManagedObject, { subject, session }: Asker): void {
   const operation = "GetAttributes";
   checkOperation(subject, operation);
   checkAccess(subject, object, operation);

@@ -14,11 +14,12 @@ import type { Authenticated } from "../identity/authentication.ts";
 import { ENCLAVE_EVIDENCE } from "../identity/evidence.ts";
 import { checkRights } from "../identity/rights.ts";
 import { objectsFor, type Tickets } from "../identity/tickets.ts";
+import type { Asker, Clock, Context, Effort, Randomness, Store } from "../operations/context.ts";
 import { Groups } from "../operations/groups.ts";
-import { type Context, References } from "../operations/handler.ts";
 import { OPERATIONS } from "../operations/index.ts";
 import { checkNames } from "../operations/new-object.ts";
 import { Pending } from "../operations/pending.ts";
+import { References } from "../operations/references.ts";
 import { withKnownAttributes } from "../operations/request-attributes.ts";
 import { Streams } from "../operations/streams.ts";
 import { withTemplates } from "../operations/templates.ts";
@@ -66,9 +67,7 @@ export interface Failure {
  */
 export class Batches {
   #options: BatchesOptions;
-  #streams = new Streams();
-  #pending = new Pending();
-  #groups = new Groups();
+  #kept = { streams: new Streams(), pending: new Pending(), groups: new Groups() };
   #heavy = new HeavyWork();
   #turns = new Turns();
 
@@ -79,53 +78,38 @@ export class Batches {
   /** The answers to the items that were reached, in order. */
   async execute(
     { header, items }: RequestMessage,
-    { subject, session, attestation }: Authenticated,
+    authenticated: Authenticated,
     origin: Origin,
   ): Promise<ResponseItem[]> {
-    const { store, now, random, tickets, seeding, attestationRoots, structuredKeyValues, pykmip, leaseTime } =
-      this.#options;
+    const { store, now, random, seeding, leaseTime } = this.#options;
+    const { subject, session } = authenticated;
     const continuation = header.batchErrorContinuationOption ?? "Stop";
     const undo = continuation === "Undo" && items.length > 1;
     const references = new References();
-    const budget = new Budget();
-    const { identity } = subject;
+    const asker = this.#asker(header, authenticated, origin);
+    const effort = this.#effort(subject);
     const answers: ResponseItem[] = [];
     let work = new Work(store);
     let length = 0;
     for (const item of items) {
-      const over = this.#turns.over(identity);
+      const over = effort.turnOver();
       if (over) await over;
       if (!undo) work = new Work(store);
       const objects = session && objectsFor(session, String(item.operation));
       const context: Context = {
-        subject,
-        version: header.protocolVersion,
+        ...asker,
+        ...(objects ? { objects } : {}),
         now: now(),
         random: (length) => random.take(length),
         seeding,
         seed: (data) => random.seed(data),
-        channel: origin.identity,
-        attestation,
-        attestationTypes: attestationRoots.length > 0 ? [ENCLAVE_EVIDENCE] : [],
-        ...(session ? { session } : {}),
-        holder: session?.id ?? subject.identity,
-        ...(objects ? { objects } : {}),
-        structuredKeyValues: [...structuredKeyValues, ...pykmip].includes(origin.identity),
-        pykmip: pykmip.includes(origin.identity),
-        leaseTime,
-        tickets,
         work,
-        streams: this.#streams,
-        pending: this.#pending,
-        groups: this.#groups,
         references,
         undoable: undo,
-        spend: (units) => budget.spend(units),
-        heavy: async (units, job) => {
-          budget.spend(units);
-          return this.#heavy.run(identity, units, job);
-        },
-        turnOver: () => this.#turns.over(identity),
+        leaseTime,
+        ...this.#kept,
+        tickets: this.#options.tickets,
+        ...effort,
       };
       const later = isDeferred(header, item, subject);
       let answer: ResponseItem;
@@ -143,9 +127,7 @@ export class Batches {
     }
     try {
       // Whether a name is free was asked before others had their turn.
-      const isPyKmip = this.#options.pykmip.includes(origin.identity);
-      for (const object of undo ? work.changedMeanwhile() : [])
-        checkNames({ work, pykmip: isPyKmip }, object);
+      for (const object of undo ? work.changedMeanwhile() : []) checkNames({ ...asker, work }, object);
       if (undo) work.commit();
     } catch (error) {
       if (!(error instanceof Conflict || error instanceof KmipError)) throw error;
@@ -153,6 +135,37 @@ export class Batches {
       return [...answers.slice(0, -1).map(undone), last];
     }
     return answers;
+  }
+
+  #asker(
+    { protocolVersion: version }: RequestMessage["header"],
+    { subject, session, attestation }: Authenticated,
+    { identity: channel }: Origin,
+  ): Asker {
+    const { attestationRoots, structuredKeyValues, pykmip } = this.#options;
+    return {
+      subject,
+      version,
+      channel,
+      ...(session ? { session } : {}),
+      holder: session?.id ?? subject.identity,
+      attestation,
+      attestationTypes: attestationRoots.length > 0 ? [ENCLAVE_EVIDENCE] : [],
+      structuredKeyValues: [...structuredKeyValues, ...pykmip].includes(channel),
+      pykmip: pykmip.includes(channel),
+    };
+  }
+
+  #effort({ identity }: Subject): Effort {
+    const budget = new Budget();
+    return {
+      spend: (units) => budget.spend(units),
+      heavy: async (units, job) => {
+        budget.spend(units);
+        return this.#heavy.run(identity, units, job);
+      },
+      turnOver: () => this.#turns.over(identity),
+    };
   }
 
   /** Poll is answered with the answer that waits; everything else is done now. */
@@ -165,7 +178,7 @@ export class Batches {
     const answer = await this.#item(item, context, origin, deferred);
     if (item.operation !== "Poll" || answer.resultStatus !== "Success") return answer;
     const { uniqueBatchItemId } = item;
-    const waiting = await this.#pending.take(
+    const waiting = await this.#kept.pending.take(
       item.payload.asynchronousCorrelationValue,
       context.holder,
       context.now,
@@ -192,11 +205,11 @@ export class Batches {
   /** Pending; its answer is to be asked for. What is done already is answered at once where no more answers can wait. */
   #later(
     item: RequestItem,
-    { subject: { identity }, holder, now, random }: Context,
+    { subject: { identity }, holder, now, random }: Asker & Clock & Randomness,
     begin: ResponseItem | (() => Promise<ResponseItem>),
   ): ResponseItem {
     try {
-      const asynchronousCorrelationValue = this.#pending.keep(
+      const asynchronousCorrelationValue = this.#kept.pending.keep(
         { holder, identity },
         item.operation,
         begin,
@@ -215,7 +228,7 @@ export class Batches {
 
   /** Ends what waits to be done. */
   close(): void {
-    this.#pending.close();
+    this.#kept.pending.close();
   }
 
   async #item(item: RequestItem, context: Context, origin: Origin, deferred: boolean): Promise<ResponseItem> {
@@ -244,7 +257,7 @@ export class Batches {
     }
   }
 
-  #handler(item: RequestItem, { subject, undoable, version }: Context): unknown {
+  #handler(item: RequestItem, { subject, undoable, version }: Asker & Store): unknown {
     const { operation, ephemeral, messageExtension } = item;
     if (!hasOperation(operation, version))
       throw new KmipError("OperationNotSupported", "Not an operation of this protocol version");
@@ -294,7 +307,7 @@ function framing({ operation, uniqueBatchItemId }: RequestItem | ResponseItem) {
 }
 
 /** Nothing is done whose answer the client's version cannot carry: it comes before the commit. */
-function checkCarried(operation: string | number, payload: unknown, { version }: Context): void {
+function checkCarried(operation: string | number, payload: unknown, { version }: Asker): void {
   if (version.major === 2 && version.minor === 1) return;
   try {
     checkAnswer(operation, payload, version);
