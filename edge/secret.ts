@@ -6,4 +6,4 @@ export function newSecret(): string {
 }
 
 /** SHA-256, base64url. Enough for secrets of full entropy: there is nothing to guess. */
-export { digest as hashSecret } from "#protocol/keys/index.ts";
+export { digest as hashSecret } from "#protocol/digest.ts";

@@ -1,5 +1,5 @@
 import { encodeBase64url } from "#protocol/base64url.ts";
-import { concat, utf8 } from "#protocol/bytes.ts";
+import { digest } from "#protocol/digest.ts";
 import type { AuditRow } from "./row.ts";
 
 /** One link. `hash` = SHA-256 of `previous`, a line feed and `entry`, base64url; the first `previous` is 32 zero bytes. */
@@ -25,9 +25,8 @@ export function canonicalEntry(
   return JSON.stringify(Object.fromEntries(members));
 }
 
-export async function linkHash(previous: string, entry: string): Promise<string> {
-  const input = concat(utf8(previous), utf8("\n"), utf8(entry));
-  return encodeBase64url(new Uint8Array(await crypto.subtle.digest("SHA-256", input)));
+export function linkHash(previous: string, entry: string): Promise<string> {
+  return digest(`${previous}\n${entry}`);
 }
 
 /** Recomputes a chain. Answers the last link, or throws an `Error` that names the first broken sequence. */

@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Completion, DocumentPage, Part } from "#protocol/contract/index.ts";
-import { digest } from "#protocol/keys/index.ts";
+import { digest } from "#protocol/digest.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";

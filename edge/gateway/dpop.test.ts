@@ -1,7 +1,7 @@
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
+import { digest } from "#protocol/digest.ts";
 import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
-import { digest } from "#protocol/keys/index.ts";
 import { otherForm } from "#protocol/keys/low-s.fixture.ts";
 import { dpopToken, verifyAccessToken } from "./access-token.ts";
 import { verifyProof } from "./dpop.ts";

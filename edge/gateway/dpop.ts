@@ -1,6 +1,7 @@
 import { EmbeddedJWK, jwtVerify } from "jose";
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
-import { digest, type EcPublicJwk, thumbprint } from "#protocol/keys/index.ts";
+import { digest } from "#protocol/digest.ts";
+import { type EcPublicJwk, thumbprint } from "#protocol/keys/index.ts";
 import { base64url, checked, literal, object, open, seconds, text } from "#protocol/shape.ts";
 import { Refused } from "./problem.ts";
 

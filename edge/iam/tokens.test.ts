@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { digest } from "#protocol/keys/index.ts";
+import { digest } from "#protocol/digest.ts";
 import { sqlStorage } from "#test/support/sql-storage.ts";
 import { type Hsm, HsmUnavailable } from "../hsm/index.ts";
 import type { Store } from "../store.ts";

@@ -1,5 +1,7 @@
 /** What the IAM tells other domains. */
 
+import type { EcPublicJwk } from "#protocol/keys/index.ts";
+
 /** Who is signed in on the vault's origin, by its cookie. */
 export type VaultSession = {
   /** Names the session to the vault's own scripts, also after the cookie was replaced; nothing is granted for it. */
@@ -41,12 +43,4 @@ export type Custodian = {
 };
 
 /** Public half of a token signing key. */
-export type TokenKey = {
-  kty: "EC";
-  crv: "P-256";
-  x: string;
-  y: string;
-  kid: string;
-  alg: "ES256";
-  use: "sig";
-};
+export type TokenKey = EcPublicJwk & { kid: string; alg: "ES256"; use: "sig" };

@@ -1,5 +1,5 @@
 import type { ExportRequest } from "#protocol/contract/index.ts";
-import { digest } from "#protocol/keys/index.ts";
+import { digest } from "#protocol/digest.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { ok, type Result, refuse } from "../result.ts";

@@ -2,8 +2,8 @@
 
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { CLOCK_TOLERANCE, seconds } from "#protocol/clock.ts";
+import { digest } from "#protocol/digest.ts";
 import { INSTANCES_CA, ROOT_CA, TRUST_LIST } from "#protocol/hierarchy/index.ts";
-import { digest } from "#protocol/keys/index.ts";
 import type { Hsm } from "../hsm/index.ts";
 import { type CertificateOrder, issue } from "./certificate.ts";
 import type { NewInstance } from "./instances.ts";

@@ -1,14 +1,13 @@
 /**
  * The signed records about keys: EDK (M6), load receipt (M8), the root-signed trust list that verifies both.
  * Compact JWS with ES256 (RFC 7515, RFC 7518 §3.4) on WebCrypto alone: this code is in the measured microservice.
- * Imports protocol/policy, hierarchy, shape, json, base64url and bytes. Imported by edge, web, cli and, `loading` alone, by
+ * Imports protocol/policy, hierarchy, and the files of protocol/. Imported by edge, web, cli and, `loading` alone, by
  * protocol/port.
  */
 
-export { digest } from "./digest.ts";
 export { type Edk, edkProviderInfo, parseEdk, verifyEdk } from "./edk.ts";
 export { type EcPublicJwk, jwkFromSpki, spkiFromJwk, thumbprint } from "./jwk.ts";
-export { JwsError, type JwsErrorCode, joinJws, signingInput, verifyJws } from "./jws.ts";
+export { JwsError, type JwsErrorCode, joinJws, protectedHeader, signingInput, verifyJws } from "./jws.ts";
 export { MAX_JWS_LENGTH } from "./length.ts";
 export { type Load, load, type Way } from "./loading/index.ts";
 export { canonicalJws, edkDigests, lowS } from "./low-s.ts";

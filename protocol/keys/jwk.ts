@@ -2,7 +2,7 @@
 
 import { decodeBase64url, encodeBase64url } from "../base64url.ts";
 import { concat, decodeHex, encodeHex } from "../bytes.ts";
-import { digest } from "./digest.ts";
+import { digest } from "../digest.ts";
 
 /** `x` and `y` are 32 bytes each, base64url. */
 export type EcPublicJwk = { kty: "EC"; crv: "P-256"; x: string; y: string };

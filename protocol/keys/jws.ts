@@ -4,9 +4,9 @@
  * Header and payload must be the very text that `JSON.stringify` writes: no duplicate member, no white space, one reading.
  */
 
-import { decodeBase64url, encodeBase64url } from "../base64url.ts";
 import { utf8 } from "../bytes.ts";
 import { parseJson } from "../json.ts";
+import { jwsInput, jwsParts, jwsToken } from "../jws.ts";
 import { base64url, fits, literal, object } from "../shape.ts";
 import { type EcPublicJwk, spkiFromJwk } from "./jwk.ts";
 import { MAX_JWS_LENGTH } from "./length.ts";
@@ -38,14 +38,18 @@ export class JwsError extends Error {
 
 /** The ASCII text to sign with ES256: `signature = sign(signingInput(…))`, then `joinJws`. */
 export function signingInput(header: { typ: string; kid: string }, payload: object): string {
-  const protectedHeader = { alg: "ES256", typ: header.typ, kid: header.kid };
-  return `${encodeJson(protectedHeader)}.${encodeJson(payload)}`;
+  return jwsInput(protectedHeader(header), payload);
+}
+
+/** The protected header: these three members in this order, so that it has one text. */
+export function protectedHeader({ typ, kid }: { typ: string; kid: string }) {
+  return { alg: "ES256", typ, kid };
 }
 
 /** Compact serialization of a signing input and its 64-byte signature r || s, brought to the lower s. Throws `JwsError` above 8 KiB. */
 export function joinJws(input: string, signature: Uint8Array): string {
   if (signature.length !== 64) throw new JwsError("jws-malformed", "signature is not r || s of P-256");
-  const token = `${input}.${encodeBase64url(lowS(signature))}`;
+  const token = jwsToken(input, lowS(signature));
   if (token.length > MAX_JWS_LENGTH) throw new JwsError("jws-malformed", "token would be too long");
   return token;
 }
@@ -78,21 +82,20 @@ export function split(token: unknown) {
   if (typeof token !== "string" || token.length > MAX_JWS_LENGTH) {
     throw new JwsError("jws-malformed", "not a compact JWS of at most 8 KiB");
   }
-  const [first, second, third, ...more] = token.split(".");
-  if (first === undefined || second === undefined || third === undefined || more.length > 0) {
-    throw new JwsError("jws-malformed", "not three parts");
-  }
-  const signature = decode(third);
+  const { header, payload, signature, input } = partsOf(token);
   if (signature.length !== 64) throw new JwsError("jws-malformed", "signature is not r || s of P-256");
-  return { header: decodeJson(first), payload: decodeJson(second), input: `${first}.${second}`, signature };
+  return { header: decodeJson(header), payload: decodeJson(payload), input, signature };
 }
 
-function encodeJson(value: object): string {
-  return encodeBase64url(utf8(JSON.stringify(value)));
+function partsOf(token: string) {
+  try {
+    return jwsParts(token);
+  } catch {
+    throw new JwsError("jws-malformed", "not three parts of base64url");
+  }
 }
 
-function decodeJson(part: string): unknown {
-  const bytes = decode(part);
+function decodeJson(bytes: Uint8Array): unknown {
   let value: unknown;
   let text: string;
   try {
@@ -104,12 +107,4 @@ function decodeJson(part: string): unknown {
   if (typeof value !== "object" || JSON.stringify(value) !== text)
     throw new JwsError("jws-malformed", "not canonical JSON");
   return value;
-}
-
-function decode(part: string): Uint8Array<ArrayBuffer> {
-  try {
-    return decodeBase64url(part);
-  } catch {
-    throw new JwsError("jws-malformed", "not base64url");
-  }
 }

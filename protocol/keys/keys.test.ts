@@ -2,8 +2,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import { encodeBase64url } from "../base64url.ts";
 import { utf8 } from "../bytes.ts";
+import { digest } from "../digest.ts";
 import {
-  digest,
   type EcPublicJwk,
   type Edk,
   edkProviderInfo,

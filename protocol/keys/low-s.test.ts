@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { decodeBase64url } from "../base64url.ts";
 import { utf8 } from "../bytes.ts";
+import { digest } from "../digest.ts";
 import {
   canonicalJws,
-  digest,
   edkDigests,
   joinJws,
   jwkFromSpki,

@@ -5,7 +5,7 @@
 
 import { decodeBase64url, encodeBase64url } from "../base64url.ts";
 import { concat, decodeHex, encodeHex } from "../bytes.ts";
-import { digest } from "./digest.ts";
+import { digest } from "../digest.ts";
 
 /** Order n of the base point of P-256 (SEC 2 §2.4.2). */
 const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;

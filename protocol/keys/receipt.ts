@@ -3,10 +3,10 @@
  * key it released to whom. The microservice verifies it BEFORE it unwraps.
  */
 
+import { digest } from "../digest.ts";
 import { SIGN_TYPE } from "../hierarchy/index.ts";
 import { type KeyPolicy, keyPolicy } from "../policy/index.ts";
 import { base64url, fits, line, literal, object, type Shape, seconds, whole } from "../shape.ts";
-import { digest } from "./digest.ts";
 import { JwsError, verifyJws } from "./jws.ts";
 import { edkDigests } from "./low-s.ts";
 import { checkTime } from "./time.ts";

@@ -2,15 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Engine } from "#emulator/hsm/server/engine.ts";
 import { tlsTransport } from "#kmip-node/index.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { digest } from "#protocol/digest.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
-import {
-  digest,
-  parseEdk,
-  type TrustList,
-  verifyEdk,
-  verifyReceipt,
-  verifyTrustList,
-} from "#protocol/keys/index.ts";
+import { parseEdk, type TrustList, verifyEdk, verifyReceipt, verifyTrustList } from "#protocol/keys/index.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
 import { parseCertificate, verifyChain } from "#protocol/pki/index.ts";
 import { EdgeClient } from "../support/edge-client.ts";

@@ -4,9 +4,9 @@
  */
 
 import { encodeBase64url } from "#protocol/base64url.ts";
+import { digest } from "#protocol/digest.ts";
 import { type Header, parseHeader } from "#protocol/envelope/index.ts";
 import { CofferError } from "#protocol/error.ts";
-import { digest } from "#protocol/keys/index.ts";
 import { bytesWith } from "./peek.ts";
 
 /** Names one sealed content, base64url. Rows of an index of versions name it by the same two. */

@@ -1,6 +1,7 @@
 /** Who a microservice under test deals with: the authorities of a deployment, its KMS, its registration authority. */
 
 import { seconds } from "#protocol/clock.ts";
+import { digest } from "#protocol/digest.ts";
 import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
@@ -9,7 +10,6 @@ import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { concat, utf8 } from "#protocol/bytes.ts";
 import { CofferError } from "#protocol/error.ts";
 import {
-  digest,
   type Edk,
   joinJws,
   jwkFromSpki,

@@ -1,8 +1,9 @@
 import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { decodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
+import { digest } from "#protocol/digest.ts";
 import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
-import { digest, type Receipt } from "#protocol/keys/index.ts";
+import type { Receipt } from "#protocol/keys/index.ts";
 import { otherForm } from "#protocol/keys/low-s.fixture.ts";
 import { type Authority, DN, jws, makeAuthority, START } from "./authority.fixture.ts";
 import { collect, context, refuse, TestBrowser } from "./browser.fixture.ts";

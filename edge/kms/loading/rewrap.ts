@@ -3,7 +3,8 @@
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
 import type { Rewrapped, RewrapRequest } from "#protocol/contract/index.ts";
-import { canonicalJws, digest } from "#protocol/keys/index.ts";
+import { digest } from "#protocol/digest.ts";
+import { canonicalJws } from "#protocol/keys/index.ts";
 import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
 import type { AccountKey } from "../../iam/types.ts";

@@ -2,7 +2,8 @@
 
 import { decodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
-import { digest, type Edk, JwsError } from "#protocol/keys/index.ts";
+import { digest } from "#protocol/digest.ts";
+import { type Edk, JwsError } from "#protocol/keys/index.ts";
 import type { KeyPolicy } from "#protocol/policy/index.ts";
 import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";

@@ -4,6 +4,7 @@
  */
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { sha256 } from "#protocol/digest.ts";
 import type { Caller } from "../../caller.ts";
 import { ok, refuse, refuseForNow } from "../../result.ts";
 import type { Binding } from "../types.ts";
@@ -24,7 +25,7 @@ const MAX_OPEN = 16;
 /** A new grant and the hash under which it is stored. */
 export async function makeGrant(now: number): Promise<{ grant: string; hash: Uint8Array; expires: number }> {
   const secret = crypto.getRandomValues(new Uint8Array(GRANT_BYTES));
-  return { grant: encodeBase64url(secret), hash: await hashOf(secret), expires: now + GRANT_SECONDS };
+  return { grant: encodeBase64url(secret), hash: await sha256(secret), expires: now + GRANT_SECONDS };
 }
 
 /** Stores it, in the transaction of the decision. Refuses when this user has begun too many of late. */
@@ -72,7 +73,7 @@ export const grantMethod: EnrolmentMethod = {
   async prepare(credential) {
     try {
       const secret = decodeBase64url(credential);
-      return secret.length === GRANT_BYTES ? await hashOf(secret) : null;
+      return secret.length === GRANT_BYTES ? await sha256(secret) : null;
     } catch {
       return null;
     }
@@ -93,7 +94,3 @@ export const grantMethod: EnrolmentMethod = {
     return ok({ user, custodian, client, jkt, origin });
   },
 };
-
-async function hashOf(secret: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", secret));
-}

@@ -3,6 +3,8 @@ import { createPublicKey, X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import { concat, equalConstantTime } from "#protocol/bytes.ts";
 import { CERTIFICATE, POLICY, policyAttribute } from "#protocol/hierarchy/index.ts";
+import { jwsPart } from "#protocol/jws.ts";
+import { MAX_JWS_LENGTH, protectedHeader } from "#protocol/keys/index.ts";
 import { KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import { certificateDer, privateKeyOf } from "../store/material.ts";
@@ -18,9 +20,6 @@ import { isRestricted } from "./roles.ts";
 
 type Request = RequestPayload<"Sign">;
 type Bytes = Uint8Array<ArrayBuffer>;
-
-/** The longest compact JWS that any of our parts reads, in bytes. */
-const LONGEST_JWS = 8192;
 
 /** Throws unless the key may sign what the request has. The domains of a deployment use keys with a sign type only. */
 export function checkSigned(
@@ -51,11 +50,10 @@ export function checkSigned(
 /** A signing input of RFC 7515 §7.1 whose header is the very text of {alg, typ, kid}: one reading, no other member. */
 function checkJws(data: Uint8Array, typ: string): void {
   const [, header] = /^([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+$/.exec(Buffer.from(data).toString("latin1")) ?? [];
-  if (header === undefined || data.length > LONGEST_JWS) throw notJws();
+  if (header === undefined || data.length > MAX_JWS_LENGTH) throw notJws();
   const text = Buffer.from(header, "base64url").toString("latin1");
   const [, kid] = /"kid":"([A-Za-z0-9_-]{43})"}$/.exec(text) ?? [];
-  const expected = JSON.stringify({ alg: "ES256", typ, kid });
-  if (kid === undefined || Buffer.from(expected).toString("base64url") !== header) throw notJws();
+  if (kid === undefined || jwsPart(protectedHeader({ typ, kid })) !== header) throw notJws();
 }
 
 function notJws(): KmipError {

@@ -1,7 +1,8 @@
 import { decodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
+import { digest } from "#protocol/digest.ts";
 import { CofferError } from "#protocol/error.ts";
-import { digest, type Edk, type Load, type Receipt, verifyEdk, verifyReceipt } from "#protocol/keys/index.ts";
+import { type Edk, type Load, type Receipt, verifyEdk, verifyReceipt } from "#protocol/keys/index.ts";
 import { unwrapDataKey } from "../keys.ts";
 import type { LoadedKey } from "../ring.ts";
 import type { Loader } from "./loader.ts";
