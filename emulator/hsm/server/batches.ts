@@ -1,13 +1,10 @@
 import type { X509Certificate } from "node:crypto";
 import {
-  AbsentInVersion,
-  checkAnswer,
   hasOperation,
   KmipError,
   type RequestItem,
   type RequestMessage,
   type ResponseItem,
-  type ResultReason,
 } from "#protocol/kmip/index.ts";
 import type { SeededRandom, Seeding } from "../crypto/random.ts";
 import type { Authenticated } from "../identity/authentication.ts";
@@ -26,6 +23,7 @@ import { withTemplates } from "../operations/templates.ts";
 import { checkOperation, mayAsk, type Subject } from "../policy/access.ts";
 import type { ObjectStore } from "../store/store.ts";
 import { Conflict, Work } from "../store/work.ts";
+import { checkCarried, type Failure, failed, framing, told, undone } from "./answer.ts";
 import { answerLength } from "./answer-length.ts";
 import { Budget, HeavyWork } from "./heavy-work.ts";
 import type { Origin } from "./listener.ts";
@@ -54,12 +52,6 @@ const TOO_LONG: Failure = {
 const ENDED: Failure = { code: "InvalidTicket", message: "The ticket ended before the operation began" };
 /** How often an item is tried again that others got in the way of. */
 const ATTEMPTS = 3;
-
-/** Why something was refused, in the words for the client. */
-export interface Failure {
-  code: ResultReason;
-  message: string;
-}
 
 /**
  * Executes batches (KMIP 2.1 §8 Messages): items in order, each a transaction; on Undo, the whole batch is one. What outlives a
@@ -292,40 +284,6 @@ export class Batches {
   }
 }
 
-/** What the client is told: our own words and reasons, and of other failures nothing. */
-export function told(error: unknown, log: Log): Failure {
-  if (error instanceof KmipError) return error;
-  if (error instanceof Conflict)
-    return { code: "GeneralFailure", message: "The object was changed by another request: ask again" };
-  log({ event: "failure", error: error instanceof Error ? error.message : "unknown" });
-  return { code: "GeneralFailure", message: "The server failed" };
-}
-
-/** What an answer repeats of the item that it answers. */
-function framing({ operation, uniqueBatchItemId }: RequestItem | ResponseItem) {
-  return { operation, ...(uniqueBatchItemId === undefined ? {} : { uniqueBatchItemId }) };
-}
-
-/** Nothing is done whose answer the client's version cannot carry: it comes before the commit. */
-function checkCarried(operation: string | number, payload: unknown, { version }: Asker): void {
-  if (version.major === 2 && version.minor === 1) return;
-  try {
-    checkAnswer(operation, payload, version);
-  } catch (error) {
-    if (!(error instanceof AbsentInVersion)) throw error;
-    throw new KmipError("FeatureNotSupported", error.message);
-  }
-}
-
-function failed(item: RequestItem, { code, message }: Failure): ResponseItem {
-  return {
-    ...framing(item),
-    resultStatus: "OperationFailed",
-    resultReason: code,
-    resultMessage: message,
-  } as ResponseItem;
-}
-
 /** Whether the client asks for the answer later: 1.x says so by a Boolean, 2.x by Mandatory (KMIP 2.1 §9.2 Asynchronous Indicator). */
 function isDeferred(
   { asynchronousIndicator, protocolVersion }: RequestMessage["header"],
@@ -336,15 +294,4 @@ function isDeferred(
     asynchronousIndicator === "Mandatory" ||
     (asynchronousIndicator === "Optional" && protocolVersion.major === 1);
   return asked && mayAsk(subject, "Poll") && subject.operations[operation]?.deferrable !== false;
-}
-
-/** What is undone reveals nothing but which object it was about (BL-M-2). */
-function undone(answer: ResponseItem): ResponseItem {
-  const payload = "payload" in answer ? (answer.payload as object) : undefined;
-  const only = payload && Object.keys(payload).every((key) => key === "uniqueIdentifier");
-  return {
-    ...framing(answer),
-    resultStatus: "OperationUndone",
-    ...(only ? { payload } : {}),
-  } as ResponseItem;
 }

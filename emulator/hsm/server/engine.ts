@@ -25,7 +25,8 @@ import { LEASE_TIME } from "../operations/lease.ts";
 import { mayAsk } from "../policy/access.ts";
 import { OperationPolicies } from "../policy/operation-policy.ts";
 import type { ObjectStore } from "../store/store.ts";
-import { Batches, told } from "./batches.ts";
+import { told } from "./answer.ts";
+import { Batches } from "./batches.ts";
 import type { Executed, Origin } from "./listener.ts";
 import type { Log } from "./log.ts";
 
