@@ -3,7 +3,7 @@
  * May import: this folder. May be imported by: users of the package; inside of it, use `index.ts`.
  */
 
-export { ENCLAVE_EVIDENCE } from "./identity/evidence.ts";
+export { ENCLAVE_EVIDENCE } from "#protocol/evidence/index.ts";
 
 export { ensurePki, issueClient, type KeyAndCertificate, type Pki } from "./identity/pki.ts";
 export { type Device, type Principal, principalOf } from "./identity/principals.ts";

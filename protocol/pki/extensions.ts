@@ -26,7 +26,11 @@ export type Extensions = {
   alternativeNames: Uint8Array[];
   /** Certificate policies, DER of each object identifier in hexadecimal. */
   policies: string[];
+  /** Extended key usages, DER of each object identifier in hexadecimal; none when absent. */
+  purposes: string[];
 };
+
+const EXTENDED_KEY_USAGE = "0603551d25";
 
 /** What is known here, by the octets of its object identifier below 2.5.29 in hexadecimal. */
 const READERS: Record<string, (value: DerReader, into: Extensions) => void> = {
@@ -60,6 +64,10 @@ const READERS: Record<string, (value: DerReader, into: Extensions) => void> = {
       into.policies.push(encodeHex(policies.enter(SEQUENCE).read(OBJECT_IDENTIFIER).bytes));
     }
   },
+  [EXTENDED_KEY_USAGE]: (value, into) => {
+    const purposes = value.enter(SEQUENCE);
+    while (!purposes.done) into.purposes.push(encodeHex(purposes.read(OBJECT_IDENTIFIER).bytes));
+  },
 };
 
 /** Reads `[3] Extensions`. Throws `TypeError` for a duplicate, and for a critical one that is unknown. */
@@ -70,6 +78,7 @@ export function readExtensions(explicit: DerReader): Extensions {
     keyUsage: 0,
     alternativeNames: [],
     policies: [],
+    purposes: [],
   };
   if (explicit.done) return into;
   const wrapped = explicit.enter(CONTEXT | 3);
@@ -86,7 +95,9 @@ export function readExtensions(explicit: DerReader): Extensions {
     if (seen.has(id)) throw new TypeError("an extension twice");
     seen.add(id);
     const read = Object.hasOwn(READERS, id) ? READERS[id] : undefined;
-    if (critical && !read) throw new TypeError("a critical extension that is not known");
+    // Only some callers look at purposes, so a certificate that insists on them is not understood.
+    if (critical && (!read || id === EXTENDED_KEY_USAGE))
+      throw new TypeError("a critical extension that is not known");
     read?.(value, into);
     if (read) value.end();
   }

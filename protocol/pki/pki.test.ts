@@ -222,6 +222,16 @@ it("refuses critical extensions that it does not know, extensions twice, and two
   expect(() => parseCertificate(Buffer.from(altered, "hex"))).toThrow("another signature algorithm");
 });
 
+it("reads purposes, and does not take a certificate that insists on them", async () => {
+  const purpose = objectIdentifier("2.23.133.8.3");
+  const made = async (isCritical: boolean) => {
+    const extensions = [new x509.ExtendedKeyUsageExtension(["2.23.133.8.3"], isCritical)];
+    return (await path({ leaf: { extensions } })).made[0]!.der;
+  };
+  expect(parseCertificate(await made(false)).purposes).toEqual([Buffer.from(purpose).toString("hex")]);
+  await expect(made(true)).rejects.toThrow("not known");
+});
+
 describe("what an instance's certificate says", () => {
   const custodian = "CN=u1,OU=https://app.example,O=acme";
   const policies = [METHOD_POLICY.grant, TIER_POLICY.emulated];

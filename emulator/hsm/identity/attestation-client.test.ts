@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { makeEvidence, makePlatform, type Platform } from "#emulator/enclave/index.ts";
 import { connectKmip } from "#kmip-node/index.ts";
+import { ENCLAVE_EVIDENCE } from "#protocol/evidence/index.ts";
 import { named, policy } from "#protocol/hierarchy/index.ts";
 import {
   type Attest,
@@ -17,7 +18,6 @@ import {
 import { type TestHsm, testHsm, WAYS, type Way } from "../testing/deployment.ts";
 import { AES, PAST } from "../testing/hierarchy.ts";
 import { reason } from "../testing/refusal.ts";
-import { ENCLAVE_EVIDENCE } from "./evidence.ts";
 import { oneTimePassword } from "./one-time-password.ts";
 import { issueClient, type KeyAndCertificate } from "./pki.ts";
 import { principalOf } from "./principals.ts";

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeEvidence, makePlatform, type Platform } from "#emulator/enclave/index.ts";
+import { ENCLAVE_EVIDENCE } from "#protocol/evidence/index.ts";
 import { IDENTITY, POLICY, policy, VENDOR } from "#protocol/hierarchy/index.ts";
 import {
   type Attributes,
@@ -18,7 +19,6 @@ import { isTighter } from "../policy/attestation.ts";
 import { type TestHsm, testHsm, WAYS, type Way } from "../testing/deployment.ts";
 import { AES, aesKw, createMaster, PAST } from "../testing/hierarchy.ts";
 import { reason } from "../testing/refusal.ts";
-import { ENCLAVE_EVIDENCE } from "./evidence.ts";
 import { issueClient } from "./pki.ts";
 
 /** Attestation enforced (KMIP 2.1 §9.3 Attestation Capable Indicator, §9.11 Credential): the way it goes, and each way in which it is misused. */

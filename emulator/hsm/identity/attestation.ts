@@ -1,4 +1,4 @@
-import type { X509Certificate } from "node:crypto";
+import { type Claims, verifyEvidence } from "#protocol/evidence/index.ts";
 import { roleOf } from "#protocol/hierarchy/index.ts";
 import {
   type Attributes,
@@ -8,7 +8,6 @@ import {
   type RequestHeader,
 } from "#protocol/kmip/index.ts";
 import { requirementOf } from "../policy/attestation.ts";
-import { ENCLAVE_EVIDENCE, type Evidence, verifyEvidence } from "./evidence.ts";
 import type { Nonces } from "./nonces.ts";
 
 /** Attestation of the client in one message (KMIP 2.1 §9.3 Attestation Capable Indicator, §9.11 Credential). */
@@ -16,10 +15,10 @@ export class Attestation {
   /** Set when something asked for evidence: the response then brings a nonce and the accepted types. */
   demanded = false;
   /** What came with the message, verified. */
-  readonly evidence: Evidence | undefined;
+  readonly evidence: Claims | undefined;
   #capable: boolean;
 
-  constructor(capable: boolean, evidence?: Evidence) {
+  constructor(capable: boolean, evidence?: Claims) {
     this.#capable = capable;
     this.evidence = evidence;
   }
@@ -28,10 +27,11 @@ export class Attestation {
    * Throws unless the message carried the evidence that an object with these attributes requires, or is a piece of an
    * operation that was `begun` with it.
    */
-  check(attributes: Attributes, begun?: Evidence): void {
+  check(attributes: Attributes, begun?: Claims): void {
     const requirement = requirementOf(attributes);
     if (!requirement) return;
-    const fulfilled = ({ measurement }: Evidence) => requirement.measurements?.includes(measurement) ?? true;
+    const fulfilled = ({ measurements }: Claims) =>
+      requirement.measurements?.includes(measurements.code) ?? true;
     if (this.evidence) {
       if (fulfilled(this.evidence)) return;
       throw attestationFailed();
@@ -51,7 +51,7 @@ export function attestationFailed(): KmipError {
 /** Whether a client that can attest may be asked to: the roots are known, the version has it, the client said so. */
 export function isCapable(
   { protocolVersion, attestationCapableIndicator }: RequestHeader,
-  roots: readonly X509Certificate[],
+  roots: readonly Uint8Array[],
   channel: string,
 ): boolean {
   return (
@@ -79,17 +79,17 @@ export function consumeNonces(
 }
 
 /** The evidence in an Attestation Credential whose nonce was good; throws an `Error` for the log. */
-export function evidenceOf(
+export async function evidenceOf(
   { credentialValue }: Credential,
-  roots: readonly X509Certificate[],
+  roots: readonly Uint8Array[],
   channel: string,
   now: Date,
-): Evidence {
+): Promise<Claims> {
   const { nonce, attestationType, attestationMeasurement, attestationAssertion } = credentialValue;
-  if (attestationType !== ENCLAVE_EVIDENCE) throw new Error("not an accepted type");
   if (!nonce) throw new Error("the nonce is missing");
   const evidence = attestationAssertion ?? attestationMeasurement;
   if (!evidence || (attestationAssertion && attestationMeasurement))
     throw new Error("one measurement or assertion is expected");
-  return verifyEvidence(evidence, { roots, nonce: nonce.nonceValue, client: channel, now });
+  const expected = { roots, nonce: nonce.nonceValue, subject: channel, now: now.getTime() };
+  return verifyEvidence(attestationType, evidence, expected);
 }

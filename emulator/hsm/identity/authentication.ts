@@ -1,4 +1,4 @@
-import type { X509Certificate } from "node:crypto";
+import type { Claims } from "#protocol/evidence/index.ts";
 import { roleOf } from "#protocol/hierarchy/index.ts";
 import { type Credential, hasAttestation, KmipError, type RequestHeader } from "#protocol/kmip/index.ts";
 import type { Subject } from "../policy/access.ts";
@@ -7,7 +7,6 @@ import type { Origin } from "../server/listener.ts";
 import type { Log } from "../server/log.ts";
 import { Attempts } from "./attempts.ts";
 import { Attestation, attestationFailed, consumeNonces, evidenceOf, isCapable } from "./attestation.ts";
-import type { Evidence } from "./evidence.ts";
 import { Nonces } from "./nonces.ts";
 import type { Principals, Shown } from "./principals.ts";
 import type { Session, Tickets } from "./tickets.ts";
@@ -25,8 +24,8 @@ export interface AuthenticationOptions {
   principals: Principals;
   policies: OperationPolicies;
   tickets: Tickets;
-  /** Roots of the platforms whose evidence is accepted. */
-  roots: readonly X509Certificate[];
+  /** Roots (DER) of the platforms whose evidence is accepted. */
+  roots: readonly Uint8Array[];
   log: Log;
 }
 
@@ -61,7 +60,7 @@ export class Authentication {
     const named = naming[0]
       ? await this.#named(naming[0], identity, now)
       : { subject: this.#subject(identity) };
-    const evidence = attesting[0] && this.#evidence(attesting[0], header, identity, now, fresh);
+    const evidence = attesting[0] && (await this.#evidence(attesting[0], header, identity, now, fresh));
     return { ...named, attestation: new Attestation(capable, evidence) };
   }
 
@@ -104,18 +103,18 @@ export class Authentication {
     };
   }
 
-  #evidence(
+  async #evidence(
     credential: Credential,
     { protocolVersion }: RequestHeader,
     channel: string,
     now: Date,
     fresh: ReadonlySet<Credential>,
-  ): Evidence {
+  ): Promise<Claims> {
     const { roots, log } = this.#options;
     try {
       if (!hasAttestation(protocolVersion)) throw new Error("not in this protocol version");
       if (!fresh.has(credential)) throw new Error("no nonce of this client is open");
-      return evidenceOf(credential, roots, channel, now);
+      return await evidenceOf(credential, roots, channel, now);
     } catch (error) {
       const message = error instanceof Error ? error.message : "unknown";
       log({ event: "attestation", identity: channel, message });

@@ -1,4 +1,4 @@
-import type { ProtocolVersion } from "#protocol/kmip/index.ts";
+import type { AttestationType, ProtocolVersion } from "#protocol/kmip/index.ts";
 import type { Seeding } from "../crypto/random.ts";
 import type { Attestation } from "../identity/attestation.ts";
 import type { Session, Tickets } from "../identity/tickets.ts";
@@ -29,7 +29,7 @@ export interface Asker {
   objects?: ReadonlySet<string>;
   /** What the client has shown of itself in this message, and the types of evidence that are accepted. */
   attestation: Attestation;
-  attestationTypes: readonly number[];
+  attestationTypes: readonly AttestationType[];
   /** Whether the client reads a bare wrapped key only as a structure. */
   structuredKeyValues: boolean;
   /** Whether the client is PyKMIP's (`pykmip.ts`). */

@@ -1,5 +1,5 @@
+import type { Claims } from "#protocol/evidence/index.ts";
 import { KmipError, type UniqueIdentifier } from "#protocol/kmip/index.ts";
-import type { Evidence } from "../identity/evidence.ts";
 import { checkAccess } from "../policy/access.ts";
 import { isDestroyed, type ManagedObject } from "../store/managed-object.ts";
 import type { Asker, Clock, Context, Kept } from "./context.ts";
@@ -39,6 +39,6 @@ function begunWith(
   operation: string,
   { uid }: ManagedObject,
   correlationValue: Uint8Array | undefined,
-): Evidence | undefined {
+): Claims | undefined {
   return correlationValue && streams.evidence(correlationValue, { holder, operation, uid, channel }, now);
 }

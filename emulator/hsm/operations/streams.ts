@@ -1,6 +1,6 @@
 import { encodeHex } from "#protocol/bytes.ts";
+import type { Claims } from "#protocol/evidence/index.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
-import type { Evidence } from "../identity/evidence.ts";
 
 /** An operation whose data comes in several requests (KMIP 2.1 §7.17 Init Indicator to §7.14 Final Indicator). */
 export interface Stream {
@@ -16,7 +16,7 @@ export interface Stream {
 
 /** Evidence, and the identity of the channel that it is of. */
 export interface Attested {
-  evidence: Evidence;
+  evidence: Claims;
   channel: string;
 }
 
@@ -74,12 +74,12 @@ export class Streams {
       channel,
     }: Pick<Stream, "holder" | "operation" | "uid"> & Pick<Attested, "channel">,
     now: Date,
-  ): Evidence | undefined {
+  ): Claims | undefined {
     const stream = this.#open.get(encodeHex(correlation));
     if (!stream || stream.holder !== holder || stream.operation !== operation || stream.uid !== uid)
       return undefined;
     const { attested } = stream;
-    return attested && attested.channel === channel && now < attested.evidence.expires
+    return attested && attested.channel === channel && now.getTime() < attested.evidence.expires
       ? attested.evidence
       : undefined;
   }

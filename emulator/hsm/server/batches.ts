@@ -1,4 +1,4 @@
-import type { X509Certificate } from "node:crypto";
+import { ATTESTATION_TYPES } from "#protocol/evidence/index.ts";
 import {
   hasOperation,
   KmipError,
@@ -8,7 +8,6 @@ import {
 } from "#protocol/kmip/index.ts";
 import type { SeededRandom, Seeding } from "../crypto/random.ts";
 import type { Authenticated } from "../identity/authentication.ts";
-import { ENCLAVE_EVIDENCE } from "../identity/evidence.ts";
 import { checkRights } from "../identity/rights.ts";
 import { objectsFor, type Tickets } from "../identity/tickets.ts";
 import type { Asker, Clock, Context, Effort, Randomness, Store } from "../operations/context.ts";
@@ -36,7 +35,7 @@ export interface BatchesOptions {
   random: SeededRandom;
   log: Log;
   tickets: Tickets;
-  attestationRoots: readonly X509Certificate[];
+  attestationRoots: readonly Uint8Array[];
   seeding: Seeding;
   structuredKeyValues: readonly string[];
   pykmip: readonly string[];
@@ -142,7 +141,7 @@ export class Batches {
       ...(session ? { session } : {}),
       holder: session?.id ?? subject.identity,
       attestation,
-      attestationTypes: attestationRoots.length > 0 ? [ENCLAVE_EVIDENCE] : [],
+      attestationTypes: attestationRoots.length > 0 ? ATTESTATION_TYPES : [],
       structuredKeyValues: [...structuredKeyValues, ...pykmip].includes(channel),
       pykmip: pykmip.includes(channel),
     };

@@ -1,4 +1,4 @@
-import type { X509Certificate } from "node:crypto";
+import { ATTESTATION_TYPES } from "#protocol/evidence/index.ts";
 import {
   decodeRequest,
   encodeResponse,
@@ -17,7 +17,6 @@ import {
 } from "#protocol/kmip/index.ts";
 import { SeededRandom, type Seeding } from "../crypto/random.ts";
 import { type Authenticated, Authentication } from "../identity/authentication.ts";
-import { ENCLAVE_EVIDENCE } from "../identity/evidence.ts";
 import { Principals } from "../identity/principals.ts";
 import { Tickets } from "../identity/tickets.ts";
 import { OPERATIONS } from "../operations/index.ts";
@@ -44,7 +43,7 @@ export interface EngineOptions {
   /** What ordinary clients may do with each other's objects; the built-in policies by default. */
   policies?: OperationPolicies;
   /** Roots of the platforms whose attestation is accepted; none by default. */
-  attestationRoots?: readonly X509Certificate[];
+  attestationRoots?: readonly Uint8Array[];
   /** What becomes of seeds; they are mixed in by default. */
   seeding?: Seeding;
   /** Identities whose clients read a bare wrapped key only as a structure; none by default. */
@@ -137,7 +136,7 @@ export class Engine {
       timeStamp: now,
       ...(serverHashedPassword ? { serverHashedPassword } : {}),
       ...(attestation.demanded
-        ? { nonce: nonces.issue(identity, now, random), attestationType: [ENCLAVE_EVIDENCE] }
+        ? { nonce: nonces.issue(identity, now, random), attestationType: [...ATTESTATION_TYPES] }
         : {}),
     };
   }

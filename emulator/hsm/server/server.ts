@@ -104,7 +104,7 @@ async function startAlone(options: HsmOptions): Promise<Hsm> {
     ...known,
   ]);
   const policies = new OperationPolicies(OPERATIONS, options.policies);
-  const attestationRoots = pems.map((pem) => new X509Certificate(pem));
+  const attestationRoots = pems.map((pem) => new X509Certificate(pem).raw);
   const logPath = join(dir, "hsm.log");
   const file = fileLog(logPath, now);
   const log: Log = (line) => {

@@ -1,0 +1,79 @@
+import { encodeBase64url } from "../base64url.ts";
+import { utf8 } from "../bytes.ts";
+import { CLOCK_TOLERANCE } from "../clock.ts";
+import { parseJson } from "../json.ts";
+import { jwsParts } from "../jws.ts";
+import { parseCertificate, verifyChain } from "../pki/index.ts";
+import type { Claims, EvidenceFormat, Expectation } from "./format.ts";
+
+/**
+ * The evidence of the enclave emulator: an EAT (RFC 9711; `eat+jwt`, ES256, certificate of the platform key in `x5c`), as a
+ * vendor's Attestation Type.
+ */
+export const ENCLAVE_EMULATOR = {
+  mediaType: 'application/eat+jwt; eat_profile="tag:coffer,2026:enclave-emulator#1"',
+  attestationType: 0x80000001,
+  tier: "emulated",
+  limit: 8192,
+  async verify(evidence, expected) {
+    const { header, payload, signature, input } = jwsParts(textOf(evidence));
+    const key = await platformKey(objectIn(header), expected);
+    if (!(await crypto.subtle.verify(ES256, key, signature, utf8(input))))
+      throw new Error("the signature is wrong");
+    return claimsIn(objectIn(payload), expected);
+  },
+} as const satisfies EvidenceFormat;
+
+/** Seconds that evidence may live. */
+const MAX_LIFETIME = 300;
+/** tcg-kp-AIKCertificate, 2.23.133.8.3: DER of the object identifier in hexadecimal. */
+const ATTESTATION_KEY = "06056781050803";
+const ES256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+
+/** The key of the certificate in the header, under one of the roots now. */
+async function platformKey(
+  { alg, typ, x5c, ...others }: Record<string, unknown>,
+  { roots, now }: Expectation,
+): Promise<CryptoKey> {
+  if (alg !== "ES256" || typ !== "eat+jwt" || Object.keys(others).length > 0)
+    throw new Error("not the header of evidence");
+  const [text, ...more] = Array.isArray(x5c) ? (x5c as unknown[]) : [];
+  if (typeof text !== "string" || more.length > 0) throw new Error("one certificate is expected");
+  const certificate = parseCertificate(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)));
+  const under = async (der: Uint8Array) => {
+    const root = parseCertificate(der);
+    await verifyChain(crypto.subtle, [certificate, root], root.spki, now);
+  };
+  // A root of another kind vouches for nothing here.
+  await Promise.any(roots.map(under)).catch(() => {
+    throw new Error("the platform key is not under a root");
+  });
+  if (!certificate.purposes.includes(ATTESTATION_KEY))
+    throw new Error("the platform key is not for attestation");
+  return crypto.subtle.importKey("spki", certificate.spki, ES256, true, ["verify"]);
+}
+
+function claimsIn(claims: Record<string, unknown>, { nonce, subject, now }: Expectation): Claims {
+  const { environment, eat_nonce, sub, iat, exp, measurement } = claims;
+  const seconds = now / 1000;
+  if (environment !== "EMULATED") throw new Error("evidence of the emulator must say so");
+  if (eat_nonce !== encodeBase64url(nonce)) throw new Error("another nonce");
+  if (sub !== subject) throw new Error("evidence of another client");
+  if (!Number.isSafeInteger(iat) || !Number.isSafeInteger(exp)) throw new Error("the times are missing");
+  const [issued, expires] = [iat as number, exp as number];
+  if (!(issued <= seconds + CLOCK_TOLERANCE && seconds < expires && expires - issued <= MAX_LIFETIME))
+    throw new Error("not the time of this evidence");
+  if (typeof measurement !== "string" || !/^([0-9a-f]{64}|[0-9a-f]{96})$/.test(measurement))
+    throw new Error("the measurement is missing");
+  return { measurements: { code: measurement }, expires: expires * 1000 };
+}
+
+function textOf(bytes: Uint8Array): string {
+  return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+}
+
+function objectIn(part: Uint8Array): Record<string, unknown> {
+  const value: unknown = parseJson(textOf(part));
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("not an object");
+  return value as Record<string, unknown>;
+}

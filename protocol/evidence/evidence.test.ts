@@ -1,0 +1,153 @@
+import "reflect-metadata";
+import * as x509 from "@peculiar/x509";
+import { beforeAll, describe, expect, it } from "vitest";
+import { makeEvidence, makePlatform, type Platform } from "#emulator/enclave/index.ts";
+import { utf8 } from "../bytes.ts";
+import {
+  ATTESTATION_TYPES,
+  type Claims,
+  ENCLAVE_EVIDENCE,
+  type EvidenceFormat,
+  type Expectation,
+  verifyEvidence,
+} from "./index.ts";
+
+const NOW = new Date("2026-11-28T12:00:00Z");
+const CODE = "ab".repeat(48);
+const nonce = new Uint8Array(32).fill(7);
+const order = { nonce, client: "alice", measurement: CODE, now: NOW };
+const der = (pem: string) => new Uint8Array(x509.PemConverter.decodeFirst(pem));
+
+let platform: Platform;
+let other: Platform;
+let expected: Expectation;
+beforeAll(async () => {
+  [platform, other] = await Promise.all([makePlatform(NOW), makePlatform(NOW)]);
+  expected = { roots: [der(platform.root)], nonce, subject: "alice", now: NOW.getTime() };
+});
+
+const verify = (evidence: Uint8Array, changes: Partial<Expectation> = {}) =>
+  verifyEvidence(ENCLAVE_EVIDENCE, evidence, { ...expected, ...changes });
+
+describe("evidence of the enclave emulator", () => {
+  it("says what runs, and until when that is known", async () => {
+    const claims = { measurements: { code: CODE }, expires: NOW.getTime() + 120_000 };
+    expect(await verify(makeEvidence(platform, order))).toEqual(claims);
+    const roots = [new Uint8Array([1]), der(other.root), der(platform.root)];
+    expect(await verify(makeEvidence(platform, order), { roots })).toEqual(claims);
+  });
+
+  it.each<[string, () => Partial<Expectation>, RegExp]>([
+    ["for another nonce", () => ({ nonce: new Uint8Array(32) }), /nonce/],
+    ["for another party", () => ({ subject: "bob" }), /client/],
+    ["under another root", () => ({ roots: [der(other.root)] }), /root/],
+    ["where nobody is trusted", () => ({ roots: [] }), /root/],
+    ["before it begins", () => ({ now: NOW.getTime() - 301_000 }), /time/],
+    ["after it has ended", () => ({ now: NOW.getTime() + 120_000 }), /time/],
+    ["at no time", () => ({ now: Number.NaN }), /root/],
+  ])("refuses evidence %s", async (_, change, reason) => {
+    await expect(verify(makeEvidence(platform, order), change())).rejects.toThrow(reason);
+  });
+
+  it("refuses evidence with any character changed", async () => {
+    const evidence = makeEvidence(platform, order);
+    for (let i = 0; i < evidence.length; i++) {
+      const changed = evidence.slice();
+      changed[i]! ^= 1;
+      await expect(verify(changed), `character ${i}`).rejects.toThrow();
+    }
+  });
+
+  it("refuses evidence signed by a key that is for something else", async () => {
+    const p256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+    const keys = await crypto.subtle.generateKey(p256, true, ["sign", "verify"]);
+    const authority = await crypto.subtle.generateKey(p256, true, ["sign", "verify"]);
+    const validity = { notBefore: NOW, notAfter: new Date(NOW.getTime() + 86_400_000) };
+    const root = await x509.X509CertificateGenerator.createSelfSigned({
+      name: "CN=root",
+      keys: authority,
+      signingAlgorithm: p256,
+      ...validity,
+      extensions: [
+        new x509.BasicConstraintsExtension(true, 0, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+      ],
+    });
+    const key = x509.PemConverter.encode(
+      await crypto.subtle.exportKey("pkcs8", keys.privateKey),
+      "PRIVATE KEY",
+    );
+    const evidenceFor = async (purposes: string[]) => {
+      const certificate = await x509.X509CertificateGenerator.create({
+        subject: "CN=platform",
+        issuer: root.subject,
+        publicKey: keys.publicKey,
+        signingKey: authority.privateKey,
+        signingAlgorithm: p256,
+        ...validity,
+        extensions: purposes.length > 0 ? [new x509.ExtendedKeyUsageExtension(purposes)] : [],
+      });
+      return makeEvidence({ certificate: certificate.toString("pem"), key }, order);
+    };
+    const roots = [new Uint8Array(root.rawData)];
+    expect(await verify(await evidenceFor(["2.23.133.8.3"]), { roots })).toMatchObject({
+      measurements: { code: CODE },
+    });
+    for (const purposes of [[], ["1.3.6.1.5.5.7.3.2"]])
+      await expect(verify(await evidenceFor(purposes), { roots })).rejects.toThrow("not for attestation");
+  });
+
+  it("verifies nothing without a nonce", async () => {
+    const empty = makeEvidence(platform, { ...order, nonce: new Uint8Array() });
+    await expect(verify(empty, { nonce: new Uint8Array() })).rejects.toThrow("not a nonce");
+  });
+});
+
+describe("formats of evidence", () => {
+  it("are told apart by their names", async () => {
+    const evidence = makeEvidence(platform, order);
+    for (const type of ["TPMQuote", 0x80000002, "application/eat+jwt", "", undefined])
+      await expect(verifyEvidence(type, evidence, expected)).rejects.toThrow("not an accepted type");
+    expect(ATTESTATION_TYPES).toContain(ENCLAVE_EVIDENCE);
+    expect(new Set(ATTESTATION_TYPES).size).toBe(ATTESTATION_TYPES.length);
+  });
+
+  /** A second format, as one would be added: it needs this object and its place in the table. */
+  const planted = (claims: Partial<Claims> = {}): EvidenceFormat => ({
+    mediaType: "application/test",
+    attestationType: 0x80000099,
+    tier: "hardware",
+    limit: 100,
+    async verify(evidence, { nonce, now }) {
+      if (evidence.join() !== nonce.join()) throw new Error("another nonce");
+      return { measurements: { code: CODE, pcr4: CODE }, expires: now + 1000, ...claims };
+    },
+  });
+  const verifyPlanted = (
+    evidence: Uint8Array,
+    claims?: Partial<Claims>,
+    type: string | number = 0x80000099,
+  ) => verifyEvidence(type, evidence, expected, [planted(claims)]);
+
+  it("are added by one object", async () => {
+    const claims = { measurements: { code: CODE, pcr4: CODE }, expires: NOW.getTime() + 1000 };
+    expect(await verifyPlanted(nonce)).toEqual(claims);
+    expect(await verifyPlanted(nonce, {}, "application/test")).toEqual(claims);
+    await expect(verifyPlanted(utf8("another"))).rejects.toThrow("another nonce");
+  });
+
+  it("bounds what a format says", async () => {
+    const many = Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`pcr${i}`, CODE]));
+    for (const measurements of [
+      { ...many, code: CODE },
+      { code: "ab" },
+      { code: CODE, pcr4: CODE.toUpperCase() },
+      { code: CODE, "a register": CODE },
+      { pcr0: CODE },
+    ])
+      await expect(verifyPlanted(nonce, { measurements } as Partial<Claims>)).rejects.toThrow("measurement");
+    for (const expires of [NOW.getTime(), Number.NaN])
+      await expect(verifyPlanted(nonce, { expires })).rejects.toThrow("time");
+    await expect(verifyPlanted(new Uint8Array(101))).rejects.toThrow("too long");
+  });
+});

@@ -1,0 +1,36 @@
+import type { AttestationType } from "../kmip/index.ts";
+import type { Tier } from "../policy/index.ts";
+
+/** A form of attestation evidence: one file each, and a line in the table of `index.ts`. */
+export interface EvidenceFormat {
+  /** By which it is named over HTTP (RFC 9782). */
+  readonly mediaType: string;
+  /** By which it is named in KMIP; vendors' own are numbers from 0x80000000 (KMIP 2.1 §11.4 Attestation Type). */
+  readonly attestationType: AttestationType;
+  /** How far what runs there can be trusted at the most. */
+  readonly tier: Tier;
+  /** The longest evidence, bytes. */
+  readonly limit: number;
+  /** Throws an `Error` with the reason, for a log alone, unless the evidence meets every expectation. */
+  verify(evidence: Uint8Array, expected: Expectation): Promise<Claims>;
+}
+
+/** What evidence has to meet. */
+export interface Expectation {
+  /** Certificates (DER) of those who vouch for platforms of this format. None means that no evidence is good. */
+  readonly roots: readonly Uint8Array[];
+  /** The verifier's, 8 to 64 bytes, used for nothing else. */
+  readonly nonce: Uint8Array;
+  /** Whom the evidence must be for, as the verifier knows it: handed on to another it is worth nothing. */
+  readonly subject: string;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** What evidence says that was verified. */
+export interface Claims {
+  /** Digests by register, lower-case hex. `code` is that of the code that runs; every format has it. */
+  readonly measurements: Readonly<Record<string, string>> & { readonly code: string };
+  /** Until when it is good, milliseconds since 1970. */
+  readonly expires: number;
+}

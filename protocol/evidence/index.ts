@@ -1,0 +1,49 @@
+/**
+ * protocol/evidence: attestation evidence, one file a format behind `EvidenceFormat`, and its verification. WebCrypto and
+ * protocol/ alone, so that one verifier serves the edge, the HSM and browsers: imports protocol/ (of protocol/kmip types only).
+ * Imported by emulator/hsm, and by whatever part of edge/ appraises evidence; never by web/microservice, which makes it.
+ */
+import type { AttestationType } from "../kmip/index.ts";
+import { ENCLAVE_EMULATOR } from "./enclave-emulator.ts";
+import type { Claims, EvidenceFormat, Expectation } from "./format.ts";
+
+export type { Claims, EvidenceFormat, Expectation } from "./format.ts";
+
+/** The formats that are known. */
+const FORMATS: readonly EvidenceFormat[] = [ENCLAVE_EMULATOR];
+
+/** What the known formats are called in KMIP. */
+export const ATTESTATION_TYPES: readonly AttestationType[] = FORMATS.map((format) => format.attestationType);
+
+/** The evidence of the enclave emulator as an Attestation Type. */
+export const ENCLAVE_EVIDENCE = ENCLAVE_EMULATOR.attestationType;
+
+const MAX_REGISTERS = 64;
+/** SHA-256, SHA-384 and SHA-512. */
+const DIGEST = /^(?:[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$/;
+
+/**
+ * Verifies evidence of the format that `type` names, by media type or Attestation Type. Throws an `Error` with the reason,
+ * for a log: who sent it is told one thing, whatever is wrong.
+ */
+export async function verifyEvidence(
+  type: string | number | undefined,
+  evidence: Uint8Array,
+  expected: Expectation,
+  formats = FORMATS,
+): Promise<Claims> {
+  const format = formats.find(
+    ({ mediaType, attestationType }) => type === mediaType || type === attestationType,
+  );
+  if (!format) throw new Error("not an accepted type");
+  if (evidence.length > format.limit) throw new Error("evidence is too long");
+  if (expected.nonce.length < 8 || expected.nonce.length > 64) throw new Error("not a nonce");
+  const claims = await format.verify(evidence, expected);
+  const registers = Object.entries(claims.measurements);
+  const bounded =
+    registers.length <= MAX_REGISTERS &&
+    registers.every(([name, digest]) => /^[a-z][a-z0-9-]{0,31}$/.test(name) && DIGEST.test(digest));
+  if (!bounded || !Object.hasOwn(claims.measurements, "code")) throw new Error("the measurement is missing");
+  if (!(expected.now < claims.expires)) throw new Error("not the time of this evidence");
+  return claims;
+}
