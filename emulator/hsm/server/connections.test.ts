@@ -141,11 +141,45 @@ it("ends a half-open connection whose client takes no answer", async () => {
   await own.close();
 });
 
-it("answers over HTTPS a client that closes its side after the request", async () => {
-  const socket = open({ port: test.hsm.httpsPort });
-  const head = `POST /kmip HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\nContent-Length: ${slow.length}\r\n\r\n`;
-  socket.end(concat(Buffer.from(head), slow));
+/** As a POST request. */
+function posted(body: Uint8Array): Uint8Array {
+  const head = `POST /kmip HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/octet-stream\r\nContent-Length: ${body.length}\r\n\r\n`;
+  return concat(Buffer.from(head), body);
+}
+
+async function text(socket: TLSSocket): Promise<string> {
   let answer = "";
   for await (const chunk of socket) answer += (chunk as Buffer).toString("latin1");
-  expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  return answer;
+}
+
+it("answers over HTTPS a client that closes its side after the request", async () => {
+  const socket = open({ port: test.hsm.httpsPort });
+  socket.end(posted(slow));
+  expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
 });
+
+it("answers over HTTPS what it executes while the server stops", async () => {
+  const own = await testHsm();
+  const socket = open({ port: own.hsm.httpsPort });
+  const idle = open({ port: own.hsm.httpsPort });
+  const arrived = new Promise<void>((resolve) => {
+    own.hsm.onMessage = () => resolve();
+  });
+  socket.write(posted(slow));
+  await arrived;
+  const [answer, none] = await Promise.all([text(socket), text(idle), own.close()]);
+  expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  expect(none).toBe("");
+});
+
+it.each(["ttlvPort", "httpsPort"] as const)(
+  "waits for work that is longer than a connection may be idle (%s)",
+  async (port) => {
+    const own = await testHsm({ idleTimeout: 50 });
+    const socket = open({ port: own.hsm[port] });
+    socket.write(port === "ttlvPort" ? slow : posted(slow));
+    expect((await text(socket)).length).toBeGreaterThan(100);
+    await own.close();
+  },
+);

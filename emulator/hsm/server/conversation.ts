@@ -38,7 +38,9 @@ export class Conversation {
     this.#options = options;
     const { idleTimeout } = options;
     socket.setNoDelay(true);
-    socket.setTimeout(idleTimeout, () => {
+    socket.setTimeout(idleTimeout);
+    // Each time: a listener that is given to `setTimeout` hears the first one alone.
+    socket.on("timeout", () => {
       // Long work is waited for, but not a client that does not take its answers.
       if (socket.writableLength === 0 && this.#busy) socket.setTimeout(idleTimeout);
       else socket.destroy();

@@ -2,7 +2,15 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { admitting, type Listener, type ListenerOptions, type Origin, tlsServerOptions } from "./listener.ts";
+import { AnswersDue } from "./answers-due.ts";
+import {
+  admitting,
+  FAREWELL,
+  type Listener,
+  type ListenerOptions,
+  type Origin,
+  tlsServerOptions,
+} from "./listener.ts";
 import { tooLong } from "./refused-connections.ts";
 import { unreadableHttp } from "./unreadable-http.ts";
 
@@ -15,28 +23,28 @@ const ENCODINGS: Record<string, Origin["encoding"]> = {
 
 /** KMIP over HTTPS: `POST /kmip` with a client certificate; a KMIP error is a 200 with a KMIP answer. */
 export function listenHttps(options: ListenerOptions): Promise<Listener> {
-  const server = createServer(
-    { ...tlsServerOptions(options), maxHeaderSize: 16 * 1024 },
-    (request, response) => {
-      answer(request, response, options, identityOf).catch(() => response.destroy());
-    },
-  );
+  const due = new AnswersDue();
+  const take = (request: IncomingMessage, response: ServerResponse) => {
+    answer(request, response, options, identityOf, due).catch(() => response.destroy());
+  };
+  const server = createServer({ ...tlsServerOptions(options), maxHeaderSize: 16 * 1024 }, take);
   const identityOf = admitting(server, "https", options);
   server.on("secureConnection", (socket) => {
     if (identityOf(socket) === undefined) socket.destroy();
+    else due.open(socket);
   });
   // Node's own name for it: a client that closes its side after a request still gets its answer.
   Object.assign(server, { httpAllowHalfOpen: true });
   unreadableHttp(server, options, identityOf);
   server.keepAliveTimeout = options.idleTimeout;
-  // A client that does not take its answer is not waited for.
-  server.setTimeout(options.idleTimeout, (socket) => socket.destroy());
+  server.setTimeout(options.idleTimeout, (socket) => {
+    if (due.isWaiting(socket as TLSSocket)) socket.setTimeout(options.idleTimeout);
+    else socket.destroy();
+  });
   server.requestTimeout = options.idleTimeout;
   server.headersTimeout = Math.min(options.idleTimeout, 60_000);
   // Nobody is asked to send a body that will be refused: the answer comes before 100 Continue.
-  server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
-    answer(request, response, options, identityOf).catch(() => response.destroy());
-  });
+  server.on("checkContinue", take);
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(options.port, options.host, () => {
@@ -45,7 +53,7 @@ export function listenHttps(options: ListenerOptions): Promise<Listener> {
         close: () =>
           new Promise((closed) => {
             server.close(() => closed());
-            server.closeAllConnections();
+            due.stop(FAREWELL);
           }),
       });
     });
@@ -57,6 +65,7 @@ async function answer(
   response: ServerResponse,
   { serve, limit, refused }: ListenerOptions,
   identityOf: (socket: TLSSocket) => string | undefined,
+  due: AnswersDue,
 ): Promise<void> {
   const identity = identityOf(request.socket as TLSSocket);
   if (identity === undefined) return void request.destroy();
@@ -77,6 +86,7 @@ async function answer(
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const body = Buffer.concat(chunks);
+  if (!due.begin(request.socket as TLSSocket, response)) return void request.destroy();
   const { response: reply, durable } = await serve(new Uint8Array(body), {
     identity,
     transport: "https",

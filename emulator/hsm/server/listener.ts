@@ -61,6 +61,9 @@ export function tlsServerOptions({ pki, clientAuthorities }: ListenerOptions): T
   };
 }
 
+/** How long (ms) a listener that closes waits for answers that are due. */
+export const FAREWELL = 5000;
+
 /** Connections held at one time; the next ones are refused. */
 export const MAX_CONNECTIONS = 512;
 

@@ -1,10 +1,7 @@
 import type { AddressInfo } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
 import { Conversation } from "./conversation.ts";
-import { admitting, type Listener, type ListenerOptions, tlsServerOptions } from "./listener.ts";
-
-/** How long (ms) a listener that closes waits for answers that are due. */
-const FAREWELL = 5000;
+import { admitting, FAREWELL, type Listener, type ListenerOptions, tlsServerOptions } from "./listener.ts";
 
 /** KMIP as TTLV over mutual TLS (KMIP 2.1 §10.4 Transport). */
 export function listenTtlv(options: ListenerOptions): Promise<Listener> {
