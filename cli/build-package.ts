@@ -54,7 +54,7 @@ async function buildScripts(): Promise<void> {
   const visit = (path: string): void => {
     if (seen.has(path)) return;
     seen.add(path);
-    for (const { path: imported, external } of outputs.get(path)!.imports) {
+    for (const { path: imported, external } of outputs.get(path)?.imports ?? []) {
       if (external) throw new Error(`./${PURE} must depend on nothing, and imports ${imported}`);
       visit(imported);
     }

@@ -119,10 +119,12 @@ function kindIn(text: string): Kind {
 /** `--device deviceSerialNumber=1234`, as often as there are marks. */
 function deviceIn(given: readonly string[], kind: Kind): Device | undefined {
   const fields: readonly string[] = DEVICE_FIELDS;
-  const marks = given.map((text) => [text.slice(0, text.indexOf("=")), text.slice(text.indexOf("=") + 1)]);
+  const marks = given.map(
+    (text) => [text.slice(0, text.indexOf("=")), text.slice(text.indexOf("=") + 1)] as const,
+  );
   if (
     (kind === "device") !== marks.length > 0 ||
-    marks.some(([field, mark]) => !fields.includes(field!) || !mark)
+    marks.some(([field, mark]) => !fields.includes(field) || !mark)
   )
     throw new CommandError(
       `--kind device takes --device FIELD=TEXT, where FIELD is one of ${fields.join(", ")}`,

@@ -48,5 +48,5 @@ function plain(headers: HeadersInit | undefined): Record<string, string> {
   if (headers === undefined) return {};
   const entries =
     headers instanceof Headers ? [...headers] : Array.isArray(headers) ? headers : Object.entries(headers);
-  return Object.fromEntries(entries.map(([name, value]) => [name!.toLowerCase(), value!]));
+  return Object.fromEntries(entries.map(([name = "", value = ""]) => [name.toLowerCase(), value]));
 }

@@ -33,7 +33,7 @@ export async function endOrphan(dir: string): Promise<void> {
   // The number alone may be another process's by now; with the moment of its beginning it is the same one.
   const there = () => pid !== undefined && began !== undefined && beganAt(pid) === began;
   const until = Date.now() + PATIENCE;
-  if (there()) process.kill(pid!, "SIGKILL");
+  if (pid !== undefined && there()) process.kill(pid, "SIGKILL");
   while (there()) {
     if (!(Date.now() <= until))
       throw new CommandError(

@@ -53,7 +53,7 @@ export async function seal(args: string[]): Promise<number> {
           throw error;
         });
       await print(`${document.id}\t${shown(name)}\n`);
-      process.stderr.write(`Sealed ${formatBytes(document.metadata!.size)}.\n`);
+      process.stderr.write(`Sealed ${formatBytes(document.metadata?.size ?? size)}.\n`);
     }
     return 0;
   });

@@ -8,5 +8,5 @@ export const UNSHOWABLE =
 
 /** A text of somebody else's as it can stand in a terminal: what cannot be shown is written as `\u{202e}`. */
 export function shown(text: string): string {
-  return text.replaceAll(UNSHOWABLE, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
+  return text.replaceAll(UNSHOWABLE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }

@@ -168,7 +168,7 @@ async function readConfiguration(assets: string): Promise<WorkerOptions> {
     undefined,
     { overrides: { assets: { directory: assets } } },
   );
-  return workerOptions as unknown as WorkerOptions;
+  return workerOptions as WorkerOptions;
 }
 
 /** Every `mtls_certificates` binding of wrangler.toml becomes an external service of workerd with the domain's identity. */

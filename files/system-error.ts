@@ -46,7 +46,7 @@ const SQLITE: Readonly<Record<number, string>> = {
 
 const GONE = "The folder that you are in is not there any more: change to another one.";
 
-type SystemError = NodeJS.ErrnoException & { address?: string; port?: number; dest?: string };
+type SystemError = NodeJS.ErrnoException & { code: string; address?: string; port?: number; dest?: string };
 
 /** Whether the system, and no fault of the program, is what failed. */
 export function isSystemError(error: unknown): error is SystemError {
@@ -61,7 +61,7 @@ export function sentenceOf(error: unknown): string | undefined {
     const sqlite = sqliteSentence(cause);
     if (sqlite) return sqlite;
     if (isSystemError(cause) && cause.syscall === "uv_cwd") return GONE;
-    if (isSystemError(cause)) return SENTENCES[cause.code!]!.replace("%", () => subject(cause));
+    if (isSystemError(cause)) return SENTENCES[cause.code]?.replace("%", () => subject(cause));
     // Happy Eyeballs: one error for each address that was tried.
     if (cause instanceof AggregateError && isSystemError(cause.errors[0])) return sentenceOf(cause.errors[0]);
   }

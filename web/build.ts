@@ -7,7 +7,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, extname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { type BuildOptions, build } from "esbuild";
+import { type BuildOptions, type BuildResult, build } from "esbuild";
 import { encodeBase64url } from "#protocol/base64url.ts";
 
 const WEB = dirname(fileURLToPath(import.meta.url));
@@ -83,8 +83,13 @@ async function buildVault(rootKey: Uint8Array): Promise<{ files: Files; measurem
 
 /** One classic, self-contained script. */
 async function script(entry: string, define: Record<string, string>): Promise<Uint8Array> {
-  const result = await build({ ...COMMON, entryPoints: [entry], format: "iife", define });
-  return result.outputFiles![0]!.contents;
+  return onlyFile(await build({ ...COMMON, entryPoints: [entry], format: "iife", define }));
+}
+
+function onlyFile({ outputFiles }: BuildResult): Uint8Array {
+  const [file] = outputFiles ?? [];
+  if (!file) throw new Error("esbuild wrote no file");
+  return file.contents;
 }
 
 /** The page: scripts and styles that its index.html names, bundled; the rest of what it names, copied; all under hashed names. */
@@ -93,7 +98,7 @@ async function buildPage(): Promise<Files> {
   let html = await readFile(join(folder, "index.html"), "utf8");
   const files: Files = new Map();
   const named = [...html.matchAll(/(?:src|href)="([\w./-]+\.(?:ts|css|svg|png|webmanifest))"/g)].map(
-    ([, name]) => name!,
+    ([, name = ""]) => name,
   );
   for (const name of new Set(named)) {
     const built = await pageFile(folder, name);
@@ -117,7 +122,7 @@ async function pageFile(folder: string, name: string): Promise<Uint8Array> {
     format: "esm",
     loader: { ".svg": "dataurl", ".woff2": "dataurl" },
   });
-  return result.outputFiles![0]!.contents;
+  return onlyFile(result);
 }
 
 /** `name.HASH.ext`, HASH being 16 hexadecimal characters of SHA-256. */

@@ -53,10 +53,10 @@ export function serve(site: Hono<GatewayEnv>, id: string, route: Route, handler:
       const by = authentication === "session" ? await signedIn(c) : undefined;
       const input = { ...parametersOf(c, route), ...queryOf(c, route) };
       const body = route.request && (await bodyOf(c, route.request));
-      const outcome = await handler({ c, input, body, caller: c.var.caller, by } as unknown as Given<Route>);
+      const outcome = await handler({ c, input, body, caller: c.var.caller, by } as Given<Route>);
       if (outcome instanceof Response) return outcome;
       const value = unwrap(outcome);
-      return "json" in answer ? c.json(value as unknown as object, answer.status) : c.body(null, 204);
+      return "json" in answer ? c.json(value as object, answer.status) : c.body(null, 204);
     } catch (error) {
       if (error instanceof ShapeError) throw malformed(c, id, error);
       throw error;

@@ -48,7 +48,7 @@ export class IamObject extends DurableObject<Env> {
     this.#store = openStore(ctx, { domain: "iam", audit: env.AUDIT_IAM, migrations });
     this.#hsm = openHsm(env.HSM_IAM, env.COFFER_HSM_URL);
     this.#ledger = openLedger(ctx, this.#hsm, "iam");
-    this.#neighbours = env as unknown as Neighbours;
+    this.#neighbours = env;
     // What an earlier release issued has no alarm yet.
     ctx.waitUntil(this.#wakeAtExpiry());
   }
@@ -111,7 +111,8 @@ export class IamObject extends DurableObject<Env> {
     const session = hash === null ? null : findSession(this.#store, hash, seconds(Date.now()));
     const key = await ticketKey(this.#store.sql);
     const ticket = await makeTicket(key, { page, session: hash, about }, Date.now());
-    const clients = session === null ? [] : signedInApps(this.#store.sql, hash!, seconds(Date.now()));
+    const clients =
+      session === null || hash === null ? [] : signedInApps(this.#store.sql, hash, seconds(Date.now()));
     return { session, ticket, clients };
   }
 
@@ -216,6 +217,8 @@ export class IamObject extends DurableObject<Env> {
       "INSERT INTO account_keys VALUES (?, ?, 1, ?, ?, ?) ON CONFLICT DO NOTHING",
       ...[crypto.randomUUID(), account, wrapped.buffer, master, now],
     );
-    return currentAccountKey(this.#store.sql, account)!;
+    const kept = currentAccountKey(this.#store.sql, account);
+    if (!kept) throw new Error("the account key was not kept");
+    return kept;
   }
 }

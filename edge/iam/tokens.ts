@@ -71,25 +71,28 @@ async function exchangeCode(
   const { store, hsm, now } = endpoint;
   const { proof } = request;
   const refreshToken = newSecret();
-  const [codeHash, tokenHash, challenge, jtiHash] = await Promise.all(
-    [grant.code, refreshToken, grant.verifier, proof.jti].map(hashSecret),
-  );
-  const decision = authorize<Family>(store, action("iam:token", request), (sql) => {
+  const [codeHash, tokenHash, challenge, jtiHash] = await Promise.all([
+    hashSecret(grant.code),
+    hashSecret(refreshToken),
+    hashSecret(grant.verifier),
+    hashSecret(proof.jti),
+  ]);
+  const decision = authorize<Family & { origin: string }>(store, action("iam:token", request), (sql) => {
     if (client === undefined || client.origin !== request.origin)
       return turnAway("invalid-client", "unknown client or foreign origin");
     const { redirectUri } = grant;
     // Before the code is used up: it is as good in a moment.
-    const holder = userOfCode(sql, { hash: codeHash!, jkt: proof.jkt, now });
+    const holder = userOfCode(sql, { hash: codeHash, jkt: proof.jkt, now });
     const turn = holder === null ? ok(null) : takeTokenTurn(sql, holder, endpoint);
     if (!turn.ok) return turn;
     const code = redeemCode(
       sql,
-      codeHash!,
-      { client: client.id, redirectUri, challenge: challenge!, jkt: proof.jkt },
+      codeHash,
+      { client: client.id, redirectUri, challenge, jkt: proof.jkt },
       now,
     );
     if (!code.ok) return code;
-    const fresh = useProof(sql, jtiHash!, proof.expires);
+    const fresh = useProof(sql, jtiHash, proof.expires);
     if (!fresh.ok) return fresh;
     const { user, session, until } = code.value;
     const other = sql.exec(
@@ -108,13 +111,13 @@ async function exchangeCode(
       expires: Math.min(now + FAMILY_SECONDS, until),
     };
     makeRoomForFamily(sql, user, maxSignIns(endpoint.configuration));
-    startFamily(sql, { ...family, session }, codeHash!, tokenHash!);
-    return ok(family);
+    startFamily(sql, { ...family, session }, codeHash, tokenHash);
+    return ok({ ...family, origin: client.origin });
   });
   if (!decision.ok) return decision;
 
   const family = decision.value;
-  const { origin } = client!;
+  const { origin } = family;
   const dn = custodianName({ user: family.user, origin, tenant: store.tenant });
   const certified = { dn, key: proof.key, origin, now, notAfter: family.expires };
   const granted = claims(endpoint, family, origin);
@@ -143,20 +146,24 @@ async function refresh(
   const { store, hsm, now } = endpoint;
   const { proof } = request;
   const refreshToken = await successorOf(store.sql, token);
-  const [hash, next, jtiHash] = await Promise.all([token, refreshToken, proof.jti].map(hashSecret));
+  const [hash, next, jtiHash] = await Promise.all([
+    hashSecret(token),
+    hashSecret(refreshToken),
+    hashSecret(proof.jti),
+  ]);
   const decision = authorize<Family & Custodianship>(store, action("iam:refresh", request), (sql) => {
     if (client === undefined || client.origin !== request.origin)
       return turnAway("invalid-client", "unknown client or foreign origin");
     // One that is made up or dead leaves nothing behind, and takes no turn of anybody's.
-    const live = recentRefreshes(sql, { hash: hash!, jkt: proof.jkt, now });
+    const live = recentRefreshes(sql, { hash, jkt: proof.jkt, now });
     if (live !== null) {
       if (!(live.recent < MAX_REFRESHES)) return refuseForNow("too many refreshes", 60);
       const turn = takeTokenTurn(sql, live.user, endpoint);
       if (!turn.ok) return turn;
-      const fresh = useProof(sql, jtiHash!, proof.expires);
+      const fresh = useProof(sql, jtiHash, proof.expires);
       if (!fresh.ok) return fresh;
     }
-    const rotated = rotate(sql, { hash: hash!, next: next!, client: client.id, jkt: proof.jkt, now });
+    const rotated = rotate(sql, { hash, next, client: client.id, jkt: proof.jkt, now });
     if (!rotated.ok) return rotated;
     const [custodian] = sql
       .exec<{ dn: string; certificate: ArrayBuffer }>(

@@ -6,7 +6,7 @@ import { openHsm } from "../hsm/index.ts";
 import { openLedger } from "../hsm/keys/index.ts";
 import type { Result } from "../result.ts";
 import { openStore } from "../store.ts";
-import type { Context, Neighbours } from "./context.ts";
+import type { Context } from "./context.ts";
 import { orderExport } from "./export.ts";
 import { issueDataKeys } from "./issue.ts";
 import { rewrap } from "./loading/index.ts";
@@ -28,7 +28,7 @@ export class KmsObject extends DurableObject<Env> {
       hsm,
       ledger: openLedger(ctx, hsm, "kms"),
       trust: new Trust(hsm, () => seconds(Date.now())),
-      neighbours: env as unknown as Neighbours,
+      neighbours: env,
     };
     this.#quota = new DataKeyQuota(env.COFFER_DATA_KEYS_PER_HOUR);
   }

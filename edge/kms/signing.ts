@@ -22,7 +22,8 @@ export function signEdks(hsm: Hsm, trust: TrustList, edks: Edk[]): Promise<strin
 
 export async function signReceipt(hsm: Hsm, trust: TrustList, receipt: Receipt): Promise<string> {
   const [signed] = await signAll(hsm, trust, "receipt", [receipt]);
-  return signed!;
+  if (signed === undefined) throw new Error("nothing was signed");
+  return signed;
 }
 
 async function signAll(

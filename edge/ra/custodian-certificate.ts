@@ -28,7 +28,7 @@ export async function verifyCustodianCertificate(
     if (!(notBefore <= at && at < notAfter)) throw new Error(`${name} is not valid now`);
   }
   if (!sameName(certificate.issuerName, ca.subjectName)) throw new Error("certificate of another authority");
-  const { name, hash } = certificate.signatureAlgorithm as unknown as {
+  const { name, hash } = certificate.signatureAlgorithm as {
     name: string;
     hash?: { name: string };
   };

@@ -77,7 +77,7 @@ export class RaObject extends DurableObject<Env> {
     this.#store = openStore(ctx, { domain: "ra", audit: env.AUDIT_RA, migrations: MIGRATIONS });
     this.#hsm = openHsm(env.HSM_RA, env.COFFER_HSM_URL);
     this.#ledger = openLedger(ctx, this.#hsm, "ra", ({ id }) => namesOf(id));
-    this.#neighbours = env as unknown as Neighbours;
+    this.#neighbours = env;
     const { COFFER_INSTANCES_PER_USER: instances, COFFER_ENROLMENTS_PER_MINUTE: enrolments } = env;
     this.#maxInstances = configuredBound("COFFER_INSTANCES_PER_USER", instances, DEFAULT_INSTANCES);
     this.#enrolmentsPerMinute = configuredBound(

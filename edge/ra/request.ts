@@ -47,7 +47,7 @@ async function verifyIdentity(
   const request = new x509.Pkcs10CertificateRequest(der);
   const spki = new Uint8Array(request.publicKey.rawData);
   jwkFromSpki(spki); // P-256, uncompressed, and nothing else
-  const { name, hash } = request.signatureAlgorithm as unknown as { name: string; hash: { name: string } };
+  const { name, hash } = request.signatureAlgorithm as { name: string; hash: { name: string } };
   if (name !== "ECDSA" || hash.name !== "SHA-256")
     throw new Error("request is not signed with ECDSA and SHA-256");
   const challenges = request.attributes.filter((attribute) => attribute.type === CHALLENGE_PASSWORD);
@@ -65,13 +65,10 @@ async function checkWrappingKey(spki: Uint8Array<ArrayBuffer>) {
   const key = await crypto.subtle.importKey("spki", spki, { name: "RSA-OAEP", hash: "SHA-256" }, true, [
     "encrypt",
   ]);
-  const { modulusLength, publicExponent } = key.algorithm as unknown as {
-    modulusLength: number;
-    publicExponent: Uint8Array;
-  };
+  const { modulusLength, publicExponent } = key.algorithm as CryptoKeyRsaKeyAlgorithm;
   if (modulusLength < MIN_MODULUS || modulusLength > MAX_MODULUS)
     throw new Error(`wrapping key has ${modulusLength} bits`);
-  if (publicExponent.length !== 3 || publicExponent.join() !== "1,0,1")
+  if ((publicExponent as Uint8Array).join() !== "1,0,1")
     throw new Error("wrapping key's exponent is not 65537");
   const canonical = new Uint8Array((await crypto.subtle.exportKey("spki", key)) as ArrayBuffer);
   if (!equalConstantTime(canonical, spki)) throw new Error("wrapping key is not canonical DER");

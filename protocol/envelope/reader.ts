@@ -60,7 +60,8 @@ export class ByteReader {
     }
     const joined = new Uint8Array(length);
     for (let at = 0; at < length; ) {
-      const part = this.#held.first!;
+      const part = this.#held.first;
+      if (!part) throw new RangeError("fewer bytes are held than were counted");
       const size = Math.min(part.length, length - at);
       joined.set(size === part.length ? part : part.subarray(0, size), at);
       at += size;

@@ -224,7 +224,7 @@ export function createKmipClient(options: KmipClientOptions): KmipClient {
     version,
     send: send as KmipClient["send"],
     batch: (async (items: readonly RequestItem[], chosen?: BatchOptions) =>
-      (await send(items, chosen)).items) as unknown as KmipClient["batch"],
+      (await send(items, chosen)).items) as KmipClient["batch"],
     async request(operation, payload, { signal, ...chosen } = {}) {
       signal?.throwIfAborted();
       const one = async (asked: RequestItem, options?: BatchOptions) =>

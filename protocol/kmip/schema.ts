@@ -260,10 +260,10 @@ export const optional = <T>(codec: Codec<T>, options: Range = {}): Field<T, "opt
   field(codec, "optional", false, options);
 /** A field that occurs any number of times: always a list, perhaps empty. */
 export const repeated = <T>(codec: Codec<T>, options: Range = {}): Field<T[], "required"> =>
-  field(codec, "required", true, options) as unknown as Field<T[], "required">;
+  field(codec, "required", true, options) as Field<T[], "required">;
 /** A field that may occur, and then any number of times. */
 export const optionalRepeated = <T>(codec: Codec<T>, options: Range = {}): Field<T[], "optional"> =>
-  field(codec, "optional", true, options) as unknown as Field<T[], "optional">;
+  field(codec, "optional", true, options) as Field<T[], "optional">;
 
 /** A structure. Fields are written in the order of the shape and read in any. */
 export function structure<S extends Shape>(shape: S): Codec<Fields<S>> & { readonly shape: S } {

@@ -82,6 +82,6 @@ function time({ tag, contents }: Value): number {
   if (!pattern?.test(text)) throw new TypeError("not a time");
   const year =
     tag === UTC_TIME ? (Number(text.slice(0, 2)) < 50 ? "20" : "19") + text.slice(0, 2) : text.slice(0, 4);
-  const [month, day, hour, minute, second] = text.slice(tag === UTC_TIME ? 2 : 4).match(/\d\d/g)!;
+  const [month, day, hour, minute, second] = text.slice(tag === UTC_TIME ? 2 : 4).match(/\d\d/g) ?? [];
   return instant(`${year}-${month}-${day}`, `${hour}:${minute}:${second}`);
 }

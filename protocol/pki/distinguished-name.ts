@@ -159,7 +159,11 @@ function attribute(type: string, text: string): Bytes {
   const ascii = /^\p{ASCII}*$/u.test(text);
   // What the syntax cannot hold is kept as UTF-8, as other implementations do.
   const fits = syntax === PRINTABLE_STRING ? printable : syntax === IA5_STRING && ascii;
-  return encode(SEQUENCE, objectIdentifier(type), encode(fits ? syntax! : UTF8_STRING, utf8(text)));
+  return encode(
+    SEQUENCE,
+    objectIdentifier(type),
+    encode(fits && syntax !== undefined ? syntax : UTF8_STRING, utf8(text)),
+  );
 }
 
 /** A SET OF is sorted by its bytes (X.690 §11.6). */
@@ -205,12 +209,12 @@ function unescaped(text: string): string {
   const value = quoted ? quoted[1]! : text;
   const bytes: Uint8Array[] = [];
   for (let at = 0; at < value.length; ) {
-    const pair = /^\\([0-9a-fA-F]{2})/.exec(value.slice(at, at + 3));
-    const character = /^\\([\\"+,;<>#= ])/.exec(value.slice(at, at + 2));
-    if (pair) bytes.push(decodeHex(pair[1]!));
-    else if (character) bytes.push(utf8(character[1]!));
+    const [, pair] = /^\\([0-9a-fA-F]{2})/.exec(value.slice(at, at + 3)) ?? [];
+    const [, character] = /^\\([\\"+,;<>#= ])/.exec(value.slice(at, at + 2)) ?? [];
+    if (pair !== undefined) bytes.push(decodeHex(pair));
+    else if (character !== undefined) bytes.push(utf8(character));
     else {
-      const plain = String.fromCodePoint(value.codePointAt(at)!);
+      const plain = String.fromCodePoint(value.codePointAt(at) ?? 0);
       if (quoted ? /["\\]/.test(plain) : /["\\+,;<>\0]/.test(plain))
         throw new TypeError("a character of a name is not escaped");
       if (/\p{Cs}/u.test(plain)) throw new TypeError("a lone surrogate");
@@ -218,7 +222,7 @@ function unescaped(text: string): string {
       at += plain.length;
       continue;
     }
-    at += (pair ?? character)![0].length;
+    at += pair === undefined ? 2 : 3;
   }
   return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(concat(...bytes));
 }

@@ -8,10 +8,8 @@ export function narrow(a: KeyPolicy, b: KeyPolicy): KeyPolicy {
   const narrowed: KeyPolicy = {
     operations: a.operations.filter((operation) => b.operations.includes(operation)),
   };
-  const principals =
-    a.principals && b.principals
-      ? a.principals.filter((name) => b.principals!.includes(name))
-      : (a.principals ?? b.principals);
+  const [some, others] = [a.principals, b.principals];
+  const principals = some && others ? some.filter((name) => others.includes(name)) : (some ?? others);
   if (principals) narrowed.principals = principals;
   const denied = [...new Set([...(a.denied ?? []), ...(b.denied ?? [])])];
   if (denied.length > 0) narrowed.denied = denied;

@@ -7,7 +7,7 @@ import type { CofferDocument } from "./document-row.ts";
 import { dropTarget } from "./drop.ts";
 import { formatBytes } from "./format.ts";
 import type { CofferNotice } from "./notice.ts";
-import { onPress, part } from "./part.ts";
+import { element, onPress, part } from "./part.ts";
 import { chooseTarget } from "./save.ts";
 import { Transfers } from "./transfers.ts";
 import type { CofferViewer } from "./viewer.ts";
@@ -27,8 +27,8 @@ export class CofferApp extends HTMLElement {
 
   connectedCallback(): void {
     this.#transfers = new Transfers(part(this, "transfers"), (working) => this.#mark(working));
-    onPress(this, "sign-in", () => this.#attempt(() => this.#coffer!.signIn()));
-    onPress(this, "sign-out", () => this.#attempt(() => this.#coffer!.signOut()));
+    onPress(this, "sign-in", () => this.#attempt(() => this.#connected.signIn()));
+    onPress(this, "sign-out", () => this.#attempt(() => this.#connected.signOut()));
     const files = part<HTMLInputElement>(this, "files");
     onPress(this, "choose", () => files.click());
     files.addEventListener("change", () => {
@@ -50,6 +50,11 @@ export class CofferApp extends HTMLElement {
     });
   }
 
+  get #connected(): Coffer {
+    if (!this.#coffer) throw new Error("not started");
+    return this.#coffer;
+  }
+
   /** Where the vault's hidden frame goes. */
   get vaultContainer(): HTMLElement {
     return part(this, "vault");
@@ -64,7 +69,7 @@ export class CofferApp extends HTMLElement {
     coffer.addEventListener("waiting", (event) => {
       const { detail } = event as CustomEvent<number>;
       this.#transfers.wait(detail);
-      this.querySelector<CofferViewer>("coffer-viewer")!.wait(detail);
+      element<CofferViewer>(this, "coffer-viewer").wait(detail);
     });
     coffer.addEventListener("signed-out", () => this.#showSignIn());
     this.#showSignIn();
@@ -91,7 +96,7 @@ export class CofferApp extends HTMLElement {
       "foreign-custodian",
     ];
     if (signIn.includes(code) && this.#coffer) {
-      notice.show(error, { label: "Sign in", run: () => void this.#attempt(() => this.#coffer!.signIn()) });
+      notice.show(error, { label: "Sign in", run: () => void this.#attempt(() => this.#connected.signIn()) });
     } else notice.show(error, again && { label: "Try again", run: again });
   }
 
@@ -109,7 +114,7 @@ export class CofferApp extends HTMLElement {
     if (!identity) {
       this.#listing?.abort();
       this.#transfers.cancel();
-      this.querySelector<CofferViewer>("coffer-viewer")!.close();
+      element<CofferViewer>(this, "coffer-viewer").close();
       // Nothing that was opened stays in the page.
       this.#documents = [];
       this.#sealed.clear();
@@ -119,7 +124,7 @@ export class CofferApp extends HTMLElement {
   }
 
   #showState(): void {
-    const state = this.#coffer!.microservice;
+    const state = this.#connected.microservice;
     for (const chain of this.#chains()) chain.show(state);
     if (state.phase === "enrolling") this.#say("Making keys and enrolling the vault…");
     if (state.phase === "ready") this.#say("The vault is ready.");
@@ -146,7 +151,7 @@ export class CofferApp extends HTMLElement {
     try {
       this.#sealed.clear();
       const take = (documents: Document[]) => !signal.aborted && this.#take(documents);
-      take(await this.#coffer!.list({ signal, onChange: take }));
+      take(await this.#connected.list({ signal, onChange: take }));
     } catch (error) {
       if (!signal.aborted) this.notify(error, () => void this.#reload());
     } finally {
@@ -206,7 +211,7 @@ export class CofferApp extends HTMLElement {
         type: file.type,
         again: true,
         run: async (signal, onProgress) => {
-          const sealed = await this.#coffer!.seal(file, { signal, onProgress });
+          const sealed = await this.#connected.seal(file, { signal, onProgress });
           this.#sealed.set(sealed.id, sealed);
           this.#documents = [sealed, ...this.#documents];
           this.#showDocuments();
@@ -217,12 +222,15 @@ export class CofferApp extends HTMLElement {
   }
 
   #open(entry: Document): void {
-    const viewer = this.querySelector<CofferViewer>("coffer-viewer")!;
-    viewer.show(this.#coffer!, entry).catch((error: unknown) => this.notify(error, () => this.#open(entry)));
+    const viewer = element<CofferViewer>(this, "coffer-viewer");
+    viewer
+      .show(this.#connected, entry)
+      .catch((error: unknown) => this.notify(error, () => this.#open(entry)));
   }
 
   #save(entry: Document): void {
-    const { name, size, type } = entry.metadata!;
+    if (!entry.metadata) return;
+    const { name, size, type } = entry.metadata;
     void this.#attempt(async () => {
       // Asked first: browsers allow the question only as a direct answer to a press.
       const target = await chooseTarget(name, size);
@@ -233,7 +241,7 @@ export class CofferApp extends HTMLElement {
         again: true,
         run: async (signal, onProgress) => {
           await target(
-            await this.#coffer!.open(entry.id, { account: entry.account, signal, onProgress }),
+            await this.#connected.open(entry.id, { account: entry.account, signal, onProgress }),
             signal,
           );
           this.#say(`${name} is saved.`);
@@ -244,9 +252,9 @@ export class CofferApp extends HTMLElement {
 
   async #delete(entry: Document): Promise<void> {
     const name = entry.metadata?.name ?? "A document that cannot be opened";
-    if (!(await this.querySelector<CofferConfirm>("coffer-confirm")!.ask(name))) return;
+    if (!(await element<CofferConfirm>(this, "coffer-confirm").ask(name))) return;
     await this.#attempt(async () => {
-      await this.#coffer!.remove(entry.id);
+      await this.#connected.remove(entry.id);
       this.#removed.add(entry.id);
       this.#documents = this.#documents.filter(({ id }) => id !== entry.id);
       this.#showDocuments();

@@ -2,7 +2,7 @@
 
 import type { MicroserviceState } from "#web/custodian/index.ts";
 import { formatMeasurement, formatMoment } from "./format.ts";
-import { part, TemplateElement } from "./part.ts";
+import { element, part, TemplateElement } from "./part.ts";
 
 /** A link of the chain. */
 export type Link = "page" | "vault" | "edge" | "hsm";
@@ -30,7 +30,7 @@ export class CofferChain extends TemplateElement {
   /** Shows where the microservice stands. */
   show(state: MicroserviceState): void {
     part(this, "vault-state").textContent = PHASES[state.phase];
-    const vault = this.querySelector<HTMLElement>("[data-link=vault]")!;
+    const vault = element(this, "[data-link=vault]");
     vault.dataset.phase = state.phase;
     part(this, "facts").hidden = state.phase !== "ready";
     if (state.phase !== "ready") return;

@@ -1,6 +1,6 @@
 /** `<coffer-confirm>`: asks before a document is deleted. */
 
-import { onPress, part, TemplateElement } from "./part.ts";
+import { element, onPress, part, TemplateElement } from "./part.ts";
 
 /** The second click of a double click on the row must not be the answer here. Milliseconds. */
 const READING = 500;
@@ -34,6 +34,6 @@ export class CofferConfirm extends TemplateElement {
   }
 
   get #dialog(): HTMLDialogElement {
-    return this.querySelector("dialog")!;
+    return element<HTMLDialogElement>(this, "dialog");
   }
 }

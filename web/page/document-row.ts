@@ -8,7 +8,8 @@ export class CofferDocument extends TemplateElement {
   #document: Document | undefined;
 
   get document(): Document {
-    return this.#document!;
+    if (!this.#document) throw new Error("no document");
+    return this.#document;
   }
 
   set document(document: Document) {

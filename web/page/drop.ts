@@ -26,7 +26,7 @@ export function dropTarget(overlay: HTMLElement, { accepts, onFiles, onFolder }:
   addEventListener("dragover", (event) => {
     if (!hasFiles(event)) return;
     event.preventDefault();
-    event.dataTransfer!.dropEffect = accepts() ? "copy" : "none";
+    if (event.dataTransfer) event.dataTransfer.dropEffect = accepts() ? "copy" : "none";
   });
   addEventListener("drop", (event) => {
     if (!hasFiles(event)) return;
@@ -35,7 +35,7 @@ export function dropTarget(overlay: HTMLElement, { accepts, onFiles, onFolder }:
     depth = 0;
     overlay.hidden = true;
     if (!accepts()) return;
-    const items = [...event.dataTransfer!.items].filter(({ kind }) => kind === "file");
+    const items = [...(event.dataTransfer?.items ?? [])].filter(({ kind }) => kind === "file");
     const files = items
       .filter((item) => !item.webkitGetAsEntry()?.isDirectory)
       .map((item) => item.getAsFile());

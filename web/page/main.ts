@@ -10,6 +10,7 @@ import { readConfiguration } from "./configuration.ts";
 import { CofferConfirm } from "./confirm.ts";
 import { CofferDocument } from "./document-row.ts";
 import { CofferNotice } from "./notice.ts";
+import { element } from "./part.ts";
 import { sweepDownloads } from "./save.ts";
 import { CofferTransfer } from "./transfer-row.ts";
 import { CofferViewer } from "./viewer.ts";
@@ -22,7 +23,7 @@ customElements.define("coffer-viewer", CofferViewer);
 customElements.define("coffer-confirm", CofferConfirm);
 customElements.define("coffer-app", CofferApp);
 
-const app = document.querySelector<CofferApp>("coffer-app")!;
+const app = element<CofferApp>(document, "coffer-app");
 
 async function start(): Promise<void> {
   try {

@@ -14,11 +14,16 @@ export class TemplateElement extends HTMLElement {
   protected ready(): void {}
 }
 
-/** The element marked `data-<name>` under `root`; its absence is a mistake in the page. */
-export function part<E extends HTMLElement = HTMLElement>(root: ParentNode, name: string): E {
-  const found = root.querySelector<E>(`[data-${name}]`);
-  if (!found) throw new Error(`no part ${name}`);
+/** The first element under `root` for a selector; its absence is a mistake in the page. */
+export function element<E extends HTMLElement = HTMLElement>(root: ParentNode, selector: string): E {
+  const found = root.querySelector<E>(selector);
+  if (!found) throw new Error(`no ${selector}`);
   return found;
+}
+
+/** The element marked `data-<name>` under `root`. */
+export function part<E extends HTMLElement = HTMLElement>(root: ParentNode, name: string): E {
+  return element<E>(root, `[data-${name}]`);
 }
 
 /** Calls `act` when the part is pressed. */

@@ -2,7 +2,7 @@
 
 import { type Coffer, type Document, isAbort } from "#web/custodian/index.ts";
 import { formatBytes, formatWait } from "./format.ts";
-import { onPress, part, TemplateElement } from "./part.ts";
+import { element, onPress, part, TemplateElement } from "./part.ts";
 import { isPdf, previewOf } from "./preview.ts";
 
 export class CofferViewer extends TemplateElement {
@@ -28,7 +28,8 @@ export class CofferViewer extends TemplateElement {
 
   /** Opens a document and shows it. Rejects with the reason when it cannot be opened; the viewer is closed then. */
   async show(coffer: Coffer, document: Document): Promise<void> {
-    const metadata = document.metadata!;
+    const { metadata } = document;
+    if (!metadata) return;
     this.#document = document;
     const reading = new AbortController();
     this.#reading = reading;
@@ -128,7 +129,7 @@ export class CofferViewer extends TemplateElement {
     link.href = this.#hold(new Blob([blob], { type: "application/pdf" }));
     link.target = "_blank";
     link.rel = "noopener";
-    part(this, "sheet").firstElementChild!.append(link);
+    part(this, "sheet").firstElementChild?.append(link);
     link.focus();
   }
 
@@ -149,6 +150,6 @@ export class CofferViewer extends TemplateElement {
   }
 
   get #dialog(): HTMLDialogElement {
-    return this.querySelector("dialog")!;
+    return element<HTMLDialogElement>(this, "dialog");
   }
 }

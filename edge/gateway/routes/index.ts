@@ -38,7 +38,7 @@ function withContract(site: Hono<GatewayEnv>, name: Route["site"]): Hono<Gateway
   for (const [id, route] of routes) {
     if (guarded.has(areaOf([id, route])) && route.authentication !== "token")
       throw new Error(`${id} is in a guarded area`);
-    serve(site, id, route, handlers[id as keyof ContractHandlers] as unknown as Handler<Route>);
+    serve(site, id, route, handlers[id as keyof ContractHandlers] as Handler<Route>);
   }
   return site;
 }

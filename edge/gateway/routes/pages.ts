@@ -78,8 +78,7 @@ export function developmentPages(): Hono<GatewayEnv> {
       const { cookie, maxAge } = result.value.session;
       setSessionCookie(c, cookie, maxAge);
     }
-    if (result.ok && result.value.next === "ask")
-      return answer(c, query, result, { mistake: AGAIN[result.value.again!], name: true });
+    if (result.ok && result.value.next === "ask") return answer(c, query, result, { name: true });
     return answer(c, query, result);
   });
   return site;
@@ -130,7 +129,7 @@ async function askToWait(
 }
 
 /** What is wrong with an answer: `name` where the name is asked for again, `retryAfter` where it came too soon after others. */
-type Mistake = { mistake: string; name?: true; retryAfter?: number };
+type Mistake = { mistake?: string; name?: true; retryAfter?: number };
 
 /** What the IAM said, as a redirect to the app or as a page for the person. */
 function answer(

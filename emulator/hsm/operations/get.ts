@@ -158,7 +158,7 @@ function hasKeyBlock(value: ObjectValue): boolean {
 
 function withBlock(value: ObjectValue, keyBlock: KeyBlock): ObjectValue {
   const [kind] = Object.keys(value) as (keyof ObjectValue)[];
-  return { [kind!]: { ...(value[kind!] as object), keyBlock } } as unknown as ObjectValue;
+  return kind ? ({ ...value, [kind]: { ...value[kind], keyBlock } } as ObjectValue) : value;
 }
 
 export const Get: Operation<"Get"> = {

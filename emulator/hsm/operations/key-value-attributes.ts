@@ -53,7 +53,7 @@ export function withKeyValueAttributes(
   checkSame("keyFormatType", format, block.keyFormatType);
   return {
     attributes: together(own, attributes),
-    object: { [kind]: { ...held, keyBlock: { ...block, keyValue } } } as unknown as ObjectValue,
+    object: { ...object, [kind]: { ...held, keyBlock: { ...block, keyValue } } } as ObjectValue,
   };
 }
 

@@ -27,7 +27,7 @@ const rootKey = decodeBase64url(__COFFER_ROOT_KEY__);
 /** What the vault's document sends, once. `origin` is the custodian's, as the browser told the document. */
 export type StartMessage = { type: "coffer-start"; origin: string; measurement: string };
 
-const scope = globalThis as unknown as { onmessage: ((event: MessageEvent) => void) | null };
+const scope = globalThis as { onmessage: ((event: MessageEvent) => void) | null };
 
 scope.onmessage = (event) => {
   const [port] = event.ports;
