@@ -91,6 +91,9 @@ describe("certificate request", () => {
     await expect(verifyRequest(await present({ nonce: new Uint8Array(32) }), nonce)).rejects.toThrow(
       /did not sign/,
     );
+    await expect(verifyRequest(await present({ nonce: new Uint8Array() }), nonce)).rejects.toThrow(
+      /did not sign/,
+    );
     const request = await present();
     request.wrappingKey = encodeBase64url(await rsa(3072));
     await expect(verifyRequest(request, nonce)).rejects.toThrow(/did not sign/);

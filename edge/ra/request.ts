@@ -4,13 +4,12 @@
  */
 
 import { decodeBase64url } from "#protocol/base64url.ts";
-import { concat, equalConstantTime, utf8 } from "#protocol/bytes.ts";
+import { equalConstantTime } from "#protocol/bytes.ts";
 import type { Redemption } from "#protocol/contract/index.ts";
 import { jwkFromSpki, thumbprint } from "#protocol/keys/index.ts";
+import { wrappingProofInput } from "#protocol/pki/index.ts";
 import { x509 } from "./x509.ts";
 
-/** Domain prefix: a signature of the identity key for one purpose never serves another. */
-const WRAPPING_DOMAIN = utf8("coffer-wrapping-key-v1\0");
 const MIN_MODULUS = 3072;
 const MAX_MODULUS = 4096;
 const CHALLENGE_PASSWORD = "1.2.840.113549.1.9.7";
@@ -33,7 +32,7 @@ export async function verifyRequest(request: Redemption, nonce: Uint8Array): Pro
     { name: "ECDSA", hash: "SHA-256" },
     key,
     decodeBase64url(request.wrappingProof),
-    concat(WRAPPING_DOMAIN, nonce, wrapping),
+    wrappingProofInput(nonce, wrapping),
   );
   if (!proven) throw new Error("the identity key did not sign for the wrapping key");
   const identityThumbprint = await thumbprint(jwkFromSpki(identity));

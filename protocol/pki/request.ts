@@ -58,7 +58,8 @@ export async function signedRequest(
 
 /**
  * What the identity key signs for the wrapping key (usage unwrapKey, so no signature of its own):
- * `"coffer-wrapping-key-v1" 00 || nonce || SPKI`.
+ * `"coffer-wrapping-key-v1" 00 || nonce || SPKI`. Instance and registration authority both ask here. The prefix keeps a
+ * signature for one purpose from serving another.
  */
 export function wrappingProofInput(nonce: Uint8Array, wrappingSpki: Uint8Array): Uint8Array<ArrayBuffer> {
   return concat(utf8("coffer-wrapping-key-v1\0"), nonce, wrappingSpki);
