@@ -56,7 +56,7 @@ describe("evidence of the enclave emulator", () => {
       changed[i]! ^= 1;
       await expect(verify(changed), `character ${i}`).rejects.toThrow();
     }
-  });
+  }, 60_000);
 
   it("refuses evidence signed by a key that is for something else", async () => {
     const p256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };

@@ -1,5 +1,6 @@
 /** What the certificates of an instance say: written by the registration authority, read by the instance. */
 import { encodeHex } from "../bytes.ts";
+import { METHOD_ARCS, type MethodName } from "../enrolment.ts";
 import { TIERS, type Tier } from "../policy/index.ts";
 import type { Certificate } from "./certificate.ts";
 import { CONTEXT, DerReader, objectIdentifier } from "./der.ts";
@@ -8,8 +9,10 @@ import { nameText } from "./name.ts";
 
 /** Our arc for policy identifiers: a UUID (ITU-T X.667), so it needs no registration. */
 const ARC = "2.25.160880430942448062285216026576815665699";
-/** Which method issued the certificate (M4). M1 and M2 take 1 and 2. */
-export const METHOD_POLICY = { grant: `${ARC}.1.3` } as const;
+/** Which method issued the certificate (M4). */
+export const METHOD_POLICY = Object.fromEntries(
+  Object.entries(METHOD_ARCS).map(([method, arc]) => [method, `${ARC}.1.${arc}`]),
+) as Record<MethodName, string>;
 export const TIER_POLICY: Record<Tier, string> = {
   software: `${ARC}.2.1`,
   emulated: `${ARC}.2.2`,

@@ -1,4 +1,6 @@
 /** The custodian's end of the port. */
+
+import type { Enrol } from "../enrolment.ts";
 import { CofferError, type ErrorCode } from "../error.ts";
 import type { Load } from "../keys/index.ts";
 import { type Call, checkMessage, checkResult, type Message } from "./messages.ts";
@@ -27,7 +29,7 @@ export type StreamOptions = {
 export type PortClient = {
   /** First call on a port. `custodian` is the Distinguished Name that the instance is, or will be, bound to. */
   hello(custodian: string, proof?: Proof): Promise<HelloResult>;
-  enrol(grant: string): Promise<InstanceDescription>;
+  enrol(handed: Enrol): Promise<InstanceDescription>;
   load(key: Load): Promise<LoadResult>;
   /**
    * Deletes the instances of this custodian's origin: keys, certificates, and every key that was wrapped to them. Needs no
@@ -185,7 +187,7 @@ export function createPortClient(port: MessagePort): PortClient {
   return {
     hello: (custodian, proof) =>
       call("hello", { versions: [PORT_VERSION], custodian, ...(proof ? { proof } : {}) }),
-    enrol: (grant) => call("enrol", { grant }),
+    enrol: (handed) => call("enrol", handed),
     load: (key) => call("load", key),
     forget: async () => {
       await call("forget", {});

@@ -1,4 +1,5 @@
 /** The operations of the port: parameters and results, as types and as exact shapes. */
+import { enrol } from "../enrolment.ts";
 import { MAX_JWS_LENGTH } from "../keys/length.ts";
 import { load } from "../keys/loading/index.ts";
 import {
@@ -77,7 +78,7 @@ export const PORT_OPERATIONS = {
       { proof },
     ),
   },
-  enrol: { params: object({ grant: base64url(256) }), result: instance },
+  enrol: { params: enrol, result: instance },
   load: {
     params: load,
     result: object({ keyId: text(0, 128), keyVersion: whole(1, 2 ** 31) }),

@@ -39,7 +39,9 @@ it("answers calls, and errors by code alone", async () => {
   await expect(client.has(edk)).rejects.toMatchObject({ code: "hello-required" });
   expect(await client.hello("CN=page")).toEqual({ version: 1, measurement: "sha384-x", instance: null });
   expect(await client.has(edk)).toBe(true);
-  await expect(client.enrol("abc")).rejects.toMatchObject({ code: "grant-refused" });
+  await expect(client.enrol({ method: "grant", grant: "abc" })).rejects.toMatchObject({
+    code: "grant-refused",
+  });
   client.close();
   await expect(client.has(edk)).rejects.toMatchObject({ code: "port-closed" });
 });
@@ -140,6 +142,11 @@ it.each([
   ["another version", { v: 2, type: "cancel", id: 1 }],
   ["an unknown operation", { v: 1, type: "call", id: 9, op: "toString", params: {} }],
   ["an unknown type", { v: 1, type: "hasOwnProperty", id: 9 }],
+  [
+    "an enrolment by an unknown method",
+    { v: 1, type: "call", id: 9, op: "enrol", params: { method: "x", grant: "abc" } },
+  ],
+  ["an enrolment by no method", { v: 1, type: "call", id: 9, op: "enrol", params: { grant: "abc" } }],
   ["an extra field", { v: 1, type: "cancel", id: 9, more: 1 }],
   ["no object", null],
   ["a chunk without bytes", { v: 1, type: "chunk", id: 9, bytes: new ArrayBuffer(0) }],

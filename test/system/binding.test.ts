@@ -147,7 +147,7 @@ it("M13 a second parent, though itself an app that the vault serves, gets neithe
       return {
         dn: coffer.identity!.custodian.dn,
         hello,
-        grant: await kit.refusal(microservice.enrol(own.grant)),
+        grant: await kit.refusal(microservice.enrol({ method: "grant", grant: own.grant })),
         certificate: await kit.refusal(
           rest.json("POST", "/kms/rewrap", { json: { edk: own.edk, certificate: own.certificate } }),
         ),

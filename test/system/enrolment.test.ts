@@ -39,7 +39,7 @@ const enrolWith = (page: Page, grant: string) =>
       const { port, remove } = await kit.openVault(vault, document.body);
       const microservice = kit.createPortClient(port);
       await microservice.hello(coffer.identity!.custodian.dn);
-      const result = await microservice.enrol(grant).then(
+      const result = await microservice.enrol({ method: "grant", grant }).then(
         (instance) => ({ instance, refused: "" }),
         (error: { code?: string }) => ({ instance: undefined, refused: error.code ?? String(error) }),
       );

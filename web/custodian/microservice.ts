@@ -161,7 +161,7 @@ export class Microservice {
     this.#tell({ phase: "enrolling" });
     // A grant of a lost answer is redeemed by nobody, and ends within a minute.
     const { grant } = await callJson(this.#options.rest, issueGrant, {}, undefined, { tries: 3 });
-    const instance = await port.enrol(grant);
+    const instance = await port.enrol({ method: "grant", grant });
     if (instance.custodian !== this.#options.custodian()) throw new CofferError("foreign-custodian");
     this.#short = this.#isValid(instance) ? undefined : instance.id;
     return this.#ready({ port, measurement, instance });

@@ -79,7 +79,7 @@ export class TestBrowser {
   async enrolledClient() {
     const started = this.start();
     await started.client.hello(DN);
-    const instance = await started.client.enrol("grant");
+    const instance = await started.client.enrol({ method: "grant", grant: "grant" });
     return { ...started, instance };
   }
 

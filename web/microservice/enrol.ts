@@ -1,8 +1,9 @@
-/** Enrolment by authorization grant (M3): the instance makes its request, redeems the grant itself, checks what it gets. */
+/** Enrolment (M1 to M3): the instance makes its request, redeems its credential itself, checks what it gets. */
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { equalConstantTime } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
+import type { Enrol } from "#protocol/enrolment.ts";
 import { CofferError } from "#protocol/error.ts";
 import { type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
 import {
@@ -13,6 +14,7 @@ import {
   wrappingProofInput,
 } from "#protocol/pki/index.ts";
 import type { Tier } from "#protocol/policy/index.ts";
+import { credentialOf } from "./credentials.ts";
 import type { Subtle } from "./crypto.ts";
 import { checkInstanceKeys, type InstanceKeys, signWith } from "./keys.ts";
 import type { Registration } from "./registration.ts";
@@ -23,7 +25,7 @@ export type Ceremony = {
   registration: Registration;
   /** Root SPKI that this code was built with: the only anchor of trust. */
   rootKey: Uint8Array<ArrayBuffer>;
-  /** Whom the instance will serve; the RA must have bound the grant to the same. */
+  /** Whom the instance will serve; the RA must have bound the credential to the same. */
   origin: string;
   custodian: string;
   /** The vault's session, with which the instance ends. */
@@ -36,23 +38,25 @@ export type Ceremony = {
 };
 
 /** Runs the ceremony. Errors: the RA's codes, `enrolment-refused` when what comes back does not hold. */
-export async function enrolByGrant(grant: string, ceremony: Ceremony): Promise<InstanceRecord> {
+export async function enrol(handed: Enrol, ceremony: Ceremony): Promise<InstanceRecord> {
   const { subtle, registration, keys, origin, custodian, session } = ceremony;
   const { id, nonce } = await registration.open();
   const sign = (bytes: Uint8Array<ArrayBuffer>) => signWith(subtle, keys.identityKey, bytes);
   const request = { commonName: "Coffer microservice", spki: keys.identitySpki, challengePassword: nonce };
-  const [identityRequest, wrappingProof] = await Promise.all([
+  const raw = decodeBase64url(nonce);
+  const [credential, identityRequest, wrappingProof] = await Promise.all([
+    credentialOf(handed, { subtle, nonce: raw, keys }),
     signedRequest(request, sign),
-    sign(wrappingProofInput(decodeBase64url(nonce), keys.wrappingSpki)),
+    sign(wrappingProofInput(raw, keys.wrappingSpki)),
   ]);
   const enrolled = await registration.redeem(id, {
-    method: "grant",
-    credential: grant,
+    method: handed.method,
+    credential,
     identityRequest: encodeBase64url(identityRequest),
     wrappingKey: encodeBase64url(keys.wrappingSpki),
     wrappingProof: encodeBase64url(wrappingProof),
   });
-  // M13: a grant that some other custodian obtained must not bind this instance to that one.
+  // M13: a credential that some other custodian obtained must not bind this instance to that one.
   if (enrolled.custodian !== custodian || enrolled.origin !== origin)
     throw new CofferError("foreign-custodian");
 

@@ -36,8 +36,10 @@ describe("enrolment", () => {
   it("makes keys, redeems the grant, and is there again after a reload", async () => {
     const first = browser.start();
     expect(await first.client.hello(DN)).toEqual({ version: 1, measurement: "sha384-test", instance: null });
-    await expect(first.client.enrol("stale")).rejects.toMatchObject({ code: "invalid-grant" });
-    const instance = await first.client.enrol("grant");
+    await expect(first.client.enrol({ method: "grant", grant: "stale" })).rejects.toMatchObject({
+      code: "invalid-grant",
+    });
+    const instance = await first.client.enrol({ method: "grant", grant: "grant" });
     expect(instance).toMatchObject({
       id: "i-1",
       custodian: DN,
@@ -142,7 +144,7 @@ describe("enrolment", () => {
   ])("refuses %s", async (_, change, code) => {
     const { client } = browser.start(browser.registration(change));
     await client.hello(DN);
-    await expect(client.enrol("grant")).rejects.toMatchObject({ code });
+    await expect(client.enrol({ method: "grant", grant: "grant" })).rejects.toMatchObject({ code });
     expect(browser.store.instances.size).toBe(0);
   });
 
@@ -154,14 +156,16 @@ describe("enrolment", () => {
     });
     const { client } = browser.start(browser.registration(foreign));
     await client.hello(DN);
-    await expect(client.enrol("grant")).rejects.toMatchObject({ code: "enrolment-refused" });
+    await expect(client.enrol({ method: "grant", grant: "grant" })).rejects.toMatchObject({
+      code: "enrolment-refused",
+    });
   });
 
   it("makes new keys for every enrolment and forgets what was wrapped to the old ones", async () => {
     const { client, instance } = await browser.enrolledClient();
     const key = await authority.release(instance.wrappingCertificate);
     await client.load(key);
-    const again = await client.enrol("grant");
+    const again = await client.enrol({ method: "grant", grant: "grant" });
     expect(again.wrappingCertificate).not.toBe(instance.wrappingCertificate);
     expect(await client.has(key.edk)).toBe(false);
   });
@@ -174,13 +178,15 @@ describe("the trust list", () => {
       browser.registration(async () => ({ trust: await authority.trustList(1) })),
     ).client;
     await older.hello(DN);
-    await expect(older.enrol("grant")).rejects.toMatchObject({ code: "enrolment-refused" });
+    await expect(older.enrol({ method: "grant", grant: "grant" })).rejects.toMatchObject({
+      code: "enrolment-refused",
+    });
     const newer = browser.start(
       browser.registration(async () => ({ trust: await authority.trustList(3) })),
     ).client;
     await newer.hello(DN);
     const kept = browser.store.instances.get(`${ORIGIN} ${DN}`)!;
-    await newer.enrol("grant");
+    await newer.enrol({ method: "grant", grant: "grant" });
     expect((await browser.start().client.hello(DN)).instance).not.toBeNull();
     // As if another tab had put back what it had read before.
     browser.store.instances.set(`${ORIGIN} ${DN}`, kept);
@@ -189,6 +195,8 @@ describe("the trust list", () => {
     expect(browser.store.instances.size).toBe(0);
     const again = browser.start().client;
     await again.hello(DN);
-    await expect(again.enrol("grant")).rejects.toMatchObject({ code: "enrolment-refused" });
+    await expect(again.enrol({ method: "grant", grant: "grant" })).rejects.toMatchObject({
+      code: "enrolment-refused",
+    });
   });
 });

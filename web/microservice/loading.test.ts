@@ -94,7 +94,7 @@ describe("loading by rewrap", () => {
     ] as const) {
       const { client } = browser.start(browser.registration(undefined, { tier }));
       await client.hello(DN);
-      const instance = await client.enrol("grant");
+      const instance = await client.enrol({ method: "grant", grant: "grant" });
       const key = await authority.release(instance.wrappingCertificate, { receipt: { policy } });
       await client.load(key);
       const sealing = collect(client.seal({ edk: key.edk, context }, new Uint8Array(1)));

@@ -14,7 +14,7 @@ import {
   type PortHandler,
 } from "#protocol/port/index.ts";
 import type { Crypto } from "./crypto.ts";
-import { enrolByGrant, verifyInstance } from "./enrol.ts";
+import { enrol, verifyInstance } from "./enrol.ts";
 import { generateInstanceKeys, type InstanceKeys } from "./keys.ts";
 import { loadKey } from "./loading/index.ts";
 import type { Peers } from "./peers.ts";
@@ -182,7 +182,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       return { version: PORT_VERSION, measurement: options.measurement, instance: valid && describe(valid) };
     },
 
-    async enrol({ grant }) {
+    async enrol(handed) {
       if (custodian === undefined) throw new CofferError("hello-required");
       const began = ended;
       // Keys belong to one ceremony, also when two begin at once: no two certificate requests for the same keys.
@@ -198,7 +198,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
         keys: fresh,
         now: now(),
       };
-      const record = await enrolByGrant(grant, ceremony);
+      const record = await enrol(handed, ceremony);
       const verified = await verifyInstance(record, ceremony);
       await store.keepTrustSerial(root, verified.trust.serial);
       if (ended !== began) throw new CofferError("no-session");

@@ -75,7 +75,7 @@ describe("sessions", () => {
       OTHER,
     ).client;
     await other.hello(otherDn);
-    await other.enrol("grant");
+    await other.enrol({ method: "grant", grant: "grant" });
     return other;
   }
 
@@ -173,7 +173,9 @@ describe("sessions", () => {
       },
     }).client;
     await enrolling.hello(DN);
-    await expect(enrolling.enrol("grant")).rejects.toMatchObject({ code: "no-session" });
+    await expect(enrolling.enrol({ method: "grant", grant: "grant" })).rejects.toMatchObject({
+      code: "no-session",
+    });
     const late = new Promise((resolve) => setTimeout(() => resolve("it goes on"), 2000));
     await expect(Promise.race([reading, late])).rejects.toMatchObject({ code: "no-session" });
     expect(browser.store.instances.size).toBe(0);
@@ -190,7 +192,9 @@ describe("sessions", () => {
       },
     }));
     await client.hello(DN);
-    await expect(client.enrol("grant")).rejects.toMatchObject({ code: "no-session" });
+    await expect(client.enrol({ method: "grant", grant: "grant" })).rejects.toMatchObject({
+      code: "no-session",
+    });
     expect(browser.store.instances.size).toBe(0);
   });
 

@@ -1,0 +1,15 @@
+/**
+ * The ways to enrol (M1, M2, M3), each once. Imports shape.ts. Imported by protocol/pki, protocol/port, edge/ra and web/. What makes the
+ * credential of a way is in web/microservice/credentials.ts, what takes it in edge/ra/methods.
+ */
+import { literal, type Of, object, text, union } from "./shape.ts";
+
+/** What a custodian hands to its microservice, so that it can enrol. */
+export const enrol = /* @__PURE__ */ union("method", {
+  grant: object({ method: literal("grant"), grant: text(1, 256, /^[\w-]+$/) }),
+});
+export type Enrol = Of<typeof enrol>;
+export type MethodName = Enrol["method"];
+
+/** By which certificates name the method: the last arc of a policy's object identifier (M4). M1 and M2 take 1 and 2. */
+export const METHOD_ARCS: Readonly<Record<MethodName, number>> = { grant: 3 };

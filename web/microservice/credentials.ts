@@ -1,0 +1,17 @@
+/** What an instance shows at the registration authority, one function a method. The other end is edge/ra/methods. */
+import type { Enrol, MethodName } from "#protocol/enrolment.ts";
+import type { Subtle } from "./crypto.ts";
+import type { InstanceKeys } from "./keys.ts";
+
+/** What a credential can be bound to: the nonce of the enrolment session, and the keys that are to be certified. */
+export type BoundTo = { subtle: Subtle; nonce: Uint8Array<ArrayBuffer>; keys: InstanceKeys };
+
+const CREDENTIALS: {
+  [M in MethodName]: (handed: Extract<Enrol, { method: M }>, to: BoundTo) => Promise<string>;
+} = {
+  grant: async ({ grant }) => grant,
+};
+
+export function credentialOf(handed: Enrol, to: BoundTo): Promise<string> {
+  return CREDENTIALS[handed.method](handed, to);
+}
