@@ -74,19 +74,26 @@ function together(own: Attributes, request: Attributes): Attributes {
   const { vendorAttributes: vendors = [], ...others } = own;
   for (const [property, value] of Object.entries(others))
     checkSame(property, value, request[property as keyof Attributes]);
-  const named = (all: typeof vendors, one: (typeof vendors)[number]) =>
-    all
-      .filter(
-        ({ vendorIdentification, attributeName }) =>
-          vendorIdentification === one.vendorIdentification && attributeName === one.attributeName,
-      )
-      .map(({ attributeValue }) => attributeValue);
   const asked = request.vendorAttributes ?? [];
-  const more = vendors.filter((one) => named(asked, one).length === 0);
-  for (const one of vendors)
-    if (!more.includes(one)) checkSame(one.attributeName, named(vendors, one), named(asked, one));
+  const said = byName(asked);
+  const more: typeof vendors = [];
+  for (const [name, values] of byName(vendors)) {
+    const same = said.get(name);
+    if (same) checkSame(values[0]?.attributeName ?? "", values.map(itsValue), same.map(itsValue));
+    else more.push(...values);
+  }
   const vendorAttributes = [...asked, ...more];
   return { ...others, ...request, ...(vendorAttributes.length > 0 ? { vendorAttributes } : {}) };
+}
+
+type VendorAttribute = NonNullable<Attributes["vendorAttributes"]>[number];
+
+const itsValue = ({ attributeValue }: VendorAttribute) => attributeValue;
+
+function byName(attributes: readonly VendorAttribute[]): Map<string, VendorAttribute[]> {
+  return Map.groupBy(attributes, ({ vendorIdentification, attributeName }) =>
+    JSON.stringify([vendorIdentification, attributeName]),
+  );
 }
 
 function checkSame(name: string, own: unknown, request: unknown): void {

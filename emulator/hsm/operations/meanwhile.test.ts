@@ -100,3 +100,42 @@ it("B3 a pair that is being made in place of another may do no more than the oth
   });
   expect(attributes).toMatchObject({ cryptographicUsageMask: ["Sign"], sensitive: true });
 });
+
+it.each<[string, (set: { uniqueIdentifier: string }) => Promise<unknown>, string]>([
+  [
+    "sensitive",
+    (set) => aliceToo.request("SetAttribute", { ...set, newAttribute: { sensitive: true } }),
+    "Sensitive",
+  ],
+  [
+    "not extractable",
+    (set) => aliceToo.request("SetAttribute", { ...set, newAttribute: { extractable: false } }),
+    "NotExtractable",
+  ],
+  ["archived", (set) => aliceToo.request("Archive", set), "ObjectArchived"],
+  ["destroyed", (set) => aliceToo.request("Destroy", set), "ObjectDestroyed"],
+])("B3 a key that becomes %s while it is split is not had in parts", async (_, change, expected) => {
+  const keyMaterial = new Uint8Array(1024).fill(5);
+  const { uniqueIdentifier } = await alice.request("Register", {
+    objectType: "SecretData",
+    attributes: {},
+    object: {
+      secretData: {
+        secretDataType: "Seed",
+        keyBlock: { keyFormatType: "Raw", keyValue: { keyMaterial } },
+      },
+    },
+  });
+  const splitting = reason(
+    alice.request("CreateSplitKey", {
+      objectType: "SplitKey",
+      uniqueIdentifier,
+      splitKeyParts: 180,
+      splitKeyThreshold: 180,
+      splitKeyMethod: "PolynomialSharingGF2_8",
+      attributes: {},
+    }),
+  );
+  await change({ uniqueIdentifier });
+  expect(await splitting).toBe(expected);
+});

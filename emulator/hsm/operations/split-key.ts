@@ -36,11 +36,14 @@ const createSplitKey: Handler<"CreateSplitKey"> = async (request, context) => {
   checkShape(request);
   const source = sourceOf(request, context);
   const shares = await split(source.secret, request, context);
+  // It may have taken its time: the key as it is now may no longer be had in plain.
+  context.work.forget();
+  const bases = source.base ? [source.base, splittable(request.uniqueIdentifier, context)] : [];
   const identifiers = shares.map((keyMaterial, index) => {
     const { uid } = putNew(context, {
       uid: newIdentifier(context),
       objectType: "SplitKey",
-      attributes: withRequirements(source.bases, {
+      attributes: withRequirements(bases, {
         ...source.attributes,
         ...attributes,
         keyFormatType: "Raw",
@@ -138,13 +141,17 @@ function sourceOf({ uniqueIdentifier, attributes = {} }: Request, context: Conte
   if (uniqueIdentifier === undefined) {
     const bits = attributes.cryptographicLength ?? 256;
     if (bits < 8 || bits > 8192 || bits % 8 !== 0) throw new KmipError("InvalidField", "Not a length");
-    return { secret: context.random(bits / 8), attributes: described(attributes, bits), bases: [] };
+    return { secret: context.random(bits / 8), attributes: described(attributes, bits) };
   }
-  const { subject, work, now } = context;
-  const object = objectFor(context, uniqueIdentifier, "CreateSplitKey");
-  checkRelease(subject, object, undefined, work, now);
-  const secret = secretBytes(object);
-  return { secret, attributes: described(object.attributes, secret.length * 8), bases: [object] };
+  const base = splittable(uniqueIdentifier, context);
+  const secret = secretBytes(base);
+  return { secret, attributes: described(base.attributes, secret.length * 8), base };
+}
+
+function splittable(identifier: Request["uniqueIdentifier"], context: Context): ManagedObject {
+  const object = objectFor(context, identifier, "CreateSplitKey");
+  checkRelease(context.subject, object, undefined, context.work, context.now);
+  return object;
 }
 
 function described({ cryptographicAlgorithm }: Attributes, cryptographicLength: number): Attributes {
