@@ -1,6 +1,6 @@
 import { ROOT_CA, TRUST_LIST } from "#protocol/hierarchy/index.ts";
 import { type Edk, JwsError, type TrustList, verifyEdk, verifyTrustList } from "#protocol/keys/index.ts";
-import type { Hsm } from "../hsm/index.ts";
+import { type Hsm, UnexpectedAnswer } from "../hsm/index.ts";
 
 /** Between two looks for a new trust list because of an unknown key, seconds. */
 const LOOK_SECONDS = 60;
@@ -41,7 +41,10 @@ export class Trust {
       this.#hsm.opaque(TRUST_LIST),
       this.#hsm.publicKey(ROOT_CA.publicKey),
     ]);
-    const list = await verifyTrustList(new TextDecoder().decode(token), root, this.#now());
+    const text = new TextDecoder().decode(token);
+    const list = await verifyTrustList(text, root, this.#now()).catch((cause: unknown) => {
+      throw new UnexpectedAnswer("The HSM's trust list does not hold", { cause });
+    });
     this.#kept = { list, read: this.#now() };
     return list;
   }
