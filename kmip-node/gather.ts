@@ -3,7 +3,7 @@ const SMALL = 4096;
 
 /**
  * Adds a chunk to those of a message. Small ones are put together, each with one of its size, as a binary counter carries:
- * of a peer that sends a byte at a time a few dozen buffers are held and not millions, and no byte is copied more than a
+ * of a peer that sends a byte at a time one buffer for every 4 KiB is held and not one a byte, and no byte is copied more than a
  * dozen times.
  */
 export function gather(chunks: Uint8Array[], chunk: Uint8Array): void {

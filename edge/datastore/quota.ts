@@ -36,7 +36,7 @@ export function checkRoom(sql: SqlStorage, account: string, quota: Quota, more: 
   return ok(null);
 }
 
-/** Room for a part that is about to be stored: how much of it there was before, and the how manyth to take it this is. */
+/** Room for a part that is about to be stored: how much of it there was before, and the number of this write among those under way. */
 export type Room = { part: number; before: number; write: number };
 /** A part that may be stored, and the room that was taken for it. */
 export type AllowedPart = { id: string; account: string; upload: string; room: Room };

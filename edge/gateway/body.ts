@@ -3,7 +3,7 @@ import { parseJson } from "#protocol/json.ts";
 import { Refused } from "./problem.ts";
 
 /** Largest JSON or form body, bytes. Nothing legitimate here comes near. */
-export const SMALL_BODY = 64 * 1024;
+const SMALL_BODY = 64 * 1024;
 
 /** Reads a whole body of at most `limit` bytes, whatever Content-Length claims. Throws `Refused` `too-large`. */
 export async function readBody(

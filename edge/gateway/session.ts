@@ -6,8 +6,8 @@ import { Refused, unwrap } from "./problem.ts";
 export type SignedIn = { session: string; tenant: string; user: string; origin: string; requestId: string };
 
 /**
- * Only documents of the vault's own origin: a browser cannot be talked into another Origin header, and leaves it out of
- * nothing but what only reads.
+ * Only documents of the vault's own origin: a browser cannot be talked into another Origin header, and omits
+ * it from reads alone.
  */
 export function requireOwnOrigin(c: GatewayContext): string {
   const { vault } = c.var.origins;

@@ -71,3 +71,17 @@ it("says that the IAM cannot say, and asks again", async () => {
   iam.away = false;
   expect(await find("a")).toMatchObject({ kid: "a" });
 });
+
+it("does not wait for ever for a question whose request was cancelled", async () => {
+  const clock = {
+    time: 0,
+    now: () => clock.time,
+    wait(milliseconds: number) {
+      clock.time += milliseconds;
+      return new Promise<void>((next) => setImmediate(next));
+    },
+  };
+  const keys = new TokenKeys(clock);
+  void keys.find("a", () => new Promise(() => {}));
+  expect(await keys.find("a", async () => ok([key("a")]))).toMatchObject({ kid: "a" });
+});

@@ -183,7 +183,7 @@ const reasons = enumerationOf("ResultReason")!;
 
 const VERSION_2_0 = versionIndex({ major: 2, minor: 0 });
 
-/** Operations that answer a wrong state as such in 2.0; of the use of a key it says no more than "denied" (CS-BC-M-14-20). */
+/** Operations whose wrong state 2.0 reports as such; for the use of a key it says only "denied" (CS-BC-M-14-20). */
 const LIFE_CYCLE: ReadonlySet<unknown> = new Set<OperationName>(["Activate", "Destroy", "Revoke"]);
 
 /** The reason as that version knows it. */

@@ -25,7 +25,7 @@ import { NEWEST, type ProtocolVersion, versionIndex } from "./version.ts";
 const isBytes = (value: unknown): value is Bytes => value instanceof Uint8Array;
 
 /** KMIP 2.1 §3, Transparent Keys: the fields of all of them, in an order that serves each. */
-export const transparentKey = structure({
+const transparentKey = structure({
   key: optional(byteString),
   modulus: optional(bigInteger),
   privateExponent: optional(bigInteger),

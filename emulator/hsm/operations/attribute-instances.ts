@@ -34,9 +34,11 @@ export const MAX_LINKS = 1000;
 
 /** Throws where an object would have too many of one attribute. */
 export function checkCount({ attributes }: Pick<ManagedObject, "attributes">): void {
-  for (const [property, value] of Object.entries(attributes))
-    if (isRepeated(property, value) && value.length > (property === "link" ? MOST + MAX_LINKS : MOST))
-      throw new KmipError("InvalidField", `An object has ${MOST} values of one attribute at most`);
+  for (const [property, value] of Object.entries(attributes)) {
+    const max = property === "link" ? MOST + MAX_LINKS : MOST;
+    if (isRepeated(property, value) && value.length > max)
+      throw new KmipError("InvalidField", `An object has ${max} values of ${property} at most`);
+  }
 }
 
 export function isOf({ vendorIdentification, attributeName }: VendorName, one: unknown): boolean {

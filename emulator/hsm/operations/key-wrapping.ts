@@ -42,7 +42,7 @@ export function wrapBytes(
 }
 
 /** Unwraps bytes by a resident key whose use has been checked. */
-export function unwrapBytes(
+function unwrapBytes(
   key: ManagedObject,
   parameters: Parameters,
   wrapped: Uint8Array,
@@ -103,7 +103,7 @@ export function ttlvKeyValue(value: KeyValue, version: ProtocolVersion): Uint8Ar
 }
 
 /** Reads what `ttlvKeyValue` writes. Throws `EncodingOptionError`. */
-export function openTtlvKeyValue(bytes: Uint8Array, version: ProtocolVersion): KeyValue {
+function openTtlvKeyValue(bytes: Uint8Array, version: ProtocolVersion): KeyValue {
   try {
     const { keyMaterial, attributes, extensions } = decodeKeyValue(bytes, version);
     if (keyMaterial instanceof Uint8Array && extensions === undefined)

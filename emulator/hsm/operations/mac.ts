@@ -55,7 +55,7 @@ function begun(key: ManagedObject, request: RequestPayload<"MAC">) {
 }
 
 /** Only a piece of a stream may be without data. */
-export function checkData({ data, correlationValue, initIndicator }: RequestPayload<"MAC">): void {
+function checkData({ data, correlationValue, initIndicator }: RequestPayload<"MAC">): void {
   if (!data && !correlationValue && !initIndicator) throw new KmipError("MissingData", "There is no data");
 }
 

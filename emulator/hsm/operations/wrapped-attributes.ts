@@ -19,8 +19,8 @@ import { chosen } from "./get-attributes.ts";
 const MOST = 256;
 
 /**
- * The attributes that are to be wrapped with a key (KMIP 1.4 §2.1.6 Key Wrapping Specification). Each must be there: who unwraps the key takes them
- * for what is to be known of it. A client that may not ask for them does not get them wrapped either.
+ * The attributes that are to be wrapped with a key (KMIP 1.4 §2.1.6 Key Wrapping Specification). Each must be there: anyone who unwraps
+ * the key relies on them. A client that may not ask for them does not get them wrapped either.
  */
 export function attributesToWrap(
   object: ManagedObject,
