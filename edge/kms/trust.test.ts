@@ -79,7 +79,7 @@ it("knows the key of a new list at once, and looks for one at most once a minute
   expect(hsm.reads).toBe(1);
   hsm.list = await listOf(root, [first, second]);
   now = NOW + 61;
-  expect(await trust.verifyEdk(edk)).toMatchObject({ account: "matter-1" });
+  await expect(trust.verifyEdk(edk)).resolves.toMatchObject({ account: "matter-1" });
   expect(hsm.reads).toBe(2);
 });
 
