@@ -1,3 +1,4 @@
+import type { Applicant } from "../ra/index.ts";
 import type { GatewayContext } from "./context.ts";
 import { sessionCookie } from "./cookie.ts";
 import { Refused, unwrap } from "./problem.ts";
@@ -27,4 +28,13 @@ export async function signedIn(c: GatewayContext): Promise<SignedIn> {
   const { requestId } = c.var;
   const { id, tenant, user } = unwrap(await c.env.IAM.session({ cookie, requestId }));
   return { session: id, tenant, user, origin, requestId };
+}
+
+/** Who opens or redeems an enrolment session: whom the cookie stands for or, without one, anyone. */
+export async function applicant(c: GatewayContext): Promise<Applicant> {
+  const { requestId } = c.var;
+  if (sessionCookie(c) === null)
+    return { tenant: c.env.COFFER_TENANT, user: null, origin: requireOwnOrigin(c), requestId };
+  const { tenant, user, origin } = await signedIn(c);
+  return { tenant, user, origin, requestId };
 }

@@ -2,11 +2,12 @@
 
 import { encodeHex } from "#protocol/bytes.ts";
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
+import type { MethodName } from "#protocol/enrolment.ts";
 import { INSTANCES_CA } from "#protocol/hierarchy/index.ts";
 import { METHOD_POLICY, TIER_POLICY } from "#protocol/pki/index.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 import { certificateCrypto, certificateSigningKey, type Hsm } from "../hsm/index.ts";
-import type { Binding, MethodName } from "./types.ts";
+import type { Binding } from "./types.ts";
 import { x509 } from "./x509.ts";
 
 const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";

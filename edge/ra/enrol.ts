@@ -3,11 +3,12 @@
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { CLOCK_TOLERANCE, seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
+import type { MethodName } from "#protocol/enrolment.ts";
 import { INSTANCES_CA, ROOT_CA, TRUST_LIST } from "#protocol/hierarchy/index.ts";
+import type { Tier } from "#protocol/policy/index.ts";
 import type { Hsm } from "../hsm/index.ts";
 import { type CertificateOrder, issue } from "./certificate.ts";
 import type { NewInstance } from "./instances.ts";
-import type { EnrolmentMethod } from "./methods/index.ts";
 import { registerRecipient } from "./recipient.ts";
 import type { InstanceKeys } from "./request.ts";
 import type { Binding, Enrolment } from "./types.ts";
@@ -19,7 +20,8 @@ export type Ceremony = {
   /** Id of the new instance, a random UUID. */
   instance: string;
   tenant: string;
-  method: EnrolmentMethod;
+  method: MethodName;
+  tier: Tier;
   binding: Binding;
   keys: InstanceKeys;
   /** Milliseconds since 1970. */
@@ -33,11 +35,11 @@ export async function certify(
   hsm: Hsm,
   ceremony: Ceremony,
 ): Promise<{ record: NewInstance; enrolled: Enrolment }> {
-  const { instance, tenant, method, binding, keys, now, until } = ceremony;
+  const { instance, tenant, method, tier, binding, keys, now, until } = ceremony;
   const enrolledAt = seconds(now);
   const notAfter = Math.min(enrolledAt + CERTIFICATE_SECONDS, until);
   const order = (use: CertificateOrder["use"], spki: Uint8Array<ArrayBuffer>): CertificateOrder => {
-    return { instance, tenant, binding, method: method.name, tier: method.tier, now, notAfter, spki, use };
+    return { instance, tenant, binding, method, tier, now, notAfter, spki, use };
   };
   const [identity, wrapping, issuer, root, trust] = await Promise.all([
     issue(hsm, order("identity", keys.identity)),
@@ -57,8 +59,8 @@ export async function certify(
   const record: NewInstance = {
     id: instance,
     binding,
-    method: method.name,
-    tier: method.tier,
+    method,
+    tier,
     identityThumbprint: keys.identityThumbprint,
     identityCertificateDigest: await digest(identity),
     wrappingCertificateDigest: await digest(wrapping),
@@ -68,7 +70,7 @@ export async function certify(
   };
   const enrolled: Enrolment = {
     instance,
-    method: method.name,
+    method,
     identityCertificate: encodeBase64url(identity),
     wrappingCertificate: encodeBase64url(wrapping),
     chain: [encodeBase64url(issuer), encodeBase64url(root)],

@@ -1,12 +1,13 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Redemption } from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
-import type { Result } from "../result.ts";
-import type { Enrolment, EnrolmentOpened, GrantIssued, Instance, Recipient, SignedIn } from "./types.ts";
+import { fail, type Result } from "../result.ts";
+import { methodsFor } from "./methods/index.ts";
+import type { Applicant, Enrolment, EnrolmentOpened, GrantIssued, Instance, Recipient } from "./types.ts";
 
 /**
  * The door of the registration authority. The gateway has verified access token and DPoP proof (for `Caller`) or the
- * vault's cookie (for `SignedIn`, with the Origin header as it came); everything else is decided in the tenant's object.
+ * vault's cookie, where there is one (for `Applicant`); everything else is decided in the tenant's object.
  */
 export class Ra extends WorkerEntrypoint<Env> {
   /** `POST /ra/grants` (M3, M5). */
@@ -15,12 +16,14 @@ export class Ra extends WorkerEntrypoint<Env> {
   }
 
   /** `POST /ra/enrolments`, on the vault's origin. */
-  async openEnrolment(by: SignedIn): Promise<Result<EnrolmentOpened>> {
+  async openEnrolment(by: Applicant): Promise<Result<EnrolmentOpened>> {
+    if (methodsFor(by).length === 0) return fail("no-session");
     return this.#object(by.tenant).openEnrolment(by);
   }
 
   /** `POST /ra/enrolments/{id}`, on the vault's origin. */
-  async redeemEnrolment(by: SignedIn, id: string, request: Redemption): Promise<Result<Enrolment>> {
+  async redeemEnrolment(by: Applicant, id: string, request: Redemption): Promise<Result<Enrolment>> {
+    if (methodsFor(by).length === 0) return fail("no-session");
     return this.#object(by.tenant).redeemEnrolment(by, id, request);
   }
 

@@ -5,4 +5,4 @@
  */
 export { Ra } from "./entrypoint.ts";
 export { RaObject } from "./object.ts";
-export type { Enrolment, EnrolmentOpened, GrantIssued, Instance, Recipient, SignedIn } from "./types.ts";
+export type { Applicant, Enrolment, EnrolmentOpened, GrantIssued, Instance, Recipient } from "./types.ts";

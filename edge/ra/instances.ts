@@ -1,8 +1,9 @@
 /** The registry of instances: rows in, recipients and revocations out. */
 
+import type { MethodName } from "#protocol/enrolment.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 import { type Decision, ok, refuse } from "../result.ts";
-import type { Binding, Instance, MethodName, Recipient } from "./types.ts";
+import type { Binding, Instance, Recipient } from "./types.ts";
 
 export type NewInstance = {
   id: string;

@@ -29,26 +29,12 @@ import {
   noteUse,
   revokeInstance,
 } from "./instances.ts";
-import {
-  ACCEPTED,
-  DEFAULT_PER_MINUTE,
-  type EnrolmentMethod,
-  makeGrant,
-  methodNamed,
-  storeGrant,
-} from "./methods/index.ts";
+import { DEFAULT_PER_MINUTE, makeGrant, methodsFor, storeGrant } from "./methods/index.ts";
+import { prepareRedemption, type Redeemed } from "./redemption.ts";
 import { verifyRequest } from "./request.ts";
 import { MIGRATIONS } from "./schema.ts";
-import { consumeSession, openSession } from "./session.ts";
-import type {
-  Binding,
-  Enrolment,
-  EnrolmentOpened,
-  GrantIssued,
-  Instance,
-  Recipient,
-  SignedIn,
-} from "./types.ts";
+import { NOBODY, openSession } from "./session.ts";
+import type { Applicant, Enrolment, EnrolmentOpened, GrantIssued, Instance, Recipient } from "./types.ts";
 
 /** What the RA needs of its neighbours. */
 interface Neighbours {
@@ -132,69 +118,47 @@ export class RaObject extends DurableObject<Env> {
     return { registered, certificate };
   }
 
-  /** Opens an enrolment session for the signed-in user of the vault's origin. */
-  openEnrolment(by: SignedIn): Result<EnrolmentOpened> {
-    const about = {
-      action: "ra:enrolment",
-      caller: null,
-      user: by.user,
-      resource: `user/${by.user}`,
-      requestId: by.requestId,
-    };
-    return authorize<EnrolmentOpened>(this.#store, about, (sql) => {
+  /** Opens an enrolment session, by the methods that this applicant may use. */
+  openEnrolment(by: Applicant): Result<EnrolmentOpened> {
+    return authorize<EnrolmentOpened>(this.#store, { action: "ra:enrolment", ...aboutOf(by) }, (sql) => {
       const foreign = this.#refuseForeign(by);
       if (foreign) return foreign;
-      const what = { what: "ra:enrolment", user: by.user };
+      const methods = methodsFor(by);
+      const nonceBytes = Math.max(...methods.map(({ challenge }) => challenge.nonce));
+      const what = { what: "ra:enrolment", user: by.user ?? NOBODY };
       const turn = takeTurn(sql, what, this.#enrolmentsPerMinute, seconds(Date.now()));
       if (!turn.ok) return turn;
-      const session = openSession(sql, by, seconds(Date.now()));
+      const session = openSession(sql, by, seconds(Date.now()), nonceBytes);
       if (!session.ok) return session;
       const { id, nonce, expires } = session.value;
-      return ok({ id, nonce: encodeBase64url(nonce), expires, accepts: [...ACCEPTED] });
+      return ok({ id, nonce: encodeBase64url(nonce), expires, accepts: methods.map(({ name }) => name) });
     });
   }
 
   /**
-   * Redeems an enrolment (M3): session and credential are consumed in one transaction before anything else is looked
+   * Redeems an enrolment (M1 to M3): session and credential are consumed in one transaction before anything else is looked
    * at or anyone is called; whatever fails afterwards leaves nothing but that and the audit rows (M20).
    */
-  async redeemEnrolment(by: SignedIn, id: string, request: Redemption): Promise<Result<Enrolment>> {
-    const method = methodNamed(request.method);
-    const prepared = method ? await method.prepare(request.credential) : null;
+  async redeemEnrolment(by: Applicant, id: string, request: Redemption): Promise<Result<Enrolment>> {
+    const redeem = await prepareRedemption(by, id, request);
     const now = Date.now();
-
-    const resource = `user/${by.user}/enrolment/${String(id).slice(0, 64)}`;
-    const about = { caller: null, user: by.user, resource, requestId: by.requestId };
-    const decision = authorize(this.#store, { action: "ra:redeem", ...about }, (sql) => {
-      const foreign = this.#refuseForeign(by);
-      if (foreign) return foreign;
-      const nonce = consumeSession(sql, id, by, seconds(now));
-      const binding =
-        prepared && method
-          ? method.consume(sql, prepared, by, seconds(now))
-          : refuse("bad-request", "no credential");
-      if (!nonce.ok) return nonce;
-      if (!binding.ok) return binding;
-      if (!method) return refuse("bad-request", "unknown method");
-      return ok({ nonce: nonce.value, binding: binding.value, request, method });
-    });
+    const about = aboutOf(by, `enrolment/${String(id).slice(0, 64)}`);
+    const decision = authorize(
+      this.#store,
+      { action: "ra:redeem", ...about },
+      (sql) => this.#refuseForeign(by) ?? redeem(sql, seconds(now)),
+    );
     if (!decision.ok) return decision;
 
-    return this.#certify(about, { ...decision.value, now });
+    return this.#certify(about, { ...decision.value, request, now });
   }
 
   /** What follows once the credential is consumed. It ends with a recorded instance, or with nothing but an audit row. */
   async #certify(
-    about: { caller: null; user: string; resource: string; requestId: string },
-    redeemed: {
-      nonce: Uint8Array;
-      binding: Binding;
-      request: Redemption;
-      method: EnrolmentMethod;
-      now: number;
-    },
+    about: ReturnType<typeof aboutOf>,
+    redeemed: Redeemed & { request: Redemption; now: number },
   ): Promise<Result<Enrolment>> {
-    const { nonce, binding, request, method, now } = redeemed;
+    const { nonce, verify, request, method, now } = redeemed;
     const { sql, tenant } = this.#store;
     const action = "ra:certify";
     const deny = (code: ProblemCode, reason: string) =>
@@ -202,6 +166,11 @@ export class RaObject extends DurableObject<Env> {
 
     const keys = await verifyRequest(request, nonce).catch((error: Error) => error);
     if (keys instanceof Error) return deny("invalid-certificate", keys.message);
+    const admitted = await verify({ nonce, keys, now: seconds(now) }).catch((error: Error) =>
+      refuse("invalid-grant", error.message),
+    );
+    if (!admitted.ok) return deny(admitted.problem.code, admitted.reason);
+    const { binding, tier } = admitted.value;
     const { custodian: dn, jkt } = binding;
     const signedIn = () => this.#neighbours.IAM.custodian({ tenant, dn, jkt }).catch(() => fail("internal"));
     const custodian = await signedIn();
@@ -213,7 +182,7 @@ export class RaObject extends DurableObject<Env> {
     const registration = { id: instance, objects: 2 };
     this.#ledger.begin(registration);
     try {
-      const ceremony = { instance, tenant, method, binding, keys, now, until };
+      const ceremony = { instance, tenant, method, tier, binding, keys, now, until };
       const { record, enrolled } = await certify(this.#hsm, ceremony);
       // The HSM took its time: a user who has signed out meanwhile gets no instance that the sign-out did not see.
       const registered = await signedIn();
@@ -314,7 +283,7 @@ export class RaObject extends DurableObject<Env> {
     if (next !== null) await wakeBy(this.ctx.storage, Math.max(next * 1000, Date.now() + RETIRE_AGAIN_MS));
   }
 
-  #refuseForeign(by: SignedIn) {
+  #refuseForeign(by: Applicant) {
     if (by.tenant !== this.#store.tenant) return refuse("forbidden", "signed in at another tenant");
     if (by.origin !== this.env.COFFER_VAULT_ORIGIN) return refuse("foreign-origin", "not the vault's origin");
     return null;
@@ -323,6 +292,14 @@ export class RaObject extends DurableObject<Env> {
   #appOrigins(): string[] {
     return configuredApps(this.env).map(({ origin }) => origin);
   }
+}
+
+/** What the audit log says of an enrolment session, or of what is done in it. */
+function aboutOf({ user, requestId }: Applicant, what?: string) {
+  const resource = [...(user === null ? [] : [`user/${user}`]), ...(what === undefined ? [] : [what])].join(
+    "/",
+  );
+  return { caller: null, resource, requestId, ...(user === null ? {} : { user }) };
 }
 
 /** What is at the HSM of an instance. The key first: when it is gone nothing is released any more. */

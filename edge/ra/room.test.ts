@@ -5,7 +5,7 @@ import { findRecipient, insertInstance, makeRoom, noteUse } from "./instances.ts
 import { grantMethod, makeGrant, storeGrant } from "./methods/grant.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { consumeSession, openSession } from "./session.ts";
-import type { SignedIn } from "./types.ts";
+import type { Applicant } from "./types.ts";
 
 const NOW = 1_800_000_000;
 let sql: SqlStorage;
@@ -75,16 +75,17 @@ it("bounds the enrolments that a user begins in a minute, used or not, by any ke
 });
 
 it("keeps nobody out for grants that nobody redeemed: the oldest of the same app ends, and of no other", async () => {
-  const by = { user: "u" } as SignedIn;
+  const by = { user: "u" } as Applicant;
   const grant = async (client: string, now: number) => {
     const caller = { user: "u", custodian: "CN=u", client, jkt: "k", origin: "o" } as unknown as Caller;
     const made = await makeGrant(NOW);
     expect(storeGrant(sql, caller, { ...made, expires: now + 60 }, now, 100).ok).toBe(true);
-    return made.hash;
+    return (await grantMethod.prepare(made.grant))!;
   };
-  const consume = (hash: Uint8Array) => grantMethod.consume(sql, hash, by, NOW + 30).ok;
+  type Credential = Awaited<ReturnType<typeof grant>>;
+  const consume = (credential: Credential) => credential.consume(sql, by, NOW + 30).ok;
   const honest = await grant("honest", NOW);
-  const greedy: Uint8Array[] = [];
+  const greedy: Credential[] = [];
   for (let i = 0; i < 40; i++) greedy.push(await grant("greedy", NOW + 1 + (i >> 2)));
   expect(consume(honest)).toBe(true);
   expect(consume(greedy[0]!)).toBe(false);
@@ -97,9 +98,9 @@ it("keeps nobody out for grants that nobody redeemed: the oldest of the same app
 });
 
 it("keeps nobody out for enrolment sessions that were left: the used and the oldest end, of this user alone", () => {
-  const by = (user: string) => ({ user }) as SignedIn;
+  const by = (user: string) => ({ user }) as Applicant;
   const open = (user: string, now: number) => {
-    const session = openSession(sql, by(user), now);
+    const session = openSession(sql, by(user), now, 32);
     if (!session.ok) throw new Error("refused");
     return session.value.id;
   };

@@ -1,10 +1,11 @@
-/** Enrolment sessions: opened by a signed-in user on the vault's origin, good for one attempt. */
+/** Enrolment sessions: good for one attempt of the one who opened them. */
 
 import { type Decision, ok, refuse } from "../result.ts";
-import type { SignedIn } from "./types.ts";
+import type { Applicant } from "./types.ts";
 
 const SESSION_SECONDS = 300;
-const NONCE_BYTES = 32;
+/** Whose the sessions are that were opened without a cookie: together they are one user's. No user has this id. */
+export const NOBODY = "";
 /**
  * Sessions that one user may have at a time, used or not. One more takes the place of a used one, else of the oldest: a
  * session is used within a second of its opening, so an old one is most likely of a tab that was closed. Nothing is won by
@@ -16,23 +17,29 @@ const MOST = 64;
 export type EnrolmentSession = { id: string; nonce: Uint8Array<ArrayBuffer>; expires: number };
 
 /** Stores a new session, in the transaction of the decision. */
-export function openSession(sql: SqlStorage, by: SignedIn, now: number): Decision<EnrolmentSession> {
+export function openSession(
+  sql: SqlStorage,
+  by: Pick<Applicant, "user">,
+  now: number,
+  nonceBytes: number,
+): Decision<EnrolmentSession> {
+  const user = by.user ?? NOBODY;
   sql.exec("DELETE FROM enrolments WHERE expires <= ?", now);
   sql.exec(
     `DELETE FROM enrolments WHERE id IN (SELECT id FROM enrolments WHERE user = ?
      ORDER BY (used IS NULL) DESC, expires DESC LIMIT -1 OFFSET ?)`,
-    by.user,
+    user,
     MOST - 1,
   );
   const session = {
     id: crypto.randomUUID(),
-    nonce: crypto.getRandomValues(new Uint8Array(NONCE_BYTES)),
+    nonce: crypto.getRandomValues(new Uint8Array(nonceBytes)),
     expires: now + SESSION_SECONDS,
   };
   sql.exec(
     "INSERT INTO enrolments (id, user, nonce, expires) VALUES (?, ?, ?, ?)",
     session.id,
-    by.user,
+    user,
     session.nonce,
     session.expires,
   );
@@ -43,7 +50,7 @@ export function openSession(sql: SqlStorage, by: SignedIn, now: number): Decisio
 export function consumeSession(
   sql: SqlStorage,
   id: string,
-  by: SignedIn,
+  by: Pick<Applicant, "user">,
   now: number,
 ): Decision<Uint8Array<ArrayBuffer>> {
   const [row] = [
@@ -55,6 +62,7 @@ export function consumeSession(
   ];
   if (!row) return refuse("invalid-grant", "enrolment unknown or already used");
   if (!(now < row.expires)) return refuse("invalid-grant", "enrolment expired");
-  if (row.user !== by.user) return refuse("foreign-custodian", "enrolment belongs to another user");
+  if (row.user !== (by.user ?? NOBODY))
+    return refuse("foreign-custodian", "enrolment belongs to another user");
   return ok(new Uint8Array(row.nonce));
 }

@@ -9,16 +9,17 @@ import type {
 } from "#protocol/contract/index.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 
-/** Who is behind the vault's cookie, and the Origin header of the request. The gateway has checked the cookie. */
-export type SignedIn = { tenant: string; user: string; origin: string; requestId: string };
+/**
+ * Who opens or redeems an enrolment session, and the Origin header of the request. `user` is whom the vault's cookie stands
+ * for, which the gateway has checked; null without one, where only methods count that need none.
+ */
+export type Applicant = { tenant: string; user: string | null; origin: string; requestId: string };
 
 /** M3: a short-lived credential that works once; only its hash is kept. */
 export type GrantIssued = AnswerOf<typeof issueGrant>;
 
 /** An open enrolment session. */
 export type EnrolmentOpened = AnswerOf<typeof openEnrolment>;
-
-export type MethodName = "grant";
 
 /** What an enrolment ends with. */
 export type Enrolment = AnswerOf<typeof redeemEnrolment>;

@@ -1,4 +1,7 @@
-/** Enrolment, on the vault's origin: a session, then request and credential for certificates. Times are seconds since 1970. */
+/**
+ * Enrolment, on the vault's origin: a session, then request and credential for certificates. Whether the cookie is needed is up to the
+ * methods: without one, a session is opened for those alone that need none. Times are seconds since 1970.
+ */
 
 import { line, list, type Of, object, open, seconds, text } from "../shape.ts";
 import { certificate, instanceId, jws } from "./names.ts";
@@ -9,7 +12,7 @@ export const openEnrolment = {
   site: "vault",
   method: "POST",
   path: "/ra/enrolments",
-  authentication: "session",
+  authentication: "session-if-any",
   answer: {
     status: 201,
     json: open({
@@ -19,7 +22,7 @@ export const openEnrolment = {
       accepts: list(line(32), 1, 16),
     }),
   },
-  problems: [],
+  problems: ["foreign-origin", "no-session", "too-many-requests"],
 } as const satisfies Route;
 
 const redemption = object({
@@ -38,7 +41,7 @@ export const redeemEnrolment = {
   site: "vault",
   method: "POST",
   path: "/ra/enrolments/{id}",
-  authentication: "session",
+  authentication: "session-if-any",
   parameters: { id: instanceId },
   request: { json: redemption },
   answer: {
@@ -60,6 +63,9 @@ export const redeemEnrolment = {
   },
   problems: [
     "invalid-grant",
+    "foreign-origin",
+    "no-session",
+    "too-many-requests",
     "invalid-certificate",
     "foreign-custodian",
     "forbidden",

@@ -1,5 +1,6 @@
 import { ok } from "../../result.ts";
 import type { ContractHandlers } from "../serve.ts";
+import { applicant } from "../session.ts";
 
 /** The registration authority. */
 export const registration = {
@@ -9,7 +10,6 @@ export const registration = {
     return found.ok ? ok({ instances: found.value }) : found;
   },
   revokeInstance: ({ c, caller, input }) => c.env.RA.revoke(caller, input.id),
-  openEnrolment: ({ c, by: { session: _, ...by } }) => c.env.RA.openEnrolment(by),
-  redeemEnrolment: ({ c, by: { session: _, ...by }, input, body }) =>
-    c.env.RA.redeemEnrolment(by, input.id, body),
+  openEnrolment: async ({ c }) => c.env.RA.openEnrolment(await applicant(c)),
+  redeemEnrolment: async ({ c, input, body }) => c.env.RA.redeemEnrolment(await applicant(c), input.id, body),
 } satisfies Partial<ContractHandlers>;

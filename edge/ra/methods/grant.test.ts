@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { sqlStorage } from "#test/support/sql-storage.ts";
+import { ok } from "../../result.ts";
 import { MIGRATIONS } from "../schema.ts";
 import { consumeSession, openSession } from "../session.ts";
 import { grantMethod, makeGrant, storeGrant } from "./grant.ts";
@@ -26,8 +27,12 @@ async function issued() {
   expect(storeGrant(sql, caller, made, NOW).ok).toBe(true);
   return made;
 }
-const consume = async (grant: string, who = by, now = NOW) =>
-  grantMethod.consume(sql, (await grantMethod.prepare(grant))!, who, now);
+const consume = async (grant: string, who = by, now = NOW) => {
+  const consumed = (await grantMethod.prepare(grant))!.consume(sql, who, now);
+  if (!consumed.ok) return consumed;
+  const admitted = await consumed.value();
+  return admitted.ok ? ok(admitted.value.binding) : admitted;
+};
 
 describe("M3 grant", () => {
   it("answers whom the instance will serve", async () => {
@@ -94,7 +99,7 @@ describe("M3 grant", () => {
 describe("enrolment session", () => {
   it("M20 gives its nonce once, in time, to its user", () => {
     const open = () => {
-      const session = openSession(sql, by, NOW);
+      const session = openSession(sql, by, NOW, 32);
       if (!session.ok) throw new Error("not open");
       return session.value;
     };

@@ -6,9 +6,9 @@
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { sha256 } from "#protocol/digest.ts";
 import type { Caller } from "../../caller.ts";
-import { ok, refuse, refuseForNow } from "../../result.ts";
-import type { Binding } from "../types.ts";
-import type { EnrolmentMethod } from "./method.ts";
+import { type Decision, ok, refuse, refuseForNow } from "../../result.ts";
+import type { Applicant, Binding } from "../types.ts";
+import type { EnrolmentMethod, Verification } from "./method.ts";
 
 const GRANT_SECONDS = 60;
 const GRANT_BYTES = 32;
@@ -66,31 +66,36 @@ export function storeGrant(
   return ok(undefined);
 }
 
-export const grantMethod: EnrolmentMethod = {
+export const grantMethod = {
   name: "grant",
-  tier: "software",
+  // The grant passes through the app's page, so that the session must be of the person whom it is for.
+  challenge: { nonce: 32, signedIn: true },
 
   async prepare(credential) {
     try {
       const secret = decodeBase64url(credential);
-      return secret.length === GRANT_BYTES ? await sha256(secret) : null;
+      if (secret.length !== GRANT_BYTES) return null;
+      const hash = await sha256(secret);
+      return { consume: (sql, by, now) => consume(sql, hash, by, now) };
     } catch {
       return null;
     }
   },
+} as const satisfies EnrolmentMethod;
 
-  consume(sql, hash, by, now) {
-    const [row] = [
-      ...sql.exec<Binding & { expires: number }>(
-        "UPDATE grants SET used = ? WHERE hash = ? AND used IS NULL RETURNING user, custodian, client, jkt, origin, expires",
-        now,
-        hash,
-      ),
-    ];
-    if (!row) return refuse("invalid-grant", "grant unknown or already used");
-    if (!(now < row.expires)) return refuse("invalid-grant", "grant expired");
-    if (row.user !== by.user) return refuse("foreign-custodian", "grant belongs to another user");
-    const { user, custodian, client, jkt, origin } = row;
-    return ok({ user, custodian, client, jkt, origin });
-  },
-};
+function consume(sql: SqlStorage, hash: Uint8Array, by: Applicant, now: number): Decision<Verification> {
+  const [row] = [
+    ...sql.exec<Binding & { expires: number }>(
+      "UPDATE grants SET used = ? WHERE hash = ? AND used IS NULL RETURNING user, custodian, client, jkt, origin, expires",
+      now,
+      hash,
+    ),
+  ];
+  if (!row) return refuse("invalid-grant", "grant unknown or already used");
+  if (!(now < row.expires)) return refuse("invalid-grant", "grant expired");
+  if (row.user !== by.user) return refuse("foreign-custodian", "grant belongs to another user");
+  const { user, custodian, client, jkt, origin } = row;
+  const binding = { user, custodian, client, jkt, origin };
+  // A grant says who asked, and nothing of what runs.
+  return ok(async () => ok({ binding, tier: "software" }));
+}

@@ -2,18 +2,22 @@
  * edge/ra/methods: the ways to show that an instance may enrol (M1, M2, M3), one file a method behind `EnrolmentMethod`.
  * May import protocol/ and the shared files of edge/ and edge/ra. Imported by edge/ra.
  */
-import type { MethodName } from "../types.ts";
+import type { MethodName } from "#protocol/enrolment.ts";
+import type { Applicant } from "../types.ts";
 import { grantMethod } from "./grant.ts";
 import type { EnrolmentMethod } from "./method.ts";
 
 export { DEFAULT_PER_MINUTE, makeGrant, storeGrant } from "./grant.ts";
-export type { EnrolmentMethod } from "./method.ts";
+export type { Admission, EnrolmentMethod, Verification } from "./method.ts";
 
-const METHODS: readonly EnrolmentMethod[] = [grantMethod];
+const METHODS: { readonly [M in MethodName]: EnrolmentMethod & { readonly name: M } } = {
+  grant: grantMethod,
+};
 
-/** The methods that a session accepts. */
-export const ACCEPTED: readonly MethodName[] = METHODS.map((method) => method.name);
-
-export function methodNamed(name: string): EnrolmentMethod | undefined {
-  return METHODS.find((method) => method.name === name);
+/** The methods by which this applicant may enrol. None means that nobody may open a session without signing in. */
+export function methodsFor(
+  { user }: Pick<Applicant, "user">,
+  methods: readonly EnrolmentMethod[] = Object.values(METHODS),
+): EnrolmentMethod[] {
+  return methods.filter(({ challenge }) => user !== null || !challenge.signedIn);
 }

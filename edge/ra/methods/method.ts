@@ -1,17 +1,36 @@
+import type { MethodName } from "#protocol/enrolment.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 import type { Decision } from "../../result.ts";
-import type { Binding, MethodName, SignedIn } from "../types.ts";
+import type { InstanceKeys } from "../request.ts";
+import type { Applicant, Binding } from "../types.ts";
 
 /** One way to show that an instance may enrol (M1, M2, M3): one file a method. */
 export interface EnrolmentMethod {
   readonly name: MethodName;
-  /** What the certificate says of the instance. */
-  readonly tier: Tier;
-  /** Hash or parse the credential; null when it cannot be one. Pure: no state is looked at. */
-  prepare(credential: string): Promise<Uint8Array | null>;
-  /**
-   * In a transaction: takes the credential out of use, whatever follows, and answers whom the instance will serve.
-   * Refuses with a reason for the audit log.
-   */
-  consume(sql: SqlStorage, prepared: Uint8Array, by: SignedIn, now: number): Decision<Binding>;
+  readonly challenge: Challenge;
+  /** Reads a credential; null for what cannot be one. Looks at no state. */
+  prepare(credential: string): Promise<Credential | null>;
 }
+
+/** What an enrolment session has to be for a method. */
+export type Challenge = {
+  /** Bytes of the nonce that the session gives, which request and credential answer. */
+  readonly nonce: number;
+  /** Whether it is the vault's cookie that says who opens and redeems it: for a credential that passes through a browser. */
+  readonly signedIn: boolean;
+};
+
+export interface Credential {
+  /** In the transaction of the decision: takes it out of use, whatever follows. Refuses with a reason for the audit log. */
+  consume(sql: SqlStorage, by: Applicant, now: number): Decision<Verification>;
+}
+
+/** What is left to do once nothing can be presented again: it may take time and ask others. `now` in seconds. */
+export type Verification = (shown: {
+  nonce: Uint8Array;
+  keys: InstanceKeys;
+  now: number;
+}) => Promise<Decision<Admission>>;
+
+/** Whom the instance will serve, and what its certificates say of how far it can be trusted. */
+export type Admission = { binding: Binding; tier: Tier };
