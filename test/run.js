@@ -1,4 +1,4 @@
-// `npm test`: types, lint, unit tests, system tests, in this order. All of them run even when one fails, the last line is
+// `npm test`: types, lint, unit tests, some of them on a second WebCrypto engine, system tests, in this order. All of them run even when one fails, the last line is
 // `N passed, N failed, N skipped`, and the exit code is 1 if anything failed. `npm test -- unit lint` runs only those, and
 // `npm test -- system test/cli test/upgrade` of the tests only what is below these folders.
 // Plain JavaScript: started on any Node from 20 on, it goes on under the Node 24 of node_modules.
@@ -40,6 +40,7 @@ const steps = {
   types: () => [".", "edge", "web"].every((project) => tool("tsc", ["-p", project])),
   lint: () => tool("biome", ["check", "--error-on-warnings", "."]),
   unit: () => vitest("unit"),
+  peculiar: () => vitest("peculiar", "--config=test/peculiar/vitest.config.ts", "--root=."),
   system: () => vitest("system"),
 };
 const asked = process.argv.slice(2).filter((argument) => !argument.includes("/"));
@@ -80,14 +81,16 @@ function tool(name, args) {
   return ok;
 }
 
-/** @param {string} project */
-function vitest(project) {
+/**
+ * @param {string} project
+ * @param {string[]} options Default: those of one project of the root's configuration.
+ */
+function vitest(project, ...options) {
   const report = join(results, `${project}.json`);
   const ok = run("vitest", [
     "run",
     ...below,
-    "--project",
-    project,
+    ...(options.length > 0 ? [...options, "--passWithNoTests"] : ["--project", project]),
     "--reporter=default",
     "--reporter=json",
     `--outputFile.json=${report}`,
