@@ -33,8 +33,8 @@ export async function signedIn(c: GatewayContext): Promise<SignedIn> {
 /** Who opens or redeems an enrolment session: whom the cookie stands for or, without one, anyone. */
 export async function applicant(c: GatewayContext): Promise<Applicant> {
   const { requestId } = c.var;
-  if (sessionCookie(c) === null)
-    return { tenant: c.env.COFFER_TENANT, user: null, origin: requireOwnOrigin(c), requestId };
-  const { tenant, user, origin } = await signedIn(c);
+  const origin = requireOwnOrigin(c);
+  if (sessionCookie(c) === null) return { tenant: c.env.COFFER_TENANT, user: null, origin, requestId };
+  const { tenant, user } = await signedIn(c);
   return { tenant, user, origin, requestId };
 }

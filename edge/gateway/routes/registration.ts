@@ -10,6 +10,12 @@ export const registration = {
     return found.ok ? ok({ instances: found.value }) : found;
   },
   revokeInstance: ({ c, caller, input }) => c.env.RA.revoke(caller, input.id),
-  openEnrolment: async ({ c }) => c.env.RA.openEnrolment(await applicant(c)),
-  redeemEnrolment: async ({ c, input, body }) => c.env.RA.redeemEnrolment(await applicant(c), input.id, body),
+  async openEnrolment({ c }) {
+    const by = await applicant(c);
+    return c.env.RA.openEnrolment(by);
+  },
+  async redeemEnrolment({ c, input, body }) {
+    const by = await applicant(c);
+    return c.env.RA.redeemEnrolment(by, input.id, body);
+  },
 } satisfies Partial<ContractHandlers>;
