@@ -153,9 +153,9 @@ export function set<T extends string | number>(item: Shape<T>, min: number, max:
 }
 
 type Members = Readonly<Record<string, Shape<unknown>>>;
-type Required<M extends Members> = { [K in keyof M]: Of<M[K]> };
-type Optional<M extends Members> = { [K in keyof M]?: Of<M[K]> };
-export type ObjectOf<R extends Members, O extends Members> = Required<R> & Optional<O>;
+type RequiredOf<M extends Members> = { [K in keyof M]: Of<M[K]> };
+type OptionalOf<M extends Members> = { [K in keyof M]?: Of<M[K]> };
+export type ObjectOf<R extends Members, O extends Members> = RequiredOf<R> & OptionalOf<O>;
 type None = Record<never, never>;
 
 /** A plain object with all of `required`, any of `optional`, and nothing else. */

@@ -1,4 +1,5 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
+import type { Tokens } from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { type Client, findClient, registeredClients } from "./clients.ts";
@@ -7,7 +8,7 @@ import { developmentSignIn } from "./development.ts";
 import { personName } from "./name.ts";
 import type { SignedIn } from "./sign-in.ts";
 import type { TicketCheck } from "./ticket.ts";
-import type { TokenRequest, TokenResponse } from "./tokens.ts";
+import type { TokenRequest } from "./tokens.ts";
 import type { AccountKey, Custodian, TokenKey, VaultSession } from "./types.ts";
 
 /** What `/authorize` is to do next. */
@@ -134,7 +135,7 @@ export class Iam extends WorkerEntrypoint<Env> {
   }
 
   /** The gateway has verified the DPoP proof. */
-  async token(request: TokenRequest): Promise<Result<TokenResponse>> {
+  async token(request: TokenRequest): Promise<Result<Tokens>> {
     return this.#object.token(request);
   }
 

@@ -4,5 +4,5 @@
  */
 export { type Account, type AuthorizeAnswer, Iam } from "./entrypoint.ts";
 export { IamObject } from "./object.ts";
-export type { TokenRequest, TokenResponse } from "./tokens.ts";
+export type { TokenRequest } from "./tokens.ts";
 export type { AccountKey, Custodian, TokenKey, VaultSession } from "./types.ts";

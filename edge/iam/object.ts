@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { seconds } from "#protocol/clock.ts";
+import type { Tokens } from "#protocol/contract/index.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
@@ -19,7 +20,7 @@ import { migrations } from "./schema.ts";
 import { findSession, type SignedIn, signedInApps, signInByName, signOut } from "./sign-in.ts";
 import { sweep } from "./sweep.ts";
 import { checkTicket, makeTicket, type Question, type TicketCheck, ticketKey } from "./ticket.ts";
-import { issueTokens, type TokenRequest, type TokenResponse } from "./tokens.ts";
+import { issueTokens, type TokenRequest } from "./tokens.ts";
 import type { AccountKey, Custodian, TokenKey, VaultSession } from "./types.ts";
 
 /** What the IAM needs of its neighbours. */
@@ -148,7 +149,7 @@ export class IamObject extends DurableObject<Env> {
     });
   }
 
-  async token(request: TokenRequest): Promise<Result<TokenResponse>> {
+  async token(request: TokenRequest): Promise<Result<Tokens>> {
     const endpoint = {
       store: this.#store,
       hsm: this.#hsm,

@@ -1,4 +1,5 @@
 import { encodeBase64url } from "#protocol/base64url.ts";
+import type { Tokens } from "#protocol/contract/index.ts";
 import type { EcPublicJwk } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Hsm } from "../hsm/index.ts";
@@ -20,7 +21,7 @@ import { type Client, findClient, type IamConfiguration } from "./clients.ts";
 import { redeemCode } from "./codes.ts";
 import { FAMILY_SECONDS, type Family, rotate, startFamily } from "./families.ts";
 import { custodianName } from "./name.ts";
-import { type Account, accountsOf, userName } from "./sign-in.ts";
+import { accountsOf, userName } from "./sign-in.ts";
 import { successorOf } from "./successor.ts";
 
 /** A token request whose DPoP proof the gateway has verified. */
@@ -35,25 +36,10 @@ export type TokenRequest = {
   requestId: string;
 };
 
-/** RFC 6749 §5.1, and who the custodian now is. */
-export type TokenResponse = {
-  access_token: string;
-  token_type: "DPoP";
-  expires_in: number;
-  refresh_token: string;
-  custodian: { dn: string; certificate: string };
-  tenant: string;
-  user: { id: string; name: string };
-  accounts: Account[];
-};
-
 export type TokenEndpoint = { store: Store; hsm: Hsm; configuration: IamConfiguration; now: number };
 
 /** The token endpoint: authorization code or refresh token to access token, refresh token and certificate. */
-export async function issueTokens(
-  endpoint: TokenEndpoint,
-  request: TokenRequest,
-): Promise<Result<TokenResponse>> {
+export async function issueTokens(endpoint: TokenEndpoint, request: TokenRequest): Promise<Result<Tokens>> {
   const client = findClient(endpoint.configuration, request.client);
   const { grant } = request;
   if (grant.type === "authorization_code") return exchangeCode(endpoint, request, grant, client);
@@ -67,7 +53,7 @@ async function exchangeCode(
   request: TokenRequest,
   grant: CodeGrant,
   client: Client | undefined,
-): Promise<Result<TokenResponse>> {
+): Promise<Result<Tokens>> {
   const { store, hsm, now } = endpoint;
   const { proof } = request;
   const refreshToken = newSecret();
@@ -142,7 +128,7 @@ async function refresh(
   request: TokenRequest,
   token: string,
   client: Client | undefined,
-): Promise<Result<TokenResponse>> {
+): Promise<Result<Tokens>> {
   const { store, hsm, now } = endpoint;
   const { proof } = request;
   const refreshToken = await successorOf(store.sql, token);
@@ -226,7 +212,7 @@ function response(
   family: Family,
   { iat, exp }: { iat: number; exp: number },
   issued: { accessToken: string; refreshToken: string } & Custodianship,
-): TokenResponse {
+): Tokens {
   return {
     access_token: issued.accessToken,
     token_type: "DPoP",

@@ -9,7 +9,7 @@ import {
   requestToItem,
   VERSIONS,
 } from "#protocol/kmip/index.ts";
-import { PAYLOADS as SHAPES } from "#protocol/kmip/payloads.ts";
+import { PAYLOADS } from "#protocol/kmip/payloads.ts";
 import { IDENTIFIERS } from "./server-objects.ts";
 
 const vectors = process.env.COFFER_VECTORS ?? "../shared/vectors";
@@ -49,9 +49,9 @@ function withValues(message: string): string {
 function ours(): Item[] {
   const found: Item[] = [];
   for (const protocolVersion of VERSIONS) {
-    for (const operation of Object.keys(SHAPES)) {
+    for (const operation of Object.keys(PAYLOADS)) {
       for (const uniqueIdentifier of IDENTIFIERS) {
-        const item = { operation, payload: { ...PAYLOADS[operation], uniqueIdentifier } };
+        const item = { operation, payload: { ...FIELDS[operation], uniqueIdentifier } };
         const message = { header: { protocolVersion }, items: [item as unknown as RequestItem] };
         try {
           found.push(requestToItem(message as RequestMessage));
@@ -68,7 +68,7 @@ const AES = { cryptographicAlgorithm: "AES", cryptographicLength: 128, cryptogra
 const data = new Uint8Array(16);
 
 /** Fields without which an operation cannot be written, and some that lead further in. */
-const PAYLOADS: Record<string, object> = {
+const FIELDS: Record<string, object> = {
   Create: { objectType: "SymmetricKey", attributes: AES },
   CreateKeyPair: {
     commonAttributes: {
