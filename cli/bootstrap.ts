@@ -77,7 +77,7 @@ export async function bootstrap(hsm: KmipClient, tenant: string, now: Date): Pro
  * Makes the tenant's master key (AES-256, class `master`) if it has none. The HSM releases data keys below it to
  * recipients of this tenant only.
  */
-export async function masterKey(hsm: KmipClient, tenant: string, now: Date): Promise<void> {
+async function masterKey(hsm: KmipClient, tenant: string, now: Date): Promise<void> {
   const name = masterKeyName(tenant);
   const tenantAttribute = policy(POLICY.tenant, tenant);
   const found = await locate(hsm, name, "SymmetricKey");

@@ -58,7 +58,7 @@ export async function open(args: string[]): Promise<number> {
 }
 
 /** The user's document with this id or this name. */
-export async function find({ documents, identity }: Client, wanted: string): Promise<Document> {
+async function find({ documents, identity }: Client, wanted: string): Promise<Document> {
   const all = await documents.list(identity.accounts.map(({ id }) => id));
   const byId = all.find(({ id }) => id === wanted);
   if (byId) return byId;
@@ -69,15 +69,6 @@ export async function find({ documents, identity }: Client, wanted: string): Pro
   throw new CommandError(
     `${named.length} documents are called '${shown(wanted)}'. Name one by its id:\n${named.map(({ id, created }) => `  ${id}  sealed ${created.toISOString()}`).join("\n")}`,
   );
-}
-
-/** Writes a file that carries its name when the stream has ended well, and never before. */
-export async function writeVerified(
-  path: string,
-  stream: ReadableStream<Uint8Array>,
-  force: boolean,
-): Promise<void> {
-  await writeInto(await openDestination(path, { force, name: "document" }), stream);
 }
 
 /** Writes all of a stream; where it fails, nothing of a file is left. */

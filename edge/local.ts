@@ -137,7 +137,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
 }
 
 /** One file for workerd. `conditions` choose the Web-standard builds; Node built-ins fail the build. */
-export async function bundle(): Promise<string> {
+async function bundle(): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL("./index.ts", import.meta.url))],
     bundle: true,

@@ -8,7 +8,7 @@ import { endFamilies, familiesOf } from "./families.ts";
 import type { VaultSession } from "./types.ts";
 
 /** A working day and night; then the user signs in again. Seconds. */
-export const SESSION_SECONDS = 24 * 3600;
+const SESSION_SECONDS = 24 * 3600;
 
 export type Account = { id: string; name: string };
 export type SignedIn = { cookie: string; maxAge: number };

@@ -9,7 +9,7 @@ import { keptKey } from "./kept-key.ts";
  */
 
 /** A person takes at least this long, milliseconds. The page's own script waits as long, from when the page is seen. */
-export const EARLIEST_MS = 1000;
+const EARLIEST_MS = 1000;
 /** A page that was open for longer is asked again, milliseconds. */
 const LATEST_MS = 10 * 60_000;
 const FORM = /^([0-9]{1,15})\.([A-Za-z0-9_-]{43})$/;

@@ -6,7 +6,7 @@
 export { type EncryptionContext, equalContext } from "./context.ts";
 export { MAX_FRAMES, sealedLength } from "./frame.ts";
 export { type EncryptedDataKey, type Header, parseHeader, serialiseHeader } from "./header.ts";
-export { type EnvelopeCrypto, isDataKey } from "./keys.ts";
+export type { EnvelopeCrypto } from "./keys.ts";
 export { type OpenOptions, open, openStream } from "./open.ts";
 export { type RawAesKeyring, wrapRawAes } from "./raw-aes-keyring.ts";
 export type { Source } from "./reader.ts";

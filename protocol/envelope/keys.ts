@@ -8,7 +8,7 @@ import { COMMIT_INFO, DERIVE_INFO, decryptFailed, IV_LENGTH, TAG_LENGTH } from "
 export type EnvelopeCrypto = Pick<SubtleCrypto, "deriveKey" | "encrypt" | "decrypt" | "exportKey">;
 
 /** Whether `key` is a data key as it must be: HKDF, not extractable, the single usage deriveKey. */
-export function isDataKey(key: CryptoKey): boolean {
+function isDataKey(key: CryptoKey): boolean {
   return (
     key.algorithm.name === "HKDF" &&
     key.extractable === false &&

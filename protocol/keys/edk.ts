@@ -7,7 +7,7 @@
 import { SIGN_TYPE } from "../hierarchy/index.ts";
 import { type KeyPolicy, keyPolicy } from "../policy/index.ts";
 import { base64url, fits, line, literal, object, type Shape, seconds, whole } from "../shape.ts";
-import { JwsError, split, verifyJws } from "./jws.ts";
+import { JwsError, verifyJws } from "./jws.ts";
 import { checkTime } from "./time.ts";
 import { findKey, type TrustList } from "./trust.ts";
 
@@ -57,11 +57,6 @@ const edkShape: Shape<Edk> = object(
   },
   { expires: seconds },
 );
-
-/** Reads an EDK WITHOUT verifying it: to choose what to ask for, never to decide. Throws `JwsError`. */
-export function parseEdk(token: string): Edk {
-  return checked(split(token).payload);
-}
 
 /**
  * Verifies an EDK under the trust list (purpose `edk`) at `now` (seconds). Throws `JwsError`: `jws-expired` from

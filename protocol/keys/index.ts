@@ -5,7 +5,7 @@
  * protocol/port.
  */
 
-export { type Edk, edkProviderInfo, parseEdk, verifyEdk } from "./edk.ts";
+export { type Edk, edkProviderInfo, verifyEdk } from "./edk.ts";
 export { type EcPublicJwk, jwkFromSpki, spkiFromJwk, thumbprint } from "./jwk.ts";
 export { JwsError, type JwsErrorCode, joinJws, protectedHeader, signingInput, verifyJws } from "./jws.ts";
 export { MAX_JWS_LENGTH } from "./length.ts";

@@ -78,7 +78,7 @@ export async function verifyJws(
 }
 
 /** Splits and parses without verifying. What it returns is a claim by nobody. */
-export function split(token: unknown) {
+function split(token: unknown) {
   if (typeof token !== "string" || token.length > MAX_JWS_LENGTH) {
     throw new JwsError("jws-malformed", "not a compact JWS of at most 8 KiB");
   }

@@ -1,7 +1,6 @@
 /** Errors of the KMIP codec and client. Each carries a stable `code`, the name of a Result Reason (KMIP 2.1 §11.46). */
 
 import type { EnumerationName } from "./dictionary.ts";
-import type { ProtocolVersion } from "./version.ts";
 
 /** Name of a Result Reason, or the number of one that the tables do not know. */
 export type ResultReason = EnumerationName<"ResultReason">;
@@ -14,8 +13,6 @@ export class KmipDecodeError extends Error {
   override readonly name = "KmipDecodeError";
   readonly code: ResultReason;
   readonly offset: number | undefined;
-  /** Version of the message, where the header could be read: what an answer should be written in. */
-  protocolVersion: ProtocolVersion | undefined;
 
   constructor(message: string, options: { offset?: number; code?: ResultReason; cause?: unknown } = {}) {
     super(options.offset === undefined ? message : `${message} (offset ${options.offset})`, {

@@ -259,7 +259,7 @@ export function responseToItem(message: ResponseMessage): Item {
   return { tag: TAG.response, type: "Structure", value };
 }
 
-type Parts = { header: Item; version: ProtocolVersion; context: Context; batch: Item[] };
+type Parts = { header: Item; context: Context; batch: Item[] };
 
 /** Checks the outer structure: one header, then batch items, as many as the header says. */
 function split(item: Item, tag: number, headerTag: number, direction: Context["direction"]): Parts {
@@ -274,7 +274,7 @@ function split(item: Item, tag: number, headerTag: number, direction: Context["d
     if (one.tag !== TAG.batchItem) throw new KmipDecodeError("unexpected item after the header");
   }
   const version = protocolVersion.decode(versionItem, { version: 0, direction });
-  return { header, version, context: contextOf(version, direction), batch };
+  return { header, context: contextOf(version, direction), batch };
 }
 
 function checkCount(count: number, batch: Item[]): void {
@@ -283,21 +283,16 @@ function checkCount(count: number, batch: Item[]): void {
 
 /** Reads a request message from an item tree. Throws `KmipDecodeError`. */
 export function requestFromItem(item: Item): RequestMessage {
-  const { header, version, context, batch } = split(item, TAG.request, TAG.requestHeader, "request");
-  try {
-    const { batchCount, ...rest } = requestHeader.decode(header, context);
-    checkCount(batchCount, batch);
-    const decoded = batch.map((one) => {
-      const { requestPayload, ...framing } = requestItem.decode(one, context);
-      const payloadItem: Item = { tag: TAG.requestPayload, type: "Structure", value: requestPayload };
-      const payload = payloadCodec(framing.operation, "request").decode(payloadItem, context);
-      return { ...framing, payload } as RequestItem;
-    });
-    return { header: rest, items: decoded };
-  } catch (error) {
-    if (error instanceof KmipDecodeError) error.protocolVersion = version;
-    throw error;
-  }
+  const { header, context, batch } = split(item, TAG.request, TAG.requestHeader, "request");
+  const { batchCount, ...rest } = requestHeader.decode(header, context);
+  checkCount(batchCount, batch);
+  const decoded = batch.map((one) => {
+    const { requestPayload, ...framing } = requestItem.decode(one, context);
+    const payloadItem: Item = { tag: TAG.requestPayload, type: "Structure", value: requestPayload };
+    const payload = payloadCodec(framing.operation, "request").decode(payloadItem, context);
+    return { ...framing, payload } as RequestItem;
+  });
+  return { header: rest, items: decoded };
 }
 
 /** Reads a response message from an item tree. Throws `KmipDecodeError`. */

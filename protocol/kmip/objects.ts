@@ -53,7 +53,7 @@ export function encodeTransparentKey(key: TransparentKey): Uint8Array {
 }
 
 /** KMIP 2.1 §3.2 Key Value; `keyMaterial` is missing where a server holds no key value. */
-export const keyValue = structure({
+const keyValue = structure({
   keyMaterial: required(either(byteString, ["ByteString"], transparentKey, isBytes)),
   attributes: optionalAttributes("Attribute"),
 });
@@ -73,7 +73,7 @@ export function decodeKeyValue(bytes: Uint8Array, version: ProtocolVersion): Key
 }
 
 /** KMIP 2.1 §3.3 Key Wrapping Data */
-export const keyWrappingData = structure({
+const keyWrappingData = structure({
   wrappingMethod: required(enumeration("WrappingMethod")),
   encryptionKeyInformation: optional(keyInformation),
   macSignatureKeyInformation: optional(keyInformation),
@@ -102,7 +102,7 @@ const algorithms = enumeration("CryptographicAlgorithm");
  * KMIP 2.1 §3.1 Key Block. The key value is bytes where it is wrapped with its TTLV encoding. The algorithm may be left
  * out only where the key value says it.
  */
-export const keyBlock: Codec<KeyBlock> = {
+const keyBlock: Codec<KeyBlock> = {
   encode(tag, value, context) {
     const { cryptographicAlgorithm: algorithm, keyFormatType, keyWrappingData: wrapping } = value;
     if (algorithm !== undefined && (wrapping !== undefined || SILENT.has(keyFormatType)))

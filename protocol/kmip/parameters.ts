@@ -90,7 +90,7 @@ export const nonce = structure({ nonceId: required(byteString), nonceValue: requ
 export type Nonce = Infer<typeof nonce>;
 
 /** KMIP 2.1 §9.11 Credential Value: the fields of all credential types, in an order that serves each of them. */
-export const credentialValue = structure({
+const credentialValue = structure({
   username: optional(textString),
   deviceSerialNumber: optional(textString),
   password: optional(textString),

@@ -4,7 +4,8 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { writeVerified } from "#cli/open.ts";
+import { openDestination } from "#cli/destination.ts";
+import { writeInto } from "#cli/open.ts";
 import { parseHeader } from "#protocol/envelope/index.ts";
 import { sealFile, showFile, signIn, useSystemAndBrowser } from "../system/index.ts";
 import { readStored, replaceStored } from "./bucket.ts";
@@ -55,7 +56,7 @@ async function attempt(): Promise<{ error: string | undefined; file: boolean; ea
   let early = 0;
   try {
     const { stream } = await reader.documents.open(ids.now, { onProgress: ({ bytes }) => (early = bytes) });
-    await writeVerified(path, stream, false);
+    await writeInto(await openDestination(path, { force: false, name: "document" }), stream);
     return { error: undefined, file: existsSync(path), early };
   } catch (error) {
     return { error: (error as { code?: string }).code, file: readdirSync(folder).length > 0, early };

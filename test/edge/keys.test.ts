@@ -2,9 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Engine } from "#emulator/hsm/server/engine.ts";
 import { tlsTransport } from "#kmip-node/index.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
-import { parseEdk, type TrustList, verifyEdk, verifyReceipt, verifyTrustList } from "#protocol/keys/index.ts";
+import { jwsParts } from "#protocol/jws.ts";
+import { type Edk, type TrustList, verifyEdk, verifyReceipt, verifyTrustList } from "#protocol/keys/index.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
 import { parseCertificate, verifyChain } from "#protocol/pki/index.ts";
 import { EdgeClient } from "../support/edge-client.ts";
@@ -29,7 +31,8 @@ let keys: Keys;
 let instance: EnrolmentAnswer;
 let bobs: EnrolmentAnswer;
 let trust: TrustList;
-const now = () => Math.floor(Date.now() / 1000);
+const now = () => seconds(Date.now());
+const claims = (edk: string): Edk => JSON.parse(Buffer.from(jwsParts(edk).payload).toString());
 
 beforeAll(async () => {
   [ann, bob] = await Promise.all([EdgeClient.signedIn(system, "Ann"), EdgeClient.signedIn(system, "Bob")]);
@@ -227,7 +230,7 @@ describe("data keys", () => {
     expect(problem(await eve.rest("POST", "/kms/data-keys", { ...body, count: 1 }))).toBe(
       "429 too-many-requests",
     );
-    expect(parseEdk(await newEdk()).account).toBe(ann.account);
+    expect(claims(await newEdk()).account).toBe(ann.account);
   });
 
   it("M20 refuses an account of others", async () => {
@@ -246,7 +249,7 @@ describe("rewrap", () => {
     const recipient = await digest(decodeBase64url(instance.wrappingCertificate));
     const checked = await verifyReceipt(receipt, trust, { wrappedKey: wrapped, edk, recipient, now: now() });
     expect(checked).toMatchObject({
-      keyId: parseEdk(edk).keyId,
+      keyId: claims(edk).keyId,
       policy: { operations: ["encrypt", "decrypt"] },
     });
     expect(checked.exp).toBeLessThanOrEqual(instance.notAfter);

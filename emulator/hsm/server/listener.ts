@@ -65,7 +65,7 @@ export function tlsServerOptions({ pki, clientAuthorities }: ListenerOptions): T
 export const FAREWELL = 5000;
 
 /** Connections held at one time; the next ones are refused. */
-export const MAX_CONNECTIONS = 512;
+const MAX_CONNECTIONS = 512;
 
 /**
  * Reports every connection that is refused before it comes to a message, and gives the identity of the others. A client that has
