@@ -4,8 +4,8 @@ import { isSystemError, makeFolder, sentenceOf, writeWhole } from "#files/index.
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { seal, wrapRawAes } from "#protocol/envelope/index.ts";
 import { CofferError } from "#protocol/error.ts";
-import type { Document } from "#web/custodian/documents.ts";
-import { messageOf } from "#web/custodian/error.ts";
+import type { Document } from "#web/client/documents.ts";
+import { messageOf } from "#web/client/error.ts";
 import type { Client } from "./client.ts";
 import { CommandError } from "./command-error.ts";
 import { newFile } from "./destination.ts";

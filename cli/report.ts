@@ -1,6 +1,6 @@
 import { sentenceOf } from "#files/index.ts";
 import { CofferError } from "#protocol/error.ts";
-import { messageOf } from "#web/custodian/error.ts";
+import { messageOf } from "#web/client/error.ts";
 import { CommandError } from "./command-error.ts";
 import { outputError } from "./output.ts";
 

@@ -5,8 +5,8 @@
 
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { PortClient } from "#protocol/port/index.ts";
-import { contentName, createDocumentId } from "#web/custodian/belonging.ts";
-import { encodeMetadata, type SealedMetadata } from "#web/custodian/metadata.ts";
+import { contentName, createDocumentId } from "#web/client/belonging.ts";
+import { encodeMetadata, type SealedMetadata } from "#web/client/metadata.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json } from "../support/http.ts";
 import { useSystem } from "../system/index.ts";

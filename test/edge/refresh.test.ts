@@ -1,9 +1,9 @@
 /** A refresh token is answered again, to the same key, as long as its successor was not used: docs/decisions/0024. */
 
 import { expect, it } from "vitest";
-import { createDpopKey } from "#web/custodian/dpop.ts";
-import { CustodianSession } from "#web/custodian/session.ts";
-import type { PendingSignIn, SignIn } from "#web/custodian/store.ts";
+import { createDpopKey } from "#web/client/dpop.ts";
+import { CustodianSession } from "#web/client/session.ts";
+import type { PendingSignIn, SignIn } from "#web/client/store.ts";
 import { EdgeClient, type Tokens } from "../support/edge-client.ts";
 import { json, send } from "../support/http.ts";
 import { readRows, useSystem } from "../system/index.ts";

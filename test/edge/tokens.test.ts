@@ -3,7 +3,7 @@ import * as x509 from "@peculiar/x509";
 import { decodeJwt, decodeProtectedHeader } from "jose";
 import { describe, expect, it } from "vitest";
 import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
-import { createDpopKey, createProof } from "#web/custodian/dpop.ts";
+import { createDpopKey, createProof } from "#web/client/dpop.ts";
 import { EdgeClient, newVerifier, type Tokens } from "../support/edge-client.ts";
 import { json, send } from "../support/http.ts";
 import { startSystem } from "../support/start.ts";

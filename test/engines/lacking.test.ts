@@ -7,7 +7,7 @@ it("nothing that browsers run relies on what Chromium, Firefox or WebKit lacks",
   const { files, found } = await reliances();
   expect(found).toEqual([]);
   for (const file of [
-    "web/custodian/parts.ts",
+    "web/client/parts.ts",
     "web/page/save.ts",
     "web/page/sheets.css",
     "protocol/kmip/ttlv.ts",

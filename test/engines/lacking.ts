@@ -16,7 +16,7 @@ const ENTRIES = [
   "web/page/main.ts",
   "web/hosts/vault/main.ts",
   "web/hosts/worker/main.ts",
-  "web/custodian/index.ts",
+  "web/client/index.ts",
   "protocol/kmip/index.ts",
 ];
 

@@ -4,9 +4,9 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import type { Page } from "playwright";
 import type { createPortClient } from "#protocol/port/index.ts";
-import type { connect } from "#web/custodian/index.ts";
-import type { RequestOptions, RestClient } from "#web/custodian/rest.ts";
-import type { openVault } from "#web/custodian/vault.ts";
+import type { connect } from "#web/client/index.ts";
+import type { RequestOptions, RestClient } from "#web/client/rest.ts";
+import type { openVault } from "#web/client/vault.ts";
 
 /** What `withKit` hands to the code in the page. */
 export type Kit = {
@@ -25,11 +25,11 @@ type TestRest = Omit<RestClient, "json"> & {
 };
 
 const ENTRY = `
-  import { connect } from "#web/custodian/index.ts";
-  import { RestClient, delay } from "#web/custodian/rest.ts";
-  import { CustodianSession } from "#web/custodian/session.ts";
-  import { createSignInStore } from "#web/custodian/store.ts";
-  import { openVault } from "#web/custodian/vault.ts";
+  import { connect } from "#web/client/index.ts";
+  import { RestClient, delay } from "#web/client/rest.ts";
+  import { CustodianSession } from "#web/client/session.ts";
+  import { createSignInStore } from "#web/client/store.ts";
+  import { openVault } from "#web/client/vault.ts";
   import { createPortClient } from "#protocol/port/index.ts";
   const rest = async (vault) => {
     const app = location.origin;
