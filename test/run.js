@@ -37,7 +37,7 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 const trouble = [];
 
 const steps = {
-  types: () => [".", "edge", "web"].every((project) => tool("tsc", ["-p", project])),
+  types: () => [".", "edge", "web", "web/client"].every((project) => tool("tsc", ["-p", project])),
   lint: () => tool("biome", ["check", "--error-on-warnings", "."]),
   unit: () => vitest("unit"),
   peculiar: () => vitest("peculiar", "--config=test/peculiar/vitest.config.ts", "--root=."),

@@ -1,6 +1,6 @@
 /**
  * The message-channel protocol between a custodian and a microservice, version 1: calls, and byte streams with credit.
- * Imports nothing but protocol/; imported by web/custodian (createPortClient), web/hosts (servePort), and tests.
+ * Imports nothing but protocol/; imported by web/client (createPortClient), web/hosts (servePort), and tests.
  * No CryptoKey passes: both ends check every message, going out and coming in, against an exact shape.
  */
 export { createPortClient, type PortClient } from "./client.ts";

@@ -1,9 +1,11 @@
 /** A refresh token is answered again, to the same key, as long as its successor was not used: docs/decisions/0024. */
 
 import { expect, it } from "vitest";
+import { loopbackFetch } from "#cli/loopback-fetch.ts";
+import { signInByName } from "#cli/sign-in-by-name.ts";
 import { createDpopKey } from "#web/client/dpop.ts";
 import { CustodianSession } from "#web/client/session.ts";
-import type { PendingSignIn, SignIn } from "#web/client/store.ts";
+import { memorySignInStore } from "#web/client/sign-in.ts";
 import { EdgeClient, type Tokens } from "../support/edge-client.ts";
 import { json, send } from "../support/http.ts";
 import { readRows, useSystem } from "../system/index.ts";
@@ -33,8 +35,6 @@ it("after a lost answer the same token is good for the same next one, also after
 });
 
 it("a kit whose refresh was answered into nothing goes on, and does not ask the person to sign in", async () => {
-  const stored = new Map<string, SignIn>();
-  let pending: PendingSignIn | undefined;
   let lose = false;
   const { appOrigin: app, vaultOrigin: vault } = system;
   const session = new CustodianSession({
@@ -42,15 +42,7 @@ it("a kit whose refresh was answered into nothing goes on, and does not ask the 
     app,
     client: app,
     redirectUri: `${app}/`,
-    store: {
-      read: async (key) => stored.get(key),
-      write: async (key, signIn) => void stored.set(key, signIn),
-      clear: async (key) => void stored.delete(key),
-      async begin(one) {
-        pending = one;
-      },
-      take: async () => pending,
-    },
+    store: memorySignInStore(),
     fetch: async (input, init) => {
       const answer = await fetch(input, init);
       if (!lose) return answer;
@@ -58,14 +50,10 @@ it("a kit whose refresh was answered into nothing goes on, and does not ask the 
       throw new TypeError("the answer was lost");
     },
     now: Date.now,
-    locks: { request: (_: string, work: () => unknown) => work() } as unknown as LockManager,
+    lock: (_name, work) => work(),
   });
-  const { search } = new URL(await session.authorizationUrl());
-  const form = new URLSearchParams({ name: "Bob", continue: search.slice(1) });
-  const headers = { "content-type": "application/x-www-form-urlencoded", origin: vault };
-  const { location } = (await send(`${vault}/sign-in`, { method: "POST", headers, body: form.toString() }))
-    .headers;
-  await session.complete(new URL(location!).searchParams);
+  const { location } = await signInByName(loopbackFetch, await session.authorizationUrl(), "Bob");
+  await session.complete(location.searchParams);
   const url = `${app}/ra/instances`;
   for (let i = 0; i < 3; i++) {
     lose = true;

@@ -16,7 +16,7 @@ const ENTRIES = [
   "web/page/main.ts",
   "web/hosts/vault/main.ts",
   "web/hosts/worker/main.ts",
-  "web/client/index.ts",
+  "web/browser/index.ts",
   "protocol/kmip/index.ts",
 ];
 

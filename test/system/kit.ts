@@ -4,9 +4,9 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import type { Page } from "playwright";
 import type { createPortClient } from "#protocol/port/index.ts";
-import type { connect } from "#web/client/index.ts";
+import type { connect } from "#web/browser/index.ts";
+import type { openVault } from "#web/browser/vault.ts";
 import type { RequestOptions, RestClient } from "#web/client/rest.ts";
-import type { openVault } from "#web/client/vault.ts";
 
 /** What `withKit` hands to the code in the page. */
 export type Kit = {
@@ -25,19 +25,15 @@ type TestRest = Omit<RestClient, "json"> & {
 };
 
 const ENTRY = `
-  import { connect } from "#web/client/index.ts";
-  import { RestClient, delay } from "#web/client/rest.ts";
-  import { CustodianSession } from "#web/client/session.ts";
-  import { createSignInStore } from "#web/client/store.ts";
-  import { openVault } from "#web/client/vault.ts";
+  import { browserHost } from "#web/browser/host.ts";
+  import { connect } from "#web/browser/index.ts";
+  import { openVault } from "#web/browser/vault.ts";
+  import { Custodian } from "#web/client/index.ts";
   import { createPortClient } from "#protocol/port/index.ts";
   const rest = async (vault) => {
-    const app = location.origin;
-    const send = fetch.bind(globalThis);
-    const session = new CustodianSession({ vault, app, client: app, redirectUri: app + "/", store: createSignInStore(),
-      fetch: send, now: Date.now, locks: navigator.locks });
+    const { session, rest } = new Custodian({ vault }, browserHost(vault));
     await session.restore();
-    return new RestClient({ origin: app, session, fetch: send, delay });
+    return rest;
   };
   const refusal = (promise) => promise.then(() => null, (error) => error?.code ?? String(error));
   globalThis.cofferKit = { connect, openVault, createPortClient, rest, refusal };

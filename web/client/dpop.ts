@@ -40,7 +40,7 @@ export function isDpopKey(key: Partial<DpopKey> | undefined): key is DpopKey {
   const privateKey: unknown = key?.privateKey;
   if (!(privateKey instanceof CryptoKey)) return false;
   const { type, extractable, usages } = privateKey;
-  const { name, namedCurve } = privateKey.algorithm as EcKeyAlgorithm;
+  const { name, namedCurve } = privateKey.algorithm as KeyAlgorithm & { namedCurve?: string };
   const kind = [type, extractable, usages.join(), name, namedCurve].join(" ");
   return kind === "private false sign ECDSA P-256";
 }

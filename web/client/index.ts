@@ -1,13 +1,24 @@
 /**
- * web/custodian: what an app imports. Signs in, keeps the ciphertext, and talks to the microservice through a message port.
- * It may import protocol/ (contract, port) and idb; never web/microservice. Imported by web/page and by apps.
+ * web/client: a custodian, host-neutral. Signs in, keeps the ciphertext, and talks to the microservice through a message
+ * port; what hosts do differently comes in as a `Host`. Compiles without the DOM's types (web/client/tsconfig.json). It may
+ * import protocol/ and nothing else. Imported by web/browser and cli.
  */
 
 export { CofferError, type ErrorCode } from "#protocol/error.ts";
-export { Coffer, type CofferEvent, type ConnectOptions, connect } from "./coffer.ts";
+export { Coffer, type CofferEvent, type ConnectOptions } from "./coffer.ts";
+export { Custodian, type CustodianOptions } from "./custodian.ts";
 export type { Document, ListOptions, OpenDocument, OpenOptions, SealOptions, Source } from "./documents.ts";
 export { isAbort, messageOf } from "./error.ts";
+export type { Host, SignInHost } from "./host.ts";
 export type { Metadata } from "./metadata.ts";
 export type { MicroserviceState } from "./microservice.ts";
 export type { Progress, ProgressListener } from "./progress.ts";
-export type { Account, Identity } from "./store.ts";
+export {
+  type Account,
+  type Identity,
+  memorySignInStore,
+  type PendingSignIn,
+  type SignIn,
+  type SignInStore,
+} from "./sign-in.ts";
+export type { Vault } from "./vault.ts";

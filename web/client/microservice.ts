@@ -37,7 +37,7 @@ export interface MicroserviceOptions {
   /** Distinguished Name of the signed-in custodian; the instance is bound to it (M13). */
   custodian: () => string;
   now: () => number;
-  onState?: (state: MicroserviceState) => void;
+  onState?: ((state: MicroserviceState) => void) | undefined;
   /** How long `forget` may take, milliseconds. Default: five seconds. */
   patience?: number;
 }

@@ -2,7 +2,7 @@ import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { CustodianSession } from "./session.ts";
-import type { PendingSignIn, SignIn, SignInStore } from "./store.ts";
+import type { PendingSignIn, SignIn, SignInStore } from "./sign-in.ts";
 
 const server = setupServer();
 beforeAll(() => server.listen({ onUnhandledFrame: "error" }));
@@ -55,7 +55,7 @@ function setup(store = memoryStore()) {
       store,
       fetch,
       now: () => clock.now,
-      locks: navigator.locks,
+      lock: (name, work) => navigator.locks.request(name, work),
       delay: async (wait) => void waits.push(wait),
       onWait: (wait) => told.push(wait),
     });

@@ -10,7 +10,7 @@ import { jsonAnswer } from "./answer.ts";
 import { createDpopKey, createProof, isDpopKey, thumbprint } from "./dpop.ts";
 import { challengeFor, createVerifier } from "./pkce.ts";
 import { errorFrom } from "./problem.ts";
-import type { Identity, SignIn, SignInStore } from "./store.ts";
+import type { Identity, SignIn, SignInStore } from "./sign-in.ts";
 
 /**
  * Renewed this long before the end, so that a token does not die on its way, and never before half of its life: at the end
@@ -20,6 +20,9 @@ const MARGIN = 30_000;
 
 /** What a token endpoint says when a refresh token will never work again. */
 const ENDED: ReadonlySet<ErrorCode> = new Set(["signed-out", "invalid-grant", "invalid-client"]);
+
+/** Does the work when nobody else does work of this name on the same sign-in. */
+export type Lock = <T>(name: string, work: () => Promise<T>) => Promise<T>;
 
 /** What a session needs of its surroundings. */
 export interface SessionOptions {
@@ -34,7 +37,7 @@ export interface SessionOptions {
   fetch: typeof fetch;
   now: () => number;
   /** One refresh at a time over all tabs. */
-  locks: Pick<LockManager, "request">;
+  lock: Lock;
   /** Default: by the clock. */
   delay?: Delay;
   onWait?: WaitListener | undefined;
@@ -139,12 +142,12 @@ export class CustodianSession {
   }
 
   async #fresh(renew: boolean): Promise<SignIn> {
-    const { now, vault, locks } = this.#options;
+    const { now, vault, lock } = this.#options;
     const usable = (signIn: SignIn | undefined): signIn is SignIn =>
       signIn !== undefined && now() < (signIn.renew ?? signIn.expires - MARGIN);
     if (!renew && usable(this.#signIn)) return this.#signIn;
     const refused = renew ? this.#signIn?.accessToken : undefined;
-    return locks.request(`coffer-token ${vault}`, async () => {
+    return lock(`coffer-token ${vault}`, async () => {
       // Another tab may have renewed while this one waited: a refresh token works once, and again if its answer was lost.
       const stored = await this.#stored();
       if (!stored) {

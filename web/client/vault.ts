@@ -1,73 +1,7 @@
-/** The vault: a frame on an origin of its own, in which the microservice runs. It hands one message port over and stays out of the way. */
-
-import { CofferError } from "#protocol/error.ts";
-
-/** How long a vault may take to answer, milliseconds. */
-const PATIENCE = 20_000;
-
-/** A vault in this page. */
+/** A vault as the client sees it: the place where a microservice runs, on an origin of its own or in the same process. */
 export interface Vault {
   /** The way to the microservice. */
   port: MessagePort;
-  /** Takes the frame away, and the microservice with it; its keys stay in the vault's own storage. */
+  /** Ends the microservice here; what the vault has stored stays there. */
   remove(): void;
-}
-
-/**
- * Puts the vault's frame into `container` and waits for the microservice to answer on its port.
- * Errors: `vault-unreachable`, `foreign-origin` when the vault does not serve this page.
- */
-export async function openVault(
-  origin: string,
-  container: Element,
-  patience: number = PATIENCE,
-): Promise<Vault> {
-  const frame = document.createElement("iframe");
-  frame.title = "Coffer vault: holds keys, shows nothing";
-  frame.tabIndex = -1;
-  frame.setAttribute("aria-hidden", "true");
-  frame.hidden = true;
-  frame.referrerPolicy = "origin";
-  frame.src = new URL("/", origin).href;
-  const remove = () => frame.remove();
-  try {
-    const port = await handOver(frame, origin, patience, () => container.append(frame));
-    return { port, remove };
-  } catch (error) {
-    remove();
-    throw error;
-  }
-}
-
-/** The vault says `ready` when it listens; it gets a port, and answers on it when the microservice runs. */
-function handOver(
-  frame: HTMLIFrameElement,
-  origin: string,
-  patience: number,
-  start: () => void,
-): Promise<MessagePort> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => fail(new CofferError("vault-unreachable")), patience);
-    const done = () => {
-      clearTimeout(timer);
-      removeEventListener("message", listen);
-    };
-    const fail = (error: unknown) => {
-      done();
-      reject(error);
-    };
-    const listen = (event: MessageEvent) => {
-      if (event.source !== frame.contentWindow || event.origin !== origin) return;
-      const message: unknown = event.data;
-      if (typeof message !== "object" || message === null || !("type" in message)) return;
-      if (message.type === "coffer-vault-refused") fail(new CofferError("foreign-origin"));
-      if (message.type !== "coffer-vault-ready") return;
-      const { port1, port2 } = new MessageChannel();
-      frame.contentWindow!.postMessage({ type: "coffer-connect", version: 1 }, origin, [port2]);
-      done();
-      resolve(port1);
-    };
-    addEventListener("message", listen);
-    start();
-  });
 }

@@ -1,6 +1,6 @@
 /** `<coffer-app>`: the page as a whole. Knows the custodian's API and nothing below it. */
 
-import { type Coffer, CofferError, type Document, type ErrorCode, isAbort } from "#web/client/index.ts";
+import { type Coffer, CofferError, type Document, type ErrorCode, isAbort } from "#web/browser/index.ts";
 import type { CofferChain, Link } from "./chain.ts";
 import type { CofferConfirm } from "./confirm.ts";
 import type { CofferDocument } from "./document-row.ts";

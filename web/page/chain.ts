@@ -1,6 +1,6 @@
 /** `<coffer-chain>`: who holds what, from this page to the key store, and which of them is at work. */
 
-import type { MicroserviceState } from "#web/client/index.ts";
+import type { MicroserviceState } from "#web/browser/index.ts";
 import { formatMeasurement, formatMoment } from "./format.ts";
 import { element, part, TemplateElement } from "./part.ts";
 

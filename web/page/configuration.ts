@@ -1,6 +1,6 @@
 /** Which vault this page belongs to: the server that serves the page says it, as protected resource metadata (RFC 9728). */
 
-import { CofferError } from "#web/client/index.ts";
+import { CofferError } from "#web/browser/index.ts";
 
 export interface Configuration {
   /** Origin of the vault. */

@@ -1,6 +1,6 @@
 /** `<coffer-document>`: one document of the list. Fires `coffer-open`, `coffer-save`, `coffer-delete`. */
 
-import { CofferError, type Document } from "#web/client/index.ts";
+import { CofferError, type Document } from "#web/browser/index.ts";
 import { formatBytes, formatKind, formatMoment } from "./format.ts";
 import { onPress, part, TemplateElement } from "./part.ts";
 

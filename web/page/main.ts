@@ -1,9 +1,9 @@
 /**
- * web/page: the document page, built from the custodian's API as any app would build one. Custom elements, no framework.
- * It may import web/client and nothing else of this repository; nothing imports it.
+ * web/page: the document page, built from the kit's API as any app would build one. Custom elements, no framework.
+ * It may import web/browser and nothing else of this repository; nothing imports it.
  */
 
-import { connect } from "#web/client/index.ts";
+import { connect } from "#web/browser/index.ts";
 import { CofferApp } from "./app.ts";
 import { CofferChain } from "./chain.ts";
 import { readConfiguration } from "./configuration.ts";

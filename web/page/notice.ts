@@ -1,6 +1,6 @@
 /** `<coffer-notice>`: a failure that is not of one transfer, with what to do about it. */
 
-import { CofferError, messageOf } from "#web/client/index.ts";
+import { CofferError, messageOf } from "#web/browser/index.ts";
 import { onPress, part, TemplateElement } from "./part.ts";
 
 export class CofferNotice extends TemplateElement {

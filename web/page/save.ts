@@ -1,6 +1,6 @@
 /** Saving a document to this device: straight to a chosen file where the browser can, else by way of a download. */
 
-import type { OpenDocument } from "#web/client/index.ts";
+import type { OpenDocument } from "#web/browser/index.ts";
 
 /** A place to save to, chosen while the press that asked for it still counts. */
 export type Target = (document: OpenDocument, signal: AbortSignal) => Promise<void>;

@@ -1,6 +1,6 @@
 /** `<coffer-transfer>`: one transfer under way, with what it is doing, its bytes and the time left. */
 
-import { CofferError, messageOf, type Progress } from "#web/client/index.ts";
+import { CofferError, messageOf, type Progress } from "#web/browser/index.ts";
 import type { Link } from "./chain.ts";
 import { formatBytes, formatKind, formatLeft, formatWait } from "./format.ts";
 import { Pace } from "./pace.ts";

@@ -1,6 +1,6 @@
 /** The transfers under way: a few at a time, the others wait, each can be cancelled and tried again. */
 
-import { CofferError, isAbort, type ProgressListener } from "#web/client/index.ts";
+import { CofferError, isAbort, type ProgressListener } from "#web/browser/index.ts";
 import type { Link } from "./chain.ts";
 import type { CofferTransfer, Direction } from "./transfer-row.ts";
 

@@ -1,6 +1,6 @@
 /** `<coffer-viewer>`: a document, open. Fires `coffer-save`. Its plaintext is let go when it closes. */
 
-import { type Coffer, type Document, isAbort } from "#web/client/index.ts";
+import { type Coffer, type Document, isAbort } from "#web/browser/index.ts";
 import { formatBytes, formatWait } from "./format.ts";
 import { element, onPress, part, TemplateElement } from "./part.ts";
 import { isPdf, previewOf } from "./preview.ts";

@@ -1,0 +1,26 @@
+/**
+ * web/browser: what an app's page imports. The client bound to a page: its address, the vault's frame, IndexedDB, locks over
+ * all tabs. It may import web/client, protocol/ and idb; never web/microservice. Imported by web/page and by apps.
+ */
+
+export {
+  type Account,
+  type Coffer,
+  CofferError,
+  type CofferEvent,
+  type Document,
+  type ErrorCode,
+  type Identity,
+  isAbort,
+  type ListOptions,
+  type Metadata,
+  type MicroserviceState,
+  messageOf,
+  type OpenDocument,
+  type OpenOptions,
+  type Progress,
+  type ProgressListener,
+  type SealOptions,
+  type Source,
+} from "../client/index.ts";
+export { type ConnectOptions, connect } from "./connect.ts";
