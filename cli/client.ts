@@ -4,7 +4,8 @@
 import type { MessagePort as NodeMessagePort } from "node:worker_threads";
 import { orderExport } from "#protocol/contract/index.ts";
 import { callJson } from "#web/client/call.ts";
-import { Custodian, type Identity, memorySignInStore } from "#web/client/index.ts";
+import { Custodian } from "#web/client/custodian.ts";
+import { CustodianSession, type Identity, memorySignInStore } from "#web/client/index.ts";
 import { startMicroservice } from "#web/hosts/node/index.ts";
 import { loopbackFetch } from "./loopback-fetch.ts";
 import { signInByName } from "./sign-in-by-name.ts";
@@ -47,23 +48,23 @@ export async function connect({
       ...init,
       headers: { ...(init?.headers as Record<string, string>), origin: vault, cookie },
     });
-  const { session, rest, documents, microservice } = new Custodian(
-    { vault, onWait },
-    {
-      app,
-      fetch,
-      now,
-      // One process, one user of the tokens.
-      lock: (_name, work) => work(),
-      store: memorySignInStore(),
-      async openVault() {
-        const { port, close } = startMicroservice({ vault, origin: app, fetch: withCookie, rootKey, now });
-        // A connection that waits for calls must not keep the process alive.
-        (port as unknown as NodeMessagePort).unref?.();
-        return { port, remove: close };
-      },
-    },
-  );
+  const session = new CustodianSession({
+    vault,
+    app,
+    fetch,
+    now,
+    // One process, one user of the tokens.
+    lock: (_name, work) => work(),
+    store: memorySignInStore(),
+    onWait,
+  });
+  const openVault = async () => {
+    const { port, close } = startMicroservice({ vault, origin: app, fetch: withCookie, rootKey, now });
+    // A connection that waits for calls must not keep the process alive.
+    (port as unknown as NodeMessagePort).unref?.();
+    return { port, remove: close };
+  };
+  const { rest, documents, microservice } = new Custodian({ session, app, fetch, now, openVault, onWait });
   const signedIn = await signInByName(fetch, await session.authorizationUrl(), user, onWait);
   cookie = signedIn.cookie;
   const identity = await session.complete(signedIn.location.searchParams);

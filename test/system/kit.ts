@@ -28,12 +28,14 @@ const ENTRY = `
   import { browserHost } from "#web/browser/host.ts";
   import { connect } from "#web/browser/index.ts";
   import { openVault } from "#web/browser/vault.ts";
-  import { Custodian } from "#web/client/index.ts";
+  import { Custodian } from "#web/client/custodian.ts";
+  import { CustodianSession } from "#web/client/index.ts";
   import { createPortClient } from "#protocol/port/index.ts";
   const rest = async (vault) => {
-    const { session, rest } = new Custodian({ vault }, browserHost(vault));
+    const host = browserHost(vault);
+    const session = new CustodianSession({ ...host, vault });
     await session.restore();
-    return rest;
+    return new Custodian({ ...host, session }).rest;
   };
   const refusal = (promise) => promise.then(() => null, (error) => error?.code ?? String(error));
   globalThis.cofferKit = { connect, openVault, createPortClient, rest, refusal };

@@ -1,23 +1,24 @@
 /** What an app works with: connect, sign in, seal, open, list, remove. */
 
-import { codeOf } from "#protocol/error.ts";
-import { Custodian, type CustodianOptions } from "./custodian.ts";
-import type {
-  Document,
-  Documents,
-  ListOptions,
-  OpenDocument,
-  OpenOptions,
-  SealOptions,
-  Source,
-} from "./documents.ts";
+import { CofferError, codeOf } from "#protocol/error.ts";
+import type { WaitListener } from "#protocol/patience.ts";
+import type { Custodian } from "./custodian.ts";
+import type { Document, ListOptions, OpenDocument, OpenOptions, SealOptions, Source } from "./documents.ts";
 import { asCofferError } from "./error.ts";
 import type { SignInHost } from "./host.ts";
 import type { MicroserviceState } from "./microservice.ts";
+import { CustodianSession } from "./session.ts";
 import type { Identity } from "./sign-in.ts";
 
 /** How to connect. */
-export type ConnectOptions = Pick<CustodianOptions, "vault" | "client" | "redirectUri">;
+export interface ConnectOptions {
+  /** Origin of the vault, which signs in and holds the microservice. */
+  vault: string;
+  /** OAuth client identifier that the app is registered under. Default: its origin, as the IAM registers apps. */
+  client?: string;
+  /** Where the vault sends the browser back to. Default: the root of the app's origin. */
+  redirectUri?: string;
+}
 
 /** Events of a `Coffer`: `state` when the microservice's state changes, `signed-out` when the sign-in has ended,
  * `waiting` (a `CustomEvent` of milliseconds) when a request waits because the server asked to come later. */
@@ -26,7 +27,10 @@ export type CofferEvent = "state" | "signed-out" | "waiting";
 /** A connection of this app to its vault, its edge and its microservice. */
 export class Coffer extends EventTarget {
   readonly #host: SignInHost;
-  readonly #custodian: Custodian;
+  readonly #session: CustodianSession;
+  readonly #onWait: WaitListener;
+  #custodian: Custodian | undefined;
+  #loading: Promise<Custodian> | undefined;
   /** Origin of the vault. */
   readonly vault: string;
 
@@ -35,25 +39,19 @@ export class Coffer extends EventTarget {
     super();
     this.vault = options.vault;
     this.#host = host;
-    this.#custodian = new Custodian(
-      {
-        ...options,
-        onWait: (detail) => void this.dispatchEvent(new CustomEvent("waiting", { detail })),
-        onState: () => void this.dispatchEvent(new Event("state")),
-      },
-      host,
-    );
+    this.#onWait = (detail) => void this.dispatchEvent(new CustomEvent("waiting", { detail }));
+    this.#session = new CustodianSession({ ...host, ...options, onWait: this.#onWait });
     host.onTold(() => this.#end());
   }
 
   /** Who is signed in; undefined when nobody is. */
   get identity(): Identity | undefined {
-    return this.#custodian.session.identity;
+    return this.#session.identity;
   }
 
   /** Where the microservice stands. */
   get microservice(): MicroserviceState {
-    return this.#custodian.microservice.state;
+    return this.#custodian?.microservice.state ?? { phase: "idle" };
   }
 
   /** The vault's own page: which apps are signed in in this browser, and how to sign out of all of them. */
@@ -63,41 +61,39 @@ export class Coffer extends EventTarget {
 
   /** Takes in the answer of a sign-in, or restores an earlier one. `connect` has done this. */
   async resume(): Promise<void> {
-    const { session } = this.#custodian;
     const answer = this.#host.takeAnswer();
-    if (!answer) {
-      await session.restore();
-      return;
+    if (answer) {
+      await this.#session.complete(answer).catch(async (error: unknown) => {
+        await this.#session.restore();
+        if (!this.identity) throw asCofferError(error);
+      });
+    } else {
+      await this.#session.restore();
     }
-    try {
-      await session.complete(answer);
-    } catch (error) {
-      await session.restore();
-      if (!this.identity) throw asCofferError(error);
-    }
+    if (this.identity) this.#load().catch(() => {});
   }
 
   /** Leaves for the vault's sign-in; it comes back to `redirectUri`. Does not return. */
   async signIn(): Promise<never> {
-    return this.#host.leave(await this.#custodian.session.authorizationUrl());
+    return this.#host.leave(await this.#session.authorizationUrl());
   }
 
   /** Ends the sign-in of this app in all tabs of this browser. The vault's session goes on for other apps: see `accountPage`. */
   async signOut(): Promise<void> {
-    const { session, microservice } = this.#custodian;
     // First the key that the tokens are bound to: whatever hangs after this, the sign-in is over here.
-    await session.forget();
+    await this.#session.forget();
     this.#host.tell();
-    await Promise.all([this.#host.endSession(new URL("/sign-out", this.vault)), microservice.forget()]);
+    const forgotten = this.#load().then(({ microservice }) => microservice.forget());
+    await Promise.all([this.#host.endSession(new URL("/sign-out", this.vault)), forgotten.catch(() => {})]);
     this.#end();
   }
 
   /** Starts and enrols the microservice ahead of its first use, and has a data key ready. */
   async prepare(): Promise<void> {
-    await this.#run(async () => {
-      await this.#custodian.microservice.use();
-      const [account] = this.#custodian.accounts;
-      if (account !== undefined) this.#custodian.keys.ahead(account);
+    await this.#run(async (custodian) => {
+      await custodian.microservice.use();
+      const [account] = custodian.accounts;
+      if (account !== undefined) custodian.keys.ahead(account);
     });
   }
 
@@ -108,8 +104,8 @@ export class Coffer extends EventTarget {
    * document is either complete and in the list, or not there.
    */
   async seal(source: Source, options: SealOptions = {}): Promise<Document> {
-    return this.#run((documents) =>
-      documents.seal(source, this.#custodian.account(options.account), options),
+    return this.#run((custodian) =>
+      custodian.documents.seal(source, custodian.account(options.account), options),
     );
   }
 
@@ -118,7 +114,7 @@ export class Coffer extends EventTarget {
    * complete. Errors: `not-found`, `decrypt-failed`, `signed-out`, `offline`, …
    */
   async open(id: string, options: OpenOptions = {}): Promise<OpenDocument> {
-    return this.#run((documents) => documents.open(id, options));
+    return this.#run(({ documents }) => documents.open(id, options));
   }
 
   /**
@@ -126,29 +122,55 @@ export class Coffer extends EventTarget {
    * `onChange` gives the list as far as it is known, first without any metadata, then after each that was opened.
    */
   async list(options: ListOptions = {}): Promise<Document[]> {
-    return this.#run((documents) => documents.list(this.#custodian.accounts, options));
+    return this.#run(({ documents, accounts }) => documents.list(accounts, options));
   }
 
   /** Deletes a document for good. */
   async remove(id: string, signal?: AbortSignal): Promise<void> {
-    return this.#run((documents) => documents.remove(id, signal));
+    return this.#run(({ documents }) => documents.remove(id, signal));
   }
 
-  async #run<T>(work: (documents: Documents) => Promise<T>): Promise<T> {
+  async #run<T>(work: (custodian: Custodian) => Promise<T>): Promise<T> {
     try {
-      return await work(this.#custodian.documents);
+      return await work(await this.#load());
     } catch (error) {
       if (codeOf(error) === "signed-out") this.#end();
       throw asCofferError(error);
     }
   }
 
+  /** The rest of the client, which a page that is not signed in does not need. */
+  #load(): Promise<Custodian> {
+    this.#loading ??= import("./custodian.ts").then(
+      ({ Custodian }) => {
+        const { app, fetch, now, openVault } = this.#host;
+        const onState = () => void this.dispatchEvent(new Event("state"));
+        const session = this.#session;
+        this.#custodian = new Custodian({
+          session,
+          app,
+          fetch,
+          now,
+          openVault,
+          onWait: this.#onWait,
+          onState,
+        });
+        return this.#custodian;
+      },
+      (cause: unknown) => {
+        this.#loading = undefined;
+        throw new CofferError("offline", { cause });
+      },
+    );
+    return this.#loading;
+  }
+
   #end(): void {
-    const { microservice, session } = this.#custodian;
+    const microservice = this.#custodian?.microservice;
     // Ended in another tab, or at the vault: what this tab has started must not put back what is deleted there.
-    if (microservice.state.phase === "idle") microservice.stop();
-    else void microservice.forget();
-    session.restore().then(
+    if (microservice?.state.phase === "idle") microservice.stop();
+    else void microservice?.forget();
+    this.#session.restore().then(
       () => this.dispatchEvent(new Event("signed-out")),
       () => {},
     );

@@ -1,4 +1,4 @@
-/** The parts of a custodian, put together for one host: the sign-in, REST, the microservice, data keys and documents. */
+/** The parts of a custodian that is signed in, put together for one host: REST, the microservice, data keys and documents. */
 
 import { CofferError } from "#protocol/error.ts";
 import { delay, type WaitListener } from "#protocol/patience.ts";
@@ -7,58 +7,39 @@ import type { Host } from "./host.ts";
 import { DataKeys } from "./keys.ts";
 import { Microservice, type MicroserviceState } from "./microservice.ts";
 import { RestClient } from "./rest.ts";
-import { CustodianSession } from "./session.ts";
+import type { CustodianSession } from "./session.ts";
 import type { Identity } from "./sign-in.ts";
 
-export interface CustodianOptions {
-  /** Origin of the vault, which signs in and holds the microservice. */
-  vault: string;
-  /** OAuth client identifier that the app is registered under. Default: its origin, as the IAM registers apps. */
-  client?: string | undefined;
-  /** Where the vault sends the browser back to. Default: the root of the app's origin. */
-  redirectUri?: string | undefined;
+export interface CustodianOptions extends Pick<Host, "app" | "fetch" | "now" | "openVault"> {
+  session: CustodianSession;
   /** Called with how long a request waits because the server asked to come later, milliseconds. */
   onWait?: WaitListener | undefined;
   onState?: ((state: MicroserviceState) => void) | undefined;
 }
 
 export class Custodian {
-  readonly session: CustodianSession;
+  readonly #session: CustodianSession;
   readonly rest: RestClient;
   readonly microservice: Microservice;
   readonly keys: DataKeys;
   readonly documents: Documents;
 
-  constructor({ vault, client, redirectUri, onWait, onState }: CustodianOptions, host: Host) {
-    const { app, fetch, now, lock, store, openVault: open } = host;
-    this.session = new CustodianSession({
-      vault,
-      app,
-      client: client ?? app,
-      redirectUri: redirectUri ?? `${app}/`,
-      store,
-      fetch,
-      now,
-      lock,
-      onWait,
-    });
-    this.rest = new RestClient({ origin: app, session: this.session, fetch, delay, onWait });
-    const { rest } = this;
+  constructor({ session, app, fetch, now, openVault: open, onWait, onState }: CustodianOptions) {
+    this.#session = session;
+    const rest = new RestClient({ origin: app, session, fetch, delay, onWait });
     const custodian = () => this.signedIn.custodian.dn;
-    this.microservice = new Microservice({ open, rest, custodian, now, onState });
-    this.keys = new DataKeys(rest, this.microservice);
-    this.documents = new Documents({
-      rest,
-      microservice: this.microservice,
-      keys: this.keys,
-      tenant: () => this.signedIn.tenant,
-      accounts: () => this.accounts,
-    });
+    const microservice = new Microservice({ open, rest, custodian, now, onState });
+    const keys = new DataKeys(rest, microservice);
+    const [tenant, accounts] = [() => this.signedIn.tenant, () => this.accounts];
+    this.documents = new Documents({ rest, microservice, keys, tenant, accounts });
+    this.rest = rest;
+    this.microservice = microservice;
+    this.keys = keys;
   }
 
   /** Who is signed in. Error: `signed-out`. */
   get signedIn(): Identity {
-    const { identity } = this.session;
+    const { identity } = this.#session;
     if (!identity) throw new CofferError("signed-out");
     return identity;
   }

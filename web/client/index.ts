@@ -6,13 +6,13 @@
 
 export { CofferError, type ErrorCode } from "#protocol/error.ts";
 export { Coffer, type CofferEvent, type ConnectOptions } from "./coffer.ts";
-export { Custodian, type CustodianOptions } from "./custodian.ts";
 export type { Document, ListOptions, OpenDocument, OpenOptions, SealOptions, Source } from "./documents.ts";
 export { isAbort, messageOf } from "./error.ts";
 export type { Host, SignInHost } from "./host.ts";
 export type { Metadata } from "./metadata.ts";
 export type { MicroserviceState } from "./microservice.ts";
 export type { Progress, ProgressListener } from "./progress.ts";
+export { CustodianSession } from "./session.ts";
 export {
   type Account,
   type Identity,

@@ -3,7 +3,8 @@
  * refresh tokens that are used once. The page never sees a password or the vault's cookie.
  */
 
-import { type Tokens, token as tokenRoute } from "#protocol/contract/index.ts";
+// By its file: a page that is not signed in loads no other route.
+import { type Tokens, token as tokenRoute } from "#protocol/contract/token.ts";
 import { CofferError, type ErrorCode } from "#protocol/error.ts";
 import { type Delay, delay, Patience, type WaitListener } from "#protocol/patience.ts";
 import { jsonAnswer } from "./answer.ts";
@@ -30,9 +31,10 @@ export interface SessionOptions {
   vault: string;
   /** Origin of the token endpoint and the resources: the app's own. */
   app: string;
-  /** OAuth client identifier. */
-  client: string;
-  redirectUri: string;
+  /** OAuth client identifier. Default: the app's origin, as the IAM registers apps. */
+  client?: string | undefined;
+  /** Where the vault sends the browser back to. Default: the root of the app's origin. */
+  redirectUri?: string | undefined;
   store: SignInStore;
   fetch: typeof fetch;
   now: () => number;
@@ -66,7 +68,7 @@ export class CustodianSession {
 
   /** Where to send the browser to sign in. Makes the DPoP key that the tokens will be bound to. */
   async authorizationUrl(): Promise<string> {
-    const { vault, client, redirectUri, store, now } = this.#options;
+    const { app, vault, client = app, redirectUri = `${app}/`, store, now } = this.#options;
     const [key, verifier, state] = [await createDpopKey(), createVerifier(), createVerifier()];
     await store.begin({ state, verifier, key, redirectUri, created: now() });
     const url = new URL("/authorize", vault);
@@ -174,7 +176,7 @@ export class CustodianSession {
   }
 
   async #token(key: SignIn["key"], form: Record<string, string>): Promise<SignIn> {
-    const { app, client, fetch, now, store, vault, onWait } = this.#options;
+    const { app, client = app, fetch, now, store, vault, onWait } = this.#options;
     const { path, method, answer } = tokenRoute;
     const url = new URL(path, app).href;
     const patience = new Patience();
