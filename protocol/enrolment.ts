@@ -13,3 +13,5 @@ export type MethodName = Enrol["method"];
 
 /** By which certificates name the method: the last arc of a policy's object identifier (M4). M1 and M2 take 1 and 2. */
 export const METHOD_ARCS: Readonly<Record<MethodName, number>> = { grant: 3 };
+
+export const METHOD_NAMES = /* @__PURE__ */ Object.keys(METHOD_ARCS) as readonly MethodName[];

@@ -1,10 +1,11 @@
 /** What a custodian asks of the registration authority: grants (M3), its instances. Times are seconds since 1970. */
 
+import { METHOD_NAMES } from "../enrolment.ts";
 import { line, list, literal, open, seconds, text } from "../shape.ts";
 import { instanceId } from "./names.ts";
 import type { Route } from "./route.ts";
 
-const method = literal("grant");
+const method = literal(...METHOD_NAMES);
 
 /** `grant`: 256 random bits, base64url; works once. */
 export const issueGrant = {

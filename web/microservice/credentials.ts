@@ -6,12 +6,11 @@ import type { InstanceKeys } from "./keys.ts";
 /** What a credential can be bound to: the nonce of the enrolment session, and the keys that are to be certified. */
 export type BoundTo = { subtle: Subtle; nonce: Uint8Array<ArrayBuffer>; keys: InstanceKeys };
 
-const CREDENTIALS: {
-  [M in MethodName]: (handed: Extract<Enrol, { method: M }>, to: BoundTo) => Promise<string>;
-} = {
+type Handed = { [M in MethodName]: Extract<Enrol, { method: M }> };
+const CREDENTIALS: { [M in MethodName]: (handed: Handed[M], to: BoundTo) => Promise<string> } = {
   grant: async ({ grant }) => grant,
 };
 
-export function credentialOf(handed: Enrol, to: BoundTo): Promise<string> {
-  return CREDENTIALS[handed.method](handed, to);
+export function credentialOf<M extends MethodName>(handed: Handed[M], to: BoundTo): Promise<string> {
+  return CREDENTIALS[handed.method as M](handed, to);
 }

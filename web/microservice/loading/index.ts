@@ -8,11 +8,12 @@ import type { LoadedKey } from "../ring.ts";
 import type { Loader } from "./loader.ts";
 import { unwrapRewrapped } from "./rewrap.ts";
 
-const WAYS: { [W in Way]: (loader: Loader, load: Extract<Load, { way: W }>) => Promise<LoadedKey> } = {
+type Handed = { [W in Way]: Extract<Load, { way: W }> };
+const WAYS: { [W in Way]: (loader: Loader, load: Handed[W]) => Promise<LoadedKey> } = {
   rewrap: unwrapRewrapped,
 };
 
 /** The key, verified and never seen. Throws `key-refused`, with the reason as `cause`. */
-export function loadKey(loader: Loader, load: Load): Promise<LoadedKey> {
-  return WAYS[load.way](loader, load);
+export function loadKey<W extends Way>(loader: Loader, load: Handed[W]): Promise<LoadedKey> {
+  return WAYS[load.way as W](loader, load);
 }
