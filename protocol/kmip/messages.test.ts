@@ -163,14 +163,12 @@ describe("typed messages", () => {
     expect(destroyed!.resultStatus).toBe("Success");
   });
 
-  it("say the version of a request that they cannot read", () => {
+  it("refuse a request whose item is of another type", () => {
     const message = request(
       V1_4,
       item("Get", { extensions: [{ tag: 0x420042, type: "Boolean", value: true }] }),
     );
-    expect(() => decodeRequest(encodeRequest(message))).toThrow(
-      expect.objectContaining({ name: "KmipDecodeError", protocolVersion: V1_4 }),
-    );
+    expect(() => decodeRequest(encodeRequest(message))).toThrow(KmipDecodeError);
   });
 
   it("keep unknown items, operations and enumeration values", () => {
