@@ -61,7 +61,7 @@ export async function connect({
   const openVault = async () => {
     const { port, close } = startMicroservice({ vault, origin: app, fetch: withCookie, rootKey, now });
     // A connection that waits for calls must not keep the process alive.
-    (port as unknown as NodeMessagePort).unref?.();
+    (port as MessagePort & Partial<Pick<NodeMessagePort, "unref">>).unref?.();
     return { port, remove: close };
   };
   const { rest, documents, microservice } = new Custodian({ session, app, fetch, now, openVault, onWait });

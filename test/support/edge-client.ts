@@ -2,7 +2,8 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import type { Tokens } from "#protocol/contract/index.ts";
-import { createDpopKey, createProof, type DpopKey, thumbprint } from "#web/client/dpop.ts";
+import { thumbprint } from "#protocol/keys/index.ts";
+import { createDpopKey, createProof, type DpopKey } from "#web/client/dpop.ts";
 import { type Answer, json, send } from "./http.ts";
 
 export type { Tokens };

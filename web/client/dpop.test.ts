@@ -1,6 +1,7 @@
 import { EmbeddedJWK, jwtVerify } from "jose";
 import { expect, it } from "vitest";
-import { createDpopKey, createProof, thumbprint } from "./dpop.ts";
+import { thumbprint } from "#protocol/keys/index.ts";
+import { createDpopKey, createProof } from "./dpop.ts";
 import { challengeFor, createVerifier } from "./pkce.ts";
 
 it("challenges with the SHA-256 of the verifier (RFC 7636 appendix B)", async () => {

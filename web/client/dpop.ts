@@ -3,22 +3,16 @@
  * so a token that is stolen alone is worth nothing.
  */
 
-import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
-
-/** The public half as a JWK with the members that RFC 7638 counts. */
-export interface PublicJwk {
-  kty: "EC";
-  crv: "P-256";
-  x: string;
-  y: string;
-}
+import { digest } from "#protocol/digest.ts";
+import { jwsInput, jwsToken } from "#protocol/jws.ts";
+import type { EcPublicJwk } from "#protocol/keys/index.ts";
 
 /** A DPoP key: ECDSA P-256, the private half non-extractable, fit for IndexedDB. */
 export interface DpopKey {
   privateKey: CryptoKey;
-  jwk: PublicJwk;
+  jwk: EcPublicJwk;
 }
 
 /** Makes a key. One is made for each sign-in, and the IAM certifies it then. */
@@ -43,11 +37,6 @@ export function isDpopKey(key: Partial<DpopKey> | undefined): key is DpopKey {
   const { name, namedCurve } = privateKey.algorithm as KeyAlgorithm & { namedCurve?: string };
   const kind = [type, extractable, usages.join(), name, namedCurve].join(" ");
   return kind === "private false sign ECDSA P-256";
-}
-
-/** JWK thumbprint, RFC 7638 §3: base64url SHA-256 over the required members in lexicographic order. */
-export async function thumbprint({ crv, kty, x, y }: PublicJwk): Promise<string> {
-  return digest(JSON.stringify({ crv, kty, x, y }));
 }
 
 /** What a proof is about. `url` may carry query and fragment; they are left out as RFC 9449 §4.2 wants. */
@@ -76,19 +65,11 @@ export async function createProof(
     ...(accessToken === undefined ? {} : { ath: await digest(accessToken) }),
     ...(nonce === undefined ? {} : { nonce }),
   };
-  const signed = `${part({ typ: "dpop+jwt", alg: "ES256", jwk: key.jwk })}.${part(claims)}`;
+  const signed = jwsInput({ typ: "dpop+jwt", alg: "ES256", jwk: key.jwk }, claims);
   const signature = await crypto.subtle.sign(
     { name: "ECDSA", hash: "SHA-256" },
     key.privateKey,
     utf8(signed),
   );
-  return `${signed}.${encodeBase64url(new Uint8Array(signature))}`;
-}
-
-function part(value: object): string {
-  return encodeBase64url(utf8(JSON.stringify(value)));
-}
-
-async function digest(text: string): Promise<string> {
-  return encodeBase64url(new Uint8Array(await crypto.subtle.digest("SHA-256", utf8(text))));
+  return jwsToken(signed, new Uint8Array(signature));
 }

@@ -1,7 +1,7 @@
 /** Proof Key for Code Exchange, RFC 7636, method S256. */
 
 import { encodeBase64url } from "#protocol/base64url.ts";
-import { utf8 } from "#protocol/bytes.ts";
+import { digest } from "#protocol/digest.ts";
 
 /** A fresh code verifier: 32 random bytes, 43 characters (RFC 7636 §4.1). */
 export function createVerifier(random: (bytes: Uint8Array<ArrayBuffer>) => void = fillRandom): string {
@@ -11,8 +11,8 @@ export function createVerifier(random: (bytes: Uint8Array<ArrayBuffer>) => void 
 }
 
 /** The challenge for a verifier: base64url of its SHA-256 (RFC 7636 §4.2). */
-export async function challengeFor(verifier: string): Promise<string> {
-  return encodeBase64url(new Uint8Array(await crypto.subtle.digest("SHA-256", utf8(verifier))));
+export function challengeFor(verifier: string): Promise<string> {
+  return digest(verifier);
 }
 
 function fillRandom(bytes: Uint8Array<ArrayBuffer>): void {

@@ -3,12 +3,13 @@
  * refresh tokens that are used once. The page never sees a password or the vault's cookie.
  */
 
-// By its file: a page that is not signed in loads no other route.
 import { type Tokens, token as tokenRoute } from "#protocol/contract/token.ts";
 import { CofferError, type ErrorCode } from "#protocol/error.ts";
+// By its file: a page that is not signed in loads no other route.
+import { thumbprint } from "#protocol/keys/index.ts";
 import { type Delay, delay, Patience, type WaitListener } from "#protocol/patience.ts";
 import { jsonAnswer } from "./answer.ts";
-import { createDpopKey, createProof, isDpopKey, thumbprint } from "./dpop.ts";
+import { createDpopKey, createProof, isDpopKey } from "./dpop.ts";
 import { challengeFor, createVerifier } from "./pkce.ts";
 import { errorFrom } from "./problem.ts";
 import type { Identity, SignIn, SignInStore } from "./sign-in.ts";
