@@ -19,8 +19,8 @@ export {
 } from "./identity/pki.ts";
 export { DEVICE_FIELDS, type Device, type Principal, principalOf } from "./identity/principals.ts";
 export { formatPrincipals, parsePrincipals } from "./identity/principals-file.ts";
+export type { LogLine } from "./log.ts";
 export type { OperationPolicy } from "./policy/operation-policy.ts";
-export type { LogLine } from "./server/log.ts";
 export { parsePolicies } from "./server/policies-file.ts";
 export { type Hsm, type HsmMessage, type HsmOptions, startHsm } from "./server/server.ts";
 export type { ManagedObject } from "./store/managed-object.ts";

@@ -1,10 +1,9 @@
 import type { Claims } from "#protocol/evidence/index.ts";
 import { roleOf } from "#protocol/hierarchy/index.ts";
 import { type Credential, hasAttestation, KmipError, type RequestHeader } from "#protocol/kmip/index.ts";
+import type { Log } from "../log.ts";
 import type { Subject } from "../policy/access.ts";
 import type { OperationPolicies } from "../policy/operation-policy.ts";
-import type { Origin } from "../server/listener.ts";
-import type { Log } from "../server/log.ts";
 import { Attempts } from "./attempts.ts";
 import { Attestation, attestationFailed, consumeNonces, evidenceOf, isCapable } from "./attestation.ts";
 import { Nonces } from "./nonces.ts";
@@ -43,7 +42,8 @@ export class Authentication {
     this.#options = options;
   }
 
-  async authenticate(header: RequestHeader, { identity }: Origin, now: Date): Promise<Authenticated> {
+  /** `identity`: that of the channel. */
+  async authenticate(header: RequestHeader, identity: string, now: Date): Promise<Authenticated> {
     const { roots } = this.#options;
     const fresh = consumeNonces(header, identity, this.nonces, now);
     const role = roleOf(identity);

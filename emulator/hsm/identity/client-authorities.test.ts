@@ -2,7 +2,7 @@ import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
-import type { LogLine } from "../server/log.ts";
+import type { LogLine } from "../log.ts";
 import { type TestAuthority, testAuthority } from "../testing/client-authority.ts";
 import { type TestHsm, testHsm } from "../testing/deployment.ts";
 import { issueClient, type KeyAndCertificate } from "./pki.ts";

@@ -1,8 +1,8 @@
 import { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
 import { isReserved } from "#protocol/hierarchy/index.ts";
-import type { Refusal } from "../server/refused-connections.ts";
 import { ANY_USE, CLIENT_AUTH, canNameAnyClient, canSign } from "./certificate-path.ts";
+import type { Refusal } from "./refusal.ts";
 
 export interface ClientAuthorities {
   /** The HSM's own, whose certificates may have the names that the hierarchy knows (PEM). */

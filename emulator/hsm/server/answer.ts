@@ -6,9 +6,9 @@ import {
   type ResponseItem,
   type ResultReason,
 } from "#protocol/kmip/index.ts";
+import type { Log } from "../log.ts";
 import type { Asker } from "../operations/context.ts";
 import { Conflict } from "../store/work.ts";
-import type { Log } from "./log.ts";
 
 /** Why something was refused, in the words for the client. */
 export interface Failure {

@@ -10,6 +10,7 @@ import type { SeededRandom, Seeding } from "../crypto/random.ts";
 import type { Authenticated } from "../identity/authentication.ts";
 import { checkRights } from "../identity/rights.ts";
 import { objectsFor, type Tickets } from "../identity/tickets.ts";
+import type { Log } from "../log.ts";
 import type { Asker, Clock, Context, Effort, Randomness, Store } from "../operations/context.ts";
 import { Groups } from "../operations/groups.ts";
 import { OPERATIONS } from "../operations/index.ts";
@@ -26,7 +27,6 @@ import { checkCarried, type Failure, failed, framing, told, undone } from "./ans
 import { answerLength } from "./answer-length.ts";
 import { Budget, HeavyWork } from "./heavy-work.ts";
 import type { Origin } from "./listener.ts";
-import type { Log } from "./log.ts";
 import { Turns } from "./turns.ts";
 
 export interface BatchesOptions {

@@ -19,6 +19,7 @@ import { SeededRandom, type Seeding } from "../crypto/random.ts";
 import { type Authenticated, Authentication } from "../identity/authentication.ts";
 import { Principals } from "../identity/principals.ts";
 import { Tickets } from "../identity/tickets.ts";
+import type { Log } from "../log.ts";
 import { OPERATIONS } from "../operations/index.ts";
 import { LEASE_TIME } from "../operations/lease.ts";
 import { mayAsk } from "../policy/access.ts";
@@ -27,7 +28,6 @@ import type { ObjectStore } from "../store/store.ts";
 import { told } from "./answer.ts";
 import { Batches } from "./batches.ts";
 import type { Executed, Origin } from "./listener.ts";
-import type { Log } from "./log.ts";
 
 export interface EngineOptions {
   store: ObjectStore;
@@ -169,7 +169,7 @@ export class Engine {
   async #checkHeader({ header, items }: RequestMessage, origin: Origin): Promise<Authenticated> {
     if (!isSupported(header.protocolVersion))
       throw new KmipError("UnsupportedProtocolVersion", "Not a supported protocol version");
-    const client = await this.#authentication.authenticate(header, origin, this.#options.now());
+    const client = await this.#authentication.authenticate(header, origin.identity, this.#options.now());
     if (header.asynchronousIndicator === "Mandatory" && !mayAsk(client.subject, "Poll"))
       throw new KmipError("FeatureNotSupported", "Nothing is asynchronous for this identity");
     if (items.length === 0) throw new KmipError("InvalidMessage", "An empty batch");

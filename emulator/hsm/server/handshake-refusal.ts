@@ -1,4 +1,4 @@
-import type { Refusal } from "./refused-connections.ts";
+import type { Refusal } from "../identity/refusal.ts";
 
 /** What OpenSSL's and Node's error of a TLS handshake means for somebody who wonders why nothing connects. */
 export function handshakeRefusal(error: Error & { code?: string }): Refusal {

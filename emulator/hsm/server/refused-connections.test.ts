@@ -6,9 +6,9 @@ import * as x509 from "@peculiar/x509";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import type { KeyAndCertificate } from "../identity/pki.ts";
+import type { LogLine } from "../log.ts";
 import { type TestHsm, testHsm } from "../testing/deployment.ts";
 import { type Forgery, forged } from "../testing/forged-client.ts";
-import type { LogLine } from "./log.ts";
 import { refusalLog } from "./refused-connections.ts";
 
 let test: TestHsm;

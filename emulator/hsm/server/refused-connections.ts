@@ -1,33 +1,5 @@
-import type { Log } from "./log.ts";
-
-/** Why a connection was refused, or ended before its client had asked for anything. */
-export type RefusalCode =
-  | "no-certificate"
-  | "not-for-clients"
-  | "foreign-authority"
-  | "expired"
-  | "not-yet-valid"
-  | "certificate-invalid"
-  | "authority-certificate"
-  | "common-name"
-  | "reserved-name"
-  | "server-not-trusted"
-  | "protocol-too-old"
-  | "no-shared-cipher"
-  | "not-tls"
-  | "plain-http"
-  | "handshake-timeout"
-  | "handshake-failed"
-  | "too-many-connections"
-  | "message-too-long"
-  | "not-kmip"
-  | "not-http";
-
-export interface Refusal {
-  code: RefusalCode;
-  /** One sentence that says what to do. */
-  reason: string;
-}
+import type { Refusal, RefusalCode } from "../identity/refusal.ts";
+import type { Log } from "../log.ts";
 
 export type TellRefusal = (
   refusal: Refusal,

@@ -4,6 +4,7 @@ import { lockFolder } from "#files/index.ts";
 import { type Seeding, systemRandom } from "../crypto/random.ts";
 import type { Pki } from "../identity/pki.ts";
 import { type Principal, Principals, principalOf } from "../identity/principals.ts";
+import { fileLog, type Log } from "../log.ts";
 import { OPERATIONS } from "../operations/index.ts";
 import { LEASE_TIME } from "../operations/lease.ts";
 import { OperationPolicies, type OperationPolicy } from "../policy/operation-policy.ts";
@@ -11,7 +12,6 @@ import { ObjectStore } from "../store/store.ts";
 import { Engine } from "./engine.ts";
 import { listenHttps } from "./https-listener.ts";
 import type { ListenerOptions, Origin } from "./listener.ts";
-import { fileLog, type Log } from "./log.ts";
 import { refusalLog } from "./refused-connections.ts";
 import { listenTtlv } from "./ttlv-listener.ts";
 

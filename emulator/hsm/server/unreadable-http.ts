@@ -1,7 +1,7 @@
 import type { Server } from "node:https";
 import type { TLSSocket } from "node:tls";
+import type { Refusal } from "../identity/refusal.ts";
 import type { ListenerOptions } from "./listener.ts";
-import type { Refusal } from "./refused-connections.ts";
 
 const NOT_HTTP: Refusal = {
   code: "not-http",
