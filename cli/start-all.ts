@@ -5,9 +5,10 @@ import { lockFolder } from "#files/index.ts";
 import { tlsTransport } from "#kmip-node/index.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
-import { buildWeb } from "#web/build.ts";
+import { pinWeb } from "#web/pin.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { endOrphan, forgetChild, noteChild } from "./orphan.ts";
+import { edgeWorker, webParts } from "./parts/index.ts";
 import { freePort, hsmPorts } from "./ports.ts";
 
 /** The tenant of a development deployment. */
@@ -73,10 +74,11 @@ async function startAlone({ dir, ports = {}, vars, step = () => {} }: StartOptio
       transport.close(),
     );
     step("keys made in the HSM: authorities, signing keys, tenant master key");
-    const web = await buildWeb({ rootKey, outDir: join(dir, "web") });
+    const web = await pinWeb(await webParts(), { rootKey, outDir: join(dir, "web") });
     step("page and microservice built");
     const app = ports.app ?? (await freePort(8787, ports.vault));
     const edge = await startEdge({
+      worker: await edgeWorker(),
       hsm: {
         url: `https://127.0.0.1:${hsm.httpsPort}`,
         ca: pki.serverCa,

@@ -1,11 +1,11 @@
 /**
- * The one launcher of the edge on a developer's machine, for `npm start`, tests and benchmarks: bundles the worker,
- * takes its bindings from wrangler.toml, and runs it in workerd. workerd itself does mutual TLS to the HSM, with one
+ * The one launcher of the edge on a developer's machine, for `coffer start`, tests and benchmarks: runs the worker that
+ * it is given in workerd. workerd itself does mutual TLS to the HSM, with one
  * client certificate for each domain. Node only; imports nothing of the worker.
  */
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import type { Domain } from "#protocol/hierarchy/index.ts";
 import { configuredApps, isLocalhost } from "./apps.ts";
@@ -14,7 +14,21 @@ import { claimPort, type Listener } from "./loopback.ts";
 /** A client identity: PEM. */
 export type ClientIdentity = { cert: string; key: string };
 
+/** The worker, as `bundleEdge` makes it. */
+export type EdgeWorker = {
+  script: string;
+  /** Miniflare's options as wrangler reads them from wrangler.toml, as far as they are the same on every machine. */
+  options: {
+    bindings: Record<string, string>;
+    serviceBindings: Record<string, { name: string; entrypoint: string }>;
+    mtlsCertificates: Record<string, unknown>;
+    modulesRules: unknown;
+    assets: Record<string, unknown>;
+  };
+};
+
 export type EdgeOptions = {
+  worker: EdgeWorker;
   hsm: {
     /** `https://127.0.0.1:PORT`, the HSM's HTTPS listener. */
     url: string;
@@ -59,6 +73,7 @@ export type AuditReader = {
   lastSignedHead(): Promise<string | null>;
 };
 
+const ROOT = fileURLToPath(new URL(".", import.meta.url));
 const WORKER = "coffer";
 /** The shipped page's id as an app, whatever port it is on. */
 const PAGE = "page";
@@ -84,7 +99,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const [first, ...more] = await claimListeners(vars);
   const logs: LogEntry[] = [];
 
-  const [script, workerOptions] = await Promise.all([bundle(), readConfiguration(options.assets)]);
+  const { script, options: workerOptions } = options.worker;
   const { mtlsCertificates, modulesRules: _, ...bindings } = workerOptions;
   const before = workerdProcesses();
   // Miniflare takes workerd's flags from the environment alone.
@@ -111,7 +126,10 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
           modules: true,
           unsafeDirectSockets: more,
           script,
-          scriptPath: fileURLToPath(new URL("./index.bundle.mjs", import.meta.url)),
+          // A name for stack traces: workerd wants it below the root.
+          rootPath: ROOT,
+          scriptPath: join(ROOT, "index.bundle.mjs"),
+          assets: { ...bindings.assets, directory: options.assets },
           serviceBindings: { ...bindings.serviceBindings, ...hsmBindings(options.hsm, mtlsCertificates) },
           bindings: { ...bindings.bindings, ...vars },
         },
@@ -134,41 +152,6 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     audit: async () => (await miniflare.getBindings<{ AUDIT_GATEWAY: AuditReader }>(WORKER)).AUDIT_GATEWAY,
     dispose: () => miniflare.dispose(),
   };
-}
-
-/** One file for workerd. `conditions` choose the Web-standard builds; Node built-ins fail the build. */
-async function bundle(): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL("./index.ts", import.meta.url))],
-    bundle: true,
-    write: false,
-    format: "esm",
-    target: "es2024",
-    conditions: ["workerd", "worker", "browser"],
-    external: ["cloudflare:*"],
-    logLevel: "silent",
-  });
-  return outputFiles[0]!.text;
-}
-
-type WorkerOptions = {
-  bindings: Record<string, string>;
-  serviceBindings: Record<string, { name: string; entrypoint: string }>;
-  mtlsCertificates: Record<string, unknown>;
-  modulesRules: unknown;
-};
-
-async function readConfiguration(assets: string): Promise<WorkerOptions> {
-  // It would warn that mTLS bindings have no local twin: `hsmBindings` is that twin.
-  process.env.WRANGLER_LOG ??= "error";
-  process.env.WRANGLER_SEND_METRICS ??= "false";
-  const { unstable_getMiniflareWorkerOptions } = await import("wrangler");
-  const { workerOptions } = unstable_getMiniflareWorkerOptions(
-    fileURLToPath(new URL("../wrangler.toml", import.meta.url)),
-    undefined,
-    { overrides: { assets: { directory: assets } } },
-  );
-  return workerOptions as WorkerOptions;
 }
 
 /** Every `mtls_certificates` binding of wrangler.toml becomes an external service of workerd with the domain's identity. */

@@ -3,7 +3,8 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type BuiltWeb, buildWeb } from "./build.ts";
+import { buildWeb } from "./build.ts";
+import type { BuiltWeb } from "./pin.ts";
 
 const rootKey = new Uint8Array(91).fill(5);
 let outDir: string;

@@ -1,47 +1,26 @@
 /**
- * Builds what browsers get: the page (`app/`) and the vault with its measured microservice (`vault/`). The same input
+ * Compiles what browsers get: the page (`app/`) and the vault with its measured microservice (`vault/`). The same input
  * gives the same bytes. Node only; used by cli, tests and deployment.
  */
-import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { dirname, extname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { gzipSync } from "node:zlib";
 import { type BuildOptions, type BuildResult, build } from "esbuild";
-import { encodeBase64url } from "#protocol/base64url.ts";
+import { type BuiltWeb, hashed, MARK, pinWeb, type WebOptions, type WebParts } from "./pin.ts";
 
 const WEB = dirname(fileURLToPath(import.meta.url));
 
-export type BuiltFile = { path: string; bytes: number; gzip: number };
-export type BuiltWeb = {
-  files: BuiltFile[];
-  /** Integrity of the microservice's bundle, `sha384-<base64>`: its measurement. */
-  measurement: string;
-};
+/** Builds both sites for one deployment. Throws what esbuild throws. */
+export async function buildWeb(options: WebOptions): Promise<BuiltWeb> {
+  return pinWeb(await compileWeb(), options);
+}
 
-export type BuildWebOptions = {
-  /** SubjectPublicKeyInfo of the root CA (P-256, DER): pinned in the microservice. Empty: the vault serves nobody. */
-  rootKey: Uint8Array;
-  /** Folder to write; what was in its `app` and `vault` is replaced. */
-  outDir: string;
-};
-
-/** Builds both sites. Throws what esbuild throws. */
-export async function buildWeb({ rootKey, outDir }: BuildWebOptions): Promise<BuiltWeb> {
-  const [page, measurement] = await Promise.all([buildPage(), buildVault(rootKey)]);
-  const files = new Map([...page, ...measurement.files]);
+/** Both sites but for what is pinned, which is one deployment's. Throws what esbuild throws. */
+export async function compileWeb(): Promise<WebParts> {
+  const [page, vault] = await Promise.all([buildPage(), buildVault()]);
   const icon = await readFile(join(WEB, "page/icon.svg"));
   // What browsers ask for by themselves, without its hash.
-  for (const site of ["app", "vault"]) files.set(`${site}/favicon.svg`, icon);
-  for (const site of ["app", "vault"]) await rm(join(outDir, site), { recursive: true, force: true });
-  for (const [path, bytes] of files) {
-    await mkdir(dirname(join(outDir, path)), { recursive: true });
-    await writeFile(join(outDir, path), bytes);
-  }
-  return {
-    files: [...files].map(([path, bytes]) => ({ path, bytes: bytes.length, gzip: gzipSync(bytes).length })),
-    measurement: measurement.measurement,
-  };
+  return new Map([...page, ...vault, ["app/favicon.svg", icon], ["vault/favicon.svg", icon]]);
 }
 
 type Files = Map<string, Uint8Array>;
@@ -57,28 +36,20 @@ const COMMON: BuildOptions = {
   logLevel: "silent",
 };
 
-async function buildVault(rootKey: Uint8Array): Promise<{ files: Files; measurement: string }> {
-  const microservice = await script("hosts/worker/main.ts", {
-    __COFFER_ROOT_KEY__: JSON.stringify(encodeBase64url(rootKey)),
-  });
-  const measurement = integrity(microservice);
-  const microserviceName = hashed("microservice.js", microservice);
-  const loader = await script("hosts/vault/main.ts", {
-    __COFFER_MICROSERVICE__: JSON.stringify({ url: `/${microserviceName}`, integrity: measurement }),
-  });
-  const loaderName = hashed("loader.js", loader);
-  const pages = await script("hosts/pages/main.ts", {});
-  const html = (await readFile(join(WEB, "hosts/vault/index.html"), "utf8"))
-    .replace("{{loader.url}}", `/${loaderName}`)
-    .replace("{{loader.integrity}}", integrity(loader));
-  const files = new Map([
-    ["vault/index.html", new TextEncoder().encode(html)],
-    [`vault/${loaderName}`, loader],
-    [`vault/${microserviceName}`, microservice],
+async function buildVault(): Promise<Files> {
+  const [microservice, loader, pages, html] = await Promise.all([
+    script("hosts/worker/main.ts", { __COFFER_ROOT_KEY__: JSON.stringify(MARK.rootKey) }),
+    script("hosts/vault/main.ts", { __COFFER_MICROSERVICE__: JSON.stringify(MARK.microservice) }),
+    script("hosts/pages/main.ts", {}),
+    readFile(join(WEB, "hosts/vault/index.html")),
+  ]);
+  return new Map([
+    ["vault/index.html", html],
+    ["vault/loader.js", loader],
+    ["vault/microservice.js", microservice],
     // Named by the gateway, which writes those pages and does not know this build.
     ["vault/page.js", pages],
   ]);
-  return { files, measurement };
 }
 
 /** One classic, self-contained script. */
@@ -123,15 +94,4 @@ async function pageFile(folder: string, name: string): Promise<Uint8Array> {
     loader: { ".svg": "dataurl", ".woff2": "dataurl" },
   });
   return onlyFile(result);
-}
-
-/** `name.HASH.ext`, HASH being 16 hexadecimal characters of SHA-256. */
-function hashed(name: string, bytes: Uint8Array): string {
-  const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
-  const extension = extname(name);
-  return `${name.slice(0, -extension.length)}.${hash}${extension}`;
-}
-
-function integrity(bytes: Uint8Array): string {
-  return `sha384-${createHash("sha384").update(bytes).digest("base64")}`;
 }

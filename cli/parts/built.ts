@@ -1,0 +1,20 @@
+/** What `coffer start` runs, from the folder of the package, where it lies built. In the place of sources.ts there. */
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import type { EdgeWorker } from "#edge/local.ts";
+import { readWebParts, type WebParts } from "#web/pin.ts";
+
+export const START = "npx coffer start";
+/** This file is part of a script in `dist/package`. */
+export const MANIFEST = new URL("../../package.json", import.meta.url);
+
+export async function edgeWorker(): Promise<EdgeWorker> {
+  const [script, options] = await Promise.all(
+    ["worker.js", "options.json"].map((name) => readFile(new URL(`edge/${name}`, import.meta.url), "utf8")),
+  );
+  return { script: script!, options: JSON.parse(options!) as EdgeWorker["options"] };
+}
+
+export async function webParts(): Promise<WebParts> {
+  return readWebParts(fileURLToPath(new URL("web", import.meta.url)));
+}
