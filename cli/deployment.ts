@@ -4,6 +4,7 @@ import { sentenceOf, writeWhole } from "#files/index.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { parseJson } from "#protocol/json.ts";
 import { CommandError } from "./command-error.ts";
+import { START } from "./parts/index.ts";
 
 /** What a client must know of a deployment. All of it is public. */
 export interface Deployment {
@@ -41,7 +42,7 @@ export async function readDeployment(dir: string): Promise<Deployment> {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "ENOENT" && sentenceOf(error)) throw error;
     throw new CommandError(
-      `Nothing runs from ${dir}. Start it in another terminal with \`npm start\`, or name it with --dir.`,
+      `Nothing runs from ${dir}. Start it in another terminal with \`${START}\`, or name it with --dir.`,
     );
   });
   try {
@@ -56,7 +57,7 @@ export async function readDeployment(dir: string): Promise<Deployment> {
     };
   } catch {
     throw new CommandError(
-      `${path} is damaged. Stop \`npm start\` and start it again: it writes the file again.`,
+      `${path} is damaged. Stop \`${START}\` and start it again: it writes the file again.`,
     );
   }
 }

@@ -14,7 +14,7 @@ if (
   existsSync(`${root}node_modules/esbuild`) &&
   !existsSync(`${root}dist/package`)
 ) {
-  const { status } = spawnSync(node, [`${root}cli/build-package.ts`], { cwd: root, stdio: "inherit" });
+  const { status } = spawnSync(node, [`${root}cli/package/build.ts`], { cwd: root, stdio: "inherit" });
   // Nothing in the clone needs it: an installation does not fail for this.
-  if (status !== 0) console.error("The package's entries could not be built; `npm run prepack` says why.");
+  if (status !== 0) console.error("The package's entries could not be built; `npm run package` says why.");
 }

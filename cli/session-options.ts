@@ -4,6 +4,7 @@ import { CofferError } from "#protocol/error.ts";
 import { type Client, connect } from "./client.ts";
 import { CommandError } from "./command-error.ts";
 import { readDeployment } from "./deployment.ts";
+import { START } from "./parts/index.ts";
 
 /** Options of every command that acts as a user. */
 export const sessionOptions = {
@@ -32,7 +33,7 @@ export async function withClient<T>(
     // Of a server that was killed the edge may go on for a while, without its HSM.
     if (code !== "offline" && !(code === "hsm-unavailable" && hasEnded(deployment.pid))) throw error;
     throw new CommandError(
-      `Nothing answers at ${deployment.app}: the server of ${dir} has ended. Start it again with \`npm start\`.`,
+      `Nothing answers at ${deployment.app}: the server of ${dir} has ended. Start it again with \`${START}\`.`,
       1,
       error,
     );

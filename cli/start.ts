@@ -5,10 +5,14 @@ import { parseArgs } from "node:util";
 import { CommandError } from "./command-error.ts";
 import { removeDeployment, writeDeployment } from "./deployment.ts";
 import { stopSignal } from "./interrupt.ts";
+import { START } from "./parts/index.ts";
+import { withPeer } from "./peer.ts";
 import { portOption } from "./ports.ts";
 import { roundTrip } from "./round-trip.ts";
 import { shown } from "./shown.ts";
-import { startAll } from "./start-all.ts";
+
+/** npm takes a script's options after two hyphens. */
+const START_WITH = START === "npm start" ? `${START} --` : START;
 
 export const START_HELP = `coffer start: run everything on this machine
 
@@ -26,8 +30,8 @@ Ctrl-C stops all of it; what was stored is kept for next time. A folder has one 
 
 Exit code: 0 stopped, or the file came back the same; 1 failed; 2 the command line is wrong.
 
-Examples: npm start -- --port 9000
-          npm start -- --once photo.jpg
+Examples: ${START_WITH} --port 9000
+          ${START_WITH} --once photo.jpg
 `;
 
 /** `coffer start`: runs until a signal asks it to stop. */
@@ -51,6 +55,11 @@ export async function start(args: string[]): Promise<number> {
     );
   const dir = resolve(values.dir);
   if (values.once !== undefined) await expectFile(values.once);
+  const { startAll } = await withPeer(
+    "miniflare",
+    "`coffer start` runs the edge worker in workerd",
+    () => import("./start-all.ts"),
+  );
   const began = performance.now();
   const step = (text: string) => {
     const seconds = ((performance.now() - began) / 1000).toFixed(1).padStart(5);

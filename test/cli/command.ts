@@ -17,9 +17,9 @@ export type Command = {
   ended: Promise<Outcome>;
 };
 
-/** Starts `coffer` with these arguments, and with that on standard input. */
-export function start(args: string[], cwd: string, input = ""): Command {
-  const child = spawn(process.execPath, [COFFER, ...args], { cwd, stdio: ["pipe", "pipe", "pipe"] });
+/** Starts `coffer` (or another program) with these arguments, and with that on standard input. */
+export function start(args: string[], cwd: string, input = "", program = COFFER): Command {
+  const child = spawn(process.execPath, [program, ...args], { cwd, stdio: ["pipe", "pipe", "pipe"] });
   // A command that does not read it may have ended.
   child.stdin.on("error", () => {}).end(input);
   let [stdout, stderr] = ["", ""];
@@ -42,8 +42,8 @@ export function start(args: string[], cwd: string, input = ""): Command {
 }
 
 /** Runs it to its end. */
-export function run(args: string[], cwd: string, input?: string): Promise<Outcome> {
-  return start(args, cwd, input).ended;
+export function run(args: string[], cwd: string, input?: string, program?: string): Promise<Outcome> {
+  return start(args, cwd, input, program).ended;
 }
 
 /** `--port`, `--ttlv-port` and `--https-port` with ports that are free. */

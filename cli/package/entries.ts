@@ -1,0 +1,13 @@
+/** What the package offers to imports: each entry by its file in `dist/package`, and the source that it is built from. */
+export const ENTRIES = {
+  index: "web/custodian/index.ts",
+  microservice: "web/microservice/index.ts",
+  envelope: "protocol/envelope/index.ts",
+  kmip: "protocol/kmip/index.ts",
+  "kmip-node": "kmip-node/index.ts",
+  hsm: "emulator/hsm/node.ts",
+  enclave: "emulator/enclave/index.ts",
+} as const;
+
+/** The command, which cli/coffer.js starts. */
+export const COMMAND = { cli: "cli/main.ts" } as const;

@@ -1,0 +1,91 @@
+/** The package as `npm run package` makes it, unpacked below a project's node_modules with what its manifest declares. */
+
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
+import { afterAll } from "vitest";
+import { unpackTar } from "#cli/tar.js";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+export type Manifest = Record<"dependencies" | "peerDependencies", Record<string, string>> &
+  Record<string, unknown>;
+
+/** Packs once, and removes all that was made of it when the tests of the file have ended. */
+export function packPackage(): { tarball: Buffer; install(name: string, has?: Has): Project } {
+  const dir = mkdtempSync(join(tmpdir(), "coffer-package-"));
+  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+  const pack = join(ROOT, "cli/package/pack.ts");
+  execFileSync(process.execPath, [pack, "--silent", "--offline", "--pack-destination", dir], { cwd: ROOT });
+  const [file] = readdirSync(dir).filter((name) => name.endsWith(".tgz"));
+  const tarball = readFileSync(join(dir, file!));
+  return { tarball, install: (name, has) => install(join(dir, name), tarball, has) };
+}
+
+/** What a project has beside the package. */
+export type Has = {
+  /** The dependencies that its manifest declares: true unless said otherwise. */
+  dependencies?: boolean;
+  /** Packages that it installed itself. */
+  also?: string[];
+};
+
+export type Project = {
+  folder: string;
+  /** Where the package is. */
+  kit: string;
+  manifest: Manifest;
+  /** What plain Node prints, without loader or flag: its complaint where it fails. */
+  node(source: string): string;
+  /** Runs tsc over a consumer with nothing but these options. Empty output: it type-checks. */
+  types(source: string, compilerOptions: object): string;
+};
+
+/**
+ * A project with the package and what else it has. The others are links into this
+ * repository's node_modules: the package itself finds none but these.
+ */
+function install(folder: string, tarball: Buffer, { dependencies = true, also = [] }: Has = {}): Project {
+  const kit = join(folder, "node_modules/@coffer/kit");
+  unpackTar(gunzipSync(tarball), kit, { strip: "package/" });
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+  const manifest = JSON.parse(readFileSync(join(kit, "package.json"), "utf8")) as Manifest;
+  for (const name of [...(dependencies ? Object.keys(manifest.dependencies) : []), ...also]) {
+    const link = join(folder, "node_modules", name);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(join(ROOT, "node_modules", name), link, "dir");
+  }
+  const run = (args: string[]) => {
+    const { NODE_OPTIONS: _options, ...env } = process.env;
+    const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8", env });
+    return `${stdout}${stderr}`.trim();
+  };
+  return {
+    folder,
+    kit,
+    manifest,
+    node(source) {
+      writeFileSync(join(folder, "script.mjs"), source);
+      return run(["script.mjs"]);
+    },
+    types(source, compilerOptions) {
+      writeFileSync(join(folder, "consumer.ts"), source);
+      writeFileSync(
+        join(folder, "tsconfig.json"),
+        JSON.stringify({ compilerOptions, files: ["consumer.ts"] }),
+      );
+      return run([join(ROOT, "node_modules/typescript/bin/tsc"), "-p", folder]);
+    },
+  };
+}

@@ -1,0 +1,97 @@
+/** What an app pays for the kit: the size of a bundle, and what may not be in it. */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { build, type Metafile } from "esbuild";
+import { beforeAll, expect, it } from "vitest";
+import { type Project, packPackage } from "./installed.ts";
+
+/** Bytes, gzip, as kB of 1,000. */
+const BUDGET = { kit: 19_500, microservice: 45_000 };
+
+let project: Project;
+
+beforeAll(() => {
+  project = packPackage().install("project");
+});
+
+it.each([
+  {
+    name: "kit",
+    source: `export { connect } from "@coffer/kit";`,
+    forbidden: ["kmip", "pki", "x509", "node"],
+  },
+  {
+    name: "microservice",
+    source: `export * from "@coffer/kit/microservice";`,
+    forbidden: ["kmip", "x509", "node"],
+  },
+] as const)(
+  "the $name keeps to its budget, and has nothing of $forbidden",
+  async ({ name, source, forbidden }) => {
+    const { entry, modules } = await bundle(source);
+    const bytes = gzipSync(entry, { level: 9 }).length;
+    console.log(`${name}: ${(entry.length / 1000).toFixed(1)} kB, ${(bytes / 1000).toFixed(1)} kB gzip`);
+    const foreign = modules.filter((module) => forbidden.some((word) => FORBIDDEN[word].test(module)));
+    expect(foreign).toEqual([]);
+    expect(modules).toEqual(expect.arrayContaining(["protocol/shape.ts", "protocol/port/operations.ts"]));
+    expect(bytes).toBeLessThanOrEqual(BUDGET[name]);
+  },
+);
+
+const FORBIDDEN = {
+  kmip: /^protocol\/kmip\/|^kmip-node\//,
+  pki: /^protocol\/pki\//,
+  x509: /@peculiar|asn1/,
+  node: /^node:/,
+};
+
+/** As an app's bundler makes it: what is loaded at the start, and the sources of all that can be loaded. */
+async function bundle(source: string): Promise<{ entry: Uint8Array; modules: string[] }> {
+  const { outputFiles, metafile } = await build({
+    stdin: { contents: source, resolveDir: project.folder },
+    absWorkingDir: project.folder,
+    outdir: join(project.folder, "bundled"),
+    bundle: true,
+    splitting: true,
+    minify: true,
+    write: false,
+    metafile: true,
+    format: "esm",
+    target: "es2024",
+    platform: "browser",
+    external: ["node:*"],
+    legalComments: "none",
+  });
+  const outputs = new Map(outputFiles.map(({ path, contents }) => [path, contents]));
+  const start = [...atStart(metafile)].map((path) => outputs.get(join(project.folder, path))!);
+  return { entry: Buffer.concat(start), modules: modulesOf(metafile) };
+}
+
+/** The entry, and what it imports other than on demand. */
+function atStart({ outputs }: Metafile): Set<string> {
+  const seen = new Set<string>();
+  const visit = (path: string) => {
+    if (seen.has(path)) return;
+    seen.add(path);
+    for (const { path: imported, kind } of outputs[path]!.imports)
+      if (kind === "import-statement" && outputs[imported]) visit(imported);
+  };
+  for (const [path, { entryPoint }] of Object.entries(outputs)) if (entryPoint === "<stdin>") visit(path);
+  return seen;
+}
+
+/** Sources in the bundle: those that the package's files name in their comments, packages, and what was left external. */
+function modulesOf({ inputs, outputs }: Metafile): string[] {
+  const used = new Set(Object.values(outputs).flatMap((output) => Object.keys(output.inputs)));
+  const sources = [...used].flatMap((path) => {
+    if (!path.includes("@coffer/kit/dist")) return path === "<stdin>" ? [] : [path];
+    const text = readFileSync(join(project.folder, path), "utf8");
+    return [...text.matchAll(/^\/\/ ([\w./-]+\.ts)$/gm)].map(([, source]) => source!);
+  });
+  const external = Object.values(inputs).flatMap(({ imports }) =>
+    imports.filter((one) => one.external).map(({ path }) => path),
+  );
+  return [...sources, ...external];
+}

@@ -1,0 +1,118 @@
+/** `npx coffer start` of an installed package, and an app of one's own, with the kit bundled, that works with it in Chromium. */
+
+import { spawnSync } from "node:child_process";
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { beforeAll, expect, it } from "vitest";
+import { run, start } from "../cli/command.ts";
+import { freePorts } from "../support/ports.ts";
+import { openBrowser } from "../system/page.ts";
+import { type Project, packPackage } from "./installed.ts";
+
+let project: Project;
+let withoutPeers: Project;
+
+beforeAll(() => {
+  const { install } = packPackage();
+  project = install("project", { also: ["miniflare"] });
+  withoutPeers = install("without-peers");
+});
+
+const command = ({ kit }: Project) => join(kit, "cli/coffer.js");
+const options = async () => {
+  const names = ["--port", "--vault-port", "--ttlv-port", "--https-port"];
+  const ports = await freePorts(names.length);
+  return names.flatMap((name, index) => [name, String(ports[index])]);
+};
+
+it("the command runs, and names what a command needs and is not installed", () => {
+  const coffer = (...args: string[]) =>
+    spawnSync(process.execPath, [command(withoutPeers), ...args], {
+      encoding: "utf8",
+      cwd: withoutPeers.folder,
+    });
+  for (const args of [["--help"], ["start", "--help"], ["hsm", "--help"], ["seal", "--help"]]) {
+    const { status, stdout } = coffer(...args);
+    expect(stdout).toContain("coffer");
+    expect(status).toBe(0);
+  }
+  const { status, stderr } = coffer("start");
+  const { miniflare } = withoutPeers.manifest.peerDependencies;
+  expect(stderr).toContain(`npm install --save-dev miniflare@${miniflare}\n`);
+  expect(status).toBe(1);
+});
+
+it("starts everything from the package, and opens what it sealed", async () => {
+  writeFileSync(join(project.folder, "photo.jpg"), new Uint8Array(300_000).fill(7));
+  const args = ["start", "--once", "photo.jpg", ...(await options())];
+  const { code, stdout, stderr } = await run(args, project.folder, undefined, command(project));
+  expect(stderr).toBe("");
+  expect(stdout).toContain("opened and compared, byte for byte");
+  expect(code).toBe(0);
+});
+
+it("the kit, bundled into a page of an app, signs in, seals and opens in Chromium", async () => {
+  const ports = await options();
+  const server = start(["start", ...ports], project.folder, undefined, command(project));
+  const browsing = await openBrowser();
+  try {
+    await server.says("Coffer is running");
+    serve(await bundle(`http://localhost:${ports[3]}`));
+    const app = `http://localhost:${ports[1]}`;
+    const { page, complaints } = await browsing.open();
+    await page.goto(`${app}/`);
+    await page.getByRole("button", { name: "Enter" }).click();
+    await page.getByLabel("Your name").fill("alice");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByText("signed in").waitFor();
+    await page.getByRole("button", { name: "Seal and open" }).click();
+    await page.getByText("opened greeting.txt: Hello, vault.").waitFor();
+    expect(complaints).toEqual([]);
+  } finally {
+    await browsing.close();
+    server.process.kill("SIGINT");
+    await server.ended;
+  }
+});
+
+/** An app of few lines, as a user of the package writes it. */
+const APP = `
+  import { connect } from "@coffer/kit";
+  const say = (text) => (document.querySelector("output").textContent = text);
+  const press = (name, work) => {
+    const button = document.body.appendChild(document.createElement("button"));
+    button.textContent = name;
+    button.onclick = () => work().catch((error) => say(error.code + ": " + error.message));
+  };
+  const coffer = await connect({ vault: VAULT });
+  if (coffer.identity) say("signed in");
+  press("Enter", () => coffer.signIn());
+  press("Seal and open", async () => {
+    const { id } = await coffer.seal(new TextEncoder().encode("Hello, vault."), { name: "greeting.txt" });
+    const { name, stream } = await coffer.open(id);
+    say("opened " + name + ": " + (await new Response(stream).text()));
+  });
+`;
+
+async function bundle(vault: string): Promise<string> {
+  const { outputFiles } = await build({
+    stdin: { contents: APP, resolveDir: project.folder },
+    bundle: true,
+    write: false,
+    format: "esm",
+    define: { VAULT: JSON.stringify(vault) },
+  });
+  return outputFiles[0]!.text;
+}
+
+/** Puts the app in the place of the shipped page, under the headers of its origin. */
+function serve(script: string): void {
+  const folder = join(project.folder, ".coffer/web/app");
+  const [main] = readdirSync(folder).filter((name) => /^main\.\w+\.js$/.test(name));
+  writeFileSync(join(folder, main!), script);
+  writeFileSync(
+    join(folder, "index.html"),
+    `<!doctype html><link rel="icon" href="/favicon.svg"><output></output><script type="module" src="/${main}"></script>`,
+  );
+}
