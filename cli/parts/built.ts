@@ -9,10 +9,9 @@ export const START = "npx coffer start";
 export const MANIFEST = new URL("../../package.json", import.meta.url);
 
 export async function edgeWorker(): Promise<EdgeWorker> {
-  const [script, options] = await Promise.all(
-    ["worker.js", "options.json"].map((name) => readFile(new URL(`edge/${name}`, import.meta.url), "utf8")),
-  );
-  return { script: script!, options: JSON.parse(options!) as EdgeWorker["options"] };
+  const read = (name: string) => readFile(new URL(`edge/${name}`, import.meta.url), "utf8");
+  const [script, options] = await Promise.all([read("worker.js"), read("options.json")]);
+  return { script, options: JSON.parse(options) as EdgeWorker["options"] };
 }
 
 export async function webParts(): Promise<WebParts> {
