@@ -1,6 +1,6 @@
 /** What the package offers to imports: each entry by its file in `dist/package`, and the source that it is built from. */
 export const ENTRIES = {
-  index: "web/custodian/index.ts",
+  index: "web/browser/index.ts",
   microservice: "web/microservice/index.ts",
   envelope: "protocol/envelope/index.ts",
   kmip: "protocol/kmip/index.ts",
