@@ -5,8 +5,8 @@
  * protocol/port.
  */
 
+export { type EcPublicJwk, jwkFromSpki, spkiFromJwk, thumbprint } from "../jwk.ts";
 export { type Edk, edkProviderInfo, verifyEdk } from "./edk.ts";
-export { type EcPublicJwk, jwkFromSpki, spkiFromJwk, thumbprint } from "./jwk.ts";
 export { JwsError, type JwsErrorCode, joinJws, protectedHeader, signingInput, verifyJws } from "./jws.ts";
 export { MAX_JWS_LENGTH } from "./length.ts";
 export { type Load, load, type Way } from "./loading/index.ts";

@@ -6,9 +6,9 @@
 
 import { utf8 } from "../bytes.ts";
 import { parseJson } from "../json.ts";
+import { type EcPublicJwk, spkiFromJwk } from "../jwk.ts";
 import { jwsInput, jwsParts, jwsToken } from "../jws.ts";
 import { base64url, fits, literal, object } from "../shape.ts";
-import { type EcPublicJwk, spkiFromJwk } from "./jwk.ts";
 import { MAX_JWS_LENGTH } from "./length.ts";
 import { lowS } from "./low-s.ts";
 

@@ -4,8 +4,8 @@
  */
 
 import { PURPOSES, type Purpose } from "../hierarchy/index.ts";
+import { type EcPublicJwk, jwkFromSpki, thumbprint } from "../jwk.ts";
 import { base64url, fits, list, literal, object, type Shape, seconds, whole } from "../shape.ts";
-import { type EcPublicJwk, jwkFromSpki, thumbprint } from "./jwk.ts";
 import { JwsError, verifyJws } from "./jws.ts";
 import { checkTime } from "./time.ts";
 

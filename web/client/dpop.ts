@@ -6,8 +6,8 @@
 import { utf8 } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
+import type { EcPublicJwk } from "#protocol/jwk.ts";
 import { jwsInput, jwsToken } from "#protocol/jws.ts";
-import type { EcPublicJwk } from "#protocol/keys/index.ts";
 
 /** A DPoP key: ECDSA P-256, the private half non-extractable, fit for IndexedDB. */
 export interface DpopKey {

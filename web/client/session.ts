@@ -6,7 +6,7 @@
 import { type Tokens, token as tokenRoute } from "#protocol/contract/token.ts";
 import { CofferError, type ErrorCode } from "#protocol/error.ts";
 // By its file: a page that is not signed in loads no other route.
-import { thumbprint } from "#protocol/keys/index.ts";
+import { thumbprint } from "#protocol/jwk.ts";
 import { type Delay, delay, Patience, type WaitListener } from "#protocol/patience.ts";
 import { jsonAnswer } from "./answer.ts";
 import { createDpopKey, createProof, isDpopKey } from "./dpop.ts";

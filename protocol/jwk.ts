@@ -1,8 +1,8 @@
 /** P-256 public keys as JWK (RFC 7517, RFC 7518 §6.2) and SubjectPublicKeyInfo (RFC 5480), and their thumbprint. */
 
-import { decodeBase64url, encodeBase64url } from "../base64url.ts";
-import { concat, decodeHex, encodeHex } from "../bytes.ts";
-import { digest } from "../digest.ts";
+import { decodeBase64url, encodeBase64url } from "./base64url.ts";
+import { concat, decodeHex, encodeHex } from "./bytes.ts";
+import { digest } from "./digest.ts";
 
 /** `x` and `y` are 32 bytes each, base64url. */
 export type EcPublicJwk = { kty: "EC"; crv: "P-256"; x: string; y: string };
