@@ -9,6 +9,7 @@ export const CLAUSES: Record<string, Record<string, string>> = {
   },
   "KMIP 1.4": {
     "2.1.1": "Attribute",
+    "2.1.3": "Key Block",
     "2.1.4": "Key Value",
     "2.1.6": "Key Wrapping Specification",
     "2.1.8": "Template-Attribute Structures",
