@@ -19,7 +19,7 @@ afterAll(() => test.close());
 
 /** Bootstraps at that time and reads the list as the edge does. */
 async function run(now = START) {
-  const { rootKey } = await bootstrap(officer, "acme", new Date(now));
+  const { rootKey } = await bootstrap(officer, ["acme"], new Date(now));
   const token = new TextDecoder().decode(await edge.opaque(TRUST_LIST));
   return verifyTrustList(token, rootKey, Math.floor(now / 1000));
 }

@@ -1,6 +1,6 @@
 /**
- * What the HSM's officer does once for a deployment: certificate authorities, signing keys, the trust list and a
- * tenant's master key, all made inside the HSM. Every step looks first, so it can be run again at each start.
+ * What the HSM's officer does for a deployment: certificate authorities, signing keys and the trust list once, and a master
+ * key for each tenant, all made inside the HSM. Every step looks first, so it can be run again at each start.
  */
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
@@ -49,7 +49,7 @@ export interface Bootstrapped {
 }
 
 /** Makes what is missing. `hsm` is a client with the officer's identity. */
-export async function bootstrap(hsm: KmipClient, tenant: string, now: Date): Promise<Bootstrapped> {
+export async function bootstrap(hsm: KmipClient, tenants: string[], now: Date): Promise<Bootstrapped> {
   const root = await keyPair(hsm, { ...ROOT_CA, now });
   await authority(hsm, {
     name: ROOT_CA.certificate,
@@ -69,7 +69,7 @@ export async function bootstrap(hsm: KmipClient, tenant: string, now: Date): Pro
     keys.push({ ...(await publicJwk(spki)), use: "sig", purpose });
   }
   await trustList(hsm, root, keys, now);
-  await masterKey(hsm, tenant, now);
+  for (const tenant of tenants) await masterKey(hsm, tenant, now);
   return { rootKey: root };
 }
 

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { writeWhole } from "#files/index.ts";
 import { TransportError, tlsTransport } from "#kmip-node/index.ts";
+import { isTenantName } from "#protocol/hierarchy/index.ts";
 import { createKmipClient, KmipError } from "#protocol/kmip/index.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { clientKey } from "./client-key.ts";
@@ -13,10 +14,11 @@ import { ROOT_KEY_FILE, rootKeyPem } from "./root-key.ts";
 export const INIT_HELP = `coffer init: make a deployment's keys in its HSM
 
 Connects to a KMIP 2.1 HSM as the officer and makes what is missing: certificate authorities, signing keys, the trust
-list and the tenant's master key. All of them are made inside the HSM and stay there. Writes the root key, which is
-public: \`npm run build\` pins it in the microservice. Can be run again: what is there stays as it is.
+list and a master key for each tenant. All of them are made inside the HSM and stay there. Writes the root key, which is
+public: \`npm run build\` pins it in the microservice. Can be run again: what is there stays as it is, and a tenant that
+is new gets its master key.
 
-  --tenant NAME     the tenant's name, as COFFER_TENANT in wrangler.toml
+  --tenant NAME     a tenant's name, as in COFFER_TENANTS in wrangler.toml; may be given several times
   --host NAME       the HSM's address                        (127.0.0.1)
   --port N          its KMIP port, TTLV over TLS             (5696)
   --ca FILE         certificate of its authority, PEM
@@ -34,7 +36,7 @@ export async function init(args: string[]): Promise<number> {
   const { values } = parseArgs({
     args,
     options: {
-      tenant: { type: "string" },
+      tenant: { type: "string", multiple: true },
       host: { type: "string", default: "127.0.0.1" },
       port: { type: "string" },
       ca: { type: "string" },
@@ -44,9 +46,9 @@ export async function init(args: string[]): Promise<number> {
       "root-key": { type: "string", default: ROOT_KEY_FILE },
     },
   });
-  const { tenant, host } = values;
-  if (!tenant || !/^[a-z0-9-]{1,64}$/.test(tenant))
-    throw new CommandError("--tenant takes a name of up to 64 lower-case letters, digits and hyphens.", 2);
+  const { tenant: tenants = [], host } = values;
+  if (tenants.length === 0 || !tenants.every(isTenantName))
+    throw new CommandError("--tenant takes a name of up to 63 lower-case letters, digits and hyphens.", 2);
   const transport = tlsTransport({
     host,
     port: portOption(values.port, "--port") ?? 5696,
@@ -54,7 +56,7 @@ export async function init(args: string[]): Promise<number> {
     cert: await pem(values.cert, "--cert"),
     key: clientKey(await pem(values.key, "--key"), values["passphrase-file"]),
   });
-  const { rootKey } = await bootstrap(createKmipClient(transport), tenant, new Date())
+  const { rootKey } = await bootstrap(createKmipClient(transport), tenants, new Date())
     .catch((error: unknown) => {
       if (error instanceof TransportError) throw new CommandError(`${error.message}.`);
       if (error instanceof KmipError)
@@ -65,7 +67,7 @@ export async function init(args: string[]): Promise<number> {
   const path = resolve(values["root-key"]);
   await writeWhole(path, rootKeyPem(rootKey), { replace: true, mode: 0o644 });
   process.stdout.write(
-    `Authorities, signing keys, trust list and the master key of ${tenant} are in the HSM.\nThe root key is in ${path}. Next: npm run deploy (docs/operations.md)\n`,
+    `Authorities, signing keys, trust list and the master key of ${tenants.join(", of ")} are in the HSM.\nThe root key is in ${path}. Next: npm run deploy (docs/operations.md)\n`,
   );
   return 0;
 }

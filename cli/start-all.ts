@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { startEdge } from "#edge/local.ts";
+import { startEdge, type TenantTable } from "#edge/local.ts";
 import { ensurePki, startHsm } from "#emulator/hsm/index.ts";
 import { lockFolder } from "#files/index.ts";
 import { tlsTransport } from "#kmip-node/index.ts";
@@ -11,8 +11,10 @@ import { endOrphan, forgetChild, noteChild } from "./orphan.ts";
 import { edgeWorker, webParts } from "./parts/index.ts";
 import { freePort, hsmPorts } from "./ports.ts";
 
-/** The tenant of a development deployment. */
+/** The tenant of a development deployment. Its objects and documents are stored under this name. */
 const TENANT = "development";
+/** The shipped page's id as an app, whatever port it is on. */
+const PAGE = "page";
 
 export interface StartOptions {
   /** Where the PKI, the HSM's store and the edge's state are kept; made when absent. */
@@ -24,6 +26,10 @@ export interface StartOptions {
     ttlv?: number | undefined;
     https?: number | undefined;
   };
+  /** More apps of the development tenant, by their origins. */
+  apps?: string[];
+  /** More tenants, each with keys of its own. */
+  tenants?: TenantTable;
   /** Override the edge's variables (wrangler.toml). */
   vars?: Record<string, string>;
   /** Called with each step as it ends. */
@@ -54,7 +60,7 @@ export async function startAll(options: StartOptions) {
   }
 }
 
-async function startAlone({ dir, ports = {}, vars, step = () => {} }: StartOptions) {
+async function startAlone({ dir, ports = {}, apps = [], tenants, vars, step = () => {} }: StartOptions) {
   const pki = await ensurePki(join(dir, "pki"));
   step("development PKI");
   const hsm = await startHsm({
@@ -70,13 +76,16 @@ async function startAlone({ dir, ports = {}, vars, step = () => {} }: StartOptio
       ca: pki.serverCa,
       ...pki.clients[IDENTITY.officer],
     });
-    const { rootKey } = await bootstrap(createKmipClient(transport), TENANT, new Date()).finally(() =>
-      transport.close(),
+    const officer = createKmipClient(transport);
+    const { rootKey } = await bootstrap(officer, [TENANT, ...Object.keys(tenants ?? {})], new Date()).finally(
+      () => transport.close(),
     );
     step("keys made in the HSM: authorities, signing keys, tenant master key");
     const web = await pinWeb(await webParts(), { rootKey, outDir: join(dir, "web") });
     step("page and microservice built");
     const app = ports.app ?? (await freePort(8787, ports.vault));
+    const appOrigin = `http://localhost:${app}`;
+    const vaultOrigin = `http://localhost:${ports.vault ?? (await freePort(app + 1))}`;
     const edge = await startEdge({
       worker: await edgeWorker(),
       hsm: {
@@ -90,17 +99,17 @@ async function startAlone({ dir, ports = {}, vars, step = () => {} }: StartOptio
           audit: pki.clients[IDENTITY.audit],
         },
       },
-      ports: { app, vault: ports.vault ?? (await freePort(app + 1)) },
+      tenants: { [TENANT]: { vault: vaultOrigin, apps: [`${PAGE}=${appOrigin}`, ...apps] }, ...tenants },
       persist: join(dir, "edge"),
       assets: join(dir, "web"),
-      vars: { COFFER_TENANT: TENANT, ...vars },
+      ...(vars && { vars }),
     });
     await noteChild(dir, edge.pid);
     step("edge worker in workerd");
     return {
       rootKey: new Uint8Array(rootKey),
-      appOrigin: edge.appOrigin,
-      vaultOrigin: edge.vaultOrigin,
+      appOrigin,
+      vaultOrigin,
       hsm,
       edge,
       pki,

@@ -1,8 +1,8 @@
 /** An app that the edge serves: an OAuth client and a custodian of its own on one origin (M13). */
 export type App = {
   /**
-   * What the app is to stored state: documents and data keys are of the app with this id. Its origin, unless the
-   * configuration names it otherwise, so that it stays the same app when it moves.
+   * What the app is to its tenant's stored state: documents and data keys are of the app with this id. Its origin, unless
+   * the configuration names it otherwise, so that it stays the same app when it moves.
    */
   id: string;
   origin: string;
@@ -12,30 +12,35 @@ export type App = {
 const NAME = /^[a-z][a-z0-9-]{0,62}$/;
 
 /**
- * The apps by configuration: `ORIGIN` or `ID=ORIGIN`, comma-separated; the first is the shipped page. Throws where one
- * app could be taken for another.
+ * A tenant's apps by configuration: `ORIGIN` or `ID=ORIGIN` each; the first is the shipped page. Throws where one app could
+ * be taken for another.
  */
-export function configuredApps({ COFFER_APP_ORIGINS }: { COFFER_APP_ORIGINS: string }): App[] {
-  const apps = COFFER_APP_ORIGINS.split(",").map(readApp);
-  for (const [index, app] of apps.entries()) {
-    const taken = apps.slice(0, index).flatMap(({ id, origin }) => [id, origin]);
-    if (taken.includes(app.id) || taken.includes(app.origin))
-      throw new Error(`COFFER_APP_ORIGINS names ${app.id} or ${app.origin} twice`);
+export function readApps(entries: readonly string[]): App[] {
+  const apps = entries.map(readApp);
+  const taken = new Set<string>();
+  for (const { id, origin } of apps) {
+    if (taken.has(id) || taken.has(origin)) throw new Error(`names ${id} or ${origin} twice`);
+    taken.add(id).add(origin);
   }
   return apps;
 }
 
 function readApp(text: string): App {
   const at = text.indexOf("=");
-  const { origin } = new URL(text.slice(at + 1).trim());
+  const origin = text.slice(at + 1);
+  if (!isOrigin(origin)) throw new Error(`${origin} is no origin`);
   if (at < 0) return { id: origin, origin };
-  const id = text.slice(0, at).trim();
-  if (!NAME.test(id) && !isOrigin(id)) throw new Error(`COFFER_APP_ORIGINS: ${id} is no name of an app`);
+  const id = text.slice(0, at);
+  if (!NAME.test(id) && !isOrigin(id)) throw new Error(`${id} is no name of an app`);
   return { id, origin };
 }
 
-function isOrigin(text: string): boolean {
-  return URL.canParse(text) && new URL(text).origin === text;
+/** Whether a text is an origin as browsers write it: lower case, an international name in ASCII, no usual port, nothing after. */
+export function isOrigin(text: string): boolean {
+  if (!/^https?:/.test(text) || !URL.canParse(text)) return false;
+  const { origin, hostname } = new URL(text);
+  // Two spellings of one host, of which a browser keeps both.
+  return origin === text && !hostname.endsWith(".");
 }
 
 /** Whether a browser holds the origin to be this machine itself (RFC 6761 §6.3). */

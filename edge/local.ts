@@ -8,8 +8,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import type { Domain } from "#protocol/hierarchy/index.ts";
-import { configuredApps, isLocalhost } from "./apps.ts";
+import { isLocalhost } from "./apps.ts";
 import { claimPort, type Listener } from "./loopback.ts";
+import { readTenants, type Tenants } from "./tenants.ts";
 
 /** A client identity: PEM. */
 export type ClientIdentity = { cert: string; key: string };
@@ -19,7 +20,7 @@ export type EdgeWorker = {
   script: string;
   /** Miniflare's options as wrangler reads them from wrangler.toml, as far as they are the same on every machine. */
   options: {
-    bindings: Record<string, string>;
+    bindings: Record<string, unknown>;
     serviceBindings: Record<string, { name: string; entrypoint: string }>;
     mtlsCertificates: Record<string, unknown>;
     modulesRules: unknown;
@@ -37,24 +38,25 @@ export type EdgeOptions = {
     /** One identity for each domain. */
     clients: Record<Exclude<Domain, "officer">, ClientIdentity>;
   };
-  /** Ports of the two origins, `http://localhost:PORT` (docs/decisions/0012). */
-  ports: { app: number; vault: number };
+  /** COFFER_TENANTS: who is served where. Every origin on localhost is listened to. */
+  tenants: TenantTable;
   /** Folder for Durable Objects and R2. */
   persist: string;
   /** Folder with `app/` and `vault/`, as web/build.ts makes it. */
   assets: string;
-  /** Override or add `[vars]` of wrangler.toml. Every origin on localhost that they name is listened to. */
+  /** Override or add `[vars]` of wrangler.toml. */
   vars?: Record<string, string>;
   /** Called for every line that the worker or workerd writes, beside `logs`. */
   onLog?: (entry: LogEntry) => void;
 };
 
+/** As in wrangler.toml: the first app is the shipped page's. */
+export type TenantTable = Record<string, { vault: string; apps: string[] }>;
+
 export type LogEntry = { timestamp: number; level: string; message: string };
 
 export type Edge = {
   url: string;
-  appOrigin: string;
-  vaultOrigin: string;
   /** Process id of workerd; null where it cannot be determined (no /proc). */
   pid: number | null;
   logs: LogEntry[];
@@ -67,16 +69,14 @@ export type Edge = {
 };
 
 export type AuditReader = {
-  /** NDJSON, one link {sequence, previous, entry, hash} a line. */
-  export(): Promise<ReadableStream<Uint8Array>>;
+  /** A tenant's chain as NDJSON, one link {sequence, previous, entry, hash} a line. */
+  export(tenant: string): Promise<ReadableStream<Uint8Array>>;
   /** Compact JWS over {tenant, sequence, hash} by the HSM's audit key, or null before the first. */
-  lastSignedHead(): Promise<string | null>;
+  lastSignedHead(tenant: string): Promise<string | null>;
 };
 
 const ROOT = fileURLToPath(new URL(".", import.meta.url));
 const WORKER = "coffer";
-/** The shipped page's id as an app, whatever port it is on. */
-const PAGE = "page";
 const MAXIMUM_LOGS = 20_000;
 /**
  * V8 lets a heap grow large before its first collection, in each of workerd's isolates: after 1.5 GiB of documents workerd
@@ -86,17 +86,15 @@ const V8_FLAGS = "--max-semi-space-size=2 --initial-old-space-size=8";
 
 /** Starts the edge and waits until it answers. Throws an `Error` with a sentence if the port is busy. */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
-  const appOrigin = `http://localhost:${options.ports.app}`;
-  const vaultOrigin = `http://localhost:${options.ports.vault}`;
   const vars = {
     COFFER_ENVIRONMENT: "development",
     COFFER_DEV_SIGN_IN: "true",
-    COFFER_APP_ORIGINS: `${PAGE}=${appOrigin}`,
-    COFFER_VAULT_ORIGIN: vaultOrigin,
     COFFER_HSM_URL: `${options.hsm.url}/kmip`,
     ...options.vars,
+    COFFER_TENANTS: options.tenants,
   };
-  const [first, ...more] = await claimListeners(vars);
+  const tenants = readTenants(options.tenants, vars.COFFER_ENVIRONMENT !== "development");
+  const [first, ...more] = await claimListeners(tenants);
   const logs: LogEntry[] = [];
 
   const { script, options: workerOptions } = options.worker;
@@ -145,8 +143,6 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const pid = workerdProcesses().find((candidate) => !before.includes(candidate)) ?? null;
   return {
     url: `http://${first.host}:${first.port}`,
-    appOrigin,
-    vaultOrigin,
     pid,
     logs,
     audit: async () => (await miniflare.getBindings<{ AUDIT_GATEWAY: AuditReader }>(WORKER)).AUDIT_GATEWAY,
@@ -175,10 +171,8 @@ function hsmBindings({ url, ca, clients }: EdgeOptions["hsm"], declared: Record<
 }
 
 /** Where to listen for the origins on localhost. Throws an `Error` with a sentence if a port is taken. */
-async function claimListeners(
-  vars: Record<"COFFER_APP_ORIGINS" | "COFFER_VAULT_ORIGIN", string>,
-): Promise<[Listener, ...Listener[]]> {
-  const origins = [...configuredApps(vars).map(({ origin }) => origin), vars.COFFER_VAULT_ORIGIN];
+async function claimListeners({ byHost }: Tenants): Promise<[Listener, ...Listener[]]> {
+  const origins = [...byHost.values()].map(({ origin }) => origin);
   const ports = new Set(origins.filter(isLocalhost).map((origin) => Number(new URL(origin).port || 80)));
   const [first, ...more] = (await Promise.all([...ports].map(claimPort))).flat();
   if (first === undefined) throw new Error("No origin is on localhost: there is nothing to listen to.");

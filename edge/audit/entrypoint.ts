@@ -1,5 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { utf8 } from "#protocol/bytes.ts";
+import { isTenantName } from "#protocol/hierarchy/index.ts";
 import { fail, type Result } from "../result.ts";
 import type { Batch, Head } from "./append.ts";
 
@@ -8,32 +9,35 @@ type Props = { domain?: string };
 
 /** The door of the audit domain. Domains append; nobody changes or removes. */
 export class Audit extends WorkerEntrypoint<Env, Props> {
-  /** Rows of one outbox of the calling domain, in order. Idempotent by epoch and outbox numbers. */
+  /**
+   * Rows of one outbox of the calling domain, in order. Idempotent by epoch and outbox numbers. A tenant that has been taken
+   * out of the deployment's table still has its last rows kept.
+   */
   async append(batch: Batch): Promise<Result<{ accepted: number }>> {
     const { domain } = this.ctx.props;
     const own = domain !== undefined && (batch.source === domain || batch.source.startsWith(`${domain}/`));
     if (!own) return fail("forbidden");
-    if (batch.tenant !== this.env.COFFER_TENANT || batch.rows.length > 1000) return fail("forbidden");
-    return this.#object.append(batch);
+    if (!isTenantName(batch.tenant) || batch.rows.length > 1000) return fail("forbidden");
+    return this.#object(batch.tenant).append(batch);
   }
 
-  async head(): Promise<Head> {
-    return this.#object.head();
+  async head(tenant: string): Promise<Head> {
+    return this.#object(tenant).head();
   }
 
   /** The head as it is now, a compact JWS signed by the HSM. */
-  async signedHead(): Promise<Result<string>> {
-    return this.#object.signedHead();
+  async signedHead(tenant: string): Promise<Result<string>> {
+    return this.#object(tenant).signedHead();
   }
 
   /** The newest head that is signed already; at most seconds old, and null before the first one. */
-  async lastSignedHead(): Promise<string | null> {
-    return this.#object.lastSignedHead();
+  async lastSignedHead(tenant: string): Promise<string | null> {
+    return this.#object(tenant).lastSignedHead();
   }
 
-  /** The whole chain as NDJSON, one link {sequence, previous, entry, hash} a line; `entry` is the text that was hashed. */
-  async export(): Promise<ReadableStream<Uint8Array>> {
-    const object = this.#object;
+  /** A tenant's whole chain as NDJSON, one link {sequence, previous, entry, hash} a line; `entry` is the text that was hashed. */
+  async export(tenant: string): Promise<ReadableStream<Uint8Array>> {
+    const object = this.#object(tenant);
     let after = 0;
     return new ReadableStream<Uint8Array>({
       async pull(controller) {
@@ -46,7 +50,7 @@ export class Audit extends WorkerEntrypoint<Env, Props> {
     });
   }
 
-  get #object() {
-    return this.env.AUDIT_OBJECT.getByName(this.env.COFFER_TENANT);
+  #object(tenant: string) {
+    return this.env.AUDIT_OBJECT.getByName(tenant);
   }
 }

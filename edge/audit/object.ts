@@ -78,6 +78,8 @@ export class AuditObject extends DurableObject<Env> {
 
   async #append(batch: Batch): Promise<Result<{ accepted: number }>> {
     const { storage } = this.ctx;
+    const [own] = this.#sql.exec<{ name: string }>("SELECT name FROM tenant").toArray();
+    if (own !== undefined && own.name !== batch.tenant) return fail("forbidden");
     const accepted = await append(this.#sql, (closure) => storage.transactionSync(closure), batch);
     if (accepted > 0) await wakeBy(storage, Date.now() + SIGN_AFTER_MS);
     return ok({ accepted });

@@ -3,11 +3,8 @@ import { createApp } from "./app.ts";
 
 const app = createApp();
 const context = { waitUntil() {}, passThroughOnException() {}, props: {} };
-const origins = {
-  COFFER_APP_ORIGINS: "https://app.example,https://other.example",
-  COFFER_VAULT_ORIGIN: "https://vault.example",
-  COFFER_TENANT: "t",
-};
+const tenants = (vault: string, ...apps: string[]) => ({ COFFER_TENANTS: { t: { vault, apps } } });
+const origins = tenants("https://vault.example", "https://app.example", "https://other.example");
 const FILES: Record<string, string> = {
   "/app/index.html": "text/html",
   "/vault/index.html": "text/html",
@@ -192,7 +189,7 @@ describe("gateway", () => {
       session: async ({ cookie }: { cookie: string }) => ({ ok: true, value: { tenant: "t", user: cookie } }),
       signOut: async () => ({ ok: true, value: null }),
     };
-    const local = { COFFER_APP_ORIGINS: "http://localhost:1", COFFER_VAULT_ORIGIN: "http://localhost:2" };
+    const local = tenants("http://localhost:2", "http://localhost:1");
     const development = { COFFER_ENVIRONMENT: "development" };
     const production = { COFFER_ENVIRONMENT: "production" };
     for (const [env, name] of [
@@ -200,11 +197,11 @@ describe("gateway", () => {
       [{ ...local, ...production }, "__Host-coffer"],
       [production, "__Host-coffer"],
       [development, "__Host-coffer"],
-      [{ ...development, COFFER_VAULT_ORIGIN: "http://vault.example" }, "__Host-coffer"],
-      [{ ...development, COFFER_VAULT_ORIGIN: "https://localhost:2" }, "__Host-coffer"],
+      [{ ...development, ...tenants("http://vault.example", "https://app.example") }, "__Host-coffer"],
+      [{ ...development, ...tenants("https://localhost:2", "https://app.example") }, "__Host-coffer"],
     ] as const) {
       const bound = { ...origins, ...env, IAM };
-      const { COFFER_VAULT_ORIGIN: vault } = bound;
+      const { vault } = bound.COFFER_TENANTS.t;
       const ask = (path: string, init: RequestInit) =>
         app.request(vault + path, init, { ...bound } as never, context as never);
       for (const sent of ["coffer-2", "__Host-coffer"]) {

@@ -3,12 +3,13 @@ import { createMiddleware } from "hono/factory";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { signOut } from "#protocol/contract/index.ts";
 import { developmentSignIn } from "../iam/development.ts";
+import { configuredTenants, type Site } from "../tenants.ts";
 import { serveAsset } from "./assets.ts";
 import type { GatewayContext, GatewayEnv } from "./context.ts";
 import { commonHeaders, nothingPolicy, transportSecurity } from "./headers.ts";
 import { problemResponse, Refused } from "./problem.ts";
 import { appSite, developmentPages, vaultSite } from "./routes/index.ts";
-import { configuredOrigins, type Site, siteAt } from "./sites.ts";
+import { siteAt } from "./sites.ts";
 
 /**
  * The gateway: routes by host, gives every response its headers, and every failure its problem document. The path that
@@ -55,7 +56,7 @@ function sitePath(request: Request, env: Env): string {
 /** What is wrong with the configuration is said by `entrance`, where an error is answered. */
 function siteOf(request: Request, env: Env): Site | null {
   try {
-    return siteAt(request, configuredOrigins(env));
+    return siteAt(request, configuredTenants(env));
   } catch {
     return null;
   }
@@ -65,13 +66,12 @@ function siteOf(request: Request, env: Env): Site | null {
 function entrance() {
   let told = false;
   return createMiddleware<GatewayEnv>(async function entrance(c, next) {
-    const origins = configuredOrigins(c.env);
-    const site = siteAt(c.req.raw, origins);
+    const site = siteAt(c.req.raw, configuredTenants(c.env));
     if (site === null) throw new Refused("wrong-host");
     if (isForeignWrite(c, site)) throw new Refused("foreign-origin");
     const long = tooLong(c);
     if (long !== null) throw new Refused(long);
-    c.set("origins", origins);
+    c.set("origins", site.origins);
     c.set("site", site);
     if (!told) console.info(JSON.stringify({ event: "development-sign-in", ...developmentSignIn(c.env) }));
     told = true;
@@ -117,7 +117,7 @@ function dress() {
     // frame-ancestors says it better where a frame is wanted.
     if (!headers.get("content-security-policy")?.includes("frame-ancestors 'none'"))
       headers.delete("x-frame-options");
-    if (c.env.COFFER_VAULT_ORIGIN.startsWith("https:"))
+    if (c.var.origins?.vault.startsWith("https:"))
       headers.set("strict-transport-security", transportSecurity);
     // Without this Hono would add the headers of before.
     c.res = undefined;

@@ -2,7 +2,7 @@ import { createMiddleware } from "hono/factory";
 import { decodeProtectedHeader } from "jose";
 import { seconds } from "#protocol/clock.ts";
 import { dpopToken, verifyAccessToken } from "./access-token.ts";
-import { type GatewayEnv, publicUrl } from "./context.ts";
+import { type GatewayEnv, publicUrl, tenantOf } from "./context.ts";
 import { verifyProof } from "./dpop.ts";
 import { Refused, unwrap } from "./problem.ts";
 import { TokenKeys } from "./token-keys.ts";
@@ -14,20 +14,21 @@ import { TokenKeys } from "./token-keys.ts";
 export function authenticate(keys = new TokenKeys()) {
   return createMiddleware<GatewayEnv>(async function authenticate(c, next) {
     const { requestId, site, origins } = c.var;
+    const tenant = tenantOf(c);
     const now = seconds(Date.now());
     const accessToken = dpopToken(c.req.header("authorization"));
     if (accessToken === undefined) throw new Refused("invalid-token");
-    const key = await keys.find(keyId(accessToken), () => c.env.IAM.keys());
+    const key = await keys.find(keyId(accessToken), () => c.env.IAM.keys({ tenant }));
     const expected = { keys: key ? [key] : [], issuer: origins.vault, audience: site.origin, now };
     const claims = await verifyAccessToken(accessToken, expected);
     const { method } = c.req;
     const proof = await verifyProof(c.req.header("dpop"), { method, url: publicUrl(c), accessToken }, now);
     if (proof.jkt !== claims.jkt) throw new Refused("invalid-token");
-    if (claims.tenant !== c.env.COFFER_TENANT) throw new Refused("invalid-token");
+    if (claims.tenant !== tenant) throw new Refused("invalid-token");
     const { jkt, jti, expires } = proof;
-    const object = c.env.GATEWAY_OBJECT.getByName(`${claims.tenant}/${claims.user}`);
+    const object = c.env.GATEWAY_OBJECT.getByName(`${tenant}/${claims.user}`);
     unwrap(await object.useProof({ jkt, jti, expires, requestId }));
-    c.set("caller", { ...claims, requestId });
+    c.set("caller", { ...claims, tenant, requestId });
     await next();
   });
 }

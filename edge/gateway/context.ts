@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import type { Caller } from "../caller.ts";
-import type { Origins, Site } from "./sites.ts";
+import type { Origins, Site } from "../tenants.ts";
 
 /** What a request carries through the gateway. */
 export type GatewayEnv = {
@@ -8,6 +8,11 @@ export type GatewayEnv = {
   Variables: { requestId: string; origins: Origins; site: Site; caller: Caller };
 };
 export type GatewayContext = Context<GatewayEnv>;
+
+/** The tenant that the request's host is of. */
+export function tenantOf(c: GatewayContext): string {
+  return c.var.site.tenant.name;
+}
 
 /** The URL as the client wrote it: the configured origin, since a proxy may have changed scheme or port. */
 export function publicUrl(c: GatewayContext): string {

@@ -1,4 +1,4 @@
-import type { Origins } from "./sites.ts";
+import type { Origins } from "../tenants.ts";
 
 /** A content security policy as directives; each kind of document has its own, and everything else gets `NOTHING`. */
 type Policy = Record<string, string>;

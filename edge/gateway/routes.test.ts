@@ -39,9 +39,9 @@ it("guards all that is behind a token by the area, before any route", () => {
 
 it("answers with the contract", async () => {
   const env = {
-    COFFER_APP_ORIGINS: "https://app.example,https://other.example",
-    COFFER_VAULT_ORIGIN: "https://vault.example",
-    COFFER_TENANT: "t",
+    COFFER_TENANTS: {
+      t: { vault: "https://vault.example", apps: ["https://app.example", "https://other.example"] },
+    },
   };
   const context = { waitUntil() {}, passThroughOnException() {}, props: {} };
   for (const app of ["https://app.example", "https://other.example"]) {

@@ -1,5 +1,5 @@
 import type { Applicant } from "../ra/index.ts";
-import type { GatewayContext } from "./context.ts";
+import { type GatewayContext, tenantOf } from "./context.ts";
 import { sessionCookie } from "./cookie.ts";
 import { Refused, unwrap } from "./problem.ts";
 
@@ -26,7 +26,8 @@ export async function signedIn(c: GatewayContext): Promise<SignedIn> {
   const cookie = sessionCookie(c);
   if (cookie === null) throw new Refused("no-session");
   const { requestId } = c.var;
-  const { id, tenant, user } = unwrap(await c.env.IAM.session({ cookie, requestId }));
+  const tenant = tenantOf(c);
+  const { id, user } = unwrap(await c.env.IAM.session({ tenant, cookie, requestId }));
   return { session: id, tenant, user, origin, requestId };
 }
 
@@ -34,7 +35,7 @@ export async function signedIn(c: GatewayContext): Promise<SignedIn> {
 export async function applicant(c: GatewayContext): Promise<Applicant> {
   const { requestId } = c.var;
   const origin = requireOwnOrigin(c);
-  if (sessionCookie(c) === null) return { tenant: c.env.COFFER_TENANT, user: null, origin, requestId };
+  if (sessionCookie(c) === null) return { tenant: tenantOf(c), user: null, origin, requestId };
   const { tenant, user } = await signedIn(c);
   return { tenant, user, origin, requestId };
 }

@@ -9,6 +9,7 @@ import { type Ledger, openLedger } from "../hsm/keys/index.ts";
 import { fail, ok, type Result, refuse } from "../result.ts";
 import { hashSecret } from "../secret.ts";
 import { openStore, type Store } from "../store.ts";
+import { tenantNamed } from "../tenants.ts";
 import { tokenKey } from "./access-token.ts";
 import { createAccountKey, currentAccountKey, masterKey } from "./account-keys.ts";
 import { maxSignIns, signInsPerMinute } from "./bounds.ts";
@@ -153,6 +154,7 @@ export class IamObject extends DurableObject<Env> {
     const endpoint = {
       store: this.#store,
       hsm: this.#hsm,
+      tenant: tenantNamed(this.env, this.#store.tenant),
       configuration: this.env,
       now: seconds(Date.now()),
     };

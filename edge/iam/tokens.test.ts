@@ -8,12 +8,10 @@ import { issueTokens, type TokenRequest } from "./tokens.ts";
 
 const ORIGIN = "https://app.example";
 const JKT = "j".repeat(43);
-const configuration = {
-  COFFER_APP_ORIGINS: ORIGIN,
-  COFFER_VAULT_ORIGIN: "https://vault.example",
-  COFFER_TENANT: "acme",
-  COFFER_ENVIRONMENT: "production",
-  COFFER_DEV_SIGN_IN: "false",
+const tenant = {
+  name: "acme",
+  vault: "https://vault.example",
+  apps: [{ id: ORIGIN, origin: ORIGIN }],
 };
 
 /** A family with one refresh token, `first`, and an HSM that is there or not. */
@@ -53,7 +51,7 @@ async function fixture() {
   let proofs = 0;
   const refresh = (token: string, change: Partial<TokenRequest> = {}, jti = `proof-${proofs++}`) =>
     issueTokens(
-      { store, hsm, configuration, now: 500 },
+      { store, hsm, tenant, configuration: {}, now: 500 },
       {
         grant: { type: "refresh_token", token },
         client: ORIGIN,

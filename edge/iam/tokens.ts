@@ -7,6 +7,7 @@ import { takeTurn } from "../pace.ts";
 import { type Decision, ok, type Result, refuse, refuseForNow, turnAway } from "../result.ts";
 import { hashSecret, newSecret } from "../secret.ts";
 import type { Store } from "../store.ts";
+import type { Tenant } from "../tenants.ts";
 import { ACCESS_TOKEN_SECONDS, signAccessToken } from "./access-token.ts";
 import {
   MAX_REFRESHES,
@@ -17,7 +18,7 @@ import {
   userOfCode,
 } from "./bounds.ts";
 import { certifyCustodian } from "./certificate.ts";
-import { type Client, findClient, type IamConfiguration } from "./clients.ts";
+import { type Client, findClient } from "./clients.ts";
 import { redeemCode } from "./codes.ts";
 import { FAMILY_SECONDS, type Family, rotate, startFamily } from "./families.ts";
 import { custodianName } from "./name.ts";
@@ -36,11 +37,18 @@ export type TokenRequest = {
   requestId: string;
 };
 
-export type TokenEndpoint = { store: Store; hsm: Hsm; configuration: IamConfiguration; now: number };
+export type TokenEndpoint = {
+  store: Store;
+  hsm: Hsm;
+  tenant: Tenant;
+  /** Its bounds. */
+  configuration: { COFFER_SIGN_INS_PER_USER?: string; COFFER_SIGN_INS_PER_MINUTE?: string };
+  now: number;
+};
 
 /** The token endpoint: authorization code or refresh token to access token, refresh token and certificate. */
 export async function issueTokens(endpoint: TokenEndpoint, request: TokenRequest): Promise<Result<Tokens>> {
-  const client = findClient(endpoint.configuration, request.client);
+  const client = findClient(endpoint.tenant, request.client);
   const { grant } = request;
   if (grant.type === "authorization_code") return exchangeCode(endpoint, request, grant, client);
   return refresh(endpoint, request, grant.token, client);
@@ -190,10 +198,10 @@ function useProof(sql: SqlStorage, jtiHash: string, expires: number): Decision<n
   return inserted.toArray().length === 1 ? ok(null) : turnAway("invalid-proof", "DPoP proof replayed");
 }
 
-function claims({ store, configuration, now }: TokenEndpoint, family: Family, audience: string) {
+function claims({ store, tenant, now }: TokenEndpoint, family: Family, audience: string) {
   const { user, client, jkt } = family;
   return {
-    iss: configuration.COFFER_VAULT_ORIGIN,
+    iss: tenant.vault,
     sub: user,
     aud: audience,
     client_id: client,

@@ -4,7 +4,6 @@ import { seconds } from "#protocol/clock.ts";
 import type { ProblemCode, Redemption } from "#protocol/contract/index.ts";
 import { CUSTODIANS_CA, recipientNames } from "#protocol/hierarchy/index.ts";
 import { wakeBy } from "../alarm.ts";
-import { configuredApps } from "../apps.ts";
 import { authorize } from "../authorize.ts";
 import { configuredBound } from "../bound.ts";
 import type { Caller } from "../caller.ts";
@@ -14,6 +13,7 @@ import type { Custodian } from "../iam/types.ts";
 import { takeTurn } from "../pace.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import { openStore, type Store } from "../store.ts";
+import { type Tenant, tenantNamed } from "../tenants.ts";
 import { checkStanding } from "./custodian.ts";
 import { verifyCustodianCertificate } from "./custodian-certificate.ts";
 import { certify } from "./enrol.ts";
@@ -86,7 +86,7 @@ export class RaObject extends DurableObject<Env> {
       this.#store,
       { action: "ra:grant", caller, resource: `custodian/${dn}`, requestId },
       (sql) => {
-        const apps = this.#appOrigins();
+        const apps = this.#tenant.apps.map(({ origin }) => origin);
         const standing = checkStanding(caller, { registered, certificate, master, apps, now });
         if (!standing.ok) return standing;
         const stored = storeGrant(sql, caller, made, now, this.#enrolmentsPerMinute);
@@ -285,12 +285,12 @@ export class RaObject extends DurableObject<Env> {
 
   #refuseForeign(by: Applicant) {
     if (by.tenant !== this.#store.tenant) return refuse("forbidden", "signed in at another tenant");
-    if (by.origin !== this.env.COFFER_VAULT_ORIGIN) return refuse("foreign-origin", "not the vault's origin");
+    if (by.origin !== this.#tenant.vault) return refuse("foreign-origin", "not the vault's origin");
     return null;
   }
 
-  #appOrigins(): string[] {
-    return configuredApps(this.env).map(({ origin }) => origin);
+  get #tenant(): Tenant {
+    return tenantNamed(this.env, this.#store.tenant);
   }
 }
 

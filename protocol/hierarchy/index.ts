@@ -27,7 +27,15 @@ export {
   type Role,
   roleOf,
 } from "./identities.ts";
-export { isReservedName, masterKeyName, named, recipientNames, TRUST_LIST, transientName } from "./names.ts";
+export {
+  isReservedName,
+  isTenantName,
+  masterKeyName,
+  named,
+  recipientNames,
+  TRUST_LIST,
+  transientName,
+} from "./names.ts";
 export { CERTIFICATE, isSignType, PURPOSES, type Purpose, SIGN_TYPE, SIGNER } from "./signers.ts";
 export { isLive, type State, WORKING } from "./states.ts";
 export { TO_RECIPIENT, UNDER_PARENT } from "./wrapping.ts";

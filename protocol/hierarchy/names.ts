@@ -10,6 +10,11 @@ export function isReservedName(name: string): boolean {
   return RESERVED.test(name);
 }
 
+/** Whether a text may name a tenant: nothing in it needs escaping in a name, a path or a Distinguished Name. */
+export function isTenantName(text: string): boolean {
+  return /^[a-z0-9][a-z0-9-]{0,62}$/.test(text);
+}
+
 export function masterKeyName(tenant: string): string {
   return `coffer/tenant/${tenant}/master`;
 }

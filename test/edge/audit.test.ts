@@ -124,7 +124,7 @@ describe("audit", () => {
   it("has its head signed by the HSM, under a key that the root trusts for it", async () => {
     const audit = await system.running.edge.audit();
     const links = await chain((entries) => entries.length > 0);
-    const head = await until(() => audit.lastSignedHead());
+    const head = await until(() => audit.lastSignedHead(TENANT));
     const trust = await trustList();
     const payload = await verifyJws(head, SIGN_TYPE.audit, (kid) => findKey(trust, kid, "audit"));
     const { sequence, hash, tenant } = payload as { sequence: number; hash: string; tenant: string };
@@ -154,7 +154,7 @@ async function trustList(): Promise<TrustList> {
 async function chain(shows: (entries: Record<string, unknown>[]) => boolean): Promise<Link[]> {
   const audit = await system.running.edge.audit();
   return until(async () => {
-    const text = await new Response(await audit.export()).text();
+    const text = await new Response(await audit.export(TENANT)).text();
     const links = text
       .split("\n")
       .filter(Boolean)

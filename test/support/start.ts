@@ -13,6 +13,8 @@ type FourPorts = [number, number, number, number, ...number[]];
 export type SystemOptions = {
   /** More apps, by name: each is served the page on an origin of its own (`System.origin`). */
   otherApps?: string[];
+  /** More tenants, by name, each with an app and a vault of its own (`System.tenant`). */
+  otherTenants?: string[];
   /** Overrides of the edge's variables. */
   vars?: Record<string, string>;
 };
@@ -25,6 +27,8 @@ export type System = {
   vaultOrigin: string;
   /** Origin of one of the `otherApps`. */
   origin(name: string): string;
+  /** Origins of one of the `otherTenants`. */
+  tenant(name: string): { appOrigin: string; vaultOrigin: string };
   /** What `startAll` returned last. */
   readonly running: Running;
   /** Process id of workerd (Linux; throws elsewhere). */
@@ -37,17 +41,30 @@ export type System = {
 };
 
 /** Everything on free ports; the origins stay the same over restarts. */
-export async function startSystem({ otherApps = [], vars = {} }: SystemOptions = {}): Promise<System> {
+export async function startSystem(options: SystemOptions = {}): Promise<System> {
+  const { otherApps = [], otherTenants = [], vars = {} } = options;
   const dir = mkdtempSync(join(tmpdir(), "coffer-system-"));
-  const [app, vault, ttlv, https, ...others] = (await freePorts(4 + otherApps.length)) as FourPorts;
+  const count = 4 + otherApps.length + 2 * otherTenants.length;
+  const [app, vault, ttlv, https, ...others] = (await freePorts(count)) as FourPorts;
   const localhost = (port: number) => `http://localhost:${port}`;
   const origins = new Map(otherApps.map((name, index) => [name, localhost(others[index]!)]));
-  const apps = [`page=${localhost(app)}`, ...origins.values()];
+  const tenants = new Map(
+    otherTenants.map((name) => {
+      const [appOrigin, vaultOrigin] = others.splice(otherApps.length, 2).map(localhost) as [string, string];
+      return [name, { appOrigin, vaultOrigin }];
+    }),
+  );
+  const table = [...tenants].map(([name, { appOrigin, vaultOrigin }]) => [
+    name,
+    { vault: vaultOrigin, apps: [`page=${appOrigin}`] },
+  ]);
   const start = () =>
     startAll({
       dir,
       ports: { app, vault, ttlv, https },
-      vars: { COFFER_APP_ORIGINS: apps.join(","), ...vars },
+      apps: [...origins.values()],
+      tenants: Object.fromEntries(table),
+      vars,
     });
   let running = await start();
   const earlier: string[] = [];
@@ -58,6 +75,7 @@ export async function startSystem({ otherApps = [], vars = {} }: SystemOptions =
     appOrigin: localhost(app),
     vaultOrigin: localhost(vault),
     origin: (name) => origins.get(name)!,
+    tenant: (name) => tenants.get(name)!,
     get running() {
       return running;
     },

@@ -3,8 +3,10 @@
 import { createHash } from "node:crypto";
 import type { Page } from "playwright";
 import { beforeAll, expect, it } from "vitest";
+import { IDENTITY, masterKeyName, named } from "#protocol/hierarchy/index.ts";
 import { needle, scanDirectory } from "../memory/index.ts";
-import { startSystem } from "../support/start.ts";
+import { type System, startSystem } from "../support/start.ts";
+import { hsmClient } from "./hsm.ts";
 import { changeRows, openEnrolled, readRows, signIn, useSystemAndBrowser, withKit } from "./index.ts";
 
 const running = useSystemAndBrowser();
@@ -119,17 +121,19 @@ it("M5 a custodian whose certificate has expired gets no grant", async () => {
 });
 
 it("M5 the custodian of a tenant without a master key gets no grant", async () => {
-  const other = await startSystem({ vars: { COFFER_TENANT: "keyless" } });
+  const other = await startSystem({ otherTenants: ["keyless"] });
   try {
+    await destroyMasterKey(other, "keyless");
     const { page } = await browsing.open();
-    await signIn(page, other, "Kim");
+    const keyless = other.tenant("keyless");
+    await signIn(page, keyless, "Kim");
     const refused = await withKit(
       page,
       async (kit, vault) => {
         const rest = await kit.rest(vault);
         return kit.refusal(rest.json("POST", "/ra/grants", { json: {} }));
       },
-      other.vaultOrigin,
+      keyless.vaultOrigin,
     );
     expect(refused).toBe("forbidden");
     expect(readRows(other.edgeDir, "grants")).toEqual([]);
@@ -138,3 +142,20 @@ it("M5 the custodian of a tenant without a master key gets no grant", async () =
     await other.close();
   }
 });
+
+/** As the HSM's officer may. */
+async function destroyMasterKey(system: System, tenant: string): Promise<void> {
+  const officer = await hsmClient(system, IDENTITY.officer);
+  try {
+    const attributes = { name: named(masterKeyName(tenant)) };
+    const { uniqueIdentifier: found } = await officer.request("Locate", { attributes });
+    const uniqueIdentifier = found[0]!;
+    await officer.request("Revoke", {
+      uniqueIdentifier,
+      revocationReason: { revocationReasonCode: "CessationOfOperation" },
+    });
+    await officer.request("Destroy", { uniqueIdentifier });
+  } finally {
+    officer.close();
+  }
+}

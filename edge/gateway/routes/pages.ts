@@ -4,7 +4,7 @@ import type { AuthorizeAnswer } from "../../iam/index.ts";
 import type { Result } from "../../result.ts";
 import { serveAsset } from "../assets.ts";
 import { readForm } from "../body.ts";
-import type { GatewayContext, GatewayEnv } from "../context.ts";
+import { type GatewayContext, type GatewayEnv, tenantOf } from "../context.ts";
 import { clearSessionCookie, sessionCookie, setSessionCookie } from "../cookie.ts";
 import { accountPolicy, signInPolicy, vaultPolicy } from "../headers.ts";
 import { accountPage } from "../pages/account.ts";
@@ -28,7 +28,11 @@ export function vaultPages(): Hono<GatewayEnv> {
 
   site.get("/authorize", personOnly(), async (c) => {
     const query = new URL(c.req.url).search.slice(1);
-    return answer(c, query, await c.env.IAM.authorize({ query, cookie: sessionCookie(c) }));
+    return answer(
+      c,
+      query,
+      await c.env.IAM.authorize({ tenant: tenantOf(c), query, cookie: sessionCookie(c) }),
+    );
   });
   // The one way to a code with a session: a person pressed the button on the vault's own page. A script of an app can
   // open that page, and can neither press the button nor post as it.
@@ -36,9 +40,9 @@ export function vaultPages(): Hono<GatewayEnv> {
     const form = await readForm(c.req.raw);
     const [query, ticket] = [form.get("continue") ?? "", form.get("ticket") ?? ""];
     const { requestId } = c.var;
-    const cookie = sessionCookie(c);
-    const approved = await c.env.IAM.approve({ query, cookie, ticket, requestId });
-    return (await askToWait(c, { query, cookie }, approved)) ?? answer(c, query, approved);
+    const asked = { tenant: tenantOf(c), query, cookie: sessionCookie(c) };
+    const approved = await c.env.IAM.approve({ ...asked, ticket, requestId });
+    return (await askToWait(c, asked, approved)) ?? answer(c, query, approved);
   });
 
   site.get("/account", personOnly(), (c) => account(c));
@@ -48,7 +52,8 @@ export function vaultPages(): Hono<GatewayEnv> {
     const { requestId } = c.var;
     if (cookie === null) return c.redirect("/account", 303);
     const [app, ticket] = [form.get("app") ?? null, form.get("ticket") ?? ""];
-    const { again } = unwrap(await c.env.IAM.leave({ cookie, app, ticket, requestId }));
+    const tenant = tenantOf(c);
+    const { again } = unwrap(await c.env.IAM.leave({ tenant, cookie, app, ticket, requestId }));
     if (again !== undefined) return account(c, AGAIN[again]);
     if (app === null) clearSessionCookie(c);
     return c.redirect("/account", 303);
@@ -67,12 +72,13 @@ export function developmentPages(): Hono<GatewayEnv> {
     const { requestId } = c.var;
     const [name, cookie] = [form.get("name") ?? "", sessionCookie(c)];
     const ticket = isProgram(c) && cookie === null ? null : (form.get("ticket") ?? "");
-    const result = await c.env.IAM.signIn({ name, query, cookie, ticket, requestId });
+    const asked = { tenant: tenantOf(c), query, cookie };
+    const result = await c.env.IAM.signIn({ ...asked, name, ticket, requestId });
     if (!result.ok && result.problem.code === "bad-request") {
-      const asked = await c.env.IAM.authorize({ query, cookie });
-      return answer(c, query, asked, { mistake: "Type a name of 1 to 64 characters.", name: true });
+      const again = await c.env.IAM.authorize(asked);
+      return answer(c, query, again, { mistake: "Type a name of 1 to 64 characters.", name: true });
     }
-    const wait = ticket === null ? null : await askToWait(c, { query, cookie }, result);
+    const wait = ticket === null ? null : await askToWait(c, asked, result);
     if (wait !== null) return wait;
     if (result.ok && "session" in result.value && result.value.session !== undefined) {
       const { cookie, maxAge } = result.value.session;
@@ -110,7 +116,7 @@ function isProgram(c: GatewayContext): boolean {
 /** The account page; `mistake` where its form did not count. */
 async function account(c: GatewayContext, mistake?: string): Promise<Response> {
   const cookie = sessionCookie(c);
-  const found = cookie === null ? null : unwrap(await c.env.IAM.account({ cookie }));
+  const found = cookie === null ? null : unwrap(await c.env.IAM.account({ tenant: tenantOf(c), cookie }));
   const policy = { "content-security-policy": accountPolicy(c.var.origins) };
   return c.html(accountPage(found, mistake), mistake === undefined ? 200 : 400, policy);
 }
@@ -118,7 +124,7 @@ async function account(c: GatewayContext, mistake?: string): Promise<Response> {
 /** The question again, where there were too many answers of late; null for any other answer. */
 async function askToWait(
   c: GatewayContext,
-  asked: { query: string; cookie: string | null },
+  asked: { tenant: string; query: string; cookie: string | null },
   result: Result<unknown>,
 ): Promise<Response | null> {
   if (result.ok || result.problem.code !== "too-many-requests") return null;

@@ -1,5 +1,6 @@
 import { openApiDocument } from "#protocol/contract/index.ts";
 import { ok } from "../../result.ts";
+import { tenantOf } from "../context.ts";
 import { clearSessionCookie, sessionCookie } from "../cookie.ts";
 import { Refused, unwrap } from "../problem.ts";
 import type { ContractHandlers } from "../serve.ts";
@@ -20,7 +21,8 @@ export const signIn = {
     if (origin === undefined || ![vault, ...apps].includes(origin)) throw new Refused("foreign-origin");
     const app = origin === vault ? null : origin;
     const cookie = sessionCookie(c);
-    if (cookie !== null) unwrap(await c.env.IAM.signOut({ cookie, app, requestId: c.var.requestId }));
+    const { requestId } = c.var;
+    if (cookie !== null) unwrap(await c.env.IAM.signOut({ tenant: tenantOf(c), cookie, app, requestId }));
     if (app === null) clearSessionCookie(c);
     return c.body(null, 204, { "cross-origin-resource-policy": "cross-origin" });
   },

@@ -2,7 +2,7 @@ import { seconds } from "#protocol/clock.ts";
 import { type ProblemCode, tokenRequest } from "#protocol/contract/index.ts";
 import { fits } from "#protocol/shape.ts";
 import type { TokenRequest } from "../../iam/tokens.ts";
-import { publicUrl } from "../context.ts";
+import { publicUrl, tenantOf } from "../context.ts";
 import { verifyProof } from "../dpop.ts";
 import { Refused, refused } from "../problem.ts";
 import type { ContractHandlers } from "../serve.ts";
@@ -25,7 +25,8 @@ export const token: ContractHandlers["token"] = async ({ c, body: form }) => {
     },
   );
   const { requestId, site } = c.var;
-  const result = await c.env.IAM.token({ grant, client, origin: site.origin, proof, requestId });
+  const asked = { grant, client, origin: site.origin, proof, requestId };
+  const result = await c.env.IAM.token({ tenant: tenantOf(c), ...asked });
   if (!result.ok) throw refused(result.problem, OAUTH[result.problem.code]);
   return c.json(result.value, 200, { pragma: "no-cache" });
 };

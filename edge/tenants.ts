@@ -1,0 +1,106 @@
+/**
+ * The tenants of a deployment: the table COFFER_TENANTS of wrangler.toml. Whose a request is, its host says, and nothing
+ * else that it brings; a host that is in no tenant is answered by nobody.
+ */
+
+import { isTenantName } from "#protocol/hierarchy/index.ts";
+import { checked, list, object, text } from "#protocol/shape.ts";
+import { type App, isLocalhost, isOrigin, readApps } from "./apps.ts";
+
+export type Tenant = { name: string; vault: string; apps: App[] };
+
+/** A tenant's origins, as browsers are told them. */
+export type Origins = { apps: string[]; vault: string };
+
+/** What answers at a host: the page on an app's, key handling on the vault's. */
+export type Site = { tenant: Tenant; name: "app" | "vault"; origin: string; origins: Origins };
+
+export type Tenants = {
+  byName: ReadonlyMap<string, Tenant>;
+  /** By the host of an address, with its port where that is not the usual one. */
+  byHost: ReadonlyMap<string, Site>;
+  /** Whether every origin of every tenant is on this machine. */
+  local: boolean;
+};
+
+export type TenantsConfiguration = { COFFER_TENANTS: unknown; COFFER_ENVIRONMENT?: string };
+
+/** Tenants of one deployment; a table of so many is read in some 50 ms. */
+const MAXIMUM = 10_000;
+const entry = object({ vault: text(1, 300), apps: list(text(1, 600), 1, 64) });
+
+let kept: { table: unknown; environment: string | undefined; tenants: Tenants } | undefined;
+
+/** Reads the table once an isolate, whatever its length. Throws for one that is not as it should be, and the log says why. */
+export function configuredTenants({
+  COFFER_TENANTS: table,
+  COFFER_ENVIRONMENT,
+}: TenantsConfiguration): Tenants {
+  if (kept === undefined || kept.table !== table || kept.environment !== COFFER_ENVIRONMENT)
+    kept = { table, environment: COFFER_ENVIRONMENT, tenants: readOrTell(table, COFFER_ENVIRONMENT) };
+  return kept.tenants;
+}
+
+/** The tenant of a domain's object. Throws for one that is not in the table any more. */
+export function tenantNamed(env: TenantsConfiguration, name: string): Tenant {
+  const tenant = configuredTenants(env).byName.get(name);
+  if (tenant === undefined) throw new Error("The tenant is not in COFFER_TENANTS");
+  return tenant;
+}
+
+function readOrTell(table: unknown, environment: string | undefined): Tenants {
+  try {
+    return readTenants(table, environment !== "development");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : "unknown";
+    console.error(JSON.stringify({ event: "configuration", variable: "COFFER_TENANTS", reason }));
+    throw error;
+  }
+}
+
+/** The table as it is in wrangler.toml. In production (`strict`) what is not on this machine has HTTPS on its usual port. */
+export function readTenants(table: unknown, strict: boolean): Tenants {
+  if (typeof table !== "object" || table === null || Array.isArray(table))
+    throw new TypeError("COFFER_TENANTS is no table of tenants");
+  const entries = Object.entries(table);
+  if (entries.length < 1 || entries.length > MAXIMUM)
+    throw new TypeError(`COFFER_TENANTS has ${entries.length} tenants, not 1 to ${MAXIMUM}`);
+  const byName = new Map<string, Tenant>();
+  const byHost = new Map<string, Site>();
+  for (const [name, value] of entries) {
+    try {
+      const tenant = readTenant(name, value);
+      byName.set(name, tenant);
+      for (const site of sitesOf(tenant)) addSite(byHost, site, strict);
+    } catch (error) {
+      throw new TypeError(`COFFER_TENANTS, ${name.slice(0, 64)}: ${(error as Error).message}`);
+    }
+  }
+  const local = [...byHost.values()].every(({ origin }) => isLocalhost(origin));
+  return { byName, byHost, local };
+}
+
+function readTenant(name: string, value: unknown): Tenant {
+  if (!isTenantName(name)) throw new Error("is no name of up to 63 lower-case letters, digits and hyphens");
+  const { vault, apps } = checked(entry, value);
+  if (!isOrigin(vault)) throw new Error(`${vault} is no origin`);
+  return { name, vault, apps: readApps(apps) };
+}
+
+function sitesOf(tenant: Tenant): Site[] {
+  const { vault } = tenant;
+  const origins = { apps: tenant.apps.map(({ origin }) => origin), vault };
+  const apps = origins.apps.map((origin): Site => ({ tenant, name: "app", origin, origins }));
+  return [{ tenant, name: "vault", origin: vault, origins }, ...apps];
+}
+
+/** Adds a site to those of its deployment. No two share a host: each tenant, app and vault is told by it alone. */
+function addSite(byHost: Map<string, Site>, site: Site, strict: boolean): void {
+  const { origin } = site;
+  const { host, protocol, port } = new URL(origin);
+  if (strict && !isLocalhost(origin) && (protocol !== "https:" || port !== ""))
+    throw new Error(`${origin} is not HTTPS on its usual port`);
+  const taken = byHost.get(host);
+  if (taken !== undefined) throw new Error(`${host} is of ${taken.tenant.name} already`);
+  byHost.set(host, site);
+}
