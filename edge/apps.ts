@@ -37,10 +37,10 @@ function readApp(text: string): App {
 
 /** Whether a text is an origin as browsers write it: lower case, an international name in ASCII, no usual port, nothing after. */
 export function isOrigin(text: string): boolean {
-  if (!/^https?:/.test(text) || !URL.canParse(text)) return false;
-  const { origin, hostname } = new URL(text);
-  // Two spellings of one host, of which a browser keeps both.
-  return origin === text && !hostname.endsWith(".");
+  // What a URL is made of is looked at only for a text that could be one; a host with a dot at its end is another spelling.
+  if (!/^https?:\/\/[a-z0-9.:[\]-]+$/.test(text)) return false;
+  const url = URL.parse(text);
+  return url?.origin === text && !url.hostname.endsWith(".");
 }
 
 /** Whether a browser holds the origin to be this machine itself (RFC 6761 §6.3). */
