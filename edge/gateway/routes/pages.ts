@@ -28,11 +28,8 @@ export function vaultPages(): Hono<GatewayEnv> {
 
   site.get("/authorize", personOnly(), async (c) => {
     const query = new URL(c.req.url).search.slice(1);
-    return answer(
-      c,
-      query,
-      await c.env.IAM.authorize({ tenant: tenantOf(c), query, cookie: sessionCookie(c) }),
-    );
+    const asked = { tenant: tenantOf(c), query, cookie: sessionCookie(c) };
+    return answer(c, query, await c.env.IAM.authorize(asked));
   });
   // The one way to a code with a session: a person pressed the button on the vault's own page. A script of an app can
   // open that page, and can neither press the button nor post as it.
