@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createApp } from "./app.ts";
 
 const app = createApp();
@@ -212,6 +212,59 @@ describe("gateway", () => {
       const flags = name === "__Host-coffer" ? "HttpOnly; Secure" : "HttpOnly";
       expect(out.headers.get("set-cookie")).toBe(`${name}=; Max-Age=0; Path=/; ${flags}; SameSite=Strict`);
     }
+  });
+
+  it("asks the IAM of the tenant whose host was asked, whatever else a request says", async () => {
+    const asked: string[] = [];
+    const IAM = {
+      async session({ tenant }: { tenant: string }) {
+        asked.push(tenant);
+        return { ok: true, value: { id: "s", tenant, user: "u" } };
+      },
+    };
+    const at = (name: string) => ({
+      vault: `https://vault.${name}.example`,
+      apps: [`https://app.${name}.example`],
+    });
+    const COFFER_TENANTS = { acme: at("acme"), umbrella: at("umbrella") };
+    const headers = {
+      cookie: `__Host-coffer=${"s".repeat(43)}`,
+      "x-forwarded-host": "vault.acme.example",
+      "x-tenant": "acme",
+    };
+    for (const [host, expected] of [
+      ["vault.acme.example", "acme"],
+      ["vault.umbrella.example", "umbrella"],
+    ]) {
+      const url = `https://${host}/session?tenant=acme`;
+      const answer = await app.request(url, { headers }, { COFFER_TENANTS, IAM } as never, context as never);
+      expect(await answer.json(), host).toEqual({ tenant: expected, user: "u", session: "s" });
+    }
+    expect(asked).toEqual(["acme", "umbrella"]);
+    for (const host of ["app.acme.example", "vault.example", "vault.acme.example.", "acme.example"]) {
+      const answer = await app.request(
+        `https://${host}/session`,
+        { headers },
+        { COFFER_TENANTS, IAM } as never,
+        context as never,
+      );
+      expect([404, 421], host).toContain(answer.status);
+    }
+    expect(asked).toHaveLength(2);
+  });
+
+  it("serves nobody by a table that is wrong", async () => {
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    for (const COFFER_TENANTS of [
+      undefined,
+      {},
+      { ...origins.COFFER_TENANTS, T: origins.COFFER_TENANTS.t },
+    ]) {
+      const env = { ASSETS, COFFER_TENANTS };
+      const answer = await app.request("https://app.example/", {}, env as never, context as never);
+      expect(await answer.json()).toMatchObject({ code: "internal", status: 500 });
+    }
+    vi.restoreAllMocks();
   });
 
   it("shows no frame, script or image the way to a code", async () => {
