@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { readTenants } from "#edge/tenants.ts";
 import { buildWeb } from "#web/build.ts";
 import { CommandError } from "./command-error.ts";
 import { report } from "./report.ts";
@@ -37,6 +38,8 @@ async function run(args: string[]): Promise<number> {
       "root-key": { type: "string" },
       out: { type: "string" },
       "dry-run": { type: "boolean" },
+      config: { type: "string", short: "c" },
+      env: { type: "string", short: "e" },
       help: { type: "boolean", short: "h" },
     },
   });
@@ -49,12 +52,27 @@ async function run(args: string[]): Promise<number> {
     throw new CommandError(
       `There is no root key for the vault to pin: run \`coffer init\`, or name its file with --root-key.`,
     );
+  if (command === "deploy") await checkTenants(values.config, values.env);
   const outDir = typeof values.out === "string" ? resolve(values.out) : join(ROOT, "dist/web");
   const { files, measurement } = await buildWeb({ rootKey: rootKey ?? new Uint8Array(0), outDir });
   process.stdout.write(`${files.length} files in ${outDir}; microservice ${measurement}\n`);
   if (!rootKey)
     process.stdout.write("Built without a root key: good for a dry run; this vault serves nobody.\n");
   return command === "build" ? 0 : wrangler(["--assets", outDir, ...without(rest, ["--root-key", "--out"])]);
+}
+
+/** Finds what is wrong with COFFER_TENANTS before it is deployed: the edge would serve nobody by it. */
+async function checkTenants(config: unknown, env: unknown): Promise<void> {
+  const { unstable_readConfig } = await import("wrangler");
+  const path = typeof config === "string" ? resolve(config) : join(ROOT, "wrangler.toml");
+  const { vars } = unstable_readConfig({ config: path, ...(typeof env === "string" && { env }) });
+  try {
+    // A variable that is no text comes to the worker as JSON.
+    const table: unknown = JSON.parse(JSON.stringify(vars.COFFER_TENANTS ?? null));
+    readTenants(table, vars.COFFER_ENVIRONMENT !== "development");
+  } catch (error) {
+    throw new CommandError(`${path}: ${(error as Error).message}.`);
+  }
 }
 
 async function rootKeyOf(path: unknown): Promise<Uint8Array | undefined> {

@@ -1,7 +1,7 @@
 /** A first deployment, as docs/operations.md walks through it, as far as it goes without an account. */
 
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -96,4 +96,36 @@ it("npm run deploy deploys no vault that pins no root key", async () => {
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
   expect(stderr).toContain("coffer init");
   expect(existsSync(join(dir, "none"))).toBe(false);
+});
+
+it("deploys no table of tenants by which nobody would be served, and says what is wrong with it", async () => {
+  const table = (vault: string) => `name = "x"
+compatibility_date = "2026-10-01"
+[vars]
+COFFER_ENVIRONMENT = "production"
+[vars.COFFER_TENANTS.acme]
+vault = "https://vault.example"
+apps = ["https://app.example"]
+[vars.COFFER_TENANTS.umbrella]
+vault = "${vault}"
+apps = ["https://app.umbrella.example"]
+`;
+  for (const [vault, reason] of [
+    ["https://vault.example", "vault.example is of acme already"],
+    ["http://vault.umbrella.example", "is not HTTPS on its usual port"],
+  ] as const) {
+    writeFileSync(join(dir, "tenants.toml"), table(vault));
+    const refused = await build("deploy", "--dry-run", "--config", "tenants.toml", "--out", "out");
+    expect(refused, refused.stderr).toMatchObject({ code: 1 });
+    expect(refused.stderr).toContain(`COFFER_TENANTS, umbrella: `);
+    expect(refused.stderr).toContain(reason);
+  }
+});
+
+it("coffer init makes the master keys of several tenants, and later those of new ones", async () => {
+  const more = await run([...init, "--tenant", "umbrella", "--tenant", "initech"], dir);
+  expect(more, more.stderr).toMatchObject({ code: 0 });
+  expect(more.stdout).toContain("acme, of umbrella, of initech");
+  for (const wrong of ["Umbrella", "a".repeat(64)])
+    expect(await run([...init, "--tenant", wrong], dir), wrong).toMatchObject({ code: 2 });
 });
