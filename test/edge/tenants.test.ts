@@ -20,9 +20,9 @@ import {
   TRUST_LIST,
   USAGE,
 } from "#protocol/hierarchy/index.ts";
-import { parseEdk } from "#protocol/keys/index.ts";
+import type { Edk } from "#protocol/keys/index.ts";
 import type { RequestItem } from "#protocol/kmip/index.ts";
-import { createProof, thumbprint } from "#web/custodian/dpop.ts";
+import { createProof, thumbprint } from "#web/client/dpop.ts";
 import { EdgeClient, newVerifier } from "../support/edge-client.ts";
 import { json, problem, send } from "../support/http.ts";
 import {
@@ -65,6 +65,8 @@ async function newEdk(client: EdgeClient): Promise<string> {
   const body = { account: client.account, count: 1, purpose: "document" };
   return json<{ edks: string[] }>(await client.rest("POST", "/kms/data-keys", body)).edks[0]!;
 }
+
+const claims = (edk: string): Edk => JSON.parse(Buffer.from(edk.split(".")[1]!, "base64url").toString());
 
 const rewrap = (client: EdgeClient, edk: string, certificate: string) =>
   client.rest("POST", "/kms/rewrap", { edk, certificate });
@@ -168,13 +170,13 @@ describe("tokens", () => {
     const claimed = async (tenant: string): Promise<string> => {
       const iat = seconds(Date.now());
       const { user, accounts, custodian } = una.tokens;
-      const claims: AccessTokenClaims = {
+      const granted: AccessTokenClaims = {
         ...{ iss: una.vault, aud: una.app, sub: user.id, client_id: "page", iat, exp: iat + 60 },
         ...{ jti: crypto.randomUUID(), cnf: { jkt: await thumbprint(una.key.jwk) }, tenant },
         ...{ accounts: accounts.map(({ id }) => id), custodian: custodian.dn },
       };
       const there = at(una, una);
-      const access_token = await withHsm(IDENTITY.iam, (hsm) => signAccessToken(hsm, claims));
+      const access_token = await withHsm(IDENTITY.iam, (hsm) => signAccessToken(hsm, granted));
       there.tokens = { ...una.tokens, access_token };
       const answer = await there.rest("GET", "/ra/instances");
       return answer.status === 200 ? "200" : problem(answer);
@@ -243,7 +245,7 @@ describe("enrolment", () => {
 describe("keys", () => {
   it("are released by their own tenant to its own instances alone", async () => {
     const [edkOfAnn, edkOfUna] = [await newEdk(ann), await newEdk(una)];
-    expect([edkOfAnn, edkOfUna].map((edk) => parseEdk(edk).tenant)).toEqual(["development", "umbrella"]);
+    expect([edkOfAnn, edkOfUna].map((edk) => claims(edk).tenant)).toEqual(["development", "umbrella"]);
     expect(problem(await rewrap(una, edkOfAnn, unas.wrappingCertificate))).toBe("403 forbidden");
     expect(problem(await rewrap(una, edkOfAnn, anns.wrappingCertificate))).toBe("403 forbidden");
     expect(problem(await rewrap(una, edkOfUna, anns.wrappingCertificate))).toBe("403 not-recipient");
@@ -266,7 +268,7 @@ describe("keys", () => {
     const [{ wrapped, master }] = readRows(system.edgeDir, "account_keys").filter(
       (row) => row.account === ann.account,
     ) as unknown as [{ wrapped: Uint8Array; master: string }];
-    const dataKey = decodeBase64url(parseEdk(await newEdk(ann)).wrappedKey);
+    const dataKey = decodeBase64url(claims(await newEdk(ann)).wrappedKey);
     const to = (instance: string) =>
       withHsm(IDENTITY.kms, async (hsm) => {
         const [account, data] = [crypto.randomUUID(), crypto.randomUUID()];
