@@ -20,9 +20,9 @@ import {
   TRUST_LIST,
   USAGE,
 } from "#protocol/hierarchy/index.ts";
-import type { Edk } from "#protocol/keys/index.ts";
+import { type Edk, thumbprint } from "#protocol/keys/index.ts";
 import type { RequestItem } from "#protocol/kmip/index.ts";
-import { createProof, thumbprint } from "#web/client/dpop.ts";
+import { createProof } from "#web/client/dpop.ts";
 import { EdgeClient, newVerifier } from "../support/edge-client.ts";
 import { json, problem, send } from "../support/http.ts";
 import {
