@@ -343,6 +343,7 @@ describe("audit", () => {
       ["development", ann, una],
       ["umbrella", una, ann],
     ] as const) {
+      await newEdk(own);
       const links = await chain(tenant, own.tokens.user.id);
       expect(await verifyChain(links)).toMatchObject({ sequence: links.length });
       const text = links.map(({ entry }) => entry).join("\n");
