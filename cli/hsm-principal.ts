@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
@@ -14,7 +14,7 @@ import {
   parsePrincipals,
   principalOf,
 } from "#emulator/hsm/index.ts";
-import { writeWhole } from "#files/index.ts";
+import { makeFolder, writeWhole } from "#files/index.ts";
 import { CommandError } from "./command-error.ts";
 
 const KINDS = ["password", "hashed-password", "one-time-password", "device", "certificate"] as const;
@@ -106,7 +106,7 @@ async function writePrincipals(file: string, principals: readonly Principal[]): 
     if (!(error instanceof TypeError)) throw error;
     throw new CommandError(`That cannot be: ${error.message}.`, 2);
   }
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(file));
   await writeWhole(file, text, { replace: true });
 }
 
