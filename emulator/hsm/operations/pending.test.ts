@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KmipClient, RequestItem } from "#protocol/kmip/index.ts";
 import { issueClient } from "../identity/pki.ts";
 import { type TestHsm, testHsm } from "../testing/deployment.ts";
-import { AES } from "../testing/hierarchy.ts";
+import { AES, PAST } from "../testing/hierarchy.ts";
 import { refused } from "../testing/refusal.ts";
 
 let test: TestHsm;
@@ -76,6 +76,33 @@ describe("asynchronous operations", () => {
   it("that fail say so to Poll", async () => {
     const [value] = await begin({ operation: "Get", payload: { uniqueIdentifier: "none" } });
     await refused(client.request("Poll", value!)).toBe("ObjectNotFound");
+  });
+
+  it("wait on for a client whose version can carry their answer", async () => {
+    const credential = await issueClient(test.pki.dir, "alice");
+    const [before, after] = [
+      test.as(credential, { major: 1, minor: 2 }),
+      test.as(credential, { major: 1, minor: 4 }),
+    ];
+    const { uniqueIdentifier } = await client.request("Create", {
+      objectType: "SymmetricKey",
+      attributes: { ...AES, cryptographicUsageMask: ["Encrypt"], activationDate: PAST },
+    });
+    const encrypt: RequestItem = {
+      operation: "Encrypt",
+      payload: {
+        uniqueIdentifier,
+        cryptographicParameters: { blockCipherMode: "GCM", tagLength: 16 },
+        data: new Uint8Array(5),
+      },
+    };
+    const [pending] = await after.batch([encrypt], { header });
+    const value = { asynchronousCorrelationValue: pending!.asynchronousCorrelationValue! };
+    await refused(before.request("Poll", value)).toBe("FeatureNotSupported");
+    expect(await after.request("Poll", value)).toMatchObject({
+      authenticatedEncryptionTag: expect.any(Uint8Array),
+    });
+    await refused(after.request("Poll", value)).toBe("ItemNotFound");
   });
 
   it("are listed for the client that asked, with their stage", async () => {

@@ -65,12 +65,24 @@ export class Pending {
     return correlation;
   }
 
-  /** The answer, once. Throws for one that is not there or not this holder's. */
-  async take(correlation: Uint8Array, holder: string, now: Date): Promise<ResponseItem> {
+  /** The answer, once; it waits on where `check` throws. Throws for one that is not there or not this holder's. */
+  async take(
+    correlation: Uint8Array,
+    holder: string,
+    now: Date,
+    check: (answer: ResponseItem) => void,
+  ): Promise<ResponseItem> {
     this.#forget(now);
     const waiting = this.#of(correlation, holder);
     this.#waiting.delete(encodeHex(correlation));
-    return begun(waiting);
+    const answer = await begun(waiting);
+    try {
+      check(answer);
+      return answer;
+    } catch (error) {
+      this.#waiting.set(encodeHex(correlation), waiting);
+      throw error;
+    }
   }
 
   /** Does it now; its answer still waits. Throws for one that is not there or not this holder's. */

@@ -169,11 +169,21 @@ export class Batches {
     const answer = await this.#item(item, context, origin, deferred);
     if (item.operation !== "Poll" || answer.resultStatus !== "Success") return answer;
     const { uniqueBatchItemId } = item;
-    const waiting = await this.#kept.pending.take(
-      item.payload.asynchronousCorrelationValue,
-      context.holder,
-      context.now,
-    );
+    const { asynchronousCorrelationValue } = item.payload;
+    let waiting: ResponseItem;
+    try {
+      waiting = await this.#kept.pending.take(
+        asynchronousCorrelationValue,
+        context.holder,
+        context.now,
+        (kept) => {
+          // What was asked for in a later version may have more than this one can say.
+          if (kept.resultStatus === "Success") checkCarried(kept.operation ?? "Poll", kept.payload, context);
+        },
+      );
+    } catch (error) {
+      return failed(item, told(error, this.#options.log));
+    }
     // It is this message's header that brings the nonce.
     if (waiting.resultReason === "AttestationRequired") context.attestation.demanded = true;
     return { ...waiting, ...(uniqueBatchItemId ? { uniqueBatchItemId } : {}) };
