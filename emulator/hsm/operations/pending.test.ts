@@ -99,7 +99,7 @@ describe("asynchronous operations", () => {
     const [pending] = await after.batch([encrypt], { header });
     const value = { asynchronousCorrelationValue: pending!.asynchronousCorrelationValue! };
     await refused(before.request("Poll", value)).toBe("FeatureNotSupported");
-    expect(await after.request("Poll", value)).toMatchObject({
+    await expect(after.request("Poll", value)).resolves.toMatchObject({
       authenticatedEncryptionTag: expect.any(Uint8Array),
     });
     await refused(after.request("Poll", value)).toBe("ItemNotFound");
