@@ -1,55 +1,37 @@
-/** The few forms of DER (X.690) that this server writes by itself. */
+/** The forms of DER (X.690) that PKCS#12 and transparent keys need, beside those of protocol/pki; a reader that takes longer lengths too. */
+
+import {
+  BIT_STRING,
+  CONTEXT,
+  encode,
+  OCTET_STRING,
+  SEQUENCE,
+  SET,
+  unsignedInteger,
+} from "#protocol/pki/der.ts";
+
+export { objectIdentifier } from "#protocol/pki/der.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-function tagged(tag: number, content: Uint8Array): Bytes {
-  const { length } = content;
-  const size = length < 0x80 ? [length] : longLength(length);
-  return new Uint8Array(Buffer.concat([Buffer.of(tag, ...size), content]));
-}
-
-function longLength(length: number): number[] {
-  const hex = length.toString(16);
-  const bytes = [...Buffer.from(hex.padStart(hex.length + (hex.length % 2), "0"), "hex")];
-  return [0x80 | bytes.length, ...bytes];
-}
-
-export const sequence = (...parts: Uint8Array[]): Bytes => tagged(0x30, Buffer.concat(parts));
-export const setOf = (...parts: Uint8Array[]): Bytes => tagged(0x31, Buffer.concat(parts));
-export const octetString = (bytes: Uint8Array): Bytes => tagged(0x04, bytes);
-export const explicit = (number: number, part: Uint8Array): Bytes => tagged(0xa0 | number, part);
-export const nothing: Bytes = tagged(0x05, new Uint8Array());
+export const sequence = (...parts: Uint8Array[]): Bytes => encode(SEQUENCE, ...parts);
+export const setOf = (...parts: Uint8Array[]): Bytes => encode(SET, ...parts);
+export const octetString = (bytes: Uint8Array): Bytes => encode(OCTET_STRING, bytes);
+export const explicit = (number: number, part: Uint8Array): Bytes => encode(CONTEXT | number, part);
+export const nothing: Bytes = encode(0x05);
 /** UTF-16BE. */
-export const bmpString = (text: string): Bytes => tagged(0x1e, Buffer.from(text, "utf16le").swap16());
-
-/** A number from 0 to 2^31 - 1. */
-export function integer(value: number): Bytes {
-  const bytes = Buffer.alloc(5);
-  bytes.writeUInt32BE(value, 1);
-  let start = 0;
-  while (start < 4 && bytes[start] === 0 && bytes[start + 1]! < 0x80) start++;
-  return tagged(0x02, bytes.subarray(start));
-}
+export const bmpString = (text: string): Bytes => encode(0x1e, Buffer.from(text, "utf16le").swap16());
+/** Whole bytes of bits. */
+export const bitString = (bytes: Uint8Array): Bytes => encode(BIT_STRING, Uint8Array.of(0), bytes);
 
 /** A number that is not negative. */
 export function unsigned(value: bigint): Bytes {
   const hex = value.toString(16);
-  const bytes = Buffer.from(hex.padStart(hex.length + (hex.length % 2), "0"), "hex");
-  return tagged(0x02, bytes[0]! < 0x80 ? bytes : Buffer.concat([Buffer.of(0), bytes]));
+  return unsignedInteger(Buffer.from(hex.padStart(hex.length + (hex.length % 2), "0"), "hex"));
 }
 
-/** Whole bytes of bits. */
-export const bitString = (bytes: Uint8Array): Bytes => tagged(0x03, Buffer.concat([Buffer.of(0), bytes]));
-
-export function objectIdentifier(dotted: string): Bytes {
-  const [first = 0, second = 0, ...others] = dotted.split(".").map(Number);
-  const bytes = [first * 40 + second, ...others].flatMap((arc) => {
-    const groups = [arc & 0x7f];
-    for (let rest = arc >> 7; rest > 0; rest >>= 7) groups.unshift(0x80 | (rest & 0x7f));
-    return groups;
-  });
-  return tagged(0x06, Buffer.from(bytes));
-}
+/** A number from 0 to 2^53 - 1. */
+export const integer = (value: number): Bytes => unsigned(BigInt(value));
 
 /** A part of a DER structure: its tag, what it holds, and itself. */
 export interface Part {

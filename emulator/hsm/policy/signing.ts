@@ -1,11 +1,12 @@
 import "reflect-metadata";
 import { createPublicKey, X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
-import { concat, equalConstantTime } from "#protocol/bytes.ts";
+import { equalConstantTime } from "#protocol/bytes.ts";
 import { CERTIFICATE, POLICY, policyAttribute } from "#protocol/hierarchy/index.ts";
 import { jwsPart } from "#protocol/jws.ts";
 import { MAX_JWS_LENGTH, protectedHeader } from "#protocol/keys/index.ts";
 import { KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
+import { encode, SEQUENCE } from "#protocol/pki/der.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import { certificateDer, privateKeyOf } from "../store/material.ts";
 import type { Work } from "../store/work.ts";
@@ -65,7 +66,6 @@ const UNSIGNED = Uint8Array.from([
   ...[0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02],
   ...[0x03, 0x09, 0x00, 0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01],
 ]);
-const SEQUENCE = 0x30;
 /** [0] { INTEGER 2 }: version 3. */
 const VERSION_3 = Buffer.from([0xa0, 0x03, 0x02, 0x01, 0x02]);
 const SIGNS_OTHERS = x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign;
@@ -88,21 +88,13 @@ function certificateOf(data: Uint8Array): x509.X509Certificate | undefined {
   const header = data[1]! < 0x80 ? 2 : 2 + (data[1]! & 0x7f);
   if (data[0] !== SEQUENCE || !VERSION_3.equals(data.subarray(header, header + VERSION_3.length)))
     return undefined;
-  const der = sequence(concat(data, UNSIGNED));
+  const der = encode(SEQUENCE, data, UNSIGNED);
   try {
     // OpenSSL is strict where the other reader is not, and takes nothing that does not end here.
     return new X509Certificate(der).raw.equals(der) ? new x509.X509Certificate(der) : undefined;
   } catch {
     return undefined;
   }
-}
-
-/** A SEQUENCE of that content (X.690 §8.1.3: the length in as few bytes as it needs). */
-function sequence(content: Bytes): Bytes {
-  const hex = content.length.toString(16);
-  const length = Buffer.from(hex.padStart(hex.length + (hex.length % 2), "0"), "hex");
-  const header = content.length < 0x80 ? length : concat(Uint8Array.of(0x80 | length.length), length);
-  return concat(Uint8Array.of(SEQUENCE), header, content);
 }
 
 /** The subjects of the live certificates of the same owner over this key. */
