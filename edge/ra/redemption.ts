@@ -18,13 +18,13 @@ export async function prepareRedemption(
   methods?: readonly EnrolmentMethod[],
 ): Promise<(sql: SqlStorage, now: number) => Decision<Redeemed>> {
   const method = methodsFor(by, methods).find(({ name }) => name === request.method);
-  const credential = (await method?.prepare(request.credential)) ?? null;
+  const credential = await method?.prepare(request.credential);
   return (sql, now) => {
     const nonce = consumeSession(sql, id, by, now);
-    const verify = credential?.consume(sql, by, now) ?? refuse("bad-request", "no credential");
+    if (!method || !credential) return nonce.ok ? refuse("bad-request", "no credential") : nonce;
+    const verify = credential.consume(sql, by, now);
     if (!nonce.ok) return nonce;
     if (!verify.ok) return verify;
-    if (!method) return refuse("bad-request", "unknown method");
     return ok({ nonce: nonce.value, method: method.name, verify: verify.value });
   };
 }
