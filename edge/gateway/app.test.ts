@@ -77,6 +77,18 @@ describe("gateway", () => {
     }
   });
 
+  it("asks for HTTPS in what it refuses too", async () => {
+    const foreign = { method: "POST", headers: { origin: "https://evil.example" } };
+    for (const response of [
+      await get("https://vault.example/ra/enrolments", foreign),
+      await get(`https://app.example/${"x".repeat(10_000)}`),
+      await get("https://app.example/nothing"),
+    ]) {
+      expect(response.ok).toBe(false);
+      expect(response.headers.get("strict-transport-security")).toContain("max-age");
+    }
+  });
+
   it("tells its time in every answer", async () => {
     for (const url of ["https://app.example/", "https://vault.example/nothing", "https://evil.example/"]) {
       const date = Date.parse((await get(url)).headers.get("date") ?? "");

@@ -68,11 +68,11 @@ function entrance() {
   return createMiddleware<GatewayEnv>(async function entrance(c, next) {
     const site = siteAt(c.req.raw, configuredTenants(c.env));
     if (site === null) throw new Refused("wrong-host");
+    c.set("origins", site.origins);
+    c.set("site", site);
     if (isForeignWrite(c, site)) throw new Refused("foreign-origin");
     const long = tooLong(c);
     if (long !== null) throw new Refused(long);
-    c.set("origins", site.origins);
-    c.set("site", site);
     if (!told) console.info(JSON.stringify({ event: "development-sign-in", ...developmentSignIn(c.env) }));
     told = true;
     await next();
