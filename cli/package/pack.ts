@@ -8,9 +8,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { npm } from "../npm.js";
 import { publishedManifest } from "./manifest.ts";
+import { buildParts } from "./parts.ts";
 import { ROOT } from "./paths.ts";
 
 await import("./build.ts");
+await buildParts();
 const folder = mkdtempSync(join(tmpdir(), "coffer-pack-"));
 try {
   const own = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
