@@ -8,7 +8,6 @@ import { certificateCrypto, certificateSigningKey } from "#edge/hsm/certify.ts";
 import { derToRaw } from "#edge/hsm/ecdsa.ts";
 import { signCompact } from "#edge/hsm/jws.ts";
 import type { Signer } from "#edge/hsm/signer.ts";
-import { decodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { CLOCK_TOLERANCE, seconds } from "#protocol/clock.ts";
 import {
@@ -30,6 +29,7 @@ import {
   USAGE,
   users,
 } from "#protocol/hierarchy/index.ts";
+import { jwsParts } from "#protocol/jws.ts";
 import {
   findKey,
   jwkFromSpki,
@@ -259,7 +259,7 @@ async function readList(hsm: KmipClient, uniqueIdentifier: string, root: Uint8Ar
   const { object } = await hsm.request("Get", { uniqueIdentifier });
   const token = new TextDecoder().decode(object.opaqueObject?.opaqueDataValue);
   try {
-    const { iat } = JSON.parse(new TextDecoder().decode(decodeBase64url(token.split(".")[1]!)));
+    const { iat } = JSON.parse(new TextDecoder().decode(jwsParts(token).payload));
     return await verifyTrustList(token, root, iat);
   } catch {
     return undefined;

@@ -1,9 +1,10 @@
-import { seconds } from "#protocol/clock.ts";
 import "reflect-metadata";
 import { sign, X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
+import { seconds } from "#protocol/clock.ts";
+import { jwsInput, jwsToken } from "#protocol/jws.ts";
 
 /** The platform of the enclave emulator: all PEM. Who holds `key` says what ran; a verifier holds `root` alone. */
 export interface Platform {
@@ -96,9 +97,9 @@ export function makeEvidence(
     measurement,
     ...changes.claims,
   };
-  const signed = [header, claims].map((part) => encodeBase64url(utf8(JSON.stringify(part)))).join(".");
+  const signed = jwsInput(header, claims);
   const signature = sign("sha256", utf8(signed), { key, dsaEncoding: "ieee-p1363" });
-  return utf8(`${signed}.${encodeBase64url(new Uint8Array(signature))}`);
+  return utf8(jwsToken(signed, new Uint8Array(signature)));
 }
 
 function newKeys(): Promise<CryptoKeyPair> {
