@@ -21,7 +21,7 @@ const MAX_ROUNDS = 10_000_000;
 /** Rounds of PBKDF2 in a unit of work (`HeavyWork`). */
 const ROUNDS_OF_A_UNIT = 2;
 
-/** Bytes that the blocks of one derivation may hash. More than that is no key with its context, but work. */
+/** Bytes that one PRF of a derivation may hash; HKDF has two. More than that is no key with its context, but work. */
 const MAX_HASHED = 4 * 1024 * 1024;
 
 /** Bytes hashed in a unit of work. */
@@ -29,7 +29,9 @@ const HASHED_OF_A_UNIT = 200;
 
 /** How work whose length the client chooses is done: charged where it stands, or charged and done off the event loop. */
 export interface Metering {
+  /** Takes units (`HeavyWork`) from the message's budget. */
   spend: (units: number) => void;
+  /** Does what costs so many units off the event loop, when its turn comes. */
   heavy: <T>(units: number, job: () => Promise<T>) => Promise<T>;
 }
 
@@ -156,7 +158,7 @@ function blocksOf(length: number, block: (number: number) => Uint8Array): Uint8A
   return Buffer.concat(blocks);
 }
 
-/** HMAC by this key, each time charged for what it hashes. Throws `InvalidField` once that is more than one derivation may. */
+/** HMAC by this key, each time charged for what it hashes. Throws `InvalidField` once that is more than a PRF may. */
 function prfOf(hash: string, key: Uint8Array, spend: Metering["spend"]): Prf {
   let left = MAX_HASHED;
   return (...parts) => {

@@ -1,4 +1,5 @@
 import type { AttestationType, ProtocolVersion } from "#protocol/kmip/index.ts";
+import type { Metering } from "../crypto/derivation.ts";
 import type { Seeding } from "../crypto/random.ts";
 import type { Attestation } from "../identity/attestation.ts";
 import type { Session, Tickets } from "../identity/tickets.ts";
@@ -71,11 +72,7 @@ export interface Kept {
 }
 
 /** What work costs, and whose turn it is. */
-export interface Effort {
-  /** Takes units (`HeavyWork`) from the message's budget. */
-  spend: (units: number) => void;
-  /** Does what costs so many units off the event loop, when its turn comes. */
-  heavy: <T>(units: number, job: () => Promise<T>) => Promise<T>;
+export interface Effort extends Metering {
   /** Something to await where others are to have their turn before this goes on. */
   turnOver: () => Promise<void> | undefined;
 }

@@ -20,12 +20,6 @@ interface Waiting {
   timer?: NodeJS.Timeout;
 }
 
-/** Who asks: a session, or an identity by itself. */
-export interface Asker {
-  holder: string;
-  identity: string;
-}
-
 export type Cancellation = "Canceled" | "UnableToCancel" | "Completed" | "Unavailable";
 
 /** Answers that may wait for one client (and as many for its tickets together), and for all. */
@@ -42,7 +36,7 @@ export class Pending {
    * bytes). `begin` never fails.
    */
   keep(
-    { holder, identity }: Asker,
+    { holder, identity }: Pick<Waiting, "holder" | "identity">,
     operation: RequestItem["operation"],
     begin: ResponseItem | (() => Promise<ResponseItem>),
     now: Date,

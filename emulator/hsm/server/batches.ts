@@ -118,7 +118,8 @@ export class Batches {
     }
     try {
       // Whether a name is free was asked before others had their turn.
-      for (const object of undo ? work.changedMeanwhile() : []) checkNames({ ...asker, work }, object);
+      for (const object of undo ? work.changedMeanwhile() : [])
+        checkNames({ work, pykmip: asker.pykmip }, object);
       if (undo) work.commit();
     } catch (error) {
       if (!(error instanceof Conflict || error instanceof KmipError)) throw error;
