@@ -42,7 +42,7 @@ export type EdgeOptions = {
   tenants: TenantTable;
   /** Folder for Durable Objects and R2. */
   persist: string;
-  /** Folder with `app/` and `vault/`, as web/build.ts makes it. */
+  /** Folder with `app/` and `vault/`, as web/pin.ts makes it. */
   assets: string;
   /** Override or add `[vars]` of wrangler.toml. */
   vars?: Record<string, string>;

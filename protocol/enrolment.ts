@@ -1,6 +1,6 @@
 /**
- * The ways to enrol (M1, M2, M3), each once. Imports shape.ts. Imported by protocol/pki, protocol/port, edge/ra and web/. What makes the
- * credential of a way is in web/microservice/credentials.ts, what takes it in edge/ra/methods.
+ * The ways to enrol (M1, M2, M3), each once. Imports shape.ts. Imported by protocol/contract, protocol/pki,
+ * protocol/port, edge/ra and web/. What makes the credential of a way is in web/microservice/credentials.ts, what takes it in edge/ra/methods.
  */
 import { literal, type Of, object, text, union } from "./shape.ts";
 

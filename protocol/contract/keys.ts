@@ -1,5 +1,6 @@
 /** Data keys: made (M6), rewrapped to an instance (M8), taken out. */
 
+import { MAX_JWS_LENGTH } from "../keys/length.ts";
 import { list, literal, object, open, text, whole } from "../shape.ts";
 import { identifier, jws, uuid } from "./names.ts";
 import type { AnswerOf, BodyOf, Route } from "./route.ts";
@@ -29,7 +30,7 @@ export const rewrapKey = {
   path: "/kms/rewrap",
   authentication: "token",
   /** `certificate`: of the instance's wrapping key, DER. What is no EDK or no certificate has a problem of its own. */
-  request: { json: object({ edk: text(0, 8192), certificate: text(0, 8192) }) },
+  request: { json: object({ edk: text(0, MAX_JWS_LENGTH), certificate: text(0, 8192) }) },
   /** `wrappedKey`: RSA-OAEP (SHA-256) of the 32 key bytes, base64url. */
   answer: { status: 200, json: open({ wrappedKey: text(1, 2048, /^[\w-]*$/), receipt: jws }) },
   problems: [

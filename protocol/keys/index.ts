@@ -1,8 +1,8 @@
 /**
  * The signed records about keys: EDK (M6), load receipt (M8), the root-signed trust list that verifies both.
  * Compact JWS with ES256 (RFC 7515, RFC 7518 §3.4) on WebCrypto alone: this code is in the measured microservice.
- * Imports protocol/policy, hierarchy, and the files of protocol/. Imported by edge, web, cli and, `loading` alone, by
- * protocol/port.
+ * Imports protocol/policy, hierarchy, and the files of protocol/. Imported by edge, web, cli and emulator/hsm; of it
+ * protocol/port imports `loading` and `length.ts` alone, and protocol/contract `length.ts`.
  */
 
 export { type EcPublicJwk, jwkFromSpki, spkiFromJwk, thumbprint } from "../jwk.ts";

@@ -2,7 +2,7 @@
 
 import type { Enrol } from "../enrolment.ts";
 import { CofferError, type ErrorCode } from "../error.ts";
-import type { Load } from "../keys/index.ts";
+import type { Load } from "../keys/loading/index.ts";
 import { type Call, checkMessage, checkResult, type Message } from "./messages.ts";
 import {
   type EncryptionContext,

@@ -21,7 +21,7 @@ import {
 /** The version that this code speaks. A hello lists the versions of the caller; the answer names the chosen one. */
 export const PORT_VERSION = 1;
 
-/** EDK, receipt, grant-like texts. */
+/** An EDK. */
 const jws = compactJws(MAX_JWS_LENGTH);
 const base64url = (max: number) => text(1, max, /^[\w-]+$/);
 

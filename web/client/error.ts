@@ -65,9 +65,9 @@ function sentenceFor({ code, status }: Pick<CofferError, "code" | "status">): st
   const sentence = MESSAGES[code];
   if (sentence !== undefined) return sentence;
   if (status === undefined) return "Something went wrong. Try again; if it happens again, reload the page.";
-  if (status === 401) return "Your sign-in has ended. Sign in again to go on; nothing is lost.";
+  if (status === 401) return sentenceFor({ code: "signed-out", status: undefined });
   if (status === 403) return "You are not allowed to do this. Ask your administrator for access.";
-  if (status === 404) return "It is not there any more. Reload the list.";
+  if (status === 404) return sentenceFor({ code: "not-found", status: undefined });
   if (status === 409) return "It was changed meanwhile. Reload the list and try again.";
   if (status === 429) return "Too many requests at once. Wait a moment and try again.";
   if (status >= 500) return "The server has a problem. Wait a moment and try again.";

@@ -3,9 +3,9 @@
  * refresh tokens that are used once. The page never sees a password or the vault's cookie.
  */
 
+// By its file: a page that is not signed in loads no other route.
 import { type Tokens, token as tokenRoute } from "#protocol/contract/token.ts";
 import { CofferError, type ErrorCode } from "#protocol/error.ts";
-// By its file: a page that is not signed in loads no other route.
 import { thumbprint } from "#protocol/jwk.ts";
 import { type Delay, delay, Patience, type WaitListener } from "#protocol/patience.ts";
 import { jsonAnswer } from "./answer.ts";
