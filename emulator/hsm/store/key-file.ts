@@ -3,7 +3,6 @@ import {
   closeSync,
   fsyncSync,
   linkSync,
-  mkdirSync,
   openSync,
   readFileSync,
   statSync,
@@ -21,7 +20,6 @@ const LENGTH = 32;
  * wrong key could never be read again.
  */
 export function readKeyFile(path: string, random: (length: number) => Uint8Array): Uint8Array {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   try {
     return read(path);
   } catch (error) {

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -138,6 +139,22 @@ describe("the store", () => {
     expect(() => reading("a")).toThrow("damaged");
     database.close();
   });
+
+  it.skipIf(process.platform !== "linux")(
+    "comes to an end where the system lets nobody make a folder",
+    () => {
+      const hsm = new URL("../index.ts", import.meta.url).href;
+      const script = `
+      import { ObjectStore, startHsm } from ${JSON.stringify(hsm)};
+      const dir = "/proc/coffer/below";
+      try { new ObjectStore(dir, () => {}); } catch ({ code }) { console.log(code); }
+      await startHsm({ dir }).catch(({ code }) => console.log(code));`;
+      // In a process of its own, which a loop without end does not keep from being ended.
+      const options = { encoding: "utf8", timeout: 20_000, killSignal: "SIGKILL" } as const;
+      const { signal, stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", script], options);
+      expect({ signal, stdout }).toEqual({ signal: null, stdout: "ENOENT\nENOENT\n" });
+    },
+  );
 
   it("makes a key file that its owner alone can read, and takes no other", () => {
     new ObjectStore(dir, random).close();

@@ -1,6 +1,6 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { makeFolder } from "#files/index.ts";
 import { CofferError } from "#protocol/error.ts";
 import { readKeyFile } from "./key-file.ts";
 import type { ManagedObject } from "./managed-object.ts";
@@ -40,7 +40,7 @@ export class ObjectStore {
 
   /** Opens `dir/hsm.sqlite` with the key in `dir/hsm.key`; makes what is missing. */
   constructor(dir: string, random: (length: number) => Uint8Array) {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    makeFolder(dir);
     this.#sealer = new RowSealer(readKeyFile(join(dir, "hsm.key"), random), random);
     this.#database = new DatabaseSync(join(dir, "hsm.sqlite"));
     // NORMAL: SQLite syncs the log before it is copied to the database, and we do it before each answer.
