@@ -1,6 +1,5 @@
 import { parseArgs } from "node:util";
 import { formatBytes } from "./format.ts";
-import { print } from "./output.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 import { shown, UNSHOWABLE } from "./shown.ts";
 
@@ -27,13 +26,13 @@ export async function list(args: string[]): Promise<number> {
         sealedSize,
         ...metadata,
       }));
-      await print(`${JSON.stringify(rows).replaceAll(UNSHOWABLE, escaped)}\n`);
+      process.stdout.write(`${JSON.stringify(rows).replaceAll(UNSHOWABLE, escaped)}\n`);
       return 0;
     }
     for (const { id, created, metadata } of all) {
       const size = metadata ? formatBytes(metadata.size) : "";
       const name = metadata ? shown(metadata.name) : "(cannot be opened)";
-      await print(`${id}  ${created.toISOString().slice(0, 16)}  ${size.padStart(10)}  ${name}\n`);
+      process.stdout.write(`${id}  ${created.toISOString().slice(0, 16)}  ${size.padStart(10)}  ${name}\n`);
     }
     if (all.length === 0) process.stderr.write("No documents yet. `coffer seal FILE` makes one.\n");
     return 0;

@@ -1,8 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { readFileSync, statSync } from "node:fs";
 import { CommandError } from "./command-error.ts";
-import { outliveReaders } from "./output.ts";
-import { report } from "./report.ts";
+import { report, reportLostOutput } from "./report.ts";
 import { shown } from "./shown.ts";
 
 const HELP = `coffer: client-side encryption with keys from a KMIP HSM
@@ -58,7 +57,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
 
 /** Runs one command line; resolves with the exit code: 0 done, 1 failed, 2 the command line is wrong. */
 export async function main(args: string[]): Promise<number> {
-  outliveReaders();
+  reportLostOutput();
   const [name, ...rest] = args;
   if (name === undefined || name === "help" || name === "--help" || name === "-h") {
     process.stdout.write(HELP);

@@ -1,14 +1,6 @@
 import { sentenceOf } from "#files/index.ts";
 import { CommandError } from "./command-error.ts";
 
-/**
- * A reader that has ended (`| head`) or a full disk behind `>` must not end the process at an event that nobody expects:
- * what `print` writes reports its own failure, and other output is lost.
- */
-export function outliveReaders(): void {
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
-}
-
 /** Writes to standard output; resolves when it has been taken. Error: `CommandError` when nobody takes it any more. */
 export function print(content: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -18,8 +10,13 @@ export function print(content: string | Uint8Array): Promise<void> {
 
 /** Why an output takes no more, in a sentence. */
 export function outputError(error: unknown): CommandError {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "EPIPE" || code === "ECONNRESET" || code === "ERR_STREAM_DESTROYED")
+  if (readerHasEnded(error))
     return new CommandError("What reads the output has ended, and not all of it was written.", 1, error);
   return new CommandError(sentenceOf(error) ?? "The output cannot be written.", 1, error);
+}
+
+/** Whether what reads an output has ended, as `| head` does. */
+export function readerHasEnded(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return code === "EPIPE" || code === "ECONNRESET" || code === "ERR_STREAM_DESTROYED";
 }

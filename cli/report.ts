@@ -2,7 +2,7 @@ import { sentenceOf } from "#files/index.ts";
 import { CofferError } from "#protocol/error.ts";
 import { messageOf } from "#web/client/error.ts";
 import { CommandError } from "./command-error.ts";
-import { outputError } from "./output.ts";
+import { outputError, readerHasEnded } from "./output.ts";
 
 /**
  * Says on standard error why a command failed, and gives its exit code: one sentence for what the user can mend;
@@ -27,15 +27,22 @@ function sentenceFor(error: unknown): [sentence: string | undefined, code: 1 | 2
 }
 
 /**
- * For a script whose work stands at the top level: what it throws ends it as `report` says, and an output that nobody
- * takes any more makes its exit code 1 without ending it in the middle.
+ * Lets no output that takes no more end the process at an event that nobody expects. Standard output that could not be written
+ * (a full disk behind `>`) makes the exit code 1, with a sentence, when all is done; a reader that has ended (`| head`) wanted
+ * no more of it. What `print` writes reports its own failure.
  */
-export function reportUncaught(): void {
-  process.on("uncaughtException", (error) => process.exit(report(error)));
+export function reportLostOutput(): void {
   let lost: unknown;
   process.stderr.on("error", () => {});
   process.stdout.on("error", (error) => (lost ??= error));
-  process.on("exit", () => {
-    if (lost !== undefined) process.exitCode = report(outputError(lost));
+  process.on("exit", (code) => {
+    if (code === 0 && lost !== undefined && !readerHasEnded(lost))
+      process.exitCode = report(outputError(lost));
   });
+}
+
+/** For a script whose work stands at the top level: what it throws ends it as `report` says, and lost output is told. */
+export function reportUncaught(): void {
+  process.on("uncaughtException", (error) => process.exit(report(error)));
+  reportLostOutput();
 }
