@@ -17,6 +17,8 @@ export type SystemOptions = {
   otherTenants?: string[];
   /** Overrides of the edge's variables. */
   vars?: Record<string, string>;
+  /** Puts state into the folder, before anything is started on it. */
+  prepare?: (dir: string) => void;
 };
 
 export type System = {
@@ -42,8 +44,9 @@ export type System = {
 
 /** Everything on free ports; the origins stay the same over restarts. */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
-  const { otherApps = [], otherTenants = [], vars = {} } = options;
+  const { otherApps = [], otherTenants = [], vars = {}, prepare } = options;
   const dir = mkdtempSync(join(tmpdir(), "coffer-system-"));
+  prepare?.(dir);
   const count = 4 + otherApps.length + 2 * otherTenants.length;
   const [app, vault, ttlv, https, ...others] = (await freePorts(count)) as FourPorts;
   const localhost = (port: number) => `http://localhost:${port}`;

@@ -1,20 +1,18 @@
 /**
- * A folder of `coffer start` that older code has made: it starts with the code of today, and every document opens.
- * `coffer-COMMIT.tgz` is such a folder, sealed by the users below at that commit; a folder is never made again or changed.
+ * Folders that older code has made: they start with the code of today, and every document opens. `coffer-COMMIT.tgz` is
+ * such a folder, sealed by the users below at that commit; a folder is never made again or changed.
  */
 
 import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { unpackTar } from "#cli/tar.js";
 import { type Command, freePorts, run, start } from "../cli/command.ts";
+import { ONE_OBJECT, unpackFolder } from "./folder.ts";
 
 /** SHA-256 of each document, by the user who sealed it. */
-const SEALED = {
+const OLDEST = {
   alice: {
     "note.txt": "d47cd809b55acbb91f27f68180367d0fdf6997acb09692bd2341fc6c4407da8a",
     "empty.bin": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
@@ -35,16 +33,18 @@ const SEALED = {
     "letter-1.txt": "4afbe041a9432c6592e7bc2049b0b06de1b1bc0b6094ad4c2395ab593f0b7e60",
   },
 };
-const FOLDERS = ["coffer-17e11d6.tgz"];
+const FOLDERS = [
+  ["17e11d6", OLDEST],
+  ["783953a", ONE_OBJECT.sealed.development],
+] as const;
 
-describe.each(FOLDERS)("%s", (folder) => {
+describe.each(FOLDERS)("coffer-%s.tgz", (commit, sealedBefore) => {
   let dir: string;
   let server: Command;
 
   beforeAll(async () => {
     dir = mkdtempSync(join(tmpdir(), "coffer-upgrade-"));
-    const archive = fileURLToPath(new URL(folder, import.meta.url));
-    unpackTar(gunzipSync(readFileSync(archive)), join(dir, ".coffer"));
+    unpackFolder(commit, join(dir, ".coffer"));
     server = start(["start", ...(await freePorts())], dir);
     await server.says("Coffer is running");
   });
@@ -54,7 +54,7 @@ describe.each(FOLDERS)("%s", (folder) => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  it.each(Object.entries(SEALED))("every document of %s opens, byte for byte", async (user, sealed) => {
+  it.each(Object.entries(sealedBefore))("every document of %s opens, byte for byte", async (user, sealed) => {
     const { code, stderr } = await run(["export", "--all", "--user", user, "--to", user], dir);
     expect(code, stderr).toBe(0);
     const files = readdirSync(join(dir, user)).map((name) => [
