@@ -12,7 +12,7 @@ beforeEach(() => {
 const names = (query: string) => [...sql.exec<{ name: string }>(query)].map(({ name }) => name).sort();
 const families = () => names("SELECT id AS name FROM families");
 const sessions = () => names("SELECT hash AS name FROM sessions");
-const ended = () => names("SELECT jkt AS name FROM ended");
+const ended = () => names("SELECT message ->> 'jkt' AS name FROM outbox");
 
 /** A session with one family, begun at `begun` and refreshed last at `used`. */
 function signIn(name: string, begun: number, used: number | null = null, user = "u"): void {

@@ -4,6 +4,7 @@
  */
 
 import { configuredBound } from "../bound.ts";
+import { type Ended, noteEnded } from "./families.ts";
 
 /** Live sign-ins of one user: sessions at the vault, and families of tokens in all apps. Unless configured otherwise. */
 export const DEFAULT_SIGN_INS = 256;
@@ -116,7 +117,7 @@ export function userOfCode(
 /** Their instances end with them: the registration authority is notified. */
 function dropFamilies(sql: SqlStorage, where: "id = ?" | "session = ?", value: string): void {
   const of = `(SELECT id FROM families WHERE ${where})`;
-  sql.exec(`INSERT OR IGNORE INTO ended SELECT jkt FROM families WHERE ${where}`, value);
+  noteEnded(sql, sql.exec<Ended>(`SELECT user, jkt FROM families WHERE ${where}`, value));
   sql.exec(`DELETE FROM refresh_tokens WHERE family IN ${of}`, value);
   sql.exec(`DELETE FROM custodians WHERE family IN ${of}`, value);
   sql.exec(`DELETE FROM codes WHERE family IN ${of}`, value);

@@ -97,7 +97,7 @@ describe("code", () => {
     redeemCode(sql, "code", exchange, 120);
     startFamily(sql, family, "code", "token-1");
     redeemCode(sql, "code", exchange, 121);
-    expect([...sql.exec("SELECT jkt FROM ended")]).toEqual([{ jkt: B }]);
+    expect([...sql.exec("SELECT message ->> 'jkt' AS jkt FROM outbox")]).toEqual([{ jkt: B }]);
   });
   it("B9 says when its session ends, which nothing issued for it outlives", () => {
     const { sql } = fixture();
@@ -134,7 +134,7 @@ describe("refresh token", () => {
     startFamily(sql, family, "code", "token-1");
     if (key === B) next("token-1", "token-2");
     next("token-1", "token-x", key);
-    expect([...sql.exec("SELECT jkt FROM ended")]).toEqual([{ jkt: B }]);
+    expect([...sql.exec("SELECT message ->> 'jkt' AS jkt FROM outbox")]).toEqual([{ jkt: B }]);
   });
   it("ends with its family", () => {
     const { sql, family, next } = fixture();
@@ -164,7 +164,7 @@ describe("refresh token", () => {
     const again = { hash: "token-1", next: "token-2", client: other ?? client.id, jkt: key, now: 200 };
     expect(rotate(sql, again)).toMatchObject({ ok: false, reason: /family revoked/ });
     expect(next("token-2", "token-3").ok).toBe(false);
-    expect([...sql.exec("SELECT jkt FROM ended")]).toEqual([{ jkt: B }]);
+    expect([...sql.exec("SELECT message ->> 'jkt' AS jkt FROM outbox")]).toEqual([{ jkt: B }]);
   });
   it("is not answered again once its family has run out", () => {
     const { sql, family, next } = fixture();

@@ -166,6 +166,11 @@ export class Iam extends WorkerEntrypoint<Env> {
     return this.#object(wanted.tenant).custodian(wanted);
   }
 
+  /** Whether the caller's sign-in lives and the user is a member of this account, which lives. Errors: `invalid-token`, `forbidden`. */
+  async member(wanted: { tenant: string; account: string; caller: Caller }): Promise<Result<null>> {
+    return this.#object(wanted.tenant).member(wanted);
+  }
+
   /** W11: the account's current key, encrypted under the master key; made at the first request. */
   async accountKey(wanted: { tenant: string; account: string; caller: Caller }): Promise<Result<AccountKey>> {
     return this.#object(wanted.tenant).accountKey(wanted);

@@ -1,3 +1,4 @@
+import { intend } from "../outbox.ts";
 import { type Decision, ok, refuse, turnAway } from "../result.ts";
 
 /** Refresh tokens live no longer than a sign-in. Seconds. */
@@ -38,18 +39,27 @@ export function familiesOf(sql: SqlStorage, session: string, client: string | nu
 export function endFamilies(sql: SqlStorage, ids: string[], now: number): void {
   for (const id of ids) {
     sql.exec("UPDATE families SET revoked = ? WHERE id = ? AND revoked IS NULL", now, id);
-    sql.exec("INSERT OR IGNORE INTO ended SELECT jkt FROM families WHERE id = ?", id);
+    noteEnded(sql, sql.exec<Ended>("SELECT user, jkt FROM families WHERE id = ?", id));
   }
+}
+
+/** A DPoP key whose sign-in has ended, and whose it was. */
+export type Ended = { user: string; jkt: string };
+
+/** Notes ended keys for the registration authority. */
+export function noteEnded(sql: SqlStorage, ended: Iterable<Ended>): void {
+  for (const { user, jkt } of [...ended]) intend(sql, `ra/${user}`, { jkt });
 }
 
 /** The same for families that have run out, but for a key that has signed in again. They are deleted afterwards. */
 export function endExpiredFamilies(sql: SqlStorage, now: number): void {
-  sql.exec(
-    `INSERT OR IGNORE INTO ended SELECT jkt FROM families f WHERE expires <= ? AND NOT EXISTS
+  const ended = sql.exec<Ended>(
+    `SELECT DISTINCT user, jkt FROM families f WHERE expires <= ? AND NOT EXISTS
        (SELECT 1 FROM families g WHERE g.jkt = f.jkt AND g.revoked IS NULL AND g.expires > ?)`,
     now,
     now,
   );
+  noteEnded(sql, ended);
   sql.exec("DELETE FROM refresh_tokens WHERE family IN (SELECT id FROM families WHERE expires <= ?)", now);
   sql.exec("DELETE FROM custodians WHERE family IN (SELECT id FROM families WHERE expires <= ?)", now);
   sql.exec("DELETE FROM families WHERE expires <= ?", now);

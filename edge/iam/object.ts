@@ -6,7 +6,8 @@ import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { fromHsm, type Hsm, openHsm } from "../hsm/index.ts";
 import { type Ledger, openLedger } from "../hsm/keys/index.ts";
-import { fail, ok, type Result, refuse } from "../result.ts";
+import { type Outbox, openOutbox } from "../outbox.ts";
+import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import { hashSecret } from "../secret.ts";
 import { openStore, type Store } from "../store.ts";
 import { tenantNamed } from "../tenants.ts";
@@ -26,10 +27,8 @@ import type { AccountKey, Custodian, TokenKey, VaultSession } from "./types.ts";
 
 /** What the IAM needs of its neighbours. */
 interface Neighbours {
-  RA: { ended(of: { tenant: string; jkts: string[] }): Promise<Result<null>> };
+  RA: { ended(of: { tenant: string; user: string; jkts: string[] }): Promise<Result<null>> };
 }
-
-const TELL_AGAIN_MS = 10_000;
 
 /** A page of the vault with a form. */
 type Asked = { cookie: string | null } & Pick<Question, "page" | "about">;
@@ -41,7 +40,7 @@ export class IamObject extends DurableObject<Env> {
   readonly #store: Store;
   readonly #hsm: Hsm;
   readonly #ledger: Ledger;
-  readonly #neighbours: Neighbours;
+  readonly #outbox: Outbox;
   /** Account keys that are being made, so that two first requests make one. */
   readonly #making = new Map<string, Promise<AccountKey>>();
 
@@ -50,7 +49,12 @@ export class IamObject extends DurableObject<Env> {
     this.#store = openStore(ctx, { domain: "iam", audit: env.AUDIT_IAM, migrations });
     this.#hsm = openHsm(env.HSM_IAM, env.COFFER_HSM_URL);
     this.#ledger = openLedger(ctx, this.#hsm, "iam");
-    this.#neighbours = env;
+    const { RA }: Neighbours = env;
+    const { tenant } = this.#store;
+    // The registration authority ends the instances of sign-ins that have ended.
+    this.#outbox = openOutbox<{ jkt: string }>(ctx, (addressee, ended) =>
+      RA.ended({ tenant, user: addressee.slice("ra/".length), jkts: ended.map(({ jkt }) => jkt) }),
+    );
     // What an earlier release issued has no alarm yet.
     ctx.waitUntil(this.#wakeAtExpiry());
   }
@@ -58,7 +62,7 @@ export class IamObject extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     sweep(this.#store, seconds(Date.now()));
     await this.#store.flush();
-    await this.#tellEnded();
+    await this.#outbox.send();
     await this.#ledger.sweep();
     await this.#wakeAtExpiry();
   }
@@ -66,17 +70,6 @@ export class IamObject extends DurableObject<Env> {
   async #wakeAtExpiry(): Promise<void> {
     const next = nextExpiry(this.#store.sql);
     if (next !== null) await wakeBy(this.ctx.storage, next * 1000);
-  }
-
-  /** Has the RA revoke the instances of sign-ins that have ended; what it cannot be told now, it is told later. */
-  async #tellEnded(): Promise<void> {
-    const { sql, tenant } = this.#store;
-    const jkts = [...sql.exec<{ jkt: string }>("SELECT jkt FROM ended LIMIT 100")].map(({ jkt }) => jkt);
-    if (jkts.length === 0) return;
-    const told = await this.#neighbours.RA.ended({ tenant, jkts }).catch(() => fail("internal"));
-    if (told.ok) for (const jkt of jkts) sql.exec("DELETE FROM ended WHERE jkt = ?", jkt);
-    const { left } = sql.exec<{ left: number }>("SELECT count(*) AS left FROM ended").one();
-    if (left > 0) await wakeBy(this.ctx.storage, Date.now() + TELL_AGAIN_MS);
   }
 
   /** `cookie` is the one that the new one replaces. */
@@ -91,7 +84,7 @@ export class IamObject extends DurableObject<Env> {
     const [max, perMinute] = [maxSignIns(this.env), signInsPerMinute(this.env)];
     const by = { name, previous, requestId, now: seconds(Date.now()), allowed, max, perMinute };
     const result = await signInByName(this.#store, by);
-    await this.#tellEnded();
+    await this.#outbox.send();
     return result;
   }
 
@@ -103,7 +96,7 @@ export class IamObject extends DurableObject<Env> {
       now: seconds(Date.now()),
       ...rest,
     });
-    await this.#tellEnded();
+    await this.#outbox.send();
     return result;
   }
 
@@ -160,7 +153,7 @@ export class IamObject extends DurableObject<Env> {
     };
     const result = await fromHsm(request.requestId, () => issueTokens(endpoint, request));
     // A code or a refresh token that was used twice ends a sign-in; one that was issued will run out.
-    await this.#tellEnded();
+    await this.#outbox.send();
     await this.#wakeAtExpiry();
     return result;
   }
@@ -174,31 +167,34 @@ export class IamObject extends DurableObject<Env> {
     return findCustodian(this.#store, { dn, jkt, now: seconds(Date.now()) });
   }
 
+  /** Whether the caller is still signed in, and a member of the account: for a neighbour, who records what it decides by it. */
+  member({ account, caller }: { account: string; caller: Caller }): Result<null> {
+    const decision = this.#checkMember(this.#store.sql, account, caller);
+    return decision.ok ? decision : { ok: false, problem: decision.problem };
+  }
+
   async accountKey({ account, caller }: { account: string; caller: Caller }): Promise<Result<AccountKey>> {
     const { requestId } = caller;
     const resource = `account/${account}`;
-    const decision = authorize(
-      this.#store,
-      { action: "iam:account-key", caller, resource, requestId },
-      (sql) => {
-        if (!isSignedIn(sql, caller, seconds(Date.now())))
-          return refuse("invalid-token", "the sign-in has ended");
-        if (!caller.accounts.includes(account))
-          return refuse("forbidden", "the token does not name this account");
-        const member = sql
-          .exec(
-            "SELECT 1 FROM members m JOIN accounts a ON a.id = m.account WHERE m.user = ? AND m.account = ? AND a.deleted IS NULL",
-            caller.user,
-            account,
-          )
-          .toArray();
-        return member.length === 1
-          ? ok(null)
-          : refuse("forbidden", "the user is not a member of this account");
-      },
-    );
+    const about = { action: "iam:account-key", caller, resource, requestId };
+    const decision = authorize(this.#store, about, (sql) => this.#checkMember(sql, account, caller));
     if (!decision.ok) return decision;
     return fromHsm(requestId, async () => ok(await this.#accountKey(account)));
+  }
+
+  #checkMember(sql: SqlStorage, account: string, caller: Caller): Decision<null> {
+    if (caller.tenant !== this.#store.tenant)
+      return refuse("forbidden", "the caller belongs to another tenant");
+    if (!isSignedIn(sql, caller, seconds(Date.now())))
+      return refuse("invalid-token", "the sign-in has ended");
+    const member = sql
+      .exec(
+        "SELECT 1 FROM members m JOIN accounts a ON a.id = m.account WHERE m.user = ? AND m.account = ? AND a.deleted IS NULL",
+        caller.user,
+        account,
+      )
+      .toArray();
+    return member.length === 1 ? ok(null) : refuse("forbidden", "the user is not a member of this account");
   }
 
   #accountKey(account: string): Promise<AccountKey> {

@@ -1,4 +1,5 @@
 import { LEDGER_TABLE } from "../hsm/keys/index.ts";
+import { OUTBOX_TABLE } from "../outbox.ts";
 import { PACES } from "../pace.ts";
 
 /**
@@ -67,4 +68,10 @@ export const migrations = [
   `,
   // Account keys that are being made at the HSM.
   LEDGER_TABLE,
+  // What had ended and was not told yet waits in the outbox.
+  `${OUTBOX_TABLE}
+  INSERT INTO outbox (addressee, message)
+    SELECT 'ra/' || coalesce((SELECT user FROM families f WHERE f.jkt = ended.jkt), ''), json_object('jkt', jkt) FROM ended;
+  DROP TABLE ended;
+  `,
 ] as const;

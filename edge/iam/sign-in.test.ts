@@ -45,7 +45,8 @@ function token(session: string, jkt: string, client = CLIENT, expires = 5000) {
 }
 const out = (hash: string, client: string | null = null) =>
   signOut(store, { hash, client, requestId: "r", now: NOW });
-const ended = () => [...store.sql.exec<{ jkt: string }>("SELECT jkt FROM ended")].map(({ jkt }) => jkt);
+const ended = () =>
+  [...store.sql.exec<{ jkt: string }>("SELECT message ->> 'jkt' AS jkt FROM outbox")].map(({ jkt }) => jkt);
 
 it("ends with a session all that was issued in it, and nothing else", async () => {
   const [own, other] = [await signIn("Ada"), await signIn("Ada")];
@@ -124,7 +125,7 @@ it("B9 tells of the keys of families that have run out, once, but for one that h
   sweep(store, 2000);
   expect(ended()).toEqual(["j1"]);
   expect(nextExpiry(store.sql)).toBe(3000);
-  store.sql.exec("DELETE FROM ended");
+  store.sql.exec("DELETE FROM outbox");
   sweep(store, 2000);
   expect(ended()).toEqual([]);
   sweep(store, 5000);

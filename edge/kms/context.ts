@@ -11,7 +11,7 @@ import type { Trust } from "./trust.ts";
 /** What the KMS needs of its neighbours. */
 export interface Neighbours {
   IAM: { accountKey(of: { tenant: string; account: string; caller: Caller }): Promise<Result<AccountKey>> };
-  RA: { recipient(of: { tenant: string; thumbprint: string }): Promise<Result<Recipient>> };
+  RA: { recipient(of: { tenant: string; user: string; thumbprint: string }): Promise<Result<Recipient>> };
 }
 
 /** What the parts of the KMS work with; made by its object. */

@@ -27,15 +27,9 @@ export class Ra extends WorkerEntrypoint<Env> {
     return this.#object(by.tenant).redeemEnrolment(by, id, request);
   }
 
-  /** For the KMS: the holder of the wrapping certificate with this base64url SHA-256. */
-  async recipient({
-    tenant,
-    thumbprint,
-  }: {
-    tenant: string;
-    thumbprint: string;
-  }): Promise<Result<Recipient>> {
-    return this.#object(tenant).recipient(thumbprint);
+  /** For the KMS: the user's instance that holds the wrapping certificate with this base64url SHA-256. */
+  async recipient(of: { tenant: string; user: string; thumbprint: string }): Promise<Result<Recipient>> {
+    return this.#object(of.tenant).recipient(of);
   }
 
   /** The caller's own instances, newest first. */
@@ -48,8 +42,8 @@ export class Ra extends WorkerEntrypoint<Env> {
     return this.#object(caller.tenant).revoke(caller, id);
   }
 
-  /** For the IAM: the sign-ins of custodians with these DPoP keys have ended, and their instances with them. */
-  async ended({ tenant, jkts }: { tenant: string; jkts: string[] }): Promise<Result<null>> {
+  /** For the IAM: sign-ins of a user by these DPoP keys have ended, and their instances with them. */
+  async ended({ tenant, jkts }: { tenant: string; user: string; jkts: string[] }): Promise<Result<null>> {
     return this.#object(tenant).ended(jkts);
   }
 

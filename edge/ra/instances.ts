@@ -84,11 +84,17 @@ export function noteUse(sql: SqlStorage, thumbprint: string, now: number): void 
   );
 }
 
-/** The holder of the wrapping certificate with this base64url SHA-256, or null. */
-export function findRecipient(sql: SqlStorage, thumbprint: string, now: number): Recipient | null {
-  const [row] = [...sql.exec<Row>("SELECT * FROM instances WHERE wrapping_certificate = ?", thumbprint)];
+/** The user's instance that holds the wrapping certificate with this base64url SHA-256, or null. */
+export function findRecipient(
+  sql: SqlStorage,
+  { user, thumbprint }: { user: string; thumbprint: string },
+  now: number,
+): Recipient | null {
+  const [row] = sql
+    .exec<Row>("SELECT * FROM instances WHERE wrapping_certificate = ? AND user = ?", thumbprint, user)
+    .toArray();
   if (!row) return null;
-  const { id: instance, custodian, user, origin, tier, hsm_key: hsmKey, not_after: notAfter } = row;
+  const { id: instance, custodian, origin, tier, hsm_key: hsmKey, not_after: notAfter } = row;
   return { instance, custodian, user, origin, tier, hsmKey, notAfter, status: statusOf(row, now) };
 }
 

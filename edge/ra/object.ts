@@ -216,9 +216,9 @@ export class RaObject extends DurableObject<Env> {
     }
   }
 
-  /** For the KMS: who holds the wrapping certificate with this base64url SHA-256. */
-  recipient(thumbprint: string): Result<Recipient> {
-    const recipient = findRecipient(this.#store.sql, thumbprint, seconds(Date.now()));
+  /** For the KMS: which instance of a user holds the wrapping certificate with this base64url SHA-256. */
+  recipient({ user, thumbprint }: { user: string; thumbprint: string }): Result<Recipient> {
+    const recipient = findRecipient(this.#store.sql, { user, thumbprint }, seconds(Date.now()));
     if (recipient?.status === "active") noteUse(this.#store.sql, thumbprint, seconds(Date.now()));
     return recipient ? ok(recipient) : fail("not-recipient");
   }

@@ -46,7 +46,7 @@ it("one instance too many takes the place of the idlest, however many are enroll
   expect(active()).toContain("n59");
   expect(active()).not.toContain("n0");
   expect(active("u2")).toEqual(["of-another"]);
-  expect(findRecipient(sql, "w-n0", NOW)).toMatchObject({ status: "revoked" });
+  expect(findRecipient(sql, { user: "u", thumbprint: "w-n0" }, NOW)).toMatchObject({ status: "revoked" });
 });
 
 it("counts those that live, and notes a use now and then", () => {

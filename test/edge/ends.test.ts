@@ -94,7 +94,7 @@ it("B9 a sign-in that runs out ends the instance by alarm, though its certificat
   await expect.poll(() => recipients(ada.instance.instance)).toBe(0);
   await expect.poll(ada.status).toBe("revoked gone");
   expect(problem(await ada.rewrap())).toBe("403 not-recipient");
-  expect(readRows(system.edgeDir, "ended")).toEqual([]);
+  expect(readRows(system.edgeDir, "outbox")).toEqual([]);
   expect((await bob.rewrap()).status).toBe(200);
 });
 

@@ -181,7 +181,7 @@ describe("custodians without standing", () => {
       "400 invalid-grant",
     );
     await eventually(async () => (await locate(IDENTITY.ra, recipientNames(own.instance).key)) === 0);
-    expect(readRows(system.edgeDir, "ended")).toEqual([]);
+    expect(readRows(system.edgeDir, "outbox")).toEqual([]);
     expect((await ask(elsewhere, other)).status).toBe(200);
   });
 

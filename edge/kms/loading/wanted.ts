@@ -54,7 +54,8 @@ export async function authorizeRelease(
   action: string,
   { edk, thumbprint, about }: Wanted,
 ): Promise<Result<{ policy: KeyPolicy; recipient: Recipient }>> {
-  const found = await kms.neighbours.RA.recipient({ tenant: kms.store.tenant, thumbprint });
+  const { tenant } = kms.store;
+  const found = await kms.neighbours.RA.recipient({ tenant, user: about.caller.user, thumbprint });
   if (!found.ok && found.problem.code !== "not-recipient") return found;
   const recipient = found.ok ? found.value : null;
   return authorize(kms.store, { action, ...about }, (sql) => {
