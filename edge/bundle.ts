@@ -2,28 +2,34 @@
  * The worker made from its sources: one script for workerd, and its bindings as wrangler.toml declares them. What it gives is
  * plain data, so that the package can carry it. Node only; imported by cli.
  */
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, type Metafile } from "esbuild";
 import type { EdgeWorker } from "./local.ts";
 
-/** Throws what esbuild and wrangler throw. */
-export async function bundleEdge(): Promise<EdgeWorker> {
-  const [script, options] = await Promise.all([bundle(), readConfiguration()]);
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** `built` is told what the script is made of. Throws what esbuild and wrangler throw. */
+export async function bundleEdge(built?: (metafile: Metafile) => void): Promise<EdgeWorker> {
+  const [script, options] = await Promise.all([bundle(built), readConfiguration()]);
   return { script, options };
 }
 
 /** One file for workerd. `conditions` choose the Web-standard builds; Node built-ins fail the build. */
-async function bundle(): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL("./index.ts", import.meta.url))],
+async function bundle(built?: (metafile: Metafile) => void): Promise<string> {
+  const { outputFiles, metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: ["edge/index.ts"],
     bundle: true,
     write: false,
+    metafile: true,
     format: "esm",
     target: "es2024",
     conditions: ["workerd", "worker", "browser"],
     external: ["cloudflare:*"],
     logLevel: "silent",
   });
+  built?.(metafile);
   return outputFiles[0]!.text;
 }
 
@@ -33,7 +39,7 @@ async function readConfiguration(): Promise<EdgeWorker["options"]> {
   process.env.WRANGLER_SEND_METRICS ??= "false";
   const { unstable_getMiniflareWorkerOptions } = await import("wrangler");
   const { workerOptions } = unstable_getMiniflareWorkerOptions(
-    fileURLToPath(new URL("../wrangler.toml", import.meta.url)),
+    join(ROOT, "wrangler.toml"),
     undefined,
     // The folder of the repository and that of the assets are this machine's.
     { overrides: { assets: { directory: "." } } },

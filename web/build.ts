@@ -5,7 +5,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, extname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type BuildOptions, type BuildResult, build } from "esbuild";
+import { type BuildOptions, build, type Metafile } from "esbuild";
 import { type BuiltWeb, hashed, MARK, pinWeb, type WebOptions, type WebParts } from "./pin.ts";
 
 const WEB = dirname(fileURLToPath(import.meta.url));
@@ -15,28 +15,31 @@ export async function buildWeb(options: WebOptions): Promise<BuiltWeb> {
   return pinWeb(await compileWeb(), options);
 }
 
-/** Both sites but for what is pinned, which is one deployment's. Throws what esbuild throws. */
-export async function compileWeb(): Promise<WebParts> {
-  const [page, vault] = await Promise.all([buildPage(), buildVault()]);
+/** Both sites but for what is pinned, which is one deployment's; `built` is told what they are made of. Throws what esbuild throws. */
+export async function compileWeb(built: Built = () => {}): Promise<WebParts> {
+  const [page, vault] = await Promise.all([buildPage(built), buildVault(built)]);
   const icon = await readFile(join(WEB, "page/icon.svg"));
   // What browsers ask for by themselves, without its hash.
   return new Map([...page, ...vault, ["app/favicon.svg", icon], ["vault/favicon.svg", icon]]);
 }
 
 type Files = Map<string, Uint8Array>;
+type Built = (metafile: Metafile) => void;
 
 const COMMON: BuildOptions = {
   absWorkingDir: WEB,
   bundle: true,
   minify: true,
-  write: false,
   target: "es2023",
   charset: "utf8",
   legalComments: "none",
   logLevel: "silent",
 };
 
-async function buildVault(): Promise<Files> {
+async function buildVault(built: Built): Promise<Files> {
+  // Classic, self-contained scripts.
+  const script = (entry: string, define: Record<string, string>) =>
+    bundle({ entryPoints: [entry], format: "iife", define }, built);
   const [microservice, loader, pages, html] = await Promise.all([
     script("hosts/worker/main.ts", { __COFFER_ROOT_KEY__: JSON.stringify(MARK.rootKey) }),
     script("hosts/vault/main.ts", { __COFFER_MICROSERVICE__: JSON.stringify(MARK.microservice) }),
@@ -52,19 +55,17 @@ async function buildVault(): Promise<Files> {
   ]);
 }
 
-/** One classic, self-contained script. */
-async function script(entry: string, define: Record<string, string>): Promise<Uint8Array> {
-  return onlyFile(await build({ ...COMMON, entryPoints: [entry], format: "iife", define }));
-}
-
-function onlyFile({ outputFiles }: BuildResult): Uint8Array {
-  const [file] = outputFiles ?? [];
+/** One file. */
+async function bundle(options: BuildOptions, built: Built): Promise<Uint8Array> {
+  const { outputFiles, metafile } = await build({ ...COMMON, ...options, write: false, metafile: true });
+  const [file] = outputFiles;
   if (!file) throw new Error("esbuild wrote no file");
+  built(metafile);
   return file.contents;
 }
 
 /** The page: scripts and styles that its index.html names, bundled; the rest of what it names, copied; all under hashed names. */
-async function buildPage(): Promise<Files> {
+async function buildPage(built: Built): Promise<Files> {
   const folder = join(WEB, "page");
   let html = await readFile(join(folder, "index.html"), "utf8");
   const files: Files = new Map();
@@ -72,9 +73,9 @@ async function buildPage(): Promise<Files> {
     ([, name = ""]) => name,
   );
   for (const name of new Set(named)) {
-    const built = await pageFile(folder, name);
-    const target = hashed(name.replace(/\.ts$/, ".js"), built);
-    files.set(`app/${target}`, built);
+    const content = await pageFile(folder, name, built);
+    const target = hashed(name.replace(/\.ts$/, ".js"), content);
+    files.set(`app/${target}`, content);
     html = html.replaceAll(`"${name}"`, `"/${target}"`);
   }
   files.set("app/index.html", new TextEncoder().encode(html));
@@ -84,14 +85,9 @@ async function buildPage(): Promise<Files> {
   return files;
 }
 
-async function pageFile(folder: string, name: string): Promise<Uint8Array> {
+async function pageFile(folder: string, name: string, built: Built): Promise<Uint8Array> {
   const path = join(folder, name);
   if (![".ts", ".css"].includes(extname(name))) return readFile(path);
-  const result = await build({
-    ...COMMON,
-    entryPoints: [relative(WEB, path)],
-    format: "esm",
-    loader: { ".svg": "dataurl", ".woff2": "dataurl" },
-  });
-  return onlyFile(result);
+  const loader = { ".svg": "dataurl", ".woff2": "dataurl" } as const;
+  return bundle({ entryPoints: [relative(WEB, path)], format: "esm", loader }, built);
 }

@@ -1,11 +1,17 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { edgeWorker, webParts } from "../parts/index.ts";
+import type { Metafile } from "esbuild";
+import { bundleEdge } from "#edge/bundle.ts";
+import { compileWeb } from "#web/build.ts";
+import { bundledPackages, NOTICES, noticesOf } from "./notices.ts";
 import { OUT } from "./paths.ts";
 
-/** The edge worker, the vault and the page, where cli/parts/built.ts looks for them. */
+/** The edge worker, the vault and the page, where cli/parts/built.ts looks for them, and whose code is in them. */
 export async function buildParts(): Promise<void> {
-  const [{ script, options }, web] = await Promise.all([edgeWorker(), webParts()]);
+  const packages: string[] = [];
+  const built = (metafile: Metafile) => void packages.push(...bundledPackages(metafile));
+  const [{ script, options }, web] = await Promise.all([bundleEdge(built), compileWeb(built)]);
+  await write(NOTICES, noticesOf(packages));
   await write("edge/worker.js", script);
   await write("edge/options.json", `${JSON.stringify(options, null, 2)}\n`);
   for (const [path, bytes] of web) await write(`web/${path}`, bytes);

@@ -1,8 +1,11 @@
 /** What an app's developer gets: the package installed, imported by Node and by tsc, and what the manifest says of it. */
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { publint } from "publint";
 import { beforeAll, describe, expect, it } from "vitest";
+import { compileWeb } from "#web/build.ts";
 import { type Project, packPackage } from "./installed.ts";
 
 let tarball: Buffer;
@@ -28,6 +31,28 @@ it("declares what runs there: no Node, no tools, and what only the command needs
   );
   for (const field of ["devDependencies", "optionalDependencies", "scripts", "imports"])
     expect(manifest[field], field).toBeUndefined();
+});
+
+it("names whose code it has in it, with the licences", async () => {
+  const has = (path: string) => readFileSync(join(project.kit, path), "utf8");
+  // The worker names its sources in comments; page and vault are minified.
+  const bundled = [...has("dist/package/edge/worker.js").matchAll(/^\/\/ (\S+)$/gm)].map(([, path]) => path!);
+  await compileWeb(({ outputs }) => {
+    for (const { inputs } of Object.values(outputs))
+      bundled.push(...Object.keys(inputs).filter((path) => inputs[path]!.bytesInOutput > 0));
+  });
+  const names = bundled.flatMap((path) => {
+    const [, below] = /.*(?<![\w-])node_modules\/(.+)/.exec(path) ?? [];
+    return below === undefined ? [] : [below.split("/", below.startsWith("@") ? 2 : 1).join("/")];
+  });
+  expect(names).toEqual(expect.arrayContaining(["hono", "jose", "idb"]));
+  const notices = has("THIRD-PARTY-NOTICES").split(/^-{80}\n/m);
+  for (const name of new Set(names)) {
+    const notice = notices.find((one) => one.startsWith(`${name} `));
+    expect(notice, name).toMatch(/copyright/i);
+    expect(notice, name).toMatch(/permission|redistribution|licensed under/i);
+  }
+  expect(has("LICENSE")).toContain("Apache License");
 });
 
 it("is clean by publint", async () => {
