@@ -3,7 +3,6 @@
  * is ever here. May import protocol/ and the shared files of edge/; has no binding to the KMS (W9). Reached through the
  * entrypoint `Datastore` alone, by the gateway.
  */
-export { contentResponse } from "./content.ts";
 export { Datastore } from "./entrypoint.ts";
 export { DatastoreObject } from "./object.ts";
 export type { ByteRange, Content } from "./types.ts";

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { signOut } from "#protocol/contract/index.ts";
-import { developmentSignIn } from "../iam/development.ts";
+import { developmentSignIn } from "../development.ts";
 import { configuredTenants, type Site } from "../tenants.ts";
 import { serveAsset } from "./assets.ts";
 import type { GatewayContext, GatewayEnv } from "./context.ts";

@@ -1,11 +1,11 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Tokens } from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
+import { developmentSignIn } from "../development.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { type Tenant, tenantNamed } from "../tenants.ts";
 import { findClient } from "./clients.ts";
 import { type AuthorizationRequest, readAuthorizationRequest } from "./codes.ts";
-import { developmentSignIn } from "./development.ts";
 import { personName } from "./name.ts";
 import type { SignedIn } from "./sign-in.ts";
 import type { TicketCheck } from "./ticket.ts";

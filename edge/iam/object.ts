@@ -4,6 +4,7 @@ import type { Tokens } from "#protocol/contract/index.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
+import { developmentSignIn } from "../development.ts";
 import { fromHsm, type Hsm, openHsm } from "../hsm/index.ts";
 import { type Ledger, openLedger } from "../hsm/keys/index.ts";
 import { type Outbox, openOutbox } from "../outbox.ts";
@@ -16,7 +17,6 @@ import { createAccountKey, currentAccountKey, masterKey } from "./account-keys.t
 import { maxSignIns, signInsPerMinute } from "./bounds.ts";
 import { type AuthorizationRequest, issueCode } from "./codes.ts";
 import { findCustodian, isSignedIn } from "./custodians.ts";
-import { developmentSignIn } from "./development.ts";
 import { nextExpiry } from "./families.ts";
 import { migrations } from "./schema.ts";
 import { findSession, type SignedIn, signedInApps, signInByName, signOut } from "./sign-in.ts";

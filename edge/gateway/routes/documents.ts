@@ -1,4 +1,4 @@
-import { contentResponse } from "../../datastore/content.ts";
+import { contentResponse } from "../content.ts";
 import { unwrap } from "../problem.ts";
 import type { ContractHandlers } from "../serve.ts";
 

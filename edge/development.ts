@@ -1,4 +1,4 @@
-import { configuredTenants, type TenantsConfiguration } from "../tenants.ts";
+import { configuredTenants, type TenantsConfiguration } from "./tenants.ts";
 
 /**
  * Whether anyone may sign in by a name alone, and if not, why. All must hold: asked for, not production, and every

@@ -1,4 +1,4 @@
-import type { Content } from "./types.ts";
+import type { Content } from "../datastore/types.ts";
 
 /**
  * The HTTP answer for content: 200, or 206 with Content-Range. `FixedLengthStream` gives it a Content-Length, which a
