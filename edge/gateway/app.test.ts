@@ -129,7 +129,7 @@ describe("gateway", () => {
     for (const [url, method, status] of [
       ["https://app.example/nothing", "GET", 404],
       ["https://app.example/token", "GET", 405],
-      ["https://app.example/kms/rewrap", "POST", 401],
+      ["https://app.example/kms/loads", "POST", 401],
       ["https://app.example/documents", "GET", 401],
       ["https://app.example/documents/x/content", "GET", 401],
       ["https://app.example/ra/grants", "POST", 401],
@@ -155,7 +155,7 @@ describe("gateway", () => {
     for (const [url, origin] of [
       ["https://app.example/token", "https://evil.example"],
       ["https://app.example/token", "https://vault.example"],
-      ["https://app.example/kms/rewrap", "null"],
+      ["https://app.example/kms/loads", "null"],
       ["https://vault.example/ra/enrolments", "https://app.example"],
       ["https://vault.example/sign-in", "https://app.example"],
       ["https://vault.example/sign-out", "https://evil.example"],

@@ -7,7 +7,7 @@ import { dpopToken, verifyAccessToken } from "./access-token.ts";
 import { verifyProof } from "./dpop.ts";
 
 const NOW = 1_800_000_000;
-const url = "https://app.example/kms/rewrap";
+const url = "https://app.example/kms/loads";
 let pair: Awaited<ReturnType<typeof generateKeyPair>>;
 let jwk: { kty: "EC"; crv: "P-256"; x: string; y: string };
 
@@ -34,7 +34,7 @@ describe("DPoP proof", () => {
   it.each([
     ["another method", { htm: "GET" }, {}],
     ["another URL", { htu: "https://app.example/kms/data-keys" }, {}],
-    ["another origin", { htu: "https://evil.example/kms/rewrap" }, {}],
+    ["another origin", { htu: "https://evil.example/kms/loads" }, {}],
     ["the past", { iat: NOW - 301 }, {}],
     ["the future", { iat: NOW + 301 }, {}],
     ["no identifier", { jti: undefined }, {}],

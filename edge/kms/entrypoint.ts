@@ -1,5 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import type { DataKeysRequest, ExportRequest, Rewrapped, RewrapRequest } from "#protocol/contract/index.ts";
+import type { DataKeysRequest, ExportRequest } from "#protocol/contract/index.ts";
+import type { Load, LoadRequest } from "#protocol/keys/index.ts";
 import type { Caller } from "../caller.ts";
 import type { Result } from "../result.ts";
 
@@ -10,9 +11,9 @@ export class Kms extends WorkerEntrypoint<Env> {
     return this.#object(caller.tenant).dataKeys(caller, request);
   }
 
-  /** `POST /kms/rewrap` (M8). */
-  async rewrap(caller: Caller, request: RewrapRequest): Promise<Result<Rewrapped>> {
-    return this.#object(caller.tenant).rewrap(caller, request);
+  /** `POST /kms/loads` (M8). */
+  async load(caller: Caller, request: LoadRequest): Promise<Result<Load>> {
+    return this.#object(caller.tenant).load(caller, request);
   }
 
   /** `POST /kms/exports`: an order to seal documents again under a key that the user holds. It is decided and recorded, no more. */

@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { seconds } from "#protocol/clock.ts";
-import type { DataKeysRequest, ExportRequest, Rewrapped, RewrapRequest } from "#protocol/contract/index.ts";
+import type { DataKeysRequest, ExportRequest } from "#protocol/contract/index.ts";
+import type { Load, LoadRequest } from "#protocol/keys/index.ts";
 import type { Caller } from "../caller.ts";
 import { openHsm } from "../hsm/index.ts";
 import { openLedger } from "../hsm/keys/index.ts";
@@ -9,7 +10,7 @@ import { openStore } from "../store.ts";
 import type { Context } from "./context.ts";
 import { orderExport } from "./export.ts";
 import { issueDataKeys } from "./issue.ts";
-import { rewrap } from "./loading/index.ts";
+import { load } from "./loading/index.ts";
 import { hasMasterKey } from "./master-key.ts";
 import { DataKeyQuota } from "./quota.ts";
 import { MIGRATIONS } from "./schema.ts";
@@ -38,9 +39,9 @@ export class KmsObject extends DurableObject<Env> {
     return issueDataKeys(this.#kms, this.#quota, caller, request);
   }
 
-  /** M8: a data key rewrapped to the caller's instance. */
-  rewrap(caller: Caller, request: RewrapRequest): Promise<Result<Rewrapped>> {
-    return rewrap(this.#kms, caller, request);
+  /** M8: a data key for the caller's instance, by one of the ways. */
+  load(caller: Caller, request: LoadRequest): Promise<Result<Load>> {
+    return load(this.#kms, caller, request);
   }
 
   orderExport(caller: Caller, request: ExportRequest): Promise<Result<{ order: string }>> {

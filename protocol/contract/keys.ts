@@ -1,9 +1,9 @@
-/** Data keys: made (M6), rewrapped to an instance (M8), taken out. */
+/** Data keys: made (M6), loaded into an instance (M8), taken out. */
 
-import { MAX_JWS_LENGTH } from "../keys/length.ts";
+import { load, loadRequest } from "../keys/loading/index.ts";
 import { list, literal, object, open, text, whole } from "../shape.ts";
 import { identifier, jws, uuid } from "./names.ts";
-import type { AnswerOf, BodyOf, Route } from "./route.ts";
+import type { BodyOf, Route } from "./route.ts";
 
 /** Maximum of data keys that one request may ask for. */
 const MAX_KEYS = 16;
@@ -24,15 +24,14 @@ export const makeDataKeys = {
 
 export type DataKeysRequest = BodyOf<typeof makeDataKeys>;
 
-export const rewrapKey = {
+/** A data key for an instance, by one of the ways of `Load`. */
+export const loadKey = {
   site: "app",
   method: "POST",
-  path: "/kms/rewrap",
+  path: "/kms/loads",
   authentication: "token",
-  /** `certificate`: of the instance's wrapping key, DER. What is no EDK or no certificate has a problem of its own. */
-  request: { json: object({ edk: text(0, MAX_JWS_LENGTH), certificate: text(0, 8192) }) },
-  /** `wrappedKey`: RSA-OAEP (SHA-256) of the 32 key bytes, base64url. */
-  answer: { status: 200, json: open({ wrappedKey: text(1, 2048, /^[\w-]*$/), receipt: jws }) },
+  request: { json: loadRequest },
+  answer: { status: 200, json: load },
   problems: [
     "invalid-edk",
     "invalid-certificate",
@@ -43,9 +42,6 @@ export const rewrapKey = {
     "hsm-refused",
   ],
 } as const satisfies Route;
-
-export type RewrapRequest = BodyOf<typeof rewrapKey>;
-export type Rewrapped = AnswerOf<typeof rewrapKey>;
 
 /** An order to take documents out of Coffer's keeping: for the audit log. */
 export const orderExport = {

@@ -17,7 +17,7 @@ export const summaries: Partial<Record<OperationId, string>> = {
   openEnrolment: "Open an enrolment: a nonce for the certificate request",
   redeemEnrolment: "Enrol: certificate request and grant for certificates and trust list",
   makeDataKeys: "New data keys of an account, encrypted (M6)",
-  rewrapKey: "A data key rewrapped to the caller's instance, with its load receipt (M8)",
+  loadKey: "A data key, wrapped for the caller's instance, with its load receipt (M8)",
   orderExport: "Order an export; recorded in the audit log",
   listDocuments: "Complete documents of an account in this app, newest first, by pages",
   openUpload: "Open an upload under an id that the caller chooses",

@@ -2,14 +2,26 @@
  * The signed records about keys: EDK (M6), load receipt (M8), the root-signed trust list that verifies both.
  * Compact JWS with ES256 (RFC 7515, RFC 7518 §3.4) on WebCrypto alone: this code is in the measured microservice.
  * Imports protocol/policy, hierarchy, and the files of protocol/. Imported by edge, web, cli and emulator/hsm; of it
- * protocol/port imports `loading` and `length.ts` alone, and protocol/contract `length.ts`.
+ * protocol/port and protocol/contract import `loading` and `length.ts` alone.
  */
 
 export { type EcPublicJwk, jwkFromSpki, spkiFromJwk, thumbprint } from "../jwk.ts";
 export { type Edk, edkProviderInfo, verifyEdk } from "./edk.ts";
 export { JwsError, type JwsErrorCode, joinJws, protectedHeader, signingInput, verifyJws } from "./jws.ts";
 export { MAX_JWS_LENGTH } from "./length.ts";
-export { type Load, load, type Way } from "./loading/index.ts";
+export {
+  type Load,
+  type LoadOf,
+  type LoadRequest,
+  load,
+  loadRequest,
+  type RequestOf,
+  requestFor,
+  type Verified,
+  verifyLoad,
+  type Way,
+  type Wrapped,
+} from "./loading/index.ts";
 export { canonicalJws, edkDigests, lowS } from "./low-s.ts";
 export { type Receipt, verifyReceipt } from "./receipt.ts";
 export {

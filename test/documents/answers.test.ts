@@ -73,7 +73,7 @@ function cut({ status, headers, body }: Answer): Answer {
 
 /** Which request it is, for those that may be asked again. */
 function kindOf({ method, path }: Passing): string | undefined {
-  if (path === "/kms/data-keys" || path === "/kms/rewrap" || path === "/ra/grants") return path;
+  if (path === "/kms/data-keys" || path === "/kms/loads" || path === "/ra/grants") return path;
   if (!path.startsWith("/documents")) return undefined;
   return `${method} ${path.split("/").slice(3).join("/")}`;
 }
@@ -136,7 +136,7 @@ describe.concurrent.each(Object.entries(FATES))("where %s", (fate, spoiled) => {
     const { id } = await sealing;
     const written = ["POST ", "PUT metadata", "PUT parts/1", "POST complete"];
     expect([...writing.met]).toEqual(
-      expect.arrayContaining([...written, "/ra/grants", "/kms/data-keys", "/kms/rewrap"]),
+      expect.arrayContaining([...written, "/ra/grants", "/kms/data-keys", "/kms/loads"]),
     );
     const reading = onceEach(spoiled);
     await using reader = await behind(user, reading.decide);

@@ -99,10 +99,10 @@ it("enrols, makes keys and rewraps them", async () => {
   hold("makeDataKeys", await ann.rest("POST", "/kms/data-keys", { ...wanted, count: 17 }), 400);
   hold("makeDataKeys", await ann.rest("POST", "/kms/data-keys", { ...wanted, account: "other" }), 403);
   const edk = json<{ edks: string[] }>(made).edks[0]!;
-  const asked = asPublished("rewrapKey", { edk, certificate: wrappingCertificate });
-  hold("rewrapKey", await ann.rest("POST", "/kms/rewrap", asked), 200);
-  hold("rewrapKey", await ann.rest("POST", "/kms/rewrap", { ...asked, edk: "x" }), 400);
-  hold("rewrapKey", await ann.rest("POST", "/kms/rewrap", { ...asked, certificate: "AAAA" }), 403);
+  const asked = asPublished("loadKey", { way: "rewrap", edk, certificate: wrappingCertificate });
+  hold("loadKey", await ann.rest("POST", "/kms/loads", asked), 200);
+  hold("loadKey", await ann.rest("POST", "/kms/loads", { ...asked, edk: "x" }), 400);
+  hold("loadKey", await ann.rest("POST", "/kms/loads", { ...asked, certificate: "AAAA" }), 403);
   const documents = [crypto.randomUUID()];
   const order = asPublished("orderExport", { account: ann.account, documents });
   hold("orderExport", await ann.rest("POST", "/kms/exports", order), 201);

@@ -20,7 +20,7 @@ async function enrolled(name: string) {
   const body = { account: client.account, count: 1, purpose: "document" };
   const { edks } = json<{ edks: [string] }>(await client.rest("POST", "/kms/data-keys", body));
   const rewrap = (by = client) =>
-    by.rest("POST", "/kms/rewrap", { edk: edks[0], certificate: instance.wrappingCertificate });
+    by.rest("POST", "/kms/loads", { way: "rewrap", edk: edks[0], certificate: instance.wrappingCertificate });
   expect((await rewrap()).status).toBe(200);
   return { client, instance, rewrap, status: () => statusOf(instance.instance) };
 }

@@ -30,7 +30,8 @@ beforeAll(async () => {
 
 const dataKeys = () =>
   ann.rest("POST", "/kms/data-keys", { account: ann.account, count: 1, purpose: "document" });
-const rewrap = () => ann.rest("POST", "/kms/rewrap", { edk, certificate: instance.wrappingCertificate });
+const rewrap = () =>
+  ann.rest("POST", "/kms/loads", { way: "rewrap", edk, certificate: instance.wrappingCertificate });
 
 /** Asks the HSM as one of its identities. */
 async function asHsm<T>(identity: Identity, ask: (hsm: KmipClient) => Promise<T>) {
@@ -105,8 +106,8 @@ describe("what is left behind", () => {
         "INSERT INTO hsm_batches (id, objects, started) VALUES ('cut-off', 2, 0)",
       );
     });
-    const body = { edk, certificate: ended.wrappingCertificate };
-    expect(problem(await ann.rest("POST", "/kms/rewrap", body))).toBe("403 not-recipient");
+    const body = { way: "rewrap", edk, certificate: ended.wrappingCertificate };
+    expect(problem(await ann.rest("POST", "/kms/loads", body))).toBe("403 not-recipient");
     await ann.rest("GET", `/documents?account=${ann.account}`);
     await askGrant(ann);
     const gone = (table: string, column: string, value: string) =>
@@ -165,7 +166,7 @@ describe("custodians without standing", () => {
     const body = { account: bob.account, count: 1, purpose: "document" };
     const { edks } = json<{ edks: [string] }>(await bob.rest("POST", "/kms/data-keys", body));
     const ask = (client: EdgeClient, { wrappingCertificate: certificate }: EnrolmentAnswer) =>
-      client.rest("POST", "/kms/rewrap", { edk: edks[0], certificate });
+      client.rest("POST", "/kms/loads", { way: "rewrap", edk: edks[0], certificate });
     expect((await ask(bob, own)).status).toBe(200);
     const [grant, session] = [await askGrant(bob), await openSession(elsewhere)];
 

@@ -89,7 +89,7 @@ function holdWrapping() {
   return { reached, release };
 }
 const rewrap = (client: EdgeClient, edk: string, certificate: string) =>
-  client.rest("POST", "/kms/rewrap", { edk, certificate });
+  client.rest("POST", "/kms/loads", { way: "rewrap", edk, certificate });
 
 describe("enrolment by grant", () => {
   it("M3 gives certificates that lead to the root, bound to this custodian and origin", async () => {

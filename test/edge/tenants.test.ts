@@ -69,7 +69,7 @@ async function newEdk(client: EdgeClient): Promise<string> {
 const claims = (edk: string): Edk => JSON.parse(Buffer.from(edk.split(".")[1]!, "base64url").toString());
 
 const rewrap = (client: EdgeClient, edk: string, certificate: string) =>
-  client.rest("POST", "/kms/rewrap", { edk, certificate });
+  client.rest("POST", "/kms/loads", { way: "rewrap", edk, certificate });
 
 /** A document of nine bytes, all `byte`, under that id. */
 async function sealed(client: EdgeClient, id: string, byte: number): Promise<void> {

@@ -149,7 +149,9 @@ it("M13 a second parent, though itself an app that the vault serves, gets neithe
         hello,
         grant: await kit.refusal(microservice.enrol({ method: "grant", grant: own.grant })),
         certificate: await kit.refusal(
-          rest.json("POST", "/kms/rewrap", { json: { edk: own.edk, certificate: own.certificate } }),
+          rest.json("POST", "/kms/loads", {
+            json: { way: "rewrap", edk: own.edk, certificate: own.certificate },
+          }),
         ),
       };
     },

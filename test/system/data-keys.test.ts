@@ -57,7 +57,8 @@ const rewrap = (page: Page, body: { edk: string; certificate: string }): Promise
     page,
     async (kit, { vault, body }) => {
       const rest = await kit.rest(vault);
-      return rest.json<{ wrappedKey: string; receipt: string }>("POST", "/kms/rewrap", { json: body }).then(
+      const json = { way: "rewrap", ...body };
+      return rest.json<{ wrappedKey: string; receipt: string }>("POST", "/kms/loads", { json }).then(
         (answer) => ({ ...answer, refused: "" }),
         (error: { code?: string }) => ({ wrappedKey: "", receipt: "", refused: error.code ?? String(error) }),
       );

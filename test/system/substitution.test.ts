@@ -36,10 +36,10 @@ beforeAll(async () => {
       const body = { account: coffer.identity!.accounts[0]!.id, count: 2, purpose: "document" };
       const { edks } = await rest.json<{ edks: string[] }>("POST", "/kms/data-keys", { json: body });
       const rewrap = async (edk: string) => {
-        const json = { edk, certificate: instance.wrappingCertificate };
+        const json = { way: "rewrap", edk, certificate: instance.wrappingCertificate };
         return {
           edk,
-          ...(await rest.json<{ wrappedKey: string; receipt: string }>("POST", "/kms/rewrap", { json })),
+          ...(await rest.json<{ wrappedKey: string; receipt: string }>("POST", "/kms/loads", { json })),
         };
       };
       const loaded = { ...(await rewrap(edks[0]!)), other: await rewrap(edks[1]!) };

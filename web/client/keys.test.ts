@@ -63,7 +63,7 @@ it("loads a known key once, also when several ask, and not at all when the ring 
   const { keys, calls } = setup();
   await Promise.all([keys.ensure("x"), keys.ensure("x"), keys.ensure("x")]);
   await keys.ensure("x");
-  expect(calls).toEqual(["/kms/rewrap"]);
+  expect(calls).toEqual(["/kms/loads"]);
 });
 
 it("enrols again when the registry has forgotten the instance, and tries once more", async () => {

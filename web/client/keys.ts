@@ -3,10 +3,10 @@
  * to the account key, a wrapped key to the microservice. The custodian archives and forwards, and can read neither.
  */
 
-import { makeDataKeys } from "#protocol/contract/index.ts";
+import { loadKey, makeDataKeys } from "#protocol/contract/index.ts";
 import { codeOf, type ErrorCode } from "#protocol/error.ts";
+import { requestFor } from "#protocol/keys/loading/index.ts";
 import { callJson } from "./call.ts";
-import { rewrap } from "./loading/index.ts";
 import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
 import type { RestClient } from "./rest.ts";
 
@@ -54,7 +54,7 @@ export class DataKeys {
     }
   }
 
-  /** Sees to it that the microservice holds this data key: from its key ring, else rewrapped by the HSM (M8). */
+  /** Sees to it that the microservice holds this data key: from its key ring, else from the KMS (M8). */
   async ensure(edk: string, signal?: AbortSignal): Promise<void> {
     let loading = this.#loading.get(edk);
     if (!loading) {
@@ -68,16 +68,20 @@ export class DataKeys {
   async #load(edk: string): Promise<void> {
     const enrolled = await this.#microservice.use();
     try {
-      await this.#rewrap(edk, enrolled);
+      await this.#bring(edk, enrolled);
     } catch (error) {
       if (!STALE.has(codeOf(error))) throw error;
-      await this.#rewrap(edk, await this.#microservice.renew(enrolled.instance.id));
+      await this.#bring(edk, await this.#microservice.renew(enrolled.instance.id));
     }
   }
 
-  async #rewrap(edk: string, { port, instance }: EnrolledMicroservice): Promise<void> {
+  async #bring(edk: string, { port, instance }: EnrolledMicroservice): Promise<void> {
     if (await port.has(edk)) return;
-    await port.load(await rewrap(this.#rest, edk, instance.wrappingCertificate));
+    const request = requestFor(edk, instance.wrappingCertificate);
+    // Asking twice gives the same key wrapped twice, so a lost answer may be asked for again.
+    const load = await callJson(this.#rest, loadKey, {}, request, { tries: 3 });
+    // Of the EDK that was asked for, whatever the answer says: the microservice finds out if it is another.
+    await port.load({ ...load, edk });
   }
 
   #fetch(account: string): Promise<void> {

@@ -1,5 +1,6 @@
 /** The two keys of an instance. Their private halves never leave it and nobody, not even this code, can export them. */
 import { CofferError } from "#protocol/error.ts";
+import type { Wrapped } from "#protocol/keys/index.ts";
 import type { Subtle } from "./crypto.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -66,11 +67,11 @@ export async function signWith(subtle: Subtle, identityKey: CryptoKey, bytes: By
 export async function unwrapDataKey(
   subtle: Subtle,
   wrappingKey: CryptoKey,
-  wrapped: Bytes,
+  { wrapping, wrappedKey }: Wrapped,
 ): Promise<CryptoKey> {
   let key: CryptoKey;
   try {
-    key = await subtle.unwrapKey("raw", wrapped, wrappingKey, "RSA-OAEP", "HKDF", false, ["deriveKey"]);
+    key = await subtle.unwrapKey("raw", wrappedKey, wrappingKey, wrapping, "HKDF", false, ["deriveKey"]);
   } catch (cause) {
     throw new CofferError("key-refused", { cause });
   }

@@ -16,7 +16,7 @@ import {
 import type { Crypto } from "./crypto.ts";
 import { enrol, verifyInstance } from "./enrol.ts";
 import { generateInstanceKeys, type InstanceKeys } from "./keys.ts";
-import { loadKey } from "./loading/index.ts";
+import { loadKey } from "./loading.ts";
 import type { Peers } from "./peers.ts";
 import type { Registration } from "./registration.ts";
 import { KeyRing, type LoadedKey } from "./ring.ts";
@@ -106,7 +106,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       (await store.loadedKey(record.id, edkDigest)) ?? (await store.loadedKey(record.id, otherForm));
     if (!stored) return undefined;
     try {
-      const key = await loadKey({ subtle, instance: record, trust, now: now() }, { ...loadOf(stored), edk });
+      const key = await loadKey({ subtle, record, trust, now: now() }, { ...loadOf(stored), edk });
       if (live?.record !== record) return undefined;
       ring.put(edkDigest, key);
       return key;
@@ -216,7 +216,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
 
     async load(load) {
       const { record, trust } = enrolled();
-      const loaded = await loadKey({ subtle, instance: record, trust, now: now() }, load);
+      const loaded = await loadKey({ subtle, record, trust, now: now() }, load);
       const [edkDigest] = await edkDigests(load.edk);
       if (enrolled().record !== record) throw new CofferError("not-enrolled");
       ring.put(edkDigest, loaded);

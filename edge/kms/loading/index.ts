@@ -2,6 +2,23 @@
  * edge/kms/loading: the ways in which a data key comes to an instance, one file a way; what all of them ask (whose key, to
  * be released to whom) is decided twice, before the HSM works and after. May import protocol/,
  * edge/hsm, edge/kms, the shared files of edge/, and types of the IAM and the RA.
- * Imported by the KMS's object. The other end is web/microservice/loading.
+ * Imported by the KMS's object. The other end is protocol/keys/loading.
  */
-export { rewrap } from "./rewrap.ts";
+import type { Load, LoadOf, RequestOf, Way } from "#protocol/keys/index.ts";
+import type { Caller } from "../../caller.ts";
+import type { Result } from "../../result.ts";
+import type { Context } from "../context.ts";
+import { rewrap } from "./rewrap.ts";
+
+const WAYS: {
+  [W in Way]: (kms: Context, caller: Caller, request: RequestOf<W>) => Promise<Result<LoadOf<W>>>;
+} = { rewrap };
+
+/** The key as the way that was asked for brings it, or a refusal, which the way has recorded. */
+export function load<W extends Way>(
+  kms: Context,
+  caller: Caller,
+  request: RequestOf<W>,
+): Promise<Result<Load>> {
+  return WAYS[request.way as W](kms, caller, request);
+}

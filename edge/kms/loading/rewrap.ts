@@ -2,9 +2,8 @@
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
-import type { Rewrapped, RewrapRequest } from "#protocol/contract/index.ts";
 import { digest } from "#protocol/digest.ts";
-import { canonicalJws } from "#protocol/keys/index.ts";
+import { canonicalJws, type LoadOf, type RequestOf } from "#protocol/keys/index.ts";
 import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
 import type { AccountKey } from "../../iam/types.ts";
@@ -20,8 +19,8 @@ const RECEIPT_SECONDS = 8 * 3600;
 export async function rewrap(
   kms: Context,
   caller: Caller,
-  request: RewrapRequest,
-): Promise<Result<Rewrapped>> {
+  request: RequestOf<"rewrap">,
+): Promise<Result<LoadOf<"rewrap">>> {
   const read = await readWanted(kms, caller, "kms:rewrap", request);
   if (!read.ok) return read;
   const wanted = read.value;
@@ -56,7 +55,7 @@ async function rewrapFor(
   { edk, token, thumbprint }: Wanted,
   account: AccountKey,
   { policy, recipient: { hsmKey, notAfter } }: Released,
-): Promise<Rewrapped> {
+): Promise<LoadOf<"rewrap">> {
   const keys = { account, wrappedDataKey: decodeBase64url(edk.wrappedKey), hsmKey };
   const wrappedKey = await rewrapDataKey(kms.hsm, kms.ledger, keys, Date.now());
   const iat = seconds(Date.now());
@@ -73,5 +72,5 @@ async function rewrapFor(
     iat,
     exp: Math.min(iat + RECEIPT_SECONDS, notAfter, edk.expires ?? Number.MAX_SAFE_INTEGER),
   });
-  return { wrappedKey: encodeBase64url(wrappedKey), receipt };
+  return { way: "rewrap", edk: token, wrappedKey: encodeBase64url(wrappedKey), receipt };
 }

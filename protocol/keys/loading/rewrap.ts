@@ -1,13 +1,44 @@
-import { compactJws, literal, object, text } from "../../shape.ts";
+/**
+ * Loading by rewrap (M8): the HSM wraps a data key to the instance's certificate, and the KMS signs a receipt for it. Anyone
+ * who holds the certificate can wrap a key of their own to it, so without the receipt nothing may be unwrapped.
+ */
+
+import { compactJws, literal, type Of, object, text } from "../../shape.ts";
+import { verifyEdk } from "../edk.ts";
 import { MAX_JWS_LENGTH } from "../length.ts";
+import { verifyReceipt } from "../receipt.ts";
+import type { Verified, Verifier } from "./verifier.ts";
+import { rsaOaep } from "./wrapping.ts";
 
 /**
- * A data key rewrapped to the instance (M8). EDK and receipt are compact JWS; `wrappedKey` is RSA-OAEP (SHA-256) to the
- * instance's wrapping certificate, base64url.
+ * `certificate`: of the instance's wrapping key, DER, base64url. What is no EDK or no certificate has a problem of its own.
+ * Every call is marked as pure, so that the microservice does not bundle it.
  */
-export const rewrapped = /* @__PURE__ */ object({
+export const requested = /* @__PURE__ */ object({
+  way: /* @__PURE__ */ literal("rewrap"),
+  edk: /* @__PURE__ */ text(0, MAX_JWS_LENGTH),
+  certificate: /* @__PURE__ */ text(0, 8192),
+});
+
+/** EDK and receipt are compact JWS; `wrappedKey` is RSA-OAEP (SHA-256) to the instance's wrapping certificate, base64url. */
+export const loaded = /* @__PURE__ */ object({
   way: literal("rewrap"),
   edk: compactJws(MAX_JWS_LENGTH),
   wrappedKey: text(1, 2048, /^[\w-]+$/),
   receipt: compactJws(MAX_JWS_LENGTH),
 });
+
+/** EDK and receipt under the trust list, each of the other. Throws `JwsError` or `TypeError`. */
+export async function verify(
+  load: Of<typeof loaded>,
+  { trust, recipient, now }: Verifier,
+): Promise<Verified> {
+  const wrapped = rsaOaep(load.wrappedKey);
+  const [edk, receipt] = await Promise.all([
+    verifyEdk(load.edk, trust, now),
+    verifyReceipt(load.receipt, trust, { ...wrapped, edk: load.edk, recipient, now }),
+  ]);
+  for (const name of ["keyId", "keyVersion", "tenant", "account"] as const)
+    if (receipt[name] !== edk[name]) throw new TypeError(`another ${name}`);
+  return { ...wrapped, edk, receipt };
+}
