@@ -10,6 +10,7 @@ import { publicKeyOf } from "../store/material.ts";
 import { issueCertificate, readRequest } from "./certificate-authority.ts";
 import { subjectOf } from "./certificate-subject.ts";
 import type { Context } from "./context.ts";
+import { described } from "./description.ts";
 import type { Handler } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
 import { der } from "./key-format.ts";
@@ -17,7 +18,6 @@ import { addLink } from "./links.ts";
 import { checkSettable, putNew } from "./new-object.ts";
 import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
-import { described } from "./register.ts";
 import { giveAwayName, linkReplacement, replacementDates } from "./replacement.ts";
 
 type Request = RequestPayload<"Certify">;

@@ -1,7 +1,7 @@
 import { KmipError } from "#protocol/kmip/index.ts";
 import { leftOf } from "../policy/usage-limits.ts";
 import type { Handler } from "./handler.ts";
-import { shorterLease } from "./lease.ts";
+import { shorterLease } from "./lease-time.ts";
 import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
 import { checkUsable } from "./usage.ts";

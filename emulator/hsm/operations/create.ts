@@ -5,33 +5,11 @@ import { isRestricted } from "../policy/roles.ts";
 import type { Context } from "./context.ts";
 import type { Handler } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
+import { keyLength } from "./key-length.ts";
 import { checkSettable, putNew } from "./new-object.ts";
 import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
 import { checkUsable } from "./usage.ts";
-
-/** Lengths in bits that algorithms of symmetric keys can have; HMAC keys have any. */
-const LENGTHS: Readonly<Record<string, readonly number[]>> = {
-  AES: [128, 192, 256, 512],
-  DES: [56, 64],
-  DES3: [112, 128, 168, 192],
-  ChaCha20: [256],
-  Poly1305: [256],
-  ChaCha20Poly1305: [256],
-  Camellia: [128, 192, 256],
-  Blowfish: [128, 192, 256, 448],
-  ARIA: [128, 192, 256],
-  CAST5: [40, 64, 80, 128],
-  IDEA: [128],
-  MARS: [128, 192, 256, 448],
-  RC2: [40, 64, 128],
-  RC4: [40, 56, 64, 80, 128, 256],
-  RC5: [128],
-  SEED: [128],
-  SKIPJACK: [80],
-  Twofish: [128, 192, 256],
-};
-const DEFAULT_LENGTH: Readonly<Record<string, number>> = { DES: 64, DES3: 168 };
 
 /** Create (KMIP 2.1 §6.1.8): a symmetric key, or secret data. */
 const create: Handler<"Create"> = ({ objectType, attributes }, context) => {
@@ -99,22 +77,6 @@ function ruledAttributes(attributes: Attributes, context: Context): Attributes {
   if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "A key needs a parent");
   const keyClass = classOf(attributes);
   return keyClass ? classAttributes(keyClass, attributes) : attributes;
-}
-
-/** A key without a usage mask is made (TC-CS-CORVAL-1) and good for nothing until it gets one. */
-export function keyLength({ cryptographicAlgorithm: algorithm, cryptographicLength: asked }: Attributes) {
-  if (algorithm === undefined) throw new KmipError("MissingData", "Cryptographic Algorithm is missing");
-  const name = String(algorithm);
-  const isHmac = name.startsWith("HMAC_");
-  const lengths = Object.hasOwn(LENGTHS, name) ? LENGTHS[name] : undefined;
-  if (!lengths && !isHmac)
-    throw new KmipError("InvalidField", "Not an algorithm of symmetric keys made here");
-  const length = asked ?? DEFAULT_LENGTH[name] ?? 256;
-  if (lengths ? !lengths.includes(length) : length < 8 || length > 8192 || length % 8 !== 0)
-    throw new KmipError("InvalidField", "The algorithm has no keys of that length");
-  // DES keys carry a parity bit in each byte, which the length may leave out.
-  const bytes = name.startsWith("DES") && length % 7 === 0 ? length / 7 : length / 8;
-  return { bytes, length };
 }
 
 export const Create: Operation<"Create"> = {

@@ -1,4 +1,5 @@
-import { type AttributeReference, type Attributes, KmipError } from "#protocol/kmip/index.ts";
+import { type AttributeReference, KmipError } from "#protocol/kmip/index.ts";
+import { chosen, distinct } from "./chosen-attributes.ts";
 import { clientAttributes } from "./client-attributes.ts";
 import type { Handler } from "./handler.ts";
 import { objectFor } from "./object-for.ts";
@@ -40,29 +41,6 @@ const getAttributeList: Handler<"GetAttributeList"> = ({ uniqueIdentifier }, con
     references.push({ vendorIdentification, attributeName });
   return { uniqueIdentifier: object.uid, attributeReference: distinct(references) };
 };
-
-/** Those of an object's attributes that are named. */
-export function chosen(all: Attributes, references: AttributeReference[]): Attributes {
-  const { attributeIndex } = all;
-  const record: Record<string, unknown> = attributeIndex ? { attributeIndex } : {};
-  for (const reference of distinct(references)) {
-    if (typeof reference === "string") record[reference] = all[reference];
-    else if ("vendorIdentification" in reference) {
-      const found = all.vendorAttributes?.filter(
-        (attribute) =>
-          attribute.vendorIdentification === reference.vendorIdentification &&
-          attribute.attributeName === reference.attributeName,
-      );
-      record.vendorAttributes = [...((record.vendorAttributes as unknown[]) ?? []), ...(found ?? [])];
-    }
-  }
-  return record as Attributes;
-}
-
-/** What is asked for twice is returned once. */
-function distinct(references: AttributeReference[]): AttributeReference[] {
-  return [...new Map(references.map((one) => [JSON.stringify(one), one])).values()];
-}
 
 export const GetAttributes: Operation<"GetAttributes"> = {
   handler: getAttributes,

@@ -13,12 +13,12 @@ import { keyBlockOf } from "../store/material.ts";
 import { clientAttributes } from "./client-attributes.ts";
 import type { Asker, Clock, Context, Kept, Store } from "./context.ts";
 import type { Handler } from "./handler.ts";
-import { unwrappingKey } from "./import.ts";
 import { inFormat } from "./key-format.ts";
 import { blockBytes, ttlvKeyValue, unwrapBlock, wrapBytes, wrappingParameters } from "./key-wrapping.ts";
 import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
 import { pkcs12Block } from "./pkcs12.ts";
+import { unwrappingKey } from "./unwrapping-key.ts";
 import { checkUsable, countUsage } from "./usage.ts";
 import { attributesToWrap } from "./wrapped-attributes.ts";
 

@@ -6,16 +6,15 @@ import { classOf } from "../policy/classes.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { checkNoPad, isSecret } from "../policy/secrecy.ts";
 import type { ManagedObject, ObjectValue } from "../store/managed-object.ts";
-import type { Asker, Context, Store } from "./context.ts";
+import type { Asker, Store } from "./context.ts";
+import { checkKind, described } from "./description.ts";
 import type { Handler } from "./handler.ts";
 import { checkChosenIdentifier } from "./identifier.ts";
 import { withKeyValueAttributes } from "./key-value-attributes.ts";
 import { unwrapBlock, wrappingParameters } from "./key-wrapping.ts";
 import { checkSettable, putNew } from "./new-object.ts";
-import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
-import { checkKind, described } from "./register.ts";
-import { checkUsable } from "./usage.ts";
+import { unwrappingKey } from "./unwrapping-key.ts";
 
 /**
  * Import (KMIP 2.1 §6.1.25): an object with an identifier that the client chose. A wrapped key is unwrapped by a
@@ -88,19 +87,6 @@ function checkReplaced({ work, subject }: Asker & Store, uid: string, replaceExi
   const ruled = existing.attributes.vendorAttributes?.some(isPolicy);
   if (!replaceExisting || !own || ruled)
     throw new KmipError("ObjectAlreadyExists", "The identifier is taken");
-}
-
-/** The resident key that the key block names, if the asker may unwrap with it now. */
-export function unwrappingKey({ keyWrappingData }: KeyBlock, context: Context): ManagedObject {
-  const identifier = keyWrappingData?.encryptionKeyInformation?.uniqueIdentifier;
-  if (identifier === undefined) throw new KmipError("MissingData", "The unwrapping key is not named");
-  const key = objectFor(context, identifier, "Get");
-  const keyClass = classOf(key.attributes);
-  if (keyClass) childClass(context.subject, key, "unwrapsFor");
-  else if (key.owner !== context.subject.identity)
-    throw new KmipError("PermissionDenied", "Not your unwrapping key");
-  checkUsable(key, "UnwrapKey", context.now);
-  return key;
 }
 
 function unwrapped(

@@ -12,6 +12,7 @@ import {
   ModifyAttribute,
   SetAttribute,
 } from "./change-attributes.ts";
+import { GetConstraints, SetConstraints, SetDefaults } from "./change-settings.ts";
 import { Check } from "./check.ts";
 import { Decrypt, Encrypt } from "./cipher.ts";
 import { Create } from "./create.ts";
@@ -34,7 +35,6 @@ import { ReKey } from "./re-key.ts";
 import { ReKeyKeyPair } from "./re-key-key-pair.ts";
 import { Register } from "./register.ts";
 import { Notify, Put, SetEndpointRole } from "./server-to-client.ts";
-import { GetConstraints, SetConstraints, SetDefaults } from "./settings.ts";
 import { Sign, SignatureVerify } from "./sign.ts";
 import { CreateSplitKey, JoinSplitKey } from "./split-key.ts";
 import { GetUsageAllocation } from "./usage-allocation.ts";

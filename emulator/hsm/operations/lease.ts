@@ -1,17 +1,9 @@
 import { KmipError } from "#protocol/kmip/index.ts";
 import { stateAt } from "../store/managed-object.ts";
 import type { Handler } from "./handler.ts";
+import { shorterLease } from "./lease-time.ts";
 import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
-
-/** Seconds that a client may use what it knows of an object before it asks again; an Interval of 0 is without end. */
-export const LEASE_TIME = 3600;
-
-/** The shorter of two leases, of which one may be absent. */
-export function shorterLease(one: number | undefined, other: number): number {
-  if (one === undefined || one === 0) return other;
-  return other === 0 ? one : Math.min(one, other);
-}
 
 /**
  * Obtain Lease (KMIP 1.4 §4.17, KMIP 2.1 §6.1.35): how long a client may use its copy, and when the object last changed.

@@ -11,7 +11,7 @@ import {
 import { parsePrivateKey, parsePublicKey } from "../store/material.ts";
 import { checkCount } from "./attribute-instances.ts";
 import type { Context } from "./context.ts";
-import { shorterLease } from "./lease.ts";
+import { shorterLease } from "./lease-time.ts";
 import { checkConstraints } from "./settings.ts";
 
 /** Attributes that the server alone sets (KMIP 2.1 §4, "Initially set by: Server"). */

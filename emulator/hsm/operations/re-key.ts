@@ -1,9 +1,9 @@
 import { KmipError } from "#protocol/kmip/index.ts";
 import { inPlaceOf } from "../policy/access.ts";
 import { keyBlockOf } from "../store/material.ts";
-import { keyLength } from "./create.ts";
 import type { Handler } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
+import { keyLength } from "./key-length.ts";
 import { putNew } from "./new-object.ts";
 import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";

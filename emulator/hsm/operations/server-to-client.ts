@@ -1,6 +1,6 @@
+import { checkKind } from "./description.ts";
 import type { Handler } from "./handler.ts";
 import type { Operation } from "./operation.ts";
-import { checkKind } from "./register.ts";
 
 /**
  * Operations that a server asks of a client (KMIP 2.1, server-to-client operations). This endpoint takes them from its peers in that role, as

@@ -1,8 +1,6 @@
 import { type Attributes, KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import type { Asker, Clock, Context, Store } from "./context.ts";
-import type { Handler } from "./handler.ts";
-import type { Operation } from "./operation.ts";
 
 /**
  * Constraints and defaults (KMIP 2.1 §7.7 Constraints, §7.11 Defaults Information): each client's own, for the objects that it makes.
@@ -19,29 +17,6 @@ interface Settings {
 
 /** No certificate and no credential has this name: it is not ASCII. */
 const NOBODY = "\u2205";
-
-/** Each new object is compared with all of them. */
-const MOST = 64;
-
-/** Set Constraints (KMIP 2.1 §6.1.52): those in force from now on; none where there are none. */
-const setConstraints: Handler<"SetConstraints"> = ({ constraints }, context) => {
-  if ((constraints?.constraint?.length ?? 0) > MOST)
-    throw new KmipError("InvalidField", `There are ${MOST} constraints at most`);
-  write(context, { ...settingsOf(context), constraints });
-  return {};
-};
-
-/** Get Constraints (KMIP 2.1 §6.1.22) */
-const getConstraints: Handler<"GetConstraints"> = (_request, context) => {
-  const { constraints } = settingsOf(context);
-  return constraints ? { constraints } : {};
-};
-
-/** Set Defaults (KMIP 2.1 §6.1.53) */
-const setDefaults: Handler<"SetDefaults"> = ({ defaultsInformation }, context) => {
-  write(context, { ...settingsOf(context), defaults: defaultsInformation });
-  return {};
-};
 
 export function settingsOf({ work, subject }: Asker & Store): Settings {
   const kept = work.get(identifier(subject.identity)) as
@@ -71,7 +46,7 @@ export function checkConstraints(context: Context, { objectType, attributes }: M
   if (!kept) throw new KmipError("ConstraintViolation", "The object is outside the constraints");
 }
 
-function write({ work, subject, now }: Asker & Clock & Store, settings: Settings): void {
+export function keepSettings({ work, subject, now }: Asker & Clock & Store, settings: Settings): void {
   const uid = identifier(subject.identity);
   const object: ManagedObject & { settings: Settings } = {
     uid,
@@ -87,39 +62,3 @@ function write({ work, subject, now }: Asker & Clock & Store, settings: Settings
 function identifier(identity: string): string {
   return `${NOBODY} settings of ${identity}`;
 }
-
-export const SetConstraints: Operation<"SetConstraints"> = {
-  handler: setConstraints,
-  needsValue: false,
-  unattested: false,
-  deferrable: true,
-  undoable: true,
-  roles: [],
-  ticket: "none",
-  policyName: undefined,
-  shared: false,
-};
-
-export const GetConstraints: Operation<"GetConstraints"> = {
-  handler: getConstraints,
-  needsValue: false,
-  unattested: false,
-  deferrable: true,
-  undoable: true,
-  roles: [],
-  ticket: "none",
-  policyName: undefined,
-  shared: false,
-};
-
-export const SetDefaults: Operation<"SetDefaults"> = {
-  handler: setDefaults,
-  needsValue: false,
-  unattested: false,
-  deferrable: true,
-  undoable: true,
-  roles: [],
-  ticket: "none",
-  policyName: undefined,
-  shared: false,
-};

@@ -11,9 +11,9 @@ import { objectsFor } from "../identity/tickets.ts";
 import { checkAccess, checkOperation } from "../policy/access.ts";
 import { namesAttributes } from "../policy/release.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
+import { chosen } from "./chosen-attributes.ts";
 import { clientAttributes } from "./client-attributes.ts";
 import type { Asker, Context } from "./context.ts";
-import { chosen } from "./get-attributes.ts";
 
 /** Attributes that may be wrapped with a key. */
 const MOST = 256;

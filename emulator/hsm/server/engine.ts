@@ -21,7 +21,7 @@ import { Principals } from "../identity/principals.ts";
 import { Tickets } from "../identity/tickets.ts";
 import type { Log } from "../log.ts";
 import { OPERATIONS } from "../operations/index.ts";
-import { LEASE_TIME } from "../operations/lease.ts";
+import { LEASE_TIME } from "../operations/lease-time.ts";
 import { mayAsk } from "../policy/access.ts";
 import { OperationPolicies } from "../policy/operation-policy.ts";
 import type { ObjectStore } from "../store/store.ts";

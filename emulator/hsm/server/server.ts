@@ -6,7 +6,7 @@ import type { Pki } from "../identity/pki.ts";
 import { type Principal, Principals, principalOf } from "../identity/principals.ts";
 import { fileLog, type Log } from "../log.ts";
 import { OPERATIONS } from "../operations/index.ts";
-import { LEASE_TIME } from "../operations/lease.ts";
+import { LEASE_TIME } from "../operations/lease-time.ts";
 import { OperationPolicies, type OperationPolicy } from "../policy/operation-policy.ts";
 import { ObjectStore } from "../store/store.ts";
 import { Engine } from "./engine.ts";
