@@ -119,14 +119,17 @@ const loginTerms = {
   usageLimits: optional(usageLimits),
 };
 
-type Operations = Record<string, { request: Codec<unknown>; response: Codec<unknown> }>;
+type Operations = Record<string, { request: Codec<unknown>; response: Codec<unknown>; reads: boolean }>;
 
 function operation<Q extends Shape, S extends Shape>(
   request: Q,
   response: S,
-): { request: Codec<Fields<Q>>; response: Codec<Fields<S>> } {
-  return { request: structure(request), response: structure(response) };
+): { request: Codec<Fields<Q>>; response: Codec<Fields<S>>; reads: boolean } {
+  return { request: structure(request), response: structure(response), reads: false };
 }
+
+/** One that changes nothing at the server and holds no stream, so that twice is as good as once. */
+const read: typeof operation = (request, response) => ({ ...operation(request, response), reads: true });
 
 export const PAYLOADS = {
   Create: operation(
@@ -169,7 +172,7 @@ export const PAYLOADS = {
     { ...identifier, ...certificateRequest, offset: optional(interval), ...optionalTemplate, ...masks },
     { ...identified, ...answeredTemplate },
   ),
-  Locate: operation(
+  Locate: read(
     {
       maximumItems: optional(integer),
       offsetItems: optional(integer),
@@ -179,16 +182,16 @@ export const PAYLOADS = {
     },
     { locatedItems: optional(integer), uniqueIdentifier: repeated(textString) },
   ),
-  Check: operation({ ...identifier, ...checked }, { ...identified, ...checked }),
-  Get: operation(
+  Check: read({ ...identifier, ...checked }, { ...identified, ...checked }),
+  Get: read(
     { ...identifier, ...wrapping },
     { objectType: required(enumeration("ObjectType")), ...identified, object },
   ),
-  GetAttributes: operation(
+  GetAttributes: read(
     { ...identifier, attributeReference: attributeReferences() },
     { ...identified, attributes: attributes("Attribute") },
   ),
-  GetAttributeList: operation(identifier, { ...identified, attributeReference: attributeReferences() }),
+  GetAttributeList: read(identifier, { ...identified, attributeReference: attributeReferences() }),
   AddAttribute: operation(
     // Drafts of the test cases of 2.0 say Current Attribute for it (TC-ECC-3).
     {
@@ -243,7 +246,7 @@ export const PAYLOADS = {
   Destroy: operation(identifier, identified),
   Archive: operation(identifier, identified),
   Recover: operation(identifier, identified),
-  Validate: operation(
+  Validate: read(
     {
       certificate: optionalRepeated(certificate),
       uniqueIdentifier: optionalRepeated(uniqueIdentifier),
@@ -251,7 +254,7 @@ export const PAYLOADS = {
     },
     { validityIndicator: required(enumeration("ValidityIndicator")) },
   ),
-  Query: operation(
+  Query: read(
     { queryFunction: repeated(enumeration("QueryFunction")) },
     {
       operation: optionalRepeated(enumeration("Operation")),
@@ -270,7 +273,7 @@ export const PAYLOADS = {
       protectionStorageMasks: optional(protectionStorageMasks),
     },
   ),
-  DiscoverVersions: operation(
+  DiscoverVersions: read(
     { protocolVersion: repeated(protocolVersion) },
     { protocolVersion: repeated(protocolVersion) },
   ),
@@ -391,7 +394,7 @@ export const PAYLOADS = {
     },
     identified,
   ),
-  Export: operation(
+  Export: read(
     { ...identifier, ...wrapping },
     {
       objectType: required(enumeration("ObjectType")),
@@ -450,5 +453,5 @@ export const PAYLOADS = {
     { asynchronousRequest: optionalRepeated(asynchronousRequest) },
   ),
   Process: operation(asynchronous, asynchronous),
-  Ping: operation({}, {}),
+  Ping: read({}, {}),
 } satisfies Operations;

@@ -3,101 +3,76 @@
  * May be imported by: server.
  */
 import type { OperationName } from "#protocol/kmip/index.ts";
-import { Cancel, Poll, Process, QueryAsynchronousRequests } from "./asynchronous.ts";
-import { Certify, ReCertify } from "./certify.ts";
-import {
-  AddAttribute,
-  AdjustAttribute,
-  DeleteAttribute,
-  ModifyAttribute,
-  SetAttribute,
-} from "./change-attributes.ts";
-import { GetConstraints, SetConstraints, SetDefaults } from "./change-settings.ts";
-import { Check } from "./check.ts";
-import { Decrypt, Encrypt } from "./cipher.ts";
-import { Create } from "./create.ts";
-import { CreateKeyPair } from "./create-key-pair.ts";
-import { Archive, Interop, Log, Recover } from "./custody.ts";
-import { DeriveKey } from "./derive-key.ts";
-import { DiscoverVersions, Ping, Query } from "./discovery.ts";
-import { Export, Get } from "./get.ts";
-import { GetAttributeList, GetAttributes } from "./get-attributes.ts";
-import { Import } from "./import.ts";
-import { ObtainLease } from "./lease.ts";
-import { Activate, Destroy, Revoke } from "./life-cycle.ts";
-import { Locate } from "./locate.ts";
-import { DelegatedLogin, Login, Logout } from "./login.ts";
-import { Hash, MAC, MACVerify } from "./mac.ts";
+import * as asynchronous from "./asynchronous.ts";
+import * as certify from "./certify.ts";
+import * as changeAttributes from "./change-attributes.ts";
+import * as changeSettings from "./change-settings.ts";
+import * as check from "./check.ts";
+import * as cipher from "./cipher.ts";
+import * as create from "./create.ts";
+import * as createKeyPair from "./create-key-pair.ts";
+import * as custody from "./custody.ts";
+import * as deriveKey from "./derive-key.ts";
+import * as discovery from "./discovery.ts";
+import * as get from "./get.ts";
+import * as getAttributes from "./get-attributes.ts";
+import * as importObject from "./import.ts";
+import * as lease from "./lease.ts";
+import * as lifeCycle from "./life-cycle.ts";
+import * as locate from "./locate.ts";
+import * as login from "./login.ts";
+import * as mac from "./mac.ts";
 import type { Operation } from "./operation.ts";
-import { PKCS_11 } from "./pkcs11.ts";
-import { RNGRetrieve, RNGSeed } from "./random.ts";
-import { ReKey } from "./re-key.ts";
-import { ReKeyKeyPair } from "./re-key-key-pair.ts";
-import { Register } from "./register.ts";
-import { Notify, Put, SetEndpointRole } from "./server-to-client.ts";
-import { Sign, SignatureVerify } from "./sign.ts";
-import { CreateSplitKey, JoinSplitKey } from "./split-key.ts";
-import { GetUsageAllocation } from "./usage-allocation.ts";
-import { Validate } from "./validate.ts";
+import * as pkcs11 from "./pkcs11.ts";
+import * as random from "./random.ts";
+import * as reKey from "./re-key.ts";
+import * as reKeyKeyPair from "./re-key-key-pair.ts";
+import * as register from "./register.ts";
+import * as serverToClient from "./server-to-client.ts";
+import * as sign from "./sign.ts";
+import * as splitKey from "./split-key.ts";
+import * as usageAllocation from "./usage-allocation.ts";
+import * as validate from "./validate.ts";
+
+/** These files export operations and nothing else, so that a new one is here by itself. */
+const operations = {
+  ...create,
+  ...createKeyPair,
+  ...register,
+  ...importObject,
+  ...get,
+  ...getAttributes,
+  ...changeAttributes,
+  ...locate,
+  ...lifeCycle,
+  ...cipher,
+  ...sign,
+  ...mac,
+  ...custody,
+  ...check,
+  ...random,
+  ...discovery,
+  ...asynchronous,
+  ...certify,
+  ...validate,
+  ...reKey,
+  ...reKeyKeyPair,
+  ...lease,
+  ...usageAllocation,
+  ...deriveKey,
+  ...splitKey,
+  ...login,
+  ...pkcs11,
+  ...changeSettings,
+  ...serverToClient,
+};
+
+/** Re-Provision replaces a client's credential; here that is the operator's to do. */
+type Served = Exclude<OperationName, "ReProvision">;
+type Whole = { [O in Served]: Operation<O> };
+/** What these files export besides is found here. */
+type Stray = { [Name in Exclude<keyof typeof operations, Served>]: never };
 
 /** Operations by name; what is not here is not supported. */
-export const OPERATIONS: Readonly<{ [O in OperationName]?: Operation<O> }> = {
-  Create,
-  CreateKeyPair,
-  Register,
-  Import,
-  Get,
-  Export,
-  GetAttributes,
-  GetAttributeList,
-  AddAttribute,
-  ModifyAttribute,
-  SetAttribute,
-  AdjustAttribute,
-  DeleteAttribute,
-  Locate,
-  Activate,
-  Revoke,
-  Destroy,
-  Encrypt,
-  Decrypt,
-  Sign,
-  SignatureVerify,
-  MAC,
-  MACVerify,
-  Hash,
-  Archive,
-  Recover,
-  Check,
-  Log,
-  Interop,
-  RNGRetrieve,
-  RNGSeed,
-  DiscoverVersions,
-  Ping,
-  Poll,
-  Process,
-  QueryAsynchronousRequests,
-  Cancel,
-  Certify,
-  ReCertify,
-  Validate,
-  ReKey,
-  ReKeyKeyPair,
-  ObtainLease,
-  GetUsageAllocation,
-  DeriveKey,
-  CreateSplitKey,
-  JoinSplitKey,
-  Login,
-  DelegatedLogin,
-  Logout,
-  PKCS_11,
-  SetConstraints,
-  GetConstraints,
-  SetDefaults,
-  Put,
-  Notify,
-  SetEndpointRole,
-  Query,
-};
+export const OPERATIONS: Readonly<{ [O in OperationName]?: Operation<O> }> = operations satisfies Whole &
+  Stray;
