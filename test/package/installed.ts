@@ -1,12 +1,16 @@
 /** The package as `npm run package` makes it, unpacked below a project's node_modules with what its manifest declares. */
 
 import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -22,15 +26,47 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export type Manifest = Record<"dependencies" | "peerDependencies", Record<string, string>> &
   Record<string, unknown>;
 
-/** Packs once, and removes all that was made of it when the tests of the file have ended. */
+/** The package of this tree; all that is made of it is removed when the tests of the file have ended. */
 export function packPackage(): { tarball: Buffer; install(name: string, has?: Has): Project } {
   const dir = mkdtempSync(join(tmpdir(), "coffer-package-"));
   afterAll(() => rmSync(dir, { recursive: true, force: true }));
-  const pack = join(ROOT, "cli/package/pack.ts");
-  execFileSync(process.execPath, [pack, "--silent", "--offline", "--pack-destination", dir], { cwd: ROOT });
-  const [file] = readdirSync(dir).filter((name) => name.endsWith(".tgz"));
-  const tarball = readFileSync(join(dir, file!));
+  const tarball = packed();
   return { tarball, install: (name, has) => install(join(dir, name), tarball, has) };
+}
+
+/** Packs once for all files of tests, and again when the tree is another: the tarball's name is a hash of all that it is made of. */
+function packed(): Buffer {
+  const kept = join(ROOT, "dist/tarball");
+  const file = join(kept, `${hashOfTree()}.tgz`);
+  if (!existsSync(file)) {
+    rmSync(kept, { recursive: true, force: true });
+    const made = join(kept, "made");
+    mkdirSync(made, { recursive: true });
+    const pack = join(ROOT, "cli/package/pack.ts");
+    const options = ["--silent", "--offline", "--pack-destination", made];
+    execFileSync(process.execPath, [pack, ...options], { cwd: ROOT });
+    const [name] = readdirSync(made);
+    renameSync(join(made, name!), file);
+  }
+  return readFileSync(file);
+}
+
+/** Of the names and contents of all files but those that are made, hidden, tests or measurements. */
+function hashOfTree(): string {
+  const others = /^(\.|(node_modules|dist|test|bench)$)/;
+  const hash = createHash("sha256");
+  const roots = readdirSync(ROOT).filter((name) => !others.test(name));
+  const paths = roots.flatMap((name) =>
+    statSync(join(ROOT, name)).isDirectory()
+      ? readdirSync(join(ROOT, name), { recursive: true, encoding: "utf8" }).map((path) => join(name, path))
+      : [name],
+  );
+  for (const path of paths.toSorted()) {
+    if (!statSync(join(ROOT, path)).isFile() || path.endsWith(".test.ts")) continue;
+    const content = readFileSync(join(ROOT, path));
+    hash.update(`${path}\0${content.length}\0`).update(content);
+  }
+  return hash.digest("hex");
 }
 
 /** What a project has beside the package. */
