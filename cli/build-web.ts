@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { readTenants } from "#edge/tenants.ts";
 import { buildWeb } from "#web/build.ts";
 import { CommandError } from "./command-error.ts";
+import { COFFER } from "./parts/index.ts";
 import { report } from "./report.ts";
 import { ROOT_KEY_FILE, readRootKey } from "./root-key.ts";
 
@@ -20,7 +21,7 @@ npm run deploy -- [OPTIONS]   build them, then run \`wrangler deploy\` with thes
   --root-key FILE   the deployment's root key, PEM, which the microservice pins   (${ROOT_KEY_FILE}, if it exists)
   --out DIR         where page and vault are written                              (dist/web)
 
-\`coffer init\` writes that file. Without it only a dry run can be deployed: its vault serves nobody.
+\`${COFFER} init\` writes that file. Without it only a dry run can be deployed: its vault serves nobody.
 `;
 
 try {
@@ -50,7 +51,7 @@ async function run(args: string[]): Promise<number> {
   const rootKey = await rootKeyOf(values["root-key"]);
   if (!rootKey && command === "deploy" && !values["dry-run"])
     throw new CommandError(
-      `There is no root key for the vault to pin: run \`coffer init\`, or name its file with --root-key.`,
+      `There is no root key for the vault to pin: run \`${COFFER} init\`, or name its file with --root-key.`,
     );
   if (command === "deploy") await checkTenants(values.config, values.env);
   const outDir = typeof values.out === "string" ? resolve(values.out) : join(ROOT, "dist/web");

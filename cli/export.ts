@@ -13,6 +13,7 @@ import { exportFileName } from "./export-file-name.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { writeInto } from "./open.ts";
 import { print } from "./output.ts";
+import { COFFER } from "./parts/index.ts";
 import { progressBar } from "./progress-bar.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";
@@ -36,7 +37,7 @@ leaves without an entry, and an interrupted export has entries for what it took.
 ${SESSION_HELP}
 Exit code: 0 all documents written, 1 at least one was not, 2 the command line is wrong.
 
-Example: coffer export --all --to ~/coffer-exit --release-key
+Example: ${COFFER} export --all --to ~/coffer-exit --release-key
 `;
 
 const NAMESPACE = "coffer-export";

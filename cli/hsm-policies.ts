@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { type OperationPolicy, parsePolicies } from "#emulator/hsm/index.ts";
 import { CommandError } from "./command-error.ts";
+import { documentPath } from "./document-path.ts";
 
 /** In the folder of keys and objects, where no other file is named. */
 export const POLICIES_FILE = "policies.json";
@@ -11,7 +12,7 @@ export async function readPolicies(
   { absent }: { absent?: Record<string, OperationPolicy> } = {},
 ): Promise<Record<string, OperationPolicy>> {
   const wrong = (what: string) =>
-    new CommandError(`${file}: ${what}. docs/kmip-hsm.md shows a file of operation policies.`);
+    new CommandError(`${file}: ${what}. ${documentPath("kmip-hsm.md")} shows a file of operation policies.`);
   let text: string;
   try {
     text = await readFile(file, "utf8");

@@ -16,6 +16,7 @@ import {
 } from "#emulator/hsm/index.ts";
 import { makeFolder, writeWhole } from "#files/index.ts";
 import { CommandError } from "./command-error.ts";
+import { COFFER } from "./parts/index.ts";
 
 const KINDS = ["password", "hashed-password", "one-time-password", "device", "certificate"] as const;
 type Kind = (typeof KINDS)[number];
@@ -84,7 +85,7 @@ export async function readPrincipals(
   } catch (error) {
     if (absent && isMissing(error)) return absent;
     if (!isMissing(error)) throw error;
-    throw new CommandError(`${file}: there is no such file. 'coffer hsm principal NAME' makes one.`);
+    throw new CommandError(`${file}: there is no such file. \`${COFFER} hsm principal NAME\` makes one.`);
   }
   // What stands in it is as good as a password, for some kinds; Windows has no such modes.
   const { mode } = await stat(file);
@@ -94,7 +95,7 @@ export async function readPrincipals(
     return parsePrincipals(text);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw new CommandError(`${file}: ${error.message}. 'coffer hsm principal NAME' makes entries.`);
+    throw new CommandError(`${file}: ${error.message}. \`${COFFER} hsm principal NAME\` makes entries.`);
   }
 }
 

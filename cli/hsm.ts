@@ -5,10 +5,12 @@ import { parseArgs } from "node:util";
 import { ensurePki, issueClient, startHsm } from "#emulator/hsm/index.ts";
 import { writeWhole } from "#files/index.ts";
 import { CommandError } from "./command-error.ts";
+import { documentPath } from "./document-path.ts";
 import { logText } from "./hsm-log.ts";
 import { POLICIES_FILE, readPolicies } from "./hsm-policies.ts";
 import { hsmPrincipal, PRINCIPALS_FILE, readPrincipals } from "./hsm-principal.ts";
 import { stopSignal } from "./interrupt.ts";
+import { COFFER } from "./parts/index.ts";
 import { hsmPorts, portOption } from "./ports.ts";
 
 export const HSM_HELP = `coffer hsm: run the HSM emulator alone, for any KMIP client
@@ -51,11 +53,11 @@ Reads the password from standard input; keeps a salted scrypt hash of it.
   --principals FILE   the file                                                (principals.json in --dir)
   --force             put it in the place of one of that name
 
-Examples: node cli/coffer.js hsm
-          node cli/coffer.js hsm --client alice --client mongodb
-          node cli/coffer.js hsm principal fred --group operators < password.txt
-          node cli/coffer.js hsm principal alice --kind certificate --group operators
-          node cli/coffer.js hsm --policies docs/kmip-policies.example.json --attestation-root roots.pem
+Examples: ${COFFER} hsm
+          ${COFFER} hsm --client alice --client mongodb
+          ${COFFER} hsm principal fred --group operators < password.txt
+          ${COFFER} hsm principal alice --kind certificate --group operators
+          ${COFFER} hsm --policies ${documentPath("kmip-policies.example.json")} --attestation-root roots.pem
 `;
 
 /** `coffer hsm`: runs until a signal asks it to stop. */
@@ -215,7 +217,7 @@ function instructions(running: Running): string {
     HTTPS                 https://127.0.0.1:${httpsPort}/kmip   (TTLV, JSON, XML)
     server's authority    ${ca}
     log                   ${logPath}
-    principals            ${principals.join(", ") || "none: 'coffer hsm principal NAME' makes one"}
+    principals            ${principals.join(", ") || `none: '${COFFER} hsm principal NAME' makes one`}
     operation policies    ${["default", "public", ...policies].join(", ")}
     roots of attestation  ${roots || "none: --attestation-root FILE"}
 
@@ -245,7 +247,7 @@ ${clients.map((one) => paths(pki, one)).join("\n")}
     curl --cacert ${ca} --cert ${cert} --key ${key} \\
       -H 'Content-Type: application/json' https://127.0.0.1:${httpsPort}/kmip -d '${QUERY}'
 
-  MongoDB and others: docs/kmip-hsm.md.  Ctrl-C stops it; everything is kept in ${dir}.
+  MongoDB and others: ${documentPath("kmip-hsm.md")}.  Ctrl-C stops it; everything is kept in ${dir}.
 `;
 }
 

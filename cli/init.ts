@@ -8,6 +8,7 @@ import { createKmipClient, KmipError } from "#protocol/kmip/index.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { clientKey } from "./client-key.ts";
 import { CommandError } from "./command-error.ts";
+import { COFFER } from "./parts/index.ts";
 import { portOption } from "./ports.ts";
 import { ROOT_KEY_FILE, rootKeyPem } from "./root-key.ts";
 
@@ -15,8 +16,8 @@ export const INIT_HELP = `coffer init: make a deployment's keys in its HSM
 
 Connects to a KMIP 2.1 HSM as the officer and makes what is missing: certificate authorities, signing keys, the trust
 list and a master key for each tenant. All of them are made inside the HSM and stay there. Writes the root key, which is
-public: \`npm run build\` pins it in the microservice. Can be run again: what is there stays as it is, and a tenant that
-is new gets its master key.
+public: \`npm run deploy\`, in a clone of Coffer's repository, pins it in the microservice. Can be run again: what is there
+stays as it is, and a tenant that is new gets its master key.
 
   --tenant NAME     a tenant's name, as in COFFER_TENANTS in wrangler.toml; may be given several times
   --host NAME       the HSM's address                        (127.0.0.1)
@@ -28,7 +29,7 @@ is new gets its master key.
                     passphrase of that key, if it is encrypted; or in COFFER_KEY_PASSPHRASE
   --root-key FILE   where the root key is written            (${ROOT_KEY_FILE})
 
-Example: coffer init --tenant acme --host hsm.example --ca hsm-ca.pem --cert officer.pem --key officer.key
+Example: ${COFFER} init --tenant acme --host hsm.example --ca hsm-ca.pem --cert officer.pem --key officer.key
 `;
 
 /** `coffer init`: what the officer does once. */
@@ -67,14 +68,14 @@ export async function init(args: string[]): Promise<number> {
   const path = resolve(values["root-key"]);
   await writeWhole(path, rootKeyPem(rootKey), { replace: true, mode: 0o644 });
   process.stdout.write(
-    `Authorities, signing keys, trust list and the master key of ${tenants.join(", of ")} are in the HSM.\nThe root key is in ${path}. Next: npm run deploy (docs/operations.md)\n`,
+    `Authorities, signing keys, trust list and the master key of ${tenants.join(", of ")} are in the HSM.\nThe root key is in ${path}. Next, in a clone of Coffer's repository: npm run deploy -- --root-key ${path} (docs/operations.md there)\n`,
   );
   return 0;
 }
 
 async function pem(path: string | undefined, option: string): Promise<string> {
   if (path === undefined)
-    throw new CommandError(`${option} is needed: coffer init --help tells what for.`, 2);
+    throw new CommandError(`${option} is needed: ${COFFER} init --help tells what for.`, 2);
   return readFile(path, "utf8").catch(() => {
     throw new CommandError(`${option}: ${path} cannot be read.`);
   });

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { formatBytes } from "./format.ts";
+import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 import { shown, UNSHOWABLE } from "./shown.ts";
 
@@ -11,7 +12,7 @@ Prints id, time of sealing, size and name. Names are decrypted here.
 ${SESSION_HELP}
 Exit code: 0 listed, 1 not, 2 the command line is wrong.
 
-Example: coffer list --user alice
+Example: ${COFFER} list --user alice
 `;
 
 /** `coffer list` */
@@ -34,7 +35,7 @@ export async function list(args: string[]): Promise<number> {
       const name = metadata ? shown(metadata.name) : "(cannot be opened)";
       process.stdout.write(`${id}  ${created.toISOString().slice(0, 16)}  ${size.padStart(10)}  ${name}\n`);
     }
-    if (all.length === 0) process.stderr.write("No documents yet. `coffer seal FILE` makes one.\n");
+    if (all.length === 0) process.stderr.write(`No documents yet. \`${COFFER} seal FILE\` makes one.\n`);
     return 0;
   });
 }

@@ -1,12 +1,13 @@
 import { isUtf8 } from "node:buffer";
 import { readFileSync, statSync } from "node:fs";
 import { CommandError } from "./command-error.ts";
+import { COFFER } from "./parts/index.ts";
 import { report, reportLostOutput } from "./report.ts";
 import { shown } from "./shown.ts";
 
 const HELP = `coffer: client-side encryption with keys from a KMIP HSM
 
-Usage: coffer COMMAND [options]
+Usage: ${COFFER} COMMAND [options]
 
   start           run everything on this machine: HSM emulator, edge worker, document page
   init            make a deployment's keys in its HSM
@@ -16,7 +17,7 @@ Usage: coffer COMMAND [options]
   list            the documents, newest first
   export          take all documents out, plain or under a key of your own
 
-coffer COMMAND --help tells a command's options and gives examples.
+${COFFER} COMMAND --help tells a command's options and gives examples.
 Exit code: 0 done; 1 failed, and a sentence on standard error says why; 2 the command line is wrong;
 130 ended by a second Ctrl-C.
 `;

@@ -6,6 +6,7 @@ import { type Destination, openDestination } from "./destination.ts";
 import { exportFileName } from "./export-file-name.ts";
 import { formatBytes } from "./format.ts";
 import { interruptSignal } from "./interrupt.ts";
+import { COFFER } from "./parts/index.ts";
 import { progressBar } from "./progress-bar.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";
@@ -23,8 +24,8 @@ Without --to it is called as the document is, with _ for what cannot be in a fil
 ${SESSION_HELP}
 Exit code: 0 written, 1 not written, 2 the command line is wrong.
 
-Examples: coffer open contract.pdf --to /tmp/contract.pdf
-          coffer open 7b0c6c1e-6d5f-4c93-9a3e-0d3c5b1f2a77
+Examples: ${COFFER} open contract.pdf --to /tmp/contract.pdf
+          ${COFFER} open 7b0c6c1e-6d5f-4c93-9a3e-0d3c5b1f2a77
 `;
 
 /** `coffer open DOCUMENT` */
@@ -65,7 +66,9 @@ async function find({ documents, identity }: Client, wanted: string): Promise<Do
   const named = all.filter(({ metadata }) => metadata?.name === wanted);
   if (named.length === 1) return named[0]!;
   if (named.length === 0)
-    throw new CommandError(`There is no document '${shown(wanted)}'. \`coffer list\` shows what there is.`);
+    throw new CommandError(
+      `There is no document '${shown(wanted)}'. \`${COFFER} list\` shows what there is.`,
+    );
   throw new CommandError(
     `${named.length} documents are called '${shown(wanted)}'. Name one by its id:\n${named.map(({ id, created }) => `  ${id}  sealed ${created.toISOString()}`).join("\n")}`,
   );

@@ -24,6 +24,7 @@ it("reads the root key that it wrote", async () => {
 
 it("takes nothing else for a root key, and says what to do", async () => {
   const wrong = ["", "no key", rootKeyPem(spki("P-384")), rootKeyPem(spki("P-256")).slice(0, 80)];
-  for (const content of wrong) await expect(readRootKey(file(content))).rejects.toThrow("coffer init");
+  for (const content of wrong)
+    await expect(readRootKey(file(content))).rejects.toThrow("node cli/coffer.js init");
   await expect(readRootKey(join(dir, "absent.pem"))).rejects.toThrow("cannot be read");
 });

@@ -1,6 +1,7 @@
 import { createPublicKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { CommandError } from "./command-error.ts";
+import { COFFER } from "./parts/index.ts";
 
 /** What `coffer init` writes and `npm run build` reads, in the repository's folder. */
 export const ROOT_KEY_FILE = "coffer-root.pem";
@@ -14,7 +15,7 @@ export function rootKeyPem(spki: Uint8Array): string {
 /** Reads the root CA's public key from PEM: the key, or the CA's certificate. Resolves with DER SubjectPublicKeyInfo. */
 export async function readRootKey(path: string): Promise<Uint8Array> {
   const text = await readFile(path, "utf8").catch(() => {
-    throw new CommandError(`${path} cannot be read: \`coffer init\` writes it.`);
+    throw new CommandError(`${path} cannot be read: \`${COFFER} init\` writes it.`);
   });
   try {
     const key = text.includes("BEGIN CERTIFICATE")
@@ -24,7 +25,7 @@ export async function readRootKey(path: string): Promise<Uint8Array> {
     return new Uint8Array(key.export({ format: "der", type: "spki" }));
   } catch {
     throw new CommandError(
-      `${path} holds no P-256 public key or certificate in PEM: \`coffer init\` writes it.`,
+      `${path} holds no P-256 public key or certificate in PEM: \`${COFFER} init\` writes it.`,
     );
   }
 }

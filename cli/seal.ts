@@ -7,6 +7,7 @@ import { formatBytes } from "./format.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { mediaType } from "./media-type.ts";
 import { print } from "./output.ts";
+import { COFFER } from "./parts/index.ts";
 import { progressBar } from "./progress-bar.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";
@@ -19,8 +20,8 @@ A file that changes while it is read is not kept, and the command says so and en
 ${SESSION_HELP}
 Exit code: 0 all stored, 1 at least one was not (those that were printed are), 2 the command line is wrong.
 
-Examples: coffer seal contract.pdf
-          coffer seal --user alice *.jpg
+Examples: ${COFFER} seal contract.pdf
+          ${COFFER} seal --user alice *.jpg
 `;
 
 /** `coffer seal FILE …` */

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { EdgeWorker } from "#edge/local.ts";
 import { readWebParts, type WebParts } from "#web/pin.ts";
 
+export const COFFER = "npx coffer";
 export const START = "npx coffer start";
 /** This file is part of a script in `dist/package`. */
 export const MANIFEST = new URL("../../package.json", import.meta.url);

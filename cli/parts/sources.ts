@@ -5,7 +5,8 @@
 import type { EdgeWorker } from "#edge/local.ts";
 import type { WebParts } from "#web/pin.ts";
 
-/** How the server is started here. */
+/** How the command is typed here, and how the server is started. */
+export const COFFER = "node cli/coffer.js";
 export const START = "npm start";
 /** The package's manifest. */
 export const MANIFEST = new URL("../../package.json", import.meta.url);

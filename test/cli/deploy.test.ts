@@ -94,7 +94,7 @@ it("npm run deploy builds what wrangler deploys: a dry run on a fresh clone goes
 it("npm run deploy deploys no vault that pins no root key", async () => {
   const { code, stdout, stderr } = await build("deploy", "--out", "none");
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-  expect(stderr).toContain("coffer init");
+  expect(stderr).toContain("node cli/coffer.js init");
   expect(existsSync(join(dir, "none"))).toBe(false);
 });
 

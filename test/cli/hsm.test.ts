@@ -302,7 +302,7 @@ describe("what coffer hsm does not start with", () => {
     const { code, stdout, stderr } = await starts("--principals", "wrong.json");
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toContain("entry 1 ('fred'): the password is not a scrypt hash");
-    expect(stderr).toContain("'coffer hsm principal NAME' makes entries");
+    expect(stderr).toContain("`node cli/coffer.js hsm principal NAME` makes entries");
   });
 
   it("a file of principals that is not there, or that others can read", async () => {

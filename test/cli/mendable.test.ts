@@ -50,6 +50,18 @@ function expectSentence({ stderr, code }: Outcome, sentence: string | RegExp, ex
   expect(code).toBe(exit);
 }
 
+it.each(["start", "init", "hsm", "seal", "open", "list", "export"])(
+  "the help of coffer %s names what works in a clone",
+  async (name) => {
+    const { stdout } = await run([name, "--help"], ROOT);
+    const command = name === "start" ? "npm start -- " : `node cli/coffer.js ${name}`;
+    expect(stdout).toMatch(new RegExp(`Examples?: ${command}`));
+    expect(stdout).not.toContain("npx");
+    for (const [path] of stdout.matchAll(/\S*docs\/\S+/g))
+      expect(existsSync(join(ROOT, path)), path).toBe(true);
+  },
+);
+
 describe("ports and folders", () => {
   it.each(["--ttlv-port", "--https-port"])("coffer hsm %s that is busy", async (option) => {
     const outcome = await run(["hsm", "--dir", file("hsm"), option, port], folder);

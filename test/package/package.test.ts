@@ -1,7 +1,7 @@
 /** What an app's developer gets: the package installed, imported by Node and by tsc, and what the manifest says of it. */
 
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { publint } from "publint";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -34,6 +34,19 @@ it("declares what runs there: no Node, no tools, and what only the command needs
   );
   for (const field of ["devDependencies", "optionalDependencies", "scripts", "imports"])
     expect(manifest[field], field).toBeUndefined();
+});
+
+it("has what its documents lead to", () => {
+  const files = readdirSync(project.kit, { recursive: true, encoding: "utf8" });
+  const documents = files.filter((name) => name.endsWith(".md"));
+  expect(documents).toEqual(expect.arrayContaining(["README.md", "CHANGELOG.md", "docs/kmip-hsm.md"]));
+  const dead = documents.flatMap((name) => {
+    const text = readFileSync(join(project.kit, name), "utf8");
+    return [...text.matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g)]
+      .filter(([, path]) => !existsSync(join(project.kit, dirname(name), path!)))
+      .map(([link]) => `${name}: ${link}`);
+  });
+  expect(dead).toEqual([]);
 });
 
 it("names whose code it has in it, with the licences", async () => {

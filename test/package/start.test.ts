@@ -1,7 +1,7 @@
 /** `npx coffer start` of an installed package, and an app of one's own, with the kit bundled, that works with it in Chromium. */
 
 import { spawnSync } from "node:child_process";
-import { readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { beforeAll, expect, it } from "vitest";
@@ -32,11 +32,17 @@ it("the command runs, and names what a command needs and is not installed", () =
       encoding: "utf8",
       cwd: withoutPeers.folder,
     });
-  for (const args of [["--help"], ["start", "--help"], ["hsm", "--help"], ["seal", "--help"]]) {
-    const { status, stdout } = coffer(...args);
-    expect(stdout).toContain("coffer");
+  for (const name of ["start", "init", "hsm", "seal", "open", "list", "export", undefined]) {
+    const { status, stdout } = coffer(...(name === undefined ? [] : [name]), "--help");
+    expect(stdout).toMatch(new RegExp(`(Example|Usage)s?: npx coffer ${name ?? "COMMAND"}`));
+    // What is a clone's is said to be.
+    expect(stdout.replace(/`npm run deploy`, in a clone/, "")).not.toMatch(/npm (start|run)|node cli/);
+    for (const [path] of stdout.matchAll(/\S*docs\/\S+/g))
+      expect(existsSync(join(withoutPeers.folder, path)), path).toBe(true);
     expect(status).toBe(0);
   }
+  expect(coffer("list").stderr).toContain("Start it in another terminal with `npx coffer start`");
+  expect(coffer("hsm", "--principals", "none").stderr).toContain("`npx coffer hsm principal NAME` makes one");
   const { status, stderr } = coffer("start");
   const { miniflare } = withoutPeers.manifest.peerDependencies;
   expect(stderr).toContain(`npm install --save-dev miniflare@${miniflare}\n`);
