@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     name: "peculiar",
     include: [
-      "protocol/{envelope,keys}/**/*.test.ts",
+      "protocol/{envelope,keys,evidence}/**/*.test.ts",
       "web/microservice/**/*.test.ts",
       "test/peculiar/engine.check.ts",
     ],

@@ -1,15 +1,16 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeHex, utf8 } from "#protocol/bytes.ts";
 import { encodeItem, itemFromXml, parseXml, type XmlElement } from "#protocol/kmip/index.ts";
 import { launchChromium } from "../../chromium/index.ts";
 import { findVectors } from "../../support/missing.ts";
+import { neutralBundle } from "../../support/neutral-bundle.ts";
 import { type Message, probe } from "./probe.ts";
 
+const beside = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 const vectors = findVectors("kmip");
 const folder = vectors ?? "";
 
@@ -57,20 +58,6 @@ function substitute({ attributes, children }: XmlElement): void {
   for (const child of children) substitute(child);
 }
 
-/** One script without anything of Node's: the bundler knows no `node:` on this platform. */
-async function bundled(entry: string, format: "esm" | "iife"): Promise<string> {
-  const result = await build({
-    entryPoints: [fileURLToPath(new URL(entry, import.meta.url))],
-    bundle: true,
-    write: false,
-    format,
-    platform: "neutral",
-    target: "es2023",
-    logLevel: "silent",
-  });
-  return result.outputFiles[0]!.text;
-}
-
 describe.skipIf(!vectors)("the codec and the client do the same in every runtime", () => {
   let given: Message[];
   let expected: string[];
@@ -92,7 +79,7 @@ describe.skipIf(!vectors)("the codec and the client do the same in every runtime
     afterAll(() => miniflare?.dispose());
 
     it("as in Node", async () => {
-      const script = await bundled("worker.ts", "esm");
+      const script = await neutralBundle(beside("worker.ts"), "esm");
       const options = { modules: true, script, compatibilityDate: "2026-08-01" };
       miniflare = new Miniflare(convertV4MiniflareOptions(options));
       const answer = await fetch(await miniflare.ready, { method: "POST", body: JSON.stringify(given) });
@@ -107,7 +94,7 @@ describe.skipIf(!vectors)("the codec and the client do the same in every runtime
     it("as in Node", async () => {
       chromium = await launchChromium();
       const page = await chromium.browser.newPage();
-      await page.addScriptTag({ content: await bundled("page.ts", "iife") });
+      await page.addScriptTag({ content: await neutralBundle(beside("page.ts"), "iife") });
       const outcomes = await page.evaluate(
         (all) => (globalThis as unknown as { probe(all: Message[]): Promise<string[]> }).probe(all),
         given,
