@@ -13,7 +13,7 @@ import { registerRecipient } from "./recipient.ts";
 import type { InstanceKeys } from "./request.ts";
 import type { Binding, Enrolment } from "./types.ts";
 
-/** Life of an instance's certificates, seconds (DESIGN, Enrolment). */
+/** Life of an instance's certificates, seconds. */
 const CERTIFICATE_SECONDS = 24 * 3600;
 
 export type Ceremony = {

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { interruptSignal } from "#cli/interrupt.ts";
+import { vectorsFolder } from "../support/vectors.ts";
 import { type Break, readBreaks } from "./break.ts";
 import { firstLine, judge, type Outcome, type Report, runTests } from "./guard.ts";
 import { git, makeScratch, type Scratch } from "./scratch.ts";
@@ -44,7 +45,7 @@ if (values.help || !Number.isInteger(jobs) || jobs < 1) {
   process.exit(values.help ? 0 : 2);
 }
 // Beside a scratch tree are no test vectors.
-process.env.COFFER_VECTORS ??= join(root, "../shared/vectors");
+process.env.COFFER_VECTORS ??= vectorsFolder();
 
 const chosen = choose(readBreaks());
 const queue = [...chosen];

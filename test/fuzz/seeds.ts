@@ -10,9 +10,8 @@ import {
   VERSIONS,
 } from "#protocol/kmip/index.ts";
 import { PAYLOADS } from "#protocol/kmip/payloads.ts";
+import { vectorsFolder } from "../support/vectors.ts";
 import { IDENTIFIERS } from "./server-objects.ts";
-
-const vectors = process.env.COFFER_VECTORS ?? "../shared/vectors";
 
 /** Messages to begin with: OASIS's own where they are at hand, and one of ours for each operation and version. */
 export function seeds(): Item[] {
@@ -20,7 +19,7 @@ export function seeds(): Item[] {
 }
 
 function oasis(): Item[] {
-  const folder = join(vectors, "kmip/oasis");
+  const folder = join(vectorsFolder(), "kmip/oasis");
   if (!existsSync(folder)) return [];
   const found: Item[] = [];
   for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" })) {

@@ -8,6 +8,7 @@ import { appendFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "vitest";
 import { findPrograms } from "#cli/program.js";
+import { vectorsFolder } from "./vectors.ts";
 
 /** Says why tests are skipped. `npm test` gathers the reasons in the file that COFFER_SKIPPED names. */
 export function skipped(reason: string): true {
@@ -42,7 +43,7 @@ export function findPython(statement: string): string | undefined {
 
 /** The folder or file of the shared test data, or undefined (and the tests skipped, in CI too) where it is absent. */
 export function findVectors(path: string): string | undefined {
-  const found = join(process.env.COFFER_VECTORS ?? "../shared/vectors", path);
+  const found = join(vectorsFolder(), path);
   if (existsSync(found)) return found;
   skipped(`${found} is absent: COFFER_VECTORS names the folder of the test vectors`);
   return undefined;

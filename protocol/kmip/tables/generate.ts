@@ -96,7 +96,7 @@ const byValue = (
 type Entry = { value: number; first: number; last: number };
 type Source = { tags: Record<string, string>; enums: Record<string, Record<string, string>> };
 
-const folder = join(process.env.COFFER_VECTORS ?? "../shared/vectors", "kmip/tags");
+const folder = join(process.env.COFFER_VECTORS ?? "", "kmip/tags");
 const here = import.meta.dirname;
 const tags = new Map<string, Entry>();
 const enumerations = new Map<string, Map<string, Entry>>();
