@@ -1,11 +1,12 @@
 /**
  * `npm run kmip:conformance -- DIR`: runs the OASIS test cases in DIR and below against a KMIP server, by default an
  * emulator of its own for each case. Prints each case that fails with its first difference, each excluded case with its
- * reason, and at the end `N passed, N failed, N skipped`. The exit code is 1 if a case failed.
+ * reason, and at the end `N passed, N failed, N skipped`; of another server also `N not supported`: cases in which it says
+ * that it does not have what they ask for. The exit code is 1 if a case failed.
  *
  *   --encoding ttlv|json|xml, --transport tls|https   how messages travel; TTLV over TLS by default
  *   --host H --port P --ca FILE --cert FILE --key FILE  another server, and the client's certificate for it (PEM)
- *   --json   one JSON array of {file, passed, excluded, reason} on standard output and nothing else
+ *   --json   one JSON array of {file, passed, excluded, notSupported, reason} on standard output and nothing else
  *   --trace  every message as XML on standard error
  */
 
@@ -35,13 +36,14 @@ const encoding = oneOf("encoding", values.encoding ?? "ttlv", ["ttlv", "json", "
 const transport = oneOf("transport", values.transport ?? "tls", ["tls", "https"]);
 const text = new TextDecoder();
 
+const endpoint = endpointOf(values, usage);
 const results: Result[] = [];
 const suite = runSuite({
   files: cases(path),
   root: statSync(path).isDirectory() ? path : dirname(path),
   encoding,
   transport,
-  endpoint: endpointOf(values, usage),
+  endpoint,
   trace: values.trace
     ? (direction, item) => console.error(`${direction}: ${text.decode(encodeItem(item, "xml"))}`)
     : undefined,
@@ -49,14 +51,19 @@ const suite = runSuite({
 for await (const result of suite) {
   results.push(result);
   if (values.json || result.passed) continue;
-  console.log(`${result.excluded ? "excluded" : "FAILED"}  ${result.file}\n    ${result.reason}`);
+  const how = result.excluded ? "excluded" : result.notSupported ? "not supported" : "FAILED";
+  console.log(`${how}  ${result.file}\n    ${result.reason}`);
 }
 
 const passed = results.filter((result) => result.passed).length;
 const skipped = results.filter((result) => result.excluded).length;
-const failed = results.length - passed - skipped;
+const notSupported = results.filter((result) => result.notSupported).length;
+const failed = results.length - passed - skipped - notSupported;
 if (values.json) console.log(JSON.stringify(results));
-else console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+else {
+  const foreign = endpoint ? `, ${notSupported} not supported` : "";
+  console.log(`${passed} passed, ${failed} failed, ${skipped} skipped${foreign}`);
+}
 process.exitCode = failed > 0 ? 1 : 0;
 
 function cases(folder: string): string[] {

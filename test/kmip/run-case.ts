@@ -12,6 +12,7 @@ import {
 import { compare } from "./compare.ts";
 import type { Connection } from "./connection.ts";
 import { type Expected, expectedOf } from "./expected.ts";
+import { isNotSupported } from "./not-supported.ts";
 import { Placeholders } from "./placeholders.ts";
 import type { TestCase } from "./test-case.ts";
 import { find, scopeOf } from "./variable-values.ts";
@@ -37,19 +38,30 @@ export interface RunOptions {
   trace?: ((direction: "request" | "expected" | "response", item: Item) => void) | undefined;
 }
 
+export interface Difference {
+  reason: string;
+  /** The server says that it does not have what the case asks for. */
+  notSupported: boolean;
+}
+
 /** Plays a case, message by message. Returns the first difference, or nothing where there is none. */
-export async function runCase({ steps }: TestCase, options: RunOptions): Promise<string | undefined> {
+export async function runCase({ steps }: TestCase, options: RunOptions): Promise<Difference | undefined> {
   const run = new Run(options);
   for (const { request, response } of options.earlier?.steps ?? []) await run.step(request, response);
   run.nextCase();
   for (const [index, { request, response, repeated }] of steps.entries()) {
     const wrong = await (repeated ? run.repeated(request, response) : run.step(request, response));
-    if (wrong) return `step ${index + 1} (${operationsOf(request)}): ${wrong}`;
+    if (wrong) {
+      const reason = `step ${index + 1} (${operationsOf(request)}): ${wrong}`;
+      return { reason, notSupported: run.notSupported };
+    }
   }
   return undefined;
 }
 
 class Run {
+  /** Whether the last answer that was another than expected says that the server does not have what was asked for. */
+  notSupported = false;
   #options: RunOptions;
   #values: Placeholders;
   /** Identifiers of the objects that the server made. */
@@ -113,7 +125,10 @@ class Run {
           generated: this.#isGenerated(operation, actual),
         };
         const wrong = compare(one, actual, this.#values, scopeOf(facts));
-        if (wrong) return `${wanted.length > 1 ? `item ${index + 1}: ` : ""}${wrong}${saidWith(actual)}`;
+        if (wrong) {
+          this.notSupported = saysNotSupported(actual);
+          return `${wanted.length > 1 ? `item ${index + 1}: ` : ""}${wrong}${saidWith(actual)}`;
+        }
         this.#note(operation, requests[index], actual);
       }
       return undefined;
@@ -144,6 +159,16 @@ class Run {
 function textsIn(item: Item): string[] {
   if (item.type === "Structure") return item.value.flatMap(textsIn);
   return IDENTIFIERS.has(item.tag) ? [String(item.value)] : [];
+}
+
+function saysNotSupported(answer: Item): boolean {
+  const reason = find(answer, tagNumber("ResultReason"))?.value as number | undefined;
+  if (reason === undefined) return false;
+  const said = find(answer, tagNumber("ResultMessage"))?.value;
+  return isNotSupported(
+    enumerationOf("ResultReason")?.byValue.get(reason)?.name ?? reason,
+    String(said ?? ""),
+  );
 }
 
 /** The server's own words for its failure. */

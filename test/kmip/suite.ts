@@ -1,17 +1,22 @@
 import { relative } from "node:path";
-import { createKmipClient, type Encoding, type Item } from "#protocol/kmip/index.ts";
+import { createKmipClient, type Encoding, type Item, KmipError } from "#protocol/kmip/index.ts";
 import { connectTo, type Endpoint, type Transport } from "./connection.ts";
 import { excluded } from "./excluded.ts";
+import { isNotSupported } from "./not-supported.ts";
 import { OwnServers, type Server } from "./own-server.ts";
 import { preparationOf } from "./preparations.ts";
 import { runCase } from "./run-case.ts";
 import { readCase } from "./test-case.ts";
 
-/** `excluded` cases are neither passed nor failed; the reason says what is wrong with the case, or with the answer. */
+/**
+ * `excluded` cases and those that another server does not support are neither passed nor failed; the reason says what is wrong
+ * with the case, or with the answer.
+ */
 export interface Result {
   file: string;
   passed: boolean;
   excluded: boolean;
+  notSupported?: boolean;
   reason?: string;
 }
 
@@ -35,8 +40,8 @@ export async function* runSuite(options: SuiteOptions): AsyncGenerator<Result> {
       const exclusion = excluded(path);
       if (exclusion) yield { file, passed: false, excluded: true, reason: exclusion };
       else {
-        const reason = await outcome(path, own, options);
-        yield { file, passed: reason === undefined, excluded: false, ...(reason ? { reason } : {}) };
+        const difference = await outcome(path, own, options);
+        yield { file, passed: difference === undefined, excluded: false, ...difference };
       }
     }
   } finally {
@@ -44,7 +49,11 @@ export async function* runSuite(options: SuiteOptions): AsyncGenerator<Result> {
   }
 }
 
-async function outcome(path: string, own: OwnServers, options: SuiteOptions): Promise<string | undefined> {
+async function outcome(
+  path: string,
+  own: OwnServers,
+  options: SuiteOptions,
+): Promise<Pick<Result, "reason" | "notSupported"> | undefined> {
   const { encoding, transport, endpoint, trace } = options;
   let server: Server | undefined;
   try {
@@ -56,12 +65,23 @@ async function outcome(path: string, own: OwnServers, options: SuiteOptions): Pr
       const client = createKmipClient({ ...connection, encoding, version: testCase.version });
       await preparation.objects?.(client, server.endpoint);
       const { earlier } = preparation;
-      return await runCase(testCase, { connection, encoding, now: () => new Date(), earlier, trace });
+      const difference = await runCase(testCase, {
+        connection,
+        encoding,
+        now: () => new Date(),
+        earlier,
+        trace,
+      });
+      // Our own server has to do all that the cases ask for.
+      return difference && { ...difference, notSupported: endpoint !== undefined && difference.notSupported };
     } finally {
       connection.close();
     }
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    const reason = error instanceof Error ? error.message : String(error);
+    // What a case takes for granted is asked of the server too.
+    const lacks = endpoint && error instanceof KmipError && isNotSupported(error.code, reason);
+    return { reason, ...(lacks ? { notSupported: true } : {}) };
   } finally {
     await server?.close();
   }

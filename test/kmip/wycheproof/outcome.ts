@@ -1,4 +1,5 @@
 import { KmipError } from "#protocol/kmip/index.ts";
+import { isNotSupported } from "../not-supported.ts";
 import type { KmipSession } from "./session.ts";
 import type { Group, Vector } from "./vectors.ts";
 
@@ -9,6 +10,8 @@ import type { Group, Vector } from "./vectors.ts";
 export interface Outcome {
   answer: "accepted" | "refused" | "wrong";
   detail?: string;
+  /** It was refused as what the server does not have. */
+  notSupported?: boolean;
 }
 
 export const ACCEPTED: Outcome = { answer: "accepted" };
@@ -31,7 +34,9 @@ export async function attempt(work: () => Promise<Outcome>): Promise<Outcome> {
   } catch (error) {
     if (!(error instanceof KmipError)) throw error;
     const { code, message } = error;
-    return message === FAILED ? wrong(message) : refused(`${code}, ${message}`);
+    if (message === FAILED) return wrong(message);
+    const outcome = refused(`${code}, ${message}`);
+    return isNotSupported(code, message) ? { ...outcome, notSupported: true } : outcome;
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * `npm run kmip:wycheproof -- DIR`: puts the Wycheproof vectors in DIR and below (or one file) to a KMIP server, by
  * default an emulator of its own. Prints each file with how many vectors passed, failed and are not offered by the server, each
- * failure, why vectors are not offered, what was made of acceptable ones, and at
+ * failure, why vectors are not offered (another server may say that it does not support them), what was made of acceptable ones, and at
  * the end `N passed, N failed, N skipped (not offered)`. The exit code is 1 if a vector failed.
  *
  *   --pieces   data go to the server in pieces, where the operation takes them so
@@ -41,7 +41,7 @@ try {
     const connection = connectTo(foreign ?? server!.endpoint, "tls", "ttlv");
     try {
       const session = new KmipSession(createKmipClient(connection), { pieces: values.pieces ?? false });
-      const result = await runFile(file, session);
+      const result = await runFile(file, session, { foreign: foreign !== undefined });
       results.push(result);
       if (!values.json) print(result);
     } finally {

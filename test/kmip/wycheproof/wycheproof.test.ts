@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createKmipClient } from "#protocol/kmip/index.ts";
+import { createKmipClient, KmipError } from "#protocol/kmip/index.ts";
 import { findVectors } from "../../support/missing.ts";
 import { type Connection, connectTo } from "../connection.ts";
 import { OwnServers, type Server } from "../own-server.ts";
@@ -93,6 +93,53 @@ describe("vectors of the same form for other algorithms", () => {
     const path = join(dir, "swapped_test.json");
     writeFileSync(path, JSON.stringify({ ...vectors, testGroups }));
     expect(await run(path, false)).toMatchObject({ passed: 0, failed: vectors.numberOfTests });
+  });
+});
+
+describe("what another server does not support", () => {
+  const name = "hmac_sha3";
+  const vectors = madeVectors()[name]!;
+  const dir = mkdtempSync(join(tmpdir(), "coffer-foreign-"));
+  const path = join(dir, `${name}_test.json`);
+  beforeAll(() => writeFileSync(path, JSON.stringify(vectors)));
+  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+  /** A server that says of these operations that it does not have them, and does the others. */
+  class Lacking extends KmipSession {
+    #lacks: string[];
+    #refusal: KmipError;
+    constructor(lacks: string[], refusal: KmipError) {
+      super(createKmipClient(connection));
+      this.#lacks = lacks;
+      this.#refusal = refusal;
+    }
+    override request: KmipSession["request"] = (operation, payload) =>
+      this.#lacks.includes(operation) ? Promise.reject(this.#refusal) : super.request(operation, payload);
+  }
+  const byReason = new KmipError("UnsupportedCryptographicParameters");
+  const byName = new KmipError(
+    "InvalidField",
+    "The algorithm HMAC_SHA3_384 is not a supported MAC algorithm.",
+  );
+  const tried = (lacks: string[], refusal: KmipError, foreign: boolean) =>
+    runFile(path, new Lacking(lacks, refusal), { foreign });
+  const all = vectors.numberOfTests;
+
+  it.each([byReason, byName])("is skipped, valid or not, with its words: $message", async (refusal) => {
+    const result = await tried(["MAC", "MACVerify"], refusal, true);
+    expect(result).toMatchObject({ passed: 0, failed: 0, skipped: all });
+    expect(result.reasons).toContain(`MAC: ${refusal.code}, ${refusal.message}`);
+  });
+
+  it("does not excuse what it does support, nor another refusal", async () => {
+    expect(await tried(["MAC"], byReason, true)).toMatchObject({ passed: all, failed: 0, skipped: 0 });
+    const { failed, skipped } = await tried(["MAC"], new KmipError("InvalidField", "no"), true);
+    expect({ failed: failed > 0, skipped }).toEqual({ failed: true, skipped: 0 });
+  });
+
+  it("is a failure of our own server", async () => {
+    const { failed, skipped } = await tried(["MAC", "MACVerify"], byReason, false);
+    expect({ failed: failed > 0, skipped }).toEqual({ failed: true, skipped: 0 });
   });
 });
 
