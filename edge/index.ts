@@ -1,6 +1,7 @@
 /**
  * edge: the worker. Its default export is the gateway, the only door to the public network; every domain is an
- * entrypoint behind a service binding, with a Durable Object of its own. May import protocol/ only. Imported by nothing.
+ * entrypoint behind a service binding, with a Durable Object of its own. May import: edge/audit, edge/datastore,
+ * edge/gateway, edge/iam, edge/kms, edge/ra. Imported by nothing.
  */
 import { createApp } from "./gateway/index.ts";
 

@@ -1,6 +1,6 @@
 /**
  * The KMIP client's TLS transport for Node, with a pool of connections; the package's entry `./kmip/node`.
- * May import: protocol/ and node:.
+ * May import: protocol/*.ts, protocol/kmip, node:.
  * May be imported by: users of the package; emulator/hsm (which cuts its connections into messages alike), cli, test, bench.
  */
 

@@ -1,23 +1,11 @@
-import { readFileSync } from "node:fs";
-import { posix } from "node:path";
 import { expect, it } from "vitest";
-import { filesOfTree, root } from "./support/tree.ts";
+import { importsOf } from "./support/imports.ts";
+import { filesOfTree } from "./support/tree.ts";
 
-const IMPORT = /^\s*(?:import|export)\b[^;"']*?\bfrom\s+"([^"]+)"|^\s*import\s+"([^"]+)"/gm;
-
-/** What each file of the tree imports of the tree, types too: a file that needs to know a type cannot be read alone. */
+/** What each file of the tree imports, types too: a file that needs to know a type cannot be read alone. */
 function importsOfTree(): Map<string, string[]> {
-  return new Map(
-    filesOfTree("*.ts", "*.js").map((file) => {
-      const found = readFileSync(`${root}${file}`, "utf8").matchAll(IMPORT);
-      return [file, [...found].map(([, from, alone]) => resolve(file, from ?? alone ?? ""))];
-    }),
-  );
-}
-
-function resolve(file: string, specifier: string): string {
-  if (specifier.startsWith("#")) return specifier.slice(1);
-  return specifier.startsWith(".") ? posix.join(posix.dirname(file), specifier) : specifier;
+  const files = filesOfTree("*.ts", "*.js").filter((file) => !file.endsWith(".d.ts"));
+  return new Map(files.map((file) => [file, importsOf(file).flatMap(({ from }) => from ?? [])]));
 }
 
 /** Circles, each as the files that one passes from its first back to it. */

@@ -5,7 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bundledNode } from "../cli/bundled-node.js";
 
@@ -38,7 +38,8 @@ const trouble = [];
 
 const steps = {
   types: () => [".", "edge", "web", "web/client"].every((project) => tool("tsc", ["-p", project])),
-  lint: () => tool("biome", ["check", "--error-on-warnings", "."]),
+  lint: () =>
+    tool("biome", ["check", "--error-on-warnings", "."]) && tool(process.execPath, ["test/rooms.ts"]),
   unit: () => vitest("unit"),
   peculiar: () => vitest("peculiar", "--config=test/peculiar/vitest.config.ts", "--root=."),
   system: () => vitest("system"),
@@ -122,7 +123,7 @@ function count(report) {
 }
 
 /**
- * @param {string} name of an executable in node_modules/.bin
+ * @param {string} name of an executable in node_modules/.bin, or its path
  * @param {string[]} args
  */
 function run(name, args) {
@@ -133,7 +134,7 @@ function run(name, args) {
     NODE_OPTIONS: nodeOptions(),
   };
   return (
-    spawnSync(join(bin, name), args, {
+    spawnSync(resolve(bin, name), args, {
       cwd: root,
       stdio: "inherit",
       env,

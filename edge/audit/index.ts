@@ -1,6 +1,6 @@
 /**
- * edge/audit: one hash chain a tenant of all decisions, its head signed by the HSM, exportable. May import protocol/,
- * edge/hsm and the shared files of edge/. Imported by edge/index.ts; others use its service binding.
+ * edge/audit: one hash chain a tenant of all decisions, its head signed by the HSM, exportable. May import:
+ * protocol, edge/*.ts, edge/hsm, cloudflare:workers. Imported by edge/index.ts; others use its service binding.
  */
 export { Audit } from "./entrypoint.ts";
 export { AuditObject } from "./object.ts";

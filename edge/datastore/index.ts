@@ -1,7 +1,7 @@
 /**
  * edge/datastore: ciphertext, sealed metadata and who owns them. R2 holds the bytes under ids alone; no name of a file
- * is ever here. May import protocol/ and the shared files of edge/; has no binding to the KMS (W9). Reached through the
- * entrypoint `Datastore` alone, by the gateway.
+ * is ever here. May import: protocol/*.ts, protocol/contract, edge/*.ts, cloudflare:workers. It has no binding to the
+ * KMS (W9). Reached through the entrypoint `Datastore` alone, by the gateway.
  */
 export { Datastore } from "./entrypoint.ts";
 export { DatastoreObject } from "./object.ts";

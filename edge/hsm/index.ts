@@ -1,7 +1,8 @@
 /**
  * edge/hsm: the KMIP client of one domain over its own `Fetcher` binding (KMIP HTTPS profile, mutual TLS), and what
  * every domain does with it: find by name, sign, read public material, and say what went wrong. `keys/` has the
- * choreography of keys. May import protocol/ and the shared files of edge/. Imported by the domains of edge/.
+ * choreography of keys. May import: protocol/*.ts, protocol/hierarchy, protocol/keys, protocol/kmip, protocol/pki, types
+ * of protocol/contract, edge/*.ts. Imported by the domains of edge/ and by the officer (cli).
  */
 export { certificateCrypto, certificateSigningKey } from "./certify.ts";
 export { type Hsm, HsmUnavailable, openHsm, rawSignature, UnexpectedAnswer } from "./client.ts";

@@ -1,6 +1,7 @@
 /**
- * edge/iam: who may act for whom: users, accounts, sign-in, tokens, custodian certificates, Enc(account keys).
- * May import protocol/, edge/hsm and the shared files of edge/. Imported by edge/index.ts; others use its service binding.
+ * edge/iam: who may act for whom: users, accounts, sign-in, tokens, custodian certificates, Enc(account keys). May
+ * import: protocol, edge/*.ts, edge/hsm, cloudflare:workers, @peculiar/x509, reflect-metadata. Imported by
+ * edge/index.ts; others use its service binding.
  */
 export { type Account, type AuthorizeAnswer, Iam } from "./entrypoint.ts";
 export { IamObject } from "./object.ts";

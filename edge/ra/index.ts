@@ -1,7 +1,8 @@
 /**
  * edge/ra: the registration authority (M1 to M5): one ceremony, one file a method, certificates from a CA whose key
- * never leaves the HSM, and the registry of instances that the KMS asks. May import protocol/ and the shared files of
- * edge/. Reached through the entrypoint `Ra` alone, by the gateway and the KMS.
+ * never leaves the HSM, and the registry of instances that the KMS asks. May import: protocol, edge/*.ts, edge/hsm,
+ * edge/ra/methods, types of edge/iam, cloudflare:workers, @peculiar/x509, reflect-metadata. Reached through the
+ * entrypoint `Ra` alone, by the gateway and the KMS.
  */
 export { Ra } from "./entrypoint.ts";
 export { RaObject } from "./object.ts";

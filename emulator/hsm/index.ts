@@ -1,6 +1,7 @@
 /**
  * The HSM emulator: a KMIP server with a release policy, its store, its listeners and a development PKI.
- * May import: protocol/, files/, kmip-node/, node: and @peculiar/x509.
+ * May import: protocol/evidence, emulator/hsm/store, emulator/hsm/identity, emulator/hsm/server, types of
+ * emulator/hsm/policy, types of emulator/hsm/log.ts.
  * Its rooms import those before them only: crypto, store, policy, identity, operations, server; tests also have testing.
  * May be imported by: cli, test, bench (and never by edge or web, which speak KMIP to it).
  *

@@ -1,7 +1,7 @@
 /**
  * The document format: AWS Encryption SDK message format 2, algorithm suite 0x0478 (AES-256-GCM, HKDF-SHA-512, key
  * commitment, unsigned), framed. Seals and opens as streams; the data key is an HKDF key with the usage deriveKey alone.
- * Imports nothing but protocol/; imported by web/microservice, web/client (headers, lengths), cli and tests.
+ * May import: protocol/*.ts. Imported by web/microservice, web/client (headers, lengths), cli and tests.
  */
 export { type EncryptionContext, equalContext } from "./context.ts";
 export { MAX_FRAMES, sealedLength } from "./frame.ts";

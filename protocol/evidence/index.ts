@@ -1,7 +1,8 @@
 /**
- * protocol/evidence: attestation evidence, one file a format behind `EvidenceFormat`, and its verification. WebCrypto and
- * protocol/ alone, so that one verifier serves the edge, the HSM and browsers: imports protocol/ (of protocol/kmip types only).
- * Imported by emulator/hsm, and by whatever part of edge/ appraises evidence; never by web/microservice, which makes it.
+ * protocol/evidence: attestation evidence, one file a format behind `EvidenceFormat`, and its verification. WebCrypto
+ * and protocol/ alone, so that one verifier serves the edge, the HSM and browsers. May import: protocol/*.ts,
+ * protocol/pki, types of protocol/kmip, types of protocol/policy. Imported by emulator/hsm, and by whatever part of
+ * edge/ appraises evidence; never by web/microservice, which makes it.
  */
 import type { AttestationType } from "../kmip/index.ts";
 import { ENCLAVE_EMULATOR } from "./enclave-emulator.ts";

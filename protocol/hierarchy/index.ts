@@ -1,7 +1,7 @@
 /**
  * The vocabulary of a deployment at the HSM: names of objects, policy attributes, classes, roles and identities, what
- * signs what, life-cycle states. Data and small functions; imports types of protocol/kmip alone.
- * Imported by the officer (cli), the HSM's release policy, edge/ and protocol/keys. Spelled nowhere else.
+ * signs what, life-cycle states. Data and small functions. May import: types of protocol/kmip. Imported by the officer
+ * (cli), the HSM's release policy, edge/ and protocol/keys. Spelled nowhere else.
  */
 
 export {

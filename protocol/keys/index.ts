@@ -1,8 +1,8 @@
 /**
- * The signed records about keys: EDK (M6), load receipt (M8), the root-signed trust list that verifies both.
- * Compact JWS with ES256 (RFC 7515, RFC 7518 §3.4) on WebCrypto alone: this code is in the measured microservice.
- * Imports protocol/policy, hierarchy, and the files of protocol/. Imported by edge, web, cli and emulator/hsm; of it
- * protocol/port and protocol/contract import `loading` and `length.ts` alone.
+ * The signed records about keys: EDK (M6), load receipt (M8), the root-signed trust list that verifies both. Compact JWS
+ * with ES256 (RFC 7515, RFC 7518 §3.4) on WebCrypto alone: this code is in the measured microservice. May import:
+ * protocol/*.ts, protocol/hierarchy, protocol/policy, protocol/keys/loading. Imported by edge, web, cli and
+ * emulator/hsm; of it protocol/port and protocol/contract import `loading` and `length.ts` alone.
  */
 
 export { type EcPublicJwk, jwkFromSpki, spkiFromJwk, thumbprint } from "../jwk.ts";

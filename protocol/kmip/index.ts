@@ -1,7 +1,7 @@
 /**
  * KMIP 1.0 to 2.1: tags and enumerations as data, codec, typed messages, and a client over `exchange(bytes)`.
- * May import: protocol/ and nothing else; runs in Node, workerd and browsers without dependency.
- * May be imported by: edge, emulator, cli, test, bench.
+ * May import: protocol/*.ts. Runs in Node, workerd and browsers without dependency.
+ * Imported by protocol/ (types), edge, kmip-node, emulator, cli, test, bench.
  *
  * @example
  * const client = createKmipClient({ exchange });

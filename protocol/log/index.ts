@@ -1,6 +1,6 @@
 /**
  * An append-only log: Merkle trees as in RFC 6962 §2.1 (RFC 9162 §2.1), their proofs, and the layout of their tiles
- * (c2sp.org/tlog-tiles). It knows nothing of what is logged or who signs. Imports the files of protocol/. Imported by
+ * (c2sp.org/tlog-tiles). It knows nothing of what is logged or who signs. May import: protocol/*.ts. Imported by
  * protocol/audit and edge/audit.
  */
 

@@ -1,7 +1,8 @@
 /**
  * protocol/pki: what an instance shows when it enrols and what it checks on getting certificates: certificate requests
- * (PKCS#10), names, paths and the few fields of X.509 that matter to it, in plain DER, so that the measured bundle needs no
- * ASN.1 library. Imports nothing but protocol/; imported by protocol/evidence, web/microservice, edge, emulator/hsm and tests.
+ * (PKCS#10), names, paths and the few fields of X.509 that matter to it, in plain DER, so that the measured bundle needs
+ * no ASN.1 library. May import: protocol/*.ts, protocol/policy. Imported by protocol/evidence, web/microservice, edge,
+ * emulator/hsm and tests.
  */
 export { type Certificate, parseCertificate } from "./certificate.ts";
 export { type InstanceCertificate, instanceTier, METHOD_POLICY, TIER_POLICY } from "./instance.ts";

@@ -1,7 +1,6 @@
 /**
- * Key policy: its shape and its evaluation, the same code at the edge and in the microservice (M12).
- * Pure: imports protocol/shape.ts alone, no clock (`now` comes in).
- * Imported by protocol/keys, edge/kms, web/microservice.
+ * Key policy: its shape and its evaluation, the same code at the edge and in the microservice (M12). Pure: no clock
+ * (`now` comes in). May import: protocol/*.ts. Imported by protocol/keys, protocol/pki, edge and web/microservice.
  */
 export { type Decision, evaluate, type Request } from "./evaluate.ts";
 export { narrow } from "./narrow.ts";

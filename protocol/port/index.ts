@@ -1,7 +1,8 @@
 /**
  * The message-channel protocol between a custodian and a microservice, version 1: calls, and byte streams with credit.
- * Imports nothing but protocol/; imported by web/client (createPortClient), web/hosts (servePort), and tests.
- * No CryptoKey passes: both ends check every message, going out and coming in, against an exact shape.
+ * May import: protocol/*.ts, protocol/keys/length.ts, protocol/keys/loading. Imported by web/client (createPortClient),
+ * web/hosts (servePort), web/microservice and tests. No CryptoKey passes: both ends check every message, going out and
+ * coming in, against an exact shape.
  */
 export { createPortClient, type PortClient } from "./client.ts";
 export {

@@ -1,7 +1,7 @@
 /**
- * edge/hsm/keys: the choreography of the key hierarchy at the HSM: keys are made under a parent, imported wrapped, released
- * wrapped and retired in one batch, and what a batch leaves behind is swept. No key byte in clear in any of it.
- * May import protocol/, edge/hsm and the shared files of edge/. Imported by the domains of edge/.
+ * edge/hsm/keys: the choreography of the key hierarchy at the HSM: keys are made under a parent, imported wrapped,
+ * released wrapped and retired in one batch, and what a batch leaves behind is swept. No key byte in clear in any of it.
+ * May import: protocol/*.ts, protocol/hierarchy, protocol/kmip, edge/*.ts, edge/hsm. Imported by the domains of edge/.
  */
 export { runBatch } from "./batch.ts";
 export { importWrapped, makeUnder } from "./key.ts";

@@ -1,6 +1,6 @@
 /**
  * edge/ra/methods: the ways to show that an instance may enrol (M1, M2, M3), one file a method behind `EnrolmentMethod`.
- * May import protocol/ and the shared files of edge/ and edge/ra. Imported by edge/ra.
+ * May import: protocol/*.ts, types of protocol/policy, edge/*.ts, types of edge/ra. Imported by edge/ra.
  */
 import type { MethodName } from "#protocol/enrolment.ts";
 import type { Applicant } from "../types.ts";

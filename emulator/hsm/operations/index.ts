@@ -1,6 +1,7 @@
 /**
- * The operations of KMIP that this server has, one descriptor each. May import: store, crypto, policy, identity, kmip-node/.
- * May be imported by: server.
+ * The operations of KMIP that this server has, one descriptor each. May import: protocol/*.ts, protocol/hierarchy,
+ * protocol/kmip, protocol/pki, types of protocol/evidence, emulator/hsm/crypto, emulator/hsm/store, emulator/hsm/policy,
+ * emulator/hsm/identity, node:, @peculiar/x509, reflect-metadata. Imported by emulator/hsm/server.
  */
 import type { OperationName } from "#protocol/kmip/index.ts";
 import * as asynchronous from "./asynchronous.ts";

@@ -1,7 +1,7 @@
 /**
- * protocol/keys/loading: what brings a data key into an instance, one file a way, told apart by `way`: what is asked of the
- * KMS, what is loaded (the same value passes port, microservice and store), and what an instance verifies before it unwraps.
- * Imports protocol/keys and the shared files of protocol/. Imported by protocol/port, protocol/contract, edge/kms and web/.
+ * protocol/keys/loading: what brings a data key into an instance, one file a way, told apart by `way`: what is asked of
+ * the KMS, what is loaded (the same value passes port, microservice and store), and what an instance verifies before it
+ * unwraps. May import: protocol/*.ts, protocol/keys. Imported by protocol/port, protocol/contract, edge/kms and web/.
  */
 import { type Of, type Shape, union } from "../../shape.ts";
 import * as rewrap from "./rewrap.ts";
