@@ -49,21 +49,24 @@ export class Framing {
 
   #messageLength(): number {
     const header = this.#peekHeader();
-    const tag = (header[0]! << 16) | (header[1]! << 8) | header[2]!;
-    if (tag !== this.#tag || header[3] !== STRUCTURE) throw new FramingError("not-kmip");
+    if (header.readUIntBE(0, 3) !== this.#tag || header[3] !== STRUCTURE) throw new FramingError("not-kmip");
     const length = HEADER + header.readUInt32BE(4);
     if (length > this.#limit) throw new FramingError("too-long");
     return length;
   }
 
   #peekHeader(): Buffer {
-    if (this.#chunks[0]!.length < HEADER) this.#chunks = [Buffer.concat(this.#chunks, this.#held)];
-    const first = this.#chunks[0]!;
+    let [first] = this.#chunks;
+    if (first === undefined || first.length < HEADER) {
+      first = Buffer.concat(this.#chunks, this.#held);
+      this.#chunks = [first];
+    }
     return Buffer.from(first.buffer, first.byteOffset, HEADER);
   }
 
   #take(length: number): Uint8Array {
-    const all = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#held);
+    const [first] = this.#chunks;
+    const all = first && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks, this.#held);
     const rest = all.subarray(length);
     this.#chunks = rest.length > 0 ? [rest] : [];
     this.#held = rest.length;

@@ -2,7 +2,7 @@ import { decodeItem, enumerationOf, isRead, type OperationName, tagNumber } from
 
 const BATCH_ITEM = tagNumber("BatchItem");
 const OPERATION = tagNumber("Operation");
-const OPERATIONS = enumerationOf("Operation")!.byValue;
+const OPERATIONS = enumerationOf("Operation").byValue;
 
 /** Whether an encoded request only reads; those in another encoding than TTLV are not looked into. */
 export function isRepeatable(request: Uint8Array): boolean {

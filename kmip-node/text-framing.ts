@@ -68,8 +68,9 @@ class JsonEnd implements End {
   #escaped = false;
 
   find(bytes: Uint8Array): number {
-    for (let at = 0; at < bytes.length; at++) {
-      const byte = bytes[at]!;
+    let taken = 0;
+    for (const byte of bytes) {
+      taken++;
       if (this.#escaped) this.#escaped = false;
       else if (this.#string) {
         if (byte === 0x5c) this.#escaped = true;
@@ -78,7 +79,7 @@ class JsonEnd implements End {
       else if (byte === 0x7b) this.#depth++;
       else if (byte === 0x7d && --this.#depth <= 0) {
         this.#depth = 0;
-        return at + 1;
+        return taken;
       }
     }
     return -1;

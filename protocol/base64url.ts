@@ -8,12 +8,12 @@ for (let i = 0; i < 64; i++) VALUES[ALPHABET.charCodeAt(i)] = i;
 export function encodeBase64url(bytes: Uint8Array): string {
   let text = "";
   for (let i = 0; i < bytes.length; i += 3) {
-    const a = bytes[i]!;
+    const a = bytes[i] ?? 0;
     const b = bytes[i + 1] ?? 0;
     const c = bytes[i + 2] ?? 0;
-    text += ALPHABET[a >> 2]! + ALPHABET[((a & 3) << 4) | (b >> 4)]!;
-    if (i + 1 < bytes.length) text += ALPHABET[((b & 15) << 2) | (c >> 6)]!;
-    if (i + 2 < bytes.length) text += ALPHABET[c & 63]!;
+    text += ALPHABET.charAt(a >> 2) + ALPHABET.charAt(((a & 3) << 4) | (b >> 4));
+    if (i + 1 < bytes.length) text += ALPHABET.charAt(((b & 15) << 2) | (c >> 6));
+    if (i + 2 < bytes.length) text += ALPHABET.charAt(c & 63);
   }
   return text;
 }

@@ -19,9 +19,17 @@ export function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 /** Compares in time that depends on the lengths alone, so secrets can be compared with it. */
 export function equalConstantTime(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
-  let difference = 0;
-  for (let i = 0; i < a.length; i++) difference |= a[i]! ^ b[i]!;
-  return difference === 0;
+  return a.reduce((difference, byte, i) => difference | (byte ^ (b[i] ?? ~byte)), 0) === 0;
+}
+
+/** Orders byte by byte, what is the beginning of another first. Not for secrets: it stops at the first difference. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  for (const [i, byte] of a.entries()) {
+    const other = b[i];
+    if (other === undefined) return 1;
+    if (byte !== other) return byte - other;
+  }
+  return a.length - b.length;
 }
 
 const OCTETS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));

@@ -1,5 +1,5 @@
 /** The encryption context: public, authenticated key-value pairs (ESDK message header, "AAD"). */
-import { concat, utf8 } from "../bytes.ts";
+import { compareBytes, concat, utf8 } from "../bytes.ts";
 import { CofferError } from "../error.ts";
 import { decryptFailed } from "./suite.ts";
 
@@ -18,7 +18,7 @@ export function equalContext(a: EncryptionContext, b: EncryptionContext): boolea
 export function serialiseContext(context: EncryptionContext): Uint8Array<ArrayBuffer> {
   const pairs = Object.entries(context).map(([key, value]) => [encode(key), encode(value)] as const);
   if (pairs.length === 0) return new Uint8Array(2);
-  pairs.sort(([a], [b]) => compare(a, b));
+  pairs.sort(([a], [b]) => compareBytes(a, b));
   const body = concat(
     u16(pairs.length),
     ...pairs.flatMap(([key, value]) => [u16(key.length), key, u16(value.length), value]),
@@ -30,6 +30,7 @@ export function serialiseContext(context: EncryptionContext): Uint8Array<ArrayBu
 export function parseContext(bytes: Uint8Array): EncryptionContext {
   const context: Record<string, string> = Object.create(null);
   if (bytes.length === 0) return context;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let at = 0;
   const take = (length: number) => {
     if (at + length > bytes.length) throw decryptFailed();
@@ -37,8 +38,8 @@ export function parseContext(bytes: Uint8Array): EncryptionContext {
     return bytes.subarray(at - length, at);
   };
   const number = () => {
-    const two = take(2);
-    return (two[0]! << 8) | two[1]!;
+    take(2);
+    return view.getUint16(at - 2);
   };
   const text = () => {
     try {
@@ -67,10 +68,4 @@ export function u16(value: number): Uint8Array {
 function encode(text: string): Uint8Array {
   if (!text.isWellFormed()) throw new CofferError("context-invalid");
   return utf8(text);
-}
-
-function compare(a: Uint8Array, b: Uint8Array): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
-  return a.length - b.length;
 }

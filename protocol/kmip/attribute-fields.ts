@@ -2,7 +2,7 @@
 
 import { absent, attributesStructure, readAttribute, templateAttribute, write1 } from "./attribute-items.ts";
 import type { Attributes } from "./attributes.ts";
-import { tagByProperty, tagNumber } from "./dictionary.ts";
+import { tagNumber, tagOf } from "./dictionary.ts";
 import { KmipDecodeError, KmipEncodeError } from "./errors.ts";
 import type { Field } from "./schema.ts";
 import { NEWEST, V2_0 } from "./version.ts";
@@ -23,7 +23,7 @@ function attributesField<P extends "required" | "optional">(
   return {
     presence,
     bind(property) {
-      const current = tagByProperty(property)!;
+      const current = tagOf(property);
       const formerTag = tagNumber(former);
       return {
         property,

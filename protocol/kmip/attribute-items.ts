@@ -13,6 +13,7 @@ import {
   type Rule,
   ruleByProperty,
   ruleByTag,
+  ruleOf,
   type VendorAttribute,
   type VendorValue,
 } from "./attributes.ts";
@@ -190,7 +191,7 @@ export function readAttribute(target: Attributes, item: Item, context: Context):
   const reference =
     vendor === undefined ? attributeBySpelling(name) : { vendorIdentification: vendor, attributeName: name };
   if (typeof reference === "string") {
-    set(target, ruleByProperty.get(reference)!, value, index, context);
+    set(target, ruleOf(reference), value, index, context);
     return;
   }
   const attribute: VendorAttribute = {
@@ -226,7 +227,7 @@ export const attributesStructure: Codec<Attributes> = {
 /** Template-Attribute of 1.x: names of templates, then attributes. */
 export const templateAttribute: Codec<Attributes> = {
   encode(tag, value, context) {
-    const name = ruleByProperty.get("name")!;
+    const name = ruleOf("name");
     const names = (value.templateNames ?? []).map((one) => name.codec.encode(TAG.name, one, context));
     return { tag, type: "Structure", value: [...names, ...write1(value, context)] };
   },

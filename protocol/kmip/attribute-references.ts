@@ -6,8 +6,8 @@ import {
   attributeBySpelling,
   attributeSpelling,
   isInVersion,
-  ruleByProperty,
   ruleByTag,
+  ruleOf,
 } from "./attributes.ts";
 import { tagNumber } from "./dictionary.ts";
 import { KmipDecodeError, KmipEncodeError } from "./errors.ts";
@@ -24,8 +24,7 @@ const TAG = {
 export const referenceStructure: Codec<AttributeReference> = {
   encode(tag, reference, context) {
     if (typeof reference === "string") {
-      const rule = ruleByProperty.get(reference);
-      if (rule === undefined) throw new KmipEncodeError(`no attribute ${reference}`);
+      const rule = ruleOf(reference);
       if (!isInVersion(rule, context.version))
         throw new AbsentInVersion(`${rule.tag.name} is not in this protocol version`);
       return { tag, type: "Enumeration", value: rule.tag.value };
@@ -54,7 +53,7 @@ const referenceCodec: Codec<AttributeReference> = {
   encode(tag, reference, context) {
     if (context.version >= V2_0) return referenceStructure.encode(tag, reference, context);
     if (typeof reference === "string") {
-      const rule = ruleByProperty.get(reference)!;
+      const rule = ruleOf(reference);
       if (!isInVersion(rule, context.version))
         throw new AbsentInVersion(`${rule.tag.name} is not in this protocol version`);
     }

@@ -4,7 +4,8 @@
  */
 
 import { ATTRIBUTES, type AttributeRule } from "./attribute-table.ts";
-import { type Entry, tagByNumber, tagByProperty } from "./dictionary.ts";
+import { type Entry, tagByNumber, tagOf } from "./dictionary.ts";
+import { KmipEncodeError } from "./errors.ts";
 import type { Bytes, Item } from "./item.ts";
 import { BROUGHT_BY, GONE_IN_2_0 } from "./tables/attribute-versions.ts";
 import { normaliseName, propertyName } from "./tables/names.ts";
@@ -75,8 +76,7 @@ const firsts = new Map(
 
 const rules: Rule[] = Object.entries(ATTRIBUTES).map(([key, rule]) => {
   const property = key as AttributeProperty;
-  const tag = tagByProperty(property);
-  if (tag === undefined) throw new TypeError(`no tag for ${property}`);
+  const tag = tagOf(property);
   const spelling = SPELLINGS[property] ?? tag.name.replace(/(?<=[a-z])(?=[A-Z])/g, " ");
   const first = firsts.get(property);
   if (first === undefined) throw new TypeError(`no version brought ${property}`);
@@ -89,6 +89,12 @@ export const isInVersion = ({ first, last }: Rule, version: number): boolean =>
 /** The rules by property, by tag, and by name in 1.x. */
 export const ruleByProperty = new Map(rules.map((rule) => [rule.property as string, rule]));
 export const ruleByTag = new Map(rules.map((rule) => [rule.tag.value, rule]));
+/** The rule of an attribute. Throws `KmipEncodeError` for what is none of the table. */
+export function ruleOf(property: string): Rule {
+  const rule = ruleByProperty.get(property);
+  if (rule === undefined) throw new KmipEncodeError(`no attribute ${property}`);
+  return rule;
+}
 const ruleBySpelling = new Map(rules.map((rule) => [rule.spelling, rule]));
 
 /** Whether that version has the attribute; what is no attribute of the table (vendor attributes …) is not judged. */
@@ -99,7 +105,7 @@ export function isAttributeOf(property: string, version: ProtocolVersion): boole
 
 /** The attribute's name in 1.x (`Cryptographic Algorithm`). */
 export function attributeSpelling(reference: AttributeReference): string {
-  if (typeof reference === "string") return ruleByProperty.get(reference)!.spelling;
+  if (typeof reference === "string") return ruleOf(reference).spelling;
   if ("tag" in reference) return tagByNumber(reference.tag)?.name ?? `0x${reference.tag.toString(16)}`;
   return customName(reference);
 }
@@ -114,8 +120,8 @@ export function attributeBySpelling(spelling: string): AttributeReference {
 function vendorName(spelling: string): { vendorIdentification: string; attributeName: string } {
   const [, vendor, rest] = /^x-([A-Za-z0-9_.]+)-(.+)$/s.exec(spelling) ?? [];
   // A vendor named x or y would not come back from the long form.
-  if (vendor !== undefined && !/^[xy]?$/.test(vendor))
-    return { vendorIdentification: vendor, attributeName: rest! };
+  if (vendor !== undefined && rest !== undefined && !/^[xy]?$/.test(vendor))
+    return { vendorIdentification: vendor, attributeName: rest };
   const [, prefix, name] = /^([xy])-(.*)$/s.exec(spelling) ?? [];
   return { vendorIdentification: prefix ?? "", attributeName: name ?? spelling };
 }

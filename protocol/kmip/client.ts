@@ -20,7 +20,7 @@ import type {
   ResponsePayload,
 } from "./messages.ts";
 import type { Credential } from "./parameters.ts";
-import { isSupported, type ProtocolVersion, VERSIONS } from "./version.ts";
+import { isSupported, NEWEST_VERSION, type ProtocolVersion, VERSIONS } from "./version.ts";
 
 /** Sends one encoded request and returns the encoded response. A transport: TLS socket, `Fetcher`, test double. */
 export type Exchange = (request: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
@@ -152,9 +152,9 @@ function identified(items: readonly RequestItem[]): RequestItem[] {
 
 /** Puts answers to their requests by Unique Batch Item ID (KMIP 2.1 §9.21) or, where there is none, by position. */
 function match(requests: readonly RequestItem[], answers: ResponseItem[]): ResponseItem[] {
-  const [first] = answers;
-  if (answers.length === 1 && first!.operation === undefined && first!.resultStatus === "OperationFailed")
-    payloadOf(first!);
+  const [first, ...others] = answers;
+  const alone = others.length === 0 ? first : undefined;
+  if (alone && alone.operation === undefined && alone.resultStatus === "OperationFailed") payloadOf(alone);
   if (answers.length > requests.length) throw new KmipDecodeError("more answers than requests");
   const byId = new Map<string, ResponseItem>();
   for (const answer of answers) {
@@ -166,7 +166,8 @@ function match(requests: readonly RequestItem[], answers: ResponseItem[]): Respo
   let reached = 0;
   const matched = requests.map((request, position) => {
     const { operation, uniqueBatchItemId } = request;
-    const answer = matchById ? byId.get(encodeHex(uniqueBatchItemId!)) : answers[position];
+    const answer =
+      matchById && uniqueBatchItemId ? byId.get(encodeHex(uniqueBatchItemId)) : answers[position];
     if (answer === undefined)
       return { operation, resultStatus: "OperationFailed", resultMessage: "not reached" } as ResponseItem;
     reached++;
@@ -181,14 +182,7 @@ function match(requests: readonly RequestItem[], answers: ResponseItem[]): Respo
 
 /** Makes a client. It holds no state but its options. */
 export function createKmipClient(options: KmipClientOptions): KmipClient {
-  const {
-    exchange,
-    version = VERSIONS.at(-1)!,
-    encoding = "ttlv",
-    credentials = [],
-    attest,
-    limits,
-  } = options;
+  const { exchange, version = NEWEST_VERSION, encoding = "ttlv", credentials = [], attest, limits } = options;
   const capable = attest && hasAttestation(version) ? { attestationCapableIndicator: true } : {};
 
   async function sendOnce(
@@ -227,8 +221,11 @@ export function createKmipClient(options: KmipClientOptions): KmipClient {
       (await send(items, chosen)).items) as KmipClient["batch"],
     async request(operation, payload, { signal, ...chosen } = {}) {
       signal?.throwIfAborted();
-      const one = async (asked: RequestItem, options?: BatchOptions) =>
-        (await send([asked], options)).items[0]!;
+      const one = async (asked: RequestItem, options?: BatchOptions) => {
+        const [answer] = (await send([asked], options)).items;
+        if (answer === undefined) throw new KmipDecodeError("no answer");
+        return answer;
+      };
       const first = await one(item(operation, payload) as RequestItem, chosen);
       return payloadOf(await awaited(first, one, signal)) as never;
     },

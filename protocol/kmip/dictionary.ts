@@ -35,7 +35,11 @@ class Table {
       this.byName.set(name, item);
       this.byValue.set(item.value, item);
     }
-    for (const [name, value] of Object.entries(former)) this.byName.set(name, this.byValue.get(value)!);
+    for (const [name, value] of Object.entries(former)) {
+      const current = this.byValue.get(value);
+      if (current === undefined) throw new TypeError(`${name} was never the name of a value`);
+      this.byName.set(name, current);
+    }
   }
 }
 
@@ -44,6 +48,8 @@ const tagsByProperty = new Map([...tags.byName.values()].map((tag) => [propertyN
 const enumerations = new Map<string, Table>(
   Object.entries(ENUMERATIONS).map(([name, rows]) => [name, new Table(rows, FORMER_NAMES[name])]),
 );
+
+type Values = Pick<Table, "byName" | "byValue">;
 
 /** Enumerations that borrow the values of another. */
 const SAME_VALUES: Record<string, EnumerationTable> = {
@@ -58,11 +64,20 @@ export const tagByNumber = (number: number): Entry | undefined => tags.byValue.g
 /** The tag that typed messages hold under that property (`uniqueIdentifier`). */
 export const tagByProperty = (property: string): Entry | undefined => tagsByProperty.get(property);
 
+/** The same; throws `TypeError` where there is none. */
+export function tagOf(property: string): Entry {
+  const tag = tagByProperty(property);
+  if (tag === undefined) throw new TypeError(`no tag for ${property}`);
+  return tag;
+}
+
 /** Number of a tag of the tables. */
 export const tagNumber = (name: TagName): number => TAGS[name][0];
 
 /** The values of an enumeration or mask, by the name of the tag that carries it. */
-export function enumerationOf(tagName: string): Pick<Table, "byName" | "byValue"> | undefined {
+export function enumerationOf(tagName: EnumerationTable): Values;
+export function enumerationOf(tagName: string): Values | undefined;
+export function enumerationOf(tagName: string): Values | undefined {
   if (tagName === "AttributeReference" || tagName === "ExtensionTag" || tagName === "Tag") return tags;
   return enumerations.get(SAME_VALUES[tagName] ?? tagName);
 }

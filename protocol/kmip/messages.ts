@@ -179,7 +179,7 @@ const OLDER_REASONS: Record<string, EnumerationName<"ResultReason">> = {
   UnknownMessageExtension: "FeatureNotSupported",
 };
 
-const reasons = enumerationOf("ResultReason")!;
+const reasons = enumerationOf("ResultReason");
 
 const VERSION_2_0 = versionIndex({ major: 2, minor: 0 });
 
@@ -227,7 +227,7 @@ export function checkAnswer(operation: string | number, payload: unknown, versio
 
 /** Whether that version has the operation; one that the tables do not know is not judged. */
 export function hasOperation(operation: string | number, version: ProtocolVersion): boolean {
-  const entry = enumerationOf("Operation")!.byName.get(String(operation));
+  const entry = enumerationOf("Operation").byName.get(String(operation));
   const index = versionIndex(version);
   return entry === undefined || (index >= entry.first && index <= entry.last);
 }

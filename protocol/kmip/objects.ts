@@ -182,15 +182,17 @@ function managedObject<P extends "required" | "optional">(presence: P): Field<Ma
       write(value, items, context) {
         if (value === undefined && presence === "optional") return;
         const object = (value ?? {}) as Record<string, unknown>;
-        const found = kinds.filter(({ kind }) => object[kind] !== undefined);
-        if (found.length !== 1) throw new KmipEncodeError(`${property} must hold one managed object`);
-        const { kind, tag, codec } = found[0]!;
+        const [found, ...others] = kinds.filter(({ kind }) => object[kind] !== undefined);
+        if (found === undefined || others.length > 0)
+          throw new KmipEncodeError(`${property} must hold one managed object`);
+        const { kind, tag, codec } = found;
         items.push(codec.encode(tag, object[kind], context));
       },
       read(target, item, context) {
         if (target[property] !== undefined) throw new KmipDecodeError("two managed objects");
-        const { kind, codec } = kinds.find(({ tag }) => tag === item.tag)!;
-        target[property] = { [kind]: codec.decode(item, context) };
+        const found = kinds.find(({ tag }) => tag === item.tag);
+        if (found === undefined) throw new KmipDecodeError("not a managed object");
+        target[property] = { [found.kind]: found.codec.decode(item, context) };
       },
       finish(target) {
         if (presence === "required" && target[property] === undefined)

@@ -9,7 +9,7 @@ import {
   type EnumerationName,
   type EnumerationTable,
   enumerationOf,
-  tagByProperty,
+  tagOf,
 } from "./dictionary.ts";
 import { KmipDecodeError, KmipEncodeError } from "./errors.ts";
 import type { Bytes, Item, ItemType, ItemValues } from "./item.ts";
@@ -121,7 +121,7 @@ export const dateTime: Codec<Date> = {
 
 /** An enumeration as the name of its value; a value that the tables lack stays a number. */
 export function enumeration<T extends EnumerationTable>(table: T): Codec<EnumerationName<T>> {
-  const values = enumerationOf(table)!;
+  const values = enumerationOf(table);
   return {
     encode: (tag, name, { version }) => {
       if (typeof name === "number") return { tag, type: "Enumeration", value: name };
@@ -143,7 +143,7 @@ export const extensionEnumeration: Codec<number> = plain("Enumeration");
 
 /** A bit mask as the names of its bits; a bit that the tables lack stays a number. */
 export function mask<T extends EnumerationTable>(table: T): Codec<EnumerationName<T>[]> {
-  const values = enumerationOf(table)!;
+  const values = enumerationOf(table);
   return {
     encode: (tag, names, { version, direction, whole }) => {
       let bits = 0;
@@ -194,8 +194,7 @@ type Range = {
   spared?: boolean;
 };
 
-function range(property: string, { first, last, tag = tagByProperty(property) }: Range): Entry {
-  if (tag === undefined) throw new TypeError(`no tag for ${property}`);
+function range(property: string, { first, last, tag = tagOf(property) }: Range): Entry {
   return { ...tag, first: Math.max(first ?? 0, tag.first), last: Math.min(last ?? NEWEST, tag.last) };
 }
 

@@ -5,13 +5,13 @@
 
 import { decodeHex, encodeHex } from "../bytes.ts";
 import { instant } from "../clock.ts";
-import { type Entry, enumerationOf, MASKS, tagByName, tagByNumber } from "./dictionary.ts";
+import { type Entry, enumerationOf, MASKS, tagByName, tagByNumber, tagNumber } from "./dictionary.ts";
 import { KmipDecodeError, KmipEncodeError } from "./errors.ts";
 import { ITEM_TYPES, type Item, type ItemType, wellFormed } from "./item.ts";
 import { normaliseName } from "./tables/names.ts";
 
-const ATTRIBUTE_NAME = tagByName("AttributeName")!.value;
-const ATTRIBUTE_VALUE = tagByName("AttributeValue")!.value;
+const ATTRIBUTE_NAME = tagNumber("AttributeName");
+const ATTRIBUTE_VALUE = tagNumber("AttributeValue");
 
 /** Greatest magnitude, exclusive, that is written as a decimal number in JSON. */
 const SAFE = 1n << 52n;
@@ -173,10 +173,10 @@ function parseDate(text: string, type: "DateTime" | "DateTimeExtended"): bigint 
   if (/^(0x|-?[0-9]+$)/.test(text)) return parse64(text, type);
   const match = ISO.exec(text);
   if (match === null) throw invalid(type);
-  const [, day, time, fraction = "", zone = "Z"] = match;
+  const [, day = "", time = "", fraction = "", zone = "Z"] = match;
   let milliseconds: number;
   try {
-    milliseconds = instant(day!, time!, zone);
+    milliseconds = instant(day, time, zone);
   } catch {
     throw invalid(type);
   }

@@ -111,7 +111,7 @@ class Writer {
   #bigInteger(item: Item, value: bigint): void {
     const hex = (value < 0n ? -value - 1n : value).toString(16);
     // And a bit for the sign.
-    const bits = hex.length * 4 - Math.clz32(Number.parseInt(hex[0]!, 16)) + 28 + 1;
+    const bits = hex.length * 4 - Math.clz32(Number.parseInt(hex.charAt(0), 16)) + 28 + 1;
     const length = ((bits + 63) >> 6) * 8;
     const digits = BigInt.asUintN(length * 8, value)
       .toString(16)
@@ -168,7 +168,7 @@ class Reader {
     const type = ITEM_TYPES[number];
     if (type === undefined) throw new KmipDecodeError(`unknown item type ${number}`, { offset: start + 3 });
     const length = this.#view.getUint32(start + 4);
-    const fixed = FIXED_LENGTHS[number]!;
+    const fixed = FIXED_LENGTHS[number];
     if (fixed !== 0 && length !== fixed)
       throw new KmipDecodeError(`${type} of ${length} bytes`, { offset: start + 4 });
     const at = start + 8;
@@ -222,7 +222,7 @@ class Reader {
       let text = "";
       let i = at;
       for (; i < at + length; i++) {
-        const byte = this.#bytes[i]!;
+        const byte = this.#view.getUint8(i);
         if (byte > 0x7f) break;
         text += String.fromCharCode(byte);
       }

@@ -3,15 +3,18 @@
 /** Protocol Version of a message header (KMIP 2.1 §9.16). */
 export type ProtocolVersion = { major: number; minor: number };
 
+/** The newest version that this codec knows. */
+export const NEWEST_VERSION: ProtocolVersion = { major: 2, minor: 1 };
+
 /** The versions that this codec knows; tables hold indexes into this list. */
-export const VERSIONS: readonly ProtocolVersion[] = [
+export const VERSIONS: readonly [ProtocolVersion, ...ProtocolVersion[]] = [
   { major: 1, minor: 0 },
   { major: 1, minor: 1 },
   { major: 1, minor: 2 },
   { major: 1, minor: 3 },
   { major: 1, minor: 4 },
   { major: 2, minor: 0 },
-  { major: 2, minor: 1 },
+  NEWEST_VERSION,
 ];
 
 /** Index of the newest version. */

@@ -41,7 +41,8 @@ export function unsignedInteger(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   let at = 0;
   while (at < bytes.length - 1 && bytes[at] === 0) at++;
   const magnitude = bytes.subarray(at);
-  return encode(INTEGER, magnitude[0]! & 0x80 ? concat(new Uint8Array(1), magnitude) : magnitude);
+  const [first = 0] = magnitude;
+  return encode(INTEGER, first & 0x80 ? concat(new Uint8Array(1), magnitude) : magnitude);
 }
 
 /** One value: its tag, its contents, and all of its bytes. */

@@ -176,7 +176,7 @@ function split(text: string, separator: string): string[] {
   const parts = [""];
   let quoted = false;
   for (let at = 0; at < text.length; at++) {
-    const character = text[at]!;
+    const character = text.charAt(at);
     if (character === separator && !quoted) {
       parts.push("");
       continue;
@@ -205,8 +205,8 @@ function trailing(text: string, character: string): number {
 }
 
 function unescaped(text: string): string {
-  const quoted = /^"(.*)"$/s.exec(text);
-  const value = quoted ? quoted[1]! : text;
+  const [, quoted] = /^"(.*)"$/s.exec(text) ?? [];
+  const value = quoted ?? text;
   const bytes: Uint8Array[] = [];
   for (let at = 0; at < value.length; ) {
     const [, pair] = /^\\([0-9a-fA-F]{2})/.exec(value.slice(at, at + 3)) ?? [];
@@ -215,7 +215,7 @@ function unescaped(text: string): string {
     else if (character !== undefined) bytes.push(utf8(character));
     else {
       const plain = String.fromCodePoint(value.codePointAt(at) ?? 0);
-      if (quoted ? /["\\]/.test(plain) : /["\\+,;<>\0]/.test(plain))
+      if (quoted !== undefined ? /["\\]/.test(plain) : /["\\+,;<>\0]/.test(plain))
         throw new TypeError("a character of a name is not escaped");
       if (/\p{Cs}/u.test(plain)) throw new TypeError("a lone surrogate");
       bytes.push(utf8(plain));

@@ -39,18 +39,18 @@ const READERS: Record<string, (value: DerReader, into: Extensions) => void> = {
     const fields = value.enter(SEQUENCE);
     if (fields.tag === BOOLEAN) into.authority = isTrue(fields);
     if (into.authority && !fields.done) {
-      const { contents } = fields.read(INTEGER);
-      if (contents.length !== 1 || contents[0]! > 0x7f) throw new TypeError("not a path length");
-      into.pathLength = contents[0]!;
+      const [length, ...more] = fields.read(INTEGER).contents;
+      if (length === undefined || length > 0x7f || more.length > 0) throw new TypeError("not a path length");
+      into.pathLength = length;
     }
     fields.end();
   },
   // keyUsage
   "0603551d0f": (value, into) => {
-    const [unused, ...octets] = value.read(BIT_STRING).contents;
-    if (unused === undefined || unused > 7 || octets.length < 1 || octets.length > 2)
+    const [unused, low, high = 0, ...more] = value.read(BIT_STRING).contents;
+    if (unused === undefined || unused > 7 || low === undefined || more.length > 0)
       throw new TypeError("not a key usage");
-    into.keyUsage = octets[0]! | ((octets[1] ?? 0) << 8);
+    into.keyUsage = low | (high << 8);
   },
   // subjectAltName
   "0603551d11": (value, into) => {

@@ -1,5 +1,5 @@
 /** Certificate requests (PKCS#10, RFC 2986), and the proof for a key that cannot sign one itself. */
-import { concat, utf8 } from "../bytes.ts";
+import { compareBytes, concat, utf8 } from "../bytes.ts";
 import {
   BIT_STRING,
   CONTEXT,
@@ -43,7 +43,7 @@ export async function signedRequest(
     encode(SET, encode(printable ? PRINTABLE_STRING : UTF8_STRING, utf8(password))),
   );
   // Attributes are a SET OF: DER sorts its members by their bytes (X.690 §11.6).
-  const attributes = [challenge, ...(request.attributes ?? [])].sort(compare);
+  const attributes = [challenge, ...(request.attributes ?? [])].sort(compareBytes);
   const info = encode(
     SEQUENCE,
     encode(INTEGER, new Uint8Array([0])),
@@ -63,10 +63,4 @@ export async function signedRequest(
  */
 export function wrappingProofInput(nonce: Uint8Array, wrappingSpki: Uint8Array): Uint8Array<ArrayBuffer> {
   return concat(utf8("coffer-wrapping-key-v1\0"), nonce, wrappingSpki);
-}
-
-function compare(a: Uint8Array, b: Uint8Array): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
-  return a.length - b.length;
 }

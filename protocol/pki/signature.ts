@@ -15,9 +15,9 @@ export function signatureFromDer(der: Uint8Array): Uint8Array<ArrayBuffer> {
   const raw = new Uint8Array(64);
   for (const end of [32, 64]) {
     const { contents } = pair.read(INTEGER);
-    const padded = contents[0] === 0 && contents.length > 1;
-    if (padded ? contents[1]! < 0x80 : contents[0] === undefined || contents[0] >= 0x80)
-      throw new TypeError("not DER");
+    const [first, second] = contents;
+    const padded = first === 0 && second !== undefined;
+    if (padded ? second < 0x80 : first === undefined || first >= 0x80) throw new TypeError("not DER");
     const magnitude = padded ? contents.subarray(1) : contents;
     if (magnitude.length > 32) throw new TypeError("not a P-256 signature");
     raw.set(magnitude, end - magnitude.length);

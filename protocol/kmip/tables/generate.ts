@@ -75,13 +75,14 @@ const byValue = (
 ): { canonical: Map<string, Entry>; former: Map<string, number> } => {
   const canonical = new Map<string, Entry>();
   const former = new Map<string, number>();
-  const last = new Map<number, string>();
+  const last = new Map<number, { kept: string; last: number }>();
   for (const [name, entry] of table) {
     const other = last.get(entry.value);
-    if (other === undefined || table.get(other)!.last < entry.last) last.set(entry.value, name);
+    if (other === undefined || other.last < entry.last)
+      last.set(entry.value, { kept: name, last: entry.last });
   }
   for (const [name, entry] of table) {
-    const kept = last.get(entry.value)!;
+    const { kept } = last.get(entry.value) ?? { kept: name };
     if (kept !== name) former.set(name, entry.value);
     const known = canonical.get(kept);
     canonical.set(kept, {
@@ -108,6 +109,12 @@ function note(table: Map<string, Entry>, name: string, value: number, version: n
   else known.last = version;
 }
 
+function tableOf(name: string): Map<string, Entry> {
+  const table = enumerations.get(name) ?? new Map<string, Entry>();
+  enumerations.set(name, table);
+  return table;
+}
+
 for (const [index, version] of VERSIONS.entries()) {
   const source: Source = JSON.parse(readFileSync(join(folder, `kmip-${version}-tags-enums.json`), "utf8"));
   for (const [tag, name] of Object.entries(source.tags)) {
@@ -116,8 +123,7 @@ for (const [index, version] of VERSIONS.entries()) {
   for (const [title, values] of Object.entries(source.enums)) {
     const name = normaliseName(ENUMERATION_NAMES[title] ?? title);
     if (Object.keys(values).length === 0) continue;
-    if (!enumerations.has(name)) enumerations.set(name, new Map());
-    const table = enumerations.get(name)!;
+    const table = tableOf(name);
     for (const [label, value] of Object.entries(values)) {
       note(table, normaliseName(VALUE_NAMES[label] ?? label), Number.parseInt(value, 16), index);
     }
@@ -126,7 +132,7 @@ for (const [index, version] of VERSIONS.entries()) {
 for (const [index, name] of LAST_TAGS.trim().split(/\s+/).entries())
   tags.set(name, { value: FIRST_OF_LAST_TAGS + index, first: 6, last: 6 });
 for (const [name, values] of Object.entries(MISSING)) {
-  const table = enumerations.get(name) ?? enumerations.set(name, new Map()).get(name)!;
+  const table = tableOf(name);
   for (const [label, [value, first, last]] of Object.entries(values))
     table.set(label, { value, first, last });
 }
@@ -151,7 +157,7 @@ let former =
   "\n/** Names that earlier versions gave to values of ENUMERATIONS; they are read, never written. */\n";
 former += "export const FORMER_NAMES: Record<string, Record<string, number>> = {\n";
 for (const name of [...enumerations.keys()].sort()) {
-  const names = byValue(enumerations.get(name)!);
+  const names = byValue(tableOf(name));
   for (const [label, value] of Object.entries(OTHER_NAMES[name] ?? {})) names.former.set(label, value);
   text += `  ${name}: {\n`;
   for (const [label, entry] of sorted(names.canonical)) {

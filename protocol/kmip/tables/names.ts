@@ -5,13 +5,13 @@
  * (KMIP Profiles 2.1 §5.4 XML Profiles, six rules): `Re-key` → `ReKey`, `SHA-256` → `SHA_256`, `3DES` → `DES3`.
  */
 export function normaliseName(name: string): string {
-  const words = name
+  const [first = "", ...others] = name
     .replace(/[()]/g, " ")
     .replace(/[^A-Za-z0-9_]([A-Za-z][a-z])/g, " $1")
     .replace(/[^A-Za-z0-9_\s]/g, "_")
     .trim()
     .split(/\s+/);
-  words[0] = words[0]!.replace(/^(\d+)(.*)$/, "$2$1");
+  const words = [first.replace(/^(\d+)(.*)$/, "$2$1"), ...others];
   return words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
 }
 
