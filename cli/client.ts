@@ -26,6 +26,8 @@ export interface ClientOptions {
 
 export interface Client extends Pick<Custodian, "documents" | "microservice"> {
   identity: Identity;
+  /** The account to seal for: the user's first. Error: `no-account`. */
+  account(): string;
   /** Orders an export at the KMS, which records it. Resolves with the order's id. */
   orderExport(account: string, documents: string[]): Promise<string>;
   /** Ends the microservice; its keys are gone with it. */
@@ -64,7 +66,8 @@ export async function connect({
     (port as MessagePort & Partial<Pick<NodeMessagePort, "unref">>).unref?.();
     return { port, remove: close };
   };
-  const { rest, documents, microservice } = new Custodian({ session, app, fetch, now, openVault, onWait });
+  const custodian = new Custodian({ session, app, fetch, now, openVault, onWait });
+  const { rest, documents, microservice } = custodian;
   const signedIn = await signInByName(fetch, await session.authorizationUrl(), user, onWait);
   cookie = signedIn.cookie;
   const identity = await session.complete(signedIn.location.searchParams);
@@ -72,6 +75,7 @@ export async function connect({
     identity,
     documents,
     microservice,
+    account: () => custodian.account(),
     async orderExport(account, ids) {
       // An order that is repeated has a second entry, and does no more.
       const { order } = await callJson(rest, orderExport, {}, { account, documents: ids }, { tries: 3 });

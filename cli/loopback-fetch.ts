@@ -29,8 +29,8 @@ export const loopbackFetch: typeof fetch = async (input, init) => {
       },
       (answer) => {
         const fields = new Headers();
-        for (let i = 0; i < answer.rawHeaders.length; i += 2)
-          fields.append(answer.rawHeaders[i]!, answer.rawHeaders[i + 1]!);
+        for (const [name, values = []] of Object.entries(answer.headersDistinct))
+          for (const value of values) fields.append(name, value);
         const status = answer.statusCode ?? 500;
         const empty = status === 204 || status === 304 || asked.method === "HEAD";
         if (empty) answer.resume();

@@ -64,8 +64,9 @@ async function find({ documents, identity }: Client, wanted: string): Promise<Do
   const byId = all.find(({ id }) => id === wanted);
   if (byId) return byId;
   const named = all.filter(({ metadata }) => metadata?.name === wanted);
-  if (named.length === 1) return named[0]!;
-  if (named.length === 0)
+  const [only, ...others] = named;
+  if (only && others.length === 0) return only;
+  if (!only)
     throw new CommandError(
       `There is no document '${shown(wanted)}'. \`${COFFER} list\` shows what there is.`,
     );

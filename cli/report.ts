@@ -21,8 +21,10 @@ function sentenceFor(error: unknown): [sentence: string | undefined, code: 1 | 2
     return [`${messageOf(error)} [${error.code}]`, 1];
   if (error instanceof DOMException && error.name === "AbortError")
     return ["Cancelled; nothing was left behind.", 1];
-  if (error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS"))
-    return [`${error.message.split(". ", 1)[0]!.replace(/\.$/, "")}. Try --help.`, 2];
+  if (error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS")) {
+    const [sentence = ""] = error.message.split(". ", 1);
+    return [`${sentence.replace(/\.$/, "")}. Try --help.`, 2];
+  }
   return [sentenceOf(error), 1];
 }
 

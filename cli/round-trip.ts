@@ -26,7 +26,7 @@ export async function roundTrip(
   try {
     await client.microservice.use();
     step("microservice enrolled by a grant: keys made, certificates issued");
-    const account = client.identity.accounts[0]!.id;
+    const account = client.account();
     const sealed = await client.documents.seal(source(), account, { name, type: mediaType(name), size });
     step(`sealed ${shown(name)}, ${formatBytes(size)}: data key made in the HSM, ciphertext stored`);
     try {

@@ -30,14 +30,14 @@ export async function seal(args: string[]): Promise<number> {
   if (positionals.length === 0) throw new CommandError("coffer seal: name a file. Try --help.", 2);
   for (const path of positionals) await readable(path);
   const signal = interruptSignal();
-  return withClient(values, async ({ documents, identity }) => {
+  return withClient(values, async ({ documents, account }) => {
     for (const path of positionals) {
       // Not when the command began: what is sealed is the file as it is now.
       const { size, modified } = await readable(path);
       const name = basename(path);
       const bar = progressBar(`Sealing ${shown(name)}`);
       const document = await documents
-        .seal(fileStream(path), identity.accounts[0]!.id, {
+        .seal(fileStream(path), account(), {
           name,
           type: mediaType(path),
           modified,

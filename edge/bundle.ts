@@ -29,8 +29,10 @@ async function bundle(built?: (metafile: Metafile) => void): Promise<string> {
     external: ["cloudflare:*"],
     logLevel: "silent",
   });
+  const [worker] = outputFiles;
+  if (!worker) throw new Error("esbuild gave no bundle");
   built?.(metafile);
-  return outputFiles[0]!.text;
+  return worker.text;
 }
 
 async function readConfiguration(): Promise<EdgeWorker["options"]> {

@@ -58,9 +58,10 @@ export function openStore(
   const applied = sql
     .exec<{ count: number }>("SELECT count(*) AS count FROM _sql_schema_migrations")
     .one().count;
-  for (let version = applied; version < migrations.length; version++) {
+  for (const [version, migration] of migrations.entries()) {
+    if (version < applied) continue;
     storage.transactionSync(() => {
-      sql.exec(migrations[version]!);
+      sql.exec(migration);
       sql.exec("INSERT INTO _sql_schema_migrations VALUES (?, ?)", version, new Date(now()).toISOString());
     });
   }
@@ -169,7 +170,7 @@ function identify(ctx: DurableObjectState, domain: string): Identity {
   if (kept !== undefined) return kept;
   const { name } = ctx.id;
   if (name === undefined) throw new Error("A domain's object is reached by name");
-  const tenant = name.split("/", 1)[0]!;
+  const [tenant = name] = name.split("/", 1);
   const source = name === tenant ? domain : `${domain}/${name.slice(tenant.length + 1)}`;
   const epoch = crypto.randomUUID();
   sql.exec("INSERT INTO store_identity VALUES (1, ?, ?, ?)", tenant, source, epoch);

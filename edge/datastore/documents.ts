@@ -150,16 +150,16 @@ export function beginCompletion(
   ];
   const same =
     taken.length === claimed.parts.length &&
-    taken.every(
-      ({ part, etag }, i) =>
-        part === i + 1 && claimed.parts[i]!.part === part && claimed.parts[i]!.etag === etag,
-    );
-  if (!same) return refuse("conflict", "parts are not those that were taken");
+    taken.every(({ part, etag }, i) => {
+      const claim = claimed.parts[i];
+      return part === i + 1 && claim?.part === part && claim.etag === etag;
+    });
+  const [first] = taken;
+  if (!same || !first) return refuse("conflict", "parts are not those that were taken");
   const size = taken.reduce((sum, part) => sum + part.size, 0);
   if (size !== claimed.size) return refuse("conflict", "size is not that of the parts");
-  const first = taken[0]!.size;
   const even = taken.every((part, i) =>
-    i < taken.length - 1 ? part.size === first && first >= MIN_PART : part.size <= first,
+    i < taken.length - 1 ? part.size === first.size && first.size >= MIN_PART : part.size <= first.size,
   );
   if (!even) return refuse("conflict", "parts differ in size or are too small");
   sql.exec(

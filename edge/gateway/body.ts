@@ -1,5 +1,6 @@
 import { join } from "#protocol/bytes.ts";
 import { parseJson } from "#protocol/json.ts";
+import { mediaTypeOf } from "#protocol/media-type.ts";
 import { Refused } from "./problem.ts";
 
 /** Largest JSON or form body, bytes. Nothing legitimate here comes near. */
@@ -46,6 +47,5 @@ export async function readForm(request: Request): Promise<Map<string, string>> {
 
 /** Throws `Refused` `unsupported-media-type` unless the body is of this media type. */
 export function requireType(request: Request, type: string): void {
-  const [given] = (request.headers.get("content-type") ?? "").toLowerCase().split(";", 1);
-  if (given?.trim() !== type) throw new Refused("unsupported-media-type");
+  if (mediaTypeOf(request.headers.get("content-type")) !== type) throw new Refused("unsupported-media-type");
 }

@@ -61,6 +61,7 @@ export async function issue(hsm: Hsm, order: CertificateOrder): Promise<Uint8Arr
 /** 127 random bits, positive and never zero at the front (RFC 5280 §4.1.2.2). */
 function serialNumber(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[0] = (bytes[0]! & 0x3f) | 0x40;
+  const [first = 0] = bytes;
+  bytes[0] = (first & 0x3f) | 0x40;
   return encodeHex(bytes);
 }

@@ -50,13 +50,14 @@ function handOver(
       reject(error);
     };
     const listen = (event: MessageEvent) => {
-      if (event.source !== frame.contentWindow || event.origin !== origin) return;
+      const { contentWindow } = frame;
+      if (!contentWindow || event.source !== contentWindow || event.origin !== origin) return;
       const message: unknown = event.data;
       if (typeof message !== "object" || message === null || !("type" in message)) return;
       if (message.type === "coffer-vault-refused") fail(new CofferError("foreign-origin"));
       if (message.type !== "coffer-vault-ready") return;
       const { port1, port2 } = new MessageChannel();
-      frame.contentWindow!.postMessage({ type: "coffer-connect", version: 1 }, origin, [port2]);
+      contentWindow.postMessage({ type: "coffer-connect", version: 1 }, origin, [port2]);
       done();
       resolve(port1);
     };

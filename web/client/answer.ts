@@ -5,6 +5,7 @@
 
 import { CofferError, codeOf } from "#protocol/error.ts";
 import { parseJson } from "#protocol/json.ts";
+import { mediaTypeOf } from "#protocol/media-type.ts";
 import { checked, type Shape } from "#protocol/shape.ts";
 import { readAll } from "./progress.ts";
 
@@ -49,7 +50,7 @@ export async function octetsOf(response: Response, limit: number): Promise<Uint8
 
 /** Media type in lower case, without parameters; empty where there is none. */
 export function mediaType(response: Response): string {
-  return (response.headers.get("content-type") ?? "").split(";", 1)[0]!.trim().toLowerCase();
+  return mediaTypeOf(response.headers.get("content-type"));
 }
 
 /** A body of at most `limit` bytes. A break on the way stays the error that it is. */

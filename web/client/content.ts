@@ -55,8 +55,10 @@ export async function fetchContent(
               next.catch(() => {});
               ahead.push(next);
             }
+            const next = ahead.shift();
+            if (!next) return controller.close();
             try {
-              const { bytes, total: now, etag } = await ahead.shift()!;
+              const { bytes, total: now, etag } = await next;
               // Ranges of different contents would fail to decrypt; this says sooner what is wrong.
               if (now !== total || etag !== first.etag) throw new CofferError("unexpected-response");
               controller.enqueue(bytes);

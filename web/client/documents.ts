@@ -97,6 +97,9 @@ export interface ListOptions {
   onChange?: (documents: Document[]) => void;
 }
 
+/** What the parts of a document are bound to: its encryption context. */
+type DocumentContext = Record<"tenant" | "account" | "document" | "purpose", string>;
+
 /** Metadata that was opened, and where it belongs. */
 interface Opened {
   account: string;
@@ -359,7 +362,7 @@ export class Documents {
     const { content, ...metadata } = decodeMetadata(plain);
     // A document that was sealed with this id has metadata of the newer form, whatever the datastore has instead.
     if (!content && namesContent(id)) throw new CofferError("decrypt-failed");
-    const opened = { account: context.account!, metadata, content };
+    const opened = { account: context.account, metadata, content };
     this.#opened.set(id, opened);
     return opened;
   }
@@ -374,7 +377,7 @@ export class Documents {
     head: Uint8Array,
     { id, account, purpose }: { id: string; account: string | undefined; purpose: string },
     signal: AbortSignal | undefined,
-  ): Promise<Record<string, string>> {
+  ): Promise<DocumentContext> {
     const { edk, context } = await port.inspect(head);
     const accounts = account === undefined ? this.#accounts() : [account];
     const named = accounts.find((each) => each === context.account);
@@ -387,7 +390,7 @@ export class Documents {
     return expected;
   }
 
-  #context(account: string, document: string, purpose: string): Record<string, string> {
+  #context(account: string, document: string, purpose: string): DocumentContext {
     return { tenant: this.#tenant(), account, document, purpose };
   }
 }

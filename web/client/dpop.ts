@@ -6,7 +6,7 @@
 import { utf8 } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
-import type { EcPublicJwk } from "#protocol/jwk.ts";
+import { type EcPublicJwk, jwkFromSpki } from "#protocol/jwk.ts";
 import { jwsInput, jwsToken } from "#protocol/jws.ts";
 
 /** A DPoP key: ECDSA P-256, the private half non-extractable, fit for IndexedDB. */
@@ -21,8 +21,8 @@ export async function createDpopKey(): Promise<DpopKey> {
     "sign",
     "verify",
   ]);
-  const { x, y } = await crypto.subtle.exportKey("jwk", pair.publicKey);
-  return { privateKey: pair.privateKey, jwk: { kty: "EC", crv: "P-256", x: x!, y: y! } };
+  const spki = await crypto.subtle.exportKey("spki", pair.publicKey);
+  return { privateKey: pair.privateKey, jwk: jwkFromSpki(new Uint8Array(spki)) };
 }
 
 /**

@@ -3,6 +3,7 @@
 import { utf8 } from "#protocol/bytes.ts";
 import { putMetadata } from "#protocol/contract/index.ts";
 import { CofferError } from "#protocol/error.ts";
+import { mediaTypeOf } from "#protocol/media-type.ts";
 import type { ContentName } from "./belonging.ts";
 
 /** Metadata of a document. */
@@ -80,14 +81,13 @@ function isDigest(value: unknown): value is string {
 export function cleanName(name: string): string {
   const base = name
     .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/gu, "")
-    .split(/[/\\]/)
-    .at(-1)!
+    .replace(/^.*[/\\]/s, "")
     .trim();
   return base === "" || base === "." || base === ".." ? "document" : base;
 }
 
 /** A media type without parameters, in lower case. */
 export function cleanType(type: string): string {
-  const essence = type.split(";", 1)[0]!.trim().toLowerCase();
+  const essence = mediaTypeOf(type);
   return TYPE.test(essence) ? essence : "application/octet-stream";
 }

@@ -33,9 +33,9 @@ export async function bytesWith(
       async pull(controller) {
         const first = taken.shift();
         if (first) return controller.enqueue(first);
-        const { done, value } = ended ? { done: true } : await reader.read();
-        if (done) controller.close();
-        else controller.enqueue(value!);
+        const { value } = ended ? { value: undefined } : await reader.read();
+        if (value === undefined) controller.close();
+        else controller.enqueue(value);
       },
       cancel: (reason) => reader.cancel(reason),
     },

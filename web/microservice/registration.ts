@@ -11,6 +11,7 @@ import {
 } from "#protocol/contract/index.ts";
 import { CofferError, errorCode } from "#protocol/error.ts";
 import { parseJson } from "#protocol/json.ts";
+import { mediaTypeOf } from "#protocol/media-type.ts";
 import { delay as byTheClock, type Delay, patiently } from "#protocol/patience.ts";
 import { fits } from "#protocol/shape.ts";
 
@@ -55,7 +56,7 @@ export function restRegistration(
       repeatable,
       delay,
     }).catch(offline);
-    const type = (response.headers.get("content-type") ?? "").split(";", 1)[0]!.trim().toLowerCase();
+    const type = mediaTypeOf(response.headers.get("content-type"));
     const bytes = await bodyOf(response).catch(offline);
     // A captive portal or a proxy answers too: what is not of the type and status that is due is not the edge's.
     const value = type === "application/json" || type === "application/problem+json" ? parse(bytes) : {};

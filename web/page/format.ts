@@ -1,20 +1,21 @@
 /** Sizes, times and dates as people write them, in the reader's language. */
 
-const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
+const LARGER = ["kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
 
 /** Bytes in decimal units: `0 byte`, `12 kB`, `1.4 MB`. */
 export function formatBytes(bytes: number, locale?: string): string {
   let value = bytes;
-  let unit = 0;
-  while (value >= 999.5 && unit < UNITS.length - 1) {
+  let unit: "byte" | (typeof LARGER)[number] = "byte";
+  for (const larger of LARGER) {
+    if (value < 999.5) break;
     value /= 1000;
-    unit++;
+    unit = larger;
   }
-  const digits = unit > 1 && value < 99.95 ? 1 : 0;
+  const digits = unit !== "byte" && unit !== "kilobyte" && value < 99.95 ? 1 : 0;
   return new Intl.NumberFormat(locale, {
     style: "unit",
-    unit: UNITS[unit]!,
-    unitDisplay: unit === 0 ? "long" : "short",
+    unit,
+    unitDisplay: unit === "byte" ? "long" : "short",
     maximumFractionDigits: digits,
   }).format(value);
 }

@@ -62,11 +62,12 @@ export class CofferTransfer extends TemplateElement {
     this.#step = step;
     const bar = part<HTMLProgressElement>(this, "bar");
     const moving = step === "sealing" || step === "opening";
-    const words = [STEPS[step](this.#direction)];
+    const doing = STEPS[step](this.#direction);
+    const words = [doing];
     if (moving && total) {
       bar.max = total;
       bar.value = bytes;
-      words[0] = `${words[0]!.replace("…", "")} ${formatBytes(bytes)} of ${formatBytes(total)}`;
+      words[0] = `${doing.replace("…", "")} ${formatBytes(bytes)} of ${formatBytes(total)}`;
       const left = this.#pace.left(bytes, total, time);
       if (left !== undefined && bytes < total) words.push(formatLeft(left));
     } else if (step === "finishing") {

@@ -42,12 +42,12 @@ export async function runBatch(
 
 function check(items: RequestItem[], answers: ResponseItem[]): void {
   if (answers.length !== items.length) throw new KmipError("InvalidMessage", "The HSM left items out");
-  answers.forEach((answer, index) => {
-    const { operation } = items[index]!;
-    if (answer.resultStatus !== "Success") {
-      throw new KmipError(answer.resultReason ?? "GeneralFailure", undefined, operation);
+  for (const [index, { operation }] of items.entries()) {
+    const answer = answers[index];
+    if (answer?.resultStatus !== "Success") {
+      throw new KmipError(answer?.resultReason ?? "GeneralFailure", undefined, operation);
     }
     if (answer.operation !== operation)
       throw new KmipError("InvalidMessage", "The HSM answered another operation");
-  });
+  }
 }

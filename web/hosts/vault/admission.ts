@@ -24,8 +24,10 @@ export function admit({ framed, ancestors, parentIsTop, controlled, allowed }: F
   // A page framed by another page could be overlaid by it.
   if (!parentIsTop || (ancestors && ancestors.length !== 1)) return no("framed twice");
   if (!ancestors) return { admitted: true, origins: allowed };
-  const origin = ancestors[0]!;
-  return allowed.includes(origin) ? { admitted: true, origins: [origin] } : no("another origin");
+  const [origin] = ancestors;
+  return origin !== undefined && allowed.includes(origin)
+    ? { admitted: true, origins: [origin] }
+    : no("another origin");
 }
 
 /** Whether a message is the parent's request to connect, from an admitted origin, with exactly one port. */
