@@ -1,4 +1,4 @@
-/** DER (X.690 §8, §10): a writer, and a strict reader of definite lengths and low tag numbers. */
+/** DER (X.690 §8, §10): a writer, and a reader of definite lengths and low tag numbers, strict unless told otherwise. */
 import { concat } from "../bytes.ts";
 
 export const BOOLEAN = 0x01;
@@ -48,13 +48,18 @@ export function unsignedInteger(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 /** One value: its tag, its contents, and all of its bytes. */
 export type Value = { tag: number; contents: Uint8Array; bytes: Uint8Array };
 
-/** Reads values one after another. Every method throws `TypeError` for what is not DER. */
+/**
+ * Reads values one after another. Every method throws `TypeError` for what is not DER; with lengths `"any"`, what is not
+ * BER of definite lengths, whose length may be written in more octets than it needs (X.690 §8.1.3), at most four.
+ */
 export class DerReader {
   readonly #bytes: Uint8Array;
+  readonly #lengths: "shortest" | "any";
   #at = 0;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, lengths: "shortest" | "any" = "shortest") {
     this.#bytes = bytes;
+    this.#lengths = lengths;
   }
 
   get done(): boolean {
@@ -75,10 +80,11 @@ export class DerReader {
     let length = this.#octet();
     if (length >= 0x80) {
       const octets = length & 0x7f;
-      if (octets < 1 || octets > 3) throw new TypeError("not DER");
+      const any = this.#lengths === "any";
+      if (octets < 1 || octets > (any ? 4 : 3)) throw new TypeError("not DER");
       length = 0;
-      for (let i = 0; i < octets; i++) length = (length << 8) | this.#octet();
-      if (length < 0x80 || length >>> (8 * (octets - 1)) === 0) throw new TypeError("not DER");
+      for (let i = 0; i < octets; i++) length = length * 256 + this.#octet();
+      if (!any && (length < 0x80 || length < 256 ** (octets - 1))) throw new TypeError("not DER");
     }
     const from = this.#at;
     if (length > this.#bytes.length - from) throw new TypeError("DER is cut off");
@@ -92,7 +98,7 @@ export class DerReader {
 
   /** Enters the next value, a constructed one. */
   enter(tag: number): DerReader {
-    return new DerReader(this.read(tag).contents);
+    return new DerReader(this.read(tag).contents, this.#lengths);
   }
 
   /** Throws unless all has been read. */

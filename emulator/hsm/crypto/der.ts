@@ -1,9 +1,12 @@
-/** The forms of DER (X.690) that PKCS#12 and transparent keys need, beside those of protocol/pki; a reader that takes longer lengths too. */
+/** The forms of DER (X.690) that PKCS#12 and transparent keys need, beside those of protocol/pki. */
 
 import {
   BIT_STRING,
   CONTEXT,
+  type DerReader,
   encode,
+  INTEGER,
+  OBJECT_IDENTIFIER,
   OCTET_STRING,
   SEQUENCE,
   SET,
@@ -33,43 +36,11 @@ export function unsigned(value: bigint): Bytes {
 /** A number from 0 to 2^53 - 1. */
 export const integer = (value: number): Bytes => unsigned(BigInt(value));
 
-/** A part of a DER structure: its tag, what it holds, and itself. */
-export interface Part {
-  tag: number;
-  content: Uint8Array;
-  whole: Uint8Array;
-}
-
-/** The parts that stand one after another in these bytes; throws where they are no DER. */
-export function readParts(bytes: Uint8Array): Part[] {
-  const parts: Part[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const tag = bytes[at]!;
-    let length = bytes[at + 1] ?? Number.NaN;
-    let start = at + 2;
-    if (length >= 0x80) {
-      const size = length & 0x7f;
-      if (size === 0 || size > 4 || start + size > bytes.length) throw new RangeError("No length of DER");
-      length = 0;
-      for (const end = start + size; start < end; start++) length = length * 256 + bytes[start]!;
-    }
-    if ((tag & 0x1f) === 0x1f || !(start + length <= bytes.length)) throw new RangeError("Not DER");
-    parts.push({
-      tag,
-      content: bytes.subarray(start, start + length),
-      whole: bytes.subarray(at, start + length),
-    });
-    at = start + length;
-  }
-  return parts;
-}
-
-/** Object identifiers as `objectIdentifier` takes them. */
-export function readObjectIdentifier({ tag, content }: Part): string {
-  if (tag !== 0x06) throw new RangeError("Not an object identifier");
+/** Reads an object identifier; gives it as `objectIdentifier` takes it. */
+export function readObjectIdentifier(reader: DerReader): string {
   const numbers: number[] = [];
   let number = 0;
-  for (const byte of content) {
+  for (const byte of reader.read(OBJECT_IDENTIFIER).contents) {
     number = number * 128 + (byte & 0x7f);
     if (byte >= 0x80) continue;
     numbers.push(number);
@@ -80,8 +51,9 @@ export function readObjectIdentifier({ tag, content }: Part): string {
   return [root, first - 40 * root, ...others].join(".");
 }
 
-/** A number of up to 6 bytes. */
-export function readInteger({ tag, content }: Part): number {
-  if (tag !== 0x02 || content.length === 0 || content.length > 6) throw new RangeError("Not a small number");
-  return Buffer.from(content).readIntBE(0, content.length);
+/** Reads a number of up to 6 bytes. */
+export function readInteger(reader: DerReader): number {
+  const { contents } = reader.read(INTEGER);
+  if (contents.length === 0 || contents.length > 6) throw new RangeError("Not a small number");
+  return Buffer.from(contents).readIntBE(0, contents.length);
 }

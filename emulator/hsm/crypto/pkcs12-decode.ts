@@ -7,7 +7,16 @@ import {
   timingSafeEqual,
   X509Certificate,
 } from "node:crypto";
-import { type Part, readInteger, readObjectIdentifier, readParts } from "./der.ts";
+import {
+  CONTEXT,
+  DerReader,
+  INTEGER,
+  OBJECT_IDENTIFIER,
+  OCTET_STRING,
+  SEQUENCE,
+  SET,
+} from "#protocol/pki/der.ts";
+import { readInteger, readObjectIdentifier } from "./der.ts";
 import { CIPHER_KEY, INITIALIZATION_VECTOR, MAC_KEY, type Pkcs12Hash, pkcs12Key } from "./pkcs12-key.ts";
 
 /** What a PKCS#12 says that this reader does not know. */
@@ -75,8 +84,8 @@ interface Opener {
   left: number;
 }
 
-function iterationsOf(part: Part | undefined, opener: Opener, cost: number): number {
-  const iterations = part ? readInteger(part) : 1;
+/** Takes them from those that are left. */
+function charged(iterations: number, opener: Opener, cost: number): number {
   opener.left -= iterations * cost;
   if (iterations < 1 || opener.left < 0) throw new RangeError("Not a number of iterations");
   return iterations;
@@ -92,14 +101,16 @@ interface Found {
  * `Pkcs12Refused`, `Pkcs12Unsupported`, and anything else where the bytes are no PKCS#12.
  */
 export function decodePkcs12(bytes: Uint8Array, password: string, name?: string): Pkcs12Content {
-  const [pfx, ...rest] = readParts(bytes);
-  const [version, safe, mac] = inside(pfx);
-  if (rest.length > 0 || readInteger(version!) !== 3) throw new RangeError("Not version 3");
-  const content = dataOf(safe!);
+  const outer = readerOf(bytes);
+  const pfx = outer.enter(SEQUENCE);
+  outer.end();
+  if (readInteger(pfx) !== 3) throw new RangeError("Not version 3");
+  const content = contentOf(pfx.enter(SEQUENCE));
   const opener = { password, left: MAX_ITERATIONS };
-  if (mac) verify(mac, content, opener);
+  if (!pfx.done) verify(pfx.enter(SEQUENCE), content, opener);
   const found: Found = { keys: [], certificates: [] };
-  for (const info of inside(readParts(content)[0])) gather(opened(info, opener), opener, found);
+  const safes = readerOf(content).enter(SEQUENCE);
+  while (!safes.done) gather(contentOf(safes.enter(SEQUENCE), opener), opener, found);
   const chosen = found.keys.length === 1 ? found.keys[0] : found.keys.find((one) => one.name === name);
   if (!chosen) throw new RangeError("No key, or several");
   return {
@@ -109,47 +120,56 @@ export function decodePkcs12(bytes: Uint8Array, password: string, name?: string)
   };
 }
 
-function verify(mac: Part, content: Uint8Array, opener: Opener): void {
-  const [info, salt, count] = inside(mac);
-  const [algorithm, digest] = inside(info);
-  const hash = HASHES[readObjectIdentifier(inside(algorithm)[0]!)];
+function verify(mac: DerReader, content: Uint8Array, opener: Opener): void {
+  const info = mac.enter(SEQUENCE);
+  const hash = HASHES[readObjectIdentifier(info.enter(SEQUENCE))];
   if (!hash) throw new Pkcs12Unsupported("Not a hash of PKCS#12");
-  const salted = { salt: salt!.content, iterations: iterationsOf(count, opener, OWN_ITERATION) };
-  const key = pkcs12Key(hash, MAC_KEY, opener.password, salted, digest!.content.length);
+  const digest = info.read(OCTET_STRING).contents;
+  const salt = mac.read(OCTET_STRING).contents;
+  const iterations = charged(mac.done ? 1 : readInteger(mac), opener, OWN_ITERATION);
+  const key = pkcs12Key(hash, MAC_KEY, opener.password, { salt, iterations }, digest.length);
   const expected = createHmac(hash, key).update(content).digest();
-  if (expected.length !== digest!.content.length || !timingSafeEqual(expected, digest!.content))
+  if (expected.length !== digest.length || !timingSafeEqual(expected, digest))
     throw new Pkcs12Refused("Not the password");
 }
 
-/** The safe bags of a content info. */
-function opened(info: Part, opener: Opener): Uint8Array {
-  const [kind] = inside(info);
-  if (readObjectIdentifier(kind!) !== OID.encryptedData) return dataOf(info);
-  const [, encrypted] = inside(inside(inside(info)[1])[0]);
-  const [, algorithm, content] = inside(encrypted);
-  return decrypt(algorithm!, content!.content, opener);
+/** The bytes of a content info: as they are there, or decrypted. */
+function contentOf(info: DerReader, opener?: Opener): Uint8Array {
+  const kind = readObjectIdentifier(info);
+  const content = info.enter(CONTEXT);
+  if (kind === OID.data) return content.read(OCTET_STRING).contents;
+  if (kind !== OID.encryptedData || !opener) throw new Pkcs12Unsupported("Not a content that is known here");
+  const data = content.enter(SEQUENCE);
+  data.read(INTEGER);
+  const encrypted = data.enter(SEQUENCE);
+  encrypted.read(OBJECT_IDENTIFIER);
+  return decrypt(encrypted.enter(SEQUENCE), encrypted.read().contents, opener);
 }
 
 function gather(bytes: Uint8Array, opener: Opener, found: Found): void {
-  for (const bag of inside(readParts(bytes)[0])) {
+  const bags = readerOf(bytes).enter(SEQUENCE);
+  while (!bags.done) {
     if (found.keys.length + found.certificates.length >= MOST)
       throw new Pkcs12Unsupported(`There are ${MOST} keys and certificates at most`);
-    const [kind, wrapper, attributes] = inside(bag);
-    const [value] = inside(wrapper);
-    switch (readObjectIdentifier(kind!)) {
+    const bag = bags.enter(SEQUENCE);
+    const kind = readObjectIdentifier(bag);
+    const value = bag.enter(CONTEXT);
+    switch (kind) {
       case OID.keyBag:
-        found.keys.push({ key: privateKey(value!.whole), name: nameIn(attributes) });
+        found.keys.push({ key: privateKey(value.read().bytes), name: nameIn(bag) });
         break;
       case OID.shroudedKeyBag: {
-        const [algorithm, content] = inside(value);
-        const key = privateKey(decrypt(algorithm!, content!.content, opener));
-        found.keys.push({ key, name: nameIn(attributes) });
+        const shrouded = value.enter(SEQUENCE);
+        const algorithm = shrouded.enter(SEQUENCE);
+        const key = privateKey(decrypt(algorithm, shrouded.read(OCTET_STRING).contents, opener));
+        found.keys.push({ key, name: nameIn(bag) });
         break;
       }
       case OID.certBag: {
-        const [type, certificate] = inside(value);
-        if (readObjectIdentifier(type!) !== OID.x509Certificate) break;
-        found.certificates.push(new X509Certificate(inside(certificate)[0]!.content));
+        const certificate = value.enter(SEQUENCE);
+        if (readObjectIdentifier(certificate) !== OID.x509Certificate) break;
+        const der = certificate.enter(CONTEXT).read(OCTET_STRING).contents;
+        found.certificates.push(new X509Certificate(der));
         break;
       }
     }
@@ -160,16 +180,18 @@ function privateKey(bytes: Uint8Array): KeyObject {
   return createPrivateKey({ key: Buffer.from(bytes), format: "der", type: "pkcs8" });
 }
 
-function nameIn(attributes: Part | undefined): string | undefined {
-  for (const attribute of attributes ? inside(attributes) : []) {
-    const [kind, values] = inside(attribute);
-    if (readObjectIdentifier(kind!) !== OID.friendlyName) continue;
-    return Buffer.from(inside(values)[0]!.content).swap16().toString("utf16le");
+/** The friendly name among the attributes that end a bag. */
+function nameIn(bag: DerReader): string | undefined {
+  const attributes = bag.done ? bag : bag.enter(SET);
+  while (!attributes.done) {
+    const attribute = attributes.enter(SEQUENCE);
+    if (readObjectIdentifier(attribute) !== OID.friendlyName) continue;
+    return Buffer.from(attribute.enter(SET).read().contents).swap16().toString("utf16le");
   }
   return undefined;
 }
 
-function decrypt(algorithm: Part, content: Uint8Array, opener: Opener): Uint8Array {
+function decrypt(algorithm: DerReader, content: Uint8Array, opener: Opener): Uint8Array {
   const { cipher, key, vector } = cipherOf(algorithm, opener);
   const decipher = createDecipheriv(cipher, key, vector);
   try {
@@ -179,37 +201,40 @@ function decrypt(algorithm: Part, content: Uint8Array, opener: Opener): Uint8Arr
   }
 }
 
-function cipherOf(algorithm: Part, opener: Opener): { cipher: string; key: Buffer; vector: Uint8Array } {
-  const [kind, parameters] = inside(algorithm);
-  const identifier = readObjectIdentifier(kind!);
-  const [first, second] = inside(parameters);
-  if (identifier === OID.pbes2) return pbes2(first!, second!, opener);
+interface Cipher {
+  cipher: string;
+  key: Buffer;
+  vector: Uint8Array;
+}
+
+function cipherOf(algorithm: DerReader, opener: Opener): Cipher {
+  const identifier = readObjectIdentifier(algorithm);
+  const parameters = algorithm.enter(SEQUENCE);
+  if (identifier === OID.pbes2) return pbes2(parameters.enter(SEQUENCE), parameters.enter(SEQUENCE), opener);
   const older = OLDER_CIPHERS[identifier];
   if (!older) throw new Pkcs12Unsupported("Not a cipher of PKCS#12 that is known here");
   const [cipher, length] = older;
-  const salted = { salt: first!.content, iterations: iterationsOf(second!, opener, 3 * OWN_ITERATION) };
+  const salt = parameters.read(OCTET_STRING).contents;
+  const salted = { salt, iterations: charged(readInteger(parameters), opener, 3 * OWN_ITERATION) };
   const key = pkcs12Key("sha1", CIPHER_KEY, opener.password, salted, length);
   return { cipher, key, vector: pkcs12Key("sha1", INITIALIZATION_VECTOR, opener.password, salted, 8) };
 }
 
 /** RFC 8018 §6.2 */
-function pbes2(
-  derivation: Part,
-  scheme: Part,
-  opener: Opener,
-): { cipher: string; key: Buffer; vector: Uint8Array } {
-  const [kind, parameters] = inside(derivation);
-  const [name, vector] = inside(scheme);
-  const known = CIPHERS[readObjectIdentifier(name!)];
-  const [salt, count, ...options] = inside(parameters);
-  const pseudorandom = options.find(({ tag }) => tag === SEQUENCE);
-  const hash = pseudorandom ? FUNCTIONS[readObjectIdentifier(inside(pseudorandom)[0]!)] : "sha1";
-  if (readObjectIdentifier(kind!) !== OID.pbkdf2 || !known || !hash)
+function pbes2(derivation: DerReader, scheme: DerReader, opener: Opener): Cipher {
+  const known = CIPHERS[readObjectIdentifier(scheme)];
+  if (readObjectIdentifier(derivation) !== OID.pbkdf2 || !known)
     throw new Pkcs12Unsupported("Not a cipher of PBES2 that is known here");
-  const iterations = iterationsOf(count!, opener, 1);
+  const parameters = derivation.enter(SEQUENCE);
+  const salt = parameters.read(OCTET_STRING).contents;
+  const count = readInteger(parameters);
+  // The key's length, which the cipher says too.
+  if (parameters.tag === INTEGER) parameters.read();
+  const hash = parameters.done ? "sha1" : FUNCTIONS[readObjectIdentifier(parameters.enter(SEQUENCE))];
+  if (!hash) throw new Pkcs12Unsupported("Not a function of PBKDF2 that is known here");
   const [cipher, length] = known;
-  const key = pbkdf2Sync(Buffer.from(opener.password), salt!.content, iterations, length, hash);
-  return { cipher, key, vector: vector!.content };
+  const key = pbkdf2Sync(Buffer.from(opener.password), salt, charged(count, opener, 1), length, hash);
+  return { cipher, key, vector: scheme.read(OCTET_STRING).contents };
 }
 
 /** The key's certificate and those above it, as far as they are there. */
@@ -224,18 +249,7 @@ function chainOf(key: KeyObject, certificates: readonly X509Certificate[]): X509
   return chain;
 }
 
-const SEQUENCE = 0x30;
-
-/** What is in a part that is made of parts. */
-function inside(part: Part | undefined): Part[] {
-  if (!part || (part.tag & 0x20) === 0) throw new RangeError("Not a structure");
-  return readParts(part.content);
-}
-
-/** The bytes of a content info that is plain. */
-function dataOf(info: Part): Uint8Array {
-  const [kind, wrapper] = inside(info);
-  if (readObjectIdentifier(kind!) !== OID.data)
-    throw new Pkcs12Unsupported("Not a content that is known here");
-  return inside(wrapper)[0]!.content;
+/** A PKCS#12 may be BER (RFC 7292 §4); what has no length before it is not read here. */
+function readerOf(bytes: Uint8Array): DerReader {
+  return new DerReader(bytes, "any");
 }

@@ -1,6 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type X509Certificate } from "node:crypto";
 import { expect, it } from "vitest";
-import { integer, readParts, sequence } from "./der.ts";
+import { DerReader, SEQUENCE } from "#protocol/pki/der.ts";
+import { integer, sequence } from "./der.ts";
 import { encodePkcs12 } from "./pkcs12.ts";
 import { decodePkcs12, Pkcs12Refused, Pkcs12Unsupported } from "./pkcs12-decode.ts";
 
@@ -78,10 +79,17 @@ it("opens no part of one, and none that was changed", () => {
   }
 });
 
+it("takes lengths that are longer than need be, as BER may have them", () => {
+  const [tag, , ...rest] = OLDER;
+  const longer = Buffer.of(tag ?? 0, 0x84, 0, 0, ...rest);
+  expect(decodePkcs12(longer, "password").friendlyName).toBe("alias");
+  expect(() => new DerReader(longer).read()).toThrow(TypeError);
+});
+
 it("takes no more iterations than it can afford", () => {
-  const [version, safe, mac] = readParts(readParts(OLDER)[0]!.content);
-  const [digest, salt] = readParts(mac!.content);
-  const dear = sequence(version!.whole, safe!.whole, sequence(digest!.whole, salt!.whole, integer(2 ** 30)));
+  const pfx = new DerReader(OLDER).enter(SEQUENCE);
+  const [version, safe, mac] = [pfx.read().bytes, pfx.read().bytes, pfx.enter(SEQUENCE)];
+  const dear = sequence(version, safe, sequence(mac.read().bytes, mac.read().bytes, integer(2 ** 30)));
   const started = performance.now();
   expect(() => decodePkcs12(dear, "password")).toThrow(RangeError);
   expect(performance.now() - started).toBeLessThan(1000);

@@ -1,7 +1,7 @@
 import { constants } from "node:crypto";
 import { encodeHex } from "#protocol/bytes.ts";
 import type { Attributes } from "#protocol/kmip/index.ts";
-import { CONTEXT, DerReader, INTEGER, OBJECT_IDENTIFIER, SEQUENCE } from "#protocol/pki/der.ts";
+import { CONTEXT, DerReader, INTEGER, SEQUENCE } from "#protocol/pki/der.ts";
 import { readObjectIdentifier } from "./der.ts";
 
 export type SignatureAlgorithm = NonNullable<Attributes["digitalSignatureAlgorithm"]>[number];
@@ -48,7 +48,7 @@ const HASHES: Readonly<Record<string, string>> = {
 /** Undefined for an algorithm that is not known here. Throws `TypeError` or `RangeError` for malformed ones. */
 export function signatureOf(algorithmIdentifier: Uint8Array): Signature | undefined {
   const fields = new DerReader(algorithmIdentifier).enter(SEQUENCE);
-  const id = identifier(fields);
+  const id = readObjectIdentifier(fields);
   if (id !== PSS) return Object.hasOwn(SIGNATURES, id) ? SIGNATURES[id] : undefined;
   return { kmip: "RSASSA_PSS", ...pssParameters(fields) };
 }
@@ -60,13 +60,8 @@ function pssParameters(fields: DerReader): Pick<Signature, "digest" | "pss"> {
   while (!parameters.done) {
     const { tag, contents } = parameters.read();
     const value = new DerReader(contents);
-    if (tag === CONTEXT) digest = HASHES[identifier(value.enter(SEQUENCE))] ?? "";
+    if (tag === CONTEXT) digest = HASHES[readObjectIdentifier(value.enter(SEQUENCE))] ?? "";
     if (tag === (CONTEXT | 2)) saltLength = Number.parseInt(encodeHex(value.read(INTEGER).contents), 16);
   }
   return { digest, pss: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength } };
-}
-
-function identifier(reader: DerReader): string {
-  const { tag, contents, bytes } = reader.read(OBJECT_IDENTIFIER);
-  return readObjectIdentifier({ tag, content: contents, whole: bytes });
 }
