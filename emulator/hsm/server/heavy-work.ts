@@ -1,4 +1,5 @@
 import { KmipError } from "#protocol/kmip/index.ts";
+import { Line } from "./line.ts";
 
 /**
  * Work whose length a client chooses: key derivation by many rounds, pairs of long RSA keys. It is done off the event loop,
@@ -11,11 +12,9 @@ const OF_AN_IDENTITY = 20_000_000;
 /** Jobs at a time: fewer than libuv has threads, which also write to the disk. */
 const SLOTS = 2;
 
-type Begin = () => void;
-
 export class HeavyWork {
-  /** Jobs that wait, by identity; the identity whose turn is next comes first. */
-  #waiting = new Map<string, Begin[]>();
+  /** Jobs that wait. */
+  #waiting = new Line<() => void>();
   /** Units under way, waiting ones among them. */
   #units = new Map<string, number>();
   #running = 0;
@@ -35,7 +34,7 @@ export class HeavyWork {
         this.#running--;
       }
     } finally {
-      const left = this.#units.get(identity)! - units;
+      const left = (this.#units.get(identity) ?? 0) - units;
       if (left > 0) this.#units.set(identity, left);
       else this.#units.delete(identity);
       this.#next();
@@ -44,22 +43,15 @@ export class HeavyWork {
 
   #turn(identity: string): Promise<void> {
     return new Promise((begin) => {
-      const own = this.#waiting.get(identity) ?? [];
-      own.push(begin);
-      this.#waiting.set(identity, own);
+      this.#waiting.add(identity, begin);
       this.#next();
     });
   }
 
   #next(): void {
     if (this.#running >= SLOTS) return;
-    const [first] = this.#waiting;
-    if (!first) return;
-    const [identity, jobs] = first;
-    const begin = jobs.shift()!;
-    // To the end of the line, where it has more.
-    this.#waiting.delete(identity);
-    if (jobs.length > 0) this.#waiting.set(identity, jobs);
+    const begin = this.#waiting.take();
+    if (!begin) return;
     this.#running++;
     begin();
     this.#next();

@@ -1,3 +1,5 @@
+import { Line } from "./line.ts";
+
 /** How long (ms) messages are served in one turn of the event loop, before what else waits has its turn. */
 const LONGEST = 10;
 
@@ -8,8 +10,7 @@ const LONGEST = 10;
  */
 export class Turns {
   #since: number | undefined;
-  /** Who waits, by identity; the identity whose turn is next comes first. */
-  #waiting = new Map<string, (() => void)[]>();
+  #waiting = new Line<() => void>();
   #scheduled = false;
 
   /** Undefined while the turn may go on; else what resolves in a later one. */
@@ -22,9 +23,7 @@ export class Turns {
     }
     if (now - this.#since < LONGEST) return undefined;
     return new Promise((resolve) => {
-      const own = this.#waiting.get(identity) ?? [];
-      own.push(resolve);
-      this.#waiting.set(identity, own);
+      this.#waiting.add(identity, resolve);
       this.#schedule();
     });
   }
@@ -38,13 +37,8 @@ export class Turns {
   #next(): void {
     this.#scheduled = false;
     this.#since = undefined;
-    const [first] = this.#waiting;
-    if (!first) return;
-    const [identity, own] = first;
-    const goOn = own.shift()!;
-    // To the end of the line, where it has more.
-    this.#waiting.delete(identity);
-    if (own.length > 0) this.#waiting.set(identity, own);
+    const goOn = this.#waiting.take();
+    if (!goOn) return;
     this.#since = performance.now();
     this.#schedule();
     goOn();
