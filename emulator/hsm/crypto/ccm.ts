@@ -1,5 +1,6 @@
 import { createCipheriv, timingSafeEqual } from "node:crypto";
 import { blockCipherName } from "./cipher-rules.ts";
+import { xor } from "./xor.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -27,7 +28,7 @@ export function openCcm(input: CcmInput, data: Uint8Array, tag: Uint8Array): Byt
   const stream = keyStream(input, data.length);
   const mask = stream(Buffer.alloc(16));
   const plain = stream(data);
-  const expected = macOf(input, plain).map((byte, i) => byte ^ mask[i]!);
+  const expected = xor(macOf(input, plain), mask);
   if (tag.length !== input.tagLength || !timingSafeEqual(expected.subarray(0, tag.length), tag))
     throw new RangeError("another tag");
   return new Uint8Array(plain);

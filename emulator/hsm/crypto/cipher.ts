@@ -16,6 +16,7 @@ import { type CipherRule, cipherRule, ivBytes, maxBytes } from "./cipher-rules.t
 import { Gathered } from "./gathered.ts";
 import { GCM_LONGEST_IV, type GcmInput, openGcm, sealGcm } from "./gcm-long-iv.ts";
 import type { Transform } from "./transform.ts";
+import { xor } from "./xor.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -47,7 +48,8 @@ export interface Decryption extends Transform<Bytes> {
 export function startEncryption(input: CipherInput, random: (length: number) => Bytes): Encryption {
   const { key, parameters, additionalData } = input;
   const rule = cipherRule(input.algorithm, key, parameters);
-  if (rule.wrap) return gathering((data) => keyWrapped(input, rule.wrap!, data));
+  const { wrap } = rule;
+  if (wrap) return gathering((data) => keyWrapped(input, wrap, data));
   if (rule.pad) return oneTimePad(key);
   checkIvLength(rule, parameters, input.iv);
   const made = input.iv === undefined && rule.iv > 0 ? random(parameters.ivLength ?? rule.iv) : undefined;
@@ -79,11 +81,13 @@ export function startEncryption(input: CipherInput, random: (length: number) => 
 export function startDecryption(input: CipherInput): Decryption {
   const { key, parameters, iv } = input;
   const rule = cipherRule(input.algorithm, key, parameters);
-  if (rule.wrap) return gathering((data) => keyUnwrapped(input, rule.wrap!, data));
+  const { wrap } = rule;
+  if (wrap) return gathering((data) => keyUnwrapped(input, wrap, data));
   if (rule.pad) return oneTimePad(key);
   if (rule.iv > 0 && !iv) throw new KmipError("InvalidMessage", "The IV is missing");
   checkIvLength(rule, parameters, iv);
-  if (rule.tag) return opening(rule, input);
+  const sealing = authenticated(rule, input);
+  if (sealing) return opening(sealing);
   return guarded(() => {
     const decipher = createDecipheriv(rule.name, handle(key), ivBytes(rule, iv, parameters));
     if (rule.blocks) decipher.setAutoPadding(pads(parameters));
@@ -97,32 +101,33 @@ export function startDecryption(input: CipherInput): Decryption {
 
 /** An authenticated encryption that needs the whole message: CCM, and GCM with a very long IV. */
 function sealedWhole(rule: CipherRule, input: CipherInput): Encryption | undefined {
-  const seal = isLongGcm(rule, input)
-    ? (data: Uint8Array) => sealGcm(gcmInput(rule, input), data)
-    : rule.ccm && ((data: Uint8Array) => sealByCcm(rule, input, data));
-  if (!seal) return undefined;
-  let tag: Bytes | undefined;
+  const sealing = authenticated(rule, input);
+  if (!sealing || !(rule.ccm || isLongGcm(sealing))) return undefined;
+  const seal = isLongGcm(sealing) ? sealGcm : sealByCcm;
+  let sealed: { data: Bytes; tag: Bytes } | undefined;
   const work = (data: Uint8Array) => {
-    const sealed = guarded(() => seal(data));
-    tag = sealed.tag;
+    sealed = guarded(() => seal(sealing, data));
     return sealed.data;
   };
-  return { ...gathering(work), tag: () => tag! };
+  const tag = () => {
+    if (!sealed) throw new TypeError("the tag comes at the end");
+    return sealed.tag;
+  };
+  return { ...gathering(work), tag };
 }
 
 /** Nothing comes out before the tag was verified, and so nothing before the end. */
-function opening(rule: CipherRule, input: CipherInput): Decryption {
+function opening(sealing: Sealing): Decryption {
+  const { tagLength } = sealing;
   let expected: Uint8Array | undefined;
   let atEnd = false;
   const open = (given: Uint8Array) => {
-    const end = atEnd && !expected ? Math.max(0, given.length - rule.tag!) : given.length;
+    const end = atEnd && !expected ? Math.max(0, given.length - tagLength) : given.length;
     const data = given.subarray(0, end);
     const tag = expected ?? (atEnd ? given.subarray(end) : undefined);
     // A shorter tag is easier to forge: the parameters say how long it is, not the tag (NIST SP 800-38D §5.2.2).
-    if (!tag || tag.length !== rule.tag) throw new KmipError("InvalidField", "The tag has another length");
-    return guarded(() =>
-      isLongGcm(rule, input) ? openGcm(gcmInput(rule, input), data, tag) : opened(rule, input, data, tag),
-    );
+    if (!tag || tag.length !== tagLength) throw new KmipError("InvalidField", "The tag has another length");
+    return guarded(() => (isLongGcm(sealing) ? openGcm(sealing, data, tag) : opened(sealing, data, tag)));
   };
   return {
     ...gathering(open),
@@ -137,49 +142,41 @@ function opening(rule: CipherRule, input: CipherInput): Decryption {
   };
 }
 
-function opened(rule: CipherRule, input: CipherInput, data: Uint8Array, tag: Uint8Array): Bytes {
-  const { key, parameters, iv, additionalData = new Uint8Array() } = input;
-  if (rule.name === "") return openCcm(ccmInput(rule, input), data, tag);
-  const decipher = createDecipheriv(
-    rule.name,
-    handle(key),
-    ivBytes(rule, iv, parameters),
-    options(rule),
-  ) as DecipherGCM;
+function opened(sealing: Sealing, data: Uint8Array, tag: Uint8Array): Bytes {
+  const { name, key, iv, additionalData, tagLength } = sealing;
+  if (name === "") return openCcm(sealing, data, tag);
+  const sized: object = { authTagLength: tagLength };
+  const decipher = createDecipheriv(name, handle(key), iv, sized) as DecipherGCM;
   decipher.setAuthTag(tag);
   decipher.setAAD(additionalData, { plaintextLength: data.length });
   return new Uint8Array(Buffer.concat([decipher.update(data), decipher.final()]));
 }
 
 /** CCM (NIST SP 800-38C) begins with the length of the message. */
-function sealByCcm(rule: CipherRule, input: CipherInput, data: Uint8Array): { data: Bytes; tag: Bytes } {
-  const { key, parameters, iv, additionalData = new Uint8Array() } = input;
-  if (rule.name === "") return sealCcm(ccmInput(rule, input), data);
-  const cipher = createCipheriv(rule.name as CipherCCMTypes, handle(key), ivBytes(rule, iv, parameters)!, {
-    authTagLength: rule.tag!,
-  });
+function sealByCcm(sealing: Sealing, data: Uint8Array): { data: Bytes; tag: Bytes } {
+  const { name, key, iv, additionalData, tagLength } = sealing;
+  if (name === "") return sealCcm(sealing, data);
+  const cipher = createCipheriv(name as CipherCCMTypes, handle(key), iv, { authTagLength: tagLength });
   cipher.setAAD(additionalData, { plaintextLength: data.length });
   const sealed = Buffer.concat([cipher.update(data), cipher.final()]);
   return { data: new Uint8Array(sealed), tag: new Uint8Array(cipher.getAuthTag()) };
 }
 
-function ccmInput({ tag }: CipherRule, { algorithm, key, iv, additionalData }: CipherInput): CcmInput {
-  const none = new Uint8Array();
-  return {
-    algorithm: String(algorithm),
-    key,
-    iv: iv!,
-    additionalData: additionalData ?? none,
-    tagLength: tag!,
-  };
+/** What an authenticated cipher needs; its name is empty where OpenSSL has no CCM of it. */
+interface Sealing extends GcmInput, CcmInput {}
+
+/** What it needs, if it is one that authenticates and has its IV. */
+function authenticated(
+  { name, tag: tagLength }: CipherRule,
+  { algorithm, key, iv, additionalData = new Uint8Array() }: CipherInput,
+): Sealing | undefined {
+  return iv && tagLength
+    ? { name, algorithm: String(algorithm), key, iv, additionalData, tagLength }
+    : undefined;
 }
 
-function isLongGcm({ name }: CipherRule, { iv }: CipherInput): boolean {
-  return iv !== undefined && iv.length > GCM_LONGEST_IV && name.endsWith("-gcm");
-}
-
-function gcmInput({ name, tag }: CipherRule, { key, iv, additionalData }: CipherInput): GcmInput {
-  return { name, key, iv: iv!, additionalData: additionalData ?? new Uint8Array(), tagLength: tag! };
+function isLongGcm({ name, iv }: GcmInput): boolean {
+  return iv.length > GCM_LONGEST_IV && name.endsWith("-gcm");
 }
 
 function keyWrapped({ algorithm = "AES", key }: CipherInput, method: AesKeyWrap, data: Uint8Array): Bytes {
@@ -228,7 +225,7 @@ function oneTimePad(pad: Uint8Array): Transform<Bytes> {
     update(data) {
       if (at + data.length > pad.length)
         throw new KmipError("CryptographicFailure", "The pad is shorter than the data");
-      const out = data.map((byte, i) => byte ^ pad[at + i]!);
+      const out = xor(data, pad.subarray(at, at + data.length));
       at += data.length;
       return new Uint8Array(out);
     },

@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, timingSafeEqual } from "node:crypto";
+import { xor } from "./xor.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -79,7 +80,3 @@ function counted(input: GcmInput, counter: Buffer, data: Uint8Array): Buffer {
 }
 
 const nameOf = ({ name }: GcmInput, mode: string) => name.replace(/gcm$/, mode);
-
-function xor(a: Uint8Array, b: Uint8Array): Buffer {
-  return Buffer.from(a.map((byte, i) => byte ^ b[i]!));
-}

@@ -2,6 +2,7 @@ import { createCipheriv, createHash, createHmac } from "node:crypto";
 import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
 import { BLOCK_CIPHERS, blockCipherName } from "./cipher-rules.ts";
 import type { Transform } from "./transform.ts";
+import { xor } from "./xor.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -126,11 +127,8 @@ function startCmac(algorithm: string, key: Uint8Array): Transform<Bytes> {
 /** Multiplication by x in GF(2^128). */
 function doubled(block: Uint8Array): Buffer {
   const out = Buffer.alloc(16);
-  for (let i = 0; i < 16; i++) out[i] = ((block[i]! << 1) | ((block[i + 1] ?? 0) >> 7)) & 0xff;
-  out[15]! ^= (block[0]! & 0x80) === 0 ? 0 : 0x87;
+  for (const [i, byte] of block.entries()) out[i] = (byte << 1) | ((block[i + 1] ?? 0) >> 7);
+  const [first = 0] = block;
+  if (first & 0x80) out.writeUInt8(out.readUInt8(15) ^ 0x87, 15);
   return out;
-}
-
-function xor(a: Uint8Array, b: Uint8Array): Buffer {
-  return Buffer.from(a.map((byte, i) => byte ^ b[i]!));
 }

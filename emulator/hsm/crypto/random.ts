@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from "node:crypto";
+import { xor } from "./xor.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -30,13 +31,14 @@ export class SeededRandom {
     const bytes = this.#system(length);
     const pool = this.#pool;
     if (!pool) return bytes;
-    for (let at = 0; at < length; at += 32) {
-      const block = createHmac("sha256", pool)
-        .update(`${this.#counter++}`)
-        .digest();
-      for (let i = 0; i < 32 && at + i < length; i++) bytes[at + i]! ^= block[i]!;
-    }
-    return bytes;
+    const blocks: Buffer[] = [];
+    for (let made = 0; made < length; made += 32)
+      blocks.push(
+        createHmac("sha256", pool)
+          .update(`${this.#counter++}`)
+          .digest(),
+      );
+    return new Uint8Array(xor(bytes, Buffer.concat(blocks, length)));
   }
 }
 

@@ -9,6 +9,7 @@ import {
 import { equalConstantTime } from "#protocol/bytes.ts";
 import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
 import { hashNamed } from "./mac.ts";
+import { xor } from "./xor.ts";
 
 /** RSAES-OAEP (RFC 8017 §7.1). OpenSSL does it where one hash serves label and MGF1, this file where two do. */
 export function wrapOaep(key: KeyObject, parameters: CryptographicParameters, plain: Uint8Array): Uint8Array {
@@ -96,10 +97,6 @@ export function mgf1(hash: string, seed: Uint8Array, length: number): Uint8Array
     made += block.length;
   }
   return Buffer.concat(blocks, length);
-}
-
-function xor(a: Uint8Array, b: Uint8Array): Buffer {
-  return Buffer.from(a.map((byte, i) => byte ^ b[i]!));
 }
 
 /** Length of the modulus in bytes. */

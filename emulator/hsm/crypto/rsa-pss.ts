@@ -8,6 +8,7 @@ import {
   timingSafeEqual,
 } from "node:crypto";
 import { mgf1, modulusBytes } from "./rsa-oaep.ts";
+import { xor } from "./xor.ts";
 
 /**
  * RSASSA-PSS (RFC 8017 §8.1) over a digest, and with another hash in the mask than over the message: neither is there
@@ -34,7 +35,7 @@ export function signPss(key: KeyObject, scheme: PssScheme, digest: Uint8Array): 
   const check = checkOf(hash, digest, salt);
   const block = Buffer.concat([Buffer.alloc(room), Buffer.of(1), salt]);
   const masked = xor(block, mgf1(maskHash, check, block.length));
-  masked[0]! &= 0xff >> unused;
+  clear(masked, unused);
   const encoded = Buffer.concat([masked, check, Buffer.of(0xbc)]);
   const bytes = modulusBytes(key);
   return privateEncrypt(
@@ -63,9 +64,9 @@ export function verifyPss(
   if (opened.subarray(0, opened.length - length).some((byte) => byte !== 0)) return false;
   const masked = encoded.subarray(0, length - digest.length - 1);
   const check = encoded.subarray(masked.length, -1);
-  if (encoded.at(-1) !== 0xbc || (masked[0]! & ~(0xff >> unused)) !== 0) return false;
+  if (encoded.at(-1) !== 0xbc || (masked.readUInt8() & ~(0xff >> unused)) !== 0) return false;
   const block = xor(masked, mgf1(maskHash, check, masked.length));
-  block[0]! &= 0xff >> unused;
+  clear(block, unused);
   const room =
     saltLength === ANY_SALT ? block.findIndex((byte) => byte !== 0) : masked.length - saltLength - 1;
   if (block.subarray(0, room).some((byte) => byte !== 0) || block[room] !== 1) return false;
@@ -84,6 +85,7 @@ function sizes(key: KeyObject): { length: number; unused: number } {
   return { length, unused: 8 * length - bits };
 }
 
-function xor(a: Uint8Array, b: Uint8Array): Buffer {
-  return Buffer.from(a.map((byte, i) => byte ^ b[i]!));
+/** Clears the bits of the first byte that are not used. */
+function clear(block: Buffer, unused: number): void {
+  block.writeUInt8(block.readUInt8() & (0xff >> unused));
 }

@@ -1,4 +1,5 @@
 import { KmipError } from "#protocol/kmip/index.ts";
+import { xor } from "./xor.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -34,31 +35,25 @@ export async function splitPolynomial(
   const shares: Bytes[] = [];
   for (let x = 1; x <= parts; x++) {
     await pause();
-    shares.push(
-      new Uint8Array(
-        secret.map((constant, at) => {
-          let y = 0;
-          for (const coefficient of coefficients) y = multiply(y ^ coefficient[at]!, x);
-          return y ^ constant;
-        }),
-      ),
-    );
+    let y: Uint8Array = new Uint8Array(secret.length);
+    for (const coefficient of coefficients) y = xor(y, coefficient).map((byte) => multiply(byte, x));
+    shares.push(new Uint8Array(xor(y, secret)));
   }
   return shares;
 }
 
 /** Lagrange's interpolation at 0. */
 export async function joinPolynomial(shares: readonly Share[], pause: Pause): Promise<Bytes> {
-  const secret = new Uint8Array(shares[0]!.bytes.length);
+  const terms: Uint8Array[] = [];
   for (const { identifier, bytes } of shares) {
     await pause();
     let weight = 1;
     for (const other of shares)
       if (other.identifier !== identifier)
         weight = multiply(weight, multiply(other.identifier, inverse(other.identifier ^ identifier)));
-    for (const [at, byte] of bytes.entries()) secret[at]! ^= multiply(byte, weight);
+    terms.push(bytes.map((byte) => multiply(byte, weight)));
   }
-  return secret;
+  return xorAll(terms);
 }
 
 /** In GF(2^8) modulo x^8 + x^4 + x^3 + x^2 + 1, as the test cases have it. Shift and add: no table that a cache could tell of. */
@@ -85,11 +80,7 @@ function inverse(a: number): number {
 
 function xorAll(all: readonly Uint8Array[]): Bytes {
   const [first, ...others] = all;
-  const result = new Uint8Array(first!);
-  for (const other of others) {
-    if (other.length !== result.length)
-      throw new KmipError("CryptographicFailure", "Parts of unequal length");
-    for (const [at, byte] of other.entries()) result[at]! ^= byte;
-  }
-  return result;
+  if (!first || others.some(({ length }) => length !== first.length))
+    throw new KmipError("CryptographicFailure", "Parts of unequal length");
+  return new Uint8Array(others.reduce((sum, other) => xor(sum, other), first));
 }
