@@ -78,7 +78,8 @@ export function describeCertificate(der: Uint8Array): Attributes {
 /** Hexadecimal of the magnitude; a minus where the number is below zero (RFC 5280 §4.1.2.2 has users cope with those). */
 function serialText({ contents }: Value): string {
   const magnitude = BigInt(`0x${encodeHex(contents)}`);
-  const negative = (contents[0]! & 0x80) !== 0;
+  const [first = 0] = contents;
+  const negative = (first & 0x80) !== 0;
   const value = negative ? (1n << BigInt(8 * contents.length)) - magnitude : magnitude;
   const hex = value.toString(16).toUpperCase();
   return `${negative ? "-" : ""}${hex.padStart(hex.length + (hex.length % 2), "0")}`;

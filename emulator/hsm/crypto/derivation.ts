@@ -154,7 +154,11 @@ function expanded(
 /** Blocks, numbered from 1, until there are `length` bytes. */
 function blocksOf(length: number, block: (number: number) => Uint8Array): Uint8Array {
   const blocks: Uint8Array[] = [];
-  for (let made = 0; made < length; made += blocks.at(-1)!.length) blocks.push(block(blocks.length + 1));
+  for (let made = 0; made < length; ) {
+    const next = block(blocks.length + 1);
+    blocks.push(next);
+    made += next.length;
+  }
   return Buffer.concat(blocks);
 }
 

@@ -50,7 +50,8 @@ const CURVES: Readonly<Record<string, Curve>> = {
   ),
 };
 
-type Point = readonly [x: bigint, y: bigint] | undefined;
+type Affine = readonly [x: bigint, y: bigint];
+type Point = Affine | undefined;
 
 /** The signature as DER. */
 export function signEcdsaDigest(key: KeyObject, digest: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -60,7 +61,7 @@ export function signEcdsaDigest(key: KeyObject, digest: Uint8Array): Uint8Array<
   const z = truncated(digest, n);
   for (;;) {
     const k = randomBelow(n);
-    const [x] = multipleOfGenerator(curve, k)!;
+    const [x] = multipleOfGenerator(curve, k);
     const r = x % n;
     const blind = randomBelow(n);
     const masked = (blind * z + ((blind * d) % n) * r) % n;
@@ -131,7 +132,7 @@ function randomBelow(n: bigint): bigint {
   }
 }
 
-function multipleOfGenerator({ openssl, n }: Curve, scalar: bigint): Point {
+function multipleOfGenerator({ openssl, n }: Curve, scalar: bigint): Affine {
   const ecdh = createECDH(openssl);
   const length = Math.ceil(n.toString(2).length / 8);
   ecdh.setPrivateKey(Buffer.from(scalar.toString(16).padStart(length * 2, "0"), "hex"));

@@ -13,11 +13,11 @@ export function textOfGeneralName({ tag, contents, bytes }: Value): string {
   if (tag === (PRIMITIVE | 2) && plain) return `DNS:${text}`;
   if (tag === (PRIMITIVE | 6) && plain) return `URI:${text}`;
   if (tag === (PRIMITIVE | 7) && contents.length === 4) return `IP Address:${contents.join(".")}`;
-  if (tag === (PRIMITIVE | 7) && contents.length === 16)
-    return `IP Address:${encodeHex(contents)
-      .match(/.{4}/g)!
-      .map((group) => Number.parseInt(group, 16).toString(16))
-      .join(":")}`;
+  if (tag === (PRIMITIVE | 7) && contents.length === 16) {
+    const address = Buffer.from(contents);
+    const groups = Array.from({ length: 8 }, (_, i) => address.readUInt16BE(2 * i).toString(16));
+    return `IP Address:${groups.join(":")}`;
+  }
   if (tag === (CONTEXT | 4)) {
     try {
       return `DirName:${textOfName(new DerReader(contents).read().bytes)}`;

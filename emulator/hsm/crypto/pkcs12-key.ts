@@ -34,7 +34,7 @@ function add(block: Buffer, other: Buffer): void {
   const added = Buffer.alloc(block.length, other);
   let carry = 1;
   for (let at = block.length - 1; at >= 0; at--) {
-    carry += block[at]! + added[at]!;
+    carry += block.readUInt8(at) + added.readUInt8(at);
     block[at] = carry & 0xff;
     carry >>= 8;
   }

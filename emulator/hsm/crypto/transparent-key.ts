@@ -69,20 +69,22 @@ export function transparentPublicKey(block: KeyBlock, key: TransparentKey): KeyO
 
 /** A public key that is its bytes: Ed25519 and Ed448 (RFC 8032), where the key block says so. */
 export function rawPublicKey({ cryptographicAlgorithm }: KeyBlock, bytes: Uint8Array): KeyObject {
-  const oid = Object.hasOwn(RAW_KEYS, String(cryptographicAlgorithm))
-    ? RAW_KEYS[String(cryptographicAlgorithm)]
-    : undefined;
-  if (!oid) throw new KmipError("KeyFormatTypeNotSupported", "Not a supported format of public keys");
-  return publicKeyFrom(sequence(objectIdentifier(oid)), bytes);
+  return publicKeyFrom(rawAlgorithm(cryptographicAlgorithm), bytes);
 }
 
 /** Algorithms whose public keys are bytes (RFC 8410 §3): signatures by algorithm, agreements by curve. */
-const RAW_KEYS: Readonly<Record<string, string>> = {
-  Ed25519: "1.3.101.112",
-  Ed448: "1.3.101.113",
-  CURVE25519: "1.3.101.110",
-  CURVE448: "1.3.101.111",
-};
+const RAW_KEYS: ReadonlyMap<unknown, string> = new Map([
+  ["Ed25519", "1.3.101.112"],
+  ["Ed448", "1.3.101.113"],
+  ["CURVE25519", "1.3.101.110"],
+  ["CURVE448", "1.3.101.111"],
+]);
+
+function rawAlgorithm(name: unknown): Bytes {
+  const oid = RAW_KEYS.get(name);
+  if (!oid) throw new KmipError("KeyFormatTypeNotSupported", "Not a supported format of public keys");
+  return sequence(objectIdentifier(oid));
+}
 
 /** SubjectPublicKeyInfo (RFC 5280 §4.1). */
 function publicKeyFrom(algorithm: Bytes, bits: Uint8Array): KeyObject {
@@ -124,10 +126,11 @@ function pointOf(key: KeyObject, length: number): Bytes {
 function ecPublicKey({ recommendedCurve, qString }: TransparentKey): KeyObject {
   if (!qString) throw new KmipError("InvalidField", "The point is missing");
   if (recommendedCurve === "CURVE25519" || recommendedCurve === "CURVE448")
-    return publicKeyFrom(sequence(objectIdentifier(RAW_KEYS[recommendedCurve]!)), qString);
+    return publicKeyFrom(rawAlgorithm(recommendedCurve), qString);
   const { oid, length } = curveNamed(recommendedCurve);
-  const size = qString[0] === 4 ? 1 + 2 * length : 1 + length;
-  if (![2, 3, 4].includes(qString[0]!) || qString.length !== size)
+  const [form = 0] = qString;
+  const size = form === 4 ? 1 + 2 * length : 1 + length;
+  if (![2, 3, 4].includes(form) || qString.length !== size)
     throw new KmipError("InvalidField", "Not a point");
   return publicKeyFrom(sequence(objectIdentifier("1.2.840.10045.2.1"), objectIdentifier(oid)), qString);
 }
@@ -210,7 +213,7 @@ export function describeKey(key: KeyObject): Attributes {
   switch (key.asymmetricKeyType) {
     case "rsa":
     case "rsa-pss":
-      return { cryptographicAlgorithm: "RSA", cryptographicLength: modulusLength! };
+      return { cryptographicAlgorithm: "RSA", cryptographicLength: modulusLength };
     case "ec": {
       const curve = curveOfOpenssl(namedCurve);
       const bits = curve && CURVES[curve]?.bits;
@@ -221,7 +224,7 @@ export function describeKey(key: KeyObject): Attributes {
       };
     }
     case "dsa":
-      return { cryptographicAlgorithm: "DSA", cryptographicLength: modulusLength! };
+      return { cryptographicAlgorithm: "DSA", cryptographicLength: modulusLength };
     case "ed25519":
       return { cryptographicAlgorithm: "Ed25519", cryptographicLength: 256 };
     case "ed448":

@@ -31,7 +31,7 @@ function digits(secret: Uint8Array, counter: number): string {
   const message = Buffer.alloc(8);
   message.writeBigUInt64BE(BigInt(counter));
   const mac = createHmac("sha1", secret).update(message).digest();
-  const offset = mac.at(-1)! & 15;
+  const offset = mac.readUInt8(mac.length - 1) & 15;
   const value = mac.readUInt32BE(offset) & 0x7fffffff;
   return String(value % 1_000_000).padStart(6, "0");
 }

@@ -54,8 +54,7 @@ export function instancesOf(object: ManagedObject, property: Property, vendor?: 
   const found = value
     .map((one, at) => ({ value: one, at }))
     .filter(({ value: one }) => vendor === undefined || isOf(vendor, one));
-  const indexes = heldBy(object, keyOf(property, vendor), found.length);
-  return found.map((one, i) => ({ ...one, index: indexes[i]! }));
+  return indexed(object, keyOf(property, vendor), found);
 }
 
 /** Adds an instance and returns its index. */
@@ -119,7 +118,7 @@ export function withIndexes(object: ManagedObject): Attributes {
   const vendorAttributes = attributes.vendorAttributes?.map((one, at) => {
     if (object.indexes?.[keyOf("vendorAttributes", one)] === undefined) return one;
     const instance = instancesOf(object, "vendorAttributes", one).find((each) => each.at === at);
-    return { ...one, attributeIndex: instance!.index };
+    return { ...one, attributeIndex: instance?.index };
   });
   return { ...attributes, ...(vendorAttributes ? { vendorAttributes } : {}), attributeIndex };
 }
@@ -128,12 +127,11 @@ function keyOf(property: Property, vendor: VendorName | undefined): string {
   return vendor ? JSON.stringify([vendor.vendorIdentification, vendor.attributeName]) : property;
 }
 
-/** The indexes of so many instances: those that are kept, and the next ones for what has none. */
-function heldBy(object: ManagedObject, key: string, count: number): number[] {
-  const indexes = (object.indexes?.[key]?.held ?? []).slice(0, count);
-  let next = Math.max(nextAfter(indexes), object.indexes?.[key]?.next ?? 0);
-  while (indexes.length < count) indexes.push(next++);
-  return indexes;
+/** Instances with their indexes: those that are kept, and the next ones for what has none. */
+function indexed<T>(object: ManagedObject, key: string, found: readonly T[]): (T & { index: number })[] {
+  const held = (object.indexes?.[key]?.held ?? []).slice(0, found.length);
+  let next = Math.max(nextAfter(held), object.indexes?.[key]?.next ?? 0);
+  return found.map((one, i) => ({ ...one, index: held[i] ?? next++ }));
 }
 
 function nextAfter(indexes: readonly number[]): number {

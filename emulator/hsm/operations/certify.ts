@@ -85,11 +85,13 @@ async function certificateFor(
   if (!publicKey) throw new KmipError("MissingData", "Neither a public key nor a certificate request");
   if (csr && !equalConstantTime(csr.publicKey, publicKey))
     throw new KmipError("InvalidCSR", "The request is for another key");
-  const serial = random(8);
-  serial[0] = (serial[0]! & 0x7f) | 0x40;
+  const serial = Buffer.from(random(8));
+  serial.writeUInt8((serial.readUInt8() & 0x7f) | 0x40);
+  const name = csr?.subject ?? subjectOf(attributes, old) ?? (key && nameOfValues([["CN", key.uid]]));
+  if (!name) throw new KmipError("MissingData", "There is no subject");
   const certificateValue = await issueCertificate(work, {
     publicKey,
-    subject: csr?.subject ?? subjectOf(attributes, old) ?? nameOfValues([["CN", key!.uid]]),
+    subject: name,
     serialNumber: encodeHex(serial),
     now,
   });

@@ -150,7 +150,7 @@ function answered(
 ): { newAttribute: Attributes } {
   if (property === "vendorAttributes")
     return {
-      newAttribute: { vendorAttributes: [{ ...(value as VendorAttribute), attributeIndex: index! }] },
+      newAttribute: { vendorAttributes: [{ ...(value as VendorAttribute), attributeIndex: index }] },
     };
   const indexes = index === undefined ? {} : { attributeIndex: { [property]: [index] } };
   return { newAttribute: { [property]: many ? [value] : value, ...indexes } as Attributes };
@@ -174,21 +174,21 @@ function propertyOf(attributes: Attributes | undefined): Property {
 /** The one attribute of a request, if it may be changed on the object. `named` is the index that it names. */
 function changeOf(
   identifier: UniqueIdentifier | undefined,
-  change: Attributes | undefined,
+  change: Attributes = {},
   operation: string,
   context: Context,
 ) {
   const property = propertyOf(change);
   const object = objectFor(context, identifier, operation);
-  checkReach(change!, context);
-  checkChange(context.subject, object, change!, context.now);
-  const given: unknown = change![property];
+  checkReach(change, context);
+  checkChange(context.subject, object, change, context.now);
+  const given: unknown = change[property];
   const many = isRepeated(property, given);
   const one: unknown = bare(many ? given[0] : given);
-  const value = property === "usageLimits" ? unused(change!.usageLimits!) : one;
+  const value = property === "usageLimits" ? unused(one as UsageLimits) : one;
   const vendor = property === "vendorAttributes" ? (value as VendorAttribute) : undefined;
-  const indexes = change!.attributeIndex as Record<string, (number | undefined)[]> | undefined;
-  const named = vendor ? change!.vendorAttributes![0]!.attributeIndex : indexes?.[property]?.[0];
+  const indexes = change.attributeIndex as Record<string, (number | undefined)[]> | undefined;
+  const named = vendor ? change.vendorAttributes?.[0]?.attributeIndex : indexes?.[property]?.[0];
   return { object, property, value, many, vendor, named };
 }
 
@@ -277,7 +277,7 @@ function vendorOf(reference: AttributeReference | undefined): VendorName | undef
 function saved(object: ManagedObject, answer: { newAttribute?: Attributes } | undefined, context: Context) {
   const { attributes } = object;
   if (isDestroyed(object)) throw new KmipError("ObjectDestroyed", "The object was destroyed");
-  checkKept(context.work.get(object.uid)!, object);
+  checkKept(context.work.known(object.uid), object);
   checkDates(attributes);
   checkNames(context, object);
   attributes.lastChangeDate = context.now;

@@ -14,7 +14,14 @@ import { clientAttributes } from "./client-attributes.ts";
 import type { Asker, Clock, Context, Kept, Store } from "./context.ts";
 import type { Handler } from "./handler.ts";
 import { inFormat } from "./key-format.ts";
-import { blockBytes, ttlvKeyValue, unwrapBlock, wrapBytes, wrappingParameters } from "./key-wrapping.ts";
+import {
+  blockBytes,
+  isWrapped,
+  ttlvKeyValue,
+  unwrapBlock,
+  wrapBytes,
+  wrappingParameters,
+} from "./key-wrapping.ts";
 import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
 import { pkcs12Block } from "./pkcs12.ts";
@@ -90,7 +97,7 @@ function released(object: ManagedObject, request: RequestPayload<"Get">, context
  */
 function keptBlock(object: ManagedObject, request: RequestPayload<"Get">, context: Context): KeyBlock {
   const block = keyBlockOf(object);
-  if (request.keyWrapType !== "NotWrapped" || !block.keyWrappingData) return block;
+  if (request.keyWrapType !== "NotWrapped" || !isWrapped(block)) return block;
   const key = unwrappingKey(block, context);
   if (classOf(key.attributes)) throw new KmipError("PermissionDenied", "Not your unwrapping key");
   if (isSecret(key) && !request.keyWrappingSpecification)

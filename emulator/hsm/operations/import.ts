@@ -11,7 +11,7 @@ import { checkKind, described } from "./description.ts";
 import type { Handler } from "./handler.ts";
 import { checkChosenIdentifier } from "./identifier.ts";
 import { withKeyValueAttributes } from "./key-value-attributes.ts";
-import { unwrapBlock, wrappingParameters } from "./key-wrapping.ts";
+import { isWrapped, unwrapBlock, type WrappedBlock, wrappingParameters } from "./key-wrapping.ts";
 import { checkSettable, putNew } from "./new-object.ts";
 import type { Operation } from "./operation.ts";
 import { unwrappingKey } from "./unwrapping-key.ts";
@@ -28,16 +28,16 @@ const importObject: Handler<"Import"> = (request, context) => {
   checkKind(objectType, object);
   checkReplaced(context, uid, replaceExisting);
   const block = object.symmetricKey?.keyBlock ?? object.privateKey?.keyBlock ?? object.secretData?.keyBlock;
-  const unwraps = keyWrapType === "NotWrapped" && block?.keyWrappingData !== undefined;
+  const wrapped = keyWrapType === "NotWrapped" && isWrapped(block) ? block : undefined;
   if (isRestricted(subject.role)) {
     checkSettable(request.attributes);
-    if (!unwraps || objectType !== "SymmetricKey" || replaceExisting)
+    if (!wrapped || objectType !== "SymmetricKey" || replaceExisting)
       throw new KmipError("PermissionDenied", "Only wrapped keys of the hierarchy are imported");
   }
-  const parent = unwraps ? unwrappingKey(block, context) : undefined;
+  const parent = wrapped && unwrappingKey(wrapped, context);
   const opened = withKeyValueAttributes(
     objectType,
-    parent ? unwrapped(object, block!, parent, context) : object,
+    wrapped && parent ? unwrapped(object, wrapped, parent, context) : object,
     request.attributes,
     context,
   );
@@ -91,11 +91,11 @@ function checkReplaced({ work, subject }: Asker & Store, uid: string, replaceExi
 
 function unwrapped(
   object: ObjectValue,
-  block: KeyBlock,
+  block: WrappedBlock,
   key: ManagedObject,
   { version }: Asker,
 ): ObjectValue {
-  const { encryptionKeyInformation, encodingOption } = block.keyWrappingData!;
+  const { encryptionKeyInformation, encodingOption } = block.keyWrappingData;
   const { blockCipherMode } = wrappingParameters(key, encryptionKeyInformation?.cryptographicParameters);
   if (classOf(key.attributes) && (blockCipherMode !== "NISTKeyWrap" || encodingOption !== "NoEncoding"))
     throw new KmipError("PermissionDenied", "Keys of the hierarchy come under AES key wrap, bare");

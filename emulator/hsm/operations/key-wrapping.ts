@@ -58,11 +58,18 @@ function aesMethod(key: ManagedObject, { blockCipherMode }: Parameters) {
   return blockCipherMode;
 }
 
+/** A block that says how its key is wrapped. */
+export type WrappedBlock = KeyBlock & { keyWrappingData: NonNullable<KeyBlock["keyWrappingData"]> };
+
+export function isWrapped(block: KeyBlock | undefined): block is WrappedBlock {
+  return block?.keyWrappingData !== undefined;
+}
+
 /** The block without its wrapping, opened by the resident key that it names, whose use has been checked. */
-export function unwrapBlock(block: KeyBlock, key: ManagedObject, version: ProtocolVersion): KeyBlock {
+export function unwrapBlock(block: WrappedBlock, key: ManagedObject, version: ProtocolVersion): KeyBlock {
   const { keyValue, keyWrappingData, ...rest } = block;
   const { wrappingMethod, encryptionKeyInformation, macSignatureKeyInformation, encodingOption } =
-    keyWrappingData!;
+    keyWrappingData;
   if (wrappingMethod !== "Encrypt" || macSignatureKeyInformation)
     throw new KmipError("KeyWrapTypeNotSupported", "Keys are wrapped by encryption only");
   const parameters = wrappingParameters(key, encryptionKeyInformation?.cryptographicParameters);

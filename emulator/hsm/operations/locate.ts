@@ -37,7 +37,8 @@ const locate: Handler<"Locate"> = async (request, context) => {
     found.splice(0, found.length, ...context.groups.inTurn(holder, group, found.reverse()));
   const page = found.slice(offsetItems, maximumItems === undefined ? undefined : offsetItems + maximumItems);
   // The placeholder is set where the answer is one object (KMIP 2.1 §6.1.28 Locate).
-  if (page.length === 1) references.set(page[0]!, "Locate");
+  const [first, ...others] = page;
+  if (first !== undefined && others.length === 0) references.set(first, "Locate");
   else references.clearPlaceholder();
   return { ...(offsetItems > 0 ? { locatedItems: found.length } : {}), uniqueIdentifier: page };
 };

@@ -131,7 +131,7 @@ export function checkNames({ work, pykmip }: Pick<Context, "work" | "pykmip">, o
       ["owner", object.owner],
     ]);
     for (const uid of others)
-      if (uid !== object.uid && !isDestroyed(work.get(uid)!))
+      if (uid !== object.uid && !isDestroyed(work.known(uid)))
         throw new KmipError("NonUniqueNameAttribute", "Another object has that name");
   }
 }

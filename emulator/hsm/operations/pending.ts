@@ -13,7 +13,7 @@ interface Waiting {
   correlation: Uint8Array<ArrayBuffer>;
   operation: RequestItem["operation"];
   since: number;
-  begin?: () => Promise<ResponseItem>;
+  begin: () => Promise<ResponseItem>;
   /** Once it has begun. */
   answer?: Promise<ResponseItem>;
   done: boolean;
@@ -53,7 +53,7 @@ export class Pending {
     const waiting: Waiting =
       typeof begin === "function"
         ? { ...kept, begin, done: false }
-        : { ...kept, answer: Promise.resolve(begin), done: true };
+        : { ...kept, begin: async () => begin, answer: Promise.resolve(begin), done: true };
     if (!waiting.done) waiting.timer = setTimeout(() => void begun(waiting), PAUSE).unref();
     this.#waiting.set(encodeHex(correlation), waiting);
     return correlation;
@@ -125,7 +125,7 @@ export class Pending {
 
 function begun(waiting: Waiting): Promise<ResponseItem> {
   clearTimeout(waiting.timer);
-  waiting.answer ??= waiting.begin!().finally(() => {
+  waiting.answer ??= waiting.begin().finally(() => {
     waiting.done = true;
   });
   return waiting.answer;

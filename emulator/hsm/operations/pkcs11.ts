@@ -1,6 +1,5 @@
 import { utf8 } from "#protocol/bytes.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
-import type { Asker, Clock, Kept } from "./context.ts";
 import type { Handler } from "./handler.ts";
 import type { Operation } from "./operation.ts";
 
@@ -15,17 +14,13 @@ const pkcs11: Handler<"PKCS_11"> = ({ pkcs_11Function: called, correlationValue 
     const session = { holder, operation: "PKCS_11", state: undefined };
     return { ...answer, correlationValue: streams.open(session, now, random) };
   }
-  const session = sessionOf(correlationValue, context);
+  if (!correlationValue) throw new KmipError("InvalidCorrelationValue", "There is no session");
+  const session = streams.take(correlationValue, holder, "PKCS_11", now);
   if (called === "C_Finalize") return answer;
-  streams.keep(correlationValue!, session, now);
+  streams.keep(correlationValue, session, now);
   if (called === "C_GetInfo") return { ...answer, pkcs_11OutputParameters: INFORMATION };
   throw new KmipError("PKCS_11InvalidFunction", "Not a function of this server");
 };
-
-function sessionOf(correlationValue: Uint8Array | undefined, { streams, holder, now }: Asker & Clock & Kept) {
-  if (!correlationValue) throw new KmipError("InvalidCorrelationValue", "There is no session");
-  return streams.take(correlationValue, holder, "PKCS_11", now);
-}
 
 /** CK_INFO (PKCS#11 2.40 §3.1): version 2.40, manufacturer (32), flags (8), description (32), version 1.0. */
 const INFORMATION = new Uint8Array([

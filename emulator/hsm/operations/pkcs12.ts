@@ -99,8 +99,9 @@ function passwordOf(object: Pick<ManagedObject, "attributes">, context: Context)
 
 function chain(object: ManagedObject, context: Context): ManagedObject[] {
   const found: ManagedObject[] = [];
+  const isFound = (object: ManagedObject) => found.some(({ uid }) => uid === object.uid);
   let next = linked(object, "PKCS_12CertificateLink", context) ?? linked(object, "CertificateLink", context);
-  while (next && found.length < MOST && !found.some(({ uid }) => uid === next!.uid)) {
+  while (next && found.length < MOST && !isFound(next)) {
     found.push(next);
     next = linked(next, "PKCS_12CertificateLink", context);
   }

@@ -34,9 +34,9 @@ const reKeyKeyPair: Handler<"ReKeyKeyPair"> = async (request, context) => {
     { ...privateAttributes, ...described },
     { ...publicAttributes, ...described },
   );
-  const next = [made.privateKeyUniqueIdentifier, made.publicKeyUniqueIdentifier];
-  for (const [index, uid] of next.entries())
-    linkReplacement(current[index]!, context.work.get(uid)!, context);
+  const [newPrivate, newPublic] = [made.privateKeyUniqueIdentifier, made.publicKeyUniqueIdentifier];
+  linkReplacement(current[0], context.work.known(newPrivate), context);
+  linkReplacement(current[1], context.work.known(newPublic), context);
   context.references.name(made.publicKeyUniqueIdentifier, "ReKeyKeyPairPublicKey");
   context.references.set(made.privateKeyUniqueIdentifier, "ReKeyKeyPairPrivateKey", "ReKeyKeyPair");
   return made;

@@ -90,11 +90,11 @@ function customInOrder(all: Custom): Custom {
       sorted(
         group,
         group.map(({ attributeIndex }) => attributeIndex),
-      ).values(),
+      ),
     ]),
   );
   return all.map((one) => {
-    const { attributeIndex: _, ...bare } = next.get(named(one))!.next().value!;
+    const { attributeIndex: _, ...bare } = next.get(named(one))?.shift() ?? one;
     return bare;
   });
 }

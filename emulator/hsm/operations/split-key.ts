@@ -187,9 +187,8 @@ async function joined(parts: ManagedObject[], { spend, turnOver }: Effort): Prom
     return { identifier: splitKey.keyPartIdentifier, bytes };
   });
   if (new Set(shares.map(({ identifier }) => identifier)).size !== shares.length) throw failure;
-  if (shares.some(({ bytes, identifier }) => bytes.length !== shares[0]!.bytes.length || identifier < 1))
-    throw failure;
-  const { length } = shares[0]!.bytes;
+  const length = shares[0]?.bytes.length ?? 0;
+  if (shares.some(({ bytes, identifier }) => bytes.length !== length || identifier < 1)) throw failure;
   if (length > MAX_BYTES) throw failure;
   spend(Math.ceil((length * shares.length) / BYTES_OF_A_UNIT));
   if (first.splitKeyMethod === "XOR") return joinXor(shares);

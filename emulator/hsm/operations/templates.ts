@@ -29,8 +29,7 @@ export function withTemplates<Payload>(payload: Payload, context: Context): Payl
 /** A template of the client's own, or the only one of others that it may read. */
 function templateOf(name: string, { work, subject }: Asker & Store): Attributes {
   const found = work
-    .find([["name", name]])
-    .map((uid) => work.get(uid)!)
+    .all([["name", name]])
     .filter((object) => object.value?.template && mayDo(subject, object, "Get") && !isDestroyed(object));
   const own = found.find(({ owner }) => owner === subject.identity);
   if (!own && found.length > 1) throw new KmipError("InvalidField", "Several templates have that name");

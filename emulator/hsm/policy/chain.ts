@@ -49,10 +49,7 @@ function authorityOf(object: ManagedObject, now: Date): X509Certificate | undefi
 }
 
 function roots(work: Work): ManagedObject[] {
-  return work
-    .find([["name", ROOT_CA.certificate]])
-    .map((uid) => work.get(uid)!)
-    .filter(isOfficers);
+  return work.all([["name", ROOT_CA.certificate]]).filter(isOfficers);
 }
 
 function isOfficers({ owner }: ManagedObject): boolean {

@@ -177,9 +177,10 @@ function tableOf(section: PolicySection, named: Readonly<Record<string, string>>
     Object.entries(section).map(([type, rules]) => [
       OBJECT_TYPES[type as keyof typeof OBJECT_TYPES],
       new Map(
-        Object.entries(rules).flatMap(([name, permission]) =>
-          permission && Object.hasOwn(named, name) ? [[named[name]!, permission] as const] : [],
-        ),
+        Object.entries(rules).flatMap(([name, permission]) => {
+          const operation = Object.hasOwn(named, name) ? named[name] : undefined;
+          return permission && operation ? [[operation, permission] as const] : [];
+        }),
       ),
     ]),
   );

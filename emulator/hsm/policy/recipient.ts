@@ -25,7 +25,7 @@ const MIN_EXPONENT = 65537n;
  */
 export function verifyRecipient(key: ManagedObject, work: Work, now: Date) {
   const links = key.attributes.link?.filter(({ linkType }) => linkType === "CertificateLink") ?? [];
-  const linked = links.length === 1 ? links[0]!.linkedObjectIdentifier : undefined;
+  const linked = links.length === 1 ? links[0]?.linkedObjectIdentifier : undefined;
   const certificate = typeof linked === "string" ? work.get(linked) : undefined;
   if (!certificate || certificate.owner !== key.owner || certificate.objectType !== "Certificate")
     return refuse("a recipient needs a link to its certificate");
@@ -38,8 +38,7 @@ export function verifyRecipient(key: ManagedObject, work: Work, now: Date) {
   if (!equalConstantTime(spkiOf(spki), spkiOf(leaf.publicKey))) refuse("the certificate is over another key");
   checkStrength(spki);
   const authority = work
-    .find([policyEntry(POLICY.recipientAuthority, "true")])
-    .map((uid) => work.get(uid)!)
+    .all([policyEntry(POLICY.recipientAuthority, "true")])
     .find((candidate) => isChain(leaf, candidate, work, now));
   if (!authority) return refuse("no recipients' authority signed the certificate");
   return [

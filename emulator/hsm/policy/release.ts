@@ -3,7 +3,7 @@ import { type KeyWrappingSpecification, KmipError } from "#protocol/kmip/index.t
 import { type ManagedObject, type ObjectType, stateAt } from "../store/managed-object.ts";
 import type { Work } from "../store/work.ts";
 import { checkAccess, isRuled, mayDo, type Subject } from "./access.ts";
-import { CLASSES, classOf } from "./classes.ts";
+import { CLASSES, type ClassRule, classOf } from "./classes.ts";
 import { checkRecipient } from "./recipient.ts";
 import { isRestricted } from "./roles.ts";
 import { checkWrapsSecret } from "./secrecy.ts";
@@ -47,7 +47,7 @@ export function checkRelease(
   if (keyClass) {
     if (!CLASSES[keyClass].releasedBy.includes(subject.role)) refuse("Not released to this identity");
     if (!wrapping) throw new KmipError("Sensitive", "Released wrapped only");
-    checkClassRelease(object, wrapping, work, now);
+    checkClassRelease(object, CLASSES[keyClass], wrapping, work, now);
   } else if (isRestricted(subject.role)) refuse("Not released to this identity");
   // A pad that someone has read twice is no secret (TC-OTP-4).
   if (attributes.cryptographicAlgorithm === "OneTimePad") refuse("One-time pads stay here");
@@ -76,11 +76,11 @@ function checkWrappingKey(subject: Subject, key: ManagedObject, object: ManagedO
 
 function checkClassRelease(
   object: ManagedObject,
+  rule: ClassRule,
   { key, specification }: Wrapping,
   work: Work,
   now: Date,
 ): void {
-  const rule = CLASSES[classOf(object.attributes)!];
   const parameters = specification.encryptionKeyInformation?.cryptographicParameters;
   if (specification.wrappingMethod !== "Encrypt" || specification.macSignatureKeyInformation)
     refuse("Released by encryption only");

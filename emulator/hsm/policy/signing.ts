@@ -85,8 +85,9 @@ function checkLeaf(data: Uint8Array, key: ManagedObject, work: Work, now: Date):
 }
 
 function certificateOf(data: Uint8Array): x509.X509Certificate | undefined {
-  const header = data[1]! < 0x80 ? 2 : 2 + (data[1]! & 0x7f);
-  if (data[0] !== SEQUENCE || !VERSION_3.equals(data.subarray(header, header + VERSION_3.length)))
+  const [tag, length = 0] = data;
+  const header = length < 0x80 ? 2 : 2 + (length & 0x7f);
+  if (tag !== SEQUENCE || !VERSION_3.equals(data.subarray(header, header + VERSION_3.length)))
     return undefined;
   const der = encode(SEQUENCE, data, UNSIGNED);
   try {
@@ -101,11 +102,10 @@ function certificateOf(data: Uint8Array): x509.X509Certificate | undefined {
 function namesOf(key: ManagedObject, work: Work, now: Date): Bytes[] {
   const spki = createPublicKey(privateKeyOf(key)).export({ format: "der", type: "spki" });
   return work
-    .find([
+    .all([
       ["owner", key.owner],
       ["objectType", "Certificate"],
     ])
-    .map((uid) => work.get(uid)!)
     .filter((object) => isInForce(object, now))
     .map((object) => new x509.X509Certificate(new Uint8Array(certificateDer(object))))
     .filter(({ publicKey }) => spki.equals(new Uint8Array(publicKey.rawData)))

@@ -123,8 +123,8 @@ export class Batches {
       if (undo) work.commit();
     } catch (error) {
       if (!(error instanceof Conflict || error instanceof KmipError)) throw error;
-      const last = failed(items.at(-1)!, told(error, this.#options.log));
-      return [...answers.slice(0, -1).map(undone), last];
+      const why = told(error, this.#options.log);
+      return [...answers.slice(0, -1).map(undone), ...items.slice(-1).map((last) => failed(last, why))];
     }
     return answers;
   }

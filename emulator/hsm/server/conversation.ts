@@ -120,12 +120,12 @@ export class Conversation {
   async #send(): Promise<void> {
     const socket = this.#socket;
     try {
-      while (this.#executed.length > 0) {
-        await this.#executed[0]!.durable;
+      for (let [next] = this.#executed; next; [next] = this.#executed) {
+        await next.durable;
         // What was executed in the meantime goes with it.
         const together = this.#executed.splice(0);
         this.#held = 0;
-        await together.at(-1)!.durable;
+        await together.at(-1)?.durable;
         if (socket.destroyed) return;
         if (!socket.write(join(together.map(({ response }) => response)))) await drained(socket);
         if (this.#waiting.length < MAX_PIPELINED && !this.#finishing) socket.resume();

@@ -161,7 +161,7 @@ export class Engine {
         "The response would be too large",
         origin,
         protocolVersion,
-        request.items[0]!.operation,
+        request.items[0]?.operation,
       );
     return encoded;
   }
@@ -182,7 +182,7 @@ export class Engine {
     code: ResultReason,
     message: string,
     origin: Origin,
-    version = VERSIONS[0]!,
+    version = VERSIONS[0],
     operation?: RequestItem["operation"],
   ): Uint8Array {
     this.#options.log({

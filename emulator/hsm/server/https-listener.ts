@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { mediaTypeOf } from "#protocol/media-type.ts";
 import { AnswersDue } from "./answers-due.ts";
 import {
   admitting,
@@ -71,7 +72,7 @@ async function answer(
   if (identity === undefined) return void request.destroy();
   if (request.url?.split("?", 1)[0] !== "/kmip") return refuse(response, 404);
   if (request.method !== "POST") return refuse(response, 405, { Allow: "POST" });
-  const contentType = (request.headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase();
+  const contentType = mediaTypeOf(request.headers["content-type"]);
   const encoding = Object.hasOwn(ENCODINGS, contentType) ? ENCODINGS[contentType] : undefined;
   if (!encoding) return refuse(response, 406);
   const length = request.headers["content-length"];

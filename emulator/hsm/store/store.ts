@@ -177,8 +177,8 @@ function searchOf(entries: number, alternatives: readonly number[] | undefined, 
     "EXISTS (SELECT 1 FROM attributes AS also WHERE also.tag = ? AND also.value = ? AND also.object = ";
   const and = (count: number, text: string) => Array.from({ length: count }, () => text).join(" AND ");
   const conditions: string[] = [];
-  if (!few) {
-    const found = alternatives!.map((length) =>
+  if (alternatives && !few) {
+    const found = alternatives.map((length) =>
       [one, ...Array(length - 1).fill(`${also}attributes.object)`)].join(" AND "),
     );
     conditions.push(`id IN (${found.join(" UNION ")})`);

@@ -31,6 +31,13 @@ export class Work {
     return stored?.object;
   }
 
+  /** An object that was read or found before. */
+  known(uid: string): ManagedObject {
+    const object = this.get(uid);
+    if (!object) throw new TypeError("an object is gone");
+    return object;
+  }
+
   /** What has changed, where others have written since this began. */
   changedMeanwhile(): ManagedObject[] {
     return this.#store.commits === this.#begun ? [] : [...this.#changed.values()];
@@ -57,6 +64,11 @@ export class Work {
       if (hasAll(entries) && (!anyOf || anyOf.some(hasAll))) found.push(object.uid);
     }
     return found;
+  }
+
+  /** The objects with all these index entries, in order of creation. */
+  all(entries: readonly IndexEntry[]): ManagedObject[] {
+    return this.find(entries).map((uid) => this.known(uid));
   }
 
   /**

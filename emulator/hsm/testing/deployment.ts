@@ -131,7 +131,7 @@ export function httpsExchange(
         response.on("error", reject);
         response.on("end", () =>
           resolve({
-            status: response.statusCode!,
+            status: response.statusCode ?? 0,
             headers: response.headers,
             body: Buffer.concat(chunks),
           }),
