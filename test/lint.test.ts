@@ -13,9 +13,11 @@ const PLANTED: [file: string, text: string, says: string | null][] = [
   ["web/client/b.ts", "export const planted = () => navigator.locks;\n", "global variable navigator"],
   ["edge/cast.ts", CAST, "takes anything for anything"],
   ["edge/cast.test.ts", CAST, null],
-  ["edge/null.ts", of('map.get("a")!.length'), "Check for null"],
+  ["edge/null.ts", of('map.get("a")!.length'), "Forbidden non-null assertion"],
   ["edge/null.test.ts", of('map.get("a")!.length'), null],
-  ["edge/index-of.ts", of('(map.get("a") ?? [1])[0]!'), null],
+  ["edge/index-of.ts", of('(map.get("a") ?? [1])[0]!'), "Forbidden non-null assertion"],
+  ["emulator/hsm/null.ts", of('map.get("a")!.length'), "Forbidden non-null assertion"],
+  ["protocol/kmip/null.ts", of('map.get("a")!.length'), "Forbidden non-null assertion"],
 ];
 
 const folder = mkdtempSync(join(tmpdir(), "coffer-lint-"));

@@ -9,7 +9,7 @@ export const NOTICES = "THIRD-PARTY-NOTICES";
 /** Others' packages of which code is in a build, by their folders in the repository. */
 export function bundledPackages({ outputs }: Metafile): string[] {
   const sources = Object.values(outputs).flatMap(({ inputs }) =>
-    Object.keys(inputs).filter((path) => inputs[path]!.bytesInOutput > 0),
+    Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : [])),
   );
   // The last one: a package may lie below another.
   const folders = sources.map(

@@ -10,7 +10,7 @@ import {
   ruleOf,
 } from "./attributes.ts";
 import { tagNumber } from "./dictionary.ts";
-import { KmipDecodeError, KmipEncodeError } from "./errors.ts";
+import { KmipDecodeError } from "./errors.ts";
 import { AbsentInVersion, type Codec, type Field, wrongType } from "./schema.ts";
 import { V2_0 } from "./version.ts";
 

@@ -44,8 +44,9 @@ export class DataKeys {
 
   /** Has fresh keys ready before they are needed. Failures show when a key is taken. */
   ahead(account: string): void {
-    if (this.#pool(account).length > 0) {
-      this.ensure(this.#pool(account)[0]!).catch(() => {});
+    const [first] = this.#pool(account);
+    if (first) {
+      this.ensure(first).catch(() => {});
     } else {
       this.#fetch(account).then(
         () => this.#pool(account).length > 0 && this.ahead(account),
