@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { named, policy } from "#protocol/hierarchy/index.ts";
+import { named, policy, TRUST_LIST } from "#protocol/hierarchy/index.ts";
 import {
   type Attributes,
   attributeSpelling,
@@ -276,7 +276,7 @@ describe.each(VERSIONED)("a Key Value with attributes by KMIP %s", (text, versio
         },
         "PermissionDenied",
       ],
-      [{ name: named("coffer/root") }, "PermissionDenied"],
+      [{ name: named(TRUST_LIST) }, "PermissionDenied"],
     ];
     if (version.major < 2) attempts.push([{ operationPolicyName: "public" }, readOnly]);
     if (version.major < 2)
