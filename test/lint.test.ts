@@ -5,14 +5,19 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { root } from "./support/tree.ts";
 
-const CAST = "export const planted = (value: string) => value as unknown as number;\n";
+const cast = (as: string) => `export const planted = (value: string): unknown => ${as};\n`;
 const of = (value: string) => `export const planted = (map: Map<string, number[]>) => ${value};\n`;
 
 /** Planted files, and what lint says of each; null where it has to let one pass. */
 const PLANTED: [file: string, text: string, says: string | null][] = [
   ["web/client/b.ts", "export const planted = () => navigator.locks;\n", "global variable navigator"],
-  ["edge/cast.ts", CAST, "takes anything for anything"],
-  ["edge/cast.test.ts", CAST, null],
+  ["edge/cast.ts", cast("value as unknown as number"), "takes anything for anything"],
+  ["edge/cast-apart.ts", cast("(value as unknown) as number"), "takes anything for anything"],
+  ["edge/cast-by-never.ts", cast("value as never as number"), "takes anything for anything"],
+  ["edge/cast-by-never-apart.ts", cast("(value as never) as number"), "takes anything for anything"],
+  ["edge/cast-never.ts", cast("value as never"), "takes anything for anything"],
+  ["edge/cast-once.ts", cast("[value as unknown]"), null],
+  ["edge/cast.test.ts", cast("value as unknown as number"), null],
   ["edge/null.ts", of('map.get("a")!.length'), "Forbidden non-null assertion"],
   ["edge/null.test.ts", of('map.get("a")!.length'), null],
   ["edge/index-of.ts", of('(map.get("a") ?? [1])[0]!'), "Forbidden non-null assertion"],

@@ -227,7 +227,7 @@ export function createKmipClient(options: KmipClientOptions): KmipClient {
         return answer;
       };
       const first = await one(item(operation, payload) as RequestItem, chosen);
-      return payloadOf(await awaited(first, one, signal)) as never;
+      return payloadOf(await awaited(first, one, signal)) as ResponsePayload<typeof operation>;
     },
   };
 }

@@ -1,4 +1,10 @@
-import { isSupported, KmipError, type ResponsePayload, VERSIONS } from "#protocol/kmip/index.ts";
+import {
+  isSupported,
+  KmipError,
+  type OperationName,
+  type ResponsePayload,
+  VERSIONS,
+} from "#protocol/kmip/index.ts";
 import { mayAsk } from "../policy/access.ts";
 import type { Context } from "./context.ts";
 import type { Handler } from "./handler.ts";
@@ -49,9 +55,9 @@ const query: Handler<"Query"> = ({ queryFunction }, context): ResponsePayload<"Q
   return {
     ...(asked.has("QueryOperations")
       ? {
-          operation: Object.keys(subject.operations).filter((operation) =>
+          operation: Object.keys(subject.operations).filter((operation): operation is OperationName =>
             mayAsk(subject, operation),
-          ) as never,
+          ),
         }
       : {}),
     ...(asked.has("QueryObjects")

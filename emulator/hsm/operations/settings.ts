@@ -33,7 +33,7 @@ export function checkConstraints(context: Context, { objectType, attributes }: M
     const types = objectTypes?.objectType;
     const groups = objectGroups?.objectGroup;
     return (
-      (!types?.length || types.includes(objectType as never)) &&
+      (!types?.length || types.some((type) => type === objectType)) &&
       (!groups?.length || groups.some((group) => own.has(group)))
     );
   });
