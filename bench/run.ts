@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- NAME [--json]`: runs bench/NAME.ts and prints {id, value, unit, versus, ratio} rows. `--json` prints one
- * JSON array on standard output and nothing else there.
+ * JSON array on standard output and nothing else there. `load` may be run `--against` a commit, or the checkout in a folder.
  */
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -8,19 +8,25 @@ import { reportUncaught } from "#cli/report.ts";
 import type { Report, Row } from "./row.ts";
 
 reportUncaught();
-const { values, positionals } = parseArgs({ options: { json: { type: "boolean" } }, allowPositionals: true });
+const { values, positionals } = parseArgs({
+  options: { json: { type: "boolean" }, against: { type: "string" } },
+  allowPositionals: true,
+});
 const [name = ""] = positionals;
 const file = new URL(`./${name}.ts`, import.meta.url);
 if (
   positionals.length !== 1 ||
   !/^[a-z]+$/.test(name) ||
   ["run", "row"].includes(name) ||
-  !existsSync(file)
+  !existsSync(file) ||
+  (values.against !== undefined && name !== "load")
 ) {
   console.error("Usage: npm run -s bench -- NAME [--json]        NAME: kmip, documents");
+  console.error("       npm run -s bench -- load [--json] [--against COMMIT or FOLDER]");
   process.exit(2);
 }
-const { run } = (await import(file.href)) as { run: (report: Report) => Promise<void> };
+type Options = { against?: string | undefined };
+const { run } = (await import(file.href)) as { run: (report: Report, options: Options) => Promise<void> };
 const rows: Row[] = [];
 await run((row) => {
   rows.push(row);
@@ -29,6 +35,6 @@ await run((row) => {
   const figure = `${value < 10 ? value.toFixed(2) : Math.round(value)} ${unit}`;
   const compared = versus === null ? "" : `${ratio!.toFixed(2)} × ${versus}`;
   process.stdout.write(`${id.padEnd(44)} ${figure.padStart(18)}   ${compared}\n`);
-});
+}, values);
 if (values.json) process.stdout.write(`${JSON.stringify(rows)}\n`);
 process.exit(0);

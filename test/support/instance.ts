@@ -13,18 +13,23 @@ export type { EnrolmentAnswer };
 
 export type Keys = { identity: CryptoKeyPair; wrapping: CryptoKeyPair };
 
-export async function makeKeys(): Promise<Keys> {
+/** `pair` is used again for wrapping where it is given: it takes long to make. */
+export async function makeKeys(pair?: CryptoKeyPair): Promise<Keys> {
+  const [identity, wrapping] = await Promise.all([
+    subtle.generateKey(ECDSA, false, ["sign", "verify"]),
+    pair ?? makeWrappingPair(),
+  ]);
+  return { identity, wrapping };
+}
+
+function makeWrappingPair(): Promise<CryptoKeyPair> {
   const rsa = {
     name: "RSA-OAEP",
     hash: "SHA-256",
     modulusLength: 3072,
     publicExponent: new Uint8Array([1, 0, 1]),
   };
-  const [identity, wrapping] = await Promise.all([
-    subtle.generateKey(ECDSA, false, ["sign", "verify"]),
-    subtle.generateKey(rsa, false, ["decrypt", "unwrapKey", "wrapKey", "encrypt"]),
-  ]);
-  return { identity, wrapping };
+  return subtle.generateKey(rsa, false, ["decrypt", "unwrapKey", "wrapKey", "encrypt"]);
 }
 
 /** Opens a session on the vault's origin. */

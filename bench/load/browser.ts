@@ -1,0 +1,103 @@
+/** A browser of one user, with an instance in it, and what it does all day. */
+import { randomBytes } from "node:crypto";
+import type { Part } from "#protocol/contract/index.ts";
+import { EdgeClient } from "#test/support/edge-client.ts";
+import { json } from "#test/support/http.ts";
+import { type EnrolmentAnswer, enrol, makeKeys } from "#test/support/instance.ts";
+import { type Api, successful } from "./api.ts";
+import type { Deployment } from "./deployment.ts";
+
+/** A note of a page, sealed: bytes of its content and of its metadata. */
+const CONTENT = 2500;
+const METADATA = 1200;
+const KEYS = 4;
+
+export class Browser {
+  readonly api: Api;
+  readonly #origins: Deployment;
+  readonly #name: string;
+  client!: EdgeClient;
+  #wrapping!: CryptoKeyPair;
+  #certificate!: string;
+  #edks: string[] = [];
+  #documents: string[] = [];
+  #turn = 0;
+
+  constructor(api: Api, origins: Deployment, name: string) {
+    this.api = api;
+    this.#origins = origins;
+    this.#name = name;
+  }
+
+  /** Signed in, enrolled, with data keys and two documents. `wrapping` is a key pair that others may have too: it is dear. */
+  async open(wrapping: CryptoKeyPair): Promise<this> {
+    this.client = await EdgeClient.signedIn(this.#origins, this.#name);
+    this.#wrapping = wrapping;
+    await this.enrol();
+    await this.dataKeys();
+    for (let i = 0; i < 2; i++) await this.seal();
+    return this;
+  }
+
+  get account(): string {
+    return this.client.account;
+  }
+
+  /** Another app's window of the same user signs in, and is closed. */
+  async signIn(): Promise<void> {
+    await EdgeClient.signedIn(this.#origins, this.#name);
+  }
+
+  async refresh(): Promise<void> {
+    const answer = successful("refresh", await this.client.refresh(this.client.tokens.refresh_token));
+    this.client.tokens = json(answer);
+  }
+
+  async enrol(): Promise<void> {
+    const answer = successful("enrol", await enrol(this.client, await makeKeys(this.#wrapping)));
+    this.#certificate = json<EnrolmentAnswer>(answer).wrappingCertificate;
+  }
+
+  async dataKeys(): Promise<void> {
+    const body = { account: this.account, count: KEYS, purpose: "document" };
+    const { edks } = json<{ edks: string[] }>(await this.api.ask(this.client, "makeDataKeys", {}, body));
+    this.#edks = edks;
+  }
+
+  async rewrap(edk = this.#pick(this.#edks)): Promise<void> {
+    await this.api.ask(this.client, "rewrapKey", {}, { edk, certificate: this.#certificate });
+  }
+
+  async seal(): Promise<void> {
+    const { account } = this;
+    const id = crypto.randomUUID().replace(/^(.{14})4/, "$18");
+    const fields = { account, id };
+    const ask = (operation: string, more: Record<string, string>, body: object) =>
+      this.api.ask(this.client, operation, { ...fields, ...more }, body);
+    await ask("openUpload", {}, { account, id });
+    const part = json<Part>(await ask("uploadPart", { part: "1" }, new Uint8Array(randomBytes(CONTENT))));
+    await ask("putMetadata", {}, new Uint8Array(randomBytes(METADATA)));
+    await ask("completeUpload", {}, { parts: [part], size: CONTENT });
+    if (this.#documents.length < 100) this.#documents.push(id);
+  }
+
+  async list(): Promise<void> {
+    await this.api.ask(this.client, "listDocuments", { account: this.account });
+  }
+
+  async read(): Promise<void> {
+    const fields = { account: this.account, id: this.#pick(this.#documents) };
+    await this.api.ask(this.client, "readMetadata", fields);
+    await this.api.ask(this.client, "readContent", fields);
+  }
+
+  /** A decision of the account that costs the HSM and the bucket nothing: an order of an export. */
+  async order(): Promise<void> {
+    const body = { account: this.account, documents: [crypto.randomUUID()] };
+    await this.api.ask(this.client, "orderExport", {}, body);
+  }
+
+  #pick<T>(from: T[]): T {
+    return from[this.#turn++ % from.length]!;
+  }
+}
