@@ -65,12 +65,14 @@ class Side {
 
   /** A user for each account, and a browser for each lane. */
   async populate(accounts: number): Promise<void> {
-    this.#browsers = [];
-    for (let i = 0; i < Math.max(accounts, LANES); i++) {
-      const name = `user ${i % accounts} of ${accounts}`;
-      const browser = new Browser(this.#api, this.#deployment, name);
-      this.#browsers.push(await browser.open(this.#wrapping));
-    }
+    this.#browsers = Array.from({ length: Math.max(accounts, LANES) }, (_, i) => {
+      return new Browser(this.#api, this.#deployment, `user ${i % accounts} of ${accounts}`);
+    });
+    const closed = this.#browsers.values();
+    const lane = async () => {
+      for (const browser of closed) await browser.open(this.#wrapping);
+    };
+    await Promise.all(Array.from({ length: LANES }, lane));
   }
 
   drive(milliseconds: number): Promise<Drive> {
@@ -117,12 +119,13 @@ async function compareSizes(report: Report, { name, dir }: Checkout): Promise<vo
   progress(`${name}: an account that has much`);
   const { large, empty } = await largeAccount(dir);
   const prefix = dir === root ? "load/large-account" : `load/large-account/${name}`;
-  for (const [figures, others, unit] of [
-    [large.times, empty.times, "ms"],
-    [large.rates, empty.rates, "writes/s"],
+  for (const [figures, others] of [
+    [large.times, empty.times],
+    [large.rates, empty.rates],
   ] as const)
     for (const [what, value] of Object.entries(figures)) {
       const ratio = value / others[what]!;
+      const unit = figures === large.times ? "ms" : `${what}/s`;
       report({ id: `${prefix}/${what}`, value, unit, versus: "empty-account", ratio });
     }
 }

@@ -1,4 +1,4 @@
-/** Drives a deployment: so many jobs at a time, for so long. */
+/** Drives a deployment: so many jobs at a time, for so long, and at least the hundred. */
 
 import { median } from "../row.ts";
 import type { Api } from "./api.ts";
@@ -27,7 +27,7 @@ export async function drive(
   const began = performance.now();
   let [next, requests] = [0, 0];
   const lane = async () => {
-    while (performance.now() - began < milliseconds) {
+    while (next < HUNDRED.length || performance.now() - began < milliseconds) {
       const at = next++;
       const kind = HUNDRED[at % HUNDRED.length]!;
       const start = performance.now();
