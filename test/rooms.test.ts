@@ -13,12 +13,16 @@ it("is kept by every file", () => {
   expect(product.flatMap(({ file, imports }) => breaches(file, imports))).toEqual([]);
 });
 
-it("has a file for every row, a use for every word, and for every exception", () => {
+it("has a file for every row, a use for every word and exception, and `types of` where types are enough", () => {
   const unused = rooms.flatMap((room) => {
     const own = product.filter((one) => one.room === room);
-    const used = own.flatMap(({ imports }) => imports).map(({ from }) => from ?? "");
-    const idle = wordsOf(room).filter(({ name }) => !used.some((from) => names(name, from)));
-    return own.length === 0 ? [`${room} has no file`] : idle.map(({ name }) => `${room} imports no ${name}`);
+    const used = own.flatMap(({ imports }) => imports);
+    const idle = wordsOf(room).filter(
+      ({ name, types }) => !used.some((use) => names(name, use.from ?? "") && (types || !use.types)),
+    );
+    return own.length === 0
+      ? [`${room} has no file`]
+      : idle.map(({ name }) => `${room} has more than it needs of ${name}`);
   });
   const computed = product.filter(({ imports }) => imports.some(({ from }) => from === null));
   expect(unused).toEqual([]);

@@ -44,7 +44,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "protocol, edge/*.ts, edge/hsm, edge/ra/methods, types of edge/iam, cloudflare:workers, @peculiar/x509, reflect-metadata",
   "edge/ra/methods": "protocol/*.ts, types of protocol/policy, edge/*.ts, types of edge/ra",
   "edge/bundle.ts": "types of edge/local.ts, node:, esbuild, wrangler",
-  "edge/local.ts": "protocol/hierarchy, edge/*.ts, edge/loopback.ts, node:, miniflare",
+  "edge/local.ts": "types of protocol/hierarchy, edge/*.ts, edge/loopback.ts, node:, miniflare",
   "edge/loopback.ts": "node:",
 
   "web/microservice":
