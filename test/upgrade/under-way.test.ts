@@ -63,8 +63,8 @@ describe("documents of before", () => {
     const { wrappingCertificate } = JSON.parse(
       (await enrol(client, await makeKeys())).text,
     ) as EnrolmentAnswer;
-    const body = { edk: live.edk, certificate: wrappingCertificate };
-    expect((await client.rest("POST", "/kms/rewrap", body)).status).toBe(200);
+    const body = { way: "rewrap", edk: live.edk, certificate: wrappingCertificate };
+    expect((await client.rest("POST", "/kms/loads", body)).status).toBe(200);
   });
 });
 
@@ -100,7 +100,8 @@ describe("what was live", () => {
   it("an instance gets no key by another sign-in", async () => {
     const today = await EdgeClient.signedIn(system, live.user);
     const { edk, instance } = live;
-    const answer = await today.rest("POST", "/kms/rewrap", {
+    const answer = await today.rest("POST", "/kms/loads", {
+      way: "rewrap",
       edk,
       certificate: instance.wrappingCertificate,
     });
