@@ -65,7 +65,10 @@ export class Browser {
   }
 
   async rewrap(edk = this.#pick(this.#edks)): Promise<void> {
-    await this.api.ask(this.client, "rewrapKey", {}, { edk, certificate: this.#certificate });
+    const body = { edk, certificate: this.#certificate };
+    // Until 783953a each way of loading had a route.
+    if (this.api.has("rewrapKey")) await this.api.ask(this.client, "rewrapKey", {}, body);
+    else await this.api.ask(this.client, "loadKey", {}, { way: "rewrap", ...body });
   }
 
   async seal(): Promise<void> {
