@@ -1,3 +1,4 @@
+import { wakeBy } from "./alarm.ts";
 import type { AuditRow } from "./audit/row.ts";
 import { type Counted, DENIALS, nextCounted, noteDenial, takeCounted } from "./denials.ts";
 
@@ -69,11 +70,7 @@ export function openStore(
   const { tenant, source, epoch } = identify(ctx, options.domain);
   let scheduled = false;
 
-  async function schedule(after: number): Promise<void> {
-    const at = now() + after;
-    const current = await storage.getAlarm();
-    if (current === null || current > at) await storage.setAlarm(at);
-  }
+  const schedule = (after: number) => wakeBy(storage, now() + after);
 
   // An eviction between a commit and its alarm must not leave rows behind.
   if (sql.exec("SELECT 1 FROM audit_outbox LIMIT 1").next().done !== true)
