@@ -269,7 +269,8 @@ describe("rewrap", () => {
 
   it("M13 M20 refuses others' certificates, others' keys, and what is not registered", async () => {
     const edk = await newEdk();
-    expect(problem(await rewrap(ann, edk, bobs.wrappingCertificate))).toBe("403 foreign-custodian");
+    // What is registered for another user is, to this one, registered for nobody.
+    expect(problem(await rewrap(ann, edk, bobs.wrappingCertificate))).toBe("403 not-recipient");
     expect(problem(await rewrap(bob, edk, bobs.wrappingCertificate))).toBe("403 forbidden");
     expect(problem(await rewrap(bob, edk, instance.wrappingCertificate))).toBe("403 forbidden");
     for (const certificate of [

@@ -174,7 +174,7 @@ it("M8 a certificate that the registration authority did not register is refused
 it("M8 another custodian's key or another custodian's certificate is refused", async () => {
   const [hers, his] = [await ask(ada), await ask(bob)];
   expect((await rewrap(ada, { edk: hers.edks[0]!, certificate: his.certificate })).refused).toBe(
-    "foreign-custodian",
+    "not-recipient",
   );
   expect((await rewrap(bob, { edk: hers.edks[0]!, certificate: his.certificate })).refused).toBe("forbidden");
   expect((await rewrap(bob, { edk: hers.edks[0]!, certificate: hers.certificate })).refused).toMatch(
