@@ -1,6 +1,6 @@
 /**
  * web/browser: what an app's page imports. The client bound to a page: its address, the vault's frame, IndexedDB, locks over
- * all tabs. May import: protocol/*.ts, web/client, idb. Never web/microservice. Imported by web/page and by apps.
+ * all tabs. May import: protocol/*.ts, protocol/contract, web/client, idb. Never web/microservice. Imported by web/page and by apps.
  */
 
 export {

@@ -1,5 +1,6 @@
 /** What an app works with: connect, sign in, seal, open, list, remove. */
 
+import type { signOut } from "#protocol/contract/index.ts";
 import { CofferError, codeOf } from "#protocol/error.ts";
 import type { WaitListener } from "#protocol/patience.ts";
 import type { Custodian } from "./custodian.ts";
@@ -9,6 +10,9 @@ import type { SignInHost } from "./host.ts";
 import type { MicroserviceState } from "./microservice.ts";
 import { CustodianSession } from "./session.ts";
 import type { Identity } from "./sign-in.ts";
+
+/** By type alone: a page that is not signed in carries no route but the one for tokens. */
+const SIGN_OUT: (typeof signOut)["path"] = "/sign-out";
 
 /** How to connect. */
 export interface ConnectOptions {
@@ -84,7 +88,7 @@ export class Coffer extends EventTarget {
     await this.#session.forget();
     this.#host.tell();
     const forgotten = this.#load().then(({ microservice }) => microservice.forget());
-    await Promise.all([this.#host.endSession(new URL("/sign-out", this.vault)), forgotten.catch(() => {})]);
+    await Promise.all([this.#host.endSession(new URL(SIGN_OUT, this.vault)), forgotten.catch(() => {})]);
     this.#end();
   }
 

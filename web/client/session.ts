@@ -4,6 +4,7 @@
  */
 
 // By its file: a page that is not signed in loads no other route.
+import type { BodyOf } from "#protocol/contract/route.ts";
 import { type Tokens, token as tokenRoute } from "#protocol/contract/token.ts";
 import { CofferError, type ErrorCode } from "#protocol/error.ts";
 import { thumbprint } from "#protocol/jwk.ts";
@@ -22,6 +23,10 @@ const MARGIN = 30_000;
 
 /** What a token endpoint says when a refresh token will never work again. */
 const ENDED: ReadonlySet<ErrorCode> = new Set(["signed-out", "invalid-grant", "invalid-client"]);
+
+type WithoutClient<Form> = Form extends unknown ? Omit<Form, "client_id"> : never;
+/** What tokens are asked for with. */
+type Grant = WithoutClient<BodyOf<typeof tokenRoute>>;
 
 /** Does the work when nobody else does work of this name on the same sign-in. */
 export type Lock = <T>(name: string, work: () => Promise<T>) => Promise<T>;
@@ -176,19 +181,19 @@ export class CustodianSession {
     });
   }
 
-  async #token(key: SignIn["key"], form: Record<string, string>): Promise<SignIn> {
+  async #token(key: SignIn["key"], grant: Grant): Promise<SignIn> {
     const { app, client = app, fetch, now, store, vault, onWait } = this.#options;
     const { path, method, answer } = tokenRoute;
     const url = new URL(path, app).href;
     const patience = new Patience();
     // A refresh is answered again with the same next token; a code is used up.
-    const repeatable = form.grant_type === "refresh_token";
+    const repeatable = grant.grant_type === "refresh_token";
     for (let renonces = 0; ; ) {
       const proof = await createProof(key, { method, url, nonce: this.#nonce }, now());
       const response = await fetch(url, {
         method,
         headers: { dpop: proof, accept: "application/json" },
-        body: new URLSearchParams({ client_id: client, ...form }),
+        body: new URLSearchParams({ client_id: client, ...grant }),
         credentials: "omit",
         cache: "no-store",
         redirect: "error",

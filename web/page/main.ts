@@ -3,10 +3,10 @@
  * It may import web/browser and nothing else of this repository; nothing imports it.
  */
 
+import { discover } from "#web/browser/discovery.ts";
 import { connect } from "#web/browser/index.ts";
 import { CofferApp } from "./app.ts";
 import { CofferChain } from "./chain.ts";
-import { readConfiguration } from "./configuration.ts";
 import { CofferConfirm } from "./confirm.ts";
 import { CofferDocument } from "./document-row.ts";
 import { CofferNotice } from "./notice.ts";
@@ -27,7 +27,7 @@ const app = element<CofferApp>(document, "coffer-app");
 
 async function start(): Promise<void> {
   try {
-    const { vault, development } = await readConfiguration();
+    const { vault, development } = await discover();
     if (development) app.dataset.environment = "development";
     app.start(await connect({ vault, container: app.vaultContainer }));
   } catch (error) {

@@ -1,4 +1,5 @@
 /** The loader: runs in the vault's document, decides whom to serve, starts the measured microservice, steps aside. */
+import type { vaultConfiguration } from "#protocol/contract/index.ts";
 import { admit, isConnect } from "./admission.ts";
 import { type MicroserviceFile, measuredBundle } from "./bundle.ts";
 
@@ -12,6 +13,9 @@ type PolicyFactory = {
     rules: { createScriptURL(url: string): string },
   ): { createScriptURL(url: string): TrustedUrl };
 };
+
+/** By type alone: the loader carries no shapes. */
+const CONFIGURATION: (typeof vaultConfiguration)["path"] = "/configuration.json";
 
 const parent = window.parent;
 const send = fetch.bind(globalThis);
@@ -78,9 +82,9 @@ async function allowedOrigins(): Promise<string[]> {
   const init: RequestInit = { credentials: "omit", redirect: "error" };
   // Without a network, or behind a portal that answers in the server's place, the last answer counts, so that documents
   // open offline.
-  return send("/configuration.json", init)
+  return send(CONFIGURATION, init)
     .then(appOrigins)
-    .catch(() => send("/configuration.json", { ...init, cache: "force-cache" }).then(appOrigins));
+    .catch(() => send(CONFIGURATION, { ...init, cache: "force-cache" }).then(appOrigins));
 }
 
 /** Throws unless this is the answer of the vault's server. */

@@ -1,0 +1,45 @@
+import { afterEach, expect, it, vi } from "vitest";
+import { discover } from "./discovery.ts";
+
+const metadata = {
+  resource: "https://app.example",
+  authorization_servers: ["https://vault.example"],
+  coffer_environment: "development",
+  dpop_bound_access_tokens_required: true,
+  dpop_signing_alg_values_supported: ["ES256"],
+};
+const answer = (value: unknown, headers = { "content-type": "application/json" }, status = 200) =>
+  new Response(typeof value === "string" ? value : JSON.stringify(value), { status, headers });
+
+const served = (response: () => Response | Promise<Response>) =>
+  vi.stubGlobal("fetch", async () => response());
+afterEach(() => vi.unstubAllGlobals());
+
+it("says the vault, and that an emulator stands in for the HSM unless it is production", async () => {
+  served(() => answer(metadata));
+  expect(await discover()).toEqual({ vault: "https://vault.example", development: true });
+  served(() => answer({ ...metadata, coffer_environment: "production" }));
+  expect(await discover()).toEqual({ vault: "https://vault.example", development: false });
+});
+
+it.each([
+  ["a portal's page", () => answer("<title>Sign in</title>", { "content-type": "text/html" })],
+  ["an error", () => answer(metadata, undefined, 503)],
+  ["what is no JSON", () => answer("{")],
+  ["no vault", () => answer({ ...metadata, authorization_servers: [] })],
+  [
+    "a vault that is no origin",
+    () => answer({ ...metadata, authorization_servers: ["https://vault.example/x"] }),
+  ],
+])("takes no vault from %s", async (_, response) => {
+  served(response);
+  await expect(discover()).rejects.toMatchObject({ code: "unexpected-response" });
+});
+
+it("is offline when nobody answers, or only half", async () => {
+  served(() => Promise.reject(new TypeError("no network")));
+  await expect(discover()).rejects.toMatchObject({ code: "offline" });
+  const half = new ReadableStream({ start: (body) => body.error(new TypeError("cut off")) });
+  served(() => new Response(half, { headers: { "content-type": "application/json" } }));
+  await expect(discover()).rejects.toMatchObject({ code: "offline" });
+});

@@ -1,0 +1,33 @@
+/** Which vault an origin belongs to: its server says it, as protected resource metadata (RFC 9728). */
+
+// By its file: a page needs no other route for this.
+import { protectedResource } from "#protocol/contract/discovery.ts";
+import { CofferError } from "#protocol/error.ts";
+import { jsonAnswer } from "../client/answer.ts";
+
+export interface Discovery {
+  /** Origin of the vault. */
+  vault: string;
+  /** An emulator stands in for the HSM, and a page has to say so. */
+  development: boolean;
+}
+
+/** Asks this page's own server. Errors: `offline`, `unexpected-response` for what is not its answer. */
+export async function discover(): Promise<Discovery> {
+  const { path, method, answer } = protectedResource;
+  const offline = (cause: unknown) => {
+    throw cause instanceof CofferError ? cause : new CofferError("offline", { cause });
+  };
+  const metadata = await fetch(path, {
+    method,
+    headers: { accept: "application/json" },
+    credentials: "omit",
+    cache: "no-store",
+    redirect: "error",
+  })
+    .then(jsonAnswer(answer.status, answer.json))
+    .catch(offline);
+  const [vault = ""] = metadata.authorization_servers;
+  if (!URL.canParse(vault) || new URL(vault).origin !== vault) throw new CofferError("unexpected-response");
+  return { vault, development: metadata.coffer_environment !== "production" };
+}
