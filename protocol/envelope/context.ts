@@ -14,6 +14,22 @@ export function equalContext(a: EncryptionContext, b: EncryptionContext): boolea
   );
 }
 
+/** Names that begin so are the format's own (ESDK structures, "encryption context"). */
+export const RESERVED_PREFIX = "aws-crypto-";
+/** The pair that the writer of a signed message adds: the public key that verifies the footer. */
+export const PUBLIC_KEY = `${RESERVED_PREFIX}public-key`;
+
+/**
+ * Whether a header's context is the one that was asked for. A signed message's public key is made for that message, so it
+ * need not be asked for, but must be what was asked; a message that is not signed has none (ESDK default CMM, "decrypt materials").
+ */
+export function matchesContext(found: EncryptionContext, signed: boolean, asked: EncryptionContext): boolean {
+  if (Object.hasOwn(found, PUBLIC_KEY) !== signed) return false;
+  if (!signed || Object.hasOwn(asked, PUBLIC_KEY)) return equalContext(found, asked);
+  const { [PUBLIC_KEY]: _, ...own } = found;
+  return equalContext(own, asked);
+}
+
 /** Serialises, sorted by the UTF-8 bytes of the keys, with the leading two-byte length. */
 export function serialiseContext(context: EncryptionContext): Uint8Array<ArrayBuffer> {
   const pairs = Object.entries(context).map(([key, value]) => [encode(key), encode(value)] as const);

@@ -1,4 +1,4 @@
-/** Frames of the body (ESDK data-format/message-body, framed data): layout, additional data, lengths. */
+/** The body (ESDK data-format/message-body): layout of frames and of the single block, additional data, lengths. */
 import {
   END,
   FINAL_CONTENT,
@@ -7,12 +7,15 @@ import {
   MESSAGE_ID_LENGTH,
   REGULAR_CONTENT,
   TAG_LENGTH,
+  UNFRAMED_CONTENT,
 } from "./suite.ts";
 
 /** Bytes that a regular frame adds: sequence number, IV, tag. */
 export const REGULAR_OVERHEAD = 4 + IV_LENGTH + TAG_LENGTH;
 /** Bytes that the final frame adds: end mark, sequence number, IV, content length, tag. */
 export const FINAL_OVERHEAD = 4 + 4 + IV_LENGTH + 4 + TAG_LENGTH;
+/** Bytes that an unframed body adds: IV, content length, tag. */
+export const BLOCK_OVERHEAD = IV_LENGTH + 8 + TAG_LENGTH;
 /** Sequence numbers run from 1 to 2^32 - 2, so that none looks like the end mark. */
 export const MAX_FRAMES = END - 1;
 
@@ -40,7 +43,20 @@ export function frameAad(
   length: number,
   final: boolean,
 ): Uint8Array<ArrayBuffer> {
-  const content = final ? FINAL_CONTENT : REGULAR_CONTENT;
+  return bodyAad(messageId, final ? FINAL_CONTENT : REGULAR_CONTENT, sequence, length);
+}
+
+/** Additional data of the one block of a body that is not framed; its sequence number is 1. */
+export function blockAad(messageId: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+  return bodyAad(messageId, UNFRAMED_CONTENT, 1, length);
+}
+
+function bodyAad(
+  messageId: Uint8Array,
+  content: Uint8Array,
+  sequence: number,
+  length: number,
+): Uint8Array<ArrayBuffer> {
   const aad = new Uint8Array(MESSAGE_ID_LENGTH + content.length + 12);
   aad.set(messageId);
   aad.set(content, MESSAGE_ID_LENGTH);

@@ -1,16 +1,19 @@
 /** The message header, version 2 (ESDK data-format/message-header). Immutable once written: it is never re-tagged. */
 import { concat, utf8 } from "../bytes.ts";
 import { CofferError } from "../error.ts";
-import { type EncryptionContext, parseContext, serialiseContext, u16 } from "./context.ts";
+import { type EncryptionContext, parseContext, RESERVED_PREFIX, serialiseContext, u16 } from "./context.ts";
 import {
   COMMITMENT_LENGTH,
   CONTENT_FRAMED,
+  CONTENT_UNFRAMED,
   decryptFailed,
+  findSuite,
   MAX_FRAME_LENGTH,
   MAX_HEADER_LENGTH,
   MESSAGE_ID_LENGTH,
   MESSAGE_VERSION,
-  SUITE_ID,
+  SUITE,
+  type Suite,
   TAG_LENGTH,
 } from "./suite.ts";
 
@@ -20,11 +23,12 @@ const MAX_ENCRYPTED_DATA_KEYS = 16;
 export type EncryptedDataKey = { providerId: string; providerInfo: Uint8Array; encryptedDataKey: Uint8Array };
 
 export type Header = {
+  suite: Suite;
   /** 32 random bytes, the HKDF salt. */
   messageId: Uint8Array<ArrayBuffer>;
   context: EncryptionContext;
   encryptedDataKeys: EncryptedDataKey[];
-  /** Plaintext bytes of each frame but the final one. */
+  /** Plaintext bytes of each frame but the final one; 0 in a message that is not framed. */
   frameLength: number;
   /** 32 bytes that commit to the data key. */
   commitment: Uint8Array<ArrayBuffer>;
@@ -36,7 +40,7 @@ export type Header = {
   length: number;
 };
 
-/** Writes the header up to its tag. Throws `header-too-long` and `context-invalid`. */
+/** Writes the header of a framed message of suite 0x0478, up to its tag. Throws `header-too-long` and `context-invalid`. */
 export function serialiseHeader(
   parts: Pick<Header, "messageId" | "context" | "encryptedDataKeys" | "frameLength" | "commitment">,
 ): Header {
@@ -49,6 +53,9 @@ export function serialiseHeader(
   if (encryptedDataKeys.length < 1 || encryptedDataKeys.length > MAX_ENCRYPTED_DATA_KEYS) {
     throw new RangeError("1 to 16 encrypted data keys");
   }
+  if (Object.keys(parts.context).some((key) => key.startsWith(RESERVED_PREFIX))) {
+    throw new CofferError("context-invalid");
+  }
   const fields = encryptedDataKeys.flatMap((key) =>
     [utf8(key.providerId), key.providerInfo, key.encryptedDataKey].flatMap((field) => [
       u16(field.length),
@@ -58,7 +65,7 @@ export function serialiseHeader(
   const frame = new Uint8Array(4);
   new DataView(frame.buffer).setUint32(0, frameLength);
   const body = concat(
-    new Uint8Array([MESSAGE_VERSION, SUITE_ID >> 8, SUITE_ID & 0xff]),
+    new Uint8Array([MESSAGE_VERSION, SUITE.id >> 8, SUITE.id & 0xff]),
     parts.messageId,
     serialiseContext(parts.context),
     u16(encryptedDataKeys.length),
@@ -69,12 +76,12 @@ export function serialiseHeader(
   );
   const length = body.length + TAG_LENGTH;
   if (length > MAX_HEADER_LENGTH) throw new CofferError("header-too-long");
-  return { ...parts, body, tag: new Uint8Array(), length };
+  return { ...parts, suite: SUITE, body, tag: new Uint8Array(), length };
 }
 
 /**
  * Parses the header at the start of `bytes`. Returns null when more bytes are needed (and fewer than 64 KiB are there);
- * throws `decrypt-failed` for anything that is no framed message of suite 0x0478. Nothing is authenticated yet.
+ * throws `decrypt-failed` for anything that is no message of suite 0x0478 or 0x0578. Nothing is authenticated yet.
  */
 export function parseHeader(bytes: Uint8Array): Header | null {
   const limit = Math.min(bytes.length, MAX_HEADER_LENGTH);
@@ -94,7 +101,8 @@ export function parseHeader(bytes: Uint8Array): Header | null {
   };
   try {
     if (view.getUint8(skip(1)) !== MESSAGE_VERSION) throw decryptFailed();
-    if (number() !== SUITE_ID) throw decryptFailed();
+    const suite = findSuite(number());
+    if (!suite) throw decryptFailed();
     const messageId = take(MESSAGE_ID_LENGTH);
     const context = parseContext(take(number()));
     const count = number();
@@ -105,13 +113,16 @@ export function parseHeader(bytes: Uint8Array): Header | null {
       const providerInfo = take(number());
       encryptedDataKeys.push({ providerId, providerInfo, encryptedDataKey: take(number()) });
     }
-    if (view.getUint8(skip(1)) !== CONTENT_FRAMED) throw decryptFailed();
+    const content = view.getUint8(skip(1));
     const frameLength = view.getUint32(skip(4));
-    if (frameLength < 1 || frameLength > MAX_FRAME_LENGTH) throw decryptFailed();
+    if (content === CONTENT_FRAMED ? frameLength < 1 || frameLength > MAX_FRAME_LENGTH : frameLength !== 0) {
+      throw decryptFailed();
+    }
+    if (content !== CONTENT_FRAMED && content !== CONTENT_UNFRAMED) throw decryptFailed();
     const commitment = take(COMMITMENT_LENGTH);
     const body = bytes.slice(0, at) as Uint8Array<ArrayBuffer>;
     const tag = take(TAG_LENGTH);
-    return { messageId, context, encryptedDataKeys, frameLength, commitment, body, tag, length: at };
+    return { suite, messageId, context, encryptedDataKeys, frameLength, commitment, body, tag, length: at };
   } catch (error) {
     if (error === MORE) return null;
     throw decryptFailed();

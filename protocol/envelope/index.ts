@@ -1,6 +1,7 @@
 /**
- * The document format: AWS Encryption SDK message format 2, algorithm suite 0x0478 (AES-256-GCM, HKDF-SHA-512, key
- * commitment, unsigned), framed. Seals and opens as streams; the data key is an HKDF key with the usage deriveKey alone.
+ * The document format: AWS Encryption SDK message format 2 (AES-256-GCM, HKDF-SHA-512, key commitment). Writes suite 0x0478, unsigned
+ * and framed; reads 0x0578 too, which is signed, and what is not framed. Seals and opens as streams; the data key is
+ * an HKDF key with the usage deriveKey alone.
  * May import: protocol/*.ts. Imported by web/microservice, web/client (headers, lengths), cli and tests.
  */
 export { type EncryptionContext, equalContext } from "./context.ts";
@@ -11,4 +12,4 @@ export { type OpenOptions, open, openStream } from "./open.ts";
 export { type RawAesKeyring, wrapRawAes } from "./raw-aes-keyring.ts";
 export type { Source } from "./reader.ts";
 export { type SealOptions, seal, sealStream } from "./seal.ts";
-export { FRAME_LENGTH, MAX_FRAME_LENGTH, MAX_HEADER_LENGTH } from "./suite.ts";
+export { FRAME_LENGTH, MAX_FRAME_LENGTH, MAX_HEADER_LENGTH, MAX_HELD_LENGTH } from "./suite.ts";

@@ -2,10 +2,13 @@
 import { equalConstantTime } from "../bytes.ts";
 import { CofferError } from "../error.ts";
 import type { Header } from "./header.ts";
-import { COMMIT_INFO, DERIVE_INFO, decryptFailed, IV_LENGTH, TAG_LENGTH } from "./suite.ts";
+import { COMMIT_INFO, decryptFailed, IV_LENGTH, TAG_LENGTH } from "./suite.ts";
 
 /** The SubtleCrypto methods that the envelope uses; pass references taken before any foreign code ran. */
-export type EnvelopeCrypto = Pick<SubtleCrypto, "deriveKey" | "encrypt" | "decrypt" | "exportKey">;
+export type EnvelopeCrypto = Pick<
+  SubtleCrypto,
+  "deriveKey" | "encrypt" | "decrypt" | "exportKey" | "importKey" | "verify"
+>;
 
 /** Whether `key` is a data key as it must be: HKDF, not extractable, the single usage deriveKey. */
 function isDataKey(key: CryptoKey): boolean {
@@ -21,12 +24,12 @@ function isDataKey(key: CryptoKey): boolean {
 export async function deriveMessageKey(
   subtle: EnvelopeCrypto,
   dataKey: CryptoKey,
-  messageId: Uint8Array<ArrayBuffer>,
+  { suite, messageId }: Pick<Header, "suite" | "messageId">,
   usage: "encrypt" | "decrypt",
 ): Promise<CryptoKey> {
   if (!isDataKey(dataKey)) throw new CofferError("key-unusable");
   const key = await subtle.deriveKey(
-    { name: "HKDF", hash: "SHA-512", salt: messageId, info: DERIVE_INFO },
+    { name: "HKDF", hash: "SHA-512", salt: messageId, info: suite.deriveInfo },
     dataKey,
     { name: "AES-GCM", length: 256 },
     false,
@@ -81,7 +84,7 @@ export async function verifyHeader(
 ): Promise<CryptoKey> {
   const [commitment, key] = await Promise.all([
     deriveCommitment(subtle, dataKey, header.messageId),
-    deriveMessageKey(subtle, dataKey, header.messageId, "decrypt"),
+    deriveMessageKey(subtle, dataKey, header, "decrypt"),
   ]);
   if (!equalConstantTime(commitment, header.commitment)) throw decryptFailed();
   const iv = new Uint8Array(IV_LENGTH);

@@ -1,11 +1,14 @@
 /** Opening: message in, plaintext out, frame by frame. Only a stream that has closed was complete and genuine. */
-import { type EncryptionContext, equalContext } from "./context.ts";
-import { FINAL_OVERHEAD, frameAad, MAX_FRAMES, REGULAR_OVERHEAD } from "./frame.ts";
+import { concat } from "../bytes.ts";
+import { CofferError } from "../error.ts";
+import { type Deliver, decryptBlock, frameJobs, type Opened } from "./body.ts";
+import { type EncryptionContext, matchesContext } from "./context.ts";
+import { verifyFooter } from "./footer.ts";
 import { type Header, parseHeader } from "./header.ts";
 import { type EnvelopeCrypto, verifyHeader } from "./keys.ts";
-import { flow, type Job, pipeline } from "./pipeline.ts";
+import { type Job, pipeline } from "./pipeline.ts";
 import { ByteReader, Foreign, type Source } from "./reader.ts";
-import { decryptFailed, END, IV_LENGTH, MAX_HEADER_LENGTH, TAG_LENGTH } from "./suite.ts";
+import { decryptFailed, MAX_HEADER_LENGTH, MAX_HELD_LENGTH } from "./suite.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -13,24 +16,36 @@ export type OpenOptions = {
   subtle: EnvelopeCrypto;
   /** Gives the data key for a header that is not yet authenticated; its own errors pass through. */
   dataKey(header: Header): CryptoKey | Promise<CryptoKey>;
-  /** What the message's context must equal, pair for pair. */
+  /**
+   * What the message's context must equal, pair for pair. The pair `aws-crypto-public-key` of a signed message may be left
+   * out; where it is given it is the signer's key that is expected.
+   */
   context: EncryptionContext;
+  /**
+   * Longest message, in bytes, of those that have to be held whole before anything of them may be released: signed ones
+   * and ones that are not framed. Default: 64 MiB, and about twice that is in memory for a moment. 0 refuses them all.
+   */
+  maxHeldLength?: number;
   signal?: AbortSignal;
   /** Called with the plaintext bytes decrypted so far. */
   onProgress?(bytes: number): void;
 };
 
 /**
- * Opens `source`. Frames are released as they verify; the stream closes only after the final frame has verified and
- * the source has ended there. Everything wrong with the message is `decrypt-failed`, without detail; the source's and
- * the key's own errors and the signal's reason pass through.
+ * Opens `source`. What is released has verified: of a framed message frame by frame, each as the one at its place; of a
+ * signed one nothing before the signature over all of it, of one that is not framed nothing before its tag. What is
+ * *not* verified until the stream closes is that the message is complete: it closes only after the final frame has
+ * verified and the source has ended there.
+ *
+ * Everything wrong with the message is `decrypt-failed`, without detail. `document-too-long` is a genuine header whose
+ * message is above `maxHeldLength`. The source's and the key's own errors and the signal's reason pass through.
  */
 export function open(source: Source, options: OpenOptions): ReadableStream<Bytes> {
   const reader = new ByteReader(source);
   return pipeline(jobs(reader, options), reader, {
     depth: 3,
     ...(options.signal ? { signal: options.signal } : {}),
-    mapError: (reason) => (reason instanceof Foreign ? reason.reason : decryptFailed()),
+    mapError,
   });
 }
 
@@ -38,6 +53,44 @@ export function open(source: Source, options: OpenOptions): ReadableStream<Bytes
 export function openStream(options: OpenOptions): ReadableWritablePair<Bytes, Uint8Array> {
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   return { readable: open(readable, options), writable };
+}
+
+/** The one error of everything that is wrong with a message; others' errors as they are. */
+export function mapError(reason: unknown): unknown {
+  return reason instanceof Foreign ? reason.reason : decryptFailed();
+}
+
+async function* jobs(reader: ByteReader, options: OpenOptions): AsyncGenerator<Job, void> {
+  const opened = await openHeader(reader, options);
+  const { header, subtle } = opened;
+  let done = 0;
+  const deliver: Deliver = (plaintexts) => {
+    for (const plaintext of plaintexts) done += plaintext.length;
+    options.onProgress?.(done);
+    return plaintexts;
+  };
+  const { signed } = header.suite;
+  const framed = header.frameLength > 0;
+  if (framed && !signed) return yield* frameJobs(reader, opened, deliver);
+
+  const message = await hold(reader, header, options.maxHeldLength ?? MAX_HELD_LENGTH);
+  const body = signed ? await verifyFooter(subtle, header, message) : message.subarray(header.length);
+  if (framed) yield* frameJobs(new ByteReader(body), opened, deliver);
+  else yield { chunks: decryptBlock(opened, body).then((plaintext) => deliver([plaintext], 0)) };
+}
+
+/** Reads the header and verifies it: context, commitment, tag. */
+export async function openHeader(reader: ByteReader, options: OpenOptions): Promise<Opened> {
+  const { subtle } = options;
+  const header = await readHeader(reader);
+  if (!matchesContext(header.context, header.suite.signed, options.context)) throw decryptFailed();
+  let dataKey: CryptoKey;
+  try {
+    dataKey = await options.dataKey(header);
+  } catch (reason) {
+    throw new Foreign(reason);
+  }
+  return { subtle, header, key: await verifyHeader(subtle, dataKey, header) };
 }
 
 async function readHeader(reader: ByteReader): Promise<Header> {
@@ -54,80 +107,10 @@ async function readHeader(reader: ByteReader): Promise<Header> {
   }
 }
 
-async function* jobs(reader: ByteReader, options: OpenOptions): AsyncGenerator<Job, void> {
-  const header = await readHeader(reader);
-  if (!equalContext(header.context, options.context)) throw decryptFailed();
-  let dataKey: CryptoKey;
-  try {
-    dataKey = await options.dataKey(header);
-  } catch (reason) {
-    throw new Foreign(reason);
-  }
-  const key = await verifyHeader(options.subtle, dataKey, header);
-
-  let done = 0;
-  const decrypt = async (frames: Frame[]): Promise<Bytes[]> => {
-    const plaintexts = await Promise.all(
-      frames.map((frame) => decryptFrame(options.subtle, key, header, frame)),
-    );
-    for (const plaintext of plaintexts) done += plaintext.length;
-    options.onProgress?.(done);
-    return plaintexts;
-  };
-
-  const { frameLength } = header;
-  const sealed = frameLength + REGULAR_OVERHEAD;
-  const group = flow(frameLength).frames * sealed;
-  for (let sequence = 1, last = false; !last; ) {
-    const block = reader.take(Math.min(group, await reader.fill(group)));
-    const view = new DataView(block.buffer, block.byteOffset, block.length);
-    const frames: Frame[] = [];
-    let at = 0;
-    for (; at + sealed <= block.length && view.getUint32(at) !== END; at += sealed, sequence++) {
-      if (view.getUint32(at) !== sequence || sequence > MAX_FRAMES) throw decryptFailed();
-      frames.push(frameAt(block, at + 4, frameLength, sequence, false));
-    }
-    if (at < block.length || frames.length === 0) {
-      reader.untake(block.subarray(at));
-      frames.push(await readFinalFrame(reader, frameLength, sequence));
-      last = true;
-    }
-    yield { chunks: decrypt(frames) };
-  }
-}
-
-type Frame = { iv: Bytes; sealed: Bytes; sequence: number; final: boolean };
-
-/** The frame whose IV begins at `at`, when nothing but the ciphertext of `length` bytes follows it. */
-function frameAt(block: Bytes, at: number, length: number, sequence: number, final: boolean): Frame {
-  const start = at + IV_LENGTH;
-  const sealed = block.subarray(start, start + length + TAG_LENGTH);
-  return { iv: block.subarray(at, start), sealed, sequence, final };
-}
-
-/** Reads the final frame, after which nothing may follow. */
-async function readFinalFrame(reader: ByteReader, frameLength: number, sequence: number): Promise<Frame> {
-  const start = FINAL_OVERHEAD - TAG_LENGTH;
-  if ((await reader.fill(start)) < start) throw decryptFailed();
-  const head = reader.take(start);
-  const view = new DataView(head.buffer, head.byteOffset, start);
-  const length = view.getUint32(start - 4);
-  if (view.getUint32(0) !== END || view.getUint32(4) !== sequence || length > frameLength)
-    throw decryptFailed();
-  const rest = length + TAG_LENGTH;
-  if ((await reader.fill(rest + 1)) !== rest) throw decryptFailed();
-  return { iv: head.subarray(8, 8 + IV_LENGTH), sealed: reader.take(rest), sequence, final: true };
-}
-
-/** Decrypts with the IV that the frame carries: other writers number IVs otherwise than frames. */
-async function decryptFrame(
-  subtle: EnvelopeCrypto,
-  key: CryptoKey,
-  header: Header,
-  frame: Frame,
-): Promise<Bytes> {
-  const { iv, sealed, sequence, final } = frame;
-  const additionalData = frameAad(header.messageId, sequence, sealed.length - TAG_LENGTH, final);
-  const algorithm = { name: "AES-GCM", iv, additionalData, tagLength: 8 * TAG_LENGTH };
-  return new Uint8Array(await subtle.decrypt(algorithm, key, sealed));
+/** All of the message in one piece, its header again. */
+async function hold(reader: ByteReader, header: Header, limit: number): Promise<Bytes> {
+  reader.untake(concat(header.body, header.tag));
+  const available = await reader.fill(limit + 1);
+  if (available > limit) throw new Foreign(new CofferError("document-too-long"));
+  return reader.take(available);
 }

@@ -6,7 +6,7 @@ import { type EncryptedDataKey, serialiseHeader } from "./header.ts";
 import { deriveCommitment, deriveMessageKey, type EnvelopeCrypto, tagHeader } from "./keys.ts";
 import { flow, type Job, pipeline } from "./pipeline.ts";
 import { ByteReader, Foreign, type Source } from "./reader.ts";
-import { FRAME_LENGTH, MESSAGE_ID_LENGTH, TAG_LENGTH } from "./suite.ts";
+import { FRAME_LENGTH, MESSAGE_ID_LENGTH, SUITE, TAG_LENGTH } from "./suite.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -16,6 +16,7 @@ export type SealOptions = {
   random(array: Bytes): Bytes;
   /** HKDF key, not extractable, the single usage deriveKey. */
   dataKey: CryptoKey;
+  /** Names that begin with `aws-crypto-` are the format's own and refused. */
   context: EncryptionContext;
   /** 1 to 16; written into the header. */
   encryptedDataKeys: EncryptedDataKey[];
@@ -55,7 +56,7 @@ async function* jobs(reader: ByteReader, options: SealOptions): AsyncGenerator<J
   const messageId = options.random(new Uint8Array(MESSAGE_ID_LENGTH));
   const [commitment, key] = await Promise.all([
     deriveCommitment(subtle, dataKey, messageId),
-    deriveMessageKey(subtle, dataKey, messageId, "encrypt"),
+    deriveMessageKey(subtle, dataKey, { suite: SUITE, messageId }, "encrypt"),
   ]);
   const header = serialiseHeader({ messageId, context, encryptedDataKeys, frameLength, commitment });
   const tag = await tagHeader(subtle, key, header.body);

@@ -3,7 +3,10 @@
 import { createDecipheriv } from "node:crypto";
 import aws from "@aws-crypto/client-node";
 
-const SUITE = aws.AlgorithmSuiteIdentifier.ALG_AES256_GCM_IV12_TAG16_HKDF_SHA512_COMMIT_KEY;
+/** Suite 0x0478, which we write, and 0x0578, which AWS's clients write where they are not told otherwise. */
+export const SUITE = aws.AlgorithmSuiteIdentifier.ALG_AES256_GCM_IV12_TAG16_HKDF_SHA512_COMMIT_KEY;
+export const SIGNED_SUITE =
+  aws.AlgorithmSuiteIdentifier.ALG_AES256_GCM_IV12_TAG16_HKDF_SHA512_COMMIT_KEY_ECDSA_P384;
 const client = aws.buildClient(aws.CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT);
 
 export type Message = { plaintext: Uint8Array; context: Record<string, string> };
@@ -14,15 +17,16 @@ export async function awsOpen(keyring: aws.KeyringNode, message: Uint8Array): Pr
   return { plaintext: new Uint8Array(plaintext), context: { ...messageHeader.encryptionContext } };
 }
 
-/** Seals a message of suite 0x0478. */
+/** Seals a message, of suite 0x0478 where nothing else is said. */
 export async function awsSeal(
   keyring: aws.KeyringNode,
   plaintext: Uint8Array,
   context: Record<string, string>,
   frameLength: number,
+  suiteId = SUITE,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { result } = await client.encrypt(keyring, plaintext, {
-    suiteId: SUITE,
+    suiteId,
     encryptionContext: context,
     frameLength,
     plaintextLength: plaintext.length,
@@ -41,17 +45,29 @@ export function releasedKeyring(file: { keyNamespace: string; keyName: string; k
   });
 }
 
-/** Opens everything with one data key. */
+/** Opens and seals everything with one data key, which it writes as encrypted under `count` keys. */
 export class FixedKeyring extends aws.KeyringNode {
   readonly #key: Uint8Array;
+  readonly #count: number;
 
-  constructor(key: Uint8Array) {
+  constructor(key: Uint8Array, count = 1) {
     super();
     this.#key = key;
+    this.#count = count;
   }
 
-  override async _onEncrypt(): Promise<never> {
-    throw new Error("reads only");
+  override async _onEncrypt(material: aws.NodeEncryptionMaterial): Promise<aws.NodeEncryptionMaterial> {
+    const { KeyringTraceFlag: Flag } = aws;
+    material.setUnencryptedDataKey(this.#key.slice(), {
+      keyNamespace: "test",
+      keyName: "fixed",
+      flags: Flag.WRAPPING_KEY_GENERATED_DATA_KEY,
+    });
+    for (let i = 0; i < this.#count; i++) {
+      const key = { providerId: "test", providerInfo: `fixed ${i}`, encryptedDataKey: new Uint8Array(i + 1) };
+      material.addEncryptedDataKey(new aws.EncryptedDataKey(key), Flag.WRAPPING_KEY_ENCRYPTED_DATA_KEY);
+    }
+    return material;
   }
 
   override async _onDecrypt(material: aws.NodeDecryptionMaterial): Promise<aws.NodeDecryptionMaterial> {

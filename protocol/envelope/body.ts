@@ -1,0 +1,110 @@
+/** Reads and decrypts bodies: frames in groups, several under way, or the single block of a message that is not framed. */
+import { BLOCK_OVERHEAD, blockAad, FINAL_OVERHEAD, frameAad, MAX_FRAMES, REGULAR_OVERHEAD } from "./frame.ts";
+import type { Header } from "./header.ts";
+import type { EnvelopeCrypto } from "./keys.ts";
+import { flow, type Job } from "./pipeline.ts";
+import type { ByteReader } from "./reader.ts";
+import { decryptFailed, END, IV_LENGTH, TAG_LENGTH } from "./suite.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** A message whose header has verified, and the key of its body. */
+export type Opened = { subtle: EnvelopeCrypto; header: Header; key: CryptoKey };
+
+/** Gives on what has verified: plaintexts that follow each other, the first of which begins at `position`. */
+export type Deliver = (plaintexts: Bytes[], position: number) => Bytes[];
+
+/**
+ * The frames from number `first` on, which `reader` is at: to number `last`, none of which may be the final frame, or
+ * through the final frame, after which nothing may follow. Each is authenticated as the one of its number.
+ */
+export async function* frameJobs(
+  reader: ByteReader,
+  { subtle, header, key }: Opened,
+  deliver: Deliver,
+  { first, last }: { first: number; last?: number } = { first: 1 },
+): AsyncGenerator<Job, void> {
+  const { frameLength } = header;
+  const sealed = frameLength + REGULAR_OVERHEAD;
+  const group = flow(frameLength).frames;
+  const decrypt = async (frames: Frame[], position: number): Promise<Bytes[]> =>
+    deliver(await Promise.all(frames.map((frame) => decryptFrame(subtle, key, header, frame))), position);
+
+  for (let sequence = first, ended = false; !ended; ) {
+    const position = (sequence - 1) * frameLength;
+    const wanted = sealed * (last === undefined ? group : Math.min(group, last + 1 - sequence));
+    const block = reader.take(Math.min(wanted, await reader.fill(wanted)));
+    if (last !== undefined && block.length < wanted) throw decryptFailed();
+    const view = new DataView(block.buffer, block.byteOffset, block.length);
+    const frames: Frame[] = [];
+    let at = 0;
+    for (; at + sealed <= block.length && (last !== undefined || view.getUint32(at) !== END); at += sealed) {
+      if (view.getUint32(at) !== sequence || sequence > MAX_FRAMES) throw decryptFailed();
+      frames.push(frameAt(block, at + 4, frameLength, sequence, false));
+      sequence++;
+    }
+    if (last !== undefined) ended = sequence > last;
+    else if (at < block.length || frames.length === 0) {
+      reader.untake(block.subarray(at));
+      frames.push(await readFinalFrame(reader, frameLength, sequence));
+      ended = true;
+    }
+    yield { chunks: decrypt(frames, position) };
+  }
+}
+
+/** The body of a message that is not framed, which is there whole. */
+export async function decryptBlock({ subtle, header, key }: Opened, body: Bytes): Promise<Bytes> {
+  if (body.length < BLOCK_OVERHEAD) throw decryptFailed();
+  const length = body.length - BLOCK_OVERHEAD;
+  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  if (view.getBigUint64(IV_LENGTH) !== BigInt(length)) throw decryptFailed();
+  const iv = body.subarray(0, IV_LENGTH);
+  return decrypt(subtle, key, iv, blockAad(header.messageId, length), body.subarray(IV_LENGTH + 8));
+}
+
+type Frame = { iv: Bytes; sealed: Bytes; sequence: number; final: boolean };
+
+/** The frame whose IV begins at `at`, when nothing but the ciphertext of `length` bytes follows it. */
+function frameAt(block: Bytes, at: number, length: number, sequence: number, final: boolean): Frame {
+  const start = at + IV_LENGTH;
+  const sealed = block.subarray(start, start + length + TAG_LENGTH);
+  return { iv: block.subarray(at, start), sealed, sequence, final };
+}
+
+/** Reads the final frame, after which nothing may follow. */
+async function readFinalFrame(reader: ByteReader, frameLength: number, sequence: number): Promise<Frame> {
+  const start = FINAL_OVERHEAD - TAG_LENGTH;
+  if ((await reader.fill(start)) < start) throw decryptFailed();
+  const head = reader.take(start);
+  const view = new DataView(head.buffer, head.byteOffset, start);
+  const length = view.getUint32(start - 4);
+  if (view.getUint32(0) !== END || view.getUint32(4) !== sequence || length > frameLength)
+    throw decryptFailed();
+  const rest = length + TAG_LENGTH;
+  if ((await reader.fill(rest + 1)) !== rest) throw decryptFailed();
+  return { iv: head.subarray(8, 8 + IV_LENGTH), sealed: reader.take(rest), sequence, final: true };
+}
+
+function decryptFrame(subtle: EnvelopeCrypto, key: CryptoKey, header: Header, frame: Frame): Promise<Bytes> {
+  const { iv, sealed, sequence, final } = frame;
+  return decrypt(
+    subtle,
+    key,
+    iv,
+    frameAad(header.messageId, sequence, sealed.length - TAG_LENGTH, final),
+    sealed,
+  );
+}
+
+/** Decrypts with the IV that the message carries: other writers number IVs otherwise than frames. */
+async function decrypt(
+  subtle: EnvelopeCrypto,
+  key: CryptoKey,
+  iv: Bytes,
+  additionalData: Bytes,
+  sealed: Bytes,
+): Promise<Bytes> {
+  const algorithm = { name: "AES-GCM", iv, additionalData, tagLength: 8 * TAG_LENGTH };
+  return new Uint8Array(await subtle.decrypt(algorithm, key, sealed));
+}
