@@ -2,7 +2,7 @@ import { decodeItem, enumerationOf, isRead, type OperationName, tagNumber } from
 
 const BATCH_ITEM = tagNumber("BatchItem");
 const OPERATION = tagNumber("Operation");
-const OPERATIONS = enumerationOf("Operation").byValue;
+const BY_CODE = enumerationOf("Operation").byValue;
 
 /** Whether an encoded request only reads; those in another encoding than TTLV are not looked into. */
 export function isRepeatable(request: Uint8Array): boolean {
@@ -12,8 +12,6 @@ export function isRepeatable(request: Uint8Array): boolean {
   const items = message.value.filter(({ tag }) => tag === BATCH_ITEM);
   return items.every((item) => {
     const operation = item.type === "Structure" ? item.value.find(({ tag }) => tag === OPERATION) : undefined;
-    return (
-      operation?.type === "Enumeration" && isRead(OPERATIONS.get(operation.value)?.name as OperationName)
-    );
+    return operation?.type === "Enumeration" && isRead(BY_CODE.get(operation.value)?.name as OperationName);
   });
 }

@@ -11,7 +11,7 @@ const TEXTS = ["", "\0", "x-", "x-Coffer-Class", "\u{1f511}", "a".repeat(300), "
 const TYPES = ITEM_TYPES.filter((type) => type !== undefined);
 const TAGS = [...enumerationOf("Tag")!.byValue.keys()];
 const OPERATION = tagNumber("Operation");
-const OPERATIONS = [...enumerationOf("Operation")!.byValue.keys()];
+const OPERATION_CODES = [...enumerationOf("Operation")!.byValue.keys()];
 
 export interface Material {
   /** Trees to take parts from. */
@@ -86,7 +86,7 @@ function change(tree: Item, random: Random, material: Material): void {
       const operations = all.filter((place) => place.list[place.at]!.tag === OPERATION);
       if (operations.length === 0) return;
       const place = random.pick(operations);
-      place.list[place.at] = { tag: OPERATION, type: "Enumeration", value: random.pick(OPERATIONS) };
+      place.list[place.at] = { tag: OPERATION, type: "Enumeration", value: random.pick(OPERATION_CODES) };
       return;
     }
     default:

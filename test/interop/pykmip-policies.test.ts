@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parsePolicies } from "#emulator/hsm/index.ts";
-import { OPERATIONS as REGISTER } from "#emulator/hsm/operations/index.ts";
+import { OPERATIONS } from "#emulator/hsm/operations/index.ts";
 import { OBJECT_TYPES, OperationPolicies } from "#emulator/hsm/policy/operation-policy.ts";
 import { namedInPolicies } from "#emulator/hsm/policy/traits.ts";
 import { findPython, missing } from "../support/missing.ts";
@@ -13,7 +13,7 @@ import { findPython, missing } from "../support/missing.ts";
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 const FILE = path("../../docs/kmip-policies.example.json");
-const OPERATIONS = namedInPolicies(REGISTER);
+const ON_OBJECTS = namedInPolicies(OPERATIONS);
 const BUILT_IN = ["default", "public"];
 
 type Answer = [
@@ -29,7 +29,7 @@ const python = findPython("import kmip");
 
 describe.skipIf(missing("python3-pykmip", python))("operation policies", () => {
   let answers: Answer[];
-  const ours = new OperationPolicies(REGISTER, parsePolicies(readFileSync(FILE, "utf8")));
+  const ours = new OperationPolicies(OPERATIONS, parsePolicies(readFileSync(FILE, "utf8")));
   beforeAll(async () => {
     const options = { maxBuffer: 64 * 1024 * 1024 };
     const { stdout } = await promisify(execFile)(python!, [path("pykmip/policies.py"), FILE], options);
@@ -42,7 +42,7 @@ describe.skipIf(missing("python3-pykmip", python))("operation policies", () => {
   /** What we answer; undefined for what only PyKMIP knows. */
   function allowed([operationPolicyName, groups, own, type, operation]: Answer): boolean | undefined {
     const objectType = OBJECT_TYPES[type as keyof typeof OBJECT_TYPES];
-    const known = OPERATIONS[operation];
+    const known = ON_OBJECTS[operation];
     if (!objectType || !known) return undefined;
     return ours.for(groups).allows({ objectType, attributes: { operationPolicyName } }, known, own);
   }
@@ -57,7 +57,7 @@ describe.skipIf(missing("python3-pykmip", python))("operation policies", () => {
 
   it("of every operation on objects have the same name", () => {
     const theirs = new Set(answers.map(([, , , , operation]) => operation));
-    expect(Object.keys(OPERATIONS).filter((name) => !theirs.has(name))).toEqual([]);
+    expect(Object.keys(ON_OBJECTS).filter((name) => !theirs.has(name))).toEqual([]);
     const types = new Set(answers.map(([, , , type]) => type));
     expect(Object.keys(OBJECT_TYPES).filter((name) => !types.has(name))).toEqual([]);
   });

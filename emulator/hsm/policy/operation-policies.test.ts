@@ -4,7 +4,7 @@ import { IDENTITY, named, policy } from "#protocol/hierarchy/index.ts";
 import type { Attributes, KmipClient, OperationName, RequestHeader } from "#protocol/kmip/index.ts";
 import { issueClient } from "../identity/pki.ts";
 import { type Principal, principalOf } from "../identity/principals.ts";
-import { OPERATIONS as REGISTER } from "../operations/index.ts";
+import { OPERATIONS } from "../operations/index.ts";
 import { type TestHsm, testHsm } from "../testing/deployment.ts";
 import {
   AES,
@@ -36,9 +36,9 @@ async function reason(answer: Promise<unknown>): Promise<unknown> {
   return code === "ItemNotFound" ? NONE : code;
 }
 
-const OPERATIONS = namedInPolicies(REGISTER);
+const ON_OBJECTS = namedInPolicies(OPERATIONS);
 type Name = string;
-const NAMES = Object.keys(OPERATIONS);
+const NAMES = Object.keys(ON_OBJECTS);
 const all = (...names: Name[]): PolicySection => ({
   SYMMETRIC_KEY: Object.fromEntries(names.map((name) => [name, "ALLOW_ALL"])),
 });
@@ -220,7 +220,7 @@ const REQUESTS: Readonly<Record<Exclude<Name, "LOCATE">, (uniqueIdentifier: stri
 };
 const requests = Object.entries(REQUESTS) as [Exclude<Name, "LOCATE">, (uid: string) => object][];
 const attempt = (client: KmipClient, name: Name, uid: string) =>
-  reason(client.request(OPERATIONS[name] as OperationName, REQUESTS[name]!(uid) as never));
+  reason(client.request(ON_OBJECTS[name] as OperationName, REQUESTS[name]!(uid) as never));
 
 describe.each(VERSIONS)("the default policy, in %o", (version) => {
   it("lets everybody read public keys and certificates, and nobody else change them", async () => {
@@ -883,6 +883,6 @@ describe("a deployment", () => {
 });
 
 it("operations are ruled under their own names", () => {
-  for (const [name, operation] of Object.entries(OPERATIONS))
+  for (const [name, operation] of Object.entries(ON_OBJECTS))
     expect(operation.toUpperCase()).toBe(name.replaceAll("_", ""));
 });
