@@ -2,9 +2,9 @@ import type { Document } from "#web/client/documents.ts";
 import { UNSHOWABLE } from "./shown.ts";
 
 /** Bytes of UTF-8 that a name may have on Linux; macOS and Windows count 255 UTF-16 units, which are never more. */
-const LONGEST = 255;
+const MAX_NAME = 255;
 /** An ending of more bytes is no file type, and is cut like the rest of the name. */
-const LONGEST_ENDING = 32;
+const MAX_ENDING = 32;
 
 /** Separators of both kinds, and what Windows takes in no name. */
 const FORBIDDEN = /[/\\:*?"<>|]/g;
@@ -27,11 +27,11 @@ export function exportFileName(
 ): string {
   const own = savable(metadata?.name || id);
   const dot = own.lastIndexOf(".");
-  const cuttable = dot <= 0 || bytesOf(own.slice(dot)) > LONGEST_ENDING;
+  const cuttable = dot <= 0 || bytesOf(own.slice(dot)) > MAX_ENDING;
   const [stem, ending] = cuttable ? [own, ""] : [own.slice(0, dot), own.slice(dot)];
   for (let n = 1; ; n++) {
     const last = `${n === 1 ? "" : ` (${n})`}${ending}${added}`;
-    const room = LONGEST - bytesOf(last);
+    const room = MAX_NAME - bytesOf(last);
     const whole = `${cut(stem, room, last === "")}${last}`;
     // What is left of a long name may be a device again, where blanks came after it.
     const name = DEVICE.test(whole) ? `_${cut(stem, room - 1, last === "")}${last}` : whole;

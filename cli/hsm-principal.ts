@@ -9,7 +9,7 @@ import {
   type Device,
   encodeBase32,
   formatPrincipals,
-  LONGEST_PASSWORD,
+  MAX_PASSWORD,
   type Principal,
   parsePrincipals,
   principalOf,
@@ -140,8 +140,8 @@ async function passwordFor(name: string): Promise<string> {
   const password = text.replace(/\r?\n$/, "");
   if (password === "") throw new CommandError("There is no password on standard input.", 2);
   if (/[\r\n]/.test(password)) throw new CommandError("The password on standard input has several lines.", 2);
-  if (password.length > LONGEST_PASSWORD)
-    throw new CommandError(`The password is longer than ${LONGEST_PASSWORD} characters.`, 2);
+  if (password.length > MAX_PASSWORD)
+    throw new CommandError(`The password is longer than ${MAX_PASSWORD} characters.`, 2);
   return password;
 }
 
@@ -165,7 +165,7 @@ async function standardInput(): Promise<string> {
   let text = "";
   for await (const chunk of process.stdin.setEncoding("utf8")) {
     text += chunk as string;
-    if (text.length > 2 * LONGEST_PASSWORD) break;
+    if (text.length > 2 * MAX_PASSWORD) break;
   }
   return text;
 }

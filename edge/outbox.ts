@@ -20,7 +20,7 @@ export const OUTBOX_TABLE = `
 const BATCH = 100;
 /** The first pause after a failure, which doubles with each, and the longest. Milliseconds. */
 const PAUSE_MS = 1000;
-const LONGEST_PAUSE_MS = 60_000;
+const MAX_PAUSE_MS = 60_000;
 /** An addressee that says nothing for so long is asked again later. */
 const PATIENCE_MS = 10_000;
 
@@ -82,7 +82,7 @@ export function openOutbox<M>(
         sql.exec("DELETE FROM outbox WHERE addressee = ? AND number <= ?", addressee, last.number);
         continue;
       }
-      const pause = Math.min(PAUSE_MS * 2 ** first.tries, LONGEST_PAUSE_MS);
+      const pause = Math.min(PAUSE_MS * 2 ** first.tries, MAX_PAUSE_MS);
       const again = "UPDATE outbox SET tries = tries + 1, due = ? WHERE number = ?";
       sql.exec(again, now() + pause, first.number);
       const { code } = taken.problem;

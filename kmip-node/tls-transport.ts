@@ -44,7 +44,7 @@ export function tlsTransport({ host, port, serverName, ...options }: TlsTranspor
  * rejected.
  */
 export function tlsPool(options: TlsPoolOptions): TlsTransport {
-  const { servers, connections: most = 4, rest = 10_000, clock = () => performance.now() } = options;
+  const { servers, connections: maximum = 4, rest = 10_000, clock = () => performance.now() } = options;
   const restsUntil = new Map<TlsServer, number>();
   let connections: TlsConnection[] = [];
   let closed = false;
@@ -62,14 +62,14 @@ export function tlsPool(options: TlsPoolOptions): TlsTransport {
     const usable = connections.filter(({ server }) => !tried.has(server));
     const idle = usable.find(({ load }) => load === 0);
     if (idle) return idle;
-    if (usable.length === 0 || connections.length < most) {
+    if (usable.length === 0 || connections.length < maximum) {
       const server = choose(tried);
       if (!server) return undefined;
       const opened = new TlsConnection(server, options);
       connections.push(opened);
       return opened;
     }
-    return usable.reduce((least, one) => (one.load < least.load ? one : least));
+    return usable.reduce((lightest, one) => (one.load < lightest.load ? one : lightest));
   }
 
   return {

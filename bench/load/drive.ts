@@ -78,8 +78,8 @@ export async function touched(api: Api, browser: Browser): Promise<Record<string
 
 function busiestOf({ objects }: Counts, requests: number): Drive["busiest"] {
   const calls = sum(objects);
-  const [object, most] = Object.entries(objects).sort(([, a], [, b]) => b - a)[0] ?? ["none", 0];
-  return { object, ofCalls: most / calls, ofRequests: most / requests };
+  const [object, count] = Object.entries(objects).sort(([, a], [, b]) => b - a)[0] ?? ["none", 0];
+  return { object, ofCalls: count / calls, ofRequests: count / requests };
 }
 
 /** Of values in ascending order. */

@@ -80,14 +80,14 @@ function entrance() {
 }
 
 /** Bytes of a request's address, and of all its headers. The longest of ours are an authorization request and a token. */
-const LONGEST_URL = 8 * 1024;
-const LONGEST_HEADERS = 32 * 1024;
+const MAX_URL = 8 * 1024;
+const MAX_HEADERS = 32 * 1024;
 
 function tooLong({ req }: GatewayContext): "uri-too-long" | "headers-too-large" | null {
-  if (req.url.length > LONGEST_URL) return "uri-too-long";
+  if (req.url.length > MAX_URL) return "uri-too-long";
   let length = 0;
   for (const [name, value] of req.raw.headers) length += name.length + value.length + 4;
-  return length > LONGEST_HEADERS ? "headers-too-large" : null;
+  return length > MAX_HEADERS ? "headers-too-large" : null;
 }
 
 /** A write by a script of another origin, refused before anything looks at it. Sign-out has rules of its own. */

@@ -12,7 +12,7 @@ export const NOBODY = "";
  * that: only the vault's own code under the user's own cookie opens one, and anyone who has that can redeem as well. Refusing
  * would keep a person out for five minutes after sixteen closed tabs.
  */
-const MOST = 64;
+const MAX_SESSIONS = 64;
 
 export type EnrolmentSession = { id: string; nonce: Uint8Array<ArrayBuffer>; expires: number };
 
@@ -29,7 +29,7 @@ export function openSession(
     `DELETE FROM enrolments WHERE id IN (SELECT id FROM enrolments WHERE user = ?
      ORDER BY (used IS NULL) DESC, expires DESC LIMIT -1 OFFSET ?)`,
     user,
-    MOST - 1,
+    MAX_SESSIONS - 1,
   );
   const session = {
     id: crypto.randomUUID(),

@@ -11,7 +11,7 @@
  */
 
 export { encodeBase32 } from "./identity/one-time-password.ts";
-export { hashPassword, LONGEST_PASSWORD } from "./identity/password-hash.ts";
+export { hashPassword, MAX_PASSWORD } from "./identity/password-hash.ts";
 export {
   ensurePki,
   issueClient,

@@ -3,7 +3,7 @@ import type { RequestItem, ResponseItem } from "./messages.ts";
 
 /** How long (ms) before an answer is asked for the first time, and at most between two times. */
 const FIRST = 10;
-const LONGEST = 1000;
+const MAX_PAUSE_MS = 1000;
 
 /** Sends one item in a message of its own. */
 type Send = (asked: RequestItem) => Promise<ResponseItem>;
@@ -21,7 +21,11 @@ export async function awaited(
   if (!asynchronousCorrelationValue) return answer;
   const payload = { asynchronousCorrelationValue };
   let latest = answer;
-  for (let pause = FIRST; latest.resultStatus === "OperationPending"; pause = Math.min(2 * pause, LONGEST)) {
+  for (
+    let pause = FIRST;
+    latest.resultStatus === "OperationPending";
+    pause = Math.min(2 * pause, MAX_PAUSE_MS)
+  ) {
     await paused(pause, signal);
     if (signal?.aborted) {
       // Whether or not the server hears of it: the caller wants no answer any more.

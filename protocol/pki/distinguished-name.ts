@@ -63,8 +63,8 @@ const SYNTAX: Readonly<Record<string, number>> = {
  * Characters of a text and bytes of a Name, about, and bytes of a type. RFC 5280's upper bounds add up to less; what is
  * longer would be read in time that grows with the square of its length.
  */
-const LONGEST = 16_384;
-const LONGEST_TYPE = 128;
+const MAX_NAME_LENGTH = 16_384;
+const MAX_TYPE_LENGTH = 128;
 
 /** One attribute of a name: its type (dotted), and the text of its value where that is a string. */
 export interface NameAttribute {
@@ -115,7 +115,7 @@ export function textOfName(der: Uint8Array): string {
 /** Reads RFC 4514 §3, and spaces around separators as in RFC 2253. Throws `TypeError`. */
 export function nameOfText(text: string): Bytes {
   // Escaped, a byte has three characters.
-  if (text.length > 4 * LONGEST) throw new TypeError("a name is too long");
+  if (text.length > 4 * MAX_NAME_LENGTH) throw new TypeError("a name is too long");
   if (/^ *$/.test(text)) return encode(SEQUENCE);
   const parts = split(text, ",").reverse();
   return encode(SEQUENCE, ...parts.map((part) => setOf(split(part, "+").map(attributeOfText))));
@@ -123,7 +123,7 @@ export function nameOfText(text: string): Bytes {
 
 /** A name of parts of one attribute each, from values: nothing in them is read as anything else. */
 export function nameOfValues(values: readonly (readonly [type: string, text: string])[]): Bytes {
-  if (values.length > LONGEST) throw new TypeError("a name is too long");
+  if (values.length > MAX_NAME_LENGTH) throw new TypeError("a name is too long");
   checkLength(values.map(([, text]) => text).join(""));
   return encode(
     SEQUENCE,
@@ -132,7 +132,7 @@ export function nameOfValues(values: readonly (readonly [type: string, text: str
 }
 
 function checkLength({ length }: { length: number }): void {
-  if (length > LONGEST) throw new TypeError("a name is too long");
+  if (length > MAX_NAME_LENGTH) throw new TypeError("a name is too long");
 }
 
 function attributeOfText(text: string): Bytes {
@@ -275,7 +275,7 @@ function utf32(bytes: Uint8Array): string | undefined {
 }
 
 function dotted(contents: Uint8Array): string {
-  if (contents.length > LONGEST_TYPE) throw new TypeError("an attribute type is too long");
+  if (contents.length > MAX_TYPE_LENGTH) throw new TypeError("an attribute type is too long");
   const arcs: bigint[] = [];
   let arc = 0n;
   for (const [at, byte] of contents.entries()) {

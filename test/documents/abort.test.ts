@@ -51,14 +51,14 @@ it.each([
   ["before the first byte", "sealing", 0],
   ["after the first part", "sealing", 1],
   ["before the last step", "finishing", 0],
-] as const)("a signal %s ends it with the signal's reason, and nothing is left", async (_, step, least) => {
+] as const)("a signal %s ends it with the signal's reason, and nothing is left", async (_, step, minimum) => {
   const abort = new AbortController();
   const reason = new Error("changed my mind");
   const sealing = client.documents.seal(document, account(), {
     name: "half.bin",
     signal: abort.signal,
     onProgress: (progress) => {
-      if (progress.step === step && progress.bytes >= least) abort.abort(reason);
+      if (progress.step === step && progress.bytes >= minimum) abort.abort(reason);
     },
   });
   await expect(sealing).rejects.toBe(reason);

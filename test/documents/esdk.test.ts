@@ -41,12 +41,12 @@ const value = fc
   .filter((text) => text.isWellFormed());
 const context = fc.dictionary(name, value, { maxKeys: 6, noNullPrototype: true });
 /** Around the edges of `frames` frames, or anywhere. */
-const around = (frameLength: number, most: number) =>
+const around = (frameLength: number, maximum: number) =>
   fc.oneof(
     fc
       .record({ frames: fc.nat(4), more: fc.integer({ min: -1, max: 1 }) })
       .map(({ frames, more }) => Math.max(0, frames * frameLength + more)),
-    fc.nat(most),
+    fc.nat(maximum),
   );
 const pattern = new Uint8Array(4 << 20).map((_, i) => (i * 151 + (i >> 9)) & 0xff);
 const bytes = (length: number) => pattern.slice(0, length);

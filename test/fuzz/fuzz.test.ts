@@ -10,7 +10,7 @@ afterAll(() => {
   for (const target of open) target.close();
 });
 
-async function run(plant: Plant | undefined, most: number): Promise<FuzzReport> {
+async function run(plant: Plant | undefined, maximum: number): Promise<FuzzReport> {
   const targets = [codecTarget(plantedDecode(plant)), await serverTarget(1, plantedHook(plant))];
   open.push(...targets);
   return fuzz({
@@ -18,7 +18,7 @@ async function run(plant: Plant | undefined, most: number): Promise<FuzzReport> 
     seeds: seeds(),
     random: new Random(1),
     epoch: 500,
-    done: ({ executions, findings }) => executions >= most || (plant !== undefined && findings.length > 0),
+    done: ({ executions, findings }) => executions >= maximum || (plant !== undefined && findings.length > 0),
   });
 }
 

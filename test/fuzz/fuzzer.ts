@@ -41,7 +41,7 @@ export interface FuzzOptions {
 
 const HANG = 1000;
 const CORPUS = 4096;
-const LONGEST = 1 << 16;
+const MAX_INPUT_BYTES = 1 << 16;
 
 /** Runs mutated messages through the targets until `done`; stops at twenty findings. */
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
@@ -120,16 +120,16 @@ function nextInput(corpus: readonly Item[], random: Random): { input: Input; tre
   const { bytes, encoding } = encoded(tree, wanted);
   if (tree !== original && !random.chance(4)) return { input: { bytes, encoding }, tree };
   const other = encoded(random.pick(corpus), encoding).bytes;
-  return { input: { bytes: mutateBytes(bytes, other, random).slice(0, LONGEST), encoding } };
+  return { input: { bytes: mutateBytes(bytes, other, random).slice(0, MAX_INPUT_BYTES), encoding } };
 }
 
 /** In the encoding that is wanted, or as TTLV where a text has characters that XML cannot hold. */
 function encoded(tree: Item, wanted: Encoding): Input {
   try {
-    return { bytes: encodeItem(tree, wanted).slice(0, LONGEST), encoding: wanted };
+    return { bytes: encodeItem(tree, wanted).slice(0, MAX_INPUT_BYTES), encoding: wanted };
   } catch (error) {
     if (!(error instanceof KmipEncodeError)) throw error;
-    return { bytes: encodeItem(tree).slice(0, LONGEST), encoding: "ttlv" };
+    return { bytes: encodeItem(tree).slice(0, MAX_INPUT_BYTES), encoding: "ttlv" };
   }
 }
 

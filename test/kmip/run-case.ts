@@ -26,7 +26,7 @@ const IDENTIFIERS = new Set([
 ]);
 
 /** The cases wait for two minutes (ms). */
-const LONGEST_REPEAT = 150_000;
+const MAX_REPEAT_MS = 150_000;
 
 export interface RunOptions {
   connection: Connection;
@@ -81,7 +81,7 @@ class Run {
 
   /** Asks until the answer is as expected. */
   async repeated(request: XmlElement, response: XmlElement | undefined): Promise<string | undefined> {
-    const end = Date.now() + LONGEST_REPEAT;
+    const end = Date.now() + MAX_REPEAT_MS;
     let wrong = await this.step(request, response);
     while (wrong && Date.now() < end) {
       await setTimeout(1000);

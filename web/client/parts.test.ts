@@ -34,14 +34,14 @@ it("cuts any chunks into parts of one size but the last", async () => {
 
 it("keeps a number of parts under way, and gives them back in order", async () => {
   let running = 0;
-  let most = 0;
+  let maximum = 0;
   const sent: number[] = [];
   const { parts, size } = await sendParts(streamOf(10, 10, 10, 5), {
     partSize: 4,
     inFlight: 3,
     onSent: (bytes) => sent.push(bytes),
     send: async (part) => {
-      most = Math.max(most, ++running);
+      maximum = Math.max(maximum, ++running);
       // Later parts are quicker.
       for (let i = 0; i < 20 - part; i++) await Promise.resolve();
       running--;
@@ -49,7 +49,7 @@ it("keeps a number of parts under way, and gives them back in order", async () =
     },
   });
   expect(size).toBe(35);
-  expect(most).toBe(3);
+  expect(maximum).toBe(3);
   expect(parts.map(({ part, etag }) => `${part}${etag}`)).toEqual(parts.map((_, i) => `${i + 1}e${i + 1}`));
   expect(sent.at(-1)).toBe(35);
 });

@@ -11,16 +11,16 @@ const INITIAL = {
 const CIPHER = { NISTKeyWrap: "wrap", AESKeyWrapPadding: "wrap-pad" };
 
 /** Wrapping goes six times over the data, without a pause: what is wrapped is bounded, far beyond the length of keys. */
-const MOST = 65_536;
+const MAX_WRAPPED_BYTES = 65_536;
 
 /** Throws `InvalidField` for more bytes than are wrapped here. */
 export function checkWrappable(data: Uint8Array): void {
-  if (data.length > MOST) throw new KmipError("InvalidField", "Too long for key wrap");
+  if (data.length > MAX_WRAPPED_BYTES) throw new KmipError("InvalidField", "Too long for key wrap");
 }
 
 /** Throws `InvalidField` for more bytes than wrapping may have made: the header is 8. */
 export function checkUnwrappable(data: Uint8Array): void {
-  if (data.length > MOST + 8) throw new KmipError("InvalidField", "Too long for key wrap");
+  if (data.length > MAX_WRAPPED_BYTES + 8) throw new KmipError("InvalidField", "Too long for key wrap");
 }
 
 /** Wraps `data` under an AES key of 16, 24 or 32 bytes. */
@@ -36,10 +36,10 @@ export function wrapAes(method: AesKeyWrap, kek: Uint8Array, data: Uint8Array): 
 /** Unwraps and verifies; one error for whatever is wrong. */
 export function unwrapAes(method: AesKeyWrap, kek: Uint8Array, wrapped: Uint8Array): Uint8Array {
   checkUnwrappable(wrapped);
-  const least = method === "NISTKeyWrap" ? 24 : 16;
+  const minimum = method === "NISTKeyWrap" ? 24 : 16;
   const name = cipherName(method, kek);
   try {
-    if (wrapped.length < least || wrapped.length % 8 !== 0) throw new RangeError("length");
+    if (wrapped.length < minimum || wrapped.length % 8 !== 0) throw new RangeError("length");
     const decipher = createDecipheriv(name, kek, INITIAL[method]);
     return new Uint8Array(Buffer.concat([decipher.update(wrapped), decipher.final()]));
   } catch {

@@ -40,8 +40,8 @@ export function unwrapWith(
   const decipher = createDecipheriv(blockCipherName(algorithm, key.length, "ECB"), key, null);
   decipher.setAutoPadding(false);
   const block = (bytes: Uint8Array) => decipher.update(bytes);
-  const least = method === "NISTKeyWrap" ? 24 : 16;
-  if (data.length < least || data.length % 8 !== 0) throw refused();
+  const minimum = method === "NISTKeyWrap" ? 24 : 16;
+  if (data.length < minimum || data.length % 8 !== 0) throw refused();
   const opened = data.length === 16 ? block(data) : unwrapped(block, data);
   const [head, rest] = [opened.subarray(0, 8), opened.subarray(8)];
   if (method === "NISTKeyWrap") {

@@ -14,7 +14,7 @@ import { unwrapWith, wrapWith } from "./block-key-wrap.ts";
 import { type CcmInput, openCcm, sealCcm } from "./ccm.ts";
 import { type CipherRule, cipherRule, ivBytes, maxBytes } from "./cipher-rules.ts";
 import { Gathered } from "./gathered.ts";
-import { GCM_LONGEST_IV, type GcmInput, openGcm, sealGcm } from "./gcm-long-iv.ts";
+import { GCM_MAX_IV, type GcmInput, openGcm, sealGcm } from "./gcm-long-iv.ts";
 import type { Transform } from "./transform.ts";
 import { xor } from "./xor.ts";
 
@@ -176,7 +176,7 @@ function authenticated(
 }
 
 function isLongGcm({ name, iv }: GcmInput): boolean {
-  return iv.length > GCM_LONGEST_IV && name.endsWith("-gcm");
+  return iv.length > GCM_MAX_IV && name.endsWith("-gcm");
 }
 
 function keyWrapped({ algorithm = "AES", key }: CipherInput, method: AesKeyWrap, data: Uint8Array): Bytes {
@@ -192,9 +192,9 @@ function keyUnwrapped({ algorithm = "AES", key }: CipherInput, method: AesKeyWra
 }
 
 /** Refuses what goes beyond that many bytes. */
-function bounded(most: number, transform: Transform<Bytes>): Transform<Bytes> {
-  if (most === Infinity) return transform;
-  let left = most;
+function bounded(maximum: number, transform: Transform<Bytes>): Transform<Bytes> {
+  if (maximum === Infinity) return transform;
+  let left = maximum;
   return {
     update(data) {
       left -= data.length;

@@ -17,10 +17,10 @@ describe("HKDF gives 255 blocks and no more (RFC 5869 §2.3)", () => {
   it.each([
     ["SHA_256", 255 * 32],
     ["SHA_512", 255 * 64],
-  ] as const)("%s", async (hashingAlgorithm, most) => {
+  ] as const)("%s", async (hashingAlgorithm, maximum) => {
     const parameters = { cryptographicParameters: { hashingAlgorithm } };
-    expect((await derived("HKDF", parameters, most)).length).toBe(most);
-    refused(() => derived("HKDF", parameters, most + 1));
+    expect((await derived("HKDF", parameters, maximum)).length).toBe(maximum);
+    refused(() => derived("HKDF", parameters, maximum + 1));
   });
 });
 

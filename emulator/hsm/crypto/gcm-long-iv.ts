@@ -9,7 +9,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
  */
 
 /** The longest IV, in bytes, that OpenSSL takes. */
-export const GCM_LONGEST_IV = 128;
+export const GCM_MAX_IV = 128;
 
 export interface GcmInput {
   /** OpenSSL's name, as `aes-128-gcm`. */

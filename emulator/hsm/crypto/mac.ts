@@ -49,7 +49,7 @@ export function hashName(algorithm: unknown): string {
 }
 
 /** Tags of less than this many bytes are not made (NIST SP 800-38B §A.2; RFC 2104 §5). */
-const SHORTEST_MAC = 8;
+const MIN_MAC = 8;
 
 /**
  * Begins HMAC (RFC 2104) for algorithms `HMAC_…`, CMAC (NIST SP 800-38B) for block ciphers. Tag Length shortens the MAC;
@@ -67,7 +67,7 @@ export function startMac(
     update: full.update,
     final() {
       const mac = full.final();
-      if (tagLength < SHORTEST_MAC || tagLength > mac.length)
+      if (tagLength < MIN_MAC || tagLength > mac.length)
         throw new KmipError("InvalidField", "The MAC cannot have that length");
       return mac.slice(0, tagLength);
     },

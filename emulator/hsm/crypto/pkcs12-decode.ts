@@ -76,7 +76,7 @@ const OLDER_CIPHERS: Readonly<Record<string, readonly [string, number]>> = {
 const MAX_ITERATIONS = 1_000_000;
 const OWN_ITERATION = 10;
 /** Keys and certificates: each certificate is compared with all others to find the chain. */
-const MOST = 64;
+const MAX_ENTRIES = 64;
 
 interface Opener {
   password: string;
@@ -149,8 +149,8 @@ function contentOf(info: DerReader, opener?: Opener): Uint8Array {
 function gather(bytes: Uint8Array, opener: Opener, found: Found): void {
   const bags = readerOf(bytes).enter(SEQUENCE);
   while (!bags.done) {
-    if (found.keys.length + found.certificates.length >= MOST)
-      throw new Pkcs12Unsupported(`There are ${MOST} keys and certificates at most`);
+    if (found.keys.length + found.certificates.length >= MAX_ENTRIES)
+      throw new Pkcs12Unsupported(`There are ${MAX_ENTRIES} keys and certificates at most`);
     const bag = bags.enter(SEQUENCE);
     const kind = readObjectIdentifier(bag);
     const value = bag.enter(CONTEXT);

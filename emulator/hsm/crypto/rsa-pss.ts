@@ -52,8 +52,8 @@ export function verifyPss(
   signature: Uint8Array,
 ): boolean {
   const { length, unused } = sizes(key);
-  const least = saltLength === ANY_SALT ? 0 : saltLength;
-  if (signature.length !== modulusBytes(key) || length < digest.length + least + 2) return false;
+  const minimum = saltLength === ANY_SALT ? 0 : saltLength;
+  if (signature.length !== modulusBytes(key) || length < digest.length + minimum + 2) return false;
   let opened: Buffer;
   try {
     opened = publicDecrypt({ key, padding: constants.RSA_NO_PADDING }, signature);

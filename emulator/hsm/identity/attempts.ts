@@ -1,6 +1,6 @@
 /** Failed attempts to authenticate, by the channel's identity: so many in a while, and one at a time. */
 
-const MOST = 8;
+const MAX_FAILURES = 8;
 const WHILE = 5 * 60_000;
 
 interface Tried {
@@ -21,7 +21,7 @@ export class Attempts {
     const tried = this.#tried.get(channel) ?? { failures: [], turn: Promise.resolve() };
     this.#tried.set(channel, tried);
     const turn = tried.turn.then(async () => {
-      if (tried.failures.length >= MOST) return undefined;
+      if (tried.failures.length >= MAX_FAILURES) return undefined;
       const result = await attempt();
       if (result === undefined) tried.failures.push(now.getTime());
       return result;

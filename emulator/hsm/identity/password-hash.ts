@@ -7,10 +7,10 @@ const LENGTH = 32;
 const FORM = /^scrypt\$16384\$8\$1\$([A-Za-z0-9_-]{22})\$([A-Za-z0-9_-]{43})$/;
 
 /** Longest password in UTF-16 units. */
-export const LONGEST_PASSWORD = 1024;
+export const MAX_PASSWORD = 1024;
 
 export function hashPassword(password: string, salt: Uint8Array = randomBytes(16)): string {
-  if (password.length > LONGEST_PASSWORD || salt.length !== 16) throw new TypeError("not a password");
+  if (password.length > MAX_PASSWORD || salt.length !== 16) throw new TypeError("not a password");
   const hash = scryptSync(password.normalize("NFC"), salt, LENGTH, COST);
   return ["scrypt", COST.N, COST.r, COST.p, text(salt), text(hash)].join("$");
 }
@@ -23,7 +23,7 @@ export function isPasswordHash(kept: string): boolean {
 /** Takes as long for a wrong password as for the right one. */
 export async function isPassword(kept: string, password: string): Promise<boolean> {
   const [, salt, hash] = FORM.exec(kept) ?? [];
-  if (!salt || !hash || password.length > LONGEST_PASSWORD) return false;
+  if (!salt || !hash || password.length > MAX_PASSWORD) return false;
   const given = await derive(password.normalize("NFC"), Buffer.from(salt, "base64url"), COST);
   return timingSafeEqual(given, Buffer.from(hash, "base64url"));
 }

@@ -12,7 +12,7 @@ import { roleOf } from "#protocol/hierarchy/index.ts";
 import type { Credential } from "#protocol/kmip/index.ts";
 import { isCommonName } from "./client-identity.ts";
 import { usedStep } from "./one-time-password.ts";
-import { hashPassword, isPassword, isPasswordHash, LONGEST_PASSWORD } from "./password-hash.ts";
+import { hashPassword, isPassword, isPasswordHash, MAX_PASSWORD } from "./password-hash.ts";
 
 type Value = Credential["credentialValue"];
 
@@ -156,7 +156,7 @@ export class Principals {
     { password }: Value,
     ...factors: ("oneTimeSecret" | "device")[]
   ): Promise<Shown | undefined> {
-    if (password === undefined || password.length > LONGEST_PASSWORD) return undefined;
+    if (password === undefined || password.length > MAX_PASSWORD) return undefined;
     const right = await isPassword(principal?.password ?? this.#nobody, password);
     if (!right || principal?.password === undefined) return undefined;
     if (factors.some((factor) => principal[factor])) return undefined;

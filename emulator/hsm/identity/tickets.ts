@@ -40,8 +40,8 @@ export function objectsFor(session: Session, operation: string): ReadonlySet<str
 }
 
 /** Tickets that there are at once, and those of one identity. */
-const MOST = 1024;
-const MAX_OF_ONE = 64;
+const MAX_TICKETS = 1024;
+const MAX_TICKETS_OF_ONE = 64;
 
 /**
  * The tickets that Login gave: in memory, by the hash of their value, so that a restart ends them. Where there are too
@@ -66,12 +66,13 @@ export class Tickets {
     const counts = new Map<string, number>();
     for (const one of this.#sessions.values()) counts.set(one.identity, (counts.get(one.identity) ?? 0) + 1);
     const own = counts.get(identity) ?? 0;
-    if (own < MAX_OF_ONE && this.#sessions.size < MOST) return;
-    let most = identity;
-    if (own < MAX_OF_ONE) for (const [one, count] of counts) if (count > (counts.get(most) ?? 0)) most = one;
+    if (own < MAX_TICKETS_OF_ONE && this.#sessions.size < MAX_TICKETS) return;
+    let busiest = identity;
+    if (own < MAX_TICKETS_OF_ONE)
+      for (const [one, count] of counts) if (count > (counts.get(busiest) ?? 0)) busiest = one;
     // In the order in which they were issued.
     for (const [name, one] of this.#sessions)
-      if (one.identity === most) {
+      if (one.identity === busiest) {
         this.#sessions.delete(name);
         return;
       }

@@ -28,14 +28,14 @@ export function isRepeated(property: string, value: unknown): value is unknown[]
 }
 
 /** Instances that an attribute may have: each name is looked for among all others. Vendor attributes count together. */
-const MOST = 1000;
+const MAX_INSTANCES = 1000;
 /** Links of one type that the server adds to an object; with them there are as many again of the client's. */
 export const MAX_LINKS = 1000;
 
 /** Throws where an object would have too many of one attribute. */
 export function checkCount({ attributes }: Pick<ManagedObject, "attributes">): void {
   for (const [property, value] of Object.entries(attributes)) {
-    const max = property === "link" ? MOST + MAX_LINKS : MOST;
+    const max = property === "link" ? MAX_INSTANCES + MAX_LINKS : MAX_INSTANCES;
     if (isRepeated(property, value) && value.length > max)
       throw new KmipError("InvalidField", `An object has ${max} values of ${property} at most`);
   }

@@ -4,12 +4,12 @@ import type { Operation } from "./operation.ts";
 import { keepSettings, settingsOf } from "./settings.ts";
 
 /** Each new object is compared with all of them. */
-const MOST = 64;
+const MAX_CONSTRAINTS = 64;
 
 /** Set Constraints (KMIP 2.1 §6.1.52): those in force from now on; none where there are none. */
 const setConstraints: Handler<"SetConstraints"> = ({ constraints }, context) => {
-  if ((constraints?.constraint?.length ?? 0) > MOST)
-    throw new KmipError("InvalidField", `There are ${MOST} constraints at most`);
+  if ((constraints?.constraint?.length ?? 0) > MAX_CONSTRAINTS)
+    throw new KmipError("InvalidField", `There are ${MAX_CONSTRAINTS} constraints at most`);
   keepSettings(context, { ...settingsOf(context), constraints });
   return {};
 };

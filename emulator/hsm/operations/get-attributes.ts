@@ -7,11 +7,11 @@ import type { Operation } from "./operation.ts";
 import { decodableByPyKmip } from "./pykmip.ts";
 
 /** Attributes that may be asked for by name. */
-const MOST = 1024;
+const MAX_REFERENCES = 1024;
 
 /** Get Attributes (KMIP 2.1 §6.1.20): those that were asked for, all when none was; what an object lacks is left out. */
 const getAttributes: Handler<"GetAttributes"> = ({ uniqueIdentifier, attributeReference }, context) => {
-  if (attributeReference.length > MOST) throw new KmipError("InvalidField", "Too many attributes");
+  if (attributeReference.length > MAX_REFERENCES) throw new KmipError("InvalidField", "Too many attributes");
   const object = objectFor(context, uniqueIdentifier, "GetAttributes", { destroyed: true });
   const all = clientAttributes(object, context.now);
   return {

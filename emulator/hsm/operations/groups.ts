@@ -13,7 +13,7 @@ export class Groups {
     this.#last.delete(name);
     this.#last.set(name, last);
     const [oldest] = this.#last.keys();
-    if (oldest !== undefined && this.#last.size > MOST) this.#last.delete(oldest);
+    if (oldest !== undefined && this.#last.size > MAX_GROUPS) this.#last.delete(oldest);
     const next = last === undefined ? 0 : members.indexOf(last) + 1;
     return [...members.slice(next), ...members.slice(0, next)];
   }
@@ -24,6 +24,6 @@ export class Groups {
   }
 }
 
-const MOST = 1024;
+const MAX_GROUPS = 1024;
 
 const nameOf = (holder: string, group: string) => JSON.stringify([holder, group]);

@@ -15,7 +15,7 @@ beforeAll(async () => {
 }, 30_000);
 afterAll(() => test.close());
 
-const MOST = 1000;
+const MAX_LINKS = 1000;
 type Links = NonNullable<Attributes["link"]>;
 const links = (linkType: Links[number]["linkType"], count: number): Links =>
   Array.from({ length: count }, (_, i) => ({ linkType, linkedObjectIdentifier: `${linkType} ${i}` }));
@@ -42,20 +42,20 @@ const derive = (uniqueIdentifier: string) =>
   });
 
 it("a key derives on when it has many links, and keeps the newest", async () => {
-  const base = await create([...links("ParentLink", 3), ...links("DerivedKeyLink", MOST)]);
+  const base = await create([...links("ParentLink", 3), ...links("DerivedKeyLink", MAX_LINKS)]);
   const first = await derive(base);
   const second = await derive(base);
   const now = await linksOf(base);
   const derived = now.filter(({ linkType }) => linkType === "DerivedKeyLink");
-  expect(derived.length).toBe(MOST);
+  expect(derived.length).toBe(MAX_LINKS);
   expect(derived.map(({ linkedObjectIdentifier }) => linkedObjectIdentifier)).toEqual([
-    ...links("DerivedKeyLink", MOST)
+    ...links("DerivedKeyLink", MAX_LINKS)
       .slice(2)
       .map(({ linkedObjectIdentifier }) => linkedObjectIdentifier),
     first.uniqueIdentifier,
     second.uniqueIdentifier,
   ]);
-  expect(now.length).toBe(MOST + 3);
+  expect(now.length).toBe(MAX_LINKS + 3);
   // Whose link to the base is gone is found by its own.
   expect(await linksOf(first.uniqueIdentifier)).toEqual([
     { linkType: "DerivationBaseObjectLink", linkedObjectIdentifier: base },
@@ -63,8 +63,8 @@ it("a key derives on when it has many links, and keeps the newest", async () => 
 });
 
 it("a client gives an object no more links than it may have", async () => {
-  expect(await reason(create(links("ParentLink", 2 * MOST + 1)))).toBe("InvalidField");
-  const uniqueIdentifier = await create(links("ParentLink", 2 * MOST));
+  expect(await reason(create(links("ParentLink", 2 * MAX_LINKS + 1)))).toBe("InvalidField");
+  const uniqueIdentifier = await create(links("ParentLink", 2 * MAX_LINKS));
   const newAttribute = { link: links("ChildLink", 1) };
   expect(await reason(client.request("AddAttribute", { uniqueIdentifier, newAttribute }))).toBe(
     "InvalidField",

@@ -46,11 +46,11 @@ const locate: Handler<"Locate"> = async (request, context) => {
 /** Units of work (`HeavyWork`) that an object costs which is looked at. */
 const COST = 10;
 /** Values that a pattern may have of one attribute. */
-const MOST = 64;
+const MAX_VALUES = 64;
 
 /** Each value is looked for in the index, and compared with all those of an object. */
 function checkPattern(pattern: Attributes): void {
-  if (Object.values(pattern).some((value) => Array.isArray(value) && value.length > MOST))
+  if (Object.values(pattern).some((value) => Array.isArray(value) && value.length > MAX_VALUES))
     throw new KmipError("InvalidField", "Too many values of one attribute");
 }
 

@@ -8,7 +8,7 @@ type AskedRight = NonNullable<NonNullable<RequestPayload<"DelegatedLogin">["righ
 
 /** Logins (KMIP 2.1 §6.1.30 Login, §6.1.12 Delegated Login): a ticket that stands for the client until it ends. */
 
-const LONGEST = 24 * 3600;
+const MAX_LEASE_SECONDS = 24 * 3600;
 
 /** Login (KMIP 2.1 §6.1.30): a ticket for this client, on channels with its certificate. */
 const login: Handler<"Login"> = (request, context) => {
@@ -58,7 +58,7 @@ function issued(terms: Terms, { subject, session, tickets, now, random }: Asker 
 function terms({ leaseTime = 0, requestCount = 0, usageLimits }: RequestPayload<"Login">, { now }: Clock) {
   if (usageLimits) throw new KmipError("FeatureNotSupported", "Tickets have no usage limits here");
   if (requestCount < 0) throw new KmipError("InvalidField", "Not a count");
-  const seconds = leaseTime === 0 ? LONGEST : Math.min(leaseTime, LONGEST);
+  const seconds = leaseTime === 0 ? MAX_LEASE_SECONDS : Math.min(leaseTime, MAX_LEASE_SECONDS);
   return {
     expires: new Date(now.getTime() + seconds * 1000),
     ...(requestCount === 0 ? {} : { requests: requestCount }),

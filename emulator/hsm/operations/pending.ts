@@ -23,8 +23,8 @@ interface Waiting {
 export type Cancellation = "Canceled" | "UnableToCancel" | "Completed" | "Unavailable";
 
 /** Answers that may wait for one client (and as many for its tickets together), and for all. */
-const MOST = 64;
-const MAX_OF_ALL = 1024;
+const MAX_WAITING_OF_ONE = 64;
+const MAX_WAITING = 1024;
 const PAUSE = 500;
 const PATIENCE = 10 * 60_000;
 
@@ -46,7 +46,10 @@ export class Pending {
     const ofAsker = (one: Waiting) =>
       // Tickets of an identity do not use up what it has itself.
       holder === identity ? one.holder === holder : one.identity === identity && one.holder !== identity;
-    if ([...this.#waiting.values()].filter(ofAsker).length >= MOST || this.#waiting.size >= MAX_OF_ALL)
+    if (
+      [...this.#waiting.values()].filter(ofAsker).length >= MAX_WAITING_OF_ONE ||
+      this.#waiting.size >= MAX_WAITING
+    )
       throw new KmipError("ServerLimitExceeded", "Too many answers are waiting");
     const correlation = random(16);
     const kept = { holder, identity, correlation, operation, since: now.getTime() };

@@ -13,7 +13,7 @@ import { objectFor } from "./object-for.ts";
 const COST = 500_000;
 
 /** Longest chain of certificates that is followed. */
-const MOST = 16;
+const MAX_CHAIN = 16;
 
 /**
  * A private key as PKCS#12 (KMIP 2.1 §4.26 Key Format Type): its PKCS#12 links name the password, and its certificates from one to
@@ -101,7 +101,7 @@ function chain(object: ManagedObject, context: Context): ManagedObject[] {
   const found: ManagedObject[] = [];
   const isFound = (object: ManagedObject) => found.some(({ uid }) => uid === object.uid);
   let next = linked(object, "PKCS_12CertificateLink", context) ?? linked(object, "CertificateLink", context);
-  while (next && found.length < MOST && !isFound(next)) {
+  while (next && found.length < MAX_CHAIN && !isFound(next)) {
     found.push(next);
     next = linked(next, "PKCS_12CertificateLink", context);
   }

@@ -2,11 +2,11 @@ import { KmipError } from "#protocol/kmip/index.ts";
 import type { Handler } from "./handler.ts";
 import type { Operation } from "./operation.ts";
 
-const MOST = 1024 * 1024;
+const MAX_RANDOM_BYTES = 1024 * 1024;
 
 /** RNG Retrieve (KMIP 2.1 §6.1.49): random bytes; from iam, what becomes of them is no key of the hierarchy. */
 const rngRetrieve: Handler<"RNGRetrieve"> = ({ dataLength }, { random }) => {
-  if (dataLength < 1 || dataLength > MOST) throw new KmipError("InvalidField", "Not a length");
+  if (dataLength < 1 || dataLength > MAX_RANDOM_BYTES) throw new KmipError("InvalidField", "Not a length");
   return { data: random(dataLength) };
 };
 

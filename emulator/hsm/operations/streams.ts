@@ -25,7 +25,7 @@ interface Open extends Stream {
 }
 
 /** Streams that one holder may have open, and how long (ms) one may wait for its next piece. */
-const MOST = 64;
+const MAX_STREAMS = 64;
 const PATIENCE = 10 * 60_000;
 
 /** The open streams, by Correlation Value: in memory, so that a restart ends them. */
@@ -40,7 +40,7 @@ export class Streams {
   ): Uint8Array<ArrayBuffer> {
     this.#forget(now);
     const others = [...this.#open.values()].filter(({ holder }) => holder === stream.holder);
-    if (others.length >= MOST) throw new KmipError("GeneralFailure", "Too many operations are open");
+    if (others.length >= MAX_STREAMS) throw new KmipError("GeneralFailure", "Too many operations are open");
     const correlation = random(16);
     this.#open.set(encodeHex(correlation), { ...stream, touched: now.getTime() });
     return correlation;

@@ -5,7 +5,7 @@ import type { Asker, Context, Store } from "./context.ts";
 import { FIELDS } from "./request-attributes.ts";
 
 /** Templates that one request may name. */
-const MOST = 16;
+const MAX_TEMPLATES = 16;
 
 /**
  * Puts the attributes of templates that a request of 1.x names in their place; what the request says itself counts
@@ -17,7 +17,7 @@ export function withTemplates<Payload>(payload: Payload, context: Context): Payl
     const attributes = (payload as Partial<Record<string, Attributes>>)[field];
     if (!attributes?.templateNames?.length) continue;
     const { templateNames, ...own } = attributes;
-    if (templateNames.length > MOST) throw new KmipError("InvalidField", "Too many templates");
+    if (templateNames.length > MAX_TEMPLATES) throw new KmipError("InvalidField", "Too many templates");
     const from = templateNames.map(({ nameValue }) => templateOf(nameValue, context));
     const vendorAttributes = [...from, own].flatMap((one) => one.vendorAttributes ?? []);
     const many = vendorAttributes.length > 0 ? { vendorAttributes } : {};

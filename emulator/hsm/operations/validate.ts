@@ -7,14 +7,14 @@ import type { Handler } from "./handler.ts";
 import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
 
-const MOST = 32;
+const MAX_CERTIFICATES = 32;
 
 /**
  * Validate (KMIP 2.1 §6.1.57): whether certificates make a chain that is valid at a time. Unknown where an issuer is not
  * among them.
  */
 const validate: Handler<"Validate"> = (request, context) => {
-  if ((request.uniqueIdentifier?.length ?? 0) + (request.certificate?.length ?? 0) > MOST)
+  if ((request.uniqueIdentifier?.length ?? 0) + (request.certificate?.length ?? 0) > MAX_CERTIFICATES)
     throw new KmipError("InvalidField", "Too many certificates");
   const at = request.validityDate ?? context.now;
   const objects = (request.uniqueIdentifier ?? []).map((one) => objectFor(context, one, "Validate"));

@@ -16,7 +16,7 @@ import { clientAttributes } from "./client-attributes.ts";
 import type { Asker, Context } from "./context.ts";
 
 /** Attributes that may be wrapped with a key. */
-const MOST = 256;
+const MAX_WRAPPED_ATTRIBUTES = 256;
 
 /**
  * The attributes that are to be wrapped with a key (KMIP 1.4 §2.1.6 Key Wrapping Specification). Each must be there: anyone who unwraps
@@ -33,7 +33,7 @@ export function attributesToWrap(
   if (encodingOption === "NoEncoding")
     throw new KmipError("EncodingOptionError", "Attributes are wrapped with the TTLV encoding only");
   const named = [...attributeName.map(attributeBySpelling), ...attributeReference];
-  if (named.length > MOST) throw new KmipError("InvalidField", "Too many attributes");
+  if (named.length > MAX_WRAPPED_ATTRIBUTES) throw new KmipError("InvalidField", "Too many attributes");
   checkTold(object, context);
   const all = clientAttributes(object, context.now);
   for (const one of named)

@@ -8,7 +8,7 @@ import { publicKeyOf } from "../store/material.ts";
  */
 
 /** Bytes that a key from a secret one has at least: of a shorter prefix each byte is 256 guesses. */
-const SHORTEST = 16;
+const MIN_SECRET_BYTES = 16;
 
 export function isSecret({ attributes }: Pick<ManagedObject, "attributes">): boolean {
   return attributes.sensitive === true || attributes.extractable === false;
@@ -29,7 +29,8 @@ export function checkDerivation(bases: readonly ManagedObject[], derivation: Der
   const secret = bases.filter((base) => base.objectType !== "PublicKey" && isSecret(base));
   const { method, parameters, given, taken, attributes } = derivation;
   if (secret.length === 0 && !isSecret({ attributes })) return;
-  if (taken < SHORTEST) throw new KmipError("InvalidField", "What a secret key gives has 128 bits at least");
+  if (taken < MIN_SECRET_BYTES)
+    throw new KmipError("InvalidField", "What a secret key gives has 128 bits at least");
   checkNoPad(attributes);
   if (secret.length === 0) return;
   // The output is not specified further, and stands for itself: no two lengths of it share a prefix.
@@ -67,7 +68,7 @@ export function checkWrapsSecret(key: ManagedObject): void {
 /** Whether the value can be found by guessing: then a digest reveals it to anyone who reads attributes. */
 export function isGuessable({ objectType, attributes }: ManagedObject): boolean {
   if (!isSecret({ attributes })) return false;
-  const short = (attributes.cryptographicLength ?? 0) < SHORTEST * 8;
+  const short = (attributes.cryptographicLength ?? 0) < MIN_SECRET_BYTES * 8;
   return (
     objectType === "SecretData" || (short && (objectType === "SymmetricKey" || objectType === "SplitKey"))
   );

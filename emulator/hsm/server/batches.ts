@@ -43,7 +43,7 @@ export interface BatchesOptions {
 }
 
 /** Bytes of answers in one message, about, after which the items that are left are refused. */
-const LONGEST = 8 * 1024 * 1024;
+const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 const TOO_LONG: Failure = {
   code: "ResponseTooLarge",
   message: "The answers are too long: ask for less at a time",
@@ -104,7 +104,7 @@ export class Batches {
       };
       const later = isDeferred(header, item, subject);
       let answer: ResponseItem;
-      if (length > LONGEST) answer = failed(item, TOO_LONG);
+      if (length > MAX_ANSWER_BYTES) answer = failed(item, TOO_LONG);
       else if (later && items.length === 1)
         answer = this.#later(item, context, () => this.#deferred(item, context, origin));
       else answer = await this.#answer(item, context, origin, undo);

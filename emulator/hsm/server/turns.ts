@@ -1,7 +1,7 @@
 import { Line } from "./line.ts";
 
 /** How long (ms) messages are served in one turn of the event loop, before what else waits has its turn. */
-const LONGEST = 10;
+const MAX_TURN_MS = 10;
 
 /**
  * Turns of the event loop: long work asks between its parts whether it is time to let others go on. Without this,
@@ -21,7 +21,7 @@ export class Turns {
       this.#schedule();
       return undefined;
     }
-    if (now - this.#since < LONGEST) return undefined;
+    if (now - this.#since < MAX_TURN_MS) return undefined;
     return new Promise((resolve) => {
       this.#waiting.add(identity, resolve);
       this.#schedule();

@@ -95,10 +95,10 @@ function readPublicKey(block: KeyBlock): KeyObject {
 }
 
 /** Bits of a modulus with which one use takes well below a second; longer keys are kept and not used. */
-const LONGEST_MODULUS = 8192;
+const MAX_MODULUS_BITS = 8192;
 
 function bounded(key: KeyObject): KeyObject {
-  if ((key.asymmetricKeyDetails?.modulusLength ?? 0) > LONGEST_MODULUS)
+  if ((key.asymmetricKeyDetails?.modulusLength ?? 0) > MAX_MODULUS_BITS)
     throw new KmipError("KeyFormatTypeNotSupported", "The key is too long to be used here");
   return key;
 }

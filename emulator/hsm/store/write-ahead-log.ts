@@ -9,7 +9,7 @@ const QUICK = 1;
 const FIRST = 256 * 1024;
 const STEP = 4 * 1024 * 1024;
 /** SQLite starts over at the log's start when it has been copied to the database, before it is this long. */
-const LONGEST = 32 * 1024 * 1024;
+const MAX_LOG_BYTES = 32 * 1024 * 1024;
 
 /**
  * Brings SQLite's write-ahead log to the disk: one sync covers all changes that were made before it began, whichever
@@ -96,7 +96,7 @@ export class WriteAheadLog {
   #lengthened(): number {
     this.#file ??= openSync(this.#path, "r+");
     const { size } = fstatSync(this.#file);
-    if (size <= this.#allocated || size > LONGEST) return this.#file;
+    if (size <= this.#allocated || size > MAX_LOG_BYTES) return this.#file;
     const length = Math.min(Math.max(size, FIRST), STEP);
     writeSync(this.#file, new Uint8Array(length), 0, length, size);
     this.#allocated = size + length;
