@@ -18,11 +18,14 @@ import { fits } from "#protocol/shape.ts";
 /** Checked against the contract before anything is believed. */
 export type EnrolmentAnswer = AnswerOf<typeof redeemEnrolment>;
 
-/** Whom the vault's cookie stands for. `session` names the session itself, from sign-in to sign-out. */
+/** Whom this host serves: in a browser, whom the vault's cookie stands for. `session` names the session itself, from sign-in to sign-out. */
 export type SessionOwner = AnswerOf<typeof session>;
 
 export type Registration = {
-  /** Errors: `no-session` when nobody is signed in at the vault, `offline` without a network. */
+  /**
+   * Up to the host: one that serves nobody who signs in says itself whom. Errors: `no-session` when nobody is signed in at
+   * the vault, `offline` without a network.
+   */
   session(): Promise<SessionOwner>;
   /** Opens a session; `nonce` is base64url. */
   open(): Promise<{ id: string; nonce: string }>;
