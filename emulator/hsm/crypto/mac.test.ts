@@ -42,11 +42,12 @@ it.each([
 // What has AES-CMAC where Node has none (docs/decisions/0027).
 it.each([16, 24, 32])("AES-CMAC under %i bytes of key is what @peculiar/webcrypto makes", async (length) => {
   const { subtle } = new Crypto();
+  const algorithm = { name: "AES-CMAC", length: 128 };
   const bytes = crypto.getRandomValues(new Uint8Array(length));
   const imported = await subtle.importKey("raw", bytes, "AES-CMAC", false, ["sign"]);
   for (let size = 1; size <= 64; size++) {
     const data = crypto.getRandomValues(new Uint8Array(size));
-    const expected = await subtle.sign("AES-CMAC", imported, data);
+    const expected = await subtle.sign(algorithm, imported, data);
     expect(mac("AES", bytes, [data.subarray(0, size >> 1), data.subarray(size >> 1)])).toBe(
       encodeHex(new Uint8Array(expected)),
     );
