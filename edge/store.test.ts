@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
+import { type Link, verifyChain } from "#protocol/audit/index.ts";
 import { sqlStorage } from "#test/support/sql-storage.ts";
 import { append, type Batch, SCHEMA } from "./audit/append.ts";
-import { type Link, verifyChain } from "./audit/chain.ts";
 import { authorize } from "./authorize.ts";
 import { ok, refuse, turnAway } from "./result.ts";
 import { openStore, type Store } from "./store.ts";

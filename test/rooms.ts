@@ -11,6 +11,7 @@ const NOTHING = "nothing";
  */
 export const ROOMS: Readonly<Record<string, string>> = {
   "protocol/*.ts": "types of protocol/contract",
+  "protocol/audit": "protocol/*.ts, protocol/hierarchy, protocol/keys, protocol/log",
   "protocol/contract": "protocol/*.ts, protocol/keys/length.ts, protocol/keys/loading",
   "protocol/envelope": "protocol/*.ts",
   "protocol/evidence": "protocol/*.ts, protocol/pki, types of protocol/kmip, types of protocol/policy",

@@ -1,7 +1,6 @@
-import { canonicalEntry, GENESIS, type Link, linkHash } from "./chain.ts";
+import { GENESIS, type Head, type Link, linkHash } from "#protocol/audit/index.ts";
+import { canonicalEntry } from "./entry.ts";
 import type { AuditRow } from "./row.ts";
-
-export type Head = { sequence: number; hash: string };
 
 /** Rows of one outbox, in order. */
 export type Batch = {

@@ -1,8 +1,9 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
+import type { Head } from "#protocol/audit/index.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { isTenantName } from "#protocol/hierarchy/index.ts";
 import { fail, type Result } from "../result.ts";
-import type { Batch, Head } from "./append.ts";
+import type { Batch } from "./append.ts";
 
 /** What the service binding says of who calls: the operator's word in wrangler.toml, not the caller's. */
 type Props = { domain?: string };

@@ -1,12 +1,12 @@
 import { DurableObject } from "cloudflare:workers";
+import type { Head, Link } from "#protocol/audit/index.ts";
 import { seconds } from "#protocol/clock.ts";
 import { SIGN_TYPE, SIGNER } from "#protocol/hierarchy/index.ts";
 import { jwkFromSpki, thumbprint } from "#protocol/keys/index.ts";
 import { wakeBy } from "../alarm.ts";
 import { fromHsm, type Hsm, openHsm, signCompact } from "../hsm/index.ts";
 import { fail, ok, type Result } from "../result.ts";
-import { append, type Batch, type Head, headOf, SCHEMA } from "./append.ts";
-import type { Link } from "./chain.ts";
+import { append, type Batch, headOf, SCHEMA } from "./append.ts";
 
 /** After an append, the head is signed within this time; a busy tenant costs the HSM one signature in this time. */
 const SIGN_AFTER_MS = 2000;

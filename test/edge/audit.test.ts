@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { type Link, verifyChain } from "#edge/audit/chain.ts";
 import { openHsm } from "#edge/hsm/index.ts";
 import { tlsTransport } from "#kmip-node/index.ts";
+import { type Link, verifyChain } from "#protocol/audit/index.ts";
 import { IDENTITY, ROOT_CA, SIGN_TYPE, TRUST_LIST } from "#protocol/hierarchy/index.ts";
 import { findKey, type TrustList, verifyJws, verifyTrustList } from "#protocol/keys/index.ts";
 import { EdgeClient, newVerifier } from "../support/edge-client.ts";

@@ -2,12 +2,12 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Client, connect } from "#cli/client.ts";
-import { type Link, verifyChain } from "#edge/audit/chain.ts";
 import { type Hsm, openHsm } from "#edge/hsm/index.ts";
 import { getWrapped, toRecipient, underParent } from "#edge/hsm/keys/release.ts";
 import { retire } from "#edge/hsm/keys/retire.ts";
 import { type AccessTokenClaims, signAccessToken } from "#edge/iam/access-token.ts";
 import { tlsTransport } from "#kmip-node/index.ts";
+import { type Link, verifyChain } from "#protocol/audit/index.ts";
 import { decodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
