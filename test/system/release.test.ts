@@ -4,19 +4,21 @@
  * own, or with Sensitive off.
  */
 
-import {
-  constants,
-  generateKeyPairSync,
-  type KeyObject,
-  privateDecrypt,
-  randomBytes,
-  randomUUID,
-} from "node:crypto";
+import { constants, generateKeyPairSync, type KeyObject, privateDecrypt, randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { IDENTITY, type PolicyAttribute, policy } from "#protocol/hierarchy/index.ts";
-import type { Attributes, RequestPayload, ResponsePayload } from "#protocol/kmip/index.ts";
+import { IDENTITY } from "#protocol/hierarchy/index.ts";
+import type { Attributes } from "#protocol/kmip/index.ts";
 import { needle, scanBytes } from "../memory/index.ts";
 import { type HsmClient, hsmClient, outcome } from "./hsm.ts";
+import { expectHidden, expectRefused, REFUSALS } from "./hsm-refusals.ts";
+import {
+  get,
+  importKey,
+  importPlain,
+  registerCertificate,
+  registerPublicKey,
+  vendor,
+} from "./hsm-requests.ts";
 import { openEnrolled, readRows, useSystemAndBrowser, watchKeys, withKit } from "./index.ts";
 import { selfSigned } from "./self-signed.ts";
 
@@ -34,13 +36,6 @@ let own: { publicKey: KeyObject; privateKey: KeyObject };
 const watched = watchKeys();
 
 type Usage = NonNullable<Attributes["cryptographicUsageMask"]>;
-const RSA: NonNullable<Attributes["cryptographicParameters"]>[number] = {
-  paddingMethod: "OAEP",
-  hashingAlgorithm: "SHA_256",
-  maskGenerator: "MGF1",
-  maskGeneratorHashingAlgorithm: "SHA_256",
-};
-
 beforeAll(async () => {
   [kms, ra, user] = (await Promise.all(
     [IDENTITY.kms, IDENTITY.ra, "ordinary-user"].map((name) => hsmClient(system, name)),
@@ -73,173 +68,10 @@ afterAll(async () => {
   watched.stop();
 });
 
-/** As the edge imports: the HSM unwraps by `wrappedBy`. `attributes` are what an attacker would rather have. */
-async function importKey(
-  client: HsmClient,
-  wrapped: Uint8Array<ArrayBuffer>,
-  wrappedBy: string,
-  attributes: Attributes = {},
-): Promise<string> {
-  const uniqueIdentifier = randomUUID();
-  await client.request("Import", {
-    uniqueIdentifier,
-    objectType: "SymmetricKey",
-    replaceExisting: false,
-    keyWrapType: "NotWrapped",
-    attributes: {
-      cryptographicAlgorithm: "AES",
-      cryptographicLength: 256,
-      cryptographicUsageMask: ["DeriveKey", "WrapKey", "UnwrapKey"],
-      sensitive: true,
-      activationDate: new Date(Date.now() - 3_600_000),
-      ...attributes,
-    },
-    object: {
-      symmetricKey: {
-        keyBlock: {
-          keyFormatType: "Raw",
-          keyValue: wrapped,
-          cryptographicAlgorithm: "AES",
-          cryptographicLength: 256,
-          keyWrappingData: {
-            wrappingMethod: "Encrypt",
-            encryptionKeyInformation: {
-              uniqueIdentifier: wrappedBy,
-              cryptographicParameters: { blockCipherMode: "NISTKeyWrap" },
-            },
-            encodingOption: "NoEncoding",
-          },
-        },
-      },
-    },
-  });
-  return uniqueIdentifier;
-}
-
 /** Both keys of the ladder in the HSM, owned by the KMS, as in the midst of a rewrap. */
 async function ladder(attributes: Attributes = {}): Promise<{ account: string; data: string }> {
   const account = await importKey(kms, accountKey.wrapped, accountKey.master, attributes);
   return { account, data: await importKey(kms, wrappedDataKey, account, attributes) };
-}
-
-const get = (
-  client: HsmClient,
-  uniqueIdentifier: string,
-  by?: { key: string; rsa?: boolean; encoding?: "TTLVEncoding" },
-) =>
-  client.request("Get", {
-    uniqueIdentifier,
-    ...(by && {
-      keyWrappingSpecification: {
-        wrappingMethod: "Encrypt",
-        encryptionKeyInformation: {
-          uniqueIdentifier: by.key,
-          cryptographicParameters: by.rsa ? RSA : { blockCipherMode: "NISTKeyWrap" },
-        },
-        encodingOption: by.encoding ?? "NoEncoding",
-      },
-    }),
-  });
-
-const registerPublicKey = (client: HsmClient, key: KeyObject, attributes: Attributes = {}) =>
-  client.request("Register", {
-    objectType: "PublicKey",
-    attributes: {
-      cryptographicAlgorithm: "RSA",
-      cryptographicLength: 3072,
-      cryptographicUsageMask: ["WrapKey", "Encrypt"],
-      cryptographicParameters: [RSA],
-      activationDate: new Date(Date.now() - 3_600_000),
-      ...attributes,
-    },
-    object: {
-      publicKey: {
-        keyBlock: {
-          keyFormatType: "X_509",
-          keyValue: { keyMaterial: new Uint8Array(key.export({ type: "spki", format: "der" })) },
-          cryptographicAlgorithm: "RSA",
-          cryptographicLength: 3072,
-        },
-      },
-    },
-  });
-
-const registerCertificate = (client: HsmClient, der: Uint8Array, attributes: Attributes = {}) =>
-  client.request("Register", {
-    objectType: "Certificate",
-    attributes,
-    object: { certificate: { certificateType: "X_509", certificateValue: new Uint8Array(der) } },
-  });
-
-const importPlain = (
-  client: HsmClient,
-  bytes: Uint8Array,
-  attributes: Attributes,
-): Promise<ResponsePayload<"Import">> => {
-  const payload: RequestPayload<"Import"> = {
-    uniqueIdentifier: randomUUID(),
-    objectType: "SymmetricKey",
-    replaceExisting: false,
-    keyWrapType: "NotWrapped",
-    attributes: {
-      cryptographicAlgorithm: "AES",
-      cryptographicLength: 256,
-      cryptographicUsageMask: ["WrapKey", "UnwrapKey", "Encrypt", "Decrypt"],
-      activationDate: new Date(Date.now() - 3_600_000),
-      ...attributes,
-    },
-    object: {
-      symmetricKey: {
-        keyBlock: {
-          keyFormatType: "Raw",
-          keyValue: { keyMaterial: new Uint8Array(bytes) },
-          cryptographicAlgorithm: "AES",
-          cryptographicLength: 256,
-        },
-      },
-    },
-  };
-  return client.request("Import", payload);
-};
-
-const vendor = (name: PolicyAttribute, value: string) => ({ vendorAttributes: [policy(name, value)] });
-
-/**
- * Reasons of a refusal by policy of what is done with an object that the asker can see. Any other would prove nothing:
- * that an object is not there, least of all, since a mistyped identifier is not there either.
- */
-const REFUSALS = [
-  "PermissionDenied",
-  "Sensitive",
-  "NotExtractable",
-  "IncompatibleCryptographicUsageMask",
-  "ReadOnlyAttribute",
-  "AttributeReadOnly",
-];
-
-async function expectRefused(
-  attempts: Record<string, () => Promise<unknown>>,
-  reasons: readonly string[] = REFUSALS,
-): Promise<void> {
-  for (const [what, attempt] of Object.entries(attempts)) {
-    const reason = await outcome(attempt());
-    expect(reasons, `${what}: ${reason}`).toContain(reason);
-  }
-}
-
-/** To the asker these objects are not there, though they are: their owners (or who may use them) see them. */
-async function expectHidden(
-  objects: [HsmClient, string][],
-  attempts: Record<string, () => Promise<unknown>>,
-): Promise<void> {
-  await expectRefused(attempts, ["ObjectNotFound", "WrappingObjectNotFound"]);
-  for (const [client, uniqueIdentifier] of objects) {
-    const { attributes } = await client.request("GetAttributes", {
-      uniqueIdentifier,
-      attributeReference: ["state"],
-    });
-    expect(attributes.state).toBe("Active");
-  }
 }
 
 /** Whether anything that the HSM answered to this client holds a key, be it under the attacker's own RSA key. */
