@@ -75,7 +75,12 @@ async function open(): Promise<Driver> {
   return {
     async goto(url) {
       said.length = 0;
-      await bidi.send("browsingContext.navigate", { context, url, wait: "complete" });
+      const go = () => bidi.send("browsingContext.navigate", { context, url, wait: "complete" });
+      // A page that goes elsewhere by itself at that moment ends the navigation: then it is asked for again, as a person would.
+      await go().catch((error: Error) => {
+        if (!error.message.includes("NS_BINDING_ABORTED")) throw error;
+        return go();
+      });
     },
     run: async <T>(body: string) => JSON.parse((await evaluate(body)) ?? "null") as T,
     async press(selector) {
