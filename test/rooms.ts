@@ -59,7 +59,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "web/page": "web/browser/index.ts, web/browser/discovery.ts",
   "web/*.ts": "protocol/*.ts, node:, esbuild",
 
-  "emulator/enclave": "protocol/*.ts, node:, @peculiar/x509, reflect-metadata",
+  "emulator/enclave": "protocol/*.ts, protocol/pki, node:, @peculiar/x509, reflect-metadata",
   "emulator/hsm/log.ts": "node:",
   "emulator/hsm/crypto": "protocol/*.ts, protocol/kmip, protocol/pki, node:",
   "emulator/hsm/store": "protocol/*.ts, protocol/hierarchy, protocol/kmip, files, emulator/hsm/crypto, node:",

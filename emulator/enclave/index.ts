@@ -1,8 +1,14 @@
 /**
- * The enclave emulator: a platform key, and evidence signed by it that says EMULATED. No hardware stands behind it.
- * May import: protocol/*.ts, node:, @peculiar/x509, reflect-metadata.
+ * The enclave emulator: a platform key, and evidence signed by it that says EMULATED; enclaves like those of AWS Nitro, and
+ * all that can be wrong with their evidence. No hardware stands behind it.
+ * May import: protocol/*.ts, protocol/pki, node:, @peculiar/x509, reflect-metadata.
  * May be imported by: users of the package, as `./enclave`; cli, test (and never by edge, web or emulator/hsm, which only know its
  * root certificate).
  */
 
 export { type EvidenceOrder, makeEvidence, makePlatform, type Platform } from "./evidence.ts";
+export { launchNitroEnclave, type NitroEnclave, type NitroLaunch } from "./nitro.ts";
+export { makeNitroAuthority, type NitroAuthority } from "./nitro-authority.ts";
+export type { NitroFault, NitroRequest } from "./nitro-fault.ts";
+export { NITRO_FAULTS, NITRO_FORMS, type NitroFaultName } from "./nitro-faults.ts";
+export type { Registers } from "./registers.ts";

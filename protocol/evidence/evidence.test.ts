@@ -106,7 +106,7 @@ describe("evidence of the enclave emulator", () => {
 describe("formats of evidence", () => {
   it("are told apart by their names", async () => {
     const evidence = makeEvidence(platform, order);
-    for (const type of ["TPMQuote", 0x80000002, "application/eat+jwt", "", undefined])
+    for (const type of ["SAMLAssertion", 0x80000098, "application/eat+jwt", "", undefined])
       await expect(verifyEvidence(type, evidence, expected)).rejects.toThrow("not an accepted type");
     expect(ATTESTATION_TYPES).toContain(ENCLAVE_EVIDENCE);
     expect(new Set(ATTESTATION_TYPES).size).toBe(ATTESTATION_TYPES.length);

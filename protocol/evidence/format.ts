@@ -25,6 +25,8 @@ export interface Expectation {
   readonly subject: string;
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** Whether a platform will do on which its owner can look into what runs (debug mode). It will not by default. */
+  readonly debug?: boolean;
 }
 
 /** What evidence says that was verified. */

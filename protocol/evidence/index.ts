@@ -7,17 +7,25 @@
 import type { AttestationType } from "../kmip/index.ts";
 import { ENCLAVE_EMULATOR } from "./enclave-emulator.ts";
 import type { Claims, EvidenceFormat, Expectation } from "./format.ts";
+import { NITRO, NITRO_EMULATED } from "./nitro.ts";
 
 export type { Claims, EvidenceFormat, Expectation } from "./format.ts";
+export { type VerifiedNitroDocument, verifyNitroDocument } from "./nitro.ts";
+export type { NitroDocument } from "./nitro-document.ts";
+export { AWS_NITRO_ROOT_G1 } from "./nitro-root.ts";
 
 /** The formats that are known. */
-const FORMATS: readonly EvidenceFormat[] = [ENCLAVE_EMULATOR];
+const FORMATS: readonly EvidenceFormat[] = [ENCLAVE_EMULATOR, NITRO, NITRO_EMULATED];
 
 /** What the known formats are called in KMIP. */
 export const ATTESTATION_TYPES: readonly AttestationType[] = FORMATS.map((format) => format.attestationType);
 
 /** The evidence of the enclave emulator as an Attestation Type. */
 export const ENCLAVE_EVIDENCE = ENCLAVE_EMULATOR.attestationType;
+
+/** AWS's documents, and those of emulated Nitro enclaves, as Attestation Types. */
+export const NITRO_EVIDENCE = NITRO.attestationType;
+export const EMULATED_NITRO_EVIDENCE = NITRO_EMULATED.attestationType;
 
 const MAX_REGISTERS = 64;
 /** SHA-256, SHA-384 and SHA-512. */

@@ -12,11 +12,9 @@ import {
   type Value,
 } from "./der.ts";
 import { type Extensions, readExtensions } from "./extensions.ts";
+import { ECDSA_P256, type SignatureKind } from "./signature.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
-
-/** ECDSA with SHA-256, no parameters (RFC 5758 §3.2). */
-const ECDSA_WITH_SHA256 = "300a06082a8648ce3d040302";
 
 export type Certificate = Extensions & {
   /** DER of issuer and subject names, to compare byte for byte. */
@@ -33,10 +31,10 @@ export type Certificate = Extensions & {
 };
 
 /**
- * Parses a certificate of version 3, signed with ECDSA and SHA-256. Throws `TypeError` for anything else, and for a
- * critical extension that is not known here.
+ * Parses a certificate of version 3, signed with ECDSA and SHA-256 or the given kind. Throws `TypeError` for anything
+ * else, and for a critical extension that is not known here.
  */
-export function parseCertificate(der: Uint8Array): Certificate {
+export function parseCertificate(der: Uint8Array, kind: SignatureKind = ECDSA_P256): Certificate {
   const outer = new DerReader(der);
   const certificate = outer.enter(SEQUENCE);
   outer.end();
@@ -50,7 +48,7 @@ export function parseCertificate(der: Uint8Array): Certificate {
   const version = encodeHex(fields.read(CONTEXT).contents);
   fields.read(INTEGER);
   // What was signed names the algorithm too, and the two must agree (RFC 5280 §4.1.1.2).
-  if (algorithm !== ECDSA_WITH_SHA256 || encodeHex(fields.read(SEQUENCE).bytes) !== algorithm)
+  if (algorithm !== kind.identifier || encodeHex(fields.read(SEQUENCE).bytes) !== algorithm)
     throw new TypeError("another signature algorithm");
   if (version !== "020102") throw new TypeError("not version 3");
   const issuer = fields.read(SEQUENCE);

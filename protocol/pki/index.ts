@@ -9,3 +9,4 @@ export { type InstanceCertificate, instanceTier, METHOD_POLICY, TIER_POLICY } fr
 export { nameText } from "./name.ts";
 export { verifyChain } from "./path.ts";
 export { type CertificationRequest, signedRequest, wrappingProofInput } from "./request.ts";
+export { ECDSA_P384 } from "./signature.ts";

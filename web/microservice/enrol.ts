@@ -103,7 +103,7 @@ export async function verifyInstance(
 ): Promise<{ trust: TrustList; tier: Tier }> {
   checkInstanceKeys(record.identityKey, record.wrappingKey);
   if (!(now < record.notAfter)) throw new CofferError("instance-expired");
-  const chain = record.chain.map(parseCertificate);
+  const chain = record.chain.map((der) => parseCertificate(der));
   const { custodian, method } = record;
   const verify = async (der: Uint8Array, use: "identity" | "wrapping") => {
     const leaf = parseCertificate(der);

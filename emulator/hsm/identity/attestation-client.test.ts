@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { makeEvidence, makePlatform, type Platform } from "#emulator/enclave/index.ts";
 import { connectKmip } from "#kmip-node/index.ts";
-import { ENCLAVE_EVIDENCE } from "#protocol/evidence/index.ts";
+import { ATTESTATION_TYPES, ENCLAVE_EVIDENCE } from "#protocol/evidence/index.ts";
 import { named, policy } from "#protocol/hierarchy/index.ts";
 import {
   type Attest,
@@ -100,7 +100,7 @@ describe.each(WAYS)("a client that can attest, over $transport in $encoding:", (
     expect((await client.request("Encrypt", payload)).data?.length).toBe(16);
     expect(attested).toHaveBeenCalledExactlyOnceWith(
       { nonceId: expect.any(Uint8Array), nonceValue: expect.any(Uint8Array) },
-      [ENCLAVE_EVIDENCE],
+      ATTESTATION_TYPES,
     );
     expect(sent.map(({ header }) => header.authentication?.credential?.length ?? 0)).toEqual([0, 1]);
     expect(sent.map(({ header }) => header.attestationCapableIndicator)).toEqual([true, true]);
@@ -200,7 +200,7 @@ describe("a batch is not sent again", () => {
     ]);
     expect(items[1].resultReason).toBe("AttestationRequired");
     expect(header.nonce?.nonceValue.length).toBe(32);
-    expect(header.attestationType).toEqual([ENCLAVE_EVIDENCE]);
+    expect(header.attestationType).toEqual(ATTESTATION_TYPES);
     expect(sent.length).toBe(1);
     await client.request("Encrypt", encrypt().payload);
     expect([await countOf("before"), await countOf("never")]).toEqual([1, 0]);

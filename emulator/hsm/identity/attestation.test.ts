@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeEvidence, makePlatform, type Platform } from "#emulator/enclave/index.ts";
-import { ENCLAVE_EVIDENCE } from "#protocol/evidence/index.ts";
+import { ATTESTATION_TYPES, ENCLAVE_EVIDENCE } from "#protocol/evidence/index.ts";
 import { IDENTITY, POLICY, policy, VENDOR } from "#protocol/hierarchy/index.ts";
 import {
   type Attributes,
@@ -125,7 +125,7 @@ describe.each(EVERYWHERE)("over $transport in $encoding, KMIP $number:", ({ way,
   it("an object that requires attestation is used by a client that shows fresh evidence", async () => {
     const first = await over(alice, ask(version));
     expect(outcome(first)).toBe("AttestationRequired");
-    expect(first.header.attestationType).toEqual([ENCLAVE_EVIDENCE]);
+    expect(first.header.attestationType).toEqual(ATTESTATION_TYPES);
     expect(first.header.nonce!.nonceValue.length).toBe(32);
     const second = await over(alice, attested(first.header.nonce!, {}, version));
     expect(outcome(second)).toBe("Success");
@@ -525,7 +525,7 @@ describe("Query", () => {
     const asked = item("Query", { queryFunction: ["QueryAttestationTypes", "QueryCapabilities"] });
     const { items } = await send(alice, { protocolVersion: version }, [asked]);
     expect(items[0]!.payload).toMatchObject({
-      attestationType: [ENCLAVE_EVIDENCE],
+      attestationType: ATTESTATION_TYPES,
       capabilityInformation: [{ attestationCapability: true }],
     });
   });

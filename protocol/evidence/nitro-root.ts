@@ -1,0 +1,18 @@
+import { decodeBase64url } from "../base64url.ts";
+
+/**
+ * The root of AWS Nitro's attestation in the commercial partition, `CN=aws.nitro-enclaves`, valid from 2019-10-28 to
+ * 2049-10-28. DER; its SHA-256 is 641a0321a3e244efe456463195d606317ed7cdcc3c1756e09893f3c68f79bb5b, as AWS publishes.
+ */
+export const AWS_NITRO_ROOT_G1: Uint8Array = decodeBase64url(
+  [
+    "MIICETCCAZagAwIBAgIRAPkxdWgbkK_hHUbMtOTn-FYwCgYIKoZIzj0EAwMwSTELMAkGA1UEBhMCVVMxDzANBgNVBAoMBkFtYXpv",
+    "bjEMMAoGA1UECwwDQVdTMRswGQYDVQQDDBJhd3Mubml0cm8tZW5jbGF2ZXMwHhcNMTkxMDI4MTMyODA1WhcNNDkxMDI4MTQyODA1",
+    "WjBJMQswCQYDVQQGEwJVUzEPMA0GA1UECgwGQW1hem9uMQwwCgYDVQQLDANBV1MxGzAZBgNVBAMMEmF3cy5uaXRyby1lbmNsYXZl",
+    "czB2MBAGByqGSM49AgEGBSuBBAAiA2IABPwCVOumCMHzaHDimtqQvkY4MpJzbolL__Zy2YlES1BR5TSksfbb48C8WBoyt7F2Bw7e",
+    "EtaaP-ohG2bnUs990d0JX28TcPQXCEPZ3BABIeTPYwEoCWZEh8l5YoQwTcU_9KNCMEAwDwYDVR0TAQH_BAUwAwEB_zAdBgNVHQ4E",
+    "FgQUkCW1DdkFR-eWw5b6cp3PmanfS5YwDgYDVR0PAQH_BAQDAgGGMAoGCCqGSM49BAMDA2kAMGYCMQCjfy-Rocm9Xue4YnwWmNJV",
+    "A44fA0P5W2OpYow9OYCVRaEevL8uO1XYru5xtMPWrfMCMQCi85sWBbJwKKXdS6BptQFuZbT73o_gBh1qUxl_nNr12UO8Yfwr6wPL",
+    "b-6NIwLz3_Y",
+  ].join(""),
+);
