@@ -1,3 +1,4 @@
+import { session, signOut } from "#protocol/contract/index.ts";
 import type { Origins } from "../tenants.ts";
 
 /** A content security policy as directives; each kind of document has its own, and everything else gets `NOTHING`. */
@@ -23,7 +24,7 @@ export function appPolicy({ vault }: Origins): string {
     "font-src": "'self'",
     "manifest-src": "'self'",
     "worker-src": "'self'",
-    "connect-src": `'self' ${vault}/sign-out`,
+    "connect-src": `'self' ${vault}${signOut.path}`,
     "frame-src": vault,
     "require-trusted-types-for": "'script'",
     "trusted-types": "'none'",
@@ -58,7 +59,7 @@ function asking(vault: string): Policy {
   return {
     ...NOTHING,
     "script-src": `${vault}/page.js`,
-    "connect-src": `${vault}/session`,
+    "connect-src": `${vault}${session.path}`,
     "style-src": "'self'",
     "require-trusted-types-for": "'script'",
     "trusted-types": "'none'",

@@ -1,4 +1,4 @@
-import { openApiDocument } from "#protocol/contract/index.ts";
+import { openApiDocument, token as tokenRoute } from "#protocol/contract/index.ts";
 import { ok } from "../../result.ts";
 import { tenantOf } from "../context.ts";
 import { clearSessionCookie, sessionCookie } from "../cookie.ts";
@@ -36,7 +36,7 @@ export const signIn = {
     return ok({
       issuer: vault,
       authorization_endpoint: `${vault}/authorize`,
-      token_endpoint: `${apps[0]}/token`,
+      token_endpoint: `${apps[0]}${tokenRoute.path}`,
       response_types_supported: ["code"],
       grant_types_supported: ["authorization_code", "refresh_token"],
       code_challenge_methods_supported: ["S256"],
