@@ -6,7 +6,7 @@
 import { createApp } from "./gateway/index.ts";
 
 export { Audit, AuditObject } from "./audit/index.ts";
-export { Datastore, DatastoreObject } from "./datastore/index.ts";
+export { Datastore, DatastoreAccountObject, DatastoreObject } from "./datastore/index.ts";
 export { GatewayObject } from "./gateway/index.ts";
 export { Iam, IamObject } from "./iam/index.ts";
 export { Kms, KmsObject } from "./kms/index.ts";

@@ -154,6 +154,23 @@ export function openStore(
   };
 }
 
+/**
+ * Whether the object has ever opened its store. One that was reached by a name that somebody made up has not, and a
+ * refusal must leave it as it is.
+ */
+export function hasStore({ storage }: Pick<DurableObjectState, "storage">): boolean {
+  const found = storage.sql.exec(
+    "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sql_schema_migrations'",
+  );
+  return found.toArray().length === 1;
+}
+
+/** What of the tenant an object with a store is for, as its name says after the tenant's: an account, a user. */
+export function subjectOf(sql: SqlStorage): string {
+  const { source } = sql.exec<{ source: string }>("SELECT source FROM store_identity").one();
+  return source.slice(source.indexOf("/") + 1);
+}
+
 type Identity = { tenant: string; source: string; epoch: string };
 
 /**

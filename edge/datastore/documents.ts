@@ -34,7 +34,7 @@ const PAGE = 100;
 
 /**
  * Opens an upload under the id that the custodian has chosen. The same request again, before anything was uploaded, is
- * answered as the first time: its answer was lost. Any other use of an existing id is refused, no matter whose it is.
+ * answered as the first time: its answer was lost. Any other use of an id that the account has is refused, whichever app it is of.
  */
 export function insertDocument(
   sql: SqlStorage,
@@ -84,17 +84,15 @@ function isUntouched(sql: SqlStorage, { id, state, metadata, writing }: Document
   return sql.exec("SELECT 1 FROM parts WHERE document = ?", id).toArray().length === 0;
 }
 
-/** The document if it is of one of the caller's accounts, of the same app, and in one of these states. Others do not exist. */
+/** The document if it is of the caller's app, and in one of these states. Others do not exist. */
 export function findDocument(
   sql: SqlStorage,
   id: string,
-  caller: Pick<Caller, "accounts" | "client">,
+  caller: Pick<Caller, "client">,
   states: readonly DocumentRow["state"][],
 ): Decision<DocumentRow> {
   const [row] = [...sql.exec<DocumentRow>("SELECT * FROM documents WHERE id = ?", id)];
   if (!row || row.state === "deleted") return refuse("not-found", "no such document");
-  if (!caller.accounts.includes(row.account))
-    return refuse("not-found", "document belongs to an account of others");
   if (row.client !== caller.client) return refuse("not-found", "document belongs to another app");
   return states.includes(row.state) ? ok(row) : refuse("conflict", `document is ${row.state}`);
 }

@@ -11,13 +11,14 @@ import { erase, joinParts, type Place, storeMetadata, storePart } from "./writes
 const READABLE: DocumentRow["state"][] = ["complete"];
 
 /**
- * The door of the datastore. The gateway has verified access token, DPoP proof and the shape of what is asked. The tenant's object decides and keeps
- * the table; the bytes stream between caller and R2 here and touch no Durable Object.
+ * The door of the datastore. The gateway has verified access token, DPoP proof and the shape of what is asked. The account's object
+ * decides and keeps the table; the bytes stream between caller and R2 here and touch no Durable Object.
  */
 export class Datastore extends WorkerEntrypoint<Env> {
-  /** `POST /documents`: opens an upload under the id that the custodian chose; for those who leave it out, one is made. */
+  /** `POST /accounts/{account}/documents`: opens an upload under the id that the custodian chose; for those who leave it out, one is made. */
   async create(caller: Caller, account: string, id?: string): Promise<Result<UploadOpened>> {
-    const decision = await this.#object(caller).create(caller, account, id);
+    const object = this.#object(caller, account);
+    const decision = await object.create(caller, id);
     if (!decision.ok) return decision;
     const { value: made } = decision;
     if (made.upload === null) {
@@ -25,75 +26,98 @@ export class Datastore extends WorkerEntrypoint<Env> {
         httpMetadata: { contentType: "application/octet-stream", cacheControl: "no-store" },
       });
       // Asked for twice at once, the upload that came first is the document's.
-      if (!(await this.#object(caller).opened(made.id, upload.uploadId))) await upload.abort();
+      if (!(await object.opened(made.id, upload.uploadId))) await upload.abort();
     }
     return ok({ id: made.id, partSize: PART_SIZE });
   }
 
-  /** `PUT /documents/{id}/parts/{n}`: `length` bytes (Content-Length) of `body`. A part can be sent again. */
+  /** `PUT …/documents/{id}/parts/{n}`: `length` bytes (Content-Length) of `body`. A part can be sent again. */
   async uploadPart(
     caller: Caller,
+    account: string,
     id: string,
     part: number,
     length: number,
     body: ReadableStream,
   ): Promise<Result<Part>> {
-    const decision = await this.#object(caller).allowPart(caller, id, part, length);
+    const decision = await this.#object(caller, account).allowPart(caller, id, part, length);
     if (!decision.ok) return decision;
-    const stored = storePart(this.#place(caller), decision.value, body, length);
+    const stored = storePart(this.#place(caller, account), decision.value, body, length);
     // A client that breaks off must not keep us from noting what became of its part.
     this.ctx.waitUntil(stored.catch(() => undefined));
     return ok(await stored);
   }
 
-  /** `PUT /documents/{id}/metadata`: the sealed metadata message, at most 64 KiB. It may be replaced. */
-  async putMetadata(caller: Caller, id: string, message: Uint8Array): Promise<Result<void>> {
+  /** `PUT …/documents/{id}/metadata`: the sealed metadata message, at most 64 KiB. It may be replaced. */
+  async putMetadata(caller: Caller, account: string, id: string, message: Uint8Array): Promise<Result<void>> {
     if (message.byteLength === 0) return fail("bad-request");
-    const decision = await this.#object(caller).allowMetadata(caller, id, message.byteLength);
-    return decision.ok ? storeMetadata(this.#place(caller), decision.value, message) : decision;
+    const decision = await this.#object(caller, account).allowMetadata(caller, id, message.byteLength);
+    return decision.ok ? storeMetadata(this.#place(caller, account), decision.value, message) : decision;
   }
 
-  /** `POST /documents/{id}/complete`: joins the parts; from now on the document is listed. */
+  /** `POST …/documents/{id}/complete`: joins the parts; from now on the document is listed. */
   async complete(
     caller: Caller,
+    account: string,
     id: string,
     claimed: Completion,
   ): Promise<Result<{ size: number; etag: string }>> {
-    const decision = await this.#object(caller).complete(caller, id, claimed);
-    return decision.ok ? joinParts(this.#place(caller), decision.value, claimed) : decision;
+    const decision = await this.#object(caller, account).complete(caller, id, claimed);
+    return decision.ok ? joinParts(this.#place(caller, account), decision.value, claimed) : decision;
   }
 
-  /** `GET /documents`: complete documents of one account, newest first. */
+  /** `GET …/documents`: complete documents of the account, newest first. */
   async list(caller: Caller, account: string, cursor?: string): Promise<Result<DocumentPage>> {
-    return this.#object(caller).list(caller, account, cursor);
+    return this.#object(caller, account).list(caller, cursor);
   }
 
-  /** `GET /documents/{id}/content`; `range` is the Range header as it came, or null. */
-  async content(caller: Caller, id: string, range: string | null): Promise<Result<Content>> {
-    return this.#read(caller, "datastore:read", id, range, contentKey);
+  /** `GET …/documents/{id}/content`; `range` is the Range header as it came, or null. */
+  async content(caller: Caller, account: string, id: string, range: string | null): Promise<Result<Content>> {
+    return this.#read(caller, account, "datastore:read", id, range, contentKey);
   }
 
-  /** `GET /documents/{id}/metadata`: the sealed metadata message. */
-  async metadata(caller: Caller, id: string): Promise<Result<Content>> {
-    return this.#read(caller, "datastore:read-metadata", id, null, metadataKey);
+  /** `GET …/documents/{id}/metadata`: the sealed metadata message. */
+  async metadata(caller: Caller, account: string, id: string): Promise<Result<Content>> {
+    return this.#read(caller, account, "datastore:read-metadata", id, null, metadataKey);
   }
 
-  /** `DELETE /documents/{id}`: an upload or a complete document; gone from the list at once, from R2 at once or soon. */
-  async delete(caller: Caller, id: string): Promise<Result<void>> {
-    const decision = await this.#object(caller).remove(caller, id);
+  /** `DELETE …/documents/{id}`: an upload or a complete document; gone from the list at once, from R2 at once or soon. */
+  async delete(caller: Caller, account: string, id: string): Promise<Result<void>> {
+    const decision = await this.#object(caller, account).remove(caller, id);
     if (!decision.ok) return decision;
-    await erase(this.#place(caller), decision.value);
+    await erase(this.#place(caller, account), decision.value);
     return ok(undefined);
+  }
+
+  /** For the IAM: a user is no member of this account any more, or not signed in. From now on no part of an upload is taken on its earlier word. */
+  async left({
+    tenant,
+    account,
+    user,
+  }: {
+    tenant: string;
+    account: string;
+    user: string;
+  }): Promise<Result<null>> {
+    await this.#object({ tenant }, account).ended(user);
+    return ok(null);
+  }
+
+  /** For the IAM: the account is shredded. The same for all its users. */
+  async shredded({ tenant, account }: { tenant: string; account: string }): Promise<Result<null>> {
+    await this.#object({ tenant }, account).ended();
+    return ok(null);
   }
 
   async #read(
     caller: Caller,
+    account: string,
     action: string,
     id: string,
     header: string | null,
     keyOf: typeof contentKey,
   ): Promise<Result<Content>> {
-    const decision = await this.#object(caller).allow(caller, action, id, READABLE);
+    const decision = await this.#object(caller, account).allow(caller, action, id, READABLE);
     if (!decision.ok) return decision;
     const { value: row } = decision;
     const range = parseRange(header, row.size);
@@ -103,11 +127,11 @@ export class Datastore extends WorkerEntrypoint<Env> {
     return ok({ body: object.body, size: object.size, etag: object.httpEtag, range });
   }
 
-  #place(caller: Caller): Place {
-    return { bucket: this.env.DOCUMENTS, rows: this.#object(caller), tenant: caller.tenant };
+  #place(caller: Caller, account: string): Place {
+    return { bucket: this.env.DOCUMENTS, rows: this.#object(caller, account), tenant: caller.tenant };
   }
 
-  #object(caller: Caller) {
-    return this.env.DATASTORE_OBJECT.getByName(caller.tenant);
+  #object({ tenant }: { tenant: string }, account: string) {
+    return this.env.DATASTORE_ACCOUNT_OBJECT.getByName(`${tenant}/${account}`);
   }
 }

@@ -1,5 +1,7 @@
-/** Tables of the datastore's object, one object a tenant. Migrations are only ever appended to. */
-export const MIGRATIONS: readonly string[] = [
+import { HANDOVER_TABLE } from "../handover.ts";
+
+/** Tables of the datastore's objects. Migrations are only ever appended to. */
+const DOCUMENTS: readonly string[] = [
   `
   -- pending: being uploaded; completing: the parts are being joined; complete: listed; deleted: R2 has still to forget it.
   CREATE TABLE documents (
@@ -96,5 +98,18 @@ export const MIGRATIONS: readonly string[] = [
     UPDATE usage SET bytes = bytes - OLD.held WHERE account =
       (SELECT account FROM documents WHERE id = OLD.document AND state IN ('pending', 'completing'));
   END;
+  `,
+];
+
+/** Of an account's object. */
+export const MIGRATIONS: readonly string[] = [...DOCUMENTS, HANDOVER_TABLE];
+
+/** Of the object that has documents of a whole tenant from earlier releases. */
+export const TENANT_MIGRATIONS: readonly string[] = [
+  ...DOCUMENTS,
+  `
+  -- Accounts whose documents their own object has begun to take: here they are not touched any more.
+  CREATE TABLE moved (account TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  CREATE INDEX documents_by_owner ON documents (account, id);
   `,
 ];

@@ -91,7 +91,7 @@ function complete(id: string, digest = "digest") {
   return joinParts(place, begun.value, PARTS);
 }
 async function remove(id: string): Promise<void> {
-  const by = { accounts: ["a1"], client: "page" };
+  const by = { client: "page" };
   const found = findDocument(sql, id, by, ["pending", "completing", "complete"]);
   if (!found.ok) throw new Error(found.reason);
   markDeleted(sql, id, 1);

@@ -47,7 +47,7 @@ it("hands a handler what is of the contract's shape, and answers with its status
   expect(await ask("/kms/data-keys", sent("POST", JSON.stringify(body)))).toBe('201 {"edks":["a"]}');
   expect(given[0]).toMatchObject({ body });
   const list = site(listDocuments);
-  expect(await list.ask("/documents?account=a&more=1", {})).toBe("200 {}");
+  expect(await list.ask("/accounts/a/documents?more=1", {})).toBe("200 {}");
   expect(list.given[0]?.input).toEqual({ account: "a" });
 });
 
@@ -75,21 +75,21 @@ it.each([
 
 it("checks parameters of path and query, and the length that octets are told to have", async () => {
   const list = site(listDocuments);
-  expect(await list.ask("/documents", {})).toBe("400 bad-request");
-  expect(await list.ask("/documents?account=a/b", {})).toBe("400 bad-request");
+  expect(await list.ask("/accounts/a%2Fb/documents", {})).toBe("400 bad-request");
+  expect(await list.ask(`/accounts/${"a".repeat(65)}/documents`, {})).toBe("400 bad-request");
   const part = site(uploadPart);
   const octets = (length: string) => ({
     ...sent("PUT", "x", "application/octet-stream"),
     headers: { "content-type": "application/octet-stream", "content-length": length },
   });
-  expect(await part.ask("/documents/d/parts/0", octets("1"))).toBe("400 bad-request");
-  expect(await part.ask("/documents/d/parts/1", octets("1e3"))).toBe("400 bad-request");
-  expect(await part.ask("/documents/d/parts/1", octets("99999999999"))).toBe("413 too-large");
-  expect(await part.ask("/documents/d/parts/1", octets("1"))).toBe("200 {}");
+  expect(await part.ask("/accounts/a/documents/d/parts/0", octets("1"))).toBe("400 bad-request");
+  expect(await part.ask("/accounts/a/documents/d/parts/1", octets("1e3"))).toBe("400 bad-request");
+  expect(await part.ask("/accounts/a/documents/d/parts/1", octets("99999999999"))).toBe("413 too-large");
+  expect(await part.ask("/accounts/a/documents/d/parts/1", octets("1"))).toBe("200 {}");
   const metadata = site(putMetadata, null);
-  expect(await metadata.ask("/documents/d/metadata", sent("PUT", "x", "application/octet-stream"))).toBe(
-    "204 ",
-  );
+  expect(
+    await metadata.ask("/accounts/a/documents/d/metadata", sent("PUT", "x", "application/octet-stream")),
+  ).toBe("204 ");
   expect([list.given.length, part.given.length, metadata.given.length]).toEqual([0, 1, 1]);
 });
 
@@ -103,9 +103,9 @@ it("tells a developer where a request is malformed, and nobody what was in it", 
     ],
     size: 1,
   });
-  await ask("/documents/d/complete", sent("POST", body));
+  await ask("/accounts/a/documents/d/complete", sent("POST", body));
   expect(logged).not.toHaveBeenCalled();
-  await ask("/documents/d/complete", sent("POST", body), "development");
+  await ask("/accounts/a/documents/d/complete", sent("POST", body), "development");
   const [[line]] = logged.mock.calls as [[string]];
   expect(line).toContain("value.parts[1].part: expected");
   expect(line).not.toContain("SECRET");

@@ -33,8 +33,10 @@ describe("contract", () => {
   });
 
   it("puts parameters into paths so that none becomes two", () => {
-    expect(pathOf(readContent, { id: "../a/b?c#d" })).toBe("/documents/..%2Fa%2Fb%3Fc%23d/content");
-    expect(pathOf(uploadPart, { id: "x", part: "7" })).toBe("/documents/x/parts/7");
+    expect(pathOf(readContent, { account: "a", id: "../a/b?c#d" })).toBe(
+      "/accounts/a/documents/..%2Fa%2Fb%3Fc%23d/content",
+    );
+    expect(pathOf(uploadPart, { account: "a", id: "x", part: "7" })).toBe("/accounts/a/documents/x/parts/7");
     for (const part of ["0", "01", "10001", "1e3", "-1", "", "x"])
       expect(fits(uploadPart.parameters.part, part), part).toBe(false);
     expect(fits(uploadPart.parameters.part, "10000")).toBe(true);

@@ -13,7 +13,9 @@ const MAX_METADATA = 64 << 10;
 const COMPLETION = 2 << 20;
 
 const etag = text(1, 256, /^[\x21-\x7e]*$/);
-const parameters = { id: identifier };
+/** Whose they are: an id is used once in an account. */
+const collection = { account: identifier };
+const parameters = { ...collection, id: identifier };
 
 /** Part of a document that the datastore has taken. */
 const part = open({ part: whole(1, MAX_PARTS), etag });
@@ -37,9 +39,10 @@ export type Completion = Of<typeof completion>;
 export const listDocuments = {
   site: "app",
   method: "GET",
-  path: "/documents",
+  path: "/accounts/{account}/documents",
   authentication: "token",
-  query: { required: { account: identifier }, optional: { cursor: text(0, 256) } },
+  parameters: collection,
+  query: { required: {}, optional: { cursor: text(0, 256) } },
   answer: { status: 200, json: documentPage },
   problems: ["forbidden"],
 } as const satisfies Route;
@@ -48,10 +51,11 @@ export const listDocuments = {
 export const openUpload = {
   site: "app",
   method: "POST",
-  path: "/documents",
+  path: "/accounts/{account}/documents",
   authentication: "token",
+  parameters: collection,
   // More members were let through from the first day.
-  request: { json: open({ account: identifier }, { id: documentId }) },
+  request: { json: open({}, { id: documentId }) },
   answer: { status: 201, json: uploadOpened },
   problems: ["forbidden", "conflict", "quota-exceeded"],
 } as const satisfies Route;
@@ -60,65 +64,65 @@ export const openUpload = {
 export const uploadPart = {
   site: "app",
   method: "PUT",
-  path: "/documents/{id}/parts/{part}",
+  path: "/accounts/{account}/documents/{id}/parts/{part}",
   authentication: "token",
-  parameters: { id: identifier, part: text(1, 5, /^([1-9]\d{0,3}|10000)$/) },
+  parameters: { ...parameters, part: text(1, 5, /^([1-9]\d{0,3}|10000)$/) },
   request: { octets: true, limit: MAX_PART, streamed: true },
   answer: { status: 200, json: part },
-  problems: ["not-found", "conflict", "quota-exceeded"],
+  problems: ["forbidden", "not-found", "conflict", "quota-exceeded"],
 } as const satisfies Route;
 
 /** The sealed metadata message. It may be replaced. */
 export const putMetadata = {
   site: "app",
   method: "PUT",
-  path: "/documents/{id}/metadata",
+  path: "/accounts/{account}/documents/{id}/metadata",
   authentication: "token",
   parameters,
   request: { octets: true, limit: MAX_METADATA, streamed: false },
   answer: { status: 204 },
-  problems: ["not-found", "conflict", "quota-exceeded"],
+  problems: ["forbidden", "not-found", "conflict", "quota-exceeded"],
 } as const satisfies Route;
 
 /** Joins the parts; from now on the document is listed. The same request again is answered as the first time. */
 export const completeUpload = {
   site: "app",
   method: "POST",
-  path: "/documents/{id}/complete",
+  path: "/accounts/{account}/documents/{id}/complete",
   authentication: "token",
   parameters,
   request: { json: completion, limit: COMPLETION },
   answer: { status: 200, json: open({ size: whole(1), etag }) },
-  problems: ["not-found", "conflict", "quota-exceeded"],
+  problems: ["forbidden", "not-found", "conflict", "quota-exceeded"],
 } as const satisfies Route;
 
 export const readContent = {
   site: "app",
   method: "GET",
-  path: "/documents/{id}/content",
+  path: "/accounts/{account}/documents/{id}/content",
   authentication: "token",
   parameters,
   answer: { status: 200, octets: true, ranges: true },
-  problems: ["not-found", "conflict", "range-not-satisfiable"],
+  problems: ["forbidden", "not-found", "conflict", "range-not-satisfiable"],
 } as const satisfies Route;
 
 export const readMetadata = {
   site: "app",
   method: "GET",
-  path: "/documents/{id}/metadata",
+  path: "/accounts/{account}/documents/{id}/metadata",
   authentication: "token",
   parameters,
   answer: { status: 200, octets: true, ranges: false },
-  problems: ["not-found", "conflict"],
+  problems: ["forbidden", "not-found", "conflict"],
 } as const satisfies Route;
 
 /** An upload or a complete document; gone from the list at once. */
 export const deleteDocument = {
   site: "app",
   method: "DELETE",
-  path: "/documents/{id}",
+  path: "/accounts/{account}/documents/{id}",
   authentication: "token",
   parameters,
   answer: { status: 204 },
-  problems: ["not-found", "conflict"],
+  problems: ["forbidden", "not-found", "conflict"],
 } as const satisfies Route;

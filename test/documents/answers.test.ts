@@ -74,8 +74,8 @@ function cut({ status, headers, body }: Answer): Answer {
 /** Which request it is, for those that may be asked again. */
 function kindOf({ method, path }: Passing): string | undefined {
   if (path === "/kms/data-keys" || path === "/kms/loads" || path === "/ra/grants") return path;
-  if (!path.startsWith("/documents")) return undefined;
-  return `${method} ${path.split("/").slice(3).join("/")}`;
+  if (!/^\/accounts\/[^/]+\/documents/.test(path)) return undefined;
+  return `${method} ${path.split("/").slice(5).join("/")}`;
 }
 
 type Decide = (kind: string) => Fate | undefined;
@@ -96,7 +96,7 @@ async function behind(user: string, decide: Decide) {
     seal: (name: string) => client.documents.seal(content, account, { name }),
     list: () => client.documents.list([account]),
     deletions: () =>
-      proxy.passed.filter(({ method }) => method === "DELETE").map(({ path }) => path.split("/")[2]!),
+      proxy.passed.filter(({ method }) => method === "DELETE").map(({ path }) => path.split("/")[4]!),
     async [Symbol.asyncDispose]() {
       client.close();
       await proxy.close();

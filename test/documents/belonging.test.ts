@@ -60,10 +60,10 @@ async function sealUnder(
 }
 
 async function store(id: string, { content, metadata }: Sealed): Promise<void> {
-  await uploader.rest("POST", "/documents", { id, account: uploader.account });
-  const part = json(await uploader.rest("PUT", `/documents/${id}/parts/1`, content));
-  await uploader.rest("PUT", `/documents/${id}/metadata`, metadata);
-  const done = await uploader.rest("POST", `/documents/${id}/complete`, {
+  await uploader.rest("POST", uploader.documents, { id });
+  const part = json(await uploader.rest("PUT", `${uploader.documents}/${id}/parts/1`, content));
+  await uploader.rest("PUT", `${uploader.documents}/${id}/metadata`, metadata);
+  const done = await uploader.rest("POST", `${uploader.documents}/${id}/complete`, {
     parts: [part],
     size: content.length,
   });

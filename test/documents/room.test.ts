@@ -25,12 +25,12 @@ function stored(account: string): number {
 }
 
 async function opened(client: EdgeClient): Promise<string> {
-  return json<{ id: string }>(await client.rest("POST", "/documents", { account: client.account })).id;
+  return json<{ id: string }>(await client.rest("POST", client.documents, {})).id;
 }
 
 /** A part of which half is on its way. */
 async function half(client: EdgeClient, id: string, size: number, part = 1) {
-  const path = `/documents/${id}/parts/${part}`;
+  const path = `${client.documents}/${id}/parts/${part}`;
   const { hostname, port } = new URL(client.app);
   const sent: ClientRequest = request({
     host: "127.0.0.1",
@@ -67,7 +67,7 @@ const held = (account: string) => {
     .reduce((sum, row) => sum + Number(row.held), 0);
 };
 const fill = (client: EdgeClient, id: string, size: number, part = 1) =>
-  client.rest("PUT", `/documents/${id}/parts/${part}`, new Uint8Array(size));
+  client.rest("PUT", `${client.documents}/${id}/parts/${part}`, new Uint8Array(size));
 
 it("parts side by side never share it: what is refused is not stored", async () => {
   const ada = await EdgeClient.signedIn(system, "Ada");
@@ -108,7 +108,7 @@ it("sealed metadata takes its room as parts do", async () => {
   const ids: string[] = [];
   for (let i = 0; i < 8; i++) ids.push(await opened(carol));
   const statuses = await Promise.all(
-    ids.map((id) => carol.rest("PUT", `/documents/${id}/metadata`, new Uint8Array(30_000))),
+    ids.map((id) => carol.rest("PUT", `${carol.documents}/${id}/metadata`, new Uint8Array(30_000))),
   );
   expect(statuses.filter(({ status }) => status === 204)).toHaveLength(3);
   expect(stored(carol.account)).toBe(90_000);

@@ -113,14 +113,14 @@ it("enrols, makes keys and rewraps them", async () => {
 });
 
 it("keeps documents", async () => {
-  const wanted = asPublished("openUpload", { account: ann.account, id: crypto.randomUUID() });
-  const { id } = json<{ id: string }>(hold("openUpload", await ann.rest("POST", "/documents", wanted), 201));
-  hold("openUpload", await ann.rest("POST", "/documents", { ...wanted, id: "x" }), 400);
-  hold("openUpload", await ann.rest("POST", "/documents", { ...wanted, account: "other" }), 403);
-  const at = `/documents/${id}`;
+  const wanted = asPublished("openUpload", { id: crypto.randomUUID() });
+  const { id } = json<{ id: string }>(hold("openUpload", await ann.rest("POST", ann.documents, wanted), 201));
+  hold("openUpload", await ann.rest("POST", ann.documents, { ...wanted, id: "x" }), 400);
+  hold("openUpload", await ann.rest("POST", "/accounts/other/documents", wanted), 403);
+  const at = `${ann.documents}/${id}`;
   const part = hold("uploadPart", await ann.rest("PUT", `${at}/parts/1`, new Uint8Array(9)), 200);
   hold("uploadPart", await ann.rest("PUT", `${at}/parts/0`, new Uint8Array(9)), 400);
-  hold("uploadPart", await ann.rest("PUT", "/documents/none/parts/1", new Uint8Array(9)), 404);
+  hold("uploadPart", await ann.rest("PUT", `${ann.documents}/none/parts/1`, new Uint8Array(9)), 404);
   const completion = asPublished("completeUpload", {
     parts: [json<{ part: number; etag: string }>(part)],
     size: 9,
@@ -130,11 +130,11 @@ it("keeps documents", async () => {
   hold("putMetadata", await ann.rest("PUT", `${at}/metadata`, new Uint8Array(65_537)), 413);
   hold("putMetadata", await ann.rest("PUT", `${at}/metadata`, {}), 415);
   hold("readContent", await ann.rest("GET", `${at}/content`), 409);
-  hold("readContent", await ann.rest("GET", "/documents/none/content"), 404);
+  hold("readContent", await ann.rest("GET", `${ann.documents}/none/content`), 404);
   hold("completeUpload", await ann.rest("POST", `${at}/complete`, completion), 200);
-  hold("listDocuments", await ann.rest("GET", `/documents?account=${ann.account}`), 200);
-  hold("listDocuments", await ann.rest("GET", "/documents"), 400);
-  hold("listDocuments", await ann.rest("GET", "/documents?account=other"), 403);
+  hold("listDocuments", await ann.rest("GET", ann.documents), 200);
+  hold("listDocuments", await ann.rest("GET", `/accounts/${"x".repeat(65)}/documents`), 400);
+  hold("listDocuments", await ann.rest("GET", "/accounts/other/documents"), 403);
   hold("readContent", await ann.rest("GET", `${at}/content`), 200);
   hold("readContent", await ann.rest("GET", `${at}/content`, undefined, { range: "bytes=2-3" }), 206);
   hold("readContent", await ann.rest("GET", `${at}/content`, undefined, { range: "bytes=99-" }), 416);

@@ -36,24 +36,22 @@ async function brokenOff(path: string, length: number): Promise<void> {
 
 type Part = { part: number; etag: string };
 const list = async (client = ann) =>
-  json<{ documents: { id: string; size: number }[] }>(
-    await client.rest("GET", `/documents?account=${client.account}`),
-  ).documents;
+  json<{ documents: { id: string; size: number }[] }>(await client.rest("GET", client.documents)).documents;
 const ids = async (client = ann) => (await list(client)).map(({ id }) => id);
 
 async function open(): Promise<{ id: string; partSize: number }> {
   return json(await begin(crypto.randomUUID()));
 }
-const begin = (id: unknown, client = ann, account = client.account) =>
-  client.rest("POST", "/documents", { id, account });
+const begin = (id: unknown, client = ann, path = client.documents) => client.rest("POST", path, { id });
 async function part(id: string, n: number, body: Uint8Array): Promise<Part> {
-  const answer = await ann.rest("PUT", `/documents/${id}/parts/${n}`, body);
+  const answer = await ann.rest("PUT", `${ann.documents}/${id}/parts/${n}`, body);
   expect(answer.status).toBe(200);
   return json<Part>(answer);
 }
-const putMetadata = (id: string, body = bytes(300)) => ann.rest("PUT", `/documents/${id}/metadata`, body);
+const putMetadata = (id: string, body = bytes(300)) =>
+  ann.rest("PUT", `${ann.documents}/${id}/metadata`, body);
 const complete = (id: string, parts: Part[], size: number): Promise<Answer> =>
-  ann.rest("POST", `/documents/${id}/complete`, { parts, size });
+  ann.rest("POST", `${ann.documents}/${id}/complete`, { parts, size });
 
 async function upload(content: Uint8Array): Promise<string> {
   const { id, partSize } = await open();
@@ -72,7 +70,7 @@ describe("documents", () => {
     async (size) => {
       const content = bytes(size, size);
       const id = await upload(content);
-      const answer = await ann.rest("GET", `/documents/${id}/content`);
+      const answer = await ann.rest("GET", `${ann.documents}/${id}/content`);
       expect(answer.status).toBe(200);
       expect(answer.headers).toMatchObject({
         "content-length": String(size),
@@ -82,27 +80,27 @@ describe("documents", () => {
       });
       expect(answer.bytes.equals(content)).toBe(true);
       expect((await list()).find((document) => document.id === id)).toMatchObject({ size });
-      expect((await ann.rest("GET", `/documents/${id}/metadata`)).bytes.equals(bytes(300))).toBe(true);
+      expect((await ann.rest("GET", `${ann.documents}/${id}/metadata`)).bytes.equals(bytes(300))).toBe(true);
     },
   );
 
   it("give ranges, each with the ETag of the whole", async () => {
     const content = bytes(9 * MIB);
     const id = await upload(content);
-    const whole = await ann.rest("GET", `/documents/${id}/content`);
+    const whole = await ann.rest("GET", `${ann.documents}/${id}/content`);
     for (const [range, from, to] of [
       ["bytes=0-0", 0, 1],
       [`bytes=${4 * MIB}-${8 * MIB + 99}`, 4 * MIB, 8 * MIB + 100],
       [`bytes=${9 * MIB - 5}-`, 9 * MIB - 5, 9 * MIB],
       ["bytes=-7", 9 * MIB - 7, 9 * MIB],
     ] as const) {
-      const answer = await ann.rest("GET", `/documents/${id}/content`, undefined, { range });
+      const answer = await ann.rest("GET", `${ann.documents}/${id}/content`, undefined, { range });
       expect(answer.status).toBe(206);
       expect(answer.headers["content-range"]).toBe(`bytes ${from}-${to - 1}/${9 * MIB}`);
       expect(answer.headers.etag).toBe(whole.headers.etag);
       expect(answer.bytes.equals(content.subarray(from, to))).toBe(true);
     }
-    const outside = await ann.rest("GET", `/documents/${id}/content`, undefined, {
+    const outside = await ann.rest("GET", `${ann.documents}/${id}/content`, undefined, {
       range: `bytes=${9 * MIB}-`,
     });
     expect(problem(outside)).toBe("416 range-not-satisfiable");
@@ -112,14 +110,14 @@ describe("documents", () => {
     const { id } = await open();
     const first = await part(id, 1, bytes(1000));
     expect(await ids()).not.toContain(id);
-    expect(problem(await ann.rest("GET", `/documents/${id}/content`))).toBe("409 conflict");
+    expect(problem(await ann.rest("GET", `${ann.documents}/${id}/content`))).toBe("409 conflict");
     expect(problem(await complete(id, [first], 1000))).toBe("409 conflict"); // no metadata
     await putMetadata(id);
     expect(problem(await complete(id, [first], 999))).toBe("409 conflict");
     expect(problem(await complete(id, [{ part: 1, etag: "other" }], 1000))).toBe("409 conflict");
     expect((await complete(id, [first], 1000)).status).toBe(200);
     expect(await ids()).toContain(id);
-    expect(problem(await ann.rest("PUT", `/documents/${id}/parts/1`, bytes(5)))).toBe("409 conflict");
+    expect(problem(await ann.rest("PUT", `${ann.documents}/${id}/parts/1`, bytes(5)))).toBe("409 conflict");
   });
 
   it("are under the id that the custodian chose, which nobody can choose again", async () => {
@@ -130,13 +128,16 @@ describe("documents", () => {
     for (const again of await Promise.all([begin(id), begin(id)])) {
       expect([again.status, json(again)]).toEqual([201, json(first)]);
     }
-    expect(problem(await begin(id, bob))).toBe("409 conflict");
+    expect(problem(await begin(id, bob, ann.documents))).toBe("403 forbidden");
+    // Another account's ids are its own.
+    expect((await begin(id, bob)).status).toBe(201);
     const one = await part(id, 1, bytes(50));
     expect(problem(await begin(id))).toBe("409 conflict");
     await putMetadata(id);
     expect((await complete(id, [one], 50)).status).toBe(200);
-    for (const client of [ann, bob]) expect(problem(await begin(id, client))).toBe("409 conflict");
-    expect((await ann.rest("GET", `/documents/${id}/content`)).bytes.equals(bytes(50))).toBe(true);
+    expect(problem(await begin(id))).toBe("409 conflict");
+    expect((await begin(id, bob)).status).toBe(201);
+    expect((await ann.rest("GET", `${ann.documents}/${id}/content`)).bytes.equals(bytes(50))).toBe(true);
   });
 
   it("are begun twice at once with one upload", async () => {
@@ -191,10 +192,10 @@ describe("documents", () => {
     ] as const) {
       expect(problem(await complete(id, [...other], bytes))).toBe("409 conflict");
     }
-    expect(problem(await bob.rest("POST", `/documents/${id}/complete`, { parts, size }))).toBe(
+    expect(problem(await bob.rest("POST", `${bob.documents}/${id}/complete`, { parts, size }))).toBe(
       "404 not-found",
     );
-    expect((await ann.rest("DELETE", `/documents/${id}`)).status).toBe(204);
+    expect((await ann.rest("DELETE", `${ann.documents}/${id}`)).status).toBe(204);
     expect(problem(await complete(id, parts, size))).toBe("404 not-found");
   });
 
@@ -204,22 +205,21 @@ describe("documents", () => {
     const again = await part(id, 1, bytes(1200, 6));
     await putMetadata(id);
     expect((await complete(id, [again], 1200)).status).toBe(200);
-    expect((await ann.rest("GET", `/documents/${id}/content`)).bytes.equals(bytes(1200, 6))).toBe(true);
+    expect((await ann.rest("GET", `${ann.documents}/${id}/content`)).bytes.equals(bytes(1200, 6))).toBe(true);
   });
 
   it("forget a part that broke off, and take it again", async () => {
     const { id } = await open();
-    await expect(brokenOff(`/documents/${id}/parts/1`, 2 * MIB)).rejects.toThrow();
+    await expect(brokenOff(`${ann.documents}/${id}/parts/1`, 2 * MIB)).rejects.toThrow();
     await putMetadata(id);
     expect(problem(await complete(id, [{ part: 1, etag: "x" }], 2 * MIB))).toBe("409 conflict");
     const again = await part(id, 1, bytes(2 * MIB));
     expect((await complete(id, [again], 2 * MIB)).status).toBe(200);
-    expect((await ann.rest("GET", `/documents/${id}/content`)).bytes.equals(bytes(2 * MIB))).toBe(true);
+    expect((await ann.rest("GET", `${ann.documents}/${id}/content`)).bytes.equals(bytes(2 * MIB))).toBe(true);
   });
 
   it("M20 are not there for others", async () => {
     const id = await upload(bytes(100));
-    const path = `/documents/${id}`;
     for (const [method, suffix, body] of [
       ["GET", "/content", undefined],
       ["GET", "/metadata", undefined],
@@ -228,35 +228,43 @@ describe("documents", () => {
       ["POST", "/complete", { parts: [{ part: 1, etag: "x" }], size: 5 }],
       ["DELETE", "", undefined],
     ] as const) {
-      expect(problem(await bob.rest(method, path + suffix, body))).toBe("404 not-found");
+      const at = (path: string) => bob.rest(method, `${path}/${id}${suffix}`, body);
+      expect(problem(await at(bob.documents))).toBe("404 not-found");
+      expect(problem(await at(ann.documents))).toBe("403 forbidden");
     }
-    expect(problem(await bob.rest("GET", `/documents?account=${ann.account}`))).toBe("403 forbidden");
-    expect(problem(await bob.rest("POST", "/documents", { account: ann.account }))).toBe("403 forbidden");
+    expect(problem(await bob.rest("GET", ann.documents))).toBe("403 forbidden");
+    expect(problem(await bob.rest("POST", ann.documents, {}))).toBe("403 forbidden");
     expect(await ids(bob)).not.toContain(id);
-    expect((await ann.rest("GET", `${path}/content`)).status).toBe(200);
+    expect((await ann.rest("GET", `${ann.documents}/${id}/content`)).status).toBe(200);
   });
 
   it("are gone when deleted, uploads too", async () => {
     const id = await upload(bytes(100));
-    expect((await ann.rest("DELETE", `/documents/${id}`)).status).toBe(204);
-    expect(problem(await ann.rest("GET", `/documents/${id}/content`))).toBe("404 not-found");
-    expect(problem(await ann.rest("DELETE", `/documents/${id}`))).toBe("404 not-found");
+    expect((await ann.rest("DELETE", `${ann.documents}/${id}`)).status).toBe(204);
+    expect(problem(await ann.rest("GET", `${ann.documents}/${id}/content`))).toBe("404 not-found");
+    expect(problem(await ann.rest("DELETE", `${ann.documents}/${id}`))).toBe("404 not-found");
     const { id: pending } = await open();
     await part(pending, 1, bytes(100));
-    expect((await ann.rest("DELETE", `/documents/${pending}`)).status).toBe(204);
-    expect(problem(await ann.rest("PUT", `/documents/${pending}/parts/2`, bytes(5)))).toBe("404 not-found");
+    expect((await ann.rest("DELETE", `${ann.documents}/${pending}`)).status).toBe(204);
+    expect(problem(await ann.rest("PUT", `${ann.documents}/${pending}/parts/2`, bytes(5)))).toBe(
+      "404 not-found",
+    );
     const rows = readRows(system.edgeDir, "documents");
     expect(rows.some((row) => row.id === id || row.id === pending)).toBe(false);
   });
 
   it("bound their parts and metadata", async () => {
     const { id } = await open();
-    expect(problem(await ann.rest("PUT", `/documents/${id}/parts/0`, bytes(5)))).toBe("400 bad-request");
-    expect(problem(await ann.rest("PUT", `/documents/${id}/parts/10001`, bytes(5)))).toBe("400 bad-request");
-    expect(problem(await ann.rest("PUT", `/documents/${id}/metadata`, bytes(64 * 1024 + 1)))).toBe(
+    expect(problem(await ann.rest("PUT", `${ann.documents}/${id}/parts/0`, bytes(5)))).toBe(
+      "400 bad-request",
+    );
+    expect(problem(await ann.rest("PUT", `${ann.documents}/${id}/parts/10001`, bytes(5)))).toBe(
+      "400 bad-request",
+    );
+    expect(problem(await ann.rest("PUT", `${ann.documents}/${id}/metadata`, bytes(64 * 1024 + 1)))).toBe(
       "413 too-large",
     );
-    const text = await ann.rest("PUT", `/documents/${id}/metadata`, bytes(5), {
+    const text = await ann.rest("PUT", `${ann.documents}/${id}/metadata`, bytes(5), {
       "content-type": "text/html",
     });
     expect(problem(text)).toBe("415 unsupported-media-type");

@@ -84,8 +84,8 @@ describe("what is left behind", () => {
   });
 
   it("abandoned uploads, cut off batches and ended instances are swept", async () => {
-    const { id } = json<{ id: string }>(await ann.rest("POST", "/documents", { account: ann.account }));
-    await ann.rest("PUT", `/documents/${id}/parts/1`, new Uint8Array(100));
+    const { id } = json<{ id: string }>(await ann.rest("POST", ann.documents, {}));
+    await ann.rest("PUT", `${ann.documents}/${id}/parts/1`, new Uint8Array(100));
     const ended = json<EnrolmentAnswer>(await enrol(ann, await makeKeys()));
     const recipient = recipientNames(ended.instance).key;
     expect(await locate(IDENTITY.ra, recipient)).toBe(1);
@@ -108,7 +108,7 @@ describe("what is left behind", () => {
     });
     const body = { way: "rewrap", edk, certificate: ended.wrappingCertificate };
     expect(problem(await ann.rest("POST", "/kms/loads", body))).toBe("403 not-recipient");
-    await ann.rest("GET", `/documents?account=${ann.account}`);
+    await ann.rest("GET", ann.documents);
     await askGrant(ann);
     const gone = (table: string, column: string, value: string) =>
       !readRows(system.edgeDir, table).some((row) => row[column] === value);

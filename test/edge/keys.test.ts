@@ -59,10 +59,10 @@ async function newEdk(client = ann): Promise<string> {
 }
 /** A small document, uploaded whole. */
 async function sealed(client: EdgeClient): Promise<string> {
-  const { id } = json<{ id: string }>(await client.rest("POST", "/documents", { account: client.account }));
-  const part = json(await client.rest("PUT", `/documents/${id}/parts/1`, new Uint8Array(9)));
-  await client.rest("PUT", `/documents/${id}/metadata`, new Uint8Array(9));
-  const done = await client.rest("POST", `/documents/${id}/complete`, { parts: [part], size: 9 });
+  const { id } = json<{ id: string }>(await client.rest("POST", client.documents, {}));
+  const part = json(await client.rest("PUT", `${client.documents}/${id}/parts/1`, new Uint8Array(9)));
+  await client.rest("PUT", `${client.documents}/${id}/metadata`, new Uint8Array(9));
+  const done = await client.rest("POST", `${client.documents}/${id}/complete`, { parts: [part], size: 9 });
   expect(done.status).toBe(200);
   return id;
 }
@@ -301,15 +301,14 @@ describe("rewrap", () => {
 
     const id = await sealed(ann);
     const listed = async (client: EdgeClient) =>
-      json<{ documents: { id: string }[] }>(await client.rest("GET", `/documents?account=${ann.account}`))
-        .documents;
+      json<{ documents: { id: string }[] }>(await client.rest("GET", ann.documents)).documents;
     expect((await listed(ann)).map((document) => document.id)).toContain(id);
     expect(await listed(other)).toEqual([]);
     for (const [method, path, body] of [
-      ["GET", `/documents/${id}/content`],
-      ["GET", `/documents/${id}/metadata`],
-      ["PUT", `/documents/${id}/metadata`, new Uint8Array(5)],
-      ["DELETE", `/documents/${id}`],
+      ["GET", `${ann.documents}/${id}/content`],
+      ["GET", `${ann.documents}/${id}/metadata`],
+      ["PUT", `${ann.documents}/${id}/metadata`, new Uint8Array(5)],
+      ["DELETE", `${ann.documents}/${id}`],
       ["DELETE", `/ra/instances/${instance.instance}`],
     ] as const) {
       expect(problem(await other.rest(method, path, body)), `${method} ${path}`).toBe("404 not-found");

@@ -29,7 +29,7 @@ it("after a lost answer the same token is good for the same next one, also after
   const again = json<Tokens>(await browser.refresh(first));
   expect(again.refresh_token).toBe(lost);
   browser.tokens = again;
-  const list = `/documents?account=${browser.account}`;
+  const list = browser.documents;
   expect((await browser.rest("GET", list)).status).toBe(200);
   expect(await refresh(again.refresh_token)).toEqual(expect.any(String));
 });

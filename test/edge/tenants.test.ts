@@ -73,11 +73,13 @@ const rewrap = (client: EdgeClient, edk: string, certificate: string) =>
 
 /** A document of nine bytes, all `byte`, under that id. */
 async function sealed(client: EdgeClient, id: string, byte: number): Promise<void> {
-  const opened = await client.rest("POST", "/documents", { account: client.account, id });
+  const opened = await client.rest("POST", client.documents, { id });
   expect(opened.status).toBe(201);
-  const part = json(await client.rest("PUT", `/documents/${id}/parts/1`, new Uint8Array(9).fill(byte)));
-  await client.rest("PUT", `/documents/${id}/metadata`, new Uint8Array(9).fill(byte));
-  const done = await client.rest("POST", `/documents/${id}/complete`, { parts: [part], size: 9 });
+  const part = json(
+    await client.rest("PUT", `${client.documents}/${id}/parts/1`, new Uint8Array(9).fill(byte)),
+  );
+  await client.rest("PUT", `${client.documents}/${id}/metadata`, new Uint8Array(9).fill(byte));
+  const done = await client.rest("POST", `${client.documents}/${id}/complete`, { parts: [part], size: 9 });
   expect(done.status).toBe(200);
 }
 
@@ -159,7 +161,7 @@ describe("tokens", () => {
   it.each<[method: string, path: string, body?: object]>([
     ["GET", "/ra/instances"],
     ["POST", "/ra/grants", {}],
-    ["GET", "/documents?account=x"],
+    ["GET", "/accounts/x/documents"],
     ["POST", "/kms/data-keys", { account: "x", count: 1, purpose: "document" }],
   ])("of one open nothing of the other: %s %s", async (method, path, body) => {
     expect(problem(await at(una, ann).rest(method, path, body))).toBe("401 invalid-token");
@@ -258,8 +260,8 @@ describe("keys", () => {
     for (const [method, path, body] of [
       ["POST", "/kms/data-keys", { account, count: 1, purpose: "document" }],
       ["POST", "/kms/exports", { account, documents: [crypto.randomUUID()] }],
-      ["POST", "/documents", { account }],
-      ["GET", `/documents?account=${account}`],
+      ["POST", `/accounts/${account}/documents`, {}],
+      ["GET", `/accounts/${account}/documents`],
     ] as const)
       expect(problem(await una.rest(method, path, body)), path).toBe("403 forbidden");
   });
@@ -302,23 +304,29 @@ describe("documents", () => {
   it("are nobody's at the other tenant, and one id is two documents", async () => {
     await sealed(ann, id, 1);
     const all = [
-      ["GET", `/documents/${id}/content`],
-      ["GET", `/documents/${id}/metadata`],
-      ["PUT", `/documents/${id}/metadata`, new Uint8Array(5)],
-      ["PUT", `/documents/${id}/parts/1`, new Uint8Array(5)],
-      ["POST", `/documents/${id}/complete`, { parts: [{ part: 1, etag: "x" }], size: 9 }],
-      ["DELETE", `/documents/${id}`],
+      ["GET", "content"],
+      ["GET", "metadata"],
+      ["PUT", "metadata", new Uint8Array(5)],
+      ["PUT", "parts/1", new Uint8Array(5)],
+      ["POST", "complete", { parts: [{ part: 1, etag: "x" }], size: 9 }],
+      ["DELETE", ""],
     ] as const;
-    for (const [method, path, body] of all)
-      expect(problem(await una.rest(method, path, body)), `${method} ${path}`).toBe("404 not-found");
+    for (const [account, answer] of [
+      [una, "404 not-found"],
+      [ann, "403 forbidden"],
+    ] as const)
+      for (const [method, what, body] of all) {
+        const path = `${account.documents}/${id}/${what}`.replace(/\/$/, "");
+        expect(problem(await una.rest(method, path, body)), `${method} ${path}`).toBe(answer);
+      }
     await sealed(una, id, 2);
     const content = async (client: EdgeClient) =>
-      (await client.rest("GET", `/documents/${id}/content`)).bytes;
+      (await client.rest("GET", `${client.documents}/${id}/content`)).bytes;
     expect([...(await content(ann))]).toEqual(Array(9).fill(1));
     expect([...(await content(una))]).toEqual(Array(9).fill(2));
-    expect((await una.rest("DELETE", `/documents/${id}`)).status).toBe(204);
+    expect((await una.rest("DELETE", `${una.documents}/${id}`)).status).toBe(204);
     expect([...(await content(ann))]).toEqual(Array(9).fill(1));
-    const listed = json<{ documents: unknown[] }>(await una.rest("GET", `/documents?account=${una.account}`));
+    const listed = json<{ documents: unknown[] }>(await una.rest("GET", una.documents));
     expect(listed.documents).toEqual([]);
   });
 });

@@ -169,7 +169,7 @@ describe("sign-in", () => {
       ["POST", "/sign-out"],
       ["POST", "/ra/enrolments"],
       ["POST", "/ra/grants"],
-      ["GET", "/documents"],
+      ["GET", "/accounts/a/documents"],
     ] as const) {
       const headers = { origin: app, "content-type": "application/x-www-form-urlencoded" };
       const [bare, sent] = await Promise.all(
@@ -255,7 +255,7 @@ describe("refresh token", () => {
 describe("access", () => {
   it("needs a proof by the token's key, for this request, used once", async () => {
     const { browser, tokens } = await signedIn();
-    const url = `${browser.app}/documents?account=${tokens.accounts[0]!.id}`;
+    const url = `${browser.app}/accounts/${tokens.accounts[0]!.id}/documents`;
     const accessToken = tokens.access_token;
     const authorization = `DPoP ${accessToken}`;
     const dpop = await createProof(browser.key, { method: "GET", url, accessToken });

@@ -38,6 +38,11 @@ export class EdgeClient {
     return this.tokens.accounts[0]!.id;
   }
 
+  /** Path of the account's documents. */
+  get documents(): string {
+    return `/accounts/${this.account}/documents`;
+  }
+
   /** The vault's cookie in development, with this value. */
   vaultCookie(value: string): string {
     return `coffer-${new URL(this.vault).port}=${value}`;

@@ -52,7 +52,7 @@ it("M13 another app's origin cannot frame the vault, sign in, or read the edge",
   const read = await evil.evaluate(
     async (target) => {
       const answers: string[] = [];
-      for (const url of [`${target.app}/documents`, `${target.vault}/configuration.json`]) {
+      for (const url of [`${target.app}/accounts/a/documents`, `${target.vault}/configuration.json`]) {
         answers.push(
           await fetch(url, { credentials: "include" }).then(
             (response) => response.type,

@@ -77,7 +77,7 @@ describe("Promise 1: blind edge", () => {
     if (!canReadMemory(system.pid)) return skipTest(context, "the memory of workerd cannot be read here");
     const [key] = data();
     const planted = needle("planted", key!.bytes);
-    const url = `${system.running.edge.url}/documents`;
+    const url = `${system.running.edge.url}/accounts/a/documents`;
     for (const body of [
       Buffer.from(key!.bytes),
       Buffer.from(key!.bytes).toString("base64url"),

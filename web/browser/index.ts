@@ -20,6 +20,7 @@ export {
   type OpenOptions,
   type Progress,
   type ProgressListener,
+  type RemoveOptions,
   type SealOptions,
   type Source,
 } from "../client/index.ts";

@@ -4,7 +4,15 @@ import type { signOut } from "#protocol/contract/index.ts";
 import { CofferError, codeOf } from "#protocol/error.ts";
 import type { WaitListener } from "#protocol/patience.ts";
 import type { Custodian } from "./custodian.ts";
-import type { Document, ListOptions, OpenDocument, OpenOptions, SealOptions, Source } from "./documents.ts";
+import type {
+  Document,
+  ListOptions,
+  OpenDocument,
+  OpenOptions,
+  RemoveOptions,
+  SealOptions,
+  Source,
+} from "./documents.ts";
 import { asCofferError } from "./error.ts";
 import type { SignInHost } from "./host.ts";
 import type { MicroserviceState } from "./microservice.ts";
@@ -130,8 +138,8 @@ export class Coffer extends EventTarget {
   }
 
   /** Deletes a document for good. */
-  async remove(id: string, signal?: AbortSignal): Promise<void> {
-    return this.#run(({ documents }) => documents.remove(id, signal));
+  async remove(id: string, options: RemoveOptions = {}): Promise<void> {
+    return this.#run(({ documents }) => documents.remove(id, options));
   }
 
   async #run<T>(work: (custodian: Custodian) => Promise<T>): Promise<T> {

@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { fetchContent } from "./content.ts";
 import type { RestClient } from "./rest.ts";
 
+const place = { account: "a", id: "d" };
 const bytes = Uint8Array.from({ length: 10 }, (_, i) => i);
 
 /** Serves `bytes` by ranges; `change` may spoil an answer. */
@@ -16,7 +17,7 @@ function serving(change: (response: Response, start: number) => Response = (resp
     ) => {
       const range = options.headers!.range!;
       asked.push(range);
-      expect(path).toBe("/documents/d/content");
+      expect(path).toBe("/accounts/a/documents/d/content");
       const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range)!.map(Number);
       const slice = bytes.slice(from, to! + 1);
       const headers = { "content-range": `bytes ${from}-${from! + slice.length - 1}/${bytes.length}` };
@@ -28,7 +29,7 @@ function serving(change: (response: Response, start: number) => Response = (resp
 
 it("reads by ranges, the next one ahead", async () => {
   const { rest, asked } = serving();
-  const content = await fetchContent(rest, "d", undefined, 4);
+  const content = await fetchContent(rest, place, undefined, 4);
   expect(content.total).toBe(10);
   expect([...content.head]).toEqual([0, 1, 2, 3]);
   expect(asked).toEqual(["bytes=0-3"]);
@@ -36,13 +37,13 @@ it("reads by ranges, the next one ahead", async () => {
   await reader.read();
   expect(asked).toEqual(["bytes=0-3", "bytes=4-7"]);
   reader.releaseLock();
-  const all = await new Response((await fetchContent(rest, "d", undefined, 4)).stream()).bytes();
+  const all = await new Response((await fetchContent(rest, place, undefined, 4)).stream()).bytes();
   expect(all).toEqual(bytes);
 });
 
 it("takes a whole answer where the server knows no ranges", async () => {
   const { rest } = serving(() => new Response(bytes, { status: 200 }));
-  const content = await fetchContent(rest, "d", undefined, 4);
+  const content = await fetchContent(rest, place, undefined, 4);
   expect(await new Response(content.stream()).bytes()).toEqual(bytes);
 });
 
@@ -51,7 +52,7 @@ it("refuses answers for other ranges, of other lengths, and of a content that ch
     const { rest } = serving(
       (response) => new Response(response.body, { status: 206, headers: { "content-range": header } }),
     );
-    await expect(fetchContent(rest, "d", undefined, 4)).rejects.toMatchObject({
+    await expect(fetchContent(rest, place, undefined, 4)).rejects.toMatchObject({
       code: "unexpected-response",
     });
   }
@@ -60,6 +61,6 @@ it("refuses answers for other ranges, of other lengths, and of a content that ch
       ? response
       : new Response(response.body, { status: 206, headers: { "content-range": "bytes 4-7/12" } }),
   );
-  const content = await fetchContent(rest, "d", undefined, 4);
+  const content = await fetchContent(rest, place, undefined, 4);
   await expect(new Response(content.stream()).bytes()).rejects.toMatchObject({ code: "unexpected-response" });
 });

@@ -29,14 +29,20 @@ export interface Content {
   stream(): ReadableStream<Uint8Array<ArrayBuffer>>;
 }
 
+/** A document of an account. */
+export interface Place {
+  account: string;
+  id: string;
+}
+
 /** Fetches the first range. Errors: `not-found`, `offline`, `unexpected-response`. */
 export async function fetchContent(
   rest: Pick<RestClient, "send">,
-  id: string,
+  place: Place,
   signal?: AbortSignal,
   range: number = RANGE,
 ): Promise<Content> {
-  const first = await fetchRange(rest, id, 0, range, signal);
+  const first = await fetchRange(rest, place, 0, range, signal);
   return {
     head: first.bytes,
     total: first.total,
@@ -50,7 +56,7 @@ export async function fetchContent(
         {
           async pull(controller) {
             for (; ahead.length < AHEAD && asked < total; asked += range) {
-              const next = fetchRange(rest, id, asked, Math.min(range, total - asked), either);
+              const next = fetchRange(rest, place, asked, Math.min(range, total - asked), either);
               // The one who takes it from the queue gets its failure; until then it must not count as unhandled.
               next.catch(() => {});
               ahead.push(next);
@@ -78,7 +84,7 @@ export async function fetchContent(
 
 async function fetchRange(
   rest: Pick<RestClient, "send">,
-  id: string,
+  place: Place,
   start: number,
   length: number,
   signal: AbortSignal | undefined,
@@ -103,5 +109,5 @@ async function fetchRange(
     }
     return { bytes, total: Number(total), etag };
   };
-  return callOctets(rest, readContent, { id }, read, { headers, signal });
+  return callOctets(rest, readContent, { ...place }, read, { headers, signal });
 }

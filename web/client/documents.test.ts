@@ -13,16 +13,16 @@ type Stored = { account: string; complete: boolean; metadata?: Uint8Array; parts
 type Read = (response: Response) => Promise<unknown>;
 
 /** A datastore in memory that knows ranges, and a port whose cipher is a header before the plaintext. */
-function setup({ failPart = false } = {}) {
+function setup({ failPart = false, honest = false } = {}) {
   const stored = new Map<string, Stored>();
   const loaded: string[] = [];
   const content = async (id: string) => new Uint8Array(await new Blob(stored.get(id)!.parts).arrayBuffer());
   const answer = async (method: string, path: string, { json, body, headers, signal }: RequestOptions) => {
     signal?.throwIfAborted();
-    const [, , id, what, number] = path.split("?")[0]!.split("/");
+    const [, , account, , id, what, number] = path.split("?")[0]!.split("/");
     if (method === "POST" && !id) {
-      const { id, account } = json as { id: string; account: string };
-      stored.set(id, { account, complete: false, parts: [] });
+      const { id } = json as { id: string };
+      stored.set(id, { account: account!, complete: false, parts: [] });
       return Response.json({ id, partSize: 64 });
     }
     if (method === "GET" && !id) {
@@ -32,7 +32,8 @@ function setup({ failPart = false } = {}) {
       });
     }
     const document = stored.get(id!);
-    if (!document) throw new CofferError("not-found", { status: 404 });
+    const elsewhere = honest && document?.account !== account;
+    if (!document || elsewhere) throw new CofferError("not-found", { status: 404 });
     if (method === "DELETE") {
       stored.delete(id!);
       return new Response(null, { status: 204 });
@@ -99,7 +100,7 @@ function setup({ failPart = false } = {}) {
         ensure: async (edk: string) => void loaded.push(edk),
       } as unknown as DataKeys,
       tenant: () => "t",
-      accounts: () => ["a"],
+      accounts: () => ["a", "c"],
     });
   return { documents: documents(), reloaded: documents, stored, loaded };
 }
@@ -230,6 +231,17 @@ it("lists newest first, names as they are opened, and says which could not be", 
   expect(list[1]!.error).toMatchObject({ code: "decrypt-failed" });
   expect(seen[0]).toBe(0);
   expect(seen.at(-1)).toBe(2);
+});
+
+it("looks for a document in each of the user's accounts where nobody says in which it is", async () => {
+  const { documents, reloaded, stored } = setup({ honest: true });
+  const { id } = await documents.seal(bytes, "c", { name: "c.bin" });
+  expect(await reloaded().open(id)).toMatchObject({ account: "c", name: "c.bin" });
+  await expect(reloaded().open(id, { account: "a" })).rejects.toMatchObject({ code: "not-found" });
+  await expect(reloaded().open("none")).rejects.toMatchObject({ code: "not-found" });
+  await expect(reloaded().remove(id, { account: "a" })).rejects.toMatchObject({ code: "not-found" });
+  await reloaded().remove(id);
+  expect(stored.size).toBe(0);
 });
 
 it("opens no document of an account that was not asked for, and lists none", async () => {

@@ -23,7 +23,7 @@ import {
   sameContent,
 } from "./belonging.ts";
 import { callEmpty, callJson, callOctets } from "./call.ts";
-import { fetchContent } from "./content.ts";
+import { fetchContent, type Place } from "./content.ts";
 import { asCofferError, isUndone } from "./error.ts";
 import type { DataKeys } from "./keys.ts";
 import {
@@ -86,10 +86,16 @@ export interface SealOptions extends Partial<Omit<Metadata, "size">> {
 }
 
 export interface OpenOptions {
-  /** The account that the document is expected in, as the list has it. Default: any of the user's. */
+  /** The account that the document is in, as the list has it. Default: the first of the user's that has one with this id. */
   account?: string;
   signal?: AbortSignal;
   onProgress?: ProgressListener;
+}
+
+export interface RemoveOptions {
+  /** The account that the document is in, as the list has it. Default: the first of the user's that has one with this id. */
+  account?: string;
+  signal?: AbortSignal | undefined;
 }
 
 export interface ListOptions {
@@ -100,9 +106,8 @@ export interface ListOptions {
 /** What the parts of a document are bound to: its encryption context. */
 type DocumentContext = Record<"tenant" | "account" | "document" | "purpose", string>;
 
-/** Metadata that was opened, and where it belongs. */
+/** Metadata that was opened. */
 interface Opened {
-  account: string;
   metadata: Metadata;
   /** The content that it was sealed beside; documents of format 1 do not say. */
   content: ContentName | undefined;
@@ -113,7 +118,7 @@ export interface DocumentsOptions {
   microservice: Microservice;
   keys: DataKeys;
   tenant: () => string;
-  /** The user's accounts: a document of another one is not theirs, no matter who says so. */
+  /** The user's accounts, in which a document is looked for where nobody says its account. */
   accounts: () => string[];
 }
 
@@ -124,7 +129,7 @@ export class Documents {
   readonly #keys: DataKeys;
   readonly #tenant: () => string;
   readonly #accounts: () => string[];
-  /** Opened metadata by document, while this page lives. Never written to storage. */
+  /** Opened metadata by account and document, while this page lives. Never written to storage. */
   readonly #opened = new Map<string, Opened>();
 
   constructor({ rest, microservice, keys, tenant, accounts }: DocumentsOptions) {
@@ -151,7 +156,8 @@ export class Documents {
     const { port } = await this.#microservice.use();
     const edk = await this.#keys.take(account, signal);
     const id = createDocumentId();
-    const { partSize } = await this.#begin(id, account);
+    const place = { account, id };
+    const { partSize } = await this.#begin(place);
     let completing = false;
     try {
       signal?.throwIfAborted();
@@ -162,7 +168,7 @@ export class Documents {
         signal,
       });
       const { name: content, stream } = await nameStream(sealed);
-      const name = () => this.#putMetadata(port, edk, { account, id }, { ...metadata, content }, signal);
+      const name = () => this.#putMetadata(port, edk, place, { ...metadata, content }, signal);
       // Where the size is known already, the name goes beside the content.
       const named = total === undefined ? undefined : name();
       named?.catch(() => {});
@@ -171,7 +177,7 @@ export class Documents {
         inFlight: IN_FLIGHT,
         signal,
         send: async (part, body, either) => {
-          const input = { id, part: String(part) };
+          const input = { ...place, part: String(part) };
           const taken = await callJson(this.#rest, uploadPart, input, body, { signal: either });
           if (taken.part !== part) throw new CofferError("unexpected-response");
           return taken;
@@ -189,59 +195,83 @@ export class Documents {
       completing = true;
       // The datastore answers it again as the first time.
       const repeated = { signal, tries: COMPLETIONS };
-      const completed = await callJson(this.#rest, completeUpload, { id }, { parts, size }, repeated);
+      const completed = await callJson(this.#rest, completeUpload, place, { parts, size }, repeated);
       if (completed.size !== size) throw new CofferError("unexpected-response");
-      this.#opened.set(id, { account, metadata, content });
+      this.#opened.set(keyOf(place), { metadata, content });
       return { id, account, created: new Date(), sealedSize: size, metadata };
     } catch (error) {
-      throw await this.#undo(id, error, { completing, signal });
+      throw await this.#undo(place, error, { completing, signal });
     }
   }
 
   /** Opens a document. Its content streams in as it is read. */
-  async open(id: string, { account, signal, onProgress }: OpenOptions = {}): Promise<OpenDocument> {
+  async open(id: string, { account, ...options }: OpenOptions = {}): Promise<OpenDocument> {
+    const { signal, onProgress } = options;
     try {
       onProgress?.({ step: "key", bytes: 0, total: undefined });
-      const [content, opened] = await Promise.all([
-        fetchContent(this.#rest, id, signal),
-        this.#opened.get(id) ?? this.#openMetadata(id, account, signal),
-      ]);
-      const { metadata } = opened;
-      // The microservice authenticates this very header before it gives a byte.
-      if (opened.content && !sameContent(opened.content, await contentName(content.head))) {
-        throw new CofferError("decrypt-failed");
-      }
-      if (account !== undefined && account !== opened.account) throw new CofferError("decrypt-failed");
-      const { port } = await this.#microservice.use();
-      const expected = { id, account: opened.account, purpose: "document" };
-      const context = await this.#loadFor(port, content.head, expected, signal);
-      const plain = port.open({ context }, content.stream(), { signal, give: true });
-      const total = metadata.size;
-      let bytes = 0;
-      const stream = plain.pipeThrough(
-        new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
-          transform(chunk, controller) {
-            bytes += chunk.length;
-            onProgress?.({ step: "opening", bytes, total });
-            controller.enqueue(chunk);
-          },
-          flush() {
-            // Content and metadata are sealed apart; a pair that does not fit together was not sealed together.
-            if (bytes !== total) throw new CofferError("decrypt-failed");
-          },
-        }),
-      );
-      const readable = speaking(stream);
-      return {
-        id,
-        account: opened.account,
-        ...metadata,
-        stream: readable,
-        blob: () => new Response(readable, { headers: { "content-type": metadata.type } }).blob(),
-      };
+      return await this.#whereItIs(id, account, (place) => this.#openAt(place, options));
     } catch (error) {
       throw signal?.aborted ? signal.reason : asCofferError(error);
     }
+  }
+
+  async #openAt(
+    place: Place,
+    { signal, onProgress }: Pick<OpenOptions, "signal" | "onProgress">,
+  ): Promise<OpenDocument> {
+    const [content, opened] = await Promise.all([
+      fetchContent(this.#rest, place, signal),
+      this.#opened.get(keyOf(place)) ?? this.#openMetadata(place, signal),
+    ]);
+    const { metadata } = opened;
+    // The microservice authenticates this very header before it gives a byte.
+    if (opened.content && !sameContent(opened.content, await contentName(content.head))) {
+      throw new CofferError("decrypt-failed");
+    }
+    const { port } = await this.#microservice.use();
+    const context = await this.#loadFor(port, content.head, { ...place, purpose: "document" }, signal);
+    const plain = port.open({ context }, content.stream(), { signal, give: true });
+    const total = metadata.size;
+    let bytes = 0;
+    const stream = plain.pipeThrough(
+      new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+        transform(chunk, controller) {
+          bytes += chunk.length;
+          onProgress?.({ step: "opening", bytes, total });
+          controller.enqueue(chunk);
+        },
+        flush() {
+          // Content and metadata are sealed apart; a pair that does not fit together was not sealed together.
+          if (bytes !== total) throw new CofferError("decrypt-failed");
+        },
+      }),
+    );
+    const readable = speaking(stream);
+    return {
+      ...place,
+      ...metadata,
+      stream: readable,
+      blob: () => new Response(readable, { headers: { "content-type": metadata.type } }).blob(),
+    };
+  }
+
+  /** Where nobody says of which account a document is, each of the user's is asked for it. */
+  async #whereItIs<T>(
+    id: string,
+    account: string | undefined,
+    ask: (place: Place) => Promise<T>,
+  ): Promise<T> {
+    if (account !== undefined) return ask({ account, id });
+    let missing: unknown = new CofferError("not-found");
+    for (const each of this.#accounts()) {
+      try {
+        return await ask({ account: each, id });
+      } catch (error) {
+        if (!(error instanceof CofferError && error.code === "not-found")) throw error;
+        missing = error;
+      }
+    }
+    throw missing;
   }
 
   /** All complete documents of the user's accounts, newest first. Names come out of the sealed metadata. */
@@ -255,13 +285,13 @@ export class Documents {
       sealedSize: size,
     }));
     documents.sort((a, b) => b.created.getTime() - a.created.getTime());
-    for (const document of documents) document.metadata = this.#opened.get(document.id)?.metadata;
+    for (const document of documents) document.metadata = this.#opened.get(keyOf(document))?.metadata;
     onChange?.(documents);
     const waiting = documents.filter(({ metadata }) => !metadata).values();
     const work = async () => {
       for (const document of waiting) {
         try {
-          document.metadata = (await this.#openMetadata(document.id, document.account, signal)).metadata;
+          document.metadata = (await this.#openMetadata(document, signal)).metadata;
         } catch (error) {
           signal?.throwIfAborted();
           document.error = asCofferError(error);
@@ -275,24 +305,30 @@ export class Documents {
   }
 
   /** Deletes a document for good. */
-  async remove(id: string, signal?: AbortSignal): Promise<void> {
-    await callEmpty(this.#rest, deleteDocument, { id }, undefined, { signal }).catch((error: unknown) => {
-      // Repeated after a lost answer: what no longer exists was deleted by the first try.
-      if (!(error instanceof CofferError && error.code === "not-found" && error.maybeDone)) throw error;
-    });
-    this.#opened.delete(id);
+  async remove(id: string, { account, signal }: RemoveOptions = {}): Promise<void> {
+    await this.#whereItIs(id, account, (place) => this.#removeAt(place, signal));
+  }
+
+  async #removeAt({ account, id }: Place, signal?: AbortSignal): Promise<void> {
+    await callEmpty(this.#rest, deleteDocument, { account, id }, undefined, { signal }).catch(
+      (error: unknown) => {
+        // Repeated after a lost answer: what no longer exists was deleted by the first try.
+        if (!(error instanceof CofferError && error.code === "not-found" && error.maybeDone)) throw error;
+      },
+    );
+    this.#opened.delete(keyOf({ account, id }));
   }
 
   /** Opens an upload. Without the caller's signal: if the answer were lost, nobody could delete what was begun. */
-  async #begin(id: string, account: string): Promise<UploadOpened> {
+  async #begin({ account, id }: Place): Promise<UploadOpened> {
     try {
       // The datastore answers it again as the first time.
-      const opened = await callJson(this.#rest, openUpload, {}, { id, account }, { tries: 3 });
+      const opened = await callJson(this.#rest, openUpload, { account }, { id }, { tries: 3 });
       if (opened.id !== id) throw new CofferError("unexpected-response");
       return opened;
     } catch (error) {
       if (error instanceof CofferError && error.maybeDone && error.code !== "conflict")
-        await this.remove(id).catch(() => {});
+        await this.#removeAt({ account, id }).catch(() => {});
       throw asCofferError(error);
     }
   }
@@ -302,13 +338,13 @@ export class Documents {
    * must run although the caller has cancelled. What may be complete is deleted only then.
    */
   async #undo(
-    id: string,
+    place: Place,
     error: unknown,
     { completing, signal }: { completing: boolean; signal: AbortSignal | undefined },
   ): Promise<unknown> {
     const unknown = (cause: unknown) => new CofferError("unknown-whether-stored", { cause });
     if (completing && !signal?.aborted && !isUndone(error)) return unknown(error);
-    const left = await this.remove(id).catch((cause: unknown) => cause);
+    const left = await this.#removeAt(place).catch((cause: unknown) => cause);
     const gone = left === undefined || (left instanceof CofferError && left.code === "not-found");
     if (completing && !gone) return unknown(left);
     return signal?.aborted ? signal.reason : asCofferError(error);
@@ -336,53 +372,45 @@ export class Documents {
   async #putMetadata(
     port: PortClient,
     edk: string,
-    { account, id }: { account: string; id: string },
+    { account, id }: Place,
     metadata: SealedMetadata,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const context = this.#context(account, id, "metadata");
     const sealed = port.seal({ edk, context }, encodeMetadata(metadata), { signal });
     const body = await readAll(sealed, METADATA_LIMIT);
-    await callEmpty(this.#rest, putMetadata, { id }, body, { signal });
+    await callEmpty(this.#rest, putMetadata, { account, id }, body, { signal });
   }
 
-  async #openMetadata(
-    id: string,
-    account: string | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<Opened> {
+  async #openMetadata({ account, id }: Place, signal: AbortSignal | undefined): Promise<Opened> {
     const read = (response: Response) => {
       if (response.status !== 200) throw new CofferError("unexpected-response");
       return octetsOf(response, METADATA_LIMIT);
     };
-    const sealed = await callOctets(this.#rest, readMetadata, { id }, read, { signal });
+    const sealed = await callOctets(this.#rest, readMetadata, { account, id }, read, { signal });
     const { port } = await this.#microservice.use();
-    const context = await this.#loadFor(port, sealed, { id, account, purpose: "metadata" }, signal);
+    const context = await this.#loadFor(port, sealed, { account, id, purpose: "metadata" }, signal);
     const plain = await readAll(port.open({ context }, sealed, { signal }), METADATA_LIMIT);
     const { content, ...metadata } = decodeMetadata(plain);
     // A document that was sealed with this id has metadata of the newer form, whatever the datastore has instead.
     if (!content && namesContent(id)) throw new CofferError("decrypt-failed");
-    const opened = { account: context.account, metadata, content };
-    this.#opened.set(id, opened);
+    const opened = { metadata, content };
+    this.#opened.set(keyOf({ account, id }), opened);
     return opened;
   }
 
   /**
    * Loads the key that a message's header names, and gives the context that the message must have: of the account that was
-   * asked for, or of one of the user's. The header is not authenticated yet; the microservice compares it with this context
-   * when it opens.
+   * asked for. The header is not authenticated yet; the microservice compares it with this context when it opens.
    */
   async #loadFor(
     port: PortClient,
     head: Uint8Array,
-    { id, account, purpose }: { id: string; account: string | undefined; purpose: string },
+    { account, id, purpose }: Place & { purpose: string },
     signal: AbortSignal | undefined,
   ): Promise<DocumentContext> {
     const { edk, context } = await port.inspect(head);
-    const accounts = account === undefined ? this.#accounts() : [account];
-    const named = accounts.find((each) => each === context.account);
-    if (named === undefined) throw new CofferError("decrypt-failed");
-    const expected = this.#context(named, id, purpose);
+    const expected = this.#context(account, id, purpose);
     for (const [key, value] of Object.entries(expected)) {
       if (context[key] !== value) throw new CofferError("decrypt-failed");
     }
@@ -393,6 +421,11 @@ export class Documents {
   #context(account: string, document: string, purpose: string): DocumentContext {
     return { tenant: this.#tenant(), account, document, purpose };
   }
+}
+
+/** Two accounts may have a document by one id. */
+function keyOf({ account, id }: Place): string {
+  return `${account}/${id}`;
 }
 
 function describe(source: Source, options: SealOptions): Metadata {

@@ -7,7 +7,15 @@
 
 export { CofferError, type ErrorCode } from "#protocol/error.ts";
 export { Coffer, type CofferEvent, type ConnectOptions } from "./coffer.ts";
-export type { Document, ListOptions, OpenDocument, OpenOptions, SealOptions, Source } from "./documents.ts";
+export type {
+  Document,
+  ListOptions,
+  OpenDocument,
+  OpenOptions,
+  RemoveOptions,
+  SealOptions,
+  Source,
+} from "./documents.ts";
 export { isAbort, messageOf } from "./error.ts";
 export type { Host, SignInHost } from "./host.ts";
 export type { Metadata } from "./metadata.ts";

@@ -254,7 +254,7 @@ export class CofferApp extends HTMLElement {
     const name = entry.metadata?.name ?? "A document that cannot be opened";
     if (!(await element<CofferConfirm>(this, "coffer-confirm").ask(name))) return;
     await this.#attempt(async () => {
-      await this.#connected.remove(entry.id);
+      await this.#connected.remove(entry.id, { account: entry.account });
       this.#removed.add(entry.id);
       this.#documents = this.#documents.filter(({ id }) => id !== entry.id);
       this.#showDocuments();

@@ -5,16 +5,18 @@ import type { ContractHandlers } from "../serve.ts";
 /** Ciphertext in and out, in parts and by ranges. Bodies stream through. */
 export const documents = {
   listDocuments: ({ c, caller, input }) => c.env.DATASTORE.list(caller, input.account, input.cursor),
-  openUpload: ({ c, caller, body }) => c.env.DATASTORE.create(caller, body.account, body.id),
-  uploadPart: ({ c, caller, input: { id, part }, body: { length, stream } }) =>
-    c.env.DATASTORE.uploadPart(caller, id, Number(part), length, stream),
-  putMetadata: ({ c, caller, input, body }) => c.env.DATASTORE.putMetadata(caller, input.id, body),
-  completeUpload: ({ c, caller, input, body }) => c.env.DATASTORE.complete(caller, input.id, body),
-  async readContent({ c, caller, input }) {
+  openUpload: ({ c, caller, input, body }) => c.env.DATASTORE.create(caller, input.account, body.id),
+  uploadPart: ({ c, caller, input: { account, id, part }, body: { length, stream } }) =>
+    c.env.DATASTORE.uploadPart(caller, account, id, Number(part), length, stream),
+  putMetadata: ({ c, caller, input: { account, id }, body }) =>
+    c.env.DATASTORE.putMetadata(caller, account, id, body),
+  completeUpload: ({ c, caller, input: { account, id }, body }) =>
+    c.env.DATASTORE.complete(caller, account, id, body),
+  async readContent({ c, caller, input: { account, id } }) {
     const range = c.req.header("range") ?? null;
-    return contentResponse(unwrap(await c.env.DATASTORE.content(caller, input.id, range)));
+    return contentResponse(unwrap(await c.env.DATASTORE.content(caller, account, id, range)));
   },
-  readMetadata: async ({ c, caller, input }) =>
-    contentResponse(unwrap(await c.env.DATASTORE.metadata(caller, input.id))),
-  deleteDocument: ({ c, caller, input }) => c.env.DATASTORE.delete(caller, input.id),
+  readMetadata: async ({ c, caller, input: { account, id } }) =>
+    contentResponse(unwrap(await c.env.DATASTORE.metadata(caller, account, id))),
+  deleteDocument: ({ c, caller, input: { account, id } }) => c.env.DATASTORE.delete(caller, account, id),
 } satisfies Partial<ContractHandlers>;

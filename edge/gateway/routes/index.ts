@@ -32,7 +32,7 @@ function withContract(site: Hono<GatewayEnv>, name: Route["site"]): Hono<Gateway
   const routes = Object.entries<Route>(contract).filter(([, route]) => route.site === name);
   const guarded = new Set(routes.filter(([, { authentication }]) => authentication === "token").map(areaOf));
   const guard = authenticate();
-  // Whole areas, so that nothing beneath them is reached without a token. Hono's trailing wildcard takes "/documents" itself
+  // Whole areas, so that nothing beneath them is reached without a token. Hono's trailing wildcard takes "/accounts" itself
   // too; a second entry would use every proof up twice.
   for (const area of guarded) site.use(`/${area}/*`, guard);
   for (const [id, route] of routes) {

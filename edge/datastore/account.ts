@@ -1,0 +1,259 @@
+import { DurableObject } from "cloudflare:workers";
+import type { Completion, DocumentPage, Part } from "#protocol/contract/index.ts";
+import { digest } from "#protocol/digest.ts";
+import { wakeBy } from "../alarm.ts";
+import { type AuthorizeRequest, authorize } from "../authorize.ts";
+import type { Caller } from "../caller.ts";
+import { type Handover, openHandover } from "../handover.ts";
+import { type Decision, fail, ok, type Problem, type Result, refuse } from "../result.ts";
+import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
+import {
+  beginCompletion,
+  beginWrite,
+  type DocumentRow,
+  endWrite,
+  findDocument,
+  finishCompletion,
+  forget,
+  insertDocument,
+  listDocuments,
+  markDeleted,
+  recordMetadata,
+  recordPart,
+  setUpload,
+} from "./documents.ts";
+import { Members } from "./members.ts";
+import { insertMoved, type Moved } from "./moved.ts";
+import {
+  type AllowedPart,
+  checkRoom,
+  configuredQuota,
+  giveRoomBack,
+  type Quota,
+  type Room,
+  takeRoom,
+  takeRoomForMetadata,
+} from "./quota.ts";
+import { MIGRATIONS } from "./schema.ts";
+import { STUCK_MS, sweep } from "./sweep.ts";
+
+/** What the datastore needs of its neighbours. */
+interface Neighbours {
+  IAM: { member(of: { tenant: string; account: string; caller: Caller }): Promise<Result<null>> };
+}
+
+/**
+ * Decisions on the documents of one account, and their table; named `<tenant>/<account>`. The bytes go past it, straight
+ * into R2. Anyone may name an account: nothing is written before the IAM has said that the caller is a member of it.
+ */
+export class DatastoreAccountObject extends DurableObject<Env> {
+  readonly #quota: Quota;
+  readonly #members: Members;
+  #opened: { store: Store; handover: Handover } | undefined;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    const { IAM }: Neighbours = env;
+    this.#quota = configuredQuota(env);
+    this.#members = new Members((caller) =>
+      IAM.member({ tenant: caller.tenant, account: this.#account, caller }),
+    );
+    // What was decided before it was evicted has still to be told.
+    if (hasStore(ctx)) this.#open();
+  }
+
+  create(
+    caller: Caller,
+    id?: string,
+  ): Promise<Result<{ id: string; account: string; upload: string | null }>> {
+    const account = this.#account;
+    return this.#decide("datastore:create", caller, `account/${account}`, (sql) => {
+      this.#sweepLater();
+      const repeated = sql.exec("SELECT 1 FROM documents WHERE id = ?", id ?? "").toArray().length > 0;
+      const room = checkRoom(sql, account, this.#quota, { documents: 1, bytes: 1 });
+      if (!room.ok && !repeated) return room;
+      return insertDocument(sql, { account, client: caller.client }, Date.now(), id);
+    });
+  }
+
+  /** False when this upload is not the document's. */
+  opened(id: string, upload: string): boolean {
+    return setUpload(this.#store.sql, id, upload);
+  }
+
+  /** May this caller do this to this document, which has to be in one of these states? */
+  allow(
+    caller: Caller,
+    action: string,
+    id: string,
+    states: DocumentRow["state"][],
+  ): Promise<Result<DocumentRow>> {
+    return this.#decide(action, caller, `document/${id}`, (sql) => findDocument(sql, id, caller, states));
+  }
+
+  /** The same for a part of an upload. Takes room for it: `took` or `notTaken` says what became of it. */
+  async allowPart(caller: Caller, id: string, part: number, size: number): Promise<Result<AllowedPart>> {
+    const about = aboutRequest("datastore:upload", caller, `document/${id}`);
+    return this.#decideFor(await this.#members.checkForPart(caller), about, (sql) => {
+      const found = findDocument(sql, id, caller, ["pending"]);
+      if (!found.ok) return found;
+      const { account, upload } = found.value;
+      if (upload === null) return refuse("conflict", "upload is not open yet");
+      const room = takeRoom(sql, found.value, part, size, this.#quota);
+      return room.ok ? ok({ id, account, upload, room: room.value }) : room;
+    });
+  }
+
+  /** The same for its metadata. A write begins: `tookMetadata` or `wrote` ends it. */
+  allowMetadata(caller: Caller, id: string, size: number): Promise<Result<DocumentRow>> {
+    return this.#decide("datastore:put-metadata", caller, `document/${id}`, (sql) => {
+      const found = findDocument(sql, id, caller, ["pending", "complete"]);
+      if (!found.ok) return found;
+      const room = takeRoomForMetadata(sql, found.value, size, this.#quota);
+      if (!room.ok) return room;
+      beginWrite(sql, id);
+      return found;
+    });
+  }
+
+  took(id: string, part: Part, size: number): void {
+    this.#store.transaction(() => recordPart(this.#store.sql, id, part, size, Date.now()));
+  }
+
+  /** R2 has nothing of the part. */
+  notTaken(id: string, room: Room): void {
+    this.#store.transaction(() => giveRoomBack(this.#store.sql, id, room));
+  }
+
+  tookMetadata(id: string, size: number): boolean {
+    return this.#store.transaction(() => recordMetadata(this.#store.sql, id, size, Date.now()));
+  }
+
+  wrote(id: string): void {
+    endWrite(this.#store.sql, id);
+  }
+
+  /** A write begins, unless the document is complete already: `completed` or `wrote` ends it. */
+  async complete(caller: Caller, id: string, claimed: Completion): Promise<Result<DocumentRow>> {
+    const { parts, size } = claimed;
+    const asked = await digest(JSON.stringify([size, parts.map(({ part, etag }) => [part, etag])]));
+    return this.#decide("datastore:complete", caller, `document/${id}`, (sql) => {
+      const found = findDocument(sql, id, caller, ["pending", "completing", "complete"]);
+      if (!found.ok) return found;
+      if (found.value.state === "pending") {
+        const room = checkRoom(sql, found.value.account, this.#quota, { documents: 0, bytes: 0 });
+        if (!room.ok) return room;
+      }
+      const begun = beginCompletion(sql, found.value, claimed, Date.now(), asked);
+      if (begun.ok && begun.value.state !== "complete") {
+        this.#sweepLater();
+        beginWrite(sql, id);
+      }
+      return begun;
+    });
+  }
+
+  completed(id: string, etag: string): boolean {
+    return this.#store.transaction(() => {
+      endWrite(this.#store.sql, id);
+      return finishCompletion(this.#store.sql, id, etag);
+    });
+  }
+
+  remove(caller: Caller, id: string): Promise<Result<DocumentRow>> {
+    return this.#decide("datastore:delete", caller, `document/${id}`, (sql) => {
+      const found = findDocument(sql, id, caller, ["pending", "completing", "complete"]);
+      if (found.ok) {
+        this.#sweepLater();
+        markDeleted(sql, id, Date.now());
+      }
+      return found;
+    });
+  }
+
+  removed(id: string): void {
+    this.#store.transaction(() => forget(this.#store.sql, id));
+  }
+
+  list(caller: Caller, cursor?: string): Promise<Result<DocumentPage>> {
+    const account = this.#account;
+    return this.#decide("datastore:list", caller, `account/${account}`, (sql) =>
+      listDocuments(sql, { account, client: caller.client }, cursor),
+    );
+  }
+
+  /** The IAM's word on a user, or on all of them, is not what it was. */
+  ended(user?: string): void {
+    this.#members.end(user);
+  }
+
+  override async alarm(): Promise<void> {
+    if (!hasStore(this.ctx)) return;
+    const { store, handover } = this.#open();
+    await store.flush();
+    await handover.settle();
+    const next = await sweep(store, this.env.DOCUMENTS);
+    if (next !== null) await wakeBy(this.ctx.storage, next);
+  }
+
+  get #account(): string {
+    const { name } = this.ctx.id;
+    return name === undefined ? subjectOf(this.#store.sql) : name.slice(name.indexOf("/") + 1);
+  }
+
+  get #store(): Store {
+    return this.#open().store;
+  }
+
+  #open(): { store: Store; handover: Handover } {
+    if (this.#opened) return this.#opened;
+    const { ctx, env } = this;
+    const store = openStore(ctx, { domain: "datastore", audit: env.AUDIT_DATASTORE, migrations: MIGRATIONS });
+    const account = subjectOf(store.sql);
+    const earlier = () => env.DATASTORE_OBJECT.getByName(store.tenant);
+    const handover = openHandover<Moved>(ctx.storage, store, {
+      source: {
+        page: (after) => earlier().handover(account, after),
+        forget: () => earlier().forget(account),
+      },
+      insert: insertMoved,
+    });
+    this.#opened = { store, handover };
+    return this.#opened;
+  }
+
+  async #decide<T>(
+    action: string,
+    caller: Caller,
+    resource: string,
+    check: (sql: SqlStorage) => Decision<T>,
+  ): Promise<Result<T>> {
+    const member = await this.#members.check(caller);
+    return this.#decideFor(member, aboutRequest(action, caller, resource), check);
+  }
+
+  async #decideFor<T>(
+    member: Result<null>,
+    about: AuthorizeRequest,
+    check: (sql: SqlStorage) => Decision<T>,
+  ): Promise<Result<T>> {
+    if (!member.ok) return this.#refuse(member.problem, about);
+    const { store, handover } = this.#open();
+    await handover.take();
+    return authorize(store, about, check);
+  }
+
+  /** Recorded where there is an account: what somebody made up stays empty. */
+  #refuse({ code }: Problem, about: AuthorizeRequest): Result<never> {
+    if (!hasStore(this.ctx)) return fail(code);
+    return authorize<never>(this.#store, about, () => refuse(code, "the IAM knows no such member"));
+  }
+
+  #sweepLater(): void {
+    this.ctx.waitUntil(wakeBy(this.ctx.storage, Date.now() + STUCK_MS));
+  }
+}
+
+function aboutRequest(action: string, caller: Caller, resource: string): AuthorizeRequest {
+  return { action, caller, resource: resource.slice(0, 128), requestId: caller.requestId };
+}

@@ -1,0 +1,60 @@
+/** What belongs to an account is in objects of its own, which a request can name; one that nobody has stays empty. */
+
+import { expect, it } from "vitest";
+import { EdgeClient } from "../support/edge-client.ts";
+import { json, problem } from "../support/http.ts";
+import { readRows, useSystem } from "../system/index.ts";
+
+const system = useSystem();
+
+/** Names of the objects that have a store, as their domain's name and what they are for. */
+const sources = () => readRows(system.edgeDir, "store_identity").map(({ source }) => String(source));
+
+it("an account that somebody made up is refused as one of others, and nothing is written for it", async () => {
+  const [ann, bob] = [await EdgeClient.signedIn(system, "Ann"), await EdgeClient.signedIn(system, "Bob")];
+  expect((await ann.rest("GET", ann.documents)).status).toBe(200);
+  const made = Array.from({ length: 5 }, () => crypto.randomUUID());
+  const asked = (account: string) =>
+    [
+      ["GET", ""],
+      ["POST", "", { id: crypto.randomUUID() }],
+      ["PUT", "/d/parts/1", new Uint8Array(9)],
+      ["PUT", "/d/metadata", new Uint8Array(9)],
+      ["POST", "/d/complete", { parts: [{ part: 1, etag: "e" }], size: 9 }],
+      ["GET", "/d/content"],
+      ["GET", "/d/metadata"],
+      ["DELETE", "/d"],
+    ].map(async ([method, path, body]) => {
+      const at = `/accounts/${account}/documents${path as string}`;
+      return problem(await bob.rest(method as string, at, body as object | undefined));
+    });
+  const answers = await Promise.all([...made, ann.account, "x"].flatMap(asked));
+  expect(new Set(answers)).toEqual(new Set(["403 forbidden"]));
+  const own = sources().filter((source) => source.startsWith("datastore"));
+  expect(own).toEqual([`datastore/${ann.account}`]);
+  // Of an account that is there the audit log has who was refused.
+  await expect.poll(() => denials(ann.account, bob.tokens.user.id)).toBeGreaterThan(0);
+});
+
+/** Rows of the audit log, and on their way there, on what the user was refused in the account's object. */
+function denials(account: string, user: string): number {
+  const source = `datastore/${account}`;
+  const rows = readRows(system.edgeDir, "links").map(({ entry }) => JSON.parse(String(entry)));
+  return rows.filter((row) => row.source === source && row.user === user && row.outcome === "deny").length;
+}
+
+it("a custodian that has signed out has its documents no more, though its token is not over", async () => {
+  const eve = await EdgeClient.signedIn(system, "Eve");
+  const { id } = json<{ id: string }>(await eve.rest("POST", eve.documents, {}));
+  expect((await eve.rest("PUT", `${eve.documents}/${id}/parts/1`, new Uint8Array(9))).status).toBe(200);
+  const out = await eve.vaultPost("/sign-out", {});
+  expect(out.status).toBe(204);
+  expect(problem(await eve.rest("GET", eve.documents))).toBe("401 invalid-token");
+  expect(problem(await eve.rest("PUT", `${eve.documents}/${id}/metadata`, new Uint8Array(9)))).toBe(
+    "401 invalid-token",
+  );
+  // That was a word of the IAM's too: what it said before does not count for parts either.
+  expect(problem(await eve.rest("PUT", `${eve.documents}/${id}/parts/2`, new Uint8Array(9)))).toBe(
+    "401 invalid-token",
+  );
+});
