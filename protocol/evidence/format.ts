@@ -7,6 +7,8 @@ export interface EvidenceFormat {
   readonly mediaType: string;
   /** By which it is named in KMIP; vendors' own are numbers from 0x80000000 (KMIP 2.1 §11.4 Attestation Type). */
   readonly attestationType: AttestationType;
+  /** Set where keys that were registered earlier vouch for it, and not roots. */
+  readonly anchors?: "keys";
   /** How far what runs there can be trusted at the most. */
   readonly tier: Tier;
   /** The longest evidence, bytes. */
@@ -19,6 +21,8 @@ export interface EvidenceFormat {
 export interface Expectation {
   /** Certificates (DER) of those who vouch for platforms of this format. None means that no evidence is good. */
   readonly roots: readonly Uint8Array[];
+  /** SubjectPublicKeyInfo (DER) of attestation keys that were registered earlier for the subject. None by default. */
+  readonly keys?: readonly Uint8Array[];
   /** The verifier's, 8 to 64 bytes, used for nothing else. */
   readonly nonce: Uint8Array;
   /** Whom the evidence must be for, as the verifier knows it: handed on to another it is worth nothing. */
@@ -33,6 +37,8 @@ export interface Expectation {
 export interface Claims {
   /** Digests by register, lower-case hex. `code` is that of the code that runs; every format has it. */
   readonly measurements: Readonly<Record<string, string>> & { readonly code: string };
+  /** What else the platform says of itself, where its format tells of it: for policies and logs. */
+  readonly platform?: Readonly<Record<string, string>>;
   /** Until when it is good, milliseconds since 1970. */
   readonly expires: number;
 }

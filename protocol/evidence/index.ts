@@ -8,17 +8,21 @@ import type { AttestationType } from "../kmip/index.ts";
 import { ENCLAVE_EMULATOR } from "./enclave-emulator.ts";
 import type { Claims, EvidenceFormat, Expectation } from "./format.ts";
 import { NITRO, NITRO_EMULATED } from "./nitro.ts";
+import { TPM } from "./tpm.ts";
 
 export type { Claims, EvidenceFormat, Expectation } from "./format.ts";
 export { type VerifiedNitroDocument, verifyNitroDocument } from "./nitro.ts";
 export type { NitroDocument } from "./nitro-document.ts";
 export { AWS_NITRO_ROOT_G1 } from "./nitro-root.ts";
+export { type QuoteFiles, type VerifiedQuote, verifyQuote } from "./tpm.ts";
 
 /** The formats that are known. */
-const FORMATS: readonly EvidenceFormat[] = [ENCLAVE_EMULATOR, NITRO, NITRO_EMULATED];
+const FORMATS: readonly EvidenceFormat[] = [ENCLAVE_EMULATOR, NITRO, NITRO_EMULATED, TPM];
 
-/** What the known formats are called in KMIP. */
-export const ATTESTATION_TYPES: readonly AttestationType[] = FORMATS.map((format) => format.attestationType);
+/** What the formats are called in KMIP that a party can verify which knows roots alone, as the HSM does. */
+export const ATTESTATION_TYPES: readonly AttestationType[] = FORMATS.filter(
+  ({ anchors }) => anchors !== "keys",
+).map(({ attestationType }) => attestationType);
 
 /** The evidence of the enclave emulator as an Attestation Type. */
 export const ENCLAVE_EVIDENCE = ENCLAVE_EMULATOR.attestationType;
@@ -26,6 +30,9 @@ export const ENCLAVE_EVIDENCE = ENCLAVE_EMULATOR.attestationType;
 /** AWS's documents, and those of emulated Nitro enclaves, as Attestation Types. */
 export const NITRO_EVIDENCE = NITRO.attestationType;
 export const EMULATED_NITRO_EVIDENCE = NITRO_EMULATED.attestationType;
+
+/** A quote of a TPM 2.0 as an Attestation Type. */
+export const TPM_EVIDENCE = TPM.attestationType;
 
 const MAX_REGISTERS = 64;
 /** SHA-256, SHA-384 and SHA-512. */

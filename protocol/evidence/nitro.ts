@@ -129,7 +129,7 @@ async function checkInstance({ moduleId, registers }: NitroDocument): Promise<vo
 
 /** What a verified document says, where it is an answer to this nonce for this subject. */
 async function claimsIn(
-  { kind, timestamp, registers, nonce, userData, validUntil }: VerifiedNitroDocument,
+  { kind, moduleId, timestamp, registers, nonce, userData, validUntil }: VerifiedNitroDocument,
   expected: Expectation,
 ): Promise<Claims> {
   if (!nonce || !equalConstantTime(nonce, expected.nonce)) throw new Error("another nonce");
@@ -139,6 +139,7 @@ async function claimsIn(
   const code = encodeHex(registers.get(CODE[kind]) ?? new Uint8Array());
   return {
     measurements: { ...Object.fromEntries(named), code },
+    platform: { kind, moduleId },
     expires: Math.min(validUntil, timestamp + MAX_LIFETIME),
   };
 }
