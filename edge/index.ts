@@ -1,6 +1,6 @@
 /**
  * edge: the worker. Its default export is the gateway, the only door to the public network; every domain is an
- * entrypoint behind a service binding, with a Durable Object of its own. May import: edge/audit, edge/datastore,
+ * entrypoint behind a service binding, with Durable Objects of its own. May import: edge/audit, edge/datastore,
  * edge/gateway, edge/iam, edge/kms, edge/ra. Imported by nothing.
  */
 import { createApp } from "./gateway/index.ts";
@@ -8,7 +8,7 @@ import { createApp } from "./gateway/index.ts";
 export { Audit, AuditObject } from "./audit/index.ts";
 export { Datastore, DatastoreAccountObject, DatastoreObject } from "./datastore/index.ts";
 export { GatewayObject } from "./gateway/index.ts";
-export { Iam, IamObject } from "./iam/index.ts";
+export { Iam, IamAccountObject, IamObject, IamPrincipalObject } from "./iam/index.ts";
 export { Kms, KmsObject } from "./kms/index.ts";
 export { Ra, RaObject } from "./ra/index.ts";
 

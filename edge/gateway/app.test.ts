@@ -196,7 +196,7 @@ describe("gateway", () => {
   });
 
   it("takes the vault's session from the cookie of its environment alone", async () => {
-    const secret = "s".repeat(43);
+    const secret = `${"p".repeat(32)}.${"s".repeat(43)}`;
     const IAM = {
       session: async ({ cookie }: { cookie: string }) => ({ ok: true, value: { tenant: "t", user: cookie } }),
       signOut: async () => ({ ok: true, value: null }),
@@ -240,7 +240,7 @@ describe("gateway", () => {
     });
     const COFFER_TENANTS = { acme: at("acme"), umbrella: at("umbrella") };
     const headers = {
-      cookie: `__Host-coffer=${"s".repeat(43)}`,
+      cookie: `__Host-coffer=${"p".repeat(32)}.${"s".repeat(43)}`,
       "x-forwarded-host": "vault.acme.example",
       "x-tenant": "acme",
     };

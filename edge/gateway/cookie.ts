@@ -1,5 +1,6 @@
 import { setCookie } from "hono/cookie";
 import { isLocalhost } from "../apps.ts";
+import { principalOf } from "../secret.ts";
 import type { GatewayContext } from "./context.ts";
 
 /**
@@ -20,8 +21,8 @@ export function sessionCookie(c: GatewayContext): string | null {
   const pairs = (c.req.header("cookie") ?? "").split(";").map((pair) => pair.trim());
   const [value, ...more] = pairs.filter((pair) => pair.startsWith(`${name}=`));
   if (value === undefined || more.length > 0) return null;
-  const secret = value.slice(name.length + 1);
-  return /^[A-Za-z0-9_-]{43}$/.test(secret) ? secret : null;
+  const bearer = value.slice(name.length + 1);
+  return principalOf(bearer) === null ? null : bearer;
 }
 
 export function setSessionCookie(c: GatewayContext, value: string, maxAge: number): void {

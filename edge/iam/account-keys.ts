@@ -25,12 +25,11 @@ export async function createAccountKey(
   return wrapped;
 }
 
-/** The account's current key, or null. */
-export function currentAccountKey(sql: SqlStorage, account: string): AccountKey | null {
+/** The current key of the account whose object this is, or null. */
+export function currentAccountKey(sql: SqlStorage): AccountKey | null {
   const [row] = sql
     .exec<{ id: string; version: number; wrapped: ArrayBuffer; master: string }>(
-      "SELECT id, version, wrapped, master FROM account_keys WHERE account = ? ORDER BY version DESC LIMIT 1",
-      account,
+      "SELECT id, version, wrapped, master FROM account_keys ORDER BY version DESC LIMIT 1",
     )
     .toArray();
   return row === undefined ? null : { ...row, wrapped: new Uint8Array(row.wrapped) };

@@ -1,12 +1,12 @@
 import { beforeEach, expect, it } from "vitest";
 import { sqlStorage } from "#test/support/sql-storage.ts";
 import { makeRoomForCode, makeRoomForFamily, makeRoomForSession } from "./bounds.ts";
-import { migrations } from "./schema.ts";
+import { principalMigrations } from "./schema.ts";
 
 const DAY = 86_400;
 let sql: SqlStorage;
 beforeEach(() => {
-  sql = sqlStorage(migrations);
+  sql = sqlStorage(principalMigrations);
 });
 
 const names = (query: string) => [...sql.exec<{ name: string }>(query)].map(({ name }) => name).sort();
@@ -16,7 +16,7 @@ const ended = () => names("SELECT message ->> 'jkt' AS name FROM outbox");
 
 /** A session with one family, begun at `begun` and refreshed last at `used`. */
 function signIn(name: string, begun: number, used: number | null = null, user = "u"): void {
-  sql.exec("INSERT INTO sessions (hash, user, expires) VALUES (?, ?, ?)", name, user, begun + DAY);
+  sql.exec("INSERT INTO sessions VALUES (?, ?, ?, '')", name, user, begun + DAY);
   sql.exec(
     "INSERT INTO families (id, user, session, client, jkt, expires) VALUES (?, ?, ?, 'app', ?, ?)",
     ...[`f-${name}`, user, name, `k-${name}`, begun + DAY],

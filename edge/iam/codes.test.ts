@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { sqlStorage } from "#test/support/sql-storage.ts";
 import { readAuthorizationRequest, redeemCode } from "./codes.ts";
 import { rotate, startFamily } from "./families.ts";
-import { migrations } from "./schema.ts";
+import { principalMigrations } from "./schema.ts";
 
 const A = "a".repeat(43);
 const B = "b".repeat(43);
@@ -56,7 +56,7 @@ describe("authorization request", () => {
 const exchange = { client: client.id, redirectUri: good.redirect_uri, challenge: A, jkt: B };
 
 function fixture() {
-  const sql = sqlStorage(migrations) as SqlStorage;
+  const sql = sqlStorage(principalMigrations) as SqlStorage;
   sql.exec("INSERT INTO sessions VALUES ('session', 'user', 1000, 'id')");
   sql.exec(
     "INSERT INTO codes (hash, user, session, client, redirect_uri, challenge, jkt, expires) VALUES ('code', 'user', 'session', ?, ?, ?, ?, 160)",

@@ -1,7 +1,7 @@
 import { authorize } from "../authorize.ts";
 import { takeTurn } from "../pace.ts";
 import { type Decision, ok, type Result, refuse, turnAway } from "../result.ts";
-import { hashSecret, newSecret } from "../secret.ts";
+import { bearerOf, hashSecret } from "../secret.ts";
 import type { Store } from "../store.ts";
 import { makeRoomForCode } from "./bounds.ts";
 import type { Client } from "./clients.ts";
@@ -60,6 +60,7 @@ export function readAuthorizationRequest(
 export async function issueCode(
   store: Store,
   options: {
+    principal: string;
     request: AuthorizationRequest;
     session: string;
     /** What became of the ticket of the form that was answered. */
@@ -70,8 +71,8 @@ export async function issueCode(
     perMinute: number;
   },
 ): Promise<Result<{ code: string }>> {
-  const { request, session, answered, requestId, now, perMinute } = options;
-  const code = newSecret();
+  const { principal, request, session, answered, requestId, now, perMinute } = options;
+  const code = bearerOf(principal);
   const hash = await hashSecret(code);
   const resource = `client/${request.client.id}`;
   return authorize(store, { action: "iam:authorize", caller: null, resource, requestId }, (sql) => {

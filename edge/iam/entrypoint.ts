@@ -1,15 +1,19 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Tokens } from "#protocol/contract/index.ts";
+import { principalId } from "#protocol/principal.ts";
 import type { Caller } from "../caller.ts";
 import { developmentSignIn } from "../development.ts";
+import { fromHsm, openHsm } from "../hsm/index.ts";
 import { fail, ok, type Result } from "../result.ts";
+import { hashSecret, principalOf } from "../secret.ts";
 import { type Tenant, tenantNamed } from "../tenants.ts";
+import { tokenKey } from "./access-token.ts";
 import { findClient } from "./clients.ts";
 import { type AuthorizationRequest, readAuthorizationRequest } from "./codes.ts";
-import { personName } from "./name.ts";
+import { BY_NAME, personName } from "./name.ts";
 import type { SignedIn } from "./sign-in.ts";
-import type { TicketCheck } from "./ticket.ts";
-import type { TokenRequest } from "./tokens.ts";
+import { checkTicket, makeTicket, type Question, type TicketCheck, ticketKey } from "./ticket.ts";
+import { refuseUnknown, type TokenRequest } from "./tokens.ts";
 import type { AccountKey, Custodian, TokenKey, VaultSession } from "./types.ts";
 
 /** What `/authorize` is to do next. */
@@ -35,7 +39,17 @@ type Asked = { tenant: string; query: string; cookie: string | null };
 /** What the vault's account page shows: who is signed in there, and in which apps (by origin). */
 export type Account = { name: string; apps: string[]; ticket: string };
 
-/** The IAM's door. The gateway says whose a request is, by its host; each tenant has an object of its own. */
+/** A page of the vault with a form. */
+type OfPage = { cookie: string | null } & Pick<Question, "page" | "about">;
+type Present = { session: VaultSession | null; clients: string[] };
+
+/** A caller, and the account that it names. */
+type Wanted = { tenant: string; account: string; caller: Caller };
+
+/**
+ * The IAM's door. The gateway says which tenant's a request is, by its host. What it shows says whose it is, and so which object
+ * is asked, which decides.
+ */
 export class Iam extends WorkerEntrypoint<Env> {
   /**
    * RFC 6749 §4.1.1. It issues nothing: anyone who opens that address may name a DPoP key of their own, so the user is asked
@@ -59,7 +73,7 @@ export class Iam extends WorkerEntrypoint<Env> {
     const read = this.#read(request);
     if (!read.ok) return read.answer;
     if (cookie === null) return this.#ask(read.request, request);
-    const answered = await this.#object(tenant).answered({ cookie, page: "sign-in", about: query, ticket });
+    const answered = await this.#answered(tenant, { cookie, page: "sign-in", about: query, ticket });
     const issued = await this.#issue(read.request, { tenant, cookie, answered, requestId });
     if (issued.ok || !["no-session", "conflict"].includes(issued.problem.code)) return issued;
     return this.#ask(read.request, request, answered.ok ? undefined : answered.again);
@@ -77,14 +91,15 @@ export class Iam extends WorkerEntrypoint<Env> {
     const { tenant, query, cookie, ticket, requestId } = request;
     const read = this.#read(request);
     if (!read.ok) return read.answer;
-    const object = this.#object(tenant);
     const asked = { cookie, page: "sign-in", about: query } as const;
-    const answered = ticket === null ? ({ ok: true } as const) : await object.answered({ ...asked, ticket });
+    const answered =
+      ticket === null ? ({ ok: true } as const) : await this.#answered(tenant, { ...asked, ticket });
     if (!answered.ok) return this.#ask(read.request, request, answered.again);
     const name = personName(request.name);
     if (name === null) return fail("bad-request");
+    const principal = await principalId({ tenant, issuer: BY_NAME, subject: name });
     // The new session replaces that of the cookie.
-    const session = await object.signIn({ name, cookie, requestId });
+    const session = await this.#principal(tenant, principal).signIn({ principal, name, cookie, requestId });
     if (!session.ok) return session;
     const by = { tenant, cookie: session.value.cookie, answered, requestId };
     const issued = await this.#issue(read.request, by);
@@ -102,7 +117,8 @@ export class Iam extends WorkerEntrypoint<Env> {
     requestId: string;
   }): Promise<Result<null>> {
     const { tenant, cookie, app, requestId } = request;
-    const object = this.#object(tenant);
+    const object = this.#holder(tenant, cookie);
+    if (object === null) return ok(null);
     if (app === null) return object.signOut({ cookie, client: null, requestId });
     const client = this.#tenant(tenant).apps.find(({ origin }) => origin === app);
     return client === undefined
@@ -113,7 +129,7 @@ export class Iam extends WorkerEntrypoint<Env> {
   /** For the vault's account page; null when nobody is signed in. */
   async account({ tenant, cookie }: { tenant: string; cookie: string }): Promise<Result<Account | null>> {
     const asked = { cookie, page: "account", about: "" } as const;
-    const { session, ticket, clients } = await this.#object(tenant).ask(asked);
+    const { session, ticket, clients } = await this.#asking(tenant, asked);
     if (session === null) return ok(null);
     const apps = clients
       .map((id) => findClient(this.#tenant(tenant), id)?.origin)
@@ -132,7 +148,7 @@ export class Iam extends WorkerEntrypoint<Env> {
     const { ticket, ...rest } = request;
     const { tenant, cookie } = rest;
     const asked = { cookie, page: "account", about: "" } as const;
-    const answered = await this.#object(tenant).answered({ ...asked, ticket });
+    const answered = await this.#answered(tenant, { ...asked, ticket });
     if (!answered.ok) return ok({ again: answered.again });
     const ended = await this.signOut(rest);
     return ended.ok ? ok({}) : ended;
@@ -147,42 +163,108 @@ export class Iam extends WorkerEntrypoint<Env> {
     cookie: string;
     requestId: string;
   }): Promise<Result<VaultSession>> {
-    const session = await this.#object(tenant).session({ cookie });
+    const { session } = await this.#session(tenant, cookie);
     return session === null ? fail("no-session") : ok(session);
   }
 
   /** The gateway has verified the DPoP proof. */
   async token({ tenant, ...request }: TokenRequest & { tenant: string }): Promise<Result<Tokens>> {
-    return this.#object(tenant).token(request);
+    const { grant } = request;
+    const principal = principalOf(grant.type === "refresh_token" ? grant.token : grant.code);
+    if (principal === null) return refuseUnknown(this.#tenant(tenant), request);
+    return this.#principal(tenant, principal).token(principal, request);
   }
 
-  /** Keys that verify access tokens: the deployment's, whichever tenant asks. */
-  async keys({ tenant }: { tenant: string }): Promise<Result<TokenKey[]>> {
-    return this.#object(tenant).keys();
+  /** Keys that verify access tokens: the deployment's, whichever tenant asks. No object is asked. */
+  async keys(_: { tenant: string }): Promise<Result<TokenKey[]>> {
+    const hsm = openHsm(this.env.HSM_IAM, this.env.COFFER_HSM_URL);
+    return fromHsm("keys", async () => ok([await tokenKey(hsm)]));
   }
 
-  /** M5: the registered custodian with this name and DPoP key. */
-  async custodian(wanted: { tenant: string; dn: string; jkt: string }): Promise<Result<Custodian>> {
-    return this.#object(wanted.tenant).custodian(wanted);
+  /** M5: the user's registered custodian with this name and DPoP key. */
+  async custodian(wanted: {
+    tenant: string;
+    user: string;
+    dn: string;
+    jkt: string;
+  }): Promise<Result<Custodian>> {
+    return this.#principal(wanted.tenant, wanted.user).custodian(wanted);
   }
 
-  /** Whether the caller's sign-in lives and the user is a member of this account, which lives. Errors: `invalid-token`, `forbidden`. */
-  async member(wanted: { tenant: string; account: string; caller: Caller }): Promise<Result<null>> {
-    return this.#object(wanted.tenant).member(wanted);
+  /**
+   * Whether the caller's sign-in lives, which the user's object says, and the user is a member of this account, which lives: that
+   * the account's object says. Errors: `invalid-token`, `forbidden`.
+   */
+  async member({ tenant, account, caller }: Wanted): Promise<Result<null>> {
+    if (caller.tenant !== tenant) return fail("forbidden");
+    const [signedIn, member] = await Promise.all([
+      this.#principal(tenant, caller.user).signedIn(caller),
+      this.#account(tenant, account).member(caller),
+    ]);
+    return signedIn.ok ? member : signedIn;
   }
 
-  /** W11: the account's current key, encrypted under the master key; made at the first request. */
-  async accountKey(wanted: { tenant: string; account: string; caller: Caller }): Promise<Result<AccountKey>> {
-    return this.#object(wanted.tenant).accountKey(wanted);
+  /** W11: the account's current key, encrypted under the master key; made at the first request. By the same rule as `member`. */
+  async accountKey({ tenant, account, caller }: Wanted): Promise<Result<AccountKey>> {
+    if (caller.tenant !== tenant) return fail("forbidden");
+    const what = { action: "iam:account-key", resource: `account/${account}` };
+    const [signedIn, key] = await Promise.all([
+      this.#principal(tenant, caller.user).signedIn(caller, what),
+      this.#account(tenant, account).accountKey(account, caller),
+    ]);
+    return signedIn.ok ? key : signedIn;
   }
 
   #tenant(name: string): Tenant {
     return tenantNamed(this.env, name);
   }
 
-  /** None for a name that is in no table. */
+  /** The tenant's own object; none for a name that is in no table. */
   #object(tenant: string) {
     return this.env.IAM_OBJECT.getByName(this.#tenant(tenant).name);
+  }
+
+  #principal(tenant: string, principal: string) {
+    return this.env.IAM_PRINCIPAL_OBJECT.getByName(`${this.#tenant(tenant).name}/${principal}`);
+  }
+
+  #account(tenant: string, account: string) {
+    return this.env.IAM_ACCOUNT_OBJECT.getByName(`${this.#tenant(tenant).name}/${account}`);
+  }
+
+  /** The object that a cookie addresses. */
+  #holder(tenant: string, cookie: string) {
+    const principal = principalOf(cookie);
+    return principal === null ? null : this.#principal(tenant, principal);
+  }
+
+  async #session(tenant: string, cookie: string | null): Promise<Present> {
+    const holder = cookie === null ? null : this.#holder(tenant, cookie);
+    if (cookie === null || holder === null) return { session: null, clients: [] };
+    return holder.session({ cookie });
+  }
+
+  /** Whom a page asks, in which apps that person is signed in, and the ticket for the page's form. */
+  async #asking(tenant: string, { cookie, ...asked }: OfPage): Promise<Present & { ticket: string }> {
+    const [present, key, session] = await Promise.all([
+      this.#session(tenant, cookie),
+      this.#ticketKey(tenant),
+      cookie === null ? null : hashSecret(cookie),
+    ]);
+    return { ...present, ticket: await makeTicket(key, { ...asked, session }, Date.now()) };
+  }
+
+  /** What becomes of a form's ticket. */
+  async #answered(
+    tenant: string,
+    { cookie, ticket, ...asked }: OfPage & { ticket: string },
+  ): Promise<TicketCheck> {
+    const session = cookie === null ? null : await hashSecret(cookie);
+    return checkTicket(await this.#ticketKey(tenant), { ...asked, session }, ticket, Date.now());
+  }
+
+  #ticketKey(tenant: string): Promise<CryptoKey> {
+    return ticketKey(tenant, () => this.#object(tenant).ticketKey());
   }
 
   /** The request in `query`, or what to answer instead. */
@@ -207,7 +289,7 @@ export class Iam extends WorkerEntrypoint<Env> {
     again?: "early" | "late",
   ): Promise<Result<AuthorizeAnswer>> {
     const asked = { cookie, page: "sign-in", about: query } as const;
-    const { session, ticket } = await this.#object(tenant).ask(asked);
+    const { session, ticket } = await this.#asking(tenant, asked);
     return ok({
       next: "ask",
       origin: client.origin,
@@ -223,7 +305,9 @@ export class Iam extends WorkerEntrypoint<Env> {
     request: AuthorizationRequest,
     { tenant, ...by }: { tenant: string; cookie: string; answered: TicketCheck; requestId: string },
   ): Promise<Result<{ next: "redirect"; location: string }>> {
-    const issued = await this.#object(tenant).issueCode({ request, ...by });
+    const principal = principalOf(by.cookie);
+    if (principal === null) return fail("no-session");
+    const issued = await this.#principal(tenant, principal).issueCode({ principal, request, ...by });
     if (!issued.ok) return issued;
     const { redirectUri, state } = request;
     const { code } = issued.value;

@@ -3,7 +3,10 @@
  * import: protocol, edge/*.ts, edge/hsm, cloudflare:workers, @peculiar/x509, reflect-metadata. Imported by
  * edge/index.ts; others use its service binding.
  */
+
+export { IamAccountObject } from "./account.ts";
 export { type Account, type AuthorizeAnswer, Iam } from "./entrypoint.ts";
 export { IamObject } from "./object.ts";
+export { IamPrincipalObject } from "./principal.ts";
 export type { TokenRequest } from "./tokens.ts";
 export type { AccountKey, Custodian, TokenKey, VaultSession } from "./types.ts";

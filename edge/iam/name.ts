@@ -1,4 +1,7 @@
-/** User ids are random UUIDs and tenants slugs: like an origin, they have no character that needs escaping in RFC 4514. */
+/** The issuer of those who sign in by name alone, which only development has. */
+export const BY_NAME = "urn:coffer:development";
+
+/** Ids of principals are base32 and tenants slugs: like an origin, they have no character that needs escaping in RFC 4514. */
 const PLAIN = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const ORIGIN = /^https?:\/\/[a-z0-9.-]{1,253}(:\d{1,5})?$/;
 

@@ -6,218 +6,218 @@ import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { developmentSignIn } from "../development.ts";
 import { fromHsm, type Hsm, openHsm } from "../hsm/index.ts";
-import { type Ledger, openLedger } from "../hsm/keys/index.ts";
 import { type Outbox, openOutbox } from "../outbox.ts";
-import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
+import { fail, ok, type Result, refuse } from "../result.ts";
 import { hashSecret } from "../secret.ts";
-import { openStore, type Store } from "../store.ts";
+import { hasStore, openStore, type Store } from "../store.ts";
 import { tenantNamed } from "../tenants.ts";
-import { tokenKey } from "./access-token.ts";
-import { createAccountKey, currentAccountKey, masterKey } from "./account-keys.ts";
+import type { Founding } from "./account.ts";
 import { maxSignIns, signInsPerMinute } from "./bounds.ts";
 import { type AuthorizationRequest, issueCode } from "./codes.ts";
 import { findCustodian, isSignedIn } from "./custodians.ts";
-import { nextExpiry } from "./families.ts";
-import { migrations } from "./schema.ts";
-import { findSession, type SignedIn, signedInApps, signInByName, signOut } from "./sign-in.ts";
+import { type Ended, nextExpiry } from "./families.ts";
+import { principalMigrations } from "./schema.ts";
+import {
+  findSession,
+  isKnown,
+  type Replaced,
+  type SignedIn,
+  signedInApps,
+  signInByName,
+  signOut,
+} from "./sign-in.ts";
 import { sweep } from "./sweep.ts";
-import { checkTicket, makeTicket, type Question, type TicketCheck, ticketKey } from "./ticket.ts";
-import { issueTokens, type TokenRequest } from "./tokens.ts";
-import type { AccountKey, Custodian, TokenKey, VaultSession } from "./types.ts";
+import type { TicketCheck } from "./ticket.ts";
+import { issueTokens, refuseUnknown, type TokenRequest } from "./tokens.ts";
+import type { Custodian, VaultSession } from "./types.ts";
 
 /** What the IAM needs of its neighbours. */
 interface Neighbours {
   RA: { ended(of: { tenant: string; user: string; jkts: string[] }): Promise<Result<null>> };
 }
 
-/** A page of the vault with a form. */
-type Asked = { cookie: string | null } & Pick<Question, "page" | "about">;
-type Asking = { session: VaultSession | null; ticket: string; clients: string[] };
-type Answered = Asked & { ticket: string };
+type Opened = { store: Store; outbox: Outbox };
 
-/** State of the IAM: one object a tenant. Reached by the `Iam` entrypoint alone. */
-export class IamObject extends DurableObject<Env> {
-  readonly #store: Store;
+/**
+ * One principal, named `<tenant>/<principal>`: all that is issued to a person, by whichever app. Cookie, code and refresh token
+ * address it; it decides by what it has of them. Where nobody has signed in it keeps nothing and refuses. Reached by the `Iam`
+ * entrypoint and its own kind alone.
+ */
+export class IamPrincipalObject extends DurableObject<Env> {
   readonly #hsm: Hsm;
-  readonly #ledger: Ledger;
-  readonly #outbox: Outbox;
-  /** Account keys that are being made, so that two first requests make one. */
-  readonly #making = new Map<string, Promise<AccountKey>>();
+  #opened: Opened | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#store = openStore(ctx, { domain: "iam", audit: env.AUDIT_IAM, migrations });
     this.#hsm = openHsm(env.HSM_IAM, env.COFFER_HSM_URL);
-    this.#ledger = openLedger(ctx, this.#hsm, "iam");
-    const { RA }: Neighbours = env;
-    const { tenant } = this.#store;
-    // The registration authority ends the instances of sign-ins that have ended.
-    this.#outbox = openOutbox<{ jkt: string }>(ctx, (addressee, ended) =>
-      RA.ended({ tenant, user: addressee.slice("ra/".length), jkts: ended.map(({ jkt }) => jkt) }),
-    );
-    // What an earlier release issued has no alarm yet.
-    ctx.waitUntil(this.#wakeAtExpiry());
+    // An eviction between an issue and its alarm must not leave a sign-in without an end.
+    if (hasStore(ctx)) ctx.waitUntil(this.#wakeAtExpiry(this.#open().store));
   }
 
   override async alarm(): Promise<void> {
-    sweep(this.#store, seconds(Date.now()));
-    await this.#store.flush();
-    await this.#outbox.send();
-    await this.#ledger.sweep();
-    await this.#wakeAtExpiry();
+    const { store, outbox } = this.#open();
+    sweep(store, seconds(Date.now()));
+    await store.flush();
+    await outbox.send();
+    await this.#wakeAtExpiry(store);
   }
 
-  async #wakeAtExpiry(): Promise<void> {
-    const next = nextExpiry(this.#store.sql);
+  async #wakeAtExpiry({ sql }: Store): Promise<void> {
+    const next = nextExpiry(sql);
     if (next !== null) await wakeBy(this.ctx.storage, next * 1000);
   }
 
-  /** `cookie` is the one that the new one replaces. */
+  /** Signs in this principal, by the name that it is derived from. `cookie` is the one that the new one replaces, whoever's it is. */
   async signIn(request: {
+    principal: string;
     name: string;
     cookie: string | null;
     requestId: string;
   }): Promise<Result<SignedIn>> {
-    const { name, cookie, requestId } = request;
-    const previous = cookie === null ? null : await hashSecret(cookie);
-    const allowed = developmentSignIn(this.env);
-    const [max, perMinute] = [maxSignIns(this.env), signInsPerMinute(this.env)];
-    const by = { name, previous, requestId, now: seconds(Date.now()), allowed, max, perMinute };
-    const result = await signInByName(this.#store, by);
-    await this.#outbox.send();
+    const { principal, name, cookie, requestId } = request;
+    const known = this.#opened !== undefined && isKnown(this.#opened.store.sql);
+    // Before anything is kept: people who come for the first time have one pace together.
+    const admitted = known
+      ? ok([])
+      : await this.env.IAM_OBJECT.getByName(this.#tenant).admit({ name, requestId });
+    if (!admitted.ok) return admitted;
+    const { store, outbox } = this.#open();
+    const result = await signInByName(store, {
+      principal,
+      name,
+      earlier: admitted.value,
+      previous: cookie,
+      requestId,
+      now: seconds(Date.now()),
+      allowed: developmentSignIn(this.env),
+      max: maxSignIns(this.env),
+      perMinute: signInsPerMinute(this.env),
+    });
+    // The account is founded, and another's session has ended, before anybody goes on with the new one.
+    await outbox.send();
     return result;
   }
 
   /** Ends what was issued in the session to one app, or with `client` null all of it and the session. */
   async signOut(of: { cookie: string; client: string | null; requestId: string }): Promise<Result<null>> {
     const { cookie, ...rest } = of;
-    const result = signOut(this.#store, {
-      hash: await hashSecret(cookie),
-      now: seconds(Date.now()),
-      ...rest,
-    });
-    await this.#outbox.send();
+    return this.#end({ hash: await hashSecret(cookie), ...rest });
+  }
+
+  /** Another principal has signed in in the place of this one. */
+  replaced({ session, requestId }: Replaced): Promise<Result<null>> {
+    return this.#end({ hash: session, client: null, requestId });
+  }
+
+  async #end(of: { hash: string; client: string | null; requestId: string }): Promise<Result<null>> {
+    if (this.#opened === undefined) return ok(null);
+    const { store, outbox } = this.#opened;
+    const result = signOut(store, { now: seconds(Date.now()), ...of });
+    await outbox.send();
     return result;
   }
 
-  /** Whom a page of the vault asks, in which apps that person is signed in, and the ticket for the page's form. */
-  async ask({ cookie, page, about }: Asked): Promise<Asking> {
-    const hash = cookie === null ? null : await hashSecret(cookie);
-    const session = hash === null ? null : findSession(this.#store, hash, seconds(Date.now()));
-    const key = await ticketKey(this.#store.sql);
-    const ticket = await makeTicket(key, { page, session: hash, about }, Date.now());
-    const clients =
-      session === null || hash === null ? [] : signedInApps(this.#store.sql, hash, seconds(Date.now()));
-    return { session, ticket, clients };
-  }
-
-  /** What becomes of a form's ticket. */
-  async answered({ cookie, page, about, ticket }: Answered): Promise<TicketCheck> {
-    const session = cookie === null ? null : await hashSecret(cookie);
-    const key = await ticketKey(this.#store.sql);
-    return checkTicket(key, { page, session, about }, ticket, Date.now());
-  }
-
-  async session({ cookie }: { cookie: string }): Promise<VaultSession | null> {
-    return findSession(this.#store, await hashSecret(cookie), seconds(Date.now()));
+  /** Who the cookie stands for, and in which apps that person is signed in. */
+  async session({
+    cookie,
+  }: {
+    cookie: string;
+  }): Promise<{ session: VaultSession | null; clients: string[] }> {
+    const store = this.#opened?.store;
+    const hash = await hashSecret(cookie);
+    const now = seconds(Date.now());
+    const session = store ? findSession(store, hash, now) : null;
+    return { session, clients: store && session ? signedInApps(store.sql, hash, now) : [] };
   }
 
   async issueCode(options: {
+    principal: string;
     request: AuthorizationRequest;
     cookie: string;
     answered: TicketCheck;
     requestId: string;
   }): Promise<Result<{ code: string }>> {
-    const { request, cookie, answered, requestId } = options;
+    const { cookie, ...rest } = options;
     const session = await hashSecret(cookie);
+    const store = this.#opened?.store;
     // Made-up cookies must not fill the audit log: without a session there is nothing to decide.
-    if (findSession(this.#store, session, seconds(Date.now())) === null) return fail("no-session");
+    if (!store || findSession(store, session, seconds(Date.now())) === null) return fail("no-session");
     const perMinute = signInsPerMinute(this.env);
-    return issueCode(this.#store, {
-      request,
-      session,
-      answered,
-      requestId,
-      now: seconds(Date.now()),
-      perMinute,
-    });
+    return issueCode(store, { ...rest, session, now: seconds(Date.now()), perMinute });
   }
 
-  async token(request: TokenRequest): Promise<Result<Tokens>> {
+  async token(principal: string, request: TokenRequest): Promise<Result<Tokens>> {
+    // Nobody has signed in here: there is nothing that could be consumed, and nothing to record.
+    if (this.#opened === undefined) return refuseUnknown(tenantNamed(this.env, this.#tenant), request);
+    const { store, outbox } = this.#opened;
     const endpoint = {
-      store: this.#store,
+      store,
+      principal,
       hsm: this.#hsm,
-      tenant: tenantNamed(this.env, this.#store.tenant),
+      tenant: tenantNamed(this.env, store.tenant),
       configuration: this.env,
       now: seconds(Date.now()),
     };
     const result = await fromHsm(request.requestId, () => issueTokens(endpoint, request));
     // A code or a refresh token that was used twice ends a sign-in; one that was issued will run out.
-    await this.#outbox.send();
-    await this.#wakeAtExpiry();
+    await outbox.send();
+    await this.#wakeAtExpiry(store);
     return result;
-  }
-
-  keys(): Promise<Result<TokenKey[]>> {
-    return fromHsm("keys", async () => ok([await tokenKey(this.#hsm)]));
   }
 
   /** M5: a registered custodian with a live certificate. */
   custodian({ dn, jkt }: { dn: string; jkt: string }): Result<Custodian> {
-    return findCustodian(this.#store, { dn, jkt, now: seconds(Date.now()) });
+    if (this.#opened === undefined) return fail("foreign-custodian");
+    return findCustodian(this.#opened.store, { dn, jkt, now: seconds(Date.now()) });
   }
 
-  /** Whether the caller is still signed in, and a member of the account: for a neighbour, who records what it decides by it. */
-  member({ account, caller }: { account: string; caller: Caller }): Result<null> {
-    const decision = this.#checkMember(this.#store.sql, account, caller);
-    return decision.ok ? decision : { ok: false, problem: decision.problem };
-  }
-
-  async accountKey({ account, caller }: { account: string; caller: Caller }): Promise<Result<AccountKey>> {
+  /** Whether the caller is still signed in. That it is, is no decision of its own; that it is not is, where `what` is to be recorded. */
+  signedIn(caller: Caller, what?: { action: string; resource: string }): Result<null> {
+    if (this.#opened === undefined) return fail("invalid-token");
+    const { store } = this.#opened;
+    if (caller.tenant === store.tenant && isSignedIn(store.sql, caller, seconds(Date.now()))) return ok(null);
+    if (what === undefined) return fail("invalid-token");
     const { requestId } = caller;
-    const resource = `account/${account}`;
-    const about = { action: "iam:account-key", caller, resource, requestId };
-    const decision = authorize(this.#store, about, (sql) => this.#checkMember(sql, account, caller));
-    if (!decision.ok) return decision;
-    return fromHsm(requestId, async () => ok(await this.#accountKey(account)));
-  }
-
-  #checkMember(sql: SqlStorage, account: string, caller: Caller): Decision<null> {
-    if (caller.tenant !== this.#store.tenant)
-      return refuse("forbidden", "the caller belongs to another tenant");
-    if (!isSignedIn(sql, caller, seconds(Date.now())))
-      return refuse("invalid-token", "the sign-in has ended");
-    const member = sql
-      .exec(
-        "SELECT 1 FROM members m JOIN accounts a ON a.id = m.account WHERE m.user = ? AND m.account = ? AND a.deleted IS NULL",
-        caller.user,
-        account,
-      )
-      .toArray();
-    return member.length === 1 ? ok(null) : refuse("forbidden", "the user is not a member of this account");
-  }
-
-  #accountKey(account: string): Promise<AccountKey> {
-    const current = currentAccountKey(this.#store.sql, account);
-    if (current !== null) return Promise.resolve(current);
-    let making = this.#making.get(account);
-    if (making === undefined) {
-      making = this.#makeAccountKey(account).finally(() => this.#making.delete(account));
-      this.#making.set(account, making);
-    }
-    return making;
-  }
-
-  async #makeAccountKey(account: string): Promise<AccountKey> {
-    const now = seconds(Date.now());
-    const master = await masterKey(this.#hsm, this.#store.tenant);
-    const wrapped = await createAccountKey(this.#hsm, this.#ledger, master);
-    this.#store.sql.exec(
-      "INSERT INTO account_keys VALUES (?, ?, 1, ?, ?, ?) ON CONFLICT DO NOTHING",
-      ...[crypto.randomUUID(), account, wrapped.buffer, master, now],
+    return authorize(store, { ...what, caller, requestId }, () =>
+      refuse("invalid-token", "the sign-in has ended"),
     );
-    const kept = currentAccountKey(this.#store.sql, account);
-    if (!kept) throw new Error("the account key was not kept");
-    return kept;
+  }
+
+  /** By the name that a request came with: nothing need be kept here. */
+  get #tenant(): string {
+    return this.ctx.id.name?.split("/", 1)[0] ?? "";
+  }
+
+  #open(): Opened {
+    if (this.#opened) return this.#opened;
+    const { ctx, env } = this;
+    const store = openStore(ctx, { domain: "iam", audit: env.AUDIT_IAM, migrations: principalMigrations });
+    const outbox = openOutbox<Ended | Founding | Replaced>(ctx, (addressee, messages) =>
+      this.#deliver(store.tenant, addressee, messages),
+    );
+    this.#opened = { store, outbox };
+    return this.#opened;
+  }
+
+  /** The registration authority ends instances, an account begins, another's session ends. */
+  async #deliver(
+    tenant: string,
+    addressee: string,
+    messages: (Ended | Founding | Replaced)[],
+  ): Promise<Result<null>> {
+    const { RA, IAM_ACCOUNT_OBJECT, IAM_PRINCIPAL_OBJECT }: Env & Neighbours = this.env;
+    const user = addressee.slice(addressee.indexOf("/") + 1);
+    const to = `${tenant}/${user}`;
+    for (const message of messages) {
+      const heard =
+        "session" in message
+          ? await IAM_PRINCIPAL_OBJECT.getByName(to).replaced(message)
+          : "account" in message
+            ? await IAM_ACCOUNT_OBJECT.getByName(to).found(message)
+            : ok(null);
+      if (!heard.ok) return heard;
+    }
+    const jkts = messages.flatMap((message) => ("jkt" in message ? [message.jkt] : []));
+    return jkts.length > 0 ? RA.ended({ tenant, user, jkts }) : ok(null);
   }
 }

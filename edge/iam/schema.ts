@@ -3,10 +3,73 @@ import { OUTBOX_TABLE } from "../outbox.ts";
 import { PACES } from "../pace.ts";
 
 /**
- * Tables of the IAM, one database a tenant. Times are seconds since 1970. What a bearer could use (cookie, code,
- * refresh token) is kept as its SHA-256 only. Appended to, never changed: see `openStore`.
+ * Tables of the IAM's objects. Times are seconds since 1970. What a bearer could use (cookie, code, refresh token) is kept as
+ * its SHA-256 only. Appended to, never changed: see `openStore`.
  */
-export const migrations = [
+
+/** A user's object: all that is issued to one person, by whichever app. `user` is that person in each of its rows. */
+export const principalMigrations = [
+  `
+  -- Who it is, and the name signed in with.
+  CREATE TABLE principal (id TEXT PRIMARY KEY, name TEXT NOT NULL, created INTEGER NOT NULL) STRICT;
+
+  -- A copy, to be told to the user's apps. Who is a member is said by the account's object alone.
+  CREATE TABLE memberships (account TEXT PRIMARY KEY, name TEXT NOT NULL, created INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+  -- Signed in on the vault's origin. By its id the vault's scripts tell one session of a browser from the next; it opens nothing.
+  CREATE TABLE sessions (hash TEXT PRIMARY KEY, user TEXT NOT NULL, expires INTEGER NOT NULL, id TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  -- OAuth authorization codes; family is the one that the code was exchanged into.
+  CREATE TABLE codes (
+    hash TEXT PRIMARY KEY, user TEXT NOT NULL, session TEXT NOT NULL, client TEXT NOT NULL, redirect_uri TEXT NOT NULL,
+    challenge TEXT NOT NULL, jkt TEXT NOT NULL, expires INTEGER NOT NULL, used INTEGER, family TEXT
+  ) STRICT, WITHOUT ROWID;
+
+  -- All refresh tokens that descend from one code; revoked together.
+  CREATE TABLE families (
+    id TEXT PRIMARY KEY, user TEXT NOT NULL, session TEXT NOT NULL, client TEXT NOT NULL, jkt TEXT NOT NULL,
+    expires INTEGER NOT NULL, revoked INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE refresh_tokens (hash TEXT PRIMARY KEY, family TEXT NOT NULL, used INTEGER) STRICT, WITHOUT ROWID;
+  CREATE INDEX refresh_tokens_of ON refresh_tokens (family);
+
+  -- HMAC key that makes the refresh token that follows another.
+  CREATE TABLE successor_key (only INTEGER PRIMARY KEY CHECK (only = 1), key BLOB NOT NULL) STRICT;
+
+  -- DPoP proofs seen at the token endpoint (RFC 9449 §11.1).
+  CREATE TABLE proofs (jti TEXT PRIMARY KEY, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+  -- M5: registered custodians, one for each sign-in's DPoP key.
+  CREATE TABLE custodians (
+    jkt TEXT PRIMARY KEY, family TEXT NOT NULL, user TEXT NOT NULL, client TEXT NOT NULL, dn TEXT NOT NULL,
+    origin TEXT NOT NULL, certificate BLOB NOT NULL, not_after INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  ${PACES}
+  ${OUTBOX_TABLE}
+  `,
+] as const;
+
+/** An account's object. */
+export const accountMigrations = [
+  `
+  CREATE TABLE account (id TEXT PRIMARY KEY, name TEXT NOT NULL, created INTEGER NOT NULL, deleted INTEGER) STRICT;
+
+  -- Who may act for it.
+  CREATE TABLE members (user TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+
+  -- W11: Enc(account key) under the tenant's master key, and the key identifier (KI) by which it is asked for.
+  CREATE TABLE account_keys (
+    id TEXT PRIMARY KEY, version INTEGER NOT NULL UNIQUE, wrapped BLOB NOT NULL, master TEXT NOT NULL, created INTEGER NOT NULL
+  ) STRICT;
+
+  -- Account keys that are being made at the HSM.
+  ${LEDGER_TABLE}
+  ${OUTBOX_TABLE}
+  `,
+] as const;
+
+/** The tenant's own object, which once held all of the above. */
+export const tenantMigrations = [
   `
   CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created INTEGER NOT NULL) STRICT;
   CREATE TABLE accounts (id TEXT PRIMARY KEY, name TEXT NOT NULL, created INTEGER NOT NULL, deleted INTEGER) STRICT;
@@ -73,5 +136,17 @@ export const migrations = [
   INSERT INTO outbox (addressee, message)
     SELECT 'ra/' || coalesce((SELECT user FROM families f WHERE f.jkt = ended.jkt), ''), json_object('jkt', jkt) FROM ended;
   DROP TABLE ended;
+  `,
+  // Users and accounts have objects of their own. Sign-ins are not handed over: people sign in again. Their instances end at
+  // the registration authority by a migration of its own, so that nothing waits to be told.
+  `
+  DROP TABLE sessions;
+  DROP TABLE codes;
+  DROP TABLE families;
+  DROP TABLE refresh_tokens;
+  DROP TABLE successor_key;
+  DROP TABLE proofs;
+  DROP TABLE custodians;
+  DROP TABLE outbox;
   `,
 ] as const;

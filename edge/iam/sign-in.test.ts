@@ -1,19 +1,22 @@
 import { beforeEach, expect, it } from "vitest";
+import { ownAccountId } from "#protocol/principal.ts";
 import { sqlStorage } from "#test/support/sql-storage.ts";
 import { hashSecret } from "../secret.ts";
 import type { Store } from "../store.ts";
 import { isSignedIn } from "./custodians.ts";
 import { nextExpiry } from "./families.ts";
-import { migrations } from "./schema.ts";
-import { findSession, signedInApps, signInByName, signOut } from "./sign-in.ts";
+import { principalMigrations } from "./schema.ts";
+import { accountsOf, findSession, signedInApps, signInByName, signOut } from "./sign-in.ts";
 import { sweep } from "./sweep.ts";
 
 const NOW = 1000;
+const ADA = "a".repeat(32);
+const BOB = "b".repeat(32);
 const CLIENT = "https://app.example";
 let store: Store;
 beforeEach(() => {
   store = {
-    sql: sqlStorage(migrations),
+    sql: sqlStorage(principalMigrations),
     tenant: "acme",
     transaction: (closure) => closure(),
     record: () => {},
@@ -22,13 +25,17 @@ beforeEach(() => {
   };
 });
 
-/** Signs in and answers the hash of the new cookie. */
-async function signIn(name: string, previous: string | null = null): Promise<string> {
+/** Signs in, in place of a cookie, and answers the new one. */
+async function signIn(principal = ADA, previous: string | null = null): Promise<string> {
   const allowed = { allowed: true, why: "a test" };
-  const result = await signInByName(store, { name, previous, requestId: "r", now: NOW, allowed });
+  const by = { principal, name: "Ada", earlier: [], previous, requestId: "r", now: NOW, allowed };
+  const result = await signInByName(store, by);
   if (!result.ok) throw new Error(result.problem.code);
-  return hashSecret(result.value.cookie);
+  return result.value.cookie;
 }
+
+/** The hash of a new cookie. */
+const session = async () => hashSecret(await signIn());
 
 /** What a code of this session was exchanged into. */
 function token(session: string, jkt: string, client = CLIENT, expires = 5000) {
@@ -46,10 +53,16 @@ function token(session: string, jkt: string, client = CLIENT, expires = 5000) {
 const out = (hash: string, client: string | null = null) =>
   signOut(store, { hash, client, requestId: "r", now: NOW });
 const ended = () =>
-  [...store.sql.exec<{ jkt: string }>("SELECT message ->> 'jkt' AS jkt FROM outbox")].map(({ jkt }) => jkt);
+  [
+    ...store.sql.exec<{ jkt: string }>("SELECT message ->> 'jkt' AS jkt FROM outbox WHERE jkt IS NOT NULL"),
+  ].map(({ jkt }) => jkt);
+const toOthers = () =>
+  [...store.sql.exec<{ addressee: string; message: string }>("SELECT addressee, message FROM outbox")].map(
+    ({ addressee, message }) => [addressee, JSON.parse(message)],
+  );
 
 it("ends with a session all that was issued in it, and nothing else", async () => {
-  const [own, other] = [await signIn("Ada"), await signIn("Ada")];
+  const [own, other] = [await session(), await session()];
   const [first, second, elsewhere] = [token(own, "j1"), token(own, "j2"), token(other, "j3")];
   expect([first(), second(), elsewhere()]).toEqual([true, true, true]);
   out(own);
@@ -59,9 +72,10 @@ it("ends with a session all that was issued in it, and nothing else", async () =
 });
 
 it("goes on under a new cookie when the same user signs in again, and sign-out ends all of it", async () => {
-  const first = await signIn("Ada");
+  const cookie = await signIn();
+  const first = await hashSecret(cookie);
   const live = token(first, "j1");
-  const second = await signIn("Ada", first);
+  const second = await hashSecret(await signIn(ADA, cookie));
   expect(live()).toBe(true);
   expect(findSession(store, first, NOW)).toBeNull();
   out(second);
@@ -69,56 +83,83 @@ it("goes on under a new cookie when the same user signs in again, and sign-out e
   expect(ended()).toEqual(["j1"]);
 });
 
-it("ends when another user signs in in its place", async () => {
-  const first = await signIn("Ada");
-  const live = token(first, "j1");
-  const second = await signIn("Bob", first);
-  expect(live()).toBe(false);
-  expect(ended()).toEqual(["j1"]);
-  expect(findSession(store, second, NOW)).toMatchObject({ name: "Bob" });
+it("tells another user's object of the session whose place it takes, and nobody of what names no principal", async () => {
+  const cookie = `${BOB}.${"c".repeat(43)}`;
+  await signIn(ADA, cookie);
+  await signIn(ADA, "c".repeat(43));
+  const told = toOthers().filter(([addressee]) => addressee.startsWith("principal/"));
+  expect(told).toEqual([[`principal/${BOB}`, { session: await hashSecret(cookie), requestId: "r" }]]);
+});
+
+it("begins with an account of its own, once, and tells that account's object", async () => {
+  await signIn();
+  await signIn();
+  const [account, ...more] = accountsOf(store.sql);
+  expect(more).toEqual([]);
+  expect(account!.id).toBe(await ownAccountId({ tenant: "acme", principal: ADA }));
+  const founding = { account: account!.id, principal: ADA, name: "Ada", created: NOW, earlier: false };
+  expect(toOthers()).toEqual([[`account/${account!.id}`, { ...founding, requestId: "r" }]]);
+});
+
+it("begins with the accounts of an earlier release, where there are some", async () => {
+  const earlier = [
+    { account: "a1", name: "Ada", created: 1 },
+    { account: "a2", name: "Both", created: 2 },
+  ];
+  const allowed = { allowed: true, why: "a test" };
+  const by = { principal: ADA, name: "Ada", previous: null, requestId: "r", now: NOW, allowed };
+  await signInByName(store, { ...by, earlier });
+  expect(accountsOf(store.sql)).toEqual([
+    { id: "a1", name: "Ada" },
+    { id: "a2", name: "Both" },
+  ]);
+  expect(toOthers().map(([addressee, { earlier }]) => [addressee, earlier])).toEqual([
+    ["account/a1", true],
+    ["account/a2", true],
+  ]);
 });
 
 it("B8 ends one app's sign-in alone, with codes that are still open, and the session goes on", async () => {
-  const session = await signIn("Ada");
-  const [first, again] = [token(session, "j1"), token(session, "j2")];
-  const other = token(session, "j3", "https://other.example");
+  const own = await session();
+  const [first, again] = [token(own, "j1"), token(own, "j2")];
+  const other = token(own, "j3", "https://other.example");
   for (const [hash, client] of [
     ["own", CLIENT],
     ["other", "https://other.example"],
   ]) {
     store.sql.exec(
       "INSERT INTO codes (hash, user, session, client, redirect_uri, challenge, jkt, expires) VALUES (?, 'u', ?, ?, '', '', '', 2000)",
-      ...[hash, session, client],
+      ...[hash, own, client],
     );
   }
-  expect(signedInApps(store.sql, session, NOW)).toEqual([CLIENT, "https://other.example"]);
-  out(session, CLIENT);
+  expect(signedInApps(store.sql, own, NOW)).toEqual([CLIENT, "https://other.example"]);
+  out(own, CLIENT);
   expect([first(), again(), other()]).toEqual([false, false, true]);
   expect(ended()).toEqual(["j1", "j2"]);
-  expect(findSession(store, session, NOW)).not.toBeNull();
-  expect(signedInApps(store.sql, session, NOW)).toEqual(["https://other.example"]);
+  expect(findSession(store, own, NOW)).not.toBeNull();
+  expect(signedInApps(store.sql, own, NOW)).toEqual(["https://other.example"]);
   const unused = [...store.sql.exec("SELECT hash FROM codes WHERE used IS NULL")];
   expect(unused).toEqual([{ hash: "other" }]);
-  out(session);
+  out(own);
   expect(other()).toBe(false);
 });
 
 it("B7 keeps its name over a new cookie of the same user, and no other session has it", async () => {
-  const first = await signIn("Ada");
-  const { id } = findSession(store, first, NOW)!;
+  const cookie = await signIn();
+  const found = async (of: string) => findSession(store, await hashSecret(of), NOW)!;
+  const { id } = await found(cookie);
   expect(id).toMatch(/^[0-9a-f-]{36}$/);
-  const second = await signIn("Ada", first);
-  expect(findSession(store, second, NOW)!.id).toBe(id);
-  expect(findSession(store, await signIn("Ada"), NOW)!.id).not.toBe(id);
-  expect(findSession(store, await signIn("Bob", second), NOW)!.id).not.toBe(id);
+  expect((await found(await signIn(ADA, cookie))).id).toBe(id);
+  expect((await found(await signIn())).id).not.toBe(id);
+  expect((await found(await signIn(ADA, `${BOB}.${"c".repeat(43)}`))).id).not.toBe(id);
 });
 
 it("B9 tells of the keys of families that have run out, once, but for one that has signed in again", async () => {
-  const session = await signIn("Ada");
-  token(session, "j1", CLIENT, 2000);
-  token(session, "j2", CLIENT, 2000);
-  token(session, "j3", CLIENT, 3000);
-  store.sql.exec("INSERT INTO families VALUES ('again', 'u', ?, ?, 'j2', 5000, NULL)", session, CLIENT);
+  const own = await session();
+  token(own, "j1", CLIENT, 2000);
+  token(own, "j2", CLIENT, 2000);
+  token(own, "j3", CLIENT, 3000);
+  store.sql.exec("INSERT INTO families VALUES ('again', 'u', ?, ?, 'j2', 5000, NULL)", own, CLIENT);
   expect(nextExpiry(store.sql)).toBe(2000);
   sweep(store, 1999);
   expect(ended()).toEqual([]);
@@ -133,32 +174,9 @@ it("B9 tells of the keys of families that have run out, once, but for one that h
   expect(nextExpiry(store.sql)).toBeNull();
 });
 
-it("B9 what an earlier release issued beyond its session ends with it after the upgrade", () => {
-  const [before, ...later] = migrations;
-  const sql = sqlStorage([before!]) as SqlStorage;
-  sql.exec("INSERT INTO sessions VALUES ('s1', 'u', 2000)");
-  for (const [id, session, expires] of [
-    ["f1", "s1", 9000],
-    ["f2", "s1", 1500],
-    ["f3", "gone", 9000],
-  ]) {
-    sql.exec("INSERT INTO families VALUES (?, 'u', ?, 'c', ?, ?, NULL)", id, session, id, expires);
-    sql.exec("INSERT INTO custodians VALUES (?, ?, 'u', 'c', 'CN', 'o', x'00', ?)", id, id, expires);
-  }
-  for (const migration of later)
-    for (const statement of migration.split(/;\s*$/m)) if (statement.trim() !== "") sql.exec(statement);
-  const ends = (table: string, column: string) =>
-    [...sql.exec<{ at: number }>(`SELECT ${column} AS at FROM ${table} ORDER BY family`)].map(({ at }) => at);
-  expect([...sql.exec("SELECT expires FROM families ORDER BY id")]).toEqual(
-    [2000, 1500, 0].map((expires) => ({ expires })),
-  );
-  expect(ends("custodians", "not_after")).toEqual([2000, 1500, 0]);
-  expect(sql.exec<{ id: string }>("SELECT id FROM sessions").one().id).toMatch(/^[0-9a-f]{32}$/);
-});
-
 it("is not found for another key, user, client or time", async () => {
-  const { user } = findSession(store, await signIn("Ada"), NOW)!;
-  token(await signIn("Ada"), "j1");
+  const { user } = findSession(store, await session(), NOW)!;
+  token(await session(), "j1");
   const caller = { jkt: "j1", user, client: CLIENT };
   expect(isSignedIn(store.sql, caller, NOW)).toBe(true);
   expect(isSignedIn(store.sql, { ...caller, jkt: "j2" }, NOW)).toBe(false);

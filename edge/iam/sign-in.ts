@@ -1,9 +1,13 @@
+import { ownAccountId } from "#protocol/principal.ts";
 import { authorize } from "../authorize.ts";
+import { intend } from "../outbox.ts";
 import { takeTurn } from "../pace.ts";
 import { ok, type Result, turnAway } from "../result.ts";
-import { hashSecret, newSecret } from "../secret.ts";
+import { bearerOf, hashSecret, principalOf } from "../secret.ts";
 import type { Store } from "../store.ts";
+import type { Founding } from "./account.ts";
 import { DEFAULT_PER_MINUTE, DEFAULT_SIGN_INS, makeRoomForSession } from "./bounds.ts";
+import type { Membership } from "./earlier.ts";
 import { endFamilies, familiesOf } from "./families.ts";
 import type { VaultSession } from "./types.ts";
 
@@ -13,44 +17,77 @@ const SESSION_SECONDS = 24 * 3600;
 export type Account = { id: string; name: string };
 export type SignedIn = { cookie: string; maxAge: number };
 
+/** A session that another principal's has taken the place of: its object ends it. `session` is the hash of its cookie. */
+export type Replaced = { session: string; requestId: string };
+
 /**
- * Signs a user in by name alone; a new name becomes a new user with an account of its own. Development only. `previous`
- * is the hash of the cookie that this one replaces: the same user's session goes on under the new cookie, so that its
- * sign-out still ends all of it; another user's ends.
+ * Signs a principal in by name alone; one that was not here before begins with the accounts of an `earlier` release, or with
+ * an account of its own. Development only. `previous` is the cookie that this one replaces: the same user's session goes on
+ * under the new cookie, so that its sign-out still ends all of it; another user's ends.
  */
 export async function signInByName(
   store: Store,
   request: {
+    principal: string;
     name: string;
+    earlier: Membership[];
     previous: string | null;
     requestId: string;
     now: number;
     allowed: { allowed: boolean; why: string };
     /** Sessions that a user may have at a time. */
     max?: number;
-    /** Sign-ins of a user, and users who are made, in a minute. */
+    /** Sign-ins of a user in a minute. */
     perMinute?: number;
   },
 ): Promise<Result<SignedIn>> {
-  const { name, previous, requestId, now, allowed } = request;
+  const { principal, name, earlier, previous, requestId, now, allowed } = request;
   const { max = DEFAULT_SIGN_INS, perMinute = DEFAULT_PER_MINUTE } = request;
-  const cookie = newSecret();
-  const hash = await hashSecret(cookie);
+  const { tenant } = store;
+  const cookie = bearerOf(principal);
+  const [hash, replaced, account] = await Promise.all([
+    hashSecret(cookie),
+    previous === null ? null : hashSecret(previous),
+    ownAccountId({ tenant, principal }),
+  ]);
+  const holder = previous === null ? null : principalOf(previous);
   return authorize(store, { action: "iam:sign-in", caller: null, resource: "session", requestId }, (sql) => {
     if (!allowed.allowed) return turnAway("not-found", `development sign-in is off: ${allowed.why}`);
-    const known = findUser(sql, name);
-    const of = known === undefined ? "everyone new" : known;
-    const turn = takeTurn(sql, { what: "iam:sign-in", user: of }, perMinute, now);
+    const turn = takeTurn(sql, { what: "iam:sign-in", user: principal }, perMinute, now);
     if (!turn.ok) return turn;
-    const user = known ?? createUser(sql, name, now);
-    makeRoomForSession(sql, user, max);
+    if (!isKnown(sql)) {
+      sql.exec("INSERT INTO principal VALUES (?, ?, ?)", principal, name, now);
+      const accounts = earlier.length > 0 ? earlier : [{ account, name, created: now }];
+      for (const begun of accounts)
+        joinAccount(sql, begun, { principal, earlier: earlier.length > 0, requestId });
+    }
+    makeRoomForSession(sql, principal, max);
     sql.exec(
       "INSERT INTO sessions (hash, user, expires, id) VALUES (?, ?, ?, ?)",
-      ...[hash, user, now + SESSION_SECONDS, crypto.randomUUID()],
+      ...[hash, principal, now + SESSION_SECONDS, crypto.randomUUID()],
     );
-    if (previous !== null) replaceSession(sql, previous, { hash, user }, now);
+    if (replaced !== null && holder === principal)
+      replaceSession(sql, replaced, { hash, user: principal }, now);
+    else if (replaced !== null && holder !== null)
+      intend(sql, `principal/${holder}`, { session: replaced, requestId } satisfies Replaced);
     return ok({ cookie, maxAge: SESSION_SECONDS });
   });
+}
+
+/** Whether this principal has signed in before. */
+export function isKnown(sql: SqlStorage): boolean {
+  return sql.exec("SELECT 1 FROM principal").toArray().length === 1;
+}
+
+/** Notes a membership, of which the account's own object has still to hear. */
+function joinAccount(
+  sql: SqlStorage,
+  begun: Membership,
+  by: Pick<Founding, "principal" | "earlier" | "requestId">,
+): void {
+  const { account, name, created } = begun;
+  sql.exec("INSERT INTO memberships VALUES (?, ?, ?)", account, name, created);
+  intend(sql, `account/${account}`, { ...begun, ...by } satisfies Founding);
 }
 
 /** Who the cookie stands for. Reading is no decision, so it leaves no audit row; what is done with it does. */
@@ -63,9 +100,8 @@ export function findSession(store: Store, hash: string, now: number): VaultSessi
     )
     .toArray();
   if (row === undefined) return null;
-  const accounts = accountsOf(store.sql, row.user).map(({ id }) => id);
   const { id, user, expires } = row;
-  return { id, tenant: store.tenant, user, name: userName(store.sql, user), accounts, expires };
+  return { id, tenant: store.tenant, user, name: userName(store.sql), expires };
 }
 
 /**
@@ -136,28 +172,11 @@ function replaceSession(
   sql.exec("UPDATE codes SET session = ? WHERE session = ?", next.hash, previous);
 }
 
-export function accountsOf(sql: SqlStorage, user: string): Account[] {
-  return [
-    ...sql.exec<Account>(
-      "SELECT a.id, a.name FROM members m JOIN accounts a ON a.id = m.account WHERE m.user = ? AND a.deleted IS NULL ORDER BY a.created, a.id",
-      user,
-    ),
-  ];
+/** The accounts that this principal may act for, as its apps are told them. */
+export function accountsOf(sql: SqlStorage): Account[] {
+  return [...sql.exec<Account>("SELECT account AS id, name FROM memberships ORDER BY created, account")];
 }
 
-export function userName(sql: SqlStorage, user: string): string {
-  return sql.exec<{ name: string }>("SELECT name FROM users WHERE id = ?", user).one().name;
-}
-
-function findUser(sql: SqlStorage, name: string): string | undefined {
-  const [row] = sql.exec<{ id: string }>("SELECT id FROM users WHERE name = ?", name).toArray();
-  return row?.id;
-}
-
-function createUser(sql: SqlStorage, name: string, now: number): string {
-  const [user, account] = [crypto.randomUUID(), crypto.randomUUID()];
-  sql.exec("INSERT INTO users VALUES (?, ?, ?)", user, name, now);
-  sql.exec("INSERT INTO accounts VALUES (?, ?, ?, NULL)", account, name, now);
-  sql.exec("INSERT INTO members VALUES (?, ?)", user, account);
-  return user;
+export function userName(sql: SqlStorage): string {
+  return sql.exec<{ name: string }>("SELECT name FROM principal").one().name;
 }

@@ -1,6 +1,6 @@
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
-import { keptKey } from "./kept-key.ts";
+import { hmacKey } from "./kept-key.ts";
 
 /**
  * What comes with each form of the vault's pages, and back with the answer: when the question was put, under an HMAC
@@ -46,8 +46,19 @@ export async function checkTicket(
   return now - asked >= EARLIEST_MS ? { ok: true } : { ok: false, again: "early" };
 }
 
-export function ticketKey(sql: SqlStorage): Promise<CryptoKey> {
-  return keptKey(sql, "ticket_key", ["sign", "verify"]);
+/** An isolate's copies of the tenants' keys: a ticket costs no object a request. Nothing ever takes their place. */
+const kept = new Map<string, CryptoKey>();
+
+/** The tenant's, asked for once. */
+export async function ticketKey(
+  tenant: string,
+  ask: () => Promise<Uint8Array<ArrayBuffer>>,
+): Promise<CryptoKey> {
+  const known = kept.get(tenant);
+  if (known !== undefined) return known;
+  const key = await hmacKey(await ask(), ["sign", "verify"]);
+  kept.set(tenant, key);
+  return key;
 }
 
 function input({ page, session, about }: Question, asked: number): Uint8Array<ArrayBuffer> {

@@ -3,10 +3,11 @@ import { digest } from "#protocol/digest.ts";
 import { sqlStorage } from "#test/support/sql-storage.ts";
 import { type Hsm, HsmUnavailable } from "../hsm/index.ts";
 import type { Store } from "../store.ts";
-import { migrations } from "./schema.ts";
+import { principalMigrations } from "./schema.ts";
 import { issueTokens, type TokenRequest } from "./tokens.ts";
 
 const ORIGIN = "https://app.example";
+const PRINCIPAL = "a".repeat(32);
 const JKT = "j".repeat(43);
 const tenant = {
   name: "acme",
@@ -17,8 +18,8 @@ const tenant = {
 /** A family with one refresh token, `first`, and an HSM that is there or not. */
 async function fixture() {
   const reasons: string[] = [];
-  const sql = sqlStorage(migrations) as SqlStorage;
-  sql.exec("INSERT INTO users VALUES ('user', 'Ada', 0)");
+  const sql = sqlStorage(principalMigrations) as SqlStorage;
+  sql.exec("INSERT INTO principal VALUES ('user', 'Ada', 0)");
   sql.exec("INSERT INTO families VALUES ('f', 'user', 's', ?, ?, 1000, NULL)", ORIGIN, JKT);
   sql.exec("INSERT INTO refresh_tokens VALUES (?, 'f', NULL)", await digest("first"));
   sql.exec(
@@ -51,7 +52,7 @@ async function fixture() {
   let proofs = 0;
   const refresh = (token: string, change: Partial<TokenRequest> = {}, jti = `proof-${proofs++}`) =>
     issueTokens(
-      { store, hsm, tenant, configuration: {}, now: 500 },
+      { store, principal: PRINCIPAL, hsm, tenant, configuration: {}, now: 500 },
       {
         grant: { type: "refresh_token", token },
         client: ORIGIN,

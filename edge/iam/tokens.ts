@@ -4,8 +4,8 @@ import type { EcPublicJwk } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Hsm } from "../hsm/index.ts";
 import { takeTurn } from "../pace.ts";
-import { type Decision, ok, type Result, refuse, refuseForNow, turnAway } from "../result.ts";
-import { hashSecret, newSecret } from "../secret.ts";
+import { type Decision, fail, ok, type Result, refuse, refuseForNow, turnAway } from "../result.ts";
+import { bearerOf, hashSecret } from "../secret.ts";
 import type { Store } from "../store.ts";
 import type { Tenant } from "../tenants.ts";
 import { ACCESS_TOKEN_SECONDS, signAccessToken } from "./access-token.ts";
@@ -39,6 +39,8 @@ export type TokenRequest = {
 
 export type TokenEndpoint = {
   store: Store;
+  /** Whose tokens they are. */
+  principal: string;
   hsm: Hsm;
   tenant: Tenant;
   /** Its bounds. */
@@ -54,6 +56,11 @@ export async function issueTokens(endpoint: TokenEndpoint, request: TokenRequest
   return refresh(endpoint, request, grant.token, client);
 }
 
+/** What is said where there is no code or token at all, as where there are some: another client first. */
+export function refuseUnknown(tenant: Tenant, { client, origin }: TokenRequest): Result<never> {
+  return fail(findClient(tenant, client)?.origin === origin ? "invalid-grant" : "invalid-client");
+}
+
 type CodeGrant = Extract<TokenRequest["grant"], { type: "authorization_code" }>;
 
 async function exchangeCode(
@@ -62,9 +69,9 @@ async function exchangeCode(
   grant: CodeGrant,
   client: Client | undefined,
 ): Promise<Result<Tokens>> {
-  const { store, hsm, now } = endpoint;
+  const { store, principal, hsm, now } = endpoint;
   const { proof } = request;
-  const refreshToken = newSecret();
+  const refreshToken = bearerOf(principal);
   const [codeHash, tokenHash, challenge, jtiHash] = await Promise.all([
     hashSecret(grant.code),
     hashSecret(refreshToken),
@@ -137,9 +144,9 @@ async function refresh(
   token: string,
   client: Client | undefined,
 ): Promise<Result<Tokens>> {
-  const { store, hsm, now } = endpoint;
+  const { store, principal, hsm, now } = endpoint;
   const { proof } = request;
-  const refreshToken = await successorOf(store.sql, token);
+  const refreshToken = await successorOf(store.sql, principal, token);
   const [hash, next, jtiHash] = await Promise.all([
     hashSecret(token),
     hashSecret(refreshToken),
@@ -210,7 +217,7 @@ function claims({ store, tenant, now }: TokenEndpoint, family: Family, audience:
     jti: crypto.randomUUID(),
     cnf: { jkt },
     tenant: store.tenant,
-    accounts: accountsOf(store.sql, user).map(({ id }) => id),
+    accounts: accountsOf(store.sql).map(({ id }) => id),
     custodian: custodianName({ user, origin: audience, tenant: store.tenant }),
   };
 }
@@ -228,7 +235,7 @@ function response(
     refresh_token: issued.refreshToken,
     custodian: { dn: issued.dn, certificate: encodeBase64url(issued.certificate) },
     tenant: store.tenant,
-    user: { id: family.user, name: userName(store.sql, family.user) },
-    accounts: accountsOf(store.sql, family.user),
+    user: { id: family.user, name: userName(store.sql) },
+    accounts: accountsOf(store.sql),
   };
 }

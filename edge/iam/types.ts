@@ -9,7 +9,6 @@ export type VaultSession = {
   tenant: string;
   user: string;
   name: string;
-  accounts: string[];
   expires: number;
 };
 

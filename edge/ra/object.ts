@@ -38,7 +38,9 @@ import type { Applicant, Enrolment, EnrolmentOpened, GrantIssued, Instance, Reci
 
 /** What the RA needs of its neighbours. */
 interface Neighbours {
-  IAM: { custodian(of: { tenant: string; dn: string; jkt: string }): Promise<Result<Custodian>> };
+  IAM: {
+    custodian(of: { tenant: string; user: string; dn: string; jkt: string }): Promise<Result<Custodian>>;
+  };
   KMS: { hasMasterKey(of: { tenant: string }): Promise<Result<boolean>> };
 }
 
@@ -76,9 +78,9 @@ export class RaObject extends DurableObject<Env> {
   /** M3, M5: a grant for a registered custodian with a valid certificate whose tenant has a master key. */
   async grant(caller: Caller): Promise<Result<GrantIssued>> {
     const now = seconds(Date.now());
-    const { tenant, custodian: dn, jkt, requestId } = caller;
+    const { tenant, user, custodian: dn, jkt, requestId } = caller;
     const [{ registered, certificate }, master, made] = await Promise.all([
-      this.#certified({ tenant, dn, jkt }, now),
+      this.#certified({ tenant, user, dn, jkt }, now),
       this.#neighbours.KMS.hasMasterKey({ tenant }),
       makeGrant(now),
     ]);
@@ -97,7 +99,7 @@ export class RaObject extends DurableObject<Env> {
 
   /** What the IAM knows of a custodian, and whether the certificate that it keeps holds under the authority's at the HSM. */
   async #certified(
-    wanted: { tenant: string; dn: string; jkt: string },
+    wanted: { tenant: string; user: string; dn: string; jkt: string },
     now: number,
   ): Promise<{ registered: Result<Custodian>; certificate: Decision<void> }> {
     const registered = await this.#neighbours.IAM.custodian(wanted);
@@ -171,8 +173,9 @@ export class RaObject extends DurableObject<Env> {
     );
     if (!admitted.ok) return deny(admitted.problem.code, admitted.reason);
     const { binding, tier } = admitted.value;
-    const { custodian: dn, jkt } = binding;
-    const signedIn = () => this.#neighbours.IAM.custodian({ tenant, dn, jkt }).catch(() => fail("internal"));
+    const { user, custodian: dn, jkt } = binding;
+    const signedIn = () =>
+      this.#neighbours.IAM.custodian({ tenant, user, dn, jkt }).catch(() => fail("internal"));
     const custodian = await signedIn();
     if (!custodian.ok) return deny("foreign-custodian", "the custodian's sign-in has ended");
     const until = custodian.value.notAfter;

@@ -66,4 +66,10 @@ export const MIGRATIONS: readonly string[] = [
   INSERT INTO hsm_batches SELECT instance, 2, started * 1000 FROM registrations;
   DROP TABLE registrations;
   `,
+  // The sign-ins of earlier releases have ended: so do their instances, and nothing of an enrolment under way is good any more.
+  `
+  UPDATE instances SET status = 'revoked';
+  DELETE FROM grants;
+  DELETE FROM enrolments;
+  `,
 ];

@@ -22,7 +22,7 @@ describe("audit", () => {
       purpose: "document",
     });
     expect(keys.status).toBe(201);
-    const refused = await browser.exchange("x".repeat(43), newVerifier());
+    const refused = await browser.exchange(`${tokens.user.id}.${"x".repeat(43)}`, newVerifier());
     expect(refused.status).toBe(400);
     const links = await chain(
       (entries) =>
@@ -64,7 +64,7 @@ describe("audit", () => {
     const documents = Array.from({ length: 500 }, () => crypto.randomUUID());
     const order = await browser.rest("POST", "/kms/exports", { account, documents });
     expect(order.status).toBe(201);
-    const made = () => "x".repeat(43);
+    const made = () => `${browser.tokens.user.id}.${newVerifier()}`;
     for (let i = 0; i < 30; i++) {
       expect((await browser.exchange(made(), newVerifier())).status).toBe(400);
       expect((await browser.refresh(made())).status).toBe(400);

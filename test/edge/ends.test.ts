@@ -7,7 +7,7 @@ import { tlsTransport } from "#kmip-node/index.ts";
 import { IDENTITY, recipientNames } from "#protocol/hierarchy/index.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
 import { EdgeClient, newVerifier, type Tokens } from "../support/edge-client.ts";
-import { json, problem } from "../support/http.ts";
+import { json, problem, send } from "../support/http.ts";
 import { type EnrolmentAnswer, enrol, makeKeys } from "../support/instance.ts";
 import { changeRows, readRows, useSystem } from "../system/index.ts";
 
@@ -89,8 +89,10 @@ it("B9 a sign-in that runs out ends the instance by alarm, though its certificat
     const statement = `UPDATE families SET expires = ${soon} WHERE user = '${user}' AND revoked IS NULL`;
     expect(changeRows(system.edgeDir, "families", statement)).toBeGreaterThan(0);
   });
-  // Somebody else's request wakes the IAM; what has run out is nobody's to present.
+  // Any request wakes her object; what has run out is nobody's to present.
   expect((await bob.rewrap()).status).toBe(200);
+  const { vault, cookie } = ada.client;
+  expect((await send(`${vault}/session`, { headers: { cookie } })).status).toBe(200);
   await expect.poll(() => recipients(ada.instance.instance)).toBe(0);
   await expect.poll(ada.status).toBe("revoked gone");
   expect(problem(await ada.rewrap())).toBe("403 not-recipient");

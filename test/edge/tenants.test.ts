@@ -267,10 +267,11 @@ describe("keys", () => {
   });
 
   it("are not wrapped by the HSM to a recipient of the other, even for code that holds the KMS's identity", async () => {
+    const { accountKey, wrappedKey } = claims(await newEdk(ann));
     const [{ wrapped, master }] = readRows(system.edgeDir, "account_keys").filter(
-      (row) => row.account === ann.account,
+      ({ id }) => id === accountKey.id,
     ) as unknown as [{ wrapped: Uint8Array; master: string }];
-    const dataKey = decodeBase64url(claims(await newEdk(ann)).wrappedKey);
+    const dataKey = decodeBase64url(wrappedKey);
     const to = (instance: string) =>
       withHsm(IDENTITY.kms, async (hsm) => {
         const [account, data] = [crypto.randomUUID(), crypto.randomUUID()];

@@ -74,7 +74,7 @@ describe("sign-in", () => {
     }
     const approved = await browser.approve(query, { "sec-fetch-site": "same-origin" });
     expect(approved).toMatchObject({ status: 303 });
-    expect(approved.headers.location).toMatch(/[?&]code=[\w-]{43}&state=state&iss=/);
+    expect(approved.headers.location).toMatch(/[?&]code=[a-z2-7]{32}\.[\w-]{43}&state=state&iss=/);
     const unknown = await browser.form(
       `${browser.vault}/authorize`,
       { continue: query },
@@ -114,7 +114,7 @@ describe("sign-in", () => {
     const { headers } = await browser.signIn("Eve");
     const secret = browser.vaultCookie("");
     expect(headers["set-cookie"]).toMatch(
-      new RegExp(`^${secret}[\\w-]{43}; Max-Age=86400; Path=/; HttpOnly; SameSite=Strict$`),
+      new RegExp(`^${secret}[a-z2-7]{32}\\.[\\w-]{43}; Max-Age=86400; Path=/; HttpOnly; SameSite=Strict$`),
     );
   });
 
@@ -138,18 +138,22 @@ describe("sign-in", () => {
     ] as const) {
       expect(json(await session({ cookie, [header]: value }))).toMatchObject({ code: "foreign-origin" });
     }
-    const another = browser.vaultCookie(newVerifier());
+    const another = browser.vaultCookie(`${tokens.user.id}.${newVerifier()}`);
+    const value = cookie.slice(cookie.indexOf("=") + 1);
+    const { tokens: others } = (await signedIn("Grace")).browser;
     // Another server on this machine can set a cookie of the same name; it cannot say which one counts.
     for (const unknown of [
       "",
       another,
+      browser.vaultCookie(value.split(".")[1]!),
+      // Whom a cookie names says which object is asked, and nothing more.
+      browser.vaultCookie(value.replace(tokens.user.id, others.user.id)),
       `${another}; ${cookie}`,
       `${cookie}; ${another}`,
       `${cookie}; ${cookie}`,
     ]) {
       expect(json(await session({ cookie: unknown }))).toMatchObject({ status: 401, code: "no-session" });
     }
-    const value = cookie.slice(cookie.indexOf("=") + 1);
     for (const name of ["__Host-coffer", "coffer", "coffer-80", `x${browser.vaultCookie("").slice(0, -1)}`]) {
       expect((await session({ cookie: `${name}=${value}` })).status, name).toBe(401);
     }

@@ -32,7 +32,7 @@ describe.each([chromium, firefox, webkit])("in $name", (engine) => {
     const button = (label: string) => `button[aria-label="${label}"]`;
     const person = `Ada of ${engine.name}`;
     const signInsThatLive = () => {
-      const { id } = readRows(system.edgeDir, "users").find(({ name }) => name === person)!;
+      const { id } = readRows(system.edgeDir, "principal").find(({ name }) => name === person)!;
       return readRows(system.edgeDir, "families").filter(
         ({ user, revoked }) => user === id && revoked === null,
       ).length;

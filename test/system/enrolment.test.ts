@@ -104,7 +104,7 @@ it("M3 the edge keeps the hash of a grant and not the grant", async () => {
 it("M5 a custodian whose certificate is not registered any more gets no grant", async () => {
   expect((await askForGrant(bob)).refused, "with it he does").toBe("");
   await system.restart(() => {
-    const bobs = "(SELECT id FROM users WHERE name = 'Bob')";
+    const bobs = "(SELECT id FROM principal WHERE name = 'Bob')";
     expect(changeRows(system.edgeDir, "custodians", `DELETE FROM custodians WHERE user IN ${bobs}`)).toBe(1);
   });
   expect((await askForGrant(bob)).refused).toBe("forbidden");
@@ -114,7 +114,7 @@ it("M5 a custodian whose certificate is not registered any more gets no grant", 
 
 it("M5 a custodian whose certificate has expired gets no grant", async () => {
   await system.restart(() => {
-    const adas = "(SELECT id FROM users WHERE name = 'Ada')";
+    const adas = "(SELECT id FROM principal WHERE name = 'Ada')";
     changeRows(system.edgeDir, "custodians", `UPDATE custodians SET not_after = 1 WHERE user IN ${adas}`);
   });
   expect((await askForGrant(ada)).refused).toBe("forbidden");

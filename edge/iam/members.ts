@@ -1,0 +1,26 @@
+/** An account as its own object keeps it: that it exists, and who may act for it. */
+
+import { type Decision, ok, refuse } from "../result.ts";
+import type { Moved } from "./earlier.ts";
+
+/** Begins it. Inside `authorize()`; a second time changes nothing. */
+export function keepAccount(sql: SqlStorage, account: string, begun: Moved): void {
+  if (isFounded(sql)) return;
+  const { name, created, deleted, members, keys } = begun;
+  sql.exec("INSERT INTO account VALUES (?, ?, ?, ?)", account, name, created, deleted);
+  for (const member of members) sql.exec("INSERT INTO members VALUES (?)", member);
+  for (const { id, version, wrapped, master, created } of keys)
+    sql.exec("INSERT INTO account_keys VALUES (?, ?, ?, ?, ?)", id, version, wrapped.buffer, master, created);
+}
+
+export function isFounded(sql: SqlStorage): boolean {
+  return sql.exec("SELECT 1 FROM account").toArray().length === 1;
+}
+
+/** Whether a user may act for the account, which lives. */
+export function checkMember(sql: SqlStorage, user: string): Decision<null> {
+  const member = sql
+    .exec("SELECT 1 FROM members, account WHERE members.user = ? AND account.deleted IS NULL", user)
+    .toArray();
+  return member.length === 1 ? ok(null) : refuse("forbidden", "the user is not a member of this account");
+}

@@ -1,0 +1,66 @@
+import { DurableObject } from "cloudflare:workers";
+import { seconds } from "#protocol/clock.ts";
+import { authorize } from "../authorize.ts";
+import { developmentSignIn } from "../development.ts";
+import { openHsm } from "../hsm/index.ts";
+import { type Ledger, openLedger } from "../hsm/keys/index.ts";
+import { takeTurn } from "../pace.ts";
+import { ok, type Result, turnAway } from "../result.ts";
+import { openStore, type Store } from "../store.ts";
+import { signInsPerMinute } from "./bounds.ts";
+import { accountOfBefore, accountsOfBefore, forgetKeys, type Membership, type Moved } from "./earlier.ts";
+import { rawTicketKey } from "./kept-key.ts";
+import { tenantMigrations } from "./schema.ts";
+
+/**
+ * What a tenant has once: the key of its tickets, the pace of people who come for the first time, and the users and accounts
+ * of an earlier release, until their own objects have them. On no hot path. Reached by the `Iam` entrypoint and the IAM's
+ * other objects alone.
+ */
+export class IamObject extends DurableObject<Env> {
+  readonly #store: Store;
+  readonly #ledger: Ledger;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#store = openStore(ctx, { domain: "iam", audit: env.AUDIT_IAM, migrations: tenantMigrations });
+    // Account keys whose making was cut off in an earlier release.
+    this.#ledger = openLedger(ctx, openHsm(env.HSM_IAM, env.COFFER_HSM_URL), "iam");
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#store.flush();
+    await this.#ledger.sweep();
+  }
+
+  /** For isolates, which keep it. */
+  ticketKey(): Uint8Array<ArrayBuffer> {
+    return rawTicketKey(this.#store.sql);
+  }
+
+  /**
+   * Lets somebody in who has not signed in before, by this name, as often as all of those may; answers the accounts that the
+   * name had in an earlier release.
+   */
+  admit({ name, requestId }: { name: string; requestId: string }): Result<Membership[]> {
+    const { allowed, why } = developmentSignIn(this.env);
+    const about = { action: "iam:admit", caller: null, resource: "user", requestId };
+    return authorize(this.#store, about, (sql) => {
+      if (!allowed) return turnAway("not-found", `development sign-in is off: ${why}`);
+      const perMinute = signInsPerMinute(this.env);
+      const turn = takeTurn(sql, { what: "iam:admit", user: "everyone new" }, perMinute, seconds(Date.now()));
+      return turn.ok ? ok(accountsOfBefore(sql, name)) : turn;
+    });
+  }
+
+  /** An account of an earlier release, for its own object: the same answer until that has told us that it has it. */
+  accountOfBefore(account: string): Promise<Moved | null> {
+    return accountOfBefore(this.#store, account);
+  }
+
+  /** The account's own object has its keys: here they are forgotten. */
+  moved(account: string): Result<null> {
+    this.#store.transaction(() => forgetKeys(this.#store.sql, account));
+    return ok(null);
+  }
+}

@@ -1,0 +1,93 @@
+/** Cookie, code, refresh token and enrolment address an object, which decides by what it has: a made-up address leaves nothing. */
+
+import { DatabaseSync } from "node:sqlite";
+import { expect, it } from "vitest";
+import { principalId } from "#protocol/principal.ts";
+import { EdgeClient, newVerifier, type Tokens } from "../support/edge-client.ts";
+import { json, problem, send } from "../support/http.ts";
+import { edgeDatabases, useSystem } from "../system/index.ts";
+
+const system = useSystem();
+
+/** Every table of every object. */
+function kept(): string[] {
+  return edgeDatabases(system.edgeDir).flatMap((path) => {
+    const database = new DatabaseSync(path, { readOnly: true });
+    try {
+      const tables = database
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+        .all();
+      return tables.map(({ name }) => `${path} ${name}`);
+    } finally {
+      database.close();
+    }
+  });
+}
+
+/** Of principals whom nobody is. */
+const madeUp = () =>
+  Promise.all(
+    Array.from({ length: 20 }, async () => {
+      const principal = await principalId({ tenant: "t", issuer: "i", subject: newVerifier() });
+      return `${principal}.${newVerifier()}`;
+    }),
+  );
+
+it("keeps nothing where a made-up cookie, code, refresh token or account leads", async () => {
+  const ada = await EdgeClient.signedIn(system, "Ada");
+  const { vault } = ada;
+  await ada.rest("GET", `/documents?account=${ada.account}`);
+  await ada.authorize(await ada.query(newVerifier()));
+  const before = kept();
+  for (const bearer of await madeUp()) {
+    const cookie = ada.vaultCookie(bearer);
+    expect(problem(await send(`${vault}/session`, { headers: { cookie } }))).toBe("401 no-session");
+    const headers = { origin: vault, cookie };
+    expect((await send(`${vault}/sign-out`, { method: "POST", headers })).status).toBe(204);
+    expect(problem(await ada.exchange(bearer, newVerifier()))).toBe("400 invalid-grant");
+    expect(problem(await ada.refresh(bearer))).toBe("400 invalid-grant");
+    expect(problem(await ada.vaultPost("/ra/enrolments", {}, { cookie }))).toBe("401 no-session");
+  }
+  expect(kept()).toEqual(before);
+});
+
+it("takes no code, refresh token or cookie of one person for another's, whose address is put before it", async () => {
+  const [ada, bob] = [await EdgeClient.signedIn(system, "Ada"), await EdgeClient.signedIn(system, "Bob")];
+  const asBob = (bearer: string) => bearer.replace(ada.tokens.user.id, bob.tokens.user.id);
+  const verifier = newVerifier();
+  const code = await ada.code(verifier);
+  expect(asBob(code)).not.toBe(code);
+  expect(problem(await ada.exchange(asBob(code), verifier))).toBe("400 invalid-grant");
+  expect(problem(await ada.refresh(asBob(ada.tokens.refresh_token)))).toBe("400 invalid-grant");
+  const session = await send(`${ada.vault}/session`, { headers: { cookie: asBob(ada.cookie) } });
+  expect(problem(session)).toBe("401 no-session");
+  // None of that took anything of hers.
+  expect((await ada.exchange(code, verifier)).status).toBe(200);
+  expect((await ada.refresh(ada.tokens.refresh_token)).status).toBe(200);
+});
+
+const THOUSAND = 1000;
+const together = <T>(present: () => Promise<T>) => Promise.all(Array.from({ length: THOUSAND }, present));
+
+it("gives tokens for one code once, however often it is presented at the same time", async () => {
+  const ada = await EdgeClient.signedIn(system, "Ada");
+  const verifier = newVerifier();
+  const code = await ada.code(verifier);
+  const answers = await together(() => ada.exchange(code, verifier));
+  const given = answers.filter(({ status }) => status === 200);
+  // What the first one got is revoked by the second; it may not even have been told.
+  expect(given.length).toBeLessThan(2);
+  for (const answer of answers.filter(({ status }) => status !== 200))
+    expect(["400 invalid-grant", "429 too-many-requests"]).toContain(problem(answer));
+  for (const answer of given)
+    expect(problem(await ada.refresh(json<Tokens>(answer).refresh_token))).toBe("400 invalid-grant");
+});
+
+it("gives one next token for one refresh token, however often it is presented at the same time", async () => {
+  const ada = await EdgeClient.signedIn(system, "Grace");
+  const answers = await together(() => ada.refresh(ada.tokens.refresh_token));
+  const next = answers.filter(({ status }) => status === 200).map((answer) => json<Tokens>(answer));
+  expect(new Set(next.map(({ refresh_token }) => refresh_token)).size).toBe(1);
+  for (const answer of answers.filter(({ status }) => status !== 200))
+    expect(["429 too-many-requests", "503 hsm-unavailable"]).toContain(problem(answer));
+});
