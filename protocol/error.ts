@@ -43,6 +43,7 @@ export const KIT_CODES = [
   "header-too-long",
   "name-too-long",
   "newer-format",
+  "not-seekable",
   "source-changed",
   // Files on this machine.
   "folder-in-use",

@@ -293,6 +293,29 @@ describe("tampering", () => {
     await refused(message, opening({ dataKey: () => other }));
   });
 
+  it("a frame length that is not bounded, or one of a message that is not framed", async () => {
+    const { message } = await sealed();
+    const at = parseHeader(message)!.body.length - 32 - 4;
+    const view = new DataView(message.buffer);
+    expect(view.getUint32(at)).toBe(frameLength);
+    for (const length of [16 << 20, 1]) {
+      view.setUint32(at, length);
+      expect(parseHeader(message)).toMatchObject({ frameLength: length });
+    }
+    for (const length of [0, (16 << 20) + 1, 0xffffffff]) {
+      view.setUint32(at, length);
+      expect(() => parseHeader(message)).toThrow(expect.objectContaining({ code: "decrypt-failed" }));
+    }
+    view.setUint32(at, frameLength);
+    message[at - 1] = 1;
+    expect(() => parseHeader(message)).toThrow(expect.objectContaining({ code: "decrypt-failed" }));
+  });
+
+  it("names in the context that the format keeps for itself, before anything is sealed", async () => {
+    const reserved = sealing({ context: { ...context, "aws-crypto-public-key": "x" } });
+    await expect(collect(seal(plaintext, reserved))).rejects.toMatchObject({ code: "context-invalid" });
+  });
+
   it("a hostile header: lengths beyond the bounds are refused before bytes are waited for", async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (noise) => {

@@ -7,8 +7,12 @@
 export { type EncryptionContext, equalContext } from "./context.ts";
 export { MAX_FRAMES, sealedLength } from "./frame.ts";
 export { type EncryptedDataKey, type Header, parseHeader, serialiseHeader } from "./header.ts";
+export { type HttpSourceOptions, httpSource } from "./http-source.ts";
 export type { EnvelopeCrypto } from "./keys.ts";
-export { type OpenOptions, open, openStream } from "./open.ts";
+export { open, openStream } from "./open.ts";
+export type { OpenOptions } from "./opening.ts";
+export { type ByteRange, type MessageSlice, openRanged, type RangedMessage } from "./ranged.ts";
+export type { RangedSource, SourcePart } from "./ranged-source.ts";
 export { type RawAesKeyring, wrapRawAes } from "./raw-aes-keyring.ts";
 export type { Source } from "./reader.ts";
 export { type SealOptions, seal, sealStream } from "./seal.ts";

@@ -19,7 +19,7 @@ export type PipelineOptions = {
  */
 export function pipeline(
   jobs: AsyncIterator<Job, void>,
-  reader: ByteReader,
+  reader: Pick<ByteReader, "cancel">,
   options: PipelineOptions,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   const { depth, signal, mapError } = options;
