@@ -1,54 +1,25 @@
-import "reflect-metadata";
 import { fileURLToPath } from "node:url";
-import * as x509 from "@peculiar/x509";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { makeEvidence, makePlatform } from "#emulator/enclave/index.ts";
-import { encodeBase64url } from "#protocol/base64url.ts";
 import { launchChromium } from "../chromium/index.ts";
 import { neutralBundle } from "../support/neutral-bundle.ts";
+import { emulatorCases, nitroCases, realCases, tpmCases } from "./cases.ts";
 import { type Case, probe } from "./probe.ts";
 
 const beside = (file: string) => fileURLToPath(new URL(file, import.meta.url));
-const NOW = new Date("2026-11-28T12:00:00Z");
-const CODE = "ab".repeat(48);
 
 let given: Case[];
 let expected: string[];
 beforeAll(async () => {
-  const [platform, other] = await Promise.all([makePlatform(NOW), makePlatform(NOW)]);
-  const nonce = new Uint8Array(32).fill(7);
-  const evidence = makeEvidence(platform, { nonce, client: "alice", measurement: CODE, now: NOW });
-  const root = (pem: string) => encodeBase64url(new Uint8Array(x509.PemConverter.decodeFirst(pem)));
-  const good: Case = {
-    evidence: encodeBase64url(evidence),
-    roots: [root(platform.root)],
-    nonce: encodeBase64url(nonce),
-    subject: "alice",
-    now: NOW.getTime(),
-  };
-  const damaged = Array.from({ length: 40 }, (_, n): Case => {
-    const changed = evidence.slice();
-    changed[Math.floor((n * changed.length) / 40)]! ^= 1;
-    return { ...good, evidence: encodeBase64url(changed) };
-  });
-  given = [
-    good,
-    { ...good, roots: [root(other.root), root(platform.root)] },
-    { ...good, roots: [root(other.root)] },
-    { ...good, nonce: encodeBase64url(new Uint8Array(32)) },
-    { ...good, subject: "bob" },
-    { ...good, now: NOW.getTime() + 86_400_000 },
-    ...damaged,
-  ];
+  given = [...(await emulatorCases()), ...(await nitroCases()), ...(await tpmCases()), ...realCases()];
   expected = await probe(given);
 });
 
 describe("the verifier of evidence does the same in every runtime", () => {
-  it("in Node, two are taken and the others refused", () => {
-    const claims = { measurements: { code: CODE }, expires: NOW.getTime() + 120_000 };
-    expect(expected.slice(0, 2).map((text) => JSON.parse(text))).toEqual([claims, claims]);
-    expect(expected.slice(2).filter((outcome) => !/^\w*Error\b/.test(outcome))).toEqual([]);
+  it("in Node, the good are taken and the others refused", () => {
+    const taken = given.filter((_, i) => !/^\w*Error\b/.test(expected[i]!));
+    expect(taken).toEqual(given.filter(({ good }) => good));
+    expect(taken.length).toBeGreaterThan(10);
   });
 
   it("in workerd as in Node", async () => {
