@@ -92,6 +92,15 @@ export function openHandover<R>(
   };
 }
 
+/** Puts a row into its table as it was. For `insert`; `table` and the names of the columns are our own. */
+export function insertRow(sql: SqlStorage, table: string, row: Record<string, SqlStorageValue>): void {
+  const names = Object.keys(row);
+  sql.exec(
+    `INSERT OR IGNORE INTO ${table} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`,
+    ...Object.values(row),
+  );
+}
+
 function next({ after }: State, { rows, next }: Page<unknown>): State {
   if (next !== null) return { after: next, state: "taking" };
   const nothing = after === null && rows.length === 0;

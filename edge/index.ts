@@ -9,7 +9,7 @@ export { Audit, AuditObject } from "./audit/index.ts";
 export { Datastore, DatastoreAccountObject, DatastoreObject } from "./datastore/index.ts";
 export { GatewayObject } from "./gateway/index.ts";
 export { Iam, IamAccountObject, IamObject, IamPrincipalObject } from "./iam/index.ts";
-export { Kms, KmsObject } from "./kms/index.ts";
+export { Kms, KmsAccountObject, KmsObject } from "./kms/index.ts";
 export { Ra, RaObject } from "./ra/index.ts";
 
 /** Routes only: no state of a request or a tenant is kept in it. */

@@ -1,6 +1,6 @@
 /** Documents that go from the tenant's object of earlier releases to the object of their account. */
 
-import type { Page } from "../handover.ts";
+import { insertRow, type Page } from "../handover.ts";
 import type { DocumentRow } from "./documents.ts";
 
 type DocumentColumns = DocumentRow & { touched: number; held: number };
@@ -65,13 +65,8 @@ function partsOf(sql: SqlStorage, account: string, document: string, part: numbe
 
 /** At the account's object. */
 export function insertMoved(sql: SqlStorage, row: Moved): void {
-  const [table, columns] =
-    "document" in row ? (["documents", row.document] as const) : (["parts", row.part] as const);
-  const names = Object.keys(columns);
-  sql.exec(
-    `INSERT OR IGNORE INTO ${table} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`,
-    ...Object.values(columns),
-  );
+  if ("document" in row) insertRow(sql, "documents", row.document);
+  else insertRow(sql, "parts", row.part);
 }
 
 /** Forgets some of the account's documents; true when none is left. In a transaction. */

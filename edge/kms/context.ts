@@ -1,20 +1,36 @@
-import { authorize } from "../authorize.ts";
+import { type AuthorizeRequest, authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { failureOf, type Hsm } from "../hsm/index.ts";
 import type { Ledger } from "../hsm/keys/index.ts";
 import type { AccountKey } from "../iam/types.ts";
 import type { Recipient } from "../ra/types.ts";
-import { type Result, refuse } from "../result.ts";
+import { type Problem, type Refusal, type Result, refuse } from "../result.ts";
 import type { Store } from "../store.ts";
 import type { Trust } from "./trust.ts";
 
+type OfAccount = { tenant: string; account: string; caller: Caller };
+
 /** What the KMS needs of its neighbours. */
 export interface Neighbours {
-  IAM: { accountKey(of: { tenant: string; account: string; caller: Caller }): Promise<Result<AccountKey>> };
+  IAM: {
+    /** Whether the caller is signed in and a member of the account. */
+    member(of: OfAccount): Promise<Result<null>>;
+    /** The same, and the account's key. */
+    accountKey(of: OfAccount): Promise<Result<AccountKey>>;
+  };
   RA: { recipient(of: { tenant: string; user: string; thumbprint: string }): Promise<Result<Recipient>> };
 }
 
-/** What the parts of the KMS work with; made by its object. */
+/** The object before the IAM has said that the caller is a member of the account: nothing may be written yet. */
+export interface Door {
+  neighbours: Neighbours;
+  /** For members: the account's state, all of it here. */
+  enter(): Promise<Context>;
+  /** For others. Recorded, if the account is there. */
+  refuse(about: AuthorizeRequest, refusal: Refusal): Result<never>;
+}
+
+/** What the parts of the KMS work with; made by the account's object. */
 export interface Context {
   store: Store;
   hsm: Hsm;
@@ -25,6 +41,11 @@ export interface Context {
 
 /** Who asks, and about what: for the audit log. */
 export type About = { caller: Caller; resource: string; requestId: string };
+
+/** As the IAM has it. */
+export function noMember({ code }: Problem): Refusal {
+  return refuse(code, "the IAM knows no such member");
+}
 
 /** What went wrong at the HSM: the reason into the audit log, the kind of failure to the caller. */
 export function failed({ store }: Context, action: string, about: About, error: unknown): Result<never> {

@@ -2,31 +2,46 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import type { DataKeysRequest, ExportRequest } from "#protocol/contract/index.ts";
 import type { Load, LoadRequest } from "#protocol/keys/index.ts";
 import type { Caller } from "../caller.ts";
+import { openHsm } from "../hsm/index.ts";
 import type { Result } from "../result.ts";
+import { readEdk } from "./edk.ts";
+import { hasMasterKey } from "./master-key.ts";
+import { isolateTrust } from "./trust.ts";
 
-/** The door of the KMS. The gateway has verified access token, DPoP proof and the shape of the request; all else is decided in the tenant's object. */
+/**
+ * The door of the KMS. The gateway has verified access token, DPoP proof and the shape of the request; all else is decided
+ * in the object of the account that the request or its EDK names. An EDK is verified first, so that it names none that
+ * somebody made up.
+ */
 export class Kms extends WorkerEntrypoint<Env> {
   /** `POST /kms/data-keys` (M6). */
   async dataKeys(caller: Caller, request: DataKeysRequest): Promise<Result<{ edks: string[] }>> {
-    return this.#object(caller.tenant).dataKeys(caller, request);
+    return this.#object(caller, request.account).dataKeys(caller, request);
   }
 
   /** `POST /kms/loads` (M8). */
   async load(caller: Caller, request: LoadRequest): Promise<Result<Load>> {
-    return this.#object(caller.tenant).load(caller, request);
+    const { env } = this;
+    const read = await readEdk(isolateTrust(this.#hsm(), env.COFFER_HSM_URL), request.edk);
+    if (!read.ok) return env.KMS_OBJECT.getByName(caller.tenant).refused(caller, `kms:${request.way}`, read);
+    return this.#object(caller, read.value.account).load(caller, request, read.value);
   }
 
   /** `POST /kms/exports`: an order to seal documents again under a key that the user holds. It is decided and recorded, no more. */
   async orderExport(caller: Caller, request: ExportRequest): Promise<Result<{ order: string }>> {
-    return this.#object(caller.tenant).orderExport(caller, request);
+    return this.#object(caller, request.account).orderExport(caller, request);
   }
 
   /** For the RA (M5): whether the tenant has a master key at the HSM. */
   async hasMasterKey({ tenant }: { tenant: string }): Promise<Result<boolean>> {
-    return this.#object(tenant).hasMasterKey();
+    return hasMasterKey(this.#hsm(), tenant);
   }
 
-  #object(tenant: string) {
-    return this.env.KMS_OBJECT.getByName(tenant);
+  #hsm() {
+    return openHsm(this.env.HSM_KMS, this.env.COFFER_HSM_URL);
+  }
+
+  #object({ tenant }: Caller, account: string) {
+    return this.env.KMS_ACCOUNT_OBJECT.getByName(`${tenant}/${account}`);
   }
 }

@@ -2,8 +2,8 @@ import type { ExportRequest } from "#protocol/contract/index.ts";
 import { digest } from "#protocol/digest.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
-import { ok, type Result, refuse } from "../result.ts";
-import type { Context } from "./context.ts";
+import { ok, type Result } from "../result.ts";
+import { type Door, noMember } from "./context.ts";
 
 /**
  * An order to take documents out of Coffer's keeping. One audit row an order, whatever it names, so that nobody buries the
@@ -11,20 +11,22 @@ import type { Context } from "./context.ts";
  * each): anyone who has the list can show that it is what was ordered. No key leaves the HSM for it.
  */
 export async function orderExport(
-  { store }: Context,
+  { neighbours, enter, refuse }: Door,
   caller: Caller,
   request: ExportRequest,
 ): Promise<Result<{ order: string }>> {
   const { account } = request;
   const documents = [...new Set(request.documents)].sort();
   const order = crypto.randomUUID();
-  const { requestId } = caller;
+  const { tenant, requestId } = caller;
   const named =
     documents.length === 1
       ? `document/${documents[0]}`
       : `documents/${documents.length}/${await digest(documents.map((id) => `${id}\n`).join(""))}`;
   const resource = `account/${account}/export/${order}/${named}`;
-  return authorize(store, { action: "kms:export", caller, resource, requestId }, () =>
-    caller.accounts.includes(account) ? ok({ order }) : refuse("forbidden", "account of others"),
-  );
+  const about = { action: "kms:export", caller, resource, requestId };
+  const member = await neighbours.IAM.member({ tenant, account, caller });
+  if (!member.ok) return refuse(about, noMember(member.problem));
+  const { store } = await enter();
+  return authorize(store, about, () => ok({ order }));
 }

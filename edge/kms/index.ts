@@ -4,5 +4,6 @@
  * edge/ra, cloudflare:workers. It has no binding to the datastore (W9). Reached through the entrypoint `Kms` alone, by
  * the gateway and the RA.
  */
+export { KmsAccountObject } from "./account.ts";
 export { Kms } from "./entrypoint.ts";
 export { KmsObject } from "./object.ts";

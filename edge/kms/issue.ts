@@ -6,8 +6,9 @@ import type { DataKeysRequest } from "#protocol/contract/index.ts";
 import type { Edk } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
-import { ok, type Result, refuse } from "../result.ts";
-import { type About, type Context, failed } from "./context.ts";
+import type { AccountKey } from "../iam/types.ts";
+import { ok, type Result } from "../result.ts";
+import { type About, type Context, type Door, failed, noMember } from "./context.ts";
 import { makeDataKeys } from "./data-keys.ts";
 import type { DataKeyQuota } from "./quota.ts";
 import { insertDataKeys } from "./registry.ts";
@@ -17,61 +18,67 @@ import { signEdks } from "./signing.ts";
 const DOCUMENT_POLICY = { operations: ["encrypt", "decrypt"] } satisfies Edk["policy"];
 
 export async function issueDataKeys(
-  kms: Context,
+  { neighbours, enter, refuse }: Door,
   quota: DataKeyQuota,
   caller: Caller,
   request: DataKeysRequest,
 ): Promise<Result<{ edks: string[] }>> {
   const { account, count } = request;
-  const about = { caller, resource: `account/${account}`, requestId: caller.requestId };
-  const decision = authorize(kms.store, { action: "kms:data-keys", ...about }, (sql) =>
-    caller.accounts.includes(account)
-      ? quota.reserve(sql, account, count, seconds(Date.now()))
-      : refuse("forbidden", "account of others"),
+  const { tenant, requestId } = caller;
+  const about = { caller, resource: `account/${account}`, requestId };
+  const action = "kms:data-keys";
+  const accountKey = await neighbours.IAM.accountKey({ tenant, account, caller });
+  if (!accountKey.ok) return refuse({ action, ...about }, noMember(accountKey.problem));
+  const kms = await enter();
+  const decision = authorize(kms.store, { action, ...about }, (sql) =>
+    quota.reserve(sql, account, count, seconds(Date.now())),
   );
   if (!decision.ok) return decision;
   try {
-    return await make(kms, request, about);
+    return await make(kms, request, accountKey.value, about);
+  } catch (error) {
+    return failed(kms, "kms:make-data-keys", about, error);
   } finally {
     quota.done(account, count);
   }
 }
 
 async function make(
-  kms: Context,
+  { store, hsm, ledger, trust, neighbours }: Context,
   { account, count, purpose }: DataKeysRequest,
+  accountKey: AccountKey,
   about: About,
 ): Promise<Result<{ edks: string[] }>> {
   const { caller } = about;
   const { tenant } = caller;
-  const accountKey = await kms.neighbours.IAM.accountKey({ tenant, account, caller });
-  if (!accountKey.ok) return accountKey;
-  try {
-    const now = Date.now();
-    const wrapped = await makeDataKeys(kms.hsm, kms.ledger, accountKey.value, count, now);
-    const { id, version } = accountKey.value;
-    const edks = wrapped.map((key): Edk => {
-      return {
-        version: 1,
-        keyId: crypto.randomUUID(),
-        keyVersion: 1,
-        algorithm: "AES-256-GCM-HKDF-SHA512-COMMIT-KEY",
-        tenant,
-        account,
-        owner: caller.user,
-        created: seconds(now),
-        purpose,
-        accountKey: { id, version },
-        wrapping: "A256KW",
-        wrappedKey: encodeBase64url(key),
-        policy: DOCUMENT_POLICY,
-      };
-    });
-    const signed = await signEdks(kms.hsm, await kms.trust.list(), edks);
-    // Before they leave: an EDK without a record would be refused for ever.
-    kms.store.transaction(() => insertDataKeys(kms.store.sql, caller.client, edks));
-    return ok({ edks: signed });
-  } catch (error) {
-    return failed(kms, "kms:make-data-keys", about, error);
-  }
+  const now = Date.now();
+  const wrapped = await makeDataKeys(hsm, ledger, accountKey, count, now);
+  const { id, version } = accountKey;
+  const edks = wrapped.map((key): Edk => {
+    return {
+      version: 1,
+      keyId: crypto.randomUUID(),
+      keyVersion: 1,
+      algorithm: "AES-256-GCM-HKDF-SHA512-COMMIT-KEY",
+      tenant,
+      account,
+      owner: caller.user,
+      created: seconds(now),
+      purpose,
+      accountKey: { id, version },
+      wrapping: "A256KW",
+      wrappedKey: encodeBase64url(key),
+      policy: DOCUMENT_POLICY,
+    };
+  });
+  const signed = await signEdks(hsm, await trust.list(), edks);
+  // While the HSM worked the user may have left or signed out, or the account been shredded. Then nobody gets these keys.
+  const member = await neighbours.IAM.member({ tenant, account, caller });
+  if (!member.ok)
+    return authorize<never>(store, { action: "kms:release-data-keys", ...about }, () =>
+      noMember(member.problem),
+    );
+  // Before they leave: an EDK without a record would be refused for ever.
+  store.transaction(() => insertDataKeys(store.sql, caller.client, edks));
+  return ok({ edks: signed });
 }

@@ -1,13 +1,22 @@
 import { masterKeyName, named, WORKING } from "#protocol/hierarchy/index.ts";
-import { fromHsm } from "../hsm/index.ts";
+import { fromHsm, type Hsm } from "../hsm/index.ts";
 import { ok, type Result } from "../result.ts";
-import type { Context } from "./context.ts";
 
-/** Whether the tenant has a master key at the HSM (M5). Asked again each time: one that was revoked since is none. */
-export function hasMasterKey({ hsm, store }: Context): Promise<Result<boolean>> {
+/** How long the HSM's yes is good. Milliseconds. */
+const KEPT_MS = 60_000;
+
+/** Until when a tenant is known to have one, in this isolate. There are no more tenants than a deployment's table names. */
+const kept = new Map<string, number>();
+
+/** Whether the tenant has a master key at the HSM (M5). One that was revoked is none a minute later; a no is asked again each time. */
+export async function hasMasterKey(hsm: Pick<Hsm, "request">, tenant: string): Promise<Result<boolean>> {
+  const now = Date.now();
+  if (now < (kept.get(tenant) ?? 0)) return ok(true);
   return fromHsm("master-key", async () => {
-    const name = named(masterKeyName(store.tenant));
+    const name = named(masterKeyName(tenant));
     const { uniqueIdentifier } = await hsm.request("Locate", { attributes: { name, state: WORKING } });
-    return ok(uniqueIdentifier.length === 1);
+    const has = uniqueIdentifier.length === 1;
+    if (has) kept.set(tenant, now + KEPT_MS);
+    return ok(has);
   });
 }

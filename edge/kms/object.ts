@@ -1,60 +1,57 @@
 import { DurableObject } from "cloudflare:workers";
-import { seconds } from "#protocol/clock.ts";
-import type { DataKeysRequest, ExportRequest } from "#protocol/contract/index.ts";
-import type { Load, LoadRequest } from "#protocol/keys/index.ts";
+import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
+import type { Page } from "../handover.ts";
 import { openHsm } from "../hsm/index.ts";
-import { openLedger } from "../hsm/keys/index.ts";
-import type { Result } from "../result.ts";
-import { openStore } from "../store.ts";
-import type { Context } from "./context.ts";
-import { orderExport } from "./export.ts";
-import { issueDataKeys } from "./issue.ts";
-import { load } from "./loading/index.ts";
-import { hasMasterKey } from "./master-key.ts";
-import { DataKeyQuota } from "./quota.ts";
-import { MIGRATIONS } from "./schema.ts";
-import { Trust } from "./trust.ts";
+import { type Ledger, openLedger } from "../hsm/keys/index.ts";
+import { type Refusal, type Result, refuse } from "../result.ts";
+import { hasStore, openStore, type Store } from "../store.ts";
+import { forgetAccount, type Moved, pageOf } from "./moved.ts";
+import { TENANT_MIGRATIONS } from "./schema.ts";
 
-/** State and decisions of the KMS, one object a tenant. It only wires: each of its methods is a file beside it. */
+/**
+ * The KMS's state of a whole tenant: data keys as releases before objects by account left them, which an account's own
+ * object takes when it is first used; and refusals of requests that name no account.
+ */
 export class KmsObject extends DurableObject<Env> {
-  readonly #kms: Context;
-  readonly #quota: DataKeyQuota;
+  #opened: { store: Store; ledger: Ledger } | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    const hsm = openHsm(env.HSM_KMS, env.COFFER_HSM_URL);
-    this.#kms = {
-      store: openStore(ctx, { domain: "kms", audit: env.AUDIT_KMS, migrations: MIGRATIONS }),
-      hsm,
-      ledger: openLedger(ctx, hsm, "kms"),
-      trust: new Trust(hsm, () => seconds(Date.now())),
-      neighbours: env,
-    };
-    this.#quota = new DataKeyQuota(env.COFFER_DATA_KEYS_PER_HOUR);
+    // What an earlier release had under way at the HSM, and what was decided last.
+    if (hasStore(ctx)) this.#open();
   }
 
-  /** M6: new data keys for an account, as EDKs. */
-  dataKeys(caller: Caller, request: DataKeysRequest): Promise<Result<{ edks: string[] }>> {
-    return issueDataKeys(this.#kms, this.#quota, caller, request);
+  /** A page of the account's data keys. */
+  handover(account: string, after: string | null): Page<Moved> {
+    if (!hasStore(this.ctx)) return { rows: [], next: null };
+    return pageOf(this.#open().store.sql, account, after);
   }
 
-  /** M8: a data key for the caller's instance, by one of the ways. */
-  load(caller: Caller, request: LoadRequest): Promise<Result<Load>> {
-    return load(this.#kms, caller, request);
+  /** The account's object has all of them. False while there are more to forget. */
+  forget(account: string): boolean {
+    return !hasStore(this.ctx) || forgetAccount(this.#open().store.sql, account);
   }
 
-  orderExport(caller: Caller, request: ExportRequest): Promise<Result<{ order: string }>> {
-    return orderExport(this.#kms, caller, request);
-  }
-
-  /** For the RA (M5). */
-  hasMasterKey(): Promise<Result<boolean>> {
-    return hasMasterKey(this.#kms);
+  /** Records a refusal that is no account's: of an EDK that none of ours was. */
+  refused(caller: Caller, action: string, { problem, reason }: Refusal): Result<never> {
+    const about = { action, caller, resource: "edk", requestId: caller.requestId };
+    return authorize<never>(this.#open().store, about, () => refuse(problem.code, reason));
   }
 
   override async alarm(): Promise<void> {
-    await this.#kms.store.flush();
-    await this.#kms.ledger.sweep();
+    if (!hasStore(this.ctx)) return;
+    const { store, ledger } = this.#open();
+    await store.flush();
+    await ledger.sweep();
+  }
+
+  #open(): { store: Store; ledger: Ledger } {
+    if (this.#opened) return this.#opened;
+    const { ctx, env } = this;
+    const store = openStore(ctx, { domain: "kms", audit: env.AUDIT_KMS, migrations: TENANT_MIGRATIONS });
+    const ledger = openLedger(ctx, openHsm(env.HSM_KMS, env.COFFER_HSM_URL), "kms");
+    this.#opened = { store, ledger };
+    return this.#opened;
   }
 }

@@ -1,5 +1,7 @@
-/** Tables of the KMS's object, one object a tenant. Migrations are only ever appended to. Times: seconds since 1970. */
-export const MIGRATIONS: readonly string[] = [
+import { HANDOVER_TABLE } from "../handover.ts";
+
+/** Tables of the KMS's objects. Migrations are only ever appended to. Times: seconds since 1970. */
+const DATA_KEYS: readonly string[] = [
   `
   -- Metadata of every data key that was issued. The key itself is in the EDK that the custodian keeps, nowhere here.
   CREATE TABLE data_keys (
@@ -31,3 +33,9 @@ export const MIGRATIONS: readonly string[] = [
   // docs/decisions/0012: the page of `coffer start` was an app of its own on each port, and is one now.
   "UPDATE data_keys SET client = 'page' WHERE client GLOB 'http://app.coffer.localhost:[0-9]*'",
 ];
+
+/** Of an account's object. */
+export const MIGRATIONS: readonly string[] = [...DATA_KEYS, HANDOVER_TABLE];
+
+/** Of the object that has data keys of a whole tenant from earlier releases. */
+export const TENANT_MIGRATIONS: readonly string[] = DATA_KEYS;

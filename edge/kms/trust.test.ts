@@ -91,3 +91,28 @@ it.each<[string, () => Promise<string>]>([
   hsm.list = await list();
   await expect(trust.verifyEdk(await edkBy(first))).rejects.toBeInstanceOf(UnexpectedAnswer);
 });
+
+it("is read once for all objects of an isolate, which know a new list as soon as one of them does", async () => {
+  const place = {};
+  const opaque = async () => {
+    hsm.reads++;
+    return utf8(hsm.list);
+  };
+  const objects = Array.from(
+    { length: 3 },
+    () => new Trust({ opaque, publicKey: async () => root.spki }, () => now, place),
+  );
+  for (const object of objects) await object.verifyEdk(await edkBy(first));
+  expect(hsm.reads).toBe(1);
+  const edk = await edkBy(second);
+  now = NOW + 61;
+  await expect(objects[0]!.verifyEdk(edk)).rejects.toMatchObject({ code: "jws-key" });
+  hsm.list = await listOf(root, [first, second]);
+  now = NOW + 80;
+  await expect(objects[1]!.verifyEdk(edk)).rejects.toMatchObject({ code: "jws-key" });
+  expect(hsm.reads).toBe(2);
+  now = NOW + 122;
+  await objects[1]!.verifyEdk(edk);
+  await objects[2]!.verifyEdk(edk);
+  expect(hsm.reads).toBe(3);
+});

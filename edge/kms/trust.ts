@@ -1,3 +1,4 @@
+import { seconds } from "#protocol/clock.ts";
 import { ROOT_CA, TRUST_LIST } from "#protocol/hierarchy/index.ts";
 import { type Edk, JwsError, type TrustList, verifyEdk, verifyTrustList } from "#protocol/keys/index.ts";
 import { type Hsm, UnexpectedAnswer } from "../hsm/index.ts";
@@ -5,23 +6,39 @@ import { type Hsm, UnexpectedAnswer } from "../hsm/index.ts";
 /** Between two looks for a new trust list because of an unknown key, seconds. */
 const LOOK_SECONDS = 60;
 
+/** A list, and when it was read. Seconds since 1970. */
+type Kept = { list: TrustList; read: number };
+
+/** What an isolate keeps, by the HSM's address: each of its objects is as fresh as the one that looked last. */
+const isolate = new Map<string, { kept?: Kept }>();
+
+/** The trust list of this isolate. A deployment has one HSM, so that there is one of it. */
+export function isolateTrust(hsm: Pick<Hsm, "opaque" | "publicKey">, url: string): Trust {
+  const place = isolate.get(url) ?? {};
+  isolate.set(url, place);
+  return new Trust(hsm, () => seconds(Date.now()), place);
+}
+
 /**
  * The trust list as the HSM keeps it, verified under the root certificate there. Old verification keys stay on it, so
- * EDKs outlive the rotation of their signing key. Kept in memory until it ends.
+ * EDKs outlive the rotation of their signing key. Kept in memory, at `place`, until it ends.
  */
 export class Trust {
   readonly #hsm: Pick<Hsm, "opaque" | "publicKey">;
   /** Seconds since 1970. */
   readonly #now: () => number;
-  #kept: { list: TrustList; read: number } | undefined;
+  // Values alone are shared: a promise of one request must not be awaited by another.
+  readonly #place: { kept?: Kept };
 
-  constructor(hsm: Pick<Hsm, "opaque" | "publicKey">, now: () => number) {
+  constructor(hsm: Pick<Hsm, "opaque" | "publicKey">, now: () => number, place: { kept?: Kept } = {}) {
     this.#hsm = hsm;
     this.#now = now;
+    this.#place = place;
   }
 
   async list(): Promise<TrustList> {
-    return this.#kept && this.#kept.list.exp > this.#now() ? this.#kept.list : this.#read();
+    const { kept } = this.#place;
+    return kept && kept.list.exp > this.#now() ? kept.list : this.#read();
   }
 
   /** Verifies an EDK; a key that is not on the kept list makes us look for a new one, now and then. */
@@ -31,7 +48,8 @@ export class Trust {
       return await verifyEdk(token, list, this.#now());
     } catch (error) {
       const unknown = error instanceof JwsError && error.code === "jws-key";
-      if (!unknown || (this.#kept && this.#now() < this.#kept.read + LOOK_SECONDS)) throw error;
+      const { kept } = this.#place;
+      if (!unknown || (kept && this.#now() < kept.read + LOOK_SECONDS)) throw error;
       return verifyEdk(token, await this.#read(), this.#now());
     }
   }
@@ -45,7 +63,7 @@ export class Trust {
     const list = await verifyTrustList(text, root, this.#now()).catch((cause: unknown) => {
       throw new UnexpectedAnswer("The HSM's trust list does not hold", { cause });
     });
-    this.#kept = { list, read: this.#now() };
+    this.#place.kept = { list, read: this.#now() };
     return list;
   }
 }

@@ -33,12 +33,37 @@ it("an account that somebody made up is refused as one of others, and nothing is
   const own = sources().filter((source) => source.startsWith("datastore"));
   expect(own).toEqual([`datastore/${ann.account}`]);
   // Of an account that is there the audit log has who was refused.
-  await expect.poll(() => denials(ann.account, bob.tokens.user.id)).toBeGreaterThan(0);
+  await expect.poll(() => denials("datastore", ann.account, bob.tokens.user.id)).toBeGreaterThan(0);
+});
+
+it("no data key is made or loaded, and no export ordered, for an account that somebody made up, and nothing is written", async () => {
+  const [ann, bob] = [await EdgeClient.signedIn(system, "Ann"), await EdgeClient.signedIn(system, "Bob")];
+  const wanted = (account: string) => ({ account, count: 1, purpose: "document" });
+  const made = await ann.rest("POST", "/kms/data-keys", wanted(ann.account));
+  const edk = json<{ edks: [string] }>(made).edks[0];
+  const [header, payload, signature] = edk.split(".") as [string, string, string];
+  const invented = crypto.randomUUID();
+  const forged = Buffer.from(payload, "base64url").toString().replaceAll(ann.account, invented);
+  const renamed = [header, Buffer.from(forged).toString("base64url"), signature].join(".");
+  const load = (edk: string) => ({ way: "rewrap", edk, certificate: "AAAA" });
+  for (const [path, body, answer] of [
+    ["/kms/data-keys", wanted(invented), "403 forbidden"],
+    ["/kms/data-keys", wanted(ann.account), "403 forbidden"],
+    ["/kms/exports", { account: invented, documents: [invented] }, "403 forbidden"],
+    ["/kms/exports", { account: ann.account, documents: [invented] }, "403 forbidden"],
+    ["/kms/loads", load(renamed), "400 invalid-edk"],
+    ["/kms/loads", load(edk), "403 forbidden"],
+  ] as const)
+    expect(problem(await bob.rest("POST", path, body)), path).toBe(answer);
+  // Refusals of what is no EDK of ours are the tenant's.
+  const own = sources().filter((source) => source.startsWith("kms"));
+  expect(own.toSorted()).toEqual(["kms", `kms/${ann.account}`].toSorted());
+  await expect.poll(() => denials("kms", ann.account, bob.tokens.user.id)).toBe(3);
 });
 
 /** Rows of the audit log, and on their way there, on what the user was refused in the account's object. */
-function denials(account: string, user: string): number {
-  const source = `datastore/${account}`;
+function denials(domain: string, account: string, user: string): number {
+  const source = `${domain}/${account}`;
   const rows = readRows(system.edgeDir, "links").map(({ entry }) => JSON.parse(String(entry)));
   return rows.filter((row) => row.source === source && row.user === user && row.outcome === "deny").length;
 }

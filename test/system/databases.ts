@@ -37,12 +37,12 @@ export function readRows(directory: string, table: string): Row[] {
   });
 }
 
-/** Changes rows while the edge stands still; answers how many. Throws when no object has the table. */
+/** Changes rows while the edge stands still, or waits for something; answers how many. Throws when no object has the table. */
 export function changeRows(directory: string, table: string, statement: string): number {
   let changes = 0;
   let found = false;
   for (const path of edgeDatabases(directory)) {
-    const database = new DatabaseSync(path);
+    const database = new DatabaseSync(path, { timeout: 5000 });
     try {
       if (!database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(table))
         continue;

@@ -80,7 +80,7 @@ describe("M8 release", () => {
 
   it.each([
     ["another tenant's EDK", { edk: { tenant: "umbrella" } }, "forbidden"],
-    ["another account's EDK", { edk: { account: "a2" } }, "forbidden"],
+    ["an EDK of another account than its key", { edk: { account: "a2" } }, "forbidden"],
     ["an unregistered certificate", { recipient: null }, "not-recipient"],
     ["a revoked instance", { recipient: { status: "revoked" } }, "not-recipient"],
     ["an expired instance", { recipient: { status: "expired" } }, "not-recipient"],

@@ -1,4 +1,7 @@
-/** The decision on a rewrap (M8, M12, M13): who asks, for which key, to be released to whom. A flat list of guards. */
+/**
+ * The decision on a rewrap (M8, M12, M13): who asks, for which key, to be released to whom. A flat list of guards. That the
+ * caller is signed in and a member of the account is the IAM's to say.
+ */
 
 import type { Edk } from "#protocol/keys/index.ts";
 import { evaluate, type KeyPolicy, narrow } from "#protocol/policy/index.ts";
@@ -12,8 +15,6 @@ export type Release = { edk: Edk; recipient: Recipient | null; record: DataKeyRe
 /** The policy for the load receipt, or a refusal. `edk` has been verified; `now` in seconds. */
 export function decideRelease(caller: Caller, { edk, recipient, record, now }: Release): Decision<KeyPolicy> {
   if (edk.tenant !== caller.tenant) return refuse("forbidden", "EDK belongs to another tenant");
-  if (!caller.accounts.includes(edk.account))
-    return refuse("forbidden", "EDK belongs to an account of others");
   if (!recipient) return refuse("not-recipient", "certificate is not registered");
   if (recipient.status !== "active") return refuse("not-recipient", `instance is ${recipient.status}`);
   if (!(now < recipient.notAfter)) return refuse("not-recipient", "instance's certificate has expired");

@@ -3,44 +3,52 @@
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
-import { canonicalJws, type LoadOf, type RequestOf } from "#protocol/keys/index.ts";
+import { canonicalJws, type Edk, type LoadOf, type RequestOf } from "#protocol/keys/index.ts";
+import type { KeyPolicy } from "#protocol/policy/index.ts";
 import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
 import type { AccountKey } from "../../iam/types.ts";
+import type { Recipient } from "../../ra/types.ts";
 import { ok, type Result, refuse } from "../../result.ts";
-import { type Context, failed } from "../context.ts";
+import { type Context, type Door, failed, noMember } from "../context.ts";
 import { signReceipt } from "../signing.ts";
 import { rewrapDataKey } from "./rewrap-batch.ts";
-import { authorizeRelease, readWanted, type Wanted } from "./wanted.ts";
+import { askNeighbours, authorizeRelease, readWanted, type Wanted } from "./wanted.ts";
 
 /** How long a load receipt may be used to load the key, seconds: a working day, so that an instance starts offline. */
 const RECEIPT_SECONDS = 8 * 3600;
 
 export async function rewrap(
-  kms: Context,
+  door: Door,
   caller: Caller,
   request: RequestOf<"rewrap">,
+  edk: Edk,
 ): Promise<Result<LoadOf<"rewrap">>> {
-  const read = await readWanted(kms, caller, "kms:rewrap", request);
-  if (!read.ok) return read;
+  const { neighbours } = door;
+  const { IAM } = neighbours;
+  const read = await readWanted(caller, edk, request);
+  const unidentified = { action: "kms:rewrap", caller, resource: "edk", requestId: caller.requestId };
+  if (!read.ok) return door.refuse(unidentified, read);
   const wanted = read.value;
-  const decision = await authorizeRelease(kms, "kms:rewrap", wanted);
+  const { about } = wanted;
+  const asked = await askNeighbours(neighbours, wanted, (of) => IAM.accountKey(of));
+  if (!asked.member.ok)
+    return door.refuse({ action: "kms:rewrap", ...about }, noMember(asked.member.problem));
+  const kms = await door.enter();
+  const decision = authorizeRelease(kms, "kms:rewrap", wanted, asked);
   if (!decision.ok) return decision;
-
-  const { edk, about } = wanted;
-  const { tenant } = kms.store;
-  const account = await kms.neighbours.IAM.accountKey({ tenant, account: edk.account, caller });
-  if (!account.ok) return account;
-  if (account.value.id !== edk.accountKey.id || account.value.version !== edk.accountKey.version) {
+  const account = decision.value.member;
+  if (account.id !== edk.accountKey.id || account.version !== edk.accountKey.version) {
     return authorize<never>(kms.store, { action: "kms:rewrap", ...about }, () =>
       refuse("conflict", "EDK is under another account key"),
     );
   }
   try {
-    const rewrapped = await rewrapFor(kms, wanted, account.value, decision.value);
-    // While the HSM worked the instance may have been revoked, the user have signed out, the key been disabled: input
-    // gates do not hold across its answer. What was wrapped for nothing goes no further.
-    const released = await authorizeRelease(kms, "kms:release", wanted);
+    const rewrapped = await rewrapFor(kms, wanted, decision.value);
+    // While the HSM worked the instance may have been revoked, the user have signed out or left, the account been shredded,
+    // the key been disabled: input gates do not hold across its answer. What was wrapped for nothing goes no further.
+    const again = await askNeighbours(neighbours, wanted, (of) => IAM.member(of));
+    const released = authorizeRelease(kms, "kms:release", wanted, again);
     if (!released.ok) return released;
     return ok(rewrapped);
   } catch (error) {
@@ -48,13 +56,12 @@ export async function rewrap(
   }
 }
 
-type Released = Extract<Awaited<ReturnType<typeof authorizeRelease>>, { ok: true }>["value"];
+type Released = { member: AccountKey; policy: KeyPolicy; recipient: Recipient };
 
 async function rewrapFor(
   kms: Context,
   { edk, token, thumbprint }: Wanted,
-  account: AccountKey,
-  { policy, recipient: { hsmKey, notAfter } }: Released,
+  { member: account, policy, recipient: { hsmKey, notAfter } }: Released,
 ): Promise<LoadOf<"rewrap">> {
   const keys = { account, wrappedDataKey: decodeBase64url(edk.wrappedKey), hsmKey };
   const wrappedKey = await rewrapDataKey(kms.hsm, kms.ledger, keys, Date.now());

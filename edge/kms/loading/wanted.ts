@@ -3,13 +3,13 @@
 import { decodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
-import { type Edk, JwsError } from "#protocol/keys/index.ts";
+import type { Edk } from "#protocol/keys/index.ts";
 import type { KeyPolicy } from "#protocol/policy/index.ts";
 import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
 import type { Recipient } from "../../ra/types.ts";
-import { ok, type Result, refuse } from "../../result.ts";
-import { type About, type Context, failed } from "../context.ts";
+import { type Decision, ok, type Result, refuse } from "../../result.ts";
+import { type About, type Context, type Neighbours, noMember } from "../context.ts";
 import { findDataKey } from "../registry.ts";
 import { decideRelease } from "./release.ts";
 
@@ -22,47 +22,53 @@ export type Wanted = {
   about: About;
 };
 
-/** Reads EDK (compact JWS) and certificate (base64url DER); what is refused here is refused without a key's name. */
+/** Reads the certificate (base64url DER). */
 export async function readWanted(
-  kms: Context,
   caller: Caller,
-  action: string,
+  edk: Edk,
   { edk: token, certificate }: { edk: string; certificate: string },
-): Promise<Result<Wanted>> {
-  const unidentified = { caller, resource: "edk", requestId: caller.requestId };
-  const refuseNow = (code: "invalid-edk" | "invalid-certificate", reason: string) =>
-    authorize<never>(kms.store, { action, ...unidentified }, () => refuse(code, reason));
-  let edk: Edk;
+): Promise<Decision<Wanted>> {
+  const resource = `key/${edk.keyId}.${edk.keyVersion}`;
+  const about = { caller, resource, requestId: caller.requestId };
   try {
-    edk = await kms.trust.verifyEdk(token);
-  } catch (error) {
-    if (error instanceof JwsError) return refuseNow("invalid-edk", `${error.code}: ${error.message}`);
-    return failed(kms, action, unidentified, error);
-  }
-  try {
-    const thumbprint = await digest(decodeBase64url(certificate));
-    const about = { ...unidentified, resource: `key/${edk.keyId}.${edk.keyVersion}` };
-    return ok({ edk, token, thumbprint, about });
+    return ok({ edk, token, thumbprint: await digest(decodeBase64url(certificate)), about });
   } catch {
-    return refuseNow("invalid-certificate", "certificate is not base64url");
+    return refuse("invalid-certificate", "certificate is not base64url");
   }
 }
 
-/** Decides, and records, whether the key may be released to the holder of that certificate as things stand now. */
-export async function authorizeRelease(
-  kms: Context,
+/** What the neighbours say as things stand now, asked at the same time: `member` is the IAM's word, with more or less beside it. */
+export type Answers<M> = { member: Result<M>; found: Result<Recipient> };
+
+export async function askNeighbours<M>(
+  { RA }: Pick<Neighbours, "RA">,
+  { edk, thumbprint, about: { caller } }: Wanted,
+  askMember: (of: { tenant: string; account: string; caller: Caller }) => Promise<Result<M>>,
+): Promise<Answers<M>> {
+  const { tenant, user } = caller;
+  const [member, found] = await Promise.all([
+    askMember({ tenant, account: edk.account, caller }),
+    RA.recipient({ tenant, user, thumbprint }),
+  ]);
+  return { member, found };
+}
+
+/** Decides by those answers, and records, whether the key may be released to the holder of that certificate. */
+export function authorizeRelease<M>(
+  { store }: Pick<Context, "store">,
   action: string,
-  { edk, thumbprint, about }: Wanted,
-): Promise<Result<{ policy: KeyPolicy; recipient: Recipient }>> {
-  const { tenant } = kms.store;
-  const found = await kms.neighbours.RA.recipient({ tenant, user: about.caller.user, thumbprint });
+  { edk, about }: Wanted,
+  { member, found }: Answers<M>,
+): Result<{ policy: KeyPolicy; recipient: Recipient; member: M }> {
   if (!found.ok && found.problem.code !== "not-recipient") return found;
   const recipient = found.ok ? found.value : null;
-  return authorize(kms.store, { action, ...about }, (sql) => {
+  return authorize(store, { action, ...about }, (sql) => {
+    if (!member.ok) return noMember(member.problem);
     const record = findDataKey(sql, edk.keyId, edk.keyVersion);
     const now = seconds(Date.now());
     const decision = decideRelease(about.caller, { edk, recipient, record, now });
     if (!decision.ok) return decision;
-    return recipient ? ok({ policy: decision.value, recipient }) : refuse("not-recipient", "no recipient");
+    if (!recipient) return refuse("not-recipient", "no recipient");
+    return ok({ policy: decision.value, recipient, member: member.value });
   });
 }

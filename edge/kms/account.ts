@@ -1,0 +1,92 @@
+import { DurableObject } from "cloudflare:workers";
+import type { DataKeysRequest, ExportRequest } from "#protocol/contract/index.ts";
+import type { Edk, Load, LoadRequest } from "#protocol/keys/index.ts";
+import { type AuthorizeRequest, authorize } from "../authorize.ts";
+import type { Caller } from "../caller.ts";
+import { type Handover, openHandover } from "../handover.ts";
+import { openHsm } from "../hsm/index.ts";
+import { openLedger } from "../hsm/keys/index.ts";
+import { fail, type Refusal, type Result } from "../result.ts";
+import { hasStore, openStore, subjectOf } from "../store.ts";
+import type { Context, Door } from "./context.ts";
+import { orderExport } from "./export.ts";
+import { issueDataKeys } from "./issue.ts";
+import { load } from "./loading/index.ts";
+import { insertMoved, type Moved } from "./moved.ts";
+import { DataKeyQuota } from "./quota.ts";
+import { MIGRATIONS } from "./schema.ts";
+import { isolateTrust } from "./trust.ts";
+
+/**
+ * State and decisions of the KMS on one account; named `<tenant>/<account>`. Anyone may name an account: nothing is written
+ * before the IAM has said that the caller is a member of it. It only wires: each of its methods is a file beside it.
+ */
+export class KmsAccountObject extends DurableObject<Env> {
+  readonly #door: Door;
+  readonly #quota: DataKeyQuota;
+  #opened: { kms: Context; handover: Handover } | undefined;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#quota = new DataKeyQuota(env.COFFER_DATA_KEYS_PER_HOUR);
+    this.#door = {
+      neighbours: env,
+      enter: async () => {
+        const { kms, handover } = this.#open();
+        await handover.take();
+        return kms;
+      },
+      refuse: (about, refusal) => this.#refuse(about, refusal),
+    };
+    // What was decided, and what was under way at the HSM, before it was evicted.
+    if (hasStore(ctx)) this.#open();
+  }
+
+  /** M6: new data keys for the account, as EDKs. */
+  dataKeys(caller: Caller, request: DataKeysRequest): Promise<Result<{ edks: string[] }>> {
+    return issueDataKeys(this.#door, this.#quota, caller, request);
+  }
+
+  /** M8: a data key for the caller's instance, by one of the ways. `edk` is that of the request, verified. */
+  load(caller: Caller, request: LoadRequest, edk: Edk): Promise<Result<Load>> {
+    return load(this.#door, caller, request, edk);
+  }
+
+  orderExport(caller: Caller, request: ExportRequest): Promise<Result<{ order: string }>> {
+    return orderExport(this.#door, caller, request);
+  }
+
+  override async alarm(): Promise<void> {
+    if (!hasStore(this.ctx)) return;
+    const { kms, handover } = this.#open();
+    await kms.store.flush();
+    await handover.settle();
+    await kms.ledger.sweep();
+  }
+
+  #open(): { kms: Context; handover: Handover } {
+    if (this.#opened) return this.#opened;
+    const { ctx, env } = this;
+    const store = openStore(ctx, { domain: "kms", audit: env.AUDIT_KMS, migrations: MIGRATIONS });
+    const account = subjectOf(store.sql);
+    const earlier = () => env.KMS_OBJECT.getByName(store.tenant);
+    const handover = openHandover<Moved>(ctx.storage, store, {
+      source: {
+        page: (after) => earlier().handover(account, after),
+        forget: () => earlier().forget(account),
+      },
+      insert: insertMoved,
+    });
+    const hsm = openHsm(env.HSM_KMS, env.COFFER_HSM_URL);
+    const ledger = openLedger(ctx, hsm, "kms");
+    const trust = isolateTrust(hsm, env.COFFER_HSM_URL);
+    this.#opened = { kms: { store, hsm, ledger, trust, neighbours: env }, handover };
+    return this.#opened;
+  }
+
+  /** Recorded where there is an account: what somebody made up stays empty. */
+  #refuse(about: AuthorizeRequest, refusal: Refusal): Result<never> {
+    if (!hasStore(this.ctx)) return fail(refusal.problem.code);
+    return authorize<never>(this.#open().kms.store, about, () => refusal);
+  }
+}

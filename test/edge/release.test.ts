@@ -1,0 +1,133 @@
+/**
+ * What ends while the HSM works on a key: nothing is released, whatever it was that ended. The HSM's answer is held up over
+ * the real parts; what has no way of its own yet (leaving, shredding, disabling) is written into the objects' databases.
+ */
+
+import { beforeAll, describe, expect, it } from "vitest";
+import { Engine } from "#emulator/hsm/server/engine.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { type Answer, json, problem } from "../support/http.ts";
+import { type EnrolmentAnswer, enrol, type Keys, makeKeys } from "../support/instance.ts";
+import { changeRows, readRows, useSystem } from "../system/index.ts";
+
+const system = useSystem();
+let keys: Keys;
+beforeAll(async () => {
+  keys = await makeKeys();
+});
+
+/** Holds the HSM's next answer to the KMS back until it is released; `reached` ends when the HSM has done its work. */
+function holdAnswer(): { reached: Promise<void>; release: () => void } {
+  const { serve } = Engine.prototype;
+  const { promise: released, resolve } = Promise.withResolvers<void>();
+  const release = () => {
+    Engine.prototype.serve = serve;
+    resolve();
+  };
+  const reached = new Promise<void>((done) => {
+    Engine.prototype.serve = async function (bytes, origin) {
+      const answer = await serve.call(this, bytes, origin);
+      // What such a batch makes has names of its own.
+      if (!Buffer.from(bytes).includes("kms/")) return answer;
+      done();
+      await released;
+      return answer;
+    };
+  });
+  return { reached, release };
+}
+
+/** A user of their own with an instance and a data key. */
+async function person(name: string) {
+  const client = await EdgeClient.signedIn(system, name);
+  const { instance, wrappingCertificate } = json<EnrolmentAnswer>(await enrol(client, keys));
+  const dataKeys = () =>
+    client.rest("POST", "/kms/data-keys", { account: client.account, count: 1, purpose: "document" });
+  const [edk] = json<{ edks: [string] }>(await dataKeys()).edks;
+  const rewrap = () =>
+    client.rest("POST", "/kms/loads", { way: "rewrap", edk, certificate: wrappingCertificate });
+  return { client, instance, edk, dataKeys, rewrap };
+}
+type Person = Awaited<ReturnType<typeof person>>;
+
+const change = (table: string, statement: string) =>
+  expect(changeRows(system.edgeDir, table, statement)).toBeGreaterThan(0);
+const keyIdOf = (edk: string) => JSON.parse(Buffer.from(edk.split(".")[1]!, "base64url").toString()).keyId;
+
+const signOut = async ({ client }: Person) =>
+  expect((await client.vaultPost("/sign-out", {})).status).toBe(204);
+// By the user, who is in no other account.
+const leave = async ({ client }: Person) =>
+  change("members", `DELETE FROM members WHERE user = '${client.tokens.user.id}'`);
+const shred = async ({ client }: Person) =>
+  change(
+    "account",
+    `UPDATE account SET deleted = 1 WHERE EXISTS (SELECT 1 FROM members WHERE user = '${client.tokens.user.id}')`,
+  );
+const revoke = async ({ client, instance }: Person) =>
+  expect((await client.rest("DELETE", `/ra/instances/${instance}`)).status).toBe(204);
+const disable = async ({ edk }: Person) =>
+  change("data_keys", `UPDATE data_keys SET state = 'disabled' WHERE id = '${keyIdOf(edk)}'`);
+
+/** What is answered when `end` happens between the HSM's answer and the release. */
+async function meanwhile(who: Person, ask: () => Promise<Answer>, end: (who: Person) => Promise<void>) {
+  const held = holdAnswer();
+  try {
+    const asked = ask();
+    await held.reached;
+    await end(who);
+    held.release();
+    return await asked;
+  } finally {
+    held.release();
+  }
+}
+
+describe("a load", () => {
+  it("is answered when nothing ends meanwhile (positive control)", async () => {
+    const who = await person("Ada");
+    expect((await meanwhile(who, who.rewrap, async () => {})).status).toBe(200);
+  });
+
+  it.each([
+    ["signs out", signOut, "401 invalid-token"],
+    ["leaves the account", leave, "403 forbidden"],
+    ["has the account shredded", shred, "403 forbidden"],
+    ["revokes the instance", revoke, "403 not-recipient"],
+    ["has the key disabled", disable, "403 forbidden"],
+  ] as const)(
+    "releases nothing to a user who %s between the HSM's answer and the release",
+    async (what, end, refusal) => {
+      const who = await person(`user who ${what}`);
+      const answer = await meanwhile(who, who.rewrap, end);
+      expect(problem(answer)).toBe(refusal);
+      expect(answer.text).not.toContain("wrappedKey");
+      expect(problem(await who.rewrap())).toBe(refusal);
+    },
+  );
+});
+
+describe("new data keys", () => {
+  it("are given when nothing ends meanwhile (positive control)", async () => {
+    const who = await person("Bob");
+    expect((await meanwhile(who, who.dataKeys, async () => {})).status).toBe(201);
+  });
+
+  it.each([
+    ["signs out", signOut, "401 invalid-token"],
+    ["leaves the account", leave, "403 forbidden"],
+    ["has the account shredded", shred, "403 forbidden"],
+  ] as const)(
+    "are given to nobody, and kept nowhere, when the user %s between the HSM's answer and the release",
+    async (what, end, refusal) => {
+      const who = await person(`owner who ${what}`);
+      const kept = () =>
+        readRows(system.edgeDir, "data_keys").filter(({ account }) => account === who.client.account).length;
+      const before = kept();
+      const answer = await meanwhile(who, who.dataKeys, end);
+      expect(problem(answer)).toBe(refusal);
+      expect(answer.text).not.toContain("edks");
+      expect(kept()).toBe(before);
+    },
+  );
+});
