@@ -5,13 +5,15 @@
  * May import: protocol/*.ts. Imported by web/microservice, web/client (headers, lengths), cli and tests.
  */
 export { type EncryptionContext, equalContext } from "./context.ts";
+export { type Excerpt, excerptOf, openExcerpt } from "./excerpt.ts";
 export { MAX_FRAMES, sealedLength } from "./frame.ts";
 export { type EncryptedDataKey, type Header, parseHeader, serialiseHeader } from "./header.ts";
 export { type HttpSourceOptions, httpSource } from "./http-source.ts";
 export type { EnvelopeCrypto } from "./keys.ts";
+export type { ByteRange } from "./layout.ts";
 export { open, openStream } from "./open.ts";
 export type { OpenOptions } from "./opening.ts";
-export { type ByteRange, type MessageSlice, openRanged, type RangedMessage } from "./ranged.ts";
+export { type MessageSlice, openRanged, type RangedMessage } from "./ranged.ts";
 export type { RangedSource, SourcePart } from "./ranged-source.ts";
 export { type RawAesKeyring, wrapRawAes } from "./raw-aes-keyring.ts";
 export type { Source } from "./reader.ts";

@@ -2,6 +2,9 @@
 import { FINAL_OVERHEAD, MAX_FRAMES, REGULAR_OVERHEAD } from "./frame.ts";
 import type { Header } from "./header.ts";
 
+/** A part of a plaintext, in bytes. `length` may reach beyond the end. */
+export type ByteRange = { offset: number; length: number };
+
 /** How a message is cut into frames, by its length: as trustworthy as that, until the final frame has verified. */
 export type Layout = {
   /** Frames, the final one included; which is also the sequence number of that. */

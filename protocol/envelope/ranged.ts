@@ -1,9 +1,10 @@
 /** Opening parts of a message: the header once, then the frames alone that hold what is asked for. */
 import { join } from "../bytes.ts";
 import { CofferError } from "../error.ts";
-import { type Deliver, frameJobs, type Opened } from "./body.ts";
+import { frameJobs, type Opened } from "./body.ts";
+import { cut, seekableLayout } from "./excerpt.ts";
 import { parseHeader } from "./header.ts";
-import { frameOffset, framesOf, type Layout, layoutOf } from "./layout.ts";
+import { frameOffset, framesOf, type Layout } from "./layout.ts";
 import { mapError, type OpenOptions, openHeader } from "./opening.ts";
 import { type Job, pipeline } from "./pipeline.ts";
 import { type RangedSource, rangedSource, readPart } from "./ranged-source.ts";
@@ -15,9 +16,6 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 /** What is read of a source at first: a header of ours fits in. */
 const HEAD = 4 << 10;
-
-/** A part of a plaintext, in bytes. `length` may reach beyond the end. */
-export type ByteRange = { offset: number; length: number };
 
 /** A message that is read in parts, any number of them at a time. Much like a `Blob`, but for a size that has to be asked for. */
 export interface RangedMessage {
@@ -124,32 +122,10 @@ async function begin(source: RangedSource, options: OpenOptions, signal: AbortSi
     reader.cancel(undefined);
     if (header) {
       const opened = await openHeader(header, options);
-      if (header.suite.signed || header.frameLength === 0) {
-        throw new Foreign(new CofferError("not-seekable"));
-      }
-      const layout = layoutOf(header, size);
-      if (!layout) throw decryptFailed();
-      return { opened, layout, size };
+      return { opened, layout: seekableLayout(header, size), size };
     }
     if (available < wanted || wanted >= MAX_HEADER_LENGTH) throw decryptFailed();
   }
-}
-
-/** Gives of the frames what lies between `start` and `end`; a part of a frame in a buffer of its own, with nothing else in it. */
-function cut(start: number, end: number, { onProgress }: OpenOptions): Deliver {
-  let done = 0;
-  return (plaintexts, position) => {
-    let at = position;
-    const parts = plaintexts.map((plaintext) => {
-      const from = Math.min(Math.max(start - at, 0), plaintext.length);
-      const to = Math.min(Math.max(end - at, from), plaintext.length);
-      at += plaintext.length;
-      done += to - from;
-      return to - from === plaintext.length ? plaintext : plaintext.slice(from, to);
-    });
-    onProgress?.(done);
-    return parts;
-  };
 }
 
 async function collect(stream: ReadableStream<Bytes>): Promise<Bytes> {

@@ -46,9 +46,12 @@ export type PortClient = {
     source: Source,
     options?: StreamOptions,
   ): ReadableStream<Uint8Array<ArrayBuffer>>;
-  /** Plaintext of `source`. It may stream frames early; only a stream that ends well was complete. */
+  /**
+   * Plaintext of `source`. It may stream frames early; only a stream that ends well was complete. With `excerpt`, the part
+   * that it says, of a `source` that was cut out for it (`excerptOf`): genuine, and complete as a part.
+   */
   open(
-    params: { context: EncryptionContext },
+    params: Omit<Params<"open">, "input">,
     source: Source,
     options?: StreamOptions,
   ): ReadableStream<Uint8Array<ArrayBuffer>>;

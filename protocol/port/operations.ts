@@ -69,6 +69,12 @@ export type InspectResult = { edk: string; context: EncryptionContext };
 /** What can be streamed in. A Blob (or File) passes as a whole by reference; the rest in chunks. */
 export type Source = Blob | Uint8Array | ReadableStream<Uint8Array>;
 
+/**
+ * A part of a document's plaintext, `length` bytes from `offset`. The input is then an excerpt of the sealed document, which is
+ * `size` bytes long: its header, and the frames that hold the part.
+ */
+const excerpt = object({ offset: whole(0), length: whole(0), size: whole(0) });
+
 /** Parameters (coming into the microservice) and results (going out) of the calls. */
 export const PORT_OPERATIONS = {
   hello: {
@@ -92,7 +98,7 @@ export const PORT_OPERATIONS = {
   },
   /** Streams: `input` is there when the source is a Blob; otherwise chunks follow. They answer by chunks and an end. */
   seal: { params: object({ edk: jws, context }, { input: blob }), result: object({}) },
-  open: { params: object({ context }, { input: blob }), result: object({}) },
+  open: { params: object({ context }, { input: blob, excerpt }), result: object({}) },
 } as const;
 
 export type PortOperation = keyof typeof PORT_OPERATIONS;

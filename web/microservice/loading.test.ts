@@ -1,7 +1,8 @@
 import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { decodeBase64url } from "#protocol/base64url.ts";
-import { utf8 } from "#protocol/bytes.ts";
+import { concat, utf8 } from "#protocol/bytes.ts";
 import { digest } from "#protocol/digest.ts";
+import { excerptOf, parseHeader } from "#protocol/envelope/index.ts";
 import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import type { Receipt } from "#protocol/keys/index.ts";
 import { otherForm } from "#protocol/keys/low-s.fixture.ts";
@@ -35,6 +36,40 @@ describe("loading by rewrap", () => {
     await expect(
       collect(client.open({ context: { ...context, document: "d-2" } }, message)),
     ).rejects.toMatchObject({ code: "decrypt-failed" });
+  });
+
+  it("opens a part of what is sealed, by the header and the frames that hold it", async () => {
+    const { client, instance } = await browser.enrolledClient();
+    const key = await authority.release(instance.wrappingCertificate);
+    await client.load(key);
+    const plaintext = new Uint8Array(1_000_000).map((_, i) => (i * 151 + (i >> 9)) & 0xff);
+    const message = await collect(client.seal({ edk: key.edk, context }, plaintext));
+    const header = parseHeader(message)!;
+    for (const [offset, length, most] of [
+      [300_000, 100_000, 300_000],
+      [900_000, 200_000, 300_000],
+      [0, 1_000_000, 1_001_000],
+      [1_000_000, 10, 300_000],
+    ] as const) {
+      const excerpt = { offset, length, size: message.length };
+      const cut = excerptOf(header, excerpt);
+      expect(cut.length).toBeLessThan(most);
+      const source = concat(
+        message.subarray(0, header.length),
+        message.subarray(cut.offset, cut.offset + cut.length),
+      );
+      const part = plaintext.slice(offset, offset + length);
+      expect(Buffer.compare(await collect(client.open({ context, excerpt }, source)), part)).toBe(0);
+      expect(Buffer.compare(await collect(client.open({ context, excerpt }, new Blob([source]))), part)).toBe(
+        0,
+      );
+    }
+    const excerpt = { offset: 300_000, length: 100_000, size: message.length };
+    const { offset, length } = excerptOf(header, { ...excerpt, offset: 0 });
+    const elsewhere = concat(message.subarray(0, header.length), message.subarray(offset, offset + length));
+    await expect(collect(client.open({ context, excerpt }, elsewhere))).rejects.toMatchObject({
+      code: "decrypt-failed",
+    });
   });
 
   it("refuses before it unwraps: no receipt, a receipt for another key, EDK, recipient, time or signer", async () => {

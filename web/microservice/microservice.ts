@@ -3,7 +3,7 @@
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
-import { type Header, open, parseHeader, seal } from "#protocol/envelope/index.ts";
+import { type Header, open, openExcerpt, parseHeader, seal } from "#protocol/envelope/index.ts";
 import { CofferError, codeOf } from "#protocol/error.ts";
 import { canonicalJws, edkDigests, edkProviderInfo, type TrustList } from "#protocol/keys/index.ts";
 import { evaluate, type KeyOperation, type Tier } from "#protocol/policy/index.ts";
@@ -254,7 +254,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       return seal(input, { subtle, random, dataKey: key, context, encryptedDataKeys, signal: until });
     },
 
-    async open({ context }, input, signal) {
+    async open({ context, excerpt }, input, signal) {
       const dataKey = async (header: Header) => {
         // The header's context equals this one by now, so a key of another account is a document put together by hand.
         const loaded = await use(edkOf(header), "decrypt", context).catch((error: unknown) => {
@@ -262,7 +262,8 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
         });
         return loaded.key;
       };
-      return open(input, { subtle, dataKey, context, signal: AbortSignal.any([signal, life.signal]) });
+      const options = { subtle, dataKey, context, signal: AbortSignal.any([signal, life.signal]) };
+      return excerpt ? openExcerpt(input, excerpt, options) : open(input, options);
     },
 
     async forget() {
