@@ -74,7 +74,7 @@ it("goes on where it was cut off, and has nothing lost or twice", async () => {
       .catch(() => {});
   }
   expect(names()).not.toEqual(ROWS);
-  await opened().take();
+  await expect(opened().take()).resolves.toBeUndefined();
   expect(names()).toEqual(ROWS);
 });
 
