@@ -64,7 +64,7 @@ it("names whose code it has in it, with the licences", async () => {
   expect(names).toEqual(expect.arrayContaining(["hono", "jose", "idb"]));
   const notices = has("THIRD-PARTY-NOTICES").split(/^-{80}\n/m);
   for (const name of new Set(names)) {
-    const notice = notices.find((one) => one.startsWith(`${name} `));
+    const notice = notices.find((one) => one.startsWith(`${name} `)) ?? "";
     expect(notice, name).toMatch(/copyright/i);
     expect(notice, name).toMatch(/permission|redistribution|licensed under/i);
   }
