@@ -5,6 +5,8 @@ import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
 import { jwsInput, jwsToken } from "#protocol/jws.ts";
+import { TIER_POLICY } from "#protocol/pki/index.ts";
+import type { EvidenceFault } from "./evidence-faults.ts";
 
 /** The platform of the enclave emulator: all PEM. Who holds `key` says what ran; a verifier holds `root` alone. */
 export interface Platform {
@@ -60,6 +62,7 @@ export async function makePlatform(now: Date): Promise<Platform> {
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([ATTESTATION_KEY]),
+      new x509.CertificatePolicyExtension([TIER_POLICY.emulated]),
       await x509.AuthorityKeyIdentifierExtension.create(rootKeys.publicKey),
     ],
   });
@@ -72,20 +75,20 @@ export async function makePlatform(now: Date): Promise<Platform> {
 }
 
 /**
- * Evidence as an EAT: compact JWS, `eat+jwt`, ES256, as bytes. `EMULATED` stands inside what is signed. `changes` are
- * for tests: claims and header members in place of the true ones.
+ * Evidence as an EAT: compact JWS, `eat+jwt`, ES256, as bytes. `EMULATED` stands inside what is signed. `fault` is what is
+ * to be wrong with it.
  */
 export function makeEvidence(
   { certificate, key }: Pick<Platform, "certificate" | "key">,
   { nonce, client, measurement, now, lifetime = 120 }: EvidenceOrder,
-  changes: { header?: Record<string, unknown>; claims?: Record<string, unknown> } = {},
+  fault: EvidenceFault = {},
 ): Uint8Array<ArrayBuffer> {
-  const iat = seconds(now);
+  const iat = seconds(now) + (fault.later ?? 0);
   const header = {
     alg: "ES256",
     typ: "eat+jwt",
     x5c: [new X509Certificate(certificate).raw.toString("base64")],
-    ...changes.header,
+    ...fault.header,
   };
   const claims = {
     eat_profile: "tag:coffer,2026:enclave-emulator#1",
@@ -93,13 +96,14 @@ export function makeEvidence(
     eat_nonce: encodeBase64url(nonce),
     sub: client,
     iat,
-    exp: iat + lifetime,
+    exp: iat + (fault.lifetime ?? lifetime),
     measurement,
-    ...changes.claims,
+    ...fault.claims,
   };
   const signed = jwsInput(header, claims);
   const signature = sign("sha256", utf8(signed), { key, dsaEncoding: "ieee-p1363" });
-  return utf8(jwsToken(signed, new Uint8Array(signature)));
+  const token = jwsToken(signed, new Uint8Array(signature));
+  return utf8(fault.token?.(token) ?? token);
 }
 
 function newKeys(): Promise<CryptoKeyPair> {

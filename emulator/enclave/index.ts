@@ -6,7 +6,9 @@
  * root certificate).
  */
 
+export { evidenceBinder } from "#protocol/evidence-binder.ts";
 export { type EvidenceOrder, makeEvidence, makePlatform, type Platform } from "./evidence.ts";
+export { EVIDENCE_FAULTS, type EvidenceFault, type EvidenceFaultName } from "./evidence-faults.ts";
 export { launchNitroEnclave, type NitroEnclave, type NitroLaunch } from "./nitro.ts";
 export { makeNitroAuthority, type NitroAuthority } from "./nitro-authority.ts";
 export type { NitroFault, NitroRequest } from "./nitro-fault.ts";

@@ -4,6 +4,7 @@ import { CLOCK_TOLERANCE } from "../clock.ts";
 import { parseJson } from "../json.ts";
 import { jwsParts } from "../jws.ts";
 import { parseCertificate, verifyChain } from "../pki/index.ts";
+import { EMULATED_POLICY } from "./emulated.ts";
 import type { Claims, EvidenceFormat, Expectation } from "./format.ts";
 
 /**
@@ -50,6 +51,8 @@ async function platformKey(
   });
   if (!certificate.purposes.includes(ATTESTATION_KEY))
     throw new Error("the platform key is not for attestation");
+  if (!certificate.policies.includes(EMULATED_POLICY))
+    throw new Error("the certificate of an emulated platform must say so");
   return crypto.subtle.importKey("spki", certificate.spki, ES256, true, ["verify"]);
 }
 

@@ -1,8 +1,15 @@
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { beforeAll, describe, expect, it } from "vitest";
-import { makeEvidence, makePlatform, type Platform } from "#emulator/enclave/index.ts";
+import {
+  EVIDENCE_FAULTS,
+  type EvidenceFaultName,
+  makeEvidence,
+  makePlatform,
+  type Platform,
+} from "#emulator/enclave/index.ts";
 import { utf8 } from "../bytes.ts";
+import { TIER_POLICY } from "../pki/index.ts";
 import {
   ATTESTATION_TYPES,
   type Claims,
@@ -49,6 +56,12 @@ describe("evidence of the enclave emulator", () => {
     await expect(verify(makeEvidence(platform, order), change())).rejects.toThrow(reason);
   });
 
+  it("is refused in production, whatever roots there are", async () => {
+    await expect(verify(makeEvidence(platform, order), { production: true })).rejects.toThrow(
+      "not for production",
+    );
+  });
+
   it("refuses evidence with any character changed", async () => {
     const evidence = makeEvidence(platform, order);
     for (let i = 0; i < evidence.length; i++) {
@@ -77,7 +90,7 @@ describe("evidence of the enclave emulator", () => {
       await crypto.subtle.exportKey("pkcs8", keys.privateKey),
       "PRIVATE KEY",
     );
-    const evidenceFor = async (purposes: string[]) => {
+    const evidenceFor = async (purposes: string[], policies = [TIER_POLICY.emulated]) => {
       const certificate = await x509.X509CertificateGenerator.create({
         subject: "CN=platform",
         issuer: root.subject,
@@ -85,7 +98,10 @@ describe("evidence of the enclave emulator", () => {
         signingKey: authority.privateKey,
         signingAlgorithm: p256,
         ...validity,
-        extensions: purposes.length > 0 ? [new x509.ExtendedKeyUsageExtension(purposes)] : [],
+        extensions: [
+          ...(purposes.length > 0 ? [new x509.ExtendedKeyUsageExtension(purposes)] : []),
+          ...(policies.length > 0 ? [new x509.CertificatePolicyExtension(policies)] : []),
+        ],
       });
       return makeEvidence({ certificate: certificate.toString("pem"), key }, order);
     };
@@ -95,11 +111,52 @@ describe("evidence of the enclave emulator", () => {
     });
     for (const purposes of [[], ["1.3.6.1.5.5.7.3.2"]])
       await expect(verify(await evidenceFor(purposes), { roots })).rejects.toThrow("not for attestation");
+    for (const policies of [[], [TIER_POLICY.hardware]])
+      await expect(verify(await evidenceFor(["2.23.133.8.3"], policies), { roots })).rejects.toThrow(
+        "must say so",
+      );
   });
 
   it("verifies nothing without a nonce", async () => {
     const empty = makeEvidence(platform, { ...order, nonce: new Uint8Array() });
     await expect(verify(empty, { nonce: new Uint8Array() })).rejects.toThrow("not a nonce");
+  });
+});
+
+/** Why each is refused. */
+const REASONS: Record<EvidenceFaultName, string> = {
+  "nonce-absent": "another nonce",
+  "nonce-wrong": "another nonce",
+  "nonces-two": "another nonce",
+  "client-absent": "evidence of another client",
+  "client-wrong": "evidence of another client",
+  stale: "not the time of this evidence",
+  "clock-ahead": "not the time of this evidence",
+  "lifetime-too-long": "not the time of this evidence",
+  "times-absent": "the times are missing",
+  "times-no-numbers": "the times are missing",
+  "not-emulated": "evidence of the emulator must say so",
+  "measurement-absent": "the measurement is missing",
+  "measurement-short": "the measurement is missing",
+  "measurement-upper-case": "the measurement is missing",
+  "algorithm-none": "not the header of evidence",
+  "algorithm-hs256": "not the header of evidence",
+  "type-other": "not the header of evidence",
+  "header-critical": "not the header of evidence",
+  "certificate-absent": "one certificate is expected",
+  "certificates-none": "one certificate is expected",
+  "key-inside": "not the header of evidence",
+  "bit-flipped": "the signature is wrong",
+  "signature-absent": "the signature is wrong",
+  "trailing-part": "not three parts",
+  "trailing-byte": "not base64url",
+  oversized: "evidence is too long",
+};
+
+describe("M20: evidence of the enclave emulator with one thing wrong is refused with its own reason", () => {
+  it.each(Object.entries(REASONS) as [EvidenceFaultName, string][])("%s", async (name, reason) => {
+    const evidence = makeEvidence(platform, order, EVIDENCE_FAULTS[name]);
+    await expect(verify(evidence)).rejects.toThrow(reason);
   });
 });
 

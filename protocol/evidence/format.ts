@@ -29,6 +29,8 @@ export interface Expectation {
   readonly subject: string;
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** Set in a production build: no evidence of an emulated platform is good, whatever roots there are. */
+  readonly production?: boolean;
   /** Whether a platform will do on which its owner can look into what runs (debug mode). It will not by default. */
   readonly debug?: boolean;
 }

@@ -52,6 +52,8 @@ export async function verifyEvidence(
     ({ mediaType, attestationType }) => type === mediaType || type === attestationType,
   );
   if (!format) throw new Error("not an accepted type");
+  if (expected.production && format.tier === "emulated")
+    throw new Error("emulated platforms are not for production");
   if (evidence.length > format.limit) throw new Error("evidence is too long");
   if (expected.nonce.length < 8 || expected.nonce.length > 64) throw new Error("not a nonce");
   const claims = await format.verify(evidence, expected);

@@ -105,6 +105,12 @@ describe("a document of a Nitro enclave", () => {
     await expect(verify(evidence, { roots }, NITRO_EVIDENCE)).rejects.toThrow("not under a root");
   });
 
+  it("is refused in production where it is emulated", async () => {
+    await expect(verify(await evidenceWith(), { production: true })).rejects.toThrow("not for production");
+    // AWS's own is looked at: it is the root that is wrong here.
+    await expect(verify(await evidenceWith(), { production: true }, NITRO_EVIDENCE)).rejects.toThrow("root");
+  });
+
   it("tells of debug mode where that will do", async () => {
     const { measurements } = await verify(await evidenceWith({ debug: true }), { debug: true });
     expect(measurements).toMatchObject({ code: ZERO, pcr0: ZERO, pcr1: ZERO, pcr2: ZERO });

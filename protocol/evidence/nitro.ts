@@ -1,9 +1,9 @@
 import { concat, encodeHex, equalConstantTime, utf8 } from "../bytes.ts";
 import { CLOCK_TOLERANCE } from "../clock.ts";
 import { evidenceBinder } from "../evidence-binder.ts";
-import { objectIdentifier } from "../pki/der.ts";
-import { type Certificate, ECDSA_P384, parseCertificate, TIER_POLICY, verifyChain } from "../pki/index.ts";
+import { type Certificate, ECDSA_P384, parseCertificate, verifyChain } from "../pki/index.ts";
 import { parseSign1, verifySign1 } from "./cose.ts";
+import { EMULATED_POLICY } from "./emulated.ts";
 import type { Claims, EvidenceFormat, Expectation } from "./format.ts";
 import { type NitroDocument, parseNitroDocument } from "./nitro-document.ts";
 import { AWS_NITRO_ROOT_G1 } from "./nitro-root.ts";
@@ -42,8 +42,6 @@ export const NITRO_EMULATED = {
   },
 } as const satisfies EvidenceFormat;
 
-/** DER of the policy in hexadecimal. */
-const EMULATED_POLICY = encodeHex(objectIdentifier(TIER_POLICY.emulated));
 /** Milliseconds that a document may live: its nonce is used once, so it has no reason to be old. */
 const MAX_LIFETIME = 300_000;
 const TOLERANCE = CLOCK_TOLERANCE * 1000;

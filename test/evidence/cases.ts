@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as x509 from "@peculiar/x509";
 import {
+  EVIDENCE_FAULTS,
   launchNitroEnclave,
   makeEvidence,
   makeNitroAuthority,
@@ -54,6 +55,10 @@ export async function emulatorCases(): Promise<Case[]> {
     { ...good, good: false, nonce: encodeBase64url(new Uint8Array(32)) },
     { ...good, good: false, subject: "bob" },
     { ...good, good: false, now: now + 86_400_000 },
+    ...Object.values(EVIDENCE_FAULTS).map((fault) => {
+      const wrong = makeEvidence(platform, order, fault);
+      return { ...good, good: false, evidence: encodeBase64url(wrong) };
+    }),
     ...damaged(good, evidence, 40),
   ];
 }

@@ -1,0 +1,47 @@
+/** What can be wrong with evidence of the enclave emulator (EAT), each under a name: for verifiers to refuse. */
+
+/** In place of what `makeEvidence` would write. */
+export interface EvidenceFault {
+  /** Members of the header, and claims; undefined leaves one out. */
+  header?: Record<string, unknown>;
+  claims?: Record<string, unknown>;
+  /** What `iat` and `exp` are counted from, seconds after the order's time. */
+  later?: number;
+  /** Seconds that the evidence lives. */
+  lifetime?: number;
+  /** The compact JWS. */
+  token?(token: string): string;
+}
+
+export const EVIDENCE_FAULTS = {
+  "nonce-absent": { claims: { eat_nonce: undefined } },
+  "nonce-wrong": { claims: { eat_nonce: "A".repeat(43) } },
+  "nonces-two": { claims: { eat_nonce: ["A".repeat(43), "B".repeat(43)] } },
+  "client-absent": { claims: { sub: undefined } },
+  "client-wrong": { claims: { sub: "mallory" } },
+  stale: { later: -120 },
+  "clock-ahead": { later: 301 },
+  "lifetime-too-long": { lifetime: 301 },
+  "times-absent": { claims: { iat: undefined, exp: undefined } },
+  "times-no-numbers": { claims: { exp: "9999999999" } },
+  "not-emulated": { claims: { environment: "nitro" } },
+  "measurement-absent": { claims: { measurement: undefined } },
+  "measurement-short": { claims: { measurement: "ab" } },
+  "measurement-upper-case": { claims: { measurement: "AB".repeat(48) } },
+  "algorithm-none": { header: { alg: "none" } },
+  "algorithm-hs256": { header: { alg: "HS256" } },
+  "type-other": { header: { typ: "JWT" } },
+  "header-critical": { header: { crit: ["exp"] } },
+  "certificate-absent": { header: { x5c: undefined } },
+  "certificates-none": { header: { x5c: [] } },
+  "key-inside": { header: { jwk: { kty: "EC" } } },
+  "bit-flipped": {
+    token: (token) => `${token.slice(0, -2)}${token.at(-2) === "A" ? "B" : "A"}${token.slice(-1)}`,
+  },
+  "signature-absent": { token: (token) => token.slice(0, token.lastIndexOf(".") + 1) },
+  "trailing-part": { token: (token) => `${token}.AA` },
+  "trailing-byte": { token: (token) => `${token}\n` },
+  oversized: { claims: { padding: "x".repeat(8192) } },
+} as const satisfies Record<string, EvidenceFault>;
+
+export type EvidenceFaultName = keyof typeof EVIDENCE_FAULTS;
