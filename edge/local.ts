@@ -69,10 +69,10 @@ export type Edge = {
 };
 
 export type AuditReader = {
-  /** A tenant's chain as NDJSON, one link {sequence, previous, entry, hash} a line. */
+  /** A tenant's audit as NDJSON (protocol/audit/export.ts). */
   export(tenant: string): Promise<ReadableStream<Uint8Array>>;
-  /** Compact JWS over {tenant, sequence, hash} by the HSM's audit key, or null before the first. */
-  lastSignedHead(tenant: string): Promise<string | null>;
+  /** Compact JWS over {tenant, size, root} of the log by the HSM's audit key, or null before the first. */
+  lastSignedRoot(tenant: string): Promise<string | null>;
 };
 
 const ROOT = fileURLToPath(new URL(".", import.meta.url));

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { type Link, verifyChain } from "#protocol/audit/index.ts";
 import { sqlStorage } from "#test/support/sql-storage.ts";
-import { append, type Batch, SCHEMA } from "./audit/append.ts";
+import { append, type Batch, lastOf, SCHEMA } from "./audit/append.ts";
 import { authorize } from "./authorize.ts";
 import { ok, refuse, turnAway } from "./result.ts";
 import { openStore, type Store } from "./store.ts";
@@ -20,7 +20,12 @@ function newObject(name: string): DurableObjectState {
 function chain() {
   const sql: SqlStorage = sqlStorage([SCHEMA]);
   return {
-    audit: { append: async (batch: Batch) => ok({ accepted: await append(sql, (run) => run(), batch) }) },
+    audit: {
+      async append(batch: Batch) {
+        const by = { after: lastOf(sql, batch.epoch) ?? 0, now: 0 };
+        return ok({ accepted: await append(sql, (run) => run(), batch, by) });
+      },
+    },
     links: () => [...sql.exec<Link>("SELECT * FROM links ORDER BY sequence")],
   };
 }

@@ -1,12 +1,15 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import type { Head } from "#protocol/audit/index.ts";
-import { utf8 } from "#protocol/bytes.ts";
+import { MAX_SOURCE } from "#protocol/audit/index.ts";
 import { isTenantName } from "#protocol/hierarchy/index.ts";
 import { fail, type Result } from "../result.ts";
 import type { Batch } from "./append.ts";
+import { exportOf } from "./export.ts";
 
 /** What the service binding says of who calls: the operator's word in wrangler.toml, not the caller's. */
 type Props = { domain?: string };
+
+/** Rows of one call. */
+const MAX_ROWS = 1000;
 
 /** The door of the audit domain. Domains append; nobody changes or removes. */
 export class Audit extends WorkerEntrypoint<Env, Props> {
@@ -16,42 +19,37 @@ export class Audit extends WorkerEntrypoint<Env, Props> {
    */
   async append(batch: Batch): Promise<Result<{ accepted: number }>> {
     const { domain } = this.ctx.props;
-    const own = domain !== undefined && (batch.source === domain || batch.source.startsWith(`${domain}/`));
+    const { tenant, source, rows } = batch;
+    const own = domain !== undefined && (source === domain || source.startsWith(`${domain}/`));
     if (!own) return fail("forbidden");
-    if (!isTenantName(batch.tenant) || batch.rows.length > 1000) return fail("forbidden");
-    return this.#object(batch.tenant).append(batch);
+    if (!isTenantName(tenant) || source.length > MAX_SOURCE || rows.length > MAX_ROWS)
+      return fail("forbidden");
+    return this.#source(tenant, source).append(batch);
   }
 
-  async head(tenant: string): Promise<Head> {
-    return this.#object(tenant).head();
+  /** The newest root of a tenant's log that is signed already, a compact JWS; null before the first one. */
+  async lastSignedRoot(tenant: string): Promise<string | null> {
+    if (!isTenantName(tenant)) return null;
+    return this.env.AUDIT_LOG_OBJECT.getByName(tenant).lastSignedRoot();
   }
 
-  /** The head as it is now, a compact JWS signed by the HSM. */
-  async signedHead(tenant: string): Promise<Result<string>> {
-    return this.#object(tenant).signedHead();
-  }
-
-  /** The newest head that is signed already; at most seconds old, and null before the first one. */
-  async lastSignedHead(tenant: string): Promise<string | null> {
-    return this.#object(tenant).lastSignedHead();
-  }
-
-  /** A tenant's whole chain as NDJSON, one link {sequence, previous, entry, hash} a line; `entry` is the text that was hashed. */
+  /** A tenant's audit as NDJSON, which proves itself: signed roots, the log, and every chain (protocol/audit/export.ts). */
   async export(tenant: string): Promise<ReadableStream<Uint8Array>> {
-    const object = this.#object(tenant);
-    let after = 0;
+    if (!isTenantName(tenant)) throw new TypeError("not a tenant's name");
+    const parts = exportOf(this.env, tenant);
     return new ReadableStream<Uint8Array>({
       async pull(controller) {
-        const links = await object.links(after);
-        const last = links.at(-1);
-        if (last === undefined) return controller.close();
-        after = last.sequence;
-        controller.enqueue(utf8(links.map((link) => `${JSON.stringify(link)}\n`).join("")));
+        const { done, value } = await parts.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        await parts.return(undefined);
       },
     });
   }
 
-  #object(tenant: string) {
-    return this.env.AUDIT_OBJECT.getByName(tenant);
+  #source(tenant: string, source: string) {
+    return this.env.AUDIT_SOURCE_OBJECT.getByName(`${tenant}/${source}`);
   }
 }

@@ -1,7 +1,10 @@
 /**
- * edge/audit: one hash chain a tenant of all decisions, its head signed by the HSM, exportable. May import:
- * protocol, edge/*.ts, edge/hsm, cloudflare:workers. Imported by edge/index.ts; others use its service binding.
+ * edge/audit: a hash chain of decisions for each source, and an append-only log of a tenant's checkpoints, whose roots the
+ * HSM signs; exportable. May import: protocol, edge/*.ts, edge/hsm, cloudflare:workers. Imported by edge/index.ts; others
+ * use its service binding.
  */
+export { AuditObject } from "./earlier.ts";
 export { Audit } from "./entrypoint.ts";
-export { AuditObject } from "./object.ts";
+export { AuditLogObject } from "./log.ts";
 export type { AuditRow } from "./row.ts";
+export { AuditSourceObject } from "./source.ts";

@@ -43,10 +43,12 @@ export async function verifyExport(
   const { tenant } = await reader.take("export");
   if (since !== undefined && since.tenant !== tenant)
     throw new AuditError("audit-tenant", `The export is of ${tenant}, the earlier one of ${since.tenant}`);
-  const trust = await trusted((await reader.take("trust")).list, rootKey, now);
+  const trusts = await reader.next("trust");
+  if (trusts === null) throw new AuditError("audit-root", "The export has no signed root yet");
+  const trust = await trusted(trusts.list, rootKey, now);
   const roots = await readRoots(reader, tenant, trust);
   const newest = roots.at(-1);
-  if (newest === undefined) throw new AuditError("audit-root", "The export has no signed root yet");
+  if (newest === undefined) throw new AuditError("audit-root", "The export has no signed root");
   const checkpoints = await readLog(reader, roots, since);
   const read = await readChains(reader, checkpoints, { tenant, trust, since });
   await reader.end();
@@ -67,7 +69,7 @@ async function readRoots(reader: Reader, tenant: string, trust: TrustList): Prom
   for (let at = await reader.next("root"); at !== null; at = await reader.next("root")) {
     const root = await verifyRoot(at.jws, tenant, trust);
     const last = roots.at(-1);
-    if (last !== undefined && (root.size <= last.size || root.iat < last.iat))
+    if (last !== undefined && !(root.size > last.size && root.iat >= last.iat))
       throw new AuditError("audit-root", `The log shrank after the root of ${last.size} leaves`);
     roots.push(root);
   }

@@ -7,24 +7,30 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Client } from "#cli/client.ts";
+import { EARLIER } from "#protocol/audit/index.ts";
 import { connectNode } from "../documents/node-client.ts";
+import { auditThat } from "../support/audit.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { problem, send } from "../support/http.ts";
 import { type EnrolmentAnswer, enrol, makeKeys, redemption } from "../support/instance.ts";
-import { changeRows, useSystem } from "../system/index.ts";
+import { changeRows, readRows, useSystem } from "../system/index.ts";
 import { ONE_OBJECT, unpackFolder } from "./folder.ts";
 
-const { live, sealed } = ONE_OBJECT;
+const { chains, live, sealed } = ONE_OBJECT;
 const DAYS = 2 * 24 * 3600 * 1000;
 
 const system = useSystem({
   otherTenants: ["umbrella"],
   // Room for one more than is complete: the upload that was under way must not take it for ever.
-  vars: { COFFER_DOCUMENTS_PER_ACCOUNT: String(Object.keys(sealed.development.alice!).length + 1) },
+  vars: {
+    COFFER_DOCUMENTS_PER_ACCOUNT: String(Object.keys(sealed.development.alice!).length + 1),
+    COFFER_AUDIT_SECONDS: "1",
+  },
   prepare(dir) {
     unpackFolder("783953a", dir);
     const idle = `UPDATE documents SET touched = touched - ${DAYS} WHERE state = 'pending'`;
     expect(changeRows(join(dir, "edge"), "documents", idle)).toBe(1);
+    bringAgain(join(dir, "edge"));
   },
 });
 
@@ -129,4 +135,36 @@ async function untilThereIsRoom<T>(seal: () => Promise<T>): Promise<T> {
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
   }
+}
+
+describe("the audit chain", () => {
+  it.each(["development", "umbrella"] as const)(
+    "of %s goes on in the log, with nothing twice",
+    async (tenant) => {
+      const { links, head, signed } = chains[tenant];
+      const { text, entries, verified } = await auditThat(system, tenant, (all) => all.length > links);
+      const earlier = text.split("\n").filter((line) => line.includes(`"hash":"${head}"`));
+      expect(earlier.map((line) => JSON.parse(line).sequence)).toEqual([links]);
+      expect(text).toContain(`{"kind":"head","jws":"${signed}"}`);
+      expect(verified.chains.get(EARLIER)!.sequence).toBeGreaterThanOrEqual(links);
+      expect(verified.chains.size).toBeGreaterThan(1);
+      expect(entries.filter(({ action }) => action === "test:again")).toEqual([]);
+    },
+  );
+});
+
+/** A row that the chain has already is still in each outbox: its answer was lost. */
+function bringAgain(edge: string): void {
+  const taken = readRows(edge, "sources") as { source: string; epoch: string; outbox: number }[];
+  let brought = 0;
+  for (const { epoch, outbox } of taken) {
+    const row = `'{"action":"test:again","resource":"r","outcome":"allow","requestId":"q"}'`;
+    brought += changeRows(
+      edge,
+      "audit_outbox",
+      `INSERT INTO audit_outbox SELECT ${outbox}, '2026-01-01T00:00:00.000Z', ${row}
+       FROM store_identity WHERE epoch = '${epoch}'`,
+    );
+  }
+  expect(brought).toBeGreaterThan(1);
 }
