@@ -6,6 +6,7 @@ import { jwsParts } from "../jws.ts";
 import { parseCertificate, verifyChain } from "../pki/index.ts";
 import { EMULATED_POLICY } from "./emulated.ts";
 import type { Claims, EvidenceFormat, Expectation } from "./format.ts";
+import { checkNotRevoked } from "./revoked.ts";
 
 /**
  * The evidence of the enclave emulator: an EAT (RFC 9711; `eat+jwt`, ES256, certificate of the platform key in `x5c`), as a
@@ -34,7 +35,7 @@ const ES256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 /** The key of the certificate in the header, under one of the roots now. */
 async function platformKey(
   { alg, typ, x5c, ...others }: Record<string, unknown>,
-  { roots, now }: Expectation,
+  { roots, now, revoked = [] }: Expectation,
 ): Promise<CryptoKey> {
   if (alg !== "ES256" || typ !== "eat+jwt" || Object.keys(others).length > 0)
     throw new Error("not the header of evidence");
@@ -53,6 +54,7 @@ async function platformKey(
     throw new Error("the platform key is not for attestation");
   if (!certificate.policies.includes(EMULATED_POLICY))
     throw new Error("the certificate of an emulated platform must say so");
+  await checkNotRevoked([certificate.spki], { revoked });
   return crypto.subtle.importKey("spki", certificate.spki, ES256, true, ["verify"]);
 }
 

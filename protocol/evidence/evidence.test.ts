@@ -8,7 +8,8 @@ import {
   makePlatform,
   type Platform,
 } from "#emulator/enclave/index.ts";
-import { utf8 } from "../bytes.ts";
+import { encodeHex, utf8 } from "../bytes.ts";
+import { sha256 } from "../digest.ts";
 import { TIER_POLICY } from "../pki/index.ts";
 import {
   ATTESTATION_TYPES,
@@ -54,6 +55,16 @@ describe("evidence of the enclave emulator", () => {
     ["at no time", () => ({ now: Number.NaN }), /root/],
   ])("refuses evidence %s", async (_, change, reason) => {
     await expect(verify(makeEvidence(platform, order), change())).rejects.toThrow(reason);
+  });
+
+  it("is refused where the platform's key is revoked", async () => {
+    const { publicKey } = new x509.X509Certificate(platform.certificate);
+    const revoked = [encodeHex(await sha256(new Uint8Array(publicKey.rawData)))];
+    const evidence = makeEvidence(platform, order);
+    await expect(verify(evidence, { revoked })).rejects.toThrow("a key of the platform is revoked");
+    expect(await verify(evidence, { revoked: ["ab".repeat(32)] })).toMatchObject({
+      measurements: { code: CODE },
+    });
   });
 
   it("is refused in production, whatever roots there are", async () => {

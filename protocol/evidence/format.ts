@@ -23,6 +23,8 @@ export interface Expectation {
   readonly roots: readonly Uint8Array[];
   /** SubjectPublicKeyInfo (DER) of attestation keys that were registered earlier for the subject. None by default. */
   readonly keys?: readonly Uint8Array[];
+  /** Keys that vouch for nothing any more, whoever certified them: SHA-256 of SubjectPublicKeyInfo, lower-case hex. */
+  readonly revoked?: readonly string[];
   /** The verifier's, 8 to 64 bytes, used for nothing else. */
   readonly nonce: Uint8Array;
   /** Whom the evidence must be for, as the verifier knows it: handed on to another it is worth nothing. */

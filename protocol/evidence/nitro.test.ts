@@ -9,13 +9,16 @@ import {
   type NitroFaultName,
 } from "#emulator/enclave/index.ts";
 import { encodeHex, utf8 } from "../bytes.ts";
+import { sha256 } from "../digest.ts";
 import { evidenceBinder } from "../evidence-binder.ts";
+import { ECDSA_P384, parseCertificate } from "../pki/index.ts";
 import {
   AWS_NITRO_ROOT_G1,
   EMULATED_NITRO_EVIDENCE,
   type Expectation,
   NITRO_EVIDENCE,
   verifyEvidence,
+  verifyNitroDocument,
 } from "./index.ts";
 
 const NOW = Date.parse("2026-11-28T12:00:00Z");
@@ -103,6 +106,16 @@ describe("a document of a Nitro enclave", () => {
     const evidence = await evidenceWith();
     expect(await verify(evidence, { roots })).toMatchObject({ expires: NOW + 300_000 });
     await expect(verify(evidence, { roots }, NITRO_EVIDENCE)).rejects.toThrow("not under a root");
+  });
+
+  it("is refused where a key of its path is revoked", async () => {
+    const evidence = await evidenceWith();
+    const { certificate, bundle } = await verifyNitroDocument(evidence, expected);
+    for (const der of [certificate, ...bundle]) {
+      const { spki } = parseCertificate(der, ECDSA_P384);
+      const revoked = ["ab".repeat(32), encodeHex(await sha256(spki))];
+      await expect(verify(evidence, { revoked })).rejects.toThrow("a key of the platform is revoked");
+    }
   });
 
   it("is refused in production where it is emulated", async () => {

@@ -7,6 +7,7 @@ import { EMULATED_POLICY } from "./emulated.ts";
 import type { Claims, EvidenceFormat, Expectation } from "./format.ts";
 import { type NitroDocument, parseNitroDocument } from "./nitro-document.ts";
 import { AWS_NITRO_ROOT_G1 } from "./nitro-root.ts";
+import { checkNotRevoked } from "./revoked.ts";
 
 /**
  * Attestation documents of AWS Nitro, for enclaves and NitroTPM, under AWS's own root alone. `nonce` is the verifier's,
@@ -67,7 +68,7 @@ export type VerifiedNitroDocument = NitroDocument & {
  */
 export async function verifyNitroDocument(
   evidence: Uint8Array,
-  { roots, now, debug = false }: Pick<Expectation, "roots" | "now" | "debug">,
+  { roots, now, debug = false, revoked = [] }: Pick<Expectation, "roots" | "now" | "debug" | "revoked">,
 ): Promise<VerifiedNitroDocument> {
   const signed = parseSign1(evidence);
   const document = parseNitroDocument(signed.payload);
@@ -79,6 +80,10 @@ export async function verifyNitroDocument(
   if (!(signer.notBefore <= timestamp && timestamp <= signer.notAfter))
     throw new Error("the document is not from the time of its signer");
   await verifySign1(signed, signer.spki);
+  await checkNotRevoked(
+    chain.map(({ spki }) => spki),
+    { revoked },
+  );
   const code = registers.get(CODE[kind]);
   if (!code) throw new Error("the measurement is missing");
   const inDebugMode = code.every((byte) => byte === 0);

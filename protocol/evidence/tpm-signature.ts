@@ -21,20 +21,20 @@ const CURVES = [
 const RSA_ENCRYPTION = "300d06092a864886f70d0101010500";
 const RSA_BITS = [2048, 4096] as const;
 
-/** Whether one of `keys` (SubjectPublicKeyInfo, DER) signed the message; one that is of no kind known here did not. */
-export async function signedBy(
+/** Which of `keys` (SubjectPublicKeyInfo, DER) signed the message; one that is of no kind known here did not. */
+export async function signerOf(
   keys: readonly Uint8Array[],
   signature: TpmSignature,
   message: Uint8Array,
-): Promise<boolean> {
+): Promise<Uint8Array | undefined> {
   for (const spki of keys) {
     const verifier = verifierFor(spki, signature);
     if (!verifier) continue;
     const key = await crypto.subtle.importKey("spki", spki.slice(), verifier.key, true, ["verify"]);
     for (const use of verifier.uses)
-      if (await crypto.subtle.verify(use, key, verifier.signature, message.slice())) return true;
+      if (await crypto.subtle.verify(use, key, verifier.signature, message.slice())) return spki;
   }
-  return false;
+  return undefined;
 }
 
 function verifierFor(spki: Uint8Array, signature: TpmSignature): Verifier | undefined {

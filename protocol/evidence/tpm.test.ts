@@ -1,6 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
 import { concat, encodeHex } from "../bytes.ts";
+import { sha256 } from "../digest.ts";
 import { evidenceBinder } from "../evidence-binder.ts";
 import { ATTESTATION_TYPES, type Expectation, TPM_EVIDENCE, verifyEvidence } from "./index.ts";
 import { makeQuote, quoteEvidence, sized, type TestBank, type TestQuote } from "./tpm.fixture.ts";
@@ -179,6 +180,12 @@ describe("a quote of a TPM", () => {
     ["at no time", { now: Number.NaN }, "not the time of this evidence"],
   ])("is refused %s", async (_, changes, reason) => {
     await expect(verify(quoteEvidence(makeQuote(good)), changes)).rejects.toThrow(new Error(reason));
+  });
+
+  it("is refused where its key is revoked", async () => {
+    const revoked = [encodeHex(await sha256(spki(keys.p256)))];
+    const evidence = quoteEvidence(makeQuote(good));
+    await expect(verify(evidence, { revoked })).rejects.toThrow("a key of the platform is revoked");
   });
 
   it("is refused where a registered key vouches by nothing but its place among the roots", async () => {

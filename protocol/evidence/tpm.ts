@@ -1,7 +1,8 @@
 import { concat, encodeHex, equalConstantTime } from "../bytes.ts";
 import { evidenceBinder } from "../evidence-binder.ts";
 import type { EvidenceFormat, Expectation } from "./format.ts";
-import { signedBy } from "./tpm-signature.ts";
+import { checkNotRevoked } from "./revoked.ts";
+import { signerOf } from "./tpm-signature.ts";
 import {
   type HashName,
   parseQuote,
@@ -30,7 +31,7 @@ export const TPM = {
     const extraData = await evidenceBinder(expected.nonce, expected.subject);
     const quote = await verifyQuote(
       { message, signature, registers },
-      { keys: expected.keys ?? [], extraData },
+      { keys: expected.keys ?? [], revoked: expected.revoked ?? [], extraData },
     );
     const measurements = quote.registers.map(({ hash, index, value }) => [
       `${hash.toLowerCase().replace("-", "")}-pcr${index}`,
@@ -57,21 +58,25 @@ const MAX_LIFETIME = 300_000;
 
 /** As `tpm2_quote` writes them: `--message`, `--signature`, and `--pcr`. */
 export type QuoteFiles = { message: Uint8Array; signature: Uint8Array; registers: Uint8Array };
+/** Attestation keys (SubjectPublicKeyInfo, DER), and what the quote must be over. */
+export type QuoteExpectation = { keys: readonly Uint8Array[]; extraData: Uint8Array };
 export type Register = { hash: HashName; index: number; value: Uint8Array };
 export type VerifiedQuote = Quote & { registers: Register[] };
 
 /**
- * Verifies a quote over `extraData` by one of `keys` (SubjectPublicKeyInfo, DER), and that it is of these registers. Throws an
+ * Verifies a quote over `extraData` by one of `keys`, and that it is of these registers. Throws an
  * `Error` with the reason.
  */
 export async function verifyQuote(
   { message, signature, registers }: QuoteFiles,
-  { keys, extraData }: { keys: NonNullable<Expectation["keys"]>; extraData: Uint8Array },
+  { keys, extraData, revoked = [] }: Pick<Expectation, "revoked"> & QuoteExpectation,
 ): Promise<VerifiedQuote> {
   const quote = parseQuote(message);
   const signed = parseSignature(signature);
   const { banks, values } = parseRegisters(registers);
-  if (!(await signedBy(keys, signed, message))) throw new Error("the signature is of no registered key");
+  const signer = await signerOf(keys, signed, message);
+  if (!signer) throw new Error("the signature is of no registered key");
+  await checkNotRevoked([signer], { revoked });
   if (!equalConstantTime(quote.extraData, extraData)) throw new Error("another nonce, or another client");
   if (!sameBanks(banks, quote.banks)) throw new Error("other registers than were quoted");
   if (values.length === 0) throw new Error("the measurement is missing");
