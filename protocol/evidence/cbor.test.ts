@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeHex } from "../bytes.ts";
 import { decodeCbor } from "./cbor.ts";
@@ -72,4 +73,18 @@ describe("CBOR", () => {
   ])("refuses %s", (_, hex, reason) => {
     expect(() => decode(hex)).toThrow(reason);
   });
+});
+
+it("CBOR from anybody is read, or refused with an error of its own", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+      try {
+        decodeCbor(bytes, 18);
+      } catch (error) {
+        expect((error as Error).constructor).toBe(Error);
+        expect((error as Error).message).toMatch(/^CBOR /);
+      }
+    }),
+    { numRuns: 20_000 },
+  );
 });

@@ -1,4 +1,5 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { concat, encodeHex } from "../bytes.ts";
 import { sha256 } from "../digest.ts";
@@ -182,6 +183,12 @@ describe("a quote of a TPM", () => {
     await expect(verify(quoteEvidence(makeQuote(good)), changes)).rejects.toThrow(new Error(reason));
   });
 
+  it("is taken whatever other keys are registered", async () => {
+    const broken = spki(keys.p256).with(-1, spki(keys.p256).at(-1)! ^ 1);
+    const others = { keys: [new Uint8Array(91), broken, spki(keys.other), ...expected.keys!] };
+    expect(await verify(quoteEvidence(makeQuote(good)), others)).toMatchObject({ expires: NOW + 300_000 });
+  });
+
   it("is refused where its key is revoked", async () => {
     const revoked = [encodeHex(await sha256(spki(keys.p256)))];
     const evidence = quoteEvidence(makeQuote(good));
@@ -249,4 +256,23 @@ describe("a quote of a TPM", () => {
   ])("is refused with %s", async (_, change, reason) => {
     await expect(verify(change(makeQuote(good)))).rejects.toThrow(reason);
   });
+});
+
+it("a quote that anybody changed anywhere is refused with an error of its own", async () => {
+  const evidence = quoteEvidence(makeQuote(good));
+  const change = fc.tuple(fc.nat(evidence.length - 1), fc.integer({ min: 1, max: 255 }));
+  const changed = fc.array(change, { minLength: 1, maxLength: 4 });
+  await fc.assert(
+    fc.asyncProperty(changed, async (changes) => {
+      const bytes = evidence.slice();
+      for (const [at, mask] of changes) bytes[at]! ^= mask;
+      fc.pre(bytes.some((byte, i) => byte !== evidence[i]));
+      const error = await verify(bytes).then(
+        () => "taken",
+        (reason: Error) => reason.constructor,
+      );
+      expect(error).toBe(Error);
+    }),
+    { numRuns: 500 },
+  );
 });
