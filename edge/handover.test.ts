@@ -100,10 +100,10 @@ it("has the earlier object forget it when all is here and not before, from an al
     .take()
     .catch(() => {});
   expect(alarms).toBeGreaterThan(0);
-  await opened().settle();
+  expect(await opened().settle()).toBe(false);
   expect(earlier.rows).toEqual(ROWS);
   source.page = page;
-  await opened().settle();
+  expect(await opened().settle()).toBe(true);
   expect(earlier.rows).toEqual([]);
   expect(names()).toEqual(ROWS);
   const { asked } = earlier;

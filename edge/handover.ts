@@ -21,8 +21,8 @@ export type Source<R> = {
 export type Handover = {
   /** Ends when everything is here. Throws while the earlier object is away. */
   take(): Promise<void>;
-  /** For `alarm()`: takes what is not here yet, and has the earlier object forget it. */
-  settle(): Promise<void>;
+  /** For `alarm()`: takes what is not here yet, and has the earlier object forget it. False while not all is here. */
+  settle(): Promise<boolean>;
 };
 
 /** A part of the migrations of every object that takes something over. */
@@ -77,10 +77,10 @@ export function openHandover<R>(
       return taking;
     },
     async settle() {
-      if (read() === undefined) return;
+      if (read() === undefined) return true;
       try {
         await this.take();
-        if (read()?.state !== "taken") return;
+        if (read()?.state === "done") return true;
         while (!(await source.forget()));
         sql.exec("UPDATE handover SET state = 'done'");
       } catch (error) {
@@ -88,6 +88,7 @@ export function openHandover<R>(
         console.warn(JSON.stringify({ event: "handover-waits", error: name }));
         await wake();
       }
+      return read()?.state !== "taking";
     },
   };
 }
