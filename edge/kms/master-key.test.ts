@@ -21,12 +21,12 @@ beforeEach(() => {
 });
 afterEach(() => vi.useRealTimers());
 
-it("M5 believes the HSM's yes for a minute, of each tenant apart", async () => {
+it("M5 believes the HSM's yes for ten seconds, of each tenant apart", async () => {
   for (let i = 0; i < 3; i++) expect(await has("acme")).toBe(true);
   expect(asked).toBe(1);
   found = [];
   expect(await has("umbrella")).toBe(false);
-  vi.advanceTimersByTime(60_000);
+  vi.advanceTimersByTime(10_000);
   expect(await has("acme")).toBe(false);
 });
 

@@ -52,7 +52,7 @@ it("B9 a refresh token that is used twice ends the instance and its recipient, a
   expect((await ada.client.refresh(second)).status).toBe(200);
   expect((await ada.rewrap()).status).toBe(200);
   expect(problem(await ada.client.refresh(first))).toBe("400 invalid-grant");
-  expect(problem(await ada.rewrap())).toBe("403 not-recipient");
+  expect(problem(await ada.rewrap())).toBe("401 invalid-token");
   // Not by another sign-in of the same person either.
   expect(problem(await ada.rewrap(elsewhere))).toBe("403 not-recipient");
   expect(problem(await ada.client.rest("POST", "/ra/grants", {}))).toBe("403 forbidden");
@@ -76,7 +76,9 @@ it("B9 a reuse while the HSM is away ends the way to keys at once, and the recip
   expect(problem(await ada.client.refresh(first))).toBe("400 invalid-grant");
   await expect.poll(ada.status).toBe("revoked kept");
   await system.restart();
-  expect(problem(await ada.rewrap())).toBe("403 not-recipient");
+  expect(problem(await ada.rewrap())).toBe("401 invalid-token");
+  const elsewhere = await EdgeClient.signedIn(system, "Ada");
+  expect(problem(await ada.rewrap(elsewhere))).toBe("403 not-recipient");
   await expect.poll(() => recipients(ada.instance.instance), { timeout: 90_000 }).toBe(0);
   await expect.poll(ada.status).toBe("revoked gone");
 });
@@ -95,7 +97,9 @@ it("B9 a sign-in that runs out ends the instance by alarm, though its certificat
   expect((await send(`${vault}/session`, { headers: { cookie } })).status).toBe(200);
   await expect.poll(() => recipients(ada.instance.instance)).toBe(0);
   await expect.poll(ada.status).toBe("revoked gone");
-  expect(problem(await ada.rewrap())).toBe("403 not-recipient");
+  expect(problem(await ada.rewrap())).toBe("401 invalid-token");
+  const elsewhere = await EdgeClient.signedIn(system, "Ada");
+  expect(problem(await ada.rewrap(elsewhere))).toBe("403 not-recipient");
   expect(readRows(system.edgeDir, "outbox")).toEqual([]);
   expect((await bob.rewrap()).status).toBe(200);
 });
