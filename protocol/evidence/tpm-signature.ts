@@ -29,17 +29,22 @@ export async function signerOf(
 ): Promise<Uint8Array | undefined> {
   for (const spki of keys) {
     const verifier = verifierFor(spki, signature);
-    if (!verifier) continue;
-    const { subtle } = crypto;
-    // What no engine takes for a key has signed nothing, and stands in no other's way.
-    const key = await subtle
-      .importKey("spki", spki.slice(), verifier.key, true, ["verify"])
-      .catch(() => null);
-    if (!key) continue;
-    for (const use of verifier.uses)
-      if (await subtle.verify(use, key, verifier.signature, message.slice())) return spki;
+    if (verifier && (await isSignedBy(spki, verifier, message))) return spki;
   }
   return undefined;
+}
+
+/** What an engine does not take for a key, at import or at first use, has signed nothing, and stands in no other's way. */
+async function isSignedBy(spki: Uint8Array, verifier: Verifier, message: Uint8Array): Promise<boolean> {
+  const { subtle } = crypto;
+  try {
+    const key = await subtle.importKey("spki", spki.slice(), verifier.key, true, ["verify"]);
+    for (const use of verifier.uses)
+      if (await subtle.verify(use, key, verifier.signature, message.slice())) return true;
+    return false;
+  } catch {
+    return false;
+  }
 }
 
 function verifierFor(spki: Uint8Array, signature: TpmSignature): Verifier | undefined {
