@@ -8,7 +8,7 @@ import type { Header } from "./header.ts";
 import { type ByteRange, frameOffset, framesOf, type Layout, layoutOf } from "./layout.ts";
 import { mapError, type OpenOptions, openHeader, readHeader } from "./opening.ts";
 import { type Job, pipeline } from "./pipeline.ts";
-import { ByteReader, Foreign, type Source } from "./reader.ts";
+import { ByteReader, type Source } from "./reader.ts";
 import { decryptFailed } from "./suite.ts";
 
 /** A part of the plaintext of a message of `size` bytes, which need not be so: what depends on it is verified. */
@@ -24,12 +24,7 @@ export type Excerpt = ByteRange & { size: number };
  * const part = openExcerpt(cutOut, excerpt, options);
  */
 export function excerptOf(header: Header, { offset, length, size }: Excerpt): ByteRange {
-  let layout: Layout;
-  try {
-    layout = seekableLayout(header, size);
-  } catch (reason) {
-    throw mapError(reason);
-  }
+  const layout = seekableLayout(header, size);
   if (length === 0) return { offset: header.length, length: 0 };
   const frames = framesOf(header, layout, offset, offset + length);
   const start = frameOffset(header, frames.first);
@@ -65,7 +60,7 @@ export function openExcerpt(
 
 /** The layout of a message of which parts can be opened. One that is signed or not framed is authentic as a whole or not at all. */
 export function seekableLayout(header: Header, size: number): Layout {
-  if (header.suite.signed || header.frameLength === 0) throw new Foreign(new CofferError("not-seekable"));
+  if (header.suite.signed || header.frameLength === 0) throw new CofferError("not-seekable");
   const layout = layoutOf(header, size);
   if (!layout) throw decryptFailed();
   return layout;

@@ -1,4 +1,5 @@
 /** What every way of opening begins with: the options, the header, and the one error. */
+import { CofferError } from "../error.ts";
 import type { Opened } from "./body.ts";
 import { type EncryptionContext, matchesContext } from "./context.ts";
 import { type Header, parseHeader } from "./header.ts";
@@ -25,9 +26,10 @@ export type OpenOptions = {
   onProgress?(bytes: number): void;
 };
 
-/** The one error of everything that is wrong with a message; others' errors as they are. */
+/** The one error of everything that is wrong with a message; others' errors as they are, and that a genuine one cannot be sought in. */
 export function mapError(reason: unknown): unknown {
-  return reason instanceof Foreign ? reason.reason : decryptFailed();
+  if (reason instanceof Foreign) return reason.reason;
+  return reason instanceof CofferError && reason.code === "not-seekable" ? reason : decryptFailed();
 }
 
 /** Verifies a header: context, commitment, tag. */

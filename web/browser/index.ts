@@ -20,6 +20,7 @@ export {
   type OpenOptions,
   type Progress,
   type ProgressListener,
+  type RangedDocument,
   type RemoveOptions,
   type SealOptions,
   type Source,

@@ -16,6 +16,7 @@ import type {
 import { asCofferError } from "./error.ts";
 import type { SignInHost } from "./host.ts";
 import type { MicroserviceState } from "./microservice.ts";
+import type { RangedDocument } from "./ranged.ts";
 import { CustodianSession } from "./session.ts";
 import type { Identity } from "./sign-in.ts";
 
@@ -127,6 +128,18 @@ export class Coffer extends EventTarget {
    */
   async open(id: string, options: OpenOptions = {}): Promise<OpenDocument> {
     return this.#run(({ documents }) => documents.open(id, options));
+  }
+
+  /**
+   * Opens a document of which parts are wanted, as a player of videos does: each part fetches the frames alone that hold
+   * it. Errors as of `open`.
+   *
+   * @example
+   * const video = await coffer.openRanged(id);
+   * const part = await video.slice(1_000_000, 1_100_000);
+   */
+  async openRanged(id: string, options: Omit<OpenOptions, "onProgress"> = {}): Promise<RangedDocument> {
+    return this.#run(({ documents }) => documents.openRanged(id, options));
   }
 
   /**

@@ -1,6 +1,7 @@
 /** A document's ciphertext from the datastore: by ranges, a few read ahead, so that memory stays small on both sides. */
 
 import { readContent } from "#protocol/contract/index.ts";
+import type { ByteRange } from "#protocol/envelope/index.ts";
 import { CofferError } from "#protocol/error.ts";
 import { octetsOf } from "./answer.ts";
 import { callOctets } from "./call.ts";
@@ -27,6 +28,8 @@ export interface Content {
   total: number;
   /** The whole content, the head included. To be taken once. */
   stream(): ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** The first bytes of the head, and after them a part, fetched when it is read. */
+  excerpt(first: number, part: ByteRange, signal?: AbortSignal): ReadableStream<Uint8Array<ArrayBuffer>>;
 }
 
 /** A document of an account. */
@@ -43,41 +46,52 @@ export async function fetchContent(
   range: number = RANGE,
 ): Promise<Content> {
   const first = await fetchRange(rest, place, 0, range, signal);
-  return {
-    head: first.bytes,
-    total: first.total,
-    stream() {
-      const { total } = first;
-      const ended = new AbortController();
-      const either = signal ? AbortSignal.any([signal, ended.signal]) : ended.signal;
-      const ahead = [Promise.resolve(first)];
-      let asked = first.bytes.length;
-      return new ReadableStream(
-        {
-          async pull(controller) {
-            for (; ahead.length < AHEAD && asked < total; asked += range) {
-              const next = fetchRange(rest, place, asked, Math.min(range, total - asked), either);
-              // The one who takes it from the queue gets its failure; until then it must not count as unhandled.
-              next.catch(() => {});
-              ahead.push(next);
-            }
-            const next = ahead.shift();
-            if (!next) return controller.close();
-            try {
-              const { bytes, total: now, etag } = await next;
-              // Ranges of different contents would fail to decrypt; this says sooner what is wrong.
-              if (now !== total || etag !== first.etag) throw new CofferError("unexpected-response");
-              controller.enqueue(bytes);
-              if (ahead.length === 0 && asked >= total) controller.close();
-            } catch (error) {
-              ended.abort(error);
-              throw error;
-            }
-          },
-          cancel: (reason) => ended.abort(reason),
+  const { bytes: head, total } = first;
+  /** What lies from `from` up to `until`, of which `ahead` is under way. */
+  function ranges(
+    ahead: Promise<Range>[],
+    from: number,
+    until: number,
+    size: number,
+    signal: AbortSignal | undefined,
+  ): ReadableStream<Uint8Array<ArrayBuffer>> {
+    const ended = new AbortController();
+    const either = signal ? AbortSignal.any([signal, ended.signal]) : ended.signal;
+    let asked = from;
+    return new ReadableStream(
+      {
+        async pull(controller) {
+          for (; ahead.length < AHEAD && asked < until; asked += size) {
+            const next = fetchRange(rest, place, asked, Math.min(size, until - asked), either);
+            // The one who takes it from the queue gets its failure; until then it must not count as unhandled.
+            next.catch(() => {});
+            ahead.push(next);
+          }
+          const next = ahead.shift();
+          if (!next) return controller.close();
+          try {
+            const { bytes, total: now, etag } = await next;
+            // Ranges of different contents would fail to decrypt; this says sooner what is wrong.
+            if (now !== total || etag !== first.etag) throw new CofferError("unexpected-response");
+            controller.enqueue(bytes);
+            if (ahead.length === 0 && asked >= until) controller.close();
+          } catch (error) {
+            ended.abort(error);
+            throw error;
+          }
         },
-        { highWaterMark: 0 },
-      );
+        cancel: (reason) => ended.abort(reason),
+      },
+      { highWaterMark: 0 },
+    );
+  }
+  return {
+    head,
+    total,
+    stream: () => ranges([Promise.resolve(first)], head.length, total, range, signal),
+    excerpt: (length, part, signal) => {
+      const start = Promise.resolve({ ...first, bytes: head.slice(0, length) });
+      return ranges([start], part.offset, part.offset + part.length, RANGE, signal);
     },
   };
 }

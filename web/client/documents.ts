@@ -23,7 +23,7 @@ import {
   sameContent,
 } from "./belonging.ts";
 import { callEmpty, callJson, callOctets } from "./call.ts";
-import { fetchContent, type Place } from "./content.ts";
+import { type Content, fetchContent, type Place } from "./content.ts";
 import { asCofferError, isUndone } from "./error.ts";
 import type { DataKeys } from "./keys.ts";
 import {
@@ -38,6 +38,7 @@ import {
 import type { Microservice } from "./microservice.ts";
 import { sendParts } from "./parts.ts";
 import { counted, type Progress, type ProgressListener, readAll } from "./progress.ts";
+import { HEAD, type RangedDocument, rangedDocument } from "./ranged.ts";
 import type { RestClient } from "./rest.ts";
 
 /** Parts of one document under way at a time. */
@@ -215,19 +216,55 @@ export class Documents {
     }
   }
 
-  async #openAt(
+  /** Opens a document of which parts are wanted. Nothing of its content is fetched but the header. */
+  async openRanged(
+    id: string,
+    { account, signal }: Omit<OpenOptions, "onProgress"> = {},
+  ): Promise<RangedDocument> {
+    try {
+      return await this.#whereItIs(id, account, (place) => this.#openRangedAt(place, signal));
+    } catch (error) {
+      throw signal?.aborted ? signal.reason : asCofferError(error);
+    }
+  }
+
+  async #openRangedAt(place: Place, signal?: AbortSignal): Promise<RangedDocument> {
+    const { content, metadata } = await this.#find(place, signal, HEAD);
+    return rangedDocument(place, metadata, content, async (excerpt, source, signal) => {
+      try {
+        const { port } = await this.#microservice.use();
+        // The key may be gone since the last part.
+        const context = await this.#loadFor(port, content.head, { ...place, purpose: "document" }, signal);
+        return speaking(port.open({ context, excerpt }, source, { signal, give: true }), signal);
+      } catch (error) {
+        source.cancel(error).catch(() => {});
+        throw signal?.aborted ? signal.reason : asCofferError(error);
+      }
+    });
+  }
+
+  /** The beginning of a document's content, and its metadata. */
+  async #find(
     place: Place,
-    { signal, onProgress }: Pick<OpenOptions, "signal" | "onProgress">,
-  ): Promise<OpenDocument> {
+    signal?: AbortSignal,
+    range?: number,
+  ): Promise<{ content: Content; metadata: Metadata }> {
     const [content, opened] = await Promise.all([
-      fetchContent(this.#rest, place, signal),
+      fetchContent(this.#rest, place, signal, range),
       this.#opened.get(keyOf(place)) ?? this.#openMetadata(place, signal),
     ]);
-    const { metadata } = opened;
     // The microservice authenticates this very header before it gives a byte.
     if (opened.content && !sameContent(opened.content, await contentName(content.head))) {
       throw new CofferError("decrypt-failed");
     }
+    return { content, metadata: opened.metadata };
+  }
+
+  async #openAt(
+    place: Place,
+    { signal, onProgress }: Pick<OpenOptions, "signal" | "onProgress">,
+  ): Promise<OpenDocument> {
+    const { content, metadata } = await this.#find(place, signal);
     const { port } = await this.#microservice.use();
     const context = await this.#loadFor(port, content.head, { ...place, purpose: "document" }, signal);
     const plain = port.open({ context }, content.stream(), { signal, give: true });
@@ -444,8 +481,11 @@ function sizeOf(source: Source): number | undefined {
   return source instanceof Uint8Array ? source.length : undefined;
 }
 
-/** The same stream, failing with errors that can be shown. */
-function speaking(stream: ReadableStream<Uint8Array<ArrayBuffer>>): ReadableStream<Uint8Array<ArrayBuffer>> {
+/** The same stream, failing with errors that can be shown, or with the reason of `signal`. */
+function speaking(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  signal?: AbortSignal,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
   const reader = stream.getReader();
   return new ReadableStream(
     {
@@ -455,7 +495,7 @@ function speaking(stream: ReadableStream<Uint8Array<ArrayBuffer>>): ReadableStre
           if (done) controller.close();
           else controller.enqueue(value);
         } catch (error) {
-          throw asCofferError(error);
+          throw signal?.aborted ? signal.reason : asCofferError(error);
         }
       },
       cancel: (reason) => reader.cancel(reason),

@@ -21,6 +21,7 @@ export type { Host, SignInHost } from "./host.ts";
 export type { Metadata } from "./metadata.ts";
 export type { MicroserviceState } from "./microservice.ts";
 export type { Progress, ProgressListener } from "./progress.ts";
+export type { RangedDocument } from "./ranged.ts";
 export { CustodianSession } from "./session.ts";
 export {
   type Account,
