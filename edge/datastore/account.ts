@@ -22,6 +22,7 @@ import {
   recordPart,
   setUpload,
 } from "./documents.ts";
+import { checkLives, erase, readShredded, shred } from "./erase.ts";
 import { Members } from "./members.ts";
 import { insertMoved, type Moved } from "./moved.ts";
 import {
@@ -36,6 +37,9 @@ import {
 } from "./quota.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { STUCK_MS, sweep } from "./sweep.ts";
+
+/** How soon after a shred its documents begin to go. Milliseconds. */
+const ERASE_AFTER_MS = 100;
 
 /** What the datastore needs of its neighbours. */
 interface Neighbours {
@@ -182,9 +186,28 @@ export class DatastoreAccountObject extends DurableObject<Env> {
     );
   }
 
-  /** The IAM's word on a user, or on all of them, is not what it was. */
-  ended(user?: string): void {
+  /** The IAM's word on a user is not what it was. */
+  left(user: string): void {
     this.#members.end(user);
+  }
+
+  /**
+   * The account is shredded: from now on everything is refused, and what there is goes from R2 by alarm, what an earlier release
+   * kept of it too. Heard again, it changes nothing.
+   */
+  async shredded(requestId: string): Promise<Result<null>> {
+    this.#members.end();
+    const { store, handover } = this.#open();
+    // All rows are here before they go, so that none comes over afterwards.
+    await handover.take();
+    // Before the decision: whatever becomes of this object then, its alarm comes.
+    await wakeBy(this.ctx.storage, Date.now() + ERASE_AFTER_MS);
+    if (readShredded(store.sql) !== null) return ok(null);
+    const resource = `account/${this.#account}`;
+    return authorize<null>(store, { action: "datastore:shred", caller: null, resource, requestId }, (sql) => {
+      shred(sql, Date.now());
+      return ok(null);
+    });
   }
 
   override async alarm(): Promise<void> {
@@ -193,7 +216,10 @@ export class DatastoreAccountObject extends DurableObject<Env> {
     await store.flush();
     // A document that was swept before its parts are here would leave them behind.
     if (!(await handover.settle())) return;
-    const next = await sweep(store, this.env.DOCUMENTS);
+    const next =
+      readShredded(store.sql) === null
+        ? await sweep(store, this.env.DOCUMENTS)
+        : await erase(store, this.env.DOCUMENTS, this.#account);
     if (next !== null) await wakeBy(this.ctx.storage, next);
   }
 
@@ -219,6 +245,9 @@ export class DatastoreAccountObject extends DurableObject<Env> {
       },
       insert: insertMoved,
     });
+    // An eviction before the alarm was set must not leave documents behind.
+    if (readShredded(store.sql)?.erased === null)
+      ctx.waitUntil(wakeBy(ctx.storage, Date.now() + ERASE_AFTER_MS));
     this.#opened = { store, handover };
     return this.#opened;
   }
@@ -241,7 +270,10 @@ export class DatastoreAccountObject extends DurableObject<Env> {
     if (!member.ok) return this.#refuse(member.problem, about);
     const { store, handover } = this.#open();
     await handover.take();
-    return authorize(store, about, check);
+    return authorize(store, about, (sql) => {
+      const lives = checkLives(sql);
+      return lives.ok ? check(sql) : lives;
+    });
   }
 
   /** Recorded where there is an account: what somebody made up stays empty. */

@@ -99,14 +99,13 @@ export class Datastore extends WorkerEntrypoint<Env> {
     account: string;
     user: string;
   }): Promise<Result<null>> {
-    await this.#object({ tenant }, account).ended(user);
+    await this.#object({ tenant }, account).left(user);
     return ok(null);
   }
 
-  /** For the IAM: the account is shredded. The same for all its users. */
-  async shredded({ tenant, account }: { tenant: string; account: string }): Promise<Result<null>> {
-    await this.#object({ tenant }, account).ended();
-    return ok(null);
+  /** For the IAM: the account is shredded. Everything of it is refused from now on, and erased. */
+  async shredded(of: { tenant: string; account: string; requestId: string }): Promise<Result<null>> {
+    return this.#object(of, of.account).shredded(of.requestId);
   }
 
   async #read(

@@ -9,3 +9,8 @@ export function contentKey(tenant: string, { account, id }: Named): string {
 export function metadataKey(tenant: string, { account, id }: Named): string {
   return `${tenant}/${account}/${id}/metadata`;
 }
+
+/** What all keys of an account begin with. */
+export function accountPrefix(tenant: string, account: string): string {
+  return `${tenant}/${account}/`;
+}

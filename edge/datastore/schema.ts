@@ -1,4 +1,5 @@
 import { HANDOVER_TABLE } from "../handover.ts";
+import { SHREDDED_TABLE } from "./erase.ts";
 
 /** Tables of the datastore's objects. Migrations are only ever appended to. */
 const DOCUMENTS: readonly string[] = [
@@ -102,7 +103,7 @@ const DOCUMENTS: readonly string[] = [
 ];
 
 /** Of an account's object. */
-export const MIGRATIONS: readonly string[] = [...DOCUMENTS, HANDOVER_TABLE];
+export const MIGRATIONS: readonly string[] = [...DOCUMENTS, HANDOVER_TABLE, SHREDDED_TABLE];
 
 /** Of the object that has documents of a whole tenant from earlier releases. */
 export const TENANT_MIGRATIONS: readonly string[] = [

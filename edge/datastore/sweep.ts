@@ -10,7 +10,7 @@ const ABANDONED_MS = 24 * 3600 * 1000;
 /** A completion or deletion that has not ended after so long is taken up by the alarm. */
 export const STUCK_MS = 60_000;
 /** A joining of parts from which nothing was heard for so long is lost; before that R2 may only be slow. */
-const LOST_MS = 3600 * 1000;
+export const LOST_MS = 3600 * 1000;
 
 /** Settles what is due, of rows for which `only` (SQL) holds. Answers when to come again; null where nothing is left to settle. */
 export async function sweep(store: Store, bucket: R2Bucket, only = "TRUE"): Promise<number | null> {

@@ -6,10 +6,11 @@ import type { Caller } from "../caller.ts";
 import { fromHsm, type Hsm, openHsm } from "../hsm/index.ts";
 import { type Ledger, openLedger } from "../hsm/keys/index.ts";
 import { intend, type Outbox, openOutbox } from "../outbox.ts";
-import { fail, ok, type Result } from "../result.ts";
-import { hasStore, openStore, type Store } from "../store.ts";
+import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
+import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
 import { createAccountKey, currentAccountKey, masterKey } from "./account-keys.ts";
 import type { Moved } from "./earlier.ts";
+import { type End, leaveAccount, shredAccount } from "./ends.ts";
 import { checkMember, isFounded, keepAccount } from "./members.ts";
 import { accountMigrations } from "./schema.ts";
 import type { AccountKey } from "./types.ts";
@@ -27,6 +28,16 @@ export type Founding = {
 
 type Opened = { store: Store; ledger: Ledger; outbox: Outbox };
 
+/** What the IAM needs of its neighbours when an account ends. */
+interface Neighbours {
+  KMS: { shredded(of: OfAccount): Promise<Result<null>> };
+  DATASTORE: {
+    left(of: OfAccount & { user: string }): Promise<Result<null>>;
+    shredded(of: OfAccount): Promise<Result<null>>;
+  };
+}
+type OfAccount = { tenant: string; account: string; requestId: string };
+
 /**
  * One account, named `<tenant>/<account>`: the authority on who its members are, and Enc(account key). A request may name any
  * account: an object that nobody founded keeps nothing and refuses.
@@ -35,7 +46,7 @@ export class IamAccountObject extends DurableObject<Env> {
   readonly #hsm: Hsm;
   #opened: Opened | undefined;
   /** The account key that is being made, so that two first requests make one. */
-  #making: Promise<AccountKey> | undefined;
+  #making: Promise<AccountKey | null> | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -52,8 +63,8 @@ export class IamAccountObject extends DurableObject<Env> {
 
   /** Begins the account: with its first member, or as an earlier release knew it. */
   async found(founding: Founding): Promise<Result<null>> {
-    if (this.#opened && isFounded(this.#opened.store.sql)) return ok(null);
     const { account, principal, requestId, earlier } = founding;
+    if (this.#opened && isFounded(this.#opened.store.sql)) return this.#foundAgain(this.#opened, founding);
     const [tenant = "", own] = this.ctx.id.name?.split("/") ?? [];
     if (own !== account) return fail("forbidden");
     const begun = earlier
@@ -64,11 +75,19 @@ export class IamAccountObject extends DurableObject<Env> {
     const about = { action: "iam:account", caller: null, resource: `account/${account}`, requestId };
     const founded = authorize<null>(store, { ...about, user: principal }, (sql) => {
       keepAccount(sql, account, begun);
-      if (earlier) intend(sql, "tenant", { moved: account });
+      if (earlier) intend(sql, "tenant", { moved: account } satisfies Moving);
       return ok(null);
     });
     await outbox.send();
     return founded;
+  }
+
+  /** A principal that comes from an earlier release after the account has ended for it keeps no copy of the membership. */
+  async #foundAgain({ store, outbox }: Opened, { principal, requestId }: Founding): Promise<Result<null>> {
+    if (checkMember(store.sql, principal).ok) return ok(null);
+    intend(store.sql, `left/${principal}`, { to: "principal", left: principal, requestId } satisfies End);
+    await outbox.send();
+    return ok(null);
   }
 
   /** For a neighbour, who records what it decides by it. */
@@ -87,10 +106,45 @@ export class IamAccountObject extends DurableObject<Env> {
     const about = { action: "iam:account-key", caller, resource: `account/${account}`, requestId };
     const decision = authorize(store, about, (sql) => checkMember(sql, caller.user));
     if (!decision.ok) return decision;
-    return fromHsm(requestId, async () => ok(await this.#accountKey(store, ledger)));
+    return fromHsm(requestId, async () => {
+      const key = await this.#accountKey(store, ledger);
+      // While the HSM made it the member may have left, or the account been shredded.
+      if (key !== null && checkMember(store.sql, caller.user).ok) return ok(key);
+      const released = { ...about, action: "iam:release-account-key" };
+      return authorize<never>(store, released, () =>
+        refuse("forbidden", "the account or membership has ended"),
+      );
+    });
   }
 
-  #accountKey(store: Store, ledger: Ledger): Promise<AccountKey> {
+  /** The caller, signed in, is no member any more. Errors: `forbidden`, `conflict` for the last one. */
+  leave(caller: Caller): Promise<Result<null>> {
+    return this.#end("iam:leave-account", caller, (sql) => leaveAccount(sql, caller.user, caller.requestId));
+  }
+
+  /** A member, signed in, ends the account for all. Asked for again, it is the same. Errors: `forbidden`. */
+  shred(caller: Caller): Promise<Result<null>> {
+    const { user, requestId } = caller;
+    return this.#end("iam:shred-account", caller, (sql) =>
+      shredAccount(sql, { user, requestId, now: seconds(Date.now()) }),
+    );
+  }
+
+  async #end(
+    action: string,
+    caller: Caller,
+    check: (sql: SqlStorage) => Decision<null>,
+  ): Promise<Result<null>> {
+    if (this.#opened === undefined) return fail("forbidden");
+    const { store, outbox } = this.#opened;
+    const resource = `account/${subjectOf(store.sql)}`;
+    const decision = authorize(store, { action, caller, resource, requestId: caller.requestId }, check);
+    // The others have heard before the one who asked goes on.
+    await outbox.send();
+    return decision;
+  }
+
+  #accountKey(store: Store, ledger: Ledger): Promise<AccountKey | null> {
     const current = currentAccountKey(store.sql);
     if (current !== null) return Promise.resolve(current);
     this.#making ??= this.#makeAccountKey(store, ledger).finally(() => {
@@ -99,17 +153,16 @@ export class IamAccountObject extends DurableObject<Env> {
     return this.#making;
   }
 
-  async #makeAccountKey({ sql, tenant }: Store, ledger: Ledger): Promise<AccountKey> {
+  /** Null where the account was shredded meanwhile: it gets no key again. */
+  async #makeAccountKey({ sql, tenant }: Store, ledger: Ledger): Promise<AccountKey | null> {
     const now = seconds(Date.now());
     const master = await masterKey(this.#hsm, tenant);
     const wrapped = await createAccountKey(this.#hsm, ledger, master);
     sql.exec(
-      "INSERT INTO account_keys VALUES (?, 1, ?, ?, ?) ON CONFLICT DO NOTHING",
+      `INSERT INTO account_keys SELECT ?, 1, ?, ?, ? FROM account WHERE deleted IS NULL ON CONFLICT DO NOTHING`,
       ...[crypto.randomUUID(), wrapped.buffer, master, now],
     );
-    const kept = currentAccountKey(sql);
-    if (!kept) throw new Error("the account key was not kept");
-    return kept;
+    return currentAccountKey(sql);
   }
 
   #open(): Opened {
@@ -117,13 +170,46 @@ export class IamAccountObject extends DurableObject<Env> {
     const { ctx, env } = this;
     const store = openStore(ctx, { domain: "iam", audit: env.AUDIT_IAM, migrations: accountMigrations });
     const ledger = openLedger(ctx, this.#hsm, "iam");
-    const outbox = openOutbox<{ moved: string }>(ctx, async (_, [message]) =>
-      message ? env.IAM_OBJECT.getByName(store.tenant).moved(message.moved) : ok(null),
-    );
+    const outbox = openOutbox<Moving | End>(ctx, (_, messages) => this.#deliver(store, messages));
     this.#opened = { store, ledger, outbox };
     return this.#opened;
   }
+
+  /** One after the other, but for principals, who come last. */
+  async #deliver({ sql, tenant }: Store, messages: (Moving | End)[]): Promise<Result<null>> {
+    const account = subjectOf(sql);
+    const leavers: Promise<Result<null>>[] = [];
+    for (const message of messages) {
+      const told = this.#tell(tenant, account, message);
+      if ("left" in message && message.to === "principal") {
+        leavers.push(told);
+        continue;
+      }
+      const heard = await told;
+      if (!heard.ok) return heard;
+    }
+    const heard = await Promise.all(leavers);
+    return heard.find(({ ok }) => !ok) ?? ok(null);
+  }
+
+  #tell(tenant: string, account: string, message: Moving | End): Promise<Result<null>> {
+    const { KMS, DATASTORE, IAM_OBJECT, IAM_PRINCIPAL_OBJECT }: Env & Neighbours = this.env;
+    if ("moved" in message) return IAM_OBJECT.getByName(tenant).moved(message.moved);
+    const { requestId } = message;
+    const of = { tenant, account, requestId };
+    if ("left" in message) {
+      const { to, left: user } = message;
+      return to === "datastore"
+        ? DATASTORE.left({ ...of, user })
+        : IAM_PRINCIPAL_OBJECT.getByName(`${tenant}/${user}`).left(account);
+    }
+    if (message.to === "tenant") return IAM_OBJECT.getByName(tenant).shredded(account);
+    return message.to === "kms" ? KMS.shredded(of) : DATASTORE.shredded(of);
+  }
 }
+
+/** For the tenant's object: an account's own has it now. */
+type Moving = { moved: string };
 
 /** An id is of its first member: nobody founds what could be another's. */
 async function newAccount(

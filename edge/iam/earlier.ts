@@ -65,3 +65,10 @@ export async function accountOfBefore({ sql, tenant }: Store, account: string): 
 export function forgetKeys(sql: SqlStorage, account: string): void {
   sql.exec("DELETE FROM account_keys WHERE account = ?", account);
 }
+
+/** The account is shredded: nobody finds it here any more, and nothing of its own is left. */
+export function forgetAccount(sql: SqlStorage, account: string, now: number): void {
+  forgetKeys(sql, account);
+  sql.exec("DELETE FROM members WHERE account = ?", account);
+  sql.exec("UPDATE accounts SET deleted = ? WHERE id = ? AND deleted IS NULL", now, account);
+}

@@ -207,12 +207,34 @@ export class Iam extends WorkerEntrypoint<Env> {
   /** W11: the account's current key, encrypted under the master key; made at the first request. By the same rule as `member`. */
   async accountKey({ tenant, account, caller }: Wanted): Promise<Result<AccountKey>> {
     if (caller.tenant !== tenant) return fail("forbidden");
-    const what = { action: "iam:account-key", resource: `account/${account}` };
     const [signedIn, key] = await Promise.all([
-      this.#principal(tenant, caller.user).signedIn(caller, what),
+      this.#signedIn(caller, "iam:account-key", account),
       this.#account(tenant, account).accountKey(account, caller),
     ]);
     return signedIn.ok ? key : signedIn;
+  }
+
+  /**
+   * A member, signed in, leaves the account. Until all have heard of it the account's object refuses. Errors: `invalid-token`,
+   * `forbidden`, `conflict` for the last member, who can have the account shredded.
+   */
+  async leaveAccount(caller: Caller, account: string): Promise<Result<null>> {
+    const signedIn = await this.#signedIn(caller, "iam:leave-account", account);
+    return signedIn.ok ? this.#account(caller.tenant, account).leave(caller) : signedIn;
+  }
+
+  /**
+   * A member, signed in, ends the account for all its members, for good: its key is deleted, its documents are erased. Asked for
+   * again, it is the same. Errors: `invalid-token`, `forbidden`.
+   */
+  async shredAccount(caller: Caller, account: string): Promise<Result<null>> {
+    const signedIn = await this.#signedIn(caller, "iam:shred-account", account);
+    return signedIn.ok ? this.#account(caller.tenant, account).shred(caller) : signedIn;
+  }
+
+  #signedIn(caller: Caller, action: string, account: string): Promise<Result<null>> {
+    const what = { action, resource: `account/${account}` };
+    return this.#principal(caller.tenant, caller.user).signedIn(caller, what);
   }
 
   #tenant(name: string): Tenant {

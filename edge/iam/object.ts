@@ -8,7 +8,14 @@ import { takeTurn } from "../pace.ts";
 import { ok, type Result, turnAway } from "../result.ts";
 import { openStore, type Store } from "../store.ts";
 import { signInsPerMinute } from "./bounds.ts";
-import { accountOfBefore, accountsOfBefore, forgetKeys, type Membership, type Moved } from "./earlier.ts";
+import {
+  accountOfBefore,
+  accountsOfBefore,
+  forgetAccount,
+  forgetKeys,
+  type Membership,
+  type Moved,
+} from "./earlier.ts";
 import { rawTicketKey } from "./kept-key.ts";
 import { tenantMigrations } from "./schema.ts";
 
@@ -61,6 +68,12 @@ export class IamObject extends DurableObject<Env> {
   /** The account's own object has its keys: here they are forgotten. */
   moved(account: string): Result<null> {
     this.#store.transaction(() => forgetKeys(this.#store.sql, account));
+    return ok(null);
+  }
+
+  /** The account's own object has shredded it. */
+  shredded(account: string): Result<null> {
+    this.#store.transaction(() => forgetAccount(this.#store.sql, account, seconds(Date.now())));
     return ok(null);
   }
 }

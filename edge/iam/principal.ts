@@ -183,6 +183,12 @@ export class IamPrincipalObject extends DurableObject<Env> {
     );
   }
 
+  /** For an account's object: this principal is no member of it any more. */
+  left(account: string): Result<null> {
+    this.#opened?.store.sql.exec("DELETE FROM memberships WHERE account = ?", account);
+    return ok(null);
+  }
+
   /** By the name that a request came with: nothing need be kept here. */
   get #tenant(): string {
     return this.ctx.id.name?.split("/", 1)[0] ?? "";

@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { seconds } from "#protocol/clock.ts";
 import type { DataKeysRequest, ExportRequest } from "#protocol/contract/index.ts";
 import type { Edk, Load, LoadRequest } from "#protocol/keys/index.ts";
 import { type AuthorizeRequest, authorize } from "../authorize.ts";
@@ -6,7 +7,7 @@ import type { Caller } from "../caller.ts";
 import { type Handover, openHandover } from "../handover.ts";
 import { openHsm } from "../hsm/index.ts";
 import { openLedger } from "../hsm/keys/index.ts";
-import { fail, type Refusal, type Result } from "../result.ts";
+import { fail, ok, type Refusal, type Result } from "../result.ts";
 import { hasStore, openStore, subjectOf } from "../store.ts";
 import type { Context, Door } from "./context.ts";
 import { orderExport } from "./export.ts";
@@ -15,6 +16,7 @@ import { load } from "./loading/index.ts";
 import { insertMoved, type Moved } from "./moved.ts";
 import { DataKeyQuota } from "./quota.ts";
 import { MIGRATIONS } from "./schema.ts";
+import { isShredded, shred } from "./shred.ts";
 import { isolateTrust } from "./trust.ts";
 
 /**
@@ -54,6 +56,28 @@ export class KmsAccountObject extends DurableObject<Env> {
 
   orderExport(caller: Caller, request: ExportRequest): Promise<Result<{ order: string }>> {
     return orderExport(this.#door, caller, request);
+  }
+
+  /**
+   * The account is shredded: its data keys' rows go, what an earlier release kept of them too, and no more are made. Heard again,
+   * it changes nothing.
+   */
+  async shredded(requestId: string): Promise<Result<null>> {
+    const { kms, handover } = this.#open();
+    // All rows are here before they go, so that none comes over afterwards.
+    await handover.take();
+    const { sql } = kms.store;
+    if (!isShredded(sql)) {
+      const resource = `account/${subjectOf(sql)}`;
+      const about = { action: "kms:shred", caller: null, resource, requestId };
+      const decision = authorize<null>(kms.store, about, () => {
+        shred(sql, seconds(Date.now()));
+        return ok(null);
+      });
+      if (!decision.ok) return decision;
+    }
+    await handover.settle();
+    return ok(null);
   }
 
   override async alarm(): Promise<void> {

@@ -37,11 +37,16 @@ export class Kms extends WorkerEntrypoint<Env> {
     return hasMasterKey(this.#hsm(), tenant);
   }
 
+  /** For the IAM: the account is shredded. From now on nothing of its data keys is known here. */
+  async shredded(of: { tenant: string; account: string; requestId: string }): Promise<Result<null>> {
+    return this.#object(of, of.account).shredded(of.requestId);
+  }
+
   #hsm() {
     return openHsm(this.env.HSM_KMS, this.env.COFFER_HSM_URL);
   }
 
-  #object({ tenant }: Caller, account: string) {
+  #object({ tenant }: { tenant: string }, account: string) {
     return this.env.KMS_ACCOUNT_OBJECT.getByName(`${tenant}/${account}`);
   }
 }

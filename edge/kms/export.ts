@@ -4,6 +4,7 @@ import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { ok, type Result } from "../result.ts";
 import { type Door, noMember } from "./context.ts";
+import { checkLives } from "./shred.ts";
 
 /**
  * An order to take documents out of Coffer's keeping. One audit row an order, whatever it names, so that nobody buries the
@@ -28,5 +29,8 @@ export async function orderExport(
   const member = await neighbours.IAM.member({ tenant, account, caller });
   if (!member.ok) return refuse(about, noMember(member.problem));
   const { store } = await enter();
-  return authorize(store, about, () => ok({ order }));
+  return authorize(store, about, (sql) => {
+    const lives = checkLives(sql);
+    return lives.ok ? ok({ order }) : lives;
+  });
 }

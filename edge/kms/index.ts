@@ -2,7 +2,7 @@
  * edge/kms: the key management service: data keys (M6) and rewrapping (M8). No plaintext key byte is ever here: the HSM
  * makes, unwraps and rewraps. May import: protocol, edge/*.ts, edge/hsm, edge/kms/loading, types of edge/iam, types of
  * edge/ra, cloudflare:workers. It has no binding to the datastore (W9). Reached through the entrypoint `Kms` alone, by
- * the gateway and the RA.
+ * the gateway, the IAM and the RA.
  */
 export { KmsAccountObject } from "./account.ts";
 export { Kms } from "./entrypoint.ts";

@@ -12,6 +12,7 @@ import { type About, type Context, type Door, failed, noMember } from "./context
 import { makeDataKeys } from "./data-keys.ts";
 import type { DataKeyQuota } from "./quota.ts";
 import { insertDataKeys } from "./registry.ts";
+import { checkLives } from "./shred.ts";
 import { signEdks } from "./signing.ts";
 
 /** What a new document key allows. */
@@ -30,9 +31,10 @@ export async function issueDataKeys(
   const accountKey = await neighbours.IAM.accountKey({ tenant, account, caller });
   if (!accountKey.ok) return refuse({ action, ...about }, noMember(accountKey.problem));
   const kms = await enter();
-  const decision = authorize(kms.store, { action, ...about }, (sql) =>
-    quota.reserve(sql, account, count, seconds(Date.now())),
-  );
+  const decision = authorize(kms.store, { action, ...about }, (sql) => {
+    const lives = checkLives(sql);
+    return lives.ok ? quota.reserve(sql, account, count, seconds(Date.now())) : lives;
+  });
   if (!decision.ok) return decision;
   try {
     return await make(kms, request, accountKey.value, about);
@@ -78,7 +80,12 @@ async function make(
     return authorize<never>(store, { action: "kms:release-data-keys", ...about }, () =>
       noMember(member.problem),
     );
-  // Before they leave: an EDK without a record would be refused for ever.
-  store.transaction(() => insertDataKeys(store.sql, caller.client, edks));
+  // Before they leave: an EDK without a record would be refused for ever. The account may have been shredded since it was asked for.
+  const lives = store.transaction(() => {
+    const decision = checkLives(store.sql);
+    if (decision.ok) insertDataKeys(store.sql, caller.client, edks);
+    return decision;
+  });
+  if (!lives.ok) return authorize<never>(store, { action: "kms:release-data-keys", ...about }, () => lives);
   return ok({ edks: signed });
 }

@@ -1,4 +1,5 @@
 import { HANDOVER_TABLE } from "../handover.ts";
+import { SHREDDED_TABLE } from "./shred.ts";
 
 /** Tables of the KMS's objects. Migrations are only ever appended to. Times: seconds since 1970. */
 const DATA_KEYS: readonly string[] = [
@@ -35,7 +36,7 @@ const DATA_KEYS: readonly string[] = [
 ];
 
 /** Of an account's object. */
-export const MIGRATIONS: readonly string[] = [...DATA_KEYS, HANDOVER_TABLE];
+export const MIGRATIONS: readonly string[] = [...DATA_KEYS, HANDOVER_TABLE, SHREDDED_TABLE];
 
 /** Of the object that has data keys of a whole tenant from earlier releases. */
 export const TENANT_MIGRATIONS: readonly string[] = DATA_KEYS;

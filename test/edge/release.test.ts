@@ -1,14 +1,18 @@
 /**
  * What ends while the HSM works on a key: nothing is released, whatever it was that ended. The HSM's answer is held up over
- * the real parts; what has no way of its own yet (leaving, shredding, disabling) is written into the objects' databases.
+ * the real parts; what has no way of its own yet (disabling) is written into the objects' databases.
  */
 
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { Engine } from "#emulator/hsm/server/engine.ts";
+import { answerOf, callDoor, callerOf, withDoors } from "../support/doors.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { type Answer, json, problem } from "../support/http.ts";
 import { type EnrolmentAnswer, enrol, type Keys, makeKeys } from "../support/instance.ts";
+import { addMember } from "../support/members.ts";
 import { changeRows, readRows, useSystem } from "../system/index.ts";
+
+vi.mock("#cli/parts/index.ts", async (original) => withDoors(await original()));
 
 const system = useSystem();
 let keys: Keys;
@@ -16,8 +20,8 @@ beforeAll(async () => {
   keys = await makeKeys();
 });
 
-/** Holds the HSM's next answer to the KMS back until it is released; `reached` ends when the HSM has done its work. */
-function holdAnswer(): { reached: Promise<void>; release: () => void } {
+/** Holds the HSM's next answer to a domain back until it is released; `reached` ends when the HSM has done its work. */
+function holdAnswer(domain: "kms" | "iam"): { reached: Promise<void>; release: () => void } {
   const { serve } = Engine.prototype;
   const { promise: released, resolve } = Promise.withResolvers<void>();
   const release = () => {
@@ -28,7 +32,7 @@ function holdAnswer(): { reached: Promise<void>; release: () => void } {
     Engine.prototype.serve = async function (bytes, origin) {
       const answer = await serve.call(this, bytes, origin);
       // What such a batch makes has names of its own.
-      if (!Buffer.from(bytes).includes("kms/")) return answer;
+      if (!Buffer.from(bytes).includes(`${domain}/`)) return answer;
       done();
       await released;
       return answer;
@@ -56,22 +60,26 @@ const keyIdOf = (edk: string) => JSON.parse(Buffer.from(edk.split(".")[1]!, "bas
 
 const signOut = async ({ client }: Person) =>
   expect((await client.vaultPost("/sign-out", {})).status).toBe(204);
-// By the user, who is in no other account.
-const leave = async ({ client }: Person) =>
-  change("members", `DELETE FROM members WHERE user = '${client.tokens.user.id}'`);
-const shred = async ({ client }: Person) =>
-  change(
-    "account",
-    `UPDATE account SET deleted = 1 WHERE EXISTS (SELECT 1 FROM members WHERE user = '${client.tokens.user.id}')`,
-  );
+const leave = async ({ client }: Person) => {
+  const { account } = client;
+  addMember(system, account, await EdgeClient.signedIn(system, `one who stays with ${account}`));
+  expect(await answerOf(callDoor(system, "IAM.leaveAccount", callerOf(client), account))).toBe("ok");
+};
+const shred = async ({ client }: Pick<Person, "client">) =>
+  expect(await answerOf(callDoor(system, "IAM.shredAccount", callerOf(client), client.account))).toBe("ok");
 const revoke = async ({ client, instance }: Person) =>
   expect((await client.rest("DELETE", `/ra/instances/${instance}`)).status).toBe(204);
 const disable = async ({ edk }: Person) =>
   change("data_keys", `UPDATE data_keys SET state = 'disabled' WHERE id = '${keyIdOf(edk)}'`);
 
 /** What is answered when `end` happens between the HSM's answer and the release. */
-async function meanwhile(who: Person, ask: () => Promise<Answer>, end: (who: Person) => Promise<void>) {
-  const held = holdAnswer();
+async function meanwhile<P>(
+  who: P,
+  ask: () => Promise<Answer>,
+  end: (who: P) => Promise<void>,
+  domain: "kms" | "iam" = "kms",
+) {
+  const held = holdAnswer(domain);
   try {
     const asked = ask();
     await held.reached;
@@ -127,7 +135,24 @@ describe("new data keys", () => {
       const answer = await meanwhile(who, who.dataKeys, end);
       expect(problem(answer)).toBe(refusal);
       expect(answer.text).not.toContain("edks");
-      expect(kept()).toBe(before);
+      expect(kept()).toBe(end === shred ? 0 : before);
     },
   );
+});
+
+describe("an account's first key", () => {
+  it.each([
+    ["leaves the account", leave, 1],
+    ["has the account shredded", shred, 0],
+  ] as const)("is given to nobody when the user %s while the HSM makes it", async (what, end, kept) => {
+    const client = await EdgeClient.signedIn(system, `first who ${what}`);
+    const ask = () =>
+      client.rest("POST", "/kms/data-keys", { account: client.account, count: 1, purpose: "document" });
+    const keysOfAccounts = () => readRows(system.edgeDir, "account_keys").length;
+    const before = keysOfAccounts();
+    const answer = await meanwhile({ client } as Person, ask, end, "iam");
+    expect(problem(answer)).toBe("403 forbidden");
+    expect(keysOfAccounts() - before).toBe(kept);
+    expect(problem(await ask())).toBe("403 forbidden");
+  });
 });

@@ -1,0 +1,48 @@
+/**
+ * How an account ends, for one member or for all. The account's own object decides, and refuses from then on; the others hear
+ * of it afterwards, one after the other: what a key could still be asked of first.
+ */
+
+import { intend } from "../outbox.ts";
+import { type Decision, ok, refuse } from "../result.ts";
+import { checkMember } from "./members.ts";
+
+/** What the account's object has still to tell, and whom. */
+export type End =
+  | { to: "datastore" | "principal"; left: string; requestId: string }
+  | { to: "kms" | "datastore" | "tenant"; shredded: true; requestId: string };
+
+/** Ends one membership. Inside `authorize()`. Nobody is left to shred an account that its last member has left, so that one cannot. */
+export function leaveAccount(sql: SqlStorage, user: string, requestId: string): Decision<null> {
+  const member = checkMember(sql, user);
+  if (!member.ok) return member;
+  const others = sql.exec("SELECT 1 FROM members WHERE user != ? LIMIT 1", user).toArray();
+  if (others.length === 0) return refuse("conflict", "the last member cannot leave, only shred");
+  sql.exec("DELETE FROM members WHERE user = ?", user);
+  for (const to of ["datastore", "principal"] as const)
+    intend(sql, `left/${user}`, { to, left: user, requestId } satisfies End);
+  return ok(null);
+}
+
+/**
+ * Ends the account: without its key nothing opens what was sealed for it. Inside `authorize()`. Who was a member is kept, so that
+ * one who asks again hears that it is done.
+ */
+export function shredAccount(
+  sql: SqlStorage,
+  { user, requestId, now }: { user: string; requestId: string; now: number },
+): Decision<null> {
+  const members = sql.exec<{ user: string }>("SELECT user FROM members").toArray();
+  if (!members.some((member) => member.user === user))
+    return refuse("forbidden", "the user is not a member of this account");
+  const shredded = sql.exec("UPDATE account SET deleted = ? WHERE deleted IS NULL RETURNING id", now);
+  if (shredded.toArray().length === 0) return ok(null);
+  sql.exec("DELETE FROM account_keys");
+  // What an earlier release left there must not begin the account again.
+  intend(sql, "tenant", { to: "tenant", shredded: true, requestId } satisfies End);
+  for (const to of ["kms", "datastore"] as const)
+    intend(sql, "shredded", { to, shredded: true, requestId } satisfies End);
+  for (const { user: left } of members)
+    intend(sql, "shredded", { to: "principal", left, requestId } satisfies End);
+  return ok(null);
+}

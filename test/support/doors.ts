@@ -1,0 +1,84 @@
+/**
+ * Doors of the running worker that no route leads to: as a neighbour that is bound to them calls them. In a test that runs the
+ * worker so:
+ *
+ *     vi.mock("#cli/parts/index.ts", async (original) => withDoors(await original()));
+ */
+
+import type { EdgeWorker } from "#edge/local.ts";
+import type { Result } from "#edge/result.ts";
+import type { EdgeClient } from "./edge-client.ts";
+import { json, send } from "./http.ts";
+
+/** Methods of the worker's classes, as `Kms.shredded`, that say that they were called and do not answer. */
+let held: string[] = [];
+export function hold(...methods: string[]): void {
+  held = methods;
+}
+
+const PATH = "/test/doors/";
+const HELD_MS = 60_000;
+
+/** The worker as it is, but that it has those doors, and holds those methods when it starts. */
+export function withDoors<P extends { edgeWorker(): Promise<EdgeWorker> }>(parts: P): P {
+  return {
+    ...parts,
+    async edgeWorker() {
+      const { script, options } = await parts.edgeWorker();
+      const handler = /^var (index_default\d*) = \{ fetch: app\.fetch \};$/m.exec(script)?.[1];
+      if (handler === undefined) throw new Error("the worker's handler has another name");
+      const door = `;((handler, { fetch }) => {
+        handler.fetch = async (request, env, ctx) => {
+          const { pathname } = new URL(request.url);
+          if (!pathname.startsWith("${PATH}")) return fetch(request, env, ctx);
+          const [binding, method] = pathname.slice(${PATH.length}).split("/");
+          return Response.json(await env[binding][method](...(await request.json())));
+        };
+      })(${handler}, { ...${handler} });`;
+      const holds = held.map(
+        (method) => `;(({ prototype }, name) => {
+          prototype[name] = () => {
+            console.log("held ${method}");
+            return new Promise((resolve) => setTimeout(resolve, ${HELD_MS}));
+          };
+        })(${method.replace(".", ', "')}");`,
+      );
+      return { script: [script, door, ...holds].join("\n"), options };
+    },
+  };
+}
+
+/** Calls a method of what the worker has bound by this name. */
+export async function callDoor<T>(
+  { appOrigin }: { appOrigin: string },
+  door: `${string}.${string}`,
+  ...args: unknown[]
+): Promise<Result<T>> {
+  const [binding, method] = door.split(".");
+  const url = `${appOrigin}${PATH}${binding}/${method}`;
+  return json<Result<T>>(await send(url, { method: "POST", body: JSON.stringify(args) }));
+}
+
+/** `ok`, or the code of the problem. */
+export async function answerOf(result: Promise<Result<unknown>>): Promise<string> {
+  const answer = await result;
+  return answer.ok ? "ok" : answer.problem.code;
+}
+
+/** Whom the gateway would say the client is. */
+export function callerOf({ tokens, app }: EdgeClient, tenant = "development") {
+  const { sub, client_id, custodian, cnf } = JSON.parse(
+    Buffer.from(tokens.access_token.split(".")[1]!, "base64url").toString(),
+  ) as { sub: string; client_id: string; custodian: string; cnf: { jkt: string } };
+  const requestId = crypto.randomUUID();
+  return {
+    tenant,
+    user: sub,
+    accounts: [],
+    custodian,
+    client: client_id,
+    jkt: cnf.jkt,
+    origin: app,
+    requestId,
+  };
+}
