@@ -9,6 +9,8 @@ export interface NitroAuthority {
   /** Certificate, DER. */
   root: Bytes;
   key: CryptoKey;
+  /** 32 bytes that platforms under this root seal with. */
+  secret: Bytes;
 }
 
 /** One certificate below the root. The times are milliseconds since 1970. */
@@ -52,7 +54,11 @@ export async function makeNitroAuthority(now: Date): Promise<NitroAuthority> {
       new x509.KeyUsagesExtension(digitalSignature | keyCertSign | cRLSign, true),
     ],
   });
-  return { root: new Uint8Array(root.rawData), key: keys.privateKey };
+  return {
+    root: new Uint8Array(root.rawData),
+    key: keys.privateKey,
+    secret: crypto.getRandomValues(new Uint8Array(32)),
+  };
 }
 
 /** Makes the certificates below the root at `now`, as AWS does: region, instance, and a signer that lives three hours. */

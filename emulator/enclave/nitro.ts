@@ -4,6 +4,7 @@ import { CborEntries, type CborInput, encodeCbor } from "./cbor.ts";
 import { issueSigner, makeNitroAuthority, type NitroAuthority, type NitroSigner } from "./nitro-authority.ts";
 import type { NitroFault, NitroRequest } from "./nitro-fault.ts";
 import { Registers } from "./registers.ts";
+import { seal, unseal } from "./sealing.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -23,6 +24,12 @@ export interface NitroEnclave {
   readonly registers: Registers;
   /** A document, COSE_Sign1 with ES384. */
   attest(request: NitroRequest): Promise<Bytes>;
+  /** Encrypts for enclaves of the same platform whose registers of these numbers hold what they hold now. */
+  seal(data: Uint8Array, numbers: readonly number[]): Bytes;
+  /** What was sealed; throws an `Error` where registers or platform are others, or a byte was changed. */
+  unseal(sealed: Uint8Array): Bytes;
+  /** Random bytes of the platform. */
+  random(length: number): Bytes;
 }
 
 /** Registers of what the platform measures. */
@@ -55,6 +62,9 @@ export async function launchNitroEnclave(
     moduleId,
     registers,
     attest: (request) => sign(fault, signer, { moduleId, registers, now: clock(), request }),
+    seal: (data, numbers) => seal(authority.secret, registers, numbers, data),
+    unseal: (sealed) => unseal(authority.secret, registers, sealed),
+    random: (length) => new Uint8Array(randomBytes(length)),
   };
 }
 

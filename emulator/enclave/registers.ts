@@ -32,6 +32,11 @@ export class Registers {
     this.#locked.add(index);
   }
 
+  /** What a register holds now, 48 bytes. */
+  value(index: number): Uint8Array {
+    return this.#at(index).slice();
+  }
+
   /** Those that evidence tells of: the locked ones. */
   locked(): Map<number, Uint8Array> {
     return new Map(
