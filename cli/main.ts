@@ -16,6 +16,7 @@ Usage: ${COFFER} COMMAND [options]
   open DOCUMENT   fetch a document, decrypt it here and write it to a file
   list            the documents, newest first
   export          take all documents out, plain or under a key of your own
+  audit           export the log of all decisions, and verify an export
 
 ${COFFER} COMMAND --help tells a command's options and gives examples.
 Exit code: 0 done; 1 failed, and a sentence on standard error says why; 2 the command line is wrong;
@@ -53,6 +54,10 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   export: async () => {
     const { exportAll, EXPORT_HELP } = await import("./export.ts");
     return { run: exportAll, help: EXPORT_HELP };
+  },
+  audit: async () => {
+    const { audit, AUDIT_HELP } = await import("./audit.ts");
+    return { run: audit, help: AUDIT_HELP };
   },
 };
 
