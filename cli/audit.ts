@@ -1,6 +1,7 @@
 import { auditExport } from "./audit-export.ts";
 import { auditVerify } from "./audit-verify.ts";
 import { CommandError } from "./command-error.ts";
+import { documentPath } from "./document-path.ts";
 import { COFFER } from "./parts/index.ts";
 import { ROOT_KEY_FILE } from "./root-key.ts";
 
@@ -16,8 +17,8 @@ links up and has all that the log says, and that no source is missing.
 coffer audit export: take the audit log out of the folder of a server on this machine
 
 The server must have ended: this starts it for a moment, on other ports. What was decided in the last minute may be
-missing. Writes the root key beside it, into ${ROOT_KEY_FILE} in --dir. How an operator exports from a deployment is in
-docs/operations.md.
+missing. Writes the root key beside it, into ${ROOT_KEY_FILE} in --dir. How an operator exports from a deployment:
+${documentPath("operations.md")}
 
   --to FILE         where to write it; - for standard output   (TENANT-audit.ndjson)
   --tenant NAME     whose                                      (development)
