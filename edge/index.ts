@@ -10,7 +10,7 @@ export { Datastore, DatastoreAccountObject, DatastoreObject } from "./datastore/
 export { GatewayObject } from "./gateway/index.ts";
 export { Iam, IamAccountObject, IamObject, IamPrincipalObject } from "./iam/index.ts";
 export { Kms, KmsAccountObject, KmsObject } from "./kms/index.ts";
-export { Ra, RaObject } from "./ra/index.ts";
+export { Ra, RaObject, RaPrincipalObject } from "./ra/index.ts";
 
 /** Routes only: no state of a request or a tenant is kept in it. */
 const app = createApp();

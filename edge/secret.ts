@@ -6,8 +6,9 @@ export function newSecret(): string {
 }
 
 /**
- * What is good for whoever shows it (cookie, code, refresh token, enrolment): `<principal>.<secret>`. The principal says which
- * object to ask, and proves nothing: that object has the hash of the whole, or refuses. Keep `hashSecret` of it only.
+ * What is good for whoever shows it (cookie, code, refresh token), or names an enrolment: `<principal>.<secret>`. The principal
+ * says which object to ask, and proves nothing: that object has the whole, or refuses. Of what is good by itself keep
+ * `hashSecret` only.
  */
 export function bearerOf(principal: string, secret: string = newSecret()): string {
   return `${principal}.${secret}`;

@@ -6,7 +6,7 @@ import { literal, type Of, object, text, union } from "./shape.ts";
 
 /** What a custodian hands to its microservice, so that it can enrol. */
 export const enrol = /* @__PURE__ */ union("method", {
-  grant: object({ method: literal("grant"), grant: text(1, 256, /^[\w-]+$/) }),
+  grant: object({ method: literal("grant"), grant: text(1, 256, /^([a-z2-7]{32}\.)?[\w-]+$/) }),
 });
 export type Enrol = Of<typeof enrol>;
 export type MethodName = Enrol["method"];

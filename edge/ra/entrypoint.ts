@@ -2,52 +2,63 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Redemption } from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
 import { fail, type Result } from "../result.ts";
+import { principalOf } from "../secret.ts";
 import { methodsFor } from "./methods/index.ts";
 import type { Applicant, Enrolment, EnrolmentOpened, GrantIssued, Instance, Recipient } from "./types.ts";
 
 /**
  * The door of the registration authority. The gateway has verified access token and DPoP proof (for `Caller`) or the
- * vault's cookie, where there is one (for `Applicant`); everything else is decided in the tenant's object.
+ * vault's cookie, where there is one (for `Applicant`); everything else is decided
+ * in the object of the principal whom it is about.
  */
 export class Ra extends WorkerEntrypoint<Env> {
   /** `POST /ra/grants` (M3, M5). */
   async grant(caller: Caller): Promise<Result<GrantIssued>> {
-    return this.#object(caller.tenant).grant(caller);
+    return this.#principal(caller.tenant, caller.user).grant(caller);
   }
 
   /** `POST /ra/enrolments`, on the vault's origin. */
   async openEnrolment(by: Applicant): Promise<Result<EnrolmentOpened>> {
     if (methodsFor(by).length === 0) return fail("no-session");
-    return this.#object(by.tenant).openEnrolment(by);
+    return this.#principal(by.tenant, by.user).openEnrolment(by);
   }
 
   /** `POST /ra/enrolments/{id}`, on the vault's origin. */
   async redeemEnrolment(by: Applicant, id: string, request: Redemption): Promise<Result<Enrolment>> {
     if (methodsFor(by).length === 0) return fail("no-session");
-    return this.#object(by.tenant).redeemEnrolment(by, id, request);
+    return this.#principal(by.tenant, principalOf(id)).redeemEnrolment(by, id, request);
   }
 
   /** For the KMS: the user's instance that holds the wrapping certificate with this base64url SHA-256. */
   async recipient(of: { tenant: string; user: string; thumbprint: string }): Promise<Result<Recipient>> {
-    return this.#object(of.tenant).recipient(of);
+    return this.#principal(of.tenant, of.user).recipient(of);
   }
 
   /** The caller's own instances, newest first. */
   async instances(caller: Caller): Promise<Result<Instance[]>> {
-    return this.#object(caller.tenant).instances(caller);
+    return this.#principal(caller.tenant, caller.user).instances(caller);
   }
 
   /** Ends an instance of the caller. */
   async revoke(caller: Caller, id: string): Promise<Result<void>> {
-    return this.#object(caller.tenant).revoke(caller, id);
+    return this.#principal(caller.tenant, caller.user).revoke(caller, id);
   }
 
   /** For the IAM: sign-ins of a user by these DPoP keys have ended, and their instances with them. */
-  async ended({ tenant, jkts }: { tenant: string; user: string; jkts: string[] }): Promise<Result<null>> {
-    return this.#object(tenant).ended(jkts);
+  async ended({
+    tenant,
+    user,
+    jkts,
+  }: {
+    tenant: string;
+    user: string;
+    jkts: string[];
+  }): Promise<Result<null>> {
+    return this.#principal(tenant, user).ended(jkts);
   }
 
-  #object(tenant: string) {
-    return this.env.RA_OBJECT.getByName(tenant);
+  /** With null, that of all who did not sign in. */
+  #principal(tenant: string, principal: string | null) {
+    return this.env.RA_PRINCIPAL_OBJECT.getByName(`${tenant}/${principal ?? "nobody"}`);
   }
 }

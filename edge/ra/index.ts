@@ -6,4 +6,5 @@
  */
 export { Ra } from "./entrypoint.ts";
 export { RaObject } from "./object.ts";
+export { RaPrincipalObject } from "./principal.ts";
 export type { Applicant, Enrolment, EnrolmentOpened, GrantIssued, Instance, Recipient } from "./types.ts";

@@ -16,9 +16,10 @@ import { openSession } from "./session.ts";
 import type { Applicant } from "./types.ts";
 
 const NOW = 1_800_000_000;
+const ANN = "a".repeat(32);
 const anyone: Applicant = { tenant: "acme", user: null, origin: "https://vault.example", requestId: "r" };
-const ann: Applicant = { tenant: "acme", user: "ann", origin: "https://vault.example", requestId: "r" };
-const binding = { user: "ann", custodian: "CN=ann", client: "c", jkt: "k", origin: "https://app.example" };
+const ann: Applicant = { tenant: "acme", user: ANN, origin: "https://vault.example", requestId: "r" };
+const binding = { user: ANN, custodian: "CN=ann", client: "c", jkt: "k", origin: "https://app.example" };
 const keys = { identityThumbprint: "thumb" } as InstanceKeys;
 
 let platform: Platform;
@@ -74,7 +75,7 @@ async function redeem(by: Applicant, id: string, method: string, credential: str
 }
 
 async function grantOf(user: string) {
-  const made = await makeGrant(NOW);
+  const made = await makeGrant(user, NOW);
   const caller = { ...binding, user } as unknown as Caller;
   expect(storeGrant(sql, caller, made, NOW).ok).toBe(true);
   return made.grant;
@@ -126,7 +127,7 @@ describe("the grant", () => {
     expect(methodsFor(anyone)).toEqual([]);
     expect(methodsFor(anyone, METHODS)).toEqual([planted]);
     expect(methodsFor(ann)).toEqual([grantMethod]);
-    const grant = await grantOf("ann");
+    const grant = await grantOf(ANN);
     expect(await redeem(anyone, opened(anyone).id, "grant", grant)).toMatchObject({
       problem: { code: "bad-request" },
     });
@@ -137,7 +138,7 @@ describe("the grant", () => {
   });
 
   it("M20 is used up with the session, whatever is wrong with the other", async () => {
-    const [first, second] = [await grantOf("ann"), await grantOf("ann")];
+    const [first, second] = [await grantOf(ANN), await grantOf(ANN)];
     expect(await redeem(ann, "unknown", "grant", first)).toMatchObject({ ok: false });
     expect(await redeem(ann, opened(ann).id, "grant", first)).toMatchObject({
       reason: "grant unknown or already used",

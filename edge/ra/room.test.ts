@@ -8,6 +8,7 @@ import { consumeSession, openSession } from "./session.ts";
 import type { Applicant } from "./types.ts";
 
 const NOW = 1_800_000_000;
+const USER = "u".repeat(32);
 let sql: SqlStorage;
 beforeEach(() => {
   sql = sqlStorage(MIGRATIONS);
@@ -62,23 +63,23 @@ it("counts those that live, and notes a use now and then", () => {
 });
 
 it("bounds the enrolments that a user begins in a minute, used or not, by any key, and says when to come again", async () => {
-  const grant = async (now: number, user = "u") => {
+  const grant = async (now: number, user = USER) => {
     const caller = { user, custodian: "CN=u", client: "c", jkt: crypto.randomUUID(), origin: "o" };
-    const stored = storeGrant(sql, caller as unknown as Caller, await makeGrant(now), now, 20);
+    const stored = storeGrant(sql, caller as unknown as Caller, await makeGrant(user, now), now, 20);
     sql.exec("UPDATE grants SET used = 1");
     return stored;
   };
   for (let i = 0; i < 20; i++) expect((await grant(NOW + i)).ok).toBe(true);
   expect(await grant(NOW + 20)).toMatchObject({ problem: { code: "too-many-requests", retryAfter: 40 } });
-  expect((await grant(NOW + 20, "u2")).ok).toBe(true);
+  expect((await grant(NOW + 20, "w".repeat(32))).ok).toBe(true);
   expect((await grant(NOW + 60)).ok).toBe(true);
 });
 
 it("keeps nobody out for grants that nobody redeemed: the oldest of the same app ends, and of no other", async () => {
-  const by = { user: "u" } as Applicant;
+  const by = { user: USER } as Applicant;
   const grant = async (client: string, now: number) => {
-    const caller = { user: "u", custodian: "CN=u", client, jkt: "k", origin: "o" } as unknown as Caller;
-    const made = await makeGrant(NOW);
+    const caller = { user: USER, custodian: "CN=u", client, jkt: "k", origin: "o" } as unknown as Caller;
+    const made = await makeGrant(USER, NOW);
     expect(storeGrant(sql, caller, { ...made, expires: now + 60 }, now, 100).ok).toBe(true);
     return (await grantMethod.prepare(made.grant))!;
   };
@@ -91,8 +92,8 @@ it("keeps nobody out for grants that nobody redeemed: the oldest of the same app
   expect(consume(greedy[0]!)).toBe(false);
   expect(consume(greedy.at(-1)!)).toBe(true);
   // What was ended counts on: asking without end is not free.
-  const caller = { user: "u", client: "greedy" } as unknown as Caller;
-  expect(storeGrant(sql, caller, await makeGrant(NOW + 30), NOW + 30, 41)).toMatchObject({
+  const caller = { user: USER, client: "greedy" } as unknown as Caller;
+  expect(storeGrant(sql, caller, await makeGrant(USER, NOW + 30), NOW + 30, 41)).toMatchObject({
     problem: { code: "too-many-requests" },
   });
 });

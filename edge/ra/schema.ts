@@ -1,7 +1,8 @@
 import { LEDGER_TABLE } from "../hsm/keys/index.ts";
+import { OUTBOX_TABLE } from "../outbox.ts";
 import { PACES } from "../pace.ts";
 
-/** Tables of the RA's object, one object a tenant. Migrations are only ever appended to. Times: seconds since 1970. */
+/** Tables of the RA's objects: one a principal, and one a tenant with what an earlier release kept. Migrations are only ever appended to. Times: seconds since 1970. */
 export const MIGRATIONS: readonly string[] = [
   `
   -- M3 grants. Only the SHA-256 of the credential is kept; a row lives until it expires.
@@ -72,4 +73,6 @@ export const MIGRATIONS: readonly string[] = [
   DELETE FROM grants;
   DELETE FROM enrolments;
   `,
+  // Grants that somebody presented for whom they are not, until the object of the one for whom they are has heard of it.
+  OUTBOX_TABLE,
 ];

@@ -4,7 +4,7 @@
  */
 
 import { line, list, type Of, object, open, seconds, text } from "../shape.ts";
-import { certificate, instanceId, jws } from "./names.ts";
+import { certificate, enrolmentId, instanceId, jws } from "./names.ts";
 import type { Route } from "./route.ts";
 
 /** `nonce`: 32 random bytes, base64url, for the certificate request. */
@@ -16,7 +16,7 @@ export const openEnrolment = {
   answer: {
     status: 201,
     json: open({
-      id: instanceId,
+      id: enrolmentId,
       nonce: text(1, 128, /^[\w-]*$/),
       expires: seconds,
       accepts: list(line(32), 1, 16),
@@ -42,7 +42,7 @@ export const redeemEnrolment = {
   method: "POST",
   path: "/ra/enrolments/{id}",
   authentication: "session-if-any",
-  parameters: { id: instanceId },
+  parameters: { id: enrolmentId },
   request: { json: redemption },
   answer: {
     status: 200,

@@ -7,13 +7,13 @@ import type { Route } from "./route.ts";
 
 const method = literal(...METHOD_NAMES);
 
-/** `grant`: 256 random bits, base64url; works once. */
+/** `grant`: whom it is for and 256 random bits, base64url; works once. */
 export const issueGrant = {
   site: "app",
   method: "POST",
   path: "/ra/grants",
   authentication: "token",
-  answer: { status: 201, json: open({ grant: text(1, 256, /^[\w-]*$/), expires: seconds }) },
+  answer: { status: 201, json: open({ grant: text(1, 256, /^([a-z2-7]{32}\.)?[\w-]*$/), expires: seconds }) },
   problems: ["forbidden", "foreign-custodian", "hsm-refused"],
 } as const satisfies Route;
 

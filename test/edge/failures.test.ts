@@ -79,7 +79,7 @@ describe("what is left behind", () => {
       action: "ra:redeem",
       outcome: "deny",
       code: "invalid-grant",
-      source: "ra",
+      source: `ra/${ann.tokens.user.id}`,
     });
     expect(denied).toContain(second.id);
     for (const secret of [grant, first.nonce, second.nonce, ann.cookie.split("=")[1]!, edk]) {

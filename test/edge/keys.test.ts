@@ -143,6 +143,10 @@ describe("enrolment by grant", () => {
     const session = await openSession(bob);
     const body = await redemption(grant, session.nonce, keys);
     expect(problem(await bob.vaultPost(`/ra/enrolments/${session.id}`, body))).toBe("403 foreign-custodian");
+    // It was in wrong hands, and is good for nothing any more.
+    const own = await openSession(ann);
+    const again = await redemption(grant, own.nonce, keys);
+    expect(problem(await ann.vaultPost(`/ra/enrolments/${own.id}`, again))).toBe("400 invalid-grant");
 
     expect(problem(await enrol(ann, keys, { origin: system.appOrigin }))).toBe("403 foreign-origin");
     expect(problem(await enrol(ann, keys, { origin: "null" }))).toBe("403 foreign-origin");

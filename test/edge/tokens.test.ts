@@ -287,7 +287,7 @@ describe("access", () => {
     const { browser, tokens } = await signedIn();
     const { tokens: other } = await signedIn("Somebody Else");
     const grant = await browser.rest("POST", "/ra/grants", {});
-    expect(json(grant)).toMatchObject({ grant: expect.stringMatching(/^[\w-]{43}$/) });
+    expect(json(grant)).toMatchObject({ grant: expect.stringMatching(/^[a-z2-7]{32}\.[\w-]{43}$/) });
     const own = { account: tokens.accounts[0]!.id, count: 2, purpose: "document" };
     const keys = await browser.rest("POST", "/kms/data-keys", own);
     expect(json(keys).edks).toHaveLength(2);

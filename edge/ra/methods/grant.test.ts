@@ -3,12 +3,13 @@ import { sqlStorage } from "#test/support/sql-storage.ts";
 import { ok } from "../../result.ts";
 import { MIGRATIONS } from "../schema.ts";
 import { consumeSession, openSession } from "../session.ts";
-import { grantMethod, makeGrant, storeGrant } from "./grant.ts";
+import { grantMethod, makeGrant, storeGrant, useUp } from "./grant.ts";
 
 const NOW = 1_800_000_000;
+const USER = "u".repeat(32);
 const caller = {
   tenant: "acme",
-  user: "u1",
+  user: USER,
   accounts: ["a1"],
   custodian: "CN=u1,OU=page,O=acme",
   client: "page",
@@ -16,14 +17,14 @@ const caller = {
   origin: "https://app.example",
   requestId: "r1",
 };
-const by = { tenant: "acme", user: "u1", origin: "https://vault.example", requestId: "r2" };
+const by = { tenant: "acme", user: USER, origin: "https://vault.example", requestId: "r2" };
 let sql: SqlStorage;
 beforeEach(() => {
   sql = sqlStorage(MIGRATIONS);
 });
 
 async function issued() {
-  const made = await makeGrant(NOW);
+  const made = await makeGrant(USER, NOW);
   expect(storeGrant(sql, caller, made, NOW).ok).toBe(true);
   return made;
 }
@@ -39,7 +40,7 @@ describe("M3 grant", () => {
     const { grant } = await issued();
     expect(await consume(grant)).toEqual({
       ok: true,
-      value: { user: "u1", custodian: caller.custodian, client: "page", jkt: "thumb", origin: caller.origin },
+      value: { user: USER, custodian: caller.custodian, client: "page", jkt: "thumb", origin: caller.origin },
     });
   });
 
@@ -61,9 +62,15 @@ describe("M3 grant", () => {
 
   it("M20 refuses another user and is used up by it", async () => {
     const { grant } = await issued();
-    expect(await consume(grant, { ...by, user: "u2" })).toMatchObject({
+    expect(await consume(grant, { ...by, user: "w".repeat(32) })).toMatchObject({
       problem: { code: "foreign-custodian" },
     });
+    // The object of the one for whom it is hears of that.
+    const { addressee, message } = sql
+      .exec<{ addressee: string; message: string }>("SELECT addressee, message FROM outbox")
+      .one();
+    expect(addressee).toBe(`principal/${USER}`);
+    useUp(sql, [JSON.parse(message)], NOW);
     expect(await consume(grant)).toMatchObject({ ok: false });
   });
 
@@ -75,24 +82,29 @@ describe("M3 grant", () => {
         hash: String(row.hash),
       })),
     );
-    expect(dump).not.toContain(grant);
-    expect(dump).not.toContain(Buffer.from(grant, "base64url").toString("hex").toUpperCase());
+    const secret = grant.slice(grant.indexOf(".") + 1);
+    expect(dump).not.toContain(secret);
+    expect(dump).not.toContain(Buffer.from(secret, "base64url").toString("hex").toUpperCase());
   });
 
-  it.each(["", "x", "A".repeat(42), "A".repeat(44), "*".repeat(43)])(
-    "takes %j for no credential",
-    async (text) => {
-      expect(await grantMethod.prepare(text)).toBeNull();
-    },
-  );
+  it.each([
+    "",
+    "x",
+    "A".repeat(43),
+    `${USER}.${"A".repeat(42)}`,
+    `${USER}.${"A".repeat(44)}`,
+    `${USER}.${"*".repeat(43)}`,
+  ])("takes %j for no credential", async (text) => {
+    expect(await grantMethod.prepare(text)).toBeNull();
+  });
 
   it("bounds what one user has open", async () => {
     for (let i = 0; i < 16; i++) await issued();
     const open = () =>
       sql.exec<{ open: number }>("SELECT count(*) AS open FROM grants WHERE used IS NULL").one().open;
-    expect(storeGrant(sql, caller, await makeGrant(NOW), NOW).ok).toBe(true);
+    expect(storeGrant(sql, caller, await makeGrant(USER, NOW), NOW).ok).toBe(true);
     expect(open()).toBe(16);
-    expect(storeGrant(sql, caller, await makeGrant(NOW + 60), NOW + 60).ok).toBe(true);
+    expect(storeGrant(sql, caller, await makeGrant(USER, NOW + 60), NOW + 60).ok).toBe(true);
   });
 });
 
@@ -112,7 +124,7 @@ describe("enrolment session", () => {
     expect(consumeSession(sql, late.id, by, late.expires)).toMatchObject({
       problem: { code: "invalid-grant" },
     });
-    expect(consumeSession(sql, open().id, { ...by, user: "u2" }, NOW)).toMatchObject({
+    expect(consumeSession(sql, open().id, { ...by, user: "w".repeat(32) }, NOW)).toMatchObject({
       problem: { code: "foreign-custodian" },
     });
   });

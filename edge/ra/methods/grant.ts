@@ -1,17 +1,19 @@
 /**
  * Authorization grant (M3): the custodian, a registered tenant with a certificate (M5), asks for it and passes it into
- * the microservice, which redeems it from the vault's origin under the vault's cookie. 256 bits, 60 seconds, once.
+ * the microservice, which redeems it from the vault's origin under the vault's cookie. It names whom it is for, and has 256
+ * random bits; 60 seconds, once.
  */
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { sha256 } from "#protocol/digest.ts";
 import type { Caller } from "../../caller.ts";
+import { intend } from "../../outbox.ts";
 import { type Decision, ok, refuse, refuseForNow } from "../../result.ts";
+import { bearerOf, principalOf } from "../../secret.ts";
 import type { Applicant, Binding } from "../types.ts";
 import type { EnrolmentMethod, Verification } from "./method.ts";
 
 const GRANT_SECONDS = 60;
-const GRANT_BYTES = 32;
 /** Enrolments that one user may begin in a minute, unless configured otherwise. */
 export const DEFAULT_PER_MINUTE = 120;
 /**
@@ -23,9 +25,12 @@ export const DEFAULT_PER_MINUTE = 120;
 const MAX_OPEN = 16;
 
 /** A new grant and the hash under which it is stored. */
-export async function makeGrant(now: number): Promise<{ grant: string; hash: Uint8Array; expires: number }> {
-  const secret = crypto.getRandomValues(new Uint8Array(GRANT_BYTES));
-  return { grant: encodeBase64url(secret), hash: await sha256(secret), expires: now + GRANT_SECONDS };
+export async function makeGrant(
+  user: string,
+  now: number,
+): Promise<{ grant: string; hash: Uint8Array; expires: number }> {
+  const grant = bearerOf(user);
+  return { grant, hash: await sha256(grant), expires: now + GRANT_SECONDS };
 }
 
 /** Stores it, in the transaction of the decision. Refuses when this user has begun too many of late. */
@@ -72,18 +77,27 @@ export const grantMethod = {
   challenge: { nonce: 32, signedIn: true },
 
   async prepare(credential) {
-    try {
-      const secret = decodeBase64url(credential);
-      if (secret.length !== GRANT_BYTES) return null;
-      const hash = await sha256(secret);
-      return { consume: (sql, by, now) => consume(sql, hash, by, now) };
-    } catch {
-      return null;
-    }
+    const principal = principalOf(credential);
+    if (principal === null) return null;
+    const hash = await sha256(credential);
+    return { consume: (sql, by, now) => consume(sql, { principal, hash }, by, now) };
   },
 } as const satisfies EnrolmentMethod;
 
-function consume(sql: SqlStorage, hash: Uint8Array, by: Applicant, now: number): Decision<Verification> {
+/** A grant that somebody presented for whom it is not, as the object of the one for whom it is hears of it. */
+export type Exposed = { grant: string };
+
+function consume(
+  sql: SqlStorage,
+  { principal, hash }: { principal: string; hash: Uint8Array },
+  by: Applicant,
+  now: number,
+): Decision<Verification> {
+  if (principal !== by.user) {
+    // It is in wrong hands: with whom it was given to it is used up too.
+    intend(sql, `principal/${principal}`, { grant: encodeBase64url(hash) } satisfies Exposed);
+    return refuse("foreign-custodian", "grant belongs to another user");
+  }
   const [row] = [
     ...sql.exec<Binding & { expires: number }>(
       "UPDATE grants SET used = ? WHERE hash = ? AND used IS NULL RETURNING user, custodian, client, jkt, origin, expires",
@@ -93,9 +107,14 @@ function consume(sql: SqlStorage, hash: Uint8Array, by: Applicant, now: number):
   ];
   if (!row) return refuse("invalid-grant", "grant unknown or already used");
   if (!(now < row.expires)) return refuse("invalid-grant", "grant expired");
-  if (row.user !== by.user) return refuse("foreign-custodian", "grant belongs to another user");
   const { user, custodian, client, jkt, origin } = row;
   const binding = { user, custodian, client, jkt, origin };
   // A grant says who asked, and nothing of what runs.
   return ok(async () => ok({ binding, tier: "software" }));
+}
+
+/** Uses grants up that somebody else has presented. */
+export function useUp(sql: SqlStorage, exposed: readonly Exposed[], now: number): void {
+  for (const { grant } of exposed)
+    sql.exec("UPDATE grants SET used = ? WHERE hash = ? AND used IS NULL", now, decodeBase64url(grant));
 }

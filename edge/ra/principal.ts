@@ -1,0 +1,327 @@
+import { DurableObject } from "cloudflare:workers";
+import { encodeBase64url } from "#protocol/base64url.ts";
+import { seconds } from "#protocol/clock.ts";
+import type { ProblemCode, Redemption } from "#protocol/contract/index.ts";
+import { CUSTODIANS_CA } from "#protocol/hierarchy/index.ts";
+import { wakeBy } from "../alarm.ts";
+import { authorize } from "../authorize.ts";
+import { configuredBound } from "../bound.ts";
+import type { Caller } from "../caller.ts";
+import { failureOf, type Hsm, openHsm } from "../hsm/index.ts";
+import { type Ledger, openLedger } from "../hsm/keys/index.ts";
+import type { Custodian } from "../iam/types.ts";
+import { type Outbox, openOutbox } from "../outbox.ts";
+import { takeTurn } from "../pace.ts";
+import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
+import { hasStore, openStore, type Store } from "../store.ts";
+import { tenantNamed } from "../tenants.ts";
+import { checkStanding } from "./custodian.ts";
+import { verifyCustodianCertificate } from "./custodian-certificate.ts";
+import { certify } from "./enrol.ts";
+import {
+  endCustodian,
+  findRecipient,
+  insertInstance,
+  listInstances,
+  makeRoom,
+  noteUse,
+  revokeInstance,
+} from "./instances.ts";
+import {
+  DEFAULT_PER_MINUTE,
+  type Exposed,
+  makeGrant,
+  methodsFor,
+  storeGrant,
+  useUp,
+} from "./methods/index.ts";
+import { prepareRedemption, type Redeemed } from "./redemption.ts";
+import { verifyRequest } from "./request.ts";
+import { namesOf, retireEnded } from "./retire.ts";
+import { MIGRATIONS } from "./schema.ts";
+import { NOBODY, openSession } from "./session.ts";
+import type { Applicant, Enrolment, EnrolmentOpened, GrantIssued, Instance, Recipient } from "./types.ts";
+
+/** What the RA needs of its neighbours. */
+interface Neighbours {
+  IAM: {
+    custodian(of: { tenant: string; user: string; dn: string; jkt: string }): Promise<Result<Custodian>>;
+  };
+  KMS: { hasMasterKey(of: { tenant: string }): Promise<Result<boolean>> };
+}
+
+type Opened = { store: Store; ledger: Ledger; outbox: Outbox };
+
+/** Live instances of one user, unless configured otherwise: devices, tabs and processes. */
+const DEFAULT_INSTANCES = 32;
+
+/**
+ * One principal, named `<tenant>/<principal>`: all that a person has enrolled, or is about to; those who enrol without signing in
+ * have one together. Whom an enrolment names is asked, and decides by what it has: where nobody ever enrolled, nothing is kept.
+ */
+export class RaPrincipalObject extends DurableObject<Env> {
+  readonly #hsm: Hsm;
+  readonly #neighbours: Neighbours;
+  readonly #maxInstances: number;
+  readonly #enrolmentsPerMinute: number;
+  /** Ceremonies that wait for the HSM, so that none ends with an instance of a sign-in that has ended meanwhile. */
+  readonly #underWay = new Set<{ jkt: string; ended: boolean }>();
+  #opened: Opened | undefined;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#hsm = openHsm(env.HSM_RA, env.COFFER_HSM_URL);
+    this.#neighbours = env;
+    const { COFFER_INSTANCES_PER_USER: instances, COFFER_ENROLMENTS_PER_MINUTE: enrolments } = env;
+    this.#maxInstances = configuredBound("COFFER_INSTANCES_PER_USER", instances, DEFAULT_INSTANCES);
+    this.#enrolmentsPerMinute = configuredBound(
+      "COFFER_ENROLMENTS_PER_MINUTE",
+      enrolments,
+      DEFAULT_PER_MINUTE,
+    );
+    if (hasStore(ctx)) this.#open();
+  }
+
+  /** For whom the caller's token or the vault's cookie has proved to be. */
+  #open(): Opened {
+    if (this.#opened) return this.#opened;
+    const { ctx, env } = this;
+    const store = openStore(ctx, { domain: "ra", audit: env.AUDIT_RA, migrations: MIGRATIONS });
+    const ledger = openLedger(ctx, this.#hsm, "ra", ({ id }) => namesOf(id));
+    const outbox = openOutbox<Exposed>(ctx, (addressee, exposed) => {
+      const principal = addressee.slice("principal/".length);
+      return env.RA_PRINCIPAL_OBJECT.getByName(`${store.tenant}/${principal}`).exposed(exposed);
+    });
+    this.#opened = { store, ledger, outbox };
+    return this.#opened;
+  }
+
+  /** M3, M5: a grant for a registered custodian with a valid certificate whose tenant has a master key. */
+  async grant(caller: Caller): Promise<Result<GrantIssued>> {
+    const now = seconds(Date.now());
+    const { tenant, user, custodian: dn, jkt, requestId } = caller;
+    const [{ registered, certificate }, master, made] = await Promise.all([
+      this.#certified({ tenant, user, dn, jkt }, now),
+      this.#neighbours.KMS.hasMasterKey({ tenant }),
+      makeGrant(user, now),
+    ]);
+    const { store } = this.#open();
+    return authorize<GrantIssued>(
+      store,
+      { action: "ra:grant", caller, resource: `custodian/${dn}`, requestId },
+      (sql) => {
+        const apps = tenantNamed(this.env, store.tenant).apps.map(({ origin }) => origin);
+        const standing = checkStanding(caller, { registered, certificate, master, apps, now });
+        if (!standing.ok) return standing;
+        const stored = storeGrant(sql, caller, made, now, this.#enrolmentsPerMinute);
+        return stored.ok ? ok({ grant: made.grant, expires: made.expires }) : stored;
+      },
+    );
+  }
+
+  /** What the IAM knows of a custodian, and whether the certificate that it keeps holds under the authority's at the HSM. */
+  async #certified(
+    wanted: { tenant: string; user: string; dn: string; jkt: string },
+    now: number,
+  ): Promise<{ registered: Result<Custodian>; certificate: Decision<void> }> {
+    const registered = await this.#neighbours.IAM.custodian(wanted);
+    if (!registered.ok) return { registered, certificate: { ...registered, reason: "not registered" } };
+    let authority: Uint8Array<ArrayBuffer>;
+    try {
+      authority = await this.#hsm.certificate(CUSTODIANS_CA.certificate);
+    } catch (error) {
+      return {
+        registered,
+        certificate: refuse(failureOf(error).code, "no certificate of the custodians CA"),
+      };
+    }
+    const certificate = await verifyCustodianCertificate(registered.value, authority, now).then(
+      () => ok(undefined),
+      (error: Error) => refuse("forbidden", `custodian's certificate: ${error.message.slice(0, 100)}`),
+    );
+    return { registered, certificate };
+  }
+
+  /** Opens an enrolment session, by the methods that this applicant may use. */
+  openEnrolment(by: Applicant): Result<EnrolmentOpened> {
+    const { store } = this.#open();
+    return authorize<EnrolmentOpened>(store, { action: "ra:enrolment", ...aboutOf(by) }, (sql) => {
+      const foreign = this.#refuseForeign(store, by);
+      if (foreign) return foreign;
+      const methods = methodsFor(by);
+      const nonceBytes = Math.max(...methods.map(({ challenge }) => challenge.nonce));
+      const what = { what: "ra:enrolment", user: by.user ?? NOBODY };
+      const turn = takeTurn(sql, what, this.#enrolmentsPerMinute, seconds(Date.now()));
+      if (!turn.ok) return turn;
+      const session = openSession(sql, by, seconds(Date.now()), nonceBytes);
+      if (!session.ok) return session;
+      const { id, nonce, expires } = session.value;
+      return ok({ id, nonce: encodeBase64url(nonce), expires, accepts: methods.map(({ name }) => name) });
+    });
+  }
+
+  /**
+   * Redeems an enrolment (M1 to M3): session and credential are consumed in one transaction before anything else is looked
+   * at or anyone is called; whatever fails afterwards leaves nothing but that and the audit rows (M20).
+   */
+  async redeemEnrolment(by: Applicant, id: string, request: Redemption): Promise<Result<Enrolment>> {
+    const opened = this.#opened;
+    // Nobody ever enrolled here: there is nothing that could be consumed, and nothing to record.
+    if (opened === undefined) return fail("invalid-grant");
+    const redeem = await prepareRedemption(by, id, request);
+    const now = Date.now();
+    const about = aboutOf(by, `enrolment/${String(id).slice(0, 128)}`);
+    const decision = authorize(
+      opened.store,
+      { action: "ra:redeem", ...about },
+      (sql) => this.#refuseForeign(opened.store, by) ?? redeem(sql, seconds(now)),
+    );
+    // Before it is answered, a grant of somebody else's is used up with them.
+    await opened.outbox.send();
+    if (!decision.ok) return decision;
+
+    return this.#certify(opened, about, { ...decision.value, request, now });
+  }
+
+  /** What follows once the credential is consumed. It ends with a recorded instance, or with nothing but an audit row. */
+  async #certify(
+    { store, ledger }: Opened,
+    about: ReturnType<typeof aboutOf>,
+    redeemed: Redeemed & { request: Redemption; now: number },
+  ): Promise<Result<Enrolment>> {
+    const { nonce, verify, request, method, now } = redeemed;
+    const { sql, tenant } = store;
+    const action = "ra:certify";
+    const deny = (code: ProblemCode, reason: string) =>
+      authorize<never>(store, { action, ...about }, () => refuse(code, reason.slice(0, 200)));
+
+    const keys = await verifyRequest(request, nonce).catch((error: Error) => error);
+    if (keys instanceof Error) return deny("invalid-certificate", keys.message);
+    const admitted = await verify({ nonce, keys, now: seconds(now) }).catch((error: Error) =>
+      refuse("invalid-grant", error.message),
+    );
+    if (!admitted.ok) return deny(admitted.problem.code, admitted.reason);
+    const { binding, tier } = admitted.value;
+    const { user, custodian: dn, jkt } = binding;
+    const signedIn = () =>
+      this.#neighbours.IAM.custodian({ tenant, user, dn, jkt }).catch(() => fail("internal"));
+    const custodian = await signedIn();
+    if (!custodian.ok) return deny("foreign-custodian", "the custodian's sign-in has ended");
+    const until = custodian.value.notAfter;
+    const instance = crypto.randomUUID();
+    const underWay = { jkt, ended: false };
+    this.#underWay.add(underWay);
+    const registration = { id: instance, objects: 2 };
+    ledger.begin(registration);
+    try {
+      const ceremony = { instance, tenant, method, tier, binding, keys, now, until };
+      const { record, enrolled } = await certify(this.#hsm, ceremony);
+      // The HSM took its time: a user who has signed out meanwhile gets no instance that the sign-out did not see.
+      const registered = await signedIn();
+      let replaced: string[] = [];
+      const stored = authorize<Enrolment>(
+        store,
+        { action, ...about, resource: `instance/${instance}` },
+        () => {
+          // The IAM may have answered before the end, and told us of the end before its answer came.
+          if (!registered.ok || underWay.ended)
+            return refuse("foreign-custodian", "the custodian's sign-in has ended");
+          replaced = makeRoom(sql, binding.user, this.#maxInstances, seconds(now));
+          insertInstance(sql, record);
+          ledger.end(registration);
+          return ok(enrolled);
+        },
+      );
+      for (const id of replaced)
+        authorize(store, { action: "ra:replace", ...about, resource: `instance/${id}` }, () => ok(null));
+      if (replaced.length > 0) this.ctx.waitUntil(retireEnded(this.ctx.storage, this.#hsm));
+      await (stored.ok ? wakeBy(this.ctx.storage, record.notAfter * 1000) : ledger.clear(registration));
+      return stored;
+    } catch (error) {
+      await ledger.clear(registration);
+      const { code, reason } = failureOf(error);
+      return deny(code, reason);
+    } finally {
+      this.#underWay.delete(underWay);
+    }
+  }
+
+  /** Somebody has presented grants of this principal's. */
+  exposed(grants: Exposed[]): Result<null> {
+    if (this.#opened === undefined) return ok(null);
+    const about = { action: "ra:exposed", caller: null, resource: "grant", requestId: crypto.randomUUID() };
+    return authorize(this.#opened.store, about, (sql) => {
+      useUp(sql, grants, seconds(Date.now()));
+      return ok(null);
+    });
+  }
+
+  /** For the KMS: which instance of a user holds the wrapping certificate with this base64url SHA-256. */
+  recipient({ user, thumbprint }: { user: string; thumbprint: string }): Result<Recipient> {
+    if (this.#opened === undefined) return fail("not-recipient");
+    const { sql } = this.#opened.store;
+    const now = seconds(Date.now());
+    const recipient = findRecipient(sql, { user, thumbprint }, now);
+    if (recipient?.status === "active") noteUse(sql, thumbprint, now);
+    return recipient ? ok(recipient) : fail("not-recipient");
+  }
+
+  /** The caller's own instances. */
+  instances(caller: Caller): Result<Instance[]> {
+    const { user, requestId } = caller;
+    const about = { action: "ra:instances", caller, resource: `user/${user}`, requestId };
+    return authorize(this.#open().store, about, (sql) => ok(listInstances(sql, caller, seconds(Date.now()))));
+  }
+
+  /** M12, W12: ends one instance of the caller; the KMS refuses it at once, the HSM as soon as it can be reached. */
+  async revoke(caller: Caller, id: string): Promise<Result<void>> {
+    const { requestId } = caller;
+    const resource = `instance/${String(id).slice(0, 64)}`;
+    const about = { action: "ra:revoke", caller, resource, requestId };
+    const decision = authorize(this.#open().store, about, (sql) => revokeInstance(sql, id, caller));
+    if (decision.ok) await retireEnded(this.ctx.storage, this.#hsm);
+    return decision;
+  }
+
+  /** Revokes the instances and open grants of custodians whose sign-in has ended. */
+  ended(jkts: string[]): Result<null> {
+    if (this.#opened === undefined) return ok(null);
+    const { store } = this.#opened;
+    const requestId = crypto.randomUUID();
+    for (const underWay of this.#underWay) if (jkts.includes(underWay.jkt)) underWay.ended = true;
+    for (const jkt of jkts) {
+      const about = { action: "ra:sign-out", caller: null, resource: `key/${jkt.slice(0, 64)}`, requestId };
+      const done = authorize(store, about, (sql) => {
+        endCustodian(sql, jkt, seconds(Date.now()));
+        return ok(null);
+      });
+      if (!done.ok) return done;
+    }
+    // The KMS refuses them from now on; nobody has to wait until the HSM has forgotten them.
+    this.ctx.waitUntil(retireEnded(this.ctx.storage, this.#hsm));
+    return ok(null);
+  }
+
+  override async alarm(): Promise<void> {
+    const { store, ledger, outbox } = this.#open();
+    await store.flush();
+    await outbox.send();
+    await ledger.sweep();
+    await retireEnded(this.ctx.storage, this.#hsm);
+  }
+
+  #refuseForeign({ tenant }: Store, by: Applicant) {
+    if (by.tenant !== tenant) return refuse("forbidden", "signed in at another tenant");
+    if (by.origin !== tenantNamed(this.env, tenant).vault)
+      return refuse("foreign-origin", "not the vault's origin");
+    return null;
+  }
+}
+
+/** What the audit log says of an enrolment session, or of what is done in it. */
+function aboutOf({ user, requestId }: Applicant, what?: string) {
+  const resource = [...(user === null ? [] : [`user/${user}`]), ...(what === undefined ? [] : [what])].join(
+    "/",
+  );
+  return { caller: null, resource, requestId, ...(user === null ? {} : { user }) };
+}
