@@ -8,7 +8,6 @@ import type { Store } from "./store.ts";
 const caller: Caller = {
   tenant: "acme",
   user: "u",
-  accounts: [],
   custodian: "CN=u",
   client: "https://app.example",
   jkt: "k",

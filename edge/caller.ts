@@ -6,8 +6,6 @@ export type Caller = {
   tenant: string;
   /** Id of the user who signed in. */
   user: string;
-  /** Ids of the accounts that this user may act for. */
-  accounts: string[];
   /** Distinguished Name of the custodian: `CN=<user>,OU=<origin>,O=<tenant>`. */
   custodian: string;
   /** OAuth client id of the app. */

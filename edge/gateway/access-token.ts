@@ -1,7 +1,7 @@
 import { createLocalJWKSet, jwtVerify } from "jose";
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
-import { base64url, checked, line, list, open, seconds } from "#protocol/shape.ts";
+import { base64url, checked, line, open, seconds } from "#protocol/shape.ts";
 import type { Caller } from "../caller.ts";
 import type { TokenKey } from "../iam/types.ts";
 import { Refused } from "./problem.ts";
@@ -16,7 +16,6 @@ const claims = open({
   sub: name,
   client_id: name,
   tenant: name,
-  accounts: list(name, 0, 1000),
   custodian: name,
   cnf: open({ jkt: base64url(32) }),
 });
@@ -46,9 +45,9 @@ export async function verifyAccessToken(
       currentDate: new Date(now * 1000),
       requiredClaims: ["exp", "iat", "sub", "jti"],
     });
-    const { iat, sub, client_id, tenant, accounts, custodian, cnf } = checked(claims, payload);
+    const { iat, sub, client_id, tenant, custodian, cnf } = checked(claims, payload);
     if (!(iat <= now + CLOCK_TOLERANCE)) throw new Error("iat");
-    return { tenant, user: sub, accounts, custodian, client: client_id, jkt: cnf.jkt, origin: audience };
+    return { tenant, user: sub, custodian, client: client_id, jkt: cnf.jkt, origin: audience };
   } catch {
     throw new Refused("invalid-token");
   }

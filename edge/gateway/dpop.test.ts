@@ -78,7 +78,6 @@ describe("access token", () => {
     sub: "u",
     client_id: "c",
     tenant: "t",
-    accounts: ["a"],
     custodian: "CN=u",
     cnf: { jkt: "k".repeat(43) },
     jti: "j",
@@ -99,7 +98,7 @@ describe("access token", () => {
 
   it("names its caller", async () => {
     expect(await verify(sign())).toEqual({
-      ...{ tenant: "t", user: "u", accounts: ["a"], custodian: "CN=u", client: "c" },
+      ...{ tenant: "t", user: "u", custodian: "CN=u", client: "c" },
       ...{ jkt: claims.cnf.jkt, origin: "https://app.example" },
     });
   });

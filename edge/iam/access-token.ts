@@ -6,7 +6,7 @@ import type { TokenKey } from "./types.ts";
 /** Life of an access token, seconds. Revocation waits at most this long. */
 export const ACCESS_TOKEN_SECONDS = 600;
 
-/** Claims of an access token: RFC 9068 §2.2, RFC 9449 §6, and ours. */
+/** Claims of an access token: RFC 9068 §2.2, RFC 9449 §6, and ours. It names no accounts: there may be any number, and they change. */
 export type AccessTokenClaims = {
   iss: string;
   sub: string;
@@ -17,7 +17,6 @@ export type AccessTokenClaims = {
   jti: string;
   cnf: { jkt: string };
   tenant: string;
-  accounts: string[];
   custodian: string;
 };
 

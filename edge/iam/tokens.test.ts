@@ -113,6 +113,18 @@ describe("token endpoint", () => {
     expect((await refresh(again.value.refresh_token)).ok).toBe(true);
   });
 
+  it("gives a token that is no longer for a member of a thousand accounts, and tells the app all of them", async () => {
+    const { refresh, sql } = await fixture();
+    const one = await refresh("first");
+    if (!one.ok) throw new Error(one.problem.code);
+    for (let i = 0; i < 1000; i++)
+      sql.exec("INSERT INTO memberships VALUES (?, 'An account', ?)", crypto.randomUUID(), i);
+    const many = await refresh(one.value.refresh_token);
+    if (!many.ok) throw new Error(many.problem.code);
+    expect(many.value.accounts).toHaveLength(1000);
+    expect(many.value.access_token).toHaveLength(one.value.access_token.length);
+  });
+
   it("says how long the token holds, which is shorter at the end of a sign-in", async () => {
     const { refresh, sql } = await fixture();
     expect(await refresh("first")).toMatchObject({ value: { expires_in: 500 } });

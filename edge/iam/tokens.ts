@@ -217,7 +217,6 @@ function claims({ store, tenant, now }: TokenEndpoint, family: Family, audience:
     jti: crypto.randomUUID(),
     cnf: { jkt },
     tenant: store.tenant,
-    accounts: accountsOf(store.sql).map(({ id }) => id),
     custodian: custodianName({ user, origin: audience, tenant: store.tenant }),
   };
 }

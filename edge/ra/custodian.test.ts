@@ -8,7 +8,6 @@ const NOW = 1_800_000_000;
 const caller: Caller = {
   tenant: "acme",
   user: "u1",
-  accounts: ["a1"],
   custodian: "CN=u1,OU=https://app.example,O=acme",
   client: "https://app.example",
   jkt: "thumb",

@@ -166,11 +166,11 @@ describe("tokens", () => {
   it("name the tenant of the host, whatever else is right about them", async () => {
     const claimed = async (tenant: string): Promise<string> => {
       const iat = seconds(Date.now());
-      const { user, accounts, custodian } = una.tokens;
+      const { user, custodian } = una.tokens;
       const granted: AccessTokenClaims = {
         ...{ iss: una.vault, aud: una.app, sub: user.id, client_id: "page", iat, exp: iat + 60 },
         ...{ jti: crypto.randomUUID(), cnf: { jkt: await thumbprint(una.key.jwk) }, tenant },
-        ...{ accounts: accounts.map(({ id }) => id), custodian: custodian.dn },
+        custodian: custodian.dn,
       };
       const there = at(una, una);
       const access_token = await withHsm(IDENTITY.iam, (hsm) => signAccessToken(hsm, granted));

@@ -31,6 +31,7 @@ describe("sign-in", () => {
     const claims = decodeJwt(tokens.access_token);
     const { dn, certificate } = tokens.custodian;
     expect(claims).toMatchObject({ iss: browser.vault, aud: browser.app, custodian: dn });
+    expect(JSON.stringify(claims)).not.toContain(browser.account);
     const parsed = new x509.X509Certificate(Buffer.from(certificate, "base64url"));
     expect(parsed.subject.replaceAll(", ", ",")).toBe(`CN=${claims.sub},OU=${browser.app},O=${TENANT}`);
     expect(dn).toBe(`CN=${claims.sub},OU=${browser.app},O=${TENANT}`);

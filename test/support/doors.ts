@@ -74,7 +74,6 @@ export function callerOf({ tokens, app }: EdgeClient, tenant = "development") {
   return {
     tenant,
     user: sub,
-    accounts: [],
     custodian,
     client: client_id,
     jkt: cnf.jkt,

@@ -9,7 +9,6 @@ const NOW = 1_800_000_000;
 const caller: Caller = {
   tenant: "acme",
   user: "u1",
-  accounts: ["a1"],
   custodian: "CN=u1,OU=page,O=acme",
   client: "page",
   jkt: "t",

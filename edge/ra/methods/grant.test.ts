@@ -10,7 +10,6 @@ const USER = "u".repeat(32);
 const caller = {
   tenant: "acme",
   user: USER,
-  accounts: ["a1"],
   custodian: "CN=u1,OU=page,O=acme",
   client: "page",
   jkt: "thumb",
