@@ -219,7 +219,7 @@ describe("enrolment", () => {
     const there = await openSession(una);
     const keys = await makeKeys();
     const body = await redemption(grant, there.nonce, keys);
-    expect(problem(await una.vaultPost(`/ra/enrolments/${there.id}`, body))).toBe("400 invalid-grant");
+    expect(problem(await una.vaultPost(`/ra/enrolments/${there.id}`, body))).toBe("403 foreign-custodian");
     const home = await openSession(ann);
     const again = await redemption(grant, home.nonce, keys);
     expect((await ann.vaultPost(`/ra/enrolments/${home.id}`, again)).status).toBe(200);
