@@ -81,6 +81,6 @@ describe("the audit log", () => {
     for (const { key } of segments)
       expect(key).toMatch(/^development\/source\/[\w/-]+\/\d{16}-\d{16}-[\w-]{43}\.ndjson$/);
     const bucket = readdirSync(join(system.edgeDir), { recursive: true }).map(String);
-    expect(bucket.some((path) => path.includes("coffer-audit"))).toBe(true);
+    expect(bucket.some((path) => path.includes("coffer-audit-segments"))).toBe(true);
   });
 });
