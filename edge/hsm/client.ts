@@ -19,7 +19,7 @@ export type HsmFetcher = { fetch(url: string, init: RequestInit): Promise<Respon
 type KmipClient = ReturnType<typeof createKmipClient>;
 
 export type Hsm = Pick<KmipClient, "batch" | "request"> & {
-  /** Unique identifier of the one object with this Name. Kept for the life of this client; throws if there is not exactly one. */
+  /** Unique identifier of the one object with this Name. Kept for a minute; throws if there is not exactly one. */
   locate(name: string): Promise<string>;
   /** SubjectPublicKeyInfo (DER) of the public key object with this name. Kept. */
   publicKey(name: string): Promise<Uint8Array<ArrayBuffer>>;
@@ -32,19 +32,21 @@ export type Hsm = Pick<KmipClient, "batch" | "request"> & {
 };
 
 const TIMEOUT_MS = 10_000;
+/** A key or a certificate that the officer replaces is known a minute later, to all objects of a deployment alike. */
+const KEPT_MS = 60_000;
 /** KMIP answers here are small; what is larger is not read to its end. */
 const MAXIMUM_RESPONSE = 1024 * 1024;
 
 /** Opens the client. Keep it as long as the Durable Object lives; it holds names and public material, no secret. */
 export function openHsm(fetcher: HsmFetcher, url: string): Hsm {
   const client = createKmipClient({ exchange: (bytes) => exchange(fetcher, url, bytes) });
-  const kept = new Map<string, Promise<unknown>>();
+  const kept = new Map<string, { reading: Promise<unknown>; until: number }>();
 
   function once<T>(key: string, read: () => Promise<T>): Promise<T> {
-    const known = kept.get(key) as Promise<T> | undefined;
-    if (known !== undefined) return known;
+    const known = kept.get(key);
+    if (known !== undefined && Date.now() < known.until) return known.reading as Promise<T>;
     const reading = read();
-    kept.set(key, reading);
+    kept.set(key, { reading, until: Date.now() + KEPT_MS });
     reading.catch(() => kept.delete(key));
     return reading;
   }
