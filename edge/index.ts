@@ -8,7 +8,7 @@ import { createApp } from "./gateway/index.ts";
 export { Audit, AuditLogObject, AuditObject, AuditSourceObject } from "./audit/index.ts";
 export { Datastore, DatastoreAccountObject, DatastoreObject } from "./datastore/index.ts";
 export { GatewayObject } from "./gateway/index.ts";
-export { Iam, IamAccountObject, IamObject, IamPrincipalObject } from "./iam/index.ts";
+export { Iam, IamAccountObject, IamAdministration, IamObject, IamPrincipalObject } from "./iam/index.ts";
 export { Kms, KmsAccountObject, KmsObject } from "./kms/index.ts";
 export { Ra, RaObject, RaPrincipalObject } from "./ra/index.ts";
 

@@ -6,6 +6,7 @@ import type { Store } from "../store.ts";
 import { makeRoomForCode } from "./bounds.ts";
 import type { Client } from "./clients.ts";
 import { endFamilies } from "./families.ts";
+import { DENIED } from "./settings.ts";
 import type { TicketCheck } from "./ticket.ts";
 
 /** RFC 6749 §4.1.2 asks for ten minutes at most; a browser comes back at once. Seconds. */
@@ -65,13 +66,15 @@ export async function issueCode(
     session: string;
     /** What became of the ticket of the form that was answered. */
     answered: TicketCheck;
+    /** Apps that get none. */
+    denied: readonly string[];
     requestId: string;
     now: number;
     /** Codes of one user in a minute. */
     perMinute: number;
   },
 ): Promise<Result<{ code: string }>> {
-  const { principal, request, session, answered, requestId, now, perMinute } = options;
+  const { principal, request, session, answered, requestId, now, perMinute, denied } = options;
   const code = bearerOf(principal);
   const hash = await hashSecret(code);
   const resource = `client/${request.client.id}`;
@@ -80,6 +83,7 @@ export async function issueCode(
       .exec<{ user: string }>("SELECT user FROM sessions WHERE hash = ? AND expires > ?", session, now)
       .toArray();
     if (live === undefined) return refuse("no-session", "no live session");
+    if (denied.includes(request.client.id)) return turnAway("forbidden", DENIED);
     if (!answered.ok) return turnAway("conflict", `answered too ${answered.again}`);
     const turn = takeTurn(sql, { what: "iam:authorize", user: live.user }, perMinute, now);
     if (!turn.ok) return turn;

@@ -11,6 +11,7 @@ import { tokenKey } from "./access-token.ts";
 import { findClient } from "./clients.ts";
 import { type AuthorizationRequest, readAuthorizationRequest } from "./codes.ts";
 import { BY_NAME, personName } from "./name.ts";
+import { KeptSettings, type Settings } from "./settings.ts";
 import type { SignedIn } from "./sign-in.ts";
 import { checkTicket, makeTicket, type Question, type TicketCheck, ticketKey } from "./ticket.ts";
 import { refuseUnknown, type TokenRequest } from "./tokens.ts";
@@ -43,6 +44,9 @@ export type Account = { name: string; apps: string[]; ticket: string };
 type OfPage = { cookie: string | null } & Pick<Question, "page" | "about">;
 type Present = { session: VaultSession | null; clients: string[] };
 
+/** This isolate's. */
+const kept = new KeptSettings();
+
 /** A caller, and the account that it names. */
 type Wanted = { tenant: string; account: string; caller: Caller };
 
@@ -56,7 +60,7 @@ export class Iam extends WorkerEntrypoint<Env> {
    * first, session or not.
    */
   async authorize(asked: Asked): Promise<Result<AuthorizeAnswer>> {
-    const read = this.#read(asked);
+    const read = await this.#read(asked);
     if (!read.ok) return read.answer;
     return this.#ask(read.request, asked);
   }
@@ -70,7 +74,7 @@ export class Iam extends WorkerEntrypoint<Env> {
     },
   ): Promise<Result<AuthorizeAnswer>> {
     const { tenant, query, cookie, ticket, requestId } = request;
-    const read = this.#read(request);
+    const read = await this.#read(request);
     if (!read.ok) return read.answer;
     if (cookie === null) return this.#ask(read.request, request);
     const answered = await this.#answered(tenant, { cookie, page: "sign-in", about: query, ticket });
@@ -89,7 +93,7 @@ export class Iam extends WorkerEntrypoint<Env> {
     },
   ): Promise<Result<AuthorizeAnswer & { session?: SignedIn }>> {
     const { tenant, query, cookie, ticket, requestId } = request;
-    const read = this.#read(request);
+    const read = await this.#read(request);
     if (!read.ok) return read.answer;
     const asked = { cookie, page: "sign-in", about: query } as const;
     const answered =
@@ -172,7 +176,8 @@ export class Iam extends WorkerEntrypoint<Env> {
     const { grant } = request;
     const principal = principalOf(grant.type === "refresh_token" ? grant.token : grant.code);
     if (principal === null) return refuseUnknown(this.#tenant(tenant), request);
-    return this.#principal(tenant, principal).token(principal, request);
+    const settings = await this.#settings(tenant);
+    return this.#principal(tenant, principal).token(principal, request, settings);
   }
 
   /** Keys that verify access tokens: the deployment's, whichever tenant asks. No object is asked. */
@@ -188,17 +193,18 @@ export class Iam extends WorkerEntrypoint<Env> {
     dn: string;
     jkt: string;
   }): Promise<Result<Custodian>> {
-    return this.#principal(wanted.tenant, wanted.user).custodian(wanted);
+    const settings = await this.#settings(wanted.tenant);
+    return this.#principal(wanted.tenant, wanted.user).custodian(wanted, settings);
   }
 
   /**
-   * Whether the caller's sign-in lives, which the user's object says, and the user is a member of this account, which lives: that
+   * Whether the caller's sign-in lives and its app is not denied, which the user's object says, and the user is a member of this account, which lives: that
    * the account's object says. Errors: `invalid-token`, `forbidden`.
    */
   async member({ tenant, account, caller }: Wanted): Promise<Result<null>> {
     if (caller.tenant !== tenant) return fail("forbidden");
     const [signedIn, member] = await Promise.all([
-      this.#principal(tenant, caller.user).signedIn(caller),
+      this.#signedIn(caller),
       this.#account(tenant, account).member(caller),
     ]);
     return signedIn.ok ? member : signedIn;
@@ -208,7 +214,7 @@ export class Iam extends WorkerEntrypoint<Env> {
   async accountKey({ tenant, account, caller }: Wanted): Promise<Result<AccountKey>> {
     if (caller.tenant !== tenant) return fail("forbidden");
     const [signedIn, key] = await Promise.all([
-      this.#signedIn(caller, "iam:account-key", account),
+      this.#signedIn(caller, { action: "iam:account-key", resource: `account/${account}` }),
       this.#account(tenant, account).accountKey(account, caller),
     ]);
     return signedIn.ok ? key : signedIn;
@@ -219,7 +225,10 @@ export class Iam extends WorkerEntrypoint<Env> {
    * `forbidden`, `conflict` for the last member, who can have the account shredded.
    */
   async leaveAccount(caller: Caller, account: string): Promise<Result<null>> {
-    const signedIn = await this.#signedIn(caller, "iam:leave-account", account);
+    const signedIn = await this.#signedIn(caller, {
+      action: "iam:leave-account",
+      resource: `account/${account}`,
+    });
     return signedIn.ok ? this.#account(caller.tenant, account).leave(caller) : signedIn;
   }
 
@@ -228,13 +237,22 @@ export class Iam extends WorkerEntrypoint<Env> {
    * again, it is the same. Errors: `invalid-token`, `forbidden`.
    */
   async shredAccount(caller: Caller, account: string): Promise<Result<null>> {
-    const signedIn = await this.#signedIn(caller, "iam:shred-account", account);
+    const signedIn = await this.#signedIn(caller, {
+      action: "iam:shred-account",
+      resource: `account/${account}`,
+    });
     return signedIn.ok ? this.#account(caller.tenant, account).shred(caller) : signedIn;
   }
 
-  #signedIn(caller: Caller, action: string, account: string): Promise<Result<null>> {
-    const what = { action, resource: `account/${account}` };
-    return this.#principal(caller.tenant, caller.user).signedIn(caller, what);
+  /** With `what`, a refusal is recorded there. */
+  async #signedIn(caller: Caller, what?: { action: string; resource: string }): Promise<Result<null>> {
+    const settings = await this.#settings(caller.tenant);
+    return this.#principal(caller.tenant, caller.user).signedIn(caller, settings, what);
+  }
+
+  /** As this isolate has them. */
+  #settings(tenant: string): Promise<Settings> {
+    return kept.of(tenant, () => this.#object(tenant).settings());
   }
 
   #tenant(name: string): Tenant {
@@ -290,19 +308,30 @@ export class Iam extends WorkerEntrypoint<Env> {
   }
 
   /** The request in `query`, or what to answer instead. */
-  #read({
+  async #read({
     tenant: name,
     query,
-  }: Asked):
+  }: Asked): Promise<
     | { ok: true; request: AuthorizationRequest }
-    | { ok: false; answer: Result<{ next: "redirect"; location: string }> } {
+    | { ok: false; answer: Result<{ next: "redirect"; location: string }> }
+  > {
     const tenant = this.#tenant(name);
     const read = readAuthorizationRequest(new URLSearchParams(query), (id) => findClient(tenant, id));
-    if (read.ok) return read;
+    if (read.ok) {
+      const { denied } = await this.#settings(name);
+      if (!denied.includes(read.request.client.id)) return read;
+      return { ok: false, answer: ok(this.#denied(tenant, read.request)) };
+    }
     if (read.redirectUri === null) return { ok: false, answer: fail("invalid-client") };
     const { redirectUri, state, error } = read;
     const location = redirect(tenant, redirectUri, { error, state });
     return { ok: false, answer: ok({ next: "redirect", location }) };
+  }
+
+  /** RFC 6749 §4.1.2.1: the app is known, and gets no code. */
+  #denied(tenant: Tenant, { redirectUri, state }: AuthorizationRequest) {
+    const location = redirect(tenant, redirectUri, { error: "unauthorized_client", state });
+    return { next: "redirect" as const, location };
   }
 
   async #ask(
@@ -329,7 +358,16 @@ export class Iam extends WorkerEntrypoint<Env> {
   ): Promise<Result<{ next: "redirect"; location: string }>> {
     const principal = principalOf(by.cookie);
     if (principal === null) return fail("no-session");
-    const issued = await this.#principal(tenant, principal).issueCode({ principal, request, ...by });
+    const settings = await this.#settings(tenant);
+    const issued = await this.#principal(tenant, principal).issueCode({
+      principal,
+      request,
+      settings,
+      ...by,
+    });
+    // The principal's object has heard of it before this isolate.
+    if (!issued.ok && issued.problem.code === "forbidden")
+      return ok(this.#denied(this.#tenant(tenant), request));
     if (!issued.ok) return issued;
     const { redirectUri, state } = request;
     const { code } = issued.value;

@@ -5,6 +5,7 @@
  */
 
 export { IamAccountObject } from "./account.ts";
+export { IamAdministration } from "./administration.ts";
 export { type Account, type AuthorizeAnswer, Iam } from "./entrypoint.ts";
 export { IamObject } from "./object.ts";
 export { IamPrincipalObject } from "./principal.ts";

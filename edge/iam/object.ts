@@ -18,6 +18,7 @@ import {
 } from "./earlier.ts";
 import { rawTicketKey } from "./kept-key.ts";
 import { tenantMigrations } from "./schema.ts";
+import { changeApp, readSettings, type Settings } from "./settings.ts";
 
 /**
  * What a tenant has once: the key of its tickets, the pace of people who come for the first time, and the users and accounts
@@ -43,6 +44,25 @@ export class IamObject extends DurableObject<Env> {
   /** For isolates, which keep it. */
   ticketKey(): Uint8Array<ArrayBuffer> {
     return rawTicketKey(this.#store.sql);
+  }
+
+  /** For isolates, which keep it for a while. */
+  settings(): Settings {
+    return readSettings(this.#store.sql);
+  }
+
+  /** Denies one of the tenant's apps, or allows it again. */
+  changeApp(change: { app: string; denied: boolean; requestId: string }): Result<null> {
+    const { app, denied, requestId } = change;
+    const action = denied ? "iam:deny-app" : "iam:allow-app";
+    return authorize<null>(
+      this.#store,
+      { action, caller: null, resource: `client/${app}`, requestId },
+      (sql) => {
+        changeApp(sql, app, denied, Date.now());
+        return ok(null);
+      },
+    );
   }
 
   /**

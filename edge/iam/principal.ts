@@ -17,6 +17,7 @@ import { type AuthorizationRequest, issueCode } from "./codes.ts";
 import { findCustodian, isSignedIn } from "./custodians.ts";
 import { type Ended, nextExpiry } from "./families.ts";
 import { principalMigrations } from "./schema.ts";
+import { DENIED, type Settings, takeSettings } from "./settings.ts";
 import {
   findSession,
   isKnown,
@@ -25,6 +26,7 @@ import {
   signedInApps,
   signInByName,
   signOut,
+  signOutEverywhere,
 } from "./sign-in.ts";
 import { sweep } from "./sweep.ts";
 import type { TicketCheck } from "./ticket.ts";
@@ -135,18 +137,20 @@ export class IamPrincipalObject extends DurableObject<Env> {
     request: AuthorizationRequest;
     cookie: string;
     answered: TicketCheck;
+    settings: Settings;
     requestId: string;
   }): Promise<Result<{ code: string }>> {
-    const { cookie, ...rest } = options;
+    const { cookie, settings, ...rest } = options;
     const session = await hashSecret(cookie);
     const store = this.#opened?.store;
     // Made-up cookies must not fill the audit log: without a session there is nothing to decide.
     if (!store || findSession(store, session, seconds(Date.now())) === null) return fail("no-session");
     const perMinute = signInsPerMinute(this.env);
-    return issueCode(store, { ...rest, session, now: seconds(Date.now()), perMinute });
+    const { denied } = takeSettings(store.sql, settings);
+    return issueCode(store, { ...rest, session, denied, now: seconds(Date.now()), perMinute });
   }
 
-  async token(principal: string, request: TokenRequest): Promise<Result<Tokens>> {
+  async token(principal: string, request: TokenRequest, settings: Settings): Promise<Result<Tokens>> {
     // Nobody has signed in here: there is nothing that could be consumed, and nothing to record.
     if (this.#opened === undefined) return refuseUnknown(tenantNamed(this.env, this.#tenant), request);
     const { store, outbox } = this.#opened;
@@ -157,6 +161,7 @@ export class IamPrincipalObject extends DurableObject<Env> {
       tenant: tenantNamed(this.env, store.tenant),
       configuration: this.env,
       now: seconds(Date.now()),
+      denied: takeSettings(store.sql, settings).denied,
     };
     const result = await fromHsm(request.requestId, () => issueTokens(endpoint, request));
     // A code or a refresh token that was used twice ends a sign-in; one that was issued will run out.
@@ -166,21 +171,34 @@ export class IamPrincipalObject extends DurableObject<Env> {
   }
 
   /** M5: a registered custodian with a live certificate. */
-  custodian({ dn, jkt }: { dn: string; jkt: string }): Result<Custodian> {
+  custodian({ dn, jkt }: { dn: string; jkt: string }, settings: Settings): Result<Custodian> {
     if (this.#opened === undefined) return fail("foreign-custodian");
-    return findCustodian(this.#opened.store, { dn, jkt, now: seconds(Date.now()) });
+    const { store } = this.#opened;
+    const { denied } = takeSettings(store.sql, settings);
+    const found = findCustodian(store, { dn, jkt, now: seconds(Date.now()) });
+    return found.ok && denied.includes(found.value.client) ? fail("forbidden") : found;
   }
 
-  /** Whether the caller is still signed in. That it is, is no decision of its own; that it is not is, where `what` is to be recorded. */
-  signedIn(caller: Caller, what?: { action: string; resource: string }): Result<null> {
+  /** Whether the caller is still signed in, in an app that is not denied. That it is, is no decision of its own; that it is not is, where `what` is to be recorded. */
+  signedIn(caller: Caller, settings: Settings, what?: { action: string; resource: string }): Result<null> {
     if (this.#opened === undefined) return fail("invalid-token");
     const { store } = this.#opened;
-    if (caller.tenant === store.tenant && isSignedIn(store.sql, caller, seconds(Date.now()))) return ok(null);
-    if (what === undefined) return fail("invalid-token");
+    const signedIn = caller.tenant === store.tenant && isSignedIn(store.sql, caller, seconds(Date.now()));
+    const denied = takeSettings(store.sql, settings).denied.includes(caller.client);
+    if (signedIn && !denied) return ok(null);
+    const refusal = signedIn ? refuse("forbidden", DENIED) : refuse("invalid-token", "the sign-in has ended");
+    if (what === undefined) return { ok: false, problem: refusal.problem };
     const { requestId } = caller;
-    return authorize(store, { ...what, caller, requestId }, () =>
-      refuse("invalid-token", "the sign-in has ended"),
-    );
+    return authorize<null>(store, { ...what, caller, requestId }, () => refusal);
+  }
+
+  /** Ends every session of this principal, and all that was issued in them. */
+  async endAll(requestId: string): Promise<Result<null>> {
+    if (this.#opened === undefined) return ok(null);
+    const { store, outbox } = this.#opened;
+    const result = signOutEverywhere(store, { requestId, now: seconds(Date.now()) });
+    await outbox.send();
+    return result;
   }
 
   /** For an account's object: this principal is no member of it any more. */

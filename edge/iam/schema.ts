@@ -1,6 +1,7 @@
 import { LEDGER_TABLE } from "../hsm/keys/index.ts";
 import { OUTBOX_TABLE } from "../outbox.ts";
 import { PACES } from "../pace.ts";
+import { SETTINGS_TABLE } from "./settings.ts";
 
 /**
  * Tables of the IAM's objects. Times are seconds since 1970. What a bearer could use (cookie, code, refresh token) is kept as
@@ -47,6 +48,7 @@ export const principalMigrations = [
   ${PACES}
   ${OUTBOX_TABLE}
   `,
+  SETTINGS_TABLE,
 ] as const;
 
 /** An account's object. */
@@ -149,4 +151,5 @@ export const tenantMigrations = [
   DROP TABLE custodians;
   DROP TABLE outbox;
   `,
+  SETTINGS_TABLE,
 ] as const;

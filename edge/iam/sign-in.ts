@@ -129,6 +129,25 @@ export function signOut(
   });
 }
 
+/** The same for all sessions of the principal. */
+export function signOutEverywhere(
+  store: Store,
+  { requestId, now }: { requestId: string; now: number },
+): Result<null> {
+  const about = { action: "iam:end-user", caller: null, resource: "sessions", requestId };
+  return authorize<null>(store, about, (sql) => {
+    sql.exec("DELETE FROM sessions");
+    const live = sql.exec<{ id: string }>("SELECT id FROM families WHERE revoked IS NULL").toArray();
+    endFamilies(
+      sql,
+      live.map(({ id }) => id),
+      now,
+    );
+    sql.exec("UPDATE codes SET used = ? WHERE used IS NULL", now);
+    return ok(null);
+  });
+}
+
 /** Apps that have a live sign-in in the session, by their client ids. */
 export function signedInApps(sql: SqlStorage, hash: string, now: number): string[] {
   const rows = sql.exec<{ client: string }>(

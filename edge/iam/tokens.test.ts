@@ -37,7 +37,7 @@ async function fixture() {
     recordBounded: ({ reason }) => void reasons.push(reason ?? ""),
     flush: async () => {},
   };
-  const state = { away: false };
+  const state = { away: false, denied: [] as string[] };
   const answer = async <T>(value: T): Promise<T> => {
     if (state.away) throw new HsmUnavailable("away");
     return value;
@@ -52,7 +52,7 @@ async function fixture() {
   let proofs = 0;
   const refresh = (token: string, change: Partial<TokenRequest> = {}, jti = `proof-${proofs++}`) =>
     issueTokens(
-      { store, principal: PRINCIPAL, hsm, tenant, configuration: {}, now: 500 },
+      { store, principal: PRINCIPAL, hsm, tenant, configuration: {}, now: 500, denied: state.denied },
       {
         grant: { type: "refresh_token", token },
         client: ORIGIN,
@@ -181,6 +181,15 @@ describe("token endpoint", () => {
     for (const change of [{ client: "https://evil.example" }, { origin: "https://other.example" }]) {
       expect(await refresh("first", change)).toMatchObject({ problem: { code: "invalid-client" } });
     }
+    expect((await refresh("first")).ok).toBe(true);
+  });
+
+  it("refuses a denied app before the token is used up", async () => {
+    const { refresh, state, reasons } = await fixture();
+    state.denied = [ORIGIN];
+    expect(await refresh("first")).toMatchObject({ problem: { code: "invalid-client" } });
+    expect(reasons.at(-1)).toBe("the app is denied");
+    state.denied = [];
     expect((await refresh("first")).ok).toBe(true);
   });
 });

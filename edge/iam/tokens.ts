@@ -22,6 +22,7 @@ import { type Client, findClient } from "./clients.ts";
 import { redeemCode } from "./codes.ts";
 import { FAMILY_SECONDS, type Family, rotate, startFamily } from "./families.ts";
 import { custodianName } from "./name.ts";
+import { DENIED } from "./settings.ts";
 import { accountsOf, userName } from "./sign-in.ts";
 import { successorOf } from "./successor.ts";
 
@@ -46,6 +47,8 @@ export type TokenEndpoint = {
   /** Its bounds. */
   configuration: { COFFER_SIGN_INS_PER_USER?: string; COFFER_SIGN_INS_PER_MINUTE?: string };
   now: number;
+  /** Apps that get none. */
+  denied: readonly string[];
 };
 
 /** The token endpoint: authorization code or refresh token to access token, refresh token and certificate. */
@@ -81,6 +84,8 @@ async function exchangeCode(
   const decision = authorize<Family & { origin: string }>(store, action("iam:token", request), (sql) => {
     if (client === undefined || client.origin !== request.origin)
       return turnAway("invalid-client", "unknown client or foreign origin");
+    // Before the code or token is used up: it may be allowed again.
+    if (endpoint.denied.includes(client.id)) return turnAway("invalid-client", DENIED);
     const { redirectUri } = grant;
     // Before the code is used up: it is as good in a moment.
     const holder = userOfCode(sql, { hash: codeHash, jkt: proof.jkt, now });
@@ -155,6 +160,8 @@ async function refresh(
   const decision = authorize<Family & Custodianship>(store, action("iam:refresh", request), (sql) => {
     if (client === undefined || client.origin !== request.origin)
       return turnAway("invalid-client", "unknown client or foreign origin");
+    // Before the code or token is used up: it may be allowed again.
+    if (endpoint.denied.includes(client.id)) return turnAway("invalid-client", DENIED);
     // One that is made up or dead leaves nothing behind, and takes no turn of anybody's.
     const live = recentRefreshes(sql, { hash, jkt: proof.jkt, now });
     if (live !== null) {

@@ -16,6 +16,12 @@ export function hold(...methods: string[]): void {
   held = methods;
 }
 
+/** Methods that say that they were called, and answer. */
+let watched: string[] = [];
+export function watch(...methods: string[]): void {
+  watched = methods;
+}
+
 const PATH = "/test/doors/";
 const HELD_MS = 60_000;
 
@@ -43,7 +49,21 @@ export function withDoors<P extends { edgeWorker(): Promise<EdgeWorker> }>(parts
           };
         })(${method.replace(".", ', "')}");`,
       );
-      return { script: [script, door, ...holds].join("\n"), options };
+      const watches = watched.map(
+        (method) => `;(({ prototype }, name) => {
+          const original = prototype[name];
+          prototype[name] = function (...args) {
+            console.log("called ${method}");
+            return original.apply(this, args);
+          };
+        })(${method.replace(".", ', "')}");`,
+      );
+      const IAM_ADMINISTRATION = { name: "coffer", entrypoint: "IamAdministration" };
+      const serviceBindings = { ...options.serviceBindings, IAM_ADMINISTRATION };
+      return {
+        script: [script, door, ...holds, ...watches].join("\n"),
+        options: { ...options, serviceBindings },
+      };
     },
   };
 }
