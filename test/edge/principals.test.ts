@@ -10,9 +10,10 @@ import { edgeDatabases, useSystem } from "../system/index.ts";
 
 const system = useSystem();
 
-/** Every table of every object. */
+/** Every table of every object, but the audit's: those begin when the first rows of the others' outboxes reach them. */
 function kept(): string[] {
-  return edgeDatabases(system.edgeDir).flatMap((path) => {
+  const databases = edgeDatabases(system.edgeDir).filter((path) => !path.includes("coffer-Audit"));
+  return databases.flatMap((path) => {
     const database = new DatabaseSync(path, { readOnly: true });
     try {
       const tables = database
