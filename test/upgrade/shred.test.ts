@@ -3,17 +3,28 @@
  * it comes over afterwards, and nothing of it is left there.
  */
 
+import { join } from "node:path";
 import { expect, it, vi } from "vitest";
+import type { DocumentPage } from "#protocol/contract/index.ts";
 import { answerOf, callDoor, callerOf, withDoors } from "../support/doors.ts";
 import { EdgeClient } from "../support/edge-client.ts";
-import { problem } from "../support/http.ts";
-import { readRows, useSystem } from "../system/index.ts";
+import { json, problem } from "../support/http.ts";
+import { changeRows, readRows, useSystem } from "../system/index.ts";
 import { ONE_OBJECT, unpackFolder } from "./folder.ts";
 
 vi.mock("#cli/parts/index.ts", async (original) => withDoors(await original()));
 
 const { live } = ONE_OBJECT;
-const system = useSystem({ prepare: (dir) => unpackFolder("783953a", dir) });
+/** Somebody else with documents, who is made a member of the account too. */
+const other = Object.keys(ONE_OBJECT.sealed.development).find((name) => name !== live.user)!;
+const system = useSystem({
+  prepare(dir) {
+    unpackFolder("783953a", dir);
+    const member = `INSERT INTO members SELECT id, '${live.account}' FROM users
+      WHERE name = '${other}' AND EXISTS (SELECT 1 FROM accounts WHERE id = '${live.account}')`;
+    expect(changeRows(join(dir, "edge"), "users", member)).toBe(1);
+  },
+});
 
 const ofAccount = (table: string, account: string) =>
   readRows(system.edgeDir, table).filter((row) => row.account === account).length;
@@ -45,4 +56,11 @@ it("takes along what an earlier release kept of it, and leaves the others what t
   expect(again.tokens.accounts).toEqual([]);
   expect(problem(await again.rest("GET", `/accounts/${live.account}/documents`))).toBe("403 forbidden");
   for (const table of TABLES) expect(ofAccount(table, live.account), table).toBe(0);
+
+  // A member who comes for the first time now never hears of it.
+  const late = await EdgeClient.signedIn(system, other);
+  expect(late.tokens.accounts.map(({ id }) => id)).not.toContain(live.account);
+  expect(late.tokens.accounts).toHaveLength(1);
+  expect(problem(await late.rest("GET", `/accounts/${live.account}/documents`))).toBe("403 forbidden");
+  expect(json<DocumentPage>(await late.rest("GET", late.documents)).documents).not.toEqual([]);
 });
