@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { sqlStorage } from "#test/support/sql-storage.ts";
+import { wakeBy } from "./alarm.ts";
 import { intend, OUTBOX_TABLE, openOutbox } from "./outbox.ts";
 import { fail, ok } from "./result.ts";
 
@@ -45,9 +46,12 @@ function fixture() {
       if (alarm === null) throw new Error("no alarm is set");
       clock = Math.max(clock, alarm);
       alarm = null;
-      await outbox.send();
+      await outbox.alarm();
     },
     alarm: () => alarm,
+    async wakeBy(at: number) {
+      await wakeBy(ctx.storage, at);
+    },
   };
 }
 
@@ -103,5 +107,21 @@ it("sends what is intended while others are sent, each in its turn", async () =>
     intend(sql, "a", { n: 2 });
   });
   await Promise.all([outbox.send(), outbox.send()]);
+  expect(taken).toEqual(["a1", "a2"]);
+});
+
+it("has an alarm for an intent after one that rang early for somebody else", async () => {
+  const { sql, open, wakeBy, ring, alarm, taken } = fixture();
+  const outbox = open();
+  intend(sql, "a", { n: 1 });
+  await outbox.send();
+  // What else the object has to do is due before the time that the outbox has set.
+  await wakeBy(1500);
+  await ring(outbox);
+  expect(alarm()).toBeNull();
+  intend(sql, "a", { n: 2 });
+  const sent = outbox.send();
+  expect(alarm()).not.toBeNull();
+  await sent;
   expect(taken).toEqual(["a1", "a2"]);
 });

@@ -25,8 +25,10 @@ const MAX_PAUSE_MS = 60_000;
 const PATIENCE_MS = 10_000;
 
 export type Outbox = {
-  /** Sends what is due. Call it right after the transaction, with no wait in between, and from `alarm()`. */
+  /** Sends what is due. Call it right after the transaction, with no wait in between. */
   send(): Promise<void>;
+  /** The same from the object's `alarm()`. The alarm is shared and may ring before the time that was set here: what comes now needs another. */
+  alarm(): Promise<void>;
 };
 
 /** Notes a message, in the transaction of the decision; `send` sends it. */
@@ -95,17 +97,23 @@ export function openOutbox<M>(
   const waiting = next();
   if (waiting !== null) ctx.waitUntil(wakeBy(storage, Math.max(waiting, now())));
 
+  function send(): Promise<void> {
+    const due = next();
+    if (due === null) return Promise.resolve();
+    if (due <= now() && armedUntil <= now()) {
+      // One write with the intent: whatever becomes of this object now, its alarm comes.
+      armedUntil = now() + PAUSE_MS;
+      ctx.waitUntil(storage.setAlarm(armedUntil));
+    }
+    sending = sending.then(sendDue, sendDue);
+    return sending;
+  }
+
   return {
-    send() {
-      const due = next();
-      if (due === null) return Promise.resolve();
-      if (due <= now() && armedUntil <= now()) {
-        // One write with the intent: whatever becomes of this object now, its alarm comes.
-        armedUntil = now() + PAUSE_MS;
-        ctx.waitUntil(storage.setAlarm(armedUntil));
-      }
-      sending = sending.then(sendDue, sendDue);
-      return sending;
+    send,
+    alarm() {
+      armedUntil = 0;
+      return send();
     },
   };
 }

@@ -57,7 +57,7 @@ export class IamAccountObject extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     const { store, outbox, ledger } = this.#open();
     await store.flush();
-    await outbox.send();
+    await outbox.alarm();
     await ledger.sweep();
   }
 

@@ -60,7 +60,7 @@ export class IamPrincipalObject extends DurableObject<Env> {
     const { store, outbox } = this.#open();
     sweep(store, seconds(Date.now()));
     await store.flush();
-    await outbox.send();
+    await outbox.alarm();
     await this.#wakeAtExpiry(store);
   }
 

@@ -305,7 +305,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     const { store, ledger, outbox } = this.#open();
     await store.flush();
-    await outbox.send();
+    await outbox.alarm();
     await ledger.sweep();
     await retireEnded(this.ctx.storage, this.#hsm);
   }
