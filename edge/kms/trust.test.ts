@@ -83,6 +83,15 @@ it("knows the key of a new list at once, and looks for one at most once a minute
   expect(hsm.reads).toBe(2);
 });
 
+it("believes no key for more than a minute after it was taken off the list", async () => {
+  const edk = await edkBy(second);
+  hsm.list = await listOf(root, [first, second]);
+  await trust.verifyEdk(edk);
+  hsm.list = await listOf(root, [first]);
+  now = NOW + 61;
+  await expect(trust.verifyEdk(edk)).rejects.toMatchObject({ code: "jws-key" });
+});
+
 it.each<[string, () => Promise<string>]>([
   ["has ended", () => listOf(root, [first], NOW - 1000)],
   ["another root signed", () => listOf(second, [first])],

@@ -1,9 +1,9 @@
 import { seconds } from "#protocol/clock.ts";
 import { ROOT_CA, TRUST_LIST } from "#protocol/hierarchy/index.ts";
-import { type Edk, JwsError, type TrustList, verifyEdk, verifyTrustList } from "#protocol/keys/index.ts";
+import { type Edk, type TrustList, verifyEdk, verifyTrustList } from "#protocol/keys/index.ts";
 import { type Hsm, UnexpectedAnswer } from "../hsm/index.ts";
 
-/** Between two looks for a new trust list because of an unknown key, seconds. */
+/** A list is read again after so many seconds: a key that was added or taken off is known, or not any more, from then on. */
 const LOOK_SECONDS = 60;
 
 /** A list, and when it was read. Seconds since 1970. */
@@ -21,7 +21,7 @@ export function isolateTrust(hsm: Pick<Hsm, "opaque" | "publicKey">, url: string
 
 /**
  * The trust list as the HSM keeps it, verified under the root certificate there. Old verification keys stay on it, so
- * EDKs outlive the rotation of their signing key. Kept in memory, at `place`, until it ends.
+ * EDKs outlive the rotation of their signing key. Kept in memory, at `place`, for a minute.
  */
 export class Trust {
   readonly #hsm: Pick<Hsm, "opaque" | "publicKey">;
@@ -38,20 +38,12 @@ export class Trust {
 
   async list(): Promise<TrustList> {
     const { kept } = this.#place;
-    return kept && kept.list.exp > this.#now() ? kept.list : this.#read();
+    const now = this.#now();
+    return kept && kept.list.exp > now && now < kept.read + LOOK_SECONDS ? kept.list : this.#read();
   }
 
-  /** Verifies an EDK; a key that is not on the kept list makes us look for a new one, now and then. */
   async verifyEdk(token: string): Promise<Edk> {
-    const list = await this.list();
-    try {
-      return await verifyEdk(token, list, this.#now());
-    } catch (error) {
-      const unknown = error instanceof JwsError && error.code === "jws-key";
-      const { kept } = this.#place;
-      if (!unknown || (kept && this.#now() < kept.read + LOOK_SECONDS)) throw error;
-      return verifyEdk(token, await this.#read(), this.#now());
-    }
+    return verifyEdk(token, await this.list(), this.#now());
   }
 
   async #read(): Promise<TrustList> {
