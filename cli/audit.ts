@@ -8,7 +8,7 @@ import { ROOT_KEY_FILE } from "./root-key.ts";
 export const AUDIT_HELP = `coffer audit verify FILE: check an export of a tenant's audit log
 
 Reads nothing but the export and the root key. Checks who signed the log, that it only grew, that each chain of decisions
-links up and has all that the log says, and that no source is missing.
+links up and has all that the log says, and that no source is missing. What is under no signed root yet is told apart.
 
   --since FILE      an earlier export of the same tenant: nothing of it may be gone
   --root-key FILE   the root CA's public key or certificate, PEM, as \`coffer init\` writes it

@@ -63,7 +63,8 @@ async function chain(source: string, length: number, entry: (own: object) => obj
   const links: Link[] = [];
   let previous = GENESIS;
   for (let sequence = 1; sequence <= length; sequence++) {
-    const text = JSON.stringify(entry({ action: "a", epoch: "e", outbox: sequence, sequence, source }));
+    const time = new Date((NOW + sequence) * 1000).toISOString();
+    const text = JSON.stringify(entry({ action: "a", epoch: "e", outbox: sequence, sequence, source, time }));
     const hash = await linkHash(previous, text);
     links.push({ sequence, previous, entry: text, hash });
     previous = hash;
@@ -132,14 +133,50 @@ async function refusal(work: Promise<unknown>): Promise<string> {
 }
 
 describe("an export", () => {
-  it("proves its chains up to their ends, under the root key", async () => {
+  it("proves its chains up to their last checkpoints, under the root key", async () => {
     const all = await parts();
     const verified = await verify(written(all));
-    expect(verified).toMatchObject({ tenant: "acme", roots: 3, links: 9, root: { size: 4 } });
+    expect(verified).toMatchObject({ tenant: "acme", roots: 3, links: 8, root: { size: 4 } });
     expect(Object.fromEntries(verified.chains)).toEqual({
       iam: { sequence: 3, hash: all.iam[2]!.hash },
-      "kms/one": { sequence: 6, hash: all.kms[5]!.hash },
+      "kms/one": { sequence: 5, hash: all.kms[4]!.hash },
     });
+    expect(verified.unsigned).toEqual({ links: 1, oldest: NOW + 6, newest: NOW + 6 });
+  });
+
+  /** With links of the quiet source that nobody signed, one for each of these seconds after its last root. */
+  async function appended(...times: (number | undefined)[]) {
+    const all = await parts();
+    const iam = await chain("iam", 3 + times.length, (own) => {
+      const { sequence } = own as Link;
+      if (sequence <= 3) return own;
+      const seconds = times[sequence - 4];
+      const time = seconds === undefined ? "" : new Date((NOW + 4 + seconds) * 1000).toISOString();
+      return { ...own, user: "victim", time };
+    });
+    return verify(written({ ...all, chains: { ...all.chains, iam } }));
+  }
+
+  it("does not count what was appended to a quiet chain as verified", async () => {
+    const verified = await appended(1, 2, 3, 4);
+    expect(verified).toMatchObject({ links: 8, unsigned: { links: 5, newest: NOW + 8 } });
+    expect(verified.chains.get("iam")).toMatchObject({ sequence: 3 });
+    // Of a tenant that was quiet overnight: the root is old, and the first decision of the morning is not under one yet.
+    const all = await parts();
+    const kms = all.kms.slice(0, 5);
+    const iam = await chain("iam", 4, (own) =>
+      (own as Link).sequence < 4 ? own : { ...own, time: "2030-01-01T08:00:00Z" },
+    );
+    const morning = await verify(written({ ...all, chains: { iam, "kms/one": kms } }));
+    expect(morning).toMatchObject({ links: 8, unsigned: { links: 1 } });
+  });
+
+  it("shows that links have no checkpoint which must have had one", async () => {
+    const late = /^audit-unsigned: \d decisions are under no signed root, the oldest of \d{4}-/;
+    expect(await refusal(appended(-601))).toMatch(late);
+    expect(await refusal(appended(0, 700))).toMatch(late);
+    expect(await appended(-590, 0)).toMatchObject({ links: 8 });
+    expect(await refusal(appended(undefined))).toBe("audit-chain: The entry of iam at 4 has no time");
   });
 
   it("has no proof before the first root is signed", async () => {
@@ -290,7 +327,11 @@ describe("a later export", () => {
     const leaves = [...all.leaves, at("kms/one", kms, 9)];
     const roots = [...all.roots, ...(await rootsOf(leaves, [5]))];
     const later = written({ ...all, leaves, roots, chains: { ...all.chains, "kms/one": kms } });
-    expect(await verify(later, since)).toMatchObject({ root: { size: 5 }, links: 12 });
+    expect(await verify(later, since)).toMatchObject({
+      root: { size: 5 },
+      links: 12,
+      unsigned: { links: 0 },
+    });
   });
 
   it("shows that all was rolled back, or that links after the last checkpoint are gone", async () => {

@@ -6,7 +6,8 @@ export type AuditErrorCode =
   | "audit-root" // a signed root is not that of the leaves before it
   | "audit-checkpoint" // a checkpoint goes back
   | "audit-chain" // a chain does not link up, or does not lead to a head that was signed or logged
-  | "audit-source"; // a source of the log, or the end of its chain, is missing
+  | "audit-source" // a source of the log, or the end of its chain, is missing
+  | "audit-unsigned"; // links after the last checkpoint are older than such links can be
 
 /** Why an export proves nothing. `code` is stable; the message names the source and the place. */
 export class AuditError extends Error {

@@ -13,17 +13,22 @@ import { type Checkpoint, parseCheckpoint, succession } from "./checkpoint.ts";
 import { AuditError } from "./error.ts";
 import { EARLIER, type ExportLine, isLink, parseLine } from "./export.ts";
 import { type Root, verifyEarlierHead, verifyRoot } from "./root.ts";
+import { checkUnsigned, nothingUnsigned, type Unsigned, withUnsigned } from "./unsigned.ts";
 
 /** What an export proves. */
 export type Verified = {
   tenant: string;
   /** The newest signed root. */
   root: Root;
-  /** Signed roots, and links of all chains. */
+  /** Signed roots, and links of all chains up to their last checkpoints. */
   roots: number;
   links: number;
-  /** Where each source's chain ends. */
+  /** Where each source's chain is at its last checkpoint. */
   chains: ReadonlyMap<string, Head>;
+  /** What follows there, and is under no root yet. */
+  unsigned: Unsigned;
+  /** Where each chain ends with it: a later export has to have that too. */
+  ends: ReadonlyMap<string, Head>;
 };
 
 type Anchor = {
@@ -52,6 +57,7 @@ export async function verifyExport(
   const checkpoints = await readLog(reader, roots, since);
   const read = await readChains(reader, checkpoints, { tenant, trust, since });
   await reader.end();
+  checkUnsigned(read.unsigned, newest.iat);
   return { tenant, root: newest, roots: roots.length, ...read };
 }
 
@@ -126,9 +132,11 @@ async function readChains(
   reader: Reader,
   checkpoints: ReadonlyMap<string, Checkpoint[]>,
   by: { tenant: string; trust: TrustList; since: Verified | undefined },
-): Promise<Pick<Verified, "chains" | "links">> {
+): Promise<Pick<Verified, "links" | "chains" | "unsigned" | "ends">> {
   const chains = new Map<string, Head>();
+  const ends = new Map<string, Head>();
   let links = 0;
+  let unsigned = nothingUnsigned;
   let earlier: Outboxes = new Map();
   for (let at = await reader.next("chain"); at !== null; at = await reader.next("chain")) {
     const { source } = at;
@@ -137,14 +145,16 @@ async function readChains(
       throw new AuditError("audit-source", `${source} is not in the log, or comes twice`);
     // What the chain of earlier releases has must not come again: it is the first, by name.
     const outboxes: Outboxes = new Map(source === EARLIER ? [] : earlier);
-    const head = await readChain(reader, { ...by, source, logged, outboxes });
+    const read = await readChain(reader, { ...by, source, logged, outboxes, unsigned });
     if (source === EARLIER) earlier = outboxes;
-    chains.set(source, head);
-    links += head.sequence;
+    chains.set(source, read.signed);
+    ends.set(source, read.end);
+    links += read.signed.sequence;
+    unsigned = read.unsigned;
   }
   for (const source of checkpoints.keys())
     if (!chains.has(source)) throw new AuditError("audit-source", `The chain of ${source} is missing`);
-  return { chains, links };
+  return { links, chains, unsigned, ends };
 }
 
 async function readChain(
@@ -156,6 +166,7 @@ async function readChain(
     source,
     logged,
     outboxes,
+    unsigned: before,
   }: {
     tenant: string;
     trust: TrustList;
@@ -163,12 +174,17 @@ async function readChain(
     source: string;
     logged: readonly Checkpoint[];
     outboxes: Outboxes;
+    unsigned: Unsigned;
   },
-): Promise<Head> {
-  const before = since?.chains.get(source);
+): Promise<{ signed: Head; end: Head; unsigned: Unsigned }> {
+  const known = since?.ends.get(source);
   const heads = new Map(logged.map((each) => [each.sequence, each]));
-  const last = Math.max(logged.at(-1)?.sequence ?? 0, before?.sequence ?? 0);
+  // All that is in the log is under its newest root: each leaf was counted by one.
+  const lastLogged = logged.at(-1)?.sequence ?? 0;
+  const last = Math.max(lastLogged, known?.sequence ?? 0);
+  let unsigned = before;
   let head: Head = { sequence: 0, hash: GENESIS };
+  let signedHead = head;
   for (;;) {
     const signed = await reader.next("head");
     if (signed !== null) {
@@ -182,20 +198,26 @@ async function readChain(
     head = await follow(head, link).catch((error: unknown) => {
       throw new AuditError("audit-chain", `The chain of ${source} is broken at ${head.sequence + 1}`, error);
     });
-    const { epoch } = checkEntry(link, source, outboxes);
+    const { epoch, time } = checkEntry(link, source, outboxes);
+    if (head.sequence <= lastLogged) signedHead = head;
+    else unsigned = withUnsigned(unsigned, { source, sequence: head.sequence }, time);
     const checkpoint = heads.get(head.sequence);
     if (checkpoint && (checkpoint.head !== head.hash || checkpoint.epoch !== epoch))
       throw new AuditError("audit-chain", `${source} does not lead to the head logged at ${head.sequence}`);
-    if (before?.sequence === head.sequence && before.hash !== head.hash)
+    if (known?.sequence === head.sequence && known.hash !== head.hash)
       throw new AuditError("audit-chain", `${source} was another one at ${head.sequence} earlier`);
   }
   if (head.sequence < last)
     throw new AuditError("audit-source", `The chain of ${source} ends at ${head.sequence}, and had ${last}`);
-  return head;
+  return { signed: signedHead, end: head, unsigned };
 }
 
 /** What an entry says of itself has to be so: whose it is, where it stands, and that it was not there before. */
-function checkEntry({ entry, sequence }: Link, source: string, outboxes: Outboxes): { epoch: string } {
+function checkEntry(
+  { entry, sequence }: Link,
+  source: string,
+  outboxes: Outboxes,
+): { epoch: string; time: unknown } {
   const said = members(entry);
   const { epoch, outbox } = said;
   const wrong = (what: string) =>
@@ -207,7 +229,7 @@ function checkEntry({ entry, sequence }: Link, source: string, outboxes: Outboxe
   const key = JSON.stringify([said.source, epoch]);
   if (outbox <= (outboxes.get(key) ?? 0)) throw wrong("was there before");
   outboxes.set(key, outbox);
-  return { epoch };
+  return { epoch, time: said.time };
 }
 
 function members(entry: string): Record<string, unknown> {

@@ -44,11 +44,11 @@ export async function readAudit(
 export async function auditThat(
   system: System,
   tenant: string,
-  shows: (entries: Entry[]) => boolean,
+  shows: (entries: Entry[], verified: Verified) => boolean,
 ): Promise<Audit> {
   for (;;) {
     const audit = await readAudit(system, tenant);
-    if (audit !== null && shows(audit.entries)) return audit;
+    if (audit !== null && shows(audit.entries, audit.verified)) return audit;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
