@@ -29,8 +29,8 @@ const OUTBOX = `
 /** Rows forwarded by one call, so that a message stays far below the RPC limit. */
 const FLUSH = 200;
 /** Rows wait this long for company: one call to the chain then carries many decisions. */
-const FLUSH_AFTER_MS = 500;
-const RETRY_AFTER_MS = 10_000;
+export const FLUSH_AFTER_MS = 500;
+export const RETRY_AFTER_MS = 10_000;
 
 /**
  * Opens the SQLite store of a domain's Durable Object (call it in the constructor): applies the migrations that are
