@@ -64,17 +64,32 @@ describe("segments", () => {
     expect(headOf(sql)).toMatchObject({ sequence: 14 });
   });
 
-  it("take what is old, be it few or all, and the head stays", async () => {
+  it("take all once the oldest is too old, and the head stays", async () => {
     const sql = await chained(6);
     const { objects, bucket } = newBucket();
     const head = headOf(sql);
-    await close(sql, bucket, 100, 4);
-    expect(kept(sql).map(({ sequence }) => sequence)).toEqual([5, 6]);
-    await close(sql, bucket, 100, 6);
+    await close(sql, bucket, 100);
+    expect(segments(sql)).toEqual([]);
+    await close(sql, bucket, 100, 1);
+    expect(segments(sql)).toMatchObject([{ first: 1, last: 6 }]);
     expect(kept(sql)).toEqual([]);
     expect(headOf(sql)).toEqual(head);
     await grow(sql, 7, 8);
     expect(await verifyChain(whole(sql, objects))).toMatchObject({ sequence: 8 });
+  });
+
+  it("of a slow source are one in all the time that links are kept, not one an entry", async () => {
+    const sql = await chained(1);
+    const { objects, bucket } = newBucket();
+    const keeping = 30;
+    for (let now = 2; now <= 100; now++) {
+      await grow(sql, now, now);
+      await close(sql, bucket, 10_000, now - keeping);
+      const [oldest] = kept(sql);
+      expect(now - (oldest?.sequence ?? now)).toBeLessThan(keeping);
+    }
+    expect(segments(sql)).toHaveLength(3);
+    expect(await verifyChain(whole(sql, objects))).toMatchObject({ sequence: 100 });
   });
 
   it("lose no link when the bucket is away, and store it once", async () => {

@@ -13,8 +13,9 @@ const SEGMENT = 1000;
 type Bucket = Pick<R2Bucket, "put">;
 
 /**
- * Closes segments while more than `bound` links are kept, and of those that were chained at `before` or earlier
- * (milliseconds since 1970). Each is stored before its links are deleted; when that was interrupted, it is stored again.
+ * Closes segments while more than `bound` links are kept. Once the oldest was chained at `before` or earlier (milliseconds
+ * since 1970) all that are there are closed with it: a slow source then has a segment or so in that time, not one for each
+ * of its entries. Each is stored before its links are deleted; when that was interrupted, it is stored again.
  */
 export async function closeSegments(
   sql: SqlStorage,
@@ -43,12 +44,16 @@ export async function closeSegments(
 }
 
 function dueLinks(sql: SqlStorage, bound: number, before: number): Link[] {
-  const { kept } = sql.exec<{ kept: number }>("SELECT count(*) AS kept FROM links").one();
-  const chainedBy = kept > bound ? Number.MAX_SAFE_INTEGER : before;
+  const { kept, oldest } = sql
+    .exec<{ kept: number; oldest: number | null }>(
+      "SELECT count(*) AS kept, min(chained) AS oldest FROM links",
+    )
+    .one();
+  if (oldest === null || (kept <= bound && oldest > before)) return [];
   return sql
     .exec<Link>(
-      "SELECT sequence, previous, entry, hash FROM links WHERE chained <= ? ORDER BY sequence LIMIT ?",
-      ...[chainedBy, Math.min(bound, SEGMENT)],
+      "SELECT sequence, previous, entry, hash FROM links ORDER BY sequence LIMIT ?",
+      Math.min(bound, SEGMENT),
     )
     .toArray();
 }
