@@ -10,16 +10,22 @@ import { instancesToRetire, markRetired, nextRetirement } from "./instances.ts";
 /** Between two attempts to have the HSM forget a recipient. Milliseconds. */
 const AGAIN_MS = 60_000;
 
-/** Has the HSM forget the recipients of instances that ended; asks to be woken for the rest. */
+/** Has the HSM forget the recipients of instances that ended; asks to be woken for the rest. Call it right after the decision. */
 export async function retireEnded(storage: DurableObjectStorage, hsm: Hsm): Promise<void> {
   const { sql } = storage;
+  // First, for the HSM takes its time: whatever becomes of this object meanwhile, none of them stays there.
+  await wakeForNext(storage);
   for (const id of instancesToRetire(sql, seconds(Date.now()))) {
     await sweep(hsm, namesOf(id)).then(
       () => markRetired(sql, id, seconds(Date.now())),
       () => undefined,
     );
   }
-  const next = nextRetirement(sql);
+  await wakeForNext(storage);
+}
+
+async function wakeForNext(storage: DurableObjectStorage): Promise<void> {
+  const next = nextRetirement(storage.sql);
   if (next !== null) await wakeBy(storage, Math.max(next * 1000, Date.now() + AGAIN_MS));
 }
 
