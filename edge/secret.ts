@@ -6,7 +6,7 @@ export function newSecret(): string {
 }
 
 /**
- * What is good for whoever shows it (cookie, code, refresh token), or names an enrolment: `<principal>.<secret>`. The principal
+ * What is good for whoever shows it (cookie, code, refresh token), or is a grant: `<principal>.<secret>`. The principal
  * says which object to ask, and proves nothing: that object has the whole, or refuses. Of what is good by itself keep
  * `hashSecret` only.
  */

@@ -2,7 +2,6 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Redemption } from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
 import { fail, type Result } from "../result.ts";
-import { principalOf } from "../secret.ts";
 import { methodsFor } from "./methods/index.ts";
 import type { Applicant, Enrolment, EnrolmentOpened, GrantIssued, Instance, Recipient } from "./types.ts";
 
@@ -23,10 +22,13 @@ export class Ra extends WorkerEntrypoint<Env> {
     return this.#principal(by.tenant, by.user).openEnrolment(by);
   }
 
-  /** `POST /ra/enrolments/{id}`, on the vault's origin. */
+  /**
+   * `POST /ra/enrolments/{id}`, on the vault's origin. It is the applicant's own object that is asked, whatever the id: what is
+   * presented is used up with the attempt, in whatever session.
+   */
   async redeemEnrolment(by: Applicant, id: string, request: Redemption): Promise<Result<Enrolment>> {
     if (methodsFor(by).length === 0) return fail("no-session");
-    return this.#principal(by.tenant, principalOf(id)).redeemEnrolment(by, id, request);
+    return this.#principal(by.tenant, by.user).redeemEnrolment(by, id, request);
   }
 
   /** For the KMS: the user's instance that holds the wrapping certificate with this base64url SHA-256. */

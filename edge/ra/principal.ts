@@ -57,7 +57,7 @@ const DEFAULT_INSTANCES = 32;
 
 /**
  * One principal, named `<tenant>/<principal>`: all that a person has enrolled, or is about to; those who enrol without signing in
- * have one together. Whom an enrolment names is asked, and decides by what it has: where nobody ever enrolled, nothing is kept.
+ * have one together. Whom a grant names hears of it, and decides by what it has: where nobody ever enrolled, nothing is kept.
  */
 export class RaPrincipalObject extends DurableObject<Env> {
   readonly #hsm: Hsm;
@@ -165,9 +165,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
    * at or anyone is called; whatever fails afterwards leaves nothing but that and the audit rows (M20).
    */
   async redeemEnrolment(by: Applicant, id: string, request: Redemption): Promise<Result<Enrolment>> {
-    const opened = this.#opened;
-    // Nobody ever enrolled here: there is nothing that could be consumed, and nothing to record.
-    if (opened === undefined) return fail("invalid-grant");
+    const opened = this.#open();
     const redeem = await prepareRedemption(by, id, request);
     const now = Date.now();
     const about = aboutOf(by, `enrolment/${String(id).slice(0, 128)}`);

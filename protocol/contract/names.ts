@@ -6,7 +6,7 @@ import { compactJws, text } from "../shape.ts";
 /** Of a document, an account, an order. */
 export const identifier = text(1, 64, /^[\w.:@-]*$/);
 export const instanceId = text(1, 128, /^[\w-]*$/);
-/** Of an enrolment session: whose it is, and a secret. */
+/** Of an enrolment session: random. Those of an earlier release say before it whose they are. */
 export const enrolmentId = text(1, 128, /^([a-z2-7]{32}\.)?[\w-]*$/);
 /** EDK, load receipt. */
 export const jws = compactJws(MAX_JWS_LENGTH);

@@ -1,4 +1,4 @@
-/** Cookie, code, refresh token and enrolment address an object, which decides by what it has: a made-up address leaves nothing. */
+/** Cookie, code, refresh token and grant address an object, which decides by what it has: a made-up address leaves nothing. */
 
 import { DatabaseSync } from "node:sqlite";
 import { expect, it } from "vitest";
@@ -51,6 +51,8 @@ it("keeps nothing where a made-up cookie, code, refresh token or account leads",
     expect(problem(await ada.refresh(bearer))).toBe("400 invalid-grant");
     expect(problem(await ada.vaultPost("/ra/enrolments", {}, { cookie }))).toBe("401 no-session");
     expect(problem(await ada.vaultPost(`/ra/enrolments/${bearer}`, body))).toBe("400 invalid-grant");
+    const grant = { ...body, credential: bearer };
+    expect(problem(await ada.vaultPost(`/ra/enrolments/${newVerifier()}`, grant))).toBe("400 invalid-grant");
   }
   expect(kept()).toEqual(before);
 });
@@ -65,15 +67,32 @@ it("takes no code, refresh token or cookie of one person for another's, whose ad
   expect(problem(await ada.refresh(asBob(ada.tokens.refresh_token)))).toBe("400 invalid-grant");
   const session = await send(`${ada.vault}/session`, { headers: { cookie: asBob(ada.cookie) } });
   expect(problem(session)).toBe("401 no-session");
-  const [grant, enrolment, keys] = [await askGrant(ada), await openSession(ada), await makeKeys()];
-  const body = await redemption(grant, enrolment.nonce, keys);
-  const redeem = (by: EdgeClient, id: string) => by.vaultPost(`/ra/enrolments/${id}`, body);
-  for (const by of [ada, bob])
-    expect(problem(await redeem(by, asBob(enrolment.id)))).toBe("400 invalid-grant");
   // None of that took anything of hers.
-  expect((await redeem(ada, enrolment.id)).status).toBe(200);
   expect((await ada.exchange(code, verifier)).status).toBe(200);
   expect((await ada.refresh(ada.tokens.refresh_token)).status).toBe(200);
+});
+
+it("M20 uses a grant up in whatever session and by whomever it is presented, and takes no session of another", async () => {
+  // Bob has never enrolled: nothing is kept of him at the registration authority.
+  const [ada, bob] = [await EdgeClient.signedIn(system, "Ada"), await EdgeClient.signedIn(system, "Bob")];
+  const [enrolment, keys] = [await openSession(ada), await makeKeys()];
+  const redeem = async (by: EdgeClient, id: string, grant: string) =>
+    by.vaultPost(`/ra/enrolments/${id}`, await redemption(grant, enrolment.nonce, keys));
+  for (const id of [
+    newVerifier(),
+    `${ada.tokens.user.id}.${newVerifier()}`,
+    `${bob.tokens.user.id}.${enrolment.id}`,
+  ])
+    for (const by of [ada, bob]) {
+      const [grant, own] = [await askGrant(ada), await openSession(ada)];
+      expect(problem(await redeem(by, id, grant))).toBe("400 invalid-grant");
+      const again = await redemption(grant, own.nonce, keys);
+      expect(problem(await ada.vaultPost(`/ra/enrolments/${own.id}`, again))).toBe("400 invalid-grant");
+    }
+  const exposed = await askGrant(ada);
+  expect(problem(await redeem(bob, enrolment.id, exposed))).toBe("400 invalid-grant");
+  // Her session was his to present as little as any made-up one.
+  expect((await redeem(ada, enrolment.id, await askGrant(ada))).status).toBe(200);
 });
 
 const THOUSAND = 1000;
