@@ -28,6 +28,7 @@ import {
   revokeInstance,
 } from "./instances.ts";
 import {
+  anyOpen,
   DEFAULT_PER_MINUTE,
   type Exposed,
   makeGrant,
@@ -169,11 +170,14 @@ export class RaPrincipalObject extends DurableObject<Env> {
     const redeem = await prepareRedemption(by, id, request);
     const now = Date.now();
     const about = aboutOf(by, `enrolment/${String(id).slice(0, 128)}`);
-    const decision = authorize(
-      opened.store,
-      { action: "ra:redeem", ...about },
-      (sql) => this.#refuseForeign(opened.store, by) ?? redeem(sql, seconds(now)),
-    );
+    const decision = authorize(opened.store, { action: "ra:redeem", ...about }, (sql) => {
+      const foreign = this.#refuseForeign(opened.store, by);
+      if (foreign) return foreign;
+      // Each attempt may use a grant of somebody else's up, or tell their object of one that is made up.
+      const what = { what: "ra:redeem", user: by.user ?? NOBODY };
+      const turn = takeTurn(sql, what, this.#enrolmentsPerMinute, seconds(now));
+      return turn.ok ? redeem(sql, seconds(now)) : turn;
+    });
     // Before it is answered, a grant of somebody else's is used up with them.
     await opened.outbox.send();
     if (!decision.ok) return decision;
@@ -244,9 +248,9 @@ export class RaPrincipalObject extends DurableObject<Env> {
     }
   }
 
-  /** Somebody has presented grants of this principal's. */
+  /** Somebody has presented grants of this principal's, or says so: what uses nothing up leaves no row. */
   exposed(grants: Exposed[]): Result<null> {
-    if (this.#opened === undefined) return ok(null);
+    if (this.#opened === undefined || !anyOpen(this.#opened.store.sql, grants)) return ok(null);
     const about = { action: "ra:exposed", caller: null, resource: "grant", requestId: crypto.randomUUID() };
     return authorize(this.#opened.store, about, (sql) => {
       useUp(sql, grants, seconds(Date.now()));

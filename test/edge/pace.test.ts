@@ -2,7 +2,8 @@
 
 import { expect, it } from "vitest";
 import { EdgeClient, newVerifier, readTicket } from "../support/edge-client.ts";
-import { json, problem, send } from "../support/http.ts";
+import { type Answer, json, problem, send } from "../support/http.ts";
+import { askGrant, makeKeys, openSession, redemption } from "../support/instance.ts";
 import { readRows, useSystem } from "../system/index.ts";
 
 const PER_MINUTE = 12;
@@ -38,6 +39,30 @@ it("POST /ra/enrolments: a script is asked to come later, each user by itself, a
   expect((await ada.vaultPost("/ra/enrolments", {})).status).toBe(201);
   await expect.poll(() => allowed("ra:enrolment")).toBeGreaterThan(PER_MINUTE);
   expect(allowed("ra:enrolment")).toBeLessThan(FEW + 2);
+}, 120_000);
+
+it("POST /ra/enrolments/{id}: made-up grants leave no row with those whom they name, and have a pace", async () => {
+  const [ada, bob] = [await EdgeClient.signedIn(system, "Grace"), await EdgeClient.signedIn(system, "Heidi")];
+  const [first, second] = [await askGrant(ada), await askGrant(ada)];
+  const keys = await makeKeys();
+  const { id, nonce } = await openSession(ada);
+  const body = await redemption(second, nonce, keys);
+  const present = (credential: string) =>
+    bob.vaultPost(`/ra/enrolments/${newVerifier()}`, { ...body, credential });
+  expect(problem(await present(first))).toBe("400 invalid-grant");
+  const answers = [];
+  for (let i = 0; i < MANY; i++)
+    answers.push(problem(await present(i % 2 ? first : `${ada.tokens.user.id}.${newVerifier()}`)));
+  expect(new Set(answers)).toEqual(new Set(["400 invalid-grant", "429 too-many-requests"]));
+  expect(answers.filter((answer) => answer.startsWith("400")).length).toBeLessThan(FEW);
+  // What is presented when it is not one's turn is not looked at, and stays what it was.
+  await untilRefused(() => present(`${ada.tokens.user.id}.${newVerifier()}`));
+  expect(problem(await present(second))).toBe("429 too-many-requests");
+  expect((await ada.vaultPost(`/ra/enrolments/${id}`, body)).status).toBe(200);
+  // One grant was used up, however often it was presented.
+  await expect.poll(() => allowed("ra:certify")).toBe(1);
+  await expect.poll(outbox).toEqual([]);
+  expect(allowed("ra:exposed")).toBe(1);
 }, 120_000);
 
 it("POST /authorize: one ticket that is sent again and again gives no more codes, and the page says to wait", async () => {
@@ -87,6 +112,14 @@ it("POST /sign-out is never refused, and writes nothing where nothing is left to
   await expect.poll(() => allowed("iam:sign-out") - before).toBe(2);
   expect(readRows(system.edgeDir, "sessions").length).toBeGreaterThan(0);
 }, 120_000);
+
+/** With more than a second to wait, so that the next request is refused as well. */
+async function untilRefused(ask: () => Promise<Answer>): Promise<void> {
+  for (;;) {
+    const { status, headers } = await ask();
+    if (status === 429 && Number(headers["retry-after"]) > 1) return;
+  }
+}
 
 /** Two turns at least: one for the name or the code, and one for the token. */
 async function waitAndSignIn(name: string): Promise<EdgeClient> {

@@ -113,6 +113,12 @@ function consume(
   return ok(async () => ok({ binding, tier: "software" }));
 }
 
+/** Whether there is one among them that is not used up. */
+export function anyOpen(sql: SqlStorage, exposed: readonly Exposed[]): boolean {
+  const open = "SELECT 1 FROM grants WHERE hash = ? AND used IS NULL";
+  return exposed.some(({ grant }) => sql.exec(open, decodeBase64url(grant)).toArray().length > 0);
+}
+
 /** Uses grants up that somebody else has presented. */
 export function useUp(sql: SqlStorage, exposed: readonly Exposed[], now: number): void {
   for (const { grant } of exposed)

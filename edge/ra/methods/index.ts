@@ -7,7 +7,7 @@ import type { Applicant } from "../types.ts";
 import { grantMethod } from "./grant.ts";
 import type { EnrolmentMethod } from "./method.ts";
 
-export { DEFAULT_PER_MINUTE, type Exposed, makeGrant, storeGrant, useUp } from "./grant.ts";
+export { anyOpen, DEFAULT_PER_MINUTE, type Exposed, makeGrant, storeGrant, useUp } from "./grant.ts";
 export type { Admission, EnrolmentMethod, Verification } from "./method.ts";
 
 const METHODS: { readonly [M in MethodName]: EnrolmentMethod & { readonly name: M } } = {
