@@ -161,7 +161,8 @@ export class IamPrincipalObject extends DurableObject<Env> {
       tenant: tenantNamed(this.env, store.tenant),
       configuration: this.env,
       now: seconds(Date.now()),
-      denied: takeSettings(store.sql, settings).denied,
+      // Another request may bring newer ones while the HSM works.
+      denied: () => takeSettings(store.sql, settings).denied,
     };
     const result = await fromHsm(request.requestId, () => issueTokens(endpoint, request));
     // A code or a refresh token that was used twice ends a sign-in; one that was issued will run out.

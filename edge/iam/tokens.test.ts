@@ -37,7 +37,7 @@ async function fixture() {
     recordBounded: ({ reason }) => void reasons.push(reason ?? ""),
     flush: async () => {},
   };
-  const state = { away: false, denied: [] as string[] };
+  const state = { away: false, denied: [] as string[], whileSigning: () => {} };
   const answer = async <T>(value: T): Promise<T> => {
     if (state.away) throw new HsmUnavailable("away");
     return value;
@@ -47,12 +47,15 @@ async function fixture() {
     .then(({ publicKey }) => crypto.subtle.exportKey("spki", publicKey));
   const hsm = {
     publicKey: () => answer(new Uint8Array(spki)),
-    sign: () => answer(new Uint8Array(64)),
+    sign: () => {
+      state.whileSigning();
+      return answer(new Uint8Array(64));
+    },
   } as unknown as Hsm;
   let proofs = 0;
   const refresh = (token: string, change: Partial<TokenRequest> = {}, jti = `proof-${proofs++}`) =>
     issueTokens(
-      { store, principal: PRINCIPAL, hsm, tenant, configuration: {}, now: 500, denied: state.denied },
+      { store, principal: PRINCIPAL, hsm, tenant, configuration: {}, now: 500, denied: () => state.denied },
       {
         grant: { type: "refresh_token", token },
         client: ORIGIN,
@@ -191,5 +194,14 @@ describe("token endpoint", () => {
     expect(reasons.at(-1)).toBe("the app is denied");
     state.denied = [];
     expect((await refresh("first")).ok).toBe(true);
+  });
+
+  it("releases nothing to an app that was denied while the HSM signed", async () => {
+    const { refresh, state, reasons } = await fixture();
+    state.whileSigning = () => {
+      state.denied = [ORIGIN];
+    };
+    expect(await refresh("first")).toMatchObject({ ok: false, problem: { code: "invalid-client" } });
+    expect(reasons.at(-1)).toBe("the app is denied");
   });
 });

@@ -47,8 +47,8 @@ export type TokenEndpoint = {
   /** Its bounds. */
   configuration: { COFFER_SIGN_INS_PER_USER?: string; COFFER_SIGN_INS_PER_MINUTE?: string };
   now: number;
-  /** Apps that get none. */
-  denied: readonly string[];
+  /** Apps that get none, as of now. */
+  denied(): readonly string[];
 };
 
 /** The token endpoint: authorization code or refresh token to access token, refresh token and certificate. */
@@ -85,7 +85,7 @@ async function exchangeCode(
     if (client === undefined || client.origin !== request.origin)
       return turnAway("invalid-client", "unknown client or foreign origin");
     // Before the code or token is used up: it may be allowed again.
-    if (endpoint.denied.includes(client.id)) return turnAway("invalid-client", DENIED);
+    if (endpoint.denied().includes(client.id)) return turnAway("invalid-client", DENIED);
     const { redirectUri } = grant;
     // Before the code is used up: it is as good in a moment.
     const holder = userOfCode(sql, { hash: codeHash, jkt: proof.jkt, now });
@@ -132,9 +132,8 @@ async function exchangeCode(
     signAccessToken(hsm, granted),
   ]);
   return authorize(store, action("iam:certify-custodian", request), (sql) => {
-    // The HSM took its time: the family may have been revoked meanwhile.
-    const alive = sql.exec("SELECT 1 FROM families WHERE id = ? AND revoked IS NULL", family.id).toArray();
-    if (alive.length === 0) return refuse("invalid-grant", "family revoked");
+    const lives = stillLives(sql, endpoint, family);
+    if (!lives.ok) return lives;
     sql.exec(
       "INSERT OR REPLACE INTO custodians VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
       ...[family.jkt, family.id, family.user, family.client, dn, origin, certificate.buffer, family.expires],
@@ -161,7 +160,7 @@ async function refresh(
     if (client === undefined || client.origin !== request.origin)
       return turnAway("invalid-client", "unknown client or foreign origin");
     // Before the code or token is used up: it may be allowed again.
-    if (endpoint.denied.includes(client.id)) return turnAway("invalid-client", DENIED);
+    if (endpoint.denied().includes(client.id)) return turnAway("invalid-client", DENIED);
     // One that is made up or dead leaves nothing behind, and takes no turn of anybody's.
     const live = recentRefreshes(sql, { hash, jkt: proof.jkt, now });
     if (live !== null) {
@@ -187,8 +186,21 @@ async function refresh(
   // Should the HSM be away, the same token is good for the same answer later.
   const granted = claims(endpoint, family, request.origin);
   const accessToken = await signAccessToken(hsm, granted);
+  const lives = stillLives(store.sql, endpoint, family);
+  // That it goes on is no decision of its own.
+  if (!lives.ok) return authorize<never>(store, action("iam:release-tokens", request), () => lives);
   const { dn, certificate } = family;
   return ok(response(store, family, granted, { accessToken, refreshToken, dn, certificate }));
+}
+
+/**
+ * The HSM took its time: the sign-in may have ended meanwhile, or the app been denied. What ends a session ends its families.
+ * Ask it in one go with the release.
+ */
+function stillLives(sql: SqlStorage, { denied }: TokenEndpoint, { id, client }: Family): Decision<null> {
+  if (denied().includes(client)) return refuse("invalid-client", DENIED);
+  const live = sql.exec("SELECT 1 FROM families WHERE id = ? AND revoked IS NULL", id).toArray();
+  return live.length === 1 ? ok(null) : refuse("invalid-grant", "family revoked");
 }
 
 /** Codes and refresh tokens of one user, of all sign-ins, have one pace. */

@@ -6,7 +6,7 @@
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { Engine } from "#emulator/hsm/server/engine.ts";
 import { answerOf, callDoor, callerOf, withDoors } from "../support/doors.ts";
-import { EdgeClient } from "../support/edge-client.ts";
+import { EdgeClient, newVerifier } from "../support/edge-client.ts";
 import { type Answer, json, problem } from "../support/http.ts";
 import { type EnrolmentAnswer, enrol, type Keys, makeKeys } from "../support/instance.ts";
 import { addMember } from "../support/members.ts";
@@ -20,8 +20,17 @@ beforeAll(async () => {
   keys = await makeKeys();
 });
 
-/** Holds the HSM's next answer to a domain back until it is released; `reached` ends when the HSM has done its work. */
-function holdAnswer(domain: "kms" | "iam"): { reached: Promise<void>; release: () => void } {
+/** What is in a request of each kind. A batch that makes keys has names of its own. */
+const ASKED = {
+  kms: Buffer.from("kms/"),
+  iam: Buffer.from("iam/"),
+  /** KMIP's operation Sign. */
+  sign: Buffer.from("42005c050000000400000021", "hex"),
+};
+type Asked = keyof typeof ASKED;
+
+/** Holds the HSM's answers of a kind back until they are released; `reached` ends when the HSM has done the first one's work. */
+function holdAnswer(kind: Asked): { reached: Promise<void>; release: () => void } {
   const { serve } = Engine.prototype;
   const { promise: released, resolve } = Promise.withResolvers<void>();
   const release = () => {
@@ -31,8 +40,7 @@ function holdAnswer(domain: "kms" | "iam"): { reached: Promise<void>; release: (
   const reached = new Promise<void>((done) => {
     Engine.prototype.serve = async function (bytes, origin) {
       const answer = await serve.call(this, bytes, origin);
-      // What such a batch makes has names of its own.
-      if (!Buffer.from(bytes).includes(`${domain}/`)) return answer;
+      if (!Buffer.from(bytes).includes(ASKED[kind])) return answer;
       done();
       await released;
       return answer;
@@ -77,9 +85,9 @@ async function meanwhile<P>(
   who: P,
   ask: () => Promise<Answer>,
   end: (who: P) => Promise<void>,
-  domain: "kms" | "iam" = "kms",
+  kind: Asked = "kms",
 ) {
-  const held = holdAnswer(domain);
+  const held = holdAnswer(kind);
   try {
     const asked = ask();
     await held.reached;
@@ -136,6 +144,47 @@ describe("new data keys", () => {
       expect(problem(answer)).toBe(refusal);
       expect(answer.text).not.toContain("edks");
       expect(kept()).toBe(end === shred ? 0 : before);
+    },
+  );
+});
+
+describe("tokens", () => {
+  const endUser = async ({ client }: Pick<Person, "client">) => {
+    const of = { tenant: "development", user: client.tokens.user.id, requestId: crypto.randomUUID() };
+    expect(await answerOf(callDoor(system, "IAM_ADMINISTRATION.endUser", of))).toBe("ok");
+  };
+  const out = (who: Pick<Person, "client">) => signOut(who as Person);
+  const refreshed = async (name: string) => {
+    const client = await EdgeClient.signedIn(system, name);
+    return { client, ask: () => client.refresh(client.tokens.refresh_token) };
+  };
+  const exchanged = async (name: string) => {
+    const client = await EdgeClient.signedIn(system, name);
+    const verifier = newVerifier();
+    const code = await client.code(verifier);
+    return { client, ask: () => client.exchange(code, verifier) };
+  };
+  const ways = [
+    ["a refresh token", refreshed],
+    ["a code", exchanged],
+  ] as const;
+
+  it.each(ways)("are given for %s when nothing ends meanwhile (positive control)", async (_, way) => {
+    const who = await way("Carol");
+    expect((await meanwhile(who, who.ask, async () => {}, "sign")).status).toBe(200);
+  });
+
+  const ends = [
+    ["signs out", out],
+    ["has all sign-ins ended", endUser],
+  ] as const;
+  it.each(ways.flatMap(([what, way]) => ends.map(([how, end]) => [what, how, way, end] as const)))(
+    "are given to nobody for %s when the user %s while the HSM signs",
+    async (what, how, way, end) => {
+      const who = await way(`holder of ${what} who ${how}`);
+      const answer = await meanwhile(who, who.ask, end, "sign");
+      expect(problem(answer)).toBe("400 invalid-grant");
+      expect(answer.text).not.toContain('token"');
     },
   );
 });
