@@ -98,7 +98,14 @@ export class IamAccountObject extends DurableObject<Env> {
     return decision.ok ? decision : { ok: false, problem: decision.problem };
   }
 
-  /** W11: the current key, encrypted under the master key; made at the first request of a member. */
+  /** W11: the key that a member may have if the sign-in lives; null where there is none, or for nobody's member. Writes nothing. */
+  keptAccountKey(caller: Caller): AccountKey | null {
+    if (this.#opened === undefined) return null;
+    const { sql, tenant } = this.#opened.store;
+    return caller.tenant === tenant && checkMember(sql, caller.user).ok ? currentAccountKey(sql) : null;
+  }
+
+  /** The same, made at the first request, for a member whose sign-in lives; what is refused is recorded. */
   async accountKey(account: string, caller: Caller): Promise<Result<AccountKey>> {
     if (this.#opened === undefined) return fail("forbidden");
     const { store, ledger } = this.#opened;

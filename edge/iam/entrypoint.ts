@@ -210,14 +210,19 @@ export class Iam extends WorkerEntrypoint<Env> {
     return signedIn.ok ? member : signedIn;
   }
 
-  /** W11: the account's current key, encrypted under the master key; made at the first request. By the same rule as `member`. */
+  /**
+   * W11: the account's current key, encrypted under the master key; made at the first request. By the same rule as `member`. Where
+   * the account has one it is read while the sign-in is looked up; only for a caller who is signed in is one made, or anything written.
+   */
   async accountKey({ tenant, account, caller }: Wanted): Promise<Result<AccountKey>> {
     if (caller.tenant !== tenant) return fail("forbidden");
-    const [signedIn, key] = await Promise.all([
+    const object = this.#account(tenant, account);
+    const [signedIn, kept] = await Promise.all([
       this.#signedIn(caller, { action: "iam:account-key", resource: `account/${account}` }),
-      this.#account(tenant, account).accountKey(account, caller),
+      object.keptAccountKey(caller),
     ]);
-    return signedIn.ok ? key : signedIn;
+    if (!signedIn.ok) return signedIn;
+    return kept === null ? object.accountKey(account, caller) : ok(kept);
   }
 
   /**

@@ -3,6 +3,7 @@
  * the real parts; what has no way of its own yet (disabling) is written into the objects' databases.
  */
 
+import { setTimeout as pause } from "node:timers/promises";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { Engine } from "#emulator/hsm/server/engine.ts";
 import { answerOf, callDoor, callerOf, withDoors } from "../support/doors.ts";
@@ -190,6 +191,22 @@ describe("tokens", () => {
 });
 
 describe("an account's first key", () => {
+  it("is not made, and nothing is recorded, for a member who has signed out", async () => {
+    const client = await EdgeClient.signedIn(system, "signed out before the first key");
+    await signOut({ client } as Person);
+    const keysOfAccounts = () => readRows(system.edgeDir, "account_keys").length;
+    const before = keysOfAccounts();
+    const order = { account: client.account, count: 1, purpose: "document" };
+    expect(problem(await client.rest("POST", "/kms/data-keys", order))).toBe("401 invalid-token");
+    // The KMS takes the first refusal: what was asked beside it would be done a little later.
+    await pause(500);
+    expect(keysOfAccounts()).toBe(before);
+    const rows = ["audit_outbox", "links"].flatMap((table) => readRows(system.edgeDir, table));
+    const told = rows.map(({ row, entry }) => String(row ?? entry));
+    const made = told.filter((row) => row.includes(client.account) && row.includes("iam:account-key"));
+    expect(made.filter((row) => row.includes('"allow"'))).toEqual([]);
+  });
+
   it.each([
     ["leaves the account", leave, 1],
     ["has the account shredded", shred, 0],
