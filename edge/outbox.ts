@@ -36,6 +36,11 @@ export function intend(sql: SqlStorage, addressee: string, message: object): voi
   sql.exec("INSERT INTO outbox (addressee, message) VALUES (?, ?)", addressee, JSON.stringify(message));
 }
 
+/** Whether a message for this addressee was not heard yet. */
+export function isWaiting(sql: SqlStorage, addressee: string): boolean {
+  return sql.exec("SELECT 1 FROM outbox WHERE addressee = ? LIMIT 1", addressee).toArray().length === 1;
+}
+
 /** `deliver` takes messages of one addressee, in order: all of them, or none is done with. */
 export function openOutbox<M>(
   ctx: Pick<DurableObjectState, "storage" | "waitUntil">,

@@ -21,6 +21,7 @@ import { DENIED, type Settings, takeSettings } from "./settings.ts";
 import {
   findSession,
   isKnown,
+  isReplacing,
   type Replaced,
   type SignedIn,
   signedInApps,
@@ -39,6 +40,11 @@ interface Neighbours {
 }
 
 type Opened = { store: Store; outbox: Outbox };
+
+type Message = Ended | Founding | Replaced;
+
+/** When to sign in again where another's session could not be ended. */
+const UNHEARD_SECONDS = 5;
 
 /**
  * One principal, named `<tenant>/<principal>`: all that is issued to a person, by whichever app. Cookie, code and refresh token
@@ -95,9 +101,14 @@ export class IamPrincipalObject extends DurableObject<Env> {
       max: maxSignIns(this.env),
       perMinute: signInsPerMinute(this.env),
     });
-    // The account is founded, and another's session has ended, before anybody goes on with the new one.
+    // The account is founded before anybody goes on with the new session, unless it does not answer: then it refuses.
     await outbox.send();
-    return result;
+    if (!result.ok || !isReplacing(store.sql, { principal, previous: cookie })) return result;
+    // Two people would be signed in in one browser: the new session ends unseen, and the other's when it is heard.
+    const hash = await hashSecret(result.value.cookie);
+    signOut(store, { hash, client: null, requestId, now: seconds(Date.now()) });
+    const { problem } = fail("internal");
+    return { ok: false, problem: { ...problem, retryAfter: UNHEARD_SECONDS } };
   }
 
   /** Ends what was issued in the session to one app, or with `client` null all of it and the session. */
@@ -217,7 +228,7 @@ export class IamPrincipalObject extends DurableObject<Env> {
     if (this.#opened) return this.#opened;
     const { ctx, env } = this;
     const store = openStore(ctx, { domain: "iam", audit: env.AUDIT_IAM, migrations: principalMigrations });
-    const outbox = openOutbox<Ended | Founding | Replaced>(ctx, (addressee, messages) =>
+    const outbox = openOutbox<Message>(ctx, (addressee, messages) =>
       this.#deliver(store.tenant, addressee, messages),
     );
     this.#opened = { store, outbox };
@@ -225,11 +236,7 @@ export class IamPrincipalObject extends DurableObject<Env> {
   }
 
   /** The registration authority ends instances, an account begins, another's session ends. */
-  async #deliver(
-    tenant: string,
-    addressee: string,
-    messages: (Ended | Founding | Replaced)[],
-  ): Promise<Result<null>> {
+  async #deliver(tenant: string, addressee: string, messages: Message[]): Promise<Result<null>> {
     const { RA, IAM_ACCOUNT_OBJECT, IAM_PRINCIPAL_OBJECT }: Env & Neighbours = this.env;
     const user = addressee.slice(addressee.indexOf("/") + 1);
     const to = `${tenant}/${user}`;

@@ -1,6 +1,6 @@
 import { ownAccountId } from "#protocol/principal.ts";
 import { authorize } from "../authorize.ts";
-import { intend } from "../outbox.ts";
+import { intend, isWaiting } from "../outbox.ts";
 import { takeTurn } from "../pace.ts";
 import { ok, type Result, turnAway } from "../result.ts";
 import { bearerOf, hashSecret, principalOf } from "../secret.ts";
@@ -72,6 +72,15 @@ export async function signInByName(
       intend(sql, `principal/${holder}`, { session: replaced, requestId } satisfies Replaced);
     return ok({ cookie, maxAge: SESSION_SECONDS });
   });
+}
+
+/** Whether another user's object has still to hear that this principal's session took the place of the cookie's. */
+export function isReplacing(
+  sql: SqlStorage,
+  { principal, previous }: { principal: string; previous: string | null },
+): boolean {
+  const holder = previous === null ? null : principalOf(previous);
+  return holder !== null && holder !== principal && isWaiting(sql, `principal/${holder}`);
 }
 
 /** Whether this principal has signed in before. */

@@ -94,6 +94,26 @@ it("a sign-in in place of another user's is not answered before that has ended, 
   expect(problem(await ada.refresh(ada.tokens.refresh_token))).toBe("400 invalid-grant");
 });
 
+it("a sign-in in place of another user's is handed to nobody while that one's object does not answer", async () => {
+  await holding("IamPrincipalObject.replaced");
+  const ada = await EdgeClient.signedIn(system, "Ada");
+  const bob = new EdgeClient(system);
+  const query = await bob.query(newVerifier());
+  const headers = { origin: ada.vault, cookie: ada.cookie };
+  const attempt = async () => {
+    const ticket = await readTicket(await ada.authorize(query));
+    return ada.form(`${ada.vault}/sign-in`, { name: "Bob", continue: query, ticket }, headers);
+  };
+  const answer = await attempt();
+  expect([answer.status, answer.headers["retry-after"]]).toEqual([500, "5"]);
+  expect([answer.headers["set-cookie"], answer.headers.location]).toEqual([undefined, undefined]);
+  expect((await session(ada)).status).toBe(200);
+  await holding();
+  await expect.poll(async () => problem(await session(ada))).toBe("401 no-session");
+  const again = await attempt();
+  expect([again.status, again.headers["set-cookie"] !== undefined]).toEqual([303, true]);
+});
+
 it("an account that has not heard of its first member refuses it, and has heard after the kill", async () => {
   await holding("IamAccountObject.found");
   const eve = new EdgeClient(system);
