@@ -4,7 +4,7 @@
  */
 
 import { configuredBound } from "../bound.ts";
-import { type Ended, noteEnded } from "./families.ts";
+import { type Ended, noteEnded, noteForgotten } from "./families.ts";
 
 /** Live sign-ins of one user: sessions at the vault, and families of tokens in all apps. Unless configured otherwise. */
 export const DEFAULT_SIGN_INS = 256;
@@ -118,6 +118,7 @@ export function userOfCode(
 function dropFamilies(sql: SqlStorage, where: "id = ?" | "session = ?", value: string): void {
   const of = `(SELECT id FROM families WHERE ${where})`;
   noteEnded(sql, sql.exec<Ended>(`SELECT user, jkt FROM families WHERE ${where}`, value));
+  noteForgotten(sql);
   sql.exec(`DELETE FROM refresh_tokens WHERE family IN ${of}`, value);
   sql.exec(`DELETE FROM custodians WHERE family IN ${of}`, value);
   sql.exec(`DELETE FROM codes WHERE family IN ${of}`, value);

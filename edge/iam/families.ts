@@ -41,6 +41,7 @@ export function endFamilies(sql: SqlStorage, ids: string[], now: number): void {
     sql.exec("UPDATE families SET revoked = ? WHERE id = ? AND revoked IS NULL", now, id);
     noteEnded(sql, sql.exec<Ended>("SELECT user, jkt FROM families WHERE id = ?", id));
   }
+  if (ids.length > 0) noteForgotten(sql);
 }
 
 /** A DPoP key whose sign-in has ended, and whose it was. */
@@ -51,7 +52,27 @@ export function noteEnded(sql: SqlStorage, ended: Iterable<Ended>): void {
   for (const { user, jkt } of [...ended]) intend(sql, `ra/${user}`, { jkt });
 }
 
-/** The same for families that have run out, but for a key that has signed in again. They are deleted afterwards. */
+/** Whom the datastore has taken parts of uploads from, for an account. */
+export type Forgotten = { forget: string; user: string };
+
+/** Accounts of a user whose parts of uploads are refused at once; in others they pass as long as the datastore's word is good. */
+const MAX_FORGOTTEN = 100;
+
+/**
+ * The datastore takes parts of uploads by what it heard of the user's custodians some seconds ago: it is to ask again. Not for
+ * sign-ins that have run out: their tokens have too.
+ */
+export function noteForgotten(sql: SqlStorage): void {
+  const accounts = sql
+    .exec<Forgotten>(
+      "SELECT m.account AS forget, p.id AS user FROM memberships m, principal p ORDER BY m.created, m.account LIMIT ?",
+      MAX_FORGOTTEN,
+    )
+    .toArray();
+  for (const account of accounts) intend(sql, `datastore/${account.forget}`, account);
+}
+
+/** Ends families that have run out, as above, but for a key that has signed in again. They are deleted afterwards. */
 export function endExpiredFamilies(sql: SqlStorage, now: number): void {
   const ended = sql.exec<Ended>(
     `SELECT DISTINCT user, jkt FROM families f WHERE expires <= ? AND NOT EXISTS

@@ -15,7 +15,7 @@ import type { Founding } from "./account.ts";
 import { maxSignIns, signInsPerMinute } from "./bounds.ts";
 import { type AuthorizationRequest, issueCode } from "./codes.ts";
 import { findCustodian, isSignedIn } from "./custodians.ts";
-import { type Ended, nextExpiry } from "./families.ts";
+import { type Ended, type Forgotten, nextExpiry } from "./families.ts";
 import { principalMigrations } from "./schema.ts";
 import { DENIED, type Settings, takeSettings } from "./settings.ts";
 import {
@@ -36,12 +36,13 @@ import type { Custodian, VaultSession } from "./types.ts";
 
 /** What the IAM needs of its neighbours. */
 interface Neighbours {
+  DATASTORE: { left(of: { tenant: string; account: string; user: string }): Promise<Result<null>> };
   RA: { ended(of: { tenant: string; user: string; jkts: string[] }): Promise<Result<null>> };
 }
 
 type Opened = { store: Store; outbox: Outbox };
 
-type Message = Ended | Founding | Replaced;
+type Message = Ended | Forgotten | Founding | Replaced;
 
 /** When to sign in again where another's session could not be ended. */
 const UNHEARD_SECONDS = 5;
@@ -235,9 +236,9 @@ export class IamPrincipalObject extends DurableObject<Env> {
     return this.#opened;
   }
 
-  /** The registration authority ends instances, an account begins, another's session ends. */
+  /** The registration authority ends instances, the datastore forgets its word, an account begins, another's session ends. */
   async #deliver(tenant: string, addressee: string, messages: Message[]): Promise<Result<null>> {
-    const { RA, IAM_ACCOUNT_OBJECT, IAM_PRINCIPAL_OBJECT }: Env & Neighbours = this.env;
+    const { RA, DATASTORE, IAM_ACCOUNT_OBJECT, IAM_PRINCIPAL_OBJECT }: Env & Neighbours = this.env;
     const user = addressee.slice(addressee.indexOf("/") + 1);
     const to = `${tenant}/${user}`;
     for (const message of messages) {
@@ -246,7 +247,9 @@ export class IamPrincipalObject extends DurableObject<Env> {
           ? await IAM_PRINCIPAL_OBJECT.getByName(to).replaced(message)
           : "account" in message
             ? await IAM_ACCOUNT_OBJECT.getByName(to).found(message)
-            : ok(null);
+            : "forget" in message
+              ? await DATASTORE.left({ tenant, account: message.forget, user: message.user })
+              : ok(null);
       if (!heard.ok) return heard;
     }
     const jkts = messages.flatMap((message) => ("jkt" in message ? [message.jkt] : []));

@@ -104,6 +104,21 @@ it("B9 a sign-in that runs out ends the instance by alarm, though its certificat
   expect((await bob.rewrap()).status).toBe(200);
 });
 
+it("a sign-out ends an upload at once, though a part of it was taken a moment ago", async () => {
+  const [ada, elsewhere] = [
+    await EdgeClient.signedIn(system, "Ada"),
+    await EdgeClient.signedIn(system, "Ada"),
+  ];
+  const opened = await ada.rest("POST", ada.documents, {});
+  expect(opened.status).toBe(201);
+  const { id } = json<{ id: string }>(opened);
+  const part = (by: EdgeClient) => by.rest("PUT", `${ada.documents}/${id}/parts/1`, new Uint8Array(10));
+  expect((await part(ada)).status).toBe(200);
+  expect((await ada.vaultPost("/sign-out", {})).status).toBe(204);
+  expect(problem(await part(ada))).toBe("401 invalid-token");
+  expect((await part(elsewhere)).status).toBe(200);
+});
+
 it("B9 nothing that is issued in a session outlives it", async () => {
   const browser = await EdgeClient.signedIn(system, "Ada");
   const { user } = browser.tokens;
