@@ -211,6 +211,17 @@ export class Iam extends WorkerEntrypoint<Env> {
   }
 
   /**
+   * Whether the caller's sign-in lives and its app is not denied, for a neighbour where no account is at stake. A refusal is recorded.
+   * Errors: `invalid-token`, `forbidden`.
+   */
+  async signedIn(caller: Caller): Promise<Result<null>> {
+    return this.#signedIn(caller, {
+      action: "iam:signed-in",
+      resource: `custodian/${caller.custodian}`,
+    });
+  }
+
+  /**
    * W11: the account's current key, encrypted under the master key; made at the first request. By the same rule as `member`. Where
    * the account has one it is read while the sign-in is looked up; only for a caller who is signed in is one made, or anything written.
    */

@@ -5,6 +5,12 @@ import { fail, type Result } from "../result.ts";
 import { methodsFor } from "./methods/index.ts";
 import type { Applicant, Enrolment, EnrolmentOpened, GrantIssued, Instance, Recipient } from "./types.ts";
 
+/** What the door needs of its neighbours. */
+interface Neighbours {
+  /** A token holds for a while after a sign-out: whether the sign-in lives. */
+  IAM: { signedIn(caller: Caller): Promise<Result<null>> };
+}
+
 /**
  * The door of the registration authority. The gateway has verified access token and DPoP proof (for `Caller`) or the
  * vault's cookie, where there is one (for `Applicant`); everything else is decided
@@ -38,12 +44,14 @@ export class Ra extends WorkerEntrypoint<Env> {
 
   /** The caller's own instances, newest first. */
   async instances(caller: Caller): Promise<Result<Instance[]>> {
-    return this.#principal(caller.tenant, caller.user).instances(caller);
+    const signedIn = await this.#iam.signedIn(caller);
+    return signedIn.ok ? this.#principal(caller.tenant, caller.user).instances(caller) : signedIn;
   }
 
   /** Ends an instance of the caller. */
   async revoke(caller: Caller, id: string): Promise<Result<void>> {
-    return this.#principal(caller.tenant, caller.user).revoke(caller, id);
+    const signedIn = await this.#iam.signedIn(caller);
+    return signedIn.ok ? this.#principal(caller.tenant, caller.user).revoke(caller, id) : signedIn;
   }
 
   /** For the IAM: sign-ins of a user by these DPoP keys have ended, and their instances with them. */
@@ -57,6 +65,11 @@ export class Ra extends WorkerEntrypoint<Env> {
     jkts: string[];
   }): Promise<Result<null>> {
     return this.#principal(tenant, user).ended(jkts);
+  }
+
+  get #iam(): Neighbours["IAM"] {
+    const { IAM }: Neighbours = this.env;
+    return IAM;
   }
 
   /** With null, that of all who did not sign in. */

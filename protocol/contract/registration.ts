@@ -42,7 +42,7 @@ export const listInstances = {
       ),
     }),
   },
-  problems: [],
+  problems: ["forbidden"],
 } as const satisfies Route;
 
 export const revokeInstance = {
@@ -52,5 +52,5 @@ export const revokeInstance = {
   authentication: "token",
   parameters: { id: instanceId },
   answer: { status: 204 },
-  problems: ["not-found"],
+  problems: ["forbidden", "not-found"],
 } as const satisfies Route;

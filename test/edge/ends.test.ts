@@ -119,6 +119,18 @@ it("a sign-out ends an upload at once, though a part of it was taken a moment ag
   expect((await part(elsewhere)).status).toBe(200);
 });
 
+it("a token that has not expired sees and ends no instances after a sign-out", async () => {
+  const [ada, elsewhere] = [await enrolled("Ada"), await EdgeClient.signedIn(system, "Ada")];
+  const other = json<EnrolmentAnswer>(await enrol(elsewhere, await makeKeys())).instance;
+  const list = (by: EdgeClient) => by.rest("GET", "/ra/instances");
+  expect((await list(ada.client)).status).toBe(200);
+  expect((await ada.client.vaultPost("/sign-out", {})).status).toBe(204);
+  expect(problem(await list(ada.client))).toBe("401 invalid-token");
+  expect((await ada.client.rest("DELETE", `/ra/instances/${other}`)).status).toBe(401);
+  expect(statusOf(other)).toBe("active kept");
+  expect((await elsewhere.rest("DELETE", `/ra/instances/${other}`)).status).toBe(204);
+});
+
 it("B9 nothing that is issued in a session outlives it", async () => {
   const browser = await EdgeClient.signedIn(system, "Ada");
   const { user } = browser.tokens;
