@@ -179,7 +179,9 @@ it.each(["ttlvPort", "httpsPort"] as const)(
     const own = await testHsm({ idleTimeout: 50 });
     const socket = open({ port: own.hsm[port] });
     socket.write(port === "ttlvPort" ? slow : posted(slow));
-    expect((await text(socket)).length).toBeGreaterThan(100);
+    // Then it is idle, and is closed.
+    const answer = await Promise.race([text(socket), sleep(20_000, "still open", { ref: false })]);
+    expect(answer.length).toBeGreaterThan(100);
     await own.close();
   },
 );
