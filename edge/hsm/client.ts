@@ -21,9 +21,9 @@ type KmipClient = ReturnType<typeof createKmipClient>;
 export type Hsm = Pick<KmipClient, "batch" | "request"> & {
   /** Unique identifier of the one object with this Name. Kept for a minute; throws if there is not exactly one. */
   locate(name: string): Promise<string>;
-  /** SubjectPublicKeyInfo (DER) of the public key object with this name. Kept. */
+  /** SubjectPublicKeyInfo (DER) of the public key object with this name. Kept as long. */
   publicKey(name: string): Promise<Uint8Array<ArrayBuffer>>;
-  /** DER of the certificate object with this name. Kept. */
+  /** DER of the certificate object with this name. Kept as long. */
   certificate(name: string): Promise<Uint8Array<ArrayBuffer>>;
   /** Value of the opaque object with this name. Read each time. */
   opaque(name: string): Promise<Uint8Array<ArrayBuffer>>;
