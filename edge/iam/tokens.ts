@@ -70,7 +70,7 @@ async function exchangeCode(
   endpoint: TokenEndpoint,
   request: TokenRequest,
   grant: CodeGrant,
-  client: Client | undefined,
+  known: Client | undefined,
 ): Promise<Result<Tokens>> {
   const { store, principal, hsm, now } = endpoint;
   const { proof } = request;
@@ -82,10 +82,9 @@ async function exchangeCode(
     hashSecret(proof.jti),
   ]);
   const decision = authorize<Family & { origin: string }>(store, action("iam:token", request), (sql) => {
-    if (client === undefined || client.origin !== request.origin)
-      return turnAway("invalid-client", "unknown client or foreign origin");
-    // Before the code or token is used up: it may be allowed again.
-    if (endpoint.denied().includes(client.id)) return turnAway("invalid-client", DENIED);
+    const checked = checkClient(endpoint, request, known);
+    if (!checked.ok) return checked;
+    const client = checked.value;
     const { redirectUri } = grant;
     // Before the code is used up: it is as good in a moment.
     const holder = userOfCode(sql, { hash: codeHash, jkt: proof.jkt, now });
@@ -146,7 +145,7 @@ async function refresh(
   endpoint: TokenEndpoint,
   request: TokenRequest,
   token: string,
-  client: Client | undefined,
+  known: Client | undefined,
 ): Promise<Result<Tokens>> {
   const { store, principal, hsm, now } = endpoint;
   const { proof } = request;
@@ -157,10 +156,9 @@ async function refresh(
     hashSecret(proof.jti),
   ]);
   const decision = authorize<Family & Custodianship>(store, action("iam:refresh", request), (sql) => {
-    if (client === undefined || client.origin !== request.origin)
-      return turnAway("invalid-client", "unknown client or foreign origin");
-    // Before the code or token is used up: it may be allowed again.
-    if (endpoint.denied().includes(client.id)) return turnAway("invalid-client", DENIED);
+    const checked = checkClient(endpoint, request, known);
+    if (!checked.ok) return checked;
+    const client = checked.value;
     // One that is made up or dead leaves nothing behind, and takes no turn of anybody's.
     const live = recentRefreshes(sql, { hash, jkt: proof.jkt, now });
     if (live !== null) {
@@ -191,6 +189,16 @@ async function refresh(
   if (!lives.ok) return authorize<never>(store, action("iam:release-tokens", request), () => lives);
   const { dn, certificate } = family;
   return ok(response(store, family, granted, { accessToken, refreshToken, dn, certificate }));
+}
+
+/** Look at it before the code or token is used up: a denied app may be allowed again. */
+function checkClient(
+  { denied }: TokenEndpoint,
+  { origin }: TokenRequest,
+  client: Client | undefined,
+): Decision<Client> {
+  if (client?.origin !== origin) return turnAway("invalid-client", "unknown client or foreign origin");
+  return denied().includes(client.id) ? turnAway("invalid-client", DENIED) : ok(client);
 }
 
 /**
