@@ -5,7 +5,14 @@
  * emulator/hsm and tests.
  */
 export { type Certificate, parseCertificate } from "./certificate.ts";
-export { type InstanceCertificate, instanceTier, METHOD_POLICY, TIER_POLICY } from "./instance.ts";
+export {
+  type InstanceCertificate,
+  instanceLevel,
+  instanceTier,
+  LEVEL_POLICY,
+  METHOD_POLICY,
+  TIER_POLICY,
+} from "./instance.ts";
 export { nameText } from "./name.ts";
 export { verifyChain } from "./path.ts";
 export { type CertificationRequest, signedRequest, wrappingProofInput } from "./request.ts";

@@ -1,6 +1,7 @@
 /** What the certificates of an instance say: written by the registration authority, read by the instance. */
 import { encodeHex } from "../bytes.ts";
 import { METHOD_ARCS, type MethodName } from "../enrolment.ts";
+import { DEFAULT_LEVEL, type Level } from "../level.ts";
 import { TIERS, type Tier } from "../policy/index.ts";
 import type { Certificate } from "./certificate.ts";
 import { CONTEXT, DerReader, objectIdentifier } from "./der.ts";
@@ -18,6 +19,13 @@ export const TIER_POLICY: Record<Tier, string> = {
   emulated: `${ARC}.2.2`,
   hardware: `${ARC}.2.3`,
 };
+/** The release level for which a wrapping certificate was issued; one for `data` names none, as before there were levels. */
+export const LEVEL_POLICY: Record<Exclude<Level, "data">, string> = {
+  account: `${ARC}.3.1`,
+  master: `${ARC}.3.2`,
+};
+
+const LEVELS_NAMED = ["account", "master"] as const;
 
 export type InstanceCertificate = {
   use: "identity" | "wrapping";
@@ -41,7 +49,17 @@ export function instanceTier(certificate: Certificate, expected: InstanceCertifi
   const says = (policy: string) => policies.includes(encodeHex(objectIdentifier(policy)));
   const [tier, second] = TIERS.filter((one) => says(TIER_POLICY[one]));
   const method = new Map<string, string>(Object.entries(METHOD_POLICY)).get(expected.method);
-  if (!method || !says(method) || !tier || second || policies.length !== 2)
+  const named = instanceLevel(certificate) === DEFAULT_LEVEL ? 2 : 3;
+  if (!method || !says(method) || !tier || second || policies.length !== named)
     throw new TypeError("another method, or not one tier");
   return tier;
+}
+
+/** The release level that an instance's certificate names. Throws `TypeError` for two. */
+export function instanceLevel({ policies }: Pick<Certificate, "policies">): Level {
+  const [level, second] = LEVELS_NAMED.filter((one) =>
+    policies.includes(encodeHex(objectIdentifier(LEVEL_POLICY[one]))),
+  );
+  if (second) throw new TypeError("two release levels");
+  return level ?? DEFAULT_LEVEL;
 }

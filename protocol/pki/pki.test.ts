@@ -4,7 +4,9 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { encodeBase64url } from "../base64url.ts";
 import { encode, INTEGER, objectIdentifier, SEQUENCE, SET, UTF8_STRING } from "./der.ts";
 import {
+  instanceLevel,
   instanceTier,
+  LEVEL_POLICY,
   METHOD_POLICY,
   nameText,
   parseCertificate,
@@ -260,6 +262,17 @@ describe("what an instance's certificate says", () => {
     expect(await read(says({ usage: keyEncipherment }), "wrapping")).toBe("emulated");
   });
 
+  it("gives its release level: the lowest where it names none", async () => {
+    const levelOf = async (...more: string[]) => {
+      const changes = says({ policies: [...policies, ...more] });
+      expect(await read(changes)).toBe("emulated");
+      return instanceLevel((await path(changes)).chain[0]!);
+    };
+    expect(await levelOf()).toBe("data");
+    expect(await levelOf(LEVEL_POLICY.account)).toBe("account");
+    expect(await levelOf(LEVEL_POLICY.master)).toBe("master");
+  });
+
   it.each<[string, Parameters<typeof path>[0]]>([
     ["nothing", {}],
     ["another use", says({ usage: keyEncipherment })],
@@ -271,6 +284,9 @@ describe("what an instance's certificate says", () => {
     ["no method", says({ policies: [TIER_POLICY.emulated, "1.2.3"] })],
     ["no tier", says({ policies: [METHOD_POLICY.grant] })],
     ["two tiers", says({ policies: [...policies, TIER_POLICY.hardware] })],
+    ["two levels", says({ policies: [...policies, LEVEL_POLICY.account, LEVEL_POLICY.master] })],
+    ["a level and something else", says({ policies: [...policies, LEVEL_POLICY.account, "1.2.3"] })],
+    ["a level and no tier", says({ policies: [METHOD_POLICY.grant, LEVEL_POLICY.master, "1.2.3"] })],
   ])("refuses one that says %s", async (_, changes) => {
     await expect(read(changes)).rejects.toThrow(TypeError);
   });
