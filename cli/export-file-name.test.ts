@@ -77,7 +77,7 @@ it("cuts a long name to 255 bytes between characters, and keeps its ending and i
 });
 
 it.each(["CON", "nul", "com1"])(
-  "A1 leaves no device of Windows where a long name that begins like %s is cut",
+  "leaves no device of Windows where a long name that begins like %s is cut",
   (device) => {
     for (const blank of [" ", "\u3000"])
       for (const ending of ["", ".txt"]) {

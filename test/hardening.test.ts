@@ -37,7 +37,7 @@ describe("docs/hardening.md", () => {
     expect([...new Set(rows.map(({ id }) => id))].toSorted()).toEqual(expected.toSorted());
   });
 
-  it.each(rows)("$id names tests and breaks that are there: $kind", ({ tests, breaks }) => {
+  it.each(rows)("names tests and breaks that are there: $id, $kind", ({ tests, breaks }) => {
     expect(tests.length).toBeGreaterThan(0);
     for (const { file, name } of testsOf(tests)) {
       expect(existsSync(new URL(file, root)), file).toBe(true);

@@ -1,4 +1,7 @@
-/** The requirement rows: ids and short titles of the specification. A test belongs to the row that its name begins with. */
+/**
+ * The requirement rows: ids and short titles of the specification, and the independent claims of the patents. A test
+ * belongs to the row that its name begins with.
+ */
 
 export const ROWS: Readonly<Record<string, string>> = {
   W1: "Four keys, each encrypted by the next, each in its own store",
@@ -37,13 +40,41 @@ export const ROWS: Readonly<Record<string, string>> = {
   M19: "Any KMIP HSM, and other back ends",
   M20: "Nothing is trusted twice",
   M21: "Update: a new measurement enrols again, no way back",
+  A1: "Claim: encrypt with four keys, each from its own store, in order",
+  A2: "Claim: data and master key symmetric, account and app-specific key asymmetric",
+  A3: "Claim: Enc(master) and Enc(data) in the HSM, for the KMS alone",
+  A5: "Claim: ciphertext in the memory from which the app-specific key came",
+  A17: "Claim: the KMS's cache, missed and then hit",
+  B1: "Claim: a data key rewrapped to the microservice's certificate",
+  B2: "Claim: the encrypted data key is archived and used after a restart",
+  B3: "Claim: the data key's own policy lists names and actions",
+  B4: "Claim: with a sidecar, on one virtual machine",
+  B7: "Claim: the microservice as an imported dependency",
 };
 
-/** The rows that a test's name, or the name of a suite around it, begins with: `M3`, `W4 and W5`, `M13:`. */
+/** Claims that one test shows together: by the first of them, the others. */
+const TOGETHER: Readonly<Record<string, readonly string[]>> = {
+  A1: ["A8", "A14", "A19"],
+  A2: ["A6", "A9", "A13", "A15", "A18", "A20", "A23"],
+  A3: ["A4", "A10", "A11", "A16", "A21"],
+  A5: ["A12"],
+  A17: ["A22"],
+  B1: ["B8", "B15"],
+  B2: ["B9", "B16"],
+  B3: ["B10", "B17"],
+  B4: ["B5", "B6", "B11", "B12", "B13", "B18", "B19"],
+  B7: ["B14", "B20"],
+};
+const ROW_OF = new Map([
+  ...Object.keys(ROWS).map((row) => [row, row] as const),
+  ...Object.entries(TOGETHER).flatMap(([row, others]) => others.map((claim) => [claim, row] as const)),
+]);
+
+/** The rows that a test's name, or the name of a suite around it, begins with: `M3`, `W4 and W5`, `M13:`, `A1 (A8, A14)`. */
 export function rowsOf(names: readonly string[]): string[] {
-  const rows = names.flatMap((name) => {
-    const leading = /^(?:(?:[WM]\d{1,2})(?:\s*(?:,|and|&)\s*|\b))+/.exec(name)?.[0] ?? "";
-    return leading.match(/[WM]\d{1,2}/g) ?? [];
+  const ids = names.flatMap((name) => {
+    const leading = /^(?:\(?[WMAB]\d{1,2}(?:\)?(?:\s*(?:,|and|&)\s*|\b|\s+(?=\())))+/.exec(name)?.[0] ?? "";
+    return leading.match(/[WMAB]\d{1,2}/g) ?? [];
   });
-  return [...new Set(rows)].filter((row) => row in ROWS);
+  return [...new Set(ids.flatMap((id) => ROW_OF.get(id) ?? []))];
 }

@@ -92,14 +92,14 @@ describe("code", () => {
     });
     expect(redeemCode(sql, "code", exchange, 120).ok).toBe(false);
   });
-  it("B9 ends the instances of what it gave when it is used twice", () => {
+  it("ends the instances of what it gave when it is used twice", () => {
     const { sql, family } = fixture();
     redeemCode(sql, "code", exchange, 120);
     startFamily(sql, family, "code", "token-1");
     redeemCode(sql, "code", exchange, 121);
     expect([...sql.exec("SELECT message ->> 'jkt' AS jkt FROM outbox")]).toEqual([{ jkt: B }]);
   });
-  it("B9 says when its session ends, which nothing issued for it outlives", () => {
+  it("says when its session ends, which nothing issued for it outlives", () => {
     const { sql } = fixture();
     expect(redeemCode(sql, "code", exchange, 120)).toMatchObject({ value: { until: 1000 } });
   });
@@ -129,7 +129,7 @@ describe("refresh token", () => {
   it.each([
     ["twice", B],
     ["by another key", A],
-  ])("B9 ends the instances of its sign-in when it is presented %s", (_, key) => {
+  ])("ends the instances of its sign-in when it is presented %s", (_, key) => {
     const { sql, family, next } = fixture();
     startFamily(sql, family, "code", "token-1");
     if (key === B) next("token-1", "token-2");

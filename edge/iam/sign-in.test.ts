@@ -119,7 +119,7 @@ it("begins with the accounts of an earlier release, where there are some", async
   ]);
 });
 
-it("B8 ends one app's sign-in alone, with codes that are still open, and the session goes on", async () => {
+it("ends one app's sign-in alone, with codes that are still open, and the session goes on", async () => {
   const own = await session();
   const [first, again] = [token(own, "j1"), token(own, "j2")];
   const other = token(own, "j3", "https://other.example");
@@ -144,7 +144,7 @@ it("B8 ends one app's sign-in alone, with codes that are still open, and the ses
   expect(other()).toBe(false);
 });
 
-it("B7 keeps its name over a new cookie of the same user, and no other session has it", async () => {
+it("keeps its name over a new cookie of the same user, and no other session has it", async () => {
   const cookie = await signIn();
   const found = async (of: string) => findSession(store, await hashSecret(of), NOW)!;
   const { id } = await found(cookie);
@@ -154,7 +154,7 @@ it("B7 keeps its name over a new cookie of the same user, and no other session h
   expect((await found(await signIn(ADA, `${BOB}.${"c".repeat(43)}`))).id).not.toBe(id);
 });
 
-it("B9 tells of the keys of families that have run out, once, but for one that has signed in again", async () => {
+it("tells of the keys of families that have run out, once, but for one that has signed in again", async () => {
   const own = await session();
   token(own, "j1", CLIENT, 2000);
   token(own, "j2", CLIENT, 2000);

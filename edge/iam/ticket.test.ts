@@ -8,7 +8,7 @@ const NOW = 1_800_000_000_000;
 const question: Question = { page: "sign-in", session: "s1", about: "client_id=a&state=b" };
 const sql = sqlStorage(tenantMigrations) as SqlStorage;
 
-it("B5 counts an answer from a second on, for ten minutes", async () => {
+it("counts an answer from a second on, for ten minutes", async () => {
   const key = await ticketKey("acme", async () => rawTicketKey(sql));
   const ticket = await makeTicket(key, question, NOW);
   const at = (passed: number) => checkTicket(key, question, ticket, NOW + passed);
@@ -17,7 +17,7 @@ it("B5 counts an answer from a second on, for ten minutes", async () => {
   expect(await at(600_001)).toEqual({ ok: false, again: "late" });
 });
 
-it("B5 takes no ticket of another page, session or question, and none that was made up", async () => {
+it("takes no ticket of another page, session or question, and none that was made up", async () => {
   const key = await ticketKey("acme", async () => rawTicketKey(sql));
   const ticket = await makeTicket(key, question, NOW);
   const check = (asked: Question, text = ticket) => checkTicket(key, asked, text, NOW + 5000);
@@ -48,7 +48,7 @@ it("B5 takes no ticket of another page, session or question, and none that was m
     expect(await check(question, text), text).toEqual({ ok: false, again: "late" });
 });
 
-it("B5 keeps its key over restarts, and no two stores have the same", () => {
+it("keeps its key over restarts, and no two stores have the same", () => {
   const key = rawTicketKey(sql);
   expect(rawTicketKey(sql)).toEqual(key);
   expect(rawTicketKey(sqlStorage(tenantMigrations))).not.toEqual(key);

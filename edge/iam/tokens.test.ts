@@ -154,7 +154,7 @@ describe("token endpoint", () => {
     expect(reasons.slice(-2)).toEqual(["too many of iam:token", "too many of iam:token"]);
   });
 
-  it("B10 takes no turn of a user for tokens that are dead, or held without their key", async () => {
+  it("takes no turn of a user for tokens that are dead, or held without their key", async () => {
     const { sql, refresh } = await fixture();
     const second = await refresh("first");
     if (!second.ok) throw new Error(second.problem.code);

@@ -36,7 +36,7 @@ function insert(id: string, jkt: string, notAfter: number): void {
 const states = () =>
   Object.fromEntries(listInstances(sql, binding, NOW).map(({ id, status }) => [id, status]));
 
-it("B9 ends what a key has, and asks the HSM for it until it has done so", () => {
+it("ends what a key has, and asks the HSM for it until it has done so", () => {
   expect(nextRetirement(sql)).toBe(5000);
   endCustodian(sql, "j1", NOW);
   expect(states()).toEqual({ i1: "revoked", i2: "active" });
@@ -49,7 +49,7 @@ it("B9 ends what a key has, and asks the HSM for it until it has done so", () =>
   expect(nextRetirement(sql)).toBe(6000);
 });
 
-it("B9 leaves what had run out before as it was", () => {
+it("leaves what had run out before as it was", () => {
   endCustodian(sql, "j1", 5000);
   expect(states()).toEqual({ i1: "active", i2: "active" });
   expect(instancesToRetire(sql, 5000)).toEqual(["i1"]);

@@ -44,7 +44,7 @@ async function recipients(instance: string): Promise<number> {
   }
 }
 
-it("B9 a refresh token that is used twice ends the instance and its recipient, and nobody else's", async () => {
+it("a refresh token that is used twice ends the instance and its recipient, and nobody else's", async () => {
   const [ada, bob] = [await enrolled("Ada"), await enrolled("Bob")];
   const elsewhere = await EdgeClient.signedIn(system, "Ada");
   const first = ada.client.tokens.refresh_token;
@@ -65,7 +65,7 @@ it("B9 a refresh token that is used twice ends the instance and its recipient, a
   expect(await recipients(bob.instance.instance)).toBe(1);
 });
 
-it("B9 a reuse while the HSM is away ends the way to keys at once, and the recipient when the HSM is back", async () => {
+it("a reuse while the HSM is away ends the way to keys at once, and the recipient when the HSM is back", async () => {
   const ada = await enrolled("Ada");
   const { refresh_token: first } = ada.client.tokens;
   const second = json<{ refresh_token: string }>(await ada.client.refresh(first)).refresh_token;
@@ -83,7 +83,7 @@ it("B9 a reuse while the HSM is away ends the way to keys at once, and the recip
   await expect.poll(ada.status).toBe("revoked gone");
 });
 
-it("B9 a sign-in that runs out ends the instance by alarm, though its certificate would hold for longer", async () => {
+it("a sign-in that runs out ends the instance by alarm, though its certificate would hold for longer", async () => {
   const [ada, bob] = [await enrolled("Ada"), await enrolled("Bob")];
   const soon = Math.floor(Date.now() / 1000) + 1;
   await system.restart(() => {
@@ -131,7 +131,7 @@ it("a token that has not expired sees and ends no instances after a sign-out", a
   expect((await elsewhere.rest("DELETE", `/ra/instances/${other}`)).status).toBe(204);
 });
 
-it("B9 nothing that is issued in a session outlives it", async () => {
+it("nothing that is issued in a session outlives it", async () => {
   const browser = await EdgeClient.signedIn(system, "Ada");
   const { user } = browser.tokens;
   const soon = Math.floor(Date.now() / 1000) + 900;
@@ -147,7 +147,7 @@ it("B9 nothing that is issued in a session outlives it", async () => {
   expect(readRows(system.edgeDir, "families").filter(({ expires }) => expires === soon)).toHaveLength(1);
 });
 
-it("B9 no instance outlives its custodian's certificate", async () => {
+it("no instance outlives its custodian's certificate", async () => {
   const ada = await EdgeClient.signedIn(system, "Ada");
   const soon = Math.floor(Date.now() / 1000) + 900;
   await system.restart(() => {

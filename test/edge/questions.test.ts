@@ -31,7 +31,7 @@ const account = (browser: EdgeClient): Promise<Answer> =>
   send(`${browser.vault}/account`, { headers: { cookie: browser.cookie } });
 
 describe("the question before a code", () => {
-  it("B5 is not answered by what comes sooner than a person could read it, and is asked again", async () => {
+  it("is not answered by what comes sooner than a person could read it, and is asked again", async () => {
     const { browser } = await signedIn("Ada");
     const query = await browser.query(newVerifier());
     const answer = (ticket: string, about = query) =>
@@ -68,7 +68,7 @@ describe("the question before a code", () => {
       .toContain("answered too early");
   });
 
-  it("B5 says which app asks and what began it, and lets the person decline", async () => {
+  it("says which app asks and what began it, and lets the person decline", async () => {
     const { browser } = await signedIn("Ada");
     const page = await browser.authorize(await browser.query(newVerifier(), { state: "a&b" }));
     expect(page.text).toContain(
@@ -84,7 +84,7 @@ describe("the question before a code", () => {
     });
   });
 
-  it("B5 holds in a browser for the sign-in by name too", async () => {
+  it("holds in a browser for the sign-in by name too", async () => {
     const { browser } = await signedIn("Ada");
     const query = await browser.query(newVerifier());
     const form = (ticket: string) => ({ name: "Eve", continue: query, ticket });
@@ -116,7 +116,7 @@ describe("the question before a code", () => {
 });
 
 describe("signing out", () => {
-  it("B8 from one app ends that app's sign-in alone", async () => {
+  it("from one app ends that app's sign-in alone", async () => {
     const first = await signedIn("Ada");
     const second = await inSecondApp(first.browser);
     expect([await lives(first), await lives(second)]).toEqual([true, true]);
@@ -132,7 +132,7 @@ describe("signing out", () => {
     expect((await first.browser.refresh(first.tokens.refresh_token)).status).toBe(200);
   });
 
-  it("B8 from an unknown app, or from nowhere, ends nothing", async () => {
+  it("from an unknown app, or from nowhere, ends nothing", async () => {
     const first = await signedIn("Ada");
     for (const origin of ["null", "http://evil.example", undefined]) {
       const headers = { cookie: first.browser.cookie, ...(origin !== undefined && { origin }) };
@@ -142,7 +142,7 @@ describe("signing out", () => {
     expect([await lives(first), await session(first.browser)]).toEqual([true, 200]);
   });
 
-  it("B8 the vault's page lists the apps, and ends one of them or all", async () => {
+  it("the vault's page lists the apps, and ends one of them or all", async () => {
     const first = await signedIn("Grace <b>");
     const second = await inSecondApp(first.browser);
     const page = await account(first.browser);
@@ -164,7 +164,7 @@ describe("signing out", () => {
     expect((await account(first.browser)).text).toContain("You are signed out");
   });
 
-  it("B8 takes the page's form from itself alone, with its ticket, and not too soon", async () => {
+  it("takes the page's form from itself alone, with its ticket, and not too soon", async () => {
     const first = await signedIn("Ada");
     const early = await post(first.browser, "/account", {
       ticket: ticketOf((await account(first.browser)).text),

@@ -44,7 +44,7 @@ async function opened(features: string): Promise<Page> {
 it.each([
   ["a window of one pixel", "popup,width=1,height=1"],
   ["a window of usual size", "popup,width=800,height=600"],
-])("B5 Enter that is pressed again and again, or held down, in %s gets no code", async (_, features) => {
+])("Enter that is pressed again and again, or held down, in %s gets no code", async (_, features) => {
   const before = codes();
   const page = await opened(features);
   for (const end = Date.now() + 3000; Date.now() < end; await pause(150)) await page.keyboard.press("Enter");
@@ -58,7 +58,7 @@ it.each([
   expect(codes()).toBe(before);
 });
 
-it("B5 a window in which nobody can read gets no answer, however long it is there", async () => {
+it("a window in which nobody can read gets no answer, however long it is there", async () => {
   const before = codes();
   const page = await opened("popup,width=800,height=600");
   await page.setViewportSize({ width: 120, height: 60 });
@@ -70,7 +70,7 @@ it("B5 a window in which nobody can read gets no answer, however long it is ther
   expect(codes()).toBe(before);
 });
 
-it("B5 clicks that were under way, and the second one of a double click, count for nothing", async () => {
+it("clicks that were under way, and the second one of a double click, count for nothing", async () => {
   const before = codes();
   const page = await opened("popup,width=800,height=600");
   const { x, y, width, height } = (await button(page).boundingBox())!;
@@ -84,7 +84,7 @@ it("B5 clicks that were under way, and the second one of a double click, count f
   expect(codes()).toBe(before + 1);
 });
 
-it("B5 a person with a keyboard alone answers, and is told when", async () => {
+it("a person with a keyboard alone answers, and is told when", async () => {
   const before = codes();
   const page = await opened("popup,width=800,height=600");
   const said = page.getByRole("status");
@@ -96,7 +96,7 @@ it("B5 a person with a keyboard alone answers, and is told when", async () => {
   expect(codes()).toBe(before + 1);
 });
 
-it("B5 Escape and Cancel give the app nothing, at once", async () => {
+it("Escape and Cancel give the app nothing, at once", async () => {
   const before = codes();
   for (const decline of [
     (page: Page) => page.keyboard.press("Escape"),
@@ -110,7 +110,7 @@ it("B5 Escape and Cancel give the app nothing, at once", async () => {
   expect(codes()).toBe(before);
 });
 
-it("B5 without the vault's script the button cannot be pressed at all", async () => {
+it("without the vault's script the button cannot be pressed at all", async () => {
   await context.route("**/page.js", (route) => route.abort());
   const page = await opened("popup,width=800,height=600");
   await pause(2500);
@@ -118,7 +118,7 @@ it("B5 without the vault's script the button cannot be pressed at all", async ()
   await context.unroute("**/page.js");
 });
 
-it("B5 the vault's frame has nothing to press, and its pages are in no frame", async () => {
+it("the vault's frame has nothing to press, and its pages are in no frame", async () => {
   const frame = app.frames().find((candidate) => candidate.url().startsWith(system.vaultOrigin))!;
   const controls =
     "a, button, input, select, textarea, form, summary, [tabindex], [onclick], [contenteditable]";
@@ -140,7 +140,7 @@ it("B5 the vault's frame has nothing to press, and its pages are in no frame", a
   expect(shown).toEqual([true, true]);
 });
 
-it("B5 the second click of a double click on Delete is not the answer to the page's own question", async () => {
+it("the second click of a double click on Delete is not the answer to the page's own question", async () => {
   const file = { name: "keep.txt", mimeType: "text/plain", buffer: Buffer.from("kept") };
   await app.getByLabel("Files to seal").setInputFiles(file);
   const row = app

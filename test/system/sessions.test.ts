@@ -102,7 +102,7 @@ async function offline(page: Page): Promise<unknown> {
   }
 }
 
-it("B8 signing out of one app ends its instances in all its tabs, and nothing of the other app", async () => {
+it("signing out of one app ends its instances in all its tabs, and nothing of the other app", async () => {
   await sealFile(second, "note.txt", "goes on");
   await first.getByRole("button", { name: "Sign out" }).click();
   await first.getByRole("button", { name: "Sign in" }).waitFor();
@@ -113,7 +113,7 @@ it("B8 signing out of one app ends its instances in all its tabs, and nothing of
   expect(await showFile(second, "note.txt")).toBe("goes on");
 });
 
-it("B7 B8 signing out everywhere, on the vault's own page, ends the instances of all apps, also without a network", async () => {
+it("signing out everywhere, on the vault's own page, ends the instances of all apps, also without a network", async () => {
   await sealFile(second, "note.txt", "for Ada");
   expect(await offline(second)).not.toBeNull();
   const vault = context.waitForEvent("page");
@@ -135,7 +135,7 @@ it("B7 B8 signing out everywhere, on the vault's own page, ends the instances of
   await second.getByRole("alert").getByRole("button", { name: "Sign in" }).first().waitFor();
 });
 
-it("B8 the vault's page ends one app alone", async () => {
+it("the vault's page ends one app alone", async () => {
   const account = await context.newPage();
   await account.goto(`${system.vaultOrigin}/account`);
   const { host } = new URL(system.origin("second"));
@@ -146,7 +146,7 @@ it("B8 the vault's page ends one app alone", async () => {
   expect(await alive(first)).toBe(null);
 });
 
-it("B7 a session that has gone ends the instances of all apps as soon as one of them asks", async () => {
+it("a session that has gone ends the instances of all apps as soon as one of them asks", async () => {
   await context.clearCookies();
   await first.reload();
   await first.getByRole("alert").filter({ hasText: "sign-in at the vault has ended" }).waitFor();
@@ -155,7 +155,7 @@ it("B7 a session that has gone ends the instances of all apps as soon as one of 
   expect(await offline(second)).toBeNull();
 });
 
-it("B7 another user's sign-in ends all instances of the one before, of every app", async () => {
+it("another user's sign-in ends all instances of the one before, of every app", async () => {
   await first.getByRole("button", { name: "Sign out" }).click();
   await first.getByRole("button", { name: "Sign in" }).waitFor();
   await signIn(first, system, "Bob");

@@ -104,7 +104,7 @@ describe("sessions", () => {
       expect((await browser.start(browser.registration(), origin).client.hello(dn)).instance).toBeNull();
   });
 
-  it("B7 a reload in the same session ends nothing, and neither does trouble at the edge", async () => {
+  it("a reload in the same session ends nothing, and neither does trouble at the edge", async () => {
     const { client } = await browser.enrolledClient();
     const other = await otherApp();
     await browser.start().client.hello(DN);
@@ -114,7 +114,7 @@ describe("sessions", () => {
     expect(browser.store.instances.size).toBe(2);
   });
 
-  it("B7 B8 forgetting one app's instances tells its other tabs, and no other app", async () => {
+  it("forgetting one app's instances tells its other tabs, and no other app", async () => {
     const { client } = await browser.enrolledClient();
     const other = await otherApp();
     await browser.start().client.forget();
@@ -122,7 +122,7 @@ describe("sessions", () => {
     expect([...browser.store.instances.values()].map(({ origin }) => origin)).toEqual([OTHER]);
   });
 
-  it("B7 an instance of an earlier release, which names no session, is replaced with a network and serves without", async () => {
+  it("an instance of an earlier release, which names no session, is replaced with a network and serves without", async () => {
     await browser.enrolledClient();
     const [record] = browser.store.instances.values();
     delete record!.session;
@@ -133,7 +133,7 @@ describe("sessions", () => {
     expect(browser.store.instances.size).toBe(0);
   });
 
-  it("B7 an instance that has run out is deleted, by the clock and at the next load without a network", async () => {
+  it("an instance that has run out is deleted, by the clock and at the next load without a network", async () => {
     const { client } = await browser.enrolledClient();
     const other = await otherApp();
     const [record] = browser.store.instances.values();
@@ -146,7 +146,7 @@ describe("sessions", () => {
     expect(browser.store.instances.size).toBe(0);
   });
 
-  it("B7 an end stops what streams through, and an enrolment under way in another tab", async () => {
+  it("an end stops what streams through, and an enrolment under way in another tab", async () => {
     const { client, instance } = await browser.enrolledClient();
     const key = await authority.release(instance.wrappingCertificate);
     await client.load(key);

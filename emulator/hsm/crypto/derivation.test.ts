@@ -32,7 +32,7 @@ it("PBKDF2 does no more rounds than it is worth, over all blocks of its output",
   refused(() => derived("PBKDF2", { salt, iterationCount: 1_000_000 }, 16_384));
 });
 
-describe("B4 what is hashed for every block is bounded, and charged", () => {
+describe("what is hashed for every block is bounded, and charged", () => {
   const cryptographicParameters = { hashingAlgorithm: "MD5" } as const;
   const long = new Uint8Array(1_000_000);
   const derive = (method: string, over: { key?: Uint8Array; data?: Uint8Array }, length: number) => {

@@ -53,7 +53,7 @@ it.each([
   ["sensitive", { sensitive: true }],
   ["not extractable", { extractable: false }],
 ])(
-  "B2 what comes from a key that is %s stays as secret when a laxer key takes its place meanwhile",
+  "what comes from a key that is %s stays as secret when a laxer key takes its place meanwhile",
   async (_, secrecy) => {
     const uid = crypto.randomUUID();
     await keep(uid, new Uint8Array(32).fill(7), secrecy, false);
@@ -83,7 +83,7 @@ it.each([
   },
 );
 
-it("B3 a pair that is being made in place of another may do no more than the other may by then", async () => {
+it("a pair that is being made in place of another may do no more than the other may by then", async () => {
   const { privateKeyUniqueIdentifier } = await alice.request("CreateKeyPair", {
     commonAttributes: { cryptographicAlgorithm: "RSA", cryptographicLength: 3072, activationDate: PAST },
     privateKeyAttributes: { cryptographicUsageMask: ["Sign", "Decrypt"] },

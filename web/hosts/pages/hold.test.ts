@@ -10,7 +10,7 @@ function watch(hold: Hold, from: number, to: number, attention: Partial<Attentio
   return state;
 }
 
-it("B5 frees the buttons once a person has had the page before them for a second", () => {
+it("frees the buttons once a person has had the page before them for a second", () => {
   const hold = new Hold();
   expect(watch(hold, 0, HOLD - LOOK)).toBe("held");
   expect(hold.look(reading, HOLD)).toBe("free");
@@ -24,7 +24,7 @@ it.each([
   ["the window is one pixel high", { height: 1 }, "small"],
   ["the window has no size", { width: 0, height: 0 }, "small"],
   ["what is asked has not been in view", { seen: false }, "held"],
-])("B5 holds them while %s, however long, and for a second afterwards", (_, attention, state) => {
+])("holds them while %s, however long, and for a second afterwards", (_, attention, state) => {
   const hold = new Hold();
   expect(watch(hold, 0, 60_000, attention)).toBe(state);
   expect(watch(hold, 60_050, 60_950)).toBe("held");
@@ -33,7 +33,7 @@ it.each([
   expect(watch(hold, 61_150, 62_100)).toBe("held");
 });
 
-it("B5 begins again with every press before that: a key held down or a finger that taps never gets there", () => {
+it("begins again with every press before that: a key held down or a finger that taps never gets there", () => {
   const hold = new Hold();
   for (let now = 0; now < 30_000; now += LOOK) {
     expect(hold.look(reading, now)).toBe("held");
@@ -46,7 +46,7 @@ it("B5 begins again with every press before that: a key held down or a finger th
   expect(hold.look(reading, 31_050)).toBe("free");
 });
 
-it("B5 begins again when nobody could look, and when the page is shown again", () => {
+it("begins again when nobody could look, and when the page is shown again", () => {
   const hold = new Hold();
   watch(hold, 0, 900);
   expect(hold.look(reading, 3_600_000)).toBe("held");
