@@ -17,3 +17,9 @@ export type Caller = {
   /** Under this id the audit log has the full reasons. */
   requestId: string;
 };
+
+/**
+ * An instance that asks for itself (levels `account` and `master`), by a token of its own. The rest is that of the custodian
+ * whom it serves, whose sign-in has to live: `jkt` and `origin` too.
+ */
+export type InstanceCaller = Caller & { instance: string };

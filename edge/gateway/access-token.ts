@@ -19,12 +19,19 @@ const claims = open({
   custodian: name,
   cnf: open({ jkt: base64url(32) }),
 });
+/** What an instance's own token has beside that: its id, and the DPoP key of the custodian whom it serves. */
+const ofInstance = open({ instance: line(128), custodian_jkt: base64url(32) });
 
 /** The token of `Authorization: DPoP <token>` (RFC 9449 §7.1); undefined for every other scheme. */
 export function dpopToken(authorization: string | undefined): string | undefined {
   const [, token] = /^DPoP ([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization ?? "") ?? [];
   return token;
 }
+
+/** `jkt`: the key that the token is bound to. */
+export type AccessToken = Omit<Caller, "requestId"> & {
+  instance?: { id: string; custodianJkt: string };
+};
 
 /**
  * Verifies an access token (RFC 9068 §4): its `typ`, ES256 by one of `keys`, issuer, audience, time. Throws `Refused`
@@ -33,7 +40,7 @@ export function dpopToken(authorization: string | undefined): string | undefined
 export async function verifyAccessToken(
   token: string | undefined,
   expected: { keys: TokenKey[]; issuer: string; audience: string; now: number },
-): Promise<Omit<Caller, "requestId">> {
+): Promise<AccessToken> {
   if (token === undefined || token.length > MAXIMUM_LENGTH) throw new Refused("invalid-token");
   try {
     const { keys, issuer, audience, now } = expected;
@@ -47,7 +54,10 @@ export async function verifyAccessToken(
     });
     const { iat, sub, client_id, tenant, custodian, cnf } = checked(claims, payload);
     if (!(iat <= now + CLOCK_TOLERANCE)) throw new Error("iat");
-    return { tenant, user: sub, custodian, client: client_id, jkt: cnf.jkt, origin: audience };
+    const read = { tenant, user: sub, custodian, client: client_id, jkt: cnf.jkt, origin: audience };
+    if (payload.instance === undefined) return read;
+    const { instance: id, custodian_jkt: custodianJkt } = checked(ofInstance, payload);
+    return { ...read, instance: { id, custodianJkt } };
   } catch {
     throw new Refused("invalid-token");
   }

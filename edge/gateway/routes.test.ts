@@ -33,7 +33,7 @@ it("guards all that is behind a token by the area, before any route", () => {
     .map(({ path }) => path);
   const areas = Object.values<Route>(contract)
     .filter(({ authentication }) => authentication === "token")
-    .map(({ path }) => `/app/${path.split("/", 2)[1]}/*`);
+    .map(({ site, path }) => `/${site}/${path.split("/", 2)[1]}/*`);
   expect(guards.sort()).toEqual([...new Set(areas)].sort());
 });
 

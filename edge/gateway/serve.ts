@@ -11,7 +11,7 @@ import type {
   Route,
 } from "#protocol/contract/index.ts";
 import { checked, type Shape, ShapeError } from "#protocol/shape.ts";
-import type { Caller } from "../caller.ts";
+import type { Caller, InstanceCaller } from "../caller.ts";
 import type { Result } from "../result.ts";
 import { readBody, readForm, readJson, requireType } from "./body.ts";
 import type { GatewayContext, GatewayEnv } from "./context.ts";
@@ -33,7 +33,8 @@ export type Given<R extends Route> = {
     : R extends { request: { form: unknown } }
       ? Map<string, string>
       : BodyOf<R>;
-} & (R extends { authentication: "token" } ? { caller: Caller } : unknown) &
+} & (R extends { authentication: "token"; site: "app" } ? { caller: Caller } : unknown) &
+  (R extends { authentication: "token"; site: "vault" } ? { caller: InstanceCaller } : unknown) &
   (R extends { authentication: "session" } ? { by: SignedIn } : unknown);
 
 /** Answers as the contract has it, or with a response of its own where there are octets or headers. */

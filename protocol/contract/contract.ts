@@ -3,6 +3,8 @@
 import * as discovery from "./discovery.ts";
 import * as documents from "./documents.ts";
 import * as enrolment from "./enrolment.ts";
+import { instanceToken } from "./instance-token.ts";
+import * as instances from "./instances.ts";
 import * as keys from "./keys.ts";
 import type { ProblemCode } from "./problems.ts";
 import * as registration from "./registration.ts";
@@ -14,10 +16,12 @@ import { token } from "./token.ts";
 export const contract = {
   ...discovery,
   token,
+  instanceToken,
   ...sessions,
   ...registration,
   ...enrolment,
   ...keys,
+  ...instances,
   ...documents,
 } satisfies Record<string, Route>;
 

@@ -7,6 +7,8 @@ export { contract, type OperationId, problemsOf } from "./contract.ts";
 export * from "./discovery.ts";
 export * from "./documents.ts";
 export * from "./enrolment.ts";
+export * from "./instance-token.ts";
+export * from "./instances.ts";
 export * from "./keys.ts";
 export { MIN_PART } from "./names.ts";
 export { openApiDocument } from "./openapi.ts";

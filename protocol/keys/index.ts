@@ -7,6 +7,13 @@
 
 export { type EcPublicJwk, jwkFromSpki, spkiFromJwk, thumbprint } from "../jwk.ts";
 export { type Edk, edkProviderInfo, verifyEdk } from "./edk.ts";
+export {
+  type AccountReceipt,
+  type Awaited,
+  type MasterReceipt,
+  verifyAccountReceipt,
+  verifyMasterReceipt,
+} from "./hierarchy-receipt.ts";
 export { JwsError, type JwsErrorCode, joinJws, protectedHeader, signingInput, verifyJws } from "./jws.ts";
 export { MAX_JWS_LENGTH } from "./length.ts";
 export {

@@ -12,6 +12,20 @@ type Published = {
   paths: Record<string, Record<string, { responses: Record<string, Described>; requestBody?: Described }>>;
 };
 
+/** Agreed and not served yet: what an instance of level account or master asks for itself. */
+const PENDING: readonly OperationId[] = [
+  "instanceToken",
+  "loadMasterKey",
+  "loadAccountKey",
+  "findKeyIdentifier",
+  "readAccountKey",
+  "rotateAccountKey",
+  "listDataKeys",
+  "readDataKey",
+  "renewDataKey",
+  "deleteDataKey",
+];
+
 const system = useSystem();
 let ann: EdgeClient;
 let published: Published;
@@ -144,7 +158,8 @@ it("keeps documents", async () => {
 });
 
 it("every route was answered as it is published, in each way that is no problem", () => {
-  for (const [id, { answer }] of Object.entries<Route>(contract)) {
+  const served = Object.entries<Route>(contract).filter(([id]) => !PENDING.includes(id as OperationId));
+  for (const [id, { answer }] of served) {
     const statuses = "octets" in answer && answer.ranges ? [200, 206] : [answer.status];
     expect([...(seen.get(id as OperationId) ?? [])], id).toEqual(expect.arrayContaining(statuses));
   }

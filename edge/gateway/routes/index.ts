@@ -7,6 +7,7 @@ import type { GatewayEnv } from "../context.ts";
 import { appPolicy } from "../headers.ts";
 import { type ContractHandlers, type Handler, serve } from "../serve.ts";
 import { documents } from "./documents.ts";
+import { instances } from "./instances.ts";
 import { keys } from "./keys.ts";
 import { vaultPages } from "./pages.ts";
 import { registration } from "./registration.ts";
@@ -14,7 +15,7 @@ import { signIn } from "./sign-in.ts";
 
 export { developmentPages } from "./pages.ts";
 
-const handlers: ContractHandlers = { ...signIn, ...registration, ...keys, ...documents };
+const handlers: ContractHandlers = { ...signIn, ...registration, ...keys, ...instances, ...documents };
 
 /** An app's origin: the page, the token endpoint, and the REST interface behind DPoP. */
 export function appSite(): Hono<GatewayEnv> {
@@ -32,13 +33,18 @@ function withContract(site: Hono<GatewayEnv>, name: Route["site"]): Hono<Gateway
   const routes = Object.entries<Route>(contract).filter(([, route]) => route.site === name);
   const guarded = new Set(routes.filter(([, { authentication }]) => authentication === "token").map(areaOf));
   const guard = authenticate();
+  const add = ([id, route]: [string, Route]) =>
+    serve(site, id, route, handlers[id as keyof ContractHandlers] as Handler<Route>);
+  // Where a token comes from is before the guard of its area.
+  const sources = routes.filter(([, { authentication }]) => authentication === "proof");
+  sources.forEach(add);
   // Whole areas, so that nothing beneath them is reached without a token. Hono's trailing wildcard takes "/accounts" itself
   // too; a second entry would use every proof up twice.
   for (const area of guarded) site.use(`/${area}/*`, guard);
-  for (const [id, route] of routes) {
+  for (const [id, route] of routes.filter((one) => !sources.includes(one))) {
     if (guarded.has(areaOf([id, route])) && route.authentication !== "token")
       throw new Error(`${id} is in a guarded area`);
-    serve(site, id, route, handlers[id as keyof ContractHandlers] as Handler<Route>);
+    add([id, route]);
   }
   return site;
 }

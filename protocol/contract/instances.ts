@@ -1,0 +1,149 @@
+/**
+ * What an instance at level `account` or `master` asks for itself (W2, W4), on the vault's origin, with a token of its own. What
+ * it gets is encrypted: Enc(master) and Enc(data) from the KMS, Enc(account) and key identifiers from the IAM. Times are seconds since 1970.
+ */
+
+import { base64url, list, literal, object, open, text, whole } from "../shape.ts";
+import { identifier, jws } from "./names.ts";
+import type { BodyOf, Route } from "./route.ts";
+
+/** Data keys of one account that one answer has. */
+const MAX_LISTED = 100;
+
+const version = whole(1, 1_000_000_000);
+/** Key identifier and version, as the header of a document has them: `<keyId>.<keyVersion>`. */
+const keyName = text(3, 80, /^[\w-]+\.[1-9]\d{0,8}$/);
+const challenge = base64url(32);
+const accountKey = object({ id: identifier, version });
+
+/** RSA-OAEP (SHA-256) to the instance's wrapping certificate, base64url, and the KMS's receipt for it. */
+const released = open({ wrappedKey: text(1, 2048, /^[\w-]+$/), receipt: jws });
+
+/** Level `master`: Enc(master) under the instance's wrapping key. The receipt has the challenge: 32 random bytes. */
+export const loadMasterKey = {
+  site: "vault",
+  method: "POST",
+  path: "/instances/master-key",
+  authentication: "token",
+  request: { json: object({ challenge }) },
+  answer: { status: 200, json: released },
+  problems: ["forbidden", "foreign-custodian", "not-recipient", "hsm-refused"],
+} as const satisfies Route;
+export type MasterKeyRequest = BodyOf<typeof loadMasterKey>;
+
+/** Level `account`: Enc(account) under the instance's wrapping key: the current one, or that of this id. */
+export const loadAccountKey = {
+  site: "vault",
+  method: "POST",
+  path: "/instances/account-key",
+  authentication: "token",
+  request: { json: object({ account: identifier, challenge }, { id: identifier }) },
+  answer: { status: 200, json: released },
+  problems: ["forbidden", "foreign-custodian", "not-recipient", "not-found", "hsm-refused"],
+} as const satisfies Route;
+export type AccountKeyRequest = BodyOf<typeof loadAccountKey>;
+
+/**
+ * The key identifier (KI) for data of an account: of its current data key, or of the one that the header of a document names
+ * (`key`), if it is this account's; and under which account key it stands.
+ */
+export const findKeyIdentifier = {
+  site: "vault",
+  method: "POST",
+  path: "/instances/key-identifiers",
+  authentication: "token",
+  request: { json: object({ account: identifier, purpose: literal("document") }, { key: keyName }) },
+  answer: { status: 200, json: open({ keyId: identifier, keyVersion: version, accountKey }) },
+  problems: ["forbidden", "not-found", "hsm-refused"],
+} as const satisfies Route;
+export type KeyIdentifierRequest = BodyOf<typeof findKeyIdentifier>;
+
+/** Enc(account) as the IAM keeps it, under the tenant's master key: the current one, or that of this id. */
+export const readAccountKey = {
+  site: "vault",
+  method: "GET",
+  path: "/instances/accounts/{account}/key",
+  authentication: "token",
+  parameters: { account: identifier },
+  query: { required: {}, optional: { id: identifier } },
+  answer: {
+    status: 200,
+    json: open({
+      id: identifier,
+      version,
+      /** AES Key Wrap (RFC 3394) of 32 bytes. */
+      wrapped: base64url(40),
+      /** `keyId` of the master key that wraps it. */
+      master: identifier,
+    }),
+  },
+  problems: ["forbidden", "not-found", "hsm-refused"],
+} as const satisfies Route;
+
+/** The account gets another key; the ones before it stay for what they wrap. */
+export const rotateAccountKey = {
+  site: "vault",
+  method: "POST",
+  path: "/instances/accounts/{account}/key",
+  authentication: "token",
+  parameters: { account: identifier },
+  answer: { status: 201, json: accountKey },
+  problems: ["forbidden", "conflict", "hsm-refused"],
+} as const satisfies Route;
+
+const dataKeys = { account: identifier };
+const dataKey = { ...dataKeys, key: keyName };
+
+/** The account's data keys as EDKs, the newest first: all that one answer takes. */
+export const listDataKeys = {
+  site: "vault",
+  method: "GET",
+  path: "/instances/accounts/{account}/data-keys",
+  authentication: "token",
+  parameters: dataKeys,
+  answer: { status: 200, json: open({ edks: list(jws, 0, MAX_LISTED) }) },
+  problems: ["forbidden", "hsm-refused"],
+} as const satisfies Route;
+
+/** Enc(data) by its key identifier, as EDK: only what is signed counts. */
+export const readDataKey = {
+  site: "vault",
+  method: "GET",
+  path: "/instances/accounts/{account}/data-keys/{key}",
+  authentication: "token",
+  parameters: dataKey,
+  answer: { status: 200, json: open({ edk: jws }) },
+  problems: ["forbidden", "not-found", "hsm-refused"],
+} as const satisfies Route;
+
+/**
+ * W10: the next version of the account's data key, made by the HSM, or with `made` by the instance: AES Key Wrap under that
+ * account key. The ones before it go on to open what they sealed.
+ */
+export const renewDataKey = {
+  site: "vault",
+  method: "POST",
+  path: "/instances/accounts/{account}/data-keys",
+  authentication: "token",
+  parameters: dataKeys,
+  request: {
+    json: object(
+      { purpose: literal("document") },
+      { made: object({ wrappedKey: base64url(40), accountKey: identifier }) },
+    ),
+  },
+  answer: { status: 201, json: open({ edk: jws }) },
+  problems: ["forbidden", "conflict", "hsm-refused"],
+} as const satisfies Route;
+export type RenewalRequest = BodyOf<typeof renewDataKey>;
+
+/** For good: what was sealed under it stays closed. The current one is replaced by a new version first. */
+export const deleteDataKey = {
+  site: "vault",
+  method: "DELETE",
+  path: "/instances/accounts/{account}/data-keys/{key}",
+  authentication: "token",
+  parameters: dataKey,
+  answer: { status: 204 },
+  problems: ["forbidden", "not-found", "conflict", "hsm-refused"],
+} as const satisfies Route;
