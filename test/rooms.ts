@@ -59,6 +59,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "web/page": "web/browser/index.ts, web/browser/discovery.ts",
   "web/*.ts": "protocol/*.ts, node:, esbuild",
 
+  "emulator/identity-provider": "protocol/*.ts, node:",
   "emulator/enclave": "protocol/*.ts, protocol/pki, node:, @peculiar/x509, reflect-metadata",
   "emulator/hsm/log.ts": "node:",
   "emulator/hsm/crypto": "protocol/*.ts, protocol/kmip, protocol/pki, node:",
@@ -76,7 +77,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "emulator/hsm/testing":
     "protocol/hierarchy, protocol/kmip, kmip-node, emulator/hsm/identity, emulator/hsm/server, node:, @peculiar/x509, reflect-metadata, vitest",
 
-  cli: "protocol, files, kmip-node, edge/*.ts, edge/hsm, edge/local.ts, edge/loopback.ts, web/*.ts, web/client, web/hosts/node, emulator/hsm/*.ts, cli/parts, node:, @peculiar/x509, playwright, reflect-metadata, wrangler",
+  cli: "protocol, files, kmip-node, edge/*.ts, edge/hsm, edge/local.ts, edge/loopback.ts, web/*.ts, web/client, web/hosts/node, emulator/hsm/*.ts, emulator/identity-provider, cli/parts, node:, @peculiar/x509, playwright, reflect-metadata, wrangler",
   "cli/package": "edge/bundle.ts, web/*.ts, cli, node:, esbuild",
   "cli/parts": "edge/bundle.ts, types of edge/local.ts, web/*.ts, node:",
 };

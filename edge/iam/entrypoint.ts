@@ -1,5 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Tokens } from "#protocol/contract/index.ts";
+import { personName } from "#protocol/person-name.ts";
 import { principalId } from "#protocol/principal.ts";
 import type { Caller } from "../caller.ts";
 import { developmentSignIn } from "../development.ts";
@@ -10,7 +11,7 @@ import { type Tenant, tenantNamed } from "../tenants.ts";
 import { tokenKey } from "./access-token.ts";
 import { findClient } from "./clients.ts";
 import { type AuthorizationRequest, readAuthorizationRequest } from "./codes.ts";
-import { BY_NAME, personName } from "./name.ts";
+import { BY_NAME } from "./name.ts";
 import { KeptSettings, type Settings } from "./settings.ts";
 import type { SignedIn } from "./sign-in.ts";
 import { checkTicket, makeTicket, type Question, type TicketCheck, ticketKey } from "./ticket.ts";
