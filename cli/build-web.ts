@@ -7,9 +7,9 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { readTenants } from "#edge/tenants.ts";
 import { buildWeb } from "#web/build.ts";
 import { CommandError } from "./command-error.ts";
+import { type DeploySettings, readDeploySettings } from "./deploy-settings.ts";
 import { COFFER } from "./parts/index.ts";
 import { report } from "./report.ts";
 import { ROOT_KEY_FILE, readRootKey } from "./root-key.ts";
@@ -18,6 +18,7 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const HELP = `npm run build                 build page and vault into dist/web
 npm run deploy -- [OPTIONS]   build them, then run \`wrangler deploy\` with these options (--dry-run, --env NAME, …)
 
+  --env UNIT        in split operation: app, datastore, iam, ra, kms or audit (wrangler.split.toml)
   --root-key FILE   the deployment's root key, PEM, which the microservice pins   (${ROOT_KEY_FILE}, if it exists)
   --out DIR         where page and vault are written                              (dist/web)
 
@@ -48,32 +49,26 @@ async function run(args: string[]): Promise<number> {
     process.stdout.write(HELP);
     return values.help ? 0 : 2;
   }
-  const rootKey = await rootKeyOf(values["root-key"]);
-  if (!rootKey && command === "deploy" && !values["dry-run"])
-    throw new CommandError(
-      `There is no root key for the vault to pin: run \`${COFFER} init\`, or name its file with --root-key.`,
-    );
-  if (command === "deploy") await checkTenants(values.config, values.env);
+  const settings = command === "deploy" ? await readDeploySettings(values) : undefined;
+  const rootKey = settings?.page === false ? undefined : await rootKeyOf(values["root-key"]);
+  if (settings && !values["dry-run"]) expectReady(settings, rootKey);
+  const options = without(rest, ["--root-key", "--out", "--config", "-c"]);
+  if (settings?.page === false) return wrangler(settings, options);
   const outDir = typeof values.out === "string" ? resolve(values.out) : join(ROOT, "dist/web");
   const { files, measurement } = await buildWeb({ rootKey: rootKey ?? new Uint8Array(0), outDir });
   process.stdout.write(`${files.length} files in ${outDir}; microservice ${measurement}\n`);
   if (!rootKey)
     process.stdout.write("Built without a root key: good for a dry run; this vault serves nobody.\n");
-  return command === "build" ? 0 : wrangler(["--assets", outDir, ...without(rest, ["--root-key", "--out"])]);
+  return settings ? wrangler(settings, ["--assets", outDir, ...options]) : 0;
 }
 
-/** Finds what is wrong with COFFER_TENANTS before it is deployed: the edge would serve nobody by it. */
-async function checkTenants(config: unknown, env: unknown): Promise<void> {
-  const { unstable_readConfig } = await import("wrangler");
-  const path = typeof config === "string" ? resolve(config) : join(ROOT, "wrangler.toml");
-  const { vars } = unstable_readConfig({ config: path, ...(typeof env === "string" && { env }) });
-  try {
-    // A variable that is no text comes to the worker as JSON.
-    const table: unknown = JSON.parse(JSON.stringify(vars.COFFER_TENANTS ?? null));
-    readTenants(table, vars.COFFER_ENVIRONMENT !== "development");
-  } catch (error) {
-    throw new CommandError(`${path}: ${(error as Error).message}.`);
-  }
+/** What a dry run only warns of keeps a deployment from being made. */
+function expectReady({ config, page, lacks }: DeploySettings, rootKey: Uint8Array | undefined): void {
+  if (page && !rootKey)
+    throw new CommandError(
+      `There is no root key for the vault to pin: run \`${COFFER} init\`, or name its file with --root-key.`,
+    );
+  if (lacks.length > 0) throw new CommandError(`${config}: ${lacks.join(" ")}`);
 }
 
 async function rootKeyOf(path: unknown): Promise<Uint8Array | undefined> {
@@ -90,9 +85,12 @@ function without(args: string[], options: string[]): string[] {
   );
 }
 
-function wrangler(args: string[]): number {
+function wrangler({ config, lacks }: DeploySettings, args: string[]): number {
   const command = join(ROOT, "node_modules/wrangler/bin/wrangler.js");
-  return (
-    spawnSync(process.execPath, [command, "deploy", ...args], { cwd: ROOT, stdio: "inherit" }).status ?? 1
-  );
+  const { status } = spawnSync(process.execPath, [command, "deploy", "--config", config, ...args], {
+    cwd: ROOT,
+    stdio: "inherit",
+  });
+  for (const sentence of lacks) process.stderr.write(`Not to be deployed yet: ${sentence}\n`);
+  return status ?? 1;
 }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { readRootKey } from "#cli/root-key.ts";
+import { UNITS } from "#edge/units.ts";
 import { ensurePki, type Hsm, startHsm } from "#emulator/hsm/index.ts";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { type Outcome, run } from "./command.ts";
@@ -89,6 +90,27 @@ it("npm run deploy builds what wrangler deploys: a dry run on a fresh clone goes
   expect(code, stderr).toBe(0);
   expect(stdout).toContain("--dry-run: exiting now");
   expect(existsSync(join(dir, "dry/vault/index.html"))).toBe(true);
+});
+
+it.each(UNITS)(
+  "W13 a dry run of the unit %s goes to its end, and warns of what keeps it from being deployed",
+  async (unit) => {
+    const { code, stdout, stderr } = await build("deploy", "--dry-run", "--env", unit, "--out", "units");
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain("--dry-run: exiting now");
+    const warned = stderr.split("\n").filter((line) => line.startsWith("Not to be deployed yet: "));
+    expect(warned.join()).toMatch(
+      ["app", "datastore"].includes(unit)
+        ? /^$/
+        : new RegExp(`COFFER_HSM_URL.*HSM_${unit.toUpperCase()} has no`),
+    );
+  },
+);
+
+it("W13 npm run deploy deploys no unit that lacks its HSM and its certificate", async () => {
+  const { code, stdout, stderr } = await build("deploy", "--env", "kms");
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).toMatch(/COFFER_HSM_URL is .*HSM_KMS has no certificate/);
 });
 
 it("npm run deploy deploys no vault that pins no root key", async () => {

@@ -1,0 +1,72 @@
+/** What is to be deployed, read as wrangler reads it, and what it lacks: wrangler would deploy it all the same. */
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { readTenants } from "#edge/tenants.ts";
+import { isUnit, type Unit } from "#edge/units.ts";
+import { CommandError } from "./command-error.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+/** Units whose code asks whose a host or a tenant is. */
+const WITH_TENANTS: readonly Unit[] = ["app", "iam", "ra"];
+
+export type DeploySettings = {
+  /** The file of the settings. */
+  config: string;
+  /** Whether page and vault go with it. */
+  page: boolean;
+  /** A sentence for each thing that must be there before it is deployed. */
+  lacks: string[];
+};
+
+/** As far as it is looked at, what wrangler's types leave open. */
+type Configuration = {
+  vars: Record<string, unknown>;
+  assets?: object;
+  mtls_certificates: { binding: string; certificate_id: string }[];
+};
+
+/**
+ * `--env` names a unit of split operation, whose settings are in wrangler.split.toml, or an environment of wrangler.toml; a
+ * file that is given is taken. Throws for a table of tenants by which nobody would be served.
+ */
+export async function readDeploySettings(given: {
+  config?: unknown;
+  env?: unknown;
+}): Promise<DeploySettings> {
+  const { config: file, env } = given;
+  const config =
+    typeof file === "string"
+      ? resolve(file)
+      : join(ROOT, isUnit(env) ? "wrangler.split.toml" : "wrangler.toml");
+  const { unstable_readConfig } = await import("wrangler");
+  const { vars, assets, mtls_certificates }: Configuration = unstable_readConfig({
+    config,
+    ...(typeof env === "string" && { env }),
+  });
+  const { COFFER_TENANTS: table, COFFER_HSM_URL, COFFER_ENVIRONMENT } = vars;
+  if (table !== undefined || !isUnit(env) || WITH_TENANTS.includes(env))
+    checkTenants(config, table, COFFER_ENVIRONMENT !== "development");
+  const lacks = [
+    ...(isPlaceholder(COFFER_HSM_URL) ? [`COFFER_HSM_URL is ${COFFER_HSM_URL}, where there is no HSM.`] : []),
+    ...mtls_certificates
+      .filter(({ certificate_id }) => /^[0-]+\d$/.test(certificate_id))
+      .map(
+        ({ binding }) => `${binding} has no certificate: \`wrangler mtls-certificate upload\` gives its id.`,
+      ),
+  ];
+  return { config, page: assets !== undefined, lacks };
+}
+
+/** A host below `.example` is nobody's (RFC 2606 §2). */
+function isPlaceholder(url: unknown): boolean {
+  return typeof url === "string" && /\.example$/.test(URL.parse(url)?.hostname ?? "");
+}
+
+function checkTenants(config: string, table: unknown, strict: boolean): void {
+  try {
+    // A variable that is no text comes to the worker as JSON.
+    readTenants(JSON.parse(JSON.stringify(table ?? null)), strict);
+  } catch (error) {
+    throw new CommandError(`${config}: ${(error as Error).message}.`);
+  }
+}

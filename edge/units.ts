@@ -1,0 +1,7 @@
+/** The units of split operation (W13), each a worker of its own: the environments of wrangler.split.toml. */
+export const UNITS = ["app", "datastore", "iam", "ra", "kms", "audit"] as const;
+export type Unit = (typeof UNITS)[number];
+
+export function isUnit(text: unknown): text is Unit {
+  return UNITS.some((unit) => unit === text);
+}
