@@ -20,14 +20,17 @@ import {
   masterKeyName,
   named,
   POLICY,
+  type PolicyAttribute,
   PURPOSES,
   policy,
+  policyAttribute,
   ROOT_CA,
   SIGN_TYPE,
   SIGNER,
   TRUST_LIST,
   USAGE,
   users,
+  VENDOR,
 } from "#protocol/hierarchy/index.ts";
 import { jwsParts } from "#protocol/jws.ts";
 import {
@@ -40,16 +43,27 @@ import {
   verifyTrustList,
 } from "#protocol/keys/index.ts";
 import type { Attributes, KmipClient } from "#protocol/kmip/index.ts";
+import { DEFAULT_LEVEL, type Level } from "#protocol/level.ts";
 
 const YEAR = 365 * 24 * 3600 * 1000;
+
+/** A tenant as the officer makes its master key. */
+export interface TenantKey {
+  name: string;
+  /** What its master key is for; it can never be given another. */
+  level: Level;
+}
 
 export interface Bootstrapped {
   /** The root CA's public key, DER SubjectPublicKeyInfo: what a build of the microservice pins. */
   rootKey: Uint8Array;
 }
 
-/** Makes what is missing. `hsm` is a client with the officer's identity. */
-export async function bootstrap(hsm: KmipClient, tenants: string[], now: Date): Promise<Bootstrapped> {
+/** A tenant's master key was made for another release level. */
+export class OtherLevel extends Error {}
+
+/** Makes what is missing. `hsm` is a client with the officer's identity. Throws `OtherLevel`. */
+export async function bootstrap(hsm: KmipClient, tenants: TenantKey[], now: Date): Promise<Bootstrapped> {
   const root = await keyPair(hsm, { ...ROOT_CA, now });
   await authority(hsm, {
     name: ROOT_CA.certificate,
@@ -74,14 +88,20 @@ export async function bootstrap(hsm: KmipClient, tenants: string[], now: Date): 
 }
 
 /**
- * Makes the tenant's master key (AES-256, class `master`) if it has none. The HSM releases data keys below it to
+ * Makes the tenant's master key (AES-256, class `master`) if it has none. The HSM releases what the level says to
  * recipients of this tenant only.
  */
-async function masterKey(hsm: KmipClient, tenant: string, now: Date): Promise<void> {
+async function masterKey(hsm: KmipClient, { name: tenant, level }: TenantKey, now: Date): Promise<void> {
   const name = masterKeyName(tenant);
-  const tenantAttribute = policy(POLICY.tenant, tenant);
   const found = await locate(hsm, name, "SymmetricKey");
-  if (found) return ensureAttribute(hsm, found, tenantAttribute);
+  if (found) {
+    const made = (await readPolicy(hsm, found, POLICY.level)) ?? DEFAULT_LEVEL;
+    if (made !== level)
+      throw new OtherLevel(
+        `The master key of ${tenant} was made for level ${made}, not ${level}: a level is for good, since what left the HSM cannot come back`,
+      );
+    return ensureAttribute(hsm, found, POLICY.tenant, tenant);
+  }
   await hsm.request("Create", {
     objectType: "SymmetricKey",
     attributes: {
@@ -89,9 +109,14 @@ async function masterKey(hsm: KmipClient, tenant: string, now: Date): Promise<vo
       ...KEY,
       cryptographicUsageMask: [...USAGE.master],
       sensitive: true,
-      extractable: false,
+      extractable: level === "master",
       activationDate: now,
-      vendorAttributes: [policy(POLICY.class, "master"), tenantAttribute, users("iam", "kms")],
+      vendorAttributes: [
+        policy(POLICY.class, "master"),
+        policy(POLICY.level, level),
+        policy(POLICY.tenant, tenant),
+        users("iam", "kms"),
+      ],
     },
   });
 }
@@ -100,14 +125,20 @@ async function masterKey(hsm: KmipClient, tenant: string, now: Date): Promise<vo
 async function ensureAttribute(
   hsm: KmipClient,
   uniqueIdentifier: string,
-  attribute: ReturnType<typeof policy>,
+  name: PolicyAttribute,
+  value: string,
 ): Promise<void> {
+  if ((await readPolicy(hsm, uniqueIdentifier, name)) !== undefined) return;
+  const newAttribute = { vendorAttributes: [policy(name, value)] };
+  await hsm.request("AddAttribute", { uniqueIdentifier, newAttribute });
+}
+
+async function readPolicy(hsm: KmipClient, uniqueIdentifier: string, name: PolicyAttribute) {
   const { attributes } = await hsm.request("GetAttributes", {
     uniqueIdentifier,
-    attributeReference: [attribute],
+    attributeReference: [{ vendorIdentification: VENDOR, attributeName: name }],
   });
-  if (attributes.vendorAttributes?.length) return;
-  await hsm.request("AddAttribute", { uniqueIdentifier, newAttribute: { vendorAttributes: [attribute] } });
+  return policyAttribute(attributes, name);
 }
 
 interface KeyPairOrder {
@@ -155,7 +186,7 @@ async function keyPair(
     publicKey = made.publicKeyUniqueIdentifier;
   } else if (signs) {
     const privateKey = await locate(hsm, key, "PrivateKey");
-    if (privateKey) await ensureAttribute(hsm, privateKey, policy(POLICY.signType, signs));
+    if (privateKey) await ensureAttribute(hsm, privateKey, POLICY.signType, signs);
   }
   const { object } = await hsm.request("Get", { uniqueIdentifier: publicKey, keyFormatType: "X_509" });
   const value = object.publicKey?.keyBlock.keyValue;

@@ -5,7 +5,8 @@ import { writeWhole } from "#files/index.ts";
 import { TransportError, tlsTransport } from "#kmip-node/index.ts";
 import { isTenantName } from "#protocol/hierarchy/index.ts";
 import { createKmipClient, KmipError } from "#protocol/kmip/index.ts";
-import { bootstrap } from "./bootstrap.ts";
+import { DEFAULT_LEVEL, isLevel, LEVELS } from "#protocol/level.ts";
+import { bootstrap, OtherLevel } from "./bootstrap.ts";
 import { clientKey } from "./client-key.ts";
 import { CommandError } from "./command-error.ts";
 import { COFFER } from "./parts/index.ts";
@@ -20,6 +21,7 @@ public: \`npm run deploy\`, in a clone of Coffer's repository, pins it in the mi
 stays as it is, and a tenant that is new gets its master key.
 
   --tenant NAME     a tenant's name, as in COFFER_TENANTS in wrangler.toml; may be given several times
+  --level LEVEL     what their master keys are made for, for good: data, account or master  (${DEFAULT_LEVEL})
   --host NAME       the HSM's address                        (127.0.0.1)
   --port N          its KMIP port, TTLV over TLS             (5696)
   --ca FILE         certificate of its authority, PEM
@@ -38,6 +40,7 @@ export async function init(args: string[]): Promise<number> {
     args,
     options: {
       tenant: { type: "string", multiple: true },
+      level: { type: "string", default: DEFAULT_LEVEL },
       host: { type: "string", default: "127.0.0.1" },
       port: { type: "string" },
       ca: { type: "string" },
@@ -50,6 +53,8 @@ export async function init(args: string[]): Promise<number> {
   const { tenant: tenants = [], host } = values;
   if (tenants.length === 0 || !tenants.every(isTenantName))
     throw new CommandError("--tenant takes a name of up to 63 lower-case letters, digits and hyphens.", 2);
+  const { level } = values;
+  if (!isLevel(level)) throw new CommandError(`--level takes ${LEVELS.join(", ")}.`, 2);
   const transport = tlsTransport({
     host,
     port: portOption(values.port, "--port") ?? 5696,
@@ -57,8 +62,10 @@ export async function init(args: string[]): Promise<number> {
     cert: await pem(values.cert, "--cert"),
     key: clientKey(await pem(values.key, "--key"), values["passphrase-file"]),
   });
-  const { rootKey } = await bootstrap(createKmipClient(transport), tenants, new Date())
+  const keys = tenants.map((name) => ({ name, level }));
+  const { rootKey } = await bootstrap(createKmipClient(transport), keys, new Date())
     .catch((error: unknown) => {
+      if (error instanceof OtherLevel) throw new CommandError(`${error.message}.`);
       if (error instanceof TransportError) throw new CommandError(`${error.message}.`);
       if (error instanceof KmipError)
         throw new CommandError(`The HSM refused: ${error.message} Is this the officer's certificate?`);

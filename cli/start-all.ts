@@ -5,6 +5,7 @@ import { lockFolder } from "#files/index.ts";
 import { tlsTransport } from "#kmip-node/index.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
+import { DEFAULT_LEVEL } from "#protocol/level.ts";
 import { pinWeb } from "#web/pin.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { endOrphan, forgetChild, noteChild } from "./orphan.ts";
@@ -77,9 +78,8 @@ async function startAlone({ dir, ports = {}, apps = [], tenants, vars, step = ()
       ...pki.clients[IDENTITY.officer],
     });
     const officer = createKmipClient(transport);
-    const { rootKey } = await bootstrap(officer, [TENANT, ...Object.keys(tenants ?? {})], new Date()).finally(
-      () => transport.close(),
-    );
+    const keys = [TENANT, ...Object.keys(tenants ?? {})].map((name) => ({ name, level: DEFAULT_LEVEL }));
+    const { rootKey } = await bootstrap(officer, keys, new Date()).finally(() => transport.close());
     step("keys made in the HSM: authorities, signing keys, tenant master key");
     const web = await pinWeb(await webParts(), { rootKey, outDir: join(dir, "web") });
     step("page and microservice built");

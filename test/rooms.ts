@@ -75,7 +75,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "emulator/hsm/*.ts":
     "protocol/evidence, emulator/hsm/store, emulator/hsm/identity, emulator/hsm/server, types of emulator/hsm/policy, types of emulator/hsm/log.ts",
   "emulator/hsm/testing":
-    "protocol/hierarchy, protocol/kmip, kmip-node, emulator/hsm/identity, emulator/hsm/server, node:, @peculiar/x509, reflect-metadata, vitest",
+    "protocol/*.ts, protocol/hierarchy, protocol/kmip, kmip-node, emulator/hsm/identity, emulator/hsm/server, node:, @peculiar/x509, reflect-metadata, vitest",
 
   cli: "protocol, files, kmip-node, edge/*.ts, edge/hsm, edge/local.ts, edge/loopback.ts, web/*.ts, web/client, web/hosts/node, emulator/hsm/*.ts, emulator/identity-provider, cli/parts, node:, @peculiar/x509, playwright, reflect-metadata, wrangler",
   "cli/package": "edge/bundle.ts, web/*.ts, cli, node:, esbuild",

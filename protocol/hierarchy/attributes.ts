@@ -10,6 +10,8 @@ export const POLICY = {
   class: "Class",
   parent: "Parent",
   tenant: "Tenant",
+  /** The release level that a tenant's master key was made for (`protocol/level.ts`), and each key below it. */
+  level: "Level",
   /** Who may use an object without owning it: a list of identities, or everybody. */
   users: "Users",
   /** The one kind of text that a key signs. */

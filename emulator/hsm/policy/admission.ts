@@ -11,10 +11,11 @@ import {
   VENDOR,
 } from "#protocol/hierarchy/index.ts";
 import { type Attributes, attributeSpelling, KmipError } from "#protocol/kmip/index.ts";
+import { isLevel } from "#protocol/level.ts";
 import type { ManagedObject, ObjectType } from "../store/managed-object.ts";
 import { canSee, type Subject } from "./access.ts";
 import { checkRequirement } from "./attestation.ts";
-import { CLASSES, classOf } from "./classes.ts";
+import { CLASSES, classOf, levelOf } from "./classes.ts";
 import { isRestricted } from "./roles.ts";
 
 /**
@@ -102,6 +103,7 @@ export function admitAttributes(
     refuse("The hierarchy's own policy releases its keys");
   if (operation === "Create" && seen.has(POLICY.tenant) && !seen.has(POLICY.class))
     refuse("Only keys of the hierarchy have a tenant");
+  if (seen.has(POLICY.level) && !seen.has(POLICY.class)) refuse("Only a master key is made for a level");
   return parent === undefined ? {} : { parent };
 }
 
@@ -132,6 +134,9 @@ export function admitOfficers(
     return;
   const making = operation === "Attribute" || operation === "Create" || operation === "CreateKeyPair";
   if (name === POLICY.tenant && objectType === "SymmetricKey" && making && TENANT.test(value)) return;
+  // For good: what was wrapped below a key was wrapped for its level.
+  if (name === POLICY.level && objectType === "SymmetricKey" && operation === "Create" && isLevel(value))
+    return;
   if (name === POLICY.signType && objectType === "PrivateKey" && making && isSignType(value)) return;
   refuse("Not a policy attribute that can be set here");
 }
@@ -145,19 +150,23 @@ export function classAttributes(keyClass: KeyClass, request: Attributes, parent?
   if (length !== undefined && length !== KEY.cryptographicLength)
     refuse("Keys of the hierarchy have 256 bits");
   if (request.sensitive === false) refuse("Keys of the hierarchy are sensitive");
-  if (request.extractable === true && !rule.extractable) refuse("This key cannot leave");
+  const extractable = rule.extractableAt.includes(levelOf((parent ?? { attributes: request }).attributes));
+  if (request.extractable === true && !extractable) refuse("This key cannot leave");
   const allowed: readonly unknown[] = USAGE[keyClass];
   const usage = (request.cryptographicUsageMask ?? USAGE[keyClass]).filter((use) => allowed.includes(use));
   if (usage.length === 0)
     throw new KmipError("IncompatibleCryptographicUsageMask", "Nothing of that use is left by the policy");
   const group = parent?.attributes.objectGroup;
-  const tenant = parent && policyAttribute(parent.attributes, POLICY.tenant);
+  const inherited = [POLICY.tenant, POLICY.level].flatMap((name) => {
+    const value = parent && policyAttribute(parent.attributes, name);
+    return value === undefined ? [] : [policy(name, value)];
+  });
   return {
     ...request,
     ...KEY,
     cryptographicUsageMask: usage,
     sensitive: true,
-    extractable: rule.extractable && request.extractable !== false,
+    extractable: extractable && request.extractable !== false,
     ...(group ? { objectGroup: group } : {}),
     vendorAttributes: [
       ...(request.vendorAttributes ?? []).filter(
@@ -165,7 +174,7 @@ export function classAttributes(keyClass: KeyClass, request: Attributes, parent?
           !isPolicy(one) || (one.attributeName !== POLICY.class && one.attributeName !== POLICY.parent),
       ),
       policy(POLICY.class, keyClass),
-      ...(tenant === undefined ? [] : [policy(POLICY.tenant, tenant)]),
+      ...inherited,
       ...(parent ? [policy(POLICY.parent, parent.uid)] : []),
     ],
   };

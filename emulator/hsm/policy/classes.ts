@@ -1,11 +1,15 @@
 import { isKeyClass, type KeyClass, POLICY, policyAttribute, type Role } from "#protocol/hierarchy/index.ts";
 import type { Attributes } from "#protocol/kmip/index.ts";
+import { DEFAULT_LEVEL, isLevel, LEVELS, type Level } from "#protocol/level.ts";
 
 export interface ClassRule {
-  /** Whether it can leave the HSM at all, wrapped. */
-  extractable: boolean;
-  /** Whom it may be wrapped for: its own parent, a verified recipient. */
-  releasedTo: readonly ("parent" | "recipient")[];
+  /** At which release levels it can leave the HSM at all, wrapped. */
+  extractableAt: readonly Level[];
+  /** Whom it may be wrapped for: its own parent, and at which release levels a verified recipient. */
+  releasedTo: readonly "parent"[];
+  releasedToRecipientAt: readonly Level[];
+  /** Whether a recipient's certificate has to name the level of the key. */
+  recipientNamesLevel: boolean;
   /** Who may have it wrapped for those. */
   releasedBy: readonly Role[];
   /** The class of keys made or imported under it. */
@@ -23,26 +27,32 @@ export interface ClassRule {
  */
 export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
   master: {
-    extractable: false,
+    extractableAt: ["master"],
     releasedTo: [],
-    releasedBy: [],
+    releasedToRecipientAt: ["master"],
+    recipientNamesLevel: true,
+    releasedBy: ["kms"],
     child: "account",
-    parentFor: ["iam"],
+    parentFor: ["iam", "kms"],
     unwrapsFor: ["kms"],
     sharedWith: ["iam", "kms"],
   },
   account: {
-    extractable: true,
+    extractableAt: LEVELS,
     releasedTo: ["parent"],
-    releasedBy: ["iam"],
+    releasedToRecipientAt: ["account"],
+    recipientNamesLevel: true,
+    releasedBy: ["iam", "kms"],
     child: "data",
     parentFor: ["kms"],
     unwrapsFor: ["kms"],
     sharedWith: [],
   },
   data: {
-    extractable: true,
-    releasedTo: ["parent", "recipient"],
+    extractableAt: LEVELS,
+    releasedTo: ["parent"],
+    releasedToRecipientAt: LEVELS,
+    recipientNamesLevel: false,
     releasedBy: ["kms"],
     parentFor: [],
     unwrapsFor: [],
@@ -55,5 +65,13 @@ export function classOf(attributes: Attributes): KeyClass | undefined {
   const text = policyAttribute(attributes, POLICY.class);
   if (text === undefined) return undefined;
   if (!isKeyClass(text)) throw new Error("A key of an unknown class");
+  return text;
+}
+
+/** The release level of a key of the hierarchy; throws for one of another release. */
+export function levelOf(attributes: Attributes): Level {
+  const text = policyAttribute(attributes, POLICY.level);
+  if (text === undefined) return DEFAULT_LEVEL;
+  if (!isLevel(text)) throw new Error("A key of an unknown release level");
   return text;
 }

@@ -4,6 +4,8 @@ import * as x509 from "@peculiar/x509";
 import { equalConstantTime } from "#protocol/bytes.ts";
 import { POLICY, policy, policyAttribute, VERIFIED, WORKING } from "#protocol/hierarchy/index.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
+import type { Level } from "#protocol/level.ts";
+import { instanceLevel, parseCertificate } from "#protocol/pki/index.ts";
 import { type ManagedObject, stateAt } from "../store/managed-object.ts";
 import { certificateDer, publicKeyOf } from "../store/material.ts";
 import { policyEntry } from "../store/store-index.ts";
@@ -49,11 +51,19 @@ export function verifyRecipient(key: ManagedObject, work: Work, now: Date) {
   ];
 }
 
+/** What a key's recipient has to be. */
+interface Wanted {
+  tenant: string | undefined;
+  /** The release level that its certificate names; whichever where none is said. */
+  level?: Level;
+}
+
 /**
  * Throws unless `key` is a recipient of that tenant now: verified when it was registered, with a chain that still holds.
- * Its certificate names the tenant as the one organization of its subject.
+ * Its certificate names the tenant as the one organization of its subject, and the level, where one is wanted, as the one
+ * level among its policies.
  */
-export function checkRecipient(key: ManagedObject, tenant: string | undefined, work: Work, now: Date): void {
+export function checkRecipient(key: ManagedObject, { tenant, level }: Wanted, work: Work, now: Date): void {
   const { attributes } = key;
   if (key.objectType !== "PublicKey" || policyAttribute(attributes, POLICY.recipient) !== VERIFIED)
     refuse("not a registered recipient");
@@ -66,6 +76,17 @@ export function checkRecipient(key: ManagedObject, tenant: string | undefined, w
   if (!authority || !isChain(leaf, authority, work, now)) refuse("the recipient's chain ended");
   if (tenant === undefined) refuse("the key belongs to no tenant");
   if (!isOrganization(leaf, tenant)) refuse("the recipient belongs to another tenant");
+  if (level !== undefined && !isForLevel(leaf, level))
+    refuse("the recipient was certified for another level");
+}
+
+/** What cannot be read as an instance's certificate was made for no level. */
+function isForLevel(leaf: X509Certificate, level: Level): boolean {
+  try {
+    return instanceLevel(parseCertificate(new Uint8Array(leaf.raw))) === level;
+  } catch {
+    return false;
+  }
 }
 
 function isOrganization(leaf: X509Certificate, tenant: string): boolean {

@@ -2,8 +2,8 @@ import { isLive, POLICY, policyAttribute, UNDER_PARENT } from "#protocol/hierarc
 import { type KeyWrappingSpecification, KmipError } from "#protocol/kmip/index.ts";
 import { type ManagedObject, type ObjectType, stateAt } from "../store/managed-object.ts";
 import type { Work } from "../store/work.ts";
-import { checkAccess, isRuled, mayDo, type Subject } from "./access.ts";
-import { CLASSES, type ClassRule, classOf } from "./classes.ts";
+import { canSee, checkAccess, isRuled, mayDo, type Subject } from "./access.ts";
+import { CLASSES, type ClassRule, classOf, levelOf } from "./classes.ts";
 import { checkRecipient } from "./recipient.ts";
 import { isRestricted } from "./roles.ts";
 import { checkWrapsSecret } from "./secrecy.ts";
@@ -57,9 +57,15 @@ export function checkRelease(
     throw new KmipError("NotExtractable", "The object is not extractable");
 }
 
-/** Secret material is for its owner, and for whom an operation policy gives it to: never that of a deployment. */
+/**
+ * Secret material is for its owner, and for whom an operation policy gives it to, but never that of a deployment. The
+ * officer's master keys are for those with whom their class is shared.
+ */
 function mayTake(subject: Subject, object: ManagedObject): boolean {
-  return isRuled(subject, object) ? mayDo(subject, object, "Get") : object.owner === subject.identity;
+  if (isRuled(subject, object)) return mayDo(subject, object, "Get");
+  const keyClass = classOf(object.attributes);
+  const shared = keyClass !== undefined && CLASSES[keyClass].sharedWith.includes(subject.role);
+  return object.owner === subject.identity || (shared && canSee(subject, object));
 }
 
 /**
@@ -96,8 +102,10 @@ function checkClassRelease(
       refuse("Released to its parent by AES key wrap only");
     return;
   }
-  if (!rule.releasedTo.includes("recipient")) refuse("Not released to recipients");
-  checkRecipient(key, policyAttribute(object.attributes, POLICY.tenant), work, now);
+  const level = levelOf(object.attributes);
+  if (!rule.releasedToRecipientAt.includes(level)) refuse("Not released to recipients at this level");
+  const tenant = policyAttribute(object.attributes, POLICY.tenant);
+  checkRecipient(key, { tenant, ...(rule.recipientNamesLevel && { level }) }, work, now);
   if (
     parameters?.paddingMethod !== "OAEP" ||
     parameters.hashingAlgorithm !== "SHA_256" ||

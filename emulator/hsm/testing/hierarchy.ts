@@ -21,6 +21,7 @@ import {
   payloadOf,
   type RequestPayload,
 } from "#protocol/kmip/index.ts";
+import type { Level } from "#protocol/level.ts";
 import type { TestHsm } from "./deployment.ts";
 
 /** For tests: a master key, an account key, a data key and recipients, made as the edge makes them. */
@@ -96,6 +97,7 @@ export async function createMaster(
   officer: KmipClient,
   name: string,
   tenant: string | null = TENANT,
+  level?: Level,
 ): Promise<string> {
   const { uniqueIdentifier } = await officer.request("Create", {
     objectType: "SymmetricKey",
@@ -107,6 +109,7 @@ export async function createMaster(
       vendorAttributes: [
         policy(POLICY.class, "master"),
         ...(tenant === null ? [] : [policy(POLICY.tenant, tenant)]),
+        ...(level === undefined ? [] : [policy(POLICY.level, level)]),
       ],
     },
   });
@@ -169,6 +172,8 @@ export interface CertificateOrder {
   ca?: boolean;
   /** Organizations of the subject. */
   tenants?: string[];
+  /** Certificate policies. */
+  policies?: string[];
 }
 
 export interface AuthorityOrder {
@@ -298,6 +303,7 @@ export async function createAuthority(
         extensions: [
           new x509.BasicConstraintsExtension(order.ca ?? false, undefined, true),
           new x509.KeyUsagesExtension(order.usage ?? x509.KeyUsageFlags.keyEncipherment, true),
+          ...(order.policies ? [new x509.CertificatePolicyExtension(order.policies)] : []),
         ],
       });
       const spki = new Uint8Array(await crypto.subtle.exportKey("spki", subjectKeys.publicKey));
