@@ -6,8 +6,15 @@
 import { isTenantName } from "#protocol/hierarchy/index.ts";
 import { checked, list, object, text } from "#protocol/shape.ts";
 import { type App, isLocalhost, isOrigin, readApps } from "./apps.ts";
+import { type OidcSettings, oidcTable, readOidc } from "./oidc.ts";
 
-export type Tenant = { name: string; vault: string; apps: App[] };
+export type Tenant = {
+  name: string;
+  vault: string;
+  apps: App[];
+  /** Null where nobody can sign in. */
+  oidc: OidcSettings | null;
+};
 
 /** A tenant's origins, as browsers are told them. */
 export type Origins = { apps: string[]; vault: string };
@@ -27,7 +34,7 @@ export type TenantsConfiguration = { COFFER_TENANTS: unknown; COFFER_ENVIRONMENT
 
 /** Tenants of one deployment; a table of so many takes an isolate a fraction of a second, once. */
 const MAXIMUM = 10_000;
-const entry = object({ vault: text(1, 300), apps: list(text(1, 600), 1, 64) });
+const entry = object({ vault: text(1, 300), apps: list(text(1, 600), 1, 64) }, { oidc: oidcTable });
 
 let kept: { table: unknown; environment: string | undefined; tenants: Tenants } | undefined;
 
@@ -69,7 +76,7 @@ export function readTenants(table: unknown, strict: boolean): Tenants {
   const byHost = new Map<string, Site>();
   for (const [name, value] of entries) {
     try {
-      const tenant = readTenant(name, value);
+      const tenant = readTenant(name, value, strict);
       byName.set(name, tenant);
       for (const site of sitesOf(tenant)) addSite(byHost, site, strict);
     } catch (error) {
@@ -80,11 +87,11 @@ export function readTenants(table: unknown, strict: boolean): Tenants {
   return { byName, byHost, local };
 }
 
-function readTenant(name: string, value: unknown): Tenant {
+function readTenant(name: string, value: unknown, strict: boolean): Tenant {
   if (!isTenantName(name)) throw new Error("is no name of up to 63 lower-case letters, digits and hyphens");
-  const { vault, apps } = checked(entry, value);
+  const { vault, apps, oidc } = checked(entry, value);
   if (!isOrigin(vault)) throw new Error(`${vault} is no origin`);
-  return { name, vault, apps: readApps(apps) };
+  return { name, vault, apps: readApps(apps), oidc: oidc === undefined ? null : readOidc(oidc, strict) };
 }
 
 function sitesOf(tenant: Tenant): Site[] {

@@ -37,7 +37,9 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "edge/hsm":
     "protocol/*.ts, protocol/hierarchy, protocol/keys, protocol/kmip, protocol/pki, types of protocol/contract, edge/*.ts",
   "edge/hsm/keys": "protocol/*.ts, protocol/hierarchy, protocol/kmip, edge/*.ts, edge/hsm",
-  "edge/iam": "protocol, edge/*.ts, edge/hsm, cloudflare:workers, @peculiar/x509, reflect-metadata",
+  "edge/iam":
+    "protocol, edge/*.ts, edge/hsm, edge/iam/oidc, cloudflare:workers, @peculiar/x509, reflect-metadata",
+  "edge/iam/oidc": "protocol/*.ts, edge/*.ts, jose",
   "edge/kms":
     "protocol, edge/*.ts, edge/hsm, edge/kms/loading, types of edge/iam, types of edge/ra, cloudflare:workers",
   "edge/kms/loading": "protocol, edge/*.ts, edge/hsm, edge/kms, types of edge/iam, types of edge/ra",

@@ -1,6 +1,6 @@
 /**
  * edge/iam: who may act for whom: users, accounts, sign-in, tokens, custodian certificates, Enc(account keys). May
- * import: protocol, edge/*.ts, edge/hsm, cloudflare:workers, @peculiar/x509, reflect-metadata. Imported by
+ * import: protocol, edge/*.ts, edge/hsm, edge/iam/oidc, cloudflare:workers, @peculiar/x509, reflect-metadata. Imported by
  * edge/index.ts; others use its service binding.
  */
 
