@@ -5,7 +5,7 @@
  */
 import { createApp } from "./gateway/index.ts";
 
-export { Audit, AuditLogObject, AuditObject, AuditSourceObject } from "./audit/index.ts";
+export { Audit, AuditGathererObject, AuditLogObject, AuditObject, AuditSourceObject } from "./audit/index.ts";
 export { Datastore, DatastoreAccountObject, DatastoreObject } from "./datastore/index.ts";
 export { GatewayObject } from "./gateway/index.ts";
 export { Iam, IamAccountObject, IamAdministration, IamObject, IamPrincipalObject } from "./iam/index.ts";

@@ -12,6 +12,7 @@ const OWN = {
   AUDIT_SEGMENTS: "edge/audit",
   AUDIT_OBJECT: "edge/audit",
   AUDIT_SOURCE_OBJECT: "edge/audit",
+  AUDIT_GATHERER_OBJECT: "edge/audit",
   AUDIT_LOG_OBJECT: "edge/audit",
   HSM_AUDIT: "edge/audit",
   DOCUMENTS: "edge/datastore",

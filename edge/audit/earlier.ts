@@ -69,7 +69,7 @@ export class AuditObject extends DurableObject<Env> {
     const { sequence, hash } = head;
     const checkpoint: Checkpoint = { source: EARLIER, epoch, sequence, head: hash };
     const taken = await this.env.AUDIT_LOG_OBJECT.getByName(tenant)
-      .take(tenant, checkpoint)
+      .take(tenant, [checkpoint])
       .catch(() => fail("internal"));
     if (taken.ok) this.#sql.exec("INSERT OR REPLACE INTO closed VALUES (1, ?)", sequence);
     return taken;

@@ -5,6 +5,7 @@
  */
 export { AuditObject } from "./earlier.ts";
 export { Audit } from "./entrypoint.ts";
+export { AuditGathererObject } from "./gatherer.ts";
 export { AuditLogObject } from "./log.ts";
 export type { AuditRow } from "./row.ts";
 export { AuditSourceObject } from "./source.ts";

@@ -7,6 +7,7 @@ import { decodeBundle, rootOf } from "#protocol/log/index.ts";
 import { wakeBy } from "../alarm.ts";
 import { fromHsm, type Hsm, openHsm, signCompact } from "../hsm/index.ts";
 import { fail, ok, type Result } from "../result.ts";
+import { MAX_CHECKPOINTS } from "./gathering.ts";
 import { AGAIN_MS, delays } from "./times.ts";
 import { frontierOf, leavesHere, moveTiles, SCHEMA as TREE, take, tileKey, wholePath } from "./tree.ts";
 
@@ -47,9 +48,9 @@ export class AuditLogObject extends DurableObject<Env> {
     return sql;
   }
 
-  /** Takes a source's checkpoint. One that comes again is taken once; one that goes back is refused, and the log says so. */
-  take(tenant: string, checkpoint: Checkpoint): Promise<Result<null>> {
-    const taken = this.#tail.then(() => this.#take(tenant, checkpoint));
+  /** Takes checkpoints. One that comes again is taken once; one that goes back is left out, which is said in the edge's log. */
+  take(tenant: string, checkpoints: Checkpoint[]): Promise<Result<null>> {
+    const taken = this.#tail.then(() => this.#take(tenant, checkpoints));
     this.#tail = taken.catch(() => {});
     return taken;
   }
@@ -107,18 +108,21 @@ export class AuditLogObject extends DurableObject<Env> {
     if (!signed.ok || !moved) await wakeBy(this.ctx.storage, Date.now() + AGAIN_MS);
   }
 
-  async #take(tenant: string, checkpoint: Checkpoint): Promise<Result<null>> {
+  async #take(tenant: string, checkpoints: Checkpoint[]): Promise<Result<null>> {
     const { storage } = this.ctx;
     const own = this.#tenant();
     if (own !== undefined && own !== tenant) return fail("forbidden");
-    // Before the leaf: if this object ends right after it, its alarm comes all the same.
+    if (checkpoints.length > MAX_CHECKPOINTS) return fail("forbidden");
+    // Before the leaves: if this object ends right after them, its alarm comes all the same.
     await wakeBy(storage, Date.now() + delays(this.env).root);
     if (own === undefined) this.#sql.exec("INSERT INTO log VALUES (1, ?)", tenant);
-    const verdict = await take(this.#sql, (closure) => storage.transactionSync(closure), checkpoint);
-    if (verdict !== "back") return ok(null);
-    const { source, sequence } = checkpoint;
-    console.error(JSON.stringify({ event: "audit-goes-back", tenant, source, sequence }));
-    return fail("forbidden");
+    for (const checkpoint of checkpoints) {
+      const verdict = await take(this.#sql, (closure) => storage.transactionSync(closure), checkpoint);
+      if (verdict !== "back") continue;
+      const { source, sequence } = checkpoint;
+      console.error(JSON.stringify({ event: "audit-goes-back", tenant, source, sequence }));
+    }
+    return ok(null);
   }
 
   #sign(tenant: string): Promise<Result<null>> {

@@ -3,6 +3,7 @@ import type { Checkpoint, Link } from "#protocol/audit/index.ts";
 import { wakeBy } from "../alarm.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { append, type Batch, headOf, lastOf, SCHEMA } from "./append.ts";
+import { gathererName, gathererOf } from "./gathering.ts";
 import { closeSegments, type Segment, segmentPrefix } from "./segments.ts";
 import { AGAIN_MS, delays, keeping } from "./times.ts";
 
@@ -12,7 +13,7 @@ type Own = { tenant: string; name: string; epoch: string; logged: number };
 
 /**
  * The hash chain of one source, named `<tenant>/<source>`. Not built on `openStore`: this is where the outboxes end. How far
- * it has come it tells the tenant's log, until the log has it.
+ * it has come it tells its gatherer, on the way to the tenant's log, until it was heard.
  */
 export class AuditSourceObject extends DurableObject<Env> {
   #opened: SqlStorage | undefined;
@@ -79,13 +80,14 @@ export class AuditSourceObject extends DurableObject<Env> {
     });
   }
 
-  /** Tells the log where the chain ends. Answers whether nothing is left to tell. */
+  /** Tells where the chain ends. Answers whether nothing is left to tell. */
   async #tell({ tenant, name, epoch, logged }: Own): Promise<boolean> {
     const { sequence, hash } = headOf(this.#sql);
     if (sequence === logged) return true;
     const checkpoint: Checkpoint = { source: name, epoch, sequence, head: hash };
-    const taken = await this.env.AUDIT_LOG_OBJECT.getByName(tenant)
-      .take(tenant, checkpoint)
+    const gatherer = gathererName(await gathererOf(tenant, name));
+    const taken = await this.env.AUDIT_GATHERER_OBJECT.getByName(gatherer)
+      .take(tenant, [checkpoint])
       .catch(() => fail("internal"));
     if (taken.ok) this.#sql.exec("UPDATE source SET logged = ?", sequence);
     else warn("audit-checkpoint-waits", name, taken.problem.code);

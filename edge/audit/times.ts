@@ -11,13 +11,13 @@ export const AGAIN_MS = 5_000;
 type Configuration = Pick<Env, "COFFER_AUDIT_SECONDS" | "COFFER_AUDIT_LINKS">;
 
 /**
- * How long a source gathers entries for one checkpoint, and the log checkpoints for one signature; the rest is for the way
- * and for a second try. Most of it is the source's: each checkpoint is a call of the tenant's one log, and a signature is
- * one for all sources.
+ * How long a source gathers entries for one checkpoint, each gatherer checkpoints for one call, and the log those for one
+ * signature; the rest is for the way and for a second try.
  */
-export function delays(env: Configuration): { checkpoint: number; root: number } {
+export function delays(env: Configuration): { checkpoint: number; gatherer: number; root: number } {
   const within = 1000 * configuredBound("COFFER_AUDIT_SECONDS", env.COFFER_AUDIT_SECONDS, DEFAULT_SECONDS);
-  return { checkpoint: (within * 3) / 5, root: within / 5 };
+  const share = (within * 3) / 16;
+  return { checkpoint: share, gatherer: share, root: share };
 }
 
 export function keeping(env: Configuration): { bound: number; ms: number } {

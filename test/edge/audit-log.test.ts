@@ -58,8 +58,8 @@ describe("the audit log", () => {
 
   it("loses nothing and doubles nothing when workerd is killed on the way", async () => {
     const requests: string[] = [];
-    // In the outbox, in the chain, in the log without a root.
-    for (const seconds of [0.1, 1.5, 10.5]) {
+    // In the outbox, in the chain, at the one gatherer and the other, in the log without a root.
+    for (const seconds of [0.1, 1.5, 5, 8, 11]) {
       requests.push(...(await decide(`Bob ${seconds}`)));
       await pause(seconds);
       process.kill(system.pid, "SIGKILL");
