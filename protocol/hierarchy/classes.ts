@@ -1,5 +1,8 @@
-/** The rungs of the key hierarchy: each key wraps keys of the next class (`POLICY.class`). */
-export type KeyClass = "master" | "account" | "data";
+/**
+ * The rungs of the key hierarchy: each key wraps keys of the next class (`POLICY.class`). What is `encrypted` is a key of
+ * any rung that the HSM keeps as it was wrapped, and does nothing with.
+ */
+export type KeyClass = "master" | "account" | "data" | "encrypted";
 
 /** Every key of the hierarchy, whatever its class. */
 export const KEY = { cryptographicAlgorithm: "AES", cryptographicLength: 256 } as const;
@@ -9,6 +12,7 @@ export const USAGE = {
   master: ["WrapKey", "UnwrapKey"],
   account: ["WrapKey", "UnwrapKey"],
   data: ["DeriveKey"],
+  encrypted: [],
 } as const satisfies Record<KeyClass, readonly string[]>;
 
 export function isKeyClass(text: string): text is KeyClass {

@@ -8,6 +8,19 @@ const { IDENTITY, POLICY, ROOT_CA, INSTANCES_CA, CUSTODIANS_CA, SIGN_TYPE, SIGNE
 it("names what stands in the HSM of every deployment", () => {
   const names = [hierarchy.masterKeyName("acme"), ...Object.values(hierarchy.recipientNames("i"))];
   expect(names).toEqual(["coffer/tenant/acme/master", "instance/i/key", "instance/i/certificate"]);
+  const encrypted = [hierarchy.encryptedDataKeyName("k-1", 12), hierarchy.encryptedMasterKeyName("i")];
+  expect(encrypted).toEqual(["data/k-1.12", "instance/i/master"]);
+  expect(encrypted.every(hierarchy.isEncryptedKeyName)).toBe(true);
+  const others = [
+    ...names,
+    "data/k",
+    "data/k.0",
+    "data/k.1 ",
+    "data/a/b.1",
+    "instance/i/k/master",
+    "data/.1",
+  ];
+  expect(others.filter(hierarchy.isEncryptedKeyName)).toEqual([]);
   expect([hierarchy.TRUST_LIST, hierarchy.transientName("kms/b", 2)]).toEqual(["coffer/trust", "kms/b/2"]);
   for (const [ca, name] of [
     [ROOT_CA, "root"],
@@ -54,7 +67,7 @@ const IDENTITIES = Object.values(IDENTITY);
 const SPELLED = [
   quoted(...IDENTITIES, ...Object.values(SIGN_TYPE)),
   /["'`]coffer\/|coffer\/(ca|sign|tenant|trust)\b/,
-  /["'`]instance\/(["'`]|[^"'`]*\/(key|certificate)\b)/,
+  /["'`]instance\/(["'`]|[^"'`]*\/(key|certificate|master)\b)/,
   new RegExp(`vendorIdentification(:| ===) ["'\`]${hierarchy.VENDOR}["'\`]`),
 ];
 /** Tests say what they expect of an attribute or identity by its name; their set-up, and all else, does not spell one. */

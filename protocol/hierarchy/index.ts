@@ -28,6 +28,9 @@ export {
   roleOf,
 } from "./identities.ts";
 export {
+  encryptedDataKeyName,
+  encryptedMasterKeyName,
+  isEncryptedKeyName,
   isReservedName,
   isTenantName,
   masterKeyName,

@@ -24,6 +24,21 @@ export function recipientNames(instance: string): { key: string; certificate: st
   return { key: `instance/${instance}/key`, certificate: `instance/${instance}/certificate` };
 }
 
+/** Enc(data): a version of an account's data key under the account key. */
+export function encryptedDataKeyName(key: string, version: number): string {
+  return `data/${key}.${version}`;
+}
+
+/** Enc(master) for an instance. */
+export function encryptedMasterKeyName(instance: string): string {
+  return `instance/${instance}/master`;
+}
+
+/** Whether a key that is kept wrapped may have this name. */
+export function isEncryptedKeyName(name: string): boolean {
+  return /^(data\/[\w-]{1,64}\.[1-9]\d{0,8}|instance\/[\w-]{1,64}\/master)$/.test(name);
+}
+
 /** The nth object that a batch with this id makes, and should leave behind no longer than it runs. */
 export function transientName(batch: string, n: number): string {
   return `${batch}/${n}`;

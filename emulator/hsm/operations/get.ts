@@ -98,6 +98,7 @@ function released(object: ManagedObject, request: RequestPayload<"Get">, context
 function keptBlock(object: ManagedObject, request: RequestPayload<"Get">, context: Context): KeyBlock {
   const block = keyBlockOf(object);
   if (request.keyWrapType !== "NotWrapped" || !isWrapped(block)) return block;
+  if (classOf(object.attributes)) throw new KmipError("PermissionDenied", "Kept as it is wrapped");
   const key = unwrappingKey(block, context);
   if (classOf(key.attributes)) throw new KmipError("PermissionDenied", "Not your unwrapping key");
   if (isSecret(key) && !request.keyWrappingSpecification)

@@ -8,6 +8,7 @@ import { checkNoPad, isSecret } from "../policy/secrecy.ts";
 import type { ManagedObject, ObjectValue } from "../store/managed-object.ts";
 import type { Asker, Store } from "./context.ts";
 import { checkKind, described } from "./description.ts";
+import { importEncrypted } from "./encrypted-key.ts";
 import type { Handler } from "./handler.ts";
 import { checkChosenIdentifier } from "./identifier.ts";
 import { withKeyValueAttributes } from "./key-value-attributes.ts";
@@ -18,7 +19,8 @@ import { unwrappingKey } from "./unwrapping-key.ts";
 
 /**
  * Import (KMIP 2.1 §6.1.25): an object with an identifier that the client chose. A wrapped key is unwrapped by a
- * resident key (Key Wrap Type Not Wrapped); then it is a child of that key where the key has a class.
+ * resident key (Key Wrap Type Not Wrapped); then it is a child of that key where the key has a class. From an identity of
+ * a deployment one that stays wrapped is a key of the class `encrypted`.
  */
 const importObject: Handler<"Import"> = (request, context) => {
   const { subject, work } = context;
@@ -27,6 +29,8 @@ const importObject: Handler<"Import"> = (request, context) => {
   admitAttributes(subject, "Import", objectType, request.attributes);
   checkKind(objectType, object);
   checkReplaced(context, uid, replaceExisting);
+  if (isRestricted(subject.role) && keyWrapType !== "NotWrapped" && !replaceExisting)
+    return importEncrypted(request, context);
   const block = object.symmetricKey?.keyBlock ?? object.privateKey?.keyBlock ?? object.secretData?.keyBlock;
   const wrapped = keyWrapType === "NotWrapped" && isWrapped(block) ? block : undefined;
   if (isRestricted(subject.role)) {

@@ -74,11 +74,16 @@ export function unwrapBlock(block: WrappedBlock, key: ManagedObject, version: Pr
     throw new KmipError("KeyWrapTypeNotSupported", "Keys are wrapped by encryption only");
   const parameters = wrappingParameters(key, encryptionKeyInformation?.cryptographicParameters);
   checkNothingBeside(keyValue);
-  const wrapped = keyValue instanceof Uint8Array ? keyValue : keyValue?.keyMaterial;
-  if (!(wrapped instanceof Uint8Array)) throw new KmipError("MissingData", "The wrapped key is missing");
-  const bytes = unwrapBytes(key, parameters, wrapped);
+  const bytes = unwrapBytes(key, parameters, wrappedBytes(keyValue));
   const plain = encodingOption === "NoEncoding" ? { keyMaterial: bytes } : openTtlvKeyValue(bytes, version);
   return { ...rest, keyValue: plain };
+}
+
+/** The bytes of a key that is wrapped: the Key Value, or what stands in it. */
+export function wrappedBytes(keyValue: KeyBlock["keyValue"]): Uint8Array {
+  const wrapped = keyValue instanceof Uint8Array ? keyValue : keyValue?.keyMaterial;
+  if (!(wrapped instanceof Uint8Array)) throw new KmipError("MissingData", "The wrapped key is missing");
+  return wrapped;
 }
 
 /** KMIP 1.4 §2.1.4 Key Value: what is wrapped is a Byte String, with its attributes inside. */

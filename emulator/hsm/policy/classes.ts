@@ -17,6 +17,8 @@ export interface ClassRule {
   /** Who may create a key under it, and who may import one that it wraps. */
   parentFor: readonly Role[];
   unwrapsFor: readonly Role[];
+  /** Who may bring in a key that stays wrapped, and get it back as it came. */
+  keptFor: readonly Role[];
   /** Who may use a key of this class without owning it, where the officer has not said so by `Users`. */
   sharedWith: readonly Role[];
 }
@@ -35,6 +37,7 @@ export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
     child: "account",
     parentFor: ["iam", "kms"],
     unwrapsFor: ["kms"],
+    keptFor: [],
     sharedWith: ["iam", "kms"],
   },
   account: {
@@ -46,6 +49,7 @@ export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
     child: "data",
     parentFor: ["kms"],
     unwrapsFor: ["kms"],
+    keptFor: [],
     sharedWith: [],
   },
   data: {
@@ -56,6 +60,18 @@ export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
     releasedBy: ["kms"],
     parentFor: [],
     unwrapsFor: [],
+    keptFor: [],
+    sharedWith: [],
+  },
+  encrypted: {
+    extractableAt: LEVELS,
+    releasedTo: [],
+    releasedToRecipientAt: [],
+    recipientNamesLevel: true,
+    releasedBy: [],
+    parentFor: [],
+    unwrapsFor: [],
+    keptFor: ["kms"],
     sharedWith: [],
   },
 };

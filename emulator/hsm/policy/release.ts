@@ -44,6 +44,12 @@ export function checkRelease(
   if (!mayTake(subject, object)) refuse("Secret material is its owner's");
   if (subject.role === "officer") refuse("The officer gets no secret material");
   const keyClass = classOf(attributes);
+  // As it came, wrapped by what is not asked here.
+  if (keyClass && CLASSES[keyClass].keptFor.includes(subject.role)) {
+    if (wrapping) refuse("Kept as it is wrapped");
+    checkNotRevoked(object, now);
+    return;
+  }
   if (keyClass) {
     if (!CLASSES[keyClass].releasedBy.includes(subject.role)) refuse("Not released to this identity");
     if (!wrapping) throw new KmipError("Sensitive", "Released wrapped only");
@@ -92,7 +98,7 @@ function checkClassRelease(
     refuse("Released by encryption only");
   if (specification.encodingOption !== "NoEncoding" || namesAttributes(specification))
     refuse("Released as bare key bytes only");
-  if (!isLive(stateAt(object, now))) throw new KmipError("WrongKeyLifecycleState", "The key was revoked");
+  checkNotRevoked(object, now);
   const parentClass = classOf(key.attributes);
   if (parentClass) {
     // checkWrappingKey has seen to it that this is the parent.
@@ -114,6 +120,10 @@ function checkClassRelease(
     parameters.pSource?.length
   )
     refuse("Released to recipients by RSA-OAEP with SHA-256 only");
+}
+
+function checkNotRevoked(object: ManagedObject, now: Date): void {
+  if (!isLive(stateAt(object, now))) throw new KmipError("WrongKeyLifecycleState", "The key was revoked");
 }
 
 /** Whether attributes are to be wrapped with the key. */
