@@ -33,6 +33,7 @@ export const KIT_CODES = [
   // Keys.
   "key-missing",
   "key-refused",
+  "key-superseded",
   "key-unusable",
   // Documents.
   "context-invalid",

@@ -26,5 +26,5 @@ export async function loadKey({ subtle, record, trust, now }: Loader, load: Load
   }
   const key = await unwrapDataKey(subtle, record.wrappingKey, verified);
   const { edk, receipt } = verified;
-  return { way: load.way, key, edk, receipt };
+  return { key, edk, receipt };
 }

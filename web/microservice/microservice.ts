@@ -19,7 +19,7 @@ import { generateInstanceKeys, type InstanceKeys } from "./keys.ts";
 import { loadKey } from "./loading.ts";
 import type { Peers } from "./peers.ts";
 import type { Registration } from "./registration.ts";
-import { KeyRing, type LoadedKey } from "./ring.ts";
+import { endOf, KeyRing, type LoadedKey } from "./ring.ts";
 import { settleSessions } from "./sessions.ts";
 import { type InstanceRecord, loadOf, STORE_VERSION, type Store } from "./store.ts";
 
@@ -59,7 +59,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
   const { crypto, store, origin, rootKey, now, peers } = options;
   const { subtle } = crypto;
   const root = encodeBase64url(rootKey);
-  const ring = new KeyRing({ timeToLive: 10 * 60_000, ...options });
+  const ring = new KeyRing<LoadedKey>({ timeToLive: 10 * 60_000, ...options });
   let custodian: string | undefined;
   let live: Live | undefined;
   let keys: Promise<InstanceKeys> | undefined;
@@ -108,7 +108,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     try {
       const key = await loadKey({ subtle, record, trust, now: now() }, { ...loadOf(stored), edk });
       if (live?.record !== record) return undefined;
-      ring.put(edkDigest, key);
+      ring.put(edkDigest, key, endOf(key));
       return key;
     } catch {
       await store.deleteLoadedKey(record.id, stored.edkDigest);
@@ -131,7 +131,8 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       tier,
       now: seconds(now()),
     };
-    const decision = evaluate([loaded.edk.policy, loaded.receipt.policy], request);
+    const { edk: ofKey, receipt } = loaded;
+    const decision = evaluate(receipt ? [ofKey.policy, receipt.policy] : [ofKey.policy], request);
     if (!decision.allowed) throw new CofferError("forbidden", { message: decision.reason });
     return loaded;
   }
@@ -219,7 +220,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       const loaded = await loadKey({ subtle, record, trust, now: now() }, load);
       const [edkDigest] = await edkDigests(load.edk);
       if (enrolled().record !== record) throw new CofferError("not-enrolled");
-      ring.put(edkDigest, loaded);
+      ring.put(edkDigest, loaded, endOf(loaded));
       const kept = {
         version: STORE_VERSION,
         instance: record.id,

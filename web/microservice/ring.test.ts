@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { KeyRing, type LoadedKey } from "./ring.ts";
+import { endOf, KeyRing, type LoadedKey } from "./ring.ts";
 
 const START = 1_800_000_000;
 
@@ -14,7 +14,7 @@ function key({ receipt = 86_400, edk }: { receipt?: number; edk?: number } = {})
 function setup(capacity?: number) {
   let now = START * 1000;
   const timers: { task: () => void; at: number }[] = [];
-  const ring = new KeyRing({
+  const ring = new KeyRing<LoadedKey>({
     timeToLive: 60_000,
     ...(capacity === undefined ? {} : { capacity }),
     now: () => now,
@@ -39,7 +39,7 @@ it.each([
 ])("deletes a key when its %s ends, however often it is used", (_, short) => {
   const { ring, pass } = setup();
   ring.put("long", key());
-  ring.put("short", short);
+  ring.put("short", short, endOf(short));
   pass(29);
   expect(ring.take("short")).toBe(short);
   pass(1);
@@ -50,7 +50,8 @@ it.each([
 
 it("does not give a key past its end when the timer is late", () => {
   const { ring, late } = setup();
-  ring.put("short", key({ receipt: 30 }));
+  const short = key({ receipt: 30 });
+  ring.put("short", short, endOf(short));
   late(30);
   expect(ring.take("short")).toBeUndefined();
   expect(ring.size).toBe(0);

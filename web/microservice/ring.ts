@@ -1,8 +1,13 @@
-/** The key ring: data keys in use, deleted a set time after their last use (W7), and when their release ends. */
-import type { Edk, Receipt, Way } from "#protocol/keys/index.ts";
+/** The key ring: keys in use, deleted a set time after their last use (W7), and when their release ends. */
+import type { Edk, Receipt } from "#protocol/keys/index.ts";
 
-/** `way`: how it came. */
-export type LoadedKey = { way: Way; key: CryptoKey; edk: Edk; receipt: Receipt };
+/** `receipt`: of a data key that was released to this instance by itself; none of one that the ladder gave. */
+export type LoadedKey = { key: CryptoKey; edk: Edk; receipt?: Receipt };
+
+/** When receipt or EDK ends, whichever is first; milliseconds since 1970. */
+export function endOf({ edk, receipt }: LoadedKey): number {
+  return Math.min(receipt?.exp ?? Infinity, edk.expires ?? Infinity) * 1000;
+}
 
 export type RingOptions = {
   /** Milliseconds from the last use to deletion. */
@@ -13,19 +18,17 @@ export type RingOptions = {
   now(): number;
   /** Runs `task` once after `delay` milliseconds. */
   schedule(task: () => void, delay: number): void;
+  /** Told of each key that is deleted. */
+  dropped?(name: string): void;
 };
 
-type Entry = {
-  loaded: LoadedKey;
-  used: number;
-  /** When receipt or EDK ends, whichever is first; milliseconds since 1970. */
-  expires: number;
-};
+type Entry<K> = { key: K; used: number; expires: number };
 
-export class KeyRing {
+/** `K`: a key, and what is known of it. */
+export class KeyRing<K> {
   readonly #options: RingOptions;
   /** In the order of their last use. */
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, Entry<K>>();
   /** When the next timer fires. */
   #due = Infinity;
 
@@ -38,43 +41,46 @@ export class KeyRing {
     return this.#entries.size;
   }
 
-  put(edkDigest: string, loaded: LoadedKey): void {
-    const { edk, receipt } = loaded;
-    const expires = Math.min(receipt.exp, edk.expires ?? Infinity) * 1000;
-    this.#touch(edkDigest, { loaded, used: 0, expires });
+  /** `expires`: when its release ends, milliseconds since 1970. */
+  put(name: string, key: K, expires = Infinity): void {
+    this.#touch(name, { key, used: 0, expires });
     for (const oldest of this.#entries.keys()) {
       if (this.#entries.size <= (this.#options.capacity ?? 256)) break;
-      this.#entries.delete(oldest);
+      this.delete(oldest);
     }
     this.#plan();
   }
 
   /** The key, if it is held; counts as use. A key past its time is not given, even if the timer is late. */
-  take(edkDigest: string): LoadedKey | undefined {
+  take(name: string): K | undefined {
     this.#sweep();
-    const entry = this.#entries.get(edkDigest);
-    if (entry) this.#touch(edkDigest, entry);
-    return entry?.loaded;
+    const entry = this.#entries.get(name);
+    if (entry) this.#touch(name, entry);
+    return entry?.key;
+  }
+
+  delete(name: string): void {
+    if (this.#entries.delete(name)) this.#options.dropped?.(name);
   }
 
   /** Deletes all keys at once (sign-out, revocation, new enrolment). */
   clear(): void {
-    this.#entries.clear();
+    for (const name of this.#entries.keys()) this.delete(name);
   }
 
-  #touch(edkDigest: string, entry: Entry): void {
+  #touch(name: string, entry: Entry<K>): void {
     entry.used = this.#options.now();
-    this.#entries.delete(edkDigest);
-    this.#entries.set(edkDigest, entry);
+    this.#entries.delete(name);
+    this.#entries.set(name, entry);
   }
 
-  #end({ used, expires }: Entry): number {
+  #end({ used, expires }: Entry<K>): number {
     return Math.min(used + this.#options.timeToLive, expires);
   }
 
   #sweep(): void {
     const now = this.#options.now();
-    for (const [digest, entry] of this.#entries) if (!(now < this.#end(entry))) this.#entries.delete(digest);
+    for (const [name, entry] of this.#entries) if (!(now < this.#end(entry))) this.delete(name);
   }
 
   /** Sees to a timer at the first end. A timer cannot be taken back: a later one that still stands does no harm. */

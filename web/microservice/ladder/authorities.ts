@@ -1,0 +1,29 @@
+/** KMS and IAM as an instance at level `master` sees them (US 9,490,973 FIG. 3): what it asks each for, by itself. */
+
+/** Which version of a data key: what a document's header names, and by what the KMS finds it. */
+export type KeyIdentifier = {
+  keyId: string;
+  keyVersion: number;
+  /** Under which account key it stands. */
+  accountKey: { id: string; version: number };
+};
+
+/** Enc(account): AES Key Wrap under the master key with the id `master`, base64url. */
+export type WrappedAccountKey = { id: string; version: number; wrapped: string; master: string };
+
+/** Enc(master): RSA-OAEP to the instance, base64url, and the KMS's receipt for it. */
+export type WrappedMasterKey = { wrappedKey: string; receipt: string };
+
+/** Each rejects with the code of the refusal, or `offline`. Nothing of what it answers is believed unverified. */
+export type Authorities = {
+  /** KMS. `challenge`: 32 random bytes, base64url, which come back in the receipt. */
+  masterKey(challenge: string): Promise<WrappedMasterKey>;
+  /** IAM: of the account's current data key, or of the one that a header names (`<keyId>.<keyVersion>`). */
+  keyIdentifier(account: string, key?: string): Promise<KeyIdentifier>;
+  /** IAM. */
+  accountKey(account: string, id: string): Promise<WrappedAccountKey>;
+  /** KMS: Enc(data) as an EDK. */
+  dataKey(account: string, key: string): Promise<string>;
+  /** KMS: the account's list, as EDKs. */
+  dataKeys(account: string): Promise<string[]>;
+};

@@ -1,0 +1,168 @@
+/** KMS and IAM of a deployment at level `master`, with the keys that their HSM would have. */
+
+import * as x509 from "@peculiar/x509";
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { digest } from "#protocol/digest.ts";
+import { CofferError } from "#protocol/error.ts";
+import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
+import type { Edk, MasterReceipt } from "#protocol/keys/index.ts";
+import { type Authority, jws, type Signer, START } from "../authority.fixture.ts";
+import type { Authorities, KeyIdentifier, WrappedAccountKey } from "./index.ts";
+
+const { subtle } = crypto;
+const AES_KW = { name: "AES-KW", length: 256 };
+const random = () => crypto.getRandomValues(new Uint8Array(32));
+
+type Bytes = Uint8Array<ArrayBuffer>;
+type Version = { edk: Edk; raw: Bytes };
+type AccountKey = WrappedAccountKey & { key: CryptoKey };
+
+async function wrap(raw: Bytes, by: CryptoKey): Promise<string> {
+  // Any key that can be exported can be wrapped, whatever it is for.
+  const key = await subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, true, ["sign"]);
+  return encodeBase64url(new Uint8Array(await subtle.wrapKey("raw", key, by, "AES-KW")));
+}
+const rung = (raw: Bytes) => subtle.importKey("raw", raw, AES_KW, false, ["wrapKey"]);
+
+/** What an answer is changed to, on its way to the instance. */
+export type Changes = {
+  receipt?: Partial<MasterReceipt>;
+  receiptBy?: Signer;
+  wrappedKey?: string;
+  identifier?: Partial<KeyIdentifier>;
+  account?: Partial<WrappedAccountKey>;
+  edk?: Partial<Edk>;
+  edkBy?: Signer;
+};
+
+export class Hierarchy {
+  /** What was asked for, in order. */
+  readonly asked: string[] = [];
+  change: Changes = {};
+  offline = false;
+  readonly #authority: Authority;
+  readonly #certificate: Bytes;
+  readonly #now: () => number;
+  #master = { keyId: "m-1", keyVersion: 1, raw: random() };
+  readonly #accounts = new Map<string, AccountKey[]>();
+  readonly #data = new Map<string, Version[]>();
+
+  /** `certificate`: of the instance's wrapping key, DER. */
+  constructor(authority: Authority, certificate: Bytes, now: () => number) {
+    this.#authority = authority;
+    this.#certificate = certificate;
+    this.#now = now;
+  }
+
+  /** An account with its first keys. */
+  async account(name: string): Promise<this> {
+    this.#accounts.set(name, []);
+    this.#data.set(name, []);
+    await this.rotateAccountKey(name);
+    await this.renewDataKey(name);
+    return this;
+  }
+
+  async rotateAccountKey(account: string): Promise<void> {
+    const keys = this.#accounts.get(account)!;
+    const version = keys.length + 1;
+    const raw = random();
+    const wrapped = await wrap(raw, await rung(this.#master.raw));
+    const id = `ak-${account}-${version}`;
+    keys.push({ id, version, wrapped, master: this.#master.keyId, key: await rung(raw) });
+  }
+
+  async renewDataKey(account: string): Promise<void> {
+    const versions = this.#data.get(account)!;
+    const { id, version, key } = this.#accounts.get(account)!.at(-1)!;
+    const raw = random();
+    const edk: Edk = {
+      ...{ version: 1, keyId: `k-${account}`, keyVersion: versions.length + 1 },
+      ...{ algorithm: "AES-256-GCM-HKDF-SHA512-COMMIT-KEY", tenant: "acme", account, owner: "u-1" },
+      ...{ created: START / 1000, purpose: "document", accountKey: { id, version } },
+      ...{ wrapping: "A256KW", wrappedKey: await wrap(raw, key) },
+      policy: { operations: ["encrypt", "decrypt"] },
+    };
+    versions.push({ edk, raw });
+  }
+
+  /** A successor of the master key, and all account keys under it. */
+  async rotateMasterKey(): Promise<void> {
+    const { keyVersion, raw: before } = this.#master;
+    this.#master = { keyId: `m-${keyVersion + 1}`, keyVersion: keyVersion + 1, raw: random() };
+    const old = await subtle.importKey("raw", before, AES_KW, false, ["unwrapKey"]);
+    const by = await rung(this.#master.raw);
+    const hmac = { name: "HMAC", hash: "SHA-256", length: 256 };
+    for (const key of [...this.#accounts.values()].flat()) {
+      const wrapped = decodeBase64url(key.wrapped);
+      const raw = await subtle.unwrapKey("raw", wrapped, old, "AES-KW", hmac, true, ["sign"]);
+      key.wrapped = encodeBase64url(new Uint8Array(await subtle.wrapKey("raw", raw, by, "AES-KW")));
+      key.master = this.#master.keyId;
+    }
+  }
+
+  wrappedAccountKey(account: string): string {
+    return this.#accounts.get(account)!.at(-1)!.wrapped;
+  }
+
+  readonly authorities: Authorities = {
+    masterKey: async (challenge) => {
+      this.#ask("master key");
+      const key = new x509.X509Certificate(this.#certificate).publicKey;
+      const to = await key.export({ name: "RSA-OAEP", hash: "SHA-256" } as never, ["encrypt"], crypto);
+      const wrapped = new Uint8Array(await subtle.encrypt("RSA-OAEP", to, this.#master.raw));
+      const { keyId, keyVersion } = this.#master;
+      const { receiptSigner } = this.#authority;
+      const receipt = await jws(this.change.receiptBy ?? receiptSigner, SIGN_TYPE.receipt, {
+        ...{ version: 1, kind: "master", wrappedKeyDigest: await digest(wrapped), keyId, keyVersion },
+        ...{ recipient: await digest(this.#certificate), tenant: "acme", challenge },
+        ...{ iat: this.#now() / 1000, exp: this.#now() / 1000 + 60 },
+        ...this.change.receipt,
+      } satisfies MasterReceipt);
+      return { wrappedKey: this.change.wrappedKey ?? encodeBase64url(wrapped), receipt };
+    },
+    keyIdentifier: async (account, key) => {
+      this.#ask(`key identifier of ${account}${key === undefined ? "" : ` for ${key}`}`);
+      const { keyId, keyVersion, accountKey } = this.#version(account, key).edk;
+      return { keyId, keyVersion, accountKey, ...this.change.identifier };
+    },
+    accountKey: async (account, id) => {
+      this.#ask(`account key ${id}`);
+      const found = this.#accounts.get(account)?.find((key) => key.id === id);
+      if (!found) throw new CofferError("not-found");
+      const { version, wrapped, master } = found;
+      return { id, version, wrapped, master, ...this.change.account };
+    },
+    dataKey: async (account, key) => {
+      this.#ask(`data key ${key}`);
+      return this.#sign(this.#version(account, key).edk);
+    },
+    dataKeys: async (account) => {
+      this.#ask(`data keys of ${account}`);
+      return Promise.all(
+        this.#data
+          .get(account)!
+          .toReversed()
+          .map(({ edk }) => this.#sign(edk)),
+      );
+    },
+  };
+
+  #sign(edk: Edk): Promise<string> {
+    const { edkSigner } = this.#authority;
+    return jws(this.change.edkBy ?? edkSigner, SIGN_TYPE.edk, { ...edk, ...this.change.edk });
+  }
+
+  #version(account: string, key?: string): Version {
+    const versions = this.#data.get(account) ?? [];
+    const named = ({ edk }: Version) => `${edk.keyId}.${edk.keyVersion}` === key;
+    const found = key === undefined ? versions.at(-1) : versions.find(named);
+    if (!found) throw new CofferError("not-found");
+    return found;
+  }
+
+  #ask(what: string): void {
+    this.asked.push(what);
+    if (this.offline) throw new CofferError("offline");
+  }
+}

@@ -1,0 +1,288 @@
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { seconds } from "#protocol/clock.ts";
+import { type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
+import { type Authority, keyEncipherment, makeAuthority, START } from "../authority.fixture.ts";
+import { captureCrypto } from "../crypto.ts";
+import { generateInstanceKeys, type InstanceKeys } from "../keys.ts";
+import { type Changes, Hierarchy } from "./hierarchy.fixture.ts";
+import { type AccountDataKey, Ladder, type Step } from "./index.ts";
+
+const MINUTE = 60_000;
+
+let authority: Authority;
+let keys: InstanceKeys;
+let certificate: Uint8Array<ArrayBuffer>;
+let trust: TrustList;
+beforeAll(async () => {
+  authority = await makeAuthority();
+  keys = await generateInstanceKeys(crypto.subtle);
+  certificate = await authority.leaf(keys.wrappingSpki, keyEncipherment);
+  trust = await verifyTrustList(await authority.trustList(2), authority.root.spki, START / 1000);
+});
+
+let now: number;
+let steps: Step[];
+let hierarchy: Hierarchy;
+let unwrapped: CryptoKey[];
+let timers: { task: () => void; at: number }[];
+beforeEach(async () => {
+  now = START;
+  steps = [];
+  unwrapped = [];
+  timers = [];
+  hierarchy = await new Hierarchy(authority, certificate, () => now).account("a-1");
+});
+
+function pass(milliseconds: number): void {
+  now += milliseconds;
+  for (const timer of timers.filter(({ at }) => at <= now)) {
+    timers.splice(timers.indexOf(timer), 1);
+    timer.task();
+  }
+}
+
+/** Decrypted keys for one minute, copies for ten. */
+function ladder(): Ladder {
+  const captured = captureCrypto(crypto);
+  const unwrapKey = async (...parameters: Parameters<SubtleCrypto["unwrapKey"]>) => {
+    const key = await captured.subtle.unwrapKey(...parameters);
+    unwrapped.push(key);
+    return key;
+  };
+  return new Ladder({
+    crypto: { ...captured, subtle: { ...captured.subtle, unwrapKey } as typeof captured.subtle },
+    authorities: hierarchy.authorities,
+    trust,
+    wrappingKey: keys.wrappingKey,
+    wrappingCertificate: certificate,
+    tenant: "acme",
+    now: () => now,
+    schedule: (task, delay) => timers.push({ task, at: now + delay }),
+    timeToLive: MINUTE,
+    copiesTimeToLive: 10 * MINUTE,
+    watch: (step) => steps.push(step),
+  });
+}
+
+const named = ({ edk }: AccountDataKey) => `${edk.keyId}.${edk.keyVersion}`;
+const told = () =>
+  steps.map(({ step, what, ...of }) => [step, what, ...Object.values(of)].join(" ")).join("\n");
+
+describe("the ladder", () => {
+  it("W4 asks for Enc(master) at start-up, and for the rest by key identifier when data comes", async () => {
+    const instance = ladder();
+    await instance.start();
+    expect(told()).toBe("ask master key KMS\nget master key KMS");
+    expect(unwrapped).toEqual([]);
+    steps = [];
+    const key = await instance.sealing("a-1");
+    expect(named(key)).toBe("k-a-1.1");
+    expect(told().split("\n")).toEqual([
+      "ask key identifier IAM a-1",
+      "get key identifier IAM a-1 k-a-1.1",
+      "ask data key KMS a-1 k-a-1.1",
+      "ask account key IAM a-1 ak-a-1-1",
+      expect.stringMatching(/^get /),
+      expect.stringMatching(/^get /),
+      "decrypt master key m-1",
+      "decrypt account key a-1 ak-a-1-1",
+      "decrypt data key a-1 k-a-1.1",
+    ]);
+  });
+
+  it("Promise 2 has every key in a handle that cannot be exported and does one thing", async () => {
+    await ladder().sealing("a-1");
+    expect(
+      unwrapped.map(({ algorithm, extractable, usages }) => [algorithm.name, extractable, usages]),
+    ).toEqual([
+      ["AES-KW", false, ["unwrapKey"]],
+      ["AES-KW", false, ["unwrapKey"]],
+      ["HKDF", false, ["deriveKey"]],
+    ]);
+  });
+
+  it("W2 opens by the key that a document names, whatever is current by now", async () => {
+    const instance = ladder();
+    const first = named(await instance.sealing("a-1"));
+    await hierarchy.rotateAccountKey("a-1");
+    await hierarchy.renewDataKey("a-1");
+    pass(MINUTE);
+    expect(named(await instance.sealing("a-1"))).toBe("k-a-1.2");
+    expect(named(await instance.opening("a-1", first))).toBe(first);
+    hierarchy.asked.length = 0;
+    await instance.opening("a-1", "k-a-1.2");
+    expect(hierarchy.asked).toEqual([]);
+  });
+
+  it("fetches and unwraps once what is wanted by many at a time", async () => {
+    const instance = ladder();
+    await Promise.all(Array.from({ length: 50 }, () => instance.sealing("a-1")));
+    expect(hierarchy.asked).toEqual([
+      "key identifier of a-1",
+      "master key",
+      "data key k-a-1.1",
+      "account key ak-a-1-1",
+    ]);
+    expect(unwrapped).toHaveLength(3);
+  });
+
+  it("asks the IAM alone for a document whose keys were fetched ahead", async () => {
+    await hierarchy.renewDataKey("a-1");
+    const instance = ladder();
+    await instance.start();
+    await instance.prefetch("a-1");
+    expect(hierarchy.asked).toEqual(["master key", "data keys of a-1", "account key ak-a-1-1"]);
+    hierarchy.asked.length = 0;
+    await instance.opening("a-1", "k-a-1.1");
+    expect(hierarchy.asked).toEqual(["key identifier of a-1 for k-a-1.1"]);
+  });
+
+  it("follows a rotation of the master key", async () => {
+    const instance = ladder();
+    await instance.sealing("a-1");
+    await hierarchy.rotateMasterKey();
+    await hierarchy.rotateAccountKey("a-1");
+    await hierarchy.renewDataKey("a-1");
+    pass(MINUTE);
+    expect(named(await instance.sealing("a-1"))).toBe("k-a-1.2");
+    expect(told()).toContain("decrypt master key m-2");
+    // Enc(account) of before has another master key over it by now.
+    expect(named(await instance.opening("a-1", "k-a-1.1"))).toBe("k-a-1.1");
+  });
+});
+
+describe("W7 what is in memory", () => {
+  it("goes a set time after its last use; a later use asks again", async () => {
+    const instance = ladder();
+    await instance.start();
+    await instance.sealing("a-1");
+    pass(40_000);
+    await instance.opening("a-1", "k-a-1.1");
+    steps = [];
+    pass(20_000);
+    expect(told().split("\n").sort()).toEqual(["drop account key a-1 ak-a-1-1", "drop master key m-1"]);
+    pass(20_000);
+    expect(told()).not.toContain("data key");
+    pass(20_000);
+    expect(told()).toContain("drop data key a-1 k-a-1.1");
+    hierarchy.asked.length = 0;
+    unwrapped.length = 0;
+    await instance.opening("a-1", "k-a-1.1");
+    expect(hierarchy.asked).toEqual(["key identifier of a-1 for k-a-1.1"]);
+    expect(unwrapped).toHaveLength(3);
+  });
+
+  it("ends with its encrypted copies after a time of their own: a later use must fetch again", async () => {
+    const instance = ladder();
+    await instance.start();
+    await instance.sealing("a-1");
+    pass(10 * MINUTE);
+    hierarchy.asked.length = 0;
+    hierarchy.offline = true;
+    await expect(instance.opening("a-1", "k-a-1.1")).rejects.toMatchObject({ code: "offline" });
+    hierarchy.offline = false;
+    hierarchy.asked.length = 0;
+    await instance.opening("a-1", "k-a-1.1");
+    expect(hierarchy.asked).toEqual([
+      "key identifier of a-1 for k-a-1.1",
+      "master key",
+      "data key k-a-1.1",
+      "account key ak-a-1-1",
+    ]);
+  });
+
+  it("goes at once when it is locked, also what was under way", async () => {
+    const instance = ladder();
+    await instance.sealing("a-1");
+    steps = [];
+    instance.lock();
+    expect(told().split("\n").sort()).toEqual([
+      "drop account key a-1 ak-a-1-1",
+      "drop data key a-1 k-a-1.1",
+      "drop master key m-1",
+    ]);
+    const late = instance.opening("a-1", "k-a-1.1");
+    instance.lock();
+    await expect(late).rejects.toMatchObject({ code: "key-missing" });
+    hierarchy.asked.length = 0;
+    unwrapped.length = 0;
+    await instance.opening("a-1", "k-a-1.1");
+    expect([hierarchy.asked.length, unwrapped.length]).toEqual([1, 3]);
+    instance.end();
+    hierarchy.asked.length = 0;
+    await instance.opening("a-1", "k-a-1.1");
+    expect(hierarchy.asked).toHaveLength(4);
+  });
+});
+
+describe("W1 what is not what the instance asked for", () => {
+  const flipped = (text: string) => {
+    const bytes = decodeBase64url(text);
+    bytes[9]! ^= 1;
+    return encodeBase64url(bytes);
+  };
+  const refused = async (code = "key-refused", by = ladder()) => {
+    await expect(by.sealing("a-1")).rejects.toMatchObject({ code });
+  };
+
+  it.each<[string, () => Changes]>([
+    [
+      "Enc(master) that the receipt does not name",
+      () => ({ wrappedKey: encodeBase64url(new Uint8Array(384)) }),
+    ],
+    ["Enc(master) for another instance", () => ({ receipt: { recipient: "A".repeat(43) } })],
+    ["Enc(master) of another tenant", () => ({ receipt: { tenant: "other" } })],
+    ["Enc(master) of before: another challenge", () => ({ receipt: { challenge: "A".repeat(43) } })],
+    ["Enc(master) that has expired", () => ({ receipt: { exp: seconds(START) } })],
+    ["Enc(master) by another than the KMS", () => ({ receiptBy: authority.edkSigner })],
+    ["Enc(data) by another than the KMS", () => ({ edkBy: authority.receiptSigner })],
+    ["Enc(data) of another account", () => ({ edk: { account: "a-2" } })],
+    ["Enc(data) of another tenant", () => ({ edk: { tenant: "other" } })],
+    ["Enc(data) of another version", () => ({ edk: { keyVersion: 7 } })],
+    ["Enc(account) of another id", () => ({ account: { id: "ak-9" } })],
+    ["Enc(account) of another version", () => ({ account: { version: 9 } })],
+    ["Enc(account) under another master key", () => ({ account: { master: "m-9" } })],
+  ])("is refused before anything is unwrapped: %s", async (_, change) => {
+    hierarchy.change = change();
+    await refused();
+    expect(unwrapped).toEqual([]);
+  });
+
+  it.each<[string, () => Promise<Changes>, number]>([
+    [
+      "an altered Enc(account)",
+      async () => ({ account: { wrapped: flipped(hierarchy.wrappedAccountKey("a-1")) } }),
+      1,
+    ],
+    [
+      "another account's key in its place",
+      async () => {
+        await hierarchy.account("a-2");
+        return { account: { wrapped: hierarchy.wrappedAccountKey("a-2") } };
+      },
+      2,
+    ],
+    ["Enc(data) under another account key", async () => ({ edk: { wrappedKey: "A".repeat(54) } }), 2],
+  ])("does not decrypt: %s", async (_, change, links) => {
+    hierarchy.change = await change();
+    await refused();
+    expect(unwrapped).toHaveLength(links);
+    // Nothing of it stays in the way.
+    hierarchy.change = {};
+  });
+
+  it("is refused where it goes back to an older version than was current", async () => {
+    await hierarchy.renewDataKey("a-1");
+    await hierarchy.rotateMasterKey();
+    const instance = ladder();
+    await instance.sealing("a-1");
+    pass(10 * MINUTE);
+    hierarchy.change = { identifier: { keyVersion: 1 } };
+    await refused("key-superseded", instance);
+    hierarchy.change = { receipt: { keyVersion: 1 } };
+    await refused("key-superseded", instance);
+    hierarchy.change = {};
+    expect(named(await instance.sealing("a-1"))).toBe("k-a-1.2");
+  });
+});

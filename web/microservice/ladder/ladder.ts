@@ -1,0 +1,299 @@
+/**
+ * The ladder in an instance at level `master` (US 9,490,973 FIG. 3 to 6): it asks KMS and IAM itself, verifies what it
+ * gets, and unwraps master, account and data key in turn. What it has decrypted goes a set time after its last use (W7);
+ * encrypted copies have a life of their own.
+ */
+
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { seconds } from "#protocol/clock.ts";
+import { digest } from "#protocol/digest.ts";
+import { CofferError } from "#protocol/error.ts";
+import {
+  type Edk,
+  edkProviderInfo,
+  type TrustList,
+  verifyEdk,
+  verifyMasterReceipt,
+} from "#protocol/keys/index.ts";
+import type { Crypto } from "../crypto.ts";
+import { endOf, type LoadedKey } from "../ring.ts";
+import type { Authorities, KeyIdentifier, WrappedAccountKey } from "./authorities.ts";
+import { Held } from "./held.ts";
+import { unwrapAccountKey, unwrapDataKey, unwrapMasterKey } from "./links.ts";
+import { Newest } from "./newest.ts";
+import type { KeyName, Message, Step, Watch } from "./step.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+type MasterCopy = { id: string; wrappedKey: Bytes };
+type DataCopy = { jws: string; edk: Edk };
+/** What a data key is unwrapped from: Enc(master), Enc(account), Enc(data). */
+type Encrypted = { master: MasterCopy; account: WrappedAccountKey; data: DataCopy };
+
+/** A data key, and the EDK that goes into the header of what is sealed under it. */
+export type AccountDataKey = LoadedKey & { jws: string };
+
+export type LadderOptions = {
+  crypto: Crypto;
+  authorities: Authorities;
+  trust: TrustList;
+  /** The app-specific key, and the certificate over it: whom Enc(master) is encrypted to. */
+  wrappingKey: CryptoKey;
+  wrappingCertificate: Bytes;
+  tenant: string;
+  /** Milliseconds since 1970. */
+  now(): number;
+  schedule(task: () => void, delay: number): void;
+  /** Milliseconds that a decrypted key stays in memory after its last use. */
+  timeToLive: number;
+  /** Milliseconds that an encrypted copy is used after it came. Default: one hour. */
+  copiesTimeToLive?: number;
+  /** Milliseconds after which the account's current key identifier is asked for again. Default: 30 seconds. */
+  identifierTimeToLive?: number;
+  watch?: Watch | undefined;
+};
+
+const HOUR = 60 * 60_000;
+const HALF_A_MINUTE = 30_000;
+/** Name of the one copy that there is. */
+const MASTER = "master";
+
+export class Ladder {
+  readonly #options: LadderOptions;
+  readonly #masterKeys: Held<CryptoKey>;
+  readonly #accountKeys: Held<CryptoKey>;
+  readonly #dataKeys: Held<AccountDataKey>;
+  readonly #masterCopies: Held<MasterCopy>;
+  readonly #accountCopies: Held<WrappedAccountKey>;
+  readonly #dataCopies: Held<DataCopy>;
+  readonly #identifiers: Held<KeyIdentifier>;
+  readonly #newest = new Newest();
+  /** How often it was locked: what was under way then is for nobody. */
+  #locked = 0;
+
+  constructor(options: LadderOptions) {
+    this.#options = options;
+    const { now, copiesTimeToLive = HOUR, identifierTimeToLive = HALF_A_MINUTE } = options;
+    const decrypted = (what: KeyName) => ({
+      ...options,
+      dropped: (name: string) => this.#watch({ step: "drop", what, ...named(name) }),
+    });
+    /** However often it is used. */
+    const from = (timeToLive: number) => ({
+      ...options,
+      timeToLive: Infinity,
+      expires: () => now() + timeToLive,
+    });
+    this.#masterKeys = new Held(decrypted("master key"));
+    this.#accountKeys = new Held(decrypted("account key"));
+    this.#dataKeys = new Held<AccountDataKey>({ ...decrypted("data key"), expires: endOf });
+    this.#masterCopies = new Held(from(copiesTimeToLive));
+    this.#accountCopies = new Held(from(copiesTimeToLive));
+    this.#dataCopies = new Held(from(copiesTimeToLive));
+    this.#identifiers = new Held(from(identifierTimeToLive));
+  }
+
+  /** Fetches Enc(master) and knows the KMS by it: at start-up, before any request (W4). Throws `key-refused`. */
+  async start(): Promise<void> {
+    await this.#encryptedMaster();
+  }
+
+  /** Fetches Enc(data) of all the account's versions, and Enc(account) of the newest, ahead of what will be opened. */
+  async prefetch(account: string): Promise<void> {
+    const { authorities } = this.#options;
+    const message = { whom: "KMS", what: "data keys", account } as const;
+    const list = await this.#ask(message, () => authorities.dataKeys(account));
+    const copies = await Promise.all(list.map((jws) => this.#verified(account, jws)));
+    for (const copy of copies) this.#dataCopies.put(dataName(account, copy.edk), copy);
+    const [newest] = copies;
+    if (newest) await this.#encryptedAccount(account, newest.edk.accountKey.id);
+  }
+
+  /** The account's current data key. Throws `key-refused`, `key-superseded` for an older one than was seen before. */
+  sealing(account: string): Promise<AccountDataKey> {
+    return this.#dataKey(account, () =>
+      this.#identifiers.get(account, async () => {
+        const found = await this.#identifier(account);
+        this.#newest.advance(`data key of ${account}`, found.keyVersion);
+        this.#newest.advance(`account key of ${account}`, found.accountKey.version);
+        return found;
+      }),
+    );
+  }
+
+  /** The account's data key that a header names, `<keyId>.<keyVersion>`. Throws `key-refused`. */
+  async opening(account: string, key: string): Promise<AccountDataKey> {
+    const held = this.#dataKeys.take(`${account} ${key}`);
+    return held ?? this.#dataKey(account, () => this.#identifier(account, key));
+  }
+
+  /** Drops what was decrypted (W7): on an event, such as a lock. Encrypted copies stay. */
+  lock(): void {
+    this.#locked++;
+    for (const ring of [this.#dataKeys, this.#accountKeys, this.#masterKeys]) ring.clear();
+  }
+
+  /** Drops all, encrypted copies too: the instance has ended. */
+  end(): void {
+    this.lock();
+    for (const ring of [this.#masterCopies, this.#accountCopies, this.#dataCopies, this.#identifiers])
+      ring.clear();
+  }
+
+  async #dataKey(account: string, identify: () => Promise<KeyIdentifier>): Promise<AccountDataKey> {
+    const locked = this.#locked;
+    let identifier = await identify();
+    const held = this.#dataKeys.take(dataName(account, identifier));
+    if (held) return held;
+    let copies = await this.#copies(account, identifier);
+    if (!agree(copies)) {
+      // One of them was rotated meanwhile, or since its copy came.
+      this.#forget(account, identifier);
+      identifier = await identify();
+      copies = await this.#copies(account, identifier);
+      if (!agree(copies)) throw new CofferError("key-refused");
+    }
+    const found = copies;
+    const alive = () => {
+      if (this.#locked !== locked) throw new CofferError("key-missing");
+    };
+    alive();
+    const key = await this.#dataKeys.get(dataName(account, identifier), () => this.#decrypt(account, found));
+    alive();
+    return key;
+  }
+
+  /** Master, account, data, in turn. */
+  async #decrypt(account: string, { master, account: wrapped, data }: Encrypted): Promise<AccountDataKey> {
+    const { crypto, wrappingKey } = this.#options;
+    const { subtle } = crypto;
+    const masterKey = () =>
+      this.#masterKeys.get(master.id, () =>
+        this.#told("master key", { key: master.id }, unwrapMasterKey(subtle, wrappingKey, master.wrappedKey)),
+      );
+    const accountKey = await this.#accountKeys.get(`${account} ${wrapped.id}`, async () => {
+      const unwrapped = unwrapAccountKey(subtle, await masterKey(), bytesOf(wrapped.wrapped));
+      return this.#told("account key", { account, key: wrapped.id }, unwrapped);
+    });
+    const unwrapped = unwrapDataKey(subtle, accountKey, bytesOf(data.edk.wrappedKey));
+    const key = await this.#told("data key", { account, key: edkProviderInfo(data.edk) }, unwrapped);
+    return { key, ...data };
+  }
+
+  async #told(what: KeyName, of: { account?: string; key: string }, unwrapped: Promise<CryptoKey>) {
+    const key = await unwrapped;
+    this.#watch({ step: "decrypt", what, ...of });
+    return key;
+  }
+
+  /** All three, fetched in parallel where there is no copy (W2). */
+  async #copies(account: string, identifier: KeyIdentifier): Promise<Encrypted> {
+    const [master, data, accountKey] = await Promise.all([
+      this.#encryptedMaster(),
+      this.#encryptedData(account, identifier),
+      this.#encryptedAccount(account, identifier.accountKey.id),
+    ]);
+    return { master, data, account: accountKey };
+  }
+
+  #forget(account: string, identifier: KeyIdentifier): void {
+    this.#identifiers.delete(account);
+    this.#masterCopies.delete(MASTER);
+    this.#dataCopies.delete(dataName(account, identifier));
+    this.#accountCopies.delete(`${account} ${identifier.accountKey.id}`);
+  }
+
+  async #identifier(account: string, key?: string): Promise<KeyIdentifier> {
+    const { authorities } = this.#options;
+    const about = { what: "key identifier", account, ...(key === undefined ? {} : { key }) } as const;
+    this.#watch({ step: "ask", whom: "IAM", ...about });
+    const found = await authorities.keyIdentifier(account, key);
+    if (key !== undefined && edkProviderInfo(found) !== key) throw new CofferError("key-refused");
+    this.#watch({ step: "get", whom: "IAM", ...about, key: edkProviderInfo(found) });
+    return found;
+  }
+
+  #encryptedMaster(): Promise<MasterCopy> {
+    return this.#masterCopies.get(MASTER, async () => {
+      const { crypto, authorities, trust, tenant, now } = this.#options;
+      const challenge = encodeBase64url(crypto.random(new Uint8Array(32)));
+      const message = { whom: "KMS", what: "master key" } as const;
+      const answer = await this.#ask(message, () => authorities.masterKey(challenge));
+      const wrappedKey = bytesOf(answer.wrappedKey);
+      const recipient = await digest(this.#options.wrappingCertificate);
+      const awaited = { wrappedKey, recipient, tenant, challenge, now: seconds(now()) };
+      const receipt = await verifyMasterReceipt(answer.receipt, trust, awaited).catch(refuse);
+      this.#newest.advance(MASTER, receipt.keyVersion);
+      return { id: receipt.keyId, wrappedKey };
+    });
+  }
+
+  #encryptedAccount(account: string, id: string): Promise<WrappedAccountKey> {
+    return this.#accountCopies.get(`${account} ${id}`, async () => {
+      const { authorities } = this.#options;
+      const message = { whom: "IAM", what: "account key", account, key: id } as const;
+      const copy = await this.#ask(message, () => authorities.accountKey(account, id));
+      if (copy.id !== id) throw new CofferError("key-refused");
+      return copy;
+    });
+  }
+
+  #encryptedData(account: string, identifier: KeyIdentifier): Promise<DataCopy> {
+    const name = dataName(account, identifier);
+    return this.#dataCopies.get(name, async () => {
+      const key = edkProviderInfo(identifier);
+      const message = { whom: "KMS", what: "data key", account, key } as const;
+      const jws = await this.#ask(message, () => this.#options.authorities.dataKey(account, key));
+      const copy = await this.#verified(account, jws);
+      if (dataName(account, copy.edk) !== name) throw new CofferError("key-refused");
+      return copy;
+    });
+  }
+
+  /** Enc(data) counts only with the KMS's signature, under the pinned root, and for this account. */
+  async #verified(account: string, jws: string): Promise<DataCopy> {
+    const { trust, tenant, now } = this.#options;
+    const edk = await verifyEdk(jws, trust, seconds(now())).catch(refuse);
+    if (edk.tenant !== tenant || edk.account !== account) throw new CofferError("key-refused");
+    return { jws, edk };
+  }
+
+  async #ask<T>(message: Message, send: () => Promise<T>): Promise<T> {
+    this.#watch({ step: "ask", ...message });
+    const answer = await send();
+    this.#watch({ step: "get", ...message });
+    return answer;
+  }
+
+  #watch(step: Step): void {
+    this.#options.watch?.(step);
+  }
+}
+
+/** Whether each stands under the next: none is of before a rotation. */
+function agree({ master, account, data }: Encrypted): boolean {
+  const { id, version } = data.edk.accountKey;
+  return account.master === master.id && account.id === id && account.version === version;
+}
+
+/** Of a data key in the rings. No account has a space in its name. */
+function dataName(account: string, of: Pick<Edk, "keyId" | "keyVersion">): string {
+  return `${account} ${edkProviderInfo(of)}`;
+}
+
+/** Whose key, and which, a name in a ring says; the master key is nobody's. */
+function named(name: string): { account?: string; key: string } {
+  const [first = "", key] = name.split(" ");
+  return key === undefined ? { key: first } : { account: first, key };
+}
+
+function bytesOf(text: string): Bytes {
+  try {
+    return decodeBase64url(text);
+  } catch (cause) {
+    return refuse(cause);
+  }
+}
+
+function refuse(cause: unknown): never {
+  throw new CofferError("key-refused", { cause });
+}

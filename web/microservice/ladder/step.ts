@@ -1,0 +1,15 @@
+/**
+ * What an instance does on the ladder, told to those who watch it: every message and every key, in order, by names. No
+ * bytes of a key pass here, encrypted ones neither, and no token.
+ */
+export type Step =
+  | ({ step: "ask" | "get" } & Message)
+  | { step: "decrypt" | "drop"; what: KeyName; account?: string; key?: string };
+
+/** To KMS or IAM. `key`: `<keyId>.<keyVersion>` of a data key, the id of an account key or master key. */
+export type Message = { whom: "KMS" | "IAM"; what: What; account?: string; key?: string };
+
+export type KeyName = "master key" | "account key" | "data key";
+type What = KeyName | "key identifier" | "data keys";
+
+export type Watch = (step: Step) => void;
