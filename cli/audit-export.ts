@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -12,6 +11,7 @@ import { COFFER } from "./parts/index.ts";
 import { withPeer } from "./peer.ts";
 import { ROOT_KEY_FILE, rootKeyPem } from "./root-key.ts";
 import { shown } from "./shown.ts";
+import { stateFolderOf } from "./state-folder.ts";
 
 /** How long the first root is waited for: a little more than decisions take to get under one. */
 const PATIENCE_MS = 75_000;
@@ -31,7 +31,7 @@ export async function auditExport(args: string[]): Promise<number> {
   const { tenant, force = false } = values;
   if (!isTenantName(tenant)) throw new CommandError("--tenant takes a tenant's name.", 2);
   const dir = resolve(values.dir);
-  if (!existsSync(join(dir, "edge")))
+  if (stateFolderOf(dir) === null)
     throw new CommandError(`Nothing has run from ${shown(values.dir)}: name the folder with --dir.`);
   const signal = interruptSignal();
   const name = `${tenant}-audit.ndjson`;

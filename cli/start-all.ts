@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { startEdge, type TenantTable } from "#edge/local.ts";
+import { UNITS } from "#edge/units.ts";
 import { ensurePki, startHsm } from "#emulator/hsm/index.ts";
 import { lockFolder } from "#files/index.ts";
 import { tlsTransport } from "#kmip-node/index.ts";
@@ -8,9 +9,11 @@ import { createKmipClient } from "#protocol/kmip/index.ts";
 import { DEFAULT_LEVEL } from "#protocol/level.ts";
 import { pinWeb } from "#web/pin.ts";
 import { bootstrap } from "./bootstrap.ts";
+import { CommandError } from "./command-error.ts";
 import { endOrphan, forgetChild, noteChild } from "./orphan.ts";
-import { edgeWorker, webParts } from "./parts/index.ts";
+import { edgeUnits, edgeWorker, webParts } from "./parts/index.ts";
 import { freePort, hsmPorts } from "./ports.ts";
+import { newStateFolder, type StateFolder, stateFolderOf } from "./state-folder.ts";
 
 /** The tenant of a development deployment. Its objects and documents are stored under this name. */
 const TENANT = "development";
@@ -33,6 +36,8 @@ export interface StartOptions {
   tenants?: TenantTable;
   /** Override the edge's variables (wrangler.toml). */
   vars?: Record<string, string>;
+  /** Each unit of the edge as a process of its own, with a folder of its own (W13); so is a folder that was before. */
+  split?: boolean;
   /** Called with each step as it ends. */
   step?: (text: string) => void;
 }
@@ -44,14 +49,14 @@ export interface StartOptions {
 export async function startAll(options: StartOptions) {
   const lock = lockFolder(options.dir);
   try {
-    await endOrphan(options.dir);
+    for (const folder of childFolders(options.dir)) await endOrphan(folder);
     const running = await startAlone(options);
     return {
       ...running,
       async close() {
         await running
           .close()
-          .then(() => forgetChild(options.dir))
+          .then(() => Promise.all(childFolders(options.dir).map(forgetChild)))
           .finally(lock.release);
       },
     };
@@ -61,7 +66,25 @@ export async function startAll(options: StartOptions) {
   }
 }
 
-async function startAlone({ dir, ports = {}, apps = [], tenants, vars, step = () => {} }: StartOptions) {
+/** Where it is written down which workerd was started: for all in one, and for each unit. */
+function childFolders(dir: string): string[] {
+  const state = stateFolderOf(dir);
+  return state?.split ? UNITS.map((unit) => join(state.path, unit)) : [dir];
+}
+
+/** What one worker has stored no unit finds: the folder stays as it is. */
+function stateFolder(dir: string, split: boolean | undefined): StateFolder {
+  const there = stateFolderOf(dir);
+  if (there !== null && split === true && !there.split)
+    throw new CommandError(
+      `What is stored in ${dir} is of one worker: with --split take another folder (--dir).`,
+    );
+  return there ?? newStateFolder(dir, split ?? false);
+}
+
+async function startAlone(options: StartOptions) {
+  const { dir, ports = {}, apps = [], tenants, vars, step = () => {} } = options;
+  const { path: persist, split } = stateFolder(dir, options.split);
   const pki = await ensurePki(join(dir, "pki"));
   step("development PKI");
   const hsm = await startHsm({
@@ -88,6 +111,7 @@ async function startAlone({ dir, ports = {}, apps = [], tenants, vars, step = ()
     const vaultOrigin = `http://localhost:${ports.vault ?? (await freePort(app + 1))}`;
     const edge = await startEdge({
       worker: await edgeWorker(),
+      ...(split && { split: await edgeUnits() }),
       hsm: {
         url: `https://127.0.0.1:${hsm.httpsPort}`,
         ca: pki.serverCa,
@@ -100,12 +124,15 @@ async function startAlone({ dir, ports = {}, apps = [], tenants, vars, step = ()
         },
       },
       tenants: { [TENANT]: { vault: vaultOrigin, apps: [`${PAGE}=${appOrigin}`, ...apps] }, ...tenants },
-      persist: join(dir, "edge"),
+      persist,
       assets: join(dir, "web"),
       ...(vars && { vars }),
     });
-    await noteChild(dir, edge.pid);
-    step("edge worker in workerd");
+    const children = childFolders(dir);
+    await Promise.all(Object.values(edge.pids).map((pid, index) => noteChild(children[index] ?? dir, pid)));
+    step(
+      split ? `edge as ${children.length} workerd processes: ${UNITS.join(", ")}` : "edge worker in workerd",
+    );
     return {
       rootKey: new Uint8Array(rootKey),
       appOrigin,

@@ -21,6 +21,7 @@ and the document page, seals and opens a small document through all of it, and p
 Ctrl-C stops all of it; what was stored is kept for next time. A folder has one server at a time.
 
   --once FILE      seal and open this file instead, then stop; exit code 0 when it came back the same
+  --split          each domain of the edge as a process of its own, with a folder of its own
 
   --port N         the page's port                         (8787, or the next free one)
   --vault-port N   the vault's port, an origin of its own  (the page's port + 1, or the next free one)
@@ -45,6 +46,7 @@ export async function start(args: string[]): Promise<number> {
       "https-port": { type: "string" },
       dir: { type: "string", default: ".coffer" },
       once: { type: "string" },
+      split: { type: "boolean", default: false },
     },
   });
   const [app, vault] = [portOption(values.port, "--port"), portOption(values["vault-port"], "--vault-port")];
@@ -74,6 +76,7 @@ export async function start(args: string[]): Promise<number> {
       ttlv: portOption(values["ttlv-port"], "--ttlv-port"),
       https: portOption(values["https-port"], "--https-port"),
     },
+    split: values.split,
     step,
   });
   const { appOrigin, vaultOrigin, rootKey } = running;

@@ -5,13 +5,14 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Metafile } from "esbuild";
-import type { EdgeWorker } from "./local.ts";
+import type { EdgeUnits, EdgeWorker, WorkerOptions } from "./local.ts";
+import { UNITS, type Unit } from "./units.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** `built` is told what the script is made of. Throws what esbuild and wrangler throw. */
 export async function bundleEdge(built?: (metafile: Metafile) => void): Promise<EdgeWorker> {
-  const [script, options] = await Promise.all([bundle(built), readConfiguration()]);
+  const [script, options] = await Promise.all([bundle(built), readConfiguration("wrangler.toml")]);
   return { script, options };
 }
 
@@ -35,17 +36,25 @@ async function bundle(built?: (metafile: Metafile) => void): Promise<string> {
   return worker.text;
 }
 
-async function readConfiguration(): Promise<EdgeWorker["options"]> {
+/** The bindings of each unit of split operation, as wrangler.split.toml declares them. */
+export async function readUnits(): Promise<EdgeUnits> {
+  const units: [Unit, WorkerOptions][] = [];
+  for (const unit of UNITS) units.push([unit, await readConfiguration("wrangler.split.toml", unit)]);
+  return Object.fromEntries(units) as EdgeUnits;
+}
+
+async function readConfiguration(file: string, unit?: Unit): Promise<WorkerOptions> {
   // It would warn that mTLS bindings have no local twin: the launcher makes that twin.
   process.env.WRANGLER_LOG ??= "error";
   process.env.WRANGLER_SEND_METRICS ??= "false";
   const { unstable_getMiniflareWorkerOptions } = await import("wrangler");
+  const page = unit === undefined || unit === "app";
   const { workerOptions } = unstable_getMiniflareWorkerOptions(
-    join(ROOT, "wrangler.toml"),
-    undefined,
+    join(ROOT, file),
+    unit,
     // The folder of the repository and that of the assets are this machine's.
-    { overrides: { assets: { directory: "." } } },
+    page ? { overrides: { assets: { directory: "." } } } : {},
   );
   const { rootPath: _, ...options } = workerOptions;
-  return JSON.parse(JSON.stringify(options)) as EdgeWorker["options"];
+  return JSON.parse(JSON.stringify(options)) as WorkerOptions;
 }

@@ -1,7 +1,8 @@
 /**
  * The one launcher of the edge on a developer's machine, for `coffer start`, tests and benchmarks: runs the worker that
- * it is given in workerd. workerd itself does mutual TLS to the HSM, with one
- * client certificate for each domain. Node only; imports nothing of the worker.
+ * it is given in workerd, all domains in one process or, split, each unit in a process of its own with a folder of its own.
+ * workerd itself does mutual TLS to the HSM, with one client certificate for each domain. Node only; imports nothing of the
+ * worker.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,27 +10,34 @@ import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import type { Domain } from "#protocol/hierarchy/index.ts";
 import { isLocalhost } from "./apps.ts";
-import { claimPort, type Listener } from "./loopback.ts";
+import { claimPort, freePorts, type Listener } from "./loopback.ts";
 import { readTenants, type Tenants } from "./tenants.ts";
+import { UNITS, type Unit } from "./units.ts";
+import { bindingsOver, type Services, servers, type Wire, wiresOf, workerName } from "./wires.ts";
 
 /** A client identity: PEM. */
 export type ClientIdentity = { cert: string; key: string };
 
-/** The worker, as `bundleEdge` makes it. */
-export type EdgeWorker = {
-  script: string;
-  /** Miniflare's options as wrangler reads them from wrangler.toml, as far as they are the same on every machine. */
-  options: {
-    bindings: Record<string, unknown>;
-    serviceBindings: Record<string, { name: string; entrypoint: string }>;
-    mtlsCertificates: Record<string, unknown>;
-    modulesRules: unknown;
-    assets: Record<string, unknown>;
-  };
+/** Miniflare's options as wrangler reads them from its file, as far as they are the same on every machine. */
+export type WorkerOptions = {
+  bindings: Record<string, unknown>;
+  serviceBindings: Services;
+  mtlsCertificates: Record<string, unknown>;
+  modulesRules: unknown;
+  /** Only where page and vault are served. */
+  assets?: Record<string, unknown>;
 };
+
+/** The worker, as `bundleEdge` makes it, with all its bindings (wrangler.toml). */
+export type EdgeWorker = { script: string; options: WorkerOptions };
+
+/** The bindings of each unit (wrangler.split.toml). */
+export type EdgeUnits = Record<Unit, WorkerOptions>;
 
 export type EdgeOptions = {
   worker: EdgeWorker;
+  /** Runs each unit as a process of its own, which has what its environment has and nothing else. */
+  split?: EdgeUnits;
   hsm: {
     /** `https://127.0.0.1:PORT`, the HSM's HTTPS listener. */
     url: string;
@@ -40,7 +48,7 @@ export type EdgeOptions = {
   };
   /** COFFER_TENANTS: who is served where. Every origin on localhost is listened to. */
   tenants: TenantTable;
-  /** Folder for Durable Objects and R2. */
+  /** Folder for Durable Objects and R2; of units each has a folder of its own in it, by its name. */
   persist: string;
   /** Folder with `app/` and `vault/`, as web/pin.ts makes it. */
   assets: string;
@@ -57,8 +65,8 @@ export type LogEntry = { timestamp: number; level: string; message: string };
 
 export type Edge = {
   url: string;
-  /** Process id of workerd; null where it cannot be determined (no /proc). */
-  pid: number | null;
+  /** Process ids of workerd, by the unit, or `coffer` where all are one; null where it cannot be determined (no /proc). */
+  pids: Record<string, number | null>;
   logs: LogEntry[];
   /**
    * The audit domain's entrypoint, as an operator may ask it: there is no way to it from the network. A call blocks this
@@ -77,12 +85,24 @@ export type AuditReader = {
 
 const ROOT = fileURLToPath(new URL(".", import.meta.url));
 const WORKER = "coffer";
+/** What answers where miniflare listens for a unit that nobody may ask from outside. */
+const ENTRY = "entry";
+const NOT_HERE = "export default { fetch: () => new Response(null, { status: 404 }) };";
 const MAXIMUM_LOGS = 20_000;
 /**
  * V8 lets a heap grow large before its first collection, in each of workerd's isolates: after 1.5 GiB of documents workerd
  * stood at 300 MiB, with these at 180 (docs/decisions/0009).
  */
 const V8_FLAGS = "--max-semi-space-size=2 --initial-old-space-size=8";
+
+/** One workerd: which worker it runs, its folder, and where it listens. */
+type Process = {
+  name: string;
+  options: WorkerOptions;
+  persist: string;
+  listeners: Listener[];
+  wires: Wire[];
+};
 
 /** Starts the edge and waits until it answers. Throws an `Error` with a sentence if the port is busy. */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
@@ -94,60 +114,119 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     COFFER_TENANTS: options.tenants,
   };
   const tenants = readTenants(options.tenants, vars.COFFER_ENVIRONMENT !== "development");
-  const [first, ...more] = await claimListeners(tenants);
+  const listeners = await claimListeners(tenants);
   const logs: LogEntry[] = [];
-
-  const { script, options: workerOptions } = options.worker;
-  const { mtlsCertificates, modulesRules: _, ...bindings } = workerOptions;
-  const before = workerdProcesses();
+  const onLog = (entry: LogEntry) => {
+    if (logs.length < MAXIMUM_LOGS) logs.push(entry);
+    options.onLog?.(entry);
+  };
   // Miniflare takes workerd's flags from the environment alone.
   process.env.MINIFLARE_WORKERD_V8_FLAGS ??= V8_FLAGS;
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      ...first,
-      cf: false,
-      log: new Log(LogLevel.NONE),
-      logRequests: false,
-      unsafeLocalExplorer: false,
-      unsafeTriggerHandlers: false,
-      telemetry: { enabled: false },
-      resourcePersistencePath: options.persist,
-      handleStructuredLogs: ({ timestamp, level, message }) => {
-        const entry = { timestamp, level, message };
-        if (logs.length < MAXIMUM_LOGS) logs.push(entry);
-        options.onLog?.(entry);
-      },
-      workers: [
-        {
-          ...bindings,
-          name: WORKER,
-          modules: true,
-          unsafeDirectSockets: more,
-          script,
-          // A name for stack traces: workerd wants it below the root.
-          rootPath: ROOT,
-          scriptPath: join(ROOT, "index.bundle.mjs"),
-          assets: { ...bindings.assets, directory: options.assets },
-          serviceBindings: { ...bindings.serviceBindings, ...hsmBindings(options.hsm, mtlsCertificates) },
-          bindings: { ...bindings.bindings, ...vars },
-        },
-      ],
-    }),
-  );
+  const running: Miniflare[] = [];
+  const pids: Record<string, number | null> = {};
+  const dispose = async () => void (await Promise.all(running.map((miniflare) => miniflare.dispose())));
   try {
-    await miniflare.ready;
+    // One after the other: what is new among the processes is the one that was started.
+    for (const started of await processesOf(options, listeners)) {
+      const before = workerdProcesses();
+      const miniflare = new Miniflare(
+        convertV4MiniflareOptions(miniflareOptions(started, options, vars, onLog)),
+      );
+      running.push(miniflare);
+      await miniflare.ready;
+      pids[started.name] = workerdProcesses().find((candidate) => !before.includes(candidate)) ?? null;
+    }
   } catch (error) {
-    await miniflare.dispose().catch(() => {});
+    await dispose().catch(() => {});
     throw error;
   }
-  const pid = workerdProcesses().find((candidate) => !before.includes(candidate)) ?? null;
+  const [first] = listeners;
   return {
     url: `http://${first.host}:${first.port}`,
-    pid,
+    pids,
     logs,
-    audit: async () => (await miniflare.getBindings<{ AUDIT_GATEWAY: AuditReader }>(WORKER)).AUDIT_GATEWAY,
-    dispose: () => miniflare.dispose(),
+    async audit() {
+      const bindings = options.split
+        ? await running[UNITS.indexOf("audit")]?.getBindings<Record<string, AuditReader>>(ENTRY)
+        : await running[0]?.getBindings<Record<string, AuditReader>>(WORKER);
+      const audit = bindings?.AUDIT ?? bindings?.AUDIT_GATEWAY;
+      if (audit === undefined) throw new Error("No worker is bound to the audit domain");
+      return audit;
+    },
+    dispose,
   };
+}
+
+/** All in one, or each unit. The first listens to the origins. */
+async function processesOf(
+  { split, worker, persist }: EdgeOptions,
+  listeners: Listener[],
+): Promise<Process[]> {
+  if (split === undefined) return [{ name: WORKER, options: worker.options, persist, listeners, wires: [] }];
+  const services = Object.fromEntries(UNITS.map((unit) => [unit, split[unit].serviceBindings]));
+  const count = UNITS.flatMap((unit) => Object.keys(split[unit].serviceBindings)).length;
+  const ports = await freePorts(count);
+  const wires = wiresOf(services as Record<Unit, Services>, () => ports.pop() ?? 0);
+  return UNITS.map((unit) => ({
+    name: workerName(unit),
+    options: split[unit],
+    persist: join(persist, unit),
+    listeners: unit === "app" ? listeners : [],
+    wires,
+  }));
+}
+function miniflareOptions(
+  { name, options, persist, listeners, wires }: Process,
+  { worker, hsm, assets: directory }: EdgeOptions,
+  vars: Record<string, unknown>,
+  onLog: (entry: LogEntry) => void,
+) {
+  const { mtlsCertificates, modulesRules: _, assets, serviceBindings, ...bindings } = options;
+  const [first, ...more] = listeners;
+  const { sockets, doors } = servers(wires, name);
+  const audit = { AUDIT: { name, entrypoint: "Audit" } };
+  const entry = { name: ENTRY, modules: true, script: NOT_HERE, compatibilityDate: "2026-10-01" };
+  return {
+    ...(first ?? { host: "127.0.0.1", port: 0 }),
+    cf: false as const,
+    log: new Log(LogLevel.NONE),
+    logRequests: false,
+    unsafeLocalExplorer: false,
+    unsafeTriggerHandlers: false,
+    telemetry: { enabled: false },
+    resourcePersistencePath: persist,
+    handleStructuredLogs: ({ timestamp, level, message }: LogEntry) => onLog({ timestamp, level, message }),
+    workers: [
+      ...(first ? [] : [{ ...entry, ...(name === workerName("audit") && { serviceBindings: audit }) }]),
+      {
+        ...bindings,
+        name,
+        modules: true,
+        unsafeDirectSockets: [...more, ...sockets],
+        script: worker.script,
+        // A name for stack traces: workerd wants it below the root.
+        rootPath: ROOT,
+        scriptPath: join(ROOT, "index.bundle.mjs"),
+        ...(assets && { assets: { ...assets, directory } }),
+        serviceBindings: {
+          ...(wires.length > 0 ? bindingsOver(wires, serviceBindings) : serviceBindings),
+          ...hsmBindings(hsm, mtlsCertificates),
+        },
+        bindings: { ...bindings.bindings, ...overriding(vars, bindings.bindings) },
+      },
+      ...doors,
+    ],
+  };
+}
+
+/** Where the tenants and the HSM are is told to whose configuration asks for it. */
+function overriding(vars: Record<string, unknown>, declared: Record<string, unknown>) {
+  const asked = ["COFFER_TENANTS", "COFFER_HSM_URL"];
+  return Object.fromEntries(
+    Object.entries(vars).filter(
+      ([variable]) => !asked.includes(variable) || Object.hasOwn(declared, variable),
+    ),
+  );
 }
 
 /** Every `mtls_certificates` binding of wrangler.toml becomes an external service of workerd with the domain's identity. */

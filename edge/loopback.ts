@@ -1,5 +1,5 @@
 /** Listeners on this machine's own addresses. Node only: of the launcher and of the command line, not of the worker. */
-import { createServer } from "node:net";
+import { type AddressInfo, createServer, type Server } from "node:net";
 
 export type Listener = { host: string; port: number };
 
@@ -15,6 +15,23 @@ const NO_ADDRESS = ["EADDRNOTAVAIL", "EAFNOSUPPORT", "EPROTONOSUPPORT"];
 export async function claimPort(port: number): Promise<Listener[]> {
   const claimed = await Promise.all(ADDRESSES.map((host) => claim({ host, port })));
   return claimed.filter((listener) => listener !== null);
+}
+
+/** That many different ports, free on every loopback address when this looked. */
+export async function freePorts(count: number): Promise<number[]> {
+  const held = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(held.map(listen));
+  await Promise.all(held.map((server) => new Promise((closed) => server.close(closed))));
+  const free = await Promise.all(ports.map((port) => claimPort(port).catch(() => null)));
+  return free.includes(null) ? freePorts(count) : ports;
+}
+
+/** Has a server (of HTTP too) listen on 127.0.0.1, on a port that is free; resolves with the port. */
+export function listen(server: Server): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
+  });
 }
 
 function claim(listener: Listener): Promise<Listener | null> {

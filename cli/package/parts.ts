@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Metafile } from "esbuild";
-import { bundleEdge } from "#edge/bundle.ts";
+import { bundleEdge, readUnits } from "#edge/bundle.ts";
 import { compileWeb } from "#web/build.ts";
 import { bundledPackages, NOTICES, noticesOf } from "./notices.ts";
 import { OUT } from "./paths.ts";
@@ -14,6 +14,7 @@ export async function buildParts(): Promise<void> {
   await write(NOTICES, noticesOf(packages));
   await write("edge/worker.js", script);
   await write("edge/options.json", `${JSON.stringify(options, null, 2)}\n`);
+  await write("edge/units.json", `${JSON.stringify(await readUnits(), null, 2)}\n`);
   for (const [path, bytes] of web) await write(`web/${path}`, bytes);
 }
 

@@ -50,6 +50,12 @@ function expectSentence({ stderr, code }: Outcome, sentence: string | RegExp, ex
   expect(code).toBe(exit);
 }
 
+it("W13 a folder of one worker is not started as units, which would find nothing of it", async () => {
+  mkdirSync(file("whole/edge"), { recursive: true });
+  const outcome = await run(["start", "--split", "--dir", "whole", "--once", "file"], folder);
+  expectSentence(outcome, /whole is of one worker: with --split take another folder/);
+});
+
 it.each(["start", "init", "hsm", "seal", "open", "list", "export"])(
   "the help of coffer %s names what works in a clone",
   async (name) => {

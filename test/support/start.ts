@@ -15,6 +15,8 @@ export type SystemOptions = {
   otherApps?: string[];
   /** More tenants, by name, each with an app and a vault of its own (`System.tenant`). */
   otherTenants?: string[];
+  /** Each unit of the edge as a process of its own. */
+  split?: boolean;
   /** Overrides of the edge's variables. */
   vars?: Record<string, string>;
   /** Puts state into the folder, before anything is started on it. */
@@ -23,7 +25,7 @@ export type SystemOptions = {
 
 export type System = {
   dir: string;
-  /** Durable Objects and R2 on the disk. */
+  /** Durable Objects and R2 on the disk; of units each has a folder there. */
   edgeDir: string;
   appOrigin: string;
   vaultOrigin: string;
@@ -44,7 +46,7 @@ export type System = {
 
 /** Everything on free ports; the origins stay the same over restarts. */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
-  const { otherApps = [], otherTenants = [], vars = {}, prepare } = options;
+  const { otherApps = [], otherTenants = [], vars = {}, prepare, split = false } = options;
   const dir = mkdtempSync(join(tmpdir(), "coffer-system-"));
   prepare?.(dir);
   const count = 4 + otherApps.length + 2 * otherTenants.length;
@@ -68,13 +70,14 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       apps: [...origins.values()],
       tenants: Object.fromEntries(table),
       vars,
+      split,
     });
   let running = await start();
   const earlier: string[] = [];
   const lines = () => running.edge.logs.map((entry) => JSON.stringify(entry));
   return {
     dir,
-    edgeDir: join(dir, "edge"),
+    edgeDir: join(dir, split ? "units" : "edge"),
     appOrigin: localhost(app),
     vaultOrigin: localhost(vault),
     origin: (name) => origins.get(name)!,
@@ -83,8 +86,9 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       return running;
     },
     get pid() {
-      if (running.edge.pid === null) throw new Error("The process of workerd cannot be told here");
-      return running.edge.pid;
+      const [pid] = Object.values(running.edge.pids);
+      if (pid === undefined || pid === null) throw new Error("The process of workerd cannot be told here");
+      return pid;
     },
     log: () => [...earlier, ...lines()].join("\n"),
     async restart(between) {
