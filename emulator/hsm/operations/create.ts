@@ -2,10 +2,12 @@ import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
 import { classOf } from "../policy/classes.ts";
 import { isRestricted } from "../policy/roles.ts";
+import { replacedBy } from "../policy/succession.ts";
 import type { Context } from "./context.ts";
 import type { Handler } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
 import { keyLength } from "./key-length.ts";
+import { addLink } from "./links.ts";
 import { checkSettable, putNew } from "./new-object.ts";
 import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
@@ -19,6 +21,7 @@ const create: Handler<"Create"> = ({ objectType, attributes }, context) => {
   checkSettable(attributes);
   const ruled = ruledAttributes(attributes, context);
   const { bytes, length } = keyLength(ruled);
+  const replaced = classOf(ruled) === "master" ? replacedBy(ruled, context.work, context.now) : undefined;
   const object = putNew(context, {
     uid: newIdentifier(context),
     objectType,
@@ -35,6 +38,7 @@ const create: Handler<"Create"> = ({ objectType, attributes }, context) => {
       },
     },
   });
+  if (replaced) addLink(replaced, "ReplacementObjectLink", object.uid, context, { only: true });
   context.references.set(object.uid, "Create");
   return { objectType, uniqueIdentifier: object.uid };
 };

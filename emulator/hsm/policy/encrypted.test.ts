@@ -98,7 +98,6 @@ describe("a key that is kept wrapped", () => {
   it("W9 is there for no other identity, to be seen, got, changed or destroyed", async () => {
     const uid = await keep();
     for (const client of [h.officer, h.ra, h.iam, h.audit, h.caas, user]) {
-      const attempts: Record<string, Promise<unknown>> = {};
       const operations: [OperationName, object][] = [
         ["Get", { uniqueIdentifier: uid }],
         ["GetAttributes", { uniqueIdentifier: uid, attributeReference: [] }],
@@ -107,11 +106,9 @@ describe("a key that is kept wrapped", () => {
         ["Revoke", { uniqueIdentifier: uid, revocationReason: { revocationReasonCode: "KeyCompromise" } }],
       ];
       for (const [operation, payload] of operations)
-        attempts[operation] = client.request(operation, payload as never);
-      for (const [what, attempt] of Object.entries(attempts))
-        await refused(attempt.catch((error) => Promise.reject(error)))
-          .toMatch(/^(ObjectNotFound|PermissionDenied)$/)
-          .catch((error) => Promise.reject(new Error(what, { cause: error })));
+        await refused(client.request(operation, payload as never)).toMatch(
+          /^(ObjectNotFound|PermissionDenied)$/,
+        );
       if (client === h.caas || client === h.audit) continue;
       const { uniqueIdentifier } = await client.request("Locate", { attributes: {} });
       expect(uniqueIdentifier ?? []).not.toContain(uid);

@@ -7,6 +7,7 @@ import { CLASSES, type ClassRule, classOf, levelOf } from "./classes.ts";
 import { checkRecipient } from "./recipient.ts";
 import { isRestricted } from "./roles.ts";
 import { checkWrapsSecret } from "./secrecy.ts";
+import { isSuccessorOf } from "./succession.ts";
 
 /** What leaves the HSM: Get and Export pass through here, after `checkAccess`. */
 
@@ -33,7 +34,7 @@ export function checkRelease(
   now: Date,
 ): void {
   const { attributes, objectType } = object;
-  if (wrapping) checkWrappingKey(subject, wrapping.key, object);
+  if (wrapping) checkWrappingKey(subject, wrapping.key, object, work);
   if (PUBLIC.has(objectType)) {
     if (wrapping && subject.role !== "user") refuse("Public material needs no wrapping");
     // It is nobody's secret, but a client that asks for this is taken at its word (BL-M-12).
@@ -76,13 +77,17 @@ function mayTake(subject: Subject, object: ManagedObject): boolean {
 
 /**
  * A key of the hierarchy wraps its own children and nothing else: whatever it wrapped could be imported under it,
- * and a known plaintext would become a key.
+ * and a known plaintext would become a key. A master key also wraps the children of the one that it replaced, for the
+ * identity that unwraps them.
  */
-function checkWrappingKey(subject: Subject, key: ManagedObject, object: ManagedObject): void {
+function checkWrappingKey(subject: Subject, key: ManagedObject, object: ManagedObject, work: Work): void {
   // Of a key that everybody may read nobody is to use up what is left of its uses.
   if (key.attributes.usageLimits && key.owner !== subject.identity && isRuled(subject, key))
     checkAccess(subject, key, "GetUsageAllocation");
-  if (classOf(key.attributes) && policyAttribute(object.attributes, POLICY.parent) !== key.uid)
+  const keyClass = classOf(key.attributes);
+  const parent = policyAttribute(object.attributes, POLICY.parent);
+  if (!keyClass || parent === key.uid) return;
+  if (!CLASSES[keyClass].unwrapsFor.includes(subject.role) || !isSuccessorOf(key, parent, work))
     refuse("A key of the hierarchy wraps its own children only");
 }
 
@@ -101,7 +106,7 @@ function checkClassRelease(
   checkNotRevoked(object, now);
   const parentClass = classOf(key.attributes);
   if (parentClass) {
-    // checkWrappingKey has seen to it that this is the parent.
+    // checkWrappingKey has seen to it that this is the parent, or has taken its place.
     if (!rule.releasedTo.includes("parent") || CLASSES[parentClass].child !== classOf(object.attributes))
       refuse("Not released to its parent");
     if (parameters?.blockCipherMode !== UNDER_PARENT.blockCipherMode)
