@@ -45,6 +45,8 @@ export type EdgeOptions = {
     ca: string;
     /** One identity for each domain. */
     clients: Record<Exclude<Domain, "officer">, ClientIdentity>;
+    /** Domains that have an HSM of their own. */
+    apart?: Partial<Record<ApartDomain, { url: string; ca: string; client: ClientIdentity }>>;
   };
   /** COFFER_TENANTS: who is served where. Every origin on localhost is listened to. */
   tenants: TenantTable;
@@ -57,6 +59,9 @@ export type EdgeOptions = {
   /** Called for every line that the worker or workerd writes, beside `logs`. */
   onLog?: (entry: LogEntry) => void;
 };
+
+/** A domain that needs no key of the hierarchy, and may have what is its in an HSM of its own. */
+export type ApartDomain = "ra" | "iam" | "audit";
 
 /** As in wrangler.toml: the first app is the shipped page's. */
 export type TenantTable = Record<string, { vault: string; apps: string[] }>;
@@ -110,6 +115,12 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     COFFER_ENVIRONMENT: "development",
     COFFER_DEV_SIGN_IN: "true",
     COFFER_HSM_URL: `${options.hsm.url}/kmip`,
+    ...Object.fromEntries(
+      Object.entries(options.hsm.apart ?? {}).map(([domain, { url }]) => [
+        `COFFER_HSM_URL_${domain.toUpperCase()}`,
+        `${url}/kmip`,
+      ]),
+    ),
     ...options.vars,
     COFFER_TENANTS: options.tenants,
   };
@@ -221,32 +232,34 @@ function miniflareOptions(
 
 /** Where the tenants and the HSM are is told to whose configuration asks for it. */
 function overriding(vars: Record<string, unknown>, declared: Record<string, unknown>) {
-  const asked = ["COFFER_TENANTS", "COFFER_HSM_URL"];
+  const asked = /^COFFER_(TENANTS|HSM_URL.*)$/;
   return Object.fromEntries(
-    Object.entries(vars).filter(
-      ([variable]) => !asked.includes(variable) || Object.hasOwn(declared, variable),
-    ),
+    Object.entries(vars).filter(([variable]) => !asked.test(variable) || Object.hasOwn(declared, variable)),
   );
 }
 
 /** Every `mtls_certificates` binding of wrangler.toml becomes an external service of workerd with the domain's identity. */
-function hsmBindings({ url, ca, clients }: EdgeOptions["hsm"], declared: Record<string, unknown>) {
-  const { host, hostname } = new URL(url);
+function hsmBindings(
+  { url, ca, clients, apart = {} }: EdgeOptions["hsm"],
+  declared: Record<string, unknown>,
+) {
+  const shared = (client: ClientIdentity | undefined) => client && { url, ca, client };
   return Object.fromEntries(
     Object.keys(declared).map((binding) => {
-      const domain = binding.replace(/^HSM_/, "").toLowerCase() as keyof typeof clients;
-      const identity = clients[domain];
-      if (identity === undefined) throw new Error(`No HSM client identity for ${binding}`);
-      const tlsOptions = {
-        keypair: { privateKey: identity.key, certificateChain: identity.cert },
-        trustedCertificates: [ca],
-      };
-      return [
-        binding,
-        { external: { address: host, https: { options: {}, certificateHost: hostname, tlsOptions } } },
-      ];
+      const domain = binding.replace(/^HSM_/, "").toLowerCase() as keyof typeof clients & ApartDomain;
+      const reached =
+        binding === "HSM_RECIPIENTS" ? shared(clients.ra) : (apart[domain] ?? shared(clients[domain]));
+      if (reached === undefined) throw new Error(`No HSM client identity for ${binding}`);
+      return [binding, { external: mutualTls(reached) }];
     }),
   );
+}
+
+function mutualTls({ url, ca, client }: { url: string; ca: string; client: ClientIdentity }) {
+  const { host, hostname } = new URL(url);
+  const keypair = { privateKey: client.key, certificateChain: client.cert };
+  const tlsOptions = { keypair, trustedCertificates: [ca] };
+  return { address: host, https: { options: {}, certificateHost: hostname, tlsOptions } };
 }
 
 /** Where to listen for the origins on localhost. Throws an `Error` with a sentence if a port is taken. */

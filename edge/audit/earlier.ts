@@ -26,7 +26,7 @@ export class AuditObject extends DurableObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
-    this.#hsm = openHsm(env.HSM_AUDIT, env.COFFER_HSM_URL);
+    this.#hsm = openHsm(env.HSM_AUDIT, env.COFFER_HSM_URL_AUDIT || env.COFFER_HSM_URL);
     const [table] = this.#sql
       .exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'tenant'")
       .toArray();

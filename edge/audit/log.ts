@@ -38,7 +38,7 @@ export class AuditLogObject extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#hsm = openHsm(env.HSM_AUDIT, env.COFFER_HSM_URL);
+    this.#hsm = openHsm(env.HSM_AUDIT, env.COFFER_HSM_URL_AUDIT || env.COFFER_HSM_URL);
   }
 
   get #sql(): SqlStorage {

@@ -50,7 +50,7 @@ export class IamAccountObject extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#hsm = openHsm(env.HSM_IAM, env.COFFER_HSM_URL);
+    this.#hsm = openHsm(env.HSM_IAM, env.COFFER_HSM_URL_IAM || env.COFFER_HSM_URL);
     if (hasStore(ctx)) this.#open();
   }
 

@@ -183,7 +183,7 @@ export class Iam extends WorkerEntrypoint<Env> {
 
   /** Keys that verify access tokens: the deployment's, whichever tenant asks. No object is asked. */
   async keys(_: { tenant: string }): Promise<Result<TokenKey[]>> {
-    const hsm = openHsm(this.env.HSM_IAM, this.env.COFFER_HSM_URL);
+    const hsm = openHsm(this.env.HSM_IAM, this.env.COFFER_HSM_URL_IAM || this.env.COFFER_HSM_URL);
     return fromHsm("keys", async () => ok([await tokenKey(hsm)]));
   }
 

@@ -33,7 +33,7 @@ export class IamObject extends DurableObject<Env> {
     super(ctx, env);
     this.#store = openStore(ctx, { domain: "iam", audit: env.AUDIT_IAM, migrations: tenantMigrations });
     // Account keys whose making was cut off in an earlier release.
-    this.#ledger = openLedger(ctx, openHsm(env.HSM_IAM, env.COFFER_HSM_URL), "iam");
+    this.#ledger = openLedger(ctx, openHsm(env.HSM_IAM, env.COFFER_HSM_URL_IAM || env.COFFER_HSM_URL), "iam");
   }
 
   override async alarm(): Promise<void> {

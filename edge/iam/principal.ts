@@ -58,7 +58,7 @@ export class IamPrincipalObject extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#hsm = openHsm(env.HSM_IAM, env.COFFER_HSM_URL);
+    this.#hsm = openHsm(env.HSM_IAM, env.COFFER_HSM_URL_IAM || env.COFFER_HSM_URL);
     // An eviction between an issue and its alarm must not leave a sign-in without an end.
     if (hasStore(ctx)) ctx.waitUntil(this.#wakeAtExpiry(this.#open().store));
   }

@@ -30,9 +30,10 @@ export type Ceremony = {
   until: number;
 };
 
-/** Issues both certificates and registers the recipient. Throws what the HSM throws. */
+/** Issues both certificates and registers the recipient, each at its HSM. Throws what the HSM throws. */
 export async function certify(
   hsm: Hsm,
+  recipients: Hsm,
   ceremony: Ceremony,
 ): Promise<{ record: NewInstance; enrolled: Enrolment }> {
   const { instance, tenant, method, tier, binding, keys, now, until } = ceremony;
@@ -48,7 +49,7 @@ export async function certify(
     hsm.certificate(ROOT_CA.certificate),
     hsm.opaque(TRUST_LIST),
   ]);
-  const hsmKey = await registerRecipient(hsm, {
+  const hsmKey = await registerRecipient(recipients, {
     instance,
     certificate: wrapping,
     spki: keys.wrapping,

@@ -11,19 +11,19 @@ import { MIGRATIONS } from "./schema.ts";
  */
 export class RaObject extends DurableObject<Env> {
   readonly #store: Store;
-  readonly #hsm: Hsm;
+  readonly #recipients: Hsm;
   readonly #ledger: Ledger;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#store = openStore(ctx, { domain: "ra", audit: env.AUDIT_RA, migrations: MIGRATIONS });
-    this.#hsm = openHsm(env.HSM_RA, env.COFFER_HSM_URL);
-    this.#ledger = openLedger(ctx, this.#hsm, "ra", ({ id }) => namesOf(id));
+    this.#recipients = openHsm(env.HSM_RECIPIENTS, env.COFFER_HSM_URL);
+    this.#ledger = openLedger(ctx, this.#recipients, "ra", ({ id }) => namesOf(id));
   }
 
   override async alarm(): Promise<void> {
     await this.#store.flush();
     await this.#ledger.sweep();
-    await retireEnded(this.ctx.storage, this.#hsm);
+    await retireEnded(this.ctx.storage, this.#recipients);
   }
 }

@@ -62,6 +62,8 @@ const DEFAULT_INSTANCES = 32;
  */
 export class RaPrincipalObject extends DurableObject<Env> {
   readonly #hsm: Hsm;
+  /** The KMS's HSM, where instances are registered as recipients. */
+  readonly #recipients: Hsm;
   readonly #neighbours: Neighbours;
   readonly #maxInstances: number;
   readonly #enrolmentsPerMinute: number;
@@ -71,7 +73,8 @@ export class RaPrincipalObject extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#hsm = openHsm(env.HSM_RA, env.COFFER_HSM_URL);
+    this.#hsm = openHsm(env.HSM_RA, env.COFFER_HSM_URL_RA || env.COFFER_HSM_URL);
+    this.#recipients = openHsm(env.HSM_RECIPIENTS, env.COFFER_HSM_URL);
     this.#neighbours = env;
     const { COFFER_INSTANCES_PER_USER: instances, COFFER_ENROLMENTS_PER_MINUTE: enrolments } = env;
     this.#maxInstances = configuredBound("COFFER_INSTANCES_PER_USER", instances, DEFAULT_INSTANCES);
@@ -88,7 +91,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
     if (this.#opened) return this.#opened;
     const { ctx, env } = this;
     const store = openStore(ctx, { domain: "ra", audit: env.AUDIT_RA, migrations: MIGRATIONS });
-    const ledger = openLedger(ctx, this.#hsm, "ra", ({ id }) => namesOf(id));
+    const ledger = openLedger(ctx, this.#recipients, "ra", ({ id }) => namesOf(id));
     const outbox = openOutbox<Exposed>(ctx, (addressee, exposed) => {
       const principal = addressee.slice("principal/".length);
       return env.RA_PRINCIPAL_OBJECT.getByName(`${store.tenant}/${principal}`).exposed(exposed);
@@ -217,7 +220,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
     ledger.begin(registration);
     try {
       const ceremony = { instance, tenant, method, tier, binding, keys, now, until };
-      const { record, enrolled } = await certify(this.#hsm, ceremony);
+      const { record, enrolled } = await certify(this.#hsm, this.#recipients, ceremony);
       // The HSM took its time: a user who has signed out meanwhile gets no instance that the sign-out did not see.
       const registered = await signedIn();
       let replaced: string[] = [];
@@ -236,7 +239,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
       );
       for (const id of replaced)
         authorize(store, { action: "ra:replace", ...about, resource: `instance/${id}` }, () => ok(null));
-      if (replaced.length > 0) this.ctx.waitUntil(retireEnded(this.ctx.storage, this.#hsm));
+      if (replaced.length > 0) this.ctx.waitUntil(retireEnded(this.ctx.storage, this.#recipients));
       await (stored.ok ? wakeBy(this.ctx.storage, record.notAfter * 1000) : ledger.clear(registration));
       return stored;
     } catch (error) {
@@ -281,7 +284,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
     const resource = `instance/${String(id).slice(0, 64)}`;
     const about = { action: "ra:revoke", caller, resource, requestId };
     const decision = authorize(this.#open().store, about, (sql) => revokeInstance(sql, id, caller));
-    if (decision.ok) await retireEnded(this.ctx.storage, this.#hsm);
+    if (decision.ok) await retireEnded(this.ctx.storage, this.#recipients);
     return decision;
   }
 
@@ -300,7 +303,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
       if (!done.ok) return done;
     }
     // The KMS refuses them from now on; nobody has to wait until the HSM has forgotten them.
-    this.ctx.waitUntil(retireEnded(this.ctx.storage, this.#hsm));
+    this.ctx.waitUntil(retireEnded(this.ctx.storage, this.#recipients));
     return ok(null);
   }
 
@@ -309,7 +312,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
     await store.flush();
     await outbox.alarm();
     await ledger.sweep();
-    await retireEnded(this.ctx.storage, this.#hsm);
+    await retireEnded(this.ctx.storage, this.#recipients);
   }
 
   #refuseForeign({ tenant }: Store, by: Applicant) {
