@@ -3,12 +3,12 @@ import { seconds } from "#protocol/clock.ts";
 import { ownAccountId } from "#protocol/principal.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
-import { fromHsm, type Hsm, openHsm } from "../hsm/index.ts";
+import { openHsm } from "../hsm/index.ts";
 import { type Ledger, openLedger } from "../hsm/keys/index.ts";
 import { intend, type Outbox, openOutbox } from "../outbox.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
-import { createAccountKey, currentAccountKey, masterKey } from "./account-keys.ts";
+import { currentAccountKey, keepAccountKey } from "./account-keys.ts";
 import type { Moved } from "./earlier.ts";
 import { type End, leaveAccount, shredAccount } from "./ends.ts";
 import { checkMember, isFounded, keepAccount } from "./members.ts";
@@ -28,9 +28,13 @@ export type Founding = {
 
 type Opened = { store: Store; ledger: Ledger; outbox: Outbox };
 
-/** What the IAM needs of its neighbours when an account ends. */
+/** What the IAM needs of its neighbours. */
 interface Neighbours {
-  KMS: { shredded(of: OfAccount): Promise<Result<null>> };
+  KMS: {
+    /** W11: a new key for the account, made and encrypted in the HSM. */
+    orderAccountKey(of: OfAccount): Promise<Result<Pick<AccountKey, "wrapped" | "master">>>;
+    shredded(of: OfAccount): Promise<Result<null>>;
+  };
   DATASTORE: {
     left(of: OfAccount & { user: string }): Promise<Result<null>>;
     shredded(of: OfAccount): Promise<Result<null>>;
@@ -43,14 +47,12 @@ type OfAccount = { tenant: string; account: string; requestId: string };
  * account: an object that nobody founded keeps nothing and refuses.
  */
 export class IamAccountObject extends DurableObject<Env> {
-  readonly #hsm: Hsm;
   #opened: Opened | undefined;
   /** The account key that is being made, so that two first requests make one. */
-  #making: Promise<AccountKey | null> | undefined;
+  #making: Promise<Result<AccountKey>> | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#hsm = openHsm(env.HSM_IAM, env.COFFER_HSM_URL_IAM || env.COFFER_HSM_URL);
     if (hasStore(ctx)) this.#open();
   }
 
@@ -108,20 +110,19 @@ export class IamAccountObject extends DurableObject<Env> {
   /** The same, made at the first request, for a member whose sign-in lives; what is refused is recorded. */
   async accountKey(account: string, caller: Caller): Promise<Result<AccountKey>> {
     if (this.#opened === undefined) return fail("forbidden");
-    const { store, ledger } = this.#opened;
+    const { store } = this.#opened;
     const { requestId } = caller;
     const about = { action: "iam:account-key", caller, resource: `account/${account}`, requestId };
     const decision = authorize(store, about, (sql) => checkMember(sql, caller.user));
     if (!decision.ok) return decision;
-    return fromHsm(requestId, async () => {
-      const key = await this.#accountKey(store, ledger);
-      // While the HSM made it the member may have left, or the account been shredded.
-      if (key !== null && checkMember(store.sql, caller.user).ok) return ok(key);
-      const released = { ...about, action: "iam:release-account-key" };
-      return authorize<never>(store, released, () =>
-        refuse("forbidden", "the account or membership has ended"),
-      );
-    });
+    const key = await this.#accountKey(store, { account, requestId });
+    if (!key.ok && key.problem.code !== "forbidden") return key;
+    // While the HSM made it the member may have left, or the account been shredded.
+    if (key.ok && checkMember(store.sql, caller.user).ok) return key;
+    const released = { ...about, action: "iam:release-account-key" };
+    return authorize<never>(store, released, () =>
+      refuse("forbidden", "the account or membership has ended"),
+    );
   }
 
   /** The caller, signed in, is no member any more. Errors: `forbidden`, `conflict` for the last one. */
@@ -151,32 +152,34 @@ export class IamAccountObject extends DurableObject<Env> {
     return decision;
   }
 
-  #accountKey(store: Store, ledger: Ledger): Promise<AccountKey | null> {
+  #accountKey(store: Store, of: { account: string; requestId: string }): Promise<Result<AccountKey>> {
     const current = currentAccountKey(store.sql);
-    if (current !== null) return Promise.resolve(current);
-    this.#making ??= this.#makeAccountKey(store, ledger).finally(() => {
+    if (current !== null) return Promise.resolve(ok(current));
+    this.#making ??= this.#orderAccountKey(store, of).finally(() => {
       this.#making = undefined;
     });
     return this.#making;
   }
 
-  /** Null where the account was shredded meanwhile: it gets no key again. */
-  async #makeAccountKey({ sql, tenant }: Store, ledger: Ledger): Promise<AccountKey | null> {
-    const now = seconds(Date.now());
-    const master = await masterKey(this.#hsm, tenant);
-    const wrapped = await createAccountKey(this.#hsm, ledger, master);
-    sql.exec(
-      `INSERT INTO account_keys SELECT ?, 1, ?, ?, ? FROM account WHERE deleted IS NULL ON CONFLICT DO NOTHING`,
-      ...[crypto.randomUUID(), wrapped.buffer, master, now],
-    );
-    return currentAccountKey(sql);
+  /** `forbidden` where the account was shredded meanwhile. */
+  async #orderAccountKey(
+    { sql, tenant }: Store,
+    of: { account: string; requestId: string },
+  ): Promise<Result<AccountKey>> {
+    const { KMS }: Neighbours = this.env;
+    const ordered = await KMS.orderAccountKey({ tenant, ...of });
+    if (!ordered.ok) return ordered;
+    keepAccountKey(sql, ordered.value);
+    const key = currentAccountKey(sql);
+    return key === null ? fail("forbidden") : ok(key);
   }
 
   #open(): Opened {
     if (this.#opened) return this.#opened;
     const { ctx, env } = this;
     const store = openStore(ctx, { domain: "iam", audit: env.AUDIT_IAM, migrations: accountMigrations });
-    const ledger = openLedger(ctx, this.#hsm, "iam");
+    // An earlier release made account keys itself: what it left at the HSM goes.
+    const ledger = openLedger(ctx, openHsm(env.HSM_IAM, env.COFFER_HSM_URL_IAM || env.COFFER_HSM_URL), "iam");
     const outbox = openOutbox<Moving | End>(ctx, (_, messages) => this.#deliver(store, messages));
     this.#opened = { store, ledger, outbox };
     return this.#opened;

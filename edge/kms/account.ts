@@ -9,6 +9,7 @@ import { openHsm } from "../hsm/index.ts";
 import { openLedger } from "../hsm/keys/index.ts";
 import { fail, ok, type Refusal, type Result } from "../result.ts";
 import { hasStore, openStore, subjectOf } from "../store.ts";
+import { type Ordered, orderAccountKey } from "./account-keys.ts";
 import type { Context, Door } from "./context.ts";
 import { orderExport } from "./export.ts";
 import { issueDataKeys } from "./issue.ts";
@@ -56,6 +57,12 @@ export class KmsAccountObject extends DurableObject<Env> {
 
   orderExport(caller: Caller, request: ExportRequest): Promise<Result<{ order: string }>> {
     return orderExport(this.#door, caller, request);
+  }
+
+  /** W11: a key for this account, ordered by the IAM. */
+  async orderAccountKey(requestId: string): Promise<Result<Ordered>> {
+    const kms = await this.#door.enter();
+    return orderAccountKey(kms, { account: subjectOf(kms.store.sql), requestId });
   }
 
   /**

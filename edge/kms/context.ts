@@ -48,7 +48,12 @@ export function noMember({ code }: Problem): Refusal {
 }
 
 /** What went wrong at the HSM: the reason into the audit log, the kind of failure to the caller. */
-export function failed({ store }: Context, action: string, about: About, error: unknown): Result<never> {
+export function failed(
+  { store }: Context,
+  action: string,
+  about: Omit<AuthorizeRequest, "action">,
+  error: unknown,
+): Result<never> {
   const { code, reason } = failureOf(error);
   return authorize<never>(store, { ...about, action }, () => refuse(code, reason));
 }

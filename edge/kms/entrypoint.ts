@@ -4,6 +4,7 @@ import type { Load, LoadRequest } from "#protocol/keys/index.ts";
 import type { Caller } from "../caller.ts";
 import { openHsm } from "../hsm/index.ts";
 import type { Result } from "../result.ts";
+import type { Ordered } from "./account-keys.ts";
 import { readEdk } from "./edk.ts";
 import { hasMasterKey } from "./master-key.ts";
 import { isolateTrust } from "./trust.ts";
@@ -35,6 +36,18 @@ export class Kms extends WorkerEntrypoint<Env> {
   /** For the RA (M5): whether the tenant has a master key at the HSM. */
   async hasMasterKey({ tenant }: { tenant: string }): Promise<Result<boolean>> {
     return hasMasterKey(this.#hsm(), tenant);
+  }
+
+  /**
+   * For the IAM: a new key of an account that lives, encrypted under the tenant's master key (W11). The IAM keeps it and goes to no
+   * HSM for it: keys of the hierarchy answer to the KMS alone (W9).
+   */
+  async orderAccountKey(of: {
+    tenant: string;
+    account: string;
+    requestId: string;
+  }): Promise<Result<Ordered>> {
+    return this.#object(of, of.account).orderAccountKey(of.requestId);
   }
 
   /** For the IAM: the account is shredded. From now on nothing of its data keys is known here. */

@@ -21,12 +21,15 @@ beforeAll(async () => {
   keys = await makeKeys();
 });
 
-/** What is in a request of each kind. A batch that makes keys has names of its own. */
+/** KMIP's operations Sign and Import, in a request. */
+const SIGN = Buffer.from("42005c050000000400000021", "hex");
+const IMPORT = Buffer.from("42005c05000000040000002a", "hex");
+
+/** Whether a request is of a kind. A batch that makes keys has names of its own; below an account key it imports that first. */
 const ASKED = {
-  kms: Buffer.from("kms/"),
-  iam: Buffer.from("iam/"),
-  /** KMIP's operation Sign. */
-  sign: Buffer.from("42005c050000000400000021", "hex"),
+  kms: (bytes: Buffer) => bytes.includes("kms/") && bytes.includes(IMPORT),
+  accountKey: (bytes: Buffer) => bytes.includes("kms/") && !bytes.includes(IMPORT),
+  sign: (bytes: Buffer) => bytes.includes(SIGN),
 };
 type Asked = keyof typeof ASKED;
 
@@ -41,7 +44,7 @@ function holdAnswer(kind: Asked): { reached: Promise<void>; release: () => void 
   const reached = new Promise<void>((done) => {
     Engine.prototype.serve = async function (bytes, origin) {
       const answer = await serve.call(this, bytes, origin);
-      if (!Buffer.from(bytes).includes(ASKED[kind])) return answer;
+      if (!ASKED[kind](Buffer.from(bytes))) return answer;
       done();
       await released;
       return answer;
@@ -190,7 +193,35 @@ describe("tokens", () => {
   );
 });
 
+/** What the objects have recorded, as JSON. */
+function recorded(): string[] {
+  const rows = ["audit_outbox", "links"].flatMap((table) => readRows(system.edgeDir, table));
+  return rows.map(({ row, entry }) => String(row ?? entry));
+}
+
 describe("an account's first key", () => {
+  it("W9 is ordered from the KMS, which records it; the IAM asks the HSM for nothing of it", async () => {
+    const client = await EdgeClient.signedIn(system, "first who has it ordered");
+    const { serve } = Engine.prototype;
+    const makers: string[] = [];
+    Engine.prototype.serve = function (bytes, origin) {
+      const asked = Buffer.from(bytes);
+      if (ASKED.accountKey(asked) || asked.includes("iam/")) makers.push(origin.identity);
+      return serve.call(this, bytes, origin);
+    };
+    try {
+      const order = { account: client.account, count: 1, purpose: "document" };
+      expect((await client.rest("POST", "/kms/data-keys", order)).status).toBe(201);
+    } finally {
+      Engine.prototype.serve = serve;
+    }
+    expect(makers).toEqual(["coffer-kms"]);
+    const orders = recorded().filter(
+      (row) => row.includes("kms:account-key") && row.includes(client.account),
+    );
+    expect(orders).toHaveLength(1);
+  });
+
   it("is not made, and nothing is recorded, for a member who has signed out", async () => {
     const client = await EdgeClient.signedIn(system, "signed out before the first key");
     await signOut({ client } as Person);
@@ -201,9 +232,7 @@ describe("an account's first key", () => {
     // The KMS takes the first refusal: what was asked beside it would be done a little later.
     await pause(500);
     expect(keysOfAccounts()).toBe(before);
-    const rows = ["audit_outbox", "links"].flatMap((table) => readRows(system.edgeDir, table));
-    const told = rows.map(({ row, entry }) => String(row ?? entry));
-    const made = told.filter((row) => row.includes(client.account) && row.includes("iam:account-key"));
+    const made = recorded().filter((row) => row.includes(client.account) && row.includes("iam:account-key"));
     expect(made.filter((row) => row.includes('"allow"'))).toEqual([]);
   });
 
@@ -216,7 +245,7 @@ describe("an account's first key", () => {
       client.rest("POST", "/kms/data-keys", { account: client.account, count: 1, purpose: "document" });
     const keysOfAccounts = () => readRows(system.edgeDir, "account_keys").length;
     const before = keysOfAccounts();
-    const answer = await meanwhile({ client } as Person, ask, end, "iam");
+    const answer = await meanwhile({ client } as Person, ask, end, "accountKey");
     expect(problem(answer)).toBe("403 forbidden");
     expect(keysOfAccounts() - before).toBe(kept);
     expect(problem(await ask())).toBe("403 forbidden");

@@ -1,0 +1,45 @@
+/** Account keys (W11): made in the HSM under the tenant's master key, for the IAM, which keeps Enc(account). */
+
+import { masterKeyName } from "#protocol/hierarchy/index.ts";
+import { authorize } from "../authorize.ts";
+import { UnexpectedAnswer } from "../hsm/index.ts";
+import { makeUnder, runBatch, wrappedKeys } from "../hsm/keys/index.ts";
+import type { AccountKey } from "../iam/types.ts";
+import { ok, type Result } from "../result.ts";
+import { type Context, failed } from "./context.ts";
+import { checkLives } from "./shred.ts";
+
+export type Ordered = Pick<AccountKey, "wrapped" | "master">;
+
+/**
+ * The IAM has said that the account lives and who asks. Nothing of the key is left at the HSM or kept here: should the answer be
+ * lost, it is one that nobody has.
+ */
+export async function orderAccountKey(
+  kms: Context,
+  of: { account: string; requestId: string },
+): Promise<Result<Ordered>> {
+  const { store, hsm } = kms;
+  const about = { caller: null, resource: `account/${of.account}`, requestId: of.requestId };
+  const decision = authorize<null>(store, { action: "kms:account-key", ...about }, checkLives);
+  if (!decision.ok) return decision;
+  try {
+    const master = await hsm.locate(masterKeyName(store.tenant));
+    return ok({ wrapped: await makeAccountKey(kms, master), master });
+  } catch (error) {
+    return failed(kms, "kms:make-account-key", about, error);
+  }
+}
+
+/** Throws unless every item succeeded. */
+async function makeAccountKey(
+  { hsm, ledger }: Pick<Context, "hsm" | "ledger">,
+  master: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const answers = await runBatch(hsm, ledger, (name) =>
+    makeUnder(master, { class: "account", name: name() }),
+  );
+  const [wrapped] = wrappedKeys(answers);
+  if (!wrapped) throw new UnexpectedAnswer("the HSM gave no account key");
+  return wrapped;
+}
