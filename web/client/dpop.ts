@@ -4,10 +4,9 @@
  */
 
 import { utf8 } from "#protocol/bytes.ts";
-import { seconds } from "#protocol/clock.ts";
-import { digest } from "#protocol/digest.ts";
+import { type ProofSubject, proofInput } from "#protocol/dpop.ts";
 import { type EcPublicJwk, jwkFromSpki } from "#protocol/jwk.ts";
-import { jwsInput, jwsToken } from "#protocol/jws.ts";
+import { jwsToken } from "#protocol/jws.ts";
 
 /** A DPoP key: ECDSA P-256, the private half non-extractable, fit for IndexedDB. */
 export interface DpopKey {
@@ -39,33 +38,14 @@ export function isDpopKey(key: Partial<DpopKey> | undefined): key is DpopKey {
   return kind === "private false sign ECDSA P-256";
 }
 
-/** What a proof is about. `url` may carry query and fragment; they are left out as RFC 9449 §4.2 wants. */
-export interface ProofSubject {
-  method: string;
-  url: string;
-  /** The access token that goes with the request; bound by its hash (`ath`). */
-  accessToken?: string | undefined;
-  /** The last `DPoP-Nonce` of the server, if it gave one (RFC 9449 §8). */
-  nonce?: string | undefined;
-}
-
 /** A DPoP proof JWT for one request. `now` is in milliseconds, `id` a fresh unique value (`jti`). */
 export async function createProof(
   key: DpopKey,
-  { method, url, accessToken, nonce }: ProofSubject,
+  subject: ProofSubject,
   now: number = Date.now(),
   id: string = crypto.randomUUID(),
 ): Promise<string> {
-  const { origin, pathname } = new URL(url);
-  const claims = {
-    jti: id,
-    htm: method,
-    htu: origin + pathname,
-    iat: seconds(now),
-    ...(accessToken === undefined ? {} : { ath: await digest(accessToken) }),
-    ...(nonce === undefined ? {} : { nonce }),
-  };
-  const signed = jwsInput({ typ: "dpop+jwt", alg: "ES256", jwk: key.jwk }, claims);
+  const signed = await proofInput(key.jwk, subject, { now, id });
   const signature = await crypto.subtle.sign(
     { name: "ECDSA", hash: "SHA-256" },
     key.privateKey,
