@@ -9,4 +9,5 @@ export type {
   WrappedMasterKey,
 } from "./authorities.ts";
 export { type AccountDataKey, Ladder, type LadderOptions } from "./ladder.ts";
+export { restAuthorities } from "./rest-authorities.ts";
 export type { Message, Step, Watch } from "./step.ts";
