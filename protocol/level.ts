@@ -1,6 +1,6 @@
 /**
  * Release levels: the rung of a tenant's key hierarchy that is rewrapped to an instance. Imports nothing. Imported by
- * protocol/hierarchy, protocol/pki, edge, emulator/hsm and cli.
+ * protocol/hierarchy, protocol/pki, protocol/port, web/microservice, edge, emulator/hsm and cli.
  */
 export const LEVELS = ["data", "account", "master"] as const;
 

@@ -18,6 +18,8 @@ scope.onmessage = async ({ data, ports: [port] }) => {
       hello: async () => ({ version: 1, measurement: "none", instance: null }),
       enrol: none,
       load: none,
+      lock: async () => ({}),
+      prefetch: async () => ({}),
       has: none,
       inspect: none,
       forget: none,

@@ -38,11 +38,18 @@ export type PortClient = {
   forget(): Promise<void>;
   /** Whether the key ring holds the data key of this EDK. */
   has(edk: string): Promise<boolean>;
+  /** Has it drop the keys that it has decrypted, as when the user turns away. */
+  lock(): Promise<void>;
+  /** Has it fetch, still encrypted, what it will need of this account. At level `master`; else it does nothing. */
+  prefetch(account: string): Promise<void>;
   /** Reads the header at the start of `header` (at most 64 KiB are looked at). Not authenticated yet. */
   inspect(header: Uint8Array): Promise<InspectResult>;
-  /** Ciphertext of `source` under a loaded data key. The stream errs rather than ends when anything fails. */
+  /**
+   * Ciphertext of `source` under a loaded data key; without `edk` under the account's current one, which an instance at level
+   * `master` finds itself. The stream errs rather than ends when anything fails.
+   */
   seal(
-    params: { edk: string; context: EncryptionContext },
+    params: { edk?: string | undefined; context: EncryptionContext },
     source: Source,
     options?: StreamOptions,
   ): ReadableStream<Uint8Array<ArrayBuffer>>;
@@ -196,6 +203,12 @@ export function createPortClient(port: MessagePort): PortClient {
       await call("forget", {});
     },
     has: async (edk) => (await call("has", { edk })).loaded,
+    lock: async () => {
+      await call("lock", {});
+    },
+    prefetch: async (account) => {
+      await call("prefetch", { account });
+    },
     inspect: (header) => call("inspect", { header: copyOf(header.subarray(0, 65536)) }),
     seal: (params, source, options) => stream("seal", params, source, options),
     open: (params, source, options) => stream("open", params, source, options),

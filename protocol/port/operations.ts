@@ -2,6 +2,7 @@
 import { enrol } from "../enrolment.ts";
 import { MAX_JWS_LENGTH } from "../keys/length.ts";
 import { load } from "../keys/loading/index.ts";
+import type { Level } from "../level.ts";
 import {
   blob,
   boolean,
@@ -36,21 +37,28 @@ const context = record(16, 1024);
 export type Proof = { type: string; value: string };
 const proof: Shape<Proof> = object({ type: text(0, 64), value: text(0, 16384) });
 
-/** What a microservice says about its enrolment. `notAfter` in ISO 8601; certificates in base64url DER. */
+/**
+ * What a microservice says about its enrolment. `notAfter` in ISO 8601; certificates in base64url DER. `level`: what is
+ * released to it, where that is more than data keys; at level `master` it finds its keys itself.
+ */
 export type InstanceDescription = {
   id: string;
   custodian: string;
   wrappingCertificate: string;
   notAfter: string;
   method: string;
+  level?: Exclude<Level, "data">;
 };
-const instance: Shape<InstanceDescription> = object({
-  id: text(0, 128),
-  custodian: text(0, 1024),
-  wrappingCertificate: base64url(8192),
-  notAfter: text(0, 64),
-  method: text(0, 32),
-});
+const instance: Shape<InstanceDescription> = object(
+  {
+    id: text(0, 128),
+    custodian: text(0, 1024),
+    wrappingCertificate: base64url(8192),
+    notAfter: text(0, 64),
+    method: text(0, 32),
+  },
+  { level: literal("account", "master") },
+);
 
 export type HelloParams = { versions: number[]; custodian: string; proof?: Proof };
 /** `measurement`: SHA-384 of the running bundle, as integrity metadata `sha384-<base64>`; `instance`: null until enrolled (or expired). */
@@ -96,8 +104,15 @@ export const PORT_OPERATIONS = {
     params: object({ header: bytes(65536) }),
     result: object({ edk: jws, context }),
   },
-  /** Streams: `input` is there when the source is a Blob; otherwise chunks follow. They answer by chunks and an end. */
-  seal: { params: object({ edk: jws, context }, { input: blob }), result: object({}) },
+  /** Decrypted keys go from memory (W7). What is needed again is unwrapped or fetched again. */
+  lock: { params: object({}), result: object({}) },
+  /** Keys of an account that will be needed, at level `master`. */
+  prefetch: { params: object({ account: text(1, 64) }), result: object({}) },
+  /**
+   * Streams: `input` is there when the source is a Blob; otherwise chunks follow. They answer by chunks and an end. At level
+   * `master` the microservice finds the key itself, and `edk` is left out.
+   */
+  seal: { params: object({ context }, { edk: jws, input: blob }), result: object({}) },
   open: { params: object({ context }, { input: blob, excerpt }), result: object({}) },
 } as const;
 

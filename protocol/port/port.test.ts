@@ -17,6 +17,8 @@ function handler(overrides: Partial<PortHandler> = {}): PortHandler {
     load: async () => ({ keyId: "k", keyVersion: 1 }),
     forget: async () => ({}),
     has: async () => ({ loaded: true }),
+    lock: async () => ({}),
+    prefetch: async () => ({}),
     inspect: async () => ({ edk, context }),
     seal: pass,
     open: pass,

@@ -18,6 +18,8 @@ export type PortHandler = {
   load(params: Params<"load">): Promise<Result<"load">>;
   forget(params: Params<"forget">): Promise<Result<"forget">>;
   has(params: Params<"has">): Promise<Result<"has">>;
+  lock(params: Params<"lock">): Promise<Result<"lock">>;
+  prefetch(params: Params<"prefetch">): Promise<Result<"prefetch">>;
   inspect(params: Params<"inspect">): Promise<Result<"inspect">>;
   seal(params: Params<"seal">, input: Input, signal: AbortSignal): Promise<Output>;
   open(params: Params<"open">, input: Input, signal: AbortSignal): Promise<Output>;

@@ -19,7 +19,7 @@ import {
   thumbprint,
   trustListPayload,
 } from "#protocol/keys/index.ts";
-import { METHOD_POLICY, parseCertificate, TIER_POLICY } from "#protocol/pki/index.ts";
+import { LEVEL_POLICY, METHOD_POLICY, parseCertificate, TIER_POLICY } from "#protocol/pki/index.ts";
 import type { EnrolmentAnswer, Registration, SessionOwner } from "./registration.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -82,17 +82,24 @@ export function leafExtensions({
   custodian = DN,
   method = "grant",
   tier = "software",
+  level,
 }: {
   usage: number;
   custodian?: string;
   method?: keyof typeof METHOD_POLICY;
   tier?: keyof typeof TIER_POLICY;
+  /** Of a wrapping certificate. */
+  level?: keyof typeof LEVEL_POLICY | undefined;
 }): x509.Extension[] {
   return [
     new x509.BasicConstraintsExtension(false, undefined, true),
     new x509.KeyUsagesExtension(usage, true),
     new x509.SubjectAlternativeNameExtension([{ type: "dn", value: custodian }]),
-    new x509.CertificatePolicyExtension([METHOD_POLICY[method], TIER_POLICY[tier]]),
+    new x509.CertificatePolicyExtension([
+      METHOD_POLICY[method],
+      TIER_POLICY[tier],
+      ...(level ? [LEVEL_POLICY[level]] : []),
+    ]),
   ];
 }
 
@@ -177,7 +184,9 @@ export async function makeAuthority() {
         const enrolled: EnrolmentAnswer = {
           instance: "i-1",
           method: "grant",
-          identityCertificate: encodeBase64url(await leaf(identity, digitalSignature, said)),
+          identityCertificate: encodeBase64url(
+            await leaf(identity, digitalSignature, { ...said, level: undefined }),
+          ),
           wrappingCertificate: encodeBase64url(await leaf(wrapping, keyEncipherment, said)),
           chain,
           trust,

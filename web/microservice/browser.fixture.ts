@@ -10,6 +10,7 @@ import {
   type Ended,
   type InstanceRecord,
   type LoadedKeyRecord,
+  type MicroserviceOptions,
   type Peers,
   type Store,
 } from "./index.ts";
@@ -47,7 +48,11 @@ export class TestBrowser {
   }
 
   /** A tab, or the same one after a reload. */
-  start(registration = this.registration(), origin = ORIGIN) {
+  start(
+    registration = this.registration(),
+    origin = ORIGIN,
+    more: Pick<MicroserviceOptions, "authorities" | "watch"> = {},
+  ) {
     const captured = captureCrypto(crypto);
     const counting = {
       ...captured,
@@ -70,6 +75,7 @@ export class TestBrowser {
       now: () => this.now,
       schedule: (task, delay) => this.#timers.push({ task, at: this.now + delay }),
       timeToLive: 60_000,
+      ...more,
     });
     const { port1, port2 } = new MessageChannel();
     servePort(port2, microservice, { onUnexpected: (error) => console.error(error) });

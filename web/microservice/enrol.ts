@@ -6,7 +6,9 @@ import { seconds } from "#protocol/clock.ts";
 import type { Enrol } from "#protocol/enrolment.ts";
 import { CofferError } from "#protocol/error.ts";
 import { type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
+import type { Level } from "#protocol/level.ts";
 import {
+  instanceLevel,
   instanceTier,
   parseCertificate,
   signedRequest,
@@ -100,7 +102,7 @@ export async function enrol(handed: Enrol, ceremony: Ceremony): Promise<Instance
 export async function verifyInstance(
   record: InstanceRecord,
   { subtle, rootKey, minSerial, now }: Pick<Ceremony, "subtle" | "rootKey" | "minSerial" | "now">,
-): Promise<{ trust: TrustList; tier: Tier }> {
+): Promise<{ trust: TrustList; tier: Tier; level: Level }> {
   checkInstanceKeys(record.identityKey, record.wrappingKey);
   if (!(now < record.notAfter)) throw new CofferError("instance-expired");
   const chain = record.chain.map((der) => parseCertificate(der));
@@ -113,5 +115,5 @@ export async function verifyInstance(
   const tier = await verify(record.identityCertificate, "identity");
   if ((await verify(record.wrappingCertificate, "wrapping")) !== tier) throw new TypeError("two tiers");
   const trust = await verifyTrustList(record.trust, rootKey, seconds(now), minSerial);
-  return { trust, tier };
+  return { trust, tier, level: instanceLevel(parseCertificate(record.wrappingCertificate)) };
 }

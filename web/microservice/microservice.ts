@@ -4,8 +4,9 @@ import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
 import { type Header, open, openExcerpt, parseHeader, seal } from "#protocol/envelope/index.ts";
-import { CofferError, codeOf } from "#protocol/error.ts";
+import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
 import { canonicalJws, edkDigests, edkProviderInfo, type TrustList } from "#protocol/keys/index.ts";
+import type { Level } from "#protocol/level.ts";
 import { evaluate, type KeyOperation, type Tier } from "#protocol/policy/index.ts";
 import {
   type EncryptionContext,
@@ -15,7 +16,9 @@ import {
 } from "#protocol/port/index.ts";
 import type { Crypto } from "./crypto.ts";
 import { enrol, verifyInstance } from "./enrol.ts";
+import { edkOf, keyOf, PROVIDER } from "./header.ts";
 import { generateInstanceKeys, type InstanceKeys } from "./keys.ts";
+import { type Authorities, Ladder, type Step, type TokenOptions, type Watch } from "./ladder/index.ts";
 import { loadKey } from "./loading.ts";
 import type { Peers } from "./peers.ts";
 import type { Registration } from "./registration.ts";
@@ -23,8 +26,10 @@ import { endOf, KeyRing, type LoadedKey } from "./ring.ts";
 import { settleSessions } from "./sessions.ts";
 import { type InstanceRecord, loadOf, STORE_VERSION, type Store } from "./store.ts";
 
-const PROVIDER = "coffer";
 const PURPOSES = ["document", "metadata"];
+/** What a KMS that is not this deployment's gets to: the instance does not begin. */
+const UNTRUE: ReadonlySet<ErrorCode> = new Set(["key-refused", "key-superseded", "key-unusable"]);
+const TIME_TO_LIVE = 10 * 60_000;
 
 export type MicroserviceOptions = {
   crypto: Crypto;
@@ -43,6 +48,12 @@ export type MicroserviceOptions = {
   timeToLive?: number;
   /** Other instances of this browser; none where there is but one. */
   peers?: Peers;
+  /** KMS and IAM for an instance at level `master`; without them it does as one at level `data`. */
+  authorities?(of: Omit<TokenOptions, "rest" | "vault">): Authorities;
+  /** Milliseconds that encrypted keys are used after they came, at level `master`. Default: one hour. */
+  copiesTimeToLive?: number;
+  /** Told of every message and key of the ladder, in order. */
+  watch?: Watch;
   /** Asks the host to keep the store when space runs out; called once an instance has been stored. */
   persist?(): Promise<unknown>;
 };
@@ -52,14 +63,16 @@ export type Microservice = PortHandler & {
   clear(): void;
 };
 
-type Live = { record: InstanceRecord; trust: TrustList; tier: Tier };
+type Verified = { record: InstanceRecord; trust: TrustList; tier: Tier; level: Level };
+/** `ladder`: at level `master`. */
+type Live = Verified & { ladder: Ladder | undefined };
 
 /** Makes a microservice. It knows its custodian after the first hello, and serves that one alone (M13). */
 export function createMicroservice(options: MicroserviceOptions): Microservice {
   const { crypto, store, origin, rootKey, now, peers } = options;
   const { subtle } = crypto;
   const root = encodeBase64url(rootKey);
-  const ring = new KeyRing<LoadedKey>({ timeToLive: 10 * 60_000, ...options });
+  const ring = new KeyRing<LoadedKey>({ timeToLive: TIME_TO_LIVE, ...options });
   let custodian: string | undefined;
   let live: Live | undefined;
   let keys: Promise<InstanceKeys> | undefined;
@@ -84,15 +97,33 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     return live;
   }
 
-  /** Takes an instance into use, until its certificates end. */
-  function begin(begun: Live): Live {
+  /** Takes an instance into use, until its certificates end. At level `master` it first knows its KMS (W4, W9). */
+  async function begin(verified: Verified): Promise<Live> {
+    live?.ladder?.end();
+    const begun = { ...verified, ladder: ladderOf(verified) };
     live = begun;
     const { notAfter } = begun.record;
     options.schedule(() => {
       if (live === begun) end();
       void store.deleteEnded({ live: undefined, now: now() }).catch(() => {});
     }, notAfter - now());
+    await begun.ladder?.start().catch((error: unknown) => {
+      // Who could not answer is asked again when the first key is wanted.
+      if (!UNTRUE.has(codeOf(error))) return;
+      if (live === begun) live = undefined;
+      throw error;
+    });
     return begun;
+  }
+
+  function ladderOf({ record, trust, level }: Verified): Ladder | undefined {
+    const { authorities, watch } = options;
+    if (level !== "master" || !authorities) return undefined;
+    watch?.({ step: "read", what: "app-specific key" });
+    const { wrappingKey, wrappingCertificate, custodian } = record;
+    const of = { timeToLive: TIME_TO_LIVE, ...options, trust, wrappingKey, wrappingCertificate };
+    const asked = authorities({ crypto, record, now, watch });
+    return new Ladder({ ...of, tenant: tenantOf(custodian), authorities: asked });
   }
 
   /** The key of an EDK, from the ring, or unwrapped from the store again, with every check made again. */
@@ -116,11 +147,16 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     }
   }
 
-  /** The key for an operation that policy allows, in a context that is the key's own. */
-  async function use(edk: string, operation: KeyOperation, context: EncryptionContext): Promise<LoadedKey> {
-    const { record, tier } = enrolled();
+  /** A loaded key. Throws `key-missing`. */
+  async function loadedKey(edk: string): Promise<LoadedKey> {
     const loaded = await find(edk);
     if (!loaded) throw new CofferError("key-missing");
+    return loaded;
+  }
+
+  /** The key, for an operation that policy allows, in a context that is the key's own. */
+  function allowed<K extends LoadedKey>(loaded: K, operation: KeyOperation, context: EncryptionContext): K {
+    const { record, tier } = enrolled();
     const { tenant, account, purpose } = context;
     if (tenant !== loaded.edk.tenant || account !== loaded.edk.account || !PURPOSES.includes(purpose ?? "")) {
       throw new CofferError("context-mismatch");
@@ -160,6 +196,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
   function end(): void {
     ended++;
     ring.clear();
+    live?.ladder?.end();
     live = undefined;
     keys = undefined;
     session = undefined;
@@ -176,11 +213,16 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       const began = ended;
       const found = live ?? (await restore(custodian));
       if (ended !== began) throw new CofferError("no-session");
-      if (!live && found) begin(found);
+      if (!live && found) await begin(found);
+      if (ended !== began) throw new CofferError("no-session");
       const valid = live && now() < live.record.notAfter ? live.record : null;
       // The keys are made while the custodian fetches its grant.
       if (!valid) void prepareKeys();
-      return { version: PORT_VERSION, measurement: options.measurement, instance: valid && describe(valid) };
+      return {
+        version: PORT_VERSION,
+        measurement: options.measurement,
+        instance: valid && describe(valid, live?.level),
+      };
     },
 
     async enrol(handed) {
@@ -209,10 +251,11 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
         throw new CofferError("no-session");
       }
       ring.clear();
-      begin({ record, ...verified });
+      await begin({ record, ...verified });
+      if (ended !== began) throw new CofferError("no-session");
       // The browser may refuse; then the instance enrols again one day.
       void options.persist?.().catch(() => {});
-      return describe(record);
+      return describe(record, verified.level);
     },
 
     async load(load) {
@@ -237,6 +280,16 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       return { loaded: (await find(edk)) !== undefined };
     },
 
+    async lock() {
+      lock();
+      return {};
+    },
+
+    async prefetch({ account }) {
+      await enrolled().ladder?.prefetch(account);
+      return {};
+    },
+
     async inspect({ header }) {
       const parsed = parseHeader(new Uint8Array(header));
       if (!parsed) throw new CofferError("decrypt-failed");
@@ -245,8 +298,8 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
 
     async seal({ edk, context }, input, signal) {
       const { signal: alive } = life;
-      const { key, edk: metadata } = await use(edk, "encrypt", context);
-      const encryptedDataKey = utf8(canonicalJws(edk));
+      const { key, edk: metadata, jws } = await sealingKey(edk, context);
+      const encryptedDataKey = utf8(canonicalJws(jws));
       const encryptedDataKeys = [
         { providerId: PROVIDER, providerInfo: utf8(edkProviderInfo(metadata)), encryptedDataKey },
       ];
@@ -258,9 +311,10 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     async open({ context, excerpt }, input, signal) {
       const dataKey = async (header: Header) => {
         // The header's context equals this one by now, so a key of another account is a document put together by hand.
-        const loaded = await use(edkOf(header), "decrypt", context).catch((error: unknown) => {
+        const loaded = await openingKey(header, context).catch((error: unknown) => {
           throw codeOf(error) === "context-mismatch" ? new CofferError("decrypt-failed") : error;
         });
+        tell({ step: "decrypt", what: "document", account: context.account ?? "" });
         return loaded.key;
       };
       const options = { subtle, dataKey, context, signal: AbortSignal.any([signal, life.signal]) };
@@ -274,8 +328,38 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       return {};
     },
 
-    clear: () => ring.clear(),
+    clear: lock,
   };
+
+  function lock(): void {
+    ring.clear();
+    live?.ladder?.lock();
+  }
+
+  function tell(step: Step): void {
+    if (live?.ladder) options.watch?.(step);
+  }
+
+  /** The key to seal with: a loaded one, or at level `master`, where none is named, the account's current one (W4). */
+  async function sealingKey(edk: string | undefined, context: EncryptionContext) {
+    const { ladder } = enrolled();
+    if (edk !== undefined) return { ...allowed(await loadedKey(edk), "encrypt", context), jws: edk };
+    const { account = "" } = context;
+    tell({ step: "receive", what: "data", account });
+    if (!ladder) throw new CofferError("key-missing");
+    const key = allowed(await ladder.sealing(account), "encrypt", context);
+    tell({ step: "encrypt", what: "data", account });
+    return key;
+  }
+
+  /** The key that a header names; at level `master` the instance asks for it (W2). */
+  async function openingKey(header: Header, context: EncryptionContext): Promise<LoadedKey> {
+    const { ladder } = enrolled();
+    const { account = "" } = context;
+    if (!ladder) return allowed(await loadedKey(edkOf(header)), "decrypt", context);
+    tell({ step: "receive", what: "document", account });
+    return allowed(await ladder.opening(account, keyOf(header)), "decrypt", context);
+  }
 
   function prepareKeys(): Promise<InstanceKeys> {
     if (!keys) {
@@ -289,7 +373,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
   }
 
   /** The stored instance of this custodian, if it still holds in every respect. */
-  async function restore(name: string): Promise<Live | undefined> {
+  async function restore(name: string): Promise<Verified | undefined> {
     const record = await store.instance(origin, name);
     if (!record) return undefined;
     try {
@@ -301,22 +385,18 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
   }
 }
 
-/** The EDK in a header that is not authenticated yet: the one that Coffer's KMS made, with the lower s. */
-function edkOf(header: Header): string {
-  const own = header.encryptedDataKeys.filter((key) => key.providerId === PROVIDER);
-  const [only] = own;
-  if (!only || own.length > 1) throw new CofferError("decrypt-failed");
-  const text = new TextDecoder().decode(only.encryptedDataKey);
-  if (!/^[A-Za-z0-9_.-]{1,8192}$/.test(text)) throw new CofferError("decrypt-failed");
-  return canonicalJws(text);
+/** Of a Distinguished Name as the IAM forms it: nothing in it needs escaping. */
+function tenantOf(custodian: string): string {
+  return custodian.slice(custodian.lastIndexOf(",O=") + 3);
 }
 
-function describe(record: InstanceRecord): InstanceDescription {
+function describe(record: InstanceRecord, level?: Level): InstanceDescription {
   return {
     id: record.id,
     custodian: record.custodian,
     wrappingCertificate: encodeBase64url(record.wrappingCertificate),
     notAfter: new Date(record.notAfter).toISOString(),
     method: record.method,
+    ...(level === undefined || level === "data" ? {} : { level }),
   };
 }

@@ -10,6 +10,7 @@ import {
   captureCrypto,
   createMicroservice,
   openStore,
+  restAuthorities,
   restRegistration,
 } from "#web/microservice/index.ts";
 
@@ -50,6 +51,7 @@ function serve(origin: string, measurement: string): Promise<PortHandler> {
         crypto,
         store,
         registration: restRegistration(send, ownOrigin),
+        authorities: (of) => restAuthorities({ ...of, fetch: send, vault: ownOrigin }),
         rootKey,
         origin,
         measurement,
@@ -71,6 +73,8 @@ function refuseAll(code: ErrorCode): PortHandler {
     load: refuse,
     forget: refuse,
     has: refuse,
+    lock: refuse,
+    prefetch: refuse,
     inspect: refuse,
     seal: refuse,
     open: refuse,

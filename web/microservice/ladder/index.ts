@@ -11,3 +11,4 @@ export type {
 export { type AccountDataKey, Ladder, type LadderOptions } from "./ladder.ts";
 export { restAuthorities } from "./rest-authorities.ts";
 export type { Message, Step, Watch } from "./step.ts";
+export type { TokenOptions } from "./token.ts";

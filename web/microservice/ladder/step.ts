@@ -4,7 +4,13 @@
  */
 export type Step =
   | ({ step: "ask" | "get" } & Message)
-  | { step: "decrypt" | "drop"; what: KeyName; account?: string; key?: string };
+  | { step: "decrypt" | "drop"; what: KeyName; account?: string; key?: string }
+  /** At start-up. */
+  | { step: "read"; what: "app-specific key" }
+  /** Of a custodian, to seal or to open. */
+  | { step: "receive"; what: "data" | "document"; account: string }
+  | { step: "encrypt"; what: "data"; account: string }
+  | { step: "decrypt"; what: "document"; account: string };
 
 /** To KMS or IAM. `key`: `<keyId>.<keyVersion>` of a data key, the id of an account key or master key. */
 export type Message = { whom: "KMS" | "IAM"; what: What; account?: string; key?: string };
