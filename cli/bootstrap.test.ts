@@ -1,22 +1,10 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { openHsm } from "#edge/hsm/client.ts";
 import { type TestHsm, testHsm } from "#emulator/hsm/testing/deployment.ts";
-import {
-  IDENTITY,
-  KEY,
-  masterKeyName,
-  named,
-  POLICY,
-  policy,
-  policyAttribute,
-  SIGNER,
-  TRUST_LIST,
-  USAGE,
-} from "#protocol/hierarchy/index.ts";
+import { IDENTITY, SIGNER, TRUST_LIST } from "#protocol/hierarchy/index.ts";
 import { verifyTrustList } from "#protocol/keys/index.ts";
 import { decodeRequest, encodeResponse, type KmipClient } from "#protocol/kmip/index.ts";
-import { LEVELS, type Level } from "#protocol/level.ts";
-import { bootstrap, OtherLevel } from "./bootstrap.ts";
+import { bootstrap } from "./bootstrap.ts";
 
 const YEAR = 365 * 24 * 3600_000;
 const START = Date.now();
@@ -93,36 +81,4 @@ it("signs a new list when a key is another, and keeps those whose signatures are
   expect(kids(after, "edk")).toHaveLength(2);
   expect(kids(after, "edk")).toContain(kids(before, "edk")[0]);
   expect(await run(START)).toEqual(after);
-});
-
-it("W1 makes a tenant's master key for a level, which it never takes for another", async () => {
-  const make = (name: string, level: Level) => bootstrap(officer, [{ name, level }], new Date(START));
-  const attributesOf = async (tenant: string) => {
-    const uniqueIdentifier = await find(masterKeyName(tenant));
-    return (await officer.request("GetAttributes", { uniqueIdentifier, attributeReference: [] })).attributes;
-  };
-  for (const level of LEVELS) {
-    await make(level, level);
-    expect(await attributesOf(level)).toMatchObject({ extractable: level === "master", sensitive: true });
-    expect(policyAttribute(await attributesOf(level), POLICY.level)).toBe(level);
-    await make(level, level);
-    for (const other of LEVELS)
-      if (other !== level) await expect(make(level, other)).rejects.toThrow(OtherLevel);
-  }
-  const refusal = "master key of data was made for level data, not account";
-  await expect(make("data", "account")).rejects.toThrow(refusal);
-});
-
-it("W1 takes a master key of before there were levels for one of the level data", async () => {
-  await officer.request("Create", {
-    objectType: "SymmetricKey",
-    attributes: {
-      ...{ ...KEY, name: named(masterKeyName("early")), cryptographicUsageMask: [...USAGE.master] },
-      ...{ activationDate: new Date(START), vendorAttributes: [policy(POLICY.class, "master")] },
-    },
-  });
-  await expect(bootstrap(officer, [{ name: "early", level: "master" }], new Date(START))).rejects.toThrow(
-    OtherLevel,
-  );
-  await bootstrap(officer, [{ name: "early", level: "data" }], new Date(START));
 });

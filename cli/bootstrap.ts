@@ -16,21 +16,15 @@ import {
   type Domain,
   EVERYBODY,
   INSTANCES_CA,
-  KEY,
-  masterKeyName,
   named,
   POLICY,
-  type PolicyAttribute,
   PURPOSES,
   policy,
-  policyAttribute,
   ROOT_CA,
   SIGN_TYPE,
   SIGNER,
   TRUST_LIST,
-  USAGE,
   users,
-  VENDOR,
 } from "#protocol/hierarchy/index.ts";
 import { jwsParts } from "#protocol/jws.ts";
 import {
@@ -42,25 +36,16 @@ import {
   trustListPayload,
   verifyTrustList,
 } from "#protocol/keys/index.ts";
-import type { Attributes, KmipClient } from "#protocol/kmip/index.ts";
-import { DEFAULT_LEVEL, type Level } from "#protocol/level.ts";
+import type { KmipClient } from "#protocol/kmip/index.ts";
+import { ensurePolicy, locate } from "./hsm-object.ts";
+import { ensureMasterKey, type TenantKey } from "./master-key.ts";
 
 const YEAR = 365 * 24 * 3600 * 1000;
-
-/** A tenant as the officer makes its master key. */
-export interface TenantKey {
-  name: string;
-  /** What its master key is for; it can never be given another. */
-  level: Level;
-}
 
 export interface Bootstrapped {
   /** The root CA's public key, DER SubjectPublicKeyInfo: what a build of the microservice pins. */
   rootKey: Uint8Array;
 }
-
-/** A tenant's master key was made for another release level. */
-export class OtherLevel extends Error {}
 
 /** Makes what is missing. `hsm` is a client with the officer's identity. Throws `OtherLevel`. */
 export async function bootstrap(hsm: KmipClient, tenants: TenantKey[], now: Date): Promise<Bootstrapped> {
@@ -83,62 +68,8 @@ export async function bootstrap(hsm: KmipClient, tenants: TenantKey[], now: Date
     keys.push({ ...(await publicJwk(spki)), use: "sig", purpose });
   }
   await trustList(hsm, root, keys, now);
-  for (const tenant of tenants) await masterKey(hsm, tenant, now);
+  for (const tenant of tenants) await ensureMasterKey(hsm, tenant, now);
   return { rootKey: root };
-}
-
-/**
- * Makes the tenant's master key (AES-256, class `master`) if it has none. The HSM releases what the level says to
- * recipients of this tenant only.
- */
-async function masterKey(hsm: KmipClient, { name: tenant, level }: TenantKey, now: Date): Promise<void> {
-  const name = masterKeyName(tenant);
-  const found = await locate(hsm, name, "SymmetricKey");
-  if (found) {
-    const made = (await readPolicy(hsm, found, POLICY.level)) ?? DEFAULT_LEVEL;
-    if (made !== level)
-      throw new OtherLevel(
-        `The master key of ${tenant} was made for level ${made}, not ${level}: a level is for good, since what left the HSM cannot come back`,
-      );
-    return ensureAttribute(hsm, found, POLICY.tenant, tenant);
-  }
-  await hsm.request("Create", {
-    objectType: "SymmetricKey",
-    attributes: {
-      name: named(name),
-      ...KEY,
-      cryptographicUsageMask: [...USAGE.master],
-      sensitive: true,
-      extractable: level === "master",
-      activationDate: now,
-      vendorAttributes: [
-        policy(POLICY.class, "master"),
-        policy(POLICY.level, level),
-        policy(POLICY.tenant, tenant),
-        users("iam", "kms"),
-      ],
-    },
-  });
-}
-
-/** Gives an object of an earlier release a policy attribute that it does not have yet. */
-async function ensureAttribute(
-  hsm: KmipClient,
-  uniqueIdentifier: string,
-  name: PolicyAttribute,
-  value: string,
-): Promise<void> {
-  if ((await readPolicy(hsm, uniqueIdentifier, name)) !== undefined) return;
-  const newAttribute = { vendorAttributes: [policy(name, value)] };
-  await hsm.request("AddAttribute", { uniqueIdentifier, newAttribute });
-}
-
-async function readPolicy(hsm: KmipClient, uniqueIdentifier: string, name: PolicyAttribute) {
-  const { attributes } = await hsm.request("GetAttributes", {
-    uniqueIdentifier,
-    attributeReference: [{ vendorIdentification: VENDOR, attributeName: name }],
-  });
-  return policyAttribute(attributes, name);
 }
 
 interface KeyPairOrder {
@@ -186,7 +117,7 @@ async function keyPair(
     publicKey = made.publicKeyUniqueIdentifier;
   } else if (signs) {
     const privateKey = await locate(hsm, key, "PrivateKey");
-    if (privateKey) await ensureAttribute(hsm, privateKey, POLICY.signType, signs);
+    if (privateKey) await ensurePolicy(hsm, privateKey, POLICY.signType, signs);
   }
   const { object } = await hsm.request("Get", { uniqueIdentifier: publicKey, keyFormatType: "X_509" });
   const value = object.publicKey?.keyBlock.keyValue;
@@ -318,13 +249,4 @@ function signer(hsm: KmipClient): Signer {
       return derToRaw(signed.signatureData);
     },
   };
-}
-
-async function locate(
-  hsm: KmipClient,
-  name: string,
-  objectType: Attributes["objectType"],
-): Promise<string | undefined> {
-  const { uniqueIdentifier } = await hsm.request("Locate", { attributes: { name: named(name), objectType } });
-  return uniqueIdentifier?.[0];
 }

@@ -11,6 +11,7 @@ Usage: ${COFFER} COMMAND [options]
 
   start           run everything on this machine: HSM emulator, edge worker, document page
   init            make a deployment's keys in its HSM
+  rotate          give a tenant a new master key
   hsm             run the HSM emulator alone, for any KMIP client
   seal FILE …     encrypt files here and store the result
   open DOCUMENT   fetch a document, decrypt it here and write it to a file
@@ -34,6 +35,10 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   init: async () => {
     const { init, INIT_HELP } = await import("./init.ts");
     return { run: init, help: INIT_HELP };
+  },
+  rotate: async () => {
+    const { rotate, ROTATE_HELP } = await import("./rotate.ts");
+    return { run: rotate, help: ROTATE_HELP };
   },
   hsm: async () => {
     const { hsm, HSM_HELP } = await import("./hsm.ts");

@@ -36,6 +36,7 @@ export {
   masterKeyName,
   named,
   recipientNames,
+  replacedMasterKeyName,
   TRUST_LIST,
   transientName,
 } from "./names.ts";

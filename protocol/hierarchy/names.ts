@@ -19,6 +19,11 @@ export function masterKeyName(tenant: string): string {
   return `coffer/tenant/${tenant}/master`;
 }
 
+/** A master key that another has replaced, by its identifier. */
+export function replacedMasterKeyName(tenant: string, key: string): string {
+  return `${masterKeyName(tenant)}/${key}`;
+}
+
 /** What is registered of an instance: its public wrapping key, and the certificate over it. */
 export function recipientNames(instance: string): { key: string; certificate: string } {
   return { key: `instance/${instance}/key`, certificate: `instance/${instance}/certificate` };

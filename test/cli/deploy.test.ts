@@ -151,3 +151,18 @@ it("coffer init makes the master keys of several tenants, and later those of new
   for (const wrong of ["Umbrella", "a".repeat(64)])
     expect(await run([...init, "--tenant", wrong], dir), wrong).toMatchObject({ code: 2 });
 });
+
+it("W12 coffer rotate gives a tenant a new master key, tells of it again, and ends the old one", async () => {
+  const rotate = ["rotate", ...init.slice(1)];
+  const begun = await run(rotate, dir);
+  expect(begun, begun.stderr).toMatchObject({ code: 0 });
+  expect(begun.stdout).toMatch(/^The master key of acme is \S+, in place of \S+\.\n.*--retire/);
+  expect(await run(rotate, dir)).toMatchObject({ code: 0, stdout: begun.stdout });
+  const retired = await run([...rotate, "--retire"], dir);
+  expect(retired, retired.stderr).toMatchObject({ code: 0 });
+  expect(retired.stdout).toContain("is destroyed");
+  expect((await run([...rotate, "--retire"], dir)).stdout).toContain("No old master key");
+  const nobody = rotate.map((arg) => (arg === "acme" ? "nobody" : arg));
+  const { code, stderr } = await run(nobody, dir);
+  expect(`${code} ${stderr}`).toMatch(/^1 nobody has no master key/);
+});

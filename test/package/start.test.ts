@@ -32,7 +32,18 @@ it("the command runs, and names what a command needs and is not installed", () =
       encoding: "utf8",
       cwd: withoutPeers.folder,
     });
-  for (const name of ["start", "init", "hsm", "seal", "open", "list", "export", "audit", undefined]) {
+  for (const name of [
+    "start",
+    "init",
+    "rotate",
+    "hsm",
+    "seal",
+    "open",
+    "list",
+    "export",
+    "audit",
+    undefined,
+  ]) {
     const { status, stdout } = coffer(...(name === undefined ? [] : [name]), "--help");
     expect(stdout).toMatch(new RegExp(`(Example|Usage)s?: npx coffer ${name ?? "COMMAND"}`));
     // What is a clone's is said to be.

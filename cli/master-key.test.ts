@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type TestHsm, testHsm } from "#emulator/hsm/testing/deployment.ts";
+import {
+  IDENTITY,
+  KEY,
+  masterKeyName,
+  named,
+  POLICY,
+  policy,
+  policyAttribute,
+  USAGE,
+} from "#protocol/hierarchy/index.ts";
+import type { KmipClient } from "#protocol/kmip/index.ts";
+import { LEVELS, type Level } from "#protocol/level.ts";
+import { ensureMasterKey, NoMasterKey, OtherLevel, retireMasterKey, rotateMasterKey } from "./master-key.ts";
+
+const NOW = new Date();
+let test: TestHsm;
+let officer: KmipClient;
+
+beforeAll(async () => {
+  test = await testHsm();
+  officer = test.as(IDENTITY.officer);
+});
+afterAll(() => test.close());
+
+async function find(nameValue: string): Promise<string> {
+  const { uniqueIdentifier } = await officer.request("Locate", { attributes: { name: named(nameValue) } });
+  expect(uniqueIdentifier).toHaveLength(1);
+  return uniqueIdentifier[0]!;
+}
+
+it("W1 makes a tenant's master key for a level, which it never takes for another", async () => {
+  const make = (name: string, level: Level) => ensureMasterKey(officer, { name, level }, NOW);
+  const attributesOf = async (tenant: string) => {
+    const uniqueIdentifier = await find(masterKeyName(tenant));
+    return (await officer.request("GetAttributes", { uniqueIdentifier, attributeReference: [] })).attributes;
+  };
+  for (const level of LEVELS) {
+    await make(level, level);
+    expect(await attributesOf(level)).toMatchObject({ extractable: level === "master", sensitive: true });
+    expect(policyAttribute(await attributesOf(level), POLICY.level)).toBe(level);
+    await make(level, level);
+    for (const other of LEVELS)
+      if (other !== level) await expect(make(level, other)).rejects.toThrow(OtherLevel);
+  }
+  const refusal = "master key of data was made for level data, not account";
+  await expect(make("data", "account")).rejects.toThrow(refusal);
+});
+
+it("W1 takes a master key of before there were levels for one of the level data", async () => {
+  await officer.request("Create", {
+    objectType: "SymmetricKey",
+    attributes: {
+      ...{ ...KEY, name: named(masterKeyName("early")), cryptographicUsageMask: [...USAGE.master] },
+      ...{ activationDate: NOW, vendorAttributes: [policy(POLICY.class, "master")] },
+    },
+  });
+  await expect(ensureMasterKey(officer, { name: "early", level: "master" }, NOW)).rejects.toThrow(OtherLevel);
+  await ensureMasterKey(officer, { name: "early", level: "data" }, NOW);
+});
+
+async function stateOf(uniqueIdentifier: string) {
+  const attributeReference = ["state" as const];
+  return (await officer.request("GetAttributes", { uniqueIdentifier, attributeReference })).attributes.state;
+}
+
+it("W12 gives a tenant a new master key of the same level, under the name of the old one", async () => {
+  for (const level of LEVELS) {
+    const name = `rotated-${level}`;
+    await ensureMasterKey(officer, { name, level }, NOW);
+    const before = await find(masterKeyName(name));
+    const { replaced, successor } = await rotateMasterKey(officer, name, NOW);
+    expect(replaced).toBe(before);
+    expect(await find(masterKeyName(name))).toBe(successor);
+    expect([await stateOf(replaced), await stateOf(successor)]).toEqual(["Active", "Active"]);
+    // Bootstrapping goes on with the new one.
+    await ensureMasterKey(officer, { name, level }, NOW);
+    expect(await find(masterKeyName(name))).toBe(successor);
+  }
+});
+
+it("W12 tells of the rotation under way until the old key is retired", async () => {
+  const name = "resumed";
+  await ensureMasterKey(officer, { name, level: "data" }, NOW);
+  expect(await retireMasterKey(officer, name)).toBeUndefined();
+  const first = await rotateMasterKey(officer, name, NOW);
+  expect(await rotateMasterKey(officer, name, NOW)).toEqual(first);
+  expect(await retireMasterKey(officer, name)).toBe(first.replaced);
+  expect(await stateOf(first.replaced)).toBe("Destroyed");
+  expect(await retireMasterKey(officer, name)).toBeUndefined();
+  const second = await rotateMasterKey(officer, name, NOW);
+  expect(second.replaced).toBe(first.successor);
+  // Cut off between its two steps, retiring is taken up again, and is in nobody's way.
+  await officer.request("Revoke", {
+    uniqueIdentifier: second.replaced,
+    revocationReason: { revocationReasonCode: "Superseded" },
+  });
+  expect(await retireMasterKey(officer, name)).toBe(second.replaced);
+  expect(await stateOf(second.replaced)).toBe("Destroyed");
+});
+
+it("W12 leaves everything as it was where the HSM refuses the successor", async () => {
+  const name = "refused";
+  await ensureMasterKey(officer, { name, level: "data" }, NOW);
+  const before = await find(masterKeyName(name));
+  await officer.request("Revoke", {
+    uniqueIdentifier: before,
+    revocationReason: { revocationReasonCode: "CessationOfOperation" },
+  });
+  await expect(rotateMasterKey(officer, name, NOW)).rejects.toThrow("not at work");
+  expect(await find(masterKeyName(name))).toBe(before);
+});
+
+it("W12 rotates no key of a tenant that has none", async () => {
+  await expect(rotateMasterKey(officer, "nobody", NOW)).rejects.toThrow(NoMasterKey);
+  await expect(retireMasterKey(officer, "nobody")).rejects.toThrow(NoMasterKey);
+});

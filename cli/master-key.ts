@@ -1,0 +1,151 @@
+/** What the officer does with the master key of a tenant (class `master`, AES-256): made, replaced, retired; all inside the HSM. */
+
+import {
+  isLive,
+  KEY,
+  masterKeyName,
+  named,
+  POLICY,
+  policy,
+  replacedMasterKeyName,
+  USAGE,
+  users,
+} from "#protocol/hierarchy/index.ts";
+import { type Attributes, item, type KmipClient, payloadOf } from "#protocol/kmip/index.ts";
+import { DEFAULT_LEVEL, type Level } from "#protocol/level.ts";
+import { ensurePolicy, locate, readPolicy } from "./hsm-object.ts";
+
+/** A tenant as the officer makes its master key. */
+export interface TenantKey {
+  name: string;
+  /** What its master key is for; it can never be given another. */
+  level: Level;
+}
+
+/** A tenant's master key was made for another release level. */
+export class OtherLevel extends Error {}
+
+/** The tenant has no master key. */
+export class NoMasterKey extends Error {}
+
+/**
+ * Makes the tenant's master key if it has none. The HSM releases what the level says to recipients of this tenant only.
+ * Throws `OtherLevel`.
+ */
+export async function ensureMasterKey(hsm: KmipClient, tenant: TenantKey, now: Date): Promise<void> {
+  const found = await locate(hsm, masterKeyName(tenant.name), "SymmetricKey");
+  if (!found) {
+    await hsm.request("Create", newMasterKey(tenant, now));
+    return;
+  }
+  const made = await levelOf(hsm, found);
+  if (made !== tenant.level)
+    throw new OtherLevel(
+      `The master key of ${tenant.name} was made for level ${made}, not ${tenant.level}: a level is for good, since what left the HSM cannot come back`,
+    );
+  await ensurePolicy(hsm, found, POLICY.tenant, tenant.name);
+}
+
+/** A rotation under way: identifiers of the key that is replaced, and of the one that has taken its name. */
+export interface Rotation {
+  replaced: string;
+  successor: string;
+}
+
+/**
+ * Gives the tenant a new master key in place of the one that it has (W12): account keys are made under the new one from
+ * now on, and the KMS can have those of the old one wrapped under it. One rotation at a time: asked again before the old
+ * key is retired, it tells of the one under way. Throws `NoMasterKey`.
+ */
+export async function rotateMasterKey(hsm: KmipClient, tenant: string, now: Date): Promise<Rotation> {
+  const current = await currentMasterKey(hsm, tenant);
+  const before = await replacedKey(hsm, current);
+  if (before?.live) return { replaced: before.uid, successor: current };
+  const level = await levelOf(hsm, current);
+  // The name passes on in one step: at no time has the tenant two keys of that name, or none.
+  const answers = await hsm.batch(
+    [
+      item("ModifyAttribute", {
+        uniqueIdentifier: current,
+        newAttribute: { name: named(replacedMasterKeyName(tenant, current)) },
+      }),
+      item("Create", newMasterKey({ name: tenant, level }, now, current)),
+    ] as const,
+    { batchErrorContinuationOption: "Undo", batchOrderOption: true },
+  );
+  // The refusal, where there is one, is the second's: then the first was undone.
+  const { uniqueIdentifier: successor } = payloadOf(answers[1]);
+  return { replaced: current, successor };
+}
+
+/**
+ * Ends the key that the tenant's master key has replaced, for good: account keys that were not wrapped under the new one by
+ * then are lost, with all that is below them. Returns its identifier; undefined where there is none left. Throws
+ * `NoMasterKey`.
+ */
+export async function retireMasterKey(hsm: KmipClient, tenant: string): Promise<string | undefined> {
+  const before = await replacedKey(hsm, await currentMasterKey(hsm, tenant));
+  if (!before) return undefined;
+  const { uid: uniqueIdentifier } = before;
+  if (before.live) {
+    const revocationReason = { revocationReasonCode: "Superseded" as const };
+    await hsm.request("Revoke", { uniqueIdentifier, revocationReason });
+  }
+  await hsm.request("Destroy", { uniqueIdentifier });
+  return uniqueIdentifier;
+}
+
+async function currentMasterKey(hsm: KmipClient, tenant: string): Promise<string> {
+  const found = await locate(hsm, masterKeyName(tenant), "SymmetricKey");
+  if (!found) throw new NoMasterKey(`${tenant} has no master key in this HSM`);
+  return found;
+}
+
+/** The key that this one replaced, while there is something left of it. */
+async function replacedKey(
+  hsm: KmipClient,
+  uniqueIdentifier: string,
+): Promise<{ uid: string; live: boolean } | undefined> {
+  const { link } = await attributesOf(hsm, uniqueIdentifier, "link");
+  const replaced = link?.find(({ linkType }) => linkType === "ReplacedObjectLink")?.linkedObjectIdentifier;
+  if (typeof replaced !== "string") return undefined;
+  const { state } = await attributesOf(hsm, replaced, "state");
+  if (state === undefined || state === "Destroyed" || state === "DestroyedCompromised") return undefined;
+  return { uid: replaced, live: isLive(state) };
+}
+
+async function attributesOf(
+  hsm: KmipClient,
+  uniqueIdentifier: string,
+  name: "link" | "state",
+): Promise<Attributes> {
+  const { attributes } = await hsm.request("GetAttributes", { uniqueIdentifier, attributeReference: [name] });
+  return attributes;
+}
+
+async function levelOf(hsm: KmipClient, uniqueIdentifier: string): Promise<string> {
+  return (await readPolicy(hsm, uniqueIdentifier, POLICY.level)) ?? DEFAULT_LEVEL;
+}
+
+function newMasterKey(
+  { name: tenant, level }: { name: string; level: string },
+  now: Date,
+  replaces?: string,
+) {
+  const attributes: Attributes = {
+    name: named(masterKeyName(tenant)),
+    ...KEY,
+    cryptographicUsageMask: [...USAGE.master],
+    sensitive: true,
+    extractable: level === "master",
+    activationDate: now,
+    ...(replaces && { link: [{ linkType: "ReplacedObjectLink", linkedObjectIdentifier: replaces }] }),
+    vendorAttributes: [
+      policy(POLICY.class, "master"),
+      policy(POLICY.level, level),
+      policy(POLICY.tenant, tenant),
+      users("iam", "kms"),
+    ],
+  };
+  return { objectType: "SymmetricKey" as const, attributes };
+}

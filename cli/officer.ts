@@ -1,0 +1,57 @@
+import { readFile } from "node:fs/promises";
+import { TransportError, tlsTransport } from "#kmip-node/index.ts";
+import { createKmipClient, type KmipClient, KmipError } from "#protocol/kmip/index.ts";
+import { clientKey } from "./client-key.ts";
+import { CommandError } from "./command-error.ts";
+import { NoMasterKey, OtherLevel } from "./master-key.ts";
+import { portOption } from "./ports.ts";
+
+/** The officer's connection to an HSM, for the commands that need it. */
+
+export const OFFICER_OPTIONS = {
+  host: { type: "string", default: "127.0.0.1" },
+  port: { type: "string" },
+  ca: { type: "string" },
+  cert: { type: "string" },
+  key: { type: "string" },
+  "passphrase-file": { type: "string" },
+} as const;
+
+export const OFFICER_HELP = `  --host NAME       the HSM's address                        (127.0.0.1)
+  --port N          its KMIP port, TTLV over TLS             (5696)
+  --ca FILE         certificate of its authority, PEM
+  --cert FILE       the officer's certificate, PEM
+  --key FILE        the officer's private key, PEM
+  --passphrase-file FILE
+                    passphrase of that key, if it is encrypted; or in COFFER_KEY_PASSPHRASE`;
+
+type Values = { [Name in keyof typeof OFFICER_OPTIONS]?: string | undefined };
+
+/** Does this with a client of the officer's; throws `CommandError` for what the HSM refuses. */
+export async function asOfficer<T>(values: Values, work: (hsm: KmipClient) => Promise<T>): Promise<T> {
+  const transport = tlsTransport({
+    host: values.host ?? OFFICER_OPTIONS.host.default,
+    port: portOption(values.port, "--port") ?? 5696,
+    ca: await pem(values.ca, "--ca"),
+    cert: await pem(values.cert, "--cert"),
+    key: clientKey(await pem(values.key, "--key"), values["passphrase-file"]),
+  });
+  try {
+    return await work(createKmipClient(transport));
+  } catch (error) {
+    if (error instanceof TransportError || error instanceof OtherLevel || error instanceof NoMasterKey)
+      throw new CommandError(`${error.message}.`);
+    if (error instanceof KmipError)
+      throw new CommandError(`The HSM refused: ${error.message} Is this the officer's certificate?`);
+    throw error;
+  } finally {
+    transport.close();
+  }
+}
+
+async function pem(path: string | undefined, option: string): Promise<string> {
+  if (path === undefined) throw new CommandError(`${option} is needed: --help tells what for.`, 2);
+  return readFile(path, "utf8").catch(() => {
+    throw new CommandError(`${option}: ${path} cannot be read.`);
+  });
+}
