@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { openHsm } from "#edge/hsm/client.ts";
 import { type TestHsm, testHsm } from "#emulator/hsm/testing/deployment.ts";
-import { IDENTITY, SIGNER, TRUST_LIST } from "#protocol/hierarchy/index.ts";
+import {
+  CUSTODIANS_CA,
+  IDENTITY,
+  INSTANCES_CA,
+  named,
+  ROOT_CA,
+  SIGNER,
+  TRUST_LIST,
+} from "#protocol/hierarchy/index.ts";
 import { verifyTrustList } from "#protocol/keys/index.ts";
 import { decodeRequest, encodeResponse, type KmipClient } from "#protocol/kmip/index.ts";
 import { bootstrap } from "./bootstrap.ts";
@@ -81,4 +89,46 @@ it("signs a new list when a key is another, and keeps those whose signatures are
   expect(kids(after, "edk")).toHaveLength(2);
   expect(kids(after, "edk")).toContain(kids(before, "edk")[0]);
   expect(await run(START)).toEqual(after);
+});
+
+it("W9 makes what a domain signs with at the domain's own HSM, and what all go by at each", async () => {
+  const [main, own] = [await testHsm(), await testHsm()];
+  try {
+    const [mains, owns] = [main.as(IDENTITY.officer), own.as(IDENTITY.officer)];
+    const make = () =>
+      bootstrap(mains, [{ name: "acme", level: "data" }], new Date(START), { ra: owns, iam: owns });
+    const { rootKey } = await make();
+    const namesAt = async (hsm: KmipClient) => {
+      const found = [];
+      for (const nameValue of [ROOT_CA, INSTANCES_CA, CUSTODIANS_CA].flatMap(({ key, certificate }) => [
+        key,
+        certificate,
+      ])) {
+        const { uniqueIdentifier = [] } = await hsm.request("Locate", {
+          attributes: { name: named(nameValue) },
+        });
+        if (uniqueIdentifier.length > 0) found.push(nameValue);
+      }
+      return found;
+    };
+    const certificates = [ROOT_CA, INSTANCES_CA, CUSTODIANS_CA].map(({ certificate }) => certificate);
+    expect((await namesAt(mains)).toSorted()).toEqual([ROOT_CA.key, ...certificates].toSorted());
+    expect((await namesAt(owns)).toSorted()).toEqual(
+      [INSTANCES_CA.key, CUSTODIANS_CA.key, ...certificates].toSorted(),
+    );
+    const readList = async (hsm: KmipClient) => {
+      const { uniqueIdentifier } = await hsm.request("Locate", { attributes: { name: named(TRUST_LIST) } });
+      const { object } = await hsm.request("Get", { uniqueIdentifier: uniqueIdentifier[0]! });
+      return new TextDecoder().decode(object.opaqueObject?.opaqueDataValue);
+    };
+    const list = await readList(owns);
+    expect(await readList(mains)).toBe(list);
+    expect((await verifyTrustList(list, rootKey, Math.floor(START / 1000))).keys).toHaveLength(4);
+    // Run again, all of it stays.
+    expect(await make()).toEqual({ rootKey });
+    expect(await readList(owns)).toBe(list);
+  } finally {
+    await main.close();
+    await own.close();
+  }
 });

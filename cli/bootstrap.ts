@@ -47,8 +47,23 @@ export interface Bootstrapped {
   rootKey: Uint8Array;
 }
 
-/** Makes what is missing. `hsm` is a client with the officer's identity. Throws `OtherLevel`. */
-export async function bootstrap(hsm: KmipClient, tenants: TenantKey[], now: Date): Promise<Bootstrapped> {
+/** HSMs of domains that have one of their own, each as its officer reaches it. */
+export type ApartHsms = Partial<Record<"ra" | "iam" | "audit", KmipClient>>;
+
+/**
+ * Makes what is missing. `hsm` is a client with the officer's identity, at the HSM of the KMS: it has the root and the keys of
+ * the hierarchy. A domain that has an HSM `apart` has its signing keys there, and everywhere there is what all go by: the
+ * root's and its authorities' certificates and the trust list. Throws `OtherLevel`.
+ */
+export async function bootstrap(
+  hsm: KmipClient,
+  tenants: TenantKey[],
+  now: Date,
+  apart: ApartHsms = {},
+): Promise<Bootstrapped> {
+  const all = new Set([hsm, ...Object.values(apart)]);
+  const ofDomain = (domain: Domain) =>
+    (domain in apart ? apart[domain as keyof ApartHsms] : undefined) ?? hsm;
   const root = await keyPair(hsm, { ...ROOT_CA, now });
   await authority(hsm, {
     name: ROOT_CA.certificate,
@@ -59,15 +74,23 @@ export async function bootstrap(hsm: KmipClient, tenants: TenantKey[], now: Date
     now,
   });
   for (const { certificate: name, subject, recipients, ...pair } of [INSTANCES_CA, CUSTODIANS_CA]) {
-    const key = await keyPair(hsm, { ...pair, signs: CERTIFICATE, now });
+    const key = await keyPair(ofDomain(pair.user), { ...pair, signs: CERTIFICATE, now });
     await authority(hsm, { name, subject, key, root, path: 0, recipients, now });
   }
+  for (const other of all)
+    for (const { certificate } of [ROOT_CA, INSTANCES_CA, CUSTODIANS_CA])
+      if (other !== hsm) await copyCertificate(hsm, other, certificate);
   const keys: TrustedKey[] = [];
   for (const purpose of PURPOSES) {
-    const spki = await keyPair(hsm, { ...SIGNER[purpose], signs: SIGN_TYPE[purpose], now });
+    const spki = await keyPair(ofDomain(SIGNER[purpose].user), {
+      ...SIGNER[purpose],
+      signs: SIGN_TYPE[purpose],
+      now,
+    });
     keys.push({ ...(await publicJwk(spki)), use: "sig", purpose });
   }
-  await trustList(hsm, root, keys, now);
+  const list = await trustList(hsm, root, keys, now);
+  for (const other of all) await keepList(other, list);
   for (const tenant of tenants) await ensureMasterKey(hsm, tenant, now);
   return { rootKey: root };
 }
@@ -159,28 +182,52 @@ async function authority(hsm: KmipClient, order: Authority): Promise<void> {
     },
     certificateCrypto(signer(hsm), ROOT_CA.key),
   );
+  const { name, recipients } = order;
+  await registerCertificate(hsm, name, new Uint8Array(made.rawData), recipients);
+}
+
+async function registerCertificate(
+  hsm: KmipClient,
+  name: string,
+  certificateValue: Uint8Array,
+  recipients = false,
+): Promise<void> {
   await hsm.request("Register", {
     objectType: "Certificate",
     attributes: {
-      name: named(order.name),
+      name: named(name),
       vendorAttributes: [
         policy(POLICY.users, EVERYBODY),
-        ...(order.recipients ? [policy(POLICY.recipientAuthority, "true")] : []),
+        ...(recipients ? [policy(POLICY.recipientAuthority, "true")] : []),
       ],
     },
-    object: { certificate: { certificateType: "X_509", certificateValue: new Uint8Array(made.rawData) } },
+    object: { certificate: { certificateType: "X_509", certificateValue } },
   });
 }
 
+/** Where keys are released to nobody, no authority is a recipients'. */
+async function copyCertificate(from: KmipClient, to: KmipClient, name: string): Promise<void> {
+  if (await locate(to, name, "Certificate")) return;
+  const uniqueIdentifier = await locate(from, name, "Certificate");
+  if (!uniqueIdentifier) throw new Error(`The HSM has no certificate named ${name}`);
+  const { object } = await from.request("Get", { uniqueIdentifier });
+  if (!object.certificate) throw new Error(`${name} is not a certificate`);
+  await registerCertificate(to, name, object.certificate.certificateValue);
+}
+
 /**
- * The keys that sign, each with its purpose, signed by the root (docs/decisions/0002). A new list takes the place of one
- * that lacks a key or ends within a year.
+ * The keys that sign, each with its purpose, signed by the root (docs/decisions/0002): the list that there is, or a new one in
+ * the place of one that lacks a key or ends within a year.
  */
-async function trustList(hsm: KmipClient, root: Uint8Array, current: TrustedKey[], now: Date): Promise<void> {
-  const name = TRUST_LIST;
+async function trustList(
+  hsm: KmipClient,
+  root: Uint8Array,
+  current: TrustedKey[],
+  now: Date,
+): Promise<string> {
   const iat = seconds(now);
-  const uniqueIdentifier = await locate(hsm, name, "OpaqueObject");
-  const before = uniqueIdentifier ? await readList(hsm, uniqueIdentifier, root) : undefined;
+  const kept = await keptList(hsm);
+  const before = kept && (await readList(kept.token, root));
   // What these signed is kept for long, so they stay when another key signs.
   const archived = (before?.keys ?? []).filter(
     ({ purpose, kid }) => /^(edk|audit)$/.test(purpose) && !current.some((key) => key.kid === kid),
@@ -188,7 +235,7 @@ async function trustList(hsm: KmipClient, root: Uint8Array, current: TrustedKey[
   const keys = [...current, ...archived];
   if (before && before.iat <= iat && before.exp - iat >= YEAR / 1000) {
     const same = keys.length === before.keys.length;
-    if (same && keys.every(({ kid, purpose }) => findKey(before, kid, purpose))) return;
+    if (same && keys.every(({ kid, purpose }) => findKey(before, kid, purpose)) && kept) return kept.token;
   }
   // Seconds of the clock, so that it grows even when the list before is lost.
   const serial = Math.max((before?.serial ?? 0) + 1, iat);
@@ -197,18 +244,27 @@ async function trustList(hsm: KmipClient, root: Uint8Array, current: TrustedKey[
     keys.map(({ purpose, ...key }) => ({ key, purpose })),
     { serial, iat, exp: iat + (20 * YEAR) / 1000 },
   );
-  const list = await signCompact(signer(hsm), ROOT_CA.key, { typ: TRUST_TYPE, kid }, payload);
+  return signCompact(signer(hsm), ROOT_CA.key, { typ: TRUST_TYPE, kid }, payload);
+}
+
+/** Has an HSM keep this list, in the place of the one that it has. */
+async function keepList(hsm: KmipClient, token: string): Promise<void> {
+  const kept = await keptList(hsm);
+  if (kept?.token === token) return;
   const register = {
     operation: "Register" as const,
     payload: {
       objectType: "OpaqueObject" as const,
-      attributes: { name: named(name), vendorAttributes: [policy(POLICY.users, EVERYBODY)] },
-      object: { opaqueObject: { opaqueDataType: 0x80000001, opaqueDataValue: utf8(list) } },
+      attributes: { name: named(TRUST_LIST), vendorAttributes: [policy(POLICY.users, EVERYBODY)] },
+      object: { opaqueObject: { opaqueDataType: 0x80000001, opaqueDataValue: utf8(token) } },
     },
   };
   // A name is free only when its object is gone: both in one message, so that nothing comes between.
-  const destroy = { operation: "Destroy" as const, payload: { uniqueIdentifier } };
-  const answers = await hsm.batch(uniqueIdentifier ? [destroy, register] : [register], {
+  const destroy = {
+    operation: "Destroy" as const,
+    payload: { uniqueIdentifier: kept?.uniqueIdentifier },
+  };
+  const answers = await hsm.batch(kept ? [destroy, register] : [register], {
     batchErrorContinuationOption: "Stop",
     batchOrderOption: true,
   });
@@ -216,10 +272,15 @@ async function trustList(hsm: KmipClient, root: Uint8Array, current: TrustedKey[
     throw new Error("The HSM did not take the trust list");
 }
 
-/** The list that the root once signed, expired or not; undefined when it is of another form. */
-async function readList(hsm: KmipClient, uniqueIdentifier: string, root: Uint8Array) {
+async function keptList(hsm: KmipClient): Promise<{ uniqueIdentifier: string; token: string } | undefined> {
+  const uniqueIdentifier = await locate(hsm, TRUST_LIST, "OpaqueObject");
+  if (!uniqueIdentifier) return undefined;
   const { object } = await hsm.request("Get", { uniqueIdentifier });
-  const token = new TextDecoder().decode(object.opaqueObject?.opaqueDataValue);
+  return { uniqueIdentifier, token: new TextDecoder().decode(object.opaqueObject?.opaqueDataValue) };
+}
+
+/** The list that the root once signed, expired or not; undefined when it is of another form. */
+async function readList(token: string, root: Uint8Array) {
   try {
     const { iat } = JSON.parse(new TextDecoder().decode(jwsParts(token).payload));
     return await verifyTrustList(token, root, iat);

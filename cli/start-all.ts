@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { startEdge, type TenantTable } from "#edge/local.ts";
+import { type ApartDomain, startEdge, type TenantTable } from "#edge/local.ts";
 import { UNITS } from "#edge/units.ts";
-import { ensurePki, startHsm } from "#emulator/hsm/index.ts";
+import { ensurePki, type Pki, startHsm } from "#emulator/hsm/index.ts";
 import { lockFolder } from "#files/index.ts";
 import { tlsTransport } from "#kmip-node/index.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
@@ -38,6 +38,8 @@ export interface StartOptions {
   vars?: Record<string, string>;
   /** Each unit of the edge as a process of its own, with a folder of its own (W13); so is a folder that was before. */
   split?: boolean;
+  /** Domains that have an HSM of their own, an emulator each, with a PKI of its own. */
+  apart?: ApartDomain[];
   /** Called with each step as it ends. */
   step?: (text: string) => void;
 }
@@ -93,16 +95,17 @@ async function startAlone(options: StartOptions) {
     ...(await hsmPorts(ports)),
   });
   step(`HSM emulator: KMIP on 127.0.0.1, TTLV port ${hsm.ttlvPort}, HTTPS port ${hsm.httpsPort}`);
+  const others: OtherHsm[] = [];
+  const closeHsms = () => Promise.all([hsm, ...others.map(({ hsm }) => hsm)].map((each) => each.close()));
   try {
-    const transport = tlsTransport({
-      host: "127.0.0.1",
-      port: hsm.ttlvPort,
-      ca: pki.serverCa,
-      ...pki.clients[IDENTITY.officer],
-    });
-    const officer = createKmipClient(transport);
+    for (const domain of options.apart ?? []) others.push(await startOther(dir, domain));
+    const main = asOfficer({ hsm, pki });
+    const officers = others.map((other) => ({ domain: other.domain, ...asOfficer(other) }));
     const keys = [TENANT, ...Object.keys(tenants ?? {})].map((name) => ({ name, level: DEFAULT_LEVEL }));
-    const { rootKey } = await bootstrap(officer, keys, new Date()).finally(() => transport.close());
+    const apart = Object.fromEntries(officers.map(({ domain, client }) => [domain, client]));
+    const { rootKey } = await bootstrap(main.client, keys, new Date(), apart).finally(() => {
+      for (const { close } of [main, ...officers]) close();
+    });
     step("keys made in the HSM: authorities, signing keys, tenant master key");
     const web = await pinWeb(await webParts(), { rootKey, outDir: join(dir, "web") });
     step("page and microservice built");
@@ -122,6 +125,16 @@ async function startAlone(options: StartOptions) {
           caas: pki.clients[IDENTITY.caas],
           audit: pki.clients[IDENTITY.audit],
         },
+        apart: Object.fromEntries(
+          others.map(({ domain, hsm, pki }) => [
+            domain,
+            {
+              url: `https://127.0.0.1:${hsm.httpsPort}`,
+              ca: pki.serverCa,
+              client: pki.clients[IDENTITY[domain]],
+            },
+          ]),
+        ),
       },
       tenants: { [TENANT]: { vault: vaultOrigin, apps: [`${PAGE}=${appOrigin}`, ...apps] }, ...tenants },
       persist,
@@ -138,16 +151,36 @@ async function startAlone(options: StartOptions) {
       appOrigin,
       vaultOrigin,
       hsm,
+      others,
       edge,
       pki,
       web,
       async close() {
         await edge.dispose();
-        await hsm.close();
+        await closeHsms();
       },
     };
   } catch (error) {
-    await hsm.close();
+    await closeHsms();
     throw error;
   }
+}
+
+type StartedHsm = { hsm: Awaited<ReturnType<typeof startHsm>>; pki: Pki };
+type OtherHsm = StartedHsm & { domain: ApartDomain };
+
+async function startOther(dir: string, domain: ApartDomain): Promise<OtherHsm> {
+  const pki = await ensurePki(join(dir, `pki-${domain}`));
+  const hsm = await startHsm({ dir: join(dir, `hsm-${domain}`), pki, ttlvPort: 0, httpsPort: 0 });
+  return { domain, hsm, pki };
+}
+
+function asOfficer({ hsm, pki }: StartedHsm) {
+  const transport = tlsTransport({
+    host: "127.0.0.1",
+    port: hsm.ttlvPort,
+    ca: pki.serverCa,
+    ...pki.clients[IDENTITY.officer],
+  });
+  return { client: createKmipClient(transport), close: () => transport.close() };
 }

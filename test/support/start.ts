@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startAll } from "#cli/start-all.ts";
+import type { ApartDomain } from "#edge/local.ts";
 import { freePorts } from "./ports.ts";
 
 type Running = Awaited<ReturnType<typeof startAll>>;
@@ -17,6 +18,8 @@ export type SystemOptions = {
   otherTenants?: string[];
   /** Each unit of the edge as a process of its own. */
   split?: boolean;
+  /** Domains that have an HSM of their own. */
+  apart?: ApartDomain[];
   /** Overrides of the edge's variables. */
   vars?: Record<string, string>;
   /** Puts state into the folder, before anything is started on it. */
@@ -46,7 +49,7 @@ export type System = {
 
 /** Everything on free ports; the origins stay the same over restarts. */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
-  const { otherApps = [], otherTenants = [], vars = {}, prepare, split = false } = options;
+  const { otherApps = [], otherTenants = [], vars = {}, prepare, split = false, apart = [] } = options;
   const dir = mkdtempSync(join(tmpdir(), "coffer-system-"));
   prepare?.(dir);
   const count = 4 + otherApps.length + 2 * otherTenants.length;
@@ -71,6 +74,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       tenants: Object.fromEntries(table),
       vars,
       split,
+      apart,
     });
   let running = await start();
   const earlier: string[] = [];
