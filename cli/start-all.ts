@@ -6,7 +6,7 @@ import { lockFolder } from "#files/index.ts";
 import { tlsTransport } from "#kmip-node/index.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
-import { DEFAULT_LEVEL } from "#protocol/level.ts";
+import { DEFAULT_LEVEL, type Level } from "#protocol/level.ts";
 import { pinWeb } from "#web/pin.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { CommandError } from "./command-error.ts";
@@ -32,6 +32,8 @@ export interface StartOptions {
   };
   /** More apps of the development tenant, by their origins. */
   apps?: string[];
+  /** Release level of the development tenant: for good, once its master key is made. */
+  level?: Level;
   /** More tenants, each with keys of its own. */
   tenants?: TenantTable;
   /** Override the edge's variables (wrangler.toml). */
@@ -85,7 +87,7 @@ function stateFolder(dir: string, split: boolean | undefined): StateFolder {
 }
 
 async function startAlone(options: StartOptions) {
-  const { dir, ports = {}, apps = [], tenants, vars, step = () => {} } = options;
+  const { dir, ports = {}, apps = [], level = DEFAULT_LEVEL, tenants, vars, step = () => {} } = options;
   const { path: persist, split } = stateFolder(dir, options.split);
   const pki = await ensurePki(join(dir, "pki"));
   step("development PKI");
@@ -101,7 +103,11 @@ async function startAlone(options: StartOptions) {
     for (const domain of options.apart ?? []) others.push(await startOther(dir, domain));
     const main = asOfficer({ hsm, pki });
     const officers = others.map((other) => ({ domain: other.domain, ...asOfficer(other) }));
-    const keys = [TENANT, ...Object.keys(tenants ?? {})].map((name) => ({ name, level: DEFAULT_LEVEL }));
+    const keys = Object.entries({ [TENANT]: { level }, ...tenants }).map(
+      ([name, { level = DEFAULT_LEVEL }]) => {
+        return { name, level };
+      },
+    );
     const apart = Object.fromEntries(officers.map(({ domain, client }) => [domain, client]));
     const { rootKey } = await bootstrap(main.client, keys, new Date(), apart).finally(() => {
       for (const { close } of [main, ...officers]) close();
@@ -136,7 +142,10 @@ async function startAlone(options: StartOptions) {
           ]),
         ),
       },
-      tenants: { [TENANT]: { vault: vaultOrigin, apps: [`${PAGE}=${appOrigin}`, ...apps] }, ...tenants },
+      tenants: {
+        [TENANT]: { vault: vaultOrigin, apps: [`${PAGE}=${appOrigin}`, ...apps], level },
+        ...tenants,
+      },
       persist,
       assets: join(dir, "web"),
       ...(vars && { vars }),

@@ -11,7 +11,7 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import type { Domain } from "#protocol/hierarchy/index.ts";
 import { isLocalhost } from "./apps.ts";
 import { claimPort, freePorts, type Listener } from "./loopback.ts";
-import { readTenants, type Tenants } from "./tenants.ts";
+import { readTenants, type Tenant, type Tenants } from "./tenants.ts";
 import { UNITS, type Unit } from "./units.ts";
 import { bindingsOver, type Services, servers, type Wire, wiresOf, workerName } from "./wires.ts";
 
@@ -64,7 +64,7 @@ export type EdgeOptions = {
 export type ApartDomain = "ra" | "iam" | "audit";
 
 /** As in wrangler.toml: the first app is the shipped page's. */
-export type TenantTable = Record<string, { vault: string; apps: string[] }>;
+export type TenantTable = Record<string, { vault: string; apps: string[]; level?: Tenant["level"] }>;
 
 export type LogEntry = { timestamp: number; level: string; message: string };
 

@@ -23,6 +23,12 @@ it("tells tenant and site by the host", () => {
   expect(local).toBe(false);
 });
 
+it("takes a tenant for level data unless it says another, and no level that is none", () => {
+  const { byName } = readTenants({ acme, umbrella: { ...umbrella, level: "master" } }, true);
+  expect([...byName.values()].map(({ level }) => level)).toEqual(["data", "master"]);
+  expect(() => readTenants({ acme: { ...acme, level: "all" } }, true)).toThrow("acme");
+});
+
 it("lets no two sites share a host, in one tenant or in two", () => {
   for (const table of [
     { acme, umbrella: { ...umbrella, vault: acme.vault } },

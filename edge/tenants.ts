@@ -4,7 +4,8 @@
  */
 
 import { isTenantName } from "#protocol/hierarchy/index.ts";
-import { checked, list, object, text } from "#protocol/shape.ts";
+import { DEFAULT_LEVEL, LEVELS, type Level } from "#protocol/level.ts";
+import { checked, list, literal, object, text } from "#protocol/shape.ts";
 import { type App, isLocalhost, isOrigin, readApps } from "./apps.ts";
 import { type OidcSettings, oidcTable, readOidc } from "./oidc.ts";
 
@@ -14,6 +15,8 @@ export type Tenant = {
   apps: App[];
   /** Null where nobody can sign in. */
   oidc: OidcSettings | null;
+  /** For which its master key was made: what an instance may get. */
+  level: Level;
 };
 
 /** A tenant's origins, as browsers are told them. */
@@ -34,7 +37,10 @@ export type TenantsConfiguration = { COFFER_TENANTS: unknown; COFFER_ENVIRONMENT
 
 /** Tenants of one deployment; a table of so many takes an isolate a fraction of a second, once. */
 const MAXIMUM = 10_000;
-const entry = object({ vault: text(1, 300), apps: list(text(1, 600), 1, 64) }, { oidc: oidcTable });
+const entry = object(
+  { vault: text(1, 300), apps: list(text(1, 600), 1, 64) },
+  { oidc: oidcTable, level: literal(...LEVELS) },
+);
 
 let kept: { table: unknown; environment: string | undefined; tenants: Tenants } | undefined;
 
@@ -89,9 +95,10 @@ export function readTenants(table: unknown, strict: boolean): Tenants {
 
 function readTenant(name: string, value: unknown, strict: boolean): Tenant {
   if (!isTenantName(name)) throw new Error("is no name of up to 63 lower-case letters, digits and hyphens");
-  const { vault, apps, oidc } = checked(entry, value);
+  const { vault, apps, oidc, level = DEFAULT_LEVEL } = checked(entry, value);
   if (!isOrigin(vault)) throw new Error(`${vault} is no origin`);
-  return { name, vault, apps: readApps(apps), oidc: oidc === undefined ? null : readOidc(oidc, strict) };
+  const provider = oidc === undefined ? null : readOidc(oidc, strict);
+  return { name, vault, apps: readApps(apps), level, oidc: provider };
 }
 
 function sitesOf(tenant: Tenant): Site[] {

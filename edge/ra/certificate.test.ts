@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { beforeAll, expect, it } from "vitest";
 import { INSTANCES_CA } from "#protocol/hierarchy/index.ts";
-import { instanceTier, parseCertificate, verifyChain } from "#protocol/pki/index.ts";
+import { instanceLevel, instanceTier, parseCertificate, verifyChain } from "#protocol/pki/index.ts";
 import type { Hsm } from "../hsm/index.ts";
 import { type CertificateOrder, issue } from "./certificate.ts";
 import { x509 } from "./x509.ts";
@@ -55,6 +55,16 @@ const order = (use: "identity" | "wrapping"): CertificateOrder => ({
   notAfter: 1_800_086_400,
   spki,
   use,
+  level: "data",
+});
+
+it("names the tenant's level in a wrapping certificate alone, and level data by nothing", async () => {
+  const levelOf = async (use: "identity" | "wrapping", level: CertificateOrder["level"]) =>
+    instanceLevel(parseCertificate(await issue(hsm, { ...order(use), level })));
+  expect(await levelOf("wrapping", "master")).toBe("master");
+  expect(await levelOf("wrapping", "account")).toBe("account");
+  expect(await levelOf("wrapping", "data")).toBe("data");
+  expect(await levelOf("identity", "master")).toBe("data");
 });
 
 it("M4 issues certificates that say whose, for what, by which method and tier", async () => {

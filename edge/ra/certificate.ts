@@ -4,7 +4,8 @@ import { encodeHex } from "#protocol/bytes.ts";
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import type { MethodName } from "#protocol/enrolment.ts";
 import { INSTANCES_CA } from "#protocol/hierarchy/index.ts";
-import { METHOD_POLICY, TIER_POLICY } from "#protocol/pki/index.ts";
+import type { Level } from "#protocol/level.ts";
+import { LEVEL_POLICY, METHOD_POLICY, TIER_POLICY } from "#protocol/pki/index.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 import { certificateCrypto, certificateSigningKey, type Hsm } from "../hsm/index.ts";
 import type { Binding } from "./types.ts";
@@ -25,6 +26,8 @@ export type CertificateOrder = {
   /** SubjectPublicKeyInfo of the key to certify. */
   spki: Uint8Array<ArrayBuffer>;
   use: "identity" | "wrapping";
+  /** The tenant's release level: the HSM releases no more to it. */
+  level: Level;
 };
 
 /** Issues one, which begins early enough for a clock that is behind. The subject is ours, whatever the request said: `CN=<instance>,OU=microservice,O=<tenant>`. Returns DER. */
@@ -37,7 +40,7 @@ export async function issue(hsm: Hsm, order: CertificateOrder): Promise<Uint8Arr
     new x509.KeyUsagesExtension(usage, true),
     // The one custodian that this instance serves (M13).
     new x509.SubjectAlternativeNameExtension([{ type: "dn", value: order.binding.custodian }]),
-    new x509.CertificatePolicyExtension([METHOD_POLICY[order.method], TIER_POLICY[order.tier]]),
+    new x509.CertificatePolicyExtension(policiesOf(order)),
     await x509.AuthorityKeyIdentifierExtension.create(ca.publicKey, false, crypto),
   ];
   if (order.use === "identity") extensions.push(new x509.ExtendedKeyUsageExtension([CLIENT_AUTH]));
@@ -56,6 +59,12 @@ export async function issue(hsm: Hsm, order: CertificateOrder): Promise<Uint8Arr
     certificateCrypto(hsm, INSTANCES_CA.key),
   );
   return new Uint8Array(made.rawData);
+}
+
+/** Method and tier; and in a wrapping certificate the level, by which the HSM knows what may be wrapped to it. None is `data`. */
+function policiesOf({ method, tier, use, level }: CertificateOrder): string[] {
+  const says = [METHOD_POLICY[method], TIER_POLICY[tier]];
+  return use === "identity" || level === "data" ? says : [...says, LEVEL_POLICY[level]];
 }
 
 /** 127 random bits, positive and never zero at the front (RFC 5280 §4.1.2.2). */

@@ -5,6 +5,7 @@ import { CLOCK_TOLERANCE, seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
 import type { MethodName } from "#protocol/enrolment.ts";
 import { INSTANCES_CA, ROOT_CA, TRUST_LIST } from "#protocol/hierarchy/index.ts";
+import type { Level } from "#protocol/level.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 import type { Hsm } from "../hsm/index.ts";
 import { type CertificateOrder, issue } from "./certificate.ts";
@@ -23,6 +24,8 @@ export type Ceremony = {
   method: MethodName;
   tier: Tier;
   binding: Binding;
+  /** The tenant's. */
+  level: Level;
   keys: InstanceKeys;
   /** Milliseconds since 1970. */
   now: number;
@@ -36,11 +39,11 @@ export async function certify(
   recipients: Hsm,
   ceremony: Ceremony,
 ): Promise<{ record: NewInstance; enrolled: Enrolment }> {
-  const { instance, tenant, method, tier, binding, keys, now, until } = ceremony;
+  const { instance, tenant, method, tier, binding, level, keys, now, until } = ceremony;
   const enrolledAt = seconds(now);
   const notAfter = Math.min(enrolledAt + CERTIFICATE_SECONDS, until);
   const order = (use: CertificateOrder["use"], spki: Uint8Array<ArrayBuffer>): CertificateOrder => {
-    return { instance, tenant, binding, method, tier, now, notAfter, spki, use };
+    return { instance, tenant, binding, method, tier, level, now, notAfter, spki, use };
   };
   const [identity, wrapping, issuer, root, trust] = await Promise.all([
     issue(hsm, order("identity", keys.identity)),
@@ -62,6 +65,7 @@ export async function certify(
     binding,
     method,
     tier,
+    level,
     identityThumbprint: keys.identityThumbprint,
     identityCertificateDigest: await digest(identity),
     wrappingCertificateDigest: await digest(wrapping),

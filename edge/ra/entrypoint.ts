@@ -3,7 +3,15 @@ import type { Redemption } from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
 import { fail, type Result } from "../result.ts";
 import { methodsFor } from "./methods/index.ts";
-import type { Applicant, Enrolment, EnrolmentOpened, GrantIssued, Instance, Recipient } from "./types.ts";
+import type {
+  Applicant,
+  Enrolled,
+  Enrolment,
+  EnrolmentOpened,
+  GrantIssued,
+  Instance,
+  Recipient,
+} from "./types.ts";
 
 /** What the door needs of its neighbours. */
 interface Neighbours {
@@ -40,6 +48,11 @@ export class Ra extends WorkerEntrypoint<Env> {
   /** For the KMS: the user's instance that holds the wrapping certificate with this base64url SHA-256. */
   async recipient(of: { tenant: string; user: string; thumbprint: string }): Promise<Result<Recipient>> {
     return this.#principal(of.tenant, of.user).recipient(of);
+  }
+
+  /** For IAM and KMS: the user's instance with this id, which asks for itself. */
+  async instance(of: { tenant: string; user: string; instance: string }): Promise<Result<Enrolled>> {
+    return this.#principal(of.tenant, of.user).instance(of);
   }
 
   /** The caller's own instances, newest first. */

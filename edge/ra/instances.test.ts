@@ -25,6 +25,7 @@ function insert(id: string, jkt: string, notAfter: number): void {
     binding: { ...binding, jkt },
     method: "grant",
     tier: "software",
+    level: "data",
     identityThumbprint: id,
     identityCertificateDigest: `${id} identity`,
     wrappingCertificateDigest: `${id} wrapping`,

@@ -1,15 +1,17 @@
 /** The registry of instances: rows in, recipients and revocations out. */
 
 import type { MethodName } from "#protocol/enrolment.ts";
+import type { Level } from "#protocol/level.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 import { type Decision, ok, refuse } from "../result.ts";
-import type { Binding, Instance, Recipient } from "./types.ts";
+import type { Binding, Enrolled, Instance, Recipient } from "./types.ts";
 
 export type NewInstance = {
   id: string;
   binding: Binding;
   method: MethodName;
   tier: Tier;
+  level: Level;
   identityThumbprint: string;
   identityCertificateDigest: string;
   wrappingCertificateDigest: string;
@@ -22,9 +24,15 @@ type Row = {
   id: string;
   user: string;
   custodian: string;
+  client: string;
+  jkt: string;
   origin: string;
   method: MethodName;
   tier: Tier;
+  level: Level;
+  identity_key: string;
+  identity_certificate: string;
+  wrapping_certificate: string;
   hsm_key: string;
   enrolled: number;
   not_after: number;
@@ -35,8 +43,8 @@ export function insertInstance(sql: SqlStorage, made: NewInstance): void {
   const { binding } = made;
   sql.exec(
     `INSERT INTO instances (id, user, custodian, client, jkt, origin, method, tier, identity_key, identity_certificate,
-      wrapping_certificate, hsm_key, enrolled, not_after, status)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active')`,
+      wrapping_certificate, hsm_key, enrolled, not_after, level, status)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active')`,
     made.id,
     binding.user,
     binding.custodian,
@@ -51,6 +59,7 @@ export function insertInstance(sql: SqlStorage, made: NewInstance): void {
     made.hsmKey,
     made.enrolled,
     made.notAfter,
+    made.level,
   );
 }
 
@@ -96,6 +105,22 @@ export function findRecipient(
   if (!row) return null;
   const { id: instance, custodian, origin, tier, hsm_key: hsmKey, not_after: notAfter } = row;
   return { instance, custodian, user, origin, tier, hsmKey, notAfter, status: statusOf(row, now) };
+}
+
+/** The user's instance with this id, or null. */
+export function findEnrolled(
+  sql: SqlStorage,
+  { user, instance }: { user: string; instance: string },
+  now: number,
+): Enrolled | null {
+  const [row] = sql.exec<Row>("SELECT * FROM instances WHERE id = ? AND user = ?", instance, user).toArray();
+  if (!row) return null;
+  const { custodian, origin, tier, client, jkt, level, hsm_key: hsmKey, not_after: notAfter } = row;
+  return {
+    ...{ instance, custodian, user, origin, tier, hsmKey, notAfter, status: statusOf(row, now) },
+    ...{ client, jkt, level, identityKey: row.identity_key, identityCertificate: row.identity_certificate },
+    wrappingCertificate: row.wrapping_certificate,
+  };
 }
 
 /** Whose an instance is: a user's, in one app (M13). */

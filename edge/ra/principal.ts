@@ -20,6 +20,7 @@ import { verifyCustodianCertificate } from "./custodian-certificate.ts";
 import { certify } from "./enrol.ts";
 import {
   endCustodian,
+  findEnrolled,
   findRecipient,
   insertInstance,
   listInstances,
@@ -41,7 +42,15 @@ import { verifyRequest } from "./request.ts";
 import { namesOf, retireEnded } from "./retire.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { NOBODY, openSession } from "./session.ts";
-import type { Applicant, Enrolment, EnrolmentOpened, GrantIssued, Instance, Recipient } from "./types.ts";
+import type {
+  Applicant,
+  Enrolled,
+  Enrolment,
+  EnrolmentOpened,
+  GrantIssued,
+  Instance,
+  Recipient,
+} from "./types.ts";
 
 /** What the RA needs of its neighbours. */
 interface Neighbours {
@@ -219,7 +228,8 @@ export class RaPrincipalObject extends DurableObject<Env> {
     const registration = { id: instance, objects: 2 };
     ledger.begin(registration);
     try {
-      const ceremony = { instance, tenant, method, tier, binding, keys, now, until };
+      const { level } = tenantNamed(this.env, tenant);
+      const ceremony = { instance, tenant, method, tier, binding, level, keys, now, until };
       const { record, enrolled } = await certify(this.#hsm, this.#recipients, ceremony);
       // The HSM took its time: a user who has signed out meanwhile gets no instance that the sign-out did not see.
       const registered = await signedIn();
@@ -269,6 +279,16 @@ export class RaPrincipalObject extends DurableObject<Env> {
     const recipient = findRecipient(sql, { user, thumbprint }, now);
     if (recipient?.status === "active") noteUse(sql, thumbprint, now);
     return recipient ? ok(recipient) : fail("not-recipient");
+  }
+
+  /** For IAM and KMS: an instance of a user that asks for itself. */
+  instance({ user, instance }: { user: string; instance: string }): Result<Enrolled> {
+    if (this.#opened === undefined) return fail("not-recipient");
+    const { sql } = this.#opened.store;
+    const now = seconds(Date.now());
+    const enrolled = findEnrolled(sql, { user, instance }, now);
+    if (enrolled?.status === "active") noteUse(sql, enrolled.wrappingCertificate, now);
+    return enrolled ? ok(enrolled) : fail("not-recipient");
   }
 
   /** The caller's own instances. */

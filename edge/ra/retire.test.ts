@@ -14,6 +14,7 @@ it("W12 has set an alarm before it asks the HSM, which may never answer", async 
     binding,
     method: "grant",
     tier: "software",
+    level: "data",
     identityThumbprint: "t",
     identityCertificateDigest: "i",
     wrappingCertificateDigest: "w",

@@ -20,6 +20,7 @@ function enrol(id: string, enrolled: number, user = "u"): void {
     binding: { user, custodian: "CN=u", client: "app", jkt: `k-${id}`, origin: "https://app.example" },
     method: "grant",
     tier: "software",
+    level: "data",
     identityThumbprint: `t-${id}`,
     identityCertificateDigest: `i-${id}`,
     wrappingCertificateDigest: `w-${id}`,

@@ -75,4 +75,6 @@ export const MIGRATIONS: readonly string[] = [
   `,
   // Grants that somebody presented for whom they are not, until the object of the one for whom they are has heard of it.
   OUTBOX_TABLE,
+  // The release level that its wrapping certificate names; those of before have the lowest.
+  "ALTER TABLE instances ADD COLUMN level TEXT NOT NULL DEFAULT 'data'",
 ];

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startAll } from "#cli/start-all.ts";
 import type { ApartDomain } from "#edge/local.ts";
+import type { Level } from "#protocol/level.ts";
 import { freePorts } from "./ports.ts";
 
 type Running = Awaited<ReturnType<typeof startAll>>;
@@ -14,6 +15,9 @@ type FourPorts = [number, number, number, number, ...number[]];
 export type SystemOptions = {
   /** More apps, by name: each is served the page on an origin of its own (`System.origin`). */
   otherApps?: string[];
+  /** Release level of the tenant, and of the `otherTenants` by name; `data` where it is not said. */
+  level?: Level;
+  levels?: Record<string, Level>;
   /** More tenants, by name, each with an app and a vault of its own (`System.tenant`). */
   otherTenants?: string[];
   /** Each unit of the edge as a process of its own. */
@@ -49,7 +53,8 @@ export type System = {
 
 /** Everything on free ports; the origins stay the same over restarts. */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
-  const { otherApps = [], otherTenants = [], vars = {}, prepare, split = false, apart = [] } = options;
+  const { otherApps = [], otherTenants = [], level, levels = {} } = options;
+  const { vars = {}, prepare, split = false, apart = [] } = options;
   const dir = mkdtempSync(join(tmpdir(), "coffer-system-"));
   prepare?.(dir);
   const count = 4 + otherApps.length + 2 * otherTenants.length;
@@ -64,13 +69,14 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   );
   const table = [...tenants].map(([name, { appOrigin, vaultOrigin }]) => [
     name,
-    { vault: vaultOrigin, apps: [`page=${appOrigin}`] },
+    { vault: vaultOrigin, apps: [`page=${appOrigin}`], ...(levels[name] && { level: levels[name] }) },
   ]);
   const start = () =>
     startAll({
       dir,
       ports: { app, vault, ttlv, https },
       apps: [...origins.values()],
+      ...(level && { level }),
       tenants: Object.fromEntries(table),
       vars,
       split,
