@@ -106,7 +106,7 @@ export class Coffer extends EventTarget {
     await this.#run(async (custodian) => {
       await custodian.microservice.use();
       const [account] = custodian.accounts;
-      if (account !== undefined) custodian.keys.ahead(account);
+      if (account !== undefined) void custodian.keys.prepare(account);
     });
   }
 

@@ -408,7 +408,7 @@ export class Documents {
 
   async #putMetadata(
     port: PortClient,
-    edk: string,
+    edk: string | undefined,
     { account, id }: Place,
     metadata: SealedMetadata,
     signal: AbortSignal | undefined,

@@ -5,7 +5,7 @@ import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
 import type { RestClient } from "./rest.ts";
 
 /** An edge that numbers its keys, and a microservice that holds what was loaded. */
-function setup(refuse: (certificate: string) => CofferError | undefined = () => undefined) {
+function setup(refuse: (certificate: string) => CofferError | undefined = () => undefined, level?: "master") {
   const calls: string[] = [];
   const loaded = new Set<string>();
   let made = 0;
@@ -29,11 +29,12 @@ function setup(refuse: (certificate: string) => CofferError | undefined = () => 
     load: async ({ edk }: { edk: string }) => {
       loaded.add(edk);
     },
+    prefetch: async (account: string) => void calls.push(`prefetch ${account}`),
   };
   const enrolled = () =>
     ({
       port,
-      instance: { id: `i${instance}`, wrappingCertificate: `cert-${instance}` },
+      instance: { id: `i${instance}`, wrappingCertificate: `cert-${instance}`, level },
     }) as unknown as EnrolledMicroservice;
   const microservice: Pick<Microservice, "use" | "renew"> = {
     use: async () => enrolled(),
@@ -47,7 +48,7 @@ function setup(refuse: (certificate: string) => CofferError | undefined = () => 
 
 it("gives each fresh key once, loaded, and has the next one loaded ahead", async () => {
   const { keys, calls, loaded } = setup();
-  const first = await keys.take("a");
+  const first = (await keys.take("a"))!;
   expect(loaded.has(first)).toBe(true);
   await expect.poll(() => loaded.size).toBe(2);
   const before = calls.length;
@@ -76,4 +77,13 @@ it("enrols again when the registry has forgotten the instance, and tries once mo
   await expect(hopeless.ensure("x")).rejects.toMatchObject({ code: "not-recipient" });
   // A failure is not remembered.
   await expect(hopeless.ensure("x")).rejects.toMatchObject({ code: "not-recipient" });
+});
+
+it("leaves keys to an instance at level master, and lets it prepare", async () => {
+  const { keys, calls } = setup(undefined, "master");
+  expect(await keys.take("a")).toBeUndefined();
+  await keys.ensure("x");
+  expect(calls).toEqual([]);
+  await keys.prepare("a");
+  expect(calls).toEqual(["prefetch a"]);
 });

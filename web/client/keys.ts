@@ -29,8 +29,12 @@ export class DataKeys {
     this.#microservice = microservice;
   }
 
-  /** A data key that no document has used yet, loaded. One is given once; the next ones are fetched ahead. */
-  async take(account: string, signal?: AbortSignal): Promise<string> {
+  /**
+   * A data key that no document has used yet, loaded. One is given once; the next ones are fetched ahead. None for an
+   * instance at level `master`, which has the account's key itself.
+   */
+  async take(account: string, signal?: AbortSignal): Promise<string | undefined> {
+    if (isAtMaster(await this.#microservice.use())) return undefined;
     let edk = this.#pool(account).shift();
     while (edk === undefined) {
       signal?.throwIfAborted();
@@ -38,18 +42,26 @@ export class DataKeys {
       edk = this.#pool(account).shift();
     }
     await this.ensure(edk, signal);
-    this.ahead(account);
+    this.#ahead(account);
     return edk;
   }
 
-  /** Has fresh keys ready before they are needed. Failures show when a key is taken. */
-  ahead(account: string): void {
+  /** Has keys ready before they are needed. Failures show when one is. */
+  async prepare(account: string): Promise<void> {
+    try {
+      const enrolled = await this.#microservice.use();
+      if (isAtMaster(enrolled)) await enrolled.port.prefetch(account);
+      else this.#ahead(account);
+    } catch {}
+  }
+
+  #ahead(account: string): void {
     const [first] = this.#pool(account);
     if (first) {
       this.ensure(first).catch(() => {});
     } else {
       this.#fetch(account).then(
-        () => this.#pool(account).length > 0 && this.ahead(account),
+        () => this.#pool(account).length > 0 && this.#ahead(account),
         () => {},
       );
     }
@@ -77,7 +89,7 @@ export class DataKeys {
   }
 
   async #bring(edk: string, { port, instance }: EnrolledMicroservice): Promise<void> {
-    if (await port.has(edk)) return;
+    if (isAtMaster({ instance }) || (await port.has(edk))) return;
     const request = requestFor(edk, instance.wrappingCertificate);
     // Asking twice gives the same key wrapped twice, so a lost answer may be asked for again.
     const load = await callJson(this.#rest, loadKey, {}, request, { tries: 3 });
@@ -105,4 +117,9 @@ export class DataKeys {
     this.#fresh.set(account, pool);
     return pool;
   }
+}
+
+/** Such an instance finds the key of a document itself. */
+function isAtMaster({ instance }: Pick<EnrolledMicroservice, "instance">): boolean {
+  return instance.level === "master";
 }
