@@ -52,7 +52,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
 
   "web/microservice":
     "protocol/*.ts, protocol/contract, protocol/envelope, protocol/keys, protocol/pki, protocol/policy, protocol/port, idb",
-  "web/hosts/node": "protocol/port, web/microservice",
+  "web/hosts/node": "protocol/*.ts, protocol/port, files, web/microservice, node:",
   "web/hosts/pages": "protocol/*.ts, web/microservice",
   "web/hosts/vault": "types of protocol/contract",
   "web/hosts/worker": "protocol/*.ts, protocol/port, web/microservice",

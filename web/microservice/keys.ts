@@ -5,14 +5,18 @@ import type { Subtle } from "./crypto.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-export type InstanceKeys = {
-  /** ECDSA P-256, usage sign. */
-  identityKey: CryptoKey;
+/** The app-specific key: what is released to the instance is encrypted to it. */
+export type WrappingPair = {
   /** RSA-OAEP-3072 with SHA-256, usage unwrapKey: what any KMIP HSM can wrap to. */
   wrappingKey: CryptoKey;
   /** SubjectPublicKeyInfo, DER. */
-  identitySpki: Bytes;
   wrappingSpki: Bytes;
+};
+
+export type InstanceKeys = WrappingPair & {
+  /** ECDSA P-256, usage sign. */
+  identityKey: CryptoKey;
+  identitySpki: Bytes;
 };
 
 const IDENTITY = { name: "ECDSA", namedCurve: "P-256" };
@@ -23,23 +27,27 @@ const WRAPPING = {
   publicExponent: new Uint8Array([1, 0, 1]),
 };
 
-/** Makes both keys; takes up to a second. */
-export async function generateInstanceKeys(subtle: Subtle): Promise<InstanceKeys> {
+/** Makes both keys, or the identity key beside a wrapping key that there is; takes up to a second. */
+export async function generateInstanceKeys(
+  subtle: Subtle,
+  wrappingPair: () => Promise<WrappingPair> = () => generateWrappingPair(subtle),
+): Promise<InstanceKeys> {
   const [identity, wrapping] = await Promise.all([
     subtle.generateKey(IDENTITY, false, ["sign"]) as Promise<CryptoKeyPair>,
-    subtle.generateKey(WRAPPING, false, ["unwrapKey"]) as Promise<CryptoKeyPair>,
+    wrappingPair(),
   ]);
-  checkInstanceKeys(identity.privateKey, wrapping.privateKey);
-  const [identitySpki, wrappingSpki] = await Promise.all([
-    subtle.exportKey("spki", identity.publicKey),
-    subtle.exportKey("spki", wrapping.publicKey),
-  ]);
-  return {
-    identityKey: identity.privateKey,
-    wrappingKey: wrapping.privateKey,
-    identitySpki: new Uint8Array(identitySpki as ArrayBuffer),
-    wrappingSpki: new Uint8Array(wrappingSpki as ArrayBuffer),
-  };
+  checkInstanceKeys(identity.privateKey, wrapping.wrappingKey);
+  const identitySpki = await spkiOf(subtle, identity.publicKey);
+  return { identityKey: identity.privateKey, identitySpki, ...wrapping };
+}
+
+async function generateWrappingPair(subtle: Subtle): Promise<WrappingPair> {
+  const pair = (await subtle.generateKey(WRAPPING, false, ["unwrapKey"])) as CryptoKeyPair;
+  return { wrappingKey: pair.privateKey, wrappingSpki: await spkiOf(subtle, pair.publicKey) };
+}
+
+async function spkiOf(subtle: Subtle, key: CryptoKey): Promise<Bytes> {
+  return new Uint8Array((await subtle.exportKey("spki", key)) as ArrayBuffer);
 }
 
 /** Throws `key-unusable` unless the keys are exactly what they must be; after making them and after reading them back. */

@@ -1,7 +1,8 @@
 /**
  * web/hosts/node: the microservice inside a Node process, as a dependency (M15). It enrols again in each process and
- * keeps nothing on disk: Node has no store for non-extractable keys. May import: protocol/port, web/microservice.
- * Imported by cli.
+ * keeps nothing on disk, unless an application server has its app-specific key kept, encrypted. May import:
+ * protocol/*.ts, protocol/port, files, web/microservice, node:. Imported by cli.
  */
+export { type AppKeyPlace, appKeyFile, openAppKey } from "./app-key.ts";
 export { memoryStore } from "./memory-store.ts";
 export { type NodeMicroserviceOptions, startMicroservice } from "./microservice.ts";

@@ -1,5 +1,12 @@
 import { servePort } from "#protocol/port/index.ts";
-import { captureCrypto, createMicroservice, restRegistration } from "../../microservice/index.ts";
+import {
+  captureCrypto,
+  createMicroservice,
+  restAuthorities,
+  restRegistration,
+  type Watch,
+  type WrappingPair,
+} from "../../microservice/index.ts";
 import { memoryStore } from "./memory-store.ts";
 
 export interface NodeMicroserviceOptions {
@@ -13,6 +20,14 @@ export interface NodeMicroserviceOptions {
   rootKey: Uint8Array<ArrayBuffer>;
   /** Milliseconds since 1970; default: this computer's clock. */
   now?: () => number;
+  /** The app-specific key, where one is kept (`openAppKey`); default: one that lives as long as this process. */
+  appKey?: () => Promise<WrappingPair>;
+  /** Milliseconds that a decrypted key stays in memory after its last use. Default: ten minutes. */
+  timeToLive?: number;
+  /** Milliseconds that encrypted keys are used after they came, at level `master`. Default: one hour. */
+  copiesTimeToLive?: number;
+  /** Told of every message and key, in order, at level `master`. */
+  watch?: Watch;
 }
 
 /** Starts a microservice in this process and returns the port on which it serves its one custodian, and how to end it. */
@@ -22,6 +37,7 @@ export function startMicroservice({
   fetch,
   rootKey,
   now = Date.now,
+  ...more
 }: NodeMicroserviceOptions): {
   port: MessagePort;
   close(): void;
@@ -31,12 +47,14 @@ export function startMicroservice({
     crypto: captureCrypto(globalThis.crypto),
     store: memoryStore(),
     registration: restRegistration(fetch, vault),
+    authorities: (of) => restAuthorities({ ...of, fetch, vault }),
     rootKey,
     origin,
     // Nobody stands beside this code who could have measured it.
     measurement: "unmeasured",
     now,
     schedule: (task, delay) => void setTimeout(task, delay).unref(),
+    ...more,
   });
   const stop = servePort(port1, microservice);
   return {

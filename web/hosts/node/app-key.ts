@@ -1,0 +1,72 @@
+/**
+ * The app-specific key of an application server (W6): RSA, kept as encrypted PKCS#8 (RFC 5958) where the server's
+ * configuration says, so that Enc(master) opens after a restart too. Its public half is derived from the private one.
+ * Node reads it into a handle that cannot be exported; no code of ours sees a byte of it.
+ */
+
+import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { promisify } from "node:util";
+import { isSystemError, writeWhole } from "#files/index.ts";
+import { CofferError } from "#protocol/error.ts";
+import type { WrappingPair } from "../../microservice/index.ts";
+
+/** Where the encrypted key is: a file, or a record of the server's datastore beside its ciphertext (W15). PEM. */
+export interface AppKeyPlace {
+  /** Undefined when there is none yet. */
+  read(): Promise<string | undefined>;
+  /** Keeps it, or throws when there is one by now. */
+  write(pem: string): Promise<void>;
+}
+
+export function appKeyFile(path: string): AppKeyPlace {
+  return {
+    read: () =>
+      readFile(path, "utf8").catch((error: unknown) => {
+        if (isSystemError(error) && error.code === "ENOENT") return undefined;
+        throw error;
+      }),
+    write: (pem) => writeWhole(path, pem, { mode: 0o600 }),
+  };
+}
+
+/** OpenSSL stretches a passphrase by 2,048 rounds alone, so it has to be a secret that nobody can guess. */
+const MIN_PASSPHRASE = 32;
+
+/**
+ * Reads the key, and makes it at the first start. `passphrase`: at least 32 characters at random, from where the server
+ * has its other secrets, and not from where the key is. Errors: `key-file-damaged` for another passphrase, a damaged key,
+ * or one that is no RSA key of 3072 bits.
+ */
+export async function openAppKey(place: AppKeyPlace, passphrase: string): Promise<WrappingPair> {
+  if (passphrase.length < MIN_PASSPHRASE)
+    throw new TypeError("a passphrase of at least 32 random characters");
+  const kept = await place.read();
+  const privateKey = kept === undefined ? await makeKey(place, passphrase) : readKey(kept, passphrase);
+  const { asymmetricKeyType, asymmetricKeyDetails } = privateKey;
+  if (asymmetricKeyType !== "rsa" || (asymmetricKeyDetails?.modulusLength ?? 0) < 3072)
+    throw new CofferError("key-file-damaged");
+  const handle = privateKey.toCryptoKey({ name: "RSA-OAEP", hash: "SHA-256" }, false, ["unwrapKey"]);
+  return {
+    // Node's type knows more usages than the one that there is.
+    wrappingKey: handle as CryptoKey,
+    wrappingSpki: new Uint8Array(createPublicKey(privateKey).export({ type: "spki", format: "der" })),
+  };
+}
+
+async function makeKey(place: AppKeyPlace, passphrase: string): Promise<KeyObject> {
+  const { privateKey } = await promisify(generateKeyPair)("rsa", { modulusLength: 3072 });
+  const form = { type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase } as const;
+  await place.write(privateKey.export(form).toString());
+  return privateKey;
+}
+
+function readKey(pem: string, passphrase: string): KeyObject {
+  // A key that lies there in the clear is not one of ours: somebody has put it there.
+  if (!pem.includes("BEGIN ENCRYPTED PRIVATE KEY")) throw new CofferError("key-file-damaged");
+  try {
+    return createPrivateKey({ key: pem, passphrase });
+  } catch (cause) {
+    throw new CofferError("key-file-damaged", { cause });
+  }
+}
