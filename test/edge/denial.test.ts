@@ -2,11 +2,11 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, it, vi } from "vitest";
-import { answerOf, callDoor, callerOf, watch, withDoors } from "../support/doors.ts";
+import { answerOf, callDoor, callerOf, hold, watch, withDoors } from "../support/doors.ts";
 import { EdgeClient, newVerifier } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
 import { type EnrolmentAnswer, enrol, makeKeys } from "../support/instance.ts";
-import { useSystem } from "../system/index.ts";
+import { readRows, useSystem } from "../system/index.ts";
 
 vi.mock("#cli/parts/index.ts", async (original) => {
   watch("IamObject.settings");
@@ -84,3 +84,28 @@ it("a user whose sessions are ended is out at once, in every app, and nobody els
   expect((await dan.rest("GET", dan.documents)).status).toBe(200);
   expect(await administer("endUser", { user: "nobody" })).toBe("ok");
 });
+
+it.each(["Ra.ended", "after Ra.ended"])(
+  "a user who is ended has no keys from then on, and no instances after a kill at %s",
+  async (method) => {
+    hold(method);
+    await system.restart();
+    const flo = await EdgeClient.signedIn(system, `Flo at ${method}`);
+    const { instance, wrappingCertificate } = json<EnrolmentAnswer>(await enrol(flo, await makeKeys()));
+    const order = { account: flo.account, count: 1, purpose: "document" };
+    const { edks } = json<{ edks: [string] }>(await flo.rest("POST", "/kms/data-keys", order));
+    const load = { way: "rewrap", edk: edks[0], certificate: wrappingCertificate };
+    expect((await flo.rest("POST", "/kms/loads", load)).status).toBe(200);
+    const asked = administer("endUser", { user: flo.tokens.user.id }).catch(() => {});
+    await expect.poll(() => system.log()).toContain(`held ${method}`);
+    expect(problem(await flo.rest("POST", "/kms/loads", load))).toBe("401 invalid-token");
+    process.kill(system.pid, "SIGKILL");
+    await asked;
+    hold();
+    await system.restart();
+    expect(problem(await flo.rest("POST", "/kms/loads", load))).toMatch(/^40[13] /);
+    const status = () => readRows(system.edgeDir, "instances").find(({ id }) => id === instance)?.status;
+    await expect.poll(status, { timeout: 60_000 }).toBe("revoked");
+    await expect.poll(() => readRows(system.edgeDir, "outbox"), { timeout: 60_000 }).toEqual([]);
+  },
+);

@@ -83,6 +83,21 @@ it("a reuse while the HSM is away ends the way to keys at once, and the recipien
   await expect.poll(ada.status).toBe("revoked gone");
 });
 
+it("a revocation that the HSM has not heard of holds at the edge, and reaches the HSM after a kill", async () => {
+  const ada = await enrolled("Ada");
+  const { hsm } = system.running;
+  await hsm.close();
+  hsm.close = async () => {}; // the restart would close it again
+  const revoked = await ada.client.rest("DELETE", `/ra/instances/${ada.instance.instance}`);
+  expect(revoked.status).toBe(204);
+  expect(ada.status()).toBe("revoked kept");
+  process.kill(system.pid, "SIGKILL");
+  await system.restart();
+  expect(problem(await ada.rewrap())).toBe("403 not-recipient");
+  await expect.poll(() => recipients(ada.instance.instance), { timeout: 90_000 }).toBe(0);
+  await expect.poll(ada.status).toBe("revoked gone");
+});
+
 it("a sign-in that runs out ends the instance by alarm, though its certificate would hold for longer", async () => {
   const [ada, bob] = [await enrolled("Ada"), await enrolled("Bob")];
   const soon = Math.floor(Date.now() / 1000) + 1;

@@ -228,6 +228,44 @@ describe("when workerd is killed", () => {
     },
   );
 
+  it.each(["Kms.shredded", "Datastore.shredded", "IamPrincipalObject.left", "IamObject.shredded"])(
+    "after %s has acted on a shred and before that was heard, it hears it again, which changes nothing",
+    async (method) => {
+      await holding(`after ${method}`);
+      const ned = await owner(`Ned of ${method}`);
+      await killed(
+        `after ${method}`,
+        () => shred(ned.client, ned.account),
+        async () => expect((await ned.answers()).toSpliced(PART, 1)).toEqual(REFUSED.toSpliced(PART, 1)),
+      );
+      expect(await ned.answers()).toEqual(REFUSED);
+      await expect.poll(() => leftOf(ned.account), { timeout: 60_000 }).toEqual(NOTHING);
+      await expect.poll(() => readRows(system.edgeDir, "outbox"), { timeout: 60_000 }).toEqual([]);
+    },
+  );
+
+  it.each(["Datastore.left", "IamPrincipalObject.left"])(
+    "after %s has acted on a leaving and before that was heard, it hears it again, which changes nothing",
+    async (method) => {
+      await holding(`after ${method}`);
+      const [ola, pia] = [
+        await owner(`Ola of ${method}`),
+        await EdgeClient.signedIn(system, `Pia of ${method}`),
+      ];
+      addMember(system, ola.account, pia);
+      const documents = `/accounts/${ola.account}/documents`;
+      await killed(
+        `after ${method}`,
+        () => leave(pia, ola.account),
+        async () => expect(problem(await pia.rest("GET", documents))).toBe("403 forbidden"),
+      );
+      expect(problem(await pia.rest("GET", documents))).toBe("403 forbidden");
+      await expect.poll(() => leftOf(ola.account).memberships, { timeout: 60_000 }).toBe(1);
+      await expect.poll(() => readRows(system.edgeDir, "outbox"), { timeout: 60_000 }).toEqual([]);
+      expect(await ola.answers()).toEqual(ALLOWED);
+    },
+  );
+
   it("while documents are erased, what is left of them is erased afterwards", async () => {
     const may = await owner("May");
     expect(await shred(may.client, may.account)).toBe("ok");

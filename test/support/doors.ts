@@ -10,7 +10,10 @@ import type { Result } from "#edge/result.ts";
 import type { EdgeClient } from "./edge-client.ts";
 import { json, send } from "./http.ts";
 
-/** Methods of the worker's classes, as `Kms.shredded`, that say that they were called and do not answer. */
+/**
+ * Methods of the worker's classes that say that they were called and do not answer: as `Kms.shredded` they do nothing, as
+ * `after Kms.shredded` all that they are for.
+ */
 let held: string[] = [];
 export function hold(...methods: string[]): void {
   held = methods;
@@ -41,14 +44,17 @@ export function withDoors<P extends { edgeWorker(): Promise<EdgeWorker> }>(parts
           return Response.json(await env[binding][method](...(await request.json())));
         };
       })(${handler}, { ...${handler} });`;
-      const holds = held.map(
-        (method) => `;(({ prototype }, name) => {
-          prototype[name] = () => {
-            console.log("held ${method}");
+      const holds = held.map((entry) => {
+        const method = entry.replace("after ", "");
+        return `;(({ prototype }, name) => {
+          const original = prototype[name];
+          prototype[name] = async function (...args) {
+            if (${entry !== method}) await original.apply(this, args);
+            console.log("held ${entry}");
             return new Promise((resolve) => setTimeout(resolve, ${HELD_MS}));
           };
-        })(${method.replace(".", ', "')}");`,
-      );
+        })(${method.replace(".", ', "')}");`;
+      });
       const watches = watched.map(
         (method) => `;(({ prototype }, name) => {
           const original = prototype[name];
