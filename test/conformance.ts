@@ -24,9 +24,20 @@ type Report = {
   }[];
 };
 
+const HELP = `npm run -s conformance -- [options]
+  --json          one JSON array on standard output: {row, title, tests, passed, breaks, done}
+  --from FILE     counts a report that vitest has written (--reporter=json), and runs nothing
+`;
+
 reportUncaught();
 const root = fileURLToPath(new URL("..", import.meta.url));
-const { values } = parseArgs({ options: { json: { type: "boolean" }, from: { type: "string" } } });
+const { values } = parseArgs({
+  options: { json: { type: "boolean" }, from: { type: "string" }, help: { type: "boolean" } },
+});
+if (values.help) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
 const report = values.from ? readReport(values.from) : runTests();
 
 const patches = readBreaks().map(({ name, guard, test }) => ({ name, guard, test: new RegExp(test) }));
