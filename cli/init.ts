@@ -1,51 +1,120 @@
+import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { writeWhole } from "#files/index.ts";
 import { isTenantName } from "#protocol/hierarchy/index.ts";
+import type { KmipClient } from "#protocol/kmip/index.ts";
 import { DEFAULT_LEVEL, isLevel, LEVELS } from "#protocol/level.ts";
-import { bootstrap } from "./bootstrap.ts";
+import { type ApartHsms, bootstrap } from "./bootstrap.ts";
 import { CommandError } from "./command-error.ts";
+import { DOMAINS, hasIdentity, identityFiles, makeIdentity } from "./identities.ts";
 import { asOfficer, OFFICER_HELP, OFFICER_OPTIONS } from "./officer.ts";
 import { COFFER } from "./parts/index.ts";
 import { ROOT_KEY_FILE, rootKeyPem } from "./root-key.ts";
+import { survey } from "./survey.ts";
+import { nextSteps, tenantEntry } from "./tenant-entry.ts";
 
-export const INIT_HELP = `coffer init: make a deployment's keys in its HSM
+export const INIT_HELP = `coffer init: make what a deployment and its tenants need
 
 Connects to a KMIP 2.1 HSM as the officer and makes what is missing: certificate authorities, signing keys, the trust
-list and a master key for each tenant. All of them are made inside the HSM and stay there. Writes the root key, which is
-public: \`npm run deploy\`, in a clone of Coffer's repository, pins it in the microservice. Can be run again: what is there
-stays as it is, and a tenant that is new gets its master key.
+list and a master key for each tenant. All of them are made inside the HSM and stay there. Makes a key and a certificate
+request for each domain's identity at the HSM, and writes the root key, which is public. Says what was there, what was
+made, and what is to be done next, with the tenant's settings. Can be run again: nothing that is there is changed.
 
   --tenant NAME     a tenant's name, as in COFFER_TENANTS in wrangler.toml; may be given several times
   --level LEVEL     what their master keys are made for, for good: data, account or master  (${DEFAULT_LEVEL})
+  --vault ORIGIN    the tenant's vault, --app ORIGIN its app, which may be given several times
+  --issuer URL      its OpenID Connect provider, --client-id ID what that knows the vault by
+  --dry-run         say what is there and what would be made; make nothing
+
 ${OFFICER_HELP}
+  --apart DOMAIN=HOST[:PORT],CA,CERT,KEY
+                    the HSM that ra, iam or audit has of its own, as its officer reaches it; may be given several times
+  --identities DIR  where keys and requests are written      (coffer-identities)
   --root-key FILE   where the root key is written            (${ROOT_KEY_FILE})
 
 Example: ${COFFER} init --tenant acme --host hsm.example --ca hsm-ca.pem --cert officer.pem --key officer.key
 `;
 
-/** `coffer init`: what the officer does once. */
+const APART = ["ra", "iam", "audit"] as const;
+
+/** `coffer init`: what the officer does once for a deployment, and for each new tenant. */
 export async function init(args: string[]): Promise<number> {
   const { values } = parseArgs({
     args,
     options: {
       tenant: { type: "string", multiple: true },
       level: { type: "string", default: DEFAULT_LEVEL },
+      vault: { type: "string" },
+      app: { type: "string", multiple: true },
+      issuer: { type: "string" },
+      "client-id": { type: "string" },
+      "dry-run": { type: "boolean", default: false },
+      apart: { type: "string", multiple: true },
+      identities: { type: "string", default: "coffer-identities" },
       ...OFFICER_OPTIONS,
       "root-key": { type: "string", default: ROOT_KEY_FILE },
     },
   });
-  const { tenant: tenants = [] } = values;
+  const { tenant: tenants = [], app: apps = [], vault, issuer, identities } = values;
   if (tenants.length === 0 || !tenants.every(isTenantName))
     throw new CommandError("--tenant takes a name of up to 63 lower-case letters, digits and hyphens.", 2);
+  if (tenants.length > 1 && (vault !== undefined || apps.length > 0))
+    throw new CommandError("--vault and --app are one tenant's: give one --tenant with them.", 2);
   const { level } = values;
   if (!isLevel(level)) throw new CommandError(`--level takes ${LEVELS.join(", ")}.`, 2);
-  const keys = tenants.map((name) => ({ name, level }));
-  const { rootKey } = await asOfficer(values, (hsm) => bootstrap(hsm, keys, new Date()));
+  const answers = { vault, apps, issuer, clientId: values["client-id"] };
+  for (const tenant of tenants) tenantEntry(tenant, answers);
+  const dry = values["dry-run"];
+  const { before, rootKey } = await asOfficer(values, (hsm) =>
+    withApart(values.apart ?? [], async (apart) => {
+      const before = await survey(hsm, tenants, apart);
+      if (dry) return { before, rootKey: undefined };
+      const keys = tenants.map((name) => ({ name, level }));
+      return { before, ...(await bootstrap(hsm, keys, new Date(), apart)) };
+    }),
+  );
+  const say = (there: boolean, what: string) =>
+    process.stdout.write(`${there ? "is there" : dry ? "to be made" : "made"}: ${what}\n`);
+  for (const [name, there] of before) say(there, `${name}, in the HSM`);
+  for (const domain of DOMAINS) {
+    const there = hasIdentity(identities, domain);
+    if (!there && !dry) await makeIdentity(identities, domain);
+    const { key, request } = identityFiles(identities, domain);
+    say(there, `${key}, ${request}`);
+  }
   const path = resolve(values["root-key"]);
-  await writeWhole(path, rootKeyPem(rootKey), { replace: true, mode: 0o644 });
+  if (rootKey === undefined) return 0;
+  say(!(await keepRootKey(path, rootKeyPem(rootKey))), path);
   process.stdout.write(
-    `Authorities, signing keys, trust list and the master key of ${tenants.join(", of ")} are in the HSM.\nThe root key is in ${path}. Next, in a clone of Coffer's repository: npm run deploy -- --root-key ${path} (docs/operations.md there)\n`,
+    `\nAuthorities, signing keys, trust list and the master key of ${tenants.join(", of ")} are in the HSM.\n\n${nextSteps(tenants, answers, { identities, rootKey: path })}`,
   );
   return 0;
+}
+
+/** Writes it unless it is there; whether it was written. Another deployment's is not replaced. */
+async function keepRootKey(path: string, pem: string): Promise<boolean> {
+  const kept = await readFile(path, "utf8").catch(() => undefined);
+  if (kept !== undefined && kept.trim() !== pem.trim())
+    throw new CommandError(
+      `${path} is another deployment's root key, and stays: name a file for this one with --root-key.`,
+    );
+  if (kept === undefined) await writeWhole(path, pem, { mode: 0o644 });
+  return kept === undefined;
+}
+
+/** With a client of each HSM that a domain has of its own. */
+async function withApart<T>(
+  [first, ...rest]: string[],
+  work: (apart: ApartHsms) => Promise<T>,
+  apart: ApartHsms = {},
+): Promise<T> {
+  if (first === undefined) return work(apart);
+  const [, domain, host, port, ca, cert, key] =
+    /^([a-z]+)=([^:,]+)(?::(\d+))?,([^,]+),([^,]+),([^,]+)$/.exec(first) ?? [];
+  if (!APART.some((known) => known === domain))
+    throw new CommandError("--apart takes ra, iam or audit, as in ra=HOST:PORT,CA,CERT,KEY.", 2);
+  return asOfficer({ host, port, ca, cert, key }, (hsm: KmipClient) =>
+    withApart(rest, work, { ...apart, [String(domain)]: hsm }),
+  );
 }

@@ -1,15 +1,20 @@
 /** A first deployment, as docs/operations.md walks through it, as far as it goes without an account. */
 
+import "reflect-metadata";
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import * as x509 from "@peculiar/x509";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { unstable_readConfig } from "wrangler";
 import { readRootKey } from "#cli/root-key.ts";
+import { readTenants } from "#edge/tenants.ts";
 import { UNITS } from "#edge/units.ts";
 import { ensurePki, type Hsm, startHsm } from "#emulator/hsm/index.ts";
 import { encodeBase64url } from "#protocol/base64url.ts";
+import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { type Outcome, run } from "./command.ts";
 
 const BUILD = fileURLToPath(new URL("../../cli/build-web.ts", import.meta.url));
@@ -60,6 +65,62 @@ it("coffer init makes a deployment's keys in the HSM, and leaves them as they ar
   const key = await readRootKey(join(dir, "coffer-root.pem"));
   expect(await run(init, dir)).toMatchObject({ code: 0 });
   expect(await readRootKey(join(dir, "coffer-root.pem"))).toEqual(key);
+});
+
+it("W13 coffer init says what would be made, and makes nothing, by --dry-run", async () => {
+  const dry = ["init", "--dry-run", "--tenant", "later", ...init.slice(3), "--identities", "later"];
+  const { code, stdout } = await run(dry, dir);
+  expect(code).toBe(0);
+  expect(stdout).toContain("is there: coffer/ca/root/key, in the HSM");
+  expect(stdout).toContain("to be made: coffer/tenant/later/master, in the HSM");
+  expect(stdout).toContain("to be made: later/kms.key, later/kms.csr");
+  expect(existsSync(join(dir, "later"))).toBe(false);
+  expect((await run(dry, dir)).stdout).toBe(stdout);
+});
+
+it("W13 coffer init makes an identity for each domain, and replaces none", async () => {
+  const files = () =>
+    readdirSync(join(dir, "coffer-identities")).map((name) => [
+      name,
+      readFileSync(join(dir, "coffer-identities", name), "utf8"),
+    ]);
+  const made = files();
+  expect(made.map(([name]) => name)).toEqual(
+    ["audit", "caas", "iam", "kms", "ra"].flatMap((domain) => [`${domain}.csr`, `${domain}.key`]),
+  );
+  expect(statSync(join(dir, "coffer-identities/kms.key")).mode & 0o777).toBe(0o600);
+  const request = new x509.Pkcs10CertificateRequest(Object.fromEntries(made)["kms.csr"]!);
+  expect(request.subject).toBe(`CN=${IDENTITY.kms}`);
+  expect(await request.verify()).toBe(true);
+  rmSync(join(dir, "coffer-identities/ra.csr"));
+  const again = await run(init, dir);
+  expect(again.stdout).toContain("is there: coffer-identities/kms.key");
+  expect(again.stdout).not.toMatch(/^made: (?!coffer-identities.ra)/m);
+  expect(files().filter(([name]) => name !== "ra.csr")).toEqual(made.filter(([name]) => name !== "ra.csr"));
+});
+
+it("W13 coffer init gives the tenant's settings as the edge takes them", async () => {
+  const settings = ["--vault", "https://vault.acme.org", "--app", "https://app.acme.org"];
+  const { stdout } = await run([...init, ...settings, "--issuer", "https://login.acme.org"], dir);
+  const entry = /\[vars.COFFER_TENANTS.acme\].*?(?=\n\n5)/s.exec(stdout)?.[0];
+  writeFileSync(join(dir, "entry.toml"), `name = "x"\n${entry}\n`);
+  const { vars } = unstable_readConfig({ config: join(dir, "entry.toml") });
+  const tenant = readTenants(JSON.parse(JSON.stringify(vars.COFFER_TENANTS)), true).byName.get("acme");
+  expect(tenant).toMatchObject({
+    vault: "https://vault.acme.org",
+    oidc: { issuer: "https://login.acme.org" },
+  });
+  const refused = await run([...init, "--vault", "http://vault.acme.org"], dir);
+  expect(refused, refused.stderr).toMatchObject({ code: 2, stdout: "" });
+  expect(refused.stderr).toContain("is not HTTPS on its usual port");
+});
+
+it("coffer init leaves the root key of another deployment as it is", async () => {
+  writeFileSync(join(dir, "another.pem"), "another");
+  const { code, stderr } = await run([...init, "--root-key", "another.pem"], dir);
+  expect(code, stderr).toBe(1);
+  expect(stderr).toContain("is another deployment's root key, and stays");
+  expect(readFileSync(join(dir, "another.pem"), "utf8")).toBe("another");
 });
 
 it("coffer init says what is missing, in a sentence", async () => {
