@@ -20,6 +20,9 @@ export type AccessTokenClaims = {
   custodian: string;
 };
 
+/** What an instance's own has too: its id, and the DPoP key of the custodian whom it serves. */
+export type InstanceTokenClaims = AccessTokenClaims & { instance: string; custodian_jkt: string };
+
 /** The public key that verifies access tokens. */
 export async function tokenKey(hsm: Pick<Hsm, "publicKey">): Promise<TokenKey> {
   const jwk = jwkFromSpki(await hsm.publicKey(SIGNER.token.publicKey));
@@ -27,7 +30,10 @@ export async function tokenKey(hsm: Pick<Hsm, "publicKey">): Promise<TokenKey> {
 }
 
 /** Signs one in the HSM. */
-export async function signAccessToken(hsm: Hsm, claims: AccessTokenClaims): Promise<string> {
+export async function signAccessToken(
+  hsm: Hsm,
+  claims: AccessTokenClaims | InstanceTokenClaims,
+): Promise<string> {
   const { kid } = await tokenKey(hsm);
   return signCompact(hsm, SIGNER.token.key, { typ: SIGN_TYPE.token, kid }, claims);
 }

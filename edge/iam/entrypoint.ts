@@ -4,6 +4,7 @@ import { personName } from "#protocol/person-name.ts";
 import { principalId } from "#protocol/principal.ts";
 import type { Caller } from "../caller.ts";
 import { developmentSignIn } from "../development.ts";
+import type { Enrolled } from "../enrolled.ts";
 import { fromHsm, openHsm } from "../hsm/index.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { hashSecret, principalOf } from "../secret.ts";
@@ -11,7 +12,8 @@ import { type Tenant, tenantNamed } from "../tenants.ts";
 import { tokenKey } from "./access-token.ts";
 import { findClient } from "./clients.ts";
 import { type AuthorizationRequest, readAuthorizationRequest } from "./codes.ts";
-import { BY_NAME } from "./name.ts";
+import type { InstanceTokenRequest, InstanceTokens } from "./instance-token.ts";
+import { BY_NAME, userOfCustodian } from "./name.ts";
 import { KeptSettings, type Settings } from "./settings.ts";
 import type { SignedIn } from "./sign-in.ts";
 import { checkTicket, makeTicket, type Question, type TicketCheck, ticketKey } from "./ticket.ts";
@@ -44,6 +46,11 @@ export type Account = { name: string; apps: string[]; ticket: string };
 /** A page of the vault with a form. */
 type OfPage = { cookie: string | null } & Pick<Question, "page" | "about">;
 type Present = { session: VaultSession | null; clients: string[] };
+
+/** What the door needs of its neighbours. */
+interface Neighbours {
+  RA: { instance(of: { tenant: string; user: string; instance: string }): Promise<Result<Enrolled>> };
+}
 
 /** This isolate's. */
 const kept = new KeptSettings();
@@ -179,6 +186,21 @@ export class Iam extends WorkerEntrypoint<Env> {
     if (principal === null) return refuseUnknown(this.#tenant(tenant), request);
     const settings = await this.#settings(tenant);
     return this.#principal(tenant, principal).token(principal, request, settings);
+  }
+
+  /** W9: a token for an instance. The gateway has verified proof and assertion, both by the key that it brings. */
+  async instanceToken({
+    tenant,
+    ...request
+  }: InstanceTokenRequest & { tenant: string }): Promise<Result<InstanceTokens>> {
+    const user = userOfCustodian(request.custodian);
+    if (user === null) return fail("invalid-client");
+    const { RA }: Neighbours = this.env;
+    const [found, settings] = await Promise.all([
+      RA.instance({ tenant, user, instance: request.instance }),
+      this.#settings(tenant),
+    ]);
+    return this.#principal(tenant, user).instanceToken(request, found, settings);
   }
 
   /** Keys that verify access tokens: the deployment's, whichever tenant asks. No object is asked. */

@@ -22,3 +22,8 @@ export function custodianName({
     throw new TypeError("not a plain name");
   return `CN=${user},OU=${origin},O=${tenant}`;
 }
+
+/** Whom a custodian's Distinguished Name names, as `custodianName` writes it; null for what it does not write. */
+export function userOfCustodian(dn: string): string | null {
+  return /^CN=([a-z0-9][a-z0-9-]{0,62}),OU=/.exec(dn)?.[1] ?? null;
+}

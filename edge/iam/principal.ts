@@ -5,6 +5,7 @@ import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { developmentSignIn } from "../development.ts";
+import type { Enrolled } from "../enrolled.ts";
 import { fromHsm, type Hsm, openHsm } from "../hsm/index.ts";
 import { type Outbox, openOutbox } from "../outbox.ts";
 import { fail, ok, type Result, refuse } from "../result.ts";
@@ -16,6 +17,7 @@ import { maxSignIns, signInsPerMinute } from "./bounds.ts";
 import { type AuthorizationRequest, issueCode } from "./codes.ts";
 import { findCustodian, isSignedIn } from "./custodians.ts";
 import { type Ended, type Forgotten, nextExpiry } from "./families.ts";
+import { type InstanceTokenRequest, type InstanceTokens, issueInstanceToken } from "./instance-token.ts";
 import { principalMigrations } from "./schema.ts";
 import { DENIED, type Settings, takeSettings } from "./settings.ts";
 import {
@@ -181,6 +183,25 @@ export class IamPrincipalObject extends DurableObject<Env> {
     await outbox.send();
     await this.#wakeAtExpiry(store);
     return result;
+  }
+
+  /** W9: a token for an instance that serves this principal; `found` as the registration authority has it. */
+  async instanceToken(
+    request: InstanceTokenRequest,
+    found: Result<Enrolled>,
+    settings: Settings,
+  ): Promise<Result<InstanceTokens>> {
+    if (this.#opened === undefined) return fail("invalid-client");
+    const { store } = this.#opened;
+    const endpoint = {
+      store,
+      hsm: this.#hsm,
+      tenant: tenantNamed(this.env, store.tenant),
+      configuration: this.env,
+      now: seconds(Date.now()),
+      denied: () => takeSettings(store.sql, settings).denied,
+    };
+    return fromHsm(request.requestId, () => issueInstanceToken(endpoint, request, found));
   }
 
   /** M5: a registered custodian with a live certificate. */

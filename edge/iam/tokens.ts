@@ -222,8 +222,8 @@ function action(name: string, { client, requestId }: TokenRequest) {
   return { action: name, caller: null, resource: `client/${client.slice(0, 64)}`, requestId };
 }
 
-/** A proof works once (RFC 9449 §11.1). */
-function useProof(sql: SqlStorage, jtiHash: string, expires: number): Decision<null> {
+/** A proof works once (RFC 9449 §11.1), and so does an assertion (RFC 7523 §3). */
+export function useProof(sql: SqlStorage, jtiHash: string, expires: number): Decision<null> {
   const inserted = sql.exec(
     "INSERT INTO proofs VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING jti",
     jtiHash,

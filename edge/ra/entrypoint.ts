@@ -1,17 +1,10 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Redemption } from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
+import type { Enrolled } from "../enrolled.ts";
 import { fail, type Result } from "../result.ts";
 import { methodsFor } from "./methods/index.ts";
-import type {
-  Applicant,
-  Enrolled,
-  Enrolment,
-  EnrolmentOpened,
-  GrantIssued,
-  Instance,
-  Recipient,
-} from "./types.ts";
+import type { Applicant, Enrolment, EnrolmentOpened, GrantIssued, Instance, Recipient } from "./types.ts";
 
 /** What the door needs of its neighbours. */
 interface Neighbours {

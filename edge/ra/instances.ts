@@ -3,8 +3,9 @@
 import type { MethodName } from "#protocol/enrolment.ts";
 import type { Level } from "#protocol/level.ts";
 import type { Tier } from "#protocol/policy/index.ts";
+import type { Enrolled } from "../enrolled.ts";
 import { type Decision, ok, refuse } from "../result.ts";
-import type { Binding, Enrolled, Instance, Recipient } from "./types.ts";
+import type { Binding, Instance, Recipient } from "./types.ts";
 
 export type NewInstance = {
   id: string;
@@ -115,11 +116,12 @@ export function findEnrolled(
 ): Enrolled | null {
   const [row] = sql.exec<Row>("SELECT * FROM instances WHERE id = ? AND user = ?", instance, user).toArray();
   if (!row) return null;
-  const { custodian, origin, tier, client, jkt, level, hsm_key: hsmKey, not_after: notAfter } = row;
+  const { custodian, client, jkt, origin, level, hsm_key: hsmKey, not_after: notAfter } = row;
+  const { identity_key: identityKey, identity_certificate: identityCertificate } = row;
   return {
-    ...{ instance, custodian, user, origin, tier, hsmKey, notAfter, status: statusOf(row, now) },
-    ...{ client, jkt, level, identityKey: row.identity_key, identityCertificate: row.identity_certificate },
+    ...{ instance, user, custodian, client, jkt, origin, level, identityKey, identityCertificate },
     wrappingCertificate: row.wrapping_certificate,
+    ...{ hsmKey, notAfter, status: statusOf(row, now) },
   };
 }
 

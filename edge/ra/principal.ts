@@ -7,6 +7,7 @@ import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import { configuredBound } from "../bound.ts";
 import type { Caller } from "../caller.ts";
+import type { Enrolled } from "../enrolled.ts";
 import { failureOf, type Hsm, openHsm } from "../hsm/index.ts";
 import { type Ledger, openLedger } from "../hsm/keys/index.ts";
 import type { Custodian } from "../iam/types.ts";
@@ -42,15 +43,7 @@ import { verifyRequest } from "./request.ts";
 import { namesOf, retireEnded } from "./retire.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { NOBODY, openSession } from "./session.ts";
-import type {
-  Applicant,
-  Enrolled,
-  Enrolment,
-  EnrolmentOpened,
-  GrantIssued,
-  Instance,
-  Recipient,
-} from "./types.ts";
+import type { Applicant, Enrolment, EnrolmentOpened, GrantIssued, Instance, Recipient } from "./types.ts";
 
 /** What the RA needs of its neighbours. */
 interface Neighbours {

@@ -7,7 +7,6 @@ import type {
   openEnrolment,
   redeemEnrolment,
 } from "#protocol/contract/index.ts";
-import type { Level } from "#protocol/level.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 
 /**
@@ -36,18 +35,6 @@ export type Recipient = {
   hsmKey: string;
   notAfter: number;
   status: "active" | "revoked" | "expired";
-};
-
-/** What IAM and KMS have to know of an instance that asks for itself. */
-export type Enrolled = Recipient & {
-  client: string;
-  /** Thumbprint of the DPoP key of the custodian whom it serves. */
-  jkt: string;
-  level: Level;
-  /** Thumbprint of its identity key; SHA-256 of its two certificates, base64url. */
-  identityKey: string;
-  identityCertificate: string;
-  wrappingCertificate: string;
 };
 
 /** An instance as its user sees it. */

@@ -1,9 +1,10 @@
 import { fail } from "../../result.ts";
 import type { ContractHandlers } from "../serve.ts";
+import { instanceToken } from "./instance-token.ts";
 
 /** What instances ask for themselves. The KMS and the IAM learn to answer one after the other; until then each is refused. */
 export const instances = {
-  instanceToken: async () => fail("forbidden"),
+  instanceToken,
   loadMasterKey: async () => fail("forbidden"),
   loadAccountKey: async () => fail("forbidden"),
   findKeyIdentifier: async () => fail("forbidden"),

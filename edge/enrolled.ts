@@ -1,0 +1,45 @@
+/** An instance that asks for itself (levels `account` and `master`): what is known of it, and what it has to be. */
+
+import type { Level } from "#protocol/level.ts";
+import type { InstanceCaller } from "./caller.ts";
+import { type Decision, ok, type Result, refuse } from "./result.ts";
+
+/** An instance as the registration authority has it. */
+export type Enrolled = {
+  instance: string;
+  user: string;
+  custodian: string;
+  client: string;
+  /** Thumbprint of the DPoP key of the custodian whom it serves. */
+  jkt: string;
+  /** Of that custodian's app. */
+  origin: string;
+  level: Level;
+  /** Thumbprint of its identity key; SHA-256 of its two certificates, base64url. */
+  identityKey: string;
+  identityCertificate: string;
+  wrappingCertificate: string;
+  /** Unique identifier of its wrapping key at the HSM. */
+  hsmKey: string;
+  /** Seconds since 1970. */
+  notAfter: number;
+  status: "active" | "revoked" | "expired";
+};
+
+/** Levels at which the ladder runs in the instance. */
+export const LADDER: readonly Level[] = ["account", "master"];
+
+/** Whether it lives, is the one that the token names, and may do what is for these levels. Call it inside `authorize()`. */
+export function checkInstance(
+  caller: InstanceCaller,
+  found: Result<Enrolled>,
+  levels: readonly Level[],
+): Decision<Enrolled> {
+  if (!found.ok) return refuse(found.problem.code, "the registration authority knows no such instance");
+  const { status, level } = found.value;
+  if (status !== "active") return refuse("not-recipient", `instance is ${status}`);
+  for (const name of ["user", "custodian", "client", "jkt", "origin"] as const)
+    if (found.value[name] !== caller[name])
+      return refuse("foreign-custodian", `instance is of another ${name}`);
+  return levels.includes(level) ? ok(found.value) : refuse("forbidden", `instance is at level ${level}`);
+}
