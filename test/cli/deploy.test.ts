@@ -69,6 +69,7 @@ it("coffer init makes a deployment's keys in the HSM, and leaves them as they ar
 
 it("W13 coffer init says what would be made, and makes nothing, by --dry-run", async () => {
   const dry = ["init", "--dry-run", "--tenant", "later", ...init.slice(3), "--identities", "later"];
+  await run(init, dir);
   const { code, stdout } = await run(dry, dir);
   expect(code).toBe(0);
   expect(stdout).toContain("is there: coffer/ca/root/key, in the HSM");
@@ -79,6 +80,7 @@ it("W13 coffer init says what would be made, and makes nothing, by --dry-run", a
 });
 
 it("W13 coffer init makes an identity for each domain, and replaces none", async () => {
+  await run(init, dir);
   const files = () =>
     readdirSync(join(dir, "coffer-identities")).map((name) => [
       name,
