@@ -6,7 +6,7 @@ import { orderExport } from "#protocol/contract/index.ts";
 import { callJson } from "#web/client/call.ts";
 import { Custodian } from "#web/client/custodian.ts";
 import { CustodianSession, type Identity, memorySignInStore } from "#web/client/index.ts";
-import { startMicroservice } from "#web/hosts/node/index.ts";
+import { type NodeMicroserviceOptions, startMicroservice } from "#web/hosts/node/index.ts";
 import { loopbackFetch } from "./loopback-fetch.ts";
 import { signInByName } from "./sign-in-by-name.ts";
 
@@ -22,6 +22,8 @@ export interface ClientOptions {
   now?: () => number;
   /** Called with how long a request waits because the server asked to retry later. */
   onWait?: (milliseconds: number) => void;
+  /** What the microservice does otherwise than by default. */
+  instance?: Pick<NodeMicroserviceOptions, "appKey" | "timeToLive" | "copiesTimeToLive" | "watch">;
 }
 
 export interface Client extends Pick<Custodian, "documents" | "microservice"> {
@@ -43,6 +45,7 @@ export async function connect({
   fetch = loopbackFetch,
   now = Date.now,
   onWait,
+  instance,
 }: ClientOptions): Promise<Client> {
   let cookie = "";
   const withCookie: typeof fetch = (input, init) =>
@@ -61,7 +64,8 @@ export async function connect({
     onWait,
   });
   const openVault = async () => {
-    const { port, close } = startMicroservice({ vault, origin: app, fetch: withCookie, rootKey, now });
+    const of = { vault, origin: app, fetch: withCookie, rootKey, now };
+    const { port, close } = startMicroservice({ ...of, ...instance });
     // A connection that waits for calls must not keep the process alive.
     (port as MessagePort & Partial<Pick<NodeMessagePort, "unref">>).unref?.();
     return { port, remove: close };

@@ -16,6 +16,8 @@ export type WrappedMasterKey = { wrappedKey: string; receipt: string };
 
 /** Each rejects with the code of the refusal, or `offline`. Nothing of what it answers is believed unverified. */
 export type Authorities = {
+  /** Sees to a token for the next request, so that there is one message at a time to tell of. */
+  authorize?(): Promise<void>;
   /** KMS. `challenge`: 32 random bytes, base64url, which come back in the receipt. */
   masterKey(challenge: string): Promise<WrappedMasterKey>;
   /** IAM: of the account's current data key, or of the one that a header names (`<keyId>.<keyVersion>`). */

@@ -205,6 +205,7 @@ export class Ladder {
   async #identifier(account: string, key?: string): Promise<KeyIdentifier> {
     const { authorities } = this.#options;
     const about = { what: "key identifier", account, ...(key === undefined ? {} : { key }) } as const;
+    await authorities.authorize?.();
     this.#watch({ step: "ask", whom: "IAM", ...about });
     const found = await authorities.keyIdentifier(account, key);
     if (key !== undefined && edkProviderInfo(found) !== key) throw new CofferError("key-refused");
@@ -258,6 +259,7 @@ export class Ladder {
   }
 
   async #ask<T>(message: Message, send: () => Promise<T>): Promise<T> {
+    await this.#options.authorities.authorize?.();
     this.#watch({ step: "ask", ...message });
     const answer = await send();
     this.#watch({ step: "get", ...message });

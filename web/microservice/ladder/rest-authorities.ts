@@ -37,6 +37,7 @@ export function restAuthorities({ fetch, delay = byTheClock, ...options }: RestA
     }
   };
   return {
+    authorize: () => token.ready(),
     masterKey: (challenge) => ask(loadMasterKey, { body: { challenge } }),
     keyIdentifier: (account, key) =>
       ask(findKeyIdentifier, {

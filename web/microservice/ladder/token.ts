@@ -48,6 +48,10 @@ export class InstanceToken {
     this.#options = options;
   }
 
+  async ready(): Promise<void> {
+    await this.#token();
+  }
+
   /** What authorizes one request: the token, and a fresh proof for it. */
   async headers(request: Request): Promise<Record<string, string>> {
     const accessToken = await this.#token();

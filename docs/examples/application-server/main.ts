@@ -1,0 +1,43 @@
+/** Starts the application server by its environment; README.md says what it needs. */
+
+import { mkdir } from "node:fs/promises";
+import { createServer } from "node:http";
+import { Readable } from "node:stream";
+import { connect } from "#cli/client.ts";
+import { readRootKey } from "#cli/root-key.ts";
+import { appKeyFile, openAppKey } from "#web/hosts/node/index.ts";
+import { Datastore } from "./datastore.ts";
+import { applicationServer } from "./server.ts";
+
+const {
+  APP = "",
+  VAULT = "",
+  USER_NAME = "",
+  ROOT_KEY = "",
+  DATA = "data",
+  KEY_PASSPHRASE = "",
+} = process.env;
+// Beside the ciphertext, unless it has a store of its own.
+const { KEY_FILE = `${DATA}/app-specific-key.pem`, CLIENT_TOKEN = "", PORT = "8080" } = process.env;
+
+await mkdir(DATA, { recursive: true, mode: 0o700 });
+const rootKey = new Uint8Array(await readRootKey(ROOT_KEY));
+const appKey = () => openAppKey(appKeyFile(KEY_FILE), KEY_PASSPHRASE);
+const client = await connect({ app: APP, vault: VAULT, rootKey, user: USER_NAME, instance: { appKey } });
+const { port: microservice } = await client.microservice.use();
+
+const account = client.account();
+const accountOf = ({ headers }: Request) =>
+  headers.get("authorization") === `Bearer ${CLIENT_TOKEN}` && CLIENT_TOKEN !== "" ? account : undefined;
+const { tenant } = client.identity;
+const server = applicationServer({ microservice, tenant, datastore: new Datastore(DATA), accountOf });
+createServer(async (incoming, outgoing) => {
+  const { method = "GET", url = "/", headers } = incoming;
+  const body = ["GET", "HEAD"].includes(method) ? null : (Readable.toWeb(incoming) as ReadableStream);
+  const { authorization = "" } = headers;
+  const init = { method, headers: { authorization }, body, duplex: "half" as const };
+  const answer = await server.fetch(new Request(new URL(url, `http://localhost:${PORT}`), init));
+  outgoing.writeHead(answer.status, Object.fromEntries(answer.headers));
+  if (answer.body) Readable.fromWeb(answer.body as never).pipe(outgoing);
+  else outgoing.end();
+}).listen(Number(PORT), "127.0.0.1");
