@@ -24,7 +24,7 @@ export class Kms extends WorkerEntrypoint<Env> {
   async load(caller: Caller, request: LoadRequest): Promise<Result<Load>> {
     const { env } = this;
     const read = await readEdk(isolateTrust(this.#hsm(), env.COFFER_HSM_URL), request.edk);
-    if (!read.ok) return env.KMS_OBJECT.getByName(caller.tenant).refused(caller, `kms:${request.way}`, read);
+    if (!read.ok) return this.#principal(caller).refused(caller, `kms:${request.way}`, read);
     return this.#object(caller, read.value.account).load(caller, request, read.value);
   }
 
@@ -57,6 +57,10 @@ export class Kms extends WorkerEntrypoint<Env> {
 
   #hsm() {
     return openHsm(this.env.HSM_KMS, this.env.COFFER_HSM_URL);
+  }
+
+  #principal({ tenant, user }: Caller) {
+    return this.env.KMS_PRINCIPAL_OBJECT.getByName(`${tenant}/${user}`);
   }
 
   #object({ tenant }: { tenant: string }, account: string) {

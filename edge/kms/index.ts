@@ -7,3 +7,4 @@
 export { KmsAccountObject } from "./account.ts";
 export { Kms } from "./entrypoint.ts";
 export { KmsObject } from "./object.ts";
+export { KmsPrincipalObject } from "./principal.ts";

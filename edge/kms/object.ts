@@ -1,17 +1,14 @@
 import { DurableObject } from "cloudflare:workers";
-import { authorize } from "../authorize.ts";
-import type { Caller } from "../caller.ts";
 import type { Page } from "../handover.ts";
 import { openHsm } from "../hsm/index.ts";
 import { type Ledger, openLedger } from "../hsm/keys/index.ts";
-import { type Refusal, type Result, refuse } from "../result.ts";
 import { hasStore, openStore, type Store } from "../store.ts";
 import { forgetAccount, type Moved, pageOf } from "./moved.ts";
 import { TENANT_MIGRATIONS } from "./schema.ts";
 
 /**
  * The KMS's state of a whole tenant: data keys as releases before objects by account left them, which an account's own
- * object takes when it is first used; and refusals of requests that name no account.
+ * object takes when it is first used.
  */
 export class KmsObject extends DurableObject<Env> {
   #opened: { store: Store; ledger: Ledger } | undefined;
@@ -31,12 +28,6 @@ export class KmsObject extends DurableObject<Env> {
   /** The account's object has all of them. False while there are more to forget. */
   forget(account: string): boolean {
     return !hasStore(this.ctx) || forgetAccount(this.#open().store.sql, account);
-  }
-
-  /** Records a refusal that is no account's: of an EDK that none of ours was. */
-  refused(caller: Caller, action: string, { problem, reason }: Refusal): Result<never> {
-    const about = { action, caller, resource: "edk", requestId: caller.requestId };
-    return authorize<never>(this.#open().store, about, () => refuse(problem.code, reason));
   }
 
   override async alarm(): Promise<void> {

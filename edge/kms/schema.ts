@@ -38,5 +38,8 @@ const DATA_KEYS: readonly string[] = [
 /** Of an account's object. */
 export const MIGRATIONS: readonly string[] = [...DATA_KEYS, HANDOVER_TABLE, SHREDDED_TABLE];
 
+/** Of a principal's object: what every store has. */
+export const PRINCIPAL_MIGRATIONS: readonly string[] = [];
+
 /** Of the object that has data keys of a whole tenant from earlier releases. */
 export const TENANT_MIGRATIONS: readonly string[] = DATA_KEYS;

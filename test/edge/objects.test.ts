@@ -56,6 +56,18 @@ it("a load asks five, and none is the tenant's", async () => {
   expect(names(objects)).not.toContain("development");
 });
 
+it("an EDK that is none is refused by the caller's own objects, and none is the tenant's", async () => {
+  const ann = await EdgeClient.signedIn(system, "Ann");
+  const { wrappingCertificate: certificate } = json<EnrolmentAnswer>(await enrol(ann, await makeKeys()));
+  const load = () => ann.rest("POST", "/kms/loads", { way: "rewrap", edk: "e.d.k", certificate });
+  expect((await load()).status).toBe(400);
+  await counts();
+  expect((await load()).status).toBe(400);
+  const objects = Object.keys((await counts()).objects).filter((object) => !object.startsWith("Audit"));
+  expect(classes(objects.sort())).toEqual(["GatewayObject", "KmsPrincipalObject"]);
+  expect(names(objects)).not.toContain("development");
+});
+
 it("a part of a document asks two, and neither is the tenant's", async () => {
   const ann = await EdgeClient.signedIn(system, "Ann");
   const { id } = json<{ id: string }>(await ann.rest("POST", ann.documents, {}));

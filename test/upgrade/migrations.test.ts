@@ -25,6 +25,7 @@ const LANDED = [
   ["v5", "AuditSourceObject", "AuditLogObject"],
   ["v6", "RaPrincipalObject"],
   ["v7", "AuditGathererObject"],
+  ["v8", "KmsPrincipalObject"],
 ];
 
 it("go on from those of before, which stay as they were", () => {
