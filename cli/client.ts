@@ -8,14 +8,14 @@ import { Custodian } from "#web/client/custodian.ts";
 import { CustodianSession, type Identity, memorySignInStore } from "#web/client/index.ts";
 import { type NodeMicroserviceOptions, startMicroservice } from "#web/hosts/node/index.ts";
 import { loopbackFetch } from "./loopback-fetch.ts";
-import { signInByName } from "./sign-in-by-name.ts";
+import { signIn } from "./sign-in.ts";
 
 export interface ClientOptions {
   app: string;
   vault: string;
   /** Root CA's public key, DER. */
   rootKey: Uint8Array<ArrayBuffer>;
-  /** Signs in by this name; works with a development edge only. */
+  /** Signs in by this name at the development provider; works with a development edge only. */
   user: string;
   fetch?: typeof fetch;
   /** Milliseconds since 1970; default: this computer's clock. */
@@ -72,7 +72,7 @@ export async function connect({
   };
   const custodian = new Custodian({ session, app, fetch, now, openVault, onWait });
   const { rest, documents, microservice } = custodian;
-  const signedIn = await signInByName(fetch, await session.authorizationUrl(), user, onWait);
+  const signedIn = await signIn(fetch, await session.authorizationUrl(), user, onWait);
   cookie = signedIn.cookie;
   const identity = await session.complete(signedIn.location.searchParams);
   return {

@@ -2,14 +2,15 @@ import { request } from "node:http";
 import { Readable } from "node:stream";
 
 /**
- * A `fetch` for `http://localhost` and names below it, of which Node's resolver may know none, or another address than
+ * A `fetch` for `http://127.0.0.1`, `http://localhost` and names below it, of which Node's resolver may know none, or another address than
  * ours: RFC 6761 §6.3 says that they are loopback. Other origins go to the platform's fetch. Unlike a browser it sends
  * the headers Origin and Cookie that it is given.
  */
 export const loopbackFetch: typeof fetch = async (input, init) => {
   const asked = new Request(input, init);
   const url = new URL(asked.url);
-  if (url.protocol !== "http:" || !/(^|\.)localhost$/.test(url.hostname)) return fetch(input, init);
+  if (url.protocol !== "http:" || !/^127\.0\.0\.1$|(^|\.)localhost$/.test(url.hostname))
+    return fetch(input, init);
   const headers: Record<string, string> = {
     ...Object.fromEntries(asked.headers),
     ...plain(init?.headers),

@@ -10,6 +10,7 @@ import { DEFAULT_LEVEL, type Level } from "#protocol/level.ts";
 import { pinWeb } from "#web/pin.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { CommandError } from "./command-error.ts";
+import { startProvider, withProvider } from "./development-provider.ts";
 import { endOrphan, forgetChild, noteChild } from "./orphan.ts";
 import { edgeUnits, edgeWorker, webParts } from "./parts/index.ts";
 import { freePort, hsmPorts } from "./ports.ts";
@@ -29,6 +30,8 @@ export interface StartOptions {
     vault?: number | undefined;
     ttlv?: number | undefined;
     https?: number | undefined;
+    /** The development identity provider's, on 127.0.0.1. */
+    identity?: number | undefined;
   };
   /** More apps of the development tenant, by their origins. */
   apps?: string[];
@@ -96,9 +99,11 @@ async function startAlone(options: StartOptions) {
     pki,
     ...(await hsmPorts(ports)),
   });
+  const production = (vars?.COFFER_ENVIRONMENT ?? "development") !== "development";
   step(`HSM emulator: KMIP on 127.0.0.1, TTLV port ${hsm.ttlvPort}, HTTPS port ${hsm.httpsPort}`);
   const others: OtherHsm[] = [];
   const closeHsms = () => Promise.all([hsm, ...others.map(({ hsm }) => hsm)].map((each) => each.close()));
+  const ends: (() => Promise<unknown>)[] = [closeHsms];
   try {
     for (const domain of options.apart ?? []) others.push(await startOther(dir, domain));
     const main = asOfficer({ hsm, pki });
@@ -118,6 +123,15 @@ async function startAlone(options: StartOptions) {
     const app = ports.app ?? (await freePort(8787, ports.vault));
     const appOrigin = `http://localhost:${app}`;
     const vaultOrigin = `http://localhost:${ports.vault ?? (await freePort(app + 1))}`;
+    const table: TenantTable = {
+      [TENANT]: { vault: vaultOrigin, apps: [`${PAGE}=${appOrigin}`, ...apps], level },
+      ...tenants,
+    };
+    const provider = production
+      ? null
+      : await startProvider(table, ports.identity ?? (await freePort(8789, app)));
+    ends.push(async () => provider?.close());
+    if (provider !== null) step(`development identity provider on ${provider.issuer}: asks for a name alone`);
     const edge = await startEdge({
       worker: await edgeWorker(),
       ...(split && { split: await edgeUnits() }),
@@ -142,14 +156,12 @@ async function startAlone(options: StartOptions) {
           ]),
         ),
       },
-      tenants: {
-        [TENANT]: { vault: vaultOrigin, apps: [`${PAGE}=${appOrigin}`, ...apps], level },
-        ...tenants,
-      },
+      tenants: provider === null ? table : withProvider(table, provider),
       persist,
       assets: join(dir, "web"),
       ...(vars && { vars }),
     });
+    ends.push(() => edge.dispose());
     const children = childFolders(dir);
     await Promise.all(Object.values(edge.pids).map((pid, index) => noteChild(children[index] ?? dir, pid)));
     step(
@@ -161,16 +173,15 @@ async function startAlone(options: StartOptions) {
       vaultOrigin,
       hsm,
       others,
+      /** Null where production is tried: it has no provider of its own. */
+      provider,
       edge,
       pki,
       web,
-      async close() {
-        await edge.dispose();
-        await closeHsms();
-      },
+      close: () => endAll(ends),
     };
   } catch (error) {
-    await closeHsms();
+    await endAll(ends);
     throw error;
   }
 }
@@ -192,4 +203,9 @@ function asOfficer({ hsm, pki }: StartedHsm) {
     ...pki.clients[IDENTITY.officer],
   });
   return { client: createKmipClient(transport), close: () => transport.close() };
+}
+
+/** The last that was started first. */
+async function endAll(ends: (() => Promise<unknown>)[]): Promise<void> {
+  for (const end of ends.toReversed()) await end();
 }

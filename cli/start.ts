@@ -27,6 +27,7 @@ Ctrl-C stops all of it; what was stored is kept for next time. A folder has one 
   --vault-port N   the vault's port, an origin of its own  (the page's port + 1, or the next free one)
   --ttlv-port N    the HSM's KMIP port, TTLV over TLS      (5696, or the next free one)
   --https-port N   the HSM's KMIP port, HTTPS              (5697, or the next free one)
+  --identity-port N  the development identity provider's port (8789, or the next free one)
   --dir PATH       where keys and documents are kept       (.coffer)
 
 Exit code: 0 stopped, or the file came back the same; 1 failed; 2 the command line is wrong.
@@ -44,6 +45,7 @@ export async function start(args: string[]): Promise<number> {
       "vault-port": { type: "string" },
       "ttlv-port": { type: "string" },
       "https-port": { type: "string" },
+      "identity-port": { type: "string" },
       dir: { type: "string", default: ".coffer" },
       once: { type: "string" },
       split: { type: "boolean", default: false },
@@ -75,6 +77,7 @@ export async function start(args: string[]): Promise<number> {
       vault,
       ttlv: portOption(values["ttlv-port"], "--ttlv-port"),
       https: portOption(values["https-port"], "--https-port"),
+      identity: portOption(values["identity-port"], "--identity-port"),
     },
     split: values.split,
     step,

@@ -64,7 +64,15 @@ export type EdgeOptions = {
 export type ApartDomain = "ra" | "iam" | "audit";
 
 /** As in wrangler.toml: the first app is the shipped page's. */
-export type TenantTable = Record<string, { vault: string; apps: string[]; level?: Tenant["level"] }>;
+export type TenantTable = Record<
+  string,
+  {
+    vault: string;
+    apps: string[];
+    level?: Tenant["level"];
+    oidc?: { issuer: string; clientId: string; development?: { issuer: string; subject: string } };
+  }
+>;
 
 export type LogEntry = { timestamp: number; level: string; message: string };
 
@@ -113,7 +121,6 @@ type Process = {
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const vars = {
     COFFER_ENVIRONMENT: "development",
-    COFFER_DEV_SIGN_IN: "true",
     COFFER_HSM_URL: `${options.hsm.url}/kmip`,
     ...Object.fromEntries(
       Object.entries(options.hsm.apart ?? {}).map(([domain, { url }]) => [

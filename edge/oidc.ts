@@ -16,6 +16,9 @@ export type OidcSettings = {
   development: { issuer: string; subject: string } | null;
 };
 
+/** Where a provider sends browsers back to, at the vault. The operator registers it there. */
+export const CALLBACK = "/sign-in/callback";
+
 const claim = text(1, 64, /^[A-Za-z0-9_:./-]+$/);
 
 /** The table as it is written. */

@@ -12,7 +12,6 @@ interface __BaseEnv_Env {
 	HSM_AUDIT: Fetcher;
 	ASSETS: Fetcher;
 	COFFER_ENVIRONMENT: string;
-	COFFER_DEV_SIGN_IN: string;
 	COFFER_HSM_URL: string;
 	COFFER_HSM_URL_RA: string;
 	COFFER_HSM_URL_IAM: string;

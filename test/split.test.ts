@@ -67,9 +67,7 @@ describe("W13 split operation", () => {
   it.each(UNITS)("%s has the variables that its code names, as they are for one worker", (unit) => {
     const shared = ["COFFER_ENVIRONMENT", "COFFER_TENANTS"];
     const { COFFER_ENVIRONMENT: _, COFFER_TENANTS: __, ...vars } = split[unit].vars;
-    const named = Object.entries(whole.vars).filter(
-      ([name]) => !shared.includes(name) && name !== "COFFER_DEV_SIGN_IN" && names(unit, name),
-    );
+    const named = Object.entries(whole.vars).filter(([name]) => !shared.includes(name) && names(unit, name));
     expect(vars).toEqual(Object.fromEntries(named));
     expect(split[unit].vars.COFFER_ENVIRONMENT).toBe("production");
   });

@@ -42,10 +42,14 @@ registerHooks({
 
 const { startAll } = (await import(at("cli/start-all.ts"))) as { startAll: StartAll };
 const { freePorts } = (await import(at("test/support/ports.ts"))) as {
-  freePorts: (count: number) => Promise<[number, number, number, number]>;
+  freePorts: (count: number) => Promise<[number, number, number, number, number]>;
 };
-const [app, vault, ttlv, https] = await freePorts(4);
-const { appOrigin, vaultOrigin, close } = await startAll({ dir, ports: { app, vault, ttlv, https }, vars });
+const [app, vault, ttlv, https, identity] = await freePorts(5);
+const { appOrigin, vaultOrigin, close } = await startAll({
+  dir,
+  ports: { app, vault, ttlv, https, identity },
+  vars,
+});
 process.stdout.write(`${JSON.stringify({ appOrigin, vaultOrigin })}\n`);
 for await (const _ of process.stdin);
 await close();

@@ -137,8 +137,8 @@ describe("gateway", () => {
       ["https://vault.example/token", "POST", 404],
       ["https://vault.example/ra/grants", "POST", 404],
       ["https://vault.example/ra/enrolments", "POST", 403],
-      ["https://vault.example/sign-in", "POST", 404],
-      ["https://vault.example/sign-in", "GET", 404],
+      ["https://vault.example/sign-in", "POST", 403],
+      ["https://vault.example/sign-in", "GET", 405],
       ["https://app.example/ra/enrolments", "POST", 401],
       ["https://app.example/authorize", "GET", 404],
     ] as const) {

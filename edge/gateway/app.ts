@@ -2,18 +2,17 @@ import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { signOut } from "#protocol/contract/index.ts";
-import { developmentSignIn } from "../development.ts";
-import { configuredTenants, type Site } from "../tenants.ts";
+import { configuredTenants, type Site, type Tenants } from "../tenants.ts";
 import { serveAsset } from "./assets.ts";
 import type { GatewayContext, GatewayEnv } from "./context.ts";
 import { commonHeaders, nothingPolicy, transportSecurity } from "./headers.ts";
 import { problemResponse, Refused } from "./problem.ts";
-import { appSite, developmentPages, vaultSite } from "./routes/index.ts";
+import { appSite, vaultSite } from "./routes/index.ts";
 import { siteAt } from "./sites.ts";
 
 /**
  * The gateway: routes by host, gives every response its headers, and every failure its problem document. The path that
- * Hono routes by begins with the site: `/app/…`, `/vault/…`, and for what only development has `/development/…`.
+ * Hono routes by begins with the site: `/app/…`, `/vault/…`.
  */
 export function createApp(): Hono<GatewayEnv> {
   const gateway = new Hono<GatewayEnv>({
@@ -35,7 +34,6 @@ export function createApp(): Hono<GatewayEnv> {
   });
   gateway.route("/app", appSite());
   gateway.route("/vault", vaultSite());
-  gateway.route("/development", developmentPages());
   gateway.notFound((c) => problemResponse("not-found", c.var.requestId));
   gateway.onError((error, c) => {
     if (error instanceof Refused) return problemResponse(error.code, c.var.requestId, error.extra);
@@ -49,8 +47,7 @@ export function createApp(): Hono<GatewayEnv> {
 function sitePath(request: Request, env: Env): string {
   const { pathname } = new URL(request.url);
   const site = siteOf(request, env)?.name ?? "nowhere";
-  const byName = site === "vault" && pathname === "/sign-in" && developmentSignIn(env).allowed;
-  return `/${byName ? "development" : site}${pathname === "/" ? "" : pathname}`;
+  return `/${site}${pathname === "/" ? "" : pathname}`;
 }
 
 /** What is wrong with the configuration is said by `entrance`, where an error is answered. */
@@ -73,10 +70,19 @@ function entrance() {
     if (isForeignWrite(c, site)) throw new Refused("foreign-origin");
     const long = tooLong(c);
     if (long !== null) throw new Refused(long);
-    if (!told) console.info(JSON.stringify({ event: "development-sign-in", ...developmentSignIn(c.env) }));
+    if (!told) tellWhoCannotSignIn(configuredTenants(c.env));
     told = true;
     await next();
   });
+}
+
+/** Tenants without a provider are served, and nobody there can sign in: the operator hears of it at the first request. */
+function tellWhoCannotSignIn({ byName }: Tenants): void {
+  const [first, ...more] = [...byName.values()].filter(({ oidc }) => oidc === null);
+  if (first === undefined) return;
+  const others = more.length === 0 ? "" : ` and ${more.length} more`;
+  const reason = `${first.name}${others}: no identity provider (oidc), so nobody can sign in`;
+  console.error(JSON.stringify({ event: "configuration", variable: "COFFER_TENANTS", reason }));
 }
 
 /** Bytes of a request's address, and of all its headers. The longest of ours are an authorization request and a token. */

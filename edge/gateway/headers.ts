@@ -49,9 +49,9 @@ export function signInPolicy({ vault, apps }: Origins): string {
   return serialize({ ...asking(vault), "form-action": ["'self'", ...apps].join(" ") });
 }
 
-/** The vault's account page, never in a frame. */
-export function accountPolicy({ vault }: Origins): string {
-  return serialize({ ...asking(vault), "form-action": "'self'" });
+/** The vault's account page, never in a frame. Signing out may lead to the provider. */
+export function accountPolicy({ vault }: Origins, provider: string | null): string {
+  return serialize({ ...asking(vault), "form-action": provider === null ? "'self'" : `'self' ${provider}` });
 }
 
 /** The one script of these pages holds their buttons back and ends keys of this browser (web/hosts/pages). */

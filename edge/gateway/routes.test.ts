@@ -14,7 +14,9 @@ const PAGES = [
   "POST /vault/account",
   "GET /vault/authorize",
   "POST /vault/authorize",
-  "POST /development/sign-in",
+  "GET /vault/sign-in/callback",
+  "POST /vault/sign-in",
+  "POST /vault/back-channel-logout",
 ];
 
 it("has no route that the contract does not have, but pages and files", () => {

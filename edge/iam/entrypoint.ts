@@ -1,9 +1,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Tokens } from "#protocol/contract/index.ts";
-import { personName } from "#protocol/person-name.ts";
 import { principalId } from "#protocol/principal.ts";
 import type { Caller } from "../caller.ts";
-import { developmentSignIn } from "../development.ts";
 import type { Enrolled } from "../enrolled.ts";
 import { fromHsm, openHsm } from "../hsm/index.ts";
 import { fail, ok, type Result } from "../result.ts";
@@ -14,34 +12,52 @@ import { findClient } from "./clients.ts";
 import { type AuthorizationRequest, readAuthorizationRequest } from "./codes.ts";
 import type { InstanceTokenRequest, InstanceTokens } from "./instance-token.ts";
 import { BY_NAME, userOfCustodian } from "./name.ts";
+import { type Leave, ProviderError, type ProviderFailure, type RelyingParty } from "./oidc/index.ts";
+import { relyingParty } from "./relying-party.ts";
 import { KeptSettings, type Settings } from "./settings.ts";
 import type { SignedIn } from "./sign-in.ts";
 import { checkTicket, makeTicket, type Question, type TicketCheck, ticketKey } from "./ticket.ts";
 import { refuseUnknown, type TokenRequest } from "./tokens.ts";
 import type { AccountKey, Custodian, TokenKey, VaultSession } from "./types.ts";
 
-/** What `/authorize` is to do next. */
+/** What the browser is to do next. */
 export type AuthorizeAnswer =
   | { next: "redirect"; location: string }
-  /** Ask the person: `name` is who is signed in, `byName` whether anyone may sign in by a name alone. */
-  | {
+  /** Go to the provider, with a transaction in a cookie. */
+  | ({ next: "leave" } & Leave)
+  /** Ask the person: `name` is who is signed in, or who has just come back from the provider. */
+  | ({
       next: "ask";
-      origin: string;
-      name: string | null;
-      byName: boolean;
+      name: string;
+      by: "session" | "provider";
+      /** Whether somebody else may sign in. */
+      others: boolean;
       /** Goes into the form and comes back with the answer. */
       ticket: string;
-      /** Where the browser goes when the person declines. */
-      declined: string;
       /** The answer did not count: it came too early, or too late. */
       again?: "early" | "late";
-    };
+    } & OfRequest)
+  /** Nobody is signed in any more: the person begins again. */
+  | ({ next: "begin" } & OfRequest)
+  /** The provider signed nobody in. Without a `query` nobody knows what for. */
+  | { next: "failed"; failure: ProviderFailure; query: string | null }
+  /** The tenant has no provider. */
+  | { next: "no-provider" };
 
-/** `query` is that of the request to `/authorize`, `cookie` the vault's. */
-type Asked = { tenant: string; query: string; cookie: string | null };
+/** The app that asks, and where the browser goes when the person declines. */
+type OfRequest = { origin: string; declined: string };
+
+/** `query` is that of the request to `/authorize`, `cookie` the vault's, `transaction` that of a sign-in under way. */
+type Asked = { tenant: string; query: string; cookie: string | null; transaction: string | null };
 
 /** What the vault's account page shows: who is signed in there, and in which apps (by origin). */
-export type Account = { name: string; apps: string[]; ticket: string };
+export type Account = {
+  name: string;
+  apps: string[];
+  ticket: string;
+  /** Where signing out leads: the provider's address for it, if it has one. */
+  logout: string | null;
+};
 
 /** A page of the vault with a form. */
 type OfPage = { cookie: string | null } & Pick<Question, "page" | "about">;
@@ -70,7 +86,11 @@ export class Iam extends WorkerEntrypoint<Env> {
   async authorize(asked: Asked): Promise<Result<AuthorizeAnswer>> {
     const read = await this.#read(asked);
     if (!read.ok) return read.answer;
-    return this.#ask(read.request, asked);
+    const { tenant, query } = asked;
+    const another = (new URLSearchParams(query).get("prompt") ?? "") === "login";
+    const asking = await this.#ask(read.request, asked, { another });
+    if (asking !== null) return ok(asking);
+    return ok(await this.#leave(this.#tenant(tenant), read.request, query, another));
   }
 
   /** The person said yes: a code for the session's user, or the question again if there is no session any more. */
@@ -84,38 +104,99 @@ export class Iam extends WorkerEntrypoint<Env> {
     const { tenant, query, cookie, ticket, requestId } = request;
     const read = await this.#read(request);
     if (!read.ok) return read.answer;
-    if (cookie === null) return this.#ask(read.request, request);
+    if (cookie === null) return ok(this.#begin(read.request, tenant));
     const answered = await this.#answered(tenant, { cookie, page: "sign-in", about: query, ticket });
     const issued = await this.#issue(read.request, { tenant, cookie, answered, requestId });
     if (issued.ok || !["no-session", "conflict"].includes(issued.problem.code)) return issued;
-    return this.#ask(read.request, request, answered.ok ? undefined : answered.again);
+    const asked = { ...request, transaction: null };
+    const asking = await this.#ask(read.request, asked, answered.ok ? {} : { again: answered.again });
+    return ok(asking ?? this.#begin(read.request, tenant));
   }
 
-  /** Development only: signs in by name and approves the request in `query`, which the same form showed. */
+  /** The browser comes back from the provider; `query` is that of the provider's answer. Nobody is signed in by it yet. */
+  async identify(request: {
+    tenant: string;
+    query: string;
+    transaction: string | null;
+    requestId: string;
+  }): Promise<
+    | { ok: true; query: string; transaction: string; maxAge: number }
+    | { ok: false; answer: Extract<AuthorizeAnswer, { next: "failed" | "no-provider" }> }
+  > {
+    const { tenant, transaction, requestId } = request;
+    const party = await this.#party(this.#tenant(tenant));
+    if (party === null) return { ok: false, answer: { next: "no-provider" } };
+    const answer = new URLSearchParams(request.query);
+    let query: string | null = null;
+    try {
+      const under = await party.expect(answer, transaction);
+      query = under.query;
+      return { ok: true, query, ...(await party.takeBack(answer, under)) };
+    } catch (error) {
+      const { failure, message: reason } = providerError(error, requestId);
+      // Where nothing was under way in this browser, nobody tried to sign in.
+      if (query !== null) await this.#object(tenant).refuseSignIn({ reason, requestId });
+      return { ok: false, answer: { next: "failed", failure, query } };
+    }
+  }
+
+  /**
+   * Who has come back from the provider said yes: signs them in, and approves the request in `query`, to which the browser
+   * has come back. `finished` where the transaction is of no use any more.
+   */
   async signIn(
     request: Asked & {
-      name: string;
-      /** That of the form; null for a program, which has no page on which a person could be tricked. */
+      /** That of the form; null for a program in development, which has no page on which a person could be tricked. */
       ticket: string | null;
       requestId: string;
     },
-  ): Promise<Result<AuthorizeAnswer & { session?: SignedIn }>> {
-    const { tenant, query, cookie, ticket, requestId } = request;
+  ): Promise<Result<AuthorizeAnswer & { session?: SignedIn; finished?: true }>> {
+    const { tenant, query, cookie, transaction, ticket, requestId } = request;
     const read = await this.#read(request);
     if (!read.ok) return read.answer;
-    const asked = { cookie, page: "sign-in", about: query } as const;
-    const answered =
-      ticket === null ? ({ ok: true } as const) : await this.#answered(tenant, { ...asked, ticket });
-    if (!answered.ok) return this.#ask(read.request, request, answered.again);
-    const name = personName(request.name);
-    if (name === null) return fail("bad-request");
-    const principal = await principalId({ tenant, issuer: BY_NAME, subject: name });
+    const party = await this.#party(this.#tenant(tenant));
+    const person = (await party?.identified(query, transaction)) ?? null;
+    if (person === null) return ok({ ...this.#begin(read.request, tenant), finished: true });
+    const asked = { session: person.transaction, page: "sign-in", about: query } as const;
+    const answered: TicketCheck =
+      ticket === null
+        ? { ok: true }
+        : await checkTicket(await this.#ticketKey(tenant), asked, ticket, Date.now());
+    if (!answered.ok) {
+      const asking = await this.#ask(read.request, request, { again: answered.again });
+      return ok(asking ?? this.#begin(read.request, tenant));
+    }
+    const { issuer, subject, name } = person;
+    const principal = await principalId({ tenant, issuer, subject });
     // The new session replaces that of the cookie.
-    const session = await this.#principal(tenant, principal).signIn({ principal, name, cookie, requestId });
+    const session = await this.#principal(tenant, principal).signIn({
+      principal,
+      name,
+      earlier: issuer === BY_NAME ? subject : null,
+      transaction: person.transaction,
+      cookie,
+      requestId,
+    });
+    if (!session.ok && session.problem.code === "conflict")
+      return ok({ ...this.#begin(read.request, tenant), finished: true });
     if (!session.ok) return session;
     const by = { tenant, cookie: session.value.cookie, answered, requestId };
     const issued = await this.#issue(read.request, by);
-    return issued.ok ? ok({ ...issued.value, session: session.value }) : issued;
+    return issued.ok ? ok({ ...issued.value, session: session.value, finished: true }) : issued;
+  }
+
+  /** A person signed out at the provider, which says so by a token of its own: all sessions of theirs end here. */
+  async loggedOut({ tenant, token, requestId }: { tenant: string; token: string; requestId: string }) {
+    const party = await this.#party(this.#tenant(tenant));
+    if (party === null) return fail("not-found");
+    try {
+      const { issuer, subject } = await party.loggedOut(token);
+      const principal = await principalId({ tenant, issuer, subject });
+      return await this.#principal(tenant, principal).endAll(requestId);
+    } catch (error) {
+      providerError(error, requestId);
+      return fail("bad-request");
+    }
   }
 
   /**
@@ -146,7 +227,7 @@ export class Iam extends WorkerEntrypoint<Env> {
     const apps = clients
       .map((id) => findClient(this.#tenant(tenant), id)?.origin)
       .filter((origin) => origin !== undefined);
-    return ok({ name: session.name, apps, ticket });
+    return ok({ name: session.name, apps, ticket, logout: await this.#logout(this.#tenant(tenant)) });
   }
 
   /** Signs out as the form of the account page asks; answers why not where its ticket does not hold. */
@@ -156,14 +237,15 @@ export class Iam extends WorkerEntrypoint<Env> {
     app: string | null;
     ticket: string;
     requestId: string;
-  }): Promise<Result<{ again?: "early" | "late" }>> {
+  }): Promise<Result<{ again?: "early" | "late"; logout?: string | null }>> {
     const { ticket, ...rest } = request;
     const { tenant, cookie } = rest;
     const asked = { cookie, page: "account", about: "" } as const;
     const answered = await this.#answered(tenant, { ...asked, ticket });
     if (!answered.ok) return ok({ again: answered.again });
     const ended = await this.signOut(rest);
-    return ended.ok ? ok({}) : ended;
+    if (!ended.ok) return ended;
+    return ok(rest.app === null ? { logout: await this.#logout(this.#tenant(tenant)) } : {});
   }
 
   /** Who the vault's cookie stands for. */
@@ -350,7 +432,7 @@ export class Iam extends WorkerEntrypoint<Env> {
   async #read({
     tenant: name,
     query,
-  }: Asked): Promise<
+  }: Pick<Asked, "tenant" | "query">): Promise<
     | { ok: true; request: AuthorizationRequest }
     | { ok: false; answer: Result<{ next: "redirect"; location: string }> }
   > {
@@ -373,22 +455,66 @@ export class Iam extends WorkerEntrypoint<Env> {
     return { next: "redirect" as const, location };
   }
 
+  /** The question to who has come back from the provider, or to who is signed in; null where there is nobody to ask. */
   async #ask(
-    { client, redirectUri, state }: AuthorizationRequest,
-    { tenant, query, cookie }: Asked,
-    again?: "early" | "late",
-  ): Promise<Result<AuthorizeAnswer>> {
-    const asked = { cookie, page: "sign-in", about: query } as const;
-    const { session, ticket } = await this.#asking(tenant, asked);
-    return ok({
-      next: "ask",
-      origin: client.origin,
-      name: session?.name ?? null,
-      byName: developmentSignIn(this.env).allowed,
-      ticket,
-      declined: redirect(this.#tenant(tenant), redirectUri, { error: "access_denied", state }),
-      ...(again !== undefined && { again }),
-    });
+    request: AuthorizationRequest,
+    { tenant, query, cookie, transaction }: Asked,
+    how: { another?: boolean; again?: "early" | "late" },
+  ): Promise<Extract<AuthorizeAnswer, { next: "ask" }> | null> {
+    const party = await this.#party(this.#tenant(tenant));
+    const about = { page: "sign-in", about: query } as const;
+    const of = { ...this.#ofRequest(request, tenant), ...(how.again !== undefined && { again: how.again }) };
+    const person = await party?.identified(query, transaction);
+    if (person) {
+      const { name, transaction: session } = person;
+      const ticket = await makeTicket(await this.#ticketKey(tenant), { ...about, session }, Date.now());
+      return { next: "ask", name, by: "provider", others: true, ticket, ...of };
+    }
+    const { session, ticket } = await this.#asking(tenant, { cookie, ...about });
+    if (session === null || (how.another && party !== null)) return null;
+    return { next: "ask", name: session.name, by: "session", others: party !== null, ticket, ...of };
+  }
+
+  #begin(request: AuthorizationRequest, tenant: string): Extract<AuthorizeAnswer, { next: "begin" }> {
+    return { next: "begin", ...this.#ofRequest(request, tenant) };
+  }
+
+  #ofRequest({ client, redirectUri, state }: AuthorizationRequest, tenant: string): OfRequest {
+    const declined = redirect(this.#tenant(tenant), redirectUri, { error: "access_denied", state });
+    return { origin: client.origin, declined };
+  }
+
+  /** To the provider, or why not. */
+  async #leave(
+    tenant: Tenant,
+    { redirectUri, state }: AuthorizationRequest,
+    query: string,
+    another: boolean,
+  ): Promise<AuthorizeAnswer> {
+    const party = await this.#party(tenant);
+    if (party === null) return { next: "no-provider" };
+    try {
+      const left = await party.leave(query, another);
+      if (left !== null) return { next: "leave", ...left };
+      const location = redirect(tenant, redirectUri, { error: "invalid_request", state });
+      return { next: "redirect", location };
+    } catch (error) {
+      return { next: "failed", failure: providerError(error).failure, query };
+    }
+  }
+
+  /** Where to sign out at the provider too. A provider that does not answer keeps nobody from signing out here. */
+  async #logout(tenant: Tenant): Promise<string | null> {
+    try {
+      return (await (await this.#party(tenant))?.logout(`${tenant.vault}/account`)) ?? null;
+    } catch (error) {
+      providerError(error);
+      return null;
+    }
+  }
+
+  #party(tenant: Tenant): Promise<RelyingParty | null> {
+    return relyingParty(this.env, tenant, () => this.#object(tenant.name).ticketKey());
   }
 
   async #issue(
@@ -412,6 +538,14 @@ export class Iam extends WorkerEntrypoint<Env> {
     const { code } = issued.value;
     return ok({ next: "redirect", location: redirect(this.#tenant(tenant), redirectUri, { code, state }) });
   }
+}
+
+/** What failed with a provider. The operator's log says why; anything else that fails is no affair of the provider's. */
+function providerError(error: unknown, requestId?: string): ProviderError {
+  if (!(error instanceof ProviderError)) throw error;
+  const { failure, message: reason } = error;
+  console.warn(JSON.stringify({ event: "identity-provider", failure, reason, requestId }));
+  return error;
 }
 
 /** RFC 6749 §4.1.2 with the issuer of RFC 9207. */

@@ -8,6 +8,7 @@ export { IamAccountObject } from "./account.ts";
 export { IamAdministration } from "./administration.ts";
 export { type Account, type AuthorizeAnswer, Iam } from "./entrypoint.ts";
 export { IamObject } from "./object.ts";
+export type { ProviderFailure } from "./oidc/index.ts";
 export { IamPrincipalObject } from "./principal.ts";
 export type { TokenRequest } from "./tokens.ts";
 export type { AccountKey, Custodian, TokenKey, VaultSession } from "./types.ts";

@@ -1,7 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { seconds } from "#protocol/clock.ts";
 import { authorize } from "../authorize.ts";
-import { developmentSignIn } from "../development.ts";
 import { openHsm } from "../hsm/index.ts";
 import { type Ledger, openLedger } from "../hsm/keys/index.ts";
 import { takeTurn } from "../pace.ts";
@@ -41,7 +40,7 @@ export class IamObject extends DurableObject<Env> {
     await this.#ledger.sweep();
   }
 
-  /** For isolates, which keep it. */
+  /** For isolates, which keep it: of tickets, and by derivation of sign-ins under way. */
   ticketKey(): Uint8Array<ArrayBuffer> {
     return rawTicketKey(this.#store.sql);
   }
@@ -66,18 +65,23 @@ export class IamObject extends DurableObject<Env> {
   }
 
   /**
-   * Lets somebody in who has not signed in before, by this name, as often as all of those may; answers the accounts that the
-   * name had in an earlier release.
+   * Lets somebody in who has not signed in before, as often as all of those may; answers the accounts that the name had in an
+   * earlier release, where people signed in by name alone.
    */
-  admit({ name, requestId }: { name: string; requestId: string }): Result<Membership[]> {
-    const { allowed, why } = developmentSignIn(this.env);
+  admit({ name, requestId }: { name: string | null; requestId: string }): Result<Membership[]> {
     const about = { action: "iam:admit", caller: null, resource: "user", requestId };
     return authorize(this.#store, about, (sql) => {
-      if (!allowed) return turnAway("not-found", `development sign-in is off: ${why}`);
       const perMinute = signInsPerMinute(this.env);
       const turn = takeTurn(sql, { what: "iam:admit", user: "everyone new" }, perMinute, seconds(Date.now()));
-      return turn.ok ? ok(accountsOfBefore(sql, name)) : turn;
+      if (!turn.ok) return turn;
+      return ok(name === null ? [] : accountsOfBefore(sql, name));
     });
+  }
+
+  /** Somebody came back from the provider and was not signed in: nobody knows who it was. */
+  refuseSignIn({ reason, requestId }: { reason: string; requestId: string }): Result<null> {
+    const about = { action: "iam:identify", caller: null, resource: "identity-provider", requestId };
+    return authorize<null>(this.#store, about, () => turnAway("forbidden", reason));
   }
 
   /** An account of an earlier release, for its own object: the same answer until that has told us that it has it. */

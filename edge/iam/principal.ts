@@ -4,7 +4,6 @@ import type { Tokens } from "#protocol/contract/index.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
-import { developmentSignIn } from "../development.ts";
 import type { Enrolled } from "../enrolled.ts";
 import { fromHsm, type Hsm, openHsm } from "../hsm/index.ts";
 import { type Outbox, openOutbox } from "../outbox.ts";
@@ -27,7 +26,7 @@ import {
   type Replaced,
   type SignedIn,
   signedInApps,
-  signInByName,
+  signIn,
   signOut,
   signOutEverywhere,
 } from "./sign-in.ts";
@@ -78,29 +77,34 @@ export class IamPrincipalObject extends DurableObject<Env> {
     if (next !== null) await wakeBy(this.ctx.storage, next * 1000);
   }
 
-  /** Signs in this principal, by the name that it is derived from. `cookie` is the one that the new one replaces, whoever's it is. */
+  /**
+   * Signs in this principal, for whom the tenant's provider has vouched. `earlier` is the name under which an earlier release
+   * may have known it. `cookie` is the one that the new one replaces, whoever's it is.
+   */
   async signIn(request: {
     principal: string;
     name: string;
+    earlier: string | null;
+    transaction: string;
     cookie: string | null;
     requestId: string;
   }): Promise<Result<SignedIn>> {
-    const { principal, name, cookie, requestId } = request;
+    const { principal, name, earlier, transaction, cookie, requestId } = request;
     const known = this.#opened !== undefined && isKnown(this.#opened.store.sql);
     // Before anything is kept: people who come for the first time have one pace together.
     const admitted = known
       ? ok([])
-      : await this.env.IAM_OBJECT.getByName(this.#tenant).admit({ name, requestId });
+      : await this.env.IAM_OBJECT.getByName(this.#tenant).admit({ name: earlier, requestId });
     if (!admitted.ok) return admitted;
     const { store, outbox } = this.#open();
-    const result = await signInByName(store, {
+    const result = await signIn(store, {
       principal,
       name,
       earlier: admitted.value,
       previous: cookie,
+      transaction,
       requestId,
       now: seconds(Date.now()),
-      allowed: developmentSignIn(this.env),
       max: maxSignIns(this.env),
       perMinute: signInsPerMinute(this.env),
     });

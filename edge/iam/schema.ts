@@ -49,6 +49,10 @@ export const principalMigrations = [
   ${OUTBOX_TABLE}
   `,
   SETTINGS_TABLE,
+  `
+  -- Transactions with the tenant's identity provider by which this principal has signed in: each is good once.
+  CREATE TABLE used_sign_ins (id TEXT PRIMARY KEY, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ] as const;
 
 /** An account's object. */

@@ -6,7 +6,7 @@ import type { Store } from "../store.ts";
 import { isSignedIn } from "./custodians.ts";
 import { nextExpiry } from "./families.ts";
 import { principalMigrations } from "./schema.ts";
-import { accountsOf, findSession, signedInApps, signInByName, signOut } from "./sign-in.ts";
+import { accountsOf, findSession, signedInApps, signIn, signOut } from "./sign-in.ts";
 import { sweep } from "./sweep.ts";
 
 const NOW = 1000;
@@ -26,16 +26,16 @@ beforeEach(() => {
 });
 
 /** Signs in, in place of a cookie, and answers the new one. */
-async function signIn(principal = ADA, previous: string | null = null): Promise<string> {
-  const allowed = { allowed: true, why: "a test" };
-  const by = { principal, name: "Ada", earlier: [], previous, requestId: "r", now: NOW, allowed };
-  const result = await signInByName(store, by);
+async function enter(principal = ADA, previous: string | null = null): Promise<string> {
+  const transaction = crypto.randomUUID();
+  const by = { principal, name: "Ada", earlier: [], previous, transaction, requestId: "r", now: NOW };
+  const result = await signIn(store, by);
   if (!result.ok) throw new Error(result.problem.code);
   return result.value.cookie;
 }
 
 /** The hash of a new cookie. */
-const session = async () => hashSecret(await signIn());
+const session = async () => hashSecret(await enter());
 
 /** What a code of this session was exchanged into. */
 function token(session: string, jkt: string, client = CLIENT, expires = 5000) {
@@ -72,10 +72,10 @@ it("ends with a session all that was issued in it, and nothing else", async () =
 });
 
 it("goes on under a new cookie when the same user signs in again, and sign-out ends all of it", async () => {
-  const cookie = await signIn();
+  const cookie = await enter();
   const first = await hashSecret(cookie);
   const live = token(first, "j1");
-  const second = await hashSecret(await signIn(ADA, cookie));
+  const second = await hashSecret(await enter(ADA, cookie));
   expect(live()).toBe(true);
   expect(findSession(store, first, NOW)).toBeNull();
   out(second);
@@ -85,15 +85,15 @@ it("goes on under a new cookie when the same user signs in again, and sign-out e
 
 it("tells another user's object of the session whose place it takes, and nobody of what names no principal", async () => {
   const cookie = `${BOB}.${"c".repeat(43)}`;
-  await signIn(ADA, cookie);
-  await signIn(ADA, "c".repeat(43));
+  await enter(ADA, cookie);
+  await enter(ADA, "c".repeat(43));
   const told = toOthers().filter(([addressee]) => addressee.startsWith("principal/"));
   expect(told).toEqual([[`principal/${BOB}`, { session: await hashSecret(cookie), requestId: "r" }]]);
 });
 
 it("begins with an account of its own, once, and tells that account's object", async () => {
-  await signIn();
-  await signIn();
+  await enter();
+  await enter();
   const [account, ...more] = accountsOf(store.sql);
   expect(more).toEqual([]);
   expect(account!.id).toBe(await ownAccountId({ tenant: "acme", principal: ADA }));
@@ -101,14 +101,28 @@ it("begins with an account of its own, once, and tells that account's object", a
   expect(toOthers()).toEqual([[`account/${account!.id}`, { ...founding, requestId: "r" }]]);
 });
 
+it("signs nobody in twice by one answer of the provider, and knows the newest name", async () => {
+  const by = { principal: ADA, earlier: [], previous: null, requestId: "r", now: NOW };
+  const first = await signIn(store, { ...by, name: "Ada", transaction: "t1" });
+  expect(first.ok).toBe(true);
+  expect(await signIn(store, { ...by, name: "Eve", transaction: "t1" })).toMatchObject({
+    ok: false,
+    problem: { code: "conflict" },
+  });
+  const second = await signIn(store, { ...by, name: "Ada Lovelace", transaction: "t2" });
+  const session = second.ok && findSession(store, await hashSecret(second.value.cookie), NOW);
+  expect(session).toMatchObject({ name: "Ada Lovelace" });
+  sweep(store, NOW + 3600);
+  expect([...store.sql.exec("SELECT id FROM used_sign_ins")]).toEqual([]);
+});
+
 it("begins with the accounts of an earlier release, where there are some", async () => {
   const earlier = [
     { account: "a1", name: "Ada", created: 1 },
     { account: "a2", name: "Both", created: 2 },
   ];
-  const allowed = { allowed: true, why: "a test" };
-  const by = { principal: ADA, name: "Ada", previous: null, requestId: "r", now: NOW, allowed };
-  await signInByName(store, { ...by, earlier });
+  const by = { principal: ADA, name: "Ada", previous: null, transaction: "t", requestId: "r", now: NOW };
+  await signIn(store, { ...by, earlier });
   expect(accountsOf(store.sql)).toEqual([
     { id: "a1", name: "Ada" },
     { id: "a2", name: "Both" },
@@ -145,13 +159,13 @@ it("ends one app's sign-in alone, with codes that are still open, and the sessio
 });
 
 it("keeps its name over a new cookie of the same user, and no other session has it", async () => {
-  const cookie = await signIn();
+  const cookie = await enter();
   const found = async (of: string) => findSession(store, await hashSecret(of), NOW)!;
   const { id } = await found(cookie);
   expect(id).toMatch(/^[0-9a-f-]{36}$/);
-  expect((await found(await signIn(ADA, cookie))).id).toBe(id);
-  expect((await found(await signIn())).id).not.toBe(id);
-  expect((await found(await signIn(ADA, `${BOB}.${"c".repeat(43)}`))).id).not.toBe(id);
+  expect((await found(await enter(ADA, cookie))).id).toBe(id);
+  expect((await found(await enter())).id).not.toBe(id);
+  expect((await found(await enter(ADA, `${BOB}.${"c".repeat(43)}`))).id).not.toBe(id);
 });
 
 it("tells of the keys of families that have run out, once, but for one that has signed in again", async () => {

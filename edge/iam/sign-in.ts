@@ -13,6 +13,8 @@ import type { VaultSession } from "./types.ts";
 
 /** A working day and night; then the user signs in again. Seconds. */
 const SESSION_SECONDS = 24 * 3600;
+/** Longer than any transaction with a provider lasts (`edge/iam/oidc`). */
+const TRANSACTION_SECONDS = 3600;
 
 export type Account = { id: string; name: string };
 export type SignedIn = { cookie: string; maxAge: number };
@@ -21,27 +23,28 @@ export type SignedIn = { cookie: string; maxAge: number };
 export type Replaced = { session: string; requestId: string };
 
 /**
- * Signs a principal in by name alone; one that was not here before begins with the accounts of an `earlier` release, or with
- * an account of its own. Development only. `previous` is the cookie that this one replaces: the same user's session goes on
- * under the new cookie, so that its sign-out still ends all of it; another user's ends.
+ * Signs a principal in for whom the tenant's provider has vouched, once for each transaction; one that was not here before
+ * begins with the accounts of an `earlier` release, or with an account of its own. `previous` is the cookie that this one
+ * replaces: the same user's session goes on under the new cookie, so that its sign-out still ends all of it; another user's ends.
  */
-export async function signInByName(
+export async function signIn(
   store: Store,
   request: {
     principal: string;
     name: string;
     earlier: Membership[];
     previous: string | null;
+    /** Id of the transaction with the provider. */
+    transaction: string;
     requestId: string;
     now: number;
-    allowed: { allowed: boolean; why: string };
     /** Sessions that a user may have at a time. */
     max?: number;
     /** Sign-ins of a user in a minute. */
     perMinute?: number;
   },
 ): Promise<Result<SignedIn>> {
-  const { principal, name, earlier, previous, requestId, now, allowed } = request;
+  const { principal, name, earlier, previous, transaction, requestId, now } = request;
   const { max = DEFAULT_SIGN_INS, perMinute = DEFAULT_PER_MINUTE } = request;
   const { tenant } = store;
   const cookie = bearerOf(principal);
@@ -52,10 +55,11 @@ export async function signInByName(
   ]);
   const holder = previous === null ? null : principalOf(previous);
   return authorize(store, { action: "iam:sign-in", caller: null, resource: "session", requestId }, (sql) => {
-    if (!allowed.allowed) return turnAway("not-found", `development sign-in is off: ${allowed.why}`);
     const turn = takeTurn(sql, { what: "iam:sign-in", user: principal }, perMinute, now);
     if (!turn.ok) return turn;
-    if (!isKnown(sql)) {
+    if (!useUp(sql, transaction, now)) return turnAway("conflict", "the provider's answer was used before");
+    if (isKnown(sql)) sql.exec("UPDATE principal SET name = ?", name);
+    else {
       sql.exec("INSERT INTO principal VALUES (?, ?, ?)", principal, name, now);
       const accounts = earlier.length > 0 ? earlier : [{ account, name, created: now }];
       for (const begun of accounts)
@@ -72,6 +76,16 @@ export async function signInByName(
       intend(sql, `principal/${holder}`, { session: replaced, requestId } satisfies Replaced);
     return ok({ cookie, maxAge: SESSION_SECONDS });
   });
+}
+
+/** Whether nobody has signed in by this transaction before. It is kept for longer than it is good for. */
+function useUp(sql: SqlStorage, transaction: string, now: number): boolean {
+  const used = sql.exec(
+    "INSERT INTO used_sign_ins VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING id",
+    transaction,
+    now + TRANSACTION_SECONDS,
+  );
+  return used.toArray().length === 1;
 }
 
 /** Whether another user's object has still to hear that this principal's session took the place of the cookie's. */

@@ -9,6 +9,7 @@ export function sweep(store: Store, now: number): void {
   const { sql } = store;
   store.transaction(() => {
     sql.exec("DELETE FROM proofs WHERE expires <= ?", now);
+    sql.exec("DELETE FROM used_sign_ins WHERE expires <= ?", now);
     sql.exec("DELETE FROM sessions WHERE expires <= ?", now);
     sql.exec("DELETE FROM codes WHERE expires <= ?", now - KEEP_SECONDS);
     endExpiredFamilies(sql, now);

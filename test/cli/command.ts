@@ -46,9 +46,9 @@ export function run(args: string[], cwd: string, input?: string, program?: strin
   return start(args, cwd, input, program).ended;
 }
 
-/** `--port`, `--ttlv-port` and `--https-port` with ports that are free. */
+/** `--port` and its likes with ports that are free. */
 export async function freePorts(): Promise<string[]> {
-  const options = ["--port", "--ttlv-port", "--https-port"];
+  const options = ["--port", "--ttlv-port", "--https-port", "--identity-port"];
   const ports = await listFreePorts(options.length);
   return options.flatMap((option, index) => [option, String(ports[index])]);
 }

@@ -55,6 +55,14 @@ async function killed(
   await holding();
 }
 
+/** Somebody has come back from the provider, and has read the question. */
+async function askedAs(name: string, query: string) {
+  const browser = new EdgeClient(system);
+  const transaction = await browser.identify(name, query);
+  browser.cookie = transaction;
+  return { transaction, ticket: await readTicket(await browser.authorize(query)) };
+}
+
 const session = ({ vault, cookie }: EdgeClient) => send(`${vault}/session`, { headers: { cookie } });
 
 it("W12 a sign-out that the registration authority has not heard of ends keys at once, and instances after the kill", async () => {
@@ -87,9 +95,9 @@ it("a sign-in in place of another user's is not answered before that has ended, 
   expect((await session(ada)).status).toBe(200);
   const bob = new EdgeClient(system);
   const query = await bob.query(newVerifier());
-  const form = { name: "Bob", continue: query, ticket: await readTicket(await ada.authorize(query)) };
-  const headers = { origin: ada.vault, cookie: ada.cookie };
-  await killed("replaced", () => ada.form(`${ada.vault}/sign-in`, form, headers));
+  const { transaction, ticket } = await askedAs("Bob", query);
+  const headers = { cookie: `${transaction}; ${ada.cookie}` };
+  await killed("replaced", () => ada.enter(query, transaction, { ticket }, headers));
   await expect.poll(async () => problem(await session(ada))).toBe("401 no-session");
   expect(problem(await ada.refresh(ada.tokens.refresh_token))).toBe("400 invalid-grant");
 });
@@ -99,10 +107,9 @@ it("a sign-in in place of another user's is handed to nobody while that one's ob
   const ada = await EdgeClient.signedIn(system, "Ada");
   const bob = new EdgeClient(system);
   const query = await bob.query(newVerifier());
-  const headers = { origin: ada.vault, cookie: ada.cookie };
   const attempt = async () => {
-    const ticket = await readTicket(await ada.authorize(query));
-    return ada.form(`${ada.vault}/sign-in`, { name: "Bob", continue: query, ticket }, headers);
+    const { transaction, ticket } = await askedAs("Bob", query);
+    return ada.enter(query, transaction, { ticket }, { cookie: `${transaction}; ${ada.cookie}` });
   };
   const answer = await attempt();
   expect([answer.status, answer.headers["retry-after"]]).toEqual([500, "5"]);

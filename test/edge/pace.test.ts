@@ -88,7 +88,7 @@ it("POST /sign-in: a name, and new names together, have a pace", async () => {
   const browser = new EdgeClient(system);
   const sign = async (name: string) => {
     const query = await browser.query(newVerifier());
-    return browser.form(`${browser.vault}/sign-in`, { name, continue: query }, { origin: browser.vault });
+    return browser.enter(query, await browser.identify(name, query));
   };
   const dora = [];
   for (let i = 0; i < MANY; i++) dora.push(await sign("Dora"));

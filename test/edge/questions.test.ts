@@ -84,34 +84,39 @@ describe("the question before a code", () => {
     });
   });
 
-  it("holds in a browser for the sign-in by name too", async () => {
+  it("holds in a browser for who has just come back from the provider too", async () => {
     const { browser } = await signedIn("Ada");
     const query = await browser.query(newVerifier());
-    const form = (ticket: string) => ({ name: "Eve", continue: query, ticket });
     const metadata = {
       "sec-fetch-site": "same-origin",
       "sec-fetch-mode": "navigate",
       "sec-fetch-dest": "document",
     };
     const own = { origin: browser.vault };
-    const url = `${browser.vault}/sign-in`;
-    const asked = async () => ticketOf((await send(`${browser.vault}/authorize?${query}`)).text);
+    const eve = new EdgeClient(system);
+    const transaction = await eve.identify("Eve", query);
+    const question = () => send(`${eve.vault}/authorize?${query}`, { headers: { cookie: transaction } });
+    const asked = async () => ticketOf((await question()).text);
+    expect((await question()).text).toContain("Continue as <bdi>Eve</bdi>");
     // From a browser, whatever else it sends; and with a session at stake, no matter who sends it.
     for (const headers of [
       { ...own, ...metadata },
       { ...own, "sec-fetch-mode": "navigate" },
-      { ...own, cookie: browser.cookie },
+      { ...own, cookie: `${transaction}; ${browser.cookie}` },
     ] as Record<string, string>[])
       for (const ticket of ["", await asked()]) {
-        const early = await browser.form(url, form(ticket), headers);
+        const early = await eve.enter(query, transaction, { ticket }, headers);
         expect([early.status, early.headers["set-cookie"], early.headers.location]).toEqual([
           400,
           undefined,
           undefined,
         ]);
       }
-    const ticket = await readTicket(await send(`${browser.vault}/authorize?${query}`));
-    expect(await browser.form(url, form(ticket), { ...own, ...metadata })).toMatchObject({ status: 303 });
+    const ticket = await readTicket(await question());
+    // Of this person's question, and of no other's.
+    const other = await eve.identify("Mallory", query);
+    expect(await eve.enter(query, other, { ticket }, metadata)).toMatchObject({ status: 400 });
+    expect(await eve.enter(query, transaction, { ticket }, metadata)).toMatchObject({ status: 303 });
   });
 });
 

@@ -2,7 +2,7 @@
 
 import { expect, it } from "vitest";
 import { loopbackFetch } from "#cli/loopback-fetch.ts";
-import { signInByName } from "#cli/sign-in-by-name.ts";
+import { signIn } from "#cli/sign-in.ts";
 import { createDpopKey } from "#web/client/dpop.ts";
 import { CustodianSession } from "#web/client/session.ts";
 import { memorySignInStore } from "#web/client/sign-in.ts";
@@ -52,7 +52,7 @@ it("a kit whose refresh was answered into nothing goes on, and does not ask the 
     now: Date.now,
     lock: (_name, work) => work(),
   });
-  const { location } = await signInByName(loopbackFetch, await session.authorizationUrl(), "Bob");
+  const { location } = await signIn(loopbackFetch, await session.authorizationUrl(), "Bob");
   await session.complete(location.searchParams);
   const url = `${app}/ra/instances`;
   for (let i = 0; i < 3; i++) {

@@ -44,7 +44,7 @@ describe("sign-in", () => {
   it("M13 gives no code for a session alone: a person has to say yes on the vault's own page", async () => {
     const { browser } = await signedIn("Grace <b>Hopper</b>");
     const query = await browser.query(newVerifier());
-    for (const sent of [query, `${query}&prompt=none`, `${query}&prompt=login`]) {
+    for (const sent of [query, `${query}&prompt=none`]) {
       const page = await browser.authorize(sent);
       expect(page.status).toBe(200);
       expect(page.headers).toMatchObject({
@@ -62,7 +62,9 @@ describe("sign-in", () => {
     }
     const page = await browser.authorize(query);
     expect(page.text).toContain("Continue as <bdi>Grace &lt;b&gt;Hopper&lt;/b&gt;</bdi>");
-    expect((await browser.authorize(`${query}&prompt=login`)).text).toContain("Your name");
+    const another = await browser.authorize(`${query}&prompt=login`);
+    expect(another.headers.location).toContain(`${system.running.provider!.issuer}/authorize?`);
+    expect(another.headers.location).toContain("prompt=login");
     for (const foreign of [
       { origin: browser.app },
       { origin: "null" },
@@ -82,18 +84,27 @@ describe("sign-in", () => {
       { origin: browser.vault },
     );
     expect(unknown.headers.location).toBeUndefined();
-    expect(unknown.text).toContain("Your name");
+    expect(unknown.text).toContain("Nobody is signed in");
   });
 
   it("signs nobody in for a request that it refuses", async () => {
     const browser = new EdgeClient(system);
+    const query = await browser.query(newVerifier());
     const foreign = await browser.query(newVerifier(), { redirect_uri: "http://evil.example/" });
-    expect(await browser.signIn("Eve", foreign)).toMatchObject({ status: 400 });
-    expect(browser.cookie).toBe("");
-    const mistake = await browser.signIn("");
-    expect(mistake).toMatchObject({ status: 400 });
-    expect(mistake.text).toContain("Type a name");
-    expect(browser.cookie).toBe("");
+    const refused = await browser.authorize(foreign);
+    expect([refused.status, refused.headers.location, refused.headers["set-cookie"]]).toEqual([
+      400,
+      undefined,
+      undefined,
+    ]);
+    // Who came back to one request is nobody at another.
+    const transaction = await browser.identify("Eve", query);
+    expect((await browser.enter(foreign, transaction)).status).toBe(400);
+    const other = await browser.enter(`${query}&state=other`, transaction);
+    expect([other.status, other.headers.location]).toEqual([400, undefined]);
+    const another = await browser.query(newVerifier(), { state: "another" });
+    expect(await browser.enter(another, transaction)).toMatchObject({ status: 400 });
+    expect(await browser.enter(query, transaction)).toMatchObject({ status: 303 });
   });
 
   it("knows the same person again while the session lasts", async () => {
@@ -114,9 +125,11 @@ describe("sign-in", () => {
     expect((await browser.form(`${browser.vault}/sign-in`, { name: "Eve" })).status).toBe(403);
     const { headers } = await browser.signIn("Eve");
     const secret = browser.vaultCookie("");
-    expect(headers["set-cookie"]).toMatch(
+    const [session, transaction] = headers["set-cookie"]!.split(", ");
+    expect(session).toMatch(
       new RegExp(`^${secret}[a-z2-7]{32}\\.[\\w-]{43}; Max-Age=86400; Path=/; HttpOnly; SameSite=Strict$`),
     );
+    expect(transaction).toBe(`${secret.slice(0, -1)}-sign-in=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax`);
   });
 
   it("M13 tells the vault's own scripts, and nobody else, whom the cookie stands for", async () => {
@@ -298,21 +311,23 @@ describe("access", () => {
 });
 
 describe("production", () => {
-  it("knows no sign-in by name and says why in the log", async () => {
+  it("signs nobody in where no provider is configured, and says so at the first request", async () => {
     const production = await startSystem({ vars: { COFFER_ENVIRONMENT: "production" } });
     try {
       const browser = new EdgeClient(production);
-      for (const name of ["Ada", "", "x".repeat(65)]) expect((await browser.signIn(name)).status).toBe(404);
-      // Before its body is looked at, as for any unknown address.
-      const url = `${browser.vault}/sign-in`;
-      const headers = { origin: browser.vault, "content-type": "text/plain" };
-      const body = "x".repeat(100_000);
-      expect((await send(url, { method: "POST", headers, body })).status).toBe(404);
-      expect((await send(url)).status).toBe(404);
-      const page = await browser.authorize(await browser.query(newVerifier()));
+      const query = await browser.query(newVerifier());
+      const page = await browser.authorize(query);
       expect(page.status).toBe(403);
+      expect(page.text).toContain("Sign-in is not set up");
       expect(page.text).not.toContain("<form");
-      expect(production.log()).toContain("COFFER_ENVIRONMENT is not development");
+      expect(page.headers["set-cookie"]).toBeUndefined();
+      expect(production.log()).toContain("development: no identity provider (oidc), so nobody can sign in");
+      // There is no way around it: not by a name, not by an answer that somebody made up.
+      for (const form of [{ name: "Ada" }, {}] as Record<string, string>[]) {
+        const entered = await browser.enter(query, browser.vaultCookie("x"), form);
+        expect([entered.status, entered.headers.location]).toEqual([400, undefined]);
+      }
+      expect((await send(`${browser.vault}/sign-in/callback?code=c&state=s`)).status).toBe(403);
       // Only the cookie of production is cleared: that of development does not count.
       const { headers: out } = await send(`${browser.vault}/sign-out`, {
         method: "POST",

@@ -21,7 +21,7 @@ beforeAll(() => {
 
 const command = ({ kit }: Project) => join(kit, "cli/coffer.js");
 const options = async () => {
-  const names = ["--port", "--vault-port", "--ttlv-port", "--https-port"];
+  const names = ["--port", "--vault-port", "--ttlv-port", "--https-port", "--identity-port"];
   const ports = await freePorts(names.length);
   return names.flatMap((name, index) => [name, String(ports[index])]);
 };
@@ -82,6 +82,7 @@ it("the kit, bundled into a page of an app, signs in, seals and opens in Chromiu
     await page.getByRole("button", { name: "Enter" }).click();
     await page.getByLabel("Your name").fill("alice");
     await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("button", { name: "Continue as alice" }).click();
     await page.getByText("signed in").waitFor();
     await page.getByRole("button", { name: "Seal and open" }).click();
     await page.getByText("opened greeting.txt: Hello, vault.").waitFor();

@@ -1,4 +1,4 @@
-/** A person's browser on one app, as far as the edge sees it: sign-in by name step by step, REST with token and proof. */
+/** A person's browser on one app, as far as the edge sees it: sign-in step by step, REST with token and proof. */
 
 import { createHash, randomBytes } from "node:crypto";
 import type { Tokens } from "#protocol/contract/index.ts";
@@ -83,12 +83,36 @@ export class EdgeClient {
     return this.form(`${this.vault}/authorize`, { continue: query, ticket }, { ...own, ...headers });
   }
 
-  /** Signs in by name and takes the cookie. */
+  /** Leaves for the provider: where to, and the cookie of the sign-in under way. */
+  async leave(query: string): Promise<{ provider: URL; transaction: string }> {
+    const left = await send(`${this.vault}/authorize?${query}`);
+    return { provider: redirectOf(left), transaction: cookieOf(left) };
+  }
+
+  /** Types a name at the provider: where that leads, with its answer. */
+  async type(name: string, provider: URL): Promise<URL> {
+    const request = provider.search.slice(1);
+    return redirectOf(await this.form(new URL("/authorize", provider).href, { request, name }));
+  }
+
+  /** Goes to the provider and comes back under a name: the cookie by which the vault knows who is to be asked. */
+  async identify(name: string, query: string): Promise<string> {
+    const { provider, transaction } = await this.leave(query);
+    const back = await this.type(name, provider);
+    return cookieOf(await send(back.href, { headers: { cookie: transaction } }));
+  }
+
+  /** Answers the question to who has come back from the provider: as a program does, unless there is a ticket. */
+  enter(query: string, transaction: string, form: Fields = {}, headers: Fields = {}): Promise<Answer> {
+    const own = { origin: this.vault, cookie: transaction };
+    return this.form(`${this.vault}/sign-in`, { continue: query, ...form }, { ...own, ...headers });
+  }
+
+  /** Signs in under a name and takes the cookie. */
   async signIn(name: string, asked?: string): Promise<Answer> {
     const query = asked ?? (await this.query(newVerifier()));
-    const url = `${this.vault}/sign-in`;
-    const answer = await this.form(url, { name, continue: query }, { origin: this.vault });
-    this.cookie = answer.headers["set-cookie"]?.split(";")[0] ?? "";
+    const answer = await this.enter(query, await this.identify(name, query));
+    this.cookie = cookieOf(answer);
     return answer;
   }
 
@@ -160,6 +184,17 @@ function encoded(body?: object) {
 
 function codeOf({ headers }: Answer): string {
   return new URL(headers.location ?? "about:blank").searchParams.get("code") ?? "";
+}
+
+function redirectOf(answer: Answer): URL {
+  const { location } = answer.headers;
+  if (location === undefined) throw new Error(`No redirect: ${answer.status} ${answer.text}`);
+  return new URL(location);
+}
+
+/** The first cookie that an answer sets; empty where it sets none. */
+export function cookieOf({ headers }: Answer): string {
+  return headers["set-cookie"]?.split(";")[0] ?? "";
 }
 
 /** The ticket in the form of one of the vault's pages, once a person could have read the page. */

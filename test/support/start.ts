@@ -10,7 +10,7 @@ import { freePorts } from "./ports.ts";
 
 type Running = Awaited<ReturnType<typeof startAll>>;
 
-type FourPorts = [number, number, number, number, ...number[]];
+type FivePorts = [number, number, number, number, number, ...number[]];
 
 export type SystemOptions = {
   /** More apps, by name: each is served the page on an origin of its own (`System.origin`). */
@@ -57,8 +57,8 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const { vars = {}, prepare, split = false, apart = [] } = options;
   const dir = mkdtempSync(join(tmpdir(), "coffer-system-"));
   prepare?.(dir);
-  const count = 4 + otherApps.length + 2 * otherTenants.length;
-  const [app, vault, ttlv, https, ...others] = (await freePorts(count)) as FourPorts;
+  const count = 5 + otherApps.length + 2 * otherTenants.length;
+  const [app, vault, ttlv, https, identity, ...others] = (await freePorts(count)) as FivePorts;
   const localhost = (port: number) => `http://localhost:${port}`;
   const origins = new Map(otherApps.map((name, index) => [name, localhost(others[index]!)]));
   const tenants = new Map(
@@ -74,7 +74,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const start = () =>
     startAll({
       dir,
-      ports: { app, vault, ttlv, https },
+      ports: { app, vault, ttlv, https, identity },
       apps: [...origins.values()],
       ...(level && { level }),
       tenants: Object.fromEntries(table),

@@ -13,6 +13,7 @@ export {
   sealFile,
   showFile,
   signIn,
+  typeName,
   untilEnrolled,
 } from "./page.ts";
 export { type Traffic, watchTraffic } from "./traffic.ts";

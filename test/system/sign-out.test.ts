@@ -2,7 +2,15 @@
 
 import type { BrowserContext, Page } from "playwright";
 import { beforeAll, expect, it } from "vitest";
-import { sealFile, showFile, signIn, untilEnrolled, useSystemAndBrowser, withKit } from "./index.ts";
+import {
+  sealFile,
+  showFile,
+  signIn,
+  typeName,
+  untilEnrolled,
+  useSystemAndBrowser,
+  withKit,
+} from "./index.ts";
 
 const { system, browsing } = useSystemAndBrowser();
 let context: BrowserContext;
@@ -65,8 +73,8 @@ it("when the session at the vault is over, a reloaded page uses no stored key an
   await notice.waitFor();
   expect(await hello(dn)).toBe("no-session");
   await notice.getByRole("button", { name: "Sign in" }).click();
-  await page.getByLabel("Your name").fill("Ada");
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await typeName(page, "Ada");
+  await page.getByRole("button", { name: "Continue as Ada" }).click();
   expect(await showFile(page, "note.txt")).toBe("for Ada alone");
 });
 

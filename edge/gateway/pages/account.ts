@@ -2,15 +2,18 @@
 import type { Account } from "../../iam/index.ts";
 import { escaped, heldForm, html, message, waiting } from "./html.ts";
 
-export function accountPage(account: Account | null, mistake?: string): string {
+/** `provider` is its address, where signing out everywhere is signing out there too. */
+type Shown = Account & { provider: string | null };
+
+export function accountPage(account: Shown | null, mistake?: string): string {
   if (account === null) {
     const text =
       "Nobody is signed in at this vault in this browser, and it keeps no keys here. Open an app to sign in.";
     return html("Signed out", message("You are signed out", text), { nobody: true });
   }
-  const { name, apps, ticket } = account;
+  const { name, apps, ticket, provider } = account;
   const everywhere = heldForm(
-    { action: "/account", hidden: { ticket }, ends: "*" },
+    { action: "/account", hidden: { ticket, ...(provider !== null && { provider }) }, ends: "*" },
     `${mistake === undefined ? "" : `<p class="mistake" role="alert">${escaped(mistake)}</p>`}
       <button disabled aria-describedby="wait">Sign out everywhere</button>
       ${waiting}`,

@@ -1,15 +1,12 @@
-/**
- * What a person is asked at the vault's origin before an app gets a code. Signing in by a name alone exists in
- * development only.
- */
+/** What a person is asked at the vault's origin before an app gets a code, and what they are told where nobody can be asked. */
+import type { ProviderFailure } from "../../iam/index.ts";
 import { escaped, heldForm, html, message, waiting } from "./html.ts";
 
-/** What both questions have. */
-type Question = {
+/** What each page has that is about an app's request. */
+type OfRequest = {
   /** Host of the app that asks. */
   app: string;
   query: string;
-  ticket: string;
   /** Where Cancel leads. */
   declined: string;
   /** Why it is asked again. */
@@ -17,19 +14,30 @@ type Question = {
 };
 
 type Page =
-  /** Nobody is signed in, or somebody else wants to. */
-  | ({ kind: "name" } & Question)
-  /** `name` is signed in; `byName` offers to be somebody else. */
-  | ({ kind: "continue"; name: string; byName: boolean } & Question)
+  /** `name` is signed in, or has just come back from the provider. */
+  | ({
+      kind: "continue";
+      name: string;
+      by: "session" | "provider";
+      /** Offers to be somebody else. */
+      others: boolean;
+      ticket: string;
+    } & OfRequest)
+  /** Nobody is signed in any more. */
+  | ({ kind: "begin" } & OfRequest)
+  /** The provider signed nobody in. `query` is the request to begin again with, where that is known. */
+  | { kind: "failed"; failure: ProviderFailure; query: string | null; requestId: string }
   | { kind: "unknown-client" }
   | { kind: "no-sign-in" };
 
 export function signInPage(page: Page, by: { nobody: boolean }): string {
   switch (page.kind) {
-    case "name":
-      return html("Sign in", nameForm(page), by);
     case "continue":
       return html("Sign in", continueForm(page), by);
+    case "begin":
+      return html("Sign in", beginAgain(page), by);
+    case "failed":
+      return html("Not signed in", failed(page), by);
     case "unknown-client":
       return html(
         "Unknown app",
@@ -44,42 +52,65 @@ export function signInPage(page: Page, by: { nobody: boolean }): string {
         "Sign in",
         message(
           "Sign-in is not set up",
-          "No way to sign in is configured on this server. Signing in by name alone exists in development only.",
+          "No identity provider is configured on this server, so nobody can sign in. Whoever runs it finds in its documentation how to name one.",
         ),
         by,
       );
   }
 }
 
-function nameForm(page: Extract<Page, { kind: "name" }>): string {
-  const { query, ticket, mistake, declined } = page;
-  const wrong = mistake === undefined ? "" : ' aria-invalid="true"';
-  const described = mistake === undefined ? "hint" : "mistake hint";
-  const content = `<label for="name">Your name</label>
-      <input id="name" name="name" required maxlength="64" autocomplete="username" autocapitalize="words" spellcheck="false" aria-describedby="${described}"${wrong}>
-      ${problem(mistake)}
-      <p class="hint" id="hint">Development sign-in: any name will do, and no password is asked.</p>
-      <button disabled aria-describedby="wait">Sign in</button>
-      ${waiting}`;
-  return `${heading(page, "you")}
-    ${heldForm({ action: "/sign-in", hidden: { continue: query, ticket } }, content)}
-    <p class="other">${cancel(declined)}</p>`;
-}
-
 function continueForm(page: Extract<Page, { kind: "continue" }>): string {
-  const { query, ticket, name, byName, mistake, declined } = page;
-  const other = new URLSearchParams(query);
-  other.set("prompt", "login");
+  const { query, ticket, name, by, others, mistake, declined } = page;
   const content = `${problem(mistake)}
       <button disabled aria-describedby="wait">Continue as <bdi>${escaped(name)}</bdi></button>
       ${waiting}`;
+  const action = by === "session" ? "/authorize" : "/sign-in";
   return `${heading(page, `<bdi>${escaped(name)}</bdi>`)}
-    ${heldForm({ action: "/authorize", hidden: { continue: query, ticket } }, content)}
-    <p class="other">${cancel(declined)}${byName ? `<a href="/authorize?${escaped(other.toString())}">Use another name</a>` : ""}</p>`;
+    ${heldForm({ action, hidden: { continue: query, ticket } }, content)}
+    <p class="other">${cancel(declined)}${others ? `<a href="${escaped(asAnother(query))}">Use another name</a>` : ""}</p>`;
+}
+
+/** A link: Chromium would hold a form's way to the provider to `form-action`. */
+function beginAgain({ app, query, mistake, declined }: Extract<Page, { kind: "begin" }>): string {
+  return `<h1>Sign in to ${escaped(app)}</h1>
+    ${problem(mistake)}
+    <p class="lead">Nobody is signed in at this vault in this browser any more.</p>
+    <p class="other"><a class="button" href="${escaped(authorize(query))}">Sign in</a>${cancel(declined)}</p>`;
+}
+
+/** What a person can do about it. What exactly was wrong is the operator's to know, under the number of the request. */
+const FAILURES: Record<ProviderFailure, { title: string; text: string }> = {
+  declined: {
+    title: "You are not signed in",
+    text: "Your identity provider did not sign you in. If you did not cancel it yourself, it may not let you use this vault.",
+  },
+  stale: {
+    title: "This sign-in is over",
+    text: "It was begun too long ago, in another browser, or another one was begun since. Go back to the app and sign in again.",
+  },
+  invalid: {
+    title: "You are not signed in",
+    text: "What your identity provider answered cannot be trusted, so nobody was signed in. Try again; if it goes on, tell whoever runs this server.",
+  },
+  unavailable: {
+    title: "You cannot sign in right now",
+    text: "Your identity provider does not answer as it should. Try again in a minute; if it goes on, tell whoever runs this server.",
+  },
+};
+
+function failed({ failure, query, requestId }: Extract<Page, { kind: "failed" }>): string {
+  const { title, text } = FAILURES[failure];
+  const again =
+    query === null
+      ? ""
+      : `<p class="other"><a class="button" href="${escaped(authorize(query))}">Try again</a></p>`;
+  return `${message(title, text)}
+    ${again}
+    <p class="aside">Request <code>${escaped(requestId)}</code></p>`;
 }
 
 /** Who asks, what began it, and what comes of it. The vault knows which app asked, and not whether a person made it ask. */
-function heading({ app }: Question, whom: string): string {
+function heading({ app }: OfRequest, whom: string): string {
   const name = `<strong>${escaped(app)}</strong>`;
   return `<h1>Sign in to ${escaped(app)}?</h1>
     <p class="lead" data-seen>This page is here because you pressed “Sign in” on ${name}. Go on, and that app can seal and open documents as ${whom} until you sign out.</p>
@@ -92,4 +123,17 @@ function problem(mistake: string | undefined): string {
 
 function cancel(declined: string): string {
   return `<a href="${escaped(declined)}" data-decline>Cancel</a>`;
+}
+
+function authorize(query: string): string {
+  return `/authorize?${query}`;
+}
+
+/** The same request, for somebody whom the provider asks again. Numbered: who came back to this one is asked no more. */
+function asAnother(query: string): string {
+  const other = new URLSearchParams(query);
+  const attempt = Number.parseInt(other.get("attempt") ?? "0", 10) || 0;
+  other.set("prompt", "login");
+  other.set("attempt", String((attempt % 1000) + 1));
+  return authorize(other.toString());
 }

@@ -55,6 +55,9 @@ button {
   border-radius: 0.5rem;
   cursor: pointer;
 }
+a.button { padding: 0.625rem 1rem; font-weight: 600; color: var(--on-accent); background: var(--accent); border-radius: 0.5rem; text-decoration: none; }
+.other:has(a.button) { align-items: center; }
+code { overflow-wrap: anywhere; font-size: 0.875em; }
 /* Presses go to the page, which counts them, and not into a button that is held back. */
 button:disabled { opacity: 0.5; pointer-events: none; }
 button.quiet { margin: 0; padding: 0.375rem 0.75rem; color: var(--ink); background: none; border-color: var(--line); }

@@ -13,8 +13,6 @@ import { vaultPages } from "./pages.ts";
 import { registration } from "./registration.ts";
 import { signIn } from "./sign-in.ts";
 
-export { developmentPages } from "./pages.ts";
-
 const handlers: ContractHandlers = { ...signIn, ...registration, ...keys, ...instances, ...documents };
 
 /** An app's origin: the page, the token endpoint, and the REST interface behind DPoP. */

@@ -1,11 +1,19 @@
 import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import type { AuthorizeAnswer } from "../../iam/index.ts";
-import type { Result } from "../../result.ts";
+import { CALLBACK } from "../../oidc.ts";
+import { ok, type Result } from "../../result.ts";
 import { serveAsset } from "../assets.ts";
 import { readForm } from "../body.ts";
 import { type GatewayContext, type GatewayEnv, tenantOf } from "../context.ts";
-import { clearSessionCookie, sessionCookie, setSessionCookie } from "../cookie.ts";
+import {
+  clearSessionCookie,
+  clearTransactionCookie,
+  sessionCookie,
+  setSessionCookie,
+  setTransactionCookie,
+  transactionCookie,
+} from "../cookie.ts";
 import { accountPolicy, signInPolicy, vaultPolicy } from "../headers.ts";
 import { accountPage } from "../pages/account.ts";
 import { signInPage } from "../pages/sign-in.ts";
@@ -27,9 +35,8 @@ export function vaultPages(): Hono<GatewayEnv> {
   site.get("/", (c) => serveAsset(c, "index.html", vaultPolicy(c.var.origins)));
 
   site.get("/authorize", personOnly(), async (c) => {
-    const query = new URL(c.req.url).search.slice(1);
-    const asked = { tenant: tenantOf(c), query, cookie: sessionCookie(c) };
-    return answer(c, query, await c.env.IAM.authorize(asked));
+    const query = queryOf(c);
+    return answer(c, query, await c.env.IAM.authorize(asked(c, query)));
   });
   // The one way to a code with a session: a person pressed the button on the vault's own page. A script of an app can
   // open that page, and can neither press the button nor post as it.
@@ -37,9 +44,42 @@ export function vaultPages(): Hono<GatewayEnv> {
     const form = await readForm(c.req.raw);
     const [query, ticket] = [form.get("continue") ?? "", form.get("ticket") ?? ""];
     const { requestId } = c.var;
-    const asked = { tenant: tenantOf(c), query, cookie: sessionCookie(c) };
-    const approved = await c.env.IAM.approve({ ...asked, ticket, requestId });
-    return (await askToWait(c, asked, approved)) ?? answer(c, query, approved);
+    const approved = await c.env.IAM.approve({ ...asked(c, query), ticket, requestId });
+    return (await askToWait(c, query, approved)) ?? answer(c, query, approved);
+  });
+
+  // From the provider the browser brings no cookie that is Strict: it goes on to a page of this site, which asks.
+  site.get(CALLBACK, personOnly(), async (c) => {
+    const { requestId } = c.var;
+    const back = { tenant: tenantOf(c), query: queryOf(c), transaction: transactionCookie(c), requestId };
+    const identified = await c.env.IAM.identify(back);
+    if (!identified.ok) {
+      // Whoever sends a browser here with a made-up answer ends nothing that is under way in it.
+      if (identified.answer.next === "failed" && identified.answer.failure !== "stale")
+        clearTransactionCookie(c);
+      return answer(c, "", ok(identified.answer));
+    }
+    setTransactionCookie(c, identified.transaction, identified.maxAge);
+    return c.redirect(`/authorize?${identified.query}`, 303);
+  });
+  site.post("/sign-in", ownOrigin(), async (c) => {
+    const form = await readForm(c.req.raw);
+    const query = form.get("continue") ?? "";
+    const { requestId } = c.var;
+    const ticket = isProgram(c) ? null : (form.get("ticket") ?? "");
+    const result = await c.env.IAM.signIn({ ...asked(c, query), ticket, requestId });
+    const wait = ticket === null ? null : await askToWait(c, query, result);
+    if (wait !== null) return wait;
+    if (result.ok && result.value.session !== undefined)
+      setSessionCookie(c, result.value.session.cookie, result.value.session.maxAge);
+    if (result.ok && result.value.finished === true) clearTransactionCookie(c);
+    return answer(c, query, result);
+  });
+  // Of the provider, which has no cookie and no page: its token says who signed out there.
+  site.post("/back-channel-logout", async (c) => {
+    const token = (await readForm(c.req.raw)).get("logout_token") ?? "";
+    unwrap(await c.env.IAM.loggedOut({ tenant: tenantOf(c), token, requestId: c.var.requestId }));
+    return c.body(null, 200);
   });
 
   site.get("/account", personOnly(), (c) => account(c));
@@ -50,40 +90,15 @@ export function vaultPages(): Hono<GatewayEnv> {
     if (cookie === null) return c.redirect("/account", 303);
     const [app, ticket] = [form.get("app") ?? null, form.get("ticket") ?? ""];
     const tenant = tenantOf(c);
-    const { again } = unwrap(await c.env.IAM.leave({ tenant, cookie, app, ticket, requestId }));
+    const { again, logout } = unwrap(await c.env.IAM.leave({ tenant, cookie, app, ticket, requestId }));
     if (again !== undefined) return account(c, AGAIN[again]);
     if (app === null) clearSessionCookie(c);
-    return c.redirect("/account", 303);
+    // Only where the page's policy lets its form lead.
+    const out = logout && form.get("provider") === new URL(logout).origin ? logout : "/account";
+    return c.redirect(out, 303);
   });
 
   site.get("/page.css", (c) => c.body(pageStyle, 200, { "content-type": "text/css; charset=utf-8" }));
-  return site;
-}
-
-/** Signing in by name: a site of its own, which only development has. What does not exist cannot be talked into anything. */
-export function developmentPages(): Hono<GatewayEnv> {
-  const site = new Hono<GatewayEnv>();
-  site.post("/sign-in", ownOrigin(), async (c) => {
-    const form = await readForm(c.req.raw);
-    const query = form.get("continue") ?? "";
-    const { requestId } = c.var;
-    const [name, cookie] = [form.get("name") ?? "", sessionCookie(c)];
-    const ticket = isProgram(c) && cookie === null ? null : (form.get("ticket") ?? "");
-    const asked = { tenant: tenantOf(c), query, cookie };
-    const result = await c.env.IAM.signIn({ ...asked, name, ticket, requestId });
-    if (!result.ok && result.problem.code === "bad-request") {
-      const again = await c.env.IAM.authorize(asked);
-      return answer(c, query, again, { mistake: "Type a name of 1 to 64 characters.", name: true });
-    }
-    const wait = ticket === null ? null : await askToWait(c, asked, result);
-    if (wait !== null) return wait;
-    if (result.ok && "session" in result.value && result.value.session !== undefined) {
-      const { cookie, maxAge } = result.value.session;
-      setSessionCookie(c, cookie, maxAge);
-    }
-    if (result.ok && result.value.next === "ask") return answer(c, query, result, { name: true });
-    return answer(c, query, result);
-  });
   return site;
 }
 
@@ -103,8 +118,21 @@ function ownOrigin() {
   });
 }
 
-/** Every browser says what a request is for (Fetch Metadata), and no script can keep it from that. */
+function queryOf(c: GatewayContext): string {
+  return new URL(c.req.url).search.slice(1);
+}
+
+/** The request that the page is about, and what the browser shows with it. */
+function asked(c: GatewayContext, query: string) {
+  return { tenant: tenantOf(c), query, cookie: sessionCookie(c), transaction: transactionCookie(c) };
+}
+
+/**
+ * A program in development, which has no page. Every browser says what a request is for (Fetch Metadata), and no script can
+ * keep it from that; and where somebody's session is at stake it counts as one.
+ */
 function isProgram(c: GatewayContext): boolean {
+  if (c.env.COFFER_ENVIRONMENT !== "development" || sessionCookie(c) !== null) return false;
   return ["sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest"].every(
     (name) => c.req.header(name) === undefined,
   );
@@ -114,27 +142,35 @@ function isProgram(c: GatewayContext): boolean {
 async function account(c: GatewayContext, mistake?: string): Promise<Response> {
   const cookie = sessionCookie(c);
   const found = cookie === null ? null : unwrap(await c.env.IAM.account({ tenant: tenantOf(c), cookie }));
-  const policy = { "content-security-policy": accountPolicy(c.var.origins) };
-  return c.html(accountPage(found, mistake), mistake === undefined ? 200 : 400, policy);
+  const provider = found?.logout ? new URL(found.logout).origin : null;
+  const policy = { "content-security-policy": accountPolicy(c.var.origins, provider) };
+  return c.html(
+    accountPage(found && { ...found, provider }, mistake),
+    mistake === undefined ? 200 : 400,
+    policy,
+  );
 }
 
 /** The question again, where there were too many answers of late; null for any other answer. */
 async function askToWait(
   c: GatewayContext,
-  asked: { tenant: string; query: string; cookie: string | null },
+  query: string,
   result: Result<unknown>,
 ): Promise<Response | null> {
   if (result.ok || result.problem.code !== "too-many-requests") return null;
   const { retryAfter = 1 } = result.problem;
   const seconds = retryAfter === 1 ? "a second" : `${retryAfter} seconds`;
   const mistake = `You signed in very often in the last minute. Wait ${seconds}, then press the button.`;
-  return answer(c, asked.query, await c.env.IAM.authorize(asked), { mistake, retryAfter });
+  return answer(c, query, await c.env.IAM.authorize(asked(c, query)), { mistake, retryAfter });
 }
 
-/** What is wrong with an answer: `name` where the name is asked for again, `retryAfter` where it came too soon after others. */
-type Mistake = { mistake?: string; name?: true; retryAfter?: number };
+/** What is wrong with an answer: `retryAfter` where it came too soon after others. */
+type Mistake = { mistake: string; retryAfter: number };
 
-/** What the IAM said, as a redirect to the app or as a page for the person. */
+/** Not the person's fault: where they go on later, or somebody else has to do something. */
+const FAILED = { declined: 403, stale: 400, invalid: 403, unavailable: 503 } as const;
+
+/** What the IAM said, as a redirect to the app or to the provider, or as a page for the person. */
 function answer(
   c: GatewayContext,
   query: string,
@@ -142,28 +178,48 @@ function answer(
   said?: Mistake,
 ): Response | Promise<Response> {
   const headers: Record<string, string> = { "content-security-policy": signInPolicy(c.var.origins) };
-  if (said?.retryAfter !== undefined) headers["retry-after"] = String(said.retryAfter);
+  if (said !== undefined) headers["retry-after"] = String(said.retryAfter);
+  const page = (page: Parameters<typeof signInPage>[0], status: 200 | 400 | 403 | 429 | 503) =>
+    c.html(signInPage(page, { nobody: isNobody(c) }), status, headers);
   if (!result.ok) {
-    const { code, status } = result.problem;
-    if (code !== "invalid-client") throw refused(result.problem);
-    return c.html(
-      signInPage({ kind: "unknown-client" }, { nobody: sessionCookie(c) === null }),
-      status as 400,
-      headers,
-    );
+    if (result.problem.code !== "invalid-client") throw refused(result.problem);
+    return page({ kind: "unknown-client" }, 400);
   }
   const { value } = result;
-  // After a form the browser must come with GET (RFC 9110 §15.4.4).
-  if (value.next === "redirect") return c.redirect(value.location, c.req.method === "POST" ? 303 : 302);
-  const { name, byName, ticket, declined, again } = value;
-  const by = { nobody: name === null };
-  const mistake = said?.mistake ?? (again && AGAIN[again]);
-  const status = mistake === undefined ? 200 : said?.retryAfter === undefined ? 400 : 429;
-  const question = { app: new URL(value.origin).host, query, ticket, declined, mistake };
-  const another = new URLSearchParams(query).get("prompt") === "login" && c.req.method === "GET";
-  if (name !== null && !(byName && (another || said?.name))) {
-    return c.html(signInPage({ kind: "continue", name, byName, ...question }, by), status, headers);
+  switch (value.next) {
+    // After a form the browser must come with GET (RFC 9110 §15.4.4).
+    case "redirect":
+      return c.redirect(value.location, c.req.method === "POST" ? 303 : 302);
+    case "leave":
+      setTransactionCookie(c, value.transaction, value.maxAge);
+      return c.redirect(value.location, 302);
+    case "no-provider":
+      return page({ kind: "no-sign-in" }, 403);
+    case "failed": {
+      const { failure } = value;
+      return page(
+        { kind: "failed", failure, query: value.query, requestId: c.var.requestId },
+        FAILED[failure],
+      );
+    }
+    case "begin": {
+      const { declined, origin } = value;
+      return page({ kind: "begin", app: new URL(origin).host, query, declined, mistake: said?.mistake }, 400);
+    }
+    case "ask": {
+      const { origin, next: _, again, ...question } = value;
+      const mistake = said?.mistake ?? (again && AGAIN[again]);
+      const status = mistake === undefined ? 200 : said === undefined ? 400 : 429;
+      return page({ kind: "continue", ...question, app: new URL(origin).host, query, mistake }, status);
+    }
   }
-  if (!byName) return c.html(signInPage({ kind: "no-sign-in" }, by), 403, headers);
-  return c.html(signInPage({ kind: "name", ...question }, by), status, headers);
+}
+
+/** Whether this browser is known to have no session. Where it comes from another site it would not show one. */
+function isNobody(c: GatewayContext): boolean {
+  return (
+    sessionCookie(c) === null &&
+    transactionCookie(c) === null &&
+    c.req.header("sec-fetch-site") !== "cross-site"
+  );
 }

@@ -5,5 +5,5 @@
  */
 export { ProviderError, type ProviderFailure } from "./failure.ts";
 export { Providers } from "./provider.ts";
-export { type Identified, RelyingParty } from "./relying-party.ts";
+export { type Identified, type Leave, RelyingParty } from "./relying-party.ts";
 export { type SignInSecrets, signInSecrets } from "./transaction.ts";
