@@ -9,6 +9,7 @@ import {
   policy,
   policyAttribute,
   USAGE,
+  users,
 } from "#protocol/hierarchy/index.ts";
 import type { KmipClient } from "#protocol/kmip/index.ts";
 import { LEVELS, type Level } from "#protocol/level.ts";
@@ -115,4 +116,22 @@ it("W12 leaves everything as it was where the HSM refuses the successor", async 
 it("W12 rotates no key of a tenant that has none", async () => {
   await expect(rotateMasterKey(officer, "nobody", NOW)).rejects.toThrow(NoMasterKey);
   await expect(retireMasterKey(officer, "nobody")).rejects.toThrow(NoMasterKey);
+});
+
+it("W9 takes a master key of an earlier release from the IAM", async () => {
+  const tenant = { name: "shared", level: "data" } as const;
+  const { uniqueIdentifier } = await officer.request("Create", {
+    objectType: "SymmetricKey",
+    attributes: {
+      ...{ ...KEY, name: named(masterKeyName(tenant.name)), cryptographicUsageMask: [...USAGE.master] },
+      ...{ activationDate: NOW, vendorAttributes: [policy(POLICY.class, "master"), users("iam", "kms")] },
+    },
+  });
+  for (const _ of [1, 2]) {
+    await ensureMasterKey(officer, tenant, NOW);
+    const request = { uniqueIdentifier, attributeReference: [] };
+    const { attributes } = await officer.request("GetAttributes", request);
+    expect(policyAttribute(attributes, POLICY.users)).toBe(IDENTITY.kms);
+    expect((await test.as(IDENTITY.kms).request("GetAttributes", request)).attributes).toBeDefined();
+  }
 });

@@ -15,6 +15,8 @@ import { type Attributes, item, type KmipClient, payloadOf } from "#protocol/kmi
 import { DEFAULT_LEVEL, type Level } from "#protocol/level.ts";
 import { ensurePolicy, locate, readPolicy } from "./hsm-object.ts";
 
+const USERS = users("kms");
+
 /** A tenant as the officer makes its master key. */
 export interface TenantKey {
   name: string;
@@ -44,6 +46,18 @@ export async function ensureMasterKey(hsm: KmipClient, tenant: TenantKey, now: D
       `The master key of ${tenant.name} was made for level ${made}, not ${tenant.level}: a level is for good, since what left the HSM cannot come back`,
     );
   await ensurePolicy(hsm, found, POLICY.tenant, tenant.name);
+  await ensureUsers(hsm, found);
+}
+
+/** Keys of the hierarchy answer to the KMS alone (W9); in earlier releases the IAM used them too. */
+async function ensureUsers(hsm: KmipClient, uniqueIdentifier: string): Promise<void> {
+  const was = await readPolicy(hsm, uniqueIdentifier, POLICY.users);
+  if (was === undefined || was === USERS.attributeValue) return;
+  await hsm.request("ModifyAttribute", {
+    uniqueIdentifier,
+    currentAttribute: { vendorAttributes: [policy(POLICY.users, was)] },
+    newAttribute: { vendorAttributes: [USERS] },
+  });
 }
 
 /** A rotation under way: identifiers of the key that is replaced, and of the one that has taken its name. */
@@ -144,7 +158,7 @@ function newMasterKey(
       policy(POLICY.class, "master"),
       policy(POLICY.level, level),
       policy(POLICY.tenant, tenant),
-      users("iam", "kms"),
+      USERS,
     ],
   };
   return { objectType: "SymmetricKey" as const, attributes };

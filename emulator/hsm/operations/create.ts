@@ -89,7 +89,7 @@ export const Create: Operation<"Create"> = {
   unattested: false,
   deferrable: true,
   undoable: true,
-  roles: ["kms", "iam"],
+  roles: ["kms"],
   ticket: "none",
   policyName: undefined,
   shared: false,

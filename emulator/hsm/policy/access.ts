@@ -110,9 +110,10 @@ export function checkReplacing(subject: Subject, old: ManagedObject, changes: ob
 
 /** Whether somebody who does not own an object may use it in the ways that are open to `Users`. */
 function isShared({ identity, role }: Subject, { attributes }: ManagedObject): boolean {
+  const keyClass = classOf(attributes);
+  if (keyClass && !CLASSES[keyClass].sharedWith.includes(role)) return false;
   const users = policyAttribute(attributes, POLICY.users);
   if (users !== undefined) return usersOf(users).some((user) => user === EVERYBODY || user === identity);
-  const keyClass = classOf(attributes);
-  if (keyClass) return CLASSES[keyClass].sharedWith.includes(role);
+  if (keyClass) return true;
   return role === "kms" && policyAttribute(attributes, POLICY.recipient) === VERIFIED;
 }

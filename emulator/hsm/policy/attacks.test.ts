@@ -105,7 +105,7 @@ describe("what each identity may ask for", () => {
   const ALLOWED: Record<Domain, string[]> = {
     kms: [...READING, ...LIFE, "Create", "Import", "Get", "Sign"],
     ra: [...READING, ...LIFE, "Register", "Get", "Sign"],
-    iam: [...READING, ...LIFE, "Create", "Get", "Sign", "RNGRetrieve"],
+    iam: [...READING, ...LIFE, "Get", "Sign", "RNGRetrieve"],
     audit: [...READING, "Get", "Sign"],
   };
 
@@ -136,6 +136,7 @@ describe("what is not there for an identity", () => {
       [user, theirs],
     ],
     iam: [
+      [h.officer, h.master],
       [h.kms, h.account],
       [h.kms, h.data],
       [h.ra, h.recipient],
@@ -209,7 +210,7 @@ describe("what an identity sees and does not own", () => {
     return {
       kms: [...everybodys, h.master, h.recipient, keys.kms],
       ra: [...everybodys, keys.ra],
-      iam: [...everybodys, h.master, keys.iam],
+      iam: [...everybodys, keys.iam],
       audit: [...everybodys, keys.audit],
     };
   };
@@ -248,9 +249,12 @@ describe("what an identity sees and does not own", () => {
         "PKCS#8": client.request("Get", { uniqueIdentifier, keyFormatType: "PKCS_8" }),
         "PKCS#12": client.request("Get", { uniqueIdentifier, keyFormatType: "PKCS_12" }),
         ...(name === "kms"
-          ? { "to a recipient": wrapped(oaep(h.recipient)), "by the account key": wrapped(aesKw(h.account)) }
+          ? {
+              "to a recipient": wrapped(oaep(h.recipient)),
+              "by the account key": wrapped(aesKw(h.account)),
+              "by the master key": wrapped(aesKw(h.master)),
+            }
           : {}),
-        ...(name === "kms" || name === "iam" ? { "by the master key": wrapped(aesKw(h.master)) } : {}),
         "signs for another": sign(client, uniqueIdentifier, "other+jwt"),
         officer: h.officer.request("Get", { uniqueIdentifier }),
         "officer's export": h.officer.request("Export", { uniqueIdentifier }),

@@ -19,7 +19,7 @@ export interface ClassRule {
   unwrapsFor: readonly Role[];
   /** Who may bring in a key that stays wrapped, and get it back as it came. */
   keptFor: readonly Role[];
-  /** Who may use a key of this class without owning it, where the officer has not said so by `Users`. */
+  /** Who may use a key of this class without owning it; the officer's `Users` can only take away from that. */
   sharedWith: readonly Role[];
 }
 
@@ -35,17 +35,17 @@ export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
     recipientNamesLevel: true,
     releasedBy: ["kms"],
     child: "account",
-    parentFor: ["iam", "kms"],
+    parentFor: ["kms"],
     unwrapsFor: ["kms"],
     keptFor: [],
-    sharedWith: ["iam", "kms"],
+    sharedWith: ["kms"],
   },
   account: {
     extractableAt: LEVELS,
     releasedTo: ["parent"],
     releasedToRecipientAt: ["account"],
     recipientNamesLevel: true,
-    releasedBy: ["iam", "kms"],
+    releasedBy: ["kms"],
     child: "data",
     parentFor: ["kms"],
     unwrapsFor: ["kms"],

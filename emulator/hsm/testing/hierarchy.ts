@@ -116,9 +116,9 @@ export async function createMaster(
   return uniqueIdentifier;
 }
 
-/** Makes an account key as the IAM does and returns it as the master key wraps it. */
-export async function createAccount(iam: KmipClient, master: string): Promise<Bytes> {
-  const answers = await iam.batch(
+/** Makes an account key as the KMS does and returns it as the master key wraps it. */
+export async function createAccount(kms: KmipClient, master: string): Promise<Bytes> {
+  const answers = await kms.batch(
     [
       item("Create", {
         objectType: "SymmetricKey",
@@ -378,7 +378,7 @@ export async function testHierarchy(test: TestHsm): Promise<Hierarchy> {
   const root = await createRoot(officer);
   const authority = await createAuthority(officer, root);
   const master = await createMaster(officer, masterKeyName("test"));
-  const wrappedAccount = await createAccount(iam, master);
+  const wrappedAccount = await createAccount(kms, master);
   const account = await importAccount(kms, master, wrappedAccount);
   const data = await createData(kms, account);
   const { der, keys, spki } = await authority.issue();
