@@ -51,7 +51,7 @@ export class TestBrowser {
   start(
     registration = this.registration(),
     origin = ORIGIN,
-    more: Pick<MicroserviceOptions, "authorities" | "watch"> = {},
+    more: Pick<MicroserviceOptions, "appKey" | "authorities" | "watch"> = {},
   ) {
     const captured = captureCrypto(crypto);
     const counting = {

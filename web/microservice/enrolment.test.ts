@@ -51,7 +51,7 @@ describe("enrolment", () => {
       [record.identityKey, "sign"],
       [record.wrappingKey, "unwrapKey"],
     ] as const) {
-      expect([key.type, key.extractable, key.usages]).toEqual(["private", false, [usage]]);
+      expect(key).toMatchObject({ type: "private", extractable: false, usages: [usage] });
     }
     expect((await browser.start().client.hello(DN)).instance).toEqual(instance);
   });

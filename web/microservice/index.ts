@@ -4,7 +4,8 @@
  * protocol/envelope, protocol/keys, protocol/pki, protocol/policy, protocol/port, idb. Imported by web/hosts.
  */
 export { type Crypto, captureCrypto } from "./crypto.ts";
-export type { WrappingPair } from "./keys.ts";
+export type { SigningDevice, UnwrappingDevice } from "./device.ts";
+export type { HostKeys, WrappingPair } from "./keys.ts";
 export { type Authorities, restAuthorities, type Step, type Watch } from "./ladder/index.ts";
 export { createMicroservice, type Microservice, type MicroserviceOptions } from "./microservice.ts";
 export { browserPeers, type Ended, type Peers } from "./peers.ts";

@@ -2,22 +2,27 @@
 import { CofferError } from "#protocol/error.ts";
 import type { Wrapped } from "#protocol/keys/index.ts";
 import type { Subtle } from "./crypto.ts";
+import { type IdentityKey, isDevice, type WrappingKey } from "./device.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** The app-specific key: what is released to the instance is encrypted to it. */
 export type WrappingPair = {
   /** RSA-OAEP-3072 with SHA-256, usage unwrapKey: what any KMIP HSM can wrap to. */
-  wrappingKey: CryptoKey;
+  wrappingKey: WrappingKey;
   /** SubjectPublicKeyInfo, DER. */
   wrappingSpki: Bytes;
 };
 
-export type InstanceKeys = WrappingPair & {
+export type IdentityPair = {
   /** ECDSA P-256, usage sign. */
-  identityKey: CryptoKey;
+  identityKey: IdentityKey;
   identitySpki: Bytes;
 };
+
+export type InstanceKeys = WrappingPair & IdentityPair;
+/** Keys that the host has: the app-specific one, and that of the identity where a device has it. */
+export type HostKeys = WrappingPair & Partial<IdentityPair>;
 
 const IDENTITY = { name: "ECDSA", namedCurve: "P-256" };
 const WRAPPING = {
@@ -30,15 +35,17 @@ const WRAPPING = {
 /** Makes both keys, or the identity key beside a wrapping key that there is; takes up to a second. */
 export async function generateInstanceKeys(
   subtle: Subtle,
-  wrappingPair: () => Promise<WrappingPair> = () => generateWrappingPair(subtle),
+  hostKeys: () => Promise<HostKeys> = () => generateWrappingPair(subtle),
 ): Promise<InstanceKeys> {
-  const [identity, wrapping] = await Promise.all([
-    subtle.generateKey(IDENTITY, false, ["sign"]) as Promise<CryptoKeyPair>,
-    wrappingPair(),
-  ]);
-  checkInstanceKeys(identity.privateKey, wrapping.wrappingKey);
-  const identitySpki = await spkiOf(subtle, identity.publicKey);
-  return { identityKey: identity.privateKey, identitySpki, ...wrapping };
+  const [identity, host] = await Promise.all([generateIdentityPair(subtle), hostKeys()]);
+  const keys = { ...identity, ...host };
+  checkInstanceKeys(keys.identityKey, keys.wrappingKey);
+  return keys;
+}
+
+async function generateIdentityPair(subtle: Subtle): Promise<IdentityPair> {
+  const pair = (await subtle.generateKey(IDENTITY, false, ["sign"])) as CryptoKeyPair;
+  return { identityKey: pair.privateKey, identitySpki: await spkiOf(subtle, pair.publicKey) };
 }
 
 async function generateWrappingPair(subtle: Subtle): Promise<WrappingPair> {
@@ -50,9 +57,13 @@ async function spkiOf(subtle: Subtle, key: CryptoKey): Promise<Bytes> {
   return new Uint8Array((await subtle.exportKey("spki", key)) as ArrayBuffer);
 }
 
-/** Throws `key-unusable` unless the keys are exactly what they must be; after making them and after reading them back. */
-export function checkInstanceKeys(identityKey: CryptoKey, wrappingKey: CryptoKey): void {
-  check(identityKey, "ECDSA", "sign");
+/**
+ * Throws `key-unusable` unless the keys are exactly what they must be; after making them and after reading them back. What a
+ * device has shows by what it does.
+ */
+export function checkInstanceKeys(identityKey: IdentityKey, wrappingKey: WrappingKey): void {
+  if (!isDevice(identityKey)) check(identityKey, "ECDSA", "sign");
+  if (isDevice(wrappingKey)) return;
   check(wrappingKey, "RSA-OAEP", "unwrapKey");
   const { modulusLength, hash } = wrappingKey.algorithm as RsaHashedKeyAlgorithm;
   if (modulusLength < 3072 || hash.name !== "SHA-256") throw new CofferError("key-unusable");
@@ -64,7 +75,8 @@ function check(key: CryptoKey, algorithm: string, usage: KeyUsage): void {
 }
 
 /** Signs with the identity key: ECDSA with SHA-256, r || s. What is signed begins with a domain of its own. */
-export async function signWith(subtle: Subtle, identityKey: CryptoKey, bytes: Bytes): Promise<Bytes> {
+export async function signWith(subtle: Subtle, identityKey: IdentityKey, bytes: Bytes): Promise<Bytes> {
+  if (isDevice(identityKey)) return identityKey.sign(bytes);
   return new Uint8Array(await subtle.sign({ name: "ECDSA", hash: "SHA-256" }, identityKey, bytes));
 }
 
@@ -74,12 +86,14 @@ export async function signWith(subtle: Subtle, identityKey: CryptoKey, bytes: By
  */
 export async function unwrapDataKey(
   subtle: Subtle,
-  wrappingKey: CryptoKey,
+  wrappingKey: WrappingKey,
   { wrapping, wrappedKey }: Wrapped,
 ): Promise<CryptoKey> {
   let key: CryptoKey;
   try {
-    key = await subtle.unwrapKey("raw", wrappedKey, wrappingKey, wrapping, "HKDF", false, ["deriveKey"]);
+    key = isDevice(wrappingKey)
+      ? await wrappingKey.unwrapKey(wrappedKey, { name: "HKDF" }, "deriveKey")
+      : await subtle.unwrapKey("raw", wrappedKey, wrappingKey, wrapping, "HKDF", false, ["deriveKey"]);
   } catch (cause) {
     throw new CofferError("key-refused", { cause });
   }

@@ -3,6 +3,7 @@ import { decodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { type Authority, DN, makeAuthority, ORIGIN } from "./authority.fixture.ts";
 import { collect, context, refuse, TestBrowser } from "./browser.fixture.ts";
+import { generateInstanceKeys, type HostKeys } from "./keys.ts";
 import { Hierarchy } from "./ladder/hierarchy.fixture.ts";
 import type { Authorities, Step } from "./ladder/index.ts";
 
@@ -43,15 +44,16 @@ function registration() {
   );
 }
 
-function start() {
+function start(appKey?: () => Promise<HostKeys>) {
   return browser.start(registration(), ORIGIN, {
+    ...(appKey && { appKey }),
     authorities: () => authorities,
     watch: (step) => steps.push(step),
   });
 }
 
-async function enrolled() {
-  const started = start();
+async function enrolled(appKey?: () => Promise<HostKeys>) {
+  const started = start(appKey);
   await started.client.hello(DN);
   const instance = await started.client.enrol({ method: "grant", grant: "grant" });
   return { ...started, instance };
@@ -138,6 +140,30 @@ it("takes no context but the account's own, and no header that names no key", as
   const text = Buffer.from(message).toString("latin1");
   const other = new Uint8Array(Buffer.from(text.replace("k-a-1.1", "k-a-1.2"), "latin1"));
   await expect(collect(client.open({ context }, other))).rejects.toMatchObject({ code: "decrypt-failed" });
+});
+
+it("W15 works with a device that has the app-specific key, and the identity's, and gives neither", async () => {
+  const { identityKey, identitySpki, wrappingKey, wrappingSpki } = await generateInstanceKeys(crypto.subtle);
+  const { subtle } = crypto;
+  let [signed, unwrapped] = [0, 0];
+  const device = {
+    async sign(bytes: Uint8Array<ArrayBuffer>) {
+      signed++;
+      const by = identityKey as CryptoKey;
+      return new Uint8Array(await subtle.sign({ name: "ECDSA", hash: "SHA-256" }, by, bytes));
+    },
+    unwrapKey(wrapped: Uint8Array<ArrayBuffer>, as: { name: string; length?: number }, usage: KeyUsage) {
+      unwrapped++;
+      return subtle.unwrapKey("raw", wrapped, wrappingKey as CryptoKey, "RSA-OAEP", as, false, [usage]);
+    },
+  };
+  const { client } = await enrolled(async () => ({
+    ...{ identityKey: device, identitySpki, wrappingKey: device, wrappingSpki },
+  }));
+  const message = await collect(client.seal({ context }, utf8("hello")));
+  expect(await collect(client.open({ context }, message))).toEqual(utf8("hello"));
+  // Request and proof of possession at the enrolment; Enc(master).
+  expect([signed, unwrapped]).toEqual([2, 1]);
 });
 
 it("has no key to seal with at level data, where none is named", async () => {

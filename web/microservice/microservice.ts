@@ -17,7 +17,7 @@ import {
 import type { Crypto } from "./crypto.ts";
 import { enrol, verifyInstance } from "./enrol.ts";
 import { edkOf, keyOf, PROVIDER } from "./header.ts";
-import { generateInstanceKeys, type InstanceKeys, type WrappingPair } from "./keys.ts";
+import { generateInstanceKeys, type HostKeys, type InstanceKeys } from "./keys.ts";
 import { type Authorities, Ladder, type Step, type TokenOptions, type Watch } from "./ladder/index.ts";
 import { loadKey } from "./loading.ts";
 import type { Peers } from "./peers.ts";
@@ -48,8 +48,8 @@ export type MicroserviceOptions = {
   timeToLive?: number;
   /** Other instances of this browser; none where there is but one. */
   peers?: Peers;
-  /** The app-specific key, where the host keeps one; default: made for each enrolment. */
-  appKey?: () => Promise<WrappingPair>;
+  /** The app-specific key, where the host keeps one or has a device for it; default: made for each enrolment. */
+  appKey?: () => Promise<HostKeys>;
   /** KMS and IAM for an instance at level `master`; without them it does as one at level `data`. */
   authorities?(of: Omit<TokenOptions, "rest" | "vault">): Authorities;
   /** Milliseconds that encrypted keys are used after they came, at level `master`. Default: one hour. */

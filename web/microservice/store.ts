@@ -2,6 +2,7 @@
 
 import { encodeBase64url } from "#protocol/base64url.ts";
 import type { Load } from "#protocol/keys/index.ts";
+import type { IdentityKey, WrappingKey } from "./device.ts";
 
 /** Version of both records; a record of another version is not read (the instance enrols again). */
 export const STORE_VERSION = 2;
@@ -16,9 +17,9 @@ export type InstanceRecord = {
   session?: string;
   id: string;
   method: string;
-  /** Private keys, not extractable: ECDSA P-256 with `sign`, RSA-OAEP-3072 with `unwrapKey`. */
-  identityKey: CryptoKey;
-  wrappingKey: CryptoKey;
+  /** Private keys, not extractable, or a device that has them: ECDSA P-256 with `sign`, RSA-OAEP-3072 with `unwrapKey`. */
+  identityKey: IdentityKey;
+  wrappingKey: WrappingKey;
   /** DER: identity, wrapping, then the chain up to and including the root. */
   identityCertificate: Uint8Array<ArrayBuffer>;
   wrappingCertificate: Uint8Array<ArrayBuffer>;

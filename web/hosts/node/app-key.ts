@@ -30,6 +30,8 @@ export function appKeyFile(path: string): AppKeyPlace {
   };
 }
 
+export type AppKey = WrappingPair & { wrappingKey: CryptoKey };
+
 /** OpenSSL stretches a passphrase by 2,048 rounds alone, so it has to be a secret that nobody can guess. */
 const MIN_PASSPHRASE = 32;
 
@@ -38,7 +40,7 @@ const MIN_PASSPHRASE = 32;
  * has its other secrets, and not from where the key is. Errors: `key-file-damaged` for another passphrase, a damaged key,
  * or one that is no RSA key of 3072 bits.
  */
-export async function openAppKey(place: AppKeyPlace, passphrase: string): Promise<WrappingPair> {
+export async function openAppKey(place: AppKeyPlace, passphrase: string): Promise<AppKey> {
   if (passphrase.length < MIN_PASSPHRASE)
     throw new TypeError("a passphrase of at least 32 random characters");
   const kept = await place.read();

@@ -3,6 +3,7 @@
  * keeps nothing on disk, unless an application server has its app-specific key kept, encrypted. May import:
  * protocol/*.ts, protocol/port, files, web/microservice, node:. Imported by cli.
  */
-export { type AppKeyPlace, appKeyFile, openAppKey } from "./app-key.ts";
+export type { HostKeys, SigningDevice, UnwrappingDevice } from "../../microservice/index.ts";
+export { type AppKey, type AppKeyPlace, appKeyFile, openAppKey } from "./app-key.ts";
 export { memoryStore } from "./memory-store.ts";
 export { type NodeMicroserviceOptions, startMicroservice } from "./microservice.ts";

@@ -2,10 +2,10 @@ import { servePort } from "#protocol/port/index.ts";
 import {
   captureCrypto,
   createMicroservice,
+  type HostKeys,
   restAuthorities,
   restRegistration,
   type Watch,
-  type WrappingPair,
 } from "../../microservice/index.ts";
 import { memoryStore } from "./memory-store.ts";
 
@@ -20,8 +20,11 @@ export interface NodeMicroserviceOptions {
   rootKey: Uint8Array<ArrayBuffer>;
   /** Milliseconds since 1970; default: this computer's clock. */
   now?: () => number;
-  /** The app-specific key, where one is kept (`openAppKey`); default: one that lives as long as this process. */
-  appKey?: () => Promise<WrappingPair>;
+  /**
+   * The app-specific key, where one is kept (`openAppKey`) or a device has it, such as a PKCS#11 token; default: one that lives
+   * as long as this process.
+   */
+  appKey?: () => Promise<HostKeys>;
   /** Milliseconds that a decrypted key stays in memory after its last use. Default: ten minutes. */
   timeToLive?: number;
   /** Milliseconds that encrypted keys are used after they came, at level `master`. Default: one hour. */

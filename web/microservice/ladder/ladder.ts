@@ -16,6 +16,7 @@ import {
   verifyMasterReceipt,
 } from "#protocol/keys/index.ts";
 import type { Crypto } from "../crypto.ts";
+import type { WrappingKey } from "../device.ts";
 import { endOf, type LoadedKey } from "../ring.ts";
 import type { Authorities, KeyIdentifier, WrappedAccountKey } from "./authorities.ts";
 import { Held } from "./held.ts";
@@ -37,7 +38,7 @@ export type LadderOptions = {
   authorities: Authorities;
   trust: TrustList;
   /** The app-specific key, and the certificate over it: whom Enc(master) is encrypted to. */
-  wrappingKey: CryptoKey;
+  wrappingKey: WrappingKey;
   wrappingCertificate: Bytes;
   tenant: string;
   /** Milliseconds since 1970. */

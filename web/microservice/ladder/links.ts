@@ -5,41 +5,45 @@
 
 import { CofferError } from "#protocol/error.ts";
 import type { Subtle } from "../crypto.ts";
+import { isDevice, type WrappingKey } from "../device.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** A key of 256 bits that unwraps the next: AES Key Wrap (RFC 3394). */
 const RUNG = { name: "AES-KW", length: 256 };
+const DATA = { name: "HKDF" };
 
 /** Enc(master) is encrypted to the instance's wrapping key, RSA-OAEP with SHA-256. */
-export function unwrapMasterKey(subtle: Subtle, appKey: CryptoKey, wrapped: Bytes): Promise<CryptoKey> {
-  return unwrap(subtle, wrapped, appKey, "RSA-OAEP", RUNG, "unwrapKey");
+export function unwrapMasterKey(subtle: Subtle, appKey: WrappingKey, wrapped: Bytes): Promise<CryptoKey> {
+  return linked(RUNG, "unwrapKey", () =>
+    isDevice(appKey)
+      ? appKey.unwrapKey(wrapped, RUNG, "unwrapKey")
+      : subtle.unwrapKey("raw", wrapped, appKey, "RSA-OAEP", RUNG, false, ["unwrapKey"]),
+  );
 }
 
 export function unwrapAccountKey(subtle: Subtle, masterKey: CryptoKey, wrapped: Bytes): Promise<CryptoKey> {
-  return unwrap(subtle, wrapped, masterKey, "AES-KW", RUNG, "unwrapKey");
+  return linked(RUNG, "unwrapKey", () =>
+    subtle.unwrapKey("raw", wrapped, masterKey, "AES-KW", RUNG, false, ["unwrapKey"]),
+  );
 }
 
 export function unwrapDataKey(subtle: Subtle, accountKey: CryptoKey, wrapped: Bytes): Promise<CryptoKey> {
-  return unwrap(subtle, wrapped, accountKey, "AES-KW", { name: "HKDF" }, "deriveKey");
+  return linked(DATA, "deriveKey", () =>
+    subtle.unwrapKey("raw", wrapped, accountKey, "AES-KW", DATA, false, ["deriveKey"]),
+  );
 }
 
-/** Throws `key-refused` alike for whatever does not decrypt, on every link. */
-async function unwrap(
-  subtle: Subtle,
-  wrapped: Bytes,
-  by: CryptoKey,
-  wrapping: "RSA-OAEP" | "AES-KW",
+/** Throws `key-refused` alike for whatever does not decrypt, on every link, and `key-unusable` for a key of another kind. */
+async function linked(
   as: { name: string; length?: number },
-  usage: "unwrapKey" | "deriveKey",
+  usage: KeyUsage,
+  unwrap: () => Promise<CryptoKey>,
 ): Promise<CryptoKey> {
-  let key: CryptoKey;
-  try {
-    key = await subtle.unwrapKey("raw", wrapped, by, wrapping, as, false, [usage]);
-  } catch (cause) {
+  const key = await unwrap().catch((cause: unknown) => {
     throw new CofferError("key-refused", { cause });
-  }
-  const { name, length } = key.algorithm as AesKeyAlgorithm;
+  });
+  const { name, length } = key.algorithm as KeyAlgorithm & { length?: number };
   // What was wrapped may be of another length; of an HKDF key nobody is told it.
   if (key.extractable !== false || key.usages.join() !== usage) throw new CofferError("key-unusable");
   if (name !== as.name || length !== as.length) throw new CofferError("key-unusable");
