@@ -7,7 +7,7 @@ import {
 } from "#protocol/kmip/index.ts";
 import { classOf } from "../policy/classes.ts";
 import { checkRelease, type Wrapping } from "../policy/release.ts";
-import { isSecret } from "../policy/secrecy.ts";
+import { checkWrapsByStream, isSecret } from "../policy/secrecy.ts";
 import type { ManagedObject, ObjectValue } from "../store/managed-object.ts";
 import { keyBlockOf } from "../store/material.ts";
 import { clientAttributes } from "./client-attributes.ts";
@@ -139,21 +139,24 @@ function wrapped(
   // The policy compared the request's parameters; the defaults of the wrapping key are not looked at for the hierarchy.
   if (classOf(object.attributes) && parameters !== asked)
     throw new KmipError("PermissionDenied", "Say how to wrap");
+  if (object.attributes.sensitive && parameters.blockCipherMode === "GCM") checkWrapsByStream(key);
   const bytes = new Uint8Array(blockBytes(block));
+  const bare = specification.encodingOption === "NoEncoding";
+  const { bytes: keyValue, ivCounterNonce } = wrapBytes(
+    key,
+    parameters,
+    bare ? bytes : ttlvKeyValue({ keyMaterial: bytes, ...attributes }, context.version),
+    context,
+  );
   const keyWrappingData = {
     wrappingMethod,
     encryptionKeyInformation: {
       uniqueIdentifier: key.uid,
       ...(asked ? { cryptographicParameters: asked } : {}),
     },
+    ...(ivCounterNonce ? { ivCounterNonce } : {}),
     ...(specification.encodingOption ? { encodingOption: specification.encodingOption } : {}),
   };
-  const bare = specification.encodingOption === "NoEncoding";
-  const keyValue = wrapBytes(
-    key,
-    parameters,
-    bare ? bytes : ttlvKeyValue({ keyMaterial: bytes, ...attributes }, context.version),
-  );
   // KMIP 2.1 §3.2 Key Value: a Key Value that is wrapped is a Byte String. Some clients know only a structure.
   if (bare && context.structuredKeyValues)
     return { ...block, keyValue: { keyMaterial: keyValue }, keyWrappingData };

@@ -77,6 +77,11 @@ const importObject: Handler<"Import"> = (request, context) => {
     imported.attributes.alwaysSensitive = true;
     work.put(imported);
   }
+  if (parent?.objectType === "PrivateKey") {
+    // Whoever has the public half can have wrapped a key that he knows.
+    imported.attributes.alwaysSensitive = false;
+    work.put(imported);
+  }
   context.references.set(uid, "Import");
   return { uniqueIdentifier: uid };
 };

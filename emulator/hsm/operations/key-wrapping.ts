@@ -8,10 +8,12 @@ import {
   KmipError,
   type ProtocolVersion,
 } from "#protocol/kmip/index.ts";
+import { NONCE_LENGTH, unwrapGcm, wrapGcm } from "../crypto/aes-gcm-wrap.ts";
 import { unwrapAes, wrapAes } from "../crypto/aes-key-wrap.ts";
-import { wrapOaep } from "../crypto/rsa-oaep.ts";
+import { modulusBytes, unwrapOaep, wrapOaep } from "../crypto/rsa-oaep.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
-import { publicKeyOf, secretBytes } from "../store/material.ts";
+import { privateKeyOf, publicKeyOf, secretBytes } from "../store/material.ts";
+import type { Randomness } from "./context.ts";
 
 type Parameters = NonNullable<
   NonNullable<KeyWrappingSpecification["encryptionKeyInformation"]>["cryptographicParameters"]
@@ -24,7 +26,14 @@ export function wrappingParameters(key: ManagedObject, asked: Parameters | undef
 }
 
 function defaults(key: ManagedObject): Parameters {
-  return key.objectType === "PublicKey" ? { paddingMethod: "OAEP" } : { blockCipherMode: "NISTKeyWrap" };
+  const asymmetric = key.objectType === "PublicKey" || key.objectType === "PrivateKey";
+  return asymmetric ? { paddingMethod: "OAEP" } : { blockCipherMode: "NISTKeyWrap" };
+}
+
+/** A key's bytes as they were wrapped, and the nonce where the way of wrapping has one. */
+interface Wrapped {
+  bytes: Uint8Array<ArrayBuffer>;
+  ivCounterNonce?: Uint8Array<ArrayBuffer>;
 }
 
 /** Wraps bytes under a wrapping key whose use has been checked. */
@@ -32,29 +41,52 @@ export function wrapBytes(
   key: ManagedObject,
   parameters: Parameters,
   plain: Uint8Array,
-): Uint8Array<ArrayBuffer> {
+  { random }: Pick<Randomness, "random">,
+): Wrapped {
   if (key.objectType === "PublicKey") {
-    if (parameters.paddingMethod !== "OAEP")
-      throw new KmipError("UnsupportedCryptographicParameters", "RSA wraps with OAEP here");
-    return new Uint8Array(wrapOaep(publicKeyOf(key), parameters, plain));
+    checkOaep(parameters);
+    return { bytes: new Uint8Array(wrapOaep(publicKeyOf(key), parameters, plain)) };
   }
-  return new Uint8Array(wrapAes(aesMethod(key, parameters), secretBytes(key), plain));
+  const method = aesMethod(key, parameters);
+  if (method !== "GCM") return { bytes: new Uint8Array(wrapAes(method, secretBytes(key), plain)) };
+  const ivCounterNonce = random(NONCE_LENGTH);
+  return { bytes: wrapGcm(secretBytes(key), ivCounterNonce, plain), ivCounterNonce };
 }
 
 /** Unwraps bytes by a resident key whose use has been checked. */
 function unwrapBytes(
   key: ManagedObject,
   parameters: Parameters,
-  wrapped: Uint8Array,
+  { bytes, ivCounterNonce }: { bytes: Uint8Array; ivCounterNonce: Uint8Array | undefined },
 ): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(unwrapAes(aesMethod(key, parameters), secretBytes(key), wrapped));
+  if (key.objectType === "PrivateKey") {
+    checkOaep(parameters);
+    const privateKey = privateKeyOf(key);
+    // RFC 8017 §7.1.2, step 1: OpenSSL would take the same number in fewer bytes.
+    if (privateKey.asymmetricKeyType !== "rsa" || bytes.length !== modulusBytes(privateKey))
+      throw new KmipError("CryptographicFailure", "The wrapped key does not open");
+    return new Uint8Array(unwrapOaep(privateKey, parameters, bytes));
+  }
+  const method = aesMethod(key, parameters);
+  if (method === "GCM") return unwrapGcm(secretBytes(key), ivCounterNonce, bytes);
+  return new Uint8Array(unwrapAes(method, secretBytes(key), bytes));
 }
 
-function aesMethod(key: ManagedObject, { blockCipherMode }: Parameters) {
+function checkOaep({ paddingMethod }: Parameters): void {
+  if (paddingMethod !== "OAEP")
+    throw new KmipError("UnsupportedCryptographicParameters", "RSA wraps with OAEP here");
+}
+
+function aesMethod(key: ManagedObject, { blockCipherMode, tagLength = 16, ivLength }: Parameters) {
   if (key.attributes.cryptographicAlgorithm !== "AES")
     throw new KmipError("UnsupportedCryptographicParameters", "Not an AES key");
+  if (blockCipherMode === "GCM") {
+    if (tagLength !== 16 || (ivLength ?? NONCE_LENGTH) !== NONCE_LENGTH)
+      throw new KmipError("UnsupportedCryptographicParameters", "AES-GCM wraps with 12 and 16 bytes here");
+    return blockCipherMode;
+  }
   if (blockCipherMode !== "NISTKeyWrap" && blockCipherMode !== "AESKeyWrapPadding")
-    throw new KmipError("UnsupportedCryptographicParameters", "AES wraps by AES-KW or AES-KWP here");
+    throw new KmipError("UnsupportedCryptographicParameters", "AES wraps by AES-KW, AES-KWP or AES-GCM here");
   return blockCipherMode;
 }
 
@@ -74,7 +106,8 @@ export function unwrapBlock(block: WrappedBlock, key: ManagedObject, version: Pr
     throw new KmipError("KeyWrapTypeNotSupported", "Keys are wrapped by encryption only");
   const parameters = wrappingParameters(key, encryptionKeyInformation?.cryptographicParameters);
   checkNothingBeside(keyValue);
-  const bytes = unwrapBytes(key, parameters, wrappedBytes(keyValue));
+  const { ivCounterNonce } = keyWrappingData;
+  const bytes = unwrapBytes(key, parameters, { bytes: wrappedBytes(keyValue), ivCounterNonce });
   const plain = encodingOption === "NoEncoding" ? { keyMaterial: bytes } : openTtlvKeyValue(bytes, version);
   return { ...rest, keyValue: plain };
 }

@@ -65,6 +65,19 @@ export function checkWrapsSecret(key: ManagedObject): void {
     throw new KmipError("IncompatibleCryptographicUsageMask", "The wrapping key decrypts what it wrapped");
 }
 
+/**
+ * Refuses to encrypt a sensitive object by a key stream that could be had again: the nonce is told, and a key that does
+ * anything but wrap would give what it was added to.
+ */
+export function checkWrapsByStream(key: ManagedObject): void {
+  const uses = key.attributes.cryptographicUsageMask ?? [];
+  if (isSecret(key) && uses.some((use) => use !== "WrapKey" && use !== "UnwrapKey"))
+    throw new KmipError(
+      "IncompatibleCryptographicUsageMask",
+      "A key that wraps sensitive objects by AES-GCM wraps and unwraps, and nothing else",
+    );
+}
+
 /** Whether the value can be found by guessing: then a digest reveals it to anyone who reads attributes. */
 export function isGuessable({ objectType, attributes }: ManagedObject): boolean {
   if (!isSecret({ attributes })) return false;
