@@ -1,0 +1,143 @@
+/**
+ * Whoever has dumps of stores, knows the formats and has keys of the hierarchy to try: what they make of it. Nothing here asks
+ * the system that runs.
+ */
+
+import { createDecipheriv } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { type Header, open, parseHeader } from "#protocol/envelope/index.ts";
+import { edgeDatabases } from "./databases.ts";
+
+const MAXIMUM_LONG = 8192;
+
+/** What dumps give away: documents, and bytes that may be a key or a wrapped one. */
+export class Loot {
+  readonly #keys = new Map<string, Buffer>();
+  readonly #wrapped = new Map<string, Buffer>();
+  /** Values of rows that are longer than a key: one may stand anywhere in them. */
+  readonly #long: Uint8Array[] = [];
+  readonly documents: Buffer[] = [];
+
+  /** All files below a folder; the databases row by row, deleted pages and logs as they lie there. */
+  folder(path: string): this {
+    for (const entry of readdirSync(path, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const bytes = readFileSync(join(entry.parentPath, entry.name));
+      if (isDocument(bytes)) this.documents.push(bytes);
+      this.text(bytes.toString("latin1"));
+    }
+    for (const database of edgeDatabases(path)) this.#rows(database);
+    return this;
+  }
+
+  key(bytes: Uint8Array): this {
+    const value = Buffer.from(bytes);
+    if (value.length === 32) this.#keys.set(value.toString("hex"), value);
+    if (value.length === 40) this.#wrapped.set(value.toString("hex"), value);
+    return this;
+  }
+
+  get wrapped(): Buffer[] {
+    return [...this.#wrapped.values()];
+  }
+
+  /** What stands in a text as base64url or hex, and in the texts that such text holds. */
+  text(text: string, depth = 0): void {
+    for (const [token] of text.matchAll(/[\w-]{43,}/g)) {
+      const decoded = Buffer.from(token, /^([0-9a-f]{64}|[0-9a-f]{80})$/.test(token) ? "hex" : "base64url");
+      this.key(decoded);
+      if (depth < 3 && decoded.length > 40) this.text(decoded.toString("latin1"), depth + 1);
+    }
+  }
+
+  /** Looks in long values for keys, by what they unwrap. */
+  searchLong(): this {
+    for (const value of this.#long)
+      for (let at = 0; at + 32 <= value.length; at++)
+        for (const wrapped of this.wrapped) {
+          const unwrapped = unwrap(wrapped, value.subarray(at, at + 32));
+          if (unwrapped) this.key(unwrapped);
+        }
+    return this;
+  }
+
+  /** The plaintexts that come out, by every key that is there or can be unwrapped. */
+  async open(): Promise<string[]> {
+    // Master, account and data keys: the third round finds nothing that the second did not.
+    for (let round = 0; round < 3; round++)
+      for (const wrapped of this.wrapped)
+        for (const key of [...this.#keys.values()]) {
+          const unwrapped = unwrap(wrapped, key);
+          if (unwrapped) this.key(unwrapped);
+        }
+    const opened: string[] = [];
+    for (const document of this.documents)
+      for (const key of this.#keys.values()) {
+        const text = await openWith(document, key);
+        if (text !== null) opened.push(text);
+      }
+    return opened;
+  }
+
+  #rows(path: string): void {
+    const database = new DatabaseSync(path, { readOnly: true });
+    try {
+      const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
+      for (const { name } of tables)
+        for (const row of rowsOf(database, String(name)))
+          for (const value of Object.values(row)) {
+            if (value instanceof Uint8Array) {
+              this.key(value);
+              if (value.length > 40 && value.length <= MAXIMUM_LONG) this.#long.push(value);
+            }
+            if (typeof value === "string") this.text(value);
+          }
+    } finally {
+      database.close();
+    }
+  }
+}
+
+function isDocument(bytes: Uint8Array): boolean {
+  return headerOf(bytes) !== null;
+}
+
+function headerOf(bytes: Uint8Array): Header | null {
+  try {
+    return parseHeader(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/** RFC 3394; null where the key is another. */
+function unwrap(wrapped: Uint8Array, key: Uint8Array): Buffer | null {
+  try {
+    const cipher = createDecipheriv("id-aes256-wrap", key, Buffer.alloc(8, 0xa6));
+    return Buffer.concat([cipher.update(wrapped), cipher.final()]);
+  } catch {
+    return null;
+  }
+}
+
+async function openWith(document: Buffer, key: Buffer): Promise<string | null> {
+  const header = headerOf(document);
+  if (header === null) return null;
+  const { subtle } = crypto;
+  const dataKey = await subtle.importKey("raw", new Uint8Array(key), "HKDF", false, ["deriveKey"]);
+  const plain = open(new Blob([new Uint8Array(document)]).stream(), {
+    subtle,
+    dataKey: () => dataKey,
+    context: header.context,
+  });
+  return new Response(plain).text().catch(() => null);
+}
+
+/** Times in nanoseconds are no numbers. */
+function rowsOf(database: DatabaseSync, table: string) {
+  const statement = database.prepare(`SELECT * FROM "${table}"`);
+  statement.setReadBigInts(true);
+  return statement.all();
+}
