@@ -2,6 +2,7 @@
 import type { vaultConfiguration } from "#protocol/contract/index.ts";
 import { admit, isConnect } from "./admission.ts";
 import { type MicroserviceFile, measuredBundle } from "./bundle.ts";
+import { lockWhenHidden } from "./hidden.ts";
 
 /** URL and integrity of the microservice's bundle; written in when this is built. */
 declare const __COFFER_MICROSERVICE__: MicroserviceFile;
@@ -75,6 +76,7 @@ function run(
   const worker = new Worker(policy ? policy.createScriptURL(url) : url, { name: "coffer-microservice" });
   worker.onerror = () => port.close();
   worker.postMessage({ type: "coffer-start", origin, measurement }, [port]);
+  lockWhenHidden(document, () => worker.postMessage({ type: "coffer-lock" }));
 }
 
 /** Origins that may embed this vault, from its own server. */

@@ -41,6 +41,10 @@ scope.onmessage = (event) => {
 
 async function start(port: MessagePort, { origin, measurement }: StartMessage): Promise<void> {
   const handler = rootKey.length === 0 ? refuseAll("no-root-key") : await serve(origin, measurement);
+  // The vault's document alone can send here.
+  scope.onmessage = ({ data }) => {
+    if (data?.type === "coffer-lock") void handler.lock({}).catch(() => {});
+  };
   servePort(port, handler, { onUnexpected: (error) => console.error("unexpected", (error as Error)?.name) });
 }
 
