@@ -1,5 +1,6 @@
 import { type AuthorizeRequest, authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
+import type { Enrolled } from "../enrolled.ts";
 import { failureOf, type Hsm } from "../hsm/index.ts";
 import type { Ledger } from "../hsm/keys/index.ts";
 import type { AccountKey } from "../iam/types.ts";
@@ -17,8 +18,14 @@ export interface Neighbours {
     member(of: OfAccount): Promise<Result<null>>;
     /** The same, and the account's key. */
     accountKey(of: OfAccount): Promise<Result<AccountKey>>;
+    /** Whether the caller is signed in, where no account is at stake. */
+    signedIn(caller: Caller): Promise<Result<null>>;
   };
-  RA: { recipient(of: { tenant: string; user: string; thumbprint: string }): Promise<Result<Recipient>> };
+  RA: {
+    recipient(of: { tenant: string; user: string; thumbprint: string }): Promise<Result<Recipient>>;
+    /** An instance that asks for itself. */
+    instance(of: { tenant: string; user: string; instance: string }): Promise<Result<Enrolled>>;
+  };
 }
 
 /** The object before the IAM has said that the caller is a member of the account: nothing may be written yet. */

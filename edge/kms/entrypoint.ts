@@ -1,12 +1,13 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import type { DataKeysRequest, ExportRequest } from "#protocol/contract/index.ts";
+import type { DataKeysRequest, ExportRequest, MasterKeyRequest } from "#protocol/contract/index.ts";
 import type { Load, LoadRequest } from "#protocol/keys/index.ts";
-import type { Caller } from "../caller.ts";
+import type { Caller, InstanceCaller } from "../caller.ts";
 import { openHsm } from "../hsm/index.ts";
 import type { Result } from "../result.ts";
 import type { Ordered } from "./account-keys.ts";
 import { readEdk } from "./edk.ts";
 import { hasMasterKey } from "./master-key.ts";
+import type { Released } from "./master-release.ts";
 import { isolateTrust } from "./trust.ts";
 
 /**
@@ -26,6 +27,11 @@ export class Kms extends WorkerEntrypoint<Env> {
     const read = await readEdk(isolateTrust(this.#hsm(), env.COFFER_HSM_URL), request.edk);
     if (!read.ok) return this.#principal(caller).refused(caller, `kms:${request.way}`, read);
     return this.#object(caller, read.value.account).load(caller, request, read.value);
+  }
+
+  /** `POST /instances/master-key`: Enc(master) for an instance at level `master` (W6). */
+  async masterKey(caller: InstanceCaller, request: MasterKeyRequest): Promise<Result<Released>> {
+    return this.#principal(caller).masterKey(caller, request);
   }
 
   /** `POST /kms/exports`: an order to seal documents again under a key that the user holds. It is decided and recorded, no more. */

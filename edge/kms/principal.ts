@@ -1,37 +1,82 @@
 import { DurableObject } from "cloudflare:workers";
+import { seconds } from "#protocol/clock.ts";
+import type { MasterKeyRequest } from "#protocol/contract/index.ts";
+import { encryptedMasterKeyName } from "#protocol/hierarchy/index.ts";
 import { authorize } from "../authorize.ts";
-import type { Caller } from "../caller.ts";
+import type { Caller, InstanceCaller } from "../caller.ts";
+import type { Enrolled } from "../enrolled.ts";
+import { openHsm } from "../hsm/index.ts";
+import { openLedger } from "../hsm/keys/index.ts";
 import { type Refusal, type Result, refuse } from "../result.ts";
-import { hasStore, openStore, type Store } from "../store.ts";
+import { hasStore, openStore } from "../store.ts";
+import { type Counts, KeyCache } from "./cache/index.ts";
+import type { Context } from "./context.ts";
+import { fetchMaster, markMaster, removeEnded, wakeForNext } from "./encrypted-master.ts";
+import { type EncryptedMaster, type Released, releaseMasterKey } from "./master-release.ts";
 import { PRINCIPAL_MIGRATIONS } from "./schema.ts";
+import { cacheTimes } from "./times.ts";
+import { isolateTrust } from "./trust.ts";
 
-/** What the KMS decides of one principal and no account; named `<tenant>/<principal>`. */
+/**
+ * What the KMS has of one principal and no account, named `<tenant>/<principal>`: Enc(master) for the instances that serve it (which
+ * object of the HSM has it, and in memory a copy), and refusals. Reached for callers alone whose token the gateway has verified.
+ */
 export class KmsPrincipalObject extends DurableObject<Env> {
-  #opened: Store | undefined;
+  #opened: Context | undefined;
+  readonly #masters: KeyCache<EncryptedMaster>;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    // What was decided before it was evicted.
+    this.#masters = new KeyCache((instance) => markMaster(this.#open(), instance), cacheTimes(env));
     if (hasStore(ctx)) this.#open();
+  }
+
+  /** Level `master`: Enc(master) for the caller, with a receipt for its challenge. */
+  async masterKey(caller: InstanceCaller, request: MasterKeyRequest): Promise<Result<Released>> {
+    const released = await releaseMasterKey(this.#open(), caller, request, (enrolled) =>
+      this.#master(enrolled),
+    );
+    this.ctx.waitUntil(wakeForNext(this.ctx.storage));
+    return released;
   }
 
   /** Records a refusal that is no account's: of an EDK that none of ours was. */
   refused(caller: Caller, action: string, { problem, reason }: Refusal): Result<never> {
     const about = { action, caller, resource: "edk", requestId: caller.requestId };
-    return authorize<never>(this.#open(), about, () => refuse(problem.code, reason));
+    return authorize<never>(this.#open().store, about, () => refuse(problem.code, reason));
+  }
+
+  /** How often the cache had what was asked for. */
+  counts(): Counts {
+    return this.#masters.counts;
   }
 
   override async alarm(): Promise<void> {
-    if (hasStore(this.ctx)) await this.#open().flush();
+    if (!hasStore(this.ctx)) return;
+    const kms = this.#open();
+    await kms.store.flush();
+    await kms.ledger.sweep();
+    await removeEnded(this.ctx.storage, kms, seconds(Date.now()));
   }
 
-  #open(): Store {
+  async #master(enrolled: Enrolled): Promise<EncryptedMaster> {
+    const { instance } = enrolled;
+    const fetch = async () => new Map([[instance, await fetchMaster(this.#open(), enrolled)]]);
+    const master = await this.#masters.get(instance, fetch);
+    if (master === null) throw new Error("the HSM has no master key");
+    return master;
+  }
+
+  #open(): Context {
+    if (this.#opened) return this.#opened;
     const { ctx, env } = this;
-    this.#opened ??= openStore(ctx, {
-      domain: "kms",
-      audit: env.AUDIT_KMS,
-      migrations: PRINCIPAL_MIGRATIONS,
-    });
+    const store = openStore(ctx, { domain: "kms", audit: env.AUDIT_KMS, migrations: PRINCIPAL_MIGRATIONS });
+    const hsm = openHsm(env.HSM_KMS, env.COFFER_HSM_URL);
+    const ledger = openLedger(ctx, hsm, "kms", ({ id }) => [encryptedMasterKeyName(id)]);
+    const trust = isolateTrust(hsm, env.COFFER_HSM_URL);
+    this.#opened = { store, hsm, ledger, trust, neighbours: env };
+    // What was kept in the HSM before it was evicted has its end still.
+    ctx.waitUntil(wakeForNext(ctx.storage));
     return this.#opened;
   }
 }

@@ -1,4 +1,6 @@
 import { HANDOVER_TABLE } from "../handover.ts";
+import { LEDGER_TABLE } from "../hsm/keys/index.ts";
+import { MASTERS_TABLE } from "./encrypted-master.ts";
 import { SHREDDED_TABLE } from "./shred.ts";
 
 /** Tables of the KMS's objects. Migrations are only ever appended to. Times: seconds since 1970. */
@@ -38,8 +40,8 @@ const DATA_KEYS: readonly string[] = [
 /** Of an account's object. */
 export const MIGRATIONS: readonly string[] = [...DATA_KEYS, HANDOVER_TABLE, SHREDDED_TABLE];
 
-/** Of a principal's object: what every store has. */
-export const PRINCIPAL_MIGRATIONS: readonly string[] = [];
+/** Of a principal's object. */
+export const PRINCIPAL_MIGRATIONS: readonly string[] = [`${LEDGER_TABLE}${MASTERS_TABLE}`];
 
 /** Of the object that has data keys of a whole tenant from earlier releases. */
 export const TENANT_MIGRATIONS: readonly string[] = DATA_KEYS;

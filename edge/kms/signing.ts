@@ -3,10 +3,12 @@
 import { utf8 } from "#protocol/bytes.ts";
 import { SIGN_TYPE, SIGNER } from "#protocol/hierarchy/index.ts";
 import {
+  type AccountReceipt,
   type Edk,
   findKey,
   joinJws,
   jwkFromSpki,
+  type MasterReceipt,
   type Receipt,
   signingInput,
   type TrustList,
@@ -20,7 +22,11 @@ export function signEdks(hsm: Hsm, trust: TrustList, edks: Edk[]): Promise<strin
   return signAll(hsm, trust, "edk", edks);
 }
 
-export async function signReceipt(hsm: Hsm, trust: TrustList, receipt: Receipt): Promise<string> {
+export async function signReceipt(
+  hsm: Hsm,
+  trust: TrustList,
+  receipt: Receipt | MasterReceipt | AccountReceipt,
+): Promise<string> {
   const [signed] = await signAll(hsm, trust, "receipt", [receipt]);
   if (signed === undefined) throw new Error("nothing was signed");
   return signed;

@@ -5,7 +5,7 @@ import { instanceToken } from "./instance-token.ts";
 /** What instances ask for themselves. The KMS and the IAM learn to answer one after the other; until then each is refused. */
 export const instances = {
   instanceToken,
-  loadMasterKey: async () => fail("forbidden"),
+  loadMasterKey: ({ c, caller, body }) => c.env.KMS.masterKey(caller, body),
   loadAccountKey: async () => fail("forbidden"),
   findKeyIdentifier: async () => fail("forbidden"),
   readAccountKey: async () => fail("forbidden"),

@@ -1,0 +1,113 @@
+/**
+ * What the KMS keeps of Enc(data) and Enc(master) in an object's memory (W3, W8): encrypted keys alone, gone with the object. The
+ * HSM is asked at a miss, by one request however many wait for it, and now and then whether what is kept is still so.
+ */
+
+/** A key as it is kept: `mark` changes with it at the HSM, as its bytes may do without (each wrapping to a recipient is another). */
+export type Kept<V> = { value: V; mark: string };
+
+/** From the HSM; several, where what was asked for comes with its neighbours (prefetch). Throws what the HSM throws. */
+export type Fetch<V> = () => Promise<Map<string, Kept<V>>>;
+
+/** The mark that a key has at the HSM now, null for what is gone there. Throws when the HSM cannot say. */
+export type Mark = (name: string) => Promise<string | null>;
+
+/** How often each happened since the object is there. `stale`: changed or gone at the HSM; `evicted`: its time was over. */
+export type Counts = { hit: number; miss: number; stale: number; evicted: number };
+
+/** Milliseconds. */
+export type Times = {
+  /** A key is kept so long after it was fetched, whether or not the HSM answers. */
+  keep: number;
+  /** It is looked after so long after it was looked after last. */
+  poll: number;
+};
+
+type Entry<V> = Kept<V> & { fetched: number; checked: number };
+
+/** Keys that one object keeps: those of an account, with their earlier versions. */
+const CAPACITY = 256;
+
+export class KeyCache<V> {
+  readonly counts: Counts = { hit: 0, miss: 0, stale: 0, evicted: 0 };
+  readonly #mark: Mark;
+  readonly #times: Times;
+  readonly #now: () => number;
+  readonly #kept = new Map<string, Entry<V>>();
+  readonly #fetching = new Map<string, Promise<V | null>>();
+  /** Grows with each change, so that what was fetched before one is not kept after it. */
+  #changes = 0;
+
+  constructor(mark: Mark, times: Times, now: () => number = Date.now) {
+    this.#mark = mark;
+    this.#times = times;
+    this.#now = now;
+  }
+
+  /** The key, from memory or the HSM; null where the HSM has none of that name. Throws what the HSM throws, at a miss. */
+  async get(name: string, fetch: Fetch<V>): Promise<V | null> {
+    const entry = this.#kept.get(name);
+    if (entry !== undefined && (await this.#isGood(name, entry))) {
+      this.counts.hit++;
+      return entry.value;
+    }
+    this.counts.miss++;
+    const fetching = this.#fetching.get(name) ?? this.#fetch(name, fetch);
+    this.#fetching.set(name, fetching);
+    return fetching;
+  }
+
+  /** The key was changed or deleted here: it is fetched again, or is gone. */
+  drop(name: string): void {
+    this.#changes++;
+    this.#kept.delete(name);
+    this.#fetching.delete(name);
+  }
+
+  clear(): void {
+    this.#changes++;
+    this.#kept.clear();
+    this.#fetching.clear();
+  }
+
+  async #isGood(name: string, entry: Entry<V>): Promise<boolean> {
+    const now = this.#now();
+    if (!(now < entry.fetched + this.#times.keep)) {
+      this.counts.evicted++;
+      this.drop(name);
+      return false;
+    }
+    if (now < entry.checked + this.#times.poll) return true;
+    // One looks; others go on with what is kept meanwhile.
+    entry.checked = now;
+    const mark = await this.#mark(name).catch(() => undefined);
+    // The HSM is away: what is kept is good until its time is over.
+    if (mark === undefined) return true;
+    if (mark === entry.mark) return true;
+    this.counts.stale++;
+    this.drop(name);
+    return false;
+  }
+
+  async #fetch(name: string, fetch: Fetch<V>): Promise<V | null> {
+    const changes = this.#changes;
+    try {
+      const fetched = await fetch();
+      if (changes === this.#changes) for (const [each, kept] of fetched) this.#keep(each, kept);
+      return fetched.get(name)?.value ?? null;
+    } finally {
+      if (changes === this.#changes) this.#fetching.delete(name);
+    }
+  }
+
+  #keep(name: string, kept: Kept<V>): void {
+    const now = this.#now();
+    this.#kept.delete(name);
+    this.#kept.set(name, { ...kept, fetched: now, checked: now });
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= CAPACITY) break;
+      this.#kept.delete(oldest);
+      this.counts.evicted++;
+    }
+  }
+}

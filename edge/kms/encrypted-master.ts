@@ -1,0 +1,139 @@
+/** Enc(master) for an instance, as the HSM keeps it: made once, found again by the object of the principal whom the instance serves. */
+
+import { encryptedMasterKeyName, masterKeyName } from "#protocol/hierarchy/index.ts";
+import { wakeBy } from "../alarm.ts";
+import type { Enrolled } from "../enrolled.ts";
+import { UnexpectedAnswer } from "../hsm/index.ts";
+import {
+  getWrapped,
+  isGone,
+  keepWrapped,
+  keyValueOf,
+  lookAfter,
+  markOf,
+  readKept,
+  sweep,
+  toRecipient,
+} from "../hsm/keys/index.ts";
+import type { Kept } from "./cache/index.ts";
+import type { Context } from "./context.ts";
+import type { EncryptedMaster } from "./master-release.ts";
+
+/** A part of the migrations of a principal's object. `until`: end of the instance's certificates, seconds since 1970. */
+export const MASTERS_TABLE = `
+  -- Enc(master) of instances: identifiers of the object that the HSM keeps, and of the master key in it. No key byte.
+  CREATE TABLE encrypted_masters (
+    instance TEXT PRIMARY KEY, hsm TEXT NOT NULL, master TEXT NOT NULL, until INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`;
+
+type Row = { hsm: string; master: string };
+
+/** RSA-3072 and RSA-4096 ciphertexts. */
+const LENGTHS = [384, 512];
+/** Those that one alarm removes. */
+const MAX_REMOVED = 20;
+
+/** What the HSM keeps for the instance, or keeps from now on. Throws what the HSM throws. */
+export async function fetchMaster(kms: Context, enrolled: Enrolled): Promise<Kept<EncryptedMaster>> {
+  const { store, hsm } = kms;
+  const master = await hsm.locate(masterKeyName(store.tenant));
+  const row = find(store.sql, enrolled.instance);
+  if (row?.master === master) {
+    const [got, kept, whole] = await hsm.batch([...readKept(row.hsm), lookAfter(master)], {
+      batchErrorContinuationOption: "Continue",
+    });
+    if (!isGone(got)) {
+      const wrappedKey = keyValueOf(got);
+      return { value: { keyId: master, wrappedKey }, mark: mark(row, markOf(kept), markOf(whole)) };
+    }
+  }
+  return makeMaster(kms, enrolled, master);
+}
+
+/** As it stands at the HSM now: the copy, and the master key itself. */
+export async function markMaster({ store, hsm }: Context, instance: string): Promise<string | null> {
+  const row = find(store.sql, instance);
+  if (row === null) return null;
+  const master = await hsm.locate(masterKeyName(store.tenant));
+  // Another master key has taken its place.
+  if (row.master !== master) return null;
+  const [kept, whole] = await hsm.batch([lookAfter(row.hsm), lookAfter(master)], {
+    batchErrorContinuationOption: "Continue",
+  });
+  return mark(row, markOf(kept), markOf(whole));
+}
+
+function mark(row: Row, ...marks: (string | null)[]): string {
+  return [row.hsm, ...marks].join(" ");
+}
+
+/** The master key wrapped to the instance's registered key, which the HSM has verified, and kept there. */
+async function makeMaster(
+  { store, hsm, ledger }: Context,
+  { instance, hsmKey, notAfter }: Enrolled,
+  master: string,
+): Promise<Kept<EncryptedMaster>> {
+  const { sql } = store;
+  const name = encryptedMasterKeyName(instance);
+  const by = toRecipient(hsmKey);
+  const [got, whole] = await hsm.batch([getWrapped(by, master), lookAfter(master)]);
+  const wrappedKey = keyValueOf(got);
+  if (!LENGTHS.includes(wrappedKey.length)) throw new UnexpectedAnswer("the HSM returned no RSA ciphertext");
+  // That of an earlier master key, or of a time that was cut off.
+  await sweep(hsm, [name]);
+  const row = { hsm: crypto.randomUUID(), master };
+  const entry = { id: instance, objects: 1 };
+  ledger.begin(entry);
+  try {
+    const [imported, kept] = await hsm.batch(
+      [keepWrapped({ id: row.hsm, name, wrapped: wrappedKey, by }), lookAfter(row.hsm)],
+      { batchErrorContinuationOption: "Stop", batchOrderOption: true },
+    );
+    if (imported?.resultStatus !== "Success") throw new UnexpectedAnswer("the HSM does not keep the key");
+    sql.exec(
+      "INSERT OR REPLACE INTO encrypted_masters VALUES (?, ?, ?, ?)",
+      ...[instance, row.hsm, master, notAfter],
+    );
+    ledger.end(entry);
+    return { value: { keyId: master, wrappedKey }, mark: mark(row, markOf(kept), markOf(whole)) };
+  } catch (error) {
+    await ledger.clear(entry);
+    throw error;
+  }
+}
+
+function find(sql: SqlStorage, instance: string): Row | null {
+  const [row] = sql
+    .exec<Row>("SELECT hsm, master FROM encrypted_masters WHERE instance = ?", instance)
+    .toArray();
+  return row ?? null;
+}
+
+/** What was kept for instances whose certificates have run out goes; asks to be woken for the rest. */
+export async function removeEnded(
+  storage: DurableObjectStorage,
+  { store, hsm }: Context,
+  now: number,
+): Promise<void> {
+  const { sql } = store;
+  const ended = sql
+    .exec<{ instance: string }>(
+      "SELECT instance FROM encrypted_masters WHERE until <= ? LIMIT ?",
+      now,
+      MAX_REMOVED,
+    )
+    .toArray();
+  for (const { instance } of ended) {
+    await sweep(hsm, [encryptedMasterKeyName(instance)]);
+    sql.exec("DELETE FROM encrypted_masters WHERE instance = ?", instance);
+  }
+  await wakeForNext(storage);
+}
+
+export async function wakeForNext(storage: DurableObjectStorage): Promise<void> {
+  const { next } = storage.sql
+    .exec<{ next: number | null }>("SELECT min(until) AS next FROM encrypted_masters")
+    .one();
+  if (next !== null) await wakeBy(storage, next * 1000);
+}

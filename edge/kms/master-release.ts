@@ -1,0 +1,62 @@
+/** Level `master`: the tenant's master key encrypted to an instance's wrapping key, with the receipt that vouches for it (W6, W9). */
+
+import { encodeBase64url } from "#protocol/base64url.ts";
+import { seconds } from "#protocol/clock.ts";
+import type { AnswerOf, loadMasterKey, MasterKeyRequest } from "#protocol/contract/index.ts";
+import { digest } from "#protocol/digest.ts";
+import type { Level } from "#protocol/level.ts";
+import type { InstanceCaller } from "../caller.ts";
+import type { Enrolled } from "../enrolled.ts";
+import { ok, type Result } from "../result.ts";
+import { type Context, failed } from "./context.ts";
+import { signReceipt } from "./signing.ts";
+import { askStanding, authorizeInstance, itself } from "./standing.ts";
+
+export type Released = AnswerOf<typeof loadMasterKey>;
+
+/** Enc(master) for one instance: `keyId` is the master key's identifier at the HSM. */
+export type EncryptedMaster = { keyId: string; wrappedKey: Uint8Array<ArrayBuffer> };
+
+/** A receipt is for the start that asked for it, seconds. */
+export const RECEIPT_SECONDS = 300;
+const LEVELS: readonly Level[] = ["master"];
+
+/** `encrypted` gives Enc(master) for the instance, from wherever it is kept. */
+export async function releaseMasterKey(
+  kms: Context,
+  caller: InstanceCaller,
+  { challenge }: MasterKeyRequest,
+  encrypted: (enrolled: Enrolled) => Promise<EncryptedMaster>,
+): Promise<Result<Released>> {
+  const { store, hsm, trust, neighbours } = kms;
+  const { requestId } = caller;
+  const about = { caller, resource: `instance/${caller.instance}/master`, requestId };
+  const standing = await askStanding(neighbours, caller);
+  const asked = { action: "kms:master-key", ...about };
+  const decision = authorizeInstance(store, asked, standing, LEVELS, itself);
+  if (!decision.ok) return decision;
+  try {
+    const { wrappingCertificate: recipient, notAfter } = decision.value;
+    const { keyId, wrappedKey } = await encrypted(decision.value);
+    const iat = seconds(Date.now());
+    const receipt = await signReceipt(hsm, await trust.list(), {
+      version: 1,
+      kind: "master",
+      wrappedKeyDigest: await digest(wrappedKey),
+      keyId,
+      keyVersion: 1,
+      recipient,
+      tenant: store.tenant,
+      challenge,
+      iat,
+      exp: Math.min(iat + RECEIPT_SECONDS, notAfter),
+    });
+    // While the HSM worked the instance may have been revoked, or its custodian have signed out.
+    const again = await askStanding(neighbours, caller);
+    const releasing = { action: "kms:release-master-key", ...about };
+    const released = authorizeInstance(store, releasing, again, LEVELS, itself);
+    return released.ok ? ok({ wrappedKey: encodeBase64url(wrappedKey), receipt }) : released;
+  } catch (error) {
+    return failed(kms, "kms:master-key-at-hsm", about, error);
+  }
+}
