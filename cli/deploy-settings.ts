@@ -1,7 +1,7 @@
 /** What is to be deployed, read as wrangler reads it, and what it lacks: wrangler would deploy it all the same. */
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readTenants } from "#edge/tenants.ts";
+import { readTenants, type Tenant } from "#edge/tenants.ts";
 import { isUnit, type Unit } from "#edge/units.ts";
 import { CommandError } from "./command-error.ts";
 
@@ -43,11 +43,18 @@ export async function readDeploySettings(given: {
     config,
     ...(typeof env === "string" && { env }),
   });
-  const { COFFER_TENANTS: table, COFFER_HSM_URL, COFFER_ENVIRONMENT } = vars;
-  if (table !== undefined || !isUnit(env) || WITH_TENANTS.includes(env))
-    checkTenants(config, table, COFFER_ENVIRONMENT !== "development");
+  const { COFFER_TENANTS: table, COFFER_ENVIRONMENT } = vars;
+  const tenants =
+    table !== undefined || !isUnit(env) || WITH_TENANTS.includes(env)
+      ? tenantsOf(config, table, COFFER_ENVIRONMENT !== "development")
+      : [];
   const lacks = [
-    ...(isPlaceholder(COFFER_HSM_URL) ? [`COFFER_HSM_URL is ${COFFER_HSM_URL}, where there is no HSM.`] : []),
+    ...tenants
+      .filter(({ oidc }) => oidc === null)
+      .map(({ name }) => `COFFER_TENANTS, ${name}: it has no provider (oidc), so nobody could sign in.`),
+    ...Object.entries(vars)
+      .filter(([name, value]) => name.startsWith("COFFER_HSM_URL") && isPlaceholder(value))
+      .map(([name, value]) => `${name} is ${value}, where there is no HSM.`),
     ...mtls_certificates
       .filter(({ certificate_id }) => /^[0-]+\d$/.test(certificate_id))
       .map(
@@ -62,10 +69,10 @@ function isPlaceholder(url: unknown): boolean {
   return typeof url === "string" && /\.example$/.test(URL.parse(url)?.hostname ?? "");
 }
 
-function checkTenants(config: string, table: unknown, strict: boolean): void {
+function tenantsOf(config: string, table: unknown, strict: boolean): Tenant[] {
   try {
     // A variable that is no text comes to the worker as JSON.
-    readTenants(JSON.parse(JSON.stringify(table ?? null)), strict);
+    return [...readTenants(JSON.parse(JSON.stringify(table ?? null)), strict).byName.values()];
   } catch (error) {
     throw new CommandError(`${config}: ${(error as Error).message}.`);
   }

@@ -9,7 +9,7 @@ import { createKmipClient } from "#protocol/kmip/index.ts";
 import { auditThat } from "../support/audit.ts";
 import { useSystem } from "./index.ts";
 
-const system = useSystem({ apart: ["ra", "audit"], vars: { COFFER_AUDIT_SECONDS: "1" } });
+const system = useSystem({ apart: ["ra", "iam", "audit"], vars: { COFFER_AUDIT_SECONDS: "1" } });
 
 beforeAll(async () => {
   const { appOrigin: app, vaultOrigin: vault, rootKey } = system.running;
@@ -35,6 +35,7 @@ describe("W9 a domain with an HSM of its own", () => {
     master: masterKeyName("development"),
     edk: SIGNER.edk.key,
     instances: INSTANCES_CA.key,
+    token: SIGNER.token.key,
     audit: SIGNER.audit.key,
   };
 
@@ -42,8 +43,9 @@ describe("W9 a domain with an HSM of its own", () => {
     const { hsm, pki, others } = system.running;
     const all = Object.values(names);
     expect(await found({ hsm, pki }, all)).toEqual([names.master, names.edk]);
-    const [ra, audit] = others;
+    const [ra, iam, audit] = others;
     expect(await found(ra!, all)).toEqual([names.instances]);
+    expect(await found(iam!, all)).toEqual([names.token]);
     expect(await found(audit!, all)).toEqual([names.audit]);
   });
 
