@@ -39,8 +39,8 @@ export type AuthorizeAnswer =
     } & OfRequest)
   /** Nobody is signed in any more: the person begins again. */
   | ({ next: "begin" } & OfRequest)
-  /** The provider signed nobody in. Without a `query` nobody knows what for. */
-  | { next: "failed"; failure: ProviderFailure; query: string | null }
+  /** The provider signed nobody in. Null where nobody knows what for. */
+  | { next: "failed"; failure: ProviderFailure; of: { query: string; declined: string } | null }
   /** The tenant has no provider. */
   | { next: "no-provider" };
 
@@ -136,7 +136,7 @@ export class Iam extends WorkerEntrypoint<Env> {
       const { failure, message: reason } = providerError(error, requestId);
       // Where nothing was under way in this browser, nobody tried to sign in.
       if (query !== null) await this.#object(tenant).refuseSignIn({ reason, requestId });
-      return { ok: false, answer: { next: "failed", failure, query } };
+      return { ok: false, answer: { next: "failed", failure, of: await this.#under(tenant, query) } };
     }
   }
 
@@ -499,8 +499,16 @@ export class Iam extends WorkerEntrypoint<Env> {
       const location = redirect(tenant, redirectUri, { error: "invalid_request", state });
       return { next: "redirect", location };
     } catch (error) {
-      return { next: "failed", failure: providerError(error).failure, query };
+      const { failure } = providerError(error);
+      return { next: "failed", failure, of: await this.#under(tenant.name, query) };
     }
+  }
+
+  /** What a sign-in that failed was for, if that is still known and allowed. */
+  async #under(tenant: string, query: string | null): Promise<{ query: string; declined: string } | null> {
+    const read = query === null ? null : await this.#read({ tenant, query });
+    if (query === null || !read?.ok) return null;
+    return { query, declined: this.#ofRequest(read.request, tenant).declined };
   }
 
   /** Where to sign out at the provider too. A provider that does not answer keeps nobody from signing out here. */

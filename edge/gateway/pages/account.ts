@@ -9,7 +9,7 @@ export function accountPage(account: Shown | null, mistake?: string): string {
   if (account === null) {
     const text =
       "Nobody is signed in at this vault in this browser, and it keeps no keys here. Open an app to sign in.";
-    return html("Signed out", message("You are signed out", text), { nobody: true });
+    return html("Signed out", message("You are signed out", text), "none");
   }
   const { name, apps, ticket, provider } = account;
   const everywhere = heldForm(
@@ -25,7 +25,7 @@ export function accountPage(account: Shown | null, mistake?: string): string {
     <h2 id="apps">Apps that you are signed in to</h2>
     ${apps.length === 0 ? `<p class="aside">None.</p>` : appList(apps, ticket)}
     ${everywhere}`,
-    { nobody: false },
+    "some",
   );
 }
 

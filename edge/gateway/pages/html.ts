@@ -26,8 +26,13 @@ export function message(title: string, text: string): string {
   return `<h1>${title}</h1><p class="lead">${text}</p>`;
 }
 
-/** `nobody`: no one is signed in in this browser, so that `/page.js` need not ask. */
-export function html(title: string, content: string, { nobody }: { nobody: boolean }): string {
+/**
+ * Whether somebody is signed in in this browser, as far as the request shows: where no one is, or where a browser that comes
+ * from another site does not show its cookie, `/page.js` asks nothing.
+ */
+export type Presence = "some" | "none" | "unknown";
+
+export function html(title: string, content: string, presence: Presence): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -38,7 +43,7 @@ export function html(title: string, content: string, { nobody }: { nobody: boole
   <link rel="stylesheet" href="/page.css">
   <script src="/page.js" defer></script>
 </head>
-<body${nobody ? ' data-session="none"' : ""}>
+<body data-session="${presence}">
   <main>
     <p class="brand"><svg viewBox="0 0 32 32" aria-hidden="true" focusable="false"><rect x="3" y="5" width="26" height="22" rx="3.5"/><path d="M3 14h26"/><circle cx="16" cy="14" r="4"/></svg>Coffer vault</p>
     ${content}

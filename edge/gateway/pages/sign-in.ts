@@ -1,6 +1,6 @@
 /** What a person is asked at the vault's origin before an app gets a code, and what they are told where nobody can be asked. */
 import type { ProviderFailure } from "../../iam/index.ts";
-import { escaped, heldForm, html, message, waiting } from "./html.ts";
+import { escaped, heldForm, html, message, type Presence, waiting } from "./html.ts";
 
 /** What each page has that is about an app's request. */
 type OfRequest = {
@@ -25,12 +25,17 @@ type Page =
     } & OfRequest)
   /** Nobody is signed in any more. */
   | ({ kind: "begin" } & OfRequest)
-  /** The provider signed nobody in. `query` is the request to begin again with, where that is known. */
-  | { kind: "failed"; failure: ProviderFailure; query: string | null; requestId: string }
+  /** The provider signed nobody in. `of` is the request to begin again with, where that is known. */
+  | {
+      kind: "failed";
+      failure: ProviderFailure;
+      of: Pick<OfRequest, "query" | "declined"> | null;
+      requestId: string;
+    }
   | { kind: "unknown-client" }
   | { kind: "no-sign-in" };
 
-export function signInPage(page: Page, by: { nobody: boolean }): string {
+export function signInPage(page: Page, by: Presence): string {
   switch (page.kind) {
     case "continue":
       return html("Sign in", continueForm(page), by);
@@ -98,12 +103,12 @@ const FAILURES: Record<ProviderFailure, { title: string; text: string }> = {
   },
 };
 
-function failed({ failure, query, requestId }: Extract<Page, { kind: "failed" }>): string {
+function failed({ failure, of, requestId }: Extract<Page, { kind: "failed" }>): string {
   const { title, text } = FAILURES[failure];
   const again =
-    query === null
+    of === null
       ? ""
-      : `<p class="other"><a class="button" href="${escaped(authorize(query))}">Try again</a></p>`;
+      : `<p class="other"><a class="button" href="${escaped(authorize(of.query))}">Try again</a>${cancel(of.declined)}</p>`;
   return `${message(title, text)}
     ${again}
     <p class="aside">Request <code>${escaped(requestId)}</code></p>`;

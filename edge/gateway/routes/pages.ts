@@ -16,6 +16,7 @@ import {
 } from "../cookie.ts";
 import { accountPolicy, signInPolicy, vaultPolicy } from "../headers.ts";
 import { accountPage } from "../pages/account.ts";
+import type { Presence } from "../pages/html.ts";
 import { signInPage } from "../pages/sign-in.ts";
 import { pageStyle } from "../pages/style.ts";
 import { Refused, refused, unwrap } from "../problem.ts";
@@ -180,7 +181,7 @@ function answer(
   const headers: Record<string, string> = { "content-security-policy": signInPolicy(c.var.origins) };
   if (said !== undefined) headers["retry-after"] = String(said.retryAfter);
   const page = (page: Parameters<typeof signInPage>[0], status: 200 | 400 | 403 | 429 | 503) =>
-    c.html(signInPage(page, { nobody: isNobody(c) }), status, headers);
+    c.html(signInPage(page, presence(c)), status, headers);
   if (!result.ok) {
     if (result.problem.code !== "invalid-client") throw refused(result.problem);
     return page({ kind: "unknown-client" }, 400);
@@ -196,11 +197,8 @@ function answer(
     case "no-provider":
       return page({ kind: "no-sign-in" }, 403);
     case "failed": {
-      const { failure } = value;
-      return page(
-        { kind: "failed", failure, query: value.query, requestId: c.var.requestId },
-        FAILED[failure],
-      );
+      const { failure, of } = value;
+      return page({ kind: "failed", failure, of, requestId: c.var.requestId }, FAILED[failure]);
     }
     case "begin": {
       const { declined, origin } = value;
@@ -215,11 +213,9 @@ function answer(
   }
 }
 
-/** Whether this browser is known to have no session. Where it comes from another site it would not show one. */
-function isNobody(c: GatewayContext): boolean {
-  return (
-    sessionCookie(c) === null &&
-    transactionCookie(c) === null &&
-    c.req.header("sec-fetch-site") !== "cross-site"
-  );
+/** From another site a browser does not show its session. */
+function presence(c: GatewayContext): Presence {
+  if (sessionCookie(c) !== null) return "some";
+  const elsewhere = transactionCookie(c) !== null || c.req.header("sec-fetch-site") === "cross-site";
+  return elsewhere ? "unknown" : "none";
 }

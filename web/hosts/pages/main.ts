@@ -108,6 +108,8 @@ async function end(origin: string | null): Promise<void> {
 
 /** A page of the vault is a good time to see whether what this browser keeps is still of the live session. */
 async function settle(): Promise<void> {
+  // Where the browser came from another site the page was not shown the session, and the next page will be.
+  if (document.body.dataset.session === "unknown") return;
   const store = await openStore();
   // Where nobody is signed in the page says so, and there is nothing to ask.
   const registration =
