@@ -1,0 +1,54 @@
+/** Level `master` in a browser: the vault's instance climbs the ladder itself, and the page asks for no key. */
+
+import type { Page } from "playwright";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { bytesOf, violations } from "../chromium/rules.ts";
+import { needle, scanBytes } from "../memory/index.ts";
+import { signIn, untilEnrolled, useSystemAndBrowser, watchKeys } from "./index.ts";
+
+const { system, browsing } = useSystemAndBrowser({ level: "master", record: true });
+const watched = watchKeys();
+let page: Page;
+/** What is asked of the vault's origin for instances, and of the app's for keys: in order. */
+const asked: string[] = [];
+
+beforeAll(async () => {
+  const opened = await browsing.open();
+  ({ page } = opened);
+  opened.context.on("request", (request) => {
+    const { origin, pathname } = new URL(request.url());
+    const named = pathname.replace(/[\da-f]{8}-[\da-f-]{27}/g, "…").replace(/…\.\d+$/, "KI");
+    if (origin === system.vaultOrigin && pathname.startsWith("/instances/")) asked.push(named.slice(11));
+    if (pathname.startsWith("/kms/")) asked.push(named);
+  });
+  await signIn(page, system, "Ada");
+  await untilEnrolled(page);
+});
+afterAll(async () => {
+  watched.stop();
+});
+
+/** The links that the Worker unwrapped: by what, to what. */
+const links = () =>
+  browsing
+    .recorder!.crypto()
+    .filter(({ realm, method, error }) => realm === "worker" && method === "unwrapKey" && !error)
+    .map(({ args }) =>
+      [args[3], args[4]].map((named) => (named as { name?: string }).name ?? named).join(" → "),
+    );
+
+it("W4 knows its KMS and has Enc(master) before any request", async () => {
+  expect(asked.slice(0, 2)).toEqual(["token", "master-key"]);
+  expect(links()).toEqual([]);
+});
+
+it("Promise 2 keeps key bytes out of JavaScript while it begins at level master", () => {
+  const { calls, failures } = browsing.recorder!;
+  expect(failures).toEqual([]);
+  expect(violations(calls)).toEqual([]);
+  // Enc(master) is what the Worker verifies before it unwraps.
+  const inTheClear = watched.keys.filter(({ keyClass }) => keyClass !== "encrypted");
+  const keys = inTheClear.map(({ keyClass, bytes }, index) => needle(`${keyClass} key ${index}`, bytes));
+  expect(watched.ofClass("master")).toHaveLength(1);
+  expect(scanBytes(bytesOf(calls), keys, "calls")).toEqual([]);
+});
