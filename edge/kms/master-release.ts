@@ -4,6 +4,7 @@ import { encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
 import type { AnswerOf, loadMasterKey, MasterKeyRequest } from "#protocol/contract/index.ts";
 import { digest } from "#protocol/digest.ts";
+import { encryptedMasterKeyName } from "#protocol/hierarchy/index.ts";
 import type { Level } from "#protocol/level.ts";
 import type { InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
@@ -30,7 +31,7 @@ export async function releaseMasterKey(
 ): Promise<Result<Released>> {
   const { store, hsm, trust, neighbours } = kms;
   const { requestId } = caller;
-  const about = { caller, resource: `instance/${caller.instance}/master`, requestId };
+  const about = { caller, resource: encryptedMasterKeyName(caller.instance), requestId };
   const standing = await askStanding(neighbours, caller);
   const asked = { action: "kms:master-key", ...about };
   const decision = authorizeInstance(store, asked, standing, LEVELS, itself);

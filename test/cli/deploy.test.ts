@@ -14,7 +14,7 @@ import { readTenants } from "#edge/tenants.ts";
 import { UNITS } from "#edge/units.ts";
 import { ensurePki, type Hsm, startHsm } from "#emulator/hsm/index.ts";
 import { encodeBase64url } from "#protocol/base64url.ts";
-import { IDENTITY } from "#protocol/hierarchy/index.ts";
+import { IDENTITY, masterKeyName, ROOT_CA } from "#protocol/hierarchy/index.ts";
 import { type Outcome, run } from "./command.ts";
 
 const BUILD = fileURLToPath(new URL("../../cli/build-web.ts", import.meta.url));
@@ -72,8 +72,8 @@ it("W13 coffer init says what would be made, and makes nothing, by --dry-run", a
   await run(init, dir);
   const { code, stdout } = await run(dry, dir);
   expect(code).toBe(0);
-  expect(stdout).toContain("is there: coffer/ca/root/key, in the HSM");
-  expect(stdout).toContain("to be made: coffer/tenant/later/master, in the HSM");
+  expect(stdout).toContain(`is there: ${ROOT_CA.key}, in the HSM`);
+  expect(stdout).toContain(`to be made: ${masterKeyName("later")}, in the HSM`);
   expect(stdout).toContain("to be made: later/kms.key, later/kms.csr");
   expect(existsSync(join(dir, "later"))).toBe(false);
   expect((await run(dry, dir)).stdout).toBe(stdout);

@@ -4,6 +4,7 @@ import { Engine } from "#emulator/hsm/server/engine.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
+import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { type TrustList, verifyMasterReceipt, verifyTrustList } from "#protocol/keys/index.ts";
 import { parseCertificate } from "#protocol/pki/index.ts";
 import { createDpopKey } from "#web/client/dpop.ts";
@@ -38,8 +39,8 @@ async function counted<T>(work: () => Promise<T>): Promise<{ result: T; gets: nu
   const count = { gets: 0, others: 0 };
   Engine.prototype.serve = function (bytes, origin) {
     const asked = Buffer.from(bytes);
-    if (origin.identity === "coffer-kms" && asked.includes(GET)) count.gets++;
-    else if (origin.identity === "coffer-kms" && !asked.includes(SIGN)) count.others++;
+    if (origin.identity === IDENTITY.kms && asked.includes(GET)) count.gets++;
+    else if (origin.identity === IDENTITY.kms && !asked.includes(SIGN)) count.others++;
     return serve.call(this, bytes, origin);
   };
   try {

@@ -6,6 +6,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { Engine } from "#emulator/hsm/server/engine.ts";
+import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { answerOf, callDoor, callerOf, withDoors } from "../support/doors.ts";
 import { EdgeClient, newVerifier } from "../support/edge-client.ts";
 import { type Answer, json, problem } from "../support/http.ts";
@@ -215,7 +216,7 @@ describe("an account's first key", () => {
     } finally {
       Engine.prototype.serve = serve;
     }
-    expect(makers).toEqual(["coffer-kms"]);
+    expect(makers).toEqual([IDENTITY.kms]);
     const orders = recorded().filter(
       (row) => row.includes("kms:account-key") && row.includes(client.account),
     );
