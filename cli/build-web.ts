@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { buildWeb } from "#web/build.ts";
 import { CommandError } from "./command-error.ts";
-import { type DeploySettings, readDeploySettings } from "./deploy-settings.ts";
+import { CHECKED, type DeploySettings, readDeploySettings } from "./deploy-settings.ts";
 import { COFFER } from "./parts/index.ts";
 import { report } from "./report.ts";
 import { ROOT_KEY_FILE, readRootKey } from "./root-key.ts";
@@ -90,6 +90,7 @@ function wrangler({ config, lacks }: DeploySettings, args: string[]): number {
   const { status } = spawnSync(process.execPath, [command, "deploy", "--config", config, ...args], {
     cwd: ROOT,
     stdio: "inherit",
+    env: { ...process.env, [CHECKED]: "1" },
   });
   for (const sentence of lacks) process.stderr.write(`Not to be deployed yet: ${sentence}\n`);
   return status ?? 1;

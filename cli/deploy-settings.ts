@@ -5,6 +5,9 @@ import { readTenants, type Tenant } from "#edge/tenants.ts";
 import { isUnit, type Unit } from "#edge/units.ts";
 import { CommandError } from "./command-error.ts";
 
+/** Set in the environment of a wrangler that was started when this was looked at. */
+export const CHECKED = "COFFER_DEPLOYMENT_CHECKED";
+
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 /** Units whose code asks whose a host or a tenant is. */
 const WITH_TENANTS: readonly Unit[] = ["app", "iam", "ra"];

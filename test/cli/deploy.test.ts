@@ -2,7 +2,16 @@
 
 import "reflect-metadata";
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -228,3 +237,39 @@ it("W12 coffer rotate gives a tenant a new master key, tells of it again, and en
   const { code, stderr } = await run(nobody, dir);
   expect(`${code} ${stderr}`).toMatch(/^1 nobody has no master key/);
 });
+
+const WRANGLER = fileURLToPath(new URL("../../node_modules/wrangler/bin/wrangler.js", import.meta.url));
+
+/** `wrangler deploy` itself, past `npm run deploy`. */
+function wrangler(...args: string[]): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const root = fileURLToPath(new URL("../..", import.meta.url));
+    const child = execFile(
+      process.execPath,
+      [WRANGLER, "deploy", ...args],
+      { cwd: root, env },
+      (_error, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }),
+    );
+  });
+}
+
+it.each([
+  ["of all domains", []],
+  ["of the unit iam", ["--config", "wrangler.split.toml", "--env", "iam"]],
+])(
+  "wrangler deploy %s fails for a tenant without a provider, whoever starts it, and a dry run warns of it",
+  async (_, args) => {
+    const lacking = /COFFER_TENANTS, coffer: it has no provider/;
+    const real = await wrangler(...args);
+    expect(real.code).toBe(1);
+    expect(real.stdout + real.stderr).toMatch(lacking);
+    expect(real.stdout + real.stderr).not.toContain("Not to be deployed yet");
+    const assets = join(dir, "assets");
+    mkdirSync(assets, { recursive: true });
+    const out = ["--outdir", join(dir, "worker"), ...(args.length === 0 ? ["--assets", assets] : [])];
+    const dry = await wrangler(...args, "--dry-run", ...out);
+    expect(dry.code, dry.stderr).toBe(0);
+    expect(dry.stdout + dry.stderr).toMatch(lacking);
+    expect(dry.stdout).toContain("--dry-run: exiting now");
+  },
+);
