@@ -20,6 +20,7 @@ scope.onmessage = async ({ data, ports: [port] }) => {
       load: none,
       lock: async () => ({}),
       prefetch: async () => ({}),
+      renew: none,
       has: none,
       inspect: none,
       forget: none,

@@ -42,6 +42,8 @@ export type PortClient = {
   lock(): Promise<void>;
   /** Has it fetch, still encrypted, what it will need of this account. At level `master`; else it does nothing. */
   prefetch(account: string): Promise<void>;
+  /** Has it make the next version of the account's data key. At level `master`; else `key-missing`. */
+  renew(account: string): Promise<LoadResult>;
   /** Reads the header at the start of `header` (at most 64 KiB are looked at). Not authenticated yet. */
   inspect(header: Uint8Array): Promise<InspectResult>;
   /**
@@ -209,6 +211,7 @@ export function createPortClient(port: MessagePort): PortClient {
     prefetch: async (account) => {
       await call("prefetch", { account });
     },
+    renew: (account) => call("renew", { account }),
     inspect: (header) => call("inspect", { header: copyOf(header.subarray(0, 65536)) }),
     seal: (params, source, options) => stream("seal", params, source, options),
     open: (params, source, options) => stream("open", params, source, options),

@@ -108,6 +108,11 @@ export const PORT_OPERATIONS = {
   lock: { params: object({}), result: object({}) },
   /** Keys of an account that will be needed, at level `master`. */
   prefetch: { params: object({ account: text(1, 64) }), result: object({}) },
+  /** The next version of an account's data key, made by the microservice, at level `master`. */
+  renew: {
+    params: object({ account: text(1, 64) }),
+    result: object({ keyId: text(0, 128), keyVersion: whole(1, 2 ** 31) }),
+  },
   /**
    * Streams: `input` is there when the source is a Blob; otherwise chunks follow. They answer by chunks and an end. At level
    * `master` the microservice finds the key itself, and `edk` is left out.

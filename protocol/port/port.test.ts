@@ -19,6 +19,7 @@ function handler(overrides: Partial<PortHandler> = {}): PortHandler {
     has: async () => ({ loaded: true }),
     lock: async () => ({}),
     prefetch: async () => ({}),
+    renew: async () => ({ keyId: "k", keyVersion: 2 }),
     inspect: async () => ({ edk, context }),
     seal: pass,
     open: pass,

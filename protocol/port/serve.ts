@@ -20,6 +20,7 @@ export type PortHandler = {
   has(params: Params<"has">): Promise<Result<"has">>;
   lock(params: Params<"lock">): Promise<Result<"lock">>;
   prefetch(params: Params<"prefetch">): Promise<Result<"prefetch">>;
+  renew(params: Params<"renew">): Promise<Result<"renew">>;
   inspect(params: Params<"inspect">): Promise<Result<"inspect">>;
   seal(params: Params<"seal">, input: Input, signal: AbortSignal): Promise<Output>;
   open(params: Params<"open">, input: Input, signal: AbortSignal): Promise<Output>;

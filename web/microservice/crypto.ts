@@ -11,6 +11,7 @@ const METHODS = [
   "sign",
   "unwrapKey",
   "verify",
+  "wrapKey",
 ] as const;
 
 export type Subtle = Pick<SubtleCrypto, (typeof METHODS)[number]>;

@@ -28,6 +28,7 @@ const authorities = {
   keyIdentifier: (account, key) => hierarchy.authorities.keyIdentifier(account, key),
   accountKey: (account, id) => hierarchy.authorities.accountKey(account, id),
   dataKey: (account, key) => hierarchy.authorities.dataKey(account, key),
+  renewDataKey: (account, made) => hierarchy.authorities.renewDataKey(account, made),
   dataKeys: (account) => hierarchy.authorities.dataKeys(account),
 } satisfies Authorities;
 
@@ -164,6 +165,20 @@ it("W15 works with a device that has the app-specific key, and the identity's, a
   expect(await collect(client.open({ context }, message))).toEqual(utf8("hello"));
   // Request and proof of possession at the enrolment; Enc(master).
   expect([signed, unwrapped]).toEqual([2, 1]);
+});
+
+it("W10 makes the next version of the account's data key itself; the one before still opens", async () => {
+  const { client } = await enrolled();
+  const before = await collect(client.seal({ context }, utf8("before")));
+  expect(await client.renew("a-1")).toEqual({ keyId: "k-a-1", keyVersion: 2 });
+  const after = await collect(client.seal({ context }, utf8("after")));
+  const key = (message: Uint8Array) => /k-a-1\.\d/.exec(Buffer.from(message).toString("latin1"))?.[0];
+  expect([key(before), key(after)]).toEqual(["k-a-1.1", "k-a-1.2"]);
+  await client.lock();
+  expect(await collect(client.open({ context }, before))).toEqual(utf8("before"));
+  expect(await collect(client.open({ context }, after))).toEqual(utf8("after"));
+  hierarchy.change = { edk: { wrappedKey: "A".repeat(54) } };
+  await expect(client.renew("a-1")).rejects.toMatchObject({ code: "key-refused" });
 });
 
 it("has no key to seal with at level data, where none is named", async () => {

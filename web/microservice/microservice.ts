@@ -292,6 +292,13 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       return {};
     },
 
+    async renew({ account }) {
+      const { ladder } = enrolled();
+      if (!ladder) throw new CofferError("key-missing");
+      const { keyId, keyVersion } = await ladder.renew(account);
+      return { keyId, keyVersion };
+    },
+
     async inspect({ header }) {
       const parsed = parseHeader(new Uint8Array(header));
       if (!parsed) throw new CofferError("decrypt-failed");

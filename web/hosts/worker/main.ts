@@ -79,6 +79,7 @@ function refuseAll(code: ErrorCode): PortHandler {
     has: refuse,
     lock: refuse,
     prefetch: refuse,
+    renew: refuse,
     inspect: refuse,
     seal: refuse,
     open: refuse,

@@ -14,6 +14,9 @@ export type WrappedAccountKey = { id: string; version: number; wrapped: string; 
 /** Enc(master): RSA-OAEP to the instance, base64url, and the KMS's receipt for it. */
 export type WrappedMasterKey = { wrappedKey: string; receipt: string };
 
+/** AES Key Wrap under the account key of this id, base64url. */
+export type MadeDataKey = { wrappedKey: string; accountKey: string };
+
 /** Each rejects with the code of the refusal, or `offline`. Nothing of what it answers is believed unverified. */
 export type Authorities = {
   /** Sees to a token for the next request, so that there is one message at a time to tell of. */
@@ -26,6 +29,8 @@ export type Authorities = {
   accountKey(account: string, id: string): Promise<WrappedAccountKey>;
   /** KMS: Enc(data) as an EDK. */
   dataKey(account: string, key: string): Promise<string>;
+  /** KMS, by the IAM's order: the next version, of a key that the instance has made. As an EDK. */
+  renewDataKey(account: string, made: MadeDataKey): Promise<string>;
   /** KMS: the account's list, as EDKs. */
   dataKeys(account: string): Promise<string[]>;
 };

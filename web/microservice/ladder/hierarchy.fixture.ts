@@ -137,6 +137,13 @@ export class Hierarchy {
       this.#ask(`data key ${key}`);
       return this.#sign(this.#version(account, key).edk);
     },
+    renewDataKey: async (account, { wrappedKey, accountKey }) => {
+      this.#ask(`new data key of ${account}`);
+      await this.renewDataKey(account);
+      const { edk } = this.#version(account);
+      Object.assign(edk, { wrappedKey, accountKey: { ...edk.accountKey, id: accountKey } });
+      return this.#sign(edk);
+    },
     dataKeys: async (account) => {
       this.#ask(`data keys of ${account}`);
       return Promise.all(

@@ -20,7 +20,7 @@ import type { WrappingKey } from "../device.ts";
 import { endOf, type LoadedKey } from "../ring.ts";
 import type { Authorities, KeyIdentifier, WrappedAccountKey } from "./authorities.ts";
 import { Held } from "./held.ts";
-import { unwrapAccountKey, unwrapDataKey, unwrapMasterKey } from "./links.ts";
+import { makeWrappedDataKey, unwrapAccountKey, unwrapDataKey, unwrapMasterKey } from "./links.ts";
 import { Newest } from "./newest.ts";
 import type { KeyName, Message, Step, Watch } from "./step.ts";
 
@@ -121,6 +121,33 @@ export class Ladder {
     );
   }
 
+  /**
+   * The next version of the account's data key, made here (W10): what is sealed from now on is under it. Throws `key-refused`
+   * where the KMS has signed another key than the one that was made.
+   */
+  async renew(account: string): Promise<KeyIdentifier> {
+    const { authorities, crypto } = this.#options;
+    const { accountKey } = await this.#identifier(account);
+    const [master, wrapped] = await Promise.all([
+      this.#encryptedMaster(),
+      this.#encryptedAccount(account, accountKey.id),
+    ]);
+    const by = await this.#masterKey(master);
+    const made = await makeWrappedDataKey(crypto.subtle, by, bytesOf(wrapped.wrapped));
+    const wrappedKey = encodeBase64url(made);
+    const message = { whom: "IAM", what: "new data key", account } as const;
+    const order = { wrappedKey, accountKey: wrapped.id };
+    const jws = await this.#ask(message, () => authorities.renewDataKey(account, order));
+    const copy = await this.#verified(account, jws);
+    const { edk } = copy;
+    if (edk.wrappedKey !== wrappedKey || edk.accountKey.id !== wrapped.id)
+      throw new CofferError("key-refused");
+    this.#newest.advance(`data key of ${account}`, edk.keyVersion);
+    this.#dataCopies.put(dataName(account, edk), copy);
+    this.#identifiers.delete(account);
+    return edk;
+  }
+
   /** The account's data key that a header names, `<keyId>.<keyVersion>`. Throws `key-refused`. */
   async opening(account: string, key: string): Promise<AccountDataKey> {
     const held = this.#dataKeys.take(`${account} ${key}`);
@@ -165,19 +192,21 @@ export class Ladder {
 
   /** Master, account, data, in turn. */
   async #decrypt(account: string, { master, account: wrapped, data }: Encrypted): Promise<AccountDataKey> {
-    const { crypto, wrappingKey } = this.#options;
-    const { subtle } = crypto;
-    const masterKey = () =>
-      this.#masterKeys.get(master.id, () =>
-        this.#told("master key", { key: master.id }, unwrapMasterKey(subtle, wrappingKey, master.wrappedKey)),
-      );
+    const { subtle } = this.#options.crypto;
     const accountKey = await this.#accountKeys.get(`${account} ${wrapped.id}`, async () => {
-      const unwrapped = unwrapAccountKey(subtle, await masterKey(), bytesOf(wrapped.wrapped));
+      const unwrapped = unwrapAccountKey(subtle, await this.#masterKey(master), bytesOf(wrapped.wrapped));
       return this.#told("account key", { account, key: wrapped.id }, unwrapped);
     });
     const unwrapped = unwrapDataKey(subtle, accountKey, bytesOf(data.edk.wrappedKey));
     const key = await this.#told("data key", { account, key: edkProviderInfo(data.edk) }, unwrapped);
     return { key, ...data };
+  }
+
+  #masterKey({ id, wrappedKey }: MasterCopy): Promise<CryptoKey> {
+    const { crypto, wrappingKey } = this.#options;
+    return this.#masterKeys.get(id, () =>
+      this.#told("master key", { key: id }, unwrapMasterKey(crypto.subtle, wrappingKey, wrappedKey)),
+    );
   }
 
   async #told(what: KeyName, of: { account?: string; key: string }, unwrapped: Promise<CryptoKey>) {

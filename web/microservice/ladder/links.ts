@@ -34,6 +34,22 @@ export function unwrapDataKey(subtle: Subtle, accountKey: CryptoKey, wrapped: By
   );
 }
 
+/**
+ * Makes a data key, encrypted under the account key (W10). WebCrypto wraps only what could be exported, so this one could be
+ * as long as this function runs; nothing exports it, and what is used later is unwrapped as every other key.
+ */
+export async function makeWrappedDataKey(
+  subtle: Subtle,
+  masterKey: CryptoKey,
+  wrappedAccountKey: Bytes,
+): Promise<Bytes> {
+  const by = await linked(RUNG, "wrapKey", () =>
+    subtle.unwrapKey("raw", wrappedAccountKey, masterKey, "AES-KW", RUNG, false, ["wrapKey"]),
+  );
+  const made = await subtle.generateKey({ name: "AES-GCM", length: 256 }, true, ["encrypt"]);
+  return new Uint8Array(await subtle.wrapKey("raw", made, by, "AES-KW"));
+}
+
 /** Throws `key-refused` alike for whatever does not decrypt, on every link, and `key-unusable` for a key of another kind. */
 async function linked(
   as: { name: string; length?: number },

@@ -6,6 +6,7 @@ import {
   loadMasterKey,
   readAccountKey,
   readDataKey,
+  renewDataKey,
 } from "#protocol/contract/index.ts";
 import { codeOf } from "#protocol/error.ts";
 import { delay as byTheClock, type Delay } from "#protocol/patience.ts";
@@ -46,6 +47,16 @@ export function restAuthorities({ fetch, delay = byTheClock, ...options }: RestA
     accountKey: (account, id) => ask(readAccountKey, { parameters: { account }, query: { id } }),
     async dataKey(account, key) {
       const { edk } = await ask(readDataKey, { parameters: { account, key } });
+      return edk;
+    },
+    async renewDataKey(account, made) {
+      // A second time would be a version more.
+      const asked = {
+        parameters: { account },
+        body: { purpose: "document", made },
+        repeatable: false,
+      } as const;
+      const { edk } = await ask(renewDataKey, asked);
       return edk;
     },
     async dataKeys(account) {

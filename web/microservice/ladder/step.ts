@@ -16,6 +16,6 @@ export type Step =
 export type Message = { whom: "KMS" | "IAM"; what: What; account?: string; key?: string };
 
 export type KeyName = "master key" | "account key" | "data key";
-type What = KeyName | "key identifier" | "data keys" | "token";
+type What = KeyName | "new data key" | "key identifier" | "data keys" | "token";
 
 export type Watch = (step: Step) => void;
