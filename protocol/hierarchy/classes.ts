@@ -4,8 +4,11 @@
  */
 export type KeyClass = "master" | "account" | "data" | "encrypted";
 
-/** Every key of the hierarchy, whatever its class. */
+/** A symmetric key of the hierarchy, whatever its class. */
 export const KEY = { cryptographicAlgorithm: "AES", cryptographicLength: 256 } as const;
+
+/** An asymmetric account key: data keys are wrapped to its public half. */
+export const KEY_PAIR = { cryptographicAlgorithm: "RSA", cryptographicLength: 3072 } as const;
 
 /** What a key of each class may be used for, and no more. */
 export const USAGE = {

@@ -17,7 +17,7 @@ export {
   VERIFIED,
 } from "./attributes.ts";
 export { CUSTODIANS_CA, INSTANCES_CA, ROOT_CA } from "./authorities.ts";
-export { isKeyClass, KEY, type KeyClass, USAGE } from "./classes.ts";
+export { isKeyClass, KEY, KEY_PAIR, type KeyClass, USAGE } from "./classes.ts";
 export {
   type Domain,
   IDENTITIES,
@@ -42,4 +42,4 @@ export {
 } from "./names.ts";
 export { CERTIFICATE, isSignType, PURPOSES, type Purpose, SIGN_TYPE, SIGNER } from "./signers.ts";
 export { isLive, type State, WORKING } from "./states.ts";
-export { TO_RECIPIENT, UNDER_PARENT } from "./wrapping.ts";
+export { PRIVATE_UNDER_PARENT, TO_RECIPIENT, UNDER_PARENT } from "./wrapping.ts";

@@ -3,7 +3,10 @@ import type { CryptographicParameters } from "../kmip/index.ts";
 /** How a key of the hierarchy stands under its parent: AES Key Wrap (RFC 3394). */
 export const UNDER_PARENT = { blockCipherMode: "NISTKeyWrap" } as const satisfies CryptographicParameters;
 
-/** How a data key is released to a recipient: RSA-OAEP, SHA-256 and MGF1 with SHA-256. */
+/** How the private half of a pair stands under an AES parent, as PKCS#8: it is no multiple of 8 bytes long. */
+export const PRIVATE_UNDER_PARENT = { blockCipherMode: "GCM" } as const satisfies CryptographicParameters;
+
+/** How a key is released to a recipient, and how it stands under an asymmetric parent: RSA-OAEP, SHA-256 and MGF1 with SHA-256. */
 export const TO_RECIPIENT = {
   paddingMethod: "OAEP",
   hashingAlgorithm: "SHA_256",

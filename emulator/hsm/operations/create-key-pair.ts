@@ -1,10 +1,13 @@
-import { KmipError } from "#protocol/kmip/index.ts";
-import { admitAttributes } from "../policy/admission.ts";
+import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
+import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
 import { isRestricted } from "../policy/roles.ts";
+import type { Context } from "./context.ts";
 import type { Handler } from "./handler.ts";
 import { generatePair, kindOf, mergedAttributes, putPair } from "./key-pair.ts";
 import { checkSettable } from "./new-object.ts";
+import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
+import { checkUsable } from "./usage.ts";
 
 /** Create Key Pair (KMIP 2.1 §6.1.9): RSA, EC on the curves of `crypto/curves.ts`, Ed25519, Ed448, X25519, X448. */
 const createKeyPair: Handler<"CreateKeyPair"> = async (request, context) => {
@@ -12,28 +15,39 @@ const createKeyPair: Handler<"CreateKeyPair"> = async (request, context) => {
   const common = request.commonAttributes ?? {};
   const privateAttributes = mergedAttributes(common, request.privateKeyAttributes);
   const publicAttributes = mergedAttributes(common, request.publicKeyAttributes);
-  if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "Not allowed for this identity");
+  let parent: string | undefined;
   for (const [objectType, attributes] of [
     ["PrivateKey", privateAttributes],
     ["PublicKey", publicAttributes],
   ] as const) {
     checkSettable(attributes);
-    admitAttributes(subject, "CreateKeyPair", objectType, attributes);
+    const admitted = admitAttributes(subject, "CreateKeyPair", objectType, attributes);
+    if (objectType === "PrivateKey") parent = admitted.parent;
+    else if (admitted.parent !== undefined)
+      throw new KmipError("PermissionDenied", "The private half alone has a parent");
+    if (isRestricted(subject.role) && parent === undefined)
+      throw new KmipError("PermissionDenied", "A key needs a parent");
     if (attributes.cryptographicUsageMask === undefined)
       throw new KmipError("MissingData", "Cryptographic Usage Mask is missing");
   }
-  const { type, options, described } = kindOf(privateAttributes, publicAttributes);
+  const ruled = ruledAttributes(privateAttributes, parent, context);
+  const { type, options, described } = kindOf(ruled, publicAttributes);
   const pair = await generatePair(type, options, context);
-  const made = putPair(
-    context,
-    pair,
-    { ...privateAttributes, ...described },
-    { ...publicAttributes, ...described },
-  );
+  const made = putPair(context, pair, { ...ruled, ...described }, { ...publicAttributes, ...described });
   context.references.name(made.publicKeyUniqueIdentifier, "CreateKeyPairPublicKey");
   context.references.set(made.privateKeyUniqueIdentifier, "CreateKeyPairPrivateKey", "CreateKeyPair");
   return made;
 };
+
+/** Of the identities of a deployment a pair is an account key, whose private half stands for both. */
+function ruledAttributes(attributes: Attributes, parent: string | undefined, context: Context): Attributes {
+  const { subject, now } = context;
+  if (parent === undefined) return attributes;
+  const parentKey = objectFor(context, parent, "Get");
+  const keyClass = childClass(subject, parentKey, "parentFor");
+  checkUsable(parentKey, "WrapKey", now);
+  return classAttributes(keyClass, attributes, parentKey, "PrivateKey");
+}
 
 export const CreateKeyPair: Operation<"CreateKeyPair"> = {
   handler: createKeyPair,
@@ -41,7 +55,7 @@ export const CreateKeyPair: Operation<"CreateKeyPair"> = {
   unattested: false,
   deferrable: true,
   undoable: true,
-  roles: [],
+  roles: ["kms"],
   ticket: "none",
   policyName: undefined,
   shared: false,

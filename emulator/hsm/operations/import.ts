@@ -1,16 +1,19 @@
-import { isPolicy } from "#protocol/hierarchy/index.ts";
+import { isPolicy, KEY_PAIR } from "#protocol/hierarchy/index.ts";
 import { type Attributes, type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
 import { isOwner, mayDo } from "../policy/access.ts";
 import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
 import { classOf } from "../policy/classes.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { checkNoPad, isSecret } from "../policy/secrecy.ts";
+import { checkUnderParent } from "../policy/under-parent.ts";
 import type { ManagedObject, ObjectValue } from "../store/managed-object.ts";
+import { parsePrivateKey } from "../store/material.ts";
 import type { Asker, Store } from "./context.ts";
 import { checkKind, described } from "./description.ts";
 import { importEncrypted } from "./encrypted-key.ts";
 import type { Handler } from "./handler.ts";
 import { checkChosenIdentifier } from "./identifier.ts";
+import { der } from "./key-format.ts";
 import { withKeyValueAttributes } from "./key-value-attributes.ts";
 import { isWrapped, unwrapBlock, type WrappedBlock, wrappingParameters } from "./key-wrapping.ts";
 import { checkSettable, putNew } from "./new-object.ts";
@@ -35,7 +38,8 @@ const importObject: Handler<"Import"> = (request, context) => {
   const wrapped = keyWrapType === "NotWrapped" && isWrapped(block) ? block : undefined;
   if (isRestricted(subject.role)) {
     checkSettable(request.attributes);
-    if (!wrapped || objectType !== "SymmetricKey" || replaceExisting)
+    const isKey = objectType === "SymmetricKey" || objectType === "PrivateKey";
+    if (!wrapped || !isKey || replaceExisting)
       throw new KmipError("PermissionDenied", "Only wrapped keys of the hierarchy are imported");
   }
   const parent = wrapped && unwrappingKey(wrapped, context);
@@ -51,8 +55,9 @@ const importObject: Handler<"Import"> = (request, context) => {
   let ruled = attributes;
   if (parent) {
     if (classOf(parent.attributes) || isRestricted(subject.role)) {
-      ruled = classAttributes(childClass(subject, parent, "unwrapsFor"), attributes, parent);
-      value = hierarchyKey(value);
+      const keyClass = childClass(subject, parent, "unwrapsFor");
+      ruled = classAttributes(keyClass, attributes, parent, objectType);
+      value = objectType === "PrivateKey" ? hierarchyPair(value) : hierarchyKey(value);
     } else if (isSecret(parent)) {
       // Wrapped it left, or could have: opened by a key that the client does not know, it is not told in plain.
       if (attributes.sensitive === false)
@@ -105,14 +110,36 @@ function unwrapped(
   { version }: Asker,
 ): ObjectValue {
   const { encryptionKeyInformation, encodingOption } = block.keyWrappingData;
-  const { blockCipherMode } = wrappingParameters(key, encryptionKeyInformation?.cryptographicParameters);
-  if (classOf(key.attributes) && (blockCipherMode !== "NISTKeyWrap" || encodingOption !== "NoEncoding"))
-    throw new KmipError("PermissionDenied", "Keys of the hierarchy come under AES key wrap, bare");
+  if (classOf(key.attributes)) {
+    if (encodingOption !== "NoEncoding")
+      throw new KmipError("PermissionDenied", "Keys of the hierarchy come bare");
+    const objectType = object.privateKey ? "PrivateKey" : "SymmetricKey";
+    const parameters = wrappingParameters(key, encryptionKeyInformation?.cryptographicParameters);
+    checkUnderParent(objectType, key.objectType, parameters);
+  }
   const keyBlock = unwrapBlock(block, key, version);
   if (object.symmetricKey) return { symmetricKey: { ...object.symmetricKey, keyBlock } };
   if (object.privateKey) return { privateKey: { ...object.privateKey, keyBlock } };
   if (object.secretData) return { secretData: { ...object.secretData, keyBlock } };
   throw new KmipError("InvalidObjectType", "Not a wrapped key");
+}
+
+/** The private half of an account's pair: PKCS#8, whatever the request said of it. */
+function hierarchyPair(value: ObjectValue): ObjectValue {
+  const block = value.privateKey?.keyBlock;
+  if (block?.keyFormatType !== "PKCS_8")
+    throw new KmipError("PermissionDenied", "Private keys of the hierarchy are PKCS#8");
+  const key = parsePrivateKey(block);
+  const { modulusLength, publicExponent } = key.asymmetricKeyDetails ?? {};
+  const isOurs = modulusLength === KEY_PAIR.cryptographicLength && publicExponent === 65537n;
+  if (key.asymmetricKeyType !== "rsa" || !isOurs)
+    throw new KmipError("PermissionDenied", "Pairs of the hierarchy are RSA-3072");
+  const keyBlock: KeyBlock = {
+    keyFormatType: "PKCS_8",
+    keyValue: { keyMaterial: der(key, "pkcs8") },
+    ...KEY_PAIR,
+  };
+  return { privateKey: { keyBlock } };
 }
 
 /** Keys of the hierarchy are 32 raw bytes, whatever the request said of their form. */

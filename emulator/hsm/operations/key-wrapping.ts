@@ -1,3 +1,4 @@
+import { createPublicKey } from "node:crypto";
 import {
   decodeKeyValue,
   encodeKeyValue,
@@ -11,6 +12,7 @@ import {
 import { NONCE_LENGTH, unwrapGcm, wrapGcm } from "../crypto/aes-gcm-wrap.ts";
 import { unwrapAes, wrapAes } from "../crypto/aes-key-wrap.ts";
 import { modulusBytes, unwrapOaep, wrapOaep } from "../crypto/rsa-oaep.ts";
+import { classOf } from "../policy/classes.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import { privateKeyOf, publicKeyOf, secretBytes } from "../store/material.ts";
 import type { Randomness } from "./context.ts";
@@ -46,6 +48,11 @@ export function wrapBytes(
   if (key.objectType === "PublicKey") {
     checkOaep(parameters);
     return { bytes: new Uint8Array(wrapOaep(publicKeyOf(key), parameters, plain)) };
+  }
+  if (key.objectType === "PrivateKey" && classOf(key.attributes)) {
+    // Of the hierarchy the private half stands for the pair.
+    checkOaep(parameters);
+    return { bytes: new Uint8Array(wrapOaep(createPublicKey(privateKeyOf(key)), parameters, plain)) };
   }
   const method = aesMethod(key, parameters);
   if (method !== "GCM") return { bytes: new Uint8Array(wrapAes(method, secretBytes(key), plain)) };

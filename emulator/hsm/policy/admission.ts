@@ -3,6 +3,7 @@ import {
   isReservedName,
   isSignType,
   KEY,
+  KEY_PAIR,
   type KeyClass,
   POLICY,
   policy,
@@ -96,7 +97,7 @@ export function admitAttributes(
     // Owners bind their own objects: it only takes away.
     if (attributeName === POLICY.attestation && !restricted) checkRequirement(attributeValue);
     else if (subject.role === "officer") admitOfficers(operation, objectType, attributeName, attributeValue);
-    else if (restricted && operation === "Create" && attributeName === POLICY.parent) parent = attributeValue;
+    else if (restricted && isMaking(operation) && attributeName === POLICY.parent) parent = attributeValue;
     else refuse("Policy attributes are the officer's to set");
   }
   if (seen.has(POLICY.attestation) && seen.has(POLICY.class))
@@ -105,6 +106,11 @@ export function admitAttributes(
     refuse("Only keys of the hierarchy have a tenant");
   if (seen.has(POLICY.level) && !seen.has(POLICY.class)) refuse("Only a master key is made for a level");
   return parent === undefined ? {} : { parent };
+}
+
+/** A key that is made here has the parent that the request names. */
+function isMaking(operation: Operation): boolean {
+  return operation === "Create" || operation === "CreateKeyPair";
 }
 
 /** Fits an organization's name in a certificate (RFC 5280, ub-organization-name), and reads in one way only. */
@@ -141,14 +147,25 @@ export function admitOfficers(
   refuse("Not a policy attribute that can be set here");
 }
 
-/** The attributes of a new key of a class: the request, tightened by the class and its parent. */
-export function classAttributes(keyClass: KeyClass, request: Attributes, parent?: ManagedObject): Attributes {
+/**
+ * The attributes of a new key of a class: the request, tightened by the class and its parent. A private key is the half of a
+ * pair that stands for both.
+ */
+export function classAttributes(
+  keyClass: KeyClass,
+  request: Attributes,
+  parent?: ManagedObject,
+  objectType: ObjectType = "SymmetricKey",
+): Attributes {
   const rule = CLASSES[keyClass];
+  const isPair = objectType === "PrivateKey";
+  if (isPair && !rule.pairs) refuse("Keys of this class are symmetric");
+  const kind = isPair ? KEY_PAIR : KEY;
   const { cryptographicAlgorithm: algorithm, cryptographicLength: length } = request;
-  if (algorithm !== undefined && algorithm !== KEY.cryptographicAlgorithm)
-    refuse("Keys of the hierarchy are AES keys");
-  if (length !== undefined && length !== KEY.cryptographicLength)
-    refuse("Keys of the hierarchy have 256 bits");
+  if (algorithm !== undefined && algorithm !== kind.cryptographicAlgorithm)
+    refuse(`Keys of the hierarchy are AES keys, or RSA pairs`);
+  if (length !== undefined && length !== kind.cryptographicLength)
+    refuse(`Keys of the hierarchy have ${kind.cryptographicLength} bits`);
   if (request.sensitive === false) refuse("Keys of the hierarchy are sensitive");
   const extractable = rule.extractableAt.includes(levelOf((parent ?? { attributes: request }).attributes));
   if (request.extractable === true && !extractable) refuse("This key cannot leave");
@@ -163,7 +180,7 @@ export function classAttributes(keyClass: KeyClass, request: Attributes, parent?
   });
   return {
     ...request,
-    ...KEY,
+    ...kind,
     cryptographicUsageMask: usage,
     sensitive: true,
     extractable: extractable && request.extractable !== false,

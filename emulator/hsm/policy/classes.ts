@@ -14,6 +14,8 @@ export interface ClassRule {
   releasedBy: readonly Role[];
   /** The class of keys made or imported under it. */
   child?: KeyClass;
+  /** Whether it may be an RSA pair, of which the private half is kept; it wraps by the public one. */
+  pairs: boolean;
   /** Who may create a key under it, and who may import one that it wraps. */
   parentFor: readonly Role[];
   unwrapsFor: readonly Role[];
@@ -35,6 +37,7 @@ export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
     recipientNamesLevel: true,
     releasedBy: ["kms"],
     child: "account",
+    pairs: false,
     parentFor: ["kms"],
     unwrapsFor: ["kms"],
     keptFor: [],
@@ -47,6 +50,7 @@ export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
     recipientNamesLevel: true,
     releasedBy: ["kms"],
     child: "data",
+    pairs: true,
     parentFor: ["kms"],
     unwrapsFor: ["kms"],
     keptFor: [],
@@ -58,6 +62,7 @@ export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
     releasedToRecipientAt: LEVELS,
     recipientNamesLevel: false,
     releasedBy: ["kms"],
+    pairs: false,
     parentFor: [],
     unwrapsFor: [],
     keptFor: [],
@@ -69,6 +74,7 @@ export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
     releasedToRecipientAt: [],
     recipientNamesLevel: true,
     releasedBy: [],
+    pairs: false,
     parentFor: [],
     unwrapsFor: [],
     keptFor: ["kms"],

@@ -1,4 +1,4 @@
-import { isLive, POLICY, policyAttribute, UNDER_PARENT } from "#protocol/hierarchy/index.ts";
+import { isLive, POLICY, policyAttribute } from "#protocol/hierarchy/index.ts";
 import { type KeyWrappingSpecification, KmipError } from "#protocol/kmip/index.ts";
 import { type ManagedObject, type ObjectType, stateAt } from "../store/managed-object.ts";
 import type { Work } from "../store/work.ts";
@@ -8,6 +8,7 @@ import { checkRecipient } from "./recipient.ts";
 import { isRestricted } from "./roles.ts";
 import { checkWrapsSecret } from "./secrecy.ts";
 import { isSuccessorOf } from "./succession.ts";
+import { checkUnderParent, isOaep256 } from "./under-parent.ts";
 
 /** What leaves the HSM: Get and Export pass through here, after `checkAccess`. */
 
@@ -109,22 +110,14 @@ function checkClassRelease(
     // checkWrappingKey has seen to it that this is the parent, or has taken its place.
     if (!rule.releasedTo.includes("parent") || CLASSES[parentClass].child !== classOf(object.attributes))
       refuse("Not released to its parent");
-    if (parameters?.blockCipherMode !== UNDER_PARENT.blockCipherMode)
-      refuse("Released to its parent by AES key wrap only");
+    checkUnderParent(object.objectType, key.objectType, parameters);
     return;
   }
   const level = levelOf(object.attributes);
   if (!rule.releasedToRecipientAt.includes(level)) refuse("Not released to recipients at this level");
   const tenant = policyAttribute(object.attributes, POLICY.tenant);
   checkRecipient(key, { tenant, ...(rule.recipientNamesLevel && { level }) }, work, now);
-  if (
-    parameters?.paddingMethod !== "OAEP" ||
-    parameters.hashingAlgorithm !== "SHA_256" ||
-    (parameters.maskGenerator !== undefined && parameters.maskGenerator !== "MGF1") ||
-    (parameters.maskGeneratorHashingAlgorithm ?? "SHA_256") !== "SHA_256" ||
-    parameters.pSource?.length
-  )
-    refuse("Released to recipients by RSA-OAEP with SHA-256 only");
+  if (!isOaep256(parameters)) refuse("Released to recipients by RSA-OAEP with SHA-256 only");
 }
 
 function checkNotRevoked(object: ManagedObject, now: Date): void {
