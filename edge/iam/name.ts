@@ -1,4 +1,4 @@
-/** The issuer of those who sign in by name alone, which only development has. */
+/** The issuer of people in development, who once signed in by a name alone: their subject is that name. */
 export const BY_NAME = "urn:coffer:development";
 
 /** Ids of principals are base32 and tenants slugs: like an origin, they have no character that needs escaping in RFC 4514. */

@@ -1,4 +1,5 @@
-import type { Claims, JoseHeader } from "./keys.ts";
+export type Claims = Record<string, unknown>;
+export type JoseHeader = Record<string, unknown>;
 
 /** An answer on its way out. */
 export type Answer = { status: number; headers: Record<string, string>; body: string };

@@ -39,7 +39,7 @@ export class Codes {
   ): Granted | null {
     const granted = this.#waiting.get(code);
     if (!by.reusable) this.#waiting.delete(code);
-    if (granted === undefined || granted.until < this.#now()) return null;
+    if (granted === undefined || !(this.#now() < granted.until)) return null;
     const challenge = createHash("sha256").update(by.verifier).digest("base64url");
     const fits =
       granted.client === by.client &&

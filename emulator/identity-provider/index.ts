@@ -8,7 +8,6 @@
  * const client = { id: "coffer", redirectUris: ["http://localhost:8788/sign-in/callback"], afterLogout: [] };
  * const provider = await startIdentityProvider({ port: 0, clients: [client] });
  */
-export type { Answer, Bend } from "./bend.ts";
+export type { Answer, Bend, Claims, JoseHeader } from "./bend.ts";
 export type { Client } from "./client.ts";
-export type { Claims, JoseHeader } from "./keys.ts";
 export { type IdentityProvider, startIdentityProvider } from "./provider.ts";

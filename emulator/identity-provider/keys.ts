@@ -1,8 +1,5 @@
 import { createHmac, generateKeyPairSync, type KeyObject, randomUUID, sign } from "node:crypto";
-import type { Bend } from "./bend.ts";
-
-export type Claims = Record<string, unknown>;
-export type JoseHeader = Record<string, unknown>;
+import type { Bend, Claims } from "./bend.ts";
 
 type SigningKey = { kid: string; privateKey: KeyObject; jwk: Record<string, unknown> };
 
