@@ -3,7 +3,7 @@
  * the system that runs.
  */
 
-import { createDecipheriv } from "node:crypto";
+import { createDecipheriv, type KeyObject, privateDecrypt } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -16,6 +16,8 @@ const MAXIMUM_LONG = 8192;
 export class Loot {
   readonly #keys = new Map<string, Buffer>();
   readonly #wrapped = new Map<string, Buffer>();
+  /** As long as what is encrypted to an app-specific key (RSA of 3072 bits). */
+  readonly #encrypted = new Map<string, Buffer>();
   /** Values of rows that are longer than a key: one may stand anywhere in them. */
   readonly #long: Uint8Array[] = [];
   readonly documents: Buffer[] = [];
@@ -36,6 +38,7 @@ export class Loot {
     const value = Buffer.from(bytes);
     if (value.length === 32) this.#keys.set(value.toString("hex"), value);
     if (value.length === 40) this.#wrapped.set(value.toString("hex"), value);
+    if (value.length === 384) this.#encrypted.set(value.toString("hex"), value);
     return this;
   }
 
@@ -50,6 +53,17 @@ export class Loot {
       this.key(decoded);
       if (depth < 3 && decoded.length > 40) this.text(decoded.toString("latin1"), depth + 1);
     }
+  }
+
+  /** Decrypts what is encrypted to an app-specific key. */
+  decryptBy(key: KeyObject): this {
+    for (const encrypted of this.#encrypted.values())
+      try {
+        this.key(privateDecrypt({ key, oaepHash: "sha256" }, encrypted));
+      } catch {
+        // It is encrypted to another key, or is something else.
+      }
+    return this;
   }
 
   /** Looks in long values for keys, by what they unwrap. */

@@ -1,0 +1,144 @@
+/** Operators of a deployment in split operation: what each has in store, and as whom the HSM knows it. */
+
+import { generateKeyPairSync, privateDecrypt, randomBytes } from "node:crypto";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { Unit } from "#edge/units.ts";
+import { type ManagedObject, ObjectStore, secretBytes } from "#emulator/hsm/index.ts";
+import { type Domain, IDENTITY, masterKeyName, named } from "#protocol/hierarchy/index.ts";
+import type { System } from "../support/start.ts";
+import { Loot } from "./dumps.ts";
+import { type HsmClient, hsmClient } from "./hsm.ts";
+import { get, importKey, registerPublicKey } from "./hsm-requests.ts";
+
+type Operator = { units: Unit[]; hsm?: boolean; identities: Exclude<Domain, "officer">[] };
+const OPERATORS: Record<string, Operator> = {
+  app: { units: ["app", "datastore"], identities: [] },
+  iam: { units: ["iam"], identities: ["iam"] },
+  ra: { units: ["ra"], identities: ["ra"] },
+  kms: { units: ["kms"], identities: ["kms"] },
+  audit: { units: ["audit"], identities: ["audit"] },
+  hsm: { units: [], hsm: true, identities: [] },
+};
+export const operators = Object.keys(OPERATORS);
+export const pairs = operators.flatMap((one, index) =>
+  operators.slice(index + 1).map((other) => [one, other] as const),
+);
+
+/** All stores as they were when everything stood still, and the system that goes on since. */
+export class Dumps {
+  readonly #system: System;
+  readonly #dir = mkdtempSync(join(tmpdir(), "coffer-dumps-"));
+  /** Folders of the app's operator beside the units'. */
+  readonly #beside: string[];
+  /** How many keys the HSM unwrapped for those who asked last. */
+  unwrapped = 0;
+
+  private constructor(system: System, beside: string[]) {
+    this.#system = system;
+    this.#beside = beside;
+  }
+
+  static async take(system: System, beside: string[] = []): Promise<Dumps> {
+    const dumps = new Dumps(system, beside);
+    await system.restart(() => {
+      cpSync(system.edgeDir, join(dumps.#dir, "units"), { recursive: true });
+      cpSync(join(system.dir, "hsm"), join(dumps.#dir, "hsm"), { recursive: true });
+      cpSync(join(dumps.#dir, "hsm"), join(dumps.#dir, "hsm-without-key"), { recursive: true });
+      rmSync(join(dumps.#dir, "hsm-without-key/hsm.key"));
+    });
+    return dumps;
+  }
+
+  /** What these operators have in store; of the HSM, without its key file. */
+  lootOf(...operators: string[]): Loot {
+    const loot = new Loot();
+    for (const operator of operators) {
+      const { units, hsm } = OPERATORS[operator]!;
+      for (const unit of units) loot.folder(join(this.#dir, "units", unit));
+      if (hsm) loot.folder(join(this.#dir, "hsm-without-key"));
+      if (operator === "app") for (const folder of this.#beside) loot.folder(folder);
+    }
+    return loot;
+  }
+
+  /** The same, and all that the HSM gives them for their live certificates. */
+  async lootOfLive(...operators: string[]): Promise<Loot> {
+    const loot = this.lootOf(...operators);
+    this.unwrapped = 0;
+    for (const identity of operators.flatMap((operator) => OPERATORS[operator]!.identities)) {
+      const client = await hsmClient(this.#system, IDENTITY[identity]);
+      this.unwrapped += await ask(client, loot).finally(() => client.close());
+    }
+    return loot;
+  }
+
+  /** Keys that the HSM's own store gives to whoever has its key file too. */
+  keysOfHsm(): Uint8Array[] {
+    const folder = join(this.#dir, "hsm");
+    const store = new ObjectStore(folder, randomBytes);
+    const database = new DatabaseSync(join(folder, "hsm.sqlite"), { readOnly: true });
+    try {
+      const uids = database.prepare("SELECT uid FROM objects").all();
+      return uids.flatMap(({ uid }) => keysOf(store.read(String(uid))));
+    } finally {
+      database.close();
+      store.close();
+    }
+  }
+
+  remove(): void {
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+}
+
+/** A key of the store, plain or as it was wrapped. */
+function keysOf(object: ManagedObject | undefined): Uint8Array[] {
+  if (object?.objectType !== "SymmetricKey" || object.value === undefined) return [];
+  const { symmetricKey } = object.value as { symmetricKey?: { keyBlock: { keyValue?: unknown } } };
+  const value = symmetricKey?.keyBlock.keyValue;
+  return value instanceof Uint8Array ? [value] : [secretBytes(object)];
+}
+
+const own = generateKeyPairSync("rsa", { modulusLength: 3072 });
+
+/**
+ * Takes what an identity gets of the HSM: plain, or wrapped to a key of one's own; stored, or unwrapped from the loot. How many keys
+ * the HSM unwrapped.
+ */
+async function ask(client: HsmClient, loot: Loot): Promise<number> {
+  const oaep = { key: own.privateKey, oaepHash: "sha256" };
+  const mine = await registerPublicKey(client, own.publicKey).then(
+    ({ uniqueIdentifier }) => uniqueIdentifier,
+    () => undefined,
+  );
+  const take = async (uid: string) => {
+    for (const by of [undefined, ...(mine ? [{ key: mine, rsa: true }] : [])]) {
+      const value = await get(client, uid, by).then(
+        ({ object }) => object.symmetricKey?.keyBlock.keyValue,
+        () => undefined,
+      );
+      const bytes = value instanceof Uint8Array ? value : value?.keyMaterial;
+      if (!(bytes instanceof Uint8Array)) continue;
+      loot.key(by ? privateDecrypt(oaep, bytes) : bytes);
+    }
+  };
+  const { uniqueIdentifier: all = [] } = await client.request("Locate", { attributes: {} });
+  for (const uid of all) await take(uid);
+  const { uniqueIdentifier: [master] = [] } = await client.request("Locate", {
+    attributes: { name: named(masterKeyName("development")) },
+  });
+  const parents = master === undefined ? [] : [master];
+  // Account keys under the master key, then data keys under those.
+  for (let depth = 0; depth < 2; depth++)
+    for (const wrapped of loot.wrapped)
+      for (const parent of [...parents]) {
+        const imported = await importKey(client, new Uint8Array(wrapped), parent).catch(() => undefined);
+        if (imported === undefined) continue;
+        await take(imported);
+        parents.push(imported);
+      }
+  return parents.length - 1;
+}
