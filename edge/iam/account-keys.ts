@@ -3,14 +3,36 @@
 import { seconds } from "#protocol/clock.ts";
 import type { AccountKey } from "./types.ts";
 
+type Row = { id: string; version: number; wrapped: ArrayBuffer; master: string };
+
 /** The current key of the account whose object this is, or null. */
 export function currentAccountKey(sql: SqlStorage): AccountKey | null {
   const [row] = sql
-    .exec<{ id: string; version: number; wrapped: ArrayBuffer; master: string }>(
-      "SELECT id, version, wrapped, master FROM account_keys ORDER BY version DESC LIMIT 1",
-    )
+    .exec<Row>("SELECT id, version, wrapped, master FROM account_keys ORDER BY version DESC LIMIT 1")
     .toArray();
   return row === undefined ? null : { ...row, wrapped: new Uint8Array(row.wrapped) };
+}
+
+/** The key with this id, or null. */
+export function accountKeyOf(sql: SqlStorage, id: string): AccountKey | null {
+  const [row] = sql
+    .exec<Row>("SELECT id, version, wrapped, master FROM account_keys WHERE id = ?", id)
+    .toArray();
+  return row === undefined ? null : { ...row, wrapped: new Uint8Array(row.wrapped) };
+}
+
+/** Keeps another key as the current one; null where the account was shredded meanwhile. */
+export function rotatedAccountKey(
+  sql: SqlStorage,
+  { wrapped, master }: Pick<AccountKey, "wrapped" | "master">,
+): AccountKey | null {
+  const id = crypto.randomUUID();
+  sql.exec(
+    `INSERT INTO account_keys SELECT ?, coalesce((SELECT max(version) FROM account_keys), 0) + 1, ?, ?, ? FROM account
+     WHERE deleted IS NULL`,
+    ...[id, wrapped.buffer, master, seconds(Date.now())],
+  );
+  return accountKeyOf(sql, id);
 }
 
 /** Keeps what the KMS made, unless there is a key already or the account was shredded meanwhile: it gets no key again. */

@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { seconds } from "#protocol/clock.ts";
+import type { KeyIdentifierRequest } from "#protocol/contract/index.ts";
 import { ownAccountId } from "#protocol/principal.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
@@ -11,6 +12,20 @@ import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
 import { currentAccountKey, keepAccountKey } from "./account-keys.ts";
 import type { Moved } from "./earlier.ts";
 import { type End, leaveAccount, shredAccount } from "./ends.ts";
+import {
+  type DataKeyOrder,
+  deleteDataKey,
+  encryptedAccountKey,
+  type Keeper,
+  keyIdentifier,
+  type NewDataKey,
+  type OfInstance,
+  renewDataKey,
+  rotateAccountKey,
+  stillStands,
+  type Waited,
+} from "./instance-keys.ts";
+import type { KeyIdentifier } from "./key-identifiers.ts";
 import { checkMember, isFounded, keepAccount } from "./members.ts";
 import { accountMigrations } from "./schema.ts";
 import type { AccountKey } from "./types.ts";
@@ -33,6 +48,9 @@ interface Neighbours {
   KMS: {
     /** W11: a new key for the account, made and encrypted in the HSM. */
     orderAccountKey(of: OfAccount): Promise<Result<Pick<AccountKey, "wrapped" | "master">>>;
+    /** W10, W11: a data key of the account, made, signed and kept in the HSM. */
+    orderDataKey(order: DataKeyOrder): Promise<Result<NewDataKey>>;
+    deleteDataKey(of: OfAccount & { client: string; key: string }): Promise<Result<null>>;
     shredded(of: OfAccount): Promise<Result<null>>;
   };
   DATASTORE: {
@@ -123,6 +141,48 @@ export class IamAccountObject extends DurableObject<Env> {
     return authorize<never>(store, released, () =>
       refuse("forbidden", "the account or membership has ended"),
     );
+  }
+
+  /** W2: which data key is for data of this account. */
+  async keyIdentifier(of: OfInstance, request: KeyIdentifierRequest): Promise<Result<Waited<KeyIdentifier>>> {
+    return this.#opened ? keyIdentifier(this.#keeper(this.#opened), of, request) : fail("forbidden");
+  }
+
+  /** W2: Enc(account). */
+  async encryptedAccountKey(of: OfInstance, id?: string): Promise<Result<Waited<AccountKey>>> {
+    return this.#opened ? encryptedAccountKey(this.#keeper(this.#opened), of, id) : fail("forbidden");
+  }
+
+  async rotateAccountKey(of: OfInstance): Promise<Result<Waited<AccountKey>>> {
+    return this.#opened ? rotateAccountKey(this.#keeper(this.#opened), of) : fail("forbidden");
+  }
+
+  async renewDataKey(
+    of: OfInstance,
+    request: Parameters<typeof renewDataKey>[2],
+  ): Promise<Result<Waited<{ edk: string }>>> {
+    return this.#opened ? renewDataKey(this.#keeper(this.#opened), of, request) : fail("forbidden");
+  }
+
+  async deleteDataKey(of: OfInstance, key: string): Promise<Result<null>> {
+    return this.#opened ? deleteDataKey(this.#keeper(this.#opened), of, key) : fail("forbidden");
+  }
+
+  /** Whether an instance may have what the HSM was waited for. */
+  stillStands(of: OfInstance): Result<null> {
+    return this.#opened ? stillStands(this.#opened.store, of) : fail("forbidden");
+  }
+
+  #keeper({ store }: Opened): Keeper {
+    const { KMS }: Neighbours = this.env;
+    const { tenant } = store;
+    return {
+      store,
+      accountKey: (of) => this.#accountKey(store, of),
+      orderAccountKey: (of) => KMS.orderAccountKey({ tenant, ...of }),
+      orderDataKey: (order) => KMS.orderDataKey(order),
+      deleteDataKey: (of) => KMS.deleteDataKey(of),
+    };
   }
 
   /** The caller, signed in, is no member any more. Errors: `forbidden`, `conflict` for the last one. */

@@ -38,6 +38,7 @@ export function shredAccount(
   const shredded = sql.exec("UPDATE account SET deleted = ? WHERE deleted IS NULL RETURNING id", now);
   if (shredded.toArray().length === 0) return ok(null);
   sql.exec("DELETE FROM account_keys");
+  sql.exec("DELETE FROM key_identifiers");
   // What an earlier release left there must not begin the account again.
   intend(sql, "tenant", { to: "tenant", shredded: true, requestId } satisfies End);
   for (const to of ["kms", "datastore"] as const)

@@ -1,16 +1,20 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import type { Tokens } from "#protocol/contract/index.ts";
+import { decodeBase64url } from "#protocol/base64url.ts";
+import type { KeyIdentifierRequest, RenewalRequest, Tokens } from "#protocol/contract/index.ts";
 import { principalId } from "#protocol/principal.ts";
-import type { Caller } from "../caller.ts";
+import type { Caller, InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
 import { fromHsm, openHsm } from "../hsm/index.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { hashSecret, principalOf } from "../secret.ts";
 import { type Tenant, tenantNamed } from "../tenants.ts";
 import { tokenKey } from "./access-token.ts";
+import type { IamAccountObject } from "./account.ts";
 import { findClient } from "./clients.ts";
 import { type AuthorizationRequest, readAuthorizationRequest } from "./codes.ts";
+import type { OfInstance, Waited } from "./instance-keys.ts";
 import type { InstanceTokenRequest, InstanceTokens } from "./instance-token.ts";
+import type { KeyIdentifier } from "./key-identifiers.ts";
 import { BY_NAME, userOfCustodian } from "./name.ts";
 import { type Leave, ProviderError, type ProviderFailure, type RelyingParty } from "./oidc/index.ts";
 import { relyingParty } from "./relying-party.ts";
@@ -62,6 +66,8 @@ export type Account = {
 /** A page of the vault with a form. */
 type OfPage = { cookie: string | null } & Pick<Question, "page" | "about">;
 type Present = { session: VaultSession | null; clients: string[] };
+
+type AccountStub = DurableObjectStub<IamAccountObject>;
 
 /** What the door needs of its neighbours. */
 interface Neighbours {
@@ -339,6 +345,69 @@ export class Iam extends WorkerEntrypoint<Env> {
     ]);
     if (!signedIn.ok) return signedIn;
     return kept === null ? object.accountKey(account, caller) : ok(kept);
+  }
+
+  /** `POST /instances/key-identifiers`. */
+  async keyIdentifier(caller: InstanceCaller, request: KeyIdentifierRequest): Promise<Result<KeyIdentifier>> {
+    return this.#forInstance(caller, request.account, (object, of) => object.keyIdentifier(of, request));
+  }
+
+  /** `GET /instances/accounts/{account}/key`: Enc(account). For the KMS too, at level `account`. */
+  async encryptedAccountKey(
+    caller: InstanceCaller,
+    account: string,
+    id?: string,
+  ): Promise<Result<AccountKey>> {
+    return this.#forInstance(caller, account, (object, of) => object.encryptedAccountKey(of, id));
+  }
+
+  /** `POST /instances/accounts/{account}/key` (W11). */
+  async rotateAccountKey(caller: InstanceCaller, account: string): Promise<Result<AccountKey>> {
+    return this.#forInstance(caller, account, (object, of) => object.rotateAccountKey(of));
+  }
+
+  /** `POST /instances/accounts/{account}/data-keys` (W10). */
+  async renewDataKey(
+    caller: InstanceCaller,
+    account: string,
+    { purpose, made }: RenewalRequest,
+  ): Promise<Result<{ edk: string }>> {
+    const wrapped = made && {
+      made: { wrappedKey: decodeBase64url(made.wrappedKey), accountKey: made.accountKey },
+    };
+    return this.#forInstance(caller, account, (object, of) =>
+      object.renewDataKey(of, { purpose, ...wrapped }),
+    );
+  }
+
+  /** `DELETE /instances/accounts/{account}/data-keys/{key}` (W10). */
+  async deleteDataKey(caller: InstanceCaller, account: string, key: string): Promise<Result<null>> {
+    return this.#forInstance(caller, account, async (object, of) => {
+      const deleted = await object.deleteDataKey(of, key);
+      return deleted.ok ? ok({ value: null, waited: false }) : deleted;
+    });
+  }
+
+  /** The account's object decides, by whether the sign-in lives and what the registration authority says, before the HSM works and after. */
+  async #forInstance<T>(
+    caller: InstanceCaller,
+    account: string,
+    work: (object: AccountStub, of: OfInstance) => Promise<Result<Waited<T>>>,
+  ): Promise<Result<T>> {
+    const what = { action: "iam:instance-keys", resource: `account/${account}` };
+    const object = this.#account(caller.tenant, account);
+    const { tenant, user, instance } = caller;
+    const { RA }: Neighbours = this.env;
+    const stand = () => Promise.all([this.#signedIn(caller, what), RA.instance({ tenant, user, instance })]);
+    const [signedIn, found] = await stand();
+    if (!signedIn.ok) return signedIn;
+    const done = await work(object, { account, caller, found });
+    if (!done.ok) return done;
+    if (!done.value.waited) return ok(done.value.value);
+    const [still, again] = await stand();
+    if (!still.ok) return still;
+    const stands = await object.stillStands({ account, caller, found: again });
+    return stands.ok ? ok(done.value.value) : stands;
   }
 
   /**

@@ -1,6 +1,7 @@
 import { LEDGER_TABLE } from "../hsm/keys/index.ts";
 import { OUTBOX_TABLE } from "../outbox.ts";
 import { PACES } from "../pace.ts";
+import { KEY_IDENTIFIERS_TABLE } from "./key-identifiers.ts";
 import { SETTINGS_TABLE } from "./settings.ts";
 
 /**
@@ -72,6 +73,7 @@ export const accountMigrations = [
   ${LEDGER_TABLE}
   ${OUTBOX_TABLE}
   `,
+  `${KEY_IDENTIFIERS_TABLE}${PACES}`,
 ] as const;
 
 /** The tenant's own object, which once held all of the above. */

@@ -3,21 +3,28 @@ import { seconds } from "#protocol/clock.ts";
 import type { DataKeysRequest, ExportRequest } from "#protocol/contract/index.ts";
 import type { Edk, Load, LoadRequest } from "#protocol/keys/index.ts";
 import { type AuthorizeRequest, authorize } from "../authorize.ts";
-import type { Caller } from "../caller.ts";
+import type { Caller, InstanceCaller } from "../caller.ts";
 import { type Handover, openHandover } from "../handover.ts";
-import { openHsm } from "../hsm/index.ts";
+import { fromHsm, openHsm } from "../hsm/index.ts";
 import { openLedger } from "../hsm/keys/index.ts";
 import { fail, ok, type Refusal, type Result } from "../result.ts";
 import { hasStore, openStore, subjectOf } from "../store.ts";
+import { nameOf, type Version } from "./account-data-keys.ts";
 import { type Ordered, orderAccountKey } from "./account-keys.ts";
+import { type Counts, KeyCache } from "./cache/index.ts";
 import type { Context, Door } from "./context.ts";
+import { forgetEnded, markDataKey } from "./encrypted-data.ts";
+import { endDataKey } from "./end-data-key.ts";
 import { orderExport } from "./export.ts";
 import { issueDataKeys } from "./issue.ts";
 import { load } from "./loading/index.ts";
 import { insertMoved, type Moved } from "./moved.ts";
+import { type DataKeyOrder, type OrderedDataKey, orderDataKey } from "./order-data-key.ts";
 import { DataKeyQuota } from "./quota.ts";
+import { listDataKeys, readDataKey } from "./read-data-keys.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { isShredded, shred } from "./shred.ts";
+import { cacheTimes } from "./times.ts";
 import { isolateTrust } from "./trust.ts";
 
 /**
@@ -27,10 +34,13 @@ import { isolateTrust } from "./trust.ts";
 export class KmsAccountObject extends DurableObject<Env> {
   readonly #door: Door;
   readonly #quota: DataKeyQuota;
+  readonly #keys: KeyCache<string>;
   #opened: { kms: Context; handover: Handover } | undefined;
+  #ordering: Promise<void> = Promise.resolve();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
+    this.#keys = new KeyCache((name) => markDataKey(this.#open().kms, name), cacheTimes(env));
     this.#quota = new DataKeyQuota(env.COFFER_DATA_KEYS_PER_HOUR);
     this.#door = {
       neighbours: env,
@@ -65,6 +75,46 @@ export class KmsAccountObject extends DurableObject<Env> {
     return orderAccountKey(kms, { account: subjectOf(kms.store.sql), requestId });
   }
 
+  /** W10, W11: a data key for the account, ordered by the IAM. One order at a time. */
+  async orderDataKey(order: DataKeyOrder): Promise<Result<OrderedDataKey>> {
+    const kms = await this.#door.enter();
+    const ordered = this.#ordering.then(() => orderDataKey(kms, this.#quota, order));
+    this.#ordering = ordered.then(
+      () => undefined,
+      () => undefined,
+    );
+    return ordered;
+  }
+
+  /** W10: for the IAM, which has decided: the copy here and the one in the HSM go. */
+  async deleteDataKey(of: { client: string; key: Version; requestId: string }): Promise<Result<null>> {
+    const kms = await this.#door.enter();
+    const deleted = endDataKey(kms, of);
+    if (!deleted.ok) return deleted;
+    this.#keys.drop(nameOf(of.key));
+    return fromHsm(of.requestId, async () => {
+      await forgetEnded(this.ctx.storage, kms.hsm);
+      return ok(null);
+    });
+  }
+
+  /** Enc(data) for an instance that asks itself. */
+  readDataKey(
+    caller: InstanceCaller,
+    of: { account: string; key: Version },
+  ): Promise<Result<{ edk: string }>> {
+    return readDataKey(this.#door, this.#keys, caller, of);
+  }
+
+  listDataKeys(caller: InstanceCaller, account: string): Promise<Result<{ edks: string[] }>> {
+    return listDataKeys(this.#door, this.#keys, caller, account);
+  }
+
+  /** How often the cache had what was asked for. */
+  counts(): Counts {
+    return this.#keys.counts;
+  }
+
   /**
    * The account is shredded: its data keys' rows go, what an earlier release kept of them too, and no more are made. Heard again,
    * it changes nothing.
@@ -84,6 +134,9 @@ export class KmsAccountObject extends DurableObject<Env> {
       if (!decision.ok) return decision;
     }
     await handover.settle();
+    this.#keys.clear();
+    // By alarm where the HSM is away.
+    await forgetEnded(this.ctx.storage, kms.hsm).catch(() => undefined);
     return ok(null);
   }
 
@@ -93,6 +146,7 @@ export class KmsAccountObject extends DurableObject<Env> {
     await kms.store.flush();
     await handover.settle();
     await kms.ledger.sweep();
+    await forgetEnded(this.ctx.storage, kms.hsm).catch(() => undefined);
   }
 
   #open(): { kms: Context; handover: Handover } {

@@ -4,10 +4,12 @@ import type { Load, LoadRequest } from "#protocol/keys/index.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
 import { openHsm } from "../hsm/index.ts";
 import type { Result } from "../result.ts";
+import type { Version } from "./account-data-keys.ts";
 import type { Ordered } from "./account-keys.ts";
 import { readEdk } from "./edk.ts";
 import { hasMasterKey } from "./master-key.ts";
 import type { Released } from "./master-release.ts";
+import type { DataKeyOrder, OrderedDataKey } from "./order-data-key.ts";
 import { isolateTrust } from "./trust.ts";
 
 /**
@@ -34,6 +36,16 @@ export class Kms extends WorkerEntrypoint<Env> {
     return this.#principal(caller).masterKey(caller, request);
   }
 
+  /** `GET /instances/accounts/{account}/data-keys/{key}`: Enc(data) by its key identifier (W2). */
+  async readDataKey(caller: InstanceCaller, account: string, key: string): Promise<Result<{ edk: string }>> {
+    return this.#object(caller, account).readDataKey(caller, { account, key: versionNamed(key) });
+  }
+
+  /** `GET /instances/accounts/{account}/data-keys`. */
+  async listDataKeys(caller: InstanceCaller, account: string): Promise<Result<{ edks: string[] }>> {
+    return this.#object(caller, account).listDataKeys(caller, account);
+  }
+
   /** `POST /kms/exports`: an order to seal documents again under a key that the user holds. It is decided and recorded, no more. */
   async orderExport(caller: Caller, request: ExportRequest): Promise<Result<{ order: string }>> {
     return this.#object(caller, request.account).orderExport(caller, request);
@@ -56,6 +68,22 @@ export class Kms extends WorkerEntrypoint<Env> {
     return this.#object(of, of.account).orderAccountKey(of.requestId);
   }
 
+  /** For the IAM: a data key of an account that lives, whose Enc(data) the HSM keeps (W10, W11). */
+  async orderDataKey(order: DataKeyOrder & { tenant: string }): Promise<Result<OrderedDataKey>> {
+    return this.#object(order, order.account).orderDataKey(order);
+  }
+
+  /** For the IAM: a version of a data key ends for good (W10). */
+  async deleteDataKey(of: {
+    tenant: string;
+    account: string;
+    client: string;
+    key: string;
+    requestId: string;
+  }): Promise<Result<null>> {
+    return this.#object(of, of.account).deleteDataKey({ ...of, key: versionNamed(of.key) });
+  }
+
   /** For the IAM: the account is shredded. From now on nothing of its data keys is known here. */
   async shredded(of: { tenant: string; account: string; requestId: string }): Promise<Result<null>> {
     return this.#object(of, of.account).shredded(of.requestId);
@@ -72,4 +100,10 @@ export class Kms extends WorkerEntrypoint<Env> {
   #object({ tenant }: { tenant: string }, account: string) {
     return this.env.KMS_ACCOUNT_OBJECT.getByName(`${tenant}/${account}`);
   }
+}
+
+/** `<id>.<version>`, as the contract has it. */
+function versionNamed(key: string): Version {
+  const at = key.lastIndexOf(".");
+  return { id: key.slice(0, at), version: Number(key.slice(at + 1)) };
 }

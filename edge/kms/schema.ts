@@ -1,5 +1,6 @@
 import { HANDOVER_TABLE } from "../handover.ts";
 import { LEDGER_TABLE } from "../hsm/keys/index.ts";
+import { ACCOUNT_DATA_KEYS_TABLE } from "./account-data-keys.ts";
 import { MASTERS_TABLE } from "./encrypted-master.ts";
 import { SHREDDED_TABLE } from "./shred.ts";
 
@@ -38,7 +39,12 @@ const DATA_KEYS: readonly string[] = [
 ];
 
 /** Of an account's object. */
-export const MIGRATIONS: readonly string[] = [...DATA_KEYS, HANDOVER_TABLE, SHREDDED_TABLE];
+export const MIGRATIONS: readonly string[] = [
+  ...DATA_KEYS,
+  HANDOVER_TABLE,
+  SHREDDED_TABLE,
+  ACCOUNT_DATA_KEYS_TABLE,
+];
 
 /** Of a principal's object. */
 export const PRINCIPAL_MIGRATIONS: readonly string[] = [`${LEDGER_TABLE}${MASTERS_TABLE}`];

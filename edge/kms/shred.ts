@@ -1,6 +1,7 @@
 /** A shredded account at the KMS: nothing of its data keys is known any more, and none is made again. */
 
 import { type Decision, ok, refuse } from "../result.ts";
+import { endAllVersions } from "./account-data-keys.ts";
 
 /** A part of the migrations of an account's object. `time`: seconds since 1970. */
 export const SHREDDED_TABLE = `
@@ -12,6 +13,7 @@ export const SHREDDED_TABLE = `
 export function shred(sql: SqlStorage, now: number): void {
   sql.exec("INSERT OR IGNORE INTO shredded VALUES (1, ?)", now);
   sql.exec("DELETE FROM data_keys");
+  endAllVersions(sql);
 }
 
 export function isShredded(sql: SqlStorage): boolean {

@@ -1,19 +1,35 @@
 /** What an instance at level master asks for itself, on the real edge with the real HSM. */
-import { beforeAll, describe, expect, it } from "vitest";
+import { setTimeout as pause } from "node:timers/promises";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { Engine } from "#emulator/hsm/server/engine.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
-import { type TrustList, verifyMasterReceipt, verifyTrustList } from "#protocol/keys/index.ts";
+import {
+  type Edk,
+  type TrustList,
+  verifyEdk,
+  verifyMasterReceipt,
+  verifyTrustList,
+} from "#protocol/keys/index.ts";
 import { parseCertificate } from "#protocol/pki/index.ts";
 import { createDpopKey } from "#web/client/dpop.ts";
+import { answerOf, callDoor, callerOf, withDoors } from "../support/doors.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
 import { InstanceClient } from "../support/instance-client.ts";
-import { useSystem } from "../system/index.ts";
+import { readRows, useSystem } from "../system/index.ts";
 
-const system = useSystem({ level: "master", otherTenants: ["lower"] });
+vi.mock("#cli/parts/index.ts", async (original) => withDoors(await original()));
+
+/** Long enough for what goes on meanwhile, and short enough to wait for. */
+const KEPT_SECONDS = 30;
+const system = useSystem({
+  level: "master",
+  otherTenants: ["lower"],
+  vars: { COFFER_KEY_CACHE_SECONDS: String(KEPT_SECONDS), COFFER_KEY_POLL_SECONDS: "60" },
+});
 let ann: EdgeClient;
 let app: InstanceClient;
 let trust: TrustList;
@@ -125,6 +141,169 @@ describe("a token of an instance (W9)", () => {
     const hers = await InstanceClient.ready(carol);
     expect((await carol.vaultPost("/sign-out", {})).status).toBe(204);
     expect(problem(await hers.askToken(await hers.assertion()))).toBe("403 forbidden");
+  });
+});
+
+type Ki = { keyId: string; keyVersion: number; accountKey: { id: string; version: number } };
+type EncAccount = { id: string; version: number; wrapped: string; master: string };
+const { subtle } = globalThis.crypto;
+const keyOf = ({ keyId, keyVersion }: Pick<Ki, "keyId" | "keyVersion">) => `${keyId}.${keyVersion}`;
+
+const askKi = (by: InstanceClient, more: object = {}) =>
+  by.rest("POST", "/instances/key-identifiers", { account: by.account, purpose: "document", ...more });
+const askEdk = (by: InstanceClient, key: string) =>
+  by.rest("GET", `/instances/accounts/${by.account}/data-keys/${key}`);
+const renew = (by: InstanceClient, more: object = {}) =>
+  by.rest("POST", `/instances/accounts/${by.account}/data-keys`, { purpose: "document", ...more });
+const readEdk = (token: string): Promise<Edk> => verifyEdk(token, trust, seconds(Date.now()));
+
+/** The account's key, unwrapped link by link as the instance does it. */
+async function accountKey(by: InstanceClient, id?: string) {
+  const path = `/instances/accounts/${by.account}/key`;
+  const [{ wrappedKey, receipt }, answer] = await Promise.all([
+    masterKey(by),
+    by.rest("GET", id === undefined ? path : `${path}?id=${id}`),
+  ]);
+  const enc = json<EncAccount>(answer);
+  expect(enc.master).toBe(receipt.keyId);
+  const oaep = { name: "RSA-OAEP" };
+  const master = await subtle.unwrapKey(
+    ...(["raw", wrappedKey, by.keys.wrapping.privateKey, oaep, "AES-KW", false, ["unwrapKey"]] as const),
+  );
+  const wrapped = decodeBase64url(enc.wrapped);
+  const key = await subtle.unwrapKey("raw", wrapped, master, "AES-KW", "AES-KW", false, [
+    "wrapKey",
+    "unwrapKey",
+  ]);
+  return { key, id: enc.id };
+}
+
+/** Whether a data key opens under the account's key that its EDK names. */
+async function opens(by: InstanceClient, edk: Edk): Promise<boolean> {
+  const { key } = await accountKey(by, edk.accountKey.id);
+  const wrapped = decodeBase64url(edk.wrappedKey);
+  return subtle.unwrapKey("raw", wrapped, key, "AES-KW", "HKDF", false, ["deriveKey"]).then(
+    () => true,
+    () => false,
+  );
+}
+
+describe("Enc(data) and Enc(account)", () => {
+  it("W2 are found by key identifier and unwrapped link by link: master, account, data", async () => {
+    const ki = json<Ki>(await askKi(app));
+    const { edk } = json<{ edk: string }>(await askEdk(app, keyOf(ki)));
+    const read = await readEdk(edk);
+    expect(read).toMatchObject({ ...ki, tenant: "development", account: app.account, purpose: "document" });
+    expect(await opens(app, read)).toBe(true);
+    expect(json<Ki>(await askKi(app, { key: keyOf(ki) }))).toEqual(ki);
+    expect(json<Ki>(await askKi(app))).toEqual(ki);
+    const list = json<{ edks: string[] }>(
+      await app.rest("GET", `/instances/accounts/${app.account}/data-keys`),
+    );
+    expect(list.edks).toEqual([edk]);
+  });
+
+  it("W3, W8 Enc(data) is asked of the HSM once for two hundred who ask together, and not while it is kept", async () => {
+    const dora = await EdgeClient.signedIn(system, "Dora");
+    const hers = await InstanceClient.ready(dora);
+    const ki = json<Ki>(await askKi(hers));
+    const ask = () => askEdk(hers, keyOf(ki));
+    const cold = await counted(() => Promise.all(Array.from({ length: 200 }, ask)));
+    expect(new Set(cold.result.map(({ status }) => status))).toEqual(new Set([200]));
+    expect([cold.gets, cold.others]).toEqual([1, 0]);
+    const warm = await counted(ask);
+    expect([warm.gets, warm.others]).toEqual([0, 0]);
+  });
+
+  it("W10 a new version is made by the HSM or by the instance; those before it go on to open", async () => {
+    const first = json<Ki>(await askKi(app));
+    const second = await readEdk(json<{ edk: string }>(await renew(app)).edk);
+    expect(second).toMatchObject({ keyId: first.keyId, keyVersion: first.keyVersion + 1 });
+    expect(json<Ki>(await askKi(app))).toMatchObject({ keyVersion: second.keyVersion });
+    const account = await accountKey(app);
+    const own = await subtle.generateKey({ name: "AES-GCM", length: 256 }, true, ["encrypt"]);
+    const wrappedKey = encodeBase64url(
+      new Uint8Array(await subtle.wrapKey("raw", own, account.key, "AES-KW")),
+    );
+    const made = { wrappedKey, accountKey: account.id };
+    const third = await readEdk(json<{ edk: string }>(await renew(app, { made })).edk);
+    expect(third).toMatchObject({ keyVersion: first.keyVersion + 2, wrappedKey });
+    for (const version of [first, second, third]) {
+      const { edk } = json<{ edk: string }>(await askEdk(app, keyOf(version)));
+      expect(await opens(app, await readEdk(edk))).toBe(true);
+    }
+    const bogus = { wrappedKey: encodeBase64url(new Uint8Array(40)), accountKey: account.id };
+    expect(problem(await renew(app, { made: bogus }))).toBe("502 hsm-refused");
+    expect(problem(await renew(app, { made: { ...made, accountKey: "another" } }))).toBe("409 conflict");
+    expect(json<Ki>(await askKi(app))).toMatchObject({ keyVersion: third.keyVersion });
+  });
+
+  it("W10 a deleted version is gone at the KMS and in the HSM; the current one is not deleted", async () => {
+    const current = json<Ki>(await askKi(app));
+    const at = (key: string) => `/instances/accounts/${app.account}/data-keys/${key}`;
+    expect(problem(await app.rest("DELETE", at(keyOf(current))))).toBe("409 conflict");
+    const old = keyOf({ ...current, keyVersion: 1 });
+    expect((await askEdk(app, old)).status).toBe(200);
+    expect((await app.rest("DELETE", at(old))).status).toBe(204);
+    expect(problem(await askEdk(app, old))).toBe("404 not-found");
+    expect(problem(await askKi(app, { key: old }))).toBe("404 not-found");
+    expect(problem(await app.rest("DELETE", at(old)))).toBe("404 not-found");
+    const states = readRows(system.edgeDir, "account_data_keys").filter(({ version }) => version === 1);
+    expect(states.map(({ state }) => state)).toContain("deleted");
+  });
+
+  it("W11 a rotated account key stands over new data keys; old ones open under the old", async () => {
+    const before = json<Ki>(await askKi(app));
+    const path = `/instances/accounts/${app.account}/key`;
+    const rotated = json<{ id: string; version: number }>(await app.rest("POST", path));
+    expect(rotated.version).toBe(before.accountKey.version + 1);
+    expect(json<EncAccount>(await app.rest("GET", path))).toMatchObject(rotated);
+    const after = await readEdk(json<{ edk: string }>(await renew(app)).edk);
+    expect(after.accountKey).toEqual(rotated);
+    const { edk } = json<{ edk: string }>(await askEdk(app, keyOf(before)));
+    expect([await opens(app, await readEdk(edk)), await opens(app, after)]).toEqual([true, true]);
+    expect(problem(await app.rest("GET", `${path}?id=${crypto.randomUUID()}`))).toBe("404 not-found");
+  });
+
+  it("W9 are of the account's members alone: another's key identifier is none, another's account is refused", async () => {
+    const eve = await EdgeClient.signedIn(system, "Eve");
+    const hers = await InstanceClient.ready(eve);
+    const ki = keyOf(json<Ki>(await askKi(app)));
+    expect(problem(await askKi(hers, { account: app.account }))).toBe("403 forbidden");
+    expect(problem(await askKi(hers, { key: ki }))).toBe("404 not-found");
+    expect(problem(await askEdk(hers, ki))).toBe("404 not-found");
+    const foreign = `/instances/accounts/${app.account}`;
+    for (const path of [`${foreign}/key`, `${foreign}/data-keys`, `${foreign}/data-keys/${ki}`])
+      expect(problem(await hers.rest("GET", path)), path).toBe("403 forbidden");
+  });
+
+  it("W8 are served while the HSM is away, until their time is over, and again when it is back", async () => {
+    const ki = json<Ki>(await askKi(app));
+    expect((await askEdk(app, keyOf(ki))).status).toBe(200);
+    const { serve } = Engine.prototype;
+    Engine.prototype.serve = () => Promise.reject(new Error("away"));
+    try {
+      expect((await askEdk(app, keyOf(ki))).status).toBe(200);
+      await pause(KEPT_SECONDS * 1000);
+      expect(problem(await askEdk(app, keyOf(ki)))).toBe("503 hsm-unavailable");
+    } finally {
+      Engine.prototype.serve = serve;
+    }
+    expect((await askEdk(app, keyOf(ki))).status).toBe(200);
+  });
+
+  it("W11 nothing of a shredded account is given or made any more, and the HSM forgets Enc(data)", async () => {
+    const finn = await EdgeClient.signedIn(system, "Finn");
+    const his = await InstanceClient.ready(finn);
+    const ki = json<Ki>(await askKi(his));
+    expect((await askEdk(his, keyOf(ki))).status).toBe(200);
+    expect(await answerOf(callDoor(system, "IAM.shredAccount", callerOf(finn), finn.account))).toBe("ok");
+    expect(problem(await askEdk(his, keyOf(ki)))).toBe("403 forbidden");
+    expect(problem(await askKi(his))).toBe("403 forbidden");
+    expect(problem(await renew(his))).toBe("403 forbidden");
+    const gone = () =>
+      readRows(system.edgeDir, "account_data_keys").filter(({ id }) => id === ki.keyId)[0]?.state;
+    await expect.poll(gone, { timeout: 20_000 }).toBe("deleted");
   });
 });
 

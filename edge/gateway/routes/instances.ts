@@ -1,4 +1,5 @@
-import { fail } from "../../result.ts";
+import { encodeBase64url } from "#protocol/base64url.ts";
+import { fail, ok } from "../../result.ts";
 import type { ContractHandlers } from "../serve.ts";
 import { instanceToken } from "./instance-token.ts";
 
@@ -7,11 +8,17 @@ export const instances = {
   instanceToken,
   loadMasterKey: ({ c, caller, body }) => c.env.KMS.masterKey(caller, body),
   loadAccountKey: async () => fail("forbidden"),
-  findKeyIdentifier: async () => fail("forbidden"),
-  readAccountKey: async () => fail("forbidden"),
-  rotateAccountKey: async () => fail("forbidden"),
-  listDataKeys: async () => fail("forbidden"),
-  readDataKey: async () => fail("forbidden"),
-  renewDataKey: async () => fail("forbidden"),
-  deleteDataKey: async () => fail("forbidden"),
+  findKeyIdentifier: ({ c, caller, body }) => c.env.IAM.keyIdentifier(caller, body),
+  async readAccountKey({ c, caller, input: { account, id } }) {
+    const read = await c.env.IAM.encryptedAccountKey(caller, account, id);
+    return read.ok ? ok({ ...read.value, wrapped: encodeBase64url(read.value.wrapped) }) : read;
+  },
+  async rotateAccountKey({ c, caller, input: { account } }) {
+    const rotated = await c.env.IAM.rotateAccountKey(caller, account);
+    return rotated.ok ? ok({ id: rotated.value.id, version: rotated.value.version }) : rotated;
+  },
+  listDataKeys: ({ c, caller, input: { account } }) => c.env.KMS.listDataKeys(caller, account),
+  readDataKey: ({ c, caller, input: { account, key } }) => c.env.KMS.readDataKey(caller, account, key),
+  renewDataKey: ({ c, caller, input: { account }, body }) => c.env.IAM.renewDataKey(caller, account, body),
+  deleteDataKey: ({ c, caller, input: { account, key } }) => c.env.IAM.deleteDataKey(caller, account, key),
 } satisfies Partial<ContractHandlers>;

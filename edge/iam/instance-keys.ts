@@ -1,0 +1,192 @@
+/**
+ * What an instance asks the IAM itself (W2, W4, W10, W11): key identifiers and Enc(account), and what makes new ones. The account's
+ * object decides by what it has; keys are ordered from the KMS.
+ */
+
+import { seconds } from "#protocol/clock.ts";
+import type { KeyIdentifierRequest } from "#protocol/contract/index.ts";
+import { authorize } from "../authorize.ts";
+import type { InstanceCaller } from "../caller.ts";
+import { checkInstance, type Enrolled, LADDER } from "../enrolled.ts";
+import { takeTurn } from "../pace.ts";
+import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
+import type { Store } from "../store.ts";
+import { accountKeyOf, currentAccountKey, rotatedAccountKey } from "./account-keys.ts";
+import { findIdentifier, forgetIdentifier, type KeyIdentifier, keepIdentifier } from "./key-identifiers.ts";
+import { checkMember } from "./members.ts";
+import type { AccountKey } from "./types.ts";
+
+/** New keys of an account in a minute, by whomever: each costs the HSM work and stays. */
+const RENEWALS_PER_MINUTE = 60;
+
+/** What is asked, of which account, by whom; `found` as the registration authority has the instance. */
+export type OfInstance = { account: string; caller: InstanceCaller; found: Result<Enrolled> };
+
+/** What came of it; `waited`: the HSM had to be waited for, so that who asked is looked at again. */
+export type Waited<T> = { value: T; waited: boolean };
+
+export type DataKeyOrder = {
+  tenant: string;
+  account: string;
+  owner: string;
+  client: string;
+  accountKey: AccountKey;
+  purpose: string;
+  renew: boolean;
+  made?: Uint8Array<ArrayBuffer>;
+  requestId: string;
+};
+
+export type NewDataKey = KeyIdentifier & { edk?: string };
+
+/** What the account's object gives: where it keeps things, and what it orders. */
+export type Keeper = {
+  store: Store;
+  /** The current key, ordered where there is none. */
+  accountKey(of: { account: string; requestId: string }): Promise<Result<AccountKey>>;
+  orderAccountKey(of: {
+    account: string;
+    requestId: string;
+  }): Promise<Result<Pick<AccountKey, "wrapped" | "master">>>;
+  orderDataKey(order: DataKeyOrder): Promise<Result<NewDataKey>>;
+  deleteDataKey(of: {
+    tenant: string;
+    account: string;
+    client: string;
+    key: string;
+    requestId: string;
+  }): Promise<Result<null>>;
+};
+
+function decide<T>(
+  store: Store,
+  action: string,
+  { account, caller, found }: OfInstance,
+  check: (sql: SqlStorage) => Decision<T>,
+): Result<T> {
+  const about = { action, caller, resource: `account/${account}`, requestId: caller.requestId };
+  return authorize<T>(store, about, (sql) => {
+    const standing = checkInstance(caller, found, LADDER);
+    if (!standing.ok) return standing;
+    const member = checkMember(sql, caller.user);
+    return member.ok ? check(sql) : member;
+  });
+}
+
+/** The HSM took its time: once more, by what the registration authority says now. */
+export function stillStands(store: Store, of: OfInstance): Result<null> {
+  return decide(store, "iam:release-keys", of, () => ok(null));
+}
+
+/** KI of the current data key, which is made with the account's first question, or of the one that is named. */
+export async function keyIdentifier(
+  keeper: Keeper,
+  of: OfInstance,
+  { purpose, key }: KeyIdentifierRequest,
+): Promise<Result<Waited<KeyIdentifier>>> {
+  const { store } = keeper;
+  const { client } = of.caller;
+  const known = decide<KeyIdentifier | null>(store, "iam:key-identifier", of, (sql) => {
+    const found = findIdentifier(sql, { client, purpose, key });
+    return found === null && key !== undefined ? refuse("not-found", "no such data key") : ok(found);
+  });
+  if (!known.ok) return known;
+  if (known.value !== null) return ok({ value: known.value, waited: false });
+  const made = await newDataKey(keeper, of, { purpose, renew: false });
+  if (!made.ok) return made;
+  const { keyId, keyVersion, accountKey } = made.value;
+  return ok({ value: { keyId, keyVersion, accountKey }, waited: true });
+}
+
+/** Enc(account): the current key, which is made at the first request, or that of this id. */
+export async function encryptedAccountKey(
+  keeper: Keeper,
+  of: OfInstance,
+  id?: string,
+): Promise<Result<Waited<AccountKey>>> {
+  const known = decide<AccountKey | null>(keeper.store, "iam:read-account-key", of, (sql) => {
+    const found = id === undefined ? currentAccountKey(sql) : accountKeyOf(sql, id);
+    return found === null && id !== undefined ? refuse("not-found", "no such account key") : ok(found);
+  });
+  if (!known.ok) return known;
+  if (known.value !== null) return ok({ value: known.value, waited: false });
+  const { account, caller } = of;
+  const made = await keeper.accountKey({ account, requestId: caller.requestId });
+  return made.ok ? ok({ value: made.value, waited: true }) : made;
+}
+
+/** W11: another key; those before it stay for what they wrap. */
+export async function rotateAccountKey(keeper: Keeper, of: OfInstance): Promise<Result<Waited<AccountKey>>> {
+  const { store } = keeper;
+  const { account, caller } = of;
+  const decision = decide(store, "iam:rotate-account-key", of, (sql) => takeRenewal(sql, account));
+  if (!decision.ok) return decision;
+  const ordered = await keeper.orderAccountKey({ account, requestId: caller.requestId });
+  if (!ordered.ok) return ordered;
+  const key = rotatedAccountKey(store.sql, ordered.value);
+  return key === null ? fail("forbidden") : ok({ value: key, waited: true });
+}
+
+/** W10: the next version of the data key; `made` by the instance under the current account key, or by the HSM. */
+export async function renewDataKey(
+  keeper: Keeper,
+  of: OfInstance,
+  request: { purpose: string; made?: { wrappedKey: Uint8Array<ArrayBuffer>; accountKey: string } },
+): Promise<Result<Waited<{ edk: string }>>> {
+  const { purpose, made } = request;
+  const decision = decide(keeper.store, "iam:renew-data-key", of, (sql) => {
+    if (made !== undefined && currentAccountKey(sql)?.id !== made.accountKey)
+      return refuse("conflict", "the account has another key");
+    return takeRenewal(sql, of.account);
+  });
+  if (!decision.ok) return decision;
+  const key = await newDataKey(keeper, of, {
+    purpose,
+    renew: true,
+    ...(made && { made: made.wrappedKey }),
+  });
+  if (!key.ok) return key;
+  const { edk } = key.value;
+  return edk === undefined ? fail("internal") : ok({ value: { edk }, waited: true });
+}
+
+/** For good. Errors: `conflict` for the current one, which another version replaces first. */
+export async function deleteDataKey(keeper: Keeper, of: OfInstance, key: string): Promise<Result<null>> {
+  const { store } = keeper;
+  const { account, caller } = of;
+  const { client, requestId } = caller;
+  const purpose = "document";
+  const decision = decide(store, "iam:delete-data-key", of, (sql) => {
+    const found = findIdentifier(sql, { client, purpose, key });
+    if (found === null) return refuse("not-found", "no such data key");
+    const current = findIdentifier(sql, { client, purpose });
+    return current?.keyVersion === found.keyVersion
+      ? refuse("conflict", "the current data key is replaced first")
+      : ok(null);
+  });
+  if (!decision.ok) return decision;
+  // Until the KMS has it deleted it is known here, so that it can be asked for again.
+  const deleted = await keeper.deleteDataKey({ tenant: store.tenant, account, client, key, requestId });
+  if (deleted.ok) forgetIdentifier(store.sql, client, key);
+  return deleted;
+}
+
+async function newDataKey(
+  keeper: Keeper,
+  { account, caller }: OfInstance,
+  order: Pick<DataKeyOrder, "purpose" | "renew" | "made">,
+): Promise<Result<NewDataKey>> {
+  const { store } = keeper;
+  const { client, user: owner, requestId } = caller;
+  const accountKey = await keeper.accountKey({ account, requestId });
+  if (!accountKey.ok) return accountKey;
+  const of = { tenant: store.tenant, account, owner, client, accountKey: accountKey.value, requestId };
+  const made = await keeper.orderDataKey({ ...of, ...order });
+  if (!made.ok) return made;
+  keepIdentifier(store.sql, { client, purpose: order.purpose }, made.value, seconds(Date.now()));
+  return made;
+}
+
+function takeRenewal(sql: SqlStorage, account: string): Decision<null> {
+  return takeTurn(sql, { what: "iam:new-keys", user: account }, RENEWALS_PER_MINUTE, seconds(Date.now()));
+}

@@ -1,0 +1,74 @@
+/** Enc(data) at the HSM: kept, fetched with its neighbours in one request, looked after, and forgotten. */
+
+import { wakeBy } from "../alarm.ts";
+import type { Hsm } from "../hsm/index.ts";
+import { isGone, keyValueOf, lookAfter, markOf, readKept, sweep } from "../hsm/keys/index.ts";
+import {
+  edkOf,
+  endedVersions,
+  forgotten,
+  hsmNameOf,
+  nameOf,
+  type Row,
+  type Version,
+  versionsOf,
+} from "./account-data-keys.ts";
+import type { Kept } from "./cache/index.ts";
+import type { Context } from "./context.ts";
+
+/** Versions that one request of the HSM fetches: the one that is asked for, and the newest. */
+const PREFETCHED = 32;
+/** Those that one alarm has the HSM forget. */
+const MAX_FORGOTTEN = 20;
+const AGAIN_MS = 60_000;
+
+/** The version that is asked for, and the app's newest with it (W8), as EDKs by name. Throws what the HSM throws. */
+export async function fetchDataKeys(
+  { store, hsm }: Pick<Context, "store" | "hsm">,
+  wanted: Row,
+): Promise<Map<string, Kept<string>>> {
+  const newest = versionsOf(store.sql, wanted.client, PREFETCHED);
+  const rows = [wanted, ...newest.filter((row) => nameOf(row) !== nameOf(wanted))];
+  const answers = await hsm.batch(
+    rows.flatMap(({ hsm }) => readKept(hsm)),
+    { batchErrorContinuationOption: "Continue", batchOrderOption: true },
+  );
+  const found = new Map<string, Kept<string>>();
+  for (const [at, row] of rows.entries()) {
+    const got = answers[2 * at];
+    // Another's trouble is its own: it is asked for again when it is wanted.
+    if (isGone(got) || (at > 0 && got?.resultStatus !== "Success")) continue;
+    const edk = edkOf(row, keyValueOf(got));
+    const mark = markOf(answers[2 * at + 1]);
+    if (edk !== null && mark !== null) found.set(nameOf(row), { value: edk, mark });
+  }
+  return found;
+}
+
+/** As it stands at the HSM now; null where it is gone here or there. */
+export async function markDataKey(
+  { store, hsm }: Pick<Context, "store" | "hsm">,
+  name: string,
+): Promise<string | null> {
+  const [id = "", version = ""] = name.split(".");
+  const [row] = store.sql
+    .exec<{ hsm: string }>(
+      "SELECT hsm FROM account_data_keys WHERE id = ? AND version = ? AND state = 'kept'",
+      ...[id, Number(version)],
+    )
+    .toArray();
+  if (row === undefined) return null;
+  const [answer] = await hsm.batch([lookAfter(row.hsm)], { batchErrorContinuationOption: "Continue" });
+  return markOf(answer);
+}
+
+/** Has the HSM forget the versions that were ended; asks to be woken where that fails. */
+export async function forgetEnded(storage: DurableObjectStorage, hsm: Pick<Hsm, "batch">): Promise<void> {
+  const { sql } = storage;
+  const ended: Version[] = endedVersions(sql, MAX_FORGOTTEN);
+  if (ended.length === 0) return;
+  // Whatever becomes of this object meanwhile, none of them stays there.
+  await wakeBy(storage, Date.now() + AGAIN_MS);
+  await sweep(hsm, ended.map(hsmNameOf));
+  for (const version of ended) forgotten(sql, version);
+}

@@ -1,0 +1,149 @@
+/** A version of an account's data key (W10, W11), ordered by the IAM: made by the HSM or by the instance, signed, and kept in the HSM. */
+
+import { encodeBase64url } from "#protocol/base64url.ts";
+import { seconds } from "#protocol/clock.ts";
+import type { Edk } from "#protocol/keys/index.ts";
+import { authorize } from "../authorize.ts";
+import { UnexpectedAnswer } from "../hsm/index.ts";
+import {
+  importWrapped,
+  keepWrapped,
+  lookAfter,
+  retire,
+  runBatch,
+  sweep,
+  underParent,
+} from "../hsm/keys/index.ts";
+import type { AccountKey } from "../iam/types.ts";
+import { ok, type Result, refuse } from "../result.ts";
+import {
+  accountKeyOf,
+  beginVersion,
+  endVersion,
+  hsmNameOf,
+  keepVersion,
+  versionsOf,
+} from "./account-data-keys.ts";
+import { type Context, failed } from "./context.ts";
+import { makeDataKeys } from "./data-keys.ts";
+import type { DataKeyQuota } from "./quota.ts";
+import { insertDataKeys } from "./registry.ts";
+import { checkLives } from "./shred.ts";
+import { signEdks } from "./signing.ts";
+
+export type DataKeyOrder = {
+  account: string;
+  /** For whom, and for which app. */
+  owner: string;
+  client: string;
+  accountKey: AccountKey;
+  purpose: Edk["purpose"];
+  /** Another version, where there is one already. */
+  renew: boolean;
+  /** Made by the instance: 40 bytes under that account key (AES Key Wrap). */
+  made?: Uint8Array<ArrayBuffer>;
+  requestId: string;
+};
+
+/** `edk`: of a version that is new. */
+export type OrderedDataKey = {
+  keyId: string;
+  keyVersion: number;
+  accountKey: Edk["accountKey"];
+  edk?: string;
+};
+
+const POLICY = { operations: ["encrypt", "decrypt"] } satisfies Edk["policy"];
+
+/** One at a time for an account: a version that was cut off is gone on with. */
+export async function orderDataKey(
+  kms: Context,
+  quota: DataKeyQuota,
+  order: DataKeyOrder,
+): Promise<Result<OrderedDataKey>> {
+  const { store } = kms;
+  const { account, client, requestId } = order;
+  const about = { caller: null, user: order.owner, resource: `account/${account}`, requestId };
+  const decision = authorize<OrderedDataKey | null>(store, { action: "kms:data-key", ...about }, (sql) => {
+    const lives = checkLives(sql);
+    if (!lives.ok) return lives;
+    const [current] = order.renew ? [] : versionsOf(sql, client, 1);
+    const accountKey = current && accountKeyOf(current);
+    if (accountKey) return ok({ keyId: current.id, keyVersion: current.version, accountKey });
+    const reserved = quota.reserve(sql, account, 1, seconds(Date.now()));
+    return reserved.ok ? ok(null) : reserved;
+  });
+  if (!decision.ok) return decision;
+  if (decision.value !== null) return ok(decision.value);
+  try {
+    const made = await makeVersion(kms, order);
+    if (made !== null) return ok(made);
+    const ended = () => refuse("forbidden", "the account was shredded while the HSM worked");
+    return authorize<never>(store, { action: "kms:release-data-keys", ...about }, ended);
+  } catch (error) {
+    return failed(kms, "kms:make-data-key", about, error);
+  } finally {
+    quota.done(account, 1);
+  }
+}
+
+/** Null where the account was shredded meanwhile. */
+async function makeVersion(kms: Context, order: DataKeyOrder): Promise<OrderedDataKey | null> {
+  const { store, hsm, ledger, trust } = kms;
+  const { accountKey, account, client, owner, purpose, made } = order;
+  const now = Date.now();
+  const row = store.transaction(() => beginVersion(store.sql, client));
+  const wrapped = made ?? (await makeDataKeys(hsm, ledger, accountKey, 1, now))[0];
+  if (wrapped === undefined) throw new UnexpectedAnswer("the HSM made no key");
+  if (made !== undefined) await checkMade(kms, accountKey, made, now);
+  const { id, version } = accountKey;
+  const edk: Edk = {
+    version: 1,
+    keyId: row.id,
+    keyVersion: row.version,
+    algorithm: "AES-256-GCM-HKDF-SHA512-COMMIT-KEY",
+    tenant: store.tenant,
+    account,
+    owner,
+    created: seconds(now),
+    purpose,
+    accountKey: { id, version },
+    wrapping: "A256KW",
+    wrappedKey: encodeBase64url(wrapped),
+    policy: POLICY,
+  };
+  const [token] = await signEdks(hsm, await trust.list(), [edk]);
+  if (token === undefined) throw new Error("nothing was signed");
+  // What a time that was cut off had left there.
+  await sweep(hsm, [hsmNameOf(row)]);
+  const kept = { id: row.hsm, name: hsmNameOf(row), wrapped, by: underParent(id) };
+  const [imported] = await hsm.batch([keepWrapped(kept), lookAfter(row.hsm)], {
+    batchErrorContinuationOption: "Stop",
+    batchOrderOption: true,
+  });
+  if (imported?.resultStatus !== "Success") throw new UnexpectedAnswer("the HSM does not keep the key");
+  return store.transaction(() => {
+    if (!checkLives(store.sql).ok || !keepVersion(store.sql, row, edk, token)) {
+      endVersion(store.sql, row);
+      return null;
+    }
+    insertDataKeys(store.sql, client, [edk]);
+    return { keyId: row.id, keyVersion: row.version, accountKey: edk.accountKey, edk: token };
+  });
+}
+
+/** Whether what an instance made is a key under that account key: the HSM unwraps it, and forgets it. Throws its refusal. */
+async function checkMade(
+  { hsm, ledger }: Context,
+  { wrapped, master }: AccountKey,
+  made: Uint8Array<ArrayBuffer>,
+  now: number,
+): Promise<void> {
+  const [account, data] = [crypto.randomUUID(), crypto.randomUUID()];
+  await runBatch(hsm, ledger, (name) => [
+    importWrapped({ id: account, class: "account", wrapped, wrappedBy: master, name: name(), now }),
+    importWrapped({ id: data, class: "data", wrapped: made, wrappedBy: account, name: name(), now }),
+    ...retire(data),
+    ...retire(account),
+  ]);
+}

@@ -1,0 +1,102 @@
+/** Enc(data) for an instance that asks itself, by key identifier or all of an account (W2 to W5): from memory, or else from the HSM. */
+
+import type { InstanceCaller } from "../caller.ts";
+import { LADDER } from "../enrolled.ts";
+import { type Decision, ok, type Result, refuse } from "../result.ts";
+import { findVersion, nameOf, type Row, type Version, versionsOf } from "./account-data-keys.ts";
+import type { KeyCache } from "./cache/index.ts";
+import { type Context, type Door, failed, noMember } from "./context.ts";
+import { fetchDataKeys } from "./encrypted-data.ts";
+import { findDataKey } from "./registry.ts";
+import { checkLives } from "./shred.ts";
+import { askStanding, authorizeInstance } from "./standing.ts";
+
+/** Keys of one answer. */
+const MAX_LISTED = 100;
+
+/** Errors: `not-found` for a key that is not this account's, or not this app's. */
+export async function readDataKey(
+  door: Door,
+  cache: KeyCache<string>,
+  caller: InstanceCaller,
+  { account, key }: { account: string; key: Version },
+): Promise<Result<{ edk: string }>> {
+  const find = (sql: SqlStorage): Decision<Row[]> => {
+    const row = findVersion(sql, caller.client, key);
+    return row === null ? refuse("not-found", "no such data key") : ok([row]);
+  };
+  const read = await release(door, cache, caller, { account, what: nameOf(key), find });
+  if (!read.ok) return read;
+  const [edk] = read.value;
+  return edk === undefined ? await gone(door, caller, account, nameOf(key)) : ok({ edk });
+}
+
+/** The newest first. */
+export async function listDataKeys(
+  door: Door,
+  cache: KeyCache<string>,
+  caller: InstanceCaller,
+  account: string,
+): Promise<Result<{ edks: string[] }>> {
+  const find = (sql: SqlStorage): Decision<Row[]> => ok(versionsOf(sql, caller.client, MAX_LISTED));
+  const read = await release(door, cache, caller, { account, what: "all", find });
+  return read.ok ? ok({ edks: read.value }) : read;
+}
+
+/** The rows are here, and the HSM has the key no more. */
+async function gone(
+  door: Door,
+  caller: InstanceCaller,
+  account: string,
+  what: string,
+): Promise<Result<never>> {
+  const about = { caller, resource: `account/${account}/${what}`, requestId: caller.requestId };
+  return door.refuse({ action: "kms:read-data-key", ...about }, refuse("not-found", "gone at the HSM"));
+}
+
+type Wanted = { account: string; what: string; find: (sql: SqlStorage) => Decision<Row[]> };
+
+async function release(
+  { neighbours, enter, refuse: refused }: Door,
+  cache: KeyCache<string>,
+  caller: InstanceCaller,
+  { account, what, find }: Wanted,
+): Promise<Result<string[]>> {
+  const about = { caller, resource: `account/${account}/${what}`, requestId: caller.requestId };
+  const standing = await askStanding(neighbours, caller, account);
+  const asked = { action: "kms:read-data-key", ...about };
+  if (!standing.signedIn.ok) return refused(asked, noMember(standing.signedIn.problem));
+  const kms = await enter();
+  const check = (sql: SqlStorage) => enabled(sql, find(sql));
+  const decision = authorizeInstance(kms.store, asked, standing, LADDER, check);
+  if (!decision.ok) return decision;
+  try {
+    const edks = await fromCache(kms, cache, decision.value);
+    // The HSM may have been asked: meanwhile the instance may have ended, or the key.
+    const again = await askStanding(neighbours, caller, account);
+    const releasing = { action: "kms:release-data-key", ...about };
+    const released = authorizeInstance(kms.store, releasing, again, LADDER, check);
+    return released.ok ? ok(edks) : released;
+  } catch (error) {
+    return failed(kms, "kms:data-key-at-hsm", about, error);
+  }
+}
+
+/** Those that may still be used. */
+function enabled(sql: SqlStorage, found: Decision<Row[]>): Decision<Row[]> {
+  const lives = checkLives(sql);
+  if (!lives.ok) return lives;
+  if (!found.ok) return found;
+  const disabled = found.value.some(({ id, version }) => findDataKey(sql, id, version)?.state !== "enabled");
+  return disabled ? refuse("forbidden", "key is disabled") : found;
+}
+
+async function fromCache(kms: Context, cache: KeyCache<string>, rows: Row[]): Promise<string[]> {
+  const edks: string[] = [];
+  // One after the other: the first brings the others with it.
+  for (const row of rows) {
+    const edk = await cache.get(nameOf(row), () => fetchDataKeys(kms, row));
+    if (edk !== null) edks.push(edk);
+  }
+  return edks;
+}
