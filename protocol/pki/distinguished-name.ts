@@ -131,19 +131,24 @@ export function nameOfValues(values: readonly (readonly [type: string, text: str
   );
 }
 
-function checkLength({ length }: { length: number }): void {
-  if (length > MAX_NAME_LENGTH) throw new TypeError("a name is too long");
-}
-
-function attributeOfText(text: string): Bytes {
-  const equals = text.indexOf("=");
-  const name = text.slice(0, Math.max(equals, 0)).trim();
+/** The dotted type of an attribute: by a name of RFC 4514 §3 in any case, or as it is. Throws `TypeError`. */
+export function attributeType(name: string): string {
   const type = BY_NAME.get(name.toUpperCase()) ?? name.replace(/^OID\./i, "");
   if (
     !/^(?:[01]\.(?:\d|[1-3]\d)|2\.(?:0|[1-9]\d{0,15}))(?:\.(?:0|[1-9]\d{0,38}))*$/.test(type) ||
     type.length > 200
   )
     throw new TypeError("no attribute type of a name");
+  return type;
+}
+
+function checkLength({ length }: { length: number }): void {
+  if (length > MAX_NAME_LENGTH) throw new TypeError("a name is too long");
+}
+
+function attributeOfText(text: string): Bytes {
+  const equals = text.indexOf("=");
+  const type = attributeType(text.slice(0, Math.max(equals, 0)).trim());
   const value = trimmed(text.slice(equals + 1));
   if (!value.startsWith("#")) return attribute(type, unescaped(value));
   const der = decodeHex(value.slice(1));

@@ -1,39 +1,42 @@
-import { type KeyOperation, type KeyPolicy, rank, TIERS, type Tier } from "./policy.ts";
+import { type Decision, decide, type Rule } from "./decide.ts";
+import { type Action, type KeyPolicy, rank, TIERS, type Tier } from "./policy.ts";
 
 /** Who wants to do what. */
 export type Request = {
-  operation: KeyOperation;
-  /** Distinguished Name of the custodian (RFC 4514), compared byte for byte: both sides come from certificates of one CA. */
+  action: Action;
+  /** Distinguished Name of the custodian (RFC 4514); a key policy compares it byte for byte: both sides come from certificates of one CA. */
   principal: string;
   /** Tier of the instance, from its certificate. */
-  tier: Tier;
+  tier: Tier | undefined;
   /** Seconds since 1970. */
   now: number;
 };
 
-/** `reason` is for the audit log, not for the one who asked. */
-export type Decision = { allowed: true } | { allowed: false; reason: string };
-
-/**
- * Decides under all the policies that apply to a key: its own (in the EDK or the receipt) and the central ones.
- * Deny wins; every policy has to allow; without a policy the answer is no.
- */
+/** Decides under all the key policies that apply to a key: its own (in the EDK or the receipt) and the current one. */
 export function evaluate(policies: readonly KeyPolicy[], request: Request): Decision {
-  if (policies.length === 0) return no("no policy");
-  for (const policy of policies) {
-    if (policy.denied?.includes(request.principal)) return no("principal denied");
-  }
-  for (const policy of policies) {
-    if (!policy.operations.includes(request.operation))
-      return no(`operation ${request.operation} not allowed`);
-    if (policy.principals && !policy.principals.includes(request.principal)) return no("principal not named");
-    if (policy.tier !== undefined && !(rank(policy.tier) <= TIERS.indexOf(request.tier)))
-      return no(`tier below ${policy.tier}`);
-    if (policy.expires !== undefined && !(request.now < policy.expires)) return no("policy expired");
-  }
-  return { allowed: true };
+  return decide(policies.map(rulesOfKeyPolicy), request);
 }
 
-function no(reason: string): Decision {
-  return { allowed: false, reason };
+/** A key policy as what it is in short for: one statement that denies and one that allows. */
+export function rulesOfKeyPolicy(policy: KeyPolicy): Rule<Request>[] {
+  const { operations, principals, denied, tier, expires } = policy;
+  return [
+    {
+      effect: "deny",
+      asks: [{ name: "principal", answer: ({ principal }) => denied?.includes(principal) ?? false }],
+    },
+    {
+      effect: "allow",
+      asks: [
+        { name: "operation", answer: ({ action }) => operations.some((one) => one === action) },
+        { name: "principal", answer: ({ principal }) => principals?.includes(principal) ?? true },
+        {
+          name: "tier",
+          answer: (request) =>
+            tier === undefined || TIERS.some((one, at) => one === request.tier && rank(tier) <= at),
+        },
+        { name: "expires", answer: ({ now }) => expires === undefined || now < expires },
+      ],
+    },
+  ];
 }

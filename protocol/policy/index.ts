@@ -2,9 +2,11 @@
  * Key policy: its shape and its evaluation, the same code at the edge and in the microservice (M12). Pure: no clock
  * (`now` comes in). May import: protocol/*.ts. Imported by protocol/keys, protocol/pki, edge and web/microservice.
  */
-export { type Decision, evaluate, type Request } from "./evaluate.ts";
+export { type Answer, type Ask, applies, type Decision, decide, type Rule } from "./decide.ts";
+export { evaluate, type Request, rulesOfKeyPolicy } from "./evaluate.ts";
 export { narrow } from "./narrow.ts";
 export {
+  type Action,
   isKeyPolicy,
   KEY_OPERATIONS,
   type KeyOperation,

@@ -11,7 +11,7 @@ import {
 } from "./index.ts";
 
 const ask = (over: Partial<Request> = {}): Request => ({
-  operation: "decrypt",
+  action: "decrypt",
   principal: "CN=app,O=acme",
   tier: "software",
   now: 1000,
@@ -87,7 +87,7 @@ describe("narrowing", () => {
     )
     .map((made) => ({ ...made }));
   const request = fc.record({
-    operation: fc.constantFrom(...KEY_OPERATIONS),
+    action: fc.constantFrom(...KEY_OPERATIONS),
     principal: fc.constantFrom(...names),
     tier: fc.constantFrom(...TIERS),
     now: fc.nat(5),

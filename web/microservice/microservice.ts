@@ -164,7 +164,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       throw new CofferError("context-mismatch");
     }
     const request = {
-      operation,
+      action: operation,
       principal: record.custodian,
       tier,
       now: seconds(now()),

@@ -44,7 +44,7 @@ function narrowTo(
   const ask = { principal: caller.custodian, tier, now };
   let reason = "policy allows no operation";
   policy.operations = policy.operations.filter((operation) => {
-    const decision = evaluate([own, current], { operation, ...ask });
+    const decision = evaluate([own, current], { action: operation, ...ask });
     if (!decision.allowed) reason = decision.reason;
     return decision.allowed;
   });
