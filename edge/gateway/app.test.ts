@@ -226,6 +226,58 @@ describe("gateway", () => {
     }
   });
 
+  it("gives a sign-in under way a cookie that comes back from another site", async () => {
+    const leave = {
+      next: "leave",
+      location: "https://login.example/?a=b",
+      transaction: "sealed",
+      maxAge: 900,
+    };
+    const IAM = { authorize: async () => ({ ok: true, value: leave }) };
+    const local = tenants("http://localhost:2", "http://localhost:1");
+    for (const [env, vault, cookie] of [
+      [
+        origins,
+        "https://vault.example",
+        "__Host-coffer-sign-in=sealed; Max-Age=900; Path=/; HttpOnly; Secure; SameSite=Lax",
+      ],
+      [
+        { ...local, COFFER_ENVIRONMENT: "development" },
+        "http://localhost:2",
+        "coffer-2-sign-in=sealed; Max-Age=900; Path=/; HttpOnly; SameSite=Lax",
+      ],
+    ] as const) {
+      const left = await app.request(`${vault}/authorize?q`, {}, { ...env, IAM } as never, context as never);
+      expect([left.status, left.headers.get("location")]).toEqual([302, leave.location]);
+      expect(left.headers.get("set-cookie")).toBe(cookie);
+    }
+  });
+
+  it("takes an answer without a ticket from a program in development alone, where no session is at stake", async () => {
+    const tickets: unknown[] = [];
+    const IAM = {
+      async signIn({ ticket }: { ticket: string | null }) {
+        tickets.push(ticket);
+        return { ok: true, value: { next: "no-provider" } };
+      },
+    };
+    const local = tenants("http://localhost:2", "http://localhost:1");
+    const development = { ...local, COFFER_ENVIRONMENT: "development" };
+    const session = `coffer-2=${"p".repeat(32)}.${"s".repeat(43)}`;
+    for (const [env, vault, headers] of [
+      [development, "http://localhost:2", {}],
+      [development, "http://localhost:2", { "sec-fetch-mode": "navigate" }],
+      [development, "http://localhost:2", { cookie: session }],
+      [{ ...local, COFFER_ENVIRONMENT: "production" }, "http://localhost:2", {}],
+      [origins, "https://vault.example", {}],
+    ] as [object, string, Record<string, string>][]) {
+      const type = { "content-type": "application/x-www-form-urlencoded", origin: vault };
+      const init = { method: "POST", body: "continue=q", headers: { ...type, ...headers } };
+      await app.request(`${vault}/sign-in`, init, { ...env, IAM } as never, context as never);
+    }
+    expect(tickets).toEqual([null, "", "", "", ""]);
+  });
+
   it("asks the IAM of the tenant whose host was asked, whatever else a request says", async () => {
     const asked: string[] = [];
     const IAM = {
