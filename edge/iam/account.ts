@@ -9,7 +9,7 @@ import { type Ledger, openLedger } from "../hsm/keys/index.ts";
 import { intend, type Outbox, openOutbox } from "../outbox.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
-import { currentAccountKey, keepAccountKey } from "./account-keys.ts";
+import { accountKeyOf, currentAccountKey, keepAccountKey } from "./account-keys.ts";
 import type { Moved } from "./earlier.ts";
 import { type End, leaveAccount, shredAccount } from "./ends.ts";
 import {
@@ -119,10 +119,12 @@ export class IamAccountObject extends DurableObject<Env> {
   }
 
   /** W11: the key that a member may have if the sign-in lives; null where there is none, or for nobody's member. Writes nothing. */
-  keptAccountKey(caller: Caller): AccountKey | null {
+  keptAccountKey(caller: Caller, id?: string): AccountKey | null {
     if (this.#opened === undefined) return null;
     const { sql, tenant } = this.#opened.store;
-    return caller.tenant === tenant && checkMember(sql, caller.user).ok ? currentAccountKey(sql) : null;
+    if (caller.tenant !== tenant || !checkMember(sql, caller.user).ok) return null;
+    // Where there is none of the id, the KMS sees that the current one is another.
+    return (id === undefined ? null : accountKeyOf(sql, id)) ?? currentAccountKey(sql);
   }
 
   /** The same, made at the first request, for a member whose sign-in lives; what is refused is recorded. */

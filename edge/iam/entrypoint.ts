@@ -333,15 +333,15 @@ export class Iam extends WorkerEntrypoint<Env> {
   }
 
   /**
-   * W11: the account's current key, encrypted under the master key; made at the first request. By the same rule as `member`. Where
+   * W11: the account's key of this id if there is one, or the current one, encrypted under the master key; made at the first request. By the same rule as `member`. Where
    * the account has one it is read while the sign-in is looked up; only for a caller who is signed in is one made, or anything written.
    */
-  async accountKey({ tenant, account, caller }: Wanted): Promise<Result<AccountKey>> {
+  async accountKey({ tenant, account, caller, id }: Wanted & { id?: string }): Promise<Result<AccountKey>> {
     if (caller.tenant !== tenant) return fail("forbidden");
     const object = this.#account(tenant, account);
     const [signedIn, kept] = await Promise.all([
       this.#signedIn(caller, { action: "iam:account-key", resource: `account/${account}` }),
-      object.keptAccountKey(caller),
+      object.keptAccountKey(caller, id),
     ]);
     if (!signedIn.ok) return signedIn;
     return kept === null ? object.accountKey(account, caller) : ok(kept);

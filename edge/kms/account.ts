@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { seconds } from "#protocol/clock.ts";
-import type { DataKeysRequest, ExportRequest } from "#protocol/contract/index.ts";
+import type { AccountKeyRequest, DataKeysRequest, ExportRequest } from "#protocol/contract/index.ts";
 import type { Edk, Load, LoadRequest } from "#protocol/keys/index.ts";
 import { type AuthorizeRequest, authorize } from "../authorize.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
@@ -11,6 +11,7 @@ import { fail, ok, type Refusal, type Result } from "../result.ts";
 import { hasStore, openStore, subjectOf } from "../store.ts";
 import { nameOf, type Version } from "./account-data-keys.ts";
 import { type Ordered, orderAccountKey } from "./account-keys.ts";
+import { releaseAccountKey } from "./account-release.ts";
 import { type Counts, KeyCache } from "./cache/index.ts";
 import type { Context, Door } from "./context.ts";
 import { forgetEnded, markDataKey } from "./encrypted-data.ts";
@@ -18,6 +19,7 @@ import { endDataKey } from "./end-data-key.ts";
 import { orderExport } from "./export.ts";
 import { issueDataKeys } from "./issue.ts";
 import { load } from "./loading/index.ts";
+import type { Released } from "./master-release.ts";
 import { insertMoved, type Moved } from "./moved.ts";
 import { type DataKeyOrder, type OrderedDataKey, orderDataKey } from "./order-data-key.ts";
 import { DataKeyQuota } from "./quota.ts";
@@ -104,6 +106,11 @@ export class KmsAccountObject extends DurableObject<Env> {
     of: { account: string; key: Version },
   ): Promise<Result<{ edk: string }>> {
     return readDataKey(this.#door, this.#keys, caller, of);
+  }
+
+  /** Level `account`: Enc(account) under the instance's wrapping key. */
+  releaseAccountKey(caller: InstanceCaller, request: AccountKeyRequest): Promise<Result<Released>> {
+    return releaseAccountKey(this.#door, caller, request);
   }
 
   listDataKeys(caller: InstanceCaller, account: string): Promise<Result<{ edks: string[] }>> {

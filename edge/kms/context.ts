@@ -1,5 +1,5 @@
 import { type AuthorizeRequest, authorize } from "../authorize.ts";
-import type { Caller } from "../caller.ts";
+import type { Caller, InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
 import { failureOf, type Hsm } from "../hsm/index.ts";
 import type { Ledger } from "../hsm/keys/index.ts";
@@ -16,8 +16,10 @@ export interface Neighbours {
   IAM: {
     /** Whether the caller is signed in and a member of the account. */
     member(of: OfAccount): Promise<Result<null>>;
-    /** The same, and the account's key. */
-    accountKey(of: OfAccount): Promise<Result<AccountKey>>;
+    /** The same, and the account's key: the one of this id if there is one, or the current one. */
+    accountKey(of: OfAccount & { id?: string }): Promise<Result<AccountKey>>;
+    /** Enc(account) for an instance that asks itself: the current key, or that of the id. */
+    encryptedAccountKey(caller: InstanceCaller, account: string, id?: string): Promise<Result<AccountKey>>;
     /** Whether the caller is signed in, where no account is at stake. */
     signedIn(caller: Caller): Promise<Result<null>>;
   };

@@ -1,5 +1,10 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import type { DataKeysRequest, ExportRequest, MasterKeyRequest } from "#protocol/contract/index.ts";
+import type {
+  AccountKeyRequest,
+  DataKeysRequest,
+  ExportRequest,
+  MasterKeyRequest,
+} from "#protocol/contract/index.ts";
 import type { Load, LoadRequest } from "#protocol/keys/index.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
 import { openHsm } from "../hsm/index.ts";
@@ -34,6 +39,11 @@ export class Kms extends WorkerEntrypoint<Env> {
   /** `POST /instances/master-key`: Enc(master) for an instance at level `master` (W6). */
   async masterKey(caller: InstanceCaller, request: MasterKeyRequest): Promise<Result<Released>> {
     return this.#principal(caller).masterKey(caller, request);
+  }
+
+  /** `POST /instances/account-key`: Enc(account) for an instance at level `account`. */
+  async releaseAccountKey(caller: InstanceCaller, request: AccountKeyRequest): Promise<Result<Released>> {
+    return this.#object(caller, request.account).releaseAccountKey(caller, request);
   }
 
   /** `GET /instances/accounts/{account}/data-keys/{key}`: Enc(data) by its key identifier (W2). */

@@ -9,6 +9,7 @@ import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import {
   type Edk,
   type TrustList,
+  verifyAccountReceipt,
   verifyEdk,
   verifyMasterReceipt,
   verifyTrustList,
@@ -27,7 +28,8 @@ vi.mock("#cli/parts/index.ts", async (original) => withDoors(await original()));
 const KEPT_SECONDS = 30;
 const system = useSystem({
   level: "master",
-  otherTenants: ["lower"],
+  otherTenants: ["lower", "rung"],
+  levels: { rung: "account" },
   vars: { COFFER_KEY_CACHE_SECONDS: String(KEPT_SECONDS), COFFER_KEY_POLL_SECONDS: "60" },
 });
 let ann: EdgeClient;
@@ -262,6 +264,11 @@ describe("Enc(data) and Enc(account)", () => {
     expect(after.accountKey).toEqual(rotated);
     const { edk } = json<{ edk: string }>(await askEdk(app, keyOf(before)));
     expect([await opens(app, await readEdk(edk)), await opens(app, after)]).toEqual([true, true]);
+    // The custodian's own way goes on under both too (M8).
+    for (const each of [edk, json<{ edk: string }>(await askEdk(app, keyOf(after))).edk]) {
+      const request = { way: "rewrap", edk: each, certificate: app.enrolled.wrappingCertificate };
+      expect((await ann.rest("POST", "/kms/loads", request)).status).toBe(200);
+    }
     expect(problem(await app.rest("GET", `${path}?id=${crypto.randomUUID()}`))).toBe("404 not-found");
   });
 
@@ -304,6 +311,39 @@ describe("Enc(data) and Enc(account)", () => {
     const gone = () =>
       readRows(system.edgeDir, "account_data_keys").filter(({ id }) => id === ki.keyId)[0]?.state;
     await expect.poll(gone, { timeout: 20_000 }).toBe("deleted");
+  });
+});
+
+describe("level account", () => {
+  it("W1 the account key is encrypted to the instance, with a receipt for its challenge; the master key to none", async () => {
+    const gina = await EdgeClient.signedIn(system.tenant("rung"), "Gina");
+    const hers = await InstanceClient.ready(gina);
+    const { account } = hers;
+    const challenge = newChallenge();
+    const load = (more: object = {}) =>
+      hers.rest("POST", "/instances/account-key", { account, challenge, ...more });
+    const released = json<Released>(await load());
+    const wrappedKey = decodeBase64url(released.wrappedKey);
+    const recipient = await digest(decodeBase64url(hers.enrolled.wrappingCertificate));
+    const awaited = { wrappedKey, recipient, tenant: "rung", challenge, account, now: seconds(Date.now()) };
+    const receipt = await verifyAccountReceipt(released.receipt, trust, awaited);
+    const { keyId, keyVersion } = receipt;
+    const ki = json<Ki>(await askKi(hers));
+    expect(ki.accountKey).toEqual({ id: keyId, version: keyVersion });
+    const { edk } = json<{ edk: string }>(await askEdk(hers, keyOf(ki)));
+    const { privateKey } = hers.keys.wrapping;
+    const key = await subtle.unwrapKey("raw", wrappedKey, privateKey, "RSA-OAEP", "AES-KW", false, [
+      "unwrapKey",
+    ]);
+    const data = decodeBase64url((await readEdk(edk)).wrappedKey);
+    const opened = await subtle.unwrapKey("raw", data, key, "AES-KW", "HKDF", false, ["deriveKey"]);
+    expect(opened.extractable).toBe(false);
+    expect(problem(await hers.rest("POST", "/instances/master-key", { challenge }))).toBe("403 forbidden");
+    expect(problem(await load({ id: crypto.randomUUID() }))).toBe("404 not-found");
+    expect(problem(await load({ account: app.account }))).toBe("403 forbidden");
+    // At level master the account key leaves for no instance.
+    const own = { account: app.account, challenge };
+    expect(problem(await app.rest("POST", "/instances/account-key", own))).toBe("403 forbidden");
   });
 });
 

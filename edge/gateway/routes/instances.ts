@@ -1,13 +1,13 @@
 import { encodeBase64url } from "#protocol/base64url.ts";
-import { fail, ok } from "../../result.ts";
+import { ok } from "../../result.ts";
 import type { ContractHandlers } from "../serve.ts";
 import { instanceToken } from "./instance-token.ts";
 
-/** What instances ask for themselves. The KMS and the IAM learn to answer one after the other; until then each is refused. */
+/** What instances ask for themselves. */
 export const instances = {
   instanceToken,
   loadMasterKey: ({ c, caller, body }) => c.env.KMS.masterKey(caller, body),
-  loadAccountKey: async () => fail("forbidden"),
+  loadAccountKey: ({ c, caller, body }) => c.env.KMS.releaseAccountKey(caller, body),
   findKeyIdentifier: ({ c, caller, body }) => c.env.IAM.keyIdentifier(caller, body),
   async readAccountKey({ c, caller, input: { account, id } }) {
     const read = await c.env.IAM.encryptedAccountKey(caller, account, id);

@@ -31,7 +31,9 @@ export async function rewrap(
   if (!read.ok) return door.refuse(unidentified, read);
   const wanted = read.value;
   const { about } = wanted;
-  const asked = await askNeighbours(neighbours, wanted, (of) => IAM.accountKey(of));
+  const asked = await askNeighbours(neighbours, wanted, (of) =>
+    IAM.accountKey({ ...of, id: edk.accountKey.id }),
+  );
   if (!asked.member.ok)
     return door.refuse({ action: "kms:rewrap", ...about }, noMember(asked.member.problem));
   const kms = await door.enter();

@@ -1,0 +1,86 @@
+/** Level `account`: an account key encrypted to an instance's wrapping key, with the receipt that vouches for it. */
+
+import { encodeBase64url } from "#protocol/base64url.ts";
+import { seconds } from "#protocol/clock.ts";
+import type { AccountKeyRequest } from "#protocol/contract/index.ts";
+import { digest } from "#protocol/digest.ts";
+import type { Level } from "#protocol/level.ts";
+import type { InstanceCaller } from "../caller.ts";
+import { UnexpectedAnswer } from "../hsm/index.ts";
+import { getWrapped, importWrapped, keyValueOf, retire, runBatch, toRecipient } from "../hsm/keys/index.ts";
+import type { AccountKey } from "../iam/types.ts";
+import { ok, type Result } from "../result.ts";
+import { type Context, type Door, failed, noMember } from "./context.ts";
+import { RECEIPT_SECONDS, type Released } from "./master-release.ts";
+import { checkLives } from "./shred.ts";
+import { signReceipt } from "./signing.ts";
+import { askStanding, authorizeInstance } from "./standing.ts";
+
+const LEVELS: readonly Level[] = ["account"];
+/** RSA-3072 and RSA-4096 ciphertexts. */
+const LENGTHS = [384, 512];
+
+/** The account's current key, or that of the id. Errors: `not-found` where the IAM has none of that id. */
+export async function releaseAccountKey(
+  door: Door,
+  caller: InstanceCaller,
+  { account, challenge, id }: AccountKeyRequest,
+): Promise<Result<Released>> {
+  const { neighbours } = door;
+  const about = { caller, resource: `account/${account}/key`, requestId: caller.requestId };
+  const standing = await askStanding(neighbours, caller, account);
+  const asked = { action: "kms:load-account-key", ...about };
+  if (!standing.signedIn.ok) return door.refuse(asked, noMember(standing.signedIn.problem));
+  const kms = await door.enter();
+  const { store, hsm, trust } = kms;
+  const decision = authorizeInstance(store, asked, standing, LEVELS, (sql, enrolled) => {
+    const lives = checkLives(sql);
+    return lives.ok ? ok(enrolled) : lives;
+  });
+  if (!decision.ok) return decision;
+  const key = await neighbours.IAM.encryptedAccountKey(caller, account, id);
+  if (!key.ok) return key;
+  try {
+    const { wrappingCertificate: recipient, notAfter, hsmKey } = decision.value;
+    const wrappedKey = await rewrapAccountKey(kms, key.value, hsmKey);
+    const iat = seconds(Date.now());
+    const receipt = await signReceipt(hsm, await trust.list(), {
+      version: 1,
+      kind: "account",
+      wrappedKeyDigest: await digest(wrappedKey),
+      keyId: key.value.id,
+      keyVersion: key.value.version,
+      recipient,
+      tenant: store.tenant,
+      account,
+      challenge,
+      iat,
+      exp: Math.min(iat + RECEIPT_SECONDS, notAfter),
+    });
+    // While the HSM worked the instance may have been revoked, or the account have ended.
+    const again = await askStanding(neighbours, caller, account);
+    const releasing = { action: "kms:release-account-key", ...about };
+    const released = authorizeInstance(store, releasing, again, LEVELS, checkLives);
+    return released.ok ? ok({ wrappedKey: encodeBase64url(wrappedKey), receipt }) : released;
+  } catch (error) {
+    return failed(kms, "kms:account-key-at-hsm", about, error);
+  }
+}
+
+/** Import the account key, Get it wrapped to the recipient that the HSM has verified, Revoke and Destroy it. */
+async function rewrapAccountKey(
+  { hsm, ledger }: Pick<Context, "hsm" | "ledger">,
+  { wrapped, master }: AccountKey,
+  hsmKey: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const id = crypto.randomUUID();
+  const now = Date.now();
+  const answers = await runBatch(hsm, ledger, (name) => [
+    importWrapped({ id, class: "account", wrapped, wrappedBy: master, name: name(), now }),
+    getWrapped(toRecipient(hsmKey), id),
+    ...retire(id),
+  ]);
+  const rewrapped = keyValueOf(answers[1]);
+  if (!LENGTHS.includes(rewrapped.length)) throw new UnexpectedAnswer("the HSM returned no RSA ciphertext");
+  return rewrapped;
+}
