@@ -1,13 +1,19 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Client, connect } from "#cli/client.ts";
-import { appKeyFile, openAppKey } from "#web/hosts/node/index.ts";
+import { rootKeyPem } from "#cli/root-key.ts";
+import { decodeBase64url } from "#protocol/base64url.ts";
+import { parseCertificate } from "#protocol/pki/index.ts";
+import { appKeyFile, type NodeMicroserviceOptions, openAppKey } from "#web/hosts/node/index.ts";
 import type { Step } from "#web/microservice/index.ts";
 import { Datastore } from "../../docs/examples/application-server/datastore.ts";
 import { applicationServer } from "../../docs/examples/application-server/server.ts";
-import { useSystem } from "../system/index.ts";
+import { freePorts } from "../support/ports.ts";
+import { useSystem, watchTraffic } from "../system/index.ts";
 
 const PASSPHRASE = "a secret of the server, at random";
 const system = useSystem({ level: "master" });
@@ -16,10 +22,10 @@ let steps: Step[] = [];
 let running: Awaited<ReturnType<typeof start>>;
 
 /** The server of docs/examples, its app-specific key beside its ciphertext; decrypted keys go after a second. */
-async function start() {
+async function start(more: Pick<NodeMicroserviceOptions, "copiesTimeToLive" | "watch"> = {}) {
   const { appOrigin: app, vaultOrigin: vault } = system;
   const appKey = () => openAppKey(appKeyFile(join(dir, "app-specific-key.pem")), PASSPHRASE);
-  const instance = { appKey, timeToLive: 1000, watch: (step: Step) => void steps.push(step) };
+  const instance = { appKey, timeToLive: 1000, watch: (step: Step) => void steps.push(step), ...more };
   const client: Client = await connect({
     ...{ app, vault, rootKey: system.running.rootKey, user: "server", instance },
   });
@@ -43,6 +49,17 @@ async function start() {
 /** `who what`, in order. */
 const told = () =>
   steps.map((step) => [step.step, step.what, "whom" in step && step.whom].filter(Boolean).join(" "));
+const dropped = ["drop account key", "drop data key", "drop master key"];
+const locked = async () => {
+  await expect
+    .poll(() =>
+      told()
+        .filter((line) => line.startsWith("drop"))
+        .sort(),
+    )
+    .toEqual(dropped);
+  steps = [];
+};
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), "coffer-application-server-"));
@@ -60,4 +77,155 @@ it("W4 reads its app-specific key and asks the KMS for Enc(master) at start-up, 
     ...["ask master key KMS", "get master key KMS"],
   ]);
   steps = [];
+});
+
+it("A1 seals what a client device uploads: every message and key, in this order, and the data key goes after a set time", async () => {
+  const id = crypto.randomUUID();
+  expect((await running.upload(id, "A1's document")).status).toBe(201);
+  expect(told()).toEqual([
+    "receive data",
+    ...["ask key identifier IAM", "get key identifier IAM"],
+    ...["ask data key KMS", "ask account key IAM"],
+    ...[expect.stringMatching(/^get (data key KMS|account key IAM)$/)],
+    ...[expect.stringMatching(/^get (data key KMS|account key IAM)$/)],
+    ...["decrypt master key", "decrypt account key", "decrypt data key"],
+    "encrypt data",
+  ]);
+  // The key identifier that the IAM gave is by what the KMS was asked, and what the document names.
+  const keys = steps.flatMap((step) => ("key" in step && step.what === "data key" ? [step.key] : []));
+  expect(new Set(keys).size).toBe(1);
+  const stored = (await readFile(join(dir, running.account, id))).toString("latin1");
+  expect(stored).toContain(keys[0]);
+  expect(stored).not.toContain("A1's document");
+  await locked();
+});
+
+it("W2 opens what a client device downloads, by the key that the document names", async () => {
+  const id = crypto.randomUUID();
+  await running.upload(id, "W2's document");
+  await locked();
+  expect(await (await running.download(id)).text()).toBe("W2's document");
+  // Encrypted copies are still there: the IAM alone is asked, which knows whether this instance may.
+  expect(told()).toEqual([
+    "receive document",
+    ...["ask key identifier IAM", "get key identifier IAM"],
+    ...["decrypt master key", "decrypt account key", "decrypt data key"],
+    "decrypt document",
+  ]);
+  await locked();
+});
+
+it("W7 deletes what it decrypted a set time after its last use, and encrypted copies after theirs: then it must fetch again", async () => {
+  running.client.close();
+  running = await start({ copiesTimeToLive: 2500 });
+  const id = crypto.randomUUID();
+  steps = [];
+  await running.upload(id, "W7's document");
+  const came = Date.now();
+  expect(await (await running.download(id)).text()).toBe("W7's document");
+  // In use: decrypted once for both.
+  expect(told().filter((line) => line === "decrypt data key")).toHaveLength(1);
+  await locked();
+  await expect.poll(() => Date.now() - came).toBeGreaterThan(2500);
+  expect(await (await running.download(id)).text()).toBe("W7's document");
+  expect(
+    told()
+      .filter((line) => line.startsWith("ask"))
+      .sort(),
+  ).toEqual([...["ask account key IAM", "ask data key KMS", "ask key identifier IAM", "ask master key KMS"]]);
+  await locked();
+});
+
+it("W5 has the KMS ask the HSM where it has not kept Enc(data), in the same trace, and once for all who come later", async () => {
+  running.client.close();
+  await system.restart();
+  const traffic = watchTraffic();
+  try {
+    const got = () =>
+      traffic.requests().filter(({ items }) => items.some(({ operation }) => operation === "Get")).length;
+    /** Keys that the HSM gave between question and answer. */
+    const between = { "master key": [] as number[], "data key": [] as number[] };
+    const watch = (step: Step) => {
+      if (step.step !== "ask" && step.step !== "get") return;
+      if (step.what === "master key" || step.what === "data key") between[step.what].push(got());
+    };
+    const gave = (what: keyof typeof between) => {
+      const [asked = 0, answered = 0] = between[what].splice(0);
+      return answered - asked;
+    };
+    running = await start({ watch });
+    expect(gave("master key")).toBeGreaterThan(0);
+    expect((await running.upload(crypto.randomUUID(), "W5's document")).status).toBe(201);
+    expect(gave("data key")).toBeGreaterThan(0);
+    running.client.close();
+    running = await start({ watch });
+    expect((await running.upload(crypto.randomUUID(), "a hit")).status).toBe(201);
+    expect(gave("data key")).toBe(0);
+  } finally {
+    traffic.stop();
+  }
+  running.client.close();
+  running = await start();
+  steps = [];
+});
+
+it("A5 keeps its key beside its ciphertext, where nobody else reaches either; W6 and opens both after a restart", async () => {
+  const id = crypto.randomUUID();
+  await running.upload(id, "A5's document");
+  expect((await readdir(dir)).sort()).toEqual([running.account, "app-specific-key.pem"].sort());
+  for (const path of ["app-specific-key.pem", join(running.account, id)])
+    expect((await stat(join(dir, path))).mode & 0o077).toBe(0);
+  const before = running.enrolled.instance;
+  running.client.close();
+  steps = [];
+  running = await start();
+  const { id: instance, wrappingCertificate } = running.enrolled.instance;
+  const spki = (certificate: string) => parseCertificate(decodeBase64url(certificate)).spki;
+  expect(instance).not.toBe(before.id);
+  expect(spki(wrappingCertificate)).toEqual(spki(before.wrappingCertificate));
+  expect(await (await running.download(id)).text()).toBe("A5's document");
+  await locked();
+});
+
+it("gives a stranger nothing, and no document in the place of another", async () => {
+  const [one, other] = [crypto.randomUUID(), crypto.randomUUID()];
+  await running.upload(one, "one");
+  const { server } = running;
+  expect((await server.request(`/documents/${one}`)).status).toBe(401);
+  expect((await running.download(other)).status).toBe(404);
+  await cp(join(dir, running.account, one), join(dir, running.account, other));
+  const opened = (async () => (await running.download(other)).text())();
+  await expect(opened).rejects.toMatchObject({
+    code: "decrypt-failed",
+  });
+});
+
+it("runs by its environment, as its README says", async () => {
+  const data = await mkdtemp(join(tmpdir(), "coffer-application-server-"));
+  const [port] = await freePorts(1);
+  const rootKey = join(data, "coffer-root.pem");
+  await writeFile(rootKey, rootKeyPem(system.running.rootKey));
+  const { appOrigin: APP, vaultOrigin: VAULT } = system;
+  const main = fileURLToPath(new URL("../../docs/examples/application-server/main.ts", import.meta.url));
+  const own = { APP, VAULT, ROOT_KEY: rootKey, DATA: join(data, "documents"), PORT: String(port) };
+  const child = spawn(process.execPath, [main], {
+    env: { ...process.env, ...own, USER_NAME: "server", CLIENT_TOKEN: "device", KEY_PASSPHRASE: PASSPHRASE },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  try {
+    const url = `http://127.0.0.1:${port}/documents/${crypto.randomUUID()}`;
+    const device = { authorization: "Bearer device" };
+    await expect
+      .poll(() =>
+        fetch(url)
+          .then(({ status }) => status)
+          .catch(() => 0),
+      )
+      .toBe(401);
+    expect((await fetch(url, { method: "PUT", headers: device, body: "by HTTP" })).status).toBe(201);
+    expect(await (await fetch(url, { headers: device })).text()).toBe("by HTTP");
+  } finally {
+    child.kill();
+    await rm(data, { recursive: true });
+  }
 });

@@ -4,7 +4,7 @@ import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { bytesOf, violations } from "../chromium/rules.ts";
 import { needle, scanBytes } from "../memory/index.ts";
-import { signIn, untilEnrolled, useSystemAndBrowser, watchKeys } from "./index.ts";
+import { sealFile, showFile, signIn, untilEnrolled, useSystemAndBrowser, watchKeys } from "./index.ts";
 
 const { system, browsing } = useSystemAndBrowser({ level: "master", record: true });
 const watched = watchKeys();
@@ -51,4 +51,22 @@ it("Promise 2 keeps key bytes out of JavaScript while it begins at level master"
   const keys = inTheClear.map(({ keyClass, bytes }, index) => needle(`${keyClass} key ${index}`, bytes));
   expect(watched.ofClass("master")).toHaveLength(1);
   expect(scanBytes(bytesOf(calls), keys, "calls")).toEqual([]);
+});
+
+it("A1 in a browser: KI, Enc(data), Enc(account), then master, account and data key in turn, all in the Worker; then it encrypts", async () => {
+  await expect.poll(() => asked).toContain("accounts/…/data-keys");
+  asked.length = 0;
+  const from = browsing.recorder!.calls.length;
+  await sealFile(page, "letter.txt", "a letter at level master");
+  expect(asked[0]).toBe("key-identifiers");
+  expect(asked.filter((path) => path.startsWith("/kms/"))).toEqual([]);
+  expect([...new Set(asked.slice(1))].sort()).toEqual(["accounts/…/data-keys/KI", "accounts/…/key"]);
+  expect(links()).toEqual(["RSA-OAEP → AES-KW", "AES-KW → AES-KW", "AES-KW → HKDF"]);
+  const worker = browsing
+    .recorder!.calls.slice(from)
+    .filter(({ realm, error }) => realm === "worker" && !error)
+    .map(({ method }) => method);
+  expect(worker.indexOf("encrypt")).toBeGreaterThan(worker.lastIndexOf("unwrapKey"));
+  expect(await showFile(page, "letter.txt")).toBe("a letter at level master");
+  expect(violations(browsing.recorder!.calls)).toEqual([]);
 });
