@@ -95,6 +95,24 @@ it("nobody is signed in by coming back: the vault asks first", async () => {
   expect(sessions()).toBe(before + 1);
 });
 
+it("who has come back may be somebody else, as often as they like", async () => {
+  const browser = new EdgeClient(system);
+  const link = async (query: string) => {
+    const page = await browser.authorize(query);
+    const href = / href="([^"]*)">Use another name</.exec(page.text)![1]!.replaceAll("&amp;", "&");
+    return href.slice("/authorize?".length);
+  };
+  let query = await browser.query(newVerifier());
+  for (const name of ["Ada", "Bob", "Carol"]) {
+    browser.cookie = await browser.identify(name, query);
+    const page = await browser.authorize(query);
+    expect(page.text).toContain(`Continue as <bdi>${name}</bdi>`);
+    query = await link(query);
+    const { location } = (await browser.authorize(query)).headers;
+    expect(new URL(location!).searchParams.get("prompt")).toBe("login");
+  }
+});
+
 describe("what the ID token says is refused", () => {
   const changed = (change: object): Bend => ({ claims: (claims) => ({ ...claims, ...change }) });
   it.each<[string, Bend]>([

@@ -10,8 +10,11 @@ const FRESH_MS = 10 * 60_000;
 /** For a key that is not known, its keys are asked for again at most so often, whatever tokens come. Milliseconds. */
 const AGAIN_MS = 10_000;
 
+/** Where it is found is known for so long from a provider that does not answer. Its keys are not. Milliseconds. */
+const STALE_MS = 24 * 3600_000;
+
 type Aged<T> = { value: T; read: number };
-type Kept = { metadata?: Aged<Metadata>; keys?: Aged<JWTVerifyGetKey> };
+type Kept = { metadata?: Aged<Metadata>; asked?: number; keys?: Aged<JWTVerifyGetKey> };
 
 const keySet = open({ keys: list(open({}), 0, 100) });
 
@@ -33,13 +36,21 @@ export class Providers {
 
   async metadata(settings: OidcSettings, strict: boolean): Promise<Metadata> {
     const kept = this.#of(settings);
-    if (kept.metadata !== undefined && this.#age(kept.metadata) < FRESH_MS) return kept.metadata.value;
+    const { metadata, asked = Number.NEGATIVE_INFINITY } = kept;
+    const age = metadata === undefined ? Number.POSITIVE_INFINITY : this.#age(metadata);
     const read = this.#now();
-    const { status, body } = await this.ask(metadataAddress(settings.issuer), {});
-    if (status !== 200) throw new ProviderError("unavailable", `the provider's metadata: ${status}`);
-    const value = readMetadata(body, settings, strict);
-    kept.metadata = { value, read };
-    return value;
+    if (metadata && (age < FRESH_MS || (age < STALE_MS && read - asked < AGAIN_MS))) return metadata.value;
+    kept.asked = read;
+    try {
+      const { status, body } = await this.ask(metadataAddress(settings.issuer), {});
+      if (status !== 200) throw new ProviderError("unavailable", `the provider's metadata: ${status}`);
+      const value = readMetadata(body, settings, strict);
+      kept.metadata = { value, read };
+      return value;
+    } catch (error) {
+      if (metadata && age < STALE_MS) return metadata.value;
+      throw error;
+    }
   }
 
   /** Finds the key of a token: where it is not known, the provider may have changed its keys. */

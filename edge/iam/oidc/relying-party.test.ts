@@ -150,6 +150,20 @@ it("forgets a key that the provider does not publish any more, within ten minute
   expect([provider.asked("/jwks"), provider.asked("/.well-known/openid-configuration")]).toEqual([2, 2]);
 });
 
+it("goes by what it knew of a provider that does not answer, for a day, and asks every ten seconds", async () => {
+  await signIn(await party());
+  provider.bend({ metadata: () => ({}) });
+  const asked = () => provider.asked("/.well-known/openid-configuration");
+  now += 11 * 60_000;
+  for (let i = 0; i < 3; i++) expect(await (await party()).leave(QUERY, false)).not.toBeNull();
+  expect(asked()).toBe(2);
+  now += 10_000;
+  expect(await (await party()).leave(QUERY, false)).not.toBeNull();
+  expect(asked()).toBe(3);
+  now += 24 * 3600_000;
+  await expect((await party()).leave(QUERY, false)).rejects.toMatchObject({ failure: "unavailable" });
+});
+
 it.each<[string, NonNullable<Bend["metadata"]>]>([
   ["of another issuer", (all) => ({ ...all, issuer: "https://evil.example" })],
   ["without a code", (all) => ({ ...all, response_types_supported: ["id_token"] })],
