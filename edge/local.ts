@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import type { Domain } from "#protocol/hierarchy/index.ts";
 import { isLocalhost } from "./apps.ts";
-import { claimPort, freePorts, type Listener } from "./loopback.ts";
+import { claimPort, type Listener, quietPorts } from "./loopback.ts";
 import { readTenants, type Tenant, type Tenants } from "./tenants.ts";
 import { UNITS, type Unit } from "./units.ts";
 import { bindingsOver, type Services, servers, type Wire, wiresOf, workerName } from "./wires.ts";
@@ -183,7 +183,7 @@ async function processesOf(
   if (split === undefined) return [{ name: WORKER, options: worker.options, persist, listeners, wires: [] }];
   const services = Object.fromEntries(UNITS.map((unit) => [unit, split[unit].serviceBindings]));
   const count = UNITS.flatMap((unit) => Object.keys(split[unit].serviceBindings)).length;
-  const ports = await freePorts(count);
+  const ports = await quietPorts(count);
   const wires = wiresOf(services as Record<Unit, Services>, () => ports.pop() ?? 0);
   return UNITS.map((unit) => ({
     name: workerName(unit),

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:net";
 import { networkInterfaces } from "node:os";
 import { afterEach, expect, it } from "vitest";
-import { claimPort } from "./loopback.ts";
+import { claimPort, quietPorts } from "./loopback.ts";
 
 const held: Server[] = [];
 afterEach(() => {
@@ -33,4 +33,18 @@ it("claims every loopback address that there is", async () => {
 it.each(ADDRESSES)("refuses a port that a program on %s has", async (host) => {
   const port = await hold(host);
   await expect(claimPort(port)).rejects.toThrow(`Port ${port} on ${host} is in use: stop what uses it`);
+});
+
+it("finds ports that no outgoing connection takes, each once, and none that is taken", async () => {
+  const taken = createServer();
+  const [port = 0] = await quietPorts(1);
+  await new Promise<void>((resolve) => taken.listen(port, "127.0.0.1", resolve));
+  const at = (wanted: number) => (wanted - 20_000 + 0.5) / 12_000;
+  const randoms = [at(port), at(port + 1), at(port + 1), at(port + 2)];
+  const found = await quietPorts(2, () => randoms.shift() ?? Math.random());
+  taken.close();
+  expect(found).not.toContain(port);
+  expect(new Set(found).size).toBe(2);
+  expect(found.every((each) => each >= 20_000 && each < 32_000)).toBe(true);
+  await expect(quietPorts(2, () => at(port))).rejects.toThrow("no 2 free ports");
 });

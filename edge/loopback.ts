@@ -1,5 +1,5 @@
 /** Listeners on this machine's own addresses. Node only: of the launcher and of the command line, not of the worker. */
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { createServer } from "node:net";
 
 export type Listener = { host: string; port: number };
 
@@ -17,21 +17,26 @@ export async function claimPort(port: number): Promise<Listener[]> {
   return claimed.filter((listener) => listener !== null);
 }
 
-/** That many different ports, free on every loopback address when this looked. */
-export async function freePorts(count: number): Promise<number[]> {
-  const held = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(held.map(listen));
-  await Promise.all(held.map((server) => new Promise((closed) => server.close(closed))));
-  const free = await Promise.all(ports.map((port) => claimPort(port).catch(() => null)));
-  return free.includes(null) ? freePorts(count) : ports;
-}
+/** Below those that systems give to outgoing connections (Linux: 32768 on), so that none of these is gone a moment later. */
+const QUIET = { from: 20_000, to: 32_000 };
 
-/** Has a server (of HTTP too) listen on 127.0.0.1, on a port that is free; resolves with the port. */
-export function listen(server: Server): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
-  });
+/** That many different free ports for listeners that are opened one after the other. */
+export async function quietPorts(count: number, random: () => number = Math.random): Promise<number[]> {
+  const ports = new Set<number>();
+  // One in ten is free on any machine.
+  for (let tries = 0; ports.size < count && tries < 10 * count + 100; tries++) {
+    const port = QUIET.from + Math.floor(random() * (QUIET.to - QUIET.from));
+    const free = await claimPort(port).then(
+      () => true,
+      () => false,
+    );
+    if (free) ports.add(port);
+  }
+  if (ports.size < count)
+    throw new Error(
+      `There are no ${count} free ports from ${QUIET.from} to ${QUIET.to}: close some programs.`,
+    );
+  return [...ports];
 }
 
 function claim(listener: Listener): Promise<Listener | null> {
