@@ -3,13 +3,14 @@
  * the system that runs.
  */
 
-import { createDecipheriv, type KeyObject, privateDecrypt } from "node:crypto";
+import { createDecipheriv, createPrivateKey, type KeyObject, privateDecrypt } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type Header, open, parseHeader } from "#protocol/envelope/index.ts";
 import { edgeDatabases } from "./databases.ts";
 
+const PRIVATE_KEY = /-----BEGIN PRIVATE KEY-----[^-]*-----END PRIVATE KEY-----/g;
 const MAXIMUM_LONG = 8192;
 
 /** What dumps give away: documents, and bytes that may be a key or a wrapped one. */
@@ -18,6 +19,8 @@ export class Loot {
   readonly #wrapped = new Map<string, Buffer>();
   /** As long as what is encrypted to an app-specific key (RSA of 3072 bits). */
   readonly #encrypted = new Map<string, Buffer>();
+  /** Private keys that lie there in the clear. */
+  readonly #found: KeyObject[] = [];
   /** Values of rows that are longer than a key: one may stand anywhere in them. */
   readonly #long: Uint8Array[] = [];
   readonly documents: Buffer[] = [];
@@ -28,7 +31,9 @@ export class Loot {
       if (!entry.isFile()) continue;
       const bytes = readFileSync(join(entry.parentPath, entry.name));
       if (isDocument(bytes)) this.documents.push(bytes);
-      this.text(bytes.toString("latin1"));
+      const text = bytes.toString("latin1");
+      this.text(text);
+      for (const [pem] of text.matchAll(PRIVATE_KEY)) this.#found.push(createPrivateKey(pem));
     }
     for (const database of edgeDatabases(path)) this.#rows(database);
     return this;
@@ -79,6 +84,7 @@ export class Loot {
 
   /** The plaintexts that come out, by every key that is there or can be unwrapped. */
   async open(): Promise<string[]> {
+    for (const key of this.#found) this.decryptBy(key);
     // Master, account and data keys: the third round finds nothing that the second did not.
     for (let round = 0; round < 3; round++)
       for (const wrapped of this.wrapped)

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Unit } from "#edge/units.ts";
 import { type ManagedObject, ObjectStore, secretBytes } from "#emulator/hsm/index.ts";
+import { keyBlockOf } from "#emulator/hsm/store/material.ts";
 import { type Domain, IDENTITY, masterKeyName, named } from "#protocol/hierarchy/index.ts";
 import type { System } from "../support/start.ts";
 import { Loot } from "./dumps.ts";
@@ -97,9 +98,9 @@ export class Dumps {
 /** A key of the store, plain or as it was wrapped. */
 function keysOf(object: ManagedObject | undefined): Uint8Array[] {
   if (object?.objectType !== "SymmetricKey" || object.value === undefined) return [];
-  const { symmetricKey } = object.value as { symmetricKey?: { keyBlock: { keyValue?: unknown } } };
-  const value = symmetricKey?.keyBlock.keyValue;
-  return value instanceof Uint8Array ? [value] : [secretBytes(object)];
+  const value = keyBlockOf(object).keyValue;
+  if (value instanceof Uint8Array) return [value];
+  return value?.keyMaterial instanceof Uint8Array ? [value.keyMaterial] : [secretBytes(object)];
 }
 
 const own = generateKeyPairSync("rsa", { modulusLength: 3072 });
