@@ -23,6 +23,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "protocol/log": "protocol/*.ts",
   "protocol/pki": "protocol/*.ts, protocol/policy",
   "protocol/policy": "protocol/*.ts",
+  "protocol/policy/statements": "protocol/*.ts, protocol/pki/distinguished-name.ts, protocol/policy",
   "protocol/port": "protocol/*.ts, protocol/keys/length.ts, protocol/keys/loading",
 
   files: "protocol/*.ts, node:",

@@ -1,0 +1,25 @@
+import { parseJson } from "../../json.ts";
+import { checked } from "../../shape.ts";
+import { keyPolicy, type Rule, rulesOfKeyPolicy } from "../index.ts";
+import type { Facts } from "./facts.ts";
+import { policy } from "./language.ts";
+import { refuseRepeated } from "./members.ts";
+import { rulesOf } from "./rules.ts";
+
+/** UTF-16 units of a policy's text. */
+export const MAX_POLICY_LENGTH = 65_536;
+
+export type Parsed = { form: "key" | "statements"; rules: readonly Rule<Facts>[] };
+
+/**
+ * Reads a policy of either form: of statements, or a key's own, which has `operations`. Everything in it is understood, or
+ * none of it is taken. Throws `TypeError` that says where, and `SyntaxError` for what is no JSON.
+ */
+export function parsePolicy(text: string): Parsed {
+  if (text.length > MAX_POLICY_LENGTH) throw new TypeError("a policy is too long");
+  const value = parseJson(text);
+  refuseRepeated(text);
+  if (typeof value === "object" && value !== null && Object.hasOwn(value, "operations"))
+    return { form: "key", rules: rulesOfKeyPolicy(checked(keyPolicy, value)) };
+  return { form: "statements", rules: rulesOf(checked(policy, value)) };
+}
