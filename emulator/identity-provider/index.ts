@@ -10,4 +10,5 @@
  */
 export type { Answer, Bend, Claims, JoseHeader } from "./bend.ts";
 export type { Client } from "./client.ts";
+export type { Algorithm, Rotation } from "./keys.ts";
 export { type IdentityProvider, startIdentityProvider } from "./provider.ts";

@@ -132,7 +132,7 @@ it("rotates its keys, and keeps the earlier one published unless it is to be for
   const [first] = await kids();
   provider.rotate();
   expect(await kids()).toEqual([expect.not.stringMatching(first!), first]);
-  provider.rotate(true);
+  provider.rotate({ forget: true });
   expect(await kids()).toHaveLength(1);
   const { kid } = decodeProtectedHeader(provider.logoutToken({ client: "vault", name: "Ada" }));
   expect(await kids()).toEqual([kid]);

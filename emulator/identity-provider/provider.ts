@@ -6,7 +6,7 @@ import { type AuthenticationRequest, readAuthenticationRequest } from "./authent
 import type { Answer, Bend } from "./bend.ts";
 import type { Client } from "./client.ts";
 import { Codes, type Granted } from "./codes.ts";
-import { SigningKeys } from "./keys.ts";
+import { ALGORITHMS, type Rotation, SigningKeys } from "./keys.ts";
 import { namePage, sentencePage, style } from "./page.ts";
 import { clientOf } from "./token-request.ts";
 
@@ -16,8 +16,8 @@ export type IdentityProvider = {
   port: number;
   /** What it does otherwise than specified from now on; `{}` for nothing. */
   bend(bend: Bend): void;
-  /** Signs with another key from now on; with `forget`, what the earlier one signed is not to be verified any more. */
-  rotate(forget?: boolean): void;
+  /** Signs with another key from now on. */
+  rotate(rotation?: Rotation): void;
   /** A logout token for a person (OpenID Connect Back-Channel Logout 1.0 §2.4). */
   logoutToken(of: { client: string; name: string }, bend?: Bend): string;
   /** How often each path was asked for. */
@@ -83,7 +83,7 @@ export async function startIdentityProvider(options: {
       end_session_endpoint: `${issuer}/logout`,
       response_types_supported: ["code"],
       subject_types_supported: ["public"],
-      id_token_signing_alg_values_supported: ["ES256"],
+      id_token_signing_alg_values_supported: ALGORITHMS,
       scopes_supported: ["openid", "profile"],
       claims_supported: ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "name"],
       code_challenge_methods_supported: ["S256"],
@@ -219,7 +219,7 @@ export async function startIdentityProvider(options: {
     bend(next) {
       bend = next;
     },
-    rotate: (forget = false) => keys.rotate(forget),
+    rotate: (rotation = {}) => keys.rotate(rotation),
     logoutToken({ client, name }, bent) {
       const iat = seconds(Date.now());
       const said = { iss: issuer, sub: subjectOf(name), aud: client, iat, exp: iat + 120, jti: randomUUID() };

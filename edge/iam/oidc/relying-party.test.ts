@@ -141,6 +141,21 @@ it("asks for new keys where one is not known, and not again for ten seconds", as
   expect(provider.asked("/jwks")).toBe(3);
 });
 
+it.each(["ES256", "RS256", "PS256", "EdDSA"] as const)(
+  "takes what is signed by %s, as the metadata offer it",
+  async (algorithm) => {
+    provider.rotate({ algorithm });
+    expect(await signIn(await party())).toMatchObject({ name: "Ada" });
+    const others = (all: Record<string, unknown>) => ({
+      ...all,
+      id_token_signing_alg_values_supported: ["ES384"],
+    });
+    provider.bend({ metadata: others });
+    providers = new Providers(fetch, () => now);
+    await expect(signIn(await party())).rejects.toMatchObject({ failure: "invalid" });
+  },
+);
+
 it("forgets a key that the provider does not publish any more, within ten minutes", async () => {
   await signIn(await party());
   now += 10 * 60_000;
