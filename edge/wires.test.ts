@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
 import { UNITS, type Unit } from "./units.ts";
-import { bindingsOver, type Service, type Services, servers, wiresOf } from "./wires.ts";
+import { bindingsOver, type Service, type Services, servers, wiresOf, workerName } from "./wires.ts";
 
-const kms: Service = { name: "coffer-kms", entrypoint: "Kms" };
+const kms: Service = { name: workerName("kms"), entrypoint: "Kms" };
 const audit = (domain: string): Service => ({
-  name: "coffer-audit",
+  name: workerName("audit"),
   entrypoint: "Audit",
   props: { domain },
 });
@@ -21,14 +21,14 @@ it("W13 has one address for each entrypoint that others are bound to", () => {
   const address = (unit: Unit) => bindingsOver(wires, units[unit]).KMS?.external.address;
   expect(address("app")).toBe("127.0.0.1:9000");
   expect(address("iam")).toBe(address("app"));
-  expect(servers(wires, "coffer-kms")).toEqual({
+  expect(servers(wires, workerName("kms"))).toEqual({
     sockets: [{ host: "127.0.0.1", port: 9000, entrypoint: "Kms" }],
     doors: [],
   });
 });
 
 it("W13 has a door for each caller whom a binding names: nobody speaks in another's name", () => {
-  const { sockets, doors } = servers(wires, "coffer-audit");
+  const { sockets, doors } = servers(wires, workerName("audit"));
   expect(sockets).toEqual([]);
   expect(
     doors.map(({ serviceBindings, unsafeDirectSockets }) => [
@@ -43,7 +43,7 @@ it("W13 has a door for each caller whom a binding names: nobody speaks in anothe
 });
 
 it("W13 leads no binding to where nobody serves it", () => {
-  expect(() => bindingsOver(wires, { RA: { name: "coffer-ra", entrypoint: "Ra" } })).toThrow(
+  expect(() => bindingsOver(wires, { RA: { name: workerName("ra"), entrypoint: "Ra" } })).toThrow(
     "Nobody serves RA",
   );
 });

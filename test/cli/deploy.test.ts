@@ -23,7 +23,7 @@ import { readTenants } from "#edge/tenants.ts";
 import { UNITS } from "#edge/units.ts";
 import { ensurePki, type Hsm, startHsm } from "#emulator/hsm/index.ts";
 import { encodeBase64url } from "#protocol/base64url.ts";
-import { IDENTITY, masterKeyName, ROOT_CA } from "#protocol/hierarchy/index.ts";
+import { IDENTITY, INSTANCES_CA, masterKeyName, ROOT_CA } from "#protocol/hierarchy/index.ts";
 import { type Outcome, run } from "./command.ts";
 
 const BUILD = fileURLToPath(new URL("../../cli/build-web.ts", import.meta.url));
@@ -108,6 +108,26 @@ it("W13 coffer init makes an identity for each domain, and replaces none", async
   expect(again.stdout).toContain("is there: coffer-identities/kms.key");
   expect(again.stdout).not.toMatch(/^made: (?!coffer-identities.ra)/m);
   expect(files().filter(([name]) => name !== "ra.csr")).toEqual(made.filter(([name]) => name !== "ra.csr"));
+});
+
+it("W9 coffer init makes a domain's keys at the HSM that the domain has of its own", async () => {
+  const pki = await ensurePki(join(dir, "pki-ra"));
+  const own = await startHsm({ dir: join(dir, "hsm-ra"), pki, ttlvPort: 0, httpsPort: 0 });
+  try {
+    const files = ["server-ca.pem", "client-coffer-officer.pem", "client-coffer-officer.key"];
+    const at = [`127.0.0.1:${own.ttlvPort}`, ...files.map((file) => `pki-ra/${file}`)].join(",");
+    const apart = [...init, "--apart", `ra=${at}`];
+    const key = `${INSTANCES_CA.key}, in the HSM`;
+    expect((await run([...apart, "--dry-run"], dir)).stdout).toContain(`to be made: ${key}`);
+    const made = await run(apart, dir);
+    expect(made.stdout, made.stderr).toContain(`made: ${key}`);
+    expect((await run([...apart, "--dry-run"], dir)).stdout).toContain(`is there: ${key}`);
+    const refused = await run([...init, "--apart", `kms=${at}`], dir);
+    expect(refused, refused.stderr).toMatchObject({ code: 2, stdout: "" });
+    expect(refused.stderr).toContain("--apart takes ra, iam or audit");
+  } finally {
+    await own.close();
+  }
 });
 
 it("W13 coffer init gives the tenant's settings as the edge takes them", async () => {
