@@ -24,6 +24,8 @@ export async function askJson(
       ...init,
       headers: { accept: "application/json", ...init.headers },
       redirect: "manual",
+      // Keys are asked for again because they have changed: no cache on the way may answer.
+      cache: "no-store",
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
     const { status } = response;
