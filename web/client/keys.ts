@@ -31,10 +31,10 @@ export class DataKeys {
 
   /**
    * A data key that no document has used yet, loaded. One is given once; the next ones are fetched ahead. None for an
-   * instance at level `master`, which has the account's key itself.
+   * instance above level `data`, which has the account's key itself.
    */
   async take(account: string, signal?: AbortSignal): Promise<string | undefined> {
-    if (isAtMaster(await this.#microservice.use())) return undefined;
+    if (findsKeys(await this.#microservice.use())) return undefined;
     let edk = this.#pool(account).shift();
     while (edk === undefined) {
       signal?.throwIfAborted();
@@ -50,7 +50,7 @@ export class DataKeys {
   async prepare(account: string): Promise<void> {
     try {
       const enrolled = await this.#microservice.use();
-      if (isAtMaster(enrolled)) await enrolled.port.prefetch(account);
+      if (findsKeys(enrolled)) await enrolled.port.prefetch(account);
       else this.#ahead(account);
     } catch {}
   }
@@ -89,7 +89,7 @@ export class DataKeys {
   }
 
   async #bring(edk: string, { port, instance }: EnrolledMicroservice): Promise<void> {
-    if (isAtMaster({ instance }) || (await port.has(edk))) return;
+    if (findsKeys({ instance }) || (await port.has(edk))) return;
     const request = requestFor(edk, instance.wrappingCertificate);
     // Asking twice gives the same key wrapped twice, so a lost answer may be asked for again.
     const load = await callJson(this.#rest, loadKey, {}, request, { tries: 3 });
@@ -119,7 +119,7 @@ export class DataKeys {
   }
 }
 
-/** Such an instance finds the key of a document itself. */
-function isAtMaster({ instance }: Pick<EnrolledMicroservice, "instance">): boolean {
-  return instance.level === "master";
+/** Above level `data` an instance finds the key of a document itself. */
+function findsKeys({ instance }: Pick<EnrolledMicroservice, "instance">): boolean {
+  return instance.level !== undefined;
 }

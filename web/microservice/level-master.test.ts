@@ -25,6 +25,8 @@ beforeEach(() => {
 /** KMS and IAM know the instance once it has its certificate. */
 const authorities = {
   masterKey: (challenge) => hierarchy.authorities.masterKey(challenge),
+  releasedAccountKey: (account, challenge, id) =>
+    hierarchy.authorities.releasedAccountKey(account, challenge, id),
   keyIdentifier: (account, key) => hierarchy.authorities.keyIdentifier(account, key),
   accountKey: (account, id) => hierarchy.authorities.accountKey(account, id),
   dataKey: (account, key) => hierarchy.authorities.dataKey(account, key),

@@ -50,7 +50,7 @@ export type MicroserviceOptions = {
   peers?: Peers;
   /** The app-specific key, where the host keeps one or has a device for it; default: made for each enrolment. */
   appKey?: () => Promise<HostKeys>;
-  /** KMS and IAM for an instance at level `master`; without them it does as one at level `data`. */
+  /** KMS and IAM for an instance at level `account` or `master`; without them it does as one at level `data`. */
   authorities?(of: Omit<TokenOptions, "rest" | "vault">): Authorities;
   /** Milliseconds that encrypted keys are used after they came, at level `master`. Default: one hour. */
   copiesTimeToLive?: number;
@@ -66,7 +66,7 @@ export type Microservice = PortHandler & {
 };
 
 type Verified = { record: InstanceRecord; trust: TrustList; tier: Tier; level: Level };
-/** `ladder`: at level `master`. */
+/** `ladder`: above level `data`. */
 type Live = Verified & { ladder: Ladder | undefined };
 
 /** Makes a microservice. It knows its custodian after the first hello, and serves that one alone (M13). */
@@ -120,10 +120,10 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
 
   function ladderOf({ record, trust, level }: Verified): Ladder | undefined {
     const { authorities, watch } = options;
-    if (level !== "master" || !authorities) return undefined;
+    if (level === "data" || !authorities) return undefined;
     watch?.({ step: "read", what: "app-specific key" });
     const { wrappingKey, wrappingCertificate, custodian } = record;
-    const of = { timeToLive: TIME_TO_LIVE, ...options, trust, wrappingKey, wrappingCertificate };
+    const of = { timeToLive: TIME_TO_LIVE, ...options, level, trust, wrappingKey, wrappingCertificate };
     const asked = authorities({ crypto, record, now, watch });
     return new Ladder({ ...of, tenant: tenantOf(custodian), authorities: asked });
   }
@@ -367,7 +367,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     const { account = "" } = context;
     if (!ladder) return allowed(await loadedKey(edkOf(header)), "decrypt", context);
     tell({ step: "receive", what: "document", account });
-    return allowed(await ladder.opening(account, keyOf(header)), "decrypt", context);
+    return allowed(await ladder.opening(account, keyOf(header), edkOf(header)), "decrypt", context);
   }
 
   function prepareKeys(): Promise<InstanceKeys> {

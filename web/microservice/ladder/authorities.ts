@@ -1,4 +1,4 @@
-/** KMS and IAM as an instance at level `master` sees them (US 9,490,973 FIG. 3): what it asks each for, by itself. */
+/** KMS and IAM as an instance at level `account` or `master` sees them (US 9,490,973 FIG. 3): what it asks each for, by itself. */
 
 /** Which version of a data key: what a document's header names, and by what the KMS finds it. */
 export type KeyIdentifier = {
@@ -11,8 +11,8 @@ export type KeyIdentifier = {
 /** Enc(account): AES Key Wrap under the master key with the id `master`, base64url. */
 export type WrappedAccountKey = { id: string; version: number; wrapped: string; master: string };
 
-/** Enc(master): RSA-OAEP to the instance, base64url, and the KMS's receipt for it. */
-export type WrappedMasterKey = { wrappedKey: string; receipt: string };
+/** Enc(master), or at level `account` Enc(account): RSA-OAEP to the instance, base64url, and the KMS's receipt for it. */
+export type ReleasedKey = { wrappedKey: string; receipt: string };
 
 /** AES Key Wrap under the account key of this id, base64url. */
 export type MadeDataKey = { wrappedKey: string; accountKey: string };
@@ -22,7 +22,9 @@ export type Authorities = {
   /** Sees to a token for the next request, so that there is one message at a time to tell of. */
   authorize?(): Promise<void>;
   /** KMS. `challenge`: 32 random bytes, base64url, which come back in the receipt. */
-  masterKey(challenge: string): Promise<WrappedMasterKey>;
+  masterKey(challenge: string): Promise<ReleasedKey>;
+  /** KMS, at level `account`. */
+  releasedAccountKey(account: string, challenge: string, id: string): Promise<ReleasedKey>;
   /** IAM: of the account's current data key, or of the one that a header names (`<keyId>.<keyVersion>`). */
   keyIdentifier(account: string, key?: string): Promise<KeyIdentifier>;
   /** IAM. */

@@ -5,7 +5,7 @@ import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { digest } from "#protocol/digest.ts";
 import { CofferError } from "#protocol/error.ts";
 import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
-import type { Edk, MasterReceipt } from "#protocol/keys/index.ts";
+import type { AccountReceipt, Edk, MasterReceipt } from "#protocol/keys/index.ts";
 import { type Authority, jws, type Signer, START } from "../authority.fixture.ts";
 import type { Authorities, KeyIdentifier, WrappedAccountKey } from "./index.ts";
 
@@ -15,7 +15,7 @@ const random = () => crypto.getRandomValues(new Uint8Array(32));
 
 type Bytes = Uint8Array<ArrayBuffer>;
 type Version = { edk: Edk; raw: Bytes };
-type AccountKey = WrappedAccountKey & { key: CryptoKey };
+type AccountKey = WrappedAccountKey & { key: CryptoKey; raw: Bytes };
 
 async function wrap(raw: Bytes, by: CryptoKey): Promise<string> {
   // Any key that can be exported can be wrapped, whatever it is for.
@@ -27,6 +27,7 @@ const rung = (raw: Bytes) => subtle.importKey("raw", raw, AES_KW, false, ["wrapK
 /** What an answer is changed to, on its way to the instance. */
 export type Changes = {
   receipt?: Partial<MasterReceipt>;
+  accountReceipt?: Partial<AccountReceipt>;
   receiptBy?: Signer;
   wrappedKey?: string;
   identifier?: Partial<KeyIdentifier>;
@@ -69,7 +70,7 @@ export class Hierarchy {
     const raw = random();
     const wrapped = await wrap(raw, await rung(this.#master.raw));
     const id = `ak-${account}-${version}`;
-    keys.push({ id, version, wrapped, master: this.#master.keyId, key: await rung(raw) });
+    keys.push({ id, version, wrapped, master: this.#master.keyId, key: await rung(raw), raw });
   }
 
   async renewDataKey(account: string): Promise<void> {
@@ -105,12 +106,16 @@ export class Hierarchy {
     return this.#accounts.get(account)!.at(-1)!.wrapped;
   }
 
+  async #toInstance(raw: Bytes): Promise<Bytes> {
+    const key = new x509.X509Certificate(this.#certificate).publicKey;
+    const to = await key.export({ name: "RSA-OAEP", hash: "SHA-256" } as never, ["encrypt"], crypto);
+    return new Uint8Array(await subtle.encrypt("RSA-OAEP", to, raw));
+  }
+
   readonly authorities: Authorities = {
     masterKey: async (challenge) => {
       this.#ask("master key");
-      const key = new x509.X509Certificate(this.#certificate).publicKey;
-      const to = await key.export({ name: "RSA-OAEP", hash: "SHA-256" } as never, ["encrypt"], crypto);
-      const wrapped = new Uint8Array(await subtle.encrypt("RSA-OAEP", to, this.#master.raw));
+      const wrapped = await this.#toInstance(this.#master.raw);
       const { keyId, keyVersion } = this.#master;
       const { receiptSigner } = this.#authority;
       const receipt = await jws(this.change.receiptBy ?? receiptSigner, SIGN_TYPE.receipt, {
@@ -119,6 +124,18 @@ export class Hierarchy {
         ...{ iat: this.#now() / 1000, exp: this.#now() / 1000 + 60 },
         ...this.change.receipt,
       } satisfies MasterReceipt);
+      return { wrappedKey: this.change.wrappedKey ?? encodeBase64url(wrapped), receipt };
+    },
+    releasedAccountKey: async (account, challenge, id) => {
+      this.#ask(`account key ${id}`);
+      const { raw, version } = this.#accounts.get(account)!.find((key) => key.id === id)!;
+      const wrapped = await this.#toInstance(raw);
+      const receipt = await jws(this.change.receiptBy ?? this.#authority.receiptSigner, SIGN_TYPE.receipt, {
+        ...{ version: 1, kind: "account", account, wrappedKeyDigest: await digest(wrapped) },
+        ...{ keyId: id, keyVersion: version, recipient: await digest(this.#certificate), tenant: "acme" },
+        ...{ challenge, iat: this.#now() / 1000, exp: this.#now() / 1000 + 60 },
+        ...this.change.accountReceipt,
+      } satisfies AccountReceipt);
       return { wrappedKey: this.change.wrappedKey ?? encodeBase64url(wrapped), receipt };
     },
     keyIdentifier: async (account, key) => {

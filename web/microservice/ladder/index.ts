@@ -1,12 +1,12 @@
 /**
- * The key ladder in an instance at level `master` (W1 to W7): what it asks KMS and IAM for, and the links by which master,
+ * The key ladder in an instance at level `account` or `master` (W1 to W7): what it asks KMS and IAM for, and the links by which master,
  * account and data key are unwrapped in turn. Part of the measured microservice, which alone imports it.
  */
 export type {
   Authorities,
   KeyIdentifier,
+  ReleasedKey,
   WrappedAccountKey,
-  WrappedMasterKey,
 } from "./authorities.ts";
 export { type AccountDataKey, Ladder, type LadderOptions } from "./ladder.ts";
 export { restAuthorities } from "./rest-authorities.ts";

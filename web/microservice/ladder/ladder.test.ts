@@ -43,7 +43,7 @@ function pass(milliseconds: number): void {
 }
 
 /** Decrypted keys for one minute, copies for ten. */
-function ladder(): Ladder {
+function ladder(level: "account" | "master" = "master"): Ladder {
   const captured = captureCrypto(crypto);
   const unwrapKey = async (...parameters: Parameters<SubtleCrypto["unwrapKey"]>) => {
     const key = await captured.subtle.unwrapKey(...parameters);
@@ -51,6 +51,7 @@ function ladder(): Ladder {
     return key;
   };
   return new Ladder({
+    level,
     crypto: { ...captured, subtle: { ...captured.subtle, unwrapKey } as typeof captured.subtle },
     authorities: hierarchy.authorities,
     trust,
@@ -109,9 +110,9 @@ describe("the ladder", () => {
     await hierarchy.renewDataKey("a-1");
     pass(MINUTE);
     expect(named(await instance.sealing("a-1"))).toBe("k-a-1.2");
-    expect(named(await instance.opening("a-1", first))).toBe(first);
+    expect(named(await instance.opening("a-1", first, ""))).toBe(first);
     hierarchy.asked.length = 0;
-    await instance.opening("a-1", "k-a-1.2");
+    await instance.opening("a-1", "k-a-1.2", "");
     expect(hierarchy.asked).toEqual([]);
   });
 
@@ -134,7 +135,7 @@ describe("the ladder", () => {
     await instance.prefetch("a-1");
     expect(hierarchy.asked).toEqual(["master key", "data keys of a-1", "account key ak-a-1-1"]);
     hierarchy.asked.length = 0;
-    await instance.opening("a-1", "k-a-1.1");
+    await instance.opening("a-1", "k-a-1.1", "");
     expect(hierarchy.asked).toEqual(["key identifier of a-1 for k-a-1.1"]);
   });
 
@@ -148,7 +149,7 @@ describe("the ladder", () => {
     expect(named(await instance.sealing("a-1"))).toBe("k-a-1.2");
     expect(told()).toContain("decrypt master key m-2");
     // Enc(account) of before has another master key over it by now.
-    expect(named(await instance.opening("a-1", "k-a-1.1"))).toBe("k-a-1.1");
+    expect(named(await instance.opening("a-1", "k-a-1.1", ""))).toBe("k-a-1.1");
   });
 });
 
@@ -158,7 +159,7 @@ describe("W7 what is in memory", () => {
     await instance.start();
     await instance.sealing("a-1");
     pass(40_000);
-    await instance.opening("a-1", "k-a-1.1");
+    await instance.opening("a-1", "k-a-1.1", "");
     steps = [];
     pass(20_000);
     expect(told().split("\n").sort()).toEqual(["drop account key a-1 ak-a-1-1", "drop master key m-1"]);
@@ -168,7 +169,7 @@ describe("W7 what is in memory", () => {
     expect(told()).toContain("drop data key a-1 k-a-1.1");
     hierarchy.asked.length = 0;
     unwrapped.length = 0;
-    await instance.opening("a-1", "k-a-1.1");
+    await instance.opening("a-1", "k-a-1.1", "");
     expect(hierarchy.asked).toEqual(["key identifier of a-1 for k-a-1.1"]);
     expect(unwrapped).toHaveLength(3);
   });
@@ -180,10 +181,10 @@ describe("W7 what is in memory", () => {
     pass(10 * MINUTE);
     hierarchy.asked.length = 0;
     hierarchy.offline = true;
-    await expect(instance.opening("a-1", "k-a-1.1")).rejects.toMatchObject({ code: "offline" });
+    await expect(instance.opening("a-1", "k-a-1.1", "")).rejects.toMatchObject({ code: "offline" });
     hierarchy.offline = false;
     hierarchy.asked.length = 0;
-    await instance.opening("a-1", "k-a-1.1");
+    await instance.opening("a-1", "k-a-1.1", "");
     expect(hierarchy.asked).toEqual([
       "key identifier of a-1 for k-a-1.1",
       "master key",
@@ -202,16 +203,16 @@ describe("W7 what is in memory", () => {
       "drop data key a-1 k-a-1.1",
       "drop master key m-1",
     ]);
-    const late = instance.opening("a-1", "k-a-1.1");
+    const late = instance.opening("a-1", "k-a-1.1", "");
     instance.lock();
     await expect(late).rejects.toMatchObject({ code: "key-missing" });
     hierarchy.asked.length = 0;
     unwrapped.length = 0;
-    await instance.opening("a-1", "k-a-1.1");
+    await instance.opening("a-1", "k-a-1.1", "");
     expect([hierarchy.asked.length, unwrapped.length]).toEqual([1, 3]);
     instance.end();
     hierarchy.asked.length = 0;
-    await instance.opening("a-1", "k-a-1.1");
+    await instance.opening("a-1", "k-a-1.1", "");
     expect(hierarchy.asked).toHaveLength(4);
   });
 });
@@ -284,5 +285,49 @@ describe("W1 what is not what the instance asked for", () => {
     await refused("key-superseded", instance);
     hierarchy.change = {};
     expect(named(await instance.sealing("a-1"))).toBe("k-a-1.2");
+  });
+});
+
+describe("at level account", () => {
+  it("W2 has the account key encrypted to itself, and the master key never", async () => {
+    const instance = ladder("account");
+    await instance.start();
+    expect(hierarchy.asked).toEqual([]);
+    const { edk, jws } = await instance.sealing("a-1");
+    expect(told().split("\n")).toEqual([
+      "ask key identifier IAM a-1",
+      "get key identifier IAM a-1 k-a-1.1",
+      "ask data key KMS a-1 k-a-1.1",
+      "ask account key KMS a-1 ak-a-1-1",
+      expect.stringMatching(/^get /),
+      expect.stringMatching(/^get /),
+      "decrypt account key a-1 ak-a-1-1",
+      "decrypt data key a-1 k-a-1.1",
+    ]);
+    expect(unwrapped.map(({ extractable }) => extractable)).toEqual([false, false]);
+    expect(edk.account).toBe("a-1");
+    // A document brings its EDK: with the account key there, nobody is asked.
+    pass(MINUTE);
+    hierarchy.offline = true;
+    expect(named(await instance.opening("a-1", "k-a-1.1", jws))).toBe("k-a-1.1");
+  });
+
+  it("W10 makes the next version of the data key itself", async () => {
+    const instance = ladder("account");
+    expect(await instance.renew("a-1")).toMatchObject({ keyId: "k-a-1", keyVersion: 2 });
+    expect(named(await instance.sealing("a-1"))).toBe("k-a-1.2");
+  });
+
+  it.each<[string, () => Changes]>([
+    ["another account", () => ({ accountReceipt: { account: "a-2" } })],
+    ["another account key", () => ({ accountReceipt: { keyId: "ak-9" } })],
+    ["another instance", () => ({ accountReceipt: { recipient: "A".repeat(43) } })],
+    ["another challenge", () => ({ accountReceipt: { challenge: "A".repeat(43) } })],
+    ["another wrapped key", () => ({ wrappedKey: encodeBase64url(new Uint8Array(384)) })],
+    ["a signer that is not the KMS", () => ({ receiptBy: authority.edkSigner })],
+  ])("W1 refuses before it unwraps a receipt for %s", async (_, change) => {
+    hierarchy.change = change();
+    await expect(ladder("account").sealing("a-1")).rejects.toMatchObject({ code: "key-refused" });
+    expect(unwrapped).toEqual([]);
   });
 });

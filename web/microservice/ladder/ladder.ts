@@ -1,7 +1,7 @@
 /**
  * The ladder in an instance at level `master` (US 9,490,973 FIG. 3 to 6): it asks KMS and IAM itself, verifies what it
- * gets, and unwraps master, account and data key in turn. What it has decrypted goes a set time after its last use (W7);
- * encrypted copies have a life of their own.
+ * gets, and unwraps master, account and data key in turn. At level `account` the same without the first rung. What it has
+ * decrypted goes a set time after its last use (W7); encrypted copies have a life of their own.
  */
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
@@ -9,35 +9,47 @@ import { seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
 import { CofferError } from "#protocol/error.ts";
 import {
+  type Awaited,
   type Edk,
   edkProviderInfo,
   type TrustList,
+  verifyAccountReceipt,
   verifyEdk,
   verifyMasterReceipt,
 } from "#protocol/keys/index.ts";
+import type { Level } from "#protocol/level.ts";
 import type { Crypto } from "../crypto.ts";
 import type { WrappingKey } from "../device.ts";
 import { endOf, type LoadedKey } from "../ring.ts";
-import type { Authorities, KeyIdentifier, WrappedAccountKey } from "./authorities.ts";
+import type { Authorities, KeyIdentifier } from "./authorities.ts";
 import { Held } from "./held.ts";
-import { makeWrappedDataKey, unwrapAccountKey, unwrapDataKey, unwrapMasterKey } from "./links.ts";
+import {
+  makeWrappedDataKey,
+  type RungUsage,
+  unwrapAccountKey,
+  unwrapDataKey,
+  unwrapReleasedKey,
+} from "./links.ts";
 import { Newest } from "./newest.ts";
 import type { KeyName, Message, Step, Watch } from "./step.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 type MasterCopy = { id: string; wrappedKey: Bytes };
+/** Under the master key of the id `master`, or, at level `account`, to the instance itself. */
+type AccountCopy = { id: string; version: number; wrapped: Bytes; master?: string };
 type DataCopy = { jws: string; edk: Edk };
 /** What a data key is unwrapped from: Enc(master), Enc(account), Enc(data). */
-type Encrypted = { master: MasterCopy; account: WrappedAccountKey; data: DataCopy };
+type Encrypted = { master?: MasterCopy | undefined; account: AccountCopy; data: DataCopy };
 
 /** A data key, and the EDK that goes into the header of what is sealed under it. */
 export type AccountDataKey = LoadedKey & { jws: string };
 
 export type LadderOptions = {
+  level: Exclude<Level, "data">;
   crypto: Crypto;
   authorities: Authorities;
   trust: TrustList;
-  /** The app-specific key, and the certificate over it: whom Enc(master) is encrypted to. */
+  /** The app-specific key, and the certificate over it: whom the highest rung is encrypted to. */
   wrappingKey: WrappingKey;
   wrappingCertificate: Bytes;
   tenant: string;
@@ -64,7 +76,7 @@ export class Ladder {
   readonly #accountKeys: Held<CryptoKey>;
   readonly #dataKeys: Held<AccountDataKey>;
   readonly #masterCopies: Held<MasterCopy>;
-  readonly #accountCopies: Held<WrappedAccountKey>;
+  readonly #accountCopies: Held<AccountCopy>;
   readonly #dataCopies: Held<DataCopy>;
   readonly #identifiers: Held<KeyIdentifier>;
   readonly #newest = new Newest();
@@ -93,7 +105,10 @@ export class Ladder {
     this.#identifiers = new Held(from(identifierTimeToLive));
   }
 
-  /** Fetches Enc(master) and knows the KMS by it: at start-up, before any request (W4). Throws `key-refused`. */
+  /**
+   * Fetches Enc(master) and knows the KMS by it: at start-up, before any request (W4). At level `account` there is nothing that
+   * is no account's; the KMS shows with the first Enc(account). Throws `key-refused`.
+   */
   async start(): Promise<void> {
     await this.#encryptedMaster();
   }
@@ -132,8 +147,8 @@ export class Ladder {
       this.#encryptedMaster(),
       this.#encryptedAccount(account, accountKey.id),
     ]);
-    const by = await this.#masterKey(master);
-    const made = await makeWrappedDataKey(crypto.subtle, by, bytesOf(wrapped.wrapped));
+    const by = await this.#unwrapAccount(wrapped, master, "wrapKey");
+    const made = await makeWrappedDataKey(crypto.subtle, by);
     const wrappedKey = encodeBase64url(made);
     const message = { whom: "IAM", what: "new data key", account } as const;
     const order = { wrappedKey, accountKey: wrapped.id };
@@ -148,10 +163,19 @@ export class Ladder {
     return edk;
   }
 
-  /** The account's data key that a header names, `<keyId>.<keyVersion>`. Throws `key-refused`. */
-  async opening(account: string, key: string): Promise<AccountDataKey> {
+  /**
+   * The account's data key that a header names, `<keyId>.<keyVersion>`. `edk` stands there too, and is enough at level `account`:
+   * with the account key there, nobody is asked. Throws `key-refused`.
+   */
+  async opening(account: string, key: string, edk: string): Promise<AccountDataKey> {
     const held = this.#dataKeys.take(`${account} ${key}`);
-    return held ?? this.#dataKey(account, () => this.#identifier(account, key));
+    if (held) return held;
+    if (this.#options.level === "master") return this.#dataKey(account, () => this.#identifier(account, key));
+    const copy = await this.#verified(account, edk);
+    return this.#dataKey(account, async () => {
+      this.#dataCopies.put(dataName(account, copy.edk), copy);
+      return copy.edk;
+    });
   }
 
   /** Drops what was decrypted (W7): on an event, such as a lock. Encrypted copies stay. */
@@ -193,19 +217,28 @@ export class Ladder {
   /** Master, account, data, in turn. */
   async #decrypt(account: string, { master, account: wrapped, data }: Encrypted): Promise<AccountDataKey> {
     const { subtle } = this.#options.crypto;
-    const accountKey = await this.#accountKeys.get(`${account} ${wrapped.id}`, async () => {
-      const unwrapped = unwrapAccountKey(subtle, await this.#masterKey(master), bytesOf(wrapped.wrapped));
-      return this.#told("account key", { account, key: wrapped.id }, unwrapped);
-    });
+    const accountKey = await this.#accountKeys.get(`${account} ${wrapped.id}`, () =>
+      this.#told("account key", { account, key: wrapped.id }, this.#unwrapAccount(wrapped, master)),
+    );
     const unwrapped = unwrapDataKey(subtle, accountKey, bytesOf(data.edk.wrappedKey));
     const key = await this.#told("data key", { account, key: edkProviderInfo(data.edk) }, unwrapped);
     return { key, ...data };
   }
 
+  async #unwrapAccount(
+    { wrapped }: AccountCopy,
+    master: MasterCopy | undefined,
+    usage?: RungUsage,
+  ): Promise<CryptoKey> {
+    const { crypto, wrappingKey } = this.#options;
+    if (!master) return unwrapReleasedKey(crypto.subtle, wrappingKey, wrapped, usage);
+    return unwrapAccountKey(crypto.subtle, await this.#masterKey(master), wrapped, usage);
+  }
+
   #masterKey({ id, wrappedKey }: MasterCopy): Promise<CryptoKey> {
     const { crypto, wrappingKey } = this.#options;
     return this.#masterKeys.get(id, () =>
-      this.#told("master key", { key: id }, unwrapMasterKey(crypto.subtle, wrappingKey, wrappedKey)),
+      this.#told("master key", { key: id }, unwrapReleasedKey(crypto.subtle, wrappingKey, wrappedKey)),
     );
   }
 
@@ -243,29 +276,57 @@ export class Ladder {
     return found;
   }
 
-  #encryptedMaster(): Promise<MasterCopy> {
+  async #encryptedMaster(): Promise<MasterCopy | undefined> {
+    if (this.#options.level !== "master") return undefined;
     return this.#masterCopies.get(MASTER, async () => {
-      const { crypto, authorities, trust, tenant, now } = this.#options;
-      const challenge = encodeBase64url(crypto.random(new Uint8Array(32)));
+      const { authorities, trust } = this.#options;
+      const challenge = this.#challenge();
       const message = { whom: "KMS", what: "master key" } as const;
       const answer = await this.#ask(message, () => authorities.masterKey(challenge));
       const wrappedKey = bytesOf(answer.wrappedKey);
-      const recipient = await digest(this.#options.wrappingCertificate);
-      const awaited = { wrappedKey, recipient, tenant, challenge, now: seconds(now()) };
+      const awaited = await this.#awaited(wrappedKey, challenge);
       const receipt = await verifyMasterReceipt(answer.receipt, trust, awaited).catch(refuse);
       this.#newest.advance(MASTER, receipt.keyVersion);
       return { id: receipt.keyId, wrappedKey };
     });
   }
 
-  #encryptedAccount(account: string, id: string): Promise<WrappedAccountKey> {
+  #challenge(): string {
+    return encodeBase64url(this.#options.crypto.random(new Uint8Array(32)));
+  }
+
+  async #awaited(wrappedKey: Bytes, challenge: string): Promise<Awaited> {
+    const { tenant, now, wrappingCertificate } = this.#options;
+    const recipient = await digest(wrappingCertificate);
+    return { wrappedKey, recipient, tenant, challenge, now: seconds(now()) };
+  }
+
+  #encryptedAccount(account: string, id: string): Promise<AccountCopy> {
     return this.#accountCopies.get(`${account} ${id}`, async () => {
-      const { authorities } = this.#options;
-      const message = { whom: "IAM", what: "account key", account, key: id } as const;
-      const copy = await this.#ask(message, () => authorities.accountKey(account, id));
+      const atMaster = this.#options.level === "master";
+      const copy = await (atMaster ? this.#wrappedAccount(account, id) : this.#releasedAccount(account, id));
       if (copy.id !== id) throw new CofferError("key-refused");
       return copy;
     });
+  }
+
+  /** As the IAM keeps it. */
+  async #wrappedAccount(account: string, id: string): Promise<AccountCopy> {
+    const message = { whom: "IAM", what: "account key", account, key: id } as const;
+    const copy = await this.#ask(message, () => this.#options.authorities.accountKey(account, id));
+    return { ...copy, wrapped: bytesOf(copy.wrapped) };
+  }
+
+  /** Level `account`: encrypted to this instance, and with a receipt as Enc(master) is. */
+  async #releasedAccount(account: string, id: string): Promise<AccountCopy> {
+    const { authorities, trust } = this.#options;
+    const challenge = this.#challenge();
+    const message = { whom: "KMS", what: "account key", account, key: id } as const;
+    const answer = await this.#ask(message, () => authorities.releasedAccountKey(account, challenge, id));
+    const wrapped = bytesOf(answer.wrappedKey);
+    const awaited = { ...(await this.#awaited(wrapped, challenge)), account };
+    const { keyId, keyVersion } = await verifyAccountReceipt(answer.receipt, trust, awaited).catch(refuse);
+    return { id: keyId, version: keyVersion, wrapped };
   }
 
   #encryptedData(account: string, identifier: KeyIdentifier): Promise<DataCopy> {
@@ -304,7 +365,7 @@ export class Ladder {
 /** Whether each stands under the next: none is of before a rotation. */
 function agree({ master, account, data }: Encrypted): boolean {
   const { id, version } = data.edk.accountKey;
-  return account.master === master.id && account.id === id && account.version === version;
+  return account.master === master?.id && account.id === id && account.version === version;
 }
 
 /** Of a data key in the rings. No account has a space in its name. */

@@ -13,18 +13,31 @@ type Bytes = Uint8Array<ArrayBuffer>;
 const RUNG = { name: "AES-KW", length: 256 };
 const DATA = { name: "HKDF" };
 
-/** Enc(master) is encrypted to the instance's wrapping key, RSA-OAEP with SHA-256. */
-export function unwrapMasterKey(subtle: Subtle, appKey: WrappingKey, wrapped: Bytes): Promise<CryptoKey> {
-  return linked(RUNG, "unwrapKey", () =>
+/** What a rung does: unwrap the next one, or wrap one that is made here. */
+export type RungUsage = "unwrapKey" | "wrapKey";
+
+/** The rung that is released to the instance, RSA-OAEP with SHA-256 to its wrapping key: master key or account key, by level. */
+export function unwrapReleasedKey(
+  subtle: Subtle,
+  appKey: WrappingKey,
+  wrapped: Bytes,
+  usage: RungUsage = "unwrapKey",
+): Promise<CryptoKey> {
+  return linked(RUNG, usage, () =>
     isDevice(appKey)
-      ? appKey.unwrapKey(wrapped, RUNG, "unwrapKey")
-      : subtle.unwrapKey("raw", wrapped, appKey, "RSA-OAEP", RUNG, false, ["unwrapKey"]),
+      ? appKey.unwrapKey(wrapped, RUNG, usage)
+      : subtle.unwrapKey("raw", wrapped, appKey, "RSA-OAEP", RUNG, false, [usage]),
   );
 }
 
-export function unwrapAccountKey(subtle: Subtle, masterKey: CryptoKey, wrapped: Bytes): Promise<CryptoKey> {
-  return linked(RUNG, "unwrapKey", () =>
-    subtle.unwrapKey("raw", wrapped, masterKey, "AES-KW", RUNG, false, ["unwrapKey"]),
+export function unwrapAccountKey(
+  subtle: Subtle,
+  masterKey: CryptoKey,
+  wrapped: Bytes,
+  usage: RungUsage = "unwrapKey",
+): Promise<CryptoKey> {
+  return linked(RUNG, usage, () =>
+    subtle.unwrapKey("raw", wrapped, masterKey, "AES-KW", RUNG, false, [usage]),
   );
 }
 
@@ -38,16 +51,9 @@ export function unwrapDataKey(subtle: Subtle, accountKey: CryptoKey, wrapped: By
  * Makes a data key, encrypted under the account key (W10). WebCrypto wraps only what could be exported, so this one could be
  * as long as this function runs; nothing exports it, and what is used later is unwrapped as every other key.
  */
-export async function makeWrappedDataKey(
-  subtle: Subtle,
-  masterKey: CryptoKey,
-  wrappedAccountKey: Bytes,
-): Promise<Bytes> {
-  const by = await linked(RUNG, "wrapKey", () =>
-    subtle.unwrapKey("raw", wrappedAccountKey, masterKey, "AES-KW", RUNG, false, ["wrapKey"]),
-  );
+export async function makeWrappedDataKey(subtle: Subtle, accountKey: CryptoKey): Promise<Bytes> {
   const made = await subtle.generateKey({ name: "AES-GCM", length: 256 }, true, ["encrypt"]);
-  return new Uint8Array(await subtle.wrapKey("raw", made, by, "AES-KW"));
+  return new Uint8Array(await subtle.wrapKey("raw", made, accountKey, "AES-KW"));
 }
 
 /** Throws `key-refused` alike for whatever does not decrypt, on every link, and `key-unusable` for a key of another kind. */

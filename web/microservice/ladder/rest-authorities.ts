@@ -3,6 +3,7 @@
 import {
   findKeyIdentifier,
   listDataKeys,
+  loadAccountKey,
   loadMasterKey,
   readAccountKey,
   readDataKey,
@@ -40,6 +41,7 @@ export function restAuthorities({ fetch, delay = byTheClock, ...options }: RestA
   return {
     authorize: () => token.ready(),
     masterKey: (challenge) => ask(loadMasterKey, { body: { challenge } }),
+    releasedAccountKey: (account, challenge, id) => ask(loadAccountKey, { body: { account, challenge, id } }),
     keyIdentifier: (account, key) =>
       ask(findKeyIdentifier, {
         body: { account, purpose: "document", ...(key === undefined ? {} : { key }) },
