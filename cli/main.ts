@@ -18,10 +18,11 @@ Usage: ${COFFER} COMMAND [options]
   list            the documents, newest first
   export          take all documents out, plain or under a key of your own
   audit           export the log of all decisions, and verify an export
+  policy          check policies, and explain what they decide
 
 ${COFFER} COMMAND --help tells a command's options and gives examples.
 Exit code: 0 done; 1 failed, and a sentence on standard error says why; 2 the command line is wrong;
-130 ended by a second Ctrl-C.
+130 ended by a second Ctrl-C. A command that has more of them says so.
 `;
 
 type Command = { run: (args: string[]) => Promise<number>; help: string };
@@ -63,6 +64,10 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   audit: async () => {
     const { audit, AUDIT_HELP } = await import("./audit.ts");
     return { run: audit, help: AUDIT_HELP };
+  },
+  policy: async () => {
+    const { policy, POLICY_HELP } = await import("./policy.ts");
+    return { run: policy, help: POLICY_HELP };
   },
 };
 

@@ -176,7 +176,7 @@ describe("errors", () => {
   });
 
   it("help needs nothing that runs", async () => {
-    for (const command of ["start", "seal", "open", "list", "export", "audit"]) {
+    for (const command of ["start", "seal", "open", "list", "export", "audit", "policy"]) {
       const { code, stdout } = await run([command, "--help"], tmpdir());
       expect(code).toBe(0);
       expect(stdout).toContain(`coffer ${command}`);

@@ -5,7 +5,7 @@
  * May import: protocol/*.ts, protocol/pki/distinguished-name.ts, protocol/policy. Imported by cli.
  */
 export { type Explanation, explain } from "./explain.ts";
-export { type Facts, factsOf } from "./facts.ts";
+export { type Asked, type Facts, factsOf } from "./facts.ts";
 export { ACTIONS, type Policy, type Statement } from "./language.ts";
 export { MAX_POLICY_LENGTH, type Parsed, parsePolicy } from "./parse.ts";
 export { rulesOf } from "./rules.ts";

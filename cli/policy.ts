@@ -1,0 +1,46 @@
+import { ACTIONS } from "#protocol/policy/statements/index.ts";
+import { CommandError } from "./command-error.ts";
+import { documentPath } from "./document-path.ts";
+import { COFFER } from "./parts/index.ts";
+import { policyCheck } from "./policy-check.ts";
+import { policyTest } from "./policy-test.ts";
+
+export const POLICY_HELP = `coffer policy check FILE …: read policies as the KMS does, and say what is wrong
+
+coffer policy test FILE …: explain a decision, statement by statement
+
+Each FILE is one policy, of statements or a key's own; with several, every one has to allow. What no option names is not
+known: an allow that asks for it does not hold, and a deny does. The language: ${documentPath("policies.md")}
+
+  --principal DN       Distinguished Name of the custodian (RFC 4514)
+  --action NAME        ${ACTIONS.join(", ")}
+  --resource NAME      accounts/ACCOUNT/keys/KEY, or keys/KEY for a tenant's own
+
+  --role NAME          a role of the person; again for more, as --group and --header
+  --group NAME         a group of the person
+  --person NAME        who has signed in
+  --tier TIER          software, emulated or hardware
+  --method NAME        by which the instance enrolled
+  --register N=HEX     a register of its measurement
+  --origin URL         of the app
+  --account ID         whose key it is
+  --purpose NAME       of the key
+  --path PATH          of the request, without its query; headers that are not named are then absent
+  --header 'NAME: VALUE'
+  --at TIME            when, as 2026-11-29T12:00:00Z               (now)
+  --closed             what no option names is known to be absent
+
+  --json               one JSON object on standard output
+
+Exit code: 0 allowed, or read; 1 a policy cannot be read; 2 the command line is wrong; 3 denied.
+
+Example: ${COFFER} policy test central.json key.json --principal CN=ada,O=acme \\
+           --action decrypt --resource accounts/a1/keys/k1 --tier hardware
+`;
+
+/** `coffer policy check` and `coffer policy test` */
+export async function policy([command, ...args]: string[]): Promise<number> {
+  if (command === "check") return policyCheck(args);
+  if (command === "test") return policyTest(args);
+  throw new CommandError("coffer policy: say check or test, and a file. Try --help.", 2);
+}
