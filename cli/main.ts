@@ -12,6 +12,7 @@ Usage: ${COFFER} COMMAND [options]
   start           run everything on this machine: HSM emulator, edge worker, document page
   init            make a deployment's keys in its HSM
   rotate          give a tenant a new master key
+  recovery        keep a tenant's master key outside of the HSM
   hsm             run the HSM emulator alone, for any KMIP client
   seal FILE …     encrypt files here and store the result
   open DOCUMENT   fetch a document, decrypt it here and write it to a file
@@ -40,6 +41,10 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   rotate: async () => {
     const { rotate, ROTATE_HELP } = await import("./rotate.ts");
     return { run: rotate, help: ROTATE_HELP };
+  },
+  recovery: async () => {
+    const { recovery, RECOVERY_HELP } = await import("./recovery.ts");
+    return { run: recovery, help: RECOVERY_HELP };
   },
   hsm: async () => {
     const { hsm, HSM_HELP } = await import("./hsm.ts");

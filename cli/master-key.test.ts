@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type TestHsm, testHsm } from "#emulator/hsm/testing/deployment.ts";
 import {
@@ -13,7 +14,16 @@ import {
 } from "#protocol/hierarchy/index.ts";
 import type { KmipClient } from "#protocol/kmip/index.ts";
 import { LEVELS, type Level } from "#protocol/level.ts";
-import { ensureMasterKey, NoMasterKey, OtherLevel, retireMasterKey, rotateMasterKey } from "./master-key.ts";
+import {
+  bringRecoveryKey,
+  destroyMasterKey,
+  ensureMasterKey,
+  NoMasterKey,
+  OtherLevel,
+  removeRecoveryKey,
+  retireMasterKey,
+  rotateMasterKey,
+} from "./master-key.ts";
 
 const NOW = new Date();
 let test: TestHsm;
@@ -134,4 +144,31 @@ it("W9 takes a master key of an earlier release from the IAM", async () => {
     expect(policyAttribute(attributes, POLICY.users)).toBe(IDENTITY.kms);
     expect((await test.as(IDENTITY.kms).request("GetAttributes", request)).attributes).toBeDefined();
   }
+});
+
+it("W1 destroys a master key of level master, and makes no other in its place", async () => {
+  const tenant = { name: "strict", level: "master" } as const;
+  await ensureMasterKey(officer, tenant, NOW);
+  const master = await find(masterKeyName(tenant.name));
+  expect(await destroyMasterKey(officer, tenant.name)).toBe(master);
+  expect(await stateOf(master)).toBe("Destroyed");
+  await ensureMasterKey(officer, tenant, NOW);
+  const name = named(masterKeyName(tenant.name));
+  expect((await officer.request("Locate", { attributes: { name } })).uniqueIdentifier).toEqual([]);
+  await expect(destroyMasterKey(officer, tenant.name)).rejects.toThrow(NoMasterKey);
+  for (const level of ["data", "account"] as const) {
+    const name = `kept-${level}`;
+    await ensureMasterKey(officer, { name, level }, NOW);
+    await expect(destroyMasterKey(officer, name)).rejects.toThrow(OtherLevel);
+    expect(await stateOf(await find(masterKeyName(name)))).toBe("Active");
+  }
+});
+
+it("W1 brings a recovery key for a ceremony, and takes it away", async () => {
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 3072 });
+  const pkcs8 = new Uint8Array(privateKey.export({ format: "der", type: "pkcs8" }));
+  const uid = await bringRecoveryKey(officer, "strict", pkcs8, NOW);
+  expect(await stateOf(uid)).toBe("Active");
+  await removeRecoveryKey(officer, uid);
+  expect(await stateOf(uid)).toBe("Destroyed");
 });

@@ -37,6 +37,8 @@ export class NoMasterKey extends Error {}
 export async function ensureMasterKey(hsm: KmipClient, tenant: TenantKey, now: Date): Promise<void> {
   const found = await locate(hsm, masterKeyName(tenant.name), "SymmetricKey");
   if (!found) {
+    // In the strict variant of its level the instances have the key, and it is destroyed here: another would open nothing.
+    if (tenant.level === "master" && (await wasDestroyed(hsm, tenant.name))) return;
     await hsm.request("Create", newMasterKey(tenant, now));
     return;
   }
@@ -47,6 +49,59 @@ export async function ensureMasterKey(hsm: KmipClient, tenant: TenantKey, now: D
     );
   await ensurePolicy(hsm, found, POLICY.tenant, tenant.name);
   await ensureUsers(hsm, found);
+}
+
+/**
+ * Destroys the tenant's master key of level `master` in the HSM, for good (docs/decisions/0037): from then on its instances
+ * and the recovery recipient alone have it. Returns its identifier. Throws `NoMasterKey`, and `OtherLevel` where no instance can have the key.
+ */
+export async function destroyMasterKey(hsm: KmipClient, tenant: string): Promise<string> {
+  const uniqueIdentifier = await currentMasterKey(hsm, tenant);
+  const level = await levelOf(hsm, uniqueIdentifier);
+  if (level !== "master")
+    throw new OtherLevel(`The master key of ${tenant} is of level ${level}: nobody has it but the HSM`);
+  const revocationReason = { revocationReasonCode: "CessationOfOperation" as const };
+  await hsm.request("Revoke", { uniqueIdentifier, revocationReason });
+  await hsm.request("Destroy", { uniqueIdentifier });
+  return uniqueIdentifier;
+}
+
+/**
+ * Brings the private half of the recovery recipient (RSA, PKCS#8) into the HSM for a ceremony, after which the officer
+ * destroys it: the KMS may have the tenant's destroyed master key restored by it, for recipients of the tenant. Returns its
+ * identifier.
+ */
+export async function bringRecoveryKey(
+  hsm: KmipClient,
+  tenant: string,
+  pkcs8: Uint8Array<ArrayBuffer>,
+  now: Date,
+): Promise<string> {
+  const { uniqueIdentifier } = await hsm.request("Register", {
+    objectType: "PrivateKey",
+    attributes: {
+      cryptographicUsageMask: [...USAGE.recovery],
+      activationDate: now,
+      vendorAttributes: [policy(POLICY.class, "recovery"), policy(POLICY.tenant, tenant)],
+    },
+    object: { privateKey: { keyBlock: { keyFormatType: "PKCS_8", keyValue: { keyMaterial: pkcs8 } } } },
+  });
+  return uniqueIdentifier;
+}
+
+/** Ends the ceremony: the recovery key is gone from the HSM. */
+export async function removeRecoveryKey(hsm: KmipClient, uniqueIdentifier: string): Promise<void> {
+  const revocationReason = { revocationReasonCode: "CessationOfOperation" as const };
+  await hsm.request("Revoke", { uniqueIdentifier, revocationReason });
+  await hsm.request("Destroy", { uniqueIdentifier });
+}
+
+async function wasDestroyed(hsm: KmipClient, tenant: string): Promise<boolean> {
+  const { uniqueIdentifier } = await hsm.request("Locate", {
+    attributes: { name: named(masterKeyName(tenant)), vendorAttributes: [policy(POLICY.level, "master")] },
+    storageStatusMask: ["DestroyedStorage"],
+  });
+  return uniqueIdentifier.length > 0;
 }
 
 /** Keys of the hierarchy answer to the KMS alone (W9); in earlier releases the IAM used them too. */

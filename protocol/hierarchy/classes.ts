@@ -1,8 +1,9 @@
 /**
  * The rungs of the key hierarchy: each key wraps keys of the next class (`POLICY.class`). What is `encrypted` is a key of
- * any rung that the HSM keeps as it was wrapped, and does nothing with.
+ * any rung that the HSM keeps as it was wrapped, and does nothing with. Where the HSM keeps no master key, one comes back
+ * for a moment as `restored`, opened by the officer's `recovery` key.
  */
-export type KeyClass = "master" | "account" | "data" | "encrypted";
+export type KeyClass = "master" | "account" | "data" | "encrypted" | "recovery" | "restored";
 
 /** A symmetric key of the hierarchy, whatever its class. */
 export const KEY = { cryptographicAlgorithm: "AES", cryptographicLength: 256 } as const;
@@ -16,6 +17,8 @@ export const USAGE = {
   account: ["WrapKey", "UnwrapKey"],
   data: ["DeriveKey"],
   encrypted: [],
+  recovery: ["UnwrapKey"],
+  restored: [],
 } as const satisfies Record<KeyClass, readonly string[]>;
 
 export function isKeyClass(text: string): text is KeyClass {

@@ -2,6 +2,7 @@
 
 import "reflect-metadata";
 import { execFile } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import {
   existsSync,
   mkdirSync,
@@ -293,3 +294,20 @@ it.each([
     expect(dry.stdout).toContain("--dry-run: exiting now");
   },
 );
+
+it("W1 coffer recovery destroys a master key that instances have, and brings a recovery key and takes it away", async () => {
+  const at = (...args: string[]) => [...args, ...init.slice(3)];
+  const level = await run(at("init", "--tenant", "strict", "--level", "master"), dir);
+  expect(level, level.stderr).toMatchObject({ code: 0 });
+  const destroyed = await run(at("recovery", "destroy", "--tenant", "strict"), dir);
+  expect(destroyed, destroyed.stderr).toMatchObject({ code: 0 });
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 3072 });
+  writeFileSync(join(dir, "recovery.key"), privateKey.export({ format: "pem", type: "pkcs8" }));
+  const begin = at("recovery", "begin", "--tenant", "strict", "--recovery-key", "recovery.key");
+  const begun = await run(begin, dir);
+  expect(begun, begun.stderr).toMatchObject({ code: 0 });
+  const [, id = ""] = /in the HSM: (\S+)/.exec(begun.stdout) ?? [];
+  expect(await run(at("recovery", "end", "--id", id), dir)).toMatchObject({ code: 0 });
+  expect(await run(at("recovery", "destroy", "--tenant", "acme"), dir)).toMatchObject({ code: 1 });
+  expect(await run(["recovery", "else"], dir)).toMatchObject({ code: 2 });
+});

@@ -36,6 +36,7 @@ it("the command runs, and names what a command needs and is not installed", () =
     "start",
     "init",
     "rotate",
+    "recovery",
     "hsm",
     "seal",
     "open",

@@ -3,6 +3,7 @@ import { type Attributes, type KeyBlock, KmipError } from "#protocol/kmip/index.
 import { isOwner, mayDo } from "../policy/access.ts";
 import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
 import { classOf } from "../policy/classes.ts";
+import { restoredAttributes } from "../policy/recovery.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { checkNoPad, isSecret } from "../policy/secrecy.ts";
 import { checkUnderParent } from "../policy/under-parent.ts";
@@ -58,6 +59,8 @@ const importObject: Handler<"Import"> = (request, context) => {
       const keyClass = childClass(subject, parent, "unwrapsFor");
       ruled = classAttributes(keyClass, attributes, parent, objectType);
       value = objectType === "PrivateKey" ? hierarchyPair(value) : hierarchyKey(value);
+      if (keyClass === "restored")
+        ruled = restoredAttributes(ruled, symmetricBytes(value), work, context.now);
     } else if (isSecret(parent)) {
       // Wrapped it left, or could have: opened by a key that the client does not know, it is not told in plain.
       if (attributes.sensitive === false)
@@ -142,12 +145,17 @@ function hierarchyPair(value: ObjectValue): ObjectValue {
   return { privateKey: { keyBlock } };
 }
 
-/** Keys of the hierarchy are 32 raw bytes, whatever the request said of their form. */
-function hierarchyKey(value: ObjectValue): ObjectValue {
+function symmetricBytes(value: ObjectValue): Uint8Array<ArrayBuffer> {
   const keyValue = value.symmetricKey?.keyBlock.keyValue;
   const bytes = keyValue instanceof Uint8Array ? undefined : keyValue?.keyMaterial;
   if (!(bytes instanceof Uint8Array) || bytes.length !== 32)
     throw new KmipError("PermissionDenied", "Keys of the hierarchy have 256 bits");
+  return new Uint8Array(bytes);
+}
+
+/** Keys of the hierarchy are 32 raw bytes, whatever the request said of their form. */
+function hierarchyKey(value: ObjectValue): ObjectValue {
+  const bytes = symmetricBytes(value);
   const keyBlock: KeyBlock = {
     keyFormatType: "Raw",
     keyValue: { keyMaterial: bytes },

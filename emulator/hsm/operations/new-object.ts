@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Attributes, encodeTransparentKey, type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
 import { classOf } from "../policy/classes.ts";
+import { isRecognized } from "../policy/recovery.ts";
 import { checkUsageLimits, counted, unused } from "../policy/usage-limits.ts";
 import {
   isDestroyed,
@@ -94,7 +95,8 @@ export function putNew(
     },
   };
   // A digest lets anyone who reads attributes test a guess; keys of the hierarchy have none.
-  const digest = classOf(object.attributes) ? [] : digestsOf(objectType, value);
+  const told = classOf(object.attributes) === undefined || isRecognized(object.attributes);
+  const digest = told ? digestsOf(objectType, value) : [];
   if (digest.length > 0) object.attributes.digest = digest;
   checkCount(object);
   checkDates(object.attributes);

@@ -1,6 +1,8 @@
 import { KmipError } from "#protocol/kmip/index.ts";
 import { admitAttributes } from "../policy/admission.ts";
+import { classOf } from "../policy/classes.ts";
 import { verifyRecipient } from "../policy/recipient.ts";
+import { recoveryAttributes } from "../policy/recovery.ts";
 import { isRestricted } from "../policy/roles.ts";
 import type { ManagedObject, ObjectType, ObjectValue } from "../store/managed-object.ts";
 import type { Context } from "./context.ts";
@@ -37,6 +39,10 @@ const register: Handler<"Register"> = (request, context) => {
     value,
     made: false,
   });
+  if (classOf(registered.attributes) === "recovery") {
+    registered.attributes = recoveryAttributes(registered);
+    work.put(registered);
+  }
   if (opened) putChain(registered, opened.certificates, context);
   if (isRestricted(subject.role) && objectType === "PublicKey") {
     const { vendorAttributes = [] } = registered.attributes;

@@ -102,7 +102,7 @@ export function admitAttributes(
   }
   if (seen.has(POLICY.attestation) && seen.has(POLICY.class))
     refuse("The hierarchy's own policy releases its keys");
-  if (operation === "Create" && seen.has(POLICY.tenant) && !seen.has(POLICY.class))
+  if (operation !== "Attribute" && seen.has(POLICY.tenant) && !seen.has(POLICY.class))
     refuse("Only keys of the hierarchy have a tenant");
   if (seen.has(POLICY.level) && !seen.has(POLICY.class)) refuse("Only a master key is made for a level");
   return parent === undefined ? {} : { parent };
@@ -138,6 +138,10 @@ export function admitOfficers(
     return;
   if (name === POLICY.class && value === "master" && operation === "Create" && objectType === "SymmetricKey")
     return;
+  if (operation === "Register" && objectType === "PrivateKey") {
+    if (name === POLICY.class && value === "recovery") return;
+    if (name === POLICY.tenant && TENANT.test(value)) return;
+  }
   const making = operation === "Attribute" || operation === "Create" || operation === "CreateKeyPair";
   if (name === POLICY.tenant && objectType === "SymmetricKey" && making && TENANT.test(value)) return;
   // For good: what was wrapped below a key was wrapped for its level.
@@ -171,7 +175,7 @@ export function classAttributes(
   if (request.extractable === true && !extractable) refuse("This key cannot leave");
   const allowed: readonly unknown[] = USAGE[keyClass];
   const usage = (request.cryptographicUsageMask ?? USAGE[keyClass]).filter((use) => allowed.includes(use));
-  if (usage.length === 0)
+  if (usage.length === 0 && allowed.length > 0)
     throw new KmipError("IncompatibleCryptographicUsageMask", "Nothing of that use is left by the policy");
   const group = parent?.attributes.objectGroup;
   const inherited = [POLICY.tenant, POLICY.level].flatMap((name) => {

@@ -27,7 +27,7 @@ export interface ClassRule {
 
 /**
  * The release policy of the key hierarchy, as data. Nothing that is absent here is allowed. The server alone sets a
- * key's class, but for a new master key.
+ * key's class, but for a new master key and for a recovery key that the officer brings.
  */
 export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
   master: {
@@ -78,6 +78,31 @@ export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
     parentFor: [],
     unwrapsFor: [],
     keptFor: ["kms"],
+    sharedWith: [],
+  },
+  recovery: {
+    extractableAt: [],
+    releasedTo: [],
+    releasedToRecipientAt: [],
+    recipientNamesLevel: true,
+    releasedBy: [],
+    child: "restored",
+    pairs: true,
+    parentFor: [],
+    unwrapsFor: ["kms"],
+    keptFor: [],
+    sharedWith: ["kms"],
+  },
+  restored: {
+    extractableAt: ["master"],
+    releasedTo: [],
+    releasedToRecipientAt: ["master"],
+    recipientNamesLevel: true,
+    releasedBy: ["kms"],
+    pairs: false,
+    parentFor: [],
+    unwrapsFor: [],
+    keptFor: [],
     sharedWith: [],
   },
 };

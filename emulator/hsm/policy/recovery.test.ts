@@ -1,0 +1,252 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { encodeHex } from "#protocol/bytes.ts";
+import { KEY, masterKeyName, POLICY, policy, USAGE, users } from "#protocol/hierarchy/index.ts";
+import { type Attributes, item, type KmipClient, payloadOf } from "#protocol/kmip/index.ts";
+import { LEVEL_POLICY } from "#protocol/pki/index.ts";
+import { type TestHsm, testHsm } from "../testing/deployment.ts";
+import {
+  AES,
+  type Bytes,
+  type CertificateOrder,
+  createMaster,
+  type Hierarchy,
+  keyBytes,
+  oaep,
+  PAST,
+  registerCertificate,
+  registerRecipient,
+  rsaKeys,
+  TENANT,
+  testHierarchy,
+  wrappedImport,
+} from "../testing/hierarchy.ts";
+import { denied, refused } from "../testing/refusal.ts";
+
+/** The strict variant of level master (W1): the HSM keeps no master key, and has it back for a batch. */
+
+const OTHER = "Another tenant";
+let now = () => new Date();
+let test: TestHsm;
+let h: Hierarchy;
+let recoveryKeys: CryptoKeyPair;
+/** Recipients of the tenant at level master; of recovery, what the master key was wrapped to it. */
+let first: string;
+let further: string;
+let encRecovery: Bytes;
+let master: string;
+let bytes: string;
+
+beforeAll(async () => {
+  test = await testHsm({ now: () => now() });
+  h = await testHierarchy(test);
+  recoveryKeys = await rsaKeys();
+  first = await recipient();
+  further = await recipient();
+  const recovery = await recipient({ keys: recoveryKeys });
+  master = await createMaster(h.officer, masterKeyName("strict"), TENANT, "master");
+  const wrapped = async (to: string) =>
+    keyBytes(await h.kms.request("Get", { uniqueIdentifier: master, keyWrappingSpecification: oaep(to) }));
+  bytes = await opened(await wrapped(first));
+  encRecovery = await wrapped(recovery);
+  await end(h.officer, master);
+}, 60_000);
+afterAll(() => test.close());
+
+async function recipient(order: CertificateOrder = {}): Promise<string> {
+  const { der, spki } = await h.authority.issue({ policies: [LEVEL_POLICY.master], ...order });
+  return registerRecipient(h.ra, await registerCertificate(h.ra, der), spki);
+}
+
+async function opened(wrapped: Bytes): Promise<string> {
+  const { privateKey } = h.recipientKeys;
+  return encodeHex(new Uint8Array(await crypto.subtle.decrypt({ name: "RSA-OAEP" }, privateKey, wrapped)));
+}
+
+async function end(client: KmipClient, uniqueIdentifier: string): Promise<void> {
+  await client.request("Revoke", {
+    uniqueIdentifier,
+    revocationReason: { revocationReasonCode: "CessationOfOperation" },
+  });
+  await client.request("Destroy", { uniqueIdentifier });
+}
+
+/** The officer brings the recovery key. */
+async function bring({
+  keys = recoveryKeys,
+  client = h.officer,
+  tenant = TENANT as string | null,
+  more = {} as Attributes,
+} = {}): Promise<string> {
+  const pkcs8 = new Uint8Array(await crypto.subtle.exportKey("pkcs8", keys.privateKey));
+  const { uniqueIdentifier } = await client.request("Register", {
+    objectType: "PrivateKey",
+    attributes: {
+      cryptographicUsageMask: ["UnwrapKey"],
+      activationDate: PAST,
+      vendorAttributes: [
+        policy(POLICY.class, "recovery"),
+        ...(tenant === null ? [] : [policy(POLICY.tenant, tenant)]),
+      ],
+      ...more,
+    },
+    object: { privateKey: { keyBlock: { keyFormatType: "PKCS_8", keyValue: { keyMaterial: pkcs8 } } } },
+  });
+  return uniqueIdentifier;
+}
+
+/** An Import of the master key as the recovery recipient has it. */
+function restoring(recovery: string, wrapped = encRecovery) {
+  const uid = crypto.randomUUID();
+  const request = wrappedImport(uid, recovery, wrapped);
+  request.object.symmetricKey!.keyBlock.keyWrappingData = oaep(recovery);
+  return request;
+}
+
+/** The ceremony's batch: in, to the recipient, and gone. */
+async function ceremony(recovery: string, to: string): Promise<Bytes> {
+  const request = restoring(recovery);
+  const { uniqueIdentifier } = request;
+  const answers = await h.kms.batch(
+    [
+      item("Import", request),
+      item("Get", { uniqueIdentifier, keyWrappingSpecification: oaep(to) }),
+      item("Revoke", {
+        uniqueIdentifier,
+        revocationReason: { revocationReasonCode: "CessationOfOperation" },
+      }),
+      item("Destroy", { uniqueIdentifier }),
+    ] as const,
+    { batchErrorContinuationOption: "Continue" },
+  );
+  for (const answer of answers) payloadOf(answer);
+  return keyBytes(payloadOf(answers[1]));
+}
+
+describe("a master key that was destroyed in the HSM", () => {
+  it("W1 comes back by the recovery key for a further instance, and is gone again", async () => {
+    const recovery = await bring();
+    expect(await opened(await ceremony(recovery, further))).toBe(bytes);
+    await end(h.officer, recovery);
+    await refused(h.kms.request("Import", restoring(recovery))).toBe("ObjectDestroyed");
+  });
+
+  it("W1 comes back by nothing else", async () => {
+    await refused(
+      h.kms.request("Get", { uniqueIdentifier: master, keyWrappingSpecification: oaep(first) }),
+    ).toBe("ObjectDestroyed");
+    await denied(h.kms.request("Import", restoring(h.recipient)));
+    const { uniqueIdentifier: own } = await h.officer
+      .request("CreateKeyPair", {
+        commonAttributes: { cryptographicAlgorithm: "RSA", cryptographicLength: 3072, activationDate: PAST },
+        privateKeyAttributes: { cryptographicUsageMask: ["UnwrapKey"], vendorAttributes: [users("kms")] },
+        publicKeyAttributes: { cryptographicUsageMask: ["WrapKey"] },
+      })
+      .then((pair) => ({ uniqueIdentifier: pair.privateKeyUniqueIdentifier }));
+    await denied(h.kms.request("Import", restoring(own)));
+  });
+
+  it("W1 leaves to recipients of its tenant and level, for a minute, and does nothing else", async () => {
+    const recovery = await bring();
+    const { uniqueIdentifier } = await h.kms.request("Import", restoring(recovery));
+    const to = (uid: string) =>
+      h.kms.request("Get", { uniqueIdentifier, keyWrappingSpecification: oaep(uid) });
+    await denied(to(await recipient({ policies: [LEVEL_POLICY.account] })));
+    await denied(to(await recipient({ policies: [] })));
+    await denied(to(await recipient({ tenants: [OTHER] })));
+    await denied(to(recovery));
+    await refused(h.kms.request("Get", { uniqueIdentifier })).toBe("Sensitive");
+    await denied(
+      h.kms.request("Create", {
+        objectType: "SymmetricKey",
+        attributes: { ...AES, vendorAttributes: [policy(POLICY.parent, uniqueIdentifier)] },
+      }),
+    );
+    await denied(
+      h.kms.request("Import", wrappedImport(crypto.randomUUID(), uniqueIdentifier, h.wrappedAccount)),
+    );
+    expect(await opened(keyBytes(await to(further)))).toBe(bytes);
+    const later = Date.now() + 61_000;
+    now = () => new Date(later);
+    try {
+      await refused(to(further)).toBe("WrongKeyLifecycleState");
+    } finally {
+      now = () => new Date();
+    }
+    await end(h.officer, recovery);
+  });
+
+  it("W1 is told from what somebody else wrapped to the recovery key", async () => {
+    const recovery = await bring();
+    const wrap = async (key: Bytes) =>
+      new Uint8Array(await crypto.subtle.encrypt({ name: "RSA-OAEP" }, recoveryKeys.publicKey, key));
+    await denied(h.kms.request("Import", restoring(recovery, await wrap(new Uint8Array(32).fill(7)))));
+    await denied(h.kms.request("Import", restoring(recovery, await wrap(new Uint8Array(16)))));
+    // The key of a tenant that is still there, or of another, neither.
+    const alive = await createMaster(h.officer, masterKeyName("alive"), TENANT, "master");
+    const enc = keyBytes(
+      await h.kms.request("Get", {
+        uniqueIdentifier: alive,
+        keyWrappingSpecification: oaep(await recipient({ keys: recoveryKeys })),
+      }),
+    );
+    await denied(h.kms.request("Import", restoring(recovery, enc)));
+    const others = await bring({ tenant: OTHER });
+    await denied(h.kms.request("Import", restoring(others)));
+    for (const uid of [recovery, others]) await end(h.officer, uid);
+  });
+});
+
+describe("a recovery key", () => {
+  it("W1 is brought by the officer alone, for a tenant, as RSA-3072 at least", async () => {
+    for (const client of [h.kms, h.ra, h.iam, h.audit]) await denied(bring({ client }));
+    await denied(bring({ tenant: null }));
+    await denied(bring({ keys: await rsaKeys(2048) }));
+    const level = policy(POLICY.level, "master");
+    const vendorAttributes = [policy(POLICY.class, "recovery"), policy(POLICY.tenant, TENANT), level];
+    await denied(bring({ more: { vendorAttributes } }));
+    await denied(
+      h.officer.request("Create", {
+        objectType: "SymmetricKey",
+        attributes: {
+          ...KEY,
+          cryptographicUsageMask: [...USAGE.recovery],
+          vendorAttributes: [policy(POLICY.class, "recovery")],
+        },
+      }),
+    );
+  });
+
+  it("W1 unwraps for the KMS and does nothing else, and leaves in no form", async () => {
+    const uniqueIdentifier = await bring({
+      more: { sensitive: false, cryptographicUsageMask: ["Sign", "Decrypt", "WrapKey", "UnwrapKey"] },
+    });
+    const { attributes } = await h.officer.request("GetAttributes", {
+      uniqueIdentifier,
+      attributeReference: [],
+    });
+    expect(attributes).toMatchObject({
+      cryptographicUsageMask: ["UnwrapKey"],
+      sensitive: true,
+      alwaysSensitive: false,
+      extractable: false,
+    });
+    expect(attributes.digest).toBeUndefined();
+    for (const client of [h.officer, h.kms]) {
+      await denied(client.request("Sign", { uniqueIdentifier, data: new Uint8Array(32) }));
+      await denied(client.request("Decrypt", { uniqueIdentifier, data: new Uint8Array(384) }));
+      for (const keyWrappingSpecification of [undefined, oaep(first)])
+        await refused(
+          client.request("Get", {
+            uniqueIdentifier,
+            ...(keyWrappingSpecification ? { keyWrappingSpecification } : {}),
+          }),
+        ).not.toBe("Success");
+    }
+    for (const client of [h.iam, h.ra, h.audit])
+      await refused(client.request("GetAttributes", { uniqueIdentifier, attributeReference: [] })).toBe(
+        "ObjectNotFound",
+      );
+    await denied(end(h.kms, uniqueIdentifier));
+    await end(h.officer, uniqueIdentifier);
+  });
+});
