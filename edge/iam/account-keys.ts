@@ -35,6 +35,20 @@ export function rotatedAccountKey(
   return accountKeyOf(sql, id);
 }
 
+/** Those that do not stand under this master key; at most 32. */
+export function keysNotUnder(sql: SqlStorage, master: string): AccountKey[] {
+  const rows = sql.exec<Row>(
+    "SELECT id, version, wrapped, master FROM account_keys WHERE master <> ? LIMIT 32",
+    master,
+  );
+  return rows.toArray().map((row) => ({ ...row, wrapped: new Uint8Array(row.wrapped) }));
+}
+
+/** The same key under another master key. */
+export function moveKey(sql: SqlStorage, { id, wrapped, master }: Omit<AccountKey, "version">): void {
+  sql.exec("UPDATE account_keys SET wrapped = ?, master = ? WHERE id = ?", wrapped.buffer, master, id);
+}
+
 /** Keeps what the KMS made, unless there is a key already or the account was shredded meanwhile: it gets no key again. */
 export function keepAccountKey(sql: SqlStorage, { wrapped, master }: Pick<AccountKey, "wrapped" | "master">) {
   sql.exec(

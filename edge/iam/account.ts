@@ -9,7 +9,7 @@ import { type Ledger, openLedger } from "../hsm/keys/index.ts";
 import { intend, type Outbox, openOutbox } from "../outbox.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
-import { accountKeyOf, currentAccountKey, keepAccountKey } from "./account-keys.ts";
+import { accountKeyOf, currentAccountKey, keepAccountKey, keysNotUnder, moveKey } from "./account-keys.ts";
 import type { Moved } from "./earlier.ts";
 import { type End, leaveAccount, shredAccount } from "./ends.ts";
 import {
@@ -51,6 +51,9 @@ interface Neighbours {
     /** W10, W11: a data key of the account, made, signed and kept in the HSM. */
     orderDataKey(order: DataKeyOrder): Promise<Result<NewDataKey>>;
     deleteDataKey(of: OfAccount & { client: string; key: string }): Promise<Result<null>>;
+    /** W12: identifier of the tenant's master key, and keys of an account under it. */
+    currentMasterKey(of: { tenant: string }): Promise<Result<string | null>>;
+    moveAccountKeys(of: OfAccount & { keys: MovedKey[] }): Promise<Result<MovedKey[]>>;
     shredded(of: OfAccount): Promise<Result<null>>;
   };
   DATASTORE: {
@@ -58,6 +61,10 @@ interface Neighbours {
     shredded(of: OfAccount): Promise<Result<null>>;
   };
 }
+/** Where a key goes to the KMS alone it may stand under the old master key a little longer. Milliseconds. */
+const FOLLOW_MS = 60_000;
+
+type MovedKey = Omit<AccountKey, "version">;
 type OfAccount = { tenant: string; account: string; requestId: string };
 
 /**
@@ -68,6 +75,9 @@ export class IamAccountObject extends DurableObject<Env> {
   #opened: Opened | undefined;
   /** The account key that is being made, so that two first requests make one. */
   #making: Promise<Result<AccountKey>> | undefined;
+  /** The keys that move under another master key, and when it was last asked whether there is one. */
+  #following: Promise<void> | undefined;
+  #followed = Number.NEGATIVE_INFINITY;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -118,11 +128,13 @@ export class IamAccountObject extends DurableObject<Env> {
     return decision.ok ? decision : { ok: false, problem: decision.problem };
   }
 
-  /** W11: the key that a member may have if the sign-in lives; null where there is none, or for nobody's member. Writes nothing. */
+  /** W11: the key that a member may have if the sign-in lives; null where there is none, or for nobody's member. Makes none, and records nothing of the caller. */
   keptAccountKey(caller: Caller, id?: string): AccountKey | null {
     if (this.#opened === undefined) return null;
     const { sql, tenant } = this.#opened.store;
     if (caller.tenant !== tenant || !checkMember(sql, caller.user).ok) return null;
+    if (Date.now() >= this.#followed + FOLLOW_MS)
+      this.ctx.waitUntil(this.#followMaster(this.#opened.store, caller.requestId));
     // Where there is none of the id, the KMS sees that the current one is another.
     return (id === undefined ? null : accountKeyOf(sql, id)) ?? currentAccountKey(sql);
   }
@@ -152,7 +164,9 @@ export class IamAccountObject extends DurableObject<Env> {
 
   /** W2: Enc(account). */
   async encryptedAccountKey(of: OfInstance, id?: string): Promise<Result<Waited<AccountKey>>> {
-    return this.#opened ? encryptedAccountKey(this.#keeper(this.#opened), of, id) : fail("forbidden");
+    if (this.#opened === undefined) return fail("forbidden");
+    await this.#followMaster(this.#opened.store, of.caller.requestId);
+    return encryptedAccountKey(this.#keeper(this.#opened), of, id);
   }
 
   async rotateAccountKey(of: OfInstance): Promise<Result<Waited<AccountKey>>> {
@@ -173,6 +187,26 @@ export class IamAccountObject extends DurableObject<Env> {
   /** Whether an instance may have what the HSM was waited for. */
   stillStands(of: OfInstance): Result<null> {
     return this.#opened ? stillStands(this.#opened.store, of) : fail("forbidden");
+  }
+
+  /** W12: once the officer has replaced the master key, the account's keys move under the new one when they are next asked for. */
+  #followMaster(store: Store, requestId: string): Promise<void> {
+    this.#followed = Date.now();
+    this.#following ??= this.#follow(store, requestId).finally(() => {
+      this.#following = undefined;
+    });
+    return this.#following;
+  }
+
+  /** What cannot move now goes on under the old one, until it is asked for again. */
+  async #follow({ sql, tenant }: Store, requestId: string): Promise<void> {
+    const { KMS }: Neighbours = this.env;
+    const current = await KMS.currentMasterKey({ tenant });
+    if (!current.ok || current.value === null) return;
+    const keys = keysNotUnder(sql, current.value).map(({ id, wrapped, master }) => ({ id, wrapped, master }));
+    if (keys.length === 0) return;
+    const moved = await KMS.moveAccountKeys({ tenant, account: subjectOf(sql), requestId, keys });
+    if (moved.ok) for (const key of moved.value) moveKey(sql, key);
   }
 
   #keeper({ store }: Opened): Keeper {

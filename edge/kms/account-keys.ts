@@ -1,12 +1,12 @@
 /** Account keys (W11): made in the HSM under the tenant's master key, for the IAM, which keeps Enc(account). */
 
-import { masterKeyName } from "#protocol/hierarchy/index.ts";
 import { authorize } from "../authorize.ts";
 import { UnexpectedAnswer } from "../hsm/index.ts";
 import { makeUnder, runBatch, wrappedKeys } from "../hsm/keys/index.ts";
 import type { AccountKey } from "../iam/types.ts";
 import { ok, type Result } from "../result.ts";
 import { type Context, failed } from "./context.ts";
+import { currentMasterKey } from "./master-key.ts";
 import { checkLives } from "./shred.ts";
 
 export type Ordered = Pick<AccountKey, "wrapped" | "master">;
@@ -24,7 +24,8 @@ export async function orderAccountKey(
   const decision = authorize<null>(store, { action: "kms:account-key", ...about }, checkLives);
   if (!decision.ok) return decision;
   try {
-    const master = await hsm.locate(masterKeyName(store.tenant));
+    const master = await currentMasterKey(hsm, store.tenant);
+    if (master === null) throw new UnexpectedAnswer("the tenant has no master key");
     return ok({ wrapped: await makeAccountKey(kms, master), master });
   } catch (error) {
     return failed(kms, "kms:make-account-key", about, error);

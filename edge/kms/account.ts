@@ -20,6 +20,7 @@ import { orderExport } from "./export.ts";
 import { issueDataKeys } from "./issue.ts";
 import { load } from "./loading/index.ts";
 import type { Released } from "./master-release.ts";
+import { type MovedKey, moveAccountKeys } from "./move-account-keys.ts";
 import { insertMoved, type Moved } from "./moved.ts";
 import { type DataKeyOrder, type OrderedDataKey, orderDataKey } from "./order-data-key.ts";
 import { DataKeyQuota } from "./quota.ts";
@@ -75,6 +76,12 @@ export class KmsAccountObject extends DurableObject<Env> {
   async orderAccountKey(requestId: string): Promise<Result<Ordered>> {
     const kms = await this.#door.enter();
     return orderAccountKey(kms, { account: subjectOf(kms.store.sql), requestId });
+  }
+
+  /** W12: the account's keys under the master key that has replaced theirs; for the IAM, which keeps them. */
+  async moveAccountKeys(of: { requestId: string; keys: MovedKey[] }): Promise<Result<MovedKey[]>> {
+    const kms = await this.#door.enter();
+    return moveAccountKeys(kms, { account: subjectOf(kms.store.sql), ...of });
   }
 
   /** W10, W11: a data key for the account, ordered by the IAM. One order at a time. */

@@ -1,6 +1,6 @@
 /** Enc(master) for an instance, as the HSM keeps it: made once, found again by the object of the principal whom the instance serves. */
 
-import { encryptedMasterKeyName, masterKeyName } from "#protocol/hierarchy/index.ts";
+import { encryptedMasterKeyName } from "#protocol/hierarchy/index.ts";
 import { wakeBy } from "../alarm.ts";
 import type { Enrolled } from "../enrolled.ts";
 import { UnexpectedAnswer } from "../hsm/index.ts";
@@ -17,6 +17,7 @@ import {
 } from "../hsm/keys/index.ts";
 import type { Kept } from "./cache/index.ts";
 import type { Context } from "./context.ts";
+import { currentMasterKey } from "./master-key.ts";
 import type { EncryptedMaster } from "./master-release.ts";
 
 /** A part of the migrations of a principal's object. `until`: end of the instance's certificates, seconds since 1970. */
@@ -37,7 +38,7 @@ const MAX_REMOVED = 20;
 /** What the HSM keeps for the instance, or keeps from now on. Throws what the HSM throws. */
 export async function fetchMaster(kms: Context, enrolled: Enrolled): Promise<Kept<EncryptedMaster>> {
   const { store, hsm } = kms;
-  const master = await hsm.locate(masterKeyName(store.tenant));
+  const master = await masterOf(kms);
   const row = find(store.sql, enrolled.instance);
   if (row?.master === master) {
     const [got, kept, whole] = await hsm.batch([...readKept(row.hsm), lookAfter(master)], {
@@ -52,16 +53,32 @@ export async function fetchMaster(kms: Context, enrolled: Enrolled): Promise<Kep
 }
 
 /** As it stands at the HSM now: the copy, and the master key itself. */
-export async function markMaster({ store, hsm }: Context, instance: string): Promise<string | null> {
+export async function markMaster(kms: Context, instance: string): Promise<string | null> {
+  const { store, hsm } = kms;
   const row = find(store.sql, instance);
   if (row === null) return null;
-  const master = await hsm.locate(masterKeyName(store.tenant));
+  const master = await masterOf(kms);
   // Another master key has taken its place.
   if (row.master !== master) return null;
   const [kept, whole] = await hsm.batch([lookAfter(row.hsm), lookAfter(master)], {
     batchErrorContinuationOption: "Continue",
   });
   return mark(row, markOf(kept), markOf(whole));
+}
+
+/** The tenant's master key as it is now: another one within ten seconds of a rotation (W12). */
+export async function masterOf({ store, hsm }: Pick<Context, "store" | "hsm">): Promise<string> {
+  const master = await currentMasterKey(hsm, store.tenant);
+  if (master === null) throw new UnexpectedAnswer("the tenant has no master key");
+  return master;
+}
+
+/** Whether another master key has taken this one's place. While the HSM is away nobody knows, and it has not. */
+export async function isReplaced(kms: Pick<Context, "store" | "hsm">, master: string): Promise<boolean> {
+  return masterOf(kms).then(
+    (current) => current !== master,
+    () => false,
+  );
 }
 
 function mark(row: Row, ...marks: (string | null)[]): string {

@@ -7,13 +7,14 @@ import type {
 } from "#protocol/contract/index.ts";
 import type { Load, LoadRequest } from "#protocol/keys/index.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
-import { openHsm } from "../hsm/index.ts";
-import type { Result } from "../result.ts";
+import { fromHsm, openHsm } from "../hsm/index.ts";
+import { ok, type Result } from "../result.ts";
 import type { Version } from "./account-data-keys.ts";
 import type { Ordered } from "./account-keys.ts";
 import { readEdk } from "./edk.ts";
-import { hasMasterKey } from "./master-key.ts";
+import { currentMasterKey, hasMasterKey } from "./master-key.ts";
 import type { Released } from "./master-release.ts";
+import type { MovedKey } from "./move-account-keys.ts";
 import type { DataKeyOrder, OrderedDataKey } from "./order-data-key.ts";
 import { isolateTrust } from "./trust.ts";
 
@@ -76,6 +77,21 @@ export class Kms extends WorkerEntrypoint<Env> {
     requestId: string;
   }): Promise<Result<Ordered>> {
     return this.#object(of, of.account).orderAccountKey(of.requestId);
+  }
+
+  /** For the IAM: identifier of the tenant's master key, as it has been within ten seconds (W12). */
+  async currentMasterKey({ tenant }: { tenant: string }): Promise<Result<string | null>> {
+    return fromHsm("master-key", async () => ok(await currentMasterKey(this.#hsm(), tenant)));
+  }
+
+  /** For the IAM: keys of an account under the master key that has replaced theirs (W12). */
+  async moveAccountKeys(of: {
+    tenant: string;
+    account: string;
+    requestId: string;
+    keys: MovedKey[];
+  }): Promise<Result<MovedKey[]>> {
+    return this.#object(of, of.account).moveAccountKeys(of);
   }
 
   /** For the IAM: a data key of an account that lives, whose Enc(data) the HSM keeps (W10, W11). */

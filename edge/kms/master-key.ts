@@ -2,21 +2,26 @@ import { masterKeyName, named, WORKING } from "#protocol/hierarchy/index.ts";
 import { fromHsm, type Hsm } from "../hsm/index.ts";
 import { ok, type Result } from "../result.ts";
 
-/** How long the HSM's yes is good: what is denied for a whole tenant is denied within ten seconds. Milliseconds. */
+/** How long the HSM's word is good: what is denied for a whole tenant, or rotated, is known within ten seconds. Milliseconds. */
 const KEPT_MS = 10_000;
 
-/** Until when a tenant is known to have one, in this isolate. There are no more tenants than a deployment's table names. */
-const kept = new Map<string, number>();
+/** The tenant's master key, and until when it is known, in this isolate. There are no more tenants than a deployment's table names. */
+const kept = new Map<string, { key: string; until: number }>();
 
 /** Whether the tenant has a master key at the HSM (M5). One that was revoked is none ten seconds later; a no is asked again each time. */
 export async function hasMasterKey(hsm: Pick<Hsm, "request">, tenant: string): Promise<Result<boolean>> {
+  return fromHsm("master-key", async () => ok((await currentMasterKey(hsm, tenant)) !== null));
+}
+
+/** Unique identifier of the tenant's master key that works, null where there is none. Throws what the HSM throws. */
+export async function currentMasterKey(hsm: Pick<Hsm, "request">, tenant: string): Promise<string | null> {
   const now = Date.now();
-  if (now < (kept.get(tenant) ?? 0)) return ok(true);
-  return fromHsm("master-key", async () => {
-    const name = named(masterKeyName(tenant));
-    const { uniqueIdentifier } = await hsm.request("Locate", { attributes: { name, state: WORKING } });
-    const has = uniqueIdentifier.length === 1;
-    if (has) kept.set(tenant, now + KEPT_MS);
-    return ok(has);
-  });
+  const known = kept.get(tenant);
+  if (known !== undefined && now < known.until) return known.key;
+  const name = named(masterKeyName(tenant));
+  const { uniqueIdentifier } = await hsm.request("Locate", { attributes: { name, state: WORKING } });
+  const [key, ...others] = uniqueIdentifier;
+  if (key === undefined || others.length > 0) return null;
+  kept.set(tenant, { key, until: now + KEPT_MS });
+  return key;
 }

@@ -11,7 +11,7 @@ import { type Refusal, type Result, refuse } from "../result.ts";
 import { hasStore, openStore } from "../store.ts";
 import { type Counts, KeyCache } from "./cache/index.ts";
 import type { Context } from "./context.ts";
-import { fetchMaster, markMaster, removeEnded, wakeForNext } from "./encrypted-master.ts";
+import { fetchMaster, isReplaced, markMaster, removeEnded, wakeForNext } from "./encrypted-master.ts";
 import { type EncryptedMaster, type Released, releaseMasterKey } from "./master-release.ts";
 import { PRINCIPAL_MIGRATIONS } from "./schema.ts";
 import { cacheTimes } from "./times.ts";
@@ -61,6 +61,9 @@ export class KmsPrincipalObject extends DurableObject<Env> {
 
   async #master(enrolled: Enrolled): Promise<EncryptedMaster> {
     const { instance } = enrolled;
+    const kept = this.#masters.peek(instance);
+    // Of a master key that another has replaced: what stands under the new one opens with the new one alone.
+    if (kept !== undefined && (await isReplaced(this.#open(), kept.keyId))) this.#masters.drop(instance);
     const fetch = async () => new Map([[instance, await fetchMaster(this.#open(), enrolled)]]);
     const master = await this.#masters.get(instance, fetch);
     if (master === null) throw new Error("the HSM has no master key");

@@ -1,6 +1,7 @@
 /** What an instance at level master asks for itself, on the real edge with the real HSM. */
 import { setTimeout as pause } from "node:timers/promises";
 import { beforeAll, describe, expect, it, vi } from "vitest";
+import { rotateMasterKey } from "#cli/master-key.ts";
 import { Engine } from "#emulator/hsm/server/engine.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
@@ -20,6 +21,7 @@ import { answerOf, callDoor, callerOf, withDoors } from "../support/doors.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
 import { InstanceClient } from "../support/instance-client.ts";
+import { hsmClient } from "../system/hsm.ts";
 import { readRows, useSystem } from "../system/index.ts";
 
 vi.mock("#cli/parts/index.ts", async (original) => withDoors(await original()));
@@ -311,6 +313,30 @@ describe("Enc(data) and Enc(account)", () => {
     const gone = () =>
       readRows(system.edgeDir, "account_data_keys").filter(({ id }) => id === ki.keyId)[0]?.state;
     await expect.poll(gone, { timeout: 20_000 }).toBe("deleted");
+  });
+});
+
+describe("a rotated master key", () => {
+  it("W12 is followed by the account's keys; data keys stay as they are and open all the time", async () => {
+    const hank = await EdgeClient.signedIn(system, "Hank");
+    const his = await InstanceClient.ready(hank);
+    const ki = json<Ki>(await askKi(his));
+    const { edk } = json<{ edk: string }>(await askEdk(his, keyOf(ki)));
+    const before = await masterKey(his);
+    const officer = await hsmClient(system, IDENTITY.officer);
+    const { successor } = await rotateMasterKey(officer, "development", new Date());
+    officer.close();
+    const path = `/instances/accounts/${his.account}/key`;
+    const master = async () => json<EncAccount>(await his.rest("GET", path)).master;
+    await expect.poll(master, { timeout: 30_000, interval: 500 }).toBe(successor);
+    const after = await masterKey(his);
+    expect(after.receipt.keyId).toBe(successor);
+    expect(before.receipt.keyId).not.toBe(successor);
+    expect(await opens(his, await readEdk(edk))).toBe(true);
+    expect(json<{ edk: string }>(await askEdk(his, keyOf(ki))).edk).toBe(edk);
+    // The custodian's own way too, and an account that comes later.
+    const request = { way: "rewrap", edk, certificate: his.enrolled.wrappingCertificate };
+    expect((await hank.rest("POST", "/kms/loads", request)).status).toBe(200);
   });
 });
 

@@ -57,6 +57,11 @@ export class KeyCache<V> {
     return fetching;
   }
 
+  /** What is kept, without asking anybody. */
+  peek(name: string): V | undefined {
+    return this.#kept.get(name)?.value;
+  }
+
   /** The key was changed or deleted here: it is fetched again, or is gone. */
   drop(name: string): void {
     this.#changes++;

@@ -1,0 +1,77 @@
+/** W12: account keys go from a master key to its successor, which the officer has made; data keys and documents stay as they are. */
+
+import { authorize } from "../authorize.ts";
+import { UnexpectedAnswer } from "../hsm/index.ts";
+import { getWrapped, importWrapped, retire, runBatch, underParent, wrappedKeys } from "../hsm/keys/index.ts";
+import type { AccountKey } from "../iam/types.ts";
+import { ok, type Result, refuse } from "../result.ts";
+import { type Context, failed } from "./context.ts";
+import { currentMasterKey } from "./master-key.ts";
+import { checkLives } from "./shred.ts";
+
+export type MovedKey = Pick<AccountKey, "id" | "wrapped" | "master">;
+
+/** Rotations that one account may have slept through. */
+const MAX_HOPS = 16;
+
+/** Each key under the tenant's current master key. The HSM lets a key go to the direct successor alone: it goes step by step. */
+export async function moveAccountKeys(
+  kms: Context,
+  of: { account: string; requestId: string; keys: MovedKey[] },
+): Promise<Result<MovedKey[]>> {
+  const { store, hsm } = kms;
+  const about = { caller: null, resource: `account/${of.account}`, requestId: of.requestId };
+  const decision = authorize<null>(store, { action: "kms:move-account-keys", ...about }, checkLives);
+  if (!decision.ok) return decision;
+  try {
+    const current = await currentMasterKey(hsm, store.tenant);
+    if (current === null) {
+      const none = () => refuse("hsm-refused", "the tenant has no master key");
+      return authorize<never>(store, { action: "kms:move-account-keys", ...about }, none);
+    }
+    const moved: MovedKey[] = [];
+    for (const key of of.keys) moved.push(await moveTo(kms, key, current));
+    return ok(moved);
+  } catch (error) {
+    return failed(kms, "kms:move-at-hsm", about, error);
+  }
+}
+
+async function moveTo(kms: Context, key: MovedKey, current: string): Promise<MovedKey> {
+  let moved = key;
+  for (let hop = 0; moved.master !== current; hop++) {
+    if (hop === MAX_HOPS) throw new UnexpectedAnswer("the master key has no way to the current one");
+    // A server that keeps no such link takes the way to the current one, or refuses it.
+    const successor = (await successorOf(kms, moved.master)) ?? current;
+    moved = { ...moved, wrapped: await rewrap(kms, moved, successor), master: successor };
+  }
+  return moved;
+}
+
+/** KMIP 2.1 §4.31 Link: the key that has replaced this one. */
+async function successorOf({ hsm }: Pick<Context, "hsm">, master: string): Promise<string | null> {
+  const { attributes } = await hsm.request("GetAttributes", {
+    uniqueIdentifier: master,
+    attributeReference: ["link"],
+  });
+  const link = attributes.link?.find(({ linkType }) => linkType === "ReplacementObjectLink");
+  const successor = link?.linkedObjectIdentifier;
+  return typeof successor === "string" ? successor : null;
+}
+
+async function rewrap(
+  { hsm, ledger }: Pick<Context, "hsm" | "ledger">,
+  { wrapped, master }: MovedKey,
+  successor: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const id = crypto.randomUUID();
+  const now = Date.now();
+  const answers = await runBatch(hsm, ledger, (name) => [
+    importWrapped({ id, class: "account", wrapped, wrappedBy: master, name: name(), now }),
+    getWrapped(underParent(successor), id),
+    ...retire(id),
+  ]);
+  const [rewrapped] = wrappedKeys(answers);
+  if (!rewrapped) throw new UnexpectedAnswer("the HSM gave no account key");
+  return rewrapped;
+}
