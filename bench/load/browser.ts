@@ -1,7 +1,7 @@
 /** A browser of one user, with an instance in it, and what it does all day. */
 import { randomBytes } from "node:crypto";
 import type { Part } from "#protocol/contract/index.ts";
-import { EdgeClient } from "#test/support/edge-client.ts";
+import { cookieOf, EdgeClient, newVerifier } from "#test/support/edge-client.ts";
 import { json } from "#test/support/http.ts";
 import { type EnrolmentAnswer, enrol, makeKeys } from "#test/support/instance.ts";
 import { type Api, successful } from "./api.ts";
@@ -11,6 +11,20 @@ import type { Deployment } from "./deployment.ts";
 const CONTENT = 2500;
 const METADATA = 1200;
 const KEYS = 4;
+
+/** Signs in. At an earlier commit, where no provider was asked, the vault itself takes a name. */
+async function signedIn(origins: Deployment, name: string): Promise<EdgeClient> {
+  const client = new EdgeClient(origins);
+  const verifier = newVerifier();
+  const query = await client.query(verifier);
+  const entered = await client.identify(name, query).then(
+    (transaction) => client.enter(query, transaction),
+    () => client.form(`${client.vault}/sign-in`, { name, continue: query }, { origin: client.vault }),
+  );
+  client.cookie = cookieOf(entered);
+  await client.take(entered, verifier);
+  return client;
+}
 
 export class Browser {
   readonly api: Api;
@@ -31,7 +45,7 @@ export class Browser {
 
   /** Signed in, enrolled, with data keys and two documents. `wrapping` is a key pair that others may have too: it is dear. */
   async open(wrapping: CryptoKeyPair): Promise<this> {
-    this.client = await EdgeClient.signedIn(this.#origins, this.#name);
+    this.client = await signedIn(this.#origins, this.#name);
     this.#wrapping = wrapping;
     await this.enrol();
     await this.dataKeys();
@@ -45,7 +59,7 @@ export class Browser {
 
   /** Another app's window of the same user signs in, and is closed. */
   async signIn(): Promise<void> {
-    await EdgeClient.signedIn(this.#origins, this.#name);
+    await signedIn(this.#origins, this.#name);
   }
 
   async refresh(): Promise<void> {

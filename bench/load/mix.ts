@@ -11,7 +11,7 @@ export type Kind = {
 };
 
 export const KINDS: readonly Kind[] = [
-  { name: "sign-in", share: 2, requests: 2, work: (browser) => browser.signIn() },
+  { name: "sign-in", share: 2, requests: 4, work: (browser) => browser.signIn() },
   { name: "refresh", share: 4, requests: 1, work: (browser) => browser.refresh() },
   { name: "enrol", share: 1, requests: 3, work: (browser) => browser.enrol() },
   { name: "data-keys", share: 5, requests: 1, work: (browser) => browser.dataKeys() },
