@@ -191,6 +191,24 @@ it("A5 keeps its key beside its ciphertext, where nobody else reaches either; W6
   await locked();
 });
 
+it("W10 makes the next version of the data key, which the HSM keeps; documents of before still open", async () => {
+  const { enrolled, account } = running;
+  const [before, after] = [crypto.randomUUID(), crypto.randomUUID()];
+  await running.upload(before, "before");
+  const current = steps.findLast((step) => step.step === "decrypt" && step.what === "data key");
+  const made = await enrolled.port.renew(account);
+  expect(`${made.keyId}.${made.keyVersion - 1}`).toBe(current && "key" in current && current.key);
+  await running.upload(after, "after");
+  const header = async (id: string) => (await readFile(join(dir, account, id))).toString("latin1");
+  expect(await header(after)).toContain(`${made.keyId}.${made.keyVersion}`);
+  expect(await header(before)).not.toContain(`${made.keyId}.${made.keyVersion}`);
+  // Of another instance, which has seen neither.
+  running.client.close();
+  running = await start();
+  expect(await (await running.download(before)).text()).toBe("before");
+  expect(await (await running.download(after)).text()).toBe("after");
+});
+
 it("gives a stranger nothing, and no document in the place of another", async () => {
   const [one, other] = [crypto.randomUUID(), crypto.randomUUID()];
   await running.upload(one, "one");
