@@ -9,7 +9,7 @@ export { Audit, AuditGathererObject, AuditLogObject, AuditObject, AuditSourceObj
 export { Datastore, DatastoreAccountObject, DatastoreObject } from "./datastore/index.ts";
 export { GatewayObject } from "./gateway/index.ts";
 export { Iam, IamAccountObject, IamAdministration, IamObject, IamPrincipalObject } from "./iam/index.ts";
-export { Kms, KmsAccountObject, KmsObject, KmsPrincipalObject } from "./kms/index.ts";
+export { Kms, KmsAccountObject, KmsForRa, KmsObject, KmsPrincipalObject } from "./kms/index.ts";
 export { Ra, RaObject, RaPrincipalObject } from "./ra/index.ts";
 
 /** Routes only: no state of a request or a tenant is kept in it. */

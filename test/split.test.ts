@@ -62,8 +62,9 @@ const worker = (unit: string) => `coffer-${unit}`;
 
 describe("W13 split operation", () => {
   it.each(UNITS)("%s has what its code names and nothing else", (unit) => {
-    const named = [...bindings(whole)].filter(([name]) => names(unit, name));
-    expect(bindings(split[unit])).toEqual(new Map(named));
+    const named = new Map([...bindings(whole)].filter(([name]) => names(unit, name)));
+    if (unit === "ra") named.set("KMS", "KmsForRa");
+    expect(bindings(split[unit])).toEqual(named);
   });
 
   it.each(UNITS)("%s has the variables that its code names, as they are for one worker", (unit) => {
@@ -77,8 +78,18 @@ describe("W13 split operation", () => {
   it("leads each service to the unit that has the entrypoint", () => {
     for (const unit of UNITS)
       for (const { service, entrypoint } of split[unit].services)
-        expect(service).toBe(worker(String(entrypoint?.toLowerCase())));
+        expect(service).toBe(worker(String(entrypoint?.replace(/For.*/, "").toLowerCase())));
     expect(UNITS.map((unit) => split[unit].name)).toEqual(UNITS.map(worker));
+  });
+
+  it("W9 lets the registration authority ask the KMS one thing, and have no key released", () => {
+    const door = readFileSync(`${root}edge/kms/for-ra.ts`, "utf8");
+    const methods = [...door.matchAll(/^ {2}(?:async )?([\w#]+)\(/gm)].map(([, name]) => name);
+    expect(methods).toEqual(["hasMasterKey"]);
+    const asked = code
+      .filter(({ room }) => room?.startsWith("edge/ra"))
+      .flatMap(({ text }) => [...text.matchAll(/\bKMS\.(\w+)\(/g)]);
+    expect(asked.map(([, name]) => name)).toEqual(methods);
   });
 
   it("gives the KMS no way to the datastore, and the datastore none to the KMS", () => {

@@ -2,9 +2,10 @@
  * edge/kms: the key management service: data keys (M6) and rewrapping (M8). No plaintext key byte is ever here: the HSM
  * makes, unwraps and rewraps. May import: protocol, edge/*.ts, edge/hsm, edge/kms/cache, edge/kms/loading, types of edge/iam, types of
  * edge/ra, cloudflare:workers. It has no binding to the datastore (W9). Reached through the entrypoint `Kms` alone, by
- * the gateway, the IAM and the RA.
+ * the gateway, the IAM and the RA; in split operation by the RA through `KmsForRa`.
  */
 export { KmsAccountObject } from "./account.ts";
 export { Kms } from "./entrypoint.ts";
+export { KmsForRa } from "./for-ra.ts";
 export { KmsObject } from "./object.ts";
 export { KmsPrincipalObject } from "./principal.ts";
