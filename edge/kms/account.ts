@@ -12,7 +12,7 @@ import { hasStore, openStore, subjectOf } from "../store.ts";
 import { nameOf, type Version } from "./account-data-keys.ts";
 import { type Ordered, orderAccountKey } from "./account-keys.ts";
 import { releaseAccountKey } from "./account-release.ts";
-import { type Counts, KeyCache } from "./cache/index.ts";
+import { KeyCache } from "./cache/index.ts";
 import type { Context, Door } from "./context.ts";
 import { forgetEnded, markDataKey } from "./encrypted-data.ts";
 import { endDataKey } from "./end-data-key.ts";
@@ -124,11 +124,6 @@ export class KmsAccountObject extends DurableObject<Env> {
     return listDataKeys(this.#door, this.#keys, caller, account);
   }
 
-  /** How often the cache had what was asked for. */
-  counts(): Counts {
-    return this.#keys.counts;
-  }
-
   /**
    * The account is shredded: its data keys' rows go, what an earlier release kept of them too, and no more are made. Heard again,
    * it changes nothing.
@@ -157,6 +152,7 @@ export class KmsAccountObject extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     if (!hasStore(this.ctx)) return;
     const { kms, handover } = this.#open();
+    this.#keys.tell();
     await kms.store.flush();
     await handover.settle();
     await kms.ledger.sweep();

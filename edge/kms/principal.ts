@@ -9,7 +9,7 @@ import { openHsm } from "../hsm/index.ts";
 import { openLedger } from "../hsm/keys/index.ts";
 import { type Refusal, type Result, refuse } from "../result.ts";
 import { hasStore, openStore } from "../store.ts";
-import { type Counts, KeyCache } from "./cache/index.ts";
+import { KeyCache } from "./cache/index.ts";
 import type { Context } from "./context.ts";
 import { fetchMaster, isReplaced, markMaster, removeEnded, wakeForNext } from "./encrypted-master.ts";
 import { type EncryptedMaster, type Released, releaseMasterKey } from "./master-release.ts";
@@ -46,14 +46,10 @@ export class KmsPrincipalObject extends DurableObject<Env> {
     return authorize<never>(this.#open().store, about, () => refuse(problem.code, reason));
   }
 
-  /** How often the cache had what was asked for. */
-  counts(): Counts {
-    return this.#masters.counts;
-  }
-
   override async alarm(): Promise<void> {
     if (!hasStore(this.ctx)) return;
     const kms = this.#open();
+    this.#masters.tell();
     await kms.store.flush();
     await kms.ledger.sweep();
     await removeEnded(this.ctx.storage, kms, seconds(Date.now()));

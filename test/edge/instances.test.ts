@@ -6,7 +6,7 @@ import { Engine } from "#emulator/hsm/server/engine.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
-import { IDENTITY } from "#protocol/hierarchy/index.ts";
+import { encryptedDataKeyName, encryptedMasterKeyName, IDENTITY, named } from "#protocol/hierarchy/index.ts";
 import {
   type Edk,
   type TrustList,
@@ -21,7 +21,7 @@ import { answerOf, callDoor, callerOf, withDoors } from "../support/doors.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
 import { InstanceClient } from "../support/instance-client.ts";
-import { hsmClient } from "../system/hsm.ts";
+import { hsmClient, outcome } from "../system/hsm.ts";
 import { readRows, useSystem } from "../system/index.ts";
 
 vi.mock("#cli/parts/index.ts", async (original) => withDoors(await original()));
@@ -207,7 +207,7 @@ describe("Enc(data) and Enc(account)", () => {
     expect(list.edks).toEqual([edk]);
   });
 
-  it("W3, W8 Enc(data) is asked of the HSM once for two hundred who ask together, and not while it is kept", async () => {
+  it("A17 (and A22), W3, W8: looked for, missed, asked of the HSM once by two hundred, kept, and then a hit without it", async () => {
     const dora = await EdgeClient.signedIn(system, "Dora");
     const hers = await InstanceClient.ready(dora);
     const ki = json<Ki>(await askKi(hers));
@@ -217,6 +217,45 @@ describe("Enc(data) and Enc(account)", () => {
     expect([cold.gets, cold.others]).toEqual([1, 0]);
     const warm = await counted(ask);
     expect([warm.gets, warm.others]).toEqual([0, 0]);
+    expect(json(warm.result)).toEqual(json(cold.result[0]!));
+    const told = () =>
+      system.log().match(/key-cache[^}]*"hit\W+1,\W+miss\W+200,\W+stale\W+0,\W+evicted\W+0\D/);
+    await expect.poll(told, { timeout: 20_000 }).not.toBeNull();
+  });
+
+  it("A3 (A4, A10, A11, A16, A21): Enc(master) and Enc(data) are in the HSM, for the KMS alone", async () => {
+    const { wrappedKey: master } = await masterKey(app);
+    const { edk } = json<{ edk: string }>(await askEdk(app, keyOf(json<Ki>(await askKi(app)))));
+    const { keyId, keyVersion, wrappedKey } = await readEdk(edk);
+    const names = [encryptedMasterKeyName(app.enrolled.instance), encryptedDataKeyName(keyId, keyVersion)];
+    const located = async (identity: string) => {
+      const client = await hsmClient(system, identity);
+      const found = names.map((name) => client.request("Locate", { attributes: { name: named(name) } }));
+      return {
+        client,
+        ids: (await Promise.all(found)).map(({ uniqueIdentifier }) => uniqueIdentifier ?? []),
+      };
+    };
+    const kms = await located(IDENTITY.kms);
+    const kept = await Promise.all(
+      kms.ids.flat().map((uniqueIdentifier) => kms.client.request("Get", { uniqueIdentifier })),
+    );
+    const bytes = kept.map(({ object }) => {
+      const value = object.symmetricKey!.keyBlock.keyValue;
+      const material = value instanceof Uint8Array ? value : value!.keyMaterial;
+      return encodeBase64url(new Uint8Array(material as Uint8Array));
+    });
+    expect(bytes).toEqual([encodeBase64url(master), wrappedKey]);
+    kms.client.close();
+    for (const identity of [IDENTITY.officer, IDENTITY.iam, IDENTITY.ra]) {
+      const other = await located(identity);
+      expect(other.ids, identity).toEqual([[], []]);
+      for (const uniqueIdentifier of kms.ids.flat())
+        expect(await outcome(other.client.request("Get", { uniqueIdentifier })), identity).not.toBe(
+          "Success",
+        );
+      other.client.close();
+    }
   });
 
   it("W10 a new version is made by the HSM or by the instance; those before it go on to open", async () => {

@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { KeyCache } from "./cache.ts";
 
 /** An HSM that counts what is asked of it. */
@@ -69,6 +69,20 @@ it("W8 serves while the HSM is away until its time is over, and again once it is
   expect(cache.counts.evicted).toBe(1);
   hsm.away = false;
   expect(await get("a")).toBe("a1");
+});
+
+it("tells how often it had what was asked for, when that has changed", async () => {
+  const info = vi.spyOn(console, "info").mockImplementation(() => {});
+  const { cache, get } = setup();
+  cache.tell();
+  await get("a");
+  await get("a");
+  cache.tell();
+  cache.tell();
+  expect(info.mock.calls).toEqual([
+    [JSON.stringify({ event: "key-cache", hit: 1, miss: 1, stale: 0, evicted: 0 })],
+  ]);
+  info.mockRestore();
 });
 
 it("W8 keeps nothing that was fetched before a change here", async () => {

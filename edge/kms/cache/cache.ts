@@ -35,6 +35,8 @@ export class KeyCache<V> {
   readonly #now: () => number;
   readonly #kept = new Map<string, Entry<V>>();
   readonly #fetching = new Map<string, Promise<V | null>>();
+  /** What was told last; nothing of none. */
+  #told = JSON.stringify({ event: "key-cache", hit: 0, miss: 0, stale: 0, evicted: 0 });
   /** Grows with each change, so that what was fetched before one is not kept after it. */
   #changes = 0;
 
@@ -55,6 +57,14 @@ export class KeyCache<V> {
     const fetching = this.#fetching.get(name) ?? this.#fetch(name, fetch);
     this.#fetching.set(name, fetching);
     return fetching;
+  }
+
+  /** Into the log, if there was anything since it was told last. Numbers alone: whose they are is in the audit log. */
+  tell(): void {
+    const told = JSON.stringify({ event: "key-cache", ...this.counts });
+    if (told === this.#told) return;
+    this.#told = told;
+    console.info(told);
   }
 
   /** What is kept, without asking anybody. */
