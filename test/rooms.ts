@@ -79,7 +79,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "emulator/hsm/*.ts":
     "protocol/evidence, emulator/hsm/store, emulator/hsm/identity, emulator/hsm/server, types of emulator/hsm/policy, types of emulator/hsm/log.ts",
   "emulator/hsm/testing":
-    "protocol/*.ts, protocol/hierarchy, protocol/kmip, kmip-node, emulator/hsm/identity, emulator/hsm/server, node:, @peculiar/x509, reflect-metadata, vitest",
+    "types of protocol/*.ts, protocol/hierarchy, protocol/kmip, kmip-node, emulator/hsm/identity, emulator/hsm/server, node:, @peculiar/x509, reflect-metadata, vitest",
 
   "docs/examples":
     "protocol/*.ts, types of protocol/port, files, cli/client.ts, cli/root-key.ts, web/hosts/node, node:, hono",
