@@ -43,7 +43,7 @@ export function readKept(uniqueIdentifier: string): RequestItem[] {
   return [{ operation: "Get", payload: { uniqueIdentifier } }, lookAfter(uniqueIdentifier)];
 }
 
-/** State and last change (KMIP 2.1 §4.57, §4.29): what is wrapped to a recipient has other bytes each time. */
+/** KMIP 2.1 §4.57 State and §4.29 Last Change Date: what is wrapped to a recipient has other bytes each time. */
 export function lookAfter(uniqueIdentifier: string): RequestItem {
   return {
     operation: "GetAttributes",
