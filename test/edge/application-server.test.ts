@@ -2,17 +2,21 @@ import { spawn } from "node:child_process";
 import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { type Client, connect } from "#cli/client.ts";
+import { rotateMasterKey } from "#cli/master-key.ts";
 import { rootKeyPem } from "#cli/root-key.ts";
 import { decodeBase64url } from "#protocol/base64url.ts";
+import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { parseCertificate } from "#protocol/pki/index.ts";
 import { appKeyFile, type NodeMicroserviceOptions, openAppKey } from "#web/hosts/node/index.ts";
 import type { Step } from "#web/microservice/index.ts";
 import { Datastore } from "../../docs/examples/application-server/datastore.ts";
 import { applicationServer } from "../../docs/examples/application-server/server.ts";
 import { freePorts } from "../support/ports.ts";
+import { hsmClient } from "../system/hsm.ts";
 import { useSystem, watchTraffic } from "../system/index.ts";
 
 const PASSPHRASE = "a secret of the server, at random";
@@ -24,7 +28,7 @@ let startUp: string[];
 let running: Awaited<ReturnType<typeof start>>;
 
 /** The server of docs/examples, its app-specific key beside its ciphertext; decrypted keys go after a second. */
-async function start(more: Pick<NodeMicroserviceOptions, "copiesTimeToLive" | "watch"> = {}) {
+async function start(more: Pick<NodeMicroserviceOptions, "copiesTimeToLive" | "timeToLive" | "watch"> = {}) {
   const { appOrigin: app, vaultOrigin: vault } = system;
   const appKey = () => openAppKey(appKeyFile(join(dir, "app-specific-key.pem")), PASSPHRASE);
   const instance = { appKey, timeToLive: 1000, watch: (step: Step) => void steps.push(step), ...more };
@@ -207,6 +211,28 @@ it("W10 makes the next version of the data key, which the HSM keeps; documents o
   running = await start();
   expect(await (await running.download(before)).text()).toBe("before");
   expect(await (await running.download(after)).text()).toBe("after");
+});
+
+it("W12 follows the successor of its tenant's master key, and reads all the time", async () => {
+  running.client.close();
+  running = await start({ timeToLive: 100, copiesTimeToLive: 200 });
+  const id = crypto.randomUUID();
+  await running.upload(id, "W12's document");
+  const officer = await hsmClient(system, IDENTITY.officer);
+  const { successor } = await rotateMasterKey(officer, "development", new Date());
+  officer.close();
+  const unwrapped = () =>
+    steps.some((step) => step.step === "decrypt" && step.what === "master key" && step.key === successor);
+  const read = async () => {
+    expect(await (await running.download(id)).text()).toBe("W12's document");
+    return unwrapped();
+  };
+  const until = Date.now() + 30_000;
+  while (!(await read()) && Date.now() < until) await pause(250);
+  expect(unwrapped()).toBe(true);
+  expect((await running.upload(id, "W12's document again")).status).toBe(201);
+  running.client.close();
+  running = await start();
 });
 
 it("gives a stranger nothing, and no document in the place of another", async () => {

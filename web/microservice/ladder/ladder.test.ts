@@ -139,7 +139,7 @@ describe("the ladder", () => {
     expect(hierarchy.asked).toEqual(["key identifier of a-1 for k-a-1.1"]);
   });
 
-  it("follows a rotation of the master key", async () => {
+  it("W12 follows a rotation of the master key", async () => {
     const instance = ladder();
     await instance.sealing("a-1");
     await hierarchy.rotateMasterKey();
