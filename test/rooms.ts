@@ -43,7 +43,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "edge/iam/oidc": "protocol/*.ts, edge/*.ts, jose",
   "edge/kms":
     "protocol, edge/*.ts, edge/hsm, edge/kms/cache, edge/kms/loading, types of edge/iam, types of edge/ra, cloudflare:workers",
-  "edge/kms/cache": "protocol/*.ts",
+  "edge/kms/cache": NOTHING,
   "edge/kms/loading": "protocol, edge/*.ts, edge/hsm, edge/kms, types of edge/iam, types of edge/ra",
   "edge/ra":
     "protocol, edge/*.ts, edge/hsm, edge/ra/methods, types of edge/iam, cloudflare:workers, @peculiar/x509, reflect-metadata",
