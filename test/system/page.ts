@@ -66,7 +66,8 @@ export async function typeName(page: Page, name: string): Promise<void> {
   expect(new URL(page.url()).hostname).toBe("127.0.0.1");
   await field.fill(name);
   await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByRole("button", { name: `Continue as ${name}` }).waitFor();
+  const known = page.getByRole("button", { name: `Continue as ${name}` });
+  await expectToAppear(page, known, `${name} back at the vault, and asked`);
 }
 
 /** A page in a profile of its own, signed in, whose own microservice is enrolled: tests count from there. */
