@@ -77,6 +77,7 @@ async function masterKey(by: InstanceClient, challenge = newChallenge()) {
   const recipient = await digest(decodeBase64url(by.enrolled.wrappingCertificate));
   const wrappedKey = decodeBase64url(released.wrappedKey);
   const awaited = { wrappedKey, recipient, tenant: "development", challenge, now: seconds(Date.now()) };
+  await expect(verifyMasterReceipt(released.receipt, trust, awaited)).resolves.toMatchObject({ challenge });
   return { receipt: await verifyMasterReceipt(released.receipt, trust, awaited), wrappedKey };
 }
 
@@ -159,7 +160,11 @@ const askEdk = (by: InstanceClient, key: string) =>
   by.rest("GET", `/instances/accounts/${by.account}/data-keys/${key}`);
 const renew = (by: InstanceClient, more: object = {}) =>
   by.rest("POST", `/instances/accounts/${by.account}/data-keys`, { purpose: "document", ...more });
-const readEdk = (token: string): Promise<Edk> => verifyEdk(token, trust, seconds(Date.now()));
+async function readEdk(token: string): Promise<Edk> {
+  const reading = verifyEdk(token, trust, seconds(Date.now()));
+  await expect(reading).resolves.toBeDefined();
+  return reading;
+}
 
 /** The account's key, unwrapped link by link as the instance does it. */
 async function accountKey(by: InstanceClient, id?: string) {
