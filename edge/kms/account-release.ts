@@ -12,6 +12,7 @@ import type { AccountKey } from "../iam/types.ts";
 import { ok, type Result } from "../result.ts";
 import { type Context, type Door, failed, noMember } from "./context.ts";
 import { RECEIPT_SECONDS, type Released } from "./master-release.ts";
+import { checkPolicies, factsOfCaller } from "./policies.ts";
 import { checkLives } from "./shred.ts";
 import { signReceipt } from "./signing.ts";
 import { askStanding, authorizeInstance } from "./standing.ts";
@@ -33,8 +34,13 @@ export async function releaseAccountKey(
   if (!standing.signedIn.ok) return door.refuse(asked, noMember(standing.signedIn.problem));
   const kms = await door.enter();
   const { store, hsm, trust } = kms;
+  const checkAllowed = (sql: SqlStorage) => {
+    const facts = factsOfCaller(caller, { action: "release", resource: `accounts/${account}`, account });
+    const allowed = checkPolicies(kms.policies(), facts);
+    return allowed.ok ? checkLives(sql) : allowed;
+  };
   const decision = authorizeInstance(store, asked, standing, LEVELS, (sql, enrolled) => {
-    const lives = checkLives(sql);
+    const lives = checkAllowed(sql);
     return lives.ok ? ok(enrolled) : lives;
   });
   if (!decision.ok) return decision;
@@ -60,7 +66,7 @@ export async function releaseAccountKey(
     // While the HSM worked the instance may have been revoked, or the account have ended.
     const again = await askStanding(neighbours, caller, account);
     const releasing = { action: "kms:release-account-key", ...about };
-    const released = authorizeInstance(store, releasing, again, LEVELS, checkLives);
+    const released = authorizeInstance(store, releasing, again, LEVELS, checkAllowed);
     return released.ok ? ok({ wrappedKey: encodeBase64url(wrappedKey), receipt }) : released;
   } catch (error) {
     return failed(kms, "kms:account-key-at-hsm", about, error);

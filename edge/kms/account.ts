@@ -23,6 +23,7 @@ import type { Released } from "./master-release.ts";
 import { type MovedKey, moveAccountKeys } from "./move-account-keys.ts";
 import { insertMoved, type Moved } from "./moved.ts";
 import { type DataKeyOrder, type OrderedDataKey, orderDataKey } from "./order-data-key.ts";
+import { configuredPolicies } from "./policies.ts";
 import { DataKeyQuota } from "./quota.ts";
 import { listDataKeys, readDataKey } from "./read-data-keys.ts";
 import { MIGRATIONS } from "./schema.ts";
@@ -175,7 +176,8 @@ export class KmsAccountObject extends DurableObject<Env> {
     const hsm = openHsm(env.HSM_KMS, env.COFFER_HSM_URL);
     const ledger = openLedger(ctx, hsm, "kms");
     const trust = isolateTrust(hsm, env.COFFER_HSM_URL);
-    this.#opened = { kms: { store, hsm, ledger, trust, neighbours: env }, handover };
+    const policies = () => configuredPolicies(env.COFFER_POLICIES, store.tenant);
+    this.#opened = { kms: { store, hsm, ledger, trust, policies, neighbours: env }, handover };
     return this.#opened;
   }
 

@@ -7,6 +7,7 @@ import type { AccountKey } from "../iam/types.ts";
 import type { Recipient } from "../ra/types.ts";
 import { type Problem, type Refusal, type Result, refuse } from "../result.ts";
 import type { Store } from "../store.ts";
+import type { Policies } from "./policies.ts";
 import type { Trust } from "./trust.ts";
 
 type OfAccount = { tenant: string; account: string; caller: Caller };
@@ -45,6 +46,8 @@ export interface Context {
   hsm: Hsm;
   ledger: Ledger;
   trust: Trust;
+  /** That stand on the tenant or on all. Throws where nobody can read them: then nothing is decided. */
+  policies: () => Policies;
   neighbours: Neighbours;
 }
 

@@ -10,6 +10,7 @@ import type { AccountKey } from "../iam/types.ts";
 import { ok, type Result } from "../result.ts";
 import { type About, type Context, type Door, failed, noMember } from "./context.ts";
 import { makeDataKeys } from "./data-keys.ts";
+import { checkPolicies, factsOfCaller } from "./policies.ts";
 import type { DataKeyQuota } from "./quota.ts";
 import { insertDataKeys } from "./registry.ts";
 import { checkLives } from "./shred.ts";
@@ -32,6 +33,10 @@ export async function issueDataKeys(
   if (!accountKey.ok) return refuse({ action, ...about }, noMember(accountKey.problem));
   const kms = await enter();
   const decision = authorize(kms.store, { action, ...about }, (sql) => {
+    const resource = `accounts/${account}/keys/new`;
+    const facts = factsOfCaller(caller, { action: "create", resource, account, purpose: request.purpose });
+    const allowed = checkPolicies(kms.policies(), facts);
+    if (!allowed.ok) return allowed;
     const lives = checkLives(sql);
     return lives.ok ? quota.reserve(sql, account, count, seconds(Date.now())) : lives;
   });

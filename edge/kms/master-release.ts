@@ -10,6 +10,7 @@ import type { InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
 import { ok, type Result } from "../result.ts";
 import { type Context, failed } from "./context.ts";
+import { checkPolicies, factsOfCaller } from "./policies.ts";
 import { signReceipt } from "./signing.ts";
 import { askStanding, authorizeInstance, itself } from "./standing.ts";
 
@@ -34,7 +35,12 @@ export async function releaseMasterKey(
   const about = { caller, resource: encryptedMasterKeyName(caller.instance), requestId };
   const standing = await askStanding(neighbours, caller);
   const asked = { action: "kms:master-key", ...about };
-  const decision = authorizeInstance(store, asked, standing, LEVELS, itself);
+  const allowed = (sql: SqlStorage, enrolled: Enrolled) => {
+    const facts = factsOfCaller(caller, { action: "release", resource: "master", account: null });
+    const decision = checkPolicies(kms.policies(), facts);
+    return decision.ok ? itself(sql, enrolled) : decision;
+  };
+  const decision = authorizeInstance(store, asked, standing, LEVELS, allowed);
   if (!decision.ok) return decision;
   try {
     const { wrappingCertificate: recipient, notAfter } = decision.value;
@@ -55,7 +61,7 @@ export async function releaseMasterKey(
     // While the HSM worked the instance may have been revoked, or its custodian have signed out.
     const again = await askStanding(neighbours, caller);
     const releasing = { action: "kms:release-master-key", ...about };
-    const released = authorizeInstance(store, releasing, again, LEVELS, itself);
+    const released = authorizeInstance(store, releasing, again, LEVELS, allowed);
     return released.ok ? ok({ wrappedKey: encodeBase64url(wrappedKey), receipt }) : released;
   } catch (error) {
     return failed(kms, "kms:master-key-at-hsm", about, error);

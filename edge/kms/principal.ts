@@ -13,6 +13,7 @@ import { KeyCache } from "./cache/index.ts";
 import type { Context } from "./context.ts";
 import { fetchMaster, isReplaced, markMaster, removeEnded, wakeForNext } from "./encrypted-master.ts";
 import { type EncryptedMaster, type Released, releaseMasterKey } from "./master-release.ts";
+import { configuredPolicies } from "./policies.ts";
 import { PRINCIPAL_MIGRATIONS } from "./schema.ts";
 import { cacheTimes } from "./times.ts";
 import { isolateTrust } from "./trust.ts";
@@ -73,7 +74,8 @@ export class KmsPrincipalObject extends DurableObject<Env> {
     const hsm = openHsm(env.HSM_KMS, env.COFFER_HSM_URL);
     const ledger = openLedger(ctx, hsm, "kms", ({ id }) => [encryptedMasterKeyName(id)]);
     const trust = isolateTrust(hsm, env.COFFER_HSM_URL);
-    this.#opened = { store, hsm, ledger, trust, neighbours: env };
+    const policies = () => configuredPolicies(env.COFFER_POLICIES, store.tenant);
+    this.#opened = { store, hsm, ledger, trust, policies, neighbours: env };
     // What was kept in the HSM before it was evicted has its end still.
     ctx.waitUntil(wakeForNext(ctx.storage));
     return this.#opened;

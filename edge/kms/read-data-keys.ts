@@ -7,6 +7,7 @@ import { findVersion, nameOf, type Row, type Version, versionsOf } from "./accou
 import type { KeyCache } from "./cache/index.ts";
 import { type Context, type Door, failed, noMember } from "./context.ts";
 import { fetchDataKeys } from "./encrypted-data.ts";
+import { checkPolicies, factsOfCaller } from "./policies.ts";
 import { findDataKey } from "./registry.ts";
 import { checkLives } from "./shred.ts";
 import { askStanding, authorizeInstance } from "./standing.ts";
@@ -67,7 +68,10 @@ async function release(
   const asked = { action: "kms:read-data-key", ...about };
   if (!standing.signedIn.ok) return refused(asked, noMember(standing.signedIn.problem));
   const kms = await enter();
-  const check = (sql: SqlStorage) => enabled(sql, find(sql));
+  const check = (sql: SqlStorage) => {
+    const rows = enabled(sql, find(sql));
+    return rows.ok ? allowed(kms, caller, account, rows.value) : rows;
+  };
   const decision = authorizeInstance(kms.store, asked, standing, LADDER, check);
   if (!decision.ok) return decision;
   try {
@@ -89,6 +93,22 @@ function enabled(sql: SqlStorage, found: Decision<Row[]>): Decision<Row[]> {
   if (!found.ok) return found;
   const disabled = found.value.some(({ id, version }) => findDataKey(sql, id, version)?.state !== "enabled");
   return disabled ? refuse("forbidden", "key is disabled") : found;
+}
+
+/** Under the policies that stand: all of them, or the answer would tell which are not. */
+function allowed(
+  kms: Pick<Context, "policies">,
+  caller: InstanceCaller,
+  account: string,
+  rows: Row[],
+): Decision<Row[]> {
+  const policies = kms.policies();
+  for (const { id } of rows) {
+    const resource = `accounts/${account}/keys/${id}`;
+    const decision = checkPolicies(policies, factsOfCaller(caller, { action: "release", resource, account }));
+    if (!decision.ok) return decision;
+  }
+  return ok(rows);
 }
 
 async function fromCache(kms: Context, cache: KeyCache<string>, rows: Row[]): Promise<string[]> {

@@ -4,7 +4,12 @@
 export type Answer = boolean | undefined;
 
 /** One thing that a rule asks about a request. `name` is for the operator. */
-export type Ask<R> = { readonly name: string; readonly answer: (request: R) => Answer };
+export type Ask<R> = {
+  readonly name: string;
+  readonly answer: (request: R) => Answer;
+  /** Seconds since 1970 at which the answer to the same request becomes another. */
+  readonly changes?: readonly number[];
+};
 
 /** Of what it asks, all has to hold for an allow; for a deny, nothing may be known not to hold. */
 export type Rule<R> = { readonly effect: "allow" | "deny"; readonly asks: readonly Ask<R>[] };

@@ -6,8 +6,11 @@ import { fits, literal, object, type Shape, seconds, set, text } from "../shape.
 export const KEY_OPERATIONS = ["encrypt", "decrypt", "sign", "verify", "mac", "macVerify"] as const;
 export type KeyOperation = (typeof KEY_OPERATIONS)[number];
 
-/** What can be done with a key: to make one, and the operations on it. */
-export type Action = "create" | KeyOperation;
+/**
+ * What can be done with a key: to make one, to release it to an instance that needs no receipt for it (levels `account` and
+ * `master`), and the operations on it.
+ */
+export type Action = "create" | "release" | KeyOperation;
 
 /** How much is known of the instance that asks, weakest first. It stands in its certificate as a policy OID. */
 export const TIERS = ["software", "emulated", "hardware"] as const;

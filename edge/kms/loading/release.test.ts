@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Edk } from "#protocol/keys/index.ts";
+import { rulesOf, type Statement } from "#protocol/policy/statements/index.ts";
 import type { Caller } from "../../caller.ts";
 import type { Recipient } from "../../ra/types.ts";
+import type { Policies } from "../policies.ts";
 import type { DataKeyRecord } from "../registry.ts";
 import { decideRelease } from "./release.ts";
 
@@ -39,6 +41,7 @@ const decide = (
     edk?: Partial<Edk>;
     recipient?: Partial<Recipient> | null;
     record?: Partial<DataKeyRecord> | null;
+    policies?: Policies;
   } = {},
 ) =>
   decideRelease(
@@ -47,6 +50,7 @@ const decide = (
       edk: { ...edk, ...over.edk },
       recipient: over.recipient === null ? null : { ...recipient, ...over.recipient },
       record: over.record === null ? null : { ...record, ...over.record },
+      policies: over.policies ?? [],
       now: NOW,
     },
   );
@@ -101,5 +105,42 @@ describe("M8 release", () => {
     ["an expired key", { record: { expires: NOW } }, "forbidden"],
   ] as const)("M20 refuses %s", (_, over, code) => {
     expect(decide(over)).toMatchObject({ ok: false, problem: { code } });
+  });
+});
+
+describe("M12, B3 release under policies that stand", () => {
+  const all: Statement = { effect: "allow", principals: "*", actions: "*", resources: "*" };
+  const under = (...layers: Statement[][]) =>
+    decide({ policies: layers.map((statements) => rulesOf({ statements })) });
+  const FORBIDDEN = { ok: false, problem: { code: "forbidden" } };
+
+  it("needs an allow of each, and the receipt lists what all of them allow", () => {
+    expect(under([all], [all])).toEqual({ ok: true, value: { operations: ["encrypt", "decrypt"] } });
+    expect(under([all], [{ ...all, actions: ["decrypt", "sign"] }])).toEqual({
+      ok: true,
+      value: { operations: ["decrypt"] },
+    });
+    expect(under([all], [{ ...all, actions: ["sign"] }])).toMatchObject(FORBIDDEN);
+    expect(under([all, { ...all, effect: "deny", resources: ["accounts/a1/**"] }])).toMatchObject(FORBIDDEN);
+  });
+
+  it("reads the custodian's name attribute by attribute, and takes what it does not know for a no", () => {
+    const named = (name: Record<string, string>) => under([{ ...all, principals: [{ name }] }]).ok;
+    expect(named({ O: "acme", OU: "page" })).toBe(true);
+    expect(named({ O: "acme", OU: "other" })).toBe(false);
+    expect(under([{ ...all, principals: [{ groups: ["staff"] }] }])).toMatchObject(FORBIDDEN);
+    expect(under([all, { ...all, effect: "deny", principals: [{ groups: ["contractors"] }] }])).toMatchObject(
+      FORBIDDEN,
+    );
+    expect(under([{ ...all, conditions: { origins: ["https://other.example"] } }])).toMatchObject(FORBIDDEN);
+  });
+
+  it("ends what it allows when a time in a policy comes", () => {
+    const until = (time: { from?: number; until?: number }) => under([{ ...all, conditions: { time } }]);
+    expect(until({ until: NOW + 5 })).toMatchObject({ value: { expires: NOW + 5 } });
+    expect(until({ until: NOW })).toMatchObject(FORBIDDEN);
+    expect(
+      under([all, { ...all, effect: "deny", conditions: { time: { from: NOW + 3, until: NOW + 9 } } }]),
+    ).toMatchObject({ value: { expires: NOW + 3 } });
   });
 });

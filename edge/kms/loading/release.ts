@@ -4,16 +4,28 @@
  */
 
 import type { Edk } from "#protocol/keys/index.ts";
-import { evaluate, type KeyPolicy, narrow } from "#protocol/policy/index.ts";
+import { decide, type KeyPolicy, narrow, rulesOfKeyPolicy } from "#protocol/policy/index.ts";
+import { nextChange } from "#protocol/policy/statements/index.ts";
 import type { Caller } from "../../caller.ts";
 import type { Recipient } from "../../ra/types.ts";
 import { type Decision, ok, refuse } from "../../result.ts";
+import { factsOfCaller, type Policies } from "../policies.ts";
 import type { DataKeyRecord } from "../registry.ts";
 
-export type Release = { edk: Edk; recipient: Recipient | null; record: DataKeyRecord | null; now: number };
+export type Release = {
+  edk: Edk;
+  recipient: Recipient | null;
+  record: DataKeyRecord | null;
+  /** That stand on the tenant or on all. */
+  policies: Policies;
+  now: number;
+};
 
 /** The policy for the load receipt, or a refusal. `edk` has been verified; `now` in seconds. */
-export function decideRelease(caller: Caller, { edk, recipient, record, now }: Release): Decision<KeyPolicy> {
+export function decideRelease(
+  caller: Caller,
+  { edk, recipient, record, policies, now }: Release,
+): Decision<KeyPolicy> {
   if (edk.tenant !== caller.tenant) return refuse("forbidden", "EDK belongs to another tenant");
   if (!recipient) return refuse("not-recipient", "certificate is not registered");
   if (recipient.status !== "active") return refuse("not-recipient", `instance is ${recipient.status}`);
@@ -29,24 +41,31 @@ export function decideRelease(caller: Caller, { edk, recipient, record, now }: R
   if (record.client !== caller.client) return refuse("forbidden", "key was made for another app");
   if (record.state !== "enabled") return refuse("forbidden", `key is ${record.state}`);
   if (record.expires !== null && !(now < record.expires)) return refuse("forbidden", "key has expired");
-  return narrowTo(caller, edk.policy, record.policy, recipient, now);
+  return narrowTo(caller, { edk, current: record.policy, recipient, policies, now });
 }
 
-/** What both policies allow to this custodian and tier; the receipt lists those operations alone. */
+type Narrowed = { edk: Edk; current: KeyPolicy; recipient: Recipient; policies: Policies; now: number };
+
+/**
+ * What both of the key's policies and those that stand allow to this custodian and tier; the receipt lists those operations
+ * alone, until a time that a statement names: what holds afterwards is asked here again.
+ */
 function narrowTo(
   caller: Caller,
-  own: KeyPolicy,
-  current: KeyPolicy,
-  { tier }: Recipient,
-  now: number,
+  { edk, current, recipient: { tier }, policies, now }: Narrowed,
 ): Decision<KeyPolicy> {
-  const policy = narrow(own, current);
-  const ask = { principal: caller.custodian, tier, now };
+  const policy = narrow(edk.policy, current);
+  const all = [rulesOfKeyPolicy(edk.policy), rulesOfKeyPolicy(current), ...policies];
+  const { account, purpose } = edk;
+  const resource = `accounts/${account}/keys/${edk.keyId}`;
   let reason = "policy allows no operation";
-  policy.operations = policy.operations.filter((operation) => {
-    const decision = evaluate([own, current], { action: operation, ...ask });
+  policy.operations = policy.operations.filter((action) => {
+    const facts = factsOfCaller(caller, { action, resource, account, purpose, tier });
+    const decision = decide(all, { ...facts, now });
     if (!decision.allowed) reason = decision.reason;
     return decision.allowed;
   });
+  const change = nextChange(policies, now);
+  if (change !== undefined) policy.expires = Math.min(policy.expires ?? change, change);
   return policy.operations.length > 0 ? ok(policy) : refuse("forbidden", reason);
 }

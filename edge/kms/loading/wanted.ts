@@ -55,7 +55,7 @@ export async function askNeighbours<M>(
 
 /** Decides by those answers, and records, whether the key may be released to the holder of that certificate. */
 export function authorizeRelease<M>(
-  { store }: Pick<Context, "store">,
+  { store, policies }: Pick<Context, "store" | "policies">,
   action: string,
   { edk, about }: Wanted,
   { member, found }: Answers<M>,
@@ -66,7 +66,7 @@ export function authorizeRelease<M>(
     if (!member.ok) return noMember(member.problem);
     const record = findDataKey(sql, edk.keyId, edk.keyVersion);
     const now = seconds(Date.now());
-    const decision = decideRelease(about.caller, { edk, recipient, record, now });
+    const decision = decideRelease(about.caller, { edk, recipient, record, policies: policies(), now });
     if (!decision.ok) return decision;
     if (!recipient) return refuse("not-recipient", "no recipient");
     return ok({ policy: decision.value, recipient, member: member.value });

@@ -13,7 +13,7 @@ export function conditionAsks(conditions: Conditions): Ask<Facts>[] {
   const { time, origins, accounts, purposes, headers, paths } = conditions;
   const asks: Ask<Facts>[] = [];
   const ask = (name: string, read: () => Test) => asks.push({ name, answer: within(name, read) });
-  if (time) ask("time", () => timeTest(time));
+  if (time) asks.push(within("time", () => timeAsk(time)));
   if (origins) ask("origins", () => originTest(origins));
   if (accounts) ask("accounts", () => oneOf(anyPattern(accounts), ({ account }) => account));
   if (purposes) ask("purposes", () => oneOf(anyPattern(purposes), ({ purpose }) => purpose));
@@ -23,10 +23,17 @@ export function conditionAsks(conditions: Conditions): Ask<Facts>[] {
   return asks;
 }
 
-function timeTest({ from = 0, until = Number.POSITIVE_INFINITY }: NonNullable<Conditions["time"]>): Test {
+function timeAsk({
+  from = 0,
+  until = Number.POSITIVE_INFINITY,
+}: NonNullable<Conditions["time"]>): Ask<Facts> {
   if (from === 0 && until === Number.POSITIVE_INFINITY) throw new TypeError("neither from nor until");
   if (!(from < until)) throw new TypeError("ends before it begins");
-  return ({ now }) => (Number.isFinite(now) ? from <= now && now < until : undefined);
+  return {
+    name: "time",
+    answer: ({ now }) => (Number.isFinite(now) ? from <= now && now < until : undefined),
+    changes: [from, until],
+  };
 }
 
 /** As RFC 6454 §6.2 writes them, each by itself: a wildcard in a host would take in what others can register. */

@@ -4,6 +4,7 @@ import { keyPolicy, type Rule, rulesOfKeyPolicy } from "../index.ts";
 import type { Facts } from "./facts.ts";
 import { policy } from "./language.ts";
 import { refuseRepeated } from "./members.ts";
+import { within } from "./reading.ts";
 import { rulesOf } from "./rules.ts";
 
 /** UTF-16 units of a policy's text. */
@@ -22,4 +23,15 @@ export function parsePolicy(text: string): Parsed {
   if (typeof value === "object" && value !== null && Object.hasOwn(value, "operations"))
     return { form: "key", rules: rulesOfKeyPolicy(checked(keyPolicy, value)) };
   return { form: "statements", rules: rulesOf(checked(policy, value)) };
+}
+
+/** Reads a JSON object of policies of statements, each by whom it is for. Throws as `parsePolicy` does. */
+export function parsePolicies(text: string): Map<string, readonly Rule<Facts>[]> {
+  const value = parseJson(text);
+  refuseRepeated(text);
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new TypeError("no object of policies");
+  return new Map(
+    Object.entries(value).map(([name, one]) => [name, within(name, () => rulesOf(checked(policy, one)))]),
+  );
 }

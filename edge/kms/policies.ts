@@ -1,0 +1,52 @@
+/** Policies of statements that stand on a tenant or on all of them: COFFER_POLICIES (docs/policies.md). */
+
+import { seconds } from "#protocol/clock.ts";
+import { isTenantName } from "#protocol/hierarchy/index.ts";
+import { decide, type Rule } from "#protocol/policy/index.ts";
+import { type Asked, type Facts, factsOf, parsePolicies } from "#protocol/policy/statements/index.ts";
+import type { Caller } from "../caller.ts";
+import { type Decision, ok, refuse } from "../result.ts";
+
+/** Every one of them has to allow. */
+export type Policies = readonly (readonly Rule<Facts>[])[];
+
+/** In the table: the policy of all tenants. */
+const CENTRAL = "*";
+
+let kept: { text: string; policies: ReadonlyMap<string, readonly Rule<Facts>[]> } | undefined;
+
+/** Reads the table once an isolate. Throws for one that is not as it should be: then nothing is decided, and the log says why. */
+export function configuredPolicies(text: string | undefined, tenant: string): Policies {
+  if (!text) return [];
+  if (kept?.text !== text) kept = { text, policies: readOrTell(text) };
+  const { policies } = kept;
+  return [policies.get(CENTRAL), policies.get(tenant)].filter((one) => one !== undefined);
+}
+
+function readOrTell(text: string): ReadonlyMap<string, readonly Rule<Facts>[]> {
+  try {
+    const policies = parsePolicies(text);
+    for (const name of policies.keys())
+      if (name !== CENTRAL && !isTenantName(name)) throw new TypeError(`${name} is no tenant's name`);
+    return policies;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.slice(0, 512) : "unknown";
+    console.error(JSON.stringify({ event: "configuration", variable: "COFFER_POLICIES", reason }));
+    throw error;
+  }
+}
+
+type Of = Pick<Asked, "action" | "resource" | "account"> & Partial<Pick<Asked, "tier" | "purpose">>;
+
+/** What the KMS knows of a request. It has no headers or path, and nobody's roles and groups. */
+export function factsOfCaller({ custodian, user, origin }: Caller, of: Of): Facts {
+  const now = seconds(Date.now());
+  return factsOf({ tier: undefined, ...of, principal: custodian, person: user, origin, now });
+}
+
+/** Whether they allow it, where there are any. */
+export function checkPolicies(policies: Policies, facts: Facts): Decision<null> {
+  if (policies.length === 0) return ok(null);
+  const decision = decide(policies, facts);
+  return decision.allowed ? ok(null) : refuse("forbidden", `policy: ${decision.reason}`);
+}
