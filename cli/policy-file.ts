@@ -1,20 +1,33 @@
 import { readFile, stat } from "node:fs/promises";
 import { sentenceOf } from "#files/index.ts";
-import { MAX_POLICY_LENGTH, type Parsed, parsePolicy } from "#protocol/policy/statements/index.ts";
+import {
+  MAX_POLICY_LENGTH,
+  MAX_TABLE_LENGTH,
+  type Parsed,
+  parsePolicies,
+  parsePolicy,
+} from "#protocol/policy/statements/index.ts";
 import { CommandError } from "./command-error.ts";
 import { shown } from "./shown.ts";
-
-/** Bytes that a policy's text can have: none of its UTF-16 units has more than three. */
-const MAX_SIZE = 3 * MAX_POLICY_LENGTH;
 
 export type PolicyFile = Parsed & { file: string };
 
 /** Reads a policy. Error: `CommandError` for what is none, in a sentence that says where. */
 export async function readPolicyFile(file: string): Promise<PolicyFile> {
+  return { file, ...(await readWith(file, MAX_POLICY_LENGTH, parsePolicy)) };
+}
+
+/** Reads a table of policies, as COFFER_POLICIES has it, each as one of the file. */
+export async function readPolicyTable(file: string): Promise<PolicyFile[]> {
+  const table = await readWith(file, MAX_TABLE_LENGTH, parsePolicies);
+  return [...table].map(([name, rules]) => ({ file: `${file}, ${name}`, form: "statements", rules }));
+}
+
+async function readWith<T>(file: string, maxLength: number, parse: (text: string) => T): Promise<T> {
   try {
-    if ((await stat(file)).size > MAX_SIZE) throw new TypeError("a policy is too long");
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(await readFile(file));
-    return { file, ...parsePolicy(text) };
+    // No UTF-16 unit of a text has more than three bytes.
+    if ((await stat(file)).size > 3 * maxLength) throw new TypeError("it is too long");
+    return parse(new TextDecoder("utf-8", { fatal: true }).decode(await readFile(file)));
   } catch (error) {
     const sentence = sentenceOf(error);
     if (sentence !== undefined) throw new CommandError(`${shown(file)}: ${sentence}`, 1, error);

@@ -7,6 +7,8 @@ import { policyTest } from "./policy-test.ts";
 
 export const POLICY_HELP = `coffer policy check FILE …: read policies as the KMS does, and say what is wrong
 
+  --table              each FILE is a table of policies by tenant, as the setting COFFER_POLICIES has it
+
 coffer policy test FILE …: explain a decision, statement by statement
 
 Each FILE is one policy, of statements or a key's own; with several, every one has to allow. What no option names is not

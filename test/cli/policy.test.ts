@@ -22,6 +22,8 @@ beforeAll(() => {
     ],
   });
   write("key.json", { operations: ["decrypt"], principals: ["CN=ada,O=acme"] });
+  const deny = { statements: [{ ...all, effect: "deny" }] };
+  write("table.json", { "*": { statements: [{ ...all, effect: "allow" }] }, acme: deny });
   write("wrong.json", { statements: [{ ...all, effect: "allow", actions: [] }] });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -90,6 +92,9 @@ describe("M12: coffer policy check", () => {
       stderr: "",
       stdout: "central.json: 1 allow, 1 deny\nkey.json: a key's policy\n",
     });
+    const table = await coffer("check", "--table", "table.json");
+    expect(table.stdout).toBe("table.json, *: 1 allow, 0 deny\ntable.json, acme: 0 allow, 1 deny\n");
+    expect(await coffer("check", "--table", "central.json")).toMatchObject({ code: 1, stdout: "" });
     const wrong = await coffer("check", "wrong.json");
     expect(wrong.stderr).toMatch(/^wrong\.json is no policy: value\.statements\[0\]\.actions: .*\n$/);
     expect({ code: wrong.code, stdout: wrong.stdout }).toEqual({ code: 1, stdout: "" });

@@ -7,6 +7,6 @@
 export { type Explanation, explain } from "./explain.ts";
 export { type Asked, type Facts, factsOf } from "./facts.ts";
 export { ACTIONS, type Policy, type Statement } from "./language.ts";
-export { MAX_POLICY_LENGTH, type Parsed, parsePolicies, parsePolicy } from "./parse.ts";
+export { MAX_POLICY_LENGTH, MAX_TABLE_LENGTH, type Parsed, parsePolicies, parsePolicy } from "./parse.ts";
 export { rulesOf } from "./rules.ts";
 export { nextChange } from "./until.ts";

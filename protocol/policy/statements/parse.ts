@@ -10,6 +10,9 @@ import { rulesOf } from "./rules.ts";
 /** UTF-16 units of a policy's text. */
 export const MAX_POLICY_LENGTH = 65_536;
 
+/** The same of a table of them. */
+export const MAX_TABLE_LENGTH = 4_194_304;
+
 export type Parsed = { form: "key" | "statements"; rules: readonly Rule<Facts>[] };
 
 /**
@@ -27,6 +30,7 @@ export function parsePolicy(text: string): Parsed {
 
 /** Reads a JSON object of policies of statements, each by whom it is for. Throws as `parsePolicy` does. */
 export function parsePolicies(text: string): Map<string, readonly Rule<Facts>[]> {
+  if (text.length > MAX_TABLE_LENGTH) throw new TypeError("a table of policies is too long");
   const value = parseJson(text);
   refuseRepeated(text);
   if (typeof value !== "object" || value === null || Array.isArray(value))
