@@ -6,6 +6,7 @@ import { excerptOf, parseHeader } from "#protocol/envelope/index.ts";
 import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import type { Receipt } from "#protocol/keys/index.ts";
 import { otherForm } from "#protocol/keys/low-s.fixture.ts";
+import type { KeyPolicy } from "#protocol/policy/index.ts";
 import { type Authority, DN, jws, makeAuthority, START } from "./authority.fixture.ts";
 import { collect, context, refuse, TestBrowser } from "./browser.fixture.ts";
 
@@ -117,6 +118,24 @@ describe("loading by rewrap", () => {
         client.seal({ edk: free.edk, context: { ...context, ...change } }, new Uint8Array(1)),
       );
       await expect(sealing).rejects.toMatchObject({ code: "context-mismatch" });
+    }
+  });
+
+  it("B3, M12 does for a name what the key's own policy lists, whatever the receipt allows; nothing else, and nothing for another", async () => {
+    const { client, instance } = await browser.enrolledClient();
+    const cases: [KeyPolicy, string | null][] = [
+      [{ operations: ["encrypt"], principals: [DN] }, null],
+      [{ operations: ["encrypt"], principals: [DN.replace("u-1", "u-2")] }, "forbidden"],
+      [{ operations: ["encrypt"], principals: [] }, "forbidden"],
+      [{ operations: ["encrypt"], principals: [DN], denied: [DN] }, "forbidden"],
+      [{ operations: ["decrypt"], principals: [DN] }, "forbidden"],
+    ];
+    for (const [listed, code] of cases) {
+      const key = await authority.release(instance.wrappingCertificate, { edk: { policy: listed } });
+      await client.load(key);
+      const sealing = collect(client.seal({ edk: key.edk, context }, new Uint8Array(1)));
+      if (code) await expect(sealing, JSON.stringify(listed)).rejects.toMatchObject({ code });
+      else await sealing;
     }
   });
 
