@@ -30,6 +30,8 @@ export type DataKeyOrder = {
   account: string;
   owner: string;
   client: string;
+  custodian: string;
+  origin: string;
   accountKey: AccountKey;
   purpose: string;
   renew: boolean;
@@ -177,10 +179,11 @@ async function newDataKey(
   order: Pick<DataKeyOrder, "purpose" | "renew" | "made">,
 ): Promise<Result<NewDataKey>> {
   const { store } = keeper;
-  const { client, user: owner, requestId } = caller;
+  const { client, user: owner, custodian, origin, requestId } = caller;
   const accountKey = await keeper.accountKey({ account, requestId });
   if (!accountKey.ok) return accountKey;
-  const of = { tenant: store.tenant, account, owner, client, accountKey: accountKey.value, requestId };
+  const by = { owner, client, custodian, origin, requestId };
+  const of = { tenant: store.tenant, account, accountKey: accountKey.value, ...by };
   const made = await keeper.orderDataKey({ ...of, ...order });
   if (!made.ok) return made;
   keepIdentifier(store.sql, { client, purpose: order.purpose }, made.value, seconds(Date.now()));

@@ -3,7 +3,6 @@
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
 import type { Edk } from "#protocol/keys/index.ts";
-import { type Facts, factsOf } from "#protocol/policy/statements/index.ts";
 import { authorize } from "../authorize.ts";
 import { UnexpectedAnswer } from "../hsm/index.ts";
 import {
@@ -27,7 +26,7 @@ import {
 } from "./account-data-keys.ts";
 import { type Context, failed } from "./context.ts";
 import { makeDataKeys } from "./data-keys.ts";
-import { checkPolicies } from "./policies.ts";
+import { checkPolicies, factsOfCaller } from "./policies.ts";
 import type { DataKeyQuota } from "./quota.ts";
 import { insertDataKeys } from "./registry.ts";
 import { checkLives } from "./shred.ts";
@@ -38,6 +37,9 @@ export type DataKeyOrder = {
   /** For whom, and for which app. */
   owner: string;
   client: string;
+  /** Distinguished Name of the custodian, and the app's origin: for policies. */
+  custodian: string;
+  origin: string;
   accountKey: AccountKey;
   purpose: Edk["purpose"];
   /** Another version, where there is one already. */
@@ -72,7 +74,11 @@ export async function orderDataKey(
     const [current] = order.renew ? [] : versionsOf(sql, client, 1);
     const accountKey = current && accountKeyOf(current);
     if (accountKey) return ok({ keyId: current.id, keyVersion: current.version, accountKey });
-    const allowed = checkPolicies(kms.policies(), factsOfOrder(order));
+    const facts = factsOfCaller(
+      { custodian: order.custodian, user: order.owner, origin: order.origin },
+      { action: "create", resource: `accounts/${account}/keys/new`, account, purpose: order.purpose },
+    );
+    const allowed = checkPolicies(kms.policies(), facts);
     if (!allowed.ok) return allowed;
     const reserved = quota.reserve(sql, account, 1, seconds(Date.now()));
     return reserved.ok ? ok(null) : reserved;
@@ -89,14 +95,6 @@ export async function orderDataKey(
   } finally {
     quota.done(account, 1);
   }
-}
-
-/** The custodian's name and the app's origin are not known here. */
-function factsOfOrder({ account, owner, purpose }: DataKeyOrder): Facts {
-  const resource = `accounts/${account}/keys/new`;
-  const now = seconds(Date.now());
-  const unknown = { principal: "", tier: undefined };
-  return factsOf({ action: "create", ...unknown, person: owner, resource, account, purpose, now });
 }
 
 /** Null where the account was shredded meanwhile. */

@@ -36,10 +36,11 @@ function readOrTell(text: string): ReadonlyMap<string, readonly Rule<Facts>[]> {
   }
 }
 
+type By = Pick<Caller, "custodian" | "user" | "origin">;
 type Of = Pick<Asked, "action" | "resource" | "account"> & Partial<Pick<Asked, "tier" | "purpose">>;
 
 /** What the KMS knows of a request. It has no headers or path, and nobody's roles and groups. */
-export function factsOfCaller({ custodian, user, origin }: Caller, of: Of): Facts {
+export function factsOfCaller({ custodian, user, origin }: By, of: Of): Facts {
   const now = seconds(Date.now());
   return factsOf({ tier: undefined, ...of, principal: custodian, person: user, origin, now });
 }

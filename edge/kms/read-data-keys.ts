@@ -103,9 +103,9 @@ function allowed(
   rows: Row[],
 ): Decision<Row[]> {
   const policies = kms.policies();
+  const facts = factsOfCaller(caller, { action: "release", resource: `accounts/${account}`, account });
   for (const { id } of rows) {
-    const resource = `accounts/${account}/keys/${id}`;
-    const decision = checkPolicies(policies, factsOfCaller(caller, { action: "release", resource, account }));
+    const decision = checkPolicies(policies, { ...facts, resource: `accounts/${account}/keys/${id}` });
     if (!decision.ok) return decision;
   }
   return ok(rows);

@@ -20,12 +20,13 @@ const COFFER_POLICIES = JSON.stringify({
   development: {
     statements: [{ ...all, principals: [{ name: { O: "development" } }], actions: ["create", "decrypt"] }],
   },
-  rung: { statements: [{ ...all, actions: ["create", "encrypt", "decrypt"] }] },
+  rung: { statements: [{ ...all, actions: ["encrypt", "decrypt"] }] },
+  peak: { statements: [{ ...all, resources: ["accounts/**"] }] },
   desk: { statements: [all, deny({ O: "desk" }, "decrypt"), deny({ O: "d*" }, "encrypt")] },
 });
 const system = useSystem({
-  otherTenants: ["umbrella", "desk", "rung"],
-  levels: { rung: "account" },
+  otherTenants: ["umbrella", "desk", "rung", "peak"],
+  levels: { rung: "account", peak: "master" },
   vars: { COFFER_POLICIES },
 });
 let page: EdgeClient;
@@ -71,4 +72,12 @@ it("M12: an instance that needs no receipt gets no key that a policy does not re
   const challenge = encodeBase64url(crypto.getRandomValues(new Uint8Array(32)));
   const order = { account: rung.account, challenge };
   expect(problem(await app.rest("POST", "/instances/account-key", order))).toBe("403 forbidden");
+  const askKey = (by: InstanceClient) =>
+    by.rest("POST", "/instances/key-identifiers", { account: by.account, purpose: "document" });
+  expect(problem(await askKey(app))).toBe("403 forbidden");
+  const top = await InstanceClient.ready(await EdgeClient.signedIn(system.tenant("peak"), "Ann"));
+  expect(problem(await top.rest("POST", "/instances/master-key", { challenge }))).toBe("403 forbidden");
+  const { keyId, keyVersion } = json<{ keyId: string; keyVersion: number }>(await askKey(top));
+  const key = `/instances/accounts/${top.account}/data-keys/${keyId}.${keyVersion}`;
+  expect((await top.rest("GET", key)).status).toBe(200);
 });

@@ -59,9 +59,9 @@ function narrowTo(
   const { account, purpose } = edk;
   const resource = `accounts/${account}/keys/${edk.keyId}`;
   let reason = "policy allows no operation";
+  const facts = factsOfCaller(caller, { action: "decrypt", resource, account, purpose, tier });
   policy.operations = policy.operations.filter((action) => {
-    const facts = factsOfCaller(caller, { action, resource, account, purpose, tier });
-    const decision = decide(all, { ...facts, now });
+    const decision = decide(all, { ...facts, action, now });
     if (!decision.allowed) reason = decision.reason;
     return decision.allowed;
   });
