@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readTenants, type Tenant } from "#edge/tenants.ts";
 import { isUnit, type Unit } from "#edge/units.ts";
+import { parsePolicies } from "#protocol/policy/statements/index.ts";
 import { CommandError } from "./command-error.ts";
 
 /** Set in the environment of a wrangler that was started when this was looked at. */
@@ -30,7 +31,7 @@ type Configuration = {
 
 /**
  * `--env` names a unit of split operation, whose settings are in wrangler.split.toml, or an environment of wrangler.toml; a
- * file that is given is taken. Throws for a table of tenants by which nobody would be served.
+ * file that is given is taken. Throws for a table of tenants or of policies by which nobody would be served.
  */
 export async function readDeploySettings(given: {
   config?: unknown;
@@ -46,7 +47,8 @@ export async function readDeploySettings(given: {
     config,
     ...(typeof env === "string" && { env }),
   });
-  const { COFFER_TENANTS: table, COFFER_ENVIRONMENT } = vars;
+  const { COFFER_TENANTS: table, COFFER_ENVIRONMENT, COFFER_POLICIES: policies } = vars;
+  checkPolicies(config, policies);
   const tenants =
     table !== undefined || !isUnit(env) || WITH_TENANTS.includes(env)
       ? tenantsOf(config, table, COFFER_ENVIRONMENT !== "development")
@@ -65,6 +67,17 @@ export async function readDeploySettings(given: {
       ),
   ];
   return { config, page: assets !== undefined, lacks };
+}
+
+/** Of a table that nobody can read, the KMS would refuse everything. */
+function checkPolicies(config: string, table: unknown): void {
+  if (table === undefined || table === "") return;
+  try {
+    if (typeof table !== "string") throw new TypeError("it is no text");
+    parsePolicies(table);
+  } catch (error) {
+    throw new CommandError(`${config}: COFFER_POLICIES: ${(error as Error).message}.`);
+  }
 }
 
 /** A host below `.example` is nobody's (RFC 2606 §2). */

@@ -236,6 +236,20 @@ apps = ["https://app.umbrella.example"]
   }
 });
 
+it("M12 deploys no table of policies that the KMS could not read, and says what is wrong with it", async () => {
+  writeFileSync(
+    join(dir, "policies.toml"),
+    `name = "x"
+compatibility_date = "2026-10-01"
+[vars]
+COFFER_POLICIES = '{ "acme": { "statements": [] } }'
+`,
+  );
+  const refused = await build("deploy", "--dry-run", "--config", "policies.toml", "--out", "out");
+  expect(refused, refused.stderr).toMatchObject({ code: 1 });
+  expect(refused.stderr).toContain("COFFER_POLICIES: acme: value.statements");
+});
+
 it("coffer init makes the master keys of several tenants, and later those of new ones", async () => {
   const more = await run([...init, "--tenant", "umbrella", "--tenant", "initech"], dir);
   expect(more, more.stderr).toMatchObject({ code: 0 });
