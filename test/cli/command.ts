@@ -46,9 +46,12 @@ export function run(args: string[], cwd: string, input?: string, program?: strin
   return start(args, cwd, input, program).ended;
 }
 
-/** `--port` and its likes with ports that are free. */
-export async function freePorts(): Promise<string[]> {
-  const options = ["--port", "--ttlv-port", "--https-port", "--identity-port"];
+const HSM_PORTS = ["--ttlv-port", "--https-port"];
+const ALL_PORTS = ["--port", ...HSM_PORTS, "--identity-port"];
+
+/** Options of `coffer start`, or of `coffer hsm`, with ports that are free. */
+export async function freePorts(of: "start" | "hsm" = "start"): Promise<string[]> {
+  const options = of === "hsm" ? HSM_PORTS : ALL_PORTS;
   const ports = await listFreePorts(options.length);
   return options.flatMap((option, index) => [option, String(ports[index])]);
 }

@@ -33,7 +33,7 @@ beforeAll(async () => {
   });
   writeFileSync(file("alice.key"), encrypted);
   writeFileSync(file("passphrase"), `${passphrase}\n`);
-  const ports = (await freePorts()).slice(2);
+  const ports = await freePorts("hsm");
   port = Number(ports[1]);
   server = start(["hsm", "--verbose", "--client-ca", "authorities.pem", ...ports], folder);
   await server.says("The HSM emulator is running");

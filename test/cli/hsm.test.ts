@@ -115,7 +115,7 @@ describe("coffer hsm", () => {
   const clients: ConnectedKmipClient[] = [];
 
   beforeAll(async () => {
-    const ports = (await freePorts()).slice(2);
+    const ports = await freePorts("hsm");
     const shared = { SYMMETRIC_KEY: { LOCATE: "ALLOW_ALL", GET: "ALLOW_ALL" } };
     writeFileSync(file("shared.json"), JSON.stringify({ shared: { groups: { operators: shared } } }), {
       mode: 0o644,
