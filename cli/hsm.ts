@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { ensurePki, issueClient, startHsm } from "#emulator/hsm/index.ts";
+import { ensurePki, issueClient, type LogLine, startHsm } from "#emulator/hsm/index.ts";
 import { writeWhole } from "#files/index.ts";
 import { CommandError } from "./command-error.ts";
 import { documentPath } from "./document-path.ts";
@@ -11,7 +11,7 @@ import { POLICIES_FILE, readPolicies } from "./hsm-policies.ts";
 import { hsmPrincipal, PRINCIPALS_FILE, readPrincipals } from "./hsm-principal.ts";
 import { stopSignal } from "./interrupt.ts";
 import { COFFER } from "./parts/index.ts";
-import { hsmPorts, portOption } from "./ports.ts";
+import { portOption, withHsmPorts } from "./ports.ts";
 
 export const HSM_HELP = `coffer hsm: run the HSM emulator alone, for any KMIP client
 
@@ -108,10 +108,9 @@ export async function hsm(args: string[]): Promise<number> {
     return 0;
   }
   const stop = stopSignal();
-  const running = await startHsm({
+  const options = {
     dir: join(dir, "objects"),
     pki,
-    ...(await hsmPorts(ports)),
     principals,
     policies,
     attestationRoots,
@@ -119,8 +118,11 @@ export async function hsm(args: string[]): Promise<number> {
     structuredKeyValues: values["structured-keys"],
     pykmip: values.pykmip,
     ...(leaseTime === undefined ? {} : { leaseTime }),
-    ...(values.verbose ? { log: (line) => process.stdout.write(`${logText(line, new Date())}\n`) } : {}),
-  });
+    ...(values.verbose
+      ? { log: (line: LogLine) => process.stdout.write(`${logText(line, new Date())}\n`) }
+      : {}),
+  };
+  const running = await withHsmPorts(ports, (found) => startHsm({ ...options, ...found }));
   try {
     const { ttlvPort, httpsPort, logPath } = running;
     const { client: clients, dir: kept } = values;

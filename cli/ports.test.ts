@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { hsmPorts } from "./ports.ts";
+import { hsmPorts, withHsmPorts } from "./ports.ts";
 
 const holders: Server[] = [];
 beforeAll(async () => {
@@ -30,4 +30,30 @@ it("leaves a port that was asked for to what it was asked for", async () => {
   expect(await hsmPorts({ https: httpsPort })).toMatchObject({ httpsPort });
   const { ttlvPort } = await hsmPorts({ https: 5698 });
   expect(ttlvPort).not.toBe(5698);
+});
+
+/** As a listener fails whose port another program has. */
+const taken = (port: number) => Object.assign(new Error("taken"), { code: "EADDRINUSE", port });
+
+it("begins again where a port is taken before it is listened to, and gives up in the end", async () => {
+  let begun = 0;
+  const began = withHsmPorts({}, async ({ ttlvPort, httpsPort }) => {
+    if (++begun < 3) throw taken(httpsPort);
+    return ttlvPort;
+  });
+  expect(await began).toBeGreaterThan(5697);
+  expect(begun).toBe(3);
+  const never = withHsmPorts({}, ({ ttlvPort }) => Promise.reject(taken(ttlvPort)));
+  await expect(never).rejects.toMatchObject({ code: "EADDRINUSE" });
+});
+
+it("begins once where the port that was asked for is taken, or something else is wrong", async () => {
+  let begun = 0;
+  const begin = (error: Error) => () => {
+    begun++;
+    return Promise.reject(error);
+  };
+  await expect(withHsmPorts({ ttlv: 6000 }, begin(taken(6000)))).rejects.toMatchObject({ port: 6000 });
+  await expect(withHsmPorts({}, begin(new Error("in use by process 1")))).rejects.toThrow("process 1");
+  expect(begun).toBe(2);
 });

@@ -10,10 +10,32 @@ export async function freePort(wanted: number, taken?: number): Promise<number> 
   );
 }
 
+type Asked = { ttlv?: number | undefined; https?: number | undefined };
+type HsmPorts = { ttlvPort: number; httpsPort: number };
+
 /** The HSM's two ports: those that were asked for, else the usual ones or the next free ones after them, never one for both. */
-export async function hsmPorts(asked: { ttlv?: number | undefined; https?: number | undefined }) {
+export async function hsmPorts(asked: Asked): Promise<HsmPorts> {
   const ttlvPort = asked.ttlv ?? (await freePort(5696, asked.https));
   return { ttlvPort, httpsPort: asked.https ?? (await freePort(5697, ttlvPort)) };
+}
+
+/** How often ports are looked for. */
+const ATTEMPTS = 5;
+
+/**
+ * Begins with those ports. One that was free may be taken before it is listened to, if only by another start that looks
+ * whether it is free: then it begins again, with the next. Of a port that was asked for there is no other.
+ */
+export async function withHsmPorts<T>(asked: Asked, begin: (ports: HsmPorts) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await begin(await hsmPorts(asked));
+    } catch (error) {
+      const { code, port } = error as NodeJS.ErrnoException & { port?: number };
+      const wanted = port === asked.ttlv || port === asked.https;
+      if (code !== "EADDRINUSE" || wanted || attempt === ATTEMPTS) throw error;
+    }
+  }
 }
 
 function isFree(port: number): Promise<boolean> {

@@ -13,7 +13,7 @@ import { CommandError } from "./command-error.ts";
 import { startProvider, withProvider } from "./development-provider.ts";
 import { endOrphan, forgetChild, noteChild } from "./orphan.ts";
 import { edgeUnits, edgeWorker, webParts } from "./parts/index.ts";
-import { freePort, hsmPorts } from "./ports.ts";
+import { freePort, withHsmPorts } from "./ports.ts";
 import { newStateFolder, type StateFolder, stateFolderOf } from "./state-folder.ts";
 
 /** The tenant of a development deployment. Its objects and documents are stored under this name. */
@@ -94,11 +94,7 @@ async function startAlone(options: StartOptions) {
   const { path: persist, split } = stateFolder(dir, options.split);
   const pki = await ensurePki(join(dir, "pki"));
   step("development PKI");
-  const hsm = await startHsm({
-    dir: join(dir, "hsm"),
-    pki,
-    ...(await hsmPorts(ports)),
-  });
+  const hsm = await withHsmPorts(ports, (found) => startHsm({ dir: join(dir, "hsm"), pki, ...found }));
   const production = (vars?.COFFER_ENVIRONMENT ?? "development") !== "development";
   step(`HSM emulator: KMIP on 127.0.0.1, TTLV port ${hsm.ttlvPort}, HTTPS port ${hsm.httpsPort}`);
   const others: OtherHsm[] = [];
