@@ -41,7 +41,7 @@ it("begins again where a port is taken before it is listened to, and gives up in
     if (++begun < 3) throw taken(httpsPort);
     return ttlvPort;
   });
-  expect(await began).toBeGreaterThan(5697);
+  await expect(began).resolves.toBeGreaterThan(5697);
   expect(begun).toBe(3);
   const never = withHsmPorts({}, ({ ttlvPort }) => Promise.reject(taken(ttlvPort)));
   await expect(never).rejects.toMatchObject({ code: "EADDRINUSE" });
