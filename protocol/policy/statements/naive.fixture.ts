@@ -127,8 +127,7 @@ function tries(text: string, value: string): boolean {
 
 /** Of the alphabet of the generator: dots, an encoded slash and empty segments have other spellings. */
 function path(text: string, value: string): Bounds {
-  if (value === "" || /^\.\.?$|\/\.\.?$|^\.\.?\/|\/\.\.?\/|%2F|[^/]\/\/|\/\/[^/]|;/.test(value))
-    return UNKNOWN;
+  if (value === "" || /^\.\.?$|\/\.\.?$|^\.\.?\/|\/\.\.?\/|%2F|\/\/|;/.test(value)) return UNKNOWN;
   const exact = segments(text.split("/"), value.split("/"));
   if (exact.may) return exact;
   const other = value.endsWith("/") ? value.slice(0, -1) : `${value}/`;

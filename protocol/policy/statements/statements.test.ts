@@ -145,6 +145,7 @@ describe("M12 conditions", () => {
     ["/v1/%6Beys", UNKNOWN],
     ["/v1//keys", UNKNOWN],
     ["//v1/keys", UNKNOWN],
+    ["//", UNKNOWN],
     ["/v1;a/keys", UNKNOWN],
     ["/v1\\keys", UNKNOWN],
     ["/v2/x%5C..%5Cv1", UNKNOWN],
