@@ -23,7 +23,7 @@ export type Fate = {
 };
 
 export type Proxy = {
-  /** A `fetch` that goes by way of this proxy, whatever the origin below `*.localhost`. */
+  /** A `fetch` that goes by way of this proxy, whatever the origin on this machine. */
   fetch: typeof fetch;
   /** What has passed, in order. */
   passed: Passing[];
@@ -69,11 +69,11 @@ async function relay(incoming: IncomingMessage, outgoing: ServerResponse, fate: 
   outgoing.write(given.body.subarray(0, given.body.length >> 1), () => outgoing.destroy());
 }
 
-/** Asks the edge, under its own name and port. */
+/** Asks the edge, or the identity provider, under its own name and port. */
 async function forward(incoming: IncomingMessage, body: Buffer): Promise<Answer> {
   const { method, url: path } = incoming;
-  const { [PORT]: port, ...headers } = incoming.headers;
-  headers.host = `localhost:${port}`;
+  const { [PORT]: port, host = "", ...others } = incoming.headers;
+  const headers = { ...others, host: `${host.split(":", 1)[0]}:${port}` };
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const sent = request({ host: "127.0.0.1", port: String(port), method, path, headers, agent: false });
     sent.on("response", resolve).on("error", reject).end(body);

@@ -55,9 +55,9 @@ it("no data key is made or loaded, and no export ordered, for an account that so
     ["/kms/loads", load(edk), "403 forbidden"],
   ] as const)
     expect(problem(await bob.rest("POST", path, body)), path).toBe(answer);
-  // Refusals of what is no EDK of ours are the tenant's.
+  // What is no EDK of ours is refused by the caller's own object.
   const own = sources().filter((source) => source.startsWith("kms"));
-  expect(own.toSorted()).toEqual(["kms", `kms/${ann.account}`].toSorted());
+  expect(own.toSorted()).toEqual([`kms/${bob.tokens.user.id}`, `kms/${ann.account}`].toSorted());
   await expect.poll(() => denials("kms", ann.account, bob.tokens.user.id)).toBe(3);
 });
 
