@@ -1,8 +1,9 @@
 /** Account keys (W11): made in the HSM under the tenant's master key, for the IAM, which keeps Enc(account). */
 
+import type { KeyWrappingSpecification, ResponseItem } from "#protocol/kmip/index.ts";
 import { authorize } from "../authorize.ts";
 import { UnexpectedAnswer } from "../hsm/index.ts";
-import { makeUnder, runBatch, wrappedKeys } from "../hsm/keys/index.ts";
+import { getWrapped, importWrapped, makeUnder, retire, runBatch, wrappedKeys } from "../hsm/keys/index.ts";
 import type { AccountKey } from "../iam/types.ts";
 import { ok, type Result } from "../result.ts";
 import { type Context, failed } from "./context.ts";
@@ -43,4 +44,20 @@ async function makeAccountKey(
   const [wrapped] = wrappedKeys(answers);
   if (!wrapped) throw new UnexpectedAnswer("the HSM gave no account key");
   return wrapped;
+}
+
+/** Import of an account key, Get of it wrapped as `by` says, Revoke and Destroy: the answer to Get. */
+export async function rewrapAccountKey(
+  { hsm, ledger }: Pick<Context, "hsm" | "ledger">,
+  { wrapped, master }: Ordered,
+  by: KeyWrappingSpecification,
+): Promise<ResponseItem | undefined> {
+  const id = crypto.randomUUID();
+  const now = Date.now();
+  const [, got] = await runBatch(hsm, ledger, (name) => [
+    importWrapped({ id, class: "account", wrapped, wrappedBy: master, name: name(), now }),
+    getWrapped(by, id),
+    ...retire(id),
+  ]);
+  return got;
 }

@@ -6,11 +6,10 @@ import type { AccountKeyRequest } from "#protocol/contract/index.ts";
 import { digest } from "#protocol/digest.ts";
 import type { Level } from "#protocol/level.ts";
 import type { InstanceCaller } from "../caller.ts";
-import { UnexpectedAnswer } from "../hsm/index.ts";
-import { getWrapped, importWrapped, keyValueOf, retire, runBatch, toRecipient } from "../hsm/keys/index.ts";
-import type { AccountKey } from "../iam/types.ts";
+import { recipientKeyOf, toRecipient } from "../hsm/keys/index.ts";
 import { ok, type Result } from "../result.ts";
-import { type Context, type Door, failed, noMember } from "./context.ts";
+import { rewrapAccountKey } from "./account-keys.ts";
+import { type Door, failed, noMember } from "./context.ts";
 import { RECEIPT_SECONDS, type Released } from "./master-release.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import { checkLives } from "./shred.ts";
@@ -18,8 +17,6 @@ import { signReceipt } from "./signing.ts";
 import { askStanding, authorizeInstance } from "./standing.ts";
 
 const LEVELS: readonly Level[] = ["account"];
-/** RSA-3072 and RSA-4096 ciphertexts. */
-const LENGTHS = [384, 512];
 
 /** The account's current key, or that of the id. Errors: `not-found` where the IAM has none of that id. */
 export async function releaseAccountKey(
@@ -48,7 +45,8 @@ export async function releaseAccountKey(
   if (!key.ok) return key;
   try {
     const { wrappingCertificate: recipient, notAfter, hsmKey } = decision.value;
-    const wrappedKey = await rewrapAccountKey(kms, key.value, hsmKey);
+    // To the recipient that the HSM has verified.
+    const wrappedKey = recipientKeyOf(await rewrapAccountKey(kms, key.value, toRecipient(hsmKey)));
     const iat = seconds(Date.now());
     const receipt = await signReceipt(hsm, await trust.list(), {
       version: 1,
@@ -71,22 +69,4 @@ export async function releaseAccountKey(
   } catch (error) {
     return failed(kms, "kms:account-key-at-hsm", about, error);
   }
-}
-
-/** Import the account key, Get it wrapped to the recipient that the HSM has verified, Revoke and Destroy it. */
-async function rewrapAccountKey(
-  { hsm, ledger }: Pick<Context, "hsm" | "ledger">,
-  { wrapped, master }: AccountKey,
-  hsmKey: string,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const id = crypto.randomUUID();
-  const now = Date.now();
-  const answers = await runBatch(hsm, ledger, (name) => [
-    importWrapped({ id, class: "account", wrapped, wrappedBy: master, name: name(), now }),
-    getWrapped(toRecipient(hsmKey), id),
-    ...retire(id),
-  ]);
-  const rewrapped = keyValueOf(answers[1]);
-  if (!LENGTHS.includes(rewrapped.length)) throw new UnexpectedAnswer("the HSM returned no RSA ciphertext");
-  return rewrapped;
 }

@@ -12,6 +12,7 @@ import {
   lookAfter,
   markOf,
   readKept,
+  recipientKeyOf,
   sweep,
   toRecipient,
 } from "../hsm/keys/index.ts";
@@ -30,8 +31,6 @@ export const MASTERS_TABLE = `
 
 type Row = { hsm: string; master: string };
 
-/** RSA-3072 and RSA-4096 ciphertexts. */
-const LENGTHS = [384, 512];
 /** Those that one alarm removes. */
 const MAX_REMOVED = 20;
 
@@ -95,8 +94,7 @@ async function makeMaster(
   const name = encryptedMasterKeyName(instance);
   const by = toRecipient(hsmKey);
   const [got, whole] = await hsm.batch([getWrapped(by, master), lookAfter(master)]);
-  const wrappedKey = keyValueOf(got);
-  if (!LENGTHS.includes(wrappedKey.length)) throw new UnexpectedAnswer("the HSM returned no RSA ciphertext");
+  const wrappedKey = recipientKeyOf(got);
   // That of an earlier master key, or of a time that was cut off.
   await sweep(hsm, [name]);
   const row = { hsm: crypto.randomUUID(), master };

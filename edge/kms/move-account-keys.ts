@@ -2,9 +2,10 @@
 
 import { authorize } from "../authorize.ts";
 import { UnexpectedAnswer } from "../hsm/index.ts";
-import { getWrapped, importWrapped, retire, runBatch, underParent, wrappedKeys } from "../hsm/keys/index.ts";
+import { underParent, wrappedKeys } from "../hsm/keys/index.ts";
 import type { AccountKey } from "../iam/types.ts";
 import { ok, type Result, refuse } from "../result.ts";
+import { rewrapAccountKey } from "./account-keys.ts";
 import { type Context, failed } from "./context.ts";
 import { currentMasterKey } from "./master-key.ts";
 import { checkLives } from "./shred.ts";
@@ -59,19 +60,9 @@ async function successorOf({ hsm }: Pick<Context, "hsm">, master: string): Promi
   return typeof successor === "string" ? successor : null;
 }
 
-async function rewrap(
-  { hsm, ledger }: Pick<Context, "hsm" | "ledger">,
-  { wrapped, master }: MovedKey,
-  successor: string,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const id = crypto.randomUUID();
-  const now = Date.now();
-  const answers = await runBatch(hsm, ledger, (name) => [
-    importWrapped({ id, class: "account", wrapped, wrappedBy: master, name: name(), now }),
-    getWrapped(underParent(successor), id),
-    ...retire(id),
-  ]);
-  const [rewrapped] = wrappedKeys(answers);
+async function rewrap(kms: Context, key: MovedKey, successor: string): Promise<Uint8Array<ArrayBuffer>> {
+  const got = await rewrapAccountKey(kms, key, underParent(successor));
+  const [rewrapped] = wrappedKeys(got === undefined ? [] : [got]);
   if (!rewrapped) throw new UnexpectedAnswer("the HSM gave no account key");
   return rewrapped;
 }

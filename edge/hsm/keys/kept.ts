@@ -8,6 +8,7 @@ import {
   type ResponseItem,
 } from "#protocol/kmip/index.ts";
 import { UnexpectedAnswer } from "../client.ts";
+import { wrappedObject } from "./key.ts";
 
 /** Import with Key Wrap Type As Registered (KMIP 2.1 §11.29). `by`: how, and under which key, it is wrapped. */
 export function keepWrapped(key: {
@@ -24,16 +25,7 @@ export function keepWrapped(key: {
       objectType: "SymmetricKey",
       keyWrapType: "AsRegistered",
       attributes: { ...KEY, name: named(key.name) },
-      object: {
-        symmetricKey: {
-          keyBlock: {
-            keyFormatType: "Raw",
-            keyValue: { keyMaterial: key.wrapped },
-            ...KEY,
-            keyWrappingData: key.by,
-          },
-        },
-      },
+      object: wrappedObject(key.wrapped, key.by),
     },
   };
 }

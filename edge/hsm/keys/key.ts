@@ -2,7 +2,7 @@
 
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import { KEY, type KeyClass, POLICY, policy, USAGE } from "#protocol/hierarchy/index.ts";
-import type { RequestItem } from "#protocol/kmip/index.ts";
+import type { KeyWrappingSpecification, RequestItem } from "#protocol/kmip/index.ts";
 import type { NextName } from "./batch.ts";
 import { getWrapped, underParent } from "./release.ts";
 
@@ -58,16 +58,13 @@ export function importWrapped(key: {
         activationDate: new Date(key.now - CLOCK_TOLERANCE * 1000),
         name: key.name,
       },
-      object: {
-        symmetricKey: {
-          keyBlock: {
-            keyFormatType: "Raw",
-            keyValue: { keyMaterial: key.wrapped },
-            ...KEY,
-            keyWrappingData: underParent(key.wrappedBy),
-          },
-        },
-      },
+      object: wrappedObject(key.wrapped, underParent(key.wrappedBy)),
     },
   };
+}
+
+/** A key of the hierarchy as it comes to the HSM: `by` says how, and under which key, it is wrapped. */
+export function wrappedObject(keyMaterial: Uint8Array<ArrayBuffer>, by: KeyWrappingSpecification) {
+  const wrapped = { keyFormatType: "Raw" as const, keyValue: { keyMaterial }, ...KEY, keyWrappingData: by };
+  return { symmetricKey: { keyBlock: wrapped } };
 }

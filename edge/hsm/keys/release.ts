@@ -6,6 +6,8 @@ import { UnexpectedAnswer } from "../client.ts";
 
 /** Keys of the hierarchy have 32 bytes, 40 under AES Key Wrap (RFC 3394). */
 const WRAPPED_LENGTH = 40;
+/** Bytes of ciphertexts under a recipient's RSA key of 3072 and of 4096 bits. */
+const RSA_LENGTHS = [384, 512];
 
 export function underParent(uniqueIdentifier: string): KeyWrappingSpecification {
   return encryptedBy({ uniqueIdentifier, cryptographicParameters: UNDER_PARENT });
@@ -43,6 +45,14 @@ export function wrappedKeys(answers: readonly ResponseItem[]): Uint8Array<ArrayB
         throw new UnexpectedAnswer("the HSM returned no wrapped AES-256 key");
       return wrapped;
     });
+}
+
+/** The key in the answer to a Get, encrypted to a recipient. */
+export function recipientKeyOf(answer: ResponseItem | undefined): Uint8Array<ArrayBuffer> {
+  const encrypted = keyValueOf(answer);
+  if (!RSA_LENGTHS.includes(encrypted.length))
+    throw new UnexpectedAnswer("the HSM returned no RSA ciphertext");
+  return encrypted;
 }
 
 /** The wrapped key bytes in the answer to a Get. Throws when the key came unwrapped or not at all. */

@@ -1,19 +1,16 @@
 /** Rewrap (M8): one batch that turns Enc(data key) under the account key into Enc(data key) under a recipient's key. */
 
-import { type Hsm, UnexpectedAnswer } from "../../hsm/index.ts";
+import type { Hsm } from "../../hsm/index.ts";
 import {
   getWrapped,
   importWrapped,
-  keyValueOf,
   type Ledger,
+  recipientKeyOf,
   retire,
   runBatch,
   toRecipient,
 } from "../../hsm/keys/index.ts";
 import type { AccountKey } from "../../iam/types.ts";
-
-/** RSA-3072 and RSA-4096 ciphertexts. */
-const LENGTHS = [384, 512];
 
 /**
  * Import the account key and, under it, the data key; Get the data key wrapped to the recipient (RSA-OAEP of the raw 32
@@ -39,7 +36,5 @@ export async function rewrapDataKey(
     ...retire(data),
     ...retire(account),
   ]);
-  const rewrapped = keyValueOf(answers[2]);
-  if (!LENGTHS.includes(rewrapped.length)) throw new UnexpectedAnswer("the HSM returned no RSA ciphertext");
-  return rewrapped;
+  return recipientKeyOf(answers[2]);
 }
