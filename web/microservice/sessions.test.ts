@@ -84,7 +84,7 @@ describe("sessions", () => {
     ["another user has signed in", () => ({ tenant: "acme", user: "u-2", session: "s-2" }), "u-2"],
     ["the same user has signed in again", () => ({ tenant: "acme", user: "u-1", session: "s-3" }), "u-1"],
     ["the tenant is another", () => ({ tenant: "umbrella", user: "u-1", session: "s-4" }), "u-1"],
-  ])("B7 ends the instances of all apps when one learns that %s", async (_, now, user) => {
+  ])("ends the instances of all apps when one learns that %s", async (_, now, user) => {
     const { client, instance } = await browser.enrolledClient();
     const other = await otherApp();
     await client.load(await authority.release(instance.wrappingCertificate));

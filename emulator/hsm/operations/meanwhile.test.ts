@@ -114,7 +114,7 @@ it.each<[string, (set: { uniqueIdentifier: string }) => Promise<unknown>, string
   ],
   ["archived", (set) => aliceToo.request("Archive", set), "ObjectArchived"],
   ["destroyed", (set) => aliceToo.request("Destroy", set), "ObjectDestroyed"],
-])("B3 a key that becomes %s while it is split is not had in parts", async (_, change, expected) => {
+])("a key that becomes %s while it is split is not had in parts", async (_, change, expected) => {
   const keyMaterial = new Uint8Array(1024).fill(5);
   const { uniqueIdentifier } = await alice.request("Register", {
     objectType: "SecretData",
