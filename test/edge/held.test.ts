@@ -4,33 +4,19 @@
  */
 
 import { expect, it, vi } from "vitest";
+import { hold, withDoors } from "../support/doors.ts";
 import { EdgeClient, newVerifier, readTicket, type Tokens } from "../support/edge-client.ts";
 import { json, problem, send } from "../support/http.ts";
 import { type EnrolmentAnswer, enrol, makeKeys } from "../support/instance.ts";
 import { readRows, useSystem } from "../system/index.ts";
 
-/** The worker as it is, but that these methods of its classes say that they were called, and do not answer. */
-let held: string[] = [];
-vi.mock("#cli/parts/index.ts", async (original) => {
-  const parts = await original<typeof import("#cli/parts/index.ts")>();
-  return {
-    ...parts,
-    async edgeWorker() {
-      const worker = await parts.edgeWorker();
-      const holds = held.map(
-        (method) =>
-          `;(({ prototype }, name) => { prototype[name] = () => { console.log("held " + name); return new Promise((resolve) => setTimeout(resolve, 60_000)); }; })(${method.replace(".", ', "')}");`,
-      );
-      return { ...worker, script: [worker.script, ...holds].join("\n") };
-    },
-  };
-});
+vi.mock("#cli/parts/index.ts", async (original) => withDoors(await original()));
 
 const system = useSystem();
 
 /** Starts everything again, with a worker that holds these deliveries. */
 async function holding(...methods: string[]): Promise<void> {
-  held = methods;
+  hold(...methods);
   await system.restart();
 }
 
@@ -77,7 +63,7 @@ it("W12 a sign-out that the registration authority has not heard of ends keys at
 
   const headers = { origin: ada.vault, cookie: ada.cookie };
   await killed(
-    "ended",
+    "Ra.ended",
     () => send(`${ada.vault}/sign-out`, { method: "POST", headers }),
     async () => {
       expect(status()).toBe("active");
@@ -97,7 +83,7 @@ it("a sign-in in place of another user's is not answered before that has ended, 
   const query = await bob.query(newVerifier());
   const { transaction, ticket } = await askedAs("Bob", query);
   const headers = { cookie: `${transaction}; ${ada.cookie}` };
-  await killed("replaced", () => ada.enter(query, transaction, { ticket }, headers));
+  await killed("IamPrincipalObject.replaced", () => ada.enter(query, transaction, { ticket }, headers));
   await expect.poll(async () => problem(await session(ada))).toBe("401 no-session");
   expect(problem(await ada.refresh(ada.tokens.refresh_token))).toBe("400 invalid-grant");
 });
@@ -126,7 +112,7 @@ it("an account that has not heard of its first member refuses it, and has heard 
   const eve = new EdgeClient(system);
   const verifier = newVerifier();
   const query = await eve.query(verifier);
-  await killed("found", () => eve.signIn("Eve", query));
+  await killed("IamAccountObject.found", () => eve.signIn("Eve", query));
   const again = await EdgeClient.signedIn(system, "Eve");
   const order = { account: again.account, count: 1, purpose: "document" };
   await expect.poll(async () => (await again.rest("POST", "/kms/data-keys", order)).status).toBe(201);
