@@ -5,7 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join, resolve } from "node:path";
+import { delimiter, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bundledNode } from "../cli/bundled-node.js";
 
@@ -35,6 +35,11 @@ const reasons = join(results, "skipped");
 const total = { passed: 0, failed: 0, skipped: 0 };
 /** @type {string[]} */
 const trouble = [];
+/**
+ * Tests that failed and passed when their file ran again.
+ * @type {string[]}
+ */
+const unsteady = [];
 
 const steps = {
   types: () => [".", "edge", "web", "web/client"].every((project) => tool("tsc", ["-p", project])),
@@ -66,6 +71,7 @@ rmSync(results, { recursive: true, force: true });
 
 console.log(`\n${"─".repeat(74)}`);
 for (const reason of skips) console.log(`skipped: ${reason}`);
+for (const name of unsteady) console.log(`unsteady, failed at first: ${name}`);
 if (trouble.length > 0) console.log(`failed: ${trouble.join(", ")}`);
 console.log(`took ${((Date.now() - began) / 1000).toFixed(0)} s`);
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
@@ -87,18 +93,18 @@ function tool(name, args) {
  * @param {string[]} options Default: those of one project of the root's configuration.
  */
 function vitest(project, ...options) {
-  const report = join(results, `${project}.json`);
-  const ok = run("vitest", [
-    "run",
-    ...below,
-    ...(options.length > 0 ? [...options, "--passWithNoTests"] : ["--project", project]),
-    "--reporter=default",
-    "--reporter=json",
-    `--outputFile.json=${report}`,
-  ]);
-  const counted = existsSync(report)
-    ? count(JSON.parse(readFileSync(report, "utf8")))
-    : { passed: 0, failed: 0, skipped: 0 };
+  let { ok, files } = runTests(project, below, options);
+  const failed = failedOf(files);
+  // A system test drives browsers, workers and an HSM on machines that do other work too. The few files that failed run once
+  // more by themselves, and what passes then is named at the end, so that somebody finds out why.
+  if (project === "system" && failed.length > 0 && failed.length <= 3) {
+    console.log(`\nOnce more: ${failed.map((file) => relative(root, file)).join(", ")}`);
+    const again = runTests(project, failed, options);
+    unsteady.push(...passedNow(files, again.files));
+    files = [...files.filter(({ name }) => !failed.includes(name)), ...again.files];
+    ok = again.ok;
+  }
+  const counted = count(files);
   // A run that failed without a failed test (an error outside of any test, no report) counts as one failure.
   if (!ok && counted.failed === 0) counted.failed = 1;
   total.passed += counted.passed;
@@ -108,17 +114,64 @@ function vitest(project, ...options) {
   return ok && counted.failed === 0;
 }
 
-/** @param {{ numPassedTests: number, numFailedTests: number, numPendingTests: number, numTodoTests: number, testResults: { status: string, assertionResults: { status: string }[] }[] }} report */
-function count(report) {
+/** @typedef {{ name: string, status: string, assertionResults: { status: string, fullName: string }[] }} File */
+
+/**
+ * @param {string} project
+ * @param {string[]} only What to run of it; default: all.
+ * @param {string[]} options
+ */
+function runTests(project, only, options) {
+  const path = join(results, `${project}.json`);
+  rmSync(path, { force: true });
+  const ok = run("vitest", [
+    "run",
+    ...only,
+    ...(options.length > 0 ? [...options, "--passWithNoTests"] : ["--project", project]),
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${path}`,
+  ]);
+  /** @type {File[]} */
+  const tested = existsSync(path) ? JSON.parse(readFileSync(path, "utf8")).testResults : [];
+  return { ok, files: tested };
+}
+
+/** @param {File[]} files */
+function failedOf(files) {
+  return files.filter(({ status }) => status === "failed").map(({ name }) => name);
+}
+
+/**
+ * The names of what failed before and passes now; of a file that could not even be loaded, its own.
+ * @param {File[]} before
+ * @param {File[]} now
+ */
+function passedNow(before, now) {
+  const passed = new Map(now.filter(({ status }) => status === "passed").map((file) => [file.name, file]));
+  return before
+    .filter(({ name, status }) => status === "failed" && passed.has(name))
+    .flatMap(({ name, assertionResults }) => {
+      const tests = assertionResults.filter(({ status }) => status === "failed");
+      const file = relative(root, name);
+      return tests.length > 0 ? tests.map(({ fullName }) => `${file}: ${fullName}`) : [file];
+    });
+}
+
+/** @param {File[]} files */
+function count(files) {
+  const tests = files.flatMap(({ assertionResults }) => assertionResults);
+  const of = (/** @type {string[]} */ ...states) =>
+    tests.filter(({ status }) => states.includes(status)).length;
   // A file that could not even be loaded has no test results of its own.
-  const unloaded = report.testResults.filter(
+  const unloaded = files.filter(
     ({ status, assertionResults }) =>
       status === "failed" && !assertionResults.some((test) => test.status === "failed"),
   );
   return {
-    passed: report.numPassedTests,
-    failed: report.numFailedTests + unloaded.length,
-    skipped: report.numPendingTests + report.numTodoTests,
+    passed: of("passed"),
+    failed: of("failed") + unloaded.length,
+    skipped: of("pending", "skipped", "todo", "disabled"),
   };
 }
 
