@@ -6,9 +6,11 @@
 
 export { IamAccountObject } from "./account.ts";
 export { IamAdministration } from "./administration.ts";
-export { type Account, type AuthorizeAnswer, Iam } from "./entrypoint.ts";
+export type { AuthorizeAnswer } from "./authorization.ts";
+export { Iam } from "./entrypoint.ts";
 export { IamObject } from "./object.ts";
 export type { ProviderFailure } from "./oidc/index.ts";
 export { IamPrincipalObject } from "./principal.ts";
 export type { TokenRequest } from "./tokens.ts";
 export type { AccountKey, Custodian, TokenKey, VaultSession } from "./types.ts";
+export type { Account } from "./vault-sessions.ts";

@@ -1,0 +1,161 @@
+import { decodeBase64url } from "#protocol/base64url.ts";
+import type { KeyIdentifierRequest, RenewalRequest } from "#protocol/contract/index.ts";
+import type { Caller, InstanceCaller } from "../caller.ts";
+import type { Enrolled } from "../enrolled.ts";
+import { fail, ok, type Result } from "../result.ts";
+import type { IamAccountObject } from "./account.ts";
+import type { Addresses } from "./addresses.ts";
+import type { OfInstance, Waited } from "./instance-keys.ts";
+import type { KeyIdentifier } from "./key-identifiers.ts";
+import type { AccountKey } from "./types.ts";
+
+type AccountStub = DurableObjectStub<IamAccountObject>;
+
+/** What the door needs of its neighbours. */
+interface Neighbours {
+  RA: { instance(of: { tenant: string; user: string; instance: string }): Promise<Result<Enrolled>> };
+}
+
+/** A caller, and the account that it names. */
+export type Wanted = { tenant: string; account: string; caller: Caller };
+
+/** Accounts, for members who are signed in and for instances that serve them: each question goes to both objects. */
+export class Accounts {
+  readonly #at: Addresses;
+
+  constructor(at: Addresses) {
+    this.#at = at;
+  }
+
+  /**
+   * Whether the caller's sign-in lives and its app is not denied, which the user's object says, and the user is a member of this account, which lives: that
+   * the account's object says. Errors: `invalid-token`, `forbidden`.
+   */
+  async member({ tenant, account, caller }: Wanted): Promise<Result<null>> {
+    if (caller.tenant !== tenant) return fail("forbidden");
+    const [signedIn, member] = await Promise.all([
+      this.#signedIn(caller),
+      this.#at.account(tenant, account).member(caller),
+    ]);
+    return signedIn.ok ? member : signedIn;
+  }
+
+  /**
+   * Whether the caller's sign-in lives and its app is not denied, for a neighbour where no account is at stake. A refusal is recorded.
+   * Errors: `invalid-token`, `forbidden`.
+   */
+  async signedIn(caller: Caller): Promise<Result<null>> {
+    return this.#signedIn(caller, {
+      action: "iam:signed-in",
+      resource: `custodian/${caller.custodian}`,
+    });
+  }
+
+  /**
+   * W11: the account's key of this id if there is one, or the current one, encrypted under the master key; made at the first request. By the same rule as `member`. Where
+   * the account has one it is read while the sign-in is looked up; only for a caller who is signed in is one made, or anything written.
+   */
+  async accountKey({ tenant, account, caller, id }: Wanted & { id?: string }): Promise<Result<AccountKey>> {
+    if (caller.tenant !== tenant) return fail("forbidden");
+    const object = this.#at.account(tenant, account);
+    const [signedIn, kept] = await Promise.all([
+      this.#signedIn(caller, { action: "iam:account-key", resource: `account/${account}` }),
+      object.keptAccountKey(caller, id),
+    ]);
+    if (!signedIn.ok) return signedIn;
+    return kept === null ? object.accountKey(account, caller) : ok(kept);
+  }
+
+  /** `POST /instances/key-identifiers`. */
+  async keyIdentifier(caller: InstanceCaller, request: KeyIdentifierRequest): Promise<Result<KeyIdentifier>> {
+    return this.#forInstance(caller, request.account, (object, of) => object.keyIdentifier(of, request));
+  }
+
+  /** `GET /instances/accounts/{account}/key`: Enc(account). For the KMS too, at level `account`. */
+  async encryptedAccountKey(
+    caller: InstanceCaller,
+    account: string,
+    id?: string,
+  ): Promise<Result<AccountKey>> {
+    return this.#forInstance(caller, account, (object, of) => object.encryptedAccountKey(of, id));
+  }
+
+  /** `POST /instances/accounts/{account}/key` (W11). */
+  async rotateAccountKey(caller: InstanceCaller, account: string): Promise<Result<AccountKey>> {
+    return this.#forInstance(caller, account, (object, of) => object.rotateAccountKey(of));
+  }
+
+  /** `POST /instances/accounts/{account}/data-keys` (W10). */
+  async renewDataKey(
+    caller: InstanceCaller,
+    account: string,
+    { purpose, made }: RenewalRequest,
+  ): Promise<Result<{ edk: string }>> {
+    const wrapped = made && {
+      made: { wrappedKey: decodeBase64url(made.wrappedKey), accountKey: made.accountKey },
+    };
+    return this.#forInstance(caller, account, (object, of) =>
+      object.renewDataKey(of, { purpose, ...wrapped }),
+    );
+  }
+
+  /** `DELETE /instances/accounts/{account}/data-keys/{key}` (W10). */
+  async deleteDataKey(caller: InstanceCaller, account: string, key: string): Promise<Result<null>> {
+    return this.#forInstance(caller, account, async (object, of) => {
+      const deleted = await object.deleteDataKey(of, key);
+      return deleted.ok ? ok({ value: null, waited: false }) : deleted;
+    });
+  }
+
+  /** The account's object decides, by whether the sign-in lives and what the registration authority says, before the HSM works and after. */
+  async #forInstance<T>(
+    caller: InstanceCaller,
+    account: string,
+    work: (object: AccountStub, of: OfInstance) => Promise<Result<Waited<T>>>,
+  ): Promise<Result<T>> {
+    const what = { action: "iam:instance-keys", resource: `account/${account}` };
+    const object = this.#at.account(caller.tenant, account);
+    const { tenant, user, instance } = caller;
+    const { RA }: Neighbours = this.#at.env;
+    const stand = () => Promise.all([this.#signedIn(caller, what), RA.instance({ tenant, user, instance })]);
+    const [signedIn, found] = await stand();
+    if (!signedIn.ok) return signedIn;
+    const done = await work(object, { account, caller, found });
+    if (!done.ok) return done;
+    if (!done.value.waited) return ok(done.value.value);
+    const [still, again] = await stand();
+    if (!still.ok) return still;
+    const stands = await object.stillStands({ account, caller, found: again });
+    return stands.ok ? ok(done.value.value) : stands;
+  }
+
+  /**
+   * A member, signed in, leaves the account. Until all have heard of it the account's object refuses. Errors: `invalid-token`,
+   * `forbidden`, `conflict` for the last member, who can have the account shredded.
+   */
+  async leaveAccount(caller: Caller, account: string): Promise<Result<null>> {
+    const signedIn = await this.#signedIn(caller, {
+      action: "iam:leave-account",
+      resource: `account/${account}`,
+    });
+    return signedIn.ok ? this.#at.account(caller.tenant, account).leave(caller) : signedIn;
+  }
+
+  /**
+   * A member, signed in, ends the account for all its members, for good: its key is deleted, its documents are erased. Asked for
+   * again, it is the same. Errors: `invalid-token`, `forbidden`.
+   */
+  async shredAccount(caller: Caller, account: string): Promise<Result<null>> {
+    const signedIn = await this.#signedIn(caller, {
+      action: "iam:shred-account",
+      resource: `account/${account}`,
+    });
+    return signedIn.ok ? this.#at.account(caller.tenant, account).shred(caller) : signedIn;
+  }
+
+  /** With `what`, a refusal is recorded there. */
+  async #signedIn(caller: Caller, what?: { action: string; resource: string }): Promise<Result<null>> {
+    const settings = await this.#at.settings(caller.tenant);
+    return this.#at.principal(caller.tenant, caller.user).signedIn(caller, settings, what);
+  }
+}

@@ -1,0 +1,54 @@
+import { principalOf } from "../secret.ts";
+import { type Tenant, tenantNamed } from "../tenants.ts";
+import type { RelyingParty } from "./oidc/index.ts";
+import { relyingParty } from "./relying-party.ts";
+import { KeptSettings, type Settings } from "./settings.ts";
+import { ticketKey } from "./ticket.ts";
+
+/** This isolate's. */
+const kept = new KeptSettings();
+
+/** Where the IAM's objects are, and what an isolate keeps of a tenant's. */
+export class Addresses {
+  readonly env: Env;
+
+  constructor(env: Env) {
+    this.env = env;
+  }
+
+  /** As this isolate has them. */
+  settings(tenant: string): Promise<Settings> {
+    return kept.of(tenant, () => this.object(tenant).settings());
+  }
+
+  tenant(name: string): Tenant {
+    return tenantNamed(this.env, name);
+  }
+
+  /** The tenant's own object; none for a name that is in no table. */
+  object(tenant: string) {
+    return this.env.IAM_OBJECT.getByName(this.tenant(tenant).name);
+  }
+
+  principal(tenant: string, principal: string) {
+    return this.env.IAM_PRINCIPAL_OBJECT.getByName(`${this.tenant(tenant).name}/${principal}`);
+  }
+
+  account(tenant: string, account: string) {
+    return this.env.IAM_ACCOUNT_OBJECT.getByName(`${this.tenant(tenant).name}/${account}`);
+  }
+
+  /** The object that a cookie addresses. */
+  holder(tenant: string, cookie: string) {
+    const principal = principalOf(cookie);
+    return principal === null ? null : this.principal(tenant, principal);
+  }
+
+  ticketKey(tenant: string): Promise<CryptoKey> {
+    return ticketKey(tenant, () => this.object(tenant).ticketKey());
+  }
+
+  party(tenant: Tenant): Promise<RelyingParty | null> {
+    return relyingParty(this.env, tenant, () => this.object(tenant.name).ticketKey());
+  }
+}
