@@ -26,7 +26,7 @@ export interface ClientOptions {
   instance?: Pick<NodeMicroserviceOptions, "appKey" | "timeToLive" | "copiesTimeToLive" | "watch">;
 }
 
-export interface Client extends Pick<Custodian, "documents" | "microservice"> {
+export interface Client extends Pick<Custodian, "documents" | "keys" | "microservice"> {
   identity: Identity;
   /** The account to seal for: the user's first. Error: `no-account`. */
   account(): string;
@@ -71,13 +71,14 @@ export async function connect({
     return { port, remove: close };
   };
   const custodian = new Custodian({ session, app, fetch, now, openVault, onWait });
-  const { rest, documents, microservice } = custodian;
+  const { rest, documents, keys, microservice } = custodian;
   const signedIn = await signIn(fetch, await session.authorizationUrl(), user, onWait);
   cookie = signedIn.cookie;
   const identity = await session.complete(signedIn.location.searchParams);
   return {
     identity,
     documents,
+    keys,
     microservice,
     account: () => custodian.account(),
     async orderExport(account, ids) {

@@ -12,7 +12,8 @@ const NOTHING = "nothing";
 export const ROOMS: Readonly<Record<string, string>> = {
   "protocol/*.ts": "types of protocol/contract",
   "protocol/audit": "protocol/*.ts, protocol/hierarchy, protocol/keys, protocol/log",
-  "protocol/contract": "protocol/*.ts, protocol/keys/length.ts, protocol/keys/loading",
+  "protocol/contract":
+    "protocol/*.ts, protocol/keys/algorithm.ts, protocol/keys/length.ts, protocol/keys/loading",
   "protocol/envelope": "protocol/*.ts",
   "protocol/evidence": "protocol/*.ts, protocol/pki, types of protocol/kmip, types of protocol/policy",
   "protocol/hierarchy": "types of protocol/kmip",
@@ -24,7 +25,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "protocol/pki": "protocol/*.ts, protocol/policy",
   "protocol/policy": "protocol/*.ts",
   "protocol/policy/statements": "protocol/*.ts, protocol/pki/distinguished-name.ts, protocol/policy",
-  "protocol/port": "protocol/*.ts, protocol/keys/length.ts, protocol/keys/loading",
+  "protocol/operations": "protocol/*.ts, protocol/keys/length.ts",
+  "protocol/port": "protocol/*.ts, protocol/keys/length.ts, protocol/keys/loading, protocol/operations",
 
   files: "protocol/*.ts, node:",
   "kmip-node": "protocol/*.ts, protocol/kmip, node:",
@@ -53,12 +55,13 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "edge/loopback.ts": "node:",
 
   "web/microservice":
-    "protocol/*.ts, protocol/contract, protocol/envelope, protocol/keys, protocol/pki, protocol/policy, protocol/port, idb",
+    "protocol/*.ts, protocol/contract, protocol/envelope, protocol/keys, protocol/operations, protocol/pki, protocol/policy, protocol/port, idb",
   "web/hosts/node": "protocol/*.ts, protocol/port, files, web/microservice, node:",
   "web/hosts/pages": "protocol/*.ts, web/microservice",
   "web/hosts/vault": "types of protocol/contract",
   "web/hosts/worker": "protocol/*.ts, protocol/port, web/microservice",
-  "web/client": "protocol/*.ts, protocol/contract, protocol/envelope, protocol/keys/loading, protocol/port",
+  "web/client":
+    "protocol/*.ts, protocol/contract, protocol/envelope, types of protocol/keys/algorithm.ts, protocol/keys/loading, protocol/port",
   "web/browser": "protocol/*.ts, protocol/contract, web/client, idb",
   "web/page": "web/browser/index.ts, web/browser/discovery.ts",
   "web/*.ts": "protocol/*.ts, node:, esbuild",

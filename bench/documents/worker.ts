@@ -1,6 +1,6 @@
 /** The Worker of the benchmark page: measures in itself, and serves a port as the microservice does. */
 
-import { servePort } from "#protocol/port/index.ts";
+import { refuseAll, servePort } from "#protocol/port/index.ts";
 import { cipher, discard, memoryTurn, opened, pattern, piecesOf, sealed, timed } from "./measure.ts";
 
 const scope = globalThis as unknown as {
@@ -13,17 +13,9 @@ type Order = { what: "memory"; size: number } | { what: "file"; file: File } | {
 scope.onmessage = async ({ data, ports: [port] }) => {
   const order = data as Order;
   if (order.what === "port") {
-    const none = () => Promise.reject(new Error("not in this benchmark"));
     servePort(port!, {
+      ...refuseAll("not-enrolled"),
       hello: async () => ({ version: 1, measurement: "none", instance: null }),
-      enrol: none,
-      load: none,
-      lock: async () => ({}),
-      prefetch: async () => ({}),
-      renew: none,
-      has: none,
-      inspect: none,
-      forget: none,
       seal: async (_, input) => sealed(input),
       open: async (_, input) => opened(input),
     });

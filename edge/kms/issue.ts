@@ -3,7 +3,7 @@
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
 import type { DataKeysRequest } from "#protocol/contract/index.ts";
-import type { Edk } from "#protocol/keys/index.ts";
+import { DOCUMENT_ALGORITHM, type Edk, operationsOf } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import type { AccountKey } from "../iam/types.ts";
@@ -15,9 +15,6 @@ import type { DataKeyQuota } from "./quota.ts";
 import { insertDataKeys } from "./registry.ts";
 import { checkLives } from "./shred.ts";
 import { signEdks } from "./signing.ts";
-
-/** What a new document key allows. */
-const DOCUMENT_POLICY = { operations: ["encrypt", "decrypt"] } satisfies Edk["policy"];
 
 export async function issueDataKeys(
   { neighbours, enter, refuse }: Door,
@@ -52,10 +49,12 @@ export async function issueDataKeys(
 
 async function make(
   { store, hsm, ledger, trust, neighbours }: Context,
-  { account, count, purpose }: DataKeysRequest,
+  request: DataKeysRequest,
   accountKey: AccountKey,
   about: About,
 ): Promise<Result<{ edks: string[] }>> {
+  const { account, count, purpose } = request;
+  const algorithm = request.purpose === "document" ? DOCUMENT_ALGORITHM : request.algorithm;
   const { caller } = about;
   const { tenant } = caller;
   const now = Date.now();
@@ -66,7 +65,7 @@ async function make(
       version: 1,
       keyId: crypto.randomUUID(),
       keyVersion: 1,
-      algorithm: "AES-256-GCM-HKDF-SHA512-COMMIT-KEY",
+      algorithm,
       tenant,
       account,
       owner: caller.user,
@@ -75,7 +74,7 @@ async function make(
       accountKey: { id, version },
       wrapping: "A256KW",
       wrappedKey: encodeBase64url(key),
-      policy: DOCUMENT_POLICY,
+      policy: { operations: [...operationsOf(algorithm)] },
     };
   });
   const signed = await signEdks(hsm, await trust.list(), edks);

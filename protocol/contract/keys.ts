@@ -1,7 +1,8 @@
 /** Data keys: made (M6), loaded into an instance (M8), taken out. */
 
+import { KEY_ALGORITHM_NAMES } from "../keys/algorithm.ts";
 import { load, loadRequest } from "../keys/loading/index.ts";
-import { list, literal, object, open, text, whole } from "../shape.ts";
+import { list, literal, object, open, text, union, whole } from "../shape.ts";
 import { identifier, jws, uuid } from "./names.ts";
 import type { BodyOf, Route } from "./route.ts";
 
@@ -10,13 +11,19 @@ const MAX_KEYS = 16;
 /** Maximum of documents that one order names. */
 const MAX_DOCUMENTS = 1000;
 
+const wanted = { account: text(1, 64), count: whole(1, MAX_KEYS) };
+
 export const makeDataKeys = {
   site: "app",
   method: "POST",
   path: "/kms/data-keys",
   authentication: "token",
   request: {
-    json: object({ account: text(1, 64), count: whole(1, MAX_KEYS), purpose: literal("document") }),
+    json: union("purpose", {
+      document: object({ ...wanted, purpose: literal("document") }),
+      /** For operations in one piece. */
+      data: object({ ...wanted, purpose: literal("data"), algorithm: literal(...KEY_ALGORITHM_NAMES) }),
+    }),
   },
   answer: { status: 201, json: open({ edks: list(jws, 1, MAX_KEYS) }) },
   problems: ["forbidden", "hsm-refused"],

@@ -7,6 +7,7 @@
 import { SIGN_TYPE } from "../hierarchy/index.ts";
 import { type KeyPolicy, keyPolicy } from "../policy/index.ts";
 import { base64url, fits, line, literal, object, type Shape, seconds, whole } from "../shape.ts";
+import { KEY_ALGORITHM_NAMES, type KeyAlgorithm } from "./algorithm.ts";
 import { JwsError, verifyJws } from "./jws.ts";
 import { checkTime } from "./time.ts";
 import { findKey, type TrustList } from "./trust.ts";
@@ -16,8 +17,8 @@ export type Edk = {
   /** Random UUID of the data key; its version counts from 1. */
   keyId: string;
   keyVersion: number;
-  /** The suite 0x0478 that documents under this key are sealed with. */
-  algorithm: "AES-256-GCM-HKDF-SHA512-COMMIT-KEY";
+  /** What the key is for. */
+  algorithm: KeyAlgorithm;
   tenant: string;
   account: string;
   /** Identifier of the user for whom the key was made. Informs; grants nothing. */
@@ -44,7 +45,7 @@ const edkShape: Shape<Edk> = object(
     version: literal(1),
     keyId: identifier,
     keyVersion: version,
-    algorithm: literal("AES-256-GCM-HKDF-SHA512-COMMIT-KEY"),
+    algorithm: literal(...KEY_ALGORITHM_NAMES),
     tenant: identifier,
     account: identifier,
     owner: line(256),

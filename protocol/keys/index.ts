@@ -6,6 +6,7 @@
  */
 
 export { type EcPublicJwk, jwkFromSpki, spkiFromJwk, thumbprint } from "../jwk.ts";
+export { DOCUMENT_ALGORITHM, KEY_ALGORITHMS, type KeyAlgorithm, operationsOf } from "./algorithm.ts";
 export { type Edk, edkProviderInfo, verifyEdk } from "./edk.ts";
 export {
   type AccountReceipt,

@@ -3,6 +3,7 @@
 import type { Enrol } from "../enrolment.ts";
 import { CofferError, type ErrorCode } from "../error.ts";
 import type { Load } from "../keys/loading/index.ts";
+import type { Answer, CryptoOperation, Question } from "../operations/index.ts";
 import { type Call, checkMessage, checkResult, type Message } from "./messages.ts";
 import {
   type EncryptionContext,
@@ -64,6 +65,8 @@ export type PortClient = {
     source: Source,
     options?: StreamOptions,
   ): ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** One operation in one piece (M17), with a key that is loaded. */
+  operate<O extends CryptoOperation>(operation: O, asked: Question<O>): Promise<Answer<O>>;
   /** Ends all calls with `port-closed` and closes the port. */
   close(): void;
 };
@@ -215,6 +218,7 @@ export function createPortClient(port: MessagePort): PortClient {
     inspect: (header) => call("inspect", { header: copyOf(header.subarray(0, 65536)) }),
     seal: (params, source, options) => stream("seal", params, source, options),
     open: (params, source, options) => stream("open", params, source, options),
+    operate: (operation, asked) => call(operation, asked) as Promise<never>,
     close: () => close("port-closed"),
   };
 }

@@ -1,6 +1,6 @@
 /**
  * The message-channel protocol between a custodian and a microservice, version 1: calls, and byte streams with credit.
- * May import: protocol/*.ts, protocol/keys/length.ts, protocol/keys/loading. Imported by web/client (createPortClient),
+ * May import: protocol/*.ts, protocol/keys/length.ts, protocol/keys/loading, protocol/operations. Imported by web/client (createPortClient),
  * web/hosts (servePort), web/microservice and tests. No CryptoKey passes: both ends check every message, going out and
  * coming in, against an exact shape.
  */
@@ -15,4 +15,4 @@ export {
   type Proof,
   type Source,
 } from "./operations.ts";
-export { type PortHandler, type ServeOptions, servePort } from "./serve.ts";
+export { type PortHandler, refuseAll, type ServeOptions, servePort } from "./serve.ts";

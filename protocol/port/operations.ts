@@ -3,6 +3,7 @@ import { enrol } from "../enrolment.ts";
 import { MAX_JWS_LENGTH } from "../keys/length.ts";
 import { load } from "../keys/loading/index.ts";
 import type { Level } from "../level.ts";
+import { OPERATIONS } from "../operations/index.ts";
 import {
   blob,
   boolean,
@@ -85,6 +86,7 @@ const excerpt = object({ offset: whole(0), length: whole(0), size: whole(0) });
 
 /** Parameters (coming into the microservice) and results (going out) of the calls. */
 export const PORT_OPERATIONS = {
+  ...OPERATIONS,
   hello: {
     params: object({ versions: list(whole(1, 65535), 0, 16), custodian: text(0, 1024) }, { proof }),
     result: object(

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { CofferError, type ErrorCode } from "../error.ts";
-import { createPortClient, type PortHandler, servePort } from "./index.ts";
+import { createPortClient, type PortHandler, refuseAll, servePort } from "./index.ts";
 
 const edk = "e30.e30.c2ln";
 const context = { tenant: "t", document: "d" };
@@ -9,6 +9,7 @@ function handler(overrides: Partial<PortHandler> = {}): PortHandler {
   const pass = async (_: unknown, input: Blob | ReadableStream<Uint8Array<ArrayBuffer>>) =>
     input instanceof Blob ? input.stream() : input.pipeThrough(new TransformStream());
   return {
+    ...refuseAll("key-missing"),
     hello: async () => ({ version: 1, measurement: "sha384-x", instance: null }),
     enrol: async () => {
       // A code that only a newer release knows.

@@ -1,8 +1,9 @@
 /** The microservice's end of the port. */
-import { CofferError, codeOf } from "../error.ts";
+import { CofferError, codeOf, type ErrorCode } from "../error.ts";
+import type { CryptoOperations } from "../operations/index.ts";
 import { CALLS, type Call, checkMessage, checkResult, type Message } from "./messages.ts";
 import type { HelloParams, HelloResult, Params, PortOperation, Result } from "./operations.ts";
-import { PORT_VERSION } from "./operations.ts";
+import { PORT_OPERATIONS, PORT_VERSION } from "./operations.ts";
 import { StreamReceiver, StreamSender } from "./stream.ts";
 
 type Input = Blob | ReadableStream<Uint8Array<ArrayBuffer>>;
@@ -12,7 +13,7 @@ type Output = ReadableStream<Uint8Array<ArrayBuffer>>;
  * What answers the calls. Whatever is thrown reaches the caller as its `CofferError` code alone, anything else as
  * `internal`. Streams returned give chunks whose buffers nobody else uses: they are transferred.
  */
-export type PortHandler = {
+export type PortHandler = CryptoOperations & {
   hello(params: HelloParams): Promise<HelloResult>;
   enrol(params: Params<"enrol">): Promise<Result<"enrol">>;
   load(params: Params<"load">): Promise<Result<"load">>;
@@ -25,6 +26,13 @@ export type PortHandler = {
   seal(params: Params<"seal">, input: Input, signal: AbortSignal): Promise<Output>;
   open(params: Params<"open">, input: Input, signal: AbortSignal): Promise<Output>;
 };
+
+/** Where there can be no microservice: every call says why. */
+export function refuseAll(code: ErrorCode): PortHandler {
+  const refuse = (): Promise<never> => Promise.reject(new CofferError(code));
+  const names = Object.keys(PORT_OPERATIONS) as PortOperation[];
+  return Object.fromEntries(names.map((name) => [name, refuse])) as Record<PortOperation, typeof refuse>;
+}
 
 export type ServeOptions = {
   /** Called with an error that is no `CofferError`, for the host's own console; never sent to the caller. */

@@ -4,7 +4,8 @@
  */
 
 import { loadKey, makeDataKeys } from "#protocol/contract/index.ts";
-import { codeOf, type ErrorCode } from "#protocol/error.ts";
+import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
+import type { KeyAlgorithm } from "#protocol/keys/algorithm.ts";
 import { requestFor } from "#protocol/keys/loading/index.ts";
 import { callJson } from "./call.ts";
 import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
@@ -43,6 +44,19 @@ export class DataKeys {
     }
     await this.ensure(edk, signal);
     this.#ahead(account);
+    return edk;
+  }
+
+  /**
+   * A new data key for operations in one piece (M17), loaded: its EDK, which the caller keeps. Errors: `forbidden`, `key-missing`
+   * for an instance above level `data`, which finds keys of documents itself.
+   */
+  async make(account: string, algorithm: KeyAlgorithm, signal?: AbortSignal): Promise<string> {
+    const request = { account, count: 1, purpose: "data", algorithm } as const;
+    const { edks } = await callJson(this.#rest, makeDataKeys, {}, request, { tries: 3 });
+    const [edk] = edks;
+    if (edk === undefined) throw new CofferError("answer-invalid");
+    await this.ensure(edk, signal);
     return edk;
   }
 

@@ -199,6 +199,9 @@ export async function makeAuthority() {
     };
   }
 
+  /** The last data key of each identifier. */
+  const released = new Map<string, Uint8Array>();
+
   /** What the KMS does: a data key, its EDK, rewrapped to a certificate, with a receipt. */
   async function release(
     certificate: string,
@@ -211,6 +214,7 @@ export async function makeAuthority() {
       crypto,
     );
     const key = crypto.getRandomValues(new Uint8Array(32));
+    released.set(changes.edk?.keyId ?? "k-1", key);
     const wrapped = new Uint8Array(await subtle.encrypt("RSA-OAEP", publicKey, key));
     const policy = { operations: ["encrypt", "decrypt"] as ("encrypt" | "decrypt")[] };
     const edk = await jws(changes.edkBy ?? edkSigner, SIGN_TYPE.edk, {
@@ -248,6 +252,6 @@ export async function makeAuthority() {
 
   return {
     ...{ root, ca, edkSigner, receiptSigner, chain },
-    ...{ leaf, certifyCa, trustList, registration, release },
+    ...{ leaf, certifyCa, trustList, registration, release, released },
   };
 }

@@ -1,7 +1,7 @@
 /**
  * The cryptographic microservice: instance keys, key ring, seal and open. Host-neutral; what it needs of its host comes
  * in as parameters. This is the measured code, so every import counts. May import: protocol/*.ts, protocol/contract,
- * protocol/envelope, protocol/keys, protocol/pki, protocol/policy, protocol/port, idb. Imported by web/hosts.
+ * protocol/envelope, protocol/keys, protocol/operations, protocol/pki, protocol/policy, protocol/port, idb. Imported by web/hosts.
  */
 export { type Crypto, captureCrypto } from "./crypto.ts";
 export type { SigningDevice, UnwrappingDevice } from "./device.ts";

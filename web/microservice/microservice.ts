@@ -5,7 +5,13 @@ import { utf8 } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
 import { type Header, open, openExcerpt, parseHeader, seal } from "#protocol/envelope/index.ts";
 import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
-import { canonicalJws, edkDigests, edkProviderInfo, type TrustList } from "#protocol/keys/index.ts";
+import {
+  canonicalJws,
+  edkDigests,
+  edkProviderInfo,
+  operationsOf,
+  type TrustList,
+} from "#protocol/keys/index.ts";
 import type { Level } from "#protocol/level.ts";
 import { evaluate, type KeyOperation, type Tier } from "#protocol/policy/index.ts";
 import {
@@ -20,13 +26,15 @@ import { edkOf, keyOf, PROVIDER } from "./header.ts";
 import { generateInstanceKeys, type HostKeys, type InstanceKeys } from "./keys.ts";
 import { type Authorities, Ladder, type Step, type TokenOptions, type Watch } from "./ladder/index.ts";
 import { loadKey } from "./loading.ts";
+import { cryptoOperations } from "./operations/index.ts";
 import type { Peers } from "./peers.ts";
 import type { Registration } from "./registration.ts";
 import { endOf, KeyRing, type LoadedKey } from "./ring.ts";
 import { settleSessions } from "./sessions.ts";
 import { type InstanceRecord, loadOf, STORE_VERSION, type Store } from "./store.ts";
 
-const PURPOSES = ["document", "metadata"];
+/** `data`: what is encrypted in one piece and is no document. */
+const PURPOSES = ["document", "metadata", "data"];
 /** What a KMS that is not this deployment's gets to: the instance does not begin. */
 const UNTRUE: ReadonlySet<ErrorCode> = new Set(["key-refused", "key-superseded", "key-unusable"]);
 const TIME_TO_LIVE = 10 * 60_000;
@@ -158,11 +166,17 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
 
   /** The key, for an operation that policy allows, in a context that is the key's own. */
   function allowed<K extends LoadedKey>(loaded: K, operation: KeyOperation, context: EncryptionContext): K {
-    const { record, tier } = enrolled();
     const { tenant, account, purpose } = context;
     if (tenant !== loaded.edk.tenant || account !== loaded.edk.account || !PURPOSES.includes(purpose ?? "")) {
       throw new CofferError("context-mismatch");
     }
+    return permitted(loaded, operation);
+  }
+
+  /** The key, for an operation that its kind has and every policy allows (M12). */
+  function permitted<K extends LoadedKey>(loaded: K, operation: KeyOperation): K {
+    const { record, tier } = enrolled();
+    if (!operationsOf(loaded.edk.algorithm).includes(operation)) throw new CofferError("forbidden");
     const request = {
       action: operation,
       principal: record.custodian,
@@ -206,7 +220,14 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     life = new AbortController();
   }
 
-  return {
+  const microservice: Microservice = {
+    ...cryptoOperations({
+      ...{ subtle, random: crypto.random },
+      seal: (...of) => microservice.seal(...of),
+      open: (...of) => microservice.open(...of),
+      key: async (edk, operation) => permitted(await loadedKey(edk), operation).key,
+    }),
+
     async hello(params) {
       await admit(params.custodian);
       if (custodian !== undefined && custodian !== params.custodian)
@@ -339,6 +360,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
 
     clear: lock,
   };
+  return microservice;
 
   function lock(): void {
     ring.clear();

@@ -3,8 +3,7 @@
  * by the vault's document with the port of one custodian and serves that one alone.
  */
 import { decodeBase64url } from "#protocol/base64url.ts";
-import { CofferError, type ErrorCode } from "#protocol/error.ts";
-import { type PortHandler, servePort } from "#protocol/port/index.ts";
+import { type PortHandler, refuseAll, servePort } from "#protocol/port/index.ts";
 import {
   browserPeers,
   captureCrypto,
@@ -66,22 +65,4 @@ function serve(origin: string, measurement: string): Promise<PortHandler> {
       }),
     () => refuseAll("storage-denied"),
   );
-}
-
-/** There can be no instance: every call says why. */
-function refuseAll(code: ErrorCode): PortHandler {
-  const refuse = () => Promise.reject(new CofferError(code));
-  return {
-    hello: refuse,
-    enrol: refuse,
-    load: refuse,
-    forget: refuse,
-    has: refuse,
-    lock: refuse,
-    prefetch: refuse,
-    renew: refuse,
-    inspect: refuse,
-    seal: refuse,
-    open: refuse,
-  };
 }

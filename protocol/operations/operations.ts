@@ -1,0 +1,41 @@
+import { MAX_JWS_LENGTH } from "../keys/length.ts";
+import { base64url, boolean, compactJws, literal, type Of, object, record, whole } from "../shape.ts";
+
+/** Bytes that one operation takes: a document that is longer is streamed. */
+export const MAX_DATA = 1 << 20;
+/** Header (64 KiB), frames and their tags around them. */
+const MAX_MESSAGE = MAX_DATA + (1 << 16) + (1 << 10);
+/** Random bytes of one request. */
+export const MAX_RANDOM = 1024;
+
+/** An EDK: the key that is meant. It has to be loaded. */
+const key = compactJws(MAX_JWS_LENGTH);
+const data = base64url(0, MAX_DATA);
+const context = record(16, 1024);
+/** HMAC-SHA-256. */
+const mac = base64url(32);
+const valid = object({ valid: boolean });
+
+/** Bytes are base64url. */
+export const OPERATIONS = {
+  /** A message of the document format that holds `data` and names its key; `context` is authenticated and in clear. */
+  encrypt: { params: object({ key, context, data }), result: object({ message: base64url(1, MAX_MESSAGE) }) },
+  /** The key is the one that the message names; its context has to be this one. */
+  decrypt: { params: object({ context, message: base64url(1, MAX_MESSAGE) }), result: object({ data }) },
+  mac: { params: object({ key, data }), result: object({ mac }) },
+  macVerify: { params: object({ key, data, mac }), result: valid },
+  hash: {
+    params: object({ algorithm: literal("SHA-256", "SHA-384", "SHA-512"), data }),
+    result: object({ digest: base64url(32, 64) }),
+  },
+  random: {
+    params: object({ length: whole(1, MAX_RANDOM) }),
+    result: object({ bytes: base64url(1, MAX_RANDOM) }),
+  },
+} as const;
+
+export type CryptoOperation = keyof typeof OPERATIONS;
+export type Question<O extends CryptoOperation> = Of<(typeof OPERATIONS)[O]["params"]>;
+export type Answer<O extends CryptoOperation> = Of<(typeof OPERATIONS)[O]["result"]>;
+/** Who answers them. */
+export type CryptoOperations = { [O in CryptoOperation]: (asked: Question<O>) => Promise<Answer<O>> };
