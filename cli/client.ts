@@ -3,6 +3,7 @@
  */
 import type { MessagePort as NodeMessagePort } from "node:worker_threads";
 import { orderExport } from "#protocol/contract/index.ts";
+import { Administration } from "#web/client/administration.ts";
 import { callJson } from "#web/client/call.ts";
 import { Custodian } from "#web/client/custodian.ts";
 import { CustodianSession, type Identity, memorySignInStore } from "#web/client/index.ts";
@@ -30,6 +31,7 @@ export interface Client extends Pick<Custodian, "documents" | "keys" | "microser
   identity: Identity;
   /** The account to seal for: the user's first. Error: `no-account`. */
   account(): string;
+  administration: Administration;
   /** Orders an export at the KMS, which records it. Resolves with the order's id. */
   orderExport(account: string, documents: string[]): Promise<string>;
   /** Ends the microservice; its keys are gone with it. */
@@ -80,6 +82,7 @@ export async function connect({
     documents,
     keys,
     microservice,
+    administration: new Administration(rest),
     account: () => custodian.account(),
     async orderExport(account, ids) {
       // An order that is repeated has a second entry, and does no more.

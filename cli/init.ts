@@ -24,6 +24,7 @@ made, and what is to be done next, with the tenant's settings. Can be run again:
   --tenant NAME     a tenant's name, as in COFFER_TENANTS in wrangler.toml; may be given several times
   --level LEVEL     what their master keys are made for, for good: data, account or master  (${DEFAULT_LEVEL})
   --vault ORIGIN    the tenant's vault, --app ORIGIN its app, which may be given several times
+  --admin-subject S its first admin: the subject at that provider, or --admin-email ADDRESS, which the provider has verified
   --issuer URL      its OpenID Connect provider, --client-id ID what that knows the vault by
   --dry-run         say what is there and what would be made; make nothing
 
@@ -48,6 +49,8 @@ export async function init(args: string[]): Promise<number> {
       vault: { type: "string" },
       app: { type: "string", multiple: true },
       issuer: { type: "string" },
+      "admin-subject": { type: "string", multiple: true },
+      "admin-email": { type: "string", multiple: true },
       "client-id": { type: "string" },
       "dry-run": { type: "boolean", default: false },
       apart: { type: "string", multiple: true },
@@ -59,11 +62,17 @@ export async function init(args: string[]): Promise<number> {
   const { tenant: tenants = [], app: apps = [], vault, issuer, identities } = values;
   if (tenants.length === 0 || !tenants.every(isTenantName))
     throw new CommandError("--tenant takes a name of up to 63 lower-case letters, digits and hyphens.", 2);
+  if (values["admin-subject"] !== undefined && issuer === undefined)
+    throw new CommandError("--admin-subject is a subject at a provider: give its --issuer too.", 2);
   if (tenants.length > 1 && (vault !== undefined || apps.length > 0))
     throw new CommandError("--vault and --app are one tenant's: give one --tenant with them.", 2);
   const { level } = values;
   if (!isLevel(level)) throw new CommandError(`--level takes ${LEVELS.join(", ")}.`, 2);
-  const answers = { vault, apps, issuer, clientId: values["client-id"] };
+  const admins = {
+    adminSubjects: values["admin-subject"] ?? [],
+    adminEmails: values["admin-email"] ?? [],
+  };
+  const answers = { vault, apps, issuer, clientId: values["client-id"], ...admins };
   for (const tenant of tenants) tenantEntry(tenant, answers);
   const dry = values["dry-run"];
   const { before, rootKey } = await asOfficer(values, (hsm) =>

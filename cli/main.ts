@@ -18,6 +18,7 @@ Usage: ${COFFER} COMMAND [options]
   open DOCUMENT   fetch a document, decrypt it here and write it to a file
   list            the documents, newest first
   export          take all documents out, plain or under a key of your own
+  admin           say who administers the tenant, and who is in its groups
   audit           export the log of all decisions, and verify an export
   policy          check policies, and explain what they decide
 
@@ -65,6 +66,10 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   export: async () => {
     const { exportAll, EXPORT_HELP } = await import("./export.ts");
     return { run: exportAll, help: EXPORT_HELP };
+  },
+  admin: async () => {
+    const { admin, ADMIN_HELP } = await import("./admin.ts");
+    return { run: admin, help: ADMIN_HELP };
   },
   audit: async () => {
     const { audit, AUDIT_HELP } = await import("./audit.ts");

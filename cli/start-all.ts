@@ -10,6 +10,7 @@ import { DEFAULT_LEVEL, type Level } from "#protocol/level.ts";
 import { pinWeb } from "#web/pin.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { CommandError } from "./command-error.ts";
+import { BY_NAME } from "./development-issuer.ts";
 import { startProvider, withProvider } from "./development-provider.ts";
 import { endOrphan, forgetChild, noteChild } from "./orphan.ts";
 import { edgeUnits, edgeWorker, webParts } from "./parts/index.ts";
@@ -37,6 +38,8 @@ export interface StartOptions {
   apps?: string[];
   /** Release level of the development tenant: for good, once its master key is made. */
   level?: Level;
+  /** People who administer the development tenant, by the names that they sign in with. */
+  admins?: string[];
   /** More tenants, each with keys of its own. */
   tenants?: TenantTable;
   /** Override the edge's variables (wrangler.toml). */
@@ -91,6 +94,7 @@ function stateFolder(dir: string, split: boolean | undefined): StateFolder {
 
 async function startAlone(options: StartOptions) {
   const { dir, ports = {}, apps = [], level = DEFAULT_LEVEL, tenants, vars, step = () => {} } = options;
+  const admins = (options.admins ?? []).map((subject) => ({ issuer: BY_NAME, subject }));
   const { path: persist, split } = stateFolder(dir, options.split);
   const pki = await ensurePki(join(dir, "pki"));
   step("development PKI");
@@ -120,7 +124,7 @@ async function startAlone(options: StartOptions) {
     const appOrigin = `http://localhost:${app}`;
     const vaultOrigin = `http://localhost:${ports.vault ?? (await freePort(app + 1))}`;
     const table: TenantTable = {
-      [TENANT]: { vault: vaultOrigin, apps: [`${PAGE}=${appOrigin}`, ...apps], level },
+      [TENANT]: { vault: vaultOrigin, apps: [`${PAGE}=${appOrigin}`, ...apps], level, admins },
       ...tenants,
     };
     const provider = production

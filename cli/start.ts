@@ -28,6 +28,7 @@ Ctrl-C stops all of it; what was stored is kept for next time. A folder has one 
   --ttlv-port N    the HSM's KMIP port, TTLV over TLS      (5696, or the next free one)
   --https-port N   the HSM's KMIP port, HTTPS              (5697, or the next free one)
   --identity-port N  the development identity provider's port (8789, or the next free one)
+  --admin NAME     who administers the tenant, by the name signed in with; may be given several times
   --dir PATH       where keys and documents are kept       (.coffer)
 
 Exit code: 0 stopped, or the file came back the same; 1 failed; 2 the command line is wrong.
@@ -49,6 +50,7 @@ export async function start(args: string[]): Promise<number> {
       dir: { type: "string", default: ".coffer" },
       once: { type: "string" },
       split: { type: "boolean", default: false },
+      admin: { type: "string", multiple: true },
     },
   });
   const [app, vault] = [portOption(values.port, "--port"), portOption(values["vault-port"], "--vault-port")];
@@ -80,6 +82,7 @@ export async function start(args: string[]): Promise<number> {
       identity: portOption(values["identity-port"], "--identity-port"),
     },
     split: values.split,
+    admins: values.admin ?? [],
     step,
   });
   const { appOrigin, vaultOrigin, rootKey } = running;

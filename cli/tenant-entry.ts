@@ -8,6 +8,9 @@ export type TenantAnswers = {
   apps: string[];
   issuer?: string | undefined;
   clientId?: string | undefined;
+  /** The first admins: subjects at the issuer, or addresses that it has verified. */
+  adminSubjects?: string[];
+  adminEmails?: string[];
 };
 
 /** The name of the secret with the client's secret at the tenant's provider. */
@@ -16,7 +19,10 @@ function secretName(tenant: string): string {
 }
 
 /** The entry as TOML; what was not told stands as an example. Throws for what the edge would not take. */
-export function tenantEntry(tenant: string, { vault, apps, issuer, clientId }: TenantAnswers): string {
+export function tenantEntry(
+  tenant: string,
+  { vault, apps, issuer, clientId, adminSubjects = [], adminEmails = [] }: TenantAnswers,
+): string {
   const entry = {
     vault: vault ?? `https://vault.${tenant}.example`,
     apps: apps.length > 0 ? apps : [`https://app.${tenant}.example`],
@@ -24,7 +30,12 @@ export function tenantEntry(tenant: string, { vault, apps, issuer, clientId }: T
       issuer: issuer ?? `https://login.${tenant}.example`,
       clientId: clientId ?? "coffer",
       clientSecret: secretName(tenant),
+      ...(adminEmails.length > 0 && { scopes: ["profile", "email"] }),
     },
+    admins: [
+      ...adminSubjects.map((subject) => ({ issuer: issuer ?? "", subject })),
+      ...adminEmails.map((email) => ({ email })),
+    ],
   };
   try {
     readTenants({ [tenant]: entry }, true);
@@ -36,10 +47,19 @@ export function tenantEntry(tenant: string, { vault, apps, issuer, clientId }: T
     `[vars.COFFER_TENANTS.${tenant}]`,
     `vault = ${JSON.stringify(entry.vault)}`,
     `apps = ${JSON.stringify(entry.apps)}`,
+    ...(entry.admins.length > 0
+      ? [`admins = [${entry.admins.map(inlineTable).join(", ")}]`]
+      : [`# admins = [{ email = "ada@${tenant}.example" }]`]),
     "",
     `[vars.COFFER_TENANTS.${tenant}.oidc]`,
     ...Object.entries(oidc).map(([name, value]) => `${name} = ${JSON.stringify(value)}`),
   ].join("\n");
+}
+
+function inlineTable(of: Record<string, string>): string {
+  return `{ ${Object.entries(of)
+    .map(([name, value]) => `${name} = ${JSON.stringify(value)}`)
+    .join(", ")} }`;
 }
 
 /** What the operator does next, with the commands to copy. */

@@ -12,6 +12,7 @@ it("reads how a tenant's people sign in", () => {
     clientSecret: null,
     scope: "openid profile",
     nameClaim: null,
+    groups: null,
     development: null,
   });
   const all = {
@@ -25,6 +26,26 @@ it("reads how a tenant's people sign in", () => {
     nameClaim: "email",
   });
   expect(readTenants({ acme }, true).byName.get("acme")?.oidc).toBeNull();
+});
+
+it("reads who is an admin by the setting, and refuses what names nobody or might name two", () => {
+  const named = (...admins: object[]) => readTenants({ acme: { ...acme, admins } }, true).byName.get("acme");
+  const issuer = "https://login.acme.example";
+  expect(named({ email: "Ada@acme.example" }, { issuer, subject: "7" })?.admins).toEqual([
+    { email: "ada@acme.example" },
+    { issuer, subject: "7" },
+  ]);
+  expect(readTenants({ acme }, true).byName.get("acme")?.admins).toEqual([]);
+  for (const admin of [{}, { issuer }, { subject: "7" }, { email: "ada" }, { email: "a@b.c", subject: "7" }])
+    expect(() => named(admin), JSON.stringify(admin)).toThrow("COFFER_TENANTS, acme: ");
+});
+
+it("reads what a person's groups at the provider are here", () => {
+  const groups = [{ theirs: "Engineering", ours: "staff" }];
+  expect(read({ claims: { groups: "teams" }, groups })?.groups).toEqual({
+    claim: "teams",
+    named: [["Engineering", "staff"]],
+  });
 });
 
 it("asks no provider in the clear in production, and in development on this machine alone", () => {
@@ -53,6 +74,10 @@ it("refuses settings of another form", () => {
     { clientSecret: "COFFER_TENANTS" },
     { scopes: ["a b"] },
     { claims: { subject: "email" } },
+    { claims: { groups: "groups" } },
+    { groups: [{ theirs: "a", ours: "a" }] },
+    { claims: { groups: "groups" }, groups: [{ theirs: "a", ours: "A" }] },
+    { claims: { groups: "groups" }, groups: Array(31).fill({ theirs: "a", ours: "a" }) },
     { extra: true },
   ])
     expect(() => read(change), JSON.stringify(change)).toThrow("COFFER_TENANTS, acme: ");

@@ -1,5 +1,6 @@
 /** How the people of a tenant sign in: the table `oidc` of its entry in COFFER_TENANTS. */
 
+import { groupName } from "#protocol/roles.ts";
 import { list, type Of, object, text } from "#protocol/shape.ts";
 
 /** The tenant's OpenID Connect provider, and what it knows the vault by. */
@@ -12,12 +13,17 @@ export type OidcSettings = {
   scope: string;
   /** The claim with a person's name; null for the usual ones. */
   nameClaim: string | null;
+  /** The claim with a person's groups at the provider, and what those are here: pairs of its name and ours. None of others. */
+  groups: { claim: string; named: [theirs: string, ours: string][] } | null;
   /** In development: whose principals the provider's people are, and the claim that is their subject there. */
   development: { issuer: string; subject: string } | null;
 };
 
 /** Where a provider sends browsers back to, at the vault. The operator registers it there. */
 export const CALLBACK = "/sign-in/callback";
+
+/** As many as the bits of a number that JSON and shifts hold. */
+const MAX_GROUPS = 30;
 
 const claim = text(1, 64, /^[A-Za-z0-9_:./-]+$/);
 
@@ -27,7 +33,8 @@ export const oidcTable = object(
   {
     clientSecret: text(1, 64, /^COFFER_OIDC_SECRET[A-Z0-9_]*$/),
     scopes: list(text(1, 64, /^[\x21\x23-\x5b\x5d-\x7e]+$/), 0, 16),
-    claims: object({}, { name: claim }),
+    claims: object({}, { name: claim, groups: claim }),
+    groups: list(object({ theirs: text(1, 200), ours: groupName }), 1, MAX_GROUPS),
     development: object({ issuer: text(1, 200), subject: claim }),
   },
 );
@@ -40,6 +47,7 @@ export function readOidc(table: Of<typeof oidcTable>, strict: boolean): OidcSett
     clientSecret = null,
     scopes = ["profile"],
     claims = {},
+    groups = [],
     development = null,
   } = table;
   if (!isEndpoint(issuer, strict) || /[?#]/.test(issuer))
@@ -48,7 +56,20 @@ export function readOidc(table: Of<typeof oidcTable>, strict: boolean): OidcSett
     );
   if (strict && development !== null) throw new Error("oidc.development is for development alone");
   const scope = ["openid", ...scopes.filter((name) => name !== "openid")].join(" ");
-  return { issuer, clientId, clientSecret, scope, nameClaim: claims.name ?? null, development };
+  return {
+    ...{ issuer, clientId, clientSecret, scope, nameClaim: claims.name ?? null, development },
+    groups: readGroups(claims.groups, groups),
+  };
+}
+
+function readGroups(
+  claim: string | undefined,
+  groups: { theirs: string; ours: string }[],
+): OidcSettings["groups"] {
+  if (claim === undefined && groups.length === 0) return null;
+  if (claim === undefined || groups.length === 0)
+    throw new Error("oidc.claims.groups and oidc.groups are given together");
+  return { claim, named: groups.map(({ theirs, ours }) => [theirs, ours]) };
 }
 
 /** An address that a provider is asked at: HTTPS, in development also HTTP on this machine. */

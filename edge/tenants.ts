@@ -6,6 +6,7 @@
 import { isTenantName } from "#protocol/hierarchy/index.ts";
 import { DEFAULT_LEVEL, LEVELS, type Level } from "#protocol/level.ts";
 import { checked, list, literal, object, text } from "#protocol/shape.ts";
+import { type NamedAdmin, namedAdmin, readAdmin } from "./admins.ts";
 import { type App, isLocalhost, isOrigin, readApps } from "./apps.ts";
 import { type OidcSettings, oidcTable, readOidc } from "./oidc.ts";
 
@@ -17,6 +18,8 @@ export type Tenant = {
   oidc: OidcSettings | null;
   /** For which its master key was made: what an instance may get. */
   level: Level;
+  /** Who is an admin whatever the stored state says: the first, before anybody can make another. */
+  admins: NamedAdmin[];
 };
 
 /** A tenant's origins, as browsers are told them. */
@@ -39,7 +42,7 @@ export type TenantsConfiguration = { COFFER_TENANTS: unknown; COFFER_ENVIRONMENT
 const MAXIMUM = 10_000;
 const entry = object(
   { vault: text(1, 300), apps: list(text(1, 600), 1, 64) },
-  { oidc: oidcTable, level: literal(...LEVELS) },
+  { oidc: oidcTable, level: literal(...LEVELS), admins: list(namedAdmin, 0, 16) },
 );
 
 let kept: { table: unknown; environment: string | undefined; tenants: Tenants } | undefined;
@@ -95,10 +98,10 @@ export function readTenants(table: unknown, strict: boolean): Tenants {
 
 function readTenant(name: string, value: unknown, strict: boolean): Tenant {
   if (!isTenantName(name)) throw new Error("is no name of up to 63 lower-case letters, digits and hyphens");
-  const { vault, apps, oidc, level = DEFAULT_LEVEL } = checked(entry, value);
+  const { vault, apps, oidc, level = DEFAULT_LEVEL, admins = [] } = checked(entry, value);
   if (!isOrigin(vault)) throw new Error(`${vault} is no origin`);
   const provider = oidc === undefined ? null : readOidc(oidc, strict);
-  return { name, vault, apps: readApps(apps), level, oidc: provider };
+  return { name, vault, apps: readApps(apps), level, oidc: provider, admins: admins.map(readAdmin) };
 }
 
 function sitesOf(tenant: Tenant): Site[] {

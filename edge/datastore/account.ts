@@ -5,6 +5,7 @@ import { wakeBy } from "../alarm.ts";
 import { type AuthorizeRequest, authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { type Handover, openHandover } from "../handover.ts";
+import type { Person } from "../person.ts";
 import { type Decision, fail, ok, type Problem, type Result, refuse } from "../result.ts";
 import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
 import {
@@ -43,7 +44,7 @@ const ERASE_AFTER_MS = 100;
 
 /** What the datastore needs of its neighbours. */
 interface Neighbours {
-  IAM: { member(of: { tenant: string; account: string; caller: Caller }): Promise<Result<null>> };
+  IAM: { member(of: { tenant: string; account: string; caller: Caller }): Promise<Result<Person>> };
 }
 
 /**

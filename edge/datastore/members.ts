@@ -11,14 +11,14 @@ const MAX_KEPT = 1000;
  * word is good for a few seconds, and until somebody leaves or the account is shredded.
  */
 export class Members {
-  readonly #ask: (caller: Caller) => Promise<Result<null>>;
+  readonly #ask: (caller: Caller) => Promise<Result<unknown>>;
   readonly #now: () => number;
   /** When the IAM said yes, by custodian. */
   readonly #kept = new Map<string, { user: string; until: number }>();
   /** How often an answer was ended: one that was on its way then is not good any more. */
   #ended = 0;
 
-  constructor(ask: (caller: Caller) => Promise<Result<null>>, now: () => number = Date.now) {
+  constructor(ask: (caller: Caller) => Promise<Result<unknown>>, now: () => number = Date.now) {
     this.#ask = ask;
     this.#now = now;
   }
@@ -30,7 +30,7 @@ export class Members {
       const answer = await this.#ask(caller);
       if (ended !== this.#ended) continue;
       this.#keep(caller, answer.ok ? asked + KEPT_MS : null);
-      return answer;
+      return answer.ok ? { ok: true, value: null } : answer;
     }
   }
 

@@ -2,11 +2,14 @@ import { decodeBase64url } from "#protocol/base64url.ts";
 import type { KeyIdentifierRequest, RenewalRequest } from "#protocol/contract/index.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
+import type { Person } from "../person.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { IamAccountObject } from "./account.ts";
 import type { Addresses } from "./addresses.ts";
 import type { OfInstance, Waited } from "./instance-keys.ts";
 import type { KeyIdentifier } from "./key-identifiers.ts";
+import { standingFor } from "./named-admin.ts";
+import type { KeptStanding } from "./standing.ts";
 import type { AccountKey } from "./types.ts";
 
 type AccountStub = DurableObjectStub<IamAccountObject>;
@@ -31,31 +34,38 @@ export class Accounts {
    * Whether the caller's sign-in lives and its app is not denied, which the user's object says, and the user is a member of this account, which lives: that
    * the account's object says. Errors: `invalid-token`, `forbidden`.
    */
-  async member({ tenant, account, caller }: Wanted): Promise<Result<null>> {
+  async member({ tenant, account, caller }: Wanted): Promise<Result<Person>> {
     if (caller.tenant !== tenant) return fail("forbidden");
     const [signedIn, member] = await Promise.all([
       this.#signedIn(caller),
       this.#at.account(tenant, account).member(caller),
     ]);
-    return signedIn.ok ? member : signedIn;
+    return member.ok || !signedIn.ok ? signedIn : member;
   }
 
   /**
    * Whether the caller's sign-in lives and its app is not denied, for a neighbour where no account is at stake. A refusal is recorded.
    * Errors: `invalid-token`, `forbidden`.
    */
-  async signedIn(caller: Caller): Promise<Result<null>> {
-    return this.#signedIn(caller, {
-      action: "iam:signed-in",
-      resource: `custodian/${caller.custodian}`,
-    });
+  async signedIn(caller: Caller): Promise<Result<Person>> {
+    return this.#signedIn(caller, aboutSignIn(caller));
+  }
+
+  /** The same, as the principal's object has it. */
+  async kept(caller: Caller): Promise<Result<KeptStanding>> {
+    return this.#keptStanding(caller, aboutSignIn(caller));
   }
 
   /**
    * W11: the account's key of this id if there is one, or the current one, encrypted under the master key; made at the first request. By the same rule as `member`. Where
    * the account has one it is read while the sign-in is looked up; only for a caller who is signed in is one made, or anything written.
    */
-  async accountKey({ tenant, account, caller, id }: Wanted & { id?: string }): Promise<Result<AccountKey>> {
+  async accountKey({
+    tenant,
+    account,
+    caller,
+    id,
+  }: Wanted & { id?: string }): Promise<Result<AccountKey & { by: Person }>> {
     if (caller.tenant !== tenant) return fail("forbidden");
     const object = this.#at.account(tenant, account);
     const [signedIn, kept] = await Promise.all([
@@ -63,7 +73,8 @@ export class Accounts {
       object.keptAccountKey(caller, id),
     ]);
     if (!signedIn.ok) return signedIn;
-    return kept === null ? object.accountKey(account, caller) : ok(kept);
+    const key = kept === null ? await object.accountKey(account, caller) : ok(kept);
+    return key.ok ? ok({ ...key.value, by: signedIn.value }) : key;
   }
 
   /** `POST /instances/key-identifiers`. */
@@ -154,8 +165,21 @@ export class Accounts {
   }
 
   /** With `what`, a refusal is recorded there. */
-  async #signedIn(caller: Caller, what?: { action: string; resource: string }): Promise<Result<null>> {
+  async #signedIn(caller: Caller, what?: { action: string; resource: string }): Promise<Result<Person>> {
+    const kept = await this.#keptStanding(caller, what);
+    if (!kept.ok) return kept;
+    return ok(await standingFor(this.#at.tenant(caller.tenant), caller.user, kept.value));
+  }
+
+  async #keptStanding(
+    caller: Caller,
+    what?: { action: string; resource: string },
+  ): Promise<Result<KeptStanding>> {
     const settings = await this.#at.settings(caller.tenant);
     return this.#at.principal(caller.tenant, caller.user).signedIn(caller, settings, what);
   }
+}
+
+function aboutSignIn({ custodian }: Caller) {
+  return { action: "iam:signed-in", resource: `custodian/${custodian}` };
 }

@@ -139,13 +139,14 @@ export class Authorization {
       const asking = await this.#ask(read.request, request, { again: answered.again });
       return ok(asking ?? this.#begin(read.request, tenant));
     }
-    const { issuer, subject, name } = person;
+    const { issuer, subject, name, groups, admin } = person;
     const principal = await principalId({ tenant, issuer, subject });
     // The new session replaces that of the cookie.
     const session = await this.#at.principal(tenant, principal).signIn({
       principal,
       name,
       earlier: issuer === BY_NAME ? subject : null,
+      claims: { groups, admin },
       transaction: person.transaction,
       cookie,
       requestId,

@@ -7,6 +7,7 @@ import { principalOf } from "../secret.ts";
 import { tokenKey } from "./access-token.ts";
 import { Accounts } from "./accounts.ts";
 import { Addresses } from "./addresses.ts";
+import { Administrators } from "./administrators.ts";
 import { Authorization } from "./authorization.ts";
 import type { InstanceTokenRequest, InstanceTokens } from "./instance-token.ts";
 import { userOfCustodian } from "./name.ts";
@@ -28,6 +29,7 @@ type Arguments<T, K extends keyof T> = T[K] extends (...given: infer A) => unkno
 export class Iam extends WorkerEntrypoint<Env> {
   readonly #at = new Addresses(this.env);
   readonly #accounts = new Accounts(this.#at);
+  readonly #administrators = new Administrators(this.#at, this.#accounts);
   readonly #sessions = new VaultSessions(this.#at);
   readonly #authorization = new Authorization(this.#at, this.#sessions);
 
@@ -146,5 +148,21 @@ export class Iam extends WorkerEntrypoint<Env> {
 
   shredAccount(...given: Arguments<Accounts, "shredAccount">) {
     return this.#accounts.shredAccount(...given);
+  }
+
+  appoint(...given: Arguments<Administrators, "appoint">) {
+    return this.#administrators.appoint(...given);
+  }
+
+  listRoles(...given: Arguments<Administrators, "listRoles">) {
+    return this.#administrators.listRoles(...given);
+  }
+
+  listGroups(...given: Arguments<Administrators, "listGroups">) {
+    return this.#administrators.listGroups(...given);
+  }
+
+  listGroup(...given: Arguments<Administrators, "listGroup">) {
+    return this.#administrators.listGroup(...given);
   }
 }

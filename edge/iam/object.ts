@@ -3,9 +3,11 @@ import { seconds } from "#protocol/clock.ts";
 import { authorize } from "../authorize.ts";
 import { openHsm } from "../hsm/index.ts";
 import { type Ledger, openLedger } from "../hsm/keys/index.ts";
+import { type Outbox, openOutbox } from "../outbox.ts";
 import { takeTurn } from "../pace.ts";
-import { ok, type Result, turnAway } from "../result.ts";
+import { type Decision, ok, type Result, refuse, turnAway } from "../result.ts";
 import { openStore, type Store } from "../store.ts";
+import type { Administrator } from "./administrators.ts";
 import { signInsPerMinute } from "./bounds.ts";
 import {
   accountOfBefore,
@@ -16,8 +18,20 @@ import {
   type Moved,
 } from "./earlier.ts";
 import { rawTicketKey } from "./kept-key.ts";
+import {
+  type Appointing,
+  appoint,
+  type GroupMemberRow,
+  type GroupRow,
+  hasRole,
+  listGroup,
+  listGroups,
+  listRoles,
+  type RoleRow,
+} from "./roles.ts";
 import { tenantMigrations } from "./schema.ts";
 import { changeApp, readSettings, type Settings } from "./settings.ts";
+import type { Appointment } from "./standing.ts";
 
 /**
  * What a tenant has once: the key of its tickets, the pace of people who come for the first time, and the users and accounts
@@ -27,16 +41,64 @@ import { changeApp, readSettings, type Settings } from "./settings.ts";
 export class IamObject extends DurableObject<Env> {
   readonly #store: Store;
   readonly #ledger: Ledger;
+  readonly #outbox: Outbox;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#store = openStore(ctx, { domain: "iam", audit: env.AUDIT_IAM, migrations: tenantMigrations });
     // Account keys whose making was cut off in an earlier release.
     this.#ledger = openLedger(ctx, openHsm(env.HSM_IAM, env.COFFER_HSM_URL_IAM || env.COFFER_HSM_URL), "iam");
+    this.#outbox = openOutbox<Appointment>(ctx, (addressee, messages) => {
+      const principal = addressee.slice("principal/".length);
+      const { tenant } = this.#store;
+      return env.IAM_PRINCIPAL_OBJECT.getByName(`${tenant}/${principal}`).appointed(messages);
+    });
+  }
+
+  /** Gives or takes a role or a place in a group: it holds from the next request on. */
+  async appoint(by: Administrator, change: Appointing): Promise<Result<null>> {
+    const { kind, value, holds, user } = change;
+    const verb = holds ? "give" : "take";
+    const about = { action: `iam:${verb}-${kind}`, resource: `user/${user}/${kind}/${value}` };
+    const decision = this.#administer(about, by, (sql) =>
+      appoint(sql, change, { by: by.caller.user, now: seconds(Date.now()) }),
+    );
+    await this.#outbox.send();
+    return decision;
+  }
+
+  roles(by: Administrator): Result<RoleRow[]> {
+    return this.#administer({ action: "iam:list-roles", resource: "roles" }, by, (sql) => ok(listRoles(sql)));
+  }
+
+  groups(by: Administrator): Result<GroupRow[]> {
+    return this.#administer({ action: "iam:list-groups", resource: "groups" }, by, (sql) =>
+      ok(listGroups(sql)),
+    );
+  }
+
+  group(by: Administrator, name: string, after: string): Result<GroupMemberRow[]> {
+    const about = { action: "iam:list-group", resource: `group/${name}` };
+    return this.#administer(about, by, (sql) => ok(listGroup(sql, name, after)));
+  }
+
+  /** By this object's own word on roles, which is ahead of any copy, or the deployment's setting. */
+  #administer<T>(
+    about: { action: string; resource: string },
+    { caller, named, page }: Administrator,
+    work: (sql: SqlStorage) => Decision<T>,
+  ): Result<T> {
+    const { requestId } = caller;
+    return authorize<T>(this.#store, { ...about, caller, requestId }, (sql) => {
+      if (!page) return refuse("forbidden", "administration is for the shipped page's client alone");
+      if (!named && !hasRole(sql, caller.user, "admin")) return refuse("forbidden", "the user is no admin");
+      return work(sql);
+    });
   }
 
   override async alarm(): Promise<void> {
     await this.#store.flush();
+    await this.#outbox.alarm();
     await this.#ledger.sweep();
   }
 

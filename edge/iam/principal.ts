@@ -30,6 +30,13 @@ import {
   signOut,
   signOutEverywhere,
 } from "./sign-in.ts";
+import {
+  type Appointment,
+  type Claims,
+  type KeptStanding,
+  keepAppointments,
+  standingOf,
+} from "./standing.ts";
 import { sweep } from "./sweep.ts";
 import type { TicketCheck } from "./ticket.ts";
 import { issueTokens, refuseUnknown, type TokenRequest } from "./tokens.ts";
@@ -85,11 +92,12 @@ export class IamPrincipalObject extends DurableObject<Env> {
     principal: string;
     name: string;
     earlier: string | null;
+    claims: Claims;
     transaction: string;
     cookie: string | null;
     requestId: string;
   }): Promise<Result<SignedIn>> {
-    const { principal, name, earlier, transaction, cookie, requestId } = request;
+    const { principal, name, earlier, claims, transaction, cookie, requestId } = request;
     const known = this.#opened !== undefined && isKnown(this.#opened.store.sql);
     // Before anything is kept: people who come for the first time have one pace together.
     const admitted = known
@@ -101,6 +109,7 @@ export class IamPrincipalObject extends DurableObject<Env> {
       principal,
       name,
       earlier: admitted.value,
+      claims,
       previous: cookie,
       transaction,
       requestId,
@@ -218,16 +227,20 @@ export class IamPrincipalObject extends DurableObject<Env> {
   }
 
   /** Whether the caller is still signed in, in an app that is not denied. That it is, is no decision of its own; that it is not is, where `what` is to be recorded. */
-  signedIn(caller: Caller, settings: Settings, what?: { action: string; resource: string }): Result<null> {
+  signedIn(
+    caller: Caller,
+    settings: Settings,
+    what?: { action: string; resource: string },
+  ): Result<KeptStanding> {
     if (this.#opened === undefined) return fail("invalid-token");
     const { store } = this.#opened;
     const signedIn = caller.tenant === store.tenant && isSignedIn(store.sql, caller, seconds(Date.now()));
     const denied = takeSettings(store.sql, settings).denied.includes(caller.client);
-    if (signedIn && !denied) return ok(null);
+    if (signedIn && !denied) return ok(standingOf(store.sql));
     const refusal = signedIn ? refuse("forbidden", DENIED) : refuse("invalid-token", "the sign-in has ended");
     if (what === undefined) return { ok: false, problem: refusal.problem };
     const { requestId } = caller;
-    return authorize<null>(store, { ...what, caller, requestId }, () => refusal);
+    return authorize<never>(store, { ...what, caller, requestId }, () => refusal);
   }
 
   /** Ends every session of this principal, and all that was issued in them. */
@@ -237,6 +250,11 @@ export class IamPrincipalObject extends DurableObject<Env> {
     const result = signOutEverywhere(store, { requestId, now: seconds(Date.now()) });
     await outbox.send();
     return result;
+  }
+
+  /** For the tenant's object: what this principal is by administration. Nobody need have signed in. */
+  appointed(appointments: Appointment[]): Result<null> {
+    return keepAppointments(this.#open().store.sql, appointments);
   }
 
   /** For an account's object: this principal is no member of it any more. */

@@ -10,7 +10,7 @@ const kept = new Map<string, SignInSecrets>();
 /** The tenant's vault as a client of the tenant's provider; null where none is configured. `ask` is for the tenant's secret, once. */
 export async function relyingParty(
   env: TenantsConfiguration,
-  { name, vault, oidc: settings }: Tenant,
+  { name, vault, oidc: settings, admins }: Tenant,
   ask: () => Promise<Uint8Array<ArrayBuffer>>,
 ): Promise<RelyingParty | null> {
   if (settings === null) return null;
@@ -22,6 +22,7 @@ export async function relyingParty(
     settings,
     strict: env.COFFER_ENVIRONMENT !== "development",
     clientSecret: typeof secret === "string" && secret !== "" ? secret : null,
+    adminEmails: admins.flatMap((admin) => ("email" in admin ? [admin.email] : [])),
     redirectUri: vault + CALLBACK,
     providers,
     secrets,

@@ -2,7 +2,9 @@ import { LEDGER_TABLE } from "../hsm/keys/index.ts";
 import { OUTBOX_TABLE } from "../outbox.ts";
 import { PACES } from "../pace.ts";
 import { KEY_IDENTIFIERS_TABLE } from "./key-identifiers.ts";
+import { ROLES_TABLES } from "./roles.ts";
 import { SETTINGS_TABLE } from "./settings.ts";
+import { STANDING_TABLE } from "./standing.ts";
 
 /**
  * Tables of the IAM's objects. Times are seconds since 1970. What a bearer could use (cookie, code, refresh token) is kept as
@@ -54,6 +56,7 @@ export const principalMigrations = [
   -- Transactions with the tenant's identity provider by which this principal has signed in: each is good once.
   CREATE TABLE used_sign_ins (id TEXT PRIMARY KEY, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  STANDING_TABLE,
 ] as const;
 
 /** An account's object. */
@@ -158,4 +161,5 @@ export const tenantMigrations = [
   DROP TABLE outbox;
   `,
   SETTINGS_TABLE,
+  `${ROLES_TABLES}${OUTBOX_TABLE}`,
 ] as const;

@@ -7,6 +7,7 @@ import { isSignedIn } from "./custodians.ts";
 import { nextExpiry } from "./families.ts";
 import { principalMigrations } from "./schema.ts";
 import { accountsOf, findSession, signedInApps, signIn, signOut } from "./sign-in.ts";
+import { keepAppointments, standingOf } from "./standing.ts";
 import { sweep } from "./sweep.ts";
 
 const NOW = 1000;
@@ -33,6 +34,20 @@ async function enter(principal = ADA, previous: string | null = null): Promise<s
   if (!result.ok) throw new Error(result.problem.code);
   return result.value.cookie;
 }
+
+it("what the provider says of groups is that of the last sign-in; what an admin says stays", async () => {
+  const by = { principal: ADA, name: "Ada", earlier: [], previous: null, requestId: "r", now: NOW };
+  const claims = { groups: ["staff", "board"], admin: "digest" };
+  await signIn(store, { ...by, transaction: "1", claims });
+  keepAppointments(store.sql, [
+    { kind: "group", value: "staff", holds: true },
+    { kind: "role", value: "auditor", holds: true },
+  ]);
+  const given = { roles: ["auditor"], groups: ["board", "staff"], admin: "digest" };
+  expect(standingOf(store.sql)).toEqual(given);
+  await signIn(store, { ...by, transaction: "2", claims: { groups: [], admin: null } });
+  expect(standingOf(store.sql)).toEqual({ roles: ["auditor"], groups: ["staff"], admin: null });
+});
 
 /** The hash of a new cookie. */
 const session = async () => hashSecret(await enter());

@@ -9,6 +9,7 @@ import type { Founding } from "./account.ts";
 import { DEFAULT_PER_MINUTE, DEFAULT_SIGN_INS, makeRoomForSession } from "./bounds.ts";
 import type { Membership } from "./earlier.ts";
 import { endFamilies, familiesOf } from "./families.ts";
+import { type Claims, keepClaims } from "./standing.ts";
 import type { VaultSession } from "./types.ts";
 
 /** A working day and night; then the user signs in again. Seconds. */
@@ -33,6 +34,7 @@ export async function signIn(
     principal: string;
     name: string;
     earlier: Membership[];
+    claims?: Claims;
     previous: string | null;
     /** Id of the transaction with the provider. */
     transaction: string;
@@ -46,6 +48,7 @@ export async function signIn(
 ): Promise<Result<SignedIn>> {
   const { principal, name, earlier, previous, transaction, requestId, now } = request;
   const { max = DEFAULT_SIGN_INS, perMinute = DEFAULT_PER_MINUTE } = request;
+  const { claims = { groups: [], admin: null } } = request;
   const { tenant } = store;
   const cookie = bearerOf(principal);
   const [hash, replaced, account] = await Promise.all([
@@ -74,6 +77,7 @@ export async function signIn(
       replaceSession(sql, replaced, { hash, user: principal }, now);
     else if (replaced !== null && holder !== null)
       intend(sql, `principal/${holder}`, { session: replaced, requestId } satisfies Replaced);
+    keepClaims(sql, claims);
     return ok({ cookie, maxAge: SESSION_SECONDS });
   });
 }

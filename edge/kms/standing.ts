@@ -4,12 +4,13 @@ import type { Level } from "#protocol/level.ts";
 import { authorize } from "../authorize.ts";
 import type { InstanceCaller } from "../caller.ts";
 import { checkInstance, type Enrolled } from "../enrolled.ts";
+import type { Person } from "../person.ts";
 import { type Decision, ok, type Result } from "../result.ts";
 import type { Store } from "../store.ts";
 import { type Neighbours, noMember } from "./context.ts";
 
 /** `signedIn` is the IAM's word on the custodian, of the account too where there is one. */
-export type Standing = { signedIn: Result<null>; found: Result<Enrolled> };
+export type Standing = { signedIn: Result<Person>; found: Result<Enrolled> };
 
 /** Who asks for what; for the audit log. */
 export type Asked = { action: string; caller: InstanceCaller; resource: string; requestId: string };

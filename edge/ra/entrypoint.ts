@@ -2,6 +2,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Redemption } from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
+import type { Person } from "../person.ts";
 import { fail, type Result } from "../result.ts";
 import { methodsFor } from "./methods/index.ts";
 import type { Applicant, Enrolment, EnrolmentOpened, GrantIssued, Instance, Recipient } from "./types.ts";
@@ -9,7 +10,7 @@ import type { Applicant, Enrolment, EnrolmentOpened, GrantIssued, Instance, Reci
 /** What the door needs of its neighbours. */
 interface Neighbours {
   /** A token holds for a while after a sign-out: whether the sign-in lives. */
-  IAM: { signedIn(caller: Caller): Promise<Result<null>> };
+  IAM: { signedIn(caller: Caller): Promise<Result<Person>> };
 }
 
 /**

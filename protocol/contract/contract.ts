@@ -1,5 +1,6 @@
 /** All routes, by operation id. */
 
+import * as administration from "./administration.ts";
 import * as discovery from "./discovery.ts";
 import * as documents from "./documents.ts";
 import * as enrolment from "./enrolment.ts";
@@ -23,6 +24,7 @@ export const contract = {
   ...keys,
   ...instances,
   ...documents,
+  ...administration,
 } satisfies Record<string, Route>;
 
 export type OperationId = keyof typeof contract;

@@ -23,3 +23,5 @@ export const documentId = text(
 export const plainName = text(1, 63, /^[a-z0-9][a-z0-9-]*$/);
 /** R2's minimum of a part that is not the last. */
 export const MIN_PART = 5 << 20;
+/** A user's id: `principalId`. */
+export const userId = text(32, 32, /^[a-z2-7]*$/);

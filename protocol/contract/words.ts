@@ -37,4 +37,12 @@ export const summaries: Partial<Record<OperationId, string>> = {
   readContent: "A document's ciphertext, or a range of it",
   readMetadata: "A document's sealed metadata",
   deleteDocument: "Delete a document or an upload",
+  readStanding: "The caller's roles and groups in the tenant",
+  listRoles: "Who has which role in the tenant, by administration",
+  grantRole: "Give a user a role",
+  withdrawRole: "Take a role from a user; it holds at once",
+  listGroups: "Groups that have members by administration",
+  listGroup: "Members of a group, by pages",
+  addToGroup: "Put a user into a group",
+  removeFromGroup: "Take a user out of a group; it holds at once",
 };

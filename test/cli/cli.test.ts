@@ -24,7 +24,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "coffer-cli-"));
   writeFileSync(file("contract.txt"), CONTRACT);
   writeFileSync(file("empty.bin"), "");
-  server = start(["start", ...(await freePorts())], folder);
+  server = start(["start", "--admin", "grace", ...(await freePorts())], folder);
   await server.says("Coffer is running.");
   sealed = await coffer("seal", "--user", "ada", "contract.txt", "empty.bin");
 });
@@ -115,6 +115,23 @@ describe("coffer seal, list, open", () => {
     expect(opened).toMatchObject({ code: 1 });
     expect(opened.stderr).toContain("There is no document");
     expect(readdirSync(folder)).not.toContain("stolen");
+  });
+});
+
+describe("coffer admin", () => {
+  it("gives and takes roles and groups, for who is an admin alone", async () => {
+    const admin = (...args: string[]) => coffer("admin", ...args, "--user", "grace");
+    expect(await admin("role", "add", "auditor", "ada")).toMatchObject({ code: 0, stderr: "" });
+    expect((await admin("role", "list")).stdout).toMatch(/^[a-z2-7]{32} {2}\S+ {2}auditor\n$/);
+    expect(await admin("group", "add", "staff", "ada")).toMatchObject({ code: 0 });
+    expect((await admin("group", "list")).stdout).toBe("     1  staff\n");
+    expect((await admin("group", "list", "staff")).stdout).toMatch(/^[a-z2-7]{32} {2}/);
+    expect(await admin("role", "remove", "auditor", "ada")).toMatchObject({ code: 0 });
+    expect((await admin("role", "list")).stdout).toBe("");
+    const refused = await coffer("admin", "role", "add", "admin", "ada", "--user", "ada");
+    expect(refused).toMatchObject({ code: 1, stdout: "" });
+    for (const wrong of [["role", "add", "owner", "ada"], ["group", "add", "Staff", "ada"], ["role"], []])
+      expect(await admin(...wrong), wrong.join(" ")).toMatchObject({ code: 2, stdout: "" });
   });
 });
 

@@ -89,6 +89,18 @@ it("W13 coffer init says what would be made, and makes nothing, by --dry-run", a
   expect((await run(dry, dir)).stdout).toBe(stdout);
 });
 
+it("coffer init writes the first admin into the tenant's settings, as the edge reads them", async () => {
+  const issuer = ["--issuer", "https://login.acme.example"];
+  const first = ["--admin-subject", "7", "--admin-email", "ada@acme.example"];
+  const { code, stdout, stderr } = await run([...init, ...issuer, ...first], dir);
+  expect(code, stderr).toBe(0);
+  expect(stdout).toContain(
+    'admins = [{ issuer = "https://login.acme.example", subject = "7" }, { email = "ada@acme.example" }]',
+  );
+  expect(await run([...init, "--admin-subject", "7"], dir)).toMatchObject({ code: 2 });
+  expect(await run([...init, "--admin-email", "ada"], dir)).toMatchObject({ code: 2 });
+});
+
 it("W13 coffer init makes an identity for each domain, and replaces none", async () => {
   await run(init, dir);
   const files = () =>

@@ -14,7 +14,11 @@ type Published = {
   paths: Record<string, Record<string, { responses: Record<string, Described>; requestBody?: Described }>>;
 };
 
-const system = useSystem({ otherTenants: ["ladder", "rung"], levels: { ladder: "master", rung: "account" } });
+const system = useSystem({
+  otherTenants: ["ladder", "rung"],
+  levels: { ladder: "master", rung: "account" },
+  admins: ["Ann"],
+});
 let ann: EdgeClient;
 let published: Published;
 const seen = new Map<OperationId, Set<number>>();
@@ -177,6 +181,22 @@ it("answers an instance that asks for itself", async () => {
   const renewal = asPublished("renewDataKey", { purpose: "document" });
   hold("renewDataKey", await app.rest("POST", `${at}/data-keys`, renewal), 201);
   hold("deleteDataKey", await app.rest("DELETE", one), 204);
+});
+
+it("administers", async () => {
+  const bob = await EdgeClient.signedIn(system, "Bob");
+  const user = bob.tokens.user.id;
+  hold("readStanding", await ann.rest("GET", "/standing"), 200);
+  hold("grantRole", await ann.rest("PUT", `/admin/roles/auditor/${user}`), 204);
+  hold("grantRole", await bob.rest("PUT", `/admin/roles/auditor/${user}`), 403);
+  hold("grantRole", await ann.rest("PUT", `/admin/roles/owner/${user}`), 400);
+  hold("listRoles", await ann.rest("GET", "/admin/roles"), 200);
+  hold("withdrawRole", await ann.rest("DELETE", `/admin/roles/auditor/${user}`), 204);
+  hold("addToGroup", await ann.rest("PUT", `/admin/groups/staff/${user}`), 204);
+  hold("listGroups", await ann.rest("GET", "/admin/groups"), 200);
+  hold("listGroup", await ann.rest("GET", "/admin/groups/staff"), 200);
+  hold("listGroup", await bob.rest("GET", "/admin/groups/staff"), 403);
+  hold("removeFromGroup", await ann.rest("DELETE", `/admin/groups/staff/${user}`), 204);
 });
 
 it("every route was answered as it is published, in each way that is no problem", () => {

@@ -20,6 +20,8 @@ export type SystemOptions = {
   levels?: Record<string, Level>;
   /** More tenants, by name, each with an app and a vault of its own (`System.tenant`). */
   otherTenants?: string[];
+  /** Who administers the tenant, by names. */
+  admins?: string[];
   /** Each unit of the edge as a process of its own. */
   split?: boolean;
   /** Domains that have an HSM of their own. */
@@ -76,6 +78,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       dir,
       ports: { app, vault, ttlv, https, identity },
       apps: [...origins.values()],
+      admins: options.admins ?? [],
       ...(level && { level }),
       tenants: Object.fromEntries(table),
       vars,

@@ -6,6 +6,7 @@ import { authenticate } from "../authenticate.ts";
 import type { GatewayEnv } from "../context.ts";
 import { appPolicy } from "../headers.ts";
 import { type ContractHandlers, type Handler, serve } from "../serve.ts";
+import { administration } from "./administration.ts";
 import { documents } from "./documents.ts";
 import { instances } from "./instances.ts";
 import { keys } from "./keys.ts";
@@ -13,7 +14,10 @@ import { vaultPages } from "./pages.ts";
 import { registration } from "./registration.ts";
 import { signIn } from "./sign-in.ts";
 
-const handlers: ContractHandlers = { ...signIn, ...registration, ...keys, ...instances, ...documents };
+const handlers: ContractHandlers = {
+  ...{ ...signIn, ...registration, ...keys, ...instances, ...documents },
+  ...administration,
+};
 
 /** An app's origin: the page, the token endpoint, and the REST interface behind DPoP. */
 export function appSite(): Hono<GatewayEnv> {

@@ -1,11 +1,20 @@
 import { errors, type JWTVerifyGetKey, jwtVerify } from "jose";
 import { personName } from "#protocol/person-name.ts";
+import { plain } from "../../admins.ts";
 import type { OidcSettings } from "../../oidc.ts";
 import { ProviderError } from "./failure.ts";
 import type { Metadata } from "./metadata.ts";
 
 /** Who somebody is, as a provider says it. The subject is the issuer's own and never given to another; the name is for people. */
-export type Person = { issuer: string; subject: string; name: string };
+export type Person = {
+  issuer: string;
+  subject: string;
+  name: string;
+  /** Which of the tenant's groups the provider says they are in: bits of the place in `OidcSettings.groups`. */
+  groups: number;
+  /** In lower case, and only if the provider has verified it. */
+  email: string | null;
+};
 
 /** How far the provider's clock may be off, and how old an ID token may be that it has just given. Seconds. */
 const CLOCK_SECONDS = 60;
@@ -60,10 +69,11 @@ export function personOf(payload: Payload, settings: OidcSettings): Person {
   if (typeof sub !== "string" || !/^[\x20-\x7e]{1,255}$/.test(sub))
     throw new ProviderError("invalid", "token: no subject");
   const name = nameOf(payload, settings);
-  if (development === null) return { issuer, subject: sub, name: name ?? "Somebody without a name" };
+  const of = { groups: groupsOf(payload, settings), email: emailOf(payload) };
+  if (development === null) return { issuer, subject: sub, name: name ?? "Somebody without a name", ...of };
   const subject = personName(payload[development.subject]);
   if (subject === null) throw new ProviderError("invalid", "token: no subject of development");
-  return { issuer: development.issuer, subject, name: name ?? subject };
+  return { issuer: development.issuer, subject, name: name ?? subject, ...of };
 }
 
 function nameOf(payload: Payload, { nameClaim }: OidcSettings): string | null {
@@ -73,6 +83,28 @@ function nameOf(payload: Payload, { nameClaim }: OidcSettings): string | null {
     if (name !== null) return name;
   }
   return null;
+}
+
+/** What is in no list of ours is nothing here. */
+function groupsOf(payload: Payload, { groups }: OidcSettings): number {
+  if (groups === null) return 0;
+  const told = payload[groups.claim];
+  const theirs = Array.isArray(told) ? told : [told];
+  return groups.named.reduce(
+    (bits, [name], place) => (theirs.includes(name) ? bits | (1 << place) : bits),
+    0,
+  );
+}
+
+/** The groups that the bits of `Person.groups` stand for. */
+export function groupsOfBits(bits: number, { groups }: OidcSettings): string[] {
+  const named = groups?.named.filter((_, place) => (bits & (1 << place)) !== 0) ?? [];
+  return [...new Set(named.map(([, ours]) => ours))];
+}
+
+/** OpenID Connect Core 1.0 §5.1: an address that anyone could have typed names nobody. */
+function emailOf({ email, email_verified }: Payload): string | null {
+  return typeof email === "string" && email.length <= 254 && email_verified === true ? plain(email) : null;
 }
 
 /** Which claim did not hold. */

@@ -31,17 +31,19 @@ const SETTINGS = {
   clientSecret: null,
   scope: "openid profile",
   nameClaim: null,
+  groups: null,
   development: null,
 };
 async function party(
   change: Partial<OidcSettings> = {},
   clientSecret: string | null = null,
-  { strict = false, tenant = "acme" } = {},
+  { strict = false, tenant = "acme", adminEmails = [] as string[] } = {},
 ) {
   return new RelyingParty({
     settings: { ...SETTINGS, issuer: provider.issuer, ...change },
     strict,
     clientSecret,
+    adminEmails,
     redirectUri: BACK,
     providers,
     secrets: await signInSecrets(new Uint8Array(32), tenant),
@@ -72,12 +74,66 @@ it("tells who somebody is: issuer, subject, name", async () => {
     subject: expect.stringMatching(/^[\w-]{43}$/),
     name: "Ada",
     transaction: expect.stringMatching(/^[\w-]{43}$/),
+    groups: [],
+    admin: null,
   });
   const development = { issuer: "urn:coffer:development", subject: "name" };
   expect(await signIn(await party({ development }), " Grace  Hopper")).toMatchObject({
     issuer: "urn:coffer:development",
     subject: "Grace Hopper",
   });
+});
+
+const GROUPS = {
+  claim: "teams",
+  named: [
+    ["Engineering", "staff"],
+    ["0f3c", "auditors"],
+    ["Everyone", "staff"],
+  ] as [string, string][],
+};
+
+it("takes from the groups that the provider tells those that the setting names, by our names", async () => {
+  const told = async (teams: unknown, groups: OidcSettings["groups"] = GROUPS) => {
+    provider.bend({ claims: (claims) => ({ ...claims, teams }) });
+    return (await signIn(await party({ groups })))?.groups;
+  };
+  expect(await told(["Everyone", "Engineering", "Board", "auditors"])).toEqual(["staff"]);
+  expect(await told("0f3c")).toEqual(["auditors"]);
+  for (const none of [undefined, null, 7, {}, [], ["engineering"], [["Engineering"]], "Engineering,0f3c"])
+    expect(await told(none), JSON.stringify(none)).toEqual([]);
+  expect(await told(["Engineering"], null)).toEqual([]);
+});
+
+it("begins again where the setting's groups have changed while a person was at the provider", async () => {
+  provider.bend({ claims: (claims) => ({ ...claims, teams: "Engineering" }) });
+  const by = await party({ groups: GROUPS });
+  const left = (await by.leave(QUERY, false))!;
+  const answer = await typed(left.location);
+  const { transaction } = await by.takeBack(answer, await by.expect(answer, left.transaction));
+  expect(await by.identified(QUERY, transaction)).toMatchObject({ groups: ["staff"] });
+  const changed = { ...GROUPS, named: [["Engineering", "auditors"]] as [string, string][] };
+  expect(await (await party({ groups: changed })).identified(QUERY, transaction)).toBeNull();
+});
+
+it("knows an admin by an address that the setting has and the provider has verified", async () => {
+  const adminEmails = ["ada@acme.example"];
+  const told = async (claims: object, emails = adminEmails) => {
+    provider.bend({ claims: (all) => ({ ...all, ...claims }) });
+    return (await signIn(await party({}, null, { adminEmails: emails })))?.admin;
+  };
+  const email = "Ada@Acme.example";
+  expect(await told({ email, email_verified: true })).toMatch(/^[\w-]{43}$/);
+  expect(await told({ email, email_verified: true }, [])).toBeNull();
+  for (const claims of [
+    { email },
+    { email, email_verified: false },
+    { email, email_verified: "true" },
+    { email: "ada@acme.example.org", email_verified: true },
+    { email: ["ada@acme.example"], email_verified: true },
+    { preferred_username: "ada@acme.example", email_verified: true },
+  ])
+    expect(await told(claims), JSON.stringify(claims)).toBeNull();
 });
 
 it("takes the name from the claim that is configured, else from the first that has one", async () => {

@@ -1,7 +1,7 @@
 import { digest } from "#protocol/digest.ts";
 import type { OidcSettings } from "../../oidc.ts";
 import { ProviderError } from "./failure.ts";
-import { type Person, personOf, verifyIdToken, verifyToken } from "./id-token.ts";
+import { groupsOfBits, type Person, personOf, verifyIdToken, verifyToken } from "./id-token.ts";
 import type { Metadata } from "./metadata.ts";
 import type { Providers } from "./provider.ts";
 import {
@@ -16,7 +16,13 @@ import {
 } from "./transaction.ts";
 
 /** Who came back from the provider. By `transaction` they sign in once. */
-export type Identified = Person & { transaction: string };
+export type Identified = Omit<Person, "groups" | "email"> & {
+  transaction: string;
+  /** The tenant's groups that the provider says they are in. */
+  groups: string[];
+  /** SHA-256 of the verified address, if that is one by which the deployment names an admin. */
+  admin: string | null;
+};
 
 /** What a browser is given of a transaction, and where it goes. */
 export type Leave = { location: string; transaction: string; maxAge: number };
@@ -30,6 +36,8 @@ export type RelyingPartyOptions = {
   strict: boolean;
   /** The client's, where it has one. */
   clientSecret: string | null;
+  /** Addresses by which the deployment names admins. */
+  adminEmails: readonly string[];
   redirectUri: string;
   providers: Providers;
   secrets: SignInSecrets;
@@ -86,7 +94,7 @@ export class RelyingParty {
    * instead says who it is. Throws `ProviderError`.
    */
   async takeBack(answer: URLSearchParams, under: Leaving): Promise<{ transaction: string; maxAge: number }> {
-    const { settings, secrets, now, providers } = this.#options;
+    const { settings, secrets, now, providers, adminEmails } = this.#options;
     const metadata = await this.#metadata();
     const issuer = one(answer, "iss");
     // RFC 9207 §2.4: a response of another provider is none to this request, whatever else it has.
@@ -97,20 +105,36 @@ export class RelyingParty {
     if (code === null || code.length > MAX_CODE) throw new ProviderError("invalid", "response: no code");
     const token = await this.#redeem(code, under, metadata);
     const keys = await providers.keys(settings, metadata);
-    const person = await verifyIdToken(token, { settings, metadata, keys, now }, under.nonce);
+    const { groups, email, ...person } = await verifyIdToken(
+      token,
+      { settings, metadata, keys, now },
+      under.nonce,
+    );
     const { id, query } = under;
     const until = now + BACK_SECONDS;
-    const returned: Returned = { step: "back", id, query, until, ...person };
+    const returned: Returned = {
+      ...{ step: "back", id, query, until, ...person },
+      ...(groups > 0 && { groups: { of: await this.#groupsDigest(), bits: groups } }),
+      ...(email !== null && adminEmails.includes(email) && { admin: await digest(email) }),
+    };
     return { transaction: await sealTransaction(secrets, returned), maxAge: BACK_SECONDS };
   }
 
   /** Who came back to this authorization request in this browser, if somebody did. */
   async identified(query: string, sealed: string | null): Promise<Identified | null> {
-    const { secrets, now } = this.#options;
+    const { secrets, now, settings } = this.#options;
     const transaction = await openTransaction(secrets, sealed, now);
     if (transaction?.step !== "back" || transaction.query !== query) return null;
-    const { id, issuer, subject, name } = transaction;
-    return { issuer, subject, name, transaction: id };
+    const { id, issuer, subject, name, groups, admin = null } = transaction;
+    // The setting has changed since: its places are those of other groups.
+    if (groups !== undefined && groups.of !== (await this.#groupsDigest())) return null;
+    const named = groupsOfBits(groups?.bits ?? 0, settings);
+    return { issuer, subject, name, transaction: id, groups: named, admin };
+  }
+
+  /** Of the groups that the setting names, in its order. */
+  #groupsDigest(): Promise<string> {
+    return digest(JSON.stringify(this.#options.settings.groups?.named ?? []));
   }
 
   /** Where to send a browser to sign out at the provider too, or null. RP-Initiated Logout 1.0 §2. */

@@ -21,7 +21,10 @@ const query = text(0, MAX_QUERY);
 const members = { id: secret, issuer: text(1, 300), query, until: whole(0) };
 const shape = union("step", {
   leave: object({ step: literal("leave"), ...members, state: secret, nonce: secret, verifier: secret }),
-  back: object({ step: literal("back"), ...members, subject: text(1, 255), name: text(1, 64) }),
+  back: object(
+    { step: literal("back"), ...members, subject: text(1, 255), name: text(1, 64) },
+    { groups: object({ of: secret, bits: whole(0) }), admin: secret },
+  ),
 });
 
 export type Transaction = Of<typeof shape>;

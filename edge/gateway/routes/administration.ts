@@ -1,0 +1,39 @@
+import { isTenantRole } from "#protocol/roles.ts";
+import type { Caller } from "../../caller.ts";
+import { fail, ok } from "../../result.ts";
+import type { GatewayContext } from "../context.ts";
+import type { ContractHandlers } from "../serve.ts";
+
+/** Roles and groups of a tenant, for its admins. */
+export const administration = {
+  async readStanding({ c, caller }) {
+    const found = await c.env.IAM.signedIn(caller);
+    return found.ok ? ok({ user: caller.user, ...found.value }) : found;
+  },
+  async listRoles({ c, caller }) {
+    const found = await c.env.IAM.listRoles(caller);
+    return found.ok ? ok({ roles: found.value }) : found;
+  },
+  grantRole: ({ c, caller, input: { role, user } }) => appointRole(c, caller, { role, user, holds: true }),
+  withdrawRole: ({ c, caller, input: { role, user } }) =>
+    appointRole(c, caller, { role, user, holds: false }),
+  async listGroups({ c, caller }) {
+    const found = await c.env.IAM.listGroups(caller);
+    return found.ok ? ok({ groups: found.value }) : found;
+  },
+  listGroup: ({ c, caller, input: { group, cursor } }) => c.env.IAM.listGroup(caller, group, cursor),
+  addToGroup: ({ c, caller, input: { group: value, user } }) =>
+    c.env.IAM.appoint(caller, { kind: "group", value, user, holds: true }),
+  removeFromGroup: ({ c, caller, input: { group: value, user } }) =>
+    c.env.IAM.appoint(caller, { kind: "group", value, user, holds: false }),
+} satisfies Partial<ContractHandlers>;
+
+async function appointRole(
+  c: GatewayContext,
+  caller: Caller,
+  { role: value, ...of }: { role: string; user: string; holds: boolean },
+) {
+  return isTenantRole(value)
+    ? c.env.IAM.appoint(caller, { kind: "role", value, ...of })
+    : fail("bad-request");
+}

@@ -1,0 +1,55 @@
+/** Admins of a tenant, whose sign-in lives, ask its object; whom the deployment's setting names is one whatever that has. */
+
+import type { Caller } from "../caller.ts";
+import { fail, ok, type Result } from "../result.ts";
+import type { Accounts } from "./accounts.ts";
+import type { Addresses } from "./addresses.ts";
+import { isNamedAdmin } from "./named-admin.ts";
+import { type Appointing, type GroupMemberRow, type GroupRow, PAGE, type RoleRow } from "./roles.ts";
+
+/** Who asks. `named`: by the deployment's setting. `page`: by the shipped page's client. */
+export type Administrator = { caller: Caller; named: boolean; page: boolean };
+
+/** The doors of administration. */
+export class Administrators {
+  readonly #at: Addresses;
+  readonly #accounts: Accounts;
+
+  constructor(at: Addresses, accounts: Accounts) {
+    this.#at = at;
+    this.#accounts = accounts;
+  }
+
+  /** Errors: `forbidden`, `quota-exceeded`. */
+  appoint(caller: Caller, change: Appointing): Promise<Result<null>> {
+    return this.#asked(caller, (by) => this.#at.object(caller.tenant).appoint(by, change));
+  }
+
+  listRoles(caller: Caller): Promise<Result<RoleRow[]>> {
+    return this.#asked(caller, (by) => this.#at.object(caller.tenant).roles(by));
+  }
+
+  listGroups(caller: Caller): Promise<Result<GroupRow[]>> {
+    return this.#asked(caller, (by) => this.#at.object(caller.tenant).groups(by));
+  }
+
+  async listGroup(
+    caller: Caller,
+    name: string,
+    cursor = "",
+  ): Promise<Result<{ members: GroupMemberRow[]; cursor?: string }>> {
+    const found = await this.#asked(caller, (by) => this.#at.object(caller.tenant).group(by, name, cursor));
+    if (!found.ok) return found;
+    const members = found.value;
+    const last = members.at(-1);
+    return ok({ members, ...(members.length === PAGE && last && { cursor: last.user }) });
+  }
+
+  async #asked<T>(caller: Caller, ask: (by: Administrator) => Promise<Result<T>>): Promise<Result<T>> {
+    const tenant = this.#at.tenant(caller.tenant);
+    const signedIn = await this.#accounts.kept(caller);
+    if (!signedIn.ok) return fail(signedIn.problem.code);
+    const named = await isNamedAdmin(tenant, caller.user, signedIn.value.admin);
+    return ask({ caller, named, page: caller.client === tenant.apps[0]?.id });
+  }
+}

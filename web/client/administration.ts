@@ -1,0 +1,70 @@
+/** What an admin of the tenant does: roles and groups. An admin opens no documents by it. */
+
+import {
+  type AnswerOf,
+  addToGroup,
+  grantRole,
+  listGroup,
+  listGroups,
+  listRoles,
+  readStanding,
+  removeFromGroup,
+  withdrawRole,
+} from "#protocol/contract/index.ts";
+import type { TenantRole } from "#protocol/roles.ts";
+import { callEmpty, callJson } from "./call.ts";
+import type { RestClient } from "./rest.ts";
+
+export type RoleHolder = AnswerOf<typeof listRoles>["roles"][number];
+export type Group = AnswerOf<typeof listGroups>["groups"][number];
+export type GroupMember = AnswerOf<typeof listGroup>["members"][number];
+
+/** Users are named by their ids. Errors: `forbidden` for who is no admin, and those of every request. */
+export class Administration {
+  readonly #rest: RestClient;
+
+  constructor(rest: RestClient) {
+    this.#rest = rest;
+  }
+
+  /** What the caller is to the tenant. For everybody. */
+  standing(): Promise<AnswerOf<typeof readStanding>> {
+    return callJson(this.#rest, readStanding, {}, {});
+  }
+
+  async roles(): Promise<RoleHolder[]> {
+    return (await callJson(this.#rest, listRoles, {}, {})).roles;
+  }
+
+  /** Errors: `quota-exceeded`. */
+  grantRole(role: TenantRole, user: string): Promise<void> {
+    return callEmpty(this.#rest, grantRole, { role, user }, {});
+  }
+
+  withdrawRole(role: TenantRole, user: string): Promise<void> {
+    return callEmpty(this.#rest, withdrawRole, { role, user }, {});
+  }
+
+  async groups(): Promise<Group[]> {
+    return (await callJson(this.#rest, listGroups, {}, {})).groups;
+  }
+
+  /** All members of a group by administration, in the order of their ids. */
+  async *group(group: string): AsyncGenerator<GroupMember> {
+    let cursor: string | undefined;
+    do {
+      const page = await callJson(this.#rest, listGroup, { group, ...(cursor && { cursor }) }, {});
+      yield* page.members;
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+  }
+
+  /** Errors: `quota-exceeded`. */
+  addToGroup(group: string, user: string): Promise<void> {
+    return callEmpty(this.#rest, addToGroup, { group, user }, {});
+  }
+
+  removeFromGroup(group: string, user: string): Promise<void> {
+    return callEmpty(this.#rest, removeFromGroup, { group, user }, {});
+  }
+}
