@@ -93,3 +93,32 @@ it("W8 keeps nothing that was fetched before a change here", async () => {
   await get("a");
   expect(hsm.fetched).toBe(2);
 });
+
+it("W8 keeps what was fetched while another was changed here, and an outage no longer than it lasts", async () => {
+  const { hsm, cache, get } = setup();
+  const fetching = get("a");
+  cache.drop("b");
+  expect(await fetching).toBe("a1");
+  expect(cache.peek("a")).toBe("a1");
+  cache.drop("a");
+  hsm.away = true;
+  const failing = get("a");
+  cache.drop("b");
+  await expect(failing).rejects.toThrow("away");
+  hsm.away = false;
+  hsm.marks.set("a", "2");
+  expect(await get("a")).toBe("a2");
+  expect(hsm.fetched).toBe(3);
+});
+
+it("W8 keeps nothing of what was under way when all was forgotten, and lets a later request alone", async () => {
+  const { hsm, cache, get } = setup();
+  const before = get("a");
+  cache.clear();
+  hsm.marks.set("a", "2");
+  const after = get("a");
+  expect(await Promise.all([before, after])).toEqual(["a2", "a2"]);
+  expect(hsm.fetched).toBe(2);
+  expect(await get("a")).toBe("a2");
+  expect(hsm.fetched).toBe(2);
+});

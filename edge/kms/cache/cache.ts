@@ -37,8 +37,8 @@ export class KeyCache<V> {
   readonly #fetching = new Map<string, Promise<V | null>>();
   /** What was told last; nothing of none. */
   #told = JSON.stringify({ event: "key-cache", hit: 0, miss: 0, stale: 0, evicted: 0 });
-  /** Grows with each change, so that what was fetched before one is not kept after it. */
-  #changes = 0;
+  /** What is under way, with the names that were changed meanwhile: what was fetched before a change is not kept after it. */
+  readonly #flights = new Set<{ changed: Set<string>; all: boolean }>();
 
   constructor(mark: Mark, times: Times, now: () => number = Date.now) {
     this.#mark = mark;
@@ -54,9 +54,7 @@ export class KeyCache<V> {
       return entry.value;
     }
     this.counts.miss++;
-    const fetching = this.#fetching.get(name) ?? this.#fetch(name, fetch);
-    this.#fetching.set(name, fetching);
-    return fetching;
+    return this.#fetching.get(name) ?? this.#begin(name, fetch);
   }
 
   /** Into the log, if there was anything since it was told last. Numbers alone: whose they are is in the audit log. */
@@ -74,13 +72,13 @@ export class KeyCache<V> {
 
   /** The key was changed or deleted here: it is fetched again, or is gone. */
   drop(name: string): void {
-    this.#changes++;
+    for (const { changed } of this.#flights) changed.add(name);
     this.#kept.delete(name);
     this.#fetching.delete(name);
   }
 
   clear(): void {
-    this.#changes++;
+    for (const flight of this.#flights) flight.all = true;
     this.#kept.clear();
     this.#fetching.clear();
   }
@@ -104,14 +102,25 @@ export class KeyCache<V> {
     return false;
   }
 
+  #begin(name: string, fetch: Fetch<V>): Promise<V | null> {
+    const fetching = this.#fetch(name, fetch).finally(() => {
+      // Whatever was changed meanwhile, an answer is nobody's who asks after it; a later request may have taken its place.
+      if (this.#fetching.get(name) === fetching) this.#fetching.delete(name);
+    });
+    this.#fetching.set(name, fetching);
+    return fetching;
+  }
+
   async #fetch(name: string, fetch: Fetch<V>): Promise<V | null> {
-    const changes = this.#changes;
+    const flight = { changed: new Set<string>(), all: false };
+    this.#flights.add(flight);
     try {
       const fetched = await fetch();
-      if (changes === this.#changes) for (const [each, kept] of fetched) this.#keep(each, kept);
+      if (!flight.all)
+        for (const [each, kept] of fetched) if (!flight.changed.has(each)) this.#keep(each, kept);
       return fetched.get(name)?.value ?? null;
     } finally {
-      if (changes === this.#changes) this.#fetching.delete(name);
+      this.#flights.delete(flight);
     }
   }
 
