@@ -76,11 +76,12 @@ async function release(
   if (!decision.ok) return decision;
   try {
     const edks = await fromCache(kms, cache, decision.value);
-    // The HSM may have been asked: meanwhile the instance may have ended, or the key.
+    // The HSM may have been asked: meanwhile the instance may have ended, or a key: it is not among the rows of the second decision.
     const again = await askStanding(neighbours, caller, account);
     const releasing = { action: "kms:release-data-key", ...about };
     const released = authorizeInstance(kms.store, releasing, again, LADDER, check);
-    return released.ok ? ok(edks) : released;
+    if (!released.ok) return released;
+    return ok(released.value.flatMap((row) => edks.get(nameOf(row)) ?? []));
   } catch (error) {
     return failed(kms, "kms:data-key-at-hsm", about, error);
   }
@@ -111,12 +112,12 @@ function allowed(
   return ok(rows);
 }
 
-async function fromCache(kms: Context, cache: KeyCache<string>, rows: Row[]): Promise<string[]> {
-  const edks: string[] = [];
+async function fromCache(kms: Context, cache: KeyCache<string>, rows: Row[]): Promise<Map<string, string>> {
+  const edks = new Map<string, string>();
   // One after the other: the first brings the others with it.
   for (const row of rows) {
     const edk = await cache.get(nameOf(row), () => fetchDataKeys(kms, row));
-    if (edk !== null) edks.push(edk);
+    if (edk !== null) edks.set(nameOf(row), edk);
   }
   return edks;
 }
