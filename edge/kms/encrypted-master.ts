@@ -56,8 +56,8 @@ export async function markMaster(kms: Context, instance: string): Promise<string
   const { store, hsm } = kms;
   const row = find(store.sql, instance);
   if (row === null) return null;
-  const master = await masterOf(kms);
-  // Another master key has taken its place.
+  const master = await currentMasterKey(hsm, store.tenant);
+  // Another master key has taken its place, or it was revoked or destroyed.
   if (row.master !== master) return null;
   const [kept, whole] = await hsm.batch([lookAfter(row.hsm), lookAfter(master)], {
     batchErrorContinuationOption: "Continue",
@@ -72,9 +72,15 @@ export async function masterOf({ store, hsm }: Pick<Context, "store" | "hsm">): 
   return master;
 }
 
-/** Whether another master key has taken this one's place. While the HSM is away nobody knows, and it has not. */
-export async function isReplaced(kms: Pick<Context, "store" | "hsm">, master: string): Promise<boolean> {
-  return masterOf(kms).then(
+/**
+ * Whether this master key is the tenant's no more: another has taken its place, or it was revoked or destroyed. While the HSM is
+ * away nobody knows, and it is still the tenant's.
+ */
+export async function isReplaced(
+  { store, hsm }: Pick<Context, "store" | "hsm">,
+  master: string,
+): Promise<boolean> {
+  return currentMasterKey(hsm, store.tenant).then(
     (current) => current !== master,
     () => false,
   );

@@ -6,7 +6,13 @@ import { Engine } from "#emulator/hsm/server/engine.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
-import { encryptedDataKeyName, encryptedMasterKeyName, IDENTITY, named } from "#protocol/hierarchy/index.ts";
+import {
+  encryptedDataKeyName,
+  encryptedMasterKeyName,
+  IDENTITY,
+  masterKeyName,
+  named,
+} from "#protocol/hierarchy/index.ts";
 import {
   type Edk,
   type TrustList,
@@ -30,8 +36,8 @@ vi.mock("#cli/parts/index.ts", async (original) => withDoors(await original()));
 const KEPT_SECONDS = 30;
 const system = useSystem({
   level: "master",
-  otherTenants: ["lower", "rung"],
-  levels: { rung: "account" },
+  otherTenants: ["lower", "rung", "ended"],
+  levels: { rung: "account", ended: "master" },
   vars: { COFFER_KEY_CACHE_SECONDS: String(KEPT_SECONDS), COFFER_KEY_POLL_SECONDS: "60" },
 });
 let ann: EdgeClient;
@@ -67,6 +73,16 @@ async function counted<T>(work: () => Promise<T>): Promise<{ result: T; gets: nu
     return { result: await work(), ...count };
   } finally {
     Engine.prototype.serve = serve;
+  }
+}
+
+/** How many objects of that name the HSM has, as the KMS is told. */
+async function inHsm(name: string): Promise<number> {
+  const kms = await hsmClient(system, IDENTITY.kms);
+  try {
+    return (await kms.request("Locate", { attributes: { name: named(name) } })).uniqueIdentifier.length;
+  } finally {
+    kms.close();
   }
 }
 
@@ -292,12 +308,43 @@ describe("Enc(data) and Enc(account)", () => {
     expect(problem(await app.rest("DELETE", at(keyOf(current))))).toBe("409 conflict");
     const old = keyOf({ ...current, keyVersion: 1 });
     expect((await askEdk(app, old)).status).toBe(200);
+    const name = encryptedDataKeyName(current.keyId, 1);
+    expect(await inHsm(name)).toBe(1);
     expect((await app.rest("DELETE", at(old))).status).toBe(204);
     expect(problem(await askEdk(app, old))).toBe("404 not-found");
     expect(problem(await askKi(app, { key: old }))).toBe("404 not-found");
     expect(problem(await app.rest("DELETE", at(old)))).toBe("404 not-found");
     const states = readRows(system.edgeDir, "account_data_keys").filter(({ version }) => version === 1);
     expect(states.map(({ state }) => state)).toContain("deleted");
+    await expect.poll(() => inHsm(name), { timeout: 20_000 }).toBe(0);
+  });
+
+  it("W10 a version that is deleted while the HSM answers is not in the list", async () => {
+    const ivy = await EdgeClient.signedIn(system, "Ivy");
+    const hers = await InstanceClient.ready(ivy);
+    const old = json<Ki>(await askKi(hers));
+    await renew(hers);
+    // The KMS has forgotten both.
+    await system.restart();
+    await hers.authenticate();
+    const keys = `/instances/accounts/${hers.account}/data-keys`;
+    const { serve } = Engine.prototype;
+    let deleted: number | undefined;
+    Engine.prototype.serve = async function (bytes, origin) {
+      if (origin.identity === IDENTITY.kms && Buffer.from(bytes).includes(GET) && deleted === undefined) {
+        deleted = 0;
+        deleted = (await hers.rest("DELETE", `${keys}/${keyOf(old)}`)).status;
+      }
+      return serve.call(this, bytes, origin);
+    };
+    try {
+      const { edks } = json<{ edks: string[] }>(await hers.rest("GET", keys));
+      expect(deleted).toBe(204);
+      const versions = await Promise.all(edks.map(async (edk) => (await readEdk(edk)).keyVersion));
+      expect(versions).toEqual([old.keyVersion + 1]);
+    } finally {
+      Engine.prototype.serve = serve;
+    }
   });
 
   it("W11 a rotated account key stands over new data keys; old ones open under the old", async () => {
@@ -357,6 +404,9 @@ describe("Enc(data) and Enc(account)", () => {
     const gone = () =>
       readRows(system.edgeDir, "account_data_keys").filter(({ id }) => id === ki.keyId)[0]?.state;
     await expect.poll(gone, { timeout: 20_000 }).toBe("deleted");
+    await expect
+      .poll(() => inHsm(encryptedDataKeyName(ki.keyId, ki.keyVersion)), { timeout: 20_000 })
+      .toBe(0);
   });
 });
 
@@ -462,5 +512,25 @@ describe("Enc(master)", () => {
     expect(problem(await app.rest("POST", "/instances/master-key", { challenge: "short" }))).toBe(
       "400 bad-request",
     );
+  });
+
+  it("W12 of a master key that was revoked is given no more, though it is kept", async () => {
+    const jo = await EdgeClient.signedIn(system.tenant("ended"), "Jo");
+    const hers = await InstanceClient.ready(jo);
+    const ask = async () =>
+      (await hers.rest("POST", "/instances/master-key", { challenge: newChallenge() })).status;
+    expect(await ask()).toBe(200);
+    const officer = await hsmClient(system, IDENTITY.officer);
+    const { uniqueIdentifier } = await officer.request("Locate", {
+      attributes: { name: named(masterKeyName("ended")) },
+    });
+    await officer.request("Revoke", {
+      uniqueIdentifier: uniqueIdentifier[0]!,
+      revocationReason: { revocationReasonCode: "KeyCompromise" },
+    });
+    officer.close();
+    // Before the time is over for which it is kept, and that after which it is looked after.
+    const timeout = (KEPT_SECONDS - 5) * 1000;
+    await expect.poll(ask, { timeout, interval: 500 }).not.toBe(200);
   });
 });
