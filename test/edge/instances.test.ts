@@ -55,8 +55,9 @@ beforeAll(async () => {
   );
 });
 
-/** KMIP's operations Get and Sign, in a request. */
+/** KMIP's operations Get, Destroy and Sign, in a request. */
 const GET = Buffer.from("42005c05000000040000000a", "hex");
+const DESTROY = Buffer.from("42005c050000000400000014", "hex");
 const SIGN = Buffer.from("42005c050000000400000021", "hex");
 
 /** How many requests for keys, and of any kind but signing, the KMS sends to the HSM while `work` goes on. */
@@ -303,6 +304,7 @@ describe("Enc(data) and Enc(account)", () => {
   });
 
   it("W10 a deleted version is gone at the KMS and in the HSM; the current one is not deleted", async () => {
+    await renew(app);
     const current = json<Ki>(await askKi(app));
     const at = (key: string) => `/instances/accounts/${app.account}/data-keys/${key}`;
     expect(problem(await app.rest("DELETE", at(keyOf(current))))).toBe("409 conflict");
@@ -331,11 +333,15 @@ describe("Enc(data) and Enc(account)", () => {
     const { serve } = Engine.prototype;
     let deleted: number | undefined;
     Engine.prototype.serve = async function (bytes, origin) {
-      if (origin.identity === IDENTITY.kms && Buffer.from(bytes).includes(GET) && deleted === undefined) {
+      const asked = Buffer.from(bytes);
+      // The HSM forgets it later than the list is given.
+      if (asked.includes(DESTROY)) throw new Error("away");
+      const answer = await serve.call(this, bytes, origin);
+      if (origin.identity === IDENTITY.kms && asked.includes(GET) && deleted === undefined) {
         deleted = 0;
         deleted = (await hers.rest("DELETE", `${keys}/${keyOf(old)}`)).status;
       }
-      return serve.call(this, bytes, origin);
+      return answer;
     };
     try {
       const { edks } = json<{ edks: string[] }>(await hers.rest("GET", keys));

@@ -107,7 +107,7 @@ it("W8 keeps what was fetched while another was changed here, and an outage no l
   await expect(failing).rejects.toThrow("away");
   hsm.away = false;
   hsm.marks.set("a", "2");
-  expect(await get("a")).toBe("a2");
+  await expect(get("a")).resolves.toBe("a2");
   expect(hsm.fetched).toBe(3);
 });
 
