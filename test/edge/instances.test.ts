@@ -304,6 +304,7 @@ describe("Enc(data) and Enc(account)", () => {
   });
 
   it("W10 a deleted version is gone at the KMS and in the HSM; the current one is not deleted", async () => {
+    await askKi(app);
     await renew(app);
     const current = json<Ki>(await askKi(app));
     const at = (key: string) => `/instances/accounts/${app.account}/data-keys/${key}`;
