@@ -2,7 +2,7 @@
  * A custodian in Node: the same sign-in, data keys and documents as in the page, with the microservice in this process.
  */
 import type { MessagePort as NodeMessagePort } from "node:worker_threads";
-import { orderExport } from "#protocol/contract/index.ts";
+import { type AnswerOf, type BodyOf, issueSecretZero, orderExport } from "#protocol/contract/index.ts";
 import { Administration } from "#web/client/administration.ts";
 import { callJson } from "#web/client/call.ts";
 import { Custodian } from "#web/client/custodian.ts";
@@ -34,6 +34,8 @@ export interface Client extends Pick<Custodian, "documents" | "keys" | "microser
   administration: Administration;
   /** Orders an export at the KMS, which records it. Resolves with the order's id. */
   orderExport(account: string, documents: string[]): Promise<string>;
+  /** M2: a credential by which one microservice of this custodian may enrol. Errors: `CofferError`. */
+  secretZero(order: BodyOf<typeof issueSecretZero>): Promise<AnswerOf<typeof issueSecretZero>>;
   /** Ends the microservice; its keys are gone with it. */
   close(): void;
 }
@@ -89,6 +91,8 @@ export async function connect({
       const { order } = await callJson(rest, orderExport, {}, { account, documents: ids }, { tries: 3 });
       return order;
     },
+    // One of a lost answer is presented by nobody, and ends soon.
+    secretZero: (order) => callJson(rest, issueSecretZero, {}, order, { tries: 3 }),
     close: () => microservice.stop(),
   };
 }

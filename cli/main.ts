@@ -19,6 +19,7 @@ Usage: ${COFFER} COMMAND [options]
   list            the documents, newest first
   export          take all documents out, plain or under a key of your own
   admin           say who administers the tenant, and who is in its groups
+  secret-zero     a credential by which one microservice may enrol
   audit           export the log of all decisions, and verify an export
   policy          check policies, and explain what they decide
 
@@ -70,6 +71,10 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   admin: async () => {
     const { admin, ADMIN_HELP } = await import("./admin.ts");
     return { run: admin, help: ADMIN_HELP };
+  },
+  "secret-zero": async () => {
+    const { secretZero, SECRET_ZERO_HELP } = await import("./secret-zero.ts");
+    return { run: secretZero, help: SECRET_ZERO_HELP };
   },
   audit: async () => {
     const { audit, AUDIT_HELP } = await import("./audit.ts");

@@ -4,8 +4,18 @@ import type { Caller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
 import type { Person } from "../person.ts";
 import { fail, type Result } from "../result.ts";
+import { principalOf } from "../secret.ts";
 import { methodsFor } from "./methods/index.ts";
-import type { Applicant, Enrolment, EnrolmentOpened, GrantIssued, Instance, Recipient } from "./types.ts";
+import type {
+  Applicant,
+  Enrolment,
+  EnrolmentOpened,
+  GrantIssued,
+  Instance,
+  Recipient,
+  SecretZeroIssued,
+  SecretZeroRequest,
+} from "./types.ts";
 
 /** What the door needs of its neighbours. */
 interface Neighbours {
@@ -24,19 +34,30 @@ export class Ra extends WorkerEntrypoint<Env> {
     return this.#principal(caller.tenant, caller.user).grant(caller);
   }
 
-  /** `POST /ra/enrolments`, on the vault's origin. */
-  async openEnrolment(by: Applicant): Promise<Result<EnrolmentOpened>> {
+  /** `POST /ra/secret-zeros` (M2, M5). */
+  async secretZero(caller: Caller, request: SecretZeroRequest): Promise<Result<SecretZeroIssued>> {
+    return this.#principal(caller.tenant, caller.user).secretZero(caller, request);
+  }
+
+  /** `POST /ra/enrolments`, on the vault's origin. Without a cookie it is `principal` whose object is asked, which expects somebody or not. */
+  async openEnrolment(by: Applicant, principal?: string): Promise<Result<EnrolmentOpened>> {
     if (methodsFor(by).length === 0) return fail("no-session");
-    return this.#principal(by.tenant, by.user).openEnrolment(by);
+    const at = by.user ?? principal;
+    if (at === undefined) return fail("no-session");
+    const opened = await this.#principal(by.tenant, at).openEnrolment(asked(by, at));
+    return opened ?? this.#principal(by.tenant, null).stranger(by);
   }
 
   /**
    * `POST /ra/enrolments/{id}`, on the vault's origin. It is the applicant's own object that is asked, whatever the id: what is
-   * presented is used up with the attempt, in whatever session.
+   * presented is used up with the attempt, in whatever session. Without a cookie the id says whose object has the session.
    */
   async redeemEnrolment(by: Applicant, id: string, request: Redemption): Promise<Result<Enrolment>> {
     if (methodsFor(by).length === 0) return fail("no-session");
-    return this.#principal(by.tenant, by.user).redeemEnrolment(by, id, request);
+    const at = by.user ?? principalOf(id);
+    if (at === null) return fail("no-session");
+    const redeemed = await this.#principal(by.tenant, at).redeemEnrolment(asked(by, at), id, request);
+    return redeemed ?? this.#principal(by.tenant, null).stranger(by);
   }
 
   /** For the KMS: the user's instance that holds the wrapping certificate with this base64url SHA-256. */
@@ -83,4 +104,9 @@ export class Ra extends WorkerEntrypoint<Env> {
   #principal(tenant: string, principal: string | null) {
     return this.env.RA_PRINCIPAL_OBJECT.getByName(`${tenant}/${principal ?? "nobody"}`);
   }
+}
+
+/** Who has no cookie asks another's object. */
+function asked(by: Applicant, principal: string): Applicant {
+  return by.user === null ? { ...by, principal } : by;
 }

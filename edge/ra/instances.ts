@@ -154,10 +154,11 @@ export function revokeInstance(sql: SqlStorage, id: string, { user, client }: In
   return row ? ok(undefined) : refuse("not-found", "no such instance of this user in this app");
 }
 
-/** Ends all that a custodian with this DPoP key has: its instances, and grants that are still open. */
+/** Ends all that a custodian with this DPoP key has: its instances, and grants and secret zeros that are still open. */
 export function endCustodian(sql: SqlStorage, jkt: string, now: number): void {
   sql.exec("UPDATE instances SET status = 'revoked' WHERE jkt = ? AND not_after > ?", jkt, now);
   sql.exec("DELETE FROM grants WHERE jkt = ? AND used IS NULL", jkt);
+  sql.exec("DELETE FROM secret_zeros WHERE jkt = ? AND used IS NULL", jkt);
 }
 
 /** Ids of instances whose recipient the HSM should forget: revoked or expired. At most 20. */

@@ -13,7 +13,7 @@ import { type Ledger, openLedger } from "../hsm/keys/index.ts";
 import type { Custodian } from "../iam/types.ts";
 import { type Outbox, openOutbox } from "../outbox.ts";
 import { takeTurn } from "../pace.ts";
-import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
+import { type Decision, fail, ok, type Result, refuse, turnAway } from "../result.ts";
 import { hasStore, openStore, type Store } from "../store.ts";
 import { tenantNamed } from "../tenants.ts";
 import { checkStanding } from "./custodian.ts";
@@ -33,9 +33,14 @@ import {
   anyOpen,
   DEFAULT_PER_MINUTE,
   type Exposed,
+  expectsSecretZero,
+  GRANT_SECONDS,
   makeGrant,
+  makeSecretZero,
   methodsFor,
+  SECRET_ZERO_SECONDS,
   storeGrant,
+  storeSecretZero,
   useUp,
 } from "./methods/index.ts";
 import { prepareRedemption, type Redeemed } from "./redemption.ts";
@@ -43,7 +48,16 @@ import { verifyRequest } from "./request.ts";
 import { namesOf, retireEnded } from "./retire.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { NOBODY, openSession } from "./session.ts";
-import type { Applicant, Enrolment, EnrolmentOpened, GrantIssued, Instance, Recipient } from "./types.ts";
+import type {
+  Applicant,
+  Enrolment,
+  EnrolmentOpened,
+  GrantIssued,
+  Instance,
+  Recipient,
+  SecretZeroIssued,
+  SecretZeroRequest,
+} from "./types.ts";
 
 /** What the RA needs of its neighbours. */
 interface Neighbours {
@@ -69,6 +83,8 @@ export class RaPrincipalObject extends DurableObject<Env> {
   readonly #neighbours: Neighbours;
   readonly #maxInstances: number;
   readonly #enrolmentsPerMinute: number;
+  /** Of credentials, seconds. */
+  readonly #life: { grant: number; secretZero: number };
   /** Ceremonies that wait for the HSM, so that none ends with an instance of a sign-in that has ended meanwhile. */
   readonly #underWay = new Set<{ jkt: string; ended: boolean }>();
   #opened: Opened | undefined;
@@ -85,6 +101,11 @@ export class RaPrincipalObject extends DurableObject<Env> {
       enrolments,
       DEFAULT_PER_MINUTE,
     );
+    const { COFFER_GRANT_SECONDS: grant, COFFER_SECRET_ZERO_SECONDS: secretZero } = env;
+    this.#life = {
+      grant: configuredBound("COFFER_GRANT_SECONDS", grant, GRANT_SECONDS),
+      secretZero: configuredBound("COFFER_SECRET_ZERO_SECONDS", secretZero, SECRET_ZERO_SECONDS),
+    };
     if (hasStore(ctx)) this.#open();
   }
 
@@ -105,24 +126,49 @@ export class RaPrincipalObject extends DurableObject<Env> {
   /** M3, M5: a grant for a registered custodian with a valid certificate whose tenant has a master key. */
   async grant(caller: Caller): Promise<Result<GrantIssued>> {
     const now = seconds(Date.now());
+    const made = await makeGrant(caller.user, now, this.#life.grant);
+    return this.#issue<GrantIssued>("ra:grant", caller, now, (sql) => {
+      const stored = storeGrant(sql, caller, made, now, this.#enrolmentsPerMinute);
+      return stored.ok ? ok({ grant: made.grant, expires: made.expires }) : stored;
+    });
+  }
+
+  /** M2, M5: a secret zero for the custodian as which the deployer is signed in. */
+  async secretZero(caller: Caller, request: SecretZeroRequest): Promise<Result<SecretZeroIssued>> {
+    const now = seconds(Date.now());
+    const { custodian, life = this.#life.secretZero, key = null } = request;
+    const { vault } = tenantNamed(this.env, caller.tenant);
+    const order = { vault, life: Math.min(life, this.#life.secretZero), key };
+    const made = await makeSecretZero(caller, order, now);
+    return this.#issue<SecretZeroIssued>("ra:secret-zero", caller, now, (sql) => {
+      if (custodian !== caller.custodian)
+        return refuse("foreign-custodian", "a deployer deploys for its own custodian");
+      const what = { what: "ra:secret-zero", user: caller.user };
+      const turn = takeTurn(sql, what, this.#enrolmentsPerMinute, now);
+      if (!turn.ok) return turn;
+      storeSecretZero(sql, caller, made, now);
+      return ok({ secretZero: made.secretZero, expires: made.expires });
+    });
+  }
+
+  /** What a custodian asks for that lets an instance enrol, decided by how the custodian stands (M5). */
+  async #issue<T>(
+    action: string,
+    caller: Caller,
+    now: number,
+    store: (sql: SqlStorage) => Decision<T>,
+  ): Promise<Result<T>> {
     const { tenant, user, custodian: dn, jkt, requestId } = caller;
-    const [{ registered, certificate }, master, made] = await Promise.all([
+    const [{ registered, certificate }, master] = await Promise.all([
       this.#certified({ tenant, user, dn, jkt }, now),
       this.#neighbours.KMS.hasMasterKey({ tenant }),
-      makeGrant(user, now),
     ]);
-    const { store } = this.#open();
-    return authorize<GrantIssued>(
-      store,
-      { action: "ra:grant", caller, resource: `custodian/${dn}`, requestId },
-      (sql) => {
-        const apps = tenantNamed(this.env, store.tenant).apps.map(({ origin }) => origin);
-        const standing = checkStanding(caller, { registered, certificate, master, apps, now });
-        if (!standing.ok) return standing;
-        const stored = storeGrant(sql, caller, made, now, this.#enrolmentsPerMinute);
-        return stored.ok ? ok({ grant: made.grant, expires: made.expires }) : stored;
-      },
-    );
+    const opened = this.#open().store;
+    return authorize<T>(opened, { action, caller, resource: `custodian/${dn}`, requestId }, (sql) => {
+      const apps = tenantNamed(this.env, opened.tenant).apps.map(({ origin }) => origin);
+      const standing = checkStanding(caller, { registered, certificate, master, apps, now });
+      return standing.ok ? store(sql) : standing;
+    });
   }
 
   /** What the IAM knows of a custodian, and whether the certificate that it keeps holds under the authority's at the HSM. */
@@ -148,12 +194,18 @@ export class RaPrincipalObject extends DurableObject<Env> {
     return { registered, certificate };
   }
 
-  /** Opens an enrolment session, by the methods that this applicant may use. */
-  openEnrolment(by: Applicant): Result<EnrolmentOpened> {
+  /**
+   * Opens an enrolment session, by the methods that this applicant may use. Null where nobody ever enrolled and nobody is
+   * signed in: nothing is kept for who names a principal.
+   */
+  openEnrolment(by: Applicant): Result<EnrolmentOpened> | null {
+    if (by.user === null && this.#opened === undefined) return null;
     const { store } = this.#open();
     return authorize<EnrolmentOpened>(store, { action: "ra:enrolment", ...aboutOf(by) }, (sql) => {
       const foreign = this.#refuseForeign(store, by);
       if (foreign) return foreign;
+      if (by.user === null && !expectsSecretZero(sql, seconds(Date.now())))
+        return turnAway("no-session", "nobody is expected here without signing in");
       const methods = methodsFor(by);
       const nonceBytes = Math.max(...methods.map(({ challenge }) => challenge.nonce));
       const what = { what: "ra:enrolment", user: by.user ?? NOBODY };
@@ -170,7 +222,8 @@ export class RaPrincipalObject extends DurableObject<Env> {
    * Redeems an enrolment (M1 to M3): session and credential are consumed in one transaction before anything else is looked
    * at or anyone is called; whatever fails afterwards leaves nothing but that and the audit rows (M20).
    */
-  async redeemEnrolment(by: Applicant, id: string, request: Redemption): Promise<Result<Enrolment>> {
+  async redeemEnrolment(by: Applicant, id: string, request: Redemption): Promise<Result<Enrolment> | null> {
+    if (by.user === null && this.#opened === undefined) return null;
     const opened = this.#open();
     const redeem = await prepareRedemption(by, id, request);
     const now = Date.now();
@@ -254,12 +307,19 @@ export class RaPrincipalObject extends DurableObject<Env> {
     }
   }
 
-  /** Somebody has presented grants of this principal's, or says so: what uses nothing up leaves no row. */
-  exposed(grants: Exposed[]): Result<null> {
-    if (this.#opened === undefined || !anyOpen(this.#opened.store.sql, grants)) return ok(null);
+  /** Of who names a principal that expects nobody. Anyone can. */
+  stranger(by: Applicant): Result<never> {
+    return authorize<never>(this.#open().store, { action: "ra:stranger", ...aboutOf(by) }, () =>
+      turnAway("no-session", "no such enrolment is expected"),
+    );
+  }
+
+  /** Somebody has presented credentials of this principal's, or says so: what uses nothing up leaves no row. */
+  exposed(credentials: Exposed[]): Result<null> {
+    if (this.#opened === undefined || !anyOpen(this.#opened.store.sql, credentials)) return ok(null);
     const about = { action: "ra:exposed", caller: null, resource: "grant", requestId: crypto.randomUUID() };
     return authorize(this.#opened.store, about, (sql) => {
-      useUp(sql, grants, seconds(Date.now()));
+      useUp(sql, credentials, seconds(Date.now()));
       return ok(null);
     });
   }

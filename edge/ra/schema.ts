@@ -77,4 +77,20 @@ export const MIGRATIONS: readonly string[] = [
   OUTBOX_TABLE,
   // The release level that its wrapping certificate names; those of before have the lowest.
   "ALTER TABLE instances ADD COLUMN level TEXT NOT NULL DEFAULT 'data'",
+  `
+  -- M2 secret zeros, by the number in the token. Of the token the SHA-256 is kept; a row lives until it expires.
+  CREATE TABLE secret_zeros (
+    id TEXT PRIMARY KEY,
+    hash BLOB NOT NULL,
+    user TEXT NOT NULL,
+    custodian TEXT NOT NULL,
+    client TEXT NOT NULL,
+    jkt TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    -- RFC 7638 thumbprint of the identity key that may present it; null for any.
+    identity_key TEXT,
+    expires INTEGER NOT NULL,
+    used INTEGER
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -1,7 +1,7 @@
 /** Enrolment sessions: good for one attempt of the one who opened them. */
 
 import { type Decision, ok, refuse } from "../result.ts";
-import { newSecret } from "../secret.ts";
+import { bearerOf, newSecret } from "../secret.ts";
 import type { Applicant } from "./types.ts";
 
 const SESSION_SECONDS = 300;
@@ -20,7 +20,7 @@ export type EnrolmentSession = { id: string; nonce: Uint8Array<ArrayBuffer>; exp
 /** Stores a new session, in the transaction of the decision. */
 export function openSession(
   sql: SqlStorage,
-  by: Pick<Applicant, "user">,
+  by: Pick<Applicant, "user" | "principal">,
   now: number,
   nonceBytes: number,
 ): Decision<EnrolmentSession> {
@@ -33,7 +33,8 @@ export function openSession(
     MAX_SESSIONS - 1,
   );
   const session = {
-    id: newSecret(),
+    // Without a cookie the id says whose object has it.
+    id: by.user === null && by.principal !== undefined ? bearerOf(by.principal) : newSecret(),
     nonce: crypto.getRandomValues(new Uint8Array(nonceBytes)),
     expires: now + SESSION_SECONDS,
   };
@@ -51,7 +52,7 @@ export function openSession(
 export function consumeSession(
   sql: SqlStorage,
   id: string,
-  by: Pick<Applicant, "user">,
+  by: Pick<Applicant, "user" | "principal">,
   now: number,
 ): Decision<Uint8Array<ArrayBuffer>> {
   const [row] = [

@@ -2,7 +2,9 @@
 
 import type {
   AnswerOf,
+  BodyOf,
   issueGrant,
+  issueSecretZero,
   listInstances,
   openEnrolment,
   redeemEnrolment,
@@ -11,12 +13,23 @@ import type { Tier } from "#protocol/policy/index.ts";
 
 /**
  * Who opens or redeems an enrolment session, and the Origin header of the request. `user` is whom the vault's cookie stands
- * for, which the gateway has checked; null without one, where only methods count that need none.
+ * for, which the gateway has checked; null without one, where only methods count that need none. `principal`: whose object
+ * it then asks.
  */
-export type Applicant = { tenant: string; user: string | null; origin: string; requestId: string };
+export type Applicant = {
+  tenant: string;
+  user: string | null;
+  principal?: string;
+  origin: string;
+  requestId: string;
+};
 
 /** M3: a short-lived credential that works once; only its hash is kept. */
 export type GrantIssued = AnswerOf<typeof issueGrant>;
+
+/** M2: a short-lived credential for who has it, that works once. */
+export type SecretZeroRequest = BodyOf<typeof issueSecretZero>;
+export type SecretZeroIssued = AnswerOf<typeof issueSecretZero>;
 
 /** An open enrolment session. */
 export type EnrolmentOpened = AnswerOf<typeof openEnrolment>;

@@ -4,15 +4,19 @@
  */
 
 import { line, list, type Of, object, open, seconds, text } from "../shape.ts";
-import { certificate, enrolmentId, instanceId, jws } from "./names.ts";
+import { certificate, enrolmentId, instanceId, jws, principalId } from "./names.ts";
 import type { Route } from "./route.ts";
 
-/** `nonce`: 32 random bytes, base64url, for the certificate request. */
+/**
+ * `principal`: without a cookie, whose instance is to enrol. `nonce`: 32 random bytes, base64url, for the certificate
+ * request.
+ */
 export const openEnrolment = {
   site: "vault",
   method: "POST",
   path: "/ra/enrolments",
   authentication: "session-if-any",
+  request: { json: object({}, { principal: principalId }) },
   answer: {
     status: 201,
     json: open({

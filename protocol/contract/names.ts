@@ -8,6 +8,8 @@ export const identifier = text(1, 64, /^[\w.:@-]*$/);
 export const instanceId = text(1, 128, /^[\w-]*$/);
 /** Of an enrolment session: random. Those of an earlier release say before it whose they are. */
 export const enrolmentId = text(1, 128, /^([a-z2-7]{32}\.)?[\w-]*$/);
+/** Of a principal: whose object is asked. It proves nothing. */
+export const principalId = text(32, 32, /^[a-z2-7]*$/);
 /** EDK, load receipt. */
 export const jws = compactJws(MAX_JWS_LENGTH);
 /** A certificate's DER, base64url. */

@@ -1,7 +1,7 @@
-/** What a custodian asks of the registration authority: grants (M3), its instances. Times are seconds since 1970. */
+/** What a custodian asks of the registration authority: grants (M3), secret zeros (M2), its instances. Times are seconds since 1970. */
 
-import { METHOD_NAMES } from "../enrolment.ts";
-import { line, list, literal, open, seconds, text } from "../shape.ts";
+import { MAX_SECRET_ZERO, METHOD_NAMES } from "../enrolment.ts";
+import { compactJws, line, list, literal, object, open, seconds, text, whole } from "../shape.ts";
 import { instanceId } from "./names.ts";
 import type { Route } from "./route.ts";
 
@@ -14,6 +14,22 @@ export const issueGrant = {
   path: "/ra/grants",
   authentication: "token",
   answer: { status: 201, json: open({ grant: text(1, 256, /^([a-z2-7]{32}\.)?[\w-]*$/), expires: seconds }) },
+  problems: ["forbidden", "foreign-custodian", "hsm-refused"],
+} as const satisfies Route;
+
+/**
+ * For a deployer. `custodian`: the Distinguished Name of the custodian for whom a microservice will be launched. `life`: seconds;
+ * the deployment's unless it is asked for less. `key`: thumbprint (RFC 7638) of the one identity key that may present it.
+ */
+export const issueSecretZero = {
+  site: "app",
+  method: "POST",
+  path: "/ra/secret-zeros",
+  authentication: "token",
+  request: {
+    json: object({ custodian: line(1024) }, { life: whole(1, 3600), key: text(43, 43, /^[\w-]*$/) }),
+  },
+  answer: { status: 201, json: open({ secretZero: compactJws(MAX_SECRET_ZERO), expires: seconds }) },
   problems: ["forbidden", "foreign-custodian", "hsm-refused"],
 } as const satisfies Route;
 

@@ -89,6 +89,13 @@ it("enrols, makes keys and rewraps them", async () => {
     hold("issueGrant", await ann.rest("POST", "/ra/grants", {}), 201),
   );
   hold("issueGrant", await send(`${ann.app}/ra/grants`, { method: "POST" }), 401);
+  const custodian = JSON.parse(
+    Buffer.from(ann.tokens.access_token.split(".")[1]!, "base64url").toString(),
+  ).custodian;
+  const order = asPublished("issueSecretZero", { custodian, life: 60 });
+  hold("issueSecretZero", await ann.rest("POST", "/ra/secret-zeros", order), 201);
+  hold("issueSecretZero", await ann.rest("POST", "/ra/secret-zeros", { custodian: "CN=nobody" }), 403);
+  hold("issueSecretZero", await ann.rest("POST", "/ra/secret-zeros", {}), 400);
   const opened = hold("openEnrolment", await ann.vaultPost("/ra/enrolments", {}), 201);
   hold("openEnrolment", await ann.vaultPost("/ra/enrolments", {}, { cookie: "" }), 401);
   hold("openEnrolment", await ann.vaultPost("/ra/enrolments", {}, { origin: ann.app }), 403);
@@ -110,9 +117,9 @@ it("enrols, makes keys and rewraps them", async () => {
   hold("loadKey", await ann.rest("POST", "/kms/loads", { ...asked, edk: "x" }), 400);
   hold("loadKey", await ann.rest("POST", "/kms/loads", { ...asked, certificate: "AAAA" }), 403);
   const documents = [crypto.randomUUID()];
-  const order = asPublished("orderExport", { account: ann.account, documents });
-  hold("orderExport", await ann.rest("POST", "/kms/exports", order), 201);
-  hold("orderExport", await ann.rest("POST", "/kms/exports", { ...order, account: "other" }), 403);
+  const wantedExport = asPublished("orderExport", { account: ann.account, documents });
+  hold("orderExport", await ann.rest("POST", "/kms/exports", wantedExport), 201);
+  hold("orderExport", await ann.rest("POST", "/kms/exports", { ...wantedExport, account: "other" }), 403);
 
   hold("revokeInstance", await ann.rest("DELETE", `/ra/instances/${instance}`), 204);
   hold("revokeInstance", await ann.rest("DELETE", "/ra/instances/none"), 404);

@@ -37,8 +37,13 @@ export async function openSession(client: EdgeClient): Promise<{ id: string; non
   return json(await client.vaultPost("/ra/enrolments", {}));
 }
 
-/** The body that redeems a grant in this session. */
-export async function redemption(grant: string, nonce: string, { identity, wrapping }: Keys) {
+/** The body that redeems a grant, or the credential of another method, in this session. */
+export async function redemption(
+  credential: string,
+  nonce: string,
+  { identity, wrapping }: Keys,
+  method = "grant",
+) {
   const sign = async (bytes: Uint8Array<ArrayBuffer>) =>
     new Uint8Array(await subtle.sign(ECDSA, identity.privateKey, bytes));
   const spki = async (key: CryptoKey) => new Uint8Array(await subtle.exportKey("spki", key));
@@ -49,8 +54,8 @@ export async function redemption(grant: string, nonce: string, { identity, wrapp
     challengePassword: nonce,
   };
   return {
-    method: "grant",
-    credential: grant,
+    method,
+    credential,
     identityRequest: encodeBase64url(await signedRequest(request, sign)),
     wrappingKey: encodeBase64url(wrappingKey),
     wrappingProof: encodeBase64url(await sign(wrappingProofInput(decodeBase64url(nonce), wrappingKey))),

@@ -9,6 +9,7 @@ export type BoundTo = { subtle: Subtle; nonce: Uint8Array<ArrayBuffer>; keys: In
 type Handed = { [M in MethodName]: Extract<Enrol, { method: M }> };
 const CREDENTIALS: { [M in MethodName]: (handed: Handed[M], to: BoundTo) => Promise<string> } = {
   grant: async ({ grant }) => grant,
+  "secret-zero": async ({ secretZero }) => secretZero,
 };
 
 export function credentialOf<M extends MethodName>(handed: Handed[M], to: BoundTo): Promise<string> {

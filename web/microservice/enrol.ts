@@ -42,7 +42,10 @@ export type Ceremony = {
 /** Runs the ceremony. Errors: the RA's codes, `enrolment-refused` when what comes back does not hold. */
 export async function enrol(handed: Enrol, ceremony: Ceremony): Promise<InstanceRecord> {
   const { subtle, registration, keys, origin, custodian, session } = ceremony;
-  const { id, nonce } = await registration.open();
+  // A grant comes with the cookie of whom it is for.
+  const { id, nonce } = await registration.open(
+    handed.method === "grant" ? undefined : /^CN=(\w+)/.exec(custodian)?.[1],
+  );
   const sign = (bytes: Uint8Array<ArrayBuffer>) => signWith(subtle, keys.identityKey, bytes);
   const request = { commonName: "Coffer microservice", spki: keys.identitySpki, challengePassword: nonce };
   const raw = decodeBase64url(nonce);

@@ -21,8 +21,8 @@ export type Registration = {
    * the vault, `offline` without a network.
    */
   session(): Promise<SessionOwner>;
-  /** Opens a session; `nonce` is base64url. */
-  open(): Promise<{ id: string; nonce: string }>;
+  /** Opens a session; `nonce` is base64url. `principal`: whom it is for, where no cookie says so. */
+  open(principal?: string): Promise<{ id: string; nonce: string }>;
   redeem(id: string, body: Redemption): Promise<EnrolmentAnswer>;
 };
 
@@ -35,8 +35,8 @@ export function restRegistration(
   const ask = restOf(fetch, origin, delay);
   return {
     session: () => ask(session),
-    async open() {
-      const { id, nonce } = await ask(openEnrolment);
+    async open(principal) {
+      const { id, nonce } = await ask(openEnrolment, { body: principal ? { principal } : {} });
       return { id, nonce };
     },
     // Whatever comes of it, session and grant are used up once the RA has seen them.

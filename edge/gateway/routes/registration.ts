@@ -10,9 +10,10 @@ export const registration = {
     return found.ok ? ok({ instances: found.value }) : found;
   },
   revokeInstance: ({ c, caller, input }) => c.env.RA.revoke(caller, input.id),
-  async openEnrolment({ c }) {
+  issueSecretZero: ({ c, caller, body }) => c.env.RA.secretZero(caller, body),
+  async openEnrolment({ c, body: { principal } }) {
     const by = await applicant(c);
-    return c.env.RA.openEnrolment(by);
+    return c.env.RA.openEnrolment(by, principal);
   },
   async redeemEnrolment({ c, input, body }) {
     const by = await applicant(c);

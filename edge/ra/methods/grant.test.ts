@@ -3,7 +3,8 @@ import { sqlStorage } from "#test/support/sql-storage.ts";
 import { ok } from "../../result.ts";
 import { MIGRATIONS } from "../schema.ts";
 import { consumeSession, openSession } from "../session.ts";
-import { grantMethod, makeGrant, storeGrant, useUp } from "./grant.ts";
+import { useUp } from "./exposed.ts";
+import { grantMethod, makeGrant, storeGrant } from "./grant.ts";
 
 const NOW = 1_800_000_000;
 const USER = "u".repeat(32);

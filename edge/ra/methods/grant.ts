@@ -1,19 +1,21 @@
 /**
  * Authorization grant (M3): the custodian, a registered tenant with a certificate (M5), asks for it and passes it into
  * the microservice, which redeems it from the vault's origin under the vault's cookie. It names whom it is for, and has 256
- * random bits; 60 seconds, once.
+ * random bits; 60 seconds unless configured otherwise, once.
  */
 
-import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { encodeBase64url } from "#protocol/base64url.ts";
 import { sha256 } from "#protocol/digest.ts";
 import type { Caller } from "../../caller.ts";
 import { intend } from "../../outbox.ts";
 import { type Decision, ok, refuse, refuseForNow } from "../../result.ts";
 import { bearerOf, principalOf } from "../../secret.ts";
 import type { Applicant, Binding } from "../types.ts";
+import type { Exposed } from "./exposed.ts";
 import type { EnrolmentMethod, Verification } from "./method.ts";
 
-const GRANT_SECONDS = 60;
+/** Life unless configured otherwise, seconds. */
+export const GRANT_SECONDS = 60;
 /** Enrolments that one user may begin in a minute, unless configured otherwise. */
 export const DEFAULT_PER_MINUTE = 120;
 /**
@@ -28,9 +30,10 @@ const MAX_OPEN = 16;
 export async function makeGrant(
   user: string,
   now: number,
+  life: number = GRANT_SECONDS,
 ): Promise<{ grant: string; hash: Uint8Array; expires: number }> {
   const grant = bearerOf(user);
-  return { grant, hash: await sha256(grant), expires: now + GRANT_SECONDS };
+  return { grant, hash: await sha256(grant), expires: now + life };
 }
 
 /** Stores it, in the transaction of the decision. Refuses when this user has begun too many of late. */
@@ -84,9 +87,6 @@ export const grantMethod = {
   },
 } as const satisfies EnrolmentMethod;
 
-/** A grant that somebody presented for whom it is not, as the object of the one for whom it is hears of it. */
-export type Exposed = { grant: string };
-
 function consume(
   sql: SqlStorage,
   { principal, hash }: { principal: string; hash: Uint8Array },
@@ -111,16 +111,4 @@ function consume(
   const binding = { user, custodian, client, jkt, origin };
   // A grant says who asked, and nothing of what runs.
   return ok(async () => ok({ binding, tier: "software" }));
-}
-
-/** Whether there is one among them that is not used up. */
-export function anyOpen(sql: SqlStorage, exposed: readonly Exposed[]): boolean {
-  const open = "SELECT 1 FROM grants WHERE hash = ? AND used IS NULL";
-  return exposed.some(({ grant }) => sql.exec(open, decodeBase64url(grant)).toArray().length > 0);
-}
-
-/** Uses grants up that somebody else has presented. */
-export function useUp(sql: SqlStorage, exposed: readonly Exposed[], now: number): void {
-  for (const { grant } of exposed)
-    sql.exec("UPDATE grants SET used = ? WHERE hash = ? AND used IS NULL", now, decodeBase64url(grant));
 }

@@ -6,12 +6,16 @@ import type { MethodName } from "#protocol/enrolment.ts";
 import type { Applicant } from "../types.ts";
 import { grantMethod } from "./grant.ts";
 import type { EnrolmentMethod } from "./method.ts";
+import { secretZeroMethod } from "./secret-zero.ts";
 
-export { anyOpen, DEFAULT_PER_MINUTE, type Exposed, makeGrant, storeGrant, useUp } from "./grant.ts";
+export { anyOpen, type Exposed, useUp } from "./exposed.ts";
+export { DEFAULT_PER_MINUTE, GRANT_SECONDS, makeGrant, storeGrant } from "./grant.ts";
 export type { Admission, EnrolmentMethod, Verification } from "./method.ts";
+export { expectsSecretZero, makeSecretZero, SECRET_ZERO_SECONDS, storeSecretZero } from "./secret-zero.ts";
 
 const METHODS: { readonly [M in MethodName]: EnrolmentMethod & { readonly name: M } } = {
   grant: grantMethod,
+  "secret-zero": secretZeroMethod,
 };
 
 /** The methods by which this applicant may enrol. None means that nobody may open a session without signing in. */

@@ -1,3 +1,4 @@
+import { CofferError } from "#protocol/error.ts";
 import { servePort } from "#protocol/port/index.ts";
 import {
   captureCrypto,
@@ -14,8 +15,10 @@ export interface NodeMicroserviceOptions {
   vault: string;
   /** Origin of the one custodian that it serves. */
   origin: string;
-  /** Carries the vault session's cookie: the registration authority takes a grant only with it. */
+  /** Carries the vault session's cookie, with which alone a grant is taken; without one the host says whom it serves. */
   fetch: typeof fetch;
+  /** Distinguished Name of the custodian whom it serves, where there is no cookie (secret zero, attestation). */
+  custodian?: string;
   /** Root CA's public key, DER SubjectPublicKeyInfo: what load receipts and certificates must lead to. */
   rootKey: Uint8Array<ArrayBuffer>;
   /** Milliseconds since 1970; default: this computer's clock. */
@@ -38,6 +41,7 @@ export function startMicroservice({
   vault,
   origin,
   fetch,
+  custodian,
   rootKey,
   now = Date.now,
   ...more
@@ -49,7 +53,10 @@ export function startMicroservice({
   const microservice = createMicroservice({
     crypto: captureCrypto(globalThis.crypto),
     store: memoryStore(),
-    registration: restRegistration(fetch, vault),
+    registration: {
+      ...restRegistration(fetch, vault),
+      ...(custodian !== undefined && { session: async () => ownerOf(custodian) }),
+    },
     authorities: (of) => restAuthorities({ ...of, fetch, vault }),
     rootKey,
     origin,
@@ -67,4 +74,11 @@ export function startMicroservice({
       stop();
     },
   };
+}
+
+/** Of a Distinguished Name as the IAM forms it. No session: the instance ends with its certificates, and when its custodian's sign-in does. */
+function ownerOf(custodian: string) {
+  const [, user, tenant] = /^CN=([a-z0-9-]+),OU=[^,]+,O=([a-z0-9-]+)$/.exec(custodian) ?? [];
+  if (user === undefined || tenant === undefined) throw new CofferError("foreign-custodian");
+  return { user, tenant, session: "launched" };
 }
