@@ -17,7 +17,6 @@ export const KIT_CODES = [
   "answer-invalid",
   "unknown-whether-stored",
   // The port between custodian and microservice.
-  "busy",
   "cancelled",
   "hello-required",
   "port-closed",
@@ -27,18 +26,11 @@ export const KIT_CODES = [
   "vault-unreachable",
   "storage-denied",
   "no-root-key",
-  "enrolment-refused",
   "instance-expired",
-  "not-enrolled",
   // Keys.
-  "key-missing",
-  "key-refused",
   "key-superseded",
-  "key-unusable",
   // Documents.
   "context-invalid",
-  "context-mismatch",
-  "decrypt-failed",
   "document-too-long",
   "folder",
   "header-too-long",

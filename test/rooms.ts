@@ -13,7 +13,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "protocol/*.ts": "types of protocol/contract",
   "protocol/audit": "protocol/*.ts, protocol/hierarchy, protocol/keys, protocol/log",
   "protocol/contract":
-    "protocol/*.ts, protocol/keys/algorithm.ts, protocol/keys/length.ts, protocol/keys/loading",
+    "protocol/*.ts, protocol/keys/algorithm.ts, protocol/keys/length.ts, protocol/keys/loading, protocol/operations, protocol/port/instance.ts",
   "protocol/envelope": "protocol/*.ts",
   "protocol/evidence": "protocol/*.ts, protocol/pki, types of protocol/kmip, types of protocol/policy",
   "protocol/hierarchy": "types of protocol/kmip",
@@ -56,8 +56,10 @@ export const ROOMS: Readonly<Record<string, string>> = {
 
   "web/microservice":
     "protocol/*.ts, protocol/contract, protocol/envelope, protocol/keys, protocol/operations, protocol/pki, protocol/policy, protocol/port, idb",
-  "web/hosts/node": "protocol/*.ts, protocol/port, files, web/microservice, node:",
+  "web/hosts/node":
+    "protocol/*.ts, protocol/contract, protocol/pki, protocol/port, files, web/hosts/service, web/microservice, node:",
   "web/hosts/pages": "protocol/*.ts, web/microservice",
+  "web/hosts/service": "protocol/*.ts, protocol/contract, protocol/operations, types of protocol/port",
   "web/hosts/vault": "types of protocol/contract",
   "web/hosts/worker": "protocol/*.ts, protocol/port, web/microservice",
   "web/client":

@@ -2,7 +2,6 @@
 import { enrol } from "../enrolment.ts";
 import { MAX_JWS_LENGTH } from "../keys/length.ts";
 import { load } from "../keys/loading/index.ts";
-import type { Level } from "../level.ts";
 import { OPERATIONS } from "../operations/index.ts";
 import {
   blob,
@@ -19,13 +18,15 @@ import {
   text,
   whole,
 } from "../shape.ts";
+import { type InstanceDescription, instance } from "./instance.ts";
+
+export type { InstanceDescription };
 
 /** The version that this code speaks. A hello lists the versions of the caller; the answer names the chosen one. */
 export const PORT_VERSION = 1;
 
 /** An EDK. */
 const jws = compactJws(MAX_JWS_LENGTH);
-const base64url = (max: number) => text(1, max, /^[\w-]+$/);
 
 /** The authenticated but public context of a document: tenant, account, document, purpose. */
 export type EncryptionContext = Record<string, string>;
@@ -37,29 +38,6 @@ const context = record(16, 1024);
  */
 export type Proof = { type: string; value: string };
 const proof: Shape<Proof> = object({ type: text(0, 64), value: text(0, 16384) });
-
-/**
- * What a microservice says about its enrolment. `notAfter` in ISO 8601; certificates in base64url DER. `level`: what is
- * released to it, where that is more than data keys; at level `master` it finds its keys itself.
- */
-export type InstanceDescription = {
-  id: string;
-  custodian: string;
-  wrappingCertificate: string;
-  notAfter: string;
-  method: string;
-  level?: Exclude<Level, "data">;
-};
-const instance: Shape<InstanceDescription> = object(
-  {
-    id: text(0, 128),
-    custodian: text(0, 1024),
-    wrappingCertificate: base64url(8192),
-    notAfter: text(0, 64),
-    method: text(0, 32),
-  },
-  { level: literal("account", "master") },
-);
 
 export type HelloParams = { versions: number[]; custodian: string; proof?: Proof };
 /** `measurement`: SHA-384 of the running bundle, as integrity metadata `sha384-<base64>`; `instance`: null until enrolled (or expired). */

@@ -1,0 +1,109 @@
+/**
+ * The service contract (M16): what a microservice answers over REST, and the centralized CaaS at an address of its own, so that
+ * an app moves from one to the other by changing a URL. A caller shows a certificate (mutual TLS) where the host has it, a
+ * token at the CaaS. A key is loaded into a microservice; at the CaaS it works in the HSM, and loading is not found there.
+ */
+
+import { enrol } from "../enrolment.ts";
+import { MAX_JWS_LENGTH } from "../keys/length.ts";
+import { load } from "../keys/loading/index.ts";
+import { MAX_DATA, OPERATIONS } from "../operations/index.ts";
+import { instance } from "../port/instance.ts";
+import { compactJws, nullable, object, open, type Shape, text, whole } from "../shape.ts";
+import type { ProblemCode } from "./problems.ts";
+
+/** Of a body in JSON: a message of the longest data in base64url, and an EDK beside it. */
+const MAX_BODY = Math.ceil((MAX_DATA * 4) / 3) + (128 << 10);
+/** A document in one stream, bytes. */
+const MAX_STREAM = 2 ** 40;
+
+const OF_KEYS = ["forbidden", "key-missing", "key-unusable", "not-enrolled"] as const;
+
+function operation<O extends keyof typeof OPERATIONS>(name: O, problems: readonly ProblemCode[]) {
+  return {
+    method: "POST",
+    path: `/operations/${name}`,
+    request: { json: OPERATIONS[name].params as (typeof OPERATIONS)[O]["params"], limit: MAX_BODY },
+    answer: { status: 200, json: OPERATIONS[name].result as (typeof OPERATIONS)[O]["result"] },
+    problems,
+  } as const;
+}
+
+/** In a query: a context as the base64url of its JSON, and an EDK. */
+const context = text(2, 4096, /^[\w-]+$/);
+const key = compactJws(MAX_JWS_LENGTH);
+const octets = { octets: true, limit: MAX_STREAM, streamed: true } as const;
+
+/** A route of the service contract. */
+export type ServiceRoute = {
+  readonly method: "GET" | "POST";
+  readonly path: `/${string}`;
+  readonly query?: Readonly<Record<string, Shape<string>>>;
+  readonly request?: { readonly json: Shape<unknown>; readonly limit: number } | typeof octets;
+  readonly answer:
+    | { readonly status: 200 | 201; readonly json: Shape<unknown> }
+    | { readonly status: 200; readonly octets: true };
+  /** What may be wrong, apart from what may be with every request. */
+  readonly problems: readonly ProblemCode[];
+};
+
+/** Operations: the same wherever they are answered. */
+export const operations = {
+  encrypt: operation("encrypt", [...OF_KEYS, "context-mismatch"]),
+  decrypt: operation("decrypt", [...OF_KEYS, "decrypt-failed"]),
+  mac: operation("mac", OF_KEYS),
+  macVerify: operation("macVerify", OF_KEYS),
+  hash: operation("hash", []),
+  random: operation("random", []),
+} as const satisfies Record<string, ServiceRoute>;
+
+/** What a microservice answers beside them: which instance it is, and how it gets certificates and keys. */
+export const lifeCycle = {
+  describe: {
+    method: "GET",
+    path: "/instance",
+    answer: { status: 200, json: open({ measurement: text(0, 128), instance: nullable(instance) }) },
+    problems: ["foreign-custodian", "no-session"],
+  },
+  enrol: {
+    method: "POST",
+    path: "/enrolments",
+    request: { json: enrol, limit: 64 << 10 },
+    answer: { status: 201, json: instance },
+    problems: ["invalid-grant", "no-session", "enrolment-refused"],
+  },
+  load: {
+    method: "POST",
+    path: "/keys",
+    request: { json: load, limit: 64 << 10 },
+    answer: { status: 201, json: object({ keyId: text(0, 128), keyVersion: whole(1, 2 ** 31) }) },
+    problems: ["key-refused", "key-unusable", "not-enrolled"],
+  },
+  lock: {
+    method: "POST",
+    path: "/locks",
+    request: { json: object({}), limit: 1024 },
+    answer: { status: 201, json: object({}) },
+    problems: [],
+  },
+  /** Documents of any length, as streams. Plaintext comes frame by frame: only an answer that ends well was complete. */
+  seal: {
+    method: "POST",
+    path: "/streams/seal",
+    query: { key, context },
+    request: octets,
+    answer: { status: 200, octets: true },
+    problems: [...OF_KEYS, "context-mismatch"],
+  },
+  open: {
+    method: "POST",
+    path: "/streams/open",
+    query: { context },
+    request: octets,
+    answer: { status: 200, octets: true },
+    problems: [...OF_KEYS, "decrypt-failed"],
+  },
+} as const satisfies Record<string, ServiceRoute>;
+
+export const service = { ...operations, ...lifeCycle };
+export type ServiceOperation = keyof typeof service;
