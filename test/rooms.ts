@@ -57,9 +57,10 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "web/microservice":
     "protocol/*.ts, protocol/contract, protocol/envelope, protocol/keys, protocol/operations, protocol/pki, protocol/policy, protocol/port, idb",
   "web/hosts/node":
-    "protocol/*.ts, protocol/contract, protocol/pki, protocol/port, files, web/hosts/service, web/microservice, node:",
+    "protocol/*.ts, protocol/pki, protocol/port, files, web/hosts/service, web/microservice, node:",
   "web/hosts/pages": "protocol/*.ts, web/microservice",
-  "web/hosts/service": "protocol/*.ts, protocol/contract, protocol/operations, types of protocol/port",
+  "web/hosts/service":
+    "protocol/*.ts, protocol/contract, types of protocol/operations, types of protocol/port",
   "web/hosts/vault": "types of protocol/contract",
   "web/hosts/worker": "protocol/*.ts, protocol/port, web/microservice",
   "web/client":

@@ -1,7 +1,7 @@
 /**
  * web/hosts/node: the microservice inside a Node process, as a dependency (M15). It enrols again in each process and
  * keeps nothing on disk, unless an application server has its app-specific key kept, encrypted. May import:
- * protocol/*.ts, protocol/contract, protocol/pki, protocol/port, files, web/hosts/service, web/microservice, node:. Imported by cli.
+ * protocol/*.ts, protocol/pki, protocol/port, files, web/hosts/service, web/microservice, node:. Imported by cli.
  */
 export type { HostKeys, SigningDevice, UnwrappingDevice } from "../../microservice/index.ts";
 export { type AppKey, type AppKeyPlace, appKeyFile, openAppKey } from "./app-key.ts";
