@@ -1,15 +1,16 @@
 /** Reads and decrypts bodies: frames in groups, several under way, or the single block of a message that is not framed. */
-import { BLOCK_OVERHEAD, blockAad, FINAL_OVERHEAD, frameAad, MAX_FRAMES, REGULAR_OVERHEAD } from "./frame.ts";
+import { BLOCK_OVERHEAD, blockAad, FINAL_OVERHEAD, frameAad, MAX_FRAMES, overheadOf } from "./frame.ts";
 import type { Header } from "./header.ts";
 import type { EnvelopeCrypto } from "./keys.ts";
+import { LAYER_OVERHEAD, layerAad } from "./layer.ts";
 import { flow, type Job } from "./pipeline.ts";
 import type { ByteReader } from "./reader.ts";
 import { decryptFailed, END, IV_LENGTH, TAG_LENGTH } from "./suite.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** A message whose header has verified, and the key of its body. */
-export type Opened = { subtle: EnvelopeCrypto; header: Header; key: CryptoKey };
+/** A message whose header has verified, the key of its body, and that of the second layer where the header names one. */
+export type Opened = { subtle: EnvelopeCrypto; header: Header; key: CryptoKey; layerKey?: CryptoKey };
 
 /** Gives on what has verified: plaintexts that follow each other, the first of which begins at `position`. */
 export type Deliver = (plaintexts: Bytes[], position: number) => Bytes[];
@@ -20,15 +21,16 @@ export type Deliver = (plaintexts: Bytes[], position: number) => Bytes[];
  */
 export async function* frameJobs(
   reader: ByteReader,
-  { subtle, header, key }: Opened,
+  opened: Opened,
   deliver: Deliver,
   { first, last }: { first: number; last?: number } = { first: 1 },
 ): AsyncGenerator<Job, void> {
+  const { header } = opened;
   const { frameLength } = header;
-  const sealed = frameLength + REGULAR_OVERHEAD;
+  const sealed = frameLength + overheadOf(header).regular;
   const group = flow(frameLength).frames;
   const decrypt = async (frames: Frame[], position: number): Promise<Bytes[]> =>
-    deliver(await Promise.all(frames.map((frame) => decryptFrame(subtle, key, header, frame))), position);
+    deliver(await Promise.all(frames.map((frame) => decryptFrame(opened, frame))), position);
 
   for (let sequence = first, ended = false; !ended; ) {
     const position = (sequence - 1) * frameLength;
@@ -40,13 +42,13 @@ export async function* frameJobs(
     let at = 0;
     for (; at + sealed <= block.length && (last !== undefined || view.getUint32(at) !== END); at += sealed) {
       if (view.getUint32(at) !== sequence || sequence > MAX_FRAMES) throw decryptFailed();
-      frames.push(frameAt(block, at + 4, frameLength, sequence, false));
+      frames.push(frameAt(block, at + 4, at + sealed, frameLength, sequence));
       sequence++;
     }
     if (last !== undefined) ended = sequence > last;
     else if (at < block.length || frames.length === 0) {
       reader.untake(block.subarray(at));
-      frames.push(await readFinalFrame(reader, frameLength, sequence));
+      frames.push(await readFinalFrame(reader, header, sequence));
       ended = true;
     }
     yield { chunks: decrypt(frames, position) };
@@ -63,38 +65,36 @@ export async function decryptBlock({ subtle, header, key }: Opened, body: Bytes)
   return decrypt(subtle, key, iv, blockAad(header.messageId, length), body.subarray(IV_LENGTH + 8));
 }
 
-type Frame = { iv: Bytes; sealed: Bytes; sequence: number; final: boolean };
+/** `length`: bytes of its plaintext. */
+type Frame = { iv: Bytes; sealed: Bytes; length: number; sequence: number; final: boolean };
 
-/** The frame whose IV begins at `at`, when nothing but the ciphertext of `length` bytes follows it. */
-function frameAt(block: Bytes, at: number, length: number, sequence: number, final: boolean): Frame {
+/** The regular frame whose IV begins at `at`, and which ends before `end`. */
+function frameAt(block: Bytes, at: number, end: number, length: number, sequence: number): Frame {
   const start = at + IV_LENGTH;
-  const sealed = block.subarray(start, start + length + TAG_LENGTH);
-  return { iv: block.subarray(at, start), sealed, sequence, final };
+  const sealed = block.subarray(start, end);
+  return { iv: block.subarray(at, start), sealed, length, sequence, final: false };
 }
 
 /** Reads the final frame, after which nothing may follow. */
-async function readFinalFrame(reader: ByteReader, frameLength: number, sequence: number): Promise<Frame> {
+async function readFinalFrame(reader: ByteReader, header: Header, sequence: number): Promise<Frame> {
   const start = FINAL_OVERHEAD - TAG_LENGTH;
   if ((await reader.fill(start)) < start) throw decryptFailed();
   const head = reader.take(start);
   const view = new DataView(head.buffer, head.byteOffset, start);
   const length = view.getUint32(start - 4);
-  if (view.getUint32(0) !== END || view.getUint32(4) !== sequence || length > frameLength)
+  if (view.getUint32(0) !== END || view.getUint32(4) !== sequence || length > header.frameLength)
     throw decryptFailed();
-  const rest = length + TAG_LENGTH;
+  const rest = length + TAG_LENGTH + (header.layer === undefined ? 0 : LAYER_OVERHEAD);
   if ((await reader.fill(rest + 1)) !== rest) throw decryptFailed();
-  return { iv: head.subarray(8, 8 + IV_LENGTH), sealed: reader.take(rest), sequence, final: true };
+  return { iv: head.subarray(8, 8 + IV_LENGTH), sealed: reader.take(rest), length, sequence, final: true };
 }
 
-function decryptFrame(subtle: EnvelopeCrypto, key: CryptoKey, header: Header, frame: Frame): Promise<Bytes> {
-  const { iv, sealed, sequence, final } = frame;
-  return decrypt(
-    subtle,
-    key,
-    iv,
-    frameAad(header.messageId, sequence, sealed.length - TAG_LENGTH, final),
-    sealed,
-  );
+async function decryptFrame({ subtle, header, key, layerKey }: Opened, frame: Frame): Promise<Bytes> {
+  const { iv, sealed, length, sequence, final } = frame;
+  const once = layerKey
+    ? await decrypt(subtle, layerKey, iv, layerAad(header, sequence, length, final), sealed)
+    : sealed;
+  return decrypt(subtle, key, iv, frameAad(header.messageId, sequence, length, final), once);
 }
 
 /** Decrypts with the IV that the message carries: other writers number IVs otherwise than frames. */

@@ -19,14 +19,22 @@ export const BLOCK_OVERHEAD = IV_LENGTH + 8 + TAG_LENGTH;
 /** Sequence numbers run from 1 to 2^32 - 2, so that none looks like the end mark. */
 export const MAX_FRAMES = END - 1;
 
-/** Length in bytes of the sealed message of `length` plaintext bytes under a header (with tag) of `headerLength`. */
+/** Length in bytes of the sealed message of `length` plaintext bytes under a header (with tag) of `headerLength`; `layer` as the header names one. */
 export function sealedLength(
   length: number,
   headerLength: number,
   frameLength: number = FRAME_LENGTH,
+  layer?: string,
 ): number {
   const frames = Math.max(1, Math.ceil(length / frameLength));
-  return headerLength + length + (frames - 1) * REGULAR_OVERHEAD + FINAL_OVERHEAD;
+  const { regular, final } = overheadOf({ layer });
+  return headerLength + length + (frames - 1) * regular + final;
+}
+
+/** Bytes that a frame adds to its plaintext; a second layer (W14) adds a tag of its own. */
+export function overheadOf({ layer }: { layer?: string | undefined }): { regular: number; final: number } {
+  const more = layer === undefined ? 0 : TAG_LENGTH;
+  return { regular: REGULAR_OVERHEAD + more, final: FINAL_OVERHEAD + more };
 }
 
 /** The IV that we write: the sequence number in 12 bytes. Readers take the stored one. */

@@ -2,6 +2,7 @@
 import { concat, utf8 } from "../bytes.ts";
 import { CofferError } from "../error.ts";
 import { type EncryptionContext, parseContext, RESERVED_PREFIX, serialiseContext, u16 } from "./context.ts";
+import { layerOf } from "./layer.ts";
 import {
   COMMITMENT_LENGTH,
   CONTENT_FRAMED,
@@ -28,6 +29,8 @@ export type Header = {
   messageId: Uint8Array<ArrayBuffer>;
   context: EncryptionContext;
   encryptedDataKeys: EncryptedDataKey[];
+  /** Identifier of the key of the second layer (W14); undefined where there is none. */
+  layer: string | undefined;
   /** Plaintext bytes of each frame but the final one; 0 in a message that is not framed. */
   frameLength: number;
   /** 32 bytes that commit to the data key. */
@@ -76,7 +79,8 @@ export function serialiseHeader(
   );
   const length = body.length + TAG_LENGTH;
   if (length > MAX_HEADER_LENGTH) throw new CofferError("header-too-long");
-  return { ...parts, suite: SUITE, body, tag: new Uint8Array(), length };
+  const layer = layerOf(encryptedDataKeys);
+  return { ...parts, suite: SUITE, layer, body, tag: new Uint8Array(), length };
 }
 
 /**
@@ -113,16 +117,19 @@ export function parseHeader(bytes: Uint8Array): Header | null {
       const providerInfo = take(number());
       encryptedDataKeys.push({ providerId, providerInfo, encryptedDataKey: take(number()) });
     }
+    const layer = layerOf(encryptedDataKeys);
     const content = view.getUint8(skip(1));
     const frameLength = view.getUint32(skip(4));
     if (content === CONTENT_FRAMED ? frameLength < 1 || frameLength > MAX_FRAME_LENGTH : frameLength !== 0) {
       throw decryptFailed();
     }
     if (content !== CONTENT_FRAMED && content !== CONTENT_UNFRAMED) throw decryptFailed();
+    if (layer !== undefined && (suite.signed || frameLength === 0)) throw decryptFailed();
     const commitment = take(COMMITMENT_LENGTH);
     const body = bytes.slice(0, at) as Uint8Array<ArrayBuffer>;
     const tag = take(TAG_LENGTH);
-    return { suite, messageId, context, encryptedDataKeys, frameLength, commitment, body, tag, length: at };
+    const names = { suite, messageId, context, encryptedDataKeys, layer };
+    return { ...names, frameLength, commitment, body, tag, length: at };
   } catch (error) {
     if (error === MORE) return null;
     throw decryptFailed();

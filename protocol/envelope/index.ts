@@ -10,6 +10,7 @@ export { MAX_FRAMES, sealedLength } from "./frame.ts";
 export { type EncryptedDataKey, type Header, parseHeader, serialiseHeader } from "./header.ts";
 export { type HttpSourceOptions, httpSource } from "./http-source.ts";
 export type { EnvelopeCrypto } from "./keys.ts";
+export type { Layer } from "./layer.ts";
 export type { ByteRange } from "./layout.ts";
 export { open, openStream } from "./open.ts";
 export type { OpenOptions } from "./opening.ts";

@@ -10,8 +10,8 @@ export type EnvelopeCrypto = Pick<
   "deriveKey" | "encrypt" | "decrypt" | "exportKey" | "importKey" | "verify"
 >;
 
-/** Whether `key` is a data key as it must be: HKDF, not extractable, the single usage deriveKey. */
-function isDataKey(key: CryptoKey): boolean {
+/** Whether `key` is as one must be that others are derived from: HKDF, not extractable, the single usage deriveKey. */
+export function isHkdfKey(key: CryptoKey): boolean {
   return (
     key.algorithm.name === "HKDF" &&
     key.extractable === false &&
@@ -27,7 +27,7 @@ export async function deriveMessageKey(
   { suite, messageId }: Pick<Header, "suite" | "messageId">,
   usage: "encrypt" | "decrypt",
 ): Promise<CryptoKey> {
-  if (!isDataKey(dataKey)) throw new CofferError("key-unusable");
+  if (!isHkdfKey(dataKey)) throw new CofferError("key-unusable");
   const key = await subtle.deriveKey(
     { name: "HKDF", hash: "SHA-512", salt: messageId, info: suite.deriveInfo },
     dataKey,
@@ -49,7 +49,7 @@ export async function deriveCommitment(
   dataKey: CryptoKey,
   messageId: Uint8Array<ArrayBuffer>,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  if (!isDataKey(dataKey)) throw new CofferError("key-unusable");
+  if (!isHkdfKey(dataKey)) throw new CofferError("key-unusable");
   const key = await subtle.deriveKey(
     { name: "HKDF", hash: "SHA-512", salt: messageId, info: COMMIT_INFO },
     dataKey,

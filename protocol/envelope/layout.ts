@@ -1,5 +1,5 @@
 /** Where the frames of a framed message lie, by arithmetic alone. */
-import { FINAL_OVERHEAD, MAX_FRAMES, REGULAR_OVERHEAD } from "./frame.ts";
+import { MAX_FRAMES, overheadOf } from "./frame.ts";
 import type { Header } from "./header.ts";
 
 /** A part of a plaintext, in bytes. `length` may reach beyond the end. */
@@ -13,11 +13,15 @@ export type Layout = {
   length: number;
 };
 
+/** What of a header says how the message is cut. */
+type Cut = Pick<Header, "length" | "frameLength" | "layer">;
+
 /** The layout of a message of `size` bytes; undefined where no message is that long. The inverse of `sealedLength`. */
-export function layoutOf(header: Pick<Header, "length" | "frameLength">, size: number): Layout | undefined {
+export function layoutOf(header: Cut, size: number): Layout | undefined {
   const { frameLength } = header;
-  const body = size - header.length - FINAL_OVERHEAD;
-  const sealed = frameLength + REGULAR_OVERHEAD;
+  const overhead = overheadOf(header);
+  const body = size - header.length - overhead.final;
+  const sealed = frameLength + overhead.regular;
   const regular = Math.floor(body / sealed);
   const last = body - regular * sealed;
   if (!Number.isSafeInteger(size) || body < 0 || last > frameLength || regular >= MAX_FRAMES)
@@ -26,8 +30,8 @@ export function layoutOf(header: Pick<Header, "length" | "frameLength">, size: n
 }
 
 /** Where in the message frame number `sequence` begins. */
-export function frameOffset(header: Pick<Header, "length" | "frameLength">, sequence: number): number {
-  return header.length + (sequence - 1) * (header.frameLength + REGULAR_OVERHEAD);
+export function frameOffset(header: Cut, sequence: number): number {
+  return header.length + (sequence - 1) * (header.frameLength + overheadOf(header).regular);
 }
 
 /** The frames that a part of the plaintext needs. `last` is undefined where the final frame is among them. */

@@ -4,6 +4,7 @@ import type { Opened } from "./body.ts";
 import { type EncryptionContext, matchesContext } from "./context.ts";
 import { type Header, parseHeader } from "./header.ts";
 import { type EnvelopeCrypto, verifyHeader } from "./keys.ts";
+import { deriveLayerKey } from "./layer.ts";
 import { type ByteReader, Foreign } from "./reader.ts";
 import { decryptFailed, MAX_HEADER_LENGTH } from "./suite.ts";
 
@@ -11,6 +12,11 @@ export type OpenOptions = {
   subtle: EnvelopeCrypto;
   /** Gives the data key for a header that is not yet authenticated; its own errors pass through. */
   dataKey(header: Header): CryptoKey | Promise<CryptoKey>;
+  /**
+   * Gives the key of the second layer that a header names, once that has verified; its own errors pass through. Without this no
+   * message with a second layer opens.
+   */
+  layerKey?(id: string): CryptoKey | Promise<CryptoKey>;
   /**
    * What the message's context must equal, pair for pair. The pair `aws-crypto-public-key` of a signed message may be left
    * out; where it is given it is the signer's key that is expected.
@@ -36,13 +42,22 @@ export function mapError(reason: unknown): unknown {
 export async function openHeader(header: Header, options: OpenOptions): Promise<Opened> {
   const { subtle } = options;
   if (!matchesContext(header.context, header.suite.signed, options.context)) throw decryptFailed();
-  let dataKey: CryptoKey;
+  const { layer } = header;
+  if (layer !== undefined && !options.layerKey) throw decryptFailed();
+  const dataKey = await own(() => options.dataKey(header));
+  const key = await verifyHeader(subtle, dataKey, header);
+  const layerKey = layer === undefined ? undefined : await own(() => options.layerKey?.(layer));
+  if (!layerKey) return { subtle, header, key };
+  return { subtle, header, key, layerKey: await deriveLayerKey(subtle, layerKey, header, "decrypt") };
+}
+
+/** A key that the caller gives, or the caller's error. */
+async function own<T>(give: () => T | Promise<T>): Promise<T> {
   try {
-    dataKey = await options.dataKey(header);
+    return await give();
   } catch (reason) {
     throw new Foreign(reason);
   }
-  return { subtle, header, key: await verifyHeader(subtle, dataKey, header) };
 }
 
 /** Reads the header, after which the reader stands. */

@@ -2,8 +2,9 @@
 import { CofferError } from "../error.ts";
 import type { EncryptionContext } from "./context.ts";
 import { frameAad, frameIv, frameStart, MAX_FRAMES } from "./frame.ts";
-import { type EncryptedDataKey, serialiseHeader } from "./header.ts";
+import { type EncryptedDataKey, type Header, serialiseHeader } from "./header.ts";
 import { deriveCommitment, deriveMessageKey, type EnvelopeCrypto, tagHeader } from "./keys.ts";
+import { deriveLayerKey, type Layer, layerAad, layerEntry } from "./layer.ts";
 import { flow, type Job, pipeline } from "./pipeline.ts";
 import { ByteReader, Foreign, type Source } from "./reader.ts";
 import { FRAME_LENGTH, MESSAGE_ID_LENGTH, SUITE, TAG_LENGTH } from "./suite.ts";
@@ -20,6 +21,8 @@ export type SealOptions = {
   context: EncryptionContext;
   /** 1 to 16; written into the header. */
   encryptedDataKeys: EncryptedDataKey[];
+  /** Puts a second layer on, under a key that is derived from this one (W14). */
+  layer?: Layer | undefined;
   /** Plaintext bytes a frame, default 256 KiB. */
   frameLength?: number;
   signal?: AbortSignal;
@@ -52,11 +55,13 @@ export function sealStream(options: SealOptions): ReadableWritablePair<Bytes, Ui
 }
 
 async function* jobs(reader: ByteReader, options: SealOptions): AsyncGenerator<Job, void> {
-  const { subtle, dataKey, context, encryptedDataKeys, frameLength = FRAME_LENGTH } = options;
+  const { subtle, dataKey, context, layer, frameLength = FRAME_LENGTH } = options;
+  const encryptedDataKeys = [...options.encryptedDataKeys, ...(layer ? [layerEntry(layer.id)] : [])];
   const messageId = options.random(new Uint8Array(MESSAGE_ID_LENGTH));
-  const [commitment, key] = await Promise.all([
+  const [commitment, key, layerKey] = await Promise.all([
     deriveCommitment(subtle, dataKey, messageId),
     deriveMessageKey(subtle, dataKey, { suite: SUITE, messageId }, "encrypt"),
+    layer && deriveLayerKey(subtle, layer.key, { messageId }, "encrypt"),
   ]);
   const header = serialiseHeader({ messageId, context, encryptedDataKeys, frameLength, commitment });
   const tag = await tagHeader(subtle, key, header.body);
@@ -67,8 +72,9 @@ async function* jobs(reader: ByteReader, options: SealOptions): AsyncGenerator<J
 
   let done = 0;
   const group = flow(frameLength).frames * frameLength;
+  const sealing: Sealing = { subtle, header, key, layerKey };
   const encrypt = async (block: Bytes, sequence: number, last: boolean): Promise<Bytes[]> => {
-    const chunks = await encryptFrames(subtle, key, messageId, block, frameLength, sequence, last);
+    const chunks = await encryptFrames(sealing, block, sequence, last);
     done += block.length;
     options.onProgress?.(done);
     return chunks;
@@ -82,32 +88,31 @@ async function* jobs(reader: ByteReader, options: SealOptions): AsyncGenerator<J
   }
 }
 
+/** What the frames of one message are encrypted with. */
+type Sealing = { subtle: EnvelopeCrypto; header: Header; key: CryptoKey; layerKey: CryptoKey | undefined };
+
 /** Encrypts the frames of `block`, all at once; `sequence` is that of the first. Returns them as they stand in a message, in pieces. */
 async function encryptFrames(
-  subtle: EnvelopeCrypto,
-  key: CryptoKey,
-  messageId: Bytes,
+  { subtle, header, key, layerKey }: Sealing,
   block: Bytes,
-  frameLength: number,
   sequence: number,
   last: boolean,
 ): Promise<Bytes[]> {
+  const { frameLength, messageId } = header;
   const frames = Math.max(1, Math.ceil(block.length / frameLength));
   const sealed = await Promise.all(
-    Array.from({ length: frames }, (_, i) => {
+    Array.from({ length: frames }, async (_, i): Promise<Bytes[]> => {
       const plaintext = block.subarray(i * frameLength, (i + 1) * frameLength);
+      const { length } = plaintext;
       const final = last && i === frames - 1;
-      const iv = frameIv(sequence + i);
-      const additionalData = frameAad(messageId, sequence + i, plaintext.length, final);
-      return subtle.encrypt(
-        { name: "AES-GCM", iv, additionalData, tagLength: 8 * TAG_LENGTH },
-        key,
-        plaintext,
-      );
+      const at = sequence + i;
+      const iv = frameIv(at);
+      const encrypt = (by: CryptoKey, additionalData: Bytes, bytes: Bytes | ArrayBuffer) =>
+        subtle.encrypt({ name: "AES-GCM", iv, additionalData, tagLength: 8 * TAG_LENGTH }, by, bytes);
+      const once = await encrypt(key, frameAad(messageId, at, length, final), plaintext);
+      const whole = layerKey ? await encrypt(layerKey, layerAad(header, at, length, final), once) : once;
+      return [frameStart(at, final && length), new Uint8Array(whole)];
     }),
   );
-  return sealed.flatMap((ciphertext, i) => {
-    const final = last && i === frames - 1 && ciphertext.byteLength - TAG_LENGTH;
-    return [frameStart(sequence + i, final), new Uint8Array(ciphertext)];
-  });
+  return sealed.flat();
 }

@@ -35,7 +35,7 @@ export function rangedDocument(
   const header = parseHeader(content.head);
   const { size } = metadata;
   // By this the datastore's size of the content is as proven as that of the plaintext.
-  if (!header || sealedLength(size, header.length, header.frameLength) !== content.total) {
+  if (!header || sealedLength(size, header.length, header.frameLength, header.layer) !== content.total) {
     throw new CofferError("decrypt-failed");
   }
   return {
