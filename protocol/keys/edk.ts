@@ -4,6 +4,7 @@
  * `expires` is the end of the key's use, which the KMS and the microservice enforce.
  */
 
+import { decodeBase64url } from "../base64url.ts";
 import { SIGN_TYPE } from "../hierarchy/index.ts";
 import { type KeyPolicy, keyPolicy } from "../policy/index.ts";
 import { base64url, fits, line, literal, object, type Shape, seconds, whole } from "../shape.ts";
@@ -32,13 +33,19 @@ export type Edk = {
   accountKey: { id: string; version: number };
   /** RFC 3394 AES Key Wrap with a 256-bit key. */
   wrapping: "A256KW";
-  /** The wrapped data key, base64url: 40 bytes for a 256-bit key. */
+  /** The wrapped data key, base64url: 40 bytes for a 256-bit key, and 28 more under a second layer. */
   wrappedKey: string;
+  /** Second layer (W14): the wrapped key is encrypted once more, by AES-256-GCM under a key that comes from this master key. */
+  layer?: { masterKey: string };
   policy: KeyPolicy;
 };
 
 const identifier = line(64);
 const version = whole(1);
+
+/** Bytes of a wrapped key; and of IV and tag around one. */
+const WRAPPED = 40;
+const LAYER = 28;
 
 const edkShape: Shape<Edk> = object(
   {
@@ -53,10 +60,10 @@ const edkShape: Shape<Edk> = object(
     purpose: identifier,
     accountKey: object({ id: identifier, version }),
     wrapping: literal("A256KW"),
-    wrappedKey: base64url(40),
+    wrappedKey: base64url(WRAPPED, WRAPPED + LAYER),
     policy: keyPolicy,
   },
-  { expires: seconds },
+  { expires: seconds, layer: object({ masterKey: identifier }) },
 );
 
 /**
@@ -76,5 +83,9 @@ export function edkProviderInfo(edk: Pick<Edk, "keyId" | "keyVersion">): string 
 
 function checked(payload: unknown): Edk {
   if (!fits(edkShape, payload)) throw new JwsError("jws-payload", "not an EDK");
+  const { length } = decodeBase64url(payload.wrappedKey);
+  // One length with a layer, another without: neither passes for the other.
+  if (length !== WRAPPED + (payload.layer === undefined ? 0 : LAYER))
+    throw new JwsError("jws-payload", "not the length of a wrapped key");
   return payload;
 }

@@ -1,5 +1,6 @@
 import { digest } from "../digest.ts";
 import { SIGN_TYPE } from "../hierarchy/index.ts";
+import { SECOND_LAYERS, type SecondLayer } from "../second-layer.ts";
 import { base64url, fits, line, literal, object, type Shape, seconds, whole } from "../shape.ts";
 import { JwsError, verifyJws } from "./jws.ts";
 import { checkTime } from "./time.ts";
@@ -10,7 +11,11 @@ import { findKey, type TrustList } from "./trust.ts";
  * key (level `account`). It answers a challenge, so that the instance knows the KMS whenever it starts (W9). A closed shape with a
  * `kind`: none of them passes for a load receipt, nor for one of the other kind.
  */
-export type MasterReceipt = HierarchyReceipt & { kind: "master" };
+export type MasterReceipt = HierarchyReceipt & {
+  kind: "master";
+  /** What the tenant has encrypted once more under its master key (W14); of the current one alone. */
+  secondLayer?: SecondLayer;
+};
 export type AccountReceipt = HierarchyReceipt & { kind: "account"; account: string };
 type HierarchyReceipt = {
   version: 1;
@@ -41,10 +46,10 @@ const hierarchy = {
   iat: seconds,
   exp: seconds,
 };
-const masterShape: Shape<MasterReceipt> = /* @__PURE__ */ object({
-  ...hierarchy,
-  kind: /* @__PURE__ */ literal("master"),
-});
+const masterShape: Shape<MasterReceipt> = /* @__PURE__ */ object(
+  { ...hierarchy, kind: /* @__PURE__ */ literal("master") },
+  { secondLayer: /* @__PURE__ */ literal(...SECOND_LAYERS) },
+);
 const accountShape: Shape<AccountReceipt> = /* @__PURE__ */ object({
   ...hierarchy,
   kind: /* @__PURE__ */ literal("account"),

@@ -328,14 +328,14 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
 
     async seal({ edk, context }, input, signal) {
       const { signal: alive } = life;
-      const { key, edk: metadata, jws } = await sealingKey(edk, context);
+      const { key, edk: metadata, jws, layer } = await sealingKey(edk, context);
       const encryptedDataKey = utf8(canonicalJws(jws));
       const encryptedDataKeys = [
         { providerId: PROVIDER, providerInfo: utf8(edkProviderInfo(metadata)), encryptedDataKey },
       ];
       const { random } = crypto;
       const until = AbortSignal.any([signal, alive]);
-      return seal(input, { subtle, random, dataKey: key, context, encryptedDataKeys, signal: until });
+      return seal(input, { subtle, random, dataKey: key, context, encryptedDataKeys, layer, signal: until });
     },
 
     async open({ context, excerpt }, input, signal) {
@@ -347,7 +347,13 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
         tell({ step: "decrypt", what: "document", account: context.account ?? "" });
         return loaded.key;
       };
-      const options = { subtle, dataKey, context, signal: AbortSignal.any([signal, life.signal]) };
+      const layerKey = async (id: string) => {
+        const { ladder } = enrolled();
+        if (!ladder) throw new CofferError("decrypt-failed");
+        return ladder.layerKey(id);
+      };
+      const until = AbortSignal.any([signal, life.signal]);
+      const options = { subtle, dataKey, layerKey, context, signal: until };
       return excerpt ? openExcerpt(input, excerpt, options) : open(input, options);
     },
 
@@ -374,13 +380,15 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
   /** The key to seal with: a loaded one, or at level `master`, where none is named, the account's current one (W4). */
   async function sealingKey(edk: string | undefined, context: EncryptionContext) {
     const { ladder } = enrolled();
-    if (edk !== undefined) return { ...allowed(await loadedKey(edk), "encrypt", context), jws: edk };
+    if (edk !== undefined)
+      return { ...allowed(await loadedKey(edk), "encrypt", context), jws: edk, layer: undefined };
     const { account = "" } = context;
     tell({ step: "receive", what: "data", account });
     if (!ladder) throw new CofferError("key-missing");
     const key = allowed(await ladder.sealing(account), "encrypt", context);
+    const layer = await ladder.sealingLayer();
     tell({ step: "encrypt", what: "data", account });
-    return key;
+    return { ...key, layer };
   }
 
   /** The key that a header names; at level `master` the instance asks for it (W2). */

@@ -14,15 +14,25 @@ export type WrappedAccountKey = { id: string; version: number; wrapped: string; 
 /** Enc(master), or at level `account` Enc(account): RSA-OAEP to the instance, base64url, and the KMS's receipt for it. */
 export type ReleasedKey = { wrappedKey: string; receipt: string };
 
-/** AES Key Wrap under the account key of this id, base64url. */
-export type MadeDataKey = { wrappedKey: string; accountKey: string };
+/**
+ * AES Key Wrap under the account key of this id, base64url. With a second layer (W14): under which master key, and for which version,
+ * to which it is bound.
+ */
+export type MadeDataKey = {
+  wrappedKey: string;
+  accountKey: string;
+  layer?: { masterKey: string; keyVersion: number };
+};
 
 /** Each rejects with the code of the refusal, or `offline`. Nothing of what it answers is believed unverified. */
 export type Authorities = {
   /** Sees to a token for the next request, so that there is one message at a time to tell of. */
   authorize?(): Promise<void>;
-  /** KMS. `challenge`: 32 random bytes, base64url, which come back in the receipt. */
-  masterKey(challenge: string): Promise<ReleasedKey>;
+  /**
+   * KMS. `challenge`: 32 random bytes, base64url, which come back in the receipt. `id`: an earlier master key, which the current
+   * one has replaced.
+   */
+  masterKey(challenge: string, id?: string): Promise<ReleasedKey>;
   /** KMS, at level `account`. */
   releasedAccountKey(account: string, challenge: string, id: string): Promise<ReleasedKey>;
   /** IAM: of the account's current data key, or of the one that a header names (`<keyId>.<keyVersion>`). */
@@ -31,7 +41,7 @@ export type Authorities = {
   accountKey(account: string, id: string): Promise<WrappedAccountKey>;
   /** KMS: Enc(data) as an EDK. */
   dataKey(account: string, key: string): Promise<string>;
-  /** KMS, by the IAM's order: the next version, of a key that the instance has made. As an EDK. */
+  /** KMS, by the IAM's order: the next version, of a key that the instance has made. As an EDK. `conflict` where the next is another. */
   renewDataKey(account: string, made: MadeDataKey): Promise<string>;
   /** KMS: the account's list, as EDKs. */
   dataKeys(account: string): Promise<string[]>;

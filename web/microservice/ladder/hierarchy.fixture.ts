@@ -45,6 +45,10 @@ export class Hierarchy {
   readonly #certificate: Bytes;
   readonly #now: () => number;
   #master = { keyId: "m-1", keyVersion: 1, raw: random() };
+  /** Those that the current one has replaced. */
+  readonly #earlier: { keyId: string; keyVersion: number; raw: Bytes }[] = [];
+  /** Versions that the IAM has not heard of. */
+  ahead = 0;
   readonly #accounts = new Map<string, AccountKey[]>();
   readonly #data = new Map<string, Version[]>();
 
@@ -90,6 +94,7 @@ export class Hierarchy {
   /** A successor of the master key, and all account keys under it. */
   async rotateMasterKey(): Promise<void> {
     const { keyVersion, raw: before } = this.#master;
+    this.#earlier.push(this.#master);
     this.#master = { keyId: `m-${keyVersion + 1}`, keyVersion: keyVersion + 1, raw: random() };
     const old = await subtle.importKey("raw", before, AES_KW, false, ["unwrapKey"]);
     const by = await rung(this.#master.raw);
@@ -113,10 +118,12 @@ export class Hierarchy {
   }
 
   readonly authorities: Authorities = {
-    masterKey: async (challenge) => {
-      this.#ask("master key");
-      const wrapped = await this.#toInstance(this.#master.raw);
-      const { keyId, keyVersion } = this.#master;
+    masterKey: async (challenge, id) => {
+      this.#ask(id === undefined ? "master key" : `master key ${id}`);
+      const master = id === undefined ? this.#master : this.#earlier.find(({ keyId }) => keyId === id);
+      if (!master) throw new CofferError("not-found");
+      const wrapped = await this.#toInstance(master.raw);
+      const { keyId, keyVersion } = master;
       const { receiptSigner } = this.#authority;
       const receipt = await jws(this.change.receiptBy ?? receiptSigner, SIGN_TYPE.receipt, {
         ...{ version: 1, kind: "master", wrappedKeyDigest: await digest(wrapped), keyId, keyVersion },
@@ -154,11 +161,14 @@ export class Hierarchy {
       this.#ask(`data key ${key}`);
       return this.#sign(this.#version(account, key).edk);
     },
-    renewDataKey: async (account, { wrappedKey, accountKey }) => {
+    renewDataKey: async (account, { wrappedKey, accountKey, layer }) => {
       this.#ask(`new data key of ${account}`);
+      const next = this.#version(account).edk.keyVersion + 1 + this.ahead;
+      if (layer && layer.keyVersion !== next) throw new CofferError("conflict");
       await this.renewDataKey(account);
       const { edk } = this.#version(account);
-      Object.assign(edk, { wrappedKey, accountKey: { ...edk.accountKey, id: accountKey } });
+      Object.assign(edk, { wrappedKey, accountKey: { ...edk.accountKey, id: accountKey }, keyVersion: next });
+      if (layer) edk.layer = { masterKey: layer.masterKey };
       return this.#sign(edk);
     },
     dataKeys: async (account) => {

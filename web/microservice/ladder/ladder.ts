@@ -7,7 +7,8 @@
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
-import { CofferError } from "#protocol/error.ts";
+import type { Layer } from "#protocol/envelope/index.ts";
+import { CofferError, codeOf } from "#protocol/error.ts";
 import {
   type Awaited,
   type Edk,
@@ -18,23 +19,26 @@ import {
   verifyMasterReceipt,
 } from "#protocol/keys/index.ts";
 import type { Level } from "#protocol/level.ts";
+import { covers, type SecondLayer } from "#protocol/second-layer.ts";
 import type { Crypto } from "../crypto.ts";
 import type { WrappingKey } from "../device.ts";
 import { endOf, type LoadedKey } from "../ring.ts";
-import type { Authorities, KeyIdentifier } from "./authorities.ts";
+import type { Authorities, KeyIdentifier, MadeDataKey } from "./authorities.ts";
 import { Held } from "./held.ts";
 import {
   makeWrappedDataKey,
   type RungUsage,
   unwrapAccountKey,
   unwrapDataKey,
+  unwrapLayerKey,
   unwrapReleasedKey,
 } from "./links.ts";
 import { Newest } from "./newest.ts";
+import { takeOff, wrapOnceMore } from "./second-layer.ts";
 import type { KeyName, Message, Step, Watch } from "./step.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
-type MasterCopy = { id: string; wrappedKey: Bytes };
+type MasterCopy = { id: string; wrappedKey: Bytes; secondLayer?: SecondLayer | undefined };
 /** Under the master key of the id `master`, or, at level `account`, to the instance itself. */
 type AccountCopy = { id: string; version: number; wrapped: Bytes; master?: string };
 type DataCopy = { jws: string; edk: Edk };
@@ -67,12 +71,16 @@ export type LadderOptions = {
 
 const HOUR = 60 * 60_000;
 const HALF_A_MINUTE = 30_000;
-/** Name of the one copy that there is. */
+/** Name of the copy of the current one; an earlier one has its own. */
 const MASTER = "master";
+/** Versions that others may have made since the IAM last heard of one. */
+const MAX_AHEAD = 4;
 
 export class Ladder {
   readonly #options: LadderOptions;
   readonly #masterKeys: Held<CryptoKey>;
+  /** Master keys as keys that others are derived from (W14). */
+  readonly #layerKeys: Held<CryptoKey>;
   readonly #accountKeys: Held<CryptoKey>;
   readonly #dataKeys: Held<AccountDataKey>;
   readonly #masterCopies: Held<MasterCopy>;
@@ -80,6 +88,7 @@ export class Ladder {
   readonly #dataCopies: Held<DataCopy>;
   readonly #identifiers: Held<KeyIdentifier>;
   readonly #newest = new Newest();
+  readonly #renewing = new Map<string, Promise<unknown>>();
   /** How often it was locked: what was under way then is for nobody. */
   #locked = 0;
 
@@ -97,6 +106,7 @@ export class Ladder {
       expires: () => now() + timeToLive,
     });
     this.#masterKeys = new Held(decrypted("master key"));
+    this.#layerKeys = new Held(decrypted("second layer"));
     this.#accountKeys = new Held(decrypted("account key"));
     this.#dataKeys = new Held<AccountDataKey>({ ...decrypted("data key"), expires: endOf });
     this.#masterCopies = new Held(from(copiesTimeToLive));
@@ -124,8 +134,42 @@ export class Ladder {
     if (newest) await this.#encryptedAccount(account, newest.edk.accountKey.id);
   }
 
-  /** The account's current data key. Throws `key-refused`, `key-superseded` for an older one than was seen before. */
-  sealing(account: string): Promise<AccountDataKey> {
+  /**
+   * The account's current data key. One that lacks the second layer which the tenant wants is replaced first (W14). Throws
+   * `key-refused`, `key-superseded` for an older one than was seen before.
+   */
+  async sealing(account: string): Promise<AccountDataKey> {
+    const key = await this.#current(account);
+    if (await this.#isCovered(key)) return key;
+    // Another instance may have seen to it.
+    this.#identifiers.delete(account);
+    if (!(await this.#isCovered(await this.#current(account)))) await this.#renewOnce(account);
+    return this.#current(account);
+  }
+
+  /** The second layer of what is sealed now; undefined where the tenant has none on ciphertexts (W14). */
+  async sealingLayer(): Promise<Layer | undefined> {
+    const master = await this.#encryptedMaster();
+    if (!master || !covers(master.secondLayer, "content")) return undefined;
+    return { id: master.id, key: await this.layerKey(master.id) };
+  }
+
+  /**
+   * The master key of this id, to derive a second layer's key from (W14): it may be an earlier one, which the current one has
+   * replaced. Throws `key-refused`.
+   */
+  layerKey(id: string): Promise<CryptoKey> {
+    const { crypto, wrappingKey } = this.#options;
+    return this.#layerKeys.get(id, async () => {
+      const current = await this.#encryptedMaster();
+      const copy = current?.id === id ? current : await this.#encryptedMaster(id);
+      if (!copy) throw new CofferError("key-refused");
+      const unwrapped = unwrapLayerKey(crypto.subtle, wrappingKey, copy.wrappedKey);
+      return this.#told("second layer", { key: id }, unwrapped);
+    });
+  }
+
+  #current(account: string): Promise<AccountDataKey> {
     return this.#dataKey(account, () =>
       this.#identifiers.get(account, async () => {
         const found = await this.#identifier(account);
@@ -141,26 +185,79 @@ export class Ladder {
    * where the KMS has signed another key than the one that was made.
    */
   async renew(account: string): Promise<KeyIdentifier> {
-    const { authorities, crypto } = this.#options;
-    const { accountKey } = await this.#identifier(account);
+    const { crypto } = this.#options;
+    const current = await this.#identifier(account);
     const [master, wrapped] = await Promise.all([
       this.#encryptedMaster(),
-      this.#encryptedAccount(account, accountKey.id),
+      this.#encryptedAccount(account, current.accountKey.id),
     ]);
     const by = await this.#unwrapAccount(wrapped, master, "wrapKey");
     const made = await makeWrappedDataKey(crypto.subtle, by);
-    const wrappedKey = encodeBase64url(made);
-    const message = { whom: "IAM", what: "new data key", account } as const;
-    const order = { wrappedKey, accountKey: wrapped.id };
-    const jws = await this.#ask(message, () => authorities.renewDataKey(account, order));
-    const copy = await this.#verified(account, jws);
+    const order = (wrappedKey: Bytes, layer?: MadeDataKey["layer"]) =>
+      this.#order(account, {
+        wrappedKey: encodeBase64url(wrappedKey),
+        accountKey: wrapped.id,
+        ...(layer && { layer }),
+      });
+    const copy =
+      master && covers(master.secondLayer, "data-key")
+        ? await this.#orderLayered(account, current, master.id, made, order)
+        : await order(made);
     const { edk } = copy;
-    if (edk.wrappedKey !== wrappedKey || edk.accountKey.id !== wrapped.id)
-      throw new CofferError("key-refused");
     this.#newest.advance(`data key of ${account}`, edk.keyVersion);
     this.#dataCopies.put(dataName(account, edk), copy);
     this.#identifiers.delete(account);
     return edk;
+  }
+
+  /** The layer is bound to the version that comes next, which the IAM may not have heard of: then it is put on for the one after it. */
+  async #orderLayered(
+    account: string,
+    { keyId, keyVersion }: KeyIdentifier,
+    masterKey: string,
+    made: Bytes,
+    order: (wrappedKey: Bytes, layer: MadeDataKey["layer"]) => Promise<DataCopy>,
+  ): Promise<DataCopy> {
+    const { crypto, tenant } = this.#options;
+    const by = await this.layerKey(masterKey);
+    for (let next = keyVersion + 1; ; next++) {
+      const bound = { tenant, account, keyId, keyVersion: next };
+      try {
+        return await order(await wrapOnceMore(crypto, by, bound, made), { masterKey, keyVersion: next });
+      } catch (error) {
+        if (codeOf(error) !== "conflict" || next >= keyVersion + MAX_AHEAD) throw error;
+      }
+    }
+  }
+
+  async #order(account: string, made: MadeDataKey): Promise<DataCopy> {
+    const { authorities } = this.#options;
+    const message = { whom: "IAM", what: "new data key", account } as const;
+    const jws = await this.#ask(message, () => authorities.renewDataKey(account, made));
+    const copy = await this.#verified(account, jws);
+    const { wrappedKey, accountKey, layer, keyVersion } = copy.edk;
+    const same =
+      wrappedKey === made.wrappedKey &&
+      accountKey.id === made.accountKey &&
+      layer?.masterKey === made.layer?.masterKey &&
+      (!made.layer || made.layer.keyVersion === keyVersion);
+    if (!same) throw new CofferError("key-refused");
+    return copy;
+  }
+
+  /** Whether it has the second layer that the tenant wants, under the current master key. One that has it though none is wanted stays. */
+  async #isCovered({ edk }: AccountDataKey): Promise<boolean> {
+    const master = await this.#encryptedMaster();
+    return !master || !covers(master.secondLayer, "data-key") || edk.layer?.masterKey === master.id;
+  }
+
+  /** Several that seal at once wait for one new version. */
+  #renewOnce(account: string): Promise<unknown> {
+    const other = this.#renewing.get(account);
+    if (other) return other;
+    const renewing = this.renew(account).finally(() => this.#renewing.delete(account));
+    this.#renewing.set(account, renewing);
+    return renewing;
   }
 
   /**
@@ -181,7 +278,7 @@ export class Ladder {
   /** Drops what was decrypted (W7): on an event, such as a lock. Encrypted copies stay. */
   lock(): void {
     this.#locked++;
-    for (const ring of [this.#dataKeys, this.#accountKeys, this.#masterKeys]) ring.clear();
+    for (const ring of [this.#dataKeys, this.#accountKeys, this.#masterKeys, this.#layerKeys]) ring.clear();
   }
 
   /** Drops all, encrypted copies too: the instance has ended. */
@@ -220,8 +317,13 @@ export class Ladder {
     const accountKey = await this.#accountKeys.get(`${account} ${wrapped.id}`, () =>
       this.#told("account key", { account, key: wrapped.id }, this.#unwrapAccount(wrapped, master)),
     );
-    const unwrapped = unwrapDataKey(subtle, accountKey, bytesOf(data.edk.wrappedKey));
-    const key = await this.#told("data key", { account, key: edkProviderInfo(data.edk) }, unwrapped);
+    const { edk } = data;
+    const stored = bytesOf(edk.wrappedKey);
+    const once = edk.layer
+      ? await takeOff(subtle, await this.layerKey(edk.layer.masterKey), edk, stored)
+      : stored;
+    const unwrapped = unwrapDataKey(subtle, accountKey, once);
+    const key = await this.#told("data key", { account, key: edkProviderInfo(edk) }, unwrapped);
     return { key, ...data };
   }
 
@@ -276,18 +378,21 @@ export class Ladder {
     return found;
   }
 
-  async #encryptedMaster(): Promise<MasterCopy | undefined> {
+  /** Of the current master key, or of the earlier one of this id. */
+  async #encryptedMaster(id?: string): Promise<MasterCopy | undefined> {
     if (this.#options.level !== "master") return undefined;
-    return this.#masterCopies.get(MASTER, async () => {
+    return this.#masterCopies.get(id ?? MASTER, async () => {
       const { authorities, trust } = this.#options;
       const challenge = this.#challenge();
-      const message = { whom: "KMS", what: "master key" } as const;
-      const answer = await this.#ask(message, () => authorities.masterKey(challenge));
+      const message = { whom: "KMS", what: "master key", ...(id === undefined ? {} : { key: id }) } as const;
+      const answer = await this.#ask(message, () => authorities.masterKey(challenge, id));
       const wrappedKey = bytesOf(answer.wrappedKey);
       const awaited = await this.#awaited(wrappedKey, challenge);
       const receipt = await verifyMasterReceipt(answer.receipt, trust, awaited).catch(refuse);
-      this.#newest.advance(MASTER, receipt.keyVersion);
-      return { id: receipt.keyId, wrappedKey };
+      const { keyId, keyVersion, secondLayer } = receipt;
+      if (id === undefined) this.#newest.advance(MASTER, keyVersion);
+      else if (keyId !== id) throw new CofferError("key-refused");
+      return { id: keyId, wrappedKey, secondLayer };
     });
   }
 

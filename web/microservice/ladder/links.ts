@@ -30,6 +30,15 @@ export function unwrapReleasedKey(
   );
 }
 
+/** The master key once more, as a key that others are derived from (W14) and that unwraps nothing. */
+export function unwrapLayerKey(subtle: Subtle, appKey: WrappingKey, wrapped: Bytes): Promise<CryptoKey> {
+  return linked(DATA, "deriveKey", () =>
+    isDevice(appKey)
+      ? appKey.unwrapKey(wrapped, DATA, "deriveKey")
+      : subtle.unwrapKey("raw", wrapped, appKey, "RSA-OAEP", DATA, false, ["deriveKey"]),
+  );
+}
+
 export function unwrapAccountKey(
   subtle: Subtle,
   masterKey: CryptoKey,

@@ -40,7 +40,8 @@ export function restAuthorities({ fetch, delay = byTheClock, ...options }: RestA
   };
   return {
     authorize: () => token.ready(),
-    masterKey: (challenge) => ask(loadMasterKey, { body: { challenge } }),
+    masterKey: (challenge, id) =>
+      ask(loadMasterKey, { body: { challenge, ...(id === undefined ? {} : { id }) } }),
     releasedAccountKey: (account, challenge, id) => ask(loadAccountKey, { body: { account, challenge, id } }),
     keyIdentifier: (account, key) =>
       ask(findKeyIdentifier, {

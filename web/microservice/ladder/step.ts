@@ -15,7 +15,8 @@ export type Step =
 /** To KMS or IAM. `key`: `<keyId>.<keyVersion>` of a data key, the id of an account key or master key. */
 export type Message = { whom: "KMS" | "IAM"; what: What; account?: string; key?: string };
 
-export type KeyName = "master key" | "account key" | "data key";
+/** `second layer`: the master key once more, for keys that are derived from it (W14). */
+export type KeyName = "master key" | "account key" | "data key" | "second layer";
 type What = KeyName | "new data key" | "key identifier" | "data keys" | "token";
 
 export type Watch = (step: Step) => void;
