@@ -9,7 +9,8 @@ export const ROTATE_HELP = `coffer rotate: give a tenant a new master key
 
 Connects to a KMIP 2.1 HSM as the officer and makes a master key in place of the tenant's, of the same release level. Account
 keys are made under the new one from then on, and those of before are wrapped under it; documents stay as they are. The old
-key stays until it is retired, so nothing is out of reach meanwhile. Run again, it tells of the rotation under way.
+key stays until it is retired, so nothing is out of reach meanwhile. Run again, it tells of the rotation under way. What stands
+under a second layer of the old key (secondLayer in the table of tenants) is not moved, and is lost when that is retired.
 
   --tenant NAME     whose master key
   --retire          end the old key instead, for good: account keys that are not under the new one by then are lost

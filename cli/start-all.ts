@@ -40,6 +40,8 @@ export interface StartOptions {
   level?: Level;
   /** People who administer the development tenant, by the names that they sign in with. */
   admins?: string[];
+  /** What else stands of the development tenant in the table of tenants. */
+  settings?: Omit<TenantTable[string], "vault" | "apps" | "level" | "admins">;
   /** More tenants, each with keys of its own. */
   tenants?: TenantTable;
   /** Override the edge's variables (wrangler.toml). */
@@ -124,7 +126,13 @@ async function startAlone(options: StartOptions) {
     const appOrigin = `http://localhost:${app}`;
     const vaultOrigin = `http://localhost:${ports.vault ?? (await freePort(app + 1))}`;
     const table: TenantTable = {
-      [TENANT]: { vault: vaultOrigin, apps: [`${PAGE}=${appOrigin}`, ...apps], level, admins },
+      [TENANT]: {
+        ...options.settings,
+        vault: vaultOrigin,
+        apps: [`${PAGE}=${appOrigin}`, ...apps],
+        level,
+        admins,
+      },
       ...tenants,
     };
     const provider = production

@@ -1,6 +1,7 @@
 /** An instance that asks for itself (levels `account` and `master`): what is known of it, and what it has to be. */
 
 import type { Level } from "#protocol/level.ts";
+import type { SecondLayer } from "#protocol/second-layer.ts";
 import type { InstanceCaller } from "./caller.ts";
 import { type Decision, ok, type Result, refuse } from "./result.ts";
 
@@ -15,6 +16,8 @@ export type Enrolled = {
   /** Of that custodian's app. */
   origin: string;
   level: Level;
+  /** What its tenant has encrypted once more under the master key (W14). */
+  secondLayer?: SecondLayer;
   /** Thumbprint of its identity key; SHA-256 of its two certificates, base64url. */
   identityKey: string;
   identityCertificate: string;

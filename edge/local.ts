@@ -70,6 +70,7 @@ export type TenantTable = Record<
     vault: string;
     apps: string[];
     level?: Tenant["level"];
+    secondLayer?: NonNullable<Tenant["secondLayer"]>;
     oidc?: { issuer: string; clientId: string; development?: { issuer: string; subject: string } };
     admins?: ({ issuer: string; subject: string } | { email: string })[];
   }

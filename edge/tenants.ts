@@ -5,6 +5,7 @@
 
 import { isTenantName } from "#protocol/hierarchy/index.ts";
 import { DEFAULT_LEVEL, LEVELS, type Level } from "#protocol/level.ts";
+import { SECOND_LAYERS, type SecondLayer } from "#protocol/second-layer.ts";
 import { checked, list, literal, object, text } from "#protocol/shape.ts";
 import { type NamedAdmin, namedAdmin, readAdmin } from "./admins.ts";
 import { type App, isLocalhost, isOrigin, readApps } from "./apps.ts";
@@ -20,6 +21,8 @@ export type Tenant = {
   level: Level;
   /** Who is an admin whatever the stored state says: the first, before anybody can make another. */
   admins: NamedAdmin[];
+  /** What its instances encrypt once more under the master key (W14). */
+  secondLayer?: SecondLayer;
 };
 
 /** A tenant's origins, as browsers are told them. */
@@ -42,7 +45,12 @@ export type TenantsConfiguration = { COFFER_TENANTS: unknown; COFFER_ENVIRONMENT
 const MAXIMUM = 10_000;
 const entry = object(
   { vault: text(1, 300), apps: list(text(1, 600), 1, 64) },
-  { oidc: oidcTable, level: literal(...LEVELS), admins: list(namedAdmin, 0, 16) },
+  {
+    oidc: oidcTable,
+    level: literal(...LEVELS),
+    secondLayer: literal(...SECOND_LAYERS),
+    admins: list(namedAdmin, 0, 16),
+  },
 );
 
 let kept: { table: unknown; environment: string | undefined; tenants: Tenants } | undefined;
@@ -98,10 +106,13 @@ export function readTenants(table: unknown, strict: boolean): Tenants {
 
 function readTenant(name: string, value: unknown, strict: boolean): Tenant {
   if (!isTenantName(name)) throw new Error("is no name of up to 63 lower-case letters, digits and hyphens");
-  const { vault, apps, oidc, level = DEFAULT_LEVEL, admins = [] } = checked(entry, value);
+  const { vault, apps, oidc, level = DEFAULT_LEVEL, secondLayer, admins = [] } = checked(entry, value);
   if (!isOrigin(vault)) throw new Error(`${vault} is no origin`);
+  if (secondLayer !== undefined && level !== "master")
+    throw new Error(`secondLayer is put on by the master key, which no instance has at level ${level}`);
   const provider = oidc === undefined ? null : readOidc(oidc, strict);
-  return { name, vault, apps: readApps(apps), level, oidc: provider, admins: admins.map(readAdmin) };
+  const more = { ...(secondLayer && { secondLayer }), admins: admins.map(readAdmin) };
+  return { name, vault, apps: readApps(apps), level, oidc: provider, ...more };
 }
 
 function sitesOf(tenant: Tenant): Site[] {

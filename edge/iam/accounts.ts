@@ -102,9 +102,7 @@ export class Accounts {
     account: string,
     { purpose, made }: RenewalRequest,
   ): Promise<Result<{ edk: string }>> {
-    const wrapped = made && {
-      made: { wrappedKey: decodeBase64url(made.wrappedKey), accountKey: made.accountKey },
-    };
+    const wrapped = made && { made: { ...made, wrappedKey: decodeBase64url(made.wrappedKey) } };
     return this.#forInstance(caller, account, (object, of) =>
       object.renewDataKey(of, { purpose, ...wrapped }),
     );

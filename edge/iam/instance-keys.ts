@@ -35,8 +35,14 @@ export type DataKeyOrder = {
   accountKey: AccountKey;
   purpose: string;
   renew: boolean;
-  made?: Uint8Array<ArrayBuffer>;
+  made?: Made;
   requestId: string;
+};
+
+/** What an instance made: wrapped under an account key, and where there is a `layer`, once more under the master key (W14). */
+export type Made = {
+  wrappedKey: Uint8Array<ArrayBuffer>;
+  layer?: { masterKey: string; keyVersion: number };
 };
 
 export type NewDataKey = KeyIdentifier & { edk?: string };
@@ -133,7 +139,7 @@ export async function rotateAccountKey(keeper: Keeper, of: OfInstance): Promise<
 export async function renewDataKey(
   keeper: Keeper,
   of: OfInstance,
-  request: { purpose: string; made?: { wrappedKey: Uint8Array<ArrayBuffer>; accountKey: string } },
+  request: { purpose: string; made?: Made & { accountKey: string } },
 ): Promise<Result<Waited<{ edk: string }>>> {
   const { purpose, made } = request;
   const decision = decide(keeper.store, "iam:renew-data-key", of, (sql) => {
@@ -145,7 +151,7 @@ export async function renewDataKey(
   const key = await newDataKey(keeper, of, {
     purpose,
     renew: true,
-    ...(made && { made: made.wrappedKey }),
+    ...(made && { made }),
   });
   if (!key.ok) return key;
   const { edk } = key.value;

@@ -64,6 +64,18 @@ export function beginVersion(sql: SqlStorage, client: string): Row {
   return { ...row, edk: null, kid: null, signature: null };
 }
 
+/** The version that `beginVersion` would give. */
+export function nextVersion(sql: SqlStorage, client: string): number {
+  const { next } = sql
+    .exec<{ next: number }>(
+      `SELECT coalesce(min(version) FILTER (WHERE state = 'making'), max(version) + 1, 1) AS next
+       FROM account_data_keys WHERE client = ?`,
+      client,
+    )
+    .one();
+  return next;
+}
+
 /** The HSM keeps it now. False where it was ended meanwhile. */
 export function keepVersion(sql: SqlStorage, { id, version }: Version, edk: Edk, token: string): boolean {
   const { header, signature } = jwsParts(token);

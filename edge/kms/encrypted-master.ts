@@ -51,6 +51,40 @@ export async function fetchMaster(kms: Context, enrolled: Enrolled): Promise<Kep
   return makeMaster(kms, enrolled, master);
 }
 
+/** Rotations that one tenant may go back. */
+const MAX_HOPS = 16;
+
+/**
+ * An earlier master key of the tenant for the instance, while the officer has not retired it (W14): it is wrapped when it is asked
+ * for, and not kept. Null for any other object. Throws what the HSM throws.
+ */
+export async function fetchEarlierMaster(
+  kms: Context,
+  { hsmKey }: Enrolled,
+  id: string,
+): Promise<EncryptedMaster | null> {
+  const { hsm } = kms;
+  let key = await masterOf(kms);
+  for (let hop = 0; key !== id; hop++) {
+    const earlier: string | null = hop === MAX_HOPS ? null : await replacedBy(kms, key);
+    if (earlier === null) return null;
+    key = earlier;
+  }
+  const [got] = await hsm.batch([getWrapped(toRecipient(hsmKey), key)]);
+  return { keyId: key, wrappedKey: recipientKeyOf(got) };
+}
+
+/** KMIP 2.1 §4.31 Link: the key that this one has replaced. */
+async function replacedBy({ hsm }: Pick<Context, "hsm">, uniqueIdentifier: string): Promise<string | null> {
+  const { attributes } = await hsm.request("GetAttributes", {
+    uniqueIdentifier,
+    attributeReference: ["link"],
+  });
+  const link = attributes.link?.find(({ linkType }) => linkType === "ReplacedObjectLink");
+  const replaced = link?.linkedObjectIdentifier;
+  return typeof replaced === "string" ? replaced : null;
+}
+
 /** As it stands at the HSM now: the copy, and the master key itself. */
 export async function markMaster(kms: Context, instance: string): Promise<string | null> {
   const { store, hsm } = kms;

@@ -6,9 +6,10 @@ import type { AnswerOf, loadMasterKey, MasterKeyRequest } from "#protocol/contra
 import { digest } from "#protocol/digest.ts";
 import { encryptedMasterKeyName } from "#protocol/hierarchy/index.ts";
 import type { Level } from "#protocol/level.ts";
+import { authorize } from "../authorize.ts";
 import type { InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
-import { ok, type Result } from "../result.ts";
+import { ok, type Result, refuse } from "../result.ts";
 import { type Context, failed } from "./context.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import { signReceipt } from "./signing.ts";
@@ -23,12 +24,15 @@ export type EncryptedMaster = { keyId: string; wrappedKey: Uint8Array<ArrayBuffe
 export const RECEIPT_SECONDS = 300;
 const LEVELS: readonly Level[] = ["master"];
 
-/** `encrypted` gives Enc(master) for the instance, from wherever it is kept. */
+/**
+ * `encrypted` gives Enc(master) for the instance, from wherever it is kept: of the current master key, or of the earlier one with this
+ * id, null where it is none. Errors: `not-found`.
+ */
 export async function releaseMasterKey(
   kms: Context,
   caller: InstanceCaller,
-  { challenge }: MasterKeyRequest,
-  encrypted: (enrolled: Enrolled) => Promise<EncryptedMaster>,
+  { challenge, id }: MasterKeyRequest,
+  encrypted: (enrolled: Enrolled, id?: string) => Promise<EncryptedMaster | null>,
 ): Promise<Result<Released>> {
   const { store, hsm, trust, neighbours } = kms;
   const { requestId } = caller;
@@ -43,8 +47,13 @@ export async function releaseMasterKey(
   const decision = authorizeInstance(store, asked, standing, LEVELS, allowed);
   if (!decision.ok) return decision;
   try {
-    const { wrappingCertificate: recipient, notAfter } = decision.value;
-    const { keyId, wrappedKey } = await encrypted(decision.value);
+    const { wrappingCertificate: recipient, notAfter, secondLayer } = decision.value;
+    const master = await encrypted(decision.value, id);
+    if (master === null) {
+      const none = () => refuse("not-found", "no master key of the tenant");
+      return authorize<never>(store, { action: "kms:release-master-key", ...about }, none);
+    }
+    const { keyId, wrappedKey } = master;
     const iat = seconds(Date.now());
     const receipt = await signReceipt(hsm, await trust.list(), {
       version: 1,
@@ -55,6 +64,7 @@ export async function releaseMasterKey(
       recipient,
       tenant: store.tenant,
       challenge,
+      ...(id === undefined && secondLayer !== undefined && { secondLayer }),
       iat,
       exp: Math.min(iat + RECEIPT_SECONDS, notAfter),
     });

@@ -12,16 +12,18 @@ import {
   retire,
   runBatch,
   sweep,
+  underLayer,
   underParent,
 } from "../hsm/keys/index.ts";
 import type { AccountKey } from "../iam/types.ts";
-import { ok, type Result, refuse } from "../result.ts";
+import { type Decision, ok, type Result, refuse } from "../result.ts";
 import {
   accountKeyOf,
   beginVersion,
   endVersion,
   hsmNameOf,
   keepVersion,
+  nextVersion,
   versionsOf,
 } from "./account-data-keys.ts";
 import { type Context, failed } from "./context.ts";
@@ -44,10 +46,22 @@ export type DataKeyOrder = {
   purpose: Edk["purpose"];
   /** Another version, where there is one already. */
   renew: boolean;
-  /** Made by the instance: 40 bytes under that account key (AES Key Wrap). */
-  made?: Uint8Array<ArrayBuffer>;
+  made?: Made;
   requestId: string;
 };
+
+/**
+ * Made by the instance: 40 bytes under that account key (AES Key Wrap); with a second layer (W14) 68, which open under the master key
+ * alone, for the version that it is bound to.
+ */
+export type Made = {
+  wrappedKey: Uint8Array<ArrayBuffer>;
+  layer?: { masterKey: string; keyVersion: number };
+};
+
+const WRAPPED = 40;
+/** IV and tag. */
+const LAYER = 28;
 
 /** `edk`: of a version that is new. */
 export type OrderedDataKey = {
@@ -74,6 +88,8 @@ export async function orderDataKey(
     const [current] = order.renew ? [] : versionsOf(sql, client, 1);
     const accountKey = current && accountKeyOf(current);
     if (accountKey) return ok({ keyId: current.id, keyVersion: current.version, accountKey });
+    const fits = order.made === undefined ? ok(null) : checkForm(sql, order, order.made);
+    if (!fits.ok) return fits;
     const facts = factsOfCaller(
       { custodian: order.custodian, user: order.owner, origin: order.origin },
       { action: "create", resource: `accounts/${account}/keys/new`, account, purpose: order.purpose },
@@ -97,15 +113,31 @@ export async function orderDataKey(
   }
 }
 
+/** Whether it can be that, as far as can be told without opening it. */
+function checkForm(sql: SqlStorage, order: DataKeyOrder, { wrappedKey, layer }: Made): Decision<null> {
+  if (wrappedKey.length !== WRAPPED + (layer === undefined ? 0 : LAYER))
+    return refuse("hsm-refused", "not the length of a wrapped key");
+  if (layer === undefined) return ok(null);
+  if (layer.masterKey !== order.accountKey.master)
+    return refuse("conflict", "the layer is of another master key");
+  return layer.keyVersion === nextVersion(sql, order.client)
+    ? ok(null)
+    : refuse("conflict", "the layer is for another version");
+}
+
 /** Null where the account was shredded meanwhile. */
 async function makeVersion(kms: Context, order: DataKeyOrder): Promise<OrderedDataKey | null> {
   const { store, hsm, ledger, trust } = kms;
   const { accountKey, account, client, owner, purpose, made } = order;
   const now = Date.now();
   const row = store.transaction(() => beginVersion(store.sql, client));
-  const wrapped = made ?? (await makeDataKeys(hsm, ledger, accountKey, 1, now))[0];
+  const wrapped = made?.wrappedKey ?? (await makeDataKeys(hsm, ledger, accountKey, 1, now))[0];
   if (wrapped === undefined) throw new UnexpectedAnswer("the HSM made no key");
-  if (made !== undefined) await checkMade(kms, accountKey, made, now);
+  const { layer } = made ?? {};
+  if (layer !== undefined && layer.keyVersion !== row.version)
+    throw new UnexpectedAnswer("another version was made meanwhile");
+  // What is under a second layer is for instances alone to open.
+  if (made !== undefined && layer === undefined) await checkMade(kms, accountKey, wrapped, now);
   const { id, version } = accountKey;
   const edk: Edk = {
     version: 1,
@@ -120,13 +152,15 @@ async function makeVersion(kms: Context, order: DataKeyOrder): Promise<OrderedDa
     accountKey: { id, version },
     wrapping: "A256KW",
     wrappedKey: encodeBase64url(wrapped),
+    ...(layer && { layer: { masterKey: layer.masterKey } }),
     policy: POLICY,
   };
   const [token] = await signEdks(hsm, await trust.list(), [edk]);
   if (token === undefined) throw new Error("nothing was signed");
   // What a time that was cut off had left there.
   await sweep(hsm, [hsmNameOf(row)]);
-  const kept = { id: row.hsm, name: hsmNameOf(row), wrapped, by: underParent(id) };
+  const by = layer ? underLayer(layer.masterKey) : underParent(id);
+  const kept = { id: row.hsm, name: hsmNameOf(row), wrapped, by };
   const [imported] = await hsm.batch([keepWrapped(kept), lookAfter(row.hsm)], {
     batchErrorContinuationOption: "Stop",
     batchOrderOption: true,

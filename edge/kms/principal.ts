@@ -11,7 +11,14 @@ import { type Refusal, type Result, refuse } from "../result.ts";
 import { hasStore, openStore } from "../store.ts";
 import { KeyCache } from "./cache/index.ts";
 import type { Context } from "./context.ts";
-import { fetchMaster, isReplaced, markMaster, removeEnded, wakeForNext } from "./encrypted-master.ts";
+import {
+  fetchEarlierMaster,
+  fetchMaster,
+  isReplaced,
+  markMaster,
+  removeEnded,
+  wakeForNext,
+} from "./encrypted-master.ts";
 import { type EncryptedMaster, type Released, releaseMasterKey } from "./master-release.ts";
 import { configuredPolicies } from "./policies.ts";
 import { PRINCIPAL_MIGRATIONS } from "./schema.ts";
@@ -34,8 +41,9 @@ export class KmsPrincipalObject extends DurableObject<Env> {
 
   /** Level `master`: Enc(master) for the caller, with a receipt for its challenge. */
   async masterKey(caller: InstanceCaller, request: MasterKeyRequest): Promise<Result<Released>> {
-    const released = await releaseMasterKey(this.#open(), caller, request, (enrolled) =>
-      this.#master(enrolled),
+    const kms = this.#open();
+    const released = await releaseMasterKey(kms, caller, request, (enrolled, id) =>
+      id === undefined ? this.#master(enrolled) : fetchEarlierMaster(kms, enrolled, id),
     );
     this.ctx.waitUntil(wakeForNext(this.ctx.storage));
     return released;

@@ -341,7 +341,9 @@ export class RaPrincipalObject extends DurableObject<Env> {
     const now = seconds(Date.now());
     const enrolled = findEnrolled(sql, { user, instance }, now);
     if (enrolled?.status === "active") noteUse(sql, enrolled.wrappingCertificate, now);
-    return enrolled ? ok(enrolled) : fail("not-recipient");
+    if (!enrolled) return fail("not-recipient");
+    const { secondLayer } = tenantNamed(this.env, this.#opened.store.tenant);
+    return ok(secondLayer === undefined ? enrolled : { ...enrolled, secondLayer });
   }
 
   /** The caller's own instances. */

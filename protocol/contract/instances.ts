@@ -19,15 +19,18 @@ const accountKey = object({ id: identifier, version });
 /** RSA-OAEP (SHA-256) to the instance's wrapping certificate, base64url, and the KMS's receipt for it. */
 const released = open({ wrappedKey: text(1, 2048, /^[\w-]+$/), receipt: jws });
 
-/** Level `master`: Enc(master) under the instance's wrapping key. The receipt has the challenge: 32 random bytes. */
+/**
+ * Level `master`: Enc(master) under the instance's wrapping key. The receipt has the challenge: 32 random bytes. `id`: a master key that
+ * the current one has replaced, for what is under a second layer of it (W14).
+ */
 export const loadMasterKey = {
   site: "vault",
   method: "POST",
   path: "/instances/master-key",
   authentication: "token",
-  request: { json: object({ challenge }) },
+  request: { json: object({ challenge }, { id: identifier }) },
   answer: { status: 200, json: released },
-  problems: ["forbidden", "foreign-custodian", "not-recipient", "hsm-refused"],
+  problems: ["forbidden", "foreign-custodian", "not-recipient", "not-found", "hsm-refused"],
 } as const satisfies Route;
 export type MasterKeyRequest = BodyOf<typeof loadMasterKey>;
 
@@ -118,7 +121,8 @@ export const readDataKey = {
 
 /**
  * W10: the next version of the account's data key, made by the HSM, or with `made` by the instance: AES Key Wrap under that
- * account key. The ones before it go on to open what they sealed.
+ * account key. With a `layer` that is encrypted once more under the master key, for the version that is said: IV, ciphertext and tag
+ * (W14); `conflict` where the next is another. The ones before it go on to open what they sealed.
  */
 export const renewDataKey = {
   site: "vault",
@@ -129,7 +133,12 @@ export const renewDataKey = {
   request: {
     json: object(
       { purpose: literal("document") },
-      { made: object({ wrappedKey: base64url(40), accountKey: identifier }) },
+      {
+        made: object(
+          { wrappedKey: base64url(40, 68), accountKey: identifier },
+          { layer: object({ masterKey: identifier, keyVersion: version }) },
+        ),
+      },
     ),
   },
   answer: { status: 201, json: open({ edk: jws }) },

@@ -1,6 +1,6 @@
 /**
  * The document format: AWS Encryption SDK message format 2 (AES-256-GCM, HKDF-SHA-512, key commitment). Writes suite 0x0478, unsigned
- * and framed; reads 0x0578 too, which is signed, and what is not framed. Seals and opens as streams; the data key is
+ * and framed, with a second layer where one is wanted; reads 0x0578 too, which is signed, and what is not framed. Seals and opens as streams; the data key is
  * an HKDF key with the usage deriveKey alone.
  * May import: protocol/*.ts. Imported by web/microservice, web/client (headers, lengths), cli and tests.
  */

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startAll } from "#cli/start-all.ts";
+import { type StartOptions, startAll } from "#cli/start-all.ts";
 import type { ApartDomain } from "#edge/local.ts";
 import type { Level } from "#protocol/level.ts";
 import { freePorts } from "./ports.ts";
@@ -18,6 +18,8 @@ export type SystemOptions = {
   /** Release level of the tenant, and of the `otherTenants` by name; `data` where it is not said. */
   level?: Level;
   levels?: Record<string, Level>;
+  /** What else stands of the tenant in the table of tenants; asked for at each start. */
+  settings?: () => NonNullable<StartOptions["settings"]>;
   /** More tenants, by name, each with an app and a vault of its own (`System.tenant`). */
   otherTenants?: string[];
   /** Who administers the tenant, by names. */
@@ -80,6 +82,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       apps: [...origins.values()],
       admins: options.admins ?? [],
       ...(level && { level }),
+      ...(options.settings && { settings: options.settings() }),
       tenants: Object.fromEntries(table),
       vars,
       split,

@@ -7,5 +7,13 @@ export { runBatch } from "./batch.ts";
 export { isGone, keepWrapped, lookAfter, markOf, readKept } from "./kept.ts";
 export { importWrapped, makeUnder } from "./key.ts";
 export { LEDGER_TABLE, type Ledger, type Leftover, openLedger } from "./ledger.ts";
-export { getWrapped, keyValueOf, recipientKeyOf, toRecipient, underParent, wrappedKeys } from "./release.ts";
+export {
+  getWrapped,
+  keyValueOf,
+  recipientKeyOf,
+  toRecipient,
+  underLayer,
+  underParent,
+  wrappedKeys,
+} from "./release.ts";
 export { retire, sweep } from "./retire.ts";

@@ -1,6 +1,6 @@
 /** How a key leaves the HSM: wrapped under its parent, or to a recipient. Never a Decrypt, never unwrapped. */
 
-import { TO_RECIPIENT, UNDER_PARENT } from "#protocol/hierarchy/index.ts";
+import { PRIVATE_UNDER_PARENT, TO_RECIPIENT, UNDER_PARENT } from "#protocol/hierarchy/index.ts";
 import type { KeyWrappingSpecification, RequestItem, ResponseItem } from "#protocol/kmip/index.ts";
 import { UnexpectedAnswer } from "../client.ts";
 
@@ -11,6 +11,11 @@ const RSA_LENGTHS = [384, 512];
 
 export function underParent(uniqueIdentifier: string): KeyWrappingSpecification {
   return encryptedBy({ uniqueIdentifier, cryptographicParameters: UNDER_PARENT });
+}
+
+/** How a key is kept that an instance has encrypted once more (W14): AES-GCM under a key that is derived from this master key. */
+export function underLayer(uniqueIdentifier: string): KeyWrappingSpecification {
+  return encryptedBy({ uniqueIdentifier, cryptographicParameters: PRIVATE_UNDER_PARENT });
 }
 
 /** `uniqueIdentifier` is the recipient's public key at the HSM, from the RA's registry and never from a request. */
