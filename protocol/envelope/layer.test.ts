@@ -42,7 +42,7 @@ it.each([0, 1, FRAME - 1, FRAME, FRAME + 1, 5 * FRAME, 1234])(
       asked.push(id);
       return master;
     };
-    expect(await bytes(open(message, opening(layerKey)))).toEqual(plaintext);
+    await expect(bytes(open(message, opening(layerKey)))).resolves.toEqual(plaintext);
     expect(asked).toEqual(["m-1"]);
     await expect(bytes(open(message, { subtle, context, dataKey: () => dataKey }))).rejects.toMatchObject(
       failed,

@@ -96,11 +96,11 @@ it("W14 seals with each layer, opens after a restart, and whatever is wanted by 
     expect([layer, header.layer !== undefined]).toEqual([layer, layer !== "data-key"]);
     // A key that has the layer keeps it, though none is wanted for the next document.
     expect(edk.layer).toEqual({ masterKey: expect.any(String) });
-    for (const name of sealed.keys()) expect(await server.open(name)).toBe(text(name));
+    for (const name of sealed.keys()) await expect(server.open(name)).resolves.toBe(text(name));
   }
   expect((await stored("none")).edk.layer).toBeUndefined();
   await again(undefined);
-  for (const name of sealed.keys()) expect(await server.open(name)).toBe(text(name));
+  for (const name of sealed.keys()) await expect(server.open(name)).resolves.toBe(text(name));
   await server.seal("none again");
   expect((await stored("none again")).header.layer).toBeUndefined();
 });
@@ -127,7 +127,7 @@ it("W14 refuses a document whose layer was stripped, renamed, or altered", async
   flipped[flipped.length - 1]! ^= 1;
   for (const forged of [body([own]), body([own, other]), flipped])
     await expect(server.open("both", forged)).rejects.toMatchObject({ code: "decrypt-failed" });
-  expect(await server.open("both")).toBe(text("both"));
+  await expect(server.open("both")).resolves.toBe(text("both"));
 });
 
 it("W14 opens what is under a layer of the master key that was replaced, and seals under the new one", async () => {
@@ -136,12 +136,12 @@ it("W14 opens what is under a layer of the master key that was replaced, and sea
   const { successor, replaced } = await rotateMasterKey(officer, "development", new Date());
   officer.close();
   await again("both");
-  for (const name of sealed.keys()) expect(await server.open(name)).toBe(text(name));
+  for (const name of sealed.keys()) await expect(server.open(name)).resolves.toBe(text(name));
   await server.seal("after");
   const { header, edk } = await stored("after");
   expect([header.layer, edk.layer]).toEqual([successor, { masterKey: successor }]);
   expect((await stored("both")).header.layer).toBe(replaced);
-  expect(await server.open("after")).toBe(text("after"));
+  await expect(server.open("after")).resolves.toBe(text("after"));
 });
 
 it("W14 gives no instance a master key that is none of its tenant's, and takes no layer for another version or key", async () => {
