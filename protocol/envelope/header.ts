@@ -2,7 +2,7 @@
 import { concat, utf8 } from "../bytes.ts";
 import { CofferError } from "../error.ts";
 import { type EncryptionContext, parseContext, RESERVED_PREFIX, serialiseContext, u16 } from "./context.ts";
-import { layerOf } from "./layer.ts";
+import { layerOf } from "./layer-name.ts";
 import {
   COMMITMENT_LENGTH,
   CONTENT_FRAMED,

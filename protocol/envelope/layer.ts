@@ -8,38 +8,19 @@ import { concat, utf8 } from "../bytes.ts";
 import { CofferError } from "../error.ts";
 import { serialiseContext } from "./context.ts";
 import { frameAad } from "./frame.ts";
-import type { EncryptedDataKey, Header } from "./header.ts";
+import type { Header } from "./header.ts";
 import { type EnvelopeCrypto, isHkdfKey } from "./keys.ts";
-import { decryptFailed, TAG_LENGTH } from "./suite.ts";
+import { TAG_LENGTH } from "./suite.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Bytes that the layer adds to a frame: its tag. It has the frame's IV, under a key that no other message has. */
 export const LAYER_OVERHEAD = TAG_LENGTH;
 
-const PROVIDER = "coffer-layer";
-const ALGORITHM = "HKDF-SHA512-A256GCM";
 const LABEL = /* @__PURE__ */ utf8("coffer-layer-content-v1");
 
 /** `id` names the key, HKDF and not extractable, with the single usage deriveKey. */
 export type Layer = { id: string; key: CryptoKey };
-
-/** How the header names the layer. */
-export function layerEntry(id: string): EncryptedDataKey {
-  return { providerId: PROVIDER, providerInfo: utf8(id), encryptedDataKey: utf8(ALGORITHM) };
-}
-
-/** Identifier of the key of the second layer, which a header that is not authenticated yet names; undefined where it has none. */
-export function layerOf(encryptedDataKeys: readonly EncryptedDataKey[]): string | undefined {
-  const named = encryptedDataKeys.filter(({ providerId }) => providerId === PROVIDER);
-  const [only] = named;
-  if (!only) return undefined;
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  const id = text(only.providerInfo);
-  if (named.length > 1 || text(only.encryptedDataKey) !== ALGORITHM || !/^[\w-]{1,64}$/.test(id))
-    throw decryptFailed();
-  return id;
-}
 
 /** The key of this message's layer, for one direction. Throws `key-unusable`. */
 export async function deriveLayerKey(
