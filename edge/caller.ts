@@ -16,7 +16,11 @@ export type Caller = {
   origin: string;
   /** Under this id the audit log has the full reasons. */
   requestId: string;
+  /** Of a request for keys, for policies: path without the query, and header fields but those that prove who asks. */
+  http?: HttpFacts;
 };
+
+export type HttpFacts = { path: string; headers: [name: string, value: string][] };
 
 /**
  * An instance that asks for itself (levels `account` and `master`), by a token of its own. The rest is that of the custodian

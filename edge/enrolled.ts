@@ -1,7 +1,9 @@
 /** An instance that asks for itself (levels `account` and `master`): what is known of it, and what it has to be. */
 
+import type { MethodName } from "#protocol/enrolment.ts";
 import type { Level } from "#protocol/level.ts";
 import type { SecondLayer } from "#protocol/second-layer.ts";
+import type { Tier } from "#protocol/policy/index.ts";
 import type { InstanceCaller } from "./caller.ts";
 import { type Decision, ok, type Result, refuse } from "./result.ts";
 
@@ -18,6 +20,8 @@ export type Enrolled = {
   level: Level;
   /** What its tenant has encrypted once more under the master key (W14). */
   secondLayer?: SecondLayer;
+  method: MethodName;
+  tier: Tier;
   /** Thumbprint of its identity key; SHA-256 of its two certificates, base64url. */
   identityKey: string;
   identityCertificate: string;

@@ -32,7 +32,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "kmip-node": "protocol/*.ts, protocol/kmip, node:",
 
   "edge/index.ts": "edge/audit, edge/datastore, edge/gateway, edge/iam, edge/kms, edge/ra",
-  "edge/*.ts": "protocol/*.ts, protocol/contract, protocol/hierarchy, types of edge/audit",
+  "edge/*.ts":
+    "protocol/*.ts, protocol/contract, protocol/hierarchy, types of protocol/policy, types of edge/audit",
   "edge/audit": "protocol, edge/*.ts, edge/hsm, cloudflare:workers",
   "edge/datastore": "protocol/*.ts, protocol/contract, edge/*.ts, cloudflare:workers",
   "edge/gateway":

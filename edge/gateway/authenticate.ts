@@ -6,6 +6,7 @@ import type { Site } from "../tenants.ts";
 import { type AccessToken, dpopToken, verifyAccessToken } from "./access-token.ts";
 import { type GatewayEnv, publicUrl, tenantOf } from "./context.ts";
 import { verifyProof } from "./dpop.ts";
+import { httpFacts } from "./http-facts.ts";
 import { Refused, unwrap } from "./problem.ts";
 import { TokenKeys } from "./token-keys.ts";
 
@@ -27,7 +28,8 @@ export function authenticate(keys = new TokenKeys()) {
     const proof = await verifyProof(c.req.header("dpop"), { method, url: publicUrl(c), accessToken }, now);
     if (proof.jkt !== claims.jkt) throw new Refused("invalid-token");
     if (claims.tenant !== tenant) throw new Refused("invalid-token");
-    const caller = callerOf(site, { ...claims, tenant }, requestId);
+    const http = httpFacts(c.req.raw);
+    const caller = { ...callerOf(site, { ...claims, tenant }, requestId), ...(http && { http }) };
     const { jkt, jti, expires } = proof;
     const object = c.env.GATEWAY_OBJECT.getByName(`${tenant}/${claims.user}`);
     unwrap(await object.useProof({ jkt, jti, expires, requestId }));

@@ -129,12 +129,12 @@ export class Accounts {
     const stand = () => Promise.all([this.#signedIn(caller, what), RA.instance({ tenant, user, instance })]);
     const [signedIn, found] = await stand();
     if (!signedIn.ok) return signedIn;
-    const done = await work(object, { account, caller, found });
+    const done = await work(object, { account, caller, found, person: signedIn.value });
     if (!done.ok) return done;
     if (!done.value.waited) return ok(done.value.value);
     const [still, again] = await stand();
     if (!still.ok) return still;
-    const stands = await object.stillStands({ account, caller, found: again });
+    const stands = await object.stillStands({ account, caller, found: again, person: still.value });
     return stands.ok ? ok(done.value.value) : stands;
   }
 

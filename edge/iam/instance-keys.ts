@@ -6,9 +6,10 @@
 import { seconds } from "#protocol/clock.ts";
 import type { KeyIdentifierRequest } from "#protocol/contract/index.ts";
 import { authorize } from "../authorize.ts";
-import type { InstanceCaller } from "../caller.ts";
+import type { HttpFacts, InstanceCaller } from "../caller.ts";
 import { checkInstance, type Enrolled, LADDER } from "../enrolled.ts";
 import { takeTurn } from "../pace.ts";
+import type { Person } from "../person.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import type { Store } from "../store.ts";
 import { accountKeyOf, currentAccountKey, rotatedAccountKey } from "./account-keys.ts";
@@ -20,7 +21,7 @@ import type { AccountKey } from "./types.ts";
 const RENEWALS_PER_MINUTE = 60;
 
 /** What is asked, of which account, by whom; `found` as the registration authority has the instance. */
-export type OfInstance = { account: string; caller: InstanceCaller; found: Result<Enrolled> };
+export type OfInstance = { account: string; caller: InstanceCaller; found: Result<Enrolled>; person: Person };
 
 /** What came of it; `waited`: the HSM had to be waited for, so that who asked is looked at again. */
 export type Waited<T> = { value: T; waited: boolean };
@@ -32,6 +33,9 @@ export type DataKeyOrder = {
   client: string;
   custodian: string;
   origin: string;
+  http?: HttpFacts;
+  person?: Person;
+  instance: Pick<Enrolled, "tier" | "method">;
   accountKey: AccountKey;
   purpose: string;
   renew: boolean;
@@ -181,14 +185,25 @@ export async function deleteDataKey(keeper: Keeper, of: OfInstance, key: string)
 
 async function newDataKey(
   keeper: Keeper,
-  { account, caller }: OfInstance,
+  { account, caller, found, person }: OfInstance,
   order: Pick<DataKeyOrder, "purpose" | "renew" | "made">,
 ): Promise<Result<NewDataKey>> {
   const { store } = keeper;
-  const { client, user: owner, custodian, origin, requestId } = caller;
+  const { client, user: owner, custodian, origin, http, requestId } = caller;
+  if (!found.ok) return found;
+  const { tier, method } = found.value;
   const accountKey = await keeper.accountKey({ account, requestId });
   if (!accountKey.ok) return accountKey;
-  const by = { owner, client, custodian, origin, requestId };
+  const by = {
+    owner,
+    client,
+    custodian,
+    origin,
+    requestId,
+    person,
+    instance: { tier, method },
+    ...(http && { http }),
+  };
   const of = { tenant: store.tenant, account, accountKey: accountKey.value, ...by };
   const made = await keeper.orderDataKey({ ...of, ...order });
   if (!made.ok) return made;

@@ -6,7 +6,9 @@ import type { AccountKeyRequest } from "#protocol/contract/index.ts";
 import { digest } from "#protocol/digest.ts";
 import type { Level } from "#protocol/level.ts";
 import type { InstanceCaller } from "../caller.ts";
+import type { Enrolled } from "../enrolled.ts";
 import { recipientKeyOf, toRecipient } from "../hsm/keys/index.ts";
+import type { Person } from "../person.ts";
 import { ok, type Result } from "../result.ts";
 import { rewrapAccountKey } from "./account-keys.ts";
 import { type Door, failed, noMember } from "./context.ts";
@@ -31,13 +33,14 @@ export async function releaseAccountKey(
   if (!standing.signedIn.ok) return door.refuse(asked, noMember(standing.signedIn.problem));
   const kms = await door.enter();
   const { store, hsm, trust } = kms;
-  const checkAllowed = (sql: SqlStorage) => {
-    const facts = factsOfCaller(caller, { action: "release", resource: `accounts/${account}`, account });
+  const checkAllowed = (sql: SqlStorage, { tier, method }: Enrolled, person: Person) => {
+    const resource = `accounts/${account}`;
+    const facts = factsOfCaller(caller, { action: "release", resource, account, tier, method, person });
     const allowed = checkPolicies(kms.policies(), facts);
     return allowed.ok ? checkLives(sql) : allowed;
   };
-  const decision = authorizeInstance(store, asked, standing, LEVELS, (sql, enrolled) => {
-    const lives = checkAllowed(sql);
+  const decision = authorizeInstance(store, asked, standing, LEVELS, (sql, enrolled, person) => {
+    const lives = checkAllowed(sql, enrolled, person);
     return lives.ok ? ok(enrolled) : lives;
   });
   if (!decision.ok) return decision;

@@ -31,7 +31,9 @@ export async function issueDataKeys(
   const kms = await enter();
   const decision = authorize(kms.store, { action, ...about }, (sql) => {
     const resource = `accounts/${account}/keys/new`;
-    const facts = factsOfCaller(caller, { action: "create", resource, account, purpose: request.purpose });
+    const { purpose } = request;
+    const { by: person } = accountKey.value;
+    const facts = factsOfCaller(caller, { action: "create", resource, account, purpose, person });
     const allowed = checkPolicies(kms.policies(), facts);
     if (!allowed.ok) return allowed;
     const lives = checkLives(sql);

@@ -9,6 +9,7 @@ import type { Level } from "#protocol/level.ts";
 import { authorize } from "../authorize.ts";
 import type { InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
+import type { Person } from "../person.ts";
 import { ok, type Result, refuse } from "../result.ts";
 import { type Context, failed } from "./context.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
@@ -39,8 +40,10 @@ export async function releaseMasterKey(
   const about = { caller, resource: encryptedMasterKeyName(caller.instance), requestId };
   const standing = await askStanding(neighbours, caller);
   const asked = { action: "kms:master-key", ...about };
-  const allowed = (sql: SqlStorage, enrolled: Enrolled) => {
-    const facts = factsOfCaller(caller, { action: "release", resource: "master", account: null });
+  const allowed = (sql: SqlStorage, enrolled: Enrolled, person: Person) => {
+    const { tier, method } = enrolled;
+    const of = { action: "release", resource: "master", account: null } as const;
+    const facts = factsOfCaller(caller, { ...of, tier, method, person });
     const decision = checkPolicies(kms.policies(), facts);
     return decision.ok ? itself(sql, enrolled) : decision;
   };

@@ -4,6 +4,8 @@ import { encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
 import type { Edk } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
+import type { HttpFacts } from "../caller.ts";
+import type { Enrolled } from "../enrolled.ts";
 import { UnexpectedAnswer } from "../hsm/index.ts";
 import {
   importWrapped,
@@ -16,6 +18,7 @@ import {
   underParent,
 } from "../hsm/keys/index.ts";
 import type { AccountKey } from "../iam/types.ts";
+import type { Person } from "../person.ts";
 import { type Decision, ok, type Result, refuse } from "../result.ts";
 import {
   accountKeyOf,
@@ -42,6 +45,9 @@ export type DataKeyOrder = {
   /** Distinguished Name of the custodian, and the app's origin: for policies. */
   custodian: string;
   origin: string;
+  http?: HttpFacts;
+  person?: Person;
+  instance: Pick<Enrolled, "tier" | "method">;
   accountKey: AccountKey;
   purpose: Edk["purpose"];
   /** Another version, where there is one already. */
@@ -91,8 +97,16 @@ export async function orderDataKey(
     const fits = order.made === undefined ? ok(null) : checkForm(sql, order, order.made);
     if (!fits.ok) return fits;
     const facts = factsOfCaller(
-      { custodian: order.custodian, user: order.owner, origin: order.origin },
-      { action: "create", resource: `accounts/${account}/keys/new`, account, purpose: order.purpose },
+      {
+        custodian: order.custodian,
+        user: order.owner,
+        origin: order.origin,
+        ...(order.http && { http: order.http }),
+      },
+      {
+        ...{ action: "create", resource: `accounts/${account}/keys/new`, account, purpose: order.purpose },
+        ...{ ...order.instance, person: order.person },
+      },
     );
     const allowed = checkPolicies(kms.policies(), facts);
     if (!allowed.ok) return allowed;

@@ -5,6 +5,7 @@ import { isTenantName } from "#protocol/hierarchy/index.ts";
 import { decide, type Rule } from "#protocol/policy/index.ts";
 import { type Asked, type Facts, factsOf, parsePolicies } from "#protocol/policy/statements/index.ts";
 import type { Caller } from "../caller.ts";
+import type { Person } from "../person.ts";
 import { type Decision, ok, refuse } from "../result.ts";
 
 /** Every one of them has to allow. */
@@ -36,13 +37,15 @@ function readOrTell(text: string): ReadonlyMap<string, readonly Rule<Facts>[]> {
   }
 }
 
-type By = Pick<Caller, "custodian" | "user" | "origin">;
-type Of = Pick<Asked, "action" | "resource" | "account"> & Partial<Pick<Asked, "tier" | "purpose">>;
+type By = Pick<Caller, "custodian" | "user" | "origin" | "http">;
+type Of = Pick<Asked, "action" | "resource" | "account"> &
+  Partial<Pick<Asked, "tier" | "purpose" | "method">> & { person?: Person | undefined };
 
-/** What the KMS knows of a request. It has no headers or path, and nobody's roles and groups. */
-export function factsOfCaller({ custodian, user, origin }: By, of: Of): Facts {
+/** What the KMS knows of a request: of an instance its tier and method, where one is named; no registers of a measurement. */
+export function factsOfCaller({ custodian, user, origin, http }: By, { person, ...of }: Of): Facts {
   const now = seconds(Date.now());
-  return factsOf({ tier: undefined, ...of, principal: custodian, person: user, origin, now });
+  const known = { ...of, roles: person?.roles, groups: person?.groups, http };
+  return factsOf({ tier: undefined, ...known, principal: custodian, person: user, origin, now });
 }
 
 /** Whether they allow it, where there are any. */

@@ -1,7 +1,8 @@
 /** Enc(data) for an instance that asks itself, by key identifier or all of an account (W2 to W5): from memory, or else from the HSM. */
 
 import type { InstanceCaller } from "../caller.ts";
-import { LADDER } from "../enrolled.ts";
+import { type Enrolled, LADDER } from "../enrolled.ts";
+import type { Person } from "../person.ts";
 import { type Decision, ok, type Result, refuse } from "../result.ts";
 import { findVersion, nameOf, type Row, type Version, versionsOf } from "./account-data-keys.ts";
 import type { KeyCache } from "./cache/index.ts";
@@ -68,9 +69,9 @@ async function release(
   const asked = { action: "kms:read-data-key", ...about };
   if (!standing.signedIn.ok) return refused(asked, noMember(standing.signedIn.problem));
   const kms = await enter();
-  const check = (sql: SqlStorage) => {
+  const check = (sql: SqlStorage, enrolled: Enrolled, person: Person) => {
     const rows = enabled(sql, find(sql));
-    return rows.ok ? allowed(kms, caller, account, rows.value) : rows;
+    return rows.ok ? allowed(kms, { caller, account, enrolled, person }, rows.value) : rows;
   };
   const decision = authorizeInstance(kms.store, asked, standing, LADDER, check);
   if (!decision.ok) return decision;
@@ -99,12 +100,14 @@ function enabled(sql: SqlStorage, found: Decision<Row[]>): Decision<Row[]> {
 /** Under the policies that stand: all of them, or the answer would tell which are not. */
 function allowed(
   kms: Pick<Context, "policies">,
-  caller: InstanceCaller,
-  account: string,
+  by: { caller: InstanceCaller; account: string; enrolled: Enrolled; person: Person },
   rows: Row[],
 ): Decision<Row[]> {
   const policies = kms.policies();
-  const facts = factsOfCaller(caller, { action: "release", resource: `accounts/${account}`, account });
+  const { caller, account, person, enrolled } = by;
+  const { tier, method } = enrolled;
+  const resource = `accounts/${account}`;
+  const facts = factsOfCaller(caller, { action: "release", resource, account, tier, method, person });
   for (const { id } of rows) {
     const decision = checkPolicies(policies, { ...facts, resource: `accounts/${account}/keys/${id}` });
     if (!decision.ok) return decision;

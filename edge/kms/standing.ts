@@ -35,12 +35,12 @@ export function authorizeInstance<T = Enrolled>(
   asked: Asked,
   { signedIn, found }: Standing,
   levels: readonly Level[],
-  check: (sql: SqlStorage, enrolled: Enrolled) => Decision<T>,
+  check: (sql: SqlStorage, enrolled: Enrolled, person: Person) => Decision<T>,
 ): Result<T> {
   return authorize<T>(store, asked, (sql) => {
     if (!signedIn.ok) return noMember(signedIn.problem);
     const standing = checkInstance(asked.caller, found, levels);
-    return standing.ok ? check(sql, standing.value) : standing;
+    return standing.ok ? check(sql, standing.value, signedIn.value) : standing;
   });
 }
 

@@ -104,8 +104,8 @@ export function findRecipient(
     .exec<Row>("SELECT * FROM instances WHERE wrapping_certificate = ? AND user = ?", thumbprint, user)
     .toArray();
   if (!row) return null;
-  const { id: instance, custodian, origin, tier, hsm_key: hsmKey, not_after: notAfter } = row;
-  return { instance, custodian, user, origin, tier, hsmKey, notAfter, status: statusOf(row, now) };
+  const { id: instance, custodian, origin, method, tier, hsm_key: hsmKey, not_after: notAfter } = row;
+  return { instance, custodian, user, origin, method, tier, hsmKey, notAfter, status: statusOf(row, now) };
 }
 
 /** The user's instance with this id, or null. */
@@ -116,10 +116,22 @@ export function findEnrolled(
 ): Enrolled | null {
   const [row] = sql.exec<Row>("SELECT * FROM instances WHERE id = ? AND user = ?", instance, user).toArray();
   if (!row) return null;
-  const { custodian, client, jkt, origin, level, hsm_key: hsmKey, not_after: notAfter } = row;
+  const { custodian, client, jkt, origin, level, method, tier, hsm_key: hsmKey, not_after: notAfter } = row;
   const { identity_key: identityKey, identity_certificate: identityCertificate } = row;
   return {
-    ...{ instance, user, custodian, client, jkt, origin, level, identityKey, identityCertificate },
+    ...{
+      instance,
+      user,
+      custodian,
+      client,
+      jkt,
+      origin,
+      level,
+      method,
+      tier,
+      identityKey,
+      identityCertificate,
+    },
     wrappingCertificate: row.wrapping_certificate,
     ...{ hsmKey, notAfter, status: statusOf(row, now) },
   };

@@ -9,6 +9,7 @@ import type {
   openEnrolment,
   redeemEnrolment,
 } from "#protocol/contract/index.ts";
+import type { MethodName } from "#protocol/enrolment.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 
 /**
@@ -43,6 +44,7 @@ export type Recipient = {
   custodian: string;
   user: string;
   origin: string;
+  method: MethodName;
   tier: Tier;
   /** Unique identifier of the public key at the HSM. */
   hsmKey: string;

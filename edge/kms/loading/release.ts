@@ -7,6 +7,7 @@ import type { Edk } from "#protocol/keys/index.ts";
 import { decide, type KeyPolicy, narrow, rulesOfKeyPolicy } from "#protocol/policy/index.ts";
 import { nextChange } from "#protocol/policy/statements/index.ts";
 import type { Caller } from "../../caller.ts";
+import type { Person } from "../../person.ts";
 import type { Recipient } from "../../ra/types.ts";
 import { type Decision, ok, refuse } from "../../result.ts";
 import { factsOfCaller, type Policies } from "../policies.ts";
@@ -16,6 +17,8 @@ export type Release = {
   edk: Edk;
   recipient: Recipient | null;
   record: DataKeyRecord | null;
+  /** Roles and groups of the caller, as the IAM has them. */
+  person?: Person | undefined;
   /** That stand on the tenant or on all. */
   policies: Policies;
   now: number;
@@ -24,7 +27,7 @@ export type Release = {
 /** The policy for the load receipt, or a refusal. `edk` has been verified; `now` in seconds. */
 export function decideRelease(
   caller: Caller,
-  { edk, recipient, record, policies, now }: Release,
+  { edk, recipient, record, person, policies, now }: Release,
 ): Decision<KeyPolicy> {
   if (edk.tenant !== caller.tenant) return refuse("forbidden", "EDK belongs to another tenant");
   if (!recipient) return refuse("not-recipient", "certificate is not registered");
@@ -41,10 +44,13 @@ export function decideRelease(
   if (record.client !== caller.client) return refuse("forbidden", "key was made for another app");
   if (record.state !== "enabled") return refuse("forbidden", `key is ${record.state}`);
   if (record.expires !== null && !(now < record.expires)) return refuse("forbidden", "key has expired");
-  return narrowTo(caller, { edk, current: record.policy, recipient, policies, now });
+  return narrowTo(caller, { edk, current: record.policy, recipient, person, policies, now });
 }
 
-type Narrowed = { edk: Edk; current: KeyPolicy; recipient: Recipient; policies: Policies; now: number };
+type Narrowed = Pick<Release, "edk" | "person" | "policies" | "now"> & {
+  current: KeyPolicy;
+  recipient: Recipient;
+};
 
 /**
  * What both of the key's policies and those that stand allow to this custodian and tier; the receipt lists those operations
@@ -52,14 +58,22 @@ type Narrowed = { edk: Edk; current: KeyPolicy; recipient: Recipient; policies: 
  */
 function narrowTo(
   caller: Caller,
-  { edk, current, recipient: { tier }, policies, now }: Narrowed,
+  { edk, current, recipient: { tier, method }, person, policies, now }: Narrowed,
 ): Decision<KeyPolicy> {
   const policy = narrow(edk.policy, current);
   const all = [rulesOfKeyPolicy(edk.policy), rulesOfKeyPolicy(current), ...policies];
   const { account, purpose } = edk;
   const resource = `accounts/${account}/keys/${edk.keyId}`;
   let reason = "policy allows no operation";
-  const facts = factsOfCaller(caller, { action: "decrypt", resource, account, purpose, tier });
+  const facts = factsOfCaller(caller, {
+    action: "decrypt",
+    resource,
+    account,
+    purpose,
+    tier,
+    method,
+    person,
+  });
   policy.operations = policy.operations.filter((action) => {
     const decision = decide(all, { ...facts, action, now });
     if (!decision.allowed) reason = decision.reason;

@@ -49,7 +49,10 @@ export async function rewrap(
     const rewrapped = await rewrapFor(kms, wanted, decision.value);
     // While the HSM worked the instance may have been revoked, the user have signed out or left, the account been shredded,
     // the key been disabled: input gates do not hold across its answer. What was wrapped for nothing goes no further.
-    const again = await askNeighbours(neighbours, wanted, (of) => IAM.member(of));
+    const again = await askNeighbours(neighbours, wanted, async (of) => {
+      const member = await IAM.member(of);
+      return member.ok ? ok({ by: member.value }) : member;
+    });
     const released = authorizeRelease(kms, "kms:release", wanted, again);
     if (!released.ok) return released;
     return ok(rewrapped);

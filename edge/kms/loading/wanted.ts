@@ -7,6 +7,7 @@ import type { Edk } from "#protocol/keys/index.ts";
 import type { KeyPolicy } from "#protocol/policy/index.ts";
 import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
+import type { Person } from "../../person.ts";
 import type { Recipient } from "../../ra/types.ts";
 import { type Decision, ok, type Result, refuse } from "../../result.ts";
 import { type About, type Context, type Neighbours, noMember } from "../context.ts";
@@ -54,7 +55,7 @@ export async function askNeighbours<M>(
 }
 
 /** Decides by those answers, and records, whether the key may be released to the holder of that certificate. */
-export function authorizeRelease<M>(
+export function authorizeRelease<M extends { by: Person }>(
   { store, policies }: Pick<Context, "store" | "policies">,
   action: string,
   { edk, about }: Wanted,
@@ -66,7 +67,10 @@ export function authorizeRelease<M>(
     if (!member.ok) return noMember(member.problem);
     const record = findDataKey(sql, edk.keyId, edk.keyVersion);
     const now = seconds(Date.now());
-    const decision = decideRelease(about.caller, { edk, recipient, record, policies: policies(), now });
+    const decision = decideRelease(about.caller, {
+      ...{ edk, recipient, record, policies: policies(), now },
+      person: member.value.by,
+    });
     if (!decision.ok) return decision;
     if (!recipient) return refuse("not-recipient", "no recipient");
     return ok({ policy: decision.value, recipient, member: member.value });
