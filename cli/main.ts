@@ -21,7 +21,7 @@ Usage: ${COFFER} COMMAND [options]
   admin           say who administers the tenant, and who is in its groups
   secret-zero     a credential by which one microservice may enrol
   audit           export the log of all decisions, and verify an export
-  policy          check policies, and explain what they decide
+  policy          check policies, explain what they decide, and put one on the tenant
 
 ${COFFER} COMMAND --help tells a command's options and gives examples.
 Exit code: 0 done; 1 failed, and a sentence on standard error says why; 2 the command line is wrong;

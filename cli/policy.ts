@@ -3,9 +3,17 @@ import { CommandError } from "./command-error.ts";
 import { documentPath } from "./document-path.ts";
 import { COFFER } from "./parts/index.ts";
 import { policyCheck } from "./policy-check.ts";
+import { policyPut, policyShow } from "./policy-put.ts";
 import { policyTest } from "./policy-test.ts";
+import { SESSION_HELP } from "./session-options.ts";
 
-export const POLICY_HELP = `coffer policy check FILE …: read policies as the KMS does, and say what is wrong
+export const POLICY_HELP = `coffer policy show: the tenant's policy, and on standard error who has put its versions
+coffer policy put FILE, or --none: put a policy of statements on the tenant, in addition to the deployment's
+
+For admins of the tenant. It holds everywhere within ten seconds, and narrows what the deployment's policies allow.
+
+${SESSION_HELP}
+coffer policy check FILE …: read policies as the KMS does, and say what is wrong
 
   --table              each FILE is a table of policies by tenant, as the setting COFFER_POLICIES has it
 
@@ -42,7 +50,9 @@ Example: ${COFFER} policy test central.json key.json --principal CN=ada,O=acme \
 
 /** `coffer policy check` and `coffer policy test` */
 export async function policy([command, ...args]: string[]): Promise<number> {
+  if (command === "show") return policyShow(args);
+  if (command === "put") return policyPut(args);
   if (command === "check") return policyCheck(args);
   if (command === "test") return policyTest(args);
-  throw new CommandError("coffer policy: say check or test, and a file. Try --help.", 2);
+  throw new CommandError("coffer policy: say check, test or put and a file, or show. Try --help.", 2);
 }

@@ -1,12 +1,13 @@
+import { KeptByTenant } from "../kept.ts";
 import { principalOf } from "../secret.ts";
 import { type Tenant, tenantNamed } from "../tenants.ts";
 import type { RelyingParty } from "./oidc/index.ts";
 import { relyingParty } from "./relying-party.ts";
-import { KeptSettings, type Settings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
 import { ticketKey } from "./ticket.ts";
 
 /** This isolate's. */
-const kept = new KeptSettings();
+const kept = new KeptByTenant<Settings>("settings");
 
 /** Where the IAM's objects are, and what an isolate keeps of a tenant's. */
 export class Addresses {

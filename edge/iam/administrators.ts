@@ -20,6 +20,11 @@ export class Administrators {
     this.#accounts = accounts;
   }
 
+  /** For a neighbour, which has something of the tenant's that admins change: whether the caller is one. Errors: `forbidden`. */
+  administrator(caller: Caller, resource: string): Promise<Result<null>> {
+    return this.#asked(caller, (by) => this.#at.object(caller.tenant).administrator(by, resource));
+  }
+
   /** Errors: `forbidden`, `quota-exceeded`. */
   appoint(caller: Caller, change: Appointing): Promise<Result<null>> {
     return this.#asked(caller, (by) => this.#at.object(caller.tenant).appoint(by, change));

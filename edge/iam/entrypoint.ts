@@ -165,4 +165,8 @@ export class Iam extends WorkerEntrypoint<Env> {
   listGroup(...given: Arguments<Administrators, "listGroup">) {
     return this.#administrators.listGroup(...given);
   }
+
+  administrator(...given: Arguments<Administrators, "administrator">) {
+    return this.#administrators.administrator(...given);
+  }
 }

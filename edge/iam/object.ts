@@ -67,6 +67,10 @@ export class IamObject extends DurableObject<Env> {
     return decision;
   }
 
+  administrator(by: Administrator, resource: string): Result<null> {
+    return this.#administer({ action: "iam:administer", resource }, by, () => ok(null));
+  }
+
   roles(by: Administrator): Result<RoleRow[]> {
     return this.#administer({ action: "iam:list-roles", resource: "roles" }, by, (sql) => ok(listRoles(sql)));
   }

@@ -1,19 +1,13 @@
 import { beforeEach, expect, it, vi } from "vitest";
 import { sqlStorage } from "#test/support/sql-storage.ts";
-import {
-  changeApp,
-  KeptSettings,
-  readSettings,
-  SETTINGS_TABLE,
-  type Settings,
-  takeSettings,
-} from "./settings.ts";
+import { KeptByTenant } from "../kept.ts";
+import { changeApp, readSettings, SETTINGS_TABLE, type Settings, takeSettings } from "./settings.ts";
 
 let now: number;
 let reads: number;
 let set: Settings;
 let answer: () => Promise<Settings>;
-let kept: KeptSettings;
+let kept: KeptByTenant<Settings>;
 const of = () =>
   kept.of("acme", () => {
     reads++;
@@ -26,7 +20,7 @@ beforeEach(() => {
   reads = 0;
   set = { version: 1, denied: [] };
   answer = async () => set;
-  kept = new KeptSettings(() => now);
+  kept = new KeptByTenant("settings", () => now);
 });
 
 it("an isolate reads once in so many seconds, each tenant apart, and knows of a change within ten", async () => {

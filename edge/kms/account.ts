@@ -23,7 +23,7 @@ import type { Released } from "./master-release.ts";
 import { type MovedKey, moveAccountKeys } from "./move-account-keys.ts";
 import { insertMoved, type Moved } from "./moved.ts";
 import { type DataKeyOrder, type OrderedDataKey, orderDataKey } from "./order-data-key.ts";
-import { configuredPolicies } from "./policies.ts";
+import { type Policies, standingPolicies } from "./policies.ts";
 import { DataKeyQuota } from "./quota.ts";
 import { listDataKeys, readDataKey } from "./read-data-keys.ts";
 import { MIGRATIONS } from "./schema.ts";
@@ -40,6 +40,7 @@ export class KmsAccountObject extends DurableObject<Env> {
   readonly #quota: DataKeyQuota;
   readonly #keys: KeyCache<string>;
   #opened: { kms: Context; handover: Handover } | undefined;
+  #policies: Policies | undefined;
   #ordering: Promise<void> = Promise.resolve();
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -50,7 +51,7 @@ export class KmsAccountObject extends DurableObject<Env> {
       neighbours: env,
       enter: async () => {
         const { kms, handover } = this.#open();
-        await handover.take();
+        await Promise.all([handover.take(), this.#readPolicies()]);
         return kms;
       },
       refuse: (about, refusal) => this.#refuse(about, refusal),
@@ -150,6 +151,15 @@ export class KmsAccountObject extends DurableObject<Env> {
     return ok(null);
   }
 
+  /** Before anything is decided: as they are, or have been within ten seconds. */
+  async #readPolicies(): Promise<void> {
+    const { env } = this;
+    const { tenant } = this.#open().kms.store;
+    this.#policies = await standingPolicies(env.COFFER_POLICIES, tenant, () =>
+      env.KMS_OBJECT.getByName(tenant).policy(),
+    );
+  }
+
   override async alarm(): Promise<void> {
     if (!hasStore(this.ctx)) return;
     const { kms, handover } = this.#open();
@@ -176,7 +186,10 @@ export class KmsAccountObject extends DurableObject<Env> {
     const hsm = openHsm(env.HSM_KMS, env.COFFER_HSM_URL);
     const ledger = openLedger(ctx, hsm, "kms");
     const trust = isolateTrust(hsm, env.COFFER_HSM_URL);
-    const policies = () => configuredPolicies(env.COFFER_POLICIES, store.tenant);
+    const policies = () => {
+      if (this.#policies === undefined) throw new Error("policies have not been read");
+      return this.#policies;
+    };
     this.#opened = { kms: { store, hsm, ledger, trust, policies, neighbours: env }, handover };
     return this.#opened;
   }

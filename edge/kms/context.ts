@@ -24,6 +24,8 @@ export interface Neighbours {
     encryptedAccountKey(caller: InstanceCaller, account: string, id?: string): Promise<Result<AccountKey>>;
     /** Whether the caller is signed in, where no account is at stake. */
     signedIn(caller: Caller): Promise<Result<Person>>;
+    /** Whether the caller, signed in, administers the tenant; recorded as about that resource. */
+    administrator(caller: Caller, resource: string): Promise<Result<null>>;
   };
   RA: {
     recipient(of: { tenant: string; user: string; thumbprint: string }): Promise<Result<Recipient>>;

@@ -1,9 +1,12 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type {
   AccountKeyRequest,
+  AnswerOf,
   DataKeysRequest,
   ExportRequest,
+  listPolicies,
   MasterKeyRequest,
+  PolicyChange,
 } from "#protocol/contract/index.ts";
 import type { Load, LoadRequest } from "#protocol/keys/index.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
@@ -62,6 +65,19 @@ export class Kms extends WorkerEntrypoint<Env> {
     return this.#object(caller, request.account).orderExport(caller, request);
   }
 
+  /** `GET /admin/policies`. */
+  async listPolicies(caller: Caller): Promise<Result<AnswerOf<typeof listPolicies>>> {
+    const found = await this.#tenant(caller).policies(caller);
+    if (!found.ok) return found;
+    const versions = found.value.map(({ version, since, by }) => ({ version, since, by }));
+    return ok({ policy: found.value[0]?.policy ?? null, versions });
+  }
+
+  /** `POST /admin/policies`. */
+  async putPolicy(caller: Caller, change: PolicyChange): Promise<Result<{ version: number }>> {
+    return this.#tenant(caller).putPolicy(caller, change);
+  }
+
   /** For the RA (M5): whether the tenant has a master key at the HSM. */
   async hasMasterKey({ tenant }: { tenant: string }): Promise<Result<boolean>> {
     return hasMasterKey(this.#hsm(), tenant);
@@ -117,6 +133,10 @@ export class Kms extends WorkerEntrypoint<Env> {
 
   #hsm() {
     return openHsm(this.env.HSM_KMS, this.env.COFFER_HSM_URL);
+  }
+
+  #tenant({ tenant }: { tenant: string }) {
+    return this.env.KMS_OBJECT.getByName(tenant);
   }
 
   #principal({ tenant, user }: Caller) {

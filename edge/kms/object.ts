@@ -1,14 +1,26 @@
 import { DurableObject } from "cloudflare:workers";
+import type { PolicyChange } from "#protocol/contract/index.ts";
+import { authorize } from "../authorize.ts";
+import type { Caller } from "../caller.ts";
 import type { Page } from "../handover.ts";
 import { openHsm } from "../hsm/index.ts";
 import { type Ledger, openLedger } from "../hsm/keys/index.ts";
+import { type Decision, ok, type Result } from "../result.ts";
 import { hasStore, openStore, type Store } from "../store.ts";
+import type { Neighbours } from "./context.ts";
 import { forgetAccount, type Moved, pageOf } from "./moved.ts";
 import { TENANT_MIGRATIONS } from "./schema.ts";
+import {
+  NO_POLICY,
+  type PolicyVersion,
+  policyVersions,
+  putPolicy,
+  type StoredPolicy,
+} from "./stored-policy.ts";
 
 /**
- * The KMS's state of a whole tenant: data keys as releases before objects by account left them, which an account's own
- * object takes when it is first used.
+ * The KMS's state of a whole tenant: the policy that its admins have put, and data keys as releases before objects by account left
+ * them, which an account's own object takes when it is first used. On no hot path.
  */
 export class KmsObject extends DurableObject<Env> {
   #opened: { store: Store; ledger: Ledger } | undefined;
@@ -28,6 +40,37 @@ export class KmsObject extends DurableObject<Env> {
   /** The account's object has all of them. False while there are more to forget. */
   forget(account: string): boolean {
     return !hasStore(this.ctx) || forgetAccount(this.#open().store.sql, account);
+  }
+
+  /** For isolates, which keep it for some seconds. */
+  policy(): StoredPolicy {
+    if (!hasStore(this.ctx)) return NO_POLICY;
+    const [current] = policyVersions(this.#open().store.sql, 1);
+    return current === undefined ? NO_POLICY : { version: current.version, policy: current.policy };
+  }
+
+  /** By the IAM's word on who is an admin. Errors: `forbidden`, `conflict`, `bad-request`. */
+  async putPolicy(caller: Caller, change: PolicyChange): Promise<Result<{ version: number }>> {
+    return this.#administer("kms:put-policy", caller, (sql) =>
+      putPolicy(sql, change, { by: caller.user, now: Date.now() }),
+    );
+  }
+
+  async policies(caller: Caller): Promise<Result<PolicyVersion[]>> {
+    return this.#administer("kms:list-policies", caller, (sql) => ok(policyVersions(sql)));
+  }
+
+  async #administer<T>(
+    action: string,
+    caller: Caller,
+    work: (sql: SqlStorage) => Decision<T>,
+  ): Promise<Result<T>> {
+    const { IAM }: Neighbours = this.env;
+    const admin = await IAM.administrator(caller, "kms/policy");
+    // What is refused is in the IAM's log, and makes nothing here.
+    if (!admin.ok) return admin;
+    const about = { action, caller, resource: "policy", requestId: caller.requestId };
+    return authorize<T>(this.#open().store, about, work);
   }
 
   override async alarm(): Promise<void> {

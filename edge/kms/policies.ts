@@ -1,12 +1,20 @@
-/** Policies of statements that stand on a tenant or on all of them: COFFER_POLICIES (docs/policies.md). */
+/** Policies of statements that stand on a tenant or on all of them: COFFER_POLICIES, and what admins have put (docs/policies.md). */
 
 import { seconds } from "#protocol/clock.ts";
 import { isTenantName } from "#protocol/hierarchy/index.ts";
 import { decide, type Rule } from "#protocol/policy/index.ts";
-import { type Asked, type Facts, factsOf, parsePolicies } from "#protocol/policy/statements/index.ts";
+import {
+  type Asked,
+  type Facts,
+  factsOf,
+  parsePolicies,
+  parsePolicy,
+} from "#protocol/policy/statements/index.ts";
 import type { Caller } from "../caller.ts";
+import { KeptByTenant } from "../kept.ts";
 import type { Person } from "../person.ts";
 import { type Decision, ok, refuse } from "../result.ts";
+import type { StoredPolicy } from "./stored-policy.ts";
 
 /** Every one of them has to allow. */
 export type Policies = readonly (readonly Rule<Facts>[])[];
@@ -22,6 +30,25 @@ export function configuredPolicies(text: string | undefined, tenant: string): Po
   if (kept?.text !== text) kept = { text, policies: readOrTell(text) };
   const { policies } = kept;
   return [policies.get(CENTRAL), policies.get(tenant)].filter((one) => one !== undefined);
+}
+
+/** This isolate's. */
+const stored = new KeptByTenant<StoredPolicy>("policy");
+const parsed = new Map<string, { version: number; rules: readonly Rule<Facts>[] | null }>();
+
+/** All that stand on the tenant: by configuration, and as its admins have put it, which `read` tells. Throws where they are not known. */
+export async function standingPolicies(
+  text: string | undefined,
+  tenant: string,
+  read: () => Promise<StoredPolicy>,
+): Promise<Policies> {
+  const { version, policy } = await stored.of(tenant, read);
+  let kept = parsed.get(tenant);
+  if (kept?.version !== version) {
+    kept = { version, rules: policy === null ? null : parsePolicy(policy).rules };
+    parsed.set(tenant, kept);
+  }
+  return [...configuredPolicies(text, tenant), ...(kept.rules === null ? [] : [kept.rules])];
 }
 
 function readOrTell(text: string): ReadonlyMap<string, readonly Rule<Facts>[]> {

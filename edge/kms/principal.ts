@@ -20,7 +20,7 @@ import {
   wakeForNext,
 } from "./encrypted-master.ts";
 import { type EncryptedMaster, type Released, releaseMasterKey } from "./master-release.ts";
-import { configuredPolicies } from "./policies.ts";
+import { type Policies, standingPolicies } from "./policies.ts";
 import { PRINCIPAL_MIGRATIONS } from "./schema.ts";
 import { cacheTimes } from "./times.ts";
 import { isolateTrust } from "./trust.ts";
@@ -31,6 +31,7 @@ import { isolateTrust } from "./trust.ts";
  */
 export class KmsPrincipalObject extends DurableObject<Env> {
   #opened: Context | undefined;
+  #policies: Policies | undefined;
   readonly #masters: KeyCache<EncryptedMaster>;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -41,6 +42,7 @@ export class KmsPrincipalObject extends DurableObject<Env> {
 
   /** Level `master`: Enc(master) for the caller, with a receipt for its challenge. */
   async masterKey(caller: InstanceCaller, request: MasterKeyRequest): Promise<Result<Released>> {
+    await this.#readPolicies();
     const kms = this.#open();
     const released = await releaseMasterKey(kms, caller, request, (enrolled, id) =>
       id === undefined ? this.#master(enrolled) : fetchEarlierMaster(kms, enrolled, id),
@@ -53,6 +55,15 @@ export class KmsPrincipalObject extends DurableObject<Env> {
   refused(caller: Caller, action: string, { problem, reason }: Refusal): Result<never> {
     const about = { action, caller, resource: "edk", requestId: caller.requestId };
     return authorize<never>(this.#open().store, about, () => refuse(problem.code, reason));
+  }
+
+  /** Before anything is decided: as they are, or have been within ten seconds. */
+  async #readPolicies(): Promise<void> {
+    const { env } = this;
+    const { tenant } = this.#open().store;
+    this.#policies = await standingPolicies(env.COFFER_POLICIES, tenant, () =>
+      env.KMS_OBJECT.getByName(tenant).policy(),
+    );
   }
 
   override async alarm(): Promise<void> {
@@ -82,7 +93,10 @@ export class KmsPrincipalObject extends DurableObject<Env> {
     const hsm = openHsm(env.HSM_KMS, env.COFFER_HSM_URL);
     const ledger = openLedger(ctx, hsm, "kms", ({ id }) => [encryptedMasterKeyName(id)]);
     const trust = isolateTrust(hsm, env.COFFER_HSM_URL);
-    const policies = () => configuredPolicies(env.COFFER_POLICIES, store.tenant);
+    const policies = () => {
+      if (this.#policies === undefined) throw new Error("policies have not been read");
+      return this.#policies;
+    };
     this.#opened = { store, hsm, ledger, trust, policies, neighbours: env };
     // What was kept in the HSM before it was evicted has its end still.
     ctx.waitUntil(wakeForNext(ctx.storage));

@@ -3,6 +3,7 @@ import { LEDGER_TABLE } from "../hsm/keys/index.ts";
 import { ACCOUNT_DATA_KEYS_TABLE } from "./account-data-keys.ts";
 import { MASTERS_TABLE } from "./encrypted-master.ts";
 import { SHREDDED_TABLE } from "./shred.ts";
+import { STORED_POLICY_TABLE } from "./stored-policy.ts";
 
 /** Tables of the KMS's objects. Migrations are only ever appended to. Times: seconds since 1970. */
 const DATA_KEYS: readonly string[] = [
@@ -49,5 +50,5 @@ export const MIGRATIONS: readonly string[] = [
 /** Of a principal's object. */
 export const PRINCIPAL_MIGRATIONS: readonly string[] = [`${LEDGER_TABLE}${MASTERS_TABLE}`];
 
-/** Of the object that has data keys of a whole tenant from earlier releases. */
-export const TENANT_MIGRATIONS: readonly string[] = DATA_KEYS;
+/** Of a tenant's own object: data keys from earlier releases, and the policy. */
+export const TENANT_MIGRATIONS: readonly string[] = [...DATA_KEYS, STORED_POLICY_TABLE];

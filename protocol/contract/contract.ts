@@ -7,6 +7,7 @@ import * as enrolment from "./enrolment.ts";
 import { instanceToken } from "./instance-token.ts";
 import * as instances from "./instances.ts";
 import * as keys from "./keys.ts";
+import * as policies from "./policies.ts";
 import type { ProblemCode } from "./problems.ts";
 import * as registration from "./registration.ts";
 import type { Route } from "./route.ts";
@@ -25,6 +26,7 @@ export const contract = {
   ...instances,
   ...documents,
   ...administration,
+  ...policies,
 } satisfies Record<string, Route>;
 
 export type OperationId = keyof typeof contract;

@@ -13,6 +13,7 @@ export * from "./instances.ts";
 export * from "./keys.ts";
 export { MIN_PART } from "./names.ts";
 export { openApiDocument } from "./openapi.ts";
+export * from "./policies.ts";
 export {
   PROBLEM_TYPE,
   type ProblemCode,

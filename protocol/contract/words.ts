@@ -38,6 +38,8 @@ export const summaries: Partial<Record<OperationId, string>> = {
   readContent: "A document's ciphertext, or a range of it",
   readMetadata: "A document's sealed metadata",
   deleteDocument: "Delete a document or an upload",
+  listPolicies: "The tenant's policy of statements, and who has put its versions",
+  putPolicy: "Put the tenant's policy in the place of the version that was seen, or none",
   readStanding: "The caller's roles and groups in the tenant",
   listRoles: "Who has which role in the tenant, by administration",
   grantRole: "Give a user a role",

@@ -135,6 +135,23 @@ describe("coffer admin", () => {
   });
 });
 
+describe("coffer policy put", () => {
+  it("M12 puts what it can read on the tenant, for who is an admin alone, and shows it", async () => {
+    const text = '{"statements":[{"effect":"allow","principals":"*","actions":"*","resources":"*"}]}';
+    writeFileSync(file("policy.json"), text);
+    writeFileSync(file("key.json"), '{"operations":["decrypt"]}');
+    const policy = (...args: string[]) => coffer("policy", ...args, "--user", "grace");
+    expect((await policy("show")).stdout).toBe("");
+    expect(await policy("put", "policy.json")).toMatchObject({ code: 0, stdout: "", stderr: "" });
+    expect((await policy("show")).stdout).toBe(`${text}\n`);
+    expect(await policy("put", "key.json")).toMatchObject({ code: 1 });
+    expect(await policy("put", "policy.json", "--none")).toMatchObject({ code: 2 });
+    expect(await coffer("policy", "put", "--none", "--user", "ada")).toMatchObject({ code: 1 });
+    expect(await policy("put", "--none")).toMatchObject({ code: 0 });
+    expect((await policy("show")).stdout).toBe("");
+  });
+});
+
 describe("coffer export", () => {
   it("writes all documents as plain files, never over one that is there", async () => {
     const exported = await coffer("export", "--all", "--to", "plain", "--user", "ada");

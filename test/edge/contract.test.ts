@@ -203,6 +203,11 @@ it("administers", async () => {
   hold("listGroups", await ann.rest("GET", "/admin/groups"), 200);
   hold("listGroup", await ann.rest("GET", "/admin/groups/staff"), 200);
   hold("listGroup", await bob.rest("GET", "/admin/groups/staff"), 403);
+  hold("listPolicies", await ann.rest("GET", "/admin/policies"), 200);
+  hold("listPolicies", await bob.rest("GET", "/admin/policies"), 403);
+  const none = asPublished("putPolicy", { version: 0, policy: null });
+  hold("putPolicy", await ann.rest("POST", "/admin/policies", none), 200);
+  hold("putPolicy", await ann.rest("POST", "/admin/policies", none), 409);
   hold("removeFromGroup", await ann.rest("DELETE", `/admin/groups/staff/${user}`), 204);
 });
 

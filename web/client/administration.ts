@@ -6,7 +6,9 @@ import {
   grantRole,
   listGroup,
   listGroups,
+  listPolicies,
   listRoles,
+  putPolicy,
   readStanding,
   removeFromGroup,
   withdrawRole,
@@ -62,6 +64,16 @@ export class Administration {
   /** Errors: `quota-exceeded`. */
   addToGroup(group: string, user: string): Promise<void> {
     return callEmpty(this.#rest, addToGroup, { group, user }, {});
+  }
+
+  /** The tenant's policy of statements, and who has put its versions. */
+  policy(): Promise<AnswerOf<typeof listPolicies>> {
+    return callJson(this.#rest, listPolicies, {}, {});
+  }
+
+  /** In the place of `version`, the newest that was seen; null for none. Holds within ten seconds. Errors: `conflict`, `bad-request`. */
+  async putPolicy(version: number, policy: string | null): Promise<number> {
+    return (await callJson(this.#rest, putPolicy, {}, { version, policy })).version;
   }
 
   removeFromGroup(group: string, user: string): Promise<void> {

@@ -4,7 +4,7 @@ import { fail, ok } from "../../result.ts";
 import type { GatewayContext } from "../context.ts";
 import type { ContractHandlers } from "../serve.ts";
 
-/** Roles and groups of a tenant, for its admins. */
+/** Roles, groups and the policy of a tenant, for its admins. */
 export const administration = {
   async readStanding({ c, caller }) {
     const found = await c.env.IAM.signedIn(caller);
@@ -26,6 +26,8 @@ export const administration = {
     c.env.IAM.appoint(caller, { kind: "group", value, user, holds: true }),
   removeFromGroup: ({ c, caller, input: { group: value, user } }) =>
     c.env.IAM.appoint(caller, { kind: "group", value, user, holds: false }),
+  listPolicies: ({ c, caller }) => c.env.KMS.listPolicies(caller),
+  putPolicy: ({ c, caller, body }) => c.env.KMS.putPolicy(caller, body),
 } satisfies Partial<ContractHandlers>;
 
 async function appointRole(

@@ -1,4 +1,5 @@
 import { parseJson } from "../../json.ts";
+import { MAX_POLICY_LENGTH } from "../../policy-length.ts";
 import { checked } from "../../shape.ts";
 import { keyPolicy, type Rule, rulesOfKeyPolicy } from "../index.ts";
 import type { Facts } from "./facts.ts";
@@ -6,9 +7,6 @@ import { policy } from "./language.ts";
 import { refuseRepeated } from "./members.ts";
 import { within } from "./reading.ts";
 import { rulesOf } from "./rules.ts";
-
-/** UTF-16 units of a policy's text. */
-export const MAX_POLICY_LENGTH = 65_536;
 
 /** The same of a table of them. */
 export const MAX_TABLE_LENGTH = 4_194_304;
