@@ -2,8 +2,8 @@
 
 import type { MethodName } from "#protocol/enrolment.ts";
 import type { Level } from "#protocol/level.ts";
-import type { SecondLayer } from "#protocol/second-layer.ts";
 import type { Tier } from "#protocol/policy/index.ts";
+import type { SecondLayer } from "#protocol/second-layer.ts";
 import type { InstanceCaller } from "./caller.ts";
 import { type Decision, ok, type Result, refuse } from "./result.ts";
 
