@@ -1,16 +1,32 @@
 /**
- * edge: the worker. Its default export is the gateway, the only door to the public network; every domain is an
- * entrypoint behind a service binding, with Durable Objects of its own. May import: edge/audit, edge/datastore,
+ * edge: the worker. Its default export is the gateway, the only door to the public network; every domain has an
+ * entrypoint for each neighbour behind a service binding, and Durable Objects of its own. May import: edge/audit, edge/datastore,
  * edge/gateway, edge/iam, edge/kms, edge/ra. Imported by nothing.
  */
 import { createApp } from "./gateway/index.ts";
 
-export { Audit, AuditGathererObject, AuditLogObject, AuditObject, AuditSourceObject } from "./audit/index.ts";
-export { Datastore, DatastoreAccountObject, DatastoreObject } from "./datastore/index.ts";
+export {
+  Audit,
+  AuditForDomains,
+  AuditGathererObject,
+  AuditLogObject,
+  AuditObject,
+  AuditSourceObject,
+} from "./audit/index.ts";
+export { Datastore, DatastoreAccountObject, DatastoreForIam, DatastoreObject } from "./datastore/index.ts";
 export { GatewayObject } from "./gateway/index.ts";
-export { Iam, IamAccountObject, IamAdministration, IamObject, IamPrincipalObject } from "./iam/index.ts";
-export { Kms, KmsAccountObject, KmsForRa, KmsObject, KmsPrincipalObject } from "./kms/index.ts";
-export { Ra, RaObject, RaPrincipalObject } from "./ra/index.ts";
+export {
+  Iam,
+  IamAccountObject,
+  IamAdministration,
+  IamForDatastore,
+  IamForKms,
+  IamForRa,
+  IamObject,
+  IamPrincipalObject,
+} from "./iam/index.ts";
+export { Kms, KmsAccountObject, KmsForIam, KmsForRa, KmsObject, KmsPrincipalObject } from "./kms/index.ts";
+export { Ra, RaForIam, RaForKms, RaObject, RaPrincipalObject } from "./ra/index.ts";
 
 /** Routes only: no state of a request or a tenant is kept in it. */
 const app = createApp();

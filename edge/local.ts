@@ -102,6 +102,8 @@ const ROOT = fileURLToPath(new URL(".", import.meta.url));
 const WORKER = "coffer";
 /** What answers where miniflare listens for a unit that nobody may ask from outside. */
 const ENTRY = "entry";
+/** The one worker that is bound to what an operator may ask: nothing from outside reaches it. */
+const OPERATOR = "operator";
 const NOT_HERE = "export default { fetch: () => new Response(null, { status: 404 }) };";
 const MAXIMUM_LOGS = 20_000;
 /**
@@ -166,10 +168,8 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     pids,
     logs,
     async audit() {
-      const bindings = options.split
-        ? await running[UNITS.indexOf("audit")]?.getBindings<Record<string, AuditReader>>(ENTRY)
-        : await running[0]?.getBindings<Record<string, AuditReader>>(WORKER);
-      const audit = bindings?.AUDIT ?? bindings?.AUDIT_GATEWAY;
+      const process = running[options.split ? UNITS.indexOf("audit") : 0];
+      const audit = (await process?.getBindings<Record<string, AuditReader>>(OPERATOR))?.AUDIT;
       if (audit === undefined) throw new Error("No worker is bound to the audit domain");
       return audit;
     },
@@ -204,8 +204,8 @@ function miniflareOptions(
   const { mtlsCertificates, modulesRules: _, assets, serviceBindings, ...bindings } = options;
   const [first, ...more] = listeners;
   const { sockets, doors } = servers(wires, name);
-  const audit = { AUDIT: { name, entrypoint: "Audit" } };
-  const entry = { name: ENTRY, modules: true, script: NOT_HERE, compatibilityDate: "2026-10-01" };
+  const nothing = { modules: true, script: NOT_HERE, compatibilityDate: "2026-10-01" };
+  const operator = { ...nothing, name: OPERATOR, serviceBindings: { AUDIT: { name, entrypoint: "Audit" } } };
   return {
     ...(first ?? { host: "127.0.0.1", port: 0 }),
     cf: false as const,
@@ -217,7 +217,7 @@ function miniflareOptions(
     resourcePersistencePath: persist,
     handleStructuredLogs: ({ timestamp, level, message }: LogEntry) => onLog({ timestamp, level, message }),
     workers: [
-      ...(first ? [] : [{ ...entry, ...(name === workerName("audit") && { serviceBindings: audit }) }]),
+      ...(first ? [] : [{ ...nothing, name: ENTRY }]),
       {
         ...bindings,
         name,
@@ -235,6 +235,7 @@ function miniflareOptions(
         bindings: { ...bindings.bindings, ...overriding(vars, bindings.bindings) },
       },
       ...doors,
+      ...([WORKER, workerName("audit")].includes(name) ? [operator] : []),
     ],
   };
 }

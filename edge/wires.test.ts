@@ -5,7 +5,7 @@ import { bindingsOver, type Service, type Services, servers, wiresOf, workerName
 const kms: Service = { name: workerName("kms"), entrypoint: "Kms" };
 const audit = (domain: string): Service => ({
   name: workerName("audit"),
-  entrypoint: "Audit",
+  entrypoint: "AuditForDomains",
   props: { domain },
 });
 const bound: Partial<Record<Unit, Services>> = {

@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { unstable_readConfig } from "wrangler";
+import { bundleEdge } from "#edge/bundle.ts";
 import { UNITS, type Unit } from "#edge/units.ts";
 import { productFiles, roomOf } from "./rooms.ts";
 import { root } from "./support/tree.ts";
@@ -53,17 +54,94 @@ function bindings(config: Configuration): Map<string, string> {
 const COMMENT = /^\s*(\/\*|\*|\/\/).*$/gm;
 const code = productFiles().map((file) => ({
   room: roomOf(file),
-  text: readFileSync(`${root}${file}`, "utf8").replace(COMMENT, ""),
+  text: readFileSync(`${root}${file}`, "utf8"),
 }));
+const services = new Set(whole.services.map(({ binding }) => binding));
+const has = (unit: Unit, pattern: RegExp) =>
+  code.some(({ room, text }) => room?.startsWith(ROOM[unit]) && pattern.test(text.replace(COMMENT, "")));
+/** A neighbour's name alone says nothing of the door. */
 const names = (unit: Unit, name: string) =>
-  code.some(({ room, text }) => room?.startsWith(ROOM[unit]) && new RegExp(`\\b${name}\\b`).test(text));
+  has(unit, new RegExp(services.has(name) ? `\\benv\\.${name}\\b` : `\\b${name}\\b`));
+
+/** Unit by unit, all that it may call of each other one. Who adds a method to a door enters it here. */
+const MAY_CALL: Record<Unit, Record<string, string[]>> = {
+  app: {
+    Iam: [
+      "account",
+      "approve",
+      "authorize",
+      "deleteDataKey",
+      "encryptedAccountKey",
+      "identify",
+      "instanceToken",
+      "keyIdentifier",
+      "keys",
+      "leave",
+      "leaveAccount",
+      "loggedOut",
+      "renewDataKey",
+      "rotateAccountKey",
+      "session",
+      "shredAccount",
+      "signIn",
+      "signOut",
+      "token",
+    ],
+    Ra: ["grant", "instances", "openEnrolment", "redeemEnrolment", "revoke"],
+    Kms: ["dataKeys", "listDataKeys", "load", "masterKey", "orderExport", "readDataKey", "releaseAccountKey"],
+    Datastore: ["complete", "content", "create", "delete", "list", "metadata", "putMetadata", "uploadPart"],
+    AuditForDomains: ["append"],
+  },
+  datastore: { IamForDatastore: ["member"], AuditForDomains: ["append"] },
+  iam: {
+    RaForIam: ["ended", "instance"],
+    KmsForIam: [
+      "currentMasterKey",
+      "deleteDataKey",
+      "moveAccountKeys",
+      "orderAccountKey",
+      "orderDataKey",
+      "shredded",
+    ],
+    DatastoreForIam: ["left", "shredded"],
+    AuditForDomains: ["append"],
+  },
+  ra: { IamForRa: ["custodian", "signedIn"], KmsForRa: ["hasMasterKey"], AuditForDomains: ["append"] },
+  kms: {
+    IamForKms: ["accountKey", "encryptedAccountKey", "member", "signedIn"],
+    RaForKms: ["instance", "recipient"],
+    AuditForDomains: ["append"],
+  },
+  audit: {},
+};
+/** For the apps of a deployment, which no route leads to yet. */
+const WITHOUT_ROUTE = ["leaveAccount", "shredAccount"];
+
+/** What can be called of each class of the worker, inherited or not; what is private cannot. */
+async function callable(): Promise<Map<string, string[]>> {
+  const { script } = await bundleEdge();
+  const bases = "export class WorkerEntrypoint {}; export class DurableObject {};";
+  const alone = script.replaceAll('"cloudflare:workers"', JSON.stringify(`data:text/javascript,${bases}`));
+  const loaded = await import(`data:text/javascript;base64,${Buffer.from(alone).toString("base64")}`);
+  const members = (prototype: object | null): string[] =>
+    prototype === null || prototype === Object.prototype
+      ? []
+      : [...Object.getOwnPropertyNames(prototype), ...members(Object.getPrototypeOf(prototype))];
+  return new Map(
+    Object.entries(loaded as Record<string, { prototype?: object }>)
+      .filter(([, { prototype }]) => prototype !== undefined)
+      .map(([name, { prototype }]) => [
+        name,
+        [...new Set(members(prototype ?? null))].filter((member) => member !== "constructor").toSorted(),
+      ]),
+  );
+}
 
 const worker = (unit: string) => `coffer-${unit}`;
 
 describe("W13 split operation", () => {
   it.each(UNITS)("%s has what its code names and nothing else", (unit) => {
     const named = new Map([...bindings(whole)].filter(([name]) => names(unit, name)));
-    if (unit === "ra") named.set("KMS", "KmsForRa");
     expect(bindings(split[unit])).toEqual(named);
   });
 
@@ -82,14 +160,38 @@ describe("W13 split operation", () => {
     expect(UNITS.map((unit) => split[unit].name)).toEqual(UNITS.map(worker));
   });
 
-  it("W9 lets the registration authority ask the KMS one thing, and have no key released", () => {
-    const door = readFileSync(`${root}edge/kms/for-ra.ts`, "utf8");
-    const methods = [...door.matchAll(/^ {2}(?:async )?([\w#]+)\(/gm)].map(([, name]) => name);
-    expect(methods).toEqual(["hasMasterKey"]);
-    const asked = code
-      .filter(({ room }) => room?.startsWith("edge/ra"))
-      .flatMap(({ text }) => [...text.matchAll(/\bKMS\.(\w+)\(/g)]);
-    expect(asked.map(([, name]) => name)).toEqual(methods);
+  it("W13 W9 opens to each unit the methods that it needs of each other one, and no more", async () => {
+    const methods = await callable();
+    for (const unit of UNITS) {
+      const held = split[unit].services.map(({ entrypoint = "" }) => [entrypoint, methods.get(entrypoint)]);
+      expect(Object.fromEntries(held), unit).toEqual(MAY_CALL[unit]);
+      const called = Object.values(MAY_CALL[unit]).flat();
+      const unasked = called.filter((method) => !has(unit, new RegExp(`\\.${method}\\(`)));
+      expect(WITHOUT_ROUTE, unit).toEqual(
+        expect.arrayContaining(unasked.filter((name) => name !== "append")),
+      );
+    }
+    // Who reads the audit, and who denies an app, no unit is.
+    for (const door of ["Audit", "IamAdministration"])
+      expect(
+        UNITS.filter((unit) => Object.hasOwn(MAY_CALL[unit], door)),
+        door,
+      ).toEqual([]);
+  });
+
+  it("gives each door to one unit, but that each appends to the audit", () => {
+    const doors = UNITS.flatMap((unit) => split[unit].services.map(({ entrypoint }) => entrypoint));
+    const shared = doors.filter((door, index) => doors.indexOf(door) !== index);
+    expect(new Set(shared)).toEqual(new Set(["AuditForDomains"]));
+  });
+
+  it("is bound in one worker as in many", () => {
+    const doors = UNITS.flatMap((unit) =>
+      split[unit].services.map(({ binding, entrypoint }) => [binding, entrypoint]),
+    );
+    expect(
+      Object.fromEntries(whole.services.map(({ binding, entrypoint }) => [binding, entrypoint])),
+    ).toEqual(Object.fromEntries(doors));
   });
 
   it("gives the KMS no way to the datastore, and the datastore none to the KMS", () => {

@@ -58,7 +58,7 @@ export class DatastoreAccountObject extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    const { IAM }: Neighbours = env;
+    const IAM: Neighbours["IAM"] = env.IAM_FOR_DATASTORE;
     this.#quota = configuredQuota(env);
     this.#members = new Members((caller) =>
       IAM.member({ tenant: caller.tenant, account: this.#account, caller }),

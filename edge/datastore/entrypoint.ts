@@ -11,7 +11,7 @@ import { erase, joinParts, type Place, storeMetadata, storePart } from "./writes
 const READABLE: DocumentRow["state"][] = ["complete"];
 
 /**
- * The door of the datastore. The gateway has verified access token, DPoP proof and the shape of what is asked. The account's object
+ * The door of the datastore for the gateway. The gateway has verified access token, DPoP proof and the shape of what is asked. The account's object
  * decides and keeps the table; the bytes stream between caller and R2 here and touch no Durable Object.
  */
 export class Datastore extends WorkerEntrypoint<Env> {
@@ -87,25 +87,6 @@ export class Datastore extends WorkerEntrypoint<Env> {
     if (!decision.ok) return decision;
     await erase(this.#place(caller, account), decision.value);
     return ok(undefined);
-  }
-
-  /** For the IAM: a user is no member of this account any more, or not signed in. From now on no part of an upload is taken on its earlier word. */
-  async left({
-    tenant,
-    account,
-    user,
-  }: {
-    tenant: string;
-    account: string;
-    user: string;
-  }): Promise<Result<null>> {
-    await this.#object({ tenant }, account).left(user);
-    return ok(null);
-  }
-
-  /** For the IAM: the account is shredded. Everything of it is refused from now on, and erased. */
-  async shredded(of: { tenant: string; account: string; requestId: string }): Promise<Result<null>> {
-    return this.#object(of, of.account).shredded(of.requestId);
   }
 
   async #read(

@@ -200,7 +200,7 @@ export class IamAccountObject extends DurableObject<Env> {
 
   /** What cannot move now goes on under the old one, until it is asked for again. */
   async #follow({ sql, tenant }: Store, requestId: string): Promise<void> {
-    const { KMS }: Neighbours = this.env;
+    const { KMS } = neighboursOf(this.env);
     const current = await KMS.currentMasterKey({ tenant });
     if (!current.ok || current.value === null) return;
     const keys = keysNotUnder(sql, current.value).map(({ id, wrapped, master }) => ({ id, wrapped, master }));
@@ -210,7 +210,7 @@ export class IamAccountObject extends DurableObject<Env> {
   }
 
   #keeper({ store }: Opened): Keeper {
-    const { KMS }: Neighbours = this.env;
+    const { KMS } = neighboursOf(this.env);
     const { tenant } = store;
     return {
       store,
@@ -262,7 +262,7 @@ export class IamAccountObject extends DurableObject<Env> {
     { sql, tenant }: Store,
     of: { account: string; requestId: string },
   ): Promise<Result<AccountKey>> {
-    const { KMS }: Neighbours = this.env;
+    const { KMS } = neighboursOf(this.env);
     const ordered = await KMS.orderAccountKey({ tenant, ...of });
     if (!ordered.ok) return ordered;
     keepAccountKey(sql, ordered.value);
@@ -299,7 +299,8 @@ export class IamAccountObject extends DurableObject<Env> {
   }
 
   #tell(tenant: string, account: string, message: Moving | End): Promise<Result<null>> {
-    const { KMS, DATASTORE, IAM_OBJECT, IAM_PRINCIPAL_OBJECT }: Env & Neighbours = this.env;
+    const { IAM_OBJECT, IAM_PRINCIPAL_OBJECT } = this.env;
+    const { KMS, DATASTORE } = neighboursOf(this.env);
     if ("moved" in message) return IAM_OBJECT.getByName(tenant).moved(message.moved);
     const { requestId } = message;
     const of = { tenant, account, requestId };
@@ -312,6 +313,10 @@ export class IamAccountObject extends DurableObject<Env> {
     if (message.to === "tenant") return IAM_OBJECT.getByName(tenant).shredded(account);
     return message.to === "kms" ? KMS.shredded(of) : DATASTORE.shredded(of);
   }
+}
+
+function neighboursOf(env: Env): Neighbours {
+  return { KMS: env.KMS_FOR_IAM, DATASTORE: env.DATASTORE_FOR_IAM };
 }
 
 /** For the tenant's object: an account's own has it now. */

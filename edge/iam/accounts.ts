@@ -125,7 +125,7 @@ export class Accounts {
     const what = { action: "iam:instance-keys", resource: `account/${account}` };
     const object = this.#at.account(caller.tenant, account);
     const { tenant, user, instance } = caller;
-    const { RA }: Neighbours = this.#at.env;
+    const RA: Neighbours["RA"] = this.#at.env.RA_FOR_IAM;
     const stand = () => Promise.all([this.#signedIn(caller, what), RA.instance({ tenant, user, instance })]);
     const [signedIn, found] = await stand();
     if (!signedIn.ok) return signedIn;

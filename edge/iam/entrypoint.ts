@@ -8,11 +8,12 @@ import { tokenKey } from "./access-token.ts";
 import { Accounts } from "./accounts.ts";
 import { Addresses } from "./addresses.ts";
 import { Administrators } from "./administrators.ts";
+import type { Arguments } from "./arguments.ts";
 import { Authorization } from "./authorization.ts";
 import type { InstanceTokenRequest, InstanceTokens } from "./instance-token.ts";
 import { userOfCustodian } from "./name.ts";
 import { refuseUnknown, type TokenRequest } from "./tokens.ts";
-import type { Custodian, TokenKey } from "./types.ts";
+import type { TokenKey } from "./types.ts";
 import { VaultSessions } from "./vault-sessions.ts";
 
 /** What the door needs of its neighbours. */
@@ -20,10 +21,8 @@ interface Neighbours {
   RA: { instance(of: { tenant: string; user: string; instance: string }): Promise<Result<Enrolled>> };
 }
 
-type Arguments<T, K extends keyof T> = T[K] extends (...given: infer A) => unknown ? A : never;
-
 /**
- * The IAM's door. The gateway says which tenant's a request is, by its host. What it shows says whose it is, and so which object
+ * The IAM's door for the gateway. The gateway says which tenant's a request is, by its host. What it shows says whose it is, and so which object
  * is asked, which decides.
  */
 export class Iam extends WorkerEntrypoint<Env> {
@@ -85,7 +84,7 @@ export class Iam extends WorkerEntrypoint<Env> {
   }: InstanceTokenRequest & { tenant: string }): Promise<Result<InstanceTokens>> {
     const user = userOfCustodian(request.custodian);
     if (user === null) return fail("invalid-client");
-    const { RA }: Neighbours = this.env;
+    const RA: Neighbours["RA"] = this.env.RA_FOR_IAM;
     const [found, settings] = await Promise.all([
       RA.instance({ tenant, user, instance: request.instance }),
       this.#at.settings(tenant),
@@ -99,27 +98,8 @@ export class Iam extends WorkerEntrypoint<Env> {
     return fromHsm("keys", async () => ok([await tokenKey(hsm)]));
   }
 
-  /** M5: the user's registered custodian with this name and DPoP key. */
-  async custodian(wanted: {
-    tenant: string;
-    user: string;
-    dn: string;
-    jkt: string;
-  }): Promise<Result<Custodian>> {
-    const settings = await this.#at.settings(wanted.tenant);
-    return this.#at.principal(wanted.tenant, wanted.user).custodian(wanted, settings);
-  }
-
-  member(...given: Arguments<Accounts, "member">) {
-    return this.#accounts.member(...given);
-  }
-
   signedIn(...given: Arguments<Accounts, "signedIn">) {
     return this.#accounts.signedIn(...given);
-  }
-
-  accountKey(...given: Arguments<Accounts, "accountKey">) {
-    return this.#accounts.accountKey(...given);
   }
 
   keyIdentifier(...given: Arguments<Accounts, "keyIdentifier">) {

@@ -48,6 +48,10 @@ interface Neighbours {
   RA: { ended(of: { tenant: string; user: string; jkts: string[] }): Promise<Result<null>> };
 }
 
+function neighboursOf(env: Env): Neighbours {
+  return { DATASTORE: env.DATASTORE_FOR_IAM, RA: env.RA_FOR_IAM };
+}
+
 type Opened = { store: Store; outbox: Outbox };
 
 type Message = Ended | Forgotten | Founding | Replaced;
@@ -281,7 +285,8 @@ export class IamPrincipalObject extends DurableObject<Env> {
 
   /** The registration authority ends instances, the datastore forgets its word, an account begins, another's session ends. */
   async #deliver(tenant: string, addressee: string, messages: Message[]): Promise<Result<null>> {
-    const { RA, DATASTORE, IAM_ACCOUNT_OBJECT, IAM_PRINCIPAL_OBJECT }: Env & Neighbours = this.env;
+    const { IAM_ACCOUNT_OBJECT, IAM_PRINCIPAL_OBJECT } = this.env;
+    const { RA, DATASTORE } = neighboursOf(this.env);
     const user = addressee.slice(addressee.indexOf("/") + 1);
     const to = `${tenant}/${user}`;
     for (const message of messages) {

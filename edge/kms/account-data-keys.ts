@@ -35,6 +35,12 @@ export type Row = Version & {
   signature: string | null;
 };
 
+/** `<id>.<version>`, as the contract has it. */
+export function versionNamed(key: string): Version {
+  const at = key.lastIndexOf(".");
+  return { id: key.slice(0, at), version: Number(key.slice(at + 1)) };
+}
+
 export function nameOf({ id, version }: Version): string {
   return `${id}.${version}`;
 }

@@ -13,7 +13,7 @@ import { nameOf, type Version } from "./account-data-keys.ts";
 import { type Ordered, orderAccountKey } from "./account-keys.ts";
 import { releaseAccountKey } from "./account-release.ts";
 import { KeyCache } from "./cache/index.ts";
-import type { Context, Door } from "./context.ts";
+import { type Context, type Door, neighboursOf } from "./context.ts";
 import { forgetEnded, markDataKey } from "./encrypted-data.ts";
 import { endDataKey } from "./end-data-key.ts";
 import { orderExport } from "./export.ts";
@@ -48,7 +48,7 @@ export class KmsAccountObject extends DurableObject<Env> {
     this.#keys = new KeyCache((name) => markDataKey(this.#open().kms, name), cacheTimes(env));
     this.#quota = new DataKeyQuota(env.COFFER_DATA_KEYS_PER_HOUR);
     this.#door = {
-      neighbours: env,
+      neighbours: neighboursOf(env),
       enter: async () => {
         const { kms, handover } = this.#open();
         await Promise.all([handover.take(), this.#readPolicies()]);
@@ -190,7 +190,7 @@ export class KmsAccountObject extends DurableObject<Env> {
       if (this.#policies === undefined) throw new Error("policies have not been read");
       return this.#policies;
     };
-    this.#opened = { kms: { store, hsm, ledger, trust, policies, neighbours: env }, handover };
+    this.#opened = { kms: { store, hsm, ledger, trust, policies, neighbours: neighboursOf(env) }, handover };
     return this.#opened;
   }
 

@@ -34,6 +34,11 @@ export interface Neighbours {
   };
 }
 
+/** Through the doors that are the KMS's. */
+export function neighboursOf(env: Pick<Env, "IAM_FOR_KMS" | "RA_FOR_KMS">): Neighbours {
+  return { IAM: env.IAM_FOR_KMS, RA: env.RA_FOR_KMS };
+}
+
 /** The object before the IAM has said that the caller is a member of the account: nothing may be written yet. */
 export interface Door {
   neighbours: Neighbours;

@@ -10,19 +10,15 @@ import type {
 } from "#protocol/contract/index.ts";
 import type { Load, LoadRequest } from "#protocol/keys/index.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
-import { fromHsm, openHsm } from "../hsm/index.ts";
+import { openHsm } from "../hsm/index.ts";
 import { ok, type Result } from "../result.ts";
-import type { Version } from "./account-data-keys.ts";
-import type { Ordered } from "./account-keys.ts";
+import { versionNamed } from "./account-data-keys.ts";
 import { readEdk } from "./edk.ts";
-import { currentMasterKey, hasMasterKey } from "./master-key.ts";
 import type { Released } from "./master-release.ts";
-import type { MovedKey } from "./move-account-keys.ts";
-import type { DataKeyOrder, OrderedDataKey } from "./order-data-key.ts";
 import { isolateTrust } from "./trust.ts";
 
 /**
- * The door of the KMS. The gateway has verified access token, DPoP proof and the shape of the request; all else is decided
+ * The door of the KMS for the gateway. The gateway has verified access token, DPoP proof and the shape of the request; all else is decided
  * in the object of the account that the request or its EDK names. An EDK is verified first, so that it names none that
  * somebody made up.
  */
@@ -78,59 +74,6 @@ export class Kms extends WorkerEntrypoint<Env> {
     return this.#tenant(caller).putPolicy(caller, change);
   }
 
-  /** For the RA (M5): whether the tenant has a master key at the HSM. */
-  async hasMasterKey({ tenant }: { tenant: string }): Promise<Result<boolean>> {
-    return hasMasterKey(this.#hsm(), tenant);
-  }
-
-  /**
-   * For the IAM: a new key of an account that lives, encrypted under the tenant's master key (W11). The IAM keeps it and goes to no
-   * HSM for it: keys of the hierarchy answer to the KMS alone (W9).
-   */
-  async orderAccountKey(of: {
-    tenant: string;
-    account: string;
-    requestId: string;
-  }): Promise<Result<Ordered>> {
-    return this.#object(of, of.account).orderAccountKey(of.requestId);
-  }
-
-  /** For the IAM: identifier of the tenant's master key, as it has been within ten seconds (W12). */
-  async currentMasterKey({ tenant }: { tenant: string }): Promise<Result<string | null>> {
-    return fromHsm("master-key", async () => ok(await currentMasterKey(this.#hsm(), tenant)));
-  }
-
-  /** For the IAM: keys of an account under the master key that has replaced theirs (W12). */
-  async moveAccountKeys(of: {
-    tenant: string;
-    account: string;
-    requestId: string;
-    keys: MovedKey[];
-  }): Promise<Result<MovedKey[]>> {
-    return this.#object(of, of.account).moveAccountKeys(of);
-  }
-
-  /** For the IAM: a data key of an account that lives, whose Enc(data) the HSM keeps (W10, W11). */
-  async orderDataKey(order: DataKeyOrder & { tenant: string }): Promise<Result<OrderedDataKey>> {
-    return this.#object(order, order.account).orderDataKey(order);
-  }
-
-  /** For the IAM: a version of a data key ends for good (W10). */
-  async deleteDataKey(of: {
-    tenant: string;
-    account: string;
-    client: string;
-    key: string;
-    requestId: string;
-  }): Promise<Result<null>> {
-    return this.#object(of, of.account).deleteDataKey({ ...of, key: versionNamed(of.key) });
-  }
-
-  /** For the IAM: the account is shredded. From now on nothing of its data keys is known here. */
-  async shredded(of: { tenant: string; account: string; requestId: string }): Promise<Result<null>> {
-    return this.#object(of, of.account).shredded(of.requestId);
-  }
-
   #hsm() {
     return openHsm(this.env.HSM_KMS, this.env.COFFER_HSM_URL);
   }
@@ -146,10 +89,4 @@ export class Kms extends WorkerEntrypoint<Env> {
   #object({ tenant }: { tenant: string }, account: string) {
     return this.env.KMS_ACCOUNT_OBJECT.getByName(`${tenant}/${account}`);
   }
-}
-
-/** `<id>.<version>`, as the contract has it. */
-function versionNamed(key: string): Version {
-  const at = key.lastIndexOf(".");
-  return { id: key.slice(0, at), version: Number(key.slice(at + 1)) };
 }

@@ -1,13 +1,15 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
+import { openHsm } from "../hsm/index.ts";
 import type { Result } from "../result.ts";
-import { Kms } from "./entrypoint.ts";
+import { hasMasterKey } from "./master-key.ts";
 
 /**
- * The KMS's door for the registration authority in split operation. It says what an instance is; through the other door it
- * could also say who asks, and have keys released to an instance of its own.
+ * The KMS's door for the registration authority. It says what an instance is; through another door it could also say who asks,
+ * and have keys released to an instance of its own.
  */
 export class KmsForRa extends WorkerEntrypoint<Env> {
-  async hasMasterKey(of: { tenant: string }): Promise<Result<boolean>> {
-    return new Kms(this.ctx, this.env).hasMasterKey(of);
+  /** M5: whether the tenant has a master key at the HSM. */
+  async hasMasterKey({ tenant }: { tenant: string }): Promise<Result<boolean>> {
+    return hasMasterKey(openHsm(this.env.HSM_KMS, this.env.COFFER_HSM_URL), tenant);
   }
 }

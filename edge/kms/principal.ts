@@ -10,7 +10,7 @@ import { openLedger } from "../hsm/keys/index.ts";
 import { type Refusal, type Result, refuse } from "../result.ts";
 import { hasStore, openStore } from "../store.ts";
 import { KeyCache } from "./cache/index.ts";
-import type { Context } from "./context.ts";
+import { type Context, neighboursOf } from "./context.ts";
 import {
   fetchEarlierMaster,
   fetchMaster,
@@ -97,7 +97,7 @@ export class KmsPrincipalObject extends DurableObject<Env> {
       if (this.#policies === undefined) throw new Error("policies have not been read");
       return this.#policies;
     };
-    this.#opened = { store, hsm, ledger, trust, policies, neighbours: env };
+    this.#opened = { store, hsm, ledger, trust, policies, neighbours: neighboursOf(env) };
     // What was kept in the HSM before it was evicted has its end still.
     ctx.waitUntil(wakeForNext(ctx.storage));
     return this.#opened;

@@ -1,7 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Redemption } from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
-import type { Enrolled } from "../enrolled.ts";
 import type { Person } from "../person.ts";
 import { fail, type Result } from "../result.ts";
 import { principalOf } from "../secret.ts";
@@ -12,7 +11,6 @@ import type {
   EnrolmentOpened,
   GrantIssued,
   Instance,
-  Recipient,
   SecretZeroIssued,
   SecretZeroRequest,
 } from "./types.ts";
@@ -24,7 +22,7 @@ interface Neighbours {
 }
 
 /**
- * The door of the registration authority. The gateway has verified access token and DPoP proof (for `Caller`) or the
+ * The door of the registration authority for the gateway. The gateway has verified access token and DPoP proof (for `Caller`) or the
  * vault's cookie, where there is one (for `Applicant`); everything else is decided
  * in the object of the principal whom it is about.
  */
@@ -60,16 +58,6 @@ export class Ra extends WorkerEntrypoint<Env> {
     return redeemed ?? this.#principal(by.tenant, null).stranger(by);
   }
 
-  /** For the KMS: the user's instance that holds the wrapping certificate with this base64url SHA-256. */
-  async recipient(of: { tenant: string; user: string; thumbprint: string }): Promise<Result<Recipient>> {
-    return this.#principal(of.tenant, of.user).recipient(of);
-  }
-
-  /** For IAM and KMS: the user's instance with this id, which asks for itself. */
-  async instance(of: { tenant: string; user: string; instance: string }): Promise<Result<Enrolled>> {
-    return this.#principal(of.tenant, of.user).instance(of);
-  }
-
   /** The caller's own instances, newest first. */
   async instances(caller: Caller): Promise<Result<Instance[]>> {
     const signedIn = await this.#iam.signedIn(caller);
@@ -82,22 +70,8 @@ export class Ra extends WorkerEntrypoint<Env> {
     return signedIn.ok ? this.#principal(caller.tenant, caller.user).revoke(caller, id) : signedIn;
   }
 
-  /** For the IAM: sign-ins of a user by these DPoP keys have ended, and their instances with them. */
-  async ended({
-    tenant,
-    user,
-    jkts,
-  }: {
-    tenant: string;
-    user: string;
-    jkts: string[];
-  }): Promise<Result<null>> {
-    return this.#principal(tenant, user).ended(jkts);
-  }
-
   get #iam(): Neighbours["IAM"] {
-    const { IAM }: Neighbours = this.env;
-    return IAM;
+    return this.env.IAM_FOR_RA;
   }
 
   /** With null, that of all who did not sign in. */

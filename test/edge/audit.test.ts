@@ -1,13 +1,16 @@
 import { createHash } from "node:crypto";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { openHsm } from "#edge/hsm/index.ts";
 import { tlsTransport } from "#kmip-node/index.ts";
 import { IDENTITY, ROOT_CA, SIGN_TYPE, TRUST_LIST } from "#protocol/hierarchy/index.ts";
 import { findKey, type TrustList, verifyJws, verifyTrustList } from "#protocol/keys/index.ts";
 import { auditThat } from "../support/audit.ts";
+import { callDoor, withDoors } from "../support/doors.ts";
 import { EdgeClient, newVerifier } from "../support/edge-client.ts";
 import { json, send } from "../support/http.ts";
 import { useSystem } from "../system/index.ts";
+
+vi.mock("#cli/parts/index.ts", async (original) => withDoors(await original()));
 
 const TENANT = "development";
 const system = useSystem({ vars: { COFFER_AUDIT_SECONDS: "1" } });
@@ -100,9 +103,6 @@ describe("audit", () => {
   });
 
   it("cannot be written in another domain's name", async () => {
-    const audit = (await system.running.edge.audit()) as unknown as {
-      append(batch: object): Promise<unknown>;
-    };
     const row = {
       outbox: 1,
       time: "t",
@@ -112,8 +112,12 @@ describe("audit", () => {
       requestId: "q",
     } as const;
     const append = (source: string) =>
-      audit.append({ tenant: TENANT, source, epoch: crypto.randomUUID(), rows: [row] });
-    // The binding that is at hand here is the gateway's.
+      callDoor(system, "AUDIT_GATEWAY.append", {
+        tenant: TENANT,
+        source,
+        epoch: crypto.randomUUID(),
+        rows: [row],
+      });
     for (const source of ["kms", "gatewayx", "iam/gateway", ""]) {
       expect(await append(source)).toMatchObject({ ok: false, problem: { code: "forbidden" } });
     }

@@ -85,7 +85,7 @@ it("a user whose sessions are ended is out at once, in every app, and nobody els
   expect(await administer("endUser", { user: "nobody" })).toBe("ok");
 });
 
-it.each(["Ra.ended", "after Ra.ended"])(
+it.each(["RaForIam.ended", "after RaForIam.ended"])(
   "a user who is ended has no keys from then on, and no instances after a kill at %s",
   async (method) => {
     hold(method);

@@ -52,7 +52,7 @@ async function askedAs(name: string, query: string) {
 const session = ({ vault, cookie }: EdgeClient) => send(`${vault}/session`, { headers: { cookie } });
 
 it("W12 a sign-out that the registration authority has not heard of ends keys at once, and instances after the kill", async () => {
-  await holding("Ra.ended");
+  await holding("RaForIam.ended");
   const ada = await EdgeClient.signedIn(system, "Ada");
   const { instance, wrappingCertificate } = json<EnrolmentAnswer>(await enrol(ada, await makeKeys()));
   const order = { account: ada.account, count: 1, purpose: "document" };
@@ -63,7 +63,7 @@ it("W12 a sign-out that the registration authority has not heard of ends keys at
 
   const headers = { origin: ada.vault, cookie: ada.cookie };
   await killed(
-    "Ra.ended",
+    "RaForIam.ended",
     () => send(`${ada.vault}/sign-out`, { method: "POST", headers }),
     async () => {
       expect(status()).toBe("active");

@@ -182,7 +182,7 @@ async function holding(method: string): Promise<void> {
 }
 
 describe("when workerd is killed", () => {
-  it.each(["Kms.shredded", "Datastore.shredded", "IamPrincipalObject.left"])(
+  it.each(["KmsForIam.shredded", "DatastoreForIam.shredded", "IamPrincipalObject.left"])(
     "before %s has heard of a shred, the account is refused, and gone after the kill",
     async (method) => {
       await holding(method);
@@ -204,7 +204,7 @@ describe("when workerd is killed", () => {
     },
   );
 
-  it.each(["Datastore.left", "IamPrincipalObject.left"])(
+  it.each(["DatastoreForIam.left", "IamPrincipalObject.left"])(
     "before %s has heard that a member leaves, that one is refused, and has left after the kill",
     async (method) => {
       await holding(method);
@@ -228,7 +228,12 @@ describe("when workerd is killed", () => {
     },
   );
 
-  it.each(["Kms.shredded", "Datastore.shredded", "IamPrincipalObject.left", "IamObject.shredded"])(
+  it.each([
+    "KmsForIam.shredded",
+    "DatastoreForIam.shredded",
+    "IamPrincipalObject.left",
+    "IamObject.shredded",
+  ])(
     "after %s has acted on a shred and before that was heard, it hears it again, which changes nothing",
     async (method) => {
       await holding(`after ${method}`);
@@ -244,7 +249,7 @@ describe("when workerd is killed", () => {
     },
   );
 
-  it.each(["Datastore.left", "IamPrincipalObject.left"])(
+  it.each(["DatastoreForIam.left", "IamPrincipalObject.left"])(
     "after %s has acted on a leaving and before that was heard, it hears it again, which changes nothing",
     async (method) => {
       await holding(`after ${method}`);

@@ -11,8 +11,8 @@ import type { EdgeClient } from "./edge-client.ts";
 import { json, send } from "./http.ts";
 
 /**
- * Methods of the worker's classes that say that they were called and do not answer: as `Kms.shredded` they do nothing, as
- * `after Kms.shredded` all that they are for.
+ * Methods of the worker's classes that say that they were called and do not answer: as `KmsForIam.shredded` they do nothing, as
+ * `after KmsForIam.shredded` all that they are for.
  */
 let held: string[] = [];
 export function hold(...methods: string[]): void {
@@ -27,6 +27,7 @@ export function watch(...methods: string[]): void {
 
 const PATH = "/test/doors/";
 const HELD_MS = 60_000;
+const ASK = "askOfItsOwnBinding";
 
 /** The worker as it is, but that it has those doors, and holds those methods when it starts. */
 export function withDoors<P extends { edgeWorker(): Promise<EdgeWorker> }>(parts: P): P {
@@ -64,10 +65,21 @@ export function withDoors<P extends { edgeWorker(): Promise<EdgeWorker> }>(parts
           };
         })(${method.replace(".", ', "')}");`,
       );
+      const asks = ["Iam", "Ra", "Kms", "Datastore"].map(
+        (domain) => `;((domain) => {
+          domain.prototype.${ASK} = async function (binding, method, ...args) {
+            try {
+              return await this.env[binding][method](...args);
+            } catch (error) {
+              return { ok: false, problem: { code: error.message } };
+            }
+          };
+        })(${domain});`,
+      );
       const IAM_ADMINISTRATION = { name: "coffer", entrypoint: "IamAdministration" };
       const serviceBindings = { ...options.serviceBindings, IAM_ADMINISTRATION };
       return {
-        script: [script, door, ...holds, ...watches].join("\n"),
+        script: [script, door, ...holds, ...watches, ...asks].join("\n"),
         options: { ...options, serviceBindings },
       };
     },
@@ -83,6 +95,19 @@ export async function callDoor<T>(
   const [binding, method] = door.split(".");
   const url = `${appOrigin}${PATH}${binding}/${method}`;
   return json<Result<T>>(await send(url, { method: "POST", body: JSON.stringify(args) }));
+}
+
+/**
+ * Has the code of a domain call what its own worker has bound, as code that somebody has changed would: `IAM_FOR_KMS.shredAccount` is
+ * asked from within the KMS. What a door does not have is a problem whose code is workerd's message.
+ */
+export async function askFrom<T>(
+  system: { appOrigin: string },
+  domain: "IAM" | "RA" | "KMS" | "DATASTORE",
+  door: `${string}.${string}`,
+  ...args: unknown[]
+): Promise<Result<T>> {
+  return callDoor(system, `${domain}.${ASK}`, ...door.split("."), ...args);
 }
 
 /** `ok`, or the code of the problem. */

@@ -1,0 +1,25 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { Accounts } from "./accounts.ts";
+import { Addresses } from "./addresses.ts";
+import type { Arguments } from "./arguments.ts";
+
+/** The IAM's door for the KMS: whether a caller may, and Enc(account) for what the caller asks of the KMS. */
+export class IamForKms extends WorkerEntrypoint<Env> {
+  readonly #accounts = new Accounts(new Addresses(this.env));
+
+  member(...given: Arguments<Accounts, "member">) {
+    return this.#accounts.member(...given);
+  }
+
+  signedIn(...given: Arguments<Accounts, "signedIn">) {
+    return this.#accounts.signedIn(...given);
+  }
+
+  accountKey(...given: Arguments<Accounts, "accountKey">) {
+    return this.#accounts.accountKey(...given);
+  }
+
+  encryptedAccountKey(...given: Arguments<Accounts, "encryptedAccountKey">) {
+    return this.#accounts.encryptedAccountKey(...given);
+  }
+}

@@ -1,0 +1,67 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { fromHsm, openHsm } from "../hsm/index.ts";
+import { ok, type Result } from "../result.ts";
+import { versionNamed } from "./account-data-keys.ts";
+import type { Ordered } from "./account-keys.ts";
+import { currentMasterKey } from "./master-key.ts";
+import type { MovedKey } from "./move-account-keys.ts";
+import type { DataKeyOrder, OrderedDataKey } from "./order-data-key.ts";
+
+/** The KMS's door for the IAM, which keeps account keys and names data keys: it orders and ends them, and is released none. */
+export class KmsForIam extends WorkerEntrypoint<Env> {
+  /**
+   * A new key of an account that lives, encrypted under the tenant's master key (W11). The IAM keeps it and goes to no
+   * HSM for it: keys of the hierarchy answer to the KMS alone (W9).
+   */
+  async orderAccountKey(of: {
+    tenant: string;
+    account: string;
+    requestId: string;
+  }): Promise<Result<Ordered>> {
+    return this.#object(of).orderAccountKey(of.requestId);
+  }
+
+  /** Identifier of the tenant's master key, as it has been within ten seconds (W12). */
+  async currentMasterKey({ tenant }: { tenant: string }): Promise<Result<string | null>> {
+    return fromHsm("master-key", async () => ok(await currentMasterKey(this.#hsm(), tenant)));
+  }
+
+  /** Keys of an account under the master key that has replaced theirs (W12). */
+  async moveAccountKeys(of: {
+    tenant: string;
+    account: string;
+    requestId: string;
+    keys: MovedKey[];
+  }): Promise<Result<MovedKey[]>> {
+    return this.#object(of).moveAccountKeys(of);
+  }
+
+  /** A data key of an account that lives, whose Enc(data) the HSM keeps (W10, W11). */
+  async orderDataKey(order: DataKeyOrder & { tenant: string }): Promise<Result<OrderedDataKey>> {
+    return this.#object(order).orderDataKey(order);
+  }
+
+  /** A version of a data key ends for good (W10). */
+  async deleteDataKey(of: {
+    tenant: string;
+    account: string;
+    client: string;
+    key: string;
+    requestId: string;
+  }): Promise<Result<null>> {
+    return this.#object(of).deleteDataKey({ ...of, key: versionNamed(of.key) });
+  }
+
+  /** The account is shredded. From now on nothing of its data keys is known here. */
+  async shredded(of: { tenant: string; account: string; requestId: string }): Promise<Result<null>> {
+    return this.#object(of).shredded(of.requestId);
+  }
+
+  #hsm() {
+    return openHsm(this.env.HSM_KMS, this.env.COFFER_HSM_URL);
+  }
+
+  #object({ tenant, account }: { tenant: string; account: string }) {
+    return this.env.KMS_ACCOUNT_OBJECT.getByName(`${tenant}/${account}`);
+  }
+}
