@@ -68,6 +68,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
   app: {
     Iam: [
       "account",
+      "appoint",
       "approve",
       "authorize",
       "deleteDataKey",
@@ -78,6 +79,9 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "keys",
       "leave",
       "leaveAccount",
+      "listGroup",
+      "listGroups",
+      "listRoles",
       "loggedOut",
       "renewDataKey",
       "rotateAccountKey",
@@ -85,6 +89,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "shredAccount",
       "signIn",
       "signOut",
+      "signedIn",
       "token",
     ],
     Ra: ["grant", "instances", "openEnrolment", "redeemEnrolment", "revoke"],
