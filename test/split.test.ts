@@ -92,7 +92,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "signedIn",
       "token",
     ],
-    Ra: ["grant", "instances", "openEnrolment", "redeemEnrolment", "revoke"],
+    Ra: ["grant", "instances", "openEnrolment", "redeemEnrolment", "revoke", "secretZero"],
     Kms: ["dataKeys", "listDataKeys", "load", "masterKey", "orderExport", "readDataKey", "releaseAccountKey"],
     Datastore: ["complete", "content", "create", "delete", "list", "metadata", "putMetadata", "uploadPart"],
     AuditForDomains: ["append"],
