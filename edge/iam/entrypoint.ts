@@ -145,8 +145,4 @@ export class Iam extends WorkerEntrypoint<Env> {
   listGroup(...given: Arguments<Administrators, "listGroup">) {
     return this.#administrators.listGroup(...given);
   }
-
-  administrator(...given: Arguments<Administrators, "administrator">) {
-    return this.#administrators.administrator(...given);
-  }
 }

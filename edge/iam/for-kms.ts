@@ -1,11 +1,14 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { Accounts } from "./accounts.ts";
 import { Addresses } from "./addresses.ts";
+import { Administrators } from "./administrators.ts";
 import type { Arguments } from "./arguments.ts";
 
 /** The IAM's door for the KMS: whether a caller may, and Enc(account) for what the caller asks of the KMS. */
 export class IamForKms extends WorkerEntrypoint<Env> {
-  readonly #accounts = new Accounts(new Addresses(this.env));
+  readonly #at = new Addresses(this.env);
+  readonly #accounts = new Accounts(this.#at);
+  readonly #administrators = new Administrators(this.#at, this.#accounts);
 
   member(...given: Arguments<Accounts, "member">) {
     return this.#accounts.member(...given);
@@ -21,5 +24,10 @@ export class IamForKms extends WorkerEntrypoint<Env> {
 
   encryptedAccountKey(...given: Arguments<Accounts, "encryptedAccountKey">) {
     return this.#accounts.encryptedAccountKey(...given);
+  }
+
+  /** Who changes policies is an admin. */
+  administrator(...given: Arguments<Administrators, "administrator">) {
+    return this.#administrators.administrator(...given);
   }
 }

@@ -7,7 +7,7 @@ import { openHsm } from "../hsm/index.ts";
 import { type Ledger, openLedger } from "../hsm/keys/index.ts";
 import { type Decision, ok, type Result } from "../result.ts";
 import { hasStore, openStore, type Store } from "../store.ts";
-import type { Neighbours } from "./context.ts";
+import { neighboursOf } from "./context.ts";
 import { forgetAccount, type Moved, pageOf } from "./moved.ts";
 import { TENANT_MIGRATIONS } from "./schema.ts";
 import {
@@ -65,7 +65,7 @@ export class KmsObject extends DurableObject<Env> {
     caller: Caller,
     work: (sql: SqlStorage) => Decision<T>,
   ): Promise<Result<T>> {
-    const { IAM }: Neighbours = this.env;
+    const { IAM } = neighboursOf(this.env);
     const admin = await IAM.administrator(caller, "kms/policy");
     // What is refused is in the IAM's log, and makes nothing here.
     if (!admin.ok) return admin;
