@@ -20,6 +20,8 @@ Usage: ${COFFER} COMMAND [options]
   export          take all documents out, plain or under a key of your own
   admin           say who administers the tenant, and who is in its groups
   secret-zero     a credential by which one microservice may enrol
+  microservice    run a microservice behind REST, for one custodian
+  sidecar         run the one process that reaches a microservice
   audit           export the log of all decisions, and verify an export
   policy          check policies, explain what they decide, and put one on the tenant
 
@@ -75,6 +77,14 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   "secret-zero": async () => {
     const { secretZero, SECRET_ZERO_HELP } = await import("./secret-zero.ts");
     return { run: secretZero, help: SECRET_ZERO_HELP };
+  },
+  microservice: async () => {
+    const { microservice, MICROSERVICE_HELP } = await import("./microservice.ts");
+    return { run: microservice, help: MICROSERVICE_HELP };
+  },
+  sidecar: async () => {
+    const { sidecar, SIDECAR_HELP } = await import("./sidecar.ts");
+    return { run: sidecar, help: SIDECAR_HELP };
   },
   audit: async () => {
     const { audit, AUDIT_HELP } = await import("./audit.ts");

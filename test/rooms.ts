@@ -62,6 +62,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "web/hosts/pages": "protocol/*.ts, web/microservice",
   "web/hosts/service":
     "protocol/*.ts, protocol/contract, types of protocol/operations, types of protocol/port",
+  "web/hosts/sidecar":
+    "protocol/*.ts, protocol/contract, protocol/pki, protocol/policy, protocol/policy/statements, web/hosts/node, web/hosts/service, node:",
   "web/hosts/vault": "types of protocol/contract",
   "web/hosts/worker": "protocol/*.ts, protocol/port, web/microservice",
   "web/client":
@@ -91,7 +93,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "docs/examples":
     "protocol/*.ts, types of protocol/port, files, cli/client.ts, cli/root-key.ts, web/hosts/node, node:, hono",
 
-  cli: "protocol, files, kmip-node, edge/*.ts, edge/hsm, edge/local.ts, edge/loopback.ts, web/*.ts, web/client, web/hosts/node, emulator/hsm/*.ts, emulator/identity-provider, cli/parts, node:, @peculiar/x509, playwright, reflect-metadata, wrangler",
+  cli: "protocol, files, kmip-node, edge/*.ts, edge/hsm, edge/local.ts, edge/loopback.ts, web/*.ts, web/client, web/hosts/node, web/hosts/sidecar, emulator/hsm/*.ts, emulator/identity-provider, cli/parts, node:, @peculiar/x509, playwright, reflect-metadata, wrangler",
   "cli/package": "edge/bundle.ts, web/*.ts, cli, node:, esbuild",
   "cli/parts": "edge/bundle.ts, types of edge/local.ts, web/*.ts, node:",
 };

@@ -36,6 +36,7 @@ export const problems = {
   "enrolment-refused": { status: 502, title: "The certificates that the instance got do not hold" },
   "hsm-refused": { status: 502, title: "The key store refused the request" },
   busy: { status: 503, title: "Too many calls at once" },
+  "no-microservice": { status: 503, title: "No page or process that has a microservice" },
   "hsm-unavailable": { status: 503, title: "The key store cannot be reached" },
 } as const satisfies Record<string, { status: number; title: string }>;
 

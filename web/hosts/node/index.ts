@@ -8,4 +8,4 @@ export { type AppKey, type AppKeyPlace, appKeyFile, openAppKey } from "./app-key
 export { type Listening, listen, type Place, type TlsIdentity } from "./listen.ts";
 export { memoryStore } from "./memory-store.ts";
 export { type NodeMicroserviceOptions, startMicroservice } from "./microservice.ts";
-export { type ServiceOptions, serveMicroservice } from "./service.ts";
+export { type ServiceOptions, send, serveMicroservice } from "./service.ts";
