@@ -5,7 +5,7 @@
  * `npm test`'s to show; that the guards pass without the other tests of their file, `--control`.
  */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -52,6 +52,8 @@ const queue = [...chosen];
 const rows: Row[] = [];
 const controls = new Map<string, Promise<Report | string>>();
 const home = mkdtempSync(join(tmpdir(), "coffer-breaks-"));
+// Tests start processes under other user ids, which have to reach the code.
+chmodSync(home, 0o755);
 const scratches: Scratch[] = [];
 const interrupted = interruptSignal();
 try {
