@@ -27,8 +27,8 @@ describe.skipIf(skip)("with a sidecar", () => {
   let deployed: Deployed;
   const rows = () =>
     readFileSync(deployed.audit, "utf8")
-      .trim()
       .split("\n")
+      .filter((line) => line !== "")
       .map((line) => JSON.parse(line) as { peer: string; path: string; decision: string; reason?: string });
 
   beforeAll(async () => {
