@@ -71,6 +71,7 @@ export type TenantTable = Record<
     apps: string[];
     level?: Tenant["level"];
     secondLayer?: NonNullable<Tenant["secondLayer"]>;
+    accountKeys?: Tenant["accountKeys"];
     oidc?: { issuer: string; clientId: string; development?: { issuer: string; subject: string } };
     admins?: ({ issuer: string; subject: string } | { email: string })[];
   }

@@ -29,6 +29,13 @@ it("takes a tenant for level data unless it says another, and no level that is n
   expect(() => readTenants({ acme: { ...acme, level: "all" } }, true)).toThrow("acme");
 });
 
+it("W1 takes a tenant's account keys for symmetric unless it says RSA, and no other kind", () => {
+  const { byName } = readTenants({ acme, umbrella: { ...umbrella, accountKeys: "RSA-3072" } }, true);
+  expect([...byName.values()].map(({ accountKeys }) => accountKeys)).toEqual(["AES-256", "RSA-3072"]);
+  for (const accountKeys of ["RSA-2048", "rsa-3072", "", true])
+    expect(() => readTenants({ acme: { ...acme, accountKeys } }, true)).toThrow("acme");
+});
+
 it("lets no two sites share a host, in one tenant or in two", () => {
   for (const table of [
     { acme, umbrella: { ...umbrella, vault: acme.vault } },

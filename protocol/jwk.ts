@@ -3,9 +3,17 @@
 import { decodeBase64url, encodeBase64url } from "./base64url.ts";
 import { concat, decodeHex, encodeHex } from "./bytes.ts";
 import { digest } from "./digest.ts";
+import { base64url, literal, object, type Shape } from "./shape.ts";
 
 /** `x` and `y` are 32 bytes each, base64url. */
 export type EcPublicJwk = { kty: "EC"; crv: "P-256"; x: string; y: string };
+
+export const ecPublicJwk: Shape<EcPublicJwk> = /* @__PURE__ */ object({
+  kty: /* @__PURE__ */ literal("EC"),
+  crv: /* @__PURE__ */ literal("P-256"),
+  x: /* @__PURE__ */ base64url(32),
+  y: /* @__PURE__ */ base64url(32),
+});
 
 /** SEQUENCE { SEQUENCE { id-ecPublicKey, prime256v1 }, BIT STRING { 04 || x || y } } up to and including the 04. */
 const SPKI_HEAD = "3059301306072a8648ce3d020106082a8648ce3d03010703420004";

@@ -3,56 +3,68 @@
 import { seconds } from "#protocol/clock.ts";
 import type { AccountKey } from "./types.ts";
 
-type Row = { id: string; version: number; wrapped: ArrayBuffer; master: string };
+type Row = {
+  id: string;
+  version: number;
+  wrapped: ArrayBuffer;
+  master: string;
+  public_key: ArrayBuffer | null;
+};
+/** As the KMS gives it. */
+export type OrderedAccountKey = Pick<AccountKey, "wrapped" | "publicKey" | "master">;
+
+const COLUMNS = "id, version, wrapped, master, public_key";
+
+function keyOf({ wrapped, public_key, ...row }: Row): AccountKey {
+  const publicKey = public_key === null ? null : new Uint8Array(public_key);
+  return { ...row, wrapped: new Uint8Array(wrapped), publicKey };
+}
 
 /** The current key of the account whose object this is, or null. */
 export function currentAccountKey(sql: SqlStorage): AccountKey | null {
-  const [row] = sql
-    .exec<Row>("SELECT id, version, wrapped, master FROM account_keys ORDER BY version DESC LIMIT 1")
-    .toArray();
-  return row === undefined ? null : { ...row, wrapped: new Uint8Array(row.wrapped) };
+  const [row] = sql.exec<Row>(`SELECT ${COLUMNS} FROM account_keys ORDER BY version DESC LIMIT 1`).toArray();
+  return row === undefined ? null : keyOf(row);
 }
 
 /** The key with this id, or null. */
 export function accountKeyOf(sql: SqlStorage, id: string): AccountKey | null {
-  const [row] = sql
-    .exec<Row>("SELECT id, version, wrapped, master FROM account_keys WHERE id = ?", id)
-    .toArray();
-  return row === undefined ? null : { ...row, wrapped: new Uint8Array(row.wrapped) };
+  const [row] = sql.exec<Row>(`SELECT ${COLUMNS} FROM account_keys WHERE id = ?`, id).toArray();
+  return row === undefined ? null : keyOf(row);
 }
 
 /** Keeps another key as the current one; null where the account was shredded meanwhile. */
 export function rotatedAccountKey(
   sql: SqlStorage,
-  { wrapped, master }: Pick<AccountKey, "wrapped" | "master">,
+  { wrapped, publicKey, master }: OrderedAccountKey,
 ): AccountKey | null {
   const id = crypto.randomUUID();
   sql.exec(
-    `INSERT INTO account_keys SELECT ?, coalesce((SELECT max(version) FROM account_keys), 0) + 1, ?, ?, ? FROM account
-     WHERE deleted IS NULL`,
-    ...[id, wrapped.buffer, master, seconds(Date.now())],
+    `INSERT INTO account_keys (id, version, wrapped, master, created, public_key)
+     SELECT ?, coalesce((SELECT max(version) FROM account_keys), 0) + 1, ?, ?, ?, ? FROM account WHERE deleted IS NULL`,
+    ...[id, wrapped.buffer, master, seconds(Date.now()), publicKey?.buffer ?? null],
   );
   return accountKeyOf(sql, id);
 }
 
 /** Those that do not stand under this master key; at most 32. */
 export function keysNotUnder(sql: SqlStorage, master: string): AccountKey[] {
-  const rows = sql.exec<Row>(
-    "SELECT id, version, wrapped, master FROM account_keys WHERE master <> ? LIMIT 32",
-    master,
-  );
-  return rows.toArray().map((row) => ({ ...row, wrapped: new Uint8Array(row.wrapped) }));
+  const rows = sql.exec<Row>(`SELECT ${COLUMNS} FROM account_keys WHERE master <> ? LIMIT 32`, master);
+  return rows.toArray().map(keyOf);
 }
 
 /** The same key under another master key. */
-export function moveKey(sql: SqlStorage, { id, wrapped, master }: Omit<AccountKey, "version">): void {
+export function moveKey(
+  sql: SqlStorage,
+  { id, wrapped, master }: Pick<AccountKey, "id" | "wrapped" | "master">,
+): void {
   sql.exec("UPDATE account_keys SET wrapped = ?, master = ? WHERE id = ?", wrapped.buffer, master, id);
 }
 
 /** Keeps what the KMS made, unless there is a key already or the account was shredded meanwhile: it gets no key again. */
-export function keepAccountKey(sql: SqlStorage, { wrapped, master }: Pick<AccountKey, "wrapped" | "master">) {
+export function keepAccountKey(sql: SqlStorage, { wrapped, publicKey, master }: OrderedAccountKey) {
   sql.exec(
-    `INSERT INTO account_keys SELECT ?, 1, ?, ?, ? FROM account WHERE deleted IS NULL ON CONFLICT DO NOTHING`,
-    ...[crypto.randomUUID(), wrapped.buffer, master, seconds(Date.now())],
+    `INSERT INTO account_keys (id, version, wrapped, master, created, public_key)
+     SELECT ?, 1, ?, ?, ?, ? FROM account WHERE deleted IS NULL ON CONFLICT DO NOTHING`,
+    ...[crypto.randomUUID(), wrapped.buffer, master, seconds(Date.now()), publicKey?.buffer ?? null],
   );
 }

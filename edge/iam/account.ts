@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { seconds } from "#protocol/clock.ts";
 import type { KeyIdentifierRequest } from "#protocol/contract/index.ts";
+import type { AccountKeys } from "#protocol/hierarchy/index.ts";
 import { ownAccountId } from "#protocol/principal.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
@@ -9,7 +10,15 @@ import { type Ledger, openLedger } from "../hsm/keys/index.ts";
 import { intend, type Outbox, openOutbox } from "../outbox.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
-import { accountKeyOf, currentAccountKey, keepAccountKey, keysNotUnder, moveKey } from "./account-keys.ts";
+import { tenantNamed } from "../tenants.ts";
+import {
+  accountKeyOf,
+  currentAccountKey,
+  keepAccountKey,
+  keysNotUnder,
+  moveKey,
+  type OrderedAccountKey,
+} from "./account-keys.ts";
 import type { Moved } from "./earlier.ts";
 import { type End, leaveAccount, shredAccount } from "./ends.ts";
 import {
@@ -47,7 +56,7 @@ type Opened = { store: Store; ledger: Ledger; outbox: Outbox };
 interface Neighbours {
   KMS: {
     /** W11: a new key for the account, made and encrypted in the HSM. */
-    orderAccountKey(of: OfAccount): Promise<Result<Pick<AccountKey, "wrapped" | "master">>>;
+    orderAccountKey(of: OfAccount & { kind: AccountKeys }): Promise<Result<OrderedAccountKey>>;
     /** W10, W11: a data key of the account, made, signed and kept in the HSM. */
     orderDataKey(order: DataKeyOrder): Promise<Result<NewDataKey>>;
     deleteDataKey(of: OfAccount & { client: string; key: string }): Promise<Result<null>>;
@@ -203,7 +212,7 @@ export class IamAccountObject extends DurableObject<Env> {
     const { KMS } = neighboursOf(this.env);
     const current = await KMS.currentMasterKey({ tenant });
     if (!current.ok || current.value === null) return;
-    const keys = keysNotUnder(sql, current.value).map(({ id, wrapped, master }) => ({ id, wrapped, master }));
+    const keys = keysNotUnder(sql, current.value).map(({ version: _, ...key }) => key);
     if (keys.length === 0) return;
     const moved = await KMS.moveAccountKeys({ tenant, account: subjectOf(sql), requestId, keys });
     if (moved.ok) for (const key of moved.value) moveKey(sql, key);
@@ -215,7 +224,7 @@ export class IamAccountObject extends DurableObject<Env> {
     return {
       store,
       accountKey: (of) => this.#accountKey(store, of),
-      orderAccountKey: (of) => KMS.orderAccountKey({ tenant, ...of }),
+      orderAccountKey: (of) => KMS.orderAccountKey({ tenant, ...of, kind: this.#kind(tenant) }),
       orderDataKey: (order) => KMS.orderDataKey(order),
       deleteDataKey: (of) => KMS.deleteDataKey(of),
     };
@@ -263,11 +272,16 @@ export class IamAccountObject extends DurableObject<Env> {
     of: { account: string; requestId: string },
   ): Promise<Result<AccountKey>> {
     const { KMS } = neighboursOf(this.env);
-    const ordered = await KMS.orderAccountKey({ tenant, ...of });
+    const ordered = await KMS.orderAccountKey({ tenant, ...of, kind: this.#kind(tenant) });
     if (!ordered.ok) return ordered;
     keepAccountKey(sql, ordered.value);
     const key = currentAccountKey(sql);
     return key === null ? fail("forbidden") : ok(key);
+  }
+
+  /** What new account keys are, by the tenant's configuration (W1). */
+  #kind(tenant: string): AccountKeys {
+    return tenantNamed(this.env, tenant).accountKeys;
   }
 
   #open(): Opened {

@@ -5,6 +5,7 @@
 
 import { seconds } from "#protocol/clock.ts";
 import type { KeyIdentifierRequest } from "#protocol/contract/index.ts";
+import type { EcPublicJwk } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { HttpFacts, InstanceCaller } from "../caller.ts";
 import { checkInstance, type Enrolled, LADDER } from "../enrolled.ts";
@@ -12,7 +13,12 @@ import { takeTurn } from "../pace.ts";
 import type { Person } from "../person.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import type { Store } from "../store.ts";
-import { accountKeyOf, currentAccountKey, rotatedAccountKey } from "./account-keys.ts";
+import {
+  accountKeyOf,
+  currentAccountKey,
+  type OrderedAccountKey,
+  rotatedAccountKey,
+} from "./account-keys.ts";
 import { findIdentifier, forgetIdentifier, type KeyIdentifier, keepIdentifier } from "./key-identifiers.ts";
 import { checkMember } from "./members.ts";
 import type { AccountKey } from "./types.ts";
@@ -43,10 +49,16 @@ export type DataKeyOrder = {
   requestId: string;
 };
 
-/** What an instance made: wrapped under an account key, and where there is a `layer`, once more under the master key (W14). */
+/**
+ * A data key that an instance has made, wrapped under an account key, and where there is a `layer`, once more under the master key
+ * (W14); with its word for it (protocol/keys `verifyMadeKey`) and the key that signed that.
+ */
 export type Made = {
   wrappedKey: Uint8Array<ArrayBuffer>;
   layer?: { masterKey: string; keyVersion: number };
+  instance: string;
+  key: EcPublicJwk;
+  statement: string;
 };
 
 export type NewDataKey = KeyIdentifier & { edk?: string };
@@ -56,10 +68,7 @@ export type Keeper = {
   store: Store;
   /** The current key, ordered where there is none. */
   accountKey(of: { account: string; requestId: string }): Promise<Result<AccountKey>>;
-  orderAccountKey(of: {
-    account: string;
-    requestId: string;
-  }): Promise<Result<Pick<AccountKey, "wrapped" | "master">>>;
+  orderAccountKey(of: { account: string; requestId: string }): Promise<Result<OrderedAccountKey>>;
   orderDataKey(order: DataKeyOrder): Promise<Result<NewDataKey>>;
   deleteDataKey(of: {
     tenant: string;
@@ -143,7 +152,7 @@ export async function rotateAccountKey(keeper: Keeper, of: OfInstance): Promise<
 export async function renewDataKey(
   keeper: Keeper,
   of: OfInstance,
-  request: { purpose: string; made?: Made & { accountKey: string } },
+  request: { purpose: string; made?: Omit<Made, "instance"> & { accountKey: string } },
 ): Promise<Result<Waited<{ edk: string }>>> {
   const { purpose, made } = request;
   const decision = decide(keeper.store, "iam:renew-data-key", of, (sql) => {
@@ -155,7 +164,7 @@ export async function renewDataKey(
   const key = await newDataKey(keeper, of, {
     purpose,
     renew: true,
-    ...(made && { made }),
+    ...(made && { made: { ...made, instance: of.caller.instance } }),
   });
   if (!key.ok) return key;
   const { edk } = key.value;

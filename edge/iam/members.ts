@@ -10,7 +10,10 @@ export function keepAccount(sql: SqlStorage, account: string, begun: Moved): voi
   sql.exec("INSERT INTO account VALUES (?, ?, ?, ?)", account, name, created, deleted);
   for (const member of members) sql.exec("INSERT INTO members VALUES (?)", member);
   for (const { id, version, wrapped, master, created } of keys)
-    sql.exec("INSERT INTO account_keys VALUES (?, ?, ?, ?, ?)", id, version, wrapped.buffer, master, created);
+    sql.exec(
+      "INSERT INTO account_keys (id, version, wrapped, master, created) VALUES (?, ?, ?, ?, ?)",
+      ...[id, version, wrapped.buffer, master, created],
+    );
 }
 
 export function isFounded(sql: SqlStorage): boolean {

@@ -77,6 +77,8 @@ export const accountMigrations = [
   ${OUTBOX_TABLE}
   `,
   `${KEY_IDENTIFIERS_TABLE}${PACES}`,
+  // W1: of an RSA pair its public half (SubjectPublicKeyInfo, DER); the private one is in `wrapped`.
+  "ALTER TABLE account_keys ADD COLUMN public_key BLOB",
 ] as const;
 
 /** The tenant's own object, which once held all of the above. */

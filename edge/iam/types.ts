@@ -13,14 +13,16 @@ export type VaultSession = {
 };
 
 /**
- * W11: the account's current key, encrypted under the tenant's master key by the HSM (AES Key Wrap, RFC 3394: 40 bytes
- * for AES-256).
+ * W11: the account's current key, encrypted under the tenant's master key by the HSM: AES-256 by AES Key Wrap (RFC 3394), 40
+ * bytes; the private half of an RSA-3072 pair, as PKCS#8, by AES-GCM, of which the nonce of 12 bytes comes first and the tag last.
  */
 export type AccountKey = {
   /** Key identifier (KI), a random UUID. */
   id: string;
   version: number;
   wrapped: Uint8Array<ArrayBuffer>;
+  /** Of a pair its public half, to which data keys are wrapped (SubjectPublicKeyInfo, DER); null for a symmetric key. */
+  publicKey: Uint8Array<ArrayBuffer> | null;
   /** Unique identifier of the master key at the HSM. */
   master: string;
 };

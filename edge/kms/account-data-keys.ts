@@ -25,6 +25,12 @@ export const ACCOUNT_DATA_KEYS_TABLE = `
   ) STRICT, WITHOUT ROWID;
 `;
 
+/** Another part: SHA-256 of what an instance has made, which is taken once. */
+export const MADE_COLUMN = `
+  ALTER TABLE account_data_keys ADD COLUMN made TEXT;
+  CREATE UNIQUE INDEX account_data_keys_made ON account_data_keys (made);
+`;
+
 /** A version of a data key. */
 export type Version = { id: string; version: number };
 export type Row = Version & {
@@ -83,15 +89,24 @@ export function nextVersion(sql: SqlStorage, client: string): number {
 }
 
 /** The HSM keeps it now. False where it was ended meanwhile. */
-export function keepVersion(sql: SqlStorage, { id, version }: Version, edk: Edk, token: string): boolean {
+export function keepVersion(
+  sql: SqlStorage,
+  { id, version }: Version,
+  { edk, token, made }: { edk: Edk; token: string; made: string | null },
+): boolean {
   const { header, signature } = jwsParts(token);
   const { kid } = JSON.parse(new TextDecoder().decode(header)) as { kid: string };
   const kept = sql.exec(
-    `UPDATE account_data_keys SET state = 'kept', edk = ?, kid = ?, signature = ?
+    `UPDATE account_data_keys SET state = 'kept', edk = ?, kid = ?, signature = ?, made = ?
      WHERE id = ? AND version = ? AND state = 'making' RETURNING id`,
-    ...[JSON.stringify({ ...edk, wrappedKey: "" }), kid, encodeBase64url(signature), id, version],
+    ...[JSON.stringify({ ...edk, wrappedKey: "" }), kid, encodeBase64url(signature), made, id, version],
   );
   return kept.toArray().length === 1;
+}
+
+/** Whether this key, by its digest, was taken before. */
+export function isKept(sql: SqlStorage, made: string): boolean {
+  return sql.exec("SELECT 1 FROM account_data_keys WHERE made = ?", made).toArray().length > 0;
 }
 
 /** The EDK, from what is here and what the HSM keeps; null for a row that is not whole. */

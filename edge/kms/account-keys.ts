@@ -1,24 +1,41 @@
 /** Account keys (W11): made in the HSM under the tenant's master key, for the IAM, which keeps Enc(account). */
 
+import type { AccountKeys } from "#protocol/hierarchy/index.ts";
 import type { KeyWrappingSpecification, ResponseItem } from "#protocol/kmip/index.ts";
 import { authorize } from "../authorize.ts";
 import { UnexpectedAnswer } from "../hsm/index.ts";
-import { getWrapped, importWrapped, makeUnder, retire, runBatch, wrappedKeys } from "../hsm/keys/index.ts";
+import {
+  getPrivateWrapped,
+  getWrapped,
+  importAccountKey,
+  makePairUnder,
+  makeUnder,
+  privateUnderParent,
+  publicHalf,
+  retire,
+  runBatch,
+  underParent,
+  type WrappedAccountKey,
+  wrappedKeys,
+  wrappedPrivate,
+} from "../hsm/keys/index.ts";
 import type { AccountKey } from "../iam/types.ts";
 import { ok, type Result } from "../result.ts";
 import { type Context, failed } from "./context.ts";
 import { currentMasterKey } from "./master-key.ts";
 import { checkLives } from "./shred.ts";
 
-export type Ordered = Pick<AccountKey, "wrapped" | "master">;
+export type Ordered = Pick<AccountKey, "wrapped" | "publicKey" | "master">;
+export type AccountKeyOrder = { requestId: string; kind: AccountKeys };
+type AtHsm = Pick<Context, "hsm" | "ledger">;
 
 /**
- * The IAM has said that the account lives and who asks. Nothing of the key is left at the HSM or kept here: should the answer be
- * lost, it is one that nobody has.
+ * The IAM has said that the account lives, who asks, and what the tenant's account keys are. Nothing of the key is left at the HSM
+ * or kept here: should the answer be lost, it is one that nobody has.
  */
 export async function orderAccountKey(
   kms: Context,
-  of: { account: string; requestId: string },
+  of: AccountKeyOrder & { account: string },
 ): Promise<Result<Ordered>> {
   const { store, hsm } = kms;
   const about = { caller: null, resource: `account/${of.account}`, requestId: of.requestId };
@@ -27,36 +44,57 @@ export async function orderAccountKey(
   try {
     const master = await currentMasterKey(hsm, store.tenant);
     if (master === null) throw new UnexpectedAnswer("the tenant has no master key");
-    return ok({ wrapped: await makeAccountKey(kms, master), master });
+    const make = of.kind === "RSA-3072" ? makePair : makeSymmetric;
+    return ok({ ...(await make(kms, master)), master });
   } catch (error) {
     return failed(kms, "kms:make-account-key", about, error);
   }
 }
 
 /** Throws unless every item succeeded. */
-async function makeAccountKey(
-  { hsm, ledger }: Pick<Context, "hsm" | "ledger">,
-  master: string,
-): Promise<Uint8Array<ArrayBuffer>> {
+async function makeSymmetric({ hsm, ledger }: AtHsm, master: string) {
   const answers = await runBatch(hsm, ledger, (name) =>
     makeUnder(master, { class: "account", name: name() }),
   );
   const [wrapped] = wrappedKeys(answers);
+  if (!wrapped) throw new UnexpectedAnswer("the HSM gave no account key");
+  return { wrapped, publicKey: null };
+}
+
+/** The same. */
+async function makePair({ hsm, ledger }: AtHsm, master: string) {
+  const answers = await runBatch(hsm, ledger, (name) =>
+    makePairUnder(master, { privateHalf: name(), publicHalf: name() }),
+  );
+  const [privateHalf, publicKey] = answers.filter(({ operation }) => operation === "Get");
+  return { wrapped: wrappedPrivate(privateHalf), publicKey: publicHalf(publicKey) };
+}
+
+/** The key under another master key, which the HSM lets it go to. Throws what the HSM throws. */
+export async function moveAccountKey(
+  kms: AtHsm,
+  key: WrappedAccountKey,
+  master: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const isPair = key.publicKey !== null;
+  const got = await rewrapAccountKey(kms, key, isPair ? privateUnderParent(master) : underParent(master));
+  if (isPair) return wrappedPrivate(got);
+  const [wrapped] = wrappedKeys(got === undefined ? [] : [got]);
   if (!wrapped) throw new UnexpectedAnswer("the HSM gave no account key");
   return wrapped;
 }
 
 /** Import of an account key, Get of it wrapped as `by` says, Revoke and Destroy: the answer to Get. */
 export async function rewrapAccountKey(
-  { hsm, ledger }: Pick<Context, "hsm" | "ledger">,
-  { wrapped, master }: Ordered,
+  { hsm, ledger }: AtHsm,
+  key: WrappedAccountKey,
   by: KeyWrappingSpecification,
 ): Promise<ResponseItem | undefined> {
   const id = crypto.randomUUID();
   const now = Date.now();
   const [, got] = await runBatch(hsm, ledger, (name) => [
-    importWrapped({ id, class: "account", wrapped, wrappedBy: master, name: name(), now }),
-    getWrapped(by, id),
+    importAccountKey(key, { id, name: name(), now }),
+    key.publicKey === null ? getWrapped(by, id) : getPrivateWrapped(by, id),
     ...retire(id),
   ]);
   return got;

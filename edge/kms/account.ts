@@ -10,7 +10,7 @@ import { openLedger } from "../hsm/keys/index.ts";
 import { fail, ok, type Refusal, type Result } from "../result.ts";
 import { hasStore, openStore, subjectOf } from "../store.ts";
 import { nameOf, type Version } from "./account-data-keys.ts";
-import { type Ordered, orderAccountKey } from "./account-keys.ts";
+import { type AccountKeyOrder, type Ordered, orderAccountKey } from "./account-keys.ts";
 import { releaseAccountKey } from "./account-release.ts";
 import { KeyCache } from "./cache/index.ts";
 import { type Context, type Door, neighboursOf } from "./context.ts";
@@ -75,9 +75,9 @@ export class KmsAccountObject extends DurableObject<Env> {
   }
 
   /** W11: a key for this account, ordered by the IAM. */
-  async orderAccountKey(requestId: string): Promise<Result<Ordered>> {
+  async orderAccountKey(order: AccountKeyOrder): Promise<Result<Ordered>> {
     const kms = await this.#door.enter();
-    return orderAccountKey(kms, { account: subjectOf(kms.store.sql), requestId });
+    return orderAccountKey(kms, { account: subjectOf(kms.store.sql), ...order });
   }
 
   /** W12: the account's keys under the master key that has replaced theirs; for the IAM, which keeps them. */

@@ -17,6 +17,6 @@ it("M6 refuses a key that comes unwrapped", async () => {
         },
       })),
   } as unknown as Hsm;
-  const key = { id: "k", version: 1, wrapped: new Uint8Array(40), master: "m" };
+  const key = { id: "k", version: 1, wrapped: new Uint8Array(40), publicKey: null, master: "m" };
   await expect(makeDataKeys(plain, LEDGER, key, 1, 0)).rejects.toThrow(/not wrapped/);
 });

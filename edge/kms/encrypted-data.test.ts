@@ -35,7 +35,7 @@ function setup() {
     const wrapped = new Uint8Array(40).fill(row.version);
     kept.set(row.hsm, wrapped);
     const edk = { keyId: row.id, keyVersion: row.version, wrappedKey: encodeBase64url(wrapped) } as Edk;
-    expect(keepVersion(sql, row, edk, token)).toBe(true);
+    expect(keepVersion(sql, row, { edk, token, made: null })).toBe(true);
     return findVersion(sql, client, row)!;
   };
   const kms = { store: { sql } as Store, hsm: { batch } as never };

@@ -2,7 +2,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { fromHsm, openHsm } from "../hsm/index.ts";
 import { ok, type Result } from "../result.ts";
 import { versionNamed } from "./account-data-keys.ts";
-import type { Ordered } from "./account-keys.ts";
+import type { AccountKeyOrder, Ordered } from "./account-keys.ts";
 import { currentMasterKey } from "./master-key.ts";
 import type { MovedKey } from "./move-account-keys.ts";
 import type { DataKeyOrder, OrderedDataKey } from "./order-data-key.ts";
@@ -13,12 +13,9 @@ export class KmsForIam extends WorkerEntrypoint<Env> {
    * A new key of an account that lives, encrypted under the tenant's master key (W11). The IAM keeps it and goes to no
    * HSM for it: keys of the hierarchy answer to the KMS alone (W9).
    */
-  async orderAccountKey(of: {
-    tenant: string;
-    account: string;
-    requestId: string;
-  }): Promise<Result<Ordered>> {
-    return this.#object(of).orderAccountKey(of.requestId);
+  async orderAccountKey(of: AccountKeyOrder & { tenant: string; account: string }): Promise<Result<Ordered>> {
+    const { requestId, kind } = of;
+    return this.#object(of).orderAccountKey({ requestId, kind });
   }
 
   /** Identifier of the tenant's master key, as it has been within ten seconds (W12). */

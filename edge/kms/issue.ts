@@ -9,7 +9,7 @@ import type { Caller } from "../caller.ts";
 import type { AccountKey } from "../iam/types.ts";
 import { ok, type Result } from "../result.ts";
 import { type About, type Context, type Door, failed, noMember } from "./context.ts";
-import { makeDataKeys } from "./data-keys.ts";
+import { makeDataKeys, wrappingUnder } from "./data-keys.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import type { DataKeyQuota } from "./quota.ts";
 import { insertDataKeys } from "./registry.ts";
@@ -74,7 +74,7 @@ async function make(
       created: seconds(now),
       purpose,
       accountKey: { id, version },
-      wrapping: "A256KW",
+      wrapping: wrappingUnder(accountKey),
       wrappedKey: encodeBase64url(key),
       policy: { operations: [...operationsOf(algorithm)] },
     };

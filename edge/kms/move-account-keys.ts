@@ -2,15 +2,14 @@
 
 import { authorize } from "../authorize.ts";
 import { UnexpectedAnswer } from "../hsm/index.ts";
-import { underParent, wrappedKeys } from "../hsm/keys/index.ts";
 import type { AccountKey } from "../iam/types.ts";
 import { ok, type Result, refuse } from "../result.ts";
-import { rewrapAccountKey } from "./account-keys.ts";
+import { moveAccountKey } from "./account-keys.ts";
 import { type Context, failed } from "./context.ts";
 import { currentMasterKey } from "./master-key.ts";
 import { checkLives } from "./shred.ts";
 
-export type MovedKey = Pick<AccountKey, "id" | "wrapped" | "master">;
+export type MovedKey = Omit<AccountKey, "version">;
 
 /** Rotations that one account may have slept through. */
 const MAX_HOPS = 16;
@@ -44,7 +43,7 @@ async function moveTo(kms: Context, key: MovedKey, current: string): Promise<Mov
     if (hop === MAX_HOPS) throw new UnexpectedAnswer("the master key has no way to the current one");
     // A server that keeps no such link takes the way to the current one, or refuses it.
     const successor = (await successorOf(kms, moved.master)) ?? current;
-    moved = { ...moved, wrapped: await rewrap(kms, moved, successor), master: successor };
+    moved = { ...moved, wrapped: await moveAccountKey(kms, moved, successor), master: successor };
   }
   return moved;
 }
@@ -58,11 +57,4 @@ async function successorOf({ hsm }: Pick<Context, "hsm">, master: string): Promi
   const link = attributes.link?.find(({ linkType }) => linkType === "ReplacementObjectLink");
   const successor = link?.linkedObjectIdentifier;
   return typeof successor === "string" ? successor : null;
-}
-
-async function rewrap(kms: Context, key: MovedKey, successor: string): Promise<Uint8Array<ArrayBuffer>> {
-  const got = await rewrapAccountKey(kms, key, underParent(successor));
-  const [rewrapped] = wrappedKeys(got === undefined ? [] : [got]);
-  if (!rewrapped) throw new UnexpectedAnswer("the HSM gave no account key");
-  return rewrapped;
 }

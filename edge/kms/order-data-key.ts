@@ -2,21 +2,13 @@
 
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
-import type { Edk } from "#protocol/keys/index.ts";
+import { type Edk, wrappedLength } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { HttpFacts } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
 import { UnexpectedAnswer } from "../hsm/index.ts";
-import {
-  importWrapped,
-  keepWrapped,
-  lookAfter,
-  retire,
-  runBatch,
-  sweep,
-  underLayer,
-  underParent,
-} from "../hsm/keys/index.ts";
+import { keepWrapped, lookAfter, sweep, underLayer, underPair, underParent } from "../hsm/keys/index.ts";
+import type { Made } from "../iam/instance-keys.ts";
 import type { AccountKey } from "../iam/types.ts";
 import type { Person } from "../person.ts";
 import { type Decision, ok, type Result, refuse } from "../result.ts";
@@ -25,12 +17,14 @@ import {
   beginVersion,
   endVersion,
   hsmNameOf,
+  isKept,
   keepVersion,
   nextVersion,
   versionsOf,
 } from "./account-data-keys.ts";
 import { type Context, failed } from "./context.ts";
-import { makeDataKeys } from "./data-keys.ts";
+import { makeDataKeys, wrappingUnder } from "./data-keys.ts";
+import { checkMade, checkVouched } from "./made-data-key.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import type { DataKeyQuota } from "./quota.ts";
 import { insertDataKeys } from "./registry.ts";
@@ -56,19 +50,6 @@ export type DataKeyOrder = {
   requestId: string;
 };
 
-/**
- * Made by the instance: 40 bytes under that account key (AES Key Wrap); with a second layer (W14) 68, which open under the master key
- * alone, for the version that it is bound to.
- */
-export type Made = {
-  wrappedKey: Uint8Array<ArrayBuffer>;
-  layer?: { masterKey: string; keyVersion: number };
-};
-
-const WRAPPED = 40;
-/** IV and tag. */
-const LAYER = 28;
-
 /** `edk`: of a version that is new. */
 export type OrderedDataKey = {
   keyId: string;
@@ -88,9 +69,13 @@ export async function orderDataKey(
   const { store } = kms;
   const { account, client, requestId } = order;
   const about = { caller: null, user: order.owner, resource: `account/${account}`, requestId };
+  const vouched = await checkVouched(kms, order);
+  if (!vouched.ok) return authorize<never>(store, { action: "kms:data-key", ...about }, () => vouched);
   const decision = authorize<OrderedDataKey | null>(store, { action: "kms:data-key", ...about }, (sql) => {
     const lives = checkLives(sql);
     if (!lives.ok) return lives;
+    if (vouched.value !== null && isKept(sql, vouched.value))
+      return refuse("conflict", "this key was taken before");
     const [current] = order.renew ? [] : versionsOf(sql, client, 1);
     const accountKey = current && accountKeyOf(current);
     if (accountKey) return ok({ keyId: current.id, keyVersion: current.version, accountKey });
@@ -116,7 +101,7 @@ export async function orderDataKey(
   if (!decision.ok) return decision;
   if (decision.value !== null) return ok(decision.value);
   try {
-    const made = await makeVersion(kms, order);
+    const made = await makeVersion(kms, order, vouched.value);
     if (made !== null) return ok(made);
     const ended = () => refuse("forbidden", "the account was shredded while the HSM worked");
     return authorize<never>(store, { action: "kms:release-data-keys", ...about }, ended);
@@ -129,7 +114,7 @@ export async function orderDataKey(
 
 /** Whether it can be that, as far as can be told without opening it. */
 function checkForm(sql: SqlStorage, order: DataKeyOrder, { wrappedKey, layer }: Made): Decision<null> {
-  if (wrappedKey.length !== WRAPPED + (layer === undefined ? 0 : LAYER))
+  if (wrappedKey.length !== wrappedLength({ wrapping: wrappingUnder(order.accountKey), layer }))
     return refuse("hsm-refused", "not the length of a wrapped key");
   if (layer === undefined) return ok(null);
   if (layer.masterKey !== order.accountKey.master)
@@ -140,7 +125,11 @@ function checkForm(sql: SqlStorage, order: DataKeyOrder, { wrappedKey, layer }: 
 }
 
 /** Null where the account was shredded meanwhile. */
-async function makeVersion(kms: Context, order: DataKeyOrder): Promise<OrderedDataKey | null> {
+async function makeVersion(
+  kms: Context,
+  order: DataKeyOrder,
+  madeDigest: string | null,
+): Promise<OrderedDataKey | null> {
   const { store, hsm, ledger, trust } = kms;
   const { accountKey, account, client, owner, purpose, made } = order;
   const now = Date.now();
@@ -164,7 +153,7 @@ async function makeVersion(kms: Context, order: DataKeyOrder): Promise<OrderedDa
     created: seconds(now),
     purpose,
     accountKey: { id, version },
-    wrapping: "A256KW",
+    wrapping: wrappingUnder(accountKey),
     wrappedKey: encodeBase64url(wrapped),
     ...(layer && { layer: { masterKey: layer.masterKey } }),
     policy: POLICY,
@@ -173,7 +162,8 @@ async function makeVersion(kms: Context, order: DataKeyOrder): Promise<OrderedDa
   if (token === undefined) throw new Error("nothing was signed");
   // What a time that was cut off had left there.
   await sweep(hsm, [hsmNameOf(row)]);
-  const by = layer ? underLayer(layer.masterKey) : underParent(id);
+  const under = accountKey.publicKey === null ? underParent : underPair;
+  const by = layer ? underLayer(layer.masterKey) : under(id);
   const kept = { id: row.hsm, name: hsmNameOf(row), wrapped, by };
   const [imported] = await hsm.batch([keepWrapped(kept), lookAfter(row.hsm)], {
     batchErrorContinuationOption: "Stop",
@@ -181,27 +171,11 @@ async function makeVersion(kms: Context, order: DataKeyOrder): Promise<OrderedDa
   });
   if (imported?.resultStatus !== "Success") throw new UnexpectedAnswer("the HSM does not keep the key");
   return store.transaction(() => {
-    if (!checkLives(store.sql).ok || !keepVersion(store.sql, row, edk, token)) {
+    if (!checkLives(store.sql).ok || !keepVersion(store.sql, row, { edk, token, made: madeDigest })) {
       endVersion(store.sql, row);
       return null;
     }
     insertDataKeys(store.sql, client, [edk]);
     return { keyId: row.id, keyVersion: row.version, accountKey: edk.accountKey, edk: token };
   });
-}
-
-/** Whether what an instance made is a key under that account key: the HSM unwraps it, and forgets it. Throws its refusal. */
-async function checkMade(
-  { hsm, ledger }: Context,
-  { wrapped, master }: AccountKey,
-  made: Uint8Array<ArrayBuffer>,
-  now: number,
-): Promise<void> {
-  const [account, data] = [crypto.randomUUID(), crypto.randomUUID()];
-  await runBatch(hsm, ledger, (name) => [
-    importWrapped({ id: account, class: "account", wrapped, wrappedBy: master, name: name(), now }),
-    importWrapped({ id: data, class: "data", wrapped: made, wrappedBy: account, name: name(), now }),
-    ...retire(data),
-    ...retire(account),
-  ]);
 }

@@ -1,6 +1,6 @@
 import { HANDOVER_TABLE } from "../handover.ts";
 import { LEDGER_TABLE } from "../hsm/keys/index.ts";
-import { ACCOUNT_DATA_KEYS_TABLE } from "./account-data-keys.ts";
+import { ACCOUNT_DATA_KEYS_TABLE, MADE_COLUMN } from "./account-data-keys.ts";
 import { MASTERS_TABLE } from "./encrypted-master.ts";
 import { SHREDDED_TABLE } from "./shred.ts";
 import { STORED_POLICY_TABLE } from "./stored-policy.ts";
@@ -45,6 +45,7 @@ export const MIGRATIONS: readonly string[] = [
   HANDOVER_TABLE,
   SHREDDED_TABLE,
   ACCOUNT_DATA_KEYS_TABLE,
+  MADE_COLUMN,
 ];
 
 /** Of a principal's object. */

@@ -3,6 +3,7 @@
  * it gets is encrypted: Enc(master) and Enc(data) from the KMS, Enc(account) and key identifiers from the IAM. Times are seconds since 1970.
  */
 
+import { ecPublicJwk } from "../jwk.ts";
 import { base64url, list, literal, object, open, text, whole } from "../shape.ts";
 import { identifier, jws } from "./names.ts";
 import type { BodyOf, Route } from "./route.ts";
@@ -15,6 +16,12 @@ const version = whole(1, 1_000_000_000);
 const keyName = text(3, 80, /^[\w-]+\.[1-9]\d{0,8}$/);
 const challenge = base64url(32);
 const accountKey = object({ id: identifier, version });
+/** Of a data key, or a symmetric account key, wrapped: from 40 bytes by AES Key Wrap to 384 to an RSA key of 3072 bits, and 28 more under a second layer. */
+const wrappedSymmetric = base64url(40, 412);
+/** Of the private half of a pair as PKCS#8, encrypted. */
+const MAX_PRIVATE = 4096;
+/** SubjectPublicKeyInfo of an account key that is a pair, DER. */
+const publicKey = base64url(256, 1024);
 
 /** RSA-OAEP (SHA-256) to the instance's wrapping certificate, base64url, and the KMS's receipt for it. */
 const released = open({ wrappedKey: text(1, 2048, /^[\w-]+$/), receipt: jws });
@@ -71,14 +78,17 @@ export const readAccountKey = {
   query: { required: {}, optional: { id: identifier } },
   answer: {
     status: 200,
-    json: open({
-      id: identifier,
-      version,
-      /** AES Key Wrap (RFC 3394) of 32 bytes. */
-      wrapped: base64url(40),
-      /** `keyId` of the master key that wraps it. */
-      master: identifier,
-    }),
+    json: open(
+      {
+        id: identifier,
+        version,
+        /** AES Key Wrap (RFC 3394) of 32 bytes; of a pair the private half as PKCS#8 by AES-GCM: nonce (12 bytes), ciphertext, tag. */
+        wrapped: base64url(40, MAX_PRIVATE),
+        /** `keyId` of the master key that wraps it. */
+        master: identifier,
+      },
+      { publicKey },
+    ),
   },
   problems: ["forbidden", "not-found", "hsm-refused"],
 } as const satisfies Route;
@@ -120,9 +130,10 @@ export const readDataKey = {
 } as const satisfies Route;
 
 /**
- * W10: the next version of the account's data key, made by the HSM, or with `made` by the instance: AES Key Wrap under that
- * account key. With a `layer` that is encrypted once more under the master key, for the version that is said: IV, ciphertext and tag
- * (W14); `conflict` where the next is another. The ones before it go on to open what they sealed.
+ * W10: the next version of the account's data key, made by the HSM, or with `made` by the instance: wrapped under that account
+ * key, and with the instance's word for it, signed by its identity key. With a `layer` that is encrypted once more under the master
+ * key, for the version that is said: IV, ciphertext and tag (W14); `conflict` where the next is another. The ones before it go on to
+ * open what they sealed.
  */
 export const renewDataKey = {
   site: "vault",
@@ -135,7 +146,7 @@ export const renewDataKey = {
       { purpose: literal("document") },
       {
         made: object(
-          { wrappedKey: base64url(40, 68), accountKey: identifier },
+          { wrappedKey: wrappedSymmetric, accountKey: identifier, key: ecPublicJwk, statement: jws },
           { layer: object({ masterKey: identifier, keyVersion: version }) },
         ),
       },

@@ -11,6 +11,10 @@ export const KEY = { cryptographicAlgorithm: "AES", cryptographicLength: 256 } a
 /** An asymmetric account key: data keys are wrapped to its public half. */
 export const KEY_PAIR = { cryptographicAlgorithm: "RSA", cryptographicLength: 3072 } as const;
 
+/** What the account keys of a tenant are, by the name that its configuration has for it. */
+export const ACCOUNT_KEYS = ["AES-256", "RSA-3072"] as const;
+export type AccountKeys = (typeof ACCOUNT_KEYS)[number];
+
 /** What a key of each class may be used for, and no more. */
 export const USAGE = {
   master: ["WrapKey", "UnwrapKey"],

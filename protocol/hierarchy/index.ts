@@ -17,7 +17,15 @@ export {
   VERIFIED,
 } from "./attributes.ts";
 export { CUSTODIANS_CA, INSTANCES_CA, ROOT_CA } from "./authorities.ts";
-export { isKeyClass, KEY, KEY_PAIR, type KeyClass, USAGE } from "./classes.ts";
+export {
+  ACCOUNT_KEYS,
+  type AccountKeys,
+  isKeyClass,
+  KEY,
+  KEY_PAIR,
+  type KeyClass,
+  USAGE,
+} from "./classes.ts";
 export {
   type Domain,
   IDENTITIES,

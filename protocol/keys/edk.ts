@@ -31,21 +31,33 @@ export type Edk = {
   purpose: string;
   /** The account key that wraps the data key. */
   accountKey: { id: string; version: number };
-  /** RFC 3394 AES Key Wrap with a 256-bit key. */
-  wrapping: "A256KW";
-  /** The wrapped data key, base64url: 40 bytes for a 256-bit key, and 28 more under a second layer. */
+  /** Under a symmetric account key AES Key Wrap (RFC 3394), under an RSA pair RSA-OAEP with SHA-256: by their names in JWA (RFC 7518). */
+  wrapping: Wrapping;
+  /** The wrapped data key, base64url: for a 256-bit key 40 bytes, or 384 to an RSA key of 3072 bits, and 28 more under a second layer. */
   wrappedKey: string;
   /** Second layer (W14): the wrapped key is encrypted once more, by AES-256-GCM under a key that comes from this master key. */
   layer?: { masterKey: string };
   policy: KeyPolicy;
 };
 
+/** How a data key stands under its account key, and how many bytes it then has; IV and tag of a second layer around it. */
+const WRAPPED_LENGTHS = { A256KW: 40, "RSA-OAEP-256": 384 } as const;
+const LAYER = 28;
+export type Wrapping = keyof typeof WRAPPED_LENGTHS;
+
+/** Bytes of the wrapped key. */
+export function wrappedLength({
+  wrapping,
+  layer,
+}: {
+  wrapping: Wrapping;
+  layer?: object | undefined;
+}): number {
+  return WRAPPED_LENGTHS[wrapping] + (layer === undefined ? 0 : LAYER);
+}
+
 const identifier = line(64);
 const version = whole(1);
-
-/** Bytes of a wrapped key; and of IV and tag around one. */
-const WRAPPED = 40;
-const LAYER = 28;
 
 const edkShape: Shape<Edk> = object(
   {
@@ -59,8 +71,8 @@ const edkShape: Shape<Edk> = object(
     created: seconds,
     purpose: identifier,
     accountKey: object({ id: identifier, version }),
-    wrapping: literal("A256KW"),
-    wrappedKey: base64url(WRAPPED, WRAPPED + LAYER),
+    wrapping: literal("A256KW", "RSA-OAEP-256"),
+    wrappedKey: base64url(40, 384 + LAYER),
     policy: keyPolicy,
   },
   { expires: seconds, layer: object({ masterKey: identifier }) },
@@ -84,8 +96,7 @@ export function edkProviderInfo(edk: Pick<Edk, "keyId" | "keyVersion">): string 
 function checked(payload: unknown): Edk {
   if (!fits(edkShape, payload)) throw new JwsError("jws-payload", "not an EDK");
   const { length } = decodeBase64url(payload.wrappedKey);
-  // One length with a layer, another without: neither passes for the other.
-  if (length !== WRAPPED + (payload.layer === undefined ? 0 : LAYER))
-    throw new JwsError("jws-payload", "not the length of a wrapped key");
+  // One length with a layer, another without: neither passes for the other, nor does one way of wrapping.
+  if (length !== wrappedLength(payload)) throw new JwsError("jws-payload", "not the length of a wrapped key");
   return payload;
 }

@@ -7,7 +7,7 @@
 
 export { type EcPublicJwk, jwkFromSpki, spkiFromJwk, thumbprint } from "../jwk.ts";
 export { DOCUMENT_ALGORITHM, KEY_ALGORITHMS, type KeyAlgorithm, operationsOf } from "./algorithm.ts";
-export { type Edk, edkProviderInfo, verifyEdk } from "./edk.ts";
+export { type Edk, edkProviderInfo, verifyEdk, wrappedLength } from "./edk.ts";
 export {
   type AccountReceipt,
   type Awaited,
@@ -31,6 +31,7 @@ export {
   type Wrapped,
 } from "./loading/index.ts";
 export { canonicalJws, edkDigests, lowS } from "./low-s.ts";
+export { MADE_KEY_SECONDS, MADE_KEY_TYPE, type MadeKey, type Vouched, verifyMadeKey } from "./made-key.ts";
 export { type Receipt, verifyReceipt } from "./receipt.ts";
 export {
   findKey,

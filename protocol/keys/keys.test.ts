@@ -134,6 +134,21 @@ describe("JWK", () => {
   });
 });
 
+it("W1 an EDK has as many bytes as its way of wrapping gives", async () => {
+  const verify = async (over: Partial<Edk>) =>
+    verifyEdk(await token(edkKey, SIGN_TYPE.edk, edk(over)), trust, NOW);
+  const bytes = (length: number) => ({ wrappedKey: encodeBase64url(new Uint8Array(length)) });
+  const toPair = { wrapping: "RSA-OAEP-256", ...bytes(384) } as const;
+  await expect(verify(toPair)).resolves.toMatchObject(toPair);
+  for (const over of [
+    bytes(384),
+    { ...toPair, ...bytes(40) },
+    { ...toPair, ...bytes(256) },
+    { ...toPair, wrapping: "RSA-OAEP" as never },
+  ])
+    await expect(verify(over)).rejects.toMatchObject({ code: "jws-payload" });
+});
+
 describe("JWS", () => {
   const verify = (text: string) => verifyJws(text, "test", (kid) => (kid === edkKey.kid ? edkKey.jwk : null));
 

@@ -290,14 +290,18 @@ describe("Enc(data) and Enc(account)", () => {
     const wrappedKey = encodeBase64url(
       new Uint8Array(await subtle.wrapKey("raw", own, account.key, "AES-KW")),
     );
-    const made = { wrappedKey, accountKey: account.id };
+    const made = await app.vouched({ wrappedKey, accountKey: account.id });
     const third = await readEdk(json<{ edk: string }>(await renew(app, { made })).edk);
     expect(third).toMatchObject({ keyVersion: first.keyVersion + 2, wrappedKey });
     for (const version of [first, second, third]) {
       const { edk } = json<{ edk: string }>(await askEdk(app, keyOf(version)));
       expect(await opens(app, await readEdk(edk))).toBe(true);
     }
-    const bogus = { wrappedKey: encodeBase64url(new Uint8Array(40)), accountKey: account.id };
+    expect(problem(await renew(app, { made }))).toBe("409 conflict");
+    const bogus = await app.vouched({
+      wrappedKey: encodeBase64url(new Uint8Array(40)),
+      accountKey: account.id,
+    });
     expect(problem(await renew(app, { made: bogus }))).toBe("502 hsm-refused");
     expect(problem(await renew(app, { made: { ...made, accountKey: "another" } }))).toBe("409 conflict");
     expect(json<Ki>(await askKi(app))).toMatchObject({ keyVersion: third.keyVersion });

@@ -158,7 +158,7 @@ it("W14 gives no instance a master key that is none of its tenant's, and takes n
   });
   const renew = async (length: number, layer?: { masterKey: string; keyVersion: number }) => {
     const wrappedKey = encodeBase64url(crypto.getRandomValues(new Uint8Array(length)));
-    const made = { wrappedKey, accountKey: id, ...(layer && { layer }) };
+    const made = await instance.vouched({ wrappedKey, accountKey: id, ...(layer && { layer }) });
     const answer = await instance.rest("POST", `${path}/data-keys`, { purpose: "document", made });
     return answer.status === 201 ? 201 : json<{ code: string }>(answer).code;
   };
@@ -166,7 +166,8 @@ it("W14 gives no instance a master key that is none of its tenant's, and takes n
   expect(await renew(40, { masterKey: master, keyVersion: 2 })).toBe("hsm-refused");
   expect(await renew(68, { masterKey: master, keyVersion: 3 })).toBe("conflict");
   expect(await renew(68, { masterKey: "another", keyVersion: 2 })).toBe("conflict");
-  expect(await renew(69, { masterKey: master, keyVersion: 2 })).toBe("bad-request");
+  expect(await renew(69, { masterKey: master, keyVersion: 2 })).toBe("hsm-refused");
+  expect(await renew(413, { masterKey: master, keyVersion: 2 })).toBe("bad-request");
   expect(await renew(68, { masterKey: master, keyVersion: 2 })).toBe(201);
 });
 

@@ -42,7 +42,9 @@ export function withDoors<P extends { edgeWorker(): Promise<EdgeWorker> }>(parts
           const { pathname } = new URL(request.url);
           if (!pathname.startsWith("${PATH}")) return fetch(request, env, ctx);
           const [binding, method] = pathname.slice(${PATH.length}).split("/");
-          return Response.json(await env[binding][method](...(await request.json())));
+          const revived = (_, value) => typeof value?.$bytes === "string"
+            ? Uint8Array.from(atob(value.$bytes), (char) => char.charCodeAt(0)) : value;
+          return Response.json(await env[binding][method](...JSON.parse(await request.text(), revived)));
         };
       })(${handler}, { ...${handler} });`;
       const holds = held.map((entry) => {
@@ -84,6 +86,11 @@ export function withDoors<P extends { edgeWorker(): Promise<EdgeWorker> }>(parts
       };
     },
   };
+}
+
+/** Bytes in an argument. */
+export function bytesOf(bytes: Uint8Array): { $bytes: string } {
+  return { $bytes: Buffer.from(bytes).toString("base64") };
 }
 
 /** Calls a method of what the worker has bound by this name. */

@@ -6,7 +6,14 @@ import { utf8 } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
 import { ASSERTION_JWT_TYPE, CLIENT_ASSERTION_TYPE } from "#protocol/contract/index.ts";
 import { digest } from "#protocol/digest.ts";
-import { joinJws, jwkFromSpki, signingInput } from "#protocol/keys/index.ts";
+import {
+  joinJws,
+  jwkFromSpki,
+  MADE_KEY_TYPE,
+  type MadeKey,
+  signingInput,
+  thumbprint,
+} from "#protocol/keys/index.ts";
 import { createProof, type DpopKey } from "#web/client/dpop.ts";
 import type { EdgeClient } from "./edge-client.ts";
 import { type Answer, json, send } from "./http.ts";
@@ -82,6 +89,23 @@ export class InstanceClient {
       },
       body: new URLSearchParams(form).toString(),
     });
+  }
+
+  /** The instance's word for a data key that it has made, wrapped: what the KMS wants with it. */
+  async vouched<M extends { wrappedKey: string; accountKey: string }>(
+    made: M,
+    change: Partial<MadeKey> = {},
+  ) {
+    const iat = seconds(Date.now());
+    const said: MadeKey = {
+      version: 1,
+      ...{ instance: this.enrolled.instance, account: this.account, accountKey: made.accountKey },
+      ...{ wrappedKeyDigest: await digest(decodeBase64url(made.wrappedKey)), iat, exp: iat + 60, ...change },
+    };
+    const { jwk: key, privateKey } = this.key;
+    const input = signingInput({ typ: MADE_KEY_TYPE, kid: await thumbprint(key) }, said);
+    const signature = new Uint8Array(await subtle.sign(ECDSA, privateKey, utf8(input)));
+    return { ...made, key, statement: joinJws(input, signature) };
   }
 
   /** With token and a fresh proof. */

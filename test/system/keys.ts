@@ -1,7 +1,9 @@
 /** Watches the keys that the HSM emulator makes and unwraps, from inside its own process: what no outsider may ever see. */
 
+import { privateKeyOf } from "#emulator/hsm/store/material.ts";
 import { ObjectStore } from "#emulator/hsm/store/store.ts";
 import { Work } from "#emulator/hsm/store/work.ts";
+import { decodeBase64url } from "#protocol/base64url.ts";
 import { type KeyClass, POLICY, policyAttribute } from "#protocol/hierarchy/index.ts";
 
 /** A key of the hierarchy in plaintext. */
@@ -16,18 +18,26 @@ export type KeyWatch = {
 
 type Managed = Parameters<Work["put"]>[0];
 
-/** Every symmetric key with a class that is put into the store, however short its life there is. */
+function secretOf(object: Managed): Uint8Array | undefined {
+  if (object.objectType === "PrivateKey" && object.value) {
+    const { p } = privateKeyOf(object).export({ format: "jwk" });
+    return p === undefined ? undefined : decodeBase64url(p);
+  }
+  const holder = object.value && "symmetricKey" in object.value ? object.value.symmetricKey : undefined;
+  const value = holder?.keyBlock.keyValue;
+  if (!value || value instanceof Uint8Array) return undefined;
+  const material = value.keyMaterial;
+  return material instanceof Uint8Array ? material : material.key;
+}
+
+/** Every key with a class that is put into the store, however short its life there is; of an RSA pair a prime. */
 export function watchKeys(onKey: (key: HsmKey) => void = () => {}): KeyWatch {
   const keys: HsmKey[] = [];
   const seen = new Set<string>();
   const look = (object: Managed) => {
     const keyClass = policyAttribute(object.attributes, POLICY.class);
-    const holder = object.value && "symmetricKey" in object.value ? object.value.symmetricKey : undefined;
-    const value = holder?.keyBlock.keyValue;
-    if (keyClass === undefined || !value || value instanceof Uint8Array) return;
-    const material = value.keyMaterial;
-    const bytes = material instanceof Uint8Array ? material : material.key;
-    if (!bytes) return;
+    const bytes = keyClass === undefined ? undefined : secretOf(object);
+    if (keyClass === undefined || !bytes) return;
     const hex = Buffer.from(bytes).toString("hex");
     if (seen.has(hex)) return;
     seen.add(hex);

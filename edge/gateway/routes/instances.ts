@@ -11,7 +11,13 @@ export const instances = {
   findKeyIdentifier: ({ c, caller, body }) => c.env.IAM.keyIdentifier(caller, body),
   async readAccountKey({ c, caller, input: { account, id } }) {
     const read = await c.env.IAM.encryptedAccountKey(caller, account, id);
-    return read.ok ? ok({ ...read.value, wrapped: encodeBase64url(read.value.wrapped) }) : read;
+    if (!read.ok) return read;
+    const { wrapped, publicKey, ...key } = read.value;
+    return ok({
+      ...key,
+      wrapped: encodeBase64url(wrapped),
+      ...(publicKey && { publicKey: encodeBase64url(publicKey) }),
+    });
   },
   async rotateAccountKey({ c, caller, input: { account } }) {
     const rotated = await c.env.IAM.rotateAccountKey(caller, account);

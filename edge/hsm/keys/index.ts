@@ -8,11 +8,21 @@ export { isGone, keepWrapped, lookAfter, markOf, readKept } from "./kept.ts";
 export { importWrapped, makeUnder } from "./key.ts";
 export { LEDGER_TABLE, type Ledger, type Leftover, openLedger } from "./ledger.ts";
 export {
+  getPrivateWrapped,
+  importAccountKey,
+  makePairUnder,
+  privateUnderParent,
+  publicHalf,
+  type WrappedAccountKey,
+  wrappedPrivate,
+} from "./pair.ts";
+export {
   getWrapped,
   keyValueOf,
   recipientKeyOf,
   toRecipient,
   underLayer,
+  underPair,
   underParent,
   wrappedKeys,
 } from "./release.ts";

@@ -4,7 +4,7 @@ import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import { KEY, type KeyClass, POLICY, policy, USAGE } from "#protocol/hierarchy/index.ts";
 import type { KeyWrappingSpecification, RequestItem } from "#protocol/kmip/index.ts";
 import type { NextName } from "./batch.ts";
-import { getWrapped, underParent } from "./release.ts";
+import { getWrapped, underPair, underParent } from "./release.ts";
 
 type Name = ReturnType<NextName>;
 
@@ -12,7 +12,10 @@ type Name = ReturnType<NextName>;
  * Three items: a key of that class is made under its parent, given wrapped by it, and destroyed. The last two act on what
  * the first made (KMIP 2.1, ID Placeholder). It never works at the HSM, so it is not activated.
  */
-export function makeUnder(parent: string, { class: keyClass, name }: { class: KeyClass; name: Name }) {
+export function makeUnder(
+  parent: string,
+  { class: keyClass, name, byPair = false }: { class: KeyClass; name: Name; byPair?: boolean },
+) {
   return [
     {
       operation: "Create",
@@ -27,22 +30,28 @@ export function makeUnder(parent: string, { class: keyClass, name }: { class: Ke
         },
       },
     },
-    getWrapped(underParent(parent)),
+    getWrapped(byPair ? underPair(parent) : underParent(parent)),
     { operation: "Destroy", payload: {} },
   ] satisfies RequestItem[];
 }
 
-/** Import of a key that `wrappedBy` wraps and the HSM unwraps (KMIP 2.1 §6.1.25 Import, Key Wrap Type Not Wrapped). */
-export function importWrapped(key: {
+/** A key that comes back as it was wrapped. */
+export type ImportedKey = {
   /** A random identifier, since it lives as long as one batch. */
   id: string;
   class: KeyClass;
   wrapped: Uint8Array<ArrayBuffer>;
   wrappedBy: string;
+  /** Whether that is a pair. */
+  byPair?: boolean;
   name: Name;
   /** Milliseconds since 1970. */
   now: number;
-}): RequestItem {
+};
+
+/** Import of a key that `wrappedBy` wraps and the HSM unwraps (KMIP 2.1 §6.1.25 Import, Key Wrap Type Not Wrapped). */
+export function importWrapped(key: ImportedKey): RequestItem {
+  const by = key.byPair ? underPair(key.wrappedBy) : underParent(key.wrappedBy);
   return {
     operation: "Import",
     payload: {
@@ -50,16 +59,20 @@ export function importWrapped(key: {
       objectType: "SymmetricKey",
       replaceExisting: false,
       keyWrapType: "NotWrapped",
-      attributes: {
-        ...KEY,
-        cryptographicUsageMask: [...USAGE[key.class]],
-        sensitive: true,
-        // Past by the clock of the HSM too.
-        activationDate: new Date(key.now - CLOCK_TOLERANCE * 1000),
-        name: key.name,
-      },
-      object: wrappedObject(key.wrapped, underParent(key.wrappedBy)),
+      attributes: { ...KEY, ...importedAttributes(key) },
+      object: wrappedObject(key.wrapped, by),
     },
+  };
+}
+
+/** Of what comes back for a batch. */
+export function importedAttributes(key: { class: KeyClass; now: number; name: Name }) {
+  return {
+    cryptographicUsageMask: [...USAGE[key.class]],
+    sensitive: true,
+    // Past by the clock of the HSM too.
+    activationDate: new Date(key.now - CLOCK_TOLERANCE * 1000),
+    name: key.name,
   };
 }
 

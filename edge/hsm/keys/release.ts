@@ -1,16 +1,22 @@
 /** How a key leaves the HSM: wrapped under its parent, or to a recipient. Never a Decrypt, never unwrapped. */
 
 import { PRIVATE_UNDER_PARENT, TO_RECIPIENT, UNDER_PARENT } from "#protocol/hierarchy/index.ts";
-import type { KeyWrappingSpecification, RequestItem, ResponseItem } from "#protocol/kmip/index.ts";
+import type { KeyBlock, KeyWrappingSpecification, RequestItem, ResponseItem } from "#protocol/kmip/index.ts";
 import { UnexpectedAnswer } from "../client.ts";
 
-/** Keys of the hierarchy have 32 bytes, 40 under AES Key Wrap (RFC 3394). */
+/** Keys of the hierarchy have 32 bytes, 40 under AES Key Wrap (RFC 3394), 384 under the public half of a pair of 3072 bits. */
 const WRAPPED_LENGTH = 40;
+const PAIR_LENGTH = 384;
 /** Bytes of ciphertexts under a recipient's RSA key of 3072 and of 4096 bits. */
 const RSA_LENGTHS = [384, 512];
 
 export function underParent(uniqueIdentifier: string): KeyWrappingSpecification {
   return encryptedBy({ uniqueIdentifier, cryptographicParameters: UNDER_PARENT });
+}
+
+/** How a symmetric key stands under a pair. `uniqueIdentifier` is that of its private half at the HSM, which stands for both. */
+export function underPair(uniqueIdentifier: string): KeyWrappingSpecification {
+  return encryptedBy({ uniqueIdentifier, cryptographicParameters: TO_RECIPIENT });
 }
 
 /** How a key is kept that an instance has encrypted once more (W14): AES-GCM under a key that is derived from this master key. */
@@ -23,7 +29,7 @@ export function toRecipient(uniqueIdentifier: string): KeyWrappingSpecification 
   return encryptedBy({ uniqueIdentifier, cryptographicParameters: TO_RECIPIENT });
 }
 
-function encryptedBy(
+export function encryptedBy(
   encryptionKeyInformation: NonNullable<KeyWrappingSpecification["encryptionKeyInformation"]>,
 ): KeyWrappingSpecification {
   return { wrappingMethod: "Encrypt", encryptionKeyInformation, encodingOption: "NoEncoding" };
@@ -40,13 +46,13 @@ export function getWrapped(
   };
 }
 
-/** The keys in the answers to Get, each wrapped by its parent. */
-export function wrappedKeys(answers: readonly ResponseItem[]): Uint8Array<ArrayBuffer>[] {
+/** The keys in the answers to Get, each wrapped by its parent, which is a pair or an AES key. */
+export function wrappedKeys(answers: readonly ResponseItem[], byPair = false): Uint8Array<ArrayBuffer>[] {
   return answers
     .filter(({ operation }) => operation === "Get")
     .map((answer) => {
       const wrapped = keyValueOf(answer);
-      if (wrapped.length !== WRAPPED_LENGTH)
+      if (wrapped.length !== (byPair ? PAIR_LENGTH : WRAPPED_LENGTH))
         throw new UnexpectedAnswer("the HSM returned no wrapped AES-256 key");
       return wrapped;
     });
@@ -62,14 +68,21 @@ export function recipientKeyOf(answer: ResponseItem | undefined): Uint8Array<Arr
 
 /** The wrapped key bytes in the answer to a Get. Throws when the key came unwrapped or not at all. */
 export function keyValueOf(answer: ResponseItem | undefined): Uint8Array<ArrayBuffer> {
+  return materialOf(wrappedBlock(answer));
+}
+
+export function wrappedBlock(answer: ResponseItem | undefined) {
   if (answer?.operation !== "Get" || !answer.payload) throw new UnexpectedAnswer("not an answer to Get");
-  const { object } = answer.payload;
-  const block = "symmetricKey" in object ? object.symmetricKey?.keyBlock : undefined;
-  // No Encoding (KMIP 2.1 §11.18 Encoding Option): the Key Material alone is encrypted. It is the Key Value, or stands in one.
-  const value = block?.keyValue;
-  const wrapped = value instanceof Uint8Array ? value : value?.keyMaterial;
-  if (!block?.keyWrappingData || !(wrapped instanceof Uint8Array)) {
+  const { symmetricKey, privateKey } = answer.payload.object;
+  const { keyWrappingData, keyValue } = (symmetricKey ?? privateKey)?.keyBlock ?? {};
+  if (!keyWrappingData) throw new UnexpectedAnswer("the HSM returned a key that is not wrapped");
+  return { keyWrappingData, keyValue };
+}
+
+/** No Encoding (KMIP 2.1 §11.18 Encoding Option): the Key Material alone is encrypted. It is the Key Value, or stands in one. */
+export function materialOf({ keyValue }: Pick<KeyBlock, "keyValue">): Uint8Array<ArrayBuffer> {
+  const wrapped = keyValue instanceof Uint8Array ? keyValue : keyValue?.keyMaterial;
+  if (!(wrapped instanceof Uint8Array))
     throw new UnexpectedAnswer("the HSM returned a key that is not wrapped");
-  }
   return new Uint8Array(wrapped);
 }

@@ -3,14 +3,15 @@
 import type { Hsm } from "../../hsm/index.ts";
 import {
   getWrapped,
+  importAccountKey,
   importWrapped,
   type Ledger,
   recipientKeyOf,
   retire,
   runBatch,
   toRecipient,
+  type WrappedAccountKey,
 } from "../../hsm/keys/index.ts";
-import type { AccountKey } from "../../iam/types.ts";
 
 /**
  * Import the account key and, under it, the data key; Get the data key wrapped to the recipient (RSA-OAEP of the raw 32
@@ -20,17 +21,16 @@ import type { AccountKey } from "../../iam/types.ts";
 export async function rewrapDataKey(
   hsm: Pick<Hsm, "batch">,
   ledger: Ledger,
-  keys: { account: AccountKey; wrappedDataKey: Uint8Array<ArrayBuffer>; hsmKey: string },
+  keys: { account: WrappedAccountKey; wrappedDataKey: Uint8Array<ArrayBuffer>; hsmKey: string },
   now: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const account = crypto.randomUUID();
   const data = crypto.randomUUID();
-  const { wrapped, master } = keys.account;
   const answers = await runBatch(hsm, ledger, (name) => [
-    importWrapped({ id: account, class: "account", wrapped, wrappedBy: master, name: name(), now }),
+    importAccountKey(keys.account, { id: account, name: name(), now }),
     importWrapped({
       ...{ id: data, class: "data", wrapped: keys.wrappedDataKey, wrappedBy: account },
-      ...{ name: name(), now },
+      ...{ byPair: keys.account.publicKey !== null, name: name(), now },
     }),
     getWrapped(toRecipient(keys.hsmKey), data),
     ...retire(data),

@@ -8,15 +8,24 @@ export type KeyIdentifier = {
   accountKey: { id: string; version: number };
 };
 
-/** Enc(account): AES Key Wrap under the master key with the id `master`, base64url. */
-export type WrappedAccountKey = { id: string; version: number; wrapped: string; master: string };
+/**
+ * Enc(account) under the master key with the id `master`, base64url: AES Key Wrap, or of a pair, which has its `publicKey` (SPKI,
+ * base64url) beside it, the private half as PKCS#8 by AES-GCM.
+ */
+export type WrappedAccountKey = {
+  id: string;
+  version: number;
+  wrapped: string;
+  master: string;
+  publicKey?: string;
+};
 
 /** Enc(master), or at level `account` Enc(account): RSA-OAEP to the instance, base64url, and the KMS's receipt for it. */
 export type ReleasedKey = { wrappedKey: string; receipt: string };
 
 /**
- * AES Key Wrap under the account key of this id, base64url. With a second layer (W14): under which master key, and for which version,
- * to which it is bound.
+ * Wrapped by the account key of this id, base64url. With a second layer (W14): under which master key, and for which version, to
+ * which it is bound.
  */
 export type MadeDataKey = {
   wrappedKey: string;

@@ -1,7 +1,8 @@
 /** KMS and IAM of a deployment at level `master`, with the keys that their HSM would have. */
 
 import * as x509 from "@peculiar/x509";
-import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { encodeBase64url } from "#protocol/base64url.ts";
+import { concat } from "#protocol/bytes.ts";
 import { digest } from "#protocol/digest.ts";
 import { CofferError } from "#protocol/error.ts";
 import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
@@ -15,13 +16,26 @@ const random = () => crypto.getRandomValues(new Uint8Array(32));
 
 type Bytes = Uint8Array<ArrayBuffer>;
 type Version = { edk: Edk; raw: Bytes };
+/** `key` wraps data keys; `raw`: 32 bytes, or PKCS#8. */
 type AccountKey = WrappedAccountKey & { key: CryptoKey; raw: Bytes };
 
 async function wrap(raw: Bytes, by: CryptoKey): Promise<string> {
   // Any key that can be exported can be wrapped, whatever it is for.
   const key = await subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, true, ["sign"]);
-  return encodeBase64url(new Uint8Array(await subtle.wrapKey("raw", key, by, "AES-KW")));
+  return encodeBase64url(new Uint8Array(await subtle.wrapKey("raw", key, by, by.algorithm.name)));
 }
+
+/** Nonce, ciphertext and tag. */
+async function sealed(pkcs8: Bytes, by: Bytes): Promise<Bytes> {
+  const iv = crypto.getRandomValues(new Uint8Array(12));
+  const key = await subtle.importKey("raw", by, "AES-GCM", false, ["encrypt"]);
+  return concat(iv, new Uint8Array(await subtle.encrypt({ name: "AES-GCM", iv }, key, pkcs8)));
+}
+
+const RSA = {
+  ...{ name: "RSA-OAEP", hash: "SHA-256", modulusLength: 3072 },
+  publicExponent: new Uint8Array([1, 0, 1]),
+};
 const rung = (raw: Bytes) => subtle.importKey("raw", raw, AES_KW, false, ["wrapKey"]);
 
 /** What an answer is changed to, on its way to the instance. */
@@ -52,8 +66,11 @@ export class Hierarchy {
   readonly #accounts = new Map<string, AccountKey[]>();
   readonly #data = new Map<string, Version[]>();
 
-  /** `certificate`: of the instance's wrapping key, DER. */
-  constructor(authority: Authority, certificate: Bytes, now: () => number) {
+  readonly #pairs: boolean;
+
+  /** `certificate`: of the instance's wrapping key, DER; `pairs`: whether account keys are RSA pairs. */
+  constructor(authority: Authority, certificate: Bytes, now: () => number, pairs = false) {
+    this.#pairs = pairs;
     this.#authority = authority;
     this.#certificate = certificate;
     this.#now = now;
@@ -71,10 +88,18 @@ export class Hierarchy {
   async rotateAccountKey(account: string): Promise<void> {
     const keys = this.#accounts.get(account)!;
     const version = keys.length + 1;
-    const raw = random();
-    const wrapped = await wrap(raw, await rung(this.#master.raw));
-    const id = `ak-${account}-${version}`;
-    keys.push({ id, version, wrapped, master: this.#master.keyId, key: await rung(raw), raw });
+    const of = { id: `ak-${account}-${version}`, version, master: this.#master.keyId };
+    if (!this.#pairs) {
+      const raw = random();
+      const wrapped = await wrap(raw, await rung(this.#master.raw));
+      keys.push({ ...of, wrapped, key: await rung(raw), raw });
+      return;
+    }
+    const pair = await subtle.generateKey(RSA, true, ["wrapKey", "unwrapKey"]);
+    const raw = new Uint8Array(await subtle.exportKey("pkcs8", pair.privateKey));
+    const publicKey = encodeBase64url(new Uint8Array(await subtle.exportKey("spki", pair.publicKey)));
+    const wrapped = encodeBase64url(await sealed(raw, this.#master.raw));
+    keys.push({ ...of, wrapped, publicKey, key: pair.publicKey, raw });
   }
 
   async renewDataKey(account: string): Promise<void> {
@@ -85,7 +110,7 @@ export class Hierarchy {
       ...{ version: 1, keyId: `k-${account}`, keyVersion: versions.length + 1 },
       ...{ algorithm: "AES-256-GCM-HKDF-SHA512-COMMIT-KEY", tenant: "acme", account, owner: "u-1" },
       ...{ created: START / 1000, purpose: "document", accountKey: { id, version } },
-      ...{ wrapping: "A256KW", wrappedKey: await wrap(raw, key) },
+      ...{ wrapping: this.#pairs ? "RSA-OAEP-256" : "A256KW", wrappedKey: await wrap(raw, key) },
       policy: { operations: ["encrypt", "decrypt"] },
     };
     versions.push({ edk, raw });
@@ -93,22 +118,22 @@ export class Hierarchy {
 
   /** A successor of the master key, and all account keys under it. */
   async rotateMasterKey(): Promise<void> {
-    const { keyVersion, raw: before } = this.#master;
+    const { keyVersion } = this.#master;
     this.#earlier.push(this.#master);
     this.#master = { keyId: `m-${keyVersion + 1}`, keyVersion: keyVersion + 1, raw: random() };
-    const old = await subtle.importKey("raw", before, AES_KW, false, ["unwrapKey"]);
     const by = await rung(this.#master.raw);
-    const hmac = { name: "HMAC", hash: "SHA-256", length: 256 };
     for (const key of [...this.#accounts.values()].flat()) {
-      const wrapped = decodeBase64url(key.wrapped);
-      const raw = await subtle.unwrapKey("raw", wrapped, old, "AES-KW", hmac, true, ["sign"]);
-      key.wrapped = encodeBase64url(new Uint8Array(await subtle.wrapKey("raw", raw, by, "AES-KW")));
+      key.wrapped = key.publicKey
+        ? encodeBase64url(await sealed(key.raw, this.#master.raw))
+        : await wrap(key.raw, by);
       key.master = this.#master.keyId;
     }
   }
 
-  wrappedAccountKey(account: string): string {
-    return this.#accounts.get(account)!.at(-1)!.wrapped;
+  /** Enc(account), with the public half of a pair. */
+  wrappedAccountKey(account: string): Pick<WrappedAccountKey, "wrapped" | "publicKey"> {
+    const { wrapped, publicKey } = this.#accounts.get(account)!.at(-1)!;
+    return { wrapped, ...(publicKey && { publicKey }) };
   }
 
   async #toInstance(raw: Bytes): Promise<Bytes> {
@@ -154,8 +179,8 @@ export class Hierarchy {
       this.#ask(`account key ${id}`);
       const found = this.#accounts.get(account)?.find((key) => key.id === id);
       if (!found) throw new CofferError("not-found");
-      const { version, wrapped, master } = found;
-      return { id, version, wrapped, master, ...this.change.account };
+      const { version, wrapped, master, publicKey } = found;
+      return { id, version, wrapped, master, ...(publicKey && { publicKey }), ...this.change.account };
     },
     dataKey: async (account, key) => {
       this.#ask(`data key ${key}`);

@@ -253,14 +253,14 @@ describe("W1 what is not what the instance asked for", () => {
   it.each<[string, () => Promise<Changes>, number]>([
     [
       "an altered Enc(account)",
-      async () => ({ account: { wrapped: flipped(hierarchy.wrappedAccountKey("a-1")) } }),
+      async () => ({ account: { wrapped: flipped(hierarchy.wrappedAccountKey("a-1").wrapped) } }),
       1,
     ],
     [
       "another account's key in its place",
       async () => {
         await hierarchy.account("a-2");
-        return { account: { wrapped: hierarchy.wrappedAccountKey("a-2") } };
+        return { account: hierarchy.wrappedAccountKey("a-2") };
       },
       2,
     ],

@@ -27,11 +27,13 @@ import type { Authorities, KeyIdentifier, MadeDataKey } from "./authorities.ts";
 import { Held } from "./held.ts";
 import {
   makeWrappedDataKey,
+  publicHalf,
   type RungUsage,
   unwrapAccountKey,
   unwrapDataKey,
   unwrapLayerKey,
   unwrapReleasedKey,
+  type WrappedAccount,
 } from "./links.ts";
 import { Newest } from "./newest.ts";
 import { takeOff, wrapOnceMore } from "./second-layer.ts";
@@ -40,7 +42,7 @@ import type { KeyName, Message, Step, Watch } from "./step.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 type MasterCopy = { id: string; wrappedKey: Bytes; secondLayer?: SecondLayer | undefined };
 /** Under the master key of the id `master`, or, at level `account`, to the instance itself. */
-type AccountCopy = { id: string; version: number; wrapped: Bytes; master?: string };
+type AccountCopy = WrappedAccount & { id: string; version: number; master?: string };
 type DataCopy = { jws: string; edk: Edk };
 /** What a data key is unwrapped from: Enc(master), Enc(account), Enc(data). */
 type Encrypted = { master?: MasterCopy | undefined; account: AccountCopy; data: DataCopy };
@@ -81,6 +83,8 @@ export class Ladder {
   readonly #masterKeys: Held<CryptoKey>;
   /** Master keys as keys that others are derived from (W14). */
   readonly #layerKeys: Held<CryptoKey>;
+  /** The same keys as handles that unwrap pairs. */
+  readonly #masterKeysOfPairs: Held<CryptoKey>;
   readonly #accountKeys: Held<CryptoKey>;
   readonly #dataKeys: Held<AccountDataKey>;
   readonly #masterCopies: Held<MasterCopy>;
@@ -107,6 +111,7 @@ export class Ladder {
     });
     this.#masterKeys = new Held(decrypted("master key"));
     this.#layerKeys = new Held(decrypted("second layer"));
+    this.#masterKeysOfPairs = new Held(decrypted("master key"));
     this.#accountKeys = new Held(decrypted("account key"));
     this.#dataKeys = new Held<AccountDataKey>({ ...decrypted("data key"), expires: endOf });
     this.#masterCopies = new Held(from(copiesTimeToLive));
@@ -191,7 +196,10 @@ export class Ladder {
       this.#encryptedMaster(),
       this.#encryptedAccount(account, current.accountKey.id),
     ]);
-    const by = await this.#unwrapAccount(wrapped, master, "wrapKey");
+    const { publicKey } = wrapped;
+    const by = await (publicKey
+      ? publicHalf(crypto.subtle, publicKey)
+      : this.#unwrapAccount(wrapped, master, "wrapKey"));
     const made = await makeWrappedDataKey(crypto.subtle, by);
     const order = (wrappedKey: Bytes, layer?: MadeDataKey["layer"]) =>
       this.#order(account, {
@@ -278,7 +286,14 @@ export class Ladder {
   /** Drops what was decrypted (W7): on an event, such as a lock. Encrypted copies stay. */
   lock(): void {
     this.#locked++;
-    for (const ring of [this.#dataKeys, this.#accountKeys, this.#masterKeys, this.#layerKeys]) ring.clear();
+    const keys = [
+      this.#dataKeys,
+      this.#accountKeys,
+      this.#masterKeys,
+      this.#masterKeysOfPairs,
+      this.#layerKeys,
+    ];
+    for (const ring of keys) ring.clear();
   }
 
   /** Drops all, encrypted copies too: the instance has ended. */
@@ -328,19 +343,21 @@ export class Ladder {
   }
 
   async #unwrapAccount(
-    { wrapped }: AccountCopy,
+    account: AccountCopy,
     master: MasterCopy | undefined,
     usage?: RungUsage,
   ): Promise<CryptoKey> {
-    const { crypto, wrappingKey } = this.#options;
-    if (!master) return unwrapReleasedKey(crypto.subtle, wrappingKey, wrapped, usage);
-    return unwrapAccountKey(crypto.subtle, await this.#masterKey(master), wrapped, usage);
+    const { subtle } = this.#options.crypto;
+    if (!master) return unwrapReleasedKey(subtle, this.#options.wrappingKey, account.wrapped, { usage });
+    const masterKey = await this.#masterKey(master, account.publicKey !== undefined);
+    return unwrapAccountKey(subtle, masterKey, account, usage);
   }
 
-  #masterKey({ id, wrappedKey }: MasterCopy): Promise<CryptoKey> {
+  #masterKey({ id, wrappedKey }: MasterCopy, ofPair: boolean): Promise<CryptoKey> {
     const { crypto, wrappingKey } = this.#options;
-    return this.#masterKeys.get(id, () =>
-      this.#told("master key", { key: id }, unwrapReleasedKey(crypto.subtle, wrappingKey, wrappedKey)),
+    const unwrapped = () => unwrapReleasedKey(crypto.subtle, wrappingKey, wrappedKey, { ofPair });
+    return (ofPair ? this.#masterKeysOfPairs : this.#masterKeys).get(id, () =>
+      this.#told("master key", { key: id }, unwrapped()),
     );
   }
 
@@ -419,7 +436,12 @@ export class Ladder {
   async #wrappedAccount(account: string, id: string): Promise<AccountCopy> {
     const message = { whom: "IAM", what: "account key", account, key: id } as const;
     const copy = await this.#ask(message, () => this.#options.authorities.accountKey(account, id));
-    return { ...copy, wrapped: bytesOf(copy.wrapped) };
+    const { publicKey } = copy;
+    return {
+      ...copy,
+      wrapped: bytesOf(copy.wrapped),
+      publicKey: publicKey === undefined ? undefined : bytesOf(publicKey),
+    };
   }
 
   /** Level `account`: encrypted to this instance, and with a receipt as Enc(master) is. */
@@ -467,10 +489,16 @@ export class Ladder {
   }
 }
 
-/** Whether each stands under the next: none is of before a rotation. */
-function agree({ master, account, data }: Encrypted): boolean {
-  const { id, version } = data.edk.accountKey;
-  return account.master === master?.id && account.id === id && account.version === version;
+/** Whether each stands under the next: none is of before a rotation, and the account key is of the kind that the EDK says. */
+function agree({ master, account, data: { edk } }: Encrypted): boolean {
+  const { id, version } = edk.accountKey;
+  const isPair = edk.wrapping === "RSA-OAEP-256";
+  return (
+    account.master === master?.id &&
+    account.id === id &&
+    account.version === version &&
+    (account.publicKey !== undefined) === isPair
+  );
 }
 
 /** Of a data key in the rings. No account has a space in its name. */

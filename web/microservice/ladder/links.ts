@@ -9,24 +9,36 @@ import { isDevice, type WrappingKey } from "../device.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** A key of 256 bits that unwraps the next: AES Key Wrap (RFC 3394). */
+/** A key of 256 bits that unwraps the next: a symmetric one by AES Key Wrap (RFC 3394), the private half of a pair by AES-GCM. */
 const RUNG = { name: "AES-KW", length: 256 };
+const RUNG_OF_PAIR = { name: "AES-GCM", length: 256 };
+/** An account key that is a pair unwraps data keys by RSA-OAEP with SHA-256. */
+const PAIR = { name: "RSA-OAEP", hash: "SHA-256" };
+const PAIR_BITS = 3072;
 const DATA = { name: "HKDF" };
+const NONCE_LENGTH = 12;
 
 /** What a rung does: unwrap the next one, or wrap one that is made here. */
 export type RungUsage = "unwrapKey" | "wrapKey";
 
-/** The rung that is released to the instance, RSA-OAEP with SHA-256 to its wrapping key: master key or account key, by level. */
+/** Enc(account): of a pair with its public half (SPKI). */
+export type WrappedAccount = { wrapped: Bytes; publicKey?: Bytes | undefined };
+
+/**
+ * The rung that is released to the instance, RSA-OAEP with SHA-256 to its wrapping key: master key or account key, by level. A
+ * handle has one algorithm: `ofPair` where what it unwraps next is a pair.
+ */
 export function unwrapReleasedKey(
   subtle: Subtle,
   appKey: WrappingKey,
   wrapped: Bytes,
-  usage: RungUsage = "unwrapKey",
+  { usage = "unwrapKey", ofPair = false }: { usage?: RungUsage | undefined; ofPair?: boolean } = {},
 ): Promise<CryptoKey> {
-  return linked(RUNG, usage, () =>
+  const as = ofPair ? RUNG_OF_PAIR : RUNG;
+  return linked(as, usage, () =>
     isDevice(appKey)
-      ? appKey.unwrapKey(wrapped, RUNG, usage)
-      : subtle.unwrapKey("raw", wrapped, appKey, "RSA-OAEP", RUNG, false, [usage]),
+      ? appKey.unwrapKey(wrapped, as, usage)
+      : subtle.unwrapKey("raw", wrapped, appKey, "RSA-OAEP", as, false, [usage]),
   );
 }
 
@@ -39,30 +51,46 @@ export function unwrapLayerKey(subtle: Subtle, appKey: WrappingKey, wrapped: Byt
   );
 }
 
+/** By the master key; `masterKey` is a handle for pairs where this is one. */
 export function unwrapAccountKey(
   subtle: Subtle,
   masterKey: CryptoKey,
-  wrapped: Bytes,
+  { wrapped, publicKey }: WrappedAccount,
   usage: RungUsage = "unwrapKey",
 ): Promise<CryptoKey> {
+  if (publicKey) return unwrapPrivateHalf(subtle, masterKey, wrapped);
   return linked(RUNG, usage, () =>
     subtle.unwrapKey("raw", wrapped, masterKey, "AES-KW", RUNG, false, [usage]),
   );
 }
 
+/** PKCS#8 by AES-GCM: nonce, ciphertext and tag in one. */
+function unwrapPrivateHalf(subtle: Subtle, by: CryptoKey, wrapped: Bytes): Promise<CryptoKey> {
+  const [iv, bytes] = [wrapped.slice(0, NONCE_LENGTH), wrapped.slice(NONCE_LENGTH)];
+  return linked(PAIR, "unwrapKey", () =>
+    subtle.unwrapKey("pkcs8", bytes, by, { name: "AES-GCM", iv }, PAIR, false, ["unwrapKey"]),
+  );
+}
+
+/** The public half of a pair, to which a data key that is made here is wrapped. */
+export function publicHalf(subtle: Subtle, spki: Bytes): Promise<CryptoKey> {
+  return linked(PAIR, "wrapKey", () => subtle.importKey("spki", spki, PAIR, false, ["wrapKey"]));
+}
+
 export function unwrapDataKey(subtle: Subtle, accountKey: CryptoKey, wrapped: Bytes): Promise<CryptoKey> {
+  const { name } = accountKey.algorithm;
   return linked(DATA, "deriveKey", () =>
-    subtle.unwrapKey("raw", wrapped, accountKey, "AES-KW", DATA, false, ["deriveKey"]),
+    subtle.unwrapKey("raw", wrapped, accountKey, name, DATA, false, ["deriveKey"]),
   );
 }
 
 /**
- * Makes a data key, encrypted under the account key (W10). WebCrypto wraps only what could be exported, so this one could be
- * as long as this function runs; nothing exports it, and what is used later is unwrapped as every other key.
+ * Makes a data key, encrypted under the account key, or to its public half (W10). WebCrypto wraps only what could be exported, so
+ * this one could be as long as this function runs; nothing exports it, and what is used later is unwrapped as every other key.
  */
 export async function makeWrappedDataKey(subtle: Subtle, accountKey: CryptoKey): Promise<Bytes> {
   const made = await subtle.generateKey({ name: "AES-GCM", length: 256 }, true, ["encrypt"]);
-  return new Uint8Array(await subtle.wrapKey("raw", made, accountKey, "AES-KW"));
+  return new Uint8Array(await subtle.wrapKey("raw", made, accountKey, accountKey.algorithm.name));
 }
 
 /** Throws `key-refused` alike for whatever does not decrypt, on every link, and `key-unusable` for a key of another kind. */
@@ -74,9 +102,13 @@ async function linked(
   const key = await unwrap().catch((cause: unknown) => {
     throw new CofferError("key-refused", { cause });
   });
-  const { name, length } = key.algorithm as KeyAlgorithm & { length?: number };
+  const { name, length, modulusLength } = key.algorithm as KeyAlgorithm & {
+    length?: number;
+    modulusLength?: number;
+  };
   // What was wrapped may be of another length; of an HKDF key nobody is told it.
   if (key.extractable !== false || key.usages.join() !== usage) throw new CofferError("key-unusable");
   if (name !== as.name || length !== as.length) throw new CofferError("key-unusable");
+  if (as === PAIR && modulusLength !== PAIR_BITS) throw new CofferError("key-unusable");
   return key;
 }

@@ -56,7 +56,7 @@ export function restAuthorities({ fetch, delay = byTheClock, ...options }: RestA
       // A second time would be a version more.
       const asked = {
         parameters: { account },
-        body: { purpose: "document", made },
+        body: { purpose: "document", made: { ...made, ...(await token.vouch(account, made)) } },
         repeatable: false,
       } as const;
       const { edk } = await ask(renewDataKey, asked);

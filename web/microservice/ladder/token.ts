@@ -1,6 +1,6 @@
 /** The instance's own token: OAuth 2.0 client credentials with a private-key JWT (RFC 7523), bound to its identity key (RFC 9449). */
 
-import { encodeBase64url } from "#protocol/base64url.ts";
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
 import {
@@ -12,13 +12,15 @@ import {
 } from "#protocol/contract/index.ts";
 import { digest } from "#protocol/digest.ts";
 import { proofInput } from "#protocol/dpop.ts";
-import { jwkFromSpki } from "#protocol/jwk.ts";
+import { type EcPublicJwk, jwkFromSpki, thumbprint } from "#protocol/jwk.ts";
 import { jwsInput, jwsToken } from "#protocol/jws.ts";
+import { MADE_KEY_SECONDS, MADE_KEY_TYPE, type MadeKey, protectedHeader } from "#protocol/keys/index.ts";
 import { parseCertificate } from "#protocol/pki/index.ts";
 import type { Crypto } from "../crypto.ts";
 import { signWith } from "../keys.ts";
 import type { Rest } from "../rest.ts";
 import type { InstanceRecord } from "../store.ts";
+import type { MadeDataKey } from "./authorities.ts";
 import type { Watch } from "./step.ts";
 
 /** A token is renewed so long before it ends, milliseconds: it has to last for the request. */
@@ -56,6 +58,20 @@ export class InstanceToken {
   async headers(request: Request): Promise<Record<string, string>> {
     const accessToken = await this.#token();
     return { authorization: `DPoP ${accessToken}`, dpop: await this.#proof({ ...request, accessToken }) };
+  }
+
+  /** The instance's word for a data key that it has made: the KMS takes it from whoever passes it on. */
+  async vouch(account: string, { wrappedKey, accountKey }: MadeDataKey) {
+    const key = this.#jwk();
+    const iat = seconds(this.#options.now());
+    const made: MadeKey = {
+      version: 1,
+      ...{ instance: this.#options.record.id, account, accountKey },
+      wrappedKeyDigest: await digest(decodeBase64url(wrappedKey)),
+      ...{ iat, exp: iat + MADE_KEY_SECONDS },
+    };
+    const header = protectedHeader({ typ: MADE_KEY_TYPE, kid: await thumbprint(key) });
+    return { key, statement: await this.#signed(jwsInput(header, made)) };
   }
 
   /** Whoever refused the token may know more than this clock: the next request asks for another one. */
@@ -103,9 +119,12 @@ export class InstanceToken {
   }
 
   async #proof(subject: Request & { accessToken?: string }): Promise<string> {
-    const { record, now } = this.#options;
-    const jwk = jwkFromSpki(parseCertificate(record.identityCertificate).spki);
-    return this.#signed(await proofInput(jwk, subject, { now: now(), id: this.#unique() }));
+    const of = { now: this.#options.now(), id: this.#unique() };
+    return this.#signed(await proofInput(this.#jwk(), subject, of));
+  }
+
+  #jwk(): EcPublicJwk {
+    return jwkFromSpki(parseCertificate(this.#options.record.identityCertificate).spki);
   }
 
   async #signed(input: string): Promise<string> {
