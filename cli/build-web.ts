@@ -18,7 +18,7 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const HELP = `npm run build                 build page and vault into dist/web
 npm run deploy -- [OPTIONS]   build them, then run \`wrangler deploy\` with these options (--dry-run, --env NAME, …)
 
-  --env UNIT        in split operation: app, datastore, iam, ra, kms or audit (wrangler.split.toml)
+  --env UNIT        in split operation: app, datastore, iam, ra, verifier, kms or audit (wrangler.split.toml)
   --root-key FILE   the deployment's root key, PEM, which the microservice pins   (${ROOT_KEY_FILE}, if it exists)
   --out DIR         where page and vault are written                              (dist/web)
 

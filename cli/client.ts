@@ -2,7 +2,15 @@
  * A custodian in Node: the same sign-in, data keys and documents as in the page, with the microservice in this process.
  */
 import type { MessagePort as NodeMessagePort } from "node:worker_threads";
-import { type AnswerOf, type BodyOf, issueSecretZero, orderExport } from "#protocol/contract/index.ts";
+import {
+  type AnswerOf,
+  type BodyOf,
+  issueGrant,
+  issueSecretZero,
+  openAttestation,
+  orderExport,
+} from "#protocol/contract/index.ts";
+import type { Enrol, MethodName } from "#protocol/enrolment.ts";
 import { Administration } from "#web/client/administration.ts";
 import { callJson } from "#web/client/call.ts";
 import { Custodian } from "#web/client/custodian.ts";
@@ -36,6 +44,8 @@ export interface Client extends Pick<Custodian, "documents" | "keys" | "microser
   orderExport(account: string, documents: string[]): Promise<string>;
   /** M2: a credential by which one microservice of this custodian may enrol. Errors: `CofferError`. */
   secretZero(order: BodyOf<typeof issueSecretZero>): Promise<AnswerOf<typeof issueSecretZero>>;
+  /** What a microservice that is launched for this custodian enrols by; with a grant, the vault's cookie. Errors: `CofferError`. */
+  enrolment(method: MethodName): Promise<{ handed: Enrol; cookie?: string }>;
   /** Ends the microservice; its keys are gone with it. */
   close(): void;
 }
@@ -93,6 +103,20 @@ export async function connect({
     },
     // One of a lost answer is presented by nobody, and ends soon.
     secretZero: (order) => callJson(rest, issueSecretZero, {}, order, { tries: 3 }),
+    async enrolment(method) {
+      const { dn } = identity.custodian;
+      if (method === "grant") {
+        const { grant } = await callJson(rest, issueGrant, {}, undefined, { tries: 3 });
+        return { handed: { method, grant }, cookie };
+      }
+      if (method === "secret-zero") {
+        const { secretZero } = await callJson(rest, issueSecretZero, {}, { custodian: dn }, { tries: 3 });
+        return { handed: { method, secretZero } };
+      }
+      const opened = await callJson(rest, openAttestation, {}, { custodian: dn }, { tries: 3 });
+      const { enrolment, nonce, accepts } = opened;
+      return { handed: { method, enrolment, nonce, accepts } };
+    },
     close: () => microservice.stop(),
   };
 }

@@ -19,6 +19,7 @@ Usage: ${COFFER} COMMAND [options]
   list            the documents, newest first
   export          take all documents out, plain or under a key of your own
   admin           say who administers the tenant, and who is in its groups
+  launch          start a microservice as a process of its own
   secret-zero     a credential by which one microservice may enrol
   microservice    run a microservice behind REST, for one custodian
   sidecar         run the one process that reaches a microservice
@@ -73,6 +74,10 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   admin: async () => {
     const { admin, ADMIN_HELP } = await import("./admin.ts");
     return { run: admin, help: ADMIN_HELP };
+  },
+  launch: async () => {
+    const { launchMicroservice, LAUNCH_HELP } = await import("./launch.ts");
+    return { run: launchMicroservice, help: LAUNCH_HELP };
   },
   "secret-zero": async () => {
     const { secretZero, SECRET_ZERO_HELP } = await import("./secret-zero.ts");

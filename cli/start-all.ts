@@ -8,6 +8,7 @@ import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
 import { DEFAULT_LEVEL, type Level } from "#protocol/level.ts";
 import { pinWeb } from "#web/pin.ts";
+import { developmentAttestation } from "./attestation.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { CommandError } from "./command-error.ts";
 import { BY_NAME } from "./development-issuer.ts";
@@ -121,6 +122,7 @@ async function startAlone(options: StartOptions) {
     });
     step("keys made in the HSM: authorities, signing keys, tenant master key");
     const web = await pinWeb(await webParts(), { rootKey, outDir: join(dir, "web") });
+    const attestation = await developmentAttestation(dir);
     step("page and microservice built");
     const app = ports.app ?? (await freePort(8787, ports.vault));
     const appOrigin = `http://localhost:${app}`;
@@ -167,7 +169,7 @@ async function startAlone(options: StartOptions) {
       tenants: provider === null ? table : withProvider(table, provider),
       persist,
       assets: join(dir, "web"),
-      ...(vars && { vars }),
+      vars: { ...attestation, ...vars },
     });
     ends.push(() => edge.dispose());
     const children = childFolders(dir);

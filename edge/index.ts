@@ -1,7 +1,7 @@
 /**
  * edge: the worker. Its default export is the gateway, the only door to the public network; every domain has an
  * entrypoint for each neighbour behind a service binding, and Durable Objects of its own. May import: edge/audit, edge/datastore,
- * edge/gateway, edge/iam, edge/kms, edge/ra. Imported by nothing.
+ * edge/gateway, edge/iam, edge/kms, edge/ra, edge/verifier. Imported by nothing.
  */
 import { createApp } from "./gateway/index.ts";
 
@@ -27,6 +27,7 @@ export {
 } from "./iam/index.ts";
 export { Kms, KmsAccountObject, KmsForIam, KmsForRa, KmsObject, KmsPrincipalObject } from "./kms/index.ts";
 export { Ra, RaForIam, RaForKms, RaObject, RaPrincipalObject } from "./ra/index.ts";
+export { Verifier } from "./verifier/index.ts";
 
 /** Routes only: no state of a request or a tenant is kept in it. */
 const app = createApp();

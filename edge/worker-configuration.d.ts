@@ -27,6 +27,8 @@ interface __BaseEnv_Env {
 	COFFER_ENROLMENTS_PER_MINUTE: string;
 	COFFER_GRANT_SECONDS: string;
 	COFFER_SECRET_ZERO_SECONDS: string;
+	COFFER_ATTESTATION: string;
+	COFFER_VERIFIER_PUBLIC_KEY: string;
 	COFFER_DOCUMENTS_PER_ACCOUNT: string;
 	COFFER_BYTES_PER_ACCOUNT: string;
 	COFFER_AUDIT_SECONDS: string;
@@ -49,6 +51,7 @@ interface __BaseEnv_Env {
 	AUDIT_GATHERER_OBJECT: DurableObjectNamespace<import("./index").AuditGathererObject>;
 	IAM: Service<typeof import("./index").Iam>;
 	RA: Service<typeof import("./index").Ra>;
+	VERIFIER: Service<typeof import("./index").Verifier>;
 	KMS: Service<typeof import("./index").Kms>;
 	DATASTORE: Service<typeof import("./index").Datastore>;
 	IAM_FOR_KMS: Service<typeof import("./index").IamForKms>;

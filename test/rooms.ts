@@ -15,7 +15,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "protocol/contract":
     "protocol/*.ts, protocol/keys/algorithm.ts, protocol/keys/length.ts, protocol/keys/loading, protocol/operations, protocol/port/instance.ts",
   "protocol/envelope": "protocol/*.ts",
-  "protocol/evidence": "protocol/*.ts, protocol/pki, types of protocol/kmip, types of protocol/policy",
+  "protocol/evidence": "protocol/*.ts, protocol/keys, protocol/pki, protocol/policy, types of protocol/kmip",
   "protocol/hierarchy": "types of protocol/kmip",
   "protocol/keys": "protocol/*.ts, protocol/hierarchy, protocol/policy, protocol/keys/loading",
   "protocol/keys/loading": "protocol/*.ts, protocol/keys",
@@ -31,7 +31,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   files: "protocol/*.ts, node:",
   "kmip-node": "protocol/*.ts, protocol/kmip, node:",
 
-  "edge/index.ts": "edge/audit, edge/datastore, edge/gateway, edge/iam, edge/kms, edge/ra",
+  "edge/index.ts": "edge/audit, edge/datastore, edge/gateway, edge/iam, edge/kms, edge/ra, edge/verifier",
   "edge/*.ts":
     "protocol/*.ts, protocol/contract, protocol/hierarchy, types of protocol/policy, types of edge/audit",
   "edge/audit": "protocol, edge/*.ts, edge/hsm, cloudflare:workers",
@@ -51,6 +51,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "edge/ra":
     "protocol, edge/*.ts, edge/hsm, edge/ra/methods, types of edge/iam, cloudflare:workers, @peculiar/x509, reflect-metadata",
   "edge/ra/methods": "protocol/*.ts, types of protocol/policy, edge/*.ts, types of edge/ra",
+  "edge/verifier": "protocol/*.ts, protocol/evidence, edge/*.ts, cloudflare:workers",
   "edge/bundle.ts": "edge/*.ts, types of edge/local.ts, node:, esbuild, wrangler",
   "edge/local.ts": "types of protocol/hierarchy, edge/*.ts, edge/loopback.ts, node:, miniflare",
   "edge/loopback.ts": "node:",
@@ -73,7 +74,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "web/*.ts": "protocol/*.ts, node:, esbuild",
 
   "emulator/identity-provider": "protocol/*.ts, node:",
-  "emulator/enclave": "protocol/*.ts, protocol/pki, node:, @peculiar/x509, reflect-metadata",
+  "emulator/enclave":
+    "protocol/*.ts, protocol/evidence, protocol/pki, node:, @peculiar/x509, reflect-metadata",
   "emulator/hsm/log.ts": "node:",
   "emulator/hsm/crypto": "protocol/*.ts, protocol/kmip, protocol/pki, node:",
   "emulator/hsm/store": "protocol/*.ts, protocol/hierarchy, protocol/kmip, files, emulator/hsm/crypto, node:",
@@ -93,7 +95,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "docs/examples":
     "protocol/*.ts, types of protocol/port, files, cli/client.ts, cli/root-key.ts, web/hosts/node, node:, hono",
 
-  cli: "protocol, files, kmip-node, edge/*.ts, edge/hsm, edge/local.ts, edge/loopback.ts, web/*.ts, web/client, web/hosts/node, web/hosts/sidecar, emulator/hsm/*.ts, emulator/identity-provider, cli/parts, node:, @peculiar/x509, playwright, reflect-metadata, wrangler",
+  cli: "protocol, files, kmip-node, edge/*.ts, edge/hsm, edge/local.ts, edge/loopback.ts, web/*.ts, web/client, web/hosts/node, web/hosts/sidecar, emulator/enclave, emulator/hsm/*.ts, emulator/identity-provider, cli/parts, node:, @peculiar/x509, playwright, reflect-metadata, wrangler",
   "cli/package": "edge/bundle.ts, web/*.ts, cli, node:, esbuild",
   "cli/parts": "edge/bundle.ts, types of edge/local.ts, web/*.ts, node:",
 };

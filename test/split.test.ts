@@ -17,6 +17,7 @@ const ROOM: Record<Unit, string> = {
   datastore: "edge/datastore",
   iam: "edge/iam",
   ra: "edge/ra",
+  verifier: "edge/verifier",
   kms: "edge/kms",
   audit: "edge/audit",
 };

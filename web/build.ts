@@ -17,10 +17,16 @@ export async function buildWeb(options: WebOptions): Promise<BuiltWeb> {
 
 /** Both sites but for what is pinned, which is one deployment's; `built` is told what they are made of. Throws what esbuild throws. */
 export async function compileWeb(built: Built = () => {}): Promise<WebParts> {
-  const [page, vault] = await Promise.all([buildPage(built), buildVault(built)]);
+  const [page, vault, node] = await Promise.all([buildPage(built), buildVault(built), buildNode(built)]);
   const icon = await readFile(join(WEB, "page/icon.svg"));
   // What browsers ask for by themselves, without its hash.
-  return new Map([...page, ...vault, ["app/favicon.svg", icon], ["vault/favicon.svg", icon]]);
+  return new Map([
+    ...page,
+    ...vault,
+    ["app/favicon.svg", icon],
+    ["vault/favicon.svg", icon],
+    ["node/microservice.js", node],
+  ]);
 }
 
 type Files = Map<string, Uint8Array>;
@@ -53,6 +59,13 @@ async function buildVault(built: Built): Promise<Files> {
     // Named by the gateway, which writes those pages and does not know this build.
     ["vault/page.js", pages],
   ]);
+}
+
+/** The microservice of a Node process: one module, which is measured as it is. */
+function buildNode(built: Built): Promise<Uint8Array> {
+  const define = { __COFFER_ROOT_KEY__: JSON.stringify(MARK.rootKey) };
+  const entryPoints = ["hosts/node/main.ts"];
+  return bundle({ entryPoints, format: "esm", platform: "neutral", external: ["node:*"], define }, built);
 }
 
 /** One file. */

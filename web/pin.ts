@@ -9,7 +9,7 @@ import { dirname, extname, join, sep } from "node:path";
 import { gzipSync } from "node:zlib";
 import { encodeBase64url } from "#protocol/base64url.ts";
 
-/** Files by path: `app/` as it is served, `vault/` with these marks in the place of what is pinned. */
+/** Files by path: `app/` as it is served, `vault/` and `node/` with these marks in the place of what is pinned. */
 export type WebParts = ReadonlyMap<string, Uint8Array>;
 
 export const MARK = {
@@ -28,13 +28,13 @@ export type BuiltWeb = {
 export type WebOptions = {
   /** SubjectPublicKeyInfo of the root CA (P-256, DER): pinned in the microservice. Empty: the vault serves nobody. */
   rootKey: Uint8Array;
-  /** Folder to write; what was in its `app` and `vault` is replaced. */
+  /** Folder to write; what was in its `app`, `vault` and `node` is replaced. */
   outDir: string;
 };
 
 export async function pinWeb(parts: WebParts, { rootKey, outDir }: WebOptions): Promise<BuiltWeb> {
   const { files, measurement } = pinVault(parts, rootKey);
-  for (const site of ["app", "vault"]) await rm(join(outDir, site), { recursive: true, force: true });
+  for (const site of ["app", "vault", "node"]) await rm(join(outDir, site), { recursive: true, force: true });
   for (const [path, bytes] of files) {
     await mkdir(dirname(join(outDir, path)), { recursive: true });
     await writeFile(join(outDir, path), bytes);
@@ -59,6 +59,7 @@ function pinVault(parts: WebParts, rootKey: Uint8Array) {
     "vault/microservice.js": unpinned,
     "vault/loader.js": unpinnedLoader,
     "vault/index.html": page,
+    "node/microservice.js": unpinnedNode,
     ...rest
   } = Object.fromEntries(parts);
   const microservice = pinned(unpinned, { [MARK.rootKey]: encodeBase64url(rootKey) });
@@ -73,8 +74,10 @@ function pinVault(parts: WebParts, rootKey: Uint8Array) {
     [MARK.loader.url]: `/${loaderName}`,
     [MARK.loader.integrity]: integrity(loader),
   });
+  const node = pinned(unpinnedNode, { [MARK.rootKey]: encodeBase64url(rootKey) });
   const files = new Map([
     ...Object.entries(rest),
+    ["node/microservice.js", node],
     ["vault/index.html", html],
     [`vault/${loaderName}`, loader],
     [`vault/${microserviceName}`, microservice],

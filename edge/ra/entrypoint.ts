@@ -7,6 +7,8 @@ import { principalOf } from "../secret.ts";
 import { methodsFor } from "./methods/index.ts";
 import type {
   Applicant,
+  AttestationOpened,
+  AttestationRequest,
   Enrolment,
   EnrolmentOpened,
   GrantIssued,
@@ -35,6 +37,11 @@ export class Ra extends WorkerEntrypoint<Env> {
   /** `POST /ra/secret-zeros` (M2, M5). */
   async secretZero(caller: Caller, request: SecretZeroRequest): Promise<Result<SecretZeroIssued>> {
     return this.#principal(caller.tenant, caller.user).secretZero(caller, request);
+  }
+
+  /** `POST /ra/attestations` (M1, M5). */
+  async attestation(caller: Caller, request: AttestationRequest): Promise<Result<AttestationOpened>> {
+    return this.#principal(caller.tenant, caller.user).attestation(caller, request);
   }
 
   /** `POST /ra/enrolments`, on the vault's origin. Without a cookie it is `principal` whose object is asked, which expects somebody or not. */

@@ -171,6 +171,7 @@ export function endCustodian(sql: SqlStorage, jkt: string, now: number): void {
   sql.exec("UPDATE instances SET status = 'revoked' WHERE jkt = ? AND not_after > ?", jkt, now);
   sql.exec("DELETE FROM grants WHERE jkt = ? AND used IS NULL", jkt);
   sql.exec("DELETE FROM secret_zeros WHERE jkt = ? AND used IS NULL", jkt);
+  sql.exec("DELETE FROM attestations WHERE jkt = ? AND used IS NULL", jkt);
 }
 
 /** Ids of instances whose recipient the HSM should forget: revoked or expired. At most 20. */

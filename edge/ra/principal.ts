@@ -16,6 +16,7 @@ import { takeTurn } from "../pace.ts";
 import { type Decision, fail, ok, type Result, refuse, turnAway } from "../result.ts";
 import { hasStore, openStore, type Store } from "../store.ts";
 import { tenantNamed } from "../tenants.ts";
+import { appraisalOf, type VerifierDoor } from "./appraisal.ts";
 import { checkStanding } from "./custodian.ts";
 import { verifyCustodianCertificate } from "./custodian-certificate.ts";
 import { certify } from "./enrol.ts";
@@ -31,6 +32,8 @@ import {
 } from "./instances.ts";
 import {
   anyOpen,
+  attestationMethod,
+  attestationOpened,
   DEFAULT_PER_MINUTE,
   type Exposed,
   expectsSecretZero,
@@ -39,6 +42,7 @@ import {
   makeSecretZero,
   methodsFor,
   SECRET_ZERO_SECONDS,
+  storeAttestation,
   storeGrant,
   storeSecretZero,
   useUp,
@@ -50,10 +54,13 @@ import { MIGRATIONS } from "./schema.ts";
 import { NOBODY, openSession } from "./session.ts";
 import type {
   Applicant,
+  AttestationOpened,
+  AttestationRequest,
   Enrolment,
   EnrolmentOpened,
   GrantIssued,
   Instance,
+  Presented,
   Recipient,
   SecretZeroIssued,
   SecretZeroRequest,
@@ -64,6 +71,7 @@ interface Neighbours {
   IAM: {
     custodian(of: { tenant: string; user: string; dn: string; jkt: string }): Promise<Result<Custodian>>;
   };
+  VERIFIER: VerifierDoor;
   KMS: { hasMasterKey(of: { tenant: string }): Promise<Result<boolean>> };
 }
 
@@ -148,6 +156,33 @@ export class RaPrincipalObject extends DurableObject<Env> {
       if (!turn.ok) return turn;
       storeSecretZero(sql, caller, made, now);
       return ok({ secretZero: made.secretZero, expires: made.expires });
+    });
+  }
+
+  /** M1, M5: opens the session in which the microservice that the deployer launches shows evidence. */
+  async attestation(caller: Caller, { custodian }: AttestationRequest): Promise<Result<AttestationOpened>> {
+    const now = seconds(Date.now());
+    const accepted = await this.#neighbours.VERIFIER.accepts({ tenant: caller.tenant }).catch(() =>
+      fail("verifier-unavailable"),
+    );
+    return this.#issue<AttestationOpened>("ra:attestation", caller, now, (sql) => {
+      if (custodian !== caller.custodian)
+        return refuse("foreign-custodian", "a deployer deploys for its own custodian");
+      if (!accepted.ok) return refuse("verifier-unavailable", "the verifier cannot be reached");
+      if (accepted.value.length === 0) return refuse("attestation-refused", "no evidence is taken here");
+      const turn = takeTurn(
+        sql,
+        { what: "ra:attestation", user: caller.user },
+        this.#enrolmentsPerMinute,
+        now,
+      );
+      if (!turn.ok) return turn;
+      // The deployer hands it on to whom has no cookie.
+      const by = { user: null, principal: caller.user };
+      const session = openSession(sql, by, now, attestationMethod.challenge.nonce);
+      if (!session.ok) return session;
+      storeAttestation(sql, caller, session.value);
+      return ok(attestationOpened(session.value, accepted.value));
     });
   }
 
@@ -255,9 +290,14 @@ export class RaPrincipalObject extends DurableObject<Env> {
     const deny = (code: ProblemCode, reason: string) =>
       authorize<never>(store, { action, ...about }, () => refuse(code, reason.slice(0, 200)));
 
-    const keys = await verifyRequest(request, nonce).catch((error: Error) => error);
-    if (keys instanceof Error) return deny("invalid-certificate", keys.message);
-    const admitted = await verify({ nonce, keys, now: seconds(now) }).catch((error: Error) =>
+    const verified = await verifyRequest(request, nonce).catch((error: Error) => error);
+    if (verified instanceof Error) return deny("invalid-certificate", verified.message);
+    const { keys } = verified;
+    const appraise = (presented: Presented) => {
+      const publicKey = this.env.COFFER_VERIFIER_PUBLIC_KEY;
+      return appraisalOf(this.#neighbours.VERIFIER, { tenant, publicKey }, presented);
+    };
+    const admitted = await verify({ nonce, ...verified, appraise, now: seconds(now) }).catch((error: Error) =>
       refuse("invalid-grant", error.message),
     );
     if (!admitted.ok) return deny(admitted.problem.code, admitted.reason);

@@ -2,7 +2,6 @@ import { X509Certificate } from "node:crypto";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { makeEvidence, makePlatform, type Platform } from "#emulator/enclave/index.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
-import type { MethodName } from "#protocol/enrolment.ts";
 import { ENCLAVE_EVIDENCE, verifyEvidence } from "#protocol/evidence/index.ts";
 import { sqlStorage } from "#test/support/sql-storage.ts";
 import type { Caller } from "../caller.ts";
@@ -36,7 +35,7 @@ beforeEach(() => {
  * with no cookie. It needs this object and its place in the table.
  */
 const planted: EnrolmentMethod = {
-  name: "attestation" as MethodName,
+  name: "attestation",
   challenge: { nonce: 48, signedIn: false },
   async prepare(credential) {
     if (!/^[\w-]{1,4096}$/.test(credential)) return null;
@@ -71,7 +70,8 @@ async function redeem(by: Applicant, id: string, method: string, credential: str
   const redeemed = (await prepareRedemption(by, id, { method, credential }, methods))(sql, NOW);
   if (!redeemed.ok) return redeemed;
   const { nonce, verify } = redeemed.value;
-  return verify({ nonce, keys, now: NOW });
+  const appraise = () => Promise.reject(new Error("nobody is asked"));
+  return verify({ nonce, keys, evidence: null, appraise, now: NOW });
 }
 
 async function grantOf(user: string) {
@@ -124,9 +124,9 @@ describe("a method that needs no cookie", () => {
 
 describe("the grant", () => {
   it("M3 is for the signed-in alone, in whatever session it is presented", async () => {
-    expect(methodsFor(anyone).map(({ name }) => name)).toEqual(["secret-zero"]);
+    expect(methodsFor(anyone).map(({ name }) => name)).toEqual(["attestation", "secret-zero"]);
     expect(methodsFor(anyone, METHODS)).toEqual([planted]);
-    expect(methodsFor(ann).map(({ name }) => name)).toEqual(["grant", "secret-zero"]);
+    expect(methodsFor(ann).map(({ name }) => name)).toEqual(["attestation", "grant", "secret-zero"]);
     const grant = await grantOf(ANN);
     expect(await redeem(anyone, opened(anyone).id, "grant", grant)).toMatchObject({
       problem: { code: "bad-request" },

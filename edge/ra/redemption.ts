@@ -18,7 +18,7 @@ export async function prepareRedemption(
   methods?: readonly EnrolmentMethod[],
 ): Promise<(sql: SqlStorage, now: number) => Decision<Redeemed>> {
   const method = methodsFor(by, methods).find(({ name }) => name === request.method);
-  const credential = await method?.prepare(request.credential);
+  const credential = await method?.prepare(request.credential, id);
   return (sql, now) => {
     const nonce = consumeSession(sql, id, by, now);
     if (!method || !credential) return nonce.ok ? refuse("bad-request", "no credential") : nonce;

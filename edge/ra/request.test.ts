@@ -61,7 +61,8 @@ beforeAll(async () => {
 
 describe("certificate request", () => {
   it("proves both keys for this nonce", async () => {
-    const keys = await verifyRequest(await present(), nonce);
+    const { keys, evidence } = await verifyRequest(await present(), nonce);
+    expect(evidence).toBeNull();
     expect(keys.identity).toEqual(new Uint8Array(await crypto.subtle.exportKey("spki", identity.publicKey)));
     expect(keys.wrapping).toEqual(wrapping);
     expect(keys.wrappingModulusLength).toBe(3072);

@@ -7,7 +7,8 @@ import { decodeBase64url } from "#protocol/base64url.ts";
 import { equalConstantTime } from "#protocol/bytes.ts";
 import type { Redemption } from "#protocol/contract/index.ts";
 import { jwkFromSpki, thumbprint } from "#protocol/keys/index.ts";
-import { wrappingProofInput } from "#protocol/pki/index.ts";
+import { ATTESTATION_ATTRIBUTE, evidenceIn, wrappingProofInput } from "#protocol/pki/index.ts";
+import type { Evidence } from "./types.ts";
 import { x509 } from "./x509.ts";
 
 const MIN_MODULUS = 3072;
@@ -23,9 +24,12 @@ export type InstanceKeys = {
   wrappingModulusLength: number;
 };
 
+/** What of a request was verified; `evidence` only that there is one piece, which is signed for with the rest. */
+export type VerifiedRequest = { keys: InstanceKeys; evidence: Evidence | null };
+
 /** Verifies all of it; throws `Error` with the reason (for the audit log) otherwise. The request's subject is ignored. */
-export async function verifyRequest(request: Redemption, nonce: Uint8Array): Promise<InstanceKeys> {
-  const identity = await verifyIdentity(decodeBase64url(request.identityRequest), nonce);
+export async function verifyRequest(request: Redemption, nonce: Uint8Array): Promise<VerifiedRequest> {
+  const { spki: identity, evidence } = await verifyIdentity(decodeBase64url(request.identityRequest), nonce);
   const { spki: wrapping, modulusLength } = await checkWrappingKey(decodeBase64url(request.wrappingKey));
   const key = await crypto.subtle.importKey("spki", identity, P256, true, ["verify"]);
   const proven = await crypto.subtle.verify(
@@ -36,13 +40,14 @@ export async function verifyRequest(request: Redemption, nonce: Uint8Array): Pro
   );
   if (!proven) throw new Error("the identity key did not sign for the wrapping key");
   const identityThumbprint = await thumbprint(jwkFromSpki(identity));
-  return { identity, identityThumbprint, wrapping, wrappingModulusLength: modulusLength };
+  const keys = { identity, identityThumbprint, wrapping, wrappingModulusLength: modulusLength };
+  return { keys, evidence };
 }
 
 async function verifyIdentity(
   der: Uint8Array<ArrayBuffer>,
   nonce: Uint8Array,
-): Promise<Uint8Array<ArrayBuffer>> {
+): Promise<{ spki: Uint8Array<ArrayBuffer>; evidence: Evidence | null }> {
   const request = new x509.Pkcs10CertificateRequest(der);
   const spki = new Uint8Array(request.publicKey.rawData);
   jwkFromSpki(spki); // P-256, uncompressed, and nothing else
@@ -57,7 +62,17 @@ async function verifyIdentity(
   if (!equalConstantTime(decodeBase64url(challenge.password), nonce))
     throw new Error("request carries another nonce");
   if (!(await request.verify())) throw new Error("request is not signed by its key");
-  return spki;
+  return { spki, evidence: evidenceOf(request) };
+}
+
+/** One attribute with one value (RFC 2986 §4.1), or none. */
+function evidenceOf({ attributes }: { attributes: x509.Attribute[] }): Evidence | null {
+  const [attribute, ...more] = attributes.filter(({ type }) => type === ATTESTATION_ATTRIBUTE);
+  if (attribute === undefined) return null;
+  const [value, ...others] = attribute.values;
+  if (value === undefined || others.length > 0 || more.length > 0)
+    throw new Error("request carries evidence more than once");
+  return evidenceIn(new Uint8Array(value));
 }
 
 async function checkWrappingKey(spki: Uint8Array<ArrayBuffer>) {

@@ -93,4 +93,17 @@ export const MIGRATIONS: readonly string[] = [
     used INTEGER
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- M1: enrolment sessions (by id) that a deployer opened for an instance that shows evidence, and for whom.
+  CREATE TABLE attestations (
+    id TEXT PRIMARY KEY,
+    user TEXT NOT NULL,
+    custodian TEXT NOT NULL,
+    client TEXT NOT NULL,
+    jkt TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    expires INTEGER NOT NULL,
+    used INTEGER
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -6,10 +6,13 @@ import type {
   issueGrant,
   issueSecretZero,
   listInstances,
+  openAttestation,
   openEnrolment,
   redeemEnrolment,
 } from "#protocol/contract/index.ts";
 import type { MethodName } from "#protocol/enrolment.ts";
+import type { Appraisal } from "#protocol/evidence/index.ts";
+import type { Evidence } from "#protocol/pki/index.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 
 /**
@@ -31,6 +34,16 @@ export type GrantIssued = AnswerOf<typeof issueGrant>;
 /** M2: a short-lived credential for who has it, that works once. */
 export type SecretZeroRequest = BodyOf<typeof issueSecretZero>;
 export type SecretZeroIssued = AnswerOf<typeof issueSecretZero>;
+
+/** M1: a session in which evidence is shown. */
+export type AttestationRequest = BodyOf<typeof openAttestation>;
+export type AttestationOpened = AnswerOf<typeof openAttestation>;
+
+/** Evidence, as a certificate request has it in it. */
+export type { Evidence };
+/** What a verifier is asked about: `subject`, for whom the evidence must be; `key`, SubjectPublicKeyInfo of the key to certify. */
+export type Presented = Evidence & { nonce: Uint8Array; subject: string; key: Uint8Array };
+export type EvidenceResult = Appraisal;
 
 /** An open enrolment session. */
 export type EnrolmentOpened = AnswerOf<typeof openEnrolment>;

@@ -32,8 +32,8 @@ export const openEnrolment = {
 const redemption = object({
   method: text(0, 32),
   credential: text(0, 4096),
-  /** PKCS#10 DER, base64url; its challengePassword is the session's nonce, base64url. */
-  identityRequest: text(0, 4096),
+  /** PKCS#10 DER, base64url; its challengePassword is the session's nonce, base64url. Evidence is in it too. */
+  identityRequest: text(0, 49_152),
   /** RSA SubjectPublicKeyInfo, base64url. */
   wrappingKey: text(0, 1024),
   /** ECDSA r || s over the wrapping proof's input by the identity key, base64url. */
@@ -71,6 +71,8 @@ export const redeemEnrolment = {
     "no-session",
     "too-many-requests",
     "invalid-certificate",
+    "attestation-refused",
+    "verifier-unavailable",
     "foreign-custodian",
     "forbidden",
     "hsm-refused",

@@ -10,6 +10,7 @@ export const problems = {
   "invalid-token": { status: 401, title: "The access token is missing, expired or not valid" },
   "no-session": { status: 401, title: "Sign in first" },
   "invalid-certificate": { status: 400, title: "The certificate or certificate request is not valid" },
+  "attestation-refused": { status: 403, title: "The evidence is not accepted" },
   "invalid-edk": { status: 400, title: "The encrypted data key is not valid" },
   forbidden: { status: 403, title: "Not allowed" },
   "foreign-origin": { status: 403, title: "This origin may not do that" },
@@ -37,6 +38,7 @@ export const problems = {
   "hsm-refused": { status: 502, title: "The key store refused the request" },
   busy: { status: 503, title: "Too many calls at once" },
   "no-microservice": { status: 503, title: "No page or process that has a microservice" },
+  "verifier-unavailable": { status: 503, title: "The verifier cannot be reached" },
   "hsm-unavailable": { status: 503, title: "The key store cannot be reached" },
 } as const satisfies Record<string, { status: number; title: string }>;
 

@@ -2,7 +2,7 @@
 
 import { MAX_SECRET_ZERO, METHOD_NAMES } from "../enrolment.ts";
 import { compactJws, line, list, literal, object, open, seconds, text, whole } from "../shape.ts";
-import { instanceId } from "./names.ts";
+import { enrolmentId, instanceId } from "./names.ts";
 import type { Route } from "./route.ts";
 
 const method = literal(...METHOD_NAMES);
@@ -31,6 +31,28 @@ export const issueSecretZero = {
   },
   answer: { status: 201, json: open({ secretZero: compactJws(MAX_SECRET_ZERO), expires: seconds }) },
   problems: ["forbidden", "foreign-custodian", "hsm-refused"],
+} as const satisfies Route;
+
+/**
+ * For a deployer, where an enclave is: opens the session in which its microservice shows evidence. `accepts`: media types of the
+ * evidence that is taken.
+ */
+export const openAttestation = {
+  site: "app",
+  method: "POST",
+  path: "/ra/attestations",
+  authentication: "token",
+  request: { json: object({ custodian: line(1024) }) },
+  answer: {
+    status: 201,
+    json: open({
+      enrolment: enrolmentId,
+      nonce: text(1, 128, /^[\w-]*$/),
+      expires: seconds,
+      accepts: list(line(256), 1, 16),
+    }),
+  },
+  problems: ["forbidden", "foreign-custodian", "hsm-refused", "attestation-refused", "verifier-unavailable"],
 } as const satisfies Route;
 
 /** The caller's own, newest first. */

@@ -13,6 +13,7 @@ export const summaries: Partial<Record<OperationId, string>> = {
   signOut: "End an app's sign-in, or from the vault's own origin the whole session",
   issueGrant: "A grant by which one microservice may enrol (M3)",
   issueSecretZero: "A secret zero by which a deployer's microservice may enrol without a cookie (M2)",
+  openAttestation: "Open the session in which a deployer's microservice shows evidence (M1)",
   listInstances: "The caller's own instances, newest first",
   revokeInstance: "End an instance; no key is released to it any more",
   openEnrolment: "Open an enrolment: a nonce for the certificate request",

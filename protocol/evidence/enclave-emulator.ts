@@ -77,7 +77,7 @@ function claimsIn(claims: Record<string, unknown>, { nonce, subject, now }: Expe
 }
 
 function textOf(bytes: Uint8Array): string {
-  return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
 }
 
 function objectIn(part: Uint8Array): Record<string, unknown> {

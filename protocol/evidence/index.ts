@@ -1,10 +1,11 @@
 /**
  * protocol/evidence: attestation evidence, one file a format behind `EvidenceFormat`, and its verification. WebCrypto
- * and protocol/ alone, so that one verifier serves the edge, the HSM and browsers. May import: protocol/*.ts,
- * protocol/pki, types of protocol/kmip, types of protocol/policy. Imported by emulator/hsm, and by whatever part of
- * edge/ appraises evidence; never by web/microservice, which makes it.
+ * and protocol/ alone, so that one verifier serves the edge, the HSM and browsers; and the results of appraisal. May import:
+ * protocol/*.ts, protocol/keys, protocol/pki, protocol/policy, types of protocol/kmip. Imported by emulator/hsm,
+ * edge/verifier and edge/ra; never by web/microservice, which makes it.
  */
 import type { AttestationType } from "../kmip/index.ts";
+import type { Tier } from "../policy/index.ts";
 import { ENCLAVE_EMULATOR } from "./enclave-emulator.ts";
 import type { Claims, EvidenceFormat, Expectation } from "./format.ts";
 import { NITRO, NITRO_EMULATED } from "./nitro.ts";
@@ -14,6 +15,14 @@ export type { Claims, EvidenceFormat, Expectation } from "./format.ts";
 export { type VerifiedNitroDocument, verifyNitroDocument } from "./nitro.ts";
 export type { NitroDocument } from "./nitro-document.ts";
 export { AWS_NITRO_ROOT_G1 } from "./nitro-root.ts";
+export {
+  type Appraisal,
+  type Asked,
+  RESULT_SECONDS,
+  signResult,
+  type VerifierKey,
+  verifyResult,
+} from "./result.ts";
 export { type QuoteFiles, type VerifiedQuote, verifyQuote } from "./tpm.ts";
 
 /** The formats that are known. */
@@ -33,6 +42,17 @@ export const EMULATED_NITRO_EVIDENCE = NITRO_EMULATED.attestationType;
 
 /** A quote of a TPM 2.0 as an Attestation Type. */
 export const TPM_EVIDENCE = TPM.attestationType;
+
+/** How far what a type of evidence vouches for can be trusted at the most, by its media type; undefined for none that is known. */
+export function tierOf(type: string): Tier | undefined {
+  return FORMATS.find(({ mediaType }) => mediaType === type)?.tier;
+}
+
+/** The media types of the evidence of emulated platforms, which this repository makes. */
+export const EMULATED_EVIDENCE = {
+  eat: ENCLAVE_EMULATOR.mediaType,
+  nitro: NITRO_EMULATED.mediaType,
+} as const;
 
 const MAX_REGISTERS = 64;
 /** SHA-256, SHA-384 and SHA-512. */

@@ -7,8 +7,8 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 /** How a key is told apart, imported and used. */
 type Verifier = {
-  key: EcKeyImportParams | RsaHashedImportParams;
-  uses: (AlgorithmIdentifier | EcdsaParams | RsaPssParams)[];
+  key: { name: string; namedCurve?: string; hash?: string };
+  uses: (string | { name: string; hash?: string; saltLength?: number })[];
   signature: Bytes;
 };
 

@@ -4,6 +4,7 @@
  * no ASN.1 library. May import: protocol/*.ts, protocol/policy. Imported by protocol/evidence, web/microservice, edge,
  * emulator/hsm and tests.
  */
+export { ATTESTATION_ATTRIBUTE, attestationAttribute, type Evidence, evidenceIn } from "./attestation.ts";
 export { type Certificate, parseCertificate } from "./certificate.ts";
 export {
   type InstanceCertificate,

@@ -50,3 +50,58 @@ describe("coffer secret-zero", () => {
     }
   });
 });
+
+describe("coffer launch", () => {
+  const launch = (...more: string[]) => coffer("launch", "--user", "dora", "--once", "--json", ...more);
+
+  it.each([
+    ["secret-zero", "M2", "software"],
+    ["grant", "M3", "software"],
+    ["attestation", "M1", "emulated"],
+  ])(
+    "M1 M2 M3 --method %s starts a process that enrols and says what it is (%s)",
+    async (method, _, tier) => {
+      const { code, stdout, stderr } = await launch("--method", method);
+      expect(code, stderr).toBe(0);
+      const what = JSON.parse(stdout) as Record<string, string>;
+      expect(what).toMatchObject({ method, tier });
+      expect(what.custodian).toMatch(/^CN=[a-z2-7]{32},/);
+      expect(what.measurement).toMatch(/^sha384-/);
+      expect(Date.parse(what.notAfter!)).toBeGreaterThan(Date.now());
+      expect(Buffer.from(what.certificate!, "base64url")[0]).toBe(0x30);
+    },
+  );
+
+  it("M1 M20 with a fault in its evidence it is refused, and nobody outside learns which", async () => {
+    const refused = await launch("--method", "attestation", "--fault", "nonce-wrong");
+    expect(refused).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr: "The evidence was refused: the audit log says why.\n",
+    });
+  });
+
+  it("runs until it is stopped, and ends its process then", async () => {
+    const running = start(["launch", "--user", "dora"], folder);
+    await running.says("notAfter");
+    running.process.kill("SIGINT");
+    const { code, stdout } = await running.ended;
+    expect(code).toBe(0);
+    const pid = Number(/^pid +(\d+)$/m.exec(stdout)?.[1]);
+    expect(pid).toBeGreaterThan(1);
+    expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+  });
+
+  it("says in a sentence what is wrong with the command line", async () => {
+    for (const [wrong, sentence] of [
+      [["--method", "magic"], "--method takes attestation, secret-zero, grant, not 'magic'.\n"],
+      [["--fault", "nonce-wrong"], "--fault is for --method attestation.\n"],
+    ] as const) {
+      const { code, stdout, stderr } = await coffer("launch", ...wrong);
+      expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: "", stderr: sentence });
+    }
+    const unknown = await coffer("launch", "--method", "attestation", "--fault", "none");
+    expect(unknown.code).toBe(2);
+    expect(unknown.stderr).toContain("nonce-wrong");
+  });
+});

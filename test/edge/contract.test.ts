@@ -96,6 +96,9 @@ it("enrols, makes keys and rewraps them", async () => {
   hold("issueSecretZero", await ann.rest("POST", "/ra/secret-zeros", order), 201);
   hold("issueSecretZero", await ann.rest("POST", "/ra/secret-zeros", { custodian: "CN=nobody" }), 403);
   hold("issueSecretZero", await ann.rest("POST", "/ra/secret-zeros", {}), 400);
+  const attested = asPublished("openAttestation", { custodian });
+  hold("openAttestation", await ann.rest("POST", "/ra/attestations", attested), 201);
+  hold("openAttestation", await ann.rest("POST", "/ra/attestations", { custodian: "CN=nobody" }), 403);
   const opened = hold("openEnrolment", await ann.vaultPost("/ra/enrolments", {}), 201);
   hold("openEnrolment", await ann.vaultPost("/ra/enrolments", {}, { cookie: "" }), 401);
   hold("openEnrolment", await ann.vaultPost("/ra/enrolments", {}, { origin: ann.app }), 403);

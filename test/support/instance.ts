@@ -43,6 +43,7 @@ export async function redemption(
   nonce: string,
   { identity, wrapping }: Keys,
   method = "grant",
+  attributes: Uint8Array[] = [],
 ) {
   const sign = async (bytes: Uint8Array<ArrayBuffer>) =>
     new Uint8Array(await subtle.sign(ECDSA, identity.privateKey, bytes));
@@ -52,6 +53,7 @@ export async function redemption(
     commonName: "anyone",
     spki: await spki(identity.publicKey),
     challengePassword: nonce,
+    attributes,
   };
   return {
     method,

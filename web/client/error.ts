@@ -29,6 +29,8 @@ const MESSAGES: Readonly<Partial<Record<ErrorCode, string>>> = {
   "foreign-custodian": "This vault belongs to another sign-in. Sign in again.",
   "not-recipient": "The vault's certificate is no longer accepted. Reload the page to enrol it again.",
   "invalid-grant": "The vault could not be enrolled in time. Try again.",
+  "attestation-refused": "The microservice could not show what it runs. Tell your administrator.",
+  "verifier-unavailable": "The verifier cannot be reached. Wait a moment and try again.",
   "enrolment-refused": "The vault was given certificates that do not hold. Tell your administrator.",
   "not-enrolled": "The vault's certificate has ended. Reload the page to enrol it again.",
   "answer-invalid": "The server gave an answer that the vault does not understand. Reload the page.",

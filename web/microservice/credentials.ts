@@ -7,7 +7,23 @@ import type { InstanceKeys } from "./keys.ts";
 export type BoundTo = { subtle: Subtle; nonce: Uint8Array<ArrayBuffer>; keys: InstanceKeys };
 
 type Handed = { [M in MethodName]: Extract<Enrol, { method: M }> };
+/** The platform below this code, where there is one: what an enclave asks for evidence (M1). */
+export interface Attester {
+  /** Evidence about what runs here, for these keys and this custodian, over the verifier's nonce; of a type that is accepted. */
+  attest(asked: Attested): Promise<{ type: string; evidence: Uint8Array<ArrayBuffer> }>;
+}
+export type Attested = {
+  nonce: Uint8Array<ArrayBuffer>;
+  accepts: string[];
+  identity: Uint8Array<ArrayBuffer>;
+  wrapping: Uint8Array<ArrayBuffer>;
+  custodian: string;
+  origin: string;
+};
+
 const CREDENTIALS: { [M in MethodName]: (handed: Handed[M], to: BoundTo) => Promise<string> } = {
+  // The session is the credential, and the evidence is in the certificate request.
+  attestation: async () => "",
   grant: async ({ grant }) => grant,
   "secret-zero": async ({ secretZero }) => secretZero,
 };

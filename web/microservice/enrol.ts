@@ -8,6 +8,7 @@ import { CofferError } from "#protocol/error.ts";
 import { type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
 import type { Level } from "#protocol/level.ts";
 import {
+  attestationAttribute,
   instanceLevel,
   instanceTier,
   parseCertificate,
@@ -16,7 +17,7 @@ import {
   wrappingProofInput,
 } from "#protocol/pki/index.ts";
 import type { Tier } from "#protocol/policy/index.ts";
-import { credentialOf } from "./credentials.ts";
+import { type Attester, credentialOf } from "./credentials.ts";
 import type { Subtle } from "./crypto.ts";
 import { checkInstanceKeys, type InstanceKeys, signWith } from "./keys.ts";
 import type { Registration } from "./registration.ts";
@@ -33,6 +34,8 @@ export type Ceremony = {
   /** The vault's session, with which the instance ends. */
   session: string;
   keys: InstanceKeys;
+  /** In an enclave. */
+  attester?: Attester | undefined;
   /** Highest serial of a trust list seen here before. */
   minSerial: number;
   /** Milliseconds since 1970. */
@@ -42,13 +45,16 @@ export type Ceremony = {
 /** Runs the ceremony. Errors: the RA's codes, `enrolment-refused` when what comes back does not hold. */
 export async function enrol(handed: Enrol, ceremony: Ceremony): Promise<InstanceRecord> {
   const { subtle, registration, keys, origin, custodian, session } = ceremony;
-  // A grant comes with the cookie of whom it is for.
-  const { id, nonce } = await registration.open(
-    handed.method === "grant" ? undefined : /^CN=(\w+)/.exec(custodian)?.[1],
-  );
+  const { id, nonce } = await sessionFor(handed, ceremony);
   const sign = (bytes: Uint8Array<ArrayBuffer>) => signWith(subtle, keys.identityKey, bytes);
-  const request = { commonName: "Coffer microservice", spki: keys.identitySpki, challengePassword: nonce };
   const raw = decodeBase64url(nonce);
+  const attributes = await attributesFor(handed, raw, ceremony);
+  const request = {
+    commonName: "Coffer microservice",
+    spki: keys.identitySpki,
+    challengePassword: nonce,
+    attributes,
+  };
   const [credential, identityRequest, wrappingProof] = await Promise.all([
     credentialOf(handed, { subtle, nonce: raw, keys }),
     signedRequest(request, sign),
@@ -96,6 +102,27 @@ export async function enrol(handed: Enrol, ceremony: Ceremony): Promise<Instance
     throw new CofferError("enrolment-refused", { cause });
   }
   return record;
+}
+
+/** A deployer has opened it for evidence; a grant comes with the cookie of whom it is for; else it is asked for by name. */
+async function sessionFor(handed: Enrol, { registration, custodian }: Ceremony) {
+  if (handed.method === "attestation") return { id: handed.enrolment, nonce: handed.nonce };
+  return registration.open(handed.method === "grant" ? undefined : /^CN=(\w+)/.exec(custodian)?.[1]);
+}
+
+/** Evidence in the certificate request, where it is what the instance shows. Error: `enrolment-refused` where no platform gives any. */
+async function attributesFor(
+  handed: Enrol,
+  nonce: Uint8Array<ArrayBuffer>,
+  { attester, keys, custodian, origin }: Ceremony,
+): Promise<Uint8Array[]> {
+  if (handed.method !== "attestation") return [];
+  if (!attester) throw new CofferError("enrolment-refused");
+  const { identitySpki: identity, wrappingSpki: wrapping } = keys;
+  const { accepts } = handed;
+  return [
+    attestationAttribute(await attester.attest({ nonce, accepts, identity, wrapping, custodian, origin })),
+  ];
 }
 
 /**

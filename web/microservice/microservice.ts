@@ -20,6 +20,7 @@ import {
   PORT_VERSION,
   type PortHandler,
 } from "#protocol/port/index.ts";
+import type { Attester } from "./credentials.ts";
 import type { Crypto } from "./crypto.ts";
 import { enrol, verifyInstance } from "./enrol.ts";
 import { edkOf, keyOf, PROVIDER } from "./header.ts";
@@ -56,6 +57,8 @@ export type MicroserviceOptions = {
   timeToLive?: number;
   /** Other instances of this browser; none where there is but one. */
   peers?: Peers;
+  /** The platform of the enclave that this code runs in (M4); none where it runs in no enclave. */
+  attester?: Attester;
   /** The app-specific key, where the host keeps one or has a device for it; default: made for each enrolment. */
   appKey?: () => Promise<HostKeys>;
   /** KMS and IAM for an instance at level `account` or `master`; without them it does as one at level `data`. */
@@ -262,6 +265,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       const ceremony = {
         ...{ subtle, registration, rootKey, origin, custodian, minSerial, session: own },
         keys: fresh,
+        attester: options.attester,
         now: now(),
       };
       const record = await enrol(handed, ceremony);

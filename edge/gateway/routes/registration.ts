@@ -11,6 +11,7 @@ export const registration = {
   },
   revokeInstance: ({ c, caller, input }) => c.env.RA.revoke(caller, input.id),
   issueSecretZero: ({ c, caller, body }) => c.env.RA.secretZero(caller, body),
+  openAttestation: ({ c, caller, body }) => c.env.RA.attestation(caller, body),
   async openEnrolment({ c, body: { principal } }) {
     const by = await applicant(c);
     return c.env.RA.openEnrolment(by, principal);

@@ -2,14 +2,14 @@ import type { MethodName } from "#protocol/enrolment.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 import type { Decision } from "../../result.ts";
 import type { InstanceKeys } from "../request.ts";
-import type { Applicant, Binding } from "../types.ts";
+import type { Applicant, Binding, Evidence, EvidenceResult, Presented } from "../types.ts";
 
 /** One way to show that an instance may enrol (M1, M2, M3): one file a method. */
 export interface EnrolmentMethod {
   readonly name: MethodName;
   readonly challenge: Challenge;
-  /** Reads a credential; null for what cannot be one. Looks at no state. */
-  prepare(credential: string): Promise<Credential | null>;
+  /** Reads a credential that is presented in a session (its id); null for what cannot be one. Looks at no state. */
+  prepare(credential: string, session: string): Promise<Credential | null>;
 }
 
 /** What an enrolment session has to be for a method. */
@@ -29,6 +29,10 @@ export interface Credential {
 export type Verification = (shown: {
   nonce: Uint8Array;
   keys: InstanceKeys;
+  /** What the certificate request has of it. */
+  evidence: Evidence | null;
+  /** Asks the verifier. Rejects with an `Error`, whose message is for the audit log, where there is no result to believe. */
+  appraise(presented: Presented): Promise<EvidenceResult>;
   now: number;
 }) => Promise<Decision<Admission>>;
 

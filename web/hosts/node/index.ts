@@ -1,11 +1,12 @@
 /**
- * web/hosts/node: the microservice inside a Node process, as a dependency (M15). It enrols again in each process and
+ * web/hosts/node: the microservice inside a Node process, as a dependency (M15), or as a process of its own (`launch`). It enrols again in each process and
  * keeps nothing on disk, unless an application server has its app-specific key kept, encrypted. May import:
  * protocol/*.ts, protocol/pki, protocol/port, files, web/hosts/service, web/microservice, node:. Imported by cli.
  */
 export type { HostKeys, SigningDevice, UnwrappingDevice } from "../../microservice/index.ts";
 export { type AppKey, type AppKeyPlace, appKeyFile, openAppKey } from "./app-key.ts";
 export { type Listening, listen, type Place, type TlsIdentity } from "./listen.ts";
+export { type Launched, type LaunchOptions, launch } from "./launch.ts";
 export { memoryStore } from "./memory-store.ts";
 export { type NodeMicroserviceOptions, startMicroservice } from "./microservice.ts";
 export { type ServiceOptions, send, serveMicroservice } from "./service.ts";

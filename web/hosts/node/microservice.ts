@@ -1,6 +1,7 @@
 import { CofferError } from "#protocol/error.ts";
 import { servePort } from "#protocol/port/index.ts";
 import {
+  type Attester,
   captureCrypto,
   createMicroservice,
   type HostKeys,
@@ -23,6 +24,10 @@ export interface NodeMicroserviceOptions {
   rootKey: Uint8Array<ArrayBuffer>;
   /** Milliseconds since 1970; default: this computer's clock. */
   now?: () => number;
+  /** SHA-384 of the code, `sha384-…`, where what started this process has measured it. */
+  measurement?: string;
+  /** The platform of the enclave that this process runs in, where it runs in one. */
+  attester?: Attester;
   /**
    * The app-specific key, where one is kept (`openAppKey`) or a device has it, such as a PKCS#11 token; default: one that lives
    * as long as this process.
@@ -60,7 +65,7 @@ export function startMicroservice({
     authorities: (of) => restAuthorities({ ...of, fetch, vault }),
     rootKey,
     origin,
-    // Nobody stands beside this code who could have measured it.
+    // By default nobody stands beside this code who could have measured it.
     measurement: "unmeasured",
     now,
     schedule: (task, delay) => void setTimeout(task, delay).unref(),

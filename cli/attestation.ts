@@ -1,0 +1,66 @@
+/** A development deployment's platform and verifier: an emulated enclave platform, whose evidence of the built microservice is taken. */
+
+import { createHash, generateKeyPairSync, X509Certificate } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { makePlatform, type Platform } from "#emulator/enclave/index.ts";
+import { writeWhole } from "#files/index.ts";
+import { encodeBase64url } from "#protocol/base64url.ts";
+import { EMULATED_EVIDENCE } from "#protocol/evidence/index.ts";
+import { parseJson } from "#protocol/json.ts";
+import { CommandError } from "./command-error.ts";
+
+const FILE = "enclave.json";
+
+type Kept = { platform: Platform; verifier: JsonWebKey };
+
+/** The microservice of a Node process, as it was built for this deployment. */
+export function nodeMicroservice(dir: string): Promise<Buffer> {
+  return readFile(join(dir, "web/node/microservice.js"));
+}
+
+/** The platform's keys, for who launches a microservice in its enclave. */
+export async function developmentPlatform(dir: string): Promise<Platform> {
+  const text = await readFile(join(dir, FILE), "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+    throw new CommandError(`Nothing was started in ${dir} yet, so that there is no enclave's platform.`);
+  });
+  return (parseJson(text) as Kept).platform;
+}
+
+/** Variables of the edge by which its verifier takes evidence of that platform, for the code that was built and no other. */
+export async function developmentAttestation(dir: string): Promise<Record<string, string>> {
+  const { platform, verifier } = await keep(dir);
+  const { d: _, ...publicKey } = verifier;
+  const code = createHash("sha384")
+    .update(await nodeMicroservice(dir))
+    .digest("hex");
+  const policy = {
+    id: "urn:coffer:development",
+    accept: [
+      { type: EMULATED_EVIDENCE.eat, roots: [encodeBase64url(new X509Certificate(platform.root).raw)] },
+    ],
+    references: [{ release: 1, measurements: { code } }],
+  };
+  return {
+    COFFER_ATTESTATION: JSON.stringify({ "*": policy }),
+    COFFER_VERIFIER_KEY: JSON.stringify(verifier),
+    COFFER_VERIFIER_PUBLIC_KEY: JSON.stringify(publicKey),
+  };
+}
+
+/** Made at the first start. */
+async function keep(dir: string): Promise<Kept> {
+  const path = join(dir, FILE);
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  if (text !== undefined) return parseJson(text) as Kept;
+  const { kty, crv, x, y, d } = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({
+    format: "jwk",
+  });
+  const kept = { platform: await makePlatform(new Date()), verifier: { kty, crv, x, y, d } } as Kept;
+  await writeWhole(path, `${JSON.stringify(kept)}\n`, { mode: 0o600 });
+  return kept;
+}

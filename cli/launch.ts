@@ -1,0 +1,112 @@
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { EVIDENCE_FAULTS, type EvidenceFaultName, emulatedEnclave } from "#emulator/enclave/index.ts";
+import { decodeBase64url } from "#protocol/base64url.ts";
+import { METHOD_NAMES, type MethodName } from "#protocol/enrolment.ts";
+import { codeOf } from "#protocol/error.ts";
+import { instanceTier, parseCertificate } from "#protocol/pki/index.ts";
+import { createPortClient } from "#protocol/port/index.ts";
+import { launch } from "#web/hosts/node/index.ts";
+import { developmentPlatform, nodeMicroservice } from "./attestation.ts";
+import { CommandError } from "./command-error.ts";
+import { readDeployment } from "./deployment.ts";
+import { stopSignal } from "./interrupt.ts";
+import { COFFER } from "./parts/index.ts";
+import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
+import { shown } from "./shown.ts";
+
+export const LAUNCH_HELP = `coffer launch: start a microservice as a process of its own
+
+Launches the microservice that was built for the deployment, has it enrol for the custodian as which you are signed in, and
+prints what it is. It runs until Ctrl-C.
+
+  --method NAME    how it shows that it may enrol:
+                   secret-zero   a token that works once       (what is done unless you say otherwise)
+                   grant         the custodian's own grant
+                   attestation   evidence of its code, in the enclave emulator
+  --fault NAME     something wrong with the evidence, for a verifier to refuse (docs/enclave-emulator.md)
+  --once           end it when it has enrolled
+  --json           one JSON object on standard output: id, custodian, method, tier, measurement, notAfter, certificate
+${SESSION_HELP}
+Exit code: 0 it enrolled, and has ended; 1 it did not; 2 the command line is wrong.
+
+Example: ${COFFER} launch --method attestation --once
+`;
+
+/** `coffer launch` (M1, M2, M3). */
+export async function launchMicroservice(args: string[]): Promise<number> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      ...sessionOptions,
+      method: { type: "string", default: "secret-zero" },
+      fault: { type: "string" },
+      once: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+    },
+  });
+  const method = methodOption(values.method);
+  const fault = faultOption(values.fault, method);
+  const dir = resolve(values.dir);
+  return withClient(values, async ({ identity, enrolment }) => {
+    const { app: origin, vault } = await readDeployment(dir);
+    const code = await nodeMicroservice(dir);
+    const enclave =
+      method === "attestation"
+        ? emulatedEnclave(await developmentPlatform(dir), code, { vault }, fault)
+        : undefined;
+    const { handed, cookie } = await enrolment(method);
+    const stop = values.once ? undefined : stopSignal();
+    const { dn: custodian } = identity.custodian;
+    const launched = await launch({
+      ...{ code: enclave?.code ?? code, vault, origin, custodian },
+      ...(cookie !== undefined && { cookie }),
+      ...(enclave && { attest: enclave.attest }),
+    });
+    const port = createPortClient(launched.port);
+    try {
+      const { measurement } = await port.hello(custodian);
+      const instance = await port.enrol(handed).catch((error: unknown) => {
+        if (codeOf(error) !== "attestation-refused") throw error;
+        const sentence = "The evidence was refused: the audit log says why.";
+        throw new CommandError(sentence, 1, error);
+      });
+      const { id, notAfter, wrappingCertificate: certificate } = instance;
+      const said = { use: "wrapping", custodian, method } as const;
+      const tier = instanceTier(parseCertificate(decodeBase64url(certificate)), said);
+      const what = { id, custodian, method, tier, measurement, notAfter };
+      process.stdout.write(
+        values.json
+          ? `${JSON.stringify({ ...what, certificate })}\n`
+          : described({ ...what, pid: launched.pid }),
+      );
+      await Promise.race([stop?.stopped, launched.ended]);
+    } finally {
+      port.close();
+      launched.stop();
+      await launched.ended;
+    }
+    return 0;
+  });
+}
+
+function described(what: Record<string, string | number>): string {
+  return Object.entries(what)
+    .map(([name, value]) => `${name.padEnd(13)}${value}\n`)
+    .join("");
+}
+
+function methodOption(text: string): MethodName {
+  const method = METHOD_NAMES.find((name) => name === text);
+  if (method === undefined)
+    throw new CommandError(`--method takes ${METHOD_NAMES.join(", ")}, not '${shown(text)}'.`, 2);
+  return method;
+}
+
+function faultOption(text: string | undefined, method: MethodName) {
+  if (text === undefined) return undefined;
+  if (method !== "attestation") throw new CommandError("--fault is for --method attestation.", 2);
+  if (!Object.hasOwn(EVIDENCE_FAULTS, text))
+    throw new CommandError(`--fault takes one of: ${Object.keys(EVIDENCE_FAULTS).join(", ")}.`, 2);
+  return EVIDENCE_FAULTS[text as EvidenceFaultName];
+}

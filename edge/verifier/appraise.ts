@@ -1,0 +1,45 @@
+import { decodeBase64url } from "#protocol/base64url.ts";
+import { type Appraisal, type Claims, tierOf, verifyEvidence } from "#protocol/evidence/index.ts";
+import { type Policy, rootsOf } from "./policy.ts";
+
+export type Presented = {
+  /** Media type. */
+  type: string;
+  evidence: Uint8Array;
+  nonce: Uint8Array;
+  /** Whom the evidence must be for (`enrolmentSubject`). */
+  subject: string;
+};
+
+/** Holds evidence against a policy. `now` in milliseconds; `production`: no emulated platform is good. */
+export async function appraise(
+  policy: Policy | undefined,
+  { type, evidence, nonce, subject }: Presented,
+  { now, production }: { now: number; production: boolean },
+): Promise<Appraisal> {
+  if (policy === undefined) return { ok: false, policy: "none", reason: "no evidence is taken here" };
+  const { id, accept, references, floor = 1 } = policy;
+  const refused = (reason: string): Appraisal => ({ ok: false, policy: id, reason });
+  const accepted = accept.find((one) => one.type === type);
+  const tier = tierOf(type);
+  if (accepted === undefined || tier === undefined) return refused("not an accepted type");
+  const { keys = [], revoked = [], debug = false } = accepted;
+  const expected = {
+    ...{ roots: rootsOf(accepted), keys: keys.map((key) => decodeBase64url(key)), revoked, debug },
+    ...{ nonce, subject, now, production },
+  };
+  let claims: Claims;
+  try {
+    claims = await verifyEvidence(type, evidence, expected);
+  } catch (error) {
+    return refused(error instanceof Error ? error.message : "not evidence");
+  }
+  const { measurements } = claims;
+  const release = references
+    .filter((one) => Object.entries(one.measurements).every(([name, value]) => measurements[name] === value))
+    .map((one) => one.release)
+    .toSorted((a, b) => b - a)[0];
+  if (release === undefined) return refused("what runs is no release that is known here");
+  if (!(release >= floor)) return refused(`release ${release} is older than ${floor}`);
+  return { ok: true, policy: id, tier, measurements };
+}

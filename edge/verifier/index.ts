@@ -1,0 +1,7 @@
+/**
+ * edge/verifier: appraises attestation evidence (M1) by a tenant's policy and says in a signed result what it is worth. No
+ * state, no route, no HSM: whoever runs it need be trusted with nothing but that key. May import: protocol/*.ts,
+ * protocol/evidence, edge/*.ts, cloudflare:workers. Reached through the entrypoint `Verifier` alone, by the registration
+ * authority.
+ */
+export { type Order, Verifier } from "./entrypoint.ts";

@@ -1,0 +1,85 @@
+import { createHash } from "node:crypto";
+import { EMULATED_EVIDENCE } from "#protocol/evidence/index.ts";
+import { type Enrolling, enrolmentSubject, evidenceBinder } from "#protocol/evidence-binder.ts";
+import { makeEvidence, type Platform } from "./evidence.ts";
+import type { EvidenceFault } from "./evidence-faults.ts";
+import { launchNitroEnclave, type NitroLaunch } from "./nitro.ts";
+import type { NitroAuthority } from "./nitro-authority.ts";
+import type { NitroFault } from "./nitro-fault.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** What a microservice asks its platform for when it enrols. */
+export type EnclaveQuestion = Omit<Enrolling, "vault"> & { nonce: Uint8Array; accepts: readonly string[] };
+
+/** An emulated enclave for a microservice: the code that is to run in it, and evidence of that code and no other. */
+export interface Enclave {
+  readonly code: Bytes;
+  /** SHA-384 of the code, lower-case hex. */
+  readonly measurement: string;
+  attest(asked: EnclaveQuestion): Promise<{ type: string; evidence: Bytes }>;
+}
+
+export interface EnclaveOptions {
+  /** Origin of the vault at which it enrols. */
+  vault: string;
+  /** Milliseconds since 1970; default: this computer's clock. */
+  clock?: () => number;
+  /** In place of what the platform would say: for verifiers to refuse. */
+  subject?: (asked: EnclaveQuestion) => Promise<string>;
+}
+
+/** An enclave whose evidence is an EAT. `fault` is what is to be wrong with it. */
+export function emulatedEnclave(
+  platform: Pick<Platform, "certificate" | "key">,
+  code: Uint8Array,
+  options: EnclaveOptions,
+  fault: EvidenceFault = {},
+): Enclave {
+  const { own, measurement } = measured(code);
+  const { clock = Date.now } = options;
+  return {
+    ...{ code: own, measurement },
+    async attest(asked) {
+      const { type } = accepted(asked, EMULATED_EVIDENCE.eat);
+      const client = await subjectOf(asked, options);
+      const order = { nonce: asked.nonce, client, measurement, now: new Date(clock()) };
+      return { type, evidence: makeEvidence(platform, order, fault) };
+    },
+  };
+}
+
+/** An enclave like those of AWS Nitro, whose register 0 is that of the code. */
+export async function emulatedNitroEnclave(
+  authority: NitroAuthority,
+  code: Uint8Array,
+  options: EnclaveOptions & Pick<Partial<NitroLaunch>, "debug">,
+  fault: NitroFault = {},
+): Promise<Enclave> {
+  const { own, measurement } = measured(code);
+  const { clock = Date.now, debug = false } = options;
+  const enclave = await launchNitroEnclave(authority, { code: own, clock, debug }, fault);
+  return {
+    ...{ code: own, measurement },
+    async attest(asked) {
+      const { type } = accepted(asked, EMULATED_EVIDENCE.nitro);
+      const userData = await evidenceBinder(asked.nonce, await subjectOf(asked, options));
+      return { type, evidence: await enclave.attest({ nonce: asked.nonce, userData }) };
+    },
+  };
+}
+
+/** The bytes that are measured are those that run: a copy that nobody else has. */
+function measured(code: Uint8Array) {
+  const own = new Uint8Array(code);
+  return { own, measurement: createHash("sha384").update(own).digest("hex") };
+}
+
+function accepted({ accepts }: EnclaveQuestion, type: string) {
+  if (!accepts.includes(type)) throw new Error("the verifier takes no evidence of this platform");
+  return { type };
+}
+
+function subjectOf(asked: EnclaveQuestion, { vault, subject }: EnclaveOptions): Promise<string> {
+  return subject ? subject(asked) : enrolmentSubject({ ...asked, vault });
+}

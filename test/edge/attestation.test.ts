@@ -1,0 +1,253 @@
+/** M1 on the real edge: a deployer's session, evidence of emulated platforms, and all that can be wrong with it. */
+
+import { X509Certificate } from "node:crypto";
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  type Enclave,
+  type EnclaveQuestion,
+  EVIDENCE_FAULTS,
+  emulatedEnclave,
+  emulatedNitroEnclave,
+  makeNitroAuthority,
+  makePlatform,
+  NITRO_FAULTS,
+} from "#emulator/enclave/index.ts";
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { utf8 } from "#protocol/bytes.ts";
+import { EMULATED_EVIDENCE, verifyEvidence } from "#protocol/evidence/index.ts";
+import { enrolmentSubject } from "#protocol/evidence-binder.ts";
+import { attestationAttribute, instanceTier, parseCertificate } from "#protocol/pki/index.ts";
+import { auditThat } from "../support/audit.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { json, problem, send } from "../support/http.ts";
+import { type EnrolmentAnswer, type Keys, makeKeys, redemption } from "../support/instance.ts";
+import { readRows, useSystem } from "../system/index.ts";
+
+const now = new Date();
+const [platform, stranger, authority] = await Promise.all([
+  makePlatform(now),
+  makePlatform(now),
+  makeNitroAuthority(now),
+]);
+const [CODE, OLDER] = [utf8("release 2"), utf8("release 1")];
+const measured = (code: Uint8Array) => emulatedEnclave(platform, code, { vault: "" }).measurement;
+const eatRoot = new Uint8Array(new X509Certificate(platform.root).raw);
+const verifier = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign"]);
+const jwk = async (key: CryptoKey) => {
+  const { kty, crv, x, y, d } = await crypto.subtle.exportKey("jwk", key);
+  return JSON.stringify({ kty, crv, x, y, ...(d && { d }) });
+};
+const policy = {
+  id: "urn:test:policy",
+  floor: 2,
+  accept: [
+    { type: EMULATED_EVIDENCE.eat, roots: [encodeBase64url(eatRoot)] },
+    { type: EMULATED_EVIDENCE.nitro, roots: [encodeBase64url(authority.root)] },
+  ],
+  references: [
+    { release: 1, measurements: { code: measured(OLDER) } },
+    // A Nitro enclave's register 0 is not the bare digest.
+    { release: 2, measurements: { code: measured(CODE) } },
+    { release: 2, measurements: { code: await imageOf(CODE) } },
+  ],
+};
+
+async function imageOf(code: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-384", new Uint8Array(code));
+  const register = await crypto.subtle.digest(
+    "SHA-384",
+    new Uint8Array([...new Uint8Array(48), ...new Uint8Array(digest)]),
+  );
+  return Buffer.from(register).toString("hex");
+}
+
+const system = useSystem({
+  vars: {
+    COFFER_ENROLMENTS_PER_MINUTE: "20000",
+    COFFER_ATTESTATION: JSON.stringify({ "*": policy }),
+    COFFER_VERIFIER_KEY: await jwk(verifier.privateKey),
+    COFFER_VERIFIER_PUBLIC_KEY: await jwk(verifier.publicKey),
+  },
+});
+let ann: EdgeClient;
+let keys: Keys;
+let dn: string;
+
+beforeAll(async () => {
+  ann = await EdgeClient.signedIn(system, "Ann");
+  keys = await makeKeys();
+  const [, claims = ""] = ann.tokens.access_token.split(".");
+  dn = (JSON.parse(Buffer.from(claims, "base64url").toString()) as { custodian: string }).custodian;
+});
+
+type Opened = { enrolment: string; nonce: string; accepts: string[] };
+const open = async (custodian = dn) =>
+  json<Opened>(await ann.rest("POST", "/ra/attestations", { custodian }));
+const spki = async ({ publicKey }: CryptoKeyPair) =>
+  new Uint8Array(await crypto.subtle.exportKey("spki", publicKey));
+
+async function questionOf({ nonce, accepts }: Opened, of: Keys): Promise<EnclaveQuestion> {
+  const [identity, wrapping] = [await spki(of.identity), await spki(of.wrapping)];
+  return { nonce: decodeBase64url(nonce), accepts, identity, wrapping, custodian: dn, origin: ann.app };
+}
+
+const present = async (
+  opened: Opened,
+  evidence: { type: string; evidence: Uint8Array<ArrayBuffer> }[],
+  with_ = keys,
+  credential = "",
+) => {
+  const attributes = evidence.map(attestationAttribute);
+  const body = await redemption(credential, opened.nonce, with_, "attestation", attributes);
+  return send(`${ann.vault}/ra/enrolments/${opened.enrolment}`, {
+    method: "POST",
+    headers: { "content-type": "application/json", origin: ann.vault },
+    body: JSON.stringify(body),
+  });
+};
+
+/** The whole ceremony with what an enclave says; the answer, and the evidence that was shown. */
+async function enrolWith(enclave: Enclave, change: Partial<EnclaveQuestion> = {}) {
+  const opened = await open();
+  const asked = await questionOf(opened, keys);
+  const evidence = await enclave.attest({ ...asked, ...change });
+  return { answer: await present(opened, [evidence]), evidence, asked };
+}
+const eat = (code = CODE, fault = {}, subject?: (asked: EnclaveQuestion) => Promise<string>) =>
+  emulatedEnclave(platform, code, { vault: ann.vault, ...(subject && { subject }) }, fault);
+
+const instances = () => readRows(system.edgeDir, "instances").length;
+const reasons = async (reason: string) =>
+  auditThat(system, "development", (entries) =>
+    entries.some((entry) => entry.action === "ra:certify" && entry.reason?.includes(reason)),
+  );
+
+describe("M1 initialization by attestation", () => {
+  it("M1 evidence of an accepted release enrols, without a cookie, and the certificate says so", async () => {
+    const { answer } = await enrolWith(eat());
+    expect(answer.status, answer.text).toBe(200);
+    const enrolled = json<EnrolmentAnswer>(answer);
+    expect(enrolled).toMatchObject({ method: "attestation", custodian: dn, origin: ann.app });
+    const certificate = parseCertificate(decodeBase64url(enrolled.wrappingCertificate));
+    const said = { use: "wrapping", custodian: dn, method: "attestation" } as const;
+    expect(instanceTier(certificate, said)).toBe("emulated");
+    const nitro = await emulatedNitroEnclave(authority, CODE, { vault: ann.vault });
+    const second = (await enrolWith(nitro)).answer;
+    expect(second.status, second.text).toBe(200);
+  });
+
+  it("M1 M20 is refused for other code, an older release, and a platform that nobody vouches for", async () => {
+    const before = instances();
+    const other = await enrolWith(eat(utf8("anything")));
+    expect(problem(other.answer)).toBe("403 attestation-refused");
+    const older = await enrolWith(eat(OLDER));
+    expect(problem(older.answer)).toBe("403 attestation-refused");
+    const foreign = await enrolWith(emulatedEnclave(stranger, CODE, { vault: ann.vault }));
+    expect(problem(foreign.answer)).toBe("403 attestation-refused");
+    expect(other.answer.text, "what is wrong is for the log alone").not.toContain("release");
+    await reasons("what runs is no release that is known here");
+    await reasons("release 1 is older than 2");
+    await reasons("the platform key is not under a root");
+    expect(instances()).toBe(before);
+  });
+
+  it.each([
+    ["another key", { identity: new Uint8Array(91) }],
+    ["another wrapping key", { wrapping: new Uint8Array(91) }],
+    ["another custodian", { custodian: "CN=mallory,OU=https://evil.example,O=development" }],
+    ["another app", { origin: "https://evil.example" }],
+  ])("M1 M13 M20 evidence for %s is refused", async (_, change) => {
+    const before = instances();
+    expect(problem((await enrolWith(eat(), change)).answer)).toBe("403 attestation-refused");
+    expect(instances()).toBe(before);
+    await reasons("evidence of another client");
+  });
+
+  it("M1 M20 evidence for another vault, and over another session's nonce, is refused", async () => {
+    const elsewhere = eat(CODE, {}, (asked) => enrolmentSubject({ ...asked, vault: "https://evil.example" }));
+    expect(problem((await enrolWith(elsewhere)).answer)).toBe("403 attestation-refused");
+    const nonce = decodeBase64url((await open()).nonce);
+    expect(problem((await enrolWith(eat(), { nonce })).answer)).toBe("403 attestation-refused");
+    await reasons("another nonce");
+  });
+
+  it("M1 M20 a session works once, with one piece of evidence, and with the keys that were attested", async () => {
+    const opened = await open();
+    const evidence = await eat().attest(await questionOf(opened, keys));
+    const swapped = await makeKeys(keys.wrapping);
+    expect(problem(await present(opened, [evidence], swapped))).toBe("403 attestation-refused");
+    expect(problem(await present(opened, [evidence])), "used up").toBe("400 invalid-grant");
+    const second = await open();
+    const again = await eat().attest(await questionOf(second, keys));
+    expect(problem(await present(second, [again, again]))).toBe("400 invalid-certificate");
+    expect(problem(await present(await open(), []))).toBe("403 attestation-refused");
+    await reasons("the request has no evidence in it");
+    const third = await open();
+    expect(problem(await present(third, [again], keys, "something"))).toBe("400 bad-request");
+  });
+
+  it("M1 a deployer opens it for its own custodian alone", async () => {
+    const bob = await EdgeClient.signedIn(system, "Bob");
+    expect(problem(await bob.rest("POST", "/ra/attestations", { custodian: dn }))).toBe(
+      "403 foreign-custodian",
+    );
+  });
+
+  it("M1 at once, one session gives one certificate", async () => {
+    const opened = await open();
+    const evidence = await eat().attest(await questionOf(opened, keys));
+    const before = instances();
+    const answers = await Promise.all(Array.from({ length: 50 }, () => present(opened, [evidence])));
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+    expect(instances()).toBe(before + 1);
+  });
+});
+
+/** Refused outside alike, and inside with the reason that the evidence itself gives. */
+async function refused(enclave: Enclave, root: Uint8Array) {
+  const { answer, evidence, asked } = await enrolWith(enclave);
+  expect(problem(answer)).toBe("403 attestation-refused");
+  expect(Object.keys(JSON.parse(answer.text)).sort()).toEqual([
+    "code",
+    "instance",
+    "status",
+    "title",
+    "type",
+  ]);
+  const subject = await enrolmentSubject({ ...asked, vault: ann.vault });
+  const expected = { roots: [root], nonce: asked.nonce, subject, now: Date.now() };
+  const reason = await verifyEvidence(evidence.type, evidence.evidence, expected).then(
+    () => "what runs is no release that is known here",
+    (error: Error) => error.message,
+  );
+  return `evidence, by urn:test:policy: ${reason}`;
+}
+
+describe("M1 M20 faults of evidence", () => {
+  it("M1 M20 each fault of an EAT is refused, recorded with its reason, and leaves no instance", async () => {
+    const before = instances();
+    const expected: string[] = [];
+    for (const fault of Object.values(EVIDENCE_FAULTS))
+      expected.push(await refused(eat(CODE, fault), eatRoot));
+    expect(instances()).toBe(before);
+    await auditThat(system, "development", (entries) =>
+      expected.every((reason) => entries.some((entry) => entry.reason === reason.slice(0, 200))),
+    );
+    expect((await enrolWith(eat())).answer.status, "without a fault").toBe(200);
+  });
+
+  it("M1 M20 each fault of a Nitro document is refused, recorded with its reason, and leaves no instance", async () => {
+    const before = instances();
+    const expected: string[] = [];
+    for (const fault of Object.values(NITRO_FAULTS)) {
+      const enclave = await emulatedNitroEnclave(authority, CODE, { vault: ann.vault }, fault);
+      expected.push(await refused(enclave, authority.root));
+    }
+    expect(instances()).toBe(before);
+    await auditThat(system, "development", (entries) =>
+      expected.every((reason) => entries.some((entry) => entry.reason === reason.slice(0, 200))),
+    );
+    const good = await emulatedNitroEnclave(authority, CODE, { vault: ann.vault });
+    expect((await enrolWith(good)).answer.status, "without a fault").toBe(200);
+  });
+});
