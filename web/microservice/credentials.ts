@@ -9,8 +9,11 @@ export type BoundTo = { subtle: Subtle; nonce: Uint8Array<ArrayBuffer>; keys: In
 type Handed = { [M in MethodName]: Extract<Enrol, { method: M }> };
 /** The platform below this code, where there is one: what an enclave asks for evidence (M1). */
 export interface Attester {
-  /** Evidence about what runs here, for these keys and this custodian, over the verifier's nonce; of a type that is accepted. */
-  attest(asked: Attested): Promise<{ type: string; evidence: Uint8Array<ArrayBuffer> }>;
+  /**
+   * Evidence about what runs here, for these keys and this custodian, over the verifier's nonce; of a type that is accepted. As
+   * the attribute of a certificate request, DER.
+   */
+  attest(asked: Attested): Promise<Uint8Array<ArrayBuffer>>;
 }
 export type Attested = {
   nonce: Uint8Array<ArrayBuffer>;

@@ -8,7 +8,6 @@ import { CofferError } from "#protocol/error.ts";
 import { type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
 import type { Level } from "#protocol/level.ts";
 import {
-  attestationAttribute,
   instanceLevel,
   instanceTier,
   parseCertificate,
@@ -119,10 +118,7 @@ async function attributesFor(
   if (handed.method !== "attestation") return [];
   if (!attester) throw new CofferError("enrolment-refused");
   const { identitySpki: identity, wrappingSpki: wrapping } = keys;
-  const { accepts } = handed;
-  return [
-    attestationAttribute(await attester.attest({ nonce, accepts, identity, wrapping, custodian, origin })),
-  ];
+  return [await attester.attest({ nonce, accepts: handed.accepts, identity, wrapping, custodian, origin })];
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import { decodeBase64url } from "#protocol/base64url.ts";
 import { CofferError } from "#protocol/error.ts";
+import { attestationAttribute } from "#protocol/pki/index.ts";
 import type { Attester } from "../../microservice/index.ts";
 import type { Evidence, FromMicroservice, ToMicroservice } from "./messages.ts";
 import { startMicroservice } from "./microservice.ts";
@@ -40,7 +41,7 @@ const attester: Attester = {
       say({ type: "attest", id, asked });
     });
     if (answer === null) throw new CofferError("enrolment-refused");
-    return { type: answer.type, evidence: new Uint8Array(answer.evidence) };
+    return attestationAttribute({ type: answer.type, evidence: new Uint8Array(answer.evidence) });
   },
 };
 
