@@ -93,7 +93,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "signedIn",
       "token",
     ],
-    Ra: ["grant", "instances", "openEnrolment", "redeemEnrolment", "revoke", "secretZero"],
+    Ra: ["attestation", "grant", "instances", "openEnrolment", "redeemEnrolment", "revoke", "secretZero"],
     Kms: [
       "dataKeys",
       "listDataKeys",
@@ -122,7 +122,13 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
     DatastoreForIam: ["left", "shredded"],
     AuditForDomains: ["append"],
   },
-  ra: { IamForRa: ["custodian", "signedIn"], KmsForRa: ["hasMasterKey"], AuditForDomains: ["append"] },
+  ra: {
+    IamForRa: ["custodian", "signedIn"],
+    KmsForRa: ["hasMasterKey"],
+    Verifier: ["accepts", "appraise"],
+    AuditForDomains: ["append"],
+  },
+  verifier: {},
   kms: {
     IamForKms: ["accountKey", "administrator", "encryptedAccountKey", "member", "signedIn"],
     RaForKms: ["instance", "recipient"],

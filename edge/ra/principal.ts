@@ -101,7 +101,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
     super(ctx, env);
     this.#hsm = openHsm(env.HSM_RA, env.COFFER_HSM_URL_RA || env.COFFER_HSM_URL);
     this.#recipients = openHsm(env.HSM_RECIPIENTS, env.COFFER_HSM_URL);
-    this.#neighbours = { IAM: env.IAM_FOR_RA, KMS: env.KMS_FOR_RA };
+    this.#neighbours = { IAM: env.IAM_FOR_RA, KMS: env.KMS_FOR_RA, VERIFIER: env.VERIFIER };
     const { COFFER_INSTANCES_PER_USER: instances, COFFER_ENROLMENTS_PER_MINUTE: enrolments } = env;
     this.#maxInstances = configuredBound("COFFER_INSTANCES_PER_USER", instances, DEFAULT_INSTANCES);
     this.#enrolmentsPerMinute = configuredBound(
