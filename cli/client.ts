@@ -15,6 +15,7 @@ import { Administration } from "#web/client/administration.ts";
 import { callJson } from "#web/client/call.ts";
 import { Custodian } from "#web/client/custodian.ts";
 import { CustodianSession, type Identity, memorySignInStore } from "#web/client/index.ts";
+import { Rotation } from "#web/client/rotation.ts";
 import { type NodeMicroserviceOptions, startMicroservice } from "#web/hosts/node/index.ts";
 import { loopbackFetch } from "./loopback-fetch.ts";
 import { signIn } from "./sign-in.ts";
@@ -42,6 +43,8 @@ export interface Client extends Pick<Custodian, "documents" | "keys" | "microser
   administration: Administration;
   /** Orders an export at the KMS, which records it. Resolves with the order's id. */
   orderExport(account: string, documents: string[]): Promise<string>;
+  /** The rotation of the tenant's master key (W12). */
+  rotation: Rotation;
   /** M2: a credential by which one microservice of this custodian may enrol. Errors: `CofferError`. */
   secretZero(order: BodyOf<typeof issueSecretZero>): Promise<AnswerOf<typeof issueSecretZero>>;
   /** What a microservice that is launched for this custodian enrols by; with a grant, the vault's cookie. Errors: `CofferError`. */
@@ -94,6 +97,7 @@ export async function connect({
     documents,
     keys,
     microservice,
+    rotation: new Rotation(rest),
     administration: new Administration(rest),
     account: () => custodian.account(),
     async orderExport(account, ids) {

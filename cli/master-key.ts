@@ -164,7 +164,8 @@ export async function retireMasterKey(hsm: KmipClient, tenant: string): Promise<
   return uniqueIdentifier;
 }
 
-async function currentMasterKey(hsm: KmipClient, tenant: string): Promise<string> {
+/** Identifier of the tenant's master key. Throws `NoMasterKey`. */
+export async function currentMasterKey(hsm: KmipClient, tenant: string): Promise<string> {
   const found = await locate(hsm, masterKeyName(tenant), "SymmetricKey");
   if (!found) throw new NoMasterKey(`${tenant} has no master key in this HSM`);
   return found;

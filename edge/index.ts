@@ -25,7 +25,15 @@ export {
   IamObject,
   IamPrincipalObject,
 } from "./iam/index.ts";
-export { Kms, KmsAccountObject, KmsForIam, KmsForRa, KmsObject, KmsPrincipalObject } from "./kms/index.ts";
+export {
+  Kms,
+  KmsAccountObject,
+  KmsForIam,
+  KmsForRa,
+  KmsObject,
+  KmsPrincipalObject,
+  KmsRotationObject,
+} from "./kms/index.ts";
 export { Ra, RaForIam, RaForKms, RaObject, RaPrincipalObject } from "./ra/index.ts";
 export { Verifier } from "./verifier/index.ts";
 

@@ -22,15 +22,21 @@ export function isPrincipalId(text: string): boolean {
   return PRINCIPAL.test(text);
 }
 
-/** The account that a user has from the first sign-in on: a UUID of version 8 (RFC 9562 §5.8). */
+/**
+ * An account of a user: the one from the first sign-in on, or with `nonce` (random, the user's own) a further one. A UUID of version 8
+ * (RFC 9562 §5.8).
+ */
 export async function ownAccountId({
   tenant,
   principal,
+  nonce,
 }: {
   tenant: string;
   principal: string;
+  nonce?: string | undefined;
 }): Promise<string> {
-  const bytes = (await sha256(JSON.stringify(["coffer-account-v1", tenant, principal]))).subarray(0, 16);
+  const named = ["coffer-account-v1", tenant, principal, ...(nonce === undefined ? [] : [nonce])];
+  const bytes = (await sha256(JSON.stringify(named))).subarray(0, 16);
   const hex = encodeHex(
     bytes.map((byte, i) => (i === 6 ? 0x80 | (byte & 0x0f) : i === 8 ? 0x80 | (byte & 0x3f) : byte)),
   );

@@ -45,9 +45,10 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "protocol, edge/*.ts, edge/hsm, edge/iam/oidc, cloudflare:workers, @peculiar/x509, reflect-metadata",
   "edge/iam/oidc": "protocol/*.ts, edge/*.ts, jose",
   "edge/kms":
-    "protocol, edge/*.ts, edge/hsm, edge/kms/cache, edge/kms/loading, types of edge/iam, types of edge/ra, cloudflare:workers",
+    "protocol, edge/*.ts, edge/hsm, edge/kms/cache, edge/kms/loading, edge/kms/rotation, types of edge/iam, types of edge/ra, cloudflare:workers",
   "edge/kms/cache": NOTHING,
   "edge/kms/loading": "protocol, edge/*.ts, edge/hsm, edge/kms, types of edge/iam, types of edge/ra",
+  "edge/kms/rotation": "protocol/*.ts, edge/*.ts, cloudflare:workers",
   "edge/ra":
     "protocol, edge/*.ts, edge/hsm, edge/ra/methods, types of edge/iam, cloudflare:workers, @peculiar/x509, reflect-metadata",
   "edge/ra/methods": "protocol/*.ts, types of protocol/policy, edge/*.ts, types of edge/ra",

@@ -11,16 +11,10 @@ import { intend, type Outbox, openOutbox } from "../outbox.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
 import { tenantNamed } from "../tenants.ts";
-import {
-  accountKeyOf,
-  currentAccountKey,
-  keepAccountKey,
-  keysNotUnder,
-  moveKey,
-  type OrderedAccountKey,
-} from "./account-keys.ts";
+import { accountKeyOf, currentAccountKey, keepAccountKey, type OrderedAccountKey } from "./account-keys.ts";
 import type { Moved } from "./earlier.ts";
 import { type End, leaveAccount, shredAccount } from "./ends.ts";
+import { type Followed, followMaster, type MovedKey } from "./follow-master.ts";
 import {
   type DataKeyOrder,
   deleteDataKey,
@@ -47,6 +41,8 @@ export type Founding = {
   created: number;
   /** The tenant's object has it from an earlier release. */
   earlier: boolean;
+  /** Of an account that its first member has made beside the own one. */
+  nonce?: string;
   requestId: string;
 };
 
@@ -64,6 +60,8 @@ interface Neighbours {
     currentMasterKey(of: { tenant: string }): Promise<Result<string | null>>;
     moveAccountKeys(of: OfAccount & { keys: MovedKey[] }): Promise<Result<MovedKey[]>>;
     shredded(of: OfAccount): Promise<Result<null>>;
+    /** W12: the account lives, for the list of those that a rotation goes through. */
+    listed(of: Pick<OfAccount, "tenant" | "account">): Promise<Result<null>>;
   };
   DATASTORE: {
     left(of: OfAccount & { user: string }): Promise<Result<null>>;
@@ -73,7 +71,6 @@ interface Neighbours {
 /** Where a key goes to the KMS alone it may stand under the old master key a little longer. Milliseconds. */
 const FOLLOW_MS = 60_000;
 
-type MovedKey = Omit<AccountKey, "version">;
 type OfAccount = { tenant: string; account: string; requestId: string };
 
 /**
@@ -85,7 +82,7 @@ export class IamAccountObject extends DurableObject<Env> {
   /** The account key that is being made, so that two first requests make one. */
   #making: Promise<Result<AccountKey>> | undefined;
   /** The keys that move under another master key, and when it was last asked whether there is one. */
-  #following: Promise<void> | undefined;
+  #following: Promise<Result<Followed>> | undefined;
   #followed = Number.NEGATIVE_INFINITY;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -115,6 +112,7 @@ export class IamAccountObject extends DurableObject<Env> {
     const founded = authorize<null>(store, { ...about, user: principal }, (sql) => {
       keepAccount(sql, account, begun);
       if (earlier) intend(sql, "tenant", { moved: account } satisfies Moving);
+      intend(sql, "listed", { listed: account } satisfies Moving);
       return ok(null);
     });
     await outbox.send();
@@ -198,24 +196,23 @@ export class IamAccountObject extends DurableObject<Env> {
     return this.#opened ? stillStands(this.#opened.store, of) : fail("forbidden");
   }
 
-  /** W12: once the officer has replaced the master key, the account's keys move under the new one when they are next asked for. */
-  #followMaster(store: Store, requestId: string): Promise<void> {
+  /** W12: for the rotation, which goes through all accounts. One that was never founded, or is shredded, has no keys that could move. */
+  async followMaster(requestId: string): Promise<Result<Followed>> {
+    const { KMS } = neighboursOf(this.env);
+    if (this.#opened) return this.#followMaster(this.#opened.store, requestId);
+    const tenant = this.ctx.id.name?.split("/", 1)[0] ?? "";
+    const current = await KMS.currentMasterKey({ tenant });
+    return current.ok ? ok({ master: current.value, left: 0 }) : current;
+  }
+
+  /** W12: once the officer has replaced the master key, the account's keys move under the new one when they are next asked for, too. */
+  #followMaster(store: Store, requestId: string): Promise<Result<Followed>> {
     this.#followed = Date.now();
-    this.#following ??= this.#follow(store, requestId).finally(() => {
+    const { KMS } = neighboursOf(this.env);
+    this.#following ??= followMaster(store, KMS, requestId).finally(() => {
       this.#following = undefined;
     });
     return this.#following;
-  }
-
-  /** What cannot move now goes on under the old one, until it is asked for again. */
-  async #follow({ sql, tenant }: Store, requestId: string): Promise<void> {
-    const { KMS } = neighboursOf(this.env);
-    const current = await KMS.currentMasterKey({ tenant });
-    if (!current.ok || current.value === null) return;
-    const keys = keysNotUnder(sql, current.value).map(({ version: _, ...key }) => key);
-    if (keys.length === 0) return;
-    const moved = await KMS.moveAccountKeys({ tenant, account: subjectOf(sql), requestId, keys });
-    if (moved.ok) for (const key of moved.value) moveKey(sql, key);
   }
 
   #keeper({ store }: Opened): Keeper {
@@ -316,6 +313,7 @@ export class IamAccountObject extends DurableObject<Env> {
     const { IAM_OBJECT, IAM_PRINCIPAL_OBJECT } = this.env;
     const { KMS, DATASTORE } = neighboursOf(this.env);
     if ("moved" in message) return IAM_OBJECT.getByName(tenant).moved(message.moved);
+    if ("listed" in message) return KMS.listed({ tenant, account: message.listed });
     const { requestId } = message;
     const of = { tenant, account, requestId };
     if ("left" in message) {
@@ -333,14 +331,14 @@ function neighboursOf(env: Env): Neighbours {
   return { KMS: env.KMS_FOR_IAM, DATASTORE: env.DATASTORE_FOR_IAM };
 }
 
-/** For the tenant's object: an account's own has it now. */
-type Moving = { moved: string };
+/** For the tenant's object: an account's own has it now; for the KMS's list: there is this account. */
+type Moving = { moved: string } | { listed: string };
 
 /** An id is of its first member: nobody founds what could be another's. */
 async function newAccount(
   tenant: string,
-  { account, principal, name, created }: Founding,
+  { account, principal, name, created, nonce }: Founding,
 ): Promise<Moved | null> {
-  if (account !== (await ownAccountId({ tenant, principal }))) return null;
+  if (account !== (await ownAccountId({ tenant, principal, nonce }))) return null;
   return { name, created, deleted: null, members: [principal], keys: [] };
 }

@@ -1,11 +1,12 @@
 import { decodeBase64url } from "#protocol/base64url.ts";
-import type { KeyIdentifierRequest, RenewalRequest } from "#protocol/contract/index.ts";
+import type { KeyIdentifierRequest, NewAccountRequest, RenewalRequest } from "#protocol/contract/index.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
 import type { Person } from "../person.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { IamAccountObject } from "./account.ts";
 import type { Addresses } from "./addresses.ts";
+import type { Followed } from "./follow-master.ts";
 import type { OfInstance, Waited } from "./instance-keys.ts";
 import type { KeyIdentifier } from "./key-identifiers.ts";
 import { standingFor } from "./named-admin.ts";
@@ -160,6 +161,27 @@ export class Accounts {
       resource: `account/${account}`,
     });
     return signedIn.ok ? this.#at.account(caller.tenant, account).shred(caller) : signedIn;
+  }
+
+  /** `POST /accounts` (W11). Its key is made with it; where the HSM is away, with the first request for one. Errors: `quota-exceeded`. */
+  async createAccount(
+    caller: Caller,
+    request: NewAccountRequest,
+  ): Promise<Result<{ id: string; name: string }>> {
+    const { tenant, user } = caller;
+    const signedIn = await this.#signedIn(caller, { action: "iam:create-account", resource: "account" });
+    if (!signedIn.ok) return signedIn;
+    const created = await this.#at.principal(tenant, user).createAccount(caller, request);
+    if (!created.ok) return created;
+    const { id } = created.value;
+    const key = await this.#at.account(tenant, id).accountKey(id, caller);
+    const away = !key.ok && ["hsm-unavailable", "hsm-refused"].includes(key.problem.code);
+    return key.ok || away ? created : key;
+  }
+
+  /** For the KMS, which goes through all accounts once the master key was replaced (W12). */
+  async followMaster(of: { tenant: string; account: string; requestId: string }): Promise<Result<Followed>> {
+    return this.#at.account(of.tenant, of.account).followMaster(of.requestId);
   }
 
   /** With `what`, a refusal is recorded there. */

@@ -145,4 +145,8 @@ export class Iam extends WorkerEntrypoint<Env> {
   listGroup(...given: Arguments<Administrators, "listGroup">) {
     return this.#administrators.listGroup(...given);
   }
+
+  createAccount(...given: Arguments<Accounts, "createAccount">) {
+    return this.#accounts.createAccount(...given);
+  }
 }

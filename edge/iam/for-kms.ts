@@ -26,7 +26,12 @@ export class IamForKms extends WorkerEntrypoint<Env> {
     return this.#accounts.encryptedAccountKey(...given);
   }
 
-  /** Who changes policies is an admin. */
+  /** W12: the KMS goes through all accounts once the master key was replaced. */
+  followMaster(...given: Arguments<Accounts, "followMaster">) {
+    return this.#accounts.followMaster(...given);
+  }
+
+  /** Who changes policies or rotates keys of the tenant is an admin. */
   administrator(...given: Arguments<Administrators, "administrator">) {
     return this.#administrators.administrator(...given);
   }

@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { seconds } from "#protocol/clock.ts";
-import type { Tokens } from "#protocol/contract/index.ts";
+import type { NewAccountRequest, Tokens } from "#protocol/contract/index.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
@@ -17,9 +17,11 @@ import { type AuthorizationRequest, issueCode } from "./codes.ts";
 import { findCustodian, isSignedIn } from "./custodians.ts";
 import { type Ended, type Forgotten, nextExpiry } from "./families.ts";
 import { type InstanceTokenRequest, type InstanceTokens, issueInstanceToken } from "./instance-token.ts";
+import { createAccount } from "./new-account.ts";
 import { principalMigrations } from "./schema.ts";
 import { DENIED, type Settings, takeSettings } from "./settings.ts";
 import {
+  type Account,
   findSession,
   isKnown,
   isReplacing,
@@ -245,6 +247,16 @@ export class IamPrincipalObject extends DurableObject<Env> {
     if (what === undefined) return { ok: false, problem: refusal.problem };
     const { requestId } = caller;
     return authorize<never>(store, { ...what, caller, requestId }, () => refusal);
+  }
+
+  /** W11: another account, whose first member the caller is. It is founded before this answers, unless it does not answer: then it refuses. */
+  async createAccount(caller: Caller, request: NewAccountRequest): Promise<Result<Account>> {
+    if (this.#opened === undefined) return fail("invalid-token");
+    const { store, outbox } = this.#opened;
+    const pace = { now: seconds(Date.now()), perMinute: signInsPerMinute(this.env) };
+    const created = await createAccount(store, caller, request, pace);
+    await outbox.send();
+    return created;
   }
 
   /** Ends every session of this principal, and all that was issued in them. */

@@ -79,6 +79,9 @@ export const accountMigrations = [
   `${KEY_IDENTIFIERS_TABLE}${PACES}`,
   // W1: of an RSA pair its public half (SubjectPublicKeyInfo, DER); the private one is in `wrapped`.
   "ALTER TABLE account_keys ADD COLUMN public_key BLOB",
+  // Accounts of earlier releases come onto the list that a rotation goes through.
+  `INSERT INTO outbox (addressee, message)
+     SELECT 'listed', json_object('listed', id) FROM account WHERE deleted IS NULL;`,
 ] as const;
 
 /** The tenant's own object, which once held all of the above. */

@@ -107,10 +107,10 @@ export function isKnown(sql: SqlStorage): boolean {
 }
 
 /** Notes a membership, of which the account's own object has still to hear. */
-function joinAccount(
+export function joinAccount(
   sql: SqlStorage,
   begun: Membership,
-  by: Pick<Founding, "principal" | "earlier" | "requestId">,
+  by: Pick<Founding, "principal" | "earlier" | "requestId" | "nonce">,
 ): void {
   const { account, name, created } = begun;
   sql.exec("INSERT INTO memberships VALUES (?, ?, ?)", account, name, created);

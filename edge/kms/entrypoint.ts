@@ -10,11 +10,14 @@ import type {
 } from "#protocol/contract/index.ts";
 import type { Load, LoadRequest } from "#protocol/keys/index.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
-import { openHsm } from "../hsm/index.ts";
-import { ok, type Result } from "../result.ts";
+import { fromHsm, openHsm } from "../hsm/index.ts";
+import { fail, ok, type Result } from "../result.ts";
 import { versionNamed } from "./account-data-keys.ts";
+import { neighboursOf } from "./context.ts";
 import { readEdk } from "./edk.ts";
+import { locateMasterKey } from "./master-key.ts";
 import type { Released } from "./master-release.ts";
+import { beginRotation, type Rotation, readRotation } from "./rotation/index.ts";
 import { isolateTrust } from "./trust.ts";
 
 /**
@@ -72,6 +75,23 @@ export class Kms extends WorkerEntrypoint<Env> {
   /** `POST /admin/policies`. */
   async putPolicy(caller: Caller, change: PolicyChange): Promise<Result<{ version: number }>> {
     return this.#tenant(caller).putPolicy(caller, change);
+  }
+
+  /** `POST /kms/rotation`: all account keys go under the master key that the HSM has now (W12). Again, it tries what has failed. */
+  async beginRotation(caller: Caller): Promise<Result<Rotation>> {
+    const { tenant, requestId } = caller;
+    const admin = await neighboursOf(this.env).IAM.administrator(caller, "rotation");
+    if (!admin.ok) return admin;
+    const found = await fromHsm(requestId, async () => ok(await locateMasterKey(this.#hsm(), tenant)));
+    if (!found.ok) return found;
+    if (found.value === null) return fail("hsm-refused");
+    return beginRotation(this.env.KMS_ROTATION_OBJECT, { tenant, master: found.value, requestId });
+  }
+
+  /** `GET /kms/rotation`: how far it is. */
+  async rotation(caller: Caller): Promise<Result<Rotation>> {
+    const admin = await neighboursOf(this.env).IAM.administrator(caller, "rotation");
+    return admin.ok ? readRotation(this.env.KMS_ROTATION_OBJECT, caller.tenant) : admin;
   }
 
   #hsm() {

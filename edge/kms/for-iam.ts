@@ -6,6 +6,7 @@ import type { AccountKeyOrder, Ordered } from "./account-keys.ts";
 import { currentMasterKey } from "./master-key.ts";
 import type { MovedKey } from "./move-account-keys.ts";
 import type { DataKeyOrder, OrderedDataKey } from "./order-data-key.ts";
+import { partOf } from "./rotation/index.ts";
 
 /** The KMS's door for the IAM, which keeps account keys and names data keys: it orders and ends them, and is released none. */
 export class KmsForIam extends WorkerEntrypoint<Env> {
@@ -51,7 +52,14 @@ export class KmsForIam extends WorkerEntrypoint<Env> {
 
   /** The account is shredded. From now on nothing of its data keys is known here. */
   async shredded(of: { tenant: string; account: string; requestId: string }): Promise<Result<null>> {
-    return this.#object(of).shredded(of.requestId);
+    const ended = await this.#object(of).shredded(of.requestId);
+    if (!ended.ok) return ended;
+    return (await partOf(this.env.KMS_ROTATION_OBJECT, of.tenant, of.account)).remove(of.account);
+  }
+
+  /** There is this account. It goes onto the list that a rotation goes through (W12). */
+  async listed({ tenant, account }: { tenant: string; account: string }): Promise<Result<null>> {
+    return (await partOf(this.env.KMS_ROTATION_OBJECT, tenant, account)).add(account);
   }
 
   #hsm() {

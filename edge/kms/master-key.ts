@@ -18,10 +18,15 @@ export async function currentMasterKey(hsm: Pick<Hsm, "request">, tenant: string
   const now = Date.now();
   const known = kept.get(tenant);
   if (known !== undefined && now < known.until) return known.key;
+  return locateMasterKey(hsm, tenant);
+}
+
+/** The same, asked of the HSM now. */
+export async function locateMasterKey(hsm: Pick<Hsm, "request">, tenant: string): Promise<string | null> {
   const name = named(masterKeyName(tenant));
   const { uniqueIdentifier } = await hsm.request("Locate", { attributes: { name, state: WORKING } });
   const [key, ...others] = uniqueIdentifier;
   if (key === undefined || others.length > 0) return null;
-  kept.set(tenant, { key, until: now + KEPT_MS });
+  kept.set(tenant, { key, until: Date.now() + KEPT_MS });
   return key;
 }

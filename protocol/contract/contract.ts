@@ -1,5 +1,6 @@
 /** All routes, by operation id. */
 
+import * as accounts from "./accounts.ts";
 import * as administration from "./administration.ts";
 import * as discovery from "./discovery.ts";
 import * as documents from "./documents.ts";
@@ -10,6 +11,7 @@ import * as keys from "./keys.ts";
 import * as policies from "./policies.ts";
 import type { ProblemCode } from "./problems.ts";
 import * as registration from "./registration.ts";
+import * as rotation from "./rotation.ts";
 import type { Route } from "./route.ts";
 import * as sessions from "./session.ts";
 import { token } from "./token.ts";
@@ -23,7 +25,9 @@ export const contract = {
   ...registration,
   ...enrolment,
   ...keys,
+  ...rotation,
   ...instances,
+  ...accounts,
   ...documents,
   ...administration,
   ...policies,

@@ -3,6 +3,7 @@
  * problems (RFC 9457). The gateway serves by it, the custodian's client is typed by it, OpenAPI 3.1 comes out of it. May
  * import: protocol/*.ts, protocol/keys/algorithm.ts, protocol/keys/length.ts, protocol/keys/loading, protocol/operations, protocol/port/instance.ts. Imported by protocol/, edge, web and cli.
  */
+export * from "./accounts.ts";
 export * from "./administration.ts";
 export { contract, type OperationId, problemsOf } from "./contract.ts";
 export * from "./discovery.ts";
@@ -22,6 +23,7 @@ export {
   problems,
 } from "./problems.ts";
 export * from "./registration.ts";
+export * from "./rotation.ts";
 export {
   type Answer,
   type AnswerOf,

@@ -124,6 +124,9 @@ it("enrols, makes keys and rewraps them", async () => {
   hold("orderExport", await ann.rest("POST", "/kms/exports", wantedExport), 201);
   hold("orderExport", await ann.rest("POST", "/kms/exports", { ...wantedExport, account: "other" }), 403);
 
+  hold("beginRotation", await ann.rest("POST", "/kms/rotation"), 200);
+  hold("readRotation", await ann.rest("GET", "/kms/rotation"), 200);
+
   hold("revokeInstance", await ann.rest("DELETE", `/ra/instances/${instance}`), 204);
   hold("revokeInstance", await ann.rest("DELETE", "/ra/instances/none"), 404);
 });
@@ -157,6 +160,12 @@ it("keeps documents", async () => {
   hold("readMetadata", await ann.rest("GET", `${at}/metadata`), 200);
   hold("deleteDocument", await ann.rest("DELETE", at), 204);
   hold("deleteDocument", await ann.rest("DELETE", at), 404);
+});
+
+it("makes accounts", async () => {
+  const wanted = asPublished("createAccount", { name: "Another", nonce: crypto.randomUUID() });
+  hold("createAccount", await ann.rest("POST", "/accounts", wanted), 201);
+  hold("createAccount", await ann.rest("POST", "/accounts", { name: "Another" }), 400);
 });
 
 it("answers an instance that asks for itself", async () => {

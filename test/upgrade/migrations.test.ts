@@ -26,6 +26,7 @@ const LANDED = [
   ["v6", "RaPrincipalObject"],
   ["v7", "AuditGathererObject"],
   ["v8", "KmsPrincipalObject"],
+  ["v9", "KmsRotationObject"],
 ];
 
 it("go on from those of before, which stay as they were", () => {

@@ -6,6 +6,7 @@ import { authenticate } from "../authenticate.ts";
 import type { GatewayEnv } from "../context.ts";
 import { appPolicy } from "../headers.ts";
 import { type ContractHandlers, type Handler, serve } from "../serve.ts";
+import { accounts } from "./accounts.ts";
 import { administration } from "./administration.ts";
 import { documents } from "./documents.ts";
 import { instances } from "./instances.ts";
@@ -16,6 +17,7 @@ import { signIn } from "./sign-in.ts";
 
 const handlers: ContractHandlers = {
   ...{ ...signIn, ...registration, ...keys, ...instances, ...documents },
+  ...accounts,
   ...administration,
 };
 

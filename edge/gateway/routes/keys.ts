@@ -1,8 +1,22 @@
+import { ok, type Result } from "../../result.ts";
 import type { ContractHandlers } from "../serve.ts";
 
 /** The KMS. */
 export const keys = {
   makeDataKeys: ({ c, caller, body }) => c.env.KMS.dataKeys(caller, body),
   loadKey: ({ c, caller, body }) => c.env.KMS.load(caller, body),
+  readRotation: async ({ c, caller }) => answered(await c.env.KMS.rotation(caller)),
+  beginRotation: async ({ c, caller }) => answered(await c.env.KMS.beginRotation(caller)),
   orderExport: ({ c, caller, body }) => c.env.KMS.orderExport(caller, body),
 } satisfies Partial<ContractHandlers>;
+
+type Progress = { all: number; moved: number; failed: number };
+
+/** Before the first rotation there is no key to name. */
+function answered(
+  result: Result<Progress & { master: string | null }>,
+): Result<Progress & { master?: string }> {
+  if (!result.ok) return result;
+  const { master, ...counts } = result.value;
+  return ok(master === null ? counts : { ...counts, master });
+}
