@@ -155,7 +155,7 @@ it("W12 a rotation is begun and watched by admins of the tenant; a refusal is in
   for (const method of ["GET", "POST"])
     expect(problem(await mallory.rest(method, "/kms/rotation"))).toBe("403 forbidden");
   const told = () =>
-    readRows(system.edgeDir, "links").filter(({ entry }) => String(entry).includes("kms:rotation"));
+    readRows(system.edgeDir, "links").filter(({ entry }) => String(entry).includes(`"resource":"rotation"`));
   await expect.poll(told, { timeout: 20_000 }).toHaveLength(2);
 });
 
