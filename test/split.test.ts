@@ -72,6 +72,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "appoint",
       "approve",
       "authorize",
+      "createAccount",
       "deleteDataKey",
       "encryptedAccountKey",
       "identify",
@@ -95,6 +96,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
     ],
     Ra: ["attestation", "grant", "instances", "openEnrolment", "redeemEnrolment", "revoke", "secretZero"],
     Kms: [
+      "beginRotation",
       "dataKeys",
       "listDataKeys",
       "listPolicies",
@@ -104,6 +106,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "putPolicy",
       "readDataKey",
       "releaseAccountKey",
+      "rotation",
     ],
     Datastore: ["complete", "content", "create", "delete", "list", "metadata", "putMetadata", "uploadPart"],
     AuditForDomains: ["append"],
@@ -114,6 +117,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
     KmsForIam: [
       "currentMasterKey",
       "deleteDataKey",
+      "listed",
       "moveAccountKeys",
       "orderAccountKey",
       "orderDataKey",
@@ -130,7 +134,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
   },
   verifier: {},
   kms: {
-    IamForKms: ["accountKey", "administrator", "encryptedAccountKey", "member", "signedIn"],
+    IamForKms: ["accountKey", "administrator", "encryptedAccountKey", "followMaster", "member", "signedIn"],
     RaForKms: ["instance", "recipient"],
     AuditForDomains: ["append"],
   },
