@@ -50,4 +50,4 @@ export {
 } from "./names.ts";
 export { CERTIFICATE, isSignType, PURPOSES, type Purpose, SIGN_TYPE, SIGNER } from "./signers.ts";
 export { isLive, type State, WORKING } from "./states.ts";
-export { PRIVATE_UNDER_PARENT, TO_RECIPIENT, UNDER_PARENT } from "./wrapping.ts";
+export { DATA_UNDER_MASTER, PRIVATE_UNDER_PARENT, TO_RECIPIENT, UNDER_PARENT } from "./wrapping.ts";

@@ -3,6 +3,14 @@ import type { CryptographicParameters } from "../kmip/index.ts";
 /** How a key of the hierarchy stands under its parent: AES Key Wrap (RFC 3394). */
 export const UNDER_PARENT = { blockCipherMode: "NISTKeyWrap" } as const satisfies CryptographicParameters;
 
+/**
+ * How a tenant's own data key stands under its master key: AES Key Wrap with Padding (RFC 5649). Its initial value is another
+ * than that of AES Key Wrap, so that an account key, which stands under the same key, never opens as a data key.
+ */
+export const DATA_UNDER_MASTER = {
+  blockCipherMode: "AESKeyWrapPadding",
+} as const satisfies CryptographicParameters;
+
 /** How the private half of a pair stands under an AES parent, as PKCS#8: it is no multiple of 8 bytes long. */
 export const PRIVATE_UNDER_PARENT = { blockCipherMode: "GCM" } as const satisfies CryptographicParameters;
 

@@ -1,8 +1,9 @@
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
-import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
-import { classOf } from "../policy/classes.ts";
+import { admitAttributes, childClass, classAttributes, isSecondChild } from "../policy/admission.ts";
+import { CLASSES, classOf } from "../policy/classes.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { replacedBy } from "../policy/succession.ts";
+import type { ManagedObject } from "../store/managed-object.ts";
 import type { Context } from "./context.ts";
 import type { Handler } from "./handler.ts";
 import { newIdentifier } from "./identifier.ts";
@@ -74,13 +75,20 @@ function ruledAttributes(attributes: Attributes, context: Context): Attributes {
   const { parent } = admitAttributes(subject, "Create", "SymmetricKey", attributes);
   if (parent !== undefined) {
     const parentKey = objectFor({ ...context, subject }, parent, "Get");
-    const keyClass = childClass(subject, parentKey, "parentFor");
+    const keyClass = childClass(subject, parentKey, "parentFor", isSecondKind(attributes, parentKey));
     checkUsable(parentKey, "WrapKey", context.now);
     return classAttributes(keyClass, attributes, parentKey);
   }
   if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "A key needs a parent");
   const keyClass = classOf(attributes);
   return keyClass ? classAttributes(keyClass, attributes) : attributes;
+}
+
+/** Where a parent has two kinds of children, their use tells them apart. */
+function isSecondKind(attributes: Attributes, parent: ManagedObject): boolean {
+  const parentClass = classOf(parent.attributes);
+  const has = parentClass !== undefined && CLASSES[parentClass].secondChild !== undefined;
+  return has && isSecondChild(attributes);
 }
 
 export const Create: Operation<"Create"> = {

@@ -1,4 +1,4 @@
-import { isPolicy, KEY_PAIR } from "#protocol/hierarchy/index.ts";
+import { isPolicy, KEY_PAIR, type KeyClass } from "#protocol/hierarchy/index.ts";
 import { type Attributes, type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
 import { isOwner, mayDo } from "../policy/access.ts";
 import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
@@ -6,7 +6,7 @@ import { classOf } from "../policy/classes.ts";
 import { restoredAttributes } from "../policy/recovery.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { checkNoPad, isSecret } from "../policy/secrecy.ts";
-import { checkUnderParent } from "../policy/under-parent.ts";
+import { checkUnderParent, isWrappedAsSecond } from "../policy/under-parent.ts";
 import type { ManagedObject, ObjectValue } from "../store/managed-object.ts";
 import { parsePrivateKey } from "../store/material.ts";
 import type { Asker, Store } from "./context.ts";
@@ -44,9 +44,10 @@ const importObject: Handler<"Import"> = (request, context) => {
       throw new KmipError("PermissionDenied", "Only wrapped keys of the hierarchy are imported");
   }
   const parent = wrapped && unwrappingKey(wrapped, context);
+  const keyClass = wrapped && parent && ruledClass(wrapped, parent, context);
   const opened = withKeyValueAttributes(
     objectType,
-    wrapped && parent ? unwrapped(object, wrapped, parent, context) : object,
+    wrapped && parent ? unwrapped(object, wrapped, { key: parent, keyClass }, context) : object,
     request.attributes,
     context,
   );
@@ -55,8 +56,7 @@ const importObject: Handler<"Import"> = (request, context) => {
   let value = opened.object;
   let ruled = attributes;
   if (parent) {
-    if (classOf(parent.attributes) || isRestricted(subject.role)) {
-      const keyClass = childClass(subject, parent, "unwrapsFor");
+    if (keyClass) {
       ruled = classAttributes(keyClass, attributes, parent, objectType);
       value = objectType === "PrivateKey" ? hierarchyPair(value) : hierarchyKey(value);
       if (keyClass === "restored")
@@ -106,19 +106,28 @@ function checkReplaced({ work, subject }: Asker & Store, uid: string, replaceExi
     throw new KmipError("ObjectAlreadyExists", "The identifier is taken");
 }
 
+/** The class of what comes wrapped; undefined outside the hierarchy. How it is wrapped tells a parent's two kinds of children apart. */
+function ruledClass(block: WrappedBlock, parent: ManagedObject, { subject }: Asker): KeyClass | undefined {
+  if (!classOf(parent.attributes) && !isRestricted(subject.role)) return undefined;
+  const asked = block.keyWrappingData.encryptionKeyInformation?.cryptographicParameters;
+  return childClass(subject, parent, "unwrapsFor", isWrappedAsSecond(wrappingParameters(parent, asked)));
+}
+
 function unwrapped(
   object: ObjectValue,
   block: WrappedBlock,
-  key: ManagedObject,
+  { key, keyClass }: { key: ManagedObject; keyClass: KeyClass | undefined },
   { version }: Asker,
 ): ObjectValue {
   const { encryptionKeyInformation, encodingOption } = block.keyWrappingData;
-  if (classOf(key.attributes)) {
+  const parentClass = classOf(key.attributes);
+  if (parentClass) {
     if (encodingOption !== "NoEncoding")
       throw new KmipError("PermissionDenied", "Keys of the hierarchy come bare");
     const objectType = object.privateKey ? "PrivateKey" : "SymmetricKey";
     const parameters = wrappingParameters(key, encryptionKeyInformation?.cryptographicParameters);
-    checkUnderParent(objectType, key.objectType, parameters);
+    const parent = { objectType: key.objectType, keyClass: parentClass };
+    checkUnderParent({ objectType, keyClass }, parent, parameters);
   }
   const keyBlock = unwrapBlock(block, key, version);
   if (object.symmetricKey) return { symmetricKey: { ...object.symmetricKey, keyBlock } };

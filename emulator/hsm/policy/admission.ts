@@ -201,11 +201,15 @@ export function classAttributes(
   };
 }
 
-/** The class of a key made (`parentFor`) or imported (`unwrapsFor`) under `parent`; refused where the policy has none. */
+/**
+ * The class of a key made (`parentFor`) or imported (`unwrapsFor`) under `parent`; refused where the policy has none. `second`:
+ * of its second kind of children.
+ */
 export function childClass(
   subject: Subject,
   parent: ManagedObject,
   way: "parentFor" | "unwrapsFor",
+  second = false,
 ): KeyClass {
   const { identity, role } = subject;
   const parentClass = classOf(parent.attributes);
@@ -213,7 +217,13 @@ export function childClass(
   if (!rule?.child || !rule[way].includes(role)) return refuse("Not a parent for keys of yours");
   const shared = rule.sharedWith.includes(role) && canSee(subject, parent);
   if (!shared && parent.owner !== identity) return refuse("Not a parent for keys of yours");
-  return rule.child;
+  if (!second) return rule.child;
+  return rule.secondChild ?? refuse("Not a parent for keys of this kind");
+}
+
+/** Whether a key that is to be made under a parent is of its second kind: it derives, and does nothing else. */
+export function isSecondChild({ cryptographicUsageMask: uses = [] }: Attributes): boolean {
+  return uses.length > 0 && uses.every((use) => use === "DeriveKey");
 }
 
 function refuse(message: string): never {

@@ -14,6 +14,8 @@ export interface ClassRule {
   releasedBy: readonly Role[];
   /** The class of keys made or imported under it. */
   child?: KeyClass;
+  /** The class of those that are told apart from its children by their use and by how they are wrapped (`under-parent.ts`). */
+  secondChild?: KeyClass;
   /** Whether it may be an RSA pair, of which the private half is kept; it wraps by the public one. */
   pairs: boolean;
   /** Who may create a key under it, and who may import one that it wraps. */
@@ -37,6 +39,7 @@ export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
     recipientNamesLevel: true,
     releasedBy: ["kms"],
     child: "account",
+    secondChild: "data",
     pairs: false,
     parentFor: ["kms"],
     unwrapsFor: ["kms"],

@@ -230,9 +230,12 @@ describe("with the live certificate of coffer-kms", () => {
     await denied(create(h.kms, child({ sensitive: false })));
     await denied(create(h.kms, child({ cryptographicAlgorithm: "DES3", cryptographicLength: 168 })));
     await denied(create(h.kms, child({ cryptographicLength: 128 })));
-    await refused(create(h.kms, child({ vendorAttributes: [policy("Parent", h.master)] }))).toBe(
-      "IncompatibleCryptographicUsageMask",
-    );
+    await refused(
+      create(
+        h.kms,
+        child({ cryptographicUsageMask: ["Encrypt"], vendorAttributes: [policy("Parent", h.master)] }),
+      ),
+    ).toBe("IncompatibleCryptographicUsageMask");
     await denied(create(h.kms, child({ vendorAttributes: [policy("Parent", h.data)] })));
     await denied(create(h.kms, child({ vendorAttributes: [policy("Parent", h.recipient)] })));
     await refused(create(h.kms, child({ cryptographicUsageMask: ["Encrypt", "Decrypt", "WrapKey"] }))).toBe(

@@ -108,9 +108,15 @@ function checkClassRelease(
   const parentClass = classOf(key.attributes);
   if (parentClass) {
     // checkWrappingKey has seen to it that this is the parent, or has taken its place.
-    if (!rule.releasedTo.includes("parent") || CLASSES[parentClass].child !== classOf(object.attributes))
+    const keyClass = classOf(object.attributes);
+    const { child, secondChild } = CLASSES[parentClass];
+    if (!rule.releasedTo.includes("parent") || (keyClass !== child && keyClass !== secondChild))
       refuse("Not released to its parent");
-    checkUnderParent(object.objectType, key.objectType, parameters);
+    checkUnderParent(
+      { objectType: object.objectType, keyClass },
+      { objectType: key.objectType, keyClass: parentClass },
+      parameters,
+    );
     return;
   }
   const level = levelOf(object.attributes);

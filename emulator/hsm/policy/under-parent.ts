@@ -1,23 +1,43 @@
-import { PRIVATE_UNDER_PARENT, UNDER_PARENT } from "#protocol/hierarchy/index.ts";
+import {
+  DATA_UNDER_MASTER,
+  type KeyClass,
+  PRIVATE_UNDER_PARENT,
+  UNDER_PARENT,
+} from "#protocol/hierarchy/index.ts";
 import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
 import type { ObjectType } from "../store/managed-object.ts";
 
+/** A key below a parent, or the parent: what kind of object, and of which class. */
+type Rung = { objectType: ObjectType; keyClass: KeyClass | undefined };
+
 /**
  * How a key of the hierarchy is wrapped under its parent, on the way out and on the way in: a symmetric key under an AES
- * key by AES-KW, the private half of a pair by AES-GCM, and a symmetric key under a pair by RSA-OAEP with SHA-256.
+ * key by AES-KW, a data key under a master key by AES-KWP, the private half of a pair by AES-GCM, and a symmetric key under a
+ * pair by RSA-OAEP with SHA-256.
  */
 export function checkUnderParent(
-  object: ObjectType,
-  parent: ObjectType,
+  child: Rung,
+  parent: Rung,
   parameters: CryptographicParameters | undefined,
 ): void {
-  if (parent === "PrivateKey") {
-    if (object !== "SymmetricKey") refuse("Symmetric keys alone are under a pair");
+  if (parent.objectType === "PrivateKey") {
+    if (child.objectType !== "SymmetricKey") refuse("Symmetric keys alone are under a pair");
     if (!isOaep256(parameters)) refuse("Under a pair by RSA-OAEP with SHA-256 only");
     return;
   }
-  const { blockCipherMode } = object === "PrivateKey" ? PRIVATE_UNDER_PARENT : UNDER_PARENT;
-  if (parameters?.blockCipherMode !== blockCipherMode) refuse("Not how a key is wrapped by its parent");
+  if (parameters?.blockCipherMode !== modeUnder(child, parent))
+    refuse("Not how a key is wrapped by its parent");
+}
+
+function modeUnder(child: Rung, parent: Rung) {
+  if (child.objectType === "PrivateKey") return PRIVATE_UNDER_PARENT.blockCipherMode;
+  const isOwn = parent.keyClass === "master" && child.keyClass === "data";
+  return (isOwn ? DATA_UNDER_MASTER : UNDER_PARENT).blockCipherMode;
+}
+
+/** Whether a wrapped key is of its parent's second kind of children: what is authentic in one way is not in the other. */
+export function isWrappedAsSecond(parameters: CryptographicParameters | undefined): boolean {
+  return parameters?.blockCipherMode === DATA_UNDER_MASTER.blockCipherMode;
 }
 
 /** RSA-OAEP with SHA-256 and MGF1 with SHA-256, without a label. */
