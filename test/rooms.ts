@@ -13,7 +13,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "protocol/*.ts": "types of protocol/contract",
   "protocol/audit": "protocol/*.ts, protocol/hierarchy, protocol/keys, protocol/log",
   "protocol/contract":
-    "protocol/*.ts, protocol/keys/algorithm.ts, protocol/keys/length.ts, protocol/keys/loading, protocol/operations, protocol/port/instance.ts",
+    "protocol/*.ts, protocol/keys/algorithm.ts, protocol/keys/length.ts, protocol/keys/loading, protocol/operations, protocol/policy, protocol/port/instance.ts",
   "protocol/envelope": "protocol/*.ts",
   "protocol/evidence": "protocol/*.ts, protocol/keys, protocol/pki, protocol/policy, types of protocol/kmip",
   "protocol/hierarchy": "types of protocol/kmip",

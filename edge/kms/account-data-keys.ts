@@ -6,7 +6,7 @@
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { encryptedDataKeyName, SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import { jwsParts } from "#protocol/jws.ts";
-import { type Edk, joinJws, signingInput } from "#protocol/keys/index.ts";
+import { type AccountEdk, joinJws, signingInput } from "#protocol/keys/index.ts";
 
 /** A part of the migrations of an account's object. Rows stay, so that no version comes twice. */
 export const ACCOUNT_DATA_KEYS_TABLE = `
@@ -92,7 +92,7 @@ export function nextVersion(sql: SqlStorage, client: string): number {
 export function keepVersion(
   sql: SqlStorage,
   { id, version }: Version,
-  { edk, token, made }: { edk: Edk; token: string; made: string | null },
+  { edk, token, made }: { edk: AccountEdk; token: string; made: string | null },
 ): boolean {
   const { header, signature } = jwsParts(token);
   const { kid } = JSON.parse(new TextDecoder().decode(header)) as { kid: string };
@@ -112,13 +112,13 @@ export function isKept(sql: SqlStorage, made: string): boolean {
 /** The EDK, from what is here and what the HSM keeps; null for a row that is not whole. */
 export function edkOf({ edk, kid, signature }: Row, wrapped: Uint8Array): string | null {
   if (edk === null || kid === null || signature === null) return null;
-  const payload = { ...(JSON.parse(edk) as Edk), wrappedKey: encodeBase64url(wrapped) };
+  const payload = { ...(JSON.parse(edk) as AccountEdk), wrappedKey: encodeBase64url(wrapped) };
   return joinJws(signingInput({ typ: SIGN_TYPE.edk, kid }, payload), decodeBase64url(signature));
 }
 
 /** Under which account key it stands. */
-export function accountKeyOf({ edk }: Row): Edk["accountKey"] | null {
-  return edk === null ? null : (JSON.parse(edk) as Edk).accountKey;
+export function accountKeyOf({ edk }: Row): AccountEdk["accountKey"] | null {
+  return edk === null ? null : (JSON.parse(edk) as AccountEdk).accountKey;
 }
 
 export function findVersion(sql: SqlStorage, client: string, { id, version }: Version): Row | null {

@@ -61,7 +61,10 @@ export class KmsAccountObject extends DurableObject<Env> {
   }
 
   /** M6: new data keys for the account, as EDKs. */
-  dataKeys(caller: Caller, request: DataKeysRequest): Promise<Result<{ edks: string[] }>> {
+  dataKeys(
+    caller: Caller,
+    request: DataKeysRequest & { account: string },
+  ): Promise<Result<{ edks: string[] }>> {
     return issueDataKeys(this.#door, this.#quota, caller, request);
   }
 

@@ -1,7 +1,7 @@
 /** Data keys (M6): made in the HSM under the account key, one batch for all of a request. */
 
 import { encodeBase64url } from "#protocol/base64url.ts";
-import type { Edk } from "#protocol/keys/index.ts";
+import type { AccountEdk } from "#protocol/keys/index.ts";
 import { type Hsm, UnexpectedAnswer } from "../hsm/index.ts";
 import {
   importAccountKey,
@@ -9,6 +9,7 @@ import {
   makeUnder,
   retire,
   runBatch,
+  underMaster,
   type WrappedAccountKey,
   wrappedKeys,
 } from "../hsm/keys/index.ts";
@@ -33,7 +34,25 @@ export async function makeDataKeys(
     ).flat(),
     ...retire(account),
   ]);
-  const keys = wrappedKeys(answers, byPair);
+  return checked(wrappedKeys(answers, byPair), count);
+}
+
+/** The same of the tenant itself: each wrapped under its master key by AES Key Wrap with Padding, 40 bytes. */
+export async function makeOwnDataKeys(
+  hsm: Pick<Hsm, "batch">,
+  ledger: Ledger,
+  master: string,
+  count: number,
+): Promise<Uint8Array<ArrayBuffer>[]> {
+  const answers = await runBatch(hsm, ledger, (name) =>
+    Array.from({ length: count }, () =>
+      makeUnder(master, { class: "data", name: name(), by: underMaster(master) }),
+    ).flat(),
+  );
+  return checked(wrappedKeys(answers), count);
+}
+
+function checked(keys: Uint8Array<ArrayBuffer>[], count: number): Uint8Array<ArrayBuffer>[] {
   if (keys.length !== count || new Set(keys.map(encodeBase64url)).size !== count) {
     throw new UnexpectedAnswer("the HSM did not make the keys that were asked for");
   }
@@ -41,6 +60,6 @@ export async function makeDataKeys(
 }
 
 /** What the EDK says of how its data key stands under this account key. */
-export function wrappingUnder({ publicKey }: Pick<WrappedAccountKey, "publicKey">): Edk["wrapping"] {
+export function wrappingUnder({ publicKey }: Pick<WrappedAccountKey, "publicKey">): AccountEdk["wrapping"] {
   return publicKey === null ? "A256KW" : "RSA-OAEP-256";
 }

@@ -28,7 +28,9 @@ import { isolateTrust } from "./trust.ts";
 export class Kms extends WorkerEntrypoint<Env> {
   /** `POST /kms/data-keys` (M6). */
   async dataKeys(caller: Caller, request: DataKeysRequest): Promise<Result<{ edks: string[] }>> {
-    return this.#object(caller, request.account).dataKeys(caller, request);
+    const { account } = request;
+    if (account === undefined) return this.#principal(caller).dataKeys(caller, request);
+    return this.#object(caller, account).dataKeys(caller, { ...request, account });
   }
 
   /** `POST /kms/loads` (M8). */
@@ -36,7 +38,13 @@ export class Kms extends WorkerEntrypoint<Env> {
     const { env } = this;
     const read = await readEdk(isolateTrust(this.#hsm(), env.COFFER_HSM_URL), request.edk);
     if (!read.ok) return this.#principal(caller).refused(caller, `kms:${request.way}`, read);
-    return this.#object(caller, read.value.account).load(caller, request, read.value);
+    const { account, tenant, owner } = read.value;
+    // A key of the tenant itself is registered where it was made: with the principal whom the signed EDK names.
+    if (account === undefined) {
+      const by = tenant === caller.tenant ? { tenant, user: owner } : caller;
+      return this.#principal(by).load(caller, request, read.value);
+    }
+    return this.#object(caller, account).load(caller, request, read.value);
   }
 
   /** `POST /instances/master-key`: Enc(master) for an instance at level `master` (W6). */
@@ -102,7 +110,7 @@ export class Kms extends WorkerEntrypoint<Env> {
     return this.env.KMS_OBJECT.getByName(tenant);
   }
 
-  #principal({ tenant, user }: Caller) {
+  #principal({ tenant, user }: Pick<Caller, "tenant" | "user">) {
     return this.env.KMS_PRINCIPAL_OBJECT.getByName(`${tenant}/${user}`);
   }
 

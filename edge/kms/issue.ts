@@ -3,13 +3,14 @@
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
 import type { DataKeysRequest } from "#protocol/contract/index.ts";
-import { DOCUMENT_ALGORITHM, type Edk, operationsOf } from "#protocol/keys/index.ts";
+import type { AccountEdk } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import type { AccountKey } from "../iam/types.ts";
 import { ok, type Result } from "../result.ts";
 import { type About, type Context, type Door, failed, noMember } from "./context.ts";
 import { makeDataKeys, wrappingUnder } from "./data-keys.ts";
+import { type Order, orderOf } from "./order.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import type { DataKeyQuota } from "./quota.ts";
 import { insertDataKeys } from "./registry.ts";
@@ -20,7 +21,7 @@ export async function issueDataKeys(
   { neighbours, enter, refuse }: Door,
   quota: DataKeyQuota,
   caller: Caller,
-  request: DataKeysRequest,
+  request: DataKeysRequest & { account: string },
 ): Promise<Result<{ edks: string[] }>> {
   const { account, count } = request;
   const { tenant, requestId } = caller;
@@ -37,11 +38,15 @@ export async function issueDataKeys(
     const allowed = checkPolicies(kms.policies(), facts);
     if (!allowed.ok) return allowed;
     const lives = checkLives(sql);
-    return lives.ok ? quota.reserve(sql, account, count, seconds(Date.now())) : lives;
+    if (!lives.ok) return lives;
+    const order = orderOf(request);
+    if (!order.ok) return order;
+    const reserved = quota.reserve(sql, account, count, seconds(Date.now()));
+    return reserved.ok ? order : reserved;
   });
   if (!decision.ok) return decision;
   try {
-    return await make(kms, request, accountKey.value, about);
+    return await make(kms, { ...decision.value, account }, accountKey.value, about);
   } catch (error) {
     return failed(kms, "kms:make-data-keys", about, error);
   } finally {
@@ -51,18 +56,16 @@ export async function issueDataKeys(
 
 async function make(
   { store, hsm, ledger, trust, neighbours }: Context,
-  request: DataKeysRequest,
+  { account, count, purpose, algorithm, policy }: Order & { account: string },
   accountKey: AccountKey,
   about: About,
 ): Promise<Result<{ edks: string[] }>> {
-  const { account, count, purpose } = request;
-  const algorithm = request.purpose === "document" ? DOCUMENT_ALGORITHM : request.algorithm;
   const { caller } = about;
   const { tenant } = caller;
   const now = Date.now();
   const wrapped = await makeDataKeys(hsm, ledger, accountKey, count, now);
   const { id, version } = accountKey;
-  const edks = wrapped.map((key): Edk => {
+  const edks = wrapped.map((key): AccountEdk => {
     return {
       version: 1,
       keyId: crypto.randomUUID(),
@@ -76,7 +79,7 @@ async function make(
       accountKey: { id, version },
       wrapping: wrappingUnder(accountKey),
       wrappedKey: encodeBase64url(key),
-      policy: { operations: [...operationsOf(algorithm)] },
+      policy,
     };
   });
   const signed = await signEdks(hsm, await trust.list(), edks);

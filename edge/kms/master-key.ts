@@ -1,5 +1,5 @@
 import { masterKeyName, named, WORKING } from "#protocol/hierarchy/index.ts";
-import { fromHsm, type Hsm } from "../hsm/index.ts";
+import { fromHsm, type Hsm, UnexpectedAnswer } from "../hsm/index.ts";
 import { ok, type Result } from "../result.ts";
 
 /** How long the HSM's word is good: what is denied for a whole tenant, or rotated, is known within ten seconds. Milliseconds. */
@@ -29,4 +29,11 @@ export async function locateMasterKey(hsm: Pick<Hsm, "request">, tenant: string)
   if (key === undefined || others.length > 0) return null;
   kept.set(tenant, { key, until: Date.now() + KEPT_MS });
   return key;
+}
+
+/** The same, where the deployment has to have one. Throws `UnexpectedAnswer` where it has none. */
+export async function requireMasterKey(hsm: Pick<Hsm, "request">, tenant: string): Promise<string> {
+  const master = await currentMasterKey(hsm, tenant);
+  if (master === null) throw new UnexpectedAnswer("the tenant has no master key");
+  return master;
 }

@@ -2,7 +2,7 @@
 
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
-import { type Edk, wrappedLength } from "#protocol/keys/index.ts";
+import { type AccountEdk, wrappedLength } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { HttpFacts } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
@@ -43,7 +43,7 @@ export type DataKeyOrder = {
   person?: Person;
   instance: Pick<Enrolled, "tier" | "method">;
   accountKey: AccountKey;
-  purpose: Edk["purpose"];
+  purpose: AccountEdk["purpose"];
   /** Another version, where there is one already. */
   renew: boolean;
   made?: Made;
@@ -54,11 +54,11 @@ export type DataKeyOrder = {
 export type OrderedDataKey = {
   keyId: string;
   keyVersion: number;
-  accountKey: Edk["accountKey"];
+  accountKey: AccountEdk["accountKey"];
   edk?: string;
 };
 
-const POLICY = { operations: ["encrypt", "decrypt"] } satisfies Edk["policy"];
+const POLICY = { operations: ["encrypt", "decrypt"] } satisfies AccountEdk["policy"];
 
 /** One at a time for an account: a version that was cut off is gone on with. */
 export async function orderDataKey(
@@ -142,7 +142,7 @@ async function makeVersion(
   // What is under a second layer is for instances alone to open.
   if (made !== undefined && layer === undefined) await checkMade(kms, accountKey, wrapped, now);
   const { id, version } = accountKey;
-  const edk: Edk = {
+  const edk: AccountEdk = {
     version: 1,
     keyId: row.id,
     keyVersion: row.version,

@@ -1,16 +1,17 @@
 import { DurableObject } from "cloudflare:workers";
 import { seconds } from "#protocol/clock.ts";
-import type { MasterKeyRequest } from "#protocol/contract/index.ts";
+import type { DataKeysRequest, MasterKeyRequest } from "#protocol/contract/index.ts";
 import { encryptedMasterKeyName } from "#protocol/hierarchy/index.ts";
+import type { Edk, Load, LoadRequest } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
 import { openHsm } from "../hsm/index.ts";
-import { openLedger } from "../hsm/keys/index.ts";
+import { openLedger, transientNames } from "../hsm/keys/index.ts";
 import { type Refusal, type Result, refuse } from "../result.ts";
 import { hasStore, openStore } from "../store.ts";
 import { KeyCache } from "./cache/index.ts";
-import { type Context, neighboursOf } from "./context.ts";
+import { type Context, type Door, neighboursOf } from "./context.ts";
 import {
   fetchEarlierMaster,
   fetchMaster,
@@ -19,8 +20,11 @@ import {
   removeEnded,
   wakeForNext,
 } from "./encrypted-master.ts";
+import { issueOwnDataKeys } from "./issue-own.ts";
+import { load } from "./loading/index.ts";
 import { type EncryptedMaster, type Released, releaseMasterKey } from "./master-release.ts";
 import { type Policies, standingPolicies } from "./policies.ts";
+import { DataKeyQuota } from "./quota.ts";
 import { PRINCIPAL_MIGRATIONS } from "./schema.ts";
 import { cacheTimes } from "./times.ts";
 import { isolateTrust } from "./trust.ts";
@@ -33,9 +37,20 @@ export class KmsPrincipalObject extends DurableObject<Env> {
   #opened: Context | undefined;
   #policies: Policies | undefined;
   readonly #masters: KeyCache<EncryptedMaster>;
+  readonly #quota: DataKeyQuota;
+  readonly #door: Door;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
+    this.#quota = new DataKeyQuota(env.COFFER_DATA_KEYS_PER_HOUR);
+    this.#door = {
+      neighbours: neighboursOf(env),
+      enter: async () => {
+        await this.#readPolicies();
+        return this.#open();
+      },
+      refuse: (about, refusal) => authorize<never>(this.#open().store, about, () => refusal),
+    };
     this.#masters = new KeyCache((instance) => markMaster(this.#open(), instance), cacheTimes(env));
     if (hasStore(ctx)) this.#open();
   }
@@ -49,6 +64,16 @@ export class KmsPrincipalObject extends DurableObject<Env> {
     );
     this.ctx.waitUntil(wakeForNext(this.ctx.storage));
     return released;
+  }
+
+  /** M6: data keys of the tenant itself, which its policy gives to this principal or whom the order names. */
+  dataKeys(caller: Caller, request: DataKeysRequest): Promise<Result<{ edks: string[] }>> {
+    return issueOwnDataKeys(this.#door, this.#quota, caller, request);
+  }
+
+  /** A data key of the tenant that was made for this principal, for the caller's instance. `edk` is that of the request, verified. */
+  load(caller: Caller, request: LoadRequest, edk: Edk): Promise<Result<Load>> {
+    return load(this.#door, caller, request, edk);
   }
 
   /** Records a refusal that is no account's: of an EDK that none of ours was. */
@@ -91,7 +116,10 @@ export class KmsPrincipalObject extends DurableObject<Env> {
     const { ctx, env } = this;
     const store = openStore(ctx, { domain: "kms", audit: env.AUDIT_KMS, migrations: PRINCIPAL_MIGRATIONS });
     const hsm = openHsm(env.HSM_KMS, env.COFFER_HSM_URL);
-    const ledger = openLedger(ctx, hsm, "kms", ({ id }) => [encryptedMasterKeyName(id)]);
+    const ledger = openLedger(ctx, hsm, "kms", (entry) =>
+      // An entry of an instance has one object that is meant to stay, that of a batch has none.
+      entry.id.startsWith("kms/") ? transientNames(entry) : [encryptedMasterKeyName(entry.id)],
+    );
     const trust = isolateTrust(hsm, env.COFFER_HSM_URL);
     const policies = () => {
       if (this.#policies === undefined) throw new Error("policies have not been read");

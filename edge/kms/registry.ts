@@ -3,7 +3,11 @@
 import type { Edk } from "#protocol/keys/index.ts";
 import { isKeyPolicy, type KeyPolicy } from "#protocol/policy/index.ts";
 
+/** In place of an account, of a key of the tenant itself: no account has this name. */
+export const NO_ACCOUNT = "";
+
 export type DataKeyRecord = {
+  /** `NO_ACCOUNT`: the tenant's own. */
   account: string;
   /** The app that had it made (M13). */
   client: string;
@@ -20,12 +24,12 @@ export function insertDataKeys(sql: SqlStorage, client: string, edks: Edk[]): vo
         expires, state, policy) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'enabled', ?)`,
       edk.keyId,
       edk.keyVersion,
-      edk.account,
+      edk.account ?? NO_ACCOUNT,
       client,
       edk.owner,
       edk.purpose,
-      edk.accountKey.id,
-      edk.accountKey.version,
+      edk.accountKey?.id ?? edk.masterKey,
+      edk.accountKey?.version ?? 0,
       edk.created,
       edk.expires ?? null,
       JSON.stringify(edk.policy),

@@ -48,8 +48,29 @@ export const MIGRATIONS: readonly string[] = [
   MADE_COLUMN,
 ];
 
+/** The tenant's own data keys, in the object of the principal for whom they were made. */
+const OWN_DATA_KEYS = `
+  -- As in an account's object; account is '', and account_key the master key that wraps them, whose version is 0.
+  CREATE TABLE data_keys (
+    id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    client TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    account_key TEXT NOT NULL,
+    account_key_version INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    expires INTEGER,
+    state TEXT NOT NULL CHECK (state IN ('enabled', 'disabled')),
+    policy TEXT NOT NULL,
+    PRIMARY KEY (id, version)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX data_keys_by_account ON data_keys (account, created);
+`;
+
 /** Of a principal's object. */
-export const PRINCIPAL_MIGRATIONS: readonly string[] = [`${LEDGER_TABLE}${MASTERS_TABLE}`];
+export const PRINCIPAL_MIGRATIONS: readonly string[] = [`${LEDGER_TABLE}${MASTERS_TABLE}`, OWN_DATA_KEYS];
 
 /** Of a tenant's own object: data keys from earlier releases, and the policy. */
 export const TENANT_MIGRATIONS: readonly string[] = [...DATA_KEYS, STORED_POLICY_TABLE];

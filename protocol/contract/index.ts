@@ -1,7 +1,8 @@
 /**
  * protocol/contract: the REST interface as data. Each route once: method, path, authentication, request, answer,
  * problems (RFC 9457). The gateway serves by it, the custodian's client is typed by it, OpenAPI 3.1 comes out of it. May
- * import: protocol/*.ts, protocol/keys/algorithm.ts, protocol/keys/length.ts, protocol/keys/loading, protocol/operations, protocol/port/instance.ts. Imported by protocol/, edge, web and cli.
+ * import: protocol/*.ts, protocol/keys/algorithm.ts, protocol/keys/length.ts, protocol/keys/loading, protocol/operations, protocol/policy,
+ * protocol/port/instance.ts. Imported by protocol/, edge, web and cli.
  */
 export * from "./accounts.ts";
 export * from "./administration.ts";

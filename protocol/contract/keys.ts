@@ -2,6 +2,7 @@
 
 import { KEY_ALGORITHM_NAMES } from "../keys/algorithm.ts";
 import { load, loadRequest } from "../keys/loading/index.ts";
+import { keyPolicy } from "../policy/index.ts";
 import { list, literal, object, open, text, union, whole } from "../shape.ts";
 import { identifier, jws, uuid } from "./names.ts";
 import type { BodyOf, Route } from "./route.ts";
@@ -11,7 +12,9 @@ const MAX_KEYS = 16;
 /** Maximum of documents that one order names. */
 const MAX_DOCUMENTS = 1000;
 
-const wanted = { account: text(1, 64), count: whole(1, MAX_KEYS) };
+const count = whole(1, MAX_KEYS);
+/** Without an account: a key of the tenant itself, for the custodians that the policy names; for the one who asks where it names none. */
+const maybe = { account: text(1, 64), policy: keyPolicy };
 
 export const makeDataKeys = {
   site: "app",
@@ -20,9 +23,9 @@ export const makeDataKeys = {
   authentication: "token",
   request: {
     json: union("purpose", {
-      document: object({ ...wanted, purpose: literal("document") }),
+      document: object({ count, purpose: literal("document") }, maybe),
       /** For operations in one piece. */
-      data: object({ ...wanted, purpose: literal("data"), algorithm: literal(...KEY_ALGORITHM_NAMES) }),
+      data: object({ count, purpose: literal("data"), algorithm: literal(...KEY_ALGORITHM_NAMES) }, maybe),
     }),
   },
   answer: { status: 201, json: open({ edks: list(jws, 1, MAX_KEYS) }) },

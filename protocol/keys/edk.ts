@@ -7,13 +7,13 @@
 import { decodeBase64url } from "../base64url.ts";
 import { SIGN_TYPE } from "../hierarchy/index.ts";
 import { type KeyPolicy, keyPolicy } from "../policy/index.ts";
-import { base64url, fits, line, literal, object, type Shape, seconds, whole } from "../shape.ts";
+import { base64url, fits, line, literal, object, type Shape, seconds, union, whole } from "../shape.ts";
 import { KEY_ALGORITHM_NAMES, type KeyAlgorithm } from "./algorithm.ts";
 import { JwsError, verifyJws } from "./jws.ts";
 import { checkTime } from "./time.ts";
 import { findKey, type TrustList } from "./trust.ts";
 
-export type Edk = {
+type Described = {
   version: 1;
   /** Random UUID of the data key; its version counts from 1. */
   keyId: string;
@@ -21,27 +21,45 @@ export type Edk = {
   /** What the key is for. */
   algorithm: KeyAlgorithm;
   tenant: string;
-  account: string;
-  /** Identifier of the user for whom the key was made. Informs; grants nothing. */
+  /** Identifier of the user for whom the key was made. Informs, and says where a key of the tenant is registered; grants nothing. */
   owner: string;
   /** Seconds since 1970. */
   created: number;
   /** Seconds since 1970; absent: no end. */
   expires?: number;
   purpose: string;
-  /** The account key that wraps the data key. */
-  accountKey: { id: string; version: number };
-  /** Under a symmetric account key AES Key Wrap (RFC 3394), under an RSA pair RSA-OAEP with SHA-256: by their names in JWA (RFC 7518). */
-  wrapping: Wrapping;
   /** The wrapped data key, base64url: for a 256-bit key 40 bytes, or 384 to an RSA key of 3072 bits, and 28 more under a second layer. */
   wrappedKey: string;
-  /** Second layer (W14): the wrapped key is encrypted once more, by AES-256-GCM under a key that comes from this master key. */
-  layer?: { masterKey: string };
   policy: KeyPolicy;
 };
 
-/** How a data key stands under its account key, and how many bytes it then has; IV and tag of a second layer around it. */
-const WRAPPED_LENGTHS = { A256KW: 40, "RSA-OAEP-256": 384 } as const;
+/** Of a key of an account, which is destroyed with it. */
+export type AccountEdk = Described & {
+  account: string;
+  /** The account key that wraps the data key. */
+  accountKey: { id: string; version: number };
+  masterKey?: undefined;
+  /** Second layer (W14): the wrapped key is encrypted once more, by AES-256-GCM under a key that comes from this master key. */
+  layer?: { masterKey: string };
+  /** Under a symmetric account key AES Key Wrap (RFC 3394), under an RSA pair RSA-OAEP with SHA-256: by their names in JWA (RFC 7518). */
+  wrapping: "A256KW" | "RSA-OAEP-256";
+};
+
+/** Of a key of the tenant itself: encrypted directly under its master key (M6). */
+export type TenantEdk = Described & {
+  account?: undefined;
+  accountKey?: undefined;
+  /** Identifier of that master key at the HSM. */
+  masterKey: string;
+  layer?: undefined;
+  /** RFC 5649 AES Key Wrap with Padding, so that no account key, which is under the same key, passes for one. */
+  wrapping: "A256KWP";
+};
+
+export type Edk = AccountEdk | TenantEdk;
+
+/** How a data key stands under what wraps it, and how many bytes it then has; IV and tag of a second layer around it. */
+const WRAPPED_LENGTHS = { A256KW: 40, A256KWP: 40, "RSA-OAEP-256": 384 } as const;
 const LAYER = 28;
 export type Wrapping = keyof typeof WRAPPED_LENGTHS;
 
@@ -59,24 +77,29 @@ export function wrappedLength({
 const identifier = line(64);
 const version = whole(1);
 
-const edkShape: Shape<Edk> = object(
-  {
-    version: literal(1),
-    keyId: identifier,
-    keyVersion: version,
-    algorithm: literal(...KEY_ALGORITHM_NAMES),
-    tenant: identifier,
-    account: identifier,
-    owner: line(256),
-    created: seconds,
-    purpose: identifier,
-    accountKey: object({ id: identifier, version }),
-    wrapping: literal("A256KW", "RSA-OAEP-256"),
-    wrappedKey: base64url(40, 384 + LAYER),
-    policy: keyPolicy,
-  },
-  { expires: seconds, layer: object({ masterKey: identifier }) },
-);
+const described = {
+  version: literal(1),
+  keyId: identifier,
+  keyVersion: version,
+  algorithm: literal(...KEY_ALGORITHM_NAMES),
+  tenant: identifier,
+  owner: line(256),
+  created: seconds,
+  purpose: identifier,
+  wrappedKey: base64url(40, 384 + LAYER),
+  policy: keyPolicy,
+};
+const ofAccount = { ...described, account: identifier, accountKey: object({ id: identifier, version }) };
+const maybe = { expires: seconds, layer: object({ masterKey: identifier }) };
+
+const edkShape: Shape<Edk> = union("wrapping", {
+  A256KW: object({ ...ofAccount, wrapping: literal("A256KW") }, maybe),
+  "RSA-OAEP-256": object({ ...ofAccount, wrapping: literal("RSA-OAEP-256") }, maybe),
+  A256KWP: object(
+    { ...described, masterKey: identifier, wrapping: literal("A256KWP") },
+    { expires: seconds },
+  ),
+});
 
 /**
  * Verifies an EDK under the trust list (purpose `edk`) at `now` (seconds). Throws `JwsError`: `jws-expired` from

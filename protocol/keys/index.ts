@@ -7,7 +7,14 @@
 
 export { type EcPublicJwk, jwkFromSpki, spkiFromJwk, thumbprint } from "../jwk.ts";
 export { DOCUMENT_ALGORITHM, KEY_ALGORITHMS, type KeyAlgorithm, operationsOf } from "./algorithm.ts";
-export { type Edk, edkProviderInfo, verifyEdk, wrappedLength } from "./edk.ts";
+export {
+  type AccountEdk,
+  type Edk,
+  edkProviderInfo,
+  type TenantEdk,
+  verifyEdk,
+  wrappedLength,
+} from "./edk.ts";
 export {
   type AccountReceipt,
   type Awaited,

@@ -4,8 +4,8 @@ import { encodeBase64url } from "../base64url.ts";
 import { utf8 } from "../bytes.ts";
 import { digest } from "../digest.ts";
 import {
+  type AccountEdk,
   type EcPublicJwk,
-  type Edk,
   edkProviderInfo,
   JwsError,
   joinJws,
@@ -67,7 +67,7 @@ let trust: TrustList;
 let trustToken: string;
 const wrappedKey = new Uint8Array(384).fill(7);
 
-const edk = (over: Partial<Edk> = {}): Edk => ({
+const edk = (over: Partial<AccountEdk> = {}): AccountEdk => ({
   version: 1,
   keyId: "5b0a4bb6-4fd9-4d53-9f33-0f6d8c1a9a01",
   keyVersion: 1,
@@ -135,7 +135,7 @@ describe("JWK", () => {
 });
 
 it("W1 an EDK has as many bytes as its way of wrapping gives", async () => {
-  const verify = async (over: Partial<Edk>) =>
+  const verify = async (over: Partial<AccountEdk>) =>
     verifyEdk(await token(edkKey, SIGN_TYPE.edk, edk(over)), trust, NOW);
   const bytes = (length: number) => ({ wrappedKey: encodeBase64url(new Uint8Array(length)) });
   const toPair = { wrapping: "RSA-OAEP-256", ...bytes(384) } as const;

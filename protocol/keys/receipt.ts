@@ -23,7 +23,8 @@ export type Receipt = {
   /** SHA-256 of the wrapping certificate's DER. */
   recipient: string;
   tenant: string;
-  account: string;
+  /** Absent of a key of the tenant itself. */
+  account?: string;
   /** What this instance may do with the key: the EDK's policy narrowed by the KMS's current one. */
   policy: KeyPolicy;
   /** Seconds since 1970: issued, and the last moment at which the key may be loaded with it. */
@@ -32,19 +33,21 @@ export type Receipt = {
 };
 
 const identifier = line(64);
-const receiptShape: Shape<Receipt> = object({
-  version: literal(1),
-  wrappedKeyDigest: base64url(32),
-  edkDigest: base64url(32),
-  keyId: identifier,
-  keyVersion: whole(1),
-  recipient: base64url(32),
-  tenant: identifier,
-  account: identifier,
-  policy: keyPolicy,
-  iat: seconds,
-  exp: seconds,
-});
+const receiptShape: Shape<Receipt> = object(
+  {
+    version: literal(1),
+    wrappedKeyDigest: base64url(32),
+    edkDigest: base64url(32),
+    keyId: identifier,
+    keyVersion: whole(1),
+    recipient: base64url(32),
+    tenant: identifier,
+    policy: keyPolicy,
+    iat: seconds,
+    exp: seconds,
+  },
+  { account: identifier },
+);
 
 /**
  * Verifies that the KMS released exactly this wrapped key for exactly this EDK to exactly this recipient.

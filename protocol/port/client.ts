@@ -31,6 +31,8 @@ export type PortClient = {
   /** First call on a port. `custodian` is the Distinguished Name that the instance is, or will be, bound to. */
   hello(custodian: string, proof?: Proof): Promise<HelloResult>;
   enrol(handed: Enrol): Promise<InstanceDescription>;
+  /** The instance's wrapping certificate, DER, base64url: what the KMS rewraps a key to (M8). */
+  certificate(): Promise<string>;
   load(key: Load): Promise<LoadResult>;
   /**
    * Deletes the instances of this custodian's origin: keys, certificates, and every key that was wrapped to them. Needs no
@@ -203,6 +205,7 @@ export function createPortClient(port: MessagePort): PortClient {
     hello: (custodian, proof) =>
       call("hello", { versions: [PORT_VERSION], custodian, ...(proof ? { proof } : {}) }),
     enrol: (handed) => call("enrol", handed),
+    certificate: async () => (await call("certificate", {})).certificate,
     load: (key) => call("load", key),
     forget: async () => {
       await call("forget", {});

@@ -73,6 +73,8 @@ export const PORT_OPERATIONS = {
     ),
   },
   enrol: { params: enrol, result: instance },
+  /** The wrapping certificate, which the custodian shows the KMS (M8). */
+  certificate: { params: object({}), result: object({ certificate: text(1, 8192, /^[\w-]+$/) }) },
   load: {
     params: load,
     result: object({ keyId: text(0, 128), keyVersion: whole(1, 2 ** 31) }),

@@ -19,6 +19,7 @@ function handler(overrides: Partial<PortHandler> = {}): PortHandler {
     forget: async () => ({}),
     has: async () => ({ loaded: true }),
     lock: async () => ({}),
+    certificate: async () => ({ certificate: "AAAA" }),
     prefetch: async () => ({}),
     renew: async () => ({ keyId: "k", keyVersion: 2 }),
     inspect: async () => ({ edk, context }),

@@ -16,6 +16,7 @@ type Output = ReadableStream<Uint8Array<ArrayBuffer>>;
 export type PortHandler = CryptoOperations & {
   hello(params: HelloParams): Promise<HelloResult>;
   enrol(params: Params<"enrol">): Promise<Result<"enrol">>;
+  certificate(params: Params<"certificate">): Promise<Result<"certificate">>;
   load(params: Params<"load">): Promise<Result<"load">>;
   forget(params: Params<"forget">): Promise<Result<"forget">>;
   has(params: Params<"has">): Promise<Result<"has">>;

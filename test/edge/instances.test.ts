@@ -206,7 +206,7 @@ async function accountKey(by: InstanceClient, id?: string) {
 
 /** Whether a data key opens under the account's key that its EDK names. */
 async function opens(by: InstanceClient, edk: Edk): Promise<boolean> {
-  const { key } = await accountKey(by, edk.accountKey.id);
+  const { key } = await accountKey(by, edk.accountKey!.id);
   const wrapped = decodeBase64url(edk.wrappedKey);
   return subtle.unwrapKey("raw", wrapped, key, "AES-KW", "HKDF", false, ["deriveKey"]).then(
     () => true,

@@ -206,7 +206,7 @@ describe("data keys", () => {
     expect(answer.headers["cache-control"]).toBe("no-store");
     const read = await Promise.all(edks.map((edk) => verifyEdk(edk, trust, now())));
     expect(new Set(read.map(({ keyId }) => keyId)).size).toBe(3);
-    expect(new Set(read.map(({ accountKey }) => accountKey.id)).size).toBe(1);
+    expect(new Set(read.map(({ accountKey }) => accountKey!.id)).size).toBe(1);
     expect(read[0]).toMatchObject({
       tenant: ann.tokens.tenant,
       account: ann.account,

@@ -267,7 +267,7 @@ describe("keys", () => {
   it("are not wrapped by the HSM to a recipient of the other, even for code that holds the KMS's identity", async () => {
     const { accountKey, wrappedKey } = claims(await newEdk(ann));
     const [{ wrapped, master }] = readRows(system.edgeDir, "account_keys").filter(
-      ({ id }) => id === accountKey.id,
+      ({ id }) => id === accountKey!.id,
     ) as unknown as [{ wrapped: Uint8Array; master: string }];
     const dataKey = decodeBase64url(wrappedKey);
     const to = (instance: string) =>

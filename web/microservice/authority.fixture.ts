@@ -10,7 +10,7 @@ import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { concat, utf8 } from "#protocol/bytes.ts";
 import { CofferError } from "#protocol/error.ts";
 import {
-  type Edk,
+  type AccountEdk,
   joinJws,
   jwkFromSpki,
   type Receipt,
@@ -205,7 +205,12 @@ export async function makeAuthority() {
   /** What the KMS does: a data key, its EDK, rewrapped to a certificate, with a receipt. */
   async function release(
     certificate: string,
-    changes: { edk?: Partial<Edk>; receipt?: Partial<Receipt>; receiptBy?: Signer; edkBy?: Signer } = {},
+    changes: {
+      edk?: Partial<AccountEdk>;
+      receipt?: Partial<Receipt>;
+      receiptBy?: Signer;
+      edkBy?: Signer;
+    } = {},
   ) {
     const recipient = decodeBase64url(certificate);
     const publicKey = await new x509.X509Certificate(recipient).publicKey.export(
@@ -232,7 +237,7 @@ export async function makeAuthority() {
       wrappedKey: encodeBase64url(crypto.getRandomValues(new Uint8Array(40))),
       policy,
       ...changes.edk,
-    } satisfies Edk);
+    } satisfies AccountEdk);
     const receipt = await jws(changes.receiptBy ?? receiptSigner, SIGN_TYPE.receipt, {
       version: 1,
       wrappedKeyDigest: await digest(wrapped),

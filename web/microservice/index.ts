@@ -3,6 +3,7 @@
  * in as parameters. This is the measured code, so every import counts. May import: protocol/*.ts, protocol/contract,
  * protocol/envelope, protocol/keys, protocol/operations, protocol/pki, protocol/policy, protocol/port, idb. Imported by web/hosts.
  */
+export { createPortClient, type PortClient, servePort } from "#protocol/port/index.ts";
 export type { Attested, Attester } from "./credentials.ts";
 export { type Crypto, captureCrypto } from "./crypto.ts";
 export type { SigningDevice, UnwrappingDevice } from "./device.ts";

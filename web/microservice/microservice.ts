@@ -285,6 +285,10 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       return describe(record, verified.level);
     },
 
+    async certificate() {
+      return { certificate: encodeBase64url(enrolled().record.wrappingCertificate) };
+    },
+
     async load(load) {
       const { record, trust } = enrolled();
       const loaded = await loadKey({ subtle, record, trust, now: now() }, load);

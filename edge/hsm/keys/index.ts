@@ -6,7 +6,7 @@
 export { runBatch } from "./batch.ts";
 export { isGone, keepWrapped, lookAfter, markOf, readKept } from "./kept.ts";
 export { importWrapped, makeUnder } from "./key.ts";
-export { LEDGER_TABLE, type Ledger, type Leftover, openLedger } from "./ledger.ts";
+export { LEDGER_TABLE, type Ledger, type Leftover, openLedger, transientNames } from "./ledger.ts";
 export {
   getPrivateWrapped,
   importAccountKey,
@@ -22,6 +22,7 @@ export {
   recipientKeyOf,
   toRecipient,
   underLayer,
+  underMaster,
   underPair,
   underParent,
   wrappedKeys,

@@ -9,12 +9,17 @@ import { getWrapped, underPair, underParent } from "./release.ts";
 type Name = ReturnType<NextName>;
 
 /**
- * Three items: a key of that class is made under its parent, given wrapped by it, and destroyed. The last two act on what
+ * `by`: how it stands under its parent, where that is not the usual way. Three items: a key of that class is made under its parent, given wrapped by it, and destroyed. The last two act on what
  * the first made (KMIP 2.1, ID Placeholder). It never works at the HSM, so it is not activated.
  */
 export function makeUnder(
   parent: string,
-  { class: keyClass, name, byPair = false }: { class: KeyClass; name: Name; byPair?: boolean },
+  {
+    class: keyClass,
+    name,
+    byPair = false,
+    by = byPair ? underPair(parent) : underParent(parent),
+  }: { class: KeyClass; name: Name; byPair?: boolean; by?: KeyWrappingSpecification },
 ) {
   return [
     {
@@ -30,7 +35,7 @@ export function makeUnder(
         },
       },
     },
-    getWrapped(byPair ? underPair(parent) : underParent(parent)),
+    getWrapped(by),
     { operation: "Destroy", payload: {} },
   ] satisfies RequestItem[];
 }
@@ -44,6 +49,8 @@ export type ImportedKey = {
   wrappedBy: string;
   /** Whether that is a pair. */
   byPair?: boolean;
+  /** How it wraps it, where that is not as a parent usually does. */
+  by?: KeyWrappingSpecification;
   name: Name;
   /** Milliseconds since 1970. */
   now: number;
@@ -51,7 +58,7 @@ export type ImportedKey = {
 
 /** Import of a key that `wrappedBy` wraps and the HSM unwraps (KMIP 2.1 §6.1.25 Import, Key Wrap Type Not Wrapped). */
 export function importWrapped(key: ImportedKey): RequestItem {
-  const by = key.byPair ? underPair(key.wrappedBy) : underParent(key.wrappedBy);
+  const { by = key.byPair ? underPair(key.wrappedBy) : underParent(key.wrappedBy) } = key;
   return {
     operation: "Import",
     payload: {

@@ -80,6 +80,7 @@ export function openLedger(
   return ledger;
 }
 
-function transientNames({ id, objects }: Leftover): string[] {
+/** Of what a batch makes (`runBatch`). */
+export function transientNames({ id, objects }: Leftover): string[] {
   return Array.from({ length: objects }, (_, n) => transientName(id, n));
 }

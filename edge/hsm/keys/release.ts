@@ -1,6 +1,11 @@
 /** How a key leaves the HSM: wrapped under its parent, or to a recipient. Never a Decrypt, never unwrapped. */
 
-import { PRIVATE_UNDER_PARENT, TO_RECIPIENT, UNDER_PARENT } from "#protocol/hierarchy/index.ts";
+import {
+  DATA_UNDER_MASTER,
+  PRIVATE_UNDER_PARENT,
+  TO_RECIPIENT,
+  UNDER_PARENT,
+} from "#protocol/hierarchy/index.ts";
 import type { KeyBlock, KeyWrappingSpecification, RequestItem, ResponseItem } from "#protocol/kmip/index.ts";
 import { UnexpectedAnswer } from "../client.ts";
 
@@ -22,6 +27,11 @@ export function underPair(uniqueIdentifier: string): KeyWrappingSpecification {
 /** How a key is kept that an instance has encrypted once more (W14): AES-GCM under a key that is derived from this master key. */
 export function underLayer(uniqueIdentifier: string): KeyWrappingSpecification {
   return encryptedBy({ uniqueIdentifier, cryptographicParameters: PRIVATE_UNDER_PARENT });
+}
+
+/** A tenant's own data key under its master key. */
+export function underMaster(uniqueIdentifier: string): KeyWrappingSpecification {
+  return encryptedBy({ uniqueIdentifier, cryptographicParameters: DATA_UNDER_MASTER });
 }
 
 /** `uniqueIdentifier` is the recipient's public key at the HSM, from the RA's registry and never from a request. */

@@ -11,7 +11,7 @@ import type { Person } from "../../person.ts";
 import type { Recipient } from "../../ra/types.ts";
 import { type Decision, ok, refuse } from "../../result.ts";
 import { factsOfCaller, type Policies } from "../policies.ts";
-import type { DataKeyRecord } from "../registry.ts";
+import { type DataKeyRecord, NO_ACCOUNT } from "../registry.ts";
 
 export type Release = {
   edk: Edk;
@@ -39,7 +39,8 @@ export function decideRelease(
   if (recipient.origin !== caller.origin)
     return refuse("foreign-custodian", "instance serves another origin");
   if (!record) return refuse("forbidden", "key is not in the registry");
-  if (record.account !== edk.account) return refuse("forbidden", "key is registered for another account");
+  if (record.account !== (edk.account ?? NO_ACCOUNT))
+    return refuse("forbidden", "key is registered for another account");
   // By the app and not by the whole name: two users of one account share what this app sealed.
   if (record.client !== caller.client) return refuse("forbidden", "key was made for another app");
   if (record.state !== "enabled") return refuse("forbidden", `key is ${record.state}`);
@@ -62,8 +63,9 @@ function narrowTo(
 ): Decision<KeyPolicy> {
   const policy = narrow(edk.policy, current);
   const all = [rulesOfKeyPolicy(edk.policy), rulesOfKeyPolicy(current), ...policies];
-  const { account, purpose } = edk;
-  const resource = `accounts/${account}/keys/${edk.keyId}`;
+  const { account = null, purpose } = edk;
+  const key = `keys/${edk.keyId}`;
+  const resource = account === null ? key : `accounts/${account}/${key}`;
   let reason = "policy allows no operation";
   const facts = factsOfCaller(caller, {
     action: "decrypt",

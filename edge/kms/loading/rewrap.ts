@@ -7,13 +7,12 @@ import { canonicalJws, type Edk, type LoadOf, type RequestOf } from "#protocol/k
 import type { KeyPolicy } from "#protocol/policy/index.ts";
 import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
-import type { AccountKey } from "../../iam/types.ts";
 import type { Recipient } from "../../ra/types.ts";
 import { ok, type Result, refuse } from "../../result.ts";
 import { type Context, type Door, failed, noMember } from "../context.ts";
 import { signReceipt } from "../signing.ts";
-import { rewrapDataKey } from "./rewrap-batch.ts";
-import { askNeighbours, authorizeRelease, readWanted, type Wanted } from "./wanted.ts";
+import { rewrapDataKey, type Under } from "./rewrap-batch.ts";
+import { askNeighbours, askStanding, askUnder, authorizeRelease, readWanted, type Wanted } from "./wanted.ts";
 
 /** How long a load receipt may be used to load the key, seconds: a working day, so that an instance starts offline. */
 const RECEIPT_SECONDS = 8 * 3600;
@@ -25,22 +24,18 @@ export async function rewrap(
   edk: Edk,
 ): Promise<Result<LoadOf<"rewrap">>> {
   const { neighbours } = door;
-  const { IAM } = neighbours;
   const read = await readWanted(caller, edk, request);
   const unidentified = { action: "kms:rewrap", caller, resource: "edk", requestId: caller.requestId };
   if (!read.ok) return door.refuse(unidentified, read);
   const wanted = read.value;
   const { about } = wanted;
-  const asked = await askNeighbours(neighbours, wanted, (of) =>
-    IAM.accountKey({ ...of, id: edk.accountKey.id }),
-  );
+  const asked = await askNeighbours(neighbours, wanted, askUnder(neighbours));
   if (!asked.member.ok)
     return door.refuse({ action: "kms:rewrap", ...about }, noMember(asked.member.problem));
   const kms = await door.enter();
   const decision = authorizeRelease(kms, "kms:rewrap", wanted, asked);
   if (!decision.ok) return decision;
-  const account = decision.value.member;
-  if (account.id !== edk.accountKey.id || account.version !== edk.accountKey.version) {
+  if (!isUnder(edk, decision.value.member)) {
     return authorize<never>(kms.store, { action: "kms:rewrap", ...about }, () =>
       refuse("conflict", "EDK is under another account key"),
     );
@@ -49,10 +44,7 @@ export async function rewrap(
     const rewrapped = await rewrapFor(kms, wanted, decision.value);
     // While the HSM worked the instance may have been revoked, the user have signed out or left, the account been shredded,
     // the key been disabled: input gates do not hold across its answer. What was wrapped for nothing goes no further.
-    const again = await askNeighbours(neighbours, wanted, async (of) => {
-      const member = await IAM.member(of);
-      return member.ok ? ok({ by: member.value }) : member;
-    });
+    const again = await askNeighbours(neighbours, wanted, askStanding(neighbours));
     const released = authorizeRelease(kms, "kms:release", wanted, again);
     if (!released.ok) return released;
     return ok(rewrapped);
@@ -61,14 +53,20 @@ export async function rewrap(
   }
 }
 
-type Released = { member: AccountKey; policy: KeyPolicy; recipient: Recipient };
+/** Whether that is the key under which the EDK says that it is. */
+function isUnder({ accountKey, masterKey }: Edk, under: Under): boolean {
+  if (under.wrapped === undefined) return under.master === masterKey;
+  return under.id === accountKey?.id && under.version === accountKey.version;
+}
+
+type Released = { member: Under; policy: KeyPolicy; recipient: Recipient };
 
 async function rewrapFor(
   kms: Context,
   { edk, token, thumbprint }: Wanted,
-  { member: account, policy, recipient: { hsmKey, notAfter } }: Released,
+  { member: under, policy, recipient: { hsmKey, notAfter } }: Released,
 ): Promise<LoadOf<"rewrap">> {
-  const keys = { account, wrappedDataKey: decodeBase64url(edk.wrappedKey), hsmKey };
+  const keys = { under, wrappedDataKey: decodeBase64url(edk.wrappedKey), hsmKey };
   const wrappedKey = await rewrapDataKey(kms.hsm, kms.ledger, keys, Date.now());
   const iat = seconds(Date.now());
   const receipt = await signReceipt(kms.hsm, await kms.trust.list(), {
@@ -79,7 +77,7 @@ async function rewrapFor(
     keyVersion: edk.keyVersion,
     recipient: thumbprint,
     tenant: kms.store.tenant,
-    account: edk.account,
+    ...(edk.account !== undefined && { account: edk.account }),
     policy,
     iat,
     exp: Math.min(iat + RECEIPT_SECONDS, notAfter, edk.expires ?? Number.MAX_SAFE_INTEGER),

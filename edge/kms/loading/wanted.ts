@@ -13,6 +13,7 @@ import { type Decision, ok, type Result, refuse } from "../../result.ts";
 import { type About, type Context, type Neighbours, noMember } from "../context.ts";
 import { findDataKey } from "../registry.ts";
 import { decideRelease } from "./release.ts";
+import type { Under } from "./rewrap-batch.ts";
 
 export type Wanted = {
   edk: Edk;
@@ -41,14 +42,36 @@ export async function readWanted(
 /** What the neighbours say as things stand now, asked at the same time: `member` is the IAM's word, with more or less beside it. */
 export type Answers<M> = { member: Result<M>; found: Result<Recipient> };
 
+/** Asks the IAM whether the caller may have keys of that EDK's account, or is signed in where it has none. */
+export type AskMember<M> = (edk: Edk, caller: Caller) => Promise<Result<M>>;
+
+export function askStanding({ IAM }: Pick<Neighbours, "IAM">): AskMember<{ by: Person }> {
+  return async ({ account }, caller) => {
+    const { tenant } = caller;
+    const asked = account === undefined ? IAM.signedIn(caller) : IAM.member({ tenant, account, caller });
+    const standing = await asked;
+    return standing.ok ? ok({ by: standing.value }) : standing;
+  };
+}
+
+/** The same, and the key that the data key is encrypted under: the account's, or the tenant's master key, which the EDK names. */
+export function askUnder({ IAM }: Pick<Neighbours, "IAM">): AskMember<Under & { by: Person }> {
+  return async ({ account, accountKey, masterKey }, caller) => {
+    if (account !== undefined)
+      return IAM.accountKey({ tenant: caller.tenant, account, caller, id: accountKey.id });
+    const signedIn = await IAM.signedIn(caller);
+    return signedIn.ok ? ok({ master: masterKey, by: signedIn.value }) : signedIn;
+  };
+}
+
 export async function askNeighbours<M>(
   { RA }: Pick<Neighbours, "RA">,
   { edk, thumbprint, about: { caller } }: Wanted,
-  askMember: (of: { tenant: string; account: string; caller: Caller }) => Promise<Result<M>>,
+  askMember: AskMember<M>,
 ): Promise<Answers<M>> {
   const { tenant, user } = caller;
   const [member, found] = await Promise.all([
-    askMember({ tenant, account: edk.account, caller }),
+    askMember(edk, caller),
     RA.recipient({ tenant, user, thumbprint }),
   ]);
   return { member, found };

@@ -6,7 +6,7 @@ import { concat } from "#protocol/bytes.ts";
 import { digest } from "#protocol/digest.ts";
 import { CofferError } from "#protocol/error.ts";
 import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
-import type { AccountReceipt, Edk, MasterReceipt } from "#protocol/keys/index.ts";
+import type { AccountEdk, AccountReceipt, MasterReceipt } from "#protocol/keys/index.ts";
 import { type Authority, jws, type Signer, START } from "../authority.fixture.ts";
 import type { Authorities, KeyIdentifier, WrappedAccountKey } from "./index.ts";
 
@@ -15,7 +15,7 @@ const AES_KW = { name: "AES-KW", length: 256 };
 const random = () => crypto.getRandomValues(new Uint8Array(32));
 
 type Bytes = Uint8Array<ArrayBuffer>;
-type Version = { edk: Edk; raw: Bytes };
+type Version = { edk: AccountEdk; raw: Bytes };
 /** `key` wraps data keys; `raw`: 32 bytes, or PKCS#8. */
 type AccountKey = WrappedAccountKey & { key: CryptoKey; raw: Bytes };
 
@@ -46,7 +46,7 @@ export type Changes = {
   wrappedKey?: string;
   identifier?: Partial<KeyIdentifier>;
   account?: Partial<WrappedAccountKey>;
-  edk?: Partial<Edk>;
+  edk?: Partial<AccountEdk>;
   edkBy?: Signer;
 };
 
@@ -106,7 +106,7 @@ export class Hierarchy {
     const versions = this.#data.get(account)!;
     const { id, version, key } = this.#accounts.get(account)!.at(-1)!;
     const raw = random();
-    const edk: Edk = {
+    const edk: AccountEdk = {
       ...{ version: 1, keyId: `k-${account}`, keyVersion: versions.length + 1 },
       ...{ algorithm: "AES-256-GCM-HKDF-SHA512-COMMIT-KEY", tenant: "acme", account, owner: "u-1" },
       ...{ created: START / 1000, purpose: "document", accountKey: { id, version } },
@@ -207,7 +207,7 @@ export class Hierarchy {
     },
   };
 
-  #sign(edk: Edk): Promise<string> {
+  #sign(edk: AccountEdk): Promise<string> {
     const { edkSigner } = this.#authority;
     return jws(this.change.edkBy ?? edkSigner, SIGN_TYPE.edk, { ...edk, ...this.change.edk });
   }

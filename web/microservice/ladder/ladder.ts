@@ -10,8 +10,8 @@ import { digest } from "#protocol/digest.ts";
 import type { Layer } from "#protocol/envelope/index.ts";
 import { CofferError, codeOf } from "#protocol/error.ts";
 import {
+  type AccountEdk,
   type Awaited,
-  type Edk,
   edkProviderInfo,
   type TrustList,
   verifyAccountReceipt,
@@ -43,7 +43,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 type MasterCopy = { id: string; wrappedKey: Bytes; secondLayer?: SecondLayer | undefined };
 /** Under the master key of the id `master`, or, at level `account`, to the instance itself. */
 type AccountCopy = WrappedAccount & { id: string; version: number; master?: string };
-type DataCopy = { jws: string; edk: Edk };
+type DataCopy = { jws: string; edk: AccountEdk };
 /** What a data key is unwrapped from: Enc(master), Enc(account), Enc(data). */
 type Encrypted = { master?: MasterCopy | undefined; account: AccountCopy; data: DataCopy };
 
@@ -472,7 +472,8 @@ export class Ladder {
   async #verified(account: string, jws: string): Promise<DataCopy> {
     const { trust, tenant, now } = this.#options;
     const edk = await verifyEdk(jws, trust, seconds(now())).catch(refuse);
-    if (edk.tenant !== tenant || edk.account !== account) throw new CofferError("key-refused");
+    if (edk.accountKey === undefined || edk.tenant !== tenant || edk.account !== account)
+      throw new CofferError("key-refused");
     return { jws, edk };
   }
 
@@ -502,7 +503,7 @@ function agree({ master, account, data: { edk } }: Encrypted): boolean {
 }
 
 /** Of a data key in the rings. No account has a space in its name. */
-function dataName(account: string, of: Pick<Edk, "keyId" | "keyVersion">): string {
+function dataName(account: string, of: Pick<AccountEdk, "keyId" | "keyVersion">): string {
   return `${account} ${edkProviderInfo(of)}`;
 }
 

@@ -2,7 +2,7 @@ import { createHmac, hkdfSync } from "node:crypto";
 import { beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
-import type { Edk } from "#protocol/keys/index.ts";
+import type { AccountEdk } from "#protocol/keys/index.ts";
 import type { KeyPolicy } from "#protocol/policy/index.ts";
 import { type Authority, makeAuthority } from "../authority.fixture.ts";
 import { context, TestBrowser } from "../browser.fixture.ts";
@@ -11,7 +11,7 @@ import { context, TestBrowser } from "../browser.fixture.ts";
 vi.setConfig({ testTimeout: 30_000 });
 
 const MAC_POLICY: KeyPolicy = { operations: ["mac", "macVerify"] };
-const MAC_EDK: Partial<Edk> = {
+const MAC_EDK: Partial<AccountEdk> = {
   keyId: "k-2",
   algorithm: "HMAC-SHA256-HKDF-SHA512",
   purpose: "data",

@@ -1,0 +1,89 @@
+/** Data keys of the tenant itself (M6): encrypted directly under its master key, for the custodians that their policy names. */
+
+import { encodeBase64url } from "#protocol/base64url.ts";
+import { seconds } from "#protocol/clock.ts";
+import type { DataKeysRequest } from "#protocol/contract/index.ts";
+import type { TenantEdk } from "#protocol/keys/index.ts";
+import { authorize } from "../authorize.ts";
+import type { Caller } from "../caller.ts";
+import { ok, type Result } from "../result.ts";
+import { type About, type Context, type Door, failed, noMember } from "./context.ts";
+import { makeOwnDataKeys } from "./data-keys.ts";
+import { requireMasterKey } from "./master-key.ts";
+import { type Order, orderOf } from "./order.ts";
+import { checkPolicies, factsOfCaller } from "./policies.ts";
+import type { DataKeyQuota } from "./quota.ts";
+import { insertDataKeys, NO_ACCOUNT } from "./registry.ts";
+import { signEdks } from "./signing.ts";
+
+/** Through the door of the caller's own object, which registers them. */
+export async function issueOwnDataKeys(
+  { neighbours, enter }: Door,
+  quota: DataKeyQuota,
+  caller: Caller,
+  request: DataKeysRequest,
+): Promise<Result<{ edks: string[] }>> {
+  const { count, purpose } = request;
+  const about = { caller, resource: "keys/new", requestId: caller.requestId };
+  const signedIn = await neighbours.IAM.signedIn(caller);
+  const kms = await enter();
+  const decision = authorize<Order>(kms.store, { action: "kms:own-data-keys", ...about }, (sql) => {
+    if (!signedIn.ok) return noMember(signedIn.problem);
+    const { value: person } = signedIn;
+    const facts = factsOfCaller(caller, {
+      action: "create",
+      resource: "keys/new",
+      account: null,
+      purpose,
+      person,
+    });
+    const allowed = checkPolicies(kms.policies(), facts);
+    if (!allowed.ok) return allowed;
+    const order = orderOf(request, caller.custodian);
+    if (!order.ok) return order;
+    const reserved = quota.reserve(sql, NO_ACCOUNT, count, seconds(Date.now()));
+    return reserved.ok ? order : reserved;
+  });
+  if (!decision.ok) return decision;
+  try {
+    return await make(kms, decision.value, about);
+  } catch (error) {
+    return failed(kms, "kms:make-own-data-keys", about, error);
+  } finally {
+    quota.done(NO_ACCOUNT, count);
+  }
+}
+
+async function make(
+  { store, hsm, ledger, trust, neighbours }: Context,
+  { count, purpose, algorithm, policy }: Order,
+  about: About,
+): Promise<Result<{ edks: string[] }>> {
+  const { caller } = about;
+  const masterKey = await requireMasterKey(hsm, store.tenant);
+  const wrapped = await makeOwnDataKeys(hsm, ledger, masterKey, count);
+  const edks = wrapped.map((key): TenantEdk => {
+    return {
+      version: 1,
+      keyId: crypto.randomUUID(),
+      keyVersion: 1,
+      algorithm,
+      tenant: store.tenant,
+      owner: caller.user,
+      created: seconds(Date.now()),
+      purpose,
+      masterKey,
+      wrapping: "A256KWP",
+      wrappedKey: encodeBase64url(key),
+      policy,
+    };
+  });
+  const signed = await signEdks(hsm, await trust.list(), edks);
+  // While the HSM worked the custodian may have signed out. Then nobody gets these keys.
+  const signedIn = await neighbours.IAM.signedIn(caller);
+  return authorize(store, { action: "kms:release-own-data-keys", ...about }, (sql) => {
+    if (!signedIn.ok) return noMember(signedIn.problem);
+    insertDataKeys(sql, caller.client, edks);
+    return ok({ edks: signed });
+  });
+}

@@ -1,0 +1,25 @@
+/** An order for data keys, with what it says nothing of. */
+
+import type { DataKeysRequest } from "#protocol/contract/index.ts";
+import { DOCUMENT_ALGORITHM, type KeyAlgorithm, operationsOf } from "#protocol/keys/index.ts";
+import { isKeyPolicy, type KeyPolicy } from "#protocol/policy/index.ts";
+import { type Decision, ok, refuse } from "../result.ts";
+
+export type Order = Pick<DataKeysRequest, "count" | "purpose"> & {
+  algorithm: KeyAlgorithm;
+  policy: KeyPolicy;
+};
+
+/** A policy stands in EDK and receipt, which have 8 KiB. Characters of its JSON. */
+const MAX_POLICY = 3072;
+
+/** `custodian`: for whom alone the keys are, where the order names nobody. Without a policy all that their kind can do is allowed. */
+export function orderOf(request: DataKeysRequest, custodian?: string): Decision<Order> {
+  const { count, purpose } = request;
+  const algorithm = request.purpose === "document" ? DOCUMENT_ALGORITHM : request.algorithm;
+  const own = custodian === undefined ? {} : { principals: [custodian] };
+  const policy: KeyPolicy = { ...own, ...(request.policy ?? { operations: [...operationsOf(algorithm)] }) };
+  if (!isKeyPolicy(policy) || JSON.stringify(policy).length > MAX_POLICY)
+    return refuse("bad-request", "policy is too long");
+  return ok({ count, purpose, algorithm, policy });
+}
