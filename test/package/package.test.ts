@@ -95,6 +95,11 @@ it("has types that are not wrong, for those who import modules", async () => {
 it.each([
   [".", "connect, CofferError, messageOf", "function function function"],
   ["./microservice", "createMicroservice, captureCrypto, openStore", "function function function"],
+  [
+    "./microservice/node",
+    "startMicroservice, serveMicroservice, createPortClient",
+    "function function function",
+  ],
   ["./envelope", "seal, open, parseHeader", "function function function"],
   ["./kmip", "createKmipClient, decodeRequest, KmipError", "function function function"],
   ["./kmip/node", "connectKmip, tlsTransport, createKmipClient", "function function undefined"],
