@@ -12,8 +12,11 @@ import {
   makeUnder,
   privateUnderParent,
   publicHalf,
+  recipientKeyOf,
+  releasePrivate,
   retire,
   runBatch,
+  toRecipient,
   underParent,
   type WrappedAccountKey,
   wrappedKeys,
@@ -84,8 +87,32 @@ export async function moveAccountKey(
   return wrapped;
 }
 
+/** Enc(account) for a recipient; of a pair `wrappedKey` is the key that `privateKey`, the private half, is encrypted under. */
+export type ReleasedAccountKey = {
+  wrappedKey: Uint8Array<ArrayBuffer>;
+  privateKey?: Uint8Array<ArrayBuffer>;
+};
+
+/** `recipient` is the public key at the HSM, from the RA's registry. Throws what the HSM throws. */
+export async function releaseToRecipient(
+  kms: AtHsm,
+  key: WrappedAccountKey,
+  recipient: string,
+): Promise<ReleasedAccountKey> {
+  if (key.publicKey === null)
+    return { wrappedKey: recipientKeyOf(await rewrapAccountKey(kms, key, toRecipient(recipient))) };
+  const id = crypto.randomUUID();
+  const now = Date.now();
+  const [, , cek, privateHalf] = await runBatch(kms.hsm, kms.ledger, (name) => [
+    importAccountKey(key, { id, name: name(), now }),
+    ...releasePrivate(id, { recipient, name: name(), now }),
+    ...retire(id),
+  ]);
+  return { wrappedKey: recipientKeyOf(cek), privateKey: wrappedPrivate(privateHalf) };
+}
+
 /** Import of an account key, Get of it wrapped as `by` says, Revoke and Destroy: the answer to Get. */
-export async function rewrapAccountKey(
+async function rewrapAccountKey(
   { hsm, ledger }: AtHsm,
   key: WrappedAccountKey,
   by: KeyWrappingSpecification,

@@ -1,22 +1,24 @@
 /** Level `account`: an account key encrypted to an instance's wrapping key, with the receipt that vouches for it. */
 
 import { encodeBase64url } from "#protocol/base64url.ts";
+import { concat } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
-import type { AccountKeyRequest } from "#protocol/contract/index.ts";
+import type { AccountKeyRequest, AnswerOf, loadAccountKey } from "#protocol/contract/index.ts";
 import { digest } from "#protocol/digest.ts";
 import type { Level } from "#protocol/level.ts";
 import type { InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
-import { recipientKeyOf, toRecipient } from "../hsm/keys/index.ts";
 import type { Person } from "../person.ts";
 import { ok, type Result } from "../result.ts";
-import { rewrapAccountKey } from "./account-keys.ts";
+import { releaseToRecipient } from "./account-keys.ts";
 import { type Door, failed, noMember } from "./context.ts";
-import { RECEIPT_SECONDS, type Released } from "./master-release.ts";
+import { RECEIPT_SECONDS } from "./master-release.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import { checkLives } from "./shred.ts";
 import { signReceipt } from "./signing.ts";
 import { askStanding, authorizeInstance } from "./standing.ts";
+
+export type ReleasedToInstance = AnswerOf<typeof loadAccountKey>;
 
 const LEVELS: readonly Level[] = ["account"];
 
@@ -25,7 +27,7 @@ export async function releaseAccountKey(
   door: Door,
   caller: InstanceCaller,
   { account, challenge, id }: AccountKeyRequest,
-): Promise<Result<Released>> {
+): Promise<Result<ReleasedToInstance>> {
   const { neighbours } = door;
   const about = { caller, resource: `account/${account}/key`, requestId: caller.requestId };
   const standing = await askStanding(neighbours, caller, account);
@@ -49,12 +51,13 @@ export async function releaseAccountKey(
   try {
     const { wrappingCertificate: recipient, notAfter, hsmKey } = decision.value;
     // To the recipient that the HSM has verified.
-    const wrappedKey = recipientKeyOf(await rewrapAccountKey(kms, key.value, toRecipient(hsmKey)));
+    const { wrappedKey, privateKey } = await releaseToRecipient(kms, key.value, hsmKey);
+    const { publicKey } = key.value;
     const iat = seconds(Date.now());
     const receipt = await signReceipt(hsm, await trust.list(), {
       version: 1,
       kind: "account",
-      wrappedKeyDigest: await digest(wrappedKey),
+      wrappedKeyDigest: await digest(privateKey ? concat(wrappedKey, privateKey) : wrappedKey),
       keyId: key.value.id,
       keyVersion: key.value.version,
       recipient,
@@ -68,7 +71,13 @@ export async function releaseAccountKey(
     const again = await askStanding(neighbours, caller, account);
     const releasing = { action: "kms:release-account-key", ...about };
     const released = authorizeInstance(store, releasing, again, LEVELS, checkAllowed);
-    return released.ok ? ok({ wrappedKey: encodeBase64url(wrappedKey), receipt }) : released;
+    if (!released.ok) return released;
+    return ok({
+      wrappedKey: encodeBase64url(wrappedKey),
+      receipt,
+      ...(privateKey && { privateKey: encodeBase64url(privateKey) }),
+      ...(publicKey && { publicKey: encodeBase64url(publicKey) }),
+    });
   } catch (error) {
     return failed(kms, "kms:account-key-at-hsm", about, error);
   }

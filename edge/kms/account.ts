@@ -11,7 +11,7 @@ import { fail, ok, type Refusal, type Result } from "../result.ts";
 import { hasStore, openStore, subjectOf } from "../store.ts";
 import { nameOf, type Version } from "./account-data-keys.ts";
 import { type AccountKeyOrder, type Ordered, orderAccountKey } from "./account-keys.ts";
-import { releaseAccountKey } from "./account-release.ts";
+import { type ReleasedToInstance, releaseAccountKey } from "./account-release.ts";
 import { KeyCache } from "./cache/index.ts";
 import { type Context, type Door, neighboursOf } from "./context.ts";
 import { forgetEnded, markDataKey } from "./encrypted-data.ts";
@@ -19,7 +19,6 @@ import { endDataKey } from "./end-data-key.ts";
 import { orderExport } from "./export.ts";
 import { issueDataKeys } from "./issue.ts";
 import { load } from "./loading/index.ts";
-import type { Released } from "./master-release.ts";
 import { type MovedKey, moveAccountKeys } from "./move-account-keys.ts";
 import { insertMoved, type Moved } from "./moved.ts";
 import { type DataKeyOrder, type OrderedDataKey, orderDataKey } from "./order-data-key.ts";
@@ -121,7 +120,7 @@ export class KmsAccountObject extends DurableObject<Env> {
   }
 
   /** Level `account`: Enc(account) under the instance's wrapping key. */
-  releaseAccountKey(caller: InstanceCaller, request: AccountKeyRequest): Promise<Result<Released>> {
+  releaseAccountKey(caller: InstanceCaller, request: AccountKeyRequest): Promise<Result<ReleasedToInstance>> {
     return releaseAccountKey(this.#door, caller, request);
   }
 

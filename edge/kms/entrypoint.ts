@@ -13,6 +13,7 @@ import type { Caller, InstanceCaller } from "../caller.ts";
 import { fromHsm, openHsm } from "../hsm/index.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { versionNamed } from "./account-data-keys.ts";
+import type { ReleasedToInstance } from "./account-release.ts";
 import { neighboursOf } from "./context.ts";
 import { readEdk } from "./edk.ts";
 import { locateMasterKey } from "./master-key.ts";
@@ -53,7 +54,10 @@ export class Kms extends WorkerEntrypoint<Env> {
   }
 
   /** `POST /instances/account-key`: Enc(account) for an instance at level `account`. */
-  async releaseAccountKey(caller: InstanceCaller, request: AccountKeyRequest): Promise<Result<Released>> {
+  async releaseAccountKey(
+    caller: InstanceCaller,
+    request: AccountKeyRequest,
+  ): Promise<Result<ReleasedToInstance>> {
     return this.#object(caller, request.account).releaseAccountKey(caller, request);
   }
 

@@ -25,6 +25,14 @@ const publicKey = base64url(256, 1024);
 
 /** RSA-OAEP (SHA-256) to the instance's wrapping certificate, base64url, and the KMS's receipt for it. */
 const released = open({ wrappedKey: text(1, 2048, /^[\w-]+$/), receipt: jws });
+/**
+ * Of a pair `wrappedKey` is a content-encryption key, `privateKey` the private half under it (PKCS#8 by AES-GCM: nonce, ciphertext,
+ * tag); the receipt has the digest of one behind the other. The public half, for data keys that the instance makes.
+ */
+const releasedAccountKey = open(
+  { wrappedKey: text(1, 2048, /^[\w-]+$/), receipt: jws },
+  { privateKey: base64url(100, MAX_PRIVATE), publicKey },
+);
 
 /**
  * Level `master`: Enc(master) under the instance's wrapping key. The receipt has the challenge: 32 random bytes. `id`: a master key that
@@ -48,7 +56,7 @@ export const loadAccountKey = {
   path: "/instances/account-key",
   authentication: "token",
   request: { json: object({ account: identifier, challenge }, { id: identifier }) },
-  answer: { status: 200, json: released },
+  answer: { status: 200, json: releasedAccountKey },
   problems: ["forbidden", "foreign-custodian", "not-recipient", "not-found", "hsm-refused"],
 } as const satisfies Route;
 export type AccountKeyRequest = BodyOf<typeof loadAccountKey>;

@@ -1,9 +1,10 @@
 /**
  * The rungs of the key hierarchy: each key wraps keys of the next class (`POLICY.class`). What is `encrypted` is a key of
  * any rung that the HSM keeps as it was wrapped, and does nothing with. Where the HSM keeps no master key, one comes back
- * for a moment as `restored`, opened by the officer's `recovery` key.
+ * for a moment as `restored`, opened by the officer's `recovery` key. A private key, which is longer than an RSA key encrypts, goes
+ * to a recipient under a `cek` (content-encryption key) that was made for this recipient.
  */
-export type KeyClass = "master" | "account" | "data" | "encrypted" | "recovery" | "restored";
+export type KeyClass = "master" | "account" | "data" | "encrypted" | "recovery" | "restored" | "cek";
 
 /** A symmetric key of the hierarchy, whatever its class. */
 export const KEY = { cryptographicAlgorithm: "AES", cryptographicLength: 256 } as const;
@@ -23,6 +24,7 @@ export const USAGE = {
   encrypted: [],
   recovery: ["UnwrapKey"],
   restored: [],
+  cek: ["WrapKey"],
 } as const satisfies Record<KeyClass, readonly string[]>;
 
 export function isKeyClass(text: string): text is KeyClass {

@@ -13,6 +13,7 @@ export {
   makePairUnder,
   privateUnderParent,
   publicHalf,
+  releasePrivate,
   type WrappedAccountKey,
   wrappedPrivate,
 } from "./pair.ts";

@@ -4,12 +4,18 @@
  */
 
 import { concat } from "#protocol/bytes.ts";
-import { KEY_PAIR, POLICY, PRIVATE_UNDER_PARENT, policy, USAGE } from "#protocol/hierarchy/index.ts";
-import type { KeyWrappingSpecification, RequestItem, ResponseItem } from "#protocol/kmip/index.ts";
+import { KEY, KEY_PAIR, POLICY, PRIVATE_UNDER_PARENT, policy, USAGE } from "#protocol/hierarchy/index.ts";
+import type {
+  KeyWrappingSpecification,
+  RequestItem,
+  ResponseItem,
+  UniqueIdentifier,
+} from "#protocol/kmip/index.ts";
 import { UnexpectedAnswer } from "../client.ts";
 import type { NextName } from "./batch.ts";
 import { type ImportedKey, importedAttributes, importWrapped } from "./key.ts";
-import { encryptedBy, materialOf, wrappedBlock } from "./release.ts";
+import { encryptedBy, getWrapped, materialOf, toRecipient, wrappedBlock } from "./release.ts";
+import { retire } from "./retire.ts";
 
 type Name = ReturnType<NextName>;
 
@@ -25,7 +31,7 @@ const NONCE_LENGTH = 12;
 const TAG_LENGTH = 16;
 
 /** How the private half of a pair stands under an AES key. */
-export function privateUnderParent(uniqueIdentifier: string): KeyWrappingSpecification {
+export function privateUnderParent(uniqueIdentifier: UniqueIdentifier): KeyWrappingSpecification {
   return encryptedBy({ uniqueIdentifier, cryptographicParameters: PRIVATE_UNDER_PARENT });
 }
 
@@ -86,6 +92,34 @@ export function importAccountKey(
 ): RequestItem {
   const key = { ...of, class: "account", wrapped, wrappedBy: master } as const;
   return publicKey === null ? importWrapped(key) : importPrivate(key);
+}
+
+/**
+ * The private half for a recipient, for which it is too long: a content-encryption key (CEK) is made for this recipient and given to
+ * it, the private half under that key, and both end (KMIP 2.1 §4.65 Unique Identifier: what Create made is named so). Answers 2 and 3
+ * of five are those to Get.
+ */
+export function releasePrivate(
+  id: string,
+  to: { recipient: string; name: Name; now: number },
+): RequestItem[] {
+  const cek = { reference: "Create" } as const;
+  return [
+    {
+      operation: "Create",
+      payload: {
+        objectType: "SymmetricKey",
+        attributes: {
+          ...KEY,
+          ...importedAttributes({ class: "cek", name: to.name, now: to.now }),
+          vendorAttributes: [policy(POLICY.parent, to.recipient)],
+        },
+      },
+    },
+    getWrapped(toRecipient(to.recipient), cek),
+    getPrivateWrapped(privateUnderParent(cek), id),
+    ...retire(cek),
+  ];
 }
 
 /** Get of the private half of a pair, as PKCS#8; of what the item before has made where none is named. */

@@ -6,7 +6,13 @@ import {
   TO_RECIPIENT,
   UNDER_PARENT,
 } from "#protocol/hierarchy/index.ts";
-import type { KeyBlock, KeyWrappingSpecification, RequestItem, ResponseItem } from "#protocol/kmip/index.ts";
+import type {
+  KeyBlock,
+  KeyWrappingSpecification,
+  RequestItem,
+  ResponseItem,
+  UniqueIdentifier,
+} from "#protocol/kmip/index.ts";
 import { UnexpectedAnswer } from "../client.ts";
 
 /** Keys of the hierarchy have 32 bytes, 40 under AES Key Wrap (RFC 3394), 384 under the public half of a pair of 3072 bits. */
@@ -48,7 +54,7 @@ export function encryptedBy(
 /** Get of this key, or of the one that the item before has made (KMIP 2.1, ID Placeholder). */
 export function getWrapped(
   keyWrappingSpecification: KeyWrappingSpecification,
-  uniqueIdentifier?: string,
+  uniqueIdentifier?: UniqueIdentifier,
 ): RequestItem {
   return {
     operation: "Get",

@@ -1,9 +1,9 @@
 import { named } from "#protocol/hierarchy/index.ts";
-import { KmipError, type RequestItem } from "#protocol/kmip/index.ts";
+import { KmipError, type RequestItem, type UniqueIdentifier } from "#protocol/kmip/index.ts";
 import type { Hsm } from "../client.ts";
 
 /** Revoke and Destroy, in this order: an active object cannot be destroyed (KMIP 2.1 §6.1.15 Destroy). */
-export function retire(uniqueIdentifier: string): RequestItem[] {
+export function retire(uniqueIdentifier: UniqueIdentifier): RequestItem[] {
   return [
     {
       operation: "Revoke",

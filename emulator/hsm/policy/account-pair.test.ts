@@ -309,3 +309,89 @@ describe("what the policy says of a pair", () => {
     );
   });
 });
+
+describe("a pair at level account", () => {
+  let pair: string;
+  /** A recipient at level account, and one of another tenant. */
+  let instance: string;
+  let foreign: string;
+  beforeAll(async () => {
+    const level = await createMaster(h.officer, masterKeyName("pairs-at-account"), undefined, "account");
+    pair = (await h.kms.request("CreateKeyPair", order(level))).privateKeyUniqueIdentifier;
+    const register = async (more: object) => {
+      const { der, spki } = await h.authority.issue({ policies: [LEVEL_POLICY.account], ...more });
+      return registerRecipient(h.ra, await registerCertificate(h.ra, der), spki);
+    };
+    instance = await register({});
+    foreign = await register({ tenants: ["Umbrella"] });
+  });
+
+  const createCek = async (for_: string, client = h.kms, more: Attributes = {}) => {
+    const vendorAttributes = [policy(POLICY.parent, for_)];
+    const attributes = { ...AES, cryptographicUsageMask: ["WrapKey" as const], activationDate: PAST };
+    const request = {
+      objectType: "SymmetricKey" as const,
+      attributes: { ...attributes, vendorAttributes, ...more },
+    };
+    return (await client.request("Create", request)).uniqueIdentifier;
+  };
+  const get = (uniqueIdentifier: string, by: KeyWrappingSpecification, client = h.kms) =>
+    client.request("Get", { uniqueIdentifier, keyWrappingSpecification: by });
+
+  it("W1 goes to a recipient under a key that was made for it: CEK by RSA-OAEP, PKCS#8 by AES-GCM", async () => {
+    const cek = await createCek(instance);
+    const wrapped = await privateHalf(pair, gcm(cek));
+    const { keyBlock } = wrapped.object.privateKey!;
+    const rsa = { name: "RSA-OAEP", hash: "SHA-256" };
+    const { subtle } = crypto;
+    const key = await subtle.unwrapKey(
+      ...(["raw", keyBytes(await get(cek, oaep(instance))), h.recipientKeys.privateKey, rsa] as const),
+      ...(["AES-GCM", false, ["unwrapKey"]] as const),
+    );
+    const iv = new Uint8Array(keyBlock.keyWrappingData!.ivCounterNonce!);
+    const opened = await subtle.unwrapKey(
+      ...(["pkcs8", materialOf(keyBlock), key, { name: "AES-GCM", iv }, rsa, false, ["unwrapKey"]] as const),
+    );
+    expect(opened.algorithm).toMatchObject({ name: "RSA-OAEP", modulusLength: 3072 });
+  });
+
+  it("W1 leaves in no other way, and its key to nobody else", async () => {
+    const cek = await createCek(instance);
+    const other = await createCek(foreign);
+    const another = await importPair();
+    const data = await createData(h.kms, another);
+    await allDenied({
+      "the key in plain": h.kms.request("Get", { uniqueIdentifier: cek }),
+      "the key to another recipient": get(cek, oaep(foreign)),
+      "the key to a pair": get(cek, oaep(pair)),
+      "the private half for a recipient of another tenant": privateHalf(pair, gcm(other)),
+      "the private half by AES-KWP": privateHalf(pair, {
+        ...aesKw(cek),
+        encryptionKeyInformation: {
+          uniqueIdentifier: cek,
+          cryptographicParameters: { blockCipherMode: "AESKeyWrapPadding" },
+        },
+      }),
+      "a pair at another level": privateHalf(another, gcm(cek)),
+      "a data key": get(data, gcm(cek)),
+      "an account key": get(h.account, aesKw(cek)),
+      "a key that another made for the recipient": createCek(instance, h.ra),
+    });
+    await refused(get(cek, oaep(instance), h.ra)).toBe("ObjectNotFound");
+    const encrypt = h.kms.request("Encrypt", { uniqueIdentifier: cek, data: new Uint8Array(16) });
+    await expect(encrypt).rejects.toThrow();
+    await denied(createCek(instance, h.kms, { sensitive: false }));
+  });
+
+  it("W12 goes to no recipient that was revoked after its key was made", async () => {
+    const { der, spki } = await h.authority.issue({ policies: [LEVEL_POLICY.account] });
+    const revoked = await registerRecipient(h.ra, await registerCertificate(h.ra, der), spki);
+    const cek = await createCek(revoked);
+    await privateHalf(pair, gcm(cek));
+    await h.ra.request("Revoke", {
+      uniqueIdentifier: revoked,
+      revocationReason: { revocationReasonCode: "CessationOfOperation" },
+    });
+    await denied(privateHalf(pair, gcm(cek)));
+  });
+});

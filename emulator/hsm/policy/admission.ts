@@ -16,6 +16,7 @@ import { isLevel } from "#protocol/level.ts";
 import type { ManagedObject, ObjectType } from "../store/managed-object.ts";
 import { canSee, type Subject } from "./access.ts";
 import { checkRequirement } from "./attestation.ts";
+import { isForRecipient } from "./cek.ts";
 import { CLASSES, classOf, levelOf } from "./classes.ts";
 import { isRestricted } from "./roles.ts";
 
@@ -212,6 +213,7 @@ export function childClass(
   second = false,
 ): KeyClass {
   const { identity, role } = subject;
+  if (way === "parentFor" && isForRecipient(subject, parent)) return "cek";
   const parentClass = classOf(parent.attributes);
   const rule = parentClass && CLASSES[parentClass];
   if (!rule?.child || !rule[way].includes(role)) return refuse("Not a parent for keys of yours");

@@ -108,6 +108,18 @@ export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
     keptFor: [],
     sharedWith: [],
   },
+  cek: {
+    extractableAt: LEVELS,
+    releasedTo: ["parent"],
+    releasedToRecipientAt: [],
+    recipientNamesLevel: false,
+    releasedBy: ["kms"],
+    pairs: false,
+    parentFor: [],
+    unwrapsFor: [],
+    keptFor: [],
+    sharedWith: [],
+  },
 };
 
 /** The key's class; throws for a class of another release, which must not be taken for none. */

@@ -1,8 +1,9 @@
-import { isLive, POLICY, policyAttribute } from "#protocol/hierarchy/index.ts";
+import { isLive, POLICY, PRIVATE_UNDER_PARENT, policyAttribute } from "#protocol/hierarchy/index.ts";
 import { type KeyWrappingSpecification, KmipError } from "#protocol/kmip/index.ts";
 import { type ManagedObject, type ObjectType, stateAt } from "../store/managed-object.ts";
 import type { Work } from "../store/work.ts";
 import { canSee, checkAccess, isRuled, mayDo, type Subject } from "./access.ts";
+import { checkCekWraps, recipientOf } from "./cek.ts";
 import { CLASSES, type ClassRule, classOf, levelOf } from "./classes.ts";
 import { checkRecipient } from "./recipient.ts";
 import { isRestricted } from "./roles.ts";
@@ -88,6 +89,10 @@ function checkWrappingKey(subject: Subject, key: ManagedObject, object: ManagedO
   const keyClass = classOf(key.attributes);
   const parent = policyAttribute(object.attributes, POLICY.parent);
   if (!keyClass || parent === key.uid) return;
+  if (keyClass === "cek") {
+    checkCekWraps(object);
+    return;
+  }
   if (!CLASSES[keyClass].unwrapsFor.includes(subject.role) || !isSuccessorOf(key, parent, work))
     refuse("A key of the hierarchy wraps its own children only");
 }
@@ -106,6 +111,12 @@ function checkClassRelease(
     refuse("Released as bare key bytes only");
   checkNotRevoked(object, now);
   const parentClass = classOf(key.attributes);
+  if (parentClass === "cek") {
+    checkToRecipient(object, rule, recipientOf(key, work), work, now);
+    if (parameters?.blockCipherMode !== PRIVATE_UNDER_PARENT.blockCipherMode)
+      refuse("Released under a content-encryption key by AES-GCM only");
+    return;
+  }
   if (parentClass) {
     // checkWrappingKey has seen to it that this is the parent, or has taken its place.
     const keyClass = classOf(object.attributes);
@@ -119,11 +130,24 @@ function checkClassRelease(
     );
     return;
   }
+  if (!isOaep256(parameters)) refuse("Released to recipients by RSA-OAEP with SHA-256 only");
+  // A content-encryption key is worth what it wraps, and that is asked for its recipient.
+  if (classOf(object.attributes) === "cek" && recipientOf(object, work).uid === key.uid) return;
+  checkToRecipient(object, rule, key, work, now);
+}
+
+/** Throws unless the object may go to this recipient, at its level and of its tenant. */
+function checkToRecipient(
+  object: ManagedObject,
+  rule: ClassRule,
+  recipient: ManagedObject,
+  work: Work,
+  now: Date,
+): void {
   const level = levelOf(object.attributes);
   if (!rule.releasedToRecipientAt.includes(level)) refuse("Not released to recipients at this level");
   const tenant = policyAttribute(object.attributes, POLICY.tenant);
-  checkRecipient(key, { tenant, ...(rule.recipientNamesLevel && { level }) }, work, now);
-  if (!isOaep256(parameters)) refuse("Released to recipients by RSA-OAEP with SHA-256 only");
+  checkRecipient(recipient, { tenant, ...(rule.recipientNamesLevel && { level }) }, work, now);
 }
 
 function checkNotRevoked(object: ManagedObject, now: Date): void {

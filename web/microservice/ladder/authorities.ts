@@ -22,6 +22,11 @@ export type WrappedAccountKey = {
 
 /** Enc(master), or at level `account` Enc(account): RSA-OAEP to the instance, base64url, and the KMS's receipt for it. */
 export type ReleasedKey = { wrappedKey: string; receipt: string };
+/**
+ * The same of an account key. Of a pair `wrappedKey` is the key that `privateKey` is encrypted under (PKCS#8 by AES-GCM), and the
+ * receipt is for both, one behind the other.
+ */
+export type ReleasedAccountKey = ReleasedKey & { privateKey?: string; publicKey?: string };
 
 /**
  * Wrapped by the account key of this id, base64url. With a second layer (W14): under which master key, and for which version, to
@@ -43,7 +48,7 @@ export type Authorities = {
    */
   masterKey(challenge: string, id?: string): Promise<ReleasedKey>;
   /** KMS, at level `account`. */
-  releasedAccountKey(account: string, challenge: string, id: string): Promise<ReleasedKey>;
+  releasedAccountKey(account: string, challenge: string, id: string): Promise<ReleasedAccountKey>;
   /** IAM: of the account's current data key, or of the one that a header names (`<keyId>.<keyVersion>`). */
   keyIdentifier(account: string, key?: string): Promise<KeyIdentifier>;
   /** IAM. */

@@ -1,13 +1,14 @@
 /** KMS and IAM of a deployment at level `master`, with the keys that their HSM would have. */
 
 import * as x509 from "@peculiar/x509";
-import { encodeBase64url } from "#protocol/base64url.ts";
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { concat } from "#protocol/bytes.ts";
 import { digest } from "#protocol/digest.ts";
 import { CofferError } from "#protocol/error.ts";
 import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import type { AccountEdk, AccountReceipt, MasterReceipt } from "#protocol/keys/index.ts";
 import { type Authority, jws, type Signer, START } from "../authority.fixture.ts";
+import type { ReleasedAccountKey } from "./authorities.ts";
 import type { Authorities, KeyIdentifier, WrappedAccountKey } from "./index.ts";
 
 const { subtle } = crypto;
@@ -44,6 +45,7 @@ export type Changes = {
   accountReceipt?: Partial<AccountReceipt>;
   receiptBy?: Signer;
   wrappedKey?: string;
+  released?: Partial<ReleasedAccountKey>;
   identifier?: Partial<KeyIdentifier>;
   account?: Partial<WrappedAccountKey>;
   edk?: Partial<AccountEdk>;
@@ -160,15 +162,19 @@ export class Hierarchy {
     },
     releasedAccountKey: async (account, challenge, id) => {
       this.#ask(`account key ${id}`);
-      const { raw, version } = this.#accounts.get(account)!.find((key) => key.id === id)!;
-      const wrapped = await this.#toInstance(raw);
+      const { raw, version, publicKey } = this.#accounts.get(account)!.find((key) => key.id === id)!;
+      const cek = random();
+      const wrapped = await this.#toInstance(publicKey ? cek : raw);
+      const ofPair = publicKey && { publicKey, privateKey: encodeBase64url(await sealed(raw, cek)) };
+      const received = ofPair ? concat(wrapped, decodeBase64url(ofPair.privateKey)) : wrapped;
       const receipt = await jws(this.change.receiptBy ?? this.#authority.receiptSigner, SIGN_TYPE.receipt, {
-        ...{ version: 1, kind: "account", account, wrappedKeyDigest: await digest(wrapped) },
+        ...{ version: 1, kind: "account", account, wrappedKeyDigest: await digest(received) },
         ...{ keyId: id, keyVersion: version, recipient: await digest(this.#certificate), tenant: "acme" },
         ...{ challenge, iat: this.#now() / 1000, exp: this.#now() / 1000 + 60 },
         ...this.change.accountReceipt,
       } satisfies AccountReceipt);
-      return { wrappedKey: this.change.wrappedKey ?? encodeBase64url(wrapped), receipt };
+      const wrappedKey = this.change.wrappedKey ?? encodeBase64url(wrapped);
+      return { wrappedKey, receipt, ...ofPair, ...this.change.released };
     },
     keyIdentifier: async (account, key) => {
       this.#ask(`key identifier of ${account}${key === undefined ? "" : ` for ${key}`}`);

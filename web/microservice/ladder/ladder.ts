@@ -5,6 +5,7 @@
  */
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { concat } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
 import type { Layer } from "#protocol/envelope/index.ts";
@@ -32,6 +33,7 @@ import {
   unwrapAccountKey,
   unwrapDataKey,
   unwrapLayerKey,
+  unwrapReleasedAccountKey,
   unwrapReleasedKey,
   type WrappedAccount,
 } from "./links.ts";
@@ -348,7 +350,7 @@ export class Ladder {
     usage?: RungUsage,
   ): Promise<CryptoKey> {
     const { subtle } = this.#options.crypto;
-    if (!master) return unwrapReleasedKey(subtle, this.#options.wrappingKey, account.wrapped, { usage });
+    if (!master) return unwrapReleasedAccountKey(subtle, this.#options.wrappingKey, account, usage);
     const masterKey = await this.#masterKey(master, account.publicKey !== undefined);
     return unwrapAccountKey(subtle, masterKey, account, usage);
   }
@@ -450,10 +452,14 @@ export class Ladder {
     const challenge = this.#challenge();
     const message = { whom: "KMS", what: "account key", account, key: id } as const;
     const answer = await this.#ask(message, () => authorities.releasedAccountKey(account, challenge, id));
-    const wrapped = bytesOf(answer.wrappedKey);
-    const awaited = { ...(await this.#awaited(wrapped, challenge)), account };
+    const wrappedKey = bytesOf(answer.wrappedKey);
+    const privateKey = answer.privateKey === undefined ? undefined : bytesOf(answer.privateKey);
+    const publicKey = answer.publicKey === undefined ? undefined : bytesOf(answer.publicKey);
+    const received = privateKey ? concat(wrappedKey, privateKey) : wrappedKey;
+    const awaited = { ...(await this.#awaited(received, challenge)), account };
     const { keyId, keyVersion } = await verifyAccountReceipt(answer.receipt, trust, awaited).catch(refuse);
-    return { id: keyId, version: keyVersion, wrapped };
+    const of = { id: keyId, version: keyVersion, publicKey };
+    return privateKey ? { ...of, wrapped: privateKey, cek: wrappedKey } : { ...of, wrapped: wrappedKey };
   }
 
   #encryptedData(account: string, identifier: KeyIdentifier): Promise<DataCopy> {

@@ -21,8 +21,8 @@ const NONCE_LENGTH = 12;
 /** What a rung does: unwrap the next one, or wrap one that is made here. */
 export type RungUsage = "unwrapKey" | "wrapKey";
 
-/** Enc(account): of a pair with its public half (SPKI). */
-export type WrappedAccount = { wrapped: Bytes; publicKey?: Bytes | undefined };
+/** Enc(account): of a pair with its public half (SPKI), and where it was released to the instance, with the key that it is under. */
+export type WrappedAccount = { wrapped: Bytes; publicKey?: Bytes | undefined; cek?: Bytes | undefined };
 
 /**
  * The rung that is released to the instance, RSA-OAEP with SHA-256 to its wrapping key: master key or account key, by level. A
@@ -49,6 +49,18 @@ export function unwrapLayerKey(subtle: Subtle, appKey: WrappingKey, wrapped: Byt
       ? appKey.unwrapKey(wrapped, DATA, "deriveKey")
       : subtle.unwrapKey("raw", wrapped, appKey, "RSA-OAEP", DATA, false, ["deriveKey"]),
   );
+}
+
+/** As it was released to the instance. */
+export async function unwrapReleasedAccountKey(
+  subtle: Subtle,
+  appKey: WrappingKey,
+  account: WrappedAccount,
+  usage?: RungUsage,
+): Promise<CryptoKey> {
+  const { wrapped, cek } = account;
+  if (!cek) return unwrapReleasedKey(subtle, appKey, wrapped, { usage });
+  return unwrapPrivateHalf(subtle, await unwrapReleasedKey(subtle, appKey, cek, { ofPair: true }), wrapped);
 }
 
 /** By the master key; `masterKey` is a handle for pairs where this is one. */

@@ -129,3 +129,27 @@ describe("account keys that are pairs", () => {
     expect(unwrapped).toEqual([]);
   });
 });
+
+describe("account keys that are pairs, at level account", () => {
+  it("W1 the private half comes under a key that is encrypted to the instance, and unwraps data keys", async () => {
+    const instance = ladder("account");
+    await instance.sealing("a-1");
+    expect(links()).toEqual([
+      ["AES-GCM", false, ["unwrapKey"]],
+      ["RSA-OAEP", false, ["unwrapKey"]],
+      ["HKDF", false, ["deriveKey"]],
+    ]);
+    expect(await instance.renew("a-1")).toMatchObject({ keyVersion: 2 });
+  });
+
+  it.each<[string, () => Changes]>([
+    ["another private half than the receipt names", () => ({ released: { privateKey: "A".repeat(2400) } })],
+    ["no private half", () => ({ released: { privateKey: undefined as never } })],
+    ["another key over it", () => ({ wrappedKey: encodeBase64url(new Uint8Array(384)) })],
+    ["no public half", () => ({ released: { publicKey: undefined as never } })],
+  ])("W1 refuses before it unwraps %s", async (_, change) => {
+    hierarchy.change = change();
+    await expect(ladder("account").sealing("a-1")).rejects.toMatchObject({ code: "key-refused" });
+    expect(unwrapped).toEqual([]);
+  });
+});
