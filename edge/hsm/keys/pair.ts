@@ -96,7 +96,7 @@ export function importAccountKey(
 
 /**
  * The private half for a recipient, for which it is too long: a content-encryption key (CEK) is made for this recipient and given to
- * it, the private half under that key, and both end (KMIP 2.1 §4.65 Unique Identifier: what Create made is named so). Answers 2 and 3
+ * it, the private half under that key, and both end (KMIP 2.1, ID Placeholder: what Create made is named so). Answers 2 and 3
  * of five are those to Get.
  */
 export function releasePrivate(
