@@ -85,6 +85,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "listGroups",
       "listRoles",
       "loggedOut",
+      "nameInstance",
       "renewDataKey",
       "rotateAccountKey",
       "session",
@@ -93,6 +94,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "signOut",
       "signedIn",
       "token",
+      "unnameInstance",
     ],
     Ra: ["attestation", "grant", "instances", "openEnrolment", "redeemEnrolment", "revoke", "secretZero"],
     Kms: [
@@ -113,7 +115,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
   },
   datastore: { IamForDatastore: ["member"], AuditForDomains: ["append"] },
   iam: {
-    RaForIam: ["ended", "instance"],
+    RaForIam: ["ended", "instance", "used"],
     KmsForIam: [
       "currentMasterKey",
       "deleteDataKey",

@@ -1,5 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import type { Tokens } from "#protocol/contract/index.ts";
+import type { InstanceNaming, Tokens } from "#protocol/contract/index.ts";
+import type { Caller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
 import { fromHsm, openHsm } from "../hsm/index.ts";
 import { fail, ok, type Result } from "../result.ts";
@@ -10,15 +11,21 @@ import { Addresses } from "./addresses.ts";
 import { Administrators } from "./administrators.ts";
 import type { Arguments } from "./arguments.ts";
 import { Authorization } from "./authorization.ts";
+import { readIdentity } from "./identity-certificate.ts";
 import type { InstanceTokenRequest, InstanceTokens } from "./instance-token.ts";
 import { userOfCustodian } from "./name.ts";
 import { refuseUnknown, type TokenRequest } from "./tokens.ts";
 import type { TokenKey } from "./types.ts";
 import { VaultSessions } from "./vault-sessions.ts";
 
+type OfInstance = { tenant: string; user: string; instance: string };
+
 /** What the door needs of its neighbours. */
 interface Neighbours {
-  RA: { instance(of: { tenant: string; user: string; instance: string }): Promise<Result<Enrolled>> };
+  RA: {
+    instance(of: OfInstance): Promise<Result<Enrolled>>;
+    used(of: OfInstance): Promise<Result<null>>;
+  };
 }
 
 /**
@@ -89,7 +96,24 @@ export class Iam extends WorkerEntrypoint<Env> {
       RA.instance({ tenant, user, instance: request.instance }),
       this.#at.settings(tenant),
     ]);
-    return this.#at.principal(tenant, user).instanceToken(request, found, settings);
+    const issued = await this.#at.principal(tenant, user).instanceToken(request, found, settings);
+    // Not before its key is proven: anybody can name an instance.
+    if (issued.ok) this.ctx.waitUntil(RA.used({ tenant, user, instance: request.instance }));
+    return issued;
+  }
+
+  /** `PUT /iam/instances/{id}`. Errors: `invalid-certificate` for what is none of a P-256 key. */
+  async nameInstance(caller: Caller, id: string, { certificate }: InstanceNaming): Promise<Result<null>> {
+    const read = await readIdentity(certificate).catch(() => null);
+    if (read === null) return fail("invalid-certificate");
+    const settings = await this.#at.settings(caller.tenant);
+    return this.#at.principal(caller.tenant, caller.user).nameInstance(caller, { id, ...read }, settings);
+  }
+
+  /** `DELETE /ra/instances/{id}`, before the registration authority is asked. */
+  async unnameInstance(caller: Caller, id: string): Promise<Result<null>> {
+    const settings = await this.#at.settings(caller.tenant);
+    return this.#at.principal(caller.tenant, caller.user).unnameInstance(caller, id, settings);
   }
 
   /** Keys that verify access tokens: the deployment's, whichever tenant asks. No object is asked. */

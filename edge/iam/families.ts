@@ -1,5 +1,6 @@
 import { intend } from "../outbox.ts";
 import { type Decision, ok, refuse, turnAway } from "../result.ts";
+import { dropNamedBy } from "./named-instances.ts";
 
 /** Refresh tokens live no longer than a sign-in. Seconds. */
 export const FAMILY_SECONDS = 24 * 3600;
@@ -47,9 +48,12 @@ export function endFamilies(sql: SqlStorage, ids: string[], now: number): void {
 /** A DPoP key whose sign-in has ended, and whose it was. */
 export type Ended = { user: string; jkt: string };
 
-/** Notes ended keys for the registration authority. */
+/** Notes ended keys for the registration authority; what instances they have named is forgotten here. */
 export function noteEnded(sql: SqlStorage, ended: Iterable<Ended>): void {
-  for (const { user, jkt } of [...ended]) intend(sql, `ra/${user}`, { jkt });
+  for (const { user, jkt } of [...ended]) {
+    dropNamedBy(sql, jkt);
+    intend(sql, `ra/${user}`, { jkt });
+  }
 }
 
 /** Whom the datastore has taken parts of uploads from, for an account. */

@@ -1,4 +1,4 @@
-/** Tokens for instances (W9): who proves an instance's identity key, which the registration authority knows, is that instance. */
+/** Tokens for instances (W9): who proves an instance's identity key, which the registration authority knows and its custodian has named, is that instance. */
 
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import type { AnswerOf, instanceToken } from "#protocol/contract/index.ts";
@@ -13,6 +13,7 @@ import type { Tenant } from "../tenants.ts";
 import { ACCESS_TOKEN_SECONDS, signAccessToken } from "./access-token.ts";
 import { signInsPerMinute } from "./bounds.ts";
 import { isSignedIn } from "./custodians.ts";
+import { isNamed } from "./named-instances.ts";
 import { DENIED } from "./settings.ts";
 import { useProof } from "./tokens.ts";
 
@@ -58,7 +59,10 @@ export async function issueInstanceToken(
   const decision = authorize<Enrolled>(store, { action: "iam:instance-token", ...about }, (sql) => {
     const proven = checkProven(request, found);
     if (!proven.ok) return proven;
-    const { user, status, level } = proven.value;
+    const { user, status, level, jkt, client } = proven.value;
+    // Not by the word of the registration authority alone.
+    if (!isNamed(sql, { id: instance, identityKey: proof.jkt, jkt, client }, now))
+      return turnAway("invalid-client", "its custodian has not named this instance");
     const turn = takeTurn(sql, { what: "iam:instance-token", user }, signInsPerMinute(configuration), now);
     if (!turn.ok) return turn;
     // Used up before anything else is looked at.

@@ -7,6 +7,7 @@ import type { Caller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
 import { fromHsm, type Hsm, openHsm } from "../hsm/index.ts";
 import { type Outbox, openOutbox } from "../outbox.ts";
+import { takeTurn } from "../pace.ts";
 import { fail, ok, type Result, refuse } from "../result.ts";
 import { hashSecret } from "../secret.ts";
 import { hasStore, openStore, type Store } from "../store.ts";
@@ -17,6 +18,7 @@ import { type AuthorizationRequest, issueCode } from "./codes.ts";
 import { findCustodian, isSignedIn } from "./custodians.ts";
 import { type Ended, type Forgotten, nextExpiry } from "./families.ts";
 import { type InstanceTokenRequest, type InstanceTokens, issueInstanceToken } from "./instance-token.ts";
+import { dropNamed, keepNamed } from "./named-instances.ts";
 import { createAccount } from "./new-account.ts";
 import { principalMigrations } from "./schema.ts";
 import { DENIED, type Settings, takeSettings } from "./settings.ts";
@@ -221,6 +223,33 @@ export class IamPrincipalObject extends DurableObject<Env> {
       denied: () => takeSettings(store.sql, settings).denied,
     };
     return fromHsm(request.requestId, () => issueInstanceToken(endpoint, request, found));
+  }
+
+  /** The caller, signed in, says that an instance is its own. Errors: `invalid-token`, `forbidden`, `too-many-requests`. */
+  nameInstance(
+    caller: Caller,
+    instance: { id: string; identityKey: string; notAfter: number },
+    settings: Settings,
+  ): Result<null> {
+    const what = { action: "iam:name-instance", resource: `instance/${instance.id}` };
+    const signedIn = this.signedIn(caller, settings, what);
+    if (!signedIn.ok || this.#opened === undefined) return signedIn;
+    const { user, jkt, client, requestId } = caller;
+    return authorize<null>(this.#opened.store, { ...what, caller, requestId }, (sql) => {
+      const now = seconds(Date.now());
+      const turn = takeTurn(sql, { what: what.action, user }, signInsPerMinute(this.env), now);
+      if (turn.ok) keepNamed(sql, { ...instance, jkt, client }, now);
+      return turn;
+    });
+  }
+
+  /** The caller, signed in, ends an instance of its app: the registration authority hears of it from the gateway. */
+  unnameInstance(caller: Caller, id: string, settings: Settings): Result<null> {
+    const what = { action: "iam:end-instance", resource: `instance/${id}` };
+    const signedIn = this.signedIn(caller, settings, what);
+    if (signedIn.ok && this.#opened !== undefined)
+      dropNamed(this.#opened.store.sql, { id, client: caller.client });
+    return signedIn;
   }
 
   /** M5: a registered custodian with a live certificate. */

@@ -2,6 +2,7 @@ import { LEDGER_TABLE } from "../hsm/keys/index.ts";
 import { OUTBOX_TABLE } from "../outbox.ts";
 import { PACES } from "../pace.ts";
 import { KEY_IDENTIFIERS_TABLE } from "./key-identifiers.ts";
+import { NAMED_INSTANCES_TABLE } from "./named-instances.ts";
 import { ROLES_TABLES } from "./roles.ts";
 import { SETTINGS_TABLE } from "./settings.ts";
 import { STANDING_TABLE } from "./standing.ts";
@@ -57,6 +58,7 @@ export const principalMigrations = [
   CREATE TABLE used_sign_ins (id TEXT PRIMARY KEY, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
   STANDING_TABLE,
+  NAMED_INSTANCES_TABLE,
 ] as const;
 
 /** An account's object. */

@@ -374,16 +374,22 @@ export class RaPrincipalObject extends DurableObject<Env> {
     return recipient ? ok(recipient) : fail("not-recipient");
   }
 
-  /** For IAM and KMS: an instance of a user that asks for itself. */
+  /** For IAM and KMS: an instance of a user that asks for itself, or that somebody names. */
   instance({ user, instance }: { user: string; instance: string }): Result<Enrolled> {
     if (this.#opened === undefined) return fail("not-recipient");
-    const { sql } = this.#opened.store;
-    const now = seconds(Date.now());
-    const enrolled = findEnrolled(sql, { user, instance }, now);
-    if (enrolled?.status === "active") noteUse(sql, enrolled.wrappingCertificate, now);
+    const enrolled = findEnrolled(this.#opened.store.sql, { user, instance }, seconds(Date.now()));
     if (!enrolled) return fail("not-recipient");
     const { secondLayer } = tenantNamed(this.env, this.#opened.store.tenant);
     return ok(secondLayer === undefined ? enrolled : { ...enrolled, secondLayer });
+  }
+
+  /** An instance of a user has asked for itself, and has shown that it is that one. */
+  used(of: { user: string; instance: string }): Result<null> {
+    const found = this.instance(of);
+    if (!found.ok || this.#opened === undefined) return found.ok ? ok(null) : found;
+    const { status, wrappingCertificate } = found.value;
+    if (status === "active") noteUse(this.#opened.store.sql, wrappingCertificate, seconds(Date.now()));
+    return ok(null);
   }
 
   /** The caller's own instances. */

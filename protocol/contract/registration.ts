@@ -1,9 +1,9 @@
-/** What a custodian asks of the registration authority: grants (M3), secret zeros (M2), its instances. Times are seconds since 1970. */
+/** What a custodian asks of the registration authority: grants (M3), secret zeros (M2), its instances; and which of them it tells the IAM of. Times are seconds since 1970. */
 
 import { MAX_SECRET_ZERO, METHOD_NAMES } from "../enrolment.ts";
 import { compactJws, line, list, literal, object, open, seconds, text, whole } from "../shape.ts";
-import { enrolmentId, instanceId } from "./names.ts";
-import type { Route } from "./route.ts";
+import { certificate, enrolmentId, instanceId } from "./names.ts";
+import type { BodyOf, Route } from "./route.ts";
 
 const method = literal(...METHOD_NAMES);
 
@@ -92,3 +92,19 @@ export const revokeInstance = {
   answer: { status: 204 },
   problems: ["forbidden", "not-found"],
 } as const satisfies Route;
+
+/**
+ * Levels `account` and `master`: the custodian tells the IAM which instance is its own, by the identity certificate (base64url DER) that
+ * the microservice itself has shown. Without that the IAM gives the instance no token, whatever the registration authority says.
+ */
+export const nameInstance = {
+  site: "app",
+  method: "PUT",
+  path: "/iam/instances/{id}",
+  authentication: "token",
+  parameters: { id: instanceId },
+  request: { json: object({ certificate }) },
+  answer: { status: 204 },
+  problems: ["forbidden", "invalid-certificate"],
+} as const satisfies Route;
+export type InstanceNaming = BodyOf<typeof nameInstance>;

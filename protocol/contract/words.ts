@@ -16,6 +16,8 @@ export const summaries: Partial<Record<OperationId, string>> = {
   openAttestation: "Open the session in which a deployer's microservice shows evidence (M1)",
   listInstances: "The caller's own instances, newest first",
   revokeInstance: "End an instance; no key is released to it any more",
+  nameInstance:
+    "Tell the IAM that an instance is the caller's own, so that it may have tokens (levels account and master)",
   openEnrolment: "Open an enrolment: a nonce for the certificate request",
   redeemEnrolment: "Enrol: certificate request and grant for certificates and trust list",
   makeDataKeys: "New data keys of an account, encrypted (M6)",

@@ -38,18 +38,30 @@ export class InstanceClient {
     this.enrolled = enrolled;
   }
 
-  /** Enrolled for this custodian, without a token yet. */
+  /** Enrolled for this custodian and named by it, without a token yet. */
   static async enrolled(client: EdgeClient, pair?: CryptoKeyPair): Promise<InstanceClient> {
     const keys = await makeKeys(pair);
     const { privateKey, publicKey } = keys.identity;
     const jwk = jwkFromSpki(new Uint8Array(await subtle.exportKey("spki", publicKey)));
-    return new InstanceClient(client, keys, { privateKey, jwk }, json(await enrol(client, keys)));
+    const instance = new InstanceClient(client, keys, { privateKey, jwk }, json(await enrol(client, keys)));
+    const named = await instance.name(client);
+    if (named.status !== 204) throw new Error(`Not named: ${named.status} ${named.text}`);
+    return instance;
   }
 
   static async ready(client: EdgeClient, pair?: CryptoKeyPair): Promise<InstanceClient> {
     const instance = await InstanceClient.enrolled(client, pair);
     await instance.authenticate();
     return instance;
+  }
+
+  /** Whoever's instance it is, this custodian says that it is theirs. */
+  async name(
+    custodian: EdgeClient,
+    certificate: string = this.enrolled.identityCertificate,
+    id: string = this.enrolled.instance,
+  ): Promise<Answer> {
+    return custodian.rest("PUT", `/iam/instances/${id}`, { certificate });
   }
 
   async authenticate(): Promise<void> {

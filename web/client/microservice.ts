@@ -3,10 +3,10 @@
  * certificate for this custodian. The microservice makes its keys and redeems the grant by itself.
  */
 
-import { issueGrant } from "#protocol/contract/index.ts";
+import { issueGrant, nameInstance } from "#protocol/contract/index.ts";
 import { CofferError } from "#protocol/error.ts";
 import { createPortClient, type InstanceDescription, type PortClient } from "#protocol/port/index.ts";
-import { callJson } from "./call.ts";
+import { callEmpty, callJson } from "./call.ts";
 import { asCofferError } from "./error.ts";
 import type { RestClient } from "./rest.ts";
 import type { Vault } from "./vault.ts";
@@ -33,7 +33,7 @@ const PATIENCE = 5_000;
 export interface MicroserviceOptions {
   /** `patience`: how long it may take, milliseconds. */
   open: (patience?: number) => Promise<Vault>;
-  rest: Pick<RestClient, "json">;
+  rest: Pick<RestClient, "json" | "send">;
   /** Distinguished Name of the signed-in custodian; the instance is bound to it (M13). */
   custodian: () => string;
   now: () => number;
@@ -86,7 +86,7 @@ export class Microservice {
   async #again({ port, measurement, instance: stale }: EnrolledMicroservice): Promise<EnrolledMicroservice> {
     const { instance } = await port.hello(this.#options.custodian());
     if (instance && instance.id !== stale.id && this.#isValid(instance))
-      return this.#ready({ port, measurement, instance });
+      return this.#restored({ port, measurement, instance });
     return this.#enrol(port, measurement);
   }
 
@@ -154,7 +154,7 @@ export class Microservice {
     this.#port = port;
     const { measurement, instance } = await port.hello(this.#options.custodian());
     if (!instance || !this.#isValid(instance)) return this.#enrol(port, measurement);
-    return this.#ready({ port, measurement, instance });
+    return this.#restored({ port, measurement, instance });
   }
 
   async #enrol(port: PortClient, measurement: string): Promise<EnrolledMicroservice> {
@@ -164,7 +164,24 @@ export class Microservice {
     const instance = await port.enrol({ method: "grant", grant });
     if (instance.custodian !== this.#options.custodian()) throw new CofferError("foreign-custodian");
     this.#short = this.#isValid(instance) ? undefined : instance.id;
+    await this.#name(port, instance);
     return this.#ready({ port, measurement, instance });
+  }
+
+  /** It was named when it was enrolled; where it was not, it is now, and without a network it works with the keys that it has. */
+  async #restored(enrolled: EnrolledMicroservice): Promise<EnrolledMicroservice> {
+    await this.#name(enrolled.port, enrolled.instance).catch(() => {});
+    return this.#ready(enrolled);
+  }
+
+  /** Above level `data` an instance gets tokens when its custodian has named it to the IAM. It begins with the hello that follows. */
+  async #name(
+    port: PortClient,
+    { id, identityCertificate: certificate }: InstanceDescription,
+  ): Promise<void> {
+    if (certificate === undefined) return;
+    await callEmpty(this.#options.rest, nameInstance, { id }, { certificate }, { tries: 3 });
+    await port.hello(this.#options.custodian());
   }
 
   #ready(enrolled: EnrolledMicroservice): EnrolledMicroservice {

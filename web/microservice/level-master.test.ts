@@ -59,14 +59,18 @@ async function enrolled(appKey?: () => Promise<HostKeys>) {
   const started = start(appKey);
   await started.client.hello(DN);
   const instance = await started.client.enrol({ method: "grant", grant: "grant" });
-  return { ...started, instance };
+  // Its custodian names it to the IAM: until then it would get no token, and it asks for none.
+  const asked = told();
+  await started.client.hello(DN);
+  return { ...started, instance, asked };
 }
 
 const told = () => steps.map(({ step, what }) => `${step} ${what}`);
 
 it("A1 seals for an account with keys that it asks for itself, in this order, and deletes them after a set time", async () => {
-  const { client, instance } = await enrolled();
+  const { client, instance, asked } = await enrolled();
   expect(instance.level).toBe("master");
+  expect(asked).toEqual(["read app-specific key"]);
   expect(told()).toEqual(["read app-specific key", "ask master key", "get master key"]);
   steps = [];
   const message = await collect(client.seal({ context }, utf8("hello")));

@@ -110,8 +110,8 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     return live;
   }
 
-  /** Takes an instance into use, until its certificates end. At level `master` it first knows its KMS (W4, W9). */
-  async function begin(verified: Verified): Promise<Live> {
+  /** Takes an instance into use, until its certificates end. */
+  function begin(verified: Verified): void {
     live?.ladder?.end();
     const begun = { ...verified, ladder: ladderOf(verified) };
     live = begun;
@@ -120,13 +120,16 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       if (live === begun) end();
       void store.deleteEnded({ live: undefined, now: now() }).catch(() => {});
     }, notAfter - now());
-    await begun.ladder?.start().catch((error: unknown) => {
+  }
+
+  /** At level `master` an instance knows its KMS before it serves anybody (W4, W9). */
+  async function meet(begun: Live | undefined): Promise<void> {
+    await begun?.ladder?.start().catch((error: unknown) => {
       // Who could not answer is asked again when the first key is wanted.
       if (!UNTRUE.has(codeOf(error))) return;
       if (live === begun) live = undefined;
       throw error;
     });
-    return begun;
   }
 
   function ladderOf({ record, trust, level }: Verified): Ladder | undefined {
@@ -239,7 +242,8 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       const began = ended;
       const found = live ?? (await restore(custodian));
       if (ended !== began) throw new CofferError("no-session");
-      if (!live && found) await begin(found);
+      if (!live && found) begin(found);
+      await meet(live);
       if (ended !== began) throw new CofferError("no-session");
       const valid = live && now() < live.record.notAfter ? live.record : null;
       // The keys are made while the custodian fetches its grant.
@@ -278,8 +282,8 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
         throw new CofferError("no-session");
       }
       ring.clear();
-      await begin({ record, ...verified });
-      if (ended !== began) throw new CofferError("no-session");
+      // Above level `data` it gets no token before its custodian has named it to the IAM: the next hello asks for one.
+      begin({ record, ...verified });
       // The browser may refuse; then the instance enrols again one day.
       void options.persist?.().catch(() => {});
       return describe(record, verified.level);
@@ -444,6 +448,8 @@ function describe(record: InstanceRecord, level?: Level): InstanceDescription {
     wrappingCertificate: encodeBase64url(record.wrappingCertificate),
     notAfter: new Date(record.notAfter).toISOString(),
     method: record.method,
-    ...(level === undefined || level === "data" ? {} : { level }),
+    ...(level === undefined || level === "data"
+      ? {}
+      : { level, identityCertificate: encodeBase64url(record.identityCertificate) }),
   };
 }

@@ -9,7 +9,11 @@ export const registration = {
     const found = await c.env.RA.instances(caller);
     return found.ok ? ok({ instances: found.value }) : found;
   },
-  revokeInstance: ({ c, caller, input }) => c.env.RA.revoke(caller, input.id),
+  nameInstance: ({ c, caller, input, body }) => c.env.IAM.nameInstance(caller, input.id, body),
+  async revokeInstance({ c, caller, input: { id } }) {
+    const unnamed = await c.env.IAM.unnameInstance(caller, id);
+    return unnamed.ok ? c.env.RA.revoke(caller, id) : unnamed;
+  },
   issueSecretZero: ({ c, caller, body }) => c.env.RA.secretZero(caller, body),
   openAttestation: ({ c, caller, body }) => c.env.RA.attestation(caller, body),
   async openEnrolment({ c, body: { principal } }) {
