@@ -54,15 +54,17 @@ export async function issueInstanceToken(
   ]);
   const lives = (sql: SqlStorage, enrolled: Enrolled): Decision<null> => {
     if (denied().includes(enrolled.client)) return refuse("forbidden", DENIED);
-    return isSignedIn(sql, enrolled, now) ? ok(null) : refuse("forbidden", "the sign-in has ended");
+    if (!isSignedIn(sql, enrolled, now)) return refuse("forbidden", "the sign-in has ended");
+    // Not by the word of the registration authority alone.
+    const { jkt, client } = enrolled;
+    return isNamed(sql, { id: instance, identityKey: proof.jkt, jkt, client }, now)
+      ? ok(null)
+      : refuse("invalid-client", "its custodian has not named this instance and key");
   };
   const decision = authorize<Enrolled>(store, { action: "iam:instance-token", ...about }, (sql) => {
     const proven = checkProven(request, found);
     if (!proven.ok) return proven;
-    const { user, status, level, jkt, client } = proven.value;
-    // Not by the word of the registration authority alone.
-    if (!isNamed(sql, { id: instance, identityKey: proof.jkt, jkt, client }, now))
-      return turnAway("invalid-client", "its custodian has not named this instance");
+    const { user, status, level } = proven.value;
     const turn = takeTurn(sql, { what: "iam:instance-token", user }, signInsPerMinute(configuration), now);
     if (!turn.ok) return turn;
     // Used up before anything else is looked at.

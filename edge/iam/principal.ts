@@ -233,7 +233,8 @@ export class IamPrincipalObject extends DurableObject<Env> {
   ): Result<null> {
     const what = { action: "iam:name-instance", resource: `instance/${instance.id}` };
     const signedIn = this.signedIn(caller, settings, what);
-    if (!signedIn.ok || this.#opened === undefined) return signedIn;
+    if (!signedIn.ok) return signedIn;
+    if (this.#opened === undefined) return fail("invalid-token");
     const { user, jkt, client, requestId } = caller;
     return authorize<null>(this.#opened.store, { ...what, caller, requestId }, (sql) => {
       const now = seconds(Date.now());
@@ -247,9 +248,9 @@ export class IamPrincipalObject extends DurableObject<Env> {
   unnameInstance(caller: Caller, id: string, settings: Settings): Result<null> {
     const what = { action: "iam:end-instance", resource: `instance/${id}` };
     const signedIn = this.signedIn(caller, settings, what);
-    if (signedIn.ok && this.#opened !== undefined)
-      dropNamed(this.#opened.store.sql, { id, client: caller.client });
-    return signedIn;
+    if (!signedIn.ok) return signedIn;
+    if (this.#opened !== undefined) dropNamed(this.#opened.store.sql, { id, client: caller.client });
+    return ok(null);
   }
 
   /** M5: a registered custodian with a live certificate. */

@@ -158,6 +158,78 @@ describe("a token of an instance (W9)", () => {
     expect(problem(await lower.askToken(await lower.assertion()))).toBe("403 forbidden");
   });
 
+  it("W9 is refused to an instance that the registration authority alone knows: its own custodian has to name it", async () => {
+    const [dora, elsewhere] = [
+      await EdgeClient.signedIn(system, "Dora"),
+      await EdgeClient.signedIn(system, "Dora"),
+    ];
+    const eve = await EdgeClient.signedIn(system, "Eve");
+    const [hers, other] = [await InstanceClient.unnamed(dora), await InstanceClient.unnamed(dora)];
+    const asked = async () => problem(await hers.askToken(await hers.assertion()));
+    expect(await asked()).toBe("400 invalid-client");
+    // By another user, in another sign-in, under another's key, by another's id.
+    expect((await hers.name(eve)).status).toBe(204);
+    expect((await hers.name(elsewhere)).status).toBe(204);
+    expect((await hers.name(dora, other.enrolled.identityCertificate)).status).toBe(204);
+    expect((await hers.name(dora, hers.enrolled.identityCertificate, other.enrolled.instance)).status).toBe(
+      204,
+    );
+    expect(await asked()).toBe("400 invalid-client");
+    expect((await hers.name(dora)).status).toBe(204);
+    expect((await hers.askToken(await hers.assertion())).status).toBe(200);
+    expect(problem(await other.askToken(await other.assertion()))).toBe("400 invalid-client");
+  });
+
+  it("W9 names what is a certificate of an identity key, by a custodian who is signed in, and nothing else", async () => {
+    const fred = await EdgeClient.signedIn(system, "Fred");
+    const his = await InstanceClient.unnamed(fred);
+    expect(problem(await his.name(fred, his.enrolled.wrappingCertificate))).toBe("400 invalid-certificate");
+    expect(problem(await his.name(fred, "AAAA"))).toBe("400 invalid-certificate");
+    expect(problem(await his.name(fred, "A".repeat(9000)))).toBe("400 bad-request");
+    expect(problem(await his.name(fred, "no base64url!"))).toBe("400 bad-request");
+    expect(problem(await his.name(fred, his.enrolled.identityCertificate, "x".repeat(200)))).toBe(
+      "400 bad-request",
+    );
+    const stranger = Object.assign(Object.create(Object.getPrototypeOf(fred)), fred, {
+      key: await createDpopKey(),
+    }) as EdgeClient;
+    expect(problem(await his.name(stranger))).toBe("401 invalid-proof");
+    expect((await fred.vaultPost("/sign-out", {})).status).toBe(204);
+    expect(problem(await his.name(fred))).toBe("401 invalid-token");
+    expect(
+      readRows(system.edgeDir, "named_instances").filter(({ id }) => id === his.enrolled.instance),
+    ).toEqual([]);
+  });
+
+  it("W9 ends with the sign-in and with the instance what a custodian has named", async () => {
+    const gus = await EdgeClient.signedIn(system, "Gus");
+    const [first, second] = [await InstanceClient.ready(gus), await InstanceClient.ready(gus)];
+    const named = () => {
+      const ids = readRows(system.edgeDir, "named_instances").map(({ id }) => id);
+      return [first, second].map(({ enrolled }) => ids.includes(enrolled.instance));
+    };
+    expect(named()).toEqual([true, true]);
+    expect((await gus.rest("DELETE", `/ra/instances/${first.enrolled.instance}`)).status).toBe(204);
+    expect(named()).toEqual([false, true]);
+    expect((await gus.vaultPost("/sign-out", {})).status).toBe(204);
+    expect(named()).toEqual([false, false]);
+  });
+
+  it("an instance that somebody names is not used by that, and is once its key was proven", async () => {
+    const used = (of: InstanceClient) =>
+      readRows(system.edgeDir, "instances").find(({ id }) => id === of.enrolled.instance)?.used;
+    const hal = await EdgeClient.signedIn(system, "Hal");
+    const his = await InstanceClient.enrolled(hal);
+    const before = used(his);
+    const forged = Object.assign(Object.create(Object.getPrototypeOf(his)), his, {
+      key: await createDpopKey(),
+    });
+    expect(problem(await forged.askToken(await forged.assertion()))).toBe("400 invalid-client");
+    expect(used(his)).toBe(before);
+    await his.authenticate();
+    await expect.poll(() => used(his)).not.toBe(before);
+  });
+
   it("W9 is refused once the custodian has signed out", async () => {
     const carol = await EdgeClient.signedIn(system, "Carol");
     const hers = await InstanceClient.ready(carol);

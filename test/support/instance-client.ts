@@ -40,13 +40,18 @@ export class InstanceClient {
 
   /** Enrolled for this custodian and named by it, without a token yet. */
   static async enrolled(client: EdgeClient, pair?: CryptoKeyPair): Promise<InstanceClient> {
-    const keys = await makeKeys(pair);
-    const { privateKey, publicKey } = keys.identity;
-    const jwk = jwkFromSpki(new Uint8Array(await subtle.exportKey("spki", publicKey)));
-    const instance = new InstanceClient(client, keys, { privateKey, jwk }, json(await enrol(client, keys)));
+    const instance = await InstanceClient.unnamed(client, pair);
     const named = await instance.name(client);
     if (named.status !== 204) throw new Error(`Not named: ${named.status} ${named.text}`);
     return instance;
+  }
+
+  /** Enrolled for this custodian, as the registration authority alone knows it. */
+  static async unnamed(client: EdgeClient, pair?: CryptoKeyPair): Promise<InstanceClient> {
+    const keys = await makeKeys(pair);
+    const { privateKey, publicKey } = keys.identity;
+    const jwk = jwkFromSpki(new Uint8Array(await subtle.exportKey("spki", publicKey)));
+    return new InstanceClient(client, keys, { privateKey, jwk }, json(await enrol(client, keys)));
   }
 
   static async ready(client: EdgeClient, pair?: CryptoKeyPair): Promise<InstanceClient> {
