@@ -193,7 +193,7 @@ describe("a token of an instance (W9)", () => {
     const stranger = Object.assign(Object.create(Object.getPrototypeOf(fred)), fred, {
       key: await createDpopKey(),
     }) as EdgeClient;
-    expect(problem(await his.name(stranger))).toBe("401 invalid-proof");
+    expect(problem(await his.name(stranger))).toBe("401 invalid-token");
     expect((await fred.vaultPost("/sign-out", {})).status).toBe(204);
     expect(problem(await his.name(fred))).toBe("401 invalid-token");
     expect(
