@@ -107,7 +107,14 @@ it("enrols, makes keys and rewraps them", async () => {
   hold("redeemEnrolment", await ann.vaultPost(`/ra/enrolments/${id}`, { ...body, more: 1 }), 400);
   const enrolled = hold("redeemEnrolment", await ann.vaultPost(`/ra/enrolments/${id}`, body), 200);
   hold("redeemEnrolment", await ann.vaultPost(`/ra/enrolments/${id}`, body), 400);
-  const { wrappingCertificate, instance } = json<{ wrappingCertificate: string; instance: string }>(enrolled);
+  const { wrappingCertificate, identityCertificate, instance } = json<{
+    wrappingCertificate: string;
+    identityCertificate: string;
+    instance: string;
+  }>(enrolled);
+  const name = (certificate: string) => ann.rest("PUT", `/iam/instances/${instance}`, { certificate });
+  hold("nameInstance", await name(identityCertificate), 204);
+  hold("nameInstance", await name(wrappingCertificate), 400);
   hold("listInstances", await ann.rest("GET", "/ra/instances"), 200);
 
   const wanted = asPublished("makeDataKeys", { account: ann.account, count: 2, purpose: "document" });
