@@ -31,6 +31,11 @@ export class Addresses {
     return this.env.IAM_OBJECT.getByName(this.tenant(tenant).name);
   }
 
+  /** Where it is known which sign-ins have come back: one of 64 places, so that not all people of a tenant meet in one. */
+  transactions(tenant: string, id: string) {
+    return this.env.IAM_OBJECT.getByName(`${this.tenant(tenant).name}/sign-ins-${id.slice(0, 1)}`);
+  }
+
   principal(tenant: string, principal: string) {
     return this.env.IAM_PRINCIPAL_OBJECT.getByName(`${this.tenant(tenant).name}/${principal}`);
   }

@@ -6,7 +6,7 @@ import type { Addresses } from "./addresses.ts";
 import { findClient } from "./clients.ts";
 import { type AuthorizationRequest, readAuthorizationRequest } from "./codes.ts";
 import { BY_NAME } from "./name.ts";
-import type { Leave, ProviderFailure } from "./oidc/index.ts";
+import { type Leave, ProviderError, type ProviderFailure } from "./oidc/index.ts";
 import { providerError } from "./provider-error.ts";
 import type { SignedIn } from "./sign-in.ts";
 import { checkTicket, makeTicket, type TicketCheck } from "./ticket.ts";
@@ -104,6 +104,9 @@ export class Authorization {
     try {
       const under = await party.expect(answer, transaction);
       query = under.query;
+      // Before the provider is asked: whoever repeats an answer has it asked once.
+      if (!(await this.#at.transactions(tenant, under.id).takeTransaction(under)))
+        throw new ProviderError("stale", "the sign-in has come back before");
       return { ok: true, query, ...(await party.takeBack(answer, under)) };
     } catch (error) {
       const { failure, message: reason } = providerError(error, requestId);

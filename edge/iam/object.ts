@@ -32,6 +32,7 @@ import {
 import { tenantMigrations } from "./schema.ts";
 import { changeApp, readSettings, type Settings } from "./settings.ts";
 import type { Appointment } from "./standing.ts";
+import { useOnce } from "./used-once.ts";
 
 /**
  * What a tenant has once: the key of its tickets, the pace of people who come for the first time, and the users and accounts
@@ -148,6 +149,17 @@ export class IamObject extends DurableObject<Env> {
   refuseSignIn({ reason, requestId }: { reason: string; requestId: string }): Result<null> {
     const about = { action: "iam:identify", caller: null, resource: "identity-provider", requestId };
     return authorize<null>(this.#store, about, () => turnAway("forbidden", reason));
+  }
+
+  /** A logout token that was not taken: nobody knows whose it is. */
+  refuseLogout({ reason, requestId }: { reason: string; requestId: string }): Result<null> {
+    const about = { action: "iam:provider-logout", caller: null, resource: "identity-provider", requestId };
+    return authorize<null>(this.#store, about, () => turnAway("bad-request", reason));
+  }
+
+  /** Whether nobody has come back with this transaction before. Asked before the provider is, by its shard of the tenant. */
+  takeTransaction({ id, until }: { id: string; until: number }): boolean {
+    return useOnce(this.#store.sql, { kind: "transaction", id, expires: until }, seconds(Date.now()));
   }
 
   /** An account of an earlier release, for its own object: the same answer until that has told us that it has it. */

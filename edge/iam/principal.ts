@@ -8,7 +8,7 @@ import type { Enrolled } from "../enrolled.ts";
 import { fromHsm, type Hsm, openHsm } from "../hsm/index.ts";
 import { type Outbox, openOutbox } from "../outbox.ts";
 import { takeTurn } from "../pace.ts";
-import { fail, ok, type Result, refuse } from "../result.ts";
+import { fail, ok, type Result, refuse, turnAway } from "../result.ts";
 import { hashSecret } from "../secret.ts";
 import { hasStore, openStore, type Store } from "../store.ts";
 import { tenantNamed } from "../tenants.ts";
@@ -45,6 +45,7 @@ import { sweep } from "./sweep.ts";
 import type { TicketCheck } from "./ticket.ts";
 import { issueTokens, refuseUnknown, type TokenRequest } from "./tokens.ts";
 import type { Custodian, VaultSession } from "./types.ts";
+import { useOnce } from "./used-once.ts";
 
 /** What the IAM needs of its neighbours. */
 interface Neighbours {
@@ -301,6 +302,33 @@ export class IamPrincipalObject extends DurableObject<Env> {
   /** For the tenant's object: what this principal is by administration. Nobody need have signed in. */
   appointed(appointments: Appointment[]): Result<null> {
     return keepAppointments(this.#open().store.sql, appointments);
+  }
+
+  /** The provider says that this principal has signed out there; its token is good once. Errors: `bad-request`. */
+  async loggedOut({
+    jti,
+    until,
+    requestId,
+  }: {
+    jti: string;
+    until: number;
+    requestId: string;
+  }): Promise<Result<null>> {
+    if (this.#opened === undefined) return ok(null);
+    const id = await hashSecret(jti);
+    const { store, outbox } = this.#opened;
+    const now = seconds(Date.now());
+    const about = { action: "iam:provider-logout", caller: null, resource: "identity-provider", requestId };
+    const taken = authorize<null>(store, about, (sql) =>
+      useOnce(sql, { kind: "logout", id, expires: until }, now)
+        ? ok(null)
+        : turnAway("bad-request", "logout token: used before"),
+    );
+    if (!taken.ok) return taken;
+    // No wait in between: used up and carried out are one.
+    const result = signOutEverywhere(store, { requestId, now });
+    await outbox.send();
+    return result;
   }
 
   /** For an account's object: this principal is no member of it any more. */

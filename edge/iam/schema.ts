@@ -6,6 +6,7 @@ import { NAMED_INSTANCES_TABLE } from "./named-instances.ts";
 import { ROLES_TABLES } from "./roles.ts";
 import { SETTINGS_TABLE } from "./settings.ts";
 import { STANDING_TABLE } from "./standing.ts";
+import { USED_ONCE_TABLE } from "./used-once.ts";
 
 /**
  * Tables of the IAM's objects. Times are seconds since 1970. What a bearer could use (cookie, code, refresh token) is kept as
@@ -59,6 +60,7 @@ export const principalMigrations = [
   `,
   STANDING_TABLE,
   NAMED_INSTANCES_TABLE,
+  USED_ONCE_TABLE,
 ] as const;
 
 /** An account's object. */
@@ -169,4 +171,5 @@ export const tenantMigrations = [
   `,
   SETTINGS_TABLE,
   `${ROLES_TABLES}${OUTBOX_TABLE}`,
+  USED_ONCE_TABLE,
 ] as const;

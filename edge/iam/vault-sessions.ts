@@ -34,12 +34,13 @@ export class VaultSessions {
     const party = await this.#at.party(this.#at.tenant(tenant));
     if (party === null) return fail("not-found");
     try {
-      const { issuer, subject } = await party.loggedOut(token);
+      const { issuer, subject, ...once } = await party.loggedOut(token);
       const principal = await principalId({ tenant, issuer, subject });
-      return await this.#at.principal(tenant, principal).endAll(requestId);
+      const { jti, until } = once;
+      return await this.#at.principal(tenant, principal).loggedOut({ jti, until, requestId });
     } catch (error) {
-      providerError(error, requestId);
-      return fail("bad-request");
+      const { message: reason } = providerError(error, requestId);
+      return this.#at.object(tenant).refuseLogout({ reason, requestId });
     }
   }
 

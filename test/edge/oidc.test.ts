@@ -194,6 +194,18 @@ describe("the response", () => {
     expect(answer.text).not.toContain("555-0100");
   });
 
+  it("is taken once: repeated, the provider is not asked again", async () => {
+    const browser = new EdgeClient(system);
+    const { provider: at, transaction } = await browser.leave(await browser.query(newVerifier()));
+    const back = await browser.type("Ada", at);
+    const answers = await Promise.all(
+      [1, 2, 3, 4].map(() => send(back.href, { headers: { cookie: transaction } })),
+    );
+    expect(answers.map(({ status }) => status).sort()).toEqual([303, 400, 400, 400]);
+    for (const answer of answers.filter(({ status }) => status === 400))
+      expectNobody(answer, 400, "This sign-in is over");
+  });
+
   it("of one tenant's provider is none at another tenant's vault", async () => {
     const [here, there] = [new EdgeClient(system), new EdgeClient(system.tenant("umbrella"))];
     const [left, elsewhere] = [
@@ -320,6 +332,26 @@ describe("signing out", () => {
     expect(`${location.origin}${location.pathname}`).toBe(`${provider.issuer}/logout`);
     expect((await send(location.href)).headers.location).toBe(`${ada.vault}/account`);
     expect((await send(`${ada.vault}/session`, { headers: { cookie: ada.cookie } })).status).toBe(401);
+  });
+
+  it("at the provider is taken once by one token: repeated, it ends no later sign-in, and what is refused is in the audit", async () => {
+    const post = (of: EdgeClient, token: string) =>
+      of.form(`${of.vault}/back-channel-logout`, { logout_token: token });
+    const first = await EdgeClient.signedIn(system, "Cleo");
+    const token = provider.logoutToken({ client: "development", name: "Cleo" });
+    expect((await post(first, token)).status).toBe(200);
+    const second = await EdgeClient.signedIn(system, "Cleo");
+    const answers = await Promise.all([1, 2, 3].map(() => post(second, token)));
+    expect(answers.map(({ status }) => status)).toEqual([400, 400, 400]);
+    expect((await second.rest("POST", "/ra/grants", {})).status).toBe(201);
+    expect((await post(second, "no token")).status).toBe(400);
+    const reasons = () =>
+      readRows(system.edgeDir, "links")
+        .map(({ entry }) => JSON.parse(String(entry)) as Record<string, string>)
+        .filter(({ action, outcome }) => action === "iam:provider-logout" && outcome === "deny")
+        .map(({ reason }) => reason);
+    await expect.poll(() => reasons().includes("logout token: used before")).toBe(true);
+    await expect.poll(() => reasons().some((reason) => reason?.startsWith("token: "))).toBe(true);
   });
 
   it("at the provider ends all that a person has here, by a token of the provider alone", async () => {

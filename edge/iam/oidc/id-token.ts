@@ -62,6 +62,11 @@ export async function verifyToken(token: unknown, provider: Provider): Promise<P
   return payload;
 }
 
+/** When verified claims, which have both times, would not be taken any more. Seconds since 1970. */
+export function takenUntil({ exp, iat }: Payload): number {
+  return Math.min(Number(exp), Number(iat) + MAX_AGE_SECONDS) + CLOCK_SECONDS + 1;
+}
+
 /** Whom verified claims speak of. */
 export function personOf(payload: Payload, settings: OidcSettings): Person {
   const { issuer, development } = settings;

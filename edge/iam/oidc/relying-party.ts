@@ -1,7 +1,7 @@
 import { digest } from "#protocol/digest.ts";
 import type { OidcSettings } from "../../oidc.ts";
 import { ProviderError } from "./failure.ts";
-import { groupsOfBits, type Person, personOf, verifyIdToken, verifyToken } from "./id-token.ts";
+import { groupsOfBits, type Person, personOf, takenUntil, verifyIdToken, verifyToken } from "./id-token.ts";
 import type { Metadata } from "./metadata.ts";
 import type { Providers } from "./provider.ts";
 import {
@@ -147,8 +147,8 @@ export class RelyingParty {
     return url.href;
   }
 
-  /** Who has signed out at the provider (Back-Channel Logout 1.0 §2.6). Throws `ProviderError` `invalid`. */
-  async loggedOut(token: string): Promise<Person> {
+  /** Who has signed out at the provider (Back-Channel Logout 1.0 §2.6); good once, by `jti`. Throws `ProviderError` `invalid`. */
+  async loggedOut(token: string): Promise<Person & { jti: string; until: number }> {
     const { settings, now, providers } = this.#options;
     const metadata = await this.#metadata();
     const keys = await providers.keys(settings, metadata);
@@ -158,7 +158,7 @@ export class RelyingParty {
     // With a nonce it is an ID token, of which others have copies.
     if (!isLogout || nonce !== undefined || typeof jti !== "string")
       throw new ProviderError("invalid", "no logout token");
-    return personOf(payload, settings);
+    return { ...personOf(payload, settings), jti, until: takenUntil(payload) };
   }
 
   /** RFC 6749 §4.1.3, RFC 7636 §4.5. The ID token, still to be verified. */
