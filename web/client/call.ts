@@ -74,5 +74,5 @@ function bodyFor(
 ): Pick<RequestOptions, "json" | "body" | "headers"> {
   if (request && "octets" in request)
     return { body: body as BodyInit, headers: { "content-type": "application/octet-stream" } };
-  return method === "POST" ? { json: body ?? {} } : {};
+  return method === "POST" || request ? { json: body ?? {} } : {};
 }
