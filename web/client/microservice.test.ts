@@ -10,11 +10,16 @@ function setup({
   stored,
   grants = true,
   mute = [],
+  ladder = false,
+  named = true,
 }: {
   stored?: { custodian: string; notAfter: string };
   grants?: boolean;
   /** Which vaults, counted from one, do not answer. */
   mute?: number[];
+  /** At level `master`, and whether the IAM takes the custodian's word. */
+  ladder?: boolean;
+  named?: boolean;
 } = {}) {
   const events: string[] = [];
   const clock = { now: NOW };
@@ -26,13 +31,17 @@ function setup({
     wrappingCertificate: "AA",
     notAfter,
     method: "grant",
+    ...(ladder && { level: "master" as const, identityCertificate: "BBBB" }),
   });
   const handler = {
-    hello: async () => ({
-      version: 1,
-      measurement: "sha384-x",
-      instance: stored ? describe(stored.custodian, stored.notAfter) : null,
-    }),
+    hello: async () => {
+      if (ladder) events.push("hello");
+      return {
+        version: 1,
+        measurement: "sha384-x",
+        instance: stored ? describe(stored.custodian, stored.notAfter) : null,
+      };
+    },
     enrol: async ({ grant }: { grant: string }) => {
       events.push(`enrol ${grant}`);
       await enrolling.gate;
@@ -58,6 +67,10 @@ function setup({
         events.push(path);
         if (!grants) throw new Error("refused");
         return { grant: "g" };
+      },
+      send: async (method: string, path: string, { json }: { json: unknown }) => {
+        events.push(`${method} ${path} ${JSON.stringify(json)}`);
+        if (!named) throw new Error("refused");
       },
     } as unknown as RestClient,
     custodian: () => DN,
@@ -91,6 +104,27 @@ it("goes on with an instance that is still valid for this custodian, and with no
     expect(events).toContain("enrol g");
     microservice.stop();
   }
+});
+
+it("W9 names an instance at level master to the IAM by what it has shown, and greets it again, before anybody uses it", async () => {
+  const { microservice, events } = setup({ ladder: true });
+  await microservice.use();
+  expect(events).toEqual([
+    ...["is starting", "open", "hello", "is enrolling", "/ra/grants", "enrol g"],
+    ...['PUT /iam/instances/i1 {"certificate":"BBBB"}', "hello", "is ready"],
+  ]);
+  microservice.stop();
+  const refused = setup({ ladder: true, named: false });
+  await expect(refused.microservice.use()).rejects.toMatchObject({ name: "CofferError" });
+  expect(refused.events.at(-1)).toBe("is failed");
+});
+
+it("M18 goes on with a stored instance at level master that nobody can be told of now", async () => {
+  const stored = { custodian: DN, notAfter: new Date(NOW + 3_600_000).toISOString() };
+  const { microservice, events } = setup({ ladder: true, named: false, stored });
+  await microservice.use();
+  expect(events.slice(2)).toEqual(["hello", 'PUT /iam/instances/i0 {"certificate":"BBBB"}', "is ready"]);
+  microservice.stop();
 });
 
 it("renews the instance before its certificate ends, and once only", async () => {
