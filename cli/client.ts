@@ -43,6 +43,8 @@ export interface Client extends Pick<Custodian, "documents" | "keys" | "microser
   administration: Administration;
   /** Orders an export at the KMS, which records it. Resolves with the order's id. */
   orderExport(account: string, documents: string[]): Promise<string>;
+  /** Accounts, their keys, and the user's instances. */
+  life: Custodian["life"];
   /** The rotation of the tenant's master key (W12). */
   rotation: Rotation;
   /** M2: a credential by which one microservice of this custodian may enrol. Errors: `CofferError`. */
@@ -97,6 +99,7 @@ export async function connect({
     documents,
     keys,
     microservice,
+    life: custodian.life,
     rotation: new Rotation(rest),
     administration: new Administration(rest),
     account: () => custodian.account(),

@@ -17,6 +17,10 @@ Usage: ${COFFER} COMMAND [options]
   seal FILE …     encrypt files here and store the result
   open DOCUMENT   fetch a document, decrypt it here and write it to a file
   list            the documents, newest first
+  re-encrypt      seal documents again under new keys
+  account         accounts: list, create, rotate their key, delete them
+  key             versions of an account's data key
+  instance        the user's microservices, and the end of one
   export          take all documents out, plain or under a key of your own
   admin           say who administers the tenant, and who is in its groups
   launch          start a microservice as a process of its own
@@ -66,6 +70,22 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   list: async () => {
     const { list, LIST_HELP } = await import("./list.ts");
     return { run: list, help: LIST_HELP };
+  },
+  "re-encrypt": async () => {
+    const { reEncrypt, RE_ENCRYPT_HELP } = await import("./re-encrypt.ts");
+    return { run: reEncrypt, help: RE_ENCRYPT_HELP };
+  },
+  account: async () => {
+    const { account, ACCOUNT_HELP } = await import("./account.ts");
+    return { run: account, help: ACCOUNT_HELP };
+  },
+  key: async () => {
+    const { key, KEY_HELP } = await import("./key.ts");
+    return { run: key, help: KEY_HELP };
+  },
+  instance: async () => {
+    const { instance, INSTANCE_HELP } = await import("./instance.ts");
+    return { run: instance, help: INSTANCE_HELP };
   },
   export: async () => {
     const { exportAll, EXPORT_HELP } = await import("./export.ts");

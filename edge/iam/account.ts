@@ -1,8 +1,9 @@
 import { DurableObject } from "cloudflare:workers";
 import { seconds } from "#protocol/clock.ts";
-import type { KeyIdentifierRequest } from "#protocol/contract/index.ts";
+import type { DeletionRequest, KeyIdentifierRequest } from "#protocol/contract/index.ts";
 import type { AccountKeys } from "#protocol/hierarchy/index.ts";
 import { ownAccountId } from "#protocol/principal.ts";
+import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { openHsm } from "../hsm/index.ts";
@@ -12,8 +13,18 @@ import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
 import { tenantNamed } from "../tenants.ts";
 import { accountKeyOf, currentAccountKey, keepAccountKey, type OrderedAccountKey } from "./account-keys.ts";
+import {
+  addVersion,
+  endVersionNow,
+  keepVersion,
+  listVersions,
+  type OfCustodian,
+  renewAccountKey,
+  scheduleVersion,
+} from "./custodian-keys.ts";
+import { cancelEnd, daySeconds, endOf, scheduledEnd, scheduleEnd } from "./deletion.ts";
 import type { Moved } from "./earlier.ts";
-import { type End, leaveAccount, shredAccount } from "./ends.ts";
+import { type End, endAccount, leaveAccount, shredAccount } from "./ends.ts";
 import { type Followed, followMaster, type MovedKey } from "./follow-master.ts";
 import {
   type DataKeyOrder,
@@ -28,8 +39,8 @@ import {
   stillStands,
   type Waited,
 } from "./instance-keys.ts";
-import type { KeyIdentifier } from "./key-identifiers.ts";
-import { checkMember, isFounded, keepAccount } from "./members.ts";
+import type { KeyIdentifier, ListedIdentifier } from "./key-identifiers.ts";
+import { checkMember, isFounded, isMember, keepAccount } from "./members.ts";
 import { accountMigrations } from "./schema.ts";
 import type { AccountKey } from "./types.ts";
 
@@ -46,6 +57,9 @@ export type Founding = {
   requestId: string;
 };
 
+/** `ends`: when it will be deleted, seconds since 1970. */
+export type AccountState = { id: string; name: string; created: number; ends: number | null };
+
 type Opened = { store: Store; ledger: Ledger; outbox: Outbox };
 
 /** What the IAM needs of its neighbours. */
@@ -59,6 +73,9 @@ interface Neighbours {
     /** W12: identifier of the tenant's master key, and keys of an account under it. */
     currentMasterKey(of: { tenant: string }): Promise<Result<string | null>>;
     moveAccountKeys(of: OfAccount & { keys: MovedKey[] }): Promise<Result<MovedKey[]>>;
+    scheduleDataKey(
+      of: OfAccount & { client: string; key: string; ends: number | null },
+    ): Promise<Result<null>>;
     shredded(of: OfAccount): Promise<Result<null>>;
     /** W12: the account lives, for the list of those that a rotation goes through. */
     listed(of: Pick<OfAccount, "tenant" | "account">): Promise<Result<null>>;
@@ -87,14 +104,34 @@ export class IamAccountObject extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    if (hasStore(ctx)) this.#open();
+    // An eviction before the alarm was set must not keep an account beyond its time.
+    if (hasStore(ctx)) ctx.waitUntil(this.#wakeAtEnd(this.#open().store));
   }
 
   override async alarm(): Promise<void> {
     const { store, outbox, ledger } = this.#open();
     await store.flush();
+    this.#endInTime(store);
     await outbox.alarm();
     await ledger.sweep();
+    await this.#wakeAtEnd(store);
+  }
+
+  /** W11: the time of a scheduled deletion has come. It is decided in one transaction: a crash leaves all of it to do, or nothing. */
+  #endInTime(store: Store): void {
+    const now = seconds(Date.now());
+    const ends = scheduledEnd(store.sql);
+    if (ends === null || ends > now) return;
+    const requestId = crypto.randomUUID();
+    const resource = `account/${subjectOf(store.sql)}`;
+    authorize(store, { action: "iam:shred-account", caller: null, resource, requestId }, (sql) =>
+      endAccount(sql, { requestId, now }),
+    );
+  }
+
+  async #wakeAtEnd({ sql }: Store): Promise<void> {
+    const ends = scheduledEnd(sql);
+    if (ends !== null) await wakeBy(this.ctx.storage, Math.max(ends * 1000, Date.now()));
   }
 
   /** Begins the account: with its first member, or as an earlier release knew it. */
@@ -121,7 +158,7 @@ export class IamAccountObject extends DurableObject<Env> {
 
   /** A principal that comes from an earlier release after the account has ended for it keeps no copy of the membership. */
   async #foundAgain({ store, outbox }: Opened, { principal, requestId }: Founding): Promise<Result<null>> {
-    if (checkMember(store.sql, principal).ok) return ok(null);
+    if (scheduledEnd(store.sql) !== null || checkMember(store.sql, principal).ok) return ok(null);
     intend(store.sql, `left/${principal}`, { to: "principal", left: principal, requestId } satisfies End);
     await outbox.send();
     return ok(null);
@@ -224,6 +261,7 @@ export class IamAccountObject extends DurableObject<Env> {
       orderAccountKey: (of) => KMS.orderAccountKey({ tenant, ...of, kind: this.#kind(tenant) }),
       orderDataKey: (order) => KMS.orderDataKey(order),
       deleteDataKey: (of) => KMS.deleteDataKey(of),
+      scheduleDataKey: (of) => KMS.scheduleDataKey(of),
     };
   }
 
@@ -238,6 +276,74 @@ export class IamAccountObject extends DurableObject<Env> {
     return this.#end("iam:shred-account", caller, (sql) =>
       shredAccount(sql, { user, requestId, now: seconds(Date.now()) }),
     );
+  }
+
+  /** W11: what a member may know of it, scheduled for deletion or not. */
+  read(caller: Caller): Result<AccountState> {
+    if (this.#opened === undefined || !isMember(this.#opened.store.sql, caller.user))
+      return fail("forbidden");
+    const { sql } = this.#opened.store;
+    const [row] = sql
+      .exec<AccountState>("SELECT id, name, created, ends FROM account WHERE deleted IS NULL")
+      .toArray();
+    return row === undefined ? fail("forbidden") : ok(row);
+  }
+
+  /** W11: from now on refused to all, and deleted when it is time. Errors: `forbidden`. */
+  async scheduleDeletion(caller: Caller, request: DeletionRequest): Promise<Result<{ ends: number }>> {
+    const now = seconds(Date.now());
+    const ends = endOf(request, now, daySeconds(this.env));
+    if (request.immediately) {
+      const shredded = await this.shred(caller);
+      return shredded.ok ? ok({ ends }) : shredded;
+    }
+    if (this.#opened === undefined) return fail("forbidden");
+    const { store, outbox } = this.#opened;
+    const { user, requestId } = caller;
+    const about = { action: "iam:schedule-deletion", caller, resource: `account/${subjectOf(store.sql)}` };
+    const decision = authorize(store, { ...about, requestId }, (sql) => scheduleEnd(sql, user, ends));
+    await this.#wakeAtEnd(store);
+    await outbox.send();
+    return decision;
+  }
+
+  /** W11: kept after all. Errors: `forbidden`. */
+  async cancelDeletion(caller: Caller): Promise<Result<null>> {
+    return this.#end("iam:cancel-deletion", caller, (sql) =>
+      cancelEnd(sql, caller.user, seconds(Date.now())),
+    );
+  }
+
+  async listVersions(of: OfCustodian): Promise<Result<ListedIdentifier[]>> {
+    return this.#opened ? listVersions(this.#keeper(this.#opened), of) : fail("forbidden");
+  }
+
+  async renewAccountKey(of: OfCustodian): Promise<Result<AccountKey>> {
+    return this.#opened ? renewAccountKey(this.#keeper(this.#opened), of) : fail("forbidden");
+  }
+
+  async addVersion(
+    of: OfCustodian,
+    versioned: boolean,
+  ): Promise<Result<{ keyId: string; keyVersion: number }>> {
+    return this.#opened ? addVersion(this.#keeper(this.#opened), of, versioned) : fail("forbidden");
+  }
+
+  async scheduleVersion(
+    of: OfCustodian,
+    key: string,
+    request: DeletionRequest,
+  ): Promise<Result<{ ends: number }>> {
+    if (this.#opened === undefined) return fail("forbidden");
+    const keeper = this.#keeper(this.#opened);
+    const ends = endOf(request, seconds(Date.now()), daySeconds(this.env));
+    if (!request.immediately) return scheduleVersion(keeper, of, key, ends);
+    const ended = await endVersionNow(keeper, of, key);
+    return ended.ok ? ok({ ends }) : ended;
+  }
+
+  async keepVersion(of: OfCustodian, key: string): Promise<Result<null>> {
+    return this.#opened ? keepVersion(this.#keeper(this.#opened), of, key) : fail("forbidden");
   }
 
   async #end(

@@ -1,14 +1,20 @@
 import { decodeBase64url } from "#protocol/base64url.ts";
-import type { KeyIdentifierRequest, NewAccountRequest, RenewalRequest } from "#protocol/contract/index.ts";
+import type {
+  DeletionRequest,
+  KeyIdentifierRequest,
+  NewAccountRequest,
+  RenewalRequest,
+} from "#protocol/contract/index.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
 import type { Person } from "../person.ts";
 import { fail, ok, type Result } from "../result.ts";
-import type { IamAccountObject } from "./account.ts";
+import type { AccountState, IamAccountObject } from "./account.ts";
 import type { Addresses } from "./addresses.ts";
+import type { OfCustodian } from "./custodian-keys.ts";
 import type { Followed } from "./follow-master.ts";
 import type { OfInstance, Waited } from "./instance-keys.ts";
-import type { KeyIdentifier } from "./key-identifiers.ts";
+import type { KeyIdentifier, ListedIdentifier } from "./key-identifiers.ts";
 import { standingFor } from "./named-admin.ts";
 import type { KeptStanding } from "./standing.ts";
 import type { AccountKey } from "./types.ts";
@@ -177,6 +183,65 @@ export class Accounts {
     const key = await this.#at.account(tenant, id).accountKey(id, caller);
     const away = !key.ok && ["hsm-unavailable", "hsm-refused"].includes(key.problem.code);
     return key.ok || away ? created : key;
+  }
+
+  /** What the account's object decides for a member who is signed in. */
+  async #forMember<T>(
+    caller: Caller,
+    account: string,
+    work: (object: AccountStub, of: OfCustodian) => Promise<Result<T>>,
+  ): Promise<Result<T>> {
+    const signedIn = await this.#signedIn(caller, { action: "iam:account", resource: `account/${account}` });
+    if (!signedIn.ok) return signedIn;
+    return work(this.#at.account(caller.tenant, account), { account, caller, person: signedIn.value });
+  }
+
+  /** `GET /accounts/{account}`. */
+  readAccount(caller: Caller, account: string): Promise<Result<AccountState>> {
+    return this.#forMember(caller, account, (object) => object.read(caller));
+  }
+
+  /** `POST /accounts/{account}/deletion` (W11). */
+  scheduleDeletion(
+    caller: Caller,
+    account: string,
+    request: DeletionRequest,
+  ): Promise<Result<{ ends: number }>> {
+    if (request.immediately && request.days !== undefined) return Promise.resolve(fail("bad-request"));
+    return this.#forMember(caller, account, (object) => object.scheduleDeletion(caller, request));
+  }
+
+  cancelDeletion(caller: Caller, account: string): Promise<Result<null>> {
+    return this.#forMember(caller, account, (object) => object.cancelDeletion(caller));
+  }
+
+  /** `POST /accounts/{account}/key` (W11). */
+  renewAccountKey(caller: Caller, account: string): Promise<Result<AccountKey>> {
+    return this.#forMember(caller, account, (object, of) => object.renewAccountKey(of));
+  }
+
+  /** `GET /accounts/{account}/data-keys` (W10). */
+  listVersions(caller: Caller, account: string): Promise<Result<ListedIdentifier[]>> {
+    return this.#forMember(caller, account, (object, of) => object.listVersions(of));
+  }
+
+  addVersion(caller: Caller, account: string): Promise<Result<{ keyId: string; keyVersion: number }>> {
+    const versioned = this.#at.tenant(caller.tenant).level !== "data";
+    return this.#forMember(caller, account, (object, of) => object.addVersion(of, versioned));
+  }
+
+  scheduleVersion(
+    caller: Caller,
+    account: string,
+    key: string,
+    request: DeletionRequest,
+  ): Promise<Result<{ ends: number }>> {
+    if (request.immediately && request.days !== undefined) return Promise.resolve(fail("bad-request"));
+    return this.#forMember(caller, account, (object, of) => object.scheduleVersion(of, key, request));
+  }
+
+  keepVersion(caller: Caller, account: string, key: string): Promise<Result<null>> {
+    return this.#forMember(caller, account, (object, of) => object.keepVersion(of, key));
   }
 
   /** For the KMS, which goes through all accounts once the master key was replaced (W12). */

@@ -5,7 +5,7 @@
 
 import { intend } from "../outbox.ts";
 import { type Decision, ok, refuse } from "../result.ts";
-import { checkMember } from "./members.ts";
+import { checkMember, isMember } from "./members.ts";
 
 /** What the account's object has still to tell, and whom. */
 export type End =
@@ -32,9 +32,16 @@ export function shredAccount(
   sql: SqlStorage,
   { user, requestId, now }: { user: string; requestId: string; now: number },
 ): Decision<null> {
+  if (!isMember(sql, user)) return refuse("forbidden", "the user is not a member of this account");
+  return endAccount(sql, { requestId, now });
+}
+
+/** The same once its time has come: nobody asks any more. Inside `authorize()`; a second time changes nothing. */
+export function endAccount(
+  sql: SqlStorage,
+  { requestId, now }: { requestId: string; now: number },
+): Decision<null> {
   const members = sql.exec<{ user: string }>("SELECT user FROM members").toArray();
-  if (!members.some((member) => member.user === user))
-    return refuse("forbidden", "the user is not a member of this account");
   const shredded = sql.exec("UPDATE account SET deleted = ? WHERE deleted IS NULL RETURNING id", now);
   if (shredded.toArray().length === 0) return ok(null);
   sql.exec("DELETE FROM account_keys");

@@ -173,4 +173,36 @@ export class Iam extends WorkerEntrypoint<Env> {
   createAccount(...given: Arguments<Accounts, "createAccount">) {
     return this.#accounts.createAccount(...given);
   }
+
+  readAccount(...given: Arguments<Accounts, "readAccount">) {
+    return this.#accounts.readAccount(...given);
+  }
+
+  scheduleDeletion(...given: Arguments<Accounts, "scheduleDeletion">) {
+    return this.#accounts.scheduleDeletion(...given);
+  }
+
+  cancelDeletion(...given: Arguments<Accounts, "cancelDeletion">) {
+    return this.#accounts.cancelDeletion(...given);
+  }
+
+  renewAccountKey(...given: Arguments<Accounts, "renewAccountKey">) {
+    return this.#accounts.renewAccountKey(...given);
+  }
+
+  listVersions(...given: Arguments<Accounts, "listVersions">) {
+    return this.#accounts.listVersions(...given);
+  }
+
+  addVersion(...given: Arguments<Accounts, "addVersion">) {
+    return this.#accounts.addVersion(...given);
+  }
+
+  scheduleVersion(...given: Arguments<Accounts, "scheduleVersion">) {
+    return this.#accounts.scheduleVersion(...given);
+  }
+
+  keepVersion(...given: Arguments<Accounts, "keepVersion">) {
+    return this.#accounts.keepVersion(...given);
+  }
 }

@@ -7,7 +7,7 @@ import { seconds } from "#protocol/clock.ts";
 import type { KeyIdentifierRequest } from "#protocol/contract/index.ts";
 import type { EcPublicJwk } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
-import type { HttpFacts, InstanceCaller } from "../caller.ts";
+import type { Caller, HttpFacts, InstanceCaller } from "../caller.ts";
 import { checkInstance, type Enrolled, LADDER } from "../enrolled.ts";
 import { takeTurn } from "../pace.ts";
 import type { Person } from "../person.ts";
@@ -19,7 +19,13 @@ import {
   type OrderedAccountKey,
   rotatedAccountKey,
 } from "./account-keys.ts";
-import { findIdentifier, forgetIdentifier, type KeyIdentifier, keepIdentifier } from "./key-identifiers.ts";
+import {
+  endOfIdentifier,
+  findIdentifier,
+  forgetIdentifier,
+  type KeyIdentifier,
+  keepIdentifier,
+} from "./key-identifiers.ts";
 import { checkMember } from "./members.ts";
 import type { AccountKey } from "./types.ts";
 
@@ -41,7 +47,8 @@ export type DataKeyOrder = {
   origin: string;
   http?: HttpFacts;
   person?: Person;
-  instance: Pick<Enrolled, "tier" | "method">;
+  /** Of an instance that orders it for itself. */
+  instance?: Pick<Enrolled, "tier" | "method">;
   accountKey: AccountKey;
   purpose: string;
   renew: boolean;
@@ -70,14 +77,12 @@ export type Keeper = {
   accountKey(of: { account: string; requestId: string }): Promise<Result<AccountKey>>;
   orderAccountKey(of: { account: string; requestId: string }): Promise<Result<OrderedAccountKey>>;
   orderDataKey(order: DataKeyOrder): Promise<Result<NewDataKey>>;
-  deleteDataKey(of: {
-    tenant: string;
-    account: string;
-    client: string;
-    key: string;
-    requestId: string;
-  }): Promise<Result<null>>;
+  deleteDataKey(of: OfDataKey): Promise<Result<null>>;
+  /** `ends`: seconds since 1970; null to keep it after all. Errors: `not-found` for one that is gone. */
+  scheduleDataKey(of: OfDataKey & { ends: number | null }): Promise<Result<null>>;
 };
+
+export type OfDataKey = { tenant: string; account: string; client: string; key: string; requestId: string };
 
 function decide<T>(
   store: Store,
@@ -109,6 +114,8 @@ export async function keyIdentifier(
   const { client } = of.caller;
   const known = decide<KeyIdentifier | null>(store, "iam:key-identifier", of, (sql) => {
     const found = findIdentifier(sql, { client, purpose, key });
+    if (key !== undefined && endOfIdentifier(sql, client, key) !== null && found !== null)
+      return refuse("pending-deletion", "the data key is scheduled for deletion");
     return found === null && key !== undefined ? refuse("not-found", "no such data key") : ok(found);
   });
   if (!known.ok) return known;
@@ -192,15 +199,20 @@ export async function deleteDataKey(keeper: Keeper, of: OfInstance, key: string)
   return deleted;
 }
 
-async function newDataKey(
+/** Ordered by an instance, or where there is none `found`, by a custodian for the account's members. */
+export async function newDataKey(
   keeper: Keeper,
-  { account, caller, found, person }: OfInstance,
+  {
+    account,
+    caller,
+    found,
+    person,
+  }: Omit<OfInstance, "caller" | "found"> & { caller: Caller; found?: Result<Enrolled> },
   order: Pick<DataKeyOrder, "purpose" | "renew" | "made">,
 ): Promise<Result<NewDataKey>> {
   const { store } = keeper;
   const { client, user: owner, custodian, origin, http, requestId } = caller;
-  if (!found.ok) return found;
-  const { tier, method } = found.value;
+  if (found && !found.ok) return found;
   const accountKey = await keeper.accountKey({ account, requestId });
   if (!accountKey.ok) return accountKey;
   const by = {
@@ -210,7 +222,7 @@ async function newDataKey(
     origin,
     requestId,
     person,
-    instance: { tier, method },
+    ...(found && { instance: { tier: found.value.tier, method: found.value.method } }),
     ...(http && { http }),
   };
   const of = { tenant: store.tenant, account, accountKey: accountKey.value, ...by };
@@ -220,6 +232,6 @@ async function newDataKey(
   return made;
 }
 
-function takeRenewal(sql: SqlStorage, account: string): Decision<null> {
+export function takeRenewal(sql: SqlStorage, account: string): Decision<null> {
   return takeTurn(sql, { what: "iam:new-keys", user: account }, RENEWALS_PER_MINUTE, seconds(Date.now()));
 }

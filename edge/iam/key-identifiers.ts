@@ -15,7 +15,17 @@ export type KeyIdentifier = {
   accountKey: { id: string; version: number };
 };
 
-type Row = { id: string; version: number; account_key: string; account_key_version: number };
+/** `ends`: when it will be deleted, if that is scheduled. */
+export type ListedIdentifier = KeyIdentifier & { created: number; ends: number | null };
+
+type Row = {
+  created: number;
+  ends: number | null;
+  id: string;
+  version: number;
+  account_key: string;
+  account_key_version: number;
+};
 
 /** The current one of this app, or the one with this name (`<id>.<version>`) if it is this app's; null where there is none. */
 export function findIdentifier(
@@ -26,6 +36,7 @@ export function findIdentifier(
   const [row] = sql
     .exec<Row>(
       `SELECT * FROM key_identifiers WHERE client = ? AND purpose = ? AND (?3 IS NULL OR (id = ?3 AND version = ?4))
+         AND (ends IS NULL OR ends > unixepoch())
        ORDER BY version DESC LIMIT 1`,
       ...[client, purpose, id, version === null ? null : Number(version)],
     )
@@ -33,6 +44,43 @@ export function findIdentifier(
   if (row === undefined) return null;
   const accountKey = { id: row.account_key, version: row.account_key_version };
   return { keyId: row.id, keyVersion: row.version, accountKey };
+}
+
+/** All of this app's, the newest first, at most 100. */
+export function listIdentifiers(
+  sql: SqlStorage,
+  { client, purpose }: { client: string; purpose: string },
+): ListedIdentifier[] {
+  const rows = sql.exec<Row>(
+    `SELECT * FROM key_identifiers WHERE client = ? AND purpose = ? AND (ends IS NULL OR ends > unixepoch())
+     ORDER BY version DESC LIMIT 100`,
+    ...[client, purpose],
+  );
+  return rows.toArray().map((row) => ({
+    ...{ keyId: row.id, keyVersion: row.version, created: row.created, ends: row.ends },
+    accountKey: { id: row.account_key, version: row.account_key_version },
+  }));
+}
+
+/** When it will be deleted, in seconds since 1970; null to keep it. */
+export function setEnd(sql: SqlStorage, client: string, key: string, ends: number | null): void {
+  const [id = "", version = ""] = key.split(".");
+  sql.exec(
+    "UPDATE key_identifiers SET ends = ? WHERE id = ? AND version = ? AND client = ?",
+    ...[ends, id, Number(version), client],
+  );
+}
+
+/** When that is scheduled to be deleted. */
+export function endOfIdentifier(sql: SqlStorage, client: string, key: string): number | null {
+  const [id = "", version = ""] = key.split(".");
+  const [row] = sql
+    .exec<{ ends: number | null }>(
+      "SELECT ends FROM key_identifiers WHERE id = ? AND version = ? AND client = ?",
+      ...[id, Number(version), client],
+    )
+    .toArray();
+  return row?.ends ?? null;
 }
 
 /** Of an account that lives; a second time changes nothing. */
@@ -43,7 +91,7 @@ export function keepIdentifier(
   now: number,
 ): void {
   sql.exec(
-    `INSERT INTO key_identifiers SELECT ?, ?, ?, ?, ?, ?, ? FROM account WHERE deleted IS NULL ON CONFLICT DO NOTHING`,
+    `INSERT INTO key_identifiers (id, version, client, purpose, account_key, account_key_version, created) SELECT ?, ?, ?, ?, ?, ?, ? FROM account WHERE deleted IS NULL ON CONFLICT DO NOTHING`,
     ...[keyId, keyVersion, client, purpose, accountKey.id, accountKey.version, now],
   );
 }

@@ -86,6 +86,8 @@ export const accountMigrations = [
   // Accounts of earlier releases come onto the list that a rotation goes through.
   `INSERT INTO outbox (addressee, message)
      SELECT 'listed', json_object('listed', id) FROM account WHERE deleted IS NULL;`,
+  // Deletions that are scheduled: when they are due.
+  "ALTER TABLE account ADD COLUMN ends INTEGER; ALTER TABLE key_identifiers ADD COLUMN ends INTEGER;",
 ] as const;
 
 /** The tenant's own object, which once held all of the above. */

@@ -124,7 +124,7 @@ export function accountKeyOf({ edk }: Row): AccountEdk["accountKey"] | null {
 export function findVersion(sql: SqlStorage, client: string, { id, version }: Version): Row | null {
   const [row] = sql
     .exec<Row>(
-      "SELECT * FROM account_data_keys WHERE id = ? AND version = ? AND client = ? AND state = 'kept'",
+      "SELECT * FROM account_data_keys WHERE id = ? AND version = ? AND client = ? AND state = 'kept' AND ends IS NULL",
       ...[id, version, client],
     )
     .toArray();
@@ -135,7 +135,7 @@ export function findVersion(sql: SqlStorage, client: string, { id, version }: Ve
 export function versionsOf(sql: SqlStorage, client: string, max: number): Row[] {
   return sql
     .exec<Row>(
-      "SELECT * FROM account_data_keys WHERE client = ? AND state = 'kept' ORDER BY version DESC LIMIT ?",
+      "SELECT * FROM account_data_keys WHERE client = ? AND state = 'kept' AND ends IS NULL ORDER BY version DESC LIMIT ?",
       ...[client, max],
     )
     .toArray();

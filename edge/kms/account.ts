@@ -25,6 +25,7 @@ import { type DataKeyOrder, type OrderedDataKey, orderDataKey } from "./order-da
 import { type Policies, standingPolicies } from "./policies.ts";
 import { DataKeyQuota } from "./quota.ts";
 import { listDataKeys, readDataKey } from "./read-data-keys.ts";
+import { endDataKeysInTime, scheduleDataKey, wakeAtEnds } from "./schedule-data-key.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { isShredded, shred } from "./shred.ts";
 import { cacheTimes } from "./times.ts";
@@ -56,7 +57,10 @@ export class KmsAccountObject extends DurableObject<Env> {
       refuse: (about, refusal) => this.#refuse(about, refusal),
     };
     // What was decided, and what was under way at the HSM, before it was evicted.
-    if (hasStore(ctx)) this.#open();
+    if (hasStore(ctx)) {
+      this.#open();
+      ctx.waitUntil(wakeAtEnds(ctx.storage));
+    }
   }
 
   /** M6: new data keys for the account, as EDKs. */
@@ -109,6 +113,21 @@ export class KmsAccountObject extends DurableObject<Env> {
       await forgetEnded(this.ctx.storage, kms.hsm);
       return ok(null);
     });
+  }
+
+  /** W10: for the IAM, which has decided: deleted when it is time, and given to nobody until then. */
+  async scheduleDataKey(of: {
+    client: string;
+    key: Version;
+    requestId: string;
+    ends: number | null;
+  }): Promise<Result<null>> {
+    const kms = await this.#door.enter();
+    const scheduled = scheduleDataKey(kms, of, seconds(Date.now()));
+    if (!scheduled.ok) return scheduled;
+    this.#keys.drop(nameOf(of.key));
+    await wakeAtEnds(this.ctx.storage);
+    return scheduled;
   }
 
   /** Enc(data) for an instance that asks itself. */
@@ -169,7 +188,9 @@ export class KmsAccountObject extends DurableObject<Env> {
     await kms.store.flush();
     await handover.settle();
     await kms.ledger.sweep();
+    endDataKeysInTime(kms, seconds(Date.now()));
     await forgetEnded(this.ctx.storage, kms.hsm).catch(() => undefined);
+    await wakeAtEnds(this.ctx.storage);
   }
 
   #open(): { kms: Context; handover: Handover } {

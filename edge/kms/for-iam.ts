@@ -50,6 +50,18 @@ export class KmsForIam extends WorkerEntrypoint<Env> {
     return this.#object(of).deleteDataKey({ ...of, key: versionNamed(of.key) });
   }
 
+  /** A version of a data key ends later, or is kept after all (W10). */
+  async scheduleDataKey(of: {
+    tenant: string;
+    account: string;
+    client: string;
+    key: string;
+    requestId: string;
+    ends: number | null;
+  }): Promise<Result<null>> {
+    return this.#object(of).scheduleDataKey({ ...of, key: versionNamed(of.key) });
+  }
+
   /** The account is shredded. From now on nothing of its data keys is known here. */
   async shredded(of: { tenant: string; account: string; requestId: string }): Promise<Result<null>> {
     const ended = await this.#object(of).shredded(of.requestId);

@@ -41,7 +41,8 @@ export type DataKeyOrder = {
   origin: string;
   http?: HttpFacts;
   person?: Person;
-  instance: Pick<Enrolled, "tier" | "method">;
+  /** Where a custodian orders it there is none, and policies that ask for its tier do not allow it. */
+  instance?: Pick<Enrolled, "tier" | "method">;
   accountKey: AccountKey;
   purpose: AccountEdk["purpose"];
   /** Another version, where there is one already. */

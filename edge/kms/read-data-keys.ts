@@ -10,6 +10,7 @@ import { type Context, type Door, failed, noMember } from "./context.ts";
 import { fetchDataKeys } from "./encrypted-data.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import { findDataKey } from "./registry.ts";
+import { isScheduled } from "./schedule-data-key.ts";
 import { checkLives } from "./shred.ts";
 import { askStanding, authorizeInstance } from "./standing.ts";
 
@@ -25,7 +26,10 @@ export async function readDataKey(
 ): Promise<Result<{ edk: string }>> {
   const find = (sql: SqlStorage): Decision<Row[]> => {
     const row = findVersion(sql, caller.client, key);
-    return row === null ? refuse("not-found", "no such data key") : ok([row]);
+    if (row !== null) return ok([row]);
+    return isScheduled(sql, key)
+      ? refuse("pending-deletion", "the data key is scheduled for deletion")
+      : refuse("not-found", "no such data key");
   };
   const read = await release(door, cache, caller, { account, what: nameOf(key), find });
   if (!read.ok) return read;

@@ -46,6 +46,8 @@ export const MIGRATIONS: readonly string[] = [
   SHREDDED_TABLE,
   ACCOUNT_DATA_KEYS_TABLE,
   MADE_COLUMN,
+  // When a version is deleted, if that is scheduled; until then it is given to nobody.
+  "ALTER TABLE account_data_keys ADD COLUMN ends INTEGER;",
 ];
 
 /** The tenant's own data keys, in the object of the principal for whom they were made. */

@@ -43,6 +43,8 @@ export function problemsOf(route: Route): ProblemCode[] {
   add("wrong-host", "uri-too-long", "headers-too-large", "internal");
   if (method !== "GET") add("foreign-origin");
   if (authentication === "token") add("invalid-token", "too-many-requests", "hsm-unavailable");
+  // Whatever is of an account may be of one that is scheduled for deletion.
+  if (authentication === "token" && problems.includes("forbidden")) add("pending-deletion");
   if (authentication === "token" || authentication === "proof") add("invalid-proof");
   if (authentication === "session") add("foreign-origin", "no-session", "too-many-requests");
   if (parameters || query || request) add("bad-request");

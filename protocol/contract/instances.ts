@@ -5,15 +5,13 @@
 
 import { ecPublicJwk } from "../jwk.ts";
 import { base64url, list, literal, object, open, text, whole } from "../shape.ts";
-import { identifier, jws } from "./names.ts";
+import { identifier, jws, keyName } from "./names.ts";
 import type { BodyOf, Route } from "./route.ts";
 
 /** Data keys of one account that one answer has. */
 const MAX_LISTED = 100;
 
 const version = whole(1, 1_000_000_000);
-/** Key identifier and version, as the header of a document has them: `<keyId>.<keyVersion>`. */
-const keyName = text(3, 80, /^[\w-]+\.[1-9]\d{0,8}$/);
 const challenge = base64url(32);
 const accountKey = object({ id: identifier, version });
 /** Of a data key, or a symmetric account key, wrapped: from 40 bytes by AES Key Wrap to 384 to an RSA key of 3072 bits, and 28 more under a second layer. */

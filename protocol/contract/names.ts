@@ -10,6 +10,8 @@ export const instanceId = text(1, 128, /^[\w-]*$/);
 export const enrolmentId = text(1, 128, /^([a-z2-7]{32}\.)?[\w-]*$/);
 /** Of a principal: whose object is asked. It proves nothing. */
 export const principalId = text(32, 32, /^[a-z2-7]*$/);
+/** Key identifier and version, as the header of a document has them: `<keyId>.<keyVersion>`. */
+export const keyName = text(3, 80, /^[\w-]+\.[1-9]\d{0,8}$/);
 /** EDK, load receipt. */
 export const jws = compactJws(MAX_JWS_LENGTH);
 /** A certificate's DER, base64url. */

@@ -13,6 +13,10 @@ export const problems = {
   "attestation-refused": { status: 403, title: "The evidence is not accepted" },
   "invalid-edk": { status: 400, title: "The encrypted data key is not valid" },
   forbidden: { status: 403, title: "Not allowed" },
+  "pending-deletion": {
+    status: 403,
+    title: "This is scheduled for deletion; until then that can be cancelled",
+  },
   "foreign-origin": { status: 403, title: "This origin may not do that" },
   "foreign-custodian": { status: 403, title: "This belongs to another custodian" },
   "not-recipient": { status: 403, title: "This certificate is not that of a registered instance" },

@@ -173,6 +173,18 @@ it("makes accounts", async () => {
   const wanted = asPublished("createAccount", { name: "Another", nonce: crypto.randomUUID() });
   hold("createAccount", await ann.rest("POST", "/accounts", wanted), 201);
   hold("createAccount", await ann.rest("POST", "/accounts", { name: "Another" }), 400);
+  const at = `/accounts/${ann.account}`;
+  hold("readAccount", await ann.rest("GET", at), 200);
+  hold("readAccount", await ann.rest("GET", "/accounts/other"), 403);
+  hold("renewAccountKey", await ann.rest("POST", `${at}/key`), 201);
+  hold("listKeyVersions", await ann.rest("GET", `${at}/data-keys`), 200);
+  hold("addKeyVersion", await ann.rest("POST", `${at}/data-keys`), 409);
+  const deletion = asPublished("scheduleAccountDeletion", { days: 7 });
+  hold("scheduleAccountDeletion", await ann.rest("POST", `${at}/deletion`, { days: 31 }), 400);
+  hold("scheduleAccountDeletion", await ann.rest("POST", `${at}/deletion`, deletion), 200);
+  hold("listDocuments", await ann.rest("GET", ann.documents), 403);
+  hold("readAccount", await ann.rest("GET", at), 200);
+  hold("cancelAccountDeletion", await ann.rest("DELETE", `${at}/deletion`), 204);
 });
 
 it("answers an instance that asks for itself", async () => {
@@ -203,7 +215,14 @@ it("answers an instance that asks for itself", async () => {
   hold("listDataKeys", await app.rest("GET", `${at}/data-keys`), 200);
   hold("readDataKey", await app.rest("GET", one), 200);
   hold("readDataKey", await app.rest("GET", `${at}/data-keys/none.1`), 404);
-  hold("deleteDataKey", await app.rest("DELETE", one), 409);
+  const versions = `/accounts/${account}/data-keys`;
+  hold("addKeyVersion", await eve.rest("POST", versions), 201);
+  hold("listKeyVersions", await eve.rest("GET", versions), 200);
+  const first = `${versions}/${keyId}.${keyVersion}/deletion`;
+  hold("scheduleKeyDeletion", await eve.rest("POST", first, { days: 7 }), 200);
+  hold("readDataKey", await app.rest("GET", one), 403);
+  hold("cancelKeyDeletion", await eve.rest("DELETE", first), 204);
+  hold("cancelKeyDeletion", await eve.rest("DELETE", `${versions}/none.1/deletion`), 404);
   const renewal = asPublished("renewDataKey", { purpose: "document" });
   hold("renewDataKey", await app.rest("POST", `${at}/data-keys`, renewal), 201);
   hold("deleteDataKey", await app.rest("DELETE", one), 204);

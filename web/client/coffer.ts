@@ -3,6 +3,7 @@
 import type { signOut } from "#protocol/contract/index.ts";
 import { CofferError, codeOf } from "#protocol/error.ts";
 import type { WaitListener } from "#protocol/patience.ts";
+import type { Accounts } from "./accounts.ts";
 import type { Custodian } from "./custodian.ts";
 import type {
   Document,
@@ -17,6 +18,7 @@ import { asCofferError } from "./error.ts";
 import type { SignInHost } from "./host.ts";
 import type { MicroserviceState } from "./microservice.ts";
 import type { RangedDocument } from "./ranged.ts";
+import type { ReEncryptAllOptions, ReEncryptProgress } from "./re-encryption.ts";
 import { CustodianSession } from "./session.ts";
 import type { Identity } from "./sign-in.ts";
 
@@ -153,6 +155,32 @@ export class Coffer extends EventTarget {
   /** Deletes a document for good. */
   async remove(id: string, options: RemoveOptions = {}): Promise<void> {
     return this.#run(({ documents }) => documents.remove(id, options));
+  }
+
+  /**
+   * Seals a document again under a new key; its id is another one afterwards. The old one goes when the new one is complete. Errors as of
+   * `open` and `seal`.
+   */
+  async reEncrypt(id: string, options: OpenOptions = {}): Promise<Document> {
+    return this.#run(({ documents }) => documents.reEncrypt(id, options));
+  }
+
+  /**
+   * All documents of an account, one after the other. It can be stopped by its signal and gone on with later, after a reload too, with
+   * the `before` of the first time.
+   */
+  async reEncryptAll(account: string, options: ReEncryptAllOptions = {}): Promise<ReEncryptProgress> {
+    return this.#run(({ documents }) => documents.reEncryptAll(account, options));
+  }
+
+  /**
+   * Accounts and their keys, and the user's instances.
+   *
+   * @example
+   * const ends = await coffer.manage((life) => life.delete(account, { days: 7 }));
+   */
+  async manage<T>(work: (life: Accounts) => Promise<T>): Promise<T> {
+    return this.#run(({ life }) => work(life));
   }
 
   async #run<T>(work: (custodian: Custodian) => Promise<T>): Promise<T> {

@@ -2,6 +2,7 @@
 
 import { CofferError } from "#protocol/error.ts";
 import { delay, type WaitListener } from "#protocol/patience.ts";
+import { Accounts } from "./accounts.ts";
 import { Documents } from "./documents.ts";
 import type { Host } from "./host.ts";
 import { DataKeys } from "./keys.ts";
@@ -23,6 +24,8 @@ export class Custodian {
   readonly microservice: Microservice;
   readonly keys: DataKeys;
   readonly documents: Documents;
+  /** Accounts, their keys, and the user's instances. */
+  readonly life: Accounts;
 
   constructor({ session, app, fetch, now, openVault: open, onWait, onState }: CustodianOptions) {
     this.#session = session;
@@ -32,6 +35,7 @@ export class Custodian {
     const keys = new DataKeys(rest, microservice);
     const [tenant, accounts] = [() => this.signedIn.tenant, () => this.accounts];
     this.documents = new Documents({ rest, microservice, keys, tenant, accounts });
+    this.life = new Accounts(rest, () => session.authorize("GET", app, true));
     this.rest = rest;
     this.microservice = microservice;
     this.keys = keys;

@@ -11,7 +11,7 @@ import {
   type UploadOpened,
   uploadPart,
 } from "#protocol/contract/index.ts";
-import { CofferError } from "#protocol/error.ts";
+import { CofferError, codeOf } from "#protocol/error.ts";
 import type { PortClient } from "#protocol/port/index.ts";
 import { octetsOf } from "./answer.ts";
 import {
@@ -39,6 +39,12 @@ import type { Microservice } from "./microservice.ts";
 import { sendParts } from "./parts.ts";
 import { counted, type Progress, type ProgressListener, readAll } from "./progress.ts";
 import { HEAD, type RangedDocument, rangedDocument } from "./ranged.ts";
+import {
+  nextDocumentId,
+  type ReEncryptAllOptions,
+  type ReEncryptProgress,
+  reEncryptAll,
+} from "./re-encryption.ts";
 import type { RestClient } from "./rest.ts";
 
 /** Parts of one document under way at a time. */
@@ -145,7 +151,12 @@ export class Documents {
    * Seals a source as a new document of `account`. When it fails or is aborted, nothing of it is left in the list; where the
    * server has not confirmed the last step, that cannot be known, and the error is `unknown-whether-stored`.
    */
-  async seal(source: Source, account: string, options: SealOptions): Promise<Document> {
+  async seal(
+    source: Source,
+    account: string,
+    options: SealOptions,
+    id: string = createDocumentId(),
+  ): Promise<Document> {
     const { signal, onProgress } = options;
     const metadata = describe(source, options);
     const total = source instanceof ReadableStream ? options.size : metadata.size;
@@ -156,7 +167,6 @@ export class Documents {
     tell("key", 0);
     const { port } = await this.#microservice.use();
     const edk = await this.#keys.take(account, signal);
-    const id = createDocumentId();
     const place = { account, id };
     const { partSize } = await this.#begin(place);
     let completing = false;
@@ -311,10 +321,60 @@ export class Documents {
     throw missing;
   }
 
+  /**
+   * Seals a document again under a new key, and deletes the old one when the new one is complete. Its id is another one. Until then
+   * nothing changes; asked for again after a stop in between, it goes on. Errors as of `open` and `seal`.
+   */
+  async reEncrypt(id: string, { account, signal, onProgress }: OpenOptions = {}): Promise<Document> {
+    await this.#forgetOlderKeys();
+    const old = await this.open(id, { ...(account !== undefined && { account }), ...(signal && { signal }) });
+    const place = { account: old.account, id };
+    const next = await nextDocumentId(place);
+    const { name, type, modified, size, stream } = old;
+    const options = {
+      name,
+      type,
+      modified,
+      size,
+      ...(signal && { signal }),
+      ...(onProgress && { onProgress }),
+    };
+    const sealed = await this.seal(stream, old.account, options, next).catch(async (error: unknown) => {
+      // Sealed again before, by one that was cut off then.
+      if (codeOf(error) !== "conflict") throw error;
+      const { account } = old;
+      const { content, metadata } = await this.#find({ account, id: next }, signal, HEAD);
+      return { id: next, account, created: new Date(), sealedSize: content.total, metadata };
+    });
+    await this.#removeAt(place);
+    return sealed;
+  }
+
+  /** An instance above level `data` goes on for a while with the version that it knows: it asks for the newest now. */
+  async #forgetOlderKeys(): Promise<void> {
+    const { port, instance } = await this.#microservice.use();
+    if (instance.level !== undefined) await port.lock();
+  }
+
+  /** Ids and times alone; nothing is opened. */
+  async listed(
+    account: string,
+    signal?: AbortSignal,
+  ): Promise<Pick<Document, "id" | "account" | "created">[]> {
+    const rows = await this.#rows(account, signal);
+    return rows.map(({ id, created }) => ({ id, account, created: new Date(created * 1000) }));
+  }
+
+  /** All of an account, one after the other in the background; goes on where an earlier call with the same `before` was stopped. */
+  reEncryptAll(account: string, options: ReEncryptAllOptions = {}): Promise<ReEncryptProgress> {
+    const lasting = new Set(["signed-out", "offline", "pending-deletion", "quota-exceeded"]);
+    return reEncryptAll(this, account, options, (error) => lasting.has(codeOf(error)));
+  }
+
   /** All complete documents of the user's accounts, newest first. Names come out of the sealed metadata. */
   async list(accounts: string[], { signal, onChange }: ListOptions = {}): Promise<Document[]> {
     const rows: DocumentRow[] = [];
-    for (const account of accounts) rows.push(...(await this.#rows(account, signal)));
+    for (const account of accounts) rows.push(...(await this.#usableRows(account, signal)));
     const documents: Document[] = rows.map(({ id, account, size, created }) => ({
       id,
       account,
@@ -339,6 +399,14 @@ export class Documents {
     };
     await Promise.all(Array.from({ length: LISTING }, work));
     return documents;
+  }
+
+  /** Of an account that is scheduled for deletion nothing opens, and nothing is listed; the others are. */
+  async #usableRows(account: string, signal: AbortSignal | undefined): Promise<DocumentRow[]> {
+    return this.#rows(account, signal).catch((error: unknown) => {
+      if (codeOf(error) === "pending-deletion") return [];
+      throw error;
+    });
   }
 
   /** Deletes a document for good. */

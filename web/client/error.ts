@@ -36,6 +36,8 @@ const MESSAGES: Readonly<Partial<Record<ErrorCode, string>>> = {
   "answer-invalid": "The server gave an answer that the vault does not understand. Reload the page.",
   // Keys.
   forbidden: "You are not allowed to do this. Ask your administrator for access.",
+  "pending-deletion":
+    "This is scheduled for deletion, and closed until then. Cancel the deletion to use it again.",
   "key-refused":
     "The vault refused this document's key: it did not come from your key store. Tell your administrator.",
   "key-missing": "The document's key is not loaded. Try again.",

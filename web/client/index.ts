@@ -6,6 +6,7 @@
  */
 
 export { CofferError, type ErrorCode } from "#protocol/error.ts";
+export type { AccountState, DataKeyVersion, DeletionRequest, Instance } from "./accounts.ts";
 export { Coffer, type CofferEvent, type ConnectOptions } from "./coffer.ts";
 export type {
   Document,
@@ -22,6 +23,7 @@ export type { Metadata } from "./metadata.ts";
 export type { MicroserviceState } from "./microservice.ts";
 export type { Progress, ProgressListener } from "./progress.ts";
 export type { RangedDocument } from "./ranged.ts";
+export type { ReEncryptAllOptions, ReEncryptProgress } from "./re-encryption.ts";
 export { CustodianSession } from "./session.ts";
 export {
   type Account,

@@ -1,0 +1,81 @@
+import { parseArgs } from "node:util";
+import type { Client } from "./client.ts";
+import { CommandError } from "./command-error.ts";
+import {
+  ACCOUNT_HELP_LINE,
+  accountOf,
+  dateOf,
+  deletionOf,
+  END_HELP,
+  END_OPTIONS,
+  exactly,
+  JSON_HELP_LINE,
+  LIFE_OPTIONS,
+  tell,
+} from "./life.ts";
+import { COFFER } from "./parts/index.ts";
+import { SESSION_HELP, withClient } from "./session-options.ts";
+
+export const KEY_HELP = `coffer key list            versions of an account's data key, the newest first
+coffer key rotate          the next version: what is sealed from now on is under it, what was sealed before opens as before
+coffer key delete KEY      deletes a version, some days ahead: what is sealed under it is closed until then, and for good afterwards
+coffer key cancel KEY      keeps it after all
+
+For tenants of level account and master. At level data each document has a key of its own: \`${COFFER} re-encrypt\` gives it another.
+
+  KEY           a version as the list has it: ID.NUMBER. Not the newest, which another one replaces first
+${ACCOUNT_HELP_LINE}
+${END_HELP}
+${JSON_HELP_LINE}
+${SESSION_HELP}
+Exit code: 0 done, 1 not, 2 the command line is wrong.
+
+Example: ${COFFER} key rotate --user ada
+`;
+
+type Values = { account?: string; json: boolean; days?: string; immediately: boolean };
+type Work = (client: Client, values: Values, rest: string[]) => Promise<void>;
+
+/** `coffer key` */
+export async function key(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { ...LIFE_OPTIONS, ...END_OPTIONS },
+  });
+  const [verb = "", ...rest] = positionals;
+  const work = Object.hasOwn(WORK, verb) ? WORK[verb] : undefined;
+  if (work === undefined)
+    throw new CommandError("coffer key: say list, rotate, delete or cancel. Try --help.", 2);
+  const named = verb === "delete" || verb === "cancel";
+  const [key = ""] = exactly(`key ${verb}`, rest, ...(named ? ["a version"] : []));
+  if (named && !/^[\w-]+\.[1-9]\d{0,8}$/.test(key))
+    throw new CommandError("A version is ID.NUMBER, as `coffer key list` has it.", 2);
+  deletionOf(values);
+  await withClient(values, (client) => work(client, values, rest));
+  return 0;
+}
+
+const WORK: Readonly<Record<string, Work>> = {
+  async list(client, { account, json }) {
+    const versions = await client.life.keys(accountOf(client, account));
+    const lines = versions.map(({ keyId, keyVersion, created, ends }, i) => {
+      const said = ends === undefined ? (i === 0 ? "  newest" : "") : `  will be deleted ${dateOf(ends)}`;
+      return `${keyId}.${keyVersion}  ${dateOf(created)}${said}`;
+    });
+    tell(json, lines.join("\n"), versions);
+  },
+  async rotate(client, { account, json }) {
+    const made = await client.life.rotateDataKey(accountOf(client, account));
+    tell(json, `${made.keyId}.${made.keyVersion}`, made);
+  },
+  async delete(client, values, [key = ""]) {
+    const { json, immediately } = values;
+    const ends = await client.life.deleteDataKey(accountOf(client, values.account), key, deletionOf(values));
+    tell(json, immediately ? `${key} is deleted.` : `${key} will be deleted ${dateOf(ends)}.`, { key, ends });
+  },
+  async cancel(client, { account, json }, [key = ""]) {
+    await client.life.keepDataKey(accountOf(client, account), key);
+    tell(json, `${key} is kept.`, { key });
+  },
+};

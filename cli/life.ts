@@ -1,0 +1,63 @@
+/** What `coffer account`, `key`, `re-encrypt` and `instance` have in common: whose account, when something ends, and how it is told. */
+
+import type { DeletionRequest } from "#web/client/accounts.ts";
+import type { Client } from "./client.ts";
+import { CommandError } from "./command-error.ts";
+import { sessionOptions } from "./session-options.ts";
+
+export const LIFE_OPTIONS = {
+  ...sessionOptions,
+  account: { type: "string" },
+  json: { type: "boolean", default: false },
+} as const;
+
+export const END_OPTIONS = {
+  days: { type: "string" },
+  immediately: { type: "boolean", default: false },
+} as const;
+
+export const ACCOUNT_HELP_LINE = "  --account ID  whose; the user's first where it is not said";
+export const JSON_HELP_LINE = "  --json        one JSON value on standard output";
+export const END_HELP = `  --days N      when: in 7 to 30 days                       (30)
+  --immediately at once instead, which cannot be cancelled`;
+
+/** The account that is meant. Errors: `CommandError` for one that the user has not. */
+export function accountOf({ identity, account }: Client, wanted: string | undefined): string {
+  if (wanted === undefined) return account();
+  if (identity.accounts.some(({ id }) => id === wanted)) return wanted;
+  throw new CommandError(`${wanted} is no account of ${identity.user.name}.`);
+}
+
+export function deletionOf(values: {
+  days?: string | undefined;
+  immediately?: boolean | undefined;
+}): DeletionRequest {
+  const { days, immediately } = values;
+  if (immediately && days !== undefined) throw new CommandError("Say --days or --immediately, not both.", 2);
+  if (immediately) return { immediately: true };
+  if (days === undefined) return {};
+  const number = Number(days);
+  if (!Number.isInteger(number) || number < 7 || number > 30)
+    throw new CommandError("--days takes a whole number from 7 to 30.", 2);
+  return { days: number };
+}
+
+/** A line, or with --json the value. */
+export function tell(json: boolean, text: string, value: unknown): void {
+  process.stdout.write(json ? `${JSON.stringify(value)}\n` : text === "" ? "" : `${text}\n`);
+}
+
+/** Seconds since 1970, to the minute. */
+export function dateOf(seconds: number): string {
+  return `${new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}
+
+/** The rest of a command line: exactly these. */
+export function exactly(command: string, rest: string[], ...names: string[]): string[] {
+  if (rest.length !== names.length)
+    throw new CommandError(
+      `coffer ${command} takes ${names.length === 0 ? "nothing more" : names.join(" and ")}. Try --help.`,
+      2,
+    );
+  return rest;
+}

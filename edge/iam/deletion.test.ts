@@ -1,0 +1,21 @@
+import { expect, it } from "vitest";
+import { daySeconds, endOf } from "./deletion.ts";
+
+it("W11 a day is a day in production, whatever is configured, and may be shorter in development alone", () => {
+  const short = { COFFER_DAY_SECONDS: "1" };
+  expect(daySeconds({ COFFER_ENVIRONMENT: "production", ...short })).toBe(86_400);
+  expect(daySeconds({ COFFER_ENVIRONMENT: "", ...short })).toBe(86_400);
+  expect(daySeconds({ COFFER_ENVIRONMENT: "development" })).toBe(86_400);
+  expect(daySeconds({ COFFER_ENVIRONMENT: "development", ...short })).toBe(1);
+  for (const wrong of ["0", "-1", "x", "1.5", ""])
+    expect(() => daySeconds({ COFFER_ENVIRONMENT: "development", COFFER_DAY_SECONDS: wrong })).toThrow(
+      TypeError,
+    );
+});
+
+it("W11 it is thirty days where nothing is said, and at once only where that is said", () => {
+  expect(endOf({}, 100, 10)).toBe(400);
+  expect(endOf({ days: 7 }, 100, 10)).toBe(170);
+  expect(endOf({ immediately: false }, 100, 10)).toBe(400);
+  expect(endOf({ immediately: true }, 100, 10)).toBe(100);
+});

@@ -1,0 +1,48 @@
+/** The end of an account, some days ahead (W11): until then it is refused to all and can be kept after all. */
+
+import type { DeletionRequest } from "#protocol/contract/index.ts";
+import { type Decision, ok, refuse } from "../result.ts";
+import { isMember } from "./members.ts";
+
+/** As cloud KMSs have it. */
+const DAYS = 30;
+const DAY = 86_400;
+
+/** A deployment in development may have shorter days, for tests; one in production has days. */
+export function daySeconds(env: { COFFER_ENVIRONMENT: string; COFFER_DAY_SECONDS?: string }): number {
+  const configured = env.COFFER_DAY_SECONDS;
+  if (configured === undefined || env.COFFER_ENVIRONMENT !== "development") return DAY;
+  const seconds = Number(configured);
+  if (!Number.isSafeInteger(seconds) || seconds < 1)
+    throw new TypeError("COFFER_DAY_SECONDS is no number of seconds");
+  return seconds;
+}
+
+/** When what was asked for now is due. `now` and what is returned in seconds since 1970. */
+export function endOf({ days = DAYS, immediately }: DeletionRequest, now: number, day: number): number {
+  return immediately ? now : now + days * day;
+}
+
+/** When the account will be deleted; null where that is not scheduled. */
+export function scheduledEnd(sql: SqlStorage): number | null {
+  const [row] = sql.exec<{ ends: number | null }>("SELECT ends FROM account WHERE deleted IS NULL").toArray();
+  return row?.ends ?? null;
+}
+
+/** Inside `authorize()`. Asked for again, it stays as it was. */
+export function scheduleEnd(sql: SqlStorage, user: string, ends: number): Decision<{ ends: number }> {
+  if (!isMember(sql, user)) return refuse("forbidden", "the user is not a member of this account");
+  sql.exec("UPDATE account SET ends = ? WHERE deleted IS NULL AND ends IS NULL", ends);
+  const scheduled = scheduledEnd(sql);
+  return scheduled === null ? refuse("forbidden", "the account is shredded") : ok({ ends: scheduled });
+}
+
+/** Inside `authorize()`. An end whose time has come is not cancelled any more, though it was not carried out yet. */
+export function cancelEnd(sql: SqlStorage, user: string, now: number): Decision<null> {
+  if (!isMember(sql, user)) return refuse("forbidden", "the user is not a member of this account");
+  const kept = sql.exec(
+    "UPDATE account SET ends = NULL WHERE deleted IS NULL AND (ends IS NULL OR ends > ?) RETURNING id",
+    now,
+  );
+  return kept.toArray().length === 1 ? ok(null) : refuse("forbidden", "the account's time has come");
+}

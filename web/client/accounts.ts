@@ -1,0 +1,98 @@
+/** Accounts of the user who is signed in and their keys (W10, W11), and the user's instances. Times are seconds since 1970. */
+
+import {
+  type AnswerOf,
+  addKeyVersion,
+  cancelAccountDeletion,
+  cancelKeyDeletion,
+  createAccount,
+  type DataKeyVersion,
+  type DeletionRequest,
+  listInstances,
+  listKeyVersions,
+  readAccount,
+  renewAccountKey,
+  revokeInstance,
+  scheduleAccountDeletion,
+  scheduleKeyDeletion,
+} from "#protocol/contract/index.ts";
+import { callEmpty, callJson } from "./call.ts";
+import type { RestClient } from "./rest.ts";
+
+export type { DataKeyVersion, DeletionRequest };
+export type AccountState = AnswerOf<typeof readAccount>;
+export type Instance = AnswerOf<typeof listInstances>["instances"][number];
+
+export class Accounts {
+  readonly #rest: RestClient;
+  readonly #renew: () => Promise<unknown>;
+
+  /** `renew` gets new tokens, which say what accounts the user has. */
+  constructor(rest: RestClient, renew: () => Promise<unknown>) {
+    this.#rest = rest;
+    this.#renew = renew;
+  }
+
+  /** Another account, whose only member the user is. Errors: `quota-exceeded`. */
+  async create(name: string): Promise<{ id: string; name: string }> {
+    const wanted = { name, nonce: crypto.randomUUID() };
+    const created = await callJson(this.#rest, createAccount, {}, wanted, { tries: 3 });
+    await this.#renew();
+    return created;
+  }
+
+  /** Of an account that is scheduled for deletion too: `ends` says when. */
+  state(account: string): Promise<AccountState> {
+    return callJson(this.#rest, readAccount, { account }, undefined);
+  }
+
+  /**
+   * Deletes the account with its keys and documents, in 30 days unless `how` says another number from 7 to 30, or at once. Until then
+   * nothing of it opens (`pending-deletion`) and `keep` cancels it. Resolves with when that is.
+   */
+  async delete(account: string, how: DeletionRequest = {}): Promise<number> {
+    const { ends } = await callJson(this.#rest, scheduleAccountDeletion, { account }, how, { tries: 3 });
+    if (how.immediately) await this.#renew();
+    return ends;
+  }
+
+  /** Cancels the account's deletion. Errors: `forbidden` where its time has come. */
+  keep(account: string): Promise<void> {
+    return callEmpty(this.#rest, cancelAccountDeletion, { account }, undefined, { tries: 3 });
+  }
+
+  /** Gives the account another key; what was sealed before opens as before. */
+  rotateKey(account: string): Promise<{ id: string; version: number }> {
+    return callJson(this.#rest, renewAccountKey, { account }, undefined);
+  }
+
+  /** Versions of the app's data key, the newest first. None at level `data`, where each document has a key of its own. */
+  async keys(account: string): Promise<DataKeyVersion[]> {
+    return (await callJson(this.#rest, listKeyVersions, { account }, undefined)).versions;
+  }
+
+  /** The next version of the data key. Errors: `conflict` at level `data`. */
+  rotateDataKey(account: string): Promise<{ keyId: string; keyVersion: number }> {
+    return callJson(this.#rest, addKeyVersion, { account }, undefined);
+  }
+
+  /** Deletes a version (`<keyId>.<keyVersion>`), as `delete` does an account. Errors: `conflict` for the newest one. */
+  async deleteDataKey(account: string, key: string, how: DeletionRequest = {}): Promise<number> {
+    const of = { account, key };
+    return (await callJson(this.#rest, scheduleKeyDeletion, of, how, { tries: 3 })).ends;
+  }
+
+  keepDataKey(account: string, key: string): Promise<void> {
+    return callEmpty(this.#rest, cancelKeyDeletion, { account, key }, undefined, { tries: 3 });
+  }
+
+  /** The user's instances, the newest first. */
+  async instances(): Promise<Instance[]> {
+    return (await callJson(this.#rest, listInstances, {}, undefined)).instances;
+  }
+
+  /** No key is released to it any more; the others go on. */
+  revokeInstance(id: string): Promise<void> {
+    return callEmpty(this.#rest, revokeInstance, { id }, undefined, { tries: 3 });
+  }
+}

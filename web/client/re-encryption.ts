@@ -1,0 +1,74 @@
+/**
+ * Re-encryption (W10): a document is opened and sealed again as a new message under a new key, its own at level `data`, the newest version
+ * above it. What is stored under an id never changes, so the new message has an id of its own; that follows from the old one's, and the
+ * old document goes only when the new one is complete. So whoever is cut off in between goes on, and leaves nothing twice.
+ */
+
+import { encodeHex } from "#protocol/bytes.ts";
+import { sha256 } from "#protocol/digest.ts";
+import type { Document } from "./documents.ts";
+
+/** The id under which a document is sealed again: a UUID of version 8 (RFC 9562 §5.8), as `createDocumentId` makes them. */
+export async function nextDocumentId({ account, id }: Pick<Document, "account" | "id">): Promise<string> {
+  const bytes = (await sha256(JSON.stringify(["coffer-re-encrypt-v1", account, id]))).slice(0, 16);
+  const hex = encodeHex(
+    bytes.map((byte, i) => (i === 6 ? 0x80 | (byte & 0x0f) : i === 8 ? 0x80 | (byte & 0x3f) : byte)),
+  );
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}
+
+/** How far all of an account is. `failed`: documents that stay as they were, each with its error. */
+export interface ReEncryptProgress {
+  all: number;
+  done: number;
+  failed: number;
+  /** What to go on with after a stop. */
+  before: Date;
+}
+
+export interface ReEncryptAllOptions {
+  /** Documents that were sealed later than this have new keys already. Default: now, as the list says. Keep it to go on after a stop. */
+  before?: Date;
+  signal?: AbortSignal;
+  onProgress?: (progress: ReEncryptProgress) => void;
+}
+
+/** What `reEncryptAll` needs of the documents. */
+export interface ReEncrypts {
+  listed(account: string, signal?: AbortSignal): Promise<Pick<Document, "id" | "account" | "created">[]>;
+  reEncrypt(id: string, options: { account: string; signal?: AbortSignal }): Promise<Document>;
+  remove(id: string, options: { account: string; signal?: AbortSignal | undefined }): Promise<void>;
+}
+
+/** One after the other, the oldest first. Rejects when the signal aborts, and when nobody is signed in any more. */
+export async function reEncryptAll(
+  documents: ReEncrypts,
+  account: string,
+  { before, signal, onProgress }: ReEncryptAllOptions,
+  isLasting: (error: unknown) => boolean,
+): Promise<ReEncryptProgress> {
+  const rows = await documents.listed(account, signal);
+  const ids = new Set(rows.map(({ id }) => id));
+  const newest = Math.max(0, ...rows.map(({ created }) => created.getTime()));
+  const until = before?.getTime() ?? newest;
+  const due = rows.filter(({ created }) => created.getTime() <= until);
+  due.sort((a, b) => a.created.getTime() - b.created.getTime());
+  const progress = { all: due.length, done: 0, failed: 0, before: new Date(until) };
+  onProgress?.({ ...progress });
+  for (const row of due) {
+    signal?.throwIfAborted();
+    try {
+      const { id } = row;
+      // Sealed again by one that was cut off before the old one went.
+      if (ids.has(await nextDocumentId(row))) await documents.remove(id, { account, signal });
+      else await documents.reEncrypt(id, { account, ...(signal && { signal }) });
+      progress.done += 1;
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (isLasting(error)) throw error;
+      progress.failed += 1;
+    }
+    onProgress?.({ ...progress });
+  }
+  return progress;
+}
