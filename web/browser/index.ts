@@ -5,9 +5,11 @@
 
 export {
   type Account,
+  type AccountState,
   type Coffer,
   CofferError,
   type CofferEvent,
+  type DataKeyVersion,
   type Document,
   type ErrorCode,
   type Identity,
@@ -21,6 +23,7 @@ export {
   type Progress,
   type ProgressListener,
   type RangedDocument,
+  type ReEncryptProgress,
   type RemoveOptions,
   type SealOptions,
   type Source,

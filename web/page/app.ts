@@ -6,6 +6,7 @@ import type { CofferConfirm } from "./confirm.ts";
 import type { CofferDocument } from "./document-row.ts";
 import { dropTarget } from "./drop.ts";
 import { formatBytes } from "./format.ts";
+import type { CofferKeys } from "./keys.ts";
 import type { CofferNotice } from "./notice.ts";
 import { element, onPress, part } from "./part.ts";
 import { chooseTarget } from "./save.ts";
@@ -45,6 +46,11 @@ export class CofferApp extends HTMLElement {
     this.addEventListener("coffer-open", (event) => this.#open((event as CustomEvent<Document>).detail));
     this.addEventListener("coffer-save", (event) => this.#save((event as CustomEvent<Document>).detail));
     this.addEventListener("coffer-delete", (event) => this.#delete((event as CustomEvent<Document>).detail));
+    this.addEventListener("coffer-re-encrypt", (event) =>
+      this.#reEncrypt((event as CustomEvent<Document>).detail),
+    );
+    this.addEventListener("coffer-changed", () => void this.#reload());
+    onPress(this, "keys", () => void element<CofferKeys>(this, "coffer-keys").show());
     addEventListener("beforeunload", (event) => {
       if (this.#transfers.active > 0) event.preventDefault();
     });
@@ -74,6 +80,7 @@ export class CofferApp extends HTMLElement {
     coffer.addEventListener("signed-out", () => this.#showSignIn());
     this.#showSignIn();
     if (!coffer.identity) return;
+    element<CofferKeys>(this, "coffer-keys").start(coffer, (error) => this.notify(error));
     void this.#attempt(() => coffer.prepare());
     void this.#reload();
   }
@@ -115,6 +122,7 @@ export class CofferApp extends HTMLElement {
       this.#listing?.abort();
       this.#transfers.cancel();
       element<CofferViewer>(this, "coffer-viewer").close();
+      element<CofferKeys>(this, "coffer-keys").close();
       // Nothing that was opened stays in the page.
       this.#documents = [];
       this.#sealed.clear();
@@ -247,6 +255,26 @@ export class CofferApp extends HTMLElement {
           this.#say(`${name} is saved.`);
         },
       });
+    });
+  }
+
+  #reEncrypt(entry: Document): void {
+    if (!entry.metadata) return;
+    const { name, type } = entry.metadata;
+    void this.#transfers.add({
+      direction: "seal",
+      name,
+      type,
+      again: true,
+      run: async (signal, onProgress) => {
+        const { account } = entry;
+        const sealed = await this.#connected.reEncrypt(entry.id, { account, signal, onProgress });
+        this.#removed.add(entry.id);
+        this.#sealed.set(sealed.id, sealed);
+        this.#documents = [sealed, ...this.#documents.filter(({ id }) => id !== entry.id)];
+        this.#showDocuments();
+        this.#say(`${name} is sealed under a new key.`);
+      },
     });
   }
 

@@ -1,8 +1,10 @@
-/** `<coffer-document>`: one document of the list. Fires `coffer-open`, `coffer-save`, `coffer-delete`. */
+/** `<coffer-document>`: one document of the list. Fires `coffer-open`, `coffer-save`, `coffer-delete`, `coffer-re-encrypt`. */
 
 import { CofferError, type Document } from "#web/browser/index.ts";
 import { formatBytes, formatKind, formatMoment } from "./format.ts";
 import { onPress, part, TemplateElement } from "./part.ts";
+
+const TITLES = { save: "Save to this device", delete: "Delete", "re-encrypt": "Seal again under a new key" };
 
 export class CofferDocument extends TemplateElement {
   #document: Document | undefined;
@@ -18,7 +20,7 @@ export class CofferDocument extends TemplateElement {
   }
 
   protected override ready(): void {
-    for (const action of ["open", "save", "delete"]) {
+    for (const action of ["open", "save", "delete", "re-encrypt"]) {
       onPress(this, action, () =>
         this.dispatchEvent(new CustomEvent(`coffer-${action}`, { bubbles: true, detail: this.document })),
       );
@@ -42,10 +44,11 @@ export class CofferDocument extends TemplateElement {
       ["open", "Open"],
       ["save", "Save"],
       ["delete", "Delete"],
+      ["re-encrypt", "Re-encrypt"],
     ] as const) {
       const button = part<HTMLButtonElement>(this, action);
       button.setAttribute("aria-label", `${verb} ${name}`);
-      if (action !== "open") button.title = verb === "Save" ? "Save to this device" : "Delete";
+      if (action !== "open") button.title = TITLES[action];
       button.disabled = !metadata && !(error && action === "delete");
     }
   }

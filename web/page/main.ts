@@ -9,6 +9,7 @@ import { CofferApp } from "./app.ts";
 import { CofferChain } from "./chain.ts";
 import { CofferConfirm } from "./confirm.ts";
 import { CofferDocument } from "./document-row.ts";
+import { CofferKeys } from "./keys.ts";
 import { CofferNotice } from "./notice.ts";
 import { element } from "./part.ts";
 import { sweepDownloads } from "./save.ts";
@@ -21,6 +22,7 @@ customElements.define("coffer-transfer", CofferTransfer);
 customElements.define("coffer-notice", CofferNotice);
 customElements.define("coffer-viewer", CofferViewer);
 customElements.define("coffer-confirm", CofferConfirm);
+customElements.define("coffer-keys", CofferKeys);
 customElements.define("coffer-app", CofferApp);
 
 const app = element<CofferApp>(document, "coffer-app");

@@ -1,0 +1,77 @@
+/** Keys and the end of an account on the page, in Chromium with all real parts. */
+
+import type { Page } from "playwright";
+import { expect, it } from "vitest";
+import { openEnrolled, sealFile, showFile, useSystemAndBrowser } from "../system/index.ts";
+
+const { system, browsing } = useSystemAndBrowser();
+const FILES = ["one.txt", "two.txt", "three.txt"];
+
+const idsOf = (page: Page) =>
+  page
+    .locator("coffer-document")
+    .evaluateAll((rows) => rows.map((row) => (row as HTMLElement).dataset.document));
+const panel = (page: Page) => page.getByRole("dialog", { name: "Keys of your account" });
+
+async function openPanel(page: Page) {
+  await page.getByRole("button", { name: "Keys", exact: true }).click();
+  const dialog = panel(page);
+  await dialog.waitFor();
+  return dialog;
+}
+
+it("W10 W11 the keys' panel rotates the account key and re-encrypts all, which goes on after a reload", async () => {
+  const page = await openEnrolled({ system, browsing }, "Ada");
+  for (const name of FILES) await sealFile(page, name, `${name} is kept`);
+  const before = await idsOf(page);
+  const dialog = await openPanel(page);
+  await dialog.getByRole("button", { name: "Rotate account key" }).click();
+  await expect.poll(() => dialog.getByRole("status").textContent()).toBe("The account has another key.");
+  if (process.env.COFFER_SCREENSHOTS)
+    await page.screenshot({ path: `${process.env.COFFER_SCREENSHOTS}/keys.png` });
+  await dialog.getByRole("button", { name: "Re-encrypt all" }).click();
+  // In the middle, or before it has begun: what was begun goes on by itself.
+  await expect.poll(() => page.evaluate(() => Object.keys(localStorage).length)).toBe(1);
+  await page.reload();
+  await expect
+    .poll(async () => (await idsOf(page)).filter((id) => before.includes(id)).length, { timeout: 60_000 })
+    .toBe(0);
+  await expect.poll(async () => (await idsOf(page)).length).toBe(FILES.length);
+  await expect.poll(() => page.evaluate(() => Object.keys(localStorage).length)).toBe(0);
+  expect(await showFile(page, "one.txt")).toBe("one.txt is kept");
+});
+
+it("W10 a document's row seals that one again under a new key", async () => {
+  const page = await openEnrolled({ system, browsing }, "Bob");
+  await sealFile(page, "one.txt", "one");
+  const [before] = await idsOf(page);
+  await page.getByRole("button", { name: "Re-encrypt one.txt" }).click();
+  await expect.poll(() => idsOf(page), { timeout: 30_000 }).not.toContain(before);
+  expect(await showFile(page, "one.txt")).toBe("one");
+});
+
+it("W11 the keys' panel schedules the deletion of an account by the keyboard, shows it after a reload, and cancels it", async () => {
+  const page = await openEnrolled({ system, browsing }, "Cid");
+  await sealFile(page, "one.txt", "one");
+  await page.getByRole("button", { name: "Keys", exact: true }).focus();
+  await page.keyboard.press("Enter");
+  const dialog = panel(page);
+  await dialog.waitFor();
+  await dialog.getByLabel("In").selectOption("7");
+  await dialog.getByRole("button", { name: "Schedule deletion" }).focus();
+  await page.keyboard.press("Enter");
+  await dialog.getByRole("heading", { name: "This account will be deleted" }).waitFor();
+  if (process.env.COFFER_SCREENSHOTS)
+    await page.screenshot({ path: `${process.env.COFFER_SCREENSHOTS}/pending.png` });
+  await page.keyboard.press("Escape");
+  await expect.poll(() => idsOf(page)).toEqual([]);
+  await page.reload();
+  const again = await openPanel(page);
+  await again.getByRole("heading", { name: "This account will be deleted" }).waitFor();
+  expect(await again.getByRole("button", { name: "Schedule deletion" }).isVisible()).toBe(false);
+  await again.getByRole("button", { name: "Keep this account" }).click();
+  await expect.poll(() => again.getByRole("status").textContent()).toBe("The account is kept.");
+  await page.keyboard.press("Escape");
+  await expect.poll(async () => (await idsOf(page)).length, { timeout: 30_000 }).toBe(1);
+  expect(await showFile(page, "one.txt")).toBe("one");
+});
