@@ -40,6 +40,7 @@ import { sendParts } from "./parts.ts";
 import { counted, type Progress, type ProgressListener, readAll } from "./progress.ts";
 import { HEAD, type RangedDocument, rangedDocument } from "./ranged.ts";
 import {
+  type Listed,
   nextDocumentId,
   type ReEncryptAllOptions,
   type ReEncryptProgress,
@@ -357,10 +358,7 @@ export class Documents {
   }
 
   /** Ids and times alone; nothing is opened. */
-  async listed(
-    account: string,
-    signal?: AbortSignal,
-  ): Promise<Pick<Document, "id" | "account" | "created">[]> {
+  async listed(account: string, signal?: AbortSignal): Promise<Listed[]> {
     const rows = await this.#rows(account, signal);
     return rows.map(({ id, created }) => ({ id, account, created: new Date(created * 1000) }));
   }

@@ -6,10 +6,9 @@
 
 import { encodeHex } from "#protocol/bytes.ts";
 import { sha256 } from "#protocol/digest.ts";
-import type { Document } from "./documents.ts";
 
 /** The id under which a document is sealed again: a UUID of version 8 (RFC 9562 §5.8), as `createDocumentId` makes them. */
-export async function nextDocumentId({ account, id }: Pick<Document, "account" | "id">): Promise<string> {
+export async function nextDocumentId({ account, id }: { account: string; id: string }): Promise<string> {
   const bytes = (await sha256(JSON.stringify(["coffer-re-encrypt-v1", account, id]))).slice(0, 16);
   const hex = encodeHex(
     bytes.map((byte, i) => (i === 6 ? 0x80 | (byte & 0x0f) : i === 8 ? 0x80 | (byte & 0x3f) : byte)),
@@ -33,10 +32,17 @@ export interface ReEncryptAllOptions {
   onProgress?: (progress: ReEncryptProgress) => void;
 }
 
+/** A document as its account's list has it. */
+export interface Listed {
+  id: string;
+  account: string;
+  created: Date;
+}
+
 /** What `reEncryptAll` needs of the documents. */
 export interface ReEncrypts {
-  listed(account: string, signal?: AbortSignal): Promise<Pick<Document, "id" | "account" | "created">[]>;
-  reEncrypt(id: string, options: { account: string; signal?: AbortSignal }): Promise<Document>;
+  listed(account: string, signal?: AbortSignal): Promise<Listed[]>;
+  reEncrypt(id: string, options: { account: string; signal?: AbortSignal }): Promise<unknown>;
   remove(id: string, options: { account: string; signal?: AbortSignal | undefined }): Promise<void>;
 }
 
