@@ -26,7 +26,8 @@ prints what it is. It runs until Ctrl-C.
                    attestation   evidence of its code, in the enclave emulator
   --fault NAME     something wrong with the evidence, for a verifier to refuse (docs/enclave-emulator.md)
   --once           end it when it has enrolled
-  --json           one JSON object on standard output: id, custodian, method, tier, measurement, notAfter, certificate
+  --json           one JSON object on standard output: id, custodian, method, tier, environment,
+                   measurement, notAfter, certificate
 ${SESSION_HELP}
 Exit code: 0 it enrolled, and has ended; 1 it did not; 2 the command line is wrong.
 
@@ -61,11 +62,11 @@ export async function launchMicroservice(args: string[]): Promise<number> {
     const launched = await launch({
       ...{ code: enclave?.code ?? code, vault, origin, custodian },
       ...(cookie !== undefined && { cookie }),
-      ...(enclave && { attest: enclave.attest }),
+      ...(enclave && { enclave }),
     });
     const port = createPortClient(launched.port);
     try {
-      const { measurement } = await port.hello(custodian);
+      const { measurement, environment = "software" } = await port.hello(custodian);
       const instance = await port.enrol(handed).catch((error: unknown) => {
         if (codeOf(error) !== "attestation-refused") throw error;
         const sentence = "The evidence was refused: the audit log says why.";
@@ -74,7 +75,7 @@ export async function launchMicroservice(args: string[]): Promise<number> {
       const { id, notAfter, wrappingCertificate: certificate } = instance;
       const said = { use: "wrapping", custodian, method } as const;
       const tier = instanceTier(parseCertificate(decodeBase64url(certificate)), said);
-      const what = { id, custodian, method, tier, measurement, notAfter };
+      const what = { id, custodian, method, tier, environment, measurement, notAfter };
       process.stdout.write(
         values.json
           ? `${JSON.stringify({ ...what, certificate })}\n`

@@ -24,6 +24,7 @@ Usage: ${COFFER} COMMAND [options]
   export          take all documents out, plain or under a key of your own
   admin           say who administers the tenant, and who is in its groups
   launch          start a microservice as a process of its own
+  release         sign what a build is made of
   secret-zero     a credential by which one microservice may enrol
   microservice    run a microservice behind REST, for one custodian
   sidecar         run the one process that reaches a microservice
@@ -98,6 +99,10 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   launch: async () => {
     const { launchMicroservice, LAUNCH_HELP } = await import("./launch.ts");
     return { run: launchMicroservice, help: LAUNCH_HELP };
+  },
+  release: async () => {
+    const { release, RELEASE_HELP } = await import("./release.ts");
+    return { run: release, help: RELEASE_HELP };
   },
   "secret-zero": async () => {
     const { secretZero, SECRET_ZERO_HELP } = await import("./secret-zero.ts");

@@ -25,6 +25,22 @@ it("is the same bytes each time, and other bytes for another root", async () => 
   expect(other.measurement).not.toBe(built.measurement);
 });
 
+it("M21 writes a manifest of what is trusted, in which two builds agree and every byte shows", async () => {
+  const text = await readFile(join(outDir, "manifest.json"), "utf8");
+  const manifest = JSON.parse(text) as BuiltWeb["manifest"];
+  expect(manifest).toEqual(built.manifest);
+  const paths = manifest.map(({ path }) => path);
+  expect(paths).toEqual(expect.arrayContaining(["node/microservice.js", "vault/index.html"]));
+  expect(paths.some((path) => path.startsWith("app/"))).toBe(false);
+  for (const { path, bytes, sha384 } of manifest) {
+    const file = await readFile(join(outDir, path));
+    expect(file.length).toBe(bytes);
+    expect(createHash("sha384").update(file).digest("hex")).toBe(sha384);
+  }
+  await buildWeb({ rootKey, outDir: join(outDir, "again") });
+  expect(await readFile(join(outDir, "again/manifest.json"), "utf8")).toBe(text);
+});
+
 it("pins what it serves: the document names the loader's hash, the loader that of the microservice", async () => {
   const [html, loader, microservice] = await Promise.all(
     ["vault/index.html", named("vault/loader.").path, named("vault/microservice.").path].map((path) =>

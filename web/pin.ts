@@ -23,7 +23,14 @@ export type BuiltWeb = {
   files: BuiltFile[];
   /** Integrity of the microservice's bundle, `sha384-<base64>`: its measurement. */
   measurement: string;
+  manifest: ManifestFile[];
 };
+
+/** What of a build is trusted, for a release to name (M21): each file by its path, with its length and SHA-384 in hexadecimal. */
+export type ManifestFile = { path: string; bytes: number; sha384: string };
+
+/** Where it is written, beside the sites. */
+export const MANIFEST = "manifest.json";
 
 export type WebOptions = {
   /** SubjectPublicKeyInfo of the root CA (P-256, DER): pinned in the microservice. Empty: the vault serves nobody. */
@@ -39,7 +46,10 @@ export async function pinWeb(parts: WebParts, { rootKey, outDir }: WebOptions): 
     await mkdir(dirname(join(outDir, path)), { recursive: true });
     await writeFile(join(outDir, path), bytes);
   }
+  const manifest = manifestOf(files);
+  await writeFile(join(outDir, MANIFEST), `${JSON.stringify(manifest)}\n`);
   return {
+    manifest,
     files: [...files].map(([path, bytes]) => ({ path, bytes: bytes.length, gzip: gzipSync(bytes).length })),
     measurement,
   };
@@ -83,6 +93,18 @@ function pinVault(parts: WebParts, rootKey: Uint8Array) {
     [`vault/${microserviceName}`, microservice],
   ]);
   return { files, measurement };
+}
+
+/** Vault and microservice, in the order of their paths: the same build gives the same text. */
+function manifestOf(files: ReadonlyMap<string, Uint8Array>): ManifestFile[] {
+  return [...files]
+    .filter(([path]) => !path.startsWith("app/"))
+    .map(([path, bytes]) => ({
+      path,
+      bytes: bytes.length,
+      sha384: createHash("sha384").update(bytes).digest("hex"),
+    }))
+    .toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 /** Each mark must be there, once: a vault that pins nothing must not be made. */

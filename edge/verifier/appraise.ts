@@ -1,6 +1,6 @@
 import { decodeBase64url } from "#protocol/base64url.ts";
 import { type Appraisal, type Claims, tierOf, verifyEvidence } from "#protocol/evidence/index.ts";
-import { type Policy, rootsOf } from "./policy.ts";
+import { type Policy, referencesOf, rootsOf } from "./policy.ts";
 
 export type Presented = {
   /** Media type. */
@@ -18,7 +18,7 @@ export async function appraise(
   { now, production }: { now: number; production: boolean },
 ): Promise<Appraisal> {
   if (policy === undefined) return { ok: false, policy: "none", reason: "no evidence is taken here" };
-  const { id, accept, references, floor = 1 } = policy;
+  const { id, accept, floor = 1 } = policy;
   const refused = (reason: string): Appraisal => ({ ok: false, policy: id, reason });
   const accepted = accept.find((one) => one.type === type);
   const tier = tierOf(type);
@@ -29,6 +29,12 @@ export async function appraise(
     ...{ nonce, subject, now, production },
   };
   let claims: Claims;
+  let references: Policy["references"];
+  try {
+    references = await referencesOf(policy);
+  } catch {
+    return refused("a release in the policy is not signed by its key");
+  }
   try {
     claims = await verifyEvidence(type, evidence, expected);
   } catch (error) {

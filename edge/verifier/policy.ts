@@ -4,11 +4,25 @@
  */
 
 import { decodeBase64url } from "#protocol/base64url.ts";
-import { AWS_NITRO_ROOT_G1, tierOf } from "#protocol/evidence/index.ts";
+import { AWS_NITRO_ROOT_G1, MEASURED, tierOf, verifyRelease } from "#protocol/evidence/index.ts";
 import { parseJson } from "#protocol/json.ts";
-import { boolean, checked, line, list, type Of, object, record, text, whole } from "#protocol/shape.ts";
+import {
+  base64url,
+  boolean,
+  checked,
+  compactJws,
+  line,
+  list,
+  literal,
+  type Of,
+  object,
+  record,
+  text,
+  whole,
+} from "#protocol/shape.ts";
 
 const bytes = text(1, 4096, /^[\w-]*$/);
+const publicJwk = object({ kty: literal("EC"), crv: literal("P-256"), x: base64url(32), y: base64url(32) });
 const policy = object(
   {
     id: line(128),
@@ -35,8 +49,12 @@ const policy = object(
     /** What may run: all registers of one entry have to hold. `release`: its number, for the floor. */
     references: list(object({ release: whole(1), measurements: record(32, 128) }), 0, 64),
   },
-  /** Releases below it are refused, whatever is listed. */
-  { floor: whole(1) },
+  {
+    /** Releases below it are refused, whatever is listed. */
+    floor: whole(1),
+    /** Signed releases (`coffer release`), whose microservice may run too, and the key that signs them. */
+    releases: object({ key: publicJwk, signed: list(compactJws(8192), 0, 16) }),
+  },
 );
 
 export type Policy = Of<typeof policy>;
@@ -79,4 +97,18 @@ function readOrTell(text: string): ReadonlyMap<string, Policy> {
 
 export function rootsOf({ roots = [] }: Accepted): Uint8Array[] {
   return roots.map((root) => (root === "aws-nitro-g1" ? AWS_NITRO_ROOT_G1 : decodeBase64url(root)));
+}
+
+/** What may run: what the policy lists, and the microservices of releases that its key has signed. Throws for one that does not hold. */
+export async function referencesOf({ references, releases }: Policy): Promise<Policy["references"]> {
+  if (releases === undefined) return references;
+  const { key, signed } = releases;
+  const named = await Promise.all(
+    signed.map(async (token) => {
+      const { release, files } = await verifyRelease(token, key);
+      const code = files.find(({ path }) => path === MEASURED)?.sha384;
+      return code === undefined ? [] : [{ release, measurements: { code } }];
+    }),
+  );
+  return [...references, ...named.flat()];
 }

@@ -17,6 +17,7 @@ export interface Enclave {
   readonly code: Bytes;
   /** SHA-384 of the code, lower-case hex. */
   readonly measurement: string;
+  readonly environment: "emulated";
   attest(asked: EnclaveQuestion): Promise<{ type: string; evidence: Bytes }>;
 }
 
@@ -39,7 +40,7 @@ export function emulatedEnclave(
   const { own, measurement } = measured(code);
   const { clock = Date.now } = options;
   return {
-    ...{ code: own, measurement },
+    ...{ code: own, measurement, environment: "emulated" as const },
     async attest(asked) {
       const { type } = accepted(asked, EMULATED_EVIDENCE.eat);
       const client = await subjectOf(asked, options);
@@ -60,7 +61,7 @@ export async function emulatedNitroEnclave(
   const { clock = Date.now, debug = false } = options;
   const enclave = await launchNitroEnclave(authority, { code: own, clock, debug }, fault);
   return {
-    ...{ code: own, measurement },
+    ...{ code: own, measurement, environment: "emulated" as const },
     async attest(asked) {
       const { type } = accepted(asked, EMULATED_EVIDENCE.nitro);
       const userData = await evidenceBinder(asked.nonce, await subjectOf(asked, options));

@@ -15,6 +15,7 @@ export type { Claims, EvidenceFormat, Expectation } from "./format.ts";
 export { type VerifiedNitroDocument, verifyNitroDocument } from "./nitro.ts";
 export type { NitroDocument } from "./nitro-document.ts";
 export { AWS_NITRO_ROOT_G1 } from "./nitro-root.ts";
+export { MEASURED, type Release, type ReleaseFiles, signRelease, verifyRelease } from "./release.ts";
 export {
   type Appraisal,
   type Asked,

@@ -46,6 +46,8 @@ export type HelloResult = {
   measurement: string;
   instance: InstanceDescription | null;
   proof?: Proof;
+  /** Where it finds itself (M4): in an enclave of hardware or of the emulator, or in none. Its certificate says what was shown. */
+  environment?: "software" | "emulated" | "hardware";
 };
 
 export type LoadResult = { keyId: string; keyVersion: number };
@@ -69,7 +71,7 @@ export const PORT_OPERATIONS = {
     params: object({ versions: list(whole(1, 65535), 0, 16), custodian: text(0, 1024) }, { proof }),
     result: object(
       { version: literal(PORT_VERSION), measurement: text(0, 128), instance: nullable(instance) },
-      { proof },
+      { proof, environment: literal("software", "emulated", "hardware") },
     ),
   },
   enrol: { params: enrol, result: instance },

@@ -59,12 +59,12 @@ describe("coffer launch", () => {
     ["grant", "M3", "software"],
     ["attestation", "M1", "emulated"],
   ])(
-    "M1 M2 M3 --method %s starts a process that enrols and says what it is (%s)",
+    "M1 M2 M3 M4 --method %s starts a process that enrols and says what it is (%s)",
     async (method, _, tier) => {
       const { code, stdout, stderr } = await launch("--method", method);
       expect(code, stderr).toBe(0);
       const what = JSON.parse(stdout) as Record<string, string>;
-      expect(what).toMatchObject({ method, tier });
+      expect(what).toMatchObject({ method, tier, environment: tier });
       expect(what.custodian).toMatch(/^CN=[a-z2-7]{32},/);
       expect(what.measurement).toMatch(/^sha384-/);
       expect(Date.parse(what.notAfter!)).toBeGreaterThan(Date.now());

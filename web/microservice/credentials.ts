@@ -1,5 +1,6 @@
 /** What an instance shows at the registration authority, one function a method. The other end is edge/ra/methods. */
 import type { Enrol, MethodName } from "#protocol/enrolment.ts";
+import type { Tier } from "#protocol/policy/index.ts";
 import type { Subtle } from "./crypto.ts";
 import type { InstanceKeys } from "./keys.ts";
 
@@ -9,6 +10,8 @@ export type BoundTo = { subtle: Subtle; nonce: Uint8Array<ArrayBuffer>; keys: In
 type Handed = { [M in MethodName]: Extract<Enrol, { method: M }> };
 /** The platform below this code, where there is one: what an enclave asks for evidence (M1). */
 export interface Attester {
+  /** What kind of enclave the code runs in, as far as the platform says. */
+  environment(): Promise<Tier>;
   /**
    * Evidence about what runs here, for these keys and this custodian, over the verifier's nonce; of a type that is accepted. As
    * the attribute of a certificate request, DER.

@@ -251,6 +251,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       return {
         version: PORT_VERSION,
         measurement: options.measurement,
+        environment: (await options.attester?.environment()) ?? "software",
         instance: valid && describe(valid, live?.level),
       };
     },

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { CofferError } from "#protocol/error.ts";
+import type { Tier } from "#protocol/policy/index.ts";
 import type { Attested } from "../../microservice/index.ts";
 import type { Evidence, FromMicroservice, ToMicroservice } from "./messages.ts";
 
@@ -14,8 +15,8 @@ export interface LaunchOptions {
   custodian: string;
   /** The vault's cookie, with which alone a grant is taken. */
   cookie?: string;
-  /** The enclave's platform, where there is one: it has measured the code. */
-  attest?: (asked: Attested) => Promise<Evidence>;
+  /** The enclave that the code is to run in, where there is one: its platform has measured the code. */
+  enclave?: { environment: Tier; attest(asked: Attested): Promise<Evidence> };
 }
 
 export interface Launched {
@@ -32,7 +33,7 @@ export interface Launched {
 
 /** Starts a microservice as a process of its own, with an empty environment. Throws `CofferError` where no process can be started. */
 export async function launch(options: LaunchOptions): Promise<Launched> {
-  const { vault, origin, custodian, cookie, attest } = options;
+  const { vault, origin, custodian, cookie, enclave } = options;
   // A copy: who launches cannot change it between measuring and running.
   const code = options.code.slice();
   const measurement = `sha384-${createHash("sha384").update(code).digest("base64")}`;
@@ -54,9 +55,12 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
   port1.onmessage = ({ data }) => tell({ type: "port", message: data });
   child.on("message", async (message: FromMicroservice) => {
     if (message.type === "port") port1.postMessage(message.message);
-    if (message.type !== "attest") return;
-    const evidence = await attest?.(message.asked).catch(() => null);
-    tell({ type: "evidence", id: message.id, evidence: evidence ?? null });
+    if (!("id" in message)) return;
+    const { id } = message;
+    if (message.type === "environment")
+      return tell({ type: "environment", id, environment: enclave?.environment ?? "software" });
+    const evidence = await enclave?.attest(message.asked).catch(() => null);
+    tell({ type: "evidence", id, evidence: evidence ?? null });
   });
   void ended.then(() => port1.close());
   const of = { vault, origin, custodian, measurement };

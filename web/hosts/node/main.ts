@@ -6,7 +6,7 @@ import { decodeBase64url } from "#protocol/base64url.ts";
 import { CofferError } from "#protocol/error.ts";
 import { attestationAttribute } from "#protocol/pki/index.ts";
 import type { Attester } from "../../microservice/index.ts";
-import type { Evidence, FromMicroservice, ToMicroservice } from "./messages.ts";
+import type { FromMicroservice, ToMicroservice } from "./messages.ts";
 import { startMicroservice } from "./microservice.ts";
 
 /** Root SPKI, base64url; written in when this is built. */
@@ -14,7 +14,9 @@ declare const __COFFER_ROOT_KEY__: string;
 
 type Start = Extract<ToMicroservice, { type: "start" }>;
 
-const waiting = new Map<number, (evidence: Evidence | null) => void>();
+type Answer = Extract<ToMicroservice, { id: number }>;
+
+const waiting = new Map<number, (answer: Answer) => void>();
 let questions = 0;
 let port: MessagePort | undefined;
 
@@ -23,8 +25,8 @@ process.on("message", (message: ToMicroservice) => {
   // First start wins.
   if (message.type === "start") port ??= start(message);
   if (message.type === "port") port?.postMessage(message.message);
-  if (message.type !== "evidence") return;
-  waiting.get(message.id)?.(message.evidence);
+  if (!("id" in message)) return;
+  waiting.get(message.id)?.(message);
   waiting.delete(message.id);
 });
 
@@ -33,15 +35,24 @@ function say(message: FromMicroservice): void {
 }
 
 /** Asks who launched it: a platform measures what it starts and vouches for it, anyone else has nothing to say. */
+function ask(question: (id: number) => FromMicroservice): Promise<Answer> {
+  const id = ++questions;
+  return new Promise((resolve) => {
+    waiting.set(id, resolve);
+    say(question(id));
+  });
+}
+
 const attester: Attester = {
+  async environment() {
+    const answer = await ask((id) => ({ type: "environment", id }));
+    return answer.type === "environment" ? answer.environment : "software";
+  },
   async attest(asked) {
-    const id = ++questions;
-    const answer = await new Promise<Evidence | null>((resolve) => {
-      waiting.set(id, resolve);
-      say({ type: "attest", id, asked });
-    });
-    if (answer === null) throw new CofferError("enrolment-refused");
-    return attestationAttribute({ type: answer.type, evidence: new Uint8Array(answer.evidence) });
+    const answer = await ask((id) => ({ type: "attest", id, asked }));
+    if (answer.type !== "evidence" || answer.evidence === null) throw new CofferError("enrolment-refused");
+    const { type, evidence } = answer.evidence;
+    return attestationAttribute({ type, evidence: new Uint8Array(evidence) });
   },
 };
 

@@ -3,6 +3,7 @@
  * passes: what passes is what a custodian may see, and what a platform signs.
  */
 
+import type { Tier } from "#protocol/policy/index.ts";
 import type { Attested } from "../../microservice/index.ts";
 
 /** Evidence, and the media type of its form. */
@@ -21,8 +22,11 @@ export type ToMicroservice =
   /** A message of the custodian's port. */
   | { type: "port"; message: unknown }
   /** What the platform answers; null where there is none. */
-  | { type: "evidence"; id: number; evidence: Evidence | null };
+  | { type: "evidence"; id: number; evidence: Evidence | null }
+  | { type: "environment"; id: number; environment: Tier };
 
 export type FromMicroservice =
   | { type: "port"; message: unknown }
-  | { type: "attest"; id: number; asked: Attested };
+  | { type: "attest"; id: number; asked: Attested }
+  /** Whether there is a platform. */
+  | { type: "environment"; id: number };
