@@ -35,7 +35,10 @@ beforeEach(() => {
 describe("enrolment", () => {
   it("makes keys, redeems the grant, and is there again after a reload", async () => {
     const first = browser.start();
-    expect(await first.client.hello(DN)).toEqual({ version: 1, measurement: "sha384-test", instance: null });
+    expect(await first.client.hello(DN)).toEqual({
+      ...{ version: 1, measurement: "sha384-test", instance: null },
+      environment: "software",
+    });
     await expect(first.client.enrol({ method: "grant", grant: "stale" })).rejects.toMatchObject({
       code: "invalid-grant",
     });
