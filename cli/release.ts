@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type JsonWebKey } from "node:crypto";
+import { createPrivateKey, createPublicKey, type JsonWebKey, sign } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -66,10 +66,12 @@ async function signingKey(path: string) {
     const key = createPrivateKey(pem);
     const { x = "", y = "", crv }: JsonWebKey = createPublicKey(key).export({ format: "jwk" });
     if (crv !== "P-256") throw new TypeError("another curve");
-    const algorithm = { name: "ECDSA", namedCurve: "P-256" };
-    const pkcs8 = new Uint8Array(key.export({ format: "der", type: "pkcs8" }));
-    const privateKey = await crypto.subtle.importKey("pkcs8", pkcs8, algorithm, false, ["sign"]);
-    return { privateKey, publicKey: { kty: "EC" as const, crv: "P-256" as const, x, y } };
+    const publicKey = { kty: "EC" as const, crv: "P-256" as const, x, y };
+    const dsaEncoding = "ieee-p1363";
+    return {
+      publicKey,
+      sign: async (bytes: Uint8Array) => new Uint8Array(sign("sha256", bytes, { key, dsaEncoding })),
+    };
   } catch (error) {
     throw new CommandError(`${path} is no private key of P-256 in PEM.`, 1, error);
   }

@@ -20,7 +20,9 @@ let other: VerifierKey;
 const newSigner = async (issuer = RESULTS_ISSUER): Promise<VerifierKey> => {
   const pair = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign"]);
   const { x = "", y = "" } = await crypto.subtle.exportKey("jwk", pair.publicKey);
-  return { issuer, privateKey: pair.privateKey, publicKey: { kty: "EC", crv: "P-256", x, y } };
+  const sign: VerifierKey["sign"] = async (bytes) =>
+    new Uint8Array(await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, pair.privateKey, bytes));
+  return { issuer, publicKey: { kty: "EC", crv: "P-256", x, y }, sign };
 };
 beforeAll(async () => {
   signer = await newSigner();

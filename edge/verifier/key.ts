@@ -27,7 +27,12 @@ async function importKey(text: string): Promise<VerifierKey | null> {
     const { d, ...publicKey } = checked(jwk, parseJson(text));
     const algorithm = { name: "ECDSA", namedCurve: "P-256" };
     const privateKey = await crypto.subtle.importKey("jwk", { ...publicKey, d }, algorithm, false, ["sign"]);
-    return { issuer: RESULTS_ISSUER, privateKey, publicKey };
+    const ecdsa = { name: "ECDSA", hash: "SHA-256" };
+    return {
+      issuer: RESULTS_ISSUER,
+      publicKey,
+      sign: async (bytes) => new Uint8Array(await crypto.subtle.sign(ecdsa, privateKey, bytes)),
+    };
   } catch {
     console.error(JSON.stringify({ event: "configuration", variable: "COFFER_VERIFIER_KEY" }));
     return null;

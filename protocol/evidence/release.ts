@@ -6,6 +6,8 @@ import { utf8 } from "../bytes.ts";
 import { type EcPublicJwk, joinJws, signingInput, thumbprint, verifyJws } from "../keys/index.ts";
 import { checked, list, type Of, object, text, whole } from "../shape.ts";
 
+import type { VerifierKey } from "./result.ts";
+
 const TYPE = "coffer-release+jwt";
 const files = list(
   object({ path: text(1, 256, /^[\w./-]*$/), bytes: whole(0), sha384: text(96, 96, /^[0-9a-f]*$/) }),
@@ -24,11 +26,10 @@ export const MEASURED = "node/microservice.js";
 /** Signs a release by a P-256 key. Throws `JwsError` where it is too long. */
 export async function signRelease(
   of: Release,
-  { privateKey, publicKey }: { privateKey: CryptoKey; publicKey: EcPublicJwk },
+  { publicKey, sign }: Pick<VerifierKey, "publicKey" | "sign">,
 ): Promise<string> {
   const input = signingInput({ typ: TYPE, kid: await thumbprint(publicKey) }, checked(release, of));
-  const signature = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, privateKey, utf8(input));
-  return joinJws(input, new Uint8Array(signature));
+  return joinJws(input, await sign(utf8(input)));
 }
 
 /** A release by this key. Throws an `Error` with the reason. */

@@ -53,11 +53,13 @@ export type Appraisal =
   | { ok: true; policy: string; tier: Tier; measurements: Readonly<Record<string, string>> }
   | { ok: false; policy: string; reason: string };
 
-export type VerifierKey = { issuer: string; privateKey: CryptoKey; publicKey: EcPublicJwk };
+export type VerifierKey = { issuer: string; publicKey: EcPublicJwk; sign: Sign };
+/** ECDSA P-256 with SHA-256, r || s. */
+export type Sign = (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
 
 /** Signs a result. `now` in seconds. */
 export async function signResult(
-  { issuer, privateKey, publicKey }: VerifierKey,
+  { issuer, publicKey, sign }: VerifierKey,
   { audience, nonce, key }: Asked,
   appraisal: Appraisal,
   now: number,
@@ -87,8 +89,7 @@ export async function signResult(
     },
   };
   const input = signingInput({ typ: TYPE, kid: await thumbprint(publicKey) }, payload);
-  const signature = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, privateKey, utf8(input));
-  return joinJws(input, new Uint8Array(signature));
+  return joinJws(input, await sign(utf8(input)));
 }
 
 /**

@@ -1,9 +1,11 @@
 /** A deployer's commands, as processes of their own. */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { verifyRelease } from "#protocol/evidence/index.ts";
 import { type Command, freePorts, run, start } from "./command.ts";
 
 let folder: string;
@@ -103,5 +105,30 @@ describe("coffer launch", () => {
     const unknown = await coffer("launch", "--method", "attestation", "--fault", "none");
     expect(unknown.code).toBe(2);
     expect(unknown.stderr).toContain("nonce-wrong");
+  });
+});
+
+describe("coffer release", () => {
+  it("M21 signs the manifest of a build under a number, by the releaser's key", async () => {
+    const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    writeFileSync(join(folder, "release.pem"), privateKey.export({ format: "pem", type: "pkcs8" }));
+    const of = ["--number", "7", "--key", "release.pem", "--web", ".coffer/web"];
+    const { code, stdout, stderr } = await coffer("release", ...of);
+    expect(code, stderr).toBe(0);
+    const { x = "", y = "" } = publicKey.export({ format: "jwk" });
+    const signed = await verifyRelease(stdout.trim(), { kty: "EC", crv: "P-256", x, y });
+    expect(signed.release).toBe(7);
+    const manifest = JSON.parse(readFileSync(join(folder, ".coffer/web/manifest.json"), "utf8")) as unknown;
+    expect(signed.files).toEqual(manifest);
+  });
+
+  it("M21 says in a sentence what is wrong", async () => {
+    expect(await coffer("release", "--key", "x")).toMatchObject({
+      code: 2,
+      stderr: "--number takes a number from 1 up.\n",
+    });
+    const none = await coffer("release", "--number", "1", "--key", "release.pem", "--web", "nowhere");
+    expect(none).toMatchObject({ code: 1, stdout: "" });
+    expect(none.stderr).toContain("Build it first");
   });
 });

@@ -21,7 +21,9 @@ const pair = async () => {
   const made = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign"]);
   const { x = "", y = "" } = await crypto.subtle.exportKey("jwk", made.publicKey);
   const { d } = await crypto.subtle.exportKey("jwk", made.privateKey);
-  return { privateKey: made.privateKey, publicKey: { kty: "EC" as const, crv: "P-256" as const, x, y }, d };
+  const sign = async (bytes: Uint8Array<ArrayBuffer>) =>
+    new Uint8Array(await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, made.privateKey, bytes));
+  return { publicKey: { kty: "EC" as const, crv: "P-256" as const, x, y }, d, sign };
 };
 const [verifier, releaser] = [await pair(), await pair()];
 const vars: Record<string, string> = {
