@@ -17,7 +17,9 @@ const MAXIMUM_LONG = 8192;
 export class Loot {
   readonly #keys = new Map<string, Buffer>();
   readonly #wrapped = new Map<string, Buffer>();
-  /** As long as what is encrypted to an app-specific key (RSA of 3072 bits). */
+  /** As long as the private half of a pair of 3072 bits (PKCS#8) with nonce and tag of AES-GCM. */
+  readonly #sealed = new Map<string, Buffer>();
+  /** As long as what is encrypted to an app-specific key, or to an account key that is a pair (RSA of 3072 bits). */
   readonly #encrypted = new Map<string, Buffer>();
   /** Private keys that lie there in the clear. */
   readonly #found: KeyObject[] = [];
@@ -43,12 +45,21 @@ export class Loot {
     const value = Buffer.from(bytes);
     if (value.length === 32) this.#keys.set(value.toString("hex"), value);
     if (value.length === 40) this.#wrapped.set(value.toString("hex"), value);
+    if (value.length > 1700 && value.length < 1900) this.#sealed.set(value.toString("hex"), value);
     if (value.length === 384) this.#encrypted.set(value.toString("hex"), value);
     return this;
   }
 
   get wrapped(): Buffer[] {
     return [...this.#wrapped.values()];
+  }
+
+  get sealed(): Buffer[] {
+    return [...this.#sealed.values()];
+  }
+
+  get encrypted(): Buffer[] {
+    return [...this.#encrypted.values()];
   }
 
   /** What stands in a text as base64url or hex, and in the texts that such text holds. */
@@ -86,12 +97,18 @@ export class Loot {
   async open(): Promise<string[]> {
     for (const key of this.#found) this.decryptBy(key);
     // Master, account and data keys: the third round finds nothing that the second did not.
-    for (let round = 0; round < 3; round++)
+    for (let round = 0; round < 3; round++) {
       for (const wrapped of this.wrapped)
         for (const key of [...this.#keys.values()]) {
           const unwrapped = unwrap(wrapped, key);
           if (unwrapped) this.key(unwrapped);
         }
+      for (const sealed of this.sealed)
+        for (const key of this.#keys.values()) {
+          const pair = unseal(sealed, key);
+          if (pair) this.decryptBy(pair);
+        }
+    }
     const opened: string[] = [];
     for (const document of this.documents)
       for (const key of this.#keys.values()) {
@@ -137,6 +154,18 @@ function unwrap(wrapped: Uint8Array, key: Uint8Array): Buffer | null {
   try {
     const cipher = createDecipheriv("id-aes256-wrap", key, Buffer.alloc(8, 0xa6));
     return Buffer.concat([cipher.update(wrapped), cipher.final()]);
+  } catch {
+    return null;
+  }
+}
+
+/** PKCS#8 under AES-GCM; null where the key is another. */
+function unseal(sealed: Uint8Array, key: Uint8Array): KeyObject | null {
+  try {
+    const cipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, 12));
+    cipher.setAuthTag(sealed.subarray(-16));
+    const der = Buffer.concat([cipher.update(sealed.subarray(12, -16)), cipher.final()]);
+    return createPrivateKey({ key: der, format: "der", type: "pkcs8" });
   } catch {
     return null;
   }

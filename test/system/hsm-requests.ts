@@ -1,7 +1,13 @@
 /** What is asked of the HSM for or about a key, as the edge asks it and as one would who has a domain's certificate. */
 
 import { type KeyObject, randomUUID } from "node:crypto";
-import { type PolicyAttribute, policy } from "#protocol/hierarchy/index.ts";
+import {
+  KEY_PAIR,
+  type PolicyAttribute,
+  PRIVATE_UNDER_PARENT,
+  policy,
+  UNDER_PARENT,
+} from "#protocol/hierarchy/index.ts";
 import type { Attributes, RequestPayload, ResponsePayload } from "#protocol/kmip/index.ts";
 import type { HsmClient } from "./hsm.ts";
 
@@ -12,12 +18,47 @@ const RSA: NonNullable<Attributes["cryptographicParameters"]>[number] = {
   maskGeneratorHashingAlgorithm: "SHA_256",
 };
 
+/** The private half of an account key that is a pair: nonce, ciphertext and tag of AES-GCM in one. */
+export async function importPair(
+  client: HsmClient,
+  wrapped: Uint8Array<ArrayBuffer>,
+  uniqueIdentifier: string,
+): Promise<string> {
+  const id = randomUUID();
+  await client.request("Import", {
+    uniqueIdentifier: id,
+    objectType: "PrivateKey",
+    keyWrapType: "NotWrapped",
+    attributes: { ...KEY_PAIR, activationDate: new Date(Date.now() - 3_600_000) },
+    object: {
+      privateKey: {
+        keyBlock: {
+          keyFormatType: "PKCS_8",
+          keyValue: { keyMaterial: wrapped.slice(12) },
+          ...KEY_PAIR,
+          keyWrappingData: {
+            wrappingMethod: "Encrypt",
+            encryptionKeyInformation: {
+              uniqueIdentifier,
+              cryptographicParameters: PRIVATE_UNDER_PARENT,
+            },
+            encodingOption: "NoEncoding",
+            ivCounterNonce: wrapped.slice(0, 12),
+          },
+        },
+      },
+    },
+  });
+  return id;
+}
+
 /** As the edge imports: the HSM unwraps by `wrappedBy`. `attributes` are what an attacker would rather have. */
 export async function importKey(
   client: HsmClient,
   wrapped: Uint8Array<ArrayBuffer>,
   wrappedBy: string,
   attributes: Attributes = {},
+  cryptographicParameters: typeof RSA = UNDER_PARENT,
 ): Promise<string> {
   const uniqueIdentifier = randomUUID();
   await client.request("Import", {
@@ -44,7 +85,7 @@ export async function importKey(
             wrappingMethod: "Encrypt",
             encryptionKeyInformation: {
               uniqueIdentifier: wrappedBy,
-              cryptographicParameters: { blockCipherMode: "NISTKeyWrap" },
+              cryptographicParameters,
             },
             encodingOption: "NoEncoding",
           },

@@ -8,11 +8,11 @@ import { DatabaseSync } from "node:sqlite";
 import type { Unit } from "#edge/units.ts";
 import { type ManagedObject, ObjectStore, secretBytes } from "#emulator/hsm/index.ts";
 import { keyBlockOf } from "#emulator/hsm/store/material.ts";
-import { type Domain, IDENTITY, masterKeyName, named } from "#protocol/hierarchy/index.ts";
+import { type Domain, IDENTITY, masterKeyName, named, TO_RECIPIENT } from "#protocol/hierarchy/index.ts";
 import type { System } from "../support/start.ts";
 import { Loot } from "./dumps.ts";
 import { type HsmClient, hsmClient } from "./hsm.ts";
-import { get, importKey, registerPublicKey } from "./hsm-requests.ts";
+import { get, importKey, importPair, registerPublicKey } from "./hsm-requests.ts";
 
 type Operator = { units: Unit[]; hsm?: boolean; identities: Exclude<Domain, "officer">[] };
 const OPERATORS: Record<string, Operator> = {
@@ -118,7 +118,7 @@ async function ask(client: HsmClient, loot: Loot): Promise<number> {
   const take = async (uid: string) => {
     for (const by of [undefined, ...(mine ? [{ key: mine, rsa: true }] : [])]) {
       const value = await get(client, uid, by).then(
-        ({ object }) => object.symmetricKey?.keyBlock.keyValue,
+        ({ object }) => (object.symmetricKey ?? object.privateKey)?.keyBlock.keyValue,
         () => undefined,
       );
       const bytes = value instanceof Uint8Array ? value : value?.keyMaterial;
@@ -141,5 +141,30 @@ async function ask(client: HsmClient, loot: Loot): Promise<number> {
         await take(imported);
         parents.push(imported);
       }
-  return parents.length - 1;
+  if (master === undefined) return 0;
+  return parents.length - 1 + (await askByPairs(client, loot, master, take));
+}
+
+/** The same where account keys are pairs. */
+async function askByPairs(
+  client: HsmClient,
+  loot: Loot,
+  master: string,
+  take: (uid: string) => Promise<void>,
+): Promise<number> {
+  let unwrapped = 0;
+  const taken = async (imported: Promise<string>) => {
+    const uid = await imported.catch(() => undefined);
+    if (uid === undefined) return undefined;
+    await take(uid);
+    unwrapped++;
+    return uid;
+  };
+  for (const sealed of loot.sealed) {
+    const pair = await taken(importPair(client, new Uint8Array(sealed), master));
+    if (pair === undefined) continue;
+    for (const encrypted of loot.encrypted)
+      await taken(importKey(client, new Uint8Array(encrypted), pair, {}, TO_RECIPIENT));
+  }
+  return unwrapped;
 }
