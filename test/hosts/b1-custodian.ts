@@ -26,7 +26,8 @@ const { origins, user, place, identity, secretZero } = JSON.parse(readFileSync(f
 const told = (message: string) => process.stdout.write(`${message}\n`);
 const client = await EdgeClient.signedIn(origins, user);
 const service = serviceClient(place, identity);
-const context = { tenant: client.tokens.tenant, account: client.account, purpose: "data" };
+// A key of the tenant itself: encrypted directly under its master key, by way of no account.
+const context = { tenant: client.tokens.tenant, purpose: "data" };
 
 type Described = { instance: { wrappingCertificate: string; method: string } };
 if (secretZero !== undefined) {
@@ -35,13 +36,16 @@ if (secretZero !== undefined) {
   });
   told(`microservice enrolled by ${method}`);
 }
-const order = {
-  ...{ account: client.account, count: 1, purpose: "data" },
-  algorithm: "AES-256-GCM-HKDF-SHA512-COMMIT-KEY",
-};
+const order = { count: 1, purpose: "data", algorithm: "AES-256-GCM-HKDF-SHA512-COMMIT-KEY" };
 const { edks } = json<{ edks: string[] }>(await client.rest("POST", "/kms/data-keys", order));
 const [edk = ""] = edks;
-told("KMS encrypted data key");
+const claims = JSON.parse(Buffer.from(edk.split(".")[1] ?? "", "base64url").toString()) as Record<
+  string,
+  unknown
+>;
+told(
+  `KMS data key encrypted by the ${"masterKey" in claims && !("accountKey" in claims) ? "tenant" : "account"} key`,
+);
 const { instance } = await callService<Described>(service, "describe");
 told("microservice wrapping certificate");
 const request = { way: "rewrap", edk, certificate: instance.wrappingCertificate };

@@ -48,7 +48,7 @@ describe.skipIf(skip)("with a sidecar", () => {
     expect(err + out).toBe(
       [
         "microservice enrolled by secret-zero",
-        "KMS encrypted data key",
+        "KMS data key encrypted by the tenant key",
         "microservice wrapping certificate",
         "KMS wrapped key",
         "microservice key unwrapped",

@@ -26,7 +26,7 @@ const APP = `
   const { loopbackFetch } = await import(settings.support + "../../cli/loopback-fetch.ts");
 
   const custodian = await EdgeClient.signedIn(settings.origins, "Ada");
-  const { vault, app: origin, account, cookie } = custodian;
+  const { vault, app: origin, cookie } = custodian;
   const fetch = (input, init) => loopbackFetch(input, { ...init, headers: { ...init.headers, origin: vault, cookie } });
   const rootKey = new Uint8Array(Buffer.from(settings.rootKey, "base64url"));
   const { port, close } = startMicroservice({ vault, origin, fetch, rootKey });
@@ -35,10 +35,11 @@ const APP = `
   console.log("instantiated", (await microservice.hello(dn)).instance);
 
   const algorithm = "AES-256-GCM-HKDF-SHA512-COMMIT-KEY";
-  const order = { account, count: 1, purpose: "data", algorithm };
+  const order = { count: 1, purpose: "data", algorithm };
   const { edks: [edk] } = json(await custodian.rest("POST", "/kms/data-keys", order));
   const payload = JSON.parse(Buffer.from(edk.split(".")[1], "base64url"));
-  console.log("encrypted data key", payload.wrapping, Buffer.from(payload.wrappedKey, "base64url").length);
+  const under = "masterKey" in payload && !("accountKey" in payload) ? "tenant key" : "account key";
+  console.log("encrypted data key", under, payload.wrapping, Buffer.from(payload.wrappedKey, "base64url").length);
 
   await microservice.enrol({ method: "grant", grant: await askGrant(custodian) });
   const { instance } = await microservice.hello(dn);
@@ -48,7 +49,7 @@ const APP = `
   console.log("wrapped key", Buffer.from(load.wrappedKey, "base64url").length);
 
   console.log("unwrapped", (await microservice.load(load)).keyId === payload.keyId);
-  const context = { tenant: custodian.tokens.tenant, account, purpose: "data" };
+  const context = { tenant: custodian.tokens.tenant, purpose: "data" };
   const data = Buffer.from("a letter").toString("base64url");
   const { message } = await microservice.operate("encrypt", { key: edk, context, data });
   const opened = await microservice.operate("decrypt", { context, message });
@@ -75,7 +76,7 @@ it("B7 the microservice as an imported dependency: the whole of B1, message by m
   expect(err + out).toBe(
     [
       "instantiated null",
-      "encrypted data key A256KW 40",
+      "encrypted data key tenant key A256KWP 40",
       "wrapping certificate true",
       "wrapped key 384",
       "unwrapped true",
