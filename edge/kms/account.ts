@@ -1,6 +1,14 @@
 import { DurableObject } from "cloudflare:workers";
 import { seconds } from "#protocol/clock.ts";
-import type { AccountKeyRequest, DataKeysRequest, ExportRequest } from "#protocol/contract/index.ts";
+import type {
+  AccountKeyRequest,
+  DataKeysRequest,
+  DescribedKey,
+  ExportRequest,
+  KeyChange,
+  ListedKeys,
+  ListKeysQuery,
+} from "#protocol/contract/index.ts";
 import type { Edk, Load, LoadRequest } from "#protocol/keys/index.ts";
 import { type AuthorizeRequest, authorize } from "../authorize.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
@@ -18,6 +26,7 @@ import { forgetEnded, markDataKey } from "./encrypted-data.ts";
 import { endDataKey } from "./end-data-key.ts";
 import { orderExport } from "./export.ts";
 import { issueDataKeys } from "./issue.ts";
+import { changeKey, describeKey, listKeys } from "./key-management.ts";
 import { load } from "./loading/index.ts";
 import { type MovedKey, moveAccountKeys } from "./move-account-keys.ts";
 import { insertMoved, type Moved } from "./moved.ts";
@@ -74,6 +83,23 @@ export class KmsAccountObject extends DurableObject<Env> {
   /** M8: a data key for the caller's instance, by one of the ways. `edk` is that of the request, verified. */
   load(caller: Caller, request: LoadRequest, edk: Edk): Promise<Result<Load>> {
     return load(this.#door, caller, request, edk);
+  }
+
+  /** M17: what is known of the account's data keys, and their state. */
+  listKeys(of: { caller: Caller; account: string }, query: ListKeysQuery): Promise<Result<ListedKeys>> {
+    return listKeys(this.#door, of, query);
+  }
+
+  describeKey(of: { caller: Caller; account: string }, key: Version): Promise<Result<DescribedKey>> {
+    return describeKey(this.#door, of, key);
+  }
+
+  changeKey(
+    of: { caller: Caller; account: string },
+    key: Version,
+    change: KeyChange,
+  ): Promise<Result<DescribedKey>> {
+    return changeKey(this.#door, of, key, change);
   }
 
   orderExport(caller: Caller, request: ExportRequest): Promise<Result<{ order: string }>> {

@@ -3,7 +3,11 @@ import type {
   AccountKeyRequest,
   AnswerOf,
   DataKeysRequest,
+  DescribedKey,
   ExportRequest,
+  KeyChange,
+  ListedKeys,
+  ListKeysQuery,
   listPolicies,
   MasterKeyRequest,
   PolicyChange,
@@ -46,6 +50,26 @@ export class Kms extends WorkerEntrypoint<Env> {
       return this.#principal(by).load(caller, request, read.value);
     }
     return this.#object(caller, account).load(caller, request, read.value);
+  }
+
+  /** `GET /kms/accounts/{account}/keys` (M17). */
+  async listKeys(caller: Caller, account: string, query: ListKeysQuery): Promise<Result<ListedKeys>> {
+    return this.#object(caller, account).listKeys({ caller, account }, query);
+  }
+
+  /** `GET /kms/accounts/{account}/keys/{key}`. */
+  async describeKey(caller: Caller, account: string, key: string): Promise<Result<DescribedKey>> {
+    return this.#object(caller, account).describeKey({ caller, account }, versionNamed(key));
+  }
+
+  /** `PUT /kms/accounts/{account}/keys/{key}`. */
+  async changeKey(
+    caller: Caller,
+    account: string,
+    key: string,
+    change: KeyChange,
+  ): Promise<Result<DescribedKey>> {
+    return this.#object(caller, account).changeKey({ caller, account }, versionNamed(key), change);
   }
 
   /** `POST /instances/master-key`: Enc(master) for an instance at level `master` (W6). */

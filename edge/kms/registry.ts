@@ -13,6 +13,8 @@ export type DataKeyRecord = {
   client: string;
   state: "enabled" | "disabled";
   expires: number | null;
+  /** When it is deleted, if that is scheduled; seconds since 1970. */
+  ends?: number | null;
   policy: KeyPolicy;
 };
 
@@ -45,9 +47,11 @@ export function findDataKey(sql: SqlStorage, id: string, version: number): DataK
       client: string;
       state: "enabled" | "disabled";
       expires: number | null;
+      ends: number | null;
       policy: string;
     }>(
-      "SELECT account, client, state, expires, policy FROM data_keys WHERE id = ? AND version = ?",
+      `SELECT account, client, state, expires, ends, policy FROM data_keys LEFT JOIN key_management USING (id, version)
+        WHERE id = ? AND version = ?`,
       id,
       version,
     ),

@@ -2,6 +2,7 @@ import { HANDOVER_TABLE } from "../handover.ts";
 import { LEDGER_TABLE } from "../hsm/keys/index.ts";
 import { ACCOUNT_DATA_KEYS_TABLE, MADE_COLUMN } from "./account-data-keys.ts";
 import { MASTERS_TABLE } from "./encrypted-master.ts";
+import { KEY_MANAGEMENT_TABLE } from "./key-management.ts";
 import { SHREDDED_TABLE } from "./shred.ts";
 import { STORED_POLICY_TABLE } from "./stored-policy.ts";
 
@@ -48,6 +49,7 @@ export const MIGRATIONS: readonly string[] = [
   MADE_COLUMN,
   // When a version is deleted, if that is scheduled; until then it is given to nobody.
   "ALTER TABLE account_data_keys ADD COLUMN ends INTEGER;",
+  KEY_MANAGEMENT_TABLE,
 ];
 
 /** The tenant's own data keys, in the object of the principal for whom they were made. */
@@ -72,7 +74,11 @@ const OWN_DATA_KEYS = `
 `;
 
 /** Of a principal's object. */
-export const PRINCIPAL_MIGRATIONS: readonly string[] = [`${LEDGER_TABLE}${MASTERS_TABLE}`, OWN_DATA_KEYS];
+export const PRINCIPAL_MIGRATIONS: readonly string[] = [
+  `${LEDGER_TABLE}${MASTERS_TABLE}`,
+  OWN_DATA_KEYS,
+  KEY_MANAGEMENT_TABLE,
+];
 
 /** Of a tenant's own object: data keys from earlier releases, and the policy. */
 export const TENANT_MIGRATIONS: readonly string[] = [...DATA_KEYS, STORED_POLICY_TABLE];

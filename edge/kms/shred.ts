@@ -13,6 +13,7 @@ export const SHREDDED_TABLE = `
 export function shred(sql: SqlStorage, now: number): void {
   sql.exec("INSERT OR IGNORE INTO shredded VALUES (1, ?)", now);
   sql.exec("DELETE FROM data_keys");
+  sql.exec("DELETE FROM key_management");
   endAllVersions(sql);
 }
 

@@ -7,6 +7,7 @@ import * as documents from "./documents.ts";
 import * as enrolment from "./enrolment.ts";
 import { instanceToken } from "./instance-token.ts";
 import * as instances from "./instances.ts";
+import * as keyManagement from "./key-management.ts";
 import * as keys from "./keys.ts";
 import * as policies from "./policies.ts";
 import type { ProblemCode } from "./problems.ts";
@@ -25,6 +26,7 @@ export const contract = {
   ...registration,
   ...enrolment,
   ...keys,
+  ...keyManagement,
   ...rotation,
   ...instances,
   ...accounts,

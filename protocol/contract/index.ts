@@ -12,6 +12,7 @@ export * from "./documents.ts";
 export * from "./enrolment.ts";
 export * from "./instance-token.ts";
 export * from "./instances.ts";
+export * from "./key-management.ts";
 export * from "./keys.ts";
 export { MIN_PART } from "./names.ts";
 export { openApiDocument } from "./openapi.ts";

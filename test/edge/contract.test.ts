@@ -121,6 +121,14 @@ it("enrols, makes keys and rewraps them", async () => {
   const made = hold("makeDataKeys", await ann.rest("POST", "/kms/data-keys", wanted), 201);
   hold("makeDataKeys", await ann.rest("POST", "/kms/data-keys", { ...wanted, count: 17 }), 400);
   hold("makeDataKeys", await ann.rest("POST", "/kms/data-keys", { ...wanted, account: "other" }), 403);
+  const managed = `/kms/accounts/${ann.account}/keys`;
+  const listed = json<{ keys: { key: string }[] }>(hold("listKeys", await ann.rest("GET", managed), 200));
+  hold("listKeys", await ann.rest("GET", `${managed}?state=lost`), 400);
+  const one = `${managed}/${listed.keys[0]?.key}`;
+  hold("describeKey", await ann.rest("GET", one), 200);
+  hold("describeKey", await ann.rest("GET", `${managed}/none.1`), 404);
+  hold("changeKey", await ann.rest("PUT", one, asPublished("changeKey", { tags: { matter: "1" } })), 200);
+  hold("changeKey", await ann.rest("PUT", one, { state: "lost" }), 400);
   const edk = json<{ edks: string[] }>(made).edks[0]!;
   const asked = asPublished("loadKey", { way: "rewrap", edk, certificate: wrappingCertificate });
   hold("loadKey", await ann.rest("POST", "/kms/loads", asked), 200);

@@ -4,6 +4,10 @@ import type { ContractHandlers } from "../serve.ts";
 /** The KMS. */
 export const keys = {
   makeDataKeys: ({ c, caller, body }) => c.env.KMS.dataKeys(caller, body),
+  listKeys: ({ c, caller, input: { account, ...query } }) => c.env.KMS.listKeys(caller, account, query),
+  describeKey: ({ c, caller, input: { account, key } }) => c.env.KMS.describeKey(caller, account, key),
+  changeKey: ({ c, caller, input: { account, key }, body }) =>
+    c.env.KMS.changeKey(caller, account, key, body),
   loadKey: ({ c, caller, body }) => c.env.KMS.load(caller, body),
   readRotation: async ({ c, caller }) => answered(await c.env.KMS.rotation(caller)),
   beginRotation: async ({ c, caller }) => answered(await c.env.KMS.beginRotation(caller)),

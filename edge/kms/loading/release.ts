@@ -44,6 +44,7 @@ export function decideRelease(
   // By the app and not by the whole name: two users of one account share what this app sealed.
   if (record.client !== caller.client) return refuse("forbidden", "key was made for another app");
   if (record.state !== "enabled") return refuse("forbidden", `key is ${record.state}`);
+  if (typeof record.ends === "number") return refuse("forbidden", "key is to be deleted");
   if (record.expires !== null && !(now < record.expires)) return refuse("forbidden", "key has expired");
   return narrowTo(caller, { edk, current: record.policy, recipient, person, policies, now });
 }

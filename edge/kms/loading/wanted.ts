@@ -11,6 +11,7 @@ import type { Person } from "../../person.ts";
 import type { Recipient } from "../../ra/types.ts";
 import { type Decision, ok, type Result, refuse } from "../../result.ts";
 import { type About, type Context, type Neighbours, noMember } from "../context.ts";
+import { countRelease } from "../key-management.ts";
 import { findDataKey } from "../registry.ts";
 import { decideRelease } from "./release.ts";
 import type { Under } from "./rewrap-batch.ts";
@@ -96,6 +97,8 @@ export function authorizeRelease<M extends { by: Person }>(
     });
     if (!decision.ok) return decision;
     if (!recipient) return refuse("not-recipient", "no recipient");
+    // Decided before the HSM works and after; the second time it goes out.
+    if (action === "kms:release") countRelease(sql, { id: edk.keyId, version: edk.keyVersion }, now);
     return ok({ policy: decision.value, recipient, member: member.value });
   });
 }

@@ -1,0 +1,83 @@
+/** Management of an account's data keys, which the custodian keeps as EDKs (M17): what the KMS knows of each, and its state. */
+
+import { KEY_OPERATIONS } from "../policy/index.ts";
+import {
+  boolean,
+  list,
+  literal,
+  nullable,
+  object,
+  open,
+  record,
+  seconds,
+  set,
+  text,
+  whole,
+} from "../shape.ts";
+import type { AnswerOf, BodyOf, QueryOf, Route } from "./route.ts";
+
+/** Of one page. */
+const MAX_PAGE = 100;
+
+const account = text(1, 64);
+/** `<id>.<version>`. */
+const key = text(3, 80, /^[\w-]{1,64}\.[1-9]\d{0,8}$/);
+/** Words of the custodian's own; nothing is decided by them. */
+const tags = record(16, 64);
+const state = literal("enabled", "disabled");
+
+const description = open(
+  {
+    ...{ key, account, owner: text(1, 256), purpose: text(1, 64), created: seconds, state, tags },
+    operations: set(literal(...KEY_OPERATIONS), 0, KEY_OPERATIONS.length),
+    /** How often it was released to an instance. Operations with it are not told to anybody. */
+    releases: whole(0),
+  },
+  /** `ends`: when it is deleted; it is released to nobody until then. */
+  { expires: seconds, lastReleased: seconds, ends: seconds },
+);
+
+/** By identifier; those after `after`. Tags and states that are named have to fit. */
+export const listKeys = {
+  site: "app",
+  method: "GET",
+  path: "/kms/accounts/{account}/keys",
+  authentication: "token",
+  parameters: { account },
+  query: {
+    required: {},
+    optional: {
+      ...{ after: key, purpose: text(1, 64), state },
+      limit: text(1, 3, /^([1-9]\d?|100)$/),
+      tag: text(1, 64),
+    },
+  },
+  answer: { status: 200, json: open({ keys: list(description, 0, MAX_PAGE), more: boolean }) },
+  problems: ["forbidden"],
+} as const satisfies Route;
+export type ListKeysQuery = QueryOf<typeof listKeys>;
+export type ListedKeys = AnswerOf<typeof listKeys>;
+
+export const describeKey = {
+  site: "app",
+  method: "GET",
+  path: "/kms/accounts/{account}/keys/{key}",
+  authentication: "token",
+  parameters: { account, key },
+  answer: { status: 200, json: description },
+  problems: ["forbidden", "not-found"],
+} as const satisfies Route;
+export type DescribedKey = AnswerOf<typeof describeKey>;
+
+/** What is named changes. `ends`: seconds since 1970, at least a day ahead; null calls it off as long as it has not come. */
+export const changeKey = {
+  site: "app",
+  method: "PUT",
+  path: "/kms/accounts/{account}/keys/{key}",
+  authentication: "token",
+  parameters: { account, key },
+  request: { json: object({}, { state, tags, ends: nullable(seconds) }) },
+  answer: { status: 200, json: description },
+  problems: ["forbidden", "not-found", "conflict"],
+} as const satisfies Route;
+export type KeyChange = BodyOf<typeof changeKey>;
