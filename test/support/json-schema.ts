@@ -37,7 +37,15 @@ export function mistakes(root: unknown, schema: Schema, value: unknown, { closed
           if (to[name]) found.push(...look(to[name], one, `${at}.${name}`));
           else if (closed) found.push(`${at}: ${name} is not published`);
       },
+      maxProperties: (to: number) => hold(members.length <= to, `maxProperties ${to}`),
+      propertyNames(to: Schema) {
+        for (const [name] of members) found.push(...look(to, name, `${at}.${name}`));
+      },
       additionalProperties(to: unknown) {
+        if (isObject(to)) {
+          for (const [name, one] of members) found.push(...look(to, one, `${at}.${name}`));
+          return;
+        }
         if (to !== false) throw new Error("additionalProperties");
         for (const [name] of members) hold(Object.hasOwn(Object(schema.properties), name), `no ${name}`);
       },
