@@ -1,0 +1,114 @@
+/** W8 with an HSM whose process ends and comes back, and whose keys are changed behind the KMS; the edge runs on all the time. */
+
+import { setTimeout as pause } from "node:timers/promises";
+import { beforeAll, expect, it, vi } from "vitest";
+import { rotateMasterKey } from "#cli/master-key.ts";
+import { encodeBase64url } from "#protocol/base64url.ts";
+import { encryptedDataKeyName, IDENTITY, named } from "#protocol/hierarchy/index.ts";
+import { jwsParts } from "#protocol/jws.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { killHsm, startHsmAgain, withHsmProcess } from "../support/hsm-child.ts";
+import { json, problem } from "../support/http.ts";
+import { InstanceClient } from "../support/instance-client.ts";
+import { hsmClient } from "../system/hsm.ts";
+import { useSystem } from "../system/index.ts";
+
+vi.mock("#emulator/hsm/index.ts", async (original) => withHsmProcess(await original()));
+
+const KEPT_SECONDS = 8;
+const POLL_SECONDS = 2;
+/** What a busy machine may take beside the interval. Milliseconds. */
+const SLACK = 3000;
+/** How long a word of the HSM on which master key is at work is good. Milliseconds. */
+const MASTER_KNOWN = 10_000;
+
+const system = useSystem({
+  level: "master",
+  vars: { COFFER_KEY_CACHE_SECONDS: String(KEPT_SECONDS), COFFER_KEY_POLL_SECONDS: String(POLL_SECONDS) },
+});
+let instance: InstanceClient;
+beforeAll(async () => {
+  instance = await InstanceClient.ready(await EdgeClient.signedIn(system, "Ann"));
+});
+
+type Ki = { keyId: string; keyVersion: number };
+async function identifier(): Promise<Ki> {
+  const { account } = instance;
+  return json(await instance.rest("POST", "/instances/key-identifiers", { account, purpose: "document" }));
+}
+const dataKey = ({ keyId, keyVersion }: Ki) =>
+  instance.rest("GET", `/instances/accounts/${instance.account}/data-keys/${keyId}.${keyVersion}`);
+const masterKey = () => {
+  const challenge = encodeBase64url(crypto.getRandomValues(new Uint8Array(32)));
+  return instance.rest("POST", "/instances/master-key", { challenge });
+};
+const masterId = async () => {
+  const { payload } = jwsParts(json<{ receipt: string }>(await masterKey()).receipt);
+  return (JSON.parse(new TextDecoder().decode(payload)) as { keyId: string }).keyId;
+};
+
+/** Asks again and again until it is so; how long that took, in milliseconds. */
+async function until(isSo: () => Promise<boolean>, most: number): Promise<number> {
+  const began = Date.now();
+  while (!(await isSo())) {
+    if (Date.now() - began > most) return Number.POSITIVE_INFINITY;
+    await pause(100);
+  }
+  return Date.now() - began;
+}
+
+it("W8 serves what it has kept while the HSM's process is gone, until its time is over, and goes on without a restart when it is back", async () => {
+  const ki = await identifier();
+  expect((await dataKey(ki)).status).toBe(200);
+  await killHsm();
+  try {
+    expect((await dataKey(ki)).status).toBe(200);
+    // A start at level master takes a signature of the HSM, so there is none now.
+    expect(problem(await masterKey())).toBe("503 hsm-unavailable");
+    const refused = async () => (await dataKey(ki)).status !== 200;
+    const served = await until(refused, KEPT_SECONDS * 1000 + 4 * SLACK);
+    console.log(`served for ${served} ms after the HSM was killed, of ${KEPT_SECONDS} s that a key is kept`);
+    expect(served).toBeLessThan(Number.POSITIVE_INFINITY);
+    expect(problem(await dataKey(ki))).toBe("503 hsm-unavailable");
+  } finally {
+    await startHsmAgain();
+  }
+  const back = await until(async () => (await dataKey(ki)).status === 200, 20_000);
+  console.log(`served again ${back} ms after the HSM was back`);
+  expect(back).toBeLessThan(Number.POSITIVE_INFINITY);
+  expect((await masterKey()).status).toBe(200);
+});
+
+it("W8 refuses a data key that was destroyed at the HSM behind the KMS, within one poll interval", async () => {
+  const first = await identifier();
+  await instance.rest("POST", `/instances/accounts/${instance.account}/data-keys`, { purpose: "document" });
+  expect((await dataKey(first)).status).toBe(200);
+  const kms = await hsmClient(system, IDENTITY.kms);
+  const name = named(encryptedDataKeyName(first.keyId, first.keyVersion));
+  const { uniqueIdentifier } = await kms.request("Locate", { attributes: { name } });
+  expect(uniqueIdentifier).toHaveLength(1);
+  await kms.request("Destroy", { uniqueIdentifier: uniqueIdentifier[0]! });
+  kms.close();
+  const gone = await until(
+    async () => (await dataKey(first)).status !== 200,
+    POLL_SECONDS * 1000 + 4 * SLACK,
+  );
+  console.log(`refused ${gone} ms after it was destroyed; the poll interval is ${POLL_SECONDS} s`);
+  expect(gone).toBeLessThan(POLL_SECONDS * 1000 + SLACK);
+  expect(problem(await dataKey(first))).toMatch(/^40[34] /);
+  // The account's other version is as it was.
+  expect((await dataKey(await identifier())).status).toBe(200);
+});
+
+it("W8 gives no master key that another one has replaced at the HSM, once it has asked again", async () => {
+  const before = await masterId();
+  const officer = await hsmClient(system, IDENTITY.officer);
+  const { successor } = await rotateMasterKey(officer, "development", new Date());
+  officer.close();
+  const followed = await until(async () => (await masterId()) !== before, MASTER_KNOWN + 4 * SLACK);
+  console.log(
+    `the new master key is given ${followed} ms after the rotation, of ${MASTER_KNOWN} that a word is good`,
+  );
+  expect(followed).toBeLessThan(MASTER_KNOWN + SLACK);
+  expect(await masterId()).toBe(successor);
+});
