@@ -89,7 +89,7 @@ function readOrTell(text: string): ReadonlyMap<string, Policy> {
   try {
     return parseAttestation(text);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : "unknown";
+    const reason = error instanceof Error ? error.message.slice(0, 200) : "unknown";
     console.error(JSON.stringify({ event: "configuration", variable: "COFFER_ATTESTATION", reason }));
     return new Map();
   }

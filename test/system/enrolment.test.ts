@@ -3,7 +3,9 @@
 import { createHash } from "node:crypto";
 import type { Page } from "playwright";
 import { beforeAll, expect, it } from "vitest";
+import { decodeBase64url } from "#protocol/base64url.ts";
 import { IDENTITY, masterKeyName, named } from "#protocol/hierarchy/index.ts";
+import { instanceTier, parseCertificate } from "#protocol/pki/index.ts";
 import { needle, scanDirectory } from "../memory/index.ts";
 import { type System, startSystem } from "../support/start.ts";
 import { hsmClient } from "./hsm.ts";
@@ -40,13 +42,13 @@ const enrolWith = (page: Page, grant: string) =>
       const coffer = await kit.connect({ vault });
       const { port, remove } = await kit.openVault(vault, document.body);
       const microservice = kit.createPortClient(port);
-      await microservice.hello(coffer.identity!.custodian.dn);
+      const { environment } = await microservice.hello(coffer.identity!.custodian.dn);
       const result = await microservice.enrol({ method: "grant", grant }).then(
         (instance) => ({ instance, refused: "" }),
         (error: { code?: string }) => ({ instance: undefined, refused: error.code ?? String(error) }),
       );
       remove();
-      return { ...result, dn: coffer.identity!.custodian.dn };
+      return { ...result, environment, dn: coffer.identity!.custodian.dn };
     },
     { vault: system.vaultOrigin, grant },
   );
@@ -68,6 +70,17 @@ it("M3 a grant enrols the custodian's microservice, which gets certificates; a s
   expect(again.refused).toBe("invalid-grant");
   expect(instances(), "a replay leaves no instance behind").toBe(before);
   await audited("grant unknown or already used").toBe(true);
+});
+
+it("M4 in a browser the microservice says that it runs in no enclave, and its certificate says by what it enrolled", async () => {
+  const { grant } = await askForGrant(ada);
+  const { environment, instance, dn, refused } = await enrolWith(ada, grant);
+  expect(refused).toBe("");
+  expect(environment).toBe("software");
+  const certificate = parseCertificate(decodeBase64url(instance!.wrappingCertificate));
+  const said = { use: "wrapping", custodian: dn, method: "grant" } as const;
+  expect(instanceTier(certificate, said)).toBe("software");
+  expect(() => instanceTier(certificate, { ...said, method: "attestation" })).toThrow("another method");
 });
 
 it("M3 another user's grant is refused, and spent", async () => {
