@@ -15,7 +15,7 @@ export * from "./instances.ts";
 export * from "./key-management.ts";
 export * from "./keys.ts";
 export { MIN_PART } from "./names.ts";
-export { openApiDocument } from "./openapi.ts";
+export { openApiDocument, serviceDocument } from "./openapi.ts";
 export * from "./policies.ts";
 export {
   PROBLEM_TYPE,
@@ -41,6 +41,7 @@ export {
 export {
   lifeCycle,
   operations,
+  problemsOfService,
   type ServiceOperation,
   type ServiceRoute,
   service,

@@ -4,6 +4,7 @@ import type { Schema } from "../shape.ts";
 import { contract, type OperationId, problemsOf } from "./contract.ts";
 import { PROBLEM_TYPE, type ProblemCode, problems } from "./problems.ts";
 import type { Answer, Authentication, RequestBody, Route } from "./route.ts";
+import { problemsOfService, type ServiceRoute, service } from "./service.ts";
 import { summaries } from "./words.ts";
 
 const JSON_TYPE = "application/json";
@@ -32,6 +33,37 @@ export function openApiDocument({ app, vault }: { app: string; vault: string }) 
   };
 }
 
+/** Of the service contract: what a microservice, or a CaaS, answers at that address. Callers show a certificate. */
+export function serviceDocument(url: string) {
+  const schemas: Record<string, Schema> = { Problem: problemSchema };
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const [id, route] of Object.entries<ServiceRoute>(service)) {
+    const { query, request, answer } = route;
+    const named = namer(id, schemas);
+    const described = {
+      operationId: id,
+      summary: wordsOf(id),
+      security: [{ certificate: [] }],
+      parameters: parametersOf({ answer, query: { required: query ?? {}, optional: {} } }),
+      ...(request && { requestBody: { required: true, content: requestContent(request, named) } }),
+      responses: { ...success(answer, named), ...refusals(problemsOfService(route)) },
+    };
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: described };
+  }
+  return {
+    openapi: "3.1.1",
+    info: {
+      title: "Coffer microservice",
+      version: "1",
+      summary: "Operations with keys that nobody can read",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url, description: "The microservice, its sidecar, or the CaaS" }],
+    paths,
+    components: { schemas, securitySchemes: { certificate: { type: "mutualTLS" } } },
+  };
+}
+
 /** `makeDataKeys`: Make data keys. */
 function wordsOf(id: string): string {
   const words = id.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
@@ -41,11 +73,7 @@ function wordsOf(id: string): string {
 type Surroundings = { vault: string; schemas: Record<string, Schema> };
 
 function operation(id: OperationId, route: Route, { vault, schemas }: Surroundings) {
-  const named = (suffix: string, schema: Schema) => {
-    const name = id[0]?.toUpperCase() + id.slice(1) + suffix;
-    schemas[name] = schema;
-    return { $ref: `#/components/schemas/${name}` };
-  };
+  const named = namer(id, schemas);
   const { request, answer } = route;
   return {
     operationId: id,
@@ -58,7 +86,15 @@ function operation(id: OperationId, route: Route, { vault, schemas }: Surroundin
   };
 }
 
-function parametersOf({ parameters = {}, query, answer }: Route) {
+function namer(id: string, schemas: Record<string, Schema>): Named {
+  return (suffix, schema) => {
+    const name = id[0]?.toUpperCase() + id.slice(1) + suffix;
+    schemas[name] = schema;
+    return { $ref: `#/components/schemas/${name}` };
+  };
+}
+
+function parametersOf({ parameters = {}, query, answer }: Pick<Route, "parameters" | "query" | "answer">) {
   const each = (place: string, required: boolean, members: Readonly<Record<string, { schema: Schema }>>) =>
     Object.entries(members).map(([name, { schema }]) => ({ name, in: place, required, schema }));
   return [

@@ -9,7 +9,7 @@ import { MAX_JWS_LENGTH } from "../keys/length.ts";
 import { load } from "../keys/loading/index.ts";
 import { MAX_DATA, OPERATIONS } from "../operations/index.ts";
 import { instance } from "../port/instance.ts";
-import { compactJws, nullable, object, open, type Shape, text, whole } from "../shape.ts";
+import { anything, compactJws, nullable, object, open, type Shape, text, whole } from "../shape.ts";
 import type { ProblemCode } from "./problems.ts";
 
 /** Of a body in JSON: a message of the longest data in base64url, and an EDK beside it. */
@@ -42,7 +42,7 @@ export type ServiceRoute = {
   readonly request?: { readonly json: Shape<unknown>; readonly limit: number } | typeof octets;
   readonly answer:
     | { readonly status: 200 | 201; readonly json: Shape<unknown> }
-    | { readonly status: 200; readonly octets: true };
+    | { readonly status: 200; readonly octets: true; readonly ranges: false };
   /** What may be wrong, apart from what may be with every request. */
   readonly problems: readonly ProblemCode[];
 };
@@ -59,6 +59,8 @@ export const operations = {
 
 /** What a microservice answers beside them: which instance it is, and how it gets certificates and keys. */
 export const lifeCycle = {
+  /** This contract, as OpenAPI 3.1. */
+  openApi: { method: "GET", path: "/openapi.json", answer: { status: 200, json: anything }, problems: [] },
   describe: {
     method: "GET",
     path: "/instance",
@@ -92,7 +94,7 @@ export const lifeCycle = {
     path: "/streams/seal",
     query: { key, context },
     request: octets,
-    answer: { status: 200, octets: true },
+    answer: { status: 200, octets: true, ranges: false },
     problems: [...OF_KEYS, "context-mismatch"],
   },
   open: {
@@ -100,10 +102,27 @@ export const lifeCycle = {
     path: "/streams/open",
     query: { context },
     request: octets,
-    answer: { status: 200, octets: true },
+    answer: { status: 200, octets: true, ranges: false },
     problems: [...OF_KEYS, "decrypt-failed"],
   },
 } as const satisfies Record<string, ServiceRoute>;
 
 export const service = { ...operations, ...lifeCycle };
 export type ServiceOperation = keyof typeof service;
+
+/** All that may be wrong at a route of it. */
+export function problemsOfService({ method, request, query, problems }: ServiceRoute): ProblemCode[] {
+  const found = new Set<ProblemCode>(problems);
+  for (const code of [
+    "foreign-custodian",
+    "forbidden",
+    "too-many-requests",
+    "no-microservice",
+    "no-session",
+  ] as const)
+    found.add(code);
+  for (const code of ["busy", "internal"] as const) found.add(code);
+  if (method !== "GET" || request || query) found.add("bad-request");
+  if (request) found.add("too-large").add("unsupported-media-type");
+  return [...found].sort();
+}

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
+import { problemsOfService, service } from "#protocol/contract/index.ts";
 import { type Listening, serveMicroservice, type TlsIdentity } from "#web/hosts/node/index.ts";
 import { problem } from "../support/http.ts";
 import { useSystem } from "../system/index.ts";
@@ -83,6 +84,15 @@ describe.each(["socket", "loopback"])("M16 the service contract over a %s", (nam
     expect(await call("decrypt", { body: { context, message } })).toEqual({ data });
   });
 
+  it("M16 publishes its contract as OpenAPI, with the path of each route that it answers", async () => {
+    const published = await call<{ paths: Record<string, object> }>("openApi");
+    expect(Object.keys(published.paths).sort()).toEqual(
+      Object.values(service)
+        .map(({ path }) => path)
+        .sort(),
+    );
+  });
+
   it("M16 refuses with the contract's problems, and says no more", async () => {
     const { client } = host();
     const key = await handOver(custodian, client, "AES-256-GCM-HKDF-SHA512-COMMIT-KEY");
@@ -106,9 +116,11 @@ describe.each(["socket", "loopback"])("M16 the service contract over a %s", (nam
       "404 not-found": client.send("GET", "/keys/1"),
       "405 method-not-allowed": client.send("GET", "/operations/hash"),
     };
+    const published = new Set<string>(Object.values(service).flatMap(problemsOfService));
     for (const [expected, answer] of Object.entries(refusals)) {
       const { headers, text } = await answer;
       expect(problem(await answer)).toBe(expected);
+      if (!/^40[45]/.test(expected)) expect(published).toContain(expected.slice(4));
       expect(headers["content-type"]).toBe("application/problem+json");
       expect(Object.keys(JSON.parse(text)).sort()).toEqual(["code", "status", "title", "type"]);
     }

@@ -1,7 +1,7 @@
 /** Requests of the service contract, answered by a microservice behind a port. Whose they are is the host's to know. */
 
 import { decodeBase64url } from "#protocol/base64url.ts";
-import { operations, type ServiceRoute, service } from "#protocol/contract/index.ts";
+import { operations, type ServiceRoute, service, serviceDocument } from "#protocol/contract/index.ts";
 import { CofferError, codeOf } from "#protocol/error.ts";
 import { parseJson } from "#protocol/json.ts";
 import type { CryptoOperation } from "#protocol/operations/index.ts";
@@ -41,6 +41,7 @@ export function serviceOf({ port, custodian }: Serviced): (request: Request) => 
     await greeting;
   };
   const handlers: Handlers = {
+    openApi: async () => serviceDocument("/"),
     describe: async () => {
       const { measurement, instance } = await greet();
       return { measurement, instance };
