@@ -21,6 +21,8 @@ import {
 
 /** Accounts that one tenant's rotation goes through in a second, unless configured otherwise: requests go before it. */
 const PER_SECOND = 50;
+/** A part rests so many times as long as its work took: where everything is slow, the rotation leaves most of it to requests. */
+const REST = 2;
 /** Accounts of one alarm. */
 const BATCH = 8;
 /**
@@ -114,7 +116,8 @@ export class KmsRotationObject extends DurableObject<Env> {
         console.warn(JSON.stringify({ event: "rotation-waits", account, code }));
       }
     }
-    await this.#wake(began + done * this.#pace);
+    const ended = Date.now();
+    await this.#wake(Math.max(began + done * this.#pace, ended + REST * (ended - began)));
   }
 
   #follow(tenant: string, account: string) {
