@@ -21,7 +21,7 @@ if (
   !existsSync(file) ||
   (values.against !== undefined && name !== "load")
 ) {
-  console.error("Usage: npm run -s bench -- NAME [--json]        NAME: kmip, documents, rotation");
+  console.error("Usage: npm run -s bench -- NAME [--json]        NAME: kmip, documents, rotation, service");
   console.error("       npm run -s bench -- load [--json] [--against COMMIT or FOLDER]");
   process.exit(2);
 }
