@@ -3,8 +3,21 @@
  * any rung that the HSM keeps as it was wrapped, and does nothing with. Where the HSM keeps no master key, one comes back
  * for a moment as `restored`, opened by the officer's `recovery` key. A private key, which is longer than an RSA key encrypts, goes
  * to a recipient under a `cek` (content-encryption key) that was made for this recipient.
+ *
+ * A channel to an instance (M7) is apart from the rungs: of an `agreement` key and the instance's share comes what was
+ * `agreed`, of that a `channel` key, which encrypts what is to pass and never wraps, is wrapped or leaves.
  */
-export type KeyClass = "master" | "account" | "data" | "encrypted" | "recovery" | "restored" | "cek";
+export type KeyClass =
+  | "master"
+  | "account"
+  | "data"
+  | "encrypted"
+  | "recovery"
+  | "restored"
+  | "cek"
+  | "agreement"
+  | "agreed"
+  | "channel";
 
 /** A symmetric key of the hierarchy, whatever its class. */
 export const KEY = { cryptographicAlgorithm: "AES", cryptographicLength: 256 } as const;
@@ -16,6 +29,12 @@ export const KEY_PAIR = { cryptographicAlgorithm: "RSA", cryptographicLength: 30
 export const ACCOUNT_KEYS = ["AES-256", "RSA-3072"] as const;
 export type AccountKeys = (typeof ACCOUNT_KEYS)[number];
 
+/** The key pair of a channel's end in the HSM (RFC 7748). */
+export const AGREEMENT = {
+  cryptographicAlgorithm: "ECDH",
+  cryptographicDomainParameters: { recommendedCurve: "CURVE25519" },
+} as const;
+
 /** What a key of each class may be used for, and no more. */
 export const USAGE = {
   master: ["WrapKey", "UnwrapKey"],
@@ -25,6 +44,9 @@ export const USAGE = {
   recovery: ["UnwrapKey"],
   restored: [],
   cek: ["WrapKey"],
+  agreement: ["DeriveKey"],
+  agreed: ["DeriveKey"],
+  channel: ["Encrypt"],
 } as const satisfies Record<KeyClass, readonly string[]>;
 
 export function isKeyClass(text: string): text is KeyClass {

@@ -20,6 +20,7 @@ export { CUSTODIANS_CA, INSTANCES_CA, ROOT_CA } from "./authorities.ts";
 export {
   ACCOUNT_KEYS,
   type AccountKeys,
+  AGREEMENT,
   isKeyClass,
   KEY,
   KEY_PAIR,

@@ -2,6 +2,8 @@ import type { RequestPayload } from "#protocol/kmip/index.ts";
 import { type Decryption, type Encryption, startDecryption, startEncryption } from "../crypto/cipher.ts";
 import { Gathered } from "../crypto/gathered.ts";
 import { decryptRsa, encryptRsa } from "../crypto/rsa-encryption.ts";
+import { checkChannelEncryption } from "../policy/channel.ts";
+import { isRestricted } from "../policy/roles.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import { privateKeyOf, publicKeyOf, secretBytes } from "../store/material.ts";
 import type { Asker, Context } from "./context.ts";
@@ -18,6 +20,8 @@ type Bytes = Uint8Array<ArrayBuffer>;
 const encrypt: Handler<"Encrypt"> = (request, context) => {
   const key = objectFor(context, request.uniqueIdentifier, "Encrypt", request);
   checkUsable(key, "Encrypt", context.now);
+  if (isRestricted(context.subject.role))
+    checkChannelEncryption(key, parametersOf(key, request.cryptographicParameters), request.ivCounterNonce);
   countUsage(key, request.data?.length ?? 0, context);
   const begin = () => encryption(key, request, context);
   const { state, data, correlationValue } = takePiece("Encrypt", request, context, key, begin);
@@ -121,7 +125,7 @@ export const Encrypt: Operation<"Encrypt"> = {
   unattested: false,
   deferrable: true,
   undoable: true,
-  roles: [],
+  roles: ["kms"],
   ticket: "objects",
   policyName: "ENCRYPT",
   shared: false,

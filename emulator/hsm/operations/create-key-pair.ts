@@ -1,5 +1,6 @@
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
+import { agreementAttributes } from "../policy/channel.ts";
 import { isRestricted } from "../policy/roles.ts";
 import type { Context } from "./context.ts";
 import type { Handler } from "./handler.ts";
@@ -25,8 +26,7 @@ const createKeyPair: Handler<"CreateKeyPair"> = async (request, context) => {
     if (objectType === "PrivateKey") parent = admitted.parent;
     else if (admitted.parent !== undefined)
       throw new KmipError("PermissionDenied", "The private half alone has a parent");
-    if (isRestricted(subject.role) && parent === undefined)
-      throw new KmipError("PermissionDenied", "A key needs a parent");
+    if (isRestricted(subject.role) && parent === undefined) agreementAttributes(subject, privateAttributes);
     if (attributes.cryptographicUsageMask === undefined)
       throw new KmipError("MissingData", "Cryptographic Usage Mask is missing");
   }
@@ -39,10 +39,11 @@ const createKeyPair: Handler<"CreateKeyPair"> = async (request, context) => {
   return made;
 };
 
-/** Of the identities of a deployment a pair is an account key, whose private half stands for both. */
+/** Of the identities of a deployment a pair is an account key, whose private half stands for both, or without a parent an agreement key. */
 function ruledAttributes(attributes: Attributes, parent: string | undefined, context: Context): Attributes {
   const { subject, now } = context;
-  if (parent === undefined) return attributes;
+  if (parent === undefined)
+    return isRestricted(subject.role) ? agreementAttributes(subject, attributes) : attributes;
   const parentKey = objectFor(context, parent, "Get");
   const keyClass = childClass(subject, parentKey, "parentFor");
   checkUsable(parentKey, "WrapKey", now);

@@ -2,6 +2,7 @@ import { type Attributes, KmipError, type RequestPayload } from "#protocol/kmip/
 import { agreedSecret, DERIVATIONS } from "../crypto/derivation.ts";
 import { admitAttributes } from "../policy/admission.ts";
 import { withRequirements } from "../policy/attestation.ts";
+import { derivedAttributes } from "../policy/channel.ts";
 import { checkRelease } from "../policy/release.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { checkDerivation } from "../policy/secrecy.ts";
@@ -27,18 +28,19 @@ const MAX_BITS = 131_072;
 
 /**
  * Derive Key (KMIP 2.1 §6.1.14): a symmetric key or secret data from keys that may be used to derive. Keys of the
- * hierarchy derive nothing here (`checkUsable`).
+ * hierarchy derive nothing here (`checkUsable`), but those of a channel (`policy/channel.ts`).
  */
 const deriveKey: Handler<"DeriveKey"> = async (request, context) => {
   const { objectType, attributes } = request;
   const { subject } = context;
-  if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "Not allowed for this identity");
+  const basesNow = () => request.uniqueIdentifier.map((identifier) => base(identifier, context));
+  // An identity of a deployment derives a channel's keys alone: whatever else is wrong is none of its business.
+  if (isRestricted(subject.role)) ruledAttributes(basesNow(), request, context);
   if (objectType !== "SymmetricKey" && objectType !== "SecretData")
     throw new KmipError("InvalidObjectType", "Symmetric keys and secret data are derived");
   checkSettable(attributes);
   admitAttributes(subject, "DeriveKey", objectType, attributes);
   if (request.uniqueIdentifier.length > MAX_BASES) throw new KmipError("InvalidField", "Too many bases");
-  const basesNow = () => request.uniqueIdentifier.map((identifier) => base(identifier, context));
   const derivedFrom = basesNow();
   const whole = await derived(derivedFrom, request, context);
   // That may have taken its time: what the bases are now is looked at again. What was derived is from those of before, so
@@ -47,8 +49,8 @@ const deriveKey: Handler<"DeriveKey"> = async (request, context) => {
   const bases = basesNow();
   const both = [...derivedFrom, ...bases];
   for (const one of bases) countUsage(one, 0, context);
-  const bytes = cut(whole, attributes.cryptographicLength);
-  const made = inherited(both, attributes);
+  const made = inherited(both, ruledAttributes(bases, request, context));
+  const bytes = cut(whole, made.cryptographicLength);
   checkDerivation(both, {
     method: request.derivationMethod,
     parameters: request.derivationParameters.cryptographicParameters,
@@ -70,13 +72,20 @@ const deriveKey: Handler<"DeriveKey"> = async (request, context) => {
         ),
       ],
     },
-    value: objectOf(objectType, bytes, attributes),
+    value: objectOf(objectType, bytes, made),
     made: false,
   });
   for (const one of bases) addLink(one, "DerivedKeyLink", object.uid, context);
   context.references.set(object.uid, "DeriveKey");
   return { uniqueIdentifier: object.uid };
 };
+
+/** What the policy makes of the request: of an identity of a deployment a channel's key, or nothing. */
+function ruledAttributes(bases: ManagedObject[], request: Request, { subject }: Context): Attributes {
+  const { attributes, objectType, derivationMethod: method } = request;
+  if (!isRestricted(subject.role)) return attributes;
+  return derivedAttributes(subject, { method, bases, objectType, request: attributes });
+}
 
 function base(identifier: Request["uniqueIdentifier"][number], context: Context): ManagedObject {
   const object = objectFor(context, identifier, "DeriveKey");
@@ -167,7 +176,7 @@ export const DeriveKey: Operation<"DeriveKey"> = {
   unattested: false,
   deferrable: true,
   undoable: true,
-  roles: [],
+  roles: ["kms"],
   ticket: "none",
   policyName: "DERIVE_KEY",
   shared: false,

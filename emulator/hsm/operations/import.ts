@@ -1,7 +1,8 @@
 import { isPolicy, KEY_PAIR, type KeyClass } from "#protocol/hierarchy/index.ts";
-import { type Attributes, type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
+import { type Attributes, type KeyBlock, KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
 import { isOwner, mayDo } from "../policy/access.ts";
 import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
+import { checkShare } from "../policy/channel.ts";
 import { classOf } from "../policy/classes.ts";
 import { restoredAttributes } from "../policy/recovery.ts";
 import { isRestricted } from "../policy/roles.ts";
@@ -9,7 +10,7 @@ import { checkNoPad, isSecret } from "../policy/secrecy.ts";
 import { checkUnderParent, isWrappedAsSecond } from "../policy/under-parent.ts";
 import type { ManagedObject, ObjectValue } from "../store/managed-object.ts";
 import { parsePrivateKey } from "../store/material.ts";
-import type { Asker, Store } from "./context.ts";
+import type { Asker, Context, Store } from "./context.ts";
 import { checkKind, described } from "./description.ts";
 import { importEncrypted } from "./encrypted-key.ts";
 import type { Handler } from "./handler.ts";
@@ -33,6 +34,7 @@ const importObject: Handler<"Import"> = (request, context) => {
   admitAttributes(subject, "Import", objectType, request.attributes);
   checkKind(objectType, object);
   checkReplaced(context, uid, replaceExisting);
+  if (isRestricted(subject.role) && objectType === "PublicKey") return importShare(request, context);
   if (isRestricted(subject.role) && keyWrapType !== "NotWrapped" && !replaceExisting)
     return importEncrypted(request, context);
   const block = object.symmetricKey?.keyBlock ?? object.privateKey?.keyBlock ?? object.secretData?.keyBlock;
@@ -93,6 +95,29 @@ const importObject: Handler<"Import"> = (request, context) => {
   context.references.set(uid, "Import");
   return { uniqueIdentifier: uid };
 };
+
+/** The share of a channel's other end (M7): the one object that an identity of a deployment brings in unwrapped. */
+function importShare(
+  { uniqueIdentifier, attributes, object, replaceExisting }: RequestPayload<"Import">,
+  context: Context,
+) {
+  if (replaceExisting) throw new KmipError("PermissionDenied", "A share replaces nothing");
+  const block = object.publicKey?.keyBlock;
+  if (isWrapped(block) || block?.keyFormatType !== "X_509")
+    throw new KmipError("PermissionDenied", "A share is a public key, as it is");
+  checkSettable(attributes);
+  const share = putNew(context, {
+    uid: checkChosenIdentifier(uniqueIdentifier),
+    objectType: "PublicKey",
+    attributes: { ...attributes, ...described("PublicKey", object, attributes) },
+    value: object,
+    made: false,
+    used: true,
+  });
+  checkShare(context.subject, share);
+  context.references.set(share.uid, "Import");
+  return { uniqueIdentifier: share.uid };
+}
 
 /** An identifier that is taken, were it by an object that is destroyed, stays taken, but by its owner and on request. */
 function checkReplaced({ work, subject }: Asker & Store, uid: string, replaceExisting: boolean): void {

@@ -1,3 +1,4 @@
+import { type KeyClass, USAGE } from "#protocol/hierarchy/index.ts";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { classOf } from "../policy/classes.ts";
 import { leftOf } from "../policy/usage-limits.ts";
@@ -12,13 +13,20 @@ const PROCESSING: ReadonlySet<Use> = new Set<Use>(["Decrypt", "Verify", "UnwrapK
 /** What keys of the hierarchy are never used for, whatever their mask: nothing that would show them or use them up. */
 const HIERARCHY: ReadonlySet<Use> = new Set<Use>(["WrapKey", "UnwrapKey"]);
 
+/** What a channel's keys are for, each (`policy/channel.ts`). */
+const CHANNEL: ReadonlySet<KeyClass> = new Set<KeyClass>(["agreement", "agreed", "channel"]);
+
+function isForbidden(keyClass: KeyClass | undefined, use: Use): boolean {
+  if (keyClass === undefined) return false;
+  return CHANNEL.has(keyClass) ? !USAGE[keyClass].some((one) => one === use) : !HIERARCHY.has(use);
+}
+
 /** Throws unless the key may be used so now: usage mask, state and dates (KMIP 2.1 §4.57 State, §4.17 Cryptographic Usage Mask). */
 export function checkUsable(key: ManagedObject, use: Use, now: Date): void {
   const { attributes } = key;
   if (isDestroyed(key)) throw new KmipError("ObjectDestroyed", "The key was destroyed");
   const keyClass = classOf(attributes);
-  if (keyClass && !HIERARCHY.has(use))
-    throw new KmipError("PermissionDenied", "Keys of the hierarchy only wrap");
+  if (isForbidden(keyClass, use)) throw new KmipError("PermissionDenied", "Keys of the hierarchy only wrap");
   if (!attributes.cryptographicUsageMask?.includes(use))
     throw new KmipError("IncompatibleCryptographicUsageMask", "The key is not for that use");
   const state = stateAt(key, now);

@@ -43,6 +43,7 @@ const OPEN_ATTRIBUTES: ReadonlySet<string> = new Set([
   "cryptographicLength",
   "cryptographicUsageMask",
   "cryptographicParameters",
+  "cryptographicDomainParameters",
   "certificateType",
   "name",
   "activationDate",

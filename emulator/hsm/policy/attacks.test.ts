@@ -103,7 +103,7 @@ describe("what each identity may ask for", () => {
   const READING = ["Query", "DiscoverVersions", "Ping", "Locate", "GetAttributes"];
   const LIFE = ["Activate", "Revoke", "Destroy"];
   const ALLOWED: Record<Domain, string[]> = {
-    kms: [...READING, ...LIFE, "Create", "CreateKeyPair", "Import", "Get", "Sign"],
+    kms: [...READING, ...LIFE, "Create", "CreateKeyPair", "DeriveKey", "Encrypt", "Import", "Get", "Sign"],
     ra: [...READING, ...LIFE, "Register", "Get", "Sign"],
     iam: [...READING, ...LIFE, "Get", "Sign", "RNGRetrieve"],
     audit: [...READING, "Get", "Sign"],

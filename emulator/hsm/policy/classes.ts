@@ -27,6 +27,20 @@ export interface ClassRule {
   sharedWith: readonly Role[];
 }
 
+/** Of a channel's keys (`channel.ts`): none leaves, has a parent or is one. */
+const NOWHERE: ClassRule = {
+  extractableAt: [],
+  releasedTo: [],
+  releasedToRecipientAt: [],
+  recipientNamesLevel: true,
+  releasedBy: [],
+  pairs: false,
+  parentFor: [],
+  unwrapsFor: [],
+  keptFor: [],
+  sharedWith: [],
+};
+
 /**
  * The release policy of the key hierarchy, as data. Nothing that is absent here is allowed. The server alone sets a
  * key's class, but for a new master key and for a recovery key that the officer brings.
@@ -120,6 +134,9 @@ export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
     keptFor: [],
     sharedWith: [],
   },
+  agreement: NOWHERE,
+  agreed: NOWHERE,
+  channel: NOWHERE,
 };
 
 /** The key's class; throws for a class of another release, which must not be taken for none. */
