@@ -5,11 +5,12 @@ import type {
   DataKeysRequest,
   DescribedKey,
   ExportRequest,
+  GrantKeysRequest,
   KeyChange,
   ListedKeys,
   ListKeysQuery,
 } from "#protocol/contract/index.ts";
-import type { Edk, Load, LoadRequest } from "#protocol/keys/index.ts";
+import type { LoadAnswer, LoadRequest, Presentation, Presented } from "#protocol/keys/index.ts";
 import { type AuthorizeRequest, authorize } from "../authorize.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
 import { type Handover, openHandover } from "../handover.ts";
@@ -27,7 +28,7 @@ import { endDataKey } from "./end-data-key.ts";
 import { orderExport } from "./export.ts";
 import { issueDataKeys } from "./issue.ts";
 import { changeKey, describeKey, listKeys } from "./key-management.ts";
-import { load } from "./loading/index.ts";
+import { type Granted, grantSeveral, type Item, load, presentGrant } from "./loading/index.ts";
 import { type MovedKey, moveAccountKeys } from "./move-account-keys.ts";
 import { insertMoved, type Moved } from "./moved.ts";
 import { type DataKeyOrder, type OrderedDataKey, orderDataKey } from "./order-data-key.ts";
@@ -80,9 +81,24 @@ export class KmsAccountObject extends DurableObject<Env> {
     return issueDataKeys(this.#door, this.#quota, caller, request);
   }
 
-  /** M8: a data key for the caller's instance, by one of the ways. `edk` is that of the request, verified. */
-  load(caller: Caller, request: LoadRequest, edk: Edk): Promise<Result<Load>> {
-    return load(this.#door, caller, request, edk);
+  /** M8: a data key for the caller's instance, by one of the ways. `items` are its EDKs, verified. */
+  load(caller: Caller, request: LoadRequest, items: readonly Item[]): Promise<Result<LoadAnswer>> {
+    return load(this.#door, caller, request, items);
+  }
+
+  /** M7: a grant by which the caller's instance loads these keys, once. */
+  grant(caller: Caller, request: GrantKeysRequest, items: readonly Item[]): Promise<Result<Granted>> {
+    return grantSeveral(this.#door, caller, request, items);
+  }
+
+  /** M7: what was granted here, for the instance that presents it. */
+  async present(
+    presentation: Presentation,
+    items: readonly Item[],
+    requestId: string,
+  ): Promise<Result<Presented>> {
+    if (!hasStore(this.ctx)) return fail("invalid-grant");
+    return presentGrant(await this.#door.enter(), presentation, items, requestId);
   }
 
   /** M17: what is known of the account's data keys, and their state. */

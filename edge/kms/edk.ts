@@ -13,3 +13,23 @@ export async function readEdk(trust: Pick<Trust, "verifyEdk">, token: string): P
     return refuse(code, reason);
   }
 }
+
+/**
+ * Several, each of them one of ours, none twice, and all registered in one object: of one account, or of the tenant and made
+ * for one principal.
+ */
+export async function readEdks(
+  trust: Pick<Trust, "verifyEdk">,
+  tokens: readonly string[],
+): Promise<Decision<{ edk: Edk; token: string }[]>> {
+  const read = await Promise.all(tokens.map((token) => readEdk(trust, token)));
+  const items: { edk: Edk; token: string }[] = [];
+  for (const [n, one] of read.entries()) {
+    if (!one.ok) return one;
+    items.push({ edk: one.value, token: tokens[n] ?? "" });
+  }
+  const names = new Set(items.map(({ edk }) => `${edk.keyId}.${edk.keyVersion}`));
+  if (names.size !== items.length) return refuse("invalid-edk", "a key comes twice");
+  const places = new Set(items.map(({ edk: { account, owner } }) => account ?? `·${owner}`));
+  return places.size === 1 ? ok(items) : refuse("invalid-edk", "keys of more than one account");
+}

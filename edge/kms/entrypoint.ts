@@ -5,6 +5,7 @@ import type {
   DataKeysRequest,
   DescribedKey,
   ExportRequest,
+  GrantKeysRequest,
   KeyChange,
   ListedKeys,
   ListKeysQuery,
@@ -12,14 +13,15 @@ import type {
   MasterKeyRequest,
   PolicyChange,
 } from "#protocol/contract/index.ts";
-import type { Load, LoadRequest } from "#protocol/keys/index.ts";
+import type { LoadAnswer, LoadRequest, Presentation, Presented } from "#protocol/keys/index.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
 import { fromHsm, openHsm } from "../hsm/index.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { versionNamed } from "./account-data-keys.ts";
 import type { ReleasedToInstance } from "./account-release.ts";
 import { neighboursOf } from "./context.ts";
-import { readEdk } from "./edk.ts";
+import { readEdks } from "./edk.ts";
+import type { Granted, Item } from "./loading/index.ts";
 import { locateMasterKey } from "./master-key.ts";
 import type { Released } from "./master-release.ts";
 import { beginRotation, type Rotation, readRotation } from "./rotation/index.ts";
@@ -39,17 +41,29 @@ export class Kms extends WorkerEntrypoint<Env> {
   }
 
   /** `POST /kms/loads` (M8). */
-  async load(caller: Caller, request: LoadRequest): Promise<Result<Load>> {
-    const { env } = this;
-    const read = await readEdk(isolateTrust(this.#hsm(), env.COFFER_HSM_URL), request.edk);
+  async load(caller: Caller, request: LoadRequest): Promise<Result<LoadAnswer>> {
+    const read = await this.#read(request.way === "rewrap" ? [request.edk] : request.edks);
     if (!read.ok) return this.#principal(caller).refused(caller, `kms:${request.way}`, read);
-    const { account, tenant, owner } = read.value;
-    // A key of the tenant itself is registered where it was made: with the principal whom the signed EDK names.
-    if (account === undefined) {
-      const by = tenant === caller.tenant ? { tenant, user: owner } : caller;
-      return this.#principal(by).load(caller, request, read.value);
-    }
-    return this.#object(caller, account).load(caller, request, read.value);
+    return this.#registry(caller, read.value).load(caller, request, read.value);
+  }
+
+  /** `POST /kms/grants` (M7). */
+  async grant(caller: Caller, request: GrantKeysRequest): Promise<Result<Granted>> {
+    const read = await this.#read(request.edks);
+    if (!read.ok) return this.#principal(caller).refused(caller, "kms:grant", read);
+    return this.#registry(caller, read.value).grant(caller, request, read.value);
+  }
+
+  /** `POST /presentations` (M7), on the vault's site of that tenant: who presents shows it by the grant and a proof. */
+  async present(
+    by: { tenant: string; requestId: string },
+    presentation: Presentation,
+  ): Promise<Result<Presented>> {
+    const read = await this.#read(presentation.edks);
+    // Anyone can send what is none: nobody's log is filled by it.
+    if (!read.ok) return fail(read.problem.code);
+    if (read.value.some(({ edk }) => edk.tenant !== by.tenant)) return fail("invalid-grant");
+    return this.#registry(by, read.value).present(presentation, read.value, by.requestId);
   }
 
   /** `GET /kms/accounts/{account}/keys` (M17). */
@@ -128,6 +142,19 @@ export class Kms extends WorkerEntrypoint<Env> {
   async rotation(caller: Caller): Promise<Result<Rotation>> {
     const admin = await neighboursOf(this.env).IAM.administrator(caller, "rotation");
     return admin.ok ? readRotation(this.env.KMS_ROTATION_OBJECT, caller.tenant) : admin;
+  }
+
+  #read(tokens: readonly string[]) {
+    return readEdks(isolateTrust(this.#hsm(), this.env.COFFER_HSM_URL), tokens);
+  }
+
+  /** Where keys are registered: a tenant's own with the principal whom the signed EDK names. */
+  #registry(caller: { tenant: string; user?: string }, [item]: readonly Item[]) {
+    const { account, tenant, owner } = item?.edk ?? { account: undefined, tenant: "", owner: "" };
+    if (account !== undefined) return this.#object(caller, account);
+    // Of another tenant's the caller's own object says no.
+    const user = tenant === caller.tenant ? owner : (caller.user ?? owner);
+    return this.#principal({ tenant: caller.tenant, user });
   }
 
   #hsm() {

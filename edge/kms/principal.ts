@@ -1,14 +1,14 @@
 import { DurableObject } from "cloudflare:workers";
 import { seconds } from "#protocol/clock.ts";
-import type { DataKeysRequest, MasterKeyRequest } from "#protocol/contract/index.ts";
+import type { DataKeysRequest, GrantKeysRequest, MasterKeyRequest } from "#protocol/contract/index.ts";
 import { encryptedMasterKeyName } from "#protocol/hierarchy/index.ts";
-import type { Edk, Load, LoadRequest } from "#protocol/keys/index.ts";
+import type { LoadAnswer, LoadRequest, Presentation, Presented } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
 import { openHsm } from "../hsm/index.ts";
 import { openLedger, transientNames } from "../hsm/keys/index.ts";
-import { type Refusal, type Result, refuse } from "../result.ts";
+import { fail, type Refusal, type Result, refuse } from "../result.ts";
 import { hasStore, openStore } from "../store.ts";
 import { KeyCache } from "./cache/index.ts";
 import { type Context, type Door, neighboursOf } from "./context.ts";
@@ -21,7 +21,7 @@ import {
   wakeForNext,
 } from "./encrypted-master.ts";
 import { issueOwnDataKeys } from "./issue-own.ts";
-import { load } from "./loading/index.ts";
+import { type Granted, grantSeveral, type Item, load, presentGrant } from "./loading/index.ts";
 import { type EncryptedMaster, type Released, releaseMasterKey } from "./master-release.ts";
 import { type Policies, standingPolicies } from "./policies.ts";
 import { DataKeyQuota } from "./quota.ts";
@@ -71,9 +71,24 @@ export class KmsPrincipalObject extends DurableObject<Env> {
     return issueOwnDataKeys(this.#door, this.#quota, caller, request);
   }
 
-  /** A data key of the tenant that was made for this principal, for the caller's instance. `edk` is that of the request, verified. */
-  load(caller: Caller, request: LoadRequest, edk: Edk): Promise<Result<Load>> {
-    return load(this.#door, caller, request, edk);
+  /** A data key of the tenant that was made for this principal, for the caller's instance. `items` are its EDKs, verified. */
+  load(caller: Caller, request: LoadRequest, items: readonly Item[]): Promise<Result<LoadAnswer>> {
+    return load(this.#door, caller, request, items);
+  }
+
+  /** M7: a grant by which the caller's instance loads these keys, once. */
+  grant(caller: Caller, request: GrantKeysRequest, items: readonly Item[]): Promise<Result<Granted>> {
+    return grantSeveral(this.#door, caller, request, items);
+  }
+
+  /** M7: what was granted here, for the instance that presents it. */
+  async present(
+    presentation: Presentation,
+    items: readonly Item[],
+    requestId: string,
+  ): Promise<Result<Presented>> {
+    if (!hasStore(this.ctx)) return fail("invalid-grant");
+    return presentGrant(await this.#door.enter(), presentation, items, requestId);
   }
 
   /** Records a refusal that is no account's: of an EDK that none of ours was. */

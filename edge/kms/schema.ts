@@ -3,6 +3,7 @@ import { LEDGER_TABLE } from "../hsm/keys/index.ts";
 import { ACCOUNT_DATA_KEYS_TABLE, MADE_COLUMN } from "./account-data-keys.ts";
 import { MASTERS_TABLE } from "./encrypted-master.ts";
 import { KEY_MANAGEMENT_TABLE } from "./key-management.ts";
+import { LOAD_GRANTS_TABLE } from "./loading/grants.ts";
 import { SHREDDED_TABLE } from "./shred.ts";
 import { STORED_POLICY_TABLE } from "./stored-policy.ts";
 
@@ -50,6 +51,7 @@ export const MIGRATIONS: readonly string[] = [
   // When a version is deleted, if that is scheduled; until then it is given to nobody.
   "ALTER TABLE account_data_keys ADD COLUMN ends INTEGER;",
   KEY_MANAGEMENT_TABLE,
+  LOAD_GRANTS_TABLE,
 ];
 
 /** The tenant's own data keys, in the object of the principal for whom they were made. */
@@ -78,6 +80,7 @@ export const PRINCIPAL_MIGRATIONS: readonly string[] = [
   `${LEDGER_TABLE}${MASTERS_TABLE}`,
   OWN_DATA_KEYS,
   KEY_MANAGEMENT_TABLE,
+  LOAD_GRANTS_TABLE,
 ];
 
 /** Of a tenant's own object: data keys from earlier releases, and the policy. */

@@ -32,6 +32,11 @@ export async function signReceipt(
   return signed;
 }
 
+/** In one batch, in order. */
+export function signReceipts(hsm: Hsm, trust: TrustList, receipts: Receipt[]): Promise<string[]> {
+  return signAll(hsm, trust, "receipt", receipts);
+}
+
 async function signAll(
   hsm: Hsm,
   trust: TrustList,

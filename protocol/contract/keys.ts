@@ -1,14 +1,17 @@
 /** Data keys: made (M6), loaded into an instance (M8), taken out. */
 
 import { KEY_ALGORITHM_NAMES } from "../keys/algorithm.ts";
-import { load, loadRequest } from "../keys/loading/index.ts";
+import { edks, grant } from "../keys/loading/grant.ts";
+import { loadAnswer, loadRequest, presentation, presented } from "../keys/loading/index.ts";
 import { keyPolicy } from "../policy/index.ts";
-import { list, literal, object, open, text, union, whole } from "../shape.ts";
+import { list, literal, object, open, seconds, text, union, whole } from "../shape.ts";
 import { identifier, jws, uuid } from "./names.ts";
 import type { BodyOf, Route } from "./route.ts";
 
 /** Maximum of data keys that one request may ask for. */
 const MAX_KEYS = 16;
+/** Bytes of a request that names as many EDKs as there may be. */
+const MAX_LOADS = 1 << 20;
 /** Maximum of documents that one order names. */
 const MAX_DOCUMENTS = 1000;
 
@@ -40,8 +43,8 @@ export const loadKey = {
   method: "POST",
   path: "/kms/loads",
   authentication: "token",
-  request: { json: loadRequest },
-  answer: { status: 200, json: load },
+  request: { json: loadRequest, limit: MAX_LOADS },
+  answer: { status: 200, json: loadAnswer },
   problems: [
     "invalid-edk",
     "invalid-certificate",
@@ -50,6 +53,56 @@ export const loadKey = {
     "not-recipient",
     "conflict",
     "hsm-refused",
+  ],
+} as const satisfies Route;
+
+/** Seconds that a grant may live. */
+const MAX_GRANT_LIFE = 3600;
+
+/**
+ * A grant for these keys, for the holder of this wrapping certificate (DER, base64url), which that instance presents once (M7). `life`:
+ * in seconds; default: a minute.
+ */
+export const grantKeys = {
+  site: "app",
+  method: "POST",
+  path: "/kms/grants",
+  authentication: "token",
+  request: {
+    json: object({ edks, certificate: text(0, 8192) }, { life: whole(1, MAX_GRANT_LIFE) }),
+    limit: MAX_LOADS,
+  },
+  answer: { status: 201, json: open({ grant, expires: seconds }) },
+  problems: [
+    "invalid-edk",
+    "invalid-certificate",
+    "forbidden",
+    "foreign-custodian",
+    "not-recipient",
+    "hsm-refused",
+  ],
+} as const satisfies Route;
+export type GrantKeysRequest = BodyOf<typeof grantKeys>;
+
+/** An instance presents a grant (M7). Who it is, the grant and the proof by its identity key show; no cookie is needed. */
+export const presentGrant = {
+  site: "vault",
+  method: "POST",
+  path: "/presentations",
+  authentication: "session-if-any",
+  request: { json: presentation, limit: MAX_LOADS },
+  answer: { status: 200, json: presented },
+  problems: [
+    "invalid-edk",
+    "invalid-grant",
+    "invalid-token",
+    "forbidden",
+    "foreign-custodian",
+    "not-recipient",
+    "conflict",
+    "too-many-requests",
+    "hsm-refused",
+    "hsm-unavailable",
   ],
 } as const satisfies Route;
 

@@ -7,6 +7,7 @@
 
 export { type EcPublicJwk, jwkFromSpki, spkiFromJwk, thumbprint } from "../jwk.ts";
 export { DOCUMENT_ALGORITHM, KEY_ALGORITHMS, type KeyAlgorithm, operationsOf } from "./algorithm.ts";
+export { type ChannelOf, channelDigest, channelInfo, edksDigest, presentationInput } from "./channel.ts";
 export {
   type AccountEdk,
   type Edk,
@@ -25,11 +26,16 @@ export {
 export { JwsError, type JwsErrorCode, joinJws, protectedHeader, signingInput, verifyJws } from "./jws.ts";
 export { MAX_JWS_LENGTH } from "./length.ts";
 export {
+  type Handed,
+  type HandedOf,
   type Load,
+  type LoadAnswer,
   type LoadOf,
   type LoadRequest,
   load,
   loadRequest,
+  type Presentation,
+  type Presented,
   type RequestOf,
   requestFor,
   type Verified,

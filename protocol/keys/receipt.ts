@@ -27,6 +27,8 @@ export type Receipt = {
   account?: string;
   /** What this instance may do with the key: the EDK's policy narrowed by the KMS's current one. */
   policy: KeyPolicy;
+  /** Of a key that came over a channel (M7): what that is bound to, by `channelDigest`. */
+  channel?: string;
   /** Seconds since 1970: issued, and the last moment at which the key may be loaded with it. */
   iat: number;
   exp: number;
@@ -46,7 +48,7 @@ const receiptShape: Shape<Receipt> = object(
     iat: seconds,
     exp: seconds,
   },
-  { account: identifier },
+  { account: identifier, channel: base64url(32) },
 );
 
 /**

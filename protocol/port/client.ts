@@ -2,7 +2,7 @@
 
 import type { Enrol } from "../enrolment.ts";
 import { CofferError, type ErrorCode } from "../error.ts";
-import type { Load } from "../keys/loading/index.ts";
+import type { Handed } from "../keys/loading/index.ts";
 import type { Answer, CryptoOperation, Question } from "../operations/index.ts";
 import { type Call, checkMessage, checkResult, type Message } from "./messages.ts";
 import {
@@ -33,7 +33,7 @@ export type PortClient = {
   enrol(handed: Enrol): Promise<InstanceDescription>;
   /** The instance's wrapping certificate, DER, base64url: what the KMS rewraps a key to (M8). */
   certificate(): Promise<string>;
-  load(key: Load): Promise<LoadResult>;
+  load(key: Handed): Promise<LoadResult>;
   /**
    * Deletes the instances of this custodian's origin: keys, certificates, and every key that was wrapped to them. Needs no
    * hello: it works when the session is over.

@@ -1,7 +1,7 @@
 /** The operations of the port: parameters and results, as types and as exact shapes. */
 import { enrol } from "../enrolment.ts";
 import { MAX_JWS_LENGTH } from "../keys/length.ts";
-import { load } from "../keys/loading/index.ts";
+import { handed, MAX_GRANTED } from "../keys/loading/index.ts";
 import { OPERATIONS } from "../operations/index.ts";
 import {
   blob,
@@ -50,7 +50,10 @@ export type HelloResult = {
   environment?: "software" | "emulated" | "hardware";
 };
 
-export type LoadResult = { keyId: string; keyVersion: number };
+/** `others`: where several were loaded, all but the first. */
+export type LoadResult = KeyVersion & { others?: KeyVersion[] };
+export type KeyVersion = { keyId: string; keyVersion: number };
+const named = object({ keyId: text(0, 128), keyVersion: whole(1, 2 ** 31) });
 
 /** What a document's header says, NOT yet authenticated: which EDK to load, and the context to compare. */
 export type InspectResult = { edk: string; context: EncryptionContext };
@@ -78,8 +81,11 @@ export const PORT_OPERATIONS = {
   /** The wrapping certificate, which the custodian shows the KMS (M8). */
   certificate: { params: object({}), result: object({ certificate: text(1, 8192, /^[\w-]+$/) }) },
   load: {
-    params: load,
-    result: object({ keyId: text(0, 128), keyVersion: whole(1, 2 ** 31) }),
+    params: handed,
+    result: object(
+      { keyId: text(0, 128), keyVersion: whole(1, 2 ** 31) },
+      { others: list(named, 1, MAX_GRANTED) },
+    ),
   },
   /** Ends all instances of the custodian's origin: keys, certificates and all keys wrapped to them are deleted here. */
   forget: { params: object({}), result: object({}) },

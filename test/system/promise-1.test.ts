@@ -11,6 +11,7 @@ import {
 } from "../memory/index.ts";
 import { skipTest } from "../support/missing.ts";
 import { sealFile, showFile, signIn, useSystemAndBrowser, watchKeys, watchTraffic } from "./index.ts";
+import { loadInOtherWays } from "./loading.ts";
 
 const { system, browsing } = useSystemAndBrowser();
 /** What the scans of workerd's memory found while documents were sealed and opened; null where it cannot be read. */
@@ -29,6 +30,8 @@ beforeAll(async () => {
   // Cold: the key ring is empty after a reload, so the key is rewrapped once more.
   await page.reload();
   expect(await showFile(page, "second.txt")).toBe("the second document");
+  // A grant over a channel, and several keys in one rewrap.
+  expect((await loadInOtherWays(page, system)).opened).toHaveLength(4);
   keys.stop();
   seen = watch && (await watch.stop());
   await page.close();

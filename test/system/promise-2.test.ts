@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { bytesOf, violations } from "../chromium/rules.ts";
 import { needle, scanBytes } from "../memory/index.ts";
 import { sealFile, showFile, signIn, useSystemAndBrowser, watchKeys } from "./index.ts";
+import { loadInOtherWays } from "./loading.ts";
 
 const { system, browsing } = useSystemAndBrowser({ record: true });
 let page: Page;
@@ -16,6 +17,8 @@ beforeAll(async () => {
   await sealFile(page, "letter.txt", "a letter to nobody else");
   await page.reload();
   expect(await showFile(page, "letter.txt")).toBe("a letter to nobody else");
+  // A grant over a channel, and several keys in one rewrap.
+  expect((await loadInOtherWays(page, system)).opened).toHaveLength(4);
 });
 afterAll(async () => {
   watched.stop();

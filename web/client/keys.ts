@@ -108,6 +108,7 @@ export class DataKeys {
     // Asking twice gives the same key wrapped twice, so a lost answer may be asked for again.
     const load = await callJson(this.#rest, loadKey, {}, request, { tries: 3 });
     // Of the EDK that was asked for, whatever the answer says: the microservice finds out if it is another.
+    if (load.way === "several") throw new CofferError("unexpected-response");
     await port.load({ ...load, edk });
   }
 

@@ -11,6 +11,7 @@ export type { HostKeys, WrappingPair } from "./keys.ts";
 export { type Authorities, restAuthorities, type Step, type Watch } from "./ladder/index.ts";
 export { createMicroservice, type Microservice, type MicroserviceOptions } from "./microservice.ts";
 export { browserPeers, type Ended, type Peers } from "./peers.ts";
+export { type KeyServer, restKeyServer } from "./presentation.ts";
 export { type Registration, restRegistration } from "./registration.ts";
 export { settleSessions } from "./sessions.ts";
 export { openStore } from "./store.idb.ts";

@@ -3,24 +3,63 @@
 import { seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
 import { CofferError } from "#protocol/error.ts";
-import { type Load, type TrustList, type Verified, verifyLoad } from "#protocol/keys/index.ts";
+import {
+  type Handed,
+  type HandedOf,
+  type Load,
+  type LoadOf,
+  type TrustList,
+  type Verified,
+  verifyLoad,
+} from "#protocol/keys/index.ts";
 import type { Subtle } from "./crypto.ts";
 import { unwrapDataKey } from "./keys.ts";
+import { type KeyServer, present } from "./presentation.ts";
 import type { LoadedKey } from "./ring.ts";
 import type { InstanceRecord } from "./store.ts";
 
 /** Who loads: an enrolled instance. `now`: milliseconds since 1970. */
-export type Loader = { subtle: Subtle; record: InstanceRecord; trust: TrustList; now: number };
+export type Loader = {
+  subtle: Subtle;
+  record: InstanceRecord;
+  trust: TrustList;
+  now: number;
+  /** What the receipt has to say of the channel that the key came over. */
+  channel?: string | undefined;
+};
+
+type Means = { subtle: Subtle; record: InstanceRecord; keyServer: KeyServer | undefined };
+type Loads = { loads: LoadOf<"rewrap">[]; channel?: string };
+
+const WAYS: { [W in Handed["way"]]: (handed: HandedOf<W>, means: Means) => Promise<Loads> } = {
+  rewrap: async (load) => ({ loads: [load] }),
+  several: async ({ keys }) => ({ loads: keys.map((key) => ({ way: "rewrap", ...key })) }),
+  async grant(handed, { subtle, record, keyServer }) {
+    if (!keyServer) throw new CofferError("key-missing");
+    const recipient = await digest(record.wrappingCertificate);
+    return present({ subtle, record, recipient }, handed, keyServer);
+  },
+};
+
+/** The keys of what was handed over, as each is to be verified and unwrapped: whichever way they come. */
+export function loadsOf<H extends Handed>(handed: H, means: Means): Promise<Loads> {
+  const way = WAYS[handed.way] as (handed: H, means: Means) => Promise<Loads>;
+  return way(handed, means);
+}
 
 /**
  * The key, never seen. Everything is verified under the pinned root BEFORE a key of the instance touches a byte. Throws
  * `key-refused`, with the reason as `cause`.
  */
-export async function loadKey({ subtle, record, trust, now }: Loader, load: Load): Promise<LoadedKey> {
+export async function loadKey(
+  { subtle, record, trust, now, channel }: Loader,
+  load: Load,
+): Promise<LoadedKey> {
   let verified: Verified;
   try {
     const recipient = await digest(record.wrappingCertificate);
     verified = await verifyLoad(load, { trust, recipient, now: seconds(now) });
+    if (channel !== undefined && verified.receipt.channel !== channel) throw new TypeError("another channel");
   } catch (cause) {
     throw new CofferError("key-refused", { cause });
   }

@@ -26,9 +26,10 @@ import { enrol, verifyInstance } from "./enrol.ts";
 import { edkOf, keyOf, PROVIDER } from "./header.ts";
 import { generateInstanceKeys, type HostKeys, type InstanceKeys } from "./keys.ts";
 import { type Authorities, Ladder, type Step, type TokenOptions, type Watch } from "./ladder/index.ts";
-import { loadKey } from "./loading.ts";
+import { loadKey, loadsOf } from "./loading.ts";
 import { cryptoOperations } from "./operations/index.ts";
 import type { Peers } from "./peers.ts";
+import type { KeyServer } from "./presentation.ts";
 import type { Registration } from "./registration.ts";
 import { endOf, KeyRing, type LoadedKey } from "./ring.ts";
 import { settleSessions } from "./sessions.ts";
@@ -63,6 +64,8 @@ export type MicroserviceOptions = {
   appKey?: () => Promise<HostKeys>;
   /** KMS and IAM for an instance at level `account` or `master`; without them it does as one at level `data`. */
   authorities?(of: Omit<TokenOptions, "rest" | "vault">): Authorities;
+  /** The KMS, for keys that come by grant; none where the host brings none. */
+  keyServer?: KeyServer;
   /** Milliseconds that encrypted keys are used after they came, at level `master`. Default: one hour. */
   copiesTimeToLive?: number;
   /** Told of every message and key of the ladder, in order. */
@@ -294,22 +297,34 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       return { certificate: encodeBase64url(enrolled().record.wrappingCertificate) };
     },
 
-    async load(load) {
+    async load(handed) {
       const { record, trust } = enrolled();
-      const loaded = await loadKey({ subtle, record, trust, now: now() }, load);
-      const [edkDigest] = await edkDigests(load.edk);
+      const { keyServer } = options;
+      const { loads, channel } = await loadsOf(handed, { subtle, record, keyServer });
+      // All of them, or none.
+      const loading = loads.map(async (load) => {
+        const key = await loadKey({ subtle, record, trust, now: now(), channel }, load);
+        return { key, load, edkDigest: (await edkDigests(load.edk))[0] };
+      });
+      const loaded = await Promise.all(loading);
       if (enrolled().record !== record) throw new CofferError("not-enrolled");
-      ring.put(edkDigest, loaded, endOf(loaded));
-      const kept = {
-        version: STORE_VERSION,
-        instance: record.id,
-        edkDigest,
-        loaded: now(),
-        ...load,
-      } as const;
-      // Without it the key only has to be fetched again: no reason to fail.
-      await store.putLoadedKey(kept).catch(() => {});
-      return { keyId: loaded.edk.keyId, keyVersion: loaded.edk.keyVersion };
+      for (const { key, edkDigest } of loaded) ring.put(edkDigest, key, endOf(key));
+      for (const { load, edkDigest } of loaded) {
+        const kept = {
+          version: STORE_VERSION,
+          instance: record.id,
+          edkDigest,
+          loaded: now(),
+          ...load,
+        } as const;
+        // Without it the key only has to be fetched again: no reason to fail.
+        await store.putLoadedKey(kept).catch(() => {});
+      }
+      const [first, ...others] = loaded.map(({ key: { edk } }) => {
+        return { keyId: edk.keyId, keyVersion: edk.keyVersion };
+      });
+      if (!first) throw new CofferError("key-refused");
+      return others.length > 0 ? { ...first, others } : first;
     },
 
     async has({ edk }) {

@@ -1,5 +1,6 @@
 import { ok, type Result } from "../../result.ts";
 import type { ContractHandlers } from "../serve.ts";
+import { applicant } from "../session.ts";
 
 /** The KMS. */
 export const keys = {
@@ -11,6 +12,11 @@ export const keys = {
   loadKey: ({ c, caller, body }) => c.env.KMS.load(caller, body),
   readRotation: async ({ c, caller }) => answered(await c.env.KMS.rotation(caller)),
   beginRotation: async ({ c, caller }) => answered(await c.env.KMS.beginRotation(caller)),
+  grantKeys: ({ c, caller, body }) => c.env.KMS.grant(caller, body),
+  async presentGrant({ c, body }) {
+    const { tenant, requestId } = await applicant(c);
+    return c.env.KMS.present({ tenant, requestId }, body);
+  },
   orderExport: ({ c, caller, body }) => c.env.KMS.orderExport(caller, body),
 } satisfies Partial<ContractHandlers>;
 

@@ -4,6 +4,7 @@
  * May import: protocol/*.ts, protocol/hierarchy, protocol/kmip, edge/*.ts, edge/hsm. Imported by the domains of edge/.
  */
 export { runBatch } from "./batch.ts";
+export { type Sealed, sealOverChannel } from "./channel.ts";
 export { isGone, keepWrapped, lookAfter, markOf, readKept } from "./kept.ts";
 export { importWrapped, makeUnder } from "./key.ts";
 export { LEDGER_TABLE, type Ledger, type Leftover, openLedger, transientNames } from "./ledger.ts";

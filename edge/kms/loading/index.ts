@@ -3,22 +3,38 @@
  * to be released to whom) is decided twice, before the HSM works and after. May import: protocol, edge/*.ts, edge/hsm,
  * edge/kms, types of edge/iam, types of edge/ra. Imported by the KMS's object of an account. The other end is protocol/keys/loading.
  */
-import type { Edk, Load, LoadOf, RequestOf, Way } from "#protocol/keys/index.ts";
+import type { LoadAnswer, LoadRequest, RequestOf } from "#protocol/keys/index.ts";
 import type { Caller } from "../../caller.ts";
-import type { Result } from "../../result.ts";
+import { fail, type Result } from "../../result.ts";
 import type { Door } from "../context.ts";
 import { rewrap } from "./rewrap.ts";
+import { rewrapInOne } from "./rewrap-several.ts";
+import type { Item } from "./several.ts";
+
+export { type Granted, grantSeveral, LOAD_GRANTS_TABLE } from "./grants.ts";
+export { presentGrant } from "./present.ts";
+export type { Item } from "./several.ts";
 
 const WAYS: {
-  [W in Way]: (door: Door, caller: Caller, request: RequestOf<W>, edk: Edk) => Promise<Result<LoadOf<W>>>;
-} = { rewrap };
+  [W in LoadRequest["way"]]: (
+    door: Door,
+    caller: Caller,
+    request: RequestOf<W>,
+    items: readonly Item[],
+  ) => Promise<Result<LoadAnswer>>;
+} = {
+  rewrap: async (door, caller, request, [item]) =>
+    item ? rewrap(door, caller, request, item.edk) : fail("bad-request"),
+  several: rewrapInOne,
+};
 
-/** The key of `edk`, which is verified, as the way that was asked for brings it, or a refusal, which the way has recorded. */
-export function load<W extends Way>(
+/** The keys of the EDKs, which are verified, as the way that was asked for brings them, or a refusal, which the way has recorded. */
+export function load<R extends LoadRequest>(
   door: Door,
   caller: Caller,
-  request: RequestOf<W>,
-  edk: Edk,
-): Promise<Result<Load>> {
-  return WAYS[request.way as W](door, caller, request, edk);
+  request: R,
+  items: readonly Item[],
+): Promise<Result<LoadAnswer>> {
+  const way = WAYS[request.way] as (typeof WAYS)[R["way"]];
+  return way(door, caller, request as RequestOf<R["way"]>, items);
 }

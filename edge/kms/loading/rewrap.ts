@@ -12,10 +12,18 @@ import { ok, type Result, refuse } from "../../result.ts";
 import { type Context, type Door, failed, noMember } from "../context.ts";
 import { signReceipt } from "../signing.ts";
 import { rewrapDataKey, type Under } from "./rewrap-batch.ts";
-import { askNeighbours, askStanding, askUnder, authorizeRelease, readWanted, type Wanted } from "./wanted.ts";
+import {
+  askNeighbours,
+  askStanding,
+  askUnder,
+  authorizeRelease,
+  isUnder,
+  readWanted,
+  type Wanted,
+} from "./wanted.ts";
 
 /** How long a load receipt may be used to load the key, seconds: a working day, so that an instance starts offline. */
-const RECEIPT_SECONDS = 8 * 3600;
+export const RECEIPT_SECONDS = 8 * 3600;
 
 export async function rewrap(
   door: Door,
@@ -51,12 +59,6 @@ export async function rewrap(
   } catch (error) {
     return failed(kms, "kms:rewrap-at-hsm", about, error);
   }
-}
-
-/** Whether that is the key under which the EDK says that it is. */
-function isUnder({ accountKey, masterKey }: Edk, under: Under): boolean {
-  if (under.wrapped === undefined) return under.master === masterKey;
-  return under.id === accountKey?.id && under.version === accountKey.version;
 }
 
 type Released = { member: Under; policy: KeyPolicy; recipient: Recipient };

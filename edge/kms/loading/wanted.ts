@@ -65,6 +65,12 @@ export function askUnder({ IAM }: Pick<Neighbours, "IAM">): AskMember<Under & { 
   };
 }
 
+/** Whether that is the key under which the EDK says that it is. */
+export function isUnder({ accountKey, masterKey }: Edk, under: Under): boolean {
+  if (under.wrapped === undefined) return under.master === masterKey;
+  return under.id === accountKey?.id && under.version === accountKey.version;
+}
+
 export async function askNeighbours<M>(
   { RA }: Pick<Neighbours, "RA">,
   { edk, thumbprint, about: { caller } }: Wanted,

@@ -4,22 +4,40 @@
  * unwraps. May import: protocol/*.ts, protocol/keys. Imported by protocol/port, protocol/contract, edge/kms and web/.
  */
 import { type Of, type Shape, union } from "../../shape.ts";
+import * as grant from "./grant.ts";
 import * as rewrap from "./rewrap.ts";
+import * as several from "./several.ts";
 import type { Verified, Verifier } from "./verifier.ts";
 
+export { MAX_GRANTED, type Presentation, type Presented, presentation, presented } from "./grant.ts";
 export type { Verified } from "./verifier.ts";
 export type { Wrapped } from "./wrapping.ts";
 
+/** What an instance verifies and unwraps, one key by itself. Every way ends with it, and the store keeps it. */
 export const load = /* @__PURE__ */ union("way", { rewrap: rewrap.loaded });
 export type Load = Of<typeof load>;
 export type Way = Load["way"];
 /** The same of one way. */
 export type LoadOf<W extends Way> = Extract<Load, { way: W }>;
 
-const requests = { rewrap: rewrap.requested } satisfies { [W in Way]: Shape<{ way: W }> };
+/** What a custodian hands over, for one key or several. */
+export const handed = /* @__PURE__ */ union("way", {
+  rewrap: rewrap.loaded,
+  several: several.loaded,
+  grant: grant.handed,
+});
+export type Handed = Of<typeof handed>;
+export type HandedOf<W extends Handed["way"]> = Extract<Handed, { way: W }>;
+
+const requests = { rewrap: rewrap.requested, several: several.requested } satisfies {
+  [W in "rewrap" | "several"]: Shape<{ way: W }>;
+};
 export const loadRequest = /* @__PURE__ */ union("way", requests);
 export type LoadRequest = Of<typeof loadRequest>;
-export type RequestOf<W extends Way> = Extract<LoadRequest, { way: W }>;
+export type RequestOf<W extends LoadRequest["way"]> = Extract<LoadRequest, { way: W }>;
+/** What the KMS answers: what was asked for by a way, to be handed over as it is. */
+export const loadAnswer = /* @__PURE__ */ union("way", { rewrap: rewrap.loaded, several: several.loaded });
+export type LoadAnswer = Of<typeof loadAnswer>;
 
 const VERIFY: { [W in Way]: (load: LoadOf<W>, by: Verifier) => Promise<Verified> } = {
   rewrap: rewrap.verify,
@@ -31,6 +49,6 @@ export function verifyLoad<W extends Way>(load: LoadOf<W>, by: Verifier): Promis
 }
 
 /** What a custodian asks for: the key of this EDK, for the holder of this certificate. */
-export function requestFor(edk: string, certificate: string): LoadRequest {
+export function requestFor(edk: string, certificate: string): RequestOf<"rewrap"> {
   return { way: "rewrap", edk, certificate };
 }

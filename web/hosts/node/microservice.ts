@@ -6,6 +6,7 @@ import {
   createMicroservice,
   type HostKeys,
   restAuthorities,
+  restKeyServer,
   restRegistration,
   type Watch,
 } from "../../microservice/index.ts";
@@ -62,6 +63,7 @@ export function startMicroservice({
       ...restRegistration(fetch, vault),
       ...(custodian !== undefined && { session: async () => ownerOf(custodian) }),
     },
+    keyServer: restKeyServer(fetch, vault),
     authorities: (of) => restAuthorities({ ...of, fetch, vault }),
     rootKey,
     origin,

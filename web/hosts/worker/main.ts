@@ -10,6 +10,7 @@ import {
   createMicroservice,
   openStore,
   restAuthorities,
+  restKeyServer,
   restRegistration,
 } from "#web/microservice/index.ts";
 
@@ -54,6 +55,7 @@ function serve(origin: string, measurement: string): Promise<PortHandler> {
         crypto,
         store,
         registration: restRegistration(send, ownOrigin),
+        keyServer: restKeyServer(send, ownOrigin),
         authorities: (of) => restAuthorities({ ...of, fetch: send, vault: ownOrigin }),
         rootKey,
         origin,

@@ -1,0 +1,132 @@
+/**
+ * A channel to an instance (M7), in one batch: the instance's share comes in, an agreement key is made, a key is derived by
+ * agreement and HKDF and encrypts, and all of it goes again. What it encrypts is wrapped to the instance already.
+ */
+
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { concat, decodeHex } from "#protocol/bytes.ts";
+import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
+import { AGREEMENT, KEY } from "#protocol/hierarchy/index.ts";
+import type { RequestItem, ResponseItem } from "#protocol/kmip/index.ts";
+import { type Hsm, UnexpectedAnswer } from "../client.ts";
+import { type NextName, runBatch } from "./batch.ts";
+import type { Ledger } from "./ledger.ts";
+import { retire } from "./retire.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** SubjectPublicKeyInfo of an X25519 key (RFC 8410 §4) up to its 32 bytes. */
+const SPKI = decodeHex("302a300506032b656e032100");
+
+/** What passes over a channel. `share`: the HSM's, raw; `sealed`: ciphertext and tag of AES-256-GCM. All base64url. */
+export type Sealed = { share: string; nonce: string; sealed: string };
+
+/** `share`: the instance's, raw, base64url; `now` in milliseconds. Throws unless every item succeeded. */
+export async function sealOverChannel(
+  hsm: Pick<Hsm, "batch">,
+  ledger: Ledger,
+  { share, info, data }: { share: string; info: Bytes; data: Bytes },
+  now: number,
+): Promise<Sealed> {
+  const peer = crypto.randomUUID();
+  // Past by the clock of the HSM too.
+  const at = { activationDate: new Date(now - CLOCK_TOLERANCE * 1000) };
+  const answers = await runBatch(hsm, ledger, (name) => {
+    const names = { peer: name(), private: name(), public: name(), agreed: name(), channel: name() };
+    return [
+      importShare(peer, share, names.peer),
+      {
+        operation: "CreateKeyPair",
+        payload: {
+          commonAttributes: { ...AGREEMENT, ...at },
+          privateKeyAttributes: { cryptographicUsageMask: ["DeriveKey"], name: names.private },
+          publicKeyAttributes: { cryptographicUsageMask: ["KeyAgreement"], name: names.public },
+        },
+      },
+      {
+        operation: "Get",
+        payload: { uniqueIdentifier: { reference: "CreateKeyPairPublicKey" }, keyFormatType: "X_509" },
+      },
+      {
+        operation: "DeriveKey",
+        payload: {
+          objectType: "SecretData",
+          uniqueIdentifier: [{ reference: "CreateKeyPairPrivateKey" }, peer],
+          derivationMethod: "AsymmetricKey",
+          derivationParameters: {},
+          attributes: { cryptographicUsageMask: ["DeriveKey"], name: names.agreed, ...at },
+        },
+      },
+      {
+        operation: "DeriveKey",
+        payload: {
+          objectType: "SymmetricKey",
+          uniqueIdentifier: [{ reference: "DeriveKey" }],
+          derivationMethod: "HKDF",
+          derivationParameters: {
+            cryptographicParameters: { hashingAlgorithm: "SHA_256" },
+            derivationData: info,
+          },
+          attributes: { ...KEY, cryptographicUsageMask: ["Encrypt"], name: names.channel, ...at },
+        },
+      },
+      {
+        operation: "Encrypt",
+        payload: {
+          uniqueIdentifier: { reference: "DeriveKey" },
+          cryptographicParameters: { blockCipherMode: "GCM", tagLength: 16 },
+          data,
+        },
+      },
+      ...retireNamed(names.channel),
+      ...retireNamed(names.agreed),
+      ...retireNamed(names.private),
+      ...retireNamed(names.public),
+      ...retire(peer).slice(1),
+    ];
+  });
+  return sealedOf(answers);
+}
+
+type Name = ReturnType<NextName>;
+
+function importShare(uniqueIdentifier: string, share: string, name: Name): RequestItem {
+  const keyMaterial = concat(SPKI, decodeBase64url(share));
+  return {
+    operation: "Import",
+    payload: {
+      uniqueIdentifier,
+      objectType: "PublicKey",
+      attributes: { ...AGREEMENT, cryptographicUsageMask: ["KeyAgreement"], name },
+      object: { publicKey: { keyBlock: { keyFormatType: "X_509", keyValue: { keyMaterial } } } },
+    },
+  };
+}
+
+/** What two derivations make has one name between them in KMIP 2.1 (Unique Identifier): the first is found by its own. */
+function retireNamed(name: Name): RequestItem[] {
+  return [
+    { operation: "Locate", payload: { attributes: { name } } },
+    { operation: "Revoke", payload: { revocationReason: { revocationReasonCode: "CessationOfOperation" } } },
+    { operation: "Destroy", payload: {} },
+  ];
+}
+
+function sealedOf(answers: readonly ResponseItem[]): Sealed {
+  const got = answers.find(({ operation }) => operation === "Get");
+  const encrypted = answers.find(({ operation }) => operation === "Encrypt");
+  if (got?.operation !== "Get" || encrypted?.operation !== "Encrypt")
+    throw new UnexpectedAnswer("the HSM made no channel");
+  const value = got.payload?.object.publicKey?.keyBlock.keyValue;
+  const spki = value instanceof Uint8Array ? undefined : value?.keyMaterial;
+  if (!(spki instanceof Uint8Array) || spki.length !== SPKI.length + 32)
+    throw new UnexpectedAnswer("the HSM's share is none");
+  const { data, ivCounterNonce: nonce, authenticatedEncryptionTag: tag } = encrypted.payload ?? {};
+  if (!data || nonce?.length !== 12 || tag?.length !== 16)
+    throw new UnexpectedAnswer("the HSM encrypted nothing");
+  return {
+    share: encodeBase64url(spki.subarray(SPKI.length)),
+    nonce: encodeBase64url(nonce),
+    sealed: encodeBase64url(concat(data, tag)),
+  };
+}

@@ -1,0 +1,172 @@
+/** Several data keys of one account (or of the tenant) for one instance: decided and released as one, or not at all (M8, M7). */
+
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { seconds } from "#protocol/clock.ts";
+import { digest } from "#protocol/digest.ts";
+import { canonicalJws, type Edk, edksDigest, type LoadOf, type Receipt } from "#protocol/keys/index.ts";
+import type { KeyPolicy } from "#protocol/policy/index.ts";
+import { authorize } from "../../authorize.ts";
+import type { Caller } from "../../caller.ts";
+import type { Person } from "../../person.ts";
+import type { Recipient } from "../../ra/types.ts";
+import { type Decision, fail, ok, type Result, refuse } from "../../result.ts";
+import { type About, type Context, type Neighbours, noMember } from "../context.ts";
+import { countRelease } from "../key-management.ts";
+import { findDataKey } from "../registry.ts";
+import { signReceipts } from "../signing.ts";
+import { decideRelease } from "./release.ts";
+import { RECEIPT_SECONDS } from "./rewrap.ts";
+import { rewrapDataKeys, type Under } from "./rewrap-batch.ts";
+import { askStanding, askUnder, isUnder } from "./wanted.ts";
+
+/** A verified EDK, and as it was sent. */
+export type Item = { edk: Edk; token: string };
+
+export type Several = {
+  items: readonly Item[];
+  /** SHA-256 of the instance's wrapping certificate, base64url. */
+  thumbprint: string;
+  about: About;
+};
+
+/** For the audit log: a row names one key, or how many and all of them by a digest. */
+export async function severalOf(
+  caller: Caller,
+  items: readonly Item[],
+  thumbprint: string,
+): Promise<Several> {
+  const [first] = items;
+  const resource =
+    first !== undefined && items.length === 1
+      ? `key/${first.edk.keyId}.${first.edk.keyVersion}`
+      : `keys/${items.length}/${await edksDigest(items.map(({ token }) => token))}`;
+  return { items, thumbprint, about: { caller, resource, requestId: caller.requestId } };
+}
+
+/** What the neighbours say as things stand now, asked at the same time. */
+export type Standing = { member: Result<{ by: Person }>; found: Result<Recipient> };
+
+export async function askForSeveral(
+  neighbours: Neighbours,
+  { items, thumbprint, about: { caller } }: Several,
+): Promise<Standing> {
+  const { tenant, user } = caller;
+  const [first] = items;
+  if (!first) return { member: fail("bad-request"), found: fail("bad-request") };
+  const [member, found] = await Promise.all([
+    askStanding(neighbours)(first.edk, caller),
+    neighbours.RA.recipient({ tenant, user, thumbprint }),
+  ]);
+  return { member, found };
+}
+
+export type Released = { recipient: Recipient; policies: KeyPolicy[] };
+
+/** All of them may be released to that instance, or none. Inside `authorize()`. */
+export function decideSeveral(
+  sql: SqlStorage,
+  { policies }: Pick<Context, "policies">,
+  { items, about }: Several,
+  { member, found }: Standing,
+): Decision<Released> {
+  if (!member.ok) return noMember(member.problem);
+  const recipient = found.ok ? found.value : null;
+  const now = seconds(Date.now());
+  const allowed: KeyPolicy[] = [];
+  for (const { edk } of items) {
+    const record = findDataKey(sql, edk.keyId, edk.keyVersion);
+    const decision = decideRelease(about.caller, {
+      ...{ edk, recipient, record, policies: policies(), now },
+      person: member.value.by,
+    });
+    if (!decision.ok) return decision;
+    allowed.push(decision.value);
+  }
+  return recipient ? ok({ recipient, policies: allowed }) : refuse("not-recipient", "no recipient");
+}
+
+export function authorizeSeveral(
+  kms: Context,
+  action: string,
+  several: Several,
+  standing: Standing,
+): Result<Released> {
+  const { found } = standing;
+  if (!found.ok && found.problem.code !== "not-recipient") return found;
+  return authorize(kms.store, { action, ...several.about }, (sql) => {
+    const decision = decideSeveral(sql, kms, several, standing);
+    // Decided before the HSM works and after; the second time they go out.
+    if (decision.ok && action === "kms:release")
+      for (const { edk } of several.items)
+        countRelease(sql, { id: edk.keyId, version: edk.keyVersion }, seconds(Date.now()));
+    return decision;
+  });
+}
+
+/** The keys that theirs are encrypted under, each once. Errors: `conflict` where an EDK is under another one. */
+export async function askUnders(
+  neighbours: Neighbours,
+  { items, about: { caller } }: Several,
+): Promise<Result<Map<Edk, Under>>> {
+  const asked = new Map<string, Promise<Result<Under>>>();
+  const unders = new Map<Edk, Under>();
+  for (const { edk } of items) {
+    const name = edk.accountKey?.id ?? "";
+    const asking = asked.get(name) ?? askUnder(neighbours)(edk, caller);
+    asked.set(name, asking);
+    const under = await asking;
+    if (!under.ok) return under;
+    // Each of the tenant's own says itself which master key it is under.
+    unders.set(edk, edk.masterKey === undefined ? under.value : { master: edk.masterKey });
+    if (!isUnder(edk, unders.get(edk) ?? under.value)) return fail("conflict");
+  }
+  return ok(unders);
+}
+
+/** Rewraps all, and has the receipts signed in one batch. `channelOf`: given the wrapped keys, what the receipts say of a channel. */
+export async function rewrapSeveral(
+  kms: Context,
+  { items, thumbprint }: Several,
+  { recipient: { hsmKey, notAfter }, policies }: Released,
+  unders: Map<Edk, Under>,
+): Promise<{ wrapped: Uint8Array<ArrayBuffer>[]; sign(channel?: string): Promise<LoadOf<"rewrap">[]> }> {
+  const keys = items.map(({ edk }) => {
+    const under = unders.get(edk);
+    if (under === undefined) throw new Error("nobody said what a key is under");
+    return { under, wrappedDataKey: decodeBase64url(edk.wrappedKey) };
+  });
+  const wrapped = await rewrapDataKeys(kms.hsm, kms.ledger, { keys, hsmKey }, Date.now());
+  return {
+    wrapped,
+    async sign(channel) {
+      const iat = seconds(Date.now());
+      const receipts = await Promise.all(
+        items.map(async ({ edk, token }, n): Promise<Receipt> => {
+          const policy = policies[n];
+          const bytes = wrapped[n];
+          if (policy === undefined || bytes === undefined) throw new Error("a key was not rewrapped");
+          return {
+            version: 1,
+            wrappedKeyDigest: await digest(bytes),
+            edkDigest: await digest(canonicalJws(token)),
+            keyId: edk.keyId,
+            keyVersion: edk.keyVersion,
+            recipient: thumbprint,
+            tenant: kms.store.tenant,
+            ...(edk.account !== undefined && { account: edk.account }),
+            ...(channel !== undefined && { channel }),
+            policy,
+            iat,
+            exp: Math.min(iat + RECEIPT_SECONDS, notAfter, edk.expires ?? Number.MAX_SAFE_INTEGER),
+          };
+        }),
+      );
+      const signed = await signReceipts(kms.hsm, await kms.trust.list(), receipts);
+      return items.map(({ token: edk }, n) => {
+        const [bytes, receipt] = [wrapped[n], signed[n]];
+        if (bytes === undefined || receipt === undefined) throw new Error("a receipt was not signed");
+        return { way: "rewrap", edk, wrappedKey: encodeBase64url(bytes), receipt };
+      });
+    },
+  };
+}

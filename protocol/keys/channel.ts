@@ -1,0 +1,47 @@
+/**
+ * A channel from the HSM to an instance (M7): what both ends and the KMS bind it to. X25519 (RFC 7748) between a key pair that the
+ * instance makes and one that the HSM makes, each for one presentation of a grant; HKDF-SHA-256 (RFC 5869) over what follows
+ * here; AES-256-GCM. What passes is wrapped to the instance already.
+ */
+
+import { utf8 } from "../bytes.ts";
+import { digest } from "../digest.ts";
+import { canonicalJws } from "./low-s.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+export type ChannelOf = {
+  grant: string;
+  /** The instance's share: raw, 32 bytes, base64url. */
+  share: string;
+  /** SHA-256 of the instance's wrapping certificate, base64url. */
+  recipient: string;
+  /** In their order. */
+  edks: readonly string[];
+};
+
+/** What the instance's identity key signs (ECDSA with SHA-256): that it asks for these keys with this share. */
+export async function presentationInput(of: ChannelOf): Promise<Bytes> {
+  return utf8(`coffer-presentation-v1\0${await transcript(of)}`);
+}
+
+/** HKDF's info. The HSM's share is not in it, since the HSM makes that in the same batch: `channelDigest` has it. */
+export async function channelInfo(of: ChannelOf): Promise<Bytes> {
+  return utf8(`coffer-channel-v1\0${await transcript(of)}`);
+}
+
+/** What each load receipt says of the channel: all of it, and the HSM's share (raw, base64url). Base64url SHA-256. */
+export async function channelDigest(of: ChannelOf, hsmShare: string): Promise<string> {
+  return digest(`coffer-channel-v1\0${await transcript(of)} ${hsmShare}`);
+}
+
+async function transcript({ grant, share, recipient, edks }: ChannelOf): Promise<string> {
+  const digests = await edksDigest(edks);
+  return digest(JSON.stringify([await digest(grant), share, recipient, digests]));
+}
+
+/** Of EDKs in their order, each in its form with the lower s. Base64url SHA-256. */
+export async function edksDigest(edks: readonly string[]): Promise<string> {
+  const digests = await Promise.all(edks.map((edk) => digest(canonicalJws(edk))));
+  return digest(JSON.stringify(digests));
+}

@@ -1,0 +1,96 @@
+/** M7 and M8 in Chromium and in Node: the microservice presents its grant itself, and unwraps what comes over the channel. */
+
+import { expect, it } from "vitest";
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { concat } from "#protocol/bytes.ts";
+import { digest } from "#protocol/digest.ts";
+import { channelInfo, type LoadAnswer, type Presentation, type Presented } from "#protocol/keys/index.ts";
+import { createPortClient } from "#protocol/port/index.ts";
+import { startMicroservice } from "#web/hosts/node/index.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { json } from "../support/http.ts";
+import { openEnrolled, useSystemAndBrowser } from "./index.ts";
+import { loadInOtherWays } from "./loading.ts";
+
+const running = useSystemAndBrowser();
+const { system } = running;
+const all = Array.from({ length: 4 }, () => "by another way");
+
+it("M7 M8 in Chromium: keys come by a grant, once, and several in one rewrap; documents seal and open with each", async () => {
+  const page = await openEnrolled(running, "Ada");
+  const { opened, again, loaded } = await loadInOtherWays(page, system);
+  expect(opened).toEqual(all);
+  expect(again).toBe("invalid-grant");
+  expect(loaded.others).toHaveLength(1);
+});
+
+it("M7 M8 in Node: keys come by a grant, once, and several in one rewrap; documents seal and open with each", async () => {
+  const ann = await EdgeClient.signedIn(system, "Ann");
+  const { vaultOrigin: vault, appOrigin: origin } = system;
+  let between: ((presentation: Presentation) => Promise<Presented>) | undefined;
+  const withCookie: typeof fetch = async (input, init) => {
+    if (between && new URL(String(input)).pathname === "/presentations")
+      return Response.json(await between(JSON.parse(String(init?.body))));
+    return fetch(input, {
+      ...init,
+      headers: { ...(init?.headers as Record<string, string>), origin: vault, cookie: ann.cookie },
+    });
+  };
+  const { rootKey } = system.running;
+  const microservice = startMicroservice({ vault, origin, fetch: withCookie, rootKey });
+  const port = createPortClient(microservice.port);
+  const ask = async <T>(path: string, body: object) => json<T>(await ann.rest("POST", path, body));
+  await port.hello(ann.tokens.custodian.dn);
+  const { grant: enrolment } = await ask<{ grant: string }>("/ra/grants", {});
+  await port.enrol({ method: "grant", grant: enrolment });
+  const certificate = await port.certificate();
+  const { account } = ann;
+  const order = { account, count: 4, purpose: "document" };
+  const { edks } = await ask<{ edks: string[] }>("/kms/data-keys", order);
+  const [byGrant, inOne] = [edks.slice(0, 2), edks.slice(2)];
+  const { grant } = await ask<{ grant: string }>("/kms/grants", { edks: byGrant, certificate });
+  const loaded = await port.load({ way: "grant", grant, edks: byGrant });
+  expect(loaded.others).toHaveLength(1);
+  await expect(port.load({ way: "grant", grant, edks: byGrant })).rejects.toMatchObject({
+    code: "invalid-grant",
+  });
+  await port.load(await ask("/kms/loads", { way: "several", edks: inOne, certificate }));
+  for (const edk of edks) {
+    const context = { tenant: "development", account, document: crypto.randomUUID(), purpose: "document" };
+    const text = new TextEncoder().encode("by another way");
+    const sealed = await new Response(port.seal({ edk, context }, text)).bytes();
+    expect(await new Response(port.open({ context }, sealed)).text()).toBe("by another way");
+  }
+  // Who stands between has the wrapped keys too, with receipts: over a channel of their own they are refused.
+  const { grant: third } = await ask<{ grant: string }>("/kms/grants", { edks: byGrant, certificate });
+  const rewrapped = await ask<LoadAnswer>("/kms/loads", { way: "several", edks: byGrant, certificate });
+  between = (presentation) => ownChannel(presentation, certificate, rewrapped);
+  await expect(port.load({ way: "grant", grant: third, edks: byGrant })).rejects.toMatchObject({
+    code: "key-refused",
+  });
+  microservice.close();
+});
+
+/** What an edge could answer that makes the HSM's end of the channel itself. */
+async function ownChannel(body: Presentation, certificate: string, answer: LoadAnswer): Promise<Presented> {
+  if (answer.way !== "several") throw new Error("not several");
+  const recipient = await digest(decodeBase64url(certificate));
+  const pair = (await crypto.subtle.generateKey("X25519", false, ["deriveKey"])) as CryptoKeyPair;
+  const raw = new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey));
+  const other = await crypto.subtle.importKey("raw", decodeBase64url(body.share), "X25519", true, []);
+  const agreement = { name: "X25519", public: other };
+  const agreed = await crypto.subtle.deriveKey(agreement, pair.privateKey, "HKDF", false, ["deriveKey"]);
+  const info = await channelInfo({ ...body, recipient });
+  const hkdf = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info };
+  const aes = { name: "AES-GCM", length: 256 };
+  const key = await crypto.subtle.deriveKey(hkdf, agreed, aes, false, ["encrypt"]);
+  const iv = new Uint8Array(12);
+  const plain = concat(...answer.keys.map(({ wrappedKey }) => decodeBase64url(wrappedKey)));
+  const sealed = new Uint8Array(await crypto.subtle.encrypt({ name: "AES-GCM", iv }, key, plain));
+  return {
+    share: encodeBase64url(raw),
+    nonce: encodeBase64url(iv),
+    sealed: encodeBase64url(sealed),
+    receipts: answer.keys.map(({ receipt }) => receipt),
+  };
+}

@@ -1,0 +1,47 @@
+/** Ways of loading other than the page's own, by the kit's inner parts in the page: what no button of it does. */
+
+import type { Page } from "playwright";
+import type { System } from "../support/start.ts";
+import { withKit } from "./kit.ts";
+
+/**
+ * A microservice of its own in this page loads two keys by a grant (M7) and two in one rewrap (M8), and seals and opens with each:
+ * what it opened, and how a second presentation of the grant is answered.
+ */
+export function loadInOtherWays(page: Page, { vaultOrigin }: Pick<System, "vaultOrigin">) {
+  return withKit(
+    page,
+    async (kit, vaultOrigin) => {
+      const coffer = await kit.connect({ vault: vaultOrigin });
+      const { tenant, custodian, accounts } = coffer.identity!;
+      const account = accounts[0]!.id;
+      const rest = await kit.rest(vaultOrigin);
+      const vault = await kit.openVault(vaultOrigin, document.body, 20_000);
+      const port = kit.createPortClient(vault.port);
+      await port.forget();
+      await port.hello(custodian.dn);
+      const enrolment = await rest.json<{ grant: string }>("POST", "/ra/grants");
+      await port.enrol({ method: "grant", grant: enrolment.grant });
+      const certificate = await port.certificate();
+      const order = { account, count: 4, purpose: "document" };
+      const { edks } = await rest.json<{ edks: string[] }>("POST", "/kms/data-keys", { json: order });
+      const [byGrant, inOne] = [edks.slice(0, 2), edks.slice(2)];
+      const asked = { edks: byGrant, certificate };
+      const { grant } = await rest.json<{ grant: string }>("POST", "/kms/grants", { json: asked });
+      const loaded = await port.load({ way: "grant", grant, edks: byGrant });
+      const again = await kit.refusal(port.load({ way: "grant", grant, edks: byGrant }));
+      const json = { way: "several", edks: inOne, certificate };
+      await port.load(await rest.json<Parameters<typeof port.load>[0]>("POST", "/kms/loads", { json }));
+      const opened: string[] = [];
+      for (const edk of edks) {
+        const context = { tenant, account, document: crypto.randomUUID(), purpose: "document" };
+        const text = new TextEncoder().encode("by another way");
+        const sealed = await new Response(port.seal({ edk, context }, text)).bytes();
+        opened.push(await new Response(port.open({ context }, sealed)).text());
+      }
+      vault.remove();
+      return { opened, again, loaded };
+    },
+    vaultOrigin,
+  );
+}

@@ -1,0 +1,90 @@
+/**
+ * Loading by grant (M7): the instance presents grant and EDKs, with a share of a key pair that it makes for this alone and a proof by
+ * its identity key, and opens what comes over the channel: keys that are still wrapped to it.
+ */
+
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { type AnswerOf, presentGrant } from "#protocol/contract/index.ts";
+import { CofferError } from "#protocol/error.ts";
+import {
+  type ChannelOf,
+  channelDigest,
+  channelInfo,
+  type HandedOf,
+  type LoadOf,
+  type Presentation,
+  presentationInput,
+} from "#protocol/keys/index.ts";
+import { delay as byTheClock, type Delay } from "#protocol/patience.ts";
+import type { Subtle } from "./crypto.ts";
+import { signWith } from "./keys.ts";
+import { restOf } from "./rest.ts";
+import type { InstanceRecord } from "./store.ts";
+
+type Answer = AnswerOf<typeof presentGrant>;
+/** The KMS, to which a grant is presented. */
+export type KeyServer = { present(presentation: Presentation): Promise<Answer> };
+
+/** Bytes of an answer with 100 keys. */
+const MAX_ANSWER = 1 << 20;
+
+/** REST over `fetch`, on the vault's own origin. Errors: the problem's code, `offline`, `answer-invalid`. */
+export function restKeyServer(
+  fetch: typeof globalThis.fetch,
+  origin: string,
+  delay: Delay = byTheClock,
+): KeyServer {
+  const ask = restOf(fetch, origin, delay);
+  // The grant is used up once the KMS has seen it.
+  return { present: (body) => ask(presentGrant, { body, repeatable: false, limit: MAX_ANSWER }) };
+}
+
+/**
+ * What the grant brings, and what the receipts have to say of the channel. Errors: those of the KMS, `key-refused` for an
+ * answer that does not open.
+ */
+export async function present(
+  { subtle, record, recipient }: { subtle: Subtle; record: InstanceRecord; recipient: string },
+  { grant, edks }: HandedOf<"grant">,
+  server: KeyServer,
+): Promise<{ loads: LoadOf<"rewrap">[]; channel: string }> {
+  const pair = (await subtle.generateKey("X25519", false, ["deriveKey"])) as CryptoKeyPair;
+  const share = encodeBase64url(
+    new Uint8Array((await subtle.exportKey("raw", pair.publicKey)) as ArrayBuffer),
+  );
+  const of: ChannelOf = { grant, share, recipient, edks };
+  const proof = encodeBase64url(await signWith(subtle, record.identityKey, await presentationInput(of)));
+  const identityCertificate = encodeBase64url(record.identityCertificate);
+  const answer = await server.present({ grant, edks, share, identityCertificate, proof });
+  try {
+    const plain = await openChannel(subtle, pair.privateKey, await channelInfo(of), answer);
+    const { receipts } = answer;
+    const length = plain.length / edks.length;
+    if (receipts.length !== edks.length || !Number.isInteger(length))
+      throw new TypeError("not a key for each");
+    const loads = edks.map((edk, n) => {
+      const wrappedKey = encodeBase64url(plain.subarray(n * length, (n + 1) * length));
+      return { way: "rewrap" as const, edk, wrappedKey, receipt: receipts[n] ?? "" };
+    });
+    return { loads, channel: await channelDigest(of, answer.share) };
+  } catch (cause) {
+    throw new CofferError("key-refused", { cause });
+  }
+}
+
+/** A share that makes the secret zero throws (RFC 7748 §6.1), as does what another key encrypted. */
+async function openChannel(
+  subtle: Subtle,
+  privateKey: CryptoKey,
+  info: Uint8Array<ArrayBuffer>,
+  { share, nonce, sealed }: Answer,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const other = await subtle.importKey("raw", decodeBase64url(share), "X25519", true, []);
+  const agreement = { name: "X25519", public: other };
+  const agreed = await subtle.deriveKey(agreement, privateKey, "HKDF", false, ["deriveKey"]);
+  const hkdf = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info };
+  const key = await subtle.deriveKey(hkdf, agreed, { name: "AES-GCM", length: 256 }, false, ["decrypt"]);
+  if (agreed.extractable !== false || key.extractable !== false) throw new CofferError("key-unusable");
+  const gcm = { name: "AES-GCM", iv: decodeBase64url(nonce) };
+  return new Uint8Array(await subtle.decrypt(gcm, key, decodeBase64url(sealed)));
+}
