@@ -65,7 +65,11 @@ describe("an account that is scheduled for deletion", () => {
       ann.client.rest("POST", ann.client.documents, {}),
       ann.client.rest("POST", "/kms/exports", { account: ann.account, documents: [ann.id] }),
       ann.client.rest("POST", `/accounts/${ann.account}/key`),
-    ].map(async (answer) => problem(await answer));
+    ].map(async (asked) => {
+      const answer = await asked;
+      expect(answer.status).toBe(403);
+      return problem(answer);
+    });
     expect(new Set(await Promise.all(closed))).toEqual(new Set(["403 pending-deletion"]));
     expect((await cancel(ann)).status).toBe(204);
     expect((await cancel(ann)).status).toBe(204);
