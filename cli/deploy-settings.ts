@@ -1,6 +1,7 @@
 /** What is to be deployed, read as wrangler reads it, and what it lacks: wrangler would deploy it all the same. */
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { readAccountKeyPlace } from "#edge/places.ts";
 import { readTenants, type Tenant } from "#edge/tenants.ts";
 import { isUnit, type Unit } from "#edge/units.ts";
 import { parsePolicies } from "#protocol/policy/statements/index.ts";
@@ -49,6 +50,7 @@ export async function readDeploySettings(given: {
   });
   const { COFFER_TENANTS: table, COFFER_ENVIRONMENT, COFFER_POLICIES: policies } = vars;
   checkPolicies(config, policies);
+  checkPlace(config, vars);
   const tenants =
     table !== undefined || !isUnit(env) || WITH_TENANTS.includes(env)
       ? tenantsOf(config, table, COFFER_ENVIRONMENT !== "development")
@@ -77,6 +79,15 @@ function checkPolicies(config: string, table: unknown): void {
     parsePolicies(table);
   } catch (error) {
     throw new CommandError(`${config}: COFFER_POLICIES: ${(error as Error).message}.`);
+  }
+}
+
+/** W15: of a place that is none, or that has a neighbour of the key in it, the IAM would refuse everything. */
+function checkPlace(config: string, vars: Record<string, unknown>): void {
+  try {
+    readAccountKeyPlace(vars);
+  } catch (error) {
+    throw new CommandError(`${config}: ${(error as Error).message}.`);
   }
 }
 

@@ -17,6 +17,7 @@ export { Datastore, DatastoreAccountObject, DatastoreForIam, DatastoreObject } f
 export { GatewayObject } from "./gateway/index.ts";
 export {
   Iam,
+  IamAccountKeyObject,
   IamAccountObject,
   IamAdministration,
   IamForDatastore,

@@ -11,6 +11,7 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import type { Domain } from "#protocol/hierarchy/index.ts";
 import { isLocalhost } from "./apps.ts";
 import { claimPort, type Listener, quietPorts } from "./loopback.ts";
+import { readAccountKeyPlace } from "./places.ts";
 import { readTenants, type Tenant, type Tenants } from "./tenants.ts";
 import { UNITS, type Unit } from "./units.ts";
 import { bindingsOver, type Services, servers, type Wire, wiresOf, workerName } from "./wires.ts";
@@ -137,6 +138,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     COFFER_TENANTS: options.tenants,
   };
   const tenants = readTenants(options.tenants, vars.COFFER_ENVIRONMENT !== "development");
+  readAccountKeyPlace(options.vars ?? {});
   const listeners = await claimListeners(tenants);
   const logs: LogEntry[] = [];
   const onLog = (entry: LogEntry) => {

@@ -134,7 +134,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "scheduleDataKey",
       "shredded",
     ],
-    DatastoreForIam: ["left", "shredded"],
+    DatastoreForIam: ["forget", "keep", "kept", "left", "shredded"],
     AuditForDomains: ["append"],
   },
   ra: {

@@ -5,6 +5,7 @@ import { wakeBy } from "../alarm.ts";
 import { type AuthorizeRequest, authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { type Handover, openHandover } from "../handover.ts";
+import { forgetKept, keep, readKept } from "../keeping.ts";
 import type { Person } from "../person.ts";
 import { type Decision, fail, ok, type Problem, type Result, refuse } from "../result.ts";
 import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
@@ -208,6 +209,35 @@ export class DatastoreAccountObject extends DurableObject<Env> {
     return authorize<null>(store, { action: "datastore:shred", caller: null, resource, requestId }, (sql) => {
       shred(sql, Date.now());
       return ok(null);
+    });
+  }
+
+  /** For the IAM, which has decided: Enc(account), where that has its place here (W15). Nothing of an account that is shredded. */
+  keep(name: string, value: Uint8Array<ArrayBuffer>, requestId: string): Result<null> {
+    return this.#forIam("datastore:keep", requestId, (sql) => {
+      keep(sql, name, value);
+      return ok(null);
+    });
+  }
+
+  kept(name: string, requestId: string): Result<Uint8Array<ArrayBuffer> | null> {
+    if (!hasStore(this.ctx)) return ok(null);
+    return this.#forIam("datastore:kept", requestId, (sql) => ok(readKept(sql, name)));
+  }
+
+  forget(name: string, requestId: string): Result<null> {
+    if (!hasStore(this.ctx)) return ok(null);
+    return this.#forIam("datastore:forget", requestId, (sql) => {
+      forgetKept(sql, name);
+      return ok(null);
+    });
+  }
+
+  #forIam<T>(action: string, requestId: string, check: (sql: SqlStorage) => Decision<T>): Result<T> {
+    const about = { action, caller: null, resource: `account/${this.#account}`, requestId };
+    return authorize<T>(this.#store, about, (sql) => {
+      const lives = checkLives(sql);
+      return lives.ok ? check(sql) : lives;
     });
   }
 

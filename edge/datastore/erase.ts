@@ -3,6 +3,7 @@
  * pages, which begin again wherever they were cut off.
  */
 
+import { forgetKept } from "../keeping.ts";
 import { type Decision, ok, refuse } from "../result.ts";
 import type { Store } from "../store.ts";
 import type { DocumentRow } from "./documents.ts";
@@ -24,6 +25,8 @@ const PAGES = 20;
 /** Inside `authorize()`; a second time changes nothing. */
 export function shred(sql: SqlStorage, now: number): void {
   sql.exec("INSERT OR IGNORE INTO shredded VALUES (1, ?, NULL)", now);
+  // What the IAM had kept here too: without Enc(account) nothing opens (W11).
+  forgetKept(sql);
 }
 
 type Shredded = { time: number; erased: number | null };

@@ -1,4 +1,5 @@
 import { HANDOVER_TABLE } from "../handover.ts";
+import { KEPT_TABLE } from "../keeping.ts";
 import { SHREDDED_TABLE } from "./erase.ts";
 
 /** Tables of the datastore's objects. Migrations are only ever appended to. */
@@ -103,7 +104,7 @@ const DOCUMENTS: readonly string[] = [
 ];
 
 /** Of an account's object. */
-export const MIGRATIONS: readonly string[] = [...DOCUMENTS, HANDOVER_TABLE, SHREDDED_TABLE];
+export const MIGRATIONS: readonly string[] = [...DOCUMENTS, HANDOVER_TABLE, SHREDDED_TABLE, KEPT_TABLE];
 
 /** Of the object that has documents of a whole tenant from earlier releases. */
 export const TENANT_MIGRATIONS: readonly string[] = [

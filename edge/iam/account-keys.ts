@@ -35,9 +35,8 @@ export function accountKeyOf(sql: SqlStorage, id: string): AccountKey | null {
 /** Keeps another key as the current one; null where the account was shredded meanwhile. */
 export function rotatedAccountKey(
   sql: SqlStorage,
-  { wrapped, publicKey, master }: OrderedAccountKey,
+  { id, wrapped, publicKey, master }: OrderedAccountKey & { id: string },
 ): AccountKey | null {
-  const id = crypto.randomUUID();
   sql.exec(
     `INSERT INTO account_keys (id, version, wrapped, master, created, public_key)
      SELECT ?, coalesce((SELECT max(version) FROM account_keys), 0) + 1, ?, ?, ?, ? FROM account WHERE deleted IS NULL`,
@@ -61,10 +60,13 @@ export function moveKey(
 }
 
 /** Keeps what the KMS made, unless there is a key already or the account was shredded meanwhile: it gets no key again. */
-export function keepAccountKey(sql: SqlStorage, { wrapped, publicKey, master }: OrderedAccountKey) {
+export function keepAccountKey(
+  sql: SqlStorage,
+  { id, wrapped, publicKey, master }: OrderedAccountKey & { id: string },
+) {
   sql.exec(
     `INSERT INTO account_keys (id, version, wrapped, master, created, public_key)
      SELECT ?, 1, ?, ?, ?, ? FROM account WHERE deleted IS NULL ON CONFLICT DO NOTHING`,
-    ...[crypto.randomUUID(), wrapped.buffer, master, seconds(Date.now()), publicKey?.buffer ?? null],
+    ...[id, wrapped.buffer, master, seconds(Date.now()), publicKey?.buffer ?? null],
   );
 }

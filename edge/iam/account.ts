@@ -39,6 +39,7 @@ import {
   stillStands,
   type Waited,
 } from "./instance-keys.ts";
+import { type Keeping, KeptKeys, storeOf } from "./kept-keys.ts";
 import type { KeyIdentifier, ListedIdentifier } from "./key-identifiers.ts";
 import { checkMember, isFounded, isMember, keepAccount } from "./members.ts";
 import { accountMigrations } from "./schema.ts";
@@ -60,7 +61,7 @@ export type Founding = {
 /** `ends`: when it will be deleted, seconds since 1970. */
 export type AccountState = { id: string; name: string; created: number; ends: number | null };
 
-type Opened = { store: Store; ledger: Ledger; outbox: Outbox };
+type Opened = { store: Store; ledger: Ledger; outbox: Outbox; keys: KeptKeys };
 
 /** What the IAM needs of its neighbours. */
 interface Neighbours {
@@ -80,7 +81,7 @@ interface Neighbours {
     /** W12: the account lives, for the list of those that a rotation goes through. */
     listed(of: Pick<OfAccount, "tenant" | "account">): Promise<Result<null>>;
   };
-  DATASTORE: {
+  DATASTORE: Keeping & {
     left(of: OfAccount & { user: string }): Promise<Result<null>>;
     shredded(of: OfAccount): Promise<Result<null>>;
   };
@@ -173,14 +174,19 @@ export class IamAccountObject extends DurableObject<Env> {
   }
 
   /** W11: the key that a member may have if the sign-in lives; null where there is none, or for nobody's member. Makes none, and records nothing of the caller. */
-  keptAccountKey(caller: Caller, id?: string): AccountKey | null {
+  async keptAccountKey(caller: Caller, id?: string): Promise<AccountKey | null> {
     if (this.#opened === undefined) return null;
-    const { sql, tenant } = this.#opened.store;
+    const { store, keys } = this.#opened;
+    const { sql, tenant } = store;
     if (caller.tenant !== tenant || !checkMember(sql, caller.user).ok) return null;
     if (Date.now() >= this.#followed + FOLLOW_MS)
       this.ctx.waitUntil(this.#followMaster(this.#opened.store, caller.requestId));
     // Where there is none of the id, the KMS sees that the current one is another.
-    return (id === undefined ? null : accountKeyOf(sql, id)) ?? currentAccountKey(sql);
+    const found = (id === undefined ? null : accountKeyOf(sql, id)) ?? currentAccountKey(sql);
+    if (found === null) return null;
+    const whole = await keys.whole(found, caller.requestId);
+    // Where it is not to be had now, the decision on it says so.
+    return whole.ok ? whole.value : null;
   }
 
   /** The same, made at the first request, for a member whose sign-in lives; what is refused is recorded. */
@@ -246,19 +252,19 @@ export class IamAccountObject extends DurableObject<Env> {
   #followMaster(store: Store, requestId: string): Promise<Result<Followed>> {
     this.#followed = Date.now();
     const { KMS } = neighboursOf(this.env);
-    this.#following ??= followMaster(store, KMS, requestId).finally(() => {
+    this.#following ??= followMaster(store, { KMS, places: this.#open().keys }, requestId).finally(() => {
       this.#following = undefined;
     });
     return this.#following;
   }
 
-  #keeper({ store }: Opened): Keeper {
+  #keeper({ store, keys }: Opened): Keeper {
     const { KMS } = neighboursOf(this.env);
-    const { tenant } = store;
     return {
       store,
       accountKey: (of) => this.#accountKey(store, of),
-      orderAccountKey: (of) => KMS.orderAccountKey({ tenant, ...of, kind: this.#kind(tenant) }),
+      orderAccountKey: (of) => this.#order(store, of),
+      whole: (key, requestId) => keys.whole(key, requestId),
       orderDataKey: (order) => KMS.orderDataKey(order),
       deleteDataKey: (of) => KMS.deleteDataKey(of),
       scheduleDataKey: (of) => KMS.scheduleDataKey(of),
@@ -362,7 +368,7 @@ export class IamAccountObject extends DurableObject<Env> {
 
   #accountKey(store: Store, of: { account: string; requestId: string }): Promise<Result<AccountKey>> {
     const current = currentAccountKey(store.sql);
-    if (current !== null) return Promise.resolve(ok(current));
+    if (current !== null) return this.#open().keys.whole(current, of.requestId);
     this.#making ??= this.#orderAccountKey(store, of).finally(() => {
       this.#making = undefined;
     });
@@ -371,15 +377,25 @@ export class IamAccountObject extends DurableObject<Env> {
 
   /** `forbidden` where the account was shredded meanwhile. */
   async #orderAccountKey(
-    { sql, tenant }: Store,
+    store: Store,
     of: { account: string; requestId: string },
   ): Promise<Result<AccountKey>> {
+    const ordered = await this.#order(store, of);
+    if (!ordered.ok) return ordered;
+    keepAccountKey(store.sql, ordered.value);
+    const key = currentAccountKey(store.sql);
+    return key === null ? fail("forbidden") : this.#open().keys.whole(key, of.requestId);
+  }
+
+  /** Another account key, which is where it has its place before a row names it. */
+  async #order(
+    { tenant }: Store,
+    of: { account: string; requestId: string },
+  ): Promise<Result<OrderedAccountKey & { id: string }>> {
     const { KMS } = neighboursOf(this.env);
     const ordered = await KMS.orderAccountKey({ tenant, ...of, kind: this.#kind(tenant) });
     if (!ordered.ok) return ordered;
-    keepAccountKey(sql, ordered.value);
-    const key = currentAccountKey(sql);
-    return key === null ? fail("forbidden") : ok(key);
+    return this.#open().keys.put({ id: crypto.randomUUID(), ...ordered.value }, of.requestId);
   }
 
   /** What new account keys are, by the tenant's configuration (W1). */
@@ -394,7 +410,8 @@ export class IamAccountObject extends DurableObject<Env> {
     // An earlier release made account keys itself: what it left at the HSM goes.
     const ledger = openLedger(ctx, openHsm(env.HSM_IAM, env.COFFER_HSM_URL_IAM || env.COFFER_HSM_URL), "iam");
     const outbox = openOutbox<Moving | End>(ctx, (_, messages) => this.#deliver(store, messages));
-    this.#opened = { store, ledger, outbox };
+    const keys = new KeptKeys(env, store.sql, { tenant: store.tenant, account: subjectOf(store.sql) });
+    this.#opened = { store, ledger, outbox, keys };
     return this.#opened;
   }
 
@@ -429,6 +446,7 @@ export class IamAccountObject extends DurableObject<Env> {
         : IAM_PRINCIPAL_OBJECT.getByName(`${tenant}/${user}`).left(account);
     }
     if (message.to === "tenant") return IAM_OBJECT.getByName(tenant).shredded(account);
+    if (message.to === "store") return storeOf(this.env).shredded(of);
     return message.to === "kms" ? KMS.shredded(of) : DATASTORE.shredded(of);
   }
 }

@@ -10,7 +10,7 @@ import { checkMember, isMember } from "./members.ts";
 /** What the account's object has still to tell, and whom. */
 export type End =
   | { to: "datastore" | "principal"; left: string; requestId: string }
-  | { to: "kms" | "datastore" | "tenant"; shredded: true; requestId: string };
+  | { to: "kms" | "datastore" | "tenant" | "store"; shredded: true; requestId: string };
 
 /** Ends one membership. Inside `authorize()`. Nobody is left to shred an account that its last member has left, so that one cannot. */
 export function leaveAccount(sql: SqlStorage, user: string, requestId: string): Decision<null> {
@@ -48,6 +48,10 @@ export function endAccount(
   sql.exec("DELETE FROM key_identifiers");
   // What an earlier release left there must not begin the account again.
   intend(sql, "tenant", { to: "tenant", shredded: true, requestId } satisfies End);
+  const stored = sql.exec("SELECT 1 FROM account_key_places WHERE place = 'store' LIMIT 1").toArray();
+  sql.exec("DELETE FROM account_key_places");
+  // The datastore forgets what it keeps for the IAM with the documents; a store of its own hears by itself.
+  if (stored.length > 0) intend(sql, "shredded", { to: "store", shredded: true, requestId } satisfies End);
   for (const to of ["kms", "datastore"] as const)
     intend(sql, "shredded", { to, shredded: true, requestId } satisfies End);
   for (const { user: left } of members)

@@ -5,6 +5,7 @@
  */
 
 export { IamAccountObject } from "./account.ts";
+export { IamAccountKeyObject } from "./account-key-store.ts";
 export { IamAdministration } from "./administration.ts";
 export type { AuthorizeAnswer } from "./authorization.ts";
 export { Iam } from "./entrypoint.ts";

@@ -75,7 +75,13 @@ export type Keeper = {
   store: Store;
   /** The current key, ordered where there is none. */
   accountKey(of: { account: string; requestId: string }): Promise<Result<AccountKey>>;
-  orderAccountKey(of: { account: string; requestId: string }): Promise<Result<OrderedAccountKey>>;
+  /** Another one, kept where it has its place (W15): what is for its row. */
+  orderAccountKey(of: {
+    account: string;
+    requestId: string;
+  }): Promise<Result<OrderedAccountKey & { id: string }>>;
+  /** With its bytes, from where it was put. */
+  whole(key: AccountKey, requestId: string): Promise<Result<AccountKey>>;
   orderDataKey(order: DataKeyOrder): Promise<Result<NewDataKey>>;
   deleteDataKey(of: OfDataKey): Promise<Result<null>>;
   /** `ends`: seconds since 1970; null to keep it after all. Errors: `not-found` for one that is gone. */
@@ -137,9 +143,13 @@ export async function encryptedAccountKey(
     return found === null && id !== undefined ? refuse("not-found", "no such account key") : ok(found);
   });
   if (!known.ok) return known;
-  if (known.value !== null) return ok({ value: known.value, waited: false });
   const { account, caller } = of;
-  const made = await keeper.accountKey({ account, requestId: caller.requestId });
+  const { requestId } = caller;
+  if (known.value !== null) {
+    const whole = await keeper.whole(known.value, requestId);
+    return whole.ok ? ok({ value: whole.value, waited: known.value.wrapped.length === 0 }) : whole;
+  }
+  const made = await keeper.accountKey({ account, requestId });
   return made.ok ? ok({ value: made.value, waited: true }) : made;
 }
 

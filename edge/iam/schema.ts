@@ -1,6 +1,7 @@
 import { LEDGER_TABLE } from "../hsm/keys/index.ts";
 import { OUTBOX_TABLE } from "../outbox.ts";
 import { PACES } from "../pace.ts";
+import { PLACES_TABLE } from "./kept-keys.ts";
 import { KEY_IDENTIFIERS_TABLE } from "./key-identifiers.ts";
 import { NAMED_INSTANCES_TABLE } from "./named-instances.ts";
 import { ROLES_TABLES } from "./roles.ts";
@@ -88,6 +89,7 @@ export const accountMigrations = [
      SELECT 'listed', json_object('listed', id) FROM account WHERE deleted IS NULL;`,
   // Deletions that are scheduled: when they are due.
   "ALTER TABLE account ADD COLUMN ends INTEGER; ALTER TABLE key_identifiers ADD COLUMN ends INTEGER;",
+  PLACES_TABLE,
 ] as const;
 
 /** The tenant's own object, which once held all of the above. */

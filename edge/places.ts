@@ -1,0 +1,38 @@
+/**
+ * Where the IAM has Enc(account) (W15), as a deployment says by a variable; what would bring two neighbours of the hierarchy into one place
+ * is refused.
+ */
+
+/** The account's own object, the datastore, or a store that has nothing else. */
+export type AccountKeyPlace = "iam" | "datastore" | "store";
+
+export type PlacesConfiguration = { COFFER_ACCOUNT_KEYS?: unknown };
+
+const ACCOUNT_KEY_PLACES: readonly AccountKeyPlace[] = ["iam", "datastore", "store"];
+/** What of the hierarchy is there already, next to an account key. */
+const NEIGHBOURS: Readonly<Record<string, string>> = {
+  kms: "Enc(data) goes through the KMS, and no two neighbours of the hierarchy are in one place",
+  hsm: "Enc(data) and the master key are in the HSM, and no two neighbours of the hierarchy are in one place",
+};
+
+/** As the variable says, `iam` where it is not set. Throws a sentence for what is no place. */
+export function readAccountKeyPlace({ COFFER_ACCOUNT_KEYS: value }: PlacesConfiguration): AccountKeyPlace {
+  const text = value === undefined || value === "" ? "iam" : String(value);
+  const found = ACCOUNT_KEY_PLACES.find((place) => place === text);
+  if (found !== undefined) return found;
+  const why = NEIGHBOURS[text];
+  throw new TypeError(
+    `COFFER_ACCOUNT_KEYS is ${text.slice(0, 32)}, not ${ACCOUNT_KEY_PLACES.join(", ")}${why ? `: ${why}` : ""}`,
+  );
+}
+
+/** The same for a domain: the log says why it refuses everything. */
+export function configuredAccountKeyPlace(configuration: PlacesConfiguration): AccountKeyPlace {
+  try {
+    return readAccountKeyPlace(configuration);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : "unknown";
+    console.error(JSON.stringify({ event: "configuration", variable: "COFFER_ACCOUNT_KEYS", reason }));
+    throw error;
+  }
+}
