@@ -16,6 +16,7 @@ import { callJson } from "#web/client/call.ts";
 import { Custodian } from "#web/client/custodian.ts";
 import { CustodianSession, type Identity, memorySignInStore } from "#web/client/index.ts";
 import { Rotation } from "#web/client/rotation.ts";
+import type { Members } from "#web/client/members.ts";
 import { type NodeMicroserviceOptions, startMicroservice } from "#web/hosts/node/index.ts";
 import { loopbackFetch } from "./loopback-fetch.ts";
 import { signIn } from "./sign-in.ts";
@@ -41,6 +42,7 @@ export interface Client extends Pick<Custodian, "documents" | "keys" | "microser
   /** The account to seal for: the user's first. Error: `no-account`. */
   account(): string;
   administration: Administration;
+  members: Members;
   /** Orders an export at the KMS, which records it. Resolves with the order's id. */
   orderExport(account: string, documents: string[]): Promise<string>;
   /** Accounts, their keys, and the user's instances. */
@@ -102,6 +104,7 @@ export async function connect({
     life: custodian.life,
     rotation: new Rotation(rest),
     administration: new Administration(rest),
+    members: custodian.members,
     account: () => custodian.account(),
     async orderExport(account, ids) {
       // An order that is repeated has a second entry, and does no more.

@@ -22,6 +22,7 @@ Usage: ${COFFER} COMMAND [options]
   key             versions of an account's data key
   instance        the user's microservices, and the end of one
   export          take all documents out, plain or under a key of your own
+  member          say who may act for an account
   admin           say who administers the tenant, and who is in its groups
   launch          start a microservice as a process of its own
   release         sign what a build is made of
@@ -91,6 +92,10 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   export: async () => {
     const { exportAll, EXPORT_HELP } = await import("./export.ts");
     return { run: exportAll, help: EXPORT_HELP };
+  },
+  member: async () => {
+    const { member, MEMBER_HELP } = await import("./member.ts");
+    return { run: member, help: MEMBER_HELP };
   },
   admin: async () => {
     const { admin, ADMIN_HELP } = await import("./admin.ts");

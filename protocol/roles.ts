@@ -13,5 +13,12 @@ export function isTenantRole(text: string): text is TenantRole {
   return TENANT_ROLES.some((role) => role === text);
 }
 
+/**
+ * Of a member of an account: `owner` says who is one, and ends the account; `member` seals, opens and deletes; `reader` opens and
+ * changes nothing.
+ */
+export const ACCOUNT_ROLES = ["owner", "member", "reader"] as const;
+export type AccountRole = (typeof ACCOUNT_ROLES)[number];
+
 /** Of a group of people, which policies speak of. */
 export const groupName = text(1, 63, /^[a-z0-9][a-z0-9-]*$/);

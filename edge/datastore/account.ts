@@ -1,12 +1,13 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Completion, DocumentPage, Part } from "#protocol/contract/index.ts";
 import { digest } from "#protocol/digest.ts";
+import type { AccountRole } from "#protocol/roles.ts";
 import { wakeBy } from "../alarm.ts";
 import { type AuthorizeRequest, authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { type Handover, openHandover } from "../handover.ts";
 import { forgetKept, keep, readKept } from "../keeping.ts";
-import type { Person } from "../person.ts";
+import type { Member } from "../person.ts";
 import { type Decision, fail, ok, type Problem, type Result, refuse } from "../result.ts";
 import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
 import {
@@ -43,9 +44,12 @@ import { STUCK_MS, sweep } from "./sweep.ts";
 /** How soon after a shred its documents begin to go. Milliseconds. */
 const ERASE_AFTER_MS = 100;
 
+/** All that a reader of the account may do. */
+const READS: ReadonlySet<string> = new Set(["datastore:list", "datastore:read", "datastore:read-metadata"]);
+
 /** What the datastore needs of its neighbours. */
 interface Neighbours {
-  IAM: { member(of: { tenant: string; account: string; caller: Caller }): Promise<Result<Person>> };
+  IAM: { member(of: { tenant: string; account: string; caller: Caller }): Promise<Result<Member>> };
 }
 
 /**
@@ -294,7 +298,7 @@ export class DatastoreAccountObject extends DurableObject<Env> {
   }
 
   async #decideFor<T>(
-    member: Result<null>,
+    member: Result<AccountRole>,
     about: AuthorizeRequest,
     check: (sql: SqlStorage) => Decision<T>,
   ): Promise<Result<T>> {
@@ -303,7 +307,10 @@ export class DatastoreAccountObject extends DurableObject<Env> {
     await handover.take();
     return authorize(store, about, (sql) => {
       const lives = checkLives(sql);
-      return lives.ok ? check(sql) : lives;
+      if (!lives.ok) return lives;
+      if (member.value === "reader" && !READS.has(about.action))
+        return refuse("forbidden", "a reader changes nothing");
+      return check(sql);
     });
   }
 

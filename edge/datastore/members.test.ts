@@ -7,13 +7,13 @@ const caller = (user: string, jkt = "k") => ({ tenant: "acme", user, client: "pa
 
 let now: number;
 let asked: string[];
-let answer: (caller: Caller) => Promise<Result<null>>;
+let answer: (caller: Caller) => Promise<Result<{ as: "member" }>>;
 let members: Members;
 
 beforeEach(() => {
   now = 1_800_000_000_000;
   asked = [];
-  answer = async () => ok(null);
+  answer = async () => ok({ as: "member" });
   members = new Members(
     (by) => {
       asked.push(`${by.user} ${by.jkt}`);
@@ -41,7 +41,7 @@ it("keeps no refusal, and none of what was allowed before it", async () => {
   answer = async () => fail("forbidden");
   expect((await members.check(caller("ann"))).ok).toBe(false);
   expect((await members.checkForPart(caller("ann"))).ok).toBe(false);
-  answer = async () => ok(null);
+  answer = async () => ok({ as: "member" });
   expect((await members.checkForPart(caller("ann"))).ok).toBe(true);
 });
 
@@ -68,7 +68,7 @@ it("believes no answer that was given before the user left", async () => {
   const first = members.checkForPart(caller("ann"));
   members.end("ann");
   answer = async () => fail("forbidden");
-  resolve(ok(null));
+  resolve(ok({ as: "member" }));
   expect((await first).ok).toBe(false);
   expect((await members.checkForPart(caller("ann"))).ok).toBe(false);
 });

@@ -1,4 +1,6 @@
+import type { AccountRole } from "#protocol/roles.ts";
 import type { Caller } from "../caller.ts";
+import type { Member } from "../person.ts";
 import type { Result } from "../result.ts";
 
 /** How long the IAM's word is good for the parts of an upload. Milliseconds. */
@@ -11,32 +13,32 @@ const MAX_KEPT = 1000;
  * word is good for a few seconds, and until somebody leaves or the account is shredded.
  */
 export class Members {
-  readonly #ask: (caller: Caller) => Promise<Result<unknown>>;
+  readonly #ask: (caller: Caller) => Promise<Result<Pick<Member, "as">>>;
   readonly #now: () => number;
   /** When the IAM said yes, by custodian. */
-  readonly #kept = new Map<string, { user: string; until: number }>();
+  readonly #kept = new Map<string, { user: string; until: number; as: AccountRole }>();
   /** How often an answer was ended: one that was on its way then is not good any more. */
   #ended = 0;
 
-  constructor(ask: (caller: Caller) => Promise<Result<unknown>>, now: () => number = Date.now) {
+  constructor(ask: (caller: Caller) => Promise<Result<Pick<Member, "as">>>, now: () => number = Date.now) {
     this.#ask = ask;
     this.#now = now;
   }
 
-  async check(caller: Caller): Promise<Result<null>> {
+  async check(caller: Caller): Promise<Result<AccountRole>> {
     for (;;) {
       const ended = this.#ended;
       const asked = this.#now();
       const answer = await this.#ask(caller);
       if (ended !== this.#ended) continue;
-      this.#keep(caller, answer.ok ? asked + KEPT_MS : null);
-      return answer.ok ? { ok: true, value: null } : answer;
+      this.#keep(caller, answer.ok ? { until: asked + KEPT_MS, as: answer.value.as } : null);
+      return answer.ok ? { ok: true, value: answer.value.as } : answer;
     }
   }
 
-  async checkForPart(caller: Caller): Promise<Result<null>> {
+  async checkForPart(caller: Caller): Promise<Result<AccountRole>> {
     const kept = this.#kept.get(custodianOf(caller));
-    return kept && this.#now() < kept.until ? { ok: true, value: null } : this.check(caller);
+    return kept && this.#now() < kept.until ? { ok: true, value: kept.as } : this.check(caller);
   }
 
   /** Ends what is kept of a user, or of all. */
@@ -46,13 +48,13 @@ export class Members {
       if (user === undefined || kept.user === user) this.#kept.delete(custodian);
   }
 
-  #keep(caller: Caller, until: number | null): void {
+  #keep(caller: Caller, word: { until: number; as: AccountRole } | null): void {
     const custodian = custodianOf(caller);
     this.#kept.delete(custodian);
-    if (until === null) return;
+    if (word === null) return;
     const [oldest] = this.#kept.keys();
     if (oldest !== undefined && this.#kept.size >= MAX_KEPT) this.#kept.delete(oldest);
-    this.#kept.set(custodian, { user: caller.user, until });
+    this.#kept.set(custodian, { user: caller.user, ...word });
   }
 }
 

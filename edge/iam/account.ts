@@ -3,6 +3,7 @@ import { seconds } from "#protocol/clock.ts";
 import type { DeletionRequest, KeyIdentifierRequest } from "#protocol/contract/index.ts";
 import type { AccountKeys } from "#protocol/hierarchy/index.ts";
 import { ownAccountId } from "#protocol/principal.ts";
+import type { AccountRole } from "#protocol/roles.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
@@ -24,7 +25,7 @@ import {
 } from "./custodian-keys.ts";
 import { cancelEnd, daySeconds, endOf, scheduledEnd, scheduleEnd } from "./deletion.ts";
 import type { Moved } from "./earlier.ts";
-import { type End, endAccount, leaveAccount, shredAccount } from "./ends.ts";
+import { type End, endAccount, leaveAccount, removeMember, shredAccount } from "./ends.ts";
 import { type Followed, followMaster, type MovedKey } from "./follow-master.ts";
 import {
   type DataKeyOrder,
@@ -41,7 +42,16 @@ import {
 } from "./instance-keys.ts";
 import { type Keeping, KeptKeys, storeOf } from "./kept-keys.ts";
 import type { KeyIdentifier, ListedIdentifier } from "./key-identifiers.ts";
-import { checkMember, isFounded, isMember, keepAccount } from "./members.ts";
+import {
+  checkMember,
+  isFounded,
+  isMember,
+  type Join,
+  keepAccount,
+  listMembers,
+  type MemberRow,
+  putMember,
+} from "./members.ts";
 import { accountMigrations } from "./schema.ts";
 import type { AccountKey } from "./types.ts";
 
@@ -89,6 +99,8 @@ interface Neighbours {
 /** Where a key goes to the KMS alone it may stand under the old master key a little longer. Milliseconds. */
 const FOLLOW_MS = 60_000;
 
+/** An account key for a member, and what that member is. */
+type MembersKey = AccountKey & { as: AccountRole };
 type OfAccount = { tenant: string; account: string; requestId: string };
 
 /**
@@ -166,7 +178,7 @@ export class IamAccountObject extends DurableObject<Env> {
   }
 
   /** For a neighbour, who records what it decides by it. */
-  member(caller: Caller): Result<null> {
+  member(caller: Caller): Result<AccountRole> {
     const sql = this.#opened?.store.sql;
     if (sql === undefined) return fail("forbidden");
     const decision = checkMember(sql, caller.user);
@@ -174,7 +186,7 @@ export class IamAccountObject extends DurableObject<Env> {
   }
 
   /** W11: the key that a member may have if the sign-in lives; null where there is none, or for nobody's member. Makes none, and records nothing of the caller. */
-  async keptAccountKey(caller: Caller, id?: string): Promise<AccountKey | null> {
+  async keptAccountKey(caller: Caller, id?: string): Promise<MembersKey | null> {
     if (this.#opened === undefined) return null;
     const { store, keys } = this.#opened;
     const { sql, tenant } = store;
@@ -186,11 +198,12 @@ export class IamAccountObject extends DurableObject<Env> {
     if (found === null) return null;
     const whole = await keys.whole(found, caller.requestId);
     // Where it is not to be had now, the decision on it says so.
-    return whole.ok ? whole.value : null;
+    const member = checkMember(sql, caller.user);
+    return whole.ok && member.ok ? { ...whole.value, as: member.value } : null;
   }
 
   /** The same, made at the first request, for a member whose sign-in lives; what is refused is recorded. */
-  async accountKey(account: string, caller: Caller): Promise<Result<AccountKey>> {
+  async accountKey(account: string, caller: Caller): Promise<Result<MembersKey>> {
     if (this.#opened === undefined) return fail("forbidden");
     const { store } = this.#opened;
     const { requestId } = caller;
@@ -200,7 +213,8 @@ export class IamAccountObject extends DurableObject<Env> {
     const key = await this.#accountKey(store, { account, requestId });
     if (!key.ok && key.problem.code !== "forbidden") return key;
     // While the HSM made it the member may have left, or the account been shredded.
-    if (key.ok && checkMember(store.sql, caller.user).ok) return key;
+    const still = checkMember(store.sql, caller.user);
+    if (key.ok && still.ok) return ok({ ...key.value, as: still.value });
     const released = { ...about, action: "iam:release-account-key" };
     return authorize<never>(store, released, () =>
       refuse("forbidden", "the account or membership has ended"),
@@ -352,14 +366,39 @@ export class IamAccountObject extends DurableObject<Env> {
     return this.#opened ? keepVersion(this.#keeper(this.#opened), of, key) : fail("forbidden");
   }
 
+  /** For its members. */
+  members(caller: Caller): Result<MemberRow[]> {
+    if (this.#opened === undefined) return fail("forbidden");
+    const { store } = this.#opened;
+    const resource = `account/${subjectOf(store.sql)}/members`;
+    const about = { action: "iam:list-members", caller, resource, requestId: caller.requestId };
+    return authorize(store, about, (sql) => {
+      const member = checkMember(sql, caller.user);
+      return member.ok ? ok(listMembers(sql)) : member;
+    });
+  }
+
+  /** Of an owner: another member, or another role for one. Errors: `forbidden`, `conflict`, `quota-exceeded`. */
+  putMember(caller: Caller, member: Omit<MemberRow, "since">): Promise<Result<null>> {
+    const by = { by: caller.user, now: seconds(Date.now()) };
+    return this.#end("iam:put-member", caller, (sql) => putMember(sql, member, by), `/member/${member.user}`);
+  }
+
+  /** Of an owner, or the member itself. Errors: `forbidden`, `conflict`. */
+  removeMember(caller: Caller, user: string): Promise<Result<null>> {
+    const by = { by: caller.user, requestId: caller.requestId };
+    return this.#end("iam:remove-member", caller, (sql) => removeMember(sql, user, by), `/member/${user}`);
+  }
+
   async #end(
     action: string,
     caller: Caller,
     check: (sql: SqlStorage) => Decision<null>,
+    what = "",
   ): Promise<Result<null>> {
     if (this.#opened === undefined) return fail("forbidden");
     const { store, outbox } = this.#opened;
-    const resource = `account/${subjectOf(store.sql)}`;
+    const resource = `account/${subjectOf(store.sql)}${what}`;
     const decision = authorize(store, { action, caller, resource, requestId: caller.requestId }, check);
     // The others have heard before the one who asked goes on.
     await outbox.send();
@@ -409,17 +448,19 @@ export class IamAccountObject extends DurableObject<Env> {
     const store = openStore(ctx, { domain: "iam", audit: env.AUDIT_IAM, migrations: accountMigrations });
     // An earlier release made account keys itself: what it left at the HSM goes.
     const ledger = openLedger(ctx, openHsm(env.HSM_IAM, env.COFFER_HSM_URL_IAM || env.COFFER_HSM_URL), "iam");
-    const outbox = openOutbox<Moving | End>(ctx, (_, messages) => this.#deliver(store, messages));
+    const outbox = openOutbox<Moving | End | Join>(ctx, (_, messages) => this.#deliver(store, messages));
     const keys = new KeptKeys(env, store.sql, { tenant: store.tenant, account: subjectOf(store.sql) });
     this.#opened = { store, ledger, outbox, keys };
     return this.#opened;
   }
 
   /** One after the other, but for principals, who come last. */
-  async #deliver({ sql, tenant }: Store, messages: (Moving | End)[]): Promise<Result<null>> {
+  async #deliver({ sql, tenant }: Store, messages: (Moving | End | Join)[]): Promise<Result<null>> {
     const account = subjectOf(sql);
     const leavers: Promise<Result<null>>[] = [];
     for (const message of messages) {
+      // One who has left and comes again: in this order.
+      if ("joined" in message) await Promise.all(leavers);
       const told = this.#tell(tenant, account, message);
       if ("left" in message && message.to === "principal") {
         leavers.push(told);
@@ -432,11 +473,15 @@ export class IamAccountObject extends DurableObject<Env> {
     return heard.find(({ ok }) => !ok) ?? ok(null);
   }
 
-  #tell(tenant: string, account: string, message: Moving | End): Promise<Result<null>> {
+  #tell(tenant: string, account: string, message: Moving | End | Join): Promise<Result<null>> {
     const { IAM_OBJECT, IAM_PRINCIPAL_OBJECT } = this.env;
     const { KMS, DATASTORE } = neighboursOf(this.env);
     if ("moved" in message) return IAM_OBJECT.getByName(tenant).moved(message.moved);
     if ("listed" in message) return KMS.listed({ tenant, account: message.listed });
+    if ("joined" in message) {
+      const { joined, name, created } = message;
+      return IAM_PRINCIPAL_OBJECT.getByName(`${tenant}/${joined}`).joined({ account, name, created });
+    }
     const { requestId } = message;
     const of = { tenant, account, requestId };
     if ("left" in message) {

@@ -5,9 +5,10 @@ import type {
   NewAccountRequest,
   RenewalRequest,
 } from "#protocol/contract/index.ts";
+import type { AccountRole } from "#protocol/roles.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
-import type { Person } from "../person.ts";
+import type { Member, Person } from "../person.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { AccountState, IamAccountObject } from "./account.ts";
 import type { Addresses } from "./addresses.ts";
@@ -15,7 +16,9 @@ import type { OfCustodian } from "./custodian-keys.ts";
 import type { Followed } from "./follow-master.ts";
 import type { OfInstance, Waited } from "./instance-keys.ts";
 import type { KeyIdentifier, ListedIdentifier } from "./key-identifiers.ts";
+import type { MemberRow } from "./members.ts";
 import { standingFor } from "./named-admin.ts";
+import type { Account } from "./sign-in.ts";
 import type { KeptStanding } from "./standing.ts";
 import type { AccountKey } from "./types.ts";
 
@@ -41,13 +44,14 @@ export class Accounts {
    * Whether the caller's sign-in lives and its app is not denied, which the user's object says, and the user is a member of this account, which lives: that
    * the account's object says. Errors: `invalid-token`, `forbidden`.
    */
-  async member({ tenant, account, caller }: Wanted): Promise<Result<Person>> {
+  async member({ tenant, account, caller }: Wanted): Promise<Result<Member>> {
     if (caller.tenant !== tenant) return fail("forbidden");
     const [signedIn, member] = await Promise.all([
       this.#signedIn(caller),
       this.#at.account(tenant, account).member(caller),
     ]);
-    return member.ok || !signedIn.ok ? signedIn : member;
+    if (!signedIn.ok) return signedIn;
+    return member.ok ? ok({ ...signedIn.value, as: member.value }) : member;
   }
 
   /**
@@ -72,7 +76,7 @@ export class Accounts {
     account,
     caller,
     id,
-  }: Wanted & { id?: string }): Promise<Result<AccountKey & { by: Person }>> {
+  }: Wanted & { id?: string }): Promise<Result<AccountKey & { by: Member }>> {
     if (caller.tenant !== tenant) return fail("forbidden");
     const object = this.#at.account(tenant, account);
     const [signedIn, kept] = await Promise.all([
@@ -81,7 +85,9 @@ export class Accounts {
     ]);
     if (!signedIn.ok) return signedIn;
     const key = kept === null ? await object.accountKey(account, caller) : ok(kept);
-    return key.ok ? ok({ ...key.value, by: signedIn.value }) : key;
+    if (!key.ok) return key;
+    const { as, ...accountKey } = key.value;
+    return ok({ ...accountKey, by: { ...signedIn.value, as } });
   }
 
   /** `POST /instances/key-identifiers`. */
@@ -155,6 +161,48 @@ export class Accounts {
       resource: `account/${account}`,
     });
     return signedIn.ok ? this.#at.account(caller.tenant, account).leave(caller) : signedIn;
+  }
+
+  /** The caller's own. */
+  async accounts(caller: Caller): Promise<Result<Account[]>> {
+    const signedIn = await this.signedIn(caller);
+    return signedIn.ok ? ok(await this.#at.principal(caller.tenant, caller.user).accounts()) : signedIn;
+  }
+
+  /** For members. */
+  async members(caller: Caller, account: string): Promise<Result<MemberRow[]>> {
+    const about = { action: "iam:list-members", resource: `account/${account}` };
+    const signedIn = await this.#signedIn(caller, about);
+    return signedIn.ok ? this.#at.account(caller.tenant, account).members(caller) : signedIn;
+  }
+
+  /**
+   * An owner, signed in, makes somebody of the same tenant a member, or gives a member another role. Errors: `forbidden`;
+   * `not-found` for who has never signed in; `conflict` for the last owner; `quota-exceeded`.
+   */
+  async putMember(
+    caller: Caller,
+    account: string,
+    { user, role }: { user: string; role: AccountRole },
+  ): Promise<Result<null>> {
+    const about = { action: "iam:put-member", resource: `account/${account}` };
+    const signedIn = await this.#signedIn(caller, about);
+    if (!signedIn.ok) return signedIn;
+    const object = this.#at.account(caller.tenant, account);
+    const own = await object.member(caller);
+    const invited = own.ok ? await this.#at.principal(caller.tenant, user).invited() : null;
+    if (own.ok && own.value === "owner") {
+      if (invited === null) return fail("not-found");
+      if (!invited.room) return fail("quota-exceeded");
+    }
+    return object.putMember(caller, { user, role, name: invited?.name ?? "" });
+  }
+
+  /** By an owner, or the member itself. From the decision on nothing is given to that member. */
+  async removeMember(caller: Caller, account: string, user: string): Promise<Result<null>> {
+    const about = { action: "iam:remove-member", resource: `account/${account}` };
+    const signedIn = await this.#signedIn(caller, about);
+    return signedIn.ok ? this.#at.account(caller.tenant, account).removeMember(caller, user) : signedIn;
   }
 
   /**

@@ -13,7 +13,7 @@ import {
   listIdentifiers,
   setEnd,
 } from "./key-identifiers.ts";
-import { checkMember } from "./members.ts";
+import { checkMember, checkWriter } from "./members.ts";
 import type { AccountKey } from "./types.ts";
 
 const PURPOSE = "document";
@@ -28,7 +28,8 @@ function decide<T>(
 ): Result<T> {
   const about = { action, caller, resource: `account/${account}`, requestId: caller.requestId };
   return authorize<T>(store, about, (sql) => {
-    const member = checkMember(sql, caller.user);
+    const member =
+      action === "iam:list-data-keys" ? checkMember(sql, caller.user) : checkWriter(sql, caller.user);
     return member.ok ? check(sql) : member;
   });
 }

@@ -2,7 +2,7 @@
 
 import type { DeletionRequest } from "#protocol/contract/index.ts";
 import { type Decision, ok, refuse } from "../result.ts";
-import { isMember } from "./members.ts";
+import { isOwner } from "./members.ts";
 
 /** As cloud KMSs have it. */
 const DAYS = 30;
@@ -31,7 +31,7 @@ export function scheduledEnd(sql: SqlStorage): number | null {
 
 /** Inside `authorize()`. Asked for again, it stays as it was. */
 export function scheduleEnd(sql: SqlStorage, user: string, ends: number): Decision<{ ends: number }> {
-  if (!isMember(sql, user)) return refuse("forbidden", "the user is not a member of this account");
+  if (!isOwner(sql, user)) return refuse("forbidden", "the user owns no such account");
   sql.exec("UPDATE account SET ends = ? WHERE deleted IS NULL AND ends IS NULL", ends);
   const scheduled = scheduledEnd(sql);
   return scheduled === null ? refuse("forbidden", "the account is shredded") : ok({ ends: scheduled });
@@ -39,7 +39,7 @@ export function scheduleEnd(sql: SqlStorage, user: string, ends: number): Decisi
 
 /** Inside `authorize()`. An end whose time has come is not cancelled any more, though it was not carried out yet. */
 export function cancelEnd(sql: SqlStorage, user: string, now: number): Decision<null> {
-  if (!isMember(sql, user)) return refuse("forbidden", "the user is not a member of this account");
+  if (!isOwner(sql, user)) return refuse("forbidden", "the user owns no such account");
   const kept = sql.exec(
     "UPDATE account SET ends = NULL WHERE deleted IS NULL AND (ends IS NULL OR ends > ?) RETURNING id",
     now,

@@ -5,7 +5,7 @@
 
 import { intend } from "../outbox.ts";
 import { type Decision, ok, refuse } from "../result.ts";
-import { checkMember, isMember } from "./members.ts";
+import { checkMember, checkOwner, hasOtherOwner, isOwner } from "./members.ts";
 
 /** What the account's object has still to tell, and whom. */
 export type End =
@@ -18,10 +18,29 @@ export function leaveAccount(sql: SqlStorage, user: string, requestId: string): 
   if (!member.ok) return member;
   const others = sql.exec("SELECT 1 FROM members WHERE user != ? LIMIT 1", user).toArray();
   if (others.length === 0) return refuse("conflict", "the last member cannot leave, only shred");
+  if (member.value === "owner" && !hasOtherOwner(sql, user))
+    return refuse("conflict", "the last owner makes another one first");
+  endMembership(sql, user, requestId);
+  return ok(null);
+}
+
+/** The same for another member, by an owner. Inside `authorize()`. Somebody who is no member is none already. */
+export function removeMember(
+  sql: SqlStorage,
+  user: string,
+  { by, requestId }: { by: string; requestId: string },
+): Decision<null> {
+  if (user === by) return leaveAccount(sql, user, requestId);
+  const owner = checkOwner(sql, by);
+  if (!owner.ok) return owner;
+  endMembership(sql, user, requestId);
+  return ok(null);
+}
+
+function endMembership(sql: SqlStorage, user: string, requestId: string): void {
   sql.exec("DELETE FROM members WHERE user = ?", user);
   for (const to of ["datastore", "principal"] as const)
     intend(sql, `left/${user}`, { to, left: user, requestId } satisfies End);
-  return ok(null);
 }
 
 /**
@@ -32,7 +51,7 @@ export function shredAccount(
   sql: SqlStorage,
   { user, requestId, now }: { user: string; requestId: string; now: number },
 ): Decision<null> {
-  if (!isMember(sql, user)) return refuse("forbidden", "the user is not a member of this account");
+  if (!isOwner(sql, user)) return refuse("forbidden", "the user owns no such account");
   return endAccount(sql, { requestId, now });
 }
 

@@ -205,4 +205,20 @@ export class Iam extends WorkerEntrypoint<Env> {
   keepVersion(...given: Arguments<Accounts, "keepVersion">) {
     return this.#accounts.keepVersion(...given);
   }
+
+  accounts(...given: Arguments<Accounts, "accounts">) {
+    return this.#accounts.accounts(...given);
+  }
+
+  members(...given: Arguments<Accounts, "members">) {
+    return this.#accounts.members(...given);
+  }
+
+  putMember(...given: Arguments<Accounts, "putMember">) {
+    return this.#accounts.putMember(...given);
+  }
+
+  removeMember(...given: Arguments<Accounts, "removeMember">) {
+    return this.#accounts.removeMember(...given);
+  }
 }

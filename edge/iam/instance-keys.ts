@@ -26,7 +26,7 @@ import {
   type KeyIdentifier,
   keepIdentifier,
 } from "./key-identifiers.ts";
-import { checkMember } from "./members.ts";
+import { checkMember, checkWriter } from "./members.ts";
 import type { AccountKey } from "./types.ts";
 
 /** New keys of an account in a minute, by whomever: each costs the HSM work and stays. */
@@ -95,12 +95,13 @@ function decide<T>(
   action: string,
   { account, caller, found }: OfInstance,
   check: (sql: SqlStorage) => Decision<T>,
+  changes = false,
 ): Result<T> {
   const about = { action, caller, resource: `account/${account}`, requestId: caller.requestId };
   return authorize<T>(store, about, (sql) => {
     const standing = checkInstance(caller, found, LADDER);
     if (!standing.ok) return standing;
-    const member = checkMember(sql, caller.user);
+    const member = changes ? checkWriter(sql, caller.user) : checkMember(sql, caller.user);
     return member.ok ? check(sql) : member;
   });
 }
@@ -122,7 +123,11 @@ export async function keyIdentifier(
     const found = findIdentifier(sql, { client, purpose, key });
     if (key !== undefined && endOfIdentifier(sql, client, key) !== null && found !== null)
       return refuse("pending-deletion", "the data key is scheduled for deletion");
-    return found === null && key !== undefined ? refuse("not-found", "no such data key") : ok(found);
+    if (found !== null || key === undefined) {
+      const writer = found === null ? checkWriter(sql, of.caller.user) : ok(null);
+      return writer.ok ? ok(found) : writer;
+    }
+    return refuse("not-found", "no such data key");
   });
   if (!known.ok) return known;
   if (known.value !== null) return ok({ value: known.value, waited: false });
@@ -157,7 +162,7 @@ export async function encryptedAccountKey(
 export async function rotateAccountKey(keeper: Keeper, of: OfInstance): Promise<Result<Waited<AccountKey>>> {
   const { store } = keeper;
   const { account, caller } = of;
-  const decision = decide(store, "iam:rotate-account-key", of, (sql) => takeRenewal(sql, account));
+  const decision = decide(store, "iam:rotate-account-key", of, (sql) => takeRenewal(sql, account), true);
   if (!decision.ok) return decision;
   const ordered = await keeper.orderAccountKey({ account, requestId: caller.requestId });
   if (!ordered.ok) return ordered;
@@ -172,11 +177,17 @@ export async function renewDataKey(
   request: { purpose: string; made?: Omit<Made, "instance"> & { accountKey: string } },
 ): Promise<Result<Waited<{ edk: string }>>> {
   const { purpose, made } = request;
-  const decision = decide(keeper.store, "iam:renew-data-key", of, (sql) => {
-    if (made !== undefined && currentAccountKey(sql)?.id !== made.accountKey)
-      return refuse("conflict", "the account has another key");
-    return takeRenewal(sql, of.account);
-  });
+  const decision = decide(
+    keeper.store,
+    "iam:renew-data-key",
+    of,
+    (sql) => {
+      if (made !== undefined && currentAccountKey(sql)?.id !== made.accountKey)
+        return refuse("conflict", "the account has another key");
+      return takeRenewal(sql, of.account);
+    },
+    true,
+  );
   if (!decision.ok) return decision;
   const key = await newDataKey(keeper, of, {
     purpose,
@@ -194,14 +205,20 @@ export async function deleteDataKey(keeper: Keeper, of: OfInstance, key: string)
   const { account, caller } = of;
   const { client, requestId } = caller;
   const purpose = "document";
-  const decision = decide(store, "iam:delete-data-key", of, (sql) => {
-    const found = findIdentifier(sql, { client, purpose, key });
-    if (found === null) return refuse("not-found", "no such data key");
-    const current = findIdentifier(sql, { client, purpose });
-    return current?.keyVersion === found.keyVersion
-      ? refuse("conflict", "the current data key is replaced first")
-      : ok(null);
-  });
+  const decision = decide(
+    store,
+    "iam:delete-data-key",
+    of,
+    (sql) => {
+      const found = findIdentifier(sql, { client, purpose, key });
+      if (found === null) return refuse("not-found", "no such data key");
+      const current = findIdentifier(sql, { client, purpose });
+      return current?.keyVersion === found.keyVersion
+        ? refuse("conflict", "the current data key is replaced first")
+        : ok(null);
+    },
+    true,
+  );
   if (!decision.ok) return decision;
   // Until the KMS has it deleted it is known here, so that it can be asked for again.
   const deleted = await keeper.deleteDataKey({ tenant: store.tenant, account, client, key, requestId });

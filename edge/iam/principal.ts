@@ -24,6 +24,7 @@ import { principalMigrations } from "./schema.ts";
 import { DENIED, type Settings, takeSettings } from "./settings.ts";
 import {
   type Account,
+  accountsOf,
   findSession,
   isKnown,
   isReplacing,
@@ -33,6 +34,7 @@ import {
   signIn,
   signOut,
   signOutEverywhere,
+  userName,
 } from "./sign-in.ts";
 import {
   type Appointment,
@@ -61,6 +63,8 @@ type Opened = { store: Store; outbox: Outbox };
 
 type Message = Ended | Forgotten | Founding | Replaced;
 
+/** Accounts of one person: as many as tokens name with some to spare. */
+const MAX_ACCOUNTS = 500;
 /** When to sign in again where another's session could not be ended. */
 const UNHEARD_SECONDS = 5;
 
@@ -329,6 +333,26 @@ export class IamPrincipalObject extends DurableObject<Env> {
     const result = signOutEverywhere(store, { requestId, now });
     await outbox.send();
     return result;
+  }
+
+  /** Whom somebody could make a member of an account: the name, and whether there is room for one more. Null where nobody has signed in. */
+  invited(): { name: string; room: boolean } | null {
+    const sql = this.#opened?.store.sql;
+    if (sql === undefined || !isKnown(sql)) return null;
+    return { name: userName(sql), room: accountsOf(sql).length < MAX_ACCOUNTS };
+  }
+
+  /** For an account's object: this principal is a member of it. */
+  joined({ account, name, created }: Pick<Founding, "account" | "name" | "created">): Result<null> {
+    const sql = this.#opened?.store.sql;
+    const insert = "INSERT INTO memberships VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+    sql?.exec(insert, account, name, created);
+    return ok(null);
+  }
+
+  /** The accounts that the caller, who is signed in, may act for. */
+  accounts(): Account[] {
+    return this.#opened === undefined ? [] : accountsOf(this.#opened.store.sql);
   }
 
   /** For an account's object: this principal is no member of it any more. */

@@ -3,6 +3,7 @@ import { OUTBOX_TABLE } from "../outbox.ts";
 import { PACES } from "../pace.ts";
 import { PLACES_TABLE } from "./kept-keys.ts";
 import { KEY_IDENTIFIERS_TABLE } from "./key-identifiers.ts";
+import { MEMBER_ROLES } from "./members.ts";
 import { NAMED_INSTANCES_TABLE } from "./named-instances.ts";
 import { ROLES_TABLES } from "./roles.ts";
 import { SETTINGS_TABLE } from "./settings.ts";
@@ -90,6 +91,7 @@ export const accountMigrations = [
   // Deletions that are scheduled: when they are due.
   "ALTER TABLE account ADD COLUMN ends INTEGER; ALTER TABLE key_identifiers ADD COLUMN ends INTEGER;",
   PLACES_TABLE,
+  MEMBER_ROLES,
 ] as const;
 
 /** The tenant's own object, which once held all of the above. */

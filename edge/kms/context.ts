@@ -4,7 +4,7 @@ import type { Enrolled } from "../enrolled.ts";
 import { failureOf, type Hsm } from "../hsm/index.ts";
 import type { Ledger } from "../hsm/keys/index.ts";
 import type { AccountKey } from "../iam/types.ts";
-import type { Person } from "../person.ts";
+import type { Member, Person } from "../person.ts";
 import type { Recipient } from "../ra/types.ts";
 import { type Problem, type Refusal, type Result, refuse } from "../result.ts";
 import type { Store } from "../store.ts";
@@ -17,9 +17,9 @@ type OfAccount = { tenant: string; account: string; caller: Caller };
 export interface Neighbours {
   IAM: {
     /** Whether the caller is signed in and a member of the account. */
-    member(of: OfAccount): Promise<Result<Person>>;
+    member(of: OfAccount): Promise<Result<Member>>;
     /** The same, and the account's key: the one of this id if there is one, or the current one. */
-    accountKey(of: OfAccount & { id?: string }): Promise<Result<AccountKey & { by: Person }>>;
+    accountKey(of: OfAccount & { id?: string }): Promise<Result<AccountKey & { by: Member }>>;
     /** Enc(account) for an instance that asks itself: the current key, or that of the id. */
     encryptedAccountKey(caller: InstanceCaller, account: string, id?: string): Promise<Result<AccountKey>>;
     /** Whether the caller is signed in, where no account is at stake. */

@@ -7,7 +7,7 @@ import type { AccountEdk } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import type { AccountKey } from "../iam/types.ts";
-import { ok, type Result } from "../result.ts";
+import { ok, type Result, refuse as refusal } from "../result.ts";
 import { type About, type Context, type Door, failed, noMember } from "./context.ts";
 import { makeDataKeys, wrappingUnder } from "./data-keys.ts";
 import { type Order, orderOf } from "./order.ts";
@@ -34,6 +34,7 @@ export async function issueDataKeys(
     const resource = `accounts/${account}/keys/new`;
     const { purpose } = request;
     const { by: person } = accountKey.value;
+    if (person.as === "reader") return refusal("forbidden", "a reader has no keys made");
     const facts = factsOfCaller(caller, { action: "create", resource, account, purpose, person });
     const allowed = checkPolicies(kms.policies(), facts);
     if (!allowed.ok) return allowed;

@@ -9,6 +9,7 @@ import { instanceToken } from "./instance-token.ts";
 import * as instances from "./instances.ts";
 import * as keyManagement from "./key-management.ts";
 import * as keys from "./keys.ts";
+import * as members from "./members.ts";
 import * as policies from "./policies.ts";
 import type { ProblemCode } from "./problems.ts";
 import * as registration from "./registration.ts";
@@ -31,6 +32,7 @@ export const contract = {
   ...instances,
   ...accounts,
   ...documents,
+  ...members,
   ...administration,
   ...policies,
 } satisfies Record<string, Route>;

@@ -14,6 +14,7 @@ export * from "./instance-token.ts";
 export * from "./instances.ts";
 export * from "./key-management.ts";
 export * from "./keys.ts";
+export * from "./members.ts";
 export { MIN_PART } from "./names.ts";
 export { openApiDocument, serviceDocument } from "./openapi.ts";
 export * from "./policies.ts";

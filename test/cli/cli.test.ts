@@ -135,6 +135,24 @@ describe("coffer admin", () => {
   });
 });
 
+describe("coffer member", () => {
+  it("W11 adds a colleague, who then lists what was sealed before, and removes them", async () => {
+    const member = (...args: string[]) => coffer("member", ...args, "--user", "ada");
+    await coffer("list", "--user", "grace");
+    expect(await member("add", "grace", "--role", "reader")).toMatchObject({ code: 0, stderr: "" });
+    expect((await member("list")).stdout).toMatch(
+      /^[a-z2-7]{32} {2}owner .*\n[a-z2-7]{32} {2}reader {2}grace\n$/,
+    );
+    const open = await coffer("open", "contract.txt", "--to", "shared.txt", "--user", "grace");
+    expect(open, open.stderr).toMatchObject({ code: 0 });
+    expect(readFileSync(file("shared.txt"), "utf8")).toBe(CONTRACT);
+    expect(await member("remove", "grace")).toMatchObject({ code: 0 });
+    expect((await coffer("open", "contract.txt", "--to", "again.txt", "--user", "grace")).code).toBe(1);
+    for (const wrong of [[], ["add"], ["add", "grace", "--role", "admin"], ["list", "grace"]])
+      expect(await member(...wrong), wrong.join(" ")).toMatchObject({ code: 2, stdout: "" });
+  });
+});
+
 describe("coffer policy put", () => {
   it("M12 puts what it can read on the tenant, for who is an admin alone, and shows it", async () => {
     const text = '{"statements":[{"effect":"allow","principals":"*","actions":"*","resources":"*"}]}';

@@ -271,6 +271,19 @@ it("administers", async () => {
   hold("removeFromGroup", await ann.rest("DELETE", `/admin/groups/staff/${user}`), 204);
 });
 
+it("says who may act for an account", async () => {
+  const bob = await EdgeClient.signedIn(system, "Bob");
+  const [at, user] = [`/accounts/${ann.account}/members`, bob.tokens.user.id];
+  hold("listAccounts", await ann.rest("GET", "/accounts"), 200);
+  hold("listMembers", await bob.rest("GET", at), 403);
+  hold("putMember", await ann.rest("POST", at, asPublished("putMember", { user, role: "reader" })), 204);
+  hold("putMember", await ann.rest("POST", at, { user: "x".repeat(32), role: "reader" }), 404);
+  hold("listMembers", await bob.rest("GET", at), 200);
+  hold("putMember", await bob.rest("POST", at, { user, role: "owner" }), 403);
+  hold("removeMember", await ann.rest("DELETE", `${at}/${ann.tokens.user.id}`), 409);
+  hold("removeMember", await ann.rest("DELETE", `${at}/${user}`), 204);
+});
+
 it("every route was answered as it is published, in each way that is no problem", () => {
   for (const [id, { answer }] of Object.entries<Route>(contract)) {
     const statuses = "octets" in answer && answer.ranges ? [200, 206] : [answer.status];

@@ -5,6 +5,7 @@
 
 export {
   type Account,
+  type AccountMember,
   type AccountState,
   type Coffer,
   CofferError,

@@ -3,6 +3,7 @@
 import type { signOut } from "#protocol/contract/index.ts";
 import { CofferError, codeOf } from "#protocol/error.ts";
 import type { WaitListener } from "#protocol/patience.ts";
+import type { AccountRole } from "#protocol/roles.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Custodian } from "./custodian.ts";
 import type {
@@ -16,11 +17,12 @@ import type {
 } from "./documents.ts";
 import { asCofferError } from "./error.ts";
 import type { SignInHost } from "./host.ts";
+import type { AccountMember } from "./members.ts";
 import type { MicroserviceState } from "./microservice.ts";
 import type { RangedDocument } from "./ranged.ts";
 import type { ReEncryptAllOptions, ReEncryptProgress } from "./re-encryption.ts";
 import { CustodianSession } from "./session.ts";
-import type { Identity } from "./sign-in.ts";
+import type { Account, Identity } from "./sign-in.ts";
 
 /** By type alone: a page that is not signed in carries no route but the one for tokens. */
 const SIGN_OUT: (typeof signOut)["path"] = "/sign-out";
@@ -181,6 +183,29 @@ export class Coffer extends EventTarget {
    */
   async manage<T>(work: (life: Accounts) => Promise<T>): Promise<T> {
     return this.#run(({ life }) => work(life));
+  }
+
+  /** The user's accounts as they are now: a colleague may have shared one since this browser signed in. */
+  async accounts(): Promise<Account[]> {
+    return this.#run((custodian) => custodian.refreshAccounts());
+  }
+
+  /** Who may act for an account, by default the user's first. */
+  async members(account?: string): Promise<AccountMember[]> {
+    return this.#run((custodian) => custodian.members.list(custodian.account(account)));
+  }
+
+  /**
+   * Makes the user with this id a member of an account that the caller owns, or gives a member another role. Errors: `forbidden`,
+   * `not-found` for who has never signed in, `conflict` for the last owner, `quota-exceeded`.
+   */
+  async putMember(user: string, role: AccountRole, account?: string): Promise<void> {
+    return this.#run((custodian) => custodian.members.put(custodian.account(account), user, role));
+  }
+
+  /** Ends a membership: by an owner, or the user's own. Nothing is given to that user from now on. Errors: `forbidden`, `conflict`. */
+  async removeMember(user: string, account?: string): Promise<void> {
+    return this.#run((custodian) => custodian.members.remove(custodian.account(account), user));
   }
 
   async #run<T>(work: (custodian: Custodian) => Promise<T>): Promise<T> {

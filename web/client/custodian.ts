@@ -6,10 +6,11 @@ import { Accounts } from "./accounts.ts";
 import { Documents } from "./documents.ts";
 import type { Host } from "./host.ts";
 import { DataKeys } from "./keys.ts";
+import { Members } from "./members.ts";
 import { Microservice, type MicroserviceState } from "./microservice.ts";
 import { RestClient } from "./rest.ts";
 import type { CustodianSession } from "./session.ts";
-import type { Identity } from "./sign-in.ts";
+import type { Account, Identity } from "./sign-in.ts";
 
 export interface CustodianOptions extends Pick<Host, "app" | "fetch" | "now" | "openVault"> {
   session: CustodianSession;
@@ -26,6 +27,7 @@ export class Custodian {
   readonly documents: Documents;
   /** Accounts, their keys, and the user's instances. */
   readonly life: Accounts;
+  readonly members: Members;
 
   constructor({ session, app, fetch, now, openVault: open, onWait, onState }: CustodianOptions) {
     this.#session = session;
@@ -36,6 +38,7 @@ export class Custodian {
     const [tenant, accounts] = [() => this.signedIn.tenant, () => this.accounts];
     this.documents = new Documents({ rest, microservice, keys, tenant, accounts });
     this.life = new Accounts(rest, () => session.authorize("GET", app, true));
+    this.members = new Members(rest);
     this.rest = rest;
     this.microservice = microservice;
     this.keys = keys;
@@ -51,6 +54,13 @@ export class Custodian {
   /** Ids of the accounts that the user may act for. */
   get accounts(): string[] {
     return this.signedIn.accounts.map(({ id }) => id);
+  }
+
+  /** The user's accounts as they are now: a colleague may have shared one since the last token. */
+  async refreshAccounts(): Promise<Account[]> {
+    const accounts = await this.members.accounts();
+    await this.#session.learnAccounts(accounts);
+    return accounts;
   }
 
   /** The account of this id, or the first. Error: `no-account`. */

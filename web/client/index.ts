@@ -19,6 +19,7 @@ export type {
 } from "./documents.ts";
 export { isAbort, messageOf } from "./error.ts";
 export type { Host, SignInHost } from "./host.ts";
+export type { AccountMember } from "./members.ts";
 export type { Metadata } from "./metadata.ts";
 export type { MicroserviceState } from "./microservice.ts";
 export type { Progress, ProgressListener } from "./progress.ts";

@@ -13,7 +13,7 @@ import { jsonAnswer } from "./answer.ts";
 import { createDpopKey, createProof, isDpopKey } from "./dpop.ts";
 import { challengeFor, createVerifier } from "./pkce.ts";
 import { errorFrom } from "./problem.ts";
-import type { Identity, SignIn, SignInStore } from "./sign-in.ts";
+import type { Account, Identity, SignIn, SignInStore } from "./sign-in.ts";
 
 /**
  * Renewed this long before the end, so that a token does not die on its way, and never before half of its life: at the end
@@ -130,6 +130,14 @@ export class CustodianSession {
       this.#options.now(),
     );
     return { authorization: `DPoP ${accessToken}`, dpop: proof };
+  }
+
+  /** Remembers which accounts the user has, as the edge has just told. */
+  async learnAccounts(accounts: Account[]): Promise<void> {
+    const signIn = await this.#stored();
+    if (signIn === undefined) return;
+    this.#signIn = { ...signIn, identity: { ...signIn.identity, accounts } };
+    await this.#options.store.write(this.#options.vault, this.#signIn);
   }
 
   /** Remembers the nonce that a server asks for (RFC 9449 §8.2); tells whether it is a new one. */

@@ -11,6 +11,7 @@ import { administration } from "./administration.ts";
 import { documents } from "./documents.ts";
 import { instances } from "./instances.ts";
 import { keys } from "./keys.ts";
+import { members } from "./members.ts";
 import { vaultPages } from "./pages.ts";
 import { registration } from "./registration.ts";
 import { signIn } from "./sign-in.ts";
@@ -18,7 +19,7 @@ import { signIn } from "./sign-in.ts";
 const handlers: ContractHandlers = {
   ...{ ...signIn, ...registration, ...keys, ...instances, ...documents },
   ...accounts,
-  ...administration,
+  ...{ ...members, ...administration },
 };
 
 /** An app's origin: the page, the token endpoint, and the REST interface behind DPoP. */

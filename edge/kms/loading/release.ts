@@ -7,18 +7,21 @@ import type { Edk } from "#protocol/keys/index.ts";
 import { decide, type KeyPolicy, narrow, rulesOfKeyPolicy } from "#protocol/policy/index.ts";
 import { nextChange } from "#protocol/policy/statements/index.ts";
 import type { Caller } from "../../caller.ts";
-import type { Person } from "../../person.ts";
+import type { Member, Person } from "../../person.ts";
 import type { Recipient } from "../../ra/types.ts";
 import { type Decision, ok, refuse } from "../../result.ts";
 import { factsOfCaller, type Policies } from "../policies.ts";
 import { type DataKeyRecord, NO_ACCOUNT } from "../registry.ts";
+
+/** All that a reader of the account may do with its keys. */
+const READING: ReadonlySet<string> = new Set(["decrypt", "verify", "macVerify"]);
 
 export type Release = {
   edk: Edk;
   recipient: Recipient | null;
   record: DataKeyRecord | null;
   /** Roles and groups of the caller, as the IAM has them. */
-  person?: Person | undefined;
+  person?: (Person & Partial<Pick<Member, "as">>) | undefined;
   /** That stand on the tenant or on all. */
   policies: Policies;
   now: number;
@@ -78,6 +81,7 @@ function narrowTo(
     person,
   });
   policy.operations = policy.operations.filter((action) => {
+    if (person?.as === "reader" && !READING.has(action)) return false;
     const decision = decide(all, { ...facts, action, now });
     if (!decision.allowed) reason = decision.reason;
     return decision.allowed;

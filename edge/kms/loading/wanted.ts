@@ -7,7 +7,7 @@ import type { Edk } from "#protocol/keys/index.ts";
 import type { KeyPolicy } from "#protocol/policy/index.ts";
 import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
-import type { Person } from "../../person.ts";
+import type { Member } from "../../person.ts";
 import type { Recipient } from "../../ra/types.ts";
 import { type Decision, ok, type Result, refuse } from "../../result.ts";
 import { type About, type Context, type Neighbours, noMember } from "../context.ts";
@@ -85,7 +85,7 @@ export async function askNeighbours<M>(
 }
 
 /** Decides by those answers, and records, whether the key may be released to the holder of that certificate. */
-export function authorizeRelease<M extends { by: Person }>(
+export function authorizeRelease<M extends { by: Member }>(
   { store, policies }: Pick<Context, "store" | "policies">,
   action: string,
   { edk, about }: Wanted,

@@ -1,0 +1,169 @@
+/** Several people on one account: a second device, a new colleague on what is there, one who only reads, one who leaves. */
+
+import { expect, it, vi } from "vitest";
+import { principalId } from "#protocol/principal.ts";
+import { hold, withDoors } from "../support/doors.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { json, problem } from "../support/http.ts";
+import { type EnrolmentAnswer, enrol, makeKeys } from "../support/instance.ts";
+import { readRows, useSystem } from "../system/index.ts";
+
+vi.mock("#cli/parts/index.ts", async (original) => withDoors(await original()));
+
+const system = useSystem({ otherTenants: ["umbrella"] });
+const signedIn = (name: string) => EdgeClient.signedIn(system, name);
+const idOf = ({ tokens }: EdgeClient) => tokens.user.id;
+
+/** With an instance of its own. */
+async function device(name: string) {
+  const client = await signedIn(name);
+  const { wrappingCertificate: certificate } = json<EnrolmentAnswer>(await enrol(client, await makeKeys()));
+  return {
+    client,
+    load: (edk: string) => client.rest("POST", "/kms/loads", { way: "rewrap", edk, certificate }),
+  };
+}
+
+async function makeKey(by: EdgeClient, account = by.account) {
+  return by.rest("POST", "/kms/data-keys", { account, count: 1, purpose: "document" });
+}
+const edkOf = async (by: EdgeClient) => json<{ edks: [string] }>(await makeKey(by)).edks[0];
+const put = (by: EdgeClient, account: string, user: string, role: string) =>
+  by.rest("POST", `/accounts/${account}/members`, { user, role });
+const remove = (by: EdgeClient, account: string, user: string) =>
+  by.rest("DELETE", `/accounts/${account}/members/${user}`);
+const membersOf = async (by: EdgeClient, account: string) =>
+  json<{ members: { user: string; role: string; name: string }[] }>(
+    await by.rest("GET", `/accounts/${account}/members`),
+  ).members;
+
+it("W11 a second device of the same person loads the keys of the account, and one that was revoked does not", async () => {
+  const [first, second] = [await device("Ann"), await device("Ann")];
+  const edk = await edkOf(first.client);
+  expect((await second.load(edk)).status).toBe(200);
+  const { instances } = json<{ instances: { id: string }[] }>(
+    await first.client.rest("GET", "/ra/instances"),
+  );
+  const [newest] = instances;
+  expect((await first.client.rest("DELETE", `/ra/instances/${newest!.id}`)).status).toBe(204);
+  expect(problem(await second.load(edk))).toBe("403 not-recipient");
+  expect((await first.load(edk)).status).toBe(200);
+});
+
+it("W11 a new colleague opens what was sealed before, and nothing from the moment of leaving on", async () => {
+  const [ann, bob, cleo] = [await device("Ann"), await device("Bob"), await device("Cleo")];
+  const { account } = ann.client;
+  const edk = await edkOf(ann.client);
+  expect(problem(await bob.load(edk))).toBe("403 forbidden");
+  for (const { client } of [bob, cleo])
+    expect((await put(ann.client, account, idOf(client), "member")).status).toBe(204);
+  expect((await bob.load(edk)).status).toBe(200);
+  expect((await bob.client.rest("GET", `/accounts/${account}/documents`)).status).toBe(200);
+  const { accounts } = json<{ accounts: { id: string; name: string }[] }>(
+    await bob.client.rest("GET", "/accounts"),
+  );
+  expect(accounts).toHaveLength(2);
+  expect(accounts).toContainEqual({ id: account, name: "Ann" });
+  // Tokens name it too, from the next on.
+  const refreshed = json<EdgeClient["tokens"]>(await bob.client.refresh(bob.client.tokens.refresh_token));
+  expect(refreshed.accounts).toEqual(accounts);
+  const listed = (await membersOf(bob.client, account)).map(({ name, role }) => `${name} ${role}`);
+  expect(listed.toSorted()).toEqual(["Ann owner", "Bob member", "Cleo member"]);
+  expect((await remove(ann.client, account, idOf(bob.client))).status).toBe(204);
+  expect(problem(await bob.load(edk))).toBe("403 forbidden");
+  expect(problem(await bob.client.rest("GET", `/accounts/${account}/documents`))).toBe("403 forbidden");
+  expect(problem(await bob.client.rest("GET", `/accounts/${account}/members`))).toBe("403 forbidden");
+  const left = json<{ accounts: object[] }>(await bob.client.rest("GET", "/accounts"));
+  expect(left.accounts).toHaveLength(1);
+  expect((await cleo.load(edk)).status).toBe(200);
+  // Asked for again it is the same; and who left may come again.
+  expect((await remove(ann.client, account, idOf(bob.client))).status).toBe(204);
+  expect((await put(ann.client, account, idOf(bob.client), "member")).status).toBe(204);
+  expect((await bob.load(edk)).status).toBe(200);
+  // Cleo leaves without being asked.
+  expect((await remove(cleo.client, account, idOf(cleo.client))).status).toBe(204);
+  expect(problem(await cleo.load(edk))).toBe("403 forbidden");
+});
+
+it("W11 a reader opens, and changes nothing", async () => {
+  const [dan, eve] = [await device("Dan"), await device("Eve")];
+  const { account } = dan.client;
+  const edk = await edkOf(dan.client);
+  const { id } = json<{ id: string }>(await dan.client.rest("POST", dan.client.documents, {}));
+  expect((await put(dan.client, account, idOf(eve.client), "reader")).status).toBe(204);
+  const { receipt } = json<{ receipt: string }>(await eve.load(edk));
+  const { policy } = JSON.parse(Buffer.from(receipt.split(".")[1]!, "base64url").toString());
+  expect(policy.operations).toEqual(["decrypt"]);
+  const at = dan.client.documents;
+  expect((await eve.client.rest("GET", at)).status).toBe(200);
+  const writes = [
+    await makeKey(eve.client, account),
+    await eve.client.rest("POST", at, {}),
+    await eve.client.rest("PUT", `${at}/${id}/parts/1`, new Uint8Array(9)),
+    await eve.client.rest("PUT", `${at}/${id}/metadata`, new Uint8Array(9)),
+    await eve.client.rest("POST", `${at}/${id}/complete`, { parts: [{ part: 1, etag: "e" }], size: 9 }),
+    await eve.client.rest("DELETE", `${at}/${id}`),
+    await put(eve.client, account, idOf(eve.client), "owner"),
+    await remove(eve.client, account, idOf(dan.client)),
+  ];
+  expect(writes.map(problem)).toEqual(writes.map(() => "403 forbidden"));
+  // Made a member, Eve writes at once; made a reader again, not even a part of an upload under way.
+  expect((await put(dan.client, account, idOf(eve.client), "member")).status).toBe(204);
+  expect((await eve.client.rest("PUT", `${at}/${id}/parts/1`, new Uint8Array(9))).status).toBe(200);
+  expect((await put(dan.client, account, idOf(eve.client), "reader")).status).toBe(204);
+  expect(problem(await eve.client.rest("PUT", `${at}/${id}/parts/2`, new Uint8Array(9)))).toBe(
+    "403 forbidden",
+  );
+});
+
+it("W11 owners alone say who is a member, and an account keeps an owner", async () => {
+  const [fay, gil, hal] = [await signedIn("Fay"), await signedIn("Gil"), await signedIn("Hal")];
+  const { account } = fay;
+  expect((await put(fay, account, idOf(gil), "member")).status).toBe(204);
+  expect(problem(await put(gil, account, idOf(hal), "member"))).toBe("403 forbidden");
+  expect(problem(await put(hal, account, idOf(hal), "owner"))).toBe("403 forbidden");
+  expect(problem(await put(fay, crypto.randomUUID(), idOf(hal), "owner"))).toBe("403 forbidden");
+  expect(problem(await remove(gil, account, idOf(fay)))).toBe("403 forbidden");
+  expect(problem(await remove(fay, account, idOf(fay)))).toBe("409 conflict");
+  expect(problem(await put(fay, account, idOf(fay), "reader"))).toBe("409 conflict");
+  const stranger = await principalId({
+    tenant: "development",
+    issuer: "urn:coffer:development",
+    subject: "Nobody",
+  });
+  expect(problem(await put(fay, account, stranger, "member"))).toBe("404 not-found");
+  const elsewhere = await EdgeClient.signedIn(system.tenant("umbrella"), "Fay");
+  expect(problem(await put(fay, account, idOf(elsewhere), "member"))).toBe("404 not-found");
+  expect(problem(await elsewhere.rest("GET", `/accounts/${account}/members`))).toBe("403 forbidden");
+  for (const role of ["admin", "", "OWNER"])
+    expect(problem(await put(fay, account, idOf(hal), role))).toBe("400 bad-request");
+  // With another owner the first one may go.
+  expect((await put(fay, account, idOf(gil), "owner")).status).toBe(204);
+  expect((await remove(fay, account, idOf(fay))).status).toBe(204);
+  expect(await membersOf(gil, account)).toMatchObject([{ user: idOf(gil), role: "owner" }]);
+  const rows = () =>
+    readRows(system.edgeDir, "links")
+      .map(({ entry }) => JSON.parse(String(entry)) as Record<string, string>)
+      .filter(({ action, outcome }) => action === "iam:remove-member" && outcome === "allow");
+  await expect
+    .poll(() => rows().map(({ resource }) => resource))
+    .toContain(`account/${account}/member/${idOf(fay)}`);
+});
+
+it.each(["IamPrincipalObject.joined", "after IamPrincipalObject.joined"])(
+  "W11 a colleague is a member after a kill at %s",
+  async (method) => {
+    const [ivy, jon] = [await signedIn(`Ivy ${method}`), await signedIn(`Jon ${method}`)];
+    hold(method);
+    await system.restart();
+    const asked = put(ivy, ivy.account, idOf(jon), "member").catch(() => {});
+    await expect.poll(() => system.log()).toContain(`held ${method}`);
+    process.kill(system.pid, "SIGKILL");
+    await asked;
+    hold();
+    await system.restart();
+    const accounts = async () => json<{ accounts: object[] }>(await jon.rest("GET", "/accounts")).accounts;
+    await expect.poll(async () => (await accounts()).length, { timeout: 60_000 }).toBe(2);
+    expect((await jon.rest("GET", `/accounts/${ivy.account}/documents`)).status).toBe(200);
+  },
+);
