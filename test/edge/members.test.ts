@@ -4,13 +4,15 @@ import { expect, it, vi } from "vitest";
 import { principalId } from "#protocol/principal.ts";
 import { hold, withDoors } from "../support/doors.ts";
 import { EdgeClient } from "../support/edge-client.ts";
-import { json, problem } from "../support/http.ts";
+import { type Answer, json, problem as problemOf } from "../support/http.ts";
 import { type EnrolmentAnswer, enrol, makeKeys } from "../support/instance.ts";
 import { readRows, useSystem } from "../system/index.ts";
 
 vi.mock("#cli/parts/index.ts", async (original) => withDoors(await original()));
 
 const system = useSystem({ otherTenants: ["umbrella"] });
+/** An answer without a problem has no body that says so. */
+const problem = (answer: Answer) => (answer.status < 300 ? `${answer.status} ok` : problemOf(answer));
 const signedIn = (name: string) => EdgeClient.signedIn(system, name);
 const idOf = ({ tokens }: EdgeClient) => tokens.user.id;
 
