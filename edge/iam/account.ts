@@ -25,7 +25,7 @@ import {
 } from "./custodian-keys.ts";
 import { cancelEnd, daySeconds, endOf, scheduledEnd, scheduleEnd } from "./deletion.ts";
 import type { Moved } from "./earlier.ts";
-import { type End, endAccount, leaveAccount, removeMember, shredAccount } from "./ends.ts";
+import { endAccount, leaveAccount, removeMember, shredAccount } from "./ends.ts";
 import { type Followed, followMaster, type MovedKey } from "./follow-master.ts";
 import {
   type DataKeyOrder,
@@ -46,12 +46,12 @@ import {
   checkMember,
   isFounded,
   isMember,
-  type Join,
   keepAccount,
   listMembers,
   type MemberRow,
   putMember,
 } from "./members.ts";
+import type { End, Join } from "./news.ts";
 import { accountMigrations } from "./schema.ts";
 import type { AccountKey } from "./types.ts";
 

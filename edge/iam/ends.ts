@@ -6,11 +6,7 @@
 import { intend } from "../outbox.ts";
 import { type Decision, ok, refuse } from "../result.ts";
 import { checkMember, checkOwner, hasOtherOwner, isOwner } from "./members.ts";
-
-/** What the account's object has still to tell, and whom. */
-export type End =
-  | { to: "datastore" | "principal"; left: string; requestId: string }
-  | { to: "kms" | "datastore" | "tenant" | "store"; shredded: true; requestId: string };
+import type { End } from "./news.ts";
 
 /** Ends one membership. Inside `authorize()`. Nobody is left to shred an account that its last member has left, so that one cannot. */
 export function leaveAccount(sql: SqlStorage, user: string, requestId: string): Decision<null> {

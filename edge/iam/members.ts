@@ -4,7 +4,7 @@ import type { AccountRole } from "#protocol/roles.ts";
 import { intend } from "../outbox.ts";
 import { type Decision, ok, refuse } from "../result.ts";
 import type { Moved } from "./earlier.ts";
-import type { End } from "./ends.ts";
+import type { End, Join } from "./news.ts";
 
 /** Begins it. Inside `authorize()`; a second time changes nothing. */
 export function keepAccount(sql: SqlStorage, account: string, begun: Moved): void {
@@ -91,9 +91,6 @@ export type MemberRow = { user: string; name: string; role: AccountRole; since: 
 export function listMembers(sql: SqlStorage): MemberRow[] {
   return sql.exec<MemberRow>("SELECT user, name, role, since FROM members ORDER BY since, user").toArray();
 }
-
-/** For the principal's object: the account is one of its own. Told in order with what ends a membership. */
-export type Join = { to: "principal"; joined: string; name: string; created: number };
 
 /** Inside `authorize()`, for an owner. One who is a member already gets the role; the last owner stays one. */
 export function putMember(

@@ -7,7 +7,7 @@ import type { Edk } from "#protocol/keys/index.ts";
 import type { KeyPolicy } from "#protocol/policy/index.ts";
 import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
-import type { Member } from "../../person.ts";
+import type { Member, Person } from "../../person.ts";
 import type { Recipient } from "../../ra/types.ts";
 import { type Decision, ok, type Result, refuse } from "../../result.ts";
 import { type About, type Context, type Neighbours, noMember } from "../context.ts";
@@ -43,10 +43,13 @@ export async function readWanted(
 /** What the neighbours say as things stand now, asked at the same time: `member` is the IAM's word, with more or less beside it. */
 export type Answers<M> = { member: Result<M>; found: Result<Recipient> };
 
+/** Who asks: with what they are in the account, where the key is of one. */
+export type Asking = Person & Partial<Pick<Member, "as">>;
+
 /** Asks the IAM whether the caller may have keys of that EDK's account, or is signed in where it has none. */
 export type AskMember<M> = (edk: Edk, caller: Caller) => Promise<Result<M>>;
 
-export function askStanding({ IAM }: Pick<Neighbours, "IAM">): AskMember<{ by: Person }> {
+export function askStanding({ IAM }: Pick<Neighbours, "IAM">): AskMember<{ by: Asking }> {
   return async ({ account }, caller) => {
     const { tenant } = caller;
     const asked = account === undefined ? IAM.signedIn(caller) : IAM.member({ tenant, account, caller });
@@ -56,7 +59,7 @@ export function askStanding({ IAM }: Pick<Neighbours, "IAM">): AskMember<{ by: P
 }
 
 /** The same, and the key that the data key is encrypted under: the account's, or the tenant's master key, which the EDK names. */
-export function askUnder({ IAM }: Pick<Neighbours, "IAM">): AskMember<Under & { by: Person }> {
+export function askUnder({ IAM }: Pick<Neighbours, "IAM">): AskMember<Under & { by: Asking }> {
   return async ({ account, accountKey, masterKey }, caller) => {
     if (account !== undefined)
       return IAM.accountKey({ tenant: caller.tenant, account, caller, id: accountKey.id });
@@ -85,7 +88,7 @@ export async function askNeighbours<M>(
 }
 
 /** Decides by those answers, and records, whether the key may be released to the holder of that certificate. */
-export function authorizeRelease<M extends { by: Member }>(
+export function authorizeRelease<M extends { by: Asking }>(
   { store, policies }: Pick<Context, "store" | "policies">,
   action: string,
   { edk, about }: Wanted,

@@ -1,0 +1,9 @@
+/** What an account's object has decided and others have still to hear. */
+
+/** What the account's object has still to tell, and whom. */
+export type End =
+  | { to: "datastore" | "principal"; left: string; requestId: string }
+  | { to: "kms" | "datastore" | "tenant" | "store"; shredded: true; requestId: string };
+
+/** For the principal's object: the account is one of its own. Told in order with what ends a membership. */
+export type Join = { to: "principal"; joined: string; name: string; created: number };
