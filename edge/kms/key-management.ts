@@ -8,6 +8,7 @@ import type { DescribedKey, KeyChange, ListedKeys, ListKeysQuery } from "#protoc
 import { isKeyPolicy } from "#protocol/policy/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
+import type { Member } from "../person.ts";
 import { type Decision, ok, type Result, refuse } from "../result.ts";
 import { nameOf, type Version } from "./account-data-keys.ts";
 import { type Context, type Door, noMember } from "./context.ts";
@@ -90,30 +91,38 @@ export function changeKey(
   change: KeyChange,
 ): Promise<Result<DescribedKey>> {
   const { caller, account } = of;
-  return decided(door, "kms:change-key", of, `account/${account}/${nameOf(key)}`, (sql, { policies }) => {
-    const before = found(sql, caller, key);
-    if (!before.ok) return before;
-    const resource = `accounts/${account}/keys/${key.id}`;
-    const facts = factsOfCaller(caller, {
-      action: "create",
-      resource,
-      account,
-      purpose: before.value.purpose,
-    });
-    const allowed = checkPolicies(policies(), facts);
-    if (!allowed.ok) return allowed;
-    const now = seconds(Date.now());
-    const { ends, state, tags } = change;
-    const due = before.value.ends;
-    if (due !== undefined && due <= now) return refuse("conflict", "key is deleted");
-    if (typeof ends === "number" && ends < now + NOTICE_SECONDS)
-      return refuse("conflict", "a deletion takes a day's notice");
-    if (state !== undefined)
-      sql.exec("UPDATE data_keys SET state = ? WHERE id = ? AND version = ?", state, key.id, key.version);
-    if (tags !== undefined) keep(sql, key, "tags", JSON.stringify(tags));
-    if (ends !== undefined) keep(sql, key, "ends", ends);
-    return found(sql, caller, key);
-  });
+  return decided(
+    door,
+    "kms:change-key",
+    of,
+    `account/${account}/${nameOf(key)}`,
+    (sql, { policies }, person) => {
+      if (person.as === "reader") return refuse("forbidden", "a reader changes nothing");
+      const before = found(sql, caller, key);
+      if (!before.ok) return before;
+      const resource = `accounts/${account}/keys/${key.id}`;
+      const facts = factsOfCaller(caller, {
+        action: "create",
+        resource,
+        account,
+        purpose: before.value.purpose,
+        person,
+      });
+      const allowed = checkPolicies(policies(), facts);
+      if (!allowed.ok) return allowed;
+      const now = seconds(Date.now());
+      const { ends, state, tags } = change;
+      const due = before.value.ends;
+      if (due !== undefined && due <= now) return refuse("conflict", "key is deleted");
+      if (typeof ends === "number" && ends < now + NOTICE_SECONDS)
+        return refuse("conflict", "a deletion takes a day's notice");
+      if (state !== undefined)
+        sql.exec("UPDATE data_keys SET state = ? WHERE id = ? AND version = ?", state, key.id, key.version);
+      if (tags !== undefined) keep(sql, key, "tags", JSON.stringify(tags));
+      if (ends !== undefined) keep(sql, key, "ends", ends);
+      return found(sql, caller, key);
+    },
+  );
 }
 
 /** Counts a release; inside the decision that allows it. */
@@ -151,14 +160,14 @@ async function decided<T>(
   action: string,
   { caller, account }: Asking,
   resource: string,
-  check: (sql: SqlStorage, kms: Context) => Decision<T>,
+  check: (sql: SqlStorage, kms: Context, member: Member) => Decision<T>,
 ): Promise<Result<T>> {
   const { tenant, requestId } = caller;
   const about = { action, caller, resource, requestId };
   const member = await neighbours.IAM.member({ tenant, account, caller });
   if (!member.ok) return turnAway(about, noMember(member.problem));
   const kms = await enter();
-  return authorize(kms.store, about, (sql) => check(sql, kms));
+  return authorize(kms.store, about, (sql) => check(sql, kms, member.value));
 }
 
 function versionOf(name: string): [string, number] {

@@ -98,7 +98,12 @@ it("W11 a reader opens, and changes nothing", async () => {
   expect(policy.operations).toEqual(["decrypt"]);
   const at = dan.client.documents;
   expect((await eve.client.rest("GET", at)).status).toBe(200);
+  const { keys } = json<{ keys: { key: string }[] }>(
+    await eve.client.rest("GET", `/kms/accounts/${account}/keys`),
+  );
   const writes = [
+    await eve.client.rest("PUT", `/kms/accounts/${account}/keys/${keys[0]!.key}`, { state: "disabled" }),
+    await eve.client.rest("POST", `/accounts/${account}/deletion`, { days: 7 }),
     await makeKey(eve.client, account),
     await eve.client.rest("POST", at, {}),
     await eve.client.rest("PUT", `${at}/${id}/parts/1`, new Uint8Array(9)),
