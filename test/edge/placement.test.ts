@@ -3,16 +3,21 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Client, connect } from "#cli/client.ts";
 import { rotateMasterKey } from "#cli/master-key.ts";
 import { readAccountKeyPlace } from "#edge/places.ts";
 import { parseHeader } from "#protocol/envelope/index.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { appKeyFile, openAppKey } from "#web/hosts/node/index.ts";
+import { answerOf, callDoor, callerOf, withDoors } from "../support/doors.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { InstanceClient } from "../support/instance-client.ts";
 import { startSystem } from "../support/start.ts";
 import { hsmClient } from "../system/hsm.ts";
 import { readRows, useSystem } from "../system/index.ts";
+
+vi.mock("#cli/parts/index.ts", async (original) => withDoors(await original()));
 
 const PASSPHRASE = "a secret of the server, at random";
 const vars: Record<string, string> = {};
@@ -120,6 +125,21 @@ describe("W15 places", () => {
     await last.opens("two");
     last.client.close();
   });
+
+  it.each(["datastore", "store"])(
+    "W15, W11 is gone from the %s once its account is shredded",
+    async (place) => {
+      await restart(place);
+      const before = rows("kept").length;
+      const client = await EdgeClient.signedIn(system, `shredded at ${place}`);
+      const instance = await InstanceClient.ready(client);
+      const { account } = client;
+      await instance.rest("POST", "/instances/key-identifiers", { account, purpose: "document" });
+      expect(rows("kept").length).toBe(before + 1);
+      expect(await answerOf(callDoor(system, "IAM.shredAccount", callerOf(client), account))).toBe("ok");
+      await expect.poll(() => rows("kept").length, { timeout: 20_000 }).toBe(before);
+    },
+  );
 
   it("W15 the app-specific key is beside the ciphertext, or in a store of its own", async () => {
     const own = await mkdtemp(join(tmpdir(), "coffer-placement-key-"));
