@@ -70,6 +70,7 @@ async function ask<T>(path: string, body: object = {}): Promise<T> {
   trace.push(`custodian asks ${path}`);
   const answer = await custodian.rest("POST", path, body);
   trace.push(`custodian gets ${answer.status} of ${path}`);
+  expect(answer.status, answer.text).toBeLessThan(300);
   return json<T>(answer);
 }
 
@@ -95,7 +96,8 @@ async function handOver(port: Package.PortClient): Promise<void> {
   await port.load(await ask("/kms/loads", { way: "rewrap", edk, certificate }));
 }
 
-it("B1 in Node, from the installed package: instantiate, encrypted data key, wrapping certificate, rewrap, hand over, use", async () => {
+/** Up to the sealed document. */
+async function claim(): Promise<Package.PortClient> {
   const port = await enrolled();
   const order = { count: 1, purpose: "document" };
   ({
@@ -103,6 +105,11 @@ it("B1 in Node, from the installed package: instantiate, encrypted data key, wra
   } = await ask<{ edks: [string] }>("/kms/data-keys", order));
   await handOver(port);
   sealed = await new Response(port.seal({ edk, context }, new TextEncoder().encode("claim 1"))).bytes();
+  return port;
+}
+
+it("B1 in Node, from the installed package: instantiate, encrypted data key, wrapping certificate, rewrap, hand over, use", async () => {
+  const port = await claim();
   expect(await new Response(port.open({ context }, sealed)).text()).toBe("claim 1");
   expect(trace.splice(0)).toEqual([
     ...calls("hello"),
@@ -124,6 +131,7 @@ it("B1 in Node, from the installed package: instantiate, encrypted data key, wra
 });
 
 it("B2 in Node: after a restart of custodian and microservice the archived data key is rewrapped to the new one", async () => {
+  await claim();
   for (const close of open.splice(0)) close();
   custodian = await EdgeClient.signedIn(system, "Ann");
   const port = await enrolled();
