@@ -136,7 +136,7 @@ describe("gateway", () => {
       ["https://app.example/token", "POST", 415],
       ["https://vault.example/token", "POST", 404],
       ["https://vault.example/ra/grants", "POST", 404],
-      ["https://vault.example/ra/enrolments", "POST", 403],
+      ["https://vault.example/ra/enrolments", "POST", 415],
       ["https://vault.example/sign-in", "POST", 403],
       ["https://vault.example/sign-in", "GET", 405],
       ["https://app.example/ra/enrolments", "POST", 401],

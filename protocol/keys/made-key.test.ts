@@ -2,6 +2,7 @@ import { beforeAll, expect, it } from "vitest";
 import { encodeBase64url } from "../base64url.ts";
 import { utf8 } from "../bytes.ts";
 import { digest } from "../digest.ts";
+import { SIGN_TYPE } from "../hierarchy/index.ts";
 import { type EcPublicJwk, jwkFromSpki, thumbprint } from "../jwk.ts";
 import { joinJws, MADE_KEY_TYPE, type MadeKey, signingInput, verifyMadeKey } from "./index.ts";
 
@@ -70,7 +71,9 @@ it("W10 is refused by another key, as another type, and where the registration a
   const posed = await other.sign(said, MADE_KEY_TYPE, instance.kid);
   await expect(verify(posed, { key: other.key })).rejects.toMatchObject({ code: "jws-key" });
   await expect(verify(posed)).rejects.toMatchObject({ code: "jws-signature" });
-  await expect(verify(await instance.sign(said, "at+jwt"))).rejects.toMatchObject({ code: "jws-type" });
+  await expect(verify(await instance.sign(said, SIGN_TYPE.token))).rejects.toMatchObject({
+    code: "jws-type",
+  });
   const altered = (await instance.sign(said)).replace(/.$/, (last) => (last === "A" ? "Q" : "A"));
   await expect(verify(altered)).rejects.toThrow();
 });
