@@ -47,12 +47,12 @@ export type Authorities = {
    * one has replaced.
    */
   masterKey(challenge: string, id?: string): Promise<ReleasedKey>;
-  /** KMS, at level `account`. */
-  releasedAccountKey(account: string, challenge: string, id: string): Promise<ReleasedAccountKey>;
+  /** KMS, at level `account`: the current one, or that of this id. */
+  releasedAccountKey(account: string, challenge: string, id?: string): Promise<ReleasedAccountKey>;
   /** IAM: of the account's current data key, or of the one that a header names (`<keyId>.<keyVersion>`). */
   keyIdentifier(account: string, key?: string): Promise<KeyIdentifier>;
-  /** IAM. */
-  accountKey(account: string, id: string): Promise<WrappedAccountKey>;
+  /** IAM: the current one, or that of this id. */
+  accountKey(account: string, id?: string): Promise<WrappedAccountKey>;
   /** KMS: Enc(data) as an EDK. */
   dataKey(account: string, key: string): Promise<string>;
   /** KMS, by the IAM's order: the next version, of a key that the instance has made. As an EDK. `conflict` where the next is another. */

@@ -138,6 +138,15 @@ export class Hierarchy {
     return { wrapped, ...(publicKey && { publicKey }) };
   }
 
+  /** The current one, or that of the id. */
+  #accountKey(account: string, id?: string): AccountKey {
+    this.#ask(id === undefined ? `current account key of ${account}` : `account key ${id}`);
+    const keys = this.#accounts.get(account) ?? [];
+    const found = id === undefined ? keys.at(-1) : keys.find((key) => key.id === id);
+    if (!found) throw new CofferError("not-found");
+    return found;
+  }
+
   async #toInstance(raw: Bytes): Promise<Bytes> {
     const key = new x509.X509Certificate(this.#certificate).publicKey;
     const to = await key.export({ name: "RSA-OAEP", hash: "SHA-256" } as never, ["encrypt"], crypto);
@@ -160,9 +169,8 @@ export class Hierarchy {
       } satisfies MasterReceipt);
       return { wrappedKey: this.change.wrappedKey ?? encodeBase64url(wrapped), receipt };
     },
-    releasedAccountKey: async (account, challenge, id) => {
-      this.#ask(`account key ${id}`);
-      const { raw, version, publicKey } = this.#accounts.get(account)!.find((key) => key.id === id)!;
+    releasedAccountKey: async (account, challenge, asked) => {
+      const { id, raw, version, publicKey } = this.#accountKey(account, asked);
       const cek = random();
       const wrapped = await this.#toInstance(publicKey ? cek : raw);
       const ofPair = publicKey && { publicKey, privateKey: encodeBase64url(await sealed(raw, cek)) };
@@ -181,11 +189,8 @@ export class Hierarchy {
       const { keyId, keyVersion, accountKey } = this.#version(account, key).edk;
       return { keyId, keyVersion, accountKey, ...this.change.identifier };
     },
-    accountKey: async (account, id) => {
-      this.#ask(`account key ${id}`);
-      const found = this.#accounts.get(account)?.find((key) => key.id === id);
-      if (!found) throw new CofferError("not-found");
-      const { version, wrapped, master, publicKey } = found;
+    accountKey: async (account, asked) => {
+      const { id, version, wrapped, master, publicKey } = this.#accountKey(account, asked);
       return { id, version, wrapped, master, ...(publicKey && { publicKey }), ...this.change.account };
     },
     dataKey: async (account, key) => {
@@ -194,6 +199,7 @@ export class Hierarchy {
     },
     renewDataKey: async (account, { wrappedKey, accountKey, layer }) => {
       this.#ask(`new data key of ${account}`);
+      if (this.#accounts.get(account)?.at(-1)?.id !== accountKey) throw new CofferError("conflict");
       const next = this.#version(account).edk.keyVersion + 1 + this.ahead;
       if (layer && layer.keyVersion !== next) throw new CofferError("conflict");
       await this.renewDataKey(account);

@@ -1,6 +1,7 @@
-import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
+import { CofferError } from "#protocol/error.ts";
 import { type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
 import { type Authority, keyEncipherment, makeAuthority, START } from "../authority.fixture.ts";
 import { captureCrypto } from "../crypto.ts";
@@ -310,6 +311,16 @@ describe("at level account", () => {
     pass(MINUTE);
     hierarchy.offline = true;
     expect(named(await instance.opening("a-1", "k-a-1.1", jws))).toBe("k-a-1.1");
+  });
+
+  it("W10 makes the next version of the data key under the account's current key, and seals on where that fails", async () => {
+    const instance = ladder("account");
+    await hierarchy.rotateAccountKey("a-1");
+    vi.spyOn(hierarchy.authorities, "renewDataKey").mockRejectedValueOnce(new CofferError("offline"));
+    await expect(instance.renew("a-1")).rejects.toMatchObject({ code: "offline" });
+    expect(named(await instance.sealing("a-1"))).toBe("k-a-1.1");
+    const { accountKey } = await instance.renew("a-1");
+    expect(accountKey.id).toBe("ak-a-1-2");
   });
 
   it("W10 makes the next version of the data key itself", async () => {

@@ -194,10 +194,7 @@ export class Ladder {
   async renew(account: string): Promise<KeyIdentifier> {
     const { crypto } = this.#options;
     const current = await this.#identifier(account);
-    const [master, wrapped] = await Promise.all([
-      this.#encryptedMaster(),
-      this.#encryptedAccount(account, current.accountKey.id),
-    ]);
+    const [master, wrapped] = await Promise.all([this.#encryptedMaster(), this.#currentAccount(account)]);
     const { publicKey } = wrapped;
     const by = await (publicKey
       ? publicHalf(crypto.subtle, publicKey)
@@ -427,16 +424,29 @@ export class Ladder {
 
   #encryptedAccount(account: string, id: string): Promise<AccountCopy> {
     return this.#accountCopies.get(`${account} ${id}`, async () => {
-      const atMaster = this.#options.level === "master";
-      const copy = await (atMaster ? this.#wrappedAccount(account, id) : this.#releasedAccount(account, id));
+      const copy = await this.#askAccount(account, id);
       if (copy.id !== id) throw new CofferError("key-refused");
       return copy;
     });
   }
 
+  /** What data keys are made under now: after a rotation another one than the current data key's. */
+  async #currentAccount(account: string): Promise<AccountCopy> {
+    const copy = await this.#askAccount(account);
+    // Counted apart: until there is a data key under it, the current data key's own account key is the one before.
+    this.#newest.advance(`next account key of ${account}`, copy.version);
+    this.#accountCopies.put(`${account} ${copy.id}`, copy);
+    return copy;
+  }
+
+  #askAccount(account: string, id?: string): Promise<AccountCopy> {
+    const atMaster = this.#options.level === "master";
+    return atMaster ? this.#wrappedAccount(account, id) : this.#releasedAccount(account, id);
+  }
+
   /** As the IAM keeps it. */
-  async #wrappedAccount(account: string, id: string): Promise<AccountCopy> {
-    const message = { whom: "IAM", what: "account key", account, key: id } as const;
+  async #wrappedAccount(account: string, id?: string): Promise<AccountCopy> {
+    const message = { whom: "IAM", what: "account key", account, ...(id && { key: id }) } as const;
     const copy = await this.#ask(message, () => this.#options.authorities.accountKey(account, id));
     const { publicKey } = copy;
     return {
@@ -447,10 +457,10 @@ export class Ladder {
   }
 
   /** Level `account`: encrypted to this instance, and with a receipt as Enc(master) is. */
-  async #releasedAccount(account: string, id: string): Promise<AccountCopy> {
+  async #releasedAccount(account: string, id?: string): Promise<AccountCopy> {
     const { authorities, trust } = this.#options;
     const challenge = this.#challenge();
-    const message = { whom: "KMS", what: "account key", account, key: id } as const;
+    const message = { whom: "KMS", what: "account key", account, ...(id && { key: id }) } as const;
     const answer = await this.#ask(message, () => authorities.releasedAccountKey(account, challenge, id));
     const wrappedKey = bytesOf(answer.wrappedKey);
     const privateKey = answer.privateKey === undefined ? undefined : bytesOf(answer.privateKey);

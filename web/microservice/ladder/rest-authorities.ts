@@ -42,12 +42,14 @@ export function restAuthorities({ fetch, delay = byTheClock, ...options }: RestA
     authorize: () => token.ready(),
     masterKey: (challenge, id) =>
       ask(loadMasterKey, { body: { challenge, ...(id === undefined ? {} : { id }) } }),
-    releasedAccountKey: (account, challenge, id) => ask(loadAccountKey, { body: { account, challenge, id } }),
+    releasedAccountKey: (account, challenge, id) =>
+      ask(loadAccountKey, { body: { account, challenge, ...(id === undefined ? {} : { id }) } }),
     keyIdentifier: (account, key) =>
       ask(findKeyIdentifier, {
         body: { account, purpose: "document", ...(key === undefined ? {} : { key }) },
       }),
-    accountKey: (account, id) => ask(readAccountKey, { parameters: { account }, query: { id } }),
+    accountKey: (account, id) =>
+      ask(readAccountKey, { parameters: { account }, query: id === undefined ? {} : { id } }),
     async dataKey(account, key) {
       const { edk } = await ask(readDataKey, { parameters: { account, key } });
       return edk;
