@@ -134,7 +134,11 @@ it("W11 the instance makes the next version under the account's current key, aft
   const app = await InstanceClient.ready(await EdgeClient.signedIn(system, "server"));
   const path = `/instances/accounts/${running.account}/key`;
   const { id } = json<{ id: string }>(await app.rest("POST", path));
-  await running.enrolled.port.renew(running.account);
+  const renewed = running.enrolled.port.renew(running.account).then(
+    () => "renewed",
+    (error: unknown) => String(error),
+  );
+  expect(await renewed).toBe("renewed");
   await running.upload(after, "after");
   expect((await edkOf(before)).accountKey?.id).not.toBe(id);
   expect((await edkOf(after)).accountKey?.id).toBe(id);
