@@ -45,9 +45,16 @@ export function rotatedAccountKey(
   return accountKeyOf(sql, id);
 }
 
-/** Those that do not stand under this master key; at most 32. */
-export function keysNotUnder(sql: SqlStorage, master: string): AccountKey[] {
-  const rows = sql.exec<Row>(`SELECT ${COLUMNS} FROM account_keys WHERE master <> ? LIMIT 32`, master);
+/** Those that do not stand under this master key, of versions below this one: the newest first, at most 32. */
+export function keysNotUnder(
+  sql: SqlStorage,
+  master: string,
+  below: number = Number.MAX_SAFE_INTEGER,
+): AccountKey[] {
+  const rows = sql.exec<Row>(
+    `SELECT ${COLUMNS} FROM account_keys WHERE master <> ? AND version < ? ORDER BY version DESC LIMIT 32`,
+    ...[master, below],
+  );
   return rows.toArray().map(keyOf);
 }
 

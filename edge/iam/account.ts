@@ -229,7 +229,9 @@ export class IamAccountObject extends DurableObject<Env> {
   /** W2: Enc(account). */
   async encryptedAccountKey(of: OfInstance, id?: string): Promise<Result<Waited<AccountKey>>> {
     if (this.#opened === undefined) return fail("forbidden");
-    await this.#followMaster(this.#opened.store, of.caller.requestId);
+    // Nobody else has the HSM work; what is refused is decided below, and recorded.
+    if (checkMember(this.#opened.store.sql, of.caller.user).ok)
+      await this.#followMaster(this.#opened.store, of.caller.requestId);
     return encryptedAccountKey(this.#keeper(this.#opened), of, id);
   }
 

@@ -21,25 +21,33 @@ interface Kms {
   }): Promise<Result<MovedKey[]>>;
 }
 
-/** What cannot move now goes on under the old one, until this is called again. */
+/** What cannot move now stays under the old one, until this is called again. */
 export async function followMaster(
   { sql, tenant }: Store,
-  { KMS, places }: { KMS: Kms; places: KeptKeys },
+  { KMS, places }: { KMS: Kms; places: Pick<KeptKeys, "whole" | "put" | "forget"> },
   requestId: string,
 ): Promise<Result<Followed>> {
   const current = await KMS.currentMasterKey({ tenant });
   if (!current.ok) return current;
   const master = current.value;
   if (master === null) return ok({ master, left: keysNotUnder(sql, "").length });
+  let left = 0;
+  let below: number | undefined;
   for (;;) {
+    const rows = keysNotUnder(sql, master, below);
+    below = rows.at(-1)?.version;
+    if (below === undefined) return ok({ master, left });
+    left += rows.length;
     const keys: MovedKey[] = [];
-    for (const { version: _, ...key } of keysNotUnder(sql, master)) {
+    for (const { version: _, ...key } of rows) {
       const whole = await places.whole(key, requestId);
-      if (!whole.ok) return whole;
-      keys.push(whole.value);
+      if (whole.ok) keys.push(whole.value);
+      else if (whole.problem.code !== "not-found") return whole;
     }
-    if (keys.length === 0) return ok({ master, left: 0 });
+    if (keys.length === 0) continue;
     const moved = await KMS.moveAccountKeys({ tenant, account: subjectOf(sql), requestId, keys });
+    // Those that the HSM does not move keep no others from it.
+    if (!moved.ok && moved.problem.code === "hsm-refused") continue;
     if (!moved.ok) return moved;
     for (const key of moved.value) {
       const put = await places.put(key, requestId);
@@ -49,6 +57,7 @@ export async function followMaster(
       if (before && before.master !== key.master) await places.forget(before, requestId);
     }
     // Another rotation came in between.
-    if (moved.value.some((key) => key.master !== master)) return ok({ master, left: keys.length });
+    if (moved.value.some((key) => key.master !== master)) return ok({ master, left });
+    left -= moved.value.length;
   }
 }

@@ -1,7 +1,7 @@
 /** W12: account keys go from a master key to its successor, which the officer has made; data keys and documents stay as they are. */
 
 import { authorize } from "../authorize.ts";
-import { UnexpectedAnswer } from "../hsm/index.ts";
+import { failureOf, UnexpectedAnswer } from "../hsm/index.ts";
 import type { AccountKey } from "../iam/types.ts";
 import { ok, type Result, refuse } from "../result.ts";
 import { moveAccountKey } from "./account-keys.ts";
@@ -14,7 +14,10 @@ export type MovedKey = Omit<AccountKey, "version">;
 /** Rotations that one account may have slept through. */
 const MAX_HOPS = 16;
 
-/** Each key under the tenant's current master key. The HSM lets a key go to the direct successor alone: it goes step by step. */
+/**
+ * Those of the keys that can be moved, each under the tenant's current master key. The HSM lets a key go to the direct successor
+ * alone: it goes step by step.
+ */
 export async function moveAccountKeys(
   kms: Context,
   of: { account: string; requestId: string; keys: MovedKey[] },
@@ -30,8 +33,18 @@ export async function moveAccountKeys(
       return authorize<never>(store, { action: "kms:move-account-keys", ...about }, none);
     }
     const moved: MovedKey[] = [];
-    for (const key of of.keys) moved.push(await moveTo(kms, key, current));
-    return ok(moved);
+    const stuck: unknown[] = [];
+    for (const key of of.keys)
+      await moveTo(kms, key, current).then(
+        (one) => moved.push(one),
+        (error: unknown) => {
+          // One that cannot move, as its master key was destroyed, keeps no other from it. An HSM that is away moves none.
+          if (failureOf(error).code !== "hsm-refused") throw error;
+          stuck.push(error);
+        },
+      );
+    const refused = stuck.length > 0 ? failed(kms, "kms:move-at-hsm", about, stuck[0]) : undefined;
+    return moved.length > 0 || refused === undefined ? ok(moved) : refused;
   } catch (error) {
     return failed(kms, "kms:move-at-hsm", about, error);
   }
