@@ -77,7 +77,7 @@ key.json
     [["test", "key.json", ...ADA, "--action", "sign", "--header", "a: b"], /--header needs --path/],
     [["test", "key.json", ...ADA, "--action", "sign", "--principal", "ada"], /no Distinguished Name/],
     [["test", ...ADA, "--action", "sign"], /name a file/],
-    [["explain"], /say check or test/],
+    [["explain"], /say check, test or put/],
   ])("says what is wrong with %j", async (args, sentence) => {
     const { code, stdout, stderr } = await coffer(...args);
     expect(stderr).toMatch(sentence);
