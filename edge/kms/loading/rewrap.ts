@@ -1,9 +1,7 @@
 /** Loading by rewrap (M8): a data key rewrapped to the caller's instance, with the receipt that vouches for it. */
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
-import { seconds } from "#protocol/clock.ts";
-import { digest } from "#protocol/digest.ts";
-import { canonicalJws, type Edk, type LoadOf, type RequestOf } from "#protocol/keys/index.ts";
+import type { Edk, LoadOf, RequestOf } from "#protocol/keys/index.ts";
 import type { KeyPolicy } from "#protocol/policy/index.ts";
 import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
@@ -11,6 +9,7 @@ import type { Recipient } from "../../ra/types.ts";
 import { ok, type Result, refuse } from "../../result.ts";
 import { type Context, type Door, failed, noMember } from "../context.ts";
 import { signReceipt } from "../signing.ts";
+import { receiptFor } from "./receipt.ts";
 import { rewrapDataKey, type Under } from "./rewrap-batch.ts";
 import {
   askNeighbours,
@@ -21,9 +20,6 @@ import {
   readWanted,
   type Wanted,
 } from "./wanted.ts";
-
-/** How long a load receipt may be used to load the key, seconds: a working day, so that an instance starts offline. */
-export const RECEIPT_SECONDS = 8 * 3600;
 
 export async function rewrap(
   door: Door,
@@ -70,19 +66,7 @@ async function rewrapFor(
 ): Promise<LoadOf<"rewrap">> {
   const keys = { under, wrappedDataKey: decodeBase64url(edk.wrappedKey), hsmKey };
   const wrappedKey = await rewrapDataKey(kms.hsm, kms.ledger, keys, Date.now());
-  const iat = seconds(Date.now());
-  const receipt = await signReceipt(kms.hsm, await kms.trust.list(), {
-    version: 1,
-    wrappedKeyDigest: await digest(wrappedKey),
-    edkDigest: await digest(canonicalJws(token)),
-    keyId: edk.keyId,
-    keyVersion: edk.keyVersion,
-    recipient: thumbprint,
-    tenant: kms.store.tenant,
-    ...(edk.account !== undefined && { account: edk.account }),
-    policy,
-    iat,
-    exp: Math.min(iat + RECEIPT_SECONDS, notAfter, edk.expires ?? Number.MAX_SAFE_INTEGER),
-  });
+  const of = { edk, token, thumbprint, tenant: kms.store.tenant, policy, notAfter };
+  const receipt = await signReceipt(kms.hsm, await kms.trust.list(), await receiptFor(wrappedKey, of));
   return { way: "rewrap", edk: token, wrappedKey: encodeBase64url(wrappedKey), receipt };
 }

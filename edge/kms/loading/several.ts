@@ -2,8 +2,7 @@
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
-import { digest } from "#protocol/digest.ts";
-import { canonicalJws, type Edk, edksDigest, type LoadOf, type Receipt } from "#protocol/keys/index.ts";
+import { type Edk, edksDigest, type LoadOf } from "#protocol/keys/index.ts";
 import type { KeyPolicy } from "#protocol/policy/index.ts";
 import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
@@ -14,8 +13,8 @@ import { type About, type Context, type Neighbours, noMember } from "../context.
 import { countRelease } from "../key-management.ts";
 import { findDataKey } from "../registry.ts";
 import { signReceipts } from "../signing.ts";
+import { receiptFor } from "./receipt.ts";
 import { decideRelease } from "./release.ts";
-import { RECEIPT_SECONDS } from "./rewrap.ts";
 import { rewrapDataKeys, type Under } from "./rewrap-batch.ts";
 import { askStanding, askUnder, isUnder } from "./wanted.ts";
 
@@ -135,30 +134,16 @@ export async function rewrapSeveral(
     if (under === undefined) throw new Error("nobody said what a key is under");
     return { under, wrappedDataKey: decodeBase64url(edk.wrappedKey) };
   });
+  const { tenant } = kms.store;
   const wrapped = await rewrapDataKeys(kms.hsm, kms.ledger, { keys, hsmKey }, Date.now());
   return {
     wrapped,
     async sign(channel) {
-      const iat = seconds(Date.now());
       const receipts = await Promise.all(
-        items.map(async ({ edk, token }, n): Promise<Receipt> => {
-          const policy = policies[n];
-          const bytes = wrapped[n];
+        items.map(({ edk, token }, n) => {
+          const [policy, bytes] = [policies[n], wrapped[n]];
           if (policy === undefined || bytes === undefined) throw new Error("a key was not rewrapped");
-          return {
-            version: 1,
-            wrappedKeyDigest: await digest(bytes),
-            edkDigest: await digest(canonicalJws(token)),
-            keyId: edk.keyId,
-            keyVersion: edk.keyVersion,
-            recipient: thumbprint,
-            tenant: kms.store.tenant,
-            ...(edk.account !== undefined && { account: edk.account }),
-            ...(channel !== undefined && { channel }),
-            policy,
-            iat,
-            exp: Math.min(iat + RECEIPT_SECONDS, notAfter, edk.expires ?? Number.MAX_SAFE_INTEGER),
-          };
+          return receiptFor(bytes, { edk, token, thumbprint, tenant, policy, notAfter, channel });
         }),
       );
       const signed = await signReceipts(kms.hsm, await kms.trust.list(), receipts);
