@@ -1,17 +1,14 @@
-import { parseArgs } from "node:util";
-import type { Client } from "./client.ts";
-import { CommandError } from "./command-error.ts";
 import {
   ACCOUNT_HELP_LINE,
   accountOf,
   dateOf,
   deletionOf,
   END_HELP,
-  END_OPTIONS,
   exactly,
   JSON_HELP_LINE,
-  LIFE_OPTIONS,
   tell,
+  type Verbs,
+  verbOf,
 } from "./life.ts";
 import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, withClient } from "./session-options.ts";
@@ -33,27 +30,16 @@ Examples: ${COFFER} account create "Cases of 2026" --user ada
           ${COFFER} account delete --days 7 --user ada
 `;
 
-type Values = { account?: string; json: boolean; days?: string; immediately: boolean };
-type Work = (client: Client, values: Values, rest: string[]) => Promise<void>;
-
 /** `coffer account` */
 export async function account(args: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: { ...LIFE_OPTIONS, ...END_OPTIONS },
-  });
-  const [verb = "", ...rest] = positionals;
-  const work = Object.hasOwn(WORK, verb) ? WORK[verb] : undefined;
-  if (work === undefined)
-    throw new CommandError("coffer account: say list, create, rotate, delete or cancel. Try --help.", 2);
+  const { values, verb, rest, work } = verbOf("account", args, VERBS);
   exactly(`account ${verb}`, rest, ...(verb === "create" ? ["a name"] : []));
   deletionOf(values);
   await withClient(values, (client) => work(client, values, rest));
   return 0;
 }
 
-const WORK: Readonly<Record<string, Work>> = {
+const VERBS: Verbs = {
   async list({ identity, life }, { json }) {
     const accounts = await Promise.all(identity.accounts.map(({ id }) => life.state(id)));
     const lines = accounts.map(({ id, name, ends }) => {

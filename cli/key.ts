@@ -1,5 +1,3 @@
-import { parseArgs } from "node:util";
-import type { Client } from "./client.ts";
 import { CommandError } from "./command-error.ts";
 import {
   ACCOUNT_HELP_LINE,
@@ -7,11 +5,11 @@ import {
   dateOf,
   deletionOf,
   END_HELP,
-  END_OPTIONS,
   exactly,
   JSON_HELP_LINE,
-  LIFE_OPTIONS,
   tell,
+  type Verbs,
+  verbOf,
 } from "./life.ts";
 import { COFFER } from "./parts/index.ts";
 import { SESSION_HELP, withClient } from "./session-options.ts";
@@ -33,20 +31,9 @@ Exit code: 0 done, 1 not, 2 the command line is wrong.
 Example: ${COFFER} key rotate --user ada
 `;
 
-type Values = { account?: string; json: boolean; days?: string; immediately: boolean };
-type Work = (client: Client, values: Values, rest: string[]) => Promise<void>;
-
 /** `coffer key` */
 export async function key(args: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: { ...LIFE_OPTIONS, ...END_OPTIONS },
-  });
-  const [verb = "", ...rest] = positionals;
-  const work = Object.hasOwn(WORK, verb) ? WORK[verb] : undefined;
-  if (work === undefined)
-    throw new CommandError("coffer key: say list, rotate, delete or cancel. Try --help.", 2);
+  const { values, verb, rest, work } = verbOf("key", args, VERBS);
   const named = verb === "delete" || verb === "cancel";
   const [key = ""] = exactly(`key ${verb}`, rest, ...(named ? ["a version"] : []));
   if (named && !/^[\w-]+\.[1-9]\d{0,8}$/.test(key))
@@ -56,7 +43,7 @@ export async function key(args: string[]): Promise<number> {
   return 0;
 }
 
-const WORK: Readonly<Record<string, Work>> = {
+const VERBS: Verbs = {
   async list(client, { account, json }) {
     const versions = await client.life.keys(accountOf(client, account));
     const lines = versions.map(({ keyId, keyVersion, created, ends }, i) => {

@@ -1,5 +1,6 @@
 /** What `coffer account`, `key`, `re-encrypt` and `instance` have in common: whose account, when something ends, and how it is told. */
 
+import { parseArgs } from "node:util";
 import type { DeletionRequest } from "#web/client/accounts.ts";
 import type { Client } from "./client.ts";
 import { CommandError } from "./command-error.ts";
@@ -40,6 +41,27 @@ export function deletionOf(values: {
   if (!Number.isInteger(number) || number < 7 || number > 30)
     throw new CommandError("--days takes a whole number from 7 to 30.", 2);
   return { days: number };
+}
+
+export type LifeValues = { account?: string; json: boolean; days?: string; immediately: boolean };
+/** What a verb does with what stands behind it. */
+export type Verbs = Readonly<
+  Record<string, (client: Client, values: LifeValues, rest: string[]) => Promise<void>>
+>;
+
+/** A command line of `coffer COMMAND VERB …`, with the options of accounts and keys. Errors: `CommandError` for a verb that there is not. */
+export function verbOf(command: string, args: string[], verbs: Verbs) {
+  const options = { ...LIFE_OPTIONS, ...END_OPTIONS };
+  const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
+  const [verb = "", ...rest] = positionals;
+  const work = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
+  const names = Object.keys(verbs);
+  if (work === undefined)
+    throw new CommandError(
+      `coffer ${command}: say ${names.slice(0, -1).join(", ")} or ${names.at(-1)}. Try --help.`,
+      2,
+    );
+  return { values, verb, rest, work };
 }
 
 /** A line, or with --json the value. */
