@@ -39,7 +39,7 @@ const trouble = [];
  * Tests that failed and passed when their file ran again.
  * @type {string[]}
  */
-const unsteady = [];
+const flaky = [];
 
 const steps = {
   types: () => [".", "edge", "web", "web/client"].every((project) => tool("tsc", ["-p", project])),
@@ -71,7 +71,7 @@ rmSync(results, { recursive: true, force: true });
 
 console.log(`\n${"─".repeat(74)}`);
 for (const reason of skips) console.log(`skipped: ${reason}`);
-for (const name of unsteady) console.log(`unsteady, failed at first: ${name}`);
+for (const name of flaky) console.log(`flaky, failed at first: ${name}`);
 if (trouble.length > 0) console.log(`failed: ${trouble.join(", ")}`);
 console.log(`took ${((Date.now() - began) / 1000).toFixed(0)} s`);
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
@@ -100,7 +100,7 @@ function vitest(project, ...options) {
   if (project === "system" && failed.length > 0 && failed.length <= 3) {
     console.log(`\nOnce more: ${failed.map((file) => relative(root, file)).join(", ")}`);
     const again = runTests(project, failed, options);
-    unsteady.push(...passedNow(files, again.files));
+    flaky.push(...passedNow(files, again.files));
     files = [...files.filter(({ name }) => !failed.includes(name)), ...again.files];
     ok = again.ok;
   }
