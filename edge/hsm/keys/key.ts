@@ -9,8 +9,9 @@ import { getWrapped, underPair, underParent } from "./release.ts";
 type Name = ReturnType<NextName>;
 
 /**
- * `by`: how it stands under its parent, where that is not the usual way. Three items: a key of that class is made under its parent, given wrapped by it, and destroyed. The last two act on what
- * the first made (KMIP 2.1, ID Placeholder). It never works at the HSM, so it is not activated.
+ * Three items: a key of that class is made under its parent, given wrapped by it, and destroyed. The last two act on what the first
+ * made (KMIP 2.1, ID Placeholder). It never works at the HSM, so it is not activated. `by`: how it is wrapped, where that is not the
+ * usual way for its parent.
  */
 export function makeUnder(
   parent: string,
