@@ -17,8 +17,8 @@ import type { Followed } from "./follow-master.ts";
 import type { OfInstance, Waited } from "./instance-keys.ts";
 import type { KeyIdentifier, ListedIdentifier } from "./key-identifiers.ts";
 import type { MemberRow } from "./members.ts";
+import type { Account } from "./memberships.ts";
 import { standingFor } from "./named-admin.ts";
-import type { Account } from "./sign-in.ts";
 import type { KeptStanding } from "./standing.ts";
 import type { AccountKey } from "./types.ts";
 

@@ -7,7 +7,8 @@ import type { Caller } from "../caller.ts";
 import { takeTurn } from "../pace.ts";
 import { ok, type Result, refuse } from "../result.ts";
 import type { Store } from "../store.ts";
-import { type Account, joinAccount } from "./sign-in.ts";
+import type { Account } from "./memberships.ts";
+import { joinAccount } from "./sign-in.ts";
 
 /** Accounts that one user is a member of: what concerns a user is told to each of them. */
 export const MAX_ACCOUNTS = 100;

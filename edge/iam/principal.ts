@@ -18,13 +18,12 @@ import { type AuthorizationRequest, issueCode } from "./codes.ts";
 import { findCustodian, isSignedIn } from "./custodians.ts";
 import { type Ended, type Forgotten, nextExpiry } from "./families.ts";
 import { type InstanceTokenRequest, type InstanceTokens, issueInstanceToken } from "./instance-token.ts";
+import { type Account, accountsOf, noteMembership } from "./memberships.ts";
 import { dropNamed, keepNamed } from "./named-instances.ts";
 import { createAccount } from "./new-account.ts";
 import { principalMigrations } from "./schema.ts";
 import { DENIED, type Settings, takeSettings } from "./settings.ts";
 import {
-  type Account,
-  accountsOf,
   findSession,
   isKnown,
   isReplacing,
@@ -344,9 +343,7 @@ export class IamPrincipalObject extends DurableObject<Env> {
 
   /** For an account's object: this principal is a member of it. */
   joined({ account, name, created }: Pick<Founding, "account" | "name" | "created">): Result<null> {
-    const sql = this.#opened?.store.sql;
-    const insert = "INSERT INTO memberships VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
-    sql?.exec(insert, account, name, created);
+    if (this.#opened !== undefined) noteMembership(this.#opened.store.sql, { account, name, created });
     return ok(null);
   }
 

@@ -63,6 +63,8 @@ export const principalMigrations = [
   STANDING_TABLE,
   NAMED_INSTANCES_TABLE,
   USED_ONCE_TABLE,
+  // Memberships in the order in which they came; those of earlier releases are all first, by the age of the account.
+  "ALTER TABLE memberships ADD COLUMN place INTEGER NOT NULL DEFAULT 0",
 ] as const;
 
 /** An account's object. */

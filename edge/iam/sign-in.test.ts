@@ -5,8 +5,9 @@ import { hashSecret } from "../secret.ts";
 import type { Store } from "../store.ts";
 import { isSignedIn } from "./custodians.ts";
 import { nextExpiry } from "./families.ts";
+import { accountsOf, noteMembership } from "./memberships.ts";
 import { principalMigrations } from "./schema.ts";
-import { accountsOf, findSession, signedInApps, signIn, signOut } from "./sign-in.ts";
+import { findSession, signedInApps, signIn, signOut } from "./sign-in.ts";
 import { keepAppointments, standingOf } from "./standing.ts";
 import { sweep } from "./sweep.ts";
 
@@ -114,6 +115,15 @@ it("begins with an account of its own, once, and tells that account's object", a
   expect(account!.id).toBe(await ownAccountId({ tenant: "acme", principal: ADA }));
   const founding = { account: account!.id, principal: ADA, name: "Ada", created: NOW, earlier: false };
   expect(toOthers()).toEqual([[`account/${account!.id}`, { ...founding, requestId: "r" }]]);
+});
+
+it("an account that a colleague shares, older than one's own or not, comes behind it, and the others in their order", async () => {
+  await enter();
+  const own = await ownAccountId({ tenant: "acme", principal: ADA });
+  const joined = ["m", "z", "a"];
+  for (const [place, account] of [...joined, "m"].entries())
+    noteMembership(store.sql, { account, name: "Cases", created: place === 0 ? NOW - 500 : NOW });
+  expect(accountsOf(store.sql).map(({ id }) => id)).toEqual([own, ...joined]);
 });
 
 it("signs nobody in twice by one answer of the provider, and knows the newest name", async () => {

@@ -9,6 +9,7 @@ import type { Founding } from "./account.ts";
 import { DEFAULT_PER_MINUTE, DEFAULT_SIGN_INS, makeRoomForSession } from "./bounds.ts";
 import type { Membership } from "./earlier.ts";
 import { endFamilies, familiesOf } from "./families.ts";
+import { noteMembership } from "./memberships.ts";
 import { type Claims, keepClaims } from "./standing.ts";
 import type { VaultSession } from "./types.ts";
 
@@ -17,7 +18,6 @@ const SESSION_SECONDS = 24 * 3600;
 /** Longer than any transaction with a provider lasts (`edge/iam/oidc`). */
 const TRANSACTION_SECONDS = 3600;
 
-export type Account = { id: string; name: string };
 export type SignedIn = { cookie: string; maxAge: number };
 
 /** A session that another principal's has taken the place of: its object ends it. `session` is the hash of its cookie. */
@@ -112,9 +112,8 @@ export function joinAccount(
   begun: Membership,
   by: Pick<Founding, "principal" | "earlier" | "requestId" | "nonce">,
 ): void {
-  const { account, name, created } = begun;
-  sql.exec("INSERT INTO memberships VALUES (?, ?, ?)", account, name, created);
-  intend(sql, `account/${account}`, { ...begun, ...by } satisfies Founding);
+  noteMembership(sql, begun);
+  intend(sql, `account/${begun.account}`, { ...begun, ...by } satisfies Founding);
 }
 
 /** Who the cookie stands for. Reading is no decision, so it leaves no audit row; what is done with it does. */
@@ -216,11 +215,6 @@ function replaceSession(
   sql.exec("UPDATE sessions SET id = ? WHERE hash = ?", same.id, next.hash);
   sql.exec("UPDATE families SET session = ? WHERE session = ?", next.hash, previous);
   sql.exec("UPDATE codes SET session = ? WHERE session = ?", next.hash, previous);
-}
-
-/** The accounts that this principal may act for, as its apps are told them. */
-export function accountsOf(sql: SqlStorage): Account[] {
-  return [...sql.exec<Account>("SELECT account AS id, name FROM memberships ORDER BY created, account")];
 }
 
 export function userName(sql: SqlStorage): string {

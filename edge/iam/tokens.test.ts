@@ -3,6 +3,7 @@ import { digest } from "#protocol/digest.ts";
 import { sqlStorage } from "#test/support/sql-storage.ts";
 import { type Hsm, HsmUnavailable } from "../hsm/index.ts";
 import type { Store } from "../store.ts";
+import { noteMembership } from "./memberships.ts";
 import { principalMigrations } from "./schema.ts";
 import { issueTokens, type TokenRequest } from "./tokens.ts";
 
@@ -121,7 +122,7 @@ describe("token endpoint", () => {
     const one = await refresh("first");
     if (!one.ok) throw new Error(one.problem.code);
     for (let i = 0; i < 1000; i++)
-      sql.exec("INSERT INTO memberships VALUES (?, 'An account', ?)", crypto.randomUUID(), i);
+      noteMembership(sql, { account: crypto.randomUUID(), name: "An account", created: i });
     const many = await refresh(one.value.refresh_token);
     if (!many.ok) throw new Error(many.problem.code);
     expect(many.value.accounts).toHaveLength(1000);

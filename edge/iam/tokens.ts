@@ -21,9 +21,10 @@ import { certifyCustodian } from "./certificate.ts";
 import { type Client, findClient } from "./clients.ts";
 import { redeemCode } from "./codes.ts";
 import { FAMILY_SECONDS, type Family, rotate, startFamily } from "./families.ts";
+import { accountsOf } from "./memberships.ts";
 import { custodianName } from "./name.ts";
 import { DENIED } from "./settings.ts";
-import { accountsOf, userName } from "./sign-in.ts";
+import { userName } from "./sign-in.ts";
 import { successorOf } from "./successor.ts";
 
 /** A token request whose DPoP proof the gateway has verified. */
