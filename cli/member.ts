@@ -12,8 +12,9 @@ import { shown } from "./shown.ts";
 export const MEMBER_HELP = `coffer member list
 coffer member add USER      make somebody a member of the account, or give a member another role
 coffer member remove USER   end a membership: nothing is given to that user from now on
+coffer member leave         end the own membership
 
-For owners of the account; everybody may end the own membership, and the last owner stays. A new member opens what is there.
+For owners of the account; everybody may leave, and the last owner stays. A new member opens what is there.
 What a member who leaves has loaded before goes when that device locks: give the account another key where that matters.
 
   USER          a user's id of 32 characters, or the subject at its issuer
@@ -42,10 +43,21 @@ export async function member(args: string[]): Promise<number> {
   const role = ACCOUNT_ROLES.find((one) => one === values.role);
   if (role === undefined) throw new CommandError(`A role is ${ACCOUNT_ROLES.join(", ")}.`, 2);
   const takesUser = verb === "add" || verb === "remove";
-  if ((!takesUser && verb !== "list") || (user !== undefined) !== takesUser || more.length > 0)
-    throw new CommandError("coffer member: say list, or add or remove and a user. Try --help.", 2);
+  if (
+    (!takesUser && verb !== "list" && verb !== "leave") ||
+    (user !== undefined) !== takesUser ||
+    more.length > 0
+  )
+    throw new CommandError("coffer member: say list or leave, or add or remove and a user. Try --help.", 2);
   return withClient(values, async (client) => {
+    // Who leaves says what: the first account is the own one.
+    if (verb === "leave" && values.account === undefined)
+      throw new CommandError("coffer member leave: say which --account.", 2);
     const account = values.account ?? client.account();
+    if (verb === "leave") {
+      await client.members.remove(account, client.identity.user.id);
+      return 0;
+    }
     if (user === undefined) return list(client, account);
     await change(client, account, { user, role, issuer: values.issuer, adds: verb === "add" });
     return 0;

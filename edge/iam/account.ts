@@ -25,7 +25,7 @@ import {
 } from "./custodian-keys.ts";
 import { cancelEnd, daySeconds, endOf, scheduledEnd, scheduleEnd } from "./deletion.ts";
 import type { Moved } from "./earlier.ts";
-import { endAccount, leaveAccount, removeMember, shredAccount } from "./ends.ts";
+import { endAccount, removeMember, shredAccount } from "./ends.ts";
 import { type Followed, followMaster, type MovedKey } from "./follow-master.ts";
 import {
   type DataKeyOrder,
@@ -287,13 +287,8 @@ export class IamAccountObject extends DurableObject<Env> {
     };
   }
 
-  /** The caller, signed in, is no member any more. Errors: `forbidden`, `conflict` for the last one. */
-  leave(caller: Caller): Promise<Result<null>> {
-    return this.#end("iam:leave-account", caller, (sql) => leaveAccount(sql, caller.user, caller.requestId));
-  }
-
-  /** A member, signed in, ends the account for all. Asked for again, it is the same. Errors: `forbidden`. */
-  shred(caller: Caller): Promise<Result<null>> {
+  /** An owner, signed in, ends the account for all. Asked for again, it is the same. Errors: `forbidden`. */
+  #shred(caller: Caller): Promise<Result<null>> {
     const { user, requestId } = caller;
     return this.#end("iam:shred-account", caller, (sql) =>
       shredAccount(sql, { user, requestId, now: seconds(Date.now()) }),
@@ -316,7 +311,7 @@ export class IamAccountObject extends DurableObject<Env> {
     const now = seconds(Date.now());
     const ends = endOf(request, now, daySeconds(this.env));
     if (request.immediately) {
-      const shredded = await this.shred(caller);
+      const shredded = await this.#shred(caller);
       return shredded.ok ? ok({ ends }) : shredded;
     }
     if (this.#opened === undefined) return fail("forbidden");

@@ -151,18 +151,6 @@ export class Accounts {
     return stands.ok ? ok(done.value.value) : stands;
   }
 
-  /**
-   * A member, signed in, leaves the account. Until all have heard of it the account's object refuses. Errors: `invalid-token`,
-   * `forbidden`, `conflict` for the last member, who can have the account shredded.
-   */
-  async leaveAccount(caller: Caller, account: string): Promise<Result<null>> {
-    const signedIn = await this.#signedIn(caller, {
-      action: "iam:leave-account",
-      resource: `account/${account}`,
-    });
-    return signedIn.ok ? this.#at.account(caller.tenant, account).leave(caller) : signedIn;
-  }
-
   /** The caller's own. */
   async accounts(caller: Caller): Promise<Result<Account[]>> {
     const signedIn = await this.signedIn(caller);
@@ -198,23 +186,14 @@ export class Accounts {
     return object.putMember(caller, { user, role, name: invited?.name ?? "" });
   }
 
-  /** By an owner, or the member itself. From the decision on nothing is given to that member. */
+  /**
+   * By an owner, or the member itself, who leaves. From the decision on nothing is given to that member. Errors: `forbidden`,
+   * `conflict` for the last owner, who can have the account deleted.
+   */
   async removeMember(caller: Caller, account: string, user: string): Promise<Result<null>> {
     const about = { action: "iam:remove-member", resource: `account/${account}` };
     const signedIn = await this.#signedIn(caller, about);
     return signedIn.ok ? this.#at.account(caller.tenant, account).removeMember(caller, user) : signedIn;
-  }
-
-  /**
-   * A member, signed in, ends the account for all its members, for good: its key is deleted, its documents are erased. Asked for
-   * again, it is the same. Errors: `invalid-token`, `forbidden`.
-   */
-  async shredAccount(caller: Caller, account: string): Promise<Result<null>> {
-    const signedIn = await this.#signedIn(caller, {
-      action: "iam:shred-account",
-      resource: `account/${account}`,
-    });
-    return signedIn.ok ? this.#at.account(caller.tenant, account).shred(caller) : signedIn;
   }
 
   /** `POST /accounts` (W11). Its key is made with it; where the HSM is away, with the first request for one. Errors: `quota-exceeded`. */
@@ -249,7 +228,7 @@ export class Accounts {
     return this.#forMember(caller, account, (object) => object.read(caller));
   }
 
-  /** `POST /accounts/{account}/deletion` (W11). */
+  /** `POST /accounts/{account}/deletion` (W11). At once it is for good: the key is deleted, the documents are erased. Asked for again, it is the same. */
   scheduleDeletion(
     caller: Caller,
     account: string,

@@ -9,7 +9,7 @@ import { checkMember, checkOwner, hasOtherOwner, isOwner } from "./members.ts";
 import type { End } from "./news.ts";
 
 /** Ends one membership. Inside `authorize()`. Nobody is left to shred an account that its last member has left, so that one cannot. */
-export function leaveAccount(sql: SqlStorage, user: string, requestId: string): Decision<null> {
+function leaveAccount(sql: SqlStorage, user: string, requestId: string): Decision<null> {
   const member = checkMember(sql, user);
   if (!member.ok) return member;
   const others = sql.exec("SELECT 1 FROM members WHERE user != ? LIMIT 1", user).toArray();

@@ -146,14 +146,6 @@ export class Iam extends WorkerEntrypoint<Env> {
     return this.#accounts.deleteDataKey(...given);
   }
 
-  leaveAccount(...given: Arguments<Accounts, "leaveAccount">) {
-    return this.#accounts.leaveAccount(...given);
-  }
-
-  shredAccount(...given: Arguments<Accounts, "shredAccount">) {
-    return this.#accounts.shredAccount(...given);
-  }
-
   appoint(...given: Arguments<Administrators, "appoint">) {
     return this.#administrators.appoint(...given);
   }

@@ -148,8 +148,21 @@ describe("coffer member", () => {
     expect(readFileSync(file("shared.txt"), "utf8")).toBe(CONTRACT);
     expect(await member("remove", "grace")).toMatchObject({ code: 0 });
     expect((await coffer("open", "contract.txt", "--to", "again.txt", "--user", "grace")).code).toBe(1);
-    for (const wrong of [[], ["add"], ["add", "grace", "--role", "admin"], ["list", "grace"]])
+    const wrongs = [[], ["add"], ["add", "grace", "--role", "admin"], ["list", "grace"], ["leave"]];
+    for (const wrong of wrongs)
       expect(await member(...wrong), wrong.join(" ")).toMatchObject({ code: 2, stdout: "" });
+  });
+
+  it("W11 leaves an account of another, whose documents are then closed; its last owner stays", async () => {
+    const [{ id }] = JSON.parse((await coffer("account", "list", "--json", "--user", "ada")).stdout);
+    const leave = (user: string) => coffer("member", "leave", "--account", id, "--user", user);
+    expect(await coffer("member", "add", "grace", "--user", "ada")).toMatchObject({ code: 0 });
+    expect(await coffer("open", "contract.txt", "--to", "once.txt", "--user", "grace")).toMatchObject({
+      code: 0,
+    });
+    expect(await leave("grace")).toMatchObject({ code: 0, stderr: "" });
+    expect((await coffer("open", "contract.txt", "--to", "twice.txt", "--user", "grace")).code).toBe(1);
+    expect((await leave("ada")).stderr).toContain("[conflict]");
   });
 });
 

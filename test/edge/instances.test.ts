@@ -494,7 +494,11 @@ describe("Enc(data) and Enc(account)", () => {
     const his = await InstanceClient.ready(finn);
     const ki = json<Ki>(await askKi(his));
     expect((await askEdk(his, keyOf(ki))).status).toBe(200);
-    expect(await answerOf(callDoor(system, "IAM.shredAccount", callerOf(finn), finn.account))).toBe("ok");
+    expect(
+      await answerOf(
+        callDoor(system, "IAM.scheduleDeletion", callerOf(finn), finn.account, { immediately: true }),
+      ),
+    ).toBe("ok");
     expect(problem(await askEdk(his, keyOf(ki)))).toBe("403 forbidden");
     expect(problem(await askKi(his))).toBe("403 forbidden");
     expect(problem(await renew(his))).toBe("403 forbidden");

@@ -136,7 +136,11 @@ describe("W15 places", () => {
       const { account } = client;
       await instance.rest("POST", "/instances/key-identifiers", { account, purpose: "document" });
       expect(rows("kept").length).toBe(before + 1);
-      expect(await answerOf(callDoor(system, "IAM.shredAccount", callerOf(client), account))).toBe("ok");
+      expect(
+        await answerOf(
+          callDoor(system, "IAM.scheduleDeletion", callerOf(client), account, { immediately: true }),
+        ),
+      ).toBe("ok");
       await expect.poll(() => rows("kept").length, { timeout: 20_000 }).toBe(before);
     },
   );

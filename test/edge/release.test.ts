@@ -76,10 +76,16 @@ const signOut = async ({ client }: Person) =>
 const leave = async ({ client }: Person) => {
   const { account } = client;
   addMember(system, account, await EdgeClient.signedIn(system, `one who stays with ${account}`));
-  expect(await answerOf(callDoor(system, "IAM.leaveAccount", callerOf(client), account))).toBe("ok");
+  expect(
+    await answerOf(callDoor(system, "IAM.removeMember", callerOf(client), account, client.tokens.user.id)),
+  ).toBe("ok");
 };
 const shred = async ({ client }: Pick<Person, "client">) =>
-  expect(await answerOf(callDoor(system, "IAM.shredAccount", callerOf(client), client.account))).toBe("ok");
+  expect(
+    await answerOf(
+      callDoor(system, "IAM.scheduleDeletion", callerOf(client), client.account, { immediately: true }),
+    ),
+  ).toBe("ok");
 const revoke = async ({ client, instance }: Person) =>
   expect((await client.rest("DELETE", `/ra/instances/${instance}`)).status).toBe(204);
 const disable = async ({ edk }: Person) =>

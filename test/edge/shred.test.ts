@@ -20,9 +20,9 @@ beforeAll(async () => {
 });
 
 const leave = (who: EdgeClient, account: string) =>
-  answerOf(callDoor(system, "IAM.leaveAccount", callerOf(who), account));
+  answerOf(callDoor(system, "IAM.removeMember", callerOf(who), account, who.tokens.user.id));
 const shred = (who: EdgeClient, account: string) =>
-  answerOf(callDoor(system, "IAM.shredAccount", callerOf(who), account));
+  answerOf(callDoor(system, "IAM.scheduleDeletion", callerOf(who), account, { immediately: true }));
 
 type Member = { client: EdgeClient; account: string };
 

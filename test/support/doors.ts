@@ -105,7 +105,7 @@ export async function callDoor<T>(
 }
 
 /**
- * Has the code of a domain call what its own worker has bound, as code that somebody has changed would: `IAM_FOR_KMS.shredAccount` is
+ * Has the code of a domain call what its own worker has bound, as code that somebody has changed would: `IAM_FOR_KMS.scheduleDeletion` is
  * asked from within the KMS. What a door does not have is a problem whose code is workerd's message.
  */
 export async function askFrom<T>(

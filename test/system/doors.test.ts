@@ -63,7 +63,7 @@ describe("W13 the door that each unit has of another one", () => {
     },
   );
 
-  it.each(["shredAccount", "leaveAccount", "token", "signIn", "instanceToken", "endUser", "denyApp"])(
+  it.each(["scheduleDeletion", "removeMember", "token", "signIn", "instanceToken", "endUser", "denyApp"])(
     "W13 has the IAM take no %s from KMS, registration authority and datastore",
     async (method) => {
       for (const domain of ["KMS", "RA", "DATASTORE"] as const)

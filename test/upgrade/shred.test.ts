@@ -44,7 +44,11 @@ it("takes along what an earlier release kept of it, and leaves the others what t
   expect(keysInBucket(live.account)).toBeGreaterThan(0);
   const client = await EdgeClient.signedIn(system, live.user);
   expect(client.account).toBe(live.account);
-  expect(await answerOf(callDoor(system, "IAM.shredAccount", callerOf(client), live.account))).toBe("ok");
+  expect(
+    await answerOf(
+      callDoor(system, "IAM.scheduleDeletion", callerOf(client), live.account, { immediately: true }),
+    ),
+  ).toBe("ok");
   expect(problem(await client.rest("GET", client.documents))).toBe("403 forbidden");
   await expect.poll(() => keysInBucket(live.account), { timeout: 60_000 }).toBe(0);
   for (const table of TABLES)

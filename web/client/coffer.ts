@@ -208,6 +208,14 @@ export class Coffer extends EventTarget {
     return this.#run((custodian) => custodian.members.remove(custodian.account(account), user));
   }
 
+  /** Ends the user's own membership. Resolves with the accounts that are left. Errors: `no-account`, `conflict` for the last owner. */
+  async leave(account: string): Promise<Account[]> {
+    return this.#run(async (custodian) => {
+      await custodian.members.remove(custodian.account(account), custodian.signedIn.user.id);
+      return custodian.refreshAccounts();
+    });
+  }
+
   async #run<T>(work: (custodian: Custodian) => Promise<T>): Promise<T> {
     try {
       return await work(await this.#load());
