@@ -1,13 +1,20 @@
 /** `<coffer-app>`: the page as a whole. Knows the custodian's API and nothing below it. */
 
-import { type Coffer, CofferError, type Document, type ErrorCode, isAbort } from "#web/browser/index.ts";
+import {
+  type Coffer,
+  CofferError,
+  type Document,
+  type ErrorCode,
+  isAbort,
+  type ListOptions,
+} from "#web/browser/index.ts";
 import type { CofferChain, Link } from "./chain.ts";
 import type { CofferConfirm } from "./confirm.ts";
 import type { CofferDocument } from "./document-row.ts";
 import { dropTarget } from "./drop.ts";
 import { formatBytes } from "./format.ts";
-import type { CofferKeys } from "./keys.ts";
 import type { CofferNotice } from "./notice.ts";
+import { Panels } from "./panels.ts";
 import { element, onPress, part } from "./part.ts";
 import { chooseTarget } from "./save.ts";
 import { Transfers } from "./transfers.ts";
@@ -20,6 +27,7 @@ export class CofferApp extends HTMLElement {
   #coffer: Coffer | undefined;
   #documents: Document[] = [];
   #transfers!: Transfers;
+  #panels!: Panels;
   #listing: AbortController | undefined;
   /** Documents sealed and deleted while a list was on its way. */
   readonly #sealed = new Map<string, Document>();
@@ -50,7 +58,7 @@ export class CofferApp extends HTMLElement {
       this.#reEncrypt((event as CustomEvent<Document>).detail),
     );
     this.addEventListener("coffer-changed", () => void this.#reload());
-    onPress(this, "keys", () => void element<CofferKeys>(this, "coffer-keys").show());
+    this.#panels = new Panels(this);
     addEventListener("beforeunload", (event) => {
       if (this.#transfers.active > 0) event.preventDefault();
     });
@@ -80,9 +88,15 @@ export class CofferApp extends HTMLElement {
     coffer.addEventListener("signed-out", () => this.#showSignIn());
     this.#showSignIn();
     if (!coffer.identity) return;
-    element<CofferKeys>(this, "coffer-keys").start(coffer, (error) => this.notify(error));
+    this.#panels.start(coffer, (error) => this.notify(error));
     void this.#attempt(() => coffer.prepare());
     void this.#reload();
+    // A colleague may have shared an account since this browser signed in.
+    const before = accountsOf(coffer);
+    void coffer.accounts().then(
+      () => accountsOf(coffer) !== before && void this.#reload(),
+      () => {},
+    );
   }
 
   /** Shows a failure with the way out of it. */
@@ -116,13 +130,14 @@ export class CofferApp extends HTMLElement {
     const identity = this.#coffer?.identity;
     this.#view(identity ? "signed-in" : "signed-out");
     part(this, "who").hidden = !identity;
+    part(this, "panels").hidden = !identity;
     part<HTMLInputElement>(this, "files").disabled = !identity;
     part(this, "user").textContent = identity?.user.name ?? "";
     if (!identity) {
       this.#listing?.abort();
       this.#transfers.cancel();
       element<CofferViewer>(this, "coffer-viewer").close();
-      element<CofferKeys>(this, "coffer-keys").close();
+      this.#panels.close();
       // Nothing that was opened stays in the page.
       this.#documents = [];
       this.#sealed.clear();
@@ -159,11 +174,25 @@ export class CofferApp extends HTMLElement {
     try {
       this.#sealed.clear();
       const take = (documents: Document[]) => !signal.aborted && this.#take(documents);
-      take(await this.#connected.list({ signal, onChange: take }));
+      take(await this.#list({ signal, onChange: take }));
     } catch (error) {
       if (!signal.aborted) this.notify(error, () => void this.#reload());
     } finally {
       part(this, "reading").hidden = true;
+    }
+  }
+
+  /** Who was removed from an account meanwhile has the others listed. */
+  async #list(options: ListOptions): Promise<Document[]> {
+    const coffer = this.#connected;
+    try {
+      return await coffer.list(options);
+    } catch (error) {
+      const before = accountsOf(coffer);
+      if (!(error instanceof CofferError && error.code === "forbidden")) throw error;
+      await coffer.accounts();
+      if (accountsOf(coffer) === before) throw error;
+      return coffer.list(options);
     }
   }
 
@@ -280,7 +309,11 @@ export class CofferApp extends HTMLElement {
 
   async #delete(entry: Document): Promise<void> {
     const name = entry.metadata?.name ?? "A document that cannot be opened";
-    if (!(await element<CofferConfirm>(this, "coffer-confirm").ask(name))) return;
+    const question = {
+      ...{ title: "Delete this document?", name, yes: "Delete", no: "Keep it" },
+      text: "will be removed from the server. It cannot be brought back.",
+    };
+    if (!(await element<CofferConfirm>(this, "coffer-confirm").ask(question))) return;
     await this.#attempt(async () => {
       await this.#connected.remove(entry.id, { account: entry.account });
       this.#removed.add(entry.id);
@@ -304,4 +337,8 @@ export class CofferApp extends HTMLElement {
   #say(words: string): void {
     part(this, "status").textContent = words;
   }
+}
+
+function accountsOf({ identity }: Coffer): string {
+  return (identity?.accounts ?? []).map(({ id }) => id).join(" ");
 }

@@ -1,9 +1,18 @@
-/** `<coffer-confirm>`: asks before a document is deleted. */
+/** `<coffer-confirm>`: asks before something is done that cannot be taken back. */
 
 import { element, onPress, part, TemplateElement } from "./part.ts";
 
 /** The second click of a double click on the row must not be the answer here. Milliseconds. */
 const READING = 500;
+
+export type Question = {
+  title: string;
+  /** What it is about, in bold before the text. */
+  name: string;
+  text: string;
+  yes: string;
+  no: string;
+};
 
 export class CofferConfirm extends TemplateElement {
   #answer: (yes: boolean) => void = () => {};
@@ -18,10 +27,14 @@ export class CofferConfirm extends TemplateElement {
   }
 
   /** Resolves to true when the person says yes. */
-  ask(name: string): Promise<boolean> {
+  ask({ title, name, text, yes: agreed, no }: Question): Promise<boolean> {
+    part(this, "title").textContent = title;
     part(this, "name").textContent = name;
+    part(this, "text").textContent = text;
+    part(this, "no").textContent = no;
     this.#dialog.returnValue = "no";
     const yes = part<HTMLButtonElement>(this, "yes");
+    yes.textContent = agreed;
     yes.disabled = true;
     clearTimeout(this.#reading);
     this.#reading = setTimeout(() => {

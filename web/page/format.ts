@@ -47,6 +47,11 @@ export function formatMoment(moment: Date, now: Date = new Date(), locale?: stri
   return new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year }).format(moment);
 }
 
+/** A day without its time. */
+export function formatDay(moment: Date, locale?: string): string {
+  return new Intl.DateTimeFormat(locale, { dateStyle: "medium" }).format(moment);
+}
+
 function startOfDay(moment: Date): number {
   return new Date(moment.getFullYear(), moment.getMonth(), moment.getDate()).getTime();
 }

@@ -10,6 +10,8 @@ import { CofferChain } from "./chain.ts";
 import { CofferConfirm } from "./confirm.ts";
 import { CofferDocument } from "./document-row.ts";
 import { CofferKeys } from "./keys.ts";
+import { CofferMember } from "./member-row.ts";
+import { CofferMembers } from "./members.ts";
 import { CofferNotice } from "./notice.ts";
 import { element } from "./part.ts";
 import { sweepDownloads } from "./save.ts";
@@ -23,6 +25,8 @@ customElements.define("coffer-notice", CofferNotice);
 customElements.define("coffer-viewer", CofferViewer);
 customElements.define("coffer-confirm", CofferConfirm);
 customElements.define("coffer-keys", CofferKeys);
+customElements.define("coffer-member", CofferMember);
+customElements.define("coffer-members", CofferMembers);
 customElements.define("coffer-app", CofferApp);
 
 const app = element<CofferApp>(document, "coffer-app");

@@ -1,0 +1,40 @@
+/** The panels of the page: each behind a button of its own. */
+
+import type { Coffer } from "#web/browser/index.ts";
+import type { CofferKeys } from "./keys.ts";
+import type { PanelElement } from "./panel.ts";
+import { element } from "./part.ts";
+
+/** By the names of their elements, but for the keys' panel, which has work that goes on. */
+const PANELS = ["coffer-members"] as const;
+
+export class Panels {
+  readonly #page: HTMLElement;
+
+  /** Buttons of the page marked `data-panel` show the element of that name. */
+  constructor(page: HTMLElement) {
+    this.#page = page;
+    for (const button of page.querySelectorAll<HTMLElement>("[data-panel]")) {
+      const name = button.dataset.panel ?? "";
+      button.addEventListener("click", () => void element<PanelElement | CofferKeys>(page, name).show());
+    }
+  }
+
+  start(coffer: Coffer, notify: (error: unknown) => void): void {
+    this.#keys.start(coffer, notify);
+    for (const panel of this.#panels) panel.start(coffer);
+  }
+
+  close(): void {
+    this.#keys.close();
+    for (const panel of this.#panels) panel.close();
+  }
+
+  get #keys(): CofferKeys {
+    return element<CofferKeys>(this.#page, "coffer-keys");
+  }
+
+  get #panels(): PanelElement[] {
+    return PANELS.map((name) => element<PanelElement>(this.#page, name));
+  }
+}
