@@ -6,10 +6,10 @@
 
 import { enrol } from "../enrolment.ts";
 import { MAX_JWS_LENGTH } from "../keys/length.ts";
-import { load } from "../keys/loading/index.ts";
+import { entrusted, entrusting, handed, MAX_GRANTED } from "../keys/loading/index.ts";
 import { MAX_DATA, OPERATIONS } from "../operations/index.ts";
 import { instance } from "../port/instance.ts";
-import { anything, compactJws, nullable, object, open, type Shape, text, whole } from "../shape.ts";
+import { anything, compactJws, list, nullable, object, open, type Shape, text, whole } from "../shape.ts";
 import type { ProblemCode } from "./problems.ts";
 
 /** Of a body in JSON: a message of the longest data in base64url, and an EDK beside it. */
@@ -17,7 +17,10 @@ const MAX_BODY = Math.ceil((MAX_DATA * 4) / 3) + (128 << 10);
 /** A document in one stream, bytes. */
 const MAX_STREAM = 2 ** 40;
 
-const OF_KEYS = ["forbidden", "key-missing", "key-unusable", "not-enrolled"] as const;
+const OF_KEYS = ["forbidden", "key-missing", "key-refused", "key-unusable", "not-enrolled"] as const;
+/** Bytes of a body that names or holds as many keys as there may be. */
+const MAX_LOADS = 1 << 20;
+const version = { keyId: text(0, 128), keyVersion: whole(1, 2 ** 31) };
 
 function operation<O extends keyof typeof OPERATIONS>(name: O, problems: readonly ProblemCode[]) {
   return {
@@ -77,9 +80,20 @@ export const lifeCycle = {
   load: {
     method: "POST",
     path: "/keys",
-    request: { json: load, limit: 64 << 10 },
-    answer: { status: 201, json: object({ keyId: text(0, 128), keyVersion: whole(1, 2 ** 31) }) },
-    problems: ["key-refused", "key-unusable", "not-enrolled"],
+    request: { json: handed, limit: MAX_LOADS },
+    answer: {
+      status: 201,
+      json: object(version, { others: list(object(version), 1, MAX_GRANTED) }),
+    },
+    problems: ["invalid-grant", "key-refused", "key-unusable", "not-enrolled", "not-recipient"],
+  },
+  /** Loaded keys, encrypted under the instance's local master key: it keeps none of them, and each later request brings its own (M10). */
+  entrust: {
+    method: "POST",
+    path: "/entrusted-keys",
+    request: { json: entrusting, limit: MAX_LOADS },
+    answer: { status: 201, json: entrusted },
+    problems: ["key-missing", "not-enrolled"],
   },
   lock: {
     method: "POST",

@@ -24,7 +24,7 @@ export {
   verifyMasterReceipt,
 } from "./hierarchy-receipt.ts";
 export { JwsError, type JwsErrorCode, joinJws, protectedHeader, signingInput, verifyJws } from "./jws.ts";
-export { MAX_JWS_LENGTH } from "./length.ts";
+export { keyOrEdk, localKey, MAX_JWS_LENGTH } from "./length.ts";
 export {
   type Handed,
   type HandedOf,
@@ -38,11 +38,13 @@ export {
   type Presented,
   type RequestOf,
   requestFor,
+  rsaOaep,
   type Verified,
   verifyLoad,
   type Way,
   type Wrapped,
 } from "./loading/index.ts";
+export { isLocalKey, openLocalKey, sealLocalKey } from "./local-key.ts";
 export { canonicalJws, edkDigests, lowS } from "./low-s.ts";
 export { MADE_KEY_SECONDS, MADE_KEY_TYPE, type MadeKey, type Vouched, verifyMadeKey } from "./made-key.ts";
 export { type Receipt, verifyReceipt } from "./receipt.ts";

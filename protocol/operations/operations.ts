@@ -1,5 +1,5 @@
-import { MAX_JWS_LENGTH } from "../keys/length.ts";
-import { base64url, boolean, compactJws, literal, type Of, object, record, whole } from "../shape.ts";
+import { keyOrEdk } from "../keys/length.ts";
+import { base64url, boolean, literal, type Of, object, record, whole } from "../shape.ts";
 
 /** Bytes that one operation takes: a document that is longer is streamed. */
 export const MAX_DATA = 1 << 20;
@@ -8,8 +8,8 @@ const MAX_MESSAGE = MAX_DATA + (1 << 16) + (1 << 10);
 /** Random bytes of one request. */
 export const MAX_RANDOM = 1024;
 
-/** An EDK: the key that is meant. It has to be loaded. */
-const key = compactJws(MAX_JWS_LENGTH);
+/** The EDK of a key that is loaded, or a key that the instance has entrusted to its custodian (M10). */
+const key = keyOrEdk;
 const data = base64url(0, MAX_DATA);
 const context = record(16, 1024);
 /** HMAC-SHA-256. */
@@ -20,8 +20,11 @@ const valid = object({ valid: boolean });
 export const OPERATIONS = {
   /** A message of the document format that holds `data` and names its key; `context` is authenticated and in clear. */
   encrypt: { params: object({ key, context, data }), result: object({ message: base64url(1, MAX_MESSAGE) }) },
-  /** The key is the one that the message names; its context has to be this one. */
-  decrypt: { params: object({ context, message: base64url(1, MAX_MESSAGE) }), result: object({ data }) },
+  /** The key is the one that the message names, loaded or brought; its context has to be this one. */
+  decrypt: {
+    params: object({ context, message: base64url(1, MAX_MESSAGE) }, { key }),
+    result: object({ data }),
+  },
   mac: { params: object({ key, data }), result: object({ mac }) },
   macVerify: { params: object({ key, data, mac }), result: valid },
   hash: {

@@ -34,6 +34,8 @@ export type PortClient = {
   /** The instance's wrapping certificate, DER, base64url: what the KMS rewraps a key to (M8). */
   certificate(): Promise<string>;
   load(key: Handed): Promise<LoadResult>;
+  /** Takes loaded keys out of the microservice, encrypted under its local master key: one for each EDK, in their order (M10). */
+  entrust(edks: string[]): Promise<string[]>;
   /**
    * Deletes the instances of this custodian's origin: keys, certificates, and every key that was wrapped to them. Needs no
    * hello: it works when the session is over.
@@ -207,6 +209,7 @@ export function createPortClient(port: MessagePort): PortClient {
     enrol: (handed) => call("enrol", handed),
     certificate: async () => (await call("certificate", {})).certificate,
     load: (key) => call("load", key),
+    entrust: async (edks) => (await call("entrust", { edks })).keys,
     forget: async () => {
       await call("forget", {});
     },

@@ -1,7 +1,7 @@
 /** The operations of the port: parameters and results, as types and as exact shapes. */
 import { enrol } from "../enrolment.ts";
-import { MAX_JWS_LENGTH } from "../keys/length.ts";
-import { handed, MAX_GRANTED } from "../keys/loading/index.ts";
+import { keyOrEdk, MAX_JWS_LENGTH } from "../keys/length.ts";
+import { entrusted, entrusting, handed, MAX_GRANTED } from "../keys/loading/index.ts";
 import { OPERATIONS } from "../operations/index.ts";
 import {
   blob,
@@ -87,6 +87,14 @@ export const PORT_OPERATIONS = {
       { others: list(named, 1, MAX_GRANTED) },
     ),
   },
+  /**
+   * Loaded keys, encrypted under the instance's local master key, for the custodian to keep; no copy stays (M10). What a later call
+   * needs it brings as its `key`. In the order of the EDKs.
+   */
+  entrust: {
+    params: entrusting,
+    result: entrusted,
+  },
   /** Ends all instances of the custodian's origin: keys, certificates and all keys wrapped to them are deleted here. */
   forget: { params: object({}), result: object({}) },
   has: { params: object({ edk: jws }), result: object({ loaded: boolean }) },
@@ -105,10 +113,10 @@ export const PORT_OPERATIONS = {
   },
   /**
    * Streams: `input` is there when the source is a Blob; otherwise chunks follow. They answer by chunks and an end. At level
-   * `master` the microservice finds the key itself, and `edk` is left out.
+   * `master` the microservice finds the key itself, and `edk` is left out. `key`: brought for a document whose header names it.
    */
-  seal: { params: object({ context }, { edk: jws, input: blob }), result: object({}) },
-  open: { params: object({ context }, { input: blob, excerpt }), result: object({}) },
+  seal: { params: object({ context }, { edk: keyOrEdk, input: blob }), result: object({}) },
+  open: { params: object({ context }, { input: blob, excerpt, key: keyOrEdk }), result: object({}) },
 } as const;
 
 export type PortOperation = keyof typeof PORT_OPERATIONS;

@@ -18,6 +18,7 @@ export type PortHandler = CryptoOperations & {
   enrol(params: Params<"enrol">): Promise<Result<"enrol">>;
   certificate(params: Params<"certificate">): Promise<Result<"certificate">>;
   load(params: Params<"load">): Promise<Result<"load">>;
+  entrust(params: Params<"entrust">): Promise<Result<"entrust">>;
   forget(params: Params<"forget">): Promise<Result<"forget">>;
   has(params: Params<"has">): Promise<Result<"has">>;
   lock(params: Params<"lock">): Promise<Result<"lock">>;

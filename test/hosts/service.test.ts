@@ -7,7 +7,7 @@ import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { problemsOfService, service } from "#protocol/contract/index.ts";
 import { type Listening, serveMicroservice, type TlsIdentity } from "#web/hosts/node/index.ts";
-import { problem } from "../support/http.ts";
+import { json, problem } from "../support/http.ts";
 import { useSystem } from "../system/index.ts";
 import {
   type Authority,
@@ -82,6 +82,33 @@ describe.each(["socket", "loopback"])("M16 the service contract over a %s", (nam
     await call("lock", { body: {} });
     // What was loaded is kept wrapped, and unwrapped again.
     expect(await call("decrypt", { body: { context, message } })).toEqual({ data });
+  });
+
+  it("M10 entrusts keys that came by a grant, and operates with those that a request brings", async () => {
+    const { client } = host();
+    await handOver(custodian, client, "AES-256-GCM-HKDF-SHA512-COMMIT-KEY");
+    const { instance } = await call<{ instance: { wrappingCertificate: string } }>("describe");
+    const certificate = instance.wrappingCertificate;
+    const { account } = custodian;
+    const order = { account, count: 2, purpose: "data", algorithm: "AES-256-GCM-HKDF-SHA512-COMMIT-KEY" };
+    const ask = async <T>(path: string, body: object) =>
+      json<T>(await custodian.client.rest("POST", path, body));
+    const { edks } = await ask<{ edks: string[] }>("/kms/data-keys", order);
+    const { grant } = await ask<{ grant: string }>("/kms/grants", { edks, certificate });
+    const loaded = await call<{ others?: object[] }>("load", { body: { way: "grant", grant, edks } });
+    expect(loaded.others).toHaveLength(1);
+    const { keys } = await call<{ keys: string[] }>("entrust", { body: { edks } });
+    expect(keys).toHaveLength(2);
+    const context = contextOf(custodian);
+    const [key = "", other = ""] = keys;
+    const { message } = await call<{ message: string }>("encrypt", { body: { key, context, data } });
+    expect(await call("decrypt", { body: { key, context, message } })).toEqual({ data });
+    const refused = async (body: object) => problem(await client.call("decrypt", { body }));
+    expect(await refused({ context, message })).toBe("409 key-missing");
+    expect(await refused({ key: other, context, message })).toBe("422 decrypt-failed");
+    const altered = `${key.slice(0, -1)}${key.endsWith("A") ? "B" : "A"}`;
+    expect(await refused({ key: altered, context, message })).toBe("403 key-refused");
+    expect(await refused({ key: `${key}.AA`, context, message })).toBe("400 bad-request");
   });
 
   it("M16 publishes its contract as OpenAPI, with the path of each route that it answers", async () => {

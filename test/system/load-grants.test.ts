@@ -16,12 +16,14 @@ const running = useSystemAndBrowser();
 const { system } = running;
 const all = Array.from({ length: 4 }, () => "by another way");
 
-it("M7 M8 in Chromium: keys come by a grant, once, and several in one rewrap; documents seal and open with each", async () => {
+it("M7 M8 M10 in Chromium: keys come by a grant, once, and several in one rewrap; documents seal and open with each, also entrusted", async () => {
   const page = await openEnrolled(running, "Ada");
-  const { opened, again, loaded } = await loadInOtherWays(page, system);
+  const { opened, again, loaded, held, brought } = await loadInOtherWays(page, system);
   expect(opened).toEqual(all);
   expect(again).toBe("invalid-grant");
   expect(loaded.others).toHaveLength(1);
+  expect(held).toEqual([false, false]);
+  expect(brought).toEqual(["brought with it", "brought with it"]);
 });
 
 it("M7 M8 in Node: keys come by a grant, once, and several in one rewrap; documents seal and open with each", async () => {

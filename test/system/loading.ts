@@ -6,7 +6,7 @@ import { withKit } from "./kit.ts";
 
 /**
  * A microservice of its own in this page loads two keys by a grant (M7) and two in one rewrap (M8), and seals and opens with each:
- * what it opened, and how a second presentation of the grant is answered.
+ * what it opened, and how a second presentation of the grant is answered. Then it entrusts one of either (M10), and uses it as brought.
  */
 export function loadInOtherWays(page: Page, { vaultOrigin }: Pick<System, "vaultOrigin">) {
   return withKit(
@@ -39,8 +39,19 @@ export function loadInOtherWays(page: Page, { vaultOrigin }: Pick<System, "vault
         const sealed = await new Response(port.seal({ edk, context }, text)).bytes();
         opened.push(await new Response(port.open({ context }, sealed)).text());
       }
+      // Stateless (M10): one that came by the grant and one of the rewrap.
+      const given = [edks[0]!, edks[2]!];
+      const entrusted = await port.entrust(given);
+      const held = await Promise.all(given.map((edk) => port.has(edk)));
+      const brought: string[] = [];
+      for (const key of entrusted) {
+        const context = { tenant, account, purpose: "data" };
+        const data = btoa("brought with it").replace(/=+$/, "");
+        const { message } = await port.operate("encrypt", { key, context, data });
+        brought.push(atob((await port.operate("decrypt", { key, context, message })).data));
+      }
       vault.remove();
-      return { opened, again, loaded };
+      return { opened, again, loaded, held, brought };
     },
     vaultOrigin,
   );

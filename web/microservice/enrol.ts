@@ -20,6 +20,7 @@ import { type Attester, credentialOf } from "./credentials.ts";
 import type { Subtle } from "./crypto.ts";
 import { checkInstanceKeys, type InstanceKeys, signWith } from "./keys.ts";
 import type { Registration } from "./registration.ts";
+import { checkLocalKey, generateLocalKey } from "./stateless.ts";
 import { type InstanceRecord, STORE_VERSION } from "./store.ts";
 
 export type Ceremony = {
@@ -79,6 +80,7 @@ export async function enrol(handed: Enrol, ceremony: Ceremony): Promise<Instance
     method: enrolled.method,
     identityKey: keys.identityKey,
     wrappingKey: keys.wrappingKey,
+    localKey: await generateLocalKey(ceremony.subtle),
     identityCertificate: decodeBase64url(enrolled.identityCertificate),
     wrappingCertificate: decodeBase64url(enrolled.wrappingCertificate),
     chain: enrolled.chain.map(decodeBase64url),
@@ -130,6 +132,7 @@ export async function verifyInstance(
   { subtle, rootKey, minSerial, now }: Pick<Ceremony, "subtle" | "rootKey" | "minSerial" | "now">,
 ): Promise<{ trust: TrustList; tier: Tier; level: Level }> {
   checkInstanceKeys(record.identityKey, record.wrappingKey);
+  if (record.localKey) checkLocalKey(record.localKey);
   if (!(now < record.notAfter)) throw new CofferError("instance-expired");
   const chain = record.chain.map((der) => parseCertificate(der));
   const { custodian, method } = record;

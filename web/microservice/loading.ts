@@ -65,5 +65,5 @@ export async function loadKey(
   }
   const key = await unwrapDataKey(subtle, record.wrappingKey, verified);
   const { edk, receipt } = verified;
-  return { key, edk, receipt };
+  return { key, edk, receipt, load };
 }

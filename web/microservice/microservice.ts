@@ -9,6 +9,7 @@ import {
   canonicalJws,
   edkDigests,
   edkProviderInfo,
+  isLocalKey,
   operationsOf,
   type TrustList,
 } from "#protocol/keys/index.ts";
@@ -33,6 +34,7 @@ import type { KeyServer } from "./presentation.ts";
 import type { Registration } from "./registration.ts";
 import { endOf, KeyRing, type LoadedKey } from "./ring.ts";
 import { settleSessions } from "./sessions.ts";
+import { entrust, entrustedKey } from "./stateless.ts";
 import { type InstanceRecord, loadOf, STORE_VERSION, type Store } from "./store.ts";
 
 /** `data`: what is encrypted in one piece and is no document. */
@@ -166,8 +168,9 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     }
   }
 
-  /** A loaded key. Throws `key-missing`. */
+  /** A key that is loaded, or that the request brings. Throws `key-missing`, `key-refused`. */
   async function loadedKey(edk: string): Promise<LoadedKey> {
+    if (isLocalKey(edk)) return entrustedKey(subtle, enrolled().record, edk);
     const loaded = await find(edk);
     if (!loaded) throw new CofferError("key-missing");
     return loaded;
@@ -327,6 +330,17 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       return others.length > 0 ? { ...first, others } : first;
     },
 
+    async entrust({ edks }) {
+      const { record } = enrolled();
+      const keys = await Promise.all(edks.map(async (edk) => entrust(crypto, record, await loadedKey(edk))));
+      if (enrolled().record !== record) throw new CofferError("not-enrolled");
+      for (const form of (await Promise.all(edks.map(edkDigests))).flat()) {
+        ring.delete(form);
+        await store.deleteLoadedKey(record.id, form);
+      }
+      return { keys };
+    },
+
     async has({ edk }) {
       return { loaded: (await find(edk)) !== undefined };
     },
@@ -366,10 +380,10 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       return seal(input, { subtle, random, dataKey: key, context, encryptedDataKeys, layer, signal: until });
     },
 
-    async open({ context, excerpt }, input, signal) {
+    async open({ context, excerpt, key }, input, signal) {
       const dataKey = async (header: Header) => {
         // The header's context equals this one by now, so a key of another account is a document put together by hand.
-        const loaded = await openingKey(header, context).catch((error: unknown) => {
+        const loaded = await openingKey(header, context, key).catch((error: unknown) => {
           throw codeOf(error) === "context-mismatch" ? new CofferError("decrypt-failed") : error;
         });
         tell({ step: "decrypt", what: "document", account: context.account ?? "" });
@@ -408,8 +422,10 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
   /** The key to seal with: a loaded one, or at level `master`, where none is named, the account's current one (W4). */
   async function sealingKey(edk: string | undefined, context: EncryptionContext) {
     const { ladder } = enrolled();
-    if (edk !== undefined)
-      return { ...allowed(await loadedKey(edk), "encrypt", context), jws: edk, layer: undefined };
+    if (edk !== undefined) {
+      const loaded = allowed(await loadedKey(edk), "encrypt", context);
+      return { ...loaded, jws: loaded.jws ?? edk, layer: undefined };
+    }
     const { account = "" } = context;
     tell({ step: "receive", what: "data", account });
     if (!ladder) throw new CofferError("key-missing");
@@ -419,10 +435,15 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     return { ...key, layer };
   }
 
-  /** The key that a header names; at level `master` the instance asks for it (W2). */
-  async function openingKey(header: Header, context: EncryptionContext): Promise<LoadedKey> {
+  /** The key that a header names, loaded or brought with the request; at level `master` the instance asks for it (W2). */
+  async function openingKey(header: Header, context: EncryptionContext, key?: string): Promise<LoadedKey> {
     const { ladder } = enrolled();
     const { account = "" } = context;
+    if (key !== undefined) {
+      const brought = allowed(await loadedKey(key), "decrypt", context);
+      if (canonicalJws(brought.jws ?? key) !== edkOf(header)) throw new CofferError("decrypt-failed");
+      return brought;
+    }
     if (!ladder) return allowed(await loadedKey(edkOf(header)), "decrypt", context);
     tell({ step: "receive", what: "document", account });
     return allowed(await ladder.opening(account, keyOf(header), edkOf(header)), "decrypt", context);

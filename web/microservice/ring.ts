@@ -1,8 +1,18 @@
 /** The key ring: keys in use, deleted a set time after their last use (W7), and when their release ends. */
-import type { Edk, Receipt } from "#protocol/keys/index.ts";
+import type { Edk, Load, Receipt } from "#protocol/keys/index.ts";
 
-/** `receipt`: of a data key that was released to this instance by itself; none of one that the ladder gave. */
-export type LoadedKey = { key: CryptoKey; edk: Edk; receipt?: Receipt };
+/**
+ * `receipt`: of a data key that was released to this instance by itself; none of one that the ladder gave. `jws`: the EDK of a key that
+ * a request has brought with it (`stateless.ts`).
+ */
+export type LoadedKey = {
+  key: CryptoKey;
+  edk: Edk;
+  receipt?: Pick<Receipt, "policy" | "exp">;
+  /** As it came, still wrapped. */
+  load?: Load;
+  jws?: string;
+};
 
 /** When receipt or EDK ends, whichever is first; milliseconds since 1970. */
 export function endOf({ edk, receipt }: LoadedKey): number {

@@ -20,6 +20,8 @@ export type InstanceRecord = {
   /** Private keys, not extractable, or a device that has them: ECDSA P-256 with `sign`, RSA-OAEP-3072 with `unwrapKey`. */
   identityKey: IdentityKey;
   wrappingKey: WrappingKey;
+  /** AES-GCM, not extractable: the local master key (M10); none in a record of an earlier release. */
+  localKey?: CryptoKey;
   /** DER: identity, wrapping, then the chain up to and including the root. */
   identityCertificate: Uint8Array<ArrayBuffer>;
   wrappingCertificate: Uint8Array<ArrayBuffer>;

@@ -9,9 +9,10 @@ import * as rewrap from "./rewrap.ts";
 import * as several from "./several.ts";
 import type { Verified, Verifier } from "./verifier.ts";
 
+export { entrusted, entrusting } from "./entrust.ts";
 export { MAX_GRANTED, type Presentation, type Presented, presentation, presented } from "./grant.ts";
 export type { Verified } from "./verifier.ts";
-export type { Wrapped } from "./wrapping.ts";
+export { rsaOaep, type Wrapped } from "./wrapping.ts";
 
 /** What an instance verifies and unwraps, one key by itself. Every way ends with it, and the store keeps it. */
 export const load = /* @__PURE__ */ union("way", { rewrap: rewrap.loaded });

@@ -12,7 +12,7 @@ import { refusal } from "./problem.ts";
 
 /** `port`: of a microservice that serves the custodian with this Distinguished Name and nobody else (M13). */
 export type Serviced = {
-  port: Pick<PortClient, "hello" | "enrol" | "load" | "lock" | "operate" | "seal" | "open">;
+  port: Pick<PortClient, "hello" | "enrol" | "load" | "entrust" | "lock" | "operate" | "seal" | "open">;
   custodian: string;
 };
 
@@ -48,6 +48,7 @@ export function serviceOf({ port, custodian }: Serviced): (request: Request) => 
     },
     enrol: ({ body }) => port.enrol(body),
     load: ({ body }) => port.load(body),
+    entrust: async ({ body: { edks } }: { body: { edks: string[] } }) => ({ keys: await port.entrust(edks) }),
     lock: async () => {
       await port.lock();
       return {};

@@ -15,8 +15,9 @@ export function encryption({ seal, open }: Means): Pick<CryptoOperations, "encry
       const sealed = await seal({ edk, context }, streamOf(decodeBase64url(data)), signal);
       return { message: encodeBase64url(await collect(sealed)) };
     },
-    async decrypt({ context, message }) {
-      const opened = await open({ context }, streamOf(decodeBase64url(message)), signal);
+    async decrypt({ context, message, key }) {
+      const brought = key === undefined ? {} : { key };
+      const opened = await open({ context, ...brought }, streamOf(decodeBase64url(message)), signal);
       const data = await collect(opened);
       // A message that says no length ahead may hold more than an answer may.
       if (data.length > MAX_DATA) throw new CofferError("too-large");
