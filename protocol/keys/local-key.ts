@@ -48,8 +48,7 @@ export async function sealLocalKey(
   of: LocalKeyContent,
 ): Promise<string> {
   const named = jwsPart({ alg: "dir", enc: "A256GCM", typ: TYPE, kid, instance, policy });
-  const gcm = { name: "AES-GCM", iv, additionalData: utf8(named) };
-  const sealed = new Uint8Array(await subtle.encrypt(gcm, key, utf8(JSON.stringify(of))));
+  const sealed = new Uint8Array(await subtle.encrypt(gcm(iv, named), key, utf8(JSON.stringify(of))));
   const [text, tag] = [sealed.subarray(0, -TAG), sealed.subarray(-TAG)];
   return `${named}..${[iv, text, tag].map((part) => encodeBase64url(part)).join(".")}`;
 }
@@ -64,13 +63,17 @@ export async function openLocalKey(
   const [named = "", , ...parts] = token.split(".");
   const [iv, text, tag, ...more] = parts.map(decodeBase64url);
   if (iv?.length !== IV || !text || tag?.length !== TAG || more.length > 0) throw new TypeError("no JWE");
-  const gcm = { name: "AES-GCM", iv, additionalData: utf8(named) };
-  const inside = read(new Uint8Array(await subtle.decrypt(gcm, key, concat(text, tag))));
+  const inside = read(new Uint8Array(await subtle.decrypt(gcm(iv, named), key, concat(text, tag))));
   const outside = read(decodeBase64url(named));
   if (!fits(header, outside) || !fits(content, inside) || outside.instance !== instance)
     throw new TypeError("no local key");
   const { kid, policy } = outside;
   return { kid, instance, policy, ...inside };
+}
+
+/** The header is authenticated as it stands in the text (RFC 7516 §5.1). */
+function gcm(iv: Uint8Array<ArrayBuffer>, header: string) {
+  return { name: "AES-GCM", iv, additionalData: utf8(header) };
 }
 
 function read(bytes: Uint8Array): unknown {
