@@ -93,7 +93,7 @@ export const lifeCycle = {
     path: "/entrusted-keys",
     request: { json: entrusting, limit: MAX_LOADS },
     answer: { status: 201, json: entrusted },
-    problems: ["key-missing", "not-enrolled"],
+    problems: OF_KEYS,
   },
   lock: {
     method: "POST",
