@@ -13,6 +13,7 @@ Usage: ${COFFER} COMMAND [options]
   init            make a deployment's keys in its HSM
   rotate          give a tenant a new master key
   recovery        keep a tenant's master key outside of the HSM
+  operations      say whether a tenant's data keys work inside the HSM
   hsm             run the HSM emulator alone, for any KMIP client
   seal FILE …     encrypt files here and store the result
   open DOCUMENT   fetch a document, decrypt it here and write it to a file
@@ -56,6 +57,10 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   recovery: async () => {
     const { recovery, RECOVERY_HELP } = await import("./recovery.ts");
     return { run: recovery, help: RECOVERY_HELP };
+  },
+  operations: async () => {
+    const { operations, OPERATIONS_HELP } = await import("./operations.ts");
+    return { run: operations, help: OPERATIONS_HELP };
   },
   hsm: async () => {
     const { hsm, HSM_HELP } = await import("./hsm.ts");

@@ -14,6 +14,7 @@ import {
 } from "#protocol/hierarchy/index.ts";
 import type { KmipClient } from "#protocol/kmip/index.ts";
 import { LEVELS, type Level } from "#protocol/level.ts";
+import { allowOperations, areOperationsAllowed } from "./allow-operations.ts";
 import {
   bringRecoveryKey,
   destroyMasterKey,
@@ -75,6 +76,20 @@ async function stateOf(uniqueIdentifier: string) {
   const attributeReference = ["state" as const];
   return (await officer.request("GetAttributes", { uniqueIdentifier, attributeReference })).attributes.state;
 }
+
+it("M16 gives a new master key the officer's word on operations that the old one has", async () => {
+  for (const [tenant, allowed] of [
+    ["operating", true],
+    ["ceased", false],
+  ] as const) {
+    await ensureMasterKey(officer, { name: tenant, level: "data" }, NOW);
+    expect(await areOperationsAllowed(officer, tenant)).toBe(false);
+    await allowOperations(officer, tenant, true);
+    await allowOperations(officer, tenant, allowed);
+    await rotateMasterKey(officer, tenant, NOW);
+    expect(await areOperationsAllowed(officer, tenant)).toBe(allowed);
+  }
+});
 
 it("W12 gives a tenant a new master key of the same level, under the name of the old one", async () => {
   for (const level of LEVELS) {

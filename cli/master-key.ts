@@ -131,6 +131,7 @@ export async function rotateMasterKey(hsm: KmipClient, tenant: string, now: Date
   const before = await replacedKey(hsm, current);
   if (before?.live) return { replaced: before.uid, successor: current };
   const level = await levelOf(hsm, current);
+  const operations = await readPolicy(hsm, current, POLICY.operations);
   // The name passes on in one step: at no time has the tenant two keys of that name, or none.
   const answers = await hsm.batch(
     [
@@ -138,7 +139,7 @@ export async function rotateMasterKey(hsm: KmipClient, tenant: string, now: Date
         uniqueIdentifier: current,
         newAttribute: { name: named(replacedMasterKeyName(tenant, current)) },
       }),
-      item("Create", newMasterKey({ name: tenant, level }, now, current)),
+      item("Create", newMasterKey({ name: tenant, level }, now, { key: current, operations })),
     ] as const,
     { batchErrorContinuationOption: "Undo", batchOrderOption: true },
   );
@@ -200,7 +201,7 @@ async function levelOf(hsm: KmipClient, uniqueIdentifier: string): Promise<strin
 function newMasterKey(
   { name: tenant, level }: { name: string; level: string },
   now: Date,
-  replaces?: string,
+  replaces?: { key: string; operations: string | undefined },
 ) {
   const attributes: Attributes = {
     name: named(masterKeyName(tenant)),
@@ -209,12 +210,13 @@ function newMasterKey(
     sensitive: true,
     extractable: level === "master",
     activationDate: now,
-    ...(replaces && { link: [{ linkType: "ReplacedObjectLink", linkedObjectIdentifier: replaces }] }),
+    ...(replaces && { link: [{ linkType: "ReplacedObjectLink", linkedObjectIdentifier: replaces.key }] }),
     vendorAttributes: [
       policy(POLICY.class, "master"),
       policy(POLICY.level, level),
       policy(POLICY.tenant, tenant),
       USERS,
+      ...(replaces?.operations === undefined ? [] : [policy(POLICY.operations, replaces.operations)]),
     ],
   };
   return { objectType: "SymmetricKey" as const, attributes };

@@ -1,6 +1,7 @@
 /** The algorithm suites of message format 2, and constants of header and body (AWS ESDK specification: data-format, algorithm-suites). */
 
 import { utf8 } from "../bytes.ts";
+import { COMMITMENT_INFO, messageKeyInfo, SUITE_ID } from "../derived.ts";
 import { CofferError } from "../error.ts";
 
 export const MESSAGE_VERSION = 2;
@@ -32,7 +33,7 @@ export type Suite = {
 };
 
 /** The suite that we write: a signature would have the whole message read before any of it may be released. */
-export const SUITE: Suite = /* @__PURE__ */ suiteOf(0x0478, false);
+export const SUITE: Suite = /* @__PURE__ */ suiteOf(SUITE_ID, false);
 const SIGNED_SUITE: Suite = /* @__PURE__ */ suiteOf(0x0578, true);
 
 /** The suite of an id; undefined for one that is not read. */
@@ -41,10 +42,10 @@ export function findSuite(id: number): Suite | undefined {
 }
 
 function suiteOf(id: number, signed: boolean): Suite {
-  return { id, deriveInfo: new Uint8Array([id >> 8, id & 0xff, ...utf8("DERIVEKEY")]), signed };
+  return { id, deriveInfo: messageKeyInfo(id), signed };
 }
 
-export const COMMIT_INFO = utf8("COMMITKEY");
+export const COMMIT_INFO = COMMITMENT_INFO;
 export const REGULAR_CONTENT = utf8("AWSKMSEncryptionClient Frame");
 export const FINAL_CONTENT = utf8("AWSKMSEncryptionClient Final Frame");
 export const UNFRAMED_CONTENT = utf8("AWSKMSEncryptionClient Single Block");

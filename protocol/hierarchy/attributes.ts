@@ -12,6 +12,8 @@ export const POLICY = {
   tenant: "Tenant",
   /** The release level that a tenant's master key was made for (`protocol/level.ts`), and each key below it. */
   level: "Level",
+  /** Of a tenant's master key: whether the KMS may operate in the HSM with data keys below it (`ALLOWED`). */
+  operations: "HsmOperations",
   /** Who may use an object without owning it: a list of identities, or everybody. */
   users: "Users",
   /** The one kind of text that a key signs. */
@@ -30,6 +32,8 @@ export type PolicyAttribute = (typeof POLICY)[keyof typeof POLICY];
 
 /** `POLICY.recipient` of a key whose certificate the HSM has verified. */
 export const VERIFIED = "verified";
+/** `POLICY.operations` of a master key below which the KMS may operate; anything else, or nothing, says no. */
+export const ALLOWED = "true";
 /** `POLICY.users` of what everybody may use. */
 export const EVERYBODY = "*";
 

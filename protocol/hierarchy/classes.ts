@@ -6,6 +6,9 @@
  *
  * A channel to an instance (M7) is apart from the rungs: of an `agreement` key and the instance's share comes what was
  * `agreed`, of that a `channel` key, which encrypts what is to pass and never wraps, is wrapped or leaves.
+ *
+ * Where the officer has allowed operations for a tenant (M16), three keys are derived from a data key in the HSM: the `message` key of
+ * one message, the `commitment` that stands in its header for everybody to read, and the `mac` key.
  */
 export type KeyClass =
   | "master"
@@ -17,7 +20,10 @@ export type KeyClass =
   | "cek"
   | "agreement"
   | "agreed"
-  | "channel";
+  | "channel"
+  | "message"
+  | "commitment"
+  | "mac";
 
 /** A symmetric key of the hierarchy, whatever its class. */
 export const KEY = { cryptographicAlgorithm: "AES", cryptographicLength: 256 } as const;
@@ -47,6 +53,9 @@ export const USAGE = {
   agreement: ["DeriveKey"],
   agreed: ["DeriveKey"],
   channel: ["Encrypt"],
+  message: ["Encrypt", "Decrypt"],
+  commitment: [],
+  mac: ["MACGenerate", "MACVerify"],
 } as const satisfies Record<KeyClass, readonly string[]>;
 
 export function isKeyClass(text: string): text is KeyClass {

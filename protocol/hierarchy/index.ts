@@ -5,6 +5,7 @@
  */
 
 export {
+  ALLOWED,
   EVERYBODY,
   isPolicy,
   POLICY,

@@ -270,6 +270,23 @@ it("coffer init makes the master keys of several tenants, and later those of new
     expect(await run([...init, "--tenant", wrong], dir), wrong).toMatchObject({ code: 2 });
 });
 
+it("M16 coffer operations says whether data keys work in the HSM, and forbids it again", async () => {
+  const operations = ["operations", ...init.slice(1)];
+  const told = async (...more: string[]) => {
+    const { code, stdout, stderr } = await run([...operations, ...more, "--json"], dir);
+    expect(code, stderr).toBe(0);
+    return JSON.parse(stdout) as unknown;
+  };
+  expect(await told()).toEqual({ tenant: "acme", allowed: false });
+  expect(await told("--forbid")).toEqual({ tenant: "acme", allowed: false });
+  expect(await told("--allow")).toEqual({ tenant: "acme", allowed: true });
+  expect((await run(operations, dir)).stdout).toBe("Operations in the HSM are allowed for acme.\n");
+  expect(await told("--forbid")).toEqual({ tenant: "acme", allowed: false });
+  expect(await run([...operations, "--allow", "--forbid"], dir)).toMatchObject({ code: 2 });
+  const nobody = operations.map((arg) => (arg === "acme" ? "nobody" : arg));
+  expect((await run([...nobody, "--allow"], dir)).stderr).toMatch(/^nobody has no master key/);
+});
+
 it("W12 coffer rotate gives a tenant a new master key, tells of it again, and ends the old one", async () => {
   const rotate = ["rotate", ...init.slice(1)];
   const begun = await run(rotate, dir);

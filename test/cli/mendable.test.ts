@@ -56,7 +56,7 @@ it("W13 a folder of one worker is not started as units, which would find nothing
   expectSentence(outcome, /whole is of one worker: with --split take another folder/);
 });
 
-it.each(["start", "init", "rotate", "recovery", "hsm", "seal", "open", "list", "export"])(
+it.each(["start", "init", "rotate", "recovery", "operations", "hsm", "seal", "open", "list", "export"])(
   "the help of coffer %s names what works in a clone",
   async (name) => {
     const { stdout } = await run([name, "--help"], ROOT);

@@ -1,8 +1,10 @@
-import type { RequestPayload } from "#protocol/kmip/index.ts";
+import { KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
 import { type Decryption, type Encryption, startDecryption, startEncryption } from "../crypto/cipher.ts";
 import { Gathered } from "../crypto/gathered.ts";
 import { decryptRsa, encryptRsa } from "../crypto/rsa-encryption.ts";
 import { checkChannelEncryption } from "../policy/channel.ts";
+import { classOf } from "../policy/classes.ts";
+import { checkMessageCipher, checkOperating } from "../policy/data-operations.ts";
 import { isRestricted } from "../policy/roles.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import { privateKeyOf, publicKeyOf, secretBytes } from "../store/material.ts";
@@ -20,8 +22,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 const encrypt: Handler<"Encrypt"> = (request, context) => {
   const key = objectFor(context, request.uniqueIdentifier, "Encrypt", request);
   checkUsable(key, "Encrypt", context.now);
-  if (isRestricted(context.subject.role))
-    checkChannelEncryption(key, parametersOf(key, request.cryptographicParameters), request.ivCounterNonce);
+  if (isRestricted(context.subject.role)) checkDeploymentEncryption(key, request, context);
   countUsage(key, request.data?.length ?? 0, context);
   const begin = () => encryption(key, request, context);
   const { state, data, correlationValue } = takePiece("Encrypt", request, context, key, begin);
@@ -47,6 +48,7 @@ const encrypt: Handler<"Encrypt"> = (request, context) => {
 const decrypt: Handler<"Decrypt"> = (request, context) => {
   const key = objectFor(context, request.uniqueIdentifier, "Decrypt", request);
   checkUsable(key, "Decrypt", context.now);
+  if (isRestricted(context.subject.role)) checkMessage(key, request, context);
   const begin = () => decryption(key, request);
   const tag = request.authenticatedEncryptionTag;
   const { state, data, correlationValue } = takePiece("Decrypt", request, context, key, begin, (started) => {
@@ -60,6 +62,25 @@ const decrypt: Handler<"Decrypt"> = (request, context) => {
     ...(correlationValue ? { correlationValue } : {}),
   };
 };
+
+/** An identity of a deployment encrypts under a channel's key, or a message. */
+function checkDeploymentEncryption(
+  key: ManagedObject,
+  request: RequestPayload<"Encrypt">,
+  context: Context,
+): void {
+  if (classOf(key.attributes) === "message") checkMessage(key, request, context);
+  else
+    checkChannelEncryption(key, parametersOf(key, request.cryptographicParameters), request.ivCounterNonce);
+}
+
+/** In one piece, so that nothing goes on when it is not allowed any more. */
+function checkMessage(key: ManagedObject, request: RequestPayload<"Encrypt">, context: Context): void {
+  checkOperating(key, "message", context.work, context.now);
+  checkMessageCipher(parametersOf(key, request.cryptographicParameters), request.ivCounterNonce);
+  if (request.initIndicator || request.correlationValue !== undefined)
+    throw new KmipError("PermissionDenied", "A message is not streamed");
+}
 
 /**
  * KMIP 1.2 and 1.3 have modes with a tag, and no field for it: it follows the ciphertext there, as RFC 5116 §5.1 has it,
@@ -137,7 +158,7 @@ export const Decrypt: Operation<"Decrypt"> = {
   unattested: false,
   deferrable: true,
   undoable: true,
-  roles: [],
+  roles: ["kms"],
   ticket: "objects",
   policyName: "DECRYPT",
   shared: false,

@@ -3,6 +3,8 @@ import { agreedSecret, DERIVATIONS } from "../crypto/derivation.ts";
 import { admitAttributes } from "../policy/admission.ts";
 import { withRequirements } from "../policy/attestation.ts";
 import { derivedAttributes } from "../policy/channel.ts";
+import { classOf } from "../policy/classes.ts";
+import { operatingAttributes } from "../policy/data-operations.ts";
 import { checkRelease } from "../policy/release.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { checkDerivation } from "../policy/secrecy.ts";
@@ -28,14 +30,18 @@ const MAX_BITS = 131_072;
 
 /**
  * Derive Key (KMIP 2.1 §6.1.14): a symmetric key or secret data from keys that may be used to derive. Keys of the
- * hierarchy derive nothing here (`checkUsable`), but those of a channel (`policy/channel.ts`).
+ * hierarchy derive nothing here (`checkUsable`), but those of a channel (`policy/channel.ts`) and, where the officer allows it, data keys
+ * (`policy/data-operations.ts`).
  */
 const deriveKey: Handler<"DeriveKey"> = async (request, context) => {
   const { objectType, attributes } = request;
   const { subject } = context;
   const basesNow = () => request.uniqueIdentifier.map((identifier) => base(identifier, context));
-  // An identity of a deployment derives a channel's keys alone: whatever else is wrong is none of its business.
-  if (isRestricted(subject.role)) ruledAttributes(basesNow(), request, context);
+  // An identity of a deployment derives what its policy has: whatever else is wrong is none of its business.
+  if (isRestricted(subject.role)) {
+    const named = request.uniqueIdentifier.map((identifier) => objectFor(context, identifier, "DeriveKey"));
+    ruledAttributes(named, request, context);
+  }
   if (objectType !== "SymmetricKey" && objectType !== "SecretData")
     throw new KmipError("InvalidObjectType", "Symmetric keys and secret data are derived");
   checkSettable(attributes);
@@ -80,10 +86,20 @@ const deriveKey: Handler<"DeriveKey"> = async (request, context) => {
   return { uniqueIdentifier: object.uid };
 };
 
-/** What the policy makes of the request: of an identity of a deployment a channel's key, or nothing. */
-function ruledAttributes(bases: ManagedObject[], request: Request, { subject }: Context): Attributes {
+/** What the policy makes of the request: of an identity of a deployment a channel's key, one of a data key's, or nothing. */
+function ruledAttributes(
+  bases: ManagedObject[],
+  request: Request,
+  { subject, work, now }: Context,
+): Attributes {
   const { attributes, objectType, derivationMethod: method } = request;
   if (!isRestricted(subject.role)) return attributes;
+  const [dataKey, ...more] = bases;
+  if (dataKey && more.length === 0 && classOf(dataKey.attributes) === "data") {
+    const { derivationParameters: parameters } = request;
+    const asked = { method, parameters, objectType, request: attributes };
+    return operatingAttributes(subject, dataKey, asked, work, now);
+  }
   return derivedAttributes(subject, { method, bases, objectType, request: attributes });
 }
 

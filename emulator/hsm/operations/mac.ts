@@ -1,8 +1,11 @@
 import { equalConstantTime } from "#protocol/bytes.ts";
 import { KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
 import { startHash, startMac } from "../crypto/mac.ts";
+import { checkOperating } from "../policy/data-operations.ts";
+import { isRestricted } from "../policy/roles.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import { secretBytes } from "../store/material.ts";
+import type { Context } from "./context.ts";
 import type { Handler } from "./handler.ts";
 import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
@@ -14,6 +17,7 @@ import { checkUsable, countUsage } from "./usage.ts";
 const mac: Handler<"MAC"> = (request, context) => {
   const key = objectFor(context, request.uniqueIdentifier, "MAC", request);
   checkUsable(key, "MACGenerate", context.now);
+  checkDeployments(key, request, context);
   countUsage(key, request.data?.length ?? 0, context);
   checkData(request);
   const { state, correlationValue } = takePiece("MAC", request, context, key, () => begun(key, request));
@@ -29,6 +33,7 @@ interface Verification extends ReturnType<typeof startMac> {
 const macVerify: Handler<"MACVerify"> = (request, context) => {
   const key = objectFor(context, request.uniqueIdentifier, "MACVerify", request);
   checkUsable(key, "MACVerify", context.now);
+  checkDeployments(key, request, context);
   checkData(request);
   const begin = (): Verification => begun(key, request);
   const { state, correlationValue } = takePiece("MACVerify", request, context, key, begin, (started) => {
@@ -54,6 +59,18 @@ function begun(key: ManagedObject, request: RequestPayload<"MAC">) {
   return startMac(algorithm, parameters, secretBytes(key));
 }
 
+/** An identity of a deployment has the keys for it that are derived from data keys, and works in one piece. */
+function checkDeployments(
+  key: ManagedObject,
+  { initIndicator, correlationValue }: RequestPayload<"MAC">,
+  { subject, work, now }: Context,
+): void {
+  if (!isRestricted(subject.role)) return;
+  checkOperating(key, "mac", work, now);
+  if (initIndicator || correlationValue !== undefined)
+    throw new KmipError("PermissionDenied", "A MAC is not streamed");
+}
+
 /** Only a piece of a stream may be without data. */
 function checkData({ data, correlationValue, initIndicator }: RequestPayload<"MAC">): void {
   if (!data && !correlationValue && !initIndicator) throw new KmipError("MissingData", "There is no data");
@@ -65,7 +82,7 @@ export const MAC: Operation<"MAC"> = {
   unattested: false,
   deferrable: true,
   undoable: true,
-  roles: [],
+  roles: ["kms"],
   ticket: "objects",
   policyName: "MAC",
   shared: false,
@@ -77,7 +94,7 @@ export const MACVerify: Operation<"MACVerify"> = {
   unattested: false,
   deferrable: true,
   undoable: true,
-  roles: [],
+  roles: ["kms"],
   ticket: "objects",
   policyName: "MAC_VERIFY",
   shared: false,
@@ -89,7 +106,7 @@ export const Hash: Operation<"Hash"> = {
   unattested: false,
   deferrable: true,
   undoable: true,
-  roles: [],
+  roles: ["kms"],
   ticket: "none",
   policyName: undefined,
   shared: false,

@@ -4,7 +4,7 @@ import type { Operation } from "./operation.ts";
 
 const MAX_RANDOM_BYTES = 1024 * 1024;
 
-/** RNG Retrieve (KMIP 2.1 §6.1.49): random bytes; from iam, what becomes of them is no key of the hierarchy. */
+/** RNG Retrieve (KMIP 2.1 §6.1.49): random bytes; from iam and kms, what becomes of them is no key of the hierarchy. */
 const rngRetrieve: Handler<"RNGRetrieve"> = ({ dataLength }, { random }) => {
   if (dataLength < 1 || dataLength > MAX_RANDOM_BYTES) throw new KmipError("InvalidField", "Not a length");
   return { data: random(dataLength) };
@@ -25,7 +25,7 @@ export const RNGRetrieve: Operation<"RNGRetrieve"> = {
   unattested: false,
   deferrable: true,
   undoable: true,
-  roles: ["iam"],
+  roles: ["iam", "kms"],
   ticket: "none",
   policyName: undefined,
   shared: false,

@@ -1,6 +1,7 @@
 import { type KeyClass, USAGE } from "#protocol/hierarchy/index.ts";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { classOf } from "../policy/classes.ts";
+import { OPERATING } from "../policy/data-operations.ts";
 import { leftOf } from "../policy/usage-limits.ts";
 import { isDestroyed, type ManagedObject, stateAt } from "../store/managed-object.ts";
 import type { Clock, Store } from "./context.ts";
@@ -18,7 +19,11 @@ const CHANNEL: ReadonlySet<KeyClass> = new Set<KeyClass>(["agreement", "agreed",
 
 function isForbidden(keyClass: KeyClass | undefined, use: Use): boolean {
   if (keyClass === undefined) return false;
-  return CHANNEL.has(keyClass) ? !USAGE[keyClass].some((one) => one === use) : !HIERARCHY.has(use);
+  // The policy says of which data keys, and what (`policy/data-operations.ts`).
+  if (keyClass === "data" && use === "DeriveKey") return false;
+  return CHANNEL.has(keyClass) || OPERATING.has(keyClass)
+    ? !USAGE[keyClass].some((one) => one === use)
+    : !HIERARCHY.has(use);
 }
 
 /** Throws unless the key may be used so now: usage mask, state and dates (KMIP 2.1 §4.57 State, §4.17 Cryptographic Usage Mask). */

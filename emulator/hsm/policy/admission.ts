@@ -106,6 +106,8 @@ export function admitAttributes(
     refuse("The hierarchy's own policy releases its keys");
   if (operation !== "Attribute" && seen.has(POLICY.tenant) && !seen.has(POLICY.class))
     refuse("Only keys of the hierarchy have a tenant");
+  if (operation !== "Attribute" && seen.has(POLICY.operations) && !seen.has(POLICY.class))
+    refuse("A master key alone says whether there are operations below it");
   if (seen.has(POLICY.level) && !seen.has(POLICY.class)) refuse("Only a master key is made for a level");
   return parent === undefined ? {} : { parent };
 }
@@ -146,6 +148,9 @@ export function admitOfficers(
   }
   const making = operation === "Attribute" || operation === "Create" || operation === "CreateKeyPair";
   if (name === POLICY.tenant && objectType === "SymmetricKey" && making && TENANT.test(value)) return;
+  if (name === POLICY.operations && objectType === "SymmetricKey" && /^(true|false)$/.test(value)) {
+    if (operation === "Attribute" || operation === "Create") return;
+  }
   // For good: what was wrapped below a key was wrapped for its level.
   if (name === POLICY.level && objectType === "SymmetricKey" && operation === "Create" && isLevel(value))
     return;

@@ -110,10 +110,14 @@ export function checkKept(before: ManagedObject, after: ManagedObject): void {
     if (now === value) continue;
     if (name === POLICY.users && (now !== undefined || !hierarchy)) continue;
     if (name === POLICY.attestation && now !== undefined && isTighter(String(value), String(now))) continue;
+    // The officer allows operations and forbids them again: each asks for it anew.
+    if (name === POLICY.operations && now !== undefined) continue;
     if (name === POLICY.recipientAuthority && (now === undefined || now === "false")) continue;
     refuse(`${name} stays`);
   }
   if (is.has(POLICY.attestation) && hierarchy) refuse("The hierarchy's own policy releases its keys");
+  if (is.has(POLICY.operations) && classOf(before.attributes) !== "master")
+    refuse("A master key alone says whether there are operations below it");
   if (is.has(POLICY.tenant) && !was.has(POLICY.tenant) && classOf(before.attributes) !== "master")
     refuse("Only a master key is given a tenant");
 }

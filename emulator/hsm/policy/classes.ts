@@ -27,7 +27,7 @@ export interface ClassRule {
   sharedWith: readonly Role[];
 }
 
-/** Of a channel's keys (`channel.ts`): none leaves, has a parent or is one. */
+/** Of a channel's keys (`channel.ts`), and of what is derived from data keys (`data-operations.ts`): none leaves, has a parent or is one. */
 const NOWHERE: ClassRule = {
   extractableAt: [],
   releasedTo: [],
@@ -137,6 +137,9 @@ export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
   agreement: NOWHERE,
   agreed: NOWHERE,
   channel: NOWHERE,
+  message: NOWHERE,
+  commitment: NOWHERE,
+  mac: NOWHERE,
 };
 
 /** The key's class; throws for a class of another release, which must not be taken for none. */

@@ -119,7 +119,7 @@ describe("a key that is kept wrapped", () => {
   it("wraps, unwraps, derives and signs nothing, and leaves in no other form", async () => {
     const uid = await keep();
     const bytes = new Uint8Array(16);
-    for (const [operation, payload] of everyOperation(uid, bytes))
+    for (const [operation, payload] of everyOperation(uid, bytes).filter(([asked]) => asked !== "Hash"))
       await denied(h.kms.request(operation, payload as never));
     await denied(h.kms.request("Sign", { uniqueIdentifier: uid, data: bytes }));
     const get = (more: object) => h.kms.request("Get", { uniqueIdentifier: uid, ...more });

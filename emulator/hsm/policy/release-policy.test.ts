@@ -321,7 +321,9 @@ describe("with the live certificate of coffer-kms", () => {
   it("keys of the hierarchy encrypt, decrypt, derive and sign nothing, and every other operation is refused", async () => {
     const data = new Uint8Array(16);
     for (const uniqueIdentifier of [h.master, h.account, h.data])
-      for (const [operation, payload] of everyOperation(uniqueIdentifier, data))
+      for (const [operation, payload] of everyOperation(uniqueIdentifier, data).filter(
+        ([asked]) => asked !== "Hash",
+      ))
         await denied(h.kms.request(operation, payload as never));
     await denied(h.kms.request("Sign", { uniqueIdentifier: h.data, data }));
   });

@@ -53,6 +53,12 @@ export function checkRelease(
     checkNotRevoked(object, now);
     return;
   }
+  // It stands in the header of a message for everybody to read (`data-operations.ts`).
+  if (keyClass === "commitment") {
+    if (wrapping) refuse("Public, and not wrapped");
+    checkNotRevoked(object, now);
+    return;
+  }
   if (keyClass) {
     if (!CLASSES[keyClass].releasedBy.includes(subject.role)) refuse("Not released to this identity");
     if (!wrapping) throw new KmipError("Sensitive", "Released wrapped only");

@@ -4,13 +4,12 @@
  */
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
-import { utf8 } from "#protocol/bytes.ts";
+import { MAC_INFO } from "#protocol/derived.ts";
 import { CofferError } from "#protocol/error.ts";
 import type { CryptoOperations } from "#protocol/operations/index.ts";
 import type { Subtle } from "../crypto.ts";
 import type { Means } from "./means.ts";
 
-const INFO = utf8("coffer-mac-v1");
 const HMAC = { name: "HMAC", hash: "SHA-256", length: 256 };
 
 export function macs({ subtle, key }: Means): Pick<CryptoOperations, "mac" | "macVerify"> {
@@ -34,7 +33,7 @@ async function deriveMacKey(
   dataKey: CryptoKey,
   usage: "sign" | "verify",
 ): Promise<CryptoKey> {
-  const hkdf = { name: "HKDF", hash: "SHA-512", salt: new Uint8Array(), info: INFO };
+  const hkdf = { name: "HKDF", hash: "SHA-512", salt: new Uint8Array(), info: MAC_INFO };
   const derived = await subtle.deriveKey(hkdf, dataKey, HMAC, false, [usage]);
   if (derived.extractable !== false || derived.usages.join() !== usage) throw new CofferError("key-unusable");
   return derived;
