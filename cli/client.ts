@@ -13,10 +13,12 @@ import {
 import type { Enrol, MethodName } from "#protocol/enrolment.ts";
 import { Administration } from "#web/client/administration.ts";
 import { callJson } from "#web/client/call.ts";
+import { ClientSession, type RegisteredKey } from "#web/client/client-session.ts";
 import { Custodian } from "#web/client/custodian.ts";
 import { CustodianSession, type Identity, memorySignInStore } from "#web/client/index.ts";
 import type { Members } from "#web/client/members.ts";
 import { Rotation } from "#web/client/rotation.ts";
+import type { Session } from "#web/client/session.ts";
 import { type NodeMicroserviceOptions, startMicroservice } from "#web/hosts/node/index.ts";
 import { loopbackFetch } from "./loopback-fetch.ts";
 import { signIn } from "./sign-in.ts";
@@ -26,8 +28,9 @@ export interface ClientOptions {
   vault: string;
   /** Root CA's public key, DER. */
   rootKey: Uint8Array<ArrayBuffer>;
-  /** Signs in by this name at the development provider; works with a development edge only. */
-  user: string;
+  /** Whom it signs in as: a person by this name at the development provider, which a development edge alone has, or an application server. */
+  user?: string;
+  client?: RegisteredKey;
   fetch?: typeof fetch;
   /** Milliseconds since 1970; default: this computer's clock. */
   now?: () => number;
@@ -58,44 +61,31 @@ export interface Client extends Pick<Custodian, "documents" | "keys" | "microser
 }
 
 /** Signs in and makes the custodian. The microservice enrols when it is first used. Errors: `CofferError`. */
-export async function connect({
-  app,
-  vault,
-  rootKey,
-  user,
-  fetch = loopbackFetch,
-  now = Date.now,
-  onWait,
-  instance,
-}: ClientOptions): Promise<Client> {
-  let cookie = "";
-  const withCookie: typeof fetch = (input, init) =>
+export async function connect(options: ClientOptions): Promise<Client> {
+  const { app, vault, rootKey, fetch = loopbackFetch, now = Date.now, onWait, instance } = options;
+  const { session, identity, cookie } = await signedIn({ ...options, fetch, now });
+  const asVault: typeof fetch = (input, init) =>
     fetch(input, {
       ...init,
-      headers: { ...(init?.headers as Record<string, string>), origin: vault, cookie },
+      headers: { ...(init?.headers as Record<string, string>), origin: vault, ...(cookie && { cookie }) },
     });
-  const session = new CustodianSession({
-    vault,
-    app,
-    fetch,
-    now,
-    // One process, one user of the tokens.
-    lock: (_name, work) => work(),
-    store: memorySignInStore(),
-    onWait,
-  });
+  const { dn } = identity.custodian;
   const openVault = async () => {
-    const of = { vault, origin: app, fetch: withCookie, rootKey, now };
+    const of = { vault, origin: app, fetch: asVault, rootKey, now, ...(!cookie && { custodian: dn }) };
     const { port, close } = startMicroservice({ ...of, ...instance });
     // A connection that waits for calls must not keep the process alive.
     (port as MessagePort & Partial<Pick<NodeMessagePort, "unref">>).unref?.();
     return { port, remove: close };
   };
-  const custodian = new Custodian({ session, app, fetch, now, openVault, onWait });
+  // One of a lost answer is presented by nobody, and ends soon.
+  const bySecretZero = async (): Promise<Enrol> => {
+    const { secretZero } = await callJson(rest, issueSecretZero, {}, { custodian: dn }, { tries: 3 });
+    return { method: "secret-zero", secretZero };
+  };
+  // A grant is taken with the vault's cookie, which an application server has none of.
+  const enrolment = cookie === undefined ? bySecretZero : undefined;
+  const custodian = new Custodian({ session, app, fetch, now, openVault, enrolment, onWait });
   const { rest, documents, keys, microservice } = custodian;
-  const signedIn = await signIn(fetch, await session.authorizationUrl(), user, onWait);
-  cookie = signedIn.cookie;
-  const identity = await session.complete(signedIn.location.searchParams);
   return {
     identity,
     documents,
@@ -114,19 +104,40 @@ export async function connect({
     // One of a lost answer is presented by nobody, and ends soon.
     secretZero: (order) => callJson(rest, issueSecretZero, {}, order, { tries: 3 }),
     async enrolment(method) {
-      const { dn } = identity.custodian;
       if (method === "grant") {
         const { grant } = await callJson(rest, issueGrant, {}, undefined, { tries: 3 });
-        return { handed: { method, grant }, cookie };
+        return { handed: { method, grant }, ...(cookie !== undefined && { cookie }) };
       }
-      if (method === "secret-zero") {
-        const { secretZero } = await callJson(rest, issueSecretZero, {}, { custodian: dn }, { tries: 3 });
-        return { handed: { method, secretZero } };
-      }
+      if (method === "secret-zero") return { handed: await bySecretZero() };
       const opened = await callJson(rest, openAttestation, {}, { custodian: dn }, { tries: 3 });
       const { enrolment, nonce, accepts } = opened;
       return { handed: { method, enrolment, nonce, accepts } };
     },
     close: () => microservice.stop(),
   };
+}
+
+type SignedIn = { session: Session; identity: Identity; cookie?: string };
+
+/** A person, with the vault's cookie, or an application server, without. */
+async function signedIn(
+  options: ClientOptions & Required<Pick<ClientOptions, "fetch" | "now">>,
+): Promise<SignedIn> {
+  const { app, vault, user = "", client, fetch, now, onWait } = options;
+  if (client !== undefined) {
+    const session = new ClientSession({ app, vault, client, fetch, now, onWait });
+    return { session, identity: await session.connect() };
+  }
+  const session = new CustodianSession({
+    vault,
+    app,
+    fetch,
+    now,
+    // One process, one user of the tokens.
+    lock: (_name, work) => work(),
+    store: memorySignInStore(),
+    onWait,
+  });
+  const { cookie, location } = await signIn(fetch, await session.authorizationUrl(), user, onWait);
+  return { session, identity: await session.complete(location.searchParams), cookie };
 }

@@ -25,6 +25,7 @@ Usage: ${COFFER} COMMAND [options]
   export          take all documents out, plain or under a key of your own
   member          say who may act for an account
   admin           say who administers the tenant, and who is in its groups
+  client          application servers as clients of their own
   launch          start a microservice as a process of its own
   release         sign what a build is made of
   secret-zero     a credential by which one microservice may enrol
@@ -105,6 +106,10 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   admin: async () => {
     const { admin, ADMIN_HELP } = await import("./admin.ts");
     return { run: admin, help: ADMIN_HELP };
+  },
+  client: async () => {
+    const { client, CLIENT_HELP } = await import("./registered-client.ts");
+    return { run: client, help: CLIENT_HELP };
   },
   launch: async () => {
     const { launchMicroservice, LAUNCH_HELP } = await import("./launch.ts");

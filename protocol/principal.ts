@@ -18,6 +18,14 @@ export async function principalId(of: { tenant: string; issuer: string; subject:
   return encodeBase32((await sha256(named)).subarray(0, BYTES));
 }
 
+/** The issuer of application servers: no provider has this name, so that no person is one of them. */
+export const CLIENT_ISSUER = "urn:coffer:client";
+
+/** An application server that the tenant has registered under a name. */
+export function clientPrincipal({ tenant, name }: { tenant: string; name: string }): Promise<string> {
+  return principalId({ tenant, issuer: CLIENT_ISSUER, subject: name });
+}
+
 export function isPrincipalId(text: string): boolean {
   return PRINCIPAL.test(text);
 }

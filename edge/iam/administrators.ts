@@ -1,10 +1,16 @@
 /** Admins of a tenant, whose sign-in lives, ask its object; whom the deployment's setting names is one whatever that has. */
 
+import type { ClientRegistration } from "#protocol/contract/index.ts";
+import { thumbprint } from "#protocol/keys/index.ts";
+import { clientPrincipal } from "#protocol/principal.ts";
 import type { Caller } from "../caller.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Addresses } from "./addresses.ts";
+import { findClient } from "./clients.ts";
 import { isNamedAdmin } from "./named-admin.ts";
+import { isPublicKey } from "./public-key.ts";
+import type { ClientRow } from "./registered-clients.ts";
 import { type Appointing, type GroupMemberRow, type GroupRow, PAGE, type RoleRow } from "./roles.ts";
 
 /** Who asks. `named`: by the deployment's setting. `page`: by the shipped page's client. */
@@ -48,6 +54,30 @@ export class Administrators {
     const members = found.value;
     const last = members.at(-1);
     return ok({ members, ...(members.length === PAGE && last && { cursor: last.user }) });
+  }
+
+  /** Errors: `forbidden`, `bad-request` for what is no key, `not-found` for an app that is none of the tenant's, `quota-exceeded`. */
+  async registerClient(
+    caller: Caller,
+    name: string,
+    { jwk, app }: ClientRegistration,
+  ): Promise<Result<{ id: string }>> {
+    const tenant = this.#at.tenant(caller.tenant);
+    const found = app === undefined ? tenant.apps[0] : findClient(tenant, app);
+    if (found === undefined) return fail("not-found");
+    if (!(await isPublicKey(jwk))) return fail("bad-request");
+    const id = await clientPrincipal({ tenant: tenant.name, name });
+    const client = { name, id, app: found.id, jwk, key: await thumbprint(jwk) };
+    return this.#asked(caller, (by) => this.#at.object(caller.tenant).registerClient(by, client));
+  }
+
+  /** Errors: `forbidden`, `not-found`. */
+  removeClient(caller: Caller, name: string): Promise<Result<null>> {
+    return this.#asked(caller, (by) => this.#at.object(caller.tenant).removeClient(by, name));
+  }
+
+  listClients(caller: Caller): Promise<Result<ClientRow[]>> {
+    return this.#asked(caller, (by) => this.#at.object(caller.tenant).clients(by));
   }
 
   async #asked<T>(caller: Caller, ask: (by: Administrator) => Promise<Result<T>>): Promise<Result<T>> {

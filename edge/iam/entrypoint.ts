@@ -1,5 +1,5 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import type { InstanceNaming, Tokens } from "#protocol/contract/index.ts";
+import type { ClientTokens, InstanceNaming, Tokens } from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
 import { fromHsm, openHsm } from "../hsm/index.ts";
@@ -11,6 +11,7 @@ import { Addresses } from "./addresses.ts";
 import { Administrators } from "./administrators.ts";
 import type { Arguments } from "./arguments.ts";
 import { Authorization } from "./authorization.ts";
+import { type ClientTokenRequest, subjectOfAssertion } from "./client-tokens.ts";
 import { readIdentity } from "./identity-certificate.ts";
 import type { InstanceTokenRequest, InstanceTokens } from "./instance-token.ts";
 import { userOfCustodian } from "./name.ts";
@@ -82,6 +83,18 @@ export class Iam extends WorkerEntrypoint<Env> {
     if (principal === null) return refuseUnknown(this.#at.tenant(tenant), request);
     const settings = await this.#at.settings(tenant);
     return this.#at.principal(tenant, principal).token(principal, request, settings);
+  }
+
+  /** W9: tokens for an application server. The gateway has verified the DPoP proof; whose the assertion is, the client's object sees. */
+  async clientToken({
+    tenant,
+    client,
+    ...request
+  }: ClientTokenRequest & { tenant: string; client?: string }): Promise<Result<ClientTokens>> {
+    const principal = subjectOfAssertion(request.assertion);
+    if (principal === null || (client ?? principal) !== principal) return fail("invalid-client");
+    const settings = await this.#at.settings(tenant);
+    return this.#at.principal(tenant, principal).clientToken(principal, request, settings);
   }
 
   /** W9: a token for an instance. The gateway has verified proof and assertion, both by the key that it brings. */
@@ -160,6 +173,18 @@ export class Iam extends WorkerEntrypoint<Env> {
 
   listGroup(...given: Arguments<Administrators, "listGroup">) {
     return this.#administrators.listGroup(...given);
+  }
+
+  registerClient(...given: Arguments<Administrators, "registerClient">) {
+    return this.#administrators.registerClient(...given);
+  }
+
+  removeClient(...given: Arguments<Administrators, "removeClient">) {
+    return this.#administrators.removeClient(...given);
+  }
+
+  listClients(...given: Arguments<Administrators, "listClients">) {
+    return this.#administrators.listClients(...given);
   }
 
   createAccount(...given: Arguments<Accounts, "createAccount">) {

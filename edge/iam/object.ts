@@ -3,9 +3,9 @@ import { seconds } from "#protocol/clock.ts";
 import { authorize } from "../authorize.ts";
 import { openHsm } from "../hsm/index.ts";
 import { type Ledger, openLedger } from "../hsm/keys/index.ts";
-import { type Outbox, openOutbox } from "../outbox.ts";
+import { isWaiting, type Outbox, openOutbox } from "../outbox.ts";
 import { takeTurn } from "../pace.ts";
-import { type Decision, ok, type Result, refuse, turnAway } from "../result.ts";
+import { type Decision, fail, ok, type Result, refuse, turnAway } from "../result.ts";
 import { openStore, type Store } from "../store.ts";
 import type { Administrator } from "./administrators.ts";
 import { signInsPerMinute } from "./bounds.ts";
@@ -18,6 +18,15 @@ import {
   type Moved,
 } from "./earlier.ts";
 import { rawTicketKey } from "./kept-key.ts";
+import {
+  type ClientRow,
+  dropClient,
+  isClient,
+  keepClient,
+  listClients,
+  type NewClient,
+  type Registered,
+} from "./registered-clients.ts";
 import {
   type Appointing,
   appoint,
@@ -34,6 +43,9 @@ import { changeApp, readSettings, type Settings } from "./settings.ts";
 import type { Appointment } from "./standing.ts";
 import { useOnce } from "./used-once.ts";
 
+/** When to ask again where a client's own object has not heard yet that it was removed. */
+const UNHEARD_SECONDS = 5;
+
 /**
  * What a tenant has once: the key of its tickets, the pace of people who come for the first time, and the users and accounts
  * of an earlier release, until their own objects have them. On no hot path. Reached by the `Iam` entrypoint and the IAM's
@@ -49,10 +61,15 @@ export class IamObject extends DurableObject<Env> {
     this.#store = openStore(ctx, { domain: "iam", audit: env.AUDIT_IAM, migrations: tenantMigrations });
     // Account keys whose making was cut off in an earlier release.
     this.#ledger = openLedger(ctx, openHsm(env.HSM_IAM, env.COFFER_HSM_URL_IAM || env.COFFER_HSM_URL), "iam");
-    this.#outbox = openOutbox<Appointment>(ctx, (addressee, messages) => {
+    this.#outbox = openOutbox<Appointment | { registered: Registered }>(ctx, async (addressee, messages) => {
       const principal = addressee.slice("principal/".length);
-      const { tenant } = this.#store;
-      return env.IAM_PRINCIPAL_OBJECT.getByName(`${tenant}/${principal}`).appointed(messages);
+      const object = env.IAM_PRINCIPAL_OBJECT.getByName(`${this.#store.tenant}/${principal}`);
+      const appointments = messages.flatMap((message) => ("registered" in message ? [] : [message]));
+      const heard = appointments.length > 0 ? await object.appointed(appointments) : ok(null);
+      const registrations = messages.flatMap((message) =>
+        "registered" in message ? [message.registered] : [],
+      );
+      return heard.ok && registrations.length > 0 ? object.registered(registrations) : heard;
     });
   }
 
@@ -66,6 +83,33 @@ export class IamObject extends DurableObject<Env> {
     );
     await this.#outbox.send();
     return decision;
+  }
+
+  /** W9: an application server that is a client of its own. */
+  async registerClient(by: Administrator, client: NewClient): Promise<Result<{ id: string }>> {
+    const { requestId, user } = by.caller;
+    const about = { action: "iam:register-client", resource: `client/${client.name}` };
+    const decision = this.#administer(about, by, (sql) =>
+      keepClient(sql, client, { by: user, now: seconds(Date.now()), requestId }),
+    );
+    await this.#outbox.send();
+    return decision;
+  }
+
+  /** The same removed, with all that was issued to it: answered when its own object has heard, since it decides on tokens. */
+  async removeClient(by: Administrator, name: string): Promise<Result<null>> {
+    const about = { action: "iam:remove-client", resource: `client/${name}` };
+    const decision = this.#administer(about, by, (sql) => dropClient(sql, name, by.caller.requestId));
+    await this.#outbox.send();
+    if (!decision.ok) return decision;
+    if (!isWaiting(this.#store.sql, `principal/${decision.value.id}`)) return ok(null);
+    const { problem } = fail("internal");
+    return { ok: false, problem: { ...problem, retryAfter: UNHEARD_SECONDS } };
+  }
+
+  clients(by: Administrator): Result<ClientRow[]> {
+    const about = { action: "iam:list-clients", resource: "clients" };
+    return this.#administer(about, by, (sql) => ok(listClients(sql)));
   }
 
   administrator(by: Administrator, resource: string): Result<null> {
@@ -96,6 +140,7 @@ export class IamObject extends DurableObject<Env> {
     const { requestId } = caller;
     return authorize<T>(this.#store, { ...about, caller, requestId }, (sql) => {
       if (!page) return refuse("forbidden", "administration is for the shipped page's client alone");
+      if (isClient(sql, caller.user)) return refuse("forbidden", "an application server is no admin");
       if (!named && !hasRole(sql, caller.user, "admin")) return refuse("forbidden", "the user is no admin");
       return work(sql);
     });

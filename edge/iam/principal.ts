@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { seconds } from "#protocol/clock.ts";
-import type { NewAccountRequest, Tokens } from "#protocol/contract/index.ts";
+import type { ClientTokens, NewAccountRequest, Tokens } from "#protocol/contract/index.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
@@ -14,6 +14,7 @@ import { hasStore, openStore, type Store } from "../store.ts";
 import { tenantNamed } from "../tenants.ts";
 import type { Founding } from "./account.ts";
 import { maxSignIns, signInsPerMinute } from "./bounds.ts";
+import { type ClientTokenRequest, issueClientTokens } from "./client-tokens.ts";
 import { type AuthorizationRequest, issueCode } from "./codes.ts";
 import { findCustodian, isSignedIn } from "./custodians.ts";
 import { type Ended, type Forgotten, nextExpiry } from "./families.ts";
@@ -21,6 +22,8 @@ import { type InstanceTokenRequest, type InstanceTokens, issueInstanceToken } fr
 import { type Account, accountsOf, noteMembership } from "./memberships.ts";
 import { dropNamed, keepNamed } from "./named-instances.ts";
 import { createAccount } from "./new-account.ts";
+import { isRemoved, takeRegistration } from "./own-registration.ts";
+import type { Registered } from "./registered-clients.ts";
 import { principalMigrations } from "./schema.ts";
 import { DENIED, type Settings, takeSettings } from "./settings.ts";
 import {
@@ -44,7 +47,7 @@ import {
 } from "./standing.ts";
 import { sweep } from "./sweep.ts";
 import type { TicketCheck } from "./ticket.ts";
-import { issueTokens, refuseUnknown, type TokenRequest } from "./tokens.ts";
+import { issueTokens, refuseUnknown, type TokenEndpoint, type TokenRequest } from "./tokens.ts";
 import type { Custodian, VaultSession } from "./types.ts";
 import { useOnce } from "./used-once.ts";
 
@@ -193,7 +196,32 @@ export class IamPrincipalObject extends DurableObject<Env> {
     // Nobody has signed in here: there is nothing that could be consumed, and nothing to record.
     if (this.#opened === undefined) return refuseUnknown(tenantNamed(this.env, this.#tenant), request);
     const { store, outbox } = this.#opened;
-    const endpoint = {
+    const endpoint = this.#endpoint(store, principal, settings);
+    const result = await fromHsm(request.requestId, () => issueTokens(endpoint, request));
+    // A code or a refresh token that was used twice ends a sign-in; one that was issued will run out.
+    await outbox.send();
+    await this.#wakeAtExpiry(store);
+    return result;
+  }
+
+  /** W9: tokens for this principal, if it is an application server. */
+  async clientToken(
+    principal: string,
+    request: ClientTokenRequest,
+    settings: Settings,
+  ): Promise<Result<ClientTokens>> {
+    if (this.#opened === undefined) return fail("invalid-client");
+    const { store, outbox } = this.#opened;
+    const endpoint = this.#endpoint(store, principal, settings);
+    const result = await fromHsm(request.requestId, () => issueClientTokens(endpoint, request));
+    // A sign-in that had to make room ends.
+    await outbox.send();
+    await this.#wakeAtExpiry(store);
+    return result;
+  }
+
+  #endpoint(store: Store, principal: string, settings: Settings): TokenEndpoint {
+    return {
       store,
       principal,
       hsm: this.#hsm,
@@ -203,11 +231,6 @@ export class IamPrincipalObject extends DurableObject<Env> {
       // Another request may bring newer ones while the HSM works.
       denied: () => takeSettings(store.sql, settings).denied,
     };
-    const result = await fromHsm(request.requestId, () => issueTokens(endpoint, request));
-    // A code or a refresh token that was used twice ends a sign-in; one that was issued will run out.
-    await outbox.send();
-    await this.#wakeAtExpiry(store);
-    return result;
   }
 
   /** W9: a token for an instance that serves this principal; `found` as the registration authority has it. */
@@ -307,6 +330,18 @@ export class IamPrincipalObject extends DurableObject<Env> {
     return keepAppointments(this.#open().store.sql, appointments);
   }
 
+  /** For the tenant's object: this principal is an application server, or is none any more. */
+  async registered(registrations: Registered[]): Promise<Result<null>> {
+    const { store, outbox } = this.#open();
+    for (const registration of registrations) {
+      const taken = await takeRegistration(store, registration, seconds(Date.now()));
+      if (!taken.ok) return taken;
+    }
+    // Its instances end before the tenant's object says that it was removed.
+    await outbox.send();
+    return ok(null);
+  }
+
   /** The provider says that this principal has signed out there; its token is good once. Errors: `bad-request`. */
   async loggedOut({
     jti,
@@ -337,7 +372,7 @@ export class IamPrincipalObject extends DurableObject<Env> {
   /** Whom somebody could make a member of an account: the name, and whether there is room for one more. Null where nobody has signed in. */
   invited(): { name: string; room: boolean } | null {
     const sql = this.#opened?.store.sql;
-    if (sql === undefined || !isKnown(sql)) return null;
+    if (sql === undefined || !isKnown(sql) || isRemoved(sql)) return null;
     return { name: userName(sql), room: accountsOf(sql).length < MAX_ACCOUNTS };
   }
 

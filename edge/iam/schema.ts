@@ -5,6 +5,8 @@ import { PLACES_TABLE } from "./kept-keys.ts";
 import { KEY_IDENTIFIERS_TABLE } from "./key-identifiers.ts";
 import { MEMBER_ROLES } from "./members.ts";
 import { NAMED_INSTANCES_TABLE } from "./named-instances.ts";
+import { OWN_REGISTRATION_TABLE } from "./own-registration.ts";
+import { REGISTERED_CLIENTS_TABLE } from "./registered-clients.ts";
 import { ROLES_TABLES } from "./roles.ts";
 import { SETTINGS_TABLE } from "./settings.ts";
 import { STANDING_TABLE } from "./standing.ts";
@@ -65,6 +67,7 @@ export const principalMigrations = [
   USED_ONCE_TABLE,
   // Memberships in the order in which they came; those of earlier releases are all first, by the age of the account.
   "ALTER TABLE memberships ADD COLUMN place INTEGER NOT NULL DEFAULT 0",
+  OWN_REGISTRATION_TABLE,
 ] as const;
 
 /** An account's object. */
@@ -180,4 +183,5 @@ export const tenantMigrations = [
   SETTINGS_TABLE,
   `${ROLES_TABLES}${OUTBOX_TABLE}`,
   USED_ONCE_TABLE,
+  REGISTERED_CLIENTS_TABLE,
 ] as const;

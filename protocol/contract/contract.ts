@@ -2,6 +2,8 @@
 
 import * as accounts from "./accounts.ts";
 import * as administration from "./administration.ts";
+import { clientToken } from "./client-token.ts";
+import * as clients from "./clients.ts";
 import * as discovery from "./discovery.ts";
 import * as documents from "./documents.ts";
 import * as enrolment from "./enrolment.ts";
@@ -22,6 +24,7 @@ import { token } from "./token.ts";
 export const contract = {
   ...discovery,
   token,
+  clientToken,
   instanceToken,
   ...sessions,
   ...registration,
@@ -34,6 +37,7 @@ export const contract = {
   ...documents,
   ...members,
   ...administration,
+  ...clients,
   ...policies,
 } satisfies Record<string, Route>;
 

@@ -6,6 +6,8 @@
  */
 export * from "./accounts.ts";
 export * from "./administration.ts";
+export * from "./client-token.ts";
+export * from "./clients.ts";
 export { contract, type OperationId, problemsOf } from "./contract.ts";
 export * from "./discovery.ts";
 export * from "./documents.ts";

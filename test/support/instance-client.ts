@@ -17,7 +17,7 @@ import {
 import { createProof, type DpopKey } from "#web/client/dpop.ts";
 import type { EdgeClient } from "./edge-client.ts";
 import { type Answer, json, send } from "./http.ts";
-import { type EnrolmentAnswer, enrol, type Keys, makeKeys } from "./instance.ts";
+import { type EnrolmentAnswer, enrol, enrolBySecretZero, type Keys, makeKeys } from "./instance.ts";
 
 const { subtle } = globalThis.crypto;
 const ECDSA = { name: "ECDSA", hash: "SHA-256" };
@@ -47,11 +47,24 @@ export class InstanceClient {
   }
 
   /** Enrolled for this custodian, as the registration authority alone knows it. */
-  static async unnamed(client: EdgeClient, pair?: CryptoKeyPair): Promise<InstanceClient> {
+  static async unnamed(
+    client: EdgeClient,
+    pair?: CryptoKeyPair,
+    how: (client: EdgeClient, keys: Keys) => Promise<Answer> = enrol,
+  ): Promise<InstanceClient> {
     const keys = await makeKeys(pair);
     const { privateKey, publicKey } = keys.identity;
     const jwk = jwkFromSpki(new Uint8Array(await subtle.exportKey("spki", publicKey)));
-    return new InstanceClient(client, keys, { privateKey, jwk }, json(await enrol(client, keys)));
+    return new InstanceClient(client, keys, { privateKey, jwk }, json(await how(client, keys)));
+  }
+
+  /** Of an application server: enrolled without a cookie, named, and with a token. */
+  static async launched(client: EdgeClient, pair?: CryptoKeyPair): Promise<InstanceClient> {
+    const instance = await InstanceClient.unnamed(client, pair, enrolBySecretZero);
+    const named = await instance.name(client);
+    if (named.status !== 204) throw new Error(`Not named: ${named.status} ${named.text}`);
+    await instance.authenticate();
+    return instance;
   }
 
   static async ready(client: EdgeClient, pair?: CryptoKeyPair): Promise<InstanceClient> {

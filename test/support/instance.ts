@@ -78,3 +78,17 @@ export async function enrol(
   const { id, nonce } = await openSession(client);
   return client.vaultPost(`/ra/enrolments/${id}`, await redemption(grant, nonce, keys), headers);
 }
+
+/** The same by a secret zero (M2), without a cookie, for whoever has a token. */
+export async function enrolBySecretZero(client: EdgeClient, keys: Keys): Promise<Answer> {
+  const { dn: custodian } = client.tokens.custodian;
+  const { secretZero } = json<{ secretZero: string }>(
+    await client.rest("POST", "/ra/secret-zeros", { custodian }),
+  );
+  const principal = client.tokens.user.id;
+  const { id, nonce } = json<{ id: string; nonce: string }>(
+    await client.vaultPost("/ra/enrolments", { principal }, { cookie: "" }),
+  );
+  const body = await redemption(secretZero, nonce, keys, "secret-zero");
+  return client.vaultPost(`/ra/enrolments/${id}`, body, { cookie: "" });
+}

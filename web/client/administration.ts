@@ -4,15 +4,20 @@ import {
   type AnswerOf,
   addToGroup,
   grantRole,
+  listClients,
   listGroup,
   listGroups,
   listPolicies,
   listRoles,
   putPolicy,
+  type RegisteredClient,
   readStanding,
+  registerClient,
+  removeClient,
   removeFromGroup,
   withdrawRole,
 } from "#protocol/contract/index.ts";
+import type { EcPublicJwk } from "#protocol/jwk.ts";
 import type { TenantRole } from "#protocol/roles.ts";
 import { callEmpty, callJson } from "./call.ts";
 import type { RestClient } from "./rest.ts";
@@ -78,5 +83,24 @@ export class Administration {
 
   removeFromGroup(group: string, user: string): Promise<void> {
     return callEmpty(this.#rest, removeFromGroup, { group, user }, {});
+  }
+
+  /** Application servers that are clients of their own. */
+  async clients(): Promise<RegisteredClient[]> {
+    return (await callJson(this.#rest, listClients, {}, {})).clients;
+  }
+
+  /**
+   * Registers one by its public key, for the app of this id or origin, the first by default; answers its id as a user. Another key ends what was issued by
+   * the one before. Errors: `not-found` for no such app, `quota-exceeded`.
+   */
+  async registerClient(client: string, jwk: EcPublicJwk, app?: string): Promise<string> {
+    const order = { jwk, ...(app !== undefined && { app }) };
+    return (await callJson(this.#rest, registerClient, { client }, order)).id;
+  }
+
+  /** Its tokens and instances end. Errors: `not-found`. */
+  removeClient(client: string): Promise<void> {
+    return callEmpty(this.#rest, removeClient, { client }, {}, { tries: 1 });
   }
 }

@@ -1,5 +1,6 @@
 /** The parts of a custodian that is signed in, put together for one host: REST, the microservice, data keys and documents. */
 
+import type { Enrol } from "#protocol/enrolment.ts";
 import { CofferError } from "#protocol/error.ts";
 import { delay, type WaitListener } from "#protocol/patience.ts";
 import { Accounts } from "./accounts.ts";
@@ -9,18 +10,20 @@ import { DataKeys } from "./keys.ts";
 import { Members } from "./members.ts";
 import { Microservice, type MicroserviceState } from "./microservice.ts";
 import { RestClient } from "./rest.ts";
-import type { CustodianSession } from "./session.ts";
+import type { Session } from "./session.ts";
 import type { Account, Identity } from "./sign-in.ts";
 
 export interface CustodianOptions extends Pick<Host, "app" | "fetch" | "now" | "openVault"> {
-  session: CustodianSession;
+  session: Session;
+  /** What its microservice enrols by. Default: a grant (M3), which a browser's takes with the vault's cookie. */
+  enrolment?: (() => Promise<Enrol>) | undefined;
   /** Called with how long a request waits because the server asked to come later, milliseconds. */
   onWait?: WaitListener | undefined;
   onState?: ((state: MicroserviceState) => void) | undefined;
 }
 
 export class Custodian {
-  readonly #session: CustodianSession;
+  readonly #session: Session;
   readonly rest: RestClient;
   readonly microservice: Microservice;
   readonly keys: DataKeys;
@@ -29,11 +32,12 @@ export class Custodian {
   readonly life: Accounts;
   readonly members: Members;
 
-  constructor({ session, app, fetch, now, openVault: open, onWait, onState }: CustodianOptions) {
+  constructor(options: CustodianOptions) {
+    const { session, app, fetch, now, openVault: open, enrolment, onWait, onState } = options;
     this.#session = session;
     const rest = new RestClient({ origin: app, session, fetch, delay, onWait });
     const custodian = () => this.signedIn.custodian.dn;
-    const microservice = new Microservice({ open, rest, custodian, now, onState });
+    const microservice = new Microservice({ open, rest, custodian, enrolment, now, onState });
     const keys = new DataKeys(rest, microservice);
     const [tenant, accounts] = [() => this.signedIn.tenant, () => this.accounts];
     this.documents = new Documents({ rest, microservice, keys, tenant, accounts });

@@ -4,6 +4,7 @@
  */
 
 import { issueGrant, nameInstance } from "#protocol/contract/index.ts";
+import type { Enrol } from "#protocol/enrolment.ts";
 import { CofferError } from "#protocol/error.ts";
 import { createPortClient, type InstanceDescription, type PortClient } from "#protocol/port/index.ts";
 import { callEmpty, callJson } from "./call.ts";
@@ -36,6 +37,8 @@ export interface MicroserviceOptions {
   rest: Pick<RestClient, "json" | "send">;
   /** Distinguished Name of the signed-in custodian; the instance is bound to it (M13). */
   custodian: () => string;
+  /** What it enrols by. Default: a grant. */
+  enrolment?: (() => Promise<Enrol>) | undefined;
   now: () => number;
   onState?: ((state: MicroserviceState) => void) | undefined;
   /** How long `forget` may take, milliseconds. Default: five seconds. */
@@ -159,13 +162,18 @@ export class Microservice {
 
   async #enrol(port: PortClient, measurement: string): Promise<EnrolledMicroservice> {
     this.#tell({ phase: "enrolling" });
-    // A grant of a lost answer is redeemed by nobody, and ends within a minute.
-    const { grant } = await callJson(this.#options.rest, issueGrant, {}, undefined, { tries: 3 });
-    const instance = await port.enrol({ method: "grant", grant });
+    const { enrolment = () => this.#grant() } = this.#options;
+    const instance = await port.enrol(await enrolment());
     if (instance.custodian !== this.#options.custodian()) throw new CofferError("foreign-custodian");
     this.#short = this.#isValid(instance) ? undefined : instance.id;
     await this.#name(port, instance);
     return this.#ready({ port, measurement, instance });
+  }
+
+  /** One of a lost answer is redeemed by nobody, and ends within a minute. */
+  async #grant(): Promise<Enrol> {
+    const { grant } = await callJson(this.#options.rest, issueGrant, {}, undefined, { tries: 3 });
+    return { method: "grant", grant };
   }
 
   /** It was named when it was enrolled; where it was not, it is now, and without a network it works with the keys that it has. */

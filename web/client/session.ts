@@ -51,6 +51,9 @@ export interface SessionOptions {
   onWait?: WaitListener | undefined;
 }
 
+/** What a custodian needs of whoever gets it tokens. */
+export type Session = Pick<CustodianSession, "identity" | "authorize" | "learn" | "learnAccounts">;
+
 /** The sign-in of this browser: none, under way, or complete. */
 export class CustodianSession {
   readonly #options: SessionOptions;

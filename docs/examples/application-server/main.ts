@@ -4,6 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { createServer } from "node:http";
 import { Readable } from "node:stream";
 import { connect } from "#cli/client.ts";
+import { readRegisteredKey } from "#cli/registered-key.ts";
 import { readRootKey } from "#cli/root-key.ts";
 import { appKeyFile, openAppKey } from "#web/hosts/node/index.ts";
 import { Datastore } from "./datastore.ts";
@@ -12,18 +13,25 @@ import { applicationServer } from "./server.ts";
 const {
   APP = "",
   VAULT = "",
-  USER_NAME = "",
+  CLIENT_ID = "",
+  CLIENT_KEY = "",
   ROOT_KEY = "",
   DATA = "data",
   KEY_PASSPHRASE = "",
 } = process.env;
 // Beside the ciphertext, unless it has a store of its own.
-const { KEY_FILE = `${DATA}/app-specific-key.pem`, CLIENT_TOKEN = "", PORT = "8080" } = process.env;
+const {
+  KEY_FILE = `${DATA}/app-specific-key.pem`,
+  CLIENT_TOKEN = "",
+  CLIENT_KEY_PASSPHRASE,
+  PORT = "8080",
+} = process.env;
 
 await mkdir(DATA, { recursive: true, mode: 0o700 });
 const rootKey = new Uint8Array(await readRootKey(ROOT_KEY));
 const appKey = () => openAppKey(appKeyFile(KEY_FILE), KEY_PASSPHRASE);
-const client = await connect({ app: APP, vault: VAULT, rootKey, user: USER_NAME, instance: { appKey } });
+const registered = { id: CLIENT_ID, key: await readRegisteredKey(CLIENT_KEY, CLIENT_KEY_PASSPHRASE) };
+const client = await connect({ app: APP, vault: VAULT, rootKey, client: registered, instance: { appKey } });
 const { port: microservice } = await client.microservice.use();
 
 const account = client.account();

@@ -26,6 +26,12 @@ export const administration = {
     c.env.IAM.appoint(caller, { kind: "group", value, user, holds: true }),
   removeFromGroup: ({ c, caller, input: { group: value, user } }) =>
     c.env.IAM.appoint(caller, { kind: "group", value, user, holds: false }),
+  async listClients({ c, caller }) {
+    const found = await c.env.IAM.listClients(caller);
+    return found.ok ? ok({ clients: found.value }) : found;
+  },
+  registerClient: ({ c, caller, input: { client }, body }) => c.env.IAM.registerClient(caller, client, body),
+  removeClient: ({ c, caller, input: { client } }) => c.env.IAM.removeClient(caller, client),
   listPolicies: ({ c, caller }) => c.env.KMS.listPolicies(caller),
   putPolicy: ({ c, caller, body }) => c.env.KMS.putPolicy(caller, body),
 } satisfies Partial<ContractHandlers>;

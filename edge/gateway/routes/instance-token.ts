@@ -1,26 +1,18 @@
-import { CLOCK_TOLERANCE, seconds } from "#protocol/clock.ts";
+import { seconds } from "#protocol/clock.ts";
 import {
   ASSERTION_JWT_TYPE,
-  ASSERTION_SECONDS,
   type InstanceAssertion,
   instanceAssertion,
   instanceTokenRequest,
-  type ProblemCode,
 } from "#protocol/contract/index.ts";
 import { verifyJws } from "#protocol/keys/index.ts";
 import { fits } from "#protocol/shape.ts";
+import { checkAssertion } from "../../assertion.ts";
 import { publicUrl, tenantOf } from "../context.ts";
 import { type Proof, verifyProof } from "../dpop.ts";
 import { Refused, refused } from "../problem.ts";
 import type { ContractHandlers } from "../serve.ts";
-
-/** OAuth's names of what may go wrong here (RFC 6749 §5.2, RFC 9449 §5). */
-const OAUTH: Partial<Record<ProblemCode, string>> = {
-  "bad-request": "invalid_request",
-  "invalid-client": "invalid_client",
-  "invalid-proof": "invalid_dpop_proof",
-  forbidden: "unauthorized_client",
-};
+import { OAUTH, oauth } from "./oauth-errors.ts";
 
 /** RFC 7523 §3: who holds an instance's identity key. Whether that instance lives, the IAM says; there the assertion is used up. */
 export const instanceToken: ContractHandlers["instanceToken"] = async ({ c, body: form }) => {
@@ -61,15 +53,6 @@ async function verifyAssertion(
     return proof.key;
   });
   if (!fits(instanceAssertion, assertion)) throw new Error("not an assertion");
-  const { iss, sub, aud, iat, exp } = assertion;
-  if (iss !== sub) throw new Error("iss");
-  if (aud !== audience) throw new Error("aud");
-  if (!(iat <= now + CLOCK_TOLERANCE)) throw new Error("iat");
-  if (!(iat < exp && exp <= iat + ASSERTION_SECONDS && now < exp + CLOCK_TOLERANCE)) throw new Error("exp");
+  checkAssertion(assertion, { audience, now });
   return { assertion, certificate };
-}
-
-function oauth(code: ProblemCode): Refused {
-  const error = OAUTH[code];
-  return new Refused(code, error === undefined ? {} : { error });
 }

@@ -4,11 +4,13 @@ import { tenantOf } from "../context.ts";
 import { clearSessionCookie, sessionCookie } from "../cookie.ts";
 import { Refused, unwrap } from "../problem.ts";
 import type { ContractHandlers } from "../serve.ts";
+import { clientToken } from "./client-token.ts";
 import { token } from "./token.ts";
 
 /** Tokens, the vault's session, and what tells clients where to go. */
 export const signIn = {
   token,
+  clientToken,
 
   async session({ by: { tenant, user, session } }) {
     return ok({ tenant, user, session });

@@ -1,19 +1,12 @@
 import { seconds } from "#protocol/clock.ts";
-import { type ProblemCode, tokenRequest } from "#protocol/contract/index.ts";
+import { tokenRequest } from "#protocol/contract/index.ts";
 import { fits } from "#protocol/shape.ts";
 import type { TokenRequest } from "../../iam/tokens.ts";
 import { publicUrl, tenantOf } from "../context.ts";
 import { verifyProof } from "../dpop.ts";
 import { Refused, refused } from "../problem.ts";
 import type { ContractHandlers } from "../serve.ts";
-
-/** OAuth's names of what may go wrong here (RFC 6749 §5.2, RFC 9449 §5). */
-const OAUTH: Partial<Record<ProblemCode, string>> = {
-  "bad-request": "invalid_request",
-  "invalid-client": "invalid_client",
-  "invalid-grant": "invalid_grant",
-  "invalid-proof": "invalid_dpop_proof",
-};
+import { OAUTH, oauth } from "./oauth-errors.ts";
 
 /** Tokens are bound to the DPoP key of the proof that comes with the request; the proof is used up with the grant. */
 export const token: ContractHandlers["token"] = async ({ c, body: form }) => {
@@ -44,9 +37,4 @@ function readGrant(form: Map<string, string>): Pick<TokenRequest, "grant" | "cli
     return { client, grant: { type: request.grant_type, token: request.refresh_token } };
   const { code, code_verifier: verifier, redirect_uri: redirectUri } = request;
   return { client, grant: { type: request.grant_type, code, verifier, redirectUri } };
-}
-
-function oauth(code: ProblemCode): Refused {
-  const error = OAUTH[code];
-  return new Refused(code, error === undefined ? {} : { error });
 }

@@ -1,0 +1,60 @@
+/** The key pair of an application server that is a client of its own: its private half in a file, its public half for the admin who registers it. */
+
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { writeWhole } from "#files/index.ts";
+import { type EcPublicJwk, ecPublicJwk } from "#protocol/jwk.ts";
+import { fits } from "#protocol/shape.ts";
+import type { DpopKey } from "#web/client/dpop.ts";
+import { CommandError } from "./command-error.ts";
+
+/** Makes a P-256 key, in PEM (PKCS#8) under `passphrase` where there is one. Answers its public half. Error: `CommandError` where there is such a file. */
+export async function makeRegisteredKey(path: string, passphrase?: string): Promise<EcPublicJwk> {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const form = { type: "pkcs8", format: "pem" } as const;
+  const sealed = passphrase === undefined ? form : { ...form, cipher: "aes-256-cbc", passphrase };
+  await writeWhole(path, privateKey.export(sealed).toString(), { mode: 0o600 });
+  return publicHalf(privateKey);
+}
+
+/** Reads it into a handle that cannot be exported. Throws `CommandError` for what is no such key, or another passphrase. */
+export async function readRegisteredKey(path: string, passphrase?: string): Promise<DpopKey> {
+  const pem = await readFile(path, "utf8").catch(() => {
+    throw new CommandError(`${path} cannot be read.`);
+  });
+  try {
+    const key = createPrivateKey({ key: pem, ...(passphrase !== undefined && { passphrase }) });
+    const jwk = publicHalf(key);
+    const handle = key.toCryptoKey({ name: "ECDSA", namedCurve: "P-256" }, false, ["sign"]);
+    return { privateKey: handle as CryptoKey, jwk };
+  } catch {
+    throw new CommandError(`${path} holds no private key of P-256 in PEM, or another passphrase opens it.`);
+  }
+}
+
+/** Reads a public key: a JWK or PEM. Throws `CommandError` for anything else, and for a private key, which nobody is given. */
+export async function readPublicKey(path: string): Promise<EcPublicJwk> {
+  const text = await readFile(path, "utf8").catch(() => {
+    throw new CommandError(`--jwk: ${path} cannot be read.`);
+  });
+  if (/PRIVATE KEY|"d"\s*:/.test(text))
+    throw new CommandError(
+      `--jwk: ${path} has the private half. Give the public one, and show that to nobody.`,
+    );
+  try {
+    const key = text.includes("-----BEGIN")
+      ? createPublicKey(text)
+      : createPublicKey({ key: JSON.parse(text), format: "jwk" });
+    return publicHalf(key);
+  } catch {
+    throw new CommandError(`--jwk: ${path} holds no public key of P-256, as a JWK or in PEM.`);
+  }
+}
+
+function publicHalf(key: KeyObject): EcPublicJwk {
+  const half = key.type === "public" ? key : createPublicKey(key);
+  const { kty, crv, x, y } = half.export({ format: "jwk" });
+  const jwk: unknown = { kty, crv, x, y };
+  if (!fits(ecPublicJwk, jwk)) throw new TypeError("not a key of P-256");
+  return jwk;
+}

@@ -1,0 +1,330 @@
+/** W9: application servers as clients of their own, on the real edge: what one may do, what it may not, and every misuse of its door. */
+
+import { createHmac } from "node:crypto";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { connect } from "#cli/client.ts";
+import { makeRegisteredKey, readRegisteredKey } from "#cli/registered-key.ts";
+import { encodeBase64url } from "#protocol/base64url.ts";
+import { utf8 } from "#protocol/bytes.ts";
+import { seconds } from "#protocol/clock.ts";
+import { jwsInput, jwsParts, jwsToken } from "#protocol/jws.ts";
+import { spkiFromJwk } from "#protocol/keys/index.ts";
+import { createDpopKey } from "#web/client/dpop.ts";
+import { hold, withDoors } from "../support/doors.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { json, problem } from "../support/http.ts";
+import { InstanceClient } from "../support/instance-client.ts";
+import { RegisteredClient } from "../support/registered-client.ts";
+import { readRows, useSystem } from "../system/index.ts";
+
+vi.mock("#cli/parts/index.ts", async (original) => withDoors(await original()));
+
+const system = useSystem({
+  level: "master",
+  otherApps: ["board"],
+  otherTenants: ["umbrella"],
+  admins: ["Ada"],
+});
+let ada: EdgeClient;
+let dir: string;
+beforeAll(async () => {
+  ada = await EdgeClient.signedIn(system, "Ada");
+  dir = await mkdtemp(join(tmpdir(), "coffer-clients-"));
+});
+afterAll(() => rm(dir, { recursive: true }));
+
+const order = (client: EdgeClient) => ({ account: client.account, count: 1, purpose: "document" });
+/** What the audit log has of an action. */
+const rows = (action: string) =>
+  readRows(system.edgeDir, "links")
+    .map(({ entry }) => JSON.parse(String(entry)) as Record<string, string>)
+    .filter((entry) => entry.action === action);
+
+describe("W9 an application server as a client of its own", () => {
+  it("W9 is registered by an admin, signs in by its key without a person or a cookie, and is a custodian of its app", async () => {
+    const server = await RegisteredClient.ready(ada, "reports");
+    const { tokens } = server;
+    expect(tokens.custodian.dn).toBe(`CN=${server.id},OU=${system.appOrigin},O=development`);
+    expect(tokens.user).toEqual({ id: server.id, name: "reports" });
+    expect(tokens.accounts).toHaveLength(1);
+    expect((await server.rest("POST", "/kms/data-keys", order(server))).status).toBe(201);
+    const { clients } = json<{ clients: object[] }>(await ada.rest("GET", "/admin/clients"));
+    expect(clients).toContainEqual(
+      expect.objectContaining({ name: "reports", id: server.id, app: "page", since: expect.any(Number) }),
+    );
+    await expect.poll(() => rows("iam:client-token").length).toBeGreaterThan(0);
+    expect(rows("iam:register-client")).toContainEqual(
+      expect.objectContaining({
+        user: ada.tokens.user.id,
+        resource: "client/reports",
+        outcome: "allow",
+      }),
+    );
+  });
+
+  it("W9 goes on under one DPoP key: its instances do not end when it asks for another token", async () => {
+    const server = await RegisteredClient.ready(ada, "goes-on");
+    const before = server.tokens;
+    await server.authenticate();
+    expect(server.tokens.access_token).not.toBe(before.access_token);
+    expect(server.tokens.custodian).toEqual(before.custodian);
+  });
+
+  it("W9 has an instance that seals and opens, at level master, by the key in its file alone", async () => {
+    const file = join(dir, "server.pem");
+    const jwk = await makeRegisteredKey(file, "a passphrase of the server");
+    const put = await ada.rest("PUT", "/admin/clients/sealing", { jwk });
+    const { id } = json<{ id: string }>(put);
+    const key = await readRegisteredKey(file, "a passphrase of the server");
+    expect(await readFile(file, "utf8")).toContain("BEGIN ENCRYPTED PRIVATE KEY");
+    const { appOrigin: app, vaultOrigin: vault, running } = system;
+    const server = await connect({ app, vault, rootKey: running.rootKey, client: { id, key } });
+    const { port, instance } = await server.microservice.use();
+    expect(instance.level).toBe("master");
+    const account = server.account();
+    const context = { tenant: "development", account, document: crypto.randomUUID(), purpose: "document" };
+    const sealed = await new Response(port.seal({ context }, utf8("by a server"))).blob();
+    expect(await new Response(port.open({ context }, sealed)).text()).toBe("by a server");
+    // It was not enrolled by a grant, which a cookie has to be shown with.
+    expect((await server.life.instances()).map(({ method }) => method)).toEqual(["secret-zero"]);
+    server.close();
+  });
+
+  it("W9 opens the account of a person who makes it a member, and no other", async () => {
+    const bob = await EdgeClient.signedIn(system, "Bob");
+    const server = await RegisteredClient.ready(ada, "member");
+    expect(problem(await server.rest("POST", "/kms/data-keys", order(bob)))).toBe("403 forbidden");
+    const members = `/accounts/${bob.account}/members`;
+    expect((await bob.rest("POST", members, { user: server.id, role: "member" })).status).toBe(204);
+    expect((await server.rest("POST", "/kms/data-keys", order(bob))).status).toBe(201);
+    const cleo = await EdgeClient.signedIn(system, "Cleo");
+    expect(problem(await server.rest("POST", "/kms/data-keys", order(cleo)))).toBe("403 forbidden");
+  });
+
+  it("W9 administers nothing, whatever role it was given, and registers no other", async () => {
+    const server = await RegisteredClient.ready(ada, "no-admin");
+    expect((await ada.rest("PUT", `/admin/roles/admin/${server.id}`)).status).toBe(204);
+    const jwk = (await createDpopKey()).jwk;
+    for (const [method, path, body] of [
+      ["GET", "/admin/roles"],
+      ["GET", "/admin/clients"],
+      ["PUT", "/admin/clients/another", { jwk }],
+      ["DELETE", "/admin/clients/reports"],
+    ] as const)
+      expect(problem(await server.rest(method, path, body)), path).toBe("403 forbidden");
+  });
+
+  it("W9 is removed: its tokens and instances end at once, and its key gets nothing any more", async () => {
+    const server = await RegisteredClient.ready(ada, "removed");
+    const instance = await InstanceClient.launched(server);
+    expect(problem(await askKeys(instance, server))).toBe("200 undefined");
+    expect((await ada.rest("DELETE", "/admin/clients/removed")).status).toBe(204);
+    expect(problem(await server.rest("POST", "/kms/data-keys", order(server)))).toBe("401 invalid-token");
+    expect(problem(await askKeys(instance, server))).toMatch(/^40[13] /);
+    expect(problem(await instance.askToken(await instance.assertion()))).toMatch(/^40[03] /);
+    expect(problem(await server.askToken(await server.assertion()))).toBe("400 invalid-client");
+    expect(problem(await ada.rest("DELETE", "/admin/clients/removed"))).toBe("404 not-found");
+    // Nobody makes it a member of anything.
+    const member = { user: server.id, role: "member" };
+    expect(problem(await ada.rest("POST", `/accounts/${ada.account}/members`, member))).toBe("404 not-found");
+    // Under its name it can come back, and has its account again; what was issued before stays ended.
+    await server.register(ada);
+    expect(problem(await server.rest("POST", "/kms/data-keys", order(server)))).toBe("401 invalid-token");
+    const { account } = server;
+    await server.authenticate();
+    expect(server.account).toBe(account);
+  });
+
+  it("W9 gets another key: what was issued by the one before ends, and that gets nothing any more", async () => {
+    const server = await RegisteredClient.ready(ada, "another-key");
+    const before = server.registered;
+    server.registered = await createDpopKey();
+    await server.register(ada);
+    expect(problem(await server.rest("POST", "/kms/data-keys", order(server)))).toBe("401 invalid-token");
+    await server.authenticate();
+    server.registered = before;
+    expect(problem(await server.askToken(await server.assertion()))).toBe("400 invalid-client");
+  });
+});
+
+function askKeys(instance: InstanceClient, { account }: RegisteredClient) {
+  return instance.rest("POST", "/instances/key-identifiers", { account, purpose: "document" });
+}
+
+describe("W9 misuse of a client's door", () => {
+  const refused = async (server: RegisteredClient, assertion: string, form = {}, app?: string) =>
+    problem(await server.askToken(assertion, form, app));
+
+  it("W9 takes an assertion once, whatever DPoP key shows it", async () => {
+    const server = await RegisteredClient.ready(ada, "replay");
+    const assertion = await server.assertion();
+    expect((await server.askToken(assertion)).status).toBe(200);
+    expect(await refused(server, assertion)).toBe("400 invalid-client");
+    server.key = await createDpopKey();
+    expect(await refused(server, assertion)).toBe("400 invalid-client");
+    const together = await server.assertion();
+    const answers = await Promise.all([1, 2, 3, 4].map(() => server.askToken(together)));
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+  });
+
+  it("W9 refuses what an assertion must not say", async () => {
+    const server = await RegisteredClient.ready(ada, "claims");
+    const now = seconds(Date.now());
+    const other = await RegisteredClient.registeredBy(ada, "claims-of-another");
+    for (const change of [
+      { aud: system.appOrigin },
+      { aud: [server.vault] },
+      { aud: `${server.vault}/` },
+      { iss: other.id },
+      { iss: other.id, sub: other.id },
+      { sub: ada.tokens.user.id, iss: ada.tokens.user.id },
+      { sub: "a".repeat(32), iss: "a".repeat(32) },
+      { iat: now - 3600, exp: now - 3540 },
+      { exp: now + 3600 },
+      { exp: now - 300 },
+      { iat: now + 3600, exp: now + 3660 },
+      { iat: undefined },
+      { jti: undefined },
+      { jti: "short" },
+      { jti: "j".repeat(129) },
+      { scope: "admin" },
+    ])
+      expect(await refused(server, await server.assertion(change)), JSON.stringify(change)).toBe(
+        "400 invalid-client",
+      );
+    expect(await refused(server, await server.assertion())).toBe("200 undefined");
+  });
+
+  it("W9 refuses every other key, kid, type and algorithm", async () => {
+    const server = await RegisteredClient.ready(ada, "algorithms");
+    const other = await RegisteredClient.ready(ada, "algorithms-of-another");
+    const good = await server.assertion();
+    const { payload } = jwsParts(good);
+    const said = JSON.parse(new TextDecoder().decode(payload)) as object;
+    const kid = JSON.parse(new TextDecoder().decode(jwsParts(good).header)).kid as string;
+    const typ = "client-authentication+jwt";
+    // The public key as the secret of an HMAC.
+    const mixed = jwsInput({ alg: "HS256", typ, kid }, said);
+    const bySpki = createHmac("sha256", spkiFromJwk(server.registered.jwk)).update(mixed).digest();
+    const byJwk = createHmac("sha256", JSON.stringify(server.registered.jwk)).update(mixed).digest();
+    for (const [what, assertion] of Object.entries({
+      "another client's key": await server.assertion({}, { key: other.registered }),
+      "a key that nobody registered": await server.assertion({}, { key: await createDpopKey() }),
+      "its DPoP key": await server.assertion({}, { key: server.key }),
+      "an unknown kid": await server.assertion({}, { kid: "A".repeat(43) }),
+      "another's kid": await server.assertion({}, { kid: await thumb(other) }),
+      "a type of another use": await server.assertion({}, { typ: "JWT" }),
+      none: `${jwsInput({ alg: "none", typ, kid }, said)}.`,
+      "none, with a signature": jwsToken(jwsInput({ alg: "none", typ, kid }, said), new Uint8Array(64)),
+      "HS256 by the public key": jwsToken(mixed, new Uint8Array(bySpki)),
+      "HS256 by the JWK": jwsToken(mixed, new Uint8Array(byJwk)),
+      "a key in the header": jwsToken(
+        jwsInput({ alg: "ES256", typ, kid, jwk: other.registered.jwk }, said),
+        jwsParts(good).signature,
+      ),
+      "an altered payload": jwsToken(
+        jwsInput({ alg: "ES256", typ, kid }, { ...said, jti: crypto.randomUUID() }),
+        jwsParts(good).signature,
+      ),
+    }))
+      expect(await refused(server, assertion), what).toMatch(/^400 (invalid-client|bad-request)$/);
+    expect(await refused(server, good)).toBe("200 undefined");
+  });
+
+  it("W9 refuses another app's origin, another tenant's client, and a request that names another client", async () => {
+    const server = await RegisteredClient.ready(ada, "elsewhere");
+    const board = system.origin("board");
+    expect(await refused(server, await server.assertion(), {}, board)).toBe("400 invalid-client");
+    const umbrella = system.tenant("umbrella");
+    const there = { aud: umbrella.vaultOrigin };
+    for (const change of [{}, there])
+      expect(await refused(server, await server.assertion(change), {}, umbrella.appOrigin)).toBe(
+        "400 invalid-client",
+      );
+    expect(await refused(server, await server.assertion(), { client_id: system.appOrigin })).toBe(
+      "400 invalid-client",
+    );
+    expect(await refused(server, await server.assertion(), { client_id: server.id })).toBe("200 undefined");
+    // Its token is of its own app and tenant.
+    const elsewhere = Object.assign(Object.create(server) as RegisteredClient, { app: board });
+    expect(problem(await elsewhere.rest("GET", "/accounts"))).toBe("401 invalid-token");
+  });
+
+  it("W9 takes nothing of a person's at a client's door, and nothing of a client's at a person's", async () => {
+    const server = await RegisteredClient.ready(ada, "doors");
+    const { access_token, refresh_token } = ada.tokens;
+    for (const token of [access_token, refresh_token, "", "a.b.c"])
+      expect(await refused(server, token)).toMatch(/^400 (bad-request|invalid-client)$/);
+    for (const grant of ["refresh_token", "authorization_code", "password", ""])
+      expect(await refused(server, await server.assertion(), { grant_type: grant })).toBe("400 bad-request");
+    expect(await refused(server, await server.assertion(), { client_assertion_type: "jwt" })).toBe(
+      "400 bad-request",
+    );
+    // A person's door knows no assertion, and no client's id.
+    const assertion = await server.assertion();
+    for (const form of <Record<string, string>[]>[
+      { grant_type: "client_credentials", client_assertion: assertion },
+      { grant_type: "refresh_token", refresh_token: assertion },
+      { grant_type: "refresh_token", refresh_token: `${server.id}.${"A".repeat(43)}` },
+    ])
+      expect(problem(await ada.token(form))).toMatch(/^400 (bad-request|invalid-grant)$/);
+    // Its token is a custodian's: no instance's, and of no other key.
+    const stolen = Object.assign(Object.create(server) as RegisteredClient, { key: await createDpopKey() });
+    expect(problem(await stolen.rest("GET", "/accounts"))).toBe("401 invalid-token");
+    const asInstance = Object.assign(Object.create(server) as RegisteredClient, { app: server.vault });
+    const key = { account: server.account, purpose: "document" };
+    expect(problem(await asInstance.rest("POST", "/instances/key-identifiers", key))).toBe(
+      "401 invalid-token",
+    );
+    // An instance's assertion is of another type of party.
+    const instance = await InstanceClient.launched(server);
+    expect(await refused(server, await instance.assertion())).toBe("400 invalid-client");
+  });
+
+  it("W9 refuses what is no registration, and what is too long", async () => {
+    const { jwk } = await createDpopKey();
+    const off = { ...jwk, x: encodeBase64url(new Uint8Array(32).fill(1)) };
+    for (const [name, body] of [
+      ["off-the-curve", { jwk: off }],
+      ["private", { jwk: { ...jwk, d: jwk.x } }],
+      ["another-kind", { jwk: { kty: "oct", k: "AAAA" } }],
+      ["Upper", { jwk }],
+      ["n".repeat(64), { jwk }],
+      ["no-key", {}],
+      ["long-app", { jwk, app: "a".repeat(513) }],
+    ] as const)
+      expect(problem(await ada.rest("PUT", `/admin/clients/${name}`, body)), name).toBe("400 bad-request");
+    const app = "https://nobody.example";
+    expect(problem(await ada.rest("PUT", "/admin/clients/app", { jwk, app }))).toBe("404 not-found");
+    const bob = await EdgeClient.signedIn(system, "Bob");
+    expect(problem(await bob.rest("PUT", "/admin/clients/bobs", { jwk }))).toBe("403 forbidden");
+    const server = await RegisteredClient.ready(ada, "long");
+    expect(await refused(server, `${await server.assertion()}${"A".repeat(5000)}`)).toBe("400 bad-request");
+    expect(await refused(server, await server.assertion(), { more: "x".repeat(70_000) })).toBe(
+      "413 too-large",
+    );
+  });
+});
+
+async function thumb(client: RegisteredClient): Promise<string> {
+  return JSON.parse(new TextDecoder().decode(jwsParts(await client.assertion()).header)).kid as string;
+}
+
+it("W9 does not say that a client is removed before its own object has heard, and gets it there after a kill", async () => {
+  const server = await RegisteredClient.ready(ada, "held");
+  hold("IamPrincipalObject.registered");
+  await system.restart();
+  const asked = ada.rest("DELETE", "/admin/clients/held").catch(() => null);
+  await expect.poll(() => system.log()).toContain("held IamPrincipalObject.registered");
+  process.kill(system.pid, "SIGKILL");
+  expect((await asked)?.status).not.toBe(204);
+  hold();
+  await system.restart();
+  await expect
+    .poll(async () => (await server.rest("GET", "/accounts")).status, { timeout: 60_000 })
+    .toBe(401);
+  expect(problem(await server.askToken(await server.assertion()))).toBe("400 invalid-client");
+});
