@@ -133,3 +133,30 @@ it("W12 coffer rotate shows the move to its end, and the old key goes only after
   expect(retired, retired.stderr).toMatchObject({ code: 0 });
   expect(retired.stdout).toContain(`${replaced}, is destroyed`);
 }, 120_000);
+
+it("W9 coffer client makes a key, registers an application server by its public half, lists it, and removes it", async () => {
+  const ada = ["--user", "ada"];
+  const made = await coffer("client", "key", "server.pem");
+  expect(made).toMatchObject({ code: 0, stderr: "" });
+  expect(readFileSync(join(folder, "server.pem"), "utf8")).toContain("BEGIN PRIVATE KEY");
+  expect(Object.keys(JSON.parse(made.stdout) as object)).toEqual(["kty", "crv", "x", "y"]);
+  writeFileSync(join(folder, "server.jwk"), made.stdout);
+  // Nobody overwrites a key that may be in use.
+  expect((await coffer("client", "key", "server.pem")).code).toBe(1);
+  const register = (file: string, ...as: string[]) =>
+    coffer("client", "register", "reports", "--jwk", file, ...as);
+  expect((await register("server.pem", ...ada)).stderr).toContain("has the private half");
+  expect((await register("absent.jwk", ...ada)).stderr).toContain("cannot be read");
+  expect((await register("server.jwk", "--user", "bea")).stderr).toContain("[forbidden]");
+  const registered = await register("server.jwk", ...ada);
+  expect(registered.stdout).toMatch(/^[a-z2-7]{32}\n$/);
+  const id = registered.stdout.trim();
+  expect(await json("client", "list", ...ada)).toMatchObject([{ name: "reports", id, app: "page" }]);
+  expect((await coffer("client", "remove", "reports", ...ada)).stdout).toBe("reports is removed.\n");
+  expect(await json("client", "list", ...ada)).toEqual([]);
+  expect((await coffer("client", "remove", "reports", ...ada)).stderr).toContain("[not-found]");
+  expect(await coffer("client", "register", "Reports", "--jwk", "server.jwk", ...ada)).toMatchObject({
+    code: 2,
+  });
+  expect(await coffer("client", "register", "reports", ...ada)).toMatchObject({ code: 2 });
+}, 240_000);

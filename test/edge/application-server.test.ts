@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { type Client, connect } from "#cli/client.ts";
 import { rotateMasterKey } from "#cli/master-key.ts";
+import { makeRegisteredKey } from "#cli/registered-key.ts";
 import { rootKeyPem } from "#cli/root-key.ts";
 import { decodeBase64url } from "#protocol/base64url.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
@@ -15,12 +16,14 @@ import { appKeyFile, type NodeMicroserviceOptions, openAppKey } from "#web/hosts
 import type { Step } from "#web/microservice/index.ts";
 import { Datastore } from "../../docs/examples/application-server/datastore.ts";
 import { applicationServer } from "../../docs/examples/application-server/server.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { json } from "../support/http.ts";
 import { freePorts } from "../support/ports.ts";
 import { hsmClient } from "../system/hsm.ts";
 import { useSystem, watchTraffic } from "../system/index.ts";
 
 const PASSPHRASE = "a secret of the server, at random";
-const system = useSystem({ level: "master" });
+const system = useSystem({ level: "master", admins: ["Ada"] });
 let dir: string;
 let steps: Step[] = [];
 /** What was told before the first request. */
@@ -255,9 +258,21 @@ it("runs by its environment, as its README says", async () => {
   await writeFile(rootKey, rootKeyPem(system.running.rootKey));
   const { appOrigin: APP, vaultOrigin: VAULT } = system;
   const main = fileURLToPath(new URL("../../docs/examples/application-server/main.ts", import.meta.url));
-  const own = { APP, VAULT, ROOT_KEY: rootKey, DATA: join(data, "documents"), PORT: String(port) };
+  const CLIENT_KEY = join(data, "client.pem");
+  const jwk = await makeRegisteredKey(CLIENT_KEY);
+  const admin = await EdgeClient.signedIn(system, "Ada");
+  const { id: CLIENT_ID } = json<{ id: string }>(await admin.rest("PUT", "/admin/clients/server", { jwk }));
+  const own = {
+    APP,
+    VAULT,
+    CLIENT_ID,
+    CLIENT_KEY,
+    ROOT_KEY: rootKey,
+    DATA: join(data, "documents"),
+    PORT: String(port),
+  };
   const child = spawn(process.execPath, [main], {
-    env: { ...process.env, ...own, USER_NAME: "server", CLIENT_TOKEN: "device", KEY_PASSPHRASE: PASSPHRASE },
+    env: { ...process.env, ...own, CLIENT_TOKEN: "device", KEY_PASSPHRASE: PASSPHRASE },
     stdio: ["ignore", "ignore", "inherit"],
   });
   try {

@@ -265,11 +265,12 @@ describe("W9 misuse of a client's door", () => {
     );
     // A person's door knows no assertion, and no client's id.
     const assertion = await server.assertion();
-    for (const form of <Record<string, string>[]>[
+    const forms: Record<string, string>[] = [
       { grant_type: "client_credentials", client_assertion: assertion },
       { grant_type: "refresh_token", refresh_token: assertion },
       { grant_type: "refresh_token", refresh_token: `${server.id}.${"A".repeat(43)}` },
-    ])
+    ];
+    for (const form of forms)
       expect(problem(await ada.token(form))).toMatch(/^400 (bad-request|invalid-grant)$/);
     // Its token is a custodian's: no instance's, and of no other key.
     const stolen = Object.assign(Object.create(server) as RegisteredClient, { key: await createDpopKey() });

@@ -2,12 +2,14 @@
 import { beforeAll, expect, it } from "vitest";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { contract, type OperationId, type Route } from "#protocol/contract/index.ts";
+import { createDpopKey } from "#web/client/dpop.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { type Answer, json, send } from "../support/http.ts";
 import { type EnrolmentAnswer, makeKeys, redemption } from "../support/instance.ts";
 import { InstanceClient } from "../support/instance-client.ts";
 import { mistakes } from "../support/json-schema.ts";
 import { presentation } from "../support/presentation.ts";
+import { RegisteredClient } from "../support/registered-client.ts";
 import { useSystem } from "../system/index.ts";
 
 type Described = { content?: Record<string, { schema?: Record<string, unknown> }> };
@@ -268,6 +270,19 @@ it("administers", async () => {
   const none = asPublished("putPolicy", { version: 0, policy: null });
   hold("putPolicy", await ann.rest("POST", "/admin/policies", none), 200);
   hold("putPolicy", await ann.rest("POST", "/admin/policies", none), 409);
+  const { jwk } = await createDpopKey();
+  const order = asPublished("registerClient", { jwk });
+  hold("registerClient", await bob.rest("PUT", "/admin/clients/server", order), 403);
+  hold("registerClient", await ann.rest("PUT", "/admin/clients/server", { jwk: {} }), 400);
+  hold("registerClient", await ann.rest("PUT", "/admin/clients/server", { jwk, app: "another" }), 404);
+  const server = await RegisteredClient.registeredBy(ann, "server");
+  hold("registerClient", await ann.rest("PUT", "/admin/clients/server", order), 200);
+  await server.register(ann);
+  hold("listClients", await ann.rest("GET", "/admin/clients"), 200);
+  hold("clientToken", await server.askToken(await server.assertion()), 200);
+  hold("clientToken", await server.askToken(await server.assertion({ aud: server.app })), 400);
+  hold("removeClient", await ann.rest("DELETE", "/admin/clients/server"), 204);
+  hold("removeClient", await ann.rest("DELETE", "/admin/clients/server"), 404);
   hold("removeFromGroup", await ann.rest("DELETE", `/admin/groups/staff/${user}`), 204);
 });
 

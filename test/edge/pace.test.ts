@@ -4,11 +4,13 @@ import { expect, it } from "vitest";
 import { EdgeClient, newVerifier, readTicket } from "../support/edge-client.ts";
 import { type Answer, json, problem, send } from "../support/http.ts";
 import { askGrant, makeKeys, openSession, redemption } from "../support/instance.ts";
+import { RegisteredClient } from "../support/registered-client.ts";
 import { readRows, useSystem } from "../system/index.ts";
 
 const PER_MINUTE = 12;
 const perMinute = String(PER_MINUTE);
 const system = useSystem({
+  admins: ["Root"],
   vars: { COFFER_SIGN_INS_PER_MINUTE: perMinute, COFFER_ENROLMENTS_PER_MINUTE: perMinute },
 });
 
@@ -126,3 +128,23 @@ async function waitAndSignIn(name: string): Promise<EdgeClient> {
   await new Promise((resolve) => setTimeout(resolve, 10_500));
   return EdgeClient.signedIn(system, name);
 }
+
+it("W9 POST /clients/token: each application server has a pace of its own, and what comes too soon uses nothing up", async () => {
+  const root = await EdgeClient.signedIn(system, "Root");
+  const [one, other] = [
+    await RegisteredClient.registeredBy(root, "hurried"),
+    await RegisteredClient.registeredBy(root, "patient"),
+  ];
+  const answers = [];
+  for (let i = 0; i < MANY; i++) answers.push(await one.askToken(await one.assertion()));
+  const refused = answers.filter(({ status }) => status === 429);
+  expect(refused.length).toBeGreaterThan(0);
+  expect(answers.length - refused.length).toBeLessThan(FEW);
+  expect(problem(refused[0]!)).toBe("429 too-many-requests");
+  expect(Number(refused.at(-1)!.headers["retry-after"])).toBeGreaterThan(0);
+  expect((await other.askToken(await other.assertion())).status).toBe(200);
+  // Who has not its key takes none of its turns.
+  const stranger = { key: other.registered };
+  for (let i = 0; i < MANY; i++) await other.askToken(await other.assertion({}, stranger));
+  expect((await other.askToken(await other.assertion())).status).toBe(200);
+}, 120_000);
