@@ -24,6 +24,26 @@ const outbox = () => readRows(system.edgeDir, "audit_outbox").map(({ row }) => r
 const MANY = PER_MINUTE * 4;
 const FEW = PER_MINUTE * 2.5;
 
+it("W9 POST /clients/token: each application server has a pace of its own, and what comes too soon uses nothing up", async () => {
+  const root = await EdgeClient.signedIn(system, "Root");
+  const [one, other] = [
+    await RegisteredClient.registeredBy(root, "hurried"),
+    await RegisteredClient.registeredBy(root, "patient"),
+  ];
+  const answers = [];
+  for (let i = 0; i < MANY; i++) answers.push(await one.askToken(await one.assertion()));
+  const refused = answers.filter(({ status }) => status === 429);
+  expect(refused.length).toBeGreaterThan(0);
+  expect(answers.length - refused.length).toBeLessThan(FEW);
+  expect(problem(refused[0]!)).toBe("429 too-many-requests");
+  expect(Number(refused.at(-1)!.headers["retry-after"])).toBeGreaterThan(0);
+  expect((await other.askToken(await other.assertion())).status).toBe(200);
+  // Who has not its key takes none of its turns.
+  const stranger = { key: one.registered };
+  for (let i = 0; i < MANY; i++) await other.askToken(await other.assertion({}, stranger));
+  expect((await other.askToken(await other.assertion())).status).toBe(200);
+}, 120_000);
+
 it("POST /ra/enrolments: a script is asked to come later, each user by itself, and goes on then", async () => {
   const [ada, bob] = [await EdgeClient.signedIn(system, "Ada"), await EdgeClient.signedIn(system, "Bob")];
   const answers = [];
@@ -128,23 +148,3 @@ async function waitAndSignIn(name: string): Promise<EdgeClient> {
   await new Promise((resolve) => setTimeout(resolve, 10_500));
   return EdgeClient.signedIn(system, name);
 }
-
-it("W9 POST /clients/token: each application server has a pace of its own, and what comes too soon uses nothing up", async () => {
-  const root = await EdgeClient.signedIn(system, "Root");
-  const [one, other] = [
-    await RegisteredClient.registeredBy(root, "hurried"),
-    await RegisteredClient.registeredBy(root, "patient"),
-  ];
-  const answers = [];
-  for (let i = 0; i < MANY; i++) answers.push(await one.askToken(await one.assertion()));
-  const refused = answers.filter(({ status }) => status === 429);
-  expect(refused.length).toBeGreaterThan(0);
-  expect(answers.length - refused.length).toBeLessThan(FEW);
-  expect(problem(refused[0]!)).toBe("429 too-many-requests");
-  expect(Number(refused.at(-1)!.headers["retry-after"])).toBeGreaterThan(0);
-  expect((await other.askToken(await other.assertion())).status).toBe(200);
-  // Who has not its key takes none of its turns.
-  const stranger = { key: other.registered };
-  for (let i = 0; i < MANY; i++) await other.askToken(await other.assertion({}, stranger));
-  expect((await other.askToken(await other.assertion())).status).toBe(200);
-}, 120_000);
