@@ -24,10 +24,11 @@ import { ACCESS_TOKEN_SECONDS, signAccessToken } from "./access-token.ts";
 import { makeRoomForFamily, maxSignIns, signInsPerMinute } from "./bounds.ts";
 import { certifyCustodian } from "./certificate.ts";
 import { FAMILY_SECONDS } from "./families.ts";
+import { accountsOf } from "./memberships.ts";
 import { custodianName } from "./name.ts";
 import { type OwnRegistration, ownRegistration } from "./own-registration.ts";
 import { DENIED } from "./settings.ts";
-import { accountsOf, userName } from "./sign-in.ts";
+import { userName } from "./sign-in.ts";
 import { type TokenEndpoint, useProof } from "./tokens.ts";
 
 /** A request whose DPoP proof the gateway has verified. Times: seconds since 1970. */
