@@ -8,6 +8,7 @@ import { createApp } from "./gateway/index.ts";
 export {
   Audit,
   AuditForDomains,
+  AuditForIam,
   AuditGathererObject,
   AuditLogObject,
   AuditObject,

@@ -66,6 +66,7 @@ interface __BaseEnv_Env {
 	KMS_FOR_IAM: Service<typeof import("./index").KmsForIam>;
 	KMS_FOR_RA: Service<typeof import("./index").KmsForRa>;
 	DATASTORE_FOR_IAM: Service<typeof import("./index").DatastoreForIam>;
+	AUDIT_FOR_IAM: Service<typeof import("./index").AuditForIam>;
 	AUDIT_GATEWAY: Service<typeof import("./index").AuditForDomains>;
 	AUDIT_IAM: Service<typeof import("./index").AuditForDomains>;
 	AUDIT_RA: Service<typeof import("./index").AuditForDomains>;

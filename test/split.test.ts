@@ -95,6 +95,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "nameInstance",
       "putMember",
       "readAccount",
+      "readAudit",
       "registerClient",
       "removeClient",
       "removeMember",
@@ -145,6 +146,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "scheduleDataKey",
       "shredded",
     ],
+    AuditForIam: ["auditPage"],
     DatastoreForIam: ["forget", "keep", "kept", "left", "shredded"],
     AuditForDomains: ["append"],
   },
@@ -218,7 +220,7 @@ describe("W13 split operation", () => {
         unit,
       ).toEqual([]);
     }
-    // Who reads the audit, and who denies an app, no unit is.
+    // Who exports the audit, and who denies an app, no unit is.
     for (const door of ["Audit", "IamAdministration"])
       expect(
         UNITS.filter((unit) => Object.hasOwn(MAY_CALL[unit], door)),

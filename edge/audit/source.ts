@@ -49,6 +49,30 @@ export class AuditSourceObject extends DurableObject<Env> {
       .toArray();
   }
 
+  /**
+   * What comes before `sequence`, the newest first: at most `count` links that are still here, or the segment that has them; none
+   * at the beginning, and where nobody has appended.
+   */
+  before(sequence: number, count: number): Segment | Link[] {
+    const { sql } = this.ctx.storage;
+    // Reading a source that somebody made up writes nothing.
+    if (sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'links'").toArray().length === 0) return [];
+    const links = this.#sql
+      .exec<Link>(
+        "SELECT sequence, previous, entry, hash FROM links WHERE sequence < ? ORDER BY sequence DESC LIMIT ?",
+        ...[sequence, count],
+      )
+      .toArray();
+    if (links.length > 0) return links;
+    const [segment] = this.#sql
+      .exec<Segment>(
+        "SELECT first, last, hash, key FROM segments WHERE first < ? ORDER BY first DESC LIMIT 1",
+        sequence,
+      )
+      .toArray();
+    return segment ?? [];
+  }
+
   override async alarm(): Promise<void> {
     const { storage } = this.ctx;
     const own = this.#own();

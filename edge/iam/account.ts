@@ -46,6 +46,7 @@ import {
   checkMember,
   isFounded,
   isMember,
+  isOwner,
   keepAccount,
   listMembers,
   type MemberRow,
@@ -372,6 +373,19 @@ export class IamAccountObject extends DurableObject<Env> {
     return authorize(store, about, (sql) => {
       const member = checkMember(sql, caller.user);
       return member.ok ? ok(listMembers(sql)) : member;
+    });
+  }
+
+  /** Whether the caller, an owner, may read what was decided about the account. Errors: `forbidden`. */
+  readAudit(caller: Caller, page: boolean): Result<null> {
+    if (this.#opened === undefined) return fail("forbidden");
+    const { store } = this.#opened;
+    const { requestId } = caller;
+    const about = { action: "iam:read-audit", caller, resource: `audit/${subjectOf(store.sql)}`, requestId };
+    return authorize<null>(store, about, (sql) => {
+      if (!page) return refuse("forbidden", "the audit is read by the shipped page's client alone");
+      // Before the deletion of an account its owners see what has become of it.
+      return isOwner(sql, caller.user) ? ok(null) : refuse("forbidden", "the user owns no such account");
     });
   }
 

@@ -10,6 +10,7 @@ import { Accounts } from "./accounts.ts";
 import { Addresses } from "./addresses.ts";
 import { Administrators } from "./administrators.ts";
 import type { Arguments } from "./arguments.ts";
+import { AuditReaders } from "./audit-readers.ts";
 import { Authorization } from "./authorization.ts";
 import { type ClientTokenRequest, subjectOfAssertion } from "./client-tokens.ts";
 import { readIdentity } from "./identity-certificate.ts";
@@ -37,6 +38,7 @@ export class Iam extends WorkerEntrypoint<Env> {
   readonly #at = new Addresses(this.env);
   readonly #accounts = new Accounts(this.#at);
   readonly #administrators = new Administrators(this.#at, this.#accounts);
+  readonly #auditReaders = new AuditReaders(this.#at, this.#accounts);
   readonly #sessions = new VaultSessions(this.#at);
   readonly #authorization = new Authorization(this.#at, this.#sessions);
 
@@ -157,6 +159,10 @@ export class Iam extends WorkerEntrypoint<Env> {
 
   deleteDataKey(...given: Arguments<Accounts, "deleteDataKey">) {
     return this.#accounts.deleteDataKey(...given);
+  }
+
+  readAudit(...given: Arguments<AuditReaders, "read">) {
+    return this.#auditReaders.read(...given);
   }
 
   appoint(...given: Arguments<Administrators, "appoint">) {

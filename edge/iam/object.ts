@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { seconds } from "#protocol/clock.ts";
 import { authorize } from "../authorize.ts";
+import type { Caller } from "../caller.ts";
 import { openHsm } from "../hsm/index.ts";
 import { type Ledger, openLedger } from "../hsm/keys/index.ts";
 import { isWaiting, type Outbox, openOutbox } from "../outbox.ts";
@@ -129,6 +130,17 @@ export class IamObject extends DurableObject<Env> {
   group(by: Administrator, name: string, after: string): Result<GroupMemberRow[]> {
     const about = { action: "iam:list-group", resource: `group/${name}` };
     return this.#administer(about, by, (sql) => ok(listGroup(sql, name, after)));
+  }
+
+  /** Whether the caller, an auditor by this object's own word, may read about a subject; null for the tenant's own. */
+  readAudit(by: { caller: Caller; page: boolean; subject: string | null }): Result<null> {
+    const { caller, page, subject } = by;
+    const resource = subject === null ? "audit" : `audit/${subject}`;
+    const about = { action: "iam:read-audit", resource, caller, requestId: caller.requestId };
+    return authorize<null>(this.#store, about, (sql) => {
+      if (!page) return refuse("forbidden", "the audit is read by the shipped page's client alone");
+      return hasRole(sql, caller.user, "auditor") ? ok(null) : refuse("forbidden", "the user is no auditor");
+    });
   }
 
   /** By this object's own word on roles, which is ahead of any copy, or the deployment's setting. */

@@ -10,7 +10,7 @@ import { type Outbox, openOutbox } from "../outbox.ts";
 import { takeTurn } from "../pace.ts";
 import { fail, ok, type Result, refuse, turnAway } from "../result.ts";
 import { hashSecret } from "../secret.ts";
-import { hasStore, openStore, type Store } from "../store.ts";
+import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
 import { tenantNamed } from "../tenants.ts";
 import type { Founding } from "./account.ts";
 import { maxSignIns, signInsPerMinute } from "./bounds.ts";
@@ -304,6 +304,18 @@ export class IamPrincipalObject extends DurableObject<Env> {
     if (what === undefined) return { ok: false, problem: refusal.problem };
     const { requestId } = caller;
     return authorize<never>(store, { ...what, caller, requestId }, () => refusal);
+  }
+
+  /** Whether the caller, signed in, may read what was decided about this principal, which has to be the caller. Errors: `forbidden`. */
+  readAudit(caller: Caller, page: boolean): Result<null> {
+    if (this.#opened === undefined) return fail("forbidden");
+    const { store } = this.#opened;
+    const { user, requestId } = caller;
+    const about = { action: "iam:read-audit", caller, resource: `audit/${user}`, requestId };
+    return authorize<null>(store, about, () => {
+      if (!page) return refuse("forbidden", "the audit is read by the shipped page's client alone");
+      return user === subjectOf(store.sql) ? ok(null) : refuse("forbidden", "this is about somebody else");
+    });
   }
 
   /** W11: another account, whose first member the caller is. It is founded before this answers, unless it does not answer: then it refuses. */

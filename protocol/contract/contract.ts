@@ -2,6 +2,7 @@
 
 import * as accounts from "./accounts.ts";
 import * as administration from "./administration.ts";
+import { readAudit } from "./audit.ts";
 import { clientToken } from "./client-token.ts";
 import * as clients from "./clients.ts";
 import * as discovery from "./discovery.ts";
@@ -39,6 +40,7 @@ export const contract = {
   ...administration,
   ...clients,
   ...policies,
+  readAudit,
 } satisfies Record<string, Route>;
 
 export type OperationId = keyof typeof contract;

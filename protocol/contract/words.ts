@@ -64,6 +64,7 @@ export const summaries: Partial<Record<OperationId, string>> = {
   listMembers: "Who may act for an account, and as what",
   putMember: "Make somebody a member of an account, or give a member another role",
   removeMember: "End a membership: nothing is given to that member from now on",
+  readAudit: "Decisions about an account, a user or the tenant, newest first, by pages",
   listPolicies: "The tenant's policy of statements, and who has put its versions",
   putPolicy: "Put the tenant's policy in the place of the version that was seen, or none",
   readStanding: "The caller's roles and groups in the tenant",

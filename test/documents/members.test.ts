@@ -102,6 +102,10 @@ it("W11 a colleague who is added on the page opens what was sealed before, and a
   await expect.poll(() => answers.length).toBeGreaterThan(0);
   await bea.getByRole("alert").waitFor();
   expect(await bea.locator("dialog pre").count()).toBe(0);
+  await bea
+    .locator("coffer-keys")
+    .evaluate((keys) => keys.dispatchEvent(new CustomEvent("coffer-changed", { bubbles: true })));
+  await expect.poll(() => names(bea)).toEqual(["own.txt"]);
   await bea.reload();
   await expect.poll(() => names(bea)).toEqual(["own.txt"]);
   expect(await showFile(bea, "own.txt")).toBe("Bea's own");

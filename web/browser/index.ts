@@ -7,6 +7,7 @@ export {
   type Account,
   type AccountMember,
   type AccountState,
+  type AuditPage,
   type Coffer,
   CofferError,
   type CofferEvent,

@@ -11,6 +11,7 @@ import {
   listInstances,
   listKeyVersions,
   readAccount,
+  readAudit,
   renewAccountKey,
   revokeInstance,
   scheduleAccountDeletion,
@@ -22,6 +23,9 @@ import type { RestClient } from "./rest.ts";
 export type { DataKeyVersion, DeletionRequest };
 export type AccountState = AnswerOf<typeof readAccount>;
 export type Instance = AnswerOf<typeof listInstances>["instances"][number];
+
+/** A page of the audit log: the newest first; with what `before` says, the next one. */
+export type AuditPage = AnswerOf<typeof readAudit>;
 
 export class Accounts {
   readonly #rest: RestClient;
@@ -84,6 +88,16 @@ export class Accounts {
 
   keepDataKey(account: string, key: string): Promise<void> {
     return callEmpty(this.#rest, cancelKeyDeletion, { account, key }, undefined, { tries: 3 });
+  }
+
+  /**
+   * What was decided about an account that the user owns, about the user by the own id, or, by an auditor, about anybody or with no
+   * `subject` about the tenant. Errors: `forbidden`, also in an app other than the one that ships with the deployment.
+   */
+  audit(of: { subject?: string | undefined; before?: string | undefined } = {}): Promise<AuditPage> {
+    const { subject, before } = of;
+    const query = { ...(subject !== undefined && { subject }), ...(before !== undefined && { before }) };
+    return callJson(this.#rest, readAudit, query, undefined);
   }
 
   /** The user's instances, the newest first. */

@@ -6,7 +6,7 @@
  */
 
 export { CofferError, type ErrorCode } from "#protocol/error.ts";
-export type { AccountState, DataKeyVersion, DeletionRequest, Instance } from "./accounts.ts";
+export type { AccountState, AuditPage, DataKeyVersion, DeletionRequest, Instance } from "./accounts.ts";
 export { Coffer, type CofferEvent, type ConnectOptions } from "./coffer.ts";
 export type {
   Document,

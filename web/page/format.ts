@@ -47,6 +47,11 @@ export function formatMoment(moment: Date, now: Date = new Date(), locale?: stri
   return new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year }).format(moment);
 }
 
+/** A moment to the second, for what is looked up. */
+export function formatStamp(moment: Date, locale?: string): string {
+  return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" }).format(moment);
+}
+
 /** A day without its time. */
 export function formatDay(moment: Date, locale?: string): string {
   return new Intl.DateTimeFormat(locale, { dateStyle: "medium" }).format(moment);

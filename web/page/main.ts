@@ -5,6 +5,7 @@
 
 import { discover } from "#web/browser/discovery.ts";
 import { connect } from "#web/browser/index.ts";
+import { CofferActivity } from "./activity.ts";
 import { CofferApp } from "./app.ts";
 import { CofferChain } from "./chain.ts";
 import { CofferConfirm } from "./confirm.ts";
@@ -27,6 +28,7 @@ customElements.define("coffer-confirm", CofferConfirm);
 customElements.define("coffer-keys", CofferKeys);
 customElements.define("coffer-member", CofferMember);
 customElements.define("coffer-members", CofferMembers);
+customElements.define("coffer-activity", CofferActivity);
 customElements.define("coffer-app", CofferApp);
 
 const app = element<CofferApp>(document, "coffer-app");

@@ -8,6 +8,7 @@ import { appPolicy } from "../headers.ts";
 import { type ContractHandlers, type Handler, serve } from "../serve.ts";
 import { accounts } from "./accounts.ts";
 import { administration } from "./administration.ts";
+import { audit } from "./audit.ts";
 import { documents } from "./documents.ts";
 import { instances } from "./instances.ts";
 import { keys } from "./keys.ts";
@@ -19,7 +20,7 @@ import { signIn } from "./sign-in.ts";
 const handlers: ContractHandlers = {
   ...{ ...signIn, ...registration, ...keys, ...instances, ...documents },
   ...accounts,
-  ...{ ...members, ...administration },
+  ...{ ...members, ...administration, ...audit },
 };
 
 /** An app's origin: the page, the token endpoint, and the REST interface behind DPoP. */
