@@ -289,6 +289,9 @@ it("administers", async () => {
 it("says who may act for an account", async () => {
   const bob = await EdgeClient.signedIn(system, "Bob");
   const [at, user] = [`/accounts/${ann.account}/members`, bob.tokens.user.id];
+  hold("readAudit", await ann.rest("GET", `/audit?subject=${ann.account}`), 200);
+  hold("readAudit", await bob.rest("GET", `/audit?subject=${ann.account}`), 403);
+  hold("readAudit", await bob.rest("GET", "/audit?before=1"), 400);
   hold("listAccounts", await ann.rest("GET", "/accounts"), 200);
   hold("listMembers", await bob.rest("GET", at), 403);
   hold("putMember", await ann.rest("POST", at, asPublished("putMember", { user, role: "reader" })), 204);
