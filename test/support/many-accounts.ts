@@ -14,27 +14,74 @@ const PARTS = 16;
 
 /** Ids of the copies. Members, keys and all else of each are those of `account`; its keys have ids of their own. */
 export function copyAccount(edgeDir: string, account: string, count: number): string[] {
-  const source = objectsFile(edgeDir, `iam/${account}`);
-  const own = new DatabaseSync(source);
-  const { tenant } = own.prepare("SELECT tenant FROM store_identity").get() as { tenant: string };
-  own.exec("PRAGMA wal_checkpoint(TRUNCATE)");
-  own.close();
-  const unique = basename(dirname(source));
-  if (basename(source) !== `${idOf(unique, `${tenant}/${account}`)}.sqlite`)
-    throw new Error("workerd names its objects in another way");
   const ids = Array.from({ length: count }, () => randomUUID());
+  const iam = objectOf(edgeDir, "IamAccountObject", "store_identity", `iam/${account}`);
+  const kms = objectOf(edgeDir, "KmsAccountObject", "store_identity", `kms/${account}`);
+  const chain = (domain: string) => objectOf(edgeDir, "AuditSourceObject", "source", `${domain}/${account}`);
+  const chains = [chain("iam"), chain("kms")] as const;
   for (const id of ids) {
-    const path = join(dirname(source), `${idOf(unique, `${tenant}/${id}`)}.sqlite`);
-    copyFileSync(source, path);
-    const copy = new DatabaseSync(path);
-    copy.exec("PRAGMA synchronous = OFF");
-    copy.prepare("UPDATE account SET id = ?").run(id);
-    copy.prepare("UPDATE store_identity SET source = ?, epoch = ?").run(`iam/${id}`, randomUUID());
-    copy.prepare("UPDATE account_keys SET id = ?").run(randomUUID());
-    copy.close();
+    const epochs = [randomUUID(), randomUUID()] as const;
+    copy(iam, `${iam.tenant}/${id}`, (to) => {
+      to("UPDATE account SET id = ?", id);
+      to("UPDATE account_keys SET id = ?", randomUUID());
+      to("UPDATE store_identity SET source = ?, epoch = ?", `iam/${id}`, epochs[0]);
+      to("DELETE FROM audit_outbox");
+    });
+    copy(kms, `${iam.tenant}/${id}`, (to) => {
+      to("DELETE FROM data_keys");
+      to("UPDATE store_identity SET source = ?, epoch = ?", `kms/${id}`, epochs[1]);
+      to("DELETE FROM audit_outbox");
+    });
+    // Its decisions are another's: of the chains stands the beginning alone.
+    for (const [at, one] of chains.entries())
+      copy(one, `${iam.tenant}/${at === 0 ? "iam" : "kms"}/${id}`, (to) => {
+        to("DELETE FROM links");
+        to("UPDATE epochs SET epoch = ?, outbox = 0", epochs[at] ?? "");
+        to(
+          "UPDATE source SET name = ?, epoch = ?, logged = 0",
+          `${at === 0 ? "iam" : "kms"}/${id}`,
+          epochs[at] ?? "",
+        );
+      });
   }
-  list(edgeDir, tenant, ids);
+  list(edgeDir, iam.tenant, ids);
   return ids;
+}
+
+type Source = { path: string; unique: string; tenant: string };
+type Change = (statement: string, ...values: string[]) => void;
+
+/** The database of an object whose `table` says that it is `source`'s, all of it in the one file. */
+function objectOf(edgeDir: string, of: string, table: string, source: string): Source {
+  for (const path of edgeDatabases(edgeDir).filter((one) => one.includes(of))) {
+    const database = new DatabaseSync(path);
+    try {
+      const column = table === "source" ? "name" : "source";
+      if (!database.prepare("SELECT 1 FROM sqlite_schema WHERE name = ?").get(table)) continue;
+      const found = database.prepare(`SELECT tenant FROM ${table} WHERE ${column} = ?`).get(source);
+      if (found === undefined) continue;
+      database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      const { tenant } = found as { tenant: string };
+      const unique = basename(dirname(path));
+      const name = `${tenant}/${table === "source" ? source : source.slice(source.indexOf("/") + 1)}`;
+      if (basename(path) !== `${idOf(unique, name)}.sqlite`)
+        throw new Error("workerd names its objects in another way");
+      return { path, unique, tenant };
+    } finally {
+      database.close();
+    }
+  }
+  throw new Error(`no object is ${source}`);
+}
+
+function copy({ path, unique }: Source, name: string, change: (to: Change) => void): void {
+  const own = join(dirname(path), `${idOf(unique, name)}.sqlite`);
+  copyFileSync(path, own);
+  const database = new DatabaseSync(own);
+  database.exec("PRAGMA synchronous = OFF; BEGIN");
+  change((statement, ...values) => database.prepare(statement).run(...values));
+  database.exec("COMMIT");
+  database.close();
 }
 
 function list(edgeDir: string, tenant: string, ids: string[]): void {
@@ -51,21 +98,6 @@ function list(edgeDir: string, tenant: string, ids: string[]): void {
     database.exec("COMMIT");
     database.close();
   }
-}
-
-function objectsFile(edgeDir: string, source: string): string {
-  const found = edgeDatabases(edgeDir).find((path) => {
-    const database = new DatabaseSync(path, { readOnly: true });
-    try {
-      const has = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'store_identity'").get();
-      const identity = has && database.prepare("SELECT source FROM store_identity").get();
-      return identity?.source === source;
-    } finally {
-      database.close();
-    }
-  });
-  if (found === undefined) throw new Error(`no object is ${source}`);
-  return found;
 }
 
 /** As workerd derives the id of an object from its name (`idFromName`). */

@@ -18,13 +18,10 @@ import {
   ROTATION_MIGRATIONS,
   removeAccount,
 } from "./accounts.ts";
+import { Throttle } from "./throttle.ts";
 
 /** Accounts that one tenant's rotation goes through in a second, unless configured otherwise: requests go before it. */
 const PER_SECOND = 50;
-/** A part rests so many times as long as its work took: where everything is slow, the rotation leaves most of it to requests. */
-const REST = 2;
-/** Accounts of one alarm. */
-const BATCH = 8;
 /**
  * A rotation begins when no isolate and no batch at the HSM goes on with the key before: ten seconds that an isolate knows the
  * master key, and some for what is under way then. Milliseconds.
@@ -50,7 +47,7 @@ interface Neighbours {
  * from account to account at a set pace; which have moved is a row each, so that a crash goes on where it was.
  */
 export class KmsRotationObject extends DurableObject<Env> {
-  readonly #pace: number;
+  readonly #throttle: Throttle;
   #store: Store | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -60,7 +57,7 @@ export class KmsRotationObject extends DurableObject<Env> {
       env.COFFER_ROTATION_PER_SECOND,
       PER_SECOND,
     );
-    this.#pace = (PARTS * 1000) / perSecond;
+    this.#throttle = new Throttle((PARTS * 1000) / perSecond);
     if (hasStore(ctx)) ctx.waitUntil(this.#wake());
   }
 
@@ -99,25 +96,22 @@ export class KmsRotationObject extends DurableObject<Env> {
     await this.#work();
   }
 
-  /** One after the other, so that a tenant's rotation never asks the HSM for more than one key a part. */
+  /** One account, so that a tenant's rotation never asks the HSM for more than one key a part, and then a rest. */
   async #work(): Promise<void> {
     const { sql, tenant } = this.#open();
     const began = Date.now();
-    let done = 0;
-    for (const account of dueAccounts(sql, began, BATCH)) {
-      const master = masterOf(sql);
-      if (master === null) return;
-      const answer = await this.#follow(tenant, account);
-      done += 1;
-      if (answer.ok && answer.value.left === 0 && answer.value.master === master) moved(sql, account, master);
-      else {
-        failed(sql, account, Date.now());
-        const code = answer.ok ? "not-moved" : answer.problem.code;
-        console.warn(JSON.stringify({ event: "rotation-waits", account, code }));
-      }
-    }
+    const master = masterOf(sql);
+    const [account] = dueAccounts(sql, began, 1);
+    if (master === null || account === undefined) return this.#wake();
+    const answer = await this.#follow(tenant, account);
     const ended = Date.now();
-    await this.#wake(Math.max(began + done * this.#pace, ended + REST * (ended - began)));
+    if (answer.ok && answer.value.left === 0 && answer.value.master === master) moved(sql, account, master);
+    else {
+      failed(sql, account, ended);
+      const code = answer.ok ? "not-moved" : answer.problem.code;
+      console.warn(JSON.stringify({ event: "rotation-waits", account, code }));
+    }
+    await this.#wake(ended + this.#throttle.rest(ended - began));
   }
 
   #follow(tenant: string, account: string) {
