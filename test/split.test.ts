@@ -158,7 +158,15 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
   },
   verifier: {},
   kms: {
-    IamForKms: ["accountKey", "administrator", "encryptedAccountKey", "followMaster", "member", "signedIn"],
+    IamForKms: [
+      "accountKey",
+      "administrator",
+      "encryptedAccountKey",
+      "followMaster",
+      "member",
+      "signedIn",
+      "unlisted",
+    ],
     RaForKms: ["instance", "recipient"],
     AuditForDomains: ["append"],
   },

@@ -9,7 +9,7 @@ import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { openHsm } from "../hsm/index.ts";
 import { type Ledger, openLedger } from "../hsm/keys/index.ts";
-import { intend, type Outbox, openOutbox } from "../outbox.ts";
+import { intend, isWaiting, type Outbox, openOutbox } from "../outbox.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
 import { tenantNamed } from "../tenants.ts";
@@ -158,9 +158,16 @@ export class IamAccountObject extends DurableObject<Env> {
       ? await this.env.IAM_OBJECT.getByName(tenant).accountOfBefore(account)
       : await newAccount(tenant, founding);
     if (begun === null) return fail("forbidden");
+    return this.#begin(begun, { account, user: principal, earlier, requestId });
+  }
+
+  async #begin(
+    begun: Moved,
+    { account, earlier, ...by }: { account: string; user?: string; earlier: boolean; requestId: string },
+  ): Promise<Result<null>> {
     const { store, outbox } = this.#open();
-    const about = { action: "iam:account", caller: null, resource: `account/${account}`, requestId };
-    const founded = authorize<null>(store, { ...about, user: principal }, (sql) => {
+    const about = { action: "iam:account", caller: null, resource: `account/${account}`, ...by };
+    const founded = authorize<null>(store, about, (sql) => {
       keepAccount(sql, account, begun);
       if (earlier) intend(sql, "tenant", { moved: account } satisfies Moving);
       intend(sql, "listed", { listed: account } satisfies Moving);
@@ -256,11 +263,21 @@ export class IamAccountObject extends DurableObject<Env> {
     return this.#opened ? stillStands(this.#opened.store, of) : fail("forbidden");
   }
 
-  /** W12: for the rotation, which goes through all accounts. One that was never founded, or is shredded, has no keys that could move. */
+  /**
+   * W12: for the rotation, which goes through all accounts. One that nobody has used since an earlier release takes its keys over now. One that was never founded, or is
+   * shredded, has no keys that could move.
+   */
   async followMaster(requestId: string): Promise<Result<Followed>> {
     const { KMS } = neighboursOf(this.env);
+    const [tenant = "", account = ""] = this.ctx.id.name?.split("/") ?? [];
+    if (this.#opened === undefined) {
+      const before = await this.env.IAM_OBJECT.getByName(tenant).accountOfBefore(account);
+      if (before !== null && this.#opened === undefined) {
+        const begun = await this.#begin(before, { account, earlier: true, requestId });
+        if (!begun.ok) return begun;
+      }
+    }
     if (this.#opened) return this.#followMaster(this.#opened.store, requestId);
-    const tenant = this.ctx.id.name?.split("/", 1)[0] ?? "";
     const current = await KMS.currentMasterKey({ tenant });
     return current.ok ? ok({ master: current.value, left: 0 }) : current;
   }
@@ -430,6 +447,9 @@ export class IamAccountObject extends DurableObject<Env> {
     store: Store,
     of: { account: string; requestId: string },
   ): Promise<Result<AccountKey>> {
+    // A rotation must not end without an account that has a key under the master key of before.
+    if (isWaiting(store.sql, "listed")) await this.#open().outbox.send();
+    if (isWaiting(store.sql, "listed")) return fail("internal");
     const ordered = await this.#order(store, of);
     if (!ordered.ok) return ordered;
     keepAccountKey(store.sql, ordered.value);

@@ -271,6 +271,11 @@ export class Accounts {
     return this.#forMember(caller, account, (object, of) => object.keepVersion(of, key));
   }
 
+  /** For the KMS: how many accounts of an earlier release it has still to hear of (W12). */
+  async unlisted({ tenant }: { tenant: string }): Promise<Result<number>> {
+    return ok(await this.#at.object(tenant).unlisted());
+  }
+
   /** For the KMS, which goes through all accounts once the master key was replaced (W12). */
   async followMaster(of: { tenant: string; account: string; requestId: string }): Promise<Result<Followed>> {
     return this.#at.account(of.tenant, of.account).followMaster(of.requestId);

@@ -31,6 +31,11 @@ export class IamForKms extends WorkerEntrypoint<Env> {
     return this.#accounts.followMaster(...given);
   }
 
+  /** W12: how many accounts are not on the KMS's list yet. */
+  unlisted(...given: Arguments<Accounts, "unlisted">) {
+    return this.#accounts.unlisted(...given);
+  }
+
   /** Who changes policies or rotates keys of the tenant is an admin. */
   administrator(...given: Arguments<Administrators, "administrator">) {
     return this.#administrators.administrator(...given);

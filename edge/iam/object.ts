@@ -47,6 +47,16 @@ import { useOnce } from "./used-once.ts";
 /** When to ask again where a client's own object has not heard yet that it was removed. */
 const UNHEARD_SECONDS = 5;
 
+/** Accounts of an earlier release, for the list that a rotation of the master key goes through. */
+type Listed = { listed: string };
+const LISTED = "listed";
+const isListed = (message: object): message is Listed => "listed" in message;
+
+/** What the tenant's object needs of its neighbours. */
+interface Neighbours {
+  KMS: { listed(of: { tenant: string; account: string }): Promise<Result<null>> };
+}
+
 /**
  * What a tenant has once: the key of its tickets, the pace of people who come for the first time, and the users and accounts
  * of an earlier release, until their own objects have them. On no hot path. Reached by the `Iam` entrypoint and the IAM's
@@ -62,10 +72,12 @@ export class IamObject extends DurableObject<Env> {
     this.#store = openStore(ctx, { domain: "iam", audit: env.AUDIT_IAM, migrations: tenantMigrations });
     // Account keys whose making was cut off in an earlier release.
     this.#ledger = openLedger(ctx, openHsm(env.HSM_IAM, env.COFFER_HSM_URL_IAM || env.COFFER_HSM_URL), "iam");
-    this.#outbox = openOutbox<Appointment | { registered: Registered }>(ctx, async (addressee, messages) => {
+    type Message = Appointment | { registered: Registered } | Listed;
+    this.#outbox = openOutbox<Message>(ctx, async (addressee, messages) => {
+      if (addressee === LISTED) return this.#list(messages.filter(isListed));
       const principal = addressee.slice("principal/".length);
       const object = env.IAM_PRINCIPAL_OBJECT.getByName(`${this.#store.tenant}/${principal}`);
-      const appointments = messages.flatMap((message) => ("registered" in message ? [] : [message]));
+      const appointments = messages.flatMap((message) => ("kind" in message ? [message] : []));
       const heard = appointments.length > 0 ? await object.appointed(appointments) : ok(null);
       const registrations = messages.flatMap((message) =>
         "registered" in message ? [message.registered] : [],
@@ -222,6 +234,21 @@ export class IamObject extends DurableObject<Env> {
   /** An account of an earlier release, for its own object: the same answer until that has told us that it has it. */
   accountOfBefore(account: string): Promise<Moved | null> {
     return accountOfBefore(this.#store, account);
+  }
+
+  /** W12: how many accounts of an earlier release the KMS's list has still to hear of. */
+  unlisted(): number {
+    const { waiting } = this.#store.sql
+      .exec<{ waiting: number }>("SELECT count(*) AS waiting FROM outbox WHERE addressee = ?", LISTED)
+      .one();
+    return waiting;
+  }
+
+  async #list(messages: Listed[]): Promise<Result<null>> {
+    const KMS: Neighbours["KMS"] = this.env.KMS_FOR_IAM;
+    const { tenant } = this.#store;
+    const heard = await Promise.all(messages.map(({ listed }) => KMS.listed({ tenant, account: listed })));
+    return heard.find(({ ok }) => !ok) ?? ok(null);
   }
 
   /** The account's own object has its keys: here they are forgotten. */

@@ -22,6 +22,8 @@ export interface Neighbours {
     accountKey(of: OfAccount & { id?: string }): Promise<Result<AccountKey & { by: Member }>>;
     /** Enc(account) for an instance that asks itself: the current key, or that of the id. */
     encryptedAccountKey(caller: InstanceCaller, account: string, id?: string): Promise<Result<AccountKey>>;
+    /** How many accounts of an earlier release the list of a rotation lacks. */
+    unlisted(of: { tenant: string }): Promise<Result<number>>;
     /** Whether the caller is signed in, where no account is at stake. */
     signedIn(caller: Caller): Promise<Result<Person>>;
     /** Whether the caller, signed in, administers the tenant; recorded as about that resource. */

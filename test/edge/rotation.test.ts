@@ -12,13 +12,13 @@ import { json, problem } from "../support/http.ts";
 import { type EnrolmentAnswer, enrol, type Keys, makeKeys } from "../support/instance.ts";
 import { copyAccount } from "../support/many-accounts.ts";
 import { hsmClient } from "../system/hsm.ts";
-import { readRows, useSystem } from "../system/index.ts";
+import { changeRows, readRows, useSystem } from "../system/index.ts";
 
 const ACCOUNTS = 300;
 /** Accounts that are read from all the time. */
 const READ = 4;
 
-const system = useSystem({ admins: ["Ann"], vars: { COFFER_ROTATION_PER_SECOND: "40" } });
+const system = useSystem({ admins: ["Ann"], vars: { COFFER_ROTATION_PER_SECOND: "80" } });
 let ann: EdgeClient;
 let keys: Keys;
 let certificate: string;
@@ -36,10 +36,9 @@ async function newAccount(by: EdgeClient): Promise<string> {
   return json<{ id: string }>(await by.rest("POST", "/accounts", wanted)).id;
 }
 
-async function newEdk(account: string): Promise<string> {
-  const order = { account, count: 1, purpose: "document" };
-  return json<{ edks: [string] }>(await ann.rest("POST", "/kms/data-keys", order)).edks[0];
-}
+const order = (account: string) =>
+  ann.rest("POST", "/kms/data-keys", { account, count: 1, purpose: "document" });
+const newEdk = async (account: string) => json<{ edks: [string] }>(await order(account)).edks[0];
 const load = (edk: string) => ann.rest("POST", "/kms/loads", { way: "rewrap", edk, certificate });
 
 async function store(account: string, text: string): Promise<void> {
@@ -171,4 +170,22 @@ it("W12 an account that comes later is on the list, and one that was shredded is
   await expect
     .poll(progress, { timeout: 30_000 })
     .toEqual({ master, all: all + 1, moved: all + 1, failed: 0 });
+});
+
+it("W12 an account of which the list has still to hear has not moved, and is given no key before that", async () => {
+  const account = await newAccount(ann);
+  const before = await progress();
+  const later = (listed: string) =>
+    `INSERT INTO outbox (addressee, message, due) SELECT 'listed', '${JSON.stringify({ listed })}', ${Date.now() + 3_600_000}`;
+  const objects = join(system.edgeDir, "do");
+  await system.restart(() => {
+    const of = (source: string) => `FROM store_identity WHERE source = '${source}'`;
+    const its = of(`iam/${account}`);
+    expect(changeRows(objects, "account", `${later(account)} ${its}`)).toBe(1);
+    changeRows(objects, "account_keys", `DELETE FROM account_keys WHERE EXISTS (SELECT 1 ${its})`);
+    expect(changeRows(objects, "roles", `${later(crypto.randomUUID())} ${of("iam")}`)).toBe(1);
+  });
+  expect(problem(await order(account))).toBe("500 internal");
+  const { all, moved } = await progress();
+  expect({ all, moved }).toEqual({ all: before.all + 1, moved: before.moved });
 });
