@@ -17,6 +17,7 @@ import { ClientSession, type RegisteredKey } from "#web/client/client-session.ts
 import { Custodian } from "#web/client/custodian.ts";
 import { CustodianSession, type Identity, memorySignInStore } from "#web/client/index.ts";
 import type { Members } from "#web/client/members.ts";
+import type { CertifiedKey } from "#web/client/mutual.ts";
 import { Rotation } from "#web/client/rotation.ts";
 import type { Session } from "#web/client/session.ts";
 import { type NodeMicroserviceOptions, startMicroservice } from "#web/hosts/node/index.ts";
@@ -56,6 +57,8 @@ export interface Client extends Pick<Custodian, "documents" | "keys" | "microser
   secretZero(order: BodyOf<typeof issueSecretZero>): Promise<AnswerOf<typeof issueSecretZero>>;
   /** What a microservice that is launched for this custodian enrols by; with a grant, the vault's cookie. Errors: `CofferError`. */
   enrolment(method: MethodName): Promise<{ handed: Enrol; cookie?: string }>;
+  /** The custodian's certified key, with which it proves who it is to a microservice that was launched for it (M14). */
+  certifiedKey(): Promise<CertifiedKey>;
   /** Ends the microservice; its keys are gone with it. */
   close(): void;
 }
@@ -113,6 +116,7 @@ export async function connect(options: ClientOptions): Promise<Client> {
       const { enrolment, nonce, accepts } = opened;
       return { handed: { method, enrolment, nonce, accepts } };
     },
+    certifiedKey: () => session.certifiedKey(),
     close: () => microservice.stop(),
   };
 }

@@ -6,6 +6,7 @@ import { METHOD_NAMES, type MethodName } from "#protocol/enrolment.ts";
 import { codeOf } from "#protocol/error.ts";
 import { instanceTier, parseCertificate } from "#protocol/pki/index.ts";
 import { createPortClient } from "#protocol/port/index.ts";
+import { authenticate } from "#web/client/mutual.ts";
 import { launch } from "#web/hosts/node/index.ts";
 import { developmentPlatform, nodeMicroservice } from "./attestation.ts";
 import { CommandError } from "./command-error.ts";
@@ -49,7 +50,7 @@ export async function launchMicroservice(args: string[]): Promise<number> {
   const method = methodOption(values.method);
   const fault = faultOption(values.fault, method);
   const dir = resolve(values.dir);
-  return withClient(values, async ({ identity, enrolment }) => {
+  return withClient(values, async ({ identity, enrolment, certifiedKey }) => {
     const { app: origin, vault } = await readDeployment(dir);
     const code = await nodeMicroservice(dir);
     const enclave =
@@ -66,12 +67,14 @@ export async function launchMicroservice(args: string[]): Promise<number> {
     });
     const port = createPortClient(launched.port);
     try {
-      const { measurement, environment = "software" } = await port.hello(custodian);
+      const { measurement, environment = "software", challenge = "" } = await port.hello(custodian);
       const instance = await port.enrol(handed).catch((error: unknown) => {
         if (codeOf(error) !== "attestation-refused") throw error;
         const sentence = "The evidence was refused: the audit log says why.";
         throw new CommandError(sentence, 1, error);
       });
+      const by = { origin, key: await certifiedKey(), now: Date.now() };
+      await authenticate(port, { challenge, measurement, instance }, by);
       const { id, notAfter, wrappingCertificate: certificate } = instance;
       const said = { use: "wrapping", custodian, method } as const;
       const tier = instanceTier(parseCertificate(decodeBase64url(certificate)), said);

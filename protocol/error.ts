@@ -19,6 +19,8 @@ export const KIT_CODES = [
   // The port between custodian and microservice.
   "cancelled",
   "hello-required",
+  "custodian-unproven",
+  "microservice-unproven",
   "port-closed",
   "port-violation",
   "version-unsupported",

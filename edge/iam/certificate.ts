@@ -1,7 +1,8 @@
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
+import { encodeBase64url } from "#protocol/base64url.ts";
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
-import { CUSTODIANS_CA } from "#protocol/hierarchy/index.ts";
+import { CUSTODIANS_CA, ROOT_CA } from "#protocol/hierarchy/index.ts";
 import { type EcPublicJwk, spkiFromJwk } from "#protocol/keys/index.ts";
 import { certificateCrypto, certificateSigningKey, type Hsm } from "../hsm/index.ts";
 
@@ -38,4 +39,12 @@ export async function certifyCustodian(
     provider,
   );
   return new Uint8Array(certificate.rawData);
+}
+
+/** What a custodian's certificate leads to the root by: the issuer's and the root's, base64url DER. The microservice verifies it (M14). */
+export async function authoritiesOf(hsm: Hsm): Promise<string[]> {
+  const found = await Promise.all(
+    [CUSTODIANS_CA, ROOT_CA].map(({ certificate }) => hsm.certificate(certificate)),
+  );
+  return found.map(encodeBase64url);
 }

@@ -22,7 +22,7 @@ import { type Decision, fail, ok, type Result, refuse, turnAway } from "../resul
 import { hashSecret } from "../secret.ts";
 import { ACCESS_TOKEN_SECONDS, signAccessToken } from "./access-token.ts";
 import { makeRoomForFamily, maxSignIns, signInsPerMinute } from "./bounds.ts";
-import { certifyCustodian } from "./certificate.ts";
+import { authoritiesOf, certifyCustodian } from "./certificate.ts";
 import { FAMILY_SECONDS } from "./families.ts";
 import { accountsOf } from "./memberships.ts";
 import { custodianName } from "./name.ts";
@@ -112,7 +112,7 @@ export async function issueClientTokens(
   const { family, fresh, expires } = decision.value;
   const dn = custodianName({ user: principal, origin, tenant: store.tenant });
   const exp = Math.min(now + ACCESS_TOKEN_SECONDS, expires);
-  const [certificate, accessToken] = await Promise.all([
+  const [certificate, accessToken, chain] = await Promise.all([
     decision.value.certificate ??
       certifyCustodian(hsm, { dn, key: proof.key, origin, now, notAfter: expires }),
     signAccessToken(hsm, {
@@ -127,6 +127,7 @@ export async function issueClientTokens(
       tenant: store.tenant,
       custodian: dn,
     }),
+    authoritiesOf(hsm),
   ]);
   return authorize<ClientTokens>(store, { action: "iam:certify-custodian", ...about }, (sql) => {
     // The HSM took its time: the client may have been removed, or have got another key.
@@ -143,7 +144,7 @@ export async function issueClientTokens(
     }
     return ok({
       ...{ access_token: accessToken, token_type: "DPoP", expires_in: exp - now },
-      custodian: { dn, certificate: encodeBase64url(certificate) },
+      custodian: { dn, certificate: encodeBase64url(certificate), chain },
       tenant: store.tenant,
       user: { id: principal, name: userName(sql) },
       accounts: accountsOf(sql),

@@ -17,7 +17,7 @@ import {
   signInsPerMinute,
   userOfCode,
 } from "./bounds.ts";
-import { certifyCustodian } from "./certificate.ts";
+import { authoritiesOf, certifyCustodian } from "./certificate.ts";
 import { type Client, findClient } from "./clients.ts";
 import { redeemCode } from "./codes.ts";
 import { FAMILY_SECONDS, type Family, rotate, startFamily } from "./families.ts";
@@ -127,9 +127,10 @@ async function exchangeCode(
   const dn = custodianName({ user: family.user, origin, tenant: store.tenant });
   const certified = { dn, key: proof.key, origin, now, notAfter: family.expires };
   const granted = claims(endpoint, family, origin);
-  const [certificate, accessToken] = await Promise.all([
+  const [certificate, accessToken, chain] = await Promise.all([
     certifyCustodian(hsm, certified),
     signAccessToken(hsm, granted),
+    authoritiesOf(hsm),
   ]);
   return authorize(store, action("iam:certify-custodian", request), (sql) => {
     const lives = stillLives(sql, endpoint, family);
@@ -138,7 +139,7 @@ async function exchangeCode(
       "INSERT OR REPLACE INTO custodians VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
       ...[family.jkt, family.id, family.user, family.client, dn, origin, certificate.buffer, family.expires],
     );
-    return ok(response(store, family, granted, { accessToken, refreshToken, dn, certificate }));
+    return ok(response(store, family, granted, { accessToken, refreshToken, dn, certificate, chain }));
   });
 }
 
@@ -184,12 +185,12 @@ async function refresh(
   const family = decision.value;
   // Should the HSM be away, the same token is good for the same answer later.
   const granted = claims(endpoint, family, request.origin);
-  const accessToken = await signAccessToken(hsm, granted);
+  const [accessToken, chain] = await Promise.all([signAccessToken(hsm, granted), authoritiesOf(hsm)]);
   const lives = stillLives(store.sql, endpoint, family);
   // That it goes on is no decision of its own.
   if (!lives.ok) return authorize<never>(store, action("iam:release-tokens", request), () => lives);
   const { dn, certificate } = family;
-  return ok(response(store, family, granted, { accessToken, refreshToken, dn, certificate }));
+  return ok(response(store, family, granted, { accessToken, refreshToken, dn, certificate, chain }));
 }
 
 /** Look at it before the code or token is used up: a denied app may be allowed again. */
@@ -253,14 +254,14 @@ function response(
   store: Store,
   family: Family,
   { iat, exp }: { iat: number; exp: number },
-  issued: { accessToken: string; refreshToken: string } & Custodianship,
+  issued: { accessToken: string; refreshToken: string; chain: string[] } & Custodianship,
 ): Tokens {
   return {
     access_token: issued.accessToken,
     token_type: "DPoP",
     expires_in: exp - iat,
     refresh_token: issued.refreshToken,
-    custodian: { dn: issued.dn, certificate: encodeBase64url(issued.certificate) },
+    custodian: { dn: issued.dn, certificate: encodeBase64url(issued.certificate), chain: issued.chain },
     tenant: store.tenant,
     user: { id: family.user, name: userName(store.sql) },
     accounts: accountsOf(store.sql),

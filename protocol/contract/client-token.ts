@@ -34,7 +34,10 @@ const tokens = open({
   access_token: text(1, 8192),
   token_type: text(4, 4, /^[Dd][Pp][Oo][Pp]$/),
   expires_in: whole(1),
-  custodian: open({ dn: line(1024), certificate: text(1, 8192) }),
+  custodian: open(
+    { dn: line(1024), certificate: text(1, 8192) },
+    { chain: list(text(1, 8192, /^[\w-]+$/), 2, 2) },
+  ),
   tenant: line(256),
   user: open({ id: line(256), name: line(256) }),
   accounts: list(open({ id: line(256), name: line(256) }), 0, 1000),

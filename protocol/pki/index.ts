@@ -15,6 +15,7 @@ export {
   TIER_POLICY,
 } from "./instance.ts";
 export { nameText } from "./name.ts";
+export { certifiedParty, type Party, signedBy } from "./party.ts";
 export { verifyChain } from "./path.ts";
 export { type CertificationRequest, signedRequest, wrappingProofInput } from "./request.ts";
 export { ECDSA_P384 } from "./signature.ts";

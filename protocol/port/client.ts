@@ -14,7 +14,6 @@ import {
   type Params,
   PORT_VERSION,
   type PortOperation,
-  type Proof,
   type Result,
   type Source,
 } from "./operations.ts";
@@ -29,8 +28,10 @@ export type StreamOptions = {
 /** A microservice behind a port. Rejections are `CofferError`s with the microservice's code. */
 export type PortClient = {
   /** First call on a port. `custodian` is the Distinguished Name that the instance is, or will be, bound to. */
-  hello(custodian: string, proof?: Proof): Promise<HelloResult>;
+  hello(custodian: string): Promise<HelloResult>;
   enrol(handed: Enrol): Promise<InstanceDescription>;
+  /** Proves who the custodian is, and answers what proves the instance (M14). Where hello gave a challenge, before any key is used. */
+  authenticate(proof: Params<"authenticate">): Promise<Result<"authenticate">>;
   /** The instance's wrapping certificate, DER, base64url: what the KMS rewraps a key to (M8). */
   certificate(): Promise<string>;
   load(key: Handed): Promise<LoadResult>;
@@ -204,9 +205,9 @@ export function createPortClient(port: MessagePort): PortClient {
   }
 
   return {
-    hello: (custodian, proof) =>
-      call("hello", { versions: [PORT_VERSION], custodian, ...(proof ? { proof } : {}) }),
+    hello: (custodian) => call("hello", { versions: [PORT_VERSION], custodian }),
     enrol: (handed) => call("enrol", handed),
+    authenticate: (proof) => call("authenticate", proof),
     certificate: async () => (await call("certificate", {})).certificate,
     load: (key) => call("load", key),
     entrust: async (edks) => (await call("entrust", { edks })).keys,

@@ -12,7 +12,6 @@ export {
   type InstanceDescription,
   type LoadResult,
   PORT_VERSION,
-  type Proof,
   type Source,
 } from "./operations.ts";
 export { type PortHandler, refuseAll, type ServeOptions, servePort } from "./serve.ts";

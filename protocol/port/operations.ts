@@ -14,7 +14,6 @@ import {
   type Of,
   object,
   record,
-  type Shape,
   text,
   whole,
 } from "../shape.ts";
@@ -32,20 +31,19 @@ const jws = compactJws(MAX_JWS_LENGTH);
 export type EncryptionContext = Record<string, string>;
 const context = record(16, 1024);
 
-/**
- * Proof of possession of a certificate's key, for mutual authentication (M14). `type` names the scheme, `value` is its
- * base64url text. Version 1 of the microservice offers none and ignores what it does not know.
- */
-export type Proof = { type: string; value: string };
-const proof: Shape<Proof> = object({ type: text(0, 64), value: text(0, 16384) });
+/** Of 32 bytes, and of a signature of 64, in base64url. */
+const challenge = text(43, 43, /^[\w-]+$/);
+const signature = text(86, 86, /^[\w-]+$/);
+const certificate = text(1, 8192, /^[\w-]+$/);
 
-export type HelloParams = { versions: number[]; custodian: string; proof?: Proof };
+export type HelloParams = { versions: number[]; custodian: string };
 /** `measurement`: SHA-384 of the running bundle, as integrity metadata `sha384-<base64>`; `instance`: null until enrolled (or expired). */
 export type HelloResult = {
   version: number;
   measurement: string;
   instance: InstanceDescription | null;
-  proof?: Proof;
+  /** For `authenticate`, good once, until the next hello: where a custodian has to prove who it is (M14). */
+  challenge?: string;
   /** Where it finds itself (M4): in an enclave of hardware or of the emulator, or in none. Its certificate says what was shown. */
   environment?: "software" | "emulated" | "hardware";
 };
@@ -71,15 +69,23 @@ const excerpt = object({ offset: whole(0), length: whole(0), size: whole(0) });
 export const PORT_OPERATIONS = {
   ...OPERATIONS,
   hello: {
-    params: object({ versions: list(whole(1, 65535), 0, 16), custodian: text(0, 1024) }, { proof }),
+    params: object({ versions: list(whole(1, 65535), 0, 16), custodian: text(0, 1024) }),
     result: object(
       { version: literal(PORT_VERSION), measurement: text(0, 128), instance: nullable(instance) },
-      { proof, environment: literal("software", "emulated", "hardware") },
+      { challenge, environment: literal("software", "emulated", "hardware") },
     ),
   },
   enrol: { params: enrol, result: instance },
+  /**
+   * Custodian and enrolled instance prove to each other that they have the keys of their certificates (M14): both sign
+   * `channelProofInput`. `certificate`: of the custodian, `authority` its issuer's; `chain`: the instance's, its own first.
+   */
+  authenticate: {
+    params: object({ challenge, certificate, authority: certificate, proof: signature }),
+    result: object({ chain: list(certificate, 1, 4), proof: signature }),
+  },
   /** The wrapping certificate, which the custodian shows the KMS (M8). */
-  certificate: { params: object({}), result: object({ certificate: text(1, 8192, /^[\w-]+$/) }) },
+  certificate: { params: object({}), result: object({ certificate }) },
   load: {
     params: handed,
     result: object(

@@ -11,6 +11,7 @@ import { codeOf } from "#protocol/error.ts";
 import { EMULATED_EVIDENCE, type ReleaseFiles, signRelease } from "#protocol/evidence/index.ts";
 import type { Load } from "#protocol/keys/index.ts";
 import { createPortClient, type InstanceDescription, type PortClient } from "#protocol/port/index.ts";
+import { authenticate } from "#web/client/mutual.ts";
 import { type Launched, launch } from "#web/hosts/node/index.ts";
 import { auditThat } from "../support/audit.ts";
 import { EdgeClient } from "../support/edge-client.ts";
@@ -74,13 +75,16 @@ async function start(number: 1 | 2): Promise<{ port: PortClient; instance: Insta
   const one = await launch({ ...of, code: enclave.code, enclave });
   launched.push(one);
   const port = createPortClient(one.port);
-  const { environment, measurement } = await port.hello(dn);
+  const { environment, measurement, challenge = "" } = await port.hello(dn);
   expect(environment).toBe("emulated");
   expect(measurement).toBe(`sha384-${createHash("sha384").update(code[number]).digest("base64")}`);
   const opened = json<{ enrolment: string; nonce: string; accepts: string[] }>(
     await ann.rest("POST", "/ra/attestations", { custodian: dn }),
   );
-  return { port, instance: await port.enrol({ method: "attestation", ...only(opened) }) };
+  const instance = await port.enrol({ method: "attestation", ...only(opened) });
+  const by = { origin: ann.app, key: ann.certifiedKey, now: Date.now() };
+  await authenticate(port, { challenge, measurement, instance }, by);
+  return { port, instance };
 }
 const only = ({ enrolment, nonce, accepts }: { enrolment: string; nonce: string; accepts: string[] }) => ({
   enrolment,

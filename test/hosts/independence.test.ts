@@ -63,13 +63,15 @@ it("M18 in Chromium: after a reload with everything but the files cut, the store
   await untilEnrolled(page);
   const before = await withKit(
     page,
-    async ({ connect, openVault, createPortClient, rest }, { vault, data }) => {
+    async ({ connect, openVault, createPortClient, rest, prove }, { vault, data }) => {
       const coffer = await connect({ vault });
       const { custodian, tenant, accounts } = coffer.identity!;
       const account = accounts[0]!.id;
       const opened = await openVault(vault, document.body);
       const port = createPortClient(opened.port);
-      const { instance } = await port.hello(custodian.dn);
+      const hello = await port.hello(custodian.dn);
+      const { instance } = hello;
+      await prove(port, vault, hello);
       const api = await rest(vault);
       const algorithm = "AES-256-GCM-HKDF-SHA512-COMMIT-KEY";
       const order = { account, count: 1, purpose: "data", algorithm };
@@ -100,11 +102,13 @@ it("M18 in Chromium: after a reload with everything but the files cut, the store
   await page.reload();
   const after = await withKit(
     page,
-    async ({ openVault, createPortClient, refusal }, { vault, data, key, message, of, dn }) => {
+    async ({ openVault, createPortClient, prove, refusal }, { vault, data, key, message, of, dn }) => {
       const port = createPortClient((await openVault(vault, document.body)).port);
       const refused = await refusal(port.hello(dn));
       if (refused) return { refused };
-      const { instance } = await port.hello(dn);
+      const hello = await port.hello(dn);
+      const { instance } = hello;
+      await prove(port, vault, hello);
       const opened = await port.operate("decrypt", { context: of, message });
       const again = await port.operate("encrypt", { key, context: of, data });
       const reopened = await port.operate("decrypt", { context: of, message: again.message });

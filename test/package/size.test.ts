@@ -9,7 +9,7 @@ import { type Project, packPackage } from "./installed.ts";
 
 /** Bytes, gzip, as kB of 1,000: of what is loaded at the start, and with all that is loaded on demand. */
 const BUDGET = {
-  kit: { start: 12_000, whole: 28_500 },
+  kit: { start: 12_000, whole: 32_500 },
   microservice: { start: 45_000, whole: 45_000 },
 };
 
@@ -23,7 +23,7 @@ it.each([
   {
     name: "kit",
     source: `export { connect } from "@coffer/kit";`,
-    forbidden: ["kmip", "pki", "x509", "node"],
+    forbidden: ["kmip", "x509", "node"],
   },
   {
     name: "microservice",
@@ -46,7 +46,6 @@ it.each([
 
 const FORBIDDEN = {
   kmip: /^protocol\/kmip\/|^kmip-node\//,
-  pki: /^protocol\/pki\//,
   x509: /@peculiar|asn1/,
   node: /^node:/,
 };

@@ -3,7 +3,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Tokens } from "#protocol/contract/index.ts";
 import { thumbprint } from "#protocol/keys/index.ts";
-import { createDpopKey, createProof, type DpopKey } from "#web/client/dpop.ts";
+import { createDpopKey, createProof, type DpopKey, signWith } from "#web/client/dpop.ts";
+import type { CertifiedKey } from "#web/client/mutual.ts";
 import { type Answer, json, send } from "./http.ts";
 
 export type { Tokens };
@@ -153,6 +154,12 @@ export class EdgeClient {
   async rest(method: string, path: string, body?: object, headers: Fields = {}): Promise<Answer> {
     const own = { ...(await this.headers(method, path)), ...contentType(body), ...headers };
     return send(this.app + path, { method, headers: own, ...encoded(body) });
+  }
+
+  /** The key of this browser, certified as the custodian's. */
+  get certifiedKey(): CertifiedKey {
+    const { dn, certificate, chain = [] } = this.tokens.custodian;
+    return { dn, certificate, chain, sign: (bytes) => signWith(this.key, bytes) };
   }
 
   /** What authorizes one request to the app's REST interface. */

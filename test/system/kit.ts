@@ -3,7 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import type { Page } from "playwright";
-import type { createPortClient } from "#protocol/port/index.ts";
+import type { createPortClient, HelloResult, PortClient } from "#protocol/port/index.ts";
 import type { connect } from "#web/browser/index.ts";
 import type { openVault } from "#web/browser/vault.ts";
 import type { RequestOptions, RestClient } from "#web/client/rest.ts";
@@ -15,6 +15,8 @@ export type Kit = {
   createPortClient: typeof createPortClient;
   /** A REST client with the sign-in of this page; `fresh` sees what the page's own session does not. */
   rest(vault: string): Promise<TestRest>;
+  /** Has this page's custodian and the instance behind a port prove to each other who they are (M14), by what hello has said. */
+  prove(port: PortClient, vault: string, hello: HelloResult): Promise<void>;
   /** The code of a `CofferError`, or what was thrown as text; `null` when the promise was kept. */
   refusal(promise: Promise<unknown>): Promise<string | null>;
 };
@@ -30,15 +32,25 @@ const ENTRY = `
   import { openVault } from "#web/browser/vault.ts";
   import { Custodian } from "#web/client/custodian.ts";
   import { CustodianSession } from "#web/client/index.ts";
+  import { authenticate } from "#web/client/mutual.ts";
   import { createPortClient } from "#protocol/port/index.ts";
-  const rest = async (vault) => {
+  const custodian = async (vault) => {
     const host = browserHost(vault);
     const session = new CustodianSession({ ...host, vault });
     await session.restore();
+    return { host, session };
+  };
+  const rest = async (vault) => {
+    const { host, session } = await custodian(vault);
     return new Custodian({ ...host, session }).rest;
   };
+  const prove = async (port, vault, { challenge, measurement, instance }) => {
+    const key = await (await custodian(vault)).session.certifiedKey();
+    const with_ = { origin: location.origin, key, now: Date.now() };
+    await authenticate(port, { challenge, measurement, instance }, with_);
+  };
   const refusal = (promise) => promise.then(() => null, (error) => error?.code ?? String(error));
-  globalThis.cofferKit = { connect, openVault, createPortClient, rest, refusal };
+  globalThis.cofferKit = { connect, openVault, createPortClient, rest, prove, refusal };
 `;
 
 let bundled: Promise<string> | undefined;

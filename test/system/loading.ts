@@ -19,9 +19,10 @@ export function loadInOtherWays(page: Page, { vaultOrigin }: Pick<System, "vault
       const vault = await kit.openVault(vaultOrigin, document.body, 20_000);
       const port = kit.createPortClient(vault.port);
       await port.forget();
-      await port.hello(custodian.dn);
+      const hello = await port.hello(custodian.dn);
       const enrolment = await rest.json<{ grant: string }>("POST", "/ra/grants");
-      await port.enrol({ method: "grant", grant: enrolment.grant });
+      const instance = await port.enrol({ method: "grant", grant: enrolment.grant });
+      await kit.prove(port, vaultOrigin, { ...hello, instance });
       const certificate = await port.certificate();
       const order = { account, count: 4, purpose: "document" };
       const { edks } = await rest.json<{ edks: string[] }>("POST", "/kms/data-keys", { json: order });

@@ -55,9 +55,10 @@ const claim = (page: Page) =>
       });
       const port = kit.createPortClient(vault.port);
       await port.forget();
-      await port.hello(identity!.custodian.dn);
+      const hello = await port.hello(identity!.custodian.dn);
       const { grant } = await rest.json<{ grant: string }>("POST", "/ra/grants");
       const instance = await port.enrol({ method: "grant", grant });
+      await kit.prove(port, vaultOrigin, { ...hello, instance });
       const order = { count: 1, purpose: "document" };
       const { edks } = await rest.json<{ edks: [string] }>("POST", "/kms/data-keys", { json: order });
       const [edk] = edks;
@@ -77,9 +78,10 @@ const claim = (page: Page) =>
       const again = kit.createPortClient(restarted.port);
       await again.hello(identity!.custodian.dn);
       await again.forget();
-      await again.hello(identity!.custodian.dn);
+      const afresh = await again.hello(identity!.custodian.dn);
       const next = await rest.json<{ grant: string }>("POST", "/ra/grants");
-      await again.enrol({ method: "grant", grant: next.grant });
+      const renewed = await again.enrol({ method: "grant", grant: next.grant });
+      await kit.prove(again, vaultOrigin, { ...afresh, instance: renewed });
       const missing = await kit.refusal(again.open({ context }, sealed).getReader().read());
       const reload = { way: "rewrap", edk, certificate: await again.certificate() };
       await again.load(await rest.json("POST", "/kms/loads", { json: reload }));
@@ -109,11 +111,12 @@ it("B1 in Chromium: the custodian instantiates a microservice, gets an encrypted
     `custodian → microservice: ${operation}`,
     `microservice → custodian: ${by} of ${operation}`,
   ];
-  expect(shown.trace.slice(0, 20)).toEqual([
+  expect(shown.trace.slice(0, 22)).toEqual([
     ...calls("forget"),
     ...calls("hello"),
     ...asks("/ra/grants", 201),
     ...calls("enrol"),
+    ...calls("authenticate"),
     ...asks("/kms/data-keys", 201),
     ...calls("certificate"),
     ...asks("/kms/loads", 200),

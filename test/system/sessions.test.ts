@@ -34,7 +34,7 @@ async function connect(page: Page): Promise<void> {
       const coffer = await kit.connect({ vault });
       const { port } = await kit.openVault(vault, document.body);
       const microservice = kit.createPortClient(port);
-      await microservice.hello(coffer.identity!.custodian.dn);
+      await kit.prove(microservice, vault, await microservice.hello(coffer.identity!.custodian.dn));
       const waiting = kit.createPortClient((await kit.openVault(vault, document.body)).port);
       Object.assign(globalThis, { live: microservice, waiting, dn: coffer.identity!.custodian.dn });
     },

@@ -63,8 +63,9 @@ async function load(key: {
       const coffer = await kit.connect({ vault });
       const { port, remove } = await kit.openVault(vault, document.body);
       const microservice = kit.createPortClient(port);
-      const { instance } = await microservice.hello(coffer.identity!.custodian.dn);
-      if (!instance) throw new Error("not enrolled");
+      const hello = await microservice.hello(coffer.identity!.custodian.dn);
+      if (!hello.instance) throw new Error("not enrolled");
+      await kit.prove(microservice, vault, hello);
       const refused = await kit.refusal(microservice.load(key));
       await microservice.hello(coffer.identity!.custodian.dn);
       remove();
@@ -75,10 +76,10 @@ async function load(key: {
       key: { way: "rewrap" as const, edk: key.edk, wrappedKey: key.wrappedKey, receipt: key.receipt },
     },
   );
-  // The calls of a Worker are recorded in order: with its third answer, all that the load did is there.
+  // The calls of a Worker are recorded in order: with its fourth answer, all that the load did is there.
   const own = () => calls.filter(({ realm, target }) => realm === "worker" && !earlier.has(target));
   const answers = () => own().filter(({ to }) => to === "MessagePort").length;
-  await expect.poll(answers).toBe(3);
+  await expect.poll(answers).toBe(4);
   return { refused, unwrapped: own().filter(({ method }) => method === "unwrapKey").length };
 }
 

@@ -25,7 +25,7 @@ export async function openVault(
   const remove = () => frame.remove();
   try {
     const port = await handOver(frame, origin, patience, () => container.append(frame));
-    return { port, remove };
+    return { port, mutual: true, remove };
   } catch (error) {
     remove();
     throw error;

@@ -16,7 +16,8 @@ import { thumbprint } from "#protocol/jwk.ts";
 import { jwsInput, jwsToken } from "#protocol/jws.ts";
 import { delay, Patience, type WaitListener } from "#protocol/patience.ts";
 import { jsonAnswer } from "./answer.ts";
-import { createDpopKey, createProof, type DpopKey } from "./dpop.ts";
+import { createDpopKey, createProof, type DpopKey, signWith } from "./dpop.ts";
+import type { CertifiedKey } from "./mutual.ts";
 import { errorFrom } from "./problem.ts";
 import type { Session } from "./session.ts";
 import type { Account, Identity } from "./sign-in.ts";
@@ -65,6 +66,13 @@ export class ClientSession implements Session {
     const { accessToken } = good ? held : await this.#ask();
     const proof = await createProof(await this.#key, { method, url, accessToken }, this.#options.now());
     return { authorization: `DPoP ${accessToken}`, dpop: proof };
+  }
+
+  async certifiedKey(): Promise<CertifiedKey> {
+    const { custodian } = (this.#held ?? (await this.#ask())).identity;
+    const key = await this.#key;
+    const { dn, certificate, chain = [] } = custodian;
+    return { dn, certificate, chain, sign: (bytes) => signWith(key, bytes) };
   }
 
   /** The edge asks for no nonce. */

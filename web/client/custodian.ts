@@ -37,7 +37,10 @@ export class Custodian {
     this.#session = session;
     const rest = new RestClient({ origin: app, session, fetch, delay, onWait });
     const custodian = () => this.signedIn.custodian.dn;
-    const microservice = new Microservice({ open, rest, custodian, enrolment, now, onState });
+    const microservice = new Microservice({
+      ...{ open, rest, custodian, enrolment, app, now, onState },
+      certifiedKey: () => session.certifiedKey(),
+    });
     const keys = new DataKeys(rest, microservice);
     const [tenant, accounts] = [() => this.signedIn.tenant, () => this.accounts];
     this.documents = new Documents({ rest, microservice, keys, tenant, accounts });

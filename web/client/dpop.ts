@@ -46,10 +46,14 @@ export async function createProof(
   id: string = crypto.randomUUID(),
 ): Promise<string> {
   const signed = await proofInput(key.jwk, subject, { now, id });
-  const signature = await crypto.subtle.sign(
-    { name: "ECDSA", hash: "SHA-256" },
-    key.privateKey,
-    utf8(signed),
-  );
-  return jwsToken(signed, new Uint8Array(signature));
+  return jwsToken(signed, await signWith(key, utf8(signed)));
+}
+
+/** Signs with the key: ECDSA with SHA-256, r || s. */
+export async function signWith(
+  { privateKey }: Pick<DpopKey, "privateKey">,
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const signature = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, privateKey, bytes);
+  return new Uint8Array(signature);
 }

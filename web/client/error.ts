@@ -32,6 +32,9 @@ const MESSAGES: Readonly<Partial<Record<ErrorCode, string>>> = {
   "attestation-refused": "The microservice could not show what it runs. Tell your administrator.",
   "verifier-unavailable": "The verifier cannot be reached. Wait a moment and try again.",
   "enrolment-refused": "The vault was given certificates that do not hold. Tell your administrator.",
+  "custodian-unproven": "The vault was not shown who this page is. Reload the page.",
+  "microservice-unproven":
+    "The vault could not show what it is. Reload the page; if it happens again, tell your administrator.",
   "not-enrolled": "The vault's certificate has ended. Reload the page to enrol it again.",
   "answer-invalid": "The server gave an answer that the vault does not understand. Reload the page.",
   // Keys.

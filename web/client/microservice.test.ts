@@ -12,6 +12,7 @@ function setup({
   mute = [],
   ladder = false,
   named = true,
+  mutual = false,
 }: {
   stored?: { custodian: string; notAfter: string };
   grants?: boolean;
@@ -20,6 +21,8 @@ function setup({
   /** At level `master`, and whether the IAM takes the custodian's word. */
   ladder?: boolean;
   named?: boolean;
+  /** The vault is one that has to prove itself. */
+  mutual?: boolean;
 } = {}) {
   const events: string[] = [];
   const clock = { now: NOW };
@@ -60,7 +63,7 @@ function setup({
       if (mute.includes(events.filter((event) => event === "open").length))
         return { port: port1, remove: () => events.push("remove") };
       servePort(port2, handler);
-      return { port: port1, remove: () => events.push("remove") };
+      return { port: port1, mutual, remove: () => events.push("remove") };
     },
     rest: {
       json: async (_method: string, path: string) => {
@@ -74,6 +77,8 @@ function setup({
       },
     } as unknown as RestClient,
     custodian: () => DN,
+    app: "https://app.example",
+    certifiedKey: () => Promise.reject(new Error("nobody asks")),
     now: () => clock.now,
     patience: 50,
     onState: ({ phase }) => events.push(`is ${phase}`),
@@ -191,4 +196,10 @@ it("takes away a vault that opens after the stop, and does not enrol in it", asy
   microservice.stop();
   await expect(using).rejects.toMatchObject({ code: "port-closed" });
   expect(events.filter((event) => !event.startsWith("is"))).toEqual(["open", "remove"]);
+});
+
+it("M14 takes no microservice from another origin that asks for no proof, and so gives none", async () => {
+  const { microservice, events } = setup({ mutual: true });
+  await expect(microservice.use()).rejects.toMatchObject({ code: "microservice-unproven" });
+  expect(events.at(-1)).toBe("is failed");
 });

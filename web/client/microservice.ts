@@ -9,6 +9,7 @@ import { CofferError } from "#protocol/error.ts";
 import { createPortClient, type InstanceDescription, type PortClient } from "#protocol/port/index.ts";
 import { callEmpty, callJson } from "./call.ts";
 import { asCofferError } from "./error.ts";
+import { authenticate, type CertifiedKey } from "./mutual.ts";
 import type { RestClient } from "./rest.ts";
 import type { Vault } from "./vault.ts";
 
@@ -39,6 +40,9 @@ export interface MicroserviceOptions {
   custodian: () => string;
   /** What it enrols by. Default: a grant. */
   enrolment?: (() => Promise<Enrol>) | undefined;
+  /** Origin of the app, and the custodian's certified key: for proofs over the port (M14). */
+  app: string;
+  certifiedKey: () => Promise<CertifiedKey>;
   now: () => number;
   onState?: ((state: MicroserviceState) => void) | undefined;
   /** How long `forget` may take, milliseconds. Default: five seconds. */
@@ -87,10 +91,10 @@ export class Microservice {
 
   /** Greets first: a custodian that is no longer signed in at the vault learns that, and asks for no grant. */
   async #again({ port, measurement, instance: stale }: EnrolledMicroservice): Promise<EnrolledMicroservice> {
-    const { instance } = await port.hello(this.#options.custodian());
+    const { instance, challenge } = await port.hello(this.#options.custodian());
     if (instance && instance.id !== stale.id && this.#isValid(instance))
-      return this.#restored({ port, measurement, instance });
-    return this.#enrol(port, measurement);
+      return this.#restored({ port, measurement, instance }, challenge);
+    return this.#enrol(port, measurement, challenge);
   }
 
   /**
@@ -155,19 +159,25 @@ export class Microservice {
     this.#vault = vault;
     const port = createPortClient(vault.port);
     this.#port = port;
-    const { measurement, instance } = await port.hello(this.#options.custodian());
-    if (!instance || !this.#isValid(instance)) return this.#enrol(port, measurement);
-    return this.#restored({ port, measurement, instance });
+    const { measurement, instance, challenge } = await port.hello(this.#options.custodian());
+    if (!instance || !this.#isValid(instance)) return this.#enrol(port, measurement, challenge);
+    return this.#restored({ port, measurement, instance }, challenge);
   }
 
-  async #enrol(port: PortClient, measurement: string): Promise<EnrolledMicroservice> {
+  async #enrol(
+    port: PortClient,
+    measurement: string,
+    challenge: string | undefined,
+  ): Promise<EnrolledMicroservice> {
     this.#tell({ phase: "enrolling" });
     const { enrolment = () => this.#grant() } = this.#options;
     const instance = await port.enrol(await enrolment());
     if (instance.custodian !== this.#options.custodian()) throw new CofferError("foreign-custodian");
     this.#short = this.#isValid(instance) ? undefined : instance.id;
+    const enrolled = { port, measurement, instance };
+    await this.#prove(enrolled, challenge);
     await this.#name(port, instance);
-    return this.#ready({ port, measurement, instance });
+    return this.#ready(enrolled);
   }
 
   /** One of a lost answer is redeemed by nobody, and ends within a minute. */
@@ -177,9 +187,26 @@ export class Microservice {
   }
 
   /** It was named when it was enrolled; where it was not, it is now, and without a network it works with the keys that it has. */
-  async #restored(enrolled: EnrolledMicroservice): Promise<EnrolledMicroservice> {
+  async #restored(
+    enrolled: EnrolledMicroservice,
+    challenge: string | undefined,
+  ): Promise<EnrolledMicroservice> {
+    await this.#prove(enrolled, challenge);
     await this.#name(enrolled.port, enrolled.instance).catch(() => {});
     return this.#ready(enrolled);
+  }
+
+  /** M14: each proves to the other who it is, before a key is used. One that asks for no proof is not taken where there must be one. */
+  async #prove(
+    { port, measurement, instance }: EnrolledMicroservice,
+    challenge: string | undefined,
+  ): Promise<void> {
+    const { app: origin, certifiedKey, now } = this.#options;
+    if (challenge !== undefined) {
+      const key = await certifiedKey();
+      return authenticate(port, { challenge, measurement, instance }, { origin, key, now: now() });
+    }
+    if (this.#vault?.mutual) throw new CofferError("microservice-unproven");
   }
 
   /** Above level `data` an instance gets tokens when its custodian has named it to the IAM. It begins with the hello that follows. */

@@ -10,7 +10,8 @@ import { CofferError, type ErrorCode } from "#protocol/error.ts";
 import { thumbprint } from "#protocol/jwk.ts";
 import { type Delay, delay, Patience, type WaitListener } from "#protocol/patience.ts";
 import { jsonAnswer } from "./answer.ts";
-import { createDpopKey, createProof, isDpopKey } from "./dpop.ts";
+import { createDpopKey, createProof, isDpopKey, signWith } from "./dpop.ts";
+import type { CertifiedKey } from "./mutual.ts";
 import { challengeFor, createVerifier } from "./pkce.ts";
 import { errorFrom } from "./problem.ts";
 import type { Account, Identity, SignIn, SignInStore } from "./sign-in.ts";
@@ -52,7 +53,10 @@ export interface SessionOptions {
 }
 
 /** What a custodian needs of whoever gets it tokens. */
-export type Session = Pick<CustodianSession, "identity" | "authorize" | "learn" | "learnAccounts">;
+export type Session = Pick<
+  CustodianSession,
+  "identity" | "authorize" | "certifiedKey" | "learn" | "learnAccounts"
+>;
 
 /** The sign-in of this browser: none, under way, or complete. */
 export class CustodianSession {
@@ -133,6 +137,17 @@ export class CustodianSession {
       this.#options.now(),
     );
     return { authorization: `DPoP ${accessToken}`, dpop: proof };
+  }
+
+  /**
+   * The custodian's certified key, for a proof to its microservice (M14). Errors: `signed-out`, and `offline` where the sign-in is of an
+   * earlier release and has to be renewed first.
+   */
+  async certifiedKey(): Promise<CertifiedKey> {
+    const known = this.#signIn?.identity.custodian.chain ? this.#signIn : await this.#fresh(true);
+    const { key, identity } = known;
+    const { dn, certificate, chain = [] } = identity.custodian;
+    return { dn, certificate, chain, sign: (bytes) => signWith(key, bytes) };
   }
 
   /** Remembers which accounts the user has, as the edge has just told. */

@@ -13,8 +13,11 @@ export interface Identity {
   tenant: string;
   user: { id: string; name: string };
   accounts: Account[];
-  /** Distinguished Name of this custodian, and its certificate over the DPoP key (base64url DER). */
-  custodian: { dn: string; certificate: string };
+  /**
+   * Distinguished Name of this custodian, and its certificate over the DPoP key (base64url DER). `chain`: its issuer's and the root's;
+   * sign-ins of earlier releases do not have it.
+   */
+  custodian: { dn: string; certificate: string; chain?: string[] };
 }
 
 /** A sign-in under way: written before the redirect, taken once after it. */

@@ -28,6 +28,7 @@ import { edkOf, keyOf, PROVIDER } from "./header.ts";
 import { generateInstanceKeys, type HostKeys, type InstanceKeys } from "./keys.ts";
 import { type Authorities, Ladder, type Step, type TokenOptions, type Watch } from "./ladder/index.ts";
 import { loadKey, loadsOf } from "./loading.ts";
+import { Mutual } from "./mutual.ts";
 import { cryptoOperations } from "./operations/index.ts";
 import type { Peers } from "./peers.ts";
 import type { KeyServer } from "./presentation.ts";
@@ -64,6 +65,11 @@ export type MicroserviceOptions = {
   attester?: Attester;
   /** The app-specific key, where the host keeps one or has a device for it; default: made for each enrolment. */
   appKey?: () => Promise<HostKeys>;
+  /**
+   * Whether a custodian has to prove by its certificate who it is before any key is used (M14); default: no, where nobody else can
+   * have the port, or the host has authenticated who is behind it by mutual TLS.
+   */
+  mutual?: boolean | undefined;
   /** KMS and IAM for an instance at level `account` or `master`; without them it does as one at level `data`. */
   authorities?(of: Omit<TokenOptions, "rest" | "vault">): Authorities;
   /** The KMS, for keys that come by grant; none where the host brings none. */
@@ -94,6 +100,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
   let custodian: string | undefined;
   let live: Live | undefined;
   let keys: Promise<InstanceKeys> | undefined;
+  let other = options.mutual ? new Mutual(crypto, now) : undefined;
   /** The vault's session, as far as it is known. */
   let session: string | undefined;
   /** How often everything here was ended. */
@@ -113,6 +120,13 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       throw new CofferError("not-enrolled");
     }
     return live;
+  }
+
+  /** The enrolled instance, for a custodian that has proved who it is where it must: on every request (M13). */
+  function serving(): Live {
+    const found = enrolled();
+    other?.require();
+    return found;
   }
 
   /** Takes an instance into use, until its certificates end. */
@@ -149,7 +163,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
 
   /** The key of an EDK, from the ring, or unwrapped from the store again, with every check made again. */
   async function find(edk: string): Promise<LoadedKey | undefined> {
-    const { record, trust } = enrolled();
+    const { record, trust } = serving();
     const [edkDigest, otherForm] = await edkDigests(edk);
     const held = ring.take(edkDigest);
     if (held) return held;
@@ -170,7 +184,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
 
   /** A key that is loaded, or that the request brings. Throws `key-missing`, `key-refused`. */
   async function loadedKey(edk: string): Promise<LoadedKey> {
-    if (isLocalKey(edk)) return entrustedKey(subtle, enrolled().record, edk);
+    if (isLocalKey(edk)) return entrustedKey(subtle, serving().record, edk);
     const loaded = await find(edk);
     if (!loaded) throw new CofferError("key-missing");
     return loaded;
@@ -187,7 +201,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
 
   /** The key, for an operation that its kind has and every policy allows (M12). */
   function permitted<K extends LoadedKey>(loaded: K, operation: KeyOperation): K {
-    const { record, tier } = enrolled();
+    const { record, tier } = serving();
     if (!operationsOf(loaded.edk.algorithm).includes(operation)) throw new CofferError("forbidden");
     const request = {
       action: operation,
@@ -228,6 +242,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     live = undefined;
     keys = undefined;
     session = undefined;
+    if (other) other = new Mutual(crypto, now);
     life.abort(new CofferError("no-session"));
     life = new AbortController();
   }
@@ -259,6 +274,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
         measurement: options.measurement,
         environment: (await options.attester?.environment()) ?? "software",
         instance: valid && describe(valid, live?.level),
+        ...(other && { challenge: other.challenge() }),
       };
     },
 
@@ -296,12 +312,19 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       return describe(record, verified.level);
     },
 
+    async authenticate(proof) {
+      const { record } = enrolled();
+      const { measurement } = options;
+      if (!other) throw new CofferError("version-unsupported");
+      return other.authenticate(proof, { record, rootKey, measurement });
+    },
+
     async certificate() {
-      return { certificate: encodeBase64url(enrolled().record.wrappingCertificate) };
+      return { certificate: encodeBase64url(serving().record.wrappingCertificate) };
     },
 
     async load(handed) {
-      const { record, trust } = enrolled();
+      const { record, trust } = serving();
       const { keyServer } = options;
       const { loads, channel } = await loadsOf(handed, { subtle, record, keyServer });
       // All of them, or none.
@@ -331,7 +354,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     },
 
     async entrust({ edks }) {
-      const { record } = enrolled();
+      const { record } = serving();
       const keys = await Promise.all(edks.map(async (edk) => entrust(crypto, record, await loadedKey(edk))));
       if (enrolled().record !== record) throw new CofferError("not-enrolled");
       for (const form of (await Promise.all(edks.map(edkDigests))).flat()) {
@@ -351,12 +374,12 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     },
 
     async prefetch({ account }) {
-      await enrolled().ladder?.prefetch(account);
+      await serving().ladder?.prefetch(account);
       return {};
     },
 
     async renew({ account }) {
-      const { ladder } = enrolled();
+      const { ladder } = serving();
       if (!ladder) throw new CofferError("key-missing");
       const { keyId, keyVersion } = await ladder.renew(account);
       return { keyId, keyVersion };
@@ -421,7 +444,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
 
   /** The key to seal with: a loaded one, or at level `master`, where none is named, the account's current one (W4). */
   async function sealingKey(edk: string | undefined, context: EncryptionContext) {
-    const { ladder } = enrolled();
+    const { ladder } = serving();
     if (edk !== undefined) {
       const loaded = allowed(await loadedKey(edk), "encrypt", context);
       return { ...loaded, jws: loaded.jws ?? edk, layer: undefined };
@@ -437,7 +460,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
 
   /** The key that a header names, loaded or brought with the request; at level `master` the instance asks for it (W2). */
   async function openingKey(header: Header, context: EncryptionContext, key?: string): Promise<LoadedKey> {
-    const { ladder } = enrolled();
+    const { ladder } = serving();
     const { account = "" } = context;
     // One that is not the header's own does not fit its commitment.
     if (key !== undefined) return allowed(await loadedKey(key), "decrypt", context);

@@ -64,7 +64,7 @@ function start({ vault, origin, custodian, measurement, cookie }: Start): Messag
   };
   const rootKey = decodeBase64url(__COFFER_ROOT_KEY__);
   const { port: served } = startMicroservice({
-    ...{ vault, origin, fetch: send, rootKey, measurement, attester },
+    ...{ vault, origin, fetch: send, rootKey, measurement, attester, mutual: true },
     ...(cookie === undefined && { custodian }),
   });
   served.onmessage = ({ data }) => say({ type: "port", message: data });

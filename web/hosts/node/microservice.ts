@@ -27,6 +27,10 @@ export interface NodeMicroserviceOptions {
   now?: () => number;
   /** SHA-384 of the code, `sha384-…`, where what started this process has measured it. */
   measurement?: string;
+  /**
+   * Whether its custodian has to prove by its certificate who it is (M14); default: no, as nobody outside this process has the port.
+   */
+  mutual?: boolean;
   /** The platform of the enclave that this process runs in, where it runs in one. */
   attester?: Attester;
   /**

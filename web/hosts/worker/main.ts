@@ -61,6 +61,8 @@ function serve(origin: string, measurement: string): Promise<PortHandler> {
         origin,
         measurement,
         peers,
+        // The port comes from another origin: its page has to prove that it is the custodian.
+        mutual: true,
         now: () => Date.now(),
         schedule: (task, delay) => setTimeout(task, delay),
         persist: async () => storage?.persist?.(),
