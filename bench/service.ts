@@ -6,8 +6,8 @@ import {
   callService,
   contextOf,
   custodianOf,
-  handOver,
   makeAuthority,
+  newKeyAt,
   serviceClient,
 } from "#test/hosts/index.ts";
 import { startSystem } from "#test/support/start.ts";
@@ -68,7 +68,7 @@ export async function run(report: Report): Promise<void> {
       closing.unshift(() => client.close());
       return [name, client] as const;
     });
-    const key = await handOver(custodian, clients[0]![1], "AES-256-GCM-HKDF-SHA512-COMMIT-KEY");
+    const key = await newKeyAt(custodian, clients[0]![1], "AES-256-GCM-HKDF-SHA512-COMMIT-KEY");
     const bytes = crypto.getRandomValues(new Uint8Array(1024));
     const asked = { key, context: contextOf(custodian), data: encodeBase64url(bytes) };
     const plain = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt"]);

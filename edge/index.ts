@@ -1,6 +1,6 @@
 /**
  * edge: the worker. Its default export is the gateway, the only door to the public network; every domain has an
- * entrypoint for each neighbour behind a service binding, and Durable Objects of its own. May import: edge/audit, edge/datastore,
+ * entrypoint for each neighbour behind a service binding, and Durable Objects of its own. May import: edge/audit, edge/caas, edge/datastore,
  * edge/gateway, edge/iam, edge/kms, edge/ra, edge/verifier. Imported by nothing.
  */
 import { createApp } from "./gateway/index.ts";
@@ -14,6 +14,7 @@ export {
   AuditObject,
   AuditSourceObject,
 } from "./audit/index.ts";
+export { Caas } from "./caas/index.ts";
 export { Datastore, DatastoreAccountObject, DatastoreForIam, DatastoreObject } from "./datastore/index.ts";
 export { GatewayObject } from "./gateway/index.ts";
 export {
@@ -30,6 +31,7 @@ export {
 export {
   Kms,
   KmsAccountObject,
+  KmsForCaas,
   KmsForIam,
   KmsForRa,
   KmsObject,

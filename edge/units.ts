@@ -1,5 +1,5 @@
 /** The units of split operation (W13), each a worker of its own: the environments of wrangler.split.toml. */
-export const UNITS = ["app", "datastore", "iam", "ra", "verifier", "kms", "audit"] as const;
+export const UNITS = ["app", "datastore", "iam", "ra", "verifier", "kms", "caas", "audit"] as const;
 export type Unit = (typeof UNITS)[number];
 
 export function isUnit(text: unknown): text is Unit {

@@ -18,6 +18,7 @@ interface __BaseEnv_Env {
 	COFFER_HSM_URL_AUDIT: string;
 	COFFER_DATA_KEYS_PER_HOUR: string;
 	COFFER_POLICIES: string;
+	COFFER_OPERATIONS_PER_MINUTE: string;
 	COFFER_KEY_CACHE_SECONDS: string;
 	COFFER_KEY_POLL_SECONDS: string;
 	COFFER_ROTATION_PER_SECOND: string;
@@ -58,12 +59,14 @@ interface __BaseEnv_Env {
 	VERIFIER: Service<typeof import("./index").Verifier>;
 	KMS: Service<typeof import("./index").Kms>;
 	DATASTORE: Service<typeof import("./index").Datastore>;
+	CAAS: Service<typeof import("./index").Caas>;
 	IAM_FOR_KMS: Service<typeof import("./index").IamForKms>;
 	IAM_FOR_RA: Service<typeof import("./index").IamForRa>;
 	IAM_FOR_DATASTORE: Service<typeof import("./index").IamForDatastore>;
 	RA_FOR_KMS: Service<typeof import("./index").RaForKms>;
 	RA_FOR_IAM: Service<typeof import("./index").RaForIam>;
 	KMS_FOR_IAM: Service<typeof import("./index").KmsForIam>;
+	KMS_FOR_CAAS: Service<typeof import("./index").KmsForCaas>;
 	KMS_FOR_RA: Service<typeof import("./index").KmsForRa>;
 	DATASTORE_FOR_IAM: Service<typeof import("./index").DatastoreForIam>;
 	AUDIT_FOR_IAM: Service<typeof import("./index").AuditForIam>;

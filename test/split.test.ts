@@ -19,6 +19,7 @@ const ROOM: Record<Unit, string> = {
   ra: "edge/ra",
   verifier: "edge/verifier",
   kms: "edge/kms",
+  caas: "edge/caas",
   audit: "edge/audit",
 };
 
@@ -130,6 +131,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "releaseAccountKey",
       "rotation",
     ],
+    Caas: ["decrypt", "encrypt", "hash", "mac", "macVerify", "random"],
     Datastore: ["complete", "content", "create", "delete", "list", "metadata", "putMetadata", "uploadPart"],
     AuditForDomains: ["append"],
   },
@@ -170,6 +172,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
     RaForKms: ["instance", "recipient"],
     AuditForDomains: ["append"],
   },
+  caas: { KmsForCaas: ["decrypt", "encrypt", "mac", "macVerify", "withoutKey"] },
   audit: {},
 };
 

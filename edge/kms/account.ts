@@ -31,6 +31,7 @@ import { changeKey, describeKey, listKeys } from "./key-management.ts";
 import { type Granted, grantSeveral, type Item, load, presentGrant } from "./loading/index.ts";
 import { type MovedKey, moveAccountKeys } from "./move-account-keys.ts";
 import { insertMoved, type Moved } from "./moved.ts";
+import { type Operated, type Operation, OperationPace, operate } from "./operating/index.ts";
 import { type DataKeyOrder, type OrderedDataKey, orderDataKey } from "./order-data-key.ts";
 import { type Policies, standingPolicies } from "./policies.ts";
 import { DataKeyQuota } from "./quota.ts";
@@ -48,6 +49,7 @@ import { isolateTrust } from "./trust.ts";
 export class KmsAccountObject extends DurableObject<Env> {
   readonly #door: Door;
   readonly #quota: DataKeyQuota;
+  readonly #pace: OperationPace;
   readonly #keys: KeyCache<string>;
   #opened: { kms: Context; handover: Handover } | undefined;
   #policies: Policies | undefined;
@@ -57,6 +59,7 @@ export class KmsAccountObject extends DurableObject<Env> {
     super(ctx, env);
     this.#keys = new KeyCache((name) => markDataKey(this.#open().kms, name), cacheTimes(env));
     this.#quota = new DataKeyQuota(env.COFFER_DATA_KEYS_PER_HOUR);
+    this.#pace = new OperationPace(env.COFFER_OPERATIONS_PER_MINUTE);
     this.#door = {
       neighbours: neighboursOf(env),
       enter: async () => {
@@ -99,6 +102,11 @@ export class KmsAccountObject extends DurableObject<Env> {
   ): Promise<Result<Presented>> {
     if (!hasStore(this.ctx)) return fail("invalid-grant");
     return presentGrant(await this.#door.enter(), presentation, items, requestId);
+  }
+
+  /** M16: an operation in the HSM, for the CaaS. `item` is the key's EDK, verified. */
+  operate(caller: Caller, asked: Operation, item: Item): Promise<Result<Operated[Operation["operation"]]>> {
+    return operate(this.#door, this.#pace, caller, asked, item);
   }
 
   /** M17: what is known of the account's data keys, and their state. */

@@ -23,6 +23,14 @@ import {
 import { issueOwnDataKeys } from "./issue-own.ts";
 import { type Granted, grantSeveral, type Item, load, presentGrant } from "./loading/index.ts";
 import { type EncryptedMaster, type Released, releaseMasterKey } from "./master-release.ts";
+import {
+  type Operated,
+  type Operation,
+  OperationPace,
+  operate,
+  operateWithoutKey,
+  type WithoutKey,
+} from "./operating/index.ts";
 import { type Policies, standingPolicies } from "./policies.ts";
 import { DataKeyQuota } from "./quota.ts";
 import { PRINCIPAL_MIGRATIONS } from "./schema.ts";
@@ -38,11 +46,13 @@ export class KmsPrincipalObject extends DurableObject<Env> {
   #policies: Policies | undefined;
   readonly #masters: KeyCache<EncryptedMaster>;
   readonly #quota: DataKeyQuota;
+  readonly #pace: OperationPace;
   readonly #door: Door;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#quota = new DataKeyQuota(env.COFFER_DATA_KEYS_PER_HOUR);
+    this.#pace = new OperationPace(env.COFFER_OPERATIONS_PER_MINUTE);
     this.#door = {
       neighbours: neighboursOf(env),
       enter: async () => {
@@ -89,6 +99,16 @@ export class KmsPrincipalObject extends DurableObject<Env> {
   ): Promise<Result<Presented>> {
     if (!hasStore(this.ctx)) return fail("invalid-grant");
     return presentGrant(await this.#door.enter(), presentation, items, requestId);
+  }
+
+  /** M16: an operation in the HSM with a key of the tenant that was made for this principal. */
+  operate(caller: Caller, asked: Operation, item: Item): Promise<Result<Operated[Operation["operation"]]>> {
+    return operate(this.#door, this.#pace, caller, asked, item);
+  }
+
+  /** M16: what takes no key, for the principal. */
+  withoutKey(caller: Caller, asked: WithoutKey): Promise<Result<Uint8Array<ArrayBuffer>>> {
+    return operateWithoutKey(this.#door, this.#pace, caller, asked);
   }
 
   /** Records a refusal that is no account's: of an EDK that none of ours was. */

@@ -3,6 +3,7 @@
 import * as accounts from "./accounts.ts";
 import * as administration from "./administration.ts";
 import { readAudit } from "./audit.ts";
+import * as caas from "./caas.ts";
 import { clientToken } from "./client-token.ts";
 import * as clients from "./clients.ts";
 import * as discovery from "./discovery.ts";
@@ -33,6 +34,7 @@ export const contract = {
   ...keys,
   ...keyManagement,
   ...rotation,
+  ...caas,
   ...instances,
   ...accounts,
   ...documents,

@@ -43,6 +43,7 @@ export {
   type Route,
 } from "./route.ts";
 export {
+  CAAS_PATH,
   lifeCycle,
   operations,
   problemsOfService,

@@ -17,6 +17,9 @@ const MAX_BODY = Math.ceil((MAX_DATA * 4) / 3) + (128 << 10);
 /** A document in one stream, bytes. */
 const MAX_STREAM = 2 ** 40;
 
+/** Where an app that moves to the CaaS finds on its own origin what a microservice answers. */
+export const CAAS_PATH = "/caas";
+
 const OF_KEYS = ["forbidden", "key-missing", "key-refused", "key-unusable", "not-enrolled"] as const;
 /** Bytes of a body that names or holds as many keys as there may be. */
 const MAX_LOADS = 1 << 20;

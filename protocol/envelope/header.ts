@@ -141,5 +141,5 @@ const MORE = new Error("more bytes needed");
 
 /** The provider of a foreign writer may be any bytes; it is compared, never shown. */
 function decode(bytes: Uint8Array): string {
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  return new TextDecoder("utf-8", { fatal: false, ignoreBOM: true }).decode(bytes);
 }

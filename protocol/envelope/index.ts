@@ -14,9 +14,16 @@ export type { Layer } from "./layer.ts";
 export type { ByteRange } from "./layout.ts";
 export { open, openStream } from "./open.ts";
 export type { OpenOptions } from "./opening.ts";
+export { type Draft, draftMessage, joinMessage, type Piece, splitMessage } from "./pieces.ts";
 export { type MessageSlice, openRanged, type RangedMessage } from "./ranged.ts";
 export type { RangedSource, SourcePart } from "./ranged-source.ts";
 export { type RawAesKeyring, wrapRawAes } from "./raw-aes-keyring.ts";
 export type { Source } from "./reader.ts";
 export { type SealOptions, seal, sealStream } from "./seal.ts";
-export { FRAME_LENGTH, MAX_FRAME_LENGTH, MAX_HEADER_LENGTH, MAX_HELD_LENGTH } from "./suite.ts";
+export {
+  FRAME_LENGTH,
+  MAX_FRAME_LENGTH,
+  MAX_HEADER_LENGTH,
+  MAX_HELD_LENGTH,
+  MESSAGE_ID_LENGTH,
+} from "./suite.ts";

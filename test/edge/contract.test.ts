@@ -1,8 +1,10 @@
 /** What the edge really answers, on workerd, against the contract that it publishes. */
 import { beforeAll, expect, it } from "vitest";
 import { encodeBase64url } from "#protocol/base64url.ts";
+import { utf8 } from "#protocol/bytes.ts";
 import { contract, type OperationId, type Route } from "#protocol/contract/index.ts";
 import { createDpopKey } from "#web/client/dpop.ts";
+import { sayOperations } from "../hosts/caas.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { type Answer, json, send } from "../support/http.ts";
 import { type EnrolmentAnswer, makeKeys, redemption } from "../support/instance.ts";
@@ -250,6 +252,37 @@ it("answers an instance that asks for itself", async () => {
   const renewal = asPublished("renewDataKey", { purpose: "document" });
   hold("renewDataKey", await app.rest("POST", `${at}/data-keys`, renewal), 201);
   hold("deleteDataKey", await app.rest("DELETE", one), 204);
+});
+
+it("operates in the HSM where the officer allows it", async () => {
+  const order = (algorithm: string) => ({ account: ann.account, count: 1, purpose: "data", algorithm });
+  const make = async (algorithm: string) =>
+    json<{ edks: [string] }>(await ann.rest("POST", "/kms/data-keys", order(algorithm))).edks[0];
+  const [key, macKey] = [
+    await make("AES-256-GCM-HKDF-SHA512-COMMIT-KEY"),
+    await make("HMAC-SHA256-HKDF-SHA512"),
+  ];
+  const context = { tenant: ann.tokens.tenant, account: ann.account, purpose: "data" };
+  const data = encodeBase64url(utf8("a letter"));
+  const call = (operation: string, body: object) => ann.rest("POST", `/caas/operations/${operation}`, body);
+  const asked = asPublished("caasEncrypt", { key, context, data });
+  hold("caasEncrypt", await call("encrypt", asked), 403);
+  await sayOperations(system, true);
+  const { message } = json<{ message: string }>(hold("caasEncrypt", await call("encrypt", asked), 200));
+  hold("caasEncrypt", await call("encrypt", { ...asked, context: {} }), 422);
+  hold("caasDecrypt", await call("decrypt", asPublished("caasDecrypt", { context, message })), 200);
+  hold("caasDecrypt", await call("decrypt", { context: {}, message }), 422);
+  const { mac } = json<{ mac: string }>(
+    hold("caasMac", await call("mac", asPublished("caasMac", { key: macKey, data })), 200),
+  );
+  hold("caasMac", await call("mac", { key: "e30.e30.c2ln", data }), 409);
+  const verify = asPublished("caasMacVerify", { key: macKey, data, mac });
+  hold("caasMacVerify", await call("macVerify", verify), 200);
+  const digest = asPublished("caasHash", { algorithm: "SHA-256", data });
+  hold("caasHash", await call("hash", digest), 200);
+  hold("caasRandom", await call("random", asPublished("caasRandom", { length: 16 })), 200);
+  hold("caasRandom", await call("random", { length: 0 }), 400);
+  await sayOperations(system, false);
 });
 
 it("administers", async () => {

@@ -48,18 +48,22 @@ export function contextOf({ client }: NodeCustodian): Record<string, string> {
   return { tenant: client.tokens.tenant, account: client.account, purpose: "data" };
 }
 
-/**
- * The three messages of loading by rewrap (M8): a data key from the KMS, the wrapping certificate from the microservice, and the wrapped
- * key from the one to the other. Returns the EDK, all that the custodian keeps.
- */
-export async function handOver(
-  { client, account }: NodeCustodian,
-  service: ServiceClient,
-  algorithm: KeyAlgorithm,
-): Promise<string> {
+/** A new data key from the KMS: its EDK, all that the custodian keeps. */
+export async function orderKey({ client, account }: NodeCustodian, algorithm: KeyAlgorithm): Promise<string> {
   const order = { account, count: 1, purpose: "data", algorithm };
   const { edks } = json<{ edks: string[] }>(await client.rest("POST", "/kms/data-keys", order));
-  const [edk = ""] = edks;
+  return edks[0] ?? "";
+}
+
+/**
+ * The messages of loading by rewrap (M8): the wrapping certificate from the microservice, and the wrapped key from the KMS to it.
+ * A microservice that is not enrolled is enrolled first.
+ */
+export async function handOver(
+  { client }: NodeCustodian,
+  service: ServiceClient,
+  edk: string,
+): Promise<void> {
   const { instance } = await callService<{ instance: { wrappingCertificate: string } | null }>(
     service,
     "describe",
@@ -67,6 +71,16 @@ export async function handOver(
   const certificate = instance?.wrappingCertificate ?? (await enrolOver(client, service));
   const load = json<Load>(await client.rest("POST", "/kms/loads", { way: "rewrap", edk, certificate }));
   await callService(service, "load", { body: load });
+}
+
+/** Both: the EDK of a key that works there. */
+export async function newKeyAt(
+  custodian: NodeCustodian,
+  service: ServiceClient,
+  algorithm: KeyAlgorithm,
+): Promise<string> {
+  const edk = await orderKey(custodian, algorithm);
+  await handOver(custodian, service, edk);
   return edk;
 }
 

@@ -3,5 +3,5 @@
  * everything. Imported by tests and bench.
  */
 export { type Authority, makeAuthority } from "./authority.ts";
-export { contextOf, custodianOf, handOver, type NodeCustodian } from "./custodian.ts";
+export { contextOf, custodianOf, handOver, type NodeCustodian, newKeyAt, orderKey } from "./custodian.ts";
 export { callService, type ServiceClient, serviceClient } from "./service-client.ts";

@@ -14,9 +14,9 @@ import {
   callService,
   contextOf,
   custodianOf,
-  handOver,
   makeAuthority,
   type NodeCustodian,
+  newKeyAt,
   type ServiceClient,
   serviceClient,
 } from "./index.ts";
@@ -59,8 +59,8 @@ describe.each(["socket", "loopback"])("M16 the service contract over a %s", (nam
 
   it("M16 enrols, loads and operates by its routes alone", async () => {
     const [key, macKey] = [
-      await handOver(custodian, host().client, "AES-256-GCM-HKDF-SHA512-COMMIT-KEY"),
-      await handOver(custodian, host().client, "HMAC-SHA256-HKDF-SHA512"),
+      await newKeyAt(custodian, host().client, "AES-256-GCM-HKDF-SHA512-COMMIT-KEY"),
+      await newKeyAt(custodian, host().client, "HMAC-SHA256-HKDF-SHA512"),
     ];
     const context = contextOf(custodian);
     const { message } = await call<{ message: string }>("encrypt", { body: { key, context, data } });
@@ -86,7 +86,7 @@ describe.each(["socket", "loopback"])("M16 the service contract over a %s", (nam
 
   it("M10 entrusts keys that came by a grant, and operates with those that a request brings", async () => {
     const { client } = host();
-    await handOver(custodian, client, "AES-256-GCM-HKDF-SHA512-COMMIT-KEY");
+    await newKeyAt(custodian, client, "AES-256-GCM-HKDF-SHA512-COMMIT-KEY");
     const { instance } = await call<{ instance: { wrappingCertificate: string } }>("describe");
     const certificate = instance.wrappingCertificate;
     const { account } = custodian;
@@ -122,7 +122,7 @@ describe.each(["socket", "loopback"])("M16 the service contract over a %s", (nam
 
   it("M16 refuses with the contract's problems, and says no more", async () => {
     const { client } = host();
-    const key = await handOver(custodian, client, "AES-256-GCM-HKDF-SHA512-COMMIT-KEY");
+    const key = await newKeyAt(custodian, client, "AES-256-GCM-HKDF-SHA512-COMMIT-KEY");
     const context = contextOf(custodian);
     const { message } = await call<{ message: string }>("encrypt", { body: { key, context, data } });
     const refusals = {

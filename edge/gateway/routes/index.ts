@@ -9,6 +9,7 @@ import { type ContractHandlers, type Handler, serve } from "../serve.ts";
 import { accounts } from "./accounts.ts";
 import { administration } from "./administration.ts";
 import { audit } from "./audit.ts";
+import { caas } from "./caas.ts";
 import { documents } from "./documents.ts";
 import { instances } from "./instances.ts";
 import { keys } from "./keys.ts";
@@ -19,7 +20,7 @@ import { signIn } from "./sign-in.ts";
 
 const handlers: ContractHandlers = {
   ...{ ...signIn, ...registration, ...keys, ...instances, ...documents },
-  ...accounts,
+  ...{ ...accounts, ...caas },
   ...{ ...members, ...administration, ...audit },
 };
 

@@ -3,7 +3,7 @@
  * released wrapped and retired in one batch, and what a batch leaves behind is swept. No key byte in clear in any of it.
  * May import: protocol/*.ts, protocol/hierarchy, protocol/kmip, edge/*.ts, edge/hsm. Imported by the domains of edge/.
  */
-export { runBatch } from "./batch.ts";
+export { type NextName, runBatch } from "./batch.ts";
 export { type Sealed, sealOverChannel } from "./channel.ts";
 export { isGone, keepWrapped, lookAfter, markOf, readKept } from "./kept.ts";
 export { importWrapped, makeUnder } from "./key.ts";

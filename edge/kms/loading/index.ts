@@ -13,7 +13,10 @@ import type { Item } from "./several.ts";
 
 export { type Granted, grantSeveral, LOAD_GRANTS_TABLE } from "./grants.ts";
 export { presentGrant } from "./present.ts";
+export { checkKey, type KeyStanding, READING } from "./release.ts";
+export type { Under } from "./rewrap-batch.ts";
 export type { Item } from "./several.ts";
+export { type Asking, askStanding, askUnder, isUnder } from "./wanted.ts";
 
 const WAYS: {
   [W in LoadRequest["way"]]: (

@@ -14,7 +14,7 @@ import { factsOfCaller, type Policies } from "../policies.ts";
 import { type DataKeyRecord, NO_ACCOUNT } from "../registry.ts";
 
 /** All that a reader of the account may do with its keys. */
-const READING: ReadonlySet<string> = new Set(["decrypt", "verify", "macVerify"]);
+export const READING: ReadonlySet<string> = new Set(["decrypt", "verify", "macVerify"]);
 
 export type Release = {
   edk: Edk;
@@ -41,6 +41,21 @@ export function decideRelease(
   if (recipient.user !== caller.user) return refuse("foreign-custodian", "instance serves another user");
   if (recipient.origin !== caller.origin)
     return refuse("foreign-custodian", "instance serves another origin");
+  const found = checkKey(caller, { edk, record, now });
+  if (!found.ok) return found;
+  const { policy: current } = found.value;
+  return narrowTo(caller, { edk, current, recipient, person, policies, now });
+}
+
+/** Of whoever asks, apart from who is to have it: that the key is there, of this app, and works. */
+export type KeyStanding = Omit<Release, "recipient">;
+
+/** The key's record, where the app may use it now. */
+export function checkKey(
+  caller: Caller,
+  { edk, record, now }: Pick<KeyStanding, "edk" | "record" | "now">,
+): Decision<DataKeyRecord> {
+  if (edk.tenant !== caller.tenant) return refuse("forbidden", "EDK belongs to another tenant");
   if (!record) return refuse("forbidden", "key is not in the registry");
   if (record.account !== (edk.account ?? NO_ACCOUNT))
     return refuse("forbidden", "key is registered for another account");
@@ -49,7 +64,7 @@ export function decideRelease(
   if (record.state !== "enabled") return refuse("forbidden", `key is ${record.state}`);
   if (typeof record.ends === "number") return refuse("forbidden", "key is to be deleted");
   if (record.expires !== null && !(now < record.expires)) return refuse("forbidden", "key has expired");
-  return narrowTo(caller, { edk, current: record.policy, recipient, person, policies, now });
+  return ok(record);
 }
 
 type Narrowed = Pick<Release, "edk" | "person" | "policies" | "now"> & {

@@ -1,0 +1,32 @@
+/**
+ * The centralized CaaS (M16): the operations of the service contract on an app's origin, below `/caas`, for tenants whose officer allows them.
+ * Who asks shows a token where a microservice wants a certificate; paths, bodies and problems are the same.
+ */
+
+import type { ProblemCode } from "./problems.ts";
+import type { Route } from "./route.ts";
+import { CAAS_PATH, operations } from "./service.ts";
+
+/** Beside those of the operation: what may be wrong at KMS and HSM. */
+const AT_HSM = ["conflict", "forbidden", "hsm-refused", "too-large"] as const satisfies ProblemCode[];
+
+function centralized<O extends keyof typeof operations>(name: O) {
+  const { method, path, request, answer, problems } = operations[name];
+  return {
+    site: "app",
+    authentication: "token",
+    method,
+    path: `${CAAS_PATH}${path}`,
+    request: request as (typeof operations)[O]["request"],
+    answer: answer as (typeof operations)[O]["answer"],
+    // Those of an instance are no one's here.
+    problems: [...problems.filter((code) => code !== "not-enrolled"), ...AT_HSM],
+  } as const satisfies Route;
+}
+
+export const caasEncrypt = centralized("encrypt");
+export const caasDecrypt = centralized("decrypt");
+export const caasMac = centralized("mac");
+export const caasMacVerify = centralized("macVerify");
+export const caasHash = centralized("hash");
+export const caasRandom = centralized("random");

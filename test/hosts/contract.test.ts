@@ -1,0 +1,87 @@
+/** Promise 4: one contract, whoever answers it. The browser's Service Worker has the same cases in service-worker.test.ts. */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { encodeBase64url } from "#protocol/base64url.ts";
+import { utf8 } from "#protocol/bytes.ts";
+import { type Listening, serveMicroservice, type TlsIdentity } from "#web/hosts/node/index.ts";
+import { useSystem } from "../system/index.ts";
+import { caasHost, sayOperations } from "./caas.ts";
+import { type ContractHost, contractCases, operated } from "./contract.ts";
+import {
+  contextOf,
+  custodianOf,
+  handOver,
+  makeAuthority,
+  type NodeCustodian,
+  orderKey,
+  type ServiceClient,
+  serviceClient,
+} from "./index.ts";
+
+const system = useSystem();
+const dir = mkdtempSync(join(tmpdir(), "coffer-contract-"));
+const hosts: Record<string, ContractHost> = {};
+const closing: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  const [authority, custodian] = await Promise.all([makeAuthority(), custodianOf(system, "Ada")]);
+  const identity = await authority.issue(custodian.dn);
+  const own = await authority.issue("CN=microservice");
+  for (const [name, place] of [
+    ["socket", { socket: join(dir, "microservice.sock") }],
+    ["loopback", { port: 0 }],
+  ] as const) {
+    const { port, close } = custodian.microservice();
+    const { dn } = custodian;
+    const listening = await serveMicroservice({ port, custodian: dn, place, identity: own, peers: [dn] });
+    hosts[name] = nodeHost(custodian, identity, listening);
+    closing.push(() => listening.close(), close);
+  }
+  hosts.CaaS = caasHost(custodian.client);
+  await sayOperations(system, true);
+});
+afterAll(async () => {
+  for (const close of closing) await close();
+  rmSync(dir, { recursive: true });
+});
+
+function nodeHost(custodian: NodeCustodian, identity: TlsIdentity, { place }: Listening): ContractHost {
+  const client: ServiceClient = serviceClient(place, identity);
+  closing.unshift(() => client.close());
+  return {
+    send: (...request) => client.send(...request),
+    async key(algorithm) {
+      const edk = await orderKey(custodian, algorithm);
+      await handOver(custodian, client, edk);
+      return edk;
+    },
+    take: (edk) => handOver(custodian, client, edk),
+    context: () => contextOf(custodian),
+  };
+}
+
+const NAMES = ["socket", "loopback", "CaaS"] as const;
+describe.each(NAMES)("M16 the service contract: %s", (name) => contractCases(() => hosts[name]!));
+
+it("M16 what one host has sealed or vouched for, each other one opens and verifies", async () => {
+  const data = encodeBase64url(utf8("moved by changing an address"));
+  for (const name of NAMES) {
+    const from = hosts[name]!;
+    const context = from.context();
+    const key = await from.key("AES-256-GCM-HKDF-SHA512-COMMIT-KEY");
+    const macKey = await from.key("HMAC-SHA256-HKDF-SHA512");
+    const { message } = await operated(from, "encrypt", { key, context, data });
+    const { mac } = await operated(from, "mac", { key: macKey, data });
+    for (const other of NAMES.filter((one) => one !== name)) {
+      const to = hosts[other]!;
+      await to.take(key);
+      await to.take(macKey);
+      expect(await operated(to, "decrypt", { context, message }), `${name} to ${other}`).toEqual({ data });
+      expect(await operated(to, "macVerify", { key: macKey, data, mac })).toEqual({ valid: true });
+      expect(await operated(to, "mac", { key: macKey, data })).toEqual({ mac });
+    }
+  }
+});
