@@ -19,7 +19,7 @@ export { type MessageSlice, openRanged, type RangedMessage } from "./ranged.ts";
 export type { RangedSource, SourcePart } from "./ranged-source.ts";
 export { type RawAesKeyring, wrapRawAes } from "./raw-aes-keyring.ts";
 export type { Source } from "./reader.ts";
-export { type SealOptions, seal, sealStream } from "./seal.ts";
+export { type KeptMessage, type SealOptions, seal, sealStream } from "./seal.ts";
 export {
   FRAME_LENGTH,
   MAX_FRAME_LENGTH,

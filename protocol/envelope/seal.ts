@@ -1,4 +1,5 @@
 /** Sealing: plaintext in, message out, in one pass and before the length is known. */
+import { concat } from "../bytes.ts";
 import { CofferError } from "../error.ts";
 import type { EncryptionContext } from "./context.ts";
 import { frameAad, frameIv, frameStart, MAX_FRAMES } from "./frame.ts";
@@ -12,6 +13,20 @@ import { FRAME_LENGTH, MESSAGE_ID_LENGTH, SUITE, TAG_LENGTH } from "./suite.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
+/**
+ * A message that may be gone on with. Under one message id a frame's number is used for one plaintext alone, so each tag is kept
+ * before what it authenticates may leave; where one is kept already, the same bytes were encrypted before.
+ */
+export type KeptMessage = {
+  /** 32 bytes, random when the message was begun. */
+  messageId: Bytes;
+  /**
+   * Whether these are the tags, 16 bytes each, of the header (`first` 0) or of the frames from `first` on. Where none are kept they
+   * are from now on, for good before this resolves.
+   */
+  settle(first: number, tags: Bytes): Promise<boolean>;
+};
+
 export type SealOptions = {
   subtle: EnvelopeCrypto;
   /** Fills an array with random bytes, as `crypto.getRandomValues`. A message id is never used for other content. */
@@ -24,6 +39,8 @@ export type SealOptions = {
   encryptedDataKeys: EncryptedDataKey[];
   /** Puts a second layer on, under a key that is derived from this one (W14). */
   layer?: Layer | undefined;
+  /** Goes on with this message, from its beginning: what is not as it was then errs with `source-changed`. Default: a new one. */
+  kept?: KeptMessage | undefined;
   /** Plaintext bytes a frame, default 256 KiB. */
   frameLength?: number;
   signal?: AbortSignal;
@@ -58,7 +75,8 @@ export function sealStream(options: SealOptions): ReadableWritablePair<Bytes, Ui
 async function* jobs(reader: ByteReader, options: SealOptions): AsyncGenerator<Job, void> {
   const { subtle, dataKey, context, layer, frameLength = FRAME_LENGTH } = options;
   const encryptedDataKeys = [...options.encryptedDataKeys, ...(layer ? [layerEntry(layer.id)] : [])];
-  const messageId = options.random(new Uint8Array(MESSAGE_ID_LENGTH));
+  const { kept } = options;
+  const messageId = kept?.messageId ?? options.random(new Uint8Array(MESSAGE_ID_LENGTH));
   const [commitment, key, layerKey] = await Promise.all([
     deriveCommitment(subtle, dataKey, messageId),
     deriveMessageKey(subtle, dataKey, { suite: SUITE, messageId }, "encrypt"),
@@ -66,6 +84,8 @@ async function* jobs(reader: ByteReader, options: SealOptions): AsyncGenerator<J
   ]);
   const header = serialiseHeader({ messageId, context, encryptedDataKeys, frameLength, commitment });
   const tag = await tagHeader(subtle, key, header.body);
+  // The header has its nonce too: another one may not be tagged by this key.
+  await settle(kept, 0, [tag]);
   const start = new Uint8Array(header.length);
   start.set(header.body);
   start.set(tag, header.body.length);
@@ -73,7 +93,7 @@ async function* jobs(reader: ByteReader, options: SealOptions): AsyncGenerator<J
 
   let done = 0;
   const group = flow(frameLength).frames * frameLength;
-  const sealing: Sealing = { subtle, header, key, layerKey };
+  const sealing: Sealing = { subtle, header, key, layerKey, kept };
   const encrypt = async (block: Bytes, sequence: number, last: boolean): Promise<Bytes[]> => {
     const chunks = await encryptFrames(sealing, block, sequence, last);
     done += block.length;
@@ -90,11 +110,17 @@ async function* jobs(reader: ByteReader, options: SealOptions): AsyncGenerator<J
 }
 
 /** What the frames of one message are encrypted with. */
-type Sealing = { subtle: EnvelopeCrypto; header: Header; key: CryptoKey; layerKey: CryptoKey | undefined };
+type Sealing = {
+  subtle: EnvelopeCrypto;
+  header: Header;
+  key: CryptoKey;
+  layerKey: CryptoKey | undefined;
+  kept: KeptMessage | undefined;
+};
 
 /** Encrypts the frames of `block`, all at once; `sequence` is that of the first. Returns them as they stand in a message, in pieces. */
 async function encryptFrames(
-  { subtle, header, key, layerKey }: Sealing,
+  { subtle, header, key, layerKey, kept }: Sealing,
   block: Bytes,
   sequence: number,
   last: boolean,
@@ -102,7 +128,7 @@ async function encryptFrames(
   const { frameLength, messageId } = header;
   const frames = Math.max(1, Math.ceil(block.length / frameLength));
   const sealed = await Promise.all(
-    Array.from({ length: frames }, async (_, i): Promise<Bytes[]> => {
+    Array.from({ length: frames }, async (_, i) => {
       const plaintext = block.subarray(i * frameLength, (i + 1) * frameLength);
       const { length } = plaintext;
       const final = last && i === frames - 1;
@@ -112,8 +138,19 @@ async function encryptFrames(
         subtle.encrypt({ name: "AES-GCM", iv, additionalData, tagLength: 8 * TAG_LENGTH }, by, bytes);
       const once = await encrypt(key, frameAad(messageId, at, length, final), plaintext);
       const whole = layerKey ? await encrypt(layerKey, layerAad(header, at, length, final), once) : once;
-      return [frameStart(at, final && length), new Uint8Array(whole)];
+      const tag = new Uint8Array(once, once.byteLength - TAG_LENGTH);
+      return { pieces: [frameStart(at, final && length), new Uint8Array(whole)], tag };
     }),
   );
-  return sealed.flat();
+  await settle(
+    kept,
+    sequence,
+    sealed.map(({ tag }) => tag),
+  );
+  return sealed.flatMap(({ pieces }) => pieces);
+}
+
+async function settle(kept: KeptMessage | undefined, first: number, tags: Uint8Array[]): Promise<void> {
+  if (kept !== undefined && !(await kept.settle(first, concat(...tags))))
+    throw new CofferError("source-changed");
 }
