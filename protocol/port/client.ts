@@ -52,12 +52,17 @@ export type PortClient = {
   renew(account: string): Promise<LoadResult>;
   /** Reads the header at the start of `header` (at most 64 KiB are looked at). Not authenticated yet. */
   inspect(header: Uint8Array): Promise<InspectResult>;
+  /** Whether a message of this context, sealed with `keep`, can be gone on with. */
+  unfinished(context: EncryptionContext): Promise<boolean>;
+  /** Has it forget such a message; the next one of this context is a new one. */
+  discard(context: EncryptionContext): Promise<void>;
   /**
    * Ciphertext of `source` under a loaded data key; without `edk` under the account's current one, which an instance at level
-   * `master` finds itself. The stream errs rather than ends when anything fails.
+   * `master` finds itself. The stream errs rather than ends when anything fails. With `keep` the same call, after a reload
+   * too, gives the same bytes again, or errs with `source-changed` before any that would be others.
    */
   seal(
-    params: { edk?: string | undefined; context: EncryptionContext },
+    params: { edk?: string | undefined; context: EncryptionContext; keep?: boolean },
     source: Source,
     options?: StreamOptions,
   ): ReadableStream<Uint8Array<ArrayBuffer>>;
@@ -223,6 +228,10 @@ export function createPortClient(port: MessagePort): PortClient {
     },
     renew: (account) => call("renew", { account }),
     inspect: (header) => call("inspect", { header: copyOf(header.subarray(0, 65536)) }),
+    unfinished: async (context) => (await call("unfinished", { context })).kept,
+    discard: async (context) => {
+      await call("discard", { context });
+    },
     seal: (params, source, options) => stream("seal", params, source, options),
     open: (params, source, options) => stream("open", params, source, options),
     operate: (operation, asked) => call(operation, asked) as Promise<never>,

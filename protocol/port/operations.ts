@@ -117,11 +117,17 @@ export const PORT_OPERATIONS = {
     params: object({ account: text(1, 64) }),
     result: object({ keyId: text(0, 128), keyVersion: whole(1, 2 ** 31) }),
   },
+  /** Whether a message of this context, sealed with `keep`, can be gone on with here. */
+  unfinished: { params: object({ context }), result: object({ kept: boolean }) },
+  /** Nobody will go on with it: what is sealed of this context next is a new message. */
+  discard: { params: object({ context }), result: object({}) },
   /**
    * Streams: `input` is there when the source is a Blob; otherwise chunks follow. They answer by chunks and an end. At level
    * `master` the microservice finds the key itself, and `edk` is left out. `key`: brought for a document whose header names it.
+   * With `keep` a message can be gone on with, from its beginning, after a reload too: the same call gives the same bytes, or
+   * `source-changed` before any that would be others.
    */
-  seal: { params: object({ context }, { edk: keyOrEdk, input: blob }), result: object({}) },
+  seal: { params: object({ context }, { edk: keyOrEdk, input: blob, keep: boolean }), result: object({}) },
   open: { params: object({ context }, { input: blob, excerpt, key: keyOrEdk }), result: object({}) },
 } as const;
 

@@ -26,6 +26,8 @@ export type PortHandler = CryptoOperations & {
   prefetch(params: Params<"prefetch">): Promise<Result<"prefetch">>;
   renew(params: Params<"renew">): Promise<Result<"renew">>;
   inspect(params: Params<"inspect">): Promise<Result<"inspect">>;
+  unfinished(params: Params<"unfinished">): Promise<Result<"unfinished">>;
+  discard(params: Params<"discard">): Promise<Result<"discard">>;
   seal(params: Params<"seal">, input: Input, signal: AbortSignal): Promise<Output>;
   open(params: Params<"open">, input: Input, signal: AbortSignal): Promise<Output>;
 };

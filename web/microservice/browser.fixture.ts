@@ -11,6 +11,7 @@ import {
   type InstanceRecord,
   type LoadedKeyRecord,
   type MicroserviceOptions,
+  memoryMessages,
   type Peers,
   type Store,
 } from "./index.ts";
@@ -124,6 +125,7 @@ function memoryStore(): Store & {
   instances: Map<string, InstanceRecord>;
   keys: Map<string, LoadedKeyRecord>;
 } {
+  const messages = memoryMessages();
   const instances = new Map<string, InstanceRecord>();
   const keys = new Map<string, LoadedKeyRecord>();
   const serials: number[] = [];
@@ -142,9 +144,15 @@ function memoryStore(): Store & {
       instances.set(`${record.origin} ${record.custodian}`, record);
       keys.clear();
     },
-    deleteInstances: async (origin) => remove((record) => record.origin === origin),
-    deleteEnded: async ({ live, now }) =>
-      remove(({ session, notAfter }) => notAfter <= now || (live !== undefined && session !== live)),
+    ...messages,
+    async deleteInstances(origin) {
+      remove((record) => record.origin === origin);
+      messages.remove((record) => record.origin === origin);
+    },
+    async deleteEnded({ live, now }) {
+      remove(({ session, notAfter }) => notAfter <= now || (live !== undefined && session !== live));
+      messages.removeEnded({ live, now });
+    },
     loadedKey: async (instance, edkDigest) => keys.get(`${instance} ${edkDigest}`),
     putLoadedKey: async (record) => void keys.set(`${record.instance} ${record.edkDigest}`, record),
     deleteLoadedKey: async (instance, edkDigest) => void keys.delete(`${instance} ${edkDigest}`),

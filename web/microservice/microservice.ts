@@ -3,7 +3,15 @@
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
-import { type Header, open, openExcerpt, parseHeader, seal } from "#protocol/envelope/index.ts";
+import {
+  type Header,
+  type KeptMessage,
+  MESSAGE_ID_LENGTH,
+  open,
+  openExcerpt,
+  parseHeader,
+  seal,
+} from "#protocol/envelope/index.ts";
 import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
 import {
   canonicalJws,
@@ -36,7 +44,7 @@ import type { Registration } from "./registration.ts";
 import { endOf, KeyRing, type LoadedKey } from "./ring.ts";
 import { settleSessions } from "./sessions.ts";
 import { entrust, entrustedKey } from "./stateless.ts";
-import { type InstanceRecord, loadOf, STORE_VERSION, type Store } from "./store.ts";
+import { type InstanceRecord, loadOf, type MessageName, STORE_VERSION, type Store } from "./store.ts";
 
 /** `data`: what is encrypted in one piece and is no document. */
 const PURPOSES = ["document", "metadata", "data"];
@@ -391,7 +399,16 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       return { edk: edkOf(parsed), context: { ...parsed.context } };
     },
 
-    async seal({ edk, context }, input, signal) {
+    async unfinished({ context }) {
+      return { kept: await store.hasMessage(nameOf(context)) };
+    },
+
+    async discard({ context }) {
+      await store.deleteMessage(nameOf(context));
+      return {};
+    },
+
+    async seal({ edk, context, keep = false }, input, signal) {
       const { signal: alive } = life;
       const { key, edk: metadata, jws, layer } = await sealingKey(edk, context);
       const encryptedDataKey = utf8(canonicalJws(jws));
@@ -399,8 +416,10 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
         { providerId: PROVIDER, providerInfo: utf8(edkProviderInfo(metadata)), encryptedDataKey },
       ];
       const { random } = crypto;
+      const kept = keep ? await keptMessage(context) : undefined;
       const until = AbortSignal.any([signal, alive]);
-      return seal(input, { subtle, random, dataKey: key, context, encryptedDataKeys, layer, signal: until });
+      const under = { dataKey: key, encryptedDataKeys, layer, kept };
+      return seal(input, { subtle, random, context, ...under, signal: until });
     },
 
     async open({ context, excerpt, key }, input, signal) {
@@ -456,6 +475,24 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     const layer = await ladder.sealingLayer();
     tell({ step: "encrypt", what: "data", account });
     return { ...key, layer };
+  }
+
+  /** What an unfinished message is kept by: it is this custodian's, and bound to this context. */
+  function nameOf(context: EncryptionContext): MessageName {
+    const { custodian } = serving().record;
+    return { origin, custodian, context: JSON.stringify(Object.entries(context).sort()) };
+  }
+
+  /** The message of this context that may be gone on with, or a new one, kept from now on. */
+  async function keptMessage(context: EncryptionContext): Promise<KeptMessage> {
+    const { session } = serving().record;
+    const name = nameOf(context);
+    const fresh = crypto.random(new Uint8Array(MESSAGE_ID_LENGTH));
+    const { messageId } = await store.keepMessage({
+      ...{ ...name, messageId: fresh, begun: now() },
+      ...(session !== undefined && { session }),
+    });
+    return { messageId, settle: (first, tags) => store.settle(name, messageId, first, tags) };
   }
 
   /** The key that a header names, loaded or brought with the request; at level `master` the instance asks for it (W2). */

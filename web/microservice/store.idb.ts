@@ -1,24 +1,35 @@
 /** The store in IndexedDB of the microservice's own origin. Non-extractable keys are stored as handles. */
 import { type DBSchema, openDB } from "idb";
+import { encodeBase64url } from "#protocol/base64url.ts";
+import { equalConstantTime } from "#protocol/bytes.ts";
 import {
   type InstanceRecord,
   type LoadedKeyRecord,
   MAX_LOADED_KEYS,
+  MAX_MESSAGES,
+  MESSAGE_LIFE,
+  type MessageName,
+  type MessageRecord,
   STORE_VERSION,
   type Store,
 } from "./store.ts";
 
 const NAME = "coffer-microservice";
+/** 1: instances and keys; 2: trust; 3: messages and their tags. */
+const VERSION = 3;
 
 type Schema = DBSchema & {
   instances: { key: [string, string]; value: InstanceRecord };
   keys: { key: [string, string]; value: LoadedKeyRecord; indexes: { age: [string, number] } };
   trust: { key: string; value: number };
+  messages: { key: [string, string, string]; value: MessageRecord };
+  /** By message id, and the first frame that they are of. */
+  tags: { key: [string, number]; value: Uint8Array<ArrayBuffer> };
 };
 
 /** Opens the database, making it on first use. */
 export async function openStore(): Promise<Store> {
-  const database = await openDB<Schema>(NAME, STORE_VERSION, {
+  const database = await openDB<Schema>(NAME, VERSION, {
     upgrade(opened, before) {
       if (before < 1) {
         opened.createObjectStore("instances", { keyPath: ["origin", "custodian"] });
@@ -26,6 +37,10 @@ export async function openStore(): Promise<Store> {
         keys.createIndex("age", ["instance", "loaded"]);
       }
       if (before < 2) opened.createObjectStore("trust");
+      if (before < 3) {
+        opened.createObjectStore("messages", { keyPath: ["origin", "custodian", "context"] });
+        opened.createObjectStore("tags");
+      }
     },
     // A newer release of the microservice must be able to upgrade while an older one is still open in another tab.
     blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
@@ -51,6 +66,26 @@ export async function openStore(): Promise<Store> {
     await change.done;
   }
 
+  const keyOf = ({ origin, custodian, context }: MessageName): [string, string, string] => [
+    origin,
+    custodian,
+    context,
+  ];
+  const written = () => database.transaction(["messages", "tags"], "readwrite", { durability: "strict" });
+
+  /** Deletes these messages and their tags; of as many as are left beyond the limit, the oldest. */
+  async function removeMessages(ended: (record: MessageRecord) => boolean): Promise<void> {
+    const change = written();
+    const [messages, tags] = [change.objectStore("messages"), change.objectStore("tags")];
+    const records = (await messages.getAll()).sort((a, b) => b.begun - a.begun);
+    for (const [place, record] of records.entries()) {
+      if (place < MAX_MESSAGES && !ended(record)) continue;
+      await messages.delete(keyOf(record));
+      await tags.delete(all(encodeBase64url(record.messageId)));
+    }
+    await change.done;
+  }
+
   return {
     async instance(origin, custodian) {
       const record = await database.get("instances", [origin, custodian]);
@@ -63,9 +98,15 @@ export async function openStore(): Promise<Store> {
       await change.objectStore("instances").put(record);
       await change.done;
     },
-    deleteInstances: (origin) => remove((record) => record.origin === origin),
-    deleteEnded: ({ live, now }) =>
-      remove(({ session, notAfter }) => notAfter <= now || (live !== undefined && session !== live)),
+    async deleteInstances(origin) {
+      await remove((record) => record.origin === origin);
+      await removeMessages((record) => record.origin === origin);
+    },
+    async deleteEnded({ live, now }) {
+      const over = (session: string | undefined) => live !== undefined && session !== live;
+      await remove(({ session, notAfter }) => notAfter <= now || over(session));
+      await removeMessages(({ session, begun }) => begun <= now - MESSAGE_LIFE || over(session));
+    },
     async loadedKey(instance, edkDigest) {
       const record = await database.get("keys", [instance, edkDigest]);
       return record?.version === STORE_VERSION ? record : undefined;
@@ -92,6 +133,36 @@ export async function openStore(): Promise<Store> {
     async keepTrustSerial(root, serial) {
       const change = database.transaction("trust", "readwrite", { durability: "strict" });
       if (((await change.store.get(root)) ?? 0) < serial) await change.store.put(serial, root);
+      await change.done;
+    },
+    async keepMessage(record) {
+      const change = written();
+      const messages = change.objectStore("messages");
+      const kept = await messages.get(keyOf(record));
+      if (!kept) await messages.put(record);
+      await change.done;
+      if (!kept) await removeMessages(() => false);
+      return kept ?? record;
+    },
+    async settle(name, messageId, first, tags) {
+      const change = written();
+      const id = encodeBase64url(messageId);
+      const kept = await change.objectStore("messages").get(keyOf(name));
+      const there = await change.objectStore("tags").get([id, first]);
+      // Dropped, or begun anew by somebody else, it ends here.
+      const current = kept !== undefined && equalConstantTime(kept.messageId, messageId);
+      if (current && !there) await change.objectStore("tags").put(tags, [id, first]);
+      await change.done;
+      return current && (!there || equalConstantTime(there, tags));
+    },
+    hasMessage: async (name) => (await database.getKey("messages", keyOf(name))) !== undefined,
+    async deleteMessage(name) {
+      const change = written();
+      const kept = await change.objectStore("messages").get(keyOf(name));
+      if (kept) {
+        await change.objectStore("messages").delete(keyOf(name));
+        await change.objectStore("tags").delete(all(encodeBase64url(kept.messageId)));
+      }
       await change.done;
     },
   };

@@ -52,16 +52,32 @@ export function loadOf(record: LoadedKeyRecord): Load {
   return { way: "rewrap", edk, wrappedKey: encodeBase64url(wrappedKey), receipt };
 }
 
+/**
+ * A message that is being sealed and may be gone on with after a reload, or by another instance of the same session: its id, made
+ * once. The tags of its frames are kept beside it, under the message id. Keyed by [origin, custodian, context].
+ */
+export type MessageRecord = {
+  origin: string;
+  custodian: string;
+  session?: string;
+  /** What it is bound to: one message at a time under one context. */
+  context: string;
+  messageId: Uint8Array<ArrayBuffer>;
+  /** Milliseconds since 1970. */
+  begun: number;
+};
+export type MessageName = Pick<MessageRecord, "origin" | "custodian" | "context">;
+
 export type Store = {
   instance(origin: string, custodian: string): Promise<InstanceRecord | undefined>;
   /** Puts this instance in place of an earlier one of the same custodian, and deletes the keys wrapped to that one. */
   replaceInstance(record: InstanceRecord): Promise<void>;
-  /** Deletes all instances of this origin and the keys wrapped to them. */
+  /** Deletes all instances of this origin, the keys wrapped to them, and the messages that they were sealing. */
   deleteInstances(origin: string): Promise<void>;
   /**
    * Deletes the instances of every origin that have run out at `now` (milliseconds since 1970) or are not of the session
-   * `live`, and the keys wrapped to none that is left. `live`: null when there is no session, undefined when nobody could
-   * be asked.
+   * `live`, the keys wrapped to none that is left, and messages of another session or begun too long ago. `live`: null when there
+   * is no session, undefined when nobody could be asked.
    */
   deleteEnded(ended: { live: string | null | undefined; now: number }): Promise<void>;
   loadedKey(instance: string, edkDigest: string): Promise<LoadedKeyRecord | undefined>;
@@ -72,6 +88,21 @@ export type Store = {
   trustSerial(root: string): Promise<number>;
   /** Keeps a serial unless a higher one is kept; for good, beyond the instances. */
   keepTrustSerial(root: string, serial: number): Promise<void>;
+  /** The message that is kept under this name, or this one, which is from now on. The oldest beyond `MAX_MESSAGES` go. */
+  keepMessage(record: MessageRecord): Promise<Pick<MessageRecord, "messageId">>;
+  /** As `KeptMessage` of protocol/envelope says; false too where the message is not kept any more. */
+  settle(
+    name: MessageName,
+    messageId: Uint8Array,
+    first: number,
+    tags: Uint8Array<ArrayBuffer>,
+  ): Promise<boolean>;
+  hasMessage(name: MessageName): Promise<boolean>;
+  deleteMessage(name: MessageName): Promise<void>;
 };
 
 export const MAX_LOADED_KEYS = 1000;
+/** Of all origins: as many as a datastore has open for an account, and some. */
+export const MAX_MESSAGES = 100;
+/** Longer than a datastore keeps an upload that nothing happens to. Milliseconds. */
+export const MESSAGE_LIFE = 7 * 24 * 3600_000;

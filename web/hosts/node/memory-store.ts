@@ -1,7 +1,13 @@
-import type { InstanceRecord, LoadedKeyRecord, Store } from "../../microservice/index.ts";
+import {
+  type InstanceRecord,
+  type LoadedKeyRecord,
+  memoryMessages,
+  type Store,
+} from "../../microservice/index.ts";
 
 /** A microservice's store for the life of one process; holds one instance a custodian and the keys wrapped to it. */
 export function memoryStore(): Store {
+  const messages = memoryMessages();
   const instances = new Map<string, InstanceRecord>();
   const keys = new Map<string, LoadedKeyRecord>();
   const serials = new Map<string, number>();
@@ -19,9 +25,15 @@ export function memoryStore(): Store {
       instances.set(`${record.origin} ${record.custodian}`, record);
       keys.clear();
     },
-    deleteInstances: async (origin) => remove((record) => record.origin === origin),
-    deleteEnded: async ({ live, now }) =>
-      remove(({ session, notAfter }) => notAfter <= now || (live !== undefined && session !== live)),
+    ...messages,
+    async deleteInstances(origin) {
+      remove((record) => record.origin === origin);
+      messages.remove((record) => record.origin === origin);
+    },
+    async deleteEnded({ live, now }) {
+      remove(({ session, notAfter }) => notAfter <= now || (live !== undefined && session !== live));
+      messages.removeEnded({ live, now });
+    },
     loadedKey: async (instance, edkDigest) => keys.get(keyName(instance, edkDigest)),
     putLoadedKey: async (record) => void keys.set(keyName(record.instance, record.edkDigest), record),
     deleteLoadedKey: async (instance, edkDigest) => void keys.delete(keyName(instance, edkDigest)),
