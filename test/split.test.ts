@@ -132,7 +132,10 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "rotation",
     ],
     Caas: ["decrypt", "encrypt", "hash", "mac", "macVerify", "random"],
-    Datastore: ["complete", "content", "create", "delete", "list", "metadata", "putMetadata", "uploadPart"],
+    Datastore: [
+      ...["complete", "content", "create", "delete", "list", "metadata", "putMetadata"],
+      ...["upload", "uploadPart", "uploads"],
+    ],
     AuditForDomains: ["append"],
   },
   datastore: { IamForDatastore: ["member"], AuditForDomains: ["append"] },

@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Completion, DocumentPage, Part } from "#protocol/contract/index.ts";
+import type { Completion, DocumentPage, Part, TakenPart, Upload } from "#protocol/contract/index.ts";
 import { digest } from "#protocol/digest.ts";
 import type { AccountRole } from "#protocol/roles.ts";
 import { wakeBy } from "../alarm.ts";
@@ -20,10 +20,12 @@ import {
   forget,
   insertDocument,
   listDocuments,
+  listUploads,
   markDeleted,
   recordMetadata,
   recordPart,
   setUpload,
+  takenParts,
 } from "./documents.ts";
 import { checkLives, erase, readShredded, shred } from "./erase.ts";
 import { Members } from "./members.ts";
@@ -190,6 +192,22 @@ export class DatastoreAccountObject extends DurableObject<Env> {
     return this.#decide("datastore:list", caller, `account/${account}`, (sql) =>
       listDocuments(sql, { account, client: caller.client }, cursor),
     );
+  }
+
+  /** What the caller's app has begun here and not completed. */
+  uploads(caller: Caller): Promise<Result<{ uploads: Upload[] }>> {
+    const account = this.#account;
+    return this.#decide("datastore:list-uploads", caller, `account/${account}`, (sql) =>
+      ok({ uploads: listUploads(sql, { account, client: caller.client }) }),
+    );
+  }
+
+  /** The parts that an upload has. */
+  parts(caller: Caller, id: string): Promise<Result<TakenPart[]>> {
+    return this.#decide("datastore:read-upload", caller, `document/${id}`, (sql) => {
+      const found = findDocument(sql, id, caller, ["pending"]);
+      return found.ok ? ok(takenParts(sql, id)) : found;
+    });
   }
 
   /** The IAM's word on a user is not what it was. */

@@ -3,7 +3,14 @@
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
-import { type Completion, type DocumentPage, MIN_PART, type Part } from "#protocol/contract/index.ts";
+import {
+  type Completion,
+  type DocumentPage,
+  MIN_PART,
+  type Part,
+  type TakenPart,
+  type Upload,
+} from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
 import { type Decision, ok, refuse, refuseForNow } from "../result.ts";
 
@@ -140,12 +147,7 @@ export function beginCompletion(
     return same ? ok(row) : refuse("conflict", "document was completed otherwise");
   }
   if (row.metadata === 0) return refuse("conflict", "document has no metadata yet");
-  const taken = [
-    ...sql.exec<{ part: number; etag: string; size: number }>(
-      "SELECT part, etag, size FROM parts WHERE document = ? AND etag != '' ORDER BY part",
-      row.id,
-    ),
-  ];
+  const taken = takenParts(sql, row.id);
   const same =
     taken.length === claimed.parts.length &&
     taken.every(({ part, etag }, i) => {
@@ -168,6 +170,23 @@ export function beginCompletion(
     row.id,
   );
   return ok({ ...row, size });
+}
+
+/** The parts of an upload that R2 has. */
+export function takenParts(sql: SqlStorage, id: string): TakenPart[] {
+  const query = "SELECT part, etag, size FROM parts WHERE document = ? AND etag != '' ORDER BY part";
+  return [...sql.exec<TakenPart>(query, id)];
+}
+
+/** The account's uploads in this app that have their metadata, newest first; there are never more than `MAX_PENDING` at a time. */
+export function listUploads(sql: SqlStorage, { account, client }: Owner): Upload[] {
+  const rows = sql.exec<Upload>(
+    `SELECT id, account, created, (SELECT coalesce(sum(size), 0) FROM parts WHERE document = documents.id AND etag != '') AS size
+     FROM documents WHERE account = ? AND client = ? AND state = 'pending' AND metadata > 0 ORDER BY created DESC, id`,
+    account,
+    client,
+  );
+  return [...rows].map(({ created, ...upload }) => ({ ...upload, created: seconds(created) }));
 }
 
 /** Notes that an object is about to be written for a document; one of the functions below says that it was. */

@@ -1,5 +1,12 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import type { Completion, DocumentPage, Part, UploadOpened } from "#protocol/contract/index.ts";
+import type {
+  Completion,
+  DocumentPage,
+  Part,
+  TakenPart,
+  Upload,
+  UploadOpened,
+} from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { DocumentRow } from "./documents.ts";
@@ -29,6 +36,21 @@ export class Datastore extends WorkerEntrypoint<Env> {
       if (!(await object.opened(made.id, upload.uploadId))) await upload.abort();
     }
     return ok({ id: made.id, partSize: PART_SIZE });
+  }
+
+  /** `GET …/uploads`: what the app has begun in this account and not completed. */
+  async uploads(caller: Caller, account: string): Promise<Result<{ uploads: Upload[] }>> {
+    return this.#object(caller, account).uploads(caller);
+  }
+
+  /** `GET …/uploads/{id}`: the parts that it has. */
+  async upload(
+    caller: Caller,
+    account: string,
+    id: string,
+  ): Promise<Result<UploadOpened & { parts: TakenPart[] }>> {
+    const found = await this.#object(caller, account).parts(caller, id);
+    return found.ok ? ok({ id, partSize: PART_SIZE, parts: found.value }) : found;
   }
 
   /** `PUT …/documents/{id}/parts/{n}`: `length` bytes (Content-Length) of `body`. A part can be sent again. */
@@ -76,9 +98,12 @@ export class Datastore extends WorkerEntrypoint<Env> {
     return this.#read(caller, account, "datastore:read", id, range, contentKey);
   }
 
-  /** `GET …/documents/{id}/metadata`: the sealed metadata message. */
+  /** `GET …/documents/{id}/metadata`: the sealed metadata message, of an upload too. */
   async metadata(caller: Caller, account: string, id: string): Promise<Result<Content>> {
-    return this.#read(caller, account, "datastore:read-metadata", id, null, metadataKey);
+    return this.#read(caller, account, "datastore:read-metadata", id, null, metadataKey, [
+      "complete",
+      "pending",
+    ]);
   }
 
   /** `DELETE …/documents/{id}`: an upload or a complete document; gone from the list at once, from R2 at once or soon. */
@@ -96,8 +121,9 @@ export class Datastore extends WorkerEntrypoint<Env> {
     id: string,
     header: string | null,
     keyOf: typeof contentKey,
+    states: DocumentRow["state"][] = READABLE,
   ): Promise<Result<Content>> {
-    const decision = await this.#object(caller, account).allow(caller, action, id, READABLE);
+    const decision = await this.#object(caller, account).allow(caller, action, id, states);
     if (!decision.ok) return decision;
     const { value: row } = decision;
     const range = parseRange(header, row.size);

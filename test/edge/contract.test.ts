@@ -182,8 +182,14 @@ it("keeps documents", async () => {
   hold("putMetadata", await ann.rest("PUT", `${at}/metadata`, new Uint8Array(65_537)), 413);
   hold("putMetadata", await ann.rest("PUT", `${at}/metadata`, {}), 415);
   hold("readContent", await ann.rest("GET", `${at}/content`), 409);
+  hold("listUploads", await ann.rest("GET", `/accounts/${ann.account}/uploads`), 200);
+  hold("listUploads", await ann.rest("GET", "/accounts/other/uploads"), 403);
+  hold("readUpload", await ann.rest("GET", `/accounts/${ann.account}/uploads/${id}`), 200);
+  hold("readUpload", await ann.rest("GET", `/accounts/${ann.account}/uploads/none`), 404);
+  hold("readMetadata", await ann.rest("GET", `${at}/metadata`), 200);
   hold("readContent", await ann.rest("GET", `${ann.documents}/none/content`), 404);
   hold("completeUpload", await ann.rest("POST", `${at}/complete`, completion), 200);
+  hold("readUpload", await ann.rest("GET", `/accounts/${ann.account}/uploads/${id}`), 409);
   hold("listDocuments", await ann.rest("GET", ann.documents), 200);
   hold("listDocuments", await ann.rest("GET", `/accounts/${"x".repeat(65)}/documents`), 400);
   hold("listDocuments", await ann.rest("GET", "/accounts/other/documents"), 403);
