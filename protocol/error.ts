@@ -32,13 +32,16 @@ export const KIT_CODES = [
   // Keys.
   "key-superseded",
   // Documents.
+  "another-file",
   "context-invalid",
   "document-too-long",
   "folder",
   "header-too-long",
   "name-too-long",
   "newer-format",
+  "not-resumable",
   "not-seekable",
+  "paused",
   "source-changed",
   // Files on this machine.
   "folder-in-use",

@@ -14,6 +14,7 @@ import type {
   RemoveOptions,
   SealOptions,
   Source,
+  Unfinished,
 } from "./documents.ts";
 import { asCofferError } from "./error.ts";
 import type { SignInHost } from "./host.ts";
@@ -124,6 +125,26 @@ export class Coffer extends EventTarget {
     return this.#run((custodian) =>
       custodian.documents.seal(source, custodian.account(options.account), options),
     );
+  }
+
+  /**
+   * Uploads that were stopped, by a reload or a lost connection, and can be gone on with in this browser. They stay for a day after
+   * something last happened to them, and end with the sign-in.
+   */
+  async unfinishedUploads(options: Pick<ListOptions, "signal"> = {}): Promise<Unfinished[]> {
+    return this.#run(({ documents, accounts }) => documents.unfinished(accounts, options));
+  }
+
+  /**
+   * Goes on with an upload that was stopped: what was sent is read again and compared, and not sent again. Errors: `source-changed`
+   * where the file is another one than was begun, `not-resumable`, `not-found`, and as of `seal`. `remove` ends it.
+   *
+   * @example
+   * const [upload] = await coffer.unfinishedUploads();
+   * if (upload) await coffer.resumeUpload(upload.id, file, { account: upload.account });
+   */
+  async resumeUpload(id: string, source: Blob, options: OpenOptions = {}): Promise<Document> {
+    return this.#run(({ documents }) => documents.resume(id, source, options));
   }
 
   /**

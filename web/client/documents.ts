@@ -5,13 +5,17 @@ import {
   type DocumentRow,
   deleteDocument,
   listDocuments,
+  listUploads,
   openUpload,
   putMetadata,
   readMetadata,
+  readUpload,
+  type Upload as StoredUpload,
+  type TakenPart,
   type UploadOpened,
   uploadPart,
 } from "#protocol/contract/index.ts";
-import { CofferError, codeOf } from "#protocol/error.ts";
+import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
 import type { PortClient } from "#protocol/port/index.ts";
 import { octetsOf } from "./answer.ts";
 import {
@@ -24,7 +28,7 @@ import {
 } from "./belonging.ts";
 import { callEmpty, callJson, callOctets } from "./call.ts";
 import { type Content, fetchContent, type Place } from "./content.ts";
-import { asCofferError, isUndone } from "./error.ts";
+import { asCofferError, isTransient, isUndone } from "./error.ts";
 import type { DataKeys } from "./keys.ts";
 import {
   cleanName,
@@ -54,6 +58,15 @@ const IN_FLIGHT = 3;
 const LISTING = 4;
 /** Tries of a completion: when its answer is lost, nobody knows whether the document is stored. */
 const COMPLETIONS = 5;
+/** Tries of a part of what may be gone on with: some fifteen seconds. */
+const KEPT_TRIES = 6;
+/** What ends by itself, or by the person. */
+const INTERRUPTIONS: ReadonlySet<ErrorCode> = new Set([
+  ...(["signed-out", "no-session", "invalid-token", "quota-exceeded"] as const),
+  ...(["port-closed", "vault-unreachable", "not-enrolled", "not-recipient", "instance-expired"] as const),
+]);
+/** There is nothing to go on with. */
+const GONE: ReadonlySet<ErrorCode> = new Set(["not-found", "conflict", "not-resumable", "another-file"]);
 
 /** What can be sealed. */
 export type Source = Blob | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
@@ -89,6 +102,13 @@ export interface SealOptions extends Partial<Omit<Metadata, "size">> {
   size?: number;
   /** Default: the first account of the user. */
   account?: string;
+  /**
+   * Of a Blob or File that is sent in several parts: where the connection is lost, the sign-in ends, or `signal` aborts with a
+   * CofferError `paused`, what was sent stays for a day. Sealed again, the same object goes on there; after a reload see `unfinishedUploads`.
+   */
+  resumable?: boolean;
+  /** Told of the upload once it is open, where it is resumable: what `remove` ends when nobody wants to go on with it. */
+  onUpload?: (upload: { id: string; account: string }) => void;
   signal?: AbortSignal;
   onProgress?: ProgressListener;
 }
@@ -109,6 +129,28 @@ export interface RemoveOptions {
 export interface ListOptions {
   signal?: AbortSignal;
   onChange?: (documents: Document[]) => void;
+}
+
+/** An upload that was stopped, by a reload say, and can be gone on with in this browser. */
+export interface Unfinished {
+  id: string;
+  account: string;
+  begun: Date;
+  /** Bytes of ciphertext that the datastore has. */
+  sent: number;
+  metadata: Metadata;
+}
+
+type Tell = (step: Progress["step"], bytes: number) => void;
+
+/** An upload that is under way. `taken`: what the datastore has of it; `named`: the content that its metadata names already. */
+interface Upload {
+  place: Place;
+  edk: string | undefined;
+  partSize: number;
+  keep: boolean;
+  taken: TakenPart[];
+  named?: ContentName;
 }
 
 /** What the parts of a document are bound to: its encryption context. */
@@ -139,6 +181,10 @@ export class Documents {
   readonly #accounts: () => string[];
   /** Opened metadata by account and document, while this page lives. Never written to storage. */
   readonly #opened = new Map<string, Opened>();
+  /** Uploads under way in this page. */
+  readonly #sending = new Set<string>();
+  /** Where a source was being sealed, for as long as the source is there. */
+  readonly #stopped = new WeakMap<Blob, Place>();
 
   constructor({ rest, microservice, keys, tenant, accounts }: DocumentsOptions) {
     this.#rest = rest;
@@ -161,38 +207,73 @@ export class Documents {
     const { signal, onProgress } = options;
     const metadata = describe(source, options);
     const total = source instanceof ReadableStream ? options.size : metadata.size;
-    const tell = (step: Progress["step"], bytes: number) => onProgress?.({ step, bytes, total });
+    const tell: Tell = (step, bytes) => onProgress?.({ step, bytes, total });
+    const stopped =
+      source instanceof Blob && options.resumable === true ? this.#stopped.get(source) : undefined;
+    if (source instanceof Blob && stopped !== undefined) {
+      this.#stopped.delete(source);
+      const again = {
+        account: stopped.account,
+        ...(signal && { signal }),
+        ...(onProgress && { onProgress }),
+      };
+      return this.resume(stopped.id, source, again).catch(async (error: unknown) => {
+        if (!GONE.has(codeOf(error))) throw error;
+        await this.#removeAt(stopped).catch(() => {});
+        return this.seal(source, account, options);
+      });
+    }
     // A name that does not fit is refused before anything is made.
     encodeMetadata(metadata);
 
     tell("key", 0);
-    const { port } = await this.#microservice.use();
     const edk = await this.#keys.take(account, signal);
     const place = { account, id };
     const { partSize } = await this.#begin(place);
+    // One part is sealed again sooner than anybody could go on with it.
+    const keep = options.resumable === true && source instanceof Blob && source.size > partSize;
+    if (keep) options.onUpload?.({ ...place });
+    return this.#send({ place, edk, partSize, keep, taken: [] }, source, metadata, { total, tell, signal });
+  }
+
+  /** Seals a source on its way to the datastore, in parts, and completes the upload. */
+  async #send(
+    { place, edk, partSize, keep, taken, named: before }: Upload,
+    source: Source,
+    metadata: Metadata,
+    { total, tell, signal }: Pick<SealOptions, "signal"> & { total: number | undefined; tell: Tell },
+  ): Promise<Document> {
+    const { account, id } = place;
+    const key = keyOf(place);
     let completing = false;
+    this.#sending.add(key);
     try {
       signal?.throwIfAborted();
       tell("sealing", 0);
+      const { port } = await this.#microservice.use();
       let read = 0;
       const input = counted(source, (bytes) => (read = bytes));
-      const sealed = port.seal({ edk, context: this.#context(account, id, "document") }, input, {
-        signal,
-      });
+      const context = this.#context(account, id, "document");
+      const sealed = port.seal({ edk, context, ...(keep && { keep }) }, input, { signal });
       const { name: content, stream } = await nameStream(sealed);
+      if (before && !sameContent(before, content)) throw new CofferError("source-changed");
       const name = () => this.#putMetadata(port, edk, place, { ...metadata, content }, signal);
       // Where the size is known already, the name goes beside the content.
-      const named = total === undefined ? undefined : name();
+      const named = before ? Promise.resolve() : total === undefined ? undefined : name();
       named?.catch(() => {});
       const { parts, size } = await sendParts(stream, {
         partSize,
         inFlight: IN_FLIGHT,
         signal,
         send: async (part, body, either) => {
+          const there = taken.find((one) => one.part === part);
+          // Sealed again it is the same, or nothing would have come.
+          if (there?.size === body.size) return { part, etag: there.etag };
           const input = { ...place, part: String(part) };
-          const taken = await callJson(this.#rest, uploadPart, input, body, { signal: either });
-          if (taken.part !== part) throw new CofferError("unexpected-response");
-          return taken;
+          const options = { signal: either, ...(keep && { tries: KEPT_TRIES }) };
+          const accepted = await callJson(this.#rest, uploadPart, input, body, options);
+          if (accepted.part !== part) throw new CofferError("unexpected-response");
+          return accepted;
         },
         // Ciphertext is a little longer than plaintext.
         onSent: (bytes) => tell("sealing", total === undefined ? bytes : Math.min(bytes, total)),
@@ -209,11 +290,89 @@ export class Documents {
       const repeated = { signal, tries: COMPLETIONS };
       const completed = await callJson(this.#rest, completeUpload, place, { parts, size }, repeated);
       if (completed.size !== size) throw new CofferError("unexpected-response");
-      this.#opened.set(keyOf(place), { metadata, content });
+      this.#opened.set(key, { metadata, content });
+      if (keep) void port.discard(context).catch(() => {});
       return { id, account, created: new Date(), sealedSize: size, metadata };
     } catch (error) {
+      if (keep && !completing && isInterruption(error, { signal, resumed: before !== undefined })) {
+        if (source instanceof Blob) this.#stopped.set(source, place);
+        throw signal?.aborted ? signal.reason : asCofferError(error);
+      }
       throw await this.#undo(place, error, { completing, signal });
+    } finally {
+      this.#sending.delete(key);
     }
+  }
+
+  /** Uploads that were stopped, by a reload too, and can be gone on with here. Not those that this page has under way. */
+  async unfinished(accounts: string[], { signal }: Pick<OpenOptions, "signal"> = {}): Promise<Unfinished[]> {
+    const { port } = await this.#microservice.use();
+    const found: Unfinished[] = [];
+    for (const account of accounts) {
+      for (const { id, size, created, ...row } of await this.#uploads(account, signal)) {
+        if (row.account !== account) throw new CofferError("unexpected-response");
+        if (this.#sending.has(keyOf({ account, id }))) continue;
+        if (!(await port.unfinished(this.#context(account, id, "document")))) continue;
+        const opened = await this.#openMetadata({ account, id }, signal).catch(() => undefined);
+        signal?.throwIfAborted();
+        if (opened)
+          found.push({ id, account, begun: new Date(created * 1000), sent: size, metadata: opened.metadata });
+      }
+    }
+    return found;
+  }
+
+  async #uploads(account: string, signal: AbortSignal | undefined): Promise<StoredUpload[]> {
+    const listed = callJson(this.#rest, listUploads, { account }, undefined, { signal });
+    return listed.then(
+      ({ uploads }) => uploads,
+      (error: unknown) => {
+        // Who only reads has none, and of what is to be deleted nothing is gone on with.
+        if (["forbidden", "pending-deletion"].includes(codeOf(error))) return [];
+        throw error;
+      },
+    );
+  }
+
+  /** Goes on with an upload that was stopped: `source` is read from its beginning, and what the datastore has is not sent again. */
+  async resume(
+    id: string,
+    source: Blob,
+    { account, signal, onProgress }: OpenOptions = {},
+  ): Promise<Document> {
+    return this.#whereItIs(id, account, async (place) => {
+      const upload = await this.#stoppedAt(place, signal);
+      const { metadata } = upload;
+      if (source.size !== metadata.size) throw new CofferError("another-file");
+      const tell: Tell = (step, bytes) => onProgress?.({ step, bytes, total: metadata.size });
+      const options = { total: metadata.size, tell, signal };
+      return this.#send({ ...upload, keep: true }, source, metadata, options).catch((error: unknown) => {
+        throw codeOf(error) === "source-changed" ? asCofferError(new CofferError("another-file")) : error;
+      });
+    });
+  }
+
+  async #stoppedAt(
+    place: Place,
+    signal: AbortSignal | undefined,
+  ): Promise<Omit<Upload, "keep"> & { metadata: Metadata }> {
+    const { port } = await this.#microservice.use();
+    const [{ partSize, parts }, sealed] = await Promise.all([
+      callJson(this.#rest, readUpload, place, undefined, { signal }),
+      this.#sealedMetadata(place, signal),
+    ]);
+    const { metadata, content } = await this.#openSealed(port, place, sealed, signal);
+    if (!content || !(await port.unfinished(this.#context(place.account, place.id, "document"))))
+      throw new CofferError("not-resumable");
+    const { edk } = await port.inspect(sealed);
+    return {
+      place,
+      edk: await this.#keys.again(edk, signal),
+      partSize,
+      taken: parts,
+      named: content,
+      metadata,
+    };
   }
 
   /** Opens a document. Its content streams in as it is read. */
@@ -485,13 +644,26 @@ export class Documents {
     await callEmpty(this.#rest, putMetadata, { account, id }, body, { signal });
   }
 
-  async #openMetadata({ account, id }: Place, signal: AbortSignal | undefined): Promise<Opened> {
+  async #openMetadata(place: Place, signal: AbortSignal | undefined): Promise<Opened> {
+    const sealed = await this.#sealedMetadata(place, signal);
+    const { port } = await this.#microservice.use();
+    return this.#openSealed(port, place, sealed, signal);
+  }
+
+  #sealedMetadata({ account, id }: Place, signal: AbortSignal | undefined): Promise<Uint8Array<ArrayBuffer>> {
     const read = (response: Response) => {
       if (response.status !== 200) throw new CofferError("unexpected-response");
       return octetsOf(response, METADATA_LIMIT);
     };
-    const sealed = await callOctets(this.#rest, readMetadata, { account, id }, read, { signal });
-    const { port } = await this.#microservice.use();
+    return callOctets(this.#rest, readMetadata, { account, id }, read, { signal });
+  }
+
+  async #openSealed(
+    port: PortClient,
+    { account, id }: Place,
+    sealed: Uint8Array<ArrayBuffer>,
+    signal: AbortSignal | undefined,
+  ): Promise<Opened> {
     const context = await this.#loadFor(port, sealed, { account, id, purpose: "metadata" }, signal);
     const plain = await readAll(port.open({ context }, sealed, { signal }), METADATA_LIMIT);
     const { content, ...metadata } = decodeMetadata(plain);
@@ -524,6 +696,17 @@ export class Documents {
   #context(account: string, document: string, purpose: string): DocumentContext {
     return { tenant: this.#tenant(), account, document, purpose };
   }
+}
+
+/** Whether what was sent stays. A source that is not as it was cannot be gone on with, unless the right one is given later. */
+function isInterruption(
+  error: unknown,
+  { signal, resumed }: { signal: AbortSignal | undefined; resumed: boolean },
+): boolean {
+  if (signal?.aborted) return codeOf(signal.reason) === "paused";
+  return (
+    isTransient(error) || INTERRUPTIONS.has(codeOf(error)) || (resumed && codeOf(error) === "source-changed")
+  );
 }
 
 /** Two accounts may have a document by one id. */

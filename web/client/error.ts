@@ -53,6 +53,11 @@ const MESSAGES: Readonly<Partial<Record<ErrorCode, string>>> = {
   "name-too-long": "The file's name is too long to be sealed with the document. Shorten it and try again.",
   "source-changed":
     "The file was changed while it was being sealed, or it cannot be read any more. Nothing of it was kept; choose it again.",
+  "another-file":
+    "This is not the file as it was begun. Choose that one, or remove the upload and seal this one as a new document.",
+  "not-resumable":
+    "This upload was begun in another browser, or too long ago. Remove it and seal the file again.",
+  paused: "Paused. What was sent is kept for a day.",
   folder: "Folders cannot be sealed yet. Choose the files in it.",
   "unknown-whether-stored":
     "The server did not confirm that the document is stored. Reload the list: if it is there, it is complete; if not, seal it again.",

@@ -16,6 +16,7 @@ export type {
   RemoveOptions,
   SealOptions,
   Source,
+  Unfinished,
 } from "./documents.ts";
 export { isAbort, messageOf } from "./error.ts";
 export type { Host, SignInHost } from "./host.ts";

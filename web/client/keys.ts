@@ -47,6 +47,13 @@ export class DataKeys {
     return edk;
   }
 
+  /** The data key of a message that is gone on with, loaded; none for an instance that has the account's key itself. */
+  async again(edk: string, signal?: AbortSignal): Promise<string | undefined> {
+    if (findsKeys(await this.#microservice.use())) return undefined;
+    await this.ensure(edk, signal);
+    return edk;
+  }
+
   /**
    * A new data key for operations in one piece (M17), loaded: its EDK, which the caller keeps. Errors: `forbidden`, `key-missing`
    * for an instance above level `data`, which finds keys of documents itself.

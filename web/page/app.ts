@@ -22,6 +22,8 @@ import type { CofferViewer } from "./viewer.ts";
 
 /** The search field appears from this many documents on. */
 const SEARCHABLE = 8;
+/** Bytes from which a file is sent in several parts, and can be paused. */
+const PAUSABLE = 8 << 20;
 
 export class CofferApp extends HTMLElement {
   #coffer: Coffer | undefined;
@@ -32,6 +34,8 @@ export class CofferApp extends HTMLElement {
   /** Documents sealed and deleted while a list was on its way. */
   readonly #sealed = new Map<string, Document>();
   readonly #removed = new Set<string>();
+  /** Uploads of before that have a row. */
+  readonly #unfinished = new Set<string>();
   #frame: number | undefined;
 
   connectedCallback(): void {
@@ -91,6 +95,7 @@ export class CofferApp extends HTMLElement {
     this.#panels.start(coffer, (error) => this.notify(error));
     void this.#attempt(() => coffer.prepare());
     void this.#reload();
+    void this.#attempt(() => this.#showUnfinished());
     // A colleague may have shared an account since this browser signed in.
     const before = accountsOf(coffer);
     void coffer.accounts().then(
@@ -141,6 +146,7 @@ export class CofferApp extends HTMLElement {
       // Nothing that was opened stays in the page.
       this.#documents = [];
       this.#sealed.clear();
+      this.#unfinished.clear();
       this.#showDocuments();
     }
     this.#showState();
@@ -242,20 +248,77 @@ export class CofferApp extends HTMLElement {
 
   #seal(files: File[]): void {
     for (const file of files) {
+      let begun: { id: string; account: string } | undefined;
       void this.#transfers.add({
         direction: "seal",
         name: file.name,
         type: file.type,
         again: true,
+        pausable: file.size > PAUSABLE,
+        discard: () => begun && this.#discard(begun),
         run: async (signal, onProgress) => {
-          const sealed = await this.#connected.seal(file, { signal, onProgress });
-          this.#sealed.set(sealed.id, sealed);
-          this.#documents = [sealed, ...this.#documents];
-          this.#showDocuments();
-          this.#say(`${sealed.metadata?.name ?? file.name} is sealed.`);
+          const onUpload = (upload: { id: string; account: string }) => (begun = upload);
+          this.#show(await this.#connected.seal(file, { signal, onProgress, resumable: true, onUpload }));
         },
       });
     }
+  }
+
+  #show(sealed: Document): void {
+    this.#sealed.set(sealed.id, sealed);
+    this.#documents = [sealed, ...this.#documents];
+    this.#showDocuments();
+    this.#say(`${sealed.metadata?.name ?? "The document"} is sealed.`);
+  }
+
+  /** Uploads that a reload or a lost connection has stopped: a press on one and the file again, and it goes on. */
+  async #showUnfinished(): Promise<void> {
+    for (const upload of await this.#connected.unfinishedUploads()) {
+      const { id, account, sent, metadata } = upload;
+      if (this.#unfinished.has(id)) continue;
+      this.#unfinished.add(id);
+      const { name, type, size: total } = metadata;
+      const away = this.#transfers.stopped({
+        ...{ name, type, sent, total },
+        onRemove: () => this.#discard(upload),
+        onChoose: () => {
+          const input = document.createElement("input");
+          input.type = "file";
+          input.addEventListener("change", () => {
+            const [file] = input.files ?? [];
+            if (!file) return;
+            away();
+            void this.#transfers.add({
+              ...{ direction: "seal", name, type, again: true, pausable: true },
+              discard: () => this.#discard(upload),
+              run: async (signal, onProgress) => {
+                const options = { account, signal, onProgress };
+                await this.#connected.resumeUpload(id, file, options).then(
+                  (sealed) => this.#show(sealed),
+                  async (error: unknown) => {
+                    // Its row comes back, to choose another file.
+                    if (error instanceof CofferError && error.code === "another-file") {
+                      this.#unfinished.delete(id);
+                      void this.#attempt(() => this.#showUnfinished());
+                    }
+                    throw error;
+                  },
+                );
+              },
+            });
+          });
+          input.click();
+        },
+      });
+    }
+  }
+
+  #discard({ id, account }: { id: string; account: string }): void {
+    void this.#attempt(() =>
+      this.#connected.remove(id, { account }).catch((error: unknown) => {
+        if (!(error instanceof CofferError && error.code === "not-found")) throw error;
+      }),
+    );
   }
 
   #open(entry: Document): void {

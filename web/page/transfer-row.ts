@@ -31,13 +31,16 @@ export class CofferTransfer extends TemplateElement {
   #step: Progress["step"] | "waiting" = "waiting";
   #direction: Direction = "seal";
   #settled = false;
+  #pausable = false;
   /** Called when the person cancels or takes a failed one away. */
   onCancel: () => void = () => {};
   onRetry: () => void = () => {};
+  onPause: () => void = () => {};
 
   protected override ready(): void {
     onPress(this, "cancel", () => this.onCancel());
     onPress(this, "retry", () => this.onRetry());
+    onPress(this, "pause", () => this.onPause());
   }
 
   /** The links of the chain that it keeps at work. */
@@ -46,13 +49,15 @@ export class CofferTransfer extends TemplateElement {
   }
 
   /** Shows a transfer that waits for its turn. */
-  begin(direction: Direction, name: string, type: string): void {
+  begin(direction: Direction, name: string, type: string, { pausable = false } = {}): void {
     this.#direction = direction;
+    this.#pausable = pausable;
     part(this, "name").textContent = name;
     part(this, "kind").textContent = formatKind(name, type);
     part(this, "bar").setAttribute("aria-label", `${direction === "seal" ? "Sealing" : "Opening"} ${name}`);
     part(this, "cancel").setAttribute("aria-label", `Cancel ${name}`);
     part(this, "retry").setAttribute("aria-label", `Try ${name} again`);
+    part(this, "pause").setAttribute("aria-label", `Pause ${name}`);
     part(this, "meta").textContent = STEPS.waiting(direction);
     part<HTMLProgressElement>(this, "bar").value = 0;
   }
@@ -62,6 +67,7 @@ export class CofferTransfer extends TemplateElement {
     this.#step = step;
     const bar = part<HTMLProgressElement>(this, "bar");
     const moving = step === "sealing" || step === "opening";
+    part(this, "pause").hidden = !(this.#pausable && step === "sealing");
     const doing = STEPS[step](this.#direction);
     const words = [doing];
     if (moving && total) {
@@ -87,16 +93,41 @@ export class CofferTransfer extends TemplateElement {
 
   /** Shows why it failed, with a way to try again. */
   fail(error: unknown, again: boolean): void {
-    this.#settled = true;
     this.toggleAttribute("data-failed", true);
     part(this, "bar").hidden = true;
-    const meta = part(this, "meta");
-    meta.setAttribute("role", "alert");
-    meta.textContent = messageOf(error);
+    part(this, "meta").setAttribute("role", "alert");
     if (error instanceof CofferError) this.dataset.code = error.code;
-    part(this, "retry").hidden = !again;
+    this.#settle(messageOf(error), { again: again ? "Try again" : undefined, away: "Dismiss" });
+  }
+
+  /** Shows that it was paused, by the person. */
+  pause(): void {
+    this.#settle("Paused. What was sent is kept for a day.", { again: "Go on", away: "Remove" });
+  }
+
+  /** Shows an upload of before that can be gone on with. `sent` and `total` in bytes. */
+  stopped({ sent, total }: { sent: number; total: number }): void {
+    const bar = part<HTMLProgressElement>(this, "bar");
+    bar.max = total;
+    bar.value = Math.min(sent, total);
+    const far = `Stopped at ${formatBytes(Math.min(sent, total))} of ${formatBytes(total)}.`;
+    this.#settle(`${far} Choose the file again to go on.`, { again: "Choose file…", away: "Remove" });
+  }
+
+  /** It is at rest: what can be done now. */
+  #settle(said: string, { again, away }: { again: string | undefined; away: string }): void {
+    this.#settled = true;
+    const name = part(this, "name").textContent;
+    part(this, "meta").textContent = said;
+    part(this, "pause").hidden = true;
+    const retry = part(this, "retry");
+    retry.hidden = again === undefined;
+    if (again !== undefined && again !== "Try again") {
+      retry.textContent = again;
+      retry.setAttribute("aria-label", `${again.replace("…", "")}: ${name}`);
+    }
     const cancel = part(this, "cancel");
-    cancel.textContent = "Dismiss";
-    cancel.setAttribute("aria-label", `Dismiss ${part(this, "name").textContent}`);
+    cancel.textContent = away;
+    cancel.setAttribute("aria-label", `${away} ${name}`);
   }
 }

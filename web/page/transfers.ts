@@ -15,6 +15,20 @@ export interface Task {
   run: (signal: AbortSignal, onProgress: ProgressListener) => Promise<void>;
   /** Whether it can be tried again after a failure; a save cannot ask for its place without a new press. */
   again: boolean;
+  /** Whether what was sent stays when it is paused or fails, and `run` goes on with it. */
+  pausable?: boolean;
+  /** What was sent is to go: the person does not want to go on. */
+  discard?: () => void;
+}
+
+/** An upload of before that can be gone on with. */
+export interface Stopped {
+  name: string;
+  type: string;
+  sent: number;
+  total: number;
+  onChoose: () => void;
+  onRemove: () => void;
 }
 
 export class Transfers {
@@ -35,16 +49,25 @@ export class Transfers {
     return this.#running + this.#waiting.length;
   }
 
+  /** Shows an upload that was stopped before. Returns what takes its row away. */
+  stopped({ name, type, sent, total, onChoose, onRemove }: Stopped): () => void {
+    const row = this.#row(new AbortController());
+    row.begin("seal", name, type);
+    row.stopped({ sent, total });
+    row.onRetry = onChoose;
+    row.onCancel = () => {
+      this.#drop(row);
+      onRemove();
+    };
+    return () => this.#drop(row);
+  }
+
   /** Runs a task when its turn comes. Resolves to whether it went through; failures are shown in its row. */
   async add(task: Task): Promise<boolean> {
-    const row = document.createElement("coffer-transfer") as CofferTransfer;
     const cancelled = new AbortController();
-    this.#rows.set(row, cancelled);
-    const item = document.createElement("li");
-    item.append(row);
-    this.#list.append(item);
-    this.#list.hidden = false;
-    row.begin(task.direction, task.name, task.type);
+    const row = this.#row(cancelled);
+    row.begin(task.direction, task.name, task.type, { pausable: task.pausable ?? false });
+    row.onPause = () => cancelled.abort(new CofferError("paused"));
     row.onCancel = () => {
       cancelled.abort();
       this.#drop(row);
@@ -60,13 +83,20 @@ export class Transfers {
       return true;
     } catch (error) {
       // To seal once more what may be stored would make two of it.
-      const unknown = error instanceof CofferError && error.code === "unknown-whether-stored";
-      if (!unknown && (cancelled.signal.aborted || isAbort(error))) this.#drop(row);
+      const code = error instanceof CofferError ? error.code : undefined;
+      const unknown = code === "unknown-whether-stored";
+      const paused = code === "paused";
+      if (!unknown && !paused && (cancelled.signal.aborted || isAbort(error))) this.#drop(row);
       else {
-        row.fail(error, task.again && !unknown);
+        if (paused) row.pause();
+        else row.fail(error, task.again && !unknown && code !== "another-file");
         row.onRetry = () => {
           this.#drop(row);
           void this.add(task);
+        };
+        row.onCancel = () => {
+          this.#drop(row);
+          task.discard?.();
         };
       }
       return false;
@@ -88,6 +118,16 @@ export class Transfers {
       controller.abort();
       this.#drop(row);
     }
+  }
+
+  #row(cancelled: AbortController): CofferTransfer {
+    const row = document.createElement("coffer-transfer") as CofferTransfer;
+    this.#rows.set(row, cancelled);
+    const item = document.createElement("li");
+    item.append(row);
+    this.#list.append(item);
+    this.#list.hidden = false;
+    return row;
   }
 
   async #turn(): Promise<void> {

@@ -1,0 +1,234 @@
+/** Uploads that stop on their way and go on: byte for byte, and with no frame encrypted twice with other content under one message id. */
+
+import { createHash, randomBytes, randomInt } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { loopbackFetch } from "#cli/loopback-fetch.ts";
+import { parseHeader } from "#protocol/envelope/index.ts";
+import { CofferError } from "#protocol/error.ts";
+import { signIn, useSystemAndBrowser } from "../system/index.ts";
+import { leftovers } from "./leftovers.ts";
+import { bytesOf, connectNode, type Recorded } from "./node-client.ts";
+
+/** Parts of the datastore. */
+const PART = 8 << 20;
+/** Four parts. */
+const SIZE = 3 * PART + 12_345;
+
+const { system, browsing } = useSystemAndBrowser();
+let client: Awaited<ReturnType<typeof connectNode>>;
+let onRequest: (moment: "before" | "after", path: string) => void = () => {};
+beforeAll(async () => {
+  client = await connectNode(system, "Ada", async (input, init) => {
+    const { pathname } = new URL(String(input));
+    onRequest("before", pathname);
+    const answer = await loopbackFetch(input, init);
+    onRequest("after", pathname);
+    return answer;
+  });
+});
+afterAll(() => client?.close());
+
+const account = () => client.identity.accounts[0]!.id;
+const partsOf = (sent: Recorded[]) => sent.filter(({ path }) => path.includes("/parts/"));
+const pause = () => new CofferError("paused");
+/** The ciphertext of each part that was ever sent of a document; throws where one part was sent as two. */
+function ciphertexts(sent: Recorded[]): Map<string, string> {
+  const known = new Map<string, string>();
+  for (const { path, body } of partsOf(sent)) {
+    const digest = createHash("sha256").update(body).digest("hex");
+    expect(known.get(path) ?? digest, path).toBe(digest);
+    known.set(path, digest);
+  }
+  return known;
+}
+
+describe("in Node", () => {
+  it("stopped at random 50 times, uploads end byte-equal and no part of one was ever another", async () => {
+    let stops = 0;
+    while (stops < 50) {
+      const plain = randomBytes(PART + 500_000);
+      const source = new Blob([plain]);
+      client.sent.length = 0;
+      let id: string | undefined;
+      for (let here = 0; id === undefined; here++) {
+        const abort = new AbortController();
+        const after = here < 6 ? randomInt(0, 2 * 2) : Number.POSITIVE_INFINITY;
+        let requests = 0;
+        onRequest = (_moment, path) => {
+          if (path.includes("/parts/") && requests++ === after) abort.abort(pause());
+        };
+        const options = { name: "stopped.bin", resumable: true, signal: abort.signal };
+        id = await client.documents.seal(source, account(), options).then(
+          (sealed) => sealed.id,
+          (error: unknown) => {
+            expect(error).toMatchObject({ code: "paused" });
+            stops++;
+            return undefined;
+          },
+        );
+      }
+      onRequest = () => {};
+      ciphertexts(client.sent);
+      const opened = await client.documents.open(id);
+      expect(Buffer.compare(plain, await bytesOf(opened.stream))).toBe(0);
+      await client.documents.remove(id);
+    }
+    await expect.poll(() => leftovers(system.edgeDir)).toEqual({ documents: [], uploads: [], objects: [] });
+  }, 300_000);
+
+  it("what the datastore has is not sent again", async () => {
+    const source = new Blob([randomBytes(SIZE)]);
+    const abort = new AbortController();
+    client.sent.length = 0;
+    onRequest = (moment, path) => {
+      if (moment === "after" && path.endsWith("/parts/3")) abort.abort(pause());
+    };
+    const first = client.documents.seal(source, account(), { resumable: true, signal: abort.signal });
+    await expect(first).rejects.toMatchObject({ code: "paused" });
+    onRequest = () => {};
+    const [upload] = await client.documents.unfinished([account()]);
+    expect(upload).toMatchObject({ account: account(), metadata: { size: SIZE } });
+    expect(upload!.sent).toBeGreaterThanOrEqual(PART);
+    const before = partsOf(client.sent).length;
+    const told: number[] = [];
+    const sealed = await client.documents.resume(upload!.id, source, {
+      onProgress: ({ bytes }) => told.push(bytes),
+    });
+    expect(partsOf(client.sent).length - before).toBeLessThanOrEqual(2);
+    expect(Math.max(...told)).toBe(SIZE);
+    ciphertexts(client.sent);
+    expect(await client.documents.unfinished([account()])).toEqual([]);
+    await client.documents.remove(sealed.id);
+  }, 60_000);
+
+  it.each([
+    ["in what was sent", 5],
+    ["in what was not acknowledged", SIZE - 1],
+  ])(
+    "a file of the same name, size and time with one other byte %s never goes on under the old message id",
+    async (_, at) => {
+      const plain = randomBytes(SIZE);
+      const file = (bytes: Uint8Array<ArrayBuffer>) => new File([bytes], "same.bin", { lastModified: 5 });
+      const abort = new AbortController();
+      client.sent.length = 0;
+      onRequest = (moment, path) => {
+        // All four were made, none was taken for sure.
+        if (moment === "before" && path.endsWith("/parts/4")) abort.abort(pause());
+      };
+      const options = { resumable: true, signal: abort.signal };
+      await expect(client.documents.seal(file(plain), account(), options)).rejects.toMatchObject({
+        code: "paused",
+      });
+      onRequest = () => {};
+      const [upload] = await client.documents.unfinished([account()]);
+      const other = new Uint8Array(plain);
+      other[at]! ^= 1;
+      await expect(client.documents.resume(upload!.id, file(other))).rejects.toMatchObject({
+        code: "another-file",
+      });
+      await expect(client.documents.resume(upload!.id, file(other.slice(1)))).rejects.toMatchObject({
+        code: "another-file",
+      });
+      ciphertexts(client.sent);
+      // The right one still goes on; as a new document the other one has another message id.
+      const sealed = await client.documents.resume(upload!.id, file(plain));
+      const anew = await client.documents.seal(file(other), account(), { resumable: true });
+      const ids = [sealed.id, anew.id].map((id) => {
+        const first = client.sent.find(({ path }) => path.endsWith(`${id}/parts/1`));
+        return Buffer.from(parseHeader(first!.body)!.messageId).toString("hex");
+      });
+      expect(new Set(ids).size).toBe(2);
+      for (const { id } of [sealed, anew]) await client.documents.remove(id);
+    },
+    60_000,
+  );
+
+  it("another microservice of the same user cannot go on with it, and says so", async () => {
+    const abort = new AbortController();
+    onRequest = (moment, path) => {
+      if (moment === "before" && path.endsWith("/parts/3")) abort.abort(pause());
+    };
+    const source = new Blob([randomBytes(SIZE)]);
+    const options = { resumable: true, signal: abort.signal };
+    await expect(client.documents.seal(source, account(), options)).rejects.toMatchObject({ code: "paused" });
+    onRequest = () => {};
+    const [upload] = await client.documents.unfinished([account()]);
+    const elsewhere = await connectNode(system, "Ada");
+    expect(await elsewhere.documents.unfinished([account()])).toEqual([]);
+    await expect(elsewhere.documents.resume(upload!.id, source)).rejects.toMatchObject({
+      code: "not-resumable",
+    });
+    await elsewhere.documents.remove(upload!.id);
+    elsewhere.close();
+    await expect(client.documents.resume(upload!.id, source)).rejects.toMatchObject({ code: "not-found" });
+    // Sealed again as if nothing had been, it is a new document.
+    const { id } = await client.documents.seal(source, account(), { resumable: true });
+    expect(id).not.toBe(upload!.id);
+    await client.documents.remove(id);
+  }, 60_000);
+});
+
+describe("on the page in Chromium", () => {
+  it("an upload that a reload has stopped goes on when the person chooses the file again, and no other file", async () => {
+    const { page } = await browsing.open();
+    page.on("dialog", (dialog) => void dialog.accept());
+    await signIn(page, system, "Bob");
+    const [path, wrong] = ["half.bin", "wrong.bin"].map((name) => join(system.dir, name)) as [string, string];
+    const bytes = randomBytes(64 << 20);
+    writeFileSync(path, bytes);
+    const other = Buffer.from(bytes);
+    other[0]! ^= 1;
+    writeFileSync(wrong, other);
+    const parts: string[] = [];
+    page.on("requestfinished", (request) => {
+      const found = /\/documents\/[^/]+\/parts\/\d+$/.exec(request.url());
+      if (found && request.method() === "PUT") parts.push(found[0]);
+    });
+    await page.getByLabel("Files to seal").setInputFiles(path);
+    await expect.poll(() => parts.length, { timeout: 60_000, interval: 20 }).toBeGreaterThan(2);
+    await page.reload();
+    await page.getByText("Choose the file again to go on").waitFor({ timeout: 60_000 });
+    const choose = async (file: string) => {
+      const [chooser] = await Promise.all([
+        page.waitForEvent("filechooser"),
+        page.getByRole("button", { name: "Choose file: half.bin" }).click(),
+      ]);
+      await chooser.setFiles(file);
+    };
+    await choose(wrong);
+    await page.getByText("This is not the file as it was begun").waitFor();
+    await page.getByRole("button", { name: "Dismiss half.bin" }).click({ trial: true });
+    const before = parts.length;
+    await choose(path);
+    const row = page.locator("coffer-document", { hasText: "half.bin" });
+    await row.waitFor({ timeout: 60_000 });
+    // Eight parts and the last bytes: what was acknowledged before is not among them.
+    expect(parts.length - before).toBeLessThanOrEqual(9 - 2);
+    const bob = await connectNode(system, "Bob");
+    const [document] = await bob.documents.list([bob.identity.accounts[0]!.id]);
+    const opened = await bob.documents.open(document!.id);
+    expect(Buffer.compare(bytes, await bytesOf(opened.stream))).toBe(0);
+    bob.close();
+  }, 180_000);
+
+  it("an upload is paused and gone on with, and one that is removed leaves nothing", async () => {
+    const { page } = await browsing.open();
+    page.on("dialog", (dialog) => void dialog.accept());
+    await signIn(page, system, "Cleo");
+    const path = join(system.dir, "paused.bin");
+    writeFileSync(path, randomBytes(64 << 20));
+    await page.getByLabel("Files to seal").setInputFiles(path);
+    await page.getByRole("button", { name: "Pause paused.bin" }).click({ timeout: 60_000 });
+    await page.getByText("Paused. What was sent is kept for a day.").waitFor();
+    await page.getByRole("button", { name: "Go on: paused.bin" }).click();
+    await page.locator("coffer-document", { hasText: "paused.bin" }).waitFor({ timeout: 60_000 });
+    await page.getByLabel("Files to seal").setInputFiles(path);
+    await page.getByRole("button", { name: "Pause paused.bin" }).click({ timeout: 60_000 });
+    await page.getByRole("button", { name: "Remove paused.bin" }).click();
+    await expect
+      .poll(() => leftovers(system.edgeDir).documents, { timeout: 30_000 })
+      .not.toContain("pending");
+  }, 180_000);
+});
