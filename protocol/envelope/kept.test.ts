@@ -141,8 +141,8 @@ describe("a message that may be gone on with", () => {
     for (;;) {
       const waited = new Promise<"waited">((resolve) => setTimeout(resolve, 100, "waited"));
       const next = await Promise.race([reader.read(), waited]);
-      if (next === "waited") break;
-      left += next.value!.length;
+      if (next === "waited" || next.done) break;
+      left += next.value.length;
     }
     expect(left).toBeGreaterThan(GROUP);
     expect(left).toBeLessThan(2 * GROUP);
