@@ -20,6 +20,7 @@ import {
   destroyMasterKey,
   ensureMasterKey,
   NoMasterKey,
+  OtherKind,
   OtherLevel,
   removeRecoveryKey,
   retireMasterKey,
@@ -186,4 +187,31 @@ it("W1 brings a recovery key for a ceremony, and takes it away", async () => {
   expect(await stateOf(uid)).toBe("Active");
   await removeRecoveryKey(officer, uid);
   expect(await stateOf(uid)).toBe("Destroyed");
+});
+
+it("W1 makes a master key that is a pair, keeps no public half, and rotates to it and from it", async () => {
+  const attributesOf = async (uniqueIdentifier: string) =>
+    (await officer.request("GetAttributes", { uniqueIdentifier, attributeReference: [] })).attributes;
+  const publicKeys = async () =>
+    (await officer.request("Locate", { attributes: { objectType: "PublicKey" } })).uniqueIdentifier;
+  const before = await publicKeys();
+  const tenant = { name: "pair", level: "master", masterKey: "RSA-3072" } as const;
+  await ensureMasterKey(officer, tenant, NOW);
+  const first = await find(masterKeyName("pair"));
+  expect(await attributesOf(first)).toMatchObject({
+    ...{ objectType: "PrivateKey", cryptographicLength: 3072, state: "Active" },
+    ...{ sensitive: true, extractable: true },
+  });
+  await ensureMasterKey(officer, tenant, NOW);
+  await expect(destroyMasterKey(officer, "pair")).rejects.toThrow(OtherKind);
+  const second = await rotateMasterKey(officer, "pair", NOW);
+  expect(second.replaced).toBe(first);
+  expect(await rotateMasterKey(officer, "pair", NOW, "RSA-3072")).toEqual(second);
+  expect(await attributesOf(second.successor)).toMatchObject({ objectType: "SymmetricKey" });
+  expect(await retireMasterKey(officer, "pair")).toBe(first);
+  const third = await rotateMasterKey(officer, "pair", NOW, "RSA-3072");
+  expect(third.replaced).toBe(second.successor);
+  expect(await attributesOf(third.successor)).toMatchObject({ objectType: "PrivateKey", state: "Active" });
+  expect(await find(masterKeyName("pair"))).toBe(third.successor);
+  expect(await publicKeys()).toEqual(before);
 });

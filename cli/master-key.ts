@@ -1,8 +1,10 @@
-/** What the officer does with the master key of a tenant (class `master`, AES-256): made, replaced, retired; all inside the HSM. */
+/** What the officer does with the master key of a tenant (class `master`): made, replaced, retired; all inside the HSM. */
 
 import {
   isLive,
   KEY,
+  KEY_PAIR,
+  type MasterKeys,
   masterKeyName,
   named,
   POLICY,
@@ -11,7 +13,13 @@ import {
   USAGE,
   users,
 } from "#protocol/hierarchy/index.ts";
-import { type Attributes, item, type KmipClient, payloadOf } from "#protocol/kmip/index.ts";
+import {
+  type Attributes,
+  item,
+  type KmipClient,
+  payloadOf,
+  type RequestItemOf,
+} from "#protocol/kmip/index.ts";
 import { DEFAULT_LEVEL, type Level } from "#protocol/level.ts";
 import { ensurePolicy, locate, readPolicy } from "./hsm-object.ts";
 
@@ -22,10 +30,15 @@ export interface TenantKey {
   name: string;
   /** What its master key is for; it can never be given another. */
   level: Level;
+  /** What it is, where it is made now: AES-256 by default. A rotation can change it. */
+  masterKey?: MasterKeys;
 }
 
 /** A tenant's master key was made for another release level. */
 export class OtherLevel extends Error {}
+
+/** What is asked for is not done with a master key of this kind. */
+export class OtherKind extends Error {}
 
 /** The tenant has no master key. */
 export class NoMasterKey extends Error {}
@@ -35,11 +48,11 @@ export class NoMasterKey extends Error {}
  * Throws `OtherLevel`.
  */
 export async function ensureMasterKey(hsm: KmipClient, tenant: TenantKey, now: Date): Promise<void> {
-  const found = await locate(hsm, masterKeyName(tenant.name), "SymmetricKey");
+  const found = await findMasterKey(hsm, tenant.name);
   if (!found) {
     // In the strict variant of its level the instances have the key, and it is destroyed here: another would open nothing.
     if (tenant.level === "master" && (await wasDestroyed(hsm, tenant.name))) return;
-    await hsm.request("Create", newMasterKey(tenant, now));
+    await makeMasterKey(hsm, tenant, now);
     return;
   }
   const made = await levelOf(hsm, found);
@@ -53,13 +66,16 @@ export async function ensureMasterKey(hsm: KmipClient, tenant: TenantKey, now: D
 
 /**
  * Destroys the tenant's master key of level `master` in the HSM, for good (docs/decisions/0037): from then on its instances
- * and the recovery recipient alone have it. Returns its identifier. Throws `NoMasterKey`, and `OtherLevel` where no instance can have the key.
+ * and the recovery recipient alone have it. Returns its identifier. Throws `NoMasterKey`, `OtherLevel` where no instance can have the
+ * key, and `OtherKind` for a pair, which the recovery recipient cannot bring back.
  */
 export async function destroyMasterKey(hsm: KmipClient, tenant: string): Promise<string> {
   const uniqueIdentifier = await currentMasterKey(hsm, tenant);
   const level = await levelOf(hsm, uniqueIdentifier);
   if (level !== "master")
     throw new OtherLevel(`The master key of ${tenant} is of level ${level}: nobody has it but the HSM`);
+  if (await locate(hsm, masterKeyName(tenant), "PrivateKey"))
+    throw new OtherKind(`The master key of ${tenant} is an RSA pair: the strict variant is for AES keys`);
   const revocationReason = { revocationReasonCode: "CessationOfOperation" as const };
   await hsm.request("Revoke", { uniqueIdentifier, revocationReason });
   await hsm.request("Destroy", { uniqueIdentifier });
@@ -124,28 +140,38 @@ export interface Rotation {
 /**
  * Gives the tenant a new master key in place of the one that it has (W12): account keys are made under the new one from
  * now on, and the KMS can have those of the old one wrapped under it. One rotation at a time: asked again before the old
- * key is retired, it tells of the one under way. Throws `NoMasterKey`.
+ * key is retired, it tells of the one under way. `kind`: of the new one, AES-256 by default. Throws `NoMasterKey`.
  */
-export async function rotateMasterKey(hsm: KmipClient, tenant: string, now: Date): Promise<Rotation> {
+export async function rotateMasterKey(
+  hsm: KmipClient,
+  tenant: string,
+  now: Date,
+  kind: MasterKeys = "AES-256",
+): Promise<Rotation> {
   const current = await currentMasterKey(hsm, tenant);
   const before = await replacedKey(hsm, current);
   if (before?.live) return { replaced: before.uid, successor: current };
   const level = await levelOf(hsm, current);
   const operations = await readPolicy(hsm, current, POLICY.operations);
   // The name passes on in one step: at no time has the tenant two keys of that name, or none.
-  const answers = await hsm.batch(
-    [
-      item("ModifyAttribute", {
-        uniqueIdentifier: current,
-        newAttribute: { name: named(replacedMasterKeyName(tenant, current)) },
-      }),
-      item("Create", newMasterKey({ name: tenant, level }, now, { key: current, operations })),
-    ] as const,
-    { batchErrorContinuationOption: "Undo", batchOrderOption: true },
-  );
+  const giveName = item("ModifyAttribute", {
+    uniqueIdentifier: current,
+    newAttribute: { name: named(replacedMasterKeyName(tenant, current)) },
+  });
+  const order = { name: tenant, level, masterKey: kind };
+  const replaces = { key: current, operations };
+  const options = { batchErrorContinuationOption: "Undo", batchOrderOption: true } as const;
   // The refusal, where there is one, is the second's: then the first was undone.
-  const { uniqueIdentifier: successor } = payloadOf(answers[1]);
-  return { replaced: current, successor };
+  if (kind === "AES-256") {
+    const answers = await hsm.batch(
+      [giveName, item("Create", newKey(order, now, replaces))] as const,
+      options,
+    );
+    return { replaced: current, successor: payloadOf(answers[1]).uniqueIdentifier };
+  }
+  const [create, destroy] = pairItems(order, now, replaces);
+  const answers = await hsm.batch([giveName, create, destroy] as const, options);
+  return { replaced: current, successor: payloadOf(answers[1]).privateKeyUniqueIdentifier };
 }
 
 /**
@@ -167,7 +193,7 @@ export async function retireMasterKey(hsm: KmipClient, tenant: string): Promise<
 
 /** Identifier of the tenant's master key. Throws `NoMasterKey`. */
 export async function currentMasterKey(hsm: KmipClient, tenant: string): Promise<string> {
-  const found = await locate(hsm, masterKeyName(tenant), "SymmetricKey");
+  const found = await findMasterKey(hsm, tenant);
   if (!found) throw new NoMasterKey(`${tenant} has no master key in this HSM`);
   return found;
 }
@@ -198,14 +224,57 @@ async function levelOf(hsm: KmipClient, uniqueIdentifier: string): Promise<strin
   return (await readPolicy(hsm, uniqueIdentifier, POLICY.level)) ?? DEFAULT_LEVEL;
 }
 
-function newMasterKey(
-  { name: tenant, level }: { name: string; level: string },
+/** The key that a new one replaces, and what it says of operations. */
+type Replaced = { key: string; operations: string | undefined };
+type Order = { name: string; level: string; masterKey?: MasterKeys };
+
+async function findMasterKey(hsm: KmipClient, tenant: string): Promise<string | undefined> {
+  const name = masterKeyName(tenant);
+  return (await locate(hsm, name, "SymmetricKey")) ?? locate(hsm, name, "PrivateKey");
+}
+
+async function makeMasterKey(hsm: KmipClient, order: Order, now: Date): Promise<void> {
+  if (order.masterKey !== "RSA-3072") {
+    await hsm.request("Create", newKey(order, now));
+    return;
+  }
+  const answers = await hsm.batch(pairItems(order, now), {
+    batchErrorContinuationOption: "Undo",
+    batchOrderOption: true,
+  });
+  payloadOf(answers[0]);
+  payloadOf(answers[1]);
+}
+
+function newKey(order: Order, now: Date, replaces?: Replaced) {
+  return {
+    objectType: "SymmetricKey" as const,
+    attributes: { ...KEY, ...attributesOfNew(order, now, replaces) },
+  };
+}
+
+/**
+ * A pair, of which the private half stands for both at the HSM. The public one is destroyed at once: anyone who had it could wrap
+ * account keys of their own (KMIP 2.1, Unique Identifier: what Create Key Pair made is named so).
+ */
+function pairItems(
+  order: Order,
   now: Date,
-  replaces?: { key: string; operations: string | undefined },
-) {
-  const attributes: Attributes = {
+  replaces?: Replaced,
+): readonly [RequestItemOf<"CreateKeyPair">, RequestItemOf<"Destroy">] {
+  return [
+    item("CreateKeyPair", {
+      commonAttributes: KEY_PAIR,
+      privateKeyAttributes: attributesOfNew(order, now, replaces),
+      publicKeyAttributes: { cryptographicUsageMask: ["WrapKey"] },
+    }),
+    item("Destroy", { uniqueIdentifier: { reference: "CreateKeyPairPublicKey" } }),
+  ] as const;
+}
+
+function attributesOfNew({ name: tenant, level }: Order, now: Date, replaces?: Replaced): Attributes {
+  return {
     name: named(masterKeyName(tenant)),
-    ...KEY,
     cryptographicUsageMask: [...USAGE.master],
     sensitive: true,
     extractable: level === "master",
@@ -219,5 +288,4 @@ function newMasterKey(
       ...(replaces?.operations === undefined ? [] : [policy(POLICY.operations, replaces.operations)]),
     ],
   };
-  return { objectType: "SymmetricKey" as const, attributes };
 }

@@ -16,7 +16,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "protocol/*.ts, protocol/keys/algorithm.ts, protocol/keys/length.ts, protocol/keys/loading, protocol/operations, protocol/policy, protocol/port/instance.ts",
   "protocol/envelope": "protocol/*.ts",
   "protocol/evidence": "protocol/*.ts, protocol/keys, protocol/pki, protocol/policy, types of protocol/kmip",
-  "protocol/hierarchy": "types of protocol/kmip",
+  "protocol/hierarchy": "protocol/*.ts, types of protocol/kmip",
   "protocol/keys": "protocol/*.ts, protocol/hierarchy, protocol/policy, protocol/keys/loading",
   "protocol/keys/loading": "protocol/*.ts, protocol/keys",
   "protocol/kmip": "protocol/*.ts",

@@ -2,7 +2,8 @@
  * The rungs of the key hierarchy: each key wraps keys of the next class (`POLICY.class`). What is `encrypted` is a key of
  * any rung that the HSM keeps as it was wrapped, and does nothing with. Where the HSM keeps no master key, one comes back
  * for a moment as `restored`, opened by the officer's `recovery` key. A private key, which is longer than an RSA key encrypts, goes
- * to a recipient under a `cek` (content-encryption key) that was made for this recipient.
+ * to a recipient under a `cek` (content-encryption key) that was made for this recipient, and under a master key that is a pair
+ * by way of a `master-cek`.
  *
  * A channel to an instance (M7) is apart from the rungs: of an `agreement` key and the instance's share comes what was
  * `agreed`, of that a `channel` key, which encrypts what is to pass and never wraps, is wrapped or leaves.
@@ -18,6 +19,7 @@ export type KeyClass =
   | "recovery"
   | "restored"
   | "cek"
+  | "master-cek"
   | "agreement"
   | "agreed"
   | "channel"
@@ -28,12 +30,16 @@ export type KeyClass =
 /** A symmetric key of the hierarchy, whatever its class. */
 export const KEY = { cryptographicAlgorithm: "AES", cryptographicLength: 256 } as const;
 
-/** An asymmetric account key: data keys are wrapped to its public half. */
+/** An asymmetric master or account key: what is below it is wrapped to its public half. */
 export const KEY_PAIR = { cryptographicAlgorithm: "RSA", cryptographicLength: 3072 } as const;
 
 /** What the account keys of a tenant are, by the name that its configuration has for it. */
 export const ACCOUNT_KEYS = ["AES-256", "RSA-3072"] as const;
 export type AccountKeys = (typeof ACCOUNT_KEYS)[number];
+
+/** What its master key is, by the same names. */
+export const MASTER_KEYS = ACCOUNT_KEYS;
+export type MasterKeys = (typeof MASTER_KEYS)[number];
 
 /** The key pair of a channel's end in the HSM (RFC 7748). */
 export const AGREEMENT = {
@@ -50,6 +56,8 @@ export const USAGE = {
   recovery: ["UnwrapKey"],
   restored: [],
   cek: ["WrapKey"],
+  // One that is made wraps, one that is brought back unwraps.
+  "master-cek": ["WrapKey", "UnwrapKey"],
   agreement: ["DeriveKey"],
   agreed: ["DeriveKey"],
   channel: ["Encrypt"],

@@ -1,6 +1,6 @@
 /**
  * The vocabulary of a deployment at the HSM: names of objects, policy attributes, classes, roles and identities, what
- * signs what, life-cycle states. Data and small functions. May import: types of protocol/kmip. Imported by the officer
+ * signs what, life-cycle states. Data and small functions. May import: protocol/*.ts, types of protocol/kmip. Imported by the officer
  * (cli), the HSM's release policy, edge/ and protocol/keys. Spelled nowhere else.
  */
 
@@ -26,6 +26,8 @@ export {
   KEY,
   KEY_PAIR,
   type KeyClass,
+  MASTER_KEYS,
+  type MasterKeys,
   USAGE,
 } from "./classes.ts";
 export {
@@ -52,4 +54,12 @@ export {
 } from "./names.ts";
 export { CERTIFICATE, isSignType, PURPOSES, type Purpose, SIGN_TYPE, SIGNER } from "./signers.ts";
 export { isLive, type State, WORKING } from "./states.ts";
-export { DATA_UNDER_MASTER, PRIVATE_UNDER_PARENT, TO_RECIPIENT, UNDER_PARENT } from "./wrapping.ts";
+export {
+  CEK_LABEL,
+  CEK_UNDER_PAIR,
+  DATA_UNDER_MASTER,
+  DATA_UNDER_PAIR,
+  PRIVATE_UNDER_PARENT,
+  TO_RECIPIENT,
+  UNDER_PARENT,
+} from "./wrapping.ts";

@@ -1,3 +1,4 @@
+import { utf8 } from "../bytes.ts";
 import type { CryptographicParameters } from "../kmip/index.ts";
 
 /** How a key of the hierarchy stands under its parent: AES Key Wrap (RFC 3394). */
@@ -20,4 +21,20 @@ export const TO_RECIPIENT = {
   hashingAlgorithm: "SHA_256",
   maskGenerator: "MGF1",
   maskGeneratorHashingAlgorithm: "SHA_256",
+} as const satisfies CryptographicParameters;
+
+/** Labels of RSA-OAEP (RFC 8017 §7.1) under a master key that is a pair: no key of one kind opens as one of another. An account key has none. */
+export const DATA_LABEL = "coffer-data-key-v1";
+export const CEK_LABEL = "coffer-content-encryption-key-v1";
+
+/** How a tenant's own data key stands under a master key that is a pair. */
+export const DATA_UNDER_PAIR = {
+  ...TO_RECIPIENT,
+  pSource: /* @__PURE__ */ utf8(DATA_LABEL),
+} as const satisfies CryptographicParameters;
+
+/** How the content-encryption key of an account's pair stands under a master key that is a pair. */
+export const CEK_UNDER_PAIR = {
+  ...TO_RECIPIENT,
+  pSource: /* @__PURE__ */ utf8(CEK_LABEL),
 } as const satisfies CryptographicParameters;

@@ -1,10 +1,13 @@
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
 import { agreementAttributes } from "../policy/channel.ts";
+import { classOf } from "../policy/classes.ts";
 import { isRestricted } from "../policy/roles.ts";
+import { replacedBy } from "../policy/succession.ts";
 import type { Context } from "./context.ts";
 import type { Handler } from "./handler.ts";
 import { generatePair, kindOf, mergedAttributes, putPair } from "./key-pair.ts";
+import { addLink } from "./links.ts";
 import { checkSettable } from "./new-object.ts";
 import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
@@ -33,17 +36,27 @@ const createKeyPair: Handler<"CreateKeyPair"> = async (request, context) => {
   const ruled = ruledAttributes(privateAttributes, parent, context);
   const { type, options, described } = kindOf(ruled, publicAttributes);
   const pair = await generatePair(type, options, context);
+  // Asked after the pair was made, which takes its time.
+  const replaced = classOf(ruled) === "master" ? replacedBy(ruled, context.work, context.now) : undefined;
   const made = putPair(context, pair, { ...ruled, ...described }, { ...publicAttributes, ...described });
+  if (replaced)
+    addLink(replaced, "ReplacementObjectLink", made.privateKeyUniqueIdentifier, context, { only: true });
   context.references.name(made.publicKeyUniqueIdentifier, "CreateKeyPairPublicKey");
   context.references.set(made.privateKeyUniqueIdentifier, "CreateKeyPairPrivateKey", "CreateKeyPair");
   return made;
 };
 
-/** Of the identities of a deployment a pair is an account key, whose private half stands for both, or without a parent an agreement key. */
+/**
+ * Of the identities of a deployment a pair is an account key, whose private half stands for both, or without a parent an agreement key.
+ * The officer's may be a master key.
+ */
 function ruledAttributes(attributes: Attributes, parent: string | undefined, context: Context): Attributes {
   const { subject, now } = context;
-  if (parent === undefined)
-    return isRestricted(subject.role) ? agreementAttributes(subject, attributes) : attributes;
+  if (parent === undefined) {
+    if (isRestricted(subject.role)) return agreementAttributes(subject, attributes);
+    const own = classOf(attributes);
+    return own ? classAttributes(own, attributes, undefined, "PrivateKey") : attributes;
+  }
   const parentKey = objectFor(context, parent, "Get");
   const keyClass = childClass(subject, parentKey, "parentFor");
   checkUsable(parentKey, "WrapKey", now);

@@ -1,6 +1,7 @@
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { admitAttributes, childClass, classAttributes, isSecondChild } from "../policy/admission.ts";
 import { CLASSES, classOf } from "../policy/classes.ts";
+import { isCekOrder, masterCekAttributes } from "../policy/master-cek.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { replacedBy } from "../policy/succession.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
@@ -75,20 +76,22 @@ function ruledAttributes(attributes: Attributes, context: Context): Attributes {
   const { parent } = admitAttributes(subject, "Create", "SymmetricKey", attributes);
   if (parent !== undefined) {
     const parentKey = objectFor({ ...context, subject }, parent, "Get");
-    const keyClass = childClass(subject, parentKey, "parentFor", isSecondKind(attributes, parentKey));
+    const keyClass = childClass(subject, parentKey, "parentFor", kindAsked(attributes, parentKey));
     checkUsable(parentKey, "WrapKey", context.now);
-    return classAttributes(keyClass, attributes, parentKey);
+    const made = classAttributes(keyClass, attributes, parentKey);
+    return keyClass === "master-cek" ? masterCekAttributes(made, "WrapKey", context.now) : made;
   }
   if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "A key needs a parent");
   const keyClass = classOf(attributes);
   return keyClass ? classAttributes(keyClass, attributes) : attributes;
 }
 
-/** Where a parent has two kinds of children, their use tells them apart. */
-function isSecondKind(attributes: Attributes, parent: ManagedObject): boolean {
+/** Where a parent has several kinds of children, their use tells them apart. */
+function kindAsked(attributes: Attributes, parent: ManagedObject): "child" | "secondChild" | "cek" {
+  if (isCekOrder(attributes, parent)) return "cek";
   const parentClass = classOf(parent.attributes);
   const has = parentClass !== undefined && CLASSES[parentClass].secondChild !== undefined;
-  return has && isSecondChild(attributes);
+  return has && isSecondChild(attributes) ? "secondChild" : "child";
 }
 
 export const Create: Operation<"Create"> = {

@@ -4,10 +4,11 @@ import { isOwner, mayDo } from "../policy/access.ts";
 import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
 import { checkShare } from "../policy/channel.ts";
 import { classOf } from "../policy/classes.ts";
+import { masterCekAttributes, masterOf } from "../policy/master-cek.ts";
 import { restoredAttributes } from "../policy/recovery.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { checkNoPad, isSecret } from "../policy/secrecy.ts";
-import { checkUnderParent, isWrappedAsSecond } from "../policy/under-parent.ts";
+import { checkUnderParent, kindOfWrapped } from "../policy/under-parent.ts";
 import type { ManagedObject, ObjectValue } from "../store/managed-object.ts";
 import { parsePrivateKey } from "../store/material.ts";
 import type { Asker, Context, Store } from "./context.ts";
@@ -59,7 +60,9 @@ const importObject: Handler<"Import"> = (request, context) => {
   let ruled = attributes;
   if (parent) {
     if (keyClass) {
-      ruled = classAttributes(keyClass, attributes, parent, objectType);
+      const isCek = classOf(parent.attributes) === "master-cek";
+      ruled = classAttributes(keyClass, attributes, isCek ? masterOf(parent, work) : parent, objectType);
+      if (keyClass === "master-cek") ruled = masterCekAttributes(ruled, "UnwrapKey", context.now);
       value = objectType === "PrivateKey" ? hierarchyPair(value) : hierarchyKey(value);
       if (keyClass === "restored")
         ruled = restoredAttributes(ruled, symmetricBytes(value), work, context.now);
@@ -87,8 +90,9 @@ const importObject: Handler<"Import"> = (request, context) => {
     imported.attributes.alwaysSensitive = true;
     work.put(imported);
   }
-  if (parent?.objectType === "PrivateKey") {
-    // Whoever has the public half can have wrapped a key that he knows.
+  const open = parent?.objectType === "PrivateKey" || parent?.attributes.alwaysSensitive === false;
+  if (open) {
+    // Whoever has the public half, of the parent or of one above it, can have wrapped a key that he knows.
     imported.attributes.alwaysSensitive = false;
     work.put(imported);
   }
@@ -135,7 +139,7 @@ function checkReplaced({ work, subject }: Asker & Store, uid: string, replaceExi
 function ruledClass(block: WrappedBlock, parent: ManagedObject, { subject }: Asker): KeyClass | undefined {
   if (!classOf(parent.attributes) && !isRestricted(subject.role)) return undefined;
   const asked = block.keyWrappingData.encryptionKeyInformation?.cryptographicParameters;
-  return childClass(subject, parent, "unwrapsFor", isWrappedAsSecond(wrappingParameters(parent, asked)));
+  return childClass(subject, parent, "unwrapsFor", kindOfWrapped(wrappingParameters(parent, asked)));
 }
 
 function unwrapped(

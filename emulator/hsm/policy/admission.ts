@@ -140,20 +140,23 @@ export function admitOfficers(
   if (name === POLICY.users && USERS.test(value)) return;
   if (name === POLICY.recipientAuthority && objectType === "Certificate" && /^(true|false)$/.test(value))
     return;
-  if (name === POLICY.class && value === "master" && operation === "Create" && objectType === "SymmetricKey")
-    return;
+  const isMaster =
+    (operation === "Create" && objectType === "SymmetricKey") ||
+    (operation === "CreateKeyPair" && objectType === "PrivateKey");
+  if (name === POLICY.class && value === "master" && isMaster) return;
   if (operation === "Register" && objectType === "PrivateKey") {
     if (name === POLICY.class && value === "recovery") return;
     if (name === POLICY.tenant && TENANT.test(value)) return;
   }
   const making = operation === "Attribute" || operation === "Create" || operation === "CreateKeyPair";
-  if (name === POLICY.tenant && objectType === "SymmetricKey" && making && TENANT.test(value)) return;
-  if (name === POLICY.operations && objectType === "SymmetricKey" && /^(true|false)$/.test(value)) {
-    if (operation === "Attribute" || operation === "Create") return;
+  const hasTenant = (objectType === "SymmetricKey" && making) || isMaster;
+  if (name === POLICY.tenant && hasTenant && TENANT.test(value)) return;
+  const isKey = objectType === "SymmetricKey" || objectType === "PrivateKey";
+  if (name === POLICY.operations && isKey && /^(true|false)$/.test(value)) {
+    if (operation === "Attribute" || isMaster) return;
   }
   // For good: what was wrapped below a key was wrapped for its level.
-  if (name === POLICY.level && objectType === "SymmetricKey" && operation === "Create" && isLevel(value))
-    return;
+  if (name === POLICY.level && isMaster && isLevel(value)) return;
   if (name === POLICY.signType && objectType === "PrivateKey" && making && isSignType(value)) return;
   refuse("Not a policy attribute that can be set here");
 }
@@ -209,14 +212,14 @@ export function classAttributes(
 }
 
 /**
- * The class of a key made (`parentFor`) or imported (`unwrapsFor`) under `parent`; refused where the policy has none. `second`:
- * of its second kind of children.
+ * The class of a key made (`parentFor`) or imported (`unwrapsFor`) under `parent`; refused where the policy has none. `kind`: which
+ * of its kinds of children.
  */
 export function childClass(
   subject: Subject,
   parent: ManagedObject,
   way: "parentFor" | "unwrapsFor",
-  second = false,
+  kind: "child" | "secondChild" | "cek" = "child",
 ): KeyClass {
   const { identity, role } = subject;
   if (way === "parentFor" && isForRecipient(subject, parent)) return "cek";
@@ -225,8 +228,7 @@ export function childClass(
   if (!rule?.child || !rule[way].includes(role)) return refuse("Not a parent for keys of yours");
   const shared = rule.sharedWith.includes(role) && canSee(subject, parent);
   if (!shared && parent.owner !== identity) return refuse("Not a parent for keys of yours");
-  if (!second) return rule.child;
-  return rule.secondChild ?? refuse("Not a parent for keys of this kind");
+  return rule[kind] ?? refuse("Not a parent for keys of this kind");
 }
 
 /** Whether a key that is to be made under a parent is of its second kind: it derives, and does nothing else. */

@@ -16,6 +16,8 @@ export interface ClassRule {
   child?: KeyClass;
   /** The class of those that are told apart from its children by their use and by how they are wrapped (`under-parent.ts`). */
   secondChild?: KeyClass;
+  /** The class of the keys that its children's private halves are under, where it is a pair itself (`master-cek.ts`). */
+  cek?: KeyClass;
   /** Whether it may be an RSA pair, of which the private half is kept; it wraps by the public one. */
   pairs: boolean;
   /** Who may create a key under it, and who may import one that it wraps. */
@@ -54,7 +56,8 @@ export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
     releasedBy: ["kms"],
     child: "account",
     secondChild: "data",
-    pairs: false,
+    cek: "master-cek",
+    pairs: true,
     parentFor: ["kms"],
     unwrapsFor: ["kms"],
     keptFor: [],
@@ -131,6 +134,19 @@ export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
     pairs: false,
     parentFor: [],
     unwrapsFor: [],
+    keptFor: [],
+    sharedWith: [],
+  },
+  "master-cek": {
+    extractableAt: LEVELS,
+    releasedTo: ["parent"],
+    releasedToRecipientAt: [],
+    recipientNamesLevel: true,
+    releasedBy: ["kms"],
+    child: "account",
+    pairs: false,
+    parentFor: [],
+    unwrapsFor: ["kms"],
     keptFor: [],
     sharedWith: [],
   },

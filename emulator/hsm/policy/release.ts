@@ -5,6 +5,7 @@ import type { Work } from "../store/work.ts";
 import { canSee, checkAccess, isRuled, mayDo, type Subject } from "./access.ts";
 import { checkCekWraps, recipientOf } from "./cek.ts";
 import { CLASSES, type ClassRule, classOf, levelOf } from "./classes.ts";
+import { checkMasterCekWraps } from "./master-cek.ts";
 import { checkRecipient } from "./recipient.ts";
 import { isRestricted } from "./roles.ts";
 import { checkWrapsSecret } from "./secrecy.ts";
@@ -99,6 +100,10 @@ function checkWrappingKey(subject: Subject, key: ManagedObject, object: ManagedO
     checkCekWraps(object);
     return;
   }
+  if (keyClass === "master-cek") {
+    checkMasterCekWraps(subject, key, object, work);
+    return;
+  }
   if (!CLASSES[keyClass].unwrapsFor.includes(subject.role) || !isSuccessorOf(key, parent, work))
     refuse("A key of the hierarchy wraps its own children only");
 }
@@ -126,9 +131,9 @@ function checkClassRelease(
   if (parentClass) {
     // checkWrappingKey has seen to it that this is the parent, or has taken its place.
     const keyClass = classOf(object.attributes);
-    const { child, secondChild } = CLASSES[parentClass];
-    if (!rule.releasedTo.includes("parent") || (keyClass !== child && keyClass !== secondChild))
-      refuse("Not released to its parent");
+    const { child, secondChild, cek } = CLASSES[parentClass];
+    const isChild = keyClass === child || keyClass === secondChild || keyClass === cek;
+    if (!rule.releasedTo.includes("parent") || !isChild) refuse("Not released to its parent");
     checkUnderParent(
       { objectType: object.objectType, keyClass },
       { objectType: key.objectType, keyClass: parentClass },

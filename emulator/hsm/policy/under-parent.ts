@@ -1,5 +1,8 @@
+import { compareBytes } from "#protocol/bytes.ts";
 import {
+  CEK_UNDER_PAIR,
   DATA_UNDER_MASTER,
+  DATA_UNDER_PAIR,
   type KeyClass,
   PRIVATE_UNDER_PARENT,
   UNDER_PARENT,
@@ -13,7 +16,7 @@ type Rung = { objectType: ObjectType; keyClass: KeyClass | undefined };
 /**
  * How a key of the hierarchy is wrapped under its parent, on the way out and on the way in: a symmetric key under an AES
  * key by AES-KW, a data key under a master key by AES-KWP, the private half of a pair by AES-GCM, and a symmetric key under a
- * pair by RSA-OAEP with SHA-256.
+ * pair by RSA-OAEP with SHA-256, with a label where the pair has several kinds of children.
  */
 export function checkUnderParent(
   child: Rung,
@@ -22,9 +25,12 @@ export function checkUnderParent(
 ): void {
   if (parent.objectType === "PrivateKey") {
     if (child.objectType !== "SymmetricKey") refuse("Symmetric keys alone are under a pair");
-    if (!isOaep256(parameters)) refuse("Under a pair by RSA-OAEP with SHA-256 only");
+    if (!isOaep256(parameters, labelUnder(child, parent)))
+      refuse("Under a pair by RSA-OAEP with SHA-256 only");
     return;
   }
+  if (parent.keyClass === "master-cek" && child.objectType !== "PrivateKey")
+    refuse("Private halves alone are under a content-encryption key");
   if (parameters?.blockCipherMode !== modeUnder(child, parent))
     refuse("Not how a key is wrapped by its parent");
 }
@@ -35,19 +41,31 @@ function modeUnder(child: Rung, parent: Rung) {
   return (isOwn ? DATA_UNDER_MASTER : UNDER_PARENT).blockCipherMode;
 }
 
-/** Whether a wrapped key is of its parent's second kind of children: what is authentic in one way is not in the other. */
-export function isWrappedAsSecond(parameters: CryptographicParameters | undefined): boolean {
-  return parameters?.blockCipherMode === DATA_UNDER_MASTER.blockCipherMode;
+function labelUnder(child: Rung, parent: Rung): Uint8Array | undefined {
+  if (child.keyClass === "master-cek") return CEK_UNDER_PAIR.pSource;
+  return parent.keyClass === "master" && child.keyClass === "data" ? DATA_UNDER_PAIR.pSource : undefined;
 }
 
-/** RSA-OAEP with SHA-256 and MGF1 with SHA-256, without a label. */
-export function isOaep256(parameters: CryptographicParameters | undefined): boolean {
+/** Of which of its parent's kinds of children a wrapped key is: what is authentic in one way is not in the other. */
+export function kindOfWrapped(
+  parameters: CryptographicParameters | undefined,
+): "child" | "secondChild" | "cek" {
+  if (parameters?.blockCipherMode === DATA_UNDER_MASTER.blockCipherMode) return "secondChild";
+  if (isOaep256(parameters, DATA_UNDER_PAIR.pSource)) return "secondChild";
+  return isOaep256(parameters, CEK_UNDER_PAIR.pSource) ? "cek" : "child";
+}
+
+/** RSA-OAEP with SHA-256 and MGF1 with SHA-256, with this label and no other. */
+export function isOaep256(
+  parameters: CryptographicParameters | undefined,
+  label: Uint8Array = new Uint8Array(),
+): boolean {
   return (
     parameters?.paddingMethod === "OAEP" &&
     parameters.hashingAlgorithm === "SHA_256" &&
     (parameters.maskGenerator === undefined || parameters.maskGenerator === "MGF1") &&
     (parameters.maskGeneratorHashingAlgorithm ?? "SHA_256") === "SHA_256" &&
-    !parameters.pSource?.length
+    compareBytes(parameters.pSource ?? new Uint8Array(), label) === 0
   );
 }
 

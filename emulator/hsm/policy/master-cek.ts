@@ -1,0 +1,68 @@
+import { POLICY, policyAttribute } from "#protocol/hierarchy/index.ts";
+import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
+import type { ManagedObject } from "../store/managed-object.ts";
+import type { Work } from "../store/work.ts";
+import type { Subject } from "./access.ts";
+import { CLASSES, classOf } from "./classes.ts";
+import { isSuccessorOf } from "./succession.ts";
+
+/**
+ * Content-encryption keys under a master key that is a pair: the private half of an account's pair is longer than an RSA key
+ * encrypts (RFC 8017 §7.1.1), so it stands under an AES key, and that under the master key, as in CMS (RFC 5652 §6). Such a key is
+ * made here for one private half, or comes back to open it; it wraps and opens nothing else, and lasts no longer than a batch.
+ */
+
+/** Milliseconds. */
+const LIFE_MS = 60_000;
+
+/** Whether the key that is asked for under this parent is one: a key that wraps, and does nothing else. */
+export function isCekOrder(
+  { cryptographicUsageMask: uses = [] }: Attributes,
+  parent: ManagedObject,
+): boolean {
+  return isPairOfMaster(parent) && uses.length === 1 && uses[0] === "WrapKey";
+}
+
+/** One that is made wraps, one that comes back unwraps; each ends by itself. */
+export function masterCekAttributes(
+  attributes: Attributes,
+  use: "WrapKey" | "UnwrapKey",
+  now: Date,
+): Attributes {
+  return {
+    ...attributes,
+    cryptographicUsageMask: [use],
+    deactivationDate: new Date(now.getTime() + LIFE_MS),
+  };
+}
+
+/** The master key that it is under, which is the parent of what it opens. */
+export function masterOf(cek: ManagedObject, work: Work): ManagedObject {
+  const master = work.get(policyAttribute(cek.attributes, POLICY.parent) ?? "");
+  if (!master) return refuse("Its master key is gone");
+  return master;
+}
+
+/** Throws unless `cek` may wrap this: the private half of an account key below its master key, or below the one that this has replaced. */
+export function checkMasterCekWraps(
+  subject: Subject,
+  cek: ManagedObject,
+  object: ManagedObject,
+  work: Work,
+): void {
+  if (object.objectType !== "PrivateKey" || classOf(object.attributes) !== "account")
+    refuse("It wraps private halves of account keys only");
+  const parent = policyAttribute(object.attributes, POLICY.parent);
+  const master = masterOf(cek, work);
+  if (parent === master.uid) return;
+  if (!CLASSES.master.unwrapsFor.includes(subject.role) || !isSuccessorOf(master, parent, work))
+    refuse("It wraps what is below its own master key only");
+}
+
+function isPairOfMaster({ objectType, attributes }: ManagedObject): boolean {
+  return objectType === "PrivateKey" && classOf(attributes) === "master";
+}
+
+function refuse(message: string): never {
+  throw new KmipError("PermissionDenied", message);
+}
