@@ -1,31 +1,34 @@
 /** Account keys (W11): made in the HSM under the tenant's master key, for the IAM, which keeps Enc(account). */
 
 import type { AccountKeys } from "#protocol/hierarchy/index.ts";
-import type { KeyWrappingSpecification, ResponseItem } from "#protocol/kmip/index.ts";
+import type { RequestItem, ResponseItem } from "#protocol/kmip/index.ts";
 import { authorize } from "../authorize.ts";
 import { UnexpectedAnswer } from "../hsm/index.ts";
 import {
-  getPrivateWrapped,
+  getPrivateByCek,
+  getPrivateUnder,
   getWrapped,
   importAccountKey,
+  type Master,
   makePairUnder,
   makeUnder,
-  privateUnderParent,
-  publicHalf,
+  type NextName,
   recipientKeyOf,
-  releasePrivate,
   retire,
   runBatch,
   toRecipient,
+  underGcm,
+  underPair,
   underParent,
   type WrappedAccountKey,
   wrappedKeys,
+  wrappedPair,
   wrappedPrivate,
 } from "../hsm/keys/index.ts";
 import type { AccountKey } from "../iam/types.ts";
 import { ok, type Result } from "../result.ts";
 import { type Context, failed } from "./context.ts";
-import { currentMasterKey } from "./master-key.ts";
+import { currentMasterKey, masterNamed } from "./master-key.ts";
 import { checkLives } from "./shred.ts";
 
 export type Ordered = Pick<AccountKey, "wrapped" | "publicKey" | "master">;
@@ -48,41 +51,41 @@ export async function orderAccountKey(
     const master = await currentMasterKey(hsm, store.tenant);
     if (master === null) throw new UnexpectedAnswer("the tenant has no master key");
     const make = of.kind === "RSA-3072" ? makePair : makeSymmetric;
-    return ok({ ...(await make(kms, master)), master });
+    return ok({ ...(await make(kms, await masterNamed(hsm, master))), master });
   } catch (error) {
     return failed(kms, "kms:make-account-key", about, error);
   }
 }
 
 /** Throws unless every item succeeded. */
-async function makeSymmetric({ hsm, ledger }: AtHsm, master: string) {
+async function makeSymmetric({ hsm, ledger }: AtHsm, { id, isPair: byPair }: Master) {
   const answers = await runBatch(hsm, ledger, (name) =>
-    makeUnder(master, { class: "account", name: name() }),
+    makeUnder(id, { class: "account", name: name(), byPair }),
   );
-  const [wrapped] = wrappedKeys(answers);
+  const [wrapped] = wrappedKeys(answers, byPair);
   if (!wrapped) throw new UnexpectedAnswer("the HSM gave no account key");
   return { wrapped, publicKey: null };
 }
 
 /** The same. */
-async function makePair({ hsm, ledger }: AtHsm, master: string) {
-  const answers = await runBatch(hsm, ledger, (name) =>
-    makePairUnder(master, { privateHalf: name(), publicHalf: name() }),
-  );
-  const [privateHalf, publicKey] = answers.filter(({ operation }) => operation === "Get");
-  return { wrapped: wrappedPrivate(privateHalf), publicKey: publicHalf(publicKey) };
+async function makePair({ hsm, ledger }: AtHsm, master: Master) {
+  const now = Date.now();
+  return wrappedPair(await runBatch(hsm, ledger, (name) => makePairUnder(master, { name, now })));
 }
 
 /** The key under another master key, which the HSM lets it go to. Throws what the HSM throws. */
 export async function moveAccountKey(
   kms: AtHsm,
   key: WrappedAccountKey,
-  master: string,
+  master: Master,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const isPair = key.publicKey !== null;
-  const got = await rewrapAccountKey(kms, key, isPair ? privateUnderParent(master) : underParent(master));
-  if (isPair) return wrappedPrivate(got);
-  const [wrapped] = wrappedKeys(got === undefined ? [] : [got]);
+  if (key.publicKey !== null)
+    return wrappedPrivate(
+      await withAccountKey(kms, key, (id, name, now) => getPrivateUnder(id, master, { name, now })),
+    );
+  const by = (master.isPair ? underPair : underParent)(master.id);
+  const answers = await withAccountKey(kms, key, (id) => [getWrapped(by, id)]);
+  const [wrapped] = wrappedKeys(answers, master.isPair);
   if (!wrapped) throw new UnexpectedAnswer("the HSM gave no account key");
   return wrapped;
 }
@@ -99,30 +102,28 @@ export async function releaseToRecipient(
   key: WrappedAccountKey,
   recipient: string,
 ): Promise<ReleasedAccountKey> {
-  if (key.publicKey === null)
-    return { wrappedKey: recipientKeyOf(await rewrapAccountKey(kms, key, toRecipient(recipient))) };
-  const id = crypto.randomUUID();
-  const now = Date.now();
-  const [, , cek, privateHalf] = await runBatch(kms.hsm, kms.ledger, (name) => [
-    importAccountKey(key, { id, name: name(), now }),
-    ...releasePrivate(id, { recipient, name: name(), now }),
-    ...retire(id),
-  ]);
-  return { wrappedKey: recipientKeyOf(cek), privateKey: wrappedPrivate(privateHalf) };
+  const by = toRecipient(recipient);
+  const answers = await withAccountKey(kms, key, (id, name, now) =>
+    key.publicKey === null
+      ? [getWrapped(by, id)]
+      : getPrivateByCek(id, { parent: recipient, by, name: name(), now }),
+  );
+  const [wrappedKey, privateKey] = answers;
+  return { wrappedKey: recipientKeyOf(wrappedKey), ...(privateKey && { privateKey: underGcm(privateKey) }) };
 }
 
-/** Import of an account key, Get of it wrapped as `by` says, Revoke and Destroy: the answer to Get. */
-async function rewrapAccountKey(
+/** Import of an account key, what is asked of it, Revoke and Destroy: the answers to Get. */
+async function withAccountKey(
   { hsm, ledger }: AtHsm,
   key: WrappedAccountKey,
-  by: KeyWrappingSpecification,
-): Promise<ResponseItem | undefined> {
+  ask: (id: string, name: NextName, now: number) => RequestItem[],
+): Promise<ResponseItem[]> {
   const id = crypto.randomUUID();
   const now = Date.now();
-  const [, got] = await runBatch(hsm, ledger, (name) => [
-    importAccountKey(key, { id, name: name(), now }),
-    key.publicKey === null ? getWrapped(by, id) : getPrivateWrapped(by, id),
+  const answers = await runBatch(hsm, ledger, (name) => [
+    ...importAccountKey(key, { id, name, now }),
+    ...ask(id, name, now),
     ...retire(id),
   ]);
-  return got;
+  return answers.filter(({ operation }) => operation === "Get");
 }

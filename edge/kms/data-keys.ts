@@ -6,6 +6,7 @@ import { type Hsm, UnexpectedAnswer } from "../hsm/index.ts";
 import {
   importAccountKey,
   type Ledger,
+  type Master,
   makeUnder,
   retire,
   runBatch,
@@ -28,7 +29,7 @@ export async function makeDataKeys(
   const account = crypto.randomUUID();
   const byPair = key.publicKey !== null;
   const answers = await runBatch(hsm, ledger, (name) => [
-    importAccountKey(key, { id: account, name: name(), now }),
+    ...importAccountKey(key, { id: account, name, now }),
     ...Array.from({ length: count }, () =>
       makeUnder(account, { class: "data", name: name(), byPair }),
     ).flat(),
@@ -37,19 +38,19 @@ export async function makeDataKeys(
   return checked(wrappedKeys(answers, byPair), count);
 }
 
-/** The same of the tenant itself: each wrapped under its master key by AES Key Wrap with Padding, 40 bytes. */
+/** The same of the tenant itself: each wrapped under its master key by AES Key Wrap with Padding, 40 bytes, or 384 under a pair. */
 export async function makeOwnDataKeys(
   hsm: Pick<Hsm, "batch">,
   ledger: Ledger,
-  master: string,
+  master: Master,
   count: number,
 ): Promise<Uint8Array<ArrayBuffer>[]> {
   const answers = await runBatch(hsm, ledger, (name) =>
     Array.from({ length: count }, () =>
-      makeUnder(master, { class: "data", name: name(), by: underMaster(master) }),
+      makeUnder(master.id, { class: "data", name: name(), by: underMaster(master) }),
     ).flat(),
   );
-  return checked(wrappedKeys(answers), count);
+  return checked(wrappedKeys(answers, master.isPair), count);
 }
 
 function checked(keys: Uint8Array<ArrayBuffer>[], count: number): Uint8Array<ArrayBuffer>[] {

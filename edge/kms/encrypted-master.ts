@@ -1,10 +1,13 @@
 /** Enc(master) for an instance, as the HSM keeps it: made once, found again by the object of the principal whom the instance serves. */
 
+import { concat } from "#protocol/bytes.ts";
 import { encryptedMasterKeyName } from "#protocol/hierarchy/index.ts";
+import type { ResponseItem } from "#protocol/kmip/index.ts";
 import { wakeBy } from "../alarm.ts";
 import type { Enrolled } from "../enrolled.ts";
 import { UnexpectedAnswer } from "../hsm/index.ts";
 import {
+  getPrivateByCek,
   getWrapped,
   isGone,
   keepWrapped,
@@ -13,12 +16,14 @@ import {
   markOf,
   readKept,
   recipientKeyOf,
+  runBatch,
   sweep,
   toRecipient,
+  underGcm,
 } from "../hsm/keys/index.ts";
 import type { Kept } from "./cache/index.ts";
 import type { Context } from "./context.ts";
-import { currentMasterKey } from "./master-key.ts";
+import { currentMasterKey, masterNamed } from "./master-key.ts";
 import type { EncryptedMaster } from "./master-release.ts";
 
 /** A part of the migrations of a principal's object. `until`: end of the instance's certificates, seconds since 1970. */
@@ -29,7 +34,10 @@ export const MASTERS_TABLE = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-type Row = { hsm: string; master: string };
+/** Another part. `cek`: bytes of the content-encryption key, which stands before the private half where the master key is a pair. */
+export const MASTERS_CEK_COLUMN = "ALTER TABLE encrypted_masters ADD COLUMN cek INTEGER;";
+
+type Row = { hsm: string; master: string; cek: number | null };
 
 /** Those that one alarm removes. */
 const MAX_REMOVED = 20;
@@ -44,8 +52,8 @@ export async function fetchMaster(kms: Context, enrolled: Enrolled): Promise<Kep
       batchErrorContinuationOption: "Continue",
     });
     if (!isGone(got)) {
-      const wrappedKey = keyValueOf(got);
-      return { value: { keyId: master, wrappedKey }, mark: mark(row, markOf(kept), markOf(whole)) };
+      const value = { keyId: master, ...partsOf(keyValueOf(got), row.cek) };
+      return { value, mark: mark(row, markOf(kept), markOf(whole)) };
     }
   }
   return makeMaster(kms, enrolled, master);
@@ -63,15 +71,45 @@ export async function fetchEarlierMaster(
   { hsmKey }: Enrolled,
   id: string,
 ): Promise<EncryptedMaster | null> {
-  const { hsm } = kms;
   let key = await masterOf(kms);
   for (let hop = 0; key !== id; hop++) {
     const earlier: string | null = hop === MAX_HOPS ? null : await replacedBy(kms, key);
     if (earlier === null) return null;
     key = earlier;
   }
-  const [got] = await hsm.batch([getWrapped(toRecipient(hsmKey), key)]);
-  return { keyId: key, wrappedKey: recipientKeyOf(got) };
+  return { keyId: key, ...(await wrapTo(kms, key, hsmKey)).wrapped };
+}
+
+/** A master key of either kind for a recipient, and what tells whether it changes from then on. Throws what the HSM throws. */
+async function wrapTo(
+  { hsm, ledger }: Pick<Context, "hsm" | "ledger">,
+  master: string,
+  recipient: string,
+): Promise<{ wrapped: Wrapped; whole: ResponseItem | undefined }> {
+  const by = toRecipient(recipient);
+  if (!(await masterNamed(hsm, master)).isPair) {
+    const [got, whole] = await hsm.batch([getWrapped(by, master), lookAfter(master)]);
+    return { wrapped: { wrappedKey: recipientKeyOf(got) }, whole };
+  }
+  const now = Date.now();
+  const answers = await runBatch(hsm, ledger, (name) => [
+    ...getPrivateByCek(master, { parent: recipient, by, name: name(), now }),
+    lookAfter(master),
+  ]);
+  const [cek, privateHalf] = answers.filter(({ operation }) => operation === "Get");
+  return {
+    wrapped: { wrappedKey: recipientKeyOf(cek), privateKey: underGcm(privateHalf) },
+    whole: answers.at(-1),
+  };
+}
+
+type Wrapped = Pick<EncryptedMaster, "wrappedKey" | "privateKey">;
+
+/** The parts of what the HSM keeps in one. */
+function partsOf(kept: Uint8Array<ArrayBuffer>, cek: number | null): Wrapped {
+  return cek === null
+    ? { wrappedKey: kept }
+    : { wrappedKey: kept.slice(0, cek), privateKey: kept.slice(cek) };
 }
 
 /** KMIP 2.1 §4.31 Link: the key that this one has replaced. */
@@ -126,32 +164,36 @@ function mark(row: Row, ...marks: (string | null)[]): string {
 
 /** The master key wrapped to the instance's registered key, which the HSM has verified, and kept there. */
 async function makeMaster(
-  { store, hsm, ledger }: Context,
+  kms: Context,
   { instance, hsmKey, notAfter }: Enrolled,
   master: string,
 ): Promise<Kept<EncryptedMaster>> {
+  const { store, hsm, ledger } = kms;
   const { sql } = store;
   const name = encryptedMasterKeyName(instance);
-  const by = toRecipient(hsmKey);
-  const [got, whole] = await hsm.batch([getWrapped(by, master), lookAfter(master)]);
-  const wrappedKey = recipientKeyOf(got);
+  const { wrapped: parts, whole } = await wrapTo(kms, master, hsmKey);
+  const { wrappedKey, privateKey } = parts;
+  const wrapped = privateKey ? concat(wrappedKey, privateKey) : wrappedKey;
   // That of an earlier master key, or of a time that was cut off.
   await sweep(hsm, [name]);
-  const row = { hsm: crypto.randomUUID(), master };
+  const row = { hsm: crypto.randomUUID(), master, cek: privateKey ? wrappedKey.length : null };
   const entry = { id: instance, objects: 1 };
   ledger.begin(entry);
   try {
     const [imported, kept] = await hsm.batch(
-      [keepWrapped({ id: row.hsm, name, wrapped: wrappedKey, by }), lookAfter(row.hsm)],
+      [keepWrapped({ id: row.hsm, name, wrapped, by: toRecipient(hsmKey) }), lookAfter(row.hsm)],
       { batchErrorContinuationOption: "Stop", batchOrderOption: true },
     );
     if (imported?.resultStatus !== "Success") throw new UnexpectedAnswer("the HSM does not keep the key");
     sql.exec(
-      "INSERT OR REPLACE INTO encrypted_masters VALUES (?, ?, ?, ?)",
-      ...[instance, row.hsm, master, notAfter],
+      "INSERT OR REPLACE INTO encrypted_masters (instance, hsm, master, until, cek) VALUES (?, ?, ?, ?, ?)",
+      ...[instance, row.hsm, master, notAfter, row.cek],
     );
     ledger.end(entry);
-    return { value: { keyId: master, wrappedKey }, mark: mark(row, markOf(kept), markOf(whole)) };
+    return {
+      value: { keyId: master, ...parts },
+      mark: mark(row, markOf(kept), markOf(whole)),
+    };
   } catch (error) {
     await ledger.clear(entry);
     throw error;
@@ -160,7 +202,7 @@ async function makeMaster(
 
 function find(sql: SqlStorage, instance: string): Row | null {
   const [row] = sql
-    .exec<Row>("SELECT hsm, master FROM encrypted_masters WHERE instance = ?", instance)
+    .exec<Row>("SELECT hsm, master, cek FROM encrypted_masters WHERE instance = ?", instance)
     .toArray();
   return row ?? null;
 }

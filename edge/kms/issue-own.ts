@@ -9,7 +9,7 @@ import type { Caller } from "../caller.ts";
 import { ok, type Result } from "../result.ts";
 import { type About, type Context, type Door, failed, noMember } from "./context.ts";
 import { makeOwnDataKeys } from "./data-keys.ts";
-import { requireMasterKey } from "./master-key.ts";
+import { masterNamed, requireMasterKey } from "./master-key.ts";
 import { type Order, orderOf } from "./order.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import type { DataKeyQuota } from "./quota.ts";
@@ -61,7 +61,8 @@ async function make(
 ): Promise<Result<{ edks: string[] }>> {
   const { caller } = about;
   const masterKey = await requireMasterKey(hsm, store.tenant);
-  const wrapped = await makeOwnDataKeys(hsm, ledger, masterKey, count);
+  const master = await masterNamed(hsm, masterKey);
+  const wrapped = await makeOwnDataKeys(hsm, ledger, master, count);
   const edks = wrapped.map((key): TenantEdk => {
     return {
       version: 1,
@@ -73,7 +74,7 @@ async function make(
       created: seconds(Date.now()),
       purpose,
       masterKey,
-      wrapping: "A256KWP",
+      wrapping: master.isPair ? "RSA-OAEP-256-L" : "A256KWP",
       wrappedKey: encodeBase64url(key),
       policy,
     };

@@ -46,7 +46,7 @@ export async function checkMade(
 ): Promise<void> {
   const [account, data] = [crypto.randomUUID(), crypto.randomUUID()];
   await runBatch(hsm, ledger, (name) => [
-    importAccountKey(key, { id: account, name: name(), now }),
+    ...importAccountKey(key, { id: account, name, now }),
     importWrapped({
       ...{ id: data, class: "data", wrapped: made, wrappedBy: account, byPair: key.publicKey !== null },
       ...{ name: name(), now },

@@ -1,5 +1,6 @@
 import { masterKeyName, named, WORKING } from "#protocol/hierarchy/index.ts";
 import { fromHsm, type Hsm, UnexpectedAnswer } from "../hsm/index.ts";
+import type { Master } from "../hsm/keys/index.ts";
 import { ok, type Result } from "../result.ts";
 
 /** How long the HSM's word is good: what is denied for a whole tenant, or rotated, is known within ten seconds. Milliseconds. */
@@ -36,4 +37,24 @@ export async function requireMasterKey(hsm: Pick<Hsm, "request">, tenant: string
   const master = await currentMasterKey(hsm, tenant);
   if (master === null) throw new UnexpectedAnswer("the tenant has no master key");
   return master;
+}
+
+/** Which master keys are pairs, by their identifiers: what one is it stays. */
+const kinds = new Map<string, boolean>();
+const MAX_KINDS = 1000;
+
+/** A master key, and whether it is an RSA pair (W1). Throws what the HSM throws. */
+export async function masterNamed(hsm: Pick<Hsm, "request">, id: string): Promise<Master> {
+  const known = kinds.get(id);
+  if (known !== undefined) return { id, isPair: known };
+  const { attributes } = await hsm.request("GetAttributes", {
+    uniqueIdentifier: id,
+    attributeReference: ["objectType"],
+  });
+  const isPair = attributes.objectType === "PrivateKey";
+  if (!isPair && attributes.objectType !== "SymmetricKey")
+    throw new UnexpectedAnswer("the master key is no key");
+  if (kinds.size >= MAX_KINDS) kinds.clear();
+  kinds.set(id, isPair);
+  return { id, isPair };
 }

@@ -1,6 +1,7 @@
 /** Level `master`: the tenant's master key encrypted to an instance's wrapping key, with the receipt that vouches for it (W6, W9). */
 
 import { encodeBase64url } from "#protocol/base64url.ts";
+import { concat } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
 import type { AnswerOf, loadMasterKey, MasterKeyRequest } from "#protocol/contract/index.ts";
 import { digest } from "#protocol/digest.ts";
@@ -18,8 +19,15 @@ import { askStanding, authorizeInstance, itself } from "./standing.ts";
 
 export type Released = AnswerOf<typeof loadMasterKey>;
 
-/** Enc(master) for one instance: `keyId` is the master key's identifier at the HSM. */
-export type EncryptedMaster = { keyId: string; wrappedKey: Uint8Array<ArrayBuffer> };
+/**
+ * Enc(master) for one instance: `keyId` is the master key's identifier at the HSM. Of a pair `wrappedKey` is the key that `privateKey`,
+ * the private half, is encrypted under.
+ */
+export type EncryptedMaster = {
+  keyId: string;
+  wrappedKey: Uint8Array<ArrayBuffer>;
+  privateKey?: Uint8Array<ArrayBuffer>;
+};
 
 /** A receipt is for the start that asked for it, seconds. */
 export const RECEIPT_SECONDS = 300;
@@ -56,12 +64,17 @@ export async function releaseMasterKey(
       const none = () => refuse("not-found", "no master key of the tenant");
       return authorize<never>(store, { action: "kms:release-master-key", ...about }, none);
     }
-    const { keyId, wrappedKey } = master;
+    const { keyId, wrappedKey, privateKey } = master;
+    if (privateKey && id === undefined && secondLayer !== undefined) {
+      const none = () =>
+        refuse("hsm-refused", "a second layer comes from a symmetric master key, and this is a pair");
+      return authorize<never>(store, { action: "kms:release-master-key", ...about }, none);
+    }
     const iat = seconds(Date.now());
     const receipt = await signReceipt(hsm, await trust.list(), {
       version: 1,
       kind: "master",
-      wrappedKeyDigest: await digest(wrappedKey),
+      wrappedKeyDigest: await digest(privateKey ? concat(wrappedKey, privateKey) : wrappedKey),
       keyId,
       keyVersion: 1,
       recipient,
@@ -75,7 +88,12 @@ export async function releaseMasterKey(
     const again = await askStanding(neighbours, caller);
     const releasing = { action: "kms:release-master-key", ...about };
     const released = authorizeInstance(store, releasing, again, LEVELS, allowed);
-    return released.ok ? ok({ wrappedKey: encodeBase64url(wrappedKey), receipt }) : released;
+    if (!released.ok) return released;
+    return ok({
+      wrappedKey: encodeBase64url(wrappedKey),
+      receipt,
+      ...(privateKey && { privateKey: encodeBase64url(privateKey) }),
+    });
   } catch (error) {
     return failed(kms, "kms:master-key-at-hsm", about, error);
   }

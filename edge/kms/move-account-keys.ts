@@ -6,7 +6,7 @@ import type { AccountKey } from "../iam/types.ts";
 import { ok, type Result, refuse } from "../result.ts";
 import { moveAccountKey } from "./account-keys.ts";
 import { type Context, failed } from "./context.ts";
-import { currentMasterKey } from "./master-key.ts";
+import { currentMasterKey, masterNamed } from "./master-key.ts";
 import { checkLives } from "./shred.ts";
 
 export type MovedKey = Omit<AccountKey, "version">;
@@ -56,7 +56,8 @@ async function moveTo(kms: Context, key: MovedKey, current: string): Promise<Mov
     if (hop === MAX_HOPS) throw new UnexpectedAnswer("the master key has no way to the current one");
     // A server that keeps no such link takes the way to the current one, or refuses it.
     const successor = (await successorOf(kms, moved.master)) ?? current;
-    moved = { ...moved, wrapped: await moveAccountKey(kms, moved, successor), master: successor };
+    const wrapped = await moveAccountKey(kms, moved, await masterNamed(kms.hsm, successor));
+    moved = { ...moved, wrapped, master: successor };
   }
   return moved;
 }

@@ -1,7 +1,7 @@
 import { HANDOVER_TABLE } from "../handover.ts";
 import { LEDGER_TABLE } from "../hsm/keys/index.ts";
 import { ACCOUNT_DATA_KEYS_TABLE, MADE_COLUMN } from "./account-data-keys.ts";
-import { MASTERS_TABLE } from "./encrypted-master.ts";
+import { MASTERS_CEK_COLUMN, MASTERS_TABLE } from "./encrypted-master.ts";
 import { KEY_MANAGEMENT_TABLE } from "./key-management.ts";
 import { LOAD_GRANTS_TABLE } from "./loading/grants.ts";
 import { SHREDDED_TABLE } from "./shred.ts";
@@ -81,6 +81,7 @@ export const PRINCIPAL_MIGRATIONS: readonly string[] = [
   OWN_DATA_KEYS,
   KEY_MANAGEMENT_TABLE,
   LOAD_GRANTS_TABLE,
+  MASTERS_CEK_COLUMN,
 ];
 
 /** Of a tenant's own object: data keys from earlier releases, and the policy. */

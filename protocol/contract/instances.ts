@@ -21,8 +21,14 @@ const MAX_PRIVATE = 4096;
 /** SubjectPublicKeyInfo of an account key that is a pair, DER. */
 const publicKey = base64url(256, 1024);
 
-/** RSA-OAEP (SHA-256) to the instance's wrapping certificate, base64url, and the KMS's receipt for it. */
-const released = open({ wrappedKey: text(1, 2048, /^[\w-]+$/), receipt: jws });
+/**
+ * RSA-OAEP (SHA-256) to the instance's wrapping certificate, base64url, and the KMS's receipt for it. Of a master key that is a pair as
+ * below, without the public half.
+ */
+const released = open(
+  { wrappedKey: text(1, 2048, /^[\w-]+$/), receipt: jws },
+  { privateKey: base64url(100, MAX_PRIVATE) },
+);
 /**
  * Of a pair `wrappedKey` is a content-encryption key, `privateKey` the private half under it (PKCS#8 by AES-GCM: nonce, ciphertext,
  * tag); the receipt has the digest of one behind the other. The public half, for data keys that the instance makes.
@@ -88,7 +94,11 @@ export const readAccountKey = {
       {
         id: identifier,
         version,
-        /** AES Key Wrap (RFC 3394) of 32 bytes; of a pair the private half as PKCS#8 by AES-GCM: nonce (12 bytes), ciphertext, tag. */
+        /**
+         * AES Key Wrap (RFC 3394) of 32 bytes; of a pair the private half as PKCS#8 by AES-GCM: nonce (12 bytes), ciphertext, tag. Under a
+         * master key that is a pair RSA-OAEP (SHA-256) of 32 bytes; of a pair the same (with a label) of a content-encryption key, and
+         * behind it the private half under that.
+         */
         wrapped: base64url(40, MAX_PRIVATE),
         /** `keyId` of the master key that wraps it. */
         master: identifier,

@@ -52,14 +52,17 @@ export type TenantEdk = Described & {
   /** Identifier of that master key at the HSM. */
   masterKey: string;
   layer?: undefined;
-  /** RFC 5649 AES Key Wrap with Padding, so that no account key, which is under the same key, passes for one. */
-  wrapping: "A256KWP";
+  /**
+   * RFC 5649 AES Key Wrap with Padding, so that no account key, which is under the same key, passes for one. Under a master key
+   * that is a pair RSA-OAEP with SHA-256 and a label (`DATA_LABEL`), for the same reason; JWA has no name for that.
+   */
+  wrapping: "A256KWP" | "RSA-OAEP-256-L";
 };
 
 export type Edk = AccountEdk | TenantEdk;
 
 /** How a data key stands under what wraps it, and how many bytes it then has; IV and tag of a second layer around it. */
-const WRAPPED_LENGTHS = { A256KW: 40, A256KWP: 40, "RSA-OAEP-256": 384 } as const;
+const WRAPPED_LENGTHS = { A256KW: 40, A256KWP: 40, "RSA-OAEP-256": 384, "RSA-OAEP-256-L": 384 } as const;
 const LAYER = 28;
 export type Wrapping = keyof typeof WRAPPED_LENGTHS;
 
@@ -90,15 +93,14 @@ const described = {
   policy: keyPolicy,
 };
 const ofAccount = { ...described, account: identifier, accountKey: object({ id: identifier, version }) };
+const ofTenant = { ...described, masterKey: identifier };
 const maybe = { expires: seconds, layer: object({ masterKey: identifier }) };
 
 const edkShape: Shape<Edk> = union("wrapping", {
   A256KW: object({ ...ofAccount, wrapping: literal("A256KW") }, maybe),
   "RSA-OAEP-256": object({ ...ofAccount, wrapping: literal("RSA-OAEP-256") }, maybe),
-  A256KWP: object(
-    { ...described, masterKey: identifier, wrapping: literal("A256KWP") },
-    { expires: seconds },
-  ),
+  A256KWP: object({ ...ofTenant, wrapping: literal("A256KWP") }, { expires: seconds }),
+  "RSA-OAEP-256-L": object({ ...ofTenant, wrapping: literal("RSA-OAEP-256-L") }, { expires: seconds }),
 });
 
 /**

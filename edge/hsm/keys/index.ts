@@ -9,18 +9,20 @@ export { isGone, keepWrapped, lookAfter, markOf, readKept } from "./kept.ts";
 export { importWrapped, makeUnder } from "./key.ts";
 export { LEDGER_TABLE, type Ledger, type Leftover, openLedger, transientNames } from "./ledger.ts";
 export {
-  getPrivateWrapped,
+  getPrivateByCek,
+  getPrivateUnder,
   importAccountKey,
+  type Master,
   makePairUnder,
-  privateUnderParent,
-  publicHalf,
-  releasePrivate,
+  underGcm,
   type WrappedAccountKey,
+  wrappedPair,
   wrappedPrivate,
 } from "./pair.ts";
 export {
   getWrapped,
   keyValueOf,
+  PAIR_LENGTH,
   recipientKeyOf,
   toRecipient,
   underLayer,

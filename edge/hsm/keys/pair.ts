@@ -1,10 +1,19 @@
 /**
- * Account keys that are RSA pairs (W1): made under an AES key, brought back, and given out. The private half stands for both: data
- * keys are wrapped to the public one and unwrapped by it, and it is what the parent wraps, as PKCS#8 under AES-GCM.
+ * Account keys, and what an RSA pair asks for (W1): made under a master key, brought back, and given out. The private half stands for
+ * both: data keys are wrapped to the public one and unwrapped by it, and it is what the parent wraps, as PKCS#8 under AES-GCM; where the
+ * parent is a pair itself, under a content-encryption key (CEK), which stands under the parent and before it.
  */
 
 import { concat } from "#protocol/bytes.ts";
-import { KEY, KEY_PAIR, POLICY, PRIVATE_UNDER_PARENT, policy, USAGE } from "#protocol/hierarchy/index.ts";
+import {
+  CEK_UNDER_PAIR,
+  KEY,
+  KEY_PAIR,
+  POLICY,
+  PRIVATE_UNDER_PARENT,
+  policy,
+  USAGE,
+} from "#protocol/hierarchy/index.ts";
 import type {
   KeyWrappingSpecification,
   RequestItem,
@@ -14,7 +23,7 @@ import type {
 import { UnexpectedAnswer } from "../client.ts";
 import type { NextName } from "./batch.ts";
 import { type ImportedKey, importedAttributes, importWrapped } from "./key.ts";
-import { encryptedBy, getWrapped, materialOf, toRecipient, wrappedBlock } from "./release.ts";
+import { encryptedBy, getWrapped, keyValueOf, materialOf, PAIR_LENGTH, wrappedBlock } from "./release.ts";
 import { retire } from "./retire.ts";
 
 type Name = ReturnType<NextName>;
@@ -26,6 +35,17 @@ export type WrappedAccountKey = {
   publicKey: Uint8Array<ArrayBuffer> | null;
 };
 
+/** A master key at the HSM, and whether it is a pair. */
+export type Master = { id: string; isPair: boolean };
+
+/** A private half of RSA-3072 under AES-GCM has some 1,820 bytes, and 384 more with the key that it is under. */
+const LONGEST_PRIVATE = 2048;
+
+/** Whether the master key that wraps it is a pair. Its length says so; the HSM opens nothing that is called what it is not. */
+function isUnderPair({ wrapped, publicKey }: WrappedAccountKey): boolean {
+  return publicKey === null ? wrapped.length === PAIR_LENGTH : wrapped.length > LONGEST_PRIVATE;
+}
+
 /** Of AES-GCM (NIST SP 800-38D). */
 const NONCE_LENGTH = 12;
 const TAG_LENGTH = 16;
@@ -35,11 +55,18 @@ export function privateUnderParent(uniqueIdentifier: UniqueIdentifier): KeyWrapp
   return encryptedBy({ uniqueIdentifier, cryptographicParameters: PRIVATE_UNDER_PARENT });
 }
 
+/** How the CEK of a private half stands under a master key that is a pair. */
+function cekUnder(uniqueIdentifier: UniqueIdentifier): KeyWrappingSpecification {
+  return encryptedBy({ uniqueIdentifier, cryptographicParameters: CEK_UNDER_PAIR });
+}
+
 /**
- * A pair is made under an AES parent: its private half is given wrapped by it, its public one as it is, and both are
- * destroyed. The public half is found by its name, and acted on as the private one is (KMIP 2.1, ID Placeholder).
+ * A pair is made under a master key: its private half is given wrapped by it, its public one as it is, and both are
+ * destroyed (KMIP 2.1, Unique Identifier: what Create Key Pair made is named so). `wrappedPair` reads the answers.
  */
-export function makePairUnder(parent: string, names: { privateHalf: Name; publicHalf: Name }) {
+export function makePairUnder(parent: Master, { name, now }: { name: NextName; now: number }): RequestItem[] {
+  const privateHalf = { reference: "CreateKeyPairPrivateKey" } as const;
+  const publicHalf = { reference: "CreateKeyPairPublicKey" } as const;
   return [
     {
       operation: "CreateKeyPair",
@@ -48,18 +75,23 @@ export function makePairUnder(parent: string, names: { privateHalf: Name; public
         privateKeyAttributes: {
           cryptographicUsageMask: [...USAGE.account],
           sensitive: true,
-          name: names.privateHalf,
-          vendorAttributes: [policy(POLICY.parent, parent)],
+          name: name(),
+          vendorAttributes: [policy(POLICY.parent, parent.id)],
         },
-        publicKeyAttributes: { cryptographicUsageMask: ["WrapKey"], name: names.publicHalf },
+        publicKeyAttributes: { cryptographicUsageMask: ["WrapKey"], name: name() },
       },
     },
-    getPrivateWrapped(privateUnderParent(parent)),
-    { operation: "Destroy", payload: {} },
-    { operation: "Locate", payload: { attributes: { name: names.publicHalf } } },
-    { operation: "Get", payload: { keyFormatType: "X_509" } },
-    { operation: "Destroy", payload: {} },
-  ] satisfies RequestItem[];
+    ...getPrivateUnder(privateHalf, parent, { name, now }),
+    { operation: "Destroy", payload: { uniqueIdentifier: privateHalf } },
+    { operation: "Get", payload: { uniqueIdentifier: publicHalf, keyFormatType: "X_509" } },
+    { operation: "Destroy", payload: { uniqueIdentifier: publicHalf } },
+  ];
+}
+
+/** What the answers to `makePairUnder` give. */
+export function wrappedPair(answers: readonly ResponseItem[]) {
+  const got = answers.filter(({ operation }) => operation === "Get");
+  return { wrapped: wrappedPrivate(got.slice(0, -1)), publicKey: publicHalf(got.at(-1)) };
 }
 
 /** As `importWrapped`, of a private half. */
@@ -85,23 +117,49 @@ function importPrivate(key: Omit<ImportedKey, "byPair">): RequestItem {
   };
 }
 
-/** Import of an account key, of either kind, which its master key wraps. */
+/** Import of an account key, of either kind, which its master key, of either kind, wraps. The CEK, where there is one, is gone again after it. */
 export function importAccountKey(
-  { wrapped, master, publicKey }: WrappedAccountKey,
-  of: Pick<ImportedKey, "id" | "name" | "now">,
-): RequestItem {
-  const key = { ...of, class: "account", wrapped, wrappedBy: master } as const;
-  return publicKey === null ? importWrapped(key) : importPrivate(key);
+  account: WrappedAccountKey,
+  { id, name, now }: { id: string; name: NextName; now: number },
+): RequestItem[] {
+  const { wrapped, master, publicKey } = account;
+  const byPair = isUnderPair(account);
+  const key = { id, class: "account", wrapped, wrappedBy: master, now } as const;
+  if (publicKey === null) return [importWrapped({ ...key, byPair, name: name() })];
+  if (!byPair) return [importPrivate({ ...key, name: name() })];
+  const cek = crypto.randomUUID();
+  const [wrappedCek, privateHalf] = [wrapped.slice(0, PAIR_LENGTH), wrapped.slice(PAIR_LENGTH)];
+  const under = {
+    class: "master-cek",
+    wrapped: wrappedCek,
+    wrappedBy: master,
+    by: cekUnder(master),
+  } as const;
+  return [
+    importWrapped({ ...under, id: cek, name: name(), now }),
+    importPrivate({ ...key, wrapped: privateHalf, wrappedBy: cek, name: name() }),
+    ...retire(cek),
+  ];
+}
+
+/** Get of a private half as this master key wraps it. `wrappedPrivate` reads the answers to Get. */
+export function getPrivateUnder(
+  id: UniqueIdentifier,
+  master: Master,
+  { name, now }: { name: NextName; now: number },
+): RequestItem[] {
+  if (!master.isPair) return [getPrivateWrapped(privateUnderParent(master.id), id)];
+  return getPrivateByCek(id, { parent: master.id, by: cekUnder(master.id), name: name(), now });
 }
 
 /**
- * The private half for a recipient, for which it is too long: a content-encryption key (CEK) is made for this recipient and given to
- * it, the private half under that key, and both end (KMIP 2.1, ID Placeholder: what Create made is named so). Answers 2 and 3
- * of five are those to Get.
+ * The private half for a recipient, or a master key, whose RSA key it is too long for: a content-encryption key (CEK) is made for this
+ * one, and given to it, the private half under that key, and the CEK ends (KMIP 2.1, Unique Identifier: what Create made is named so).
+ * `by`: how the CEK is wrapped. Answers 2 and 3 of five are those to Get.
  */
-export function releasePrivate(
-  id: string,
-  to: { recipient: string; name: Name; now: number },
+export function getPrivateByCek(
+  id: UniqueIdentifier,
+  to: { parent: string; by: KeyWrappingSpecification; name: Name; now: number },
 ): RequestItem[] {
   const cek = { reference: "Create" } as const;
   return [
@@ -112,33 +170,36 @@ export function releasePrivate(
         attributes: {
           ...KEY,
           ...importedAttributes({ class: "cek", name: to.name, now: to.now }),
-          vendorAttributes: [policy(POLICY.parent, to.recipient)],
+          vendorAttributes: [policy(POLICY.parent, to.parent)],
         },
       },
     },
-    getWrapped(toRecipient(to.recipient), cek),
+    getWrapped(to.by, cek),
     getPrivateWrapped(privateUnderParent(cek), id),
     ...retire(cek),
   ];
 }
 
-/** Get of the private half of a pair, as PKCS#8; of what the item before has made where none is named. */
-export function getPrivateWrapped(
+/** Get of the private half of a pair, as PKCS#8. */
+function getPrivateWrapped(
   keyWrappingSpecification: KeyWrappingSpecification,
-  uniqueIdentifier?: string,
+  uniqueIdentifier: UniqueIdentifier,
 ): RequestItem {
   return {
     operation: "Get",
-    payload: {
-      ...(uniqueIdentifier && { uniqueIdentifier }),
-      keyFormatType: "PKCS_8",
-      keyWrappingSpecification,
-    },
+    payload: { uniqueIdentifier, keyFormatType: "PKCS_8", keyWrappingSpecification },
   };
 }
 
+/** The private half in the answers to Get, as its master key wraps it; the CEK before it where that is a pair. */
+export function wrappedPrivate(answers: readonly ResponseItem[]): Uint8Array<ArrayBuffer> {
+  const [first, second, ...others] = answers.filter(({ operation }) => operation === "Get");
+  if (others.length > 0) throw new UnexpectedAnswer("not what a private half is given in");
+  return second ? concat(keyValueOf(first), underGcm(second)) : underGcm(first);
+}
+
 /** The private half in the answer to Get, wrapped by AES-GCM: nonce, ciphertext and tag in one. */
-export function wrappedPrivate(answer: ResponseItem | undefined): Uint8Array<ArrayBuffer> {
+export function underGcm(answer: ResponseItem | undefined): Uint8Array<ArrayBuffer> {
   const block = wrappedBlock(answer);
   const nonce = block.keyWrappingData.ivCounterNonce;
   if (nonce?.length !== NONCE_LENGTH)
@@ -146,14 +207,14 @@ export function wrappedPrivate(answer: ResponseItem | undefined): Uint8Array<Arr
   return concat(nonce, materialOf(block));
 }
 
-/** The parts of what `wrappedPrivate` gives. Throws for what is too short to be one. */
+/** The parts of what `underGcm` gives. Throws for what is too short to be one. */
 function partsOfPrivate(wrapped: Uint8Array<ArrayBuffer>) {
   if (wrapped.length <= NONCE_LENGTH + TAG_LENGTH) throw new TypeError("not a wrapped private key");
   return { ivCounterNonce: wrapped.slice(0, NONCE_LENGTH), keyMaterial: wrapped.slice(NONCE_LENGTH) };
 }
 
 /** The public half in the answer to Get: SubjectPublicKeyInfo, DER. */
-export function publicHalf(answer: ResponseItem | undefined): Uint8Array<ArrayBuffer> {
+function publicHalf(answer: ResponseItem | undefined): Uint8Array<ArrayBuffer> {
   if (answer?.operation !== "Get" || !answer.payload) throw new UnexpectedAnswer("not an answer to Get");
   const value = answer.payload.object.publicKey?.keyBlock.keyValue;
   const material = value instanceof Uint8Array ? undefined : value?.keyMaterial;

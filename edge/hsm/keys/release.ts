@@ -2,6 +2,7 @@
 
 import {
   DATA_UNDER_MASTER,
+  DATA_UNDER_PAIR,
   PRIVATE_UNDER_PARENT,
   TO_RECIPIENT,
   UNDER_PARENT,
@@ -17,7 +18,7 @@ import { UnexpectedAnswer } from "../client.ts";
 
 /** Keys of the hierarchy have 32 bytes, 40 under AES Key Wrap (RFC 3394), 384 under the public half of a pair of 3072 bits. */
 const WRAPPED_LENGTH = 40;
-const PAIR_LENGTH = 384;
+export const PAIR_LENGTH = 384;
 /** Bytes of ciphertexts under a recipient's RSA key of 3072 and of 4096 bits. */
 const RSA_LENGTHS = [384, 512];
 
@@ -36,8 +37,9 @@ export function underLayer(uniqueIdentifier: string): KeyWrappingSpecification {
 }
 
 /** A tenant's own data key under its master key. */
-export function underMaster(uniqueIdentifier: string): KeyWrappingSpecification {
-  return encryptedBy({ uniqueIdentifier, cryptographicParameters: DATA_UNDER_MASTER });
+export function underMaster({ id, isPair }: { id: string; isPair: boolean }): KeyWrappingSpecification {
+  const cryptographicParameters = isPair ? DATA_UNDER_PAIR : DATA_UNDER_MASTER;
+  return encryptedBy({ uniqueIdentifier: id, cryptographicParameters });
 }
 
 /** `uniqueIdentifier` is the recipient's public key at the HSM, from the RA's registry and never from a request. */

@@ -6,6 +6,7 @@ import {
   importAccountKey,
   importWrapped,
   type Ledger,
+  PAIR_LENGTH,
   recipientKeyOf,
   retire,
   runBatch,
@@ -40,18 +41,23 @@ export async function rewrapDataKey(
     const items = [getWrapped(toRecipient(hsmKey), data), ...retire(data)];
     if (under.wrapped === undefined) {
       const { master } = under;
-      const by = underMaster(master);
+      const by = underMaster({ id: master, isPair: isUnderPair(wrapped) });
       return [importWrapped({ ...imported, wrappedBy: master, by, name: name() }), ...items];
     }
     const byPair = under.publicKey !== null;
     return [
-      importAccountKey(under, { id: account, name: name(), now }),
+      ...importAccountKey(under, { id: account, name, now }),
       importWrapped({ ...imported, wrappedBy: account, byPair, name: name() }),
       ...items,
       ...retire(account),
     ];
   });
   return recipientKeyOf(answers.find(({ operation }) => operation === "Get"));
+}
+
+/** Whether a tenant's own data key is under a master key that is a pair: its EDK vouches for the length. */
+function isUnderPair({ length }: Uint8Array): boolean {
+  return length === PAIR_LENGTH;
 }
 
 /** Keys of one KMIP message: a recipient's wrapping takes the HSM tens of milliseconds each. */
@@ -73,12 +79,14 @@ export async function rewrapDataKeys(
     for (const { under } of some)
       if (under.wrapped !== undefined) accounts.set(under.id, { key: under, id: crypto.randomUUID() });
     const answers = await runBatch(hsm, ledger, (name) => [
-      ...[...accounts.values()].map(({ id, key }) => importAccountKey(key, { id, name: name(), now })),
+      ...[...accounts.values()].flatMap(({ id, key }) => importAccountKey(key, { id, name, now })),
       ...some.flatMap(({ under, wrappedDataKey: wrapped }) => {
         const id = crypto.randomUUID();
         const account = under.wrapped === undefined ? undefined : accounts.get(under.id);
         const wrappedBy = account?.id ?? under.master;
-        const by = account ? { byPair: account.key.publicKey !== null } : { by: underMaster(wrappedBy) };
+        const by = account
+          ? { byPair: account.key.publicKey !== null }
+          : { by: underMaster({ id: wrappedBy, isPair: isUnderPair(wrapped) }) };
         return [
           importWrapped({ id, class: "data", wrapped, wrappedBy, ...by, name: name(), now }),
           getWrapped(toRecipient(hsmKey), id),

@@ -10,7 +10,8 @@ export type KeyIdentifier = {
 
 /**
  * Enc(account) under the master key with the id `master`, base64url: AES Key Wrap, or of a pair, which has its `publicKey` (SPKI,
- * base64url) beside it, the private half as PKCS#8 by AES-GCM.
+ * base64url) beside it, the private half as PKCS#8 by AES-GCM. Under a master key that is a pair: RSA-OAEP, or the same of a
+ * content-encryption key, and the private half under that.
  */
 export type WrappedAccountKey = {
   id: string;
@@ -20,13 +21,13 @@ export type WrappedAccountKey = {
   publicKey?: string;
 };
 
-/** Enc(master), or at level `account` Enc(account): RSA-OAEP to the instance, base64url, and the KMS's receipt for it. */
-export type ReleasedKey = { wrappedKey: string; receipt: string };
 /**
- * The same of an account key. Of a pair `wrappedKey` is the key that `privateKey` is encrypted under (PKCS#8 by AES-GCM), and the
- * receipt is for both, one behind the other.
+ * Enc(master), or at level `account` Enc(account): RSA-OAEP to the instance, base64url, and the KMS's receipt for it. Of a pair
+ * `wrappedKey` is the key that `privateKey` is encrypted under (PKCS#8 by AES-GCM), and the receipt is for both, one behind the other.
  */
-export type ReleasedAccountKey = ReleasedKey & { privateKey?: string; publicKey?: string };
+export type ReleasedKey = { wrappedKey: string; receipt: string; privateKey?: string };
+/** The same of an account key, with the public half of a pair. */
+export type ReleasedAccountKey = ReleasedKey & { publicKey?: string };
 
 /**
  * Wrapped by the account key of this id, base64url. With a second layer (W14): under which master key, and for which version, to

@@ -2,10 +2,10 @@
 
 import * as x509 from "@peculiar/x509";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
-import { concat } from "#protocol/bytes.ts";
+import { concat, utf8 } from "#protocol/bytes.ts";
 import { digest } from "#protocol/digest.ts";
 import { CofferError } from "#protocol/error.ts";
-import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
+import { CEK_LABEL, SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import type { AccountEdk, AccountReceipt, MasterReceipt } from "#protocol/keys/index.ts";
 import { type Authority, jws, type Signer, START } from "../authority.fixture.ts";
 import type { ReleasedAccountKey } from "./authorities.ts";
@@ -65,14 +65,25 @@ export class Hierarchy {
   readonly #earlier: { keyId: string; keyVersion: number; raw: Bytes }[] = [];
   /** Versions that the IAM has not heard of. */
   ahead = 0;
+  readonly #masterPair: CryptoKeyPair | undefined;
   readonly #accounts = new Map<string, AccountKey[]>();
   readonly #data = new Map<string, Version[]>();
 
   readonly #pairs: boolean;
 
-  /** `certificate`: of the instance's wrapping key, DER; `pairs`: whether account keys are RSA pairs. */
-  constructor(authority: Authority, certificate: Bytes, now: () => number, pairs = false) {
+  /**
+   * `certificate`: of the instance's wrapping key, DER; `pairs`: whether account keys are RSA pairs; `master`: the pair that the master key
+   * is, where it is one.
+   */
+  constructor(
+    authority: Authority,
+    certificate: Bytes,
+    now: () => number,
+    pairs = false,
+    master?: CryptoKeyPair,
+  ) {
     this.#pairs = pairs;
+    this.#masterPair = master;
     this.#authority = authority;
     this.#certificate = certificate;
     this.#now = now;
@@ -93,15 +104,24 @@ export class Hierarchy {
     const of = { id: `ak-${account}-${version}`, version, master: this.#master.keyId };
     if (!this.#pairs) {
       const raw = random();
-      const wrapped = await wrap(raw, await rung(this.#master.raw));
+      const wrapped = await wrap(raw, this.#masterPair?.publicKey ?? (await rung(this.#master.raw)));
       keys.push({ ...of, wrapped, key: await rung(raw), raw });
       return;
     }
     const pair = await subtle.generateKey(RSA, true, ["wrapKey", "unwrapKey"]);
     const raw = new Uint8Array(await subtle.exportKey("pkcs8", pair.privateKey));
     const publicKey = encodeBase64url(new Uint8Array(await subtle.exportKey("spki", pair.publicKey)));
-    const wrapped = encodeBase64url(await sealed(raw, this.#master.raw));
+    const wrapped = encodeBase64url(await this.#privateUnderMaster(raw));
     keys.push({ ...of, wrapped, publicKey, key: pair.publicKey, raw });
+  }
+
+  /** Under a master key that is a pair, a content-encryption key stands before it. */
+  async #privateUnderMaster(raw: Bytes): Promise<Bytes> {
+    if (!this.#masterPair) return sealed(raw, this.#master.raw);
+    const cek = random();
+    const by = { name: "RSA-OAEP", label: utf8(CEK_LABEL) };
+    const wrappedCek = new Uint8Array(await subtle.encrypt(by, this.#masterPair.publicKey, cek));
+    return concat(wrappedCek, await sealed(raw, cek));
   }
 
   async renewDataKey(account: string): Promise<void> {
@@ -153,21 +173,32 @@ export class Hierarchy {
     return new Uint8Array(await subtle.encrypt("RSA-OAEP", to, raw));
   }
 
+  async #masterToInstance(raw: Bytes) {
+    if (!this.#masterPair) return { wrapped: await this.#toInstance(raw) };
+    const pkcs8 = new Uint8Array(await subtle.exportKey("pkcs8", this.#masterPair.privateKey));
+    return { wrapped: await this.#toInstance(raw), privateKey: await sealed(pkcs8, raw) };
+  }
+
   readonly authorities: Authorities = {
     masterKey: async (challenge, id) => {
       this.#ask(id === undefined ? "master key" : `master key ${id}`);
       const master = id === undefined ? this.#master : this.#earlier.find(({ keyId }) => keyId === id);
       if (!master) throw new CofferError("not-found");
-      const wrapped = await this.#toInstance(master.raw);
+      const { wrapped, privateKey } = await this.#masterToInstance(master.raw);
       const { keyId, keyVersion } = master;
+      const received = privateKey ? concat(wrapped, privateKey) : wrapped;
       const { receiptSigner } = this.#authority;
       const receipt = await jws(this.change.receiptBy ?? receiptSigner, SIGN_TYPE.receipt, {
-        ...{ version: 1, kind: "master", wrappedKeyDigest: await digest(wrapped), keyId, keyVersion },
+        ...{ version: 1, kind: "master", wrappedKeyDigest: await digest(received), keyId, keyVersion },
         ...{ recipient: await digest(this.#certificate), tenant: "acme", challenge },
         ...{ iat: this.#now() / 1000, exp: this.#now() / 1000 + 60 },
         ...this.change.receipt,
       } satisfies MasterReceipt);
-      return { wrappedKey: this.change.wrappedKey ?? encodeBase64url(wrapped), receipt };
+      return {
+        ...{ wrappedKey: this.change.wrappedKey ?? encodeBase64url(wrapped), receipt },
+        ...(privateKey && { privateKey: encodeBase64url(privateKey) }),
+        ...this.change.released,
+      };
     },
     releasedAccountKey: async (account, challenge, asked) => {
       const { id, raw, version, publicKey } = this.#accountKey(account, asked);

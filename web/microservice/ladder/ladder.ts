@@ -29,12 +29,13 @@ import { Held } from "./held.ts";
 import {
   makeWrappedDataKey,
   publicHalf,
+  type Released,
   type RungUsage,
   unwrapAccountKey,
   unwrapDataKey,
   unwrapLayerKey,
+  unwrapMasterKey,
   unwrapReleasedAccountKey,
-  unwrapReleasedKey,
   type WrappedAccount,
 } from "./links.ts";
 import { Newest } from "./newest.ts";
@@ -42,7 +43,7 @@ import { takeOff, wrapOnceMore } from "./second-layer.ts";
 import type { KeyName, Message, Step, Watch } from "./step.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
-type MasterCopy = { id: string; wrappedKey: Bytes; secondLayer?: SecondLayer | undefined };
+type MasterCopy = Released & { id: string; secondLayer?: SecondLayer | undefined };
 /** Under the master key of the id `master`, or, at level `account`, to the instance itself. */
 type AccountCopy = WrappedAccount & { id: string; version: number; master?: string };
 type DataCopy = { jws: string; edk: AccountEdk };
@@ -170,7 +171,8 @@ export class Ladder {
     return this.#layerKeys.get(id, async () => {
       const current = await this.#encryptedMaster();
       const copy = current?.id === id ? current : await this.#encryptedMaster(id);
-      if (!copy) throw new CofferError("key-refused");
+      // A pair is no key that others are derived from.
+      if (!copy || copy.privateKey) throw new CofferError("key-refused");
       const unwrapped = unwrapLayerKey(crypto.subtle, wrappingKey, copy.wrappedKey);
       return this.#told("second layer", { key: id }, unwrapped);
     });
@@ -352,10 +354,11 @@ export class Ladder {
     return unwrapAccountKey(subtle, masterKey, account, usage);
   }
 
-  #masterKey({ id, wrappedKey }: MasterCopy, ofPair: boolean): Promise<CryptoKey> {
+  #masterKey(copy: MasterCopy, ofPair: boolean): Promise<CryptoKey> {
     const { crypto, wrappingKey } = this.#options;
-    const unwrapped = () => unwrapReleasedKey(crypto.subtle, wrappingKey, wrappedKey, { ofPair });
-    return (ofPair ? this.#masterKeysOfPairs : this.#masterKeys).get(id, () =>
+    const { id, privateKey } = copy;
+    const unwrapped = () => unwrapMasterKey(crypto.subtle, wrappingKey, copy, ofPair);
+    return (ofPair && !privateKey ? this.#masterKeysOfPairs : this.#masterKeys).get(id, () =>
       this.#told("master key", { key: id }, unwrapped()),
     );
   }
@@ -402,13 +405,13 @@ export class Ladder {
       const challenge = this.#challenge();
       const message = { whom: "KMS", what: "master key", ...(id === undefined ? {} : { key: id }) } as const;
       const answer = await this.#ask(message, () => authorities.masterKey(challenge, id));
-      const wrappedKey = bytesOf(answer.wrappedKey);
-      const awaited = await this.#awaited(wrappedKey, challenge);
+      const { received, ...released } = releasedOf(answer);
+      const awaited = await this.#awaited(received, challenge);
       const receipt = await verifyMasterReceipt(answer.receipt, trust, awaited).catch(refuse);
       const { keyId, keyVersion, secondLayer } = receipt;
       if (id === undefined) this.#newest.advance(MASTER, keyVersion);
       else if (keyId !== id) throw new CofferError("key-refused");
-      return { id: keyId, wrappedKey, secondLayer };
+      return { id: keyId, ...released, secondLayer };
     });
   }
 
@@ -462,10 +465,8 @@ export class Ladder {
     const challenge = this.#challenge();
     const message = { whom: "KMS", what: "account key", account, ...(id && { key: id }) } as const;
     const answer = await this.#ask(message, () => authorities.releasedAccountKey(account, challenge, id));
-    const wrappedKey = bytesOf(answer.wrappedKey);
-    const privateKey = answer.privateKey === undefined ? undefined : bytesOf(answer.privateKey);
+    const { wrappedKey, privateKey, received } = releasedOf(answer);
     const publicKey = answer.publicKey === undefined ? undefined : bytesOf(answer.publicKey);
-    const received = privateKey ? concat(wrappedKey, privateKey) : wrappedKey;
     const awaited = { ...(await this.#awaited(received, challenge)), account };
     const { keyId, keyVersion } = await verifyAccountReceipt(answer.receipt, trust, awaited).catch(refuse);
     const of = { id: keyId, version: keyVersion, publicKey };
@@ -527,6 +528,14 @@ function dataName(account: string, of: Pick<AccountEdk, "keyId" | "keyVersion">)
 function named(name: string): { account?: string; key: string } {
   const [first = "", key] = name.split(" ");
   return key === undefined ? { key: first } : { account: first, key };
+}
+
+/** `received`: what the receipt is for. */
+function releasedOf(answer: { wrappedKey: string; privateKey?: string }): Released & { received: Bytes } {
+  const wrappedKey = bytesOf(answer.wrappedKey);
+  if (answer.privateKey === undefined) return { wrappedKey, received: wrappedKey };
+  const privateKey = bytesOf(answer.privateKey);
+  return { wrappedKey, privateKey, received: concat(wrappedKey, privateKey) };
 }
 
 function bytesOf(text: string): Bytes {

@@ -3,7 +3,9 @@
  * exported. No code, this neither, sees a byte of any of them (promise 2).
  */
 
+import { utf8 } from "#protocol/bytes.ts";
 import { CofferError } from "#protocol/error.ts";
+import { CEK_LABEL } from "#protocol/hierarchy/index.ts";
 import type { Subtle } from "../crypto.ts";
 import { isDevice, type WrappingKey } from "../device.ts";
 
@@ -15,11 +17,18 @@ const RUNG_OF_PAIR = { name: "AES-GCM", length: 256 };
 /** An account key that is a pair unwraps data keys by RSA-OAEP with SHA-256. */
 const PAIR = { name: "RSA-OAEP", hash: "SHA-256" };
 const PAIR_BITS = 3072;
+const PAIR_LENGTH = 384;
 const DATA = { name: "HKDF" };
 const NONCE_LENGTH = 12;
 
 /** What a rung does: unwrap the next one, or wrap one that is made here. */
 export type RungUsage = "unwrapKey" | "wrapKey";
+
+/**
+ * What was released to the instance: RSA-OAEP with SHA-256 to its wrapping key. Of a pair that is a content-encryption key, and
+ * `privateKey` the private half under it.
+ */
+export type Released = { wrappedKey: Bytes; privateKey?: Bytes | undefined };
 
 /** Enc(account): of a pair with its public half (SPKI), and where it was released to the instance, with the key that it is under. */
 export type WrappedAccount = { wrapped: Bytes; publicKey?: Bytes | undefined; cek?: Bytes | undefined };
@@ -40,6 +49,18 @@ export function unwrapReleasedKey(
       ? appKey.unwrapKey(wrapped, as, usage)
       : subtle.unwrapKey("raw", wrapped, appKey, "RSA-OAEP", as, false, [usage]),
   );
+}
+
+/** The master key: `ofPair` where an account key below it is a pair; a master key that is one itself opens both kinds. */
+export async function unwrapMasterKey(
+  subtle: Subtle,
+  appKey: WrappingKey,
+  { wrappedKey, privateKey }: Released,
+  ofPair: boolean,
+): Promise<CryptoKey> {
+  if (!privateKey) return unwrapReleasedKey(subtle, appKey, wrappedKey, { ofPair });
+  const cek = await unwrapReleasedKey(subtle, appKey, wrappedKey, { ofPair: true });
+  return unwrapPrivateHalf(subtle, cek, privateKey);
 }
 
 /** The master key once more, as a key that others are derived from (W14) and that unwraps nothing. */
@@ -63,17 +84,23 @@ export async function unwrapReleasedAccountKey(
   return unwrapPrivateHalf(subtle, await unwrapReleasedKey(subtle, appKey, cek, { ofPair: true }), wrapped);
 }
 
-/** By the master key; `masterKey` is a handle for pairs where this is one. */
-export function unwrapAccountKey(
+/** By the master key; `masterKey` is a handle for pairs where this is one, and may be a pair itself. */
+export async function unwrapAccountKey(
   subtle: Subtle,
   masterKey: CryptoKey,
   { wrapped, publicKey }: WrappedAccount,
   usage: RungUsage = "unwrapKey",
 ): Promise<CryptoKey> {
-  if (publicKey) return unwrapPrivateHalf(subtle, masterKey, wrapped);
-  return linked(RUNG, usage, () =>
-    subtle.unwrapKey("raw", wrapped, masterKey, "AES-KW", RUNG, false, [usage]),
+  const { name } = masterKey.algorithm;
+  if (!publicKey)
+    return linked(RUNG, usage, () => subtle.unwrapKey("raw", wrapped, masterKey, name, RUNG, false, [usage]));
+  if (name !== PAIR.name) return unwrapPrivateHalf(subtle, masterKey, wrapped);
+  // Longer than an RSA key encrypts: under a content-encryption key, which stands before it.
+  const by = { name, label: utf8(CEK_LABEL) };
+  const cek = await linked(RUNG_OF_PAIR, "unwrapKey", () =>
+    subtle.unwrapKey("raw", wrapped.slice(0, PAIR_LENGTH), masterKey, by, RUNG_OF_PAIR, false, ["unwrapKey"]),
   );
+  return unwrapPrivateHalf(subtle, cek, wrapped.slice(PAIR_LENGTH));
 }
 
 /** PKCS#8 by AES-GCM: nonce, ciphertext and tag in one. */
