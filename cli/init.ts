@@ -8,6 +8,7 @@ import { DEFAULT_LEVEL, isLevel, LEVELS } from "#protocol/level.ts";
 import { type ApartHsms, bootstrap } from "./bootstrap.ts";
 import { CommandError } from "./command-error.ts";
 import { DOMAINS, hasIdentity, identityFiles, makeIdentity } from "./identities.ts";
+import { masterKeyKind } from "./master-key-kind.ts";
 import { asOfficer, OFFICER_HELP, OFFICER_OPTIONS } from "./officer.ts";
 import { COFFER } from "./parts/index.ts";
 import { ROOT_KEY_FILE, rootKeyPem } from "./root-key.ts";
@@ -23,6 +24,7 @@ made, and what is to be done next, with the tenant's settings. Can be run again:
 
   --tenant NAME     a tenant's name, as in COFFER_TENANTS in wrangler.toml; may be given several times
   --level LEVEL     what their master keys are made for, for good: data, account or master  (${DEFAULT_LEVEL})
+  --master-key KIND what a master key is made as: AES-256, or RSA-3072, a pair; \`coffer rotate\` can change it  (AES-256)
   --vault ORIGIN    the tenant's vault, --app ORIGIN its app, which may be given several times
   --admin-subject S its first admin: the subject at that provider, or --admin-email ADDRESS, which the provider has verified
   --issuer URL      its OpenID Connect provider, --client-id ID what that knows the vault by
@@ -46,6 +48,7 @@ export async function init(args: string[]): Promise<number> {
     options: {
       tenant: { type: "string", multiple: true },
       level: { type: "string", default: DEFAULT_LEVEL },
+      "master-key": { type: "string", default: "AES-256" },
       vault: { type: "string" },
       app: { type: "string", multiple: true },
       issuer: { type: "string" },
@@ -68,6 +71,7 @@ export async function init(args: string[]): Promise<number> {
     throw new CommandError("--vault and --app are one tenant's: give one --tenant with them.", 2);
   const { level } = values;
   if (!isLevel(level)) throw new CommandError(`--level takes ${LEVELS.join(", ")}.`, 2);
+  const masterKey = masterKeyKind(values["master-key"], "--master-key");
   const admins = {
     adminSubjects: values["admin-subject"] ?? [],
     adminEmails: values["admin-email"] ?? [],
@@ -79,7 +83,7 @@ export async function init(args: string[]): Promise<number> {
     withApart(values.apart ?? [], async (apart) => {
       const before = await survey(hsm, tenants, apart);
       if (dry) return { before, rootKey: undefined };
-      const keys = tenants.map((name) => ({ name, level }));
+      const keys = tenants.map((name) => ({ name, level, masterKey }));
       return { before, ...(await bootstrap(hsm, keys, new Date(), apart)) };
     }),
   );

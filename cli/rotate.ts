@@ -4,6 +4,7 @@ import { isTenantName } from "#protocol/hierarchy/index.ts";
 import type { Rotation, RotationProgress } from "#web/client/rotation.ts";
 import { CommandError } from "./command-error.ts";
 import { currentMasterKey, retireMasterKey, rotateMasterKey } from "./master-key.ts";
+import { masterKeyKind } from "./master-key-kind.ts";
 import { asOfficer, OFFICER_HELP, OFFICER_OPTIONS } from "./officer.ts";
 import { COFFER } from "./parts/index.ts";
 import { withClient } from "./session-options.ts";
@@ -17,6 +18,7 @@ way, and has what failed tried again. What stands under a second layer of the ol
 not moved, and is lost when that is retired.
 
   --tenant NAME     whose master key
+  --kind KIND       what the new one is: AES-256, or RSA-3072, a pair, for a tenant without a second layer  (AES-256)
   --dir PATH        where \`coffer start\` runs from: begins the move there and shows how far it is, until all account keys have
                     moved. Ctrl-C ends the command alone, the move goes on
   --user NAME       signs in there by this name (development)
@@ -40,6 +42,7 @@ export async function rotate(args: string[]): Promise<number> {
       tenant: { type: "string" },
       retire: { type: "boolean", default: false },
       unchecked: { type: "boolean", default: false },
+      kind: { type: "string", default: "AES-256" },
       dir: { type: "string" },
       user: { type: "string" },
       json: { type: "boolean", default: false },
@@ -51,6 +54,7 @@ export async function rotate(args: string[]): Promise<number> {
     throw new CommandError("--tenant takes a name of up to 63 lower-case letters, digits and hyphens.", 2);
   if (unchecked && (!retire || dir !== undefined))
     throw new CommandError("--unchecked goes with --retire, and without --dir.", 2);
+  const kind = masterKeyKind(values.kind, "--kind");
   const tell = (text: string, value: object) =>
     process.stdout.write(json ? `${JSON.stringify(value)}\n` : `${text}\n`);
   if (retire) {
@@ -69,7 +73,9 @@ export async function rotate(args: string[]): Promise<number> {
     tell(text, { tenant, master, retired: retired ?? null });
     return 0;
   }
-  const { replaced, successor } = await asOfficer(values, (hsm) => rotateMasterKey(hsm, tenant, new Date()));
+  const { replaced, successor } = await asOfficer(values, (hsm) =>
+    rotateMasterKey(hsm, tenant, new Date(), kind),
+  );
   const begun = `The master key of ${tenant} is ${successor}, in place of ${replaced}.`;
   const next = `Once all account keys are under it: ${COFFER} rotate --tenant ${tenant} --retire`;
   if (dir === undefined) {

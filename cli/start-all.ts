@@ -4,6 +4,7 @@ import { UNITS } from "#edge/units.ts";
 import { ensurePki, type Pki, startHsm } from "#emulator/hsm/index.ts";
 import { lockFolder } from "#files/index.ts";
 import { tlsTransport } from "#kmip-node/index.ts";
+import type { MasterKeys } from "#protocol/hierarchy/index.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { createKmipClient } from "#protocol/kmip/index.ts";
 import { DEFAULT_LEVEL, type Level } from "#protocol/level.ts";
@@ -39,6 +40,8 @@ export interface StartOptions {
   apps?: string[];
   /** Release level of the development tenant: for good, once its master key is made. */
   level?: Level;
+  /** What its master key is made as, where it is made now: AES-256 by default. */
+  masterKey?: MasterKeys;
   /** People who administer the development tenant, by the names that they sign in with. */
   admins?: string[];
   /** What else stands of the development tenant in the table of tenants. */
@@ -113,7 +116,8 @@ async function startAlone(options: StartOptions) {
     const officers = others.map((other) => ({ domain: other.domain, ...asOfficer(other) }));
     const keys = Object.entries({ [TENANT]: { level }, ...tenants }).map(
       ([name, { level = DEFAULT_LEVEL }]) => {
-        return { name, level };
+        const { masterKey } = options;
+        return { name, level, ...(name === TENANT && masterKey && { masterKey }) };
       },
     );
     const apart = Object.fromEntries(officers.map(({ domain, client }) => [domain, client]));

@@ -304,6 +304,15 @@ it("W12 coffer rotate gives a tenant a new master key, tells of it again, and en
   const told = await run([...retire, "--json"], dir);
   expect(JSON.parse(told.stdout)).toEqual({ tenant: "acme", master: expect.any(String), retired: null });
   expect(await run([...rotate, "--unchecked"], dir)).toMatchObject({ code: 2 });
+  expect(await run([...rotate, "--kind", "RSA-3072"], dir)).toMatchObject({ code: 0 });
+  for (const [command, option] of [
+    [rotate, "--kind"],
+    [init, "--master-key"],
+  ] as const)
+    expect(await run([...command, option, "RSA-2048"], dir)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`${option} takes AES-256 or RSA-3072.`),
+    });
   const nobody = rotate.map((arg) => (arg === "acme" ? "nobody" : arg));
   const { code, stderr } = await run(nobody, dir);
   expect(`${code} ${stderr}`).toMatch(/^1 nobody has no master key/);

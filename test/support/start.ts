@@ -18,6 +18,8 @@ export type SystemOptions = {
   /** Release level of the tenant, and of the `otherTenants` by name; `data` where it is not said. */
   level?: Level;
   levels?: Record<string, Level>;
+  /** What the tenant's master key is made as; AES-256 where it is not said. */
+  masterKey?: StartOptions["masterKey"];
   /** What else stands of the tenant in the table of tenants; asked for at each start. */
   settings?: () => NonNullable<StartOptions["settings"]>;
   /** More tenants, by name, each with an app and a vault of its own (`System.tenant`). */
@@ -82,6 +84,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       apps: [...origins.values()],
       admins: options.admins ?? [],
       ...(level && { level }),
+      ...(options.masterKey && { masterKey: options.masterKey }),
       ...(options.settings && { settings: options.settings() }),
       tenants: Object.fromEntries(table),
       vars,

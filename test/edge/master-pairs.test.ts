@@ -1,0 +1,123 @@
+/**
+ * Master keys that are RSA pairs, beside those that are symmetric: each with account keys of either kind, at each release level, on the
+ * real parts. A rotation changes the kind.
+ */
+
+import { describe, expect, it, vi } from "vitest";
+import { type Client, connect } from "#cli/client.ts";
+import { rotateMasterKey } from "#cli/master-key.ts";
+import { codeOf } from "#protocol/error.ts";
+import { ACCOUNT_KEYS, IDENTITY, MASTER_KEYS } from "#protocol/hierarchy/index.ts";
+import { LEVELS, type Level } from "#protocol/level.ts";
+import { answerOf, callDoor, callerOf, withDoors } from "../support/doors.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { InstanceClient } from "../support/instance-client.ts";
+import { type System, startSystem } from "../support/start.ts";
+import { hsmClient } from "../system/hsm.ts";
+import { readRows } from "../system/index.ts";
+
+vi.mock("#cli/parts/index.ts", async (original) => withDoors(await original()));
+
+async function withClient<T>(system: System, user: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const { appOrigin: app, vaultOrigin: vault, running } = system;
+  const client = await connect({ app, vault, rootKey: running.rootKey, user });
+  try {
+    return await work(client);
+  } finally {
+    client.close();
+  }
+}
+
+async function seal({ documents, account }: Client, text: string): Promise<string> {
+  const { id } = await documents.seal(new TextEncoder().encode(text), account(), { name: "letter.txt" });
+  return id;
+}
+
+async function open({ documents }: Client, id: string, account: string): Promise<string> {
+  return new Response((await documents.open(id, { account })).stream).text();
+}
+
+type Row = { wrapped: Uint8Array; master: string; public_key: Uint8Array | null };
+const kept = ({ edgeDir }: System) => readRows(edgeDir, "account_keys") as unknown as Row[];
+type Kind = (typeof MASTER_KEYS)[number];
+
+/** Bytes of Enc(account), from and to: a symmetric key by AES-KW or RSA-OAEP, a private half by AES-GCM, with its key before it. */
+const LENGTHS = {
+  "AES-256": { "AES-256": [40, 40], "RSA-3072": [1800, 1840] },
+  "RSA-3072": { "AES-256": [384, 384], "RSA-3072": [2184, 2224] },
+} as const;
+
+function lookAt(keys: Row[], master: Kind, account: Kind): void {
+  const [least, most] = LENGTHS[master][account];
+  for (const { wrapped, public_key } of keys) {
+    expect(wrapped.length).toBeGreaterThanOrEqual(least);
+    expect(wrapped.length).toBeLessThanOrEqual(most);
+    expect(public_key !== null).toBe(account === "RSA-3072");
+  }
+}
+
+/** Somebody's account and its first document, opened by another instance; above level `data` its keys are made by all who can. */
+async function newcomer(system: System, level: Level, user: string) {
+  const { id, account } = await withClient(system, user, async (client) => ({
+    id: await seal(client, `${user}'s first letter`),
+    account: client.account(),
+  }));
+  // Another instance, which has none of the keys.
+  expect(await withClient(system, user, (client) => open(client, id, account))).toBe(
+    `${user}'s first letter`,
+  );
+  if (level === "data") return { id, account };
+  const app = await InstanceClient.ready(await EdgeClient.signedIn(system, user));
+  const at = `/instances/accounts/${account}`;
+  expect((await app.rest("POST", `${at}/key`)).status).toBe(201);
+  expect((await app.rest("POST", `${at}/data-keys`, { purpose: "document" })).status).toBe(201);
+  await withClient(system, user, async (client) => {
+    const { port } = await client.microservice.use();
+    expect(await port.renew(account)).toMatchObject({ keyVersion: 3 });
+    expect(await open(client, await seal(client, "a second letter"), account)).toBe("a second letter");
+  });
+  return { id, account };
+}
+
+/** From which kind of master key to which. */
+const cases = LEVELS.flatMap((level) => [
+  ...ACCOUNT_KEYS.map((kind) => [level, kind, kind, MASTER_KEYS.find((other) => other !== kind)!] as const),
+]);
+
+describe("master keys and account keys of either kind", () => {
+  it.each(cases)(
+    "W1 at level %s, account %s under master %s and then %s: made, rotated, opened, until the account goes",
+    {
+      timeout: 300_000,
+    },
+    async (level, accountKeys, masterKey, other) => {
+      const settings = () => ({ accountKeys });
+      const system = await startSystem({ level, masterKey, admins: ["Ada"], settings });
+      try {
+        const ada = await newcomer(system, level, "Ada");
+        lookAt(kept(system), masterKey, accountKeys);
+        const officer = await hsmClient(system, IDENTITY.officer);
+        const { successor } = await rotateMasterKey(officer, "development", new Date(), other);
+        officer.close();
+        const client = await EdgeClient.signedIn(system, "Ada");
+        expect((await client.rest("POST", "/kms/rotation")).status).toBe(200);
+        const masters = () => new Set(kept(system).map(({ master }) => master));
+        await expect.poll(masters, { timeout: 40_000, interval: 500 }).toEqual(new Set([successor]));
+        const bob = await newcomer(system, level, "Bob");
+        expect(masters()).toEqual(new Set([successor]));
+        lookAt(kept(system), other, accountKeys);
+        const read = (user: string, of: typeof ada) =>
+          withClient(system, user, (client) => open(client, of.id, of.account));
+        expect(await read("Ada", ada)).toBe("Ada's first letter");
+        expect(readRows(system.edgeDir, "hsm_batches")).toEqual([]);
+
+        const shredded = callDoor(system, "IAM.shredAccount", callerOf(client), ada.account);
+        expect(await answerOf(shredded)).toBe("ok");
+        expect(await read("Ada", ada).catch(codeOf)).toBe("forbidden");
+        expect(await read("Bob", bob)).toBe("Bob's first letter");
+      } finally {
+        await system.close();
+      }
+    },
+  );
+});
