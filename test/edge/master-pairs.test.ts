@@ -6,11 +6,14 @@
 import { describe, expect, it, vi } from "vitest";
 import { type Client, connect } from "#cli/client.ts";
 import { rotateMasterKey } from "#cli/master-key.ts";
+import { encodeBase64url } from "#protocol/base64url.ts";
 import { codeOf } from "#protocol/error.ts";
-import { ACCOUNT_KEYS, IDENTITY, MASTER_KEYS } from "#protocol/hierarchy/index.ts";
+import { ACCOUNT_KEYS, IDENTITY, MASTER_KEYS, POLICY, policy } from "#protocol/hierarchy/index.ts";
 import { LEVELS, type Level } from "#protocol/level.ts";
+import { readAudit } from "../support/audit.ts";
 import { answerOf, callDoor, callerOf, withDoors } from "../support/doors.ts";
 import { EdgeClient } from "../support/edge-client.ts";
+import { problem } from "../support/http.ts";
 import { InstanceClient } from "../support/instance-client.ts";
 import { type System, startSystem } from "../support/start.ts";
 import { hsmClient } from "../system/hsm.ts";
@@ -79,6 +82,18 @@ async function newcomer(system: System, level: Level, user: string) {
   return { id, account };
 }
 
+/** Keys that no batch leaves behind. */
+async function leftAtHsm(system: System): Promise<string[]> {
+  const kms = await hsmClient(system, IDENTITY.kms);
+  const found = await Promise.all(
+    (["account", "data", "cek", "master-cek"] as const).map((keyClass) =>
+      kms.request("Locate", { attributes: { vendorAttributes: [policy(POLICY.class, keyClass)] } }),
+    ),
+  );
+  kms.close();
+  return found.flatMap(({ uniqueIdentifier }) => uniqueIdentifier);
+}
+
 /** From which kind of master key to which. */
 const cases = LEVELS.flatMap((level) => [
   ...ACCOUNT_KEYS.map((kind) => [level, kind, kind, MASTER_KEYS.find((other) => other !== kind)!] as const),
@@ -110,8 +125,10 @@ describe("master keys and account keys of either kind", () => {
           withClient(system, user, (client) => open(client, of.id, of.account));
         expect(await read("Ada", ada)).toBe("Ada's first letter");
         expect(readRows(system.edgeDir, "hsm_batches")).toEqual([]);
+        expect(await leftAtHsm(system)).toEqual([]);
 
-        const shredded = callDoor(system, "IAM.shredAccount", callerOf(client), ada.account);
+        const at = { immediately: true };
+        const shredded = callDoor(system, "IAM.scheduleDeletion", callerOf(client), ada.account, at);
         expect(await answerOf(shredded)).toBe("ok");
         expect(await read("Ada", ada).catch(codeOf)).toBe("forbidden");
         expect(await read("Bob", bob)).toBe("Bob's first letter");
@@ -120,4 +137,22 @@ describe("master keys and account keys of either kind", () => {
       }
     },
   );
+
+  it("W14 no second layer comes from a master key that is a pair: no instance is given it, and the audit says why", {
+    timeout: 120_000,
+  }, async () => {
+    const settings = () => ({ secondLayer: "data-key" }) as const;
+    const system = await startSystem({ level: "master", masterKey: "RSA-3072", settings });
+    try {
+      const app = await InstanceClient.ready(await EdgeClient.signedIn(system, "Ada"));
+      const challenge = encodeBase64url(crypto.getRandomValues(new Uint8Array(32)));
+      const answer = await app.rest("POST", "/instances/master-key", { challenge });
+      expect(problem(answer)).toBe("502 hsm-refused");
+      const reasons = async () =>
+        (await readAudit(system, "development"))?.entries.map(({ reason }) => reason).join(" · ") ?? "";
+      await expect.poll(reasons, { timeout: 20_000, interval: 500 }).toContain("a second layer comes from");
+    } finally {
+      await system.close();
+    }
+  });
 });
