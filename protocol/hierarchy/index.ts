@@ -55,7 +55,6 @@ export {
 export { CERTIFICATE, isSignType, PURPOSES, type Purpose, SIGN_TYPE, SIGNER } from "./signers.ts";
 export { isLive, type State, WORKING } from "./states.ts";
 export {
-  CEK_LABEL,
   CEK_UNDER_PAIR,
   DATA_UNDER_MASTER,
   DATA_UNDER_PAIR,

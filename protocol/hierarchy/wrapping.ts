@@ -1,5 +1,6 @@
 import { utf8 } from "../bytes.ts";
 import type { CryptographicParameters } from "../kmip/index.ts";
+import { CEK_LABEL, DATA_LABEL } from "../oaep-labels.ts";
 
 /** How a key of the hierarchy stands under its parent: AES Key Wrap (RFC 3394). */
 export const UNDER_PARENT = { blockCipherMode: "NISTKeyWrap" } as const satisfies CryptographicParameters;
@@ -22,10 +23,6 @@ export const TO_RECIPIENT = {
   maskGenerator: "MGF1",
   maskGeneratorHashingAlgorithm: "SHA_256",
 } as const satisfies CryptographicParameters;
-
-/** Labels of RSA-OAEP (RFC 8017 §7.1) under a master key that is a pair: no key of one kind opens as one of another. An account key has none. */
-export const DATA_LABEL = "coffer-data-key-v1";
-export const CEK_LABEL = "coffer-content-encryption-key-v1";
 
 /** How a tenant's own data key stands under a master key that is a pair. */
 export const DATA_UNDER_PAIR = {

@@ -7,7 +7,9 @@ import { createDecipheriv, createPrivateKey, type KeyObject, privateDecrypt } fr
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { utf8 } from "#protocol/bytes.ts";
 import { type Header, open, parseHeader } from "#protocol/envelope/index.ts";
+import { CEK_LABEL, DATA_LABEL } from "#protocol/oaep-labels.ts";
 import { edgeDatabases } from "./databases.ts";
 
 const PRIVATE_KEY = /-----BEGIN PRIVATE KEY-----[^-]*-----END PRIVATE KEY-----/g;
@@ -21,6 +23,8 @@ export class Loot {
   readonly #sealed = new Map<string, Buffer>();
   /** As long as what is encrypted to an app-specific key, or to an account key that is a pair (RSA of 3072 bits). */
   readonly #encrypted = new Map<string, Buffer>();
+  /** As long as a private half with the content-encryption key that it is under: Enc(account) or Enc(master), of pairs both. */
+  readonly #enveloped = new Map<string, Buffer>();
   /** Private keys that lie there in the clear. */
   readonly #found: KeyObject[] = [];
   /** Values of rows that are longer than a key: one may stand anywhere in them. */
@@ -47,6 +51,10 @@ export class Loot {
     if (value.length === 40) this.#wrapped.set(value.toString("hex"), value);
     if (value.length > 1700 && value.length < 1900) this.#sealed.set(value.toString("hex"), value);
     if (value.length === 384) this.#encrypted.set(value.toString("hex"), value);
+    if (value.length > 2084 && value.length < 2284) {
+      this.#enveloped.set(value.toString("hex"), value);
+      this.key(value.subarray(0, 384)).key(value.subarray(384));
+    }
     return this;
   }
 
@@ -56,6 +64,10 @@ export class Loot {
 
   get sealed(): Buffer[] {
     return [...this.#sealed.values()];
+  }
+
+  get enveloped(): Buffer[] {
+    return [...this.#enveloped.values()];
   }
 
   get encrypted(): Buffer[] {
@@ -71,14 +83,16 @@ export class Loot {
     }
   }
 
-  /** Decrypts what is encrypted to an app-specific key. */
+  /** Decrypts what is encrypted to an app-specific key, or under a pair of the hierarchy. */
   decryptBy(key: KeyObject): this {
     for (const encrypted of this.#encrypted.values())
-      try {
-        this.key(privateDecrypt({ key, oaepHash: "sha256" }, encrypted));
-      } catch {
-        // It is encrypted to another key, or is something else.
-      }
+      for (const label of [undefined, DATA_LABEL, CEK_LABEL])
+        try {
+          const oaepLabel = label === undefined ? {} : { oaepLabel: utf8(label) };
+          this.key(privateDecrypt({ key, oaepHash: "sha256", ...oaepLabel }, encrypted));
+        } catch {
+          // It is encrypted to another key, or is something else.
+        }
     return this;
   }
 

@@ -1,14 +1,21 @@
 /** Operators of a deployment in split operation: what each has in store, and as whom the HSM knows it. */
 
-import { generateKeyPairSync, privateDecrypt, randomBytes } from "node:crypto";
+import { generateKeyPairSync, type KeyObject, privateDecrypt, randomBytes } from "node:crypto";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Unit } from "#edge/units.ts";
 import { type ManagedObject, ObjectStore, secretBytes } from "#emulator/hsm/index.ts";
-import { keyBlockOf } from "#emulator/hsm/store/material.ts";
-import { type Domain, IDENTITY, masterKeyName, named, TO_RECIPIENT } from "#protocol/hierarchy/index.ts";
+import { keyBlockOf, privateKeyOf } from "#emulator/hsm/store/material.ts";
+import {
+  CEK_UNDER_PAIR,
+  type Domain,
+  IDENTITY,
+  masterKeyName,
+  named,
+  TO_RECIPIENT,
+} from "#protocol/hierarchy/index.ts";
 import type { System } from "../support/start.ts";
 import { Loot } from "./dumps.ts";
 import { type HsmClient, hsmClient } from "./hsm.ts";
@@ -78,12 +85,24 @@ export class Dumps {
 
   /** Keys that the HSM's own store gives to whoever has its key file too. */
   keysOfHsm(): Uint8Array[] {
+    return this.#objectsOfHsm().flatMap(keysOf);
+  }
+
+  /** The private keys there. */
+  privateKeysOfHsm(): KeyObject[] {
+    return this.#objectsOfHsm()
+      .filter(({ objectType, value }) => objectType === "PrivateKey" && value !== undefined)
+      .map(privateKeyOf)
+      .filter(({ asymmetricKeyType }) => asymmetricKeyType === "rsa");
+  }
+
+  #objectsOfHsm(): ManagedObject[] {
     const folder = join(this.#dir, "hsm");
     const store = new ObjectStore(folder, randomBytes);
     const database = new DatabaseSync(join(folder, "hsm.sqlite"), { readOnly: true });
     try {
       const uids = database.prepare("SELECT uid FROM objects").all();
-      return uids.flatMap(({ uid }) => keysOf(store.read(String(uid))));
+      return uids.flatMap(({ uid }) => store.read(String(uid)) ?? []);
     } finally {
       database.close();
       store.close();
@@ -96,8 +115,8 @@ export class Dumps {
 }
 
 /** A key of the store, plain or as it was wrapped. */
-function keysOf(object: ManagedObject | undefined): Uint8Array[] {
-  if (object?.objectType !== "SymmetricKey" || object.value === undefined) return [];
+function keysOf(object: ManagedObject): Uint8Array[] {
+  if (object.objectType !== "SymmetricKey" || object.value === undefined) return [];
   const value = keyBlockOf(object).keyValue;
   if (value instanceof Uint8Array) return [value];
   return value?.keyMaterial instanceof Uint8Array ? [value.keyMaterial] : [secretBytes(object)];
@@ -163,6 +182,14 @@ async function askByPairs(
   for (const sealed of loot.sealed) {
     const pair = await taken(importPair(client, new Uint8Array(sealed), master));
     if (pair === undefined) continue;
+    for (const encrypted of loot.encrypted)
+      await taken(importKey(client, new Uint8Array(encrypted), pair, {}, TO_RECIPIENT));
+  }
+  for (const enveloped of loot.enveloped) {
+    const [wrappedCek, wrapped] = [new Uint8Array(enveloped.subarray(0, 384)), enveloped.subarray(384)];
+    const cek = await taken(importKey(client, wrappedCek, master, {}, CEK_UNDER_PAIR));
+    const pair = cek && (await taken(importPair(client, new Uint8Array(wrapped), cek)));
+    if (!pair) continue;
     for (const encrypted of loot.encrypted)
       await taken(importKey(client, new Uint8Array(encrypted), pair, {}, TO_RECIPIENT));
   }

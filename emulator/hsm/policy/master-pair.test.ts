@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeHex, utf8 } from "#protocol/bytes.ts";
 import {
-  CEK_LABEL,
   CEK_UNDER_PAIR,
   DATA_UNDER_PAIR,
   KEY_PAIR,
@@ -20,6 +19,7 @@ import type {
   RequestPayload,
 } from "#protocol/kmip/index.ts";
 import type { Level } from "#protocol/level.ts";
+import { CEK_LABEL } from "#protocol/oaep-labels.ts";
 import { LEVEL_POLICY } from "#protocol/pki/index.ts";
 import { type TestHsm, testHsm } from "../testing/deployment.ts";
 import {

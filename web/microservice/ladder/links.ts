@@ -5,7 +5,7 @@
 
 import { utf8 } from "#protocol/bytes.ts";
 import { CofferError } from "#protocol/error.ts";
-import { CEK_LABEL } from "#protocol/hierarchy/index.ts";
+import { CEK_LABEL } from "#protocol/oaep-labels.ts";
 import type { Subtle } from "../crypto.ts";
 import { isDevice, type WrappingKey } from "../device.ts";
 
