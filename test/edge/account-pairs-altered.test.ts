@@ -1,4 +1,4 @@
-/** Enc(account) that is not what the HSM gave: altered, another account's, another tenant's; under either kind of account key. */
+/** Enc(account) that is not what the HSM gave: altered, another account's, another tenant's; under either kind of account key and of master key. */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Client, connect } from "#cli/client.ts";
@@ -9,7 +9,11 @@ import { InstanceClient } from "../support/instance-client.ts";
 import { type System, startSystem } from "../support/start.ts";
 import { changeRows, readRows } from "../system/index.ts";
 
-describe.each(["AES-256", "RSA-3072"] as const)("account keys of the kind %s", (accountKeys) => {
+describe.each([
+  ["AES-256", "AES-256"],
+  ["RSA-3072", "AES-256"],
+  ["RSA-3072", "RSA-3072"],
+] as const)("account keys of the kind %s under a master key of the kind %s", (accountKeys, masterKey) => {
   let system: System;
   let ada: Client;
   let id: string;
@@ -34,7 +38,7 @@ describe.each(["AES-256", "RSA-3072"] as const)("account keys of the kind %s", (
     });
 
   beforeAll(async () => {
-    system = await startSystem({ level: "master", settings: () => ({ accountKeys }) });
+    system = await startSystem({ level: "master", masterKey, settings: () => ({ accountKeys }) });
     ada = await connected("Ada");
     const bytes = new TextEncoder().encode("Ada's letter");
     ({ id } = await ada.documents.seal(bytes, ada.account(), { name: "letter.txt" }));

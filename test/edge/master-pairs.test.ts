@@ -6,13 +6,16 @@
 import { describe, expect, it, vi } from "vitest";
 import { type Client, connect } from "#cli/client.ts";
 import { rotateMasterKey } from "#cli/master-key.ts";
-import { encodeBase64url } from "#protocol/base64url.ts";
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { codeOf } from "#protocol/error.ts";
 import { ACCOUNT_KEYS, IDENTITY, MASTER_KEYS, POLICY, policy } from "#protocol/hierarchy/index.ts";
+import { jwsParts } from "#protocol/jws.ts";
+import type { TenantEdk } from "#protocol/keys/index.ts";
 import { LEVELS, type Level } from "#protocol/level.ts";
 import { answerOf, callDoor, callerOf, withDoors } from "../support/doors.ts";
 import { EdgeClient } from "../support/edge-client.ts";
-import { problem } from "../support/http.ts";
+import { json, problem } from "../support/http.ts";
+import { type EnrolmentAnswer, enrol, makeKeys } from "../support/instance.ts";
 import { InstanceClient } from "../support/instance-client.ts";
 import { type System, startSystem } from "../support/start.ts";
 import { hsmClient } from "../system/hsm.ts";
@@ -151,6 +154,40 @@ describe("master keys and account keys of either kind", () => {
       const told = () =>
         readRows(system.edgeDir, "links").some(({ entry }) => String(entry).includes(reason));
       await expect.poll(told, { timeout: 20_000, interval: 500 }).toBe(true);
+    } finally {
+      await system.close();
+    }
+  });
+
+  it("M6 a tenant's own data keys stand under a pair with a label of their own, and are rewrapped, one by one and several at once", {
+    timeout: 120_000,
+  }, async () => {
+    const system = await startSystem({ masterKey: "RSA-3072" });
+    try {
+      const ann = await EdgeClient.signedIn(system, "Ann");
+      const keys = await makeKeys();
+      const { wrappingCertificate: certificate } = json<EnrolmentAnswer>(await enrol(ann, keys));
+      const { edks } = json<{ edks: [string, string] }>(
+        await ann.rest("POST", "/kms/data-keys", { count: 2, purpose: "document" }),
+      );
+      for (const edk of edks) {
+        const { wrapping, wrappedKey } = JSON.parse(
+          new TextDecoder().decode(jwsParts(edk).payload),
+        ) as TenantEdk;
+        expect(wrapping).toBe("RSA-OAEP-256-L");
+        expect(decodeBase64url(wrappedKey)).toHaveLength(384);
+      }
+      const open = (wrapped: string) =>
+        crypto.subtle.decrypt("RSA-OAEP", keys.wrapping.privateKey, decodeBase64url(wrapped));
+      const load = (request: object) => ann.rest("POST", "/kms/loads", { certificate, ...request });
+      const one = json<{ wrappedKey: string }>(await load({ way: "rewrap", edk: edks[0] }));
+      const several = json<{ keys: { wrappedKey: string }[] }>(await load({ way: "several", edks }));
+      const opened = await Promise.all([one, ...several.keys].map(({ wrappedKey }) => open(wrappedKey)));
+      const [first, again, second] = opened.map((bytes) => Buffer.from(bytes).toString("hex"));
+      expect(first).toMatch(/^[0-9a-f]{64}$/);
+      expect(again).toBe(first);
+      expect(second).not.toBe(first);
+      expect(await leftAtHsm(system)).toEqual([]);
     } finally {
       await system.close();
     }
