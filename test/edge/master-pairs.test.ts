@@ -167,9 +167,9 @@ describe("master keys and account keys of either kind", () => {
       const ann = await EdgeClient.signedIn(system, "Ann");
       const keys = await makeKeys();
       const { wrappingCertificate: certificate } = json<EnrolmentAnswer>(await enrol(ann, keys));
-      const { edks } = json<{ edks: [string, string] }>(
-        await ann.rest("POST", "/kms/data-keys", { count: 2, purpose: "document" }),
-      );
+      const ordered = await ann.rest("POST", "/kms/data-keys", { count: 2, purpose: "document" });
+      expect(ordered.status).toBe(201);
+      const { edks } = json<{ edks: [string, string] }>(ordered);
       for (const edk of edks) {
         const { wrapping, wrappedKey } = JSON.parse(
           new TextDecoder().decode(jwsParts(edk).payload),
