@@ -22,11 +22,11 @@ export {
 export {
   getWrapped,
   keyValueOf,
-  PAIR_LENGTH,
   recipientKeyOf,
   toRecipient,
   underLayer,
   underMaster,
+  underMasterAs,
   underPair,
   underParent,
   wrappedKeys,

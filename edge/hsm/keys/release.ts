@@ -42,6 +42,11 @@ export function underMaster({ id, isPair }: { id: string; isPair: boolean }): Ke
   return encryptedBy({ uniqueIdentifier: id, cryptographicParameters });
 }
 
+/** The same of one that comes back: its length, for which its EDK vouches, says whether the master key is a pair. */
+export function underMasterAs(id: string, { length }: Uint8Array): KeyWrappingSpecification {
+  return underMaster({ id, isPair: length === PAIR_LENGTH });
+}
+
 /** `uniqueIdentifier` is the recipient's public key at the HSM, from the RA's registry and never from a request. */
 export function toRecipient(uniqueIdentifier: string): KeyWrappingSpecification {
   return encryptedBy({ uniqueIdentifier, cryptographicParameters: TO_RECIPIENT });

@@ -6,12 +6,11 @@ import {
   importAccountKey,
   importWrapped,
   type Ledger,
-  PAIR_LENGTH,
   recipientKeyOf,
   retire,
   runBatch,
   toRecipient,
-  underMaster,
+  underMasterAs,
 } from "../../hsm/keys/index.ts";
 import type { AccountKey } from "../../iam/types.ts";
 
@@ -41,7 +40,7 @@ export async function rewrapDataKey(
     const items = [getWrapped(toRecipient(hsmKey), data), ...retire(data)];
     if (under.wrapped === undefined) {
       const { master } = under;
-      const by = underMaster({ id: master, isPair: isUnderPair(wrapped) });
+      const by = underMasterAs(master, wrapped);
       return [importWrapped({ ...imported, wrappedBy: master, by, name: name() }), ...items];
     }
     const byPair = under.publicKey !== null;
@@ -53,11 +52,6 @@ export async function rewrapDataKey(
     ];
   });
   return recipientKeyOf(answers.find(({ operation }) => operation === "Get"));
-}
-
-/** Whether a tenant's own data key is under a master key that is a pair: its EDK vouches for the length. */
-function isUnderPair({ length }: Uint8Array): boolean {
-  return length === PAIR_LENGTH;
 }
 
 /** Keys of one KMIP message: a recipient's wrapping takes the HSM tens of milliseconds each. */
@@ -86,7 +80,7 @@ export async function rewrapDataKeys(
         const wrappedBy = account?.id ?? under.master;
         const by = account
           ? { byPair: account.key.publicKey !== null }
-          : { by: underMaster({ id: wrappedBy, isPair: isUnderPair(wrapped) }) };
+          : { by: underMasterAs(wrappedBy, wrapped) };
         return [
           importWrapped({ id, class: "data", wrapped, wrappedBy, ...by, name: name(), now }),
           getWrapped(toRecipient(hsmKey), id),

@@ -15,7 +15,7 @@ import {
   type NextName,
   retire,
   runBatch,
-  underMaster,
+  underMasterAs,
 } from "../../hsm/keys/index.ts";
 import type { Under } from "../loading/index.ts";
 
@@ -132,11 +132,16 @@ function withDataKey(
     const data = { id, class: "data" as const, wrapped, now };
     if (under.wrapped === undefined) {
       const { master } = under;
-      const imported = importWrapped({ ...data, wrappedBy: master, by: underMaster(master), name: name() });
+      const imported = importWrapped({
+        ...data,
+        wrappedBy: master,
+        by: underMasterAs(master, wrapped),
+        name: name(),
+      });
       return [imported, ...work(id, name), ...retire(id)];
     }
     return [
-      importAccountKey(under, { id: account, name: name(), now }),
+      ...importAccountKey(under, { id: account, name, now }),
       importWrapped({ ...data, wrappedBy: account, byPair: under.publicKey !== null, name: name() }),
       ...work(id, name),
       ...retire(id),
