@@ -123,6 +123,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "listKeys",
       "listPolicies",
       "load",
+      "loadRetained",
       "masterKey",
       "orderExport",
       "present",

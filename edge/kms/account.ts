@@ -10,7 +10,14 @@ import type {
   ListedKeys,
   ListKeysQuery,
 } from "#protocol/contract/index.ts";
-import type { LoadAnswer, LoadRequest, Presentation, Presented } from "#protocol/keys/index.ts";
+import type {
+  LoadAnswer,
+  LoadRequest,
+  Presentation,
+  Presented,
+  RetainedKeys,
+  RetainedRequest,
+} from "#protocol/keys/index.ts";
 import { type AuthorizeRequest, authorize } from "../authorize.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
 import { type Handover, openHandover } from "../handover.ts";
@@ -28,7 +35,7 @@ import { endDataKey } from "./end-data-key.ts";
 import { orderExport } from "./export.ts";
 import { issueDataKeys } from "./issue.ts";
 import { changeKey, describeKey, listKeys } from "./key-management.ts";
-import { type Granted, grantSeveral, type Item, load, presentGrant } from "./loading/index.ts";
+import { type Granted, grantSeveral, type Item, load, loadRetained, presentGrant } from "./loading/index.ts";
 import { type MovedKey, moveAccountKeys } from "./move-account-keys.ts";
 import { insertMoved, type Moved } from "./moved.ts";
 import { type Operated, type Operation, OperationPace, operate } from "./operating/index.ts";
@@ -36,6 +43,7 @@ import { type DataKeyOrder, type OrderedDataKey, orderDataKey } from "./order-da
 import { type Policies, standingPolicies } from "./policies.ts";
 import { DataKeyQuota } from "./quota.ts";
 import { listDataKeys, readDataKey } from "./read-data-keys.ts";
+import { forgetRetained, wakeForRetained } from "./retained-keys.ts";
 import { endDataKeysInTime, scheduleDataKey, wakeAtEnds } from "./schedule-data-key.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { isShredded, shred } from "./shred.ts";
@@ -77,11 +85,14 @@ export class KmsAccountObject extends DurableObject<Env> {
   }
 
   /** M6: new data keys for the account, as EDKs. */
-  dataKeys(
+  async dataKeys(
     caller: Caller,
     request: DataKeysRequest & { account: string },
   ): Promise<Result<{ edks: string[] }>> {
-    return issueDataKeys(this.#door, this.#quota, caller, request);
+    const issued = await issueDataKeys(this.#door, this.#quota, caller, request);
+    // What was cut off between the HSM and the answer.
+    if (request.custody !== undefined && hasStore(this.ctx)) await wakeForRetained(this.ctx.storage);
+    return issued;
   }
 
   /** M8: a data key for the caller's instance, by one of the ways. `items` are its EDKs, verified. */
@@ -109,6 +120,11 @@ export class KmsAccountObject extends DurableObject<Env> {
     return operate(this.#door, this.#pace, caller, asked, item);
   }
 
+  /** M11: keys that are retained here, for the instance that asks. */
+  async loadRetained(caller: InstanceCaller, request: RetainedRequest): Promise<Result<RetainedKeys>> {
+    return loadRetained(this.#door, caller, request);
+  }
+
   /** M17: what is known of the account's data keys, and their state. */
   listKeys(of: { caller: Caller; account: string }, query: ListKeysQuery): Promise<Result<ListedKeys>> {
     return listKeys(this.#door, of, query);
@@ -118,12 +134,14 @@ export class KmsAccountObject extends DurableObject<Env> {
     return describeKey(this.#door, of, key);
   }
 
-  changeKey(
+  async changeKey(
     of: { caller: Caller; account: string },
     key: Version,
     change: KeyChange,
   ): Promise<Result<DescribedKey>> {
-    return changeKey(this.#door, of, key, change);
+    const changed = await changeKey(this.#door, of, key, change);
+    if (changed.ok) await wakeForRetained(this.ctx.storage);
+    return changed;
   }
 
   orderExport(caller: Caller, request: ExportRequest): Promise<Result<{ order: string }>> {
@@ -219,6 +237,7 @@ export class KmsAccountObject extends DurableObject<Env> {
     this.#keys.clear();
     // By alarm where the HSM is away.
     await forgetEnded(this.ctx.storage, kms.hsm).catch(() => undefined);
+    await forgetRetained(this.ctx.storage, kms.hsm, seconds(Date.now())).catch(() => undefined);
     return ok(null);
   }
 
@@ -240,6 +259,7 @@ export class KmsAccountObject extends DurableObject<Env> {
     await kms.ledger.sweep();
     endDataKeysInTime(kms, seconds(Date.now()));
     await forgetEnded(this.ctx.storage, kms.hsm).catch(() => undefined);
+    await forgetRetained(this.ctx.storage, kms.hsm, seconds(Date.now())).catch(() => undefined);
     await wakeAtEnds(this.ctx.storage);
   }
 

@@ -30,6 +30,8 @@ export async function readEdks(
   }
   const names = new Set(items.map(({ edk }) => `${edk.keyId}.${edk.keyVersion}`));
   if (names.size !== items.length) return refuse("invalid-edk", "a key comes twice");
+  if (items.some(({ edk }) => edk.wrapping === "retained"))
+    return refuse("invalid-edk", "the KMS retains the key: the instance loads it itself");
   const places = new Set(items.map(({ edk: { account, owner } }) => account ?? `·${owner}`));
   return places.size === 1 ? ok(items) : refuse("invalid-edk", "keys of more than one account");
 }

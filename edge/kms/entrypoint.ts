@@ -1,4 +1,5 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
+import { seconds } from "#protocol/clock.ts";
 import type {
   AccountKeyRequest,
   AnswerOf,
@@ -13,7 +14,14 @@ import type {
   MasterKeyRequest,
   PolicyChange,
 } from "#protocol/contract/index.ts";
-import type { LoadAnswer, LoadRequest, Presentation, Presented } from "#protocol/keys/index.ts";
+import type {
+  LoadAnswer,
+  LoadRequest,
+  Presentation,
+  Presented,
+  RetainedKeys,
+  RetainedRequest,
+} from "#protocol/keys/index.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
 import { fromHsm, openHsm } from "../hsm/index.ts";
 import { fail, ok, type Result } from "../result.ts";
@@ -21,7 +29,7 @@ import { versionNamed } from "./account-data-keys.ts";
 import type { ReleasedToInstance } from "./account-release.ts";
 import { neighboursOf } from "./context.ts";
 import { readEdks } from "./edk.ts";
-import type { Granted, Item } from "./loading/index.ts";
+import { checkAsker, type Granted, type Item } from "./loading/index.ts";
 import { locateMasterKey } from "./master-key.ts";
 import type { Released } from "./master-release.ts";
 import { beginRotation, type Rotation, readRotation } from "./rotation/index.ts";
@@ -64,6 +72,26 @@ export class Kms extends WorkerEntrypoint<Env> {
     if (!read.ok) return fail(read.problem.code);
     if (read.value.some(({ edk }) => edk.tenant !== by.tenant)) return fail("invalid-grant");
     return this.#registry(by, read.value).present(presentation, read.value, by.requestId);
+  }
+
+  /** `POST /retained-keys` (M11), on the vault's site of that tenant: who asks shows it by a proof of the instance's identity key. */
+  async loadRetained(
+    by: { tenant: string; requestId: string },
+    request: RetainedRequest,
+  ): Promise<Result<RetainedKeys>> {
+    const { tenant, requestId } = by;
+    const { instance } = request;
+    const [, user] = /^CN=([a-z0-9-]{1,64}),/.exec(request.custodian) ?? [];
+    if (user === undefined) return fail("not-recipient");
+    const found = await neighboursOf(this.env).RA.instance({ tenant, user, instance });
+    // Anyone can name one that is none: nobody's log is filled by it.
+    if (!found.ok)
+      return fail(found.problem.code === "hsm-unavailable" ? found.problem.code : "not-recipient");
+    const { custodian, client, jkt, origin } = found.value;
+    const caller = { tenant, user, custodian, client, jkt, origin, instance, requestId };
+    const asker = await checkAsker(request, found.value, seconds(Date.now()));
+    if (!asker.ok) return this.#principal(caller).refused(caller, "kms:load-retained", asker);
+    return this.#object(caller, request.account).loadRetained(caller, request);
   }
 
   /** `GET /kms/accounts/{account}/keys` (M17). */

@@ -6,7 +6,7 @@ import type { DataKeysRequest } from "#protocol/contract/index.ts";
 import type { TenantEdk } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
-import { ok, type Result } from "../result.ts";
+import { ok, type Result, refuse } from "../result.ts";
 import { type About, type Context, type Door, failed, noMember } from "./context.ts";
 import { makeOwnDataKeys } from "./data-keys.ts";
 import { masterNamed, requireMasterKey } from "./master-key.ts";
@@ -39,6 +39,8 @@ export async function issueOwnDataKeys(
     });
     const allowed = checkPolicies(kms.policies(), facts);
     if (!allowed.ok) return allowed;
+    // An account's alone are retained.
+    if (request.custody !== undefined) return refuse("bad-request", "the KMS retains keys of accounts");
     const order = orderOf(request, caller.custodian);
     if (!order.ok) return order;
     const reserved = quota.reserve(sql, NO_ACCOUNT, count, seconds(Date.now()));

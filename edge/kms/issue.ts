@@ -14,6 +14,7 @@ import { type Order, orderOf } from "./order.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import type { DataKeyQuota } from "./quota.ts";
 import { insertDataKeys } from "./registry.ts";
+import { keepRetained, retainAtHsm } from "./retained-keys.ts";
 import { checkLives } from "./shred.ts";
 import { signEdks } from "./signing.ts";
 
@@ -47,7 +48,8 @@ export async function issueDataKeys(
   });
   if (!decision.ok) return decision;
   try {
-    return await make(kms, { ...decision.value, account }, accountKey.value, about);
+    const retained = request.custody === "kms";
+    return await make(kms, { ...decision.value, account, retained }, accountKey.value, about);
   } catch (error) {
     return failed(kms, "kms:make-data-keys", about, error);
   } finally {
@@ -57,7 +59,7 @@ export async function issueDataKeys(
 
 async function make(
   { store, hsm, ledger, trust, neighbours }: Context,
-  { account, count, purpose, algorithm, policy }: Order & { account: string },
+  { account, count, purpose, algorithm, policy, retained }: Order & { account: string; retained: boolean },
   accountKey: AccountKey,
   about: About,
 ): Promise<Result<{ edks: string[] }>> {
@@ -78,12 +80,21 @@ async function make(
       created: seconds(now),
       purpose,
       accountKey: { id, version },
-      wrapping: wrappingUnder(accountKey),
-      wrappedKey: encodeBase64url(key),
+      ...(retained
+        ? { wrapping: "retained", wrappedKey: "" }
+        : { wrapping: wrappingUnder(accountKey), wrappedKey: encodeBase64url(key) }),
       policy,
     };
   });
   const signed = await signEdks(hsm, await trust.list(), edks);
+  if (retained) {
+    const made = edks.map((edk, n) => ({
+      edk,
+      token: signed[n] ?? "",
+      wrapped: wrapped[n] ?? new Uint8Array(),
+    }));
+    await retainAtHsm({ store, hsm }, caller.client, accountKey, made, seconds(now));
+  }
   // While the HSM worked the user may have left or signed out, or the account been shredded. Then nobody gets these keys.
   const member = await neighbours.IAM.member({ tenant, account, caller });
   if (!member.ok)
@@ -93,7 +104,10 @@ async function make(
   // Before they leave: an EDK without a record would be refused for ever. The account may have been shredded since it was asked for.
   const lives = store.transaction(() => {
     const decision = checkLives(store.sql);
-    if (decision.ok) insertDataKeys(store.sql, caller.client, edks);
+    if (decision.ok) {
+      insertDataKeys(store.sql, caller.client, edks);
+      if (retained) keepRetained(store.sql, edks);
+    }
     return decision;
   });
   if (!lives.ok) return authorize<never>(store, { action: "kms:release-data-keys", ...about }, () => lives);

@@ -4,6 +4,7 @@ import { ACCOUNT_DATA_KEYS_TABLE, MADE_COLUMN } from "./account-data-keys.ts";
 import { MASTERS_CEK_COLUMN, MASTERS_TABLE } from "./encrypted-master.ts";
 import { KEY_MANAGEMENT_TABLE } from "./key-management.ts";
 import { LOAD_GRANTS_TABLE } from "./loading/grants.ts";
+import { RETAINED_KEYS_TABLE } from "./retained-keys.ts";
 import { SHREDDED_TABLE } from "./shred.ts";
 import { STORED_POLICY_TABLE } from "./stored-policy.ts";
 
@@ -52,6 +53,7 @@ export const MIGRATIONS: readonly string[] = [
   "ALTER TABLE account_data_keys ADD COLUMN ends INTEGER;",
   KEY_MANAGEMENT_TABLE,
   LOAD_GRANTS_TABLE,
+  RETAINED_KEYS_TABLE,
 ];
 
 /** The tenant's own data keys, in the object of the principal for whom they were made. */

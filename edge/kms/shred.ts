@@ -2,6 +2,7 @@
 
 import { type Decision, ok, refuse } from "../result.ts";
 import { endAllVersions } from "./account-data-keys.ts";
+import { endAllRetained } from "./retained-keys.ts";
 
 /** A part of the migrations of an account's object. `time`: seconds since 1970. */
 export const SHREDDED_TABLE = `
@@ -15,6 +16,7 @@ export function shred(sql: SqlStorage, now: number): void {
   sql.exec("DELETE FROM data_keys");
   sql.exec("DELETE FROM key_management");
   endAllVersions(sql);
+  endAllRetained(sql);
 }
 
 export function isShredded(sql: SqlStorage): boolean {

@@ -2,7 +2,14 @@
 
 import { KEY_ALGORITHM_NAMES } from "../keys/algorithm.ts";
 import { edks, grant } from "../keys/loading/grant.ts";
-import { loadAnswer, loadRequest, presentation, presented } from "../keys/loading/index.ts";
+import {
+  loadAnswer,
+  loadRequest,
+  presentation,
+  presented,
+  retainedKeys,
+  retainedRequest,
+} from "../keys/loading/index.ts";
 import { keyPolicy } from "../policy/index.ts";
 import { list, literal, object, open, seconds, text, union, whole } from "../shape.ts";
 import { identifier, jws, uuid } from "./names.ts";
@@ -16,8 +23,9 @@ const MAX_LOADS = 1 << 20;
 const MAX_DOCUMENTS = 1000;
 
 const count = whole(1, MAX_KEYS);
-/** Without an account: a key of the tenant itself, for the custodians that the policy names; for the one who asks where it names none. */
-const maybe = { account: text(1, 64), policy: keyPolicy };
+/** Without an account: a key of the tenant itself, for the custodians that the policy names; for the one who asks where it names none. `custody`: the
+ * KMS retains the keys (M11), and what it answers is a reference to each; of an account alone. */
+const maybe = { account: text(1, 64), policy: keyPolicy, custody: literal("kms") };
 
 export const makeDataKeys = {
   site: "app",
@@ -99,6 +107,28 @@ export const presentGrant = {
     "forbidden",
     "foreign-custodian",
     "not-recipient",
+    "conflict",
+    "too-many-requests",
+    "hsm-refused",
+    "hsm-unavailable",
+  ],
+} as const satisfies Route;
+
+/** An instance loads keys that the KMS retains (M11). Who it is, the proof by its identity key shows; no cookie is needed. */
+export const loadRetainedKeys = {
+  site: "vault",
+  method: "POST",
+  path: "/retained-keys",
+  authentication: "session-if-any",
+  request: { json: retainedRequest, limit: 64 << 10 },
+  answer: { status: 200, json: retainedKeys },
+  problems: [
+    "invalid-grant",
+    "invalid-token",
+    "forbidden",
+    "foreign-custodian",
+    "not-recipient",
+    "not-found",
     "conflict",
     "too-many-requests",
     "hsm-refused",

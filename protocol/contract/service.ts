@@ -6,7 +6,7 @@
 
 import { enrol } from "../enrolment.ts";
 import { MAX_JWS_LENGTH } from "../keys/length.ts";
-import { entrusted, entrusting, handed, MAX_GRANTED } from "../keys/loading/index.ts";
+import { entrusted, entrusting, handed } from "../keys/loading/index.ts";
 import { MAX_DATA, OPERATIONS } from "../operations/index.ts";
 import { instance } from "../port/instance.ts";
 import { anything, compactJws, list, nullable, object, open, type Shape, text, whole } from "../shape.ts";
@@ -23,6 +23,8 @@ export const CAAS_PATH = "/caas";
 const OF_KEYS = ["forbidden", "key-missing", "key-refused", "key-unusable", "not-enrolled"] as const;
 /** Bytes of a body that names or holds as many keys as there may be. */
 const MAX_LOADS = 1 << 20;
+/** Keys of one load. */
+const MAX_LOADED = 1000;
 const version = { keyId: text(0, 128), keyVersion: whole(1, 2 ** 31) };
 
 function operation<O extends keyof typeof OPERATIONS>(name: O, problems: readonly ProblemCode[]) {
@@ -86,7 +88,7 @@ export const lifeCycle = {
     request: { json: handed, limit: MAX_LOADS },
     answer: {
       status: 201,
-      json: object(version, { others: list(object(version), 1, MAX_GRANTED) }),
+      json: object(version, { others: list(object(version), 1, MAX_LOADED) }),
     },
     problems: ["invalid-grant", "key-refused", "key-unusable", "not-enrolled", "not-recipient"],
   },

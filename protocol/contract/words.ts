@@ -33,6 +33,8 @@ export const summaries: Partial<Record<OperationId, string>> = {
   caasMacVerify: "Whether a MAC is that of the data, by a key in the HSM (M16)",
   caasHash: "A digest, made in the HSM (M16)",
   caasRandom: "Random bytes of the HSM (M16)",
+  loadRetainedKeys:
+    "Data keys that the KMS retains, for the instance that asks, one page of all or those that it names (M11)",
   readRotation: "How far the rotation of the tenant's master key is (W12)",
   beginRotation: "Move all account keys under the master key that the HSM has now",
   orderExport: "Order an export; recorded in the audit log",

@@ -28,7 +28,7 @@ type Described = {
   /** Seconds since 1970; absent: no end. */
   expires?: number;
   purpose: string;
-  /** The wrapped data key, base64url: for a 256-bit key 40 bytes, or 384 to an RSA key of 3072 bits, and 28 more under a second layer. */
+  /** The wrapped data key, base64url; empty where the KMS retains it (M11), and this is a reference: for a 256-bit key 40 bytes, or 384 to an RSA key of 3072 bits, and 28 more under a second layer. */
   wrappedKey: string;
   policy: KeyPolicy;
 };
@@ -42,7 +42,7 @@ export type AccountEdk = Described & {
   /** Second layer (W14): the wrapped key is encrypted once more, by AES-256-GCM under a key that comes from this master key. */
   layer?: { masterKey: string };
   /** Under a symmetric account key AES Key Wrap (RFC 3394), under an RSA pair RSA-OAEP with SHA-256: by their names in JWA (RFC 7518). */
-  wrapping: "A256KW" | "RSA-OAEP-256";
+  wrapping: "A256KW" | "RSA-OAEP-256" | "retained";
 };
 
 /** Of a key of the tenant itself: encrypted directly under its master key (M6). */
@@ -62,7 +62,13 @@ export type TenantEdk = Described & {
 export type Edk = AccountEdk | TenantEdk;
 
 /** How a data key stands under what wraps it, and how many bytes it then has; IV and tag of a second layer around it. */
-const WRAPPED_LENGTHS = { A256KW: 40, A256KWP: 40, "RSA-OAEP-256": 384, "RSA-OAEP-256-L": 384 } as const;
+const WRAPPED_LENGTHS = {
+  A256KW: 40,
+  A256KWP: 40,
+  "RSA-OAEP-256": 384,
+  "RSA-OAEP-256-L": 384,
+  retained: 0,
+} as const;
 const LAYER = 28;
 export type Wrapping = keyof typeof WRAPPED_LENGTHS;
 
@@ -99,6 +105,10 @@ const maybe = { expires: seconds, layer: object({ masterKey: identifier }) };
 const edkShape: Shape<Edk> = union("wrapping", {
   A256KW: object({ ...ofAccount, wrapping: literal("A256KW") }, maybe),
   "RSA-OAEP-256": object({ ...ofAccount, wrapping: literal("RSA-OAEP-256") }, maybe),
+  retained: object(
+    { ...ofAccount, wrappedKey: literal(""), wrapping: literal("retained") },
+    { expires: seconds },
+  ),
   A256KWP: object({ ...ofTenant, wrapping: literal("A256KWP") }, { expires: seconds }),
   "RSA-OAEP-256-L": object({ ...ofTenant, wrapping: literal("RSA-OAEP-256-L") }, { expires: seconds }),
 });

@@ -1,7 +1,7 @@
 /** The operations of the port: parameters and results, as types and as exact shapes. */
 import { enrol } from "../enrolment.ts";
 import { keyOrEdk, MAX_JWS_LENGTH } from "../keys/length.ts";
-import { entrusted, entrusting, handed, MAX_GRANTED } from "../keys/loading/index.ts";
+import { entrusted, entrusting, handed } from "../keys/loading/index.ts";
 import { OPERATIONS } from "../operations/index.ts";
 import {
   blob,
@@ -56,6 +56,9 @@ const named = object({ keyId: text(0, 128), keyVersion: whole(1, 2 ** 31) });
 /** What a document's header says, NOT yet authenticated: which EDK to load, and the context to compare. */
 export type InspectResult = { edk: string; context: EncryptionContext };
 
+/** Keys of one call that the KMS retains, in pages (M11). */
+const MAX_LOADED = 1000;
+
 /** What can be streamed in. A Blob (or File) passes as a whole by reference; the rest in chunks. */
 export type Source = Blob | Uint8Array | ReadableStream<Uint8Array>;
 
@@ -90,7 +93,7 @@ export const PORT_OPERATIONS = {
     params: handed,
     result: object(
       { keyId: text(0, 128), keyVersion: whole(1, 2 ** 31) },
-      { others: list(named, 1, MAX_GRANTED) },
+      { others: list(named, 1, MAX_LOADED) },
     ),
   },
   /**

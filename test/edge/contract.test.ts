@@ -12,6 +12,7 @@ import { InstanceClient } from "../support/instance-client.ts";
 import { mistakes } from "../support/json-schema.ts";
 import { presentation } from "../support/presentation.ts";
 import { RegisteredClient } from "../support/registered-client.ts";
+import { retainedRequest } from "../support/retained.ts";
 import { useSystem } from "../system/index.ts";
 
 type Described = { content?: Record<string, { schema?: Record<string, unknown> }> };
@@ -152,6 +153,14 @@ it("enrols, makes keys and rewraps them", async () => {
   hold("presentGrant", await ann.vaultPost("/presentations", shown), 200);
   hold("presentGrant", await ann.vaultPost("/presentations", shown), 400);
   hold("presentGrant", await ann.vaultPost("/presentations", shown, { origin: ann.app }), 403);
+  const retaining = asPublished("makeDataKeys", {
+    ...{ account: ann.account, count: 1, purpose: "document", custody: "kms" },
+  });
+  hold("makeDataKeys", await ann.rest("POST", "/kms/data-keys", retaining), 201);
+  const wantedKeys = asPublished("loadRetainedKeys", await retainedRequest({ client: ann, ...instanceOf }));
+  hold("loadRetainedKeys", await ann.vaultPost("/retained-keys", wantedKeys), 200);
+  hold("loadRetainedKeys", await ann.vaultPost("/retained-keys", wantedKeys), 400);
+  hold("loadRetainedKeys", await ann.vaultPost("/retained-keys", { ...wantedKeys, instance: "x" }), 403);
   const documents = [crypto.randomUUID()];
   const wantedExport = asPublished("orderExport", { account: ann.account, documents });
   hold("orderExport", await ann.rest("POST", "/kms/exports", wantedExport), 201);

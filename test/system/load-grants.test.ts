@@ -16,17 +16,18 @@ const running = useSystemAndBrowser();
 const { system } = running;
 const all = Array.from({ length: 4 }, () => "by another way");
 
-it("M7 M8 M10 in Chromium: keys come by a grant, once, and several in one rewrap; documents seal and open with each, also entrusted", async () => {
+it("M7 M8 M10 M11 in Chromium: keys come by a grant, once, several in one rewrap, and by their account; documents seal and open with each, also entrusted", async () => {
   const page = await openEnrolled(running, "Ada");
-  const { opened, again, loaded, held, brought } = await loadInOtherWays(page, system);
+  const { opened, again, loaded, held, brought, retained } = await loadInOtherWays(page, system);
   expect(opened).toEqual(all);
   expect(again).toBe("invalid-grant");
   expect(loaded.others).toHaveLength(1);
   expect(held).toEqual([false, false]);
   expect(brought).toEqual(["brought with it", "brought with it"]);
+  expect(retained).toEqual(["true retained", "true retained"]);
 });
 
-it("M7 M8 in Node: keys come by a grant, once, and several in one rewrap; documents seal and open with each", async () => {
+it("M7 M8 M11 in Node: keys come by a grant, once, and several in one rewrap; documents seal and open with each", async () => {
   const ann = await EdgeClient.signedIn(system, "Ann");
   const { vaultOrigin: vault, appOrigin: origin } = system;
   let between: ((presentation: Presentation) => Promise<Presented>) | undefined;
@@ -62,6 +63,21 @@ it("M7 M8 in Node: keys come by a grant, once, and several in one rewrap; docume
     const text = new TextEncoder().encode("by another way");
     const sealed = await new Response(port.seal({ edk, context }, text)).bytes();
     expect(await new Response(port.open({ context }, sealed)).text()).toBe("by another way");
+  }
+  const kept = { ...order, count: 3, custody: "kms" };
+  const references = (await ask<{ edks: string[] }>("/kms/data-keys", kept)).edks;
+  const context = { tenant: "development", account, document: crypto.randomUUID(), purpose: "document" };
+  const nameOf = (edk: string) => {
+    const { keyId, keyVersion } = JSON.parse(Buffer.from(edk.split(".")[1]!, "base64url").toString());
+    return `${keyId}.${keyVersion}`;
+  };
+  await port.load({ way: "retained", account, keys: [nameOf(references[0]!)] });
+  expect(await Promise.all(references.map((edk) => port.has(edk)))).toEqual([true, false, false]);
+  expect((await port.load({ way: "retained", account })).others).toHaveLength(2);
+  for (const edk of references) {
+    const sealed = await new Response(port.seal({ edk, context }, new TextEncoder().encode("kept"))).bytes();
+    expect(Buffer.from(sealed).includes(Buffer.from(edk))).toBe(true);
+    expect(await new Response(port.open({ context }, sealed)).text()).toBe("kept");
   }
   // Who stands between has the wrapped keys too, with receipts: over a channel of their own they are refused.
   const { grant: third } = await ask<{ grant: string }>("/kms/grants", { edks: byGrant, certificate });

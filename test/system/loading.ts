@@ -6,7 +6,8 @@ import { withKit } from "./kit.ts";
 
 /**
  * A microservice of its own in this page loads two keys by a grant (M7) and two in one rewrap (M8), and seals and opens with each:
- * what it opened, and how a second presentation of the grant is answered. Then it entrusts one of either (M10), and uses it as brought.
+ * what it opened, and how a second presentation of the grant is answered. Then it entrusts one of either (M10), and uses it as brought,
+ * and loads two that the KMS retains (M11).
  */
 export function loadInOtherWays(page: Page, { vaultOrigin }: Pick<System, "vaultOrigin">) {
   return withKit(
@@ -51,8 +52,21 @@ export function loadInOtherWays(page: Page, { vaultOrigin }: Pick<System, "vault
         const { message } = await port.operate("encrypt", { key, context, data });
         brought.push(atob((await port.operate("decrypt", { key, context, message })).data));
       }
+      // Retained by the KMS (M11): the microservice asks for all of them itself.
+      const kept = { ...order, count: 2, custody: "kms" };
+      const references = (await rest.json<{ edks: string[] }>("POST", "/kms/data-keys", { json: kept })).edks;
+      await port.load({ way: "retained", account });
+      const retained: string[] = [];
+      for (const edk of references) {
+        const context = { tenant, account, document: crypto.randomUUID(), purpose: "document" };
+        const sealed = await new Response(
+          port.seal({ edk, context }, new TextEncoder().encode("retained")),
+        ).bytes();
+        const inHeader = (await port.inspect(sealed)).edk === edk;
+        retained.push(`${inHeader} ${await new Response(port.open({ context }, sealed)).text()}`);
+      }
       vault.remove();
-      return { opened, again, loaded, held, brought };
+      return { opened, again, loaded, held, brought, retained };
     },
     vaultOrigin,
   );

@@ -12,9 +12,10 @@ import {
   type Verified,
   verifyLoad,
 } from "#protocol/keys/index.ts";
-import type { Subtle } from "./crypto.ts";
+import type { Crypto, Subtle } from "./crypto.ts";
 import { unwrapDataKey } from "./keys.ts";
 import { type KeyServer, present } from "./presentation.ts";
+import { retainedKeys } from "./retained.ts";
 import type { LoadedKey } from "./ring.ts";
 import type { InstanceRecord } from "./store.ts";
 
@@ -28,7 +29,7 @@ export type Loader = {
   channel?: string | undefined;
 };
 
-type Means = { subtle: Subtle; record: InstanceRecord; keyServer: KeyServer | undefined };
+type Means = Crypto & { record: InstanceRecord; keyServer: KeyServer | undefined; now: number };
 type Loads = { loads: LoadOf<"rewrap">[]; channel?: string };
 
 const WAYS: { [W in Handed["way"]]: (handed: HandedOf<W>, means: Means) => Promise<Loads> } = {
@@ -38,6 +39,10 @@ const WAYS: { [W in Handed["way"]]: (handed: HandedOf<W>, means: Means) => Promi
     if (!keyServer) throw new CofferError("key-missing");
     const recipient = await digest(record.wrappingCertificate);
     return present({ subtle, record, recipient }, handed, keyServer);
+  },
+  async retained(handed, { keyServer, ...means }) {
+    if (!keyServer) throw new CofferError("key-missing");
+    return { loads: await retainedKeys(means, handed, keyServer) };
   },
 };
 

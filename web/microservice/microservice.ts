@@ -334,7 +334,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     async load(handed) {
       const { record, trust } = serving();
       const { keyServer } = options;
-      const { loads, channel } = await loadsOf(handed, { subtle, record, keyServer });
+      const { loads, channel } = await loadsOf(handed, { ...crypto, record, keyServer, now: now() });
       // All of them, or none.
       const loading = loads.map(async (load) => {
         const key = await loadKey({ subtle, record, trust, now: now(), channel }, load);
@@ -357,7 +357,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       const [first, ...others] = loaded.map(({ key: { edk } }) => {
         return { keyId: edk.keyId, keyVersion: edk.keyVersion };
       });
-      if (!first) throw new CofferError("key-refused");
+      if (!first) throw new CofferError("key-missing");
       return others.length > 0 ? { ...first, others } : first;
     },
 

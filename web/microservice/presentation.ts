@@ -4,7 +4,7 @@
  */
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
-import { type AnswerOf, presentGrant } from "#protocol/contract/index.ts";
+import { type AnswerOf, loadRetainedKeys, presentGrant } from "#protocol/contract/index.ts";
 import { CofferError } from "#protocol/error.ts";
 import {
   type ChannelOf,
@@ -14,6 +14,8 @@ import {
   type LoadOf,
   type Presentation,
   presentationInput,
+  type RetainedKeys,
+  type RetainedRequest,
 } from "#protocol/keys/index.ts";
 import { delay as byTheClock, type Delay } from "#protocol/patience.ts";
 import type { Subtle } from "./crypto.ts";
@@ -23,7 +25,11 @@ import type { InstanceRecord } from "./store.ts";
 
 type Answer = AnswerOf<typeof presentGrant>;
 /** The KMS, to which a grant is presented. */
-export type KeyServer = { present(presentation: Presentation): Promise<Answer> };
+export type KeyServer = {
+  present(presentation: Presentation): Promise<Answer>;
+  /** One page of the keys that it retains. */
+  retained(request: RetainedRequest): Promise<RetainedKeys>;
+};
 
 /** Bytes of an answer with 100 keys. */
 const MAX_ANSWER = 1 << 20;
@@ -36,7 +42,11 @@ export function restKeyServer(
 ): KeyServer {
   const ask = restOf(fetch, origin, delay);
   // The grant is used up once the KMS has seen it.
-  return { present: (body) => ask(presentGrant, { body, repeatable: false, limit: MAX_ANSWER }) };
+  return {
+    present: (body) => ask(presentGrant, { body, repeatable: false, limit: MAX_ANSWER }),
+    // A request is good once.
+    retained: (body) => ask(loadRetainedKeys, { body, repeatable: false, limit: MAX_ANSWER }),
+  };
 }
 
 /**

@@ -17,6 +17,10 @@ export const keys = {
     const { tenant, requestId } = await applicant(c);
     return c.env.KMS.present({ tenant, requestId }, body);
   },
+  async loadRetainedKeys({ c, body }) {
+    const { tenant, requestId } = await applicant(c);
+    return c.env.KMS.loadRetained({ tenant, requestId }, body);
+  },
   orderExport: ({ c, caller, body }) => c.env.KMS.orderExport(caller, body),
 } satisfies Partial<ContractHandlers>;
 

@@ -126,13 +126,22 @@ export async function askUnders(
 export async function rewrapSeveral(
   kms: Context,
   { items, thumbprint }: Several,
-  { recipient: { hsmKey, notAfter }, policies }: Released,
+  {
+    recipient: { hsmKey, notAfter },
+    policies,
+  }: {
+    recipient: Pick<Recipient, "hsmKey" | "notAfter">;
+    policies: readonly KeyPolicy[];
+  },
   unders: Map<Edk, Under>,
+  wrappedOf: (edk: Edk) => Uint8Array<ArrayBuffer> | undefined = (edk) => decodeBase64url(edk.wrappedKey),
 ): Promise<{ wrapped: Uint8Array<ArrayBuffer>[]; sign(channel?: string): Promise<LoadOf<"rewrap">[]> }> {
   const keys = items.map(({ edk }) => {
     const under = unders.get(edk);
-    if (under === undefined) throw new Error("nobody said what a key is under");
-    return { under, wrappedDataKey: decodeBase64url(edk.wrappedKey) };
+    const wrappedDataKey = wrappedOf(edk);
+    if (under === undefined || wrappedDataKey === undefined)
+      throw new Error("nobody said what a key is under");
+    return { under, wrappedDataKey };
   });
   const { tenant } = kms.store;
   const wrapped = await rewrapDataKeys(kms.hsm, kms.ledger, { keys, hsmKey }, Date.now());

@@ -5,12 +5,21 @@
  */
 import { type Of, type Shape, union } from "../../shape.ts";
 import * as grant from "./grant.ts";
+import * as retained from "./retained.ts";
 import * as rewrap from "./rewrap.ts";
 import * as several from "./several.ts";
 import type { Verified, Verifier } from "./verifier.ts";
 
 export { entrusted, entrusting } from "./entrust.ts";
 export { MAX_GRANTED, type Presentation, type Presented, presentation, presented } from "./grant.ts";
+export {
+  RETAINED_SECONDS,
+  type RetainedKeys,
+  type RetainedRequest,
+  retainedInput,
+  retainedKeys,
+  retainedRequest,
+} from "./retained.ts";
 export type { Verified } from "./verifier.ts";
 export { rsaOaep, type Wrapped } from "./wrapping.ts";
 
@@ -26,6 +35,7 @@ export const handed = /* @__PURE__ */ union("way", {
   rewrap: rewrap.loaded,
   several: several.loaded,
   grant: grant.handed,
+  retained: retained.handed,
 });
 export type Handed = Of<typeof handed>;
 export type HandedOf<W extends Handed["way"]> = Extract<Handed, { way: W }>;

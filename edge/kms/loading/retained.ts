@@ -1,0 +1,160 @@
+/**
+ * Loading of keys that the KMS retains (M11): the instance asks for itself, by a proof of its identity key. No grant: policy decides
+ * which of the account's keys it may have, and for what.
+ */
+
+import { decodeBase64url } from "#protocol/base64url.ts";
+import { CLOCK_TOLERANCE, seconds } from "#protocol/clock.ts";
+import { digest } from "#protocol/digest.ts";
+import { jwsParts } from "#protocol/jws.ts";
+import {
+  type AccountEdk,
+  MAX_GRANTED,
+  RETAINED_SECONDS,
+  type RetainedKeys,
+  type RetainedRequest,
+  retainedInput,
+} from "#protocol/keys/index.ts";
+import type { Level } from "#protocol/level.ts";
+import { parseCertificate } from "#protocol/pki/index.ts";
+import type { KeyPolicy } from "#protocol/policy/index.ts";
+import type { InstanceCaller } from "../../caller.ts";
+import type { Enrolled } from "../../enrolled.ts";
+import type { Person } from "../../person.ts";
+import { type Decision, ok, type Result, refuse } from "../../result.ts";
+import { hashSecret } from "../../secret.ts";
+import { nameOf, type Version, versionNamed } from "../account-data-keys.ts";
+import { type Context, type Door, failed, noMember } from "../context.ts";
+import { countRelease } from "../key-management.ts";
+import { findDataKey } from "../registry.ts";
+import {
+  type Retained,
+  retainedAfter,
+  retainedNamed,
+  useRequest,
+  wrappedRetained,
+} from "../retained-keys.ts";
+import { checkLives } from "../shred.ts";
+import { askStanding, authorizeInstance } from "../standing.ts";
+import { decideRelease } from "./release.ts";
+import { askUnders, type Item, rewrapSeveral } from "./several.ts";
+
+const LEVELS: readonly Level[] = ["data", "account", "master"];
+const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+
+/** Whether who asks holds the identity key of that instance, now. Before anything is looked up or written. */
+export async function checkAsker(
+  request: RetainedRequest,
+  { identityCertificate, custodian }: Enrolled,
+  now: number,
+): Promise<Decision<null>> {
+  const der = decodeBase64url(request.identityCertificate);
+  if (identityCertificate !== (await digest(der)) || custodian !== request.custodian)
+    return refuse("not-recipient", "asked for by another instance");
+  const held = await verify(der, request).catch(() => false);
+  if (!held) return refuse("not-recipient", "no proof of the instance's identity key");
+  const age = now - request.iat;
+  const lives = age <= RETAINED_SECONDS + CLOCK_TOLERANCE && age >= -CLOCK_TOLERANCE;
+  return lives ? ok(null) : refuse("invalid-grant", "request is too old, or of a time to come");
+}
+
+async function verify(der: Uint8Array<ArrayBuffer>, { proof, ...said }: RetainedRequest): Promise<boolean> {
+  const { spki } = parseCertificate(der);
+  const key = await crypto.subtle.importKey("spki", spki, ECDSA, false, ["verify"]);
+  return crypto.subtle.verify(ECDSA, key, decodeBase64url(proof), await retainedInput(said));
+}
+
+type Chosen = { enrolled: Enrolled; items: (Item & { row: Retained; policy: KeyPolicy })[]; next?: Version };
+
+/** `caller`: the instance that has proven itself, as the registration authority has it. Errors: `not-found`, those of a release. */
+export async function loadRetained(
+  door: Door,
+  caller: InstanceCaller,
+  request: RetainedRequest,
+): Promise<Result<RetainedKeys>> {
+  const { neighbours } = door;
+  const { account, keys } = request;
+  const resource = `account/${account}/${keys?.length === 1 ? keys[0] : `retained/${keys?.length ?? "all"}`}`;
+  const about = { caller, resource, requestId: caller.requestId };
+  const asked = { action: "kms:load-retained", ...about };
+  const standing = await askStanding(neighbours, caller, account);
+  if (!standing.signedIn.ok) return door.refuse(asked, noMember(standing.signedIn.problem));
+  const kms = await door.enter();
+  const hash = await hashSecret(`${request.instance} ${request.jti}`);
+  const choosing = (sql: SqlStorage, enrolled: Enrolled, person: Person) =>
+    choose(sql, kms, { caller, request, enrolled, person });
+  const decision = authorizeInstance(kms.store, asked, standing, LEVELS, (sql, enrolled, person) => {
+    const now = seconds(Date.now());
+    const used = useRequest(sql, hash, request.iat + RETAINED_SECONDS + 2 * CLOCK_TOLERANCE, now);
+    return used.ok ? choosing(sql, enrolled, person) : used;
+  });
+  if (!decision.ok) return decision;
+  const { enrolled, items, next } = decision.value;
+  if (items.length === 0) return ok({ keys: [] });
+  const several = { items, thumbprint: enrolled.wrappingCertificate, about };
+  const unders = await askUnders(neighbours, several);
+  if (!unders.ok) return unders;
+  try {
+    const wrapped = await wrappedRetained(
+      kms,
+      items.map(({ row }) => row),
+    );
+    const released = { recipient: enrolled, policies: items.map(({ policy }) => policy) };
+    const { sign } = await rewrapSeveral(kms, several, released, unders.value, ({ keyId, keyVersion }) =>
+      wrapped.get(nameOf({ id: keyId, version: keyVersion })),
+    );
+    const loads = await sign();
+    // While the HSM worked any of what was asked may have changed.
+    const again = await askStanding(neighbours, caller, account);
+    const releasing = { ...asked, action: "kms:release" };
+    const still = authorizeInstance(kms.store, releasing, again, LEVELS, (sql, now, person) => {
+      const chosen = choosing(sql, now, person);
+      if (!chosen.ok) return chosen;
+      const names = new Set(chosen.value.items.map(({ row }) => nameOf(row)));
+      if (!items.every(({ row }) => names.has(nameOf(row)))) return refuse("forbidden", "a key was ended");
+      for (const { row } of items) countRelease(sql, row, seconds(Date.now()));
+      return ok(null);
+    });
+    if (!still.ok) return still;
+    return ok({ keys: loads.map(({ way: _, ...key }) => key), ...(next && { next: nameOf(next) }) });
+  } catch (error) {
+    return failed(kms, "kms:rewrap-at-hsm", about, error);
+  }
+}
+
+type Choosing = {
+  caller: InstanceCaller;
+  request: RetainedRequest;
+  enrolled: Enrolled;
+  person: Person;
+};
+
+/** What was named, all of it or nothing; or of a page of all that there are, what the instance may have. Inside `authorize()`. */
+function choose(
+  sql: SqlStorage,
+  kms: Context,
+  { caller, request, enrolled, person }: Choosing,
+): Decision<Chosen> {
+  const lives = checkLives(sql);
+  if (!lives.ok) return lives;
+  const { keys, after } = request;
+  const from = after === undefined ? { id: "", version: 0 } : versionNamed(after);
+  const found =
+    keys === undefined
+      ? ok(retainedAfter(sql, caller.client, from, MAX_GRANTED))
+      : retainedNamed(sql, caller.client, [...new Set(keys)].map(versionNamed));
+  if (!found.ok) return found;
+  const rows = found.value.slice(0, MAX_GRANTED);
+  const items: Chosen["items"] = [];
+  for (const row of rows) {
+    const edk = JSON.parse(new TextDecoder().decode(jwsParts(row.edk).payload)) as AccountEdk;
+    const decision = decideRelease(caller, {
+      ...{ edk, recipient: enrolled, record: findDataKey(sql, row.id, row.version) },
+      ...{ policies: kms.policies(), person, now: seconds(Date.now()) },
+    });
+    if (decision.ok) items.push({ edk, token: row.edk, row, policy: decision.value });
+    else if (keys !== undefined) return decision;
+  }
+  const last = rows.at(-1);
+  return ok({ enrolled, items, ...(found.value.length > rows.length && last && { next: last }) });
+}

@@ -1,0 +1,71 @@
+import { expect, it } from "vitest";
+import type { AccountEdk } from "#protocol/keys/index.ts";
+import type { RequestItem } from "#protocol/kmip/index.ts";
+import { sqlStorage } from "#test/support/sql-storage.ts";
+import { nameOf } from "./account-data-keys.ts";
+import { forgetRetained, keepRetained, retainedAfter, retainedNamed } from "./retained-keys.ts";
+import { MIGRATIONS } from "./schema.ts";
+
+const NOW = 4_000_000_000;
+
+/** Keys that are retained, and an HSM that has their objects by name until they are destroyed. */
+function setup() {
+  const sql: SqlStorage = sqlStorage(MIGRATIONS);
+  const objects = new Set<string>();
+  const alarms: number[] = [];
+  const storage = {
+    sql,
+    getAlarm: async () => null,
+    setAlarm: async (at: number) => void alarms.push(at),
+  } as unknown as DurableObjectStorage;
+  const batch = async (items: RequestItem[]) =>
+    items.map(({ operation, payload }) => {
+      const { attributes, uniqueIdentifier } = payload as {
+        attributes?: { name: { nameValue: string }[] };
+        uniqueIdentifier?: string;
+      };
+      if (operation === "Destroy") objects.delete(uniqueIdentifier ?? "");
+      const found = [...objects].filter((name) => name === attributes?.name[0]?.nameValue);
+      return { operation, resultStatus: "Success", payload: { uniqueIdentifier: found } };
+    });
+  const make = (id: string, state: "making" | "kept", made = NOW) => {
+    sql.exec("INSERT INTO retained_keys VALUES (?, 1, 'page', 'making', ?, 'e.e.e', ?)", id, id, made);
+    if (state === "kept") keepRetained(sql, [{ keyId: id, keyVersion: 1 } as AccountEdk]);
+    objects.add(`data/${id}.1`);
+  };
+  const end = (id: string, ends: number) =>
+    sql.exec("INSERT INTO key_management (id, version, ends) VALUES (?, 1, ?)", id, ends);
+  return { sql, storage, hsm: { batch } as never, objects, alarms, make, end };
+}
+
+const FIRST = { id: "", version: 0 };
+
+it("M11 a deletion that is due takes the key out of the HSM, and no other", async () => {
+  const { sql, storage, hsm, objects, alarms, make, end } = setup();
+  for (const id of ["a", "b", "c"]) make(id, "kept");
+  end("a", NOW - 1);
+  end("b", NOW + 5000);
+  await forgetRetained(storage, hsm, NOW);
+  expect([...objects]).toEqual(["data/b.1", "data/c.1"]);
+  expect(retainedAfter(sql, "page", FIRST, 9).map(nameOf)).toEqual(["b.1", "c.1"]);
+  expect(retainedNamed(sql, "page", [{ id: "a", version: 1 }])).toMatchObject({ ok: false });
+  // It wakes again for the next one.
+  expect(alarms).toContain((NOW + 5000) * 1000);
+});
+
+it("M11 what was cut off while it was made is given to nobody, and goes from the HSM", async () => {
+  const { sql, storage, hsm, objects, make } = setup();
+  make("old", "making", NOW - 3600);
+  make("new", "making", NOW - 1);
+  make("kept", "kept", NOW - 3600);
+  expect(retainedAfter(sql, "page", FIRST, 9).map(nameOf)).toEqual(["kept.1"]);
+  await forgetRetained(storage, hsm, NOW);
+  expect([...objects].toSorted()).toEqual(["data/kept.1", "data/new.1"]);
+});
+
+it("M13 no other app finds a retained key", () => {
+  const { sql, make } = setup();
+  make("a", "kept");
+  expect(retainedAfter(sql, "other", FIRST, 9)).toHaveLength(0);
+  expect(retainedNamed(sql, "other", [{ id: "a", version: 1 }])).toMatchObject({ ok: false });
+});

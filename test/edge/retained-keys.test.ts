@@ -1,0 +1,220 @@
+/** M11: data keys that the KMS retains. The instance loads them by their identifiers, without a grant; policy alone decides. */
+
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { seconds } from "#protocol/clock.ts";
+import { digest } from "#protocol/digest.ts";
+import { encryptedDataKeyName, IDENTITY, named } from "#protocol/hierarchy/index.ts";
+import { jwsParts } from "#protocol/jws.ts";
+import {
+  type Edk,
+  type RetainedKeys,
+  type RetainedRequest,
+  type TrustList,
+  verifyReceipt,
+  verifyTrustList,
+} from "#protocol/keys/index.ts";
+import { parseCertificate } from "#protocol/pki/index.ts";
+import type { KeyPolicy } from "#protocol/policy/index.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { json, problem } from "../support/http.ts";
+import { type EnrolmentAnswer, enrol, type Keys, makeKeys } from "../support/instance.ts";
+import { retainedRequest } from "../support/retained.ts";
+import { hsmClient } from "../system/hsm.ts";
+import { readRows, useSystem, watchKeys } from "../system/index.ts";
+
+const { subtle } = globalThis.crypto;
+const watch = watchKeys();
+const system = useSystem({ otherTenants: ["umbrella"] });
+type Instance = { client: EdgeClient; keys: Keys; enrolled: EnrolmentAnswer };
+let ann: Instance;
+let bob: Instance;
+let trust: TrustList;
+const now = () => seconds(Date.now());
+
+async function instanceOf(client: EdgeClient): Promise<Instance> {
+  const keys = await makeKeys();
+  return { client, keys, enrolled: json<EnrolmentAnswer>(await enrol(client, keys)) };
+}
+
+beforeAll(async () => {
+  [ann, bob] = (await Promise.all(
+    ["Ann", "Bob"].map(async (name) => instanceOf(await EdgeClient.signedIn(system, name))),
+  )) as [Instance, Instance];
+  const { trust: list, chain } = ann.enrolled;
+  trust = await verifyTrustList(list, parseCertificate(decodeBase64url(chain[1]!)).spki, now());
+});
+afterAll(() => watch.stop());
+
+const order = ({ client }: Instance, count: number, more: object = {}) =>
+  client.rest("POST", "/kms/data-keys", {
+    ...{ account: client.account, count, purpose: "document", custody: "kms" },
+    ...more,
+  });
+const retain = async (of: Instance, count = 1, more: object = {}) =>
+  json<{ edks: string[] }>(await order(of, count, more)).edks;
+const said = (edk: string) => JSON.parse(new TextDecoder().decode(jwsParts(edk).payload)) as Edk;
+const nameOf = (edk: string) => `${said(edk).keyId}.${said(edk).keyVersion}`;
+const ask = async (of: Instance, request: Partial<RetainedRequest> = {}) =>
+  of.client.vaultPost("/retained-keys", await retainedRequest(of, request), { cookie: "" });
+const refusal = async (of: Instance, request: Partial<RetainedRequest> = {}) =>
+  problem(await ask(of, request));
+
+async function opened({ keys, enrolled }: Instance, { keys: loads }: RetainedKeys): Promise<string[]> {
+  const recipient = await digest(decodeBase64url(enrolled.wrappingCertificate));
+  return Promise.all(
+    loads.map(async ({ edk, wrappedKey: text, receipt }) => {
+      const wrappedKey = decodeBase64url(text);
+      await verifyReceipt(receipt, trust, { wrappedKey, edk, recipient, now: now() });
+      const key = await subtle.decrypt("RSA-OAEP", keys.wrapping.privateKey, wrappedKey);
+      return encodeBase64url(new Uint8Array(key));
+    }),
+  );
+}
+
+it("M11 gives a signed reference without key bytes, and the instance loads the keys by name, without a grant or a cookie", async () => {
+  const edks = await retain(ann, 3);
+  for (const edk of edks) expect(said(edk)).toMatchObject({ wrapping: "retained", wrappedKey: "" });
+  const answer = json<RetainedKeys>(await ask(ann, { keys: edks.map(nameOf) }));
+  expect(answer.keys.map(({ edk }) => edk)).toEqual(edks);
+  const found = await opened(ann, answer);
+  const known = watch.ofClass("data").map(({ bytes }) => encodeBase64url(new Uint8Array(bytes)));
+  for (const key of found) expect(known).toContain(key);
+  expect(new Set(found).size).toBe(3);
+  // The same again, however often; and no other way: who has the reference has nothing.
+  expect(await opened(ann, json<RetainedKeys>(await ask(ann, { keys: edks.map(nameOf) })))).toEqual(found);
+  const { wrappingCertificate: certificate } = ann.enrolled;
+  const ways = [
+    ann.client.rest("POST", "/kms/loads", { way: "rewrap", edk: edks[0], certificate }),
+    ann.client.rest("POST", "/kms/loads", { way: "several", edks, certificate }),
+    ann.client.rest("POST", "/kms/grants", { edks, certificate }),
+  ];
+  for (const way of ways) expect(problem(await way)).toBe("400 invalid-edk");
+  expect(JSON.stringify(readRows(system.edgeDir, "retained_keys"))).not.toContain(found[0]);
+});
+
+it("M11 gives all that the instance is entitled to in one call, by pages of a hundred, and leaves out what policy denies", async () => {
+  const client = await EdgeClient.signedIn(system, "Cid");
+  const cid = await instanceOf(client);
+  const edks: string[] = [];
+  for (let batch = 0; batch < 7; batch++) edks.push(...(await retain(cid, 15)));
+  const policy: KeyPolicy = { operations: ["decrypt"], principals: ["CN=somebody,O=else"] };
+  const [others] = await retain(cid, 1, { policy });
+  const loaded: string[] = [];
+  let pages = 0;
+  for (let after: string | undefined, more = true; more; pages++) {
+    const answer = json<RetainedKeys>(await ask(cid, after === undefined ? {} : { after }));
+    loaded.push(...answer.keys.map(({ edk }) => edk));
+    after = answer.next;
+    more = after !== undefined;
+  }
+  expect(pages).toBe(2);
+  expect(loaded.sort()).toEqual(edks.sort());
+  // By name it is refused, and with it all others of the request.
+  expect(await refusal(cid, { keys: [nameOf(edks[0]!), nameOf(others!)] })).toBe("403 forbidden");
+});
+
+it("M11 M12 tells the instance in the receipt what it may do, by the key's policy as it stands", async () => {
+  const [edk] = await retain(ann, 1, { policy: { operations: ["decrypt"] } });
+  const { keys } = json<RetainedKeys>(await ask(ann, { keys: [nameOf(edk!)] }));
+  const receipt = JSON.parse(new TextDecoder().decode(jwsParts(keys[0]!.receipt).payload));
+  expect(receipt.policy.operations).toEqual(["decrypt"]);
+});
+
+it("M11 M20 a request works once: of a thousand at a time one brings the key", async () => {
+  const [edk] = await retain(ann);
+  const body = await retainedRequest(ann, { keys: [nameOf(edk!)] });
+  const answers = await Promise.all(
+    Array.from({ length: 1000 }, () => ann.client.vaultPost("/retained-keys", body)),
+  );
+  expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+  expect(new Set(answers.filter(({ status }) => status !== 200).map(problem))).toEqual(
+    new Set(["400 invalid-grant"]),
+  );
+});
+
+it("M11 M20 refuses what is old, of a time to come, altered, or signed by another", async () => {
+  const [edk] = await retain(ann);
+  const keys = [nameOf(edk!)];
+  expect(await refusal(ann, { keys, iat: now() - 3600 })).toBe("400 invalid-grant");
+  expect(await refusal(ann, { keys, iat: now() + 3600 })).toBe("400 invalid-grant");
+  const request = await retainedRequest(ann, { keys });
+  const { enrolled } = bob;
+  for (const change of [
+    { keys: undefined },
+    { iat: request.iat - 1 },
+    { jti: encodeBase64url(new Uint8Array(16)) },
+    { after: keys[0] },
+    { proof: encodeBase64url(new Uint8Array(64)) },
+    { account: bob.client.account },
+    { identityCertificate: enrolled.identityCertificate },
+    { custodian: enrolled.custodian },
+    { instance: enrolled.instance },
+  ])
+    expect(problem(await ann.client.vaultPost("/retained-keys", { ...request, ...change }))).toBe(
+      "403 not-recipient",
+    );
+});
+
+it("M11 M13 gives nothing to another account's instance, another tenant's, a revoked one, or one whose custodian has signed out", async () => {
+  const [edk] = await retain(ann);
+  const keys = [nameOf(edk!)];
+  const { account } = ann.client;
+  expect(await refusal(bob, { keys, account })).toBe("403 forbidden");
+  expect(await refusal(bob, { keys })).toBe("404 not-found");
+  const foreign = await instanceOf(await EdgeClient.signedIn(system.tenant("umbrella"), "Ann"));
+  expect(await refusal(foreign, { keys, account })).toBe("403 forbidden");
+  const revoked = await instanceOf(ann.client);
+  await ann.client.rest("DELETE", `/ra/instances/${revoked.enrolled.instance}`);
+  expect(await refusal(revoked, { keys })).toBe("403 not-recipient");
+  const gil = await instanceOf(await EdgeClient.signedIn(system, "Gil"));
+  const [his] = await retain(gil);
+  await gil.client.vaultPost("/sign-out", {});
+  expect(await refusal(gil, { keys: [nameOf(his!)] })).toMatch(/^40[13] /);
+});
+
+it("M11 a key that is disabled, or is to be deleted, is released to nobody, by name or among all", async () => {
+  const dan = await instanceOf(await EdgeClient.signedIn(system, "Dan"));
+  const [edk, other] = await retain(dan, 2);
+  const key = nameOf(edk!);
+  const path = `/kms/accounts/${dan.client.account}/keys/${key}`;
+  const all = async () => json<RetainedKeys>(await ask(dan)).keys.map((one) => one.edk);
+  for (const [change, back] of [
+    [{ state: "disabled" }, { state: "enabled" }],
+    [{ ends: now() + 2 * 24 * 3600 }, { ends: null }],
+  ]) {
+    expect((await dan.client.rest("PUT", path, change)).status).toBe(200);
+    expect(await refusal(dan, { keys: [key] })).toBe("403 forbidden");
+    expect(await all()).toEqual([other]);
+    expect((await dan.client.rest("PUT", path, back)).status).toBe(200);
+    expect((await ask(dan, { keys: [key] })).status).toBe(200);
+  }
+});
+
+it("M11 W11 a retained key is in the HSM alone, and gone from there when its account is shredded", async () => {
+  const eve = await instanceOf(await EdgeClient.signedIn(system, "Eve"));
+  const [edk] = await retain(eve);
+  const { keyId, keyVersion } = said(edk!);
+  const kms = await hsmClient(system, IDENTITY.kms);
+  const name = named(encryptedDataKeyName(keyId, keyVersion));
+  const there = async () => (await kms.request("Locate", { attributes: { name } })).uniqueIdentifier.length;
+  expect(await there()).toBe(1);
+  const { account } = eve.client;
+  const ended = await eve.client.rest("POST", `/accounts/${account}/deletion`, { immediately: true });
+  expect(ended.status).toBe(200);
+  await expect.poll(there, { timeout: 30_000 }).toBe(0);
+  expect(await refusal(eve, { keys: [nameOf(edk!)] })).toMatch(/^40[34] /);
+  kms.close();
+});
+
+it("M11 keys of an account alone are retained, and each decision is in the audit log", async () => {
+  expect(problem(await order(ann, 1, { account: undefined }))).toBe("400 bad-request");
+  const [edk] = await retain(ann);
+  await ask(ann, { keys: [nameOf(edk!)] });
+  const entries = () => readRows(system.edgeDir, "links").map(({ entry }) => JSON.parse(String(entry)));
+  await expect
+    .poll(() => entries().map(({ action, outcome }) => `${action} ${outcome}`))
+    .toEqual(
+      expect.arrayContaining(["kms:load-retained allow", "kms:load-retained deny", "kms:release allow"]),
+    );
+});
