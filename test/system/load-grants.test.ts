@@ -18,13 +18,14 @@ const all = Array.from({ length: 4 }, () => "by another way");
 
 it("M7 M8 M10 M11 in Chromium: keys come by a grant, once, several in one rewrap, and by their account; documents seal and open with each, also entrusted", async () => {
   const page = await openEnrolled(running, "Ada");
-  const { opened, again, loaded, held, brought, retained } = await loadInOtherWays(page, system);
+  const { opened, again, loaded, held, brought, retained, byKit } = await loadInOtherWays(page, system);
   expect(opened).toEqual(all);
   expect(again).toBe("invalid-grant");
   expect(loaded.others).toHaveLength(1);
   expect(held).toEqual([false, false]);
   expect(brought).toEqual(["brought with it", "brought with it"]);
   expect(retained).toEqual(["true retained", "true retained"]);
+  expect(byKit).toBe("kept by the KMS");
 });
 
 it("M7 M8 M11 in Node: keys come by a grant, once, and several in one rewrap; documents seal and open with each", async () => {

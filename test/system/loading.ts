@@ -66,7 +66,12 @@ export function loadInOtherWays(page: Page, { vaultOrigin }: Pick<System, "vault
         retained.push(`${inHeader} ${await new Response(port.open({ context }, sealed)).text()}`);
       }
       vault.remove();
-      return { opened, again, loaded, held, brought, retained };
+      // And by the kit, which has the KMS keep what it seals under.
+      const keeping = await kit.connect({ vault: vaultOrigin, custody: "kms" });
+      const { id } = await keeping.seal(new File(["kept by the KMS"], "kept.txt"));
+      const { stream } = await (await kit.connect({ vault: vaultOrigin })).open(id);
+      const byKit = await new Response(stream).text();
+      return { opened, again, loaded, held, brought, retained, byKit };
     },
     vaultOrigin,
   );

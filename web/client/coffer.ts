@@ -36,6 +36,11 @@ export interface ConnectOptions {
   client?: string;
   /** Where the vault sends the browser back to. Default: the root of the app's origin. */
   redirectUri?: string;
+  /**
+   * Who keeps data keys that are made from now on: the documents, encrypted (the default), or the KMS, which then releases each to an
+   * instance as long as it is neither disabled nor deleted. Documents of either kind are opened.
+   */
+  custody?: "kms";
 }
 
 /** Events of a `Coffer`: `state` when the microservice's state changes, `signed-out` when the sign-in has ended,
@@ -47,6 +52,7 @@ export class Coffer extends EventTarget {
   readonly #host: SignInHost;
   readonly #session: CustodianSession;
   readonly #onWait: WaitListener;
+  readonly #custody: "kms" | undefined;
   #custodian: Custodian | undefined;
   #loading: Promise<Custodian> | undefined;
   /** Origin of the vault. */
@@ -56,6 +62,7 @@ export class Coffer extends EventTarget {
   constructor(options: ConnectOptions, host: SignInHost) {
     super();
     this.vault = options.vault;
+    this.#custody = options.custody;
     this.#host = host;
     this.#onWait = (detail) => void this.dispatchEvent(new CustomEvent("waiting", { detail }));
     this.#session = new CustodianSession({ ...host, ...options, onWait: this.#onWait });
@@ -259,6 +266,7 @@ export class Coffer extends EventTarget {
           fetch,
           now,
           openVault,
+          custody: this.#custody,
           onWait: this.#onWait,
           onState,
         });

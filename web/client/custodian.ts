@@ -15,6 +15,8 @@ import type { Account, Identity } from "./sign-in.ts";
 
 export interface CustodianOptions extends Pick<Host, "app" | "fetch" | "now" | "openVault"> {
   session: Session;
+  /** Who keeps data keys that are made. */
+  custody?: "kms" | undefined;
   /** What its microservice enrols by. Default: a grant (M3), which a browser's takes with the vault's cookie. */
   enrolment?: (() => Promise<Enrol>) | undefined;
   /** Called with how long a request waits because the server asked to come later, milliseconds. */
@@ -33,7 +35,7 @@ export class Custodian {
   readonly members: Members;
 
   constructor(options: CustodianOptions) {
-    const { session, app, fetch, now, openVault: open, enrolment, onWait, onState } = options;
+    const { session, app, fetch, now, openVault: open, enrolment, custody, onWait, onState } = options;
     this.#session = session;
     const rest = new RestClient({ origin: app, session, fetch, delay, onWait });
     const custodian = () => this.signedIn.custodian.dn;
@@ -41,7 +43,7 @@ export class Custodian {
       ...{ open, rest, custodian, enrolment, app, now, onState },
       certifiedKey: () => session.certifiedKey(),
     });
-    const keys = new DataKeys(rest, microservice);
+    const keys = new DataKeys(rest, microservice, custody);
     const [tenant, accounts] = [() => this.signedIn.tenant, () => this.accounts];
     this.documents = new Documents({ rest, microservice, keys, tenant, accounts });
     this.life = new Accounts(rest, () => session.authorize("GET", app, true));

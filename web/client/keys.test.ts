@@ -1,4 +1,6 @@
 import { expect, it } from "vitest";
+import { encodeBase64url } from "#protocol/base64url.ts";
+import { utf8 } from "#protocol/bytes.ts";
 import { CofferError } from "#protocol/error.ts";
 import { DataKeys } from "./keys.ts";
 import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
@@ -8,6 +10,7 @@ import type { RestClient } from "./rest.ts";
 function setup(refuse: (certificate: string) => CofferError | undefined = () => undefined, level?: "master") {
   const calls: string[] = [];
   const loaded = new Set<string>();
+  const handed: object[] = [];
   let made = 0;
   let instance = 1;
   const rest = {
@@ -26,8 +29,9 @@ function setup(refuse: (certificate: string) => CofferError | undefined = () => 
   } as unknown as Pick<RestClient, "json">;
   const port = {
     has: async (edk: string) => loaded.has(edk),
-    load: async ({ edk }: { edk: string }) => {
-      loaded.add(edk);
+    load: async (of: { edk: string }) => {
+      handed.push(of);
+      loaded.add(of.edk);
     },
     prefetch: async (account: string) => void calls.push(`prefetch ${account}`),
   };
@@ -43,7 +47,7 @@ function setup(refuse: (certificate: string) => CofferError | undefined = () => 
       return enrolled();
     },
   };
-  return { keys: new DataKeys(rest, microservice), calls, loaded };
+  return { keys: new DataKeys(rest, microservice), calls, loaded, handed };
 }
 
 it("gives each fresh key once, loaded, and has the next one loaded ahead", async () => {
@@ -58,6 +62,15 @@ it("gives each fresh key once, loaded, and has the next one loaded ahead", async
   expect(calls.slice(0, before).filter((path) => path === "/kms/data-keys")).toHaveLength(1);
   const many = await Promise.all(Array.from({ length: 10 }, () => keys.take("a")));
   expect(new Set([first, second, ...many]).size).toBe(12);
+});
+
+it("M11 has the instance ask for what the KMS retains, and asks for no such key itself", async () => {
+  const { keys, calls, handed } = setup();
+  const part = (value: object) => encodeBase64url(utf8(JSON.stringify(value)));
+  const said = { wrapping: "retained", account: "a", keyId: "k", keyVersion: 2 };
+  await keys.ensure(`${part({})}.${part(said)}.c2ln`);
+  expect(calls).toEqual([]);
+  expect(handed).toEqual([{ way: "retained", account: "a", keys: ["k.2"] }]);
 });
 
 it("loads a known key once, also when several ask, and not at all when the ring has it", async () => {

@@ -21,11 +21,18 @@ const STALE: ReadonlySet<ErrorCode> = new Set(["not-recipient", "not-enrolled"])
 export class DataKeys {
   readonly #rest: Pick<RestClient, "json">;
   readonly #microservice: Pick<Microservice, "use" | "renew">;
+  readonly #kept: { custody?: "kms" };
   readonly #fresh = new Map<string, string[]>();
   readonly #fetching = new Map<string, Promise<void>>();
   readonly #loading = new Map<string, Promise<void>>();
 
-  constructor(rest: Pick<RestClient, "json">, microservice: Pick<Microservice, "use" | "renew">) {
+  /** `custody`: who keeps the keys that are made, where it is not the documents. */
+  constructor(
+    rest: Pick<RestClient, "json">,
+    microservice: Pick<Microservice, "use" | "renew">,
+    custody?: "kms",
+  ) {
+    this.#kept = custody === undefined ? {} : { custody };
     this.#rest = rest;
     this.#microservice = microservice;
   }
@@ -59,7 +66,7 @@ export class DataKeys {
    * for an instance above level `data`, which finds keys of documents itself.
    */
   async make(account: string, algorithm: KeyAlgorithm, signal?: AbortSignal): Promise<string> {
-    const request = { account, count: 1, purpose: "data", algorithm } as const;
+    const request = { account, count: 1, purpose: "data", algorithm, ...this.#kept } as const;
     const { edks } = await callJson(this.#rest, makeDataKeys, {}, request, { tries: 3 });
     const [edk] = edks;
     if (edk === undefined) throw new CofferError("answer-invalid");
@@ -112,6 +119,8 @@ export class DataKeys {
   async #bring(edk: string, { port, instance }: EnrolledMicroservice): Promise<void> {
     if (findsKeys({ instance }) || (await port.has(edk))) return;
     const request = requestFor(edk, instance.wrappingCertificate);
+    // The instance asks for what the KMS retains.
+    if (request.way === "retained") return void (await port.load(request));
     // Asking twice gives the same key wrapped twice, so a lost answer may be asked for again.
     const load = await callJson(this.#rest, loadKey, {}, request, { tries: 3 });
     // Of the EDK that was asked for, whatever the answer says: the microservice finds out if it is another.
@@ -122,7 +131,7 @@ export class DataKeys {
   #fetch(account: string): Promise<void> {
     let fetching = this.#fetching.get(account);
     if (!fetching) {
-      const request = { account, count: BATCH, purpose: "document" } as const;
+      const request = { account, count: BATCH, purpose: "document", ...this.#kept } as const;
       // Keys of a lost answer are never used.
       fetching = callJson(this.#rest, makeDataKeys, {}, request, { tries: 3 })
         .then(({ edks }) => {

@@ -3,6 +3,7 @@
  * the KMS, what is loaded (the same value passes port, microservice and store), and what an instance verifies before it
  * unwraps. May import: protocol/*.ts, protocol/keys. Imported by protocol/port, protocol/contract, edge/kms and web/.
  */
+import { jwsParts } from "../../jws.ts";
 import { type Of, type Shape, union } from "../../shape.ts";
 import * as grant from "./grant.ts";
 import * as retained from "./retained.ts";
@@ -59,7 +60,21 @@ export function verifyLoad<W extends Way>(load: LoadOf<W>, by: Verifier): Promis
   return VERIFY[load.way as W](load, by);
 }
 
-/** What a custodian asks for: the key of this EDK, for the holder of this certificate. */
-export function requestFor(edk: string, certificate: string): RequestOf<"rewrap"> {
+/**
+ * What a custodian asks for: the key of this EDK, for the holder of this certificate; or where the KMS retains it (M11), what it hands
+ * to the instance, which asks itself. Not verified: the KMS and the instance find out what it says.
+ */
+export function requestFor(edk: string, certificate: string): RequestOf<"rewrap"> | HandedOf<"retained"> {
+  const { wrapping, account, keyId, keyVersion } = said(edk);
+  const retains = wrapping === "retained" && typeof account === "string";
+  if (retains) return { way: "retained", account, keys: [`${keyId}.${keyVersion}`] };
   return { way: "rewrap", edk, certificate };
+}
+
+function said(edk: string): Record<string, unknown> {
+  try {
+    return Object(JSON.parse(new TextDecoder().decode(jwsParts(edk).payload)));
+  } catch {
+    return {};
+  }
 }
