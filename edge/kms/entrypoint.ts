@@ -24,7 +24,7 @@ import type {
 } from "#protocol/keys/index.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
 import { fromHsm, openHsm } from "../hsm/index.ts";
-import { fail, ok, type Result } from "../result.ts";
+import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import { versionNamed } from "./account-data-keys.ts";
 import type { ReleasedToInstance } from "./account-release.ts";
 import { neighboursOf } from "./context.ts";
@@ -50,14 +50,14 @@ export class Kms extends WorkerEntrypoint<Env> {
 
   /** `POST /kms/loads` (M8). */
   async load(caller: Caller, request: LoadRequest): Promise<Result<LoadAnswer>> {
-    const read = await this.#read(request.way === "rewrap" ? [request.edk] : request.edks);
+    const read = await this.#readFor(caller, request.way === "rewrap" ? [request.edk] : request.edks);
     if (!read.ok) return this.#principal(caller).refused(caller, `kms:${request.way}`, read);
     return this.#registry(caller, read.value).load(caller, request, read.value);
   }
 
   /** `POST /kms/grants` (M7). */
   async grant(caller: Caller, request: GrantKeysRequest): Promise<Result<Granted>> {
-    const read = await this.#read(request.edks);
+    const read = await this.#readFor(caller, request.edks);
     if (!read.ok) return this.#principal(caller).refused(caller, "kms:grant", read);
     return this.#registry(caller, read.value).grant(caller, request, read.value);
   }
@@ -185,6 +185,13 @@ export class Kms extends WorkerEntrypoint<Env> {
 
   #read(tokens: readonly string[]) {
     return readEdks(isolateTrust(this.#hsm(), this.env.COFFER_HSM_URL), tokens);
+  }
+
+  /** Of the caller's tenant: of another one there may be no object here in which a refusal is recorded. */
+  async #readFor({ tenant }: Caller, tokens: readonly string[]): Promise<Decision<Item[]>> {
+    const read = await this.#read(tokens);
+    if (!read.ok || read.value.every(({ edk }) => edk.tenant === tenant)) return read;
+    return refuse("forbidden", "EDK belongs to another tenant");
   }
 
   /** Where keys are registered: a tenant's own with the principal whom the signed EDK names. */

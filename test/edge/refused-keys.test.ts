@@ -1,0 +1,408 @@
+/**
+ * M20 for all that brings a key: grants, EDKs, requests for retained keys, receipts, wrapped keys and entrusted keys, each wrong in every
+ * way that there is: refused with its code, with an audit row where the edge is asked, and nothing left but what was used up.
+ */
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { encodeBase64url } from "#protocol/base64url.ts";
+import { seconds } from "#protocol/clock.ts";
+import { IDENTITY } from "#protocol/hierarchy/index.ts";
+import { jwsPart, jwsParts } from "#protocol/jws.ts";
+import type { Edk, LoadOf, Receipt } from "#protocol/keys/index.ts";
+import { createPortClient, type PortClient } from "#protocol/port/index.ts";
+import { startMicroservice } from "#web/hosts/node/index.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { type Answer, json, problem } from "../support/http.ts";
+import { askGrant, type EnrolmentAnswer, enrol, type Keys, makeKeys } from "../support/instance.ts";
+import { presentation } from "../support/presentation.ts";
+import { retainedRequest } from "../support/retained.ts";
+import { hsmClient } from "../system/hsm.ts";
+import { readRows, useSystem } from "../system/index.ts";
+
+const system = useSystem({ otherTenants: ["umbrella"] });
+const HOUR = 3600_000;
+type Instance = { client: EdgeClient; keys: Keys; enrolled: EnrolmentAnswer };
+let [ann, second, bob, foreign, revoked]: Instance[] = [];
+let hsm: Awaited<ReturnType<typeof hsmClient>>;
+const now = () => seconds(Date.now());
+
+async function instanceOf(client: EdgeClient): Promise<Instance> {
+  const keys = await makeKeys();
+  return { client, keys, enrolled: json<EnrolmentAnswer>(await enrol(client, keys)) };
+}
+
+beforeAll(async () => {
+  hsm = await hsmClient(system, IDENTITY.kms);
+  const [one, two] = await Promise.all(["Ann", "Bob"].map((name) => EdgeClient.signedIn(system, name)));
+  ann = await instanceOf(one!);
+  second = await instanceOf(one!);
+  revoked = await instanceOf(one!);
+  bob = await instanceOf(two!);
+  foreign = await instanceOf(await EdgeClient.signedIn(system.tenant("umbrella"), "Ann"));
+  await one!.rest("DELETE", `/ra/instances/${revoked.enrolled.instance}`);
+}, 60_000);
+afterAll(() => hsm.close());
+
+async function newKey(more: object = {}): Promise<string> {
+  const order = { account: ann!.client.account, count: 1, purpose: "document", ...more };
+  return json<{ edks: string[] }>(await ann!.client.rest("POST", "/kms/data-keys", order)).edks[0]!;
+}
+const said = <T = Edk>(token: string) => JSON.parse(new TextDecoder().decode(jwsParts(token).payload)) as T;
+const nameOf = (edk: string) => `${said(edk).keyId}.${said(edk).keyVersion}`;
+/** The same signature under another payload. */
+function altered(token: string, change: object): string {
+  const [header, , signature] = token.split(".");
+  return [header, jwsPart({ ...said(token), ...change }), signature].join(".");
+}
+const wrong = (text: string) =>
+  encodeBase64url(Buffer.from(text, "base64url").map((byte, n) => (n === 5 ? byte ^ 1 : byte)));
+
+const rewrap = ({ client, enrolled }: Instance, edk: string) =>
+  client.rest("POST", "/kms/loads", { way: "rewrap", edk, certificate: enrolled.wrappingCertificate });
+const grantOf = ({ client, enrolled }: Instance, edk: string, more: object = {}) =>
+  client.rest("POST", "/kms/grants", { edks: [edk], certificate: enrolled.wrappingCertificate, ...more });
+const granted = async (edk: string, of = ann!, more: object = {}) =>
+  json<{ grant: string }>(await grantOf(of, edk, more)).grant;
+const present = async (of: Instance, grant: string, edk: string) =>
+  of.client.vaultPost("/presentations", (await presentation(of, grant, [edk])).body);
+const retained = async (of: Instance, edk: string, more: object = {}) =>
+  of.client.vaultPost(
+    "/retained-keys",
+    await retainedRequest(of, { account: ann!.client.account, keys: [nameOf(edk)], ...more }),
+  );
+const change = (edk: string, state: object) =>
+  ann!.client.rest("PUT", `/kms/accounts/${ann!.client.account}/keys/${nameOf(edk)}`, state);
+const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+const DENIED = { policy: { operations: ["decrypt"], principals: ["CN=somebody,O=else"] } };
+const ENDS = () => ({ policy: { operations: ["decrypt"], expires: now() + 1 } });
+const KEPT = { custody: "kms" };
+
+type Case = [what: string, code: string, act: () => Promise<Answer>];
+const CASES: Case[] = [
+  [
+    "a grant that has expired",
+    "400 invalid-grant",
+    async () => {
+      const edk = await newKey();
+      const grant = await granted(edk, ann, { life: 1 });
+      await wait(2100);
+      return present(ann!, grant, edk);
+    },
+  ],
+  [
+    "a grant that was used",
+    "400 invalid-grant",
+    async () => {
+      const edk = await newKey();
+      const grant = await granted(edk);
+      expect((await present(ann!, grant, edk)).status).toBe(200);
+      return present(ann!, grant, edk);
+    },
+  ],
+  [
+    "a grant of another instance",
+    "403 not-recipient",
+    async () => {
+      const edk = await newKey();
+      return present(second!, await granted(edk), edk);
+    },
+  ],
+  [
+    "a grant of another tenant",
+    "400 invalid-grant",
+    async () => {
+      const edk = await newKey();
+      return present(foreign!, await granted(edk), edk);
+    },
+  ],
+  [
+    "a grant for another key",
+    "400 invalid-grant",
+    async () => present(ann!, await granted(await newKey()), await newKey()),
+  ],
+  [
+    "a grant whose key was disabled since",
+    "403 forbidden",
+    async () => {
+      const edk = await newKey();
+      const grant = await granted(edk);
+      await change(edk, { state: "disabled" });
+      return present(ann!, grant, edk);
+    },
+  ],
+  ["a grant for a revoked instance", "403 not-recipient", async () => grantOf(revoked!, await newKey())],
+  ["a grant that policy denies", "403 forbidden", async () => grantOf(ann!, await newKey(DENIED))],
+  [
+    "an EDK whose policy has ended",
+    "403 forbidden",
+    async () => {
+      const edk = await newKey(ENDS());
+      await wait(2100);
+      return rewrap(ann!, edk);
+    },
+  ],
+  [
+    "an EDK for another instance's certificate",
+    "403 not-recipient",
+    async () =>
+      ann!.client.rest("POST", "/kms/loads", {
+        ...{ way: "rewrap", edk: await newKey(), certificate: bob!.enrolled.wrappingCertificate },
+      }),
+  ],
+  ["an EDK of another account", "403 forbidden", async () => rewrap(bob!, await newKey())],
+  ["an EDK of another tenant", "403 forbidden", async () => rewrap(foreign!, await newKey())],
+  [
+    "an EDK with other metadata",
+    "400 invalid-edk",
+    async () => rewrap(ann!, altered(await newKey(), { account: bob!.client.account })),
+  ],
+  [
+    "an EDK with a wider policy",
+    "400 invalid-edk",
+    async () =>
+      rewrap(ann!, altered(await newKey(DENIED), { policy: { operations: ["encrypt", "decrypt"] } })),
+  ],
+  [
+    "an EDK with another key in it",
+    "400 invalid-edk",
+    async () => {
+      const edk = await newKey();
+      return rewrap(ann!, altered(edk, { wrappedKey: wrong(said(edk).wrappedKey) }));
+    },
+  ],
+  ["an EDK for a revoked instance", "403 not-recipient", async () => rewrap(revoked!, await newKey())],
+  [
+    "an EDK of a disabled key",
+    "403 forbidden",
+    async () => {
+      const edk = await newKey();
+      await change(edk, { state: "disabled" });
+      return rewrap(ann!, edk);
+    },
+  ],
+  ["an EDK that policy denies", "403 forbidden", async () => rewrap(ann!, await newKey(DENIED))],
+  [
+    "a request for a retained key that is too old",
+    "400 invalid-grant",
+    async () => retained(ann!, await newKey(KEPT), { iat: now() - 3600 }),
+  ],
+  [
+    "a request for a retained key that was sent before",
+    "400 invalid-grant",
+    async () => {
+      const body = await retainedRequest(ann!, { keys: [nameOf(await newKey(KEPT))] });
+      expect((await ann!.client.vaultPost("/retained-keys", body)).status).toBe(200);
+      return ann!.client.vaultPost("/retained-keys", body);
+    },
+  ],
+  [
+    "a retained key for a revoked instance",
+    "403 not-recipient",
+    async () => retained(revoked!, await newKey(KEPT)),
+  ],
+  [
+    "a retained key for another account's instance",
+    "403 forbidden",
+    async () => retained(bob!, await newKey(KEPT)),
+  ],
+  [
+    "a retained key that is disabled",
+    "403 forbidden",
+    async () => {
+      const edk = await newKey(KEPT);
+      await change(edk, { state: "disabled" });
+      return retained(ann!, edk);
+    },
+  ],
+  [
+    "a retained key that policy denies",
+    "403 forbidden",
+    async () => retained(ann!, await newKey({ ...KEPT, ...DENIED })),
+  ],
+];
+
+const entries = () => readRows(system.edgeDir, "links").map(({ entry }) => JSON.parse(String(entry)));
+
+describe("M20 what the edge is asked for", () => {
+  it.each(CASES)("M20 refuses %s: %s", async (what, code, act) => {
+    const answer = await act();
+    expect(problem(answer)).toBe(code);
+    // At another tenant's vault nobody has shown who they are.
+    if (what === "a grant of another tenant") return;
+    const requestId = json<{ instance: string }>(answer).instance.replace("urn:uuid:", "");
+    await expect
+      .poll(() => entries().filter((entry) => entry.requestId === requestId && entry.outcome === "deny"), {
+        timeout: 20_000,
+      })
+      .toContainEqual(expect.objectContaining({ code: code.slice(4) }));
+  });
+
+  it("M20 leaves nothing of it at the HSM or in the KMS, and counts no release", async () => {
+    const before = readRows(system.edgeDir, "load_grants").length;
+    const edk = await newKey();
+    const objects = async () =>
+      (await hsm.request("Locate", { attributes: { objectType: "SymmetricKey" } })).uniqueIdentifier.length;
+    const there = await objects();
+    await rewrap(bob!, edk);
+    await rewrap(revoked!, edk);
+    await grantOf(revoked!, edk);
+    const releases = (of: string) =>
+      readRows(system.edgeDir, "key_management").filter(({ id }) => id === said(of).keyId).length;
+    expect(await objects()).toBe(there);
+    expect(releases(edk)).toBe(0);
+    expect(readRows(system.edgeDir, "hsm_batches")).toEqual([]);
+    expect(readRows(system.edgeDir, "load_grants").length).toBe(before);
+  });
+});
+
+describe("M20 what a microservice is given", () => {
+  let passed = 0;
+  let port: PortClient;
+  let certificate: string;
+  let close: () => void;
+  const context = () => ({ tenant: "development", account: ann!.client.account, purpose: "data" });
+  const data = "AAAA";
+
+  beforeAll(async () => {
+    const { client } = ann!;
+    const started = startMicroservice({
+      ...{ vault: client.vault, origin: client.app, rootKey: system.running.rootKey },
+      fetch: (input, init) =>
+        fetch(input, {
+          ...init,
+          headers: {
+            ...(init?.headers as Record<string, string>),
+            origin: client.vault,
+            cookie: client.cookie,
+          },
+        }),
+      now: () => Date.now() + passed,
+    });
+    port = createPortClient(started.port);
+    ({ close } = started);
+    await port.hello(client.tokens.custodian.dn);
+    await port.enrol({ method: "grant", grant: await askGrant(client) });
+    certificate = await port.certificate();
+  });
+  afterAll(() => close());
+
+  const loadFor = async (edk: string, to = certificate) =>
+    json<LoadOf<"rewrap">>(
+      await ann!.client.rest("POST", "/kms/loads", { way: "rewrap", edk, certificate: to }),
+    );
+  const code = (attempt: Promise<unknown>) =>
+    attempt.then(
+      () => "none",
+      (error: { code: string }) => error.code,
+    );
+
+  it.each<[string, string, () => Promise<unknown>]>([
+    [
+      "a receipt with other metadata",
+      "key-refused",
+      async () => {
+        const load = await loadFor(await newKey());
+        return port.load({ ...load, receipt: altered(load.receipt, { keyVersion: 2 }) });
+      },
+    ],
+    [
+      "a receipt with a wider policy",
+      "key-refused",
+      async () => {
+        const load = await loadFor(await newKey());
+        const { policy } = said<Receipt>(load.receipt);
+        return port.load({
+          ...load,
+          receipt: altered(load.receipt, { policy: { ...policy, operations: ["mac"] } }),
+        });
+      },
+    ],
+    [
+      "a receipt of another instance",
+      "key-refused",
+      async () => port.load(await loadFor(await newKey(), second!.enrolled.wrappingCertificate)),
+    ],
+    [
+      "a receipt of another key",
+      "key-refused",
+      async () => {
+        const [one, other] = [await loadFor(await newKey()), await loadFor(await newKey())];
+        return port.load({ ...one, receipt: other.receipt });
+      },
+    ],
+    [
+      "a wrapped key that was altered",
+      "key-refused",
+      async () => {
+        const load = await loadFor(await newKey());
+        return port.load({ ...load, wrappedKey: wrong(load.wrappedKey) });
+      },
+    ],
+    [
+      "a wrapped key of another EDK",
+      "key-refused",
+      async () => {
+        const [one, other] = [await loadFor(await newKey()), await loadFor(await newKey())];
+        return port.load({ ...one, wrappedKey: other.wrappedKey });
+      },
+    ],
+    [
+      "an EDK of another tenant",
+      "key-refused",
+      async () => {
+        const load = await loadFor(await newKey());
+        return port.load({ ...load, edk: altered(load.edk, { tenant: "umbrella" }) });
+      },
+    ],
+    [
+      "a key in another context",
+      "context-mismatch",
+      async () => {
+        const load = await loadFor(await newKey());
+        await port.load(load);
+        return port.operate("encrypt", {
+          key: load.edk,
+          context: { ...context(), account: bob!.client.account },
+          data,
+        });
+      },
+    ],
+    [
+      "an operation that policy denies",
+      "forbidden",
+      async () => {
+        const load = await loadFor(await newKey({ policy: { operations: ["decrypt"] } }));
+        await port.load(load);
+        return port.operate("encrypt", { key: load.edk, context: context(), data });
+      },
+    ],
+    [
+      "a receipt that has expired",
+      "key-refused",
+      async () => {
+        const load = await loadFor(await newKey());
+        passed = 9 * HOUR;
+        return port.load(load).finally(() => {
+          passed = 0;
+        });
+      },
+    ],
+    [
+      "an entrusted key that has ended",
+      "forbidden",
+      async () => {
+        const load = await loadFor(await newKey());
+        await port.load(load);
+        const [key = ""] = await port.entrust([load.edk]);
+        await port.operate("encrypt", { key, context: context(), data });
+        passed = 9 * HOUR;
+        return port.operate("encrypt", { key, context: context(), data }).finally(() => {
+          passed = 0;
+        });
+      },
+    ],
+  ])("M20 refuses %s: %s", async (_, expected, attempt) => {
+    expect(await code(attempt())).toBe(expected);
+  });
+});
