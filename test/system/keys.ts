@@ -37,7 +37,8 @@ export function watchKeys(onKey: (key: HsmKey) => void = () => {}): KeyWatch {
   const look = (object: Managed) => {
     const keyClass = policyAttribute(object.attributes, POLICY.class);
     const bytes = keyClass === undefined ? undefined : secretOf(object);
-    if (keyClass === undefined || !bytes) return;
+    // What the HSM keeps as it was wrapped is no secret of its own: others have it too.
+    if (keyClass === undefined || keyClass === "encrypted" || !bytes) return;
     const hex = Buffer.from(bytes).toString("hex");
     if (seen.has(hex)) return;
     seen.add(hex);
