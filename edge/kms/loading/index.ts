@@ -14,8 +14,8 @@ import type { Item } from "./several.ts";
 export { type Granted, grantSeveral, LOAD_GRANTS_TABLE } from "./grants.ts";
 export { presentGrant } from "./present.ts";
 export { checkKey, type KeyStanding, READING } from "./release.ts";
-export type { Under } from "./rewrap-batch.ts";
 export { checkAsker, loadRetained } from "./retained.ts";
+export type { Under } from "./rewrap-batch.ts";
 export type { Item } from "./several.ts";
 export { type Asking, askStanding, askUnder, isUnder } from "./wanted.ts";
 
