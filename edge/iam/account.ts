@@ -52,22 +52,9 @@ import {
   type MemberRow,
   putMember,
 } from "./members.ts";
-import type { End, Join } from "./news.ts";
+import type { End, Founding, Join } from "./news.ts";
 import { accountMigrations } from "./schema.ts";
 import type { AccountKey } from "./types.ts";
-
-/** What a principal's object tells that of an account until it was heard. Heard again, it changes nothing. */
-export type Founding = {
-  account: string;
-  principal: string;
-  name: string;
-  created: number;
-  /** The tenant's object has it from an earlier release. */
-  earlier: boolean;
-  /** Of an account that its first member has made beside the own one. */
-  nonce?: string;
-  requestId: string;
-};
 
 /** `ends`: when it will be deleted, seconds since 1970. */
 export type AccountState = { id: string; name: string; created: number; ends: number | null };

@@ -7,3 +7,16 @@ export type End =
 
 /** For the principal's object: the account is one of its own. Told in order with what ends a membership. */
 export type Join = { to: "principal"; joined: string; name: string; created: number };
+
+/** What a principal's object tells that of an account until it was heard. Heard again, it changes nothing. */
+export type Founding = {
+  account: string;
+  principal: string;
+  name: string;
+  created: number;
+  /** The tenant's object has it from an earlier release. */
+  earlier: boolean;
+  /** Of an account that its first member has made beside the own one. */
+  nonce?: string;
+  requestId: string;
+};

@@ -12,7 +12,6 @@ import { fail, ok, type Result, refuse, turnAway } from "../result.ts";
 import { hashSecret } from "../secret.ts";
 import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
 import { tenantNamed } from "../tenants.ts";
-import type { Founding } from "./account.ts";
 import { maxSignIns, signInsPerMinute } from "./bounds.ts";
 import { type ClientTokenRequest, issueClientTokens } from "./client-tokens.ts";
 import { type AuthorizationRequest, issueCode } from "./codes.ts";
@@ -22,6 +21,7 @@ import { type InstanceTokenRequest, type InstanceTokens, issueInstanceToken } fr
 import { type Account, accountsOf, noteMembership } from "./memberships.ts";
 import { dropNamed, keepNamed } from "./named-instances.ts";
 import { createAccount } from "./new-account.ts";
+import type { Founding } from "./news.ts";
 import { isRemoved, takeRegistration } from "./own-registration.ts";
 import type { Registered } from "./registered-clients.ts";
 import { principalMigrations } from "./schema.ts";

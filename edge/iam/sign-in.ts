@@ -5,11 +5,11 @@ import { takeTurn } from "../pace.ts";
 import { ok, type Result, turnAway } from "../result.ts";
 import { bearerOf, hashSecret, principalOf } from "../secret.ts";
 import type { Store } from "../store.ts";
-import type { Founding } from "./account.ts";
 import { DEFAULT_PER_MINUTE, DEFAULT_SIGN_INS, makeRoomForSession } from "./bounds.ts";
 import type { Membership } from "./earlier.ts";
 import { endFamilies, familiesOf } from "./families.ts";
 import { noteMembership } from "./memberships.ts";
+import type { Founding } from "./news.ts";
 import { type Claims, keepClaims } from "./standing.ts";
 import type { VaultSession } from "./types.ts";
 
