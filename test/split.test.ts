@@ -112,7 +112,16 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "token",
       "unnameInstance",
     ],
-    Ra: ["attestation", "grant", "instances", "openEnrolment", "redeemEnrolment", "revoke", "secretZero"],
+    Ra: [
+      "attestation",
+      "grant",
+      "instances",
+      "openEnrolment",
+      "redeemEnrolment",
+      "renew",
+      "revoke",
+      "secretZero",
+    ],
     Kms: [
       "beginRotation",
       "changeKey",

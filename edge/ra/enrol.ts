@@ -13,9 +13,10 @@ import type { NewInstance } from "./instances.ts";
 import { registerRecipient } from "./recipient.ts";
 import type { InstanceKeys } from "./request.ts";
 import type { Binding, Enrolment } from "./types.ts";
+import { x509 } from "./x509.ts";
 
-/** Life of an instance's certificates, seconds. */
-const CERTIFICATE_SECONDS = 24 * 3600;
+/** Life of an instance's certificates, seconds, unless it is configured. */
+export const CERTIFICATE_SECONDS = 24 * 3600;
 
 export type Ceremony = {
   /** Id of the new instance, a random UUID. */
@@ -31,6 +32,12 @@ export type Ceremony = {
   now: number;
   /** End of the custodian's own certificate, which no instance of it outlives; seconds since 1970. */
   until: number;
+  /** Of the certificates, seconds. */
+  life: number;
+  /** Of a renewal: the first instance in its line. */
+  line?: string;
+  /** When evidence was shown, seconds since 1970; null where none was. */
+  attested: number | null;
 };
 
 /** Issues both certificates and registers the recipient, each at its HSM. Throws what the HSM throws. */
@@ -39,9 +46,9 @@ export async function certify(
   recipients: Hsm,
   ceremony: Ceremony,
 ): Promise<{ record: NewInstance; enrolled: Enrolment }> {
-  const { instance, tenant, method, tier, binding, level, keys, now, until } = ceremony;
+  const { instance, tenant, method, tier, binding, level, keys, now, until, life, line, attested } = ceremony;
   const enrolledAt = seconds(now);
-  const notAfter = Math.min(enrolledAt + CERTIFICATE_SECONDS, until);
+  const notAfter = Math.min(enrolledAt + life, until);
   const order = (use: CertificateOrder["use"], spki: Uint8Array<ArrayBuffer>): CertificateOrder => {
     return { instance, tenant, binding, method, tier, level, now, notAfter, spki, use };
   };
@@ -72,6 +79,8 @@ export async function certify(
     hsmKey,
     enrolled: enrolledAt,
     notAfter,
+    serials: [identity, wrapping].map((der) => new x509.X509Certificate(der).serialNumber),
+    ...{ line, attested },
   };
   const enrolled: Enrolment = {
     instance,

@@ -1,5 +1,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import type { Redemption } from "#protocol/contract/index.ts";
+import { decodeBase64url } from "#protocol/base64url.ts";
+import type { Redemption, Renewal } from "#protocol/contract/index.ts";
+import { instanceCustodian, parseCertificate } from "#protocol/pki/index.ts";
 import type { Caller } from "../caller.ts";
 import type { Person } from "../person.ts";
 import { fail, type Result } from "../result.ts";
@@ -65,6 +67,14 @@ export class Ra extends WorkerEntrypoint<Env> {
     return redeemed ?? this.#principal(by.tenant, null).stranger(by);
   }
 
+  /** `POST /ra/renewals`, on the vault's origin. Whom the certificate names is asked; whether it is one of theirs, they know. */
+  async renew(by: Applicant, request: Renewal): Promise<Result<Enrolment>> {
+    const user = userIn(request.identityCertificate);
+    if (user === null) return fail("invalid-certificate");
+    const renewed = await this.#principal(by.tenant, user).renew(by, request);
+    return renewed ?? this.#principal(by.tenant, null).stranger(by);
+  }
+
   /** The caller's own instances, newest first. */
   async instances(caller: Caller): Promise<Result<Instance[]>> {
     const signedIn = await this.#iam.signedIn(caller);
@@ -84,6 +94,16 @@ export class Ra extends WorkerEntrypoint<Env> {
   /** With null, that of all who did not sign in. */
   #principal(tenant: string, principal: string | null) {
     return this.env.RA_PRINCIPAL_OBJECT.getByName(`${tenant}/${principal ?? "nobody"}`);
+  }
+}
+
+/** The user in the name of the custodian whom an instance's certificate names; null where it names none. Nothing is verified yet. */
+function userIn(certificate: string): string | null {
+  try {
+    const named = instanceCustodian(parseCertificate(decodeBase64url(certificate)));
+    return /^CN=([a-z0-9-]{1,64}),OU=/.exec(named)?.[1] ?? null;
+  } catch {
+    return null;
   }
 }
 

@@ -19,6 +19,12 @@ export type NewInstance = {
   hsmKey: string;
   enrolled: number;
   notAfter: number;
+  /** Serial numbers of both certificates, hexadecimal. */
+  serials?: string[] | undefined;
+  /** Of a renewal: the first instance in its line. */
+  line?: string | undefined;
+  /** When it, or the first in its line, has shown evidence. */
+  attested?: number | null | undefined;
 };
 
 type Row = {
@@ -44,8 +50,8 @@ export function insertInstance(sql: SqlStorage, made: NewInstance): void {
   const { binding } = made;
   sql.exec(
     `INSERT INTO instances (id, user, custodian, client, jkt, origin, method, tier, identity_key, identity_certificate,
-      wrapping_certificate, hsm_key, enrolled, not_after, level, status)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active')`,
+      wrapping_certificate, hsm_key, enrolled, not_after, level, serials, line, attested, status)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active')`,
     made.id,
     binding.user,
     binding.custodian,
@@ -61,6 +67,9 @@ export function insertInstance(sql: SqlStorage, made: NewInstance): void {
     made.enrolled,
     made.notAfter,
     made.level,
+    (made.serials ?? []).join(),
+    made.line ?? made.id,
+    made.attested ?? null,
   );
 }
 
@@ -153,11 +162,12 @@ export function listInstances(sql: SqlStorage, { user, client }: InstanceOwner, 
   });
 }
 
-/** Marks one revoked: from then on the KMS releases nothing to it, whatever the HSM still has. */
+/** Marks one revoked, with what it was renewed from and by: from then on the KMS releases nothing to it, whatever the HSM still has. */
 export function revokeInstance(sql: SqlStorage, id: string, { user, client }: InstanceOwner): Decision<void> {
   const [row] = [
     ...sql.exec(
-      "UPDATE instances SET status = 'revoked' WHERE id = ? AND user = ? AND client = ? RETURNING id",
+      `UPDATE instances SET status = 'revoked'
+       WHERE line IN (SELECT line FROM instances WHERE id = ?1) AND user = ?2 AND client = ?3 RETURNING id`,
       id,
       user,
       client,

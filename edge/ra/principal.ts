@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
-import type { ProblemCode, Redemption } from "#protocol/contract/index.ts";
+import type { ProblemCode, Redemption, Renewal } from "#protocol/contract/index.ts";
 import { CUSTODIANS_CA } from "#protocol/hierarchy/index.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
@@ -19,7 +19,7 @@ import { tenantNamed } from "../tenants.ts";
 import { appraisalOf, type VerifierDoor } from "./appraisal.ts";
 import { checkStanding } from "./custodian.ts";
 import { verifyCustodianCertificate } from "./custodian-certificate.ts";
-import { certify } from "./enrol.ts";
+import { CERTIFICATE_SECONDS, certify } from "./enrol.ts";
 import {
   endCustodian,
   findEnrolled,
@@ -48,7 +48,8 @@ import {
   useUp,
 } from "./methods/index.ts";
 import { prepareRedemption, type Redeemed } from "./redemption.ts";
-import { verifyRequest } from "./request.ts";
+import { giveRenewalBack, isKnown, type Renewed, readRenewal, replaceBy, takeRenewal } from "./renewal.ts";
+import { type InstanceKeys, verifyRequest } from "./request.ts";
 import { namesOf, retireEnded } from "./retire.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { NOBODY, openSession } from "./session.ts";
@@ -77,6 +78,8 @@ interface Neighbours {
 
 type Opened = { store: Store; ledger: Ledger; outbox: Outbox };
 
+/** How long evidence counts: an instance that has shown it is renewed until then, seconds, unless it is configured. */
+const ATTESTED_SECONDS = 7 * 24 * 3600;
 /** Live instances of one user, unless configured otherwise: devices, tabs and processes. */
 const DEFAULT_INSTANCES = 32;
 
@@ -92,7 +95,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
   readonly #maxInstances: number;
   readonly #enrolmentsPerMinute: number;
   /** Of credentials, seconds. */
-  readonly #life: { grant: number; secretZero: number };
+  readonly #life: { grant: number; secretZero: number; certificate: number; attested: number };
   /** Ceremonies that wait for the HSM, so that none ends with an instance of a sign-in that has ended meanwhile. */
   readonly #underWay = new Set<{ jkt: string; ended: boolean }>();
   #opened: Opened | undefined;
@@ -113,6 +116,12 @@ export class RaPrincipalObject extends DurableObject<Env> {
     this.#life = {
       grant: configuredBound("COFFER_GRANT_SECONDS", grant, GRANT_SECONDS),
       secretZero: configuredBound("COFFER_SECRET_ZERO_SECONDS", secretZero, SECRET_ZERO_SECONDS),
+      certificate: configuredBound(
+        "COFFER_INSTANCE_SECONDS",
+        env.COFFER_INSTANCE_SECONDS,
+        CERTIFICATE_SECONDS,
+      ),
+      attested: configuredBound("COFFER_ATTESTED_SECONDS", env.COFFER_ATTESTED_SECONDS, ATTESTED_SECONDS),
     };
     if (hasStore(ctx)) this.#open();
   }
@@ -285,7 +294,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
     redeemed: Redeemed & { request: Redemption; now: number },
   ): Promise<Result<Enrolment>> {
     const { nonce, verify, request, method, now } = redeemed;
-    const { sql, tenant } = store;
+    const { tenant } = store;
     const action = "ra:certify";
     const deny = (code: ProblemCode, reason: string) =>
       authorize<never>(store, { action, ...about }, () => refuse(code, reason.slice(0, 200)));
@@ -302,12 +311,65 @@ export class RaPrincipalObject extends DurableObject<Env> {
     );
     if (!admitted.ok) return deny(admitted.problem.code, admitted.reason);
     const { binding, tier } = admitted.value;
+    const attested = method === "attestation" ? seconds(now) : null;
+    return this.#register({ store, ledger }, about, { binding, tier, method, keys, now, attested });
+  }
+
+  /**
+   * Renewal by the instance itself: its certificates are used up in one transaction, before anyone is called. Null where nobody
+   * ever enrolled.
+   */
+  async renew(by: Applicant, request: Renewal): Promise<Result<Enrolment> | null> {
+    if (this.#opened === undefined) return null;
+    const opened = this.#opened;
+    const { store } = opened;
+    const about = aboutOf(by, "renewal");
+    const shown = await readRenewal(request).catch((error: Error) => error);
+    const now = Date.now();
+    const decision = authorize<Renewed>(store, { action: "ra:renew", ...about }, (sql) => {
+      const foreign = this.#refuseForeign(store, by);
+      if (foreign) return foreign;
+      // Certificates are public: who has no more than them, or made them up, uses up nobody's turn.
+      if (shown instanceof Error) return turnAway("invalid-certificate", shown.message.slice(0, 200));
+      if (!isKnown(sql, shown)) return turnAway("not-recipient", "no instance has these certificates");
+      const turn = takeTurn(sql, { what: "ra:renew", user: NOBODY }, this.#enrolmentsPerMinute, seconds(now));
+      if (!turn.ok) return turn;
+      return takeRenewal(sql, shown, { now: seconds(now), attestedSeconds: this.#life.attested });
+    });
+    if (!decision.ok || shown instanceof Error) return decision.ok ? fail("invalid-certificate") : decision;
+    const from = decision.value;
+    const renewed = await this.#register(opened, about, { ...from, keys: shown.keys, now, from: from.id });
+    if (!renewed.ok) giveRenewalBack(store.sql, from.id);
+    return renewed;
+  }
+
+  /** Certifies and registers an instance for who may have one. It ends with a recorded instance, or with nothing but an audit row. */
+  async #register(
+    { store, ledger }: Pick<Opened, "store" | "ledger">,
+    about: ReturnType<typeof aboutOf>,
+    of: Pick<Renewed, "binding" | "tier" | "method" | "attested"> & {
+      keys: InstanceKeys;
+      now: number;
+      /** Of a renewal: the first instance in its line, the one that is renewed, and its end. */
+      line?: string;
+      from?: string;
+      notAfter?: number;
+    },
+  ): Promise<Result<Enrolment>> {
+    const { binding, now, attested, from } = of;
+    const { sql, tenant } = store;
+    const action = "ra:certify";
+    const deny = (code: ProblemCode, reason: string) =>
+      authorize<never>(store, { action, ...about }, () => refuse(code, reason.slice(0, 200)));
     const { user, custodian: dn, jkt } = binding;
     const signedIn = () =>
       this.#neighbours.IAM.custodian({ tenant, user, dn, jkt }).catch(() => fail("internal"));
     const custodian = await signedIn();
     if (!custodian.ok) return deny("foreign-custodian", "the custodian's sign-in has ended");
-    const until = custodian.value.notAfter;
+    const evidence = attested === null ? Number.POSITIVE_INFINITY : attested + this.#life.attested;
+    const until = Math.min(custodian.value.notAfter, evidence);
+    if (of.notAfter !== undefined && !(of.notAfter < until))
+      return deny("invalid-grant", "what it was enrolled by ends no later than its certificates");
     const instance = crypto.randomUUID();
     const underWay = { jkt, ended: false };
     this.#underWay.add(underWay);
@@ -315,7 +377,8 @@ export class RaPrincipalObject extends DurableObject<Env> {
     ledger.begin(registration);
     try {
       const { level } = tenantNamed(this.env, tenant);
-      const ceremony = { instance, tenant, method, tier, binding, level, keys, now, until };
+      const { certificate: life } = this.#life;
+      const ceremony = { ...of, instance, tenant, level, until, life };
       const { record, enrolled } = await certify(this.#hsm, this.#recipients, ceremony);
       // The HSM took its time: a user who has signed out meanwhile gets no instance that the sign-out did not see.
       const registered = await signedIn();
@@ -327,6 +390,8 @@ export class RaPrincipalObject extends DurableObject<Env> {
           // The IAM may have answered before the end, and told us of the end before its answer came.
           if (!registered.ok || underWay.ended)
             return refuse("foreign-custodian", "the custodian's sign-in has ended");
+          if (from !== undefined && !replaceBy(sql, from, seconds(now)))
+            return refuse("not-recipient", "the instance has ended meanwhile");
           replaced = makeRoom(sql, binding.user, this.#maxInstances, seconds(now));
           insertInstance(sql, record);
           ledger.end(registration);

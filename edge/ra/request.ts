@@ -75,7 +75,8 @@ function evidenceOf({ attributes }: { attributes: x509.Attribute[] }): Evidence 
   return evidenceIn(new Uint8Array(value));
 }
 
-async function checkWrappingKey(spki: Uint8Array<ArrayBuffer>) {
+/** Throws `Error` unless it is an RSA key of the size and exponent that are taken, in canonical DER. */
+export async function checkWrappingKey(spki: Uint8Array<ArrayBuffer>) {
   const key = await crypto.subtle.importKey("spki", spki, { name: "RSA-OAEP", hash: "SHA-256" }, true, [
     "encrypt",
   ]);

@@ -106,4 +106,15 @@ export const MIGRATIONS: readonly string[] = [
     used INTEGER
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- The first instance of this one's renewals; when it was renewed; when it has shown evidence (M1), null where it has not. Serial
+  -- numbers of its two certificates, hexadecimal, with a comma between; empty for those of an earlier release.
+  ALTER TABLE instances ADD COLUMN line TEXT NOT NULL DEFAULT '';
+  ALTER TABLE instances ADD COLUMN renewed INTEGER;
+  ALTER TABLE instances ADD COLUMN attested INTEGER;
+  ALTER TABLE instances ADD COLUMN serials TEXT NOT NULL DEFAULT '';
+  UPDATE instances SET line = id;
+  UPDATE instances SET attested = enrolled WHERE method = 'attestation';
+  CREATE INDEX instances_by_line ON instances (line);
+  `,
 ];

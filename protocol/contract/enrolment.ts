@@ -5,7 +5,7 @@
 
 import { line, list, type Of, object, open, seconds, text } from "../shape.ts";
 import { certificate, enrolmentId, instanceId, jws, principalId } from "./names.ts";
-import type { Route } from "./route.ts";
+import type { BodyOf, Route } from "./route.ts";
 
 /**
  * `principal`: without a cookie, whose instance is to enrol. `nonce`: 32 random bytes, base64url, for the certificate
@@ -41,6 +41,22 @@ const redemption = object({
 });
 export type Redemption = Of<typeof redemption>;
 
+/** What an instance has at the end of an enrolment or a renewal. */
+const enrolled = open({
+  instance: instanceId,
+  method: text(1, 32, /^[a-z-]*$/),
+  identityCertificate: certificate,
+  wrappingCertificate: certificate,
+  /** Issuing CA and root. */
+  chain: list(certificate, 0, 4),
+  /** Root-signed trust list (protocol/keys). */
+  trust: jws,
+  /** Distinguished Name and origin of the one custodian that the instance serves (M13). */
+  custodian: line(1024),
+  origin: line(512),
+  notAfter: seconds,
+});
+
 export const redeemEnrolment = {
   site: "vault",
   method: "POST",
@@ -50,20 +66,7 @@ export const redeemEnrolment = {
   request: { json: redemption },
   answer: {
     status: 200,
-    json: open({
-      instance: instanceId,
-      method: text(1, 32, /^[a-z-]*$/),
-      identityCertificate: certificate,
-      wrappingCertificate: certificate,
-      /** Issuing CA and root. */
-      chain: list(certificate, 0, 4),
-      /** Root-signed trust list (protocol/keys). */
-      trust: jws,
-      /** Distinguished Name and origin of the one custodian that the instance serves (M13). */
-      custodian: line(1024),
-      origin: line(512),
-      notAfter: seconds,
-    }),
+    json: enrolled,
   },
   problems: [
     "invalid-grant",
@@ -79,3 +82,35 @@ export const redeemEnrolment = {
     "hsm-unavailable",
   ],
 } as const satisfies Route;
+
+/**
+ * An enrolled instance renews its certificates by itself, once each, in the second half of their life. `proof`: ECDSA r || s over
+ * `renewalInput` by its identity key, base64url. Without a cookie: the key says who asks.
+ */
+export const renewEnrolment = {
+  site: "vault",
+  method: "POST",
+  path: "/ra/renewals",
+  authentication: "none",
+  request: {
+    json: object({
+      identityCertificate: certificate,
+      wrappingCertificate: certificate,
+      proof: text(86, 86, /^[\w-]*$/),
+    }),
+  },
+  answer: { status: 200, json: enrolled },
+  problems: [
+    "foreign-origin",
+    "no-session",
+    "invalid-certificate",
+    "invalid-grant",
+    "not-recipient",
+    "foreign-custodian",
+    "attestation-refused",
+    "too-many-requests",
+    "hsm-refused",
+    "hsm-unavailable",
+  ],
+} as const satisfies Route;
+export type Renewal = BodyOf<typeof renewEnrolment>;

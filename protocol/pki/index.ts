@@ -8,6 +8,7 @@ export { ATTESTATION_ATTRIBUTE, attestationAttribute, type Evidence, evidenceIn 
 export { type Certificate, parseCertificate } from "./certificate.ts";
 export {
   type InstanceCertificate,
+  instanceCustodian,
   instanceLevel,
   instanceTier,
   LEVEL_POLICY,

@@ -41,10 +41,7 @@ export function instanceTier(certificate: Certificate, expected: InstanceCertifi
   if (authority) throw new TypeError("an authority, not an instance");
   if (keyUsage !== (expected.use === "identity" ? DIGITAL_SIGNATURE : KEY_ENCIPHERMENT))
     throw new TypeError("another key usage");
-  const [name, ...others] = alternativeNames;
-  if (!name || others.length > 0) throw new TypeError("not one custodian");
-  // directoryName is the choice [4], explicit (RFC 5280 §4.2.1.6).
-  if (nameText(new DerReader(name).read(CONTEXT | 4).contents) !== expected.custodian)
+  if (instanceCustodian({ alternativeNames }) !== expected.custodian)
     throw new TypeError("another custodian");
   const says = (policy: string) => policies.includes(encodeHex(objectIdentifier(policy)));
   const [tier, second] = TIERS.filter((one) => says(TIER_POLICY[one]));
@@ -53,6 +50,14 @@ export function instanceTier(certificate: Certificate, expected: InstanceCertifi
   if (!method || !says(method) || !tier || second || policies.length !== named)
     throw new TypeError("another method, or not one tier");
   return tier;
+}
+
+/** Distinguished Name of the one custodian that an instance's certificate names. Throws `TypeError`. */
+export function instanceCustodian({ alternativeNames }: Pick<Certificate, "alternativeNames">): string {
+  const [name, ...others] = alternativeNames;
+  if (!name || others.length > 0) throw new TypeError("not one custodian");
+  // directoryName is the choice [4], explicit (RFC 5280 §4.2.1.6).
+  return nameText(new DerReader(name).read(CONTEXT | 4).contents);
 }
 
 /** The release level that an instance's certificate names. Throws `TypeError` for two. */

@@ -7,13 +7,13 @@ import { createDpopKey } from "#web/client/dpop.ts";
 import { sayOperations } from "../hosts/caas.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { type Answer, json, send } from "../support/http.ts";
-import { type EnrolmentAnswer, makeKeys, redemption } from "../support/instance.ts";
+import { type EnrolmentAnswer, makeKeys, redemption, renewalOf } from "../support/instance.ts";
 import { InstanceClient } from "../support/instance-client.ts";
 import { mistakes } from "../support/json-schema.ts";
 import { presentation } from "../support/presentation.ts";
 import { RegisteredClient } from "../support/registered-client.ts";
 import { retainedRequest } from "../support/retained.ts";
-import { useSystem } from "../system/index.ts";
+import { changeRows, useSystem } from "../system/index.ts";
 
 type Described = { content?: Record<string, { schema?: Record<string, unknown> }> };
 type Published = {
@@ -119,6 +119,13 @@ it("enrols, makes keys and rewraps them", async () => {
     instance: string;
   }>(enrolled);
   const name = (certificate: string) => ann.rest("PUT", `/iam/instances/${instance}`, { certificate });
+  const renewal = asPublished("renewEnrolment", await renewalOf(json(enrolled), keys));
+  hold("renewEnrolment", await ann.vaultPost("/ra/renewals", { ...renewal, more: 1 }), 400);
+  hold("renewEnrolment", await ann.vaultPost("/ra/renewals", renewal), 400);
+  // As it were later in its life, and ended before the sign-in does.
+  const later = "UPDATE instances SET enrolled = enrolled - 90000, not_after = not_after - 3600";
+  changeRows(system.edgeDir, "instances", later);
+  hold("renewEnrolment", await ann.vaultPost("/ra/renewals", renewal, { cookie: "" }), 200);
   hold("nameInstance", await name(identityCertificate), 204);
   hold("nameInstance", await name(wrappingCertificate), 400);
   hold("listInstances", await ann.rest("GET", "/ra/instances"), 200);

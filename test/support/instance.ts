@@ -2,6 +2,7 @@
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { signedRequest, wrappingProofInput } from "#protocol/pki/index.ts";
+import { renewalInput } from "#protocol/renewal.ts";
 import type { EnrolmentAnswer } from "#web/microservice/registration.ts";
 import type { EdgeClient } from "./edge-client.ts";
 import { type Answer, json } from "./http.ts";
@@ -77,6 +78,20 @@ export async function enrol(
   const grant = await askGrant(client);
   const { id, nonce } = await openSession(client);
   return client.vaultPost(`/ra/enrolments/${id}`, await redemption(grant, nonce, keys), headers);
+}
+
+/** The body by which an instance asks for its renewal. */
+export async function renewalOf(
+  { identityCertificate, wrappingCertificate }: EnrolmentAnswer,
+  { identity }: Keys,
+): Promise<{ identityCertificate: string; wrappingCertificate: string; proof: string }> {
+  const certificates = {
+    identity: decodeBase64url(identityCertificate),
+    wrapping: decodeBase64url(wrappingCertificate),
+  };
+  const input = await renewalInput(subtle, certificates);
+  const signed = new Uint8Array(await subtle.sign(ECDSA, identity.privateKey, input));
+  return { identityCertificate, wrappingCertificate, proof: encodeBase64url(signed) };
 }
 
 /** The same by a secret zero (M2), without a cookie, for whoever has a token. */

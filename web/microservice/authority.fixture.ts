@@ -164,6 +164,9 @@ export async function makeAuthority() {
     const nonce = crypto.getRandomValues(new Uint8Array(32));
     return {
       session: async () => browser.session(),
+      renew: async () => {
+        throw new CofferError("offline");
+      },
       open: async () => ({ id: "e-1", nonce: encodeBase64url(nonce) }),
       async redeem(id, body) {
         expect(id).toBe("e-1");

@@ -16,10 +16,11 @@ import {
   wrappingProofInput,
 } from "#protocol/pki/index.ts";
 import type { Tier } from "#protocol/policy/index.ts";
+import { renewalInput } from "#protocol/renewal.ts";
 import { type Attester, credentialOf } from "./credentials.ts";
 import type { Subtle } from "./crypto.ts";
 import { checkInstanceKeys, type InstanceKeys, signWith } from "./keys.ts";
-import type { Registration } from "./registration.ts";
+import type { EnrolmentAnswer, Registration } from "./registration.ts";
 import { checkLocalKey, generateLocalKey } from "./stateless.ts";
 import { type InstanceRecord, STORE_VERSION } from "./store.ts";
 
@@ -67,6 +68,49 @@ export async function enrol(handed: Enrol, ceremony: Ceremony): Promise<Instance
     wrappingKey: encodeBase64url(keys.wrappingSpki),
     wrappingProof: encodeBase64url(wrappingProof),
   });
+  const localKey = await generateLocalKey(subtle);
+  return certified(enrolled, { ...keys, origin, custodian, session, localKey }, ceremony);
+}
+
+/**
+ * Certificates for the same keys, before those that it has end: the instance asks by itself, and signs with its identity key. Errors: the
+ * RA's codes, `enrolment-refused`.
+ */
+export async function renew(
+  record: InstanceRecord,
+  ceremony: Pick<Ceremony, "subtle" | "registration" | "rootKey" | "minSerial" | "now">,
+): Promise<InstanceRecord> {
+  const { subtle, registration } = ceremony;
+  const { identityCertificate: identity, wrappingCertificate: wrapping, method } = record;
+  const proof = await signWith(
+    subtle,
+    record.identityKey,
+    await renewalInput(subtle, { identity, wrapping }),
+  );
+  const renewed = await registration.renew({
+    identityCertificate: encodeBase64url(identity),
+    wrappingCertificate: encodeBase64url(wrapping),
+    proof: encodeBase64url(proof),
+  });
+  if (renewed.method !== method) throw new CofferError("enrolment-refused");
+  const [identitySpki, wrappingSpki] = [parseCertificate(identity).spki, parseCertificate(wrapping).spki];
+  const kept = {
+    ...record,
+    identitySpki: new Uint8Array(identitySpki),
+    wrappingSpki: new Uint8Array(wrappingSpki),
+  };
+  return { ...(await certified(renewed, kept, ceremony)), former: wrapping };
+}
+
+type Kept = InstanceKeys & Pick<InstanceRecord, "origin" | "custodian" | "session" | "localKey">;
+
+/** The instance of what the RA has answered, when all of it holds for these keys and this custodian. */
+async function certified(
+  enrolled: EnrolmentAnswer,
+  { identitySpki, wrappingSpki, identityKey, wrappingKey, ...kept }: Kept,
+  ceremony: Pick<Ceremony, "subtle" | "rootKey" | "minSerial" | "now">,
+): Promise<InstanceRecord> {
+  const { origin, custodian, session, localKey } = kept;
   // M13: a credential that some other custodian obtained must not bind this instance to that one.
   if (enrolled.custodian !== custodian || enrolled.origin !== origin)
     throw new CofferError("foreign-custodian");
@@ -75,12 +119,12 @@ export async function enrol(handed: Enrol, ceremony: Ceremony): Promise<Instance
     version: STORE_VERSION,
     origin,
     custodian,
-    session,
+    ...(session !== undefined && { session }),
     id: enrolled.instance,
     method: enrolled.method,
-    identityKey: keys.identityKey,
-    wrappingKey: keys.wrappingKey,
-    localKey: await generateLocalKey(ceremony.subtle),
+    identityKey,
+    wrappingKey,
+    ...(localKey && { localKey }),
     identityCertificate: decodeBase64url(enrolled.identityCertificate),
     wrappingCertificate: decodeBase64url(enrolled.wrappingCertificate),
     chain: enrolled.chain.map(decodeBase64url),
@@ -93,8 +137,7 @@ export async function enrol(handed: Enrol, ceremony: Ceremony): Promise<Instance
       parseCertificate(record.wrappingCertificate),
     ];
     const held =
-      equalConstantTime(identity.spki, keys.identitySpki) &&
-      equalConstantTime(wrapping.spki, keys.wrappingSpki);
+      equalConstantTime(identity.spki, identitySpki) && equalConstantTime(wrapping.spki, wrappingSpki);
     if (!held) throw new TypeError("certificates are for other keys");
     record.notAfter = Math.min(identity.notAfter, wrapping.notAfter);
     const { trust } = await verifyInstance(record, ceremony);

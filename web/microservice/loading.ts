@@ -62,8 +62,14 @@ export async function loadKey(
 ): Promise<LoadedKey> {
   let verified: Verified;
   try {
-    const recipient = await digest(record.wrappingCertificate);
-    verified = await verifyLoad(load, { trust, recipient, now: seconds(now) });
+    const { wrappingCertificate, former } = record;
+    const at = async (certificate: Uint8Array<ArrayBuffer>) =>
+      verifyLoad(load, { trust, recipient: await digest(certificate), now: seconds(now) });
+    // Both certificates are for the one key of the instance.
+    verified = await at(wrappingCertificate).catch((error: unknown) => {
+      if (!former) throw error;
+      return at(former);
+    });
     if (channel !== undefined && verified.receipt.channel !== channel) throw new TypeError("another channel");
   } catch (cause) {
     throw new CofferError("key-refused", { cause });

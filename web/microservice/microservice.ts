@@ -2,7 +2,7 @@
 
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
-import { seconds } from "#protocol/clock.ts";
+import { CLOCK_TOLERANCE, seconds } from "#protocol/clock.ts";
 import {
   type Header,
   type KeptMessage,
@@ -22,6 +22,7 @@ import {
   type TrustList,
 } from "#protocol/keys/index.ts";
 import type { Level } from "#protocol/level.ts";
+import { parseCertificate } from "#protocol/pki/index.ts";
 import { evaluate, type KeyOperation, type Tier } from "#protocol/policy/index.ts";
 import {
   type EncryptionContext,
@@ -31,7 +32,7 @@ import {
 } from "#protocol/port/index.ts";
 import type { Attester } from "./credentials.ts";
 import type { Crypto } from "./crypto.ts";
-import { enrol, verifyInstance } from "./enrol.ts";
+import { enrol, renew, verifyInstance } from "./enrol.ts";
 import { edkOf, keyOf, PROVIDER } from "./header.ts";
 import { generateInstanceKeys, type HostKeys, type InstanceKeys } from "./keys.ts";
 import { type Authorities, Ladder, type Step, type TokenOptions, type Watch } from "./ladder/index.ts";
@@ -50,6 +51,15 @@ import { type InstanceRecord, loadOf, type MessageName, STORE_VERSION, type Stor
 const PURPOSES = ["document", "metadata", "data"];
 /** What a KMS that is not this deployment's gets to: the instance does not begin. */
 const UNTRUE: ReadonlySet<ErrorCode> = new Set(["key-refused", "key-superseded", "key-unusable"]);
+/** Asked again: nobody has decided. */
+const LATER: ReadonlySet<ErrorCode> = new Set([
+  "offline",
+  "answer-invalid",
+  "hsm-unavailable",
+  "too-many-requests",
+]);
+/** An instance is renewed when this part of its life is left. */
+const RENEWED = 1 / 4;
 const TIME_TO_LIVE = 10 * 60_000;
 
 export type MicroserviceOptions = {
@@ -147,6 +157,36 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       if (live === begun) end();
       void store.deleteEnded({ live: undefined, now: now() }).catch(() => {});
     }, notAfter - now());
+    // At the other levels its custodian has to name each instance to the IAM.
+    if (begun.level === "data") renewInTime(begun, RENEWED * lifeOf(begun.record));
+  }
+
+  /** Renews an instance when no more than `left` of its time is left, milliseconds: by itself, whoever asks for what meanwhile. */
+  function renewInTime(begun: Live, left: number): void {
+    const { record } = begun;
+    options.schedule(
+      async () => {
+        if (live !== begun || !(now() < record.notAfter)) return;
+        await renewed(begun).catch((error: unknown) => {
+          // Who cannot be reached is asked again, ever sooner; who has said no has said no.
+          if (LATER.has(codeOf(error))) renewInTime(begun, left / 2);
+        });
+      },
+      Math.max(0, record.notAfter - left - now()),
+    );
+  }
+
+  async function renewed(begun: Live): Promise<void> {
+    const began = ended;
+    const { registration } = options;
+    const minSerial = await store.trustSerial(root);
+    const record = await renew(begun.record, { subtle, registration, rootKey, minSerial, now: now() });
+    const verified = await verifyInstance(record, { subtle, rootKey, minSerial, now: now() });
+    await store.keepTrustSerial(root, verified.trust.serial);
+    if (ended !== began || live !== begun) return;
+    await store.replaceInstance(record);
+    if (ended !== began) await store.deleteInstances(origin);
+    else begin({ record, ...verified });
   }
 
   /** At level `master` an instance knows its KMS before it serves anybody (W4, W9). */
@@ -528,6 +568,11 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       return undefined;
     }
   }
+}
+
+/** Milliseconds from its enrolment to its end. Certificates begin earlier, for clocks that are behind. */
+function lifeOf({ wrappingCertificate, notAfter }: InstanceRecord): number {
+  return notAfter - parseCertificate(wrappingCertificate).notBefore - CLOCK_TOLERANCE * 1000;
 }
 
 /** Of a Distinguished Name as the IAM forms it: nothing in it needs escaping. */

@@ -3,7 +3,9 @@ import {
   type AnswerOf,
   openEnrolment,
   type Redemption,
+  type Renewal,
   redeemEnrolment,
+  renewEnrolment,
   session,
 } from "#protocol/contract/index.ts";
 import { delay as byTheClock, type Delay } from "#protocol/patience.ts";
@@ -23,6 +25,8 @@ export type Registration = {
   session(): Promise<SessionOwner>;
   /** Opens a session; `nonce` is base64url. `principal`: whom it is for, where no cookie says so. */
   open(principal?: string): Promise<{ id: string; nonce: string }>;
+  /** Certificates for the keys of an enrolled instance, which has signed for them. */
+  renew(body: Renewal): Promise<EnrolmentAnswer>;
   redeem(id: string, body: Redemption): Promise<EnrolmentAnswer>;
 };
 
@@ -39,6 +43,8 @@ export function restRegistration(
       const { id, nonce } = await ask(openEnrolment, { body: principal ? { principal } : {} });
       return { id, nonce };
     },
+    // Certificates are renewed once.
+    renew: (body) => ask(renewEnrolment, { body, repeatable: false }),
     // Whatever comes of it, session and grant are used up once the RA has seen them.
     redeem: (id, body) => ask(redeemEnrolment, { parameters: { id }, body, repeatable: false }),
   };

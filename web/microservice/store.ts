@@ -25,6 +25,8 @@ export type InstanceRecord = {
   /** DER: identity, wrapping, then the chain up to and including the root. */
   identityCertificate: Uint8Array<ArrayBuffer>;
   wrappingCertificate: Uint8Array<ArrayBuffer>;
+  /** The wrapping certificate before its last renewal, for the same key: what was asked for under it is still on its way. */
+  former?: Uint8Array<ArrayBuffer>;
   chain: Uint8Array<ArrayBuffer>[];
   /** Root-signed trust list, compact JWS. */
   trust: string;

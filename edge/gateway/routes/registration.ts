@@ -1,6 +1,7 @@
 import { ok } from "../../result.ts";
+import { tenantOf } from "../context.ts";
 import type { ContractHandlers } from "../serve.ts";
-import { applicant } from "../session.ts";
+import { applicant, requireOwnOrigin } from "../session.ts";
 
 /** The registration authority. */
 export const registration = {
@@ -23,5 +24,9 @@ export const registration = {
   async redeemEnrolment({ c, input, body }) {
     const by = await applicant(c);
     return c.env.RA.redeemEnrolment(by, input.id, body);
+  },
+  renewEnrolment({ c, body }) {
+    const by = { tenant: tenantOf(c), user: null, origin: requireOwnOrigin(c), requestId: c.var.requestId };
+    return c.env.RA.renew(by, body);
   },
 } satisfies Partial<ContractHandlers>;

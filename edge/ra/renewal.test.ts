@@ -1,0 +1,67 @@
+import { beforeEach, expect, it } from "vitest";
+import { sqlStorage } from "#test/support/sql-storage.ts";
+import { insertInstance, type NewInstance, revokeInstance } from "./instances.ts";
+import { giveRenewalBack, replaceBy, type Shown, takeRenewal } from "./renewal.ts";
+import { MIGRATIONS } from "./schema.ts";
+
+const NOW = 1_800_000_000;
+const DAY = 24 * 3600;
+const binding = { user: "ann", custodian: "CN=ann", client: "c", jkt: "k", origin: "https://app.example" };
+const shown = (n = 1) =>
+  ({ identityCertificate: `identity-${n}`, wrappingCertificate: `wrapping-${n}` }) as Shown;
+
+let sql: SqlStorage;
+const insert = (n: number, of: Partial<NewInstance> = {}) =>
+  insertInstance(sql, {
+    ...{ id: `i-${n}`, binding, method: "grant", tier: "software", level: "data", hsmKey: `${n}` },
+    ...{ identityThumbprint: "t", identityCertificateDigest: `identity-${n}` },
+    ...{ wrappingCertificateDigest: `wrapping-${n}`, enrolled: NOW, notAfter: NOW + DAY, serials: [] },
+    ...of,
+  });
+beforeEach(() => {
+  sql = sqlStorage(MIGRATIONS);
+  insert(1);
+});
+const take = (now: number, of = shown(), attestedSeconds = 7 * DAY) =>
+  takeRenewal(sql, of, { now, attestedSeconds });
+const refused = (decision: ReturnType<typeof take>) => (decision.ok ? null : decision.reason);
+
+it("M20 certificates are renewed once, in the second half of their life", () => {
+  expect(refused(take(NOW + DAY / 2 - 1))).toBe("renewed too early");
+  expect(refused(take(NOW + DAY))).toBe("instance has expired");
+  expect(take(NOW + DAY / 2)).toMatchObject({ ok: true, value: { id: "i-1", line: "i-1", attested: null } });
+  expect(refused(take(NOW + DAY / 2))).toBe("certificates were renewed before");
+  giveRenewalBack(sql, "i-1");
+  expect(take(NOW + DAY - 1).ok, "what came to nothing can be asked for again").toBe(true);
+});
+
+it("M20 both certificates have to be of one instance that lives", () => {
+  insert(2);
+  const mixed = { ...shown(1), wrappingCertificate: "wrapping-2" };
+  expect(refused(take(NOW + DAY / 2, mixed))).toBe("no instance has these certificates");
+  expect(revokeInstance(sql, "i-1", binding).ok).toBe(true);
+  expect(refused(take(NOW + DAY / 2))).toBe("instance is revoked");
+});
+
+it("M1 an instance that has shown evidence is renewed for as long as that counts, and no longer", () => {
+  insert(3, { method: "attestation", attested: NOW - 7 * DAY + DAY / 2 });
+  expect(refused(take(NOW + DAY / 2, shown(3)))).toBe("the evidence is too old");
+  insert(4, { method: "attestation", attested: NOW - 6 * DAY });
+  expect(take(NOW + DAY / 2, shown(4))).toMatchObject({ ok: true, value: { attested: NOW - 6 * DAY } });
+});
+
+it("W12 a revocation ends what an instance was renewed by, and nothing else", () => {
+  insert(2, { line: "i-1" });
+  insert(3);
+  revokeInstance(sql, "i-1", binding);
+  const status = sql.exec<{ status: string }>("SELECT status FROM instances ORDER BY id").toArray();
+  expect(status.map(({ status }) => status)).toEqual(["revoked", "revoked", "active"]);
+});
+
+it("M20 one that ended while it was renewed is replaced by nothing", () => {
+  expect(replaceBy(sql, "i-1", NOW)).toBe(true);
+  const { end } = sql.exec<{ end: number }>("SELECT not_after AS end FROM instances").one();
+  expect(end).toBe(NOW + 600);
+  revokeInstance(sql, "i-1", binding);
+  expect(replaceBy(sql, "i-1", NOW)).toBe(false);
+});
