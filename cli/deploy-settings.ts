@@ -1,9 +1,10 @@
 /** What is to be deployed, read as wrangler reads it, and what it lacks: wrangler would deploy it all the same. */
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readAccountKeyPlace } from "#edge/places.ts";
+import { readAccountKeyPlace, readIdentifierPlace } from "#edge/places.ts";
 import { readTenants, type Tenant } from "#edge/tenants.ts";
 import { isUnit, type Unit } from "#edge/units.ts";
+import { parseAttestation } from "#edge/verifier/policy.ts";
 import { parsePolicies } from "#protocol/policy/statements/index.ts";
 import { CommandError } from "./command-error.ts";
 
@@ -51,6 +52,7 @@ export async function readDeploySettings(given: {
   const { COFFER_TENANTS: table, COFFER_ENVIRONMENT, COFFER_POLICIES: policies } = vars;
   checkPolicies(config, policies);
   checkPlace(config, vars);
+  checkAttestation(config, vars.COFFER_ATTESTATION);
   const tenants =
     table !== undefined || !isUnit(env) || WITH_TENANTS.includes(env)
       ? tenantsOf(config, table, COFFER_ENVIRONMENT !== "development")
@@ -82,10 +84,22 @@ function checkPolicies(config: string, table: unknown): void {
   }
 }
 
+/** M1: of a table that nobody can read, the verifier would take no evidence. */
+function checkAttestation(config: string, table: unknown): void {
+  if (table === undefined) return;
+  try {
+    if (typeof table !== "string") throw new TypeError("it is no text");
+    parseAttestation(table);
+  } catch (error) {
+    throw new CommandError(`${config}: COFFER_ATTESTATION: ${(error as Error).message}.`);
+  }
+}
+
 /** W15: of a place that is none, or that has a neighbour of the key in it, the IAM would refuse everything. */
 function checkPlace(config: string, vars: Record<string, unknown>): void {
   try {
     readAccountKeyPlace(vars);
+    readIdentifierPlace(vars);
   } catch (error) {
     throw new CommandError(`${config}: ${(error as Error).message}.`);
   }

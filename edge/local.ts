@@ -11,7 +11,7 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import type { Domain } from "#protocol/hierarchy/index.ts";
 import { isLocalhost } from "./apps.ts";
 import { claimPort, type Listener, quietPorts } from "./loopback.ts";
-import { readAccountKeyPlace } from "./places.ts";
+import { readAccountKeyPlace, readIdentifierPlace } from "./places.ts";
 import { readTenants, type Tenant, type Tenants } from "./tenants.ts";
 import { UNITS, type Unit } from "./units.ts";
 import { bindingsOver, type Services, servers, type Wire, wiresOf, workerName } from "./wires.ts";
@@ -139,6 +139,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   };
   const tenants = readTenants(options.tenants, vars.COFFER_ENVIRONMENT !== "development");
   readAccountKeyPlace(options.vars ?? {});
+  readIdentifierPlace(options.vars ?? {});
   const listeners = await claimListeners(tenants);
   const logs: LogEntry[] = [];
   const onLog = (entry: LogEntry) => {

@@ -6,7 +6,12 @@
 /** The account's own object, the datastore, or a store that has nothing else. */
 export type AccountKeyPlace = "iam" | "datastore" | "store";
 
-export type PlacesConfiguration = { COFFER_ACCOUNT_KEYS?: unknown };
+export type PlacesConfiguration = { COFFER_ACCOUNT_KEYS?: unknown; COFFER_KEY_IDENTIFIERS?: unknown };
+
+/** Where the table of key identifiers is: with the IAM, on the app's side, which is its datastore, or with the KMS. No key is in it. */
+export type IdentifierPlace = "iam" | "app" | "kms";
+
+const IDENTIFIER_PLACES: readonly IdentifierPlace[] = ["iam", "app", "kms"];
 
 const ACCOUNT_KEY_PLACES: readonly AccountKeyPlace[] = ["iam", "datastore", "store"];
 /** What of the hierarchy is there already, next to an account key. */
@@ -26,13 +31,31 @@ export function readAccountKeyPlace({ COFFER_ACCOUNT_KEYS: value }: PlacesConfig
   );
 }
 
+/** As the variable says, `iam` where it is not set. Throws a sentence for what is no place. */
+export function readIdentifierPlace({
+  COFFER_KEY_IDENTIFIERS: value,
+}: PlacesConfiguration): IdentifierPlace {
+  const text = value === undefined || value === "" ? "iam" : String(value);
+  const found = IDENTIFIER_PLACES.find((place) => place === text);
+  if (found !== undefined) return found;
+  throw new TypeError(`COFFER_KEY_IDENTIFIERS is ${text.slice(0, 32)}, not ${IDENTIFIER_PLACES.join(", ")}`);
+}
+
 /** The same for a domain: the log says why it refuses everything. */
 export function configuredAccountKeyPlace(configuration: PlacesConfiguration): AccountKeyPlace {
+  return orTell("COFFER_ACCOUNT_KEYS", () => readAccountKeyPlace(configuration));
+}
+
+export function configuredIdentifierPlace(configuration: PlacesConfiguration): IdentifierPlace {
+  return orTell("COFFER_KEY_IDENTIFIERS", () => readIdentifierPlace(configuration));
+}
+
+function orTell<T>(variable: string, read: () => T): T {
   try {
-    return readAccountKeyPlace(configuration);
+    return read();
   } catch (error) {
     const reason = error instanceof Error ? error.message : "unknown";
-    console.error(JSON.stringify({ event: "configuration", variable: "COFFER_ACCOUNT_KEYS", reason }));
+    console.error(JSON.stringify({ event: "configuration", variable, reason }));
     throw error;
   }
 }

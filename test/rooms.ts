@@ -99,7 +99,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "docs/examples":
     "protocol/*.ts, types of protocol/port, files, cli/client.ts, cli/registered-key.ts, cli/root-key.ts, web/hosts/node, node:, hono",
 
-  cli: "protocol, files, kmip-node, edge/*.ts, edge/hsm, edge/local.ts, edge/loopback.ts, web/*.ts, web/client, web/hosts/node, web/hosts/sidecar, emulator/enclave, emulator/hsm/*.ts, emulator/identity-provider, cli/parts, node:, @peculiar/x509, playwright, reflect-metadata, wrangler",
+  cli: "protocol, files, kmip-node, edge/*.ts, edge/hsm, edge/local.ts, edge/loopback.ts, edge/verifier/policy.ts, web/*.ts, web/client, web/hosts/node, web/hosts/sidecar, emulator/enclave, emulator/hsm/*.ts, emulator/identity-provider, cli/parts, node:, @peculiar/x509, playwright, reflect-metadata, wrangler",
   "cli/package": "edge/bundle.ts, web/*.ts, cli, node:, esbuild",
   "cli/parts": "edge/bundle.ts, types of edge/local.ts, web/*.ts, node:",
 };

@@ -154,6 +154,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
     KmsForIam: [
       "currentMasterKey",
       "deleteDataKey",
+      "keyIdentifiers",
       "listed",
       "moveAccountKeys",
       "orderAccountKey",
@@ -162,7 +163,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "shredded",
     ],
     AuditForIam: ["auditPage"],
-    DatastoreForIam: ["forget", "keep", "kept", "left", "shredded"],
+    DatastoreForIam: ["forget", "keep", "kept", "keyIdentifiers", "left", "shredded"],
     AuditForDomains: ["append"],
   },
   ra: {

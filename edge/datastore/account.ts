@@ -7,6 +7,7 @@ import { type AuthorizeRequest, authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { type Handover, openHandover } from "../handover.ts";
 import { forgetKept, keep, readKept } from "../keeping.ts";
+import { askIdentifiers, type Identified, type IdentifierAsk } from "../key-identifiers.ts";
 import type { Member } from "../person.ts";
 import { type Decision, fail, ok, type Problem, type Result, refuse } from "../result.ts";
 import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
@@ -253,6 +254,11 @@ export class DatastoreAccountObject extends DurableObject<Env> {
       forgetKept(sql, name);
       return ok(null);
     });
+  }
+
+  /** For the IAM, which has decided: key identifiers, where they have their place here (W15). */
+  keyIdentifiers(asked: IdentifierAsk, requestId: string): Result<Identified> {
+    return this.#forIam("datastore:key-identifiers", requestId, (sql) => ok(askIdentifiers(sql, asked)));
   }
 
   #forIam<T>(action: string, requestId: string, check: (sql: SqlStorage) => Decision<T>): Result<T> {

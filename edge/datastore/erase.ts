@@ -27,6 +27,7 @@ export function shred(sql: SqlStorage, now: number): void {
   sql.exec("INSERT OR IGNORE INTO shredded VALUES (1, ?, NULL)", now);
   // What the IAM had kept here too: without Enc(account) nothing opens (W11).
   forgetKept(sql);
+  sql.exec("DELETE FROM key_identifiers");
 }
 
 type Shredded = { time: number; erased: number | null };

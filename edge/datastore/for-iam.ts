@@ -1,4 +1,5 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
+import type { Identified, IdentifierAsk } from "../key-identifiers.ts";
 import { ok, type Result } from "../result.ts";
 
 /** What the IAM names here. */
@@ -28,6 +29,14 @@ export class DatastoreForIam extends WorkerEntrypoint<Env> {
 
   async forget(of: OfIam): Promise<Result<null>> {
     return this.#object(of).forget(of.name, of.requestId);
+  }
+
+  /** W15: the account's table of key identifiers, where the deployment has it on the app's side. */
+  async keyIdentifiers(
+    of: { tenant: string; account: string; requestId: string },
+    asked: IdentifierAsk,
+  ): Promise<Result<Identified>> {
+    return this.#object(of).keyIdentifiers(asked, of.requestId);
   }
 
   #object({ tenant, account }: { tenant: string; account: string }) {

@@ -1,5 +1,6 @@
 import { HANDOVER_TABLE } from "../handover.ts";
 import { KEPT_TABLE } from "../keeping.ts";
+import { PLACED_IDENTIFIERS_TABLE } from "../key-identifiers.ts";
 import { SHREDDED_TABLE } from "./erase.ts";
 
 /** Tables of the datastore's objects. Migrations are only ever appended to. */
@@ -104,7 +105,13 @@ const DOCUMENTS: readonly string[] = [
 ];
 
 /** Of an account's object. */
-export const MIGRATIONS: readonly string[] = [...DOCUMENTS, HANDOVER_TABLE, SHREDDED_TABLE, KEPT_TABLE];
+export const MIGRATIONS: readonly string[] = [
+  ...DOCUMENTS,
+  HANDOVER_TABLE,
+  SHREDDED_TABLE,
+  KEPT_TABLE,
+  PLACED_IDENTIFIERS_TABLE,
+];
 
 /** Of the object that has documents of a whole tenant from earlier releases. */
 export const TENANT_MIGRATIONS: readonly string[] = [

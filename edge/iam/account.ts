@@ -9,6 +9,7 @@ import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { openHsm } from "../hsm/index.ts";
 import { type Ledger, openLedger } from "../hsm/keys/index.ts";
+import type { KeyIdentifier, ListedIdentifier } from "../key-identifiers.ts";
 import { intend, isWaiting, type Outbox, openOutbox } from "../outbox.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
@@ -41,7 +42,6 @@ import {
   type Waited,
 } from "./instance-keys.ts";
 import { type Keeping, KeptKeys, storeOf } from "./kept-keys.ts";
-import type { KeyIdentifier, ListedIdentifier } from "./key-identifiers.ts";
 import {
   checkMember,
   isFounded,
@@ -53,17 +53,24 @@ import {
   putMember,
 } from "./members.ts";
 import type { End, Founding, Join } from "./news.ts";
+import { type IdentifierKeeping, PlacedIdentifiers } from "./placed-identifiers.ts";
 import { accountMigrations } from "./schema.ts";
 import type { AccountKey } from "./types.ts";
 
 /** `ends`: when it will be deleted, seconds since 1970. */
 export type AccountState = { id: string; name: string; created: number; ends: number | null };
 
-type Opened = { store: Store; ledger: Ledger; outbox: Outbox; keys: KeptKeys };
+type Opened = {
+  store: Store;
+  ledger: Ledger;
+  outbox: Outbox;
+  keys: KeptKeys;
+  identifiers: PlacedIdentifiers;
+};
 
 /** What the IAM needs of its neighbours. */
 interface Neighbours {
-  KMS: {
+  KMS: IdentifierKeeping & {
     /** W11: a new key for the account, made and encrypted in the HSM. */
     orderAccountKey(of: OfAccount & { kind: AccountKeys }): Promise<Result<OrderedAccountKey>>;
     /** W10, W11: a data key of the account, made, signed and kept in the HSM. */
@@ -79,10 +86,11 @@ interface Neighbours {
     /** W12: the account lives, for the list of those that a rotation goes through. */
     listed(of: Pick<OfAccount, "tenant" | "account">): Promise<Result<null>>;
   };
-  DATASTORE: Keeping & {
-    left(of: OfAccount & { user: string }): Promise<Result<null>>;
-    shredded(of: OfAccount): Promise<Result<null>>;
-  };
+  DATASTORE: Keeping &
+    IdentifierKeeping & {
+      left(of: OfAccount & { user: string }): Promise<Result<null>>;
+      shredded(of: OfAccount): Promise<Result<null>>;
+    };
 }
 /** Where a key goes to the KMS alone it may stand under the old master key a little longer. Milliseconds. */
 const FOLLOW_MS = 60_000;
@@ -279,10 +287,11 @@ export class IamAccountObject extends DurableObject<Env> {
     return this.#following;
   }
 
-  #keeper({ store, keys }: Opened): Keeper {
+  #keeper({ store, keys, identifiers }: Opened): Keeper {
     const { KMS } = neighboursOf(this.env);
     return {
       store,
+      identifiers,
       accountKey: (of) => this.#accountKey(store, of),
       orderAccountKey: (of) => this.#order(store, of),
       whole: (key, requestId) => keys.whole(key, requestId),
@@ -468,7 +477,10 @@ export class IamAccountObject extends DurableObject<Env> {
     const ledger = openLedger(ctx, openHsm(env.HSM_IAM, env.COFFER_HSM_URL_IAM || env.COFFER_HSM_URL), "iam");
     const outbox = openOutbox<Moving | End | Join>(ctx, (_, messages) => this.#deliver(store, messages));
     const keys = new KeptKeys(env, store.sql, { tenant: store.tenant, account: subjectOf(store.sql) });
-    this.#opened = { store, ledger, outbox, keys };
+    const { KMS, DATASTORE } = neighboursOf(env);
+    const places = { app: DATASTORE, kms: KMS };
+    const identifiers = new PlacedIdentifiers(env, store, subjectOf(store.sql), places);
+    this.#opened = { store, ledger, outbox, keys, identifiers };
     return this.#opened;
   }
 

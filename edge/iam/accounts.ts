@@ -8,6 +8,7 @@ import type {
 import type { AccountRole } from "#protocol/roles.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
+import type { KeyIdentifier, ListedIdentifier } from "../key-identifiers.ts";
 import type { Member, Person } from "../person.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { AccountState, IamAccountObject } from "./account.ts";
@@ -15,7 +16,6 @@ import type { Addresses } from "./addresses.ts";
 import type { OfCustodian } from "./custodian-keys.ts";
 import type { Followed } from "./follow-master.ts";
 import type { OfInstance, Waited } from "./instance-keys.ts";
-import type { KeyIdentifier, ListedIdentifier } from "./key-identifiers.ts";
 import type { MemberRow } from "./members.ts";
 import type { Account } from "./memberships.ts";
 import { standingFor } from "./named-admin.ts";

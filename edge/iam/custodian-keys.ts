@@ -2,17 +2,11 @@
 
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
+import type { ListedIdentifier } from "../key-identifiers.ts";
 import type { Person } from "../person.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import { rotatedAccountKey } from "./account-keys.ts";
 import { type Keeper, newDataKey, takeRenewal } from "./instance-keys.ts";
-import {
-  findIdentifier,
-  forgetIdentifier,
-  type ListedIdentifier,
-  listIdentifiers,
-  setEnd,
-} from "./key-identifiers.ts";
 import { checkMember, checkWriter } from "./members.ts";
 import type { AccountKey } from "./types.ts";
 
@@ -34,11 +28,21 @@ function decide<T>(
   });
 }
 
-export function listVersions(keeper: Keeper, of: OfCustodian): Result<ListedIdentifier[]> {
-  const { client } = of.caller;
-  return decide(keeper, "iam:list-data-keys", of, (sql) =>
-    ok(listIdentifiers(sql, { client, purpose: PURPOSE })),
-  );
+/** The app's in the account. For members alone another is asked; what is refused is decided afterwards, and recorded. */
+async function versionsFor(
+  { store, identifiers }: Keeper,
+  { caller }: OfCustodian,
+): Promise<Decision<ListedIdentifier[]>> {
+  const { client, user, requestId } = caller;
+  const member = checkMember(store.sql, user);
+  if (!member.ok) return member;
+  const listed = await identifiers.list({ client, purpose: PURPOSE }, requestId);
+  return listed.ok ? listed : { ...listed, reason: "the key identifiers cannot be had" };
+}
+
+export async function listVersions(keeper: Keeper, of: OfCustodian): Promise<Result<ListedIdentifier[]>> {
+  const listed = await versionsFor(keeper, of);
+  return decide(keeper, "iam:list-data-keys", of, () => listed);
 }
 
 /** W11: another account key; those before it stay for what they wrap. */
@@ -78,8 +82,10 @@ export async function scheduleVersion(
   const { store } = keeper;
   const { account, caller } = of;
   const { client, requestId } = caller;
-  const decision = decide<number>(keeper, "iam:schedule-data-key", of, (sql) => {
-    const versions = listIdentifiers(sql, { client, purpose: PURPOSE });
+  const listed = await versionsFor(keeper, of);
+  const decision = decide<number>(keeper, "iam:schedule-data-key", of, () => {
+    if (!listed.ok) return listed;
+    const versions = listed.value;
     const found = versions.find(({ keyId, keyVersion }) => `${keyId}.${keyVersion}` === key);
     if (found === undefined) return refuse("not-found", "no such data key");
     if (found === versions[0]) return refuse("conflict", "the current data key is replaced first");
@@ -90,8 +96,8 @@ export async function scheduleVersion(
   const order = { tenant: store.tenant, account, client, key, requestId, ends: decision.value };
   const scheduled = await keeper.scheduleDataKey(order);
   if (!scheduled.ok) return scheduled;
-  setEnd(store.sql, client, key, decision.value);
-  return ok({ ends: decision.value });
+  const noted = await keeper.identifiers.setEnd({ client, key, ends: decision.value }, requestId);
+  return noted.ok ? ok({ ends: decision.value }) : noted;
 }
 
 /** At once, which cannot be cancelled. */
@@ -99,16 +105,19 @@ export async function endVersionNow(keeper: Keeper, of: OfCustodian, key: string
   const { store } = keeper;
   const { account, caller } = of;
   const { client, requestId } = caller;
-  const decision = decide<null>(keeper, "iam:delete-data-key", of, (sql) => {
-    const versions = listIdentifiers(sql, { client, purpose: PURPOSE });
+  const listed = await versionsFor(keeper, of);
+  const decision = decide<null>(keeper, "iam:delete-data-key", of, () => {
+    if (!listed.ok) return listed;
+    const versions = listed.value;
     const found = versions.find(({ keyId, keyVersion }) => `${keyId}.${keyVersion}` === key);
     if (found === undefined) return refuse("not-found", "no such data key");
     return found === versions[0] ? refuse("conflict", "the current data key is replaced first") : ok(null);
   });
   if (!decision.ok) return decision;
   const deleted = await keeper.deleteDataKey({ tenant: store.tenant, account, client, key, requestId });
-  if (deleted.ok) forgetIdentifier(store.sql, client, key);
-  return deleted;
+  if (!deleted.ok) return deleted;
+  const forgotten = await keeper.identifiers.forget({ client, key }, requestId);
+  return forgotten.ok ? deleted : forgotten;
 }
 
 /** Kept after all. */
@@ -116,11 +125,14 @@ export async function keepVersion(keeper: Keeper, of: OfCustodian, key: string):
   const { store } = keeper;
   const { account, caller } = of;
   const { client, requestId } = caller;
-  const decision = decide<null>(keeper, "iam:keep-data-key", of, (sql) =>
-    findIdentifier(sql, { client, purpose: PURPOSE, key }) === null
-      ? refuse("not-found", "no such data key")
-      : ok(null),
-  );
+  const member = checkMember(store.sql, caller.user);
+  const looked = member.ok
+    ? await keeper.identifiers.look({ client, purpose: PURPOSE, key }, requestId)
+    : member;
+  const decision = decide<null>(keeper, "iam:keep-data-key", of, () => {
+    if (!looked.ok) return refuse(looked.problem.code, "the key identifiers cannot be had");
+    return looked.value.found === null ? refuse("not-found", "no such data key") : ok(null);
+  });
   if (!decision.ok) return decision;
   const kept = await keeper.scheduleDataKey({
     tenant: store.tenant,
@@ -130,6 +142,7 @@ export async function keepVersion(keeper: Keeper, of: OfCustodian, key: string):
     requestId,
     ends: null,
   });
-  if (kept.ok) setEnd(store.sql, client, key, null);
-  return kept;
+  if (!kept.ok) return kept;
+  const noted = await keeper.identifiers.setEnd({ client, key, ends: null }, requestId);
+  return noted.ok ? kept : noted;
 }

@@ -9,6 +9,7 @@ import type { EcPublicJwk } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller, HttpFacts, InstanceCaller } from "../caller.ts";
 import { checkInstance, type Enrolled, LADDER } from "../enrolled.ts";
+import type { Identified, KeyIdentifier } from "../key-identifiers.ts";
 import { takeTurn } from "../pace.ts";
 import type { Person } from "../person.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
@@ -19,14 +20,8 @@ import {
   type OrderedAccountKey,
   rotatedAccountKey,
 } from "./account-keys.ts";
-import {
-  endOfIdentifier,
-  findIdentifier,
-  forgetIdentifier,
-  type KeyIdentifier,
-  keepIdentifier,
-} from "./key-identifiers.ts";
 import { checkMember, checkWriter } from "./members.ts";
+import type { PlacedIdentifiers } from "./placed-identifiers.ts";
 import type { AccountKey } from "./types.ts";
 
 /** New keys of an account in a minute, by whomever: each costs the HSM work and stays. */
@@ -73,6 +68,8 @@ export type NewDataKey = KeyIdentifier & { edk?: string };
 /** What the account's object gives: where it keeps things, and what it orders. */
 export type Keeper = {
   store: Store;
+  /** Key identifiers, wherever they are. */
+  identifiers: PlacedIdentifiers;
   /** The current key, ordered where there is none. */
   accountKey(of: { account: string; requestId: string }): Promise<Result<AccountKey>>;
   /** Another one, kept where it has its place (W15): what is for its row. */
@@ -117,11 +114,13 @@ export async function keyIdentifier(
   of: OfInstance,
   { purpose, key }: KeyIdentifierRequest,
 ): Promise<Result<Waited<KeyIdentifier>>> {
-  const { store } = keeper;
+  const { store, identifiers } = keeper;
   const { client } = of.caller;
+  const looked = await lookFor(keeper, of, { client, purpose, key });
   const known = decide<KeyIdentifier | null>(store, "iam:key-identifier", of, (sql) => {
-    const found = findIdentifier(sql, { client, purpose, key });
-    if (key !== undefined && endOfIdentifier(sql, client, key) !== null && found !== null)
+    if (!looked.ok) return refuse(looked.problem.code, "the key identifiers cannot be had");
+    const { found, ends } = looked.value;
+    if (ends !== null && found !== null)
       return refuse("pending-deletion", "the data key is scheduled for deletion");
     if (found !== null || key === undefined) {
       const writer = found === null ? checkWriter(sql, of.caller.user) : ok(null);
@@ -130,7 +129,7 @@ export async function keyIdentifier(
     return refuse("not-found", "no such data key");
   });
   if (!known.ok) return known;
-  if (known.value !== null) return ok({ value: known.value, waited: false });
+  if (known.value !== null) return ok({ value: known.value, waited: identifiers.elsewhere });
   const made = await newDataKey(keeper, of, { purpose, renew: false });
   if (!made.ok) return made;
   const { keyId, keyVersion, accountKey } = made.value;
@@ -201,18 +200,18 @@ export async function renewDataKey(
 
 /** For good. Errors: `conflict` for the current one, which another version replaces first. */
 export async function deleteDataKey(keeper: Keeper, of: OfInstance, key: string): Promise<Result<null>> {
-  const { store } = keeper;
+  const { store, identifiers } = keeper;
   const { account, caller } = of;
   const { client, requestId } = caller;
-  const purpose = "document";
+  const looked = await lookFor(keeper, of, { client, purpose: "document", key });
   const decision = decide(
     store,
     "iam:delete-data-key",
     of,
-    (sql) => {
-      const found = findIdentifier(sql, { client, purpose, key });
+    () => {
+      if (!looked.ok) return refuse(looked.problem.code, "the key identifiers cannot be had");
+      const { found, current } = looked.value;
       if (found === null) return refuse("not-found", "no such data key");
-      const current = findIdentifier(sql, { client, purpose });
       return current?.keyVersion === found.keyVersion
         ? refuse("conflict", "the current data key is replaced first")
         : ok(null);
@@ -222,8 +221,19 @@ export async function deleteDataKey(keeper: Keeper, of: OfInstance, key: string)
   if (!decision.ok) return decision;
   // Until the KMS has it deleted it is known here, so that it can be asked for again.
   const deleted = await keeper.deleteDataKey({ tenant: store.tenant, account, client, key, requestId });
-  if (deleted.ok) forgetIdentifier(store.sql, client, key);
-  return deleted;
+  if (!deleted.ok) return deleted;
+  const forgotten = await identifiers.forget({ client, key }, requestId);
+  return forgotten.ok ? deleted : forgotten;
+}
+
+/** For members alone another is asked; what is refused is decided afterwards, and recorded. */
+async function lookFor(
+  { store, identifiers }: Keeper,
+  { caller }: OfInstance,
+  wanted: { client: string; purpose: string; key?: string | undefined },
+): Promise<Result<Identified>> {
+  const member = checkMember(store.sql, caller.user);
+  return member.ok ? identifiers.look(wanted, caller.requestId) : { ok: false, problem: member.problem };
 }
 
 /** Ordered by an instance, or where there is none `found`, by a custodian for the account's members. */
@@ -255,8 +265,11 @@ export async function newDataKey(
   const of = { tenant: store.tenant, account, accountKey: accountKey.value, ...by };
   const made = await keeper.orderDataKey({ ...of, ...order });
   if (!made.ok) return made;
-  keepIdentifier(store.sql, { client, purpose: order.purpose }, made.value, seconds(Date.now()));
-  return made;
+  const { keyId, keyVersion, accountKey: under } = made.value;
+  const identifier = { keyId, keyVersion, accountKey: under };
+  const now = seconds(Date.now());
+  const kept = await keeper.identifiers.keep({ client, purpose: order.purpose, identifier, now }, requestId);
+  return kept.ok ? made : kept;
 }
 
 export function takeRenewal(sql: SqlStorage, account: string): Decision<null> {

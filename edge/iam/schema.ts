@@ -1,11 +1,12 @@
 import { LEDGER_TABLE } from "../hsm/keys/index.ts";
+import { KEY_IDENTIFIERS_TABLE } from "../key-identifiers.ts";
 import { OUTBOX_TABLE } from "../outbox.ts";
 import { PACES } from "../pace.ts";
 import { PLACES_TABLE } from "./kept-keys.ts";
-import { KEY_IDENTIFIERS_TABLE } from "./key-identifiers.ts";
 import { MEMBER_ROLES } from "./members.ts";
 import { NAMED_INSTANCES_TABLE } from "./named-instances.ts";
 import { OWN_REGISTRATION_TABLE } from "./own-registration.ts";
+import { IDENTIFIERS_PLACE_TABLE } from "./placed-identifiers.ts";
 import { REGISTERED_CLIENTS_TABLE } from "./registered-clients.ts";
 import { ROLES_TABLES } from "./roles.ts";
 import { SETTINGS_TABLE } from "./settings.ts";
@@ -97,6 +98,7 @@ export const accountMigrations = [
   "ALTER TABLE account ADD COLUMN ends INTEGER; ALTER TABLE key_identifiers ADD COLUMN ends INTEGER;",
   PLACES_TABLE,
   MEMBER_ROLES,
+  IDENTIFIERS_PLACE_TABLE,
 ] as const;
 
 /** The tenant's own object, which once held all of the above. */

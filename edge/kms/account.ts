@@ -23,6 +23,7 @@ import type { Caller, InstanceCaller } from "../caller.ts";
 import { type Handover, openHandover } from "../handover.ts";
 import { fromHsm, openHsm } from "../hsm/index.ts";
 import { openLedger } from "../hsm/keys/index.ts";
+import { askIdentifiers, type Identified, type IdentifierAsk } from "../key-identifiers.ts";
 import { fail, ok, type Refusal, type Result } from "../result.ts";
 import { hasStore, openStore, subjectOf } from "../store.ts";
 import { nameOf, type Version } from "./account-data-keys.ts";
@@ -46,7 +47,7 @@ import { listDataKeys, readDataKey } from "./read-data-keys.ts";
 import { forgetRetained, wakeForRetained } from "./retained-keys.ts";
 import { endDataKeysInTime, scheduleDataKey, wakeAtEnds } from "./schedule-data-key.ts";
 import { MIGRATIONS } from "./schema.ts";
-import { isShredded, shred } from "./shred.ts";
+import { checkLives, isShredded, shred } from "./shred.ts";
 import { cacheTimes } from "./times.ts";
 import { isolateTrust } from "./trust.ts";
 
@@ -239,6 +240,17 @@ export class KmsAccountObject extends DurableObject<Env> {
     await forgetEnded(this.ctx.storage, kms.hsm).catch(() => undefined);
     await forgetRetained(this.ctx.storage, kms.hsm, seconds(Date.now())).catch(() => undefined);
     return ok(null);
+  }
+
+  /** W15: for the IAM, which has decided: key identifiers, where they have their place here. Nothing of an account that is shredded. */
+  keyIdentifiers(asked: IdentifierAsk, requestId: string): Result<Identified> {
+    const { store } = this.#open().kms;
+    const resource = `account/${subjectOf(store.sql)}`;
+    const about = { action: "kms:key-identifiers", caller: null, resource, requestId };
+    return authorize<Identified>(store, about, (sql) => {
+      const lives = checkLives(sql);
+      return lives.ok ? ok(askIdentifiers(sql, asked)) : lives;
+    });
   }
 
   /** Before anything is decided: as they are, or have been within ten seconds. */

@@ -1,5 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { fromHsm, openHsm } from "../hsm/index.ts";
+import type { Identified, IdentifierAsk } from "../key-identifiers.ts";
 import { ok, type Result } from "../result.ts";
 import { versionNamed } from "./account-data-keys.ts";
 import type { AccountKeyOrder, Ordered } from "./account-keys.ts";
@@ -72,6 +73,14 @@ export class KmsForIam extends WorkerEntrypoint<Env> {
   /** There is this account. It goes onto the list that a rotation goes through (W12). */
   async listed({ tenant, account }: { tenant: string; account: string }): Promise<Result<null>> {
     return (await partOf(this.env.KMS_ROTATION_OBJECT, tenant, account)).add(account);
+  }
+
+  /** W15: the account's table of key identifiers, where the deployment has it with the KMS. */
+  async keyIdentifiers(
+    of: { tenant: string; account: string; requestId: string },
+    asked: IdentifierAsk,
+  ): Promise<Result<Identified>> {
+    return this.#object(of).keyIdentifiers(asked, of.requestId);
   }
 
   #hsm() {

@@ -1,5 +1,6 @@
 import { HANDOVER_TABLE } from "../handover.ts";
 import { LEDGER_TABLE } from "../hsm/keys/index.ts";
+import { PLACED_IDENTIFIERS_TABLE } from "../key-identifiers.ts";
 import { ACCOUNT_DATA_KEYS_TABLE, MADE_COLUMN } from "./account-data-keys.ts";
 import { MASTERS_CEK_COLUMN, MASTERS_TABLE } from "./encrypted-master.ts";
 import { KEY_MANAGEMENT_TABLE } from "./key-management.ts";
@@ -54,6 +55,7 @@ export const MIGRATIONS: readonly string[] = [
   KEY_MANAGEMENT_TABLE,
   LOAD_GRANTS_TABLE,
   RETAINED_KEYS_TABLE,
+  PLACED_IDENTIFIERS_TABLE,
 ];
 
 /** The tenant's own data keys, in the object of the principal for whom they were made. */

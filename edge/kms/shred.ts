@@ -15,6 +15,7 @@ export function shred(sql: SqlStorage, now: number): void {
   sql.exec("INSERT OR IGNORE INTO shredded VALUES (1, ?)", now);
   sql.exec("DELETE FROM data_keys");
   sql.exec("DELETE FROM key_management");
+  sql.exec("DELETE FROM key_identifiers");
   endAllVersions(sql);
   endAllRetained(sql);
 }

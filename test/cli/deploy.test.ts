@@ -262,6 +262,21 @@ COFFER_POLICIES = '{ "acme": { "statements": [] } }'
   expect(refused.stderr).toContain("COFFER_POLICIES: acme: value.statements");
 });
 
+it("M1 W15 deploys no appraisal policy that the verifier could not read, and no place that there is not", async () => {
+  for (const [variable, value, reason] of [
+    ["COFFER_ATTESTATION", `'{ "*": { "id": "x" } }'`, "COFFER_ATTESTATION: value.accept"],
+    ["COFFER_ATTESTATION", `'nothing'`, "COFFER_ATTESTATION: "],
+    ["COFFER_KEY_IDENTIFIERS", `'hsm'`, "COFFER_KEY_IDENTIFIERS is hsm, not iam, app, kms"],
+    ["COFFER_ACCOUNT_KEYS", `'kms'`, "no two neighbours of the hierarchy are in one place"],
+  ] as const) {
+    const settings = `name = "x"\ncompatibility_date = "2026-10-01"\n[vars]\n${variable} = ${value}\n`;
+    writeFileSync(join(dir, "wrong.toml"), settings);
+    const refused = await build("deploy", "--dry-run", "--config", "wrong.toml", "--out", "out");
+    expect(refused, refused.stderr).toMatchObject({ code: 1 });
+    expect(refused.stderr).toContain(reason);
+  }
+});
+
 it("coffer init makes the master keys of several tenants, and later those of new ones", async () => {
   const more = await run([...init, "--tenant", "umbrella", "--tenant", "initech"], dir);
   expect(more, more.stderr).toMatchObject({ code: 0 });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Client, connect } from "#cli/client.ts";
 import { rotateMasterKey } from "#cli/master-key.ts";
-import { readAccountKeyPlace } from "#edge/places.ts";
+import { readAccountKeyPlace, readIdentifierPlace } from "#edge/places.ts";
 import { parseHeader } from "#protocol/envelope/index.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { appKeyFile, openAppKey } from "#web/hosts/node/index.ts";
@@ -158,13 +158,113 @@ describe("W15 places", () => {
   });
 });
 
+/** How many rows of the table of key identifiers are at each place: by the class whose object has them. */
+const identifiersAt = () =>
+  Object.fromEntries(
+    (["IamAccountObject", "DatastoreAccountObject", "KmsAccountObject"] as const).map((name) => [
+      name,
+      readRows(join(system.edgeDir, "do", `coffer-${name}`), "key_identifiers").length,
+    ]),
+  );
+const HOLDERS = { iam: "IamAccountObject", app: "DatastoreAccountObject", kms: "KmsAccountObject" } as const;
+
+async function restartWith(place: string) {
+  vars.COFFER_KEY_IDENTIFIERS = place;
+  await system.restart();
+}
+
+describe("W15 the table of key identifiers", () => {
+  it.each(["app", "kms", "iam"] as const)(
+    "W15 at %s: sealed by it, opened after a restart, listed, scheduled and kept",
+    async (place) => {
+      await restartWith(place);
+      const before = identifiersAt();
+      const user = `identifiers-${place}`;
+      const first = await server(user);
+      await first.seal("one");
+      await first.port.renew(first.account);
+      await first.seal("two");
+      first.client.close();
+      await restartWith(place);
+      const holder = HOLDERS[place];
+      expect(identifiersAt()).toEqual({ ...before, [holder]: before[holder]! + 2 });
+      const again = await server(user);
+      await again.opens("one");
+      await again.opens("two");
+      const { life } = again.client;
+      const [current, old] = await life.keys(again.account);
+      const name = `${old!.keyId}.${old!.keyVersion}`;
+      expect(`${current!.keyId}.${current!.keyVersion}`).toBe(await again.key("two"));
+      expect(name).toBe(await again.key("one"));
+      await life.deleteDataKey(again.account, name, { days: 7 });
+      again.client.close();
+      const closed = await server(user);
+      await expect(closed.opens("one")).rejects.toThrow("pending-deletion");
+      await closed.client.life.keepDataKey(closed.account, name);
+      await closed.opens("one");
+      closed.client.close();
+    },
+  );
+
+  it("W15 moves as a whole to where it belongs by now, and leaves nothing behind", async () => {
+    const user = "identifiers-moved";
+    await restartWith("iam");
+    const first = await server(user);
+    await first.seal("one");
+    await first.port.renew(first.account);
+    first.client.close();
+    let at = identifiersAt();
+    for (const [from, to] of [
+      ["iam", "kms"],
+      ["kms", "app"],
+      ["app", "iam"],
+    ] as const) {
+      await restartWith(to);
+      const again = await server(user);
+      await again.opens("one");
+      await again.seal(`after ${to}`);
+      await again.opens(`after ${to}`);
+      again.client.close();
+      const moved = { ...at, [HOLDERS[from]]: at[HOLDERS[from]]! - 2, [HOLDERS[to]]: at[HOLDERS[to]]! + 2 };
+      expect(identifiersAt()).toEqual(moved);
+      at = moved;
+    }
+  });
+
+  it.each(["app", "kms"] as const)("W15, W11 is gone from the %s once its account is shredded", async (place) => {
+    await restartWith(place);
+    const before = identifiersAt();
+    const client = await EdgeClient.signedIn(system, `identifiers shredded at ${place}`);
+    const instance = await InstanceClient.ready(client);
+    const { account } = client;
+    await instance.rest("POST", "/instances/key-identifiers", { account, purpose: "document" });
+    expect(identifiersAt()[HOLDERS[place]]).toBe(before[HOLDERS[place]]! + 1);
+    const ended = await client.rest("POST", `/accounts/${account}/deletion`, { immediately: true });
+    expect(ended.status).toBe(200);
+    await expect.poll(identifiersAt, { timeout: 20_000 }).toEqual(before);
+  });
+
+  it("W15 tells a stranger nothing of an account's, wherever they are", async () => {
+    await restartWith("kms");
+    const [ann, bob] = [await EdgeClient.signedIn(system, "Ann"), await EdgeClient.signedIn(system, "Bob")];
+    const instance = await InstanceClient.ready(bob);
+    const asked = await instance.rest("POST", "/instances/key-identifiers", {
+      account: ann.account,
+      purpose: "document",
+    });
+    expect(asked.status).toBe(403);
+    expect((await bob.rest("GET", `/accounts/${ann.account}/data-keys`)).status).toBe(403);
+  });
+});
+
 describe("W15 contradictions", () => {
   it.each([
     [{ COFFER_ACCOUNT_KEYS: "kms" }, "no two neighbours of the hierarchy are in one place"],
     [{ COFFER_ACCOUNT_KEYS: "hsm" }, "no two neighbours of the hierarchy are in one place"],
+    [{ COFFER_KEY_IDENTIFIERS: "hsm" }, "COFFER_KEY_IDENTIFIERS is hsm, not iam, app, kms"],
     [{ COFFER_ACCOUNT_KEYS: "app" }, "COFFER_ACCOUNT_KEYS is app, not iam, datastore, store"],
   ])("W15 refuses %o, and starts nothing", async (wrong, why) => {
-    expect(() => readAccountKeyPlace(wrong)).toThrow(why);
+    expect(() => [readAccountKeyPlace(wrong), readIdentifierPlace(wrong)]).toThrow(why);
     await expect(startSystem({ vars: wrong })).rejects.toThrow(why);
   });
 });
