@@ -1,6 +1,7 @@
 import { join } from "node:path";
+import type { IamHost } from "#edge/iam-host.ts";
 import { type ApartDomain, startEdge, type TenantTable } from "#edge/local.ts";
-import { UNITS } from "#edge/units.ts";
+import { unitsWith } from "#edge/units.ts";
 import { ensurePki, type Pki, startHsm } from "#emulator/hsm/index.ts";
 import { lockFolder } from "#files/index.ts";
 import { tlsTransport } from "#kmip-node/index.ts";
@@ -52,6 +53,8 @@ export interface StartOptions {
   vars?: Record<string, string>;
   /** Each unit of the edge as a process of its own, with a folder of its own (W13); so is a folder that was before. */
   split?: boolean;
+  /** In split operation: the unit that the IAM is a module of (W15); so is a folder that was before. */
+  iamIn?: IamHost | undefined;
   /** Domains that have an HSM of their own, an emulator each, with a PKI of its own. */
   apart?: ApartDomain[];
   /** Called with each step as it ends. */
@@ -85,23 +88,27 @@ export async function startAll(options: StartOptions) {
 /** Where it is written down which workerd was started: for all in one, and for each unit. */
 function childFolders(dir: string): string[] {
   const state = stateFolderOf(dir);
-  return state?.split ? UNITS.map((unit) => join(state.path, unit)) : [dir];
+  return state?.split ? unitsWith(state.iamIn).map((unit) => join(state.path, unit)) : [dir];
 }
 
 /** What one worker has stored no unit finds: the folder stays as it is. */
-function stateFolder(dir: string, split: boolean | undefined): StateFolder {
+function stateFolder(dir: string, split: boolean | undefined, iamIn: IamHost | undefined): StateFolder {
   const there = stateFolderOf(dir);
   if (there !== null && split === true && !there.split)
     throw new CommandError(
       `What is stored in ${dir} is of one worker: with --split take another folder (--dir).`,
     );
-  return there ?? newStateFolder(dir, split ?? false);
+  if (there !== null && iamIn !== undefined && there.iamIn !== iamIn)
+    throw new CommandError(
+      `What is stored in ${dir} is of an IAM elsewhere: with --iam-in take another folder (--dir).`,
+    );
+  return there ?? newStateFolder(dir, split ?? false, iamIn);
 }
 
 async function startAlone(options: StartOptions) {
   const { dir, ports = {}, apps = [], level = DEFAULT_LEVEL, tenants, vars, step = () => {} } = options;
   const admins = (options.admins ?? []).map((subject) => ({ issuer: BY_NAME, subject }));
-  const { path: persist, split } = stateFolder(dir, options.split);
+  const { path: persist, split, iamIn } = stateFolder(dir, options.split, options.iamIn);
   const pki = await ensurePki(join(dir, "pki"));
   step("development PKI");
   const hsm = await withHsmPorts(ports, (found) => startHsm({ dir: join(dir, "hsm"), pki, ...found }));
@@ -148,7 +155,7 @@ async function startAlone(options: StartOptions) {
     if (provider !== null) step(`development identity provider on ${provider.issuer}: asks for a name alone`);
     const edge = await startEdge({
       worker: await edgeWorker(),
-      ...(split && { split: await edgeUnits() }),
+      ...(split && { split: await edgeUnits(), iamIn }),
       hsm: {
         url: `https://127.0.0.1:${hsm.httpsPort}`,
         ca: pki.serverCa,
@@ -179,7 +186,9 @@ async function startAlone(options: StartOptions) {
     const children = childFolders(dir);
     await Promise.all(Object.values(edge.pids).map((pid, index) => noteChild(children[index] ?? dir, pid)));
     step(
-      split ? `edge as ${children.length} workerd processes: ${UNITS.join(", ")}` : "edge worker in workerd",
+      split
+        ? `edge as ${children.length} workerd processes: ${unitsWith(iamIn).join(", ")}`
+        : "edge worker in workerd",
     );
     return {
       rootKey: new Uint8Array(rootKey),

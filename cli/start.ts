@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import type { IamHost } from "#edge/iam-host.ts";
 import { CommandError } from "./command-error.ts";
 import { removeDeployment, writeDeployment } from "./deployment.ts";
 import { stopSignal } from "./interrupt.ts";
@@ -21,6 +22,7 @@ and the document page, seals and opens a small document through all of it, and p
 Ctrl-C stops all of it; what was stored is kept for next time. A folder has one server at a time.
 
   --once FILE      seal and open this file instead, then stop; exit code 0 when it came back the same
+  --iam-in UNIT    with --split: the IAM as a module of app or kms, not as a process of its own
   --split          each domain of the edge as a process of its own, with a folder of its own
 
   --port N         the page's port                         (8787, or the next free one)
@@ -50,6 +52,7 @@ export async function start(args: string[]): Promise<number> {
       dir: { type: "string", default: ".coffer" },
       once: { type: "string" },
       split: { type: "boolean", default: false },
+      "iam-in": { type: "string" },
       admin: { type: "string", multiple: true },
     },
   });
@@ -82,6 +85,7 @@ export async function start(args: string[]): Promise<number> {
       identity: portOption(values["identity-port"], "--identity-port"),
     },
     split: values.split,
+    iamIn: iamOption(values["iam-in"], values.split),
     admins: values.admin ?? [],
     step,
   });
@@ -102,6 +106,12 @@ export async function start(args: string[]): Promise<number> {
     await running.close();
   }
   return 0;
+}
+
+function iamOption(text: string | undefined, split: boolean): IamHost | undefined {
+  if (text !== undefined && !split) throw new CommandError("--iam-in is for --split.", 2);
+  if (text === "app" || text === "kms" || text === undefined) return text;
+  throw new CommandError(`--iam-in takes app or kms, not '${shown(text)}'.`, 2);
 }
 
 async function expectFile(path: string): Promise<void> {

@@ -10,10 +10,11 @@ import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import type { Domain } from "#protocol/hierarchy/index.ts";
 import { isLocalhost } from "./apps.ts";
+import { type IamHost, withIamIn } from "./iam-host.ts";
 import { claimPort, type Listener, quietPorts } from "./loopback.ts";
 import { readAccountKeyPlace, readIdentifierPlace } from "./places.ts";
 import { readTenants, type Tenant, type Tenants } from "./tenants.ts";
-import { UNITS, type Unit } from "./units.ts";
+import { type Unit, unitsWith } from "./units.ts";
 import { bindingsOver, type Services, servers, type Wire, wiresOf, workerName } from "./wires.ts";
 
 /** A client identity: PEM. */
@@ -39,6 +40,8 @@ export type EdgeOptions = {
   worker: EdgeWorker;
   /** Runs each unit as a process of its own, which has what its environment has and nothing else. */
   split?: EdgeUnits;
+  /** The IAM is a module of this unit, and has no process of its own. */
+  iamIn?: IamHost | undefined;
   hsm: {
     /** `https://127.0.0.1:PORT`, the HSM's HTTPS listener. */
     url: string;
@@ -135,10 +138,11 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       ]),
     ),
     ...options.vars,
+    ...(options.iamIn && { COFFER_IAM_IN: options.iamIn }),
     COFFER_TENANTS: options.tenants,
   };
   const tenants = readTenants(options.tenants, vars.COFFER_ENVIRONMENT !== "development");
-  readAccountKeyPlace(options.vars ?? {});
+  readAccountKeyPlace({ ...options.vars, COFFER_IAM_IN: options.iamIn });
   readIdentifierPlace(options.vars ?? {});
   const listeners = await claimListeners(tenants);
   const logs: LogEntry[] = [];
@@ -172,7 +176,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     pids,
     logs,
     async audit() {
-      const process = running[options.split ? UNITS.indexOf("audit") : 0];
+      const process = running[options.split ? unitsWith(options.iamIn).indexOf("audit") : 0];
       const audit = (await process?.getBindings<Record<string, AuditReader>>(OPERATOR))?.AUDIT;
       if (audit === undefined) throw new Error("No worker is bound to the audit domain");
       return audit;
@@ -183,22 +187,22 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
 
 /** All in one, or each unit. The first listens to the origins. */
 async function processesOf(
-  { split, worker, persist }: EdgeOptions,
+  { split, iamIn, worker, persist }: EdgeOptions,
   listeners: Listener[],
 ): Promise<Process[]> {
   if (split === undefined) return [{ name: WORKER, options: worker.options, persist, listeners, wires: [] }];
-  const services = Object.fromEntries(UNITS.map((unit) => [unit, split[unit].serviceBindings]));
-  const count = UNITS.flatMap((unit) => Object.keys(split[unit].serviceBindings)).length;
-  const ports = await quietPorts(count);
-  const wires = wiresOf(services as Record<Unit, Services>, () => ports.pop() ?? 0);
-  return UNITS.map((unit) => ({
-    name: workerName(unit),
-    options: split[unit],
-    persist: join(persist, unit),
-    listeners: unit === "app" ? listeners : [],
-    wires,
-  }));
+  const units: Record<string, WorkerOptions> =
+    iamIn === undefined ? split : withIamIn(split, iamIn, (unit) => workerName(unit as Unit));
+  const services = Object.values(units).map(({ serviceBindings }) => serviceBindings);
+  const ports = await quietPorts(services.flatMap(Object.keys).length);
+  const wires = wiresOf(services, () => ports.pop() ?? 0);
+  return unitsWith(iamIn).flatMap((unit) => {
+    const options = units[unit];
+    const at = { persist: join(persist, unit), listeners: unit === "app" ? listeners : [] };
+    return options === undefined ? [] : [{ name: workerName(unit), options, ...at, wires }];
+  });
 }
+
 function miniflareOptions(
   { name, options, persist, listeners, wires }: Process,
   { worker, hsm, assets: directory }: EdgeOptions,

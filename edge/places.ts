@@ -3,10 +3,17 @@
  * is refused.
  */
 
+import { readIamHost } from "./iam-host.ts";
+
 /** The account's own object, the datastore, or a store that has nothing else. */
 export type AccountKeyPlace = "iam" | "datastore" | "store";
 
-export type PlacesConfiguration = { COFFER_ACCOUNT_KEYS?: unknown; COFFER_KEY_IDENTIFIERS?: unknown };
+export type PlacesConfiguration = {
+  COFFER_ACCOUNT_KEYS?: unknown;
+  COFFER_KEY_IDENTIFIERS?: unknown;
+  /** The unit that the IAM is a module of. */
+  COFFER_IAM_IN?: unknown;
+};
 
 /** Where the table of key identifiers is: with the IAM, on the app's side, which is its datastore, or with the KMS. No key is in it. */
 export type IdentifierPlace = "iam" | "app" | "kms";
@@ -20,10 +27,18 @@ const NEIGHBOURS: Readonly<Record<string, string>> = {
   hsm: "Enc(data) and the master key are in the HSM, and no two neighbours of the hierarchy are in one place",
 };
 
-/** As the variable says, `iam` where it is not set. Throws a sentence for what is no place. */
-export function readAccountKeyPlace({ COFFER_ACCOUNT_KEYS: value }: PlacesConfiguration): AccountKeyPlace {
+/** As the variable says, `iam` where it is not set. Throws a sentence for what is no place, or would put neighbours into one. */
+export function readAccountKeyPlace({
+  COFFER_ACCOUNT_KEYS: value,
+  COFFER_IAM_IN,
+}: PlacesConfiguration): AccountKeyPlace {
   const text = value === undefined || value === "" ? "iam" : String(value);
   const found = ACCOUNT_KEY_PLACES.find((place) => place === text);
+  // What the IAM stores itself is then in the KMS's worker.
+  if (readIamHost(COFFER_IAM_IN) === "kms" && found !== undefined && found !== "datastore")
+    throw new TypeError(
+      `COFFER_ACCOUNT_KEYS is ${found}, and COFFER_IAM_IN is kms: Enc(account) has to be with the datastore then, since ${NEIGHBOURS.kms}`,
+    );
   if (found !== undefined) return found;
   const why = NEIGHBOURS[text];
   throw new TypeError(
@@ -32,9 +47,7 @@ export function readAccountKeyPlace({ COFFER_ACCOUNT_KEYS: value }: PlacesConfig
 }
 
 /** As the variable says, `iam` where it is not set. Throws a sentence for what is no place. */
-export function readIdentifierPlace({
-  COFFER_KEY_IDENTIFIERS: value,
-}: PlacesConfiguration): IdentifierPlace {
+export function readIdentifierPlace({ COFFER_KEY_IDENTIFIERS: value }: PlacesConfiguration): IdentifierPlace {
   const text = value === undefined || value === "" ? "iam" : String(value);
   const found = IDENTIFIER_PLACES.find((place) => place === text);
   if (found !== undefined) return found;

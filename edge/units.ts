@@ -5,3 +5,8 @@ export type Unit = (typeof UNITS)[number];
 export function isUnit(text: unknown): text is Unit {
   return UNITS.some((unit) => unit === text);
 }
+
+/** Those that are workers of their own where the IAM is a module of another. */
+export function unitsWith(iamIn: string | undefined): Unit[] {
+  return UNITS.filter((unit) => unit !== "iam" || iamIn === undefined);
+}

@@ -1,5 +1,5 @@
 /** How units that run as processes of their own on one machine reach each other: a socket for each binding of one to another. */
-import { UNITS, type Unit } from "./units.ts";
+import type { Unit } from "./units.ts";
 
 /** A service binding, as miniflare has it. */
 export type Service = { name: string; entrypoint: string; props?: Record<string, string> };
@@ -14,8 +14,8 @@ export function workerName(unit: Unit): string {
 }
 
 /** One for each entrypoint that a unit is bound to, with each of its `props`. `port` gives another one each time. */
-export function wiresOf(units: Record<Unit, Services>, port: () => number): Wire[] {
-  const services = UNITS.flatMap((unit) => Object.values(units[unit]));
+export function wiresOf(units: readonly Services[], port: () => number): Wire[] {
+  const services = units.flatMap((unit) => Object.values(unit));
   const distinct = new Map(services.map((service) => [keyOf(service), service]));
   return [...distinct.values()].map((service) => ({ ...service, port: port() }));
 }

@@ -38,8 +38,8 @@ export class KeptKeys {
 
   /** Puts a key where the configuration says. What is returned is for its row. */
   async put<K extends Key>(key: K, requestId: string): Promise<Result<K>> {
-    const { COFFER_ACCOUNT_KEYS } = this.#env;
-    const place = configuredAccountKeyPlace({ COFFER_ACCOUNT_KEYS });
+    const { COFFER_ACCOUNT_KEYS, COFFER_IAM_IN } = this.#env;
+    const place = configuredAccountKeyPlace({ COFFER_ACCOUNT_KEYS, COFFER_IAM_IN });
     if (place === "iam") return ok(key);
     const { name, wrapped: value } = { name: nameOf(key), ...key };
     const kept = await this.#keeping(place).keep({ ...this.#of, name, value, requestId });

@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type StartOptions, startAll } from "#cli/start-all.ts";
+import { newStateFolder } from "#cli/state-folder.ts";
+import type { IamHost } from "#edge/iam-host.ts";
 import type { ApartDomain } from "#edge/local.ts";
 import type { Level } from "#protocol/level.ts";
 import { freePorts } from "./ports.ts";
@@ -28,6 +30,8 @@ export type SystemOptions = {
   admins?: string[];
   /** Each unit of the edge as a process of its own. */
   split?: boolean;
+  /** In split operation: the unit that the IAM is a module of. */
+  iamIn?: IamHost;
   /** Domains that have an HSM of their own. */
   apart?: ApartDomain[];
   /** Overrides of the edge's variables. */
@@ -60,7 +64,7 @@ export type System = {
 /** Everything on free ports; the origins stay the same over restarts. */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
   const { otherApps = [], otherTenants = [], level, levels = {} } = options;
-  const { vars = {}, prepare, split = false, apart = [] } = options;
+  const { vars = {}, prepare, split = false, iamIn, apart = [] } = options;
   const dir = mkdtempSync(join(tmpdir(), "coffer-system-"));
   prepare?.(dir);
   const count = 5 + otherApps.length + 2 * otherTenants.length;
@@ -89,6 +93,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       tenants: Object.fromEntries(table),
       vars,
       split,
+      iamIn,
       apart,
     });
   let running = await start();
@@ -96,7 +101,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const lines = () => running.edge.logs.map((entry) => JSON.stringify(entry));
   return {
     dir,
-    edgeDir: join(dir, split ? "units" : "edge"),
+    edgeDir: newStateFolder(dir, split, iamIn).path,
     appOrigin: localhost(app),
     vaultOrigin: localhost(vault),
     origin: (name) => origins.get(name)!,
