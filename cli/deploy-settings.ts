@@ -7,6 +7,7 @@ import { isUnit, type Unit } from "#edge/units.ts";
 import { parseAttestation } from "#edge/verifier/policy.ts";
 import { parsePolicies } from "#protocol/policy/statements/index.ts";
 import { CommandError } from "./command-error.ts";
+import { iamHostOf, unitFile, writeUnit } from "./iam-module.ts";
 
 /** Set in the environment of a wrangler that was started when this was looked at. */
 export const CHECKED = "COFFER_DEPLOYMENT_CHECKED";
@@ -16,8 +17,9 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const WITH_TENANTS: readonly Unit[] = ["app", "iam", "ra"];
 
 export type DeploySettings = {
-  /** The file of the settings. */
+  /** The file of the settings: the one that was declared, or what was made of it where the IAM is a module of a unit. */
   config: string;
+  declared: string;
   /** Whether page and vault go with it. */
   page: boolean;
   /** A sentence for each thing that must be there before it is deployed. */
@@ -40,10 +42,11 @@ export async function readDeploySettings(given: {
   env?: unknown;
 }): Promise<DeploySettings> {
   const { config: file, env } = given;
-  const config =
+  const declared =
     typeof file === "string"
       ? resolve(file)
       : join(ROOT, isUnit(env) ? "wrangler.split.toml" : "wrangler.toml");
+  const config = isUnit(env) ? await unitConfig(declared, env) : declared;
   const { unstable_readConfig } = await import("wrangler");
   const { vars, assets, mtls_certificates }: Configuration = unstable_readConfig({
     config,
@@ -70,7 +73,18 @@ export async function readDeploySettings(given: {
         ({ binding }) => `${binding} has no certificate: \`wrangler mtls-certificate upload\` gives its id.`,
       ),
   ];
-  return { config, page: assets !== undefined, lacks };
+  return { config, declared, page: assets !== undefined, lacks };
+}
+
+/** W15: where the IAM is a module of another unit, that unit's settings are made of both. */
+async function unitConfig(declared: string, unit: Unit): Promise<string> {
+  const host = await iamHostOf(declared).catch((error: unknown) => {
+    throw new CommandError(`${declared}: ${(error as Error).message}.`);
+  });
+  if (host === undefined) return declared;
+  const out = unitFile(ROOT, unit);
+  await writeUnit(declared, { unit, host, out });
+  return out;
 }
 
 /** Of a table that nobody can read, the KMS would refuse everything. */

@@ -31,10 +31,14 @@ async function run(): Promise<void> {
       "dry-run": { type: "boolean" },
     },
   });
-  const { config, lacks } = await readDeploySettings({
+  const { config, declared, lacks } = await readDeploySettings({
     ...values,
     env: values.env ?? process.env.CLOUDFLARE_ENV,
   });
+  if (config !== declared)
+    throw new CommandError(
+      `${declared}: the IAM is a module of another unit (COFFER_IAM_IN): deploy with \`npm run deploy\`, which joins their settings.`,
+    );
   if (lacks.length > 0 && !values["dry-run"]) throw new CommandError(`${config}: ${lacks.join(" ")}`);
   for (const sentence of lacks) process.stderr.write(`Not to be deployed yet: ${sentence}\n`);
 }

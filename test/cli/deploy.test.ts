@@ -277,6 +277,40 @@ it("M1 W15 deploys no appraisal policy that the verifier could not read, and no 
   }
 });
 
+it("W15 deploys the IAM as a module of app or KMS: a dry run of that unit has the bindings of both, and of the IAM none is made", async () => {
+  const settings = readFileSync(fileURLToPath(new URL("../../wrangler.split.toml", import.meta.url)), "utf8")
+    .replaceAll(
+      '"edge/index.ts"',
+      JSON.stringify(fileURLToPath(new URL("../../edge/index.ts", import.meta.url))),
+    )
+    .replace('cwd = "."', `cwd = ${JSON.stringify(fileURLToPath(new URL("../..", import.meta.url)))}`)
+    .replace('directory = "dist/web"', `directory = ${JSON.stringify(join(dir, "out"))}`);
+  const deploy = async (env: string, host: string, keys: string) => {
+    const text = settings
+      .replace('COFFER_IAM_IN = ""', `COFFER_IAM_IN = "${host}"`)
+      .replace('COFFER_ACCOUNT_KEYS = "iam"', `COFFER_ACCOUNT_KEYS = "${keys}"`);
+    writeFileSync(join(dir, "module.toml"), text);
+    return build("deploy", "--dry-run", "--config", "module.toml", "--env", env, "--out", "out");
+  };
+  for (const [host, keys] of [
+    ["app", "iam"],
+    ["kms", "datastore"],
+  ] as const) {
+    const done = await deploy(host, host, keys);
+    expect(done, `${done.stdout}${done.stderr}`).toMatchObject({ code: 0 });
+    for (const binding of ["env.IAM_ACCOUNT_OBJECT", "env.HSM_IAM", "env.KMS_FOR_IAM"])
+      expect(done.stdout).toContain(binding);
+    expect(done.stdout).not.toContain("coffer-iam#");
+    const none = await deploy("iam", host, keys);
+    expect(none, none.stderr).toMatchObject({ code: 1 });
+    expect(none.stderr).toContain(`the IAM is a module of that unit. Deploy --env ${host}.`);
+  }
+  const wrong = await deploy("kms", "kms", "iam");
+  expect(wrong, wrong.stderr).toMatchObject({ code: 1 });
+  expect(wrong.stderr).toContain("Enc(account) has to be with the datastore");
+  expect((await deploy("app", "ra", "iam")).stderr).toContain("COFFER_IAM_IN is ra, not app or kms");
+}, 240_000);
+
 it("coffer init makes the master keys of several tenants, and later those of new ones", async () => {
   const more = await run([...init, "--tenant", "umbrella", "--tenant", "initech"], dir);
   expect(more, more.stderr).toMatchObject({ code: 0 });
