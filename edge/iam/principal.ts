@@ -22,7 +22,7 @@ import { type Account, accountsOf, noteMembership } from "./memberships.ts";
 import { dropNamed, keepNamed } from "./named-instances.ts";
 import { createAccount } from "./new-account.ts";
 import type { Founding } from "./news.ts";
-import { isRemoved, takeRegistration } from "./own-registration.ts";
+import { isRemoved } from "./own-registration.ts";
 import type { Registered } from "./registered-clients.ts";
 import { principalMigrations } from "./schema.ts";
 import { DENIED, type Settings, takeSettings } from "./settings.ts";
@@ -46,6 +46,7 @@ import {
   standingOf,
 } from "./standing.ts";
 import { sweep } from "./sweep.ts";
+import { takeRegistration } from "./take-registration.ts";
 import type { TicketCheck } from "./ticket.ts";
 import { issueTokens, refuseUnknown, type TokenEndpoint, type TokenRequest } from "./tokens.ts";
 import type { Custodian, VaultSession } from "./types.ts";
