@@ -3,6 +3,7 @@
 import { dirname, join, resolve } from "node:path";
 import { type IamHost, readIamHost } from "#edge/iam-host.ts";
 import type { Unit } from "#edge/units.ts";
+import { workerName } from "#edge/wires.ts";
 import { writeWhole } from "#files/index.ts";
 import { CommandError } from "./command-error.ts";
 
@@ -41,7 +42,7 @@ export async function writeUnit(
   if (iam === undefined || own === undefined) throw new CommandError(`${config} has no unit ${unit}.`);
   const settings = unit === host ? joined(own, iam) : own;
   const services = settings.services?.map((one) =>
-    one.service === "coffer-iam" ? { ...one, service: `coffer-${host}` } : one,
+    one.service === workerName("iam") ? { ...one, service: workerName(host) } : one,
   );
   const at = (path: string) => resolve(dirname(config), path);
   const { assets } = settings;
