@@ -231,18 +231,21 @@ describe("W15 the table of key identifiers", () => {
     }
   });
 
-  it.each(["app", "kms"] as const)("W15, W11 is gone from the %s once its account is shredded", async (place) => {
-    await restartWith(place);
-    const before = identifiersAt();
-    const client = await EdgeClient.signedIn(system, `identifiers shredded at ${place}`);
-    const instance = await InstanceClient.ready(client);
-    const { account } = client;
-    await instance.rest("POST", "/instances/key-identifiers", { account, purpose: "document" });
-    expect(identifiersAt()[HOLDERS[place]]).toBe(before[HOLDERS[place]]! + 1);
-    const ended = await client.rest("POST", `/accounts/${account}/deletion`, { immediately: true });
-    expect(ended.status).toBe(200);
-    await expect.poll(identifiersAt, { timeout: 20_000 }).toEqual(before);
-  });
+  it.each(["app", "kms"] as const)(
+    "W15, W11 is gone from the %s once its account is shredded",
+    async (place) => {
+      await restartWith(place);
+      const before = identifiersAt();
+      const client = await EdgeClient.signedIn(system, `identifiers shredded at ${place}`);
+      const instance = await InstanceClient.ready(client);
+      const { account } = client;
+      await instance.rest("POST", "/instances/key-identifiers", { account, purpose: "document" });
+      expect(identifiersAt()[HOLDERS[place]]).toBe(before[HOLDERS[place]]! + 1);
+      const ended = await client.rest("POST", `/accounts/${account}/deletion`, { immediately: true });
+      expect(ended.status).toBe(200);
+      await expect.poll(identifiersAt, { timeout: 20_000 }).toEqual(before);
+    },
+  );
 
   it("W15 tells a stranger nothing of an account's, wherever they are", async () => {
     await restartWith("kms");
