@@ -3,7 +3,7 @@
  * any rung that the HSM keeps as it was wrapped, and does nothing with. Where the HSM keeps no master key, one comes back
  * for a moment as `restored`, opened by the officer's `recovery` key. A private key, which is longer than an RSA key encrypts, goes
  * to a recipient under a `cek` (content-encryption key) that was made for this recipient, and under a master key that is a pair
- * by way of a `master-cek`.
+ * by way of a `master-cek`. A symmetric key of one instance, to which the HSM wraps the tenant's master key, is `app-specific`.
  *
  * A channel to an instance (M7) is apart from the rungs: of an `agreement` key and the instance's share comes what was
  * `agreed`, of that a `channel` key, which encrypts what is to pass and never wraps, is wrapped or leaves.
@@ -20,6 +20,7 @@ export type KeyClass =
   | "restored"
   | "cek"
   | "master-cek"
+  | "app-specific"
   | "agreement"
   | "agreed"
   | "channel"
@@ -58,6 +59,7 @@ export const USAGE = {
   cek: ["WrapKey"],
   // One that is made wraps, one that is brought back unwraps.
   "master-cek": ["WrapKey", "UnwrapKey"],
+  "app-specific": ["WrapKey", "UnwrapKey"],
   agreement: ["DeriveKey"],
   agreed: ["DeriveKey"],
   channel: ["Encrypt"],

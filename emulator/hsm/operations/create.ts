@@ -1,5 +1,6 @@
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { admitAttributes, childClass, classAttributes, isSecondChild } from "../policy/admission.ts";
+import { isAppSpecific } from "../policy/app-specific.ts";
 import { CLASSES, classOf } from "../policy/classes.ts";
 import { isCekOrder, masterCekAttributes } from "../policy/master-cek.ts";
 import { isRestricted } from "../policy/roles.ts";
@@ -87,8 +88,9 @@ function ruledAttributes(attributes: Attributes, context: Context): Attributes {
 }
 
 /** Where a parent has several kinds of children, their use tells them apart. */
-function kindAsked(attributes: Attributes, parent: ManagedObject): "child" | "secondChild" | "cek" {
+function kindAsked(attributes: Attributes, parent: ManagedObject) {
   if (isCekOrder(attributes, parent)) return "cek";
+  if (parent.objectType === "PublicKey" && isAppSpecific(attributes)) return "app-specific";
   const parentClass = classOf(parent.attributes);
   const has = parentClass !== undefined && CLASSES[parentClass].secondChild !== undefined;
   return has && isSecondChild(attributes) ? "secondChild" : "child";

@@ -219,16 +219,16 @@ export function childClass(
   subject: Subject,
   parent: ManagedObject,
   way: "parentFor" | "unwrapsFor",
-  kind: "child" | "secondChild" | "cek" = "child",
+  kind: "child" | "secondChild" | "cek" | "app-specific" = "child",
 ): KeyClass {
   const { identity, role } = subject;
-  if (way === "parentFor" && isForRecipient(subject, parent)) return "cek";
+  if (way === "parentFor" && isForRecipient(subject, parent)) return kind === "app-specific" ? kind : "cek";
   const parentClass = classOf(parent.attributes);
   const rule = parentClass && CLASSES[parentClass];
   if (!rule?.child || !rule[way].includes(role)) return refuse("Not a parent for keys of yours");
   const shared = rule.sharedWith.includes(role) && canSee(subject, parent);
   if (!shared && parent.owner !== identity) return refuse("Not a parent for keys of yours");
-  return rule[kind] ?? refuse("Not a parent for keys of this kind");
+  return (kind === "app-specific" ? undefined : rule[kind]) ?? refuse("Not a parent for keys of this kind");
 }
 
 /** Whether a key that is to be made under a parent is of its second kind: it derives, and does nothing else. */

@@ -11,14 +11,14 @@ import { CLASSES, classOf } from "./classes.ts";
  * its recipient alone and wraps private halves that may go there; so nobody but the recipient can have it.
  */
 
-/** Whether a key that this identity makes under `parent` is one. */
+/** Whether a key that this identity makes under `parent` is one, or an app-specific one (`app-specific.ts`). */
 export function isForRecipient({ role }: Subject, { attributes }: ManagedObject): boolean {
   return policyAttribute(attributes, POLICY.recipient) === VERIFIED && CLASSES.cek.releasedBy.includes(role);
 }
 
-/** The recipient for whom it was made. */
-export function recipientOf(cek: ManagedObject, work: Work): ManagedObject {
-  const recipient = work.get(policyAttribute(cek.attributes, POLICY.parent) ?? "");
+/** The recipient for whom a key was made. */
+export function recipientOf(made: ManagedObject, work: Work): ManagedObject {
+  const recipient = work.get(policyAttribute(made.attributes, POLICY.parent) ?? "");
   if (!recipient) throw new KmipError("PermissionDenied", "Its recipient is gone");
   return recipient;
 }

@@ -3,6 +3,7 @@ import { type KeyWrappingSpecification, KmipError } from "#protocol/kmip/index.t
 import { type ManagedObject, type ObjectType, stateAt } from "../store/managed-object.ts";
 import type { Work } from "../store/work.ts";
 import { canSee, checkAccess, isRuled, mayDo, type Subject } from "./access.ts";
+import { checkAppSpecificWraps, checkUnderAppSpecific } from "./app-specific.ts";
 import { checkCekWraps, recipientOf } from "./cek.ts";
 import { CLASSES, type ClassRule, classOf, levelOf } from "./classes.ts";
 import { checkMasterCekWraps } from "./master-cek.ts";
@@ -100,6 +101,10 @@ function checkWrappingKey(subject: Subject, key: ManagedObject, object: ManagedO
     checkCekWraps(object);
     return;
   }
+  if (keyClass === "app-specific") {
+    checkAppSpecificWraps(object);
+    return;
+  }
   if (keyClass === "master-cek") {
     checkMasterCekWraps(subject, key, object, work);
     return;
@@ -128,6 +133,11 @@ function checkClassRelease(
       refuse("Released under a content-encryption key by AES-GCM only");
     return;
   }
+  if (parentClass === "app-specific") {
+    checkToRecipient(object, rule, recipientOf(key, work), work, now);
+    checkUnderAppSpecific(object, parameters);
+    return;
+  }
   if (parentClass) {
     // checkWrappingKey has seen to it that this is the parent, or has taken its place.
     const keyClass = classOf(object.attributes);
@@ -142,8 +152,9 @@ function checkClassRelease(
     return;
   }
   if (!isOaep256(parameters)) refuse("Released to recipients by RSA-OAEP with SHA-256 only");
-  // A content-encryption key is worth what it wraps, and that is asked for its recipient.
-  if (classOf(object.attributes) === "cek" && recipientOf(object, work).uid === key.uid) return;
+  // It is worth what it wraps, and that is asked for its recipient.
+  const own = classOf(object.attributes);
+  if ((own === "cek" || own === "app-specific") && recipientOf(object, work).uid === key.uid) return;
   checkToRecipient(object, rule, key, work, now);
 }
 
