@@ -67,6 +67,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "web/hosts/pages": "protocol/*.ts, web/microservice",
   "web/hosts/service":
     "protocol/*.ts, protocol/contract, types of protocol/operations, types of protocol/port",
+  "web/hosts/service-worker": "protocol/*.ts, web/hosts/service",
   "web/hosts/sidecar":
     "protocol/*.ts, protocol/contract, protocol/pki, protocol/policy, protocol/policy/statements, web/hosts/node, web/hosts/service, node:",
   "web/hosts/vault": "types of protocol/contract",

@@ -17,12 +17,19 @@ export async function buildWeb(options: WebOptions): Promise<BuiltWeb> {
 
 /** Both sites but for what is pinned, which is one deployment's; `built` is told what they are made of. Throws what esbuild throws. */
 export async function compileWeb(built: Built = () => {}): Promise<WebParts> {
-  const [page, vault, node] = await Promise.all([buildPage(built), buildVault(built), buildNode(built)]);
+  const [page, vault, node, serviceWorker] = await Promise.all([
+    buildPage(built),
+    buildVault(built),
+    buildNode(built),
+    bundle({ entryPoints: ["hosts/service-worker/main.ts"], format: "iife" }, built),
+  ]);
   const icon = await readFile(join(WEB, "page/icon.svg"));
   // What browsers ask for by themselves, without its hash.
   return new Map([
     ...page,
     ...vault,
+    // At one address over releases: a browser looks there whether it has changed.
+    ["app/service-worker.js", serviceWorker],
     ["app/favicon.svg", icon],
     ["vault/favicon.svg", icon],
     ["node/microservice.js", node],

@@ -27,7 +27,8 @@ export function appPolicy({ vault }: Origins): string {
     "connect-src": `'self' ${vault}${signOut.path}`,
     "frame-src": vault,
     "require-trusted-types-for": "'script'",
-    "trusted-types": "'none'",
+    // The app may register its Service Worker by this policy, which knows one address (web/browser).
+    "trusted-types": "service-worker",
   });
 }
 

@@ -5,6 +5,7 @@ import { build } from "esbuild";
 import type { Page } from "playwright";
 import type { createPortClient, HelloResult, PortClient } from "#protocol/port/index.ts";
 import type { connect } from "#web/browser/index.ts";
+import type { serveByServiceWorker } from "#web/browser/service-worker.ts";
 import type { openVault } from "#web/browser/vault.ts";
 import type { RequestOptions, RestClient } from "#web/client/rest.ts";
 
@@ -12,6 +13,7 @@ import type { RequestOptions, RestClient } from "#web/client/rest.ts";
 export type Kit = {
   connect: typeof connect;
   openVault: typeof openVault;
+  serveByServiceWorker: typeof serveByServiceWorker;
   createPortClient: typeof createPortClient;
   /** A REST client with the sign-in of this page; `fresh` sees what the page's own session does not. */
   rest(vault: string): Promise<TestRest>;
@@ -29,6 +31,7 @@ type TestRest = Omit<RestClient, "json"> & {
 const ENTRY = `
   import { browserHost } from "#web/browser/host.ts";
   import { connect } from "#web/browser/index.ts";
+  import { serveByServiceWorker } from "#web/browser/service-worker.ts";
   import { openVault } from "#web/browser/vault.ts";
   import { Custodian } from "#web/client/custodian.ts";
   import { CustodianSession } from "#web/client/index.ts";
@@ -50,7 +53,7 @@ const ENTRY = `
     await authenticate(port, { challenge, measurement, instance }, with_);
   };
   const refusal = (promise) => promise.then(() => null, (error) => error?.code ?? String(error));
-  globalThis.cofferKit = { connect, openVault, createPortClient, rest, prove, refusal };
+  globalThis.cofferKit = { connect, openVault, serveByServiceWorker, createPortClient, rest, prove, refusal };
 `;
 
 let bundled: Promise<string> | undefined;

@@ -113,6 +113,18 @@ export class Coffer extends EventTarget {
     this.#end();
   }
 
+  /**
+   * Lends the microservice over a port to the app's own Service Worker (M15), once it is enrolled. In a page `serveByServiceWorker` does
+   * all of it.
+   */
+  async lend(port: MessagePort): Promise<void> {
+    const { lend } = await import("./lend.ts");
+    await this.#run(async ({ microservice }) => {
+      await microservice.use();
+      lend(port, microservice);
+    });
+  }
+
   /** Starts and enrols the microservice ahead of its first use, and has a data key ready. */
   async prepare(): Promise<void> {
     await this.#run(async (custodian) => {

@@ -5,14 +5,17 @@ import { operations, type ServiceRoute, service, serviceDocument } from "#protoc
 import { CofferError, codeOf } from "#protocol/error.ts";
 import { parseJson } from "#protocol/json.ts";
 import type { CryptoOperation } from "#protocol/operations/index.ts";
-import type { EncryptionContext, PortClient } from "#protocol/port/index.ts";
+import type { EncryptionContext, HelloResult, PortClient } from "#protocol/port/index.ts";
 import { checked, record } from "#protocol/shape.ts";
 import { asked, readJson, requireType } from "./body.ts";
 import { refusal } from "./problem.ts";
 
 /** `port`: of a microservice that serves the custodian with this Distinguished Name and nobody else (M13). */
 export type Serviced = {
-  port: Pick<PortClient, "hello" | "enrol" | "load" | "entrust" | "lock" | "operate" | "seal" | "open">;
+  port: { hello(custodian: string): Promise<Pick<HelloResult, "measurement" | "instance">> } & Pick<
+    PortClient,
+    "enrol" | "load" | "entrust" | "lock" | "operate" | "seal" | "open"
+  >;
   custodian: string;
 };
 
