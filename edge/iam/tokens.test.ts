@@ -48,6 +48,7 @@ async function fixture() {
     .then(({ publicKey }) => crypto.subtle.exportKey("spki", publicKey));
   const hsm = {
     publicKey: () => answer(new Uint8Array(spki)),
+    certificate: () => answer(new Uint8Array(16)),
     sign: () => {
       state.whileSigning();
       return answer(new Uint8Array(64));
