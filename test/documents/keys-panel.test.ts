@@ -2,7 +2,7 @@
 
 import type { Page } from "playwright";
 import { expect, it } from "vitest";
-import { openEnrolled, sealFile, showFile, useSystemAndBrowser } from "../system/index.ts";
+import { openEnrolled, sealFile, showFile, untilEnrolled, useSystemAndBrowser } from "../system/index.ts";
 
 const { system, browsing } = useSystemAndBrowser();
 const FILES = ["one.txt", "two.txt", "three.txt"];
@@ -39,6 +39,40 @@ it("W10 W11 the keys' panel rotates the account key and re-encrypts all, which g
   await expect.poll(async () => (await idsOf(page)).length).toBe(FILES.length);
   await expect.poll(() => page.evaluate(() => Object.keys(localStorage).length)).toBe(0);
   expect(await showFile(page, "one.txt")).toBe("one.txt is kept");
+});
+
+it("W10 a re-encryption that was begun goes on once the page before has let go of it", async () => {
+  const page = await openEnrolled({ system, browsing }, "Dan");
+  await sealFile(page, "one.txt", "one");
+  const [before] = await idsOf(page);
+  // Another page of the same browser holds the lock, as the one that a reload leaves does for a moment.
+  const other = await page.context().newPage();
+  await other.goto(`${system.appOrigin}/`);
+  const account = await page
+    .getByRole("button", { name: "Members", exact: true })
+    .click()
+    .then(() => page.locator("coffer-members [data-accounts] option").first().getAttribute("value"));
+  const name = `coffer-re-encrypt ${account}`;
+  await other.evaluate(async (name) => {
+    await new Promise<void>((held) => {
+      const until = new Promise<void>((release) => Object.assign(globalThis, { release }));
+      void navigator.locks.request(name, () => {
+        held();
+        return until;
+      });
+    });
+  }, name);
+  await page.evaluate((name) => localStorage.setItem(name, new Date().toISOString()), name);
+  await page.reload();
+  await untilEnrolled(page);
+  const waits = async () =>
+    (await page.evaluate(() => navigator.locks.query())).pending?.some((lock) => lock.name === name);
+  await expect.poll(waits).toBe(true);
+  await expect.poll(() => idsOf(page)).toEqual([before]);
+  await other.evaluate(() => (globalThis as unknown as { release(): void }).release());
+  await expect.poll(() => idsOf(page), { timeout: 30_000 }).not.toContain(before);
+  await expect.poll(() => page.evaluate(() => Object.keys(localStorage).length)).toBe(0);
+  expect(await showFile(page, "one.txt")).toBe("one");
 });
 
 it("W10 a document's row seals that one again under a new key", async () => {

@@ -15,6 +15,7 @@ export {
   type Document,
   type ErrorCode,
   type Identity,
+  type Instance,
   isAbort,
   type ListOptions,
   type Metadata,

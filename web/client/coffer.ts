@@ -225,6 +225,15 @@ export class Coffer extends EventTarget {
     return this.#run(({ life }) => work(life));
   }
 
+  /** Enrols the microservice again, with new keys; the instance that it was is revoked. Errors: as of `prepare`. */
+  async renew(): Promise<void> {
+    return this.#run(async ({ microservice, life }) => {
+      const { id } = (await microservice.use()).instance;
+      await microservice.renew(id);
+      await life.revokeInstance(id);
+    });
+  }
+
   /** The user's accounts as they are now: a colleague may have shared one since this browser signed in. */
   async accounts(): Promise<Account[]> {
     return this.#run((custodian) => custodian.refreshAccounts());

@@ -3,6 +3,7 @@
 import type { MicroserviceState } from "#web/browser/index.ts";
 import { formatMeasurement, formatMoment } from "./format.ts";
 import { element, part, TemplateElement } from "./part.ts";
+import { METHODS } from "./vault-words.ts";
 
 /** A link of the chain. */
 export type Link = "page" | "vault" | "edge" | "hsm";
@@ -13,13 +14,6 @@ const PHASES: Record<MicroserviceState["phase"], string> = {
   enrolling: "Making its own keys and having them certified…",
   ready: "Enrolled. Encrypts and decrypts, with keys that no script can read.",
   failed: "Not available. Reload the page to start it again.",
-};
-
-/** How an instance was enrolled; its certificate says it too. */
-const METHODS: Readonly<Record<string, string>> = {
-  grant: "authorization grant",
-  "secret-zero": "one-time secret",
-  attestation: "attestation",
 };
 
 export class CofferChain extends TemplateElement {

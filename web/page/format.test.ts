@@ -5,6 +5,7 @@ import {
   formatLeft,
   formatMeasurement,
   formatMoment,
+  formatRemaining,
   formatWait,
 } from "./format.ts";
 import { Pace } from "./pace.ts";
@@ -78,4 +79,15 @@ it("never shows as itself what could carry a script", async () => {
   expect(previewOf({ name: "a.exe", type: "application/x-msdownload", size })).toBe("none");
   expect(await isPdf(new Blob(["%PDF-1.7"]))).toBe(true);
   expect(await isPdf(new Blob(["<html>"]))).toBe(false);
+});
+
+it.each([
+  [59, "in 59 minutes"],
+  [119, "in 119 minutes"],
+  [23 * 60 + 59, "in 23 hours"],
+  [72 * 60, "in 3 days"],
+  [-5, "5 minutes ago"],
+])("says how far off %i minutes are", (minutes, words) => {
+  const now = new Date("2026-03-01T12:00:00Z");
+  expect(formatRemaining(new Date(now.getTime() + minutes * 60_000), now, "en")).toBe(words);
 });

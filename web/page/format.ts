@@ -47,6 +47,15 @@ export function formatMoment(moment: Date, now: Date = new Date(), locale?: stri
   return new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year }).format(moment);
 }
 
+/** How far off a moment is, in its largest unit: `in 23 hours`. */
+export function formatRemaining(moment: Date, now: Date = new Date(), locale?: string): string {
+  const minutes = Math.floor((moment.getTime() - now.getTime()) / 60_000);
+  const words = new Intl.RelativeTimeFormat(locale, { numeric: "always" });
+  if (Math.abs(minutes) < 120) return words.format(minutes, "minute");
+  if (Math.abs(minutes) < 2880) return words.format(Math.trunc(minutes / 60), "hour");
+  return words.format(Math.trunc(minutes / 1440), "day");
+}
+
 /** A moment to the second, for what is looked up. */
 export function formatStamp(moment: Date, locale?: string): string {
   return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" }).format(moment);

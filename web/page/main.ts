@@ -17,6 +17,7 @@ import { CofferNotice } from "./notice.ts";
 import { element } from "./part.ts";
 import { sweepDownloads } from "./save.ts";
 import { CofferTransfer } from "./transfer-row.ts";
+import { CofferVaults } from "./vaults.ts";
 import { CofferViewer } from "./viewer.ts";
 
 customElements.define("coffer-chain", CofferChain);
@@ -29,6 +30,7 @@ customElements.define("coffer-keys", CofferKeys);
 customElements.define("coffer-member", CofferMember);
 customElements.define("coffer-members", CofferMembers);
 customElements.define("coffer-activity", CofferActivity);
+customElements.define("coffer-vaults", CofferVaults);
 customElements.define("coffer-app", CofferApp);
 
 const app = element<CofferApp>(document, "coffer-app");

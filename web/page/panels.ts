@@ -6,7 +6,7 @@ import type { PanelElement } from "./panel.ts";
 import { element } from "./part.ts";
 
 /** By the names of their elements, but for the keys' panel, which has work that goes on. */
-const PANELS = ["coffer-members", "coffer-activity"] as const;
+const PANELS = ["coffer-members", "coffer-activity", "coffer-vaults"] as const;
 
 export class Panels {
   readonly #page: HTMLElement;

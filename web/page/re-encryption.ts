@@ -19,18 +19,25 @@ export class ReEncryption {
   /** What an earlier load of the page had begun. */
   resume(accounts: readonly string[]): void {
     const account = accounts.find((id) => localStorage.getItem(keyOf(id)) !== null);
-    if (account !== undefined) void this.start(account);
+    if (account !== undefined) void this.#run(account, true);
   }
 
-  async start(account: string): Promise<void> {
+  start(account: string): Promise<void> {
+    return this.#run(account, false);
+  }
+
+  async #run(account: string, begun: boolean): Promise<void> {
     if (this.#stop) return;
     const stop = new AbortController();
     this.#stop = stop;
     this.#tell({ account, progress: undefined });
     try {
-      // Another tab that is at it already goes on alone.
-      await navigator.locks.request(`coffer-re-encrypt ${account}`, { ifAvailable: true }, async (lock) => {
-        if (lock) await this.#work(account, stop.signal);
+      // Another tab that is at it already goes on alone. What was begun waits for it: the page that was left by a reload may hold the
+      // lock for a moment more, and then nobody would go on.
+      const how = begun ? { signal: stop.signal } : { ifAvailable: true };
+      await navigator.locks.request(`coffer-re-encrypt ${account}`, how, async (lock) => {
+        const finished = begun && localStorage.getItem(keyOf(account)) === null;
+        if (lock && !finished) await this.#work(account, stop.signal);
       });
       this.#tell(undefined);
     } catch (error) {

@@ -1,0 +1,127 @@
+/** `<coffer-vaults>`: the user's vaults, in which browsers and programs they are; to renew this one and to revoke any. */
+
+import type { Instance } from "#web/browser/index.ts";
+import type { CofferConfirm } from "./confirm.ts";
+import { formatMeasurement, formatMoment, formatRemaining } from "./format.ts";
+import { PanelElement } from "./panel.ts";
+import { element, onPress, part } from "./part.ts";
+import { METHODS, TIERS } from "./vault-words.ts";
+
+const REVOCATION =
+  "is given no key from then on. What it has loaded ends within 8 hours; whoever uses it is asked to enrol it again, and has to be signed in for that.";
+
+export class CofferVaults extends PanelElement {
+  protected override readonly sentences = { "not-found": "It has ended meanwhile." };
+
+  protected override ready(): void {
+    super.ready();
+    onPress(this, "renew", () => void this.#renew());
+  }
+
+  protected override clear(): void {
+    for (const name of ["list", "ended"]) part(this, name).replaceChildren();
+    part(this, "past").hidden = true;
+    part(this, "this").hidden = true;
+  }
+
+  protected override async read(): Promise<void> {
+    const instances = await this.coffer.manage((life) => life.instances());
+    this.#showThis(instances);
+    const own = this.#own;
+    const active = instances.filter(({ id, status }) => status === "active" && id !== own);
+    const ended = instances.filter(({ status }) => status !== "active");
+    part(this, "list").replaceChildren(...active.map((instance) => this.#item(instance)));
+    part(this, "none").hidden = active.length > 0;
+    part(this, "ended").replaceChildren(...ended.map((instance) => this.#item(instance)));
+    part(this, "past").hidden = ended.length === 0;
+    part(this, "past-title").textContent = `${ended.length} that ended`;
+  }
+
+  /** What the microservice of this page says of itself, and the registration authority of it. */
+  #showThis(instances: readonly Instance[]): void {
+    const { microservice } = this.coffer;
+    const ready = microservice.phase === "ready" ? microservice : undefined;
+    const registered = instances.find(({ id }) => id === this.#own);
+    part(this, "this").hidden = ready === undefined || registered === undefined;
+    if (ready === undefined || registered === undefined) return;
+    const { method, tier, status } = registered;
+    const notAfter = new Date(ready.instance.notAfter);
+    part(this, "tier").textContent = TIERS[tier] ?? tier;
+    part(this, "method").textContent = METHODS[method] ?? method;
+    part(this, "until").textContent = `${formatMoment(notAfter)} (${formatRemaining(notAfter)})`;
+    part(this, "status").textContent = status;
+    part(this, "certificate").textContent = registered.id;
+    const measurement = part(this, "measurement");
+    measurement.textContent = formatMeasurement(ready.measurement);
+    measurement.title = ready.measurement;
+  }
+
+  #item(instance: Instance): HTMLElement {
+    const { id, origin, method, tier, enrolled, notAfter, status } = instance;
+    const item = document.createElement("li");
+    const about = document.createElement("div");
+    about.className = "about";
+    const name = document.createElement("span");
+    name.className = "name";
+    name.textContent = nameOf(origin);
+    const meta = document.createElement("span");
+    meta.className = "meta";
+    const until = new Date(notAfter * 1000);
+    const end = status === "active" ? `certified until ${formatMoment(until)}` : status;
+    const since = `enrolled ${formatMoment(new Date(enrolled * 1000))}`;
+    meta.textContent = [TIERS[tier] ?? tier, METHODS[method] ?? method, since, end].join(" · ");
+    const code = document.createElement("code");
+    code.textContent = id;
+    about.append(name, meta, code);
+    item.append(about);
+    if (status === "active") item.append(this.#button(id, origin));
+    return item;
+  }
+
+  #button(id: string, origin: string): HTMLElement {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "quiet";
+    button.textContent = "Revoke…";
+    button.setAttribute("aria-label", `Revoke the vault ${id} of ${nameOf(origin)}`);
+    button.addEventListener("click", () => void this.#revoke(id, origin));
+    return button;
+  }
+
+  async #revoke(id: string, origin: string): Promise<void> {
+    const ask = element<CofferConfirm>(document, "coffer-confirm");
+    const name = `The vault of ${nameOf(origin)}`;
+    const question = { title: "Revoke this vault?", name, text: REVOCATION, yes: "Revoke", no: "Cancel" };
+    if (!(await ask.ask(question))) return;
+    const done = await this.attempt(async () => {
+      await this.coffer.manage((life) => life.revokeInstance(id));
+      await this.read();
+    });
+    if (!done) return;
+    this.say("The vault is revoked: no key is released to it any more.");
+    part(this, "close").focus();
+  }
+
+  async #renew(): Promise<void> {
+    const button = part<HTMLButtonElement>(this, "renew");
+    button.disabled = true;
+    this.say("Making new keys and enrolling again…");
+    const done = await this.attempt(async () => {
+      await this.coffer.renew();
+      await this.read();
+    });
+    button.disabled = false;
+    if (done) this.say("This vault has new keys and a new certificate; the ones before are revoked.");
+    button.focus();
+  }
+
+  get #own(): string {
+    const { microservice } = this.coffer;
+    return microservice.phase === "ready" ? microservice.instance.id : "";
+  }
+}
+
+/** An origin as people read it. */
+function nameOf(origin: string): string {
+  return origin.replace(/^https?:\/\//, "");
+}
