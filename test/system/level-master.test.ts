@@ -4,7 +4,15 @@ import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { bytesOf, violations } from "../chromium/rules.ts";
 import { needle, scanBytes } from "../memory/index.ts";
-import { sealFile, showFile, signIn, untilEnrolled, useSystemAndBrowser, watchKeys } from "./index.ts";
+import {
+  sealFile,
+  showFile,
+  signIn,
+  untilEnrolled,
+  useSystemAndBrowser,
+  watchKeys,
+  withKit,
+} from "./index.ts";
 
 const { system, browsing } = useSystemAndBrowser({ level: "master", record: true });
 const watched = watchKeys();
@@ -69,4 +77,47 @@ it("A1 in a browser: KI, Enc(data), Enc(account), then master, account and data 
   expect(worker.indexOf("encrypt")).toBeGreaterThan(worker.lastIndexOf("unwrapKey"));
   expect(await showFile(page, "letter.txt")).toBe("a letter at level master");
   expect(violations(browsing.recorder!.calls)).toEqual([]);
+});
+
+it("Promise 2 W10 a data key that the instance makes itself leaves it wrapped, and is extractable for that alone", async () => {
+  const from = browsing.recorder!.calls.length;
+  const { before, after, opened } = await withKit(
+    page,
+    async (kit, vaultOrigin) => {
+      const { tenant, custodian, accounts } = (await kit.connect({ vault: vaultOrigin })).identity!;
+      const account = accounts[0]!.id;
+      const rest = await kit.rest(vaultOrigin);
+      const vault = await kit.openVault(vaultOrigin, document.body, 20_000);
+      const port = kit.createPortClient(vault.port);
+      await port.forget();
+      await port.hello(custodian.dn);
+      const { grant } = await rest.json<{ grant: string }>("POST", "/ra/grants");
+      const { id, identityCertificate: certificate } = await port.enrol({ method: "grant", grant });
+      await rest.send("PUT", `/iam/instances/${id}`, { json: { certificate } }, async () => {});
+      await port.hello(custodian.dn);
+      const versions = async () =>
+        (await rest.json<{ versions: unknown[] }>("GET", `/accounts/${account}/data-keys`)).versions.length;
+      const before = await versions();
+      await port.renew(account);
+      const after = await versions();
+      const context = { tenant, account, document: crypto.randomUUID(), purpose: "document" };
+      const text = new TextEncoder().encode("under a key of its own making");
+      const sealed = await new Response(port.seal({ context }, text)).bytes();
+      const opened = await new Response(port.open({ context }, sealed)).text();
+      vault.remove();
+      return { before, after, opened };
+    },
+    system.vaultOrigin,
+  );
+  expect(opened).toBe("under a key of its own making");
+  expect(after).toBe(before + 1);
+  await expect.poll(() => browsing.recorder!.crypto().some(({ method }) => method === "wrapKey")).toBe(true);
+  const calls = browsing.recorder!.calls.slice(from);
+  // The one exception, in the Worker: what wrapKey takes has to be extractable. Nothing is exported, and it crosses no port.
+  const broken = violations(calls).map((call) => `${call.realm} ${call.method}`);
+  expect(broken.sort()).toEqual(["worker generateKey", "worker wrapKey"]);
+  const wraps = calls.filter(({ method, error }) => method === "wrapKey" && !error);
+  expect(wraps.map(({ args }) => args[0])).toEqual(["raw"]);
+  const keys = watched.ofClass("data").map(({ bytes }, index) => needle(`data key ${index}`, bytes));
+  expect(scanBytes(bytesOf(browsing.recorder!.calls), keys, "calls")).toEqual([]);
 });
