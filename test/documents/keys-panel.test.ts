@@ -39,6 +39,10 @@ it("W10 W11 the keys' panel rotates the account key and re-encrypts all, which g
   await expect.poll(async () => (await idsOf(page)).length).toBe(FILES.length);
   await expect.poll(() => page.evaluate(() => Object.keys(localStorage).length)).toBe(0);
   expect(await showFile(page, "one.txt")).toBe("one.txt is kept");
+  // Each row says under which account key its document is now.
+  await expect
+    .poll(() => page.locator("coffer-document [data-meta]").allTextContents())
+    .toEqual(FILES.map(() => expect.stringMatching(/ · account key 2$/)));
 });
 
 it("W10 a re-encryption that was begun goes on once the page before has let go of it", async () => {

@@ -85,6 +85,9 @@ it("W11 a colleague who is added on the page opens what was sealed before, and a
   await bea.reload();
   await untilEnrolled(bea);
   await expect.poll(() => names(bea)).toEqual(["own.txt", "plan.txt"].toSorted());
+  // With two accounts each row says whose it is.
+  const shown = bea.locator("coffer-document").filter({ hasText: "plan.txt" }).locator("[data-meta]");
+  await expect.poll(() => shown.textContent()).toMatch(/ · Ada$/);
 
   const again = await openMembers(ada);
   await rowOf(again, "Bea").getByRole("button", { name: "Remove Bea" }).click();

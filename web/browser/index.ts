@@ -13,6 +13,7 @@ export {
   type CofferEvent,
   type DataKeyVersion,
   type Document,
+  type DocumentKey,
   type ErrorCode,
   type Identity,
   type Instance,

@@ -30,9 +30,11 @@ export type AuditPage = AnswerOf<typeof readAudit>;
 export class Accounts {
   readonly #rest: RestClient;
   readonly #renew: () => Promise<unknown>;
+  readonly #rotated: (account: string) => void;
 
-  /** `renew` gets new tokens, which say what accounts the user has. */
-  constructor(rest: RestClient, renew: () => Promise<unknown>) {
+  /** `renew` gets new tokens, which say what accounts the user has; `rotated` is told of an account that has another key. */
+  constructor(rest: RestClient, renew: () => Promise<unknown>, rotated: (account: string) => void) {
+    this.#rotated = rotated;
     this.#rest = rest;
     this.#renew = renew;
   }
@@ -66,8 +68,13 @@ export class Accounts {
   }
 
   /** Gives the account another key; what was sealed before opens as before. */
-  rotateKey(account: string): Promise<{ id: string; version: number }> {
-    return callJson(this.#rest, renewAccountKey, { account }, undefined);
+  async rotateKey(account: string): Promise<{ id: string; version: number }> {
+    try {
+      return await callJson(this.#rest, renewAccountKey, { account }, undefined);
+    } finally {
+      // After a lost answer too.
+      this.#rotated(account);
+    }
   }
 
   /** Versions of the app's data key, the newest first. None at level `data`, where each document has a key of its own. */

@@ -46,7 +46,11 @@ export class Custodian {
     const keys = new DataKeys(rest, microservice, custody);
     const [tenant, accounts] = [() => this.signedIn.tenant, () => this.accounts];
     this.documents = new Documents({ rest, microservice, keys, tenant, accounts });
-    this.life = new Accounts(rest, () => session.authorize("GET", app, true));
+    this.life = new Accounts(
+      rest,
+      () => session.authorize("GET", app, true),
+      (account) => keys.discard(account),
+    );
     this.members = new Members(rest);
     this.rest = rest;
     this.microservice = microservice;

@@ -28,6 +28,7 @@ import {
 } from "./belonging.ts";
 import { callEmpty, callJson, callOctets } from "./call.ts";
 import { type Content, fetchContent, type Place } from "./content.ts";
+import { type DocumentKey, documentKeyOf } from "./document-key.ts";
 import { asCofferError, isTransient, isUndone } from "./error.ts";
 import type { DataKeys } from "./keys.ts";
 import {
@@ -81,6 +82,8 @@ export interface Document {
   sealedSize: number;
   /** Its opened metadata; undefined while it is being opened, and where it could not be, with the reason in `error`. */
   metadata?: Metadata | undefined;
+  /** Which key it is under; undefined while its metadata is not open. */
+  key?: DocumentKey | undefined;
   error?: unknown;
 }
 
@@ -161,6 +164,7 @@ interface Opened {
   metadata: Metadata;
   /** The content that it was sealed beside; documents of format 1 do not say. */
   content: ContentName | undefined;
+  key: DocumentKey | undefined;
 }
 
 export interface DocumentsOptions {
@@ -290,9 +294,10 @@ export class Documents {
       const repeated = { signal, tries: COMPLETIONS };
       const completed = await callJson(this.#rest, completeUpload, place, { parts, size }, repeated);
       if (completed.size !== size) throw new CofferError("unexpected-response");
-      this.#opened.set(key, { metadata, content });
+      const under = edk === undefined ? undefined : documentKeyOf(edk);
+      this.#opened.set(key, { metadata, content, key: under });
       if (keep) void port.discard(context).catch(() => {});
-      return { id, account, created: new Date(), sealedSize: size, metadata };
+      return { id, account, created: new Date(), sealedSize: size, metadata, key: under };
     } catch (error) {
       if (keep && !completing && isInterruption(error, { signal, resumed: before !== undefined })) {
         if (source instanceof Blob) this.#stopped.set(source, place);
@@ -404,7 +409,12 @@ export class Documents {
       try {
         const { port } = await this.#microservice.use();
         // The key may be gone since the last part.
-        const context = await this.#loadFor(port, content.head, { ...place, purpose: "document" }, signal);
+        const { context } = await this.#loadFor(
+          port,
+          content.head,
+          { ...place, purpose: "document" },
+          signal,
+        );
         return speaking(port.open({ context, excerpt }, source, { signal, give: true }), signal);
       } catch (error) {
         source.cancel(error).catch(() => {});
@@ -436,7 +446,7 @@ export class Documents {
   ): Promise<OpenDocument> {
     const { content, metadata } = await this.#find(place, signal);
     const { port } = await this.#microservice.use();
-    const context = await this.#loadFor(port, content.head, { ...place, purpose: "document" }, signal);
+    const { context } = await this.#loadFor(port, content.head, { ...place, purpose: "document" }, signal);
     const plain = port.open({ context }, content.stream(), { signal, give: true });
     const total = metadata.size;
     let bytes = 0;
@@ -539,13 +549,19 @@ export class Documents {
       sealedSize: size,
     }));
     documents.sort((a, b) => b.created.getTime() - a.created.getTime());
-    for (const document of documents) document.metadata = this.#opened.get(keyOf(document))?.metadata;
+    for (const document of documents) {
+      const opened = this.#opened.get(keyOf(document));
+      document.metadata = opened?.metadata;
+      document.key = opened?.key;
+    }
     onChange?.(documents);
     const waiting = documents.filter(({ metadata }) => !metadata).values();
     const work = async () => {
       for (const document of waiting) {
         try {
-          document.metadata = (await this.#openMetadata(document, signal)).metadata;
+          const { metadata, key } = await this.#openMetadata(document, signal);
+          document.metadata = metadata;
+          document.key = key;
         } catch (error) {
           signal?.throwIfAborted();
           document.error = asCofferError(error);
@@ -664,12 +680,12 @@ export class Documents {
     sealed: Uint8Array<ArrayBuffer>,
     signal: AbortSignal | undefined,
   ): Promise<Opened> {
-    const context = await this.#loadFor(port, sealed, { account, id, purpose: "metadata" }, signal);
+    const { context, edk } = await this.#loadFor(port, sealed, { account, id, purpose: "metadata" }, signal);
     const plain = await readAll(port.open({ context }, sealed, { signal }), METADATA_LIMIT);
     const { content, ...metadata } = decodeMetadata(plain);
     // A document that was sealed with this id has metadata of the newer form, whatever the datastore has instead.
     if (!content && namesContent(id)) throw new CofferError("decrypt-failed");
-    const opened = { metadata, content };
+    const opened = { metadata, content, key: documentKeyOf(edk) };
     this.#opened.set(keyOf({ account, id }), opened);
     return opened;
   }
@@ -683,14 +699,14 @@ export class Documents {
     head: Uint8Array,
     { account, id, purpose }: Place & { purpose: string },
     signal: AbortSignal | undefined,
-  ): Promise<DocumentContext> {
+  ): Promise<{ context: DocumentContext; edk: string }> {
     const { edk, context } = await port.inspect(head);
     const expected = this.#context(account, id, purpose);
     for (const [key, value] of Object.entries(expected)) {
       if (context[key] !== value) throw new CofferError("decrypt-failed");
     }
     await this.#keys.ensure(edk, signal);
-    return expected;
+    return { context: expected, edk };
   }
 
   #context(account: string, document: string, purpose: string): DocumentContext {

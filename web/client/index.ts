@@ -8,6 +8,7 @@
 export { CofferError, type ErrorCode } from "#protocol/error.ts";
 export type { AccountState, AuditPage, DataKeyVersion, DeletionRequest, Instance } from "./accounts.ts";
 export { Coffer, type CofferEvent, type ConnectOptions } from "./coffer.ts";
+export type { DocumentKey } from "./document-key.ts";
 export type {
   Document,
   ListOptions,

@@ -83,6 +83,12 @@ export class DataKeys {
     } catch {}
   }
 
+  /** Uses no key that was asked for before now: the account has another key, and those are under the one before. */
+  discard(account: string): void {
+    this.#fresh.delete(account);
+    this.#fetching.delete(account);
+  }
+
   #ahead(account: string): void {
     const [first] = this.#pool(account);
     if (first) {
@@ -133,12 +139,14 @@ export class DataKeys {
     if (!fetching) {
       const request = { account, count: BATCH, purpose: "document", ...this.#kept } as const;
       // Keys of a lost answer are never used.
-      fetching = callJson(this.#rest, makeDataKeys, {}, request, { tries: 3 })
+      const isLast = () => this.#fetching.get(account) === started;
+      const started = callJson(this.#rest, makeDataKeys, {}, request, { tries: 3 })
         .then(({ edks }) => {
-          this.#pool(account).push(...edks);
+          if (isLast()) this.#pool(account).push(...edks);
         })
-        .finally(() => this.#fetching.delete(account));
-      this.#fetching.set(account, fetching);
+        .finally(() => isLast() && this.#fetching.delete(account));
+      fetching = started;
+      this.#fetching.set(account, started);
     }
     return fetching;
   }

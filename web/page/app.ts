@@ -217,6 +217,7 @@ export class CofferApp extends HTMLElement {
 
   #showDocuments(): void {
     const list = part(this, "documents");
+    const accounts = this.#coffer?.identity?.accounts ?? [];
     const wanted = part<HTMLInputElement>(this, "find").value.trim().toLocaleLowerCase();
     const shown = this.#documents.filter(
       ({ metadata }) => wanted === "" || metadata?.name.toLocaleLowerCase().includes(wanted),
@@ -227,6 +228,8 @@ export class CofferApp extends HTMLElement {
     list.replaceChildren(
       ...shown.map((entry) => {
         const row = rows.get(entry.id) ?? (document.createElement("coffer-document") as CofferDocument);
+        row.accountName =
+          accounts.length > 1 ? (accounts.find(({ id }) => id === entry.account)?.name ?? "") : "";
         row.document = entry;
         const item = row.closest("li") ?? document.createElement("li");
         if (!row.parentElement) item.append(row);

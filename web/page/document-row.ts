@@ -1,6 +1,6 @@
 /** `<coffer-document>`: one document of the list. Fires `coffer-open`, `coffer-save`, `coffer-delete`, `coffer-re-encrypt`. */
 
-import { CofferError, type Document } from "#web/browser/index.ts";
+import { CofferError, type Document, type DocumentKey } from "#web/browser/index.ts";
 import { formatBytes, formatKind, formatMoment } from "./format.ts";
 import { onPress, part, TemplateElement } from "./part.ts";
 
@@ -8,6 +8,8 @@ const TITLES = { save: "Save to this device", delete: "Delete", "re-encrypt": "S
 
 export class CofferDocument extends TemplateElement {
   #document: Document | undefined;
+  /** Whose it is, where that is not plain: set before the document. */
+  accountName = "";
 
   get document(): Document {
     if (!this.#document) throw new Error("no document");
@@ -29,7 +31,7 @@ export class CofferDocument extends TemplateElement {
   }
 
   #show(): void {
-    const { id, metadata, created, sealedSize, error } = this.document;
+    const { id, metadata, created, sealedSize, error, key } = this.document;
     this.dataset.document = id;
     const name = metadata?.name ?? (error ? "Cannot be opened" : "Reading its name…");
     part(this, "name").textContent = name;
@@ -39,7 +41,9 @@ export class CofferDocument extends TemplateElement {
     const size = formatBytes(metadata?.size ?? sealedSize);
     meta.textContent = error
       ? `${error instanceof CofferError ? error.message : "Its name could not be read."} (${size})`
-      : `${size} · sealed ${formatMoment(created)}`;
+      : [size, `sealed ${formatMoment(created)}`, this.accountName, key && wordsOf(key)]
+          .filter(Boolean)
+          .join(" · ");
     for (const [action, verb] of [
       ["open", "Open"],
       ["save", "Save"],
@@ -52,4 +56,11 @@ export class CofferDocument extends TemplateElement {
       button.disabled = !metadata && !(error && action === "delete");
     }
   }
+}
+
+/** A key that was never replaced goes without saying. */
+function wordsOf({ version, accountKeyVersion }: DocumentKey): string {
+  const own = version > 1 ? `key ${version}` : "";
+  const above = accountKeyVersion > 1 ? `account key ${accountKeyVersion}` : "";
+  return [own, above].filter((words) => words !== "").join(", ");
 }

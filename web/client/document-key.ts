@@ -1,0 +1,26 @@
+/** Which key a document is under, as its EDK says. Read for people: what is unwrapped is decided by the microservice, which verifies it. */
+
+import { decodeBase64url } from "#protocol/base64url.ts";
+import { fits, open, text, whole } from "#protocol/shape.ts";
+
+export interface DocumentKey {
+  id: string;
+  version: number;
+  /** Of the account key that it was wrapped under then. */
+  accountKeyVersion: number;
+}
+
+const version = whole(1);
+const named = open({ keyId: text(1, 128), keyVersion: version, accountKey: open({ version }) });
+
+/** Of a compact JWS; undefined for one that is not of an account, or is none. */
+export function documentKeyOf(edk: string): DocumentKey | undefined {
+  try {
+    const bytes = decodeBase64url(edk.split(".")[1] ?? "");
+    const payload: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    if (!fits(named, payload)) return undefined;
+    return { id: payload.keyId, version: payload.keyVersion, accountKeyVersion: payload.accountKey.version };
+  } catch {
+    return undefined;
+  }
+}
