@@ -113,3 +113,28 @@ it("W11 the keys' panel schedules the deletion of an account by the keyboard, sh
   await expect.poll(async () => (await idsOf(page)).length, { timeout: 30_000 }).toBe(1);
   expect(await showFile(page, "one.txt")).toBe("one");
 });
+
+it("W11 a reading of the keys' panel that a change has overtaken neither shows nor closes anything", async () => {
+  const page = await openEnrolled({ system, browsing }, "Eve");
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const answered: number[] = [];
+  await page.route("**/accounts/*/data-keys", async (route) => {
+    await held;
+    const response = await route.fetch();
+    await route.fulfill({ response });
+    answered.push(response.status());
+  });
+  const dialog = await openPanel(page);
+  await dialog.getByRole("button", { name: "Schedule deletion" }).click();
+  const heading = dialog.getByRole("heading", { name: "This account will be deleted" });
+  await heading.waitFor();
+  release();
+  await expect.poll(() => answered).toEqual([403]);
+  // Two frames and the kit's own work later.
+  await page.evaluate(() => new Promise((drawn) => setTimeout(drawn, 300)));
+  expect(await heading.isVisible()).toBe(true);
+  expect(await page.getByRole("alert").count()).toBe(0);
+});

@@ -15,6 +15,7 @@ export {
   type Document,
   type DocumentKey,
   type ErrorCode,
+  type Group,
   type Identity,
   type Instance,
   isAbort,
@@ -29,7 +30,9 @@ export {
   type RangedDocument,
   type ReEncryptProgress,
   type RemoveOptions,
+  type RoleHolder,
   type SealOptions,
   type Source,
+  type TenantRole,
 } from "../client/index.ts";
 export { type ConnectOptions, connect } from "./connect.ts";

@@ -5,6 +5,7 @@ import { CofferError, codeOf } from "#protocol/error.ts";
 import type { WaitListener } from "#protocol/patience.ts";
 import type { AccountRole } from "#protocol/roles.ts";
 import type { Accounts } from "./accounts.ts";
+import type { Administration } from "./administration.ts";
 import type { Custodian } from "./custodian.ts";
 import type {
   Document,
@@ -231,6 +232,22 @@ export class Coffer extends EventTarget {
       const { id } = (await microservice.use()).instance;
       await microservice.renew(id);
       await life.revokeInstance(id);
+    });
+  }
+
+  /**
+   * What an admin of the tenant does, and what the caller is to it. Errors: `forbidden` for who is no admin, and in an app other than the
+   * one that ships with the deployment.
+   *
+   * @example
+   * const { roles } = await coffer.administer((admin) => admin.standing());
+   */
+  async administer<T>(work: (admin: Administration) => Promise<T>): Promise<T> {
+    return this.#run(async ({ rest }) => {
+      const { Administration } = await import("./administration.ts").catch((cause: unknown) => {
+        throw new CofferError("offline", { cause });
+      });
+      return work(new Administration(rest));
     });
   }
 

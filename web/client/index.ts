@@ -6,7 +6,9 @@
  */
 
 export { CofferError, type ErrorCode } from "#protocol/error.ts";
+export type { TenantRole } from "#protocol/roles.ts";
 export type { AccountState, AuditPage, DataKeyVersion, DeletionRequest, Instance } from "./accounts.ts";
+export type { Group, RoleHolder } from "./administration.ts";
 export { Coffer, type CofferEvent, type ConnectOptions } from "./coffer.ts";
 export type { DocumentKey } from "./document-key.ts";
 export type {

@@ -75,7 +75,7 @@ export class CofferActivity extends PanelElement {
       for (const { user, name } of members)
         if (!this.#names.has(user) && name !== "") this.#names.set(user, name);
     }
-    await this.#readMore();
+    if (subject === this.#subject) await this.#readMore();
   }
 
   async #readMore(): Promise<void> {
@@ -92,6 +92,8 @@ export class CofferActivity extends PanelElement {
       this.#entries.push(...page.entries);
       this.#before = page.before;
       this.#add(page.entries);
+    } catch (error) {
+      if (this.#reading === reading) throw error;
     } finally {
       more.disabled = false;
     }

@@ -10,6 +10,8 @@ export class CofferKeys extends TemplateElement {
   #reEncryption: ReEncryption | undefined;
   #notify: (error: unknown) => void = () => {};
   #account = "";
+  /** Names the last reading: what it, or a change, has overtaken shows nothing, and what refuses that is no failure. */
+  #reading: object | undefined;
 
   protected override ready(): void {
     onPress(this, "close", () => this.#dialog.close());
@@ -64,9 +66,15 @@ export class CofferKeys extends TemplateElement {
     const account = this.#account;
     const coffer = this.#coffer;
     if (!coffer || account === "") return;
-    const state = await coffer.manage((life) => life.state(account));
-    const versions = state.ends === undefined ? await coffer.manage((life) => life.keys(account)) : [];
-    if (account === this.#account) this.#draw(state, versions);
+    const reading = {};
+    this.#reading = reading;
+    try {
+      const state = await coffer.manage((life) => life.state(account));
+      const versions = state.ends === undefined ? await coffer.manage((life) => life.keys(account)) : [];
+      if (this.#reading === reading) this.#draw(state, versions);
+    } catch (error) {
+      if (this.#reading === reading) throw error;
+    }
   }
 
   #draw({ ends }: AccountState, versions: DataKeyVersion[]): void {
@@ -122,6 +130,7 @@ export class CofferKeys extends TemplateElement {
   }
 
   #change(done: string, work: Parameters<Coffer["manage"]>[0], relist = false): void {
+    this.#reading = undefined;
     void this.#attempt(async () => {
       await this.#coffer?.manage(work);
       await this.#read();

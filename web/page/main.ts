@@ -6,6 +6,7 @@
 import { discover } from "#web/browser/discovery.ts";
 import { connect } from "#web/browser/index.ts";
 import { CofferActivity } from "./activity.ts";
+import { CofferAdministration } from "./administration.ts";
 import { CofferApp } from "./app.ts";
 import { CofferChain } from "./chain.ts";
 import { CofferConfirm } from "./confirm.ts";
@@ -31,6 +32,7 @@ customElements.define("coffer-member", CofferMember);
 customElements.define("coffer-members", CofferMembers);
 customElements.define("coffer-activity", CofferActivity);
 customElements.define("coffer-vaults", CofferVaults);
+customElements.define("coffer-administration", CofferAdministration);
 customElements.define("coffer-app", CofferApp);
 
 const app = element<CofferApp>(document, "coffer-app");

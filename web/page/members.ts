@@ -45,8 +45,10 @@ export class CofferMembers extends PanelElement {
   protected override async read(): Promise<void> {
     const { account } = this;
     if (account === "") return this.clear();
-    const members = await this.coffer.members(account);
-    if (account === this.account) this.#draw(members);
+    await this.latest(
+      () => this.coffer.members(account),
+      (members) => this.#draw(members),
+    );
   }
 
   #draw(members: readonly AccountMember[]): void {
@@ -103,6 +105,7 @@ export class CofferMembers extends PanelElement {
     const { account } = this;
     const name = this.coffer.identity?.accounts.find(({ id }) => id === account)?.name ?? "";
     if (!(await this.#ask({ title: "Leave this account?", name, text: LEAVING, yes: "Leave" }))) return;
+    this.overtake();
     const done = await this.attempt(async () => {
       this.choose(await this.coffer.leave(account));
       this.clear();
@@ -147,6 +150,7 @@ export class CofferMembers extends PanelElement {
 
   async #change(work: (account: string) => Promise<void>): Promise<boolean> {
     const { account } = this;
+    this.overtake();
     return this.attempt(async () => {
       await work(account);
       await this.read();

@@ -7,6 +7,7 @@ export abstract class PanelElement extends TemplateElement {
   #coffer: Coffer | undefined;
   /** Id of the account that is shown; empty where the user has none. */
   protected account = "";
+  #reading: object | undefined;
 
   protected override ready(): void {
     onPress(this, "close", () => this.dialog.close());
@@ -54,6 +55,23 @@ export abstract class PanelElement extends TemplateElement {
 
   protected get dialog(): HTMLDialogElement {
     return element<HTMLDialogElement>(this, "dialog");
+  }
+
+  /** Reads and shows. What a later reading or a change has overtaken shows nothing, and what refuses that is no failure. */
+  protected async latest<T>(read: () => Promise<T>, draw: (value: T) => void): Promise<void> {
+    const reading = {};
+    this.#reading = reading;
+    try {
+      const value = await read();
+      if (this.#reading === reading) draw(value);
+    } catch (error) {
+      if (this.#reading === reading) throw error;
+    }
+  }
+
+  /** Before a change: a reading under way would show what was before it. */
+  protected overtake(): void {
+    this.#reading = undefined;
   }
 
   /** What fails is told here: a notice of the page would be behind the dialog. Answers whether it was done. */

@@ -6,7 +6,7 @@ import type { PanelElement } from "./panel.ts";
 import { element } from "./part.ts";
 
 /** By the names of their elements, but for the keys' panel, which has work that goes on. */
-const PANELS = ["coffer-members", "coffer-activity", "coffer-vaults"] as const;
+const PANELS = ["coffer-members", "coffer-activity", "coffer-vaults", "coffer-administration"] as const;
 
 export class Panels {
   readonly #page: HTMLElement;
@@ -23,6 +23,16 @@ export class Panels {
   start(coffer: Coffer, notify: (error: unknown) => void): void {
     this.#keys.start(coffer, notify);
     for (const panel of this.#panels) panel.start(coffer);
+    const administration = element(this.#page, '[data-panel="coffer-administration"]');
+    // Others need not see what is not for them; the edge refuses it to them all the same.
+    void coffer
+      .administer((admin) => admin.standing())
+      .then(
+        ({ roles }) => {
+          administration.hidden = !roles.includes("admin");
+        },
+        () => {},
+      );
   }
 
   close(): void {

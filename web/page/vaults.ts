@@ -24,8 +24,14 @@ export class CofferVaults extends PanelElement {
     part(this, "this").hidden = true;
   }
 
-  protected override async read(): Promise<void> {
-    const instances = await this.coffer.manage((life) => life.instances());
+  protected override read(): Promise<void> {
+    return this.latest(
+      () => this.coffer.manage((life) => life.instances()),
+      (instances) => this.#draw(instances),
+    );
+  }
+
+  #draw(instances: readonly Instance[]): void {
     this.#showThis(instances);
     const own = this.#own;
     const active = instances.filter(({ id, status }) => status === "active" && id !== own);
@@ -93,6 +99,7 @@ export class CofferVaults extends PanelElement {
     const name = `The vault of ${nameOf(origin)}`;
     const question = { title: "Revoke this vault?", name, text: REVOCATION, yes: "Revoke", no: "Cancel" };
     if (!(await ask.ask(question))) return;
+    this.overtake();
     const done = await this.attempt(async () => {
       await this.coffer.manage((life) => life.revokeInstance(id));
       await this.read();
@@ -106,6 +113,7 @@ export class CofferVaults extends PanelElement {
     const button = part<HTMLButtonElement>(this, "renew");
     button.disabled = true;
     this.say("Making new keys and enrolling again…");
+    this.overtake();
     const done = await this.attempt(async () => {
       await this.coffer.renew();
       await this.read();

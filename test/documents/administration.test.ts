@@ -1,0 +1,65 @@
+/** Roles and groups of a tenant on the page, in Chromium with all real parts. */
+
+import type { Locator, Page } from "playwright";
+import { expect, it } from "vitest";
+import { EdgeClient } from "../support/edge-client.ts";
+import { json, problem } from "../support/http.ts";
+import { openEnrolled, useSystemAndBrowser } from "../system/index.ts";
+
+const { system, browsing } = useSystemAndBrowser({ admins: ["Ada"] });
+const SCREENSHOTS = process.env.COFFER_SCREENSHOTS;
+
+const said = (panel: Locator) => panel.getByRole("status").textContent();
+async function openAdministration(page: Page): Promise<Locator> {
+  await page.getByRole("button", { name: "Administration", exact: true }).click();
+  const panel = page.getByRole("dialog", { name: "Administration" });
+  await panel.waitFor();
+  return panel;
+}
+
+it("M12 an admin gives and takes roles and fills groups on the page, which holds from the next request on", async () => {
+  const page = await openEnrolled({ system, browsing }, "Ada");
+  const bea = await EdgeClient.signedIn(system, "Bea");
+  const user = bea.tokens.user.id;
+  const standing = async () =>
+    json<{ roles: string[]; groups: string[] }>(await bea.rest("GET", "/standing"));
+  expect(problem(await bea.rest("GET", "/audit"))).toBe("403 forbidden");
+
+  const panel = await openAdministration(page);
+  await panel.getByLabel("Id", { exact: true }).fill(user);
+  await panel.getByRole("button", { name: "Give role" }).click();
+  await expect.poll(() => said(panel)).toContain("is auditor");
+  expect((await standing()).roles).toEqual(["auditor"]);
+  expect((await bea.rest("GET", "/audit")).status).toBe(200);
+
+  await panel.getByLabel("Group", { exact: true }).fill("staff");
+  await panel.getByLabel("Id of who comes into it").fill(user);
+  await panel.getByRole("button", { name: "Add to group" }).click();
+  await panel.getByRole("button", { name: `Remove ${user} from staff` }).waitFor();
+  expect((await standing()).groups).toEqual(["staff"]);
+  if (SCREENSHOTS)
+    for (const width of [360, 1280])
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.setViewportSize({ width, height: 800 });
+        await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+        await page.screenshot({ path: `${SCREENSHOTS}/administration-${width}-${colorScheme}.png` });
+      }
+  await panel.getByRole("button", { name: `Remove ${user} from staff` }).click();
+  await expect.poll(() => said(panel)).toContain("in staff no more");
+  expect((await standing()).groups).toEqual([]);
+  await panel.getByRole("button", { name: `Take the role auditor from ${user}` }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Take", exact: true }).click();
+  await expect.poll(() => said(panel)).toBe("The role is taken.");
+  expect((await standing()).roles).toEqual([]);
+  expect(problem(await bea.rest("GET", "/audit"))).toBe("403 forbidden");
+});
+
+it("M12 who is no admin is offered no administration, and refused it where the page would", async () => {
+  const page = await openEnrolled({ system, browsing }, "Cem");
+  const button = page.locator('[data-panel="coffer-administration"]');
+  expect(await button.isVisible()).toBe(false);
+  await button.evaluate((hidden: HTMLButtonElement) => hidden.click());
+  const panel = page.getByRole("dialog", { name: "Administration" });
+  await expect.poll(() => said(panel)).toBe("This is for admins of the organization.");
+  expect(await panel.getByRole("list", { name: "Who has which role" }).getByRole("listitem").count()).toBe(0);
+});

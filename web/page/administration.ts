@@ -1,0 +1,172 @@
+/** `<coffer-administration>`: who has which role in the organization, and who is in which group. For admins, who open nothing by it. */
+
+import type { Group, RoleHolder, TenantRole } from "#web/browser/index.ts";
+import type { CofferConfirm } from "./confirm.ts";
+import { formatDay } from "./format.ts";
+import { PanelElement } from "./panel.ts";
+import { element, onPress, part } from "./part.ts";
+
+const ROLES: Readonly<Record<string, string>> = { admin: "Admin", auditor: "Auditor" };
+/** Members of a group that are shown at a time. */
+const PAGE = 100;
+
+export class CofferAdministration extends PanelElement {
+  protected override readonly sentences = {
+    forbidden: "This is for admins of the organization.",
+    "quota-exceeded": "There is room for no more.",
+  };
+  /** The members of the group that is shown, as far as they have been asked for. */
+  #members: AsyncGenerator<{ user: string; since: number }> | undefined;
+  #group = "";
+
+  protected override ready(): void {
+    super.ready();
+    part(this, "give").addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#give();
+    });
+    part(this, "put").addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#put();
+    });
+    onPress(this, "more", () => void this.attempt(() => this.#more()));
+  }
+
+  protected override clear(): void {
+    for (const name of ["roles", "groups", "group"]) part(this, name).replaceChildren();
+    part(this, "one").hidden = true;
+    this.#members = undefined;
+    this.#group = "";
+  }
+
+  protected override read(): Promise<void> {
+    return this.latest(
+      () =>
+        Promise.all([
+          this.coffer.administer((admin) => admin.roles()),
+          this.coffer.administer((admin) => admin.groups()),
+        ]),
+      ([roles, groups]) => this.#draw(roles, groups),
+    );
+  }
+
+  #draw(roles: readonly RoleHolder[], groups: readonly Group[]): void {
+    const holders = roles.map(({ user, role, since }) =>
+      this.#item(user, `${ROLES[role] ?? role} since ${formatDay(new Date(since * 1000))}`, {
+        label: "Take",
+        name: `Take the role ${role} from ${user}`,
+        run: () => this.#take(role, user),
+      }),
+    );
+    part(this, "roles").replaceChildren(...holders);
+    part(this, "no-roles").hidden = roles.length > 0;
+    const listed = groups.map(({ group, members }) =>
+      this.#item(group, members === 1 ? "1 member" : `${members} members`, {
+        label: "Show",
+        name: `Show the group ${group}`,
+        run: () => this.#show(group),
+      }),
+    );
+    part(this, "groups").replaceChildren(...listed);
+    part(this, "no-groups").hidden = groups.length > 0;
+  }
+
+  #item(
+    what: string,
+    about: string,
+    { label, name, run }: { label: string; name: string; run: () => Promise<void> },
+  ): HTMLElement {
+    const item = document.createElement("li");
+    const [words, title, meta] = ["div", "code", "span"].map((tag) => document.createElement(tag));
+    const button = document.createElement("button");
+    if (words && title && meta) {
+      words.className = "about";
+      title.textContent = what;
+      meta.className = "meta";
+      meta.textContent = about;
+      words.append(title, meta);
+      item.append(words);
+    }
+    button.type = "button";
+    button.className = "quiet";
+    button.textContent = label;
+    button.setAttribute("aria-label", name);
+    button.addEventListener("click", () => void run());
+    item.append(button);
+    return item;
+  }
+
+  async #give(): Promise<void> {
+    const user = part<HTMLInputElement>(this, "user").value.trim();
+    const role = part<HTMLSelectElement>(this, "role").value as TenantRole;
+    const done = await this.#change((admin) => admin.grantRole(role, user));
+    if (!done) return;
+    this.say(`${user} is ${role} from the next request on.`);
+    element<HTMLFormElement>(this, "[data-give]").reset();
+  }
+
+  async #take(role: TenantRole, user: string): Promise<void> {
+    const question = {
+      ...{ title: "Take this role?", name: user, yes: "Take", no: "Cancel" },
+      text: `is no ${role} any more, from the next request on.`,
+    };
+    if (!(await element<CofferConfirm>(document, "coffer-confirm").ask(question))) return;
+    if (await this.#change((admin) => admin.withdrawRole(role, user))) this.say("The role is taken.");
+    part(this, "close").focus();
+  }
+
+  async #put(): Promise<void> {
+    const group = part<HTMLInputElement>(this, "name").value.trim();
+    const user = part<HTMLInputElement>(this, "member").value.trim();
+    if (!(await this.#change((admin) => admin.addToGroup(group, user)))) return;
+    this.say(`${user} is in ${group}.`);
+    element<HTMLFormElement>(this, "[data-put]").reset();
+    await this.#show(group);
+  }
+
+  async #show(group: string): Promise<void> {
+    this.#group = group;
+    this.#members = await this.coffer.administer(async (admin) => admin.group(group));
+    part(this, "group").replaceChildren();
+    part(this, "group-name").textContent = group;
+    part(this, "one").hidden = false;
+    await this.attempt(() => this.#more());
+  }
+
+  /** A page at a time: a group may have a million. */
+  async #more(): Promise<void> {
+    const [members, group] = [this.#members, this.#group];
+    const items: HTMLElement[] = [];
+    let ended = false;
+    while (members && items.length < PAGE && !ended) {
+      const next = await members.next();
+      ended = next.done === true;
+      if (next.done) break;
+      const { user, since } = next.value;
+      items.push(
+        this.#item(user, `since ${formatDay(new Date(since * 1000))}`, {
+          label: "Remove",
+          name: `Remove ${user} from ${group}`,
+          run: () => this.#remove(group, user),
+        }),
+      );
+    }
+    if (group !== this.#group) return;
+    part(this, "group").append(...items);
+    part(this, "more").hidden = ended;
+  }
+
+  async #remove(group: string, user: string): Promise<void> {
+    if (!(await this.#change((admin) => admin.removeFromGroup(group, user)))) return;
+    this.say(`${user} is in ${group} no more.`);
+    await this.#show(group);
+  }
+
+  async #change(work: Parameters<typeof this.coffer.administer<void>>[0]): Promise<boolean> {
+    this.overtake();
+    return this.attempt(async () => {
+      await this.coffer.administer(work);
+      await this.read();
+    });
+  }
+}
