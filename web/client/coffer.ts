@@ -228,11 +228,7 @@ export class Coffer extends EventTarget {
 
   /** Enrols the microservice again, with new keys; the instance that it was is revoked. Errors: as of `prepare`. */
   async renew(): Promise<void> {
-    return this.#run(async ({ microservice, life }) => {
-      const { id } = (await microservice.use()).instance;
-      await microservice.renew(id);
-      await life.revokeInstance(id);
-    });
+    return this.#run((custodian) => custodian.renew());
   }
 
   /**
@@ -243,12 +239,7 @@ export class Coffer extends EventTarget {
    * const { roles } = await coffer.administer((admin) => admin.standing());
    */
   async administer<T>(work: (admin: Administration) => Promise<T>): Promise<T> {
-    return this.#run(async ({ rest }) => {
-      const { Administration } = await import("./administration.ts").catch((cause: unknown) => {
-        throw new CofferError("offline", { cause });
-      });
-      return work(new Administration(rest));
-    });
+    return this.#run((custodian) => work(custodian.administration));
   }
 
   /** The user's accounts as they are now: a colleague may have shared one since this browser signed in. */
@@ -276,10 +267,7 @@ export class Coffer extends EventTarget {
 
   /** Ends the user's own membership. Resolves with the accounts that are left. Errors: `no-account`, `conflict` for the last owner. */
   async leave(account: string): Promise<Account[]> {
-    return this.#run(async (custodian) => {
-      await custodian.members.remove(custodian.account(account), custodian.signedIn.user.id);
-      return custodian.refreshAccounts();
-    });
+    return this.#run((custodian) => custodian.leave(account));
   }
 
   async #run<T>(work: (custodian: Custodian) => Promise<T>): Promise<T> {

@@ -4,6 +4,7 @@ import type { Enrol } from "#protocol/enrolment.ts";
 import { CofferError } from "#protocol/error.ts";
 import { delay, type WaitListener } from "#protocol/patience.ts";
 import { Accounts } from "./accounts.ts";
+import { Administration } from "./administration.ts";
 import { Documents } from "./documents.ts";
 import type { Host } from "./host.ts";
 import { DataKeys } from "./keys.ts";
@@ -74,6 +75,24 @@ export class Custodian {
     const accounts = await this.members.accounts();
     await this.#session.learnAccounts(accounts);
     return accounts;
+  }
+
+  /** What an admin of the tenant does. */
+  get administration(): Administration {
+    return new Administration(this.rest);
+  }
+
+  /** Enrols again with new keys, and revokes the instance before. */
+  async renew(): Promise<void> {
+    const { id } = (await this.microservice.use()).instance;
+    await this.microservice.renew(id);
+    await this.life.revokeInstance(id);
+  }
+
+  /** Ends the user's own membership, and answers the accounts that are left. */
+  async leave(account: string): Promise<Account[]> {
+    await this.members.remove(this.account(account), this.signedIn.user.id);
+    return this.refreshAccounts();
   }
 
   /** The account of this id, or the first. Error: `no-account`. */
