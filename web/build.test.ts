@@ -61,10 +61,18 @@ it("keeps the measured bundle small and self-contained", async () => {
   expect(code).not.toContain(outDir);
 });
 
-it("gives the page hashed names that its document uses", async () => {
+it("M21 gives the page hashed names that its document uses, and scripts that it pins", async () => {
   const html = await readFile(join(outDir, "app/index.html"), "utf8");
   for (const file of await readdir(join(outDir, "app"))) {
     if (/\.[0-9a-f]{16}\.\w+$/.test(file)) expect(html).toContain(`"/${file}"`);
+  }
+  const scripts = [...html.matchAll(/<script[^>]*src="\/([^"]+)"([^>]*)>/g)];
+  expect(scripts.length).toBeGreaterThan(0);
+  for (const [, name = "", rest] of scripts) {
+    const hash = createHash("sha384")
+      .update(await readFile(join(outDir, "app", name)))
+      .digest("base64");
+    expect(rest, name).toContain(`integrity="sha384-${hash}"`);
   }
   expect(html).not.toMatch(/(?:src|href)="[^"/]*\.(?:ts|css|svg)"/);
 });

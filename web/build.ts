@@ -6,7 +6,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { dirname, extname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build, type Metafile } from "esbuild";
-import { type BuiltWeb, hashed, MARK, pinWeb, type WebOptions, type WebParts } from "./pin.ts";
+import { type BuiltWeb, hashed, integrity, MARK, pinWeb, type WebOptions, type WebParts } from "./pin.ts";
 
 const WEB = dirname(fileURLToPath(import.meta.url));
 
@@ -96,7 +96,9 @@ async function buildPage(built: Built): Promise<Files> {
     const content = await pageFile(folder, name, built);
     const target = hashed(name.replace(/\.ts$/, ".js"), content);
     files.set(`app/${target}`, content);
-    html = html.replaceAll(`"${name}"`, `"/${target}"`);
+    // The integrity policy that the document is served with lets no script run without.
+    const pinned = name.endsWith(".ts") ? ` integrity="${integrity(content)}"` : "";
+    html = html.replaceAll(`"${name}"`, `"/${target}"${pinned}`);
   }
   files.set("app/index.html", new TextEncoder().encode(html));
   for (const name of await readdir(join(folder, "public")).catch(() => [])) {

@@ -125,6 +125,6 @@ export function hashed(name: string, bytes: Uint8Array): string {
   return `${name.slice(0, -extension.length)}.${hash}${extension}`;
 }
 
-function integrity(bytes: Uint8Array): string {
+export function integrity(bytes: Uint8Array): string {
   return `sha384-${createHash("sha384").update(bytes).digest("base64")}`;
 }

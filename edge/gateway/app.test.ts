@@ -57,6 +57,14 @@ describe("gateway", () => {
     }
   });
 
+  it("M21 lets no script run in page or vault that its document does not pin", async () => {
+    for (const site of ["https://app.example/", "https://vault.example/"]) {
+      const response = await get(site);
+      expect(response.status).toBe(200);
+      expect(response.headers.get("integrity-policy"), site).toBe("blocked-destinations=(script)");
+    }
+  });
+
   it("serves each site its own folder under its own policy", async () => {
     const page = await get("https://app.example/");
     expect(await page.text()).toBe("/app/index.html");

@@ -1,4 +1,5 @@
 import type { GatewayContext } from "./context.ts";
+import { integrityPolicy } from "./headers.ts";
 import { Refused } from "./problem.ts";
 
 /** Names that carry a hash of their content never change it. */
@@ -17,7 +18,10 @@ export async function serveAsset(c: GatewayContext, name: string, policy?: strin
   }
   const headers = pick(found.headers, ["content-type", "etag", "content-length"]);
   headers.set("cache-control", HASHED.test(name) ? "public, max-age=31536000, immutable" : "no-cache");
-  if (policy !== undefined) headers.set("content-security-policy", policy);
+  if (policy !== undefined) {
+    headers.set("content-security-policy", policy);
+    headers.set("integrity-policy", integrityPolicy);
+  }
   return new Response(found.body, { status: found.status, headers });
 }
 

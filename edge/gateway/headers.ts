@@ -67,6 +67,12 @@ function asking(vault: string): Policy {
   };
 }
 
+/**
+ * No script of page or vault runs that its document does not pin by its hash (W3C Subresource Integrity, "Integrity-Policy"). It
+ * does not cover the Worker, whose bytes the vault's loader hashes itself.
+ */
+export const integrityPolicy = "blocked-destinations=(script)";
+
 /** What is no document. */
 export const nothingPolicy = serialize(NOTHING);
 
