@@ -118,12 +118,8 @@ export class Coffer extends EventTarget {
    * Lends the microservice over a port to the app's own Service Worker (M15), once it is enrolled. In a page `serveByServiceWorker` does
    * all of it.
    */
-  async lend(port: MessagePort): Promise<void> {
-    const { lend } = await import("./lend.ts");
-    await this.#run(async ({ microservice }) => {
-      await microservice.use();
-      lend(port, microservice);
-    });
+  lend(port: MessagePort): Promise<void> {
+    return this.#run((custodian) => custodian.lend(port));
   }
 
   /** Starts and enrols the microservice ahead of its first use, and has a data key ready. */

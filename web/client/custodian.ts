@@ -8,6 +8,7 @@ import { Administration } from "./administration.ts";
 import { Documents } from "./documents.ts";
 import type { Host } from "./host.ts";
 import { DataKeys } from "./keys.ts";
+import { lend } from "./lend.ts";
 import { Members } from "./members.ts";
 import { Microservice, type MicroserviceState } from "./microservice.ts";
 import { RestClient } from "./rest.ts";
@@ -63,6 +64,12 @@ export class Custodian {
     const { identity } = this.#session;
     if (!identity) throw new CofferError("signed-out");
     return identity;
+  }
+
+  /** Has this microservice, enrolled, answer calls that come over the port (M15). */
+  async lend(port: MessagePort): Promise<void> {
+    await this.microservice.use();
+    lend(port, this.microservice);
   }
 
   /** Ids of the accounts that the user may act for. */
