@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { rotateMasterKey } from "#cli/master-key.ts";
 import type { RotationProgress } from "#protocol/contract/index.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
-import { EdgeClient } from "#test/support/edge-client.ts";
+import { EdgeClient, type Tokens } from "#test/support/edge-client.ts";
 import { json } from "#test/support/http.ts";
 import { type EnrolmentAnswer, enrol, makeKeys } from "#test/support/instance.ts";
 import { copyAccount } from "#test/support/many-accounts.ts";
@@ -19,6 +19,8 @@ const READ = 16;
 const BEFORE_MS = 20_000;
 /** Reads of a process that has just begun are not counted. */
 const WARM_MS = 5000;
+/** A rotation takes longer than an access token lives. */
+const REFRESH_MS = 120_000;
 /** Between two reads: a reader that never waits would be all of the load. Milliseconds. */
 const BETWEEN_MS = 20;
 
@@ -132,6 +134,7 @@ class Reader {
   readonly #certificate: string;
   readonly #edks: string[] = [];
   #next = 0;
+  #refreshed = performance.now();
   failed = 0;
 
   private constructor(client: EdgeClient, certificate: string) {
@@ -155,6 +158,10 @@ class Reader {
   }
 
   async read(times: number[]): Promise<void> {
+    if (performance.now() > this.#refreshed + REFRESH_MS) {
+      this.#refreshed = performance.now();
+      this.client.tokens = json<Tokens>(await this.client.refresh(this.client.tokens.refresh_token));
+    }
     const began = performance.now();
     const edk = this.#edks[this.#next++ % this.#edks.length];
     const request = { way: "rewrap", edk, certificate: this.#certificate };
