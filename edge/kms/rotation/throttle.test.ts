@@ -18,8 +18,8 @@ it("W12 where accounts take much longer than they could it goes at a fraction of
   const throttle = new Throttle(320);
   after(throttle, 100, 10);
   expect(throttle.rest(40)).toBe(2 * 320 - 40);
-  expect(after(throttle, 5, 40)).toBe(8 * 320 - 40);
-  expect(after(throttle, 100, 10)).toBe(310);
+  expect(after(throttle, 5, 40)).toBe(32 * 320 - 40);
+  expect(after(throttle, 200, 10)).toBe(310);
 });
 
 it("W12 it rests twice as long as its work took, at any pace", () => {

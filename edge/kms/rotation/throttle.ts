@@ -24,8 +24,8 @@ export class Throttle {
 }
 
 /** The interval at the beginning, and the longest, by the shortest. */
-const FIRST = 4;
-const SLOWEST = 8;
+const FIRST = 8;
+const SLOWEST = 32;
 /** An account took much longer that took so many times as long as the fastest. */
 const SLOW = 2;
 const BACK_OFF = 2;
