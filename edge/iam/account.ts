@@ -180,6 +180,10 @@ export class IamAccountObject extends DurableObject<Env> {
     return ok(null);
   }
 
+  isFounded(): boolean {
+    return this.#opened !== undefined;
+  }
+
   /** For a neighbour, who records what it decides by it. */
   member(caller: Caller): Result<AccountRole> {
     const sql = this.#opened?.store.sql;

@@ -10,7 +10,7 @@ import type { Caller, InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
 import type { KeyIdentifier, ListedIdentifier } from "../key-identifiers.ts";
 import type { Member, Person } from "../person.ts";
-import { fail, ok, type Result } from "../result.ts";
+import { fail, ok, type Problem, type Result } from "../result.ts";
 import type { AccountState, IamAccountObject } from "./account.ts";
 import type { Addresses } from "./addresses.ts";
 import type { OfCustodian } from "./custodian-keys.ts";
@@ -143,12 +143,24 @@ export class Accounts {
     const [signedIn, found] = await stand();
     if (!signedIn.ok) return signedIn;
     const done = await work(object, { account, caller, found, person: signedIn.value });
-    if (!done.ok) return done;
+    if (!done.ok) return this.#refused(object, caller, what, done);
     if (!done.value.waited) return ok(done.value.value);
     const [still, again] = await stand();
     if (!still.ok) return still;
     const stands = await object.stillStands({ account, caller, found: again, person: still.value });
     return stands.ok ? ok(done.value.value) : stands;
+  }
+
+  /** An account that nobody has founded keeps nothing, and so no entry either: the refusal stands with who asked. */
+  async #refused<R extends { ok: false; problem: Problem }>(
+    object: AccountStub,
+    caller: Caller,
+    what: { action: string; resource: string },
+    refusal: R,
+  ): Promise<R> {
+    if (refusal.problem.code === "forbidden" && !(await object.isFounded()))
+      await this.#at.principal(caller.tenant, caller.user).refused(caller, what);
+    return refusal;
   }
 
   /** The caller's own. */
@@ -218,9 +230,12 @@ export class Accounts {
     account: string,
     work: (object: AccountStub, of: OfCustodian) => Promise<Result<T>>,
   ): Promise<Result<T>> {
-    const signedIn = await this.#signedIn(caller, { action: "iam:account", resource: `account/${account}` });
+    const what = { action: "iam:account", resource: `account/${account}` };
+    const signedIn = await this.#signedIn(caller, what);
     if (!signedIn.ok) return signedIn;
-    return work(this.#at.account(caller.tenant, account), { account, caller, person: signedIn.value });
+    const object = this.#at.account(caller.tenant, account);
+    const done = await work(object, { account, caller, person: signedIn.value });
+    return done.ok ? done : this.#refused(object, caller, what, done);
   }
 
   /** `GET /accounts/{account}`. */

@@ -253,6 +253,14 @@ export class IamPrincipalObject extends DurableObject<Env> {
     return fromHsm(request.requestId, () => issueInstanceToken(endpoint, request, found));
   }
 
+  /** Records that the caller, signed in, was refused what is nobody's. */
+  refused(caller: Caller, what: { action: string; resource: string }): Result<never> {
+    if (this.#opened === undefined) return fail("forbidden");
+    return authorize<never>(this.#opened.store, { ...what, caller, requestId: caller.requestId }, () =>
+      refuse("forbidden", "no such account"),
+    );
+  }
+
   /** The caller, signed in, says that an instance is its own. Errors: `invalid-token`, `forbidden`, `too-many-requests`. */
   nameInstance(
     caller: Caller,

@@ -111,9 +111,9 @@ export class KmsPrincipalObject extends DurableObject<Env> {
     return operateWithoutKey(this.#door, this.#pace, caller, asked);
   }
 
-  /** Records a refusal that is no account's: of an EDK that none of ours was. */
-  refused(caller: Caller, action: string, { problem, reason }: Refusal): Result<never> {
-    const about = { action, caller, resource: "edk", requestId: caller.requestId };
+  /** Records a refusal that is no account's: of an EDK that none of ours was, or of an account that there is not. */
+  refused(caller: Caller, action: string, { problem, reason }: Refusal, resource = "edk"): Result<never> {
+    const about = { action, caller, resource, requestId: caller.requestId };
     return authorize<never>(this.#open().store, about, () => refuse(problem.code, reason));
   }
 
