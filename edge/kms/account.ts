@@ -299,10 +299,9 @@ export class KmsAccountObject extends DurableObject<Env> {
     return this.#opened;
   }
 
-  /** Recorded where there is an account: what somebody made up stays empty. */
+  /** Recorded where there is an account; what somebody made up stays empty, and the refusal stands with who asked. */
   #refuse(about: AuthorizeRequest, refusal: Refusal): Result<never> {
     if (hasStore(this.ctx)) return authorize<never>(this.#open().kms.store, about, () => refusal);
-    // Of an account that nobody has made nothing is kept: it stands with who asked.
     const { caller, action, resource } = about;
     const of = caller && this.env.KMS_PRINCIPAL_OBJECT.getByName(`${caller.tenant}/${caller.user}`);
     if (caller && of) this.ctx.waitUntil(of.refused(caller, action, refusal, resource));
