@@ -64,60 +64,17 @@ export async function ensureMasterKey(hsm: KmipClient, tenant: TenantKey, now: D
   await ensureUsers(hsm, found);
 }
 
-/**
- * Destroys the tenant's master key of level `master` in the HSM, for good (docs/decisions/0037): from then on its instances
- * and the recovery recipient alone have it. Returns its identifier. Throws `NoMasterKey`, `OtherLevel` where no instance can have the
- * key, and `OtherKind` for a pair, which the recovery recipient cannot bring back.
- */
-export async function destroyMasterKey(hsm: KmipClient, tenant: string): Promise<string> {
-  const uniqueIdentifier = await currentMasterKey(hsm, tenant);
-  const level = await levelOf(hsm, uniqueIdentifier);
-  if (level !== "master")
-    throw new OtherLevel(`The master key of ${tenant} is of level ${level}: nobody has it but the HSM`);
-  if (await locate(hsm, masterKeyName(tenant), "PrivateKey"))
-    throw new OtherKind(`The master key of ${tenant} is an RSA pair: the strict variant is for AES keys`);
-  const revocationReason = { revocationReasonCode: "CessationOfOperation" as const };
-  await hsm.request("Revoke", { uniqueIdentifier, revocationReason });
-  await hsm.request("Destroy", { uniqueIdentifier });
-  return uniqueIdentifier;
-}
-
-/**
- * Brings the private half of the recovery recipient (RSA, PKCS#8) into the HSM for a ceremony, after which the officer
- * destroys it: the KMS may have the tenant's destroyed master key restored by it, for recipients of the tenant. Returns its
- * identifier.
- */
-export async function bringRecoveryKey(
-  hsm: KmipClient,
-  tenant: string,
-  pkcs8: Uint8Array<ArrayBuffer>,
-  now: Date,
-): Promise<string> {
-  const { uniqueIdentifier } = await hsm.request("Register", {
-    objectType: "PrivateKey",
-    attributes: {
-      cryptographicUsageMask: [...USAGE.recovery],
-      activationDate: now,
-      vendorAttributes: [policy(POLICY.class, "recovery"), policy(POLICY.tenant, tenant)],
-    },
-    object: { privateKey: { keyBlock: { keyFormatType: "PKCS_8", keyValue: { keyMaterial: pkcs8 } } } },
-  });
-  return uniqueIdentifier;
-}
-
-/** Ends the ceremony: the recovery key is gone from the HSM. */
-export async function removeRecoveryKey(hsm: KmipClient, uniqueIdentifier: string): Promise<void> {
-  const revocationReason = { revocationReasonCode: "CessationOfOperation" as const };
-  await hsm.request("Revoke", { uniqueIdentifier, revocationReason });
-  await hsm.request("Destroy", { uniqueIdentifier });
-}
-
 async function wasDestroyed(hsm: KmipClient, tenant: string): Promise<boolean> {
+  return (await destroyedKeys(hsm, tenant)).length > 0;
+}
+
+/** Master keys of level `master` that the tenant had, under the name of the current one. */
+export async function destroyedKeys(hsm: KmipClient, tenant: string): Promise<string[]> {
   const { uniqueIdentifier } = await hsm.request("Locate", {
     attributes: { name: named(masterKeyName(tenant)), vendorAttributes: [policy(POLICY.level, "master")] },
     storageStatusMask: ["DestroyedStorage"],
   });
-  return uniqueIdentifier.length > 0;
+  return uniqueIdentifier;
 }
 
 /** Keys of the hierarchy answer to the KMS alone (W9); in earlier releases the IAM used them too. */
@@ -199,7 +156,7 @@ export async function currentMasterKey(hsm: KmipClient, tenant: string): Promise
 }
 
 /** The key that this one replaced, while there is something left of it. */
-async function replacedKey(
+export async function replacedKey(
   hsm: KmipClient,
   uniqueIdentifier: string,
 ): Promise<{ uid: string; live: boolean } | undefined> {
@@ -211,7 +168,7 @@ async function replacedKey(
   return { uid: replaced, live: isLive(state) };
 }
 
-async function attributesOf(
+export async function attributesOf(
   hsm: KmipClient,
   uniqueIdentifier: string,
   name: "link" | "state",
@@ -220,7 +177,7 @@ async function attributesOf(
   return attributes;
 }
 
-async function levelOf(hsm: KmipClient, uniqueIdentifier: string): Promise<string> {
+export async function levelOf(hsm: KmipClient, uniqueIdentifier: string): Promise<string> {
   return (await readPolicy(hsm, uniqueIdentifier, POLICY.level)) ?? DEFAULT_LEVEL;
 }
 

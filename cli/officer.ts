@@ -3,8 +3,9 @@ import { TransportError, tlsTransport } from "#kmip-node/index.ts";
 import { createKmipClient, type KmipClient, KmipError } from "#protocol/kmip/index.ts";
 import { clientKey } from "./client-key.ts";
 import { CommandError } from "./command-error.ts";
-import { NoMasterKey, OtherLevel } from "./master-key.ts";
+import { NoMasterKey, OtherKind, OtherLevel } from "./master-key.ts";
 import { portOption } from "./ports.ts";
+import { NotRecoverable } from "./recovery-key.ts";
 
 /** The officer's connection to an HSM, for the commands that need it. */
 
@@ -39,7 +40,8 @@ export async function asOfficer<T>(values: Values, work: (hsm: KmipClient) => Pr
   try {
     return await work(createKmipClient(transport));
   } catch (error) {
-    if (error instanceof TransportError || error instanceof OtherLevel || error instanceof NoMasterKey)
+    const known = [TransportError, OtherKind, OtherLevel, NoMasterKey, NotRecoverable];
+    if (error instanceof Error && known.some((kind) => error instanceof kind))
       throw new CommandError(`${error.message}.`);
     if (error instanceof KmipError)
       throw new CommandError(`The HSM refused: ${error.message} Is this the officer's certificate?`);

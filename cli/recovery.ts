@@ -1,78 +1,143 @@
 import { createPrivateKey } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { isTenantName } from "#protocol/hierarchy/index.ts";
+import { digest } from "#protocol/digest.ts";
+import { isKeyThumbprint, isTenantName } from "#protocol/hierarchy/index.ts";
+import { appKeyFile, openAppKey } from "#web/hosts/node/index.ts";
 import { CommandError } from "./command-error.ts";
 import { documentPath } from "./document-path.ts";
-import { bringRecoveryKey, destroyMasterKey, removeRecoveryKey } from "./master-key.ts";
 import { asOfficer, OFFICER_HELP, OFFICER_OPTIONS } from "./officer.ts";
 import { COFFER } from "./parts/index.ts";
+import { bringRecoveryKey, destroyMasterKey, removeRecoveryKey, thumbprintOf } from "./recovery-key.ts";
+import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 
 export const RECOVERY_HELP = `coffer recovery: keep a tenant's master key outside of the HSM
 
-For a tenant of release level master, as the officer, at a KMIP 2.1 HSM that knows the strict variant, as the emulator does:
+For a tenant of release level master, at a KMIP 2.1 HSM that knows the strict variant, as the emulator does:
 ${documentPath("decisions/0037-master-key-outside-the-hsm.md")}
 
-coffer recovery destroy   destroys the master key in the HSM, for good: have it wrapped to the first instances and to the
-                          recovery recipient before
-coffer recovery begin     brings the recovery recipient's private key into the HSM, so that the KMS can give the master key
-                          to a further instance, and prints its identifier
-coffer recovery end       takes it away again
+coffer recovery prepare   as a user: makes the recovery recipient's key where there is none, enrols with it, so that the
+                          HSM keeps the master key for it, and prints the recipient's thumbprint
+coffer recovery destroy   as the officer: destroys the master key in the HSM, for good. Every instance that is to go on has
+                          begun before
+coffer recovery thumbprint
+                          prints that of a key file: the recovery key's, or an application server's app-specific key's
+coffer recovery begin     as the officer: brings the recovery key into the HSM, so that the KMS gives the master key to
+                          the one instance with that app-specific key, and prints its identifier
+coffer recovery end       as the officer: takes it away again
 
-  --tenant NAME     whose master key
+  --tenant NAME     destroy, begin: whose master key
+  --recipient THUMBPRINT
+                    destroy: of the recovery key, as prepare has printed it; begin: of the app-specific key of the
+                    instance that is to have the master key, as its operator has told you
   --recovery-key FILE
-                    begin: the recovery recipient's private key, RSA, PEM, not encrypted
+                    prepare, begin: the recovery recipient's private key, RSA, encrypted PEM; thumbprint: any such file
+  --recovery-passphrase-file FILE
+                    the passphrase of that key: at least 32 random characters
   --id ID           end: what begin has printed
+prepare:
+${SESSION_HELP}destroy, begin, end:
 ${OFFICER_HELP}
 
-Example: ${COFFER} recovery begin --tenant acme --recovery-key recovery.key --ca hsm-ca.pem --cert officer.pem --key officer.key
+Example: ${COFFER} recovery begin --tenant acme --recipient THUMBPRINT --recovery-key recovery.pem --recovery-passphrase-file secret.txt --ca hsm-ca.pem --cert officer.pem --key officer.key
 `;
 
-/** `coffer recovery destroy`, `begin` and `end` (W1, strict variant). */
-export async function recovery([command, ...args]: string[]): Promise<number> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      tenant: { type: "string" },
-      "recovery-key": { type: "string" },
-      id: { type: "string" },
-      ...OFFICER_OPTIONS,
-    },
-  });
-  if (command === "end") {
-    const { id } = values;
-    if (id === undefined) throw new CommandError("--id is needed: what `coffer recovery begin` printed.", 2);
+const OPTIONS = {
+  tenant: { type: "string" },
+  recipient: { type: "string" },
+  "recovery-key": { type: "string" },
+  "recovery-passphrase-file": { type: "string" },
+  id: { type: "string" },
+  ...OFFICER_OPTIONS,
+  ...sessionOptions,
+} as const;
+
+type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>["values"];
+
+const COMMANDS: Record<string, (values: Values) => Promise<string>> = {
+  async prepare(values) {
+    const place = appKeyFile(resolve(needed(values, "recovery-key")));
+    const key = await openAppKey(place, await passphraseOf(values));
+    const instance = { appKey: async () => key };
+    await withClient({ ...values, instance }, ({ microservice }) => microservice.use());
+    const thumbprint = await digest(key.wrappingSpki);
+    return `The HSM keeps the master key for the recovery recipient: ${thumbprint}\nNext: ${COFFER} recovery destroy --recipient ${thumbprint}`;
+  },
+  async destroy(values) {
+    const tenant = tenantOf(values);
+    const recipient = recipientOf(values);
+    const destroyed = await asOfficer(values, (hsm) => destroyMasterKey(hsm, tenant, recipient));
+    return `The master key of ${tenant}, ${destroyed}, is destroyed in the HSM.`;
+  },
+  async thumbprint(values) {
+    return thumbprintOf(await recoveryKey(values));
+  },
+  async begin(values) {
+    const tenant = tenantOf(values);
+    const restoredFor = recipientOf(values);
+    const pkcs8 = await recoveryKey(values);
+    const id = await asOfficer(values, (hsm) =>
+      bringRecoveryKey(hsm, tenant, { pkcs8, restoredFor }, new Date()),
+    );
+    return `The recovery key is in the HSM: ${id}\nThe instance with the key ${restoredFor} gets the master key when it next asks. Afterwards: ${COFFER} recovery end --id ${id}`;
+  },
+  async end(values) {
+    const id = needed(values, "id");
     await asOfficer(values, (hsm) => removeRecoveryKey(hsm, id));
-    process.stdout.write(`The recovery key ${id} is destroyed in the HSM.\n`);
-    return 0;
-  }
-  const { tenant } = values;
-  if (command !== "destroy" && command !== "begin")
-    throw new CommandError("coffer recovery: say destroy, begin or end. Try --help.", 2);
-  if (tenant === undefined || !isTenantName(tenant))
-    throw new CommandError("--tenant takes a name of up to 63 lower-case letters, digits and hyphens.", 2);
-  if (command === "destroy") {
-    const destroyed = await asOfficer(values, (hsm) => destroyMasterKey(hsm, tenant));
-    process.stdout.write(`The master key of ${tenant}, ${destroyed}, is destroyed in the HSM.\n`);
-    return 0;
-  }
-  const key = await recoveryKey(values["recovery-key"]);
-  const id = await asOfficer(values, (hsm) => bringRecoveryKey(hsm, tenant, key, new Date()));
-  process.stdout.write(
-    `The recovery key is in the HSM: ${id}\nAfterwards: ${COFFER} recovery end --id ${id}\n`,
-  );
+    return `The recovery key ${id} is destroyed in the HSM.`;
+  },
+};
+
+/** `coffer recovery prepare`, `destroy`, `thumbprint`, `begin` and `end` (W1, strict variant). */
+export async function recovery([name = "", ...args]: string[]): Promise<number> {
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (!command)
+    throw new CommandError("coffer recovery: say prepare, destroy, thumbprint, begin or end. Try --help.", 2);
+  const { values } = parseArgs({ args, options: OPTIONS });
+  process.stdout.write(`${await command(values)}\n`);
   return 0;
 }
 
-/** The key in the file as PKCS#8 in DER. */
-async function recoveryKey(path: string | undefined): Promise<Uint8Array<ArrayBuffer>> {
-  if (path === undefined) throw new CommandError("--recovery-key is needed: --help tells what for.", 2);
+type Needed = "recipient" | "recovery-key" | "recovery-passphrase-file" | "id";
+
+function needed(values: Values, name: Needed): string {
+  const value = values[name];
+  if (value === undefined) throw new CommandError(`--${name} is needed: --help tells what for.`, 2);
+  return value;
+}
+
+function recipientOf(values: Values): string {
+  const recipient = needed(values, "recipient");
+  if (!isKeyThumbprint(recipient))
+    throw new CommandError("--recipient takes a thumbprint as `coffer recovery thumbprint` prints it.", 2);
+  return recipient;
+}
+
+function tenantOf({ tenant }: Values): string {
+  if (tenant === undefined || !isTenantName(tenant))
+    throw new CommandError("--tenant takes a name of up to 63 lower-case letters, digits and hyphens.", 2);
+  return tenant;
+}
+
+async function passphraseOf(values: Values): Promise<string> {
+  const path = needed(values, "recovery-passphrase-file");
   const text = await readFile(path, "utf8").catch(() => {
+    throw new CommandError(`--recovery-passphrase-file: ${path} cannot be read.`);
+  });
+  return text.replace(/\r?\n$/, "");
+}
+
+/** The key in the file as PKCS#8 in DER. */
+async function recoveryKey(values: Values): Promise<Uint8Array<ArrayBuffer>> {
+  const path = needed(values, "recovery-key");
+  const key = await readFile(path, "utf8").catch(() => {
     throw new CommandError(`--recovery-key: ${path} cannot be read.`);
   });
+  const passphrase = await passphraseOf(values);
   try {
-    return new Uint8Array(createPrivateKey(text).export({ format: "der", type: "pkcs8" }));
+    return new Uint8Array(createPrivateKey({ key, passphrase }).export({ format: "der", type: "pkcs8" }));
   } catch {
-    throw new CommandError("--recovery-key: this is no private key in PEM that is not encrypted.");
+    throw new CommandError("--recovery-key: this is no private key in PEM that the passphrase opens.");
   }
 }

@@ -1,7 +1,7 @@
 import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import { CofferError } from "#protocol/error.ts";
-import { type Client, connect } from "./client.ts";
+import { type Client, type ClientOptions, connect } from "./client.ts";
 import { CommandError } from "./command-error.ts";
 import { readDeployment } from "./deployment.ts";
 import { START } from "./parts/index.ts";
@@ -19,13 +19,14 @@ export const SESSION_HELP = `  --user NAME   sign in by this name (development) 
 
 /** Signs in at the running deployment and runs `work`; the microservice and its keys end with it. */
 export async function withClient<T>(
-  { dir, user }: { dir: string; user?: string | undefined },
+  { dir, user, instance }: { dir: string; user?: string | undefined; instance?: ClientOptions["instance"] },
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
   const deployment = await readDeployment(resolve(dir));
   const client = await connect({
     ...deployment,
     user: user ?? loginName(),
+    ...(instance && { instance }),
     onWait: (wait) =>
       process.stderr.write(`Waiting ${Math.ceil(wait / 1000)} s: the server has too many requests.\n`),
   }).catch((error: unknown) => {

@@ -82,6 +82,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "encryptedAccountKey",
       "identify",
       "instanceToken",
+      "keepAccountKey",
       "keepVersion",
       "keyIdentifier",
       "keys",

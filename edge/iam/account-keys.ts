@@ -32,6 +32,11 @@ export function accountKeyOf(sql: SqlStorage, id: string): AccountKey | null {
   return row === undefined ? null : keyOf(row);
 }
 
+/** Whether the account has this very key already, where its bytes are kept here. */
+export function isKeptAccountKey(sql: SqlStorage, wrapped: Uint8Array<ArrayBuffer>): boolean {
+  return sql.exec("SELECT 1 FROM account_keys WHERE wrapped = ?", wrapped.buffer).toArray().length > 0;
+}
+
 /** Keeps another key as the current one; null where the account was shredded meanwhile. */
 export function rotatedAccountKey(
   sql: SqlStorage,

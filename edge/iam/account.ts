@@ -33,7 +33,9 @@ import {
   deleteDataKey,
   encryptedAccountKey,
   type Keeper,
+  keepMadeAccountKey,
   keyIdentifier,
+  type MadeAccountKey,
   type NewDataKey,
   type OfInstance,
   renewDataKey,
@@ -72,7 +74,9 @@ type Opened = {
 interface Neighbours {
   KMS: IdentifierKeeping & {
     /** W11: a new key for the account, made and encrypted in the HSM. */
-    orderAccountKey(of: OfAccount & { kind: AccountKeys }): Promise<Result<OrderedAccountKey>>;
+    orderAccountKey(
+      of: OfAccount & { kind: AccountKeys; made?: Pick<OrderedAccountKey, "wrapped" | "master"> },
+    ): Promise<Result<OrderedAccountKey>>;
     /** W10, W11: a data key of the account, made, signed and kept in the HSM. */
     orderDataKey(order: DataKeyOrder): Promise<Result<NewDataKey>>;
     deleteDataKey(of: OfAccount & { client: string; key: string }): Promise<Result<null>>;
@@ -244,6 +248,10 @@ export class IamAccountObject extends DurableObject<Env> {
 
   async rotateAccountKey(of: OfInstance): Promise<Result<Waited<AccountKey>>> {
     return this.#opened ? rotateAccountKey(this.#keeper(this.#opened), of) : fail("forbidden");
+  }
+
+  async keepAccountKey(of: OfInstance, made: MadeAccountKey): Promise<Result<Waited<AccountKey>>> {
+    return this.#opened ? keepMadeAccountKey(this.#keeper(this.#opened), of, made) : fail("forbidden");
   }
 
   async renewDataKey(
@@ -460,12 +468,13 @@ export class IamAccountObject extends DurableObject<Env> {
   /** Another account key, which is where it has its place before a row names it. */
   async #order(
     { tenant }: Store,
-    of: { account: string; requestId: string },
+    { account, requestId, made }: Parameters<Keeper["orderAccountKey"]>[0],
   ): Promise<Result<OrderedAccountKey & { id: string }>> {
     const { KMS } = neighboursOf(this.env);
-    const ordered = await KMS.orderAccountKey({ tenant, ...of, kind: this.#kind(tenant) });
+    const { kind, of } = { kind: this.#kind(tenant), of: { tenant, account, requestId } };
+    const ordered = await KMS.orderAccountKey({ ...of, kind, ...(made && { made }) });
     if (!ordered.ok) return ordered;
-    return this.#open().keys.put({ id: crypto.randomUUID(), ...ordered.value }, of.requestId);
+    return this.#open().keys.put({ id: crypto.randomUUID(), ...ordered.value }, requestId);
   }
 
   /** What new account keys are, by the tenant's configuration (W1). */

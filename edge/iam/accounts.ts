@@ -2,6 +2,7 @@ import { decodeBase64url } from "#protocol/base64url.ts";
 import type {
   DeletionRequest,
   KeyIdentifierRequest,
+  MadeAccountKeyRequest,
   NewAccountRequest,
   RenewalRequest,
 } from "#protocol/contract/index.ts";
@@ -109,6 +110,18 @@ export class Accounts {
     return this.#forInstance(caller, account, (object, of) => object.rotateAccountKey(of));
   }
 
+  /** `PUT /instances/accounts/{account}/key` (W11). */
+  async keepAccountKey(
+    caller: InstanceCaller,
+    account: string,
+    { wrapped, ...made }: MadeAccountKeyRequest,
+  ): Promise<Result<AccountKey>> {
+    const bytes = decodeBase64url(wrapped);
+    return this.#forInstance(caller, account, (object, of) =>
+      object.keepAccountKey(of, { ...made, wrapped: bytes }),
+    );
+  }
+
   /** `POST /instances/accounts/{account}/data-keys` (W10). */
   async renewDataKey(
     caller: InstanceCaller,
@@ -208,7 +221,7 @@ export class Accounts {
     return signedIn.ok ? this.#at.account(caller.tenant, account).removeMember(caller, user) : signedIn;
   }
 
-  /** `POST /accounts` (W11). Its key is made with it; where the HSM is away, with the first request for one. Errors: `quota-exceeded`. */
+  /** `POST /accounts` (W11). Its key is made with it; where the HSM is away, or has no master key, with the first request for one. Errors: `quota-exceeded`. */
   async createAccount(
     caller: Caller,
     request: NewAccountRequest,
@@ -220,7 +233,7 @@ export class Accounts {
     if (!created.ok) return created;
     const { id } = created.value;
     const key = await this.#at.account(tenant, id).accountKey(id, caller);
-    const away = !key.ok && ["hsm-unavailable", "hsm-refused"].includes(key.problem.code);
+    const away = !key.ok && ["hsm-unavailable", "hsm-refused", "strict-tenant"].includes(key.problem.code);
     return key.ok || away ? created : key;
   }
 

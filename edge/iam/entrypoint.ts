@@ -153,6 +153,10 @@ export class Iam extends WorkerEntrypoint<Env> {
     return this.#accounts.rotateAccountKey(...given);
   }
 
+  keepAccountKey(...given: Arguments<Accounts, "keepAccountKey">) {
+    return this.#accounts.keepAccountKey(...given);
+  }
+
   renewDataKey(...given: Arguments<Accounts, "renewDataKey">) {
     return this.#accounts.renewDataKey(...given);
   }

@@ -17,6 +17,7 @@ import type { Store } from "../store.ts";
 import {
   accountKeyOf,
   currentAccountKey,
+  isKeptAccountKey,
   type OrderedAccountKey,
   rotatedAccountKey,
 } from "./account-keys.ts";
@@ -76,6 +77,8 @@ export type Keeper = {
   orderAccountKey(of: {
     account: string;
     requestId: string;
+    /** By an instance, for the KMS to look at; by the HSM where there is none. */
+    made?: Pick<OrderedAccountKey, "wrapped" | "master">;
   }): Promise<Result<OrderedAccountKey & { id: string }>>;
   /** With its bytes, from where it was put. */
   whole(key: AccountKey, requestId: string): Promise<Result<AccountKey>>;
@@ -165,6 +168,47 @@ export async function rotateAccountKey(keeper: Keeper, of: OfInstance): Promise<
   if (!decision.ok) return decision;
   const ordered = await keeper.orderAccountKey({ account, requestId: caller.requestId });
   if (!ordered.ok) return ordered;
+  const key = rotatedAccountKey(store.sql, ordered.value);
+  return key === null ? fail("forbidden") : ok({ value: key, waited: true });
+}
+
+/** An account key that an instance has made, under which master key, and the id of the key that it is to replace. */
+export type MadeAccountKey = Pick<OrderedAccountKey, "wrapped" | "master"> & { replaces?: string };
+
+/**
+ * W11: an account's first key, or another one, made by an instance that has the master key. Errors: `conflict` where the account has
+ * another key than it knows, by now or since.
+ */
+export async function keepMadeAccountKey(
+  keeper: Keeper,
+  of: OfInstance,
+  { replaces, wrapped, master }: MadeAccountKey,
+): Promise<Result<Waited<AccountKey>>> {
+  const { store } = keeper;
+  const { account, caller } = of;
+  const check = (sql: SqlStorage): Decision<null> => {
+    if (of.found.ok && of.found.value.level !== "master")
+      return refuse("forbidden", "an instance without the master key");
+    return currentAccountKey(sql)?.id === replaces
+      ? ok(null)
+      : refuse("conflict", "the account has another key");
+  };
+  const begun = (sql: SqlStorage): Decision<null> => {
+    const current = check(sql);
+    if (!current.ok) return current;
+    // AES Key Wrap of the same key is the same bytes: a key that was there before replaces none.
+    return isKeptAccountKey(sql, wrapped)
+      ? refuse("conflict", "this key was taken before")
+      : takeRenewal(sql, account);
+  };
+  const decision = decide(store, "iam:keep-account-key", of, begun, true);
+  if (!decision.ok) return decision;
+  const { requestId } = caller;
+  const ordered = await keeper.orderAccountKey({ account, requestId, made: { wrapped, master } });
+  if (!ordered.ok) return ordered;
+  // While the KMS looked another instance may have been first.
+  const again = decide(store, "iam:keep-account-key", of, check, true);
+  if (!again.ok) return again;
   const key = rotatedAccountKey(store.sql, ordered.value);
   return key === null ? fail("forbidden") : ok({ value: key, waited: true });
 }

@@ -2,7 +2,7 @@
 
 import type { AccountKeys } from "#protocol/hierarchy/index.ts";
 import type { RequestItem, ResponseItem } from "#protocol/kmip/index.ts";
-import { authorize } from "../authorize.ts";
+import { type AuthorizeRequest, authorize } from "../authorize.ts";
 import { UnexpectedAnswer } from "../hsm/index.ts";
 import {
   getPrivateByCek,
@@ -26,13 +26,15 @@ import {
   wrappedPrivate,
 } from "../hsm/keys/index.ts";
 import type { AccountKey } from "../iam/types.ts";
-import { ok, type Result } from "../result.ts";
-import { type Context, failed } from "./context.ts";
-import { currentMasterKey, masterNamed } from "./master-key.ts";
+import { ok, type Result, refuse } from "../result.ts";
+import { type Context, failedUnderMaster } from "./context.ts";
+import { masterNamed, requireMasterKey, requireWorkingMasterKey } from "./master-key.ts";
 import { checkLives } from "./shred.ts";
 
 export type Ordered = Pick<AccountKey, "wrapped" | "publicKey" | "master">;
-export type AccountKeyOrder = { requestId: string; kind: AccountKeys };
+/** Enc(account) by AES Key Wrap, made by an instance at level `master`, and under which master key. */
+export type MadeAccountKey = { wrapped: Uint8Array<ArrayBuffer>; master: string };
+export type AccountKeyOrder = { requestId: string; kind: AccountKeys; made?: MadeAccountKey };
 type AtHsm = Pick<Context, "hsm" | "ledger">;
 
 /**
@@ -48,13 +50,42 @@ export async function orderAccountKey(
   const decision = authorize<null>(store, { action: "kms:account-key", ...about }, checkLives);
   if (!decision.ok) return decision;
   try {
-    const master = await currentMasterKey(hsm, store.tenant);
-    if (master === null) throw new UnexpectedAnswer("the tenant has no master key");
+    if (of.made !== undefined) return await checkMadeKey(kms, of.made, about);
+    const master = await requireWorkingMasterKey(hsm, store.tenant);
     const make = of.kind === "RSA-3072" ? makePair : makeSymmetric;
     return ok({ ...(await make(kms, await masterNamed(hsm, master))), master });
   } catch (error) {
-    return failed(kms, "kms:make-account-key", about, error);
+    return failedUnderMaster(kms, "kms:make-account-key", about, error);
   }
+}
+
+/**
+ * What an instance has made (W11): under the tenant's master key, and where the HSM has that, a key that it opens. Where it has not, the
+ * instances alone can tell; AES Key Wrap lets nobody make one that opens who has not the master key.
+ */
+async function checkMadeKey(
+  kms: Context,
+  { wrapped, master }: MadeAccountKey,
+  about: Omit<AuthorizeRequest, "action">,
+): Promise<Result<Ordered>> {
+  const { store, hsm } = kms;
+  const current = await requireMasterKey(hsm, store.tenant, true);
+  if (master !== current.key) {
+    const other = () => refuse("conflict", "made under another master key");
+    return authorize<never>(store, { ...about, action: "kms:made-account-key" }, other);
+  }
+  const key = { wrapped, master, publicKey: null };
+  if (current.recovery === null) await checkOpens(kms, key);
+  return ok(key);
+}
+
+/** Whether the HSM unwraps it. Throws its refusal. */
+async function checkOpens({ hsm, ledger }: AtHsm, key: WrappedAccountKey): Promise<void> {
+  const id = crypto.randomUUID();
+  await runBatch(hsm, ledger, (name) => [
+    ...importAccountKey(key, { id, name, now: Date.now() }),
+    ...retire(id),
+  ]);
 }
 
 /** Throws unless every item succeeded. */

@@ -152,7 +152,7 @@ export class KmsAccountObject extends DurableObject<Env> {
   /** W11: a key for this account, ordered by the IAM. */
   async orderAccountKey(order: AccountKeyOrder): Promise<Result<Ordered>> {
     const kms = await this.#door.enter();
-    return orderAccountKey(kms, { account: subjectOf(kms.store.sql), ...order });
+    return orderAccountKey(kms, { ...order, account: subjectOf(kms.store.sql) });
   }
 
   /** W12: the account's keys under the master key that has replaced theirs; for the IAM, which keeps them. */

@@ -8,6 +8,7 @@ import type { Member, Person } from "../person.ts";
 import type { Recipient } from "../ra/types.ts";
 import { type Problem, type Refusal, type Result, refuse } from "../result.ts";
 import type { Store } from "../store.ts";
+import { isStrict, StrictTenant } from "./master-key.ts";
 import type { Policies } from "./policies.ts";
 import type { Trust } from "./trust.ts";
 
@@ -71,11 +72,25 @@ export function noMember({ code }: Problem): Refusal {
 
 /** What went wrong at the HSM: the reason into the audit log, the kind of failure to the caller. */
 export function failed(
-  { store }: Context,
+  { store }: Pick<Context, "store">,
   action: string,
   about: Omit<AuthorizeRequest, "action">,
   error: unknown,
 ): Result<never> {
-  const { code, reason } = failureOf(error);
+  const { code, reason } =
+    error instanceof StrictTenant
+      ? { code: error.code, reason: "the HSM has no master key" }
+      : failureOf(error);
   return authorize<never>(store, { ...about, action }, () => refuse(code, reason));
+}
+
+/** The same of what takes the tenant's master key in the HSM: where that is not there on purpose, the caller is told so. */
+export async function failedUnderMaster(
+  kms: Pick<Context, "store" | "hsm">,
+  action: string,
+  about: Omit<AuthorizeRequest, "action">,
+  error: unknown,
+): Promise<Result<never>> {
+  const strict = failureOf(error).code === "hsm-refused" && (await isStrict(kms.hsm, kms.store.tenant));
+  return failed(kms, action, about, strict ? new StrictTenant("strict-tenant") : error);
 }

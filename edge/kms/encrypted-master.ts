@@ -1,7 +1,7 @@
-/** Enc(master) for an instance, as the HSM keeps it: made once, found again by the object of the principal whom the instance serves. */
+/** Enc(master) for an instance's wrapping key, as the HSM keeps it: made once, and found again by whichever instance has that key. */
 
 import { concat } from "#protocol/bytes.ts";
-import { encryptedMasterKeyName } from "#protocol/hierarchy/index.ts";
+import { encryptedMasterKeyName, instancesMasterKeyName, named } from "#protocol/hierarchy/index.ts";
 import type { ResponseItem } from "#protocol/kmip/index.ts";
 import { wakeBy } from "../alarm.ts";
 import type { Enrolled } from "../enrolled.ts";
@@ -23,8 +23,9 @@ import {
 } from "../hsm/keys/index.ts";
 import type { Kept } from "./cache/index.ts";
 import type { Context } from "./context.ts";
-import { currentMasterKey, masterNamed } from "./master-key.ts";
+import { currentMasterKey, locateMasterKey, masterNamed, requireMasterKey } from "./master-key.ts";
 import type { EncryptedMaster } from "./master-release.ts";
+import { recipientOf, restoreMaster } from "./restore-master.ts";
 
 /** A part of the migrations of a principal's object. `until`: end of the instance's certificates, seconds since 1970. */
 export const MASTERS_TABLE = `
@@ -37,26 +38,55 @@ export const MASTERS_TABLE = `
 /** Another part. `cek`: bytes of the content-encryption key, which stands before the private half where the master key is a pair. */
 export const MASTERS_CEK_COLUMN = "ALTER TABLE encrypted_masters ADD COLUMN cek INTEGER;";
 
+/** Another part: its name at the HSM; none where an earlier release named it by the instance. */
+export const MASTER_NAMES = "ALTER TABLE encrypted_masters ADD COLUMN name TEXT;";
+
 type Row = { hsm: string; master: string; cek: number | null };
 
 /** Those that one alarm removes. */
 const MAX_REMOVED = 20;
 
-/** What the HSM keeps for the instance, or keeps from now on. Throws what the HSM throws. */
+/**
+ * What the HSM keeps for the instance, or keeps from now on. Throws what the HSM throws, and `StrictTenant` where the HSM has the master
+ * key no more, nothing for this wrapping key, and no ceremony under way that is for it.
+ */
 export async function fetchMaster(kms: Context, enrolled: Enrolled): Promise<Kept<EncryptedMaster>> {
   const { store, hsm } = kms;
-  const master = await masterOf(kms);
   const row = find(store.sql, enrolled.instance);
-  if (row?.master === master) {
-    const [got, kept, whole] = await hsm.batch([...readKept(row.hsm), lookAfter(master)], {
-      batchErrorContinuationOption: "Continue",
-    });
-    if (!isGone(got)) {
-      const value = { keyId: master, ...partsOf(keyValueOf(got), row.cek) };
-      return { value, mark: mark(row, markOf(kept), markOf(whole)) };
+  const known = await requireMasterKey(hsm, store.tenant);
+  const kept = row?.master === known.key ? await readMaster(kms, row) : null;
+  if (kept !== null) return kept;
+  // As it is now: it may have been destroyed since.
+  const master = await requireMasterKey(hsm, store.tenant, true);
+  const { thumbprint, ciphertext } = await recipientOf(hsm, enrolled.hsmKey);
+  const name = encryptedMasterKeyName(master.key, thumbprint);
+  const { uniqueIdentifier } = await hsm.request("Locate", { attributes: { name: named(name) } });
+  const [others] = uniqueIdentifier;
+  if (others !== undefined) {
+    // Another instance with this wrapping key has had it.
+    const { isPair } = await masterNamed(hsm, master.key);
+    const row = { hsm: others, master: master.key, cek: isPair ? ciphertext : null };
+    const found = await readMaster(kms, row);
+    if (found !== null) {
+      keepRow(store.sql, enrolled, row, name);
+      return found;
     }
   }
-  return makeMaster(kms, enrolled, master);
+  const { wrapped, whole } =
+    master.recovery === null
+      ? await wrapTo(kms, master.key, enrolled.hsmKey)
+      : await restored(kms, { ...master, recovery: master.recovery }, { ...enrolled, thumbprint });
+  return keepMaster(kms, enrolled, { wrapped, whole: markOf(whole), master: master.key, name });
+}
+
+/** Null where the HSM has it no more. */
+async function readMaster({ hsm }: Pick<Context, "hsm">, row: Row): Promise<Kept<EncryptedMaster> | null> {
+  const [got, kept, whole] = await hsm.batch([...readKept(row.hsm), lookAfter(row.master)], {
+    batchErrorContinuationOption: "Continue",
+  });
+  if (isGone(got)) return null;
+  const value = { keyId: row.master, ...partsOf(keyValueOf(got), row.cek) };
+  return { value, mark: mark(row, markOf(kept), markOf(whole)) };
 }
 
 /** Rotations that one tenant may go back. */
@@ -71,7 +101,8 @@ export async function fetchEarlierMaster(
   { hsmKey }: Enrolled,
   id: string,
 ): Promise<EncryptedMaster | null> {
-  let key = await masterOf(kms);
+  const { store } = kms;
+  let { key } = await requireMasterKey(kms.hsm, store.tenant);
   for (let hop = 0; key !== id; hop++) {
     const earlier: string | null = hop === MAX_HOPS ? null : await replacedBy(kms, key);
     if (earlier === null) return null;
@@ -130,18 +161,11 @@ export async function markMaster(kms: Context, instance: string): Promise<string
   if (row === null) return null;
   const master = await currentMasterKey(hsm, store.tenant);
   // Another master key has taken its place, or it was revoked or destroyed.
-  if (row.master !== master) return null;
-  const [kept, whole] = await hsm.batch([lookAfter(row.hsm), lookAfter(master)], {
+  if (row.master !== master?.key) return null;
+  const [kept, whole] = await hsm.batch([lookAfter(row.hsm), lookAfter(row.master)], {
     batchErrorContinuationOption: "Continue",
   });
   return mark(row, markOf(kept), markOf(whole));
-}
-
-/** The tenant's master key as it is now: another one within ten seconds of a rotation (W12). */
-export async function masterOf({ store, hsm }: Pick<Context, "store" | "hsm">): Promise<string> {
-  const master = await currentMasterKey(hsm, store.tenant);
-  if (master === null) throw new UnexpectedAnswer("the tenant has no master key");
-  return master;
 }
 
 /**
@@ -153,7 +177,7 @@ export async function isReplaced(
   master: string,
 ): Promise<boolean> {
   return currentMasterKey(hsm, store.tenant).then(
-    (current) => current !== master,
+    (current) => current?.key !== master,
     () => false,
   );
 }
@@ -162,42 +186,66 @@ function mark(row: Row, ...marks: (string | null)[]): string {
   return [row.hsm, ...marks].join(" ");
 }
 
-/** The master key wrapped to the instance's registered key, which the HSM has verified, and kept there. */
-async function makeMaster(
+/** By the ceremony. */
+async function restored(
   kms: Context,
-  { instance, hsmKey, notAfter }: Enrolled,
-  master: string,
+  master: { key: string; recovery: string },
+  recipient: { hsmKey: string; thumbprint: string },
+): Promise<{ wrapped: Wrapped; whole: ResponseItem | undefined }> {
+  const wrappedKey = await restoreMaster(kms, master, recipient);
+  const [whole] = await kms.hsm.batch([lookAfter(master.key)]);
+  return { wrapped: { wrappedKey }, whole };
+}
+
+/** In the HSM from now on. */
+async function keepMaster(
+  { store, hsm, ledger }: Context,
+  enrolled: Enrolled,
+  {
+    wrapped: parts,
+    whole,
+    master,
+    name,
+  }: { wrapped: Wrapped; whole: string | null; master: string; name: string },
 ): Promise<Kept<EncryptedMaster>> {
-  const { store, hsm, ledger } = kms;
-  const { sql } = store;
-  const name = encryptedMasterKeyName(instance);
-  const { wrapped: parts, whole } = await wrapTo(kms, master, hsmKey);
   const { wrappedKey, privateKey } = parts;
   const wrapped = privateKey ? concat(wrappedKey, privateKey) : wrappedKey;
-  // That of an earlier master key, or of a time that was cut off.
-  await sweep(hsm, [name]);
   const row = { hsm: crypto.randomUUID(), master, cek: privateKey ? wrappedKey.length : null };
-  const entry = { id: instance, objects: 1 };
+  const value = { keyId: master, ...parts };
+  const entry = { id: name, objects: 1 };
   ledger.begin(entry);
   try {
-    const [imported, kept] = await hsm.batch(
-      [keepWrapped({ id: row.hsm, name, wrapped, by: toRecipient(hsmKey) }), lookAfter(row.hsm)],
-      { batchErrorContinuationOption: "Stop", batchOrderOption: true },
-    );
+    const kept = { id: row.hsm, name, wrapped, by: toRecipient(enrolled.hsmKey) };
+    const [imported, own] = await hsm.batch([keepWrapped(kept), lookAfter(row.hsm)], {
+      batchErrorContinuationOption: "Stop",
+      batchOrderOption: true,
+    });
+    if (imported?.resultReason === "NonUniqueNameAttribute") {
+      // Another object of this wrapping key was first: that one stays.
+      ledger.end(entry);
+      return { value, mark: "" };
+    }
     if (imported?.resultStatus !== "Success") throw new UnexpectedAnswer("the HSM does not keep the key");
-    sql.exec(
-      "INSERT OR REPLACE INTO encrypted_masters (instance, hsm, master, until, cek) VALUES (?, ?, ?, ?, ?)",
-      ...[instance, row.hsm, master, notAfter, row.cek],
-    );
+    keepRow(store.sql, enrolled, row, name);
     ledger.end(entry);
-    return {
-      value: { keyId: master, ...parts },
-      mark: mark(row, markOf(kept), markOf(whole)),
-    };
+    return { value, mark: mark(row, markOf(own), whole) };
   } catch (error) {
     await ledger.clear(entry);
     throw error;
   }
+}
+
+/** Names at the HSM of what a ledger's entry for a master key was to keep there. */
+export function keptMasterNames({ id }: { id: string }): string[] {
+  // Of an earlier release it is the instance's id.
+  return [id.includes("/") ? id : instancesMasterKeyName(id)];
+}
+
+function keepRow(sql: SqlStorage, { instance, notAfter }: Enrolled, row: Row, name: string): void {
+  sql.exec(
+    "INSERT OR REPLACE INTO encrypted_masters (instance, hsm, master, until, name, cek) VALUES (?, ?, ?, ?, ?, ?)",
+    ...[instance, row.hsm, row.master, notAfter, name, row.cek],
+  );
 }
 
 function find(sql: SqlStorage, instance: string): Row | null {
@@ -207,7 +255,11 @@ function find(sql: SqlStorage, instance: string): Row | null {
   return row ?? null;
 }
 
-/** What was kept for instances whose certificates have run out goes; asks to be woken for the rest. */
+/**
+ * What was kept for instances whose certificates have run out goes, unless another instance here has the same wrapping key; asks to be
+ * woken for the rest. In the strict variant it stays in the HSM, which could not make it again: found by its name, it is for the next
+ * instance with that key.
+ */
 export async function removeEnded(
   storage: DurableObjectStorage,
   { store, hsm }: Context,
@@ -215,14 +267,23 @@ export async function removeEnded(
 ): Promise<void> {
   const { sql } = store;
   const ended = sql
-    .exec<{ instance: string }>(
-      "SELECT instance FROM encrypted_masters WHERE until <= ? LIMIT ?",
+    .exec<{ instance: string; hsm: string; name: string | null }>(
+      "SELECT instance, hsm, name FROM encrypted_masters WHERE until <= ? LIMIT ?",
       now,
       MAX_REMOVED,
     )
     .toArray();
-  for (const { instance } of ended) {
-    await sweep(hsm, [encryptedMasterKeyName(instance)]);
+  // As it is now, and no later than this: what goes here nobody could bring back.
+  const master = ended.length > 0 ? await locateMasterKey(hsm, store.tenant) : null;
+  for (const { instance, hsm: id, name } of ended) {
+    const { others } = sql
+      .exec<{ others: number }>(
+        "SELECT count(*) AS others FROM encrypted_masters WHERE hsm = ? AND instance <> ?",
+        ...[id, instance],
+      )
+      .one();
+    if (others === 0 && (master?.recovery ?? null) === null)
+      await sweep(hsm, [name ?? instancesMasterKeyName(instance)]);
     sql.exec("DELETE FROM encrypted_masters WHERE instance = ?", instance);
   }
   await wakeForNext(storage);

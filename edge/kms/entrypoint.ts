@@ -163,7 +163,10 @@ export class Kms extends WorkerEntrypoint<Env> {
     const found = await fromHsm(requestId, async () => ok(await locateMasterKey(this.#hsm(), tenant)));
     if (!found.ok) return found;
     if (found.value === null) return fail("hsm-refused");
-    const of = { tenant, master: found.value, requestId };
+    const { key: master, recovery } = found.value;
+    // What the HSM cannot open it cannot move either.
+    if (recovery !== null) return fail("strict-tenant");
+    const of = { tenant, master, requestId };
     return this.#withUnlisted(tenant, () => beginRotation(this.env.KMS_ROTATION_OBJECT, of));
   }
 

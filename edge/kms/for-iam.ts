@@ -16,13 +16,13 @@ export class KmsForIam extends WorkerEntrypoint<Env> {
    * HSM for it: keys of the hierarchy answer to the KMS alone (W9).
    */
   async orderAccountKey(of: AccountKeyOrder & { tenant: string; account: string }): Promise<Result<Ordered>> {
-    const { requestId, kind } = of;
-    return this.#object(of).orderAccountKey({ requestId, kind });
+    const { requestId, kind, made } = of;
+    return this.#object(of).orderAccountKey({ requestId, kind, ...(made && { made }) });
   }
 
   /** Identifier of the tenant's master key, as it has been within ten seconds (W12). */
   async currentMasterKey({ tenant }: { tenant: string }): Promise<Result<string | null>> {
-    return fromHsm("master-key", async () => ok(await currentMasterKey(this.#hsm(), tenant)));
+    return fromHsm("master-key", async () => ok((await currentMasterKey(this.#hsm(), tenant))?.key ?? null));
   }
 
   /** Keys of an account under the master key that has replaced theirs (W12). */

@@ -7,9 +7,9 @@ import type { TenantEdk } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { ok, type Result, refuse } from "../result.ts";
-import { type About, type Context, type Door, failed, noMember } from "./context.ts";
+import { type About, type Context, type Door, failedUnderMaster, noMember } from "./context.ts";
 import { makeOwnDataKeys } from "./data-keys.ts";
-import { masterNamed, requireMasterKey } from "./master-key.ts";
+import { masterNamed, requireWorkingMasterKey } from "./master-key.ts";
 import { type Order, orderOf } from "./order.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import type { DataKeyQuota } from "./quota.ts";
@@ -50,7 +50,7 @@ export async function issueOwnDataKeys(
   try {
     return await make(kms, decision.value, about);
   } catch (error) {
-    return failed(kms, "kms:make-own-data-keys", about, error);
+    return await failedUnderMaster(kms, "kms:make-own-data-keys", about, error);
   } finally {
     quota.done(NO_ACCOUNT, count);
   }
@@ -62,7 +62,7 @@ async function make(
   about: About,
 ): Promise<Result<{ edks: string[] }>> {
   const { caller } = about;
-  const masterKey = await requireMasterKey(hsm, store.tenant);
+  const masterKey = await requireWorkingMasterKey(hsm, store.tenant);
   const master = await masterNamed(hsm, masterKey);
   const wrapped = await makeOwnDataKeys(hsm, ledger, master, count);
   const edks = wrapped.map((key): TenantEdk => {

@@ -8,7 +8,7 @@ import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import type { AccountKey } from "../iam/types.ts";
 import { ok, type Result, refuse as refusal } from "../result.ts";
-import { type About, type Context, type Door, failed, noMember } from "./context.ts";
+import { type About, type Context, type Door, failedUnderMaster, noMember } from "./context.ts";
 import { makeDataKeys, wrappingUnder } from "./data-keys.ts";
 import { type Order, orderOf } from "./order.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
@@ -51,7 +51,7 @@ export async function issueDataKeys(
     const retained = request.custody === "kms";
     return await make(kms, { ...decision.value, account, retained }, accountKey.value, about);
   } catch (error) {
-    return failed(kms, "kms:make-data-keys", about, error);
+    return await failedUnderMaster(kms, "kms:make-data-keys", about, error);
   } finally {
     quota.done(account, count);
   }

@@ -1,40 +1,51 @@
-import { masterKeyName, named, WORKING } from "#protocol/hierarchy/index.ts";
+import { masterKeyName, named, POLICY, policyAttribute, VENDOR, WORKING } from "#protocol/hierarchy/index.ts";
 import { fromHsm, type Hsm, UnexpectedAnswer } from "../hsm/index.ts";
 import type { Master } from "../hsm/keys/index.ts";
 import { ok, type Result } from "../result.ts";
 
 /** How long the HSM's word is good: what is denied for a whole tenant, or rotated, is known within ten seconds. Milliseconds. */
 const KEPT_MS = 10_000;
+/** Destroyed keys of a tenant that are looked at: the officer makes no second one under the name. */
+const MAX_DESTROYED = 16;
+
+/**
+ * A tenant's master key, by its unique identifier. `recovery`: where the officer has destroyed it on purpose (docs/decisions/0037), so that
+ * its instances alone have it: thumbprint of the recovery recipient's key. Null where it works at the HSM.
+ */
+export type MasterKey = { key: string; recovery: string | null };
+
+type AtHsm = Pick<Hsm, "request">;
 
 /** The tenant's master key, and until when it is known, in this isolate. There are no more tenants than a deployment's table names. */
-const kept = new Map<string, { key: string; until: number }>();
+const kept = new Map<string, MasterKey & { until: number }>();
 
-/** Whether the tenant has a master key at the HSM (M5). One that was revoked is none ten seconds later; a no is asked again each time. */
-export async function hasMasterKey(hsm: Pick<Hsm, "request">, tenant: string): Promise<Result<boolean>> {
+/** Whether the tenant has a master key (M5). One that was revoked is none ten seconds later; a no is asked again each time. */
+export async function hasMasterKey(hsm: AtHsm, tenant: string): Promise<Result<boolean>> {
   return fromHsm("master-key", async () => ok((await currentMasterKey(hsm, tenant)) !== null));
 }
 
-/** Unique identifier of the tenant's master key that works, null where there is none. Throws what the HSM throws. */
-export async function currentMasterKey(hsm: Pick<Hsm, "request">, tenant: string): Promise<string | null> {
+/** The tenant's master key that works at the HSM or at its instances, null where there is none. Throws what the HSM throws. */
+export async function currentMasterKey(hsm: AtHsm, tenant: string): Promise<MasterKey | null> {
   const now = Date.now();
   const known = kept.get(tenant);
-  if (known !== undefined && now < known.until) return known.key;
+  if (known !== undefined && now < known.until) return { key: known.key, recovery: known.recovery };
   return locateMasterKey(hsm, tenant);
 }
 
 /** The same, asked of the HSM now. */
-export async function locateMasterKey(hsm: Pick<Hsm, "request">, tenant: string): Promise<string | null> {
+export async function locateMasterKey(hsm: AtHsm, tenant: string): Promise<MasterKey | null> {
   const name = named(masterKeyName(tenant));
   const { uniqueIdentifier } = await hsm.request("Locate", { attributes: { name, state: WORKING } });
   const [key, ...others] = uniqueIdentifier;
-  if (key === undefined || others.length > 0) return null;
-  kept.set(tenant, { key, until: Date.now() + KEPT_MS });
-  return key;
+  if (others.length > 0) return null;
+  const found = key === undefined ? await locateDestroyed(hsm, tenant) : { key, recovery: null };
+  if (found !== null) kept.set(tenant, { ...found, until: Date.now() + KEPT_MS });
+  return found;
 }
 
-/** The same, where the deployment has to have one. Throws `UnexpectedAnswer` where it has none. */
-export async function requireMasterKey(hsm: Pick<Hsm, "request">, tenant: string): Promise<string> {
-  const master = await currentMasterKey(hsm, tenant);
+/** The same, where the deployment has to have one; `now`: asked of the HSM now. Throws `UnexpectedAnswer` where it has none. */
+export async function requireMasterKey(hsm: AtHsm, tenant: string, now = false): Promise<MasterKey> {
+  const master = await (now ? locateMasterKey : currentMasterKey)(hsm, tenant);
   if (master === null) throw new UnexpectedAnswer("the tenant has no master key");
   return master;
 }
@@ -57,4 +68,52 @@ export async function masterNamed(hsm: Pick<Hsm, "request">, id: string): Promis
   if (kinds.size >= MAX_KINDS) kinds.clear();
   kinds.set(id, isPair);
   return { id, isPair };
+}
+
+/** What the HSM alone could do, as long as it has the master key. Throws `StrictTenant` where it has not. */
+export async function requireWorkingMasterKey(hsm: AtHsm, tenant: string): Promise<string> {
+  const { key, recovery } = await requireMasterKey(hsm, tenant);
+  if (recovery !== null) throw new StrictTenant("strict-tenant");
+  return key;
+}
+
+/** Whether the HSM says now that it keeps no master key of the tenant, and instances have it. False where it cannot be asked. */
+export async function isStrict(hsm: AtHsm, tenant: string): Promise<boolean> {
+  return locateMasterKey(hsm, tenant).then(
+    (master) => master !== null && master.recovery !== null,
+    () => false,
+  );
+}
+
+/** The strict variant asks for an instance (`strict-tenant`), or for the ceremony (`recovery-needed`). */
+export class StrictTenant extends Error {
+  readonly code: "strict-tenant" | "recovery-needed";
+
+  constructor(code: StrictTenant["code"]) {
+    super(code);
+    this.code = code;
+  }
+}
+
+/**
+ * A master key that the officer destroyed on purpose. That it is destroyed says nothing: it is the officer's word in its attributes
+ * that counts, and one that was revoked as compromised since counts no more.
+ */
+async function locateDestroyed(hsm: AtHsm, tenant: string): Promise<MasterKey | null> {
+  const { uniqueIdentifier } = await hsm.request("Locate", {
+    attributes: { name: named(masterKeyName(tenant)) },
+    storageStatusMask: ["DestroyedStorage"],
+    maximumItems: MAX_DESTROYED,
+  });
+  const found: MasterKey[] = [];
+  for (const key of uniqueIdentifier) {
+    const { attributes } = await hsm.request("GetAttributes", {
+      uniqueIdentifier: key,
+      attributeReference: ["state", { vendorIdentification: VENDOR, attributeName: POLICY.recovery }],
+    });
+    const recovery = policyAttribute(attributes, POLICY.recovery);
+    if (attributes.state === "Destroyed" && recovery !== undefined) found.push({ key, recovery });
+  }
+  const [one, ...others] = found;
+  return one === undefined || others.length > 0 ? null : one;
 }

@@ -5,7 +5,7 @@ import { concat } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
 import type { AnswerOf, loadMasterKey, MasterKeyRequest } from "#protocol/contract/index.ts";
 import { digest } from "#protocol/digest.ts";
-import { encryptedMasterKeyName } from "#protocol/hierarchy/index.ts";
+import { instancesMasterKeyName } from "#protocol/hierarchy/index.ts";
 import type { Level } from "#protocol/level.ts";
 import { authorize } from "../authorize.ts";
 import type { InstanceCaller } from "../caller.ts";
@@ -45,7 +45,7 @@ export async function releaseMasterKey(
 ): Promise<Result<Released>> {
   const { store, hsm, trust, neighbours } = kms;
   const { requestId } = caller;
-  const about = { caller, resource: encryptedMasterKeyName(caller.instance), requestId };
+  const about = { caller, resource: instancesMasterKeyName(caller.instance), requestId };
   const standing = await askStanding(neighbours, caller);
   const asked = { action: "kms:master-key", ...about };
   const allowed = (sql: SqlStorage, enrolled: Enrolled, person: Person) => {

@@ -35,7 +35,7 @@ export async function moveAccountKeys(
     const moved: MovedKey[] = [];
     const stuck: unknown[] = [];
     for (const key of of.keys)
-      await moveTo(kms, key, current).then(
+      await moveTo(kms, key, current.key).then(
         (one) => moved.push(one),
         (error: unknown) => {
           // One that cannot move, as its master key was destroyed, keeps no other from it. An HSM that is away moves none.

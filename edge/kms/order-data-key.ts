@@ -22,9 +22,10 @@ import {
   nextVersion,
   versionsOf,
 } from "./account-data-keys.ts";
-import { type Context, failed } from "./context.ts";
+import { type Context, failedUnderMaster } from "./context.ts";
 import { makeDataKeys, wrappingUnder } from "./data-keys.ts";
 import { checkMade, checkVouched } from "./made-data-key.ts";
+import { requireMasterKey, StrictTenant } from "./master-key.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import type { DataKeyQuota } from "./quota.ts";
 import { insertDataKeys } from "./registry.ts";
@@ -107,7 +108,7 @@ export async function orderDataKey(
     const ended = () => refuse("forbidden", "the account was shredded while the HSM worked");
     return authorize<never>(store, { action: "kms:release-data-keys", ...about }, ended);
   } catch (error) {
-    return failed(kms, "kms:make-data-key", about, error);
+    return await failedUnderMaster(kms, "kms:make-data-key", about, error);
   } finally {
     quota.done(account, 1);
   }
@@ -134,14 +135,17 @@ async function makeVersion(
   const { store, hsm, ledger, trust } = kms;
   const { accountKey, account, client, owner, purpose, made } = order;
   const now = Date.now();
+  const { recovery } = await requireMasterKey(hsm, store.tenant, made !== undefined);
+  if (made === undefined && recovery !== null) throw new StrictTenant("strict-tenant");
   const row = store.transaction(() => beginVersion(store.sql, client));
   const wrapped = made?.wrappedKey ?? (await makeDataKeys(hsm, ledger, accountKey, 1, now))[0];
   if (wrapped === undefined) throw new UnexpectedAnswer("the HSM made no key");
   const { layer } = made ?? {};
   if (layer !== undefined && layer.keyVersion !== row.version)
     throw new UnexpectedAnswer("another version was made meanwhile");
-  // What is under a second layer is for instances alone to open.
-  if (made !== undefined && layer === undefined) await checkMade(kms, accountKey, wrapped, now);
+  // What is under a second layer, or under a master key that the HSM has not, is for instances alone to open.
+  if (made !== undefined && layer === undefined && recovery === null)
+    await checkMade(kms, accountKey, wrapped, now);
   const { id, version } = accountKey;
   const edk: AccountEdk = {
     version: 1,

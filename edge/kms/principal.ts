@@ -1,7 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { seconds } from "#protocol/clock.ts";
 import type { DataKeysRequest, GrantKeysRequest, MasterKeyRequest } from "#protocol/contract/index.ts";
-import { encryptedMasterKeyName } from "#protocol/hierarchy/index.ts";
 import type { LoadAnswer, LoadRequest, Presentation, Presented } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
@@ -16,6 +15,7 @@ import {
   fetchEarlierMaster,
   fetchMaster,
   isReplaced,
+  keptMasterNames,
   markMaster,
   removeEnded,
   wakeForNext,
@@ -152,8 +152,8 @@ export class KmsPrincipalObject extends DurableObject<Env> {
     const store = openStore(ctx, { domain: "kms", audit: env.AUDIT_KMS, migrations: PRINCIPAL_MIGRATIONS });
     const hsm = openHsm(env.HSM_KMS, env.COFFER_HSM_URL);
     const ledger = openLedger(ctx, hsm, "kms", (entry) =>
-      // An entry of an instance has one object that is meant to stay, that of a batch has none.
-      entry.id.startsWith("kms/") ? transientNames(entry) : [encryptedMasterKeyName(entry.id)],
+      // An entry of a wrapping key has one object that is meant to stay, that of a batch has none.
+      entry.id.startsWith("kms/") ? transientNames(entry) : keptMasterNames(entry),
     );
     const trust = isolateTrust(hsm, env.COFFER_HSM_URL);
     const policies = () => {

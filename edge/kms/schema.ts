@@ -2,7 +2,7 @@ import { HANDOVER_TABLE } from "../handover.ts";
 import { LEDGER_TABLE } from "../hsm/keys/index.ts";
 import { PLACED_IDENTIFIERS_TABLE } from "../key-identifiers.ts";
 import { ACCOUNT_DATA_KEYS_TABLE, MADE_COLUMN } from "./account-data-keys.ts";
-import { MASTERS_CEK_COLUMN, MASTERS_TABLE } from "./encrypted-master.ts";
+import { MASTER_NAMES, MASTERS_CEK_COLUMN, MASTERS_TABLE } from "./encrypted-master.ts";
 import { KEY_MANAGEMENT_TABLE } from "./key-management.ts";
 import { LOAD_GRANTS_TABLE } from "./loading/grants.ts";
 import { RETAINED_KEYS_TABLE } from "./retained-keys.ts";
@@ -86,6 +86,7 @@ export const PRINCIPAL_MIGRATIONS: readonly string[] = [
   KEY_MANAGEMENT_TABLE,
   LOAD_GRANTS_TABLE,
   MASTERS_CEK_COLUMN,
+  MASTER_NAMES,
 ];
 
 /** Of a tenant's own object: data keys from earlier releases, and the policy. */

@@ -70,7 +70,7 @@ export const renewAccountKey = {
   authentication: "token",
   parameters,
   answer: { status: 201, json: open({ id: identifier, version }) },
-  problems: ["forbidden", "hsm-refused"],
+  problems: ["forbidden", "strict-tenant", "hsm-refused"],
 } as const satisfies Route;
 
 const dataKeyVersion = open(
@@ -101,7 +101,7 @@ export const addKeyVersion = {
   authentication: "token",
   parameters,
   answer: { status: 201, json: open({ keyId: identifier, keyVersion: version }) },
-  problems: ["forbidden", "conflict", "hsm-refused"],
+  problems: ["forbidden", "conflict", "strict-tenant", "hsm-refused"],
 } as const satisfies Route;
 
 const ofVersion = { ...parameters, key: keyName };

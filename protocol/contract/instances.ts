@@ -49,7 +49,14 @@ export const loadMasterKey = {
   authentication: "token",
   request: { json: object({ challenge }, { id: identifier }) },
   answer: { status: 200, json: released },
-  problems: ["forbidden", "foreign-custodian", "not-recipient", "not-found", "hsm-refused"],
+  problems: [
+    "forbidden",
+    "foreign-custodian",
+    "not-recipient",
+    "not-found",
+    "recovery-needed",
+    "hsm-refused",
+  ],
 } as const satisfies Route;
 export type MasterKeyRequest = BodyOf<typeof loadMasterKey>;
 
@@ -76,7 +83,7 @@ export const findKeyIdentifier = {
   authentication: "token",
   request: { json: object({ account: identifier, purpose: literal("document") }, { key: keyName }) },
   answer: { status: 200, json: open({ keyId: identifier, keyVersion: version, accountKey }) },
-  problems: ["forbidden", "not-found", "hsm-refused"],
+  problems: ["forbidden", "not-found", "strict-tenant", "hsm-refused"],
 } as const satisfies Route;
 export type KeyIdentifierRequest = BodyOf<typeof findKeyIdentifier>;
 
@@ -106,7 +113,7 @@ export const readAccountKey = {
       { publicKey },
     ),
   },
-  problems: ["forbidden", "not-found", "hsm-refused"],
+  problems: ["forbidden", "not-found", "strict-tenant", "hsm-refused"],
 } as const satisfies Route;
 
 /** The account gets another key; the ones before it stay for what they wrap. */
@@ -117,8 +124,25 @@ export const rotateAccountKey = {
   authentication: "token",
   parameters: { account: identifier },
   answer: { status: 201, json: accountKey },
+  problems: ["forbidden", "conflict", "strict-tenant", "hsm-refused"],
+} as const satisfies Route;
+
+/**
+ * W11: an account key that an instance at level `master` has made, by AES Key Wrap (RFC 3394, 40 bytes) under the master key with that
+ * identifier, in the place of the one that it `replaces`; without that it is the account's first. `conflict` where the account has another
+ * one by now, or the tenant another master key. Where the HSM keeps no master key, account keys come about in no other way.
+ */
+export const keepAccountKey = {
+  site: "vault",
+  method: "PUT",
+  path: "/instances/accounts/{account}/key",
+  authentication: "token",
+  parameters: { account: identifier },
+  request: { json: object({ wrapped: base64url(40), master: identifier }, { replaces: identifier }) },
+  answer: { status: 201, json: accountKey },
   problems: ["forbidden", "conflict", "hsm-refused"],
 } as const satisfies Route;
+export type MadeAccountKeyRequest = BodyOf<typeof keepAccountKey>;
 
 const dataKeys = { account: identifier };
 const dataKey = { ...dataKeys, key: keyName };
@@ -169,7 +193,7 @@ export const renewDataKey = {
     ),
   },
   answer: { status: 201, json: open({ edk: jws }) },
-  problems: ["forbidden", "conflict", "hsm-refused"],
+  problems: ["forbidden", "conflict", "strict-tenant", "hsm-refused"],
 } as const satisfies Route;
 export type RenewalRequest = BodyOf<typeof renewDataKey>;
 

@@ -60,6 +60,7 @@ export const loadKey = {
     "foreign-custodian",
     "not-recipient",
     "conflict",
+    "strict-tenant",
     "hsm-refused",
   ],
 } as const satisfies Route;
@@ -109,6 +110,7 @@ export const presentGrant = {
     "not-recipient",
     "conflict",
     "too-many-requests",
+    "strict-tenant",
     "hsm-refused",
     "hsm-unavailable",
   ],

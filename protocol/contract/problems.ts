@@ -24,6 +24,14 @@ export const problems = {
   "not-found": { status: 404, title: "There is nothing here" },
   "method-not-allowed": { status: 405, title: "This method is not allowed here" },
   conflict: { status: 409, title: "The state has changed" },
+  "strict-tenant": {
+    status: 409,
+    title: "The key store has no master key here: a microservice has to do this",
+  },
+  "recovery-needed": {
+    status: 403,
+    title: "This microservice lacks the master key: the ceremony with the recovery key gives it",
+  },
   "not-enrolled": { status: 409, title: "There is no instance, or another one by now" },
   "key-missing": { status: 409, title: "The key is not in the key ring" },
   "range-not-satisfiable": { status: 416, title: "The range is outside the content" },

@@ -28,5 +28,5 @@ export const beginRotation = {
   path: "/kms/rotation",
   authentication: "token",
   answer: { status: 200, json: rotation },
-  problems: ["forbidden", "hsm-refused"],
+  problems: ["forbidden", "strict-tenant", "hsm-refused"],
 } as const satisfies Route;

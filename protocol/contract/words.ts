@@ -49,6 +49,7 @@ export const summaries: Partial<Record<OperationId, string>> = {
   findKeyIdentifier: "Which data key is for data of an account (KI)",
   readAccountKey: "An account key, encrypted under the master key",
   rotateAccountKey: "Give the account another key; those before it stay",
+  keepAccountKey: "An account key that the instance has made (W11)",
   listDataKeys: "The account's data keys, encrypted, newest first",
   readDataKey: "A data key by its identifier, encrypted",
   renewDataKey: "The next version of the account's data key, made by the HSM or the instance (W10)",

@@ -14,6 +14,13 @@ export const POLICY = {
   level: "Level",
   /** Of a tenant's master key: whether the KMS may operate in the HSM with data keys below it (`ALLOWED`). */
   operations: "HsmOperations",
+  /**
+   * The officer's word that a master key is destroyed on purpose (docs/decisions/0037), which no state tells: thumbprint of the public key
+   * (SPKI) of the recovery recipient that has it.
+   */
+  recovery: "Recovery",
+  /** Of a recovery key, and of what it opens: thumbprint of the one recipient that the ceremony is for. */
+  restoredFor: "RestoredFor",
   /** Who may use an object without owning it: a list of identities, or everybody. */
   users: "Users",
   /** The one kind of text that a key signs. */
@@ -29,6 +36,11 @@ export const POLICY = {
   attestation: "Attestation",
 } as const;
 export type PolicyAttribute = (typeof POLICY)[keyof typeof POLICY];
+
+/** SHA-256 of a SubjectPublicKeyInfo (DER), base64url: names a wrapping key, whichever instance has it and however often it is registered. */
+export function isKeyThumbprint(text: string): boolean {
+  return /^[\w-]{43}$/.test(text);
+}
 
 /** `POLICY.recipient` of a key whose certificate the HSM has verified. */
 export const VERIFIED = "verified";

@@ -8,8 +8,14 @@ const { IDENTITY, POLICY, ROOT_CA, INSTANCES_CA, CUSTODIANS_CA, SIGN_TYPE, SIGNE
 it("names what stands in the HSM of every deployment", () => {
   const names = [hierarchy.masterKeyName("acme"), ...Object.values(hierarchy.recipientNames("i"))];
   expect(names).toEqual(["coffer/tenant/acme/master", "instance/i/key", "instance/i/certificate"]);
-  const encrypted = [hierarchy.encryptedDataKeyName("k-1", 12), hierarchy.encryptedMasterKeyName("i")];
-  expect(encrypted).toEqual(["data/k-1.12", "instance/i/master"]);
+  const thumbprint = "t-_".padEnd(43, "9");
+  const encrypted = [
+    hierarchy.encryptedDataKeyName("k-1", 12),
+    hierarchy.encryptedMasterKeyName("m", thumbprint),
+    hierarchy.instancesMasterKeyName("i"),
+  ];
+  expect(encrypted).toEqual(["data/k-1.12", `master/m/${thumbprint}`, "instance/i/master"]);
+  expect(hierarchy.recoveryKeyName("acme")).toBe("coffer/tenant/acme/recovery");
   expect(encrypted.every(hierarchy.isEncryptedKeyName)).toBe(true);
   const others = [
     ...names,
@@ -19,6 +25,9 @@ it("names what stands in the HSM of every deployment", () => {
     "data/a/b.1",
     "instance/i/k/master",
     "data/.1",
+    "master/m/short",
+    `master/m/n/${thumbprint}`,
+    `master//${thumbprint}`,
   ];
   expect(others.filter(hierarchy.isEncryptedKeyName)).toEqual([]);
   expect([hierarchy.TRUST_LIST, hierarchy.transientName("kms/b", 2)]).toEqual(["coffer/trust", "kms/b/2"]);

@@ -7,6 +7,7 @@
 export {
   ALLOWED,
   EVERYBODY,
+  isKeyThumbprint,
   isPolicy,
   POLICY,
   type PolicyAttribute,
@@ -42,12 +43,14 @@ export {
 export {
   encryptedDataKeyName,
   encryptedMasterKeyName,
+  instancesMasterKeyName,
   isEncryptedKeyName,
   isReservedName,
   isTenantName,
   masterKeyName,
   named,
   recipientNames,
+  recoveryKeyName,
   replacedMasterKeyName,
   TRUST_LIST,
   transientName,

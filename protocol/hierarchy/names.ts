@@ -24,6 +24,11 @@ export function replacedMasterKeyName(tenant: string, key: string): string {
   return `${masterKeyName(tenant)}/${key}`;
 }
 
+/** A recovery recipient's private key, which the officer has brought for a ceremony. */
+export function recoveryKeyName(tenant: string): string {
+  return `coffer/tenant/${tenant}/recovery`;
+}
+
 /** What is registered of an instance: its public wrapping key, and the certificate over it. */
 export function recipientNames(instance: string): { key: string; certificate: string } {
   return { key: `instance/${instance}/key`, certificate: `instance/${instance}/certificate` };
@@ -34,14 +39,21 @@ export function encryptedDataKeyName(key: string, version: number): string {
   return `data/${key}.${version}`;
 }
 
-/** Enc(master) for an instance. */
-export function encryptedMasterKeyName(instance: string): string {
+/** Enc(master) for a wrapping key, by its thumbprint (`isKeyThumbprint`): an app-specific key outlives the instances that have it. */
+export function encryptedMasterKeyName(master: string, thumbprint: string): string {
+  return `master/${master}/${thumbprint}`;
+}
+
+/** The same in earlier releases, an instance. */
+export function instancesMasterKeyName(instance: string): string {
   return `instance/${instance}/master`;
 }
 
 /** Whether a key that is kept wrapped may have this name. */
 export function isEncryptedKeyName(name: string): boolean {
-  return /^(data\/[\w-]{1,64}\.[1-9]\d{0,8}|instance\/[\w-]{1,64}\/master)$/.test(name);
+  return /^(data\/[\w-]{1,64}\.[1-9]\d{0,8}|master\/[\w-]{1,64}\/[\w-]{43}|instance\/[\w-]{1,64}\/master)$/.test(
+    name,
+  );
 }
 
 /** The nth object that a batch with this id makes, and should leave behind no longer than it runs. */

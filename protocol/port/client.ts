@@ -49,7 +49,7 @@ export type PortClient = {
   /** Has it fetch, still encrypted, what it will need of this account. At level `master`; else it does nothing. */
   prefetch(account: string): Promise<void>;
   /** Has it make the next version of the account's data key. At level `master`; else `key-missing`. */
-  renew(account: string): Promise<LoadResult>;
+  renew(account: string, key?: "account"): Promise<LoadResult>;
   /** Reads the header at the start of `header` (at most 64 KiB are looked at). Not authenticated yet. */
   inspect(header: Uint8Array): Promise<InspectResult>;
   /** Whether a message of this context, sealed with `keep`, can be gone on with. */
@@ -226,7 +226,7 @@ export function createPortClient(port: MessagePort): PortClient {
     prefetch: async (account) => {
       await call("prefetch", { account });
     },
-    renew: (account) => call("renew", { account }),
+    renew: (account, key) => call("renew", key === undefined ? { account } : { account, key }),
     inspect: (header) => call("inspect", { header: copyOf(header.subarray(0, 65536)) }),
     unfinished: async (context) => (await call("unfinished", { context })).kept,
     discard: async (context) => {

@@ -115,9 +115,9 @@ export const PORT_OPERATIONS = {
   lock: { params: object({}), result: object({}) },
   /** Keys of an account that will be needed, at level `master`. */
   prefetch: { params: object({ account: text(1, 64) }), result: object({}) },
-  /** The next version of an account's data key, made by the microservice, at level `master`. */
+  /** The next version of an account's data key, made by the microservice; with `key` of the account key itself, at level `master`. */
   renew: {
-    params: object({ account: text(1, 64) }),
+    params: object({ account: text(1, 64) }, { key: literal("account") }),
     result: object({ keyId: text(0, 128), keyVersion: whole(1, 2 ** 31) }),
   },
   /** Whether a message of this context, sealed with `keep`, can be gone on with here. */

@@ -403,19 +403,29 @@ it.each([
   },
 );
 
-it("W1 coffer recovery destroys a master key that instances have, and brings a recovery key and takes it away", async () => {
+it("W1 coffer recovery destroys no master key that its recovery recipient has not, and brings no other's key", async () => {
   const at = (...args: string[]) => [...args, ...init.slice(3)];
   const level = await run(at("init", "--tenant", "strict", "--level", "master"), dir);
   expect(level, level.stderr).toMatchObject({ code: 0 });
-  const destroyed = await run(at("recovery", "destroy", "--tenant", "strict"), dir);
-  expect(destroyed, destroyed.stderr).toMatchObject({ code: 0 });
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 3072 });
-  writeFileSync(join(dir, "recovery.key"), privateKey.export({ format: "pem", type: "pkcs8" }));
-  const begin = at("recovery", "begin", "--tenant", "strict", "--recovery-key", "recovery.key");
-  const begun = await run(begin, dir);
-  expect(begun, begun.stderr).toMatchObject({ code: 0 });
-  const [, id = ""] = /in the HSM: (\S+)/.exec(begun.stdout) ?? [];
-  expect(await run(at("recovery", "end", "--id", id), dir)).toMatchObject({ code: 0 });
-  expect(await run(at("recovery", "destroy", "--tenant", "acme"), dir)).toMatchObject({ code: 1 });
+  const passphrase = "a secret of the recovery recipient";
+  const form = { format: "pem", type: "pkcs8", cipher: "aes-256-cbc", passphrase } as const;
+  writeFileSync(join(dir, "recovery.key"), privateKey.export(form));
+  writeFileSync(join(dir, "passphrase"), `${passphrase}\n`);
+  const key = ["--recovery-key", "recovery.key", "--recovery-passphrase-file", "passphrase"];
+  const printed = await run(["recovery", "thumbprint", ...key], dir);
+  expect(printed, printed.stderr).toMatchObject({ code: 0 });
+  const recipient = printed.stdout.trim();
+  expect(recipient).toMatch(/^[\w-]{43}$/);
+  const of = ["--tenant", "strict", "--recipient", recipient];
+  const destroyed = await run(at("recovery", "destroy", ...of), dir);
+  expect(destroyed).toMatchObject({ code: 1, stderr: expect.stringContaining("prepare comes first") });
+  const begun = await run(at("recovery", "begin", ...of, ...key), dir);
+  expect(begun).toMatchObject({ code: 1, stderr: expect.stringContaining("No master key of strict") });
+  const acme = await run(at("recovery", "destroy", "--tenant", "acme", "--recipient", recipient), dir);
+  expect(acme).toMatchObject({ code: 1, stderr: expect.stringContaining("nobody has it but the HSM") });
+  expect(await run(at("recovery", "destroy", "--tenant", "strict", "--recipient", "x"), dir)).toMatchObject({
+    code: 2,
+  });
   expect(await run(["recovery", "else"], dir)).toMatchObject({ code: 2 });
 });

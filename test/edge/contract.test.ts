@@ -1,6 +1,6 @@
 /** What the edge really answers, on workerd, against the contract that it publishes. */
 import { beforeAll, expect, it } from "vitest";
-import { encodeBase64url } from "#protocol/base64url.ts";
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { contract, type OperationId, type Route } from "#protocol/contract/index.ts";
 import { createDpopKey } from "#web/client/dpop.ts";
@@ -244,7 +244,8 @@ it("answers an instance that asks for itself", async () => {
   await app.authenticate();
   const challenge = encodeBase64url(new Uint8Array(32));
   const wanted = asPublished("loadMasterKey", { challenge });
-  hold("loadMasterKey", await app.rest("POST", "/instances/master-key", wanted), 200);
+  const released = hold("loadMasterKey", await app.rest("POST", "/instances/master-key", wanted), 200);
+  const { wrappedKey: encMaster } = json<{ wrappedKey: string }>(released);
   hold("loadMasterKey", await app.rest("POST", "/instances/master-key", {}), 400);
   const { account } = app;
   const key = asPublished("loadAccountKey", { account, challenge });
@@ -260,6 +261,14 @@ it("answers an instance that asks for itself", async () => {
   hold("readAccountKey", await app.rest("GET", `${at}/key`), 200);
   hold("readAccountKey", await app.rest("GET", "/instances/accounts/other/key"), 403);
   hold("rotateAccountKey", await app.rest("POST", `${at}/key`), 201);
+  const current = json<{ id: string; master: string }>(await app.rest("GET", `${at}/key`));
+  const made = asPublished("keepAccountKey", {
+    wrapped: await app.makeAccountKey(decodeBase64url(encMaster)),
+    master: current.master,
+    replaces: current.id,
+  });
+  hold("keepAccountKey", await app.rest("PUT", `${at}/key`, made), 201);
+  hold("keepAccountKey", await app.rest("PUT", `${at}/key`, made), 409);
   hold("listDataKeys", await app.rest("GET", `${at}/data-keys`), 200);
   hold("readDataKey", await app.rest("GET", one), 200);
   hold("readDataKey", await app.rest("GET", `${at}/data-keys/none.1`), 404);

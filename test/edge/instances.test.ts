@@ -12,6 +12,7 @@ import {
   IDENTITY,
   masterKeyName,
   named,
+  recipientNames,
 } from "#protocol/hierarchy/index.ts";
 import {
   type Edk,
@@ -97,6 +98,22 @@ async function inHsm(name: string): Promise<number> {
 
 type Released = { wrappedKey: string; receipt: string };
 const newChallenge = () => encodeBase64url(crypto.getRandomValues(new Uint8Array(32)));
+/** Name at the HSM of Enc(master) for the wrapping key of an instance. */
+async function nameOfMaster(instance: string): Promise<string> {
+  const kms = await hsmClient(system, IDENTITY.kms);
+  try {
+    const locate = async (name: string) =>
+      (await kms.request("Locate", { attributes: { name: named(name) } })).uniqueIdentifier[0]!;
+    const uniqueIdentifier = await locate(recipientNames(instance).key);
+    const { object } = await kms.request("Get", { uniqueIdentifier, keyFormatType: "X_509" });
+    const value = object.publicKey!.keyBlock.keyValue as { keyMaterial: Uint8Array };
+    const thumbprint = await digest(new Uint8Array(value.keyMaterial));
+    return encryptedMasterKeyName(await locate(masterKeyName("development")), thumbprint);
+  } finally {
+    kms.close();
+  }
+}
+
 async function masterKey(by: InstanceClient, challenge = newChallenge()) {
   const released = json<Released>(await by.rest("POST", "/instances/master-key", { challenge }));
   const recipient = await digest(decodeBase64url(by.enrolled.wrappingCertificate));
@@ -281,7 +298,7 @@ async function accountKey(by: InstanceClient, id?: string) {
     "wrapKey",
     "unwrapKey",
   ]);
-  return { key, id: enc.id };
+  return { key, id: enc.id, version: enc.version };
 }
 
 /** Whether a data key opens under the account's key that its EDK names. */
@@ -329,7 +346,7 @@ describe("Enc(data) and Enc(account)", () => {
     const { wrappedKey: master } = await masterKey(app);
     const { edk } = json<{ edk: string }>(await askEdk(app, keyOf(json<Ki>(await askKi(app)))));
     const { keyId, keyVersion, wrappedKey } = await readEdk(edk);
-    const names = [encryptedMasterKeyName(app.enrolled.instance), encryptedDataKeyName(keyId, keyVersion)];
+    const names = [await nameOfMaster(app.enrolled.instance), encryptedDataKeyName(keyId, keyVersion)];
     const located = async (identity: string) => {
       const client = await hsmClient(system, identity);
       const found = names.map((name) => client.request("Locate", { attributes: { name: named(name) } }));
@@ -385,6 +402,29 @@ describe("Enc(data) and Enc(account)", () => {
     expect(problem(await renew(app, { made: bogus }))).toBe("502 hsm-refused");
     expect(problem(await renew(app, { made: { ...made, accountKey: "another" } }))).toBe("409 conflict");
     expect(json<Ki>(await askKi(app))).toMatchObject({ keyVersion: third.keyVersion });
+  });
+
+  it("W11 an account key that an instance makes is one under the master key, in the place of the one that it knows", async () => {
+    const gina = await EdgeClient.signedIn(system, "Gina");
+    const hers = await InstanceClient.ready(gina);
+    const before = await accountKey(hers);
+    const path = `/instances/accounts/${hers.account}/key`;
+    const put = (made: object) => hers.rest("PUT", path, made);
+    const { receipt, wrappedKey } = await masterKey(hers);
+    const made = () => hers.makeAccountKey(wrappedKey);
+    const of = { master: receipt.keyId, replaces: before.id };
+    // The HSM has the master key too, and looks.
+    const bogus = encodeBase64url(new Uint8Array(40));
+    expect(problem(await put({ ...of, wrapped: bogus }))).toBe("502 hsm-refused");
+    expect(problem(await put({ master: receipt.keyId, wrapped: await made() }))).toBe("409 conflict");
+    const wrapped = await made();
+    const kept = json<{ id: string; version: number }>(await put({ ...of, wrapped }));
+    expect(kept.version).toBe(before.version + 1);
+    expect(await accountKey(hers)).toMatchObject({ id: kept.id });
+    expect(problem(await put({ ...of, replaces: kept.id, wrapped }))).toBe("409 conflict");
+    const edk = await readEdk(json<{ edk: string }>(await renew(hers)).edk);
+    expect(edk.accountKey).toEqual(kept);
+    expect(await opens(hers, edk)).toBe(true);
   });
 
   it("W10 a deleted version is gone at the KMS and in the HSM; the current one is not deleted", async () => {

@@ -1,7 +1,7 @@
 /** An instance that asks KMS and IAM itself, as the edge sees it: a token by its identity key, and requests with it. */
 
 import { randomUUID } from "node:crypto";
-import { decodeBase64url } from "#protocol/base64url.ts";
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
 import { ASSERTION_JWT_TYPE, CLIENT_ASSERTION_TYPE } from "#protocol/contract/index.ts";
@@ -119,6 +119,14 @@ export class InstanceClient {
       },
       body: new URLSearchParams(form).toString(),
     });
+  }
+
+  /** An account key that it makes under the master key, which Enc(master) has (W11): AES Key Wrap, base64url. */
+  async makeAccountKey(encMaster: Uint8Array<ArrayBuffer>): Promise<string> {
+    const { privateKey } = this.keys.wrapping;
+    const by = await subtle.unwrapKey("raw", encMaster, privateKey, "RSA-OAEP", "AES-KW", false, ["wrapKey"]);
+    const made = await subtle.generateKey({ name: "AES-GCM", length: 256 }, true, ["encrypt"]);
+    return encodeBase64url(new Uint8Array(await subtle.wrapKey("raw", made, by, "AES-KW")));
   }
 
   /** The instance's word for a data key that it has made, wrapped: what the KMS wants with it. */

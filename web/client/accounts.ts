@@ -17,6 +17,7 @@ import {
   scheduleAccountDeletion,
   scheduleKeyDeletion,
 } from "#protocol/contract/index.ts";
+import { codeOf } from "#protocol/error.ts";
 import { callEmpty, callJson } from "./call.ts";
 import type { RestClient } from "./rest.ts";
 
@@ -27,16 +28,30 @@ export type Instance = AnswerOf<typeof listInstances>["instances"][number];
 /** A page of the audit log: the newest first; with what `before` says, the next one. */
 export type AuditPage = AnswerOf<typeof readAudit>;
 
+/** The next version of the account's data key, or of the account key itself. */
+type MakeKey = (account: string, key?: "account") => Promise<{ keyId: string; keyVersion: number }>;
+
 export class Accounts {
   readonly #rest: RestClient;
   readonly #renew: () => Promise<unknown>;
   readonly #rotated: (account: string) => void;
 
-  /** `renew` gets new tokens, which say what accounts the user has; `rotated` is told of an account that has another key. */
-  constructor(rest: RestClient, renew: () => Promise<unknown>, rotated: (account: string) => void) {
+  readonly #make: MakeKey;
+
+  /**
+   * `renew` gets new tokens, which say what accounts the user has; `rotated` is told of an account that has another key; `make` has the
+   * microservice make a key, where the key store has no master key to make it under.
+   */
+  constructor(
+    rest: RestClient,
+    renew: () => Promise<unknown>,
+    rotated: (account: string) => void,
+    make: MakeKey,
+  ) {
     this.#rotated = rotated;
     this.#rest = rest;
     this.#renew = renew;
+    this.#make = make;
   }
 
   /** Another account, whose only member the user is. Errors: `quota-exceeded`. */
@@ -71,6 +86,10 @@ export class Accounts {
   async rotateKey(account: string): Promise<{ id: string; version: number }> {
     try {
       return await callJson(this.#rest, renewAccountKey, { account }, undefined);
+    } catch (error) {
+      if (codeOf(error) !== "strict-tenant") throw error;
+      const { keyId: id, keyVersion: version } = await this.#make(account, "account");
+      return { id, version };
     } finally {
       // After a lost answer too.
       this.#rotated(account);
@@ -83,8 +102,13 @@ export class Accounts {
   }
 
   /** The next version of the data key. Errors: `conflict` at level `data`. */
-  rotateDataKey(account: string): Promise<{ keyId: string; keyVersion: number }> {
-    return callJson(this.#rest, addKeyVersion, { account }, undefined);
+  async rotateDataKey(account: string): Promise<{ keyId: string; keyVersion: number }> {
+    try {
+      return await callJson(this.#rest, addKeyVersion, { account }, undefined);
+    } catch (error) {
+      if (codeOf(error) !== "strict-tenant") throw error;
+      return this.#make(account);
+    }
   }
 
   /** Deletes a version (`<keyId>.<keyVersion>`), as `delete` does an account. Errors: `conflict` for the newest one. */

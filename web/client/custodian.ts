@@ -52,6 +52,7 @@ export class Custodian {
       rest,
       () => session.authorize("GET", app, true),
       (account) => keys.discard(account),
+      async (...of) => (await microservice.use()).port.renew(...of),
     );
     this.members = new Members(rest);
     this.rest = rest;

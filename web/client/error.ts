@@ -69,6 +69,9 @@ const MESSAGES: Readonly<Partial<Record<ErrorCode, string>>> = {
   // The way there.
   offline: "The server cannot be reached. Check your connection and try again.",
   "hsm-unavailable": "The key store cannot be reached. Wait a moment and try again.",
+  "strict-tenant": "The key store has no master key here: only a microservice of level master can do this.",
+  "recovery-needed":
+    "This device lacks your organization's master key. Ask your administrator for the ceremony that gives it.",
   "hsm-refused": "The key store refused the request. Ask your administrator.",
   "unexpected-response": "The server gave an answer that this page does not understand. Reload the page.",
 };

@@ -29,6 +29,7 @@ const authorities = {
     hierarchy.authorities.releasedAccountKey(account, challenge, id),
   keyIdentifier: (account, key) => hierarchy.authorities.keyIdentifier(account, key),
   accountKey: (account, id) => hierarchy.authorities.accountKey(account, id),
+  keepAccountKey: (account, made) => hierarchy.authorities.keepAccountKey(account, made),
   dataKey: (account, key) => hierarchy.authorities.dataKey(account, key),
   renewDataKey: (account, made) => hierarchy.authorities.renewDataKey(account, made),
   dataKeys: (account) => hierarchy.authorities.dataKeys(account),

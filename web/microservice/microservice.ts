@@ -426,9 +426,13 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       return {};
     },
 
-    async renew({ account }) {
+    async renew({ account, key }) {
       const { ladder } = serving();
       if (!ladder) throw new CofferError("key-missing");
+      if (key === "account") {
+        const { id, version } = await ladder.renewAccount(account);
+        return { keyId: id, keyVersion: version };
+      }
       const { keyId, keyVersion } = await ladder.renew(account);
       return { keyId, keyVersion };
     },

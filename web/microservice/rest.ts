@@ -54,11 +54,12 @@ async function requestOf(route: JsonRoute, { parameters, query, body, headers }:
   const url = new URL(pathOf(route, parameters), origin);
   if (query) url.search = new URLSearchParams(query).toString();
   const form = body instanceof URLSearchParams;
+  const sends = method === "POST" || method === "PUT";
   const type = { "content-type": `application/${form ? "x-www-form-urlencoded" : "json"}` };
   const init = {
     method,
-    headers: { ...(method === "POST" ? type : {}), ...(await headers?.({ method, url: url.href })) },
-    ...(method === "POST" ? { body: form ? body.toString() : JSON.stringify(body ?? {}) } : {}),
+    headers: { ...(sends ? type : {}), ...(await headers?.({ method, url: url.href })) },
+    ...(sends ? { body: form ? body.toString() : JSON.stringify(body ?? {}) } : {}),
     credentials: "same-origin",
     redirect: "error",
     cache: "no-store",

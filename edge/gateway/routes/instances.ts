@@ -23,6 +23,10 @@ export const instances = {
     const rotated = await c.env.IAM.rotateAccountKey(caller, account);
     return rotated.ok ? ok({ id: rotated.value.id, version: rotated.value.version }) : rotated;
   },
+  async keepAccountKey({ c, caller, input: { account }, body }) {
+    const kept = await c.env.IAM.keepAccountKey(caller, account, body);
+    return kept.ok ? ok({ id: kept.value.id, version: kept.value.version }) : kept;
+  },
   listDataKeys: ({ c, caller, input: { account } }) => c.env.KMS.listDataKeys(caller, account),
   readDataKey: ({ c, caller, input: { account, key } }) => c.env.KMS.readDataKey(caller, account, key),
   renewDataKey: ({ c, caller, input: { account }, body }) => c.env.IAM.renewDataKey(caller, account, body),

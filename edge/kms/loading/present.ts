@@ -18,7 +18,7 @@ import { authorize } from "../../authorize.ts";
 import { sealOverChannel } from "../../hsm/keys/index.ts";
 import { type Decision, ok, type Result, refuse } from "../../result.ts";
 import { hashSecret } from "../../secret.ts";
-import { type Context, failed, type Neighbours } from "../context.ts";
+import { type Context, failedUnderMaster, type Neighbours } from "../context.ts";
 import { useGrant } from "./grants.ts";
 import {
   askForSeveral,
@@ -67,7 +67,7 @@ export async function presentGrant(
     if (!released.ok) return released;
     return ok({ ...sealed, receipts: loads.map(({ receipt }) => receipt) });
   } catch (error) {
-    return failed(kms, "kms:channel-at-hsm", several.about, error);
+    return await failedUnderMaster(kms, "kms:channel-at-hsm", several.about, error);
   }
 }
 

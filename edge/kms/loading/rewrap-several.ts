@@ -5,7 +5,7 @@ import { digest } from "#protocol/digest.ts";
 import type { LoadAnswer, RequestOf } from "#protocol/keys/index.ts";
 import type { Caller } from "../../caller.ts";
 import { ok, type Result, refuse } from "../../result.ts";
-import { type Door, failed, noMember } from "../context.ts";
+import { type Door, failedUnderMaster, noMember } from "../context.ts";
 import {
   askForSeveral,
   askUnders,
@@ -47,7 +47,7 @@ export async function rewrapInOne(
     if (!released.ok) return released;
     return ok({ way: "several", keys: loads.map(({ way: _, ...key }) => key) });
   } catch (error) {
-    return failed(kms, "kms:rewrap-at-hsm", about, error);
+    return await failedUnderMaster(kms, "kms:rewrap-at-hsm", about, error);
   }
 }
 

@@ -7,7 +7,7 @@ import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
 import type { Recipient } from "../../ra/types.ts";
 import { ok, type Result, refuse } from "../../result.ts";
-import { type Context, type Door, failed, noMember } from "../context.ts";
+import { type Context, type Door, failedUnderMaster, noMember } from "../context.ts";
 import { signReceipt } from "../signing.ts";
 import { receiptFor } from "./receipt.ts";
 import { rewrapDataKey, type Under } from "./rewrap-batch.ts";
@@ -53,7 +53,7 @@ export async function rewrap(
     if (!released.ok) return released;
     return ok(rewrapped);
   } catch (error) {
-    return failed(kms, "kms:rewrap-at-hsm", about, error);
+    return await failedUnderMaster(kms, "kms:rewrap-at-hsm", about, error);
   }
 }
 

@@ -8,7 +8,7 @@ import type { KeyOperation } from "#protocol/policy/index.ts";
 import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
 import { type Decision, ok, type Result, refuse } from "../../result.ts";
-import { type Context, type Door, failed, noMember } from "../context.ts";
+import { type Context, type Door, failedUnderMaster, noMember } from "../context.ts";
 import { countRelease } from "../key-management.ts";
 import { type Asking, askStanding, askUnder, type Item, isUnder } from "../loading/index.ts";
 import { findDataKey } from "../registry.ts";
@@ -106,7 +106,7 @@ export async function operate(
       return authorize<never>(kms.store, { action: `${action}-at-hsm`, ...about }, () =>
         refuse("forbidden", "the officer has not allowed operations for this tenant"),
       );
-    return failed(kms, `${action}-at-hsm`, about, error);
+    return await failedUnderMaster(kms, `${action}-at-hsm`, about, error);
   }
 }
 

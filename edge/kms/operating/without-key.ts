@@ -43,7 +43,7 @@ export async function operateWithoutKey(
 
 /** Undefined where operations are not allowed. Throws what the HSM throws. */
 async function atHsm({ hsm, store }: Context, asked: WithoutKey) {
-  const uniqueIdentifier = await requireMasterKey(hsm, store.tenant);
+  const { key: uniqueIdentifier } = await requireMasterKey(hsm, store.tenant);
   const attributeReference = [{ vendorIdentification: VENDOR, attributeName: POLICY.operations }];
   const items: RequestItem[] = [
     { operation: "GetAttributes", payload: { uniqueIdentifier, attributeReference } },

@@ -277,7 +277,7 @@ function vendorOf(reference: AttributeReference | undefined): VendorName | undef
 function saved(object: ManagedObject, answer: { newAttribute?: Attributes } | undefined, context: Context) {
   const { attributes } = object;
   if (isDestroyed(object)) throw new KmipError("ObjectDestroyed", "The object was destroyed");
-  checkKept(context.work.known(object.uid), object);
+  checkKept(context.work.known(object.uid), object, context.work);
   checkDates(attributes);
   checkNames(context, object);
   attributes.lastChangeDate = context.now;

@@ -65,7 +65,11 @@ const importObject: Handler<"Import"> = (request, context) => {
       if (keyClass === "master-cek") ruled = masterCekAttributes(ruled, "UnwrapKey", context.now);
       value = objectType === "PrivateKey" ? hierarchyPair(value) : hierarchyKey(value);
       if (keyClass === "restored")
-        ruled = restoredAttributes(ruled, symmetricBytes(value), work, context.now);
+        ruled = restoredAttributes(ruled, symmetricBytes(value), {
+          work,
+          now: context.now,
+          recovery: parent,
+        });
     } else if (isSecret(parent)) {
       // Wrapped it left, or could have: opened by a key that the client does not know, it is not told in plain.
       if (attributes.sensitive === false)

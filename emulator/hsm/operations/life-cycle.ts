@@ -19,16 +19,18 @@ const activate: Handler<"Activate"> = ({ uniqueIdentifier }, context) => {
 /** Revoke (KMIP 2.1 §6.1.44): to Compromised for a compromise, from Active to Deactivated for another reason. */
 const revoke: Handler<"Revoke"> = (request, context) => {
   const { uniqueIdentifier, revocationReason, compromiseOccurrenceDate } = request;
-  const object = objectFor(context, uniqueIdentifier, "Revoke");
-  const state = stateAt(object, context.now);
   const { revocationReasonCode: code } = revocationReason;
+  const compromised = code === "KeyCompromise" || code === "CACompromise";
+  // KMIP 2.1 §4.57 State: what was destroyed can still turn out to be compromised.
+  const object = objectFor(context, uniqueIdentifier, "Revoke", { destroyed: compromised });
+  const state = stateAt(object, context.now);
   object.attributes.revocationReason = revocationReason;
-  if (code === "KeyCompromise" || code === "CACompromise") {
-    if (state === "Compromised")
+  if (compromised) {
+    if (state === "Compromised" || state === "DestroyedCompromised")
       throw new KmipError("WrongKeyLifecycleState", "The object is compromised already");
     object.attributes.compromiseDate = context.now;
     object.attributes.compromiseOccurrenceDate = compromiseOccurrenceDate ?? context.now;
-    return changed(object, "Compromised", context);
+    return changed(object, state === "Destroyed" ? "DestroyedCompromised" : "Compromised", context);
   }
   if (state !== "Active") throw new KmipError("WrongKeyLifecycleState", `The object is ${state}, not Active`);
   object.attributes.deactivationDate = context.now;

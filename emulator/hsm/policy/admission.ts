@@ -1,4 +1,5 @@
 import {
+  isKeyThumbprint,
   isPolicy,
   isReservedName,
   isSignType,
@@ -147,7 +148,10 @@ export function admitOfficers(
   if (operation === "Register" && objectType === "PrivateKey") {
     if (name === POLICY.class && value === "recovery") return;
     if (name === POLICY.tenant && TENANT.test(value)) return;
+    if (name === POLICY.restoredFor && isKeyThumbprint(value)) return;
   }
+  // For good, and of a master key that is there already (`checkKept`).
+  if (name === POLICY.recovery && operation === "Attribute" && isKeyThumbprint(value)) return;
   const making = operation === "Attribute" || operation === "Create" || operation === "CreateKeyPair";
   const hasTenant = (objectType === "SymmetricKey" && making) || isMaster;
   if (name === POLICY.tenant && hasTenant && TENANT.test(value)) return;
@@ -188,7 +192,7 @@ export function classAttributes(
   if (usage.length === 0 && allowed.length > 0)
     throw new KmipError("IncompatibleCryptographicUsageMask", "Nothing of that use is left by the policy");
   const group = parent?.attributes.objectGroup;
-  const inherited = [POLICY.tenant, POLICY.level].flatMap((name) => {
+  const inherited = [POLICY.tenant, POLICY.level, POLICY.restoredFor].flatMap((name) => {
     const value = parent && policyAttribute(parent.attributes, name);
     return value === undefined ? [] : [policy(name, value)];
   });

@@ -1,11 +1,13 @@
 import { isPolicy, POLICY } from "#protocol/hierarchy/index.ts";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { type ManagedObject, stateAt } from "../store/managed-object.ts";
+import type { Work } from "../store/work.ts";
 import { isOwner, type Subject } from "./access.ts";
 import { admitAttributes, admitOfficers } from "./admission.ts";
 import { isTighter } from "./attestation.ts";
 import { ATTRIBUTE_RULES, type AttributeRule, TIGHTENS, type When } from "./attribute-rules.ts";
 import { classOf } from "./classes.ts";
+import { checkMayRecover } from "./recovery.ts";
 import { checkLimitsChange, checkUsageLimits, leftOf } from "./usage-limits.ts";
 
 /** Whether a client may change an attribute of an existing object: the rules are data (`attribute-rules.ts`). */
@@ -102,7 +104,7 @@ export function checkDelete(
  * Throws where a change took away or altered what policy says of the object, whichever way it was asked for. `Users` may
  * change, and vanish outside the hierarchy; `RecipientCA` may be switched off; the rest stays as it was set once.
  */
-export function checkKept(before: ManagedObject, after: ManagedObject): void {
+export function checkKept(before: ManagedObject, after: ManagedObject, work: Work): void {
   const [was, is] = [policiesOf(before), policiesOf(after)];
   const hierarchy = classOf(before.attributes) !== undefined;
   for (const [name, value] of was) {
@@ -120,6 +122,8 @@ export function checkKept(before: ManagedObject, after: ManagedObject): void {
     refuse("A master key alone says whether there are operations below it");
   if (is.has(POLICY.tenant) && !was.has(POLICY.tenant) && classOf(before.attributes) !== "master")
     refuse("Only a master key is given a tenant");
+  if (is.has(POLICY.recovery) && !was.has(POLICY.recovery))
+    checkMayRecover(before, String(is.get(POLICY.recovery)), work);
 }
 
 /** Policy attributes by name; a duplicate would have two readings. */

@@ -70,7 +70,11 @@ const read = async (uniqueIdentifier: string) => keyBytes(await h.kms.request("G
 describe("a key that is kept wrapped", () => {
   it("W3 is given back to the KMS as it came", async () => {
     const data = encrypted();
-    const forInstance = encrypted(encryptedMasterKeyName("i-1"), new Uint8Array(384).fill(7), "recipient");
+    const forInstance = encrypted(
+      encryptedMasterKeyName("m-1", "t".repeat(43)),
+      new Uint8Array(384).fill(7),
+      "recipient",
+    );
     const block = forInstance.object.symmetricKey!.keyBlock;
     block.keyWrappingData!.encryptionKeyInformation!.cryptographicParameters = TO_RECIPIENT;
     const uids = [await keep(data), await keep(forInstance)];

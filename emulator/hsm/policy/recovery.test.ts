@@ -1,6 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeHex } from "#protocol/bytes.ts";
-import { KEY, masterKeyName, POLICY, policy, USAGE, users } from "#protocol/hierarchy/index.ts";
+import { digest } from "#protocol/digest.ts";
+import {
+  encryptedMasterKeyName,
+  KEY,
+  masterKeyName,
+  named,
+  POLICY,
+  policy,
+  USAGE,
+  users,
+} from "#protocol/hierarchy/index.ts";
 import { type Attributes, item, type KmipClient, payloadOf } from "#protocol/kmip/index.ts";
 import { LEVEL_POLICY } from "#protocol/pki/index.ts";
 import { type TestHsm, testHsm } from "../testing/deployment.ts";
@@ -48,6 +58,8 @@ beforeAll(async () => {
     keyBytes(await h.kms.request("Get", { uniqueIdentifier: master, keyWrappingSpecification: oaep(to) }));
   bytes = await opened(await wrapped(first));
   encRecovery = await wrapped(recovery);
+  await keep(master);
+  await mark(h.officer, master);
   await end(h.officer, master);
 }, 60_000);
 afterAll(() => test.close());
@@ -60,6 +72,22 @@ async function recipient(order: CertificateOrder = {}): Promise<string> {
 async function opened(wrapped: Bytes): Promise<string> {
   const { privateKey } = h.recipientKeys;
   return encodeHex(new Uint8Array(await crypto.subtle.decrypt({ name: "RSA-OAEP" }, privateKey, wrapped)));
+}
+
+const thumbprint = async ({ publicKey }: CryptoKeyPair) =>
+  digest(new Uint8Array(await crypto.subtle.exportKey("spki", publicKey)));
+
+/** As the KMS keeps Enc(master) for a recipient. */
+async function keep(master: string, keys = recoveryKeys): Promise<void> {
+  const request = wrappedImport(crypto.randomUUID(), "recipient", new Uint8Array(384).fill(7), AES);
+  const name = named(encryptedMasterKeyName(master, await thumbprint(keys)));
+  await h.kms.request("Import", { ...request, keyWrapType: "AsRegistered", attributes: { ...AES, name } });
+}
+
+/** The officer's word that the key is destroyed on purpose, and who has it. */
+async function mark(client: KmipClient, uniqueIdentifier: string, keys = recoveryKeys): Promise<void> {
+  const newAttribute = { vendorAttributes: [policy(POLICY.recovery, await thumbprint(keys))] };
+  await client.request("AddAttribute", { uniqueIdentifier, newAttribute });
 }
 
 async function end(client: KmipClient, uniqueIdentifier: string): Promise<void> {
@@ -75,6 +103,7 @@ async function bring({
   keys = recoveryKeys,
   client = h.officer,
   tenant = TENANT as string | null,
+  restoredFor = h.recipientKeys as CryptoKeyPair | null,
   more = {} as Attributes,
 } = {}): Promise<string> {
   const pkcs8 = new Uint8Array(await crypto.subtle.exportKey("pkcs8", keys.privateKey));
@@ -86,6 +115,7 @@ async function bring({
       vendorAttributes: [
         policy(POLICY.class, "recovery"),
         ...(tenant === null ? [] : [policy(POLICY.tenant, tenant)]),
+        ...(restoredFor === null ? [] : [policy(POLICY.restoredFor, await thumbprint(restoredFor))]),
       ],
       ...more,
     },
@@ -193,6 +223,89 @@ describe("a master key that was destroyed in the HSM", () => {
     const others = await bring({ tenant: OTHER });
     await denied(h.kms.request("Import", restoring(others)));
     for (const uid of [recovery, others]) await end(h.officer, uid);
+  });
+});
+
+describe("a ceremony", () => {
+  it("W1 is for the one recipient that the officer has named", async () => {
+    const another = await rsaKeys();
+    const recovery = await bring();
+    await denied(ceremony(recovery, await recipient({ keys: another })));
+    // The ceremony for that one gives it to nobody else.
+    const others = await bring({ restoredFor: another });
+    await denied(ceremony(others, further));
+    expect(await opened(await ceremony(recovery, further))).toBe(bytes);
+    await denied(bring({ restoredFor: null }));
+    for (const uid of [recovery, others]) await end(h.officer, uid);
+  });
+
+  it("W1 brings back no master key that was revoked, destroyed without a word, or compromised since", async () => {
+    const toRecovery = await recipient({ keys: recoveryKeys });
+    const made = async (name: string) => {
+      const uniqueIdentifier = await createMaster(h.officer, masterKeyName(name), TENANT, "master");
+      const request = { uniqueIdentifier, keyWrappingSpecification: oaep(toRecovery) };
+      return { uniqueIdentifier, enc: keyBytes(await h.kms.request("Get", request)) };
+    };
+    const recovery = await bring();
+    const silent = await made("silent");
+    await end(h.officer, silent.uniqueIdentifier);
+    await denied(h.kms.request("Import", restoring(recovery, silent.enc)));
+    const revoked = await made("revoked");
+    await keep(revoked.uniqueIdentifier);
+    await mark(h.officer, revoked.uniqueIdentifier);
+    await h.officer.request("Revoke", {
+      uniqueIdentifier: revoked.uniqueIdentifier,
+      revocationReason: { revocationReasonCode: "CessationOfOperation" },
+    });
+    await denied(h.kms.request("Import", restoring(recovery, revoked.enc)));
+    const compromised = await made("compromised");
+    await keep(compromised.uniqueIdentifier);
+    await mark(h.officer, compromised.uniqueIdentifier);
+    await h.officer.request("Revoke", {
+      uniqueIdentifier: compromised.uniqueIdentifier,
+      revocationReason: { revocationReasonCode: "KeyCompromise" },
+      compromiseOccurrenceDate: PAST,
+    });
+    await h.officer.request("Destroy", { uniqueIdentifier: compromised.uniqueIdentifier });
+    await denied(h.kms.request("Import", restoring(recovery, compromised.enc)));
+    // Of another recovery recipient.
+    const foreign = await made("foreign");
+    const others = await rsaKeys();
+    await keep(foreign.uniqueIdentifier, others);
+    await mark(h.officer, foreign.uniqueIdentifier, others);
+    await end(h.officer, foreign.uniqueIdentifier);
+    await denied(h.kms.request("Import", restoring(recovery, foreign.enc)));
+    await end(h.officer, recovery);
+  });
+});
+
+describe("the word that a master key is kept outside", () => {
+  it("W1 is the officer's, of a living master key of level master, and stays", async () => {
+    const uid = await createMaster(h.officer, masterKeyName("said"), TENANT, "master");
+    await denied(mark(h.officer, uid));
+    await keep(uid);
+    for (const client of [h.kms, h.ra, h.iam, h.audit]) await refused(mark(client, uid)).not.toBe("Success");
+    const account = await createMaster(h.officer, masterKeyName("said-account"), TENANT, "account");
+    await keep(account);
+    await denied(mark(h.officer, account));
+    await mark(h.officer, uid);
+    const attribute = policy(POLICY.recovery, "x".repeat(43));
+    await denied(
+      h.officer.request("ModifyAttribute", {
+        uniqueIdentifier: uid,
+        currentAttribute: { vendorAttributes: [policy(POLICY.recovery, await thumbprint(recoveryKeys))] },
+        newAttribute: { vendorAttributes: [attribute] },
+      }),
+    );
+    const late = await createMaster(h.officer, masterKeyName("late"), TENANT, "master");
+    await keep(late);
+    await end(h.officer, late);
+    await refused(mark(h.officer, late)).not.toBe("Success");
+    const born = {
+      ...{ ...KEY, cryptographicUsageMask: [...USAGE.master] },
+      vendorAttributes: [policy(POLICY.class, "master"), policy(POLICY.level, "master"), attribute],
+    };
+    await denied(h.officer.request("Create", { objectType: "SymmetricKey", attributes: born }));
   });
 });
 

@@ -1,8 +1,15 @@
-import { createHash } from "node:crypto";
-import { POLICY, policy, policyAttribute } from "#protocol/hierarchy/index.ts";
+import { createHash, createPublicKey, type KeyObject } from "node:crypto";
+import { equalConstantTime } from "#protocol/bytes.ts";
+import {
+  encryptedMasterKeyName,
+  isLive,
+  POLICY,
+  policy,
+  policyAttribute,
+} from "#protocol/hierarchy/index.ts";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
-import { isDestroyed, type ManagedObject } from "../store/managed-object.ts";
-import { privateKeyOf } from "../store/material.ts";
+import type { ManagedObject } from "../store/managed-object.ts";
+import { privateKeyOf, publicKeyOf } from "../store/material.ts";
 import { policyEntry } from "../store/store-index.ts";
 import type { Work } from "../store/work.ts";
 import { classOf, levelOf } from "./classes.ts";
@@ -10,17 +17,19 @@ import { classOf, levelOf } from "./classes.ts";
 /**
  * The strict variant of level `master` (docs/decisions/0037): the master key is destroyed in the HSM once its first instances
  * and a recovery recipient have it. For a further instance the officer brings the recovery key, and the KMS the master key
- * wrapped to it, which stays for a batch and goes to recipients, and nowhere else.
+ * wrapped to it, which stays for a batch and goes to that instance's key, and nowhere else.
  */
 
 const MIN_MODULUS = 3072;
 /** How long a restored master key may be given out: the batch that brought it. Milliseconds. */
 const RESTORED_MS = 60_000;
 
-/** The attributes of a recovery key that the officer registers: it opens master keys of its tenant, and does nothing else. */
+/** The attributes of a recovery key that the officer registers: it opens master keys of its tenant for one recipient, and does nothing else. */
 export function recoveryAttributes(key: ManagedObject): Attributes {
   const { attributes } = key;
   if (policyAttribute(attributes, POLICY.tenant) === undefined) refuse("A recovery key has a tenant");
+  if (policyAttribute(attributes, POLICY.restoredFor) === undefined)
+    refuse("A recovery key is brought for one recipient");
   const { asymmetricKeyType, asymmetricKeyDetails } = privateKeyOf(key);
   if (asymmetricKeyType !== "rsa" || (asymmetricKeyDetails?.modulusLength ?? 0) < MIN_MODULUS)
     refuse("A recovery key is an RSA key of 3072 bits at least");
@@ -35,30 +44,65 @@ export function recoveryAttributes(key: ManagedObject): Attributes {
 }
 
 /**
- * The attributes of a master key that is restored. Throws unless these are the bytes of a master key that this HSM made for
- * the tenant and destroyed: whoever has the recovery key's public half can have wrapped another.
+ * Throws unless the officer may say of this key that the recipient with that thumbprint recovers it: of a master key that can be at its
+ * instances, while it is here, and once Enc(master) is kept for that recipient. The KMS knows no other name for that.
+ */
+export function checkMayRecover(
+  { uid, objectType, attributes, state }: ManagedObject,
+  thumbprint: string,
+  work: Work,
+) {
+  if (objectType !== "SymmetricKey") refuse("The strict variant is for symmetric master keys");
+  if (classOf(attributes) !== "master" || levelOf(attributes) !== "master")
+    refuse("Only a master key of level master is recovered");
+  if (!isLive(state)) refuse("Said of a master key before it is revoked");
+  const kept = work
+    .all([["name", encryptedMasterKeyName(uid, thumbprint)], policyEntry(POLICY.class, "encrypted")])
+    .some(({ state }) => isLive(state));
+  if (!kept) refuse("The recovery recipient does not have it yet");
+}
+
+/**
+ * The attributes of a master key that is restored. Throws unless these are the bytes of a master key that this HSM made for the tenant,
+ * and that was destroyed on purpose with this very recovery recipient: whoever has the recovery key's public half can have wrapped
+ * another, and a key that was revoked is given to nobody.
  */
 export function restoredAttributes(
   attributes: Attributes,
   bytes: Uint8Array,
-  work: Work,
-  now: Date,
+  { work, now, recovery }: { work: Work; now: Date; recovery: ManagedObject },
 ): Attributes {
   const tenant = policyAttribute(attributes, POLICY.tenant) ?? "";
+  const thumbprint = thumbprintOf(createPublicKey(privateKeyOf(recovery)));
   const digest = createHash("sha256").update(bytes).digest();
   const same = work
     .all([policyEntry(POLICY.tenant, tenant), policyEntry(POLICY.class, "master")])
-    .filter((object) => isDestroyed(object) && levelOf(object.attributes) === "master")
+    .filter(({ state, attributes }) => state === "Destroyed" && levelOf(attributes) === "master")
+    .filter(({ attributes }) => policyAttribute(attributes, POLICY.recovery) === thumbprint)
     .some((object) =>
       object.attributes.digest?.some(({ digestValue }) => digest.equals(digestValue ?? new Uint8Array())),
     );
-  if (!same) refuse("Not a master key that was destroyed here");
+  if (!same) refuse("Not a master key that was destroyed here for this recipient");
   return { ...attributes, deactivationDate: new Date(now.getTime() + RESTORED_MS) };
+}
+
+/** Throws unless this is the recipient for whom the officer brought the recovery key. */
+export function checkRestoredFor({ attributes }: ManagedObject, recipient: ManagedObject): void {
+  const wanted = Buffer.from(policyAttribute(attributes, POLICY.restoredFor) ?? "");
+  if (!equalConstantTime(wanted, Buffer.from(thumbprintOf(publicKeyOf(recipient)))))
+    refuse("The ceremony is for another recipient");
 }
 
 /** Whether the HSM keeps a digest of the key: of a master key that may come back, to know it again. It is random, so its digest tells nothing of it. */
 export function isRecognized(attributes: Attributes): boolean {
   return classOf(attributes) === "master" && levelOf(attributes) === "master";
+}
+
+/** As `isKeyThumbprint` (protocol/hierarchy) has it. */
+function thumbprintOf(key: KeyObject): string {
+  return createHash("sha256")
+    .update(key.export({ format: "der", type: "spki" }))
+    .digest("base64url");
 }
 
 function refuse(message: string): never {

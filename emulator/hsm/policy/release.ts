@@ -8,6 +8,7 @@ import { checkCekWraps, recipientOf } from "./cek.ts";
 import { CLASSES, type ClassRule, classOf, levelOf } from "./classes.ts";
 import { checkMasterCekWraps } from "./master-cek.ts";
 import { checkRecipient } from "./recipient.ts";
+import { checkRestoredFor } from "./recovery.ts";
 import { isRestricted } from "./roles.ts";
 import { checkWrapsSecret } from "./secrecy.ts";
 import { isSuccessorOf } from "./succession.ts";
@@ -170,6 +171,7 @@ function checkToRecipient(
   if (!rule.releasedToRecipientAt.includes(level)) refuse("Not released to recipients at this level");
   const tenant = policyAttribute(object.attributes, POLICY.tenant);
   checkRecipient(recipient, { tenant, ...(rule.recipientNamesLevel && { level }) }, work, now);
+  if (classOf(object.attributes) === "restored") checkRestoredFor(object, recipient);
 }
 
 function checkNotRevoked(object: ManagedObject, now: Date): void {

@@ -54,6 +54,14 @@ export type Authorities = {
   keyIdentifier(account: string, key?: string): Promise<KeyIdentifier>;
   /** IAM: the current one, or that of this id. */
   accountKey(account: string, id?: string): Promise<WrappedAccountKey>;
+  /**
+   * IAM: an account key that the instance has made: AES Key Wrap under the master key of the id `master`, base64url, in the place of the
+   * one that it `replaces`. `conflict` where the account has another.
+   */
+  keepAccountKey(
+    account: string,
+    made: { wrapped: string; master: string; replaces?: string },
+  ): Promise<{ id: string; version: number }>;
   /** KMS: Enc(data) as an EDK. */
   dataKey(account: string, key: string): Promise<string>;
   /** KMS, by the IAM's order: the next version, of a key that the instance has made. As an EDK. `conflict` where the next is another. */

@@ -64,6 +64,8 @@ export class Hierarchy {
   #master = { keyId: "m-1", keyVersion: 1, raw: random() };
   /** Those that the current one has replaced. */
   readonly #earlier: { keyId: string; keyVersion: number; raw: Bytes }[] = [];
+  /** Whether the HSM keeps no master key: then nobody here makes an account's first keys. */
+  strict = false;
   /** Versions that the IAM has not heard of. */
   ahead = 0;
   readonly #masterPair: CryptoKeyPair | undefined;
@@ -100,7 +102,8 @@ export class Hierarchy {
   }
 
   async rotateAccountKey(account: string): Promise<void> {
-    const keys = this.#accounts.get(account)!;
+    const keys = this.#accounts.get(account) ?? [];
+    this.#accounts.set(account, keys);
     const version = keys.length + 1;
     const of = { id: `ak-${account}-${version}`, version, master: this.#master.keyId };
     if (!this.#pairs) {
@@ -126,7 +129,8 @@ export class Hierarchy {
   }
 
   async renewDataKey(account: string): Promise<void> {
-    const versions = this.#data.get(account)!;
+    const versions = this.#data.get(account) ?? [];
+    this.#data.set(account, versions);
     const { id, version, key } = this.#accounts.get(account)!.at(-1)!;
     const raw = random();
     const edk: AccountEdk = {
@@ -164,6 +168,7 @@ export class Hierarchy {
     this.#ask(id === undefined ? `current account key of ${account}` : `account key ${id}`);
     const keys = this.#accounts.get(account) ?? [];
     const found = id === undefined ? keys.at(-1) : keys.find((key) => key.id === id);
+    if (!found && id === undefined && this.strict) throw new CofferError("strict-tenant");
     if (!found) throw new CofferError("not-found");
     return found;
   }
@@ -225,6 +230,20 @@ export class Hierarchy {
       const { id, version, wrapped, master, publicKey } = this.#accountKey(account, asked);
       return { id, version, wrapped, master, ...(publicKey && { publicKey }), ...this.change.account };
     },
+    keepAccountKey: async (account, { wrapped, master, replaces }) => {
+      this.#ask(`new account key of ${account}`);
+      const keys = this.#accounts.get(account) ?? [];
+      if (keys.at(-1)?.id !== replaces || master !== this.#master.keyId) throw new CofferError("conflict");
+      const by = await subtle.importKey("raw", this.#master.raw, AES_KW, false, ["unwrapKey"]);
+      const made = await subtle.unwrapKey("raw", decodeBase64url(wrapped), by, "AES-KW", AES_KW, true, [
+        "wrapKey",
+      ]);
+      const raw = new Uint8Array(await subtle.exportKey("raw", made));
+      const version = keys.length + 1;
+      const of = { id: `ak-${account}-${version}`, version, master };
+      this.#accounts.set(account, [...keys, { ...of, wrapped, key: await rung(raw), raw }]);
+      return { id: of.id, version };
+    },
     dataKey: async (account, key) => {
       this.#ask(`data key ${key}`);
       return this.#sign(this.#version(account, key).edk);
@@ -232,7 +251,7 @@ export class Hierarchy {
     renewDataKey: async (account, { wrappedKey, accountKey, layer }) => {
       this.#ask(`new data key of ${account}`);
       if (this.#accounts.get(account)?.at(-1)?.id !== accountKey) throw new CofferError("conflict");
-      const next = this.#version(account).edk.keyVersion + 1 + this.ahead;
+      const next = (this.#data.get(account)?.at(-1)?.edk.keyVersion ?? 0) + 1 + this.ahead;
       if (layer && layer.keyVersion !== next) throw new CofferError("conflict");
       await this.renewDataKey(account);
       const { edk } = this.#version(account);
@@ -260,6 +279,7 @@ export class Hierarchy {
     const versions = this.#data.get(account) ?? [];
     const named = ({ edk }: Version) => `${edk.keyId}.${edk.keyVersion}` === key;
     const found = key === undefined ? versions.at(-1) : versions.find(named);
+    if (!found && key === undefined && this.strict) throw new CofferError("strict-tenant");
     if (!found) throw new CofferError("not-found");
     return found;
   }

@@ -342,3 +342,72 @@ describe("at level account", () => {
     expect(unwrapped).toEqual([]);
   });
 });
+
+describe("the strict variant, where the HSM keeps no master key", () => {
+  beforeEach(() => {
+    hierarchy.strict = true;
+  });
+
+  it("W1 (W11) makes an account's first keys here: its account key under the master key, then a data key", async () => {
+    const instance = ladder();
+    const key = await instance.sealing("a-2");
+    expect(key.edk).toMatchObject({ account: "a-2", keyVersion: 1, accountKey: { id: "ak-a-2-1" } });
+    expect(
+      told()
+        .split("\n")
+        .filter((line) => line.includes("new ")),
+    ).toEqual([
+      "ask new account key IAM a-2",
+      "get new account key IAM a-2",
+      "ask new data key IAM a-2",
+      "get new data key IAM a-2",
+    ]);
+    expect(unwrapped.every(({ extractable }) => !extractable)).toBe(true);
+    // Another instance climbs to the same key, and makes none.
+    steps = [];
+    expect(named(await ladder().sealing("a-2"))).toBe(named(key));
+    expect(told()).not.toContain("new ");
+  });
+
+  it("W1 (W11) takes the keys of another instance that was first, at each step", async () => {
+    const { keyIdentifier } = hierarchy.authorities;
+    for (const [account, first] of [
+      ["a-3", () => hierarchy.rotateAccountKey("a-3")],
+      ["a-4", () => hierarchy.account("a-4")],
+    ] as const) {
+      let once = true;
+      hierarchy.authorities.keyIdentifier = async (...of) => {
+        const found = keyIdentifier(...of);
+        // Between the question and what is made by its answer.
+        await found.catch(() => undefined);
+        if (once) await first();
+        once = false;
+        return found;
+      };
+      const { edk } = await ladder().sealing(account);
+      expect(edk.accountKey).toMatchObject({ id: `ak-${account}-1` });
+    }
+    hierarchy.authorities.keyIdentifier = keyIdentifier;
+  });
+
+  it("W1 gives up where nobody takes what it makes, and makes nothing at level account", async () => {
+    const { keepAccountKey } = hierarchy.authorities;
+    hierarchy.authorities.keepAccountKey = async () => {
+      throw new CofferError("conflict");
+    };
+    await expect(ladder().sealing("a-5")).rejects.toMatchObject({ code: "strict-tenant" });
+    hierarchy.authorities.keepAccountKey = keepAccountKey;
+    await expect(ladder("account").sealing("a-5")).rejects.toMatchObject({ code: "forbidden" });
+  });
+
+  it("W11 rotates an account key: what comes is under it, what was stays", async () => {
+    const instance = ladder();
+    const before = await instance.sealing("a-1");
+    expect(await instance.renewAccount("a-1")).toEqual({ id: "ak-a-1-2", version: 2 });
+    const { keyVersion } = await instance.renew("a-1");
+    expect(keyVersion).toBe(2);
+    expect((await instance.sealing("a-1")).edk.accountKey).toEqual({ id: "ak-a-1-2", version: 2 });
+    expect(named(await instance.opening("a-1", named(before), before.jws))).toBe(named(before));
+    await expect(ladder("account").renewAccount("a-1")).rejects.toMatchObject({ code: "forbidden" });
+  });
+});

@@ -27,7 +27,7 @@ import { endOf, type LoadedKey } from "../ring.ts";
 import type { Authorities, KeyIdentifier, MadeDataKey } from "./authorities.ts";
 import { Held } from "./held.ts";
 import {
-  makeWrappedDataKey,
+  makeWrappedKey,
   publicHalf,
   type Released,
   type RungUsage,
@@ -36,6 +36,7 @@ import {
   unwrapLayerKey,
   unwrapMasterKey,
   unwrapReleasedAccountKey,
+  unwrapReleasedKey,
   type WrappedAccount,
 } from "./links.ts";
 import { Newest } from "./newest.ts";
@@ -49,6 +50,9 @@ type AccountCopy = WrappedAccount & { id: string; version: number; master?: stri
 type DataCopy = { jws: string; edk: AccountEdk };
 /** What a data key is unwrapped from: Enc(master), Enc(account), Enc(data). */
 type Encrypted = { master?: MasterCopy | undefined; account: AccountCopy; data: DataCopy };
+
+/** A data key that was made here, under the account key of that id. */
+type MadeKey = { wrapped: Bytes; accountKey: string };
 
 /** A data key, and the EDK that goes into the header of what is sealed under it. */
 export type AccountDataKey = LoadedKey & { jws: string };
@@ -78,6 +82,10 @@ const HOUR = 60 * 60_000;
 const HALF_A_MINUTE = 30_000;
 /** Name of the copy of the current one; an earlier one has its own. */
 const MASTER = "master";
+/** What IAM and KMS say where an instance has to make a key. */
+const STRICT = "strict-tenant";
+/** How often it is asked again whether another instance was first with an account's first keys. */
+const MAX_TURNS = 3;
 /** Versions that others may have made since the IAM last heard of one. */
 const MAX_AHEAD = 4;
 
@@ -181,7 +189,7 @@ export class Ladder {
   #current(account: string): Promise<AccountDataKey> {
     return this.#dataKey(account, () =>
       this.#identifiers.get(account, async () => {
-        const found = await this.#identifier(account);
+        const found = await this.#begun(account);
         this.#newest.advance(`data key of ${account}`, found.keyVersion);
         this.#newest.advance(`account key of ${account}`, found.accountKey.version);
         return found;
@@ -190,57 +198,112 @@ export class Ladder {
   }
 
   /**
+   * KI of the account's current data key. Where the HSM keeps no master key (docs/decisions/0037) nobody but an instance makes an
+   * account's first keys: then this one does, unless another is first.
+   */
+  async #begun(account: string): Promise<KeyIdentifier> {
+    for (let turn = 0; ; turn++)
+      try {
+        return await this.#identifier(account);
+      } catch (error) {
+        if (codeOf(error) !== STRICT || turn === MAX_TURNS) throw error;
+        await this.#begin(account).catch((cause: unknown) => {
+          if (codeOf(cause) !== "conflict") throw cause;
+        });
+      }
+  }
+
+  async #begin(account: string): Promise<void> {
+    const accountKey = await this.#currentAccount(account).catch((error: unknown) => {
+      if (codeOf(error) !== STRICT) throw error;
+      return this.#makeAccount(account);
+    });
+    await this.#order(account, await this.#make(accountKey));
+  }
+
+  /**
+   * Another account key, made here (W11); what was sealed before opens as before. Throws `forbidden` at level `account`, where the
+   * instance has not the key that it would stand under.
+   */
+  async renewAccount(account: string): Promise<{ id: string; version: number }> {
+    const { id: replaces } = await this.#currentAccount(account);
+    const { id, version } = await this.#makeAccount(account, replaces);
+    return { id, version };
+  }
+
+  async #makeAccount(account: string, replaces?: string): Promise<AccountCopy> {
+    const { crypto, authorities, wrappingKey } = this.#options;
+    const master = await this.#encryptedMaster();
+    if (!master) throw new CofferError("forbidden");
+    // Under a pair the HSM makes them: the strict variant is for symmetric master keys.
+    if (master.privateKey) throw new CofferError("key-unusable");
+    const by = await unwrapReleasedKey(crypto.subtle, wrappingKey, master.wrappedKey, { usage: "wrapKey" });
+    const wrapped = await makeWrappedKey(crypto.subtle, by);
+    const made = {
+      wrapped: encodeBase64url(wrapped),
+      master: master.id,
+      ...(replaces === undefined ? {} : { replaces }),
+    };
+    const message = { whom: "IAM", what: "new account key", account } as const;
+    const { id, version } = await this.#ask(message, () => authorities.keepAccountKey(account, made));
+    return this.#keepCurrent(account, { id, version, wrapped, master: master.id });
+  }
+
+  /**
    * The next version of the account's data key, made here (W10): what is sealed from now on is under it. Throws `key-refused`
    * where the KMS has signed another key than the one that was made.
    */
   async renew(account: string): Promise<KeyIdentifier> {
-    const { crypto } = this.#options;
     const current = await this.#identifier(account);
-    const [master, wrapped] = await Promise.all([this.#encryptedMaster(), this.#currentAccount(account)]);
-    const { publicKey } = wrapped;
-    const by = await (publicKey
-      ? publicHalf(crypto.subtle, publicKey)
-      : this.#unwrapAccount(wrapped, master, "wrapKey"));
-    const made = await makeWrappedDataKey(crypto.subtle, by);
-    const order = (wrappedKey: Bytes, layer?: MadeDataKey["layer"]) =>
-      this.#order(account, {
-        wrappedKey: encodeBase64url(wrappedKey),
-        accountKey: wrapped.id,
-        ...(layer && { layer }),
-      });
-    const copy =
+    const [master, accountKey] = await Promise.all([this.#encryptedMaster(), this.#currentAccount(account)]);
+    const made = await this.#make(accountKey);
+    const { edk } =
       master && covers(master.secondLayer, "data-key")
-        ? await this.#orderLayered(account, current, master.id, made, order)
-        : await order(made);
-    const { edk } = copy;
-    this.#newest.advance(`data key of ${account}`, edk.keyVersion);
-    this.#dataCopies.put(dataName(account, edk), copy);
-    this.#identifiers.delete(account);
+        ? await this.#orderLayered(account, current, { masterKey: master.id, made })
+        : await this.#order(account, made);
     return edk;
+  }
+
+  /** A data key under that account key. */
+  async #make(accountKey: AccountCopy): Promise<MadeKey> {
+    const { subtle } = this.#options.crypto;
+    const { publicKey, id } = accountKey;
+    const master = await this.#encryptedMaster();
+    const by = await (publicKey
+      ? publicHalf(subtle, publicKey)
+      : this.#unwrapAccount(accountKey, master, "wrapKey"));
+    const wrapped = await makeWrappedKey(subtle, by);
+    // To the public half of this very pair: whoever had put another there could read what is sealed from now on.
+    if (publicKey) await unwrapDataKey(subtle, await this.#unwrapAccount(accountKey, master), wrapped);
+    return { wrapped, accountKey: id };
   }
 
   /** The layer is bound to the version that comes next, which the IAM may not have heard of: then it is put on for the one after it. */
   async #orderLayered(
     account: string,
     { keyId, keyVersion }: KeyIdentifier,
-    masterKey: string,
-    made: Bytes,
-    order: (wrappedKey: Bytes, layer: MadeDataKey["layer"]) => Promise<DataCopy>,
+    { masterKey, made }: { masterKey: string; made: MadeKey },
   ): Promise<DataCopy> {
     const { crypto, tenant } = this.#options;
     const by = await this.layerKey(masterKey);
     for (let next = keyVersion + 1; ; next++) {
       const bound = { tenant, account, keyId, keyVersion: next };
       try {
-        return await order(await wrapOnceMore(crypto, by, bound, made), { masterKey, keyVersion: next });
+        const wrapped = await wrapOnceMore(crypto, by, bound, made.wrapped);
+        return await this.#order(account, { ...made, wrapped }, { masterKey, keyVersion: next });
       } catch (error) {
         if (codeOf(error) !== "conflict" || next >= keyVersion + MAX_AHEAD) throw error;
       }
     }
   }
 
-  async #order(account: string, made: MadeDataKey): Promise<DataCopy> {
+  async #order(
+    account: string,
+    { wrapped, ...of }: MadeKey,
+    asked?: MadeDataKey["layer"],
+  ): Promise<DataCopy> {
     const { authorities } = this.#options;
+    const made = { wrappedKey: encodeBase64url(wrapped), ...of, ...(asked && { layer: asked }) };
     const message = { whom: "IAM", what: "new data key", account } as const;
     const jws = await this.#ask(message, () => authorities.renewDataKey(account, made));
     const copy = await this.#verified(account, jws);
@@ -248,9 +311,12 @@ export class Ladder {
     const same =
       wrappedKey === made.wrappedKey &&
       accountKey.id === made.accountKey &&
-      layer?.masterKey === made.layer?.masterKey &&
-      (!made.layer || made.layer.keyVersion === keyVersion);
+      layer?.masterKey === asked?.masterKey &&
+      (!asked || asked.keyVersion === keyVersion);
     if (!same) throw new CofferError("key-refused");
+    this.#newest.advance(`data key of ${account}`, keyVersion);
+    this.#dataCopies.put(dataName(account, copy.edk), copy);
+    this.#identifiers.delete(account);
     return copy;
   }
 
@@ -435,7 +501,10 @@ export class Ladder {
 
   /** What data keys are made under now: after a rotation another one than the current data key's. */
   async #currentAccount(account: string): Promise<AccountCopy> {
-    const copy = await this.#askAccount(account);
+    return this.#keepCurrent(account, await this.#askAccount(account));
+  }
+
+  #keepCurrent(account: string, copy: AccountCopy): AccountCopy {
     // Counted apart: until there is a data key under it, the current data key's own account key is the one before.
     this.#newest.advance(`next account key of ${account}`, copy.version);
     this.#accountCopies.put(`${account} ${copy.id}`, copy);

@@ -124,12 +124,13 @@ export function unwrapDataKey(subtle: Subtle, accountKey: CryptoKey, wrapped: By
 }
 
 /**
- * Makes a data key, encrypted under the account key, or to its public half (W10). WebCrypto wraps only what could be exported, so
+ * Makes a data key, encrypted under the account key, or to its public half (W10); or an account key under the master key (W11), which
+ * differs by what it is unwrapped as. WebCrypto wraps only what could be exported, so
  * this one could be as long as this function runs; nothing exports it, and what is used later is unwrapped as every other key.
  */
-export async function makeWrappedDataKey(subtle: Subtle, accountKey: CryptoKey): Promise<Bytes> {
+export async function makeWrappedKey(subtle: Subtle, by: CryptoKey): Promise<Bytes> {
   const made = await subtle.generateKey({ name: "AES-GCM", length: 256 }, true, ["encrypt"]);
-  return new Uint8Array(await subtle.wrapKey("raw", made, accountKey, accountKey.algorithm.name));
+  return new Uint8Array(await subtle.wrapKey("raw", made, by, by.algorithm.name));
 }
 
 /** Throws `key-refused` alike for whatever does not decrypt, on every link, and `key-unusable` for a key of another kind. */

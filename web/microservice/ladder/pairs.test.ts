@@ -82,6 +82,14 @@ describe("account keys that are pairs", () => {
     await expect(ladder().renew("a-1")).rejects.toMatchObject({ code: "key-unusable" });
     hierarchy.change = { account: { publicKey: encodeBase64url(new Uint8Array(422)) } };
     await expect(ladder().renew("a-1")).rejects.toMatchObject({ code: "key-refused" });
+    // That of another pair, whose private half somebody has: what is made for it is given to nobody.
+    const { publicKey = "" } = (
+      await new Hierarchy(authority, certificate, () => START, true).account("a-1")
+    ).wrappedAccountKey("a-1");
+    hierarchy.change = { account: { publicKey } };
+    hierarchy.asked.length = 0;
+    await expect(ladder().renew("a-1")).rejects.toMatchObject({ code: "key-refused" });
+    expect(hierarchy.asked).not.toContain("new data key of a-1");
   });
 
   it("W12 follows a rotation of the master key, and of the account key", async () => {

@@ -2,6 +2,7 @@
 
 import {
   findKeyIdentifier,
+  keepAccountKey,
   listDataKeys,
   loadAccountKey,
   loadMasterKey,
@@ -50,6 +51,9 @@ export function restAuthorities({ fetch, delay = byTheClock, ...options }: RestA
       }),
     accountKey: (account, id) =>
       ask(readAccountKey, { parameters: { account }, query: id === undefined ? {} : { id } }),
+    // A second time would find another key there.
+    keepAccountKey: (account, body) =>
+      ask(keepAccountKey, { parameters: { account }, body, repeatable: false }),
     async dataKey(account, key) {
       const { edk } = await ask(readDataKey, { parameters: { account, key } });
       return edk;

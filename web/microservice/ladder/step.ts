@@ -17,6 +17,6 @@ export type Message = { whom: "KMS" | "IAM"; what: What; account?: string; key?:
 
 /** `second layer`: the master key once more, for keys that are derived from it (W14). */
 export type KeyName = "master key" | "account key" | "data key" | "second layer";
-type What = KeyName | "new data key" | "key identifier" | "data keys" | "token";
+type What = KeyName | "new account key" | "new data key" | "key identifier" | "data keys" | "token";
 
 export type Watch = (step: Step) => void;

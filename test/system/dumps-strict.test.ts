@@ -1,0 +1,106 @@
+/**
+ * What dumps of stores give away in the strict variant of level `master` (W1, W13), where the HSM has the master key no more: all of them
+ * together, with the HSM's key file, open nothing of such a tenant. A tenant beside it, whose master key is in the HSM, shows that the
+ * same code finds the way.
+ */
+
+import { createPrivateKey } from "node:crypto";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Recovery } from "../support/recovery.ts";
+import { PASSPHRASE, serve } from "../support/served.ts";
+import { useSystem } from "./index.ts";
+import { Dumps, operators, pairs } from "./operators.ts";
+
+const SECRET = "what no operator may read, nor all of them";
+const FOREIGN = "what another tenant has sealed";
+const system = useSystem({
+  split: true,
+  level: "master",
+  otherTenants: ["umbrella"],
+  levels: { umbrella: "master" },
+});
+const folder = mkdtempSync(join(tmpdir(), "coffer-dumps-strict-"));
+const at = (...names: string[]) => join(folder, ...names);
+let dumps: Dumps;
+
+async function sealed(of: Parameters<typeof serve>[0], name: string, text: string): Promise<void> {
+  mkdirSync(at(name));
+  const { client, upload, download } = await serve(of, at(name), []);
+  const id = crypto.randomUUID();
+  expect((await upload(id, text)).status).toBe(201);
+  expect(await (await download(id)).text()).toBe(text);
+  client.close();
+}
+
+beforeAll(async () => {
+  mkdirSync(at("recovery"));
+  await sealed(system, "own", SECRET);
+  const { running } = system;
+  await sealed({ ...system.tenant("umbrella"), running } as typeof system, "foreign", FOREIGN);
+  const recovery = new Recovery(system, at("recovery"));
+  await recovery.makeStrict();
+  dumps = await Dumps.take(system, [at("own"), at("foreign")]);
+}, 180_000);
+afterAll(() => {
+  dumps?.remove();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const opened = async (...names: string[]) => (await dumps.lootOfLive(...names)).open();
+
+/** All stores with the HSM's key file, and whatever else. */
+function everything() {
+  const loot = dumps.lootOf(...operators);
+  for (const key of dumps.keysOfHsm()) loot.key(key);
+  return loot;
+}
+
+function keyIn(path: string, passphrase: string) {
+  return createPrivateKey({ key: readFileSync(path, "utf8"), passphrase });
+}
+
+describe("W1, W13: dumps of stores, the strict variant of level master", () => {
+  it.each(operators)("W1 (W13) strict: what the operator of %s has opens no document", async (operator) => {
+    expect(await opened(operator)).toEqual([]);
+  });
+
+  it.each(pairs)("W13 strict: what the operators of %s and %s have opens no document", async (one, other) => {
+    expect(await opened(one, other)).toEqual([]);
+  });
+
+  it("W1 strict: IAM, app and the HSM with its key file, which open a tenant's whose master key is there, open none", async () => {
+    const loot = dumps.lootOf("app", "iam");
+    for (const key of dumps.keysOfHsm()) loot.key(key);
+    expect(await loot.open()).toEqual([FOREIGN]);
+  });
+
+  it("W1 (W13) strict: all operators together, with live certificates and the HSM's key file, open none", async () => {
+    const loot = await dumps.lootOfLive(...operators);
+    for (const key of dumps.keysOfHsm()) loot.key(key);
+    expect(await loot.open()).toEqual([FOREIGN]);
+  });
+
+  it("W1 strict: an instance's own app-specific key opens it, with Enc(master), Enc(account) and Enc(data)", async () => {
+    const key = keyIn(at("own", "app-specific-key.pem"), PASSPHRASE);
+    expect(await everything().decryptBy(key).open()).toContain(SECRET);
+    // It takes all of them: with the KMS's stores and not the IAM's there is no Enc(account).
+    const loot = dumps.lootOf("app", "kms");
+    for (const one of dumps.keysOfHsm()) loot.key(one);
+    expect(await loot.decryptBy(key).open()).toEqual([]);
+  });
+
+  it("W1 strict: the recovery key opens it too, and has to be kept as an instance's", async () => {
+    const key = keyIn(at("recovery", "recovery.pem"), "a secret of the recovery recipient's holder");
+    expect(await everything().decryptBy(key).open()).toContain(SECRET);
+  });
+
+  it("W13 a foreign tenant's app-specific key, with all stores, opens that tenant's documents alone", async () => {
+    const key = keyIn(at("foreign", "app-specific-key.pem"), PASSPHRASE);
+    expect(await everything().decryptBy(key).open()).toEqual([FOREIGN]);
+    const loot = await dumps.lootOfLive("app", "iam", "kms");
+    expect(await loot.decryptBy(key).open()).toEqual([FOREIGN]);
+  });
+});
