@@ -40,6 +40,7 @@ it("M3 M13 in Chromium an instance renews itself before its certificate ends: sa
         await new Promise((resolve) => setTimeout(resolve, 500));
         second = (await client.hello(custodian.dn)).instance ?? first;
       }
+      if (second.id === first.id) return { renewed: false, later: false, same: true, opened: "" };
       const opened = await new Response(client.open({ context }, sealed)).text();
       // The proof of before still holds: the custodian is the same, and so is its certificate.
       await bring(edks[1], second.wrappingCertificate);
