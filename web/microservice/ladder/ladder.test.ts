@@ -350,7 +350,9 @@ describe("the strict variant, where the HSM keeps no master key", () => {
 
   it("W1 (W11) makes an account's first keys here: its account key under the master key, then a data key", async () => {
     const instance = ladder();
-    const key = await instance.sealing("a-2");
+    const sealing = instance.sealing("a-2");
+    await expect(sealing).resolves.toBeDefined();
+    const key = await sealing;
     expect(key.edk).toMatchObject({ account: "a-2", keyVersion: 1, accountKey: { id: "ak-a-2-1" } });
     expect(
       told()
