@@ -91,7 +91,7 @@ export const renewEnrolment = {
   site: "vault",
   method: "POST",
   path: "/ra/renewals",
-  authentication: "none",
+  authentication: "instance",
   request: {
     json: object({
       identityCertificate: certificate,

@@ -183,4 +183,6 @@ const requirements: Record<Authentication, Record<string, string[]>[]> = {
   proof: [{ proof: [] }],
   session: [{ session: [] }],
   "session-if-any": [{}, { session: [] }],
+  // In the body, which no security scheme describes.
+  instance: [],
 };

@@ -7,9 +7,10 @@ type Members = Readonly<Record<string, Shape<string>>>;
 
 /**
  * What a request has to show. `token`: an access token and a DPoP proof for it (RFC 9449 §7); `proof`: a DPoP proof alone;
- * `session`: the vault's cookie, on the vault's own pages; `session-if-any`: the cookie is looked at, where there is one.
+ * `session`: the vault's cookie, on the vault's own pages; `session-if-any`: the cookie is looked at, where there is one;
+ * `instance`: the body has a proof by the identity key of an enrolled instance.
  */
-export type Authentication = "none" | "token" | "proof" | "session" | "session-if-any";
+export type Authentication = "none" | "token" | "proof" | "session" | "session-if-any" | "instance";
 
 /** A body: JSON or a form of a shape, or octets. Limits in bytes; without one, 64 KiB. */
 export type RequestBody =
