@@ -37,7 +37,7 @@ export function pipeline(
   async function step(
     controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>,
   ): Promise<boolean> {
-    if (!ended && flight.length < depth) next ??= jobs.next();
+    if (!ended && flight.length < depth) next ??= jobs.next().then(expectFailure);
     const head = flight[0];
     if (!head) {
       if (!next) {
@@ -68,11 +68,7 @@ export function pipeline(
   function admit(result: IteratorResult<Job, void>): void {
     next = undefined;
     if (result.done) ended = true;
-    else {
-      // Its failure is seen when its turn comes; until then it must not count as unhandled.
-      result.value.chunks.catch(() => {});
-      flight.push(result.value.chunks);
-    }
+    else flight.push(result.value.chunks);
   }
 
   let abort: (() => void) | undefined;
@@ -104,6 +100,12 @@ export function pipeline(
     },
     { highWaterMark: 0 },
   );
+}
+
+/** Its failure is seen when its turn comes, or never where the stream has ended; it must not count as unhandled. */
+function expectFailure(result: IteratorResult<Job, void>): IteratorResult<Job, void> {
+  if (!result.done) result.value.chunks.catch(() => {});
+  return result;
 }
 
 /** How many frames make a job and how many jobs are under way: about 1 MiB each, some MiB in all. */

@@ -62,7 +62,9 @@ it("is not gone on with by other content, by another document, or without `keep`
 });
 
 it("discarded, what comes next is a new message, and what is under way gives nothing more", async () => {
-  const reader = client.seal({ edk, context, keep: true }, plaintext).getReader();
+  // More than a port has under way.
+  const long = new Uint8Array(16 << 20);
+  const reader = client.seal({ edk, context, keep: true }, long).getReader();
   const { value } = await reader.read();
   await client.discard(context);
   expect(await client.unfinished(context)).toBe(false);
@@ -74,13 +76,13 @@ it("discarded, what comes next is a new message, and what is under way gives not
   await expect(rest()).rejects.toMatchObject({ code: "source-changed" });
 });
 
-it("two that seal at once under one context give one message", async () => {
+it("two that seal at once under one context give one message, and of different contents one at most", async () => {
   const [one, two] = await Promise.all([sealed(client), sealed(await reloaded())]);
   expect(Buffer.compare(one, two)).toBe(0);
   await client.discard(context);
   const other = plaintext.slice().fill(0);
   const both = await Promise.allSettled([sealed(client), sealed(client, other)]);
-  expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+  expect(both.filter(({ status }) => status === "fulfilled").length).toBeLessThan(2);
 });
 
 it("goes a week after it was begun, whatever became of its instance", async () => {
