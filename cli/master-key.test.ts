@@ -14,6 +14,7 @@ import {
 import type { KmipClient } from "#protocol/kmip/index.ts";
 import { LEVELS, type Level } from "#protocol/level.ts";
 import { allowOperations, areOperationsAllowed } from "./allow-operations.ts";
+import { readPolicy } from "./hsm-object.ts";
 import {
   ensureMasterKey,
   NoMasterKey,
@@ -87,6 +88,27 @@ it("M16 gives a new master key the officer's word on operations that the old one
     await rotateMasterKey(officer, tenant, NOW);
     expect(await areOperationsAllowed(officer, tenant)).toBe(allowed);
   }
+});
+
+it("M16 forbids operations, and allows them, below a master key that was replaced and is not retired", async () => {
+  const name = "operating-replaced";
+  await ensureMasterKey(officer, { name, level: "data" }, NOW);
+  await allowOperations(officer, name, true);
+  const { replaced, successor } = await rotateMasterKey(officer, name, NOW);
+  for (const allowed of [false, true, false]) {
+    await allowOperations(officer, name, allowed);
+    for (const key of [replaced, successor])
+      expect(await readPolicy(officer, key, POLICY.operations)).toBe(String(allowed));
+    expect(await areOperationsAllowed(officer, name)).toBe(allowed);
+  }
+  await officer.request("ModifyAttribute", {
+    uniqueIdentifier: replaced,
+    currentAttribute: { vendorAttributes: [policy(POLICY.operations, "false")] },
+    newAttribute: { vendorAttributes: [policy(POLICY.operations, "true")] },
+  });
+  expect(await areOperationsAllowed(officer, name)).toBe(true);
+  await retireMasterKey(officer, name);
+  expect(await areOperationsAllowed(officer, name)).toBe(false);
 });
 
 it("W12 gives a tenant a new master key of the same level, under the name of the old one", async () => {
