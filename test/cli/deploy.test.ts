@@ -205,7 +205,7 @@ it.each(UNITS)(
     expect(stdout).toContain("--dry-run: exiting now");
     const warned = stderr.split("\n").filter((line) => line.startsWith("Not to be deployed yet: "));
     expect(warned.join()).toMatch(
-      { app: /coffer: it has no provider/, datastore: /^$/, verifier: /^$/ }[unit as string] ??
+      { app: /coffer: it has no provider/, datastore: /^$/, caas: /^$/, verifier: /^$/ }[unit as string] ??
         new RegExp(`COFFER_HSM_URL.*HSM_${unit.toUpperCase()} has no`),
     );
   },
