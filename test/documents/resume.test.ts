@@ -198,7 +198,8 @@ describe("on the page in Chromium", () => {
       await chooser.setFiles(file);
     };
     await choose(wrong);
-    await page.getByText("This is not the file as it was begun").waitFor();
+    const refused = () => page.getByText("This is not the file as it was begun").count();
+    await expect.poll(refused, { timeout: 60_000 }).toBe(1);
     await page.getByRole("button", { name: "Dismiss half.bin" }).click({ trial: true });
     const before = parts.length;
     await choose(path);
