@@ -151,9 +151,9 @@ it("M2 M20 altered, it is refused and used up", async () => {
 });
 
 it("M2 M20 expired, it is refused and leaves nothing", async () => {
-  const secretZero = await secretZeroOf(ann, { life: 1 });
+  const secretZero = await secretZeroOf(ann, { life: 5 });
   const opened = json<{ id: string; nonce: string }>(await openFor(secretZero));
-  await new Promise((resolve) => setTimeout(resolve, 2100));
+  await new Promise((resolve) => setTimeout(resolve, 6100));
   const before = instances();
   expect(problem(await present(secretZero, keys, opened))).toBe("400 invalid-grant");
   expect(problem(await openFor(secretZero)), "nobody is expected any more").toBe("401 no-session");
