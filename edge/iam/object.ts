@@ -151,6 +151,7 @@ export class IamObject extends DurableObject<Env> {
     const about = { action: "iam:read-audit", resource, caller, requestId: caller.requestId };
     return authorize<null>(this.#store, about, (sql) => {
       if (!page) return refuse("forbidden", "the audit is read by the shipped page's client alone");
+      if (isClient(sql, caller.user)) return refuse("forbidden", "an application server is no auditor");
       return hasRole(sql, caller.user, "auditor") ? ok(null) : refuse("forbidden", "the user is no auditor");
     });
   }

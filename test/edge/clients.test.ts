@@ -112,6 +112,14 @@ describe("W9 an application server as a client of its own", () => {
       expect(problem(await server.rest(method, path, body)), path).toBe("403 forbidden");
   });
 
+  it("W9 reads no audit but its own, whatever role it was given", async () => {
+    const server = await RegisteredClient.ready(ada, "no-auditor");
+    expect((await ada.rest("PUT", `/admin/roles/auditor/${server.id}`)).status).toBe(204);
+    for (const about of ["", `?subject=${ada.tokens.user.id}`, `?subject=${ada.account}`])
+      expect(problem(await server.rest("GET", `/audit${about}`)), about).toBe("403 forbidden");
+    expect((await server.rest("GET", `/audit?subject=${server.id}`)).status).toBe(200);
+  });
+
   it("W9 is removed: its tokens and instances end at once, and its key gets nothing any more", async () => {
     const server = await RegisteredClient.ready(ada, "removed");
     const instance = await InstanceClient.launched(server);
