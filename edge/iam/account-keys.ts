@@ -63,12 +63,16 @@ export function keysNotUnder(
   return rows.toArray().map(keyOf);
 }
 
-/** The same key under another master key. */
+/** The same key under another master key. False where the account was shredded meanwhile. */
 export function moveKey(
   sql: SqlStorage,
   { id, wrapped, master }: Pick<AccountKey, "id" | "wrapped" | "master">,
-): void {
-  sql.exec("UPDATE account_keys SET wrapped = ?, master = ? WHERE id = ?", wrapped.buffer, master, id);
+): boolean {
+  const moved = sql.exec(
+    "UPDATE account_keys SET wrapped = ?, master = ? WHERE id = ? RETURNING id",
+    ...[wrapped.buffer, master, id],
+  );
+  return moved.toArray().length === 1;
 }
 
 /** Keeps what the KMS made, unless there is a key already or the account was shredded meanwhile: it gets no key again. */

@@ -63,12 +63,12 @@ export function endAccount(
   sql.exec("DELETE FROM key_identifiers");
   // What an earlier release left there must not begin the account again.
   intend(sql, "tenant", { to: "tenant", shredded: true, requestId } satisfies End);
-  const stored = sql.exec("SELECT 1 FROM account_key_places WHERE place = 'store' LIMIT 1").toArray();
   sql.exec("DELETE FROM account_key_places");
-  // The datastore forgets what it keeps for the IAM with the documents; a store of its own hears by itself.
-  if (stored.length > 0) intend(sql, "shredded", { to: "store", shredded: true, requestId } satisfies End);
   for (const to of ["kms", "datastore"] as const)
     intend(sql, "shredded", { to, shredded: true, requestId } satisfies End);
+  // The datastore forgets what it keeps for the IAM with the documents. A store of its own hears by itself, whether or not a row says
+  // that it has a key: one may be on its way there.
+  intend(sql, "shredded", { to: "store", shredded: true, requestId } satisfies End);
   for (const { user: left } of members)
     intend(sql, "shredded", { to: "principal", left, requestId } satisfies End);
   return ok(null);

@@ -52,7 +52,11 @@ export async function followMaster(
     for (const key of moved.value) {
       const put = await places.put(key, requestId);
       if (!put.ok) return put;
-      moveKey(sql, put.value);
+      // While the KMS was waited for the account may have been shredded: what was put somewhere since then goes.
+      if (!moveKey(sql, put.value)) {
+        await places.forget(key, requestId);
+        continue;
+      }
       const before = keys.find(({ id }) => id === key.id);
       if (before && before.master !== key.master) await places.forget(before, requestId);
     }

@@ -91,7 +91,7 @@ export function storeOf({
     keep: async ({ name, value, requestId, ...of }) => object(of).keep(name, value, requestId),
     kept: async ({ name, ...of }) => ok(await object(of).kept(name)),
     forget: async ({ name, requestId, ...of }) => object(of).forget(requestId, name),
-    shredded: async ({ requestId, ...of }) => object(of).forget(requestId),
+    shredded: async ({ requestId, ...of }) => object(of).shredded(requestId),
   };
 }
 
