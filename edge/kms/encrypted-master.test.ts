@@ -1,12 +1,15 @@
 import { beforeEach, expect, it } from "vitest";
 import { encryptedMasterKeyName, instancesMasterKeyName, POLICY, policy } from "#protocol/hierarchy/index.ts";
+import { KmipError } from "#protocol/kmip/index.ts";
 import { sqlStorage } from "#test/support/sql-storage.ts";
 import type { Context } from "./context.ts";
 import { keptMasterNames, MASTER_NAMES, MASTERS_TABLE, removeEnded } from "./encrypted-master.ts";
 
 const THUMBPRINT = "t".repeat(43);
 const NAME = encryptedMasterKeyName("m-1", THUMBPRINT);
-let strict: boolean;
+/** What the HSM says of the master key: whether the officer has said a recovery recipient, and whether it is there. */
+let said: boolean;
+let known: boolean;
 /** Names that the HSM still has. */
 let atHsm: Set<string>;
 let sql: ReturnType<typeof sqlStorage>;
@@ -18,10 +21,10 @@ type Item = {
 };
 const named = ({ payload }: Item) => payload.attributes?.name?.[0]?.nameValue ?? "";
 const hsm = {
-  async request(operation: string, payload: { storageStatusMask?: unknown }) {
-    if (operation === "GetAttributes")
-      return { attributes: { state: "Destroyed", vendorAttributes: [policy(POLICY.recovery, THUMBPRINT)] } };
-    return { uniqueIdentifier: strict === (payload.storageStatusMask !== undefined) ? ["m-1"] : [] };
+  async request(operation: string, { uniqueIdentifier }: { uniqueIdentifier?: string }) {
+    expect([operation, uniqueIdentifier]).toEqual(["GetAttributes", "m-1"]);
+    if (!known) throw new KmipError("ObjectNotFound", undefined, "GetAttributes");
+    return { attributes: { vendorAttributes: said ? [policy(POLICY.recovery, THUMBPRINT)] : [] } };
   },
   async batch(items: Item[]) {
     return items.map((item) => {
@@ -34,7 +37,8 @@ const hsm = {
 };
 
 beforeEach(() => {
-  strict = false;
+  said = false;
+  known = true;
   atHsm = new Set([NAME, instancesMasterKeyName("old")]);
   sql = sqlStorage([MASTERS_TABLE, MASTER_NAMES]);
   const insert = "INSERT INTO encrypted_masters VALUES (?, ?, ?, ?, ?)";
@@ -67,8 +71,11 @@ it("W8 stays where another instance has the same wrapping key", async () => {
   expect([...atHsm]).toEqual([]);
 });
 
-it("W1 stays in the strict variant, whose HSM could not make it again: found by its name", async () => {
-  strict = true;
+it.each([
+  ["of a master key that has a recovery recipient", () => (said = true)],
+  ["where the HSM does not know the master key", () => (known = false)],
+])("W1 stays in the HSM, which could not make it again, %s", async (_, so) => {
+  so();
   await remove(100);
   expect(atHsm.size).toBe(2);
   expect(rows()).toBe(0);

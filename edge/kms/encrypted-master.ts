@@ -23,7 +23,7 @@ import {
 } from "../hsm/keys/index.ts";
 import type { Kept } from "./cache/index.ts";
 import type { Context } from "./context.ts";
-import { currentMasterKey, locateMasterKey, masterNamed, requireMasterKey } from "./master-key.ts";
+import { currentMasterKey, isUnrecovered, masterNamed, requireMasterKey } from "./master-key.ts";
 import type { EncryptedMaster } from "./master-release.ts";
 import { recipientOf, restoreMaster } from "./restore-master.ts";
 
@@ -257,8 +257,8 @@ function find(sql: SqlStorage, instance: string): Row | null {
 
 /**
  * What was kept for instances whose certificates have run out goes, unless another instance here has the same wrapping key; asks to be
- * woken for the rest. In the strict variant it stays in the HSM, which could not make it again: found by its name, it is for the next
- * instance with that key.
+ * woken for the rest. Of a master key for which the officer has said a recovery recipient, destroyed yet or not, it stays in the HSM, which
+ * could not make it again: found by its name, it is for the next instance with that key.
  */
 export async function removeEnded(
   storage: DurableObjectStorage,
@@ -267,22 +267,21 @@ export async function removeEnded(
 ): Promise<void> {
   const { sql } = store;
   const ended = sql
-    .exec<{ instance: string; hsm: string; name: string | null }>(
-      "SELECT instance, hsm, name FROM encrypted_masters WHERE until <= ? LIMIT ?",
+    .exec<{ instance: string; hsm: string; master: string; name: string | null }>(
+      "SELECT instance, hsm, master, name FROM encrypted_masters WHERE until <= ? LIMIT ?",
       now,
       MAX_REMOVED,
     )
     .toArray();
-  // As it is now, and no later than this: what goes here nobody could bring back.
-  const master = ended.length > 0 ? await locateMasterKey(hsm, store.tenant) : null;
-  for (const { instance, hsm: id, name } of ended) {
+  for (const { instance, hsm: id, master, name } of ended) {
     const { others } = sql
       .exec<{ others: number }>(
         "SELECT count(*) AS others FROM encrypted_masters WHERE hsm = ? AND instance <> ?",
         ...[id, instance],
       )
       .one();
-    if (others === 0 && (master?.recovery ?? null) === null)
+    // As it is now: what goes here nobody could bring back.
+    if (others === 0 && (await isUnrecovered(hsm, master)))
       await sweep(hsm, [name ?? instancesMasterKeyName(instance)]);
     sql.exec("DELETE FROM encrypted_masters WHERE instance = ?", instance);
   }

@@ -1,4 +1,5 @@
 import { masterKeyName, named, POLICY, policyAttribute, VENDOR, WORKING } from "#protocol/hierarchy/index.ts";
+import { KmipError } from "#protocol/kmip/index.ts";
 import { fromHsm, type Hsm, UnexpectedAnswer } from "../hsm/index.ts";
 import type { Master } from "../hsm/keys/index.ts";
 import { ok, type Result } from "../result.ts";
@@ -83,6 +84,21 @@ export async function isStrict(hsm: AtHsm, tenant: string): Promise<boolean> {
     (master) => master !== null && master.recovery !== null,
     () => false,
   );
+}
+
+/**
+ * Whether the HSM says now of a master key, living or not, that the officer has not given it a recovery recipient: what is kept of it can be
+ * made again, or is for nothing any more. False where the HSM knows no such key. Throws what the HSM throws.
+ */
+export async function isUnrecovered(hsm: AtHsm, key: string): Promise<boolean> {
+  const attributeReference = [{ vendorIdentification: VENDOR, attributeName: POLICY.recovery }];
+  try {
+    const { attributes } = await hsm.request("GetAttributes", { uniqueIdentifier: key, attributeReference });
+    return policyAttribute(attributes, POLICY.recovery) === undefined;
+  } catch (error) {
+    if (error instanceof KmipError && error.code === "ObjectNotFound") return false;
+    throw error;
+  }
 }
 
 /** The strict variant asks for an instance (`strict-tenant`), or for the ceremony (`recovery-needed`). */

@@ -1,4 +1,5 @@
 import { KmipError } from "#protocol/kmip/index.ts";
+import { checkNotLast, checkStillKept } from "../policy/recovery.ts";
 import { type ManagedObject, stateAt } from "../store/managed-object.ts";
 import type { Clock, Store } from "./context.ts";
 import type { Handler } from "./handler.ts";
@@ -23,6 +24,8 @@ const revoke: Handler<"Revoke"> = (request, context) => {
   const compromised = code === "KeyCompromise" || code === "CACompromise";
   // KMIP 2.1 §4.57 State: what was destroyed can still turn out to be compromised.
   const object = objectFor(context, uniqueIdentifier, "Revoke", { destroyed: compromised });
+  checkNotLast(object, context.work);
+  if (!compromised) checkStillKept(object, context.work);
   const state = stateAt(object, context.now);
   object.attributes.revocationReason = revocationReason;
   if (compromised) {
@@ -40,6 +43,8 @@ const revoke: Handler<"Revoke"> = (request, context) => {
 /** Destroy (KMIP 2.1 §6.1.15): the value is gone for good, the attributes stay. An active object is revoked first. */
 const destroy: Handler<"Destroy"> = ({ uniqueIdentifier }, context) => {
   const object = objectFor(context, uniqueIdentifier, "Destroy");
+  checkNotLast(object, context.work);
+  checkStillKept(object, context.work);
   const state = stateAt(object, context.now);
   const isKey = object.objectType !== "OpaqueObject" && object.objectType !== "SecretData";
   if (state === "Active" && isKey && object.objectType !== "Certificate")

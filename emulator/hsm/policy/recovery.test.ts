@@ -13,6 +13,7 @@ import {
 } from "#protocol/hierarchy/index.ts";
 import { type Attributes, item, type KmipClient, payloadOf } from "#protocol/kmip/index.ts";
 import { LEVEL_POLICY } from "#protocol/pki/index.ts";
+import { ObjectStore } from "../store/store.ts";
 import { type TestHsm, testHsm } from "../testing/deployment.ts";
 import {
   AES,
@@ -78,10 +79,11 @@ const thumbprint = async ({ publicKey }: CryptoKeyPair) =>
   digest(new Uint8Array(await crypto.subtle.exportKey("spki", publicKey)));
 
 /** As the KMS keeps Enc(master) for a recipient. */
-async function keep(master: string, keys = recoveryKeys): Promise<void> {
+async function keep(master: string, keys = recoveryKeys): Promise<string> {
   const request = wrappedImport(crypto.randomUUID(), "recipient", new Uint8Array(384).fill(7), AES);
   const name = named(encryptedMasterKeyName(master, await thumbprint(keys)));
   await h.kms.request("Import", { ...request, keyWrapType: "AsRegistered", attributes: { ...AES, name } });
+  return request.uniqueIdentifier;
 }
 
 /** The officer's word that the key is destroyed on purpose, and who has it. */
@@ -90,11 +92,16 @@ async function mark(client: KmipClient, uniqueIdentifier: string, keys = recover
   await client.request("AddAttribute", { uniqueIdentifier, newAttribute });
 }
 
+async function revoke(
+  client: KmipClient,
+  uniqueIdentifier: string,
+  revocationReasonCode: "CessationOfOperation" | "KeyCompromise" = "CessationOfOperation",
+): Promise<void> {
+  await client.request("Revoke", { uniqueIdentifier, revocationReason: { revocationReasonCode } });
+}
+
 async function end(client: KmipClient, uniqueIdentifier: string): Promise<void> {
-  await client.request("Revoke", {
-    uniqueIdentifier,
-    revocationReason: { revocationReasonCode: "CessationOfOperation" },
-  });
+  await revoke(client, uniqueIdentifier);
   await client.request("Destroy", { uniqueIdentifier });
 }
 
@@ -306,6 +313,59 @@ describe("the word that a master key is kept outside", () => {
       vendorAttributes: [policy(POLICY.class, "master"), policy(POLICY.level, "master"), attribute],
     };
     await denied(h.officer.request("Create", { objectType: "SymmetricKey", attributes: born }));
+  });
+});
+
+describe("Enc(master) of the recovery recipient", () => {
+  const made = (name: string) => createMaster(h.officer, masterKeyName(name), TENANT, "master");
+
+  it("W1 stays, against the KMS too, from the officer's word until the master key is revoked as compromised", async () => {
+    const uid = await made("last-copy");
+    const copy = await keep(uid);
+    // Other copies go when their instances have ended, and this one before the word.
+    const others = await keep(uid, await rsaKeys());
+    const remove = (uniqueIdentifier: string) => h.kms.request("Destroy", { uniqueIdentifier });
+    await remove(copy);
+    const last = await keep(uid);
+    await mark(h.officer, uid);
+    const stays = async () => {
+      await denied(revoke(h.kms, last));
+      await denied(revoke(h.kms, last, "KeyCompromise"));
+      await denied(remove(last));
+    };
+    await stays();
+    await revoke(h.officer, uid);
+    await stays();
+    await h.officer.request("Destroy", { uniqueIdentifier: uid });
+    await stays();
+    await remove(others);
+    await revoke(h.officer, uid, "KeyCompromise");
+    await remove(last);
+  });
+
+  it("W1 is there when the master key is revoked and when it is destroyed, or neither is done", async () => {
+    const [revoked, destroyed] = [await made("gone-before"), await made("gone-between")];
+    // As an HSM of before may have let the KMS do after the word.
+    const lose = (uid: string) => {
+      const random = (length: number) => crypto.getRandomValues(new Uint8Array(length));
+      const store = new ObjectStore(test.dir, random);
+      const copy = store.read(uid);
+      store.commit(copy ? [{ ...copy, state: "Destroyed" }] : []);
+      store.close();
+    };
+    for (const uid of [revoked, destroyed]) {
+      const copy = await keep(uid);
+      await mark(h.officer, uid);
+      if (uid === destroyed) await revoke(h.officer, uid);
+      lose(copy);
+    }
+    await denied(revoke(h.officer, revoked));
+    await denied(h.officer.request("Destroy", { uniqueIdentifier: destroyed }));
+    // For good, on purpose.
+    for (const uniqueIdentifier of [revoked, destroyed]) {
+      await revoke(h.officer, uniqueIdentifier, "KeyCompromise");
+      await h.officer.request("Destroy", { uniqueIdentifier });
+    }
   });
 });
 

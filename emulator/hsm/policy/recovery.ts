@@ -56,10 +56,43 @@ export function checkMayRecover(
   if (classOf(attributes) !== "master" || levelOf(attributes) !== "master")
     refuse("Only a master key of level master is recovered");
   if (!isLive(state)) refuse("Said of a master key before it is revoked");
-  const kept = work
-    .all([["name", encryptedMasterKeyName(uid, thumbprint)], policyEntry(POLICY.class, "encrypted")])
+  if (!isKept(uid, thumbprint, work)) refuse("The recovery recipient does not have it yet");
+}
+
+/**
+ * Throws unless Enc(master) is still kept for the recovery recipient of a master key that is revoked or destroyed after the officer's
+ * word. One that is revoked as compromised comes back by nothing, and needs no copy.
+ */
+export function checkStillKept({ uid, attributes, state }: ManagedObject, work: Work): void {
+  const recipient = policyAttribute(attributes, POLICY.recovery);
+  if (classOf(attributes) !== "master" || recipient === undefined || isCompromised(state)) return;
+  if (!isKept(uid, recipient, work)) refuse("The recovery recipient does not have it any more");
+}
+
+/**
+ * Throws where this is Enc(master) of the recovery recipient, from the officer's word on: nobody could make it again once the master key is
+ * destroyed. It may go when the officer has revoked that master key as compromised.
+ */
+export function checkNotLast({ attributes }: ManagedObject, work: Work): void {
+  if (classOf(attributes) !== "encrypted") return;
+  for (const { nameValue } of attributes.name ?? []) {
+    const [, uid = "", recipient = ""] = nameValue.split("/");
+    if (nameValue !== encryptedMasterKeyName(uid, recipient)) continue;
+    const master = work.get(uid);
+    if (!master || classOf(master.attributes) !== "master" || isCompromised(master.state)) continue;
+    if (policyAttribute(master.attributes, POLICY.recovery) === recipient)
+      refuse("The recovery recipient's copy stays");
+  }
+}
+
+function isKept(master: string, thumbprint: string, work: Work): boolean {
+  return work
+    .all([["name", encryptedMasterKeyName(master, thumbprint)], policyEntry(POLICY.class, "encrypted")])
     .some(({ state }) => isLive(state));
-  if (!kept) refuse("The recovery recipient does not have it yet");
+}
+
+function isCompromised(state: ManagedObject["state"]): boolean {
+  return state === "Compromised" || state === "DestroyedCompromised";
 }
 
 /**
