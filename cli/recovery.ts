@@ -28,7 +28,7 @@ coffer recovery begin     as the officer: brings the recovery key into the HSM, 
 coffer recovery end       as the officer: takes it away again
 
   --tenant NAME     destroy, begin: whose master key
-  --recipient THUMBPRINT
+  --recipient=THUMBPRINT
                     destroy: of the recovery key, as prepare has printed it; begin: of the app-specific key of the
                     instance that is to have the master key, as its operator has told you
   --recovery-key FILE
@@ -40,7 +40,7 @@ prepare:
 ${SESSION_HELP}destroy, begin, end:
 ${OFFICER_HELP}
 
-Example: ${COFFER} recovery begin --tenant acme --recipient THUMBPRINT --recovery-key recovery.pem --recovery-passphrase-file secret.txt --ca hsm-ca.pem --cert officer.pem --key officer.key
+Example: ${COFFER} recovery begin --tenant acme --recipient=THUMBPRINT --recovery-key recovery.pem --recovery-passphrase-file secret.txt --ca hsm-ca.pem --cert officer.pem --key officer.key
 `;
 
 const OPTIONS = {
@@ -62,7 +62,7 @@ const COMMANDS: Record<string, (values: Values) => Promise<string>> = {
     const instance = { appKey: async () => key };
     await withClient({ ...values, instance }, ({ microservice }) => microservice.use());
     const thumbprint = await digest(key.wrappingSpki);
-    return `The HSM keeps the master key for the recovery recipient: ${thumbprint}\nNext: ${COFFER} recovery destroy --recipient ${thumbprint}`;
+    return `The HSM keeps the master key for the recovery recipient: ${thumbprint}\nNext: ${COFFER} recovery destroy --recipient=${thumbprint}`;
   },
   async destroy(values) {
     const tenant = tenantOf(values);

@@ -417,12 +417,12 @@ it("W1 coffer recovery destroys no master key that its recovery recipient has no
   expect(printed, printed.stderr).toMatchObject({ code: 0 });
   const recipient = printed.stdout.trim();
   expect(recipient).toMatch(/^[\w-]{43}$/);
-  const of = ["--tenant", "strict", "--recipient", recipient];
+  const of = ["--tenant", "strict", `--recipient=${recipient}`];
   const destroyed = await run(at("recovery", "destroy", ...of), dir);
   expect(destroyed).toMatchObject({ code: 1, stderr: expect.stringContaining("prepare comes first") });
   const begun = await run(at("recovery", "begin", ...of, ...key), dir);
   expect(begun).toMatchObject({ code: 1, stderr: expect.stringContaining("No master key of strict") });
-  const acme = await run(at("recovery", "destroy", "--tenant", "acme", "--recipient", recipient), dir);
+  const acme = await run(at("recovery", "destroy", "--tenant", "acme", `--recipient=${recipient}`), dir);
   expect(acme).toMatchObject({ code: 1, stderr: expect.stringContaining("nobody has it but the HSM") });
   expect(await run(at("recovery", "destroy", "--tenant", "strict", "--recipient", "x"), dir)).toMatchObject({
     code: 2,

@@ -39,12 +39,12 @@ export class Recovery {
   }
 
   destroy(recipient: string): Promise<void> {
-    return this.#coffer("destroy", "--tenant", TENANT, "--recipient", recipient, ...this.#officer());
+    return this.#coffer("destroy", "--tenant", TENANT, `--recipient=${recipient}`, ...this.#officer());
   }
 
   /** The ceremony for the instance whose app-specific key has this thumbprint, with what happens in it. */
   async ceremony<T>(recipient: string, work: () => Promise<T>): Promise<T> {
-    const of = ["--tenant", TENANT, "--recipient", recipient];
+    const of = ["--tenant", TENANT, `--recipient=${recipient}`];
     await this.#coffer("begin", ...of, ...this.#key(), ...this.#officer());
     const id = /in the HSM: (\S+)\n/.exec(this.said)?.[1] ?? "";
     try {
