@@ -3,7 +3,7 @@
 import type { Enrol } from "../enrolment.ts";
 import { CofferError, type ErrorCode } from "../error.ts";
 import type { Handed } from "../keys/loading/index.ts";
-import type { Answer, CryptoOperation, Question } from "../operations/index.ts";
+import { type Answer, type CryptoOperation, OPERATIONS, type Question } from "../operations/index.ts";
 import { type Call, checkMessage, checkResult, type Message } from "./messages.ts";
 import {
   type EncryptionContext,
@@ -75,7 +75,7 @@ export type PortClient = {
     source: Source,
     options?: StreamOptions,
   ): ReadableStream<Uint8Array<ArrayBuffer>>;
-  /** One operation in one piece (M17), with a key that is loaded. */
+  /** One operation in one piece (M17), with a key that is loaded. `forbidden` for any other call of the port. */
   operate<O extends CryptoOperation>(operation: O, asked: Question<O>): Promise<Answer<O>>;
   /** Ends all calls with `port-closed` and closes the port. */
   close(): void;
@@ -234,7 +234,10 @@ export function createPortClient(port: MessagePort): PortClient {
     },
     seal: (params, source, options) => stream("seal", params, source, options),
     open: (params, source, options) => stream("open", params, source, options),
-    operate: (operation, asked) => call(operation, asked) as Promise<never>,
+    operate: async (operation, asked) => {
+      if (!Object.hasOwn(OPERATIONS, operation)) throw new CofferError("forbidden");
+      return call(operation, asked) as Promise<never>;
+    },
     close: () => close("port-closed"),
   };
 }

@@ -51,6 +51,23 @@ it("answers calls, and errors by code alone", async () => {
   await expect(client.has(edk)).rejects.toMatchObject({ code: "port-closed" });
 });
 
+it("M17 takes for an operation none of the other calls, nor what every object has", async () => {
+  const called: string[] = [];
+  const { client } = connect({
+    forget: async () => {
+      called.push("forget");
+      return {};
+    },
+    random: async () => ({ bytes: "AAAA" }),
+  });
+  await client.hello("CN=page");
+  const operate = client.operate as (name: string, asked: object) => Promise<unknown>;
+  for (const name of ["forget", "lock", "hello", "toString", "__proto__"])
+    await expect(operate(name, {})).rejects.toMatchObject({ code: "forbidden" });
+  expect(called).toEqual([]);
+  expect(await operate("random", { length: 3 })).toEqual({ bytes: "AAAA" });
+});
+
 it("streams bytes, views, Blobs and ReadableStreams, larger than the window", async () => {
   const { client } = connect();
   await client.hello("CN=page");

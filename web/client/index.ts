@@ -1,8 +1,8 @@
 /**
  * web/client: a custodian, host-neutral. Signs in, keeps the ciphertext, and talks to the microservice through a message
  * port; what hosts do differently comes in as a `Host`. Compiles without the DOM's types (web/client/tsconfig.json). May
- * import: protocol/*.ts, protocol/contract, protocol/envelope, types of protocol/keys/algorithm.ts, protocol/keys/loading, protocol/pki, protocol/port. Imported by
- * web/browser and cli.
+ * import: protocol/*.ts, protocol/contract, protocol/envelope, types of protocol/keys/algorithm.ts, protocol/keys/loading, protocol/operations,
+ * protocol/pki, protocol/port. Imported by web/browser and cli.
  */
 
 export { CofferError, type ErrorCode } from "#protocol/error.ts";

@@ -1,7 +1,8 @@
 /** Lends this page's microservice to the app's own Service Worker, which answers the service contract with it (M15). */
 
-import { codeOf } from "#protocol/error.ts";
+import { CofferError, codeOf } from "#protocol/error.ts";
 import { isLent, type Lent, type LentAnswer, type LentCall } from "#protocol/lent.ts";
+import { OPERATIONS } from "#protocol/operations/index.ts";
 import type { Microservice } from "./microservice.ts";
 
 /** The part of a message port that is needed. */
@@ -36,7 +37,13 @@ export function lend(port: LentPort, microservice: Pick<Microservice, "use">): v
     load: forward("load"),
     entrust: forward("entrust"),
     lock: forward("lock"),
-    operate: forward("operate"),
+    operate: async (call) => {
+      const [operation] = call.params;
+      // By the name of another call of the port it would be one that is not lent.
+      if (typeof operation !== "string" || !Object.hasOwn(OPERATIONS, operation))
+        throw new CofferError("forbidden");
+      return forward("operate")(call);
+    },
     seal: stream("seal"),
     open: stream("open"),
   };
