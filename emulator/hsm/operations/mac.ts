@@ -1,7 +1,7 @@
 import { equalConstantTime } from "#protocol/bytes.ts";
 import { KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
 import { startHash, startMac } from "../crypto/mac.ts";
-import { checkOperating } from "../policy/data-operations.ts";
+import { checkDataMac, checkOperating } from "../policy/data-operations.ts";
 import { isRestricted } from "../policy/roles.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import { secretBytes } from "../store/material.ts";
@@ -62,11 +62,12 @@ function begun(key: ManagedObject, request: RequestPayload<"MAC">) {
 /** An identity of a deployment has the keys for it that are derived from data keys, and works in one piece. */
 function checkDeployments(
   key: ManagedObject,
-  { initIndicator, correlationValue }: RequestPayload<"MAC">,
+  { initIndicator, correlationValue, cryptographicParameters }: RequestPayload<"MAC">,
   { subject, work, now }: Context,
 ): void {
   if (!isRestricted(subject.role)) return;
   checkOperating(key, "mac", work, now);
+  checkDataMac(parametersOf(key, cryptographicParameters));
   if (initIndicator || correlationValue !== undefined)
     throw new KmipError("PermissionDenied", "A MAC is not streamed");
 }

@@ -215,6 +215,30 @@ it("M16 derives by the suite's infos and the one for MACs alone, with their salt
   expect(made.deactivationDate!.getTime()).toBeLessThanOrEqual(Date.now() + 60_000);
 });
 
+it("M16 makes and verifies MACs by HMAC-SHA-256 alone, with the whole tag", async () => {
+  const uniqueIdentifier = await derive("mac");
+  const { macData } = await h.kms.request("MAC", { uniqueIdentifier, data });
+  expect(macData).toHaveLength(32);
+  for (const cryptographicParameters of [
+    { cryptographicAlgorithm: "HMAC_SHA512" },
+    { cryptographicAlgorithm: "HMAC_MD5" },
+    { cryptographicAlgorithm: "AES" },
+    { tagLength: 8 },
+    { cryptographicAlgorithm: "HMAC_SHA256", tagLength: 16 },
+  ] as const) {
+    const asked = { uniqueIdentifier, data, cryptographicParameters };
+    await denied(h.kms.request("MAC", asked));
+    const short = macData!.slice(
+      0,
+      "tagLength" in cryptographicParameters ? cryptographicParameters.tagLength : 32,
+    );
+    await denied(h.kms.request("MACVerify", { ...asked, macData: short }));
+  }
+  const cryptographicParameters = { cryptographicAlgorithm: "HMAC_SHA256", tagLength: 32 } as const;
+  const same = await h.kms.request("MAC", { uniqueIdentifier, data, cryptographicParameters });
+  expect(same.macData).toEqual(macData);
+});
+
 it("M16 gives nothing that is derived away, but the commitment, and wraps nothing under it", async () => {
   const [message, commitment, mac] = await Promise.all([
     derive("message"),

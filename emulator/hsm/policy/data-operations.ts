@@ -10,7 +10,12 @@ import {
   USAGE,
   WORKING,
 } from "#protocol/hierarchy/index.ts";
-import { type Attributes, type DerivationParameters, KmipError } from "#protocol/kmip/index.ts";
+import {
+  type Attributes,
+  type CryptographicParameters,
+  type DerivationParameters,
+  KmipError,
+} from "#protocol/kmip/index.ts";
 import { type ManagedObject, type ObjectType, stateAt } from "../store/managed-object.ts";
 import type { Work } from "../store/work.ts";
 import type { Subject } from "./access.ts";
@@ -85,6 +90,15 @@ export function checkMessageCipher(
 ): void {
   if (blockCipherMode !== "GCM" || tagLength !== 16) refuse("A message is under AES-GCM");
   if (nonce?.length !== 12) refuse("A message's nonces have 12 bytes");
+}
+
+/** HMAC-SHA-256 as the key says, with its whole tag: under other algorithms the same key would have other outputs, and short tags are guessed. */
+export function checkDataMac({
+  cryptographicAlgorithm = HMAC.cryptographicAlgorithm,
+  tagLength = 32,
+}: Pick<CryptographicParameters, "cryptographicAlgorithm" | "tagLength">): void {
+  if (cryptographicAlgorithm !== HMAC.cryptographicAlgorithm || tagLength !== 32)
+    refuse("A MAC is of HMAC-SHA-256, in full");
 }
 
 /** The master key says so, as it is now: not as it was when the key below it came in. */
