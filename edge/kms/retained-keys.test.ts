@@ -3,7 +3,7 @@ import type { AccountEdk } from "#protocol/keys/index.ts";
 import type { RequestItem } from "#protocol/kmip/index.ts";
 import { sqlStorage } from "#test/support/sql-storage.ts";
 import { nameOf } from "./account-data-keys.ts";
-import { forgetRetained, keepRetained, retainedAfter, retainedNamed } from "./retained-keys.ts";
+import { forgetRetained, keepRetained, retainedAfter, retainedNamed, useRequest } from "./retained-keys.ts";
 import { MIGRATIONS } from "./schema.ts";
 
 const NOW = 4_000_000_000;
@@ -68,4 +68,15 @@ it("M13 no other app finds a retained key", () => {
   make("a", "kept");
   expect(retainedAfter(sql, "other", FIRST, 9)).toHaveLength(0);
   expect(retainedNamed(sql, "other", [{ id: "a", version: 1 }])).toMatchObject({ ok: false });
+});
+
+it("M11 M20 so many requests of one user a minute are taken, each once; what comes again or is one too many uses nothing up", () => {
+  const { sql } = setup();
+  const use = (hash: string, user = "ann", now = NOW) =>
+    useRequest(sql, { user, hash, expires: now + 60 }, now);
+  for (let at = 0; at < 600; at++) expect(use(`${at}`).ok).toBe(true);
+  expect(use("0")).toMatchObject({ problem: { code: "invalid-grant" } });
+  expect(use("more")).toMatchObject({ problem: { code: "too-many-requests" }, bounded: true });
+  expect(use("bob's", "bob").ok).toBe(true);
+  expect(use("more", "ann", NOW + 1).ok).toBe(true);
 });

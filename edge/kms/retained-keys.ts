@@ -10,6 +10,7 @@ import type { Hsm } from "../hsm/index.ts";
 import { UnexpectedAnswer } from "../hsm/index.ts";
 import { keepWrapped, keyValueOf, sweep, underPair, underParent } from "../hsm/keys/index.ts";
 import type { AccountKey } from "../iam/types.ts";
+import { takeTurn } from "../pace.ts";
 import { type Decision, ok, refuse } from "../result.ts";
 import { nameOf, type Version } from "./account-data-keys.ts";
 import type { Context } from "./context.ts";
@@ -40,6 +41,8 @@ const CUT_OFF = 120;
 /** Those that one alarm has the HSM forget. */
 const MAX_FORGOTTEN = 20;
 const AGAIN_MS = 60_000;
+/** Of one user for one account, by all instances: each is up to a hundred keys in the HSM. */
+const REQUESTS_PER_MINUTE = 600;
 
 /** Has the HSM keep them. Until `keepRetained` they are leftovers, which the alarm removes. */
 export async function retainAtHsm(
@@ -120,14 +123,21 @@ export async function wrappedRetained(
   return new Map(rows.map((row, at) => [nameOf(row), keyValueOf(answers[at])]));
 }
 
-/** Uses a request up; until it has ended it is known. Inside `authorize()`. */
-export function useRequest(sql: SqlStorage, hash: string, expires: number, now: number): Decision<null> {
+/**
+ * Uses a request up; until it has ended it is known. Inside `authorize()`. One that comes again takes nobody's turn, and one that
+ * finds no turn leaves no row.
+ */
+export function useRequest(
+  sql: SqlStorage,
+  { user, hash, expires }: { user: string; hash: string; expires: number },
+  now: number,
+): Decision<null> {
   sql.exec("DELETE FROM retained_requests WHERE expires < ?", now);
-  const used = sql.exec(
-    "INSERT INTO retained_requests VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING hash",
-    ...[hash, expires],
-  );
-  return used.toArray().length === 1 ? ok(null) : refuse("invalid-grant", "request was sent before");
+  const used = sql.exec("SELECT 1 FROM retained_requests WHERE hash = ?", hash).toArray();
+  if (used.length > 0) return refuse("invalid-grant", "request was sent before");
+  const turn = takeTurn(sql, { what: "kms:load-retained", user }, REQUESTS_PER_MINUTE, now);
+  if (turn.ok) sql.exec("INSERT INTO retained_requests VALUES (?, ?)", hash, expires);
+  return turn;
 }
 
 /** From now on they are given to nobody. */

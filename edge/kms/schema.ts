@@ -1,6 +1,7 @@
 import { HANDOVER_TABLE } from "../handover.ts";
 import { LEDGER_TABLE } from "../hsm/keys/index.ts";
 import { PLACED_IDENTIFIERS_TABLE } from "../key-identifiers.ts";
+import { PACES } from "../pace.ts";
 import { ACCOUNT_DATA_KEYS_TABLE, MADE_COLUMN } from "./account-data-keys.ts";
 import { MASTER_NAMES, MASTERS_CEK_COLUMN, MASTERS_TABLE } from "./encrypted-master.ts";
 import { KEY_MANAGEMENT_TABLE } from "./key-management.ts";
@@ -56,6 +57,7 @@ export const MIGRATIONS: readonly string[] = [
   LOAD_GRANTS_TABLE,
   RETAINED_KEYS_TABLE,
   PLACED_IDENTIFIERS_TABLE,
+  PACES,
 ];
 
 /** The tenant's own data keys, in the object of the principal for whom they were made. */

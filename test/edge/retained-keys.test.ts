@@ -114,6 +114,15 @@ it("M11 gives all that the instance is entitled to in one call, by pages of a hu
   expect(await refusal(cid, { keys: [nameOf(edks[0]!), nameOf(others!)] })).toBe("403 forbidden");
 });
 
+it("M11 goes on behind a page that policy denies as a whole", async () => {
+  const hal = await instanceOf(await EdgeClient.signedIn(system, "Hal"));
+  const policy: KeyPolicy = { operations: ["decrypt"], principals: ["CN=somebody,O=else"] };
+  for (let batch = 0; batch < 7; batch++) await retain(hal, 15, { policy });
+  const first = json<RetainedKeys>(await ask(hal));
+  expect(first).toEqual({ keys: [], next: expect.any(String) });
+  expect(json<RetainedKeys>(await ask(hal, { after: first.next! }))).toEqual({ keys: [] });
+});
+
 it("M11 M12 tells the instance in the receipt what it may do, by the key's policy as it stands", async () => {
   const [edk] = await retain(ann, 1, { policy: { operations: ["decrypt"] } });
   const { keys } = json<RetainedKeys>(await ask(ann, { keys: [nameOf(edk!)] }));
@@ -211,10 +220,12 @@ it("M11 keys of an account alone are retained, and each decision is in the audit
   expect(problem(await order(ann, 1, { account: undefined }))).toBe("400 bad-request");
   const [edk] = await retain(ann);
   await ask(ann, { keys: [nameOf(edk!)] });
+  const released = { action: "kms:release", outcome: "allow", resource: `key/${nameOf(edk!)}` };
   const entries = () => readRows(system.edgeDir, "links").map(({ entry }) => JSON.parse(String(entry)));
   await expect
     .poll(() => entries().map(({ action, outcome }) => `${action} ${outcome}`))
     .toEqual(
       expect.arrayContaining(["kms:load-retained allow", "kms:load-retained deny", "kms:release allow"]),
     );
+  await expect.poll(entries).toContainEqual(expect.objectContaining(released));
 });

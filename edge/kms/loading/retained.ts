@@ -18,6 +18,7 @@ import {
 import type { Level } from "#protocol/level.ts";
 import { parseCertificate } from "#protocol/pki/index.ts";
 import type { KeyPolicy } from "#protocol/policy/index.ts";
+import { authorize } from "../../authorize.ts";
 import type { InstanceCaller } from "../../caller.ts";
 import type { Enrolled } from "../../enrolled.ts";
 import type { Person } from "../../person.ts";
@@ -37,7 +38,7 @@ import {
 import { checkLives } from "../shred.ts";
 import { askStanding, authorizeInstance } from "../standing.ts";
 import { decideRelease } from "./release.ts";
-import { askUnders, type Item, rewrapSeveral } from "./several.ts";
+import { askUnders, type Item, rewrapSeveral, severalOf } from "./several.ts";
 
 const LEVELS: readonly Level[] = ["data", "account", "master"];
 const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
@@ -85,15 +86,21 @@ export async function loadRetained(
     choose(sql, kms, { caller, request, enrolled, person });
   const decision = authorizeInstance(kms.store, asked, standing, LEVELS, (sql, enrolled, person) => {
     const now = seconds(Date.now());
-    const used = useRequest(sql, hash, request.iat + RETAINED_SECONDS + 2 * CLOCK_TOLERANCE, now);
+    const expires = request.iat + RETAINED_SECONDS + 2 * CLOCK_TOLERANCE;
+    const used = useRequest(sql, { user: caller.user, hash, expires }, now);
     return used.ok ? choosing(sql, enrolled, person) : used;
   });
   if (!decision.ok) return decision;
   const { enrolled, items, next } = decision.value;
-  if (items.length === 0) return ok({ keys: [] });
-  const several = { items, thumbprint: enrolled.wrappingCertificate, about };
+  // Of a page that policy denies as a whole there may be others behind.
+  const more = next && { next: nameOf(next) };
+  if (items.length === 0) return ok({ keys: [], ...more });
+  const several = await severalOf(caller, items, enrolled.wrappingCertificate);
   const unders = await askUnders(neighbours, several);
-  if (!unders.ok) return unders;
+  if (!unders.ok)
+    return authorize<never>(kms.store, { action: asked.action, ...several.about }, () =>
+      refuse(unders.problem.code, "no key to unwrap with"),
+    );
   try {
     const wrapped = await wrappedRetained(
       kms,
@@ -106,7 +113,7 @@ export async function loadRetained(
     const loads = await sign();
     // While the HSM worked any of what was asked may have changed.
     const again = await askStanding(neighbours, caller, account);
-    const releasing = { ...asked, action: "kms:release" };
+    const releasing = { ...asked, action: "kms:release", resource: several.about.resource };
     const still = authorizeInstance(kms.store, releasing, again, LEVELS, (sql, now, person) => {
       const chosen = choosing(sql, now, person);
       if (!chosen.ok) return chosen;
@@ -116,9 +123,9 @@ export async function loadRetained(
       return ok(null);
     });
     if (!still.ok) return still;
-    return ok({ keys: loads.map(({ way: _, ...key }) => key), ...(next && { next: nameOf(next) }) });
+    return ok({ keys: loads.map(({ way: _, ...key }) => key), ...more });
   } catch (error) {
-    return failed(kms, "kms:rewrap-at-hsm", about, error);
+    return failed(kms, "kms:rewrap-at-hsm", several.about, error);
   }
 }
 
