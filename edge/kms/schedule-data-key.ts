@@ -19,14 +19,24 @@ export function scheduleDataKey(
   const resource = `account/${subjectOf(store.sql)}/${nameOf(key)}`;
   const action = ends === null ? "kms:keep-data-key" : "kms:schedule-data-key";
   return authorize<null>(store, { action, caller: null, resource, requestId }, (sql) => {
-    const scheduled = sql.exec(
-      `UPDATE account_data_keys SET ends = ? WHERE id = ? AND version = ? AND client = ? AND state = 'kept'
-       AND (ends IS NULL OR ends > ?) RETURNING id`,
-      ...[ends, key.id, key.version, client, now],
+    const [row] = sql
+      .exec<{ ends: number | null; before: string | null; state: string | null }>(
+        `SELECT of.ends, of.state_before AS before, data_keys.state FROM account_data_keys AS of
+         LEFT JOIN data_keys USING (id, version) WHERE id = ? AND version = ? AND of.client = ? AND of.state = 'kept'
+         AND (of.ends IS NULL OR of.ends > ?)`,
+        ...[key.id, key.version, client, now],
+      )
+      .toArray();
+    if (row === undefined) return refuse("not-found", "no such data key");
+    // One that is not scheduled is kept already: what disabled it is not undone.
+    if (ends === null && row.ends === null) return ok(null);
+    const before = row.ends === null ? row.state : row.before;
+    sql.exec(
+      "UPDATE account_data_keys SET ends = ?, state_before = ? WHERE id = ? AND version = ?",
+      ...[ends, ends === null ? null : before, key.id, key.version],
     );
-    if (scheduled.toArray().length === 0) return refuse("not-found", "no such data key");
-    // By the other way to a key, which brings its EDK.
-    const state = ends === null ? "enabled" : "disabled";
+    // By the other way to a key, which brings its EDK. Kept after all, it is as it was before.
+    const state = ends === null ? (before ?? "enabled") : "disabled";
     sql.exec("UPDATE data_keys SET state = ? WHERE id = ? AND version = ?", state, key.id, key.version);
     return ok(null);
   });

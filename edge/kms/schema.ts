@@ -58,6 +58,8 @@ export const MIGRATIONS: readonly string[] = [
   RETAINED_KEYS_TABLE,
   PLACED_IDENTIFIERS_TABLE,
   PACES,
+  // The state in data_keys from before that was scheduled, for when the version is kept after all.
+  "ALTER TABLE account_data_keys ADD COLUMN state_before TEXT;",
 ];
 
 /** The tenant's own data keys, in the object of the principal for whom they were made. */
