@@ -3,7 +3,15 @@ import { encryptedMasterKeyName, instancesMasterKeyName, POLICY, policy } from "
 import { KmipError } from "#protocol/kmip/index.ts";
 import { sqlStorage } from "#test/support/sql-storage.ts";
 import type { Context } from "./context.ts";
-import { keptMasterNames, MASTER_NAMES, MASTERS_TABLE, removeEnded } from "./encrypted-master.ts";
+import {
+  fetchMaster,
+  keptEntry,
+  MASTER_NAMES,
+  MASTERS_CEK_COLUMN,
+  MASTERS_TABLE,
+  removeEnded,
+  removeKept,
+} from "./encrypted-master.ts";
 
 const THUMBPRINT = "t".repeat(43);
 const NAME = encryptedMasterKeyName("m-1", THUMBPRINT);
@@ -81,7 +89,43 @@ it.each([
   expect(rows()).toBe(0);
 });
 
-it("names what a ledger's entry was to keep, of an earlier release too", () => {
-  expect(keptMasterNames({ id: NAME })).toEqual([NAME]);
-  expect(keptMasterNames({ id: "i-1" })).toEqual([instancesMasterKeyName("i-1")]);
+const removeEntry = (id: string) => removeKept(hsm as unknown as Context["hsm"], { id });
+
+it("W8 clears of what was cut off the object that it chose, and none by a name that others share", async () => {
+  atHsm = new Set([NAME, "h-1", "h-2", instancesMasterKeyName("i-1")]);
+  await removeEntry(keptEntry({ hsm: "h-1", master: "m-1" }).id);
+  expect([...atHsm]).toEqual([NAME, "h-2", instancesMasterKeyName("i-1")]);
+  // Of earlier releases: by a name, and by an instance.
+  await removeEntry(NAME);
+  await removeEntry("i-1");
+  expect([...atHsm]).toEqual([NAME, "h-2"]);
+  said = true;
+  await removeEntry(keptEntry({ hsm: "h-2", master: "m-1" }).id);
+  expect([...atHsm]).toEqual([NAME, "h-2"]);
+});
+
+it("W8 clears nothing that was cut off once it was found, and is used", async () => {
+  const ended: string[] = [];
+  const block = { keyWrappingData: { wrappingMethod: "Encrypt" }, keyValue: new Uint8Array(384) };
+  const attributes = { objectType: "SymmetricKey", state: "Active", lastChangeDate: new Date(0) };
+  const request = async (operation: string, payload: { attributes?: { name: { nameValue: string }[] } }) => {
+    if (operation === "GetAttributes") return { attributes };
+    if (operation === "Get")
+      return { object: { publicKey: { keyBlock: { keyValue: { keyMaterial: new Uint8Array(422) } } } } };
+    const master = payload.attributes?.name[0]?.nameValue.startsWith("coffer/");
+    return { uniqueIdentifier: [master ? "m-1" : "h-9"] };
+  };
+  const batch = async (items: Item[]) =>
+    items.map(({ operation }) => ({
+      ...{ operation, resultStatus: "Success" },
+      payload: operation === "Get" ? { object: { symmetricKey: { keyBlock: block } } } : { attributes },
+    }));
+  const kms = {
+    store: { sql: sqlStorage([MASTERS_TABLE, MASTER_NAMES, MASTERS_CEK_COLUMN]), tenant: `t-${tenant}` },
+    hsm: { request, batch },
+    ledger: { end: ({ id }: { id: string }) => ended.push(id) },
+  } as unknown as Context;
+  const enrolled = { instance: "i-9", hsmKey: "k-9", notAfter: 100 } as Parameters<typeof fetchMaster>[1];
+  expect((await fetchMaster(kms, enrolled)).value).toMatchObject({ keyId: "m-1" });
+  expect(ended).toEqual([keptEntry({ hsm: "h-9", master: "m-1" }).id]);
 });

@@ -12,10 +12,12 @@ import {
   isGone,
   keepWrapped,
   keyValueOf,
+  type Leftover,
   lookAfter,
   markOf,
   readKept,
   recipientKeyOf,
+  remove,
   runBatch,
   sweep,
   toRecipient,
@@ -51,7 +53,7 @@ const MAX_REMOVED = 20;
  * key no more, nothing for this wrapping key, and no ceremony under way that is for it.
  */
 export async function fetchMaster(kms: Context, enrolled: Enrolled): Promise<Kept<EncryptedMaster>> {
-  const { store, hsm } = kms;
+  const { store, hsm, ledger } = kms;
   const row = find(store.sql, enrolled.instance);
   const known = await requireMasterKey(hsm, store.tenant);
   const kept = row?.master === known.key ? await readMaster(kms, row) : null;
@@ -69,6 +71,8 @@ export async function fetchMaster(kms: Context, enrolled: Enrolled): Promise<Kep
     const found = await readMaster(kms, row);
     if (found !== null) {
       keepRow(store.sql, enrolled, row, name);
+      // Where this is what was cut off here, it is to stay.
+      ledger.end(keptEntry(row));
       return found;
     }
   }
@@ -212,7 +216,7 @@ async function keepMaster(
   const wrapped = privateKey ? concat(wrappedKey, privateKey) : wrappedKey;
   const row = { hsm: crypto.randomUUID(), master, cek: privateKey ? wrappedKey.length : null };
   const value = { keyId: master, ...parts };
-  const entry = { id: name, objects: 1 };
+  const entry = keptEntry(row);
   ledger.begin(entry);
   try {
     const kept = { id: row.hsm, name, wrapped, by: toRecipient(enrolled.hsmKey) };
@@ -235,10 +239,24 @@ async function keepMaster(
   }
 }
 
-/** Names at the HSM of what a ledger's entry for a master key was to keep there. */
-export function keptMasterNames({ id }: { id: string }): string[] {
-  // Of an earlier release it is the instance's id.
-  return [id.includes("/") ? id : instancesMasterKeyName(id)];
+/** A ledger's entry for what is kept: by its identifier at the HSM, which is nobody else's, and the master key in it. */
+export function keptEntry({ hsm, master }: Pick<Row, "hsm" | "master">): Leftover {
+  return { id: `kept/${master}/${hsm}`, objects: 1 };
+}
+
+/**
+ * Removes what a ledger's entry was to keep: that object alone, since others may have found another by its name, and not where the HSM could
+ * not make it again. Throws where it is left.
+ */
+export async function removeKept(
+  hsm: Pick<Context["hsm"], "request" | "batch">,
+  { id }: Pick<Leftover, "id">,
+): Promise<void> {
+  // Of earlier releases: an instance's id, and then a name of which nobody knows whose object has it.
+  if (!id.includes("/")) return sweep(hsm, [instancesMasterKeyName(id)]);
+  const [kept, master, object] = id.split("/");
+  if (kept !== "kept" || !master || !object) return;
+  if (await isUnrecovered(hsm, master)) await remove(hsm, object);
 }
 
 function keepRow(sql: SqlStorage, { instance, notAfter }: Enrolled, row: Row, name: string): void {

@@ -15,9 +15,9 @@ import {
   fetchEarlierMaster,
   fetchMaster,
   isReplaced,
-  keptMasterNames,
   markMaster,
   removeEnded,
+  removeKept,
   wakeForNext,
 } from "./encrypted-master.ts";
 import { issueOwnDataKeys } from "./issue-own.ts";
@@ -153,7 +153,7 @@ export class KmsPrincipalObject extends DurableObject<Env> {
     const hsm = openHsm(env.HSM_KMS, env.COFFER_HSM_URL);
     const ledger = openLedger(ctx, hsm, "kms", (entry) =>
       // An entry of a wrapping key has one object that is meant to stay, that of a batch has none.
-      entry.id.startsWith("kms/") ? transientNames(entry) : keptMasterNames(entry),
+      entry.id.startsWith("kms/") ? transientNames(entry) : removeKept(hsm, entry),
     );
     const trust = isolateTrust(hsm, env.COFFER_HSM_URL);
     const policies = () => {

@@ -31,4 +31,4 @@ export {
   underParent,
   wrappedKeys,
 } from "./release.ts";
-export { retire, sweep } from "./retire.ts";
+export { remove, retire, sweep } from "./retire.ts";

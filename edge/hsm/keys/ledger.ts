@@ -38,12 +38,15 @@ const CUT_OFF_MS = 60_000;
 /** Entries that one alarm clears. */
 const MAX_SWEPT = 20;
 
-/** `namesOf`: the names that an entry's objects have at the HSM, in the order in which they are removed. */
+/**
+ * `removalOf`: the names that an entry's objects have at the HSM, in the order in which they are removed; or their removal, begun, where names
+ * do not tell which they are.
+ */
 export function openLedger(
   ctx: Pick<DurableObjectState, "storage" | "waitUntil">,
   hsm: Pick<Hsm, "batch">,
   domain: string,
-  namesOf: (entry: Leftover) => string[] = transientNames,
+  removalOf: (entry: Leftover) => string[] | Promise<void> = transientNames,
 ): Ledger {
   const { storage } = ctx;
   const { sql } = storage;
@@ -60,11 +63,13 @@ export function openLedger(
       ctx.waitUntil(wake());
     },
     end: ({ id }) => void sql.exec("DELETE FROM hsm_batches WHERE id = ?", id),
-    clear: (entry) =>
-      sweep(hsm, namesOf(entry)).then(
+    clear: (entry) => {
+      const removal = removalOf(entry);
+      return (Array.isArray(removal) ? sweep(hsm, removal) : removal).then(
         () => ledger.end(entry),
         () => wake(),
-      ),
+      );
+    },
     async sweep() {
       const started = Date.now() - CUT_OFF_MS;
       const cutOff = sql.exec<Leftover>(

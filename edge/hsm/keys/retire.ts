@@ -25,6 +25,16 @@ export async function sweep(hsm: Pick<Hsm, "batch">, names: string[]): Promise<v
     throw new KmipError("GeneralFailure", "Objects are left at the HSM", "Destroy");
 }
 
+/** The same with one object, by its identifier. Throws unless the HSM says that it is gone, or never was there. */
+export async function remove(hsm: Pick<Hsm, "batch">, uniqueIdentifier: string): Promise<void> {
+  const answers = await hsm.batch(retire(uniqueIdentifier), { batchErrorContinuationOption: "Continue" });
+  const destroyed = answers[1];
+  const reason = destroyed?.resultReason;
+  const absent = reason === "ObjectNotFound" || reason === "ItemNotFound" || reason === "ObjectDestroyed";
+  if (destroyed?.resultStatus !== "Success" && !absent)
+    throw new KmipError(reason ?? "GeneralFailure", "An object is left at the HSM", "Destroy");
+}
+
 async function leftovers(hsm: Pick<Hsm, "batch">, names: string[]): Promise<string[]> {
   const searches = names.map((name) => {
     return { operation: "Locate" as const, payload: { attributes: { name: named(name) } } };
