@@ -61,7 +61,7 @@ export class Administration {
     let cursor: string | undefined;
     do {
       const page = await callJson(this.#rest, listGroup, { group, ...(cursor && { cursor }) }, {});
-      yield* page.members;
+      for (const member of page.members) yield member;
       cursor = page.cursor;
     } while (cursor !== undefined);
   }
