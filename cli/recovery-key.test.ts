@@ -119,9 +119,26 @@ it("W1 brings the recovery key that was said, for one recipient, and takes it aw
   const uid = await bring(pkcs8);
   expect((await attributesOf(uid)).state).toBe("Active");
   expect(policyAttribute(await attributesOf(uid), POLICY.restoredFor)).toBe(FOR);
+  const { deactivationDate } = await attributesOf(uid);
+  expect(deactivationDate?.getTime()).toBeLessThanOrEqual(Date.now() + 60 * 60_000);
   // One ceremony at a time.
   await expect(bring(pkcs8)).rejects.toMatchObject({ code: "NonUniqueNameAttribute" });
   await removeRecoveryKey(officer, uid);
   expect((await attributesOf(uid)).state).toBe("Destroyed");
   await removeRecoveryKey(officer, await bring(pkcs8));
+});
+
+it("W1 takes away a recovery key, and no other key", async () => {
+  const master = await masterOf("not-taken");
+  await expect(removeRecoveryKey(officer, master)).rejects.toThrow(NotRecoverable);
+  expect((await attributesOf(master)).state).toBe("Active");
+  const { pkcs8, recipient } = recoveryKey();
+  await keep(master, recipient);
+  await destroyMasterKey(officer, "not-taken", recipient);
+  const uid = await bringRecoveryKey(officer, "not-taken", { pkcs8, restoredFor: FOR }, NOW);
+  const revocationReason = { revocationReasonCode: "CessationOfOperation" as const };
+  await officer.request("Revoke", { uniqueIdentifier: uid, revocationReason });
+  // Out of use, as it is after an hour.
+  await removeRecoveryKey(officer, uid);
+  expect((await attributesOf(uid)).state).toBe("Destroyed");
 });

@@ -22,6 +22,9 @@ import {
   replacedKey,
 } from "./master-key.ts";
 
+/** How long a recovery key works where nobody takes it away. Milliseconds. */
+const CEREMONY_MS = 60 * 60_000;
+
 /** The recovery recipient has no master key yet, is another one, or the master key was rotated and the old one is not retired. */
 export class NotRecoverable extends Error {}
 
@@ -87,6 +90,7 @@ export async function bringRecoveryKey(
       name: named(recoveryKeyName(tenant)),
       cryptographicUsageMask: [...USAGE.recovery],
       activationDate: now,
+      deactivationDate: new Date(now.getTime() + CEREMONY_MS),
       vendorAttributes: [
         policy(POLICY.class, "recovery"),
         policy(POLICY.tenant, tenant),
@@ -105,9 +109,14 @@ export function thumbprintOf(pkcs8: Uint8Array<ArrayBuffer>): string {
   return createHash("sha256").update(spki).digest("base64url");
 }
 
-/** Ends the ceremony: the recovery key is gone from the HSM. */
+/** Ends the ceremony: the recovery key is gone from the HSM. Throws `NotRecoverable` for any other object, which stays as it is. */
 export async function removeRecoveryKey(hsm: KmipClient, uniqueIdentifier: string): Promise<void> {
+  if ((await readPolicy(hsm, uniqueIdentifier, POLICY.class)) !== "recovery")
+    throw new NotRecoverable(`${uniqueIdentifier} is no recovery key`);
   const revocationReason = { revocationReasonCode: "CessationOfOperation" as const };
-  await hsm.request("Revoke", { uniqueIdentifier, revocationReason });
+  const { state } = await attributesOf(hsm, uniqueIdentifier, "state");
+  // After an hour it is out of use already.
+  if (state !== undefined && isLive(state))
+    await hsm.request("Revoke", { uniqueIdentifier, revocationReason });
   await hsm.request("Destroy", { uniqueIdentifier });
 }

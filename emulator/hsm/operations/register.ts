@@ -40,7 +40,7 @@ const register: Handler<"Register"> = (request, context) => {
     made: false,
   });
   if (classOf(registered.attributes) === "recovery") {
-    registered.attributes = recoveryAttributes(registered);
+    registered.attributes = recoveryAttributes(registered, context.now);
     work.put(registered);
   }
   if (opened) putChain(registered, opened.certificates, context);

@@ -389,6 +389,19 @@ describe("a recovery key", () => {
     );
   });
 
+  it("W1 works for an hour, whatever is asked for", async () => {
+    const recovery = await bring({ more: { deactivationDate: new Date(Date.now() + 86_400_000) } });
+    expect(await opened(await ceremony(recovery, further))).toBe(bytes);
+    const later = Date.now() + 61 * 60_000;
+    now = () => new Date(later);
+    try {
+      await refused(h.kms.request("Import", restoring(recovery))).toBe("WrongKeyLifecycleState");
+      await h.officer.request("Destroy", { uniqueIdentifier: recovery });
+    } finally {
+      now = () => new Date();
+    }
+  });
+
   it("W1 unwraps for the KMS and does nothing else, and leaves in no form", async () => {
     const uniqueIdentifier = await bring({
       more: { sensitive: false, cryptographicUsageMask: ["Sign", "Decrypt", "WrapKey", "UnwrapKey"] },

@@ -20,12 +20,15 @@ import { classOf, levelOf } from "./classes.ts";
  * wrapped to it, which stays for a batch and goes to that instance's key, and nowhere else.
  */
 
+/** How long a recovery key works at most, where the officer does not take it away before. Milliseconds. */
+const CEREMONY_MS = 60 * 60_000;
+
 const MIN_MODULUS = 3072;
 /** How long a restored master key may be given out: the batch that brought it. Milliseconds. */
 const RESTORED_MS = 60_000;
 
 /** The attributes of a recovery key that the officer registers: it opens master keys of its tenant for one recipient, and does nothing else. */
-export function recoveryAttributes(key: ManagedObject): Attributes {
+export function recoveryAttributes(key: ManagedObject, now: Date): Attributes {
   const { attributes } = key;
   if (policyAttribute(attributes, POLICY.tenant) === undefined) refuse("A recovery key has a tenant");
   if (policyAttribute(attributes, POLICY.restoredFor) === undefined)
@@ -33,8 +36,10 @@ export function recoveryAttributes(key: ManagedObject): Attributes {
   const { asymmetricKeyType, asymmetricKeyDetails } = privateKeyOf(key);
   if (asymmetricKeyType !== "rsa" || (asymmetricKeyDetails?.modulusLength ?? 0) < MIN_MODULUS)
     refuse("A recovery key is an RSA key of 3072 bits at least");
+  const latest = now.getTime() + CEREMONY_MS;
   return {
     ...attributes,
+    deactivationDate: new Date(Math.min(attributes.deactivationDate?.getTime() ?? latest, latest)),
     cryptographicUsageMask: ["UnwrapKey"],
     sensitive: true,
     alwaysSensitive: false,
