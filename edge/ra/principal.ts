@@ -3,6 +3,7 @@ import { encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
 import type { ProblemCode, Redemption, Renewal } from "#protocol/contract/index.ts";
 import { CUSTODIANS_CA } from "#protocol/hierarchy/index.ts";
+import type { Level } from "#protocol/level.ts";
 import { wakeBy } from "../alarm.ts";
 import { authorize } from "../authorize.ts";
 import { configuredBound } from "../bound.ts";
@@ -48,7 +49,7 @@ import {
   useUp,
 } from "./methods/index.ts";
 import { prepareRedemption, type Redeemed } from "./redemption.ts";
-import { giveRenewalBack, isKnown, type Renewed, readRenewal, replaceBy, takeRenewal } from "./renewal.ts";
+import { giveRenewalBack, type Renewed, readRenewal, replaceBy, takeRenewal } from "./renewal.ts";
 import { type InstanceKeys, verifyRequest } from "./request.ts";
 import { namesOf, retireEnded } from "./retire.ts";
 import { MIGRATIONS } from "./schema.ts";
@@ -331,10 +332,12 @@ export class RaPrincipalObject extends DurableObject<Env> {
       if (foreign) return foreign;
       // Certificates are public: who has no more than them, or made them up, uses up nobody's turn.
       if (shown instanceof Error) return turnAway("invalid-certificate", shown.message.slice(0, 200));
-      if (!isKnown(sql, shown)) return turnAway("not-recipient", "no instance has these certificates");
-      const turn = takeTurn(sql, { what: "ra:renew", user: NOBODY }, this.#enrolmentsPerMinute, seconds(now));
-      if (!turn.ok) return turn;
-      return takeRenewal(sql, shown, { now: seconds(now), attestedSeconds: this.#life.attested });
+      return takeRenewal(sql, shown, {
+        ...{ now: seconds(now), attestedSeconds: this.#life.attested },
+        level: tenantNamed(this.env, store.tenant).level,
+        turn: () =>
+          takeTurn(sql, { what: "ra:renew", user: NOBODY }, this.#enrolmentsPerMinute, seconds(now)),
+      });
     });
     if (!decision.ok || shown instanceof Error) return decision.ok ? fail("invalid-certificate") : decision;
     const from = decision.value;
@@ -353,6 +356,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
       /** Of a renewal: the first instance in its line, the one that is renewed, and its end. */
       line?: string;
       from?: string;
+      level?: Level;
       notAfter?: number;
     },
   ): Promise<Result<Enrolment>> {
@@ -376,7 +380,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
     const registration = { id: instance, objects: 2 };
     ledger.begin(registration);
     try {
-      const { level } = tenantNamed(this.env, tenant);
+      const { level = tenantNamed(this.env, tenant).level } = of;
       const { certificate: life } = this.#life;
       const ceremony = { ...of, instance, tenant, level, until, life };
       const { record, enrolled } = await certify(this.#hsm, this.#recipients, ceremony);

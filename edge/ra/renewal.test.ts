@@ -1,5 +1,7 @@
 import { beforeEach, expect, it } from "vitest";
+import type { Level } from "#protocol/level.ts";
 import { sqlStorage } from "#test/support/sql-storage.ts";
+import { type Decision, ok, refuseForNow } from "../result.ts";
 import { insertInstance, type NewInstance, revokeInstance } from "./instances.ts";
 import { giveRenewalBack, replaceBy, type Shown, takeRenewal } from "./renewal.ts";
 import { MIGRATIONS } from "./schema.ts";
@@ -20,10 +22,19 @@ const insert = (n: number, of: Partial<NewInstance> = {}) =>
   });
 beforeEach(() => {
   sql = sqlStorage(MIGRATIONS);
+  turns = 0;
   insert(1);
 });
-const take = (now: number, of = shown(), attestedSeconds = 7 * DAY) =>
-  takeRenewal(sql, of, { now, attestedSeconds });
+let turns: number;
+const take = (now: number, of = shown(), more: { level?: Level; turn?: () => Decision<null> } = {}) =>
+  takeRenewal(sql, of, {
+    ...{ now, attestedSeconds: 7 * DAY, level: "data" },
+    turn() {
+      turns++;
+      return ok(null);
+    },
+    ...more,
+  });
 const refused = (decision: ReturnType<typeof take>) => (decision.ok ? null : decision.reason);
 
 it("M20 certificates are renewed once, in the second half of their life", () => {
@@ -64,4 +75,31 @@ it("M20 one that ended while it was renewed is replaced by nothing", () => {
   expect(end).toBe(NOW + 600);
   revokeInstance(sql, "i-1", binding);
   expect(replaceBy(sql, "i-1", NOW)).toBe(false);
+});
+
+it("M20 takes a turn for what may be renewed alone, and renews nothing without one", () => {
+  insert(2, { level: "master" });
+  insert(3);
+  revokeInstance(sql, "i-3", binding);
+  for (const [now, of] of [
+    [NOW, shown(1)],
+    [NOW + DAY, shown(1)],
+    [NOW + DAY / 2, shown(2)],
+    [NOW + DAY / 2, shown(3)],
+    [NOW + DAY / 2, shown(4)],
+  ] as const)
+    expect(take(now, of)).toMatchObject({ ok: false, bounded: true });
+  expect(turns).toBe(0);
+  const turn = () => refuseForNow("too many", 1);
+  expect(take(NOW + DAY / 2, shown(1), { turn })).toMatchObject({ problem: { code: "too-many-requests" } });
+  expect(take(NOW + DAY / 2).ok).toBe(true);
+  expect(take(NOW + DAY / 2)).toMatchObject({ ok: false, bounded: true });
+  expect(turns).toBe(1);
+});
+
+it("M20 renews an instance for the level that it was enrolled for, and for no other", () => {
+  expect(refused(take(NOW + DAY / 2, shown(), { level: "master" }))).toBe(
+    "the tenant's level is another one by now",
+  );
+  expect(take(NOW + DAY / 2)).toMatchObject({ ok: true, value: { level: "data" } });
 });

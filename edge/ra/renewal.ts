@@ -8,10 +8,11 @@ import type { Renewal } from "#protocol/contract/index.ts";
 import { digest } from "#protocol/digest.ts";
 import type { MethodName } from "#protocol/enrolment.ts";
 import { jwkFromSpki, thumbprint } from "#protocol/keys/index.ts";
+import type { Level } from "#protocol/level.ts";
 import { parseCertificate } from "#protocol/pki/index.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 import { renewalInput } from "#protocol/renewal.ts";
-import { type Decision, ok, refuse } from "../result.ts";
+import { type Decision, ok, turnAway } from "../result.ts";
 import { checkWrappingKey, type InstanceKeys } from "./request.ts";
 import type { Binding } from "./types.ts";
 
@@ -52,6 +53,7 @@ export type Renewed = {
   method: MethodName;
   tier: Tier;
   attested: number | null;
+  level: Level;
   notAfter: number;
 };
 
@@ -63,24 +65,25 @@ type Row = Binding & {
   enrolled: number;
   not_after: number;
   attested: number | null;
+  level: Level;
   renewed: number | null;
   status: "active" | "revoked";
 };
 
-/** Whether they are of an instance of this principal. */
-export function isKnown(sql: SqlStorage, { identityCertificate }: Shown): boolean {
-  const found = sql.exec("SELECT 1 FROM instances WHERE identity_certificate = ?", identityCertificate);
-  return found.toArray().length === 1;
-}
-
 /**
  * Takes the right to renew these certificates out of use, in the transaction of the decision. From the middle of their life
- * on, and not for an instance that has ended. `attestedSeconds`: how long evidence counts.
+ * on, and not for an instance that has ended. `attestedSeconds`: how long evidence counts. `level`: the tenant's. `turn` is taken
+ * for what may be renewed alone: certificates that may not, who ever has them, use up nobody's.
  */
 export function takeRenewal(
   sql: SqlStorage,
   { identityCertificate, wrappingCertificate }: Shown,
-  { now, attestedSeconds }: { now: number; attestedSeconds: number },
+  {
+    now,
+    attestedSeconds,
+    level,
+    turn,
+  }: { now: number; attestedSeconds: number; level: Level; turn: () => Decision<null> },
 ): Decision<Renewed> {
   const [row] = sql
     .exec<Row>(
@@ -89,14 +92,18 @@ export function takeRenewal(
       wrappingCertificate,
     )
     .toArray();
-  if (!row) return refuse("not-recipient", "no instance has these certificates");
+  if (!row) return turnAway("not-recipient", "no instance has these certificates");
   const { id, line, method, tier, attested, enrolled, not_after: notAfter } = row;
-  if (row.status !== "active") return refuse("not-recipient", "instance is revoked");
-  if (!(now < notAfter)) return refuse("not-recipient", "instance has expired");
-  if (row.renewed !== null) return refuse("invalid-grant", "certificates were renewed before");
-  if (!(enrolled + (notAfter - enrolled) / 2 <= now)) return refuse("invalid-grant", "renewed too early");
+  if (row.status !== "active") return turnAway("not-recipient", "instance is revoked");
+  if (!(now < notAfter)) return turnAway("not-recipient", "instance has expired");
+  if (row.renewed !== null) return turnAway("invalid-grant", "certificates were renewed before");
+  if (!(enrolled + (notAfter - enrolled) / 2 <= now)) return turnAway("invalid-grant", "renewed too early");
   if (attested !== null && !(now < attested + attestedSeconds))
-    return refuse("attestation-refused", "the evidence is too old");
+    return turnAway("attestation-refused", "the evidence is too old");
+  // It was enrolled for a level, and has another one by enrolling again alone.
+  if (row.level !== level) return turnAway("invalid-grant", "the tenant's level is another one by now");
+  const taken = turn();
+  if (!taken.ok) return taken;
   sql.exec("UPDATE instances SET renewed = ? WHERE id = ?", now, id);
   const { user, custodian, client, jkt, origin } = row;
   return ok({
@@ -106,6 +113,7 @@ export function takeRenewal(
     method,
     tier,
     attested,
+    level,
     notAfter,
   });
 }
