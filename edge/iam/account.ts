@@ -321,11 +321,17 @@ export class IamAccountObject extends DurableObject<Env> {
     );
   }
 
-  /** W11: what a member may know of it, scheduled for deletion or not. */
+  /** W11: what a member may know of it, scheduled for deletion or not. What is refused is recorded. */
   read(caller: Caller): Result<AccountState> {
-    if (this.#opened === undefined || !isMember(this.#opened.store.sql, caller.user))
-      return fail("forbidden");
-    const { sql } = this.#opened.store;
+    if (this.#opened === undefined) return fail("forbidden");
+    const { store } = this.#opened;
+    const { sql } = store;
+    const resource = `account/${subjectOf(sql)}`;
+    const about = { action: "iam:read-account", caller, resource, requestId: caller.requestId };
+    if (!isMember(sql, caller.user))
+      return authorize<never>(store, about, () =>
+        refuse("forbidden", "the user is not a member of this account"),
+      );
     const [row] = sql
       .exec<AccountState>("SELECT id, name, created, ends FROM account WHERE deleted IS NULL")
       .toArray();

@@ -174,3 +174,12 @@ it.each(["IamPrincipalObject.joined", "after IamPrincipalObject.joined"])(
     expect((await jon.rest("GET", `/accounts/${ivy.account}/documents`)).status).toBe(200);
   },
 );
+
+it("M20 a stranger who reads what an account is leaves a row there", async () => {
+  const [ann, stranger] = [await signedIn("Ann"), await signedIn("Stranger")];
+  expect(problem(await stranger.rest("GET", `/accounts/${ann.account}`))).toBe("403 forbidden");
+  const row = { action: "iam:read-account", user: idOf(stranger), resource: `account/${ann.account}` };
+  await expect
+    .poll(() => readRows(system.edgeDir, "links").map(({ entry }) => JSON.parse(String(entry))))
+    .toContainEqual(expect.objectContaining({ ...row, outcome: "deny" }));
+});

@@ -8,6 +8,7 @@ export const ACTIONS: Readonly<Record<string, string>> = {
   "iam:account": "began the account",
   "iam:account-key": "used the account key",
   "iam:release-account-key": "was to get the account key",
+  "iam:read-account": "read what the account is",
   "iam:list-members": "read the list of members",
   "iam:put-member": "added a member, or changed a role",
   "iam:remove-member": "removed a member, or left",
