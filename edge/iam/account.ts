@@ -46,6 +46,7 @@ import {
 import { type Keeping, KeptKeys, storeOf } from "./kept-keys.ts";
 import {
   checkMember,
+  checkOwner,
   isFounded,
   isMember,
   isOwner,
@@ -420,10 +421,22 @@ export class IamAccountObject extends DurableObject<Env> {
     });
   }
 
-  /** Of an owner: another member, or another role for one. Errors: `forbidden`, `conflict`, `quota-exceeded`. */
-  putMember(caller: Caller, member: Omit<MemberRow, "since">): Promise<Result<null>> {
+  /**
+   * Of an owner: another member, or another role for one. `cannot`: why that principal cannot become one. Errors: `forbidden`, `conflict`,
+   * `not-found`, `quota-exceeded`.
+   */
+  putMember(
+    caller: Caller,
+    member: Omit<MemberRow, "since">,
+    cannot: "not-found" | "quota-exceeded" | null,
+  ): Promise<Result<null>> {
     const by = { by: caller.user, now: seconds(Date.now()) };
-    return this.#end("iam:put-member", caller, (sql) => putMember(sql, member, by), `/member/${member.user}`);
+    const check = (sql: SqlStorage): Decision<null> => {
+      if (cannot === null) return putMember(sql, member, by);
+      const owner = checkOwner(sql, caller.user);
+      return owner.ok ? refuse(cannot, "nobody of that id can become a member") : owner;
+    };
+    return this.#end("iam:put-member", caller, check, `/member/${member.user}`);
   }
 
   /** Of an owner, or the member itself. Errors: `forbidden`, `conflict`. */

@@ -204,11 +204,8 @@ export class Accounts {
     const object = this.#at.account(caller.tenant, account);
     const own = await object.member(caller);
     const invited = own.ok ? await this.#at.principal(caller.tenant, user).invited() : null;
-    if (own.ok && own.value === "owner") {
-      if (invited === null) return fail("not-found");
-      if (!invited.room) return fail("quota-exceeded");
-    }
-    return object.putMember(caller, { user, role, name: invited?.name ?? "" });
+    const cannot = invited === null ? "not-found" : invited.room ? null : "quota-exceeded";
+    return object.putMember(caller, { user, role, name: invited?.name ?? "" }, cannot);
   }
 
   /**

@@ -183,3 +183,13 @@ it("M20 a stranger who reads what an account is leaves a row there", async () =>
     .poll(() => readRows(system.edgeDir, "links").map(({ entry }) => JSON.parse(String(entry))))
     .toContainEqual(expect.objectContaining({ ...row, outcome: "deny" }));
 });
+
+it("M20 an owner who adds somebody that cannot be added leaves a row", async () => {
+  const ann = await signedIn("Ann");
+  const nobody = await principalId({ tenant: "development", issuer: "https://nobody.example", subject: "x" });
+  expect(problem(await put(ann, ann.account, nobody, "member"))).toBe("404 not-found");
+  const row = { action: "iam:put-member", user: idOf(ann), code: "not-found", outcome: "deny" };
+  await expect
+    .poll(() => readRows(system.edgeDir, "links").map(({ entry }) => JSON.parse(String(entry))))
+    .toContainEqual(expect.objectContaining({ ...row, resource: `account/${ann.account}/member/${nobody}` }));
+});
