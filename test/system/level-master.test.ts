@@ -94,7 +94,7 @@ it("Promise 2 W10 a data key that the instance makes itself leaves it wrapped, a
       const { grant } = await rest.json<{ grant: string }>("POST", "/ra/grants");
       const { id, identityCertificate: certificate } = await port.enrol({ method: "grant", grant });
       await rest.send("PUT", `/iam/instances/${id}`, { json: { certificate } }, async () => {});
-      await port.hello(custodian.dn);
+      await kit.prove(port, vaultOrigin, await port.hello(custodian.dn));
       const versions = async () =>
         (await rest.json<{ versions: unknown[] }>("GET", `/accounts/${account}/data-keys`)).versions.length;
       const before = await versions();
