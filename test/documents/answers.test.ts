@@ -1,10 +1,13 @@
 /** Answers that are lost on the way, or are not the server's: none of them counts as stored, and none of them loses a document. */
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { useSystem } from "../system/index.ts";
 import { leftovers } from "./leftovers.ts";
 import { bytesOf, connectNode } from "./node-client.ts";
 import { type Answer, type Fate, type Passing, startProxy } from "./proxy.ts";
+
+// Each enrols twice; more at a time only wait for each other.
+vi.setConfig({ maxConcurrency: 3 });
 
 const content = new Uint8Array(300_000).fill(7);
 const PORTAL = "<!doctype html><title>Welcome</title><a href='/login'>Accept the terms to go online</a>";

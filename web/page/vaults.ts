@@ -55,7 +55,7 @@ export class CofferVaults extends PanelElement {
     part(this, "tier").textContent = TIERS[tier] ?? tier;
     part(this, "method").textContent = METHODS[method] ?? method;
     part(this, "until").textContent = `${formatMoment(notAfter)} (${formatRemaining(notAfter)})`;
-    part(this, "status").textContent = status;
+    part(this, "standing").textContent = status;
     part(this, "certificate").textContent = registered.id;
     const measurement = part(this, "measurement");
     measurement.textContent = formatMeasurement(ready.measurement);
