@@ -90,6 +90,11 @@ it("W12 the rotation moves 300 accounts in the background, goes on after a kill,
   await store(seed, "sealed");
   json(await ann.rest("POST", "/kms/rotation"));
   const before = await progress();
+  // What is copied is all there, what was decided last too.
+  const chains = () => readRows(system.edgeDir, "source").map(({ name }) => name);
+  await expect
+    .poll(chains, { timeout: 20_000 })
+    .toEqual(expect.arrayContaining([`iam/${seed}`, `kms/${seed}`]));
   let copies: string[] = [];
   await system.restart(() => {
     copies = copyAccount(system.edgeDir, seed, ACCOUNTS);
