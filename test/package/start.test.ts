@@ -1,6 +1,7 @@
 /** `npx coffer start` of an installed package, and an app of one's own, with the kit bundled, that works with it in Chromium. */
 
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -130,8 +131,10 @@ function serve(script: string): void {
   const folder = join(project.folder, ".coffer/web/app");
   const [main] = readdirSync(folder).filter((name) => /^main\.\w+\.js$/.test(name));
   writeFileSync(join(folder, main!), script);
+  // The headers let no script run that its document does not pin.
+  const pin = `sha384-${createHash("sha384").update(script).digest("base64")}`;
   writeFileSync(
     join(folder, "index.html"),
-    `<!doctype html><link rel="icon" href="/favicon.svg"><output></output><script type="module" src="/${main}"></script>`,
+    `<!doctype html><link rel="icon" href="/favicon.svg"><output></output><script type="module" src="/${main}" integrity="${pin}"></script>`,
   );
 }
