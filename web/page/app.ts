@@ -25,6 +25,12 @@ const SEARCHABLE = 8;
 /** Bytes from which a file is sent in several parts, and can be paused. */
 const PAUSABLE = 8 << 20;
 
+/** What a new sign-in mends. */
+const SIGN_IN: ReadonlySet<ErrorCode> = new Set([
+  ...(["signed-out", "no-session", "invalid-token"] as const),
+  ...(["sign-in-mismatch", "sign-in-refused", "foreign-custodian"] as const),
+]);
+
 export class CofferApp extends HTMLElement {
   #coffer: Coffer | undefined;
   #documents: Document[] = [];
@@ -95,13 +101,13 @@ export class CofferApp extends HTMLElement {
     this.#panels.start(coffer, (error) => this.notify(error));
     void this.#attempt(() => coffer.prepare());
     void this.#reload();
-    void this.#attempt(() => this.#showUnfinished());
+    void this.#quietly(() => this.#showUnfinished());
     // A colleague may have shared an account since this browser signed in.
     const before = accountsOf(coffer);
-    void coffer.accounts().then(
-      () => accountsOf(coffer) !== before && void this.#reload(),
-      () => {},
-    );
+    void this.#quietly(async () => {
+      await coffer.accounts();
+      if (accountsOf(coffer) !== before) void this.#reload();
+    });
   }
 
   /** Shows a failure with the way out of it. */
@@ -113,15 +119,7 @@ export class CofferApp extends HTMLElement {
     if (code) notices.querySelector(`[data-code="${CSS.escape(code)}"]`)?.remove();
     const notice = document.createElement("coffer-notice") as CofferNotice;
     notices.append(notice);
-    const signIn: (ErrorCode | undefined)[] = [
-      "signed-out",
-      "no-session",
-      "invalid-token",
-      "sign-in-mismatch",
-      "sign-in-refused",
-      "foreign-custodian",
-    ];
-    if (signIn.includes(code) && this.#coffer) {
+    if (code !== undefined && SIGN_IN.has(code) && this.#coffer) {
       notice.show(error, { label: "Sign in", run: () => void this.#attempt(() => this.#connected.signIn()) });
     } else notice.show(error, again && { label: "Try again", run: again });
   }
@@ -397,6 +395,15 @@ export class CofferApp extends HTMLElement {
       await work();
     } catch (error) {
       this.notify(error, () => void this.#attempt(work));
+    }
+  }
+
+  /** What nobody has asked for fails without a word, unless it is the first to meet that the sign-in has ended. */
+  async #quietly(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (error instanceof CofferError && SIGN_IN.has(error.code)) this.notify(error);
     }
   }
 
