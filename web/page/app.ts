@@ -98,7 +98,11 @@ export class CofferApp extends HTMLElement {
     coffer.addEventListener("signed-out", () => this.#showSignIn());
     this.#showSignIn();
     if (!coffer.identity) return;
-    this.#panels.start(coffer, (error) => this.notify(error));
+    this.#panels.start(
+      coffer,
+      (error) => this.notify(error),
+      (work) => this.#quietly(work),
+    );
     void this.#attempt(() => coffer.prepare());
     void this.#reload();
     void this.#quietly(() => this.#showUnfinished());

@@ -20,19 +20,20 @@ export class Panels {
     }
   }
 
-  start(coffer: Coffer, notify: (error: unknown) => void): void {
+  /** `quietly` runs what may fail without a word. */
+  start(
+    coffer: Coffer,
+    notify: (error: unknown) => void,
+    quietly: (work: () => Promise<unknown>) => Promise<void>,
+  ): void {
     this.#keys.start(coffer, notify);
     for (const panel of this.#panels) panel.start(coffer);
     const administration = element(this.#page, '[data-panel="coffer-administration"]');
     // Others need not see what is not for them; the edge refuses it to them all the same.
-    void coffer
-      .administer((admin) => admin.standing())
-      .then(
-        ({ roles }) => {
-          administration.hidden = !roles.includes("admin");
-        },
-        () => {},
-      );
+    void quietly(async () => {
+      const { roles } = await coffer.administer((admin) => admin.standing());
+      administration.hidden = !roles.includes("admin");
+    });
   }
 
   close(): void {
