@@ -112,8 +112,8 @@ it("W8 clears nothing that was cut off once it was found, and is used", async ()
     if (operation === "GetAttributes") return { attributes };
     if (operation === "Get")
       return { object: { publicKey: { keyBlock: { keyValue: { keyMaterial: new Uint8Array(422) } } } } };
-    const master = payload.attributes?.name[0]?.nameValue.startsWith("coffer/");
-    return { uniqueIdentifier: [master ? "m-1" : "h-9"] };
+    const kept = payload.attributes?.name[0]?.nameValue.startsWith("master/");
+    return { uniqueIdentifier: [kept ? "h-9" : "m-1"] };
   };
   const batch = async (items: Item[]) =>
     items.map(({ operation }) => ({
