@@ -8,12 +8,9 @@ import {
   captureCrypto,
   createMicroservice,
   type Ended,
-  type InstanceRecord,
-  type LoadedKeyRecord,
   type MicroserviceOptions,
-  memoryMessages,
+  memoryStore,
   type Peers,
-  type Store,
 } from "./index.ts";
 import type { SessionOwner } from "./registration.ts";
 
@@ -119,44 +116,4 @@ export async function collect(stream: ReadableStream<Uint8Array>): Promise<Uint8
   const chunks: Uint8Array[] = [];
   for await (const chunk of stream) chunks.push(chunk);
   return concat(...chunks);
-}
-
-function memoryStore(): Store & {
-  instances: Map<string, InstanceRecord>;
-  keys: Map<string, LoadedKeyRecord>;
-} {
-  const messages = memoryMessages();
-  const instances = new Map<string, InstanceRecord>();
-  const keys = new Map<string, LoadedKeyRecord>();
-  const serials: number[] = [];
-  const remove = (ended: (record: InstanceRecord) => boolean) => {
-    for (const [name, record] of instances) {
-      if (!ended(record)) continue;
-      instances.delete(name);
-      for (const key of keys.keys()) if (key.startsWith(`${record.id} `)) keys.delete(key);
-    }
-  };
-  return {
-    instances,
-    keys,
-    instance: async (origin, custodian) => instances.get(`${origin} ${custodian}`),
-    replaceInstance: async (record) => {
-      instances.set(`${record.origin} ${record.custodian}`, record);
-      keys.clear();
-    },
-    ...messages,
-    async deleteInstances(origin) {
-      remove((record) => record.origin === origin);
-      messages.remove((record) => record.origin === origin);
-    },
-    async deleteEnded({ live, now }) {
-      remove(({ session, notAfter }) => notAfter <= now || (live !== undefined && session !== live));
-      messages.removeEnded({ live, now });
-    },
-    loadedKey: async (instance, edkDigest) => keys.get(`${instance} ${edkDigest}`),
-    putLoadedKey: async (record) => void keys.set(`${record.instance} ${record.edkDigest}`, record),
-    deleteLoadedKey: async (instance, edkDigest) => void keys.delete(`${instance} ${edkDigest}`),
-    trustSerial: async () => serials.at(-1) ?? 0,
-    keepTrustSerial: async (_root, serial) => void serials.push(serial),
-  };
 }

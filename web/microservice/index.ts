@@ -9,7 +9,7 @@ export { type Crypto, captureCrypto } from "./crypto.ts";
 export type { SigningDevice, UnwrappingDevice } from "./device.ts";
 export type { HostKeys, WrappingPair } from "./keys.ts";
 export { type Authorities, restAuthorities, type Step, type Watch } from "./ladder/index.ts";
-export { memoryMessages } from "./memory-messages.ts";
+export { memoryStore } from "./memory-store.ts";
 export { createMicroservice, type Microservice, type MicroserviceOptions } from "./microservice.ts";
 export { browserPeers, type Ended, type Peers } from "./peers.ts";
 export { type KeyServer, restKeyServer } from "./presentation.ts";

@@ -6,9 +6,9 @@
  */
 export { createPortClient, type PortClient } from "#protocol/port/index.ts";
 export type { HostKeys, SigningDevice, UnwrappingDevice } from "../../microservice/index.ts";
+export { memoryStore } from "../../microservice/index.ts";
 export { type AppKey, type AppKeyPlace, appKeyFile, openAppKey } from "./app-key.ts";
 export { type Launched, type LaunchOptions, launch } from "./launch.ts";
 export { type Listening, listen, type Place, type TlsIdentity } from "./listen.ts";
-export { memoryStore } from "./memory-store.ts";
 export { type NodeMicroserviceOptions, startMicroservice } from "./microservice.ts";
 export { type ServiceOptions, send, serveMicroservice } from "./service.ts";

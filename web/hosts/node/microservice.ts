@@ -5,12 +5,12 @@ import {
   captureCrypto,
   createMicroservice,
   type HostKeys,
+  memoryStore,
   restAuthorities,
   restKeyServer,
   restRegistration,
   type Watch,
 } from "../../microservice/index.ts";
-import { memoryStore } from "./memory-store.ts";
 
 export interface NodeMicroserviceOptions {
   /** Origin of the vault, whose registration authority it enrols with. */

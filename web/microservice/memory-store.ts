@@ -1,29 +1,39 @@
-import {
-  type InstanceRecord,
-  type LoadedKeyRecord,
-  memoryMessages,
-  type Store,
-} from "../../microservice/index.ts";
+import { memoryMessages } from "./memory-messages.ts";
+import type { InstanceRecord, LoadedKeyRecord, Store } from "./store.ts";
 
-/** A microservice's store for the life of one process; holds one instance a custodian and the keys wrapped to it. */
-export function memoryStore(): Store {
+/** A microservice's store for the life of one process; `instances` and `keys` are what is in it, by name. */
+export function memoryStore(): Store & {
+  readonly instances: Map<string, InstanceRecord>;
+  readonly keys: Map<string, LoadedKeyRecord>;
+} {
   const messages = memoryMessages();
   const instances = new Map<string, InstanceRecord>();
   const keys = new Map<string, LoadedKeyRecord>();
   const serials = new Map<string, number>();
+  const keyOf = (origin: string, custodian: string) => `${origin} ${custodian}`;
   const keyName = (instance: string, edkDigest: string) => `${instance} ${edkDigest}`;
+
+  function deleteKeys({ id }: InstanceRecord): void {
+    for (const name of keys.keys()) if (name.startsWith(`${id} `)) keys.delete(name);
+  }
+
   function remove(ended: (record: InstanceRecord) => boolean): void {
     for (const [name, record] of instances) {
       if (!ended(record)) continue;
       instances.delete(name);
-      keys.clear();
+      deleteKeys(record);
     }
   }
+
   return {
-    instance: async (origin, custodian) => instances.get(`${origin} ${custodian}`),
+    instances,
+    keys,
+    instance: async (origin, custodian) => instances.get(keyOf(origin, custodian)),
     async replaceInstance(record) {
-      instances.set(`${record.origin} ${record.custodian}`, record);
-      keys.clear();
+      const key = keyOf(record.origin, record.custodian);
+      const earlier = instances.get(key);
+      if (earlier) deleteKeys(earlier);
+      instances.set(key, record);
     },
     ...messages,
     async deleteInstances(origin) {
