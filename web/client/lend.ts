@@ -1,5 +1,6 @@
 /** Lends this page's microservice to the app's own Service Worker, which answers the service contract with it (M15). */
 
+import { begun } from "#protocol/begun.ts";
 import { CofferError, codeOf } from "#protocol/error.ts";
 import { isLent, type Lent, type LentAnswer, type LentCall } from "#protocol/lent.ts";
 import { OPERATIONS } from "#protocol/operations/index.ts";
@@ -59,22 +60,4 @@ export function lend(port: LentPort, microservice: Pick<Microservice, "use">): v
       answer({ id, code: codeOf(error) });
     }
   };
-}
-
-/** The same stream, once its first chunk is there: an error's code does not pass in a stream that crosses to the Service Worker. */
-async function begun(stream: ReadableStream<Uint8Array>): Promise<ReadableStream<Uint8Array>> {
-  const reader = stream.getReader();
-  let next: ReadableStreamReadResult<Uint8Array> | undefined = await reader.read();
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const read = next ?? (await reader.read());
-        next = undefined;
-        if (read.done) controller.close();
-        else controller.enqueue(read.value);
-      },
-      cancel: (reason) => reader.cancel(reason),
-    },
-    { highWaterMark: 0 },
-  );
 }

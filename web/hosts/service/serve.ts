@@ -1,6 +1,7 @@
 /** Requests of the service contract, answered by a microservice behind a port. Whose they are is the host's to know. */
 
 import { decodeBase64url } from "#protocol/base64url.ts";
+import { begun } from "#protocol/begun.ts";
 import { operations, type ServiceRoute, service, serviceDocument } from "#protocol/contract/index.ts";
 import { CofferError, codeOf } from "#protocol/error.ts";
 import { parseJson } from "#protocol/json.ts";
@@ -112,22 +113,4 @@ async function answer(route: ServiceRoute, value: unknown): Promise<Response> {
   }
   const headers = { "content-type": "application/octet-stream", "cache-control": "no-store" };
   return new Response(await begun(value as ReadableStream<Bytes>), { status: route.answer.status, headers });
-}
-
-/** The same stream, once its first chunk is there: what fails before has a problem, and not a broken answer. */
-async function begun(stream: ReadableStream<Bytes>): Promise<ReadableStream<Bytes>> {
-  const reader = stream.getReader();
-  let next: ReadableStreamReadResult<Bytes> | undefined = await reader.read();
-  return new ReadableStream<Bytes>(
-    {
-      async pull(controller) {
-        const read = next ?? (await reader.read());
-        next = undefined;
-        if (read.done) controller.close();
-        else controller.enqueue(read.value);
-      },
-      cancel: (reason) => reader.cancel(reason),
-    },
-    { highWaterMark: 0 },
-  );
 }
