@@ -1,7 +1,8 @@
 /** The token endpoint for application servers (RFC 6749 §4.4, RFC 7523 §2.2, RFC 9449): no cookie, no person, no refresh token. */
 
-import { compactJws, line, list, literal, type Of, object, open, seconds, text, whole } from "../shape.ts";
+import { compactJws, line, literal, type Of, object, open, seconds, text } from "../shape.ts";
 import { CLIENT_ASSERTION_TYPE } from "./instance-token.ts";
+import { issued } from "./issued.ts";
 import { userId } from "./names.ts";
 import type { Route } from "./route.ts";
 
@@ -30,18 +31,7 @@ export const clientAssertion = object({
 });
 export type ClientAssertion = Of<typeof clientAssertion>;
 
-const tokens = open({
-  access_token: text(1, 8192),
-  token_type: text(4, 4, /^[Dd][Pp][Oo][Pp]$/),
-  expires_in: whole(1),
-  custodian: open(
-    { dn: line(1024), certificate: text(1, 8192) },
-    { chain: list(text(1, 8192, /^[\w-]+$/), 2, 2) },
-  ),
-  tenant: line(256),
-  user: open({ id: line(256), name: line(256) }),
-  accounts: list(open({ id: line(256), name: line(256) }), 0, 1000),
-});
+const tokens = open(issued);
 export type ClientTokens = Of<typeof tokens>;
 
 /** On the origin of the client's app, where the token is good. The assertion works once, whatever comes of it. */

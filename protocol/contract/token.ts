@@ -1,6 +1,7 @@
 /** The token endpoint (OAuth 2.0: RFC 6749, RFC 9449). */
 
-import { line, list, literal, type Of, open, text, union, whole } from "../shape.ts";
+import { literal, type Of, open, text, union } from "../shape.ts";
+import { issued } from "./issued.ts";
 import type { Route } from "./route.ts";
 
 const value = text(1, 512);
@@ -18,21 +19,7 @@ export const tokenRequest = union("grant_type", {
   refresh_token: open({ grant_type: literal("refresh_token"), client_id: value, refresh_token: value }),
 });
 
-/** RFC 6749 §5.1, and who the custodian now is. */
-const tokens = open({
-  access_token: text(1, 8192),
-  token_type: text(4, 4, /^[Dd][Pp][Oo][Pp]$/),
-  expires_in: whole(1),
-  refresh_token: text(1, 512),
-  // `chain`: of the certificate's issuer and the root; both base64url DER.
-  custodian: open(
-    { dn: line(1024), certificate: text(1, 8192) },
-    { chain: list(text(1, 8192, /^[\w-]+$/), 2, 2) },
-  ),
-  tenant: line(256),
-  user: open({ id: line(256), name: line(256) }),
-  accounts: list(open({ id: line(256), name: line(256) }), 0, 1000),
-});
+const tokens = open({ ...issued, refresh_token: text(1, 512) });
 export type Tokens = Of<typeof tokens>;
 
 /** The proof is used up with the grant. Problems have OAuth's own names too, in `error` (RFC 6749 §5.2). */
