@@ -145,7 +145,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
     Caas: ["decrypt", "encrypt", "hash", "mac", "macVerify", "random"],
     Datastore: [
       ...["complete", "content", "create", "delete", "list", "metadata", "putMetadata"],
-      ...["upload", "uploadPart", "uploads"],
+      ...["upload", "uploadPart"],
     ],
     AuditForDomains: ["append"],
   },

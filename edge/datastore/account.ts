@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Completion, DocumentPage, Part, TakenPart, Upload } from "#protocol/contract/index.ts";
+import type { Completion, DocumentPage, Part, TakenPart } from "#protocol/contract/index.ts";
 import { digest } from "#protocol/digest.ts";
 import type { AccountRole } from "#protocol/roles.ts";
 import { wakeBy } from "../alarm.ts";
@@ -21,7 +21,6 @@ import {
   forget,
   insertDocument,
   listDocuments,
-  listUploads,
   markDeleted,
   recordMetadata,
   recordPart,
@@ -192,14 +191,6 @@ export class DatastoreAccountObject extends DurableObject<Env> {
     const account = this.#account;
     return this.#decide("datastore:list", caller, `account/${account}`, (sql) =>
       listDocuments(sql, { account, client: caller.client }, cursor),
-    );
-  }
-
-  /** What the caller's app has begun here and not completed. */
-  uploads(caller: Caller): Promise<Result<{ uploads: Upload[] }>> {
-    const account = this.#account;
-    return this.#decide("datastore:list-uploads", caller, `account/${account}`, (sql) =>
-      ok({ uploads: listUploads(sql, { account, client: caller.client }) }),
     );
   }
 

@@ -9,7 +9,6 @@ import {
   MIN_PART,
   type Part,
   type TakenPart,
-  type Upload,
 } from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
 import { type Decision, ok, refuse, refuseForNow } from "../result.ts";
@@ -176,17 +175,6 @@ export function beginCompletion(
 export function takenParts(sql: SqlStorage, id: string): TakenPart[] {
   const query = "SELECT part, etag, size FROM parts WHERE document = ? AND etag != '' ORDER BY part";
   return [...sql.exec<TakenPart>(query, id)];
-}
-
-/** The account's uploads in this app that have their metadata, newest first; there are never more than `MAX_PENDING` at a time. */
-export function listUploads(sql: SqlStorage, { account, client }: Owner): Upload[] {
-  const rows = sql.exec<Upload>(
-    `SELECT id, account, created, (SELECT coalesce(sum(size), 0) FROM parts WHERE document = documents.id AND etag != '') AS size
-     FROM documents WHERE account = ? AND client = ? AND state = 'pending' AND metadata > 0 ORDER BY created DESC, id`,
-    account,
-    client,
-  );
-  return [...rows].map(({ created, ...upload }) => ({ ...upload, created: seconds(created) }));
 }
 
 /** Notes that an object is about to be written for a document; one of the functions below says that it was. */

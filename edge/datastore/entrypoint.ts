@@ -1,12 +1,5 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import type {
-  Completion,
-  DocumentPage,
-  Part,
-  TakenPart,
-  Upload,
-  UploadOpened,
-} from "#protocol/contract/index.ts";
+import type { Completion, DocumentPage, Part, TakenPart, UploadOpened } from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { DocumentRow } from "./documents.ts";
@@ -36,11 +29,6 @@ export class Datastore extends WorkerEntrypoint<Env> {
       if (!(await object.opened(made.id, upload.uploadId))) await upload.abort();
     }
     return ok({ id: made.id, partSize: PART_SIZE });
-  }
-
-  /** `GET …/uploads`: what the app has begun in this account and not completed. */
-  async uploads(caller: Caller, account: string): Promise<Result<{ uploads: Upload[] }>> {
-    return this.#object(caller, account).uploads(caller);
   }
 
   /** `GET …/uploads/{id}`: the parts that it has. */

@@ -30,10 +30,6 @@ export type DocumentPage = Of<typeof documentPage>;
 const uploadOpened = open({ id: identifier, partSize: whole(MIN_PART, MAX_PART) });
 export type UploadOpened = Of<typeof uploadOpened>;
 
-/** An upload that is not complete: what may be gone on with. `size`: bytes of its parts so far. */
-const upload = open({ id: identifier, account: identifier, size: whole(0), created: seconds });
-export type Upload = Of<typeof upload>;
-
 const takenPart = open({ part: whole(1, MAX_PARTS), etag, size: whole(1) });
 export type TakenPart = Of<typeof takenPart>;
 
@@ -65,17 +61,6 @@ export const openUpload = {
   request: { json: open({}, { id: documentId }) },
   answer: { status: 201, json: uploadOpened },
   problems: ["forbidden", "conflict", "quota-exceeded"],
-} as const satisfies Route;
-
-/** Uploads of the app that have their metadata and are not complete, the newest first. */
-export const listUploads = {
-  site: "app",
-  method: "GET",
-  path: "/accounts/{account}/uploads",
-  authentication: "token",
-  parameters: collection,
-  answer: { status: 200, json: open({ uploads: list(upload, 0, 1000) }) },
-  problems: ["forbidden"],
 } as const satisfies Route;
 
 /** What an upload has, so that somebody goes on with it. */

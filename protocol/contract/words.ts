@@ -64,7 +64,6 @@ export const summaries: Partial<Record<OperationId, string>> = {
   cancelKeyDeletion: "Keep a version whose deletion is scheduled",
   listDocuments: "Complete documents of an account in this app, newest first, by pages",
   openUpload: "Open an upload under an id that the caller chooses",
-  listUploads: "Uploads of the app that are not complete, newest first",
   readUpload: "The parts that an upload has, to go on with it",
   uploadPart: "One part of an upload's ciphertext; Content-Length is required",
   putMetadata: "Store the sealed metadata of a document",

@@ -52,8 +52,8 @@ export type PortClient = {
   renew(account: string, key?: "account"): Promise<LoadResult>;
   /** Reads the header at the start of `header` (at most 64 KiB are looked at). Not authenticated yet. */
   inspect(header: Uint8Array): Promise<InspectResult>;
-  /** Whether a message of this context, sealed with `keep`, can be gone on with. */
-  unfinished(context: EncryptionContext): Promise<boolean>;
+  /** The contexts of messages that were sealed with `keep` and can be gone on with. */
+  unfinished(): Promise<EncryptionContext[]>;
   /** Has it forget such a message; the next one of this context is a new one. */
   discard(context: EncryptionContext): Promise<void>;
   /**
@@ -228,7 +228,7 @@ export function createPortClient(port: MessagePort): PortClient {
     },
     renew: (account, key) => call("renew", key === undefined ? { account } : { account, key }),
     inspect: (header) => call("inspect", { header: copyOf(header.subarray(0, 65536)) }),
-    unfinished: async (context) => (await call("unfinished", { context })).kept,
+    unfinished: async () => (await call("unfinished", {})).contexts,
     discard: async (context) => {
       await call("discard", { context });
     },

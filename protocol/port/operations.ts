@@ -120,8 +120,8 @@ export const PORT_OPERATIONS = {
     params: object({ account: text(1, 64) }, { key: literal("account") }),
     result: object({ keyId: text(0, 128), keyVersion: whole(1, 2 ** 31) }),
   },
-  /** Whether a message of this context, sealed with `keep`, can be gone on with here. */
-  unfinished: { params: object({ context }), result: object({ kept: boolean }) },
+  /** The contexts of messages that were sealed with `keep` and can be gone on with here. */
+  unfinished: { params: object({}), result: object({ contexts: list(context, 0, 100) }) },
   /** Nobody will go on with it: what is sealed of this context next is a new message. */
   discard: { params: object({ context }), result: object({}) },
   /**

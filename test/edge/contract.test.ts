@@ -198,8 +198,7 @@ it("keeps documents", async () => {
   hold("putMetadata", await ann.rest("PUT", `${at}/metadata`, new Uint8Array(65_537)), 413);
   hold("putMetadata", await ann.rest("PUT", `${at}/metadata`, {}), 415);
   hold("readContent", await ann.rest("GET", `${at}/content`), 409);
-  hold("listUploads", await ann.rest("GET", `/accounts/${ann.account}/uploads`), 200);
-  hold("listUploads", await ann.rest("GET", "/accounts/other/uploads"), 403);
+  hold("readUpload", await ann.rest("GET", `/accounts/other/uploads/${id}`), 403);
   hold("readUpload", await ann.rest("GET", `/accounts/${ann.account}/uploads/${id}`), 200);
   hold("readUpload", await ann.rest("GET", `/accounts/${ann.account}/uploads/none`), 404);
   hold("readMetadata", await ann.rest("GET", `${at}/metadata`), 200);

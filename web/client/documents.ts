@@ -1,16 +1,15 @@
 /** Documents: sealed on their way to the datastore, opened on their way back. */
 
 import {
+  type AnswerOf,
   completeUpload,
   type DocumentRow,
   deleteDocument,
   listDocuments,
-  listUploads,
   openUpload,
   putMetadata,
   readMetadata,
   readUpload,
-  type Upload as StoredUpload,
   type TakenPart,
   type UploadOpened,
   uploadPart,
@@ -66,8 +65,12 @@ const INTERRUPTIONS: ReadonlySet<ErrorCode> = new Set([
   ...(["signed-out", "no-session", "invalid-token", "quota-exceeded"] as const),
   ...(["port-closed", "vault-unreachable", "not-enrolled", "not-recipient", "instance-expired"] as const),
 ]);
+/** An upload that is not open any more. */
+const ENDED: ReadonlySet<ErrorCode> = new Set(["not-found", "conflict"]);
+/** Of an account that is not open to the user now. */
+const CLOSED: ReadonlySet<ErrorCode> = new Set(["forbidden", "pending-deletion"]);
 /** There is nothing to go on with. */
-const GONE: ReadonlySet<ErrorCode> = new Set(["not-found", "conflict", "not-resumable", "another-file"]);
+const GONE: ReadonlySet<ErrorCode> = new Set([...ENDED, "not-resumable", "another-file"]);
 
 /** What can be sealed. */
 export type Source = Blob | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
@@ -138,7 +141,6 @@ export interface ListOptions {
 export interface Unfinished {
   id: string;
   account: string;
-  begun: Date;
   /** Bytes of ciphertext that the datastore has. */
   sent: number;
   metadata: Metadata;
@@ -152,7 +154,7 @@ interface Upload {
   edk: string | undefined;
   partSize: number;
   keep: boolean;
-  taken: TakenPart[];
+  taken: ReadonlyMap<number, TakenPart>;
   named?: ContentName;
 }
 
@@ -237,7 +239,11 @@ export class Documents {
     // One part is sealed again sooner than anybody could go on with it.
     const keep = options.resumable === true && source instanceof Blob && source.size > partSize;
     if (keep) options.onUpload?.({ ...place });
-    return this.#send({ place, edk, partSize, keep, taken: [] }, source, metadata, { total, tell, signal });
+    return this.#send({ place, edk, partSize, keep, taken: new Map() }, source, metadata, {
+      total,
+      tell,
+      signal,
+    });
   }
 
   /** Seals a source on its way to the datastore, in parts, and completes the upload. */
@@ -270,7 +276,7 @@ export class Documents {
         inFlight: IN_FLIGHT,
         signal,
         send: async (part, body, either) => {
-          const there = taken.find((one) => one.part === part);
+          const there = taken.get(part);
           // Sealed again it is the same, or nothing would have come.
           if (there?.size === body.size) return { part, etag: there.etag };
           const input = { ...place, part: String(part) };
@@ -313,30 +319,28 @@ export class Documents {
   async unfinished(accounts: string[], { signal }: Pick<OpenOptions, "signal"> = {}): Promise<Unfinished[]> {
     const { port } = await this.#microservice.use();
     const found: Unfinished[] = [];
-    for (const account of accounts) {
-      for (const { id, size, created, ...row } of await this.#uploads(account, signal)) {
-        if (row.account !== account) throw new CofferError("unexpected-response");
-        if (this.#sending.has(keyOf({ account, id }))) continue;
-        if (!(await port.unfinished(this.#context(account, id, "document")))) continue;
-        const opened = await this.#openMetadata({ account, id }, signal).catch(() => undefined);
-        signal?.throwIfAborted();
-        if (opened)
-          found.push({ id, account, begun: new Date(created * 1000), sent: size, metadata: opened.metadata });
-      }
+    // The vault knows first: where it keeps none, nobody else is asked.
+    for (const context of await port.unfinished()) {
+      const { account = "", document: id = "" } = context;
+      const place = { account, id };
+      if (!accounts.includes(account) || this.#sending.has(keyOf(place))) continue;
+      const upload = await this.#readUpload(place, signal).catch(async (error: unknown) => {
+        // Complete, or deleted: nobody goes on with it.
+        if (ENDED.has(codeOf(error))) await port.discard(context);
+        else if (!CLOSED.has(codeOf(error))) throw error;
+      });
+      // Stopped before its name was there, it cannot be shown to anybody.
+      const opened = upload && (await this.#openMetadata(place, signal).catch(() => undefined));
+      signal?.throwIfAborted();
+      if (!opened) continue;
+      const sent = upload.parts.reduce((sum, { size }) => sum + size, 0);
+      found.push({ ...place, sent, metadata: opened.metadata });
     }
     return found;
   }
 
-  async #uploads(account: string, signal: AbortSignal | undefined): Promise<StoredUpload[]> {
-    const listed = callJson(this.#rest, listUploads, { account }, undefined, { signal });
-    return listed.then(
-      ({ uploads }) => uploads,
-      (error: unknown) => {
-        // Who only reads has none, and of what is to be deleted nothing is gone on with.
-        if (["forbidden", "pending-deletion"].includes(codeOf(error))) return [];
-        throw error;
-      },
-    );
+  #readUpload(place: Place, signal: AbortSignal | undefined): Promise<AnswerOf<typeof readUpload>> {
+    return callJson(this.#rest, readUpload, place, undefined, { signal });
   }
 
   /** Goes on with an upload that was stopped: `source` is read from its beginning, and what the datastore has is not sent again. */
@@ -363,18 +367,20 @@ export class Documents {
   ): Promise<Omit<Upload, "keep"> & { metadata: Metadata }> {
     const { port } = await this.#microservice.use();
     const [{ partSize, parts }, sealed] = await Promise.all([
-      callJson(this.#rest, readUpload, place, undefined, { signal }),
+      this.#readUpload(place, signal),
       this.#sealedMetadata(place, signal),
     ]);
     const { metadata, content } = await this.#openSealed(port, place, sealed, signal);
-    if (!content || !(await port.unfinished(this.#context(place.account, place.id, "document"))))
-      throw new CofferError("not-resumable");
+    const kept = (await port.unfinished()).some(({ account, document, purpose }) => {
+      return account === place.account && document === place.id && purpose === "document";
+    });
+    if (!content || !kept) throw new CofferError("not-resumable");
     const { edk } = await port.inspect(sealed);
     return {
       place,
       edk: await this.#keys.again(edk, signal),
       partSize,
-      taken: parts,
+      taken: new Map(parts.map((one) => [one.part, one])),
       named: content,
       metadata,
     };

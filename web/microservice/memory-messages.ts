@@ -2,7 +2,7 @@ import { encodeBase64url } from "#protocol/base64url.ts";
 import { equalConstantTime } from "#protocol/bytes.ts";
 import { MAX_MESSAGES, MESSAGE_LIFE, type MessageName, type MessageRecord, type Store } from "./store.ts";
 
-type Messages = Pick<Store, "keepMessage" | "settle" | "hasMessage" | "deleteMessage">;
+type Messages = Pick<Store, "keepMessage" | "settle" | "messages" | "deleteMessage">;
 
 /** Messages that may be gone on with as long as this process lives. `remove` deletes those that end. */
 export function memoryMessages(): Messages & {
@@ -46,7 +46,8 @@ export function memoryMessages(): Messages & {
       if (!there) tags.set(key, given);
       return !there || equalConstantTime(there, given);
     },
-    hasMessage: async (name) => messages.has(keyOf(name)),
+    messages: async (of) =>
+      [...messages.values()].filter((one) => one.origin === of.origin && one.custodian === of.custodian),
     deleteMessage: async (name) => drop(keyOf(name)),
   };
 }

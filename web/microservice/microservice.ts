@@ -443,8 +443,12 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       return { edk: edkOf(parsed), context: { ...parsed.context } };
     },
 
-    async unfinished({ context }) {
-      return { kept: await store.hasMessage(nameOf(context)) };
+    async unfinished() {
+      const kept = await store.messages({ origin, custodian: serving().record.custodian });
+      const contexts = kept.map(
+        ({ context }) => Object.fromEntries(JSON.parse(context)) as EncryptionContext,
+      );
+      return { contexts };
     },
 
     async discard({ context }) {

@@ -155,7 +155,8 @@ export async function openStore(): Promise<Store> {
       await change.done;
       return current && (!there || equalConstantTime(there, tags));
     },
-    hasMessage: async (name) => (await database.getKey("messages", keyOf(name))) !== undefined,
+    messages: ({ origin, custodian }) =>
+      database.getAll("messages", IDBKeyRange.bound([origin, custodian], [origin, custodian, []])),
     async deleteMessage(name) {
       const change = written();
       const kept = await change.objectStore("messages").get(keyOf(name));

@@ -99,7 +99,8 @@ export type Store = {
     first: number,
     tags: Uint8Array<ArrayBuffer>,
   ): Promise<boolean>;
-  hasMessage(name: MessageName): Promise<boolean>;
+  /** The messages of this custodian. */
+  messages(of: Pick<MessageRecord, "origin" | "custodian">): Promise<MessageRecord[]>;
   deleteMessage(name: MessageName): Promise<void>;
 };
 
