@@ -96,7 +96,8 @@ export class Transfers {
         };
         row.onCancel = () => {
           this.#drop(row);
-          task.discard?.();
+          // A failure is dismissed, and what was sent can be gone on with after a reload; what was paused is removed.
+          if (paused) task.discard?.();
         };
       }
       return false;
