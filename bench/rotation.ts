@@ -6,7 +6,7 @@ import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { EdgeClient, type Tokens } from "#test/support/edge-client.ts";
 import { json } from "#test/support/http.ts";
 import { type EnrolmentAnswer, enrol, makeKeys } from "#test/support/instance.ts";
-import { copyAccount } from "#test/support/many-accounts.ts";
+import { copyAccount, untilChained } from "#test/support/many-accounts.ts";
 import { type System, startSystem } from "#test/support/start.ts";
 import { hsmClient } from "#test/system/hsm.ts";
 import { quantile } from "./load/drive.ts";
@@ -43,8 +43,7 @@ export async function run(report: Report): Promise<void> {
     const told = async () => json<RotationProgress>(await ann.client.rest("GET", "/kms/rotation"));
     const begin = async () => json<RotationProgress>(await ann.client.rest("POST", "/kms/rotation"));
     await begin();
-    // Until its decisions are in their chains, so that they are there of the copies as well.
-    await pause(3000);
+    await untilChained(system.edgeDir, ann.client.account);
     const copying = performance.now();
     let accounts: string[] = [];
     await system.restart(() => {

@@ -10,7 +10,7 @@ import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
 import { type EnrolmentAnswer, enrol, type Keys, makeKeys } from "../support/instance.ts";
-import { copyAccount } from "../support/many-accounts.ts";
+import { copyAccount, untilChained } from "../support/many-accounts.ts";
 import { hsmClient } from "../system/hsm.ts";
 import { changeRows, readRows, useSystem } from "../system/index.ts";
 
@@ -90,11 +90,7 @@ it("W12 the rotation moves 300 accounts in the background, goes on after a kill,
   await store(seed, "sealed");
   json(await ann.rest("POST", "/kms/rotation"));
   const before = await progress();
-  // What is copied is all there, what was decided last too.
-  const chains = () => readRows(system.edgeDir, "source").map(({ name }) => name);
-  await expect
-    .poll(chains, { timeout: 20_000 })
-    .toEqual(expect.arrayContaining([`iam/${seed}`, `kms/${seed}`]));
+  await untilChained(system.edgeDir, seed);
   let copies: string[] = [];
   await system.restart(() => {
     copies = copyAccount(system.edgeDir, seed, ACCOUNTS);

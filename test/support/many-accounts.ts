@@ -7,10 +7,21 @@ import { createHash, createHmac, randomUUID } from "node:crypto";
 import { copyFileSync, existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { edgeDatabases } from "../system/databases.ts";
+import { edgeDatabases, readRows } from "../system/databases.ts";
 
 /** Parts of the list (edge/kms/rotation): all exist once anyone has asked how far a rotation is, or has begun one. */
 const PARTS = 16;
+
+/** Resolves once the account's decisions are in their chains, so that they are there of its copies as well. */
+export async function untilChained(edgeDir: string, account: string): Promise<void> {
+  const chained = () => new Set(readRows(edgeDir, "source").map(({ name }) => name));
+  for (let tries = 0; tries < 200; tries++) {
+    const names = chained();
+    if (["iam", "kms"].every((domain) => names.has(`${domain}/${account}`))) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`the decisions of ${account} are in no chain`);
+}
 
 /** Ids of the copies. Members, keys and all else of each are those of `account`; its keys have ids of their own. */
 export function copyAccount(edgeDir: string, account: string, count: number): string[] {
