@@ -49,7 +49,7 @@ export {
   type Way,
   type Wrapped,
 } from "./loading/index.ts";
-export { isLocalKey, openLocalKey, sealLocalKey } from "./local-key.ts";
+export { isLocalKey } from "./local-key.ts";
 export { canonicalJws, edkDigests, lowS } from "./low-s.ts";
 export { MADE_KEY_SECONDS, MADE_KEY_TYPE, type MadeKey, type Vouched, verifyMadeKey } from "./made-key.ts";
 export { type Receipt, verifyReceipt } from "./receipt.ts";

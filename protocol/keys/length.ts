@@ -4,7 +4,7 @@ import { text } from "../shape.ts";
 
 /** Longest compact JWS that is read, in characters (ASCII, so bytes too). */
 export const MAX_JWS_LENGTH = 8192;
-/** Characters of the longest key that an instance entrusts (`local-key.ts`): an EDK and a wrapped key in it, a policy in its header. */
+/** Characters of the longest key that an instance entrusts (web/microservice): an EDK and a wrapped key in it, a policy in its header. */
 const MAX_LOCAL_KEY_LENGTH = 20_480;
 
 /** A key that an instance has entrusted to its custodian (M10): JWE, compact, without an encrypted key. */

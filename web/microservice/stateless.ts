@@ -5,10 +5,11 @@
 
 import { CofferError } from "#protocol/error.ts";
 import { jwsParts } from "#protocol/jws.ts";
-import { type Edk, edkProviderInfo, openLocalKey, rsaOaep, sealLocalKey } from "#protocol/keys/index.ts";
+import { type Edk, edkProviderInfo, rsaOaep } from "#protocol/keys/index.ts";
 import { KEY_OPERATIONS, narrow } from "#protocol/policy/index.ts";
 import type { Crypto, Subtle } from "./crypto.ts";
 import { unwrapDataKey } from "./keys.ts";
+import { openLocalKey, sealLocalKey } from "./local-key.ts";
 import { endOf, type LoadedKey } from "./ring.ts";
 import type { InstanceRecord } from "./store.ts";
 
