@@ -169,7 +169,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
   },
   ra: {
     IamForRa: ["custodian", "signedIn"],
-    KmsForRa: ["hasMasterKey"],
+    KmsForRa: ["hasMasterKey", "instancesEnded"],
     Verifier: ["accepts", "appraise"],
     AuditForDomains: ["append"],
   },

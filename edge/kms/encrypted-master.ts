@@ -25,7 +25,7 @@ import {
 } from "../hsm/keys/index.ts";
 import type { Kept } from "./cache/index.ts";
 import type { Context } from "./context.ts";
-import { currentMasterKey, isUnrecovered, masterNamed, requireMasterKey } from "./master-key.ts";
+import { currentMasterKey, isUnrecovered, masterNamed, replacedBy, requireMasterKey } from "./master-key.ts";
 import type { EncryptedMaster } from "./master-release.ts";
 import { recipientOf, restoreMaster } from "./restore-master.ts";
 
@@ -108,7 +108,7 @@ export async function fetchEarlierMaster(
   const { store } = kms;
   let { key } = await requireMasterKey(kms.hsm, store.tenant);
   for (let hop = 0; key !== id; hop++) {
-    const earlier: string | null = hop === MAX_HOPS ? null : await replacedBy(kms, key);
+    const earlier: string | null = hop === MAX_HOPS ? null : await replacedBy(kms.hsm, key);
     if (earlier === null) return null;
     key = earlier;
   }
@@ -145,17 +145,6 @@ function partsOf(kept: Uint8Array<ArrayBuffer>, cek: number | null): Wrapped {
   return cek === null
     ? { wrappedKey: kept }
     : { wrappedKey: kept.slice(0, cek), privateKey: kept.slice(cek) };
-}
-
-/** KMIP 2.1 §4.31 Link: the key that this one has replaced. */
-async function replacedBy({ hsm }: Pick<Context, "hsm">, uniqueIdentifier: string): Promise<string | null> {
-  const { attributes } = await hsm.request("GetAttributes", {
-    uniqueIdentifier,
-    attributeReference: ["link"],
-  });
-  const link = attributes.link?.find(({ linkType }) => linkType === "ReplacedObjectLink");
-  const replaced = link?.linkedObjectIdentifier;
-  return typeof replaced === "string" ? replaced : null;
 }
 
 /** As it stands at the HSM now: the copy, and the master key itself. */
@@ -283,27 +272,39 @@ export async function removeEnded(
   { store, hsm }: Context,
   now: number,
 ): Promise<void> {
-  const { sql } = store;
-  const ended = sql
-    .exec<{ instance: string; hsm: string; master: string; name: string | null }>(
-      "SELECT instance, hsm, master, name FROM encrypted_masters WHERE until <= ? LIMIT ?",
-      now,
-      MAX_REMOVED,
-    )
+  const ended = store.sql
+    .exec<KeptRow>(`SELECT ${KEPT_ROW} FROM encrypted_masters WHERE until <= ? LIMIT ?`, now, MAX_REMOVED)
     .toArray();
-  for (const { instance, hsm: id, master, name } of ended) {
-    const { others } = sql
-      .exec<{ others: number }>(
-        "SELECT count(*) AS others FROM encrypted_masters WHERE hsm = ? AND instance <> ?",
-        ...[id, instance],
-      )
-      .one();
-    // As it is now: what goes here nobody could bring back.
-    if (others === 0 && (await isUnrecovered(hsm, master)))
-      await sweep(hsm, [name ?? instancesMasterKeyName(instance)]);
-    sql.exec("DELETE FROM encrypted_masters WHERE instance = ?", instance);
-  }
+  for (const row of ended) await removeRow({ store, hsm }, row);
   await wakeForNext(storage);
+}
+
+/** The same for an instance that was revoked, however long its certificates last. Whether anything was kept. Throws where it is left. */
+export async function removeOf(kms: Pick<Context, "store" | "hsm">, instance: string): Promise<boolean> {
+  const [row] = kms.store.sql
+    .exec<KeptRow>(`SELECT ${KEPT_ROW} FROM encrypted_masters WHERE instance = ?`, instance)
+    .toArray();
+  if (row) await removeRow(kms, row);
+  return row !== undefined;
+}
+
+type KeptRow = { instance: string; hsm: string; master: string; name: string | null };
+const KEPT_ROW = "instance, hsm, master, name";
+
+async function removeRow(
+  { store: { sql }, hsm }: Pick<Context, "store" | "hsm">,
+  { instance, hsm: id, master, name }: KeptRow,
+): Promise<void> {
+  const { others } = sql
+    .exec<{ others: number }>(
+      "SELECT count(*) AS others FROM encrypted_masters WHERE hsm = ? AND instance <> ?",
+      ...[id, instance],
+    )
+    .one();
+  // As it is now: what goes here nobody could bring back.
+  if (others === 0 && (await isUnrecovered(hsm, master)))
+    await sweep(hsm, [name ?? instancesMasterKeyName(instance)]);
+  sql.exec("DELETE FROM encrypted_masters WHERE instance = ?", instance);
 }
 
 export async function wakeForNext(storage: DurableObjectStorage): Promise<void> {

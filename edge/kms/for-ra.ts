@@ -12,4 +12,10 @@ export class KmsForRa extends WorkerEntrypoint<Env> {
   async hasMasterKey({ tenant }: { tenant: string }): Promise<Result<boolean>> {
     return hasMasterKey(openHsm(this.env.HSM_KMS, this.env.COFFER_HSM_URL), tenant);
   }
+
+  /** W12: instances of a user were revoked. Nothing is kept for them any more, here or at the HSM. */
+  async instancesEnded(of: { tenant: string; user: string; instances: string[] }): Promise<Result<null>> {
+    const { tenant, user, instances } = of;
+    return this.env.KMS_PRINCIPAL_OBJECT.getByName(`${tenant}/${user}`).instancesEnded(instances);
+  }
 }

@@ -71,6 +71,43 @@ export async function masterNamed(hsm: Pick<Hsm, "request">, id: string): Promis
   return { id, isPair };
 }
 
+/** KMIP 2.1 §4.31 Link: the key that this one has replaced. Throws what the HSM throws. */
+export async function replacedBy(hsm: AtHsm, uniqueIdentifier: string): Promise<string | null> {
+  const { attributes } = await hsm.request("GetAttributes", {
+    uniqueIdentifier,
+    attributeReference: ["link"],
+  });
+  const link = attributes.link?.find(({ linkType }) => linkType === "ReplacedObjectLink");
+  const replaced = link?.linkedObjectIdentifier;
+  return typeof replaced === "string" ? replaced : null;
+}
+
+/** Versions of master keys, by their identifiers: what one has replaced it has replaced for good. */
+const versions = new Map<string, number>();
+/** Rotations of one tenant that are counted. */
+const MAX_VERSION = 1000;
+
+/**
+ * How many master keys the tenant has had, this one included (W12): 1 for the first. One that the HSM does not know any more is where
+ * counting ends. Throws what the HSM throws.
+ */
+export async function masterVersion(hsm: AtHsm, id: string): Promise<number> {
+  const known = versions.get(id);
+  if (known !== undefined) return known;
+  let version = 1;
+  for (let key = id; version < MAX_VERSION; version++) {
+    const earlier = await replacedBy(hsm, key).catch((error: unknown) => {
+      if (error instanceof KmipError && error.code === "ObjectNotFound") return null;
+      throw error;
+    });
+    if (earlier === null) break;
+    key = earlier;
+  }
+  if (versions.size >= MAX_KINDS) versions.clear();
+  versions.set(id, version);
+  return version;
+}
+
 /** What the HSM alone could do, as long as it has the master key. Throws `StrictTenant` where it has not. */
 export async function requireWorkingMasterKey(hsm: AtHsm, tenant: string): Promise<string> {
   const { key, recovery } = await requireMasterKey(hsm, tenant);

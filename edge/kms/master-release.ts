@@ -13,6 +13,7 @@ import type { Enrolled } from "../enrolled.ts";
 import type { Person } from "../person.ts";
 import { ok, type Result, refuse } from "../result.ts";
 import { type Context, failed } from "./context.ts";
+import { masterVersion } from "./master-key.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import { signReceipt } from "./signing.ts";
 import { askStanding, authorizeInstance, itself } from "./standing.ts";
@@ -76,7 +77,7 @@ export async function releaseMasterKey(
       kind: "master",
       wrappedKeyDigest: await digest(privateKey ? concat(wrappedKey, privateKey) : wrappedKey),
       keyId,
-      keyVersion: 1,
+      keyVersion: await masterVersion(hsm, keyId),
       recipient,
       tenant: store.tenant,
       challenge,

@@ -1,13 +1,14 @@
 import { DurableObject } from "cloudflare:workers";
 import { seconds } from "#protocol/clock.ts";
 import type { DataKeysRequest, GrantKeysRequest, MasterKeyRequest } from "#protocol/contract/index.ts";
+import { instancesMasterKeyName } from "#protocol/hierarchy/index.ts";
 import type { LoadAnswer, LoadRequest, Presentation, Presented } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
-import { openHsm } from "../hsm/index.ts";
+import { fromHsm, openHsm } from "../hsm/index.ts";
 import { openLedger, transientNames } from "../hsm/keys/index.ts";
-import { fail, type Refusal, type Result, refuse } from "../result.ts";
+import { fail, ok, type Refusal, type Result, refuse } from "../result.ts";
 import { hasStore, openStore } from "../store.ts";
 import { KeyCache } from "./cache/index.ts";
 import { type Context, type Door, neighboursOf } from "./context.ts";
@@ -18,6 +19,7 @@ import {
   markMaster,
   removeEnded,
   removeKept,
+  removeOf,
   wakeForNext,
 } from "./encrypted-master.ts";
 import { issueOwnDataKeys } from "./issue-own.ts";
@@ -73,7 +75,28 @@ export class KmsPrincipalObject extends DurableObject<Env> {
       id === undefined ? this.#master(enrolled) : fetchEarlierMaster(kms, enrolled, id),
     );
     this.ctx.waitUntil(wakeForNext(this.ctx.storage));
+    // Revoked while the HSM worked: what was kept since then is for nobody, and the RA has told of the end before.
+    if (!released.ok && released.problem.code === "not-recipient")
+      this.ctx.waitUntil(this.instancesEnded([caller.instance]));
     return released;
+  }
+
+  /** W12: of instances that were revoked nothing stays. It may be told again, and of instances that never asked for anything. */
+  async instancesEnded(instances: string[]): Promise<Result<null>> {
+    if (!hasStore(this.ctx)) return ok(null);
+    const kms = this.#open();
+    const requestId = crypto.randomUUID();
+    return fromHsm(requestId, async () => {
+      for (const instance of instances) {
+        this.#masters.drop(instance);
+        if (!(await removeOf(kms, instance))) continue;
+        const resource = instancesMasterKeyName(instance);
+        authorize(kms.store, { action: "kms:instance-ended", caller: null, resource, requestId }, () =>
+          ok(null),
+        );
+      }
+      return ok(null);
+    });
   }
 
   /** M6: data keys of the tenant itself, which its policy gives to this principal or whom the order names. */

@@ -1,12 +1,16 @@
 import { beforeEach, expect, it } from "vitest";
+import type { Level } from "#protocol/level.ts";
 import { sqlStorage } from "#test/support/sql-storage.ts";
 import {
+  type EndedInstance,
   endCustodian,
   insertInstance,
   instancesToRetire,
   listInstances,
+  makeRoom,
   markRetired,
   nextRetirement,
+  revokeInstance,
 } from "./instances.ts";
 import { MIGRATIONS } from "./schema.ts";
 
@@ -19,13 +23,13 @@ beforeEach(() => {
   insert("i2", "j2", 6000);
 });
 
-function insert(id: string, jkt: string, notAfter: number): void {
+function insert(id: string, jkt: string, notAfter: number, level: Level = "data"): void {
   insertInstance(sql, {
     id,
     binding: { ...binding, jkt },
     method: "grant",
     tier: "software",
-    level: "data",
+    level,
     identityThumbprint: id,
     identityCertificateDigest: `${id} identity`,
     wrappingCertificateDigest: `${id} wrapping`,
@@ -48,6 +52,22 @@ it("ends what a key has, and asks the HSM for it until it has done so", () => {
   markRetired(sql, "i1", NOW);
   expect(instancesToRetire(sql, NOW)).toEqual([]);
   expect(nextRetirement(sql)).toBe(6000);
+});
+
+it("W12 tells the KMS of what was revoked, however it was, and of those alone for whom it keeps something", () => {
+  const told = () =>
+    sql
+      .exec<{ addressee: string; message: string }>("SELECT addressee, message FROM outbox ORDER BY number")
+      .toArray()
+      .map(({ addressee, message }) => `${addressee} ${(JSON.parse(message) as EndedInstance).instance}`);
+  for (const id of ["m1", "m2", "m3"]) insert(id, `j-${id}`, 5000, "master");
+  endCustodian(sql, "j1", NOW);
+  expect(told()).toEqual([]);
+  endCustodian(sql, "j-m1", NOW);
+  expect(revokeInstance(sql, "m2", binding).ok).toBe(true);
+  expect(told()).toEqual(["kms/u m1", "kms/u m2"]);
+  makeRoom(sql, "u", 1, NOW);
+  expect(told()).toEqual(["kms/u m1", "kms/u m2", "kms/u m3"]);
 });
 
 it("leaves what had run out before as it was", () => {

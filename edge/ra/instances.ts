@@ -4,6 +4,7 @@ import type { MethodName } from "#protocol/enrolment.ts";
 import type { Level } from "#protocol/level.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 import type { Enrolled } from "../enrolled.ts";
+import { intend } from "../outbox.ts";
 import { type Decision, ok, refuse } from "../result.ts";
 import type { Binding, Instance, Recipient } from "./types.ts";
 
@@ -86,8 +87,20 @@ export function makeRoom(sql: SqlStorage, user: string, max: number, now: number
     max - 1,
   );
   const ids = idlest.toArray().map(({ id }) => id);
-  for (const id of ids) sql.exec("UPDATE instances SET status = 'revoked' WHERE id = ?", id);
+  for (const id of ids)
+    tellKms(sql, sql.exec<Ended>(`UPDATE instances SET status = 'revoked' WHERE id = ? ${ENDED}`, id));
   return ids;
+}
+
+/** For the KMS: an instance that was revoked. */
+export type EndedInstance = { instance: string };
+type Ended = Pick<Row, "id" | "user" | "level">;
+const ENDED = "RETURNING id, user, level";
+
+/** The KMS hears of it, since it keeps Enc(master) for instances at level `master` (W12). In the transaction of the decision. */
+function tellKms(sql: SqlStorage, ended: Iterable<Ended>): void {
+  for (const { id, user, level } of [...ended])
+    if (level === "master") intend(sql, `kms/${user}`, { instance: id } satisfies EndedInstance);
 }
 
 /** Between two notes that an instance is in use, seconds. */
@@ -164,21 +177,23 @@ export function listInstances(sql: SqlStorage, { user, client }: InstanceOwner, 
 
 /** Marks one revoked, with what it was renewed from and by: from then on the KMS releases nothing to it, whatever the HSM still has. */
 export function revokeInstance(sql: SqlStorage, id: string, { user, client }: InstanceOwner): Decision<void> {
-  const [row] = [
-    ...sql.exec(
+  const rows = [
+    ...sql.exec<Ended>(
       `UPDATE instances SET status = 'revoked'
-       WHERE line IN (SELECT line FROM instances WHERE id = ?1) AND user = ?2 AND client = ?3 RETURNING id`,
+       WHERE line IN (SELECT line FROM instances WHERE id = ?1) AND user = ?2 AND client = ?3 ${ENDED}`,
       id,
       user,
       client,
     ),
   ];
-  return row ? ok(undefined) : refuse("not-found", "no such instance of this user in this app");
+  tellKms(sql, rows);
+  return rows.length > 0 ? ok(undefined) : refuse("not-found", "no such instance of this user in this app");
 }
 
 /** Ends all that a custodian with this DPoP key has: its instances, and grants and secret zeros that are still open. */
 export function endCustodian(sql: SqlStorage, jkt: string, now: number): void {
-  sql.exec("UPDATE instances SET status = 'revoked' WHERE jkt = ? AND not_after > ?", jkt, now);
+  const end = `UPDATE instances SET status = 'revoked' WHERE jkt = ? AND not_after > ? ${ENDED}`;
+  tellKms(sql, sql.exec<Ended>(end, jkt, now));
   sql.exec("DELETE FROM grants WHERE jkt = ? AND used IS NULL", jkt);
   sql.exec("DELETE FROM secret_zeros WHERE jkt = ? AND used IS NULL", jkt);
   sql.exec("DELETE FROM attestations WHERE jkt = ? AND used IS NULL", jkt);

@@ -22,6 +22,7 @@ import { checkStanding } from "./custodian.ts";
 import { verifyCustodianCertificate } from "./custodian-certificate.ts";
 import { CERTIFICATE_SECONDS, certify } from "./enrol.ts";
 import {
+  type EndedInstance,
   endCustodian,
   findEnrolled,
   findRecipient,
@@ -74,7 +75,11 @@ interface Neighbours {
     custodian(of: { tenant: string; user: string; dn: string; jkt: string }): Promise<Result<Custodian>>;
   };
   VERIFIER: VerifierDoor;
-  KMS: { hasMasterKey(of: { tenant: string }): Promise<Result<boolean>> };
+  KMS: {
+    hasMasterKey(of: { tenant: string }): Promise<Result<boolean>>;
+    /** Instances of a user were revoked: nothing is kept for them any more. */
+    instancesEnded(of: { tenant: string; user: string; instances: string[] }): Promise<Result<null>>;
+  };
 }
 
 type Opened = { store: Store; ledger: Ledger; outbox: Outbox };
@@ -133,9 +138,15 @@ export class RaPrincipalObject extends DurableObject<Env> {
     const { ctx, env } = this;
     const store = openStore(ctx, { domain: "ra", audit: env.AUDIT_RA, migrations: MIGRATIONS });
     const ledger = openLedger(ctx, this.#recipients, "ra", ({ id }) => namesOf(id));
-    const outbox = openOutbox<Exposed>(ctx, (addressee, exposed) => {
-      const principal = addressee.slice("principal/".length);
-      return env.RA_PRINCIPAL_OBJECT.getByName(`${store.tenant}/${principal}`).exposed(exposed);
+    const { tenant } = store;
+    const outbox = openOutbox<Exposed | EndedInstance>(ctx, (addressee, messages) => {
+      const user = addressee.slice(addressee.indexOf("/") + 1);
+      if (addressee.startsWith("kms/")) {
+        const instances = messages.flatMap((message) => ("instance" in message ? [message.instance] : []));
+        return this.#neighbours.KMS.instancesEnded({ tenant, user, instances });
+      }
+      const exposed = messages.flatMap((message) => ("instance" in message ? [] : [message]));
+      return env.RA_PRINCIPAL_OBJECT.getByName(`${tenant}/${user}`).exposed(exposed);
     });
     this.#opened = { store, ledger, outbox };
     return this.#opened;
@@ -290,7 +301,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
 
   /** What follows once the credential is consumed. It ends with a recorded instance, or with nothing but an audit row. */
   async #certify(
-    { store, ledger }: Opened,
+    { store, ledger, outbox }: Opened,
     about: ReturnType<typeof aboutOf>,
     redeemed: Redeemed & { request: Redemption; now: number },
   ): Promise<Result<Enrolment>> {
@@ -313,7 +324,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
     if (!admitted.ok) return deny(admitted.problem.code, admitted.reason);
     const { binding, tier } = admitted.value;
     const attested = method === "attestation" ? seconds(now) : null;
-    return this.#register({ store, ledger }, about, { binding, tier, method, keys, now, attested });
+    return this.#register({ store, ledger, outbox }, about, { binding, tier, method, keys, now, attested });
   }
 
   /**
@@ -348,7 +359,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
 
   /** Certifies and registers an instance for who may have one. It ends with a recorded instance, or with nothing but an audit row. */
   async #register(
-    { store, ledger }: Pick<Opened, "store" | "ledger">,
+    { store, ledger, outbox }: Opened,
     about: ReturnType<typeof aboutOf>,
     of: Pick<Renewed, "binding" | "tier" | "method" | "attested"> & {
       keys: InstanceKeys;
@@ -404,7 +415,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
       );
       for (const id of replaced)
         authorize(store, { action: "ra:replace", ...about, resource: `instance/${id}` }, () => ok(null));
-      if (replaced.length > 0) this.ctx.waitUntil(retireEnded(this.ctx.storage, this.#recipients));
+      if (replaced.length > 0) this.ctx.waitUntil(this.#retire(outbox));
       await (stored.ok ? wakeBy(this.ctx.storage, record.notAfter * 1000) : ledger.clear(registration));
       return stored;
     } catch (error) {
@@ -473,15 +484,21 @@ export class RaPrincipalObject extends DurableObject<Env> {
     const { requestId } = caller;
     const resource = `instance/${String(id).slice(0, 64)}`;
     const about = { action: "ra:revoke", caller, resource, requestId };
-    const decision = authorize(this.#open().store, about, (sql) => revokeInstance(sql, id, caller));
-    if (decision.ok) await retireEnded(this.ctx.storage, this.#recipients);
+    const { store, outbox } = this.#open();
+    const decision = authorize(store, about, (sql) => revokeInstance(sql, id, caller));
+    if (decision.ok) await this.#retire(outbox);
     return decision;
+  }
+
+  /** What HSM and KMS have for instances that have ended goes; what cannot go now is tried again by the alarm. */
+  async #retire(outbox: Outbox): Promise<void> {
+    await Promise.all([outbox.send(), retireEnded(this.ctx.storage, this.#recipients)]);
   }
 
   /** Revokes the instances and open grants of custodians whose sign-in has ended. */
   ended(jkts: string[]): Result<null> {
     if (this.#opened === undefined) return ok(null);
-    const { store } = this.#opened;
+    const { store, outbox } = this.#opened;
     const requestId = crypto.randomUUID();
     for (const underWay of this.#underWay) if (jkts.includes(underWay.jkt)) underWay.ended = true;
     for (const jkt of jkts) {
@@ -493,7 +510,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
       if (!done.ok) return done;
     }
     // The KMS refuses them from now on; nobody has to wait until the HSM has forgotten them.
-    this.ctx.waitUntil(retireEnded(this.ctx.storage, this.#recipients));
+    this.ctx.waitUntil(this.#retire(outbox));
     return ok(null);
   }
 

@@ -11,7 +11,7 @@ import { killHsm, startHsmAgain, withHsmProcess } from "../support/hsm-child.ts"
 import { json, problem } from "../support/http.ts";
 import { InstanceClient } from "../support/instance-client.ts";
 import { hsmClient } from "../system/hsm.ts";
-import { useSystem } from "../system/index.ts";
+import { readRows, useSystem } from "../system/index.ts";
 
 vi.mock("#emulator/hsm/index.ts", async (original) => withHsmProcess(await original()));
 
@@ -42,10 +42,12 @@ const masterKey = () => {
   const challenge = encodeBase64url(crypto.getRandomValues(new Uint8Array(32)));
   return instance.rest("POST", "/instances/master-key", { challenge });
 };
-const masterId = async () => {
+type Named = { keyId: string; keyVersion: number };
+const namedMaster = async () => {
   const { payload } = jwsParts(json<{ receipt: string }>(await masterKey()).receipt);
-  return (JSON.parse(new TextDecoder().decode(payload)) as { keyId: string }).keyId;
+  return JSON.parse(new TextDecoder().decode(payload)) as Named;
 };
+const masterId = async () => (await namedMaster()).keyId;
 
 /** Asks again and again until it is so; how long that took, in milliseconds. */
 async function until(isSo: () => Promise<boolean>, most: number): Promise<number> {
@@ -100,8 +102,34 @@ it("W8 refuses a data key that was destroyed at the HSM behind the KMS, within o
   expect((await dataKey(await identifier())).status).toBe(200);
 });
 
-it("W8 gives no master key that another one has replaced at the HSM, once it has asked again", async () => {
-  const before = await masterId();
+it("W12 takes Enc(master) of an instance that was revoked while the HSM was away from it when it is back", async () => {
+  const ann = await EdgeClient.signedIn(system, "Ann");
+  const second = await InstanceClient.ready(ann);
+  const challenge = encodeBase64url(crypto.getRandomValues(new Uint8Array(32)));
+  expect((await second.rest("POST", "/instances/master-key", { challenge })).status).toBe(200);
+  const id = second.enrolled.instance;
+  const row = readRows(system.edgeDir, "encrypted_masters").find(({ instance }) => instance === id);
+  const kept = async () => {
+    const kms = await hsmClient(system, IDENTITY.kms);
+    const name = named(String(row?.name));
+    const { uniqueIdentifier } = await kms.request("Locate", { attributes: { name } });
+    kms.close();
+    return uniqueIdentifier.length;
+  };
+  expect(await kept()).toBe(1);
+  await killHsm();
+  try {
+    expect((await ann.rest("DELETE", `/ra/instances/${id}`)).status).toBe(204);
+  } finally {
+    await startHsmAgain();
+  }
+  await expect.poll(kept, { timeout: 60_000, interval: 500 }).toBe(0);
+  expect(readRows(system.edgeDir, "encrypted_masters").map(({ instance }) => instance)).not.toContain(id);
+});
+
+it("W8, W12 gives no master key that another one has replaced at the HSM, once it has asked again", async () => {
+  const { keyId: before, keyVersion } = await namedMaster();
+  expect(keyVersion).toBe(1);
   const officer = await hsmClient(system, IDENTITY.officer);
   const { successor } = await rotateMasterKey(officer, "development", new Date());
   officer.close();
@@ -110,5 +138,5 @@ it("W8 gives no master key that another one has replaced at the HSM, once it has
     `the new master key is given ${followed} ms after the rotation, of ${MASTER_KNOWN} that a word is good`,
   );
   expect(followed).toBeLessThan(MASTER_KNOWN + SLACK);
-  expect(await masterId()).toBe(successor);
+  expect(await namedMaster()).toMatchObject({ keyId: successor, keyVersion: 2 });
 });

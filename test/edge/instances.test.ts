@@ -653,6 +653,40 @@ describe("Enc(master)", () => {
     );
   });
 
+  it("W12 nothing of it stays at KMS and HSM for an instance that was revoked, nor when its sign-in ends", async () => {
+    const kim = await EdgeClient.signedIn(system, "Kim");
+    const both = [await InstanceClient.ready(kim), await InstanceClient.ready(kim)] as const;
+    const [one, two] = both.map(({ enrolled }) => enrolled.instance) as [string, string];
+    for (const by of both) await masterKey(by);
+    const names = await Promise.all([one, two].map(nameOfMaster));
+    const atHsm = () => Promise.all(names.map(inHsm));
+    const atKms = () =>
+      readRows(system.edgeDir, "encrypted_masters")
+        .map(({ instance }) => instance)
+        .filter((id) => id === one || id === two);
+    expect(await atHsm()).toEqual([1, 1]);
+    expect((await kim.rest("DELETE", `/ra/instances/${one}`)).status).toBe(204);
+    expect(await atHsm()).toEqual([0, 1]);
+    expect(atKms()).toEqual([two]);
+    // Told again, or of what never was, it changes nothing.
+    const { user } = readRows(system.edgeDir, "instances").find(({ id }) => id === one)!;
+    const told = (of: string, instances: string[]) =>
+      answerOf(
+        callDoor(system, "KMS_FOR_RA.instancesEnded", {
+          tenant: "development",
+          user: of,
+          instances,
+        } as never),
+      );
+    expect(await told(String(user), [one, "another"])).toBe("ok");
+    expect(await told("nobody", [two])).toBe("ok");
+    expect(await atHsm()).toEqual([0, 1]);
+    await masterKey(both[1]);
+    expect((await kim.vaultPost("/sign-out", {})).status).toBe(204);
+    await expect.poll(atHsm, { timeout: 10_000 }).toEqual([0, 0]);
+    await expect.poll(atKms).toEqual([]);
+  });
+
   it("W12 of a master key that was revoked is given no more, though it is kept", async () => {
     const jo = await EdgeClient.signedIn(system.tenant("ended"), "Jo");
     const hers = await InstanceClient.ready(jo);
