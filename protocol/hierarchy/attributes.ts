@@ -32,6 +32,8 @@ export const POLICY = {
   recipientExpires: "RecipientExpires",
   recipientCertificate: "RecipientCertificate",
   recipientIssuer: "RecipientAuthority",
+  /** Of an ML-KEM key: the same instance's X25519 key, with which it makes a hybrid recipient. */
+  recipientAgreement: "RecipientAgreement",
   /** What an attested client has to show before it uses an object. */
   attestation: "Attestation",
 } as const;

@@ -43,6 +43,7 @@ export {
 export {
   encryptedDataKeyName,
   encryptedMasterKeyName,
+  hybridNames,
   instancesMasterKeyName,
   isEncryptedKeyName,
   isReservedName,
@@ -62,6 +63,7 @@ export {
   DATA_UNDER_MASTER,
   DATA_UNDER_PAIR,
   PRIVATE_UNDER_PARENT,
+  TO_HYBRID_RECIPIENT,
   TO_RECIPIENT,
   UNDER_PARENT,
 } from "./wrapping.ts";

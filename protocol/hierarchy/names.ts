@@ -34,6 +34,15 @@ export function recipientNames(instance: string): { key: string; certificate: st
   return { key: `instance/${instance}/key`, certificate: `instance/${instance}/certificate` };
 }
 
+/** The same of the two keys of a hybrid recipient (`protocol/hybrid.ts`): X25519 and ML-KEM-768. */
+export function hybridNames(instance: string) {
+  const names = (kind: "agreement" | "kem") => ({
+    key: `instance/${instance}/${kind}/key`,
+    certificate: `instance/${instance}/${kind}/certificate`,
+  });
+  return { agreement: names("agreement"), kem: names("kem") };
+}
+
 /** Enc(data): a version of an account's data key under the account key. */
 export function encryptedDataKeyName(key: string, version: number): string {
   return `data/${key}.${version}`;

@@ -1,4 +1,5 @@
 import { utf8 } from "../bytes.ts";
+import { ML_KEM_768 } from "../hybrid.ts";
 import type { CryptographicParameters } from "../kmip/index.ts";
 import { CEK_LABEL, DATA_LABEL } from "../oaep-labels.ts";
 
@@ -22,6 +23,16 @@ export const TO_RECIPIENT = {
   hashingAlgorithm: "SHA_256",
   maskGenerator: "MGF1",
   maskGeneratorHashingAlgorithm: "SHA_256",
+} as const satisfies CryptographicParameters;
+
+/**
+ * How a data key is released to a hybrid recipient (`protocol/hybrid.ts`), whose ML-KEM key the request names: an extension. What
+ * comes back has the share, the ciphertext and the nested layers in one byte string.
+ */
+export const TO_HYBRID_RECIPIENT = {
+  cryptographicAlgorithm: ML_KEM_768,
+  blockCipherMode: "GCM",
+  hashingAlgorithm: "SHA_256",
 } as const satisfies CryptographicParameters;
 
 /** How a tenant's own data key stands under a master key that is a pair. */

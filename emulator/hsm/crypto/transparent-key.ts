@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from "node:crypto";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { decodeHex } from "#protocol/bytes.ts";
+import { ML_KEM_768 } from "#protocol/hybrid.ts";
 import { type Attributes, type KeyBlock, KmipError, type TransparentKey } from "#protocol/kmip/index.ts";
 import { CURVES, type Curve, type CurveName, curveOfOpenssl } from "./curves.ts";
 import {
@@ -241,6 +242,9 @@ export function describeKey(key: KeyObject): Attributes {
         cryptographicLength: 448,
         cryptographicDomainParameters: { recommendedCurve: "CURVE448" },
       };
+    case "ml-kem-768":
+      // Of the public key, as FIPS 203 §8 has it.
+      return { cryptographicAlgorithm: ML_KEM_768, cryptographicLength: 1184 * 8 };
     default:
       return {};
   }

@@ -11,11 +11,13 @@ import {
 } from "#protocol/kmip/index.ts";
 import { NONCE_LENGTH, unwrapGcm, wrapGcm } from "../crypto/aes-gcm-wrap.ts";
 import { unwrapAes, wrapAes } from "../crypto/aes-key-wrap.ts";
+import { wrapHybrid } from "../crypto/hybrid.ts";
 import { modulusBytes, unwrapOaep, wrapOaep } from "../crypto/rsa-oaep.ts";
 import { classOf } from "../policy/classes.ts";
+import { agreementKey } from "../policy/recipient.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import { privateKeyOf, publicKeyOf, secretBytes } from "../store/material.ts";
-import type { Randomness } from "./context.ts";
+import type { Randomness, Store } from "./context.ts";
 
 type Parameters = NonNullable<
   NonNullable<KeyWrappingSpecification["encryptionKeyInformation"]>["cryptographicParameters"]
@@ -43,8 +45,10 @@ export function wrapBytes(
   key: ManagedObject,
   parameters: Parameters,
   plain: Uint8Array,
-  { random }: Pick<Randomness, "random">,
+  { random, work }: Pick<Randomness, "random"> & Pick<Store, "work">,
 ): Wrapped {
+  const agreement = agreementKey(key, work);
+  if (agreement) return { bytes: wrapHybrid(publicKeyOf(agreement), publicKeyOf(key), plain) };
   if (key.objectType === "PublicKey") {
     checkOaep(parameters);
     return { bytes: new Uint8Array(wrapOaep(publicKeyOf(key), parameters, plain)) };

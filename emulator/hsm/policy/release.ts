@@ -1,5 +1,15 @@
-import { isLive, POLICY, PRIVATE_UNDER_PARENT, policyAttribute } from "#protocol/hierarchy/index.ts";
-import { type KeyWrappingSpecification, KmipError } from "#protocol/kmip/index.ts";
+import {
+  isLive,
+  POLICY,
+  PRIVATE_UNDER_PARENT,
+  policyAttribute,
+  TO_HYBRID_RECIPIENT,
+} from "#protocol/hierarchy/index.ts";
+import {
+  type CryptographicParameters,
+  type KeyWrappingSpecification,
+  KmipError,
+} from "#protocol/kmip/index.ts";
 import { type ManagedObject, type ObjectType, stateAt } from "../store/managed-object.ts";
 import type { Work } from "../store/work.ts";
 import { canSee, checkAccess, isRuled, mayDo, type Subject } from "./access.ts";
@@ -7,7 +17,7 @@ import { checkAppSpecificWraps, checkUnderAppSpecific } from "./app-specific.ts"
 import { checkCekWraps, recipientOf } from "./cek.ts";
 import { CLASSES, type ClassRule, classOf, levelOf } from "./classes.ts";
 import { checkMasterCekWraps } from "./master-cek.ts";
-import { checkRecipient } from "./recipient.ts";
+import { agreementKey, checkRecipient } from "./recipient.ts";
 import { checkRestoredFor } from "./recovery.ts";
 import { isRestricted } from "./roles.ts";
 import { checkWrapsSecret } from "./secrecy.ts";
@@ -152,11 +162,25 @@ function checkClassRelease(
     );
     return;
   }
+  const own = classOf(object.attributes);
+  if (agreementKey(key, work)) {
+    // Enc(master), Enc(account) and what serves them go by RSA-OAEP.
+    if (own !== "data" || !isHybrid(parameters))
+      refuse("A hybrid recipient gets data keys, by both of its keys");
+    checkToRecipient(object, rule, key, work, now);
+    return;
+  }
   if (!isOaep256(parameters)) refuse("Released to recipients by RSA-OAEP with SHA-256 only");
   // It is worth what it wraps, and that is asked for its recipient.
-  const own = classOf(object.attributes);
   if ((own === "cek" || own === "app-specific") && recipientOf(object, work).uid === key.uid) return;
   checkToRecipient(object, rule, key, work, now);
+}
+
+/** Whether that is `TO_HYBRID_RECIPIENT` and nothing beside it. */
+function isHybrid(parameters: CryptographicParameters = {}): boolean {
+  const said = Object.entries(parameters).filter(([, value]) => value !== undefined);
+  const wanted = new Map<string, unknown>(Object.entries(TO_HYBRID_RECIPIENT));
+  return said.length === wanted.size && said.every(([name, value]) => wanted.get(name) === value);
 }
 
 /** Throws unless the object may go to this recipient, at its level and of its tenant. */

@@ -1,3 +1,4 @@
+import { POLICY, policyAttribute } from "#protocol/hierarchy/index.ts";
 import { type Attributes, type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import { publicKeyOf } from "../store/material.ts";
@@ -59,6 +60,8 @@ export function checkNoPad({ cryptographicAlgorithm }: Attributes): void {
 /** Refuses a wrapping key that would give a sensitive object away to those who may not know the key itself. */
 export function checkWrapsSecret(key: ManagedObject): void {
   if (key.objectType === "PublicKey") {
+    // Of recipients alone (`release.ts`).
+    if (policyAttribute(key.attributes, POLICY.recipientAgreement) !== undefined) return;
     if ((publicKeyOf(key).asymmetricKeyDetails?.modulusLength ?? 0) < 2048)
       throw unfit("Sensitive objects are wrapped under RSA keys of 2048 bits at least");
   } else if (isSecret(key) && may(key, ["Decrypt"]))
