@@ -5,16 +5,22 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { POLICY, policy, policyAttribute, TO_HYBRID_RECIPIENT, VENDOR } from "#protocol/hierarchy/index.ts";
 import { HYBRID_LENGTH, hybridParts } from "#protocol/hybrid.ts";
 import type { Attributes, CryptographicParameters, KeyWrappingSpecification } from "#protocol/kmip/index.ts";
+import { LEVEL_POLICY } from "#protocol/pki/index.ts";
 import { type TestHsm, testHsm } from "../testing/deployment.ts";
 import {
   type Bytes,
   type CertificateOrder,
+  createAccount,
   createAuthority,
+  createData,
+  createMaster,
   type Hierarchy,
+  importAccount,
   keyBytes,
   oaep,
   PAST,
   registerCertificate,
+  TENANT,
   testHierarchy,
 } from "../testing/hierarchy.ts";
 import { allDenied, denied } from "../testing/refusal.ts";
@@ -163,6 +169,15 @@ describe("a hybrid recipient", () => {
       "its X25519 key": get(h.data, hybrid(agreement)),
       "an RSA recipient": get(h.data, hybrid(h.recipient)),
     });
+  });
+
+  it("gets no account key, though its certificates name the level", async () => {
+    const master = await createMaster(h.officer, masterKeyName("by-account"), TENANT, "account");
+    const account = await importAccount(h.kms, master, await createAccount(h.kms, master));
+    const policies = [LEVEL_POLICY.account];
+    const made = await register({ agreement: { policies }, kem: { policies } });
+    await get(await createData(h.kms, account), hybrid(made.kem));
+    await denied(get(account, hybrid(made.kem)));
   });
 
   it("is not registered with another instance's key, or with none", async () => {
