@@ -2,7 +2,14 @@ import "reflect-metadata";
 import crypto, { createDecipheriv, createHash, diffieHellman, hkdfSync, KeyObject } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { POLICY, policy, policyAttribute, TO_HYBRID_RECIPIENT, VENDOR } from "#protocol/hierarchy/index.ts";
+import {
+  masterKeyName,
+  POLICY,
+  policy,
+  policyAttribute,
+  TO_HYBRID_RECIPIENT,
+  VENDOR,
+} from "#protocol/hierarchy/index.ts";
 import { HYBRID_LENGTH, hybridParts } from "#protocol/hybrid.ts";
 import type { Attributes, CryptographicParameters, KeyWrappingSpecification } from "#protocol/kmip/index.ts";
 import { LEVEL_POLICY } from "#protocol/pki/index.ts";
