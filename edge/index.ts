@@ -38,7 +38,7 @@ export {
   KmsPrincipalObject,
   KmsRotationObject,
 } from "./kms/index.ts";
-export { Ra, RaForIam, RaForKms, RaObject, RaPrincipalObject } from "./ra/index.ts";
+export { Ra, RaForIam, RaForKms, RaObject, RaPrincipalObject, RaRevocationsObject } from "./ra/index.ts";
 export { Verifier } from "./verifier/index.ts";
 
 /** Routes only: no state of a request or a tenant is kept in it. */

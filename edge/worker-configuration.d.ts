@@ -33,6 +33,7 @@ interface __BaseEnv_Env {
 	COFFER_GRANT_SECONDS: string;
 	COFFER_INSTANCE_SECONDS: string;
 	COFFER_ATTESTED_SECONDS: string;
+	COFFER_REVOCATION_LIST_SECONDS: string;
 	COFFER_SECRET_ZERO_SECONDS: string;
 	COFFER_ATTESTATION: string;
 	COFFER_VERIFIER_PUBLIC_KEY: string;
@@ -48,6 +49,7 @@ interface __BaseEnv_Env {
 	IAM_ACCOUNT_KEY_OBJECT: DurableObjectNamespace<import("./index").IamAccountKeyObject>;
 	RA_OBJECT: DurableObjectNamespace<import("./index").RaObject>;
 	RA_PRINCIPAL_OBJECT: DurableObjectNamespace<import("./index").RaPrincipalObject>;
+	RA_REVOCATIONS_OBJECT: DurableObjectNamespace<import("./index").RaRevocationsObject>;
 	KMS_OBJECT: DurableObjectNamespace<import("./index").KmsObject>;
 	DATASTORE_OBJECT: DurableObjectNamespace<import("./index").DatastoreObject>;
 	DATASTORE_ACCOUNT_OBJECT: DurableObjectNamespace<import("./index").DatastoreAccountObject>;
@@ -83,7 +85,7 @@ interface __BaseEnv_Env {
 declare namespace Cloudflare {
 	interface GlobalProps {
 		mainModule: typeof import("./index");
-		durableNamespaces: "GatewayObject" | "IamObject" | "RaObject" | "KmsObject" | "DatastoreObject" | "AuditObject" | "DatastoreAccountObject" | "IamPrincipalObject" | "IamAccountObject" | "KmsAccountObject" | "AuditSourceObject" | "AuditLogObject" | "RaPrincipalObject" | "AuditGathererObject" | "KmsPrincipalObject" | "KmsRotationObject" | "IamAccountKeyObject";
+		durableNamespaces: "GatewayObject" | "IamObject" | "RaObject" | "KmsObject" | "DatastoreObject" | "AuditObject" | "DatastoreAccountObject" | "IamPrincipalObject" | "IamAccountObject" | "KmsAccountObject" | "AuditSourceObject" | "AuditLogObject" | "RaPrincipalObject" | "AuditGathererObject" | "KmsPrincipalObject" | "KmsRotationObject" | "IamAccountKeyObject" | "RaRevocationsObject";
 	}
 	interface Env extends __BaseEnv_Env {}
 }

@@ -120,6 +120,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "openEnrolment",
       "redeemEnrolment",
       "renew",
+      "revocationList",
       "revoke",
       "secretZero",
     ],

@@ -56,6 +56,7 @@ const order = (use: "identity" | "wrapping"): CertificateOrder => ({
   spki,
   use,
   level: "data",
+  revocationList: "https://vault.example/ra/revocations",
 });
 
 it("names the tenant's level in a wrapping certificate alone, and level data by nothing", async () => {

@@ -28,6 +28,8 @@ export type CertificateOrder = {
   use: "identity" | "wrapping";
   /** The tenant's release level: the HSM releases no more to it. */
   level: Level;
+  /** Where the list is in which it stands once it is revoked. */
+  revocationList: string;
 };
 
 /** Issues one, which begins early enough for a clock that is behind. The subject is ours, whatever the request said: `CN=<instance>,OU=microservice,O=<tenant>`. Returns DER. */
@@ -42,6 +44,7 @@ export async function issue(hsm: Hsm, order: CertificateOrder): Promise<Uint8Arr
     new x509.SubjectAlternativeNameExtension([{ type: "dn", value: order.binding.custodian }]),
     new x509.CertificatePolicyExtension(policiesOf(order)),
     await x509.AuthorityKeyIdentifierExtension.create(ca.publicKey, false, crypto),
+    new x509.CRLDistributionPointsExtension([order.revocationList]),
   ];
   if (order.use === "identity") extensions.push(new x509.ExtendedKeyUsageExtension([CLIENT_AUTH]));
   const made = await x509.X509CertificateGenerator.create(

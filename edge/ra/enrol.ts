@@ -38,6 +38,8 @@ export type Ceremony = {
   line?: string;
   /** When evidence was shown, seconds since 1970; null where none was. */
   attested: number | null;
+  /** Where the tenant's revocation list is. */
+  revocationList: string;
 };
 
 /** Issues both certificates and registers the recipient, each at its HSM. Throws what the HSM throws. */
@@ -47,10 +49,11 @@ export async function certify(
   ceremony: Ceremony,
 ): Promise<{ record: NewInstance; enrolled: Enrolment }> {
   const { instance, tenant, method, tier, binding, level, keys, now, until, life, line, attested } = ceremony;
+  const { revocationList } = ceremony;
   const enrolledAt = seconds(now);
   const notAfter = Math.min(enrolledAt + life, until);
   const order = (use: CertificateOrder["use"], spki: Uint8Array<ArrayBuffer>): CertificateOrder => {
-    return { instance, tenant, binding, method, tier, level, now, notAfter, spki, use };
+    return { instance, tenant, binding, method, tier, level, revocationList, now, notAfter, spki, use };
   };
   const [identity, wrapping, issuer, root, trust] = await Promise.all([
     issue(hsm, order("identity", keys.identity)),

@@ -15,6 +15,7 @@ import type {
   EnrolmentOpened,
   GrantIssued,
   Instance,
+  Published,
   SecretZeroIssued,
   SecretZeroRequest,
 } from "./types.ts";
@@ -73,6 +74,11 @@ export class Ra extends WorkerEntrypoint<Env> {
     if (user === null) return fail("invalid-certificate");
     const renewed = await this.#principal(by.tenant, user).renew(by, request);
     return renewed ?? this.#principal(by.tenant, null).stranger(by);
+  }
+
+  /** `GET /ra/revocations`, on the vault's origin, for anyone: which certificates of the tenant's instances are revoked. */
+  async revocationList(of: { tenant: string }): Promise<Result<Published>> {
+    return this.env.RA_REVOCATIONS_OBJECT.getByName(`${of.tenant}/revocations`).published();
   }
 
   /** The caller's own instances, newest first. */

@@ -9,4 +9,5 @@ export { RaForIam } from "./for-iam.ts";
 export { RaForKms } from "./for-kms.ts";
 export { RaObject } from "./object.ts";
 export { RaPrincipalObject } from "./principal.ts";
+export { RaRevocationsObject } from "./revocation-list.ts";
 export type { Applicant, Enrolment, EnrolmentOpened, GrantIssued, Instance, Recipient } from "./types.ts";

@@ -42,16 +42,16 @@ const states = () =>
   Object.fromEntries(listInstances(sql, binding, NOW).map(({ id, status }) => [id, status]));
 
 it("ends what a key has, and asks the HSM for it until it has done so", () => {
-  expect(nextRetirement(sql)).toBe(5000);
+  expect(nextRetirement(sql, NOW)).toBe(5000);
   endCustodian(sql, "j1", NOW);
   expect(states()).toEqual({ i1: "revoked", i2: "active" });
   expect(instancesToRetire(sql, NOW)).toEqual(["i1"]);
   // Due now, however long the certificate would have been valid: the HSM may have been away.
-  expect(nextRetirement(sql)).toBe(0);
+  expect(nextRetirement(sql, NOW)).toBe(0);
   endCustodian(sql, "j1", NOW);
   markRetired(sql, "i1", NOW);
   expect(instancesToRetire(sql, NOW)).toEqual([]);
-  expect(nextRetirement(sql)).toBe(6000);
+  expect(nextRetirement(sql, NOW)).toBe(6000);
 });
 
 it("W12 tells the KMS of what was revoked, however it was, and of those alone for whom it keeps something", () => {
@@ -64,7 +64,7 @@ it("W12 tells the KMS of what was revoked, however it was, and of those alone fo
   endCustodian(sql, "j1", NOW);
   expect(told()).toEqual([]);
   endCustodian(sql, "j-m1", NOW);
-  expect(revokeInstance(sql, "m2", binding).ok).toBe(true);
+  expect(revokeInstance(sql, "m2", binding, NOW).ok).toBe(true);
   expect(told()).toEqual(["kms/u m1", "kms/u m2"]);
   makeRoom(sql, "u", 1, NOW);
   expect(told()).toEqual(["kms/u m1", "kms/u m2", "kms/u m3"]);

@@ -6,6 +6,7 @@ import type { Tier } from "#protocol/policy/index.ts";
 import type { Enrolled } from "../enrolled.ts";
 import { intend } from "../outbox.ts";
 import { type Decision, ok, refuse } from "../result.ts";
+import { endedBy } from "./revocations.ts";
 import type { Binding, Instance, Recipient } from "./types.ts";
 
 export type NewInstance = {
@@ -51,8 +52,8 @@ export function insertInstance(sql: SqlStorage, made: NewInstance): void {
   const { binding } = made;
   sql.exec(
     `INSERT INTO instances (id, user, custodian, client, jkt, origin, method, tier, identity_key, identity_certificate,
-      wrapping_certificate, hsm_key, enrolled, not_after, level, serials, line, attested, status)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active')`,
+      wrapping_certificate, hsm_key, enrolled, not_after, level, serials, line, attested, certified, status)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active')`,
     made.id,
     binding.user,
     binding.custodian,
@@ -71,6 +72,7 @@ export function insertInstance(sql: SqlStorage, made: NewInstance): void {
     (made.serials ?? []).join(),
     made.line ?? made.id,
     made.attested ?? null,
+    made.notAfter,
   );
 }
 
@@ -88,7 +90,14 @@ export function makeRoom(sql: SqlStorage, user: string, max: number, now: number
   );
   const ids = idlest.toArray().map(({ id }) => id);
   for (const id of ids)
-    tellKms(sql, sql.exec<Ended>(`UPDATE instances SET status = 'revoked' WHERE id = ? ${ENDED}`, id));
+    tellKms(
+      sql,
+      sql.exec<Ended>(
+        `UPDATE instances SET status = 'revoked', ${endedBy("cessationOfOperation")} WHERE id = ?2 ${ENDED}`,
+        now,
+        id,
+      ),
+    );
   return ids;
 }
 
@@ -176,11 +185,17 @@ export function listInstances(sql: SqlStorage, { user, client }: InstanceOwner, 
 }
 
 /** Marks one revoked, with what it was renewed from and by: from then on the KMS releases nothing to it, whatever the HSM still has. */
-export function revokeInstance(sql: SqlStorage, id: string, { user, client }: InstanceOwner): Decision<void> {
+export function revokeInstance(
+  sql: SqlStorage,
+  id: string,
+  { user, client }: InstanceOwner,
+  now: number,
+): Decision<void> {
   const rows = [
     ...sql.exec<Ended>(
-      `UPDATE instances SET status = 'revoked'
-       WHERE line IN (SELECT line FROM instances WHERE id = ?1) AND user = ?2 AND client = ?3 ${ENDED}`,
+      `UPDATE instances SET status = 'revoked', ${endedBy("privilegeWithdrawn")}
+       WHERE line IN (SELECT line FROM instances WHERE id = ?2) AND user = ?3 AND client = ?4 ${ENDED}`,
+      now,
       id,
       user,
       client,
@@ -192,8 +207,9 @@ export function revokeInstance(sql: SqlStorage, id: string, { user, client }: In
 
 /** Ends all that a custodian with this DPoP key has: its instances, and grants and secret zeros that are still open. */
 export function endCustodian(sql: SqlStorage, jkt: string, now: number): void {
-  const end = `UPDATE instances SET status = 'revoked' WHERE jkt = ? AND not_after > ? ${ENDED}`;
-  tellKms(sql, sql.exec<Ended>(end, jkt, now));
+  const end = `UPDATE instances SET status = 'revoked', ${endedBy("cessationOfOperation")}
+    WHERE jkt = ?2 AND not_after > ?1 ${ENDED}`;
+  tellKms(sql, sql.exec<Ended>(end, now, jkt));
   sql.exec("DELETE FROM grants WHERE jkt = ? AND used IS NULL", jkt);
   sql.exec("DELETE FROM secret_zeros WHERE jkt = ? AND used IS NULL", jkt);
   sql.exec("DELETE FROM attestations WHERE jkt = ? AND used IS NULL", jkt);
@@ -217,11 +233,14 @@ export function markRetired(sql: SqlStorage, id: string, now: number): void {
 /** An ended instance stays in the list for 30 days. */
 const KEPT = 30 * 24 * 3600;
 
-/** When there is next something to retire, seconds: 0 for what was revoked; null when nothing is to come. */
-export function nextRetirement(sql: SqlStorage): number | null {
+/** When there is next something to retire, seconds: 0 for what was revoked or is not on the list yet; null when nothing is to come. */
+export function nextRetirement(sql: SqlStorage, now: number): number | null {
   return sql
     .exec<{ next: number | null }>(
-      "SELECT min(iif(status = 'revoked', 0, not_after)) AS next FROM instances WHERE hsm_gone = 0",
+      `SELECT min(next) AS next FROM (
+         SELECT min(iif(status = 'revoked', 0, not_after)) AS next FROM instances WHERE hsm_gone = 0
+         UNION ALL SELECT 0 FROM instances WHERE listed = 0 AND ended IS NOT NULL AND certified > ? AND serials <> '')`,
+      now,
     )
     .one().next;
 }

@@ -53,6 +53,8 @@ import { prepareRedemption, type Redeemed } from "./redemption.ts";
 import { giveRenewalBack, type Renewed, readRenewal, replaceBy, takeRenewal } from "./renewal.ts";
 import { type InstanceKeys, verifyRequest } from "./request.ts";
 import { namesOf, retireEnded } from "./retire.ts";
+import { distributionPoint } from "./revocation-list.ts";
+import { markListed, unlisted } from "./revocations.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { NOBODY, openSession } from "./session.ts";
 import type {
@@ -393,7 +395,8 @@ export class RaPrincipalObject extends DurableObject<Env> {
     try {
       const { level = tenantNamed(this.env, tenant).level } = of;
       const { certificate: life } = this.#life;
-      const ceremony = { ...of, instance, tenant, level, until, life };
+      const revocationList = distributionPoint(tenantNamed(this.env, tenant));
+      const ceremony = { ...of, instance, tenant, level, until, life, revocationList };
       const { record, enrolled } = await certify(this.#hsm, this.#recipients, ceremony);
       // The HSM took its time: a user who has signed out meanwhile gets no instance that the sign-out did not see.
       const registered = await signedIn();
@@ -416,6 +419,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
       for (const id of replaced)
         authorize(store, { action: "ra:replace", ...about, resource: `instance/${id}` }, () => ok(null));
       if (replaced.length > 0) this.ctx.waitUntil(this.#retire(outbox));
+      await this.#listRevoked(store);
       await (stored.ok ? wakeBy(this.ctx.storage, record.notAfter * 1000) : ledger.clear(registration));
       return stored;
     } catch (error) {
@@ -485,8 +489,8 @@ export class RaPrincipalObject extends DurableObject<Env> {
     const resource = `instance/${String(id).slice(0, 64)}`;
     const about = { action: "ra:revoke", caller, resource, requestId };
     const { store, outbox } = this.#open();
-    const decision = authorize(store, about, (sql) => revokeInstance(sql, id, caller));
-    if (decision.ok) await this.#retire(outbox);
+    const decision = authorize(store, about, (sql) => revokeInstance(sql, id, caller, seconds(Date.now())));
+    if (decision.ok) await Promise.all([this.#retire(outbox), this.#listRevoked(store)]);
     return decision;
   }
 
@@ -495,8 +499,25 @@ export class RaPrincipalObject extends DurableObject<Env> {
     await Promise.all([outbox.send(), retireEnded(this.ctx.storage, this.#recipients)]);
   }
 
+  /**
+   * Tells the tenant's list of what is revoked, before anybody is answered. What it could not be told it is told by the alarm: the
+   * rows say what it has not.
+   */
+  async #listRevoked({ sql, tenant }: Store): Promise<void> {
+    for (;;) {
+      const told = unlisted(sql, seconds(Date.now()));
+      if (told.length === 0) return;
+      const list = this.env.RA_REVOCATIONS_OBJECT.getByName(`${tenant}/revocations`);
+      const heard = await list
+        .revoked(told.map(({ id: _, ...revocation }) => revocation))
+        .catch(() => fail("internal"));
+      if (!heard.ok) return;
+      markListed(sql, told);
+    }
+  }
+
   /** Revokes the instances and open grants of custodians whose sign-in has ended. */
-  ended(jkts: string[]): Result<null> {
+  async ended(jkts: string[]): Promise<Result<null>> {
     if (this.#opened === undefined) return ok(null);
     const { store, outbox } = this.#opened;
     const requestId = crypto.randomUUID();
@@ -511,6 +532,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
     }
     // The KMS refuses them from now on; nobody has to wait until the HSM has forgotten them.
     this.ctx.waitUntil(this.#retire(outbox));
+    await this.#listRevoked(store);
     return ok(null);
   }
 
@@ -519,6 +541,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
     await store.flush();
     await outbox.alarm();
     await ledger.sweep();
+    await this.#listRevoked(store);
     await retireEnded(this.ctx.storage, this.#recipients);
   }
 

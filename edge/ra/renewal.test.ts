@@ -50,7 +50,7 @@ it("M20 both certificates have to be of one instance that lives", () => {
   insert(2);
   const mixed = { ...shown(1), wrappingCertificate: "wrapping-2" };
   expect(refused(take(NOW + DAY / 2, mixed))).toBe("no instance has these certificates");
-  expect(revokeInstance(sql, "i-1", binding).ok).toBe(true);
+  expect(revokeInstance(sql, "i-1", binding, NOW).ok).toBe(true);
   expect(refused(take(NOW + DAY / 2))).toBe("instance is revoked");
 });
 
@@ -64,7 +64,7 @@ it("M1 an instance that has shown evidence is renewed for as long as that counts
 it("W12 a revocation ends what an instance was renewed by, and nothing else", () => {
   insert(2, { line: "i-1" });
   insert(3);
-  revokeInstance(sql, "i-1", binding);
+  revokeInstance(sql, "i-1", binding, NOW);
   const status = sql.exec<{ status: string }>("SELECT status FROM instances ORDER BY id").toArray();
   expect(status.map(({ status }) => status)).toEqual(["revoked", "revoked", "active"]);
 });
@@ -73,14 +73,14 @@ it("M20 one that ended while it was renewed is replaced by nothing", () => {
   expect(replaceBy(sql, "i-1", NOW)).toBe(true);
   const { end } = sql.exec<{ end: number }>("SELECT not_after AS end FROM instances").one();
   expect(end).toBe(NOW + 600);
-  revokeInstance(sql, "i-1", binding);
+  revokeInstance(sql, "i-1", binding, NOW);
   expect(replaceBy(sql, "i-1", NOW)).toBe(false);
 });
 
 it("M20 takes a turn for what may be renewed alone, and renews nothing without one", () => {
   insert(2, { level: "master" });
   insert(3);
-  revokeInstance(sql, "i-3", binding);
+  revokeInstance(sql, "i-3", binding, NOW);
   for (const [now, of] of [
     [NOW, shown(1)],
     [NOW + DAY, shown(1)],

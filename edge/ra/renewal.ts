@@ -14,6 +14,7 @@ import type { Tier } from "#protocol/policy/index.ts";
 import { renewalInput } from "#protocol/renewal.ts";
 import { type Decision, ok, turnAway } from "../result.ts";
 import { checkWrappingKey, type InstanceKeys } from "./request.ts";
+import { endedBy } from "./revocations.ts";
 import type { Binding } from "./types.ts";
 
 /** Renewed certificates are known under those before for so long: what was asked for under them is still on its way. Seconds. */
@@ -126,7 +127,8 @@ export function giveRenewalBack(sql: SqlStorage, id: string): void {
 /** Whether it still lives, so that its renewal may; then its own certificates count for what is on its way, and no longer. */
 export function replaceBy(sql: SqlStorage, id: string, now: number): boolean {
   const live = sql.exec(
-    "UPDATE instances SET not_after = min(not_after, ?) WHERE id = ? AND status = 'active' RETURNING id",
+    `UPDATE instances SET not_after = min(not_after, ?1), ${endedBy("superseded")}
+     WHERE id = ?2 AND status = 'active' RETURNING id`,
     now + OVERLAP_SECONDS,
     id,
   );

@@ -22,7 +22,7 @@ it("W12 has set an alarm before it asks the HSM, which may never answer", async 
     enrolled: 0,
     notAfter: Math.floor(Date.now() / 1000) + 86_400,
   });
-  expect(revokeInstance(sql, "one", binding).ok).toBe(true);
+  expect(revokeInstance(sql, "one", binding, 1000).ok).toBe(true);
   let alarm: number | null = null;
   const storage = {
     sql,

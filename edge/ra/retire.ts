@@ -25,7 +25,7 @@ export async function retireEnded(storage: DurableObjectStorage, hsm: Hsm): Prom
 }
 
 async function wakeForNext(storage: DurableObjectStorage): Promise<void> {
-  const next = nextRetirement(storage.sql);
+  const next = nextRetirement(storage.sql, seconds(Date.now()));
   if (next !== null) await wakeBy(storage, Math.max(next * 1000, Date.now() + AGAIN_MS));
 }
 

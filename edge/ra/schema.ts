@@ -1,6 +1,7 @@
 import { LEDGER_TABLE } from "../hsm/keys/index.ts";
 import { OUTBOX_TABLE } from "../outbox.ts";
 import { PACES } from "../pace.ts";
+import { REVOCATIONS } from "./revocations.ts";
 
 /** Tables of the RA's objects: one a principal, and one a tenant with what an earlier release kept. Migrations are only ever appended to. Times: seconds since 1970. */
 export const MIGRATIONS: readonly string[] = [
@@ -117,4 +118,5 @@ export const MIGRATIONS: readonly string[] = [
   UPDATE instances SET attested = enrolled WHERE method = 'attestation';
   CREATE INDEX instances_by_line ON instances (line);
   `,
+  REVOCATIONS,
 ];

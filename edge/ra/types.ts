@@ -48,6 +48,14 @@ export type EvidenceResult = Appraisal;
 /** An open enrolment session. */
 export type EnrolmentOpened = AnswerOf<typeof openEnrolment>;
 
+/** A revocation list, CertificateList of RFC 5280 §5.1. */
+export type Published = {
+  der: Uint8Array<ArrayBuffer>;
+  number: number;
+  thisUpdate: number;
+  nextUpdate: number;
+};
+
 /** What an enrolment ends with. */
 export type Enrolment = AnswerOf<typeof redeemEnrolment>;
 

@@ -19,10 +19,10 @@ export type RequestBody =
   /** `streamed`: its length is told ahead (Content-Length), and it is held in no memory. */
   | { readonly octets: true; readonly limit: number; readonly streamed: boolean };
 
-/** JSON of a shape, octets, or nothing. With `ranges` a part can be asked for (RFC 9110 §14), and is answered with 206. */
+/** JSON of a shape, octets (of a media type of their own, where one is named), or nothing. With `ranges` a part can be asked for (RFC 9110 §14), and is answered with 206. */
 export type Answer =
   | { readonly status: 200 | 201; readonly json: Shape<unknown> }
-  | { readonly status: 200; readonly octets: true; readonly ranges: boolean }
+  | { readonly status: 200; readonly octets: true; readonly ranges: boolean; readonly type?: string }
   | { readonly status: 204 };
 
 export type Route = {

@@ -20,6 +20,7 @@ export const summaries: Partial<Record<OperationId, string>> = {
     "Tell the IAM that an instance is the caller's own, so that it may have tokens (levels account and master)",
   openEnrolment: "Open an enrolment: a nonce for the certificate request",
   redeemEnrolment: "Enrol: certificate request and grant for certificates and trust list",
+  readRevocationList: "Which certificates of the tenant's instances are revoked, as a CRL",
   renewEnrolment: "Renew the certificates of an enrolled instance, by its own key",
   makeDataKeys: "New data keys of an account, encrypted (M6)",
   listKeys: "An account's data keys, by identifier, with a filter and by pages",

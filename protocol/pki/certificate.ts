@@ -74,7 +74,7 @@ export function parseCertificate(der: Uint8Array, kind: SignatureKind = ECDSA_P2
  * UTCTime (years 1950 to 2049) or GeneralizedTime, both to the second and in Z (RFC 5280 §4.1.2.5). Throws `TypeError`
  * for anything else, and for a moment that does not exist.
  */
-function time({ tag, contents }: Value): number {
+export function time({ tag, contents }: Value): number {
   const text = String.fromCharCode(...contents);
   const pattern = tag === UTC_TIME ? /^\d{12}Z$/ : tag === GENERALIZED_TIME ? /^\d{14}Z$/ : null;
   if (!pattern?.test(text)) throw new TypeError("not a time");

@@ -19,4 +19,13 @@ export { nameText } from "./name.ts";
 export { certifiedParty, type Party, signedBy } from "./party.ts";
 export { verifyChain } from "./path.ts";
 export { type CertificationRequest, signedRequest, wrappingProofInput } from "./request.ts";
+export {
+  REASON,
+  type Reason,
+  type RevocationList,
+  type RevokedCertificate,
+  readRevocationListToSign,
+  revocationListToSign,
+  signedRevocationList,
+} from "./revocation-list.ts";
 export { ECDSA_P384 } from "./signature.ts";

@@ -27,6 +27,7 @@ const LANDED = [
   ["v7", "AuditGathererObject"],
   ["v8", "KmsPrincipalObject"],
   ["v9", "KmsRotationObject"],
+  ["v10", "IamAccountKeyObject"],
 ];
 
 it("go on from those of before, which stay as they were", () => {

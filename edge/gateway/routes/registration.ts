@@ -1,5 +1,8 @@
+import { seconds } from "#protocol/clock.ts";
+import { readRevocationList } from "#protocol/contract/index.ts";
 import { ok } from "../../result.ts";
 import { tenantOf } from "../context.ts";
+import { unwrap } from "../problem.ts";
 import type { ContractHandlers } from "../serve.ts";
 import { applicant, requireOwnOrigin } from "../session.ts";
 
@@ -24,6 +27,19 @@ export const registration = {
   async redeemEnrolment({ c, input, body }) {
     const by = await applicant(c);
     return c.env.RA.redeemEnrolment(by, input.id, body);
+  },
+  // For anyone, at any origin. Caches keep it for a minute and no longer than it is good.
+  async readRevocationList({ c }) {
+    const { der, number, nextUpdate } = unwrap(await c.env.RA.revocationList({ tenant: tenantOf(c) }));
+    const age = Math.max(0, Math.min(60, nextUpdate - seconds(Date.now())));
+    const headers = {
+      "cache-control": `public, max-age=${age}`,
+      "cross-origin-resource-policy": "cross-origin",
+      etag: `"${number}"`,
+      expires: new Date(nextUpdate * 1000).toUTCString(),
+    };
+    if (c.req.header("if-none-match") === headers.etag) return c.body(null, 304, headers);
+    return c.body(der, 200, { ...headers, "content-type": readRevocationList.answer.type });
   },
   renewEnrolment({ c, body }) {
     const by = { tenant: tenantOf(c), user: null, origin: requireOwnOrigin(c), requestId: c.var.requestId };

@@ -6,6 +6,7 @@ import { concat, utf8 } from "#protocol/bytes.ts";
 import { IDENTITY, policy, SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import { signingInput } from "#protocol/keys/index.ts";
 import type { CryptographicParameters, KmipClient } from "#protocol/kmip/index.ts";
+import { REASON, type RevocationList, revocationListToSign } from "#protocol/pki/index.ts";
 import { type TestHsm, testHsm } from "../testing/deployment.ts";
 import { keyBytes, PAST, registerCertificate } from "../testing/hierarchy.ts";
 import { allDenied, denied, refused } from "../testing/refusal.ts";
@@ -211,6 +212,53 @@ describe("an authority's key", () => {
       "a JWS": attempt(utf8(signingInput({ typ: SIGN_TYPE.receipt, kid }, {}))),
       "a sequence": attempt(Uint8Array.of(0x30, 0)),
       nothing: attempt(new Uint8Array()),
+    });
+  });
+
+  describe("revocation lists", () => {
+    const at = Math.floor(Date.now() / 1000);
+    const nameOf = (text: string) => new Uint8Array(new x509.Name(text).toArrayBuffer());
+    const list = (over: Partial<RevocationList> = {}) =>
+      revocationListToSign({
+        ...{
+          issuer: nameOf(AUTHORITY),
+          keyIdentifier: new Uint8Array(20),
+          number: 1,
+          thisUpdate: at,
+          nextUpdate: at + 86_400,
+        },
+        revoked: [{ serial: "4001", at: at - 5, reason: REASON.superseded }],
+        ...{ distributionPoint: "https://vault.example/ra/revocations", ...over },
+      });
+
+    it("M20 signs those of its own certificates, of now and good for days at the most", async () => {
+      for (const good of [list(), list({ revoked: [] })])
+        expect((await signs(ra, key.uid, good)).signatureData?.length).toBeGreaterThan(60);
+    });
+
+    it("M20 signs no other: of another authority, of the future, good for years, a delta, some reasons, cut, longer", async () => {
+      const attempt = (data: Uint8Array) => signs(ra, key.uid, data);
+      const good = list();
+      const changed = (from: string, to: string) => {
+        const text = Buffer.from(good).toString("hex");
+        expect(text.split(from), from).toHaveLength(2);
+        return Buffer.from(text.replace(from, to), "hex");
+      };
+      await allDenied({
+        "the root's name": attempt(list({ issuer: nameOf("CN=root") })),
+        "of the future": attempt(list({ thisUpdate: at + 4000, nextUpdate: at + 86_400 })),
+        "of the past": attempt(list({ thisUpdate: at - 86_400 })),
+        "good for years": attempt(list({ nextUpdate: at + 400 * 86_400 })),
+        "good for no time": attempt(list({ nextUpdate: at - 1 })),
+        // deltaCRLIndicator in the place of cRLNumber, another version, another algorithm.
+        "a delta": attempt(changed("0603551d14", "0603551d1b")),
+        "version 1": attempt(changed("020101300a", "020100300a")),
+        "SHA-512": attempt(changed("06082a8648ce3d040302", "06082a8648ce3d040304")),
+        "the point not critical": attempt(changed("0603551d1c0101ff", "0603551d1c010100")),
+        "something behind it": attempt(concat(good, Uint8Array.of(5, 0))),
+        "a piece of it": attempt(good.subarray(0, -1)),
+      });
+      await refused(signs(kms, key.uid, good)).toBe("ObjectNotFound");
     });
   });
 

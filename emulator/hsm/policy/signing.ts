@@ -2,11 +2,13 @@ import "reflect-metadata";
 import { createPublicKey, X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import { equalConstantTime } from "#protocol/bytes.ts";
+import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import { CERTIFICATE, POLICY, policyAttribute } from "#protocol/hierarchy/index.ts";
 import { jwsPart } from "#protocol/jws.ts";
 import { MAX_JWS_LENGTH, protectedHeader } from "#protocol/keys/index.ts";
 import { KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
-import { encode, SEQUENCE } from "#protocol/pki/der.ts";
+import { encode, INTEGER, SEQUENCE } from "#protocol/pki/der.ts";
+import { readRevocationListToSign } from "#protocol/pki/index.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import { certificateDer, privateKeyOf } from "../store/material.ts";
 import type { Work } from "../store/work.ts";
@@ -16,7 +18,7 @@ import { isRestricted } from "./roles.ts";
 
 /**
  * What a signing key may sign (`POLICY.signType`): compact JWS of one `typ`, or certificates of an authority's
- * leaves. A client that may use a key can still sign anything of that one kind; the HSM cannot know what is true.
+ * leaves and the list of those that it has revoked. A client that may use a key can still sign anything of that one kind; the HSM cannot know what is true.
  */
 
 type Request = RequestPayload<"Sign">;
@@ -44,7 +46,7 @@ export function checkSigned(
     Object.values(others).some((one) => one !== undefined)
   )
     refuse("This key signs by ECDSA with SHA-256");
-  if (type === CERTIFICATE) checkLeaf(data, key, work, now);
+  if (type === CERTIFICATE) checkByAuthority(data, key, work, now);
   else checkJws(data, type);
 }
 
@@ -69,6 +71,37 @@ const UNSIGNED = Uint8Array.from([
 /** [0] { INTEGER 2 }: version 3. */
 const VERSION_3 = Buffer.from([0xa0, 0x03, 0x02, 0x01, 0x02]);
 const SIGNS_OTHERS = x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign;
+
+/** Both are sequences: a certificate of version 3 begins with its version in [0], a list of version 2 with INTEGER 1. */
+function checkByAuthority(data: Uint8Array, key: ManagedObject, work: Work, now: Date): void {
+  const [tag, length = 0] = data;
+  const first = data[length < 0x80 ? 2 : 2 + (length & 0x7f)];
+  if (tag === SEQUENCE && first === INTEGER) checkRevocationList(data, key, work, now);
+  else checkLeaf(data, key, work, now);
+}
+
+/** A list is good for so long at the most, so that who could once have one signed cannot hide later revocations with it. */
+const LONGEST_LIST_MS = 8 * 24 * 3600 * 1000;
+/** Either clock may be so far off. */
+const TOLERANCE_MS = CLOCK_TOLERANCE * 1000;
+
+/** A TBSCertList (RFC 5280 §5.1) of version 2, of now, in the name of the authority whose key this is. */
+function checkRevocationList(data: Uint8Array, key: ManagedObject, work: Work, now: Date): void {
+  const list = readOrRefuse(data);
+  const from = list.thisUpdate - now.getTime();
+  const life = list.nextUpdate - list.thisUpdate;
+  if (Math.abs(from) > TOLERANCE_MS || life <= 0 || life > LONGEST_LIST_MS) refuse("Not a list of now");
+  if (!namesOf(key, work, now).some((name) => equalConstantTime(name, list.issuer)))
+    refuse("The issuer is not this authority");
+}
+
+function readOrRefuse(data: Uint8Array) {
+  try {
+    return readRevocationListToSign(data);
+  } catch {
+    return refuse("Not a revocation list that this key signs");
+  }
+}
 
 /** A TBSCertificate (RFC 5280 §4.1) of version 3 for a leaf, in the name of the authority whose key this is. */
 function checkLeaf(data: Uint8Array, key: ManagedObject, work: Work, now: Date): void {
