@@ -68,6 +68,7 @@ it("tells clients where to go", async () => {
   hold("protectedResource", await get(`${ann.app}/.well-known/oauth-protected-resource`), 200);
   hold("authorizationServer", await get(`${ann.vault}/.well-known/oauth-authorization-server`), 200);
   hold("vaultConfiguration", await get(`${ann.vault}/configuration.json`), 200);
+  hold("readRevocationList", await get(`${ann.vault}${contract.readRevocationList.path}`), 200);
   hold("openApi", await get(`${ann.app}/openapi.json?${"x".repeat(9000)}`), 414);
 });
 
