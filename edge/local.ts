@@ -76,6 +76,7 @@ export type TenantTable = Record<
     level?: Tenant["level"];
     secondLayer?: NonNullable<Tenant["secondLayer"]>;
     accountKeys?: Tenant["accountKeys"];
+    dataKeys?: Tenant["dataKeys"];
     oidc?: { issuer: string; clientId: string; development?: { issuer: string; subject: string } };
     admins?: ({ issuer: string; subject: string } | { email: string })[];
   }

@@ -3,7 +3,13 @@
  * else that it brings; a host that is in no tenant is answered by nobody.
  */
 
-import { ACCOUNT_KEYS, type AccountKeys, isTenantName } from "#protocol/hierarchy/index.ts";
+import {
+  ACCOUNT_KEYS,
+  type AccountKeys,
+  DATA_KEYS,
+  type DataKeys,
+  isTenantName,
+} from "#protocol/hierarchy/index.ts";
 import { DEFAULT_LEVEL, LEVELS, type Level } from "#protocol/level.ts";
 import { SECOND_LAYERS, type SecondLayer } from "#protocol/second-layer.ts";
 import { checked, list, literal, object, text } from "#protocol/shape.ts";
@@ -25,6 +31,8 @@ export type Tenant = {
   secondLayer?: SecondLayer;
   /** What account keys are made as from now on; those that there are stay as they are. */
   accountKeys: AccountKeys;
+  /** What data keys are made as from now on, at the levels at which an account has its own; the same goes for them. */
+  dataKeys: DataKeys;
 };
 
 /** A tenant's origins, as browsers are told them. */
@@ -51,6 +59,7 @@ const entry = object(
     oidc: oidcTable,
     level: literal(...LEVELS),
     accountKeys: literal(...ACCOUNT_KEYS),
+    dataKeys: literal(...DATA_KEYS),
     secondLayer: literal(...SECOND_LAYERS),
     admins: list(namedAdmin, 0, 16),
   },
@@ -110,13 +119,17 @@ export function readTenants(table: unknown, strict: boolean): Tenants {
 function readTenant(name: string, value: unknown, strict: boolean): Tenant {
   if (!isTenantName(name)) throw new Error("is no name of up to 63 lower-case letters, digits and hyphens");
   const { vault, apps, oidc, accountKeys = "AES-256", secondLayer, ...rest } = checked(entry, value);
-  const { level = DEFAULT_LEVEL, admins = [] } = rest;
+  const { level = DEFAULT_LEVEL, admins = [], dataKeys = "AES-256" } = rest;
   if (!isOrigin(vault)) throw new Error(`${vault} is no origin`);
   if (secondLayer !== undefined && level !== "master")
     throw new Error(`secondLayer is put on by the master key, which no instance has at level ${level}`);
+  if (dataKeys !== "AES-256" && level === "data")
+    throw new Error(
+      `dataKeys are ${dataKeys} where instances open them by an account key, which none has at level data`,
+    );
   const provider = oidc === undefined ? null : readOidc(oidc, strict);
   const more = { ...(secondLayer && { secondLayer }), admins: admins.map(readAdmin) };
-  return { name, vault, apps: readApps(apps), level, accountKeys, oidc: provider, ...more };
+  return { name, vault, apps: readApps(apps), level, accountKeys, dataKeys, oidc: provider, ...more };
 }
 
 function sitesOf(tenant: Tenant): Site[] {

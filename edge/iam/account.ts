@@ -9,7 +9,7 @@ import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { openHsm } from "../hsm/index.ts";
 import { type Ledger, openLedger } from "../hsm/keys/index.ts";
-import type { KeyIdentifier, ListedIdentifier } from "../key-identifiers.ts";
+import type { ListedIdentifier } from "../key-identifiers.ts";
 import { intend, isWaiting, type Outbox, openOutbox } from "../outbox.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
@@ -41,6 +41,7 @@ import {
   renewDataKey,
   rotateAccountKey,
   stillStands,
+  type ToldIdentifier,
   type Waited,
 } from "./instance-keys.ts";
 import { type Keeping, KeptKeys, storeOf } from "./kept-keys.ts";
@@ -234,7 +235,10 @@ export class IamAccountObject extends DurableObject<Env> {
   }
 
   /** W2: which data key is for data of this account. */
-  async keyIdentifier(of: OfInstance, request: KeyIdentifierRequest): Promise<Result<Waited<KeyIdentifier>>> {
+  async keyIdentifier(
+    of: OfInstance,
+    request: KeyIdentifierRequest,
+  ): Promise<Result<Waited<ToldIdentifier>>> {
     return this.#opened ? keyIdentifier(this.#keeper(this.#opened), of, request) : fail("forbidden");
   }
 
@@ -303,6 +307,7 @@ export class IamAccountObject extends DurableObject<Env> {
   #keeper({ store, keys, identifiers }: Opened): Keeper {
     const { KMS } = neighboursOf(this.env);
     return {
+      dataKeys: tenantNamed(this.env, store.tenant).dataKeys,
       store,
       identifiers,
       accountKey: (of) => this.#accountKey(store, of),

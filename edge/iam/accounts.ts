@@ -9,14 +9,14 @@ import type {
 import type { AccountRole } from "#protocol/roles.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
-import type { KeyIdentifier, ListedIdentifier } from "../key-identifiers.ts";
+import type { ListedIdentifier } from "../key-identifiers.ts";
 import type { Member, Person } from "../person.ts";
 import { fail, ok, type Problem, type Result } from "../result.ts";
 import type { AccountState, IamAccountObject } from "./account.ts";
 import type { Addresses } from "./addresses.ts";
 import type { OfCustodian } from "./custodian-keys.ts";
 import type { Followed } from "./follow-master.ts";
-import type { OfInstance, Waited } from "./instance-keys.ts";
+import type { OfInstance, ToldIdentifier, Waited } from "./instance-keys.ts";
 import type { MemberRow } from "./members.ts";
 import type { Account } from "./memberships.ts";
 import { standingFor } from "./named-admin.ts";
@@ -92,7 +92,10 @@ export class Accounts {
   }
 
   /** `POST /instances/key-identifiers`. */
-  async keyIdentifier(caller: InstanceCaller, request: KeyIdentifierRequest): Promise<Result<KeyIdentifier>> {
+  async keyIdentifier(
+    caller: InstanceCaller,
+    request: KeyIdentifierRequest,
+  ): Promise<Result<ToldIdentifier>> {
     return this.#forInstance(caller, request.account, (object, of) => object.keyIdentifier(of, request));
   }
 

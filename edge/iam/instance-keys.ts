@@ -5,7 +5,8 @@
 
 import { seconds } from "#protocol/clock.ts";
 import type { KeyIdentifierRequest } from "#protocol/contract/index.ts";
-import type { EcPublicJwk } from "#protocol/keys/index.ts";
+import type { DataKeys } from "#protocol/hierarchy/index.ts";
+import { type EcPublicJwk, isPairLength } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller, HttpFacts, InstanceCaller } from "../caller.ts";
 import { checkInstance, type Enrolled, LADDER } from "../enrolled.ts";
@@ -30,6 +31,9 @@ const RENEWALS_PER_MINUTE = 60;
 
 /** What is asked, of which account, by whom; `found` as the registration authority has the instance. */
 export type OfInstance = { account: string; caller: InstanceCaller; found: Result<Enrolled>; person: Person };
+
+/** A key identifier, and what data keys are made as where the tenant wants pairs: its instances see to that (W1). */
+export type ToldIdentifier = KeyIdentifier & { dataKeys?: "RSA-3072" };
 
 /** What came of it; `waited`: the HSM had to be waited for, so that who asked is looked at again. */
 export type Waited<T> = { value: T; waited: boolean };
@@ -69,6 +73,8 @@ export type NewDataKey = KeyIdentifier & { edk?: string };
 /** What the account's object gives: where it keeps things, and what it orders. */
 export type Keeper = {
   store: Store;
+  /** What the tenant's data keys are. */
+  dataKeys: DataKeys;
   /** Key identifiers, wherever they are. */
   identifiers: PlacedIdentifiers;
   /** The current key, ordered where there is none. */
@@ -116,9 +122,10 @@ export async function keyIdentifier(
   keeper: Keeper,
   of: OfInstance,
   { purpose, key }: KeyIdentifierRequest,
-): Promise<Result<Waited<KeyIdentifier>>> {
-  const { store, identifiers } = keeper;
+): Promise<Result<Waited<ToldIdentifier>>> {
+  const { store, identifiers, dataKeys } = keeper;
   const { client } = of.caller;
+  const told = dataKeys === "RSA-3072" && { dataKeys };
   const looked = await lookFor(keeper, of, { client, purpose, key });
   const known = decide<KeyIdentifier | null>(store, "iam:key-identifier", of, (sql) => {
     if (!looked.ok) return refuse(looked.problem.code, "the key identifiers cannot be had");
@@ -132,11 +139,11 @@ export async function keyIdentifier(
     return refuse("not-found", "no such data key");
   });
   if (!known.ok) return known;
-  if (known.value !== null) return ok({ value: known.value, waited: identifiers.elsewhere });
+  if (known.value !== null) return ok({ value: { ...known.value, ...told }, waited: identifiers.elsewhere });
   const made = await newDataKey(keeper, of, { purpose, renew: false });
   if (!made.ok) return made;
   const { keyId, keyVersion, accountKey } = made.value;
-  return ok({ value: { keyId, keyVersion, accountKey }, waited: true });
+  return ok({ value: { keyId, keyVersion, accountKey, ...told }, waited: true });
 }
 
 /** Enc(account): the current key, which is made at the first request, or that of this id. */
@@ -220,6 +227,7 @@ export async function renewDataKey(
   request: { purpose: string; made?: Omit<Made, "instance"> & { accountKey: string } },
 ): Promise<Result<Waited<{ edk: string }>>> {
   const { purpose, made } = request;
+  const isPair = made !== undefined && isPairLength(made.wrappedKey.length);
   const decision = decide(
     keeper.store,
     "iam:renew-data-key",
@@ -227,6 +235,8 @@ export async function renewDataKey(
     (sql) => {
       if (made !== undefined && currentAccountKey(sql)?.id !== made.accountKey)
         return refuse("conflict", "the account has another key");
+      if (isPair && keeper.dataKeys === "AES-256")
+        return refuse("conflict", "the tenant's data keys are no pairs");
       return takeRenewal(sql, of.account);
     },
     true,

@@ -1,7 +1,7 @@
 /** Data keys (M6): made in the HSM under the account key, one batch for all of a request. */
 
 import { encodeBase64url } from "#protocol/base64url.ts";
-import type { AccountEdk } from "#protocol/keys/index.ts";
+import { type AccountEdk, isPairLength } from "#protocol/keys/index.ts";
 import { type Hsm, UnexpectedAnswer } from "../hsm/index.ts";
 import {
   importAccountKey,
@@ -60,7 +60,15 @@ function checked(keys: Uint8Array<ArrayBuffer>[], count: number): Uint8Array<Arr
   return keys;
 }
 
-/** What the EDK says of how its data key stands under this account key. */
-export function wrappingUnder({ publicKey }: Pick<WrappedAccountKey, "publicKey">): AccountEdk["wrapping"] {
+/**
+ * What the EDK says of how its data key stands under this account key. What an instance has `made` is a pair where it is longer than any
+ * other data key.
+ */
+export function wrappingUnder(
+  { publicKey }: Pick<WrappedAccountKey, "publicKey">,
+  made?: Uint8Array,
+): Exclude<AccountEdk["wrapping"], "retained"> {
+  const isPair = made !== undefined && isPairLength(made.length);
+  if (isPair) return publicKey === null ? "A256GCM" : "RSA-OAEP-256+A256GCM";
   return publicKey === null ? "A256KW" : "RSA-OAEP-256";
 }

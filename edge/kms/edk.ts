@@ -1,4 +1,4 @@
-import { type Edk, JwsError } from "#protocol/keys/index.ts";
+import { type Edk, isPairWrapping, JwsError } from "#protocol/keys/index.ts";
 import { failureOf } from "../hsm/index.ts";
 import { type Decision, ok, refuse } from "../result.ts";
 import type { Trust } from "./trust.ts";
@@ -32,6 +32,8 @@ export async function readEdks(
   if (names.size !== items.length) return refuse("invalid-edk", "a key comes twice");
   if (items.some(({ edk }) => edk.wrapping === "retained"))
     return refuse("invalid-edk", "the KMS retains the key: the instance loads it itself");
+  if (items.some(({ edk }) => isPairWrapping(edk.wrapping)))
+    return refuse("key-unusable", "a pair: instances open it by the account key, and nobody rewraps it");
   const places = new Set(items.map(({ edk: { account, owner } }) => account ?? `·${owner}`));
   return places.size === 1 ? ok(items) : refuse("invalid-edk", "keys of more than one account");
 }

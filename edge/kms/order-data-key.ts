@@ -2,7 +2,7 @@
 
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
-import { type AccountEdk, wrappedLength } from "#protocol/keys/index.ts";
+import { type AccountEdk, isPairWrapping, isWrappedLength } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { HttpFacts } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
@@ -116,7 +116,8 @@ export async function orderDataKey(
 
 /** Whether it can be that, as far as can be told without opening it. */
 function checkForm(sql: SqlStorage, order: DataKeyOrder, { wrappedKey, layer }: Made): Decision<null> {
-  if (wrappedKey.length !== wrappedLength({ wrapping: wrappingUnder(order.accountKey), layer }))
+  const wrapping = wrappingUnder(order.accountKey, wrappedKey);
+  if (!isWrappedLength({ wrapping, layer }, wrappedKey.length))
     return refuse("hsm-refused", "not the length of a wrapped key");
   if (layer === undefined) return ok(null);
   if (layer.masterKey !== order.accountKey.master)
@@ -143,8 +144,10 @@ async function makeVersion(
   const { layer } = made ?? {};
   if (layer !== undefined && layer.keyVersion !== row.version)
     throw new UnexpectedAnswer("another version was made meanwhile");
-  // What is under a second layer, or under a master key that the HSM has not, is for instances alone to open.
-  if (made !== undefined && layer === undefined && recovery === null)
+  const wrapping = wrappingUnder(accountKey, wrapped);
+  const isPair = isPairWrapping(wrapping);
+  // A pair, what is under a second layer, or under a master key that the HSM has not, is for instances alone to open.
+  if (made !== undefined && !isPair && layer === undefined && recovery === null)
     await checkMade(kms, accountKey, wrapped, now);
   const { id, version } = accountKey;
   const edk: AccountEdk = {
@@ -158,7 +161,7 @@ async function makeVersion(
     created: seconds(now),
     purpose,
     accountKey: { id, version },
-    wrapping: wrappingUnder(accountKey),
+    wrapping,
     wrappedKey: encodeBase64url(wrapped),
     ...(layer && { layer: { masterKey: layer.masterKey } }),
     policy: POLICY,
@@ -167,7 +170,7 @@ async function makeVersion(
   if (token === undefined) throw new Error("nothing was signed");
   // What a time that was cut off had left there.
   await sweep(hsm, [hsmNameOf(row)]);
-  const under = accountKey.publicKey === null ? underParent : underPair;
+  const under = accountKey.publicKey !== null ? underPair : isPair ? underLayer : underParent;
   const by = layer ? underLayer(layer.masterKey) : under(id);
   const kept = { id: row.hsm, name: hsmNameOf(row), wrapped, by };
   const [imported] = await hsm.batch([keepWrapped(kept), lookAfter(row.hsm)], {

@@ -14,8 +14,10 @@ const MAX_LISTED = 100;
 const version = whole(1, 1_000_000_000);
 const challenge = base64url(32);
 const accountKey = object({ id: identifier, version });
-/** Of a data key, or a symmetric account key, wrapped: from 40 bytes by AES Key Wrap to 384 to an RSA key of 3072 bits, and 28 more under a second layer. */
+/** Of a symmetric account key, wrapped: 40 bytes by AES Key Wrap, or 384 to an RSA key of 3072 bits. */
 const wrappedSymmetric = base64url(40, 412);
+/** Of a data key the same, and 28 more under a second layer; of one that is a pair (protocol/keys, data-key-pair.ts) up to 3,042. */
+const wrappedDataKey = base64url(40, 3042);
 /** Of the private half of a pair as PKCS#8, encrypted. */
 const MAX_PRIVATE = 4096;
 /** SubjectPublicKeyInfo of an account key that is a pair, DER. */
@@ -82,7 +84,14 @@ export const findKeyIdentifier = {
   path: "/instances/key-identifiers",
   authentication: "token",
   request: { json: object({ account: identifier, purpose: literal("document") }, { key: keyName }) },
-  answer: { status: 200, json: open({ keyId: identifier, keyVersion: version, accountKey }) },
+  answer: {
+    status: 200,
+    json: open(
+      { keyId: identifier, keyVersion: version, accountKey },
+      /** What the tenant's data keys are made as, where those are pairs (W1). */
+      { dataKeys: literal("RSA-3072") },
+    ),
+  },
   problems: ["forbidden", "not-found", "strict-tenant", "hsm-refused"],
 } as const satisfies Route;
 export type KeyIdentifierRequest = BodyOf<typeof findKeyIdentifier>;
@@ -186,7 +195,7 @@ export const renewDataKey = {
       { purpose: literal("document") },
       {
         made: object(
-          { wrappedKey: wrappedSymmetric, accountKey: identifier, key: ecPublicJwk, statement: jws },
+          { wrappedKey: wrappedDataKey, accountKey: identifier, key: ecPublicJwk, statement: jws },
           { layer: object({ masterKey: identifier, keyVersion: version }) },
         ),
       },

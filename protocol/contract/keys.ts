@@ -55,6 +55,7 @@ export const loadKey = {
   answer: { status: 200, json: loadAnswer },
   problems: [
     "invalid-edk",
+    "key-unusable",
     "invalid-certificate",
     "forbidden",
     "foreign-custodian",
@@ -84,6 +85,7 @@ export const grantKeys = {
   answer: { status: 201, json: open({ grant, expires: seconds }) },
   problems: [
     "invalid-edk",
+    "key-unusable",
     "invalid-certificate",
     "forbidden",
     "foreign-custodian",
@@ -103,6 +105,7 @@ export const presentGrant = {
   answer: { status: 200, json: presented },
   problems: [
     "invalid-edk",
+    "key-unusable",
     "invalid-grant",
     "invalid-token",
     "forbidden",

@@ -38,6 +38,10 @@ export const KEY_PAIR = { cryptographicAlgorithm: "RSA", cryptographicLength: 30
 export const ACCOUNT_KEYS = ["AES-256", "RSA-3072"] as const;
 export type AccountKeys = (typeof ACCOUNT_KEYS)[number];
 
+/** What the data keys of its accounts are at levels `account` and `master`, by the same names. */
+export const DATA_KEYS = ACCOUNT_KEYS;
+export type DataKeys = (typeof DATA_KEYS)[number];
+
 /** What its master key is, by the same names. */
 export const MASTER_KEYS = ACCOUNT_KEYS;
 export type MasterKeys = (typeof MASTER_KEYS)[number];

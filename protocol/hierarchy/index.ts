@@ -23,6 +23,8 @@ export {
   ACCOUNT_KEYS,
   type AccountKeys,
   AGREEMENT,
+  DATA_KEYS,
+  type DataKeys,
   isKeyClass,
   KEY,
   KEY_PAIR,

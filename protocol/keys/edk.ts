@@ -9,6 +9,7 @@ import { SIGN_TYPE } from "../hierarchy/index.ts";
 import { type KeyPolicy, keyPolicy } from "../policy/index.ts";
 import { base64url, fits, line, literal, object, type Shape, seconds, union, whole } from "../shape.ts";
 import { KEY_ALGORITHM_NAMES, type KeyAlgorithm } from "./algorithm.ts";
+import { PAIR_DATA_KEY, PAIR_SHORTER } from "./data-key-pair.ts";
 import { JwsError, verifyJws } from "./jws.ts";
 import { checkTime } from "./time.ts";
 import { findKey, type TrustList } from "./trust.ts";
@@ -28,7 +29,7 @@ type Described = {
   /** Seconds since 1970; absent: no end. */
   expires?: number;
   purpose: string;
-  /** The wrapped data key, base64url; empty where the KMS retains it (M11), and this is a reference: for a 256-bit key 40 bytes, or 384 to an RSA key of 3072 bits, and 28 more under a second layer. */
+  /** The wrapped data key, base64url; empty where the KMS retains it (M11), and this is a reference: for a 256-bit key 40 bytes, or 384 to an RSA key of 3072 bits, for a pair some 2,600 or 3,000, and 28 more under a second layer. */
   wrappedKey: string;
   policy: KeyPolicy;
 };
@@ -41,8 +42,11 @@ export type AccountEdk = Described & {
   masterKey?: undefined;
   /** Second layer (W14): the wrapped key is encrypted once more, by AES-256-GCM under a key that comes from this master key. */
   layer?: { masterKey: string };
-  /** Under a symmetric account key AES Key Wrap (RFC 3394), under an RSA pair RSA-OAEP with SHA-256: by their names in JWA (RFC 7518). */
-  wrapping: "A256KW" | "RSA-OAEP-256" | "retained";
+  /**
+   * Under a symmetric account key AES Key Wrap (RFC 3394), under an RSA pair RSA-OAEP with SHA-256: by their names in JWA (RFC 7518). Of a
+   * data key that is a pair itself the private half by AES-GCM, under the account key, or under a content-encryption key that is under it.
+   */
+  wrapping: "A256KW" | "RSA-OAEP-256" | PairWrapping | "retained";
 };
 
 /** Of a key of the tenant itself: encrypted directly under its master key (M6). */
@@ -61,26 +65,39 @@ export type TenantEdk = Described & {
 
 export type Edk = AccountEdk | TenantEdk;
 
-/** How a data key stands under what wraps it, and how many bytes it then has; IV and tag of a second layer around it. */
+/** How a data key that is a pair stands under an account key (data-key-pair.ts). */
+export type PairWrapping = "A256GCM" | "RSA-OAEP-256+A256GCM";
+
+/** How a data key stands under what wraps it, and how many bytes it then has, of a pair at most; IV and tag of a second layer around it. */
 const WRAPPED_LENGTHS = {
   A256KW: 40,
   A256KWP: 40,
   "RSA-OAEP-256": 384,
   "RSA-OAEP-256-L": 384,
+  A256GCM: PAIR_DATA_KEY,
+  "RSA-OAEP-256+A256GCM": PAIR_DATA_KEY + 384,
   retained: 0,
 } as const;
 const LAYER = 28;
 export type Wrapping = keyof typeof WRAPPED_LENGTHS;
 
-/** Bytes of the wrapped key. */
-export function wrappedLength({
-  wrapping,
-  layer,
-}: {
-  wrapping: Wrapping;
-  layer?: object | undefined;
-}): number {
-  return WRAPPED_LENGTHS[wrapping] + (layer === undefined ? 0 : LAYER);
+/** Whether the data key is an RSA pair, whose public half wraps a secret for each document. */
+export function isPairWrapping(wrapping: Wrapping): wrapping is PairWrapping {
+  return wrapping.endsWith("A256GCM");
+}
+
+/** The same by the bytes of the wrapped key: no other has so many. */
+export function isPairLength(length: number): boolean {
+  return length > WRAPPED_LENGTHS["RSA-OAEP-256"] + LAYER;
+}
+
+/** Whether a wrapped key can have so many bytes: the numbers of an RSA key may lack some at their beginning. */
+export function isWrappedLength(
+  { wrapping, layer }: { wrapping: Wrapping; layer?: object | undefined },
+  length: number,
+): boolean {
+  const short = WRAPPED_LENGTHS[wrapping] + (layer === undefined ? 0 : LAYER) - length;
+  return short >= 0 && short <= (isPairWrapping(wrapping) ? PAIR_SHORTER : 0);
 }
 
 const identifier = line(64);
@@ -95,7 +112,7 @@ const described = {
   owner: line(256),
   created: seconds,
   purpose: identifier,
-  wrappedKey: base64url(40, 384 + LAYER),
+  wrappedKey: base64url(40, PAIR_DATA_KEY + 384 + LAYER),
   policy: keyPolicy,
 };
 const ofAccount = { ...described, account: identifier, accountKey: object({ id: identifier, version }) };
@@ -105,6 +122,8 @@ const maybe = { expires: seconds, layer: object({ masterKey: identifier }) };
 const edkShape: Shape<Edk> = union("wrapping", {
   A256KW: object({ ...ofAccount, wrapping: literal("A256KW") }, maybe),
   "RSA-OAEP-256": object({ ...ofAccount, wrapping: literal("RSA-OAEP-256") }, maybe),
+  A256GCM: object({ ...ofAccount, wrapping: literal("A256GCM") }, maybe),
+  "RSA-OAEP-256+A256GCM": object({ ...ofAccount, wrapping: literal("RSA-OAEP-256+A256GCM") }, maybe),
   retained: object(
     { ...ofAccount, wrappedKey: literal(""), wrapping: literal("retained") },
     { expires: seconds },
@@ -131,7 +150,7 @@ export function edkProviderInfo(edk: Pick<Edk, "keyId" | "keyVersion">): string 
 function checked(payload: unknown): Edk {
   if (!fits(edkShape, payload)) throw new JwsError("jws-payload", "not an EDK");
   const { length } = decodeBase64url(payload.wrappedKey);
-  // One length with a layer, another without: neither passes for the other, nor does one way of wrapping.
-  if (length !== wrappedLength(payload)) throw new JwsError("jws-payload", "not the length of a wrapped key");
+  // Lengths with a layer, others without: neither passes for the other, nor does one way of wrapping.
+  if (!isWrappedLength(payload, length)) throw new JwsError("jws-payload", "not the length of a wrapped key");
   return payload;
 }

@@ -8,13 +8,17 @@
 export { type EcPublicJwk, jwkFromSpki, spkiFromJwk, thumbprint } from "../jwk.ts";
 export { DOCUMENT_ALGORITHM, KEY_ALGORITHMS, type KeyAlgorithm, operationsOf } from "./algorithm.ts";
 export { type ChannelOf, channelDigest, channelInfo, edksDigest, presentationInput } from "./channel.ts";
+export { OAEP_LENGTH, partsOfPair } from "./data-key-pair.ts";
 export {
   type AccountEdk,
   type Edk,
   edkProviderInfo,
+  isPairLength,
+  isPairWrapping,
+  isWrappedLength,
+  type PairWrapping,
   type TenantEdk,
   verifyEdk,
-  wrappedLength,
 } from "./edk.ts";
 export {
   type AccountReceipt,

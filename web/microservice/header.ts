@@ -1,11 +1,13 @@
 /** What a document's header, which is not authenticated yet, says of the key that it was sealed under. */
 
-import type { Header } from "#protocol/envelope/index.ts";
+import { utf8 } from "#protocol/bytes.ts";
+import type { EncryptedDataKey, Header } from "#protocol/envelope/index.ts";
 import { CofferError } from "#protocol/error.ts";
-import { canonicalJws } from "#protocol/keys/index.ts";
+import { canonicalJws, type Edk, edkProviderInfo } from "#protocol/keys/index.ts";
 
 /** By whom the encrypted data keys in a header are told apart. */
-export const PROVIDER = "coffer";
+const PROVIDER = "coffer";
+const SECRET = "coffer-secret";
 
 /** The EDK in a header that is not authenticated yet: the one that Coffer's KMS made, with the lower s. */
 export function edkOf(header: Header): string {
@@ -21,8 +23,20 @@ export function keyOf(header: Header): string {
   return text;
 }
 
-function ownKeyOf(header: Header) {
-  const own = header.encryptedDataKeys.filter((key) => key.providerId === PROVIDER);
+/** The secret of a message that was sealed under a pair (ladder/document-secret.ts), in a header that is not authenticated yet. */
+export function secretOf(header: Header): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(ownKeyOf(header, SECRET).encryptedDataKey);
+}
+
+/** What the header of a message under this data key has: its EDK, and the message's secret where the key is a pair. */
+export function entriesOf(edk: Edk, jws: string, secret?: Uint8Array<ArrayBuffer>): EncryptedDataKey[] {
+  const providerInfo = utf8(edkProviderInfo(edk));
+  const own = { providerId: PROVIDER, providerInfo, encryptedDataKey: utf8(canonicalJws(jws)) };
+  return secret ? [own, { providerId: SECRET, providerInfo, encryptedDataKey: secret }] : [own];
+}
+
+function ownKeyOf(header: Header, provider = PROVIDER) {
+  const own = header.encryptedDataKeys.filter((key) => key.providerId === provider);
   const [only] = own;
   if (!only || own.length > 1) throw new CofferError("decrypt-failed");
   return only;

@@ -1,7 +1,6 @@
 /** One microservice, serving one custodian: what answers the calls of the port. */
 
 import { encodeBase64url } from "#protocol/base64url.ts";
-import { utf8 } from "#protocol/bytes.ts";
 import { CLOCK_TOLERANCE, seconds } from "#protocol/clock.ts";
 import {
   type Header,
@@ -13,14 +12,7 @@ import {
   seal,
 } from "#protocol/envelope/index.ts";
 import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
-import {
-  canonicalJws,
-  edkDigests,
-  edkProviderInfo,
-  isLocalKey,
-  operationsOf,
-  type TrustList,
-} from "#protocol/keys/index.ts";
+import { edkDigests, isLocalKey, operationsOf, type TrustList } from "#protocol/keys/index.ts";
 import type { Level } from "#protocol/level.ts";
 import { parseCertificate } from "#protocol/pki/index.ts";
 import { evaluate, type KeyOperation, type Tier } from "#protocol/policy/index.ts";
@@ -33,9 +25,17 @@ import {
 import type { Attester } from "./credentials.ts";
 import type { Crypto } from "./crypto.ts";
 import { enrol, renew, verifyInstance } from "./enrol.ts";
-import { edkOf, keyOf, PROVIDER } from "./header.ts";
+import { edkOf, entriesOf, keyOf, secretOf } from "./header.ts";
 import { generateInstanceKeys, type HostKeys, type InstanceKeys } from "./keys.ts";
-import { type Authorities, Ladder, type Step, type TokenOptions, type Watch } from "./ladder/index.ts";
+import {
+  type Authorities,
+  Ladder,
+  makeSecret,
+  openSecret,
+  type Step,
+  type TokenOptions,
+  type Watch,
+} from "./ladder/index.ts";
 import { loadKey, loadsOf } from "./loading.ts";
 import { Mutual } from "./mutual.ts";
 import { cryptoOperations } from "./operations/index.ts";
@@ -45,7 +45,14 @@ import type { Registration } from "./registration.ts";
 import { endOf, KeyRing, type LoadedKey } from "./ring.ts";
 import { settleSessions } from "./sessions.ts";
 import { entrust, entrustedKey } from "./stateless.ts";
-import { type InstanceRecord, loadOf, type MessageName, STORE_VERSION, type Store } from "./store.ts";
+import {
+  type InstanceRecord,
+  loadOf,
+  type MessageName,
+  type MessageRecord,
+  STORE_VERSION,
+  type Store,
+} from "./store.ts";
 
 /** `data`: what is encrypted in one piece and is no document. */
 const PURPOSES = ["document", "metadata", "data"];
@@ -458,15 +465,20 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
 
     async seal({ edk, context, keep = false }, input, signal) {
       const { signal: alive } = life;
-      const { key, edk: metadata, jws, layer } = await sealingKey(edk, context);
-      const encryptedDataKey = utf8(canonicalJws(jws));
-      const encryptedDataKeys = [
-        { providerId: PROVIDER, providerInfo: utf8(edkProviderInfo(metadata)), encryptedDataKey },
-      ];
+      const { key, edk: metadata, jws, layer, pair } = await sealingKey(edk, context);
       const { random } = crypto;
-      const kept = keep ? await keptMessage(context) : undefined;
+      const made = pair && (await makeSecret(crypto, pair));
+      const kept = keep ? await keptMessage(context, made) : undefined;
+      const secret = pair && (kept?.secret ?? made);
+      const dataKey =
+        pair && secret
+          ? await openSecret(subtle, pair, secret).catch((cause: unknown) => {
+              // Begun under another data key, it is another message.
+              throw new CofferError(kept?.secret ? "source-changed" : "key-refused", { cause });
+            })
+          : key;
       const until = AbortSignal.any([signal, alive]);
-      const under = { dataKey: key, encryptedDataKeys, layer, kept };
+      const under = { dataKey, encryptedDataKeys: entriesOf(metadata, jws, secret), layer, kept };
       return seal(input, { subtle, random, context, ...under, signal: until });
     },
 
@@ -477,7 +489,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
           throw codeOf(error) === "context-mismatch" ? new CofferError("decrypt-failed") : error;
         });
         tell({ step: "decrypt", what: "document", account: context.account ?? "" });
-        return loaded.key;
+        return loaded.pair ? openSecret(subtle, loaded.pair, secretOf(header)) : loaded.key;
       };
       const layerKey = async (id: string) => {
         const { ladder } = enrolled();
@@ -532,15 +544,19 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
   }
 
   /** The message of this context that may be gone on with, or a new one, kept from now on. */
-  async function keptMessage(context: EncryptionContext): Promise<KeptMessage> {
+  async function keptMessage(
+    context: EncryptionContext,
+    secret?: Uint8Array<ArrayBuffer>,
+  ): Promise<KeptMessage & Pick<MessageRecord, "secret">> {
     const { session } = serving().record;
     const name = nameOf(context);
     const fresh = crypto.random(new Uint8Array(MESSAGE_ID_LENGTH));
-    const { messageId } = await store.keepMessage({
+    const { messageId, secret: begun } = await store.keepMessage({
       ...{ ...name, messageId: fresh, begun: now() },
       ...(session !== undefined && { session }),
+      ...(secret && { secret }),
     });
-    return { messageId, settle: (first, tags) => store.settle(name, messageId, first, tags) };
+    return { messageId, secret: begun, settle: (first, tags) => store.settle(name, messageId, first, tags) };
   }
 
   /** The key that a header names, loaded or brought with the request; at level `master` the instance asks for it (W2). */

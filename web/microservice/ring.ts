@@ -1,5 +1,6 @@
 /** The key ring: keys in use, deleted a set time after their last use (W7), and when their release ends. */
 import type { Edk, Load, Receipt } from "#protocol/keys/index.ts";
+import type { PairOfEdk } from "./ladder/index.ts";
 
 /**
  * `receipt`: of a data key that was released to this instance by itself; none of one that the ladder gave. `jws`: the EDK of a key that
@@ -12,6 +13,8 @@ export type LoadedKey = {
   /** As it came, still wrapped. */
   load?: Load;
   jws?: string;
+  /** Of a data key that is a pair: what wraps a secret for each message, and is the key in its place. */
+  pair?: PairOfEdk;
 };
 
 /** When receipt or EDK ends, whichever is first; milliseconds since 1970. */

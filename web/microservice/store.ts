@@ -65,6 +65,8 @@ export type MessageRecord = {
   /** What it is bound to: one message at a time under one context. */
   context: string;
   messageId: Uint8Array<ArrayBuffer>;
+  /** Under a data key that is a pair: the message's secret, wrapped as its header has it. */
+  secret?: Uint8Array<ArrayBuffer> | undefined;
   /** Milliseconds since 1970. */
   begun: number;
 };
@@ -91,7 +93,7 @@ export type Store = {
   /** Keeps a serial unless a higher one is kept; for good, beyond the instances. */
   keepTrustSerial(root: string, serial: number): Promise<void>;
   /** The message that is kept under this name, or this one, which is from now on. The oldest beyond `MAX_MESSAGES` go. */
-  keepMessage(record: MessageRecord): Promise<Pick<MessageRecord, "messageId">>;
+  keepMessage(record: MessageRecord): Promise<Pick<MessageRecord, "messageId" | "secret">>;
   /** As `KeptMessage` of protocol/envelope says; false too where the message is not kept any more. */
   settle(
     name: MessageName,

@@ -50,8 +50,11 @@ export type Authorities = {
   masterKey(challenge: string, id?: string): Promise<ReleasedKey>;
   /** KMS, at level `account`: the current one, or that of this id. */
   releasedAccountKey(account: string, challenge: string, id?: string): Promise<ReleasedAccountKey>;
-  /** IAM: of the account's current data key, or of the one that a header names (`<keyId>.<keyVersion>`). */
-  keyIdentifier(account: string, key?: string): Promise<KeyIdentifier>;
+  /**
+   * IAM: of the account's current data key, or of the one that a header names (`<keyId>.<keyVersion>`). `dataKeys`: what the tenant's data
+   * keys are where that is not 256 bits (W1).
+   */
+  keyIdentifier(account: string, key?: string): Promise<KeyIdentifier & { dataKeys?: "RSA-3072" }>;
   /** IAM: the current one, or that of this id. */
   accountKey(account: string, id?: string): Promise<WrappedAccountKey>;
   /**

@@ -6,7 +6,12 @@ import { concat, utf8 } from "#protocol/bytes.ts";
 import { digest } from "#protocol/digest.ts";
 import { CofferError } from "#protocol/error.ts";
 import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
-import type { AccountEdk, AccountReceipt, MasterReceipt } from "#protocol/keys/index.ts";
+import {
+  type AccountEdk,
+  type AccountReceipt,
+  isPairLength,
+  type MasterReceipt,
+} from "#protocol/keys/index.ts";
 import { CEK_LABEL } from "#protocol/oaep-labels.ts";
 import { type Authority, jws, type Signer, START } from "../authority.fixture.ts";
 import type { ReleasedAccountKey } from "./authorities.ts";
@@ -66,6 +71,8 @@ export class Hierarchy {
   readonly #earlier: { keyId: string; keyVersion: number; raw: Bytes }[] = [];
   /** Whether the HSM keeps no master key: then nobody here makes an account's first keys. */
   strict = false;
+  /** What the IAM says that data keys are made as. */
+  dataKeys: "RSA-3072" | undefined;
   /** Versions that the IAM has not heard of. */
   ahead = 0;
   readonly #masterPair: CryptoKeyPair | undefined;
@@ -224,7 +231,8 @@ export class Hierarchy {
     keyIdentifier: async (account, key) => {
       this.#ask(`key identifier of ${account}${key === undefined ? "" : ` for ${key}`}`);
       const { keyId, keyVersion, accountKey } = this.#version(account, key).edk;
-      return { keyId, keyVersion, accountKey, ...this.change.identifier };
+      const told = this.dataKeys && { dataKeys: this.dataKeys };
+      return { keyId, keyVersion, accountKey, ...told, ...this.change.identifier };
     },
     accountKey: async (account, asked) => {
       const { id, version, wrapped, master, publicKey } = this.#accountKey(account, asked);
@@ -256,6 +264,8 @@ export class Hierarchy {
       await this.renewDataKey(account);
       const { edk } = this.#version(account);
       Object.assign(edk, { wrappedKey, accountKey: { ...edk.accountKey, id: accountKey }, keyVersion: next });
+      if (isPairLength(decodeBase64url(wrappedKey).length))
+        edk.wrapping = this.#pairs ? "RSA-OAEP-256+A256GCM" : "A256GCM";
       if (layer) edk.layer = { masterKey: layer.masterKey };
       return this.#sign(edk);
     },

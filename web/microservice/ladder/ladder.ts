@@ -14,6 +14,7 @@ import {
   type AccountEdk,
   type Awaited,
   edkProviderInfo,
+  isPairWrapping,
   type TrustList,
   verifyAccountReceipt,
   verifyEdk,
@@ -28,11 +29,13 @@ import type { Authorities, KeyIdentifier, MadeDataKey } from "./authorities.ts";
 import { Held } from "./held.ts";
 import {
   makeWrappedKey,
+  makeWrappedPair,
   publicHalf,
   type Released,
-  type RungUsage,
+  type Rung,
   unwrapAccountKey,
   unwrapDataKey,
+  unwrapDataPair,
   unwrapLayerKey,
   unwrapMasterKey,
   unwrapReleasedAccountKey,
@@ -54,8 +57,8 @@ type Encrypted = { master?: MasterCopy | undefined; account: AccountCopy; data: 
 /** A data key that was made here, under the account key of that id. */
 type MadeKey = { wrapped: Bytes; accountKey: string };
 
-/** A data key, and the EDK that goes into the header of what is sealed under it. */
-export type AccountDataKey = LoadedKey & { jws: string };
+/** A data key, and the EDK that goes into the header of what is sealed under it. One that is a `pair` wraps a secret for each message. */
+export type AccountDataKey = LoadedKey & DataCopy;
 
 export type LadderOptions = {
   level: Exclude<Level, "data">;
@@ -104,6 +107,8 @@ export class Ladder {
   readonly #identifiers: Held<KeyIdentifier>;
   readonly #newest = new Newest();
   readonly #renewing = new Map<string, Promise<unknown>>();
+  /** Whether the tenant's data keys are pairs, as the IAM said last. */
+  #pairs = false;
   /** How often it was locked: what was under way then is for nobody. */
   #locked = 0;
 
@@ -151,7 +156,8 @@ export class Ladder {
   }
 
   /**
-   * The account's current data key. One that lacks the second layer which the tenant wants is replaced first (W14). Throws
+   * The account's current data key. One that lacks the second layer which the tenant wants (W14), or is no pair where it wants pairs (W1),
+   * is replaced first. Throws
    * `key-refused`, `key-superseded` for an older one than was seen before.
    */
   async sealing(account: string): Promise<AccountDataKey> {
@@ -269,12 +275,16 @@ export class Ladder {
     const { subtle } = this.#options.crypto;
     const { publicKey, id } = accountKey;
     const master = await this.#encryptedMaster();
+    const ofPair = this.#pairs;
     const by = await (publicKey
       ? publicHalf(subtle, publicKey)
-      : this.#unwrapAccount(accountKey, master, "wrapKey"));
-    const wrapped = await makeWrappedKey(subtle, by);
+      : this.#unwrapAccount(accountKey, master, { usage: "wrapKey", ofPair }));
+    const wrapped = await (ofPair ? makeWrappedPair(this.#options.crypto, by) : makeWrappedKey(subtle, by));
     // To the public half of this very pair: whoever had put another there could read what is sealed from now on.
-    if (publicKey) await unwrapDataKey(subtle, await this.#unwrapAccount(accountKey, master), wrapped);
+    if (publicKey) {
+      const own = await this.#unwrapAccount(accountKey, master);
+      await (ofPair ? unwrapDataPair : unwrapDataKey)(subtle, own, wrapped);
+    }
     return { wrapped, accountKey: id };
   }
 
@@ -320,8 +330,12 @@ export class Ladder {
     return copy;
   }
 
-  /** Whether it has the second layer that the tenant wants, under the current master key. One that has it though none is wanted stays. */
+  /**
+   * Whether it is a pair where the tenant wants pairs, and has the second layer that it wants, under the current master key. What is more
+   * than is wanted stays.
+   */
   async #isCovered({ edk }: AccountDataKey): Promise<boolean> {
+    if (this.#pairs && !isPairWrapping(edk.wrapping)) return false;
     const master = await this.#encryptedMaster();
     return !master || !covers(master.secondLayer, "data-key") || edk.layer?.masterKey === master.id;
   }
@@ -396,28 +410,30 @@ export class Ladder {
   /** Master, account, data, in turn. */
   async #decrypt(account: string, { master, account: wrapped, data }: Encrypted): Promise<AccountDataKey> {
     const { subtle } = this.#options.crypto;
-    const accountKey = await this.#accountKeys.get(`${account} ${wrapped.id}`, () =>
-      this.#told("account key", { account, key: wrapped.id }, this.#unwrapAccount(wrapped, master)),
-    );
     const { edk } = data;
+    const ofPair = isPairWrapping(edk.wrapping);
+    // An account key that is symmetric has a handle for each kind of data key.
+    const handle = `${account} ${wrapped.id}${ofPair && !wrapped.publicKey ? " pair" : ""}`;
+    const accountKey = await this.#accountKeys.get(handle, () => {
+      const unwrapped = this.#unwrapAccount(wrapped, master, { ofPair });
+      return this.#told("account key", { account, key: wrapped.id }, unwrapped);
+    });
     const stored = bytesOf(edk.wrappedKey);
     const once = edk.layer
       ? await takeOff(subtle, await this.layerKey(edk.layer.masterKey), edk, stored)
       : stored;
-    const unwrapped = unwrapDataKey(subtle, accountKey, once);
-    const key = await this.#told("data key", { account, key: edkProviderInfo(edk) }, unwrapped);
-    return { key, ...data };
+    const of = { account, key: edkProviderInfo(edk) };
+    if (!ofPair)
+      return { key: await this.#told("data key", of, unwrapDataKey(subtle, accountKey, once)), ...data };
+    const pair = await this.#told("data key", of, unwrapDataPair(subtle, accountKey, once));
+    return { key: pair.key, ...data, pair: { ...pair, edk } };
   }
 
-  async #unwrapAccount(
-    account: AccountCopy,
-    master: MasterCopy | undefined,
-    usage?: RungUsage,
-  ): Promise<CryptoKey> {
+  async #unwrapAccount(account: AccountCopy, master: MasterCopy | undefined, as?: Rung): Promise<CryptoKey> {
     const { subtle } = this.#options.crypto;
-    if (!master) return unwrapReleasedAccountKey(subtle, this.#options.wrappingKey, account, usage);
+    if (!master) return unwrapReleasedAccountKey(subtle, this.#options.wrappingKey, account, as);
     const masterKey = await this.#masterKey(master, account.publicKey !== undefined);
-    return unwrapAccountKey(subtle, masterKey, account, usage);
+    return unwrapAccountKey(subtle, masterKey, account, as);
   }
 
   #masterKey(copy: MasterCopy, ofPair: boolean): Promise<CryptoKey> {
@@ -429,7 +445,7 @@ export class Ladder {
     );
   }
 
-  async #told(what: KeyName, of: { account?: string; key: string }, unwrapped: Promise<CryptoKey>) {
+  async #told<K>(what: KeyName, of: { account?: string; key: string }, unwrapped: Promise<K>): Promise<K> {
     const key = await unwrapped;
     this.#watch({ step: "decrypt", what, ...of });
     return key;
@@ -457,7 +473,8 @@ export class Ladder {
     const about = { what: "key identifier", account, ...(key === undefined ? {} : { key }) } as const;
     await authorities.authorize?.();
     this.#watch({ step: "ask", whom: "IAM", ...about });
-    const found = await authorities.keyIdentifier(account, key);
+    const { dataKeys, ...found } = await authorities.keyIdentifier(account, key);
+    this.#pairs = dataKeys !== undefined;
     if (key !== undefined && edkProviderInfo(found) !== key) throw new CofferError("key-refused");
     this.#watch({ step: "get", whom: "IAM", ...about, key: edkProviderInfo(found) });
     return found;
@@ -579,7 +596,7 @@ export class Ladder {
 /** Whether each stands under the next: none is of before a rotation, and the account key is of the kind that the EDK says. */
 function agree({ master, account, data: { edk } }: Encrypted): boolean {
   const { id, version } = edk.accountKey;
-  const isPair = edk.wrapping === "RSA-OAEP-256";
+  const isPair = edk.wrapping.startsWith("RSA-OAEP-256");
   return (
     account.master === master?.id &&
     account.id === id &&

@@ -3,10 +3,11 @@
  * exported. No code, this neither, sees a byte of any of them (promise 2).
  */
 
-import { utf8 } from "#protocol/bytes.ts";
+import { concat, utf8 } from "#protocol/bytes.ts";
 import { CofferError } from "#protocol/error.ts";
+import { partsOfPair } from "#protocol/keys/index.ts";
 import { CEK_LABEL } from "#protocol/oaep-labels.ts";
-import type { Subtle } from "../crypto.ts";
+import type { Crypto, Subtle } from "../crypto.ts";
 import { isDevice, type WrappingKey } from "../device.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -18,11 +19,15 @@ const RUNG_OF_PAIR = { name: "AES-GCM", length: 256 };
 const PAIR = { name: "RSA-OAEP", hash: "SHA-256" };
 const PAIR_BITS = 3072;
 const PAIR_LENGTH = 384;
+const OF_CEK = { name: PAIR.name, label: /* @__PURE__ */ utf8(CEK_LABEL) };
 const DATA = { name: "HKDF" };
 const NONCE_LENGTH = 12;
+const GENERATED = { ...PAIR, modulusLength: PAIR_BITS, publicExponent: new Uint8Array([1, 0, 1]) };
 
 /** What a rung does: unwrap the next one, or wrap one that is made here. */
 export type RungUsage = "unwrapKey" | "wrapKey";
+/** As what a rung is unwrapped: a handle has one algorithm, `ofPair` where what it unwraps or wraps next is a pair. */
+export type Rung = { usage?: RungUsage | undefined; ofPair?: boolean };
 
 /**
  * What was released to the instance: RSA-OAEP with SHA-256 to its wrapping key. Of a pair that is a content-encryption key, and
@@ -33,15 +38,12 @@ export type Released = { wrappedKey: Bytes; privateKey?: Bytes | undefined };
 /** Enc(account): of a pair with its public half (SPKI), and where it was released to the instance, with the key that it is under. */
 export type WrappedAccount = { wrapped: Bytes; publicKey?: Bytes | undefined; cek?: Bytes | undefined };
 
-/**
- * The rung that is released to the instance, RSA-OAEP with SHA-256 to its wrapping key: master key or account key, by level. A
- * handle has one algorithm: `ofPair` where what it unwraps next is a pair.
- */
+/** The rung that is released to the instance, RSA-OAEP with SHA-256 to its wrapping key: master key or account key, by level. */
 export function unwrapReleasedKey(
   subtle: Subtle,
   appKey: WrappingKey,
   wrapped: Bytes,
-  { usage = "unwrapKey", ofPair = false }: { usage?: RungUsage | undefined; ofPair?: boolean } = {},
+  { usage = "unwrapKey", ofPair = false }: Rung = {},
 ): Promise<CryptoKey> {
   const as = ofPair ? RUNG_OF_PAIR : RUNG;
   return linked(as, usage, () =>
@@ -77,10 +79,10 @@ export async function unwrapReleasedAccountKey(
   subtle: Subtle,
   appKey: WrappingKey,
   account: WrappedAccount,
-  usage?: RungUsage,
+  as?: Rung,
 ): Promise<CryptoKey> {
   const { wrapped, cek } = account;
-  if (!cek) return unwrapReleasedKey(subtle, appKey, wrapped, { usage });
+  if (!cek) return unwrapReleasedKey(subtle, appKey, wrapped, as);
   return unwrapPrivateHalf(subtle, await unwrapReleasedKey(subtle, appKey, cek, { ofPair: true }), wrapped);
 }
 
@@ -89,16 +91,20 @@ export async function unwrapAccountKey(
   subtle: Subtle,
   masterKey: CryptoKey,
   { wrapped, publicKey }: WrappedAccount,
-  usage: RungUsage = "unwrapKey",
+  { usage = "unwrapKey", ofPair = false }: Rung = {},
 ): Promise<CryptoKey> {
+  if (publicKey) return unwrapPrivate(subtle, masterKey, wrapped);
+  const as = ofPair ? RUNG_OF_PAIR : RUNG;
   const { name } = masterKey.algorithm;
-  if (!publicKey)
-    return linked(RUNG, usage, () => subtle.unwrapKey("raw", wrapped, masterKey, name, RUNG, false, [usage]));
-  if (name !== PAIR.name) return unwrapPrivateHalf(subtle, masterKey, wrapped);
+  return linked(as, usage, () => subtle.unwrapKey("raw", wrapped, masterKey, name, as, false, [usage]));
+}
+
+/** The private half of a pair, by AES-GCM or by a pair. */
+async function unwrapPrivate(subtle: Subtle, by: CryptoKey, wrapped: Bytes): Promise<CryptoKey> {
+  if (by.algorithm.name !== PAIR.name) return unwrapPrivateHalf(subtle, by, wrapped);
   // Longer than an RSA key encrypts: under a content-encryption key, which stands before it.
-  const by = { name, label: utf8(CEK_LABEL) };
   const cek = await linked(RUNG_OF_PAIR, "unwrapKey", () =>
-    subtle.unwrapKey("raw", wrapped.slice(0, PAIR_LENGTH), masterKey, by, RUNG_OF_PAIR, false, ["unwrapKey"]),
+    subtle.unwrapKey("raw", wrapped.slice(0, PAIR_LENGTH), by, OF_CEK, RUNG_OF_PAIR, false, ["unwrapKey"]),
   );
   return unwrapPrivateHalf(subtle, cek, wrapped.slice(PAIR_LENGTH));
 }
@@ -131,6 +137,36 @@ export function unwrapDataKey(subtle: Subtle, accountKey: CryptoKey, wrapped: By
 export async function makeWrappedKey(subtle: Subtle, by: CryptoKey): Promise<Bytes> {
   const made = await subtle.generateKey({ name: "AES-GCM", length: 256 }, true, ["encrypt"]);
   return new Uint8Array(await subtle.wrapKey("raw", made, by, by.algorithm.name));
+}
+
+/** What a data key that is a pair consists of (W1): the private half, the public one, and the version's secret, from which keys are derived. */
+export type DataPair = { key: CryptoKey; publicKey: CryptoKey; secret: CryptoKey };
+
+/** By the account key; a symmetric one is a handle for pairs. */
+export async function unwrapDataPair(
+  subtle: Subtle,
+  accountKey: CryptoKey,
+  wrapped: Bytes,
+): Promise<DataPair> {
+  const parts = partsOfPair(wrapped);
+  const key = await unwrapPrivate(subtle, accountKey, parts.privateKey);
+  const publicKey = await publicHalf(subtle, parts.publicKey);
+  return { key, publicKey, secret: await unwrapDataKey(subtle, key, parts.secret) };
+}
+
+/** The same of a data key that is a pair: made as long as this function runs, its private half under the account key, or to its public half. */
+export async function makeWrappedPair({ subtle, random }: Crypto, accountKey: CryptoKey): Promise<Bytes> {
+  const made = (await subtle.generateKey(GENERATED, true, ["wrapKey", "unwrapKey"])) as CryptoKeyPair;
+  const spki = new Uint8Array((await subtle.exportKey("spki", made.publicKey)) as ArrayBuffer);
+  const parts = [spki, await makeWrappedKey(subtle, made.publicKey)];
+  let by = accountKey;
+  if (by.algorithm.name === PAIR.name) {
+    by = await subtle.generateKey(RUNG_OF_PAIR, true, ["wrapKey"]);
+    parts.push(new Uint8Array(await subtle.wrapKey("raw", by, accountKey, OF_CEK)));
+  }
+  const iv = random(new Uint8Array(NONCE_LENGTH));
+  const wrapped = await subtle.wrapKey("pkcs8", made.privateKey, by, { name: "AES-GCM", iv });
+  return concat(...parts, iv, new Uint8Array(wrapped));
 }
 
 /** Throws `key-refused` alike for whatever does not decrypt, on every link, and `key-unusable` for a key of another kind. */
