@@ -14,9 +14,7 @@ const MAX_LISTED = 100;
 const version = whole(1, 1_000_000_000);
 const challenge = base64url(32);
 const accountKey = object({ id: identifier, version });
-/** Of a symmetric account key, wrapped: 40 bytes by AES Key Wrap, or 384 to an RSA key of 3072 bits. */
-const wrappedSymmetric = base64url(40, 412);
-/** Of a data key the same, and 28 more under a second layer; of one that is a pair (protocol/keys, data-key-pair.ts) up to 3,042. */
+/** Of a data key: 40 bytes by AES Key Wrap, or 384 to an RSA key of 3072 bits, and 28 more under a second layer; of one that is a pair (protocol/keys, data-key-pair.ts) up to 3,042. */
 const wrappedDataKey = base64url(40, 3042);
 /** Of the private half of a pair as PKCS#8, encrypted. */
 const MAX_PRIVATE = 4096;

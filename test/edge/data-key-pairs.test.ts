@@ -178,7 +178,7 @@ describe("what passes for a data key that is a pair, or for a secret under it", 
     await withClient(system, async (client) => {
       const { port, account, seal, open } = await messages(client);
       const begun = await seal("kept", true);
-      expect(await seal("kept", true)).toEqual(begun);
+      await expect(seal("kept", true)).resolves.toEqual(begun);
       expect(await open("kept", begun)).toBe("the text of kept");
       await port.renew(account);
       await expect(seal("kept", true)).rejects.toMatchObject({ code: "source-changed" });
