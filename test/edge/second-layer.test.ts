@@ -167,7 +167,7 @@ it("W14 gives no instance a master key that is none of its tenant's, and takes n
   expect(await renew(68, { masterKey: master, keyVersion: 3 })).toBe("conflict");
   expect(await renew(68, { masterKey: "another", keyVersion: 2 })).toBe("conflict");
   expect(await renew(69, { masterKey: master, keyVersion: 2 })).toBe("hsm-refused");
-  expect(await renew(413, { masterKey: master, keyVersion: 2 })).toBe("bad-request");
+  expect(await renew(3043, { masterKey: master, keyVersion: 2 })).toBe("bad-request");
   expect(await renew(68, { masterKey: master, keyVersion: 2 })).toBe(201);
 });
 

@@ -1,6 +1,6 @@
 /** The key ring: keys in use, deleted a set time after their last use (W7), and when their release ends. */
 import type { Edk, Load, Receipt } from "#protocol/keys/index.ts";
-import type { PairOfEdk } from "./ladder/index.ts";
+import type { PairOfEdk } from "./ladder/document-secret.ts";
 
 /**
  * `receipt`: of a data key that was released to this instance by itself; none of one that the ladder gave. `jws`: the EDK of a key that

@@ -8,7 +8,7 @@ export type {
   ReleasedKey,
   WrappedAccountKey,
 } from "./authorities.ts";
-export { makeSecret, openSecret, type PairOfEdk } from "./document-secret.ts";
+export { makeSecret, openSecret } from "./document-secret.ts";
 export { type AccountDataKey, Ladder, type LadderOptions } from "./ladder.ts";
 export { restAuthorities } from "./rest-authorities.ts";
 export type { Message, Step, Watch } from "./step.ts";
