@@ -27,7 +27,7 @@ Usage: ${COFFER} COMMAND [options]
   admin           say who administers the tenant, and who is in its groups
   client          application servers as clients of their own
   launch          start a microservice as a process of its own
-  release         sign what a build is made of
+  release         sign what a build is made of, log it, and check a vault by it
   secret-zero     a credential by which one microservice may enrol
   microservice    run a microservice behind REST, for one custodian
   sidecar         run the one process that reaches a microservice

@@ -2,14 +2,23 @@ import { createPrivateKey, createPublicKey, type JsonWebKey, sign } from "node:c
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { sentenceOf } from "#files/index.ts";
-import { type ReleaseFiles, signRelease } from "#protocol/evidence/index.ts";
+import { sentenceOf, writeWhole } from "#files/index.ts";
+import { decodeBase64url } from "#protocol/base64url.ts";
+import { utf8 } from "#protocol/bytes.ts";
+import { type ReleaseFiles, signRelease, verifyRelease } from "#protocol/evidence/index.ts";
 import { parseJson } from "#protocol/json.ts";
+import type { EcPublicJwk } from "#protocol/keys/index.ts";
+import { type NoteSigner, noteKeyText } from "#protocol/log/index.ts";
 import { MANIFEST } from "#web/pin.ts";
 import { CommandError } from "./command-error.ts";
 import { COFFER } from "./parts/index.ts";
+import { appendEntry, entriesOf, logAt, readCheckpoint } from "./release-log.ts";
+import { webcatManifest } from "./webcat.ts";
 
-export const RELEASE_HELP = `coffer release: sign what a build is made of
+export const RELEASE_HELP = `coffer release: sign what a build is made of, and check a vault by it
+
+  ${COFFER} release --number N --key FILE [options]
+  ${COFFER} release verify VAULT --log PLACE --log-key KEY --key FILE [options]
 
 Reads the manifest that a build has written (path, length and SHA-384 of each file of vault and microservice) and signs it
 under a number. The verifier takes evidence of releases that its policy has the key of, from its floor up.
@@ -18,14 +27,32 @@ under a number. The verifier takes evidence of releases that its policy has the 
   --key FILE       private key that signs releases, PEM, P-256
   --web PATH       where the build is                                 (dist/web)
   --json           one JSON object on standard output: release, key, signed
+  --log DIR        add it to a log of releases, files for anyone to serve (c2sp.org/tlog-tiles)
+  --log-name NAME  name of the log, as a rule where it is served: host and path
+  --log-key FILE   private key that signs the log's checkpoints, PEM, Ed25519
+  --webcat FILE    write the manifest in WEBCAT's form too, with --app for each origin that may frame the vault
 
-Exit code: 0 the signed release is on standard output, 1 it is not, 2 the command line is wrong.
+verify fetches a vault's files as a browser does, and holds them against the newest release in the log.
 
-Example: ${COFFER} release --number 7 --key release.pem
+  --log PLACE      folder or address of the log
+  --log-key KEY    the log's key, as \`release --log\` prints it on standard error
+  --key FILE       public key that signs releases, PEM or JWK
+  --app ORIGIN     an origin that may frame the vault; more than one is fine. Without it any list will do
+  --checkpoint F   the checkpoint that was kept earlier, which the log has to go on from; the new one is written there
+  --json           one JSON object on standard output: vault, release, found
+
+Exit code: 0 the signed release is on standard output, or the vault is as it says; 1 it is not; 2 the command line is wrong.
+
+Examples: ${COFFER} release --number 7 --key release.pem --log releases --log-name acme.example/log --log-key log.pem
+          ${COFFER} release verify https://vault.acme.example --log https://acme.example/log --log-key acme.example/log+1a2b3c4d+AQ… --key release-public.pem --checkpoint seen
 `;
 
 /** `coffer release` (M21). */
 export async function release(args: string[]): Promise<number> {
+  if (args[0] === "verify") {
+    const { releaseVerify } = await import("./release-verify.ts");
+    return releaseVerify(args.slice(1));
+  }
   const { values } = parseArgs({
     args,
     options: {
@@ -33,6 +60,11 @@ export async function release(args: string[]): Promise<number> {
       key: { type: "string" },
       web: { type: "string", default: "dist/web" },
       json: { type: "boolean" },
+      log: { type: "string" },
+      "log-name": { type: "string" },
+      "log-key": { type: "string" },
+      webcat: { type: "string" },
+      app: { type: "string", multiple: true, default: [] },
     },
   });
   const number = Number(values.number ?? "");
@@ -47,10 +79,51 @@ export async function release(args: string[]): Promise<number> {
   const key = await signingKey(values.key);
   const signed = await signRelease({ release: number, files }, key);
   const { publicKey } = key;
+  if (values.log !== undefined)
+    await log(
+      values.log,
+      { number, signed, publicKey },
+      await logSigner(values["log-name"], values["log-key"]),
+    );
+  if (values.webcat !== undefined) {
+    if (values.app.length === 0)
+      throw new CommandError("--webcat takes --app, the origins that may frame the vault.", 2);
+    const manifest = await webcatManifest({ release: number, files }, resolve(values.web), values.app);
+    await writeWhole(values.webcat, manifest, { replace: true, mode: 0o644 });
+  }
   process.stdout.write(
     values.json ? `${JSON.stringify({ release: number, key: publicKey, signed })}\n` : `${signed}\n`,
   );
   return 0;
+}
+
+/** Adds a release to the log: its number must be above all that are there. */
+async function log(
+  folder: string,
+  { number, signed, publicKey }: { number: number; signed: string; publicKey: EcPublicJwk },
+  signer: NoteSigner,
+): Promise<void> {
+  const before = await readCheckpoint(logAt(folder), signer);
+  const last = (await entriesOf(logAt(folder), before?.size ?? 0)).at(-1);
+  const highest = last && (await verifyRelease(new TextDecoder().decode(last), publicKey)).release;
+  if (highest !== undefined && number <= highest)
+    throw new CommandError(`The log has release ${highest}: the next one has a higher number.`);
+  const { size } = await appendEntry(folder, utf8(signed), signer);
+  process.stderr.write(`Release ${number} is entry ${size - 1} of ${await noteKeyText(signer)}\n`);
+}
+
+async function logSigner(name: string | undefined, path: string | undefined): Promise<NoteSigner> {
+  if (name === undefined || path === undefined || !/^[^\s+]{1,128}$/.test(name))
+    throw new CommandError("--log takes --log-name, without spaces or plus signs, and --log-key.", 2);
+  const pem = await read(path, "Make one with `openssl genpkey -algorithm ed25519`.");
+  try {
+    const key = createPrivateKey(pem);
+    const { x = "", crv }: JsonWebKey = createPublicKey(key).export({ format: "jwk" });
+    if (crv !== "Ed25519") throw new TypeError("another curve");
+    return { name, key: decodeBase64url(x), sign: async (bytes) => new Uint8Array(sign(null, bytes, key)) };
+  } catch (error) {
+    throw new CommandError(`${path} is no private key of Ed25519 in PEM.`, 1, error);
+  }
 }
 
 async function read(path: string, advice: string): Promise<string> {

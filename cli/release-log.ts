@@ -1,0 +1,147 @@
+/** A log of releases as files that anyone can serve (c2sp.org/tlog-tiles): each leaf is a signed release, compact JWS. */
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { makeFolder, whileLocked, writeWhole } from "#files/index.ts";
+import { concat, utf8 } from "#protocol/bytes.ts";
+import {
+  decodeBundle,
+  emptyFrontier,
+  encodeBundle,
+  grow,
+  isTileNode,
+  type LogCheckpoint,
+  leafHash,
+  type NodeReader,
+  type NoteKey,
+  type NoteSigner,
+  nodesOfTiles,
+  rootOf,
+  signCheckpoint,
+  TILE_HEIGHT,
+  TILE_WIDTH,
+  type Tile,
+  tilePath,
+  verifyCheckpoint,
+} from "#protocol/log/index.ts";
+import { loopbackFetch } from "./loopback-fetch.ts";
+
+/** Releases in one log. */
+const MAX_RELEASES = 65_536;
+/** Of one file of a log: a bundle of 256 entries of 65,535 bytes is longer than any that is written here. */
+const MAX_FILE = 16 * 1024 * 1024;
+
+/** Gives a file of the log by its path; null where there is none. */
+export type ReadLog = (path: string) => Promise<Uint8Array | null>;
+
+/** A log in a folder, or at an address that begins with `http`. */
+export function logAt(place: string): ReadLog {
+  if (!/^https?:/.test(place)) {
+    return (path) =>
+      readFile(join(place, path)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT" || error.code === "ENOTDIR") return null;
+        throw error;
+      });
+  }
+  const base = place.endsWith("/") ? place : `${place}/`;
+  return async (path) => {
+    const response = await loopbackFetch(new URL(path, base).href, { redirect: "error" });
+    if (response.status === 404) return null;
+    if (!response.ok) throw new Error(`${place} answered with ${response.status}`);
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    if (bytes.length > MAX_FILE) throw new Error(`${place} has a file that is too long`);
+    return bytes;
+  };
+}
+
+/** The checkpoint as it is there, and what it says. Null for a log that has not begun. Throws for one that its key has not signed. */
+export async function readCheckpoint(read: ReadLog, key: NoteKey) {
+  const bytes = await read("checkpoint");
+  if (bytes === null) return null;
+  const note = new TextDecoder().decode(bytes);
+  return { note, ...(await verifyCheckpoint(note, key)) };
+}
+
+/** Hashes of the tree's nodes, by its tiles. */
+export function nodesOf(read: ReadLog, size: number): NodeReader {
+  return nodesOfTiles(async (level, first, width) => {
+    const index = Math.floor(first / TILE_WIDTH);
+    const tile = { level, index, width: widthOf(level, index, size) };
+    const bytes = await readTile(read, tile);
+    if (bytes.length !== tile.width * 32) throw new TypeError("a tile of the log is not whole");
+    const from = (first % TILE_WIDTH) * 32;
+    return Array.from({ length: width }, (_, i) => bytes.subarray(from + i * 32, from + (i + 1) * 32));
+  });
+}
+
+/** All entries. */
+export async function entriesOf(read: ReadLog, size: number): Promise<Uint8Array[]> {
+  if (size > MAX_RELEASES) throw new RangeError("more releases than one log has");
+  const entries: Uint8Array[] = [];
+  while (entries.length < size) {
+    const index = entries.length / TILE_WIDTH;
+    const width = Math.min(TILE_WIDTH, size - entries.length);
+    const bundle = decodeBundle(await readTile(read, { level: "entries", index, width }));
+    if (bundle.length !== width) throw new TypeError("a bundle of the log is not whole");
+    entries.push(...bundle);
+  }
+  return entries;
+}
+
+/** Adds an entry. The checkpoint is written last, so that who reads meanwhile has the tree of before. Answers the tree. */
+export async function appendEntry(
+  folder: string,
+  entry: Uint8Array,
+  signer: NoteSigner,
+): Promise<LogCheckpoint> {
+  makeFolder(folder);
+  return whileLocked(folder, "log", async () => {
+    const read = logAt(folder);
+    const before = await readCheckpoint(read, signer);
+    const entries = [...(await entriesOf(read, before?.size ?? 0)), entry];
+    const tiles: Uint8Array[][] = [];
+    let frontier = emptyFrontier;
+    for (const [index, one] of entries.entries()) {
+      // What is there must be what was signed: nothing is signed on top of anything else.
+      if (before && index === before.size && !sameBytes(await rootOf(frontier), before.root))
+        throw new TypeError("the log's entries are not those of its checkpoint");
+      const grown = await grow(frontier, await leafHash(one));
+      frontier = grown.frontier;
+      for (const { height, hash } of grown.completed.filter(isTileNode))
+        tiles[height / TILE_HEIGHT] = [...(tiles[height / TILE_HEIGHT] ?? []), hash];
+    }
+    const write = async (
+      level: Tile["level"],
+      items: Uint8Array[],
+      encode: (of: Uint8Array[]) => Uint8Array,
+    ) => {
+      const index = Math.floor((items.length - 1) / TILE_WIDTH);
+      const last = items.slice(index * TILE_WIDTH);
+      const path = join(folder, tilePath({ level, index, width: last.length }));
+      makeFolder(dirname(path));
+      await writeWhole(path, encode(last), { replace: true, mode: 0o644 });
+    };
+    await write("entries", entries, encodeBundle);
+    for (const [level, hashes] of tiles.entries()) await write(level, hashes, (of) => concat(...of));
+    const tree = { size: frontier.size, root: await rootOf(frontier) };
+    await writeWhole(join(folder, "checkpoint"), utf8(await signCheckpoint(tree, signer)), {
+      replace: true,
+      mode: 0o644,
+    });
+    return tree;
+  });
+}
+
+async function readTile(read: ReadLog, tile: Tile): Promise<Uint8Array> {
+  const bytes = await read(tilePath(tile));
+  if (bytes === null) throw new TypeError(`the log has no ${tilePath(tile)}`);
+  return bytes;
+}
+
+/** Of a tile, in the tree of that size: all of its hashes, or those that there are. */
+function widthOf(level: number, index: number, size: number): number {
+  return Math.min(TILE_WIDTH, Math.floor(size / TILE_WIDTH ** level) - index * TILE_WIDTH);
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

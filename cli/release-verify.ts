@@ -1,0 +1,147 @@
+import { readFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { writeWhole } from "#files/index.ts";
+import { utf8 } from "#protocol/bytes.ts";
+import { type Release, verifyRelease } from "#protocol/evidence/index.ts";
+import {
+  consistencyProof,
+  inclusionProof,
+  type LogCheckpoint,
+  leafHash,
+  type NoteKey,
+  parseNoteKey,
+  verifyCheckpoint,
+  verifyConsistency,
+  verifyInclusion,
+} from "#protocol/log/index.ts";
+import { CommandError } from "./command-error.ts";
+import { print } from "./output.ts";
+import { readPublicKey } from "./registered-key.ts";
+import { entriesOf, logAt, nodesOf, type ReadLog, readCheckpoint } from "./release-log.ts";
+import { shown } from "./shown.ts";
+import { checkVault, type Finding } from "./vault-check.ts";
+
+/** What can be wrong beside the vault's files. */
+type Reason =
+  | Finding["kind"]
+  | "log-forked"
+  | "log-unsigned"
+  | "log-broken"
+  | "release-unsigned"
+  | "release-order";
+
+class LogFault extends Error {
+  readonly kind: Reason;
+  constructor(kind: Reason, message: string) {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+/** `coffer release verify VAULT` (M21): 0 where the vault is what the newest release in the log says, 1 where it is not. */
+export async function releaseVerify(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      log: { type: "string" },
+      "log-key": { type: "string" },
+      key: { type: "string" },
+      app: { type: "string", multiple: true, default: [] },
+      checkpoint: { type: "string" },
+      json: { type: "boolean" },
+    },
+  });
+  const [vault, ...more] = positionals;
+  const { log, key } = values;
+  if (vault === undefined || more.length > 0 || !URL.canParse(vault))
+    throw new CommandError("coffer release verify: name the vault's origin. Try --help.", 2);
+  if (log === undefined || key === undefined || values["log-key"] === undefined)
+    throw new CommandError("--log, --log-key and --key say which log and whose releases.", 2);
+  const logKey = await parseNoteKey(values["log-key"]).catch((error: Error) => {
+    throw new CommandError(
+      "--log-key takes the key of a log, as `coffer release --log` prints it.",
+      2,
+      error,
+    );
+  });
+  const publicKey = await readPublicKey(key);
+  const read = logAt(log);
+  let found: { kind: Reason; path: string; says: string }[];
+  let release: Release | undefined;
+  try {
+    const tree = await knownTree(read, logKey, values.checkpoint);
+    const releases = await releasesOf(read, tree, (token) => verifyRelease(token, publicKey));
+    release = releases.at(-1);
+    if (release === undefined) throw new LogFault("log-broken", "the log has no release");
+    found = await checkVault(new URL(vault).origin, release, {
+      older: releases.slice(0, -1),
+      apps: values.app,
+    });
+    // Kept when the log was found good: a later one has to go on from it.
+    if (values.checkpoint !== undefined)
+      await writeWhole(values.checkpoint, utf8(tree.note), { replace: true, mode: 0o644 });
+  } catch (error) {
+    if (!(error instanceof LogFault)) throw error;
+    found = [{ kind: error.kind, path: "", says: error.message }];
+  }
+  if (values.json) {
+    await print(`${JSON.stringify({ vault, release: release?.release ?? null, found })}\n`);
+  } else if (found.length === 0 && release !== undefined) {
+    await print(
+      `${shown(vault)} is release ${release.release}: ${release.files.length} files in the log's manifest.\n`,
+    );
+  } else {
+    for (const { kind, path, says } of found)
+      await print(`${kind}: ${shown(path)}${path === "" ? "" : " "}${shown(says)}\n`);
+  }
+  return found.length === 0 ? 0 : 1;
+}
+
+/** The log's tree, which must go on from the one that was kept earlier. */
+async function knownTree(read: ReadLog, key: NoteKey, kept: string | undefined) {
+  const unsigned = (error: Error) => {
+    throw new LogFault("log-unsigned", error.message);
+  };
+  const tree = await readCheckpoint(read, key).catch(unsigned);
+  if (tree === null) throw new LogFault("log-broken", "the log has no checkpoint");
+  const note = kept === undefined ? null : await readFile(kept, "utf8").catch(orNone);
+  if (note === null) return tree;
+  const before = await verifyCheckpoint(note, key).catch(unsigned);
+  if (before.size > tree.size) throw new LogFault("log-forked", "the log is shorter than it was");
+  const proof = await consistencyProof(before.size, tree.size, nodesOf(read, tree.size)).catch(broken);
+  if (!(await verifyConsistency(before, tree, proof)))
+    throw new LogFault("log-forked", "the log does not go on from the checkpoint that was kept");
+  return tree;
+}
+
+/** All releases, each of which the log has and its key has signed, and whose numbers only grow. */
+async function releasesOf(
+  read: ReadLog,
+  tree: LogCheckpoint,
+  verify: (token: string) => Promise<Release>,
+): Promise<Release[]> {
+  const node = nodesOf(read, tree.size);
+  const releases: Release[] = [];
+  for (const [index, entry] of (await entriesOf(read, tree.size).catch(broken)).entries()) {
+    const proof = await inclusionProof(index, tree.size, node).catch(broken);
+    if (!(await verifyInclusion({ index, hash: await leafHash(entry) }, tree, proof)))
+      throw new LogFault("log-broken", `entry ${index} is not in the tree that is signed`);
+    const release = await verify(new TextDecoder().decode(entry)).catch(() => {
+      throw new LogFault("release-unsigned", `entry ${index} is no release by this key`);
+    });
+    if (release.release <= (releases.at(-1)?.release ?? 0))
+      throw new LogFault("release-order", `release ${release.release} comes after a later one`);
+    releases.push(release);
+  }
+  return releases;
+}
+
+function broken(error: Error): never {
+  throw new LogFault("log-broken", error.message);
+}
+
+function orNone(error: NodeJS.ErrnoException): null {
+  if (error.code === "ENOENT") return null;
+  throw error;
+}

@@ -1,0 +1,86 @@
+/**
+ * Signed notes (c2sp.org/signed-note) and the checkpoint that a log signs as one (c2sp.org/tlog-checkpoint): Ed25519 alone, by WebCrypto.
+ * Bytes of a key identifier: 4; of a signature: 64; of a key: 32.
+ */
+
+import { concat, utf8 } from "../bytes.ts";
+import { sha256 } from "../digest.ts";
+
+const ED25519 = 1;
+/** Characters of a checkpoint with its signatures. */
+const MAX_NOTE = 4096;
+const NAME = /^[^\s+]{1,128}$/;
+
+/** Who signs: `name` says which log it is, `key` its public key. */
+export type NoteKey = { name: string; key: Uint8Array<ArrayBuffer> };
+export type NoteSigner = NoteKey & { sign(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> };
+
+/** A tree as its log has signed it. */
+export type LogCheckpoint = { size: number; root: Uint8Array };
+
+/** The checkpoint of a log whose name is the signer's. */
+export async function signCheckpoint({ size, root }: LogCheckpoint, signer: NoteSigner): Promise<string> {
+  const text = `${signer.name}\n${size}\n${base64(root)}\n`;
+  const signature = concat(await identifierOf(signer), await signer.sign(utf8(text)));
+  return `${text}\n\u2014 ${signer.name} ${base64(signature)}\n`;
+}
+
+/** Reads a checkpoint that this key has signed, whoever signed it besides. Throws `TypeError` with the reason. */
+export async function verifyCheckpoint(note: string, by: NoteKey): Promise<LogCheckpoint> {
+  const [, text = "", lines = ""] =
+    note.length > MAX_NOTE ? [] : (/^((?:[^\n]+\n)+)\n((?:\u2014 [^\n]+\n)+)$/.exec(note) ?? []);
+  const identifier = await identifierOf(by);
+  const signatures = lines
+    .split("\n")
+    .map((line) => /^\u2014 (\S+) ([A-Za-z0-9+/]+=*)$/.exec(line))
+    .filter((line) => line?.[1] === by.name)
+    .map((line) => bytesOf(line?.[2] ?? ""))
+    .filter((bytes) => bytes.length === 68 && base64(bytes.subarray(0, 4)) === base64(identifier));
+  const key = await crypto.subtle.importKey("raw", by.key, "Ed25519", false, ["verify"]);
+  const verified = await Promise.all(
+    signatures.map((bytes) => crypto.subtle.verify("Ed25519", key, bytes.slice(4), utf8(text))),
+  );
+  if (!verified.includes(true)) throw new TypeError("the checkpoint is not signed by the log's key");
+  const [origin, size = "", root = "", ...more] = text.split("\n");
+  if (origin !== by.name || more.some((line) => line !== ""))
+    throw new TypeError("a checkpoint of another log");
+  if (!/^(0|[1-9]\d{0,14})$/.test(size) || !/^[A-Za-z0-9+/]{43}=$/.test(root))
+    throw new TypeError("not a checkpoint");
+  return { size: Number(size), root: bytesOf(root) };
+}
+
+/** The key as one text: name, identifier, algorithm and key (c2sp.org/signed-note). */
+export async function noteKeyText(of: NoteKey): Promise<string> {
+  const identifier = Array.from(await identifierOf(of), (byte) => byte.toString(16).padStart(2, "0")).join(
+    "",
+  );
+  return `${of.name}+${identifier}+${base64(concat(Uint8Array.of(ED25519), of.key))}`;
+}
+
+/** Reads what `noteKeyText` writes. Throws `TypeError` for anything else. */
+export async function parseNoteKey(text: string): Promise<NoteKey> {
+  const [, name = "", , encoded = ""] = /^([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+=*)$/.exec(text) ?? [];
+  const [algorithm, ...key] = bytesOf(encoded);
+  const parsed = { name, key: Uint8Array.from(key) };
+  if (algorithm !== ED25519 || key.length !== 32 || !NAME.test(name) || (await noteKeyText(parsed)) !== text)
+    throw new TypeError("not the key of a log");
+  return parsed;
+}
+
+async function identifierOf({ name, key }: NoteKey): Promise<Uint8Array<ArrayBuffer>> {
+  if (!NAME.test(name)) throw new TypeError("not the name of a log");
+  const hashed = await sha256(concat(utf8(name), Uint8Array.of(0x0a, ED25519), key));
+  return hashed.slice(0, 4);
+}
+
+function base64(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes));
+}
+
+function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  try {
+    return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  } catch {
+    return new Uint8Array();
+  }
+}

@@ -1,0 +1,304 @@
+/** Releases in the open: `coffer release` keeps a log of them, and `coffer release verify` holds the vault of a real edge against it, from outside. */
+import { createHash, generateKeyPairSync } from "node:crypto";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { loopbackFetch } from "#cli/loopback-fetch.ts";
+import { encodeBundle, parseTilePath } from "#protocol/log/index.ts";
+import { buildWeb } from "#web/build.ts";
+import { useSystem } from "../system/index.ts";
+import { type Outcome, run } from "./command.ts";
+
+const system = useSystem();
+const folder = mkdtempSync(join(tmpdir(), "coffer-release-"));
+/** An answer of the edge as it is passed on: changed, or as it is. */
+type Answer = { status: number; headers: Record<string, string>; body: Buffer };
+let meanwhile: (path: string, answer: Answer) => Answer = (_, answer) => answer;
+let between: Server;
+let vault: string;
+let logKey: string;
+let older: string;
+
+const coffer = (...args: string[]): Promise<Outcome> => run(args, folder);
+const at = (name: string) => join(folder, name);
+const webOf = () => join(system.dir, "web");
+
+/** What stands before the edge in a test, and may lie. */
+async function proxy(): Promise<Server> {
+  const server = createServer((request, response) => {
+    const path = request.url ?? "/";
+    void loopbackFetch(system.vaultOrigin + path, { redirect: "manual" }).then(async (answered) => {
+      const headers = Object.fromEntries(answered.headers);
+      delete headers["content-length"];
+      delete headers["transfer-encoding"];
+      const body = Buffer.from(await answered.arrayBuffer());
+      const answer = meanwhile(path, { status: answered.status, headers, body });
+      response.writeHead(answer.status, answer.headers).end(answer.body);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return server;
+}
+
+const publish = async (number: number, web: string, log = "log") =>
+  coffer(
+    ...["release", "--number", String(number), "--key", "release.pem", "--web", web],
+    ...["--log", log, "--log-name", "example.test/log", "--log-key", "log.pem"],
+  );
+const verify = (...more: string[]) =>
+  coffer(
+    "release",
+    "verify",
+    vault,
+    "--log",
+    "log",
+    "--log-key",
+    logKey,
+    "--key",
+    "release-public.pem",
+    ...more,
+  );
+const kinds = ({ stdout }: Outcome) => [
+  ...new Set(
+    stdout
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => line.split(":")[0]),
+  ),
+];
+const named = (start: string, web = webOf()) =>
+  readdirSync(join(web, "vault")).find((name) => name.startsWith(`${start}.`) && name.endsWith(".js"))!;
+const served = (name: string, web = webOf()) => readFileSync(join(web, "vault", name));
+const integrity = (bytes: Uint8Array) => `sha384-${createHash("sha384").update(bytes).digest("base64")}`;
+
+beforeAll(async () => {
+  const release = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  writeFileSync(at("release.pem"), release.privateKey.export({ format: "pem", type: "pkcs8" }));
+  writeFileSync(at("release-public.pem"), release.publicKey.export({ format: "pem", type: "spki" }));
+  const log = generateKeyPairSync("ed25519");
+  writeFileSync(at("log.pem"), log.privateKey.export({ format: "pem", type: "pkcs8" }));
+  older = at("older");
+  await buildWeb({ rootKey: new Uint8Array(91).fill(7), outDir: older });
+  expect((await publish(1, older)).code).toBe(0);
+  const second = await publish(2, webOf());
+  expect(second.code, second.stderr).toBe(0);
+  logKey = /is entry 1 of (\S+)/.exec(second.stderr)![1]!;
+  between = await proxy();
+  vault = `http://127.0.0.1:${(between.address() as { port: number }).port}`;
+});
+afterEach(() => {
+  meanwhile = (_, answer) => answer;
+});
+afterAll(() => {
+  between?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe("coffer release verify", () => {
+  it("M21 finds the vault of a deployment to be the newest release in the log, and says so", async () => {
+    const { code, stdout, stderr } = await verify("--app", system.appOrigin, "--checkpoint", "seen");
+    expect({ code, stderr }, stdout).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain("is release 2");
+    expect(readFileSync(at("seen"), "utf8")).toBe(readFileSync(at("log/checkpoint"), "utf8"));
+    const json = await verify("--json");
+    expect(JSON.parse(json.stdout)).toEqual({ vault, release: 2, found: [] });
+  });
+
+  it("M21 finds one byte changed, in any file, and a file that is missing", async () => {
+    for (const name of ["/", `/${named("loader")}`, `/${named("microservice")}`, "/page.js"]) {
+      meanwhile = (path, answer) =>
+        path === name ? { ...answer, body: Buffer.concat([answer.body, Buffer.from(" ")]) } : answer;
+      const outcome = await verify();
+      expect([outcome.code, kinds(outcome)], name).toEqual([1, ["file-changed"]]);
+      expect(outcome.stdout).toContain(`file-changed: ${name} `);
+    }
+    meanwhile = (path, answer) => (path === "/page.js" ? { ...answer, status: 404 } : answer);
+    expect(kinds(await verify())).toEqual(["file-missing"]);
+  });
+
+  it("M4 M21 finds a loader that lies about what it measured, though document and hashes agree with it", async () => {
+    // It tells the microservice that it is what the release says, whatever runs.
+    const lying = Buffer.from(
+      `${served(named("loader")).toString()}\n// says sha384 of the release, and runs another code`,
+    );
+    const html = served("index.html")
+      .toString()
+      .replace(named("loader"), "loader.0123456789abcdef.js")
+      .replace(integrity(served(named("loader"))), integrity(lying));
+    meanwhile = (path, answer) => {
+      if (path === "/") return { ...answer, body: Buffer.from(html) };
+      const loader = {
+        ...answer,
+        status: 200,
+        headers: { ...answer.headers, "content-type": "text/javascript" },
+      };
+      return path === "/loader.0123456789abcdef.js" ? { ...loader, body: lying } : answer;
+    };
+    const outcome = await verify();
+    expect(outcome.code).toBe(1);
+    expect(kinds(outcome)).toEqual(["file-changed", "file-added"]);
+    expect(outcome.stdout).toContain("file-added: /loader.0123456789abcdef.js");
+  });
+
+  it("M21 finds a file that was added: a Service Worker, or a script that the gateway's own pages load", async () => {
+    meanwhile = (path, answer) =>
+      path === "/service-worker.js"
+        ? { ...answer, status: 200, body: Buffer.from("onfetch = () => {}") }
+        : answer;
+    const worker = await verify();
+    expect([worker.code, kinds(worker)]).toEqual([1, ["file-added"]]);
+    meanwhile = (path, answer) =>
+      path === "/account"
+        ? {
+            ...answer,
+            body: Buffer.from(
+              answer.body.toString().replace("</head>", '<script src="/more.js"></script></head>'),
+            ),
+          }
+        : answer;
+    const script = await verify();
+    expect([script.code, kinds(script)]).toEqual([1, ["file-added"]]);
+    expect(script.stdout).toContain("/more.js");
+  });
+
+  it("M21 finds an older release, file by file", async () => {
+    meanwhile = (path, answer) => (path === "/" ? { ...answer, body: served("index.html", older) } : answer);
+    const outcome = await verify();
+    expect(outcome.code).toBe(1);
+    expect(outcome.stdout).toContain("older-release: / its bytes are those of release 1");
+  });
+
+  it("M21 finds headers that let more run, or anybody frame it", async () => {
+    const policy = (change: (text: string) => string) => (path: string, answer: Answer) =>
+      path === "/"
+        ? {
+            ...answer,
+            headers: {
+              ...answer.headers,
+              "content-security-policy": change(answer.headers["content-security-policy"]!),
+            },
+          }
+        : answer;
+    const header = (name: string, value: string | undefined) => (path: string, answer: Answer) => {
+      const { [name]: _, ...headers } = answer.headers;
+      return path === "/"
+        ? { ...answer, headers: value === undefined ? headers : { ...headers, [name]: value } }
+        : answer;
+    };
+    for (const change of [
+      policy((text) => text.replace("script-src 'self'", "script-src 'self' https://elsewhere.example")),
+      policy((text) => text.replace("; trusted-types vault-loader", "")),
+      policy((text) => text.replace(/frame-ancestors [^;]+/, "frame-ancestors *")),
+      policy((text) => text.replace(/frame-ancestors [^;]+;?/, "")),
+      policy((text) => `${text}, default-src 'none'`),
+      policy((text) => `${text}; style-src 'unsafe-inline'`),
+      header("integrity-policy", undefined),
+      header("x-content-type-options", undefined),
+      header("link", "</more.js>; rel=preload; as=script"),
+    ]) {
+      meanwhile = change;
+      const outcome = await verify();
+      expect([outcome.code, kinds(outcome)], outcome.stdout).toEqual([1, ["header"]]);
+    }
+    meanwhile = (_, answer) => answer;
+    expect(kinds(await verify("--app", "https://elsewhere.example"))).toEqual(["header"]);
+  });
+});
+
+describe("the log of releases", () => {
+  it("M21 finds a log that forked, that was cut back, that another key signed, and an entry that is not in its tree", async () => {
+    expect((await verify("--checkpoint", "kept")).code).toBe(0);
+    cpSync(at("log"), at("good"), { recursive: true });
+    const instead = (name: string) => {
+      rmSync(at("log"), { recursive: true });
+      cpSync(at(name), at("log"), { recursive: true });
+    };
+    // Another first release, and all that follows on it, by the log's own key.
+    expect((await publish(1, webOf(), "fork")).code).toBe(0);
+    expect((await publish(2, webOf(), "fork")).code).toBe(0);
+    expect((await publish(3, webOf(), "fork")).code).toBe(0);
+    instead("fork");
+    expect(kinds(await verify("--checkpoint", "kept"))).toEqual(["log-forked"]);
+    expect((await verify()).code, "without what was kept it looks well").toBe(0);
+    expect((await publish(1, older, "short")).code).toBe(0);
+    instead("short");
+    expect(kinds(await verify("--checkpoint", "kept"))).toEqual(["log-forked"]);
+    instead("good");
+    writeFileSync(at("log/checkpoint"), readFileSync(at("log/checkpoint"), "utf8").replace("\n2\n", "\n1\n"));
+    expect(kinds(await verify())).toEqual(["log-unsigned"]);
+    instead("good");
+    const [bundle] = readdirSync(at("log/tile/entries"), { recursive: true, withFileTypes: true }).filter(
+      (file) => file.isFile() && file.name === "2",
+    );
+    const path = join(bundle!.parentPath, bundle!.name);
+    expect(parseTilePath("tile/entries/000.p/2")).not.toBeNull();
+    const token = readFileSync(path).subarray(2, 2 + readFileSync(path).readUInt16BE(0));
+    writeFileSync(path, encodeBundle([token, token]));
+    expect(kinds(await verify())).toEqual(["log-broken"]);
+    instead("good");
+    expect((await verify("--checkpoint", "kept")).code, "and goes on where it was").toBe(0);
+  });
+
+  it("M21 takes a release that goes on from those before, and none with a number that was there", async () => {
+    const again = await publish(2, webOf());
+    expect(again).toMatchObject({ code: 1, stdout: "" });
+    expect(again.stderr).toContain("The log has release 2");
+    expect((await publish(3, webOf())).code).toBe(0);
+    const on = await verify("--checkpoint", "seen");
+    expect(on.stdout).toContain("is release 3");
+    expect(on.code).toBe(0);
+    const other = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey;
+    writeFileSync(at("other.pem"), other.export({ format: "pem", type: "spki" }));
+    const foreign = ["--log", "log", "--log-key", logKey, "--key", "other.pem"];
+    expect(kinds(await coffer("release", "verify", vault, ...foreign))).toEqual(["release-unsigned"]);
+  });
+
+  it("M21 grows over many tiles, each written once it is whole, and every release stays in it", async () => {
+    const { appendEntry, entriesOf, logAt, nodesOf, readCheckpoint } = await import("#cli/release-log.ts");
+    const { consistencyProof, parseNoteKey, verifyConsistency } = await import("#protocol/log/index.ts");
+    const { createPrivateKey, sign } = await import("node:crypto");
+    const pem = createPrivateKey(readFileSync(at("log.pem")));
+    const key = await parseNoteKey(logKey);
+    const signer = { ...key, sign: async (bytes: Uint8Array) => new Uint8Array(sign(null, bytes, pem)) };
+    const log = at("long");
+    const trees = [];
+    for (let i = 0; i < 260; i++) trees.push(await appendEntry(log, Buffer.from(`entry ${i}`), signer));
+    const read = logAt(log);
+    const tree = (await readCheckpoint(read, key))!;
+    expect(tree.size).toBe(260);
+    expect((await entriesOf(read, 260)).map((entry) => Buffer.from(entry).toString()).at(-1)).toBe(
+      "entry 259",
+    );
+    for (const older of [1, 2, 255, 256, 257]) {
+      const proof = await consistencyProof(older, 260, nodesOf(read, 260));
+      expect(await verifyConsistency(trees[older - 1]!, tree, proof), `${older}`).toBe(true);
+    }
+  });
+
+  it("M21 writes the manifest in WEBCAT's form, with the SHA-256 of each file of the vault", async () => {
+    const of = ["--number", "9", "--key", "release.pem", "--web", webOf(), "--webcat", "webcat.json"];
+    expect(await coffer("release", ...of)).toMatchObject({ code: 2 });
+    expect((await coffer("release", ...of, "--app", system.appOrigin)).code).toBe(0);
+    const manifest = JSON.parse(readFileSync(at("webcat.json"), "utf8")) as {
+      default_csp: string;
+      files: Record<string, string>;
+    };
+    const document = await loopbackFetch(`${system.vaultOrigin}/`);
+    const directives = (text: string) => text.split("; ").toSorted();
+    expect(directives(manifest.default_csp)).toEqual(
+      directives(document.headers.get("content-security-policy")!),
+    );
+    for (const [path, sha256] of Object.entries(manifest.files)) {
+      const answer = await loopbackFetch(system.vaultOrigin + (path === "/index.html" ? "/" : path));
+      expect(
+        createHash("sha256")
+          .update(Buffer.from(await answer.arrayBuffer()))
+          .digest("hex"),
+        path,
+      ).toBe(sha256);
+    }
+    expect(Object.keys(manifest.files).length).toBeGreaterThanOrEqual(4);
+  });
+});
