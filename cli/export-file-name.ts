@@ -1,4 +1,4 @@
-import type { Document } from "#web/client/documents.ts";
+import type { Document } from "#web/client/document-list.ts";
 import { UNSHOWABLE } from "./shown.ts";
 
 /** Bytes of UTF-8 that a name may have on Linux; macOS and Windows count 255 UTF-16 units, which are never more. */

@@ -4,7 +4,7 @@ import { isSystemError, makeFolder, sentenceOf, writeWhole } from "#files/index.
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { seal, wrapRawAes } from "#protocol/envelope/index.ts";
 import { CofferError } from "#protocol/error.ts";
-import type { Document } from "#web/client/documents.ts";
+import type { Document } from "#web/client/document-list.ts";
 import { messageOf } from "#web/client/error.ts";
 import type { Client } from "./client.ts";
 import { CommandError } from "./command-error.ts";

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import type { Document } from "#web/client/documents.ts";
+import type { Document } from "#web/client/document-list.ts";
 import type { Client } from "./client.ts";
 import { CommandError } from "./command-error.ts";
 import { type Destination, openDestination } from "./destination.ts";

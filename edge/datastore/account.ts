@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Completion, DocumentPage, Part, TakenPart } from "#protocol/contract/index.ts";
+import type { Completion, DocumentPage, Part, PutListed, TakenPart } from "#protocol/contract/index.ts";
 import { digest } from "#protocol/digest.ts";
 import type { AccountRole } from "#protocol/roles.ts";
 import { wakeBy } from "../alarm.ts";
@@ -28,6 +28,7 @@ import {
   takenParts,
 } from "./documents.ts";
 import { checkLives, erase, readShredded, shred } from "./erase.ts";
+import { keepListed } from "./listed.ts";
 import { Members } from "./members.ts";
 import { insertMoved, type Moved } from "./moved.ts";
 import {
@@ -160,6 +161,12 @@ export class DatastoreAccountObject extends DurableObject<Env> {
       if (begun.ok && begun.value.state !== "complete") {
         this.#sweepLater();
         beginWrite(sql, id);
+        const { listed } = claimed;
+        // Without its copy it is listed all the same; its name is read from its metadata then.
+        if (listed) {
+          const documents = [{ id, sealed: listed.sealed }];
+          keepListed(sql, { client: caller.client, edk: listed.edk, documents });
+        }
       }
       return begun;
     });
@@ -191,6 +198,13 @@ export class DatastoreAccountObject extends DurableObject<Env> {
     const account = this.#account;
     return this.#decide("datastore:list", caller, `account/${account}`, (sql) =>
       listDocuments(sql, { account, client: caller.client }, cursor),
+    );
+  }
+
+  /** Copies of metadata for the list. */
+  putListed(caller: Caller, copies: PutListed): Promise<Result<null>> {
+    return this.#decide("datastore:put-listed", caller, `account/${this.#account}`, (sql) =>
+      keepListed(sql, { ...copies, client: caller.client }),
     );
   }
 

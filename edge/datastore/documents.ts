@@ -2,7 +2,6 @@
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
-import { seconds } from "#protocol/clock.ts";
 import {
   type Completion,
   type DocumentPage,
@@ -12,6 +11,7 @@ import {
 } from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
 import { type Decision, ok, refuse, refuseForNow } from "../result.ts";
+import { type Stored, tell } from "./listed.ts";
 
 export type DocumentRow = {
   id: string;
@@ -36,7 +36,7 @@ export type Owner = { account: string; client: string };
 const MAX_PENDING = 64;
 /** An upload that has been idle this long gives way to another. */
 const IDLE_MS = 10 * 60_000;
-const PAGE = 100;
+const PAGE = 250;
 
 /**
  * Opens an upload under the id that the custodian has chosen. The same request again, before anything was uploaded, is
@@ -237,8 +237,8 @@ export function listDocuments(
   const after = cursor === undefined ? { created: Number.MAX_SAFE_INTEGER, id: "" } : readCursor(cursor);
   if (!after) return refuse("bad-request", "malformed cursor");
   const rows = [
-    ...sql.exec<{ id: string; account: string; size: number; created: number }>(
-      `SELECT id, account, size, created FROM documents WHERE account = ? AND client = ? AND state = 'complete'
+    ...sql.exec<Stored>(
+      `SELECT id, account, size, created, listed, listed_key FROM documents WHERE account = ? AND client = ? AND state = 'complete'
        AND (created, id) < (?, ?) ORDER BY created DESC, id DESC LIMIT ?`,
       account,
       client,
@@ -248,11 +248,10 @@ export function listDocuments(
     ),
   ];
   const page = rows.slice(0, PAGE);
-  // Kept in milliseconds, reported in seconds as everywhere.
-  const documents = page.map(({ created, ...row }) => ({ ...row, created: seconds(created) }));
+  const told = tell(sql, page);
   const last = page.at(-1);
-  if (rows.length <= PAGE || !last) return ok({ documents });
-  return ok({ documents, cursor: encodeBase64url(utf8(`${last.created} ${last.id}`)) });
+  if (rows.length <= PAGE || !last) return ok(told);
+  return ok({ ...told, cursor: encodeBase64url(utf8(`${last.created} ${last.id}`)) });
 }
 
 function readCursor(cursor: string): { created: number; id: string } | null {

@@ -1,5 +1,12 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import type { Completion, DocumentPage, Part, TakenPart, UploadOpened } from "#protocol/contract/index.ts";
+import type {
+  Completion,
+  DocumentPage,
+  Part,
+  PutListed,
+  TakenPart,
+  UploadOpened,
+} from "#protocol/contract/index.ts";
 import type { Caller } from "../caller.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { DocumentRow } from "./documents.ts";
@@ -79,6 +86,12 @@ export class Datastore extends WorkerEntrypoint<Env> {
   /** `GET …/documents`: complete documents of the account, newest first. */
   async list(caller: Caller, account: string, cursor?: string): Promise<Result<DocumentPage>> {
     return this.#object(caller, account).list(caller, cursor);
+  }
+
+  /** `PUT …/listed-metadata`: copies of sealed metadata for the list. */
+  async putListed(caller: Caller, account: string, copies: PutListed): Promise<Result<void>> {
+    const kept = await this.#object(caller, account).putListed(caller, copies);
+    return kept.ok ? ok(undefined) : kept;
   }
 
   /** `GET …/documents/{id}/content`; `range` is the Range header as it came, or null. */

@@ -28,6 +28,8 @@ export function shred(sql: SqlStorage, now: number): void {
   // What the IAM had kept here too: without Enc(account) nothing opens (W11).
   forgetKept(sql);
   sql.exec("DELETE FROM key_identifiers");
+  sql.exec("UPDATE documents SET listed = NULL, listed_key = NULL");
+  sql.exec("DELETE FROM listed_keys");
 }
 
 type Shredded = { time: number; erased: number | null };

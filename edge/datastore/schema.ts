@@ -2,6 +2,7 @@ import { HANDOVER_TABLE } from "../handover.ts";
 import { KEPT_TABLE } from "../keeping.ts";
 import { PLACED_IDENTIFIERS_TABLE } from "../key-identifiers.ts";
 import { SHREDDED_TABLE } from "./erase.ts";
+import { LISTED_COLUMNS } from "./listed.ts";
 
 /** Tables of the datastore's objects. Migrations are only ever appended to. */
 const DOCUMENTS: readonly string[] = [
@@ -111,6 +112,7 @@ export const MIGRATIONS: readonly string[] = [
   SHREDDED_TABLE,
   KEPT_TABLE,
   PLACED_IDENTIFIERS_TABLE,
+  LISTED_COLUMNS,
 ];
 
 /** Of the object that has documents of a whole tenant from earlier releases. */

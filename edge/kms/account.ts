@@ -37,6 +37,7 @@ import { orderExport } from "./export.ts";
 import { issueDataKeys } from "./issue.ts";
 import { changeKey, describeKey, listKeys } from "./key-management.ts";
 import { type Granted, grantSeveral, type Item, load, loadRetained, presentGrant } from "./loading/index.ts";
+import { metadataKey } from "./metadata-key.ts";
 import { type MovedKey, moveAccountKeys } from "./move-account-keys.ts";
 import { insertMoved, type Moved } from "./moved.ts";
 import { type Operated, type Operation, OperationPace, operate } from "./operating/index.ts";
@@ -94,6 +95,14 @@ export class KmsAccountObject extends DurableObject<Env> {
     // What was cut off between the HSM and the answer.
     if (request.custody !== undefined && hasStore(this.ctx)) await wakeForRetained(this.ctx.storage);
     return issued;
+  }
+
+  /** The EDK of the key under which names are copied for the list. */
+  async metadataKey(caller: Caller, account: string): Promise<Result<{ edk: string }>> {
+    const found = await metadataKey(this.#door, this.#quota, caller, account, (work) => this.#inTurn(work));
+    // What was cut off between the HSM and the answer.
+    if (hasStore(this.ctx)) await wakeForRetained(this.ctx.storage);
+    return found;
   }
 
   /** M8: a data key for the caller's instance, by one of the ways. `items` are its EDKs, verified. */
@@ -164,12 +173,7 @@ export class KmsAccountObject extends DurableObject<Env> {
   /** W10, W11: a data key for the account, ordered by the IAM. One order at a time. */
   async orderDataKey(order: DataKeyOrder): Promise<Result<OrderedDataKey>> {
     const kms = await this.#door.enter();
-    const ordered = this.#ordering.then(() => orderDataKey(kms, this.#quota, order));
-    this.#ordering = ordered.then(
-      () => undefined,
-      () => undefined,
-    );
-    return ordered;
+    return this.#inTurn(() => orderDataKey(kms, this.#quota, order));
   }
 
   /** W10: for the IAM, which has decided: the copy here and the one in the HSM go. */
@@ -251,6 +255,15 @@ export class KmsAccountObject extends DurableObject<Env> {
       const lives = checkLives(sql);
       return lives.ok ? ok(askIdentifiers(sql, asked)) : lives;
     });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#ordering.then(work);
+    this.#ordering = done.then(
+      () => undefined,
+      () => undefined,
+    );
+    return done;
   }
 
   /** Before anything is decided: as they are, or have been within ten seconds. */

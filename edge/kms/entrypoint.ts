@@ -48,6 +48,11 @@ export class Kms extends WorkerEntrypoint<Env> {
     return this.#object(caller, account).dataKeys(caller, { ...request, account });
   }
 
+  /** `POST /kms/accounts/{account}/metadata-key`. */
+  async metadataKey(caller: Caller, account: string): Promise<Result<{ edk: string }>> {
+    return this.#object(caller, account).metadataKey(caller, account);
+  }
+
   /** `POST /kms/loads` (M8). */
   async load(caller: Caller, request: LoadRequest): Promise<Result<LoadAnswer>> {
     const read = await this.#readFor(caller, request.way === "rewrap" ? [request.edk] : request.edks);

@@ -2,7 +2,6 @@
 
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
-import type { DataKeysRequest } from "#protocol/contract/index.ts";
 import type { AccountEdk } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
@@ -10,7 +9,7 @@ import type { AccountKey } from "../iam/types.ts";
 import { ok, type Result, refuse as refusal } from "../result.ts";
 import { type About, type Context, type Door, failedUnderMaster, noMember } from "./context.ts";
 import { makeDataKeys, wrappingUnder } from "./data-keys.ts";
-import { type Order, orderOf } from "./order.ts";
+import { type DataKeysOrder, type Order, orderOf } from "./order.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import type { DataKeyQuota } from "./quota.ts";
 import { insertDataKeys } from "./registry.ts";
@@ -22,7 +21,7 @@ export async function issueDataKeys(
   { neighbours, enter, refuse }: Door,
   quota: DataKeyQuota,
   caller: Caller,
-  request: DataKeysRequest & { account: string },
+  request: DataKeysOrder & { account: string },
 ): Promise<Result<{ edks: string[] }>> {
   const { account, count } = request;
   const { tenant, requestId } = caller;

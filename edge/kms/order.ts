@@ -5,7 +5,17 @@ import { DOCUMENT_ALGORITHM, type KeyAlgorithm, operationsOf } from "#protocol/k
 import { isKeyPolicy, type KeyPolicy } from "#protocol/policy/index.ts";
 import { type Decision, ok, refuse } from "../result.ts";
 
-export type Order = Pick<DataKeysRequest, "count" | "purpose"> & {
+/** `metadata`: of the KMS's own, for the list of documents. */
+export type DataKeysOrder = DataKeysRequest | MetadataKeyOrder;
+type MetadataKeyOrder = {
+  count: 1;
+  purpose: "metadata";
+  account: string;
+  custody: "kms";
+  policy?: undefined;
+};
+
+export type Order = Pick<DataKeysOrder, "count" | "purpose"> & {
   algorithm: KeyAlgorithm;
   policy: KeyPolicy;
 };
@@ -14,9 +24,9 @@ export type Order = Pick<DataKeysRequest, "count" | "purpose"> & {
 const MAX_POLICY = 3072;
 
 /** `custodian`: for whom alone the keys are, where the order names nobody. Without a policy all that their kind can do is allowed. */
-export function orderOf(request: DataKeysRequest, custodian?: string): Decision<Order> {
+export function orderOf(request: DataKeysOrder, custodian?: string): Decision<Order> {
   const { count, purpose } = request;
-  const algorithm = request.purpose === "document" ? DOCUMENT_ALGORITHM : request.algorithm;
+  const algorithm = request.purpose === "data" ? request.algorithm : DOCUMENT_ALGORITHM;
   const own = custodian === undefined ? {} : { principals: [custodian] };
   const policy: KeyPolicy = { ...own, ...(request.policy ?? { operations: [...operationsOf(algorithm)] }) };
   if (!isKeyPolicy(policy) || JSON.stringify(policy).length > MAX_POLICY)

@@ -6,6 +6,7 @@ import { ACCOUNT_DATA_KEYS_TABLE, MADE_COLUMN } from "./account-data-keys.ts";
 import { MASTER_NAMES, MASTERS_CEK_COLUMN, MASTERS_TABLE } from "./encrypted-master.ts";
 import { KEY_MANAGEMENT_TABLE } from "./key-management.ts";
 import { LOAD_GRANTS_TABLE } from "./loading/grants.ts";
+import { METADATA_KEYS_TABLE } from "./metadata-key.ts";
 import { RETAINED_KEYS_TABLE } from "./retained-keys.ts";
 import { SHREDDED_TABLE } from "./shred.ts";
 import { STORED_POLICY_TABLE } from "./stored-policy.ts";
@@ -60,6 +61,7 @@ export const MIGRATIONS: readonly string[] = [
   PACES,
   // The state in data_keys from before that was scheduled, for when the version is kept after all.
   "ALTER TABLE account_data_keys ADD COLUMN state_before TEXT;",
+  METADATA_KEYS_TABLE,
 ];
 
 /** The tenant's own data keys, in the object of the principal for whom they were made. */

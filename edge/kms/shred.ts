@@ -16,6 +16,7 @@ export function shred(sql: SqlStorage, now: number): void {
   sql.exec("DELETE FROM data_keys");
   sql.exec("DELETE FROM key_management");
   sql.exec("DELETE FROM key_identifiers");
+  sql.exec("DELETE FROM metadata_keys");
   endAllVersions(sql);
   endAllRetained(sql);
 }

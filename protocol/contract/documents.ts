@@ -1,8 +1,8 @@
 /** Documents: ciphertext in and out, in parts and by ranges. Sizes are bytes of ciphertext, times seconds since 1970. */
 
-import { list, type Of, object, open, seconds, text, whole } from "../shape.ts";
-import { documentId, identifier, MIN_PART } from "./names.ts";
-import type { Route } from "./route.ts";
+import { base64url, list, type Of, object, open, seconds, text, whole } from "../shape.ts";
+import { documentId, identifier, jws, MIN_PART } from "./names.ts";
+import type { BodyOf, Route } from "./route.ts";
 
 /** A server that asked for larger parts would have clients hold them in memory. */
 const MAX_PART = 64 << 20;
@@ -21,10 +21,24 @@ const parameters = { ...collection, id: identifier };
 const part = open({ part: whole(1, MAX_PARTS), etag });
 export type Part = Of<typeof part>;
 
-const documentRow = open({ id: identifier, account: identifier, size: whole(0), created: seconds });
+/** Bytes of a listed copy: a message of the metadata without its encrypted data key. */
+const MAX_LISTED = 2048;
+/** Listed copies that are put at a time. */
+const MAX_PUT_LISTED = 100;
+const sealed = base64url(1, MAX_LISTED);
+
+/** `listed`: the copy of its metadata for the list, where there is one; `key` is the place of its EDK among the page's. */
+const documentRow = open(
+  { id: identifier, account: identifier, size: whole(0), created: seconds },
+  { listed: object({ key: whole(0), sealed }) },
+);
 export type DocumentRow = Of<typeof documentRow>;
 
-const documentPage = open({ documents: list(documentRow, 0, 1000) }, { cursor: text(1, 256, /^[\w-]*$/) });
+/** `keys`: EDKs of the listed copies, each once. */
+const documentPage = open(
+  { documents: list(documentRow, 0, 1000) },
+  { cursor: text(1, 256, /^[\w-]*$/), keys: list(jws, 1, 1000) },
+);
 export type DocumentPage = Of<typeof documentPage>;
 
 const uploadOpened = open({ id: identifier, partSize: whole(MIN_PART, MAX_PART) });
@@ -33,10 +47,17 @@ export type UploadOpened = Of<typeof uploadOpened>;
 const takenPart = open({ part: whole(1, MAX_PARTS), etag, size: whole(1) });
 export type TakenPart = Of<typeof takenPart>;
 
-const completion = object({
-  parts: list(object({ part: whole(1, MAX_PARTS), etag: text(0, 256) }), 1, MAX_PARTS),
-  size: whole(1),
-});
+/** A copy of the sealed metadata for the list, under the account's metadata key, whose EDK stands beside it. */
+const listed = object({ edk: jws, sealed });
+export type Listed = Of<typeof listed>;
+
+const completion = object(
+  {
+    parts: list(object({ part: whole(1, MAX_PARTS), etag: text(0, 256) }), 1, MAX_PARTS),
+    size: whole(1),
+  },
+  { listed },
+);
 export type Completion = Of<typeof completion>;
 
 export const listDocuments = {
@@ -133,6 +154,28 @@ export const readMetadata = {
   answer: { status: 200, octets: true, ranges: false },
   problems: ["forbidden", "not-found", "conflict"],
 } as const satisfies Route;
+
+/**
+ * Copies for the list, under one key, of complete documents that have none or one under another key. Documents that are not there are
+ * left out: they may have been deleted meanwhile.
+ */
+export const putListed = {
+  site: "app",
+  method: "PUT",
+  path: "/accounts/{account}/listed-metadata",
+  authentication: "token",
+  parameters: collection,
+  request: {
+    json: object({
+      edk: jws,
+      documents: list(object({ id: identifier, sealed }), 1, MAX_PUT_LISTED),
+    }),
+    limit: 512 << 10,
+  },
+  answer: { status: 204 },
+  problems: ["forbidden", "quota-exceeded"],
+} as const satisfies Route;
+export type PutListed = BodyOf<typeof putListed>;
 
 /** An upload or a complete document; gone from the list at once. */
 export const deleteDocument = {

@@ -45,6 +45,20 @@ export const makeDataKeys = {
 
 export type DataKeysRequest = BodyOf<typeof makeDataKeys>;
 
+/**
+ * The EDK of the key under which the names of an account's documents are copied for its list: the current one, made where there is none.
+ * The KMS retains it; a new one takes its place when the account's key is another.
+ */
+export const metadataKey = {
+  site: "app",
+  method: "POST",
+  path: "/kms/accounts/{account}/metadata-key",
+  authentication: "token",
+  parameters: { account: identifier },
+  answer: { status: 200, json: open({ edk: jws }) },
+  problems: ["forbidden", "hsm-refused"],
+} as const satisfies Route;
+
 /** A data key for an instance, by one of the ways of `Load`. */
 export const loadKey = {
   site: "app",

@@ -5,6 +5,7 @@
  * May import: protocol/*.ts. Imported by web/microservice, web/client (headers, lengths), cli and tests.
  */
 export { type EncryptionContext, equalContext } from "./context.ts";
+export { attachKey, detachKey } from "./detached-key.ts";
 export { type Excerpt, excerptOf, openExcerpt } from "./excerpt.ts";
 export { MAX_FRAMES, sealedLength } from "./frame.ts";
 export { type EncryptedDataKey, type Header, parseHeader, serialiseHeader } from "./header.ts";

@@ -75,6 +75,8 @@ export type PortClient = {
     source: Source,
     options?: StreamOptions,
   ): ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** Plaintexts of short messages in their order, null for one that does not open: `MAX_SHORT` at most, whose keys are loaded. */
+  openAll(messages: { context: EncryptionContext; message: Uint8Array }[]): Promise<(Uint8Array | null)[]>;
   /** One operation in one piece (M17), with a key that is loaded. `forbidden` for any other call of the port. */
   operate<O extends CryptoOperation>(operation: O, asked: Question<O>): Promise<Answer<O>>;
   /** Ends all calls with `port-closed` and closes the port. */
@@ -227,6 +229,11 @@ export function createPortClient(port: MessagePort): PortClient {
       await call("prefetch", { account });
     },
     renew: (account, key) => call("renew", key === undefined ? { account } : { account, key }),
+    async openAll(messages) {
+      const short = messages.map(({ context, message }) => ({ context, message: copyOf(message) }));
+      const { plain } = await call("openAll", { messages: short });
+      return plain.map((bytes) => bytes && new Uint8Array(bytes));
+    },
     inspect: (header) => call("inspect", { header: copyOf(header.subarray(0, 65536)) }),
     unfinished: async () => (await call("unfinished", {})).contexts,
     discard: async (context) => {

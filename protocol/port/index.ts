@@ -11,6 +11,7 @@ export {
   type InspectResult,
   type InstanceDescription,
   type LoadResult,
+  MAX_SHORT,
   PORT_VERSION,
   type Source,
 } from "./operations.ts";

@@ -59,6 +59,10 @@ export type InspectResult = { edk: string; context: EncryptionContext };
 /** Keys of one call that the KMS retains, in pages (M11). */
 const MAX_LOADED = 1000;
 
+/** Messages of one `openAll`, and bytes of each: more than the longest EDK. */
+export const MAX_SHORT = 100;
+const SHORT = 16_384;
+
 /** What can be streamed in. A Blob (or File) passes as a whole by reference; the rest in chunks. */
 export type Source = Blob | Uint8Array | ReadableStream<Uint8Array>;
 
@@ -132,6 +136,11 @@ export const PORT_OPERATIONS = {
    */
   seal: { params: object({ context }, { edk: keyOrEdk, input: blob, keep: boolean }), result: object({}) },
   open: { params: object({ context }, { input: blob, excerpt, key: keyOrEdk }), result: object({}) },
+  /** Short messages, each in one piece, in one call: in their order, null for one that does not open. Their keys must be loaded. */
+  openAll: {
+    params: object({ messages: list(object({ context, message: bytes(SHORT) }), 1, MAX_SHORT) }),
+    result: object({ plain: list(nullable(bytes(SHORT)), 1, MAX_SHORT) }),
+  },
 } as const;
 
 export type PortOperation = keyof typeof PORT_OPERATIONS;

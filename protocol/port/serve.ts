@@ -30,6 +30,7 @@ export type PortHandler = CryptoOperations & {
   discard(params: Params<"discard">): Promise<Result<"discard">>;
   seal(params: Params<"seal">, input: Input, signal: AbortSignal): Promise<Output>;
   open(params: Params<"open">, input: Input, signal: AbortSignal): Promise<Output>;
+  openAll(params: Params<"openAll">): Promise<Result<"openAll">>;
 };
 
 /** Where there can be no microservice: every call says why. */

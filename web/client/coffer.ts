@@ -7,9 +7,8 @@ import type { AccountRole } from "#protocol/roles.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Administration } from "./administration.ts";
 import type { Custodian } from "./custodian.ts";
+import type { Document, ListOptions } from "./document-list.ts";
 import type {
-  Document,
-  ListOptions,
   OpenDocument,
   OpenOptions,
   RemoveOptions,

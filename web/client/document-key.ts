@@ -1,16 +1,13 @@
 /** Which key a document is under, as its EDK says. Read for people: what is unwrapped is decided by the microservice, which verifies it. */
 
 import { decodeBase64url } from "#protocol/base64url.ts";
-import { fits, open, text, whole } from "#protocol/shape.ts";
-
-export interface DocumentKey {
-  id: string;
-  version: number;
-  /** Of the account key that it was wrapped under then. */
-  accountKeyVersion: number;
-}
+import { fits, type Of, object, open, text, whole } from "#protocol/shape.ts";
 
 const version = whole(1);
+/** `accountKeyVersion`: of the account key that it was wrapped under then. */
+export const documentKey = object({ id: text(1, 128), version, accountKeyVersion: version });
+export type DocumentKey = Of<typeof documentKey>;
+
 const named = open({ keyId: text(1, 128), keyVersion: version, accountKey: open({ version }) });
 
 /** Of a compact JWS; undefined for one that is not of an account, or is none. */

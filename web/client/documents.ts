@@ -3,9 +3,7 @@
 import {
   type AnswerOf,
   completeUpload,
-  type DocumentRow,
   deleteDocument,
-  listDocuments,
   openUpload,
   putMetadata,
   readMetadata,
@@ -27,7 +25,8 @@ import {
 } from "./belonging.ts";
 import { callEmpty, callJson, callOctets } from "./call.ts";
 import { type Content, fetchContent, type Place } from "./content.ts";
-import { type DocumentKey, documentKeyOf } from "./document-key.ts";
+import { documentKeyOf } from "./document-key.ts";
+import { type Document, DocumentList, type ListOptions, nameOf, type Opened } from "./document-list.ts";
 import { asCofferError, isTransient, isUndone } from "./error.ts";
 import type { DataKeys } from "./keys.ts";
 import {
@@ -54,8 +53,6 @@ import type { RestClient } from "./rest.ts";
 
 /** Parts of one document under way at a time. */
 const IN_FLIGHT = 3;
-/** Documents whose metadata is opened at a time. */
-const LISTING = 4;
 /** Tries of a completion: when its answer is lost, nobody knows whether the document is stored. */
 const COMPLETIONS = 5;
 /** Tries of a part of what may be gone on with: some fifteen seconds. */
@@ -74,21 +71,6 @@ const GONE: ReadonlySet<ErrorCode> = new Set([...ENDED, "not-resumable", "anothe
 
 /** What can be sealed. */
 export type Source = Blob | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
-
-/** A document as the list has it. */
-export interface Document {
-  id: string;
-  account: string;
-  /** When it was sealed. */
-  created: Date;
-  /** Bytes of ciphertext at the datastore. */
-  sealedSize: number;
-  /** Its opened metadata; undefined while it is being opened, and where it could not be, with the reason in `error`. */
-  metadata?: Metadata | undefined;
-  /** Which key it is under; undefined while its metadata is not open. */
-  key?: DocumentKey | undefined;
-  error?: unknown;
-}
 
 /** An open document. */
 export interface OpenDocument extends Metadata {
@@ -132,11 +114,6 @@ export interface RemoveOptions {
   signal?: AbortSignal | undefined;
 }
 
-export interface ListOptions {
-  signal?: AbortSignal;
-  onChange?: (documents: Document[]) => void;
-}
-
 /** An upload that was stopped, by a reload say, and can be gone on with in this browser. */
 export interface Unfinished {
   id: string;
@@ -161,14 +138,6 @@ interface Upload {
 /** What the parts of a document are bound to: its encryption context. */
 type DocumentContext = Record<"tenant" | "account" | "document" | "purpose", string>;
 
-/** Metadata that was opened. */
-interface Opened {
-  metadata: Metadata;
-  /** The content that it was sealed beside; documents of format 1 do not say. */
-  content: ContentName | undefined;
-  key: DocumentKey | undefined;
-}
-
 export interface DocumentsOptions {
   rest: RestClient;
   microservice: Microservice;
@@ -185,6 +154,7 @@ export class Documents {
   readonly #keys: DataKeys;
   readonly #tenant: () => string;
   readonly #accounts: () => string[];
+  readonly #list: DocumentList;
   /** Opened metadata by account and document, while this page lives. Never written to storage. */
   readonly #opened = new Map<string, Opened>();
   /** Uploads under way in this page. */
@@ -198,6 +168,12 @@ export class Documents {
     this.#keys = keys;
     this.#tenant = tenant;
     this.#accounts = accounts;
+    this.#list = new DocumentList({
+      ...{ rest, microservice, keys },
+      context: (...of) => this.#context(...of),
+      known: (place) => this.#opened.get(nameOf(place)),
+      read: (place, signal) => this.#openMetadata(place, signal),
+    });
   }
 
   /**
@@ -254,7 +230,7 @@ export class Documents {
     { total, tell, signal }: Pick<SealOptions, "signal"> & { total: number | undefined; tell: Tell },
   ): Promise<Document> {
     const { account, id } = place;
-    const key = keyOf(place);
+    const key = nameOf(place);
     let completing = false;
     this.#sending.add(key);
     try {
@@ -294,14 +270,23 @@ export class Documents {
       }
       tell("finishing", metadata.size);
       await (named ?? name());
+      const under = edk === undefined ? undefined : documentKeyOf(edk);
+      const opened = { metadata, content, key: under };
+      // Without its copy the list has its name a request later.
+      const listed = await this.#list.copy(place, opened).catch(() => undefined);
       signal?.throwIfAborted();
       completing = true;
       // The datastore answers it again as the first time.
       const repeated = { signal, tries: COMPLETIONS };
-      const completed = await callJson(this.#rest, completeUpload, place, { parts, size }, repeated);
+      const completed = await callJson(
+        this.#rest,
+        completeUpload,
+        place,
+        { parts, size, ...(listed && { listed }) },
+        repeated,
+      );
       if (completed.size !== size) throw new CofferError("unexpected-response");
-      const under = edk === undefined ? undefined : documentKeyOf(edk);
-      this.#opened.set(key, { metadata, content, key: under });
+      this.#opened.set(key, opened);
       if (keep) void port.discard(context).catch(() => {});
       return { id, account, created: new Date(), sealedSize: size, metadata, key: under };
     } catch (error) {
@@ -323,7 +308,7 @@ export class Documents {
     for (const context of await port.unfinished()) {
       const { account = "", document: id = "" } = context;
       const place = { account, id };
-      if (!accounts.includes(account) || this.#sending.has(keyOf(place))) continue;
+      if (!accounts.includes(account) || this.#sending.has(nameOf(place))) continue;
       const upload = await this.#readUpload(place, signal).catch(async (error: unknown) => {
         // Complete, or deleted: nobody goes on with it.
         if (ENDED.has(codeOf(error))) await port.discard(context);
@@ -437,7 +422,7 @@ export class Documents {
   ): Promise<{ content: Content; metadata: Metadata }> {
     const [content, opened] = await Promise.all([
       fetchContent(this.#rest, place, signal, range),
-      this.#opened.get(keyOf(place)) ?? this.#openMetadata(place, signal),
+      this.#opened.get(nameOf(place)) ?? this.#openMetadata(place, signal),
     ]);
     // The microservice authenticates this very header before it gives a byte.
     if (opened.content && !sameContent(opened.content, await contentName(content.head))) {
@@ -534,7 +519,7 @@ export class Documents {
 
   /** Ids and times alone; nothing is opened. */
   async listed(account: string, signal?: AbortSignal): Promise<Listed[]> {
-    const rows = await this.#rows(account, signal);
+    const rows = await this.#list.rows(account, signal);
     return rows.map(({ id, created }) => ({ id, account, created: new Date(created * 1000) }));
   }
 
@@ -544,48 +529,9 @@ export class Documents {
     return reEncryptAll(this, account, options, (error) => lasting.has(codeOf(error)));
   }
 
-  /** All complete documents of the user's accounts, newest first. Names come out of the sealed metadata. */
-  async list(accounts: string[], { signal, onChange }: ListOptions = {}): Promise<Document[]> {
-    const rows: DocumentRow[] = [];
-    for (const account of accounts) rows.push(...(await this.#usableRows(account, signal)));
-    const documents: Document[] = rows.map(({ id, account, size, created }) => ({
-      id,
-      account,
-      created: new Date(created * 1000),
-      sealedSize: size,
-    }));
-    documents.sort((a, b) => b.created.getTime() - a.created.getTime());
-    for (const document of documents) {
-      const opened = this.#opened.get(keyOf(document));
-      document.metadata = opened?.metadata;
-      document.key = opened?.key;
-    }
-    onChange?.(documents);
-    const waiting = documents.filter(({ metadata }) => !metadata).values();
-    const work = async () => {
-      for (const document of waiting) {
-        try {
-          const { metadata, key } = await this.#openMetadata(document, signal);
-          document.metadata = metadata;
-          document.key = key;
-        } catch (error) {
-          signal?.throwIfAborted();
-          document.error = asCofferError(error);
-          if (error instanceof CofferError && error.code === "signed-out") throw error;
-        }
-        onChange?.(documents);
-      }
-    };
-    await Promise.all(Array.from({ length: LISTING }, work));
-    return documents;
-  }
-
-  /** Of an account that is scheduled for deletion nothing opens, and nothing is listed; the others are. */
-  async #usableRows(account: string, signal: AbortSignal | undefined): Promise<DocumentRow[]> {
-    return this.#rows(account, signal).catch((error: unknown) => {
-      if (codeOf(error) === "pending-deletion") return [];
-      throw error;
-    });
+  /** All complete documents of the user's accounts, newest first. Names come out of sealed metadata. */
+  list(accounts: string[], options?: ListOptions): Promise<Document[]> {
+    return this.#list.list(accounts, options);
   }
 
   /** Deletes a document for good. */
@@ -600,7 +546,8 @@ export class Documents {
         if (!(error instanceof CofferError && error.code === "not-found" && error.maybeDone)) throw error;
       },
     );
-    this.#opened.delete(keyOf({ account, id }));
+    this.#opened.delete(nameOf({ account, id }));
+    this.#list.forget({ account, id });
   }
 
   /** Opens an upload. Without the caller's signal: if the answer were lost, nobody could delete what was begun. */
@@ -632,25 +579,6 @@ export class Documents {
     const gone = left === undefined || (left instanceof CofferError && left.code === "not-found");
     if (completing && !gone) return unknown(left);
     return signal?.aborted ? signal.reason : asCofferError(error);
-  }
-
-  /** The rows of one account, page by page. */
-  async #rows(account: string, signal: AbortSignal | undefined): Promise<DocumentRow[]> {
-    const rows = new Map<string, DocumentRow>();
-    let cursor: string | undefined;
-    do {
-      const input = { account, ...(cursor !== undefined && { cursor }) };
-      const page = await callJson(this.#rest, listDocuments, input, undefined, { signal });
-      const before = rows.size;
-      for (const row of page.documents) {
-        if (row.account !== account || rows.has(row.id)) throw new CofferError("unexpected-response");
-        rows.set(row.id, row);
-      }
-      cursor = page.cursor;
-      // Pages without end would have no end here either.
-      if (cursor !== undefined && rows.size === before) throw new CofferError("unexpected-response");
-    } while (cursor !== undefined);
-    return [...rows.values()];
   }
 
   async #putMetadata(
@@ -692,7 +620,7 @@ export class Documents {
     // A document that was sealed with this id has metadata of the newer form, whatever the datastore has instead.
     if (!content && namesContent(id)) throw new CofferError("decrypt-failed");
     const opened = { metadata, content, key: documentKeyOf(edk) };
-    this.#opened.set(keyOf({ account, id }), opened);
+    this.#opened.set(nameOf({ account, id }), opened);
     return opened;
   }
 
@@ -729,11 +657,6 @@ function isInterruption(
   return (
     isTransient(error) || INTERRUPTIONS.has(codeOf(error)) || (resumed && codeOf(error) === "source-changed")
   );
-}
-
-/** Two accounts may have a document by one id. */
-function keyOf({ account, id }: Place): string {
-  return `${account}/${id}`;
 }
 
 function describe(source: Source, options: SealOptions): Metadata {

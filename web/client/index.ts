@@ -11,9 +11,8 @@ export type { AccountState, AuditPage, DataKeyVersion, DeletionRequest, Instance
 export type { Group, RoleHolder } from "./administration.ts";
 export { Coffer, type CofferEvent, type ConnectOptions } from "./coffer.ts";
 export type { DocumentKey } from "./document-key.ts";
+export type { Document, ListOptions } from "./document-list.ts";
 export type {
-  Document,
-  ListOptions,
   OpenDocument,
   OpenOptions,
   RemoveOptions,

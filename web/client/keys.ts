@@ -3,7 +3,7 @@
  * to the account key, a wrapped key to the microservice. The custodian archives and forwards, and can read neither.
  */
 
-import { loadKey, makeDataKeys } from "#protocol/contract/index.ts";
+import { loadKey, makeDataKeys, metadataKey } from "#protocol/contract/index.ts";
 import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
 import type { KeyAlgorithm } from "#protocol/keys/algorithm.ts";
 import { requestFor } from "#protocol/keys/loading/index.ts";
@@ -25,6 +25,7 @@ export class DataKeys {
   readonly #fresh = new Map<string, string[]>();
   readonly #fetching = new Map<string, Promise<void>>();
   readonly #loading = new Map<string, Promise<void>>();
+  readonly #listing = new Map<string, Promise<string>>();
 
   /** `custody`: who keeps the keys that are made, where it is not the documents. */
   constructor(
@@ -74,12 +75,29 @@ export class DataKeys {
     return edk;
   }
 
+  /** The account's metadata key, loaded. None for an instance above level `data`, which finds a key itself. */
+  async listing(account: string, signal?: AbortSignal): Promise<string | undefined> {
+    if (findsKeys(await this.#microservice.use())) return undefined;
+    let asked = this.#listing.get(account);
+    if (!asked) {
+      asked = callJson(this.#rest, metadataKey, { account }, {}, { tries: 3 }).then(({ edk }) => edk);
+      this.#listing.set(account, asked);
+      asked.catch(() => this.#listing.delete(account));
+    }
+    const edk = await asked;
+    await this.ensure(edk, signal);
+    return edk;
+  }
+
   /** Has keys ready before they are needed. Failures show when one is. */
   async prepare(account: string): Promise<void> {
     try {
       const enrolled = await this.#microservice.use();
       if (findsKeys(enrolled)) await enrolled.port.prefetch(account);
-      else this.#ahead(account);
+      else {
+        this.#ahead(account);
+        await this.listing(account);
+      }
     } catch {}
   }
 
@@ -87,6 +105,7 @@ export class DataKeys {
   discard(account: string): void {
     this.#fresh.delete(account);
     this.#fetching.delete(account);
+    this.#listing.delete(account);
   }
 
   #ahead(account: string): void {
@@ -110,6 +129,21 @@ export class DataKeys {
     }
     await loading;
     signal?.throwIfAborted();
+  }
+
+  /** The same of several: those that are loaded then. An instance above level `data` finds them itself. Error: `signed-out`. */
+  async ensureAll(edks: readonly string[], signal?: AbortSignal): Promise<Set<string>> {
+    const loaded = new Set<string>();
+    for (const edk of edks) {
+      try {
+        await this.ensure(edk, signal);
+        loaded.add(edk);
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (codeOf(error) === "signed-out") throw error;
+      }
+    }
+    return loaded;
   }
 
   async #load(edk: string): Promise<void> {
@@ -159,6 +193,6 @@ export class DataKeys {
 }
 
 /** Above level `data` an instance finds the key of a document itself. */
-function findsKeys({ instance }: Pick<EnrolledMicroservice, "instance">): boolean {
+export function findsKeys({ instance }: Pick<EnrolledMicroservice, "instance">): boolean {
   return instance.level !== undefined;
 }

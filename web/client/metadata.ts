@@ -4,7 +4,9 @@ import { utf8 } from "#protocol/bytes.ts";
 import { putMetadata } from "#protocol/contract/index.ts";
 import { CofferError } from "#protocol/error.ts";
 import { mediaTypeOf } from "#protocol/media-type.ts";
+import { fits } from "#protocol/shape.ts";
 import type { ContentName } from "./belonging.ts";
+import { type DocumentKey, documentKey } from "./document-key.ts";
 
 /** Metadata of a document. */
 export interface Metadata {
@@ -21,6 +23,8 @@ export interface Metadata {
 /** Metadata as it was sealed. `content` is present from format 2 on. */
 export interface SealedMetadata extends Metadata {
   content?: ContentName;
+  /** Which key the document is under: in the copy for the list alone, which is under another one. */
+  key?: DocumentKey | undefined;
 }
 
 /** Format of what is written today. In format 1, which has no mark, metadata did not name its content. */
@@ -35,9 +39,9 @@ const NAME_LIMIT = 255;
 const TYPE = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/;
 
 /** Metadata as bytes to be sealed: JSON, then spaces up to the block. Error: `name-too-long`. */
-export function encodeMetadata({ content, ...metadata }: SealedMetadata): Uint8Array<ArrayBuffer> {
+export function encodeMetadata({ content, key, ...metadata }: SealedMetadata): Uint8Array<ArrayBuffer> {
   if (metadata.name.length > NAME_LIMIT) throw new CofferError("name-too-long");
-  const json = utf8(JSON.stringify(content ? { format: FORMAT, ...metadata, content } : metadata));
+  const json = utf8(JSON.stringify(content ? { format: FORMAT, ...metadata, content, key } : metadata));
   const padded = new Uint8Array(Math.ceil(json.length / BLOCK) * BLOCK).fill(0x20);
   padded.set(json);
   return padded;
@@ -51,7 +55,7 @@ export function decodeMetadata(bytes: Uint8Array): SealedMetadata {
   } catch (cause) {
     throw new CofferError("decrypt-failed", { cause });
   }
-  const { format, name, type, size, modified, content } = value ?? {};
+  const { format, name, type, size, modified, content, key } = value ?? {};
   if (typeof name !== "string" || !Number.isSafeInteger(size) || (size as number) < 0) {
     throw new CofferError("decrypt-failed");
   }
@@ -63,6 +67,7 @@ export function decodeMetadata(bytes: Uint8Array): SealedMetadata {
     size: size as number,
     ...(Number.isSafeInteger(modified) ? { modified: modified as number } : {}),
     ...(format === FORMAT ? { content: decodeContentName(content) } : {}),
+    ...(fits(documentKey, key) ? { key } : {}),
   };
 }
 

@@ -44,6 +44,7 @@ import type { KeyServer } from "./presentation.ts";
 import type { Registration } from "./registration.ts";
 import { endOf, KeyRing, type LoadedKey } from "./ring.ts";
 import { settleSessions } from "./sessions.ts";
+import { openAll } from "./short-messages.ts";
 import { entrust, entrustedKey } from "./stateless.ts";
 import {
   type InstanceRecord,
@@ -54,8 +55,8 @@ import {
   type Store,
 } from "./store.ts";
 
-/** `data`: what is encrypted in one piece and is no document. */
-const PURPOSES = ["document", "metadata", "data"];
+/** `listing`: the copy of metadata that a list is drawn from. `data`: what is encrypted in one piece and is no document. */
+const PURPOSES = ["document", "metadata", "listing", "data"];
 /** What a KMS that is not this deployment's gets to: the instance does not begin. */
 const UNTRUE: ReadonlySet<ErrorCode> = new Set(["key-refused", "key-superseded", "key-unusable"]);
 /** Asked again: nobody has decided. */
@@ -499,6 +500,10 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       const until = AbortSignal.any([signal, life.signal]);
       const options = { subtle, dataKey, layerKey, context, signal: until };
       return excerpt ? openExcerpt(input, excerpt, options) : open(input, options);
+    },
+
+    async openAll({ messages }) {
+      return openAll(microservice, messages);
     },
 
     async forget() {

@@ -13,6 +13,7 @@ export const documents = {
     c.env.DATASTORE.putMetadata(caller, account, id, body),
   completeUpload: ({ c, caller, input: { account, id }, body }) =>
     c.env.DATASTORE.complete(caller, account, id, body),
+  putListed: ({ c, caller, input: { account }, body }) => c.env.DATASTORE.putListed(caller, account, body),
   async readContent({ c, caller, input: { account, id } }) {
     const range = c.req.header("range") ?? null;
     return contentResponse(unwrap(await c.env.DATASTORE.content(caller, account, id, range)));

@@ -9,6 +9,7 @@ export const keys = {
   describeKey: ({ c, caller, input: { account, key } }) => c.env.KMS.describeKey(caller, account, key),
   changeKey: ({ c, caller, input: { account, key }, body }) =>
     c.env.KMS.changeKey(caller, account, key, body),
+  metadataKey: ({ c, caller, input: { account } }) => c.env.KMS.metadataKey(caller, account),
   loadKey: ({ c, caller, body }) => c.env.KMS.load(caller, body),
   readRotation: async ({ c, caller }) => answered(await c.env.KMS.rotation(caller)),
   beginRotation: async ({ c, caller }) => answered(await c.env.KMS.beginRotation(caller)),

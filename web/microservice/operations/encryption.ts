@@ -26,7 +26,7 @@ export function encryption({ seal, open }: Means): Pick<CryptoOperations, "encry
   };
 }
 
-function streamOf(bytes: Bytes): ReadableStream<Bytes> {
+export function streamOf(bytes: Bytes): ReadableStream<Bytes> {
   return new ReadableStream({
     start(controller) {
       if (bytes.length > 0) controller.enqueue(bytes);
@@ -36,7 +36,7 @@ function streamOf(bytes: Bytes): ReadableStream<Bytes> {
 }
 
 /** Nothing of it is given out before its end has verified. */
-async function collect(stream: ReadableStream<Bytes>): Promise<Bytes> {
+export async function collect(stream: ReadableStream<Bytes>): Promise<Bytes> {
   const chunks: Bytes[] = [];
   const reader = stream.getReader();
   for (let read = await reader.read(); !read.done; read = await reader.read()) chunks.push(read.value);

@@ -1,0 +1,23 @@
+/** Short messages, many in one call: the copies of names that a list is drawn from. */
+
+import { codeOf } from "#protocol/error.ts";
+import type { PortHandler } from "#protocol/port/index.ts";
+import { collect, streamOf } from "./operations/encryption.ts";
+
+/** Plaintexts in the order of the messages; null for one that does not open. What is wrong with a key ends the call. */
+export async function openAll(
+  { open }: Pick<PortHandler, "open">,
+  messages: Parameters<PortHandler["openAll"]>[0]["messages"],
+): ReturnType<PortHandler["openAll"]> {
+  const { signal } = new AbortController();
+  const plain = messages.map(async ({ context, message }) => {
+    try {
+      const opened = await collect(await open({ context }, streamOf(new Uint8Array(message)), signal));
+      return opened.length > 0 ? opened.buffer : null;
+    } catch (error) {
+      if (codeOf(error) !== "decrypt-failed") throw error;
+      return null;
+    }
+  });
+  return { plain: await Promise.all(plain) };
+}
