@@ -13,6 +13,7 @@ import type { CofferConfirm } from "./confirm.ts";
 import type { CofferDocument } from "./document-row.ts";
 import { dropTarget } from "./drop.ts";
 import { formatBytes } from "./format.ts";
+import { LongList } from "./long-list.ts";
 import type { CofferNotice } from "./notice.ts";
 import { Panels } from "./panels.ts";
 import { element, onPress, part } from "./part.ts";
@@ -43,11 +44,28 @@ export class CofferApp extends HTMLElement {
   /** Uploads of before that have a row. */
   readonly #unfinished = new Set<string>();
   #frame: number | undefined;
+  #rows!: LongList<Document>;
+  /** Of accounts, where there are several. */
+  #accountNames = new Map<string, string>();
 
   connectedCallback(): void {
     this.#transfers = new Transfers(part(this, "transfers"), (working) => this.#mark(working));
     onPress(this, "sign-in", () => this.#attempt(() => this.#connected.signIn()));
     onPress(this, "sign-out", () => this.#attempt(() => this.#connected.signOut()));
+    this.#rows = new LongList(part(this, "documents"), "Documents", {
+      key: ({ account, id }) => `${account}/${id}`,
+      make: () => {
+        const item = document.createElement("div");
+        item.role = "listitem";
+        item.append(document.createElement("coffer-document"));
+        return item;
+      },
+      fill: (item, entry) => {
+        const row = element<CofferDocument>(item, "coffer-document");
+        row.accountName = this.#accountNames.get(entry.account) ?? "";
+        row.document = entry;
+      },
+    });
     const files = part<HTMLInputElement>(this, "files");
     onPress(this, "choose", () => files.click());
     files.addEventListener("change", () => {
@@ -60,7 +78,7 @@ export class CofferApp extends HTMLElement {
       onFiles: (dropped) => this.#seal(dropped),
       onFolder: () => this.notify(new CofferError("folder")),
     });
-    part(this, "find").addEventListener("input", () => this.#showDocuments());
+    part(this, "find").addEventListener("input", () => this.#showSoon());
     this.addEventListener("coffer-open", (event) => this.#open((event as CustomEvent<Document>).detail));
     this.addEventListener("coffer-save", (event) => this.#save((event as CustomEvent<Document>).detail));
     this.addEventListener("coffer-delete", (event) => this.#delete((event as CustomEvent<Document>).detail));
@@ -211,6 +229,11 @@ export class CofferApp extends HTMLElement {
     this.#documents = [...sealed.reverse(), ...listed].filter(({ id }) => !this.#removed.has(id));
     part(this, "reading").hidden = true;
     part(this, "empty").hidden = this.#documents.length > 0;
+    this.#showSoon();
+  }
+
+  /** Once a frame, however much has changed. */
+  #showSoon(): void {
     this.#frame ??= requestAnimationFrame(() => {
       this.#frame = undefined;
       this.#showDocuments();
@@ -224,20 +247,9 @@ export class CofferApp extends HTMLElement {
     const shown = this.#documents.filter(
       ({ metadata }) => wanted === "" || metadata?.name.toLocaleLowerCase().includes(wanted),
     );
-    const rows = new Map(
-      [...list.querySelectorAll<CofferDocument>("coffer-document")].map((row) => [row.document.id, row]),
-    );
-    list.replaceChildren(
-      ...shown.map((entry) => {
-        const row = rows.get(entry.id) ?? (document.createElement("coffer-document") as CofferDocument);
-        row.accountName =
-          accounts.length > 1 ? (accounts.find(({ id }) => id === entry.account)?.name ?? "") : "";
-        row.document = entry;
-        const item = row.closest("li") ?? document.createElement("li");
-        if (!row.parentElement) item.append(row);
-        return item;
-      }),
-    );
+    this.#accountNames =
+      accounts.length > 1 ? new Map(accounts.map(({ id, name }) => [id, name])) : new Map();
+    this.#rows.show(shown);
     list.hidden = shown.length === 0;
     part(this, "search").hidden = this.#documents.length < SEARCHABLE && wanted === "";
     part(this, "nothing-found").hidden = wanted === "" || shown.length > 0;
@@ -272,7 +284,7 @@ export class CofferApp extends HTMLElement {
   #show(sealed: Document): void {
     this.#sealed.set(sealed.id, sealed);
     this.#documents = [sealed, ...this.#documents];
-    this.#showDocuments();
+    this.#showSoon();
     this.#say(`${sealed.metadata?.name ?? "The document"} is sealed.`);
   }
 

@@ -8,6 +8,8 @@ const TITLES = { save: "Save to this device", delete: "Delete", "re-encrypt": "S
 
 export class CofferDocument extends TemplateElement {
   #document: Document | undefined;
+  /** What of it is shown. */
+  #shown: unknown[] = [];
   /** Whose it is, where that is not plain: set before the document. */
   accountName = "";
 
@@ -32,6 +34,9 @@ export class CofferDocument extends TemplateElement {
 
   #show(): void {
     const { id, metadata, created, sealedSize, error, key } = this.document;
+    const shown = [id, metadata, error, key, this.accountName];
+    if (shown.every((value, at) => value === this.#shown[at])) return;
+    this.#shown = shown;
     this.dataset.document = id;
     const name = metadata?.name ?? (error ? "Cannot be opened" : "Reading its name…");
     part(this, "name").textContent = name;

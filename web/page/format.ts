@@ -12,11 +12,9 @@ export function formatBytes(bytes: number, locale?: string): string {
     unit = larger;
   }
   const digits = unit !== "byte" && unit !== "kilobyte" && value < 99.95 ? 1 : 0;
-  return new Intl.NumberFormat(locale, {
-    style: "unit",
-    unit,
-    unitDisplay: unit === "byte" ? "long" : "short",
-    maximumFractionDigits: digits,
+  return formatter(`${unit} ${digits} ${locale}`, () => {
+    const unitDisplay = unit === "byte" ? "long" : "short";
+    return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay, maximumFractionDigits: digits });
   }).format(value);
 }
 
@@ -36,15 +34,31 @@ export function formatWait(milliseconds: number): string {
 /** A moment in words: the time for today, the day for this year, else the date. */
 export function formatMoment(moment: Date, now: Date = new Date(), locale?: string): string {
   if (Number.isNaN(moment.getTime())) return "";
-  const time = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" }).format(moment);
+  const time = formatter(
+    `time ${locale}`,
+    () => new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" }),
+  ).format(moment);
   const days = (startOfDay(moment) - startOfDay(now)) / 86_400_000;
   const near = Math.round(days);
   if (Math.abs(near) <= 1) {
-    const day = new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(near, "day");
+    const words = formatter(`day ${locale}`, () => new Intl.RelativeTimeFormat(locale, { numeric: "auto" }));
+    const day = words.format(near, "day");
     return `${day}, ${time}`;
   }
   const year = moment.getFullYear() === now.getFullYear() ? undefined : ("numeric" as const);
-  return new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year }).format(moment);
+  return formatter(
+    `date ${year} ${locale}`,
+    () => new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year }),
+  ).format(moment);
+}
+
+const formatters = new Map<string, unknown>();
+
+/** Making one takes longer than all that it will format of a list. */
+function formatter<T>(name: string, make: () => T): T {
+  const made = formatters.get(name) ?? make();
+  formatters.set(name, made);
+  return made as T;
 }
 
 /** How far off a moment is, in its largest unit: `in 23 hours`. */

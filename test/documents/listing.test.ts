@@ -1,0 +1,161 @@
+/** The list of documents: names from copies under one key, whatever the datastore does with them. */
+
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { loopbackFetch } from "#cli/loopback-fetch.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { json, problem } from "../support/http.ts";
+import { changeRows, readRows, useSystem } from "../system/index.ts";
+import { connectNode } from "./node-client.ts";
+
+const system = useSystem();
+type Client = Awaited<ReturnType<typeof connectNode>>;
+let client: Client;
+let account: string;
+const text = (words: string) => new TextEncoder().encode(words);
+const opened: Client[] = [];
+afterAll(() => opened.forEach((each) => void each.close()));
+
+/** A new device of Ada's, with what it asks for. */
+async function device(): Promise<{ client: Client; asked: string[] }> {
+  const asked: string[] = [];
+  const recording: typeof fetch = async (input, init) => {
+    asked.push(`${init?.method ?? "GET"} ${new URL(String(input)).pathname}`);
+    return loopbackFetch(input, init);
+  };
+  const made = await connectNode(system, "Ada", recording);
+  opened.push(made);
+  asked.length = 0;
+  return { client: made, asked };
+}
+
+async function list(of: Client): Promise<Map<string, { name: string | undefined; key: unknown }>> {
+  const documents = await of.documents.list([account]);
+  return new Map(documents.map(({ id, metadata, key }) => [id, { name: metadata?.name, key }]));
+}
+
+const names = async (of: Client) => [...(await list(of)).values()].map(({ name }) => name).sort();
+const copies = () => readRows(system.edgeDir, "documents").filter(({ listed }) => listed !== null).length;
+
+const ids: Record<string, string> = {};
+beforeAll(async () => {
+  client = await connectNode(system, "Ada");
+  opened.push(client);
+  account = client.identity.accounts[0]!.id;
+  for (const name of ["plan.txt", "rent.txt", "will.txt"])
+    ids[name] = (await client.documents.seal(text(name), account, { name })).id;
+});
+
+it("gives a new device all names by one request a page and one for their key, and none for a document", async () => {
+  const before = await list(client);
+  const { client: other, asked } = await device();
+  expect(await list(other)).toEqual(before);
+  expect([...before.values()].every(({ key }) => key !== undefined)).toBe(true);
+  expect(asked.filter((each) => each.endsWith("/metadata"))).toEqual([]);
+  expect(asked.filter((each) => each === `GET /accounts/${account}/documents`)).toHaveLength(1);
+  // All are under one key, which is none of theirs.
+  expect(new Set(readRows(system.edgeDir, "documents").map(({ listed_key }) => listed_key)).size).toBe(1);
+  const keys = readRows(system.edgeDir, "data_keys").filter(({ purpose }) => purpose === "metadata");
+  expect(keys).toHaveLength(1);
+  expect([...before.values()].map(({ key }) => (key as { id: string }).id)).not.toContain(keys[0]!.id);
+  const { stream } = await other.documents.open(ids["plan.txt"]!, { account });
+  expect(await new Response(stream).text()).toBe("plan.txt");
+});
+
+it("keeps nothing of a name where the datastore can read it", () => {
+  const rows = readRows(system.edgeDir, "documents");
+  expect(rows).toHaveLength(3);
+  const stored = Buffer.concat(rows.map(({ listed }) => Buffer.from(listed as Uint8Array))).toString(
+    "latin1",
+  );
+  for (const name of ["plan.txt", "rent.txt", "will.txt"]) expect(stored).not.toContain(name);
+  // Longer and shorter names have copies of one length.
+  expect(new Set(rows.map(({ listed }) => (listed as Uint8Array).length)).size).toBe(1);
+});
+
+it("shows no document under the name of another: a copy opens at its own place, and else its metadata is read", async () => {
+  const [plan, rent] = [ids["plan.txt"]!, ids["rent.txt"]!];
+  const kept = `SELECT listed FROM documents WHERE id = '${rent}'`;
+  expect(
+    changeRows(system.edgeDir, "documents", `UPDATE documents SET listed = (${kept}) WHERE id = '${plan}'`),
+  ).toBe(1);
+  const { client: other, asked } = await device();
+  expect((await list(other)).get(plan)?.name).toBe("plan.txt");
+  expect(asked.filter((each) => each.endsWith("/metadata"))).toEqual([
+    `GET /accounts/${account}/documents/${plan}/metadata`,
+  ]);
+});
+
+it("reads names of documents of an earlier release from their metadata, and has copies of them from then on", async () => {
+  changeRows(system.edgeDir, "documents", "UPDATE documents SET listed = NULL, listed_key = NULL");
+  const { client: first } = await device();
+  expect(await names(first)).toEqual(["plan.txt", "rent.txt", "will.txt"]);
+  await expect.poll(copies).toBe(3);
+  const { client: second, asked } = await device();
+  expect(await list(second)).toEqual(await list(first));
+  expect(asked.filter((each) => each.endsWith("/metadata"))).toEqual([]);
+});
+
+it("has one metadata key however many ask at once, and another after the account's key is another, or it is disabled", async () => {
+  const ada = await EdgeClient.signedIn(system, "Ada");
+  const path = `/kms/accounts/${account}/metadata-key`;
+  const ask = async () => json<{ edk: string }>(await ada.rest("POST", path)).edk;
+  const made = () =>
+    readRows(system.edgeDir, "data_keys").filter(
+      (row) => row.account === account && row.purpose === "metadata",
+    );
+  await client.life.rotateKey(account);
+  const asked = await Promise.all(Array.from({ length: 20 }, ask));
+  expect(new Set(asked).size).toBe(1);
+  expect(
+    made()
+      .map(({ account_key_version }) => account_key_version)
+      .sort(),
+  ).toEqual([1, 2]);
+  await client.documents.seal(text("later.txt"), account, { name: "later.txt" });
+  const { client: other, asked: requests } = await device();
+  expect(await names(other)).toEqual(["later.txt", "plan.txt", "rent.txt", "will.txt"]);
+  expect(requests.filter((each) => each.endsWith("/metadata"))).toEqual([]);
+  const [key] = made().filter(({ account_key_version }) => account_key_version === 2);
+  const named = `/kms/accounts/${account}/keys/${key!.id}.${key!.version}`;
+  expect((await ada.rest("PUT", named, { state: "disabled" })).status).toBe(200);
+  expect(asked).not.toContain(await ask());
+  // What is under it is not listed by it any more, for a device that has not loaded it.
+  expect(await names((await device()).client)).toHaveLength(4);
+  const bob = await EdgeClient.signedIn(system, "Bob");
+  expect(problem(await bob.rest("POST", path))).toBe("403 forbidden");
+});
+
+it("takes copies of documents that are the account's and the app's, of a bounded size and under few keys", async () => {
+  const ada = await EdgeClient.signedIn(system, "Ada");
+  const put = (edk: string, documents: object[], of = account) =>
+    ada.rest("PUT", `/accounts/${of}/listed-metadata`, { edk, documents });
+  const sealed = "AAAA";
+  const listed = () => readRows(system.edgeDir, "documents").map((row) => [row.id, String(row.listed)]);
+  const { edk } = json<{ edk: string }>(await ada.rest("POST", `/kms/accounts/${account}/metadata-key`));
+  expect((await put(edk, [{ id: ids["plan.txt"]!, sealed }])).status).toBe(204);
+  const before = listed();
+  // A copy that stands under this key stays.
+  expect((await put(edk, [{ id: ids["plan.txt"]!, sealed: "BBBB" }])).status).toBe(204);
+  expect((await put("a.b.c", [{ id: crypto.randomUUID(), sealed }])).status).toBe(204);
+  expect(listed()).toEqual(before);
+  expect(problem(await put(edk, [{ id: ids["plan.txt"]!, sealed: "A".repeat(2800) }]))).toBe(
+    "400 bad-request",
+  );
+  const many = Array.from({ length: 101 }, () => ({ id: crypto.randomUUID(), sealed }));
+  expect(problem(await put(edk, many))).toBe("400 bad-request");
+  const bob = await EdgeClient.signedIn(system, "Bob");
+  const foreign = `/accounts/${account}/listed-metadata`;
+  const theirs = { edk, documents: [{ id: ids["plan.txt"]!, sealed }] };
+  expect(problem(await bob.rest("PUT", foreign, theirs))).toBe("403 forbidden");
+
+  // Each key that is in use counts; there are four documents, so no more than that many are.
+  const keys = Array.from({ length: 40 }, (_, at) => `a.b.c${at}`);
+  for (const [at, key] of keys.entries()) {
+    const id = Object.values(ids)[at % 3];
+    expect((await put(key, [{ id: id!, sealed }])).status).toBe(204);
+  }
+  expect(readRows(system.edgeDir, "listed_keys").length).toBeLessThanOrEqual(32);
+  // What does not open is read from the document's own metadata, and mended.
+  const { client: other } = await device();
+  expect(await names(other)).toEqual(["later.txt", "plan.txt", "rent.txt", "will.txt"]);
+});

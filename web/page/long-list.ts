@@ -1,0 +1,116 @@
+/** A list of any length, of which only what is near the screen is drawn: in blocks, each of which stands for its rows by its height until it comes near. */
+
+/** Rows of one block. */
+const ROWS = 40;
+/** How far beyond the screen blocks are drawn. */
+const MARGIN = "1000px";
+/** Until a row was measured. Pixels. */
+const ROW_HEIGHT = 69;
+
+export interface Rows<T> {
+  key(item: T): string;
+  make(): HTMLElement;
+  /** Shows an item in a row; called again for each change, so it does nothing where there is none. */
+  fill(row: HTMLElement, item: T): void;
+}
+
+export class LongList<T> {
+  readonly #list: HTMLElement;
+  readonly #rows: Rows<T>;
+  readonly #blocks: HTMLElement[] = [];
+  readonly #near = new WeakSet<Element>();
+  /** Rows that are drawn, by the key of their item. */
+  readonly #drawn = new Map<string, HTMLElement>();
+  readonly #observer: IntersectionObserver;
+  #items: readonly T[] = [];
+  #rowHeight = ROW_HEIGHT;
+
+  constructor(list: HTMLElement, label: string, rows: Rows<T>) {
+    this.#list = list;
+    list.role = "list";
+    list.ariaLabel = label;
+    this.#rows = rows;
+    this.#observer = new IntersectionObserver((entries) => this.#moved(entries), {
+      rootMargin: `${MARGIN} 0px`,
+    });
+  }
+
+  show(items: readonly T[]): void {
+    this.#items = items;
+    const count = Math.ceil(items.length / ROWS);
+    while (this.#blocks.length > count) {
+      const block = this.#blocks.pop();
+      if (block) this.#observer.unobserve(block);
+      block?.remove();
+    }
+    while (this.#blocks.length < count) {
+      const block = document.createElement("div");
+      block.role = "none";
+      // Nobody has said yet where it is; the first is where the eye is.
+      if (this.#blocks.length === 0) this.#near.add(block);
+      this.#blocks.push(block);
+      this.#list.append(block);
+      this.#observer.observe(block);
+    }
+    const focused = document.activeElement;
+    for (const at of this.#blocks.keys()) this.#draw(at);
+    // A row that has another place now was taken out for a moment.
+    if (focused instanceof HTMLElement && focused !== document.activeElement && this.#list.contains(focused))
+      focused.focus({ preventScroll: true });
+  }
+
+  #moved(entries: readonly IntersectionObserverEntry[]): void {
+    for (const { target, isIntersecting, boundingClientRect } of entries) {
+      const at = this.#blocks.indexOf(target as HTMLElement);
+      if (at < 0) continue;
+      if (isIntersecting) this.#near.add(target);
+      // Whoever works with a row by keyboard keeps it.
+      else if (!target.contains(document.activeElement)) {
+        this.#near.delete(target);
+        if (target.childElementCount > 0 && boundingClientRect.height > 0)
+          this.#rowHeight = boundingClientRect.height / target.childElementCount;
+      }
+      this.#draw(at);
+    }
+  }
+
+  #draw(at: number): void {
+    const block = this.#blocks[at];
+    if (!block) return;
+    const items = this.#items.slice(at * ROWS, (at + 1) * ROWS);
+    if (!this.#near.has(block)) {
+      this.#clear(block);
+      block.style.blockSize = `${Math.round(items.length * this.#rowHeight)}px`;
+      return;
+    }
+    const wanted = items.map((item, index) => {
+      const key = this.#rows.key(item);
+      const row = this.#drawn.get(key) ?? this.#rows.make();
+      this.#drawn.set(key, row);
+      row.dataset.key = key;
+      row.ariaPosInSet = String(at * ROWS + index + 1);
+      row.ariaSetSize = String(this.#items.length);
+      return { row, item };
+    });
+    const same =
+      block.childElementCount === wanted.length &&
+      wanted.every(({ row }, index) => block.children[index] === row);
+    if (!same) {
+      for (const row of [...block.children]) if (!wanted.some((each) => each.row === row)) this.#drop(row);
+      block.replaceChildren(...wanted.map(({ row }) => row));
+      block.style.blockSize = "";
+    }
+    for (const { row, item } of wanted) this.#rows.fill(row, item);
+  }
+
+  #clear(block: HTMLElement): void {
+    for (const row of [...block.children]) this.#drop(row);
+    block.replaceChildren();
+  }
+
+  /** Of a row that another block has taken meanwhile nothing is forgotten. */
+  #drop(row: Element): void {
+    const { key = "" } = (row as HTMLElement).dataset;
+    if (this.#drawn.get(key) === row && row.parentElement !== null) this.#drawn.delete(key);
+  }
+}
