@@ -259,6 +259,8 @@ export class CofferApp extends HTMLElement {
       0,
     );
     const count = this.#documents.length;
+    const named = this.#documents.filter(({ metadata }) => metadata !== undefined).length;
+    part(this, "count").dataset.named = String(named);
     part(this, "count").textContent =
       count === 0 ? "" : `${count} ${count === 1 ? "document" : "documents"} · ${formatBytes(size)}`;
   }
