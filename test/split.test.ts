@@ -136,6 +136,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "load",
       "loadRetained",
       "masterKey",
+      "metadataKey",
       "orderExport",
       "present",
       "putPolicy",
@@ -145,7 +146,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
     ],
     Caas: ["decrypt", "encrypt", "hash", "mac", "macVerify", "random"],
     Datastore: [
-      ...["complete", "content", "create", "delete", "list", "metadata", "putMetadata"],
+      ...["complete", "content", "create", "delete", "list", "metadata", "putListed", "putMetadata"],
       ...["upload", "uploadPart"],
     ],
     AuditForDomains: ["append"],

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { openDestination } from "#cli/destination.ts";
 import { writeInto } from "#cli/open.ts";
 import { parseHeader } from "#protocol/envelope/index.ts";
-import { sealFile, showFile, signIn, useSystemAndBrowser } from "../system/index.ts";
+import { changeRows, sealFile, showFile, signIn, useSystemAndBrowser } from "../system/index.ts";
 import { readStored, replaceStored } from "./bucket.ts";
 import { connectNode } from "./node-client.ts";
 
@@ -166,7 +166,14 @@ it("the page shows no name and saves nothing that was put in another's place", a
   expect(downloads).toBe(0);
   expect(await showFile(page, "more.txt")).toBe("other words!");
 
+  // The list has a copy of each name; the document is opened by its own metadata alone.
   replaceStored(system.edgeDir, more, "metadata", readStored(system.edgeDir, mine, "metadata"));
+  await page.reload();
+  const other = rows.filter({ hasText: "more.txt" });
+  await other.getByRole("button", { name: "Open more.txt" }).click();
+  await page.getByRole("alert").first().waitFor();
+  expect(await page.getByRole("dialog").count()).toBe(0);
+  changeRows(system.edgeDir, "documents", "UPDATE documents SET listed = NULL, listed_key = NULL");
   await page.reload();
   await rows.filter({ hasText: "Cannot be opened" }).waitFor();
   await rows.filter({ hasText: "mine.txt" }).waitFor();

@@ -198,6 +198,15 @@ it("keeps documents", async () => {
   hold("putMetadata", await ann.rest("PUT", `${at}/metadata`, new Uint8Array(9)), 204);
   hold("putMetadata", await ann.rest("PUT", `${at}/metadata`, new Uint8Array(65_537)), 413);
   hold("putMetadata", await ann.rest("PUT", `${at}/metadata`, {}), 415);
+  const { edk } = json<{ edk: string }>(
+    hold("metadataKey", await ann.rest("POST", `/kms/accounts/${ann.account}/metadata-key`), 200),
+  );
+  hold("metadataKey", await ann.rest("POST", "/kms/accounts/other/metadata-key"), 403);
+  const listed = asPublished("putListed", { edk, documents: [{ id, sealed: "AAAA" }] });
+  const names = `/accounts/${ann.account}/listed-metadata`;
+  hold("putListed", await ann.rest("PUT", names, listed), 204);
+  hold("putListed", await ann.rest("PUT", names, { ...listed, edk: "none" }), 400);
+  hold("putListed", await ann.rest("PUT", "/accounts/other/listed-metadata", listed), 403);
   hold("readContent", await ann.rest("GET", `${at}/content`), 409);
   hold("readUpload", await ann.rest("GET", `/accounts/other/uploads/${id}`), 403);
   hold("readUpload", await ann.rest("GET", `/accounts/${ann.account}/uploads/${id}`), 200);
