@@ -4,8 +4,6 @@ import { text } from "../shape.ts";
 
 /** Longest compact JWS that is read, in characters (ASCII, so bytes too). */
 export const MAX_JWS_LENGTH = 8192;
-/** By whom the encrypted data keys in the header of a document are told apart: this one is an EDK. */
-export const EDK_PROVIDER = "coffer";
 /** Characters of the longest key that an instance entrusts (web/microservice): an EDK and a wrapped key in it, a policy in its header. */
 const MAX_LOCAL_KEY_LENGTH = 20_480;
 

@@ -6,8 +6,8 @@
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import type { Listed } from "#protocol/contract/index.ts";
+import { EDK_PROVIDER } from "#protocol/edk-provider.ts";
 import { attachKey, detachKey } from "#protocol/envelope/index.ts";
-import { EDK_PROVIDER } from "#protocol/keys/length.ts";
 import { type EncryptionContext, MAX_SHORT, type PortClient } from "#protocol/port/index.ts";
 import { decodeMetadata, encodeMetadata, type SealedMetadata } from "./metadata.ts";
 import { readAll } from "./progress.ts";

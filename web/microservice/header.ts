@@ -2,11 +2,11 @@
 
 import { utf8 } from "#protocol/bytes.ts";
 import type { EncryptedDataKey, Header } from "#protocol/envelope/index.ts";
+import { EDK_PROVIDER } from "#protocol/edk-provider.ts";
 import { CofferError } from "#protocol/error.ts";
 import { canonicalJws, type Edk, edkProviderInfo } from "#protocol/keys/index.ts";
 
-/** By whom the encrypted data keys in a header are told apart. */
-const PROVIDER = "coffer";
+/** The entry that a message has beside its EDK where its key is a pair. */
 const SECRET = "coffer-secret";
 
 /** The EDK in a header that is not authenticated yet: the one that Coffer's KMS made, with the lower s. */
@@ -31,11 +31,11 @@ export function secretOf(header: Header): Uint8Array<ArrayBuffer> {
 /** What the header of a message under this data key has: its EDK, and the message's secret where the key is a pair. */
 export function entriesOf(edk: Edk, jws: string, secret?: Uint8Array<ArrayBuffer>): EncryptedDataKey[] {
   const providerInfo = utf8(edkProviderInfo(edk));
-  const own = { providerId: PROVIDER, providerInfo, encryptedDataKey: utf8(canonicalJws(jws)) };
+  const own = { providerId: EDK_PROVIDER, providerInfo, encryptedDataKey: utf8(canonicalJws(jws)) };
   return secret ? [own, { providerId: SECRET, providerInfo, encryptedDataKey: secret }] : [own];
 }
 
-function ownKeyOf(header: Header, provider = PROVIDER) {
+function ownKeyOf(header: Header, provider = EDK_PROVIDER) {
   const own = header.encryptedDataKeys.filter((key) => key.providerId === provider);
   const [only] = own;
   if (!only || own.length > 1) throw new CofferError("decrypt-failed");
