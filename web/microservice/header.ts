@@ -1,8 +1,8 @@
 /** What a document's header, which is not authenticated yet, says of the key that it was sealed under. */
 
 import { utf8 } from "#protocol/bytes.ts";
-import type { EncryptedDataKey, Header } from "#protocol/envelope/index.ts";
 import { EDK_PROVIDER } from "#protocol/edk-provider.ts";
+import type { EncryptedDataKey, Header } from "#protocol/envelope/index.ts";
 import { CofferError } from "#protocol/error.ts";
 import { canonicalJws, type Edk, edkProviderInfo } from "#protocol/keys/index.ts";
 

@@ -2,7 +2,6 @@
 
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { CLOCK_TOLERANCE, seconds } from "#protocol/clock.ts";
-import { EDK_PROVIDER } from "#protocol/edk-provider.ts";
 import {
   type Header,
   type KeptMessage,
