@@ -35,6 +35,7 @@ it("a page in which nobody is signed in loads the sign-in, and no documents, por
     /^web\/client\/(documents|microservice|rest|keys)\.ts|^protocol\/(port|envelope|policy|keys)\//;
   expect(modules.filter((path) => deferred.test(path))).toEqual([]);
   expect(modules.filter((path) => path.startsWith("protocol/contract/"))).toEqual([
+    "protocol/contract/issued.ts",
     "protocol/contract/token.ts",
   ]);
 });
