@@ -1,12 +1,17 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { plainName } from "#protocol/contract/names.ts";
+import { isPrincipalId } from "#protocol/principal.ts";
 import { fits } from "#protocol/shape.ts";
 import { PASSPHRASE_VARIABLE } from "./client-key.ts";
 import { CommandError } from "./command-error.ts";
+import { readDeployment } from "./deployment.ts";
+import { signKeyChange } from "./key-change.ts";
 import { dateOf, exactly, JSON_HELP_LINE, tell } from "./life.ts";
 import { print } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
-import { makeRegisteredKey, readPublicKey } from "./registered-key.ts";
+import { makeRegisteredKey, readPublicKey, readRegisteredKey } from "./registered-key.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";
 
@@ -14,7 +19,11 @@ export const CLIENT_HELP = `coffer client key FILE        make a key for an appl
                               where ${PASSPHRASE_VARIABLE} has a passphrase, the public one is printed as a JWK
 coffer client register NAME --jwk FILE
                               register it by its public key, a JWK or PEM, and print its id; another key for a
-                              name takes the place of the first, and ends what was issued by it
+                              name is another client in the place of the first, which is removed
+coffer client rotate ID --key OLD.pem --jwk NEW.jwk
+                              on the server: print the word of its key that another one takes its place
+coffer client register NAME --jwk NEW.jwk --change FILE
+                              take that word: the client goes on, by the new key, within a day
 coffer client list            name, id, since when, and which app it is a custodian of
 coffer client remove NAME     its tokens and its instances end at once
 
@@ -23,6 +32,9 @@ those that an owner makes it a member of (\`coffer member add ID\`).
 
   --jwk FILE    the public key
   --app APP     id or origin of the app              (the first)
+  --key FILE    the private key of now, under ${PASSPHRASE_VARIABLE} if it is encrypted
+  --vault ORIGIN  of the tenant's vault              (that of the deployment in --dir)
+  --change FILE what \`client rotate\` has printed
 ${JSON_HELP_LINE}
 ${SESSION_HELP}
 Exit code: 0 done, 1 not, 2 the command line is wrong.
@@ -41,6 +53,9 @@ export async function client(args: string[]): Promise<number> {
       json: { type: "boolean", default: false },
       jwk: { type: "string" },
       app: { type: "string" },
+      key: { type: "string" },
+      vault: { type: "string" },
+      change: { type: "string" },
     },
   });
   const { json, jwk: file, app } = values;
@@ -51,14 +66,28 @@ export async function client(args: string[]): Promise<number> {
     await print(`${JSON.stringify(jwk)}\n`);
     return 0;
   }
+  if (verb === "rotate") {
+    const [id = ""] = exactly("client rotate", rest, "the client's id");
+    if (!isPrincipalId(id)) throw new CommandError("coffer client rotate: say the client's id.", 2);
+    if (values.key === undefined || file === undefined)
+      throw new CommandError("coffer client rotate: takes --key FILE and --jwk FILE. Try --help.", 2);
+    const key = await readRegisteredKey(values.key, process.env[PASSPHRASE_VARIABLE]);
+    const vault = values.vault ?? (await readDeployment(resolve(values.dir))).vault;
+    const change = await signKeyChange(key, { id, vault, to: await readPublicKey(file), now: Date.now() });
+    await print(`${change}\n`);
+    return 0;
+  }
   if (!["register", "list", "remove"].includes(verb))
-    throw new CommandError("coffer client: say key, register, list or remove. Try --help.", 2);
+    throw new CommandError("coffer client: say key, register, rotate, list or remove. Try --help.", 2);
   const [name = ""] = exactly(`client ${verb}`, rest, ...(verb === "list" ? [] : ["a name"]));
   if (verb !== "list" && !fits(plainName, name))
     throw new CommandError("A client's name is up to 63 lower-case letters, digits and hyphens.", 2);
   if ((file === undefined) === (verb === "register"))
     throw new CommandError("coffer client: register takes --jwk FILE. Try --help.", 2);
+  if (values.change !== undefined && verb !== "register")
+    throw new CommandError("coffer client: --change belongs to register. Try --help.", 2);
   const jwk = file === undefined ? undefined : await readPublicKey(file);
+  const change = values.change === undefined ? undefined : await readChange(values.change);
   await withClient(values, async ({ administration }) => {
     if (verb === "list") {
       const clients = await administration.clients();
@@ -71,8 +100,16 @@ export async function client(args: string[]): Promise<number> {
       await administration.removeClient(name);
       return tell(json, `${name} is removed.`, { client: name });
     }
-    const id = await administration.registerClient(name, jwk, app);
+    const id = await administration.registerClient(name, jwk, { app, change });
     return tell(json, id, { client: name, id });
   });
   return 0;
+}
+
+async function readChange(path: string): Promise<string> {
+  return (
+    await readFile(path, "utf8").catch(() => {
+      throw new CommandError(`--change: ${path} cannot be read.`);
+    })
+  ).trim();
 }

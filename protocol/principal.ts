@@ -21,9 +21,9 @@ export async function principalId(of: { tenant: string; issuer: string; subject:
 /** The issuer of application servers: no provider has this name, so that no person is one of them. */
 export const CLIENT_ISSUER = "urn:coffer:client";
 
-/** An application server that the tenant has registered under a name. */
-export function clientPrincipal({ tenant, name }: { tenant: string; name: string }): Promise<string> {
-  return principalId({ tenant, issuer: CLIENT_ISSUER, subject: name });
+/** An application server that the tenant has registered under a name. `nonce` is of that one alone: who gets the name after it is somebody else. */
+export function clientPrincipal(of: { tenant: string; name: string; nonce: string }): Promise<string> {
+  return principalId({ tenant: of.tenant, issuer: CLIENT_ISSUER, subject: `${of.name} ${of.nonce}` });
 }
 
 export function isPrincipalId(text: string): boolean {

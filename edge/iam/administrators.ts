@@ -60,15 +60,17 @@ export class Administrators {
   async registerClient(
     caller: Caller,
     name: string,
-    { jwk, app }: ClientRegistration,
+    { jwk, app, change }: ClientRegistration,
   ): Promise<Result<{ id: string }>> {
     const tenant = this.#at.tenant(caller.tenant);
     const found = app === undefined ? tenant.apps[0] : findClient(tenant, app);
     if (found === undefined) return fail("not-found");
     if (!(await isPublicKey(jwk))) return fail("bad-request");
-    const id = await clientPrincipal({ tenant: tenant.name, name });
+    // Of its own, unless the name turns out to be one that goes on.
+    const id = await clientPrincipal({ tenant: tenant.name, name, nonce: crypto.randomUUID() });
     const client = { name, id, app: found.id, jwk, key: await thumbprint(jwk) };
-    return this.#asked(caller, (by) => this.#at.object(caller.tenant).registerClient(by, client));
+    const signed = change === undefined ? null : { change, audience: tenant.vault };
+    return this.#asked(caller, (by) => this.#at.object(caller.tenant).registerClient(by, client, signed));
   }
 
   /** Errors: `forbidden`, `not-found`. */

@@ -99,6 +99,7 @@ export async function issueClientTokens(
     // Used up before anything else is looked at.
     const unused = useProof(sql, assertionHash, assertion.exp + CLOCK_TOLERANCE);
     if (!unused.ok) return turnAway("invalid-client", "assertion replayed");
+    if (assertion.cnf.jkt !== proof.jkt) return turnAway("invalid-client", "assertion for another DPoP key");
     const unseen = useProof(sql, proofHash, proof.expires);
     if (!unseen.ok) return unseen;
     const standing = stands(sql);

@@ -4,7 +4,7 @@ import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { openHsm } from "../hsm/index.ts";
 import { type Ledger, openLedger } from "../hsm/keys/index.ts";
-import { isWaiting, type Outbox, openOutbox } from "../outbox.ts";
+import { type Outbox, openOutbox } from "../outbox.ts";
 import { takeTurn } from "../pace.ts";
 import { type Decision, fail, ok, type Result, refuse, turnAway } from "../result.ts";
 import { openStore, type Store } from "../store.ts";
@@ -19,10 +19,13 @@ import {
   type Moved,
 } from "./earlier.ts";
 import { rawTicketKey } from "./kept-key.ts";
+import { readKeyChange, takeKeyChange } from "./key-change.ts";
 import {
   type ClientRow,
   dropClient,
+  findClientKey,
   isClient,
+  isUnheard,
   keepClient,
   listClients,
   type NewClient,
@@ -99,23 +102,39 @@ export class IamObject extends DurableObject<Env> {
   }
 
   /** W9: an application server that is a client of its own. */
-  async registerClient(by: Administrator, client: NewClient): Promise<Result<{ id: string }>> {
+  async registerClient(
+    by: Administrator,
+    client: NewClient,
+    signed: { change: string; audience: string } | null,
+  ): Promise<Result<{ id: string }>> {
     const { requestId, user } = by.caller;
+    const now = seconds(Date.now());
     const about = { action: "iam:register-client", resource: `client/${client.name}` };
-    const decision = this.#administer(about, by, (sql) =>
-      keepClient(sql, client, { by: user, now: seconds(Date.now()), requestId }),
-    );
-    await this.#outbox.send();
-    return decision;
+    const before = findClientKey(this.#store.sql, client.name);
+    const word =
+      signed && before && (await readKeyChange(signed.change, { ...signed, ...before, to: client.key, now }));
+    const decision = this.#administer(about, by, (sql) => {
+      const current = findClientKey(sql, client.name);
+      // Asked again, it has this key already.
+      const changes = signed !== null && current?.key !== client.key;
+      const follows =
+        changes && word !== null && takeKeyChange(sql, word, now) && current?.number === before?.number;
+      if (changes && !follows) return refuse("forbidden", "the key before has not signed for this one");
+      return keepClient(sql, client, { by: user, now, requestId, follows });
+    });
+    return this.#heard(client.name, decision);
   }
 
   /** The same removed, with all that was issued to it: answered when its own object has heard, since it decides on tokens. */
   async removeClient(by: Administrator, name: string): Promise<Result<null>> {
     const about = { action: "iam:remove-client", resource: `client/${name}` };
     const decision = this.#administer(about, by, (sql) => dropClient(sql, name, by.caller.requestId));
+    return this.#heard(name, decision);
+  }
+
+  async #heard<T>(name: string, decision: Result<T>): Promise<Result<T>> {
     await this.#outbox.send();
-    if (!decision.ok) return decision;
-    if (!isWaiting(this.#store.sql, `principal/${decision.value.id}`)) return ok(null);
+    if (!decision.ok || !isUnheard(this.#store.sql, name)) return decision;
     const { problem } = fail("internal");
     return { ok: false, problem: { ...problem, retryAfter: UNHEARD_SECONDS } };
   }

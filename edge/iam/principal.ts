@@ -6,7 +6,7 @@ import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
 import { fromHsm, type Hsm, openHsm } from "../hsm/index.ts";
-import { type Outbox, openOutbox } from "../outbox.ts";
+import { isWaiting, type Outbox, openOutbox } from "../outbox.ts";
 import { takeTurn } from "../pace.ts";
 import { fail, ok, type Result, refuse, turnAway } from "../result.ts";
 import { hashSecret } from "../secret.ts";
@@ -22,7 +22,7 @@ import { type Account, accountsOf, noteMembership } from "./memberships.ts";
 import { dropNamed, keepNamed } from "./named-instances.ts";
 import { createAccount } from "./new-account.ts";
 import type { Founding } from "./news.ts";
-import { isRemoved } from "./own-registration.ts";
+import { isRemoved, ownRegistration } from "./own-registration.ts";
 import type { Registered } from "./registered-clients.ts";
 import { principalMigrations } from "./schema.ts";
 import { DENIED, type Settings, takeSettings } from "./settings.ts";
@@ -308,7 +308,9 @@ export class IamPrincipalObject extends DurableObject<Env> {
     const { store } = this.#opened;
     const signedIn = caller.tenant === store.tenant && isSignedIn(store.sql, caller, seconds(Date.now()));
     const denied = takeSettings(store.sql, settings).denied.includes(caller.client);
-    if (signedIn && !denied) return ok(standingOf(store.sql));
+    const standing = standingOf(store.sql);
+    // Of an application server a role that was given to it is not looked at.
+    if (signedIn && !denied) return ok(ownRegistration(store.sql) ? { ...standing, roles: [] } : standing);
     const refusal = signedIn ? refuse("forbidden", DENIED) : refuse("invalid-token", "the sign-in has ended");
     if (what === undefined) return { ok: false, problem: refusal.problem };
     const { requestId } = caller;
@@ -360,7 +362,7 @@ export class IamPrincipalObject extends DurableObject<Env> {
     }
     // Its instances end before the tenant's object says that it was removed.
     await outbox.send();
-    return ok(null);
+    return isWaiting(store.sql, `ra/${subjectOf(store.sql)}`) ? fail("internal") : ok(null);
   }
 
   /** The provider says that this principal has signed out there; its token is good once. Errors: `bad-request`. */

@@ -1,7 +1,7 @@
 /** Application servers that a tenant has registered (W9): the tenant's object is the authority, and tells each client's own. */
 
 import type { EcPublicJwk } from "#protocol/keys/index.ts";
-import { intend } from "../outbox.ts";
+import { intend, isWaiting } from "../outbox.ts";
 import { type Decision, ok, refuse } from "../result.ts";
 
 /**
@@ -15,8 +15,16 @@ export const REGISTERED_CLIENTS_TABLE = `
   ) STRICT;
 `;
 
+/** A part of the migrations of the tenant's object: who has had a name, for who asks again, and because no role that was given to one counts. */
+export const REMOVED_CLIENTS_TABLE = `
+  CREATE TABLE removed_clients (id TEXT PRIMARY KEY, name TEXT NOT NULL, place INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX removed_clients_by_name ON removed_clients (name);
+`;
+
 /** All are read at once. */
 const MAX_CLIENTS = 256;
+/** So many of those that were removed last are known. */
+const MAX_REMOVED = 1024;
 
 export type NewClient = { name: string; id: string; app: string; jwk: EcPublicJwk; key: string };
 
@@ -28,24 +36,44 @@ export type Registered = {
   requestId: string;
 };
 
-type Row = { number: number; app: string; key: string };
+type Row = { number: number; id: string; app: string; key: string };
 
-/** Inside `authorize()`. What is so already changes nothing, and is told again. */
+/** By which key the client of this name is registered, and under which number. */
+export function findClientKey(
+  sql: SqlStorage,
+  name: string,
+): { number: number; id: string; key: string; jwk: EcPublicJwk } | null {
+  const [row] = sql
+    .exec<{ number: number; id: string; key: string; jwk: string }>(
+      "SELECT number, id, key, jwk FROM registered_clients WHERE name = ?",
+      name,
+    )
+    .toArray();
+  return row ? { ...row, jwk: JSON.parse(row.jwk) as EcPublicJwk } : null;
+}
+
+/**
+ * Inside `authorize()`. What is so already changes nothing, and is told again. Another key is another client, of the new id, unless the key before
+ * has signed for it (`follows`); the one before is removed.
+ */
 export function keepClient(
   sql: SqlStorage,
-  { id, ...client }: NewClient,
-  { by, now, requestId }: { by: string; now: number; requestId: string },
+  { id: newId, ...client }: NewClient,
+  { by, now, requestId, follows }: { by: string; now: number; requestId: string; follows: boolean },
 ): Decision<{ id: string }> {
   const { name, app, jwk, key } = client;
   const [kept] = sql
-    .exec<Row>("SELECT number, app, key FROM registered_clients WHERE name = ?", name)
+    .exec<Row>("SELECT number, id, app, key FROM registered_clients WHERE name = ?", name)
     .toArray();
   if (kept === undefined) {
     const { count } = sql.exec<{ count: number }>("SELECT count(*) AS count FROM registered_clients").one();
     if (!(count < MAX_CLIENTS)) return refuse("quota-exceeded", "too many clients");
   }
-  const same = kept !== undefined && kept.app === app && kept.key === key;
-  if (!same) sql.exec("DELETE FROM registered_clients WHERE name = ?", name);
+  const isThis = kept !== undefined && (kept.key === key || follows);
+  const same = isThis && kept.app === app && kept.key === key;
+  const id = isThis ? kept.id : newId;
+  if (kept !== undefined && !isThis) forget(sql, { ...kept, name, requestId });
+  else if (!same) sql.exec("DELETE FROM registered_clients WHERE name = ?", name);
   const { number } = same
     ? kept
     : sql
@@ -59,18 +87,39 @@ export function keepClient(
   return ok({ id });
 }
 
-/** Inside `authorize()`. Answers whom it was. */
-export function dropClient(sql: SqlStorage, name: string, requestId: string): Decision<{ id: string }> {
-  const [gone] = sql
-    .exec<{ number: number; id: string }>(
-      "DELETE FROM registered_clients WHERE name = ? RETURNING number, id",
-      name,
-    )
+/** Inside `authorize()`. Of one that was removed already it answers the same. */
+export function dropClient(sql: SqlStorage, name: string, requestId: string): Decision<null> {
+  const [kept] = sql
+    .exec<{ number: number; id: string }>("SELECT number, id FROM registered_clients WHERE name = ?", name)
     .toArray();
-  if (gone === undefined) return refuse("not-found", "no such client");
-  const { number, id } = gone;
+  if (kept !== undefined) forget(sql, { ...kept, name, requestId });
+  return removedOf(sql, name).length > 0 ? ok(null) : refuse("not-found", "no such client");
+}
+
+function forget(sql: SqlStorage, of: { number: number; id: string; name: string; requestId: string }): void {
+  const { number, id, name, requestId } = of;
+  sql.exec("DELETE FROM registered_clients WHERE name = ?", name);
+  sql.exec("INSERT OR REPLACE INTO removed_clients VALUES (?, ?, ?)", id, name, number);
+  sql.exec(
+    "DELETE FROM removed_clients WHERE place <= (SELECT max(place) FROM removed_clients) - ?",
+    MAX_REMOVED,
+  );
   intend(sql, `principal/${id}`, { registered: { number, client: null, requestId } satisfies Registered });
-  return ok({ id });
+}
+
+function removedOf(sql: SqlStorage, name: string): string[] {
+  return sql
+    .exec<{ id: string }>("SELECT id FROM removed_clients WHERE name = ?", name)
+    .toArray()
+    .map(({ id }) => id);
+}
+
+/** Whether one who has this name, or has had it, was not heard yet. */
+export function isUnheard(sql: SqlStorage, name: string): boolean {
+  const { id } = findClientKey(sql, name) ?? {};
+  return [...removedOf(sql, name), ...(id === undefined ? [] : [id])].some((who) =>
+    isWaiting(sql, `principal/${who}`),
+  );
 }
 
 export type ClientRow = { name: string; id: string; app: string; key: string; since: number };
@@ -81,7 +130,8 @@ export function listClients(sql: SqlStorage): ClientRow[] {
     .toArray();
 }
 
-/** Whether this user is an application server, which administers nothing, whatever role it was given. */
+/** Whether this user is an application server or was one, which administers nothing, whatever role it was given. */
 export function isClient(sql: SqlStorage, user: string): boolean {
-  return sql.exec("SELECT 1 FROM registered_clients WHERE id = ?", user).toArray().length === 1;
+  const known = "SELECT id FROM registered_clients UNION SELECT id FROM removed_clients";
+  return sql.exec(`SELECT 1 FROM (${known}) WHERE id = ?`, user).toArray().length === 1;
 }

@@ -7,7 +7,7 @@ import { MEMBER_ROLES } from "./members.ts";
 import { NAMED_INSTANCES_TABLE } from "./named-instances.ts";
 import { OWN_REGISTRATION_TABLE } from "./own-registration.ts";
 import { IDENTIFIERS_PLACE_TABLE } from "./placed-identifiers.ts";
-import { REGISTERED_CLIENTS_TABLE } from "./registered-clients.ts";
+import { REGISTERED_CLIENTS_TABLE, REMOVED_CLIENTS_TABLE } from "./registered-clients.ts";
 import { ROLES_TABLES } from "./roles.ts";
 import { SETTINGS_TABLE } from "./settings.ts";
 import { STANDING_TABLE } from "./standing.ts";
@@ -189,4 +189,5 @@ export const tenantMigrations = [
   // They come onto the list that a rotation goes through, though nobody has used them since.
   `INSERT INTO outbox (addressee, message)
      SELECT 'listed', json_object('listed', id) FROM accounts WHERE deleted IS NULL;`,
+  REMOVED_CLIENTS_TABLE,
 ] as const;

@@ -13,7 +13,7 @@ const MAX_USED = 2000;
 /** Whether it was not used before. Inside `authorize()`, or where a second use is refused without more. */
 export function useOnce(
   sql: SqlStorage,
-  { kind, id, expires }: { kind: "logout" | "transaction"; id: string; expires: number },
+  { kind, id, expires }: { kind: "logout" | "transaction" | "key-change"; id: string; expires: number },
   now: number,
 ): boolean {
   dropUsed(sql, now);

@@ -1,6 +1,6 @@
 /** The token endpoint for application servers (RFC 6749 §4.4, RFC 7523 §2.2, RFC 9449): no cookie, no person, no refresh token. */
 
-import { compactJws, line, literal, type Of, object, open, seconds, text } from "../shape.ts";
+import { base64url, compactJws, line, literal, type Of, object, open, seconds, text } from "../shape.ts";
 import { CLIENT_ASSERTION_TYPE } from "./instance-token.ts";
 import { issued } from "./issued.ts";
 import { userId } from "./names.ts";
@@ -28,6 +28,8 @@ export const clientAssertion = object({
   jti: text(16, 128, /^[\w-]*$/),
   iat: seconds,
   exp: seconds,
+  /** The key of the DPoP proof that it comes with, and no other's (RFC 7800 §3, RFC 9449 §6.1). */
+  cnf: object({ jkt: base64url(32) }),
 });
 export type ClientAssertion = Of<typeof clientAssertion>;
 

@@ -1,7 +1,7 @@
 /** Application servers as clients of their own (RFC 6749 §2.1): who is one, for admins. Times are seconds since 1970. */
 
 import { ecPublicJwk } from "../jwk.ts";
-import { base64url, line, list, type Of, object, open, seconds } from "../shape.ts";
+import { base64url, compactJws, line, list, type Of, object, open, seconds } from "../shape.ts";
 import { plainName, userId } from "./names.ts";
 import type { BodyOf, Route } from "./route.ts";
 
@@ -26,8 +26,10 @@ export const listClients = {
 } as const satisfies Route;
 
 /**
- * Registers a client under a name, or gives the one of that name another key: all that was issued to it before ends. `jwk`: its public
- * key. `app`: id or origin of one of the tenant's apps, the first unless it is said. The same again changes nothing.
+ * Registers a client under a name. `jwk`: its public key. `app`: id or origin of one of the tenant's apps, the first unless it is said. The same again
+ * changes nothing. With `change` (`KEY_CHANGE_JWT_TYPE`), the client of that name has another key from now on, and what was issued by the one before
+ * ends. Another key without it is another client, with an id of its own and nothing of the one before, which is removed. Answered once that has
+ * happened; `internal` where it has not yet, and will.
  */
 export const registerClient = {
   site: "app",
@@ -35,13 +37,13 @@ export const registerClient = {
   path: "/admin/clients/{client}",
   authentication: "token",
   parameters: { client: plainName },
-  request: { json: object({ jwk: ecPublicJwk }, { app: line(512) }) },
+  request: { json: object({ jwk: ecPublicJwk }, { app: line(512), change: compactJws(4096) }) },
   answer: { status: 200, json: open({ id: userId }) },
   problems: ["forbidden", "not-found", "quota-exceeded"],
 } as const satisfies Route;
 export type ClientRegistration = BodyOf<typeof registerClient>;
 
-/** Ends it, with its tokens and instances. Answered once that has happened; `internal` where it has not yet, and will. */
+/** Ends it, with its tokens and instances. Answered once that has happened, and again; `internal` where it has not yet, and will. */
 export const removeClient = {
   site: "app",
   method: "DELETE",

@@ -7,6 +7,7 @@
 export * from "./accounts.ts";
 export * from "./administration.ts";
 export { AUDIT_PAGE, type AuditEntry, readAudit } from "./audit.ts";
+export * from "./client-key-change.ts";
 export * from "./client-token.ts";
 export * from "./clients.ts";
 export { contract, type OperationId, problemsOf } from "./contract.ts";

@@ -6,13 +6,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { connect } from "#cli/client.ts";
+import { signKeyChange } from "#cli/key-change.ts";
 import { makeRegisteredKey, readRegisteredKey } from "#cli/registered-key.ts";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
 import { jwsInput, jwsParts, jwsToken } from "#protocol/jws.ts";
-import { spkiFromJwk } from "#protocol/keys/index.ts";
-import { createDpopKey } from "#web/client/dpop.ts";
+import { spkiFromJwk, thumbprint } from "#protocol/keys/index.ts";
+import { createDpopKey, type DpopKey } from "#web/client/dpop.ts";
 import { hold, withDoors } from "../support/doors.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
@@ -118,6 +119,8 @@ describe("W9 an application server as a client of its own", () => {
     for (const about of ["", `?subject=${ada.tokens.user.id}`, `?subject=${ada.account}`])
       expect(problem(await server.rest("GET", `/audit${about}`)), about).toBe("403 forbidden");
     expect((await server.rest("GET", `/audit?subject=${server.id}`)).status).toBe(200);
+    // Which it owns, and would be refused by the auditor's door.
+    expect((await server.rest("GET", `/audit?subject=${server.account}`)).status).toBe(200);
   });
 
   it("W9 is removed: its tokens and instances end at once, and its key gets nothing any more", async () => {
@@ -129,29 +132,119 @@ describe("W9 an application server as a client of its own", () => {
     expect(problem(await askKeys(instance, server))).toMatch(/^40[13] /);
     expect(problem(await instance.askToken(await instance.assertion()))).toMatch(/^40[03] /);
     expect(problem(await server.askToken(await server.assertion()))).toBe("400 invalid-client");
-    expect(problem(await ada.rest("DELETE", "/admin/clients/removed"))).toBe("404 not-found");
+    // Asked again, since an answer may have been lost.
+    expect((await ada.rest("DELETE", "/admin/clients/removed")).status).toBe(204);
+    expect(problem(await ada.rest("DELETE", "/admin/clients/never-there"))).toBe("404 not-found");
     // Nobody makes it a member of anything.
     const member = { user: server.id, role: "member" };
     expect(problem(await ada.rest("POST", `/accounts/${ada.account}/members`, member))).toBe("404 not-found");
-    // Under its name it can come back, and has its account again; what was issued before stays ended.
+    // Under its name comes another client, be it by the same key; what was issued before stays ended.
+    const { id, account } = server;
     await server.register(ada);
     expect(problem(await server.rest("POST", "/kms/data-keys", order(server)))).toBe("401 invalid-token");
-    const { account } = server;
     await server.authenticate();
-    expect(server.account).toBe(account);
+    expect(server.id).not.toBe(id);
+    expect(server.account).not.toBe(account);
   });
 
-  it("W9 gets another key: what was issued by the one before ends, and that gets nothing any more", async () => {
-    const server = await RegisteredClient.ready(ada, "another-key");
-    const before = server.registered;
+  it("W9 gives nothing of a client to whoever is registered under its name by another key", async () => {
+    const bob = await EdgeClient.signedIn(system, "Bob");
+    const server = await RegisteredClient.ready(ada, "successor");
+    const members = `/accounts/${bob.account}/members`;
+    expect((await bob.rest("POST", members, { user: server.id, role: "member" })).status).toBe(204);
+    expect((await ada.rest("PUT", `/admin/roles/auditor/${server.id}`)).status).toBe(204);
+    expect((await server.rest("POST", "/kms/data-keys", order(bob))).status).toBe(201);
+    const { id, account, registered } = server;
+    const instance = await InstanceClient.launched(server);
     server.registered = await createDpopKey();
     await server.register(ada);
+    expect(server.id).not.toBe(id);
+    // What was issued to the one before has ended by now, whoever asks, and its key gets nothing any more.
+    expect(problem(await server.rest("GET", "/accounts"))).toBe("401 invalid-token");
+    expect(problem(await askKeys(instance, server))).toMatch(/^40[13] /);
+    await server.authenticate();
+    expect(server.tokens.accounts.map((each) => each.id)).not.toContain(account);
+    for (const of of [bob.account, account]) {
+      const order = { account: of, count: 1, purpose: "document" };
+      expect(problem(await server.rest("POST", "/kms/data-keys", order))).toBe("403 forbidden");
+    }
+    const standing = json<{ roles: string[] }>(await server.rest("GET", "/standing"));
+    expect(standing.roles).toEqual([]);
+    const before = Object.assign(Object.create(server) as RegisteredClient, { id, registered });
+    expect(problem(await before.askToken(await before.assertion()))).toBe("400 invalid-client");
+    // Nor does anybody name the one before by mistake.
+    const member = { user: id, role: "member" };
+    expect(problem(await ada.rest("POST", `/accounts/${ada.account}/members`, member))).toBe("404 not-found");
+  });
+
+  it("W9 goes on by another key that the one before has signed for: what was issued by that ends, and it gets nothing any more", async () => {
+    const bob = await EdgeClient.signedIn(system, "Bob");
+    const server = await RegisteredClient.ready(ada, "rotated");
+    const members = `/accounts/${bob.account}/members`;
+    expect((await bob.rest("POST", members, { user: server.id, role: "member" })).status).toBe(204);
+    const { id, account, registered: before } = server;
+    server.registered = await createDpopKey();
+    const change = await changeOf(server, before);
+    await server.register(ada, undefined, change);
+    // Its answer may have been lost.
+    await server.register(ada, undefined, change);
+    expect(server.id).toBe(id);
     expect(problem(await server.rest("POST", "/kms/data-keys", order(server)))).toBe("401 invalid-token");
     await server.authenticate();
-    server.registered = before;
-    expect(problem(await server.askToken(await server.assertion()))).toBe("400 invalid-client");
+    expect(server.account).toBe(account);
+    expect((await server.rest("POST", "/kms/data-keys", order(bob))).status).toBe(201);
+    const old = Object.assign(Object.create(server) as RegisteredClient, { registered: before });
+    expect(problem(await old.askToken(await old.assertion()))).toBe("400 invalid-client");
+  });
+
+  it("W9 takes no key in a client's name that the one before has not signed for, now, once and for this client", async () => {
+    const server = await RegisteredClient.ready(ada, "unsigned");
+    const other = await RegisteredClient.registeredBy(ada, "unsigned-other");
+    const next = await createDpopKey();
+    const { registered } = server;
+    const put = async (change: string, jwk = next.jwk) =>
+      problem(await ada.rest("PUT", "/admin/clients/unsigned", { jwk, change }));
+    const good = { id: server.id, vault: server.vault, to: next.jwk, now: Date.now() };
+    for (const [what, change] of Object.entries({
+      "another client's key": await signKeyChange(other.registered, good),
+      "the new key itself": await signKeyChange(next, good),
+      "of another client": await signKeyChange(registered, { ...good, id: other.id }),
+      "for another tenant": await signKeyChange(registered, {
+        ...good,
+        vault: system.tenant("umbrella").vaultOrigin,
+      }),
+      "for another key": await signKeyChange(registered, { ...good, to: other.registered.jwk }),
+      "of the day before yesterday": await signKeyChange(registered, {
+        ...good,
+        now: good.now - 2 * 86_400_000,
+      }),
+      "of tomorrow": await signKeyChange(registered, { ...good, now: good.now + 86_400_000 }),
+      "an assertion": await server.assertion(),
+    }))
+      expect(await put(change), what).toBe("403 forbidden");
+    expect(await put("a".repeat(5000))).toBe("400 bad-request");
+    const nobody = await ada.rest("PUT", "/admin/clients/unsigned-nobody", {
+      jwk: next.jwk,
+      change: await signKeyChange(registered, good),
+    });
+    expect(problem(nobody)).toBe("403 forbidden");
+    // It is who it was.
+    expect((await server.rest("GET", "/accounts")).status).toBe(200);
+    // There, back and there again: the first word was used, though its key is the registered one again.
+    const there = await signKeyChange(registered, good);
+    expect(await put(there)).toBe("200 undefined");
+    const back = await signKeyChange(next, { ...good, to: registered.jwk });
+    expect(await put(back, registered.jwk)).toBe("200 undefined");
+    expect(await put(there)).toBe("403 forbidden");
+    const bob = await EdgeClient.signedIn(system, "Bob");
+    const byBob = { jwk: next.jwk, change: await signKeyChange(registered, good) };
+    expect(problem(await bob.rest("PUT", "/admin/clients/unsigned", byBob))).toBe("403 forbidden");
   });
 });
+
+function changeOf({ id, vault, registered }: RegisteredClient, by: DpopKey): Promise<string> {
+  return signKeyChange(by, { id, vault, to: registered.jwk, now: Date.now() });
+}
 
 function askKeys(instance: InstanceClient, { account }: RegisteredClient) {
   return instance.rest("POST", "/instances/key-identifiers", { account, purpose: "document" });
@@ -168,6 +261,10 @@ describe("W9 misuse of a client's door", () => {
     expect(await refused(server, assertion)).toBe("400 invalid-client");
     server.key = await createDpopKey();
     expect(await refused(server, assertion)).toBe("400 invalid-client");
+    // Nor one that nobody has shown: it names the DPoP key that it was made for.
+    const stolen = await server.assertion();
+    server.key = await createDpopKey();
+    expect(await refused(server, stolen)).toBe("400 invalid-client");
     const together = await server.assertion();
     const answers = await Promise.all([1, 2, 3, 4].map(() => server.askToken(together)));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
@@ -194,6 +291,9 @@ describe("W9 misuse of a client's door", () => {
       { jti: "short" },
       { jti: "j".repeat(129) },
       { scope: "admin" },
+      { cnf: undefined },
+      { cnf: { jkt: "A".repeat(43) } },
+      { cnf: { jkt: await thumbprint(server.registered.jwk) } },
     ])
       expect(await refused(server, await server.assertion(change)), JSON.stringify(change)).toBe(
         "400 invalid-client",

@@ -43,8 +43,12 @@ export class RegisteredClient extends EdgeClient {
   }
 
   /** The same again, or by the key that it has by now. */
-  async register(admin: EdgeClient, app?: string): Promise<void> {
-    const order = { jwk: this.registered.jwk, ...(app !== undefined && { app }) };
+  async register(admin: EdgeClient, app?: string, change?: string): Promise<void> {
+    const order = {
+      jwk: this.registered.jwk,
+      ...(app !== undefined && { app }),
+      ...(change !== undefined && { change }),
+    };
     const answer = await admin.rest("PUT", `/admin/clients/${this.name}`, order);
     if (answer.status !== 200) throw new Error(`Not registered: ${answer.status} ${answer.text}`);
     this.id = json<{ id: string }>(answer).id;
@@ -66,7 +70,8 @@ export class RegisteredClient extends EdgeClient {
     }: { kid?: string; typ?: string; key?: DpopKey } = {},
   ): Promise<string> {
     const iat = seconds(Date.now());
-    const said = { iss: this.id, sub: this.id, aud: this.vault, jti: randomUUID(), iat, exp: iat + 60 };
+    const cnf = { jkt: await thumbprint(this.key.jwk) };
+    const said = { iss: this.id, sub: this.id, aud: this.vault, jti: randomUUID(), iat, exp: iat + 60, cnf };
     const header = { typ, kid: kid ?? (await thumbprint(this.registered.jwk)) };
     const input = signingInput(header, { ...said, ...change });
     const by = { name: "ECDSA", hash: "SHA-256" };

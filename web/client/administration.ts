@@ -91,16 +91,21 @@ export class Administration {
   }
 
   /**
-   * Registers one by its public key, for the app of this id or origin, the first by default; answers its id as a user. Another key ends what was issued by
-   * the one before. Errors: `not-found` for no such app, `quota-exceeded`.
+   * Registers one by its public key, for the app of this id or origin, the first by default; answers its id as a user. With `change`, signed by the key
+   * before, the client of that name goes on by this one; without, another key is another client in its place. Errors: `not-found` for no such app,
+   * `forbidden` for a change that is not signed so, `quota-exceeded`.
    */
-  async registerClient(client: string, jwk: EcPublicJwk, app?: string): Promise<string> {
-    const order = { jwk, ...(app !== undefined && { app }) };
+  async registerClient(
+    client: string,
+    jwk: EcPublicJwk,
+    { app, change }: { app?: string | undefined; change?: string | undefined } = {},
+  ): Promise<string> {
+    const order = { jwk, ...(app !== undefined && { app }), ...(change !== undefined && { change }) };
     return (await callJson(this.#rest, registerClient, { client }, order)).id;
   }
 
   /** Its tokens and instances end. Errors: `not-found`. */
   removeClient(client: string): Promise<void> {
-    return callEmpty(this.#rest, removeClient, { client }, {}, { tries: 1 });
+    return callEmpty(this.#rest, removeClient, { client }, {});
   }
 }

@@ -100,7 +100,7 @@ export class ClientSession implements Session {
       const asked = now();
       // Both work once: another try has others.
       const [assertion, dpop] = [
-        await this.#assertion(),
+        await this.#assertion(await thumbprint((await this.#key).jwk)),
         await createProof(await this.#key, { method, url }, asked),
       ];
       const response = await fetch(url, {
@@ -137,12 +137,14 @@ export class ClientSession implements Session {
     }
   }
 
-  async #assertion(): Promise<string> {
+  /** Good together with the DPoP key of this thumbprint alone. */
+  async #assertion(jkt: string): Promise<string> {
     const { client, vault, now } = this.#options;
     const { id, key } = client;
     const iat = seconds(now());
     const said: ClientAssertion = {
       ...{ iss: id, sub: id, aud: vault, jti: crypto.randomUUID(), iat, exp: iat + ASSERTION_SECONDS },
+      cnf: { jkt },
     };
     const header = { alg: "ES256", typ: ASSERTION_JWT_TYPE, kid: await thumbprint(key.jwk) };
     const input = jwsInput(header, said);
