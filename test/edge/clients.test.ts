@@ -432,3 +432,23 @@ it("W9 does not say that a client is removed before its own object has heard, an
     .toBe(401);
   expect(problem(await server.askToken(await server.assertion()))).toBe("400 invalid-client");
 });
+
+it("W9 does not say that a client is removed or replaced before the registration authority has ended its instances", async () => {
+  const [removed, replaced] = await Promise.all(
+    ["deaf-removed", "deaf-replaced"].map((name) => RegisteredClient.ready(ada, name)),
+  );
+  hold("RaForIam.ended");
+  await system.restart();
+  const { jwk } = await createDpopKey();
+  const [removal, replacement] = await Promise.all([
+    ada.rest("DELETE", `/admin/clients/${removed?.name}`),
+    ada.rest("PUT", `/admin/clients/${replaced?.name}`, { jwk }),
+  ]);
+  expect([problem(removal), problem(replacement)]).toEqual(["500 internal", "500 internal"]);
+  hold();
+  await system.restart();
+  const again = () => ada.rest("DELETE", `/admin/clients/${removed?.name}`);
+  await expect.poll(async () => (await again()).status, { timeout: 60_000 }).toBe(204);
+  const put = () => ada.rest("PUT", `/admin/clients/${replaced?.name}`, { jwk });
+  await expect.poll(async () => (await put()).status, { timeout: 60_000 }).toBe(200);
+}, 120_000);
