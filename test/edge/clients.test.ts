@@ -4,6 +4,7 @@ import { createHmac } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { connect } from "#cli/client.ts";
 import { signKeyChange } from "#cli/key-change.ts";
@@ -445,9 +446,14 @@ it("W9 does not say that a client is removed or replaced before the registration
     ada.rest("PUT", `/admin/clients/${replaced?.name}`, { jwk }),
   ]);
   expect([problem(removal), problem(replacement)]).toEqual(["500 internal", "500 internal"]);
+  const again = () => ada.rest("DELETE", `/admin/clients/${removed?.name}`);
+  // Nor while the client's own object has heard and says so again.
+  for (let times = 0; times < 4; times++) {
+    await pause(1500);
+    expect(problem(await again())).toBe("500 internal");
+  }
   hold();
   await system.restart();
-  const again = () => ada.rest("DELETE", `/admin/clients/${removed?.name}`);
   await expect.poll(async () => (await again()).status, { timeout: 60_000 }).toBe(204);
   const put = () => ada.rest("PUT", `/admin/clients/${replaced?.name}`, { jwk });
   await expect.poll(async () => (await put()).status, { timeout: 60_000 }).toBe(200);
