@@ -33,7 +33,12 @@ export interface Neighbours {
   RA: {
     recipient(of: { tenant: string; user: string; thumbprint: string }): Promise<Result<Recipient>>;
     /** An instance that asks for itself. */
-    instance(of: { tenant: string; user: string; instance: string }): Promise<Result<Enrolled>>;
+    instance(of: {
+      tenant: string;
+      user: string;
+      instance: string;
+      identityCertificate?: string;
+    }): Promise<Result<Enrolled>>;
   };
 }
 

@@ -10,8 +10,16 @@ export class RaForKms extends WorkerEntrypoint<Env> {
     return this.#principal(of.tenant, of.user).recipient(of);
   }
 
-  /** The user's instance with this id, which asks for itself. */
-  async instance(of: { tenant: string; user: string; instance: string }): Promise<Result<Enrolled>> {
+  /**
+   * The user's instance with this id, which asks for itself; with `identityCertificate` (base64url SHA-256) the one with this certificate, of
+   * those that it was renewed from or by.
+   */
+  async instance(of: {
+    tenant: string;
+    user: string;
+    instance: string;
+    identityCertificate?: string;
+  }): Promise<Result<Enrolled>> {
     return this.#principal(of.tenant, of.user).instance(of);
   }
 

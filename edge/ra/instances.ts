@@ -139,14 +139,25 @@ export function findRecipient(
   return { instance, custodian, user, origin, method, tier, hsmKey, notAfter, status: statusOf(row, now) };
 }
 
-/** The user's instance with this id, or null. */
+/**
+ * The user's instance with this id, or with `identityCertificate` (base64url SHA-256) the one that has this certificate, of those that this one was
+ * renewed from or by; or null.
+ */
 export function findEnrolled(
   sql: SqlStorage,
-  { user, instance }: { user: string; instance: string },
+  of: { user: string; instance: string; identityCertificate?: string },
   now: number,
 ): Enrolled | null {
-  const [row] = sql.exec<Row>("SELECT * FROM instances WHERE id = ? AND user = ?", instance, user).toArray();
+  const { user, identityCertificate: shown = null } = of;
+  const [row] = sql
+    .exec<Row>(
+      `SELECT * FROM instances WHERE user = ?1 AND iif(?3 IS NULL, id = ?2,
+         identity_certificate = ?3 AND line IN (SELECT line FROM instances WHERE id = ?2))`,
+      ...[user, of.instance, shown],
+    )
+    .toArray();
   if (!row) return null;
+  const { id: instance } = row;
   const { custodian, client, jkt, origin, level, method, tier, hsm_key: hsmKey, not_after: notAfter } = row;
   const { identity_key: identityKey, identity_certificate: identityCertificate } = row;
   return {

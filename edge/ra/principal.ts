@@ -50,7 +50,7 @@ import {
   useUp,
 } from "./methods/index.ts";
 import { prepareRedemption, type Redeemed } from "./redemption.ts";
-import { giveRenewalBack, type Renewed, readRenewal, replaceBy, takeRenewal } from "./renewal.ts";
+import { keepAnswer, type Renewed, readRenewal, replaceBy, type Taken, takeRenewal } from "./renewal.ts";
 import { type InstanceKeys, verifyRequest } from "./request.ts";
 import { namesOf, retireEnded } from "./retire.ts";
 import { distributionPoint } from "./revocation-list.ts";
@@ -106,6 +106,8 @@ export class RaPrincipalObject extends DurableObject<Env> {
   readonly #life: { grant: number; secretZero: number; certificate: number; attested: number };
   /** Ceremonies that wait for the HSM, so that none ends with an instance of a sign-in that has ended meanwhile. */
   readonly #underWay = new Set<{ jkt: string; ended: boolean }>();
+  /** Renewals that wait for IAM and HSM, by the instance that is renewed. */
+  readonly #renewing = new Map<string, Promise<Result<Enrolment>>>();
   #opened: Opened | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -340,7 +342,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
     const about = aboutOf(by, "renewal");
     const shown = await readRenewal(request).catch((error: Error) => error);
     const now = Date.now();
-    const decision = authorize<Renewed>(store, { action: "ra:renew", ...about }, (sql) => {
+    const decision = authorize<Taken>(store, { action: "ra:renew", ...about }, (sql) => {
       const foreign = this.#refuseForeign(store, by);
       if (foreign) return foreign;
       // Certificates are public: who has no more than them, or made them up, uses up nobody's turn.
@@ -350,13 +352,17 @@ export class RaPrincipalObject extends DurableObject<Env> {
         level: tenantNamed(this.env, store.tenant).level,
         turn: () =>
           takeTurn(sql, { what: "ra:renew", user: NOBODY }, this.#enrolmentsPerMinute, seconds(now)),
+        isUnderWay: (id) => this.#renewing.has(id),
       });
     });
     if (!decision.ok || shown instanceof Error) return decision.ok ? fail("invalid-certificate") : decision;
     const from = decision.value;
-    const renewed = await this.#register(opened, about, { ...from, keys: shown.keys, now, from: from.id });
-    if (!renewed.ok) giveRenewalBack(store.sql, from.id);
-    return renewed;
+    if ("again" in from) return ok(from.again);
+    if ("underWay" in from) return this.#renewing.get(from.underWay) ?? fail("internal");
+    // No wait since the decision: who asks meanwhile finds this one under way.
+    const renewing = this.#register(opened, about, { ...from, keys: shown.keys, now, from: from.id });
+    this.#renewing.set(from.id, renewing);
+    return renewing.finally(() => this.#renewing.delete(from.id));
   }
 
   /** Certifies and registers an instance for who may have one. It ends with a recorded instance, or with nothing but an audit row. */
@@ -412,6 +418,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
             return refuse("not-recipient", "the instance has ended meanwhile");
           replaced = makeRoom(sql, binding.user, this.#maxInstances, seconds(now));
           insertInstance(sql, record);
+          if (from !== undefined) keepAnswer(sql, from, enrolled, seconds(now));
           ledger.end(registration);
           return ok(enrolled);
         },
@@ -459,9 +466,9 @@ export class RaPrincipalObject extends DurableObject<Env> {
   }
 
   /** For IAM and KMS: an instance of a user that asks for itself, or that somebody names. */
-  instance({ user, instance }: { user: string; instance: string }): Result<Enrolled> {
+  instance(of: { user: string; instance: string; identityCertificate?: string }): Result<Enrolled> {
     if (this.#opened === undefined) return fail("not-recipient");
-    const enrolled = findEnrolled(this.#opened.store.sql, { user, instance }, seconds(Date.now()));
+    const enrolled = findEnrolled(this.#opened.store.sql, of, seconds(Date.now()));
     if (!enrolled) return fail("not-recipient");
     const { secondLayer } = tenantNamed(this.env, this.#opened.store.tenant);
     return ok(secondLayer === undefined ? enrolled : { ...enrolled, secondLayer });

@@ -15,7 +15,7 @@ import { renewalInput } from "#protocol/renewal.ts";
 import { type Decision, ok, turnAway } from "../result.ts";
 import { checkWrappingKey, type InstanceKeys } from "./request.ts";
 import { endedBy } from "./revocations.ts";
-import type { Binding } from "./types.ts";
+import type { Binding, Enrolment } from "./types.ts";
 
 /** Renewed certificates are known under those before for so long: what was asked for under them is still on its way. Seconds. */
 const OVERLAP_SECONDS = 600;
@@ -67,14 +67,17 @@ type Row = Binding & {
   not_after: number;
   attested: number | null;
   level: Level;
-  renewed: number | null;
   status: "active" | "revoked";
 };
 
+/** `again`: an answer that may have been lost. `underWay`: the instance whose renewal is being answered. */
+export type Taken = Renewed | { again: Enrolment } | { underWay: string };
+
 /**
- * Takes the right to renew these certificates out of use, in the transaction of the decision. From the middle of their life
- * on, and not for an instance that has ended. `attestedSeconds`: how long evidence counts. `level`: the tenant's. `turn` is taken
- * for what may be renewed alone: certificates that may not, who ever has them, use up nobody's.
+ * Whether these certificates may be renewed: from the middle of their life on, and not for an instance that has ended. Who may is under way from the
+ * decision on (`isUnderWay`), with no wait in between. What was renewed is answered as before, while what it was renewed by lives: that gives its holder
+ * nothing new. `attestedSeconds`: how long evidence counts. `level`: the tenant's. `turn` is taken for what may be renewed alone: certificates
+ * that may not, who ever has them, use up nobody's.
  */
 export function takeRenewal(
   sql: SqlStorage,
@@ -84,8 +87,15 @@ export function takeRenewal(
     attestedSeconds,
     level,
     turn,
-  }: { now: number; attestedSeconds: number; level: Level; turn: () => Decision<null> },
-): Decision<Renewed> {
+    isUnderWay,
+  }: {
+    now: number;
+    attestedSeconds: number;
+    level: Level;
+    turn: () => Decision<null>;
+    isUnderWay: (id: string) => boolean;
+  },
+): Decision<Taken> {
   const [row] = sql
     .exec<Row>(
       "SELECT * FROM instances WHERE identity_certificate = ? AND wrapping_certificate = ?",
@@ -96,8 +106,13 @@ export function takeRenewal(
   if (!row) return turnAway("not-recipient", "no instance has these certificates");
   const { id, line, method, tier, attested, enrolled, not_after: notAfter } = row;
   if (row.status !== "active") return turnAway("not-recipient", "instance is revoked");
+  const before = isUnderWay(id) ? { underWay: id } : answerBefore(sql, id, now);
+  if (before !== null) {
+    const taken = turn();
+    return taken.ok ? ok(before) : taken;
+  }
   if (!(now < notAfter)) return turnAway("not-recipient", "instance has expired");
-  if (row.renewed !== null) return turnAway("invalid-grant", "certificates were renewed before");
+  // One that came to nothing or was cut off has left neither an answer nor an instance.
   if (!(enrolled + (notAfter - enrolled) / 2 <= now)) return turnAway("invalid-grant", "renewed too early");
   if (attested !== null && !(now < attested + attestedSeconds))
     return turnAway("attestation-refused", "the evidence is too old");
@@ -105,7 +120,6 @@ export function takeRenewal(
   if (row.level !== level) return turnAway("invalid-grant", "the tenant's level is another one by now");
   const taken = turn();
   if (!taken.ok) return taken;
-  sql.exec("UPDATE instances SET renewed = ? WHERE id = ?", now, id);
   const { user, custodian, client, jkt, origin } = row;
   return ok({
     id,
@@ -119,9 +133,24 @@ export function takeRenewal(
   });
 }
 
-/** It came to nothing, and can be asked for again. */
-export function giveRenewalBack(sql: SqlStorage, id: string): void {
-  sql.exec("UPDATE instances SET renewed = NULL WHERE id = ?", id);
+/** Keeps what a renewal is answered with, in the transaction that makes the instance. */
+export function keepAnswer(sql: SqlStorage, id: string, answer: Enrolment, now: number): void {
+  sql.exec("DELETE FROM renewals WHERE expires <= ?", now);
+  sql.exec(
+    "INSERT OR REPLACE INTO renewals VALUES (?, ?, ?, ?)",
+    ...[id, answer.instance, JSON.stringify(answer), answer.notAfter],
+  );
+}
+
+function answerBefore(sql: SqlStorage, id: string, now: number): { again: Enrolment } | null {
+  const [kept] = sql
+    .exec<{ answer: string }>(
+      `SELECT r.answer FROM renewals r JOIN instances i ON i.id = r.next
+       WHERE r.instance = ? AND i.status = 'active' AND i.not_after > ?`,
+      ...[id, now],
+    )
+    .toArray();
+  return kept ? { again: JSON.parse(kept.answer) as Enrolment } : null;
 }
 
 /** Whether it still lives, so that its renewal may; then its own certificates count for what is on its way, and no longer. */

@@ -119,4 +119,13 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX instances_by_line ON instances (line);
   `,
   REVOCATIONS,
+  `
+  -- What the renewal of an instance was answered with, and the instance that it made: asked again, it is answered so again.
+  CREATE TABLE renewals (
+    instance TEXT PRIMARY KEY,
+    next TEXT NOT NULL,
+    answer TEXT NOT NULL,
+    expires INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -9,7 +9,6 @@ import type { Load } from "#protocol/keys/index.ts";
 import { parseCertificate } from "#protocol/pki/index.ts";
 import { createPortClient } from "#protocol/port/index.ts";
 import { startMicroservice } from "#web/hosts/node/index.ts";
-import { auditThat } from "../support/audit.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
 import { type EnrolmentAnswer, enrol, type Keys, makeKeys, renewalOf } from "../support/instance.ts";
@@ -49,16 +48,18 @@ const load = async (certificate: string, of = ann) => {
 const rowOf = (id: string) => readRows(system.edgeDir, "instances").find((row) => row.id === id);
 
 describe("renewal by the instance itself", () => {
-  it("M13 M20 gives certificates for the same keys, custodian and method, once, and only in the second half of their life", async () => {
+  it("M13 M20 gives certificates for the same keys, custodian and method, the same ones whenever it is asked again, and only in the second half of their life", async () => {
     const first = await enrolled();
     const body = await renewal(first);
     expect(problem(await renew(body)), "too early").toBe("400 invalid-grant");
     await halfOf(first);
+    const before = readRows(system.edgeDir, "instances").length;
     const answers = await Promise.all(Array.from({ length: 12 }, () => renew(body)));
-    const good = answers.filter(({ status }) => status === 200);
-    expect(good, "presented twelve times at once").toHaveLength(1);
-    const [answer] = good;
+    const [answer] = answers;
     const second = json<EnrolmentAnswer>(answer!);
+    const said = answers.map((each) => json<EnrolmentAnswer>(each));
+    expect(said, "presented twelve times at once").toEqual(said.map(() => second));
+    expect(readRows(system.edgeDir, "instances"), "is one renewal").toHaveLength(before + 1);
     expect(second).toMatchObject({ method: "grant", custodian: first.custodian, origin: ann.app });
     expect(second.instance).not.toBe(first.instance);
     expect(second.notAfter).toBeGreaterThan(first.notAfter);
@@ -67,10 +68,14 @@ describe("renewal by the instance itself", () => {
     expect(spki(second.identityCertificate)).toBe(spki(first.identityCertificate));
     expect(spki(second.wrappingCertificate)).toBe(spki(first.wrappingCertificate));
     expect((await load(second.wrappingCertificate)).status).toBe(200);
-    expect(problem(await renew(body)), "afterwards").toBe("400 invalid-grant");
-    await auditThat(system, "development", (entries) =>
-      entries.some(({ reason }) => reason === "certificates were renewed before"),
-    );
+    // An answer may have been lost; the key has to be shown each time, and an edge that starts again knows it too.
+    await system.restart();
+    expect(json(await renew(body)), "afterwards").toEqual(second);
+    const stranger = await renewal(first, await makeKeys(keys.wrapping));
+    expect(problem(await renew(stranger)), "by another key").toBe("400 invalid-certificate");
+    expect(readRows(system.edgeDir, "instances")).toHaveLength(before + 1);
+    await pause((LIFE + 1) * 1000);
+    expect(problem(await renew(body)), "when what it was renewed by has ended").toBe("403 not-recipient");
   });
 
   it("M20 is refused to who has not the key, to another origin, and for certificates that are nobody's or not of one instance", async () => {
@@ -100,6 +105,7 @@ describe("renewal by the instance itself", () => {
     expect((await ann.rest("DELETE", `/ra/instances/${first.instance}`)).status).toBe(204);
     expect(problem(await load(second.wrappingCertificate))).toBe("403 not-recipient");
     expect(problem(await renew(await renewal(second)))).toBe("403 not-recipient");
+    expect(problem(await renew(await renewal(first))), "nor is it told again").toBe("403 not-recipient");
     await expect.poll(() => rowOf(second.instance)?.hsm_gone, { timeout: 10_000 }).toBe(1);
   });
 

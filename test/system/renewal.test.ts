@@ -12,7 +12,7 @@ beforeAll(async () => {
   page = await openEnrolled(running, "Ada");
 });
 
-it("M3 M13 in Chromium an instance renews itself before its certificate ends: same custodian, no grant, and nothing that was loaded is lost", async () => {
+it("M3 M10 M13 in Chromium an instance renews itself before its certificate ends: same custodian, no grant, and nothing that was loaded or entrusted is lost", async () => {
   const shown = await withKit(
     page,
     async (kit, vault) => {
@@ -35,13 +35,16 @@ it("M3 M13 in Chromium an instance renews itself before its certificate ends: sa
       const context = { tenant, account, document: crypto.randomUUID(), purpose: "document" };
       const text = new TextEncoder().encode("under the first certificate");
       const sealed = await new Response(client.seal({ edk: edks[0], context }, text)).bytes();
+      // Under the local master key, outside of the instance (M10).
+      const [entrusted] = await client.entrust([edks[0]]);
       let second = first;
       for (let tries = 0; second.id === first.id && tries < 60; tries++) {
         await new Promise((resolve) => setTimeout(resolve, 500));
         second = (await client.hello(custodian.dn)).instance ?? first;
       }
       if (second.id === first.id) return { renewed: false, later: false, same: true, opened: "" };
-      const opened = await new Response(client.open({ context }, sealed)).text();
+      if (!entrusted) throw new Error("nothing was entrusted");
+      const opened = await new Response(client.open({ context, key: entrusted }, sealed)).text();
       // The proof of before still holds: the custodian is the same, and so is its certificate.
       await bring(edks[1], second.wrappingCertificate);
       remove();

@@ -22,7 +22,7 @@ import type { Subtle } from "./crypto.ts";
 import { checkInstanceKeys, type InstanceKeys, signWith } from "./keys.ts";
 import type { EnrolmentAnswer, Registration } from "./registration.ts";
 import { checkLocalKey, generateLocalKey } from "./stateless.ts";
-import { type InstanceRecord, STORE_VERSION } from "./store.ts";
+import { type InstanceRecord, lineOf, STORE_VERSION } from "./store.ts";
 
 export type Ceremony = {
   subtle: Subtle;
@@ -99,7 +99,7 @@ export async function renew(
     identitySpki: new Uint8Array(identitySpki),
     wrappingSpki: new Uint8Array(wrappingSpki),
   };
-  return { ...(await certified(renewed, kept, ceremony)), former: wrapping };
+  return { ...(await certified(renewed, kept, ceremony)), line: lineOf(record), former: wrapping };
 }
 
 type Kept = InstanceKeys & Pick<InstanceRecord, "origin" | "custodian" | "session" | "localKey">;

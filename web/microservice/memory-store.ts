@@ -1,5 +1,5 @@
 import { memoryMessages } from "./memory-messages.ts";
-import type { InstanceRecord, LoadedKeyRecord, Store } from "./store.ts";
+import { type InstanceRecord, type LoadedKeyRecord, lineOf, type Store } from "./store.ts";
 
 /** A microservice's store for the life of one process; `instances` and `keys` are what is in it, by name. */
 export function memoryStore(): Store & {
@@ -13,8 +13,8 @@ export function memoryStore(): Store & {
   const keyOf = (origin: string, custodian: string) => `${origin} ${custodian}`;
   const keyName = (instance: string, edkDigest: string) => `${instance} ${edkDigest}`;
 
-  function deleteKeys({ id }: InstanceRecord): void {
-    for (const name of keys.keys()) if (name.startsWith(`${id} `)) keys.delete(name);
+  function deleteKeys(record: InstanceRecord): void {
+    for (const name of keys.keys()) if (name.startsWith(`${lineOf(record)} `)) keys.delete(name);
   }
 
   function remove(ended: (record: InstanceRecord) => boolean): void {
@@ -32,7 +32,7 @@ export function memoryStore(): Store & {
     async replaceInstance(record) {
       const key = keyOf(record.origin, record.custodian);
       const earlier = instances.get(key);
-      if (earlier) deleteKeys(earlier);
+      if (earlier && lineOf(earlier) !== lineOf(record)) deleteKeys(earlier);
       instances.set(key, record);
     },
     ...messages,

@@ -48,6 +48,7 @@ import { openAll } from "./short-messages.ts";
 import { entrust, entrustedKey } from "./stateless.ts";
 import {
   type InstanceRecord,
+  lineOf,
   loadOf,
   type MessageName,
   type MessageRecord,
@@ -68,6 +69,8 @@ const LATER: ReadonlySet<ErrorCode> = new Set([
 ]);
 /** An instance is renewed when this part of its life is left. */
 const RENEWED = 1 / 4;
+/** Milliseconds after which it asks again, at the longest. */
+const ASKED_AGAIN = 5 * 60_000;
 const TIME_TO_LIVE = 10 * 60_000;
 
 export type MicroserviceOptions = {
@@ -148,6 +151,11 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     return live;
   }
 
+  /** Whether it is the enrolled instance still, be it by renewal. */
+  function isServed(record: InstanceRecord): boolean {
+    return live !== undefined && now() < live.record.notAfter && lineOf(live.record) === lineOf(record);
+  }
+
   /** The enrolled instance, for a custodian that has proved who it is where it must: on every request (M13). */
   function serving(): Live {
     const found = enrolled();
@@ -176,8 +184,9 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       async () => {
         if (live !== begun || !(now() < record.notAfter)) return;
         await renewed(begun).catch((error: unknown) => {
-          // Who cannot be reached is asked again, ever sooner; who has said no has said no.
-          if (LATER.has(codeOf(error))) renewInTime(begun, left / 2);
+          // Who cannot be reached is asked again, before what it may have done ends these certificates; who has said no has said no.
+          const rest = record.notAfter - now();
+          if (LATER.has(codeOf(error))) renewInTime(begun, Math.max(rest / 2, rest - ASKED_AGAIN));
         });
       },
       Math.max(0, record.notAfter - left - now()),
@@ -225,15 +234,16 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     if (held) return held;
     // Earlier code kept it by the form that it came in.
     const stored =
-      (await store.loadedKey(record.id, edkDigest)) ?? (await store.loadedKey(record.id, otherForm));
+      (await store.loadedKey(lineOf(record), edkDigest)) ??
+      (await store.loadedKey(lineOf(record), otherForm));
     if (!stored) return undefined;
     try {
       const key = await loadKey({ subtle, record, trust, now: now() }, { ...loadOf(stored), edk });
-      if (live?.record !== record) return undefined;
+      if (!isServed(record)) return undefined;
       ring.put(edkDigest, key, endOf(key));
       return key;
     } catch {
-      await store.deleteLoadedKey(record.id, stored.edkDigest);
+      await store.deleteLoadedKey(lineOf(record), stored.edkDigest);
       return undefined;
     }
   }
@@ -389,12 +399,12 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
         return { key, load, edkDigest: (await edkDigests(load.edk))[0] };
       });
       const loaded = await Promise.all(loading);
-      if (enrolled().record !== record) throw new CofferError("not-enrolled");
+      if (!isServed(record)) throw new CofferError("not-enrolled");
       for (const { key, edkDigest } of loaded) ring.put(edkDigest, key, endOf(key));
       for (const { load, edkDigest } of loaded) {
         const kept = {
           version: STORE_VERSION,
-          instance: record.id,
+          instance: lineOf(record),
           edkDigest,
           loaded: now(),
           ...load,
@@ -412,10 +422,10 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     async entrust({ edks }) {
       const { record } = serving();
       const keys = await Promise.all(edks.map(async (edk) => entrust(crypto, record, await loadedKey(edk))));
-      if (enrolled().record !== record) throw new CofferError("not-enrolled");
+      if (!isServed(record)) throw new CofferError("not-enrolled");
       for (const form of (await Promise.all(edks.map(edkDigests))).flat()) {
         ring.delete(form);
-        await store.deleteLoadedKey(record.id, form);
+        await store.deleteLoadedKey(lineOf(record), form);
       }
       return { keys };
     },

@@ -43,8 +43,8 @@ export function restRegistration(
       const { id, nonce } = await ask(openEnrolment, { body: principal ? { principal } : {} });
       return { id, nonce };
     },
-    // Certificates are renewed once.
-    renew: (body) => ask(renewEnrolment, { body, repeatable: false }),
+    // Asked again it gets the same answer.
+    renew: (body) => ask(renewEnrolment, { body }),
     // Whatever comes of it, session and grant are used up once the RA has seen them.
     redeem: (id, body) => ask(redeemEnrolment, { parameters: { id }, body, repeatable: false }),
   };

@@ -11,7 +11,7 @@ import type { Crypto, Subtle } from "./crypto.ts";
 import { unwrapDataKey } from "./keys.ts";
 import { openLocalKey, sealLocalKey } from "./local-key.ts";
 import { endOf, type LoadedKey } from "./ring.ts";
-import type { InstanceRecord } from "./store.ts";
+import { type InstanceRecord, lineOf } from "./store.ts";
 
 const AES = { name: "AES-GCM", length: 256 };
 
@@ -38,10 +38,10 @@ export async function entrust(
 ): Promise<string> {
   const { receipt, load } = loaded;
   if (!receipt || !load) throw new CofferError("key-missing");
-  const end = Math.floor(Math.min(endOf(loaded), record.notAfter) / 1000);
+  const end = Math.floor(endOf(loaded) / 1000);
   const bounds = { operations: [...KEY_OPERATIONS], principals: [record.custodian], expires: end };
   const policy = narrow(narrow(loaded.edk.policy, receipt.policy), bounds);
-  const of = { kid: edkProviderInfo(loaded.edk), instance: record.id, policy };
+  const of = { kid: edkProviderInfo(loaded.edk), instance: lineOf(record), policy };
   return sealLocalKey(subtle, localKeyOf(record), random(new Uint8Array(12)), of, {
     edk: load.edk,
     wrappedKey: load.wrappedKey,
@@ -58,7 +58,7 @@ export async function entrustedKey(
   token: string,
 ): Promise<LoadedKey & { jws: string }> {
   const localKey = localKeyOf(record);
-  const opened = await openLocalKey(subtle, localKey, token, record.id).catch((cause: unknown) => {
+  const opened = await openLocalKey(subtle, localKey, token, lineOf(record)).catch((cause: unknown) => {
     throw new CofferError("key-refused", { cause });
   });
   const { edk: jws, wrappedKey, policy } = opened;

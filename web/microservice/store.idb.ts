@@ -5,6 +5,7 @@ import { equalConstantTime } from "#protocol/bytes.ts";
 import {
   type InstanceRecord,
   type LoadedKeyRecord,
+  lineOf,
   MAX_LOADED_KEYS,
   MAX_MESSAGES,
   MESSAGE_LIFE,
@@ -55,7 +56,7 @@ export async function openStore(): Promise<Store> {
     const left = new Set<string>();
     for (const record of await instances.getAll()) {
       if (ended(record)) await instances.delete([record.origin, record.custodian]);
-      else left.add(record.id);
+      else left.add(lineOf(record));
     }
     let key = await keys.openKeyCursor();
     while (key) {
@@ -94,7 +95,8 @@ export async function openStore(): Promise<Store> {
     async replaceInstance(record) {
       const change = database.transaction(["instances", "keys"], "readwrite", { durability: "strict" });
       const earlier = await change.objectStore("instances").get([record.origin, record.custodian]);
-      if (earlier) await change.objectStore("keys").delete(all(earlier.id));
+      if (earlier && lineOf(earlier) !== lineOf(record))
+        await change.objectStore("keys").delete(all(lineOf(earlier)));
       await change.objectStore("instances").put(record);
       await change.done;
     },
@@ -116,7 +118,7 @@ export async function openStore(): Promise<Store> {
       const keys = change.objectStore("keys");
       const instances = await change.objectStore("instances").getAll();
       // Ended in another tab meanwhile: what is deleted stays deleted.
-      if (!instances.some(({ id }) => id === record.instance)) return change.done;
+      if (!instances.some((kept) => lineOf(kept) === record.instance)) return change.done;
       await keys.put(record);
       let excess = (await keys.count(all(record.instance))) - MAX_LOADED_KEYS;
       let oldest = await keys.index("age").openCursor(all(record.instance));

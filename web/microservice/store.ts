@@ -25,7 +25,9 @@ export type InstanceRecord = {
   /** DER: identity, wrapping, then the chain up to and including the root. */
   identityCertificate: Uint8Array<ArrayBuffer>;
   wrappingCertificate: Uint8Array<ArrayBuffer>;
-  /** The wrapping certificate before its last renewal, for the same key: what was asked for under it is still on its way. */
+  /** Its id before its first renewal: what is bound to an instance is bound to this one, since its keys stay the same. */
+  line?: string;
+  /** The wrapping certificate before its last renewal, for the same key: what was asked for under it is still on its way, and ends with it. */
   former?: Uint8Array<ArrayBuffer>;
   chain: Uint8Array<ArrayBuffer>[];
   /** Root-signed trust list, compact JWS. */
@@ -34,9 +36,15 @@ export type InstanceRecord = {
   notAfter: number;
 };
 
+/** Whom keys are loaded for, over all renewals. */
+export function lineOf({ line, id }: InstanceRecord): string {
+  return line ?? id;
+}
+
 /** A data key as it was loaded: still wrapped, and verified again at each use. Keyed by [instance, edkDigest]. */
 export type LoadedKeyRecord = {
   version: typeof STORE_VERSION;
+  /** `lineOf` the instance. */
   instance: string;
   /** SHA-256 of the EDK in its form with the lower s, base64url; earlier code had it of the form that it came in. */
   edkDigest: string;
@@ -74,7 +82,7 @@ export type MessageName = Pick<MessageRecord, "origin" | "custodian" | "context"
 
 export type Store = {
   instance(origin: string, custodian: string): Promise<InstanceRecord | undefined>;
-  /** Puts this instance in place of an earlier one of the same custodian, and deletes the keys wrapped to that one. */
+  /** Puts this instance in place of an earlier one of the same custodian, and deletes the keys wrapped to that one, unless it is a renewal of it. */
   replaceInstance(record: InstanceRecord): Promise<void>;
   /** Deletes all instances of this origin, the keys wrapped to them, and the messages that they were sealing. */
   deleteInstances(origin: string): Promise<void>;

@@ -44,10 +44,12 @@ export async function presentGrant(
   const used = authorize(store, about, (sql) => useGrant(sql, presented, seconds(Date.now())));
   if (!used.ok) return used;
   const caller = { ...used.value.caller, requestId };
-  const several = await severalOf(caller, items, used.value.recipient);
-  const channel = { ...presentation, edks: tokens, recipient: used.value.recipient };
-  const holder = await checkHolder(neighbours, several, presentation, channel);
-  if (!holder.ok) return authorize<never>(store, { action: "kms:present", ...several.about }, () => holder);
+  const named = await severalOf(caller, items, used.value.recipient);
+  const holder = await checkHolder(neighbours, named, presentation, tokens);
+  if (!holder.ok) return authorize<never>(store, { action: "kms:present", ...named.about }, () => holder);
+  const { recipient } = holder.value;
+  const several = await severalOf(caller, items, recipient);
+  const channel = { ...presentation, edks: tokens, recipient };
   const [standing, unders] = await Promise.all([
     askForSeveral(neighbours, several),
     askUnders(neighbours, several),
@@ -73,24 +75,29 @@ export async function presentGrant(
 
 const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
-/** Whether who presents holds the identity key of the instance that the grant is for. */
+/**
+ * Whether who presents holds the identity key of the instance that the grant is for, and by which wrapping certificate (SHA-256) it is the recipient: it
+ * may have been renewed since the grant was issued, with the same keys.
+ */
 async function checkHolder(
   { RA }: Neighbours,
   { thumbprint, about: { caller } }: Several,
-  { identityCertificate, proof }: Presentation,
-  channel: ChannelOf,
-): Promise<Decision<null>> {
+  presentation: Presentation,
+  edks: string[],
+): Promise<Decision<{ recipient: string }>> {
+  const { identityCertificate, proof } = presentation;
   const { tenant, user } = caller;
   const recipient = await RA.recipient({ tenant, user, thumbprint });
   if (!recipient.ok) return refuse(recipient.problem.code, "the grant's instance is not registered");
   const { instance } = recipient.value;
-  const found = await RA.instance({ tenant, user, instance });
-  if (!found.ok) return refuse(found.problem.code, "the grant's instance is not registered");
   const der = decodeBase64url(identityCertificate);
-  if (found.value.identityCertificate !== (await digest(der)))
-    return refuse("not-recipient", "presented by another instance");
-  const isHeld = await verify(der, proof, channel).catch(() => false);
-  return isHeld ? ok(null) : refuse("not-recipient", "no proof of the instance's identity key");
+  const found = await RA.instance({ tenant, user, instance, identityCertificate: await digest(der) });
+  if (!found.ok) return refuse(found.problem.code, "presented by another instance");
+  const shown = { ...presentation, edks, recipient: found.value.wrappingCertificate };
+  const isHeld = await verify(der, proof, shown).catch(() => false);
+  return isHeld
+    ? ok({ recipient: shown.recipient })
+    : refuse("not-recipient", "no proof of the instance's identity key");
 }
 
 async function verify(der: Uint8Array<ArrayBuffer>, proof: string, channel: ChannelOf): Promise<boolean> {
