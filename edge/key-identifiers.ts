@@ -53,12 +53,14 @@ export type IdentifierAsk =
 export type Identified = {
   found: KeyIdentifier | null;
   current: KeyIdentifier | null;
+  /** When the version after the named one was made. */
+  replaced: number | null;
   ends: number | null;
   listed: ListedIdentifier[];
   rows: Row[];
 };
 
-const NOTHING: Identified = { found: null, current: null, ends: null, listed: [], rows: [] };
+const NOTHING: Identified = { found: null, current: null, replaced: null, ends: null, listed: [], rows: [] };
 
 /** Inside a transaction. */
 export function askIdentifiers(sql: SqlStorage, asked: IdentifierAsk): Identified {
@@ -68,7 +70,8 @@ export function askIdentifiers(sql: SqlStorage, asked: IdentifierAsk): Identifie
       const found = findIdentifier(sql, { client, purpose, key });
       const current = findIdentifier(sql, { client, purpose });
       const ends = key === undefined ? null : endOfIdentifier(sql, client, key);
-      return { ...NOTHING, found, current, ends };
+      const replaced = found === null ? null : replacedAt(sql, { client, purpose, ...found });
+      return { ...NOTHING, found, current, replaced, ends };
     }
     case "list":
       return { ...NOTHING, listed: listIdentifiers(sql, asked) };
@@ -129,6 +132,19 @@ function listIdentifiers(
     ...{ keyId: row.id, keyVersion: row.version, created: row.created, ends: row.ends },
     accountKey: { id: row.account_key, version: row.account_key_version },
   }));
+}
+
+function replacedAt(
+  sql: SqlStorage,
+  { client, purpose, keyVersion }: { client: string; purpose: string; keyVersion: number },
+): number | null {
+  const { next } = sql
+    .exec<{ next: number | null }>(
+      "SELECT min(created) AS next FROM key_identifiers WHERE client = ? AND purpose = ? AND version > ?",
+      ...[client, purpose, keyVersion],
+    )
+    .one();
+  return next;
 }
 
 /** When it will be deleted, in seconds since 1970; null to keep it. */

@@ -24,7 +24,7 @@ import {
   renewAccountKey,
   scheduleVersion,
 } from "./custodian-keys.ts";
-import { cancelEnd, daySeconds, endOf, scheduledEnd, scheduleEnd } from "./deletion.ts";
+import { cancelEnd, daySeconds, endOf, scheduledEnd, scheduleEnd, settlingSeconds } from "./deletion.ts";
 import type { Moved } from "./earlier.ts";
 import { endAccount, removeMember, shredAccount } from "./ends.ts";
 import { type Followed, followMaster, type MovedKey } from "./follow-master.ts";
@@ -308,6 +308,7 @@ export class IamAccountObject extends DurableObject<Env> {
     const { KMS } = neighboursOf(this.env);
     return {
       dataKeys: tenantNamed(this.env, store.tenant).dataKeys,
+      settling: settlingSeconds(this.env),
       store,
       identifiers,
       accountKey: (of) => this.#accountKey(store, of),

@@ -1,11 +1,13 @@
 /** Keys of an account as its members see and change them in an app (W10, W11): identifiers and times, no key, encrypted or not. */
 
+import { seconds } from "#protocol/clock.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import type { ListedIdentifier } from "../key-identifiers.ts";
 import type { Person } from "../person.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import { rotatedAccountKey } from "./account-keys.ts";
+import { checkSettled } from "./deletion.ts";
 import { type Keeper, newDataKey, takeRenewal } from "./instance-keys.ts";
 import { checkMember, checkWriter } from "./members.ts";
 import type { AccountKey } from "./types.ts";
@@ -100,7 +102,7 @@ export async function scheduleVersion(
   return noted.ok ? ok({ ends: decision.value }) : noted;
 }
 
-/** At once, which cannot be cancelled. */
+/** At once, which cannot be cancelled. Errors: `conflict` for the current one, `key-in-use` for one that was current a moment ago. */
 export async function endVersionNow(keeper: Keeper, of: OfCustodian, key: string): Promise<Result<null>> {
   const { store } = keeper;
   const { account, caller } = of;
@@ -111,7 +113,10 @@ export async function endVersionNow(keeper: Keeper, of: OfCustodian, key: string
     const versions = listed.value;
     const found = versions.find(({ keyId, keyVersion }) => `${keyId}.${keyVersion}` === key);
     if (found === undefined) return refuse("not-found", "no such data key");
-    return found === versions[0] ? refuse("conflict", "the current data key is replaced first") : ok(null);
+    const { settling } = keeper;
+    // The newest first: before it stands the one that has replaced it.
+    const next = versions[versions.indexOf(found) - 1];
+    return checkSettled(next?.created ?? null, { now: seconds(Date.now()), settling });
   });
   if (!decision.ok) return decision;
   const deleted = await keeper.deleteDataKey({ tenant: store.tenant, account, client, key, requestId });

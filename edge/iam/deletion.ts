@@ -7,6 +7,7 @@ import { isOwner } from "./members.ts";
 /** As cloud KMSs have it. */
 const DAYS = 30;
 const DAY = 86_400;
+const SETTLING = 60;
 
 /** A deployment in development may have shorter days, for tests; one in production has days. */
 export function daySeconds(env: { COFFER_ENVIRONMENT: string; COFFER_DAY_SECONDS?: string }): number {
@@ -16,6 +17,29 @@ export function daySeconds(env: { COFFER_ENVIRONMENT: string; COFFER_DAY_SECONDS
   if (!Number.isSafeInteger(seconds) || seconds < 1)
     throw new TypeError("COFFER_DAY_SECONDS is no number of seconds");
   return seconds;
+}
+
+/**
+ * After so long nobody seals under a version of a data key that another has replaced: half a minute for which an instance goes by what it
+ * was told (web/microservice/ladder), and as much for what is under way. No longer than a day in development.
+ */
+export function settlingSeconds(env: Parameters<typeof daySeconds>[0]): number {
+  return Math.min(SETTLING, daySeconds(env));
+}
+
+/**
+ * Whether a version may be deleted at once: what is sealed under it afterwards would be closed with it. `replaced`: when the next version
+ * was made, null where this is the current one. Inside `authorize()`. Errors: `conflict`, and `key-in-use` with the seconds that it takes.
+ */
+export function checkSettled(
+  replaced: number | null,
+  { now, settling }: { now: number; settling: number },
+): Decision<null> {
+  if (replaced === null) return refuse("conflict", "the current data key is replaced first");
+  const left = replaced + settling - now;
+  if (left <= 0) return ok(null);
+  const refusal = refuse("key-in-use", "an instance may seal under it still");
+  return { ...refusal, problem: { ...refusal.problem, retryAfter: left } };
 }
 
 /** When what was asked for now is due. `now` and what is returned in seconds since 1970. */

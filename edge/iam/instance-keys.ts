@@ -22,6 +22,7 @@ import {
   type OrderedAccountKey,
   rotatedAccountKey,
 } from "./account-keys.ts";
+import { checkSettled } from "./deletion.ts";
 import { checkMember, checkWriter } from "./members.ts";
 import type { PlacedIdentifiers } from "./placed-identifiers.ts";
 import type { AccountKey } from "./types.ts";
@@ -73,6 +74,8 @@ export type NewDataKey = KeyIdentifier & { edk?: string };
 /** What the account's object gives: where it keeps things, and what it orders. */
 export type Keeper = {
   store: Store;
+  /** Seconds after which nobody seals under a version that another has replaced. */
+  settling: number;
   /** What the tenant's data keys are. */
   dataKeys: DataKeys;
   /** Key identifiers, wherever they are. */
@@ -252,7 +255,7 @@ export async function renewDataKey(
   return edk === undefined ? fail("internal") : ok({ value: { edk }, waited: true });
 }
 
-/** For good. Errors: `conflict` for the current one, which another version replaces first. */
+/** For good. Errors: `conflict` for the current one, which another version replaces first, `key-in-use` for one that was current a moment ago. */
 export async function deleteDataKey(keeper: Keeper, of: OfInstance, key: string): Promise<Result<null>> {
   const { store, identifiers } = keeper;
   const { account, caller } = of;
@@ -264,11 +267,9 @@ export async function deleteDataKey(keeper: Keeper, of: OfInstance, key: string)
     of,
     () => {
       if (!looked.ok) return refuse(looked.problem.code, "the key identifiers cannot be had");
-      const { found, current } = looked.value;
+      const { found, replaced } = looked.value;
       if (found === null) return refuse("not-found", "no such data key");
-      return current?.keyVersion === found.keyVersion
-        ? refuse("conflict", "the current data key is replaced first")
-        : ok(null);
+      return checkSettled(replaced, { now: seconds(Date.now()), settling: keeper.settling });
     },
     true,
   );

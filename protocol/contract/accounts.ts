@@ -106,7 +106,10 @@ export const addKeyVersion = {
 
 const ofVersion = { ...parameters, key: keyName };
 
-/** What was sealed under this version will stay closed. `conflict` for the current one, which is replaced first. */
+/**
+ * What was sealed under this version will stay closed. `conflict` for the current one, which is replaced first; at once `key-in-use` for a
+ * minute after that, with `Retry-After`, for somebody may seal under it still.
+ */
 export const scheduleKeyDeletion = {
   site: "app",
   method: "POST",
@@ -115,7 +118,7 @@ export const scheduleKeyDeletion = {
   parameters: ofVersion,
   request: { json: deletion },
   answer: { status: 200, json: scheduled },
-  problems: ["forbidden", "not-found", "conflict", "hsm-refused"],
+  problems: ["forbidden", "not-found", "conflict", "key-in-use", "hsm-refused"],
 } as const satisfies Route;
 
 export const cancelKeyDeletion = {

@@ -204,7 +204,10 @@ export const renewDataKey = {
 } as const satisfies Route;
 export type RenewalRequest = BodyOf<typeof renewDataKey>;
 
-/** For good: what was sealed under it stays closed. The current one is replaced by a new version first. */
+/**
+ * For good: what was sealed under it stays closed. The current one is replaced by a new version first, and for a minute after that
+ * (`key-in-use`, `Retry-After`) somebody may still seal under it.
+ */
 export const deleteDataKey = {
   site: "vault",
   method: "DELETE",
@@ -212,5 +215,5 @@ export const deleteDataKey = {
   authentication: "token",
   parameters: dataKey,
   answer: { status: 204 },
-  problems: ["forbidden", "not-found", "conflict", "hsm-refused"],
+  problems: ["forbidden", "not-found", "conflict", "key-in-use", "hsm-refused"],
 } as const satisfies Route;

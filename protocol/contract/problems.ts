@@ -24,6 +24,7 @@ export const problems = {
   "not-found": { status: 404, title: "There is nothing here" },
   "method-not-allowed": { status: 405, title: "This method is not allowed here" },
   conflict: { status: 409, title: "The state has changed" },
+  "key-in-use": { status: 409, title: "Something may be sealed under this key still: ask again later" },
   "strict-tenant": {
     status: 409,
     title: "The key store has no master key here: a microservice has to do this",

@@ -291,6 +291,12 @@ it("answers an instance that asks for itself", async () => {
   hold("cancelKeyDeletion", await eve.rest("DELETE", `${versions}/none.1/deletion`), 404);
   const renewal = asPublished("renewDataKey", { purpose: "document" });
   hold("renewDataKey", await app.rest("POST", `${at}/data-keys`, renewal), 201);
+  // Another instance may seal under it still.
+  hold("deleteDataKey", await app.rest("DELETE", one), 409);
+  hold("scheduleKeyDeletion", await eve.rest("POST", first, { immediately: true }), 409);
+  await system.restart(() => {
+    changeRows(system.edgeDir, "key_identifiers", "UPDATE key_identifiers SET created = created - 60");
+  });
   hold("deleteDataKey", await app.rest("DELETE", one), 204);
 });
 

@@ -29,7 +29,7 @@ import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
 import { InstanceClient } from "../support/instance-client.ts";
 import { hsmClient, outcome } from "../system/hsm.ts";
-import { readRows, useSystem } from "../system/index.ts";
+import { changeRows, readRows, useSystem } from "../system/index.ts";
 
 vi.mock("#cli/parts/index.ts", async (original) => withDoors(await original()));
 
@@ -41,6 +41,9 @@ const system = useSystem({
   levels: { rung: "account", ended: "master" },
   vars: { COFFER_KEY_CACHE_SECONDS: String(KEPT_SECONDS), COFFER_KEY_POLL_SECONDS: "60" },
 });
+/** Versions of data keys were made that much earlier. */
+const aMinuteLater = () =>
+  void changeRows(system.edgeDir, "key_identifiers", "UPDATE key_identifiers SET created = created - 60");
 let ann: EdgeClient;
 let app: InstanceClient;
 let trust: TrustList;
@@ -437,6 +440,7 @@ describe("Enc(data) and Enc(account)", () => {
     expect((await askEdk(app, old)).status).toBe(200);
     const name = encryptedDataKeyName(current.keyId, 1);
     expect(await inHsm(name)).toBe(1);
+    await system.restart(aMinuteLater);
     expect((await app.rest("DELETE", at(old))).status).toBe(204);
     expect(problem(await askEdk(app, old))).toBe("404 not-found");
     expect(problem(await askKi(app, { key: old }))).toBe("404 not-found");
@@ -446,13 +450,35 @@ describe("Enc(data) and Enc(account)", () => {
     await expect.poll(() => inHsm(name), { timeout: 20_000 }).toBe(0);
   });
 
+  it("W10 a version is not deleted at once while an instance may go on sealing under it, by what it was told", async () => {
+    const custodian = await EdgeClient.signedIn(system, "Lou");
+    const lou = await InstanceClient.ready(custodian);
+    const old = json<Ki>(await askKi(lou));
+    const at = `/instances/accounts/${lou.account}/data-keys/${keyOf(old)}`;
+    await renew(lou);
+    const early = await lou.rest("DELETE", at);
+    expect(problem(early)).toBe("409 key-in-use");
+    const left = Number(early.headers["retry-after"]);
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThanOrEqual(60);
+    expect((await askEdk(lou, keyOf(old))).status).toBe(200);
+    // Nor by its custodian; another day it is.
+    const versions = `/accounts/${lou.account}/data-keys/${keyOf(old)}/deletion`;
+    expect(problem(await custodian.rest("POST", versions, { immediately: true }))).toBe("409 key-in-use");
+    // Yet another version does not make it younger.
+    await system.restart(aMinuteLater);
+    await renew(lou);
+    expect((await lou.rest("DELETE", at)).status).toBe(204);
+    expect(problem(await askEdk(lou, keyOf(old)))).toBe("404 not-found");
+  });
+
   it("W10 a version that is deleted while the HSM answers is not in the list", async () => {
     const ivy = await EdgeClient.signedIn(system, "Ivy");
     const hers = await InstanceClient.ready(ivy);
     const old = json<Ki>(await askKi(hers));
     await renew(hers);
     // The KMS has forgotten both.
-    await system.restart();
+    await system.restart(aMinuteLater);
     await hers.authenticate();
     const keys = `/instances/accounts/${hers.account}/data-keys`;
     const { serve } = Engine.prototype;
