@@ -27,6 +27,7 @@ import {
 import { cancelEnd, daySeconds, endOf, scheduledEnd, scheduleEnd, settlingSeconds } from "./deletion.ts";
 import type { Moved } from "./earlier.ts";
 import { endAccount, removeMember, shredAccount } from "./ends.ts";
+import { makeFirstKeys } from "./first-keys.ts";
 import { type Followed, followMaster, type MovedKey } from "./follow-master.ts";
 import {
   type DataKeyOrder,
@@ -56,7 +57,7 @@ import {
   type MemberRow,
   putMember,
 } from "./members.ts";
-import type { End, Founding, Join } from "./news.ts";
+import type { End, FirstKeys, Founding, Join } from "./news.ts";
 import { type IdentifierKeeping, PlacedIdentifiers } from "./placed-identifiers.ts";
 import { accountMigrations } from "./schema.ts";
 import type { AccountKey } from "./types.ts";
@@ -159,19 +160,27 @@ export class IamAccountObject extends DurableObject<Env> {
       ? await this.env.IAM_OBJECT.getByName(tenant).accountOfBefore(account)
       : await newAccount(tenant, founding);
     if (begun === null) return fail("forbidden");
-    return this.#begin(begun, { account, user: principal, earlier, requestId });
+    const app = founding.app ?? null;
+    return this.#begin(begun, { account, user: principal, app, earlier, requestId });
   }
 
   async #begin(
     begun: Moved,
-    { account, earlier, ...by }: { account: string; user?: string; earlier: boolean; requestId: string },
+    {
+      account,
+      earlier,
+      app = null,
+      ...by
+    }: { account: string; user?: string; app?: string | null; earlier: boolean; requestId: string },
   ): Promise<Result<null>> {
     const { store, outbox } = this.#open();
+    const { user: owner = "", requestId } = by;
     const about = { action: "iam:account", caller: null, resource: `account/${account}`, ...by };
     const founded = authorize<null>(store, about, (sql) => {
       keepAccount(sql, account, begun);
       if (earlier) intend(sql, "tenant", { moved: account } satisfies Moving);
       intend(sql, "listed", { listed: account } satisfies Moving);
+      if (!earlier) intend(sql, "first-keys", { owner, app, requestId } satisfies FirstKeys);
       return ok(null);
     });
     await outbox.send();
@@ -481,8 +490,12 @@ export class IamAccountObject extends DurableObject<Env> {
     of: { account: string; requestId: string },
   ): Promise<Result<AccountKey>> {
     // A rotation must not end without an account that has a key under the master key of before.
-    if (isWaiting(store.sql, "listed")) await this.#open().outbox.send();
-    if (isWaiting(store.sql, "listed")) return fail("internal");
+    if (isWaiting(store.sql, "listed")) {
+      const { tenant } = store;
+      // Not by the outbox, which may be waiting for this very key. Heard twice it is the same.
+      const listed = await neighboursOf(this.env).KMS.listed({ tenant, account: of.account });
+      if (!listed.ok) return listed;
+    }
     const ordered = await this.#order(store, of);
     if (!ordered.ok) return ordered;
     keepAccountKey(store.sql, ordered.value);
@@ -513,7 +526,7 @@ export class IamAccountObject extends DurableObject<Env> {
     const store = openStore(ctx, { domain: "iam", audit: env.AUDIT_IAM, migrations: accountMigrations });
     // An earlier release made account keys itself: what it left at the HSM goes.
     const ledger = openLedger(ctx, openHsm(env.HSM_IAM, env.COFFER_HSM_URL_IAM || env.COFFER_HSM_URL), "iam");
-    const outbox = openOutbox<Moving | End | Join>(ctx, (_, messages) => this.#deliver(store, messages));
+    const outbox = openOutbox<Moving | End | Join | FirstKeys>(ctx, (_, messages) => this.#deliver(store, messages));
     const keys = new KeptKeys(env, store.sql, { tenant: store.tenant, account: subjectOf(store.sql) });
     const { KMS, DATASTORE } = neighboursOf(env);
     const places = { app: DATASTORE, kms: KMS };
@@ -523,7 +536,7 @@ export class IamAccountObject extends DurableObject<Env> {
   }
 
   /** One after the other, but for principals, who come last. */
-  async #deliver({ sql, tenant }: Store, messages: (Moving | End | Join)[]): Promise<Result<null>> {
+  async #deliver({ sql, tenant }: Store, messages: (Moving | End | Join | FirstKeys)[]): Promise<Result<null>> {
     const account = subjectOf(sql);
     const leavers: Promise<Result<null>>[] = [];
     for (const message of messages) {
@@ -541,9 +554,11 @@ export class IamAccountObject extends DurableObject<Env> {
     return heard.find(({ ok }) => !ok) ?? ok(null);
   }
 
-  #tell(tenant: string, account: string, message: Moving | End | Join): Promise<Result<null>> {
+  #tell(tenant: string, account: string, message: Moving | End | Join | FirstKeys): Promise<Result<null>> {
     const { IAM_OBJECT, IAM_PRINCIPAL_OBJECT } = this.env;
     const { KMS, DATASTORE } = neighboursOf(this.env);
+    if ("owner" in message)
+      return makeFirstKeys(this.#keeper(this.#open()), tenantNamed(this.env, tenant), { account, ...message });
     if ("moved" in message) return IAM_OBJECT.getByName(tenant).moved(message.moved);
     if ("listed" in message) return KMS.listed({ tenant, account: message.listed });
     if ("joined" in message) {

@@ -299,7 +299,11 @@ export async function newDataKey(
     caller,
     found,
     person,
-  }: Omit<OfInstance, "caller" | "found"> & { caller: Caller; found?: Result<Enrolled> },
+  }: Pick<OfInstance, "account"> & {
+    caller: Omit<Caller, "tenant" | "jkt">;
+    found?: Result<Enrolled>;
+    person?: Person;
+  },
   order: Pick<DataKeyOrder, "purpose" | "renew" | "made">,
 ): Promise<Result<NewDataKey>> {
   const { store } = keeper;
@@ -313,7 +317,7 @@ export async function newDataKey(
     custodian,
     origin,
     requestId,
-    person,
+    ...(person && { person }),
     ...(found && { instance: { tier: found.value.tier, method: found.value.method } }),
     ...(http && { http }),
   };

@@ -23,7 +23,7 @@ export async function createAccount(
   { name, nonce }: NewAccountRequest,
   { now, perMinute }: { now: number; perMinute: number },
 ): Promise<Result<Account>> {
-  const { user: principal, requestId } = caller;
+  const { user: principal, client: app, requestId } = caller;
   const account = await ownAccountId({ tenant: store.tenant, principal, nonce });
   const about = { action: "iam:create-account", caller, resource: `account/${account}`, requestId };
   return authorize<Account>(store, about, (sql) => {
@@ -35,7 +35,7 @@ export async function createAccount(
     if (!turn.ok) return turn;
     const { count } = sql.exec<{ count: number }>("SELECT count(*) AS count FROM memberships").one();
     if (count >= MAX_ACCOUNTS) return refuse("quota-exceeded", "the user has too many accounts");
-    joinAccount(sql, { account, name, created: now }, { principal, earlier: false, requestId, nonce });
+    joinAccount(sql, { account, name, created: now }, { principal, earlier: false, requestId, nonce, app });
     return ok({ id: account, name });
   });
 }

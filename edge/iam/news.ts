@@ -18,5 +18,10 @@ export type Founding = {
   earlier: boolean;
   /** Of an account that its first member has made beside the own one. */
   nonce?: string;
+  /** The app that it is made in, by its client id; a person's first account comes before there is one. */
+  app?: string;
   requestId: string;
 };
+
+/** What the account's object has still to order: keys that are made with the account (W11), for which app. */
+export type FirstKeys = { owner: string; app: string | null; requestId: string };

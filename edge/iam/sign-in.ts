@@ -110,7 +110,7 @@ export function isKnown(sql: SqlStorage): boolean {
 export function joinAccount(
   sql: SqlStorage,
   begun: Membership,
-  by: Pick<Founding, "principal" | "earlier" | "requestId" | "nonce">,
+  by: Pick<Founding, "principal" | "earlier" | "requestId" | "nonce" | "app">,
 ): void {
   noteMembership(sql, begun);
   intend(sql, `account/${begun.account}`, { ...begun, ...by } satisfies Founding);

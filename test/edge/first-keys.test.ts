@@ -1,0 +1,52 @@
+/** The keys that an account is made with (W11), at level `account`: looked for before anybody asks for one. */
+
+import { beforeAll, expect, it, vi } from "vitest";
+import type { DataKeyVersion } from "#web/client/index.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { killHsm, startHsmAgain, withHsmProcess } from "../support/hsm-child.ts";
+import { json } from "../support/http.ts";
+import { readRows, useSystem } from "../system/index.ts";
+
+vi.mock("#emulator/hsm/index.ts", async (original) => withHsmProcess(await original()));
+
+const system = useSystem({ level: "account" });
+let ann: EdgeClient;
+beforeAll(async () => {
+  ann = await EdgeClient.signedIn(system, "Ann");
+});
+
+async function create(): Promise<string> {
+  const wanted = { name: "Another", nonce: crypto.randomUUID() };
+  return json<{ id: string }>(await ann.rest("POST", "/accounts", wanted)).id;
+}
+/** Reading makes none. */
+const versions = async (account: string) =>
+  json<{ versions: DataKeyVersion[] }>(
+    await ann.rest("GET", `/accounts/${account}/data-keys`),
+  ).versions.map(({ keyVersion }) => keyVersion);
+/** Enc(account) at the IAM, of all accounts. */
+const accountKeys = () => readRows(system.edgeDir, "account_keys").map(({ id }) => id);
+
+it("W11 an account has its key and a first data key before anybody asks for either, as the one has that a sign-in begins", async () => {
+  expect(await versions(ann.account)).toEqual([1]);
+  const before = accountKeys();
+  expect(before).toHaveLength(1);
+  const account = await create();
+  expect(await versions(account)).toEqual([1]);
+  expect(accountKeys()).toHaveLength(2);
+});
+
+it("W11 an account that is made while the HSM is away gets its keys when that is back, by nobody's request", async () => {
+  const before = accountKeys().length;
+  await killHsm();
+  let account: string;
+  try {
+    account = await create();
+    expect(await versions(account)).toEqual([]);
+    expect(accountKeys()).toHaveLength(before);
+  } finally {
+    await startHsmAgain();
+  }
+  await expect.poll(() => accountKeys().length, { timeout: 60_000, interval: 500 }).toBe(before + 1);
+  await expect.poll(() => versions(account), { timeout: 60_000, interval: 500 }).toEqual([1]);
+});
