@@ -526,7 +526,9 @@ export class IamAccountObject extends DurableObject<Env> {
     const store = openStore(ctx, { domain: "iam", audit: env.AUDIT_IAM, migrations: accountMigrations });
     // An earlier release made account keys itself: what it left at the HSM goes.
     const ledger = openLedger(ctx, openHsm(env.HSM_IAM, env.COFFER_HSM_URL_IAM || env.COFFER_HSM_URL), "iam");
-    const outbox = openOutbox<Moving | End | Join | FirstKeys>(ctx, (_, messages) => this.#deliver(store, messages));
+    const outbox = openOutbox<Moving | End | Join | FirstKeys>(ctx, (_, messages) =>
+      this.#deliver(store, messages),
+    );
     const keys = new KeptKeys(env, store.sql, { tenant: store.tenant, account: subjectOf(store.sql) });
     const { KMS, DATASTORE } = neighboursOf(env);
     const places = { app: DATASTORE, kms: KMS };
@@ -536,7 +538,10 @@ export class IamAccountObject extends DurableObject<Env> {
   }
 
   /** One after the other, but for principals, who come last. */
-  async #deliver({ sql, tenant }: Store, messages: (Moving | End | Join | FirstKeys)[]): Promise<Result<null>> {
+  async #deliver(
+    { sql, tenant }: Store,
+    messages: (Moving | End | Join | FirstKeys)[],
+  ): Promise<Result<null>> {
     const account = subjectOf(sql);
     const leavers: Promise<Result<null>>[] = [];
     for (const message of messages) {
@@ -558,7 +563,10 @@ export class IamAccountObject extends DurableObject<Env> {
     const { IAM_OBJECT, IAM_PRINCIPAL_OBJECT } = this.env;
     const { KMS, DATASTORE } = neighboursOf(this.env);
     if ("owner" in message)
-      return makeFirstKeys(this.#keeper(this.#open()), tenantNamed(this.env, tenant), { account, ...message });
+      return makeFirstKeys(this.#keeper(this.#open()), tenantNamed(this.env, tenant), {
+        account,
+        ...message,
+      });
     if ("moved" in message) return IAM_OBJECT.getByName(tenant).moved(message.moved);
     if ("listed" in message) return KMS.listed({ tenant, account: message.listed });
     if ("joined" in message) {

@@ -21,9 +21,9 @@ async function create(): Promise<string> {
 }
 /** Reading makes none. */
 const versions = async (account: string) =>
-  json<{ versions: DataKeyVersion[] }>(
-    await ann.rest("GET", `/accounts/${account}/data-keys`),
-  ).versions.map(({ keyVersion }) => keyVersion);
+  json<{ versions: DataKeyVersion[] }>(await ann.rest("GET", `/accounts/${account}/data-keys`)).versions.map(
+    ({ keyVersion }) => keyVersion,
+  );
 /** Enc(account) at the IAM, of all accounts. */
 const accountKeys = () => readRows(system.edgeDir, "account_keys").map(({ id }) => id);
 
