@@ -28,6 +28,9 @@ export type Instance = AnswerOf<typeof listInstances>["instances"][number];
 /** A page of the audit log: the newest first; with what `before` says, the next one. */
 export type AuditPage = AnswerOf<typeof readAudit>;
 
+/** `by`: who makes the new version. The HSM where it is not said, and where that has no master key, the instance. */
+export type RotateDataKeyOptions = { by?: "instance" | undefined };
+
 /** The next version of the account's data key, or of the account key itself. */
 type MakeKey = (account: string, key?: "account") => Promise<{ keyId: string; keyVersion: number }>;
 
@@ -101,8 +104,15 @@ export class Accounts {
     return (await callJson(this.#rest, listKeyVersions, { account }, undefined)).versions;
   }
 
-  /** The next version of the data key. Errors: `conflict` at level `data`. */
-  async rotateDataKey(account: string): Promise<{ keyId: string; keyVersion: number }> {
+  /**
+   * The next version of the data key. By the instance it is made in the microservice, encrypted under the account key, and kept in the HSM.
+   * Errors: `conflict` at level `data`, or by an instance `key-missing`.
+   */
+  async rotateDataKey(
+    account: string,
+    { by }: RotateDataKeyOptions = {},
+  ): Promise<{ keyId: string; keyVersion: number }> {
+    if (by === "instance") return this.#make(account);
     try {
       return await callJson(this.#rest, addKeyVersion, { account }, undefined);
     } catch (error) {

@@ -21,6 +21,7 @@ import type { EcPublicJwk } from "#protocol/jwk.ts";
 import type { TenantRole } from "#protocol/roles.ts";
 import { callEmpty, callJson } from "./call.ts";
 import type { RestClient } from "./rest.ts";
+import { Rotation } from "./rotation.ts";
 
 export type RoleHolder = AnswerOf<typeof listRoles>["roles"][number];
 export type Group = AnswerOf<typeof listGroups>["groups"][number];
@@ -29,9 +30,12 @@ export type GroupMember = AnswerOf<typeof listGroup>["members"][number];
 /** Users are named by their ids. Errors: `forbidden` for who is no admin, and those of every request. */
 export class Administration {
   readonly #rest: RestClient;
+  /** The move of account keys under a new master key (W12), which the officer has made at the HSM. */
+  readonly rotation: Rotation;
 
   constructor(rest: RestClient) {
     this.#rest = rest;
+    this.rotation = new Rotation(rest);
   }
 
   /** What the caller is to the tenant. For everybody. */

@@ -7,7 +7,14 @@
 
 export { CofferError, type ErrorCode } from "#protocol/error.ts";
 export type { TenantRole } from "#protocol/roles.ts";
-export type { AccountState, AuditPage, DataKeyVersion, DeletionRequest, Instance } from "./accounts.ts";
+export type {
+  AccountState,
+  AuditPage,
+  DataKeyVersion,
+  DeletionRequest,
+  Instance,
+  RotateDataKeyOptions,
+} from "./accounts.ts";
 export type { Group, RoleHolder } from "./administration.ts";
 export { Coffer, type CofferEvent, type ConnectOptions } from "./coffer.ts";
 export type { DocumentKey } from "./document-key.ts";
@@ -28,6 +35,7 @@ export type { MicroserviceState } from "./microservice.ts";
 export type { Progress, ProgressListener } from "./progress.ts";
 export type { RangedDocument } from "./ranged.ts";
 export type { ReEncryptAllOptions, ReEncryptProgress } from "./re-encryption.ts";
+export type { Rotation, RotationProgress } from "./rotation.ts";
 export { CustodianSession } from "./session.ts";
 export {
   type Account,
