@@ -3,6 +3,7 @@
 import type { Group, RoleHolder, TenantRole } from "#web/browser/index.ts";
 import type { CofferConfirm } from "./confirm.ts";
 import { formatDay } from "./format.ts";
+import { MasterKeyMove } from "./master-key-move.ts";
 import { PanelElement } from "./panel.ts";
 import { element, onPress, part } from "./part.ts";
 
@@ -14,13 +15,18 @@ export class CofferAdministration extends PanelElement {
   protected override readonly sentences = {
     forbidden: "This is for admins of the organization.",
     "quota-exceeded": "There is room for no more.",
+    "strict-tenant":
+      "The key store of this organization keeps no master key, so that there is none to move to.",
   };
   /** The members of the group that is shown, as far as they have been asked for. */
   #members: AsyncGenerator<{ user: string; since: number }> | undefined;
   #group = "";
+  readonly #move = new MasterKeyMove(this, (error) => this.tell(error));
 
   protected override ready(): void {
     super.ready();
+    this.dialog.addEventListener("close", () => this.#move.stop());
+    onPress(this, "begin-move", () => void this.#beginMove());
     part(this, "give").addEventListener("submit", (event) => {
       event.preventDefault();
       void this.#give();
@@ -34,13 +40,13 @@ export class CofferAdministration extends PanelElement {
 
   protected override clear(): void {
     for (const name of ["roles", "groups", "group"]) part(this, name).replaceChildren();
-    part(this, "one").hidden = true;
+    for (const name of ["one", "move"]) part(this, name).hidden = true;
     this.#members = undefined;
     this.#group = "";
   }
 
-  protected override read(): Promise<void> {
-    return this.latest(
+  protected override async read(): Promise<void> {
+    await this.latest(
       () =>
         Promise.all([
           this.coffer.administer((admin) => admin.roles()),
@@ -48,6 +54,7 @@ export class CofferAdministration extends PanelElement {
         ]),
       ([roles, groups]) => this.#draw(roles, groups),
     );
+    await this.#move.watch(this.coffer);
   }
 
   #draw(roles: readonly RoleHolder[], groups: readonly Group[]): void {
@@ -103,6 +110,10 @@ export class CofferAdministration extends PanelElement {
     if (!done) return;
     this.say(`${user} is ${role} from the next request on.`);
     element<HTMLFormElement>(this, "[data-give]").reset();
+  }
+
+  async #beginMove(): Promise<void> {
+    if (await this.attempt(() => this.#move.begin(this.coffer))) this.say("The move has begun.");
   }
 
   async #take(role: TenantRole, user: string): Promise<void> {

@@ -8,6 +8,7 @@ import {
   isAbort,
   type ListOptions,
 } from "#web/browser/index.ts";
+import { offerAccounts } from "./account-choice.ts";
 import type { CofferChain, Link } from "./chain.ts";
 import type { CofferConfirm } from "./confirm.ts";
 import type { CofferDocument } from "./document-row.ts";
@@ -158,6 +159,7 @@ export class CofferApp extends HTMLElement {
     part(this, "panels").hidden = !identity;
     part<HTMLInputElement>(this, "files").disabled = !identity;
     part(this, "user").textContent = identity?.user.name ?? "";
+    this.#offerAccounts();
     if (!identity) {
       this.#listing?.abort();
       this.#transfers.cancel();
@@ -196,6 +198,7 @@ export class CofferApp extends HTMLElement {
     this.#listing?.abort();
     this.#listing = new AbortController();
     const { signal } = this.#listing;
+    this.#offerAccounts();
     part(this, "reading").hidden = this.#documents.length > 0;
     try {
       this.#sealed.clear();
@@ -265,7 +268,13 @@ export class CofferApp extends HTMLElement {
       count === 0 ? "" : `${count} ${count === 1 ? "document" : "documents"} · ${formatBytes(size)}`;
   }
 
+  #offerAccounts(): void {
+    const label = part(this, "into-label");
+    offerAccounts(label, part<HTMLSelectElement>(this, "into"), this.#coffer?.identity?.accounts ?? []);
+  }
+
   #seal(files: File[]): void {
+    const account = part<HTMLSelectElement>(this, "into").value || undefined;
     for (const file of files) {
       let begun: { id: string; account: string } | undefined;
       void this.#transfers.add({
@@ -277,7 +286,15 @@ export class CofferApp extends HTMLElement {
         discard: () => begun && this.#discard(begun),
         run: async (signal, onProgress) => {
           const onUpload = (upload: { id: string; account: string }) => (begun = upload);
-          this.#show(await this.#connected.seal(file, { signal, onProgress, resumable: true, onUpload }));
+          this.#show(
+            await this.#connected.seal(file, {
+              signal,
+              onProgress,
+              resumable: true,
+              onUpload,
+              ...(account && { account }),
+            }),
+          );
         },
       });
     }

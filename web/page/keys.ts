@@ -23,7 +23,10 @@ export class CofferKeys extends TemplateElement {
       this.#change("The account has another key.", (life) => life.rotateKey(this.#account)),
     );
     onPress(this, "rotate-data", () =>
-      this.#change("There is a new version.", (life) => life.rotateDataKey(this.#account)),
+      this.#change("There is a new version.", (life) => {
+        const by = part<HTMLSelectElement>(this, "maker").value === "instance" ? "instance" : undefined;
+        return life.rotateDataKey(this.#account, { by });
+      }),
     );
     onPress(this, "re-encrypt-all", () => void this.#reEncryption?.start(this.#account));
     onPress(this, "stop", () => this.#reEncryption?.stop());
@@ -34,6 +37,10 @@ export class CofferKeys extends TemplateElement {
     onPress(this, "keep-account", () =>
       this.#change("The account is kept.", (life) => life.keep(this.#account), true),
     );
+    element<HTMLFormElement>(this, "form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#create(part<HTMLInputElement>(this, "new-name").value.trim());
+    });
   }
 
   /** Begins to work with a connection; goes on with what an earlier load of the page had begun. */
@@ -46,15 +53,32 @@ export class CofferKeys extends TemplateElement {
   }
 
   async show(): Promise<void> {
+    this.#choose();
+    this.#say("");
+    this.#dialog.showModal();
+    await this.#attempt(() => this.#read());
+  }
+
+  #choose(): void {
     const accounts = this.#coffer?.identity?.accounts ?? [];
     const select = part<HTMLSelectElement>(this, "accounts");
     select.replaceChildren(...accounts.map(({ id, name }) => new Option(name, id)));
     if (!accounts.some(({ id }) => id === this.#account)) this.#account = accounts[0]?.id ?? "";
     select.value = this.#account;
     part(this, "choose-account").hidden = accounts.length < 2;
-    this.#say("");
-    this.#dialog.showModal();
-    await this.#attempt(() => this.#read());
+  }
+
+  #create(name: string): void {
+    this.#change(
+      `The account ${name} is made, with keys of its own.`,
+      async (life) => {
+        const { id } = await life.create(name);
+        element<HTMLFormElement>(this, "form").reset();
+        this.#account = id;
+        this.#choose();
+      },
+      true,
+    );
   }
 
   close(): void {

@@ -80,10 +80,14 @@ export abstract class PanelElement extends TemplateElement {
       await work();
       return true;
     } catch (error) {
-      const code = error instanceof CofferError ? error.code : undefined;
-      this.say((code && this.sentences[code]) ?? messageOf(error), true);
+      this.tell(error);
       return false;
     }
+  }
+
+  protected tell(error: unknown): void {
+    const code = error instanceof CofferError ? error.code : undefined;
+    this.say((code && this.sentences[code]) ?? messageOf(error), true);
   }
 
   protected say(words: string, failed = false): void {
