@@ -21,6 +21,7 @@ coffer key cancel KEY      keeps it after all
 
 For tenants of level account and master. At level data each document has a key of its own: \`${COFFER} re-encrypt\` gives it another.
 
+  --by instance with rotate: made by this program, encrypted under the account key, instead of by the HSM
   KEY           a version as the list has it: ID.NUMBER. Not the newest, which another one replaces first
 ${ACCOUNT_HELP_LINE}
 ${END_HELP}
@@ -39,8 +40,14 @@ export async function key(args: string[]): Promise<number> {
   if (named && !/^[\w-]+\.[1-9]\d{0,8}$/.test(key))
     throw new CommandError("A version is ID.NUMBER, as `coffer key list` has it.", 2);
   deletionOf(values);
+  makerOf(values.by);
   await withClient(values, (client) => work(client, values, rest));
   return 0;
+}
+
+function makerOf(by: string | undefined): "instance" | undefined {
+  if (by === undefined || by === "instance") return by;
+  throw new CommandError("--by takes `instance`; without it the HSM makes the version.", 2);
 }
 
 const VERBS: Verbs = {
@@ -52,8 +59,8 @@ const VERBS: Verbs = {
     });
     tell(json, lines.join("\n"), versions);
   },
-  async rotate(client, { account, json }) {
-    const made = await client.life.rotateDataKey(accountOf(client, account));
+  async rotate(client, { account, json, by }) {
+    const made = await client.life.rotateDataKey(accountOf(client, account), { by: makerOf(by) });
     tell(json, `${made.keyId}.${made.keyVersion}`, made);
   },
   async delete(client, values, [key = ""]) {

@@ -43,7 +43,13 @@ export function deletionOf(values: {
   return { days: number };
 }
 
-export type LifeValues = { account?: string; json: boolean; days?: string; immediately: boolean };
+export type LifeValues = {
+  account?: string;
+  json: boolean;
+  days?: string;
+  immediately: boolean;
+  by?: string;
+};
 /** What a verb does with what stands behind it. */
 export type Verbs = Readonly<
   Record<string, (client: Client, values: LifeValues, rest: string[]) => Promise<void>>
@@ -51,7 +57,7 @@ export type Verbs = Readonly<
 
 /** A command line of `coffer COMMAND VERB …`, with the options of accounts and keys. Errors: `CommandError` for a verb that there is not. */
 export function verbOf(command: string, args: string[], verbs: Verbs) {
-  const options = { ...LIFE_OPTIONS, ...END_OPTIONS };
+  const options = { ...LIFE_OPTIONS, ...END_OPTIONS, by: { type: "string" } } as const;
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
   const [verb = "", ...rest] = positionals;
   const work = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
@@ -61,6 +67,8 @@ export function verbOf(command: string, args: string[], verbs: Verbs) {
       `coffer ${command}: say ${names.slice(0, -1).join(", ")} or ${names.at(-1)}. Try --help.`,
       2,
     );
+  if (values.by !== undefined && !(command === "key" && verb === "rotate"))
+    throw new CommandError("--by goes with `coffer key rotate`.", 2);
   return { values, verb, rest, work };
 }
 
