@@ -24,6 +24,7 @@ import {
   rotateMasterKey,
 } from "./master-key.ts";
 import { destroyMasterKey } from "./recovery-key.ts";
+import { keepReplaced, retirementOf, scheduleRetirement } from "./retirement.ts";
 
 const NOW = new Date();
 let test: TestHsm;
@@ -144,6 +145,33 @@ it("W12 tells of the rotation under way until the old key is retired", async () 
   });
   expect(await retireMasterKey(officer, name)).toBe(second.replaced);
   expect(await stateOf(second.replaced)).toBe("Destroyed");
+});
+
+it("W12 an old master key goes out of use when it is time, by the HSM itself, is kept as long as it has not come, and is destroyed afterwards alone", async () => {
+  const name = "scheduled";
+  const day = 86_400_000;
+  const now = () => new Date();
+  const after = (ms: number) => new Date(Math.ceil((Date.now() + ms) / 1000) * 1000);
+  await ensureMasterKey(officer, { name, level: "data" }, NOW);
+  expect(await scheduleRetirement(officer, name, after(day), now())).toBeUndefined();
+  const { replaced, successor } = await rotateMasterKey(officer, name, NOW);
+  expect(await retirementOf(officer, name, now())).toEqual({ replaced, live: true, ends: undefined });
+  const ends = after(7 * day);
+  expect(await scheduleRetirement(officer, name, ends, now())).toEqual({ replaced, live: true, ends });
+  expect(await scheduleRetirement(officer, name, after(30 * day), now())).toMatchObject({ ends });
+  expect(await stateOf(replaced)).toBe("Active");
+  expect(await keepReplaced(officer, name, now())).toMatchObject({ ends: undefined });
+  expect(await retirementOf(officer, name, now())).toEqual({ replaced, live: true, ends: undefined });
+
+  await scheduleRetirement(officer, name, after(1000), now());
+  await expect.poll(() => stateOf(replaced), { timeout: 10_000 }).toBe("Deactivated");
+  expect(await keepReplaced(officer, name, now())).toMatchObject({ live: false });
+  expect(await stateOf(replaced)).toBe("Deactivated");
+  expect(await stateOf(successor)).toBe("Active");
+  // Another rotation leaves none behind of which nobody would know.
+  const next = await rotateMasterKey(officer, name, NOW);
+  expect(next.replaced).toBe(successor);
+  expect(await stateOf(replaced)).toBe("Destroyed");
 });
 
 it("W12 leaves everything as it was where the HSM refuses the successor", async () => {

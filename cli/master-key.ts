@@ -97,7 +97,8 @@ export interface Rotation {
 /**
  * Gives the tenant a new master key in place of the one that it has (W12): account keys are made under the new one from
  * now on, and the KMS can have those of the old one wrapped under it. One rotation at a time: asked again before the old
- * key is retired, it tells of the one under way. `kind`: of the new one, AES-256 by default. Throws `NoMasterKey`.
+ * key is retired, it tells of the one under way; an old key whose scheduled end has come is destroyed first. `kind`: of the new one, AES-256 by
+ * default. Throws `NoMasterKey`.
  */
 export async function rotateMasterKey(
   hsm: KmipClient,
@@ -108,6 +109,8 @@ export async function rotateMasterKey(
   const current = await currentMasterKey(hsm, tenant);
   const before = await replacedKey(hsm, current);
   if (before?.live) return { replaced: before.uid, successor: current };
+  // Nobody would find it once its successor is replaced.
+  if (before) await hsm.request("Destroy", { uniqueIdentifier: before.uid });
   const level = await levelOf(hsm, current);
   const operations = await readPolicy(hsm, current, POLICY.operations);
   // The name passes on in one step: at no time has the tenant two keys of that name, or none.

@@ -19,8 +19,8 @@ ${documentPath("decisions/0037-master-key-outside-the-hsm.md")}
 
 coffer recovery prepare   as a user: makes the recovery recipient's key where there is none, enrols with it, so that the
                           HSM keeps the master key for it, and prints the recipient's thumbprint
-coffer recovery destroy   as the officer: destroys the master key in the HSM, for good. Every instance that is to go on has
-                          begun before
+coffer recovery destroy   as the officer: destroys the master key in the HSM, for good, at once and not later, which
+                          --immediately says. Every instance that is to go on has begun before
 coffer recovery thumbprint
                           prints that of a key file: the recovery key's, or an application server's app-specific key's
 coffer recovery begin     as the officer: brings the recovery key into the HSM, so that the KMS gives the master key to
@@ -35,6 +35,7 @@ coffer recovery end       as the officer: takes it away again
                     prepare, begin: the recovery recipient's private key, RSA, encrypted PEM; thumbprint: any such file
   --recovery-passphrase-file FILE
                     the passphrase of that key: at least 32 random characters
+  --immediately     destroy: it cannot be cancelled
   --id ID           end: what begin has printed
 prepare:
 ${SESSION_HELP}destroy, begin, end:
@@ -48,6 +49,7 @@ const OPTIONS = {
   recipient: { type: "string" },
   "recovery-key": { type: "string" },
   "recovery-passphrase-file": { type: "string" },
+  immediately: { type: "boolean", default: false },
   id: { type: "string" },
   ...OFFICER_OPTIONS,
   ...sessionOptions,
@@ -62,11 +64,16 @@ const COMMANDS: Record<string, (values: Values) => Promise<string>> = {
     const instance = { appKey: async () => key };
     await withClient({ ...values, instance }, ({ microservice }) => microservice.use());
     const thumbprint = await digest(key.wrappingSpki);
-    return `The HSM keeps the master key for the recovery recipient: ${thumbprint}\nNext: ${COFFER} recovery destroy --recipient=${thumbprint}`;
+    return `The HSM keeps the master key for the recovery recipient: ${thumbprint}\nNext: ${COFFER} recovery destroy --immediately --recipient=${thumbprint}`;
   },
   async destroy(values) {
     const tenant = tenantOf(values);
     const recipient = recipientOf(values);
+    if (!values.immediately)
+      throw new CommandError(
+        "This destroys the master key in the HSM at once, which cannot be cancelled: say --immediately.",
+        2,
+      );
     const destroyed = await asOfficer(values, (hsm) => destroyMasterKey(hsm, tenant, recipient));
     return `The master key of ${tenant}, ${destroyed}, is destroyed in the HSM.`;
   },

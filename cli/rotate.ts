@@ -1,12 +1,16 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { isTenantName } from "#protocol/hierarchy/index.ts";
+import type { KmipClient } from "#protocol/kmip/index.ts";
+import type { DeletionRequest } from "#web/client/accounts.ts";
 import type { Rotation, RotationProgress } from "#web/client/rotation.ts";
 import { CommandError } from "./command-error.ts";
+import { dateOf, deletionOf, END_OPTIONS } from "./life.ts";
 import { currentMasterKey, retireMasterKey, rotateMasterKey } from "./master-key.ts";
 import { masterKeyKind } from "./master-key-kind.ts";
 import { asOfficer, OFFICER_HELP, OFFICER_OPTIONS } from "./officer.ts";
 import { COFFER } from "./parts/index.ts";
+import { keepReplaced, retirementOf, scheduleRetirement } from "./retirement.ts";
 import { withClient } from "./session-options.ts";
 
 export const ROTATE_HELP = `coffer rotate: give a tenant a new master key
@@ -22,7 +26,11 @@ not moved, and is lost when that is retired.
   --dir PATH        where \`coffer start\` runs from: begins the move there and shows how far it is, until all account keys have
                     moved. Ctrl-C ends the command alone, the move goes on
   --user NAME       signs in there by this name (development)
-  --retire          end the old key instead, for good. Refused until all account keys have moved, as the deployment of --dir says
+  --retire          end the old key instead. Refused until all account keys have moved, as the deployment of --dir says. The HSM takes
+                    it out of use by itself when it is time; run once more afterwards, this destroys it, for good
+  --days N          with --retire: when that is, in 7 to 30 days       (30)
+  --immediately     with --retire: at once instead, which cannot be cancelled
+  --keep            keep the old key after all, as long as its time has not come
   --unchecked       with --retire: where no deployment can be asked from here. Account keys that are not under the new key by then
                     are lost, with all their documents
   --json            one JSON object on standard output
@@ -41,6 +49,8 @@ export async function rotate(args: string[]): Promise<number> {
     options: {
       tenant: { type: "string" },
       retire: { type: "boolean", default: false },
+      keep: { type: "boolean", default: false },
+      ...END_OPTIONS,
       unchecked: { type: "boolean", default: false },
       kind: { type: "string", default: "AES-256" },
       dir: { type: "string" },
@@ -49,11 +59,15 @@ export async function rotate(args: string[]): Promise<number> {
       ...OFFICER_OPTIONS,
     },
   });
-  const { tenant, retire, unchecked, dir, user, json } = values;
+  const { tenant, retire, keep, unchecked, dir, user, json } = values;
   if (tenant === undefined || !isTenantName(tenant))
     throw new CommandError("--tenant takes a name of up to 63 lower-case letters, digits and hyphens.", 2);
   if (unchecked && (!retire || dir !== undefined))
     throw new CommandError("--unchecked goes with --retire, and without --dir.", 2);
+  if (retire && keep) throw new CommandError("Say --retire or --keep, not both.", 2);
+  const end = deletionOf(values);
+  if (!retire && (end.days !== undefined || end.immediately))
+    throw new CommandError("--days and --immediately go with --retire.", 2);
   const kind = masterKeyKind(values.kind, "--kind");
   const tell = (text: string, value: object) =>
     process.stdout.write(json ? `${JSON.stringify(value)}\n` : `${text}\n`);
@@ -65,12 +79,17 @@ export async function rotate(args: string[]): Promise<number> {
       );
     const master = await asOfficer(values, (hsm) => currentMasterKey(hsm, tenant));
     if (dir !== undefined) await withClient({ dir, user }, ({ rotation }) => requireMoved(rotation, master));
-    const retired = await asOfficer(values, (hsm) => retireMasterKey(hsm, tenant));
+    const ended = await asOfficer(values, (hsm) => endReplaced(hsm, tenant, end));
+    tell(saidOfEnd(tenant, ended), { tenant, master, ...jsonOf(ended) });
+    return 0;
+  }
+  if (keep) {
+    const kept = await asOfficer(values, (hsm) => keepReplaced(hsm, tenant, new Date()));
+    if (kept?.live === false)
+      throw new CommandError(`The old master key of ${tenant}, ${kept.replaced}, is out of use already.`);
     const text =
-      retired === undefined
-        ? `No old master key of ${tenant} is left.`
-        : `The old master key of ${tenant}, ${retired}, is destroyed.`;
-    tell(text, { tenant, master, retired: retired ?? null });
+      kept === undefined ? noneLeft(tenant) : `The old master key of ${tenant}, ${kept.replaced}, is kept.`;
+    tell(text, { tenant, kept: kept?.replaced ?? null });
     return 0;
   }
   const { replaced, successor } = await asOfficer(values, (hsm) =>
@@ -86,6 +105,37 @@ export async function rotate(args: string[]): Promise<number> {
   const moved = await withClient({ dir, user }, ({ rotation }) => watch(rotation, successor));
   tell(`All ${moved.all} accounts have moved.\n${next}`, { tenant, replaced, ...moved });
   return 0;
+}
+
+type Ended = { replaced: string; ends?: Date } | undefined;
+
+/** Destroyed where that was asked for or its time has come, and scheduled else. */
+async function endReplaced(hsm: KmipClient, tenant: string, end: DeletionRequest): Promise<Ended> {
+  const now = new Date();
+  const ends = new Date(now.getTime() + (end.days ?? 30) * 86_400_000);
+  const scheduled = end.immediately
+    ? await retirementOf(hsm, tenant, now)
+    : await scheduleRetirement(hsm, tenant, ends, now);
+  if (scheduled === undefined) return undefined;
+  if (!end.immediately && scheduled.live)
+    return { replaced: scheduled.replaced, ends: scheduled.ends ?? ends };
+  const replaced = await retireMasterKey(hsm, tenant);
+  return replaced === undefined ? undefined : { replaced };
+}
+
+const noneLeft = (tenant: string) => `No old master key of ${tenant} is left.`;
+
+function saidOfEnd(tenant: string, ended: Ended): string {
+  if (ended === undefined) return noneLeft(tenant);
+  const key = `The old master key of ${tenant}, ${ended.replaced},`;
+  if (ended.ends === undefined) return `${key} is destroyed.`;
+  const day = dateOf(ended.ends.getTime() / 1000);
+  return `${key} goes out of use ${day}. To keep it: ${COFFER} rotate --tenant ${tenant} --keep\nAfter that day: ${COFFER} rotate --tenant ${tenant} --retire`;
+}
+
+function jsonOf(ended: Ended): { retired: string | null; ends?: number } {
+  if (ended?.ends === undefined) return { retired: ended?.replaced ?? null };
+  return { retired: null, ends: Math.floor(ended.ends.getTime() / 1000) };
 }
 
 /** Until all have moved. What has failed goes on being tried, and is told. */

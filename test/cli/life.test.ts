@@ -129,7 +129,14 @@ it("W12 coffer rotate shows the move to its end, and the old key goes only after
     ...{ tenant: "development", master, replaced },
     ...{ all: expect.any(Number), moved: expect.any(Number), failed: 0 },
   });
-  const retired = await coffer(...at, ...there, "--retire");
+  const soon = await coffer(...at, ...there, "--retire", "--json");
+  expect(JSON.parse(soon.stdout)).toEqual({
+    ...{ tenant: "development", master, retired: null, ends: expect.any(Number) },
+  });
+  expect(await coffer(...at, "--keep", "--json")).toMatchObject({
+    stdout: `${JSON.stringify({ tenant: "development", kept: replaced })}\n`,
+  });
+  const retired = await coffer(...at, ...there, "--retire", "--immediately");
   expect(retired, retired.stderr).toMatchObject({ code: 0 });
   expect(retired.stdout).toContain(`${replaced}, is destroyed`);
 }, 120_000);

@@ -24,7 +24,7 @@ const CHANGEABLE_IN_HIERARCHY: ReadonlySet<string> = new Set([
 /** Throws unless `change` (new values) may be written on the object. */
 export function checkChange(subject: Subject, object: ManagedObject, change: Attributes, now: Date): void {
   const properties = changed(change);
-  checkNamed(object, properties);
+  checkNamed(subject, object, properties);
   for (const property of properties) {
     const rule = ruleOf(property);
     checkOthers(subject, object, rule, property, change);
@@ -85,7 +85,7 @@ export function checkDelete(
 ): void {
   const rule = ATTRIBUTE_RULES[property as Property];
   if (!rule?.delete) throw new KmipError("AttributeReadOnly", `${property} cannot be deleted`);
-  checkNamed(object, [property as Property]);
+  checkNamed(subject, object, [property as Property]);
   if (!isOwner(subject, object) && rule.others !== "free") refuse("This is the owner's to say");
   checkWhen(object, rule.delete, property as Property, now);
   if (!vendor || !isPolicy(vendor)) return;
@@ -148,11 +148,14 @@ function ruleOf(property: Property): AttributeRule {
   return rule;
 }
 
-function checkNamed({ attributes }: ManagedObject, properties: Property[]): void {
-  const hierarchy = classOf(attributes) !== undefined;
+function checkNamed(subject: Subject, object: ManagedObject, properties: Property[]): void {
+  const keyClass = classOf(object.attributes);
+  // When a master key goes out of use the officer, who made it, says; at once it is by Revoke.
+  const ends = keyClass === "master" && subject.role === "officer" && isOwner(subject, object);
   for (const property of properties) {
     ruleOf(property);
-    if (hierarchy && !CHANGEABLE_IN_HIERARCHY.has(property)) refuse("A key of the hierarchy stays as it is");
+    if (keyClass === undefined || CHANGEABLE_IN_HIERARCHY.has(property)) continue;
+    if (!(ends && property === "deactivationDate")) refuse("A key of the hierarchy stays as it is");
   }
 }
 
