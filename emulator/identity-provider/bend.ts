@@ -14,7 +14,7 @@ export type Bend = {
   claims?: (claims: Claims) => Claims;
   header?: (header: JoseHeader) => JoseHeader;
   /** How it is signed, if not by a key of ours: by one that is not in the key set, with no signature, with a secret. */
-  signed?: "foreign" | "none" | "HS256" | "altered";
+  signed?: "foreign" | "withdrawn" | "none" | "HS256" | "altered";
   /** A code works again and again. */
   reusable?: boolean;
   /** Changes the answer of the token endpoint. */

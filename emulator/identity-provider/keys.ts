@@ -13,6 +13,8 @@ export type Rotation = { forget?: boolean; algorithm?: Algorithm };
 /** Keys, made at each start: the newest signs, and the one before is still published until the next rotation. */
 export class SigningKeys {
   #published: [SigningKey, ...SigningKey[]] = [newKey("ES256")];
+  /** The last that is not published any more. */
+  #withdrawn: SigningKey | undefined;
 
   /** RFC 7517. */
   jwks(): { keys: Record<string, unknown>[] } {
@@ -21,14 +23,15 @@ export class SigningKeys {
 
   /** Signs with a new key from now on. With `forget` the earlier one is not published any more. */
   rotate({ forget = false, algorithm = "ES256" }: Rotation): void {
-    const [current] = this.#published;
+    const [current, before] = this.#published;
+    this.#withdrawn = forget ? current : (before ?? this.#withdrawn);
     this.#published = forget ? [newKey(algorithm)] : [newKey(algorithm), current];
   }
 
   /** A compact JWS (RFC 7515), bent as a test wants it. */
   sign(claims: Claims, type: string, bend: Bend = {}): string {
     const [current] = this.#published;
-    const key = bend.signed === "foreign" ? { ...newKey(current.algorithm), kid: current.kid } : current;
+    const key = this.#bent(current, bend.signed);
     const algorithm = bend.signed === "none" || bend.signed === "HS256" ? bend.signed : key.algorithm;
     const header = { alg: algorithm, typ: type, kid: key.kid };
     const input = [bend.header?.(header) ?? header, bend.claims?.(claims) ?? claims].map(encode).join(".");
@@ -41,6 +44,13 @@ export class SigningKeys {
     const signature = signatureOf(key, Buffer.from(input));
     if (bend.signed === "altered") signature.writeUInt8(signature.readUInt8(0) ^ 1, 0);
     return `${input}.${signature.toString("base64url")}`;
+  }
+
+  #bent(current: SigningKey, signed: Bend["signed"]): SigningKey {
+    if (signed === "foreign") return { ...newKey(current.algorithm), kid: current.kid };
+    if (signed !== "withdrawn") return current;
+    if (this.#withdrawn === undefined) throw new Error("no key was withdrawn");
+    return this.#withdrawn;
   }
 }
 

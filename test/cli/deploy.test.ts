@@ -224,7 +224,7 @@ it("npm run deploy deploys no vault that pins no root key", async () => {
   expect(existsSync(join(dir, "none"))).toBe(false);
 });
 
-it("deploys no table of tenants by which nobody would be served, and says what is wrong with it", async () => {
+it("deploys no table of tenants by which nobody would be served, or people's provider asked in the clear, and says what is wrong with it", async () => {
   const table = (vault: string) => `name = "x"
 compatibility_date = "2026-10-01"
 [vars]
@@ -236,11 +236,21 @@ apps = ["https://app.example"]
 vault = "${vault}"
 apps = ["https://app.umbrella.example"]
 `;
-  for (const [vault, reason] of [
-    ["https://vault.example", "vault.example is of acme already"],
-    ["http://vault.umbrella.example", "is not HTTPS on its usual port"],
+  const oidc = (issuer: string) =>
+    `[vars.COFFER_TENANTS.umbrella.oidc]\nissuer = "${issuer}"\nclientId = "coffer"\n`;
+  for (const [written, reason] of [
+    [table("https://vault.example"), "vault.example is of acme already"],
+    [table("http://vault.umbrella.example"), "is not HTTPS on its usual port"],
+    // What development may ask in the clear, production may not.
+    ...["http://login.example", "http://127.0.0.1:8789", "http://localhost:8789"].map(
+      (issuer) =>
+        [
+          table("https://vault.umbrella.example") + oidc(issuer),
+          `its OpenID Connect issuer ${issuer} is no HTTPS address of a provider`,
+        ] as const,
+    ),
   ] as const) {
-    writeFileSync(join(dir, "tenants.toml"), table(vault));
+    writeFileSync(join(dir, "tenants.toml"), written);
     const refused = await build("deploy", "--dry-run", "--config", "tenants.toml", "--out", "out");
     expect(refused, refused.stderr).toMatchObject({ code: 1 });
     expect(refused.stderr).toContain(`COFFER_TENANTS, umbrella: `);
@@ -345,11 +355,25 @@ it("W12 coffer rotate gives a tenant a new master key, tells of it again, and en
   // Whether all account keys have moved is not known here: that the old key may go has to be said.
   const unasked = await run([...rotate, "--retire"], dir);
   expect(`${unasked.code} ${unasked.stderr}`).toMatch(/^2 --retire asks the deployment of --dir/);
-  const retire = [...rotate, "--retire", "--unchecked"];
+  const soon = [...rotate, "--retire", "--unchecked"];
+  const scheduled = await run([...soon, "--days", "7"], dir);
+  expect(scheduled, scheduled.stderr).toMatchObject({ code: 0 });
+  expect(scheduled.stdout).toMatch(/goes out of use \d{4}-\d\d-\d\d .*UTC\. To keep it: .* --keep\n/);
+  // Said again it keeps its time.
+  expect(await run(soon, dir)).toMatchObject({ code: 0, stdout: scheduled.stdout });
+  expect((await run([...rotate, "--keep"], dir)).stdout).toContain("is kept");
+  const retire = [...soon, "--immediately"];
   const retired = await run(retire, dir);
   expect(retired, retired.stderr).toMatchObject({ code: 0 });
   expect(retired.stdout).toContain("is destroyed");
   expect((await run(retire, dir)).stdout).toContain("No old master key");
+  for (const wrong of [
+    ["--retire", "--unchecked", "--keep"],
+    ["--days", "7"],
+    ["--immediately"],
+    ["--retire", "--unchecked", "--days", "6"],
+  ])
+    expect(await run([...rotate, ...wrong], dir), wrong.join(" ")).toMatchObject({ code: 2 });
   const told = await run([...retire, "--json"], dir);
   expect(JSON.parse(told.stdout)).toEqual({ tenant: "acme", master: expect.any(String), retired: null });
   expect(await run([...rotate, "--unchecked"], dir)).toMatchObject({ code: 2 });
@@ -418,11 +442,16 @@ it("W1 coffer recovery destroys no master key that its recovery recipient has no
   const recipient = printed.stdout.trim();
   expect(recipient).toMatch(/^[\w-]{43}$/);
   const of = ["--tenant", "strict", `--recipient=${recipient}`];
-  const destroyed = await run(at("recovery", "destroy", ...of), dir);
+  const unsaid = await run(at("recovery", "destroy", ...of), dir);
+  expect(unsaid).toMatchObject({ code: 2, stderr: expect.stringContaining("say --immediately") });
+  const destroyed = await run(at("recovery", "destroy", "--immediately", ...of), dir);
   expect(destroyed).toMatchObject({ code: 1, stderr: expect.stringContaining("prepare comes first") });
   const begun = await run(at("recovery", "begin", ...of, ...key), dir);
   expect(begun).toMatchObject({ code: 1, stderr: expect.stringContaining("No master key of strict") });
-  const acme = await run(at("recovery", "destroy", "--tenant", "acme", `--recipient=${recipient}`), dir);
+  const acme = await run(
+    at("recovery", "destroy", "--immediately", "--tenant", "acme", `--recipient=${recipient}`),
+    dir,
+  );
   expect(acme).toMatchObject({ code: 1, stderr: expect.stringContaining("nobody has it but the HSM") });
   expect(await run(at("recovery", "destroy", "--tenant", "strict", "--recipient", "x"), dir)).toMatchObject({
     code: 2,

@@ -304,6 +304,16 @@ describe("keys", () => {
   }, 30_000);
 });
 
+it("a key that the provider has withdrawn signs nobody in, on the edge that has known it", async () => {
+  expect((await comeBack({}, "Lea")).status).toBe(303);
+  provider.rotate({ forget: true });
+  // By the new key, for which the key set is asked for again: once in ten seconds.
+  await expect
+    .poll(async () => (await comeBack({}, "Lea")).status, { timeout: 15_000, interval: 1000 })
+    .toBe(303);
+  expectNobody(await comeBack({ signed: "withdrawn" }, "Lea"), 403, "cannot be trusted");
+}, 30_000);
+
 describe("a provider that does not answer", () => {
   it.each<[string, NonNullable<Bend["token"]>]>([
     ["with an error of its own", (answer) => ({ ...answer, status: 500 })],
