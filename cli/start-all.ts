@@ -14,7 +14,7 @@ import { developmentAttestation } from "./attestation.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { CommandError } from "./command-error.ts";
 import { BY_NAME } from "./development-issuer.ts";
-import { startProvider, withProvider } from "./development-provider.ts";
+import { type Loopback, startProvider, withProvider } from "./development-provider.ts";
 import { endOrphan, forgetChild, noteChild } from "./orphan.ts";
 import { edgeUnits, edgeWorker, webParts } from "./parts/index.ts";
 import { freePort, withHsmPorts } from "./ports.ts";
@@ -34,9 +34,11 @@ export interface StartOptions {
     vault?: number | undefined;
     ttlv?: number | undefined;
     https?: number | undefined;
-    /** The development identity provider's, on 127.0.0.1. */
+    /** The development identity provider's. */
     identity?: number | undefined;
   };
+  /** What page and vault are on, localhost by default; the development identity provider is on the other. */
+  host?: Loopback;
   /** More apps of the development tenant, by their origins. */
   apps?: string[];
   /** Release level of the development tenant: for good, once its master key is made. */
@@ -107,6 +109,7 @@ function stateFolder(dir: string, split: boolean | undefined, iamIn: IamHost | u
 
 async function startAlone(options: StartOptions) {
   const { dir, ports = {}, apps = [], level = DEFAULT_LEVEL, tenants, vars, step = () => {} } = options;
+  const { host = "localhost" } = options;
   const admins = (options.admins ?? []).map((subject) => ({ issuer: BY_NAME, subject }));
   const { path: persist, split, iamIn } = stateFolder(dir, options.split, options.iamIn);
   const pki = await ensurePki(join(dir, "pki"));
@@ -136,8 +139,8 @@ async function startAlone(options: StartOptions) {
     const attestation = await developmentAttestation(dir);
     step("page and microservice built");
     const app = ports.app ?? (await freePort(8787, ports.vault));
-    const appOrigin = `http://localhost:${app}`;
-    const vaultOrigin = `http://localhost:${ports.vault ?? (await freePort(app + 1))}`;
+    const appOrigin = `http://${host}:${app}`;
+    const vaultOrigin = `http://${host}:${ports.vault ?? (await freePort(app + 1))}`;
     const table: TenantTable = {
       [TENANT]: {
         ...options.settings,
@@ -150,7 +153,7 @@ async function startAlone(options: StartOptions) {
     };
     const provider = production
       ? null
-      : await startProvider(table, ports.identity ?? (await freePort(8789, app)));
+      : await startProvider(table, ports.identity ?? (await freePort(8789, app)), host);
     ends.push(async () => provider?.close());
     if (provider !== null) step(`development identity provider on ${provider.issuer}: asks for a name alone`);
     const edge = await startEdge({

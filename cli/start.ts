@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import type { IamHost } from "#edge/iam-host.ts";
 import { CommandError } from "./command-error.ts";
 import { removeDeployment, writeDeployment } from "./deployment.ts";
+import type { Loopback } from "./development-provider.ts";
 import { stopSignal } from "./interrupt.ts";
 import { START } from "./parts/index.ts";
 import { withPeer } from "./peer.ts";
@@ -25,6 +26,8 @@ Ctrl-C stops all of it; what was stored is kept for next time. A folder has one 
   --iam-in UNIT    with --split: the IAM as a module of app or kms, not as a process of its own
   --split          each domain of the edge as a process of its own, with a folder of its own
 
+  --host HOST      what page and vault are on: localhost or 127.0.0.1. The development identity provider is on the other,
+                   another site, as in production          (localhost)
   --port N         the page's port                         (8787, or the next free one)
   --vault-port N   the vault's port, an origin of its own  (the page's port + 1, or the next free one)
   --ttlv-port N    the HSM's KMIP port, TTLV over TLS      (5696, or the next free one)
@@ -51,6 +54,7 @@ export async function start(args: string[]): Promise<number> {
       "identity-port": { type: "string" },
       dir: { type: "string", default: ".coffer" },
       once: { type: "string" },
+      host: { type: "string", default: "localhost" },
       split: { type: "boolean", default: false },
       "iam-in": { type: "string" },
       admin: { type: "string", multiple: true },
@@ -62,6 +66,7 @@ export async function start(args: string[]): Promise<number> {
       "--vault-port takes another port than --port: the vault is an origin of its own.",
       2,
     );
+  const host = hostOption(values.host);
   const dir = resolve(values.dir);
   if (values.once !== undefined) await expectFile(values.once);
   const { startAll } = await withPeer(
@@ -85,6 +90,7 @@ export async function start(args: string[]): Promise<number> {
       identity: portOption(values["identity-port"], "--identity-port"),
     },
     split: values.split,
+    host,
     iamIn: iamOption(values["iam-in"], values.split),
     admins: values.admin ?? [],
     step,
@@ -106,6 +112,11 @@ export async function start(args: string[]): Promise<number> {
     await running.close();
   }
   return 0;
+}
+
+function hostOption(text: string): Loopback {
+  if (text === "localhost" || text === "127.0.0.1") return text;
+  throw new CommandError(`--host takes localhost or 127.0.0.1, not '${shown(text)}'.`, 2);
 }
 
 function iamOption(text: string | undefined, split: boolean): IamHost | undefined {

@@ -45,8 +45,18 @@ it("takes an origin in one spelling alone", () => {
 });
 
 it("knows the names of this machine", () => {
-  for (const name of ["http://localhost", "http://localhost:1", "https://a.localhost:1"])
+  for (const name of [
+    "http://localhost",
+    "http://localhost:1",
+    "https://a.localhost:1",
+    "http://127.0.0.1:1",
+  ])
     expect(isLocalhost(name), name).toBe(true);
-  for (const name of ["http://notlocalhost:1", "http://localhost.example", "http://127.0.0.1:1"])
+  for (const name of [
+    "http://notlocalhost:1",
+    "http://localhost.example",
+    "http://127.0.0.1.example",
+    "http://127.0.0.2",
+  ])
     expect(isLocalhost(name), name).toBe(false);
 });

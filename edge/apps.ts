@@ -43,7 +43,7 @@ export function isOrigin(text: string): boolean {
   return url?.origin === text && !url.hostname.endsWith(".");
 }
 
-/** Whether a browser holds the origin to be this machine itself (RFC 6761 §6.3). */
+/** Whether a browser holds the origin to be this machine itself (RFC 6761 §6.3; of addresses the usual one of RFC 1122 §3.2.1.3). */
 export function isLocalhost(origin: string): boolean {
-  return /(^|\.)localhost$/.test(new URL(origin).hostname);
+  return /(^|\.)localhost$|^127\.0\.0\.1$/.test(new URL(origin).hostname);
 }

@@ -9,7 +9,7 @@ const ADDRESSES = ["127.0.0.1", "::1"];
 const NO_ADDRESS = ["EADDRNOTAVAIL", "EAFNOSUPPORT", "EPROTONOSUPPORT"];
 
 /**
- * The listeners that make up `http://localhost:PORT`, none of which is taken: on IPv4, and on IPv6 where there is any.
+ * The listeners that make up `http://localhost:PORT` and 127.0.0.1 of that port, none of which is taken: on IPv4, and on IPv6 where there is any.
  * Throws an `Error` with a sentence if one is.
  */
 export async function claimPort(port: number): Promise<Listener[]> {

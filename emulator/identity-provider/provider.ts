@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { seconds } from "#protocol/clock.ts";
 import { personName } from "#protocol/person-name.ts";
 import { type AuthenticationRequest, readAuthenticationRequest } from "./authentication-request.ts";
@@ -11,7 +11,7 @@ import { namePage, sentencePage, style } from "./page.ts";
 import { clientOf } from "./token-request.ts";
 
 export type IdentityProvider = {
-  /** `http://127.0.0.1:PORT`: another site than `localhost`, as a provider is in production. */
+  /** `http://HOST:PORT`. */
   issuer: string;
   port: number;
   /** What it does otherwise than specified from now on; `{}` for nothing. */
@@ -30,7 +30,9 @@ const COMMON = {
   "referrer-policy": "same-origin",
   "x-content-type-options": "nosniff",
 };
-const HOST = "127.0.0.1";
+const ADDRESSES = { "127.0.0.1": ["127.0.0.1"], localhost: ["127.0.0.1", "::1"] } as const;
+/** The system has no IPv6. */
+const NO_ADDRESS = ["EADDRNOTAVAIL", "EAFNOSUPPORT", "EPROTONOSUPPORT"];
 const MAX_BODY = 16 * 1024;
 const ID_TOKEN_SECONDS = 300;
 const LOGOUT = "http://schemas.openid.net/event/backchannel-logout";
@@ -39,9 +41,11 @@ const LOGOUT = "http://schemas.openid.net/event/backchannel-logout";
 export async function startIdentityProvider(options: {
   /** 0 for any that is free. */
   port: number;
+  /** Of its address: by the one name where the app is on the other, it is another site, as a provider is in production. */
+  host?: "127.0.0.1" | "localhost";
   clients: Client[];
 }): Promise<IdentityProvider> {
-  const { clients } = options;
+  const { clients, host = "127.0.0.1" } = options;
   const keys = new SigningKeys();
   const codes = new Codes(Date.now);
   const asked = new Map<string, number>();
@@ -199,20 +203,28 @@ export async function startIdentityProvider(options: {
     return goTo(url.href);
   }
 
-  const server = createServer((request, response) => {
+  const handle = (request: IncomingMessage, response: ServerResponse) => {
     answer(request).then(
       ({ status, headers, body }) => response.writeHead(status, { ...COMMON, ...headers }).end(body),
       () => response.destroy(),
     );
-  });
-  server.requestTimeout = 10_000;
-  const port = await new Promise<number>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ port: options.port, host: HOST, exclusive: true }, () =>
-      resolve((server.address() as { port: number }).port),
-    );
-  });
-  issuer = `http://${HOST}:${port}`;
+  };
+  const servers: Server[] = [];
+  const close = () => Promise.all(servers.map(end));
+  let { port } = options;
+  for (const address of ADDRESSES[host]) {
+    const server = createServer(handle);
+    server.requestTimeout = 10_000;
+    try {
+      port = await listen(server, address, port);
+      servers.push(server);
+    } catch (error) {
+      if (address === "::1" && NO_ADDRESS.includes((error as NodeJS.ErrnoException).code ?? "")) continue;
+      await close();
+      throw error;
+    }
+  }
+  issuer = `http://${host}:${port}`;
   return {
     issuer,
     port,
@@ -226,11 +238,23 @@ export async function startIdentityProvider(options: {
       return keys.sign({ ...said, name, events: { [LOGOUT]: {} } }, "logout+jwt", bent);
     },
     asked: (path) => asked.get(path) ?? 0,
-    close() {
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(() => resolve()));
-    },
+    close: () => close().then(() => {}),
   };
+}
+
+/** The port, which is any that is free where it is 0. */
+function listen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ port, host, exclusive: true }, () =>
+      resolve((server.address() as { port: number }).port),
+    );
+  });
+}
+
+function end(server: Server): Promise<void> {
+  server.closeAllConnections();
+  return new Promise((resolve) => server.close(() => resolve()));
 }
 
 /** ASCII, at most 255 characters (OpenID Connect Core 1.0 §2), and the same for a name each time. */

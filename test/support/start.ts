@@ -28,6 +28,8 @@ export type SystemOptions = {
   otherTenants?: string[];
   /** Who administers the tenant, by names. */
   admins?: string[];
+  /** What page and vault are on; localhost where it is not said. */
+  host?: StartOptions["host"];
   /** Each unit of the edge as a process of its own. */
   split?: boolean;
   /** In split operation: the unit that the IAM is a module of. */
@@ -64,12 +66,12 @@ export type System = {
 /** Everything on free ports; the origins stay the same over restarts. */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
   const { otherApps = [], otherTenants = [], level, levels = {} } = options;
-  const { vars = {}, prepare, split = false, iamIn, apart = [] } = options;
+  const { vars = {}, prepare, host = "localhost", split = false, iamIn, apart = [] } = options;
   const dir = mkdtempSync(join(tmpdir(), "coffer-system-"));
   prepare?.(dir);
   const count = 5 + otherApps.length + 2 * otherTenants.length;
   const [app, vault, ttlv, https, identity, ...others] = (await freePorts(count)) as FivePorts;
-  const localhost = (port: number) => `http://localhost:${port}`;
+  const localhost = (port: number) => `http://${host}:${port}`;
   const origins = new Map(otherApps.map((name, index) => [name, localhost(others[index]!)]));
   const tenants = new Map(
     otherTenants.map((name) => {
@@ -92,6 +94,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       ...(options.settings && { settings: options.settings() }),
       tenants: Object.fromEntries(table),
       vars,
+      host,
       split,
       iamIn,
       apart,
