@@ -35,8 +35,10 @@ export class KeyCache<V> {
   readonly #now: () => number;
   readonly #kept = new Map<string, Entry<V>>();
   readonly #fetching = new Map<string, Promise<V | null>>();
+  /** Names this memory, since when it is there (seconds since 1970): counts begin again with the next one, at an idle object's first miss. */
+  readonly #life: { memory: string; since: number };
   /** What was told last; nothing of none. */
-  #told = JSON.stringify({ event: "key-cache", hit: 0, miss: 0, stale: 0, evicted: 0 });
+  #told: string;
   /** What is under way, with the names that were changed meanwhile: what was fetched before a change is not kept after it. */
   readonly #flights = new Set<{ changed: Set<string>; all: boolean }>();
 
@@ -44,6 +46,8 @@ export class KeyCache<V> {
     this.#mark = mark;
     this.#times = times;
     this.#now = now;
+    this.#life = { memory: crypto.randomUUID(), since: Math.floor(now() / 1000) };
+    this.#told = this.#line();
   }
 
   /** The key, from memory or the HSM; null where the HSM has none of that name. Throws what the HSM throws, at a miss. */
@@ -59,10 +63,14 @@ export class KeyCache<V> {
 
   /** Into the log, if there was anything since it was told last. Numbers alone: whose they are is in the audit log. */
   tell(): void {
-    const told = JSON.stringify({ event: "key-cache", ...this.counts });
+    const told = this.#line();
     if (told === this.#told) return;
     this.#told = told;
     console.info(told);
+  }
+
+  #line(): string {
+    return JSON.stringify({ event: "key-cache", ...this.#life, ...this.counts });
   }
 
   /** What is kept, without asking anybody. */
