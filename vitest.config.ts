@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -13,6 +14,10 @@ export default defineConfig({
         },
       },
       {
+        // As an example has it, whose package is this one.
+        resolve: {
+          alias: { "@coffer/kit/node": fileURLToPath(new URL("cli/node.ts", import.meta.url)) },
+        },
         test: {
           name: "system",
           include: ["test/**/*.test.ts"],

@@ -13,7 +13,7 @@ export function rootKeyPem(spki: Uint8Array): string {
 }
 
 /** Reads the root CA's public key from PEM: the key, or the CA's certificate. Resolves with DER SubjectPublicKeyInfo. */
-export async function readRootKey(path: string): Promise<Uint8Array> {
+export async function readRootKey(path: string): Promise<Uint8Array<ArrayBuffer>> {
   const text = await readFile(path, "utf8").catch(() => {
     throw new CommandError(`${path} cannot be read: \`${COFFER} init\` writes it.`);
   });

@@ -97,8 +97,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "emulator/hsm/testing":
     "types of protocol/*.ts, protocol/hierarchy, protocol/kmip, kmip-node, emulator/hsm/identity, emulator/hsm/server, node:, @peculiar/x509, reflect-metadata, vitest",
 
-  "docs/examples":
-    "protocol/*.ts, types of protocol/port, files, cli/client.ts, cli/registered-key.ts, cli/root-key.ts, web/hosts/node, node:, hono",
+  "docs/examples": "@coffer/kit, node:, hono",
 
   cli: "protocol, files, kmip-node, edge/*.ts, edge/hsm, edge/local.ts, edge/loopback.ts, edge/verifier/policy.ts, web/*.ts, web/client, web/hosts/node, web/hosts/sidecar, emulator/enclave, emulator/hsm/*.ts, emulator/identity-provider, cli/parts, node:, @peculiar/x509, playwright, reflect-metadata, wrangler",
   "cli/package": "edge/bundle.ts, web/*.ts, cli, node:, esbuild",

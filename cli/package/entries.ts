@@ -3,6 +3,7 @@ export const ENTRIES = {
   index: "web/browser/index.ts",
   microservice: "web/microservice/index.ts",
   "microservice-node": "web/hosts/node/index.ts",
+  node: "cli/node.ts",
   envelope: "protocol/envelope/index.ts",
   kmip: "protocol/kmip/index.ts",
   "kmip-node": "kmip-node/index.ts",

@@ -1,14 +1,10 @@
-import { spawn } from "node:child_process";
-import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { type Client, connect } from "#cli/client.ts";
 import { rotateMasterKey } from "#cli/master-key.ts";
-import { makeRegisteredKey } from "#cli/registered-key.ts";
-import { rootKeyPem } from "#cli/root-key.ts";
 import { decodeBase64url } from "#protocol/base64url.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { parseCertificate } from "#protocol/pki/index.ts";
@@ -16,9 +12,6 @@ import { appKeyFile, type NodeMicroserviceOptions, openAppKey } from "#web/hosts
 import type { Step } from "#web/microservice/index.ts";
 import { Datastore } from "../../docs/examples/application-server/datastore.ts";
 import { applicationServer } from "../../docs/examples/application-server/server.ts";
-import { EdgeClient } from "../support/edge-client.ts";
-import { json } from "../support/http.ts";
-import { freePorts } from "../support/ports.ts";
 import { hsmClient } from "../system/hsm.ts";
 import { useSystem, watchTraffic } from "../system/index.ts";
 
@@ -249,46 +242,4 @@ it("gives a stranger nothing, and no document in the place of another", async ()
   await expect(opened).rejects.toMatchObject({
     code: "decrypt-failed",
   });
-});
-
-it("runs by its environment, as its README says", async () => {
-  const data = await mkdtemp(join(tmpdir(), "coffer-application-server-"));
-  const [port] = await freePorts(1);
-  const rootKey = join(data, "coffer-root.pem");
-  await writeFile(rootKey, rootKeyPem(system.running.rootKey));
-  const { appOrigin: APP, vaultOrigin: VAULT } = system;
-  const main = fileURLToPath(new URL("../../docs/examples/application-server/main.ts", import.meta.url));
-  const CLIENT_KEY = join(data, "client.pem");
-  const jwk = await makeRegisteredKey(CLIENT_KEY);
-  const admin = await EdgeClient.signedIn(system, "Ada");
-  const { id: CLIENT_ID } = json<{ id: string }>(await admin.rest("PUT", "/admin/clients/server", { jwk }));
-  const own = {
-    APP,
-    VAULT,
-    CLIENT_ID,
-    CLIENT_KEY,
-    ROOT_KEY: rootKey,
-    DATA: join(data, "documents"),
-    PORT: String(port),
-  };
-  const child = spawn(process.execPath, [main], {
-    env: { ...process.env, ...own, CLIENT_TOKEN: "device", KEY_PASSPHRASE: PASSPHRASE },
-    stdio: ["ignore", "ignore", "inherit"],
-  });
-  try {
-    const url = `http://127.0.0.1:${port}/documents/${crypto.randomUUID()}`;
-    const device = { authorization: "Bearer device" };
-    await expect
-      .poll(() =>
-        fetch(url)
-          .then(({ status }) => status)
-          .catch(() => 0),
-      )
-      .toBe(401);
-    expect((await fetch(url, { method: "PUT", headers: device, body: "by HTTP" })).status).toBe(201);
-    expect(await (await fetch(url, { headers: device })).text()).toBe("by HTTP");
-  } finally {
-    child.kill();
-    await rm(data, { recursive: true });
-  }
 });

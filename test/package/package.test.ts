@@ -100,6 +100,7 @@ it.each([
     "startMicroservice, serveMicroservice, createPortClient",
     "function function function",
   ],
+  ["./node", "connect, openAppKey, readRegisteredKey", "function function function"],
   ["./envelope", "seal, open, parseHeader", "function function function"],
   ["./kmip", "createKmipClient, decodeRequest, KmipError", "function function function"],
   ["./kmip/node", "connectKmip, tlsTransport, createKmipClient", "function function undefined"],

@@ -1,10 +1,9 @@
 /** The server's own datastore: a folder, which nobody but this server reaches. */
 
 import { createReadStream } from "node:fs";
-import { mkdir, open } from "node:fs/promises";
+import { mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { WholeFile } from "#files/index.ts";
 
 type Place = { account: string; document: string };
 
@@ -19,19 +18,20 @@ export class Datastore {
   async put({ account, document }: Place, content: ReadableStream<Uint8Array>): Promise<void> {
     const folder = join(this.#dir, encodeURIComponent(account));
     await mkdir(folder, { recursive: true });
-    const file = await WholeFile.create(join(folder, document), { replace: true });
+    const part = join(folder, `${crypto.randomUUID()}.part`);
     try {
-      for await (const chunk of content) await file.write(chunk);
-      await file.finish();
+      await using file = await open(part, "wx", 0o600);
+      for await (const chunk of content) await file.writeFile(chunk);
+      await file.sync();
+      await rename(part, join(folder, document));
     } catch (error) {
-      await file.discard();
+      await rm(part, { force: true });
       throw error;
     }
   }
 
   async get({ account, document }: Place): Promise<ReadableStream<Uint8Array> | undefined> {
     const file = await open(join(this.#dir, encodeURIComponent(account), document)).catch(() => undefined);
-    if (!file) return undefined;
-    return Readable.toWeb(createReadStream("", { fd: file })) as ReadableStream<Uint8Array>;
+    return file && (Readable.toWeb(createReadStream("", { fd: file })) as ReadableStream<Uint8Array>);
   }
 }

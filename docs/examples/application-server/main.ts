@@ -3,32 +3,18 @@
 import { mkdir } from "node:fs/promises";
 import { createServer } from "node:http";
 import { Readable } from "node:stream";
-import { connect } from "#cli/client.ts";
-import { readRegisteredKey } from "#cli/registered-key.ts";
-import { readRootKey } from "#cli/root-key.ts";
-import { appKeyFile, openAppKey } from "#web/hosts/node/index.ts";
+import { appKeyFile, connect, openAppKey, readRegisteredKey, readRootKey } from "@coffer/kit/node";
 import { Datastore } from "./datastore.ts";
 import { applicationServer } from "./server.ts";
 
-const {
-  APP = "",
-  VAULT = "",
-  CLIENT_ID = "",
-  CLIENT_KEY = "",
-  ROOT_KEY = "",
-  DATA = "data",
-  KEY_PASSPHRASE = "",
-} = process.env;
+const { env } = process;
+const { APP = "", VAULT = "", CLIENT_ID = "", CLIENT_KEY = "", ROOT_KEY = "", DATA = "data" } = env;
+const { CLIENT_TOKEN = "", CLIENT_KEY_PASSPHRASE, KEY_PASSPHRASE = "", PORT = "8080" } = env;
 // Beside the ciphertext, unless it has a store of its own.
-const {
-  KEY_FILE = `${DATA}/app-specific-key.pem`,
-  CLIENT_TOKEN = "",
-  CLIENT_KEY_PASSPHRASE,
-  PORT = "8080",
-} = process.env;
+const { KEY_FILE = `${DATA}/app-specific-key.pem` } = env;
 
 await mkdir(DATA, { recursive: true, mode: 0o700 });
-const rootKey = new Uint8Array(await readRootKey(ROOT_KEY));
+const rootKey = await readRootKey(ROOT_KEY);
 const appKey = () => openAppKey(appKeyFile(KEY_FILE), KEY_PASSPHRASE);
 const registered = { id: CLIENT_ID, key: await readRegisteredKey(CLIENT_KEY, CLIENT_KEY_PASSPHRASE) };
 const client = await connect({ app: APP, vault: VAULT, rootKey, client: registered, instance: { appKey } });
@@ -36,7 +22,7 @@ const { port: microservice } = await client.microservice.use();
 
 const account = client.account();
 const accountOf = ({ headers }: Request) =>
-  headers.get("authorization") === `Bearer ${CLIENT_TOKEN}` && CLIENT_TOKEN !== "" ? account : undefined;
+  CLIENT_TOKEN && headers.get("authorization") === `Bearer ${CLIENT_TOKEN}` ? account : undefined;
 const { tenant } = client.identity;
 const server = applicationServer({ microservice, tenant, datastore: new Datastore(DATA), accountOf });
 createServer(async (incoming, outgoing) => {

@@ -3,9 +3,8 @@
  * its datastore is ciphertext. The instance finds its keys itself; this code names account and document, and sees none.
  */
 
+import { codeOf, type PortClient } from "@coffer/kit/node";
 import { Hono } from "hono";
-import { codeOf } from "#protocol/error.ts";
-import type { PortClient } from "#protocol/port/index.ts";
 import type { Datastore } from "./datastore.ts";
 
 export interface ApplicationServer {
