@@ -160,6 +160,9 @@ it("W12 an old master key goes out of use when it is time, by the HSM itself, is
   expect(await scheduleRetirement(officer, name, ends, now())).toEqual({ replaced, live: true, ends });
   expect(await scheduleRetirement(officer, name, after(30 * day), now())).toMatchObject({ ends });
   expect(await stateOf(replaced)).toBe("Active");
+  // It is the officer's to say, and nobody's who uses the key.
+  const sooner = { uniqueIdentifier: replaced, newAttribute: { deactivationDate: after(1000) } };
+  await expect(test.as(IDENTITY.kms).request("ModifyAttribute", sooner)).rejects.toThrow();
   expect(await keepReplaced(officer, name, now())).toMatchObject({ ends: undefined });
   expect(await retirementOf(officer, name, now())).toEqual({ replaced, live: true, ends: undefined });
 
