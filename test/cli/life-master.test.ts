@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
 import { writeDeployment } from "#cli/deployment.ts";
-import { useSystem } from "../system/index.ts";
+import { readRows, useSystem } from "../system/index.ts";
 import { run } from "./command.ts";
 
 const system = useSystem({ level: "master" });
@@ -53,4 +53,19 @@ it("W10 coffer key rotates, and deletes what no document needs once all were sea
   const [again] = await json<{ id: string }[]>("list");
   expect(again!.id).not.toBe(sealed!.id);
   expect(await coffer("open", again!.id, "--to", join(system.dir, "again.txt"))).toMatchObject({ code: 0 });
+}, 300_000);
+
+it("W10 coffer key has the instance make the version where that is said", async () => {
+  const vouched = () =>
+    readRows(system.edgeDir, "account_data_keys")
+      .filter(({ made }) => made !== null)
+      .map(({ id, version }) => `${String(id)}.${String(version)}`);
+  expect(vouched()).toEqual([]);
+  const made = await json<Version>("key", "rotate", "--by", "instance");
+  expect(vouched()).toEqual([nameOf(made)]);
+  expect((await json<Version[]>("key", "list"))[0]).toMatchObject(made);
+  writeFileSync(join(system.dir, "two.txt"), "two");
+  expect(await coffer("seal", join(system.dir, "two.txt"))).toMatchObject({ code: 0 });
+  const [sealed] = await json<{ id: string }[]>("list");
+  expect(await coffer("open", sealed!.id, "--to", join(system.dir, "back.txt"))).toMatchObject({ code: 0 });
 }, 300_000);

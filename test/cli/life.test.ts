@@ -102,6 +102,8 @@ it.each([
   [["account", "delete", "--days", "x"], "--days takes a whole number"],
   [["key", "delete"], "coffer key delete takes a version."],
   [["key", "delete", "x"], "A version is ID.NUMBER"],
+  [["key", "rotate", "--by", "hand"], "--by takes `instance`"],
+  [["account", "rotate", "--by", "instance"], "--by goes with `coffer key rotate`."],
   [["key", "toString"], "coffer key: say list, rotate, delete or cancel."],
   [["instance", "revoke"], "coffer instance revoke takes an id."],
   [["re-encrypt"], "coffer re-encrypt takes a document."],
