@@ -185,7 +185,7 @@ it("W12 an account of which the list has still to hear is told to it before it i
     const its = of(`iam/${account}`);
     expect(changeRows(objects, "account", `${later(account)} ${its}`)).toBe(1);
     changeRows(objects, "account_keys", `DELETE FROM account_keys WHERE EXISTS (SELECT 1 ${its})`);
-    expect(changeRows(list(), "accounts", `DELETE FROM accounts WHERE account = '${account}'`)).toBe(1);
+    expect(changeRows(list(), "accounts", `DELETE FROM accounts WHERE id = '${account}'`)).toBe(1);
     expect(changeRows(objects, "roles", `${later(crypto.randomUUID())} ${of("iam")}`)).toBe(1);
   });
   expect(listed(account)).toBe(0);
@@ -197,4 +197,4 @@ it("W12 an account of which the list has still to hear is told to it before it i
 });
 
 const list = () => join(system.edgeDir, "do/coffer-KmsRotationObject");
-const listed = (id: string) => readRows(list(), "accounts").filter(({ account }) => account === id).length;
+const listed = (id: string) => readRows(list(), "accounts").filter((row) => row.id === id).length;
