@@ -81,16 +81,23 @@ it("W8 serves what it has kept while the HSM's process is gone, until its time i
   expect((await masterKey()).status).toBe(200);
 });
 
-it("W8 refuses a data key that was destroyed at the HSM behind the KMS, within one poll interval", async () => {
-  const first = await identifier();
-  await instance.rest("POST", `/instances/accounts/${instance.account}/data-keys`, { purpose: "document" });
-  expect((await dataKey(first)).status).toBe(200);
+/** Behind the KMS. */
+async function destroyAtHsm({ keyId, keyVersion }: Ki): Promise<void> {
   const kms = await hsmClient(system, IDENTITY.kms);
-  const name = named(encryptedDataKeyName(first.keyId, first.keyVersion));
+  const name = named(encryptedDataKeyName(keyId, keyVersion));
   const { uniqueIdentifier } = await kms.request("Locate", { attributes: { name } });
   expect(uniqueIdentifier).toHaveLength(1);
   await kms.request("Destroy", { uniqueIdentifier: uniqueIdentifier[0]! });
   kms.close();
+}
+const newVersion = () =>
+  instance.rest("POST", `/instances/accounts/${instance.account}/data-keys`, { purpose: "document" });
+
+it("W8 refuses a data key that was destroyed at the HSM behind the KMS, within one poll interval", async () => {
+  const first = await identifier();
+  await newVersion();
+  expect((await dataKey(first)).status).toBe(200);
+  await destroyAtHsm(first);
   const gone = await until(
     async () => (await dataKey(first)).status !== 200,
     POLL_SECONDS * 1000 + 4 * SLACK,
@@ -149,11 +156,19 @@ it("W8 counts hits, misses, and what was stale or too old, and a memory that was
     );
   /** The last word of each memory. */
   const last = () => [...new Map(lines().map((line) => [line.memory, line])).values()];
-  // Those before have destroyed a key behind the KMS, and waited until one was too old.
-  await expect.poll(() => last().some(({ stale }) => stale > 0)).toBe(true);
-  await expect.poll(() => last().some(({ evicted }) => evicted > 0)).toBe(true);
+  const sum = (what: "stale" | "evicted") => last().reduce((all, line) => all + line[what], 0);
+  const before = { stale: sum("stale"), evicted: sum("evicted") };
+  const old = await identifier();
+  await newVersion();
+  expect((await dataKey(old)).status).toBe(200);
+  await destroyAtHsm(old);
+  await until(async () => (await dataKey(old)).status !== 200, POLL_SECONDS * 1000 + 4 * SLACK);
+  await expect.poll(() => sum("stale")).toBeGreaterThan(before.stale);
   const ki = await identifier();
   expect((await dataKey(ki)).status).toBe(200);
+  await pause(KEPT_SECONDS * 1000 + 500);
+  expect((await dataKey(ki)).status).toBe(200);
+  await expect.poll(() => sum("evicted")).toBeGreaterThan(before.evicted);
   expect((await dataKey(ki)).status).toBe(200);
   await expect.poll(() => last().some(({ hit, miss }) => hit > 0 && miss > 0)).toBe(true);
   const known = new Set(lines().map(({ memory }) => memory));
