@@ -144,7 +144,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "releaseAccountKey",
       "rotation",
     ],
-    Caas: ["decrypt", "encrypt", "hash", "mac", "macVerify", "random"],
+    Caas: ["decrypt", "encrypt", "hash", "mac", "macVerify", "publicKey", "random", "sign", "verify"],
     Datastore: [
       ...["complete", "content", "create", "delete", "list", "metadata", "putListed", "putMetadata"],
       ...["upload", "uploadPart"],
@@ -189,7 +189,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
     RaForKms: ["instance", "recipient"],
     AuditForDomains: ["append"],
   },
-  caas: { KmsForCaas: ["decrypt", "encrypt", "mac", "macVerify", "withoutKey"] },
+  caas: { KmsForCaas: ["decrypt", "encrypt", "mac", "macVerify", "sign", "verifier", "withoutKey"] },
   audit: {},
 };
 

@@ -1,6 +1,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import type { Answer, Question } from "#protocol/operations/index.ts";
+import { verifySignature } from "#protocol/signatures.ts";
 import type { Caller } from "../caller.ts";
 import { ok, type Result } from "../result.ts";
 import { decrypt, encrypt } from "./messages.ts";
@@ -35,6 +36,31 @@ export class Caas extends WorkerEntrypoint<Env> {
     const bytes = { data: decodeBase64url(data), mac: decodeBase64url(mac) };
     const done = await this.env.KMS_FOR_CAAS.macVerify(caller, key, { operation: "macVerify", ...bytes });
     return done.ok ? ok({ valid: done.value.valid }) : done;
+  }
+
+  /** `POST /caas/operations/sign`. */
+  async sign(caller: Caller, { key, data }: Question<"sign">): Promise<Result<Answer<"sign">>> {
+    const asked = { operation: "sign", data: decodeBase64url(data) } as const;
+    const done = await this.env.KMS_FOR_CAAS.sign(caller, key, asked);
+    return done.ok ? ok({ signature: encodeBase64url(done.value.signature) }) : done;
+  }
+
+  /** `POST /caas/operations/verify`. */
+  async verify(
+    caller: Caller,
+    { key, data, signature }: Question<"verify">,
+  ): Promise<Result<Answer<"verify">>> {
+    const found = await this.env.KMS_FOR_CAAS.verifier(caller, key);
+    if (!found.ok) return found;
+    const bytes = { data: decodeBase64url(data), signature: decodeBase64url(signature) };
+    const { algorithm, publicKey } = found.value;
+    const by = { algorithm, publicKey: decodeBase64url(publicKey) };
+    return ok({ valid: await verifySignature(crypto.subtle, by, bytes) });
+  }
+
+  /** `POST /caas/operations/publicKey`. */
+  async publicKey(caller: Caller, { key }: Question<"publicKey">): Promise<Result<Answer<"publicKey">>> {
+    return this.env.KMS_FOR_CAAS.verifier(caller, key);
   }
 
   /** `POST /caas/operations/hash`. */

@@ -104,11 +104,14 @@ export function openHsm(fetcher: HsmFetcher, url: string): Hsm {
   return hsm;
 }
 
-/** The raw r || s in the answer to Sign. */
-export function rawSignature(signatureData: Uint8Array | undefined): Uint8Array<ArrayBuffer> {
+/** The raw r || s in the answer to Sign, of so many bytes each. */
+export function rawSignature(
+  signatureData: Uint8Array | undefined,
+  length: 32 | 48 = 32,
+): Uint8Array<ArrayBuffer> {
   if (signatureData === undefined) throw new UnexpectedAnswer("The HSM answered Sign without a signature");
   try {
-    return derToRaw(signatureData);
+    return derToRaw(signatureData, length);
   } catch (cause) {
     throw new UnexpectedAnswer("The HSM's signature is none", { cause });
   }

@@ -1,17 +1,20 @@
 /** Data keys (M6): made in the HSM under the account key, one batch for all of a request. */
 
 import { encodeBase64url } from "#protocol/base64url.ts";
-import { type AccountEdk, isPairLength } from "#protocol/keys/index.ts";
+import { type AccountEdk, isPairLength, type SignatureAlgorithm } from "#protocol/keys/index.ts";
 import { type Hsm, UnexpectedAnswer } from "../hsm/index.ts";
 import {
   importAccountKey,
   type Ledger,
   type Master,
+  makeSigningPair,
   makeUnder,
   retire,
   runBatch,
+  signingPair,
   underMaster,
   type WrappedAccountKey,
+  type WrappedSigningPair,
   wrappedKeys,
 } from "../hsm/keys/index.ts";
 
@@ -51,6 +54,23 @@ export async function makeOwnDataKeys(
     ).flat(),
   );
   return checked(wrappedKeys(answers, master.isPair), count);
+}
+
+/** Key pairs that sign (M17), one batch each: an RSA pair takes the HSM a second. */
+export async function makeSigningPairs(
+  hsm: Pick<Hsm, "batch">,
+  ledger: Ledger,
+  key: WrappedAccountKey,
+  { kind, count, now }: { kind: SignatureAlgorithm; count: number; now: number },
+): Promise<WrappedSigningPair[]> {
+  const made: WrappedSigningPair[] = [];
+  while (made.length < count)
+    made.push(signingPair(await runBatch(hsm, ledger, (name) => makeSigningPair(key, { kind, name, now }))));
+  checked(
+    made.map(({ wrapped }) => wrapped),
+    count,
+  );
+  return made;
 }
 
 function checked(keys: Uint8Array<ArrayBuffer>[], count: number): Uint8Array<ArrayBuffer>[] {

@@ -31,6 +31,15 @@ export class KmsForCaas extends WorkerEntrypoint<Env> {
     return this.#operate(caller, edk, asked);
   }
 
+  async sign(caller: Caller, edk: string, asked: Asked<"sign">): Promise<Result<Operated["sign"]>> {
+    return this.#operate(caller, edk, asked);
+  }
+
+  /** The public half, for whom policy lets verify. */
+  async verifier(caller: Caller, edk: string): Promise<Result<Operated["verify"]>> {
+    return this.#operate(caller, edk, { operation: "verify" });
+  }
+
   /** A digest, or random bytes. */
   async withoutKey(caller: Caller, asked: WithoutKey): Promise<Result<Uint8Array<ArrayBuffer>>> {
     const { tenant, user } = caller;

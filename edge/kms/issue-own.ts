@@ -40,6 +40,7 @@ export async function issueOwnDataKeys(
     const allowed = checkPolicies(kms.policies(), facts);
     if (!allowed.ok) return allowed;
     // An account's alone are retained.
+    if (request.purpose === "signature") return refuse("bad-request", "keys of accounts sign");
     if (request.custody !== undefined) return refuse("bad-request", "the KMS retains keys of accounts");
     const order = orderOf(request, caller.custodian);
     if (!order.ok) return order;

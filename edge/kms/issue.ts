@@ -2,13 +2,13 @@
 
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
-import type { AccountEdk } from "#protocol/keys/index.ts";
+import { type AccountEdk, isSignature } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import type { AccountKey } from "../iam/types.ts";
 import { ok, type Result, refuse as refusal } from "../result.ts";
 import { type About, type Context, type Door, failedUnderMaster, noMember } from "./context.ts";
-import { makeDataKeys, wrappingUnder } from "./data-keys.ts";
+import { makeDataKeys, makeSigningPairs, wrappingUnder } from "./data-keys.ts";
 import { type DataKeysOrder, type Order, orderOf } from "./order.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import type { DataKeyQuota } from "./quota.ts";
@@ -65,9 +65,14 @@ async function make(
   const { caller } = about;
   const { tenant } = caller;
   const now = Date.now();
-  const wrapped = await makeDataKeys(hsm, ledger, accountKey, count, now);
+  const pairs = isSignature(algorithm)
+    ? await makeSigningPairs(hsm, ledger, accountKey, { kind: algorithm, count, now })
+    : undefined;
+  const wrapped =
+    pairs?.map((pair) => pair.wrapped) ?? (await makeDataKeys(hsm, ledger, accountKey, count, now));
   const { id, version } = accountKey;
-  const edks = wrapped.map((key): AccountEdk => {
+  const edks = wrapped.map((key, n): AccountEdk => {
+    const pair = pairs?.[n];
     return {
       version: 1,
       keyId: crypto.randomUUID(),
@@ -83,6 +88,12 @@ async function make(
         ? { wrapping: "retained", wrappedKey: "" }
         : { wrapping: wrappingUnder(accountKey), wrappedKey: encodeBase64url(key) }),
       policy,
+      ...(pair && {
+        signing: {
+          publicKey: encodeBase64url(pair.publicKey),
+          privateKey: encodeBase64url(pair.privateKey),
+        },
+      }),
     };
   });
   const signed = await signEdks(hsm, await trust.list(), edks);

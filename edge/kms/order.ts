@@ -1,7 +1,7 @@
 /** An order for data keys, with what it says nothing of. */
 
 import type { DataKeysRequest } from "#protocol/contract/index.ts";
-import { DOCUMENT_ALGORITHM, type KeyAlgorithm, operationsOf } from "#protocol/keys/index.ts";
+import { DOCUMENT_ALGORITHM, isSignature, type KeyAlgorithm, operationsOf } from "#protocol/keys/index.ts";
 import { isKeyPolicy, type KeyPolicy } from "#protocol/policy/index.ts";
 import { type Decision, ok, refuse } from "../result.ts";
 
@@ -22,6 +22,8 @@ export type Order = Pick<DataKeysOrder, "count" | "purpose"> & {
 
 /** A policy stands in EDK and receipt, which have 8 KiB. Characters of its JSON. */
 const MAX_POLICY = 3072;
+/** In an EDK that has a key pair too: up to 3,000 characters of RSA. */
+const MAX_POLICY_BESIDE_PAIR = 1024;
 
 /** `custodian`: for whom alone the keys are, where the order names nobody. Without a policy all that their kind can do is allowed. */
 export function orderOf(request: DataKeysOrder, custodian?: string): Decision<Order> {
@@ -29,7 +31,8 @@ export function orderOf(request: DataKeysOrder, custodian?: string): Decision<Or
   const algorithm = request.purpose === "data" ? request.algorithm : DOCUMENT_ALGORITHM;
   const own = custodian === undefined ? {} : { principals: [custodian] };
   const policy: KeyPolicy = { ...own, ...(request.policy ?? { operations: [...operationsOf(algorithm)] }) };
-  if (!isKeyPolicy(policy) || JSON.stringify(policy).length > MAX_POLICY)
+  const most = isSignature(algorithm) ? MAX_POLICY_BESIDE_PAIR : MAX_POLICY;
+  if (!isKeyPolicy(policy) || JSON.stringify(policy).length > most)
     return refuse("bad-request", "policy is too long");
   return ok({ count, purpose, algorithm, policy });
 }

@@ -1,6 +1,6 @@
 /** Data keys: made (M6), loaded into an instance (M8), taken out. */
 
-import { KEY_ALGORITHM_NAMES } from "../keys/algorithm.ts";
+import { SECRET_ALGORITHM_NAMES, SIGNATURE_ALGORITHM_NAMES } from "../keys/algorithm.ts";
 import { edks, grant } from "../keys/loading/grant.ts";
 import {
   loadAnswer,
@@ -17,6 +17,8 @@ import type { BodyOf, Route } from "./route.ts";
 
 /** Maximum of data keys that one request may ask for. */
 const MAX_KEYS = 16;
+/** Maximum of key pairs: an RSA pair takes the HSM a second. */
+const MAX_PAIRS = 4;
 /** Bytes of a request that names as many EDKs as there may be. */
 const MAX_LOADS = 1 << 20;
 /** Maximum of documents that one order names. */
@@ -36,7 +38,15 @@ export const makeDataKeys = {
     json: union("purpose", {
       document: object({ count, purpose: literal("document") }, maybe),
       /** For operations in one piece. */
-      data: object({ count, purpose: literal("data"), algorithm: literal(...KEY_ALGORITHM_NAMES) }, maybe),
+      data: object({ count, purpose: literal("data"), algorithm: literal(...SECRET_ALGORITHM_NAMES) }, maybe),
+      /** Key pairs that sign, for an account. */
+      signature: object(
+        {
+          ...{ count: whole(1, MAX_PAIRS), purpose: literal("signature") },
+          algorithm: literal(...SIGNATURE_ALGORITHM_NAMES),
+        },
+        maybe,
+      ),
     }),
   },
   answer: { status: 201, json: open({ edks: list(jws, 1, MAX_KEYS) }) },

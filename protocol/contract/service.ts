@@ -61,6 +61,9 @@ export const operations = {
   decrypt: operation("decrypt", [...OF_KEYS, "decrypt-failed"]),
   mac: operation("mac", OF_KEYS),
   macVerify: operation("macVerify", OF_KEYS),
+  sign: operation("sign", OF_KEYS),
+  verify: operation("verify", OF_KEYS),
+  publicKey: operation("publicKey", OF_KEYS),
   hash: operation("hash", []),
   random: operation("random", []),
 } as const satisfies Record<string, ServiceRoute>;

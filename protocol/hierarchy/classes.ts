@@ -5,6 +5,9 @@
  * to a recipient under a `cek` (content-encryption key) that was made for this recipient, and under a master key that is a pair
  * by way of a `master-cek`. A symmetric key of one instance, to which the HSM wraps the tenant's master key, is `app-specific`.
  *
+ * A pair that signs for an account is a `signature` key below the account key; its private half stands under a `signing` key, and that
+ * under the account key. To an instance that goes as data keys do, and opens the private half there.
+ *
  * A channel to an instance (M7) is apart from the rungs: of an `agreement` key and the instance's share comes what was
  * `agreed`, of that a `channel` key, which encrypts what is to pass and never wraps, is wrapped or leaves.
  *
@@ -15,6 +18,8 @@ export type KeyClass =
   | "master"
   | "account"
   | "data"
+  | "signing"
+  | "signature"
   | "encrypted"
   | "recovery"
   | "restored"
@@ -57,6 +62,9 @@ export const USAGE = {
   master: ["WrapKey", "UnwrapKey"],
   account: ["WrapKey", "UnwrapKey"],
   data: ["DeriveKey"],
+  // One that is made wraps, one that is brought back unwraps.
+  signing: ["WrapKey", "UnwrapKey"],
+  signature: ["Sign"],
   encrypted: [],
   recovery: ["UnwrapKey"],
   restored: [],

@@ -58,6 +58,7 @@ export {
   TRUST_LIST,
   transientName,
 } from "./names.ts";
+export { SIGNATURE_KEYS, type SignatureKey } from "./signature-keys.ts";
 export { CERTIFICATE, isSignType, PURPOSES, type Purpose, SIGN_TYPE, SIGNER } from "./signers.ts";
 export { isLive, type State, WORKING } from "./states.ts";
 export {

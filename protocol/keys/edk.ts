@@ -8,7 +8,7 @@ import { decodeBase64url } from "../base64url.ts";
 import { SIGN_TYPE } from "../hierarchy/index.ts";
 import { type KeyPolicy, keyPolicy } from "../policy/index.ts";
 import { base64url, fits, line, literal, object, type Shape, seconds, union, whole } from "../shape.ts";
-import { KEY_ALGORITHM_NAMES, type KeyAlgorithm } from "./algorithm.ts";
+import { isSignature, KEY_ALGORITHM_NAMES, type KeyAlgorithm } from "./algorithm.ts";
 import { PAIR_DATA_KEY, PAIR_SHORTER } from "./data-key-pair.ts";
 import { JwsError, verifyJws } from "./jws.ts";
 import { checkTime } from "./time.ts";
@@ -32,14 +32,23 @@ type Described = {
   /** The wrapped data key, base64url; empty where the KMS retains it (M11), and this is a reference: for a 256-bit key 40 bytes, or 384 to an RSA key of 3072 bits, for a pair some 2,600 or 3,000, and 28 more under a second layer. */
   wrappedKey: string;
   policy: KeyPolicy;
+  signing?: undefined;
 };
 
+/**
+ * The pair of a key that signs (M17), base64url: SubjectPublicKeyInfo, and PKCS#8 under AES-256-GCM by the key that `wrappedKey` is: nonce,
+ * ciphertext and tag. So the data key comes to an instance as any other, and opens the private half there.
+ */
+export type SigningPair = { publicKey: string; privateKey: string };
+
 /** Of a key of an account, which is destroyed with it. */
-export type AccountEdk = Described & {
+export type AccountEdk = Omit<Described, "signing"> & {
   account: string;
   /** The account key that wraps the data key. */
   accountKey: { id: string; version: number };
   masterKey?: undefined;
+  /** Where the algorithm is a signature's, and nowhere else. */
+  signing?: SigningPair;
   /** Second layer (W14): the wrapped key is encrypted once more, by AES-256-GCM under a key that comes from this master key. */
   layer?: { masterKey: string };
   /**
@@ -117,7 +126,8 @@ const described = {
 };
 const ofAccount = { ...described, account: identifier, accountKey: object({ id: identifier, version }) };
 const ofTenant = { ...described, masterKey: identifier };
-const maybe = { expires: seconds, layer: object({ masterKey: identifier }) };
+const signing = object({ publicKey: base64url(32, 1024), privateKey: base64url(64, 2560) });
+const maybe = { expires: seconds, layer: object({ masterKey: identifier }), signing };
 
 const edkShape: Shape<Edk> = union("wrapping", {
   A256KW: object({ ...ofAccount, wrapping: literal("A256KW") }, maybe),
@@ -126,7 +136,7 @@ const edkShape: Shape<Edk> = union("wrapping", {
   "RSA-OAEP-256+A256GCM": object({ ...ofAccount, wrapping: literal("RSA-OAEP-256+A256GCM") }, maybe),
   retained: object(
     { ...ofAccount, wrappedKey: literal(""), wrapping: literal("retained") },
-    { expires: seconds },
+    { expires: seconds, signing },
   ),
   A256KWP: object({ ...ofTenant, wrapping: literal("A256KWP") }, { expires: seconds }),
   "RSA-OAEP-256-L": object({ ...ofTenant, wrapping: literal("RSA-OAEP-256-L") }, { expires: seconds }),
@@ -152,5 +162,9 @@ function checked(payload: unknown): Edk {
   const { length } = decodeBase64url(payload.wrappedKey);
   // Lengths with a layer, others without: neither passes for the other, nor does one way of wrapping.
   if (!isWrappedLength(payload, length)) throw new JwsError("jws-payload", "not the length of a wrapped key");
+  if (isSignature(payload.algorithm) !== (payload.signing !== undefined))
+    throw new JwsError("jws-payload", "not the key of that algorithm");
+  if (payload.signing && isPairWrapping(payload.wrapping))
+    throw new JwsError("jws-payload", "a key that signs is under a symmetric one");
   return payload;
 }

@@ -6,7 +6,14 @@
  */
 
 export { type EcPublicJwk, jwkFromSpki, spkiFromJwk, thumbprint } from "../jwk.ts";
-export { DOCUMENT_ALGORITHM, KEY_ALGORITHMS, type KeyAlgorithm, operationsOf } from "./algorithm.ts";
+export {
+  DOCUMENT_ALGORITHM,
+  isSignature,
+  type KeyAlgorithm,
+  operationsOf,
+  type SecretAlgorithm,
+  type SignatureAlgorithm,
+} from "./algorithm.ts";
 export { type ChannelOf, channelDigest, channelInfo, edksDigest, presentationInput } from "./channel.ts";
 export { OAEP_LENGTH, partsOfPair } from "./data-key-pair.ts";
 export {
@@ -17,6 +24,7 @@ export {
   isPairWrapping,
   isWrappedLength,
   type PairWrapping,
+  type SigningPair,
   type TenantEdk,
   verifyEdk,
 } from "./edk.ts";

@@ -1,3 +1,4 @@
+import { SIGNATURE_ALGORITHM_NAMES } from "../keys/algorithm.ts";
 import { keyOrEdk } from "../keys/length.ts";
 import { base64url, boolean, literal, type Of, object, record, whole } from "../shape.ts";
 
@@ -14,6 +15,8 @@ const data = base64url(0, MAX_DATA);
 const context = record(16, 1024);
 /** HMAC-SHA-256. */
 const mac = base64url(32);
+/** 64 bytes (ES256, Ed25519), 96 (ES384) or 384 (PS256). */
+const signature = base64url(64, 512);
 const valid = object({ valid: boolean });
 
 /** Bytes are base64url. */
@@ -27,6 +30,14 @@ export const OPERATIONS = {
   },
   mac: { params: object({ key, data }), result: object({ mac }) },
   macVerify: { params: object({ key, data, mac }), result: valid },
+  /** Over `data` itself, by the key's algorithm: ECDSA is r || s (RFC 7518 §3.4), RSA-PSS has a salt as long as the digest. */
+  sign: { params: object({ key, data }), result: object({ signature }) },
+  verify: { params: object({ key, data, signature }), result: valid },
+  /** SubjectPublicKeyInfo (DER) of a key that signs, for whoever verifies elsewhere. */
+  publicKey: {
+    params: object({ key }),
+    result: object({ algorithm: literal(...SIGNATURE_ALGORITHM_NAMES), publicKey: base64url(32, 1024) }),
+  },
   hash: {
     params: object({ algorithm: literal("SHA-256", "SHA-384", "SHA-512"), data }),
     result: object({ digest: base64url(32, 64) }),

@@ -3,8 +3,10 @@ import { beforeAll, expect, it } from "vitest";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { contract, type OperationId, type Route } from "#protocol/contract/index.ts";
+import type { KeyAlgorithm } from "#protocol/keys/index.ts";
 import { createDpopKey } from "#web/client/dpop.ts";
 import { sayOperations } from "../hosts/caas.ts";
+import { kindOf } from "../hosts/kind.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { type Answer, json, send } from "../support/http.ts";
 import { type EnrolmentAnswer, makeKeys, redemption, renewalOf } from "../support/instance.ts";
@@ -301,8 +303,8 @@ it("answers an instance that asks for itself", async () => {
 });
 
 it("operates in the HSM where the officer allows it", async () => {
-  const order = (algorithm: string) => ({ account: ann.account, count: 1, purpose: "data", algorithm });
-  const make = async (algorithm: string) =>
+  const order = (algorithm: KeyAlgorithm) => ({ account: ann.account, count: 1, ...kindOf(algorithm) });
+  const make = async (algorithm: KeyAlgorithm) =>
     json<{ edks: [string] }>(await ann.rest("POST", "/kms/data-keys", order(algorithm))).edks[0];
   const [key, macKey] = [
     await make("AES-256-GCM-HKDF-SHA512-COMMIT-KEY"),
@@ -324,6 +326,13 @@ it("operates in the HSM where the officer allows it", async () => {
   hold("caasMac", await call("mac", { key: "e30.e30.c2ln", data }), 409);
   const verify = asPublished("caasMacVerify", { key: macKey, data, mac });
   hold("caasMacVerify", await call("macVerify", verify), 200);
+  const signKey = await make("ES256");
+  const toSign = asPublished("caasSign", { key: signKey, data });
+  const { signature } = json<{ signature: string }>(hold("caasSign", await call("sign", toSign), 200));
+  const signed = asPublished("caasVerify", { key: signKey, data, signature });
+  hold("caasVerify", await call("verify", signed), 200);
+  const half = asPublished("caasPublicKey", { key: signKey });
+  hold("caasPublicKey", await call("publicKey", half), 200);
   const digest = asPublished("caasHash", { algorithm: "SHA-256", data });
   hold("caasHash", await call("hash", digest), 200);
   hold("caasRandom", await call("random", asPublished("caasRandom", { length: 16 })), 200);

@@ -8,6 +8,7 @@ import { json, send } from "../support/http.ts";
 import type { System } from "../support/start.ts";
 import { hsmClient } from "../system/hsm.ts";
 import type { ContractHost } from "./contract.ts";
+import { kindOf } from "./kind.ts";
 
 /** Of that person's account. */
 export function caasHost(client: EdgeClient): ContractHost {
@@ -23,7 +24,7 @@ export function caasHost(client: EdgeClient): ContractHost {
       });
     },
     async key(algorithm) {
-      const order = { account: client.account, count: 1, purpose: "data", algorithm };
+      const order = { account: client.account, count: 1, ...kindOf(algorithm) };
       const { edks } = json<{ edks: string[] }>(await client.rest("POST", "/kms/data-keys", order));
       return edks[0] ?? "";
     },

@@ -66,19 +66,26 @@ function nodeHost(custodian: NodeCustodian, identity: TlsIdentity, { place }: Li
 const NAMES = ["socket", "loopback", "CaaS"] as const;
 describe.each(NAMES)("M16 the service contract: %s", (name) => contractCases(() => hosts[name]!));
 
-it("M16 what one host has sealed or vouched for, each other one opens and verifies", async () => {
+it("M16 M17 what one host has sealed, vouched for or signed, each other one opens and verifies", async () => {
   const data = encodeBase64url(utf8("moved by changing an address"));
   for (const name of NAMES) {
     const from = hosts[name]!;
     const context = from.context();
     const key = await from.key("AES-256-GCM-HKDF-SHA512-COMMIT-KEY");
     const macKey = await from.key("HMAC-SHA256-HKDF-SHA512");
+    const signKey = await from.key("ES384");
+    const { signature } = await operated(from, "sign", { key: signKey, data });
     const { message } = await operated(from, "encrypt", { key, context, data });
     const { mac } = await operated(from, "mac", { key: macKey, data });
     for (const other of NAMES.filter((one) => one !== name)) {
       const to = hosts[other]!;
       await to.take(key);
       await to.take(macKey);
+      await to.take(signKey);
+      expect(await operated(to, "verify", { key: signKey, data, signature })).toEqual({ valid: true });
+      const theirs = await operated(to, "sign", { key: signKey, data });
+      const again = { key: signKey, data, signature: theirs.signature };
+      expect(await operated(from, "verify", again)).toEqual({ valid: true });
       expect(await operated(to, "decrypt", { context, message }), `${name} to ${other}`).toEqual({ data });
       expect(await operated(to, "macVerify", { key: macKey, data, mac })).toEqual({ valid: true });
       expect(await operated(to, "mac", { key: macKey, data })).toEqual({ mac });

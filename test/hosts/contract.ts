@@ -1,11 +1,11 @@
 /** The service contract's operations, as a test of whoever answers them (promise 4): the same cases for each host. */
 
-import { createHash } from "node:crypto";
+import { constants, createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
 import { expect, it } from "vitest";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { operations, problemsOfService, type ServiceRoute } from "#protocol/contract/index.ts";
-import type { KeyAlgorithm } from "#protocol/keys/index.ts";
+import type { KeyAlgorithm, SignatureAlgorithm } from "#protocol/keys/index.ts";
 import { type Answer, json, problem } from "../support/http.ts";
 
 export type Sent = { body?: unknown; bytes?: Uint8Array };
@@ -29,7 +29,26 @@ export type Operated = {
   valid: boolean;
   digest: string;
   bytes: string;
+  signature: string;
+  publicKey: string;
+  algorithm: string;
 };
+
+export const SIGNATURES = ["ES256", "ES384", "Ed25519", "PS256"] as const satisfies SignatureAlgorithm[];
+
+/** By OpenSSL: ECDSA as r || s, RSA-PSS with a salt of 32 bytes. */
+export function isSigned(
+  algorithm: SignatureAlgorithm,
+  key: KeyObject,
+  data: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  if (algorithm === "Ed25519") return verify(null, data, key, signature);
+  const hash = algorithm === "ES384" ? "sha384" : "sha256";
+  const padding = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
+  const form = algorithm === "PS256" ? padding : ({ dsaEncoding: "ieee-p1363" } as const);
+  return verify(hash, data, { key, ...form }, signature);
+}
 
 const data = encodeBase64url(utf8("a letter"));
 
@@ -93,6 +112,47 @@ export function contractCases(host: () => ContractHost): void {
     expect(await operated(host(), "macVerify", { key, data, mac: other })).toEqual({ valid: false });
     const another = await host().key("HMAC-SHA256-HKDF-SHA512");
     expect((await operated(host(), "mac", { key: another, data })).mac).not.toBe(mac);
+  });
+
+  it.each(SIGNATURES)(
+    "M17 signs by %s what node:crypto verifies, and verifies no other signature",
+    async (algorithm) => {
+      const key = await host().key(algorithm);
+      const { signature } = await operated(host(), "sign", { key, data });
+      const { publicKey, ...said } = await operated(host(), "publicKey", { key });
+      expect(said).toEqual({ algorithm });
+      const spki = createPublicKey({ key: Buffer.from(publicKey, "base64url"), format: "der", type: "spki" });
+      expect(isSigned(algorithm, spki, utf8("a letter"), decodeBase64url(signature))).toBe(true);
+      expect(isSigned(algorithm, spki, utf8("a lettes"), decodeBase64url(signature))).toBe(false);
+      expect(await operated(host(), "verify", { key, data, signature })).toEqual({ valid: true });
+      const altered = decodeBase64url(signature);
+      altered[altered.length - 1]! ^= 1;
+      const wrong = { key, data, signature: encodeBase64url(altered) };
+      expect(await operated(host(), "verify", wrong)).toEqual({ valid: false });
+      const other = { key, data: encodeBase64url(utf8("a lettes")), signature };
+      expect(await operated(host(), "verify", other)).toEqual({ valid: false });
+      // A key for one use has no other.
+      const context = host().context();
+      expect(problem(await post("encrypt", { body: { key, context, data } }))).toBe("403 forbidden");
+      expect(problem(await post("mac", { body: { key, data } }))).toBe("403 forbidden");
+    },
+  );
+
+  it("M17 signs with no key that is made for something else, and takes no longer input", async () => {
+    const [key, macKey] = [
+      await host().key("AES-256-GCM-HKDF-SHA512-COMMIT-KEY"),
+      await host().key("HMAC-SHA256-HKDF-SHA512"),
+    ];
+    const signature = "A".repeat(86);
+    for (const other of [key, macKey]) {
+      expect(problem(await post("sign", { body: { key: other, data } }))).toBe("403 forbidden");
+      expect(problem(await post("verify", { body: { key: other, data, signature } }))).toBe("403 forbidden");
+      expect(problem(await post("publicKey", { body: { key: other } }))).toBe("403 forbidden");
+    }
+    const long = "A".repeat(1_600_000);
+    expect(problem(await post("sign", { body: { key, data: long } }))).toBe("413 too-large");
+    const short = { key, data, signature: "A".repeat(84) };
+    expect(problem(await post("verify", { body: short }))).toBe("400 bad-request");
   });
 
   it("M16 hashes as FIPS 180-4 says, and gives random bytes that are others each time", async () => {

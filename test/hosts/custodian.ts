@@ -9,6 +9,7 @@ import { EdgeClient } from "../support/edge-client.ts";
 import { json } from "../support/http.ts";
 import { askGrant } from "../support/instance.ts";
 import type { System } from "../support/start.ts";
+import { kindOf } from "./kind.ts";
 import { callService, type ServiceClient } from "./service-client.ts";
 
 export type NodeCustodian = {
@@ -50,7 +51,7 @@ export function contextOf({ client }: NodeCustodian): Record<string, string> {
 
 /** A new data key from the KMS: its EDK, all that the custodian keeps. */
 export async function orderKey({ client, account }: NodeCustodian, algorithm: KeyAlgorithm): Promise<string> {
-  const order = { account, count: 1, purpose: "data", algorithm };
+  const order = { account, count: 1, ...kindOf(algorithm) };
   const { edks } = json<{ edks: string[] }>(await client.rest("POST", "/kms/data-keys", order));
   return edks[0] ?? "";
 }

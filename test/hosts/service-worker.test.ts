@@ -9,6 +9,7 @@ import type { KeyAlgorithm } from "#protocol/keys/index.ts";
 import { type Answer, json, problem } from "../support/http.ts";
 import { openEnrolled, useSystemAndBrowser, withKit } from "../system/index.ts";
 import { type ContractHost, contractCases, operated, type Sent } from "./contract.ts";
+import { kindOf } from "./kind.ts";
 
 const running = useSystemAndBrowser();
 const { system } = running;
@@ -59,7 +60,7 @@ async function ask(one: Page, method: string, path: string, { body, bytes }: Sen
 const hostOf = (one: () => Page): ContractHost => ({
   send: (method, path, sent) => ask(one(), method, path, sent),
   async key(algorithm: KeyAlgorithm) {
-    const order = { account: context.account, count: 1, purpose: "data", algorithm };
+    const order = { account: context.account, count: 1, ...kindOf(algorithm) };
     const [edk = ""] = await kms<{ edks: string[] }>("/kms/data-keys", order).then(({ edks }) => edks);
     await this.take(edk);
     return edk;

@@ -20,8 +20,9 @@ type Managed = Parameters<Work["put"]>[0];
 
 function secretOf(object: Managed): Uint8Array | undefined {
   if (object.objectType === "PrivateKey" && object.value) {
-    const { p } = privateKeyOf(object).export({ format: "jwk" });
-    return p === undefined ? undefined : decodeBase64url(p);
+    const { p, d } = privateKeyOf(object).export({ format: "jwk" });
+    const secret = p ?? d;
+    return secret === undefined ? undefined : decodeBase64url(secret);
   }
   const holder = object.value && "symmetricKey" in object.value ? object.value.symmetricKey : undefined;
   const value = holder?.keyBlock.keyValue;
@@ -30,7 +31,7 @@ function secretOf(object: Managed): Uint8Array | undefined {
   return material instanceof Uint8Array ? material : material.key;
 }
 
-/** Every key with a class that is put into the store, however short its life there is; of an RSA pair a prime. */
+/** Every key with a class that is put into the store, however short its life there is; of an RSA pair a prime, on a curve the scalar. */
 export function watchKeys(onKey: (key: HsmKey) => void = () => {}): KeyWatch {
   const keys: HsmKey[] = [];
   const seen = new Set<string>();

@@ -5,7 +5,7 @@
 
 import { loadKey, makeDataKeys, metadataKey } from "#protocol/contract/index.ts";
 import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
-import type { KeyAlgorithm } from "#protocol/keys/algorithm.ts";
+import { isSignature, type KeyAlgorithm } from "#protocol/keys/algorithm.ts";
 import { requestFor } from "#protocol/keys/loading/index.ts";
 import { callJson } from "./call.ts";
 import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
@@ -63,11 +63,14 @@ export class DataKeys {
   }
 
   /**
-   * A new data key for operations in one piece (M17), loaded: its EDK, which the caller keeps. Errors: `forbidden`, `key-missing`
+   * A new data key for operations in one piece, or a pair that signs (M17), loaded: its EDK, which the caller keeps. Errors: `forbidden`, `key-missing`
    * for an instance above level `data`, which finds keys of documents itself.
    */
   async make(account: string, algorithm: KeyAlgorithm, signal?: AbortSignal): Promise<string> {
-    const request = { account, count: 1, purpose: "data", algorithm, ...this.#kept } as const;
+    const of = isSignature(algorithm)
+      ? ({ purpose: "signature", algorithm } as const)
+      : ({ purpose: "data", algorithm } as const);
+    const request = { account, count: 1, ...of, ...this.#kept };
     const { edks } = await callJson(this.#rest, makeDataKeys, {}, request, { tries: 3 });
     const [edk] = edks;
     if (edk === undefined) throw new CofferError("answer-invalid");

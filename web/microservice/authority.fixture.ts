@@ -20,6 +20,7 @@ import {
   trustListPayload,
 } from "#protocol/keys/index.ts";
 import { LEVEL_POLICY, METHOD_POLICY, parseCertificate, TIER_POLICY } from "#protocol/pki/index.ts";
+import { WEB_SIGNATURES } from "#protocol/signatures.ts";
 import type { EnrolmentAnswer, Registration, SessionOwner } from "./registration.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -122,6 +123,22 @@ export type Change = (
   enrolled: EnrolmentAnswer,
 ) => Promise<Partial<EnrolmentAnswer>> | Partial<EnrolmentAnswer>;
 
+/** What the HSM does: a pair whose private half is encrypted under that key. */
+async function signingPair(key: Bytes, algorithm: keyof typeof WEB_SIGNATURES) {
+  const { keys } = WEB_SIGNATURES[algorithm];
+  const rsa = { modulusLength: 3072, publicExponent: new Uint8Array([1, 0, 1]) };
+  const pair = (await subtle.generateKey({ ...keys, ...(algorithm === "PS256" && rsa) }, true, [
+    ...(["sign", "verify"] as const),
+  ])) as CryptoKeyPair;
+  const iv = crypto.getRandomValues(new Uint8Array(12));
+  const by = await subtle.importKey("raw", key, "AES-GCM", false, ["wrapKey"]);
+  const wrapped = await subtle.wrapKey("pkcs8", pair.privateKey, by, { name: "AES-GCM", iv });
+  return {
+    publicKey: encodeBase64url(new Uint8Array(await subtle.exportKey("spki", pair.publicKey))),
+    privateKey: encodeBase64url(concat(iv, new Uint8Array(wrapped))),
+  };
+}
+
 export type Authority = Awaited<ReturnType<typeof makeAuthority>>;
 
 /** The authorities of one deployment. */
@@ -213,6 +230,8 @@ export async function makeAuthority() {
       receipt?: Partial<Receipt>;
       receiptBy?: Signer;
       edkBy?: Signer;
+      /** A pair for this algorithm of signatures, which the key is over. */
+      pair?: keyof typeof WEB_SIGNATURES;
     } = {},
   ) {
     const recipient = decodeBase64url(certificate);
@@ -239,6 +258,7 @@ export async function makeAuthority() {
       wrapping: "A256KW",
       wrappedKey: encodeBase64url(crypto.getRandomValues(new Uint8Array(40))),
       policy,
+      ...(changes.pair && { algorithm: changes.pair, signing: await signingPair(key, changes.pair) }),
       ...changes.edk,
     } satisfies AccountEdk);
     const receipt = await jws(changes.receiptBy ?? receiptSigner, SIGN_TYPE.receipt, {

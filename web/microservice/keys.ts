@@ -80,23 +80,26 @@ export async function signWith(subtle: Subtle, identityKey: IdentityKey, bytes: 
   return new Uint8Array(await subtle.sign({ name: "ECDSA", hash: "SHA-256" }, identityKey, bytes));
 }
 
+const HKDF = [{ name: "HKDF" }, "deriveKey"] as const;
+
 /**
  * Unwraps a data key straight into an HKDF key with the single usage deriveKey: its bytes are never seen by any code.
- * Only after the receipt has been verified. Throws `key-refused`.
+ * Only after the receipt has been verified. `as`: another algorithm and usage. Throws `key-refused`.
  */
 export async function unwrapDataKey(
   subtle: Subtle,
   wrappingKey: WrappingKey,
   { wrapping, wrappedKey }: Wrapped,
+  [as, usage]: readonly [{ name: string; length?: number }, KeyUsage] = HKDF,
 ): Promise<CryptoKey> {
   let key: CryptoKey;
   try {
     key = isDevice(wrappingKey)
-      ? await wrappingKey.unwrapKey(wrappedKey, { name: "HKDF" }, "deriveKey")
-      : await subtle.unwrapKey("raw", wrappedKey, wrappingKey, wrapping, "HKDF", false, ["deriveKey"]);
+      ? await wrappingKey.unwrapKey(wrappedKey, as, usage)
+      : await subtle.unwrapKey("raw", wrappedKey, wrappingKey, wrapping, as, false, [usage]);
   } catch (cause) {
     throw new CofferError("key-refused", { cause });
   }
-  if (key.extractable !== false || key.usages.join() !== "deriveKey") throw new CofferError("key-unusable");
+  if (key.extractable !== false || key.usages.join() !== usage) throw new CofferError("key-unusable");
   return key;
 }

@@ -13,10 +13,10 @@ import {
   verifyLoad,
 } from "#protocol/keys/index.ts";
 import type { Crypto, Subtle } from "./crypto.ts";
-import { unwrapDataKey } from "./keys.ts";
 import { type KeyServer, present } from "./presentation.ts";
 import { retainedKeys } from "./retained.ts";
 import type { LoadedKey } from "./ring.ts";
+import { unwrapKeyOf } from "./signing-key.ts";
 import type { InstanceRecord } from "./store.ts";
 
 /** Who loads: an enrolled instance. `now`: milliseconds since 1970. */
@@ -74,7 +74,7 @@ export async function loadKey(
   } catch (cause) {
     throw new CofferError("key-refused", { cause });
   }
-  const key = await unwrapDataKey(subtle, record.wrappingKey, verified);
   const { edk, receipt } = verified;
+  const key = await unwrapKeyOf(subtle, record.wrappingKey, verified, edk);
   return { key, edk, receipt, load };
 }

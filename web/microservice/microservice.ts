@@ -318,7 +318,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       ...{ subtle, random: crypto.random },
       seal: (...of) => microservice.seal(...of),
       open: (...of) => microservice.open(...of),
-      key: async (edk, operation) => permitted(await loadedKey(edk), operation).key,
+      key: async (edk, operation) => permitted(await loadedKey(edk), operation),
     }),
 
     async hello(params) {

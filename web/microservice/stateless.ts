@@ -8,9 +8,9 @@ import { jwsParts } from "#protocol/jws.ts";
 import { type Edk, edkProviderInfo, rsaOaep } from "#protocol/keys/index.ts";
 import { KEY_OPERATIONS, narrow } from "#protocol/policy/index.ts";
 import type { Crypto, Subtle } from "./crypto.ts";
-import { unwrapDataKey } from "./keys.ts";
 import { openLocalKey, sealLocalKey } from "./local-key.ts";
 import { endOf, type LoadedKey } from "./ring.ts";
+import { unwrapKeyOf } from "./signing-key.ts";
 import { type InstanceRecord, lineOf } from "./store.ts";
 
 const AES = { name: "AES-GCM", length: 256 };
@@ -64,7 +64,7 @@ export async function entrustedKey(
   const { edk: jws, wrappedKey, policy } = opened;
   // It was verified when it was loaded; since then nobody but this instance can have written it.
   const edk = JSON.parse(new TextDecoder().decode(jwsParts(jws).payload)) as Edk;
-  const key = await unwrapDataKey(subtle, record.wrappingKey, rsaOaep(wrappedKey));
+  const key = await unwrapKeyOf(subtle, record.wrappingKey, rsaOaep(wrappedKey), edk);
   return { key, edk, receipt: { policy, exp: policy.expires ?? 0 }, jws };
 }
 

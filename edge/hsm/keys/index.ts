@@ -32,3 +32,4 @@ export {
   wrappedKeys,
 } from "./release.ts";
 export { remove, retire, sweep } from "./retire.ts";
+export { importSigningPair, makeSigningPair, signingPair, type WrappedSigningPair } from "./signing-pair.ts";

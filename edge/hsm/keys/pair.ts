@@ -15,6 +15,7 @@ import {
   USAGE,
 } from "#protocol/hierarchy/index.ts";
 import type {
+  Attributes,
   KeyWrappingSpecification,
   RequestItem,
   ResponseItem,
@@ -94,14 +95,14 @@ export function wrappedPair(answers: readonly ResponseItem[]) {
   return { wrapped: wrappedPrivate(got.slice(0, -1)), publicKey: publicHalf(got.at(-1)) };
 }
 
-/** As `importWrapped`, of a private half. */
-function importPrivate(key: Omit<ImportedKey, "byPair">): RequestItem {
+/** As `importWrapped`, of a private half. `kind`: of pair. */
+export function importPrivate(key: Omit<ImportedKey, "byPair">, kind: Attributes = KEY_PAIR): RequestItem {
   const { ivCounterNonce, keyMaterial } = partsOfPrivate(key.wrapped);
   const keyWrappingData = { ...privateUnderParent(key.wrappedBy), ivCounterNonce };
   const keyBlock = {
     keyFormatType: "PKCS_8" as const,
     keyValue: { keyMaterial },
-    ...KEY_PAIR,
+    ...blockOf(kind),
     keyWrappingData,
   };
   return {
@@ -111,9 +112,17 @@ function importPrivate(key: Omit<ImportedKey, "byPair">): RequestItem {
       objectType: "PrivateKey",
       replaceExisting: false,
       keyWrapType: "NotWrapped",
-      attributes: { ...KEY_PAIR, ...importedAttributes(key) },
+      attributes: { ...kind, ...importedAttributes(key) },
       object: { privateKey: { keyBlock } },
     },
+  };
+}
+
+/** What a key block says of its key; a curve is none of that. */
+function blockOf({ cryptographicAlgorithm, cryptographicLength }: Attributes) {
+  return {
+    ...(cryptographicAlgorithm && { cryptographicAlgorithm }),
+    ...(cryptographicLength && { cryptographicLength }),
   };
 }
 
@@ -214,7 +223,7 @@ function partsOfPrivate(wrapped: Uint8Array<ArrayBuffer>) {
 }
 
 /** The public half in the answer to Get: SubjectPublicKeyInfo, DER. */
-function publicHalf(answer: ResponseItem | undefined): Uint8Array<ArrayBuffer> {
+export function publicHalf(answer: ResponseItem | undefined): Uint8Array<ArrayBuffer> {
   if (answer?.operation !== "Get" || !answer.payload) throw new UnexpectedAnswer("not an answer to Get");
   const value = answer.payload.object.publicKey?.keyBlock.keyValue;
   const material = value instanceof Uint8Array ? undefined : value?.keyMaterial;

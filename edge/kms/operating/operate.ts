@@ -3,6 +3,7 @@
 import { decodeBase64url } from "#protocol/base64url.ts";
 import { concat, equalConstantTime } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
+import { type Edk, isSignature, type SignatureAlgorithm } from "#protocol/keys/index.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
 import type { KeyOperation } from "#protocol/policy/index.ts";
 import { authorize } from "../../authorize.ts";
@@ -25,6 +26,7 @@ import {
 } from "./batch.ts";
 import { decideOperation } from "./decide.ts";
 import type { OperationPace } from "./pace.ts";
+import { checkAllowed, signAtHsm } from "./sign.ts";
 
 /**
  * What is to be done. `start` of a message is its header up to the commitment, `tag` the header's: its AES-GCM tag over the whole header, with
@@ -42,13 +44,18 @@ export type Operation =
       pieces: Piece[];
     }
   | { operation: "mac"; data: Bytes }
-  | { operation: "macVerify"; data: Bytes; mac: Bytes };
+  | { operation: "macVerify"; data: Bytes; mac: Bytes }
+  | { operation: "sign"; data: Bytes }
+  /** What verifies is public, and the CaaS does it. */
+  | { operation: "verify" };
 
 export type Operated = {
   encrypt: { commitment: Bytes; tag: Bytes; sealed: Bytes[] };
   decrypt: { opened: Bytes[] };
   mac: { mac: Bytes };
   macVerify: { valid: boolean };
+  sign: { signature: Bytes };
+  verify: { algorithm: SignatureAlgorithm; publicKey: string };
 };
 
 /** What messages are for; the context of one says it. */
@@ -89,7 +96,7 @@ export async function operate(
     );
   const key = { under: under.value, wrapped: decodeBase64url(edk.wrappedKey) };
   try {
-    const done = await atHsm(kms, key, asked);
+    const done = await atHsm(kms, { ...key, edk }, asked);
     if (done === undefined)
       return authorize<never>(kms.store, { action: `${action}-at-hsm`, ...about }, () =>
         refuse("decrypt-failed", "the message is not authentic"),
@@ -102,7 +109,7 @@ export async function operate(
     );
     return answered.ok ? ok(done) : answered;
   } catch (error) {
-    if (error instanceof KmipError && error.operation === "DeriveKey" && error.code === "PermissionDenied")
+    if (isNotAllowed(error))
       return authorize<never>(kms.store, { action: `${action}-at-hsm`, ...about }, () =>
         refuse("forbidden", "the officer has not allowed operations for this tenant"),
       );
@@ -128,7 +135,7 @@ function checkAsked(asked: Operation, { tenant, account }: Item["edk"], pace: Op
 }
 
 /** Undefined for a message that is not authentic. Throws what the HSM throws otherwise. */
-async function atHsm(kms: Context, key: WrappedDataKey, asked: Operation) {
+async function atHsm(kms: Context, key: WrappedDataKey & { edk: Edk }, asked: Operation) {
   switch (asked.operation) {
     case "encrypt":
       return encrypt(kms, key, asked);
@@ -138,7 +145,23 @@ async function atHsm(kms: Context, key: WrappedDataKey, asked: Operation) {
       return { mac: await macOf(kms, key, asked.data) };
     case "macVerify":
       return { valid: await isMac(kms, key, asked) };
+    case "sign":
+      return { signature: await signAtHsm(kms, key, asked.data) };
+    case "verify":
+      await checkAllowed(kms);
+      return verifierOf(key.edk);
   }
+}
+
+function verifierOf({ algorithm, signing }: Edk): Operated["verify"] {
+  if (!signing || !isSignature(algorithm)) throw new TypeError("not a key that signs");
+  return { algorithm, publicKey: signing.publicKey };
+}
+
+/** The HSM asks for the officer's word where something is derived from a data key, and where a pair signs. */
+function isNotAllowed(error: unknown): boolean {
+  if (!(error instanceof KmipError) || error.code !== "PermissionDenied") return false;
+  return error.operation === "DeriveKey" || error.operation === "Sign";
 }
 
 /** Two batches at least: the header that is tagged has the commitment in it. */

@@ -1,5 +1,5 @@
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
-import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
+import { admitAttributes, childClass, classAttributes, isSecondChild } from "../policy/admission.ts";
 import { agreementAttributes } from "../policy/channel.ts";
 import { classOf } from "../policy/classes.ts";
 import { isRestricted } from "../policy/roles.ts";
@@ -47,7 +47,7 @@ const createKeyPair: Handler<"CreateKeyPair"> = async (request, context) => {
 };
 
 /**
- * Of the identities of a deployment a pair is an account key, whose private half stands for both, or without a parent an agreement key.
+ * Of the identities of a deployment a pair is an account key, whose private half stands for both, or one that signs for an account, or without a parent an agreement key.
  * The officer's may be a master key.
  */
 function ruledAttributes(attributes: Attributes, parent: string | undefined, context: Context): Attributes {
@@ -58,7 +58,8 @@ function ruledAttributes(attributes: Attributes, parent: string | undefined, con
     return own ? classAttributes(own, attributes, undefined, "PrivateKey") : attributes;
   }
   const parentKey = objectFor(context, parent, "Get");
-  const keyClass = childClass(subject, parentKey, "parentFor");
+  const kind = isSecondChild(attributes, parentKey) ? "secondChild" : "child";
+  const keyClass = childClass(subject, parentKey, "parentFor", kind);
   checkUsable(parentKey, "WrapKey", now);
   return classAttributes(keyClass, attributes, parentKey, "PrivateKey");
 }

@@ -1,8 +1,8 @@
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { admitAttributes, childClass, classAttributes, isSecondChild } from "../policy/admission.ts";
 import { isAppSpecific } from "../policy/app-specific.ts";
-import { CLASSES, classOf } from "../policy/classes.ts";
-import { isCekOrder, masterCekAttributes } from "../policy/master-cek.ts";
+import { classOf } from "../policy/classes.ts";
+import { cekAttributes, isCek, isCekOrder } from "../policy/master-cek.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { replacedBy } from "../policy/succession.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
@@ -80,7 +80,7 @@ function ruledAttributes(attributes: Attributes, context: Context): Attributes {
     const keyClass = childClass(subject, parentKey, "parentFor", kindAsked(attributes, parentKey));
     checkUsable(parentKey, "WrapKey", context.now);
     const made = classAttributes(keyClass, attributes, parentKey);
-    return keyClass === "master-cek" ? masterCekAttributes(made, "WrapKey", context.now) : made;
+    return isCek(keyClass) ? cekAttributes(made, "WrapKey", context.now) : made;
   }
   if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "A key needs a parent");
   const keyClass = classOf(attributes);
@@ -91,9 +91,7 @@ function ruledAttributes(attributes: Attributes, context: Context): Attributes {
 function kindAsked(attributes: Attributes, parent: ManagedObject) {
   if (isCekOrder(attributes, parent)) return "cek";
   if (parent.objectType === "PublicKey" && isAppSpecific(attributes)) return "app-specific";
-  const parentClass = classOf(parent.attributes);
-  const has = parentClass !== undefined && CLASSES[parentClass].secondChild !== undefined;
-  return has && isSecondChild(attributes) ? "secondChild" : "child";
+  return isSecondChild(attributes, parent) ? "secondChild" : "child";
 }
 
 export const Create: Operation<"Create"> = {

@@ -1,13 +1,15 @@
 import { isPolicy, KEY_PAIR, type KeyClass } from "#protocol/hierarchy/index.ts";
 import { type Attributes, type KeyBlock, KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
+import { describeKey } from "../crypto/transparent-key.ts";
 import { isOwner, mayDo } from "../policy/access.ts";
 import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
 import { checkShare } from "../policy/channel.ts";
 import { classOf } from "../policy/classes.ts";
-import { masterCekAttributes, masterOf } from "../policy/master-cek.ts";
+import { cekAttributes, isCek, isSigningCek, masterOf } from "../policy/master-cek.ts";
 import { restoredAttributes } from "../policy/recovery.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { checkNoPad, isSecret } from "../policy/secrecy.ts";
+import { signatureKind } from "../policy/signature-key.ts";
 import { checkUnderParent, kindOfWrapped } from "../policy/under-parent.ts";
 import type { ManagedObject, ObjectValue } from "../store/managed-object.ts";
 import { parsePrivateKey } from "../store/material.ts";
@@ -47,7 +49,7 @@ const importObject: Handler<"Import"> = (request, context) => {
       throw new KmipError("PermissionDenied", "Only wrapped keys of the hierarchy are imported");
   }
   const parent = wrapped && unwrappingKey(wrapped, context);
-  const keyClass = wrapped && parent && ruledClass(wrapped, parent, context);
+  const keyClass = wrapped && parent && ruledClass(wrapped, parent, request.attributes, context);
   const opened = withKeyValueAttributes(
     objectType,
     wrapped && parent ? unwrapped(object, wrapped, { key: parent, keyClass }, context) : object,
@@ -60,10 +62,10 @@ const importObject: Handler<"Import"> = (request, context) => {
   let ruled = attributes;
   if (parent) {
     if (keyClass) {
-      const isCek = classOf(parent.attributes) === "master-cek";
-      ruled = classAttributes(keyClass, attributes, isCek ? masterOf(parent, work) : parent, objectType);
-      if (keyClass === "master-cek") ruled = masterCekAttributes(ruled, "UnwrapKey", context.now);
-      value = objectType === "PrivateKey" ? hierarchyPair(value) : hierarchyKey(value);
+      const below = isCek(classOf(parent.attributes)) ? masterOf(parent, work) : parent;
+      ruled = classAttributes(keyClass, attributes, below, objectType);
+      if (isCek(keyClass)) ruled = cekAttributes(ruled, "UnwrapKey", context.now);
+      value = objectType === "PrivateKey" ? hierarchyPair(value, keyClass) : hierarchyKey(value);
       if (keyClass === "restored")
         ruled = restoredAttributes(ruled, symmetricBytes(value), {
           work,
@@ -139,11 +141,20 @@ function checkReplaced({ work, subject }: Asker & Store, uid: string, replaceExi
     throw new KmipError("ObjectAlreadyExists", "The identifier is taken");
 }
 
-/** The class of what comes wrapped; undefined outside the hierarchy. How it is wrapped tells a parent's two kinds of children apart. */
-function ruledClass(block: WrappedBlock, parent: ManagedObject, { subject }: Asker): KeyClass | undefined {
+/**
+ * The class of what comes wrapped; undefined outside the hierarchy. How it is wrapped tells a master key's kinds of children apart, and
+ * an account key's what it is for: a data key and one of a signing pair give nothing away as the other.
+ */
+function ruledClass(
+  block: WrappedBlock,
+  parent: ManagedObject,
+  attributes: Attributes,
+  { subject }: Asker,
+): KeyClass | undefined {
   if (!classOf(parent.attributes) && !isRestricted(subject.role)) return undefined;
   const asked = block.keyWrappingData.encryptionKeyInformation?.cryptographicParameters;
-  return childClass(subject, parent, "unwrapsFor", kindOfWrapped(wrappingParameters(parent, asked)));
+  const kind = kindOfWrapped(wrappingParameters(parent, asked));
+  return childClass(subject, parent, "unwrapsFor", isSigningCek(attributes, parent) ? "cek" : kind);
 }
 
 function unwrapped(
@@ -169,12 +180,21 @@ function unwrapped(
   throw new KmipError("InvalidObjectType", "Not a wrapped key");
 }
 
-/** The private half of an account's pair: PKCS#8, whatever the request said of it. */
-function hierarchyPair(value: ObjectValue): ObjectValue {
+/** The private half of a pair of that class: PKCS#8, whatever the request said of it. */
+function hierarchyPair(value: ObjectValue, keyClass: KeyClass): ObjectValue {
   const block = value.privateKey?.keyBlock;
   if (block?.keyFormatType !== "PKCS_8")
     throw new KmipError("PermissionDenied", "Private keys of the hierarchy are PKCS#8");
   const key = parsePrivateKey(block);
+  if (keyClass === "signature") {
+    // What kind it is, the policy has seen; that it is of that kind, what describes it.
+    const kind = signatureKind(describeKey(key));
+    return {
+      privateKey: {
+        keyBlock: { ...kind, keyFormatType: "PKCS_8", keyValue: { keyMaterial: der(key, "pkcs8") } },
+      },
+    };
+  }
   const { modulusLength, publicExponent } = key.asymmetricKeyDetails ?? {};
   const isOurs = modulusLength === KEY_PAIR.cryptographicLength && publicExponent === 65537n;
   if (key.asymmetricKeyType !== "rsa" || !isOurs)

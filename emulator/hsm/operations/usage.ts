@@ -21,7 +21,7 @@ function isForbidden(keyClass: KeyClass | undefined, use: Use): boolean {
   if (keyClass === undefined) return false;
   // The policy says of which data keys, and what (`policy/data-operations.ts`).
   if (keyClass === "data" && use === "DeriveKey") return false;
-  return CHANNEL.has(keyClass) || OPERATING.has(keyClass)
+  return CHANNEL.has(keyClass) || OPERATING.has(keyClass) || keyClass === "signature"
     ? !USAGE[keyClass].some((one) => one === use)
     : !HIERARCHY.has(use);
 }

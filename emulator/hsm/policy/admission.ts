@@ -20,6 +20,7 @@ import { checkRequirement } from "./attestation.ts";
 import { isForRecipient } from "./cek.ts";
 import { CLASSES, classOf, levelOf } from "./classes.ts";
 import { isRestricted } from "./roles.ts";
+import { signatureKind } from "./signature-key.ts";
 
 /**
  * What comes into the HSM, and with which attributes. Requests can only tighten what the policy says; the policy
@@ -178,12 +179,13 @@ export function classAttributes(
   const rule = CLASSES[keyClass];
   const isPair = objectType === "PrivateKey";
   if (isPair && !rule.pairs) refuse("Keys of this class are symmetric");
-  const kind = isPair ? KEY_PAIR : KEY;
+  const kind = keyClass === "signature" ? signatureKind(request) : isPair ? KEY_PAIR : KEY;
   const { cryptographicAlgorithm: algorithm, cryptographicLength: length } = request;
   if (algorithm !== undefined && algorithm !== kind.cryptographicAlgorithm)
     refuse(`Keys of the hierarchy are AES keys, or RSA pairs`);
-  if (length !== undefined && length !== kind.cryptographicLength)
-    refuse(`Keys of the hierarchy have ${kind.cryptographicLength} bits`);
+  const bits = "cryptographicLength" in kind ? kind.cryptographicLength : undefined;
+  if (length !== undefined && bits !== undefined && length !== bits)
+    refuse(`Keys of the hierarchy have ${bits} bits`);
   if (request.sensitive === false) refuse("Keys of the hierarchy are sensitive");
   const extractable = rule.extractableAt.includes(levelOf((parent ?? { attributes: request }).attributes));
   if (request.extractable === true && !extractable) refuse("This key cannot leave");
@@ -235,9 +237,15 @@ export function childClass(
   return (kind === "app-specific" ? undefined : rule[kind]) ?? refuse("Not a parent for keys of this kind");
 }
 
-/** Whether a key that is to be made under a parent is of its second kind: it derives, and does nothing else. */
-export function isSecondChild({ cryptographicUsageMask: uses = [] }: Attributes): boolean {
-  return uses.length > 0 && uses.every((use) => use === "DeriveKey");
+/** Whether a key under a parent is of its second kind: it is for what those are for, and for nothing else. */
+export function isSecondChild(
+  { cryptographicUsageMask: uses = [] }: Attributes,
+  { attributes }: ManagedObject,
+): boolean {
+  const parentClass = classOf(attributes);
+  const second = parentClass && CLASSES[parentClass].secondChild;
+  const allowed: readonly unknown[] = second ? USAGE[second] : [];
+  return uses.length > 0 && uses.every((use) => allowed.includes(use));
 }
 
 function refuse(message: string): never {

@@ -14,9 +14,9 @@ export interface ClassRule {
   releasedBy: readonly Role[];
   /** The class of keys made or imported under it. */
   child?: KeyClass;
-  /** The class of those that are told apart from its children by their use and by how they are wrapped (`under-parent.ts`). */
+  /** The class of those that are told apart from its children by their use (`admission.ts`), and below a master key by how they are wrapped (`under-parent.ts`). */
   secondChild?: KeyClass;
-  /** The class of the keys that its children's private halves are under, where it is a pair itself (`master-cek.ts`). */
+  /** The class of the keys that its children's private halves are under: below a master key that is a pair itself (`master-cek.ts`), and below an account key. */
   cek?: KeyClass;
   /** Whether it may be an RSA pair, of which the private half is kept; it wraps by the public one. */
   pairs: boolean;
@@ -70,6 +70,8 @@ export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
     recipientNamesLevel: true,
     releasedBy: ["kms"],
     child: "data",
+    secondChild: "signature",
+    cek: "signing",
     pairs: true,
     parentFor: ["kms"],
     unwrapsFor: ["kms"],
@@ -83,6 +85,31 @@ export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
     recipientNamesLevel: false,
     releasedBy: ["kms"],
     pairs: false,
+    parentFor: [],
+    unwrapsFor: [],
+    keptFor: [],
+    sharedWith: [],
+  },
+  signing: {
+    extractableAt: LEVELS,
+    releasedTo: ["parent"],
+    releasedToRecipientAt: [],
+    recipientNamesLevel: true,
+    releasedBy: ["kms"],
+    child: "signature",
+    pairs: false,
+    parentFor: [],
+    unwrapsFor: ["kms"],
+    keptFor: [],
+    sharedWith: [],
+  },
+  signature: {
+    extractableAt: LEVELS,
+    releasedTo: ["parent"],
+    releasedToRecipientAt: [],
+    recipientNamesLevel: true,
+    releasedBy: ["kms"],
+    pairs: true,
     parentFor: [],
     unwrapsFor: [],
     keptFor: [],

@@ -16,7 +16,7 @@ import { canSee, checkAccess, isRuled, mayDo, type Subject } from "./access.ts";
 import { checkAppSpecificWraps, checkUnderAppSpecific } from "./app-specific.ts";
 import { checkCekWraps, recipientOf } from "./cek.ts";
 import { CLASSES, type ClassRule, classOf, levelOf } from "./classes.ts";
-import { checkMasterCekWraps } from "./master-cek.ts";
+import { checkMasterCekWraps, checkSigningWraps } from "./master-cek.ts";
 import { agreementKey, checkRecipient } from "./recipient.ts";
 import { checkRestoredFor } from "./recovery.ts";
 import { isRestricted } from "./roles.ts";
@@ -114,6 +114,10 @@ function checkWrappingKey(subject: Subject, key: ManagedObject, object: ManagedO
   }
   if (keyClass === "app-specific") {
     checkAppSpecificWraps(object);
+    return;
+  }
+  if (keyClass === "signing") {
+    checkSigningWraps(key, object);
     return;
   }
   if (keyClass === "master-cek") {

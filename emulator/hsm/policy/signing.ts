@@ -14,7 +14,9 @@ import { certificateDer, privateKeyOf } from "../store/material.ts";
 import type { Work } from "../store/work.ts";
 import type { Subject } from "./access.ts";
 import { isInForce } from "./chain.ts";
+import { classOf } from "./classes.ts";
 import { isRestricted } from "./roles.ts";
+import { checkSignature } from "./signature-key.ts";
 
 /**
  * What a signing key may sign (`POLICY.signType`): compact JWS of one `typ`, or certificates of an authority's
@@ -34,7 +36,8 @@ export function checkSigned(
 ): void {
   const type = policyAttribute(key.attributes, POLICY.signType);
   if (type === undefined) {
-    if (isRestricted(subject.role)) refuse("Not a key for this identity's signatures");
+    if (classOf(key.attributes) === "signature") checkSignature(key, request, work, now);
+    else if (isRestricted(subject.role)) refuse("Not a key for this identity's signatures");
     return;
   }
   const { data, digestedData, correlationValue, initIndicator, finalIndicator } = request;

@@ -23,13 +23,16 @@ export function checkUnderParent(
   parent: Rung,
   parameters: CryptographicParameters | undefined,
 ): void {
+  if (child.keyClass === "signature" && parent.keyClass !== "signing")
+    refuse("A pair that signs is under a key of its own");
   if (parent.objectType === "PrivateKey") {
     if (child.objectType !== "SymmetricKey") refuse("Symmetric keys alone are under a pair");
     if (!isOaep256(parameters, labelUnder(child, parent)))
       refuse("Under a pair by RSA-OAEP with SHA-256 only");
     return;
   }
-  if (parent.keyClass === "master-cek" && child.objectType !== "PrivateKey")
+  const isCek = parent.keyClass === "master-cek" || parent.keyClass === "signing";
+  if (isCek && child.objectType !== "PrivateKey")
     refuse("Private halves alone are under a content-encryption key");
   if (parameters?.blockCipherMode !== modeUnder(child, parent))
     refuse("Not how a key is wrapped by its parent");

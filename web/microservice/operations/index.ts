@@ -6,7 +6,14 @@ import { hashing } from "./hash.ts";
 import { macs } from "./mac.ts";
 import type { Means } from "./means.ts";
 import { randomness } from "./random.ts";
+import { signatures } from "./signature.ts";
 
 export function cryptoOperations(means: Means): CryptoOperations {
-  return { ...encryption(means), ...macs(means), ...hashing(means), ...randomness(means) };
+  return {
+    ...encryption(means),
+    ...macs(means),
+    ...signatures(means),
+    ...hashing(means),
+    ...randomness(means),
+  };
 }

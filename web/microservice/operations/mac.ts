@@ -15,13 +15,13 @@ const HMAC = { name: "HMAC", hash: "SHA-256", length: 256 };
 export function macs({ subtle, key }: Means): Pick<CryptoOperations, "mac" | "macVerify"> {
   return {
     async mac({ key: edk, data }) {
-      const derived = await deriveMacKey(subtle, await key(edk, "mac"), "sign");
+      const derived = await deriveMacKey(subtle, (await key(edk, "mac")).key, "sign");
       return {
         mac: encodeBase64url(new Uint8Array(await subtle.sign("HMAC", derived, decodeBase64url(data)))),
       };
     },
     async macVerify({ key: edk, data, mac }) {
-      const derived = await deriveMacKey(subtle, await key(edk, "macVerify"), "verify");
+      const derived = await deriveMacKey(subtle, (await key(edk, "macVerify")).key, "verify");
       return { valid: await subtle.verify("HMAC", derived, decodeBase64url(mac), decodeBase64url(data)) };
     },
   };

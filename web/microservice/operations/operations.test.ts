@@ -4,7 +4,8 @@ import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import type { AccountEdk } from "#protocol/keys/index.ts";
 import type { KeyPolicy } from "#protocol/policy/index.ts";
-import { type Authority, makeAuthority } from "../authority.fixture.ts";
+import { verifySignature } from "#protocol/signatures.ts";
+import { type Authority, makeAuthority, START } from "../authority.fixture.ts";
 import { context, TestBrowser } from "../browser.fixture.ts";
 
 // RSA keys are made for every enrolment: a second each, several when the machine is busy.
@@ -98,6 +99,80 @@ it("M17 does with a key what its kind and every policy allow, and nothing else",
   await expect(client.operate("mac", { key: unknown.edk, data })).rejects.toMatchObject({
     code: "key-missing",
   });
+});
+
+it.each(["ES256", "ES384", "Ed25519", "PS256"] as const)(
+  "M17 %s: signs with a key that came to it, and gives its public half",
+  async (algorithm) => {
+    const { client, certificate } = await loaded();
+    const policy: KeyPolicy = { operations: ["sign", "verify"] };
+    const edk = { keyId: "k-3", purpose: "signature", policy };
+    const load = await authority.release(certificate, {
+      pair: algorithm,
+      edk,
+      receipt: { keyId: "k-3", policy },
+    });
+    await client.load(load);
+    const { signature } = await client.operate("sign", { key: load.edk, data });
+    const found = await client.operate("publicKey", { key: load.edk });
+    expect(found.algorithm).toBe(algorithm);
+    const by = { algorithm, publicKey: decodeBase64url(found.publicKey) };
+    const of = { data: decodeBase64url(data), signature: decodeBase64url(signature) };
+    expect(await verifySignature(crypto.subtle, by, of)).toBe(true);
+    expect(await client.operate("verify", { key: load.edk, data, signature })).toEqual({ valid: true });
+    // Brought with each request it signs likewise (M10).
+    const [held = ""] = await client.entrust([load.edk]);
+    const brought = await client.operate("sign", { key: held, data });
+    expect(await client.operate("verify", { key: held, data, ...brought })).toEqual({ valid: true });
+  },
+);
+
+it("M17 takes no pair that is not under the key that came, nor under an algorithm that has none", async () => {
+  const { client, certificate } = await loaded();
+  const policy: KeyPolicy = { operations: ["sign", "verify"] };
+  const of = { edk: { keyId: "k-3", purpose: "signature", policy }, receipt: { keyId: "k-3", policy } };
+  const own = await authority.release(certificate, { pair: "ES256", ...of });
+  const [, payload = ""] = own.edk.split(".");
+  const { signing } = JSON.parse(Buffer.from(payload, "base64url").toString());
+  const refused = { code: "key-refused" };
+  // The pair of one key in the EDK of another, each signed by the KMS.
+  const foreign = await authority.release(certificate, { pair: "ES256", ...of, edk: { ...of.edk, signing } });
+  await expect(client.load(foreign)).rejects.toMatchObject(refused);
+  const altered = decodeBase64url(signing.privateKey);
+  altered[40]! ^= 1;
+  for (const edk of [
+    { ...MAC_EDK, keyId: "k-3", signing },
+    { algorithm: "ES256", ...of.edk },
+    { algorithm: "ES384", ...of.edk, signing },
+    { algorithm: "ES256", ...of.edk, signing: { ...signing, privateKey: encodeBase64url(altered) } },
+  ] as Partial<AccountEdk>[])
+    await expect(client.load(await authority.release(certificate, { ...of, edk }))).rejects.toMatchObject(
+      refused,
+    );
+});
+
+it("M17 verifies with a key that it may not sign with, and signs with none that is loaded for something else", async () => {
+  const { client, certificate, sealing, macKey } = await loaded();
+  const refused = { code: "forbidden" };
+  for (const key of [sealing, macKey]) {
+    await expect(client.operate("sign", { key, data })).rejects.toMatchObject(refused);
+    await expect(client.operate("publicKey", { key })).rejects.toMatchObject(refused);
+  }
+  const policy: KeyPolicy = { operations: ["sign", "verify"] };
+  const receipt = { keyId: "k-3", policy: { operations: ["verify"] } as KeyPolicy };
+  const edk = { keyId: "k-3", purpose: "signature", policy };
+  const load = await authority.release(certificate, { pair: "ES256", edk, receipt });
+  await client.load(load);
+  const key = load.edk;
+  await expect(client.operate("sign", { key, data })).rejects.toMatchObject(refused);
+  await expect(client.operate("mac", { key, data })).rejects.toMatchObject(refused);
+  await expect(client.operate("encrypt", { key, context: ofData, data })).rejects.toMatchObject(refused);
+  const signature = "A".repeat(86);
+  expect(await client.operate("verify", { key, data, signature })).toEqual({ valid: false });
+  const late = { exp: START / 1000 - 1, ...receipt };
+  await expect(
+    client.load(await authority.release(certificate, { pair: "ES256", edk, receipt: late })),
+  ).rejects.toMatchObject({ code: "key-refused" });
 });
 
 it("M17 hashes, and gives random bytes that are others each time", async () => {

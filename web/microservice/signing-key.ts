@@ -1,0 +1,38 @@
+/**
+ * The private half of a pair that signs (M17): PKCS#8 in its EDK, under the key that came to the instance. It is unwrapped for `sign` alone,
+ * and its bytes are never seen by any code.
+ */
+
+import { decodeBase64url } from "#protocol/base64url.ts";
+import { CofferError } from "#protocol/error.ts";
+import { type Edk, isSignature, type Wrapped } from "#protocol/keys/index.ts";
+import { WEB_SIGNATURES } from "#protocol/signatures.ts";
+import type { Subtle } from "./crypto.ts";
+import type { WrappingKey } from "./device.ts";
+import { unwrapDataKey } from "./keys.ts";
+
+const AES = [{ name: "AES-GCM", length: 256 }, "unwrapKey"] as const;
+const NONCE = 12;
+
+/** The key of an EDK that came to this instance, as what it is for. Errors: `key-refused`, `key-unusable`. */
+export async function unwrapKeyOf(
+  subtle: Subtle,
+  wrappingKey: WrappingKey,
+  wrapped: Wrapped,
+  { algorithm, signing }: Edk,
+): Promise<CryptoKey> {
+  if (!signing || !isSignature(algorithm)) return unwrapDataKey(subtle, wrappingKey, wrapped);
+  const by = await unwrapDataKey(subtle, wrappingKey, wrapped, AES);
+  const bytes = decodeBase64url(signing.privateKey);
+  const gcm = { name: "AES-GCM", iv: bytes.slice(0, NONCE) };
+  const { keys } = WEB_SIGNATURES[algorithm];
+  const key = await subtle
+    .unwrapKey("pkcs8", bytes.slice(NONCE), by, gcm, keys, false, ["sign"])
+    .catch((cause: unknown) => {
+      // An engine without the algorithm says so; anything else is wrong with the key.
+      const isUnknown = cause instanceof Error && cause.name === "NotSupportedError";
+      throw new CofferError(isUnknown ? "key-unusable" : "key-refused", { cause });
+    });
+  if (key.extractable !== false || key.usages.join() !== "sign") throw new CofferError("key-unusable");
+  return key;
+}
