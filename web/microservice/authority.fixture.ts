@@ -124,7 +124,7 @@ export type Change = (
 ) => Promise<Partial<EnrolmentAnswer>> | Partial<EnrolmentAnswer>;
 
 /** What the HSM does: a pair whose private half is encrypted under that key. */
-async function signingPair(key: Bytes, algorithm: keyof typeof WEB_SIGNATURES) {
+export async function signingPair(key: Bytes, algorithm: keyof typeof WEB_SIGNATURES) {
   const { keys } = WEB_SIGNATURES[algorithm];
   const rsa = { modulusLength: 3072, publicExponent: new Uint8Array([1, 0, 1]) };
   const pair = (await subtle.generateKey({ ...keys, ...(algorithm === "PS256" && rsa) }, true, [

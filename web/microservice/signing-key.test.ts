@@ -1,0 +1,28 @@
+import { expect, it } from "vitest";
+import type { Edk } from "#protocol/keys/index.ts";
+import { WEB_SIGNATURES } from "#protocol/signatures.ts";
+import { signingPair } from "./authority.fixture.ts";
+import { unwrapKeyOf } from "./signing-key.ts";
+
+const { subtle } = crypto;
+
+it.each(Object.keys(WEB_SIGNATURES) as (keyof typeof WEB_SIGNATURES)[])(
+  "M17 %s: nobody can export the private half, and it does nothing but sign",
+  async (algorithm) => {
+    const rsa = {
+      name: "RSA-OAEP",
+      hash: "SHA-256",
+      modulusLength: 3072,
+      publicExponent: new Uint8Array([1, 0, 1]),
+    };
+    const own = await subtle.generateKey(rsa, false, ["encrypt", "unwrapKey"]);
+    const bytes = crypto.getRandomValues(new Uint8Array(32));
+    const wrappedKey = new Uint8Array(await subtle.encrypt("RSA-OAEP", own.publicKey, bytes));
+    const edk = { algorithm, signing: await signingPair(bytes, algorithm) } as Edk;
+    const key = await unwrapKeyOf(subtle, own.privateKey, { wrapping: "RSA-OAEP", wrappedKey }, edk);
+    expect([key.type, key.extractable, key.usages]).toEqual(["private", false, ["sign"]]);
+    for (const format of ["pkcs8", "jwk"] as const)
+      await expect(subtle.exportKey(format, key)).rejects.toMatchObject({ name: "InvalidAccessError" });
+  },
+  20_000,
+);
