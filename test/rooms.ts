@@ -73,7 +73,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "web/hosts/vault": "types of protocol/contract",
   "web/hosts/worker": "protocol/*.ts, protocol/port, web/microservice",
   "web/client":
-    "protocol/*.ts, protocol/contract, protocol/envelope, protocol/keys/algorithm.ts, protocol/keys/loading, protocol/operations, protocol/pki, protocol/port",
+    "protocol/*.ts, protocol/contract, protocol/envelope, types of protocol/keys/algorithm.ts, protocol/keys/loading, protocol/operations, protocol/pki, protocol/port",
   "web/browser": "protocol/*.ts, protocol/contract, web/client, idb",
   "web/page": "web/browser/index.ts, web/browser/discovery.ts",
   "web/*.ts": "protocol/*.ts, node:, esbuild",

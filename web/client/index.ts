@@ -1,7 +1,7 @@
 /**
  * web/client: a custodian, host-neutral. Signs in, keeps the ciphertext, and talks to the microservice through a message
  * port; what hosts do differently comes in as a `Host`. Compiles without the DOM's types (web/client/tsconfig.json). May
- * import: protocol/*.ts, protocol/contract, protocol/envelope, protocol/keys/algorithm.ts, protocol/keys/loading, protocol/operations,
+ * import: protocol/*.ts, protocol/contract, protocol/envelope, types of protocol/keys/algorithm.ts, protocol/keys/loading, protocol/operations,
  * protocol/pki, protocol/port. Imported by web/browser and cli.
  */
 

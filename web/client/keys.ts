@@ -5,7 +5,7 @@
 
 import { loadKey, makeDataKeys, metadataKey } from "#protocol/contract/index.ts";
 import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
-import { isSignature, type KeyAlgorithm } from "#protocol/keys/algorithm.ts";
+import type { KeyAlgorithm } from "#protocol/keys/algorithm.ts";
 import { requestFor } from "#protocol/keys/loading/index.ts";
 import { callJson } from "./call.ts";
 import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
@@ -67,10 +67,7 @@ export class DataKeys {
    * for an instance above level `data`, which finds keys of documents itself.
    */
   async make(account: string, algorithm: KeyAlgorithm, signal?: AbortSignal): Promise<string> {
-    const of = isSignature(algorithm)
-      ? ({ purpose: "signature", algorithm } as const)
-      : ({ purpose: "data", algorithm } as const);
-    const request = { account, count: 1, ...of, ...this.#kept };
+    const request = { account, count: 1, ...orderOf(algorithm), ...this.#kept };
     const { edks } = await callJson(this.#rest, makeDataKeys, {}, request, { tries: 3 });
     const [edk] = edks;
     if (edk === undefined) throw new CofferError("answer-invalid");
@@ -192,6 +189,16 @@ export class DataKeys {
     const pool = this.#fresh.get(account) ?? [];
     this.#fresh.set(account, pool);
     return pool;
+  }
+}
+
+function orderOf(algorithm: KeyAlgorithm) {
+  switch (algorithm) {
+    case "AES-256-GCM-HKDF-SHA512-COMMIT-KEY":
+    case "HMAC-SHA256-HKDF-SHA512":
+      return { purpose: "data", algorithm } as const;
+    default:
+      return { purpose: "signature", algorithm } as const;
   }
 }
 
