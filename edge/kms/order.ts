@@ -28,7 +28,7 @@ const MAX_POLICY_BESIDE_PAIR = 1024;
 /** `custodian`: for whom alone the keys are, where the order names nobody. Without a policy all that their kind can do is allowed. */
 export function orderOf(request: DataKeysOrder, custodian?: string): Decision<Order> {
   const { count, purpose } = request;
-  const algorithm = request.purpose === "data" ? request.algorithm : DOCUMENT_ALGORITHM;
+  const algorithm = "algorithm" in request ? request.algorithm : DOCUMENT_ALGORITHM;
   const own = custodian === undefined ? {} : { principals: [custodian] };
   const policy: KeyPolicy = { ...own, ...(request.policy ?? { operations: [...operationsOf(algorithm)] }) };
   const most = isSignature(algorithm) ? MAX_POLICY_BESIDE_PAIR : MAX_POLICY;
