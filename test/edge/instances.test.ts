@@ -457,6 +457,7 @@ describe("Enc(data) and Enc(account)", () => {
     const at = `/instances/accounts/${lou.account}/data-keys/${keyOf(old)}`;
     await renew(lou);
     const early = await lou.rest("DELETE", at);
+    expect(early.status).toBe(409);
     expect(problem(early)).toBe("409 key-in-use");
     const left = Number(early.headers["retry-after"]);
     expect(left).toBeGreaterThan(0);

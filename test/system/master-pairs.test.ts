@@ -3,7 +3,15 @@
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { bytesOf, violations } from "../chromium/rules.ts";
-import { needle, scanBytes, scanDirectory } from "../memory/index.ts";
+import {
+  canReadMemory,
+  needle,
+  scanBytes,
+  scanDirectory,
+  scanProcess,
+  watchMemory,
+} from "../memory/index.ts";
+import { skipTest } from "../support/missing.ts";
 import {
   readRows,
   sealFile,
@@ -25,12 +33,20 @@ const watched = watchKeys();
 let page: Page;
 const traffic = watchTraffic();
 
+/** Scans of workerd's memory from before anybody signs in; null where it cannot be read. */
+let memory: ReturnType<typeof watchMemory> | null = null;
+let later: ReturnType<typeof watchKeys> | undefined;
+
 beforeAll(async () => {
+  memory = canReadMemory(system.pid) ? watchMemory(system.pid) : null;
+  for (const { keyClass, bytes } of watched.keys) memory?.add(needle(`${keyClass} key`, bytes));
+  later = watchKeys(({ keyClass, bytes }) => memory?.add(needle(`${keyClass} key`, bytes)));
   ({ page } = await browsing.open());
   await signIn(page, system, "Ada");
   await untilEnrolled(page);
 });
 afterAll(() => {
+  later?.stop();
   watched.stop();
   traffic.stop();
 });
@@ -84,4 +100,13 @@ it("Promise 1 with a master key that is a pair: KMIP traffic, Durable Objects, R
   const [pair] = watched.ofClass("master");
   const planted = needle("planted", pair!.bytes);
   expect(scanBytes(Buffer.concat([traffic.bytes(), pair!.bytes]), [planted])).toHaveLength(1);
+});
+
+it("Promise 1 with a master key that is a pair: the memory of workerd holds no key of the hierarchy while documents are sealed and opened", async (context) => {
+  if (!memory) return skipTest(context, "the memory of workerd cannot be read here");
+  expect(watched.ofClass("master").map(({ bytes }) => bytes.length)).toContain(192);
+  const seen = await memory.stop();
+  expect(seen.findings).toEqual([]);
+  expect(seen.scanned).toBeGreaterThan(50_000_000);
+  expect(scanProcess(system.pid, inTheClear()).findings).toEqual([]);
 });
