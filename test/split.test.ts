@@ -32,6 +32,7 @@ type Configuration = {
   migrations: { new_sqlite_classes?: string[] }[];
   r2_buckets: { binding: string; bucket_name?: string }[];
   mtls_certificates: { binding: string; certificate_id: string }[];
+  ratelimits?: { name: string; simple: object }[];
   assets?: { binding?: string; directory?: string };
   routes?: unknown[];
 };
@@ -49,6 +50,7 @@ function bindings(config: Configuration): Map<string, string> {
     ...config.durable_objects.bindings.map((o) => [o.name, o.class_name] as const),
     ...config.r2_buckets.map((b) => [b.binding, b.bucket_name ?? ""] as const),
     ...config.mtls_certificates.map((c) => [c.binding, c.certificate_id] as const),
+    ...(config.ratelimits ?? []).map((r) => [r.name, JSON.stringify(r.simple)] as const),
     ...(config.assets?.binding ? [[config.assets.binding, config.assets.directory ?? ""] as const] : []),
   ]);
 }

@@ -15,6 +15,7 @@ import {
   transactionCookie,
 } from "../cookie.ts";
 import { accountPolicy, signInPolicy, vaultPolicy } from "../headers.ts";
+import { paceByAddress } from "../pace-by-address.ts";
 import { accountPage } from "../pages/account.ts";
 import type { Presence } from "../pages/html.ts";
 import { signInPage } from "../pages/sign-in.ts";
@@ -35,7 +36,7 @@ export function vaultPages(): Hono<GatewayEnv> {
   const site = new Hono<GatewayEnv>();
   site.get("/", (c) => serveAsset(c, "index.html", vaultPolicy(c.var.origins)));
 
-  site.get("/authorize", personOnly(), async (c) => {
+  site.get("/authorize", paceByAddress(), personOnly(), async (c) => {
     const query = queryOf(c);
     return answer(c, query, await c.env.IAM.authorize(asked(c, query)));
   });
@@ -50,7 +51,7 @@ export function vaultPages(): Hono<GatewayEnv> {
   });
 
   // From the provider the browser brings no cookie that is Strict: it goes on to a page of this site, which asks.
-  site.get(CALLBACK, personOnly(), async (c) => {
+  site.get(CALLBACK, paceByAddress(), personOnly(), async (c) => {
     const { requestId } = c.var;
     const back = { tenant: tenantOf(c), query: queryOf(c), transaction: transactionCookie(c), requestId };
     const identified = await c.env.IAM.identify(back);
@@ -63,7 +64,7 @@ export function vaultPages(): Hono<GatewayEnv> {
     setTransactionCookie(c, identified.transaction, identified.maxAge);
     return c.redirect(`/authorize?${identified.query}`, 303);
   });
-  site.post("/sign-in", ownOrigin(), async (c) => {
+  site.post("/sign-in", paceByAddress(), ownOrigin(), async (c) => {
     const form = await readForm(c.req.raw);
     const query = form.get("continue") ?? "";
     const { requestId } = c.var;
