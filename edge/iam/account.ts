@@ -160,8 +160,8 @@ export class IamAccountObject extends DurableObject<Env> {
       ? await this.env.IAM_OBJECT.getByName(tenant).accountOfBefore(account)
       : await newAccount(tenant, founding);
     if (begun === null) return fail("forbidden");
-    const app = founding.app ?? null;
-    return this.#begin(begun, { account, user: principal, app, earlier, requestId });
+    const { app } = founding;
+    return this.#begin(begun, { account, user: principal, earlier, requestId, ...(app && { app }) });
   }
 
   async #begin(
@@ -169,9 +169,9 @@ export class IamAccountObject extends DurableObject<Env> {
     {
       account,
       earlier,
-      app = null,
+      app,
       ...by
-    }: { account: string; user?: string; app?: string | null; earlier: boolean; requestId: string },
+    }: { account: string; user?: string; app?: string; earlier: boolean; requestId: string },
   ): Promise<Result<null>> {
     const { store, outbox } = this.#open();
     const { user: owner = "", requestId } = by;
@@ -180,7 +180,7 @@ export class IamAccountObject extends DurableObject<Env> {
       keepAccount(sql, account, begun);
       if (earlier) intend(sql, "tenant", { moved: account } satisfies Moving);
       intend(sql, "listed", { listed: account } satisfies Moving);
-      if (!earlier) intend(sql, "first-keys", { owner, app, requestId } satisfies FirstKeys);
+      if (app !== undefined) intend(sql, "first-keys", { owner, app, requestId } satisfies FirstKeys);
       return ok(null);
     });
     await outbox.send();

@@ -18,7 +18,7 @@ export async function makeFirstKeys(
   { name: tenant, apps, level }: Tenant,
   { account, owner: user, app, requestId }: FirstKeys & { account: string },
 ): Promise<Result<null>> {
-  const begunIn = apps.find(({ id }) => id === app) ?? apps[0];
+  const begunIn = apps.find(({ id }) => id === app);
   const made =
     level === "data" || begunIn === undefined
       ? await keeper.accountKey({ account, requestId })

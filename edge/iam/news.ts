@@ -18,10 +18,10 @@ export type Founding = {
   earlier: boolean;
   /** Of an account that its first member has made beside the own one. */
   nonce?: string;
-  /** The app that it is made in, by its client id; a person's first account comes before there is one. */
+  /** The app that it is made in, by its client id. Without one, as at a first sign-in, its keys come with the first request for them. */
   app?: string;
   requestId: string;
 };
 
 /** What the account's object has still to order: keys that are made with the account (W11), for which app. */
-export type FirstKeys = { owner: string; app: string | null; requestId: string };
+export type FirstKeys = { owner: string; app: string; requestId: string };
