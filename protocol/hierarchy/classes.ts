@@ -11,6 +11,9 @@
  * A channel to an instance (M7) is apart from the rungs: of an `agreement` key and the instance's share comes what was
  * `agreed`, of that a `channel` key, which encrypts what is to pass and never wraps, is wrapped or leaves.
  *
+ * A seed (M9) comes in by a `seed-channel` key, which unwraps and does nothing else. Of the tenant's `seed-hmac` key and the `seed` comes its
+ * `seed-salt`, of seed and salt what is `seed-stretched`, and of that data keys.
+ *
  * Where the officer has allowed operations for a tenant (M16), three keys are derived from a data key in the HSM: the `message` key of
  * one message, the `commitment` that stands in its header for everybody to read, and the `mac` key.
  */
@@ -29,6 +32,11 @@ export type KeyClass =
   | "agreement"
   | "agreed"
   | "channel"
+  | "seed-hmac"
+  | "seed-channel"
+  | "seed"
+  | "seed-salt"
+  | "seed-stretched"
   | "message"
   | "commitment"
   | "mac";
@@ -57,6 +65,9 @@ export const AGREEMENT = {
   cryptographicDomainParameters: { recommendedCurve: "CURVE25519" },
 } as const;
 
+/** The tenant's key for the salts of its seeds. */
+export const SEED_HMAC = { cryptographicAlgorithm: "HMAC_SHA256", cryptographicLength: 256 } as const;
+
 /** What a key of each class may be used for, and no more. */
 export const USAGE = {
   master: ["WrapKey", "UnwrapKey"],
@@ -75,6 +86,11 @@ export const USAGE = {
   agreement: ["DeriveKey"],
   agreed: ["DeriveKey"],
   channel: ["Encrypt"],
+  "seed-hmac": ["DeriveKey"],
+  "seed-channel": ["UnwrapKey"],
+  seed: ["DeriveKey"],
+  "seed-salt": ["DeriveKey"],
+  "seed-stretched": ["DeriveKey"],
   message: ["Encrypt", "Decrypt"],
   commitment: [],
   mac: ["MACGenerate", "MACVerify"],

@@ -31,6 +31,7 @@ export {
   type KeyClass,
   MASTER_KEYS,
   type MasterKeys,
+  SEED_HMAC,
   USAGE,
 } from "./classes.ts";
 export {
@@ -55,6 +56,7 @@ export {
   recipientNames,
   recoveryKeyName,
   replacedMasterKeyName,
+  seedKeyName,
   TRUST_LIST,
   transientName,
 } from "./names.ts";

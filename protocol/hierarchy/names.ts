@@ -29,6 +29,11 @@ export function recoveryKeyName(tenant: string): string {
   return `coffer/tenant/${tenant}/recovery`;
 }
 
+/** The key by which the tenant's seeds get their salts (class `seed-hmac`). */
+export function seedKeyName(tenant: string): string {
+  return `coffer/tenant/${tenant}/seed`;
+}
+
 /** What is registered of an instance: its public wrapping key, and the certificate over it. */
 export function recipientNames(instance: string): { key: string; certificate: string } {
   return { key: `instance/${instance}/key`, certificate: `instance/${instance}/certificate` };

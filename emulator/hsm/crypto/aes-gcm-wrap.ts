@@ -23,7 +23,8 @@ export function unwrapGcm(
   nonce: Uint8Array | undefined,
   wrapped: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
-  checkUnwrappable(wrapped);
+  // The tag is longer than what AES Key Wrap puts before a key.
+  checkUnwrappable(wrapped.subarray(0, Math.max(0, wrapped.length - TAG_LENGTH)));
   const name = cipherName(kek);
   try {
     if (nonce?.length !== NONCE_LENGTH || wrapped.length <= TAG_LENGTH) throw new RangeError("length");

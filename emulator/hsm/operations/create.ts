@@ -4,6 +4,7 @@ import { isAppSpecific } from "../policy/app-specific.ts";
 import { classOf } from "../policy/classes.ts";
 import { cekAttributes, isCek, isCekOrder } from "../policy/master-cek.ts";
 import { isRestricted } from "../policy/roles.ts";
+import { seedHmacAttributes } from "../policy/seed.ts";
 import { replacedBy } from "../policy/succession.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
 import type { Context } from "./context.ts";
@@ -84,6 +85,7 @@ function ruledAttributes(attributes: Attributes, context: Context): Attributes {
   }
   if (isRestricted(subject.role)) throw new KmipError("PermissionDenied", "A key needs a parent");
   const keyClass = classOf(attributes);
+  if (keyClass === "seed-hmac") return seedHmacAttributes(attributes);
   return keyClass ? classAttributes(keyClass, attributes) : attributes;
 }
 

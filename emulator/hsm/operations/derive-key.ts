@@ -8,6 +8,7 @@ import { operatingAttributes } from "../policy/data-operations.ts";
 import { checkRelease } from "../policy/release.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { checkDerivation } from "../policy/secrecy.ts";
+import { isOfSeed, seedAttributes } from "../policy/seed.ts";
 import type { ManagedObject, ObjectValue } from "../store/managed-object.ts";
 import { privateKeyOf, publicKeyOf, secretBytes } from "../store/material.ts";
 import type { Context } from "./context.ts";
@@ -31,7 +32,7 @@ const MAX_BITS = 131_072;
 /**
  * Derive Key (KMIP 2.1 §6.1.14): a symmetric key or secret data from keys that may be used to derive. Keys of the
  * hierarchy derive nothing here (`checkUsable`), but those of a channel (`policy/channel.ts`) and, where the officer allows it, data keys
- * (`policy/data-operations.ts`).
+ * (`policy/data-operations.ts`), and those of a seed (`policy/seed.ts`).
  */
 const deriveKey: Handler<"DeriveKey"> = async (request, context) => {
   const { objectType, attributes } = request;
@@ -39,7 +40,9 @@ const deriveKey: Handler<"DeriveKey"> = async (request, context) => {
   const basesNow = () => request.uniqueIdentifier.map((identifier) => base(identifier, context));
   // An identity of a deployment derives what its policy has: whatever else is wrong is none of its business.
   if (isRestricted(subject.role)) {
-    const named = request.uniqueIdentifier.map((identifier) => objectFor(context, identifier, "DeriveKey"));
+    const named = request.uniqueIdentifier.map((identifier) =>
+      objectFor(context, identifier, accessTo(identifier, context)),
+    );
     ruledAttributes(named, request, context);
   }
   if (objectType !== "SymmetricKey" && objectType !== "SecretData")
@@ -81,7 +84,8 @@ const deriveKey: Handler<"DeriveKey"> = async (request, context) => {
     value: objectOf(objectType, bytes, made),
     made: false,
   });
-  for (const one of bases) addLink(one, "DerivedKeyLink", object.uid, context);
+  for (const one of bases)
+    if (classOf(one.attributes) !== "seed-hmac") addLink(one, "DerivedKeyLink", object.uid, context);
   context.references.set(object.uid, "DeriveKey");
   return { uniqueIdentifier: object.uid };
 };
@@ -95,19 +99,32 @@ function ruledAttributes(
   const { attributes, objectType, derivationMethod: method } = request;
   if (!isRestricted(subject.role)) return attributes;
   const [dataKey, ...more] = bases;
+  if (isOfSeed(dataKey))
+    return seedAttributes(subject, bases, {
+      ...{ method, parameters: request.derivationParameters, objectType, request: attributes },
+    });
   if (dataKey && more.length === 0 && classOf(dataKey.attributes) === "data") {
     const { derivationParameters: parameters } = request;
     const asked = { method, parameters, objectType, request: attributes };
     return operatingAttributes(subject, dataKey, asked, work, now);
   }
-  return derivedAttributes(subject, { method, bases, objectType, request: attributes });
+  return derivedAttributes(subject, {
+    ...{ method, bases, objectType, request: attributes },
+    info: request.derivationParameters.derivationData,
+  });
 }
 
 function base(identifier: Request["uniqueIdentifier"][number], context: Context): ManagedObject {
-  const object = objectFor(context, identifier, "DeriveKey");
+  const object = objectFor(context, identifier, accessTo(identifier, context));
   // The public half of an agreement is no secret; anyone who holds it may use it so.
   if (object.objectType !== "PublicKey") checkUsable(object, "DeriveKey", context.now);
   return object;
+}
+
+/** The tenant's key for seeds is shared as its master key is: the KMS uses it where a policy says how, and nobody gets it. */
+function accessTo(identifier: Request["uniqueIdentifier"][number], { work, references }: Context): string {
+  const object = work.get(references.resolve(identifier));
+  return object && classOf(object.attributes) === "seed-hmac" ? "Get" : "DeriveKey";
 }
 
 async function derived(bases: ManagedObject[], request: Request, context: Context): Promise<Uint8Array> {
@@ -123,12 +140,14 @@ async function derived(bases: ManagedObject[], request: Request, context: Contex
     checkRelease(context.subject, second, undefined, context.work, context.now);
   // A second object, secret data, holds the derivation data (KMIP 2.1 §6.1.14 Derive Key).
   const derivationData = second ? secretBytes(second) : derivationParameters.derivationData;
+  // A vendor rule: this salt is not the client's to know, so it comes as an object (`policy/seed.ts`).
+  const isSalt = second && classOf(second.attributes) === "seed-salt";
   const bits = attributes.cryptographicLength ?? 256;
   if (bits < 8 || bits > MAX_BITS || bits % 8 !== 0) throw new KmipError("InvalidField", "Not a length");
   const input = {
     key: secretBytes(key),
     algorithm: key.attributes.cryptographicAlgorithm,
-    parameters: { ...derivationParameters, derivationData },
+    parameters: { ...derivationParameters, derivationData, ...(isSalt && { salt: derivationData }) },
     length: bits / 8,
   };
   return derivation(input, context);
@@ -159,7 +178,10 @@ function inherited(bases: ManagedObject[], attributes: Attributes): Attributes {
   return {
     ...required,
     ...(secret.some((one) => one.attributes.sensitive) ? { sensitive: true } : {}),
-    ...(secret.some((one) => one.attributes.extractable === false) ? { extractable: false } : {}),
+    // Of keys of the hierarchy the policy has said what leaves: a data key from a seed goes to recipients.
+    ...(secret.some((one) => one.attributes.extractable === false) && classOf(attributes) !== "data"
+      ? { extractable: false }
+      : {}),
   };
 }
 

@@ -9,6 +9,7 @@ import { cekAttributes, isCek, isSigningCek, masterOf } from "../policy/master-c
 import { restoredAttributes } from "../policy/recovery.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { checkNoPad, isSecret } from "../policy/secrecy.ts";
+import { checkSeedWrapping, seedObjectAttributes } from "../policy/seed.ts";
 import { signatureKind } from "../policy/signature-key.ts";
 import { checkUnderParent, kindOfWrapped } from "../policy/under-parent.ts";
 import type { ManagedObject, ObjectValue } from "../store/managed-object.ts";
@@ -20,7 +21,7 @@ import type { Handler } from "./handler.ts";
 import { checkChosenIdentifier } from "./identifier.ts";
 import { der } from "./key-format.ts";
 import { withKeyValueAttributes } from "./key-value-attributes.ts";
-import { isWrapped, unwrapBlock, type WrappedBlock, wrappingParameters } from "./key-wrapping.ts";
+import { blockBytes, isWrapped, unwrapBlock, type WrappedBlock, wrappingParameters } from "./key-wrapping.ts";
 import { checkSettable, putNew } from "./new-object.ts";
 import type { Operation } from "./operation.ts";
 import { unwrappingKey } from "./unwrapping-key.ts";
@@ -38,6 +39,7 @@ const importObject: Handler<"Import"> = (request, context) => {
   checkKind(objectType, object);
   checkReplaced(context, uid, replaceExisting);
   if (isRestricted(subject.role) && objectType === "PublicKey") return importShare(request, context);
+  if (isRestricted(subject.role) && objectType === "SecretData") return importSeed(request, context);
   if (isRestricted(subject.role) && keyWrapType !== "NotWrapped" && !replaceExisting)
     return importEncrypted(request, context);
   const block = object.symmetricKey?.keyBlock ?? object.privateKey?.keyBlock ?? object.secretData?.keyBlock;
@@ -127,6 +129,35 @@ function importShare(
   checkShare(context.subject, share);
   context.references.set(share.uid, "Import");
   return { uniqueIdentifier: share.uid };
+}
+
+/** A seed (M9), under the one key of a channel that opens it: what comes in is as long as it is, and stays. */
+function importSeed(
+  { uniqueIdentifier, attributes, object, keyWrapType, replaceExisting }: RequestPayload<"Import">,
+  context: Context,
+) {
+  const block = object.secretData?.keyBlock;
+  if (replaceExisting || keyWrapType !== "NotWrapped" || !isWrapped(block))
+    throw new KmipError("PermissionDenied", "A seed comes wrapped, and replaces nothing");
+  checkSettable(attributes);
+  const key = unwrappingKey(block, context);
+  checkSeedWrapping(key, block.keyWrappingData);
+  const bytes = blockBytes(unwrapBlock(block, key, context.version));
+  const seed = putNew(context, {
+    uid: checkChosenIdentifier(uniqueIdentifier),
+    objectType: "SecretData",
+    attributes: seedObjectAttributes(attributes, key, bytes),
+    value: {
+      secretData: {
+        secretDataType: "Seed",
+        keyBlock: { keyFormatType: "Opaque", keyValue: { keyMaterial: new Uint8Array(bytes) } },
+      },
+    },
+    made: false,
+    used: true,
+  });
+  context.references.set(seed.uid, "Import");
+  return { uniqueIdentifier: seed.uid };
 }
 
 /** An identifier that is taken, were it by an object that is destroyed, stays taken, but by its owner and on request. */

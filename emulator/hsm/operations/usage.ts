@@ -2,6 +2,7 @@ import { type KeyClass, USAGE } from "#protocol/hierarchy/index.ts";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { classOf } from "../policy/classes.ts";
 import { OPERATING } from "../policy/data-operations.ts";
+import { SEED_CLASSES } from "../policy/seed.ts";
 import { leftOf } from "../policy/usage-limits.ts";
 import { isDestroyed, type ManagedObject, stateAt } from "../store/managed-object.ts";
 import type { Clock, Store } from "./context.ts";
@@ -14,8 +15,8 @@ const PROCESSING: ReadonlySet<Use> = new Set<Use>(["Decrypt", "Verify", "UnwrapK
 /** What keys of the hierarchy are never used for, whatever their mask: nothing that would show them or use them up. */
 const HIERARCHY: ReadonlySet<Use> = new Set<Use>(["WrapKey", "UnwrapKey"]);
 
-/** What a channel's keys are for, each (`policy/channel.ts`). */
-const CHANNEL: ReadonlySet<KeyClass> = new Set<KeyClass>(["agreement", "agreed", "channel"]);
+/** What a channel's keys are for, each (`policy/channel.ts`), and a seed's (`policy/seed.ts`). */
+const CHANNEL: ReadonlySet<KeyClass> = new Set<KeyClass>(["agreement", "agreed", "channel", ...SEED_CLASSES]);
 
 function isForbidden(keyClass: KeyClass | undefined, use: Use): boolean {
   if (keyClass === undefined) return false;

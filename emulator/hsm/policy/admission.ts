@@ -146,6 +146,7 @@ export function admitOfficers(
     (operation === "Create" && objectType === "SymmetricKey") ||
     (operation === "CreateKeyPair" && objectType === "PrivateKey");
   if (name === POLICY.class && value === "master" && isMaster) return;
+  if (name === POLICY.class && value === "seed-hmac" && operation === "Create" && isMaster) return;
   if (operation === "Register" && objectType === "PrivateKey") {
     if (name === POLICY.class && value === "recovery") return;
     if (name === POLICY.tenant && TENANT.test(value)) return;

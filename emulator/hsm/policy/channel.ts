@@ -1,5 +1,7 @@
+import { utf8 } from "#protocol/bytes.ts";
 import { AGREEMENT, KEY, type KeyClass, POLICY, policy, USAGE } from "#protocol/hierarchy/index.ts";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
+import { SEED_CHANNEL } from "#protocol/seed.ts";
 import type { ManagedObject, ObjectType } from "../store/managed-object.ts";
 import { publicKeyOf } from "../store/material.ts";
 import type { Subject } from "./access.ts";
@@ -45,7 +47,14 @@ export function derivedAttributes(
     bases,
     objectType,
     request,
-  }: { method: unknown; bases: readonly ManagedObject[]; objectType: ObjectType; request: Attributes },
+    info,
+  }: {
+    method: unknown;
+    bases: readonly ManagedObject[];
+    objectType: ObjectType;
+    request: Attributes;
+    info: Uint8Array | undefined;
+  },
 ): Attributes {
   checkRole(subject);
   const [first, second, ...more] = bases;
@@ -59,7 +68,10 @@ export function derivedAttributes(
   if (method !== "HKDF" || second || classOf(first.attributes) !== "agreed")
     return refuse("Not a derivation of a channel");
   if (objectType !== "SymmetricKey") refuse("A channel's key is symmetric");
-  return ofClass("channel", { ...request, ...KEY });
+  // One of the two opens seeds, the other encrypts: they never have the same bytes.
+  const opens = isExactly(request.cryptographicUsageMask, USAGE["seed-channel"]);
+  if (opens !== beginsWith(info, SEED_CHANNEL)) refuse("Not the info of that key of a channel");
+  return ofClass(opens ? "seed-channel" : "channel", { ...request, ...KEY });
 }
 
 /** Encryption for an identity of a deployment: by AES-GCM under a channel's key, with a nonce that is made here. */
@@ -72,6 +84,15 @@ export function checkChannelEncryption(
   const { blockCipherMode, tagLength = 16 } = parameters;
   if (blockCipherMode !== "GCM" || tagLength !== 16) refuse("A channel encrypts by AES-GCM");
   if (nonce !== undefined) refuse("The nonce is made here");
+}
+
+function isExactly(uses: readonly unknown[] | undefined, wanted: readonly string[]): boolean {
+  return uses?.length === wanted.length && wanted.every((use) => uses.includes(use));
+}
+
+function beginsWith(info: Uint8Array = new Uint8Array(), prefix: string): boolean {
+  const bytes = utf8(prefix);
+  return bytes.every((byte, n) => info[n] === byte);
 }
 
 function ofClass(keyClass: KeyClass, request: Attributes): Attributes {

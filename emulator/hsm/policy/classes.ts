@@ -29,7 +29,7 @@ export interface ClassRule {
   sharedWith: readonly Role[];
 }
 
-/** Of a channel's keys (`channel.ts`), and of what is derived from data keys (`data-operations.ts`): none leaves, has a parent or is one. */
+/** Of a channel's keys (`channel.ts`), of a seed's (`seed.ts`), and of what is derived from data keys (`data-operations.ts`): none leaves, has a parent or is one. */
 const NOWHERE: ClassRule = {
   extractableAt: [],
   releasedTo: [],
@@ -192,6 +192,11 @@ export const CLASSES: Readonly<Record<KeyClass, ClassRule>> = {
   agreement: NOWHERE,
   agreed: NOWHERE,
   channel: NOWHERE,
+  "seed-hmac": { ...NOWHERE, sharedWith: ["kms"] },
+  "seed-channel": { ...NOWHERE, child: "seed", unwrapsFor: ["kms"] },
+  seed: NOWHERE,
+  "seed-salt": NOWHERE,
+  "seed-stretched": NOWHERE,
   message: NOWHERE,
   commitment: NOWHERE,
   mac: NOWHERE,

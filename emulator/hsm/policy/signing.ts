@@ -3,13 +3,13 @@ import { createPublicKey, X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import { equalConstantTime } from "#protocol/bytes.ts";
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
-import { CERTIFICATE, POLICY, policyAttribute } from "#protocol/hierarchy/index.ts";
+import { CERTIFICATE, POLICY, policyAttribute, SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import { jwsPart } from "#protocol/jws.ts";
 import { MAX_JWS_LENGTH, protectedHeader } from "#protocol/keys/index.ts";
 import { KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
 import { encode, INTEGER, SEQUENCE } from "#protocol/pki/der.ts";
 import { readRevocationListToSign } from "#protocol/pki/index.ts";
-import type { ManagedObject } from "../store/managed-object.ts";
+import { isDestroyed, type ManagedObject } from "../store/managed-object.ts";
 import { certificateDer, privateKeyOf } from "../store/material.ts";
 import type { Work } from "../store/work.ts";
 import type { Subject } from "./access.ts";
@@ -50,16 +50,38 @@ export function checkSigned(
   )
     refuse("This key signs by ECDSA with SHA-256");
   if (type === CERTIFICATE) checkByAuthority(data, key, work, now);
-  else checkJws(data, type);
+  else checkSeedChannel(checkJws(data, type), type, work);
 }
 
 /** A signing input of RFC 7515 §7.1 whose header is the very text of {alg, typ, kid}: one reading, no other member. */
-function checkJws(data: Uint8Array, typ: string): void {
-  const [, header] = /^([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+$/.exec(Buffer.from(data).toString("latin1")) ?? [];
+function checkJws(data: Uint8Array, typ: string): string {
+  const [, header, payload = ""] =
+    /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/.exec(Buffer.from(data).toString("latin1")) ?? [];
   if (header === undefined || data.length > MAX_JWS_LENGTH) throw notJws();
   const text = Buffer.from(header, "base64url").toString("latin1");
   const [, kid] = /"kid":"([A-Za-z0-9_-]{43})"}$/.exec(text) ?? [];
   if (kid === undefined || jwsPart(protectedHeader({ typ, kid })) !== header) throw notJws();
+  return payload;
+}
+
+/**
+ * A receipt for a channel that takes seeds (M9): signed for the share of an agreement key that was made here and no other, so that
+ * whoever signs cannot put a share of their own before an instance. Read as its readers read it.
+ */
+function checkSeedChannel(payload: string, typ: string, work: Work): void {
+  if (typ !== SIGN_TYPE.receipt) return;
+  let said: { kind?: unknown; agreement?: unknown; share?: unknown } | null;
+  try {
+    said = JSON.parse(new TextDecoder().decode(Buffer.from(payload, "base64url")));
+  } catch {
+    // What is no JSON here is none to anybody.
+    return;
+  }
+  if (said?.kind !== "channel") return;
+  const agreement = typeof said.agreement === "string" ? work.get(said.agreement) : undefined;
+  const isOurs = agreement && !isDestroyed(agreement) && classOf(agreement.attributes) === "agreement";
+  const { x } = isOurs ? createPublicKey(privateKeyOf(agreement)).export({ format: "jwk" }) : {};
+  if (x === undefined || said.share !== x) refuse("Not the share of a channel of this HSM");
 }
 
 function notJws(): KmipError {

@@ -1,0 +1,43 @@
+/**
+ * Data keys from a seed (M9), as custodian, microservice, KMS and HSM have it: how long a seed may be, by which parameters the HSM
+ * derives, and what each derivation is bound to. The HSM alone has all that goes in:
+ *
+ *   salt = HMAC-SHA-256(the tenant's HMAC key, seed)
+ *   stretched = PBKDF2-HMAC-SHA-256(seed, salt, 600,000 rounds), 32 bytes (RFC 8018 §5.2)
+ *   data key = HKDF-SHA-256(stretched, no salt, info = prefix and label), 32 bytes (RFC 5869)
+ *
+ * Imported by protocol/keys, edge/, web/ and emulator/.
+ */
+
+import { utf8 } from "./bytes.ts";
+
+/** Bytes of the longest seed. What is longer is hashed first (`keys/seed.ts`). */
+export const MAX_SEED = 65_536;
+
+/** By this name an EDK says how its key is derived: others are other parameters, and other keys. */
+export const SEED_PARAMETERS = "PBKDF2-HMAC-SHA-256-600000";
+/** OWASP's number for PBKDF2 with HMAC-SHA-256. */
+export const SEED_ROUNDS = 600_000;
+
+/** What the info of the key begins with that opens a seed at the HSM, and of no other key of a channel. */
+export const SEED_CHANNEL = "coffer-seed-channel-v1\0";
+
+const SEED_KEY = "coffer-seed-key-v1\0";
+/** Characters of a label: what tells several keys of one seed apart. */
+export const MAX_LABEL = 64;
+
+/** HKDF's info for the key of that label. */
+export function seedKeyInfo(label: string): Uint8Array<ArrayBuffer> {
+  return utf8(SEED_KEY + label);
+}
+
+/** Whether the HSM derives a data key by that info: the prefix, and a label of ASCII letters, digits and `._-`, which may be empty. */
+export function isSeedKeyInfo(info: Uint8Array): boolean {
+  const prefix = utf8(SEED_KEY);
+  const label = new TextDecoder("latin1").decode(info.subarray(prefix.length));
+  return prefix.every((byte, n) => info[n] === byte) && isLabel(label);
+}
+
+export function isLabel(label: string): boolean {
+  return label.length <= MAX_LABEL && /^[\w.-]*$/.test(label);
+}
