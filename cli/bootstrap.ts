@@ -1,6 +1,6 @@
 /**
  * What the HSM's officer does for a deployment: certificate authorities, signing keys and the trust list once, and a master
- * key for each tenant, all made inside the HSM. Every step looks first, so it can be run again at each start.
+ * key and a key for seeds for each tenant, all made inside the HSM. Every step looks first, so it can be run again at each start.
  */
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
@@ -39,6 +39,7 @@ import {
 import type { KmipClient } from "#protocol/kmip/index.ts";
 import { ensurePolicy, locate } from "./hsm-object.ts";
 import { ensureMasterKey, type TenantKey } from "./master-key.ts";
+import { ensureSeedKey } from "./seed-key.ts";
 
 const YEAR = 365 * 24 * 3600 * 1000;
 
@@ -91,7 +92,10 @@ export async function bootstrap(
   }
   const list = await trustList(hsm, root, keys, now);
   for (const other of all) await keepList(other, list);
-  for (const tenant of tenants) await ensureMasterKey(hsm, tenant, now);
+  for (const tenant of tenants) {
+    await ensureMasterKey(hsm, tenant, now);
+    await ensureSeedKey(hsm, tenant, now);
+  }
   return { rootKey: root };
 }
 

@@ -18,7 +18,7 @@ import { nextSteps, tenantEntry } from "./tenant-entry.ts";
 export const INIT_HELP = `coffer init: make what a deployment and its tenants need
 
 Connects to a KMIP 2.1 HSM as the officer and makes what is missing: certificate authorities, signing keys, the trust
-list and a master key for each tenant. All of them are made inside the HSM and stay there. Makes a key and a certificate
+list, and for each tenant a master key and the key for its seeds. All of them are made inside the HSM and stay there. Makes a key and a certificate
 request for each domain's identity at the HSM, and writes the root key, which is public. Says what was there, what was
 made, and what is to be done next, with the tenant's settings. Can be run again: nothing that is there is changed.
 
@@ -100,7 +100,7 @@ export async function init(args: string[]): Promise<number> {
   if (rootKey === undefined) return 0;
   say(!(await keepRootKey(path, rootKeyPem(rootKey))), path);
   process.stdout.write(
-    `\nAuthorities, signing keys, trust list and the master key of ${tenants.join(", of ")} are in the HSM.\n\n${nextSteps(tenants, answers, { identities, rootKey: path })}`,
+    `\nAuthorities, signing keys, trust list, the master key and the key for seeds of ${tenants.join(", of ")} are in the HSM.\n\n${nextSteps(tenants, answers, { identities, rootKey: path })}`,
   );
   return 0;
 }

@@ -7,6 +7,7 @@ import {
   PURPOSES,
   ROOT_CA,
   SIGNER,
+  seedKeyName,
   TRUST_LIST,
 } from "#protocol/hierarchy/index.ts";
 import type { KmipClient } from "#protocol/kmip/index.ts";
@@ -31,6 +32,9 @@ export async function survey(
     await look((user === "kms" ? undefined : apart[user]) ?? hsm, key);
   }
   await look(hsm, TRUST_LIST);
-  for (const tenant of tenants) await look(hsm, masterKeyName(tenant));
+  for (const tenant of tenants) {
+    await look(hsm, masterKeyName(tenant));
+    await look(hsm, seedKeyName(tenant));
+  }
   return found;
 }

@@ -123,6 +123,12 @@ export function nullable<T>(inner: Shape<T>): Shape<T | null> {
   };
 }
 
+/** What any of them takes. */
+export function either<S extends readonly Shape<unknown>[]>(...shapes: S): Shape<Of<S[number]>> {
+  const schema = { anyOf: shapes.map((one) => one.schema) };
+  return shape(schema, (value) => shapes.some((one) => fits(one, value)));
+}
+
 /** An array of `min` to `max` items. */
 export function list<T>(item: Shape<T>, min: number, max: number): Shape<T[]> {
   const schema = { type: "array", items: item.schema, minItems: min, maxItems: max };

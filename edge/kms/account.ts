@@ -17,6 +17,7 @@ import type {
   Presented,
   RetainedKeys,
   RetainedRequest,
+  SealedSeed,
 } from "#protocol/keys/index.ts";
 import { type AuthorizeRequest, authorize } from "../authorize.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
@@ -35,8 +36,18 @@ import { forgetEnded, markDataKey } from "./encrypted-data.ts";
 import { endDataKey } from "./end-data-key.ts";
 import { orderExport } from "./export.ts";
 import { issueDataKeys } from "./issue.ts";
+import { issueSeedKeys } from "./issue-seed.ts";
 import { changeKey, describeKey, listKeys } from "./key-management.ts";
-import { type Granted, grantSeveral, type Item, load, loadRetained, presentGrant } from "./loading/index.ts";
+import {
+  type Granted,
+  grantSeveral,
+  type Item,
+  load,
+  loadRetained,
+  openSeedChannel,
+  presentGrant,
+  presentSeed,
+} from "./loading/index.ts";
 import { metadataKey } from "./metadata-key.ts";
 import { type MovedKey, moveAccountKeys } from "./move-account-keys.ts";
 import { insertMoved, type Moved } from "./moved.ts";
@@ -91,6 +102,8 @@ export class KmsAccountObject extends DurableObject<Env> {
     caller: Caller,
     request: DataKeysRequest & { account: string },
   ): Promise<Result<{ edks: string[] }>> {
+    const { seed } = request;
+    if (seed !== undefined) return issueSeedKeys(this.#door, this.#quota, caller, { ...request, seed });
     const issued = await issueDataKeys(this.#door, this.#quota, caller, request);
     // What was cut off between the HSM and the answer.
     if (request.custody !== undefined && hasStore(this.ctx)) await wakeForRetained(this.ctx.storage);
@@ -123,6 +136,24 @@ export class KmsAccountObject extends DurableObject<Env> {
   ): Promise<Result<Presented>> {
     if (!hasStore(this.ctx)) return fail("invalid-grant");
     return presentGrant(await this.#door.enter(), presentation, items, requestId);
+  }
+
+  /** M9: a grant for keys of a seed, presented: a channel to the HSM. */
+  async openSeedChannel(
+    presentation: Presentation,
+    items: readonly Item[],
+    requestId: string,
+  ): Promise<Result<{ receipt: string }>> {
+    if (!hasStore(this.ctx)) return fail("invalid-grant");
+    return openSeedChannel(await this.#door.enter(), presentation, items, requestId);
+  }
+
+  /** M9: the seed, for the keys that it gives. */
+  async presentSeed(seed: SealedSeed, items: readonly Item[], requestId: string): Promise<Result<Presented>> {
+    if (!hasStore(this.ctx)) return fail("invalid-grant");
+    const kms = await this.#door.enter();
+    const turns = this.env.KMS_OBJECT.getByName(kms.store.tenant);
+    return presentSeed(kms, turns, seed, items, requestId);
   }
 
   /** M16: an operation in the HSM, for the CaaS. `item` is the key's EDK, verified. */

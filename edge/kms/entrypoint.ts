@@ -21,6 +21,7 @@ import type {
   Presented,
   RetainedKeys,
   RetainedRequest,
+  SealedSeed,
 } from "#protocol/keys/index.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
 import { fromHsm, openHsm } from "../hsm/index.ts";
@@ -28,7 +29,7 @@ import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import { versionNamed } from "./account-data-keys.ts";
 import type { ReleasedToInstance } from "./account-release.ts";
 import { neighboursOf } from "./context.ts";
-import { readEdks } from "./edk.ts";
+import { isOfSeed, readEdks } from "./edk.ts";
 import { checkAsker, type Granted, type Item } from "./loading/index.ts";
 import { locateMasterKey } from "./master-key.ts";
 import type { Released } from "./master-release.ts";
@@ -62,8 +63,10 @@ export class Kms extends WorkerEntrypoint<Env> {
 
   /** `POST /kms/grants` (M7). */
   async grant(caller: Caller, request: GrantKeysRequest): Promise<Result<Granted>> {
-    const read = await this.#readFor(caller, request.edks);
+    const read = await this.#readFor(caller, request.edks, { ofSeed: true });
     if (!read.ok) return this.#principal(caller).refused(caller, "kms:grant", read);
+    const turn = isOfSeed(read.value) ? await this.#tenant(caller).seedTurn(caller.user) : ok(null);
+    if (!turn.ok) return this.#principal(caller).refused(caller, "kms:grant", turn);
     return this.#registry(caller, read.value).grant(caller, request, read.value);
   }
 
@@ -77,6 +80,31 @@ export class Kms extends WorkerEntrypoint<Env> {
     if (!read.ok) return fail(read.problem.code);
     if (read.value.some(({ edk }) => edk.tenant !== by.tenant)) return fail("invalid-grant");
     return this.#registry(by, read.value).present(presentation, read.value, by.requestId);
+  }
+
+  /** `POST /seed-channels` (M9), on the vault's site of that tenant. */
+  async openSeedChannel(
+    by: { tenant: string; requestId: string },
+    presentation: Presentation,
+  ): Promise<Result<{ receipt: string }>> {
+    const read = await this.#readOfSeed(by, presentation.edks);
+    if (!read.ok) return read;
+    return this.#registry(by, read.value).openSeedChannel(presentation, read.value, by.requestId);
+  }
+
+  /** `POST /seed-presentations` (M9): who has the channel's key has the channel. */
+  async presentSeed(by: { tenant: string; requestId: string }, seed: SealedSeed): Promise<Result<Presented>> {
+    const read = await this.#readOfSeed(by, seed.edks);
+    if (!read.ok) return read;
+    return this.#registry(by, read.value).presentSeed(seed, read.value, by.requestId);
+  }
+
+  /** Anyone can send what is none: nobody's log is filled by it. */
+  async #readOfSeed({ tenant }: { tenant: string }, tokens: readonly string[]): Promise<Result<Item[]>> {
+    const read = await this.#read(tokens, { ofSeed: true });
+    if (!read.ok) return fail(read.problem.code);
+    if (!isOfSeed(read.value)) return fail("invalid-edk");
+    return read.value.some(({ edk }) => edk.tenant !== tenant) ? fail("invalid-grant") : read;
   }
 
   /** `POST /retained-keys` (M11), on the vault's site of that tenant: who asks shows it by a proof of the instance's identity key. */
@@ -191,13 +219,17 @@ export class Kms extends WorkerEntrypoint<Env> {
     return told.ok ? ok({ ...told.value, all: told.value.all + unlisted.value }) : told;
   }
 
-  #read(tokens: readonly string[]) {
-    return readEdks(isolateTrust(this.#hsm(), this.env.COFFER_HSM_URL), tokens);
+  #read(tokens: readonly string[], which: { ofSeed?: boolean } = {}) {
+    return readEdks(isolateTrust(this.#hsm(), this.env.COFFER_HSM_URL), tokens, which);
   }
 
   /** Of the caller's tenant: of another one there may be no object here in which a refusal is recorded. */
-  async #readFor({ tenant }: Caller, tokens: readonly string[]): Promise<Decision<Item[]>> {
-    const read = await this.#read(tokens);
+  async #readFor(
+    { tenant }: Caller,
+    tokens: readonly string[],
+    which: { ofSeed?: boolean } = {},
+  ): Promise<Decision<Item[]>> {
+    const read = await this.#read(tokens, which);
     if (!read.ok || read.value.every(({ edk }) => edk.tenant === tenant)) return read;
     return refuse("forbidden", "EDK belongs to another tenant");
   }

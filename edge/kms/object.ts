@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { seconds } from "#protocol/clock.ts";
 import type { PolicyChange } from "#protocol/contract/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
@@ -10,6 +11,7 @@ import { hasStore, openStore, type Store } from "../store.ts";
 import { neighboursOf } from "./context.ts";
 import { forgetAccount, type Moved, pageOf } from "./moved.ts";
 import { TENANT_MIGRATIONS } from "./schema.ts";
+import { SeedsUnderWay, takeSeedTurn } from "./seed-turns.ts";
 import {
   NO_POLICY,
   type PolicyVersion,
@@ -19,11 +21,12 @@ import {
 } from "./stored-policy.ts";
 
 /**
- * The KMS's state of a whole tenant: the policy that its admins have put, and data keys as releases before objects by account left
+ * The KMS's state of a whole tenant: the policy that its admins have put, how much is derived from seeds, and data keys as releases before objects by account left
  * them, which an account's own object takes when it is first used. On no hot path.
  */
 export class KmsObject extends DurableObject<Env> {
   #opened: { store: Store; ledger: Ledger } | undefined;
+  readonly #seeds = new SeedsUnderWay();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -58,6 +61,20 @@ export class KmsObject extends DurableObject<Env> {
 
   async policies(caller: Caller): Promise<Result<PolicyVersion[]>> {
     return this.#administer("kms:list-policies", caller, (sql) => ok(policyVersions(sql)));
+  }
+
+  /** M9: whether the user may have a grant for keys of a seed now. */
+  seedTurn(user: string): Decision<null> {
+    return takeSeedTurn(this.#open().store.sql, user, seconds(Date.now()));
+  }
+
+  /** M9: whether one more derivation may begin. Who began it ends it. */
+  beginSeed(name: string): Decision<null> {
+    return this.#seeds.begin(name, Date.now());
+  }
+
+  endSeed(name: string): void {
+    this.#seeds.end(name);
   }
 
   async #administer<T>(

@@ -34,5 +34,7 @@ export function orderOf(request: DataKeysOrder, custodian?: string): Decision<Or
   const most = isSignature(algorithm) ? MAX_POLICY_BESIDE_PAIR : MAX_POLICY;
   if (!isKeyPolicy(policy) || JSON.stringify(policy).length > most)
     return refuse("bad-request", "policy is too long");
+  if (request.seed !== undefined && (request.custody !== undefined || request.seed.labels.length !== count))
+    return refuse("bad-request", "a key of a seed is one of a label, and nobody keeps it");
   return ok({ count, purpose, algorithm, policy });
 }

@@ -2,7 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { seconds } from "#protocol/clock.ts";
 import type { DataKeysRequest, GrantKeysRequest, MasterKeyRequest } from "#protocol/contract/index.ts";
 import { instancesMasterKeyName } from "#protocol/hierarchy/index.ts";
-import type { LoadAnswer, LoadRequest, Presentation, Presented } from "#protocol/keys/index.ts";
+import type { LoadAnswer, LoadRequest, Presentation, Presented, SealedSeed } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
@@ -23,7 +23,16 @@ import {
   wakeForNext,
 } from "./encrypted-master.ts";
 import { issueOwnDataKeys } from "./issue-own.ts";
-import { type Granted, grantSeveral, type Item, load, presentGrant } from "./loading/index.ts";
+import { issueSeedKeys } from "./issue-seed.ts";
+import {
+  type Granted,
+  grantSeveral,
+  type Item,
+  load,
+  openSeedChannel,
+  presentGrant,
+  presentSeed,
+} from "./loading/index.ts";
 import { type EncryptedMaster, type Released, releaseMasterKey } from "./master-release.ts";
 import {
   type Operated,
@@ -100,7 +109,9 @@ export class KmsPrincipalObject extends DurableObject<Env> {
   }
 
   /** M6: data keys of the tenant itself, which its policy gives to this principal or whom the order names. */
-  dataKeys(caller: Caller, request: DataKeysRequest): Promise<Result<{ edks: string[] }>> {
+  async dataKeys(caller: Caller, request: DataKeysRequest): Promise<Result<{ edks: string[] }>> {
+    const { seed } = request;
+    if (seed !== undefined) return issueSeedKeys(this.#door, this.#quota, caller, { ...request, seed });
     return issueOwnDataKeys(this.#door, this.#quota, caller, request);
   }
 
@@ -122,6 +133,24 @@ export class KmsPrincipalObject extends DurableObject<Env> {
   ): Promise<Result<Presented>> {
     if (!hasStore(this.ctx)) return fail("invalid-grant");
     return presentGrant(await this.#door.enter(), presentation, items, requestId);
+  }
+
+  /** M9: a grant for keys of a seed, presented: a channel to the HSM. */
+  async openSeedChannel(
+    presentation: Presentation,
+    items: readonly Item[],
+    requestId: string,
+  ): Promise<Result<{ receipt: string }>> {
+    if (!hasStore(this.ctx)) return fail("invalid-grant");
+    return openSeedChannel(await this.#door.enter(), presentation, items, requestId);
+  }
+
+  /** M9: the seed, for the keys that it gives. */
+  async presentSeed(seed: SealedSeed, items: readonly Item[], requestId: string): Promise<Result<Presented>> {
+    if (!hasStore(this.ctx)) return fail("invalid-grant");
+    const kms = await this.#door.enter();
+    const turns = this.env.KMS_OBJECT.getByName(kms.store.tenant);
+    return presentSeed(kms, turns, seed, items, requestId);
   }
 
   /** M16: an operation in the HSM with a key of the tenant that was made for this principal. */

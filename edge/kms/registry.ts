@@ -30,7 +30,7 @@ export function insertDataKeys(sql: SqlStorage, client: string, edks: Edk[]): vo
       client,
       edk.owner,
       edk.purpose,
-      edk.accountKey?.id ?? edk.masterKey,
+      edk.wrapping === "seed" ? edk.seed.key : (edk.accountKey?.id ?? edk.masterKey),
       edk.accountKey?.version ?? 0,
       edk.created,
       edk.expires ?? null,

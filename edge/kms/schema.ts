@@ -6,6 +6,7 @@ import { ACCOUNT_DATA_KEYS_TABLE, MADE_COLUMN } from "./account-data-keys.ts";
 import { MASTER_NAMES, MASTERS_CEK_COLUMN, MASTERS_TABLE } from "./encrypted-master.ts";
 import { KEY_MANAGEMENT_TABLE } from "./key-management.ts";
 import { LOAD_GRANTS_TABLE } from "./loading/grants.ts";
+import { SEED_CHANNELS_TABLE } from "./loading/seed-channels.ts";
 import { METADATA_KEYS_TABLE } from "./metadata-key.ts";
 import { RETAINED_KEYS_TABLE } from "./retained-keys.ts";
 import { SHREDDED_TABLE } from "./shred.ts";
@@ -62,6 +63,7 @@ export const MIGRATIONS: readonly string[] = [
   // The state in data_keys from before that was scheduled, for when the version is kept after all.
   "ALTER TABLE account_data_keys ADD COLUMN state_before TEXT;",
   METADATA_KEYS_TABLE,
+  SEED_CHANNELS_TABLE,
 ];
 
 /** The tenant's own data keys, in the object of the principal for whom they were made. */
@@ -93,7 +95,8 @@ export const PRINCIPAL_MIGRATIONS: readonly string[] = [
   LOAD_GRANTS_TABLE,
   MASTERS_CEK_COLUMN,
   MASTER_NAMES,
+  SEED_CHANNELS_TABLE,
 ];
 
 /** Of a tenant's own object: data keys from earlier releases, and the policy. */
-export const TENANT_MIGRATIONS: readonly string[] = [...DATA_KEYS, STORED_POLICY_TABLE];
+export const TENANT_MIGRATIONS: readonly string[] = [...DATA_KEYS, STORED_POLICY_TABLE, PACES];

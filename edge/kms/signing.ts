@@ -4,6 +4,7 @@ import { utf8 } from "#protocol/bytes.ts";
 import { SIGN_TYPE, SIGNER } from "#protocol/hierarchy/index.ts";
 import {
   type AccountReceipt,
+  type ChannelReceipt,
   type Edk,
   findKey,
   joinJws,
@@ -25,7 +26,7 @@ export function signEdks(hsm: Hsm, trust: TrustList, edks: Edk[]): Promise<strin
 export async function signReceipt(
   hsm: Hsm,
   trust: TrustList,
-  receipt: Receipt | MasterReceipt | AccountReceipt,
+  receipt: Receipt | MasterReceipt | AccountReceipt | ChannelReceipt,
 ): Promise<string> {
   const [signed] = await signAll(hsm, trust, "receipt", [receipt]);
   if (signed === undefined) throw new Error("nothing was signed");

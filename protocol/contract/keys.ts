@@ -9,9 +9,13 @@ import {
   presented,
   retainedKeys,
   retainedRequest,
+  sealedSeed,
+  seedChannel,
+  seedPresentation,
 } from "../keys/loading/index.ts";
+import { label, MAX_LABELS, namedSeed } from "../keys/named-seed.ts";
 import { keyPolicy } from "../policy/index.ts";
-import { list, literal, object, open, seconds, text, union, whole } from "../shape.ts";
+import { list, literal, object, open, seconds, set, text, union, whole } from "../shape.ts";
 import { identifier, jws, uuid } from "./names.ts";
 import type { BodyOf, Route } from "./route.ts";
 
@@ -25,9 +29,11 @@ const MAX_LOADS = 1 << 20;
 const MAX_DOCUMENTS = 1000;
 
 const count = whole(1, MAX_KEYS);
+/** Keys that the HSM derives from a seed (M9), which the custodian keeps: one for each label, as many as `count` says. */
+const seed = object({ ...namedSeed, labels: set(label, 1, MAX_LABELS) });
 /** Without an account: a key of the tenant itself, for the custodians that the policy names; for the one who asks where it names none. `custody`: the
  * KMS retains the keys (M11), and what it answers is a reference to each; of an account alone. */
-const maybe = { account: text(1, 64), policy: keyPolicy, custody: literal("kms") };
+const maybe = { account: text(1, 64), policy: keyPolicy, custody: literal("kms"), seed };
 
 export const makeDataKeys = {
   site: "app",
@@ -141,6 +147,30 @@ export const presentGrant = {
     "hsm-refused",
     "hsm-unavailable",
   ],
+} as const satisfies Route;
+
+const SEED_PROBLEMS = [...presentGrant.problems] as const;
+
+/** An instance presents a grant for keys of a seed (M9), and gets a channel to the HSM that takes the seed. */
+export const openSeedChannel = {
+  site: "vault",
+  method: "POST",
+  path: "/seed-channels",
+  authentication: "session-if-any",
+  request: { json: seedPresentation, limit: MAX_LOADS },
+  answer: { status: 200, json: seedChannel },
+  problems: SEED_PROBLEMS,
+} as const satisfies Route;
+
+/** The seed, sealed to the HSM over that channel, for the keys that it gives. */
+export const presentSeed = {
+  site: "vault",
+  method: "POST",
+  path: "/seed-presentations",
+  authentication: "session-if-any",
+  request: { json: sealedSeed, limit: MAX_LOADS },
+  answer: { status: 200, json: presented },
+  problems: SEED_PROBLEMS,
 } as const satisfies Route;
 
 /** An instance loads keys that the KMS retains (M11). Who it is, the proof by its identity key shows; no cookie is needed. */

@@ -21,6 +21,7 @@ export const problems = {
   "foreign-custodian": { status: 403, title: "This belongs to another custodian" },
   "not-recipient": { status: 403, title: "This certificate is not that of a registered instance" },
   "key-refused": { status: 403, title: "Receipt, EDK or wrapped key do not hold" },
+  "seed-refused": { status: 403, title: "The seed is empty, too long, or not that of the key" },
   "not-found": { status: 404, title: "There is nothing here" },
   "method-not-allowed": { status: 405, title: "This method is not allowed here" },
   conflict: { status: 409, title: "The state has changed" },

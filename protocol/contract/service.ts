@@ -6,7 +6,7 @@
 
 import { enrol } from "../enrolment.ts";
 import { MAX_JWS_LENGTH } from "../keys/length.ts";
-import { entrusted, entrusting, handed } from "../keys/loading/index.ts";
+import { entrusted, entrusting, handedInJson } from "../keys/loading/index.ts";
 import { MAX_DATA, OPERATIONS } from "../operations/index.ts";
 import { instance } from "../port/instance.ts";
 import { anything, compactJws, list, nullable, object, open, type Shape, text, whole } from "../shape.ts";
@@ -88,12 +88,19 @@ export const lifeCycle = {
   load: {
     method: "POST",
     path: "/keys",
-    request: { json: handed, limit: MAX_LOADS },
+    request: { json: handedInJson, limit: MAX_LOADS },
     answer: {
       status: 201,
       json: object(version, { others: list(object(version), 1, MAX_LOADED) }),
     },
-    problems: ["invalid-grant", "key-refused", "key-unusable", "not-enrolled", "not-recipient"],
+    problems: [
+      "invalid-grant",
+      "key-refused",
+      "key-unusable",
+      "not-enrolled",
+      "not-recipient",
+      "seed-refused",
+    ],
   },
   /** Loaded keys, encrypted under the instance's local master key: it keeps none of them, and each later request brings its own (M10). */
   entrust: {

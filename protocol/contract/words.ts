@@ -29,6 +29,8 @@ export const summaries: Partial<Record<OperationId, string>> = {
   loadKey: "Data keys, wrapped for the caller's instance, each with its load receipt (M8)",
   grantKeys: "A grant by which one instance loads these data keys, once (M7)",
   presentGrant: "Data keys for the instance that presents a grant, over a channel from the HSM (M7)",
+  openSeedChannel: "A channel to the HSM for the instance that presents a grant for keys of a seed (M9)",
+  presentSeed: "Data keys that the HSM derives from a seed, which is sealed to it (M9)",
   caasEncrypt: "Encrypt in the HSM: a message of the document format (M16)",
   caasDecrypt: "Decrypt a message in the HSM (M16)",
   caasMac: "A MAC by a key in the HSM (M16)",

@@ -6,6 +6,7 @@
 
 import { utf8 } from "../bytes.ts";
 import { digest } from "../digest.ts";
+import { SEED_CHANNEL } from "../seed.ts";
 import { canonicalJws } from "./low-s.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -25,9 +26,23 @@ export async function presentationInput(of: ChannelOf): Promise<Bytes> {
   return utf8(`coffer-presentation-v1\0${await transcript(of)}`);
 }
 
+/** The same of a channel that takes a seed (M9). */
+export async function seedPresentationInput(of: ChannelOf): Promise<Bytes> {
+  return utf8(`coffer-seed-presentation-v1\0${await transcript(of)}`);
+}
+
+/** HKDF's info of the key under which the instance seals a seed; that of the other way is `channelInfo`. */
+export function seedChannelInfo(transcript: string): Bytes {
+  return utf8(SEED_CHANNEL + transcript);
+}
+
 /** HKDF's info. The HSM's share is not in it, since the HSM makes that in the same batch: `channelDigest` has it. */
 export async function channelInfo(of: ChannelOf): Promise<Bytes> {
-  return utf8(`coffer-channel-v1\0${await transcript(of)}`);
+  return channelInfoOf(await transcript(of));
+}
+
+export function channelInfoOf(transcript: string): Bytes {
+  return utf8(`coffer-channel-v1\0${transcript}`);
 }
 
 /** What each load receipt says of the channel: all of it, and the HSM's share (raw, base64url). Base64url SHA-256. */
@@ -35,7 +50,8 @@ export async function channelDigest(of: ChannelOf, hsmShare: string): Promise<st
   return digest(`coffer-channel-v1\0${await transcript(of)} ${hsmShare}`);
 }
 
-async function transcript({ grant, share, recipient, edks }: ChannelOf): Promise<string> {
+/** Base64url SHA-256 of all that a channel is bound to but the HSM's share. */
+export async function transcript({ grant, share, recipient, edks }: ChannelOf): Promise<string> {
   const digests = await edksDigest(edks);
   return digest(JSON.stringify([await digest(grant), share, recipient, digests]));
 }

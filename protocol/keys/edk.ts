@@ -11,6 +11,7 @@ import { base64url, fits, line, literal, object, type Shape, seconds, union, who
 import { isSignature, KEY_ALGORITHM_NAMES, type KeyAlgorithm } from "./algorithm.ts";
 import { PAIR_DATA_KEY, PAIR_SHORTER } from "./data-key-pair.ts";
 import { JwsError, verifyJws } from "./jws.ts";
+import { type SeedOfKey, seedOfKey } from "./named-seed.ts";
 import { checkTime } from "./time.ts";
 import { findKey, type TrustList } from "./trust.ts";
 
@@ -29,7 +30,7 @@ type Described = {
   /** Seconds since 1970; absent: no end. */
   expires?: number;
   purpose: string;
-  /** The wrapped data key, base64url; empty where the KMS retains it (M11), and this is a reference: for a 256-bit key 40 bytes, or 384 to an RSA key of 3072 bits, for a pair some 2,600 or 3,000, and 28 more under a second layer. */
+  /** The wrapped data key, base64url; empty where the KMS retains it (M11) or it is derived (M9): for a 256-bit key 40 bytes, or 384 to an RSA key of 3072 bits, for a pair some 2,600 or 3,000, and 28 more under a second layer. */
   wrappedKey: string;
   policy: KeyPolicy;
   signing?: undefined;
@@ -72,7 +73,19 @@ export type TenantEdk = Described & {
   wrapping: "A256KWP" | "RSA-OAEP-256-L";
 };
 
-export type Edk = AccountEdk | TenantEdk;
+/** Of a key that the HSM derives from a seed, which the custodian keeps (M9): of an account, or of the tenant itself. */
+export type SeedEdk = Described & {
+  account?: string;
+  accountKey?: undefined;
+  masterKey?: undefined;
+  layer?: undefined;
+  wrapping: "seed";
+  seed: SeedOfKey;
+};
+
+/** Of a key that is wrapped in it, or retained. */
+export type WrappedEdk = AccountEdk | TenantEdk;
+export type Edk = WrappedEdk | SeedEdk;
 
 /** How a data key that is a pair stands under an account key (data-key-pair.ts). */
 export type PairWrapping = "A256GCM" | "RSA-OAEP-256+A256GCM";
@@ -86,6 +99,7 @@ const WRAPPED_LENGTHS = {
   A256GCM: PAIR_DATA_KEY,
   "RSA-OAEP-256+A256GCM": PAIR_DATA_KEY + 384,
   retained: 0,
+  seed: 0,
 } as const;
 const LAYER = 28;
 export type Wrapping = keyof typeof WRAPPED_LENGTHS;
@@ -137,6 +151,10 @@ const edkShape: Shape<Edk> = union("wrapping", {
   retained: object(
     { ...ofAccount, wrappedKey: literal(""), wrapping: literal("retained") },
     { expires: seconds, signing },
+  ),
+  seed: object(
+    { ...described, wrappedKey: literal(""), wrapping: literal("seed"), seed: seedOfKey },
+    { expires: seconds, account: identifier },
   ),
   A256KWP: object({ ...ofTenant, wrapping: literal("A256KWP") }, { expires: seconds }),
   "RSA-OAEP-256-L": object({ ...ofTenant, wrapping: literal("RSA-OAEP-256-L") }, { expires: seconds }),

@@ -14,7 +14,18 @@ export {
   type SecretAlgorithm,
   type SignatureAlgorithm,
 } from "./algorithm.ts";
-export { type ChannelOf, channelDigest, channelInfo, edksDigest, presentationInput } from "./channel.ts";
+export {
+  type ChannelOf,
+  channelDigest,
+  channelInfo,
+  channelInfoOf,
+  edksDigest,
+  presentationInput,
+  seedChannelInfo,
+  seedPresentationInput,
+  transcript,
+} from "./channel.ts";
+export { type ChannelReceipt, verifyChannelReceipt } from "./channel-receipt.ts";
 export { OAEP_LENGTH, partsOfPair } from "./data-key-pair.ts";
 export {
   type AccountEdk,
@@ -24,9 +35,11 @@ export {
   isPairWrapping,
   isWrappedLength,
   type PairWrapping,
+  type SeedEdk,
   type SigningPair,
   type TenantEdk,
   verifyEdk,
+  type WrappedEdk,
 } from "./edk.ts";
 export {
   type AccountReceipt,
@@ -56,6 +69,7 @@ export {
   requestFor,
   retainedInput,
   rsaOaep,
+  type SealedSeed,
   type Verified,
   verifyLoad,
   type Way,
@@ -64,7 +78,9 @@ export {
 export { isLocalKey } from "./local-key.ts";
 export { canonicalJws, edkDigests, lowS } from "./low-s.ts";
 export { MADE_KEY_SECONDS, MADE_KEY_TYPE, type MadeKey, type Vouched, verifyMadeKey } from "./made-key.ts";
+export { MAX_LABELS, type SeedOfKey } from "./named-seed.ts";
 export { type Receipt, verifyReceipt } from "./receipt.ts";
+export { digestOfSeed, seedOf } from "./seed.ts";
 export {
   findKey,
   TRUST_TYPE,

@@ -27,6 +27,8 @@ export type Receipt = {
   account?: string;
   /** What this instance may do with the key: the EDK's policy narrowed by the KMS's current one. */
   policy: KeyPolicy;
+  /** Of a key that the HSM derived from a seed (M9). */
+  way?: "seed";
   /** Of a key that came over a channel (M7): what that is bound to, by `channelDigest`. */
   channel?: string;
   /** Seconds since 1970: issued, and the last moment at which the key may be loaded with it. */
@@ -48,7 +50,7 @@ const receiptShape: Shape<Receipt> = object(
     iat: seconds,
     exp: seconds,
   },
-  { account: identifier, channel: base64url(32) },
+  { account: identifier, channel: base64url(32), way: literal("seed") },
 );
 
 /**

@@ -14,12 +14,13 @@ export async function presentation(
   grant: string,
   edks: string[],
   change: Partial<Presentation> = {},
+  inputOf = presentationInput,
 ): Promise<{ body: Presentation; privateKey: CryptoKey }> {
   const pair = (await subtle.generateKey("X25519", false, ["deriveKey"])) as CryptoKeyPair;
   const raw = encodeBase64url(new Uint8Array(await subtle.exportKey("raw", pair.publicKey)));
   const share = change.share ?? raw;
   const recipient = await digest(decodeBase64url(enrolled.wrappingCertificate));
-  const input = await presentationInput({ grant, share, recipient, edks });
+  const input = await inputOf({ grant, share, recipient, edks });
   const proof = encodeBase64url(new Uint8Array(await subtle.sign(ECDSA, keys.identity.privateKey, input)));
   const { identityCertificate } = enrolled;
   return { body: { grant, edks, share, identityCertificate, proof, ...change }, privateKey: pair.privateKey };

@@ -43,6 +43,8 @@ const MESSAGES: Readonly<Partial<Record<ErrorCode, string>>> = {
     "This is scheduled for deletion, and closed until then. Cancel the deletion to use it again.",
   "key-refused":
     "The vault refused this document's key: it did not come from your key store. Tell your administrator.",
+  "seed-refused":
+    "This is not the passphrase or file that the key was made from. Choose the one that was used.",
   "key-missing": "The document's key is not loaded. Try again.",
   "invalid-edk": "The document's key cannot be used any more. Tell your administrator.",
   // Documents.

@@ -16,6 +16,7 @@ import type { Crypto, Subtle } from "./crypto.ts";
 import { type KeyServer, present } from "./presentation.ts";
 import { retainedKeys } from "./retained.ts";
 import type { LoadedKey } from "./ring.ts";
+import { keysOfSeed } from "./seed.ts";
 import { unwrapKeyOf } from "./signing-key.ts";
 import type { InstanceRecord } from "./store.ts";
 
@@ -29,7 +30,12 @@ export type Loader = {
   channel?: string | undefined;
 };
 
-type Means = Crypto & { record: InstanceRecord; keyServer: KeyServer | undefined; now: number };
+type Means = Crypto & {
+  record: InstanceRecord;
+  trust: TrustList;
+  keyServer: KeyServer | undefined;
+  now: number;
+};
 type Loads = { loads: LoadOf<"rewrap">[]; channel?: string };
 
 const WAYS: { [W in Handed["way"]]: (handed: HandedOf<W>, means: Means) => Promise<Loads> } = {
@@ -39,6 +45,10 @@ const WAYS: { [W in Handed["way"]]: (handed: HandedOf<W>, means: Means) => Promi
     if (!keyServer) throw new CofferError("key-missing");
     const recipient = await digest(record.wrappingCertificate);
     return present({ subtle, record, recipient }, handed, keyServer);
+  },
+  async seed(handed, { keyServer, ...means }) {
+    if (!keyServer) throw new CofferError("key-missing");
+    return keysOfSeed(means, handed, keyServer);
   },
   async retained(handed, { keyServer, ...means }) {
     if (!keyServer) throw new CofferError("key-missing");

@@ -392,7 +392,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     async load(handed) {
       const { record, trust } = serving();
       const { keyServer } = options;
-      const { loads, channel } = await loadsOf(handed, { ...crypto, record, keyServer, now: now() });
+      const { loads, channel } = await loadsOf(handed, { ...crypto, record, trust, keyServer, now: now() });
       // All of them, or none.
       const loading = loads.map(async (load) => {
         const key = await loadKey({ subtle, record, trust, now: now(), channel }, load);

@@ -4,7 +4,13 @@
  */
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
-import { type AnswerOf, loadRetainedKeys, presentGrant } from "#protocol/contract/index.ts";
+import {
+  type AnswerOf,
+  loadRetainedKeys,
+  openSeedChannel,
+  presentGrant,
+  presentSeed,
+} from "#protocol/contract/index.ts";
 import { CofferError } from "#protocol/error.ts";
 import {
   type ChannelOf,
@@ -16,6 +22,7 @@ import {
   presentationInput,
   type RetainedKeys,
   type RetainedRequest,
+  type SealedSeed,
 } from "#protocol/keys/index.ts";
 import { delay as byTheClock, type Delay } from "#protocol/patience.ts";
 import type { Subtle } from "./crypto.ts";
@@ -23,10 +30,14 @@ import { signWith } from "./keys.ts";
 import { restOf } from "./rest.ts";
 import type { InstanceRecord } from "./store.ts";
 
+type Bytes = Uint8Array<ArrayBuffer>;
 type Answer = AnswerOf<typeof presentGrant>;
 /** The KMS, to which a grant is presented. */
 export type KeyServer = {
   present(presentation: Presentation): Promise<Answer>;
+  /** The same for keys of a seed (M9): the channel's receipt, and what comes of the seed. */
+  openSeedChannel(presentation: Presentation): Promise<{ receipt: string }>;
+  presentSeed(seed: SealedSeed): Promise<Answer>;
   /** One page of the keys that it retains. */
   retained(request: RetainedRequest): Promise<RetainedKeys>;
 };
@@ -44,6 +55,8 @@ export function restKeyServer(
   // The grant is used up once the KMS has seen it.
   return {
     present: (body) => ask(presentGrant, { body, repeatable: false, limit: MAX_ANSWER }),
+    openSeedChannel: (body) => ask(openSeedChannel, { body, repeatable: false }),
+    presentSeed: (body) => ask(presentSeed, { body, repeatable: false, limit: MAX_ANSWER }),
     // A request is good once.
     retained: (body) => ask(loadRetainedKeys, { body, repeatable: false, limit: MAX_ANSWER }),
   };
@@ -58,17 +71,45 @@ export async function present(
   { grant, edks }: HandedOf<"grant">,
   server: KeyServer,
 ): Promise<{ loads: LoadOf<"rewrap">[]; channel: string }> {
+  const { of, body, privateKey } = await presentationOf(
+    { subtle, record, recipient },
+    { grant, edks },
+    presentationInput,
+  );
+  const answer = await server.present(body);
+  return openKeys(subtle, of, privateKey, answer);
+}
+
+/** What the instance presents, with a share of a key pair made for it alone, and a proof over what `input` makes of all of it. */
+export async function presentationOf(
+  { subtle, record, recipient }: { subtle: Subtle; record: InstanceRecord; recipient: string },
+  { grant, edks }: Pick<ChannelOf, "grant"> & { edks: string[] },
+  input: (of: ChannelOf) => Promise<Bytes>,
+): Promise<{ of: ChannelOf; body: Presentation; privateKey: CryptoKey }> {
   const pair = (await subtle.generateKey("X25519", false, ["deriveKey"])) as CryptoKeyPair;
   const share = encodeBase64url(
     new Uint8Array((await subtle.exportKey("raw", pair.publicKey)) as ArrayBuffer),
   );
   const of: ChannelOf = { grant, share, recipient, edks };
-  const proof = encodeBase64url(await signWith(subtle, record.identityKey, await presentationInput(of)));
+  const proof = encodeBase64url(await signWith(subtle, record.identityKey, await input(of)));
   const identityCertificate = encodeBase64url(record.identityCertificate);
-  const answer = await server.present({ grant, edks, share, identityCertificate, proof });
+  const body = { grant, edks, share, identityCertificate, proof };
+  return { of, body, privateKey: pair.privateKey };
+}
+
+/** The wrapped keys that came over the channel, and what their receipts have to say of it. Throws `key-refused`. */
+export async function openKeys(
+  subtle: Subtle,
+  of: ChannelOf,
+  privateKey: CryptoKey,
+  answer: Answer,
+): Promise<{ loads: LoadOf<"rewrap">[]; channel: string }> {
+  const { edks } = of;
   try {
-    const plain = await openChannel(subtle, pair.privateKey, await channelInfo(of), answer);
-    const { receipts } = answer;
+    const { receipts, share, nonce, sealed } = answer;
+    const key = await channelKey(subtle, privateKey, share, await channelInfo(of), "decrypt");
+    const gcm = { name: "AES-GCM", iv: decodeBase64url(nonce) };
+    const plain = new Uint8Array(await subtle.decrypt(gcm, key, decodeBase64url(sealed)));
     const length = plain.length / edks.length;
     if (receipts.length !== edks.length || !Number.isInteger(length))
       throw new TypeError("not a key for each");
@@ -76,25 +117,25 @@ export async function present(
       const wrappedKey = encodeBase64url(plain.subarray(n * length, (n + 1) * length));
       return { way: "rewrap" as const, edk, wrappedKey, receipt: receipts[n] ?? "" };
     });
-    return { loads, channel: await channelDigest(of, answer.share) };
+    return { loads, channel: await channelDigest(of, share) };
   } catch (cause) {
     throw new CofferError("key-refused", { cause });
   }
 }
 
-/** A share that makes the secret zero throws (RFC 7748 §6.1), as does what another key encrypted. */
-async function openChannel(
+/** The key of one of a channel's directions. A share that makes the secret zero throws (RFC 7748 §6.1). */
+export async function channelKey(
   subtle: Subtle,
   privateKey: CryptoKey,
-  info: Uint8Array<ArrayBuffer>,
-  { share, nonce, sealed }: Answer,
-): Promise<Uint8Array<ArrayBuffer>> {
+  share: string,
+  info: Bytes,
+  use: "encrypt" | "decrypt",
+): Promise<CryptoKey> {
   const other = await subtle.importKey("raw", decodeBase64url(share), "X25519", true, []);
   const agreement = { name: "X25519", public: other };
   const agreed = await subtle.deriveKey(agreement, privateKey, "HKDF", false, ["deriveKey"]);
   const hkdf = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info };
-  const key = await subtle.deriveKey(hkdf, agreed, { name: "AES-GCM", length: 256 }, false, ["decrypt"]);
+  const key = await subtle.deriveKey(hkdf, agreed, { name: "AES-GCM", length: 256 }, false, [use]);
   if (agreed.extractable !== false || key.extractable !== false) throw new CofferError("key-unusable");
-  const gcm = { name: "AES-GCM", iv: decodeBase64url(nonce) };
-  return new Uint8Array(await subtle.decrypt(gcm, key, decodeBase64url(sealed)));
+  return key;
 }

@@ -18,6 +18,14 @@ export const keys = {
     const { tenant, requestId } = await applicant(c);
     return c.env.KMS.present({ tenant, requestId }, body);
   },
+  async openSeedChannel({ c, body }) {
+    const { tenant, requestId } = await applicant(c);
+    return c.env.KMS.openSeedChannel({ tenant, requestId }, body);
+  },
+  async presentSeed({ c, body }) {
+    const { tenant, requestId } = await applicant(c);
+    return c.env.KMS.presentSeed({ tenant, requestId }, body);
+  },
   async loadRetainedKeys({ c, body }) {
     const { tenant, requestId } = await applicant(c);
     return c.env.KMS.loadRetained({ tenant, requestId }, body);

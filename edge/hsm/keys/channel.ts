@@ -7,7 +7,7 @@ import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { concat, decodeHex } from "#protocol/bytes.ts";
 import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import { AGREEMENT, KEY } from "#protocol/hierarchy/index.ts";
-import type { RequestItem, ResponseItem } from "#protocol/kmip/index.ts";
+import type { RequestItem, ResponseItem, UniqueIdentifier } from "#protocol/kmip/index.ts";
 import { type Hsm, UnexpectedAnswer } from "../client.ts";
 import { type NextName, runBatch } from "./batch.ts";
 import type { Ledger } from "./ledger.ts";
@@ -21,55 +21,26 @@ const SPKI = decodeHex("302a300506032b656e032100");
 /** What passes over a channel. `share`: the HSM's, raw; `sealed`: ciphertext and tag of AES-256-GCM. All base64url. */
 export type Sealed = { share: string; nonce: string; sealed: string };
 
-/** `share`: the instance's, raw, base64url; `now` in milliseconds. Throws unless every item succeeded. */
+/**
+ * `share`: the instance's, raw, base64url; `now` in milliseconds. `agreement`: identifier of an agreement key that is there already, which
+ * stays; one is made otherwise. Throws unless every item succeeded.
+ */
 export async function sealOverChannel(
   hsm: Pick<Hsm, "batch">,
   ledger: Ledger,
-  { share, info, data }: { share: string; info: Bytes; data: Bytes },
+  { share, info, data, agreement }: { share: string; info: Bytes; data: Bytes; agreement?: Agreement },
   now: number,
 ): Promise<Sealed> {
   const peer = crypto.randomUUID();
-  // Past by the clock of the HSM too.
-  const at = { activationDate: new Date(now - CLOCK_TOLERANCE * 1000) };
+  const at = pastAt(now);
   const answers = await runBatch(hsm, ledger, (name) => {
-    const names = { peer: name(), private: name(), public: name(), agreed: name(), channel: name() };
+    const own = agreement ? undefined : { private: name(), public: name() };
+    const names = { peer: name(), agreed: name(), channel: name() };
     return [
       importShare(peer, share, names.peer),
-      {
-        operation: "CreateKeyPair",
-        payload: {
-          commonAttributes: { ...AGREEMENT, ...at },
-          privateKeyAttributes: { cryptographicUsageMask: ["DeriveKey"], name: names.private },
-          publicKeyAttributes: { cryptographicUsageMask: ["KeyAgreement"], name: names.public },
-        },
-      },
-      {
-        operation: "Get",
-        payload: { uniqueIdentifier: { reference: "CreateKeyPairPublicKey" }, keyFormatType: "X_509" },
-      },
-      {
-        operation: "DeriveKey",
-        payload: {
-          objectType: "SecretData",
-          uniqueIdentifier: [{ reference: "CreateKeyPairPrivateKey" }, peer],
-          derivationMethod: "AsymmetricKey",
-          derivationParameters: {},
-          attributes: { cryptographicUsageMask: ["DeriveKey"], name: names.agreed, ...at },
-        },
-      },
-      {
-        operation: "DeriveKey",
-        payload: {
-          objectType: "SymmetricKey",
-          uniqueIdentifier: [{ reference: "DeriveKey" }],
-          derivationMethod: "HKDF",
-          derivationParameters: {
-            cryptographicParameters: { hashingAlgorithm: "SHA_256" },
-            derivationData: info,
-          },
-          attributes: { ...KEY, cryptographicUsageMask: ["Encrypt"], name: names.channel, ...at },
-        },
-      },
+      ...(own ? makeAgreement(own, at) : []),
+      agree(agreement?.id ?? { reference: "CreateKeyPairPrivateKey" }, peer, names.agreed, at),
+      expand(info, "Encrypt", names.channel, at),
       {
         operation: "Encrypt",
         payload: {
@@ -80,17 +51,73 @@ export async function sealOverChannel(
       },
       ...retireNamed(names.channel),
       ...retireNamed(names.agreed),
-      ...retireNamed(names.private),
-      ...retireNamed(names.public),
+      ...(own ? [...retireNamed(own.private), ...retireNamed(own.public)] : []),
       ...retire(peer).slice(1),
     ];
   });
-  return sealedOf(answers);
+  return { share: agreement?.share ?? shareOf(answers), ...sealedOf(answers) };
 }
 
-type Name = ReturnType<NextName>;
+export type Name = ReturnType<NextName>;
+type At = { activationDate: Date };
+/** An agreement key at the HSM: its identifier, and its share, raw, base64url. */
+export type Agreement = { id: string; share: string };
 
-function importShare(uniqueIdentifier: string, share: string, name: Name): RequestItem {
+/** Past by the clock of the HSM too. */
+export function pastAt(now: number): At {
+  return { activationDate: new Date(now - CLOCK_TOLERANCE * 1000) };
+}
+
+/** Two items: an agreement key, and its public half. */
+export function makeAgreement(names: { private: Name; public: Name }, at: At): RequestItem[] {
+  return [
+    {
+      operation: "CreateKeyPair",
+      payload: {
+        commonAttributes: { ...AGREEMENT, ...at },
+        privateKeyAttributes: { cryptographicUsageMask: ["DeriveKey"], name: names.private },
+        publicKeyAttributes: { cryptographicUsageMask: ["KeyAgreement"], name: names.public },
+      },
+    },
+    {
+      operation: "Get",
+      payload: { uniqueIdentifier: { reference: "CreateKeyPairPublicKey" }, keyFormatType: "X_509" },
+    },
+  ];
+}
+
+/** What the two ends agree on. */
+export function agree(agreement: UniqueIdentifier, peer: string, name: Name, at: At): RequestItem {
+  return {
+    operation: "DeriveKey",
+    payload: {
+      objectType: "SecretData",
+      uniqueIdentifier: [agreement, peer],
+      derivationMethod: "AsymmetricKey",
+      derivationParameters: {},
+      attributes: { cryptographicUsageMask: ["DeriveKey"], name, ...at },
+    },
+  };
+}
+
+/** Of that, which the item before has made, the key of one of the two directions. */
+export function expand(info: Bytes, use: "Encrypt" | "UnwrapKey", name: Name, at: At): RequestItem {
+  return {
+    operation: "DeriveKey",
+    payload: {
+      objectType: "SymmetricKey",
+      uniqueIdentifier: [{ reference: "DeriveKey" }],
+      derivationMethod: "HKDF",
+      derivationParameters: {
+        cryptographicParameters: { hashingAlgorithm: "SHA_256" },
+        derivationData: info,
+      },
+      attributes: { ...KEY, cryptographicUsageMask: [use], name, ...at },
+    },
+  };
+}
+
+export function importShare(uniqueIdentifier: string, share: string, name: Name): RequestItem {
   const keyMaterial = concat(SPKI, decodeBase64url(share));
   return {
     operation: "Import",
@@ -104,7 +131,7 @@ function importShare(uniqueIdentifier: string, share: string, name: Name): Reque
 }
 
 /** What two derivations make has one name between them in KMIP 2.1 (Unique Identifier): the first is found by its own. */
-function retireNamed(name: Name): RequestItem[] {
+export function retireNamed(name: Name): RequestItem[] {
   return [
     { operation: "Locate", payload: { attributes: { name } } },
     { operation: "Revoke", payload: { revocationReason: { revocationReasonCode: "CessationOfOperation" } } },
@@ -112,21 +139,22 @@ function retireNamed(name: Name): RequestItem[] {
   ];
 }
 
-function sealedOf(answers: readonly ResponseItem[]): Sealed {
+/** The share in the answer to Get, raw, base64url. */
+export function shareOf(answers: readonly ResponseItem[]): string {
   const got = answers.find(({ operation }) => operation === "Get");
-  const encrypted = answers.find(({ operation }) => operation === "Encrypt");
-  if (got?.operation !== "Get" || encrypted?.operation !== "Encrypt")
-    throw new UnexpectedAnswer("the HSM made no channel");
+  if (got?.operation !== "Get") throw new UnexpectedAnswer("the HSM made no channel");
   const value = got.payload?.object.publicKey?.keyBlock.keyValue;
   const spki = value instanceof Uint8Array ? undefined : value?.keyMaterial;
   if (!(spki instanceof Uint8Array) || spki.length !== SPKI.length + 32)
     throw new UnexpectedAnswer("the HSM's share is none");
+  return encodeBase64url(spki.subarray(SPKI.length));
+}
+
+function sealedOf(answers: readonly ResponseItem[]): Omit<Sealed, "share"> {
+  const encrypted = answers.find(({ operation }) => operation === "Encrypt");
+  if (encrypted?.operation !== "Encrypt") throw new UnexpectedAnswer("the HSM made no channel");
   const { data, ivCounterNonce: nonce, authenticatedEncryptionTag: tag } = encrypted.payload ?? {};
   if (!data || nonce?.length !== 12 || tag?.length !== 16)
     throw new UnexpectedAnswer("the HSM encrypted nothing");
-  return {
-    share: encodeBase64url(spki.subarray(SPKI.length)),
-    nonce: encodeBase64url(nonce),
-    sealed: encodeBase64url(concat(data, tag)),
-  };
+  return { nonce: encodeBase64url(nonce), sealed: encodeBase64url(concat(data, tag)) };
 }

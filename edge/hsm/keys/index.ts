@@ -4,7 +4,7 @@
  * May import: protocol/*.ts, protocol/hierarchy, protocol/kmip, edge/*.ts, edge/hsm. Imported by the domains of edge/.
  */
 export { type NextName, runBatch } from "./batch.ts";
-export { type Sealed, sealOverChannel } from "./channel.ts";
+export { type Agreement, type Sealed, sealOverChannel } from "./channel.ts";
 export { isGone, keepWrapped, lookAfter, markOf, readKept } from "./kept.ts";
 export { importWrapped, makeUnder } from "./key.ts";
 export { LEDGER_TABLE, type Ledger, type Leftover, openLedger, transientNames } from "./ledger.ts";
@@ -32,4 +32,5 @@ export {
   wrappedKeys,
 } from "./release.ts";
 export { remove, retire, sweep } from "./retire.ts";
+export { deriveFromSeed, endAgreement, openAgreement } from "./seed.ts";
 export { importSigningPair, makeSigningPair, signingPair, type WrappedSigningPair } from "./signing-pair.ts";

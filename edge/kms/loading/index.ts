@@ -12,7 +12,9 @@ import { rewrapInOne } from "./rewrap-several.ts";
 import type { Item } from "./several.ts";
 
 export { type Granted, grantSeveral, LOAD_GRANTS_TABLE } from "./grants.ts";
+export { openSeedChannel } from "./open-seed.ts";
 export { presentGrant } from "./present.ts";
+export { presentSeed } from "./present-seed.ts";
 export { checkKey, type KeyStanding, READING } from "./release.ts";
 export { checkAsker, loadRetained } from "./retained.ts";
 export type { Under } from "./rewrap-batch.ts";

@@ -5,7 +5,6 @@ import { concat } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
 import {
-  type ChannelOf,
   channelDigest,
   channelInfo,
   edksDigest,
@@ -77,13 +76,14 @@ const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
 /**
  * Whether who presents holds the identity key of the instance that the grant is for, and by which wrapping certificate (SHA-256) it is the recipient: it
- * may have been renewed since the grant was issued, with the same keys.
+ * may have been renewed since the grant was issued, with the same keys. `signedOf`: what the proof is over.
  */
-async function checkHolder(
+export async function checkHolder(
   { RA }: Neighbours,
   { thumbprint, about: { caller } }: Several,
   presentation: Presentation,
   edks: string[],
+  signedOf: typeof presentationInput = presentationInput,
 ): Promise<Decision<{ recipient: string }>> {
   const { identityCertificate, proof } = presentation;
   const { tenant, user } = caller;
@@ -94,14 +94,18 @@ async function checkHolder(
   const found = await RA.instance({ tenant, user, instance, identityCertificate: await digest(der) });
   if (!found.ok) return refuse(found.problem.code, "presented by another instance");
   const shown = { ...presentation, edks, recipient: found.value.wrappingCertificate };
-  const isHeld = await verify(der, proof, shown).catch(() => false);
+  const isHeld = await verify(der, proof, await signedOf(shown)).catch(() => false);
   return isHeld
     ? ok({ recipient: shown.recipient })
     : refuse("not-recipient", "no proof of the instance's identity key");
 }
 
-async function verify(der: Uint8Array<ArrayBuffer>, proof: string, channel: ChannelOf): Promise<boolean> {
+async function verify(
+  der: Uint8Array<ArrayBuffer>,
+  proof: string,
+  signed: Uint8Array<ArrayBuffer>,
+): Promise<boolean> {
   const { spki } = parseCertificate(der);
   const key = await crypto.subtle.importKey("spki", spki, ECDSA, false, ["verify"]);
-  return crypto.subtle.verify(ECDSA, key, decodeBase64url(proof), await presentationInput(channel));
+  return crypto.subtle.verify(ECDSA, key, decodeBase64url(proof), signed);
 }

@@ -10,7 +10,7 @@ const RECEIPT_SECONDS = 8 * 3600;
 
 /**
  * `token`: the EDK as it was sent. `thumbprint`: SHA-256 of the instance's wrapping certificate, base64url, which ends at `notAfter`
- * (seconds since 1970). `channel`: of keys that come over one, what names it.
+ * (seconds since 1970). `channel`: of keys that come over one, what names it. `way`: of those that are derived from a seed.
  */
 export async function receiptFor(
   wrappedKey: Uint8Array<ArrayBuffer>,
@@ -22,9 +22,10 @@ export async function receiptFor(
     policy: KeyPolicy;
     notAfter: number;
     channel?: string | undefined;
+    way?: Receipt["way"];
   },
 ): Promise<Receipt> {
-  const { edk, token, thumbprint, tenant, policy, notAfter, channel } = of;
+  const { edk, token, thumbprint, tenant, policy, notAfter, channel, way } = of;
   const iat = seconds(Date.now());
   return {
     version: 1,
@@ -36,6 +37,7 @@ export async function receiptFor(
     tenant,
     ...(edk.account !== undefined && { account: edk.account }),
     ...(channel !== undefined && { channel }),
+    ...(way !== undefined && { way }),
     policy,
     iat,
     exp: Math.min(iat + RECEIPT_SECONDS, notAfter, edk.expires ?? Number.MAX_SAFE_INTEGER),

@@ -2,7 +2,7 @@
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
-import { type Edk, edksDigest, type LoadOf } from "#protocol/keys/index.ts";
+import { type Edk, edksDigest, type LoadOf, type Receipt } from "#protocol/keys/index.ts";
 import type { KeyPolicy } from "#protocol/policy/index.ts";
 import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
@@ -143,24 +143,36 @@ export async function rewrapSeveral(
       throw new Error("nobody said what a key is under");
     return { under, wrappedDataKey };
   });
-  const { tenant } = kms.store;
   const wrapped = await rewrapDataKeys(kms.hsm, kms.ledger, { keys, hsmKey }, Date.now());
-  return {
-    wrapped,
-    async sign(channel) {
-      const receipts = await Promise.all(
-        items.map(({ edk, token }, n) => {
-          const [policy, bytes] = [policies[n], wrapped[n]];
-          if (policy === undefined || bytes === undefined) throw new Error("a key was not rewrapped");
-          return receiptFor(bytes, { edk, token, thumbprint, tenant, policy, notAfter, channel });
-        }),
-      );
-      const signed = await signReceipts(kms.hsm, await kms.trust.list(), receipts);
-      return items.map(({ token: edk }, n) => {
-        const [bytes, receipt] = [wrapped[n], signed[n]];
-        if (bytes === undefined || receipt === undefined) throw new Error("a receipt was not signed");
-        return { way: "rewrap", edk, wrappedKey: encodeBase64url(bytes), receipt };
-      });
-    },
-  };
+  const several = { items, thumbprint, notAfter, policies, wrapped };
+  return { wrapped, sign: (channel) => signSeveral(kms, several, { channel }) };
 }
+
+/** The receipts of what was wrapped, in their order, signed in one batch. */
+export async function signSeveral(
+  kms: Context,
+  { items, thumbprint, notAfter, policies, wrapped }: ToSign,
+  { channel, way }: Pick<Receipt, "way"> & { channel?: string | undefined } = {},
+): Promise<LoadOf<"rewrap">[]> {
+  const { tenant } = kms.store;
+  const receipts = await Promise.all(
+    items.map(({ edk, token }, n) => {
+      const [policy, bytes] = [policies[n], wrapped[n]];
+      if (policy === undefined || bytes === undefined) throw new Error("a key was not rewrapped");
+      const of = { edk, token, thumbprint, tenant, policy, notAfter, channel };
+      return receiptFor(bytes, way === undefined ? of : { ...of, way });
+    }),
+  );
+  const signed = await signReceipts(kms.hsm, await kms.trust.list(), receipts);
+  return items.map(({ token: edk }, n) => {
+    const [bytes, receipt] = [wrapped[n], signed[n]];
+    if (bytes === undefined || receipt === undefined) throw new Error("a receipt was not signed");
+    return { way: "rewrap", edk, wrappedKey: encodeBase64url(bytes), receipt };
+  });
+}
+
+type ToSign = Pick<Several, "items" | "thumbprint"> & {
+  notAfter: number;
+  policies: readonly KeyPolicy[];
+  wrapped: readonly Uint8Array<ArrayBuffer>[];
+};

@@ -9,7 +9,7 @@ import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
 import type { Member, Person } from "../../person.ts";
 import type { Recipient } from "../../ra/types.ts";
-import { type Decision, ok, type Result, refuse } from "../../result.ts";
+import { type Decision, fail, ok, type Result, refuse } from "../../result.ts";
 import { type About, type Context, type Neighbours, noMember } from "../context.ts";
 import { countRelease } from "../key-management.ts";
 import { findDataKey } from "../registry.ts";
@@ -61,10 +61,12 @@ export function askStanding({ IAM }: Pick<Neighbours, "IAM">): AskMember<{ by: A
 /** The same, and the key that the data key is encrypted under: the account's, or the tenant's master key, which the EDK names. */
 export function askUnder({ IAM }: Pick<Neighbours, "IAM">): AskMember<Under & { by: Asking }> {
   return async ({ account, accountKey, masterKey }, caller) => {
-    if (account !== undefined)
+    if (account !== undefined && accountKey !== undefined)
       return IAM.accountKey({ tenant: caller.tenant, account, caller, id: accountKey.id });
     const signedIn = await IAM.signedIn(caller);
-    return signedIn.ok ? ok({ master: masterKey, by: signedIn.value }) : signedIn;
+    if (!signedIn.ok) return signedIn;
+    // One of a seed (M9) is under none.
+    return masterKey === undefined ? fail("invalid-edk") : ok({ master: masterKey, by: signedIn.value });
   };
 }
 

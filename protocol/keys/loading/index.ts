@@ -8,6 +8,7 @@ import { type Of, type Shape, union } from "../../shape.ts";
 import * as grant from "./grant.ts";
 import * as retained from "./retained.ts";
 import * as rewrap from "./rewrap.ts";
+import * as seed from "./seed.ts";
 import * as several from "./several.ts";
 import type { Verified, Verifier } from "./verifier.ts";
 
@@ -21,6 +22,7 @@ export {
   retainedKeys,
   retainedRequest,
 } from "./retained.ts";
+export { type SealedSeed, sealedSeed, seedChannel, seedPresentation } from "./seed.ts";
 export type { Verified } from "./verifier.ts";
 export { rsaOaep, type Wrapped } from "./wrapping.ts";
 
@@ -37,6 +39,15 @@ export const handed = /* @__PURE__ */ union("way", {
   several: several.loaded,
   grant: grant.handed,
   retained: retained.handed,
+  seed: seed.handed,
+});
+/** The same in JSON. */
+export const handedInJson = /* @__PURE__ */ union("way", {
+  rewrap: rewrap.loaded,
+  several: several.loaded,
+  grant: grant.handed,
+  retained: retained.handed,
+  seed: seed.handedInJson,
 });
 export type Handed = Of<typeof handed>;
 export type HandedOf<W extends Handed["way"]> = Extract<Handed, { way: W }>;

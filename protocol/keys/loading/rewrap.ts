@@ -40,5 +40,6 @@ export async function verify(
   ]);
   for (const name of ["keyId", "keyVersion", "tenant", "account"] as const)
     if (receipt[name] !== edk[name]) throw new TypeError(`another ${name}`);
+  if ((edk.wrapping === "seed") !== (receipt.way === "seed")) throw new TypeError("came another way");
   return { ...wrapped, edk, receipt };
 }
