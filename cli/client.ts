@@ -41,7 +41,7 @@ export interface ClientOptions {
   instance?: Pick<NodeMicroserviceOptions, "appKey" | "timeToLive" | "copiesTimeToLive" | "watch">;
 }
 
-export interface Client extends Pick<Custodian, "documents" | "keys" | "microservice"> {
+export interface Client extends Pick<Custodian, "documents" | "keys" | "loadBySeed" | "microservice"> {
   identity: Identity;
   /** The account to seal for: the user's first. Error: `no-account`. */
   account(): string;
@@ -94,6 +94,7 @@ export async function connect(options: ClientOptions): Promise<Client> {
     documents,
     keys,
     microservice,
+    loadBySeed: (seed, of) => custodian.loadBySeed(seed, of),
     life: custodian.life,
     rotation: new Rotation(rest),
     administration: new Administration(rest),

@@ -8,6 +8,7 @@ import { formatBytes } from "./format.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { COFFER } from "./parts/index.ts";
 import { progressBar } from "./progress-bar.ts";
+import { readSeed, SEED_HELP, SEED_OPTION } from "./seed.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";
 
@@ -20,27 +21,30 @@ Without --to it is called as the document is, with _ for what cannot be in a fil
   --to PATH     write to this file, or into this folder; - writes to standard output.
                 A pipe or a device is written into while the document is being verified: what came
                 is complete only when the command ends with 0
-  --force       replace a file that is there; a symbolic link is replaced itself, not what it leads to
+${SEED_HELP}  --force       replace a file that is there; a symbolic link is replaced itself, not what it leads to
 ${SESSION_HELP}
 Exit code: 0 written, 1 not written, 2 the command line is wrong.
 
 Examples: ${COFFER} open contract.pdf --to /tmp/contract.pdf
           ${COFFER} open 7b0c6c1e-6d5f-4c93-9a3e-0d3c5b1f2a77
+          ${COFFER} open 7b0c6c1e-6d5f-4c93-9a3e-0d3c5b1f2a77 --seed key.bin
 `;
 
 /** `coffer open DOCUMENT` */
 export async function open(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args,
-    options: { ...sessionOptions, to: { type: "string" }, force: { type: "boolean" } },
+    options: { ...sessionOptions, to: { type: "string" }, force: { type: "boolean" }, ...SEED_OPTION },
     allowPositionals: true,
   });
   const [wanted, ...more] = positionals;
   if (wanted === undefined || more.length > 0)
     throw new CommandError("coffer open: name one document. Try --help.", 2);
   const signal = interruptSignal();
+  const seed = values.seed === undefined ? undefined : await readSeed(values.seed);
   return withClient(values, async (client) => {
     const { id, account } = await find(client, wanted);
+    if (seed) await client.loadBySeed(seed, { document: id, account, signal });
     const bar = progressBar(`Opening ${shown(wanted)}`);
     const document = await client.documents.open(id, {
       account,

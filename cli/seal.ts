@@ -9,6 +9,7 @@ import { mediaType } from "./media-type.ts";
 import { print } from "./output.ts";
 import { COFFER } from "./parts/index.ts";
 import { progressBar } from "./progress-bar.ts";
+import { readSeed, SEED_HELP, SEED_OPTION } from "./seed.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";
 
@@ -17,20 +18,27 @@ export const SEAL_HELP = `coffer seal FILE …: encrypt files here and store the
 Prints one line per file: the document's id, a tab, its name. The file itself stays where it is.
 A file that changes while it is read is not kept, and the command says so and ends.
 
-${SESSION_HELP}
+${SEED_HELP}${SESSION_HELP}
 Exit code: 0 all stored, 1 at least one was not (those that were printed are), 2 the command line is wrong.
 
 Examples: ${COFFER} seal contract.pdf
           ${COFFER} seal --user alice *.jpg
+          ${COFFER} seal --seed - contract.pdf < passphrase.txt
 `;
 
 /** `coffer seal FILE …` */
 export async function seal(args: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({ args, options: sessionOptions, allowPositionals: true });
+  const { values, positionals } = parseArgs({
+    args,
+    options: { ...sessionOptions, ...SEED_OPTION },
+    allowPositionals: true,
+  });
   if (positionals.length === 0) throw new CommandError("coffer seal: name a file. Try --help.", 2);
   for (const path of positionals) await readable(path);
   const signal = interruptSignal();
-  return withClient(values, async ({ documents, account }) => {
+  const seed = values.seed === undefined ? undefined : await readSeed(values.seed);
+  return withClient(values, async ({ documents, account, loadBySeed }) => {
+    const [key] = seed ? await loadBySeed(seed, { account: account(), signal }) : [];
     for (const path of positionals) {
       // Not when the command began: what is sealed is the file as it is now.
       const { size, modified } = await readable(path);
@@ -43,6 +51,7 @@ export async function seal(args: string[]): Promise<number> {
           modified,
           size,
           signal,
+          ...(key !== undefined && { key }),
           onProgress: ({ bytes }) => bar.update(bytes, size),
         })
         .finally(() => bar.end())

@@ -31,6 +31,7 @@ export const KIT_CODES = [
   "instance-expired",
   // Keys.
   "key-superseded",
+  "seed-needed",
   // Documents.
   "another-file",
   "context-invalid",

@@ -1,4 +1,5 @@
-import { type Edk, isPairWrapping, JwsError, MAX_LABELS } from "#protocol/keys/index.ts";
+import { type Edk, isPairWrapping, JwsError } from "#protocol/keys/index.ts";
+import { MAX_LABELS } from "#protocol/seed.ts";
 import { failureOf } from "../hsm/index.ts";
 import { type Decision, ok, refuse } from "../result.ts";
 import type { Trust } from "./trust.ts";

@@ -13,8 +13,8 @@ import {
   seedChannel,
   seedPresentation,
 } from "../keys/loading/index.ts";
-import { label, MAX_LABELS, namedSeed } from "../keys/named-seed.ts";
 import { keyPolicy } from "../policy/index.ts";
+import { label, MAX_LABELS, namedSeed } from "../seed.ts";
 import { list, literal, object, open, seconds, set, text, union, whole } from "../shape.ts";
 import { identifier, jws, uuid } from "./names.ts";
 import type { BodyOf, Route } from "./route.ts";

@@ -7,11 +7,11 @@
 import { decodeBase64url } from "../base64url.ts";
 import { SIGN_TYPE } from "../hierarchy/index.ts";
 import { type KeyPolicy, keyPolicy } from "../policy/index.ts";
+import { type SeedOfKey, seedOfKey } from "../seed.ts";
 import { base64url, fits, line, literal, object, type Shape, seconds, union, whole } from "../shape.ts";
 import { isSignature, KEY_ALGORITHM_NAMES, type KeyAlgorithm } from "./algorithm.ts";
 import { PAIR_DATA_KEY, PAIR_SHORTER } from "./data-key-pair.ts";
 import { JwsError, verifyJws } from "./jws.ts";
-import { type SeedOfKey, seedOfKey } from "./named-seed.ts";
 import { checkTime } from "./time.ts";
 import { findKey, type TrustList } from "./trust.ts";
 

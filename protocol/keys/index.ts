@@ -78,9 +78,7 @@ export {
 export { isLocalKey } from "./local-key.ts";
 export { canonicalJws, edkDigests, lowS } from "./low-s.ts";
 export { MADE_KEY_SECONDS, MADE_KEY_TYPE, type MadeKey, type Vouched, verifyMadeKey } from "./made-key.ts";
-export { MAX_LABELS, type SeedOfKey } from "./named-seed.ts";
 export { type Receipt, verifyReceipt } from "./receipt.ts";
-export { digestOfSeed, seedOf } from "./seed.ts";
 export {
   findKey,
   TRUST_TYPE,

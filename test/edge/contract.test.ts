@@ -15,6 +15,7 @@ import { mistakes } from "../support/json-schema.ts";
 import { presentation } from "../support/presentation.ts";
 import { RegisteredClient } from "../support/registered-client.ts";
 import { retainedRequest } from "../support/retained.ts";
+import { openChannel, sealSeed, seedOrder } from "../support/seed.ts";
 import { changeRows, useSystem } from "../system/index.ts";
 
 type Described = { content?: Record<string, { schema?: Record<string, unknown> }> };
@@ -163,6 +164,18 @@ it("enrols, makes keys and rewraps them", async () => {
   hold("presentGrant", await ann.vaultPost("/presentations", shown), 200);
   hold("presentGrant", await ann.vaultPost("/presentations", shown), 400);
   hold("presentGrant", await ann.vaultPost("/presentations", shown, { origin: ann.app }), 403);
+  const seed = utf8("a seed for the contract");
+  const seeding = { account: ann.account, count: 1, purpose: "document", seed: await seedOrder(seed) };
+  const ordered = await ann.rest("POST", "/kms/data-keys", asPublished("makeDataKeys", seeding));
+  const { edks } = json<{ edks: string[] }>(hold("makeDataKeys", ordered, 201));
+  const seeds = { client: ann, ...instanceOf };
+  const channel = await openChannel(seeds, edks);
+  asPublished("openSeedChannel", channel.made.body);
+  hold("openSeedChannel", channel.answer, 200);
+  hold("openSeedChannel", await ann.vaultPost("/seed-channels", channel.made.body), 400);
+  const sealed = asPublished("presentSeed", await sealSeed(seeds, channel, seed));
+  hold("presentSeed", await ann.vaultPost("/seed-presentations", sealed), 200);
+  hold("presentSeed", await ann.vaultPost("/seed-presentations", sealed), 400);
   const retaining = asPublished("makeDataKeys", {
     ...{ account: ann.account, count: 1, purpose: "document", custody: "kms" },
   });

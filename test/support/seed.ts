@@ -7,7 +7,6 @@ import { jwsParts } from "#protocol/jws.ts";
 import {
   type ChannelReceipt,
   channelInfoOf,
-  digestOfSeed,
   type Presentation,
   type Presented,
   type SealedSeed,
@@ -18,6 +17,7 @@ import {
   verifyChannelReceipt,
   verifyReceipt,
 } from "#protocol/keys/index.ts";
+import { digestOfSeed } from "#protocol/seed-digest.ts";
 import type { EdgeClient } from "./edge-client.ts";
 import { type Answer, json } from "./http.ts";
 import type { EnrolmentAnswer, Keys } from "./instance.ts";

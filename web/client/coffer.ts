@@ -22,6 +22,7 @@ import type { AccountMember } from "./members.ts";
 import type { MicroserviceState } from "./microservice.ts";
 import type { RangedDocument } from "./ranged.ts";
 import type { ReEncryptAllOptions, ReEncryptProgress } from "./re-encryption.ts";
+import type { Seed, SeedOptions } from "./seed.ts";
 import { CustodianSession } from "./session.ts";
 import type { Account, Identity } from "./sign-in.ts";
 
@@ -140,6 +141,22 @@ export class Coffer extends EventTarget {
     return this.#run((custodian) =>
       custodian.documents.seal(source, custodian.account(options.account), options),
     );
+  }
+
+  /**
+   * Loads data keys that are made of a seed (a passphrase, bytes or a file), and answers their EDKs: `seal` takes one as its `key`. With
+   * `document` it loads the key of that document, which then opens. The same seed gives the same key again. Errors: `seed-refused` for
+   * another seed, `too-many-requests`, `offline`, …; the signal's reason when it aborts.
+   *
+   * @example
+   * const [key] = await coffer.loadBySeed(passphrase);
+   * const { id } = await coffer.seal(file, { key });
+   * // Another day, in another browser:
+   * await coffer.loadBySeed(passphrase, { document: id });
+   * const { stream } = await coffer.open(id);
+   */
+  async loadBySeed(seed: Seed, options: SeedOptions & { document?: string } = {}): Promise<string[]> {
+    return this.#run((custodian) => custodian.loadBySeed(seed, options));
   }
 
   /**

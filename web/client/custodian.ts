@@ -12,6 +12,7 @@ import { lend } from "./lend.ts";
 import { Members } from "./members.ts";
 import { Microservice, type MicroserviceState } from "./microservice.ts";
 import { RestClient } from "./rest.ts";
+import { loadBySeed, type Seed, type SeedOptions } from "./seed.ts";
 import type { Session } from "./session.ts";
 import type { Account, Identity } from "./sign-in.ts";
 
@@ -58,6 +59,14 @@ export class Custodian {
     this.rest = rest;
     this.microservice = microservice;
     this.keys = keys;
+  }
+
+  /** Data keys of a seed, loaded (M9); `document`: that of a document, by its id. */
+  async loadBySeed(seed: Seed, options: SeedOptions & { document?: string } = {}): Promise<string[]> {
+    const { document: id, account, signal } = options;
+    const of = { ...(account !== undefined && { account }), ...(signal && { signal }) };
+    const found = id === undefined ? {} : { edks: [await this.documents.keyOf(id, of)] };
+    return loadBySeed(this, seed, this.account(account), { ...options, ...found });
   }
 
   /** Who is signed in. Error: `signed-out`. */

@@ -90,6 +90,8 @@ export interface SealOptions extends Partial<Omit<Metadata, "size">> {
   size?: number;
   /** Default: the first account of the user. */
   account?: string;
+  /** The EDK of a key that is loaded, as `loadBySeed` answers it. Default: a new key. */
+  key?: string;
   /**
    * Of a Blob or File that is sent in several parts: where the connection is lost, the sign-in ends, or `signal` aborts with a
    * CofferError `paused`, what was sent stays for a day. Sealed again, the same object goes on there; after a reload see `unfinishedUploads`.
@@ -209,7 +211,8 @@ export class Documents {
     encodeMetadata(metadata);
 
     tell("key", 0);
-    const edk = await this.#keys.take(account, signal);
+    const { key } = options;
+    const edk = await (key === undefined ? this.#keys.take(account, signal) : this.#keys.again(key, signal));
     const place = { account, id };
     const { partSize } = await this.#begin(place);
     // One part is sealed again sooner than anybody could go on with it.
@@ -369,6 +372,16 @@ export class Documents {
       named: content,
       metadata,
     };
+  }
+
+  /** The EDK that a document's metadata is sealed under, as its header says it: its content is under the same. */
+  async keyOf(
+    id: string,
+    { account, signal }: Pick<OpenOptions, "account" | "signal"> = {},
+  ): Promise<string> {
+    const sealed = await this.#whereItIs(id, account, (place) => this.#sealedMetadata(place, signal));
+    const { port } = await this.#microservice.use();
+    return (await port.inspect(sealed)).edk;
   }
 
   /** Opens a document. Its content streams in as it is read. */

@@ -36,6 +36,7 @@ export type { Progress, ProgressListener } from "./progress.ts";
 export type { RangedDocument } from "./ranged.ts";
 export type { ReEncryptAllOptions, ReEncryptProgress } from "./re-encryption.ts";
 export type { Rotation, RotationProgress } from "./rotation.ts";
+export type { Seed, SeedOptions } from "./seed.ts";
 export { CustodianSession } from "./session.ts";
 export {
   type Account,

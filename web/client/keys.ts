@@ -6,7 +6,7 @@
 import { loadKey, makeDataKeys, metadataKey } from "#protocol/contract/index.ts";
 import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
 import type { KeyAlgorithm } from "#protocol/keys/algorithm.ts";
-import { requestFor } from "#protocol/keys/loading/index.ts";
+import { isOfSeed, requestFor } from "#protocol/keys/loading/index.ts";
 import { callJson } from "./call.ts";
 import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
 import type { RestClient } from "./rest.ts";
@@ -15,7 +15,7 @@ import type { RestClient } from "./rest.ts";
 const BATCH = 4;
 
 /** The registry or the microservice knows no such instance any more: revoked, expired, or replaced on the other side. */
-const STALE: ReadonlySet<ErrorCode> = new Set(["not-recipient", "not-enrolled"]);
+export const STALE: ReadonlySet<ErrorCode> = new Set(["not-recipient", "not-enrolled"]);
 
 /** Fresh and known data keys, loaded into the microservice when they are needed. */
 export class DataKeys {
@@ -158,6 +158,8 @@ export class DataKeys {
 
   async #bring(edk: string, { port, instance }: EnrolledMicroservice): Promise<void> {
     if (findsKeys({ instance }) || (await port.has(edk))) return;
+    // Nobody but who has the seed can have it loaded.
+    if (isOfSeed(edk)) throw new CofferError("seed-needed");
     const request = requestFor(edk, instance.wrappingCertificate);
     // The instance asks for what the KMS retains.
     if (request.way === "retained") return void (await port.load(request));

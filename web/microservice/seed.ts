@@ -8,17 +8,16 @@ import { seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
 import { CofferError } from "#protocol/error.ts";
 import {
-  digestOfSeed,
   type HandedOf,
   type LoadOf,
   seedChannelInfo,
-  seedOf,
   seedPresentationInput,
   type TrustList,
   transcript,
   verifyChannelReceipt,
   verifyEdk,
 } from "#protocol/keys/index.ts";
+import { digestOfSeed, seedOf } from "#protocol/seed-digest.ts";
 import type { Crypto } from "./crypto.ts";
 import { channelKey, type KeyServer, openKeys, presentationOf } from "./presentation.ts";
 import type { InstanceRecord } from "./store.ts";

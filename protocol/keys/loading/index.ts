@@ -82,6 +82,11 @@ export function requestFor(edk: string, certificate: string): RequestOf<"rewrap"
   return { way: "rewrap", edk, certificate };
 }
 
+/** Whether an EDK says that its key is derived from a seed (M9). Not verified. */
+export function isOfSeed(edk: string): boolean {
+  return said(edk).wrapping === "seed";
+}
+
 function said(edk: string): Record<string, unknown> {
   try {
     return Object(JSON.parse(new TextDecoder().decode(jwsParts(edk).payload)));

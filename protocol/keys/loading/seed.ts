@@ -4,7 +4,7 @@
  * its receipt (`rewrap.ts`).
  */
 
-import { MAX_SEED } from "../../seed.ts";
+import { MAX_LABELS, MAX_SEED } from "../../seed.ts";
 import {
   base64url,
   blob,
@@ -18,7 +18,6 @@ import {
   open,
 } from "../../shape.ts";
 import { MAX_JWS_LENGTH } from "../length.ts";
-import { MAX_LABELS } from "../named-seed.ts";
 import { grant, presentation } from "./grant.ts";
 
 const jws = /* @__PURE__ */ compactJws(MAX_JWS_LENGTH);

@@ -1,12 +1,12 @@
 /**
  * A seed as its custodian and the microservice have it (M9): what becomes of a file of any length, and the digest by which an EDK names
- * its seed. Of what happens to it in the HSM: protocol/seed.ts.
+ * its seed. Of what happens to it in the HSM: seed.ts. Imported by web/client and web/microservice.
  */
 
-import { encodeBase64url } from "../base64url.ts";
-import { concat, utf8 } from "../bytes.ts";
-import { sha256 } from "../digest.ts";
-import { MAX_SEED, SEED_ROUNDS } from "../seed.ts";
+import { encodeBase64url } from "./base64url.ts";
+import { concat, utf8 } from "./bytes.ts";
+import { sha256 } from "./digest.ts";
+import { MAX_SEED, SEED_ROUNDS } from "./seed.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
