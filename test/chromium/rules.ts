@@ -23,7 +23,7 @@ function broken(call: Call): string[] {
   const rules: string[] = [];
   if (call.carriesKey) rules.push("a CryptoKey crosses a message port");
   if (method === "unreportable") rules.push("a call that could not be recorded");
-  if (NEVER.includes(method)) rules.push(`${method} gives key material to JavaScript`);
+  if (NEVER.includes(method) && !isSeedDigest(call)) rules.push(`${method} gives key material to JavaScript`);
   if (method === "importKey" && isSecretImport(call))
     rules.push("a secret or private key imported from bytes");
   if (method === "exportKey" && !mayExport(keyOf(args[1]))) rules.push("a secret or private key exported");
@@ -37,6 +37,8 @@ function broken(call: Call): string[] {
   }
   for (const key of keysIn(result)) {
     if (key.type === "public") continue;
+    // What a digest is taken of comes from the person, never from a key.
+    if (key.algorithm.name === "PBKDF2" && method !== "importKey") rules.push(`${method} made a PBKDF2 key`);
     if (key.extractable && !(isCommitment(key) && derivesCommitment(call)))
       rules.push(`${method} made an extractable ${key.algorithm.name} key`);
     if (key.algorithm.name === "RSA-OAEP" && key.usages.some((usage) => usage !== "unwrapKey")) {
@@ -58,12 +60,25 @@ function derivesCommitment({ method, args: [algorithm, , derived] }: Call): bool
   return method === "deriveKey" && name === "HKDF" && info?.hex === COMMITKEY && length === 256;
 }
 
+/** Of a seed, which is the custodian's own secret and no key (M9): PBKDF2 with the rounds of its digest. */
+function isSeedDigest({ method, args: [algorithm, key] }: Call): boolean {
+  const { name, iterations } = (algorithm ?? {}) as { name?: string; iterations?: number };
+  return (
+    method === "deriveBits" &&
+    name === "PBKDF2" &&
+    iterations === 600_000 &&
+    keyOf(key ?? null)?.algorithm.name === "PBKDF2"
+  );
+}
+
 function mayExport(key: KeySummary | undefined): boolean {
   return key !== undefined && (key.type === "public" || isCommitment(key));
 }
 
 function isSecretImport({ args: [format, data, algorithm], result }: Call): boolean {
   const [key] = keysIn(result);
+  // A seed as it is digested: it derives bits, and never a key.
+  if (key?.algorithm.name === "PBKDF2" && key.usages.join() === "deriveBits") return false;
   if (key) return key.type !== "public";
   // It failed: judged by what was tried.
   if (format === "pkcs8") return true;

@@ -24,7 +24,8 @@ function secretOf(object: Managed): Uint8Array | undefined {
     const secret = p ?? d;
     return secret === undefined ? undefined : decodeBase64url(secret);
   }
-  const holder = object.value && "symmetricKey" in object.value ? object.value.symmetricKey : undefined;
+  const { symmetricKey, secretData } = { symmetricKey: undefined, secretData: undefined, ...object.value };
+  const holder = symmetricKey ?? secretData;
   const value = holder?.keyBlock.keyValue;
   if (!value || value instanceof Uint8Array) return undefined;
   const material = value.keyMaterial;

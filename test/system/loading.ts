@@ -76,3 +76,51 @@ export function loadInOtherWays(page: Page, { vaultOrigin }: Pick<System, "vault
     vaultOrigin,
   );
 }
+
+/**
+ * The kit loads keys from a passphrase, bytes and a file (M9), seals a document under each, and opens them in an instance that has only the
+ * seeds: what it opened, how it was refused before and with another seed, and how much of the file it told that it had read.
+ */
+export function loadBySeeds(page: Page, { vaultOrigin }: Pick<System, "vaultOrigin">) {
+  return withKit(
+    page,
+    async (kit, vault) => {
+      const coffer = await kit.connect({ vault });
+      const file = new File([new Uint8Array((2 << 20) + 5).fill(7)], "key.bin");
+      const seeds = [
+        ["by a passphrase", "ein Ges\u0069\u0308cht im Regen"],
+        ["by bytes", new Uint8Array(40).fill(9)],
+        ["by a file", file],
+      ] as const;
+      const read: number[] = [];
+      const ids: string[] = [];
+      for (const [text, seed] of seeds) {
+        const onProgress = ({ bytes }: { bytes: number }) => void (bytes > 0 && read.push(bytes));
+        const [key] = await coffer.loadBySeed(seed, { onProgress });
+        const { id } = await coffer.seal(new File([text], `${text}.txt`), { key: key! });
+        ids.push(id);
+      }
+      const empty = await kit.refusal(coffer.loadBySeed(""));
+      const stop = AbortSignal.abort(new DOMException("stopped", "AbortError"));
+      const aborted = await coffer.loadBySeed(file, { signal: stop }).then(
+        () => "not",
+        (error: Error) => error.message,
+      );
+      // Another instance: it has none of the keys.
+      await coffer.renew();
+      const open = async (id: string) => new Response((await coffer.open(id)).stream).text();
+      const before = await kit.refusal(open(ids[0]!));
+      const wrong = await kit.refusal(coffer.loadBySeed("ein anderes Gesicht", { document: ids[0]! }));
+      const opened: string[] = [];
+      for (const [n, [, seed]] of seeds.entries()) {
+        await coffer.loadBySeed(seed, { document: ids[n]! });
+        opened.push(await open(ids[n]!));
+      }
+      await coffer.renew();
+      // The same passphrase, as another keyboard writes it.
+      await coffer.loadBySeed("ein Ges\u00efcht im Regen", { document: ids[0]! });
+      return { opened, before, wrong, empty, aborted, read, again: await open(ids[0]!) };
+    },
+    vaultOrigin,
+  );
+}

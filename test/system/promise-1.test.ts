@@ -11,7 +11,7 @@ import {
 } from "../memory/index.ts";
 import { skipTest } from "../support/missing.ts";
 import { sealFile, showFile, signIn, useSystemAndBrowser, watchKeys, watchTraffic } from "./index.ts";
-import { loadInOtherWays } from "./loading.ts";
+import { loadBySeeds, loadInOtherWays } from "./loading.ts";
 
 const { system, browsing } = useSystemAndBrowser();
 /** What the scans of workerd's memory found while documents were sealed and opened; null where it cannot be read. */
@@ -32,6 +32,8 @@ beforeAll(async () => {
   expect(await showFile(page, "second.txt")).toBe("the second document");
   // A grant over a channel, and several keys in one rewrap.
   expect((await loadInOtherWays(page, system)).opened).toHaveLength(4);
+  // Of a seed, which is sealed to the HSM.
+  expect((await loadBySeeds(page, system)).opened).toHaveLength(3);
   keys.stop();
   seen = watch && (await watch.stop());
   await page.close();
@@ -50,6 +52,11 @@ describe("Promise 1: blind edge", () => {
   it("Promise 1: the scans know the keys that the HSM held meanwhile", () => {
     expect(account().length, "account keys").toBeGreaterThan(0);
     expect(data().length, "data keys").toBeGreaterThan(1);
+  });
+
+  it("Promise 1 M9: the scans know seeds, salts and what is derived of them", () => {
+    for (const keyClass of ["seed", "seed-salt", "seed-stretched", "seed-hmac", "seed-channel"] as const)
+      expect(watched.ofClass(keyClass).length, keyClass).toBeGreaterThan(0);
   });
 
   it("Promise 1: the memory of workerd holds no data, account or master key while documents are sealed and opened", (context) => {

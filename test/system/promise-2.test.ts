@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { bytesOf, violations } from "../chromium/rules.ts";
 import { needle, scanBytes } from "../memory/index.ts";
 import { sealFile, showFile, signIn, useSystemAndBrowser, watchKeys } from "./index.ts";
-import { loadInOtherWays } from "./loading.ts";
+import { loadBySeeds, loadInOtherWays } from "./loading.ts";
 
 const { system, browsing } = useSystemAndBrowser({ record: true });
 let page: Page;
@@ -19,6 +19,8 @@ beforeAll(async () => {
   expect(await showFile(page, "letter.txt")).toBe("a letter to nobody else");
   // A grant over a channel, and several keys in one rewrap.
   expect((await loadInOtherWays(page, system)).opened).toHaveLength(4);
+  // Of a seed, which is the custodian's own.
+  expect((await loadBySeeds(page, system)).opened).toHaveLength(3);
 });
 afterAll(async () => {
   watched.stop();
@@ -35,7 +37,11 @@ it("Promise 2: every SubtleCrypto call of page, vault and Worker keeps key bytes
 });
 
 it("Promise 2: no argument and no result of any call, and no message, holds a key of the hierarchy", () => {
-  const keys = watched.keys.map(({ keyClass, bytes }, index) => needle(`${keyClass} key ${index}`, bytes));
+  // A seed is no key: the page has it from the person.
+  const keys = watched.keys
+    .filter(({ keyClass }) => keyClass !== "seed")
+    .map(({ keyClass, bytes }, index) => needle(`${keyClass} key ${index}`, bytes));
+  expect(watched.ofClass("seed-stretched").length).toBeGreaterThan(0);
   expect(watched.ofClass("data").length).toBeGreaterThan(0);
   const recorded = bytesOf(browsing.recorder!.calls);
   expect(recorded.length).toBeGreaterThan(5_000);

@@ -44,8 +44,8 @@ const MESSAGES: Readonly<Partial<Record<ErrorCode, string>>> = {
   "key-refused":
     "The vault refused this document's key: it did not come from your key store. Tell your administrator.",
   "seed-refused":
-    "This is not the passphrase or file that the key was made from. Choose the one that was used.",
-  "seed-needed": "This document opens with a passphrase or a file: give the one that it was sealed with.",
+    "This is another passphrase or file.",
+  "seed-needed": "The document opens with its passphrase or file.",
   "key-missing": "The document's key is not loaded. Try again.",
   "invalid-edk": "The document's key cannot be used any more. Tell your administrator.",
   // Documents.
