@@ -43,8 +43,7 @@ const MESSAGES: Readonly<Partial<Record<ErrorCode, string>>> = {
     "This is scheduled for deletion, and closed until then. Cancel the deletion to use it again.",
   "key-refused":
     "The vault refused this document's key: it did not come from your key store. Tell your administrator.",
-  "seed-refused":
-    "This is another passphrase or file.",
+  "seed-refused": "This is another passphrase or file.",
   "seed-needed": "The document opens with its passphrase or file.",
   "key-missing": "The document's key is not loaded. Try again.",
   "invalid-edk": "The document's key cannot be used any more. Tell your administrator.",
