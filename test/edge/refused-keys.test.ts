@@ -1,14 +1,15 @@
 /**
- * M20 for all that brings a key: grants, EDKs, requests for retained keys, receipts, wrapped keys and entrusted keys, each wrong in every
+ * M20 for all that brings a key: grants, EDKs, requests for retained keys, seeds, receipts, wrapped keys and entrusted keys, each wrong in every
  * way that there is: refused with its code, with an audit row where the edge is asked, and nothing left but what was used up.
  */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeBase64url } from "#protocol/base64url.ts";
+import { utf8 } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { jwsPart, jwsParts } from "#protocol/jws.ts";
-import type { Edk, LoadOf, Receipt } from "#protocol/keys/index.ts";
+import type { Edk, LoadOf, Receipt, SeedEdk } from "#protocol/keys/index.ts";
 import { createPortClient, type PortClient } from "#protocol/port/index.ts";
 import { startMicroservice } from "#web/hosts/node/index.ts";
 import { EdgeClient } from "../support/edge-client.ts";
@@ -16,6 +17,7 @@ import { type Answer, json, problem } from "../support/http.ts";
 import { askGrant, type EnrolmentAnswer, enrol, type Keys, makeKeys } from "../support/instance.ts";
 import { presentation } from "../support/presentation.ts";
 import { retainedRequest } from "../support/retained.ts";
+import * as seeds from "../support/seed.ts";
 import { hsmClient } from "../system/hsm.ts";
 import { readRows, useSystem } from "../system/index.ts";
 
@@ -73,6 +75,9 @@ const retained = async (of: Instance, edk: string, more: object = {}) =>
 const change = (edk: string, state: object) =>
   ann!.client.rest("PUT", `/kms/accounts/${ann!.client.account}/keys/${nameOf(edk)}`, state);
 const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+const SEED = utf8("a seed of this table");
+const seedKey = () => seeds.orderKeys(ann!, SEED);
 
 const DENIED = { policy: { operations: ["decrypt"], principals: ["CN=somebody,O=else"] } };
 const ENDS = () => ({ policy: { operations: ["decrypt"], expires: now() + 1 } });
@@ -216,6 +221,96 @@ const CASES: Case[] = [
     },
   ],
   [
+    "a grant for a seed that has expired",
+    "400 invalid-grant",
+    async () => {
+      const edks = await seedKey();
+      const grant = await seeds.granted(ann!, edks, { life: 1 });
+      await wait(2100);
+      return (await seeds.openChannel(ann!, edks, { grant })).answer;
+    },
+  ],
+  [
+    "a grant for a seed that was used",
+    "400 invalid-grant",
+    async () => {
+      const opened = await seeds.openChannel(ann!, await seedKey());
+      const sealed = await seeds.sealSeed(ann!, opened, SEED);
+      expect((await seeds.present(ann!, sealed)).status).toBe(200);
+      return ann!.client.vaultPost("/seed-channels", opened.made.body);
+    },
+  ],
+  [
+    "a grant for a seed of another instance",
+    "403 not-recipient",
+    async () => {
+      const edks = await seedKey();
+      return (await seeds.openChannel(second!, edks, { grant: await seeds.granted(ann!, edks) })).answer;
+    },
+  ],
+  [
+    "a grant for another key of the seed",
+    "400 invalid-grant",
+    async () => {
+      const [one, other] = [await seedKey(), await seedKey()];
+      return (await seeds.openChannel(ann!, other, { grant: await seeds.granted(ann!, one) })).answer;
+    },
+  ],
+  [
+    "a grant for a seed whose key was disabled since",
+    "403 forbidden",
+    async () => {
+      const edks = await seedKey();
+      const grant = await seeds.granted(ann!, edks);
+      await change(edks[0]!, { state: "disabled" });
+      return (await seeds.openChannel(ann!, edks, { grant })).answer;
+    },
+  ],
+  ["a key of a seed of another account", "403 forbidden", async () => seeds.askGrant(bob!, await seedKey())],
+  [
+    "a key of a seed that is to be rewrapped",
+    "400 invalid-edk",
+    async () => rewrap(ann!, (await seedKey())[0]!),
+  ],
+  [
+    "a key of a seed with another digest in it",
+    "400 invalid-edk",
+    async () => {
+      const [edk = ""] = await seedKey();
+      const { seed } = said<SeedEdk>(edk);
+      return seeds.askGrant(ann!, [altered(edk, { seed: { ...seed, digest: wrong(seed.digest) } })]);
+    },
+  ],
+  [
+    "a seed that was altered",
+    "502 hsm-refused",
+    async () => {
+      const opened = await seeds.openChannel(ann!, await seedKey());
+      const sealed = await seeds.sealSeed(ann!, opened, SEED);
+      return seeds.present(ann!, { ...sealed, sealed: wrong(sealed.sealed) });
+    },
+  ],
+  [
+    "a seed that was sent before",
+    "400 invalid-grant",
+    async () => {
+      const opened = await seeds.openChannel(ann!, await seedKey());
+      const sealed = await seeds.sealSeed(ann!, opened, SEED);
+      expect((await seeds.present(ann!, sealed)).status).toBe(200);
+      return seeds.present(ann!, sealed);
+    },
+  ],
+  [
+    "a seed whose key was disabled while its channel was open",
+    "403 forbidden",
+    async () => {
+      const edks = await seedKey();
+      const sealed = await seeds.sealSeed(ann!, await seeds.openChannel(ann!, edks), SEED);
+      await change(edks[0]!, { state: "disabled" });
+      return seeds.present(ann!, sealed);
+    },
+  ],
+  [
     "a retained key that policy denies",
     "403 forbidden",
     async () => retained(ann!, await newKey({ ...KEPT, ...DENIED })),
@@ -260,6 +355,9 @@ describe("M20 what a microservice is given", () => {
   let passed = 0;
   let port: PortClient;
   let certificate: string;
+  /** Paths that it has asked for, and what becomes of a channel's receipt on the way. */
+  const asked: string[] = [];
+  let between = (answer: unknown) => answer;
   let close: () => void;
   const context = () => ({ tenant: "development", account: ann!.client.account, purpose: "data" });
   const data = "AAAA";
@@ -268,15 +366,19 @@ describe("M20 what a microservice is given", () => {
     const { client } = ann!;
     const started = startMicroservice({
       ...{ vault: client.vault, origin: client.app, rootKey: system.running.rootKey },
-      fetch: (input, init) =>
-        fetch(input, {
+      async fetch(input, init) {
+        const answer = await fetch(input, {
           ...init,
           headers: {
             ...(init?.headers as Record<string, string>),
             origin: client.vault,
             cookie: client.cookie,
           },
-        }),
+        });
+        const path = new URL(String(input)).pathname;
+        asked.push(path);
+        return path === "/seed-channels" ? Response.json(between(await answer.json())) : answer;
+      },
       now: () => Date.now() + passed,
     });
     port = createPortClient(started.port);
@@ -297,7 +399,57 @@ describe("M20 what a microservice is given", () => {
       (error: { code: string }) => error.code,
     );
 
+  const loadSeed = async (edks: string[], seed: ArrayBuffer | Blob | string) => {
+    const { grant } = json<{ grant: string }>(
+      await ann!.client.rest("POST", "/kms/grants", { edks, certificate }),
+    );
+    return port.load({ way: "seed", grant, edks, seed });
+  };
+  const loadOther = (...edks: string[]) =>
+    port.load({ way: "seed", grant: "A".repeat(43), edks, seed: copy() });
+  const copy = (bytes = SEED) => new Uint8Array(bytes).buffer;
+
+  it("M9 M20 a seed that is not that of the key is refused before the grant is shown, and sealed to nobody that the HSM has not vouched for", async () => {
+    const edks = await seedKey();
+    const { grant } = json<{ grant: string }>(
+      await ann!.client.rest("POST", "/kms/grants", { edks, certificate }),
+    );
+    asked.length = 0;
+    const wrongSeed = { way: "seed", grant, edks, seed: copy(utf8("another seed")) } as const;
+    expect(await code(port.load(wrongSeed))).toBe("seed-refused");
+    expect(asked).toEqual([]);
+    await port.load({ way: "seed", grant, edks, seed: copy() });
+    expect(asked).toEqual(["/seed-channels", "/seed-presentations"]);
+    let earlier: unknown;
+    between = (answer) => {
+      earlier = answer;
+      return answer;
+    };
+    await loadSeed(edks, encodeBase64url(SEED));
+    const receiptOf = (answer: unknown) => (answer as { receipt: string }).receipt;
+    const own = encodeBase64url(new Uint8Array(32).fill(9));
+    for (const change of [
+      (answer: unknown) => ({ receipt: altered(receiptOf(answer), { share: own }) }),
+      (answer: unknown) => ({ receipt: altered(receiptOf(answer), { kind: "account" }) }),
+      () => earlier,
+      () => ({ receipt: edks[0]! }),
+    ]) {
+      between = change;
+      asked.length = 0;
+      expect(await code(loadSeed(edks, copy()))).toBe("key-refused");
+      expect(asked).toEqual(["/seed-channels"]);
+    }
+    between = (answer) => answer;
+  });
+
   it.each<[string, string, () => Promise<unknown>]>([
+    ["a seed of no bytes", "seed-refused", async () => loadSeed(await seedKey(), new Blob([]))],
+    ["a seed for a key that has none", "key-refused", async () => loadOther(await newKey())],
+    [
+      "seeds of two",
+      "key-refused",
+      async () => loadOther(...(await seedKey()), ...(await seeds.orderKeys(ann!, utf8("a second seed")))),
+    ],
     [
       "a receipt with other metadata",
       "key-refused",
