@@ -13,6 +13,7 @@ type MetadataKeyOrder = {
   account: string;
   custody: "kms";
   policy?: undefined;
+  seed?: undefined;
 };
 
 export type Order = Pick<DataKeysOrder, "count" | "purpose"> & {
