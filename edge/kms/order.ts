@@ -37,5 +37,7 @@ export function orderOf(request: DataKeysOrder, custodian?: string): Decision<Or
     return refuse("bad-request", "policy is too long");
   if (request.seed !== undefined && (request.custody !== undefined || request.seed.labels.length !== count))
     return refuse("bad-request", "a key of a seed is one of a label, and nobody keeps it");
+  if (request.seed !== undefined && isSignature(algorithm))
+    return refuse("bad-request", "no pair comes from a seed");
   return ok({ count, purpose, algorithm, policy });
 }
