@@ -9,6 +9,7 @@ export {
   type CryptoOperation,
   type CryptoOperations,
   MAX_DATA,
+  MAX_MESSAGE,
   MAX_RANDOM,
   OPERATIONS,
   type Question,

@@ -5,7 +5,7 @@ import { base64url, boolean, literal, type Of, object, record, whole } from "../
 /** Bytes that one operation takes: a document that is longer is streamed. */
 export const MAX_DATA = 1 << 20;
 /** Header (64 KiB), frames and their tags around them. */
-const MAX_MESSAGE = MAX_DATA + (1 << 16) + (1 << 10);
+export const MAX_MESSAGE = MAX_DATA + (1 << 16) + (1 << 10);
 /** Random bytes of one request. */
 export const MAX_RANDOM = 1024;
 

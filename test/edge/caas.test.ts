@@ -1,19 +1,23 @@
 /** The CaaS on the real parts (M16): what it does for whom, what it refuses, and that no key is anywhere on the way. */
 
-import { beforeAll, beforeEach, expect, it } from "vitest";
+import { beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
 import { operations } from "#protocol/contract/index.ts";
+import { splitMessage } from "#protocol/envelope/index.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import type { KeyPolicy } from "#protocol/policy/index.ts";
 import { caasHost, sayOperations } from "../hosts/caas.ts";
 import { type ContractHost, operated } from "../hosts/contract.ts";
 import { needle, scanBytes } from "../memory/index.ts";
+import { answerOf, bytesOf, callDoor, callerOf, withDoors } from "../support/doors.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
 import { hsmClient } from "../system/hsm.ts";
 import { readRows, useSystem, watchKeys, watchTraffic } from "../system/index.ts";
+
+vi.mock("#cli/parts/index.ts", async (original) => withDoors(await original()));
 
 const COMMIT = "AES-256-GCM-HKDF-SHA512-COMMIT-KEY";
 const MAC = "HMAC-SHA256-HKDF-SHA512";
@@ -158,6 +162,70 @@ it("M16 the CaaS works with the tenant's own keys, and with what is longest", as
   // It names its custodian alone.
   const theirs = { ...caasHost(bob), context: () => context };
   expect(problem(await ask(theirs, "decrypt", { context, message }))).toBe("403 forbidden");
+});
+
+it("M16 a CaaS whose code was changed chooses no message id, nonce or header, and has nothing done beyond the bounds", async () => {
+  const caller = callerOf(ann);
+  const key = await host.key(COMMIT);
+  const other = await host.key(COMMIT);
+  const context = host.context();
+  const bytes = (text: string) => bytesOf(Buffer.from(text, "base64url"));
+  const asCaas = (operation: string, asked: object, edk = key) =>
+    callDoor<{ message: Record<number, number> }>(system, `KMS_FOR_CAAS.${operation}`, caller, edk, {
+      operation,
+      ...asked,
+    });
+  // As it asked before, with an id that it has seen and a header and nonces of its own.
+  const { message: seen } = await operated(host, "encrypt", { key, context, data });
+  const { header, pieces } = splitMessage(new Uint8Array(Buffer.from(seen, "base64url")));
+  const own = {
+    messageId: bytesOf(header.messageId),
+    start: bytesOf(header.body),
+    pieces: pieces.map(({ iv, additionalData }) => ({
+      ...{ iv: bytesOf(iv), additionalData: bytesOf(additionalData), bytes: bytes(data) },
+    })),
+  };
+  expect(await answerOf(asCaas("encrypt", { context, ...own }))).not.toBe("ok");
+  const made: string[] = [];
+  for (const plain of [data, encodeBase64url(utf8("another letter"))]) {
+    const done = await asCaas("encrypt", { context, ...own, data: bytes(plain) });
+    if (!done.ok) throw new Error(done.problem.code);
+    const message = new Uint8Array(Object.values(done.value.message));
+    const said = splitMessage(message).header;
+    expect(said.context).toEqual(context);
+    expect(new TextDecoder().decode(said.encryptedDataKeys[0]?.encryptedDataKey)).toBe(key);
+    made.push(encodeBase64url(said.messageId));
+    // It is a good message, of what was to be encrypted.
+    expect(await operated(host, "decrypt", { context, message: encodeBase64url(message) })).toEqual({
+      data: plain,
+    });
+  }
+  expect(new Set([encodeBase64url(header.messageId), ...made]).size).toBe(3);
+  // Of a message that it takes apart, the header is read by the KMS: with another id, context or key it is none.
+  const swapped = (at: number) => {
+    const copy = Buffer.from(seen, "base64url");
+    copy[at]! ^= 1;
+    return { context, message: bytesOf(copy) };
+  };
+  expect(await answerOf(asCaas("decrypt", swapped(5))), "the message id").toBe("decrypt-failed");
+  expect(await answerOf(asCaas("decrypt", swapped(60))), "the context").toBe("decrypt-failed");
+  const elsewhere = { context: { ...context, document: crypto.randomUUID() }, message: bytes(seen) };
+  expect(await answerOf(asCaas("decrypt", elsewhere))).toBe("decrypt-failed");
+  expect(await answerOf(asCaas("decrypt", { context, message: bytes(seen) }, other))).toBe("decrypt-failed");
+  expect(await answerOf(asCaas("decrypt", { context, message: bytes(seen) }))).toBe("ok");
+  // Bounds that the gateway has looked at are the KMS's too.
+  const long = bytesOf(new Uint8Array((1 << 20) + 1));
+  const longer = bytesOf(new Uint8Array((1 << 20) + (1 << 17)));
+  expect(await answerOf(asCaas("encrypt", { context, data: long }))).toBe("too-large");
+  expect(await answerOf(asCaas("decrypt", { context, message: longer }))).toBe("too-large");
+  const macKey = await host.key(MAC);
+  expect(await answerOf(asCaas("mac", { data: long }, macKey))).toBe("too-large");
+  expect(await answerOf(asCaas("macVerify", { data: bytes(data), mac: bytes(data) }, macKey))).toBe(
+    "bad-request",
+  );
+  const without = (asked: object) => answerOf(callDoor(system, "KMS_FOR_CAAS.withoutKey", caller, asked));
+  expect(await without({ operation: "random", length: 1 << 24 })).toBe("too-large");
+  expect(await without({ operation: "hash", algorithm: "SHA-256", data: long })).toBe("too-large");
 });
 
 it("M16 no key byte passes the edge, no content the log, and nothing is left at the HSM", async () => {

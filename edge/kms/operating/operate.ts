@@ -1,10 +1,12 @@
 /** One operation with a data key in the HSM (M16): decided, done, and decided again before the answer leaves. */
 
 import { decodeBase64url } from "#protocol/base64url.ts";
-import { concat, equalConstantTime } from "#protocol/bytes.ts";
+import { concat, equalConstantTime, join } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
+import { type Draft, joinMessage, type Piece } from "#protocol/envelope/index.ts";
 import { type Edk, isSignature, type SignatureAlgorithm } from "#protocol/keys/index.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
+import { MAX_DATA } from "#protocol/operations/index.ts";
 import type { KeyOperation } from "#protocol/policy/index.ts";
 import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
@@ -19,49 +21,41 @@ import {
   decryptPieces,
   encryptPieces,
   isMac,
-  MAX_CONTENT,
   macOf,
-  type Piece,
   type WrappedDataKey,
 } from "./batch.ts";
 import { decideOperation } from "./decide.ts";
+import { draftFor, type Split, splitFor } from "./messages.ts";
 import type { OperationPace } from "./pace.ts";
 import { checkAllowed, signAtHsm } from "./sign.ts";
 
-/**
- * What is to be done. `start` of a message is its header up to the commitment, `tag` the header's: its AES-GCM tag over the whole header, with
- * a nonce of zeros (AWS Encryption SDK, message header).
- */
+/** What is to be done, as the CaaS asks for it: content, and nothing that a message is made with. */
 export type Operation =
-  | { operation: "encrypt"; context: Record<string, string>; messageId: Bytes; start: Bytes; pieces: Piece[] }
-  | {
-      operation: "decrypt";
-      context: Record<string, string>;
-      messageId: Bytes;
-      start: Bytes;
-      commitment: Bytes;
-      tag: Bytes;
-      pieces: Piece[];
-    }
+  | { operation: "encrypt"; context: Record<string, string>; data: Bytes }
+  | { operation: "decrypt"; context: Record<string, string>; message: Bytes }
   | { operation: "mac"; data: Bytes }
   | { operation: "macVerify"; data: Bytes; mac: Bytes }
   | { operation: "sign"; data: Bytes }
   /** What verifies is public, and the CaaS does it. */
   | { operation: "verify" };
 
+/** The same with what the KMS has made or read of it. */
+type Prepared =
+  | { operation: "encrypt"; draft: Draft }
+  | { operation: "decrypt"; split: Split }
+  | Exclude<Operation, { operation: "encrypt" | "decrypt" }>;
+
 export type Operated = {
-  encrypt: { commitment: Bytes; tag: Bytes; sealed: Bytes[] };
-  decrypt: { opened: Bytes[] };
+  encrypt: { message: Bytes };
+  decrypt: { data: Bytes };
   mac: { mac: Bytes };
   macVerify: { valid: boolean };
   sign: { signature: Bytes };
   verify: { algorithm: SignatureAlgorithm; publicKey: string };
 };
 
-/** What messages are for; the context of one says it. */
-const PURPOSES: readonly unknown[] = ["document", "metadata", "data"];
-const MESSAGE_ID_LENGTH = 32;
-const NONCE_LENGTH = 12;
+/** Bytes of HMAC-SHA-256, and of a nonce. */
+const [MAC_LENGTH, IV_LENGTH] = [32, 12];
 
 /** Errors: `forbidden`, `context-mismatch`, `decrypt-failed`, `too-large`, `too-many-requests`, `conflict`, `hsm-refused`, `hsm-unavailable`. */
 export async function operate(
@@ -69,9 +63,10 @@ export async function operate(
   pace: OperationPace,
   caller: Caller,
   asked: Operation,
-  { edk }: Item,
+  item: Item,
 ): Promise<Result<Operated[Operation["operation"]]>> {
   const { neighbours } = door;
+  const { edk } = item;
   const { operation } = asked;
   const resource = `key/${edk.keyId}.${edk.keyVersion}`;
   const about = { caller, resource, requestId: caller.requestId };
@@ -79,16 +74,21 @@ export async function operate(
   const under = await askUnder(neighbours)(edk, caller);
   if (!under.ok) return door.refuse({ action, ...about }, noMember(under.problem));
   const kms = await door.enter();
-  const decide = (person: Asking, first: boolean) => (sql: SqlStorage) => {
+  const decide = (person: Asking) => (sql: SqlStorage) => {
     const now = seconds(Date.now());
     const record = findDataKey(sql, edk.keyId, edk.keyVersion);
     const standing = { edk, record, person, policies: kms.policies(), now };
     const decision = decideOperation(caller, standing, operation satisfies KeyOperation);
-    if (!decision.ok) return decision;
-    if (!first) countRelease(sql, { id: edk.keyId, version: edk.keyVersion }, now);
-    return first ? checkAsked(asked, edk, pace) : decision;
+    return decision;
   };
-  const decision = authorize<null>(kms.store, { action, ...about }, decide(under.value.by, true));
+  const decision = authorize<Prepared>(kms.store, { action, ...about }, (sql) => {
+    const allowed = decide(under.value.by)(sql);
+    if (!allowed.ok) return allowed;
+    const prepared = prepare(asked, item);
+    if (!prepared.ok) return prepared;
+    const turn = pace.take(Date.now() / 1000);
+    return turn.ok ? prepared : turn;
+  });
   if (!decision.ok) return decision;
   if (!isUnder(edk, under.value))
     return authorize<never>(kms.store, { action, ...about }, () =>
@@ -96,7 +96,7 @@ export async function operate(
     );
   const key = { under: under.value, wrapped: decodeBase64url(edk.wrappedKey) };
   try {
-    const done = await atHsm(kms, { ...key, edk }, asked);
+    const done = await atHsm(kms, { ...key, edk }, decision.value);
     if (done === undefined)
       return authorize<never>(kms.store, { action: `${action}-at-hsm`, ...about }, () =>
         refuse("decrypt-failed", "the message is not authentic"),
@@ -104,9 +104,12 @@ export async function operate(
     // While the HSM worked the user may have signed out or left, the account been shredded, the key been disabled: then nobody
     // gets what was done.
     const again = await askStanding(neighbours)(edk, caller);
-    const answered = authorize<null>(kms.store, { action: "kms:answer", ...about }, (sql) =>
-      again.ok ? decide(again.value.by, false)(sql) : noMember(again.problem),
-    );
+    const answered = authorize<null>(kms.store, { action: "kms:answer", ...about }, (sql) => {
+      if (!again.ok) return noMember(again.problem);
+      const allowed = decide(again.value.by)(sql);
+      if (allowed.ok) countRelease(sql, { id: edk.keyId, version: edk.keyVersion }, seconds(Date.now()));
+      return allowed;
+    });
     return answered.ok ? ok(done) : answered;
   } catch (error) {
     if (isNotAllowed(error))
@@ -117,30 +120,36 @@ export async function operate(
   }
 }
 
-/** Of what is asked, apart from the key. */
-function checkAsked(asked: Operation, { tenant, account }: Item["edk"], pace: OperationPace): Decision<null> {
-  if ("context" in asked) {
-    const { context } = asked;
-    if (context.tenant !== tenant || context.account !== account || !PURPOSES.includes(context.purpose))
-      return asked.operation === "encrypt"
-        ? refuse("context-mismatch", "context is not the key's")
-        : refuse("decrypt-failed", "context is not the key's");
-    if (asked.messageId.length !== MESSAGE_ID_LENGTH) return refuse("bad-request", "no message id");
-    if (asked.pieces.length === 0 || asked.pieces.some(({ iv }) => iv.length !== NONCE_LENGTH))
-      return refuse("bad-request", "not the pieces of a message");
-    if (asked.pieces.some(({ bytes }) => bytes.length > MAX_CONTENT))
-      return refuse("too-large", "a frame is longer than the HSM takes");
+/** Of what is asked, apart from the key: nothing of it goes to the HSM before it is known to be what it has to be. */
+function prepare(asked: Operation, item: Item): Decision<Prepared> {
+  switch (asked.operation) {
+    case "encrypt": {
+      const draft = draftFor(item, asked);
+      return draft.ok ? ok({ operation: "encrypt", draft: draft.value }) : draft;
+    }
+    case "decrypt": {
+      const split = splitFor(item.edk, asked);
+      return split.ok ? ok({ operation: "decrypt", split: split.value }) : split;
+    }
+    case "verify":
+      return ok(asked);
+    case "mac":
+    case "macVerify":
+    case "sign":
+      if (asked.data.length > MAX_DATA) return refuse("too-large", "more than one piece");
+      if (asked.operation === "macVerify" && asked.mac.length !== MAC_LENGTH)
+        return refuse("bad-request", "no MAC");
+      return ok(asked);
   }
-  return pace.take(Date.now() / 1000);
 }
 
 /** Undefined for a message that is not authentic. Throws what the HSM throws otherwise. */
-async function atHsm(kms: Context, key: WrappedDataKey & { edk: Edk }, asked: Operation) {
+async function atHsm(kms: Context, key: WrappedDataKey & { edk: Edk }, asked: Prepared) {
   switch (asked.operation) {
     case "encrypt":
-      return encrypt(kms, key, asked);
+      return encrypt(kms, key, asked.draft);
     case "decrypt":
-      return decrypt(kms, key, asked);
+      return decrypt(kms, key, asked.split);
     case "mac":
       return { mac: await macOf(kms, key, asked.data) };
     case "macVerify":
@@ -165,25 +174,28 @@ function isNotAllowed(error: unknown): boolean {
 }
 
 /** Two batches at least: the header that is tagged has the commitment in it. */
-async function encrypt(kms: Context, key: WrappedDataKey, asked: Operation & { operation: "encrypt" }) {
-  const { messageId, start, pieces } = asked;
+async function encrypt(kms: Context, key: WrappedDataKey, draft: Draft): Promise<Operated["encrypt"]> {
+  const { messageId, start, pieces } = draft;
   const commitment = await commitmentOf(kms, key, messageId);
   const [tag, ...sealed] = await encryptPieces(kms, key, messageId, [
     headerPiece(concat(start, commitment)),
     ...pieces,
   ]);
   if (tag === undefined) throw new TypeError("a message has a header");
-  return { commitment, tag, sealed };
+  return { message: joinMessage(draft, { commitment, tag, sealed }) };
 }
 
-async function decrypt(kms: Context, key: WrappedDataKey, asked: Operation & { operation: "decrypt" }) {
-  const { messageId, start, commitment, tag, pieces } = asked;
-  const header = headerPiece(concat(start, commitment), tag);
+async function decrypt(
+  kms: Context,
+  key: WrappedDataKey,
+  { header, pieces }: Split,
+): Promise<Operated["decrypt"] | undefined> {
+  const { messageId, commitment, tag, body } = header;
   try {
-    const done = await decryptPieces(kms, key, messageId, [header, ...pieces]);
+    const done = await decryptPieces(kms, key, messageId, [headerPiece(body, tag), ...pieces]);
     // Without this one ciphertext could have two plaintexts, under two keys.
     if (!equalConstantTime(done.commitment, commitment)) return undefined;
-    return { opened: done.opened.slice(1) };
+    return { data: join(done.opened.slice(1)) };
   } catch (error) {
     const isAltered = error instanceof KmipError && error.operation === "Decrypt";
     if (isAltered && error.code !== "PermissionDenied") return undefined;
@@ -192,5 +204,5 @@ async function decrypt(kms: Context, key: WrappedDataKey, asked: Operation & { o
 }
 
 function headerPiece(additionalData: Bytes, bytes: Bytes = new Uint8Array()): Piece {
-  return { iv: new Uint8Array(NONCE_LENGTH), additionalData, bytes };
+  return { iv: new Uint8Array(IV_LENGTH), additionalData, bytes };
 }

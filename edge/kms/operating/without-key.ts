@@ -2,6 +2,7 @@
 
 import { ALLOWED, POLICY, policyAttribute, VENDOR } from "#protocol/hierarchy/index.ts";
 import type { RequestItem } from "#protocol/kmip/index.ts";
+import { MAX_DATA, MAX_RANDOM } from "#protocol/operations/index.ts";
 import { authorize } from "../../authorize.ts";
 import type { Caller } from "../../caller.ts";
 import { UnexpectedAnswer } from "../../hsm/index.ts";
@@ -28,7 +29,11 @@ export async function operateWithoutKey(
   const signedIn = await neighbours.IAM.signedIn(caller);
   if (!signedIn.ok) return turnAway({ action, ...about }, noMember(signedIn.problem));
   const kms = await enter();
-  const decision = authorize<null>(kms.store, { action, ...about }, () => pace.take(Date.now() / 1000));
+  const decision = authorize<null>(kms.store, { action, ...about }, () => {
+    const isBounded =
+      asked.operation === "random" ? asked.length <= MAX_RANDOM : asked.data.length <= MAX_DATA;
+    return isBounded ? pace.take(Date.now() / 1000) : refuse("too-large", "more than one piece");
+  });
   if (!decision.ok) return decision;
   try {
     const bytes = await atHsm(kms, asked);
