@@ -32,9 +32,18 @@ export function accountKeyOf(sql: SqlStorage, id: string): AccountKey | null {
   return row === undefined ? null : keyOf(row);
 }
 
-/** Whether the account has this very key already, where its bytes are kept here. */
-export function isKeptAccountKey(sql: SqlStorage, wrapped: Uint8Array<ArrayBuffer>): boolean {
-  return sql.exec("SELECT 1 FROM account_keys WHERE wrapped = ?", wrapped.buffer).toArray().length > 0;
+/** Whether the account has this very key already, or had it under an earlier master key, wherever its bytes are. `digest`: SHA-256, base64url. */
+export function isKeptAccountKey(
+  sql: SqlStorage,
+  { wrapped, digest }: { wrapped: Uint8Array<ArrayBuffer>; digest: string },
+): boolean {
+  // Of an earlier release there is no digest of those that are in their rows.
+  const known = sql.exec(
+    `SELECT 1 FROM account_keys WHERE wrapped = ?
+     UNION ALL SELECT 1 FROM account_key_digests d JOIN account_keys k ON k.id = d.id WHERE d.digest = ?`,
+    ...[wrapped.buffer, digest],
+  );
+  return known.toArray().length > 0;
 }
 
 /** Keeps another key as the current one; null where the account was shredded meanwhile. */

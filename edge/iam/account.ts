@@ -529,7 +529,7 @@ export class IamAccountObject extends DurableObject<Env> {
     const outbox = openOutbox<Moving | End | Join | FirstKeys>(ctx, (_, messages) =>
       this.#deliver(store, messages),
     );
-    const keys = new KeptKeys(env, store.sql, { tenant: store.tenant, account: subjectOf(store.sql) });
+    const keys = new KeptKeys(env, store, { tenant: store.tenant, account: subjectOf(store.sql) });
     const { KMS, DATASTORE } = neighboursOf(env);
     const places = { app: DATASTORE, kms: KMS };
     const identifiers = new PlacedIdentifiers(env, store, subjectOf(store.sql), places);

@@ -64,6 +64,7 @@ export function endAccount(
   // What an earlier release left there must not begin the account again.
   intend(sql, "tenant", { to: "tenant", shredded: true, requestId } satisfies End);
   sql.exec("DELETE FROM account_key_places");
+  sql.exec("DELETE FROM account_key_digests");
   for (const to of ["kms", "datastore"] as const)
     intend(sql, "shredded", { to, shredded: true, requestId } satisfies End);
   // The datastore forgets what it keeps for the IAM with the documents. A store of its own hears by itself, whether or not a row says

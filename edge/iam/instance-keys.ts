@@ -5,6 +5,7 @@
 
 import { seconds } from "#protocol/clock.ts";
 import type { KeyIdentifierRequest } from "#protocol/contract/index.ts";
+import { digest } from "#protocol/digest.ts";
 import type { DataKeys } from "#protocol/hierarchy/index.ts";
 import { type EcPublicJwk, isPairLength } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
@@ -196,6 +197,7 @@ export async function keepMadeAccountKey(
 ): Promise<Result<Waited<AccountKey>>> {
   const { store } = keeper;
   const { account, caller } = of;
+  const sent = await digest(wrapped);
   const check = (sql: SqlStorage): Decision<null> => {
     if (of.found.ok && of.found.value.level !== "master")
       return refuse("forbidden", "an instance without the master key");
@@ -207,7 +209,7 @@ export async function keepMadeAccountKey(
     const current = check(sql);
     if (!current.ok) return current;
     // AES Key Wrap of the same key is the same bytes: a key that was there before replaces none.
-    return isKeptAccountKey(sql, wrapped)
+    return isKeptAccountKey(sql, { wrapped, digest: sent })
       ? refuse("conflict", "this key was taken before")
       : takeRenewal(sql, account);
   };

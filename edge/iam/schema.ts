@@ -2,7 +2,7 @@ import { LEDGER_TABLE } from "../hsm/keys/index.ts";
 import { KEY_IDENTIFIERS_TABLE } from "../key-identifiers.ts";
 import { OUTBOX_TABLE } from "../outbox.ts";
 import { PACES } from "../pace.ts";
-import { PLACES_TABLE } from "./kept-keys.ts";
+import { DIGESTS_TABLE, PLACES_TABLE } from "./kept-keys.ts";
 import { MEMBER_ROLES } from "./members.ts";
 import { NAMED_INSTANCES_TABLE } from "./named-instances.ts";
 import { OWN_REGISTRATION_TABLE } from "./own-registration.ts";
@@ -99,6 +99,7 @@ export const accountMigrations = [
   PLACES_TABLE,
   MEMBER_ROLES,
   IDENTIFIERS_PLACE_TABLE,
+  DIGESTS_TABLE,
 ] as const;
 
 /** The tenant's own object, which once held all of the above. */
