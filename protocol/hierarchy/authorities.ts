@@ -1,5 +1,7 @@
 /** The certificate authorities of a deployment: names of certificate, key and public key, and the subject. */
 
+import { CUSTODIANS_AUTHORITY, INSTANCES_AUTHORITY } from "../authority.ts";
+
 /** Certifies the other two and signs the trust list. The officer alone may use its key. */
 export const ROOT_CA = {
   certificate: "coffer/ca/root",
@@ -13,7 +15,7 @@ export const INSTANCES_CA = {
   certificate: "coffer/ca/instances",
   key: "coffer/ca/instances/key",
   publicKey: "coffer/ca/instances/public",
-  subject: "CN=Coffer instances CA,O=Coffer",
+  subject: INSTANCES_AUTHORITY,
   user: "ra",
   recipients: true,
 } as const;
@@ -23,7 +25,7 @@ export const CUSTODIANS_CA = {
   certificate: "coffer/ca/custodians",
   key: "coffer/ca/custodians/key",
   publicKey: "coffer/ca/custodians/public",
-  subject: "CN=Coffer custodians CA,O=Coffer",
+  subject: CUSTODIANS_AUTHORITY,
   user: "iam",
   recipients: false,
 } as const;

@@ -12,18 +12,19 @@ type Subtle = Pick<SubtleCrypto, "importKey" | "verify">;
 export type Party = { name: string; certificate: Certificate };
 
 /**
- * The party of the first of these certificates (DER), which lead to the pinned root at `now` (milliseconds) and whose key
- * signs and does nothing else. Throws `TypeError`.
+ * The party of the first of these certificates (DER), which lead by the authority of this name to the pinned root at `now` (milliseconds) and
+ * whose key signs and does nothing else. Throws `TypeError`.
  */
 export async function certifiedParty(
   subtle: Subtle,
   path: Uint8Array[],
-  rootSpki: Uint8Array,
-  now: number,
+  { authority, rootSpki, now }: { authority: string; rootSpki: Uint8Array; now: number },
 ): Promise<Party> {
   const chain = path.map((der) => parseCertificate(der));
   await verifyChain(subtle, chain, rootSpki, now);
-  const [certificate] = chain;
+  const [certificate, issuer] = chain;
+  // What another authority certifies is no such party, whatever name it has been given.
+  if (!issuer || nameText(issuer.subject) !== authority) throw new TypeError("another authority");
   if (certificate?.keyUsage !== DIGITAL_SIGNATURE) throw new TypeError("another key usage");
   return { name: nameText(certificate.subject), certificate };
 }

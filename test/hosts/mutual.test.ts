@@ -1,16 +1,23 @@
 /** M14 over the message channel, at the Node host: certificates of the real authorities, and each way to cheat with them. */
 
+import "reflect-metadata";
+import * as x509 from "@peculiar/x509";
 import { beforeAll, describe, expect, it } from "vitest";
 import { loopbackFetch } from "#cli/loopback-fetch.ts";
+import { certificateCrypto, certificateSigningKey, rawSignature } from "#edge/hsm/index.ts";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { codeOf } from "#protocol/error.ts";
+import { IDENTITY, INSTANCES_CA, named } from "#protocol/hierarchy/index.ts";
 import { type Channel, channelProofInput } from "#protocol/mutual.ts";
 import { createPortClient, type HelloResult, type PortClient } from "#protocol/port/index.ts";
+import { Microservice } from "#web/client/microservice.ts";
 import { authenticate, type CertifiedKey } from "#web/client/mutual.ts";
+import type { RestClient } from "#web/client/rest.ts";
 import { startMicroservice } from "#web/hosts/node/index.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { askGrant } from "../support/instance.ts";
+import { hsmClient } from "../system/hsm.ts";
 import { useSystem } from "../system/index.ts";
 
 const system = useSystem({ otherApps: ["second"] });
@@ -32,18 +39,21 @@ beforeAll(async () => {
   elsewhere = await EdgeClient.signedIn({ ...system, appOrigin: system.origin("second") }, "Ann");
 });
 
-/** A microservice of this custodian, enrolled, that has said hello. */
-async function start(of = ann): Promise<Started> {
-  const clock = { ahead: 0 };
+function startedFor(of: EdgeClient, clock = { ahead: 0 }) {
   const withCookie: typeof fetch = (input, init) => {
     const headers = { ...(init?.headers as Record<string, string>), origin: of.vault, cookie: of.cookie };
     return loopbackFetch(input, { ...init, headers });
   };
-  const started = startMicroservice({
+  return startMicroservice({
     ...{ vault: of.vault, origin: of.app, fetch: withCookie, rootKey: system.running.rootKey },
     ...{ mutual: true, now: () => Date.now() + clock.ahead },
   });
-  const port = createPortClient(started.port);
+}
+
+/** A microservice of this custodian, enrolled, that has said hello. */
+async function start(of = ann): Promise<Started> {
+  const clock = { ahead: 0 };
+  const port = createPortClient(startedFor(of, clock).port);
   const hello = await port.hello(of.tokens.custodian.dn);
   const instance = await port.enrol({ method: "grant", grant: await askGrant(of) });
   return { port, hello: { ...hello, instance }, clock };
@@ -62,6 +72,40 @@ const far = ({ hello: { challenge = "", measurement, instance } }: Started) => (
 const prove = (at: Started, of = ann) => authenticate(at.port, far(at), by(of));
 /** Whether keys can be asked for: what every operation with keys is held to. */
 const uses = (port: PortClient) => port.has("e30.e30.AA").then(() => "served", codeOf);
+
+/** What a thief of the registration authority's identity at the HSM can have certified. */
+async function certifiedByInstances(of: EdgeClient): Promise<CertifiedKey> {
+  const ra = await hsmClient(system, IDENTITY.ra);
+  const locate = async (name: string) => {
+    const { uniqueIdentifier } = await ra.request("Locate", { attributes: { name: named(name) } });
+    return uniqueIdentifier[0] ?? "";
+  };
+  const { object } = await ra.request("Get", { uniqueIdentifier: await locate(INSTANCES_CA.certificate) });
+  const authority = new x509.X509Certificate(new Uint8Array(object.certificate?.certificateValue ?? []));
+  const sign = async (name: string, data: Uint8Array) => {
+    const { signatureData } = await ra.request("Sign", {
+      uniqueIdentifier: await locate(name),
+      cryptographicParameters: { digitalSignatureAlgorithm: "ECDSAWithSHA256" },
+      data,
+    });
+    return rawSignature(signatureData);
+  };
+  const own = new x509.X509Certificate(Buffer.from(of.tokens.custodian.certificate, "base64url"));
+  const { subject, notBefore, notAfter, publicKey, extensions } = own;
+  const made = await x509.X509CertificateGenerator.create(
+    {
+      ...{ subject, issuer: authority.subject, notBefore, notAfter, publicKey: publicKey.rawData },
+      extensions: extensions.filter(({ type }) => type !== "2.5.29.35"),
+      signingKey: certificateSigningKey,
+      signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
+    },
+    certificateCrypto({ sign }, INSTANCES_CA.key),
+  );
+  ra.close();
+  const [, root = ""] = of.certifiedKey.chain;
+  const chain = [encodeBase64url(new Uint8Array(authority.rawData)), root];
+  return { ...of.certifiedKey, certificate: encodeBase64url(new Uint8Array(made.rawData)), chain };
+}
 
 /** What the custodian sends, and gets, as somebody between the two would have it. */
 function between(
@@ -149,6 +193,10 @@ describe("M14 the custodian proves who it is", () => {
       },
     ],
     [
+      "this custodian's name and key, certified by the instances' authority",
+      async (at) => authenticate(at.port, far(at), by(ann, await certifiedByInstances(ann))),
+    ],
+    [
       "a certificate that no authority of this deployment issued",
       (at) => {
         const { certificate, chain } = ann.certifiedKey;
@@ -190,6 +238,51 @@ describe("M14 the custodian proves who it is", () => {
     const third = await start();
     const crossed = { ...far(one), challenge: third.hello.challenge ?? "" };
     expect(await authenticate(third.port, crossed, by(ann)).catch(codeOf)).toBe("custodian-unproven");
+  });
+
+  it("M14 a custodian that has another certificate by now proves anew on the open port, and counts by that alone", async () => {
+    const at = await start();
+    await prove(at);
+    const again = {
+      ...at,
+      hello: { ...at.hello, ...(await at.port.hello(ann.tokens.custodian.dn)) },
+    } as Started;
+    await prove(again);
+    expect(await uses(at.port)).toBe("served");
+    const third = await at.port.hello(ann.tokens.custodian.dn);
+    const stranger = { ...far(at), challenge: third.challenge ?? "" };
+    expect(await authenticate(at.port, stranger, by(bob)).catch(codeOf)).toBe("custodian-unproven");
+    expect(await uses(at.port), "what was proved before").toBe("custodian-unproven");
+  });
+
+  it("M14 the kit proves anew, once for all who ask, when its custodian has got another certificate", async () => {
+    const other = await EdgeClient.signedIn(system, "Ann");
+    let key = ann.certifiedKey;
+    let proofs = 0;
+    const certifiedKey = async () => {
+      const { sign, ...of } = key;
+      const counted = (bytes: Uint8Array<ArrayBuffer>) => {
+        proofs++;
+        return sign(bytes);
+      };
+      return { ...of, sign: counted };
+    };
+    const kit = new Microservice({
+      open: async () => ({ port: startedFor(ann).port, mutual: true, remove() {} }),
+      rest: {} as RestClient,
+      custodian: () => ann.tokens.custodian.dn,
+      ...{ app: ann.app, certifiedKey, now: Date.now },
+      enrolment: async () => ({ method: "grant", grant: await askGrant(ann) }),
+    });
+    const { port, instance } = await kit.use();
+    await kit.use();
+    expect([proofs, await uses(port)]).toEqual([1, "served"]);
+    key = other.certifiedKey;
+    const both = await Promise.all([kit.use(), kit.use()]);
+    expect(both.map((each) => each.instance.id)).toEqual([instance.id, instance.id]);
+    await kit.use();
+    expect([proofs, await uses(port)]).toEqual([2, "served"]);
+    kit.stop();
   });
 
   it("M14 a proof ends with the certificate that it was made by", async () => {

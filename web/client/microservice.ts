@@ -57,6 +57,9 @@ export class Microservice {
   #port: PortClient | undefined;
   /** Id of an instance that was enrolled here and ends soon, because the sign-in does: another would end no later. */
   #short: string | undefined;
+  /** Certificate by which the custodian has proved who it is; undefined where nobody asked for a proof. */
+  #proven: string | undefined;
+  #proving: Promise<EnrolledMicroservice> | undefined;
   /** Names the start under way, so that one that was stopped does not go on. */
   #run: object | undefined;
   #state: MicroserviceState = { phase: "idle" };
@@ -73,8 +76,29 @@ export class Microservice {
   async use(): Promise<EnrolledMicroservice> {
     this.#enrolled ??= this.#guard(this.#start());
     const enrolled = await this.#enrolled;
-    if (this.#isValid(enrolled.instance)) return enrolled;
-    return this.renew(enrolled.instance.id);
+    if (!this.#isValid(enrolled.instance)) return this.renew(enrolled.instance.id);
+    return (await this.#isProven()) ? enrolled : this.#proveAnew(enrolled);
+  }
+
+  /** M14: whether the custodian has the certificate still by which it has proved who it is. Without a network it has. */
+  async #isProven(): Promise<boolean> {
+    if (this.#proven === undefined) return true;
+    const key = await this.#options.certifiedKey().catch(() => undefined);
+    return key === undefined || key.certificate === this.#proven;
+  }
+
+  /** By the certificate that the custodian has by now; one call for all that wait. */
+  async #proveAnew(before: EnrolledMicroservice): Promise<EnrolledMicroservice> {
+    const { port, measurement } = before;
+    const proven = async () => {
+      const { instance, challenge } = await port.hello(this.#options.custodian());
+      if (!instance || !this.#isValid(instance)) return this.renew(before.instance.id);
+      return this.#restored({ port, measurement, instance }, challenge);
+    };
+    this.#proving ??= proven().finally(() => {
+      this.#proving = undefined;
+    });
+    return this.#proving;
   }
 
   /** Enrols again, unless somebody else already replaced the instance named `stale`. */
@@ -128,6 +152,7 @@ export class Microservice {
   stop(): void {
     this.#run = undefined;
     this.#enrolled = undefined;
+    this.#proven = undefined;
     this.#port?.close();
     this.#port = undefined;
     this.#vault?.remove();
@@ -204,7 +229,9 @@ export class Microservice {
     const { app: origin, certifiedKey, now } = this.#options;
     if (challenge !== undefined) {
       const key = await certifiedKey();
-      return authenticate(port, { challenge, measurement, instance }, { origin, key, now: now() });
+      await authenticate(port, { challenge, measurement, instance }, { origin, key, now: now() });
+      this.#proven = key.certificate;
+      return;
     }
     if (this.#vault?.mutual) throw new CofferError("microservice-unproven");
   }

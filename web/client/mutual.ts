@@ -1,5 +1,6 @@
 /** The custodian's half of mutual authentication over the microservice's channel (M14). */
 
+import { INSTANCES_AUTHORITY } from "#protocol/authority.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { CofferError } from "#protocol/error.ts";
 import { CHALLENGE_BYTES, channelProofInput } from "#protocol/mutual.ts";
@@ -41,7 +42,9 @@ export async function authenticate(
   try {
     const { subtle } = crypto;
     const { spki } = parseCertificate(decodeBase64url(root));
-    const party = await certifiedParty(subtle, answer.chain.map(decodeBase64url), spki, now);
+    const party = await certifiedParty(subtle, answer.chain.map(decodeBase64url), {
+      ...{ authority: INSTANCES_AUTHORITY, rootSpki: spki, now },
+    });
     instanceTier(party.certificate, { use: "identity", custodian, method });
     if (!party.name.startsWith(`CN=${id},`)) throw new TypeError("another instance");
     if (!(await signedBy(subtle, party, answer.proof, channelProofInput("microservice", channel))))

@@ -1,5 +1,6 @@
 /** The microservice's half of mutual authentication over its channel (M14). */
 
+import { CUSTODIANS_AUTHORITY } from "#protocol/authority.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { CofferError } from "#protocol/error.ts";
 import { CHALLENGE_BYTES, channelProofInput } from "#protocol/mutual.ts";
@@ -44,7 +45,7 @@ export class Mutual {
   }
 
   /**
-   * Uses the challenge up, then verifies: the custodian's certificate under the pinned root, in the name that the instance is
+   * Uses the challenge up, then verifies: the custodian's certificate by the custodians' authority under the pinned root, in the name that the instance is
    * bound to, and its signature for this channel. Answers the instance's own proof. Error: `custodian-unproven`, whatever is wrong.
    */
   async authenticate(
@@ -54,6 +55,8 @@ export class Mutual {
     const { subtle } = this.#crypto;
     const own = this.#challenge;
     this.#challenge = undefined;
+    // Who proves anew counts by that alone: the certificate may be another one by now.
+    this.#proven = 0;
     const { origin, custodian, id: instance } = record;
     const chain = [record.identityCertificate, ...record.chain].map(encodeBase64url);
     const channel = {
@@ -66,7 +69,9 @@ export class Mutual {
       if (!own || !(now < own.ends)) throw new TypeError("no challenge is open");
       const path = [certificate, authority].map(decodeBase64url);
       const root = record.chain.at(-1);
-      const party = await certifiedParty(subtle, root ? [...path, root] : path, rootKey, now);
+      const party = await certifiedParty(subtle, root ? [...path, root] : path, {
+        ...{ authority: CUSTODIANS_AUTHORITY, rootSpki: rootKey, now },
+      });
       if (party.name !== custodian) throw new TypeError("another custodian");
       if (!(await signedBy(subtle, party, proof, channelProofInput("custodian", channel))))
         throw new TypeError("not signed by its key");
