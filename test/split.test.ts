@@ -146,6 +146,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "putPolicy",
       "readDataKey",
       "releaseAccountKey",
+      "rotateKey",
       "rotation",
     ],
     Caas: ["decrypt", "encrypt", "hash", "mac", "macVerify", "publicKey", "random", "sign", "verify"],

@@ -57,6 +57,7 @@ import { type Policies, standingPolicies } from "./policies.ts";
 import { DataKeyQuota } from "./quota.ts";
 import { listDataKeys, readDataKey } from "./read-data-keys.ts";
 import { forgetRetained, wakeForRetained } from "./retained-keys.ts";
+import { rotateKey } from "./rotate-key.ts";
 import { endDataKeysInTime, scheduleDataKey, wakeAtEnds } from "./schedule-data-key.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { checkLives, isShredded, shred } from "./shred.ts";
@@ -108,6 +109,11 @@ export class KmsAccountObject extends DurableObject<Env> {
     // What was cut off between the HSM and the answer.
     if (request.custody !== undefined && hasStore(this.ctx)) await wakeForRetained(this.ctx.storage);
     return issued;
+  }
+
+  /** M17: the next version of the key of this EDK, verified. One after the other. */
+  rotateKey(caller: Caller, item: Item): Promise<Result<{ edk: string }>> {
+    return this.#inTurn(() => rotateKey(this.#door, this.#quota, caller, item));
   }
 
   /** The EDK of the key under which names are copied for the list. */

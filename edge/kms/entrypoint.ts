@@ -61,6 +61,22 @@ export class Kms extends WorkerEntrypoint<Env> {
     return this.#registry(caller, read.value).load(caller, request, read.value);
   }
 
+  /** `POST /kms/key-versions` (M17). */
+  async rotateKey(caller: Caller, token: string): Promise<Result<{ edk: string }>> {
+    const action = "kms:rotate-key";
+    const read = await this.#readFor(caller, [token]);
+    if (!read.ok) return this.#principal(caller).refused(caller, action, read);
+    const [item] = read.value;
+    const account = item?.edk.account;
+    if (!item || account === undefined)
+      return this.#principal(caller).refused(
+        caller,
+        action,
+        refuse("conflict", "a key of the tenant itself"),
+      );
+    return this.#object(caller, account).rotateKey(caller, item);
+  }
+
   /** `POST /kms/grants` (M7). */
   async grant(caller: Caller, request: GrantKeysRequest): Promise<Result<Granted>> {
     const read = await this.#readFor(caller, request.edks, { ofSeed: true });

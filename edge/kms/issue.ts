@@ -6,7 +6,7 @@ import { type AccountEdk, isSignature } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import type { AccountKey } from "../iam/types.ts";
-import { ok, type Result, refuse as refusal } from "../result.ts";
+import { type Decision, ok, type Result, refuse as refusal } from "../result.ts";
 import { type About, type Context, type Door, failedUnderMaster, noMember } from "./context.ts";
 import { makeDataKeys, makeSigningPairs, wrappingUnder } from "./data-keys.ts";
 import { type DataKeysOrder, type Order, orderOf } from "./order.ts";
@@ -56,9 +56,21 @@ export async function issueDataKeys(
   }
 }
 
-async function make(
+/** A version of a key that there is. `settle`: what becomes of the one before, with the record of this one; a refusal ends both. */
+export type Successor = { keyId: string; keyVersion: number; settle(sql: SqlStorage): Decision<undefined> };
+
+/** As EDKs that are registered. The caller of this has decided, and answers for what is thrown. */
+export async function make(
   { store, hsm, ledger, trust, neighbours }: Context,
-  { account, count, purpose, algorithm, policy, retained }: Order & { account: string; retained: boolean },
+  {
+    account,
+    count,
+    purpose,
+    algorithm,
+    policy,
+    retained,
+    successor,
+  }: Order & { account: string; retained: boolean; successor?: Successor },
   accountKey: AccountKey,
   about: About,
 ): Promise<Result<{ edks: string[] }>> {
@@ -75,8 +87,8 @@ async function make(
     const pair = pairs?.[n];
     return {
       version: 1,
-      keyId: crypto.randomUUID(),
-      keyVersion: 1,
+      keyId: successor?.keyId ?? crypto.randomUUID(),
+      keyVersion: successor?.keyVersion ?? 1,
       algorithm,
       tenant,
       account,
@@ -113,7 +125,8 @@ async function make(
     );
   // Before they leave: an EDK without a record would be refused for ever. The account may have been shredded since it was asked for.
   const lives = store.transaction(() => {
-    const decision = checkLives(store.sql);
+    const alive = checkLives(store.sql);
+    const decision = alive.ok && successor ? successor.settle(store.sql) : alive;
     if (decision.ok) {
       insertDataKeys(store.sql, caller.client, edks);
       if (retained) keepRetained(store.sql, edks);

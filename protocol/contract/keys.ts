@@ -75,6 +75,17 @@ export const metadataKey = {
   problems: ["forbidden", "hsm-refused"],
 } as const satisfies Route;
 
+/** The next version of a key, by the EDK of its newest one, which opens and verifies from then on, and does nothing else. */
+export const rotateKey = {
+  site: "app",
+  method: "POST",
+  path: "/kms/key-versions",
+  authentication: "token",
+  request: { json: object({ edk: jws }) },
+  answer: { status: 201, json: open({ edk: jws }) },
+  problems: ["invalid-edk", "forbidden", "conflict", "strict-tenant", "hsm-refused"],
+} as const satisfies Route;
+
 /** A data key for an instance, by one of the ways of `Load`. */
 export const loadKey = {
   site: "app",

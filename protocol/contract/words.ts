@@ -22,6 +22,7 @@ export const summaries: Partial<Record<OperationId, string>> = {
   redeemEnrolment: "Enrol: certificate request and grant for certificates and trust list",
   readRevocationList: "Which certificates of the tenant's instances are revoked, as a CRL",
   renewEnrolment: "Renew the certificates of an enrolled instance, by its own key",
+  rotateKey: "The next version of one data key (M17)",
   makeDataKeys: "New data keys of an account, encrypted (M6)",
   listKeys: "An account's data keys, by identifier, with a filter and by pages",
   describeKey: "What the KMS knows of a data key",

@@ -2,7 +2,10 @@
 
 import { beforeAll, expect, it } from "vitest";
 import { seconds } from "#protocol/clock.ts";
-import type { DescribedKey, ListedKeys } from "#protocol/contract/index.ts";
+import { type DescribedKey, type ListedKeys, operations } from "#protocol/contract/index.ts";
+
+import { caasHost, sayOperations } from "../hosts/caas.ts";
+import { operated } from "../hosts/contract.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
 import { type EnrolmentAnswer, enrol, makeKeys } from "../support/instance.ts";
@@ -112,4 +115,62 @@ it("M17 tells and changes nothing for a stranger to the account, nor for another
   expect(json<ListedKeys>(await same.rest("GET", at())).keys).toEqual([]);
   expect(problem(await same.rest("PUT", at(one!.key), { state: "disabled" }))).toBe("404 not-found");
   expect((await load(one!.edk)).status).toBe(200);
+});
+
+it("M17 a key has a next version, which does what the one before did; that opens and verifies alone from then on", async () => {
+  const [one] = await make(1, "data");
+  const client = await EdgeClient.signedIn(system, "Ann");
+  await sayOperations(system, true);
+  const caas = caasHost(client);
+  const data = "YSBsZXR0ZXI";
+  const { mac } = await operated(caas, "mac", { key: one!.edk, data });
+  const rotate = (edk: string) => ann.rest("POST", "/kms/key-versions", { edk });
+  const answer = await rotate(one!.edk);
+  expect(answer.status).toBe(201);
+  const { edk: next } = json<{ edk: string }>(answer);
+  const said = (edk: string) => JSON.parse(Buffer.from(edk.split(".")[1]!, "base64url").toString());
+  const [id] = one!.key.split(".");
+  expect(said(next)).toMatchObject({
+    keyId: id,
+    keyVersion: 2,
+    purpose: "data",
+    algorithm: "HMAC-SHA256-HKDF-SHA512",
+  });
+  expect(said(next).policy).toEqual(said(one!.edk).policy);
+  // Another key, which makes other MACs; what was made before verifies by the one before.
+  const fresh = await operated(caas, "mac", { key: next, data });
+  expect(fresh.mac).not.toBe(mac);
+  expect(await operated(caas, "macVerify", { key: one!.edk, data, mac })).toEqual({ valid: true });
+  expect(await operated(caas, "macVerify", { key: next, data, mac })).toEqual({ valid: false });
+  const path = operations.mac.path;
+  expect(problem(await caas.send("POST", path, { body: { key: one!.edk, data } }))).toBe("403 forbidden");
+  expect((await load(one!.edk)).status).toBe(200);
+  expect((await describeIt(one!.key)).operations).toEqual(["macVerify"]);
+  expect((await describeIt(`${id}.2`)).operations).toEqual(["mac", "macVerify"]);
+  // The newest one alone has a next one, and of many at once one wins.
+  expect(problem(await rotate(one!.edk))).toBe("409 conflict");
+  const many = await Promise.all(Array.from({ length: 6 }, () => rotate(next)));
+  expect(many.map(({ status }) => status).sort()).toEqual([201, 409, 409, 409, 409, 409]);
+});
+
+it("M17 rotates no key for a stranger, a reader or another app, none that is disabled or to be deleted, and none that is no key", async () => {
+  const [one] = await make(1, "data");
+  const rotate = (by: EdgeClient, edk = one!.edk) => by.rest("POST", "/kms/key-versions", { edk });
+  const [eve, same, rea] = await Promise.all([
+    EdgeClient.signedIn(system, "Eve"),
+    EdgeClient.signedIn({ appOrigin: system.origin("other"), vaultOrigin: system.vaultOrigin }, "Ann"),
+    EdgeClient.signedIn(system, "Rea"),
+  ]);
+  const members = `/accounts/${ann.account}/members`;
+  const user = rea.tokens.user.id;
+  expect((await ann.rest("POST", members, { user, role: "reader" })).status).toBe(204);
+  for (const client of [eve, same, rea]) expect(problem(await rotate(client))).toBe("403 forbidden");
+  await change(one!.key, { state: "disabled" });
+  expect(problem(await rotate(ann))).toBe("403 forbidden");
+  await change(one!.key, { state: "enabled", ends: days(30) });
+  expect(problem(await rotate(ann))).toBe("403 forbidden");
+  await change(one!.key, { ends: null });
+  expect(problem(await rotate(ann, "e30.e30.c2ln"))).toBe("400 invalid-edk");
+  expect((await describeIt(one!.key)).operations).toEqual(["mac", "macVerify"]);
+  expect((await rotate(ann)).status).toBe(201);
 });

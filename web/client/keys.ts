@@ -3,7 +3,7 @@
  * to the account key, a wrapped key to the microservice. The custodian archives and forwards, and can read neither.
  */
 
-import { loadKey, makeDataKeys, metadataKey } from "#protocol/contract/index.ts";
+import { loadKey, makeDataKeys, metadataKey, rotateKey } from "#protocol/contract/index.ts";
 import { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
 import type { KeyAlgorithm } from "#protocol/keys/algorithm.ts";
 import { isOfSeed, requestFor } from "#protocol/keys/loading/index.ts";
@@ -87,6 +87,16 @@ export class DataKeys {
     const edk = await asked;
     await this.ensure(edk, signal);
     return edk;
+  }
+
+  /**
+   * The next version of a key that `make` has given, loaded: its EDK. The one before opens and verifies, and does nothing else from its next load
+   * on. Errors: `conflict` for a version that is not the newest.
+   */
+  async rotate(edk: string, signal?: AbortSignal): Promise<string> {
+    const next = await callJson(this.#rest, rotateKey, {}, { edk });
+    await this.ensure(next.edk, signal);
+    return next.edk;
   }
 
   /** Has keys ready before they are needed. Failures show when one is. */
