@@ -340,7 +340,11 @@ it("operates in the HSM where the officer allows it", async () => {
   const verify = asPublished("caasMacVerify", { key: macKey, data, mac });
   hold("caasMacVerify", await call("macVerify", verify), 200);
   const signKey = await make("ES256");
-  hold("rotateKey", await ann.rest("POST", "/kms/key-versions", asPublished("rotateKey", { edk: macKey })), 201);
+  hold(
+    "rotateKey",
+    await ann.rest("POST", "/kms/key-versions", asPublished("rotateKey", { edk: macKey })),
+    201,
+  );
   hold("rotateKey", await ann.rest("POST", "/kms/key-versions", { edk: macKey }), 409);
   const toSign = asPublished("caasSign", { key: signKey, data });
   const { signature } = json<{ signature: string }>(hold("caasSign", await call("sign", toSign), 200));
