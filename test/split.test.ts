@@ -152,7 +152,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
     Caas: ["decrypt", "encrypt", "hash", "mac", "macVerify", "publicKey", "random", "sign", "verify"],
     Datastore: [
       ...["complete", "content", "create", "delete", "list", "metadata", "putListed", "putMetadata"],
-      ...["upload", "uploadPart"],
+      ...["store", "upload", "uploadPart"],
     ],
     AuditForDomains: ["append"],
   },

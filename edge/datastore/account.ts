@@ -1,5 +1,12 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Completion, DocumentPage, Part, PutListed, TakenPart } from "#protocol/contract/index.ts";
+import type {
+  Completion,
+  DocumentPage,
+  Listed,
+  Part,
+  PutListed,
+  TakenPart,
+} from "#protocol/contract/index.ts";
 import { digest } from "#protocol/digest.ts";
 import type { AccountRole } from "#protocol/roles.ts";
 import { wakeBy } from "../alarm.ts";
@@ -13,6 +20,7 @@ import { type Decision, fail, ok, type Problem, type Result, refuse } from "../r
 import { hasStore, openStore, type Store, subjectOf } from "../store.ts";
 import {
   beginCompletion,
+  beginWhole,
   beginWrite,
   type DocumentRow,
   endWrite,
@@ -26,6 +34,7 @@ import {
   recordPart,
   setUpload,
   takenParts,
+  type Whole,
 } from "./documents.ts";
 import { checkLives, erase, readShredded, shred } from "./erase.ts";
 import { keepListed } from "./listed.ts";
@@ -161,12 +170,26 @@ export class DatastoreAccountObject extends DurableObject<Env> {
       if (begun.ok && begun.value.state !== "complete") {
         this.#sweepLater();
         beginWrite(sql, id);
-        const { listed } = claimed;
-        // Without its copy it is listed all the same; its name is read from its metadata then.
-        if (listed) {
-          const documents = [{ id, sealed: listed.sealed }];
-          keepListed(sql, { client: caller.client, edk: listed.edk, documents });
-        }
+        this.#keepListed(sql, caller, id, claimed.listed);
+      }
+      return begun;
+    });
+  }
+
+  /** A document as a whole. A write begins, unless it is stored already: `completed` or `wrote` ends it. */
+  store(caller: Caller, whole: Whole, listed: Listed | undefined): Promise<Result<DocumentRow>> {
+    const account = this.#account;
+    const { client } = caller;
+    const { id, size, metadata } = whole;
+    return this.#decide("datastore:store", caller, `document/${id}`, (sql) => {
+      const known = sql.exec("SELECT 1 FROM documents WHERE id = ?", id).toArray().length > 0;
+      const room = checkRoom(sql, account, this.#quota, { documents: 1, bytes: size + metadata });
+      if (!room.ok && !known) return room;
+      const begun = beginWhole(sql, { account, client }, whole, Date.now());
+      if (begun.ok && begun.value.state !== "complete") {
+        this.#sweepLater();
+        beginWrite(sql, id);
+        this.#keepListed(sql, caller, id, listed);
       }
       return begun;
     });
@@ -264,6 +287,11 @@ export class DatastoreAccountObject extends DurableObject<Env> {
   /** For the IAM, which has decided: key identifiers, where they have their place here (W15). */
   keyIdentifiers(asked: IdentifierAsk, requestId: string): Result<Identified> {
     return this.#forIam("datastore:key-identifiers", requestId, (sql) => ok(askIdentifiers(sql, asked)));
+  }
+
+  /** Without its copy a document is listed all the same; its name is read from its metadata then. */
+  #keepListed(sql: SqlStorage, { client }: Caller, id: string, listed: Listed | undefined): void {
+    if (listed) keepListed(sql, { client, edk: listed.edk, documents: [{ id, sealed: listed.sealed }] });
   }
 
   #forIam<T>(action: string, requestId: string, check: (sql: SqlStorage) => Decision<T>): Result<T> {

@@ -177,6 +177,39 @@ export function takenParts(sql: SqlStorage, id: string): TakenPart[] {
   return [...sql.exec<TakenPart>(query, id)];
 }
 
+/**
+ * Begins a document that comes as a whole, or begins it again if the answer was lost; `digest` is that of all that was sent. One that is
+ * stored already is answered as it was then. Any other use of an id that the account has is refused.
+ */
+export function beginWhole(
+  sql: SqlStorage,
+  { account, client }: Owner,
+  { id, size, metadata, digest }: Whole,
+  now: number,
+): Decision<DocumentRow> {
+  const there = readRow(sql, id);
+  if (there) {
+    const same = there.account === account && there.client === client && there.completion === digest;
+    const repeated = same && (there.state === "complete" || there.state === "completing");
+    return repeated ? ok(there) : refuse("conflict", "document id is taken");
+  }
+  sql.exec(
+    `INSERT INTO documents (id, account, client, state, size, metadata, held, completion, created, touched)
+     VALUES (?1, ?2, ?3, 'completing', ?4, ?5, ?5, ?6, ?7, ?7)`,
+    ...[id, account, client, size, metadata, digest, now],
+  );
+  const row = readRow(sql, id);
+  if (!row) throw new Error("the document was entered");
+  return ok(row);
+}
+
+/** Bytes of ciphertext and of sealed metadata. */
+export type Whole = { id: string; size: number; metadata: number; digest: string };
+
+function readRow(sql: SqlStorage, id: string): DocumentRow | undefined {
+  return sql.exec<DocumentRow>("SELECT * FROM documents WHERE id = ?", id).toArray()[0];
+}
+
 /** Notes that an object is about to be written for a document; one of the functions below says that it was. */
 export function beginWrite(sql: SqlStorage, id: string): void {
   sql.exec("UPDATE documents SET writing = writing + 1 WHERE id = ?", id);

@@ -1,19 +1,30 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
+import { decodeBase64url } from "#protocol/base64url.ts";
 import type {
   Completion,
   DocumentPage,
   Part,
   PutListed,
+  ShortDocument,
   TakenPart,
   UploadOpened,
 } from "#protocol/contract/index.ts";
+import { digest } from "#protocol/digest.ts";
 import type { Caller } from "../caller.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { DocumentRow } from "./documents.ts";
 import { contentKey, metadataKey } from "./keys.ts";
 import { parseRange } from "./range.ts";
 import { type Content, PART_SIZE } from "./types.ts";
-import { erase, joinParts, type Place, storeMetadata, storePart } from "./writes.ts";
+import {
+  erase,
+  HTTP_METADATA,
+  joinParts,
+  type Place,
+  storeMetadata,
+  storePart,
+  storeWhole,
+} from "./writes.ts";
 
 const READABLE: DocumentRow["state"][] = ["complete"];
 
@@ -30,12 +41,27 @@ export class Datastore extends WorkerEntrypoint<Env> {
     const { value: made } = decision;
     if (made.upload === null) {
       const upload = await this.env.DOCUMENTS.createMultipartUpload(contentKey(caller.tenant, made), {
-        httpMetadata: { contentType: "application/octet-stream", cacheControl: "no-store" },
+        httpMetadata: HTTP_METADATA,
       });
       // Asked for twice at once, the upload that came first is the document's.
       if (!(await object.opened(made.id, upload.uploadId))) await upload.abort();
     }
     return ok({ id: made.id, partSize: PART_SIZE });
+  }
+
+  /** `PUT …/documents/{id}`: a short document as a whole. */
+  async store(
+    caller: Caller,
+    account: string,
+    id: string,
+    document: ShortDocument,
+  ): Promise<Result<{ size: number; etag: string }>> {
+    const [content, metadata] = [decodeBase64url(document.content), decodeBase64url(document.metadata)];
+    const sent = await digest(JSON.stringify([document.content, document.metadata]));
+    const whole = { id, size: content.length, metadata: metadata.length, digest: sent };
+    const decision = await this.#object(caller, account).store(caller, whole, document.listed);
+    if (!decision.ok) return decision;
+    return storeWhole(this.#place(caller, account), decision.value, { content, metadata });
   }
 
   /** `GET …/uploads/{id}`: the parts that it has. */

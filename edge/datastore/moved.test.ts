@@ -47,7 +47,10 @@ function move(account: string): number {
 }
 
 const rowsOf = (sql: SqlStorage, account: string) => ({
-  documents: [...sql.exec("SELECT * FROM documents WHERE account = ? ORDER BY id", account)],
+  // Copies for the list came later, and are the account's own object's alone.
+  documents: [...sql.exec("SELECT * FROM documents WHERE account = ? ORDER BY id", account)].map(
+    ({ listed: _, listed_key: __, ...row }) => row,
+  ),
   parts: [
     ...sql.exec(
       "SELECT p.* FROM parts p JOIN documents d ON d.id = document WHERE account = ? ORDER BY id, part",

@@ -9,6 +9,9 @@ import type { DocumentRow } from "./documents.ts";
 import { contentKey, metadataKey } from "./keys.ts";
 import type { AllowedPart, Room } from "./quota.ts";
 
+/** As an R2 bucket that is read directly would serve it. */
+export const HTTP_METADATA = { contentType: "application/octet-stream", cacheControl: "no-store" };
+
 export type Bucket = Pick<R2Bucket, "put" | "delete" | "head" | "resumeMultipartUpload">;
 
 /** The table, in the tenant's object. */
@@ -89,6 +92,22 @@ export async function joinParts(
     return fail("internal");
   }
   if (await rows.completed(row.id, object.httpEtag)) return ok({ size: row.size, etag: object.httpEtag });
+  await takeAway({ bucket, rows, tenant }, row);
+  return fail("conflict");
+}
+
+/** Stores a document as a whole, for which a write has begun. Its metadata comes first: whatever has all its content is whole. */
+export async function storeWhole(
+  { bucket, rows, tenant }: Place,
+  row: DocumentRow,
+  { content, metadata }: { content: Uint8Array; metadata: Uint8Array },
+): Promise<Result<{ size: number; etag: string }>> {
+  if (row.state === "complete") return ok({ size: row.size, etag: row.etag ?? "" });
+  const { httpEtag } = await endingOnFailure(rows, row, async () => {
+    await bucket.put(metadataKey(tenant, row), metadata);
+    return bucket.put(contentKey(tenant, row), content, { httpMetadata: HTTP_METADATA });
+  });
+  if (await rows.completed(row.id, httpEtag)) return ok({ size: row.size, etag: httpEtag });
   await takeAway({ bucket, rows, tenant }, row);
   return fail("conflict");
 }

@@ -9,6 +9,10 @@ const MAX_PART = 64 << 20;
 const MAX_PARTS = 10_000;
 /** Sealed metadata: a message of a few hundred bytes, bounded. */
 const MAX_METADATA = 64 << 10;
+/** Of a document that goes up in one request, with its EDK. */
+const MAX_SHORT_METADATA = 16 << 10;
+/** Ciphertext of a document that goes up in one request. */
+const MAX_SHORT_DOCUMENT = 256 << 10;
 /** JSON of a completion, which names up to 10,000 parts. */
 const COMPLETION = 2 << 20;
 
@@ -83,6 +87,25 @@ export const openUpload = {
   answer: { status: 201, json: uploadOpened },
   problems: ["forbidden", "conflict", "quota-exceeded"],
 } as const satisfies Route;
+
+/** A short document as a whole: listed when it is answered. The same request again is answered as the first time. */
+export const storeDocument = {
+  site: "app",
+  method: "PUT",
+  path: "/accounts/{account}/documents/{id}",
+  authentication: "token",
+  parameters: { ...collection, id: documentId },
+  request: {
+    json: object(
+      { content: base64url(1, MAX_SHORT_DOCUMENT), metadata: base64url(1, MAX_SHORT_METADATA) },
+      { listed },
+    ),
+    limit: 512 << 10,
+  },
+  answer: { status: 201, json: open({ size: whole(1), etag }) },
+  problems: ["forbidden", "conflict", "quota-exceeded"],
+} as const satisfies Route;
+export type ShortDocument = BodyOf<typeof storeDocument>;
 
 /** What an upload has, so that somebody goes on with it. */
 export const readUpload = {

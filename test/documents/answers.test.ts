@@ -97,6 +97,8 @@ async function behind(user: string, decide: Decide) {
     passed: proxy.passed,
     documents: client.documents,
     seal: (name: string) => client.documents.seal(content, account, { name }),
+    /** One that goes up in one request. */
+    sealShort: (name: string) => client.documents.seal(content.slice(0, 1000), account, { name }),
     list: () => client.documents.list([account]),
     deletions: () =>
       proxy.passed.filter(({ method }) => method === "DELETE").map(({ path }) => path.split("/")[4]!),
@@ -137,16 +139,20 @@ describe.concurrent.each(Object.entries(FATES))("where %s", (fate, spoiled) => {
     const sealing = sealer.seal("once.bin");
     await expect(sealing).resolves.toMatchObject({ id: expect.any(String) });
     const { id } = await sealing;
-    const written = ["POST ", "PUT metadata", "PUT parts/1", "POST complete"];
+    const short = await sealer.sealShort("short.bin");
+    const written = ["POST ", "PUT metadata", "PUT parts/1", "POST complete", "PUT "];
     expect([...writing.met]).toEqual(
       expect.arrayContaining([...written, "/ra/grants", "/kms/data-keys", "/kms/loads"]),
     );
     const reading = onceEach(spoiled);
     await using reader = await behind(user, reading.decide);
-    expect((await reader.list()).map(({ metadata }) => metadata?.name)).toEqual(["once.bin"]);
+    const names = (await reader.list()).map(({ metadata }) => metadata?.name);
+    expect(names.toSorted()).toEqual(["once.bin", "short.bin"]);
     const { stream } = await reader.documents.open(id);
     expect(Buffer.compare(await bytesOf(stream), content)).toBe(0);
+    expect(await bytesOf((await reader.documents.open(short.id)).stream)).toHaveLength(1000);
     await reader.documents.remove(id);
+    await reader.documents.remove(short.id);
     expect([...reading.met]).toEqual(
       expect.arrayContaining(["GET ", "GET metadata", "GET content", "DELETE "]),
     );
@@ -166,6 +172,15 @@ describe.concurrent.each(Object.entries(FATES))("where %s", (fate, spoiled) => {
     if (spoiled.unsent) return expect(found).toBeUndefined();
     const { stream } = await sealer.documents.open(found!.id);
     expect(Buffer.compare(await bytesOf(stream), content)).toBe(0);
+  });
+
+  it("to a short document each time, it is said that nobody knows, and what is stored stays", async () => {
+    const user = `Short ${Object.keys(FATES).indexOf(fate)}`;
+    await using sealer = await behind(user, only("PUT ", spoiled));
+    expect(await codeOf(sealer.sealShort("unknown.bin"))).toBe("unknown-whether-stored");
+    expect(sealer.deletions()).toEqual([]);
+    sealer.state.decide = calm;
+    expect(await sealer.list()).toHaveLength(spoiled.unsent ? 0 : 1);
   });
 
   it("to every request before the completion, nothing is stored, and nothing is left", async () => {

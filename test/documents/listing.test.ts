@@ -159,3 +159,34 @@ it("takes copies of documents that are the account's and the app's, of a bounded
   const { client: other } = await device();
   expect(await names(other)).toEqual(["later.txt", "plan.txt", "rent.txt", "will.txt"]);
 });
+
+it("stores a short document by one request, and answers the same request again as the first time", async () => {
+  const { client: other, asked } = await device();
+  const { id } = await other.documents.seal(text("short"), account, { name: "short.txt" });
+  expect(asked.filter((each) => /^(POST|PUT|DELETE) \/accounts\//.test(each))).toEqual([
+    `PUT /accounts/${account}/documents/${id}`,
+  ]);
+  const { stream } = await client.documents.open(id, { account });
+  expect(await new Response(stream).text()).toBe("short");
+
+  const ada = await EdgeClient.signedIn(system, "Ada");
+  const whole = { content: "AAAA", metadata: "BBBB" };
+  const documentId = `${crypto.randomUUID().slice(0, 14)}8${crypto.randomUUID().slice(15)}`;
+  const path = `/accounts/${account}/documents/${documentId}`;
+  const put = (body: object, at = path) => ada.rest("PUT", at, body);
+  const answers = await Promise.all(Array.from({ length: 5 }, () => put(whole)));
+  expect(answers.map(({ status }) => status)).toEqual(Array(5).fill(201));
+  expect(new Set(answers.map((answer) => answer.text)).size).toBe(1);
+  // Under this id there is this document and no other.
+  expect(problem(await put({ ...whole, content: "AAAB" }))).toBe("409 conflict");
+  expect(problem(await put({ ...whole, metadata: "AAAB" }))).toBe("409 conflict");
+  const content = await ada.rest("GET", `${path}/content`);
+  expect(Buffer.from(content.bytes).toString("base64url")).toBe("AAAA");
+  const long = Buffer.alloc((256 << 10) + 1).toString("base64url");
+  expect(problem(await put({ ...whole, content: long }, `${path.slice(0, -1)}0`))).toBe("400 bad-request");
+  const bob = await EdgeClient.signedIn(system, "Bob");
+  const foreign = `/accounts/${account}/documents/${id}`;
+  expect(problem(await bob.rest("PUT", foreign, whole))).toBe("403 forbidden");
+  expect((await ada.rest("DELETE", path)).status).toBe(204);
+  expect(problem(await ada.rest("GET", `${path}/content`))).toBe("404 not-found");
+});

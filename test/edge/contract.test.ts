@@ -201,6 +201,12 @@ it("keeps documents", async () => {
   const { id } = json<{ id: string }>(hold("openUpload", await ann.rest("POST", ann.documents, wanted), 201));
   hold("openUpload", await ann.rest("POST", ann.documents, { ...wanted, id: "x" }), 400);
   hold("openUpload", await ann.rest("POST", "/accounts/other/documents", wanted), 403);
+  const short = asPublished("storeDocument", { content: "AAAA", metadata: "BBBB" });
+  const other = `${id.slice(0, -1)}${id.endsWith("0") ? "1" : "0"}`;
+  hold("storeDocument", await ann.rest("PUT", `${ann.documents}/${other}`, short), 201);
+  const changed = { ...short, content: "AAAB" };
+  hold("storeDocument", await ann.rest("PUT", `${ann.documents}/${other}`, changed), 409);
+  hold("storeDocument", await ann.rest("PUT", `/accounts/other/documents/${other}`, short), 403);
   const at = `${ann.documents}/${id}`;
   const part = hold("uploadPart", await ann.rest("PUT", `${at}/parts/1`, new Uint8Array(9)), 200);
   hold("uploadPart", await ann.rest("PUT", `${at}/parts/0`, new Uint8Array(9)), 400);

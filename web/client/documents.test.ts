@@ -101,6 +101,7 @@ function setup({ failPart = false, honest = false } = {}) {
       } as unknown as DataKeys,
       tenant: () => "t",
       accounts: () => ["a", "c"],
+      short: 0,
     });
   return { documents: documents(), reloaded: documents, stored, loaded };
 }

@@ -1,5 +1,6 @@
 /** Documents: sealed on their way to the datastore, opened on their way back. */
 
+import { encodeBase64url } from "#protocol/base64url.ts";
 import {
   type AnswerOf,
   completeUpload,
@@ -8,6 +9,7 @@ import {
   putMetadata,
   readMetadata,
   readUpload,
+  storeDocument,
   type TakenPart,
   type UploadOpened,
   uploadPart,
@@ -55,6 +57,9 @@ import type { RestClient } from "./rest.ts";
 const IN_FLIGHT = 3;
 /** Tries of a completion: when its answer is lost, nobody knows whether the document is stored. */
 const COMPLETIONS = 5;
+/** Bytes up to which a document goes up in one request: what the datastore takes of ciphertext, less what sealing adds. */
+const SHORT = 192 << 10;
+const SEALED_MORE = 32 << 10;
 /** Tries of a part of what may be gone on with: some fifteen seconds. */
 const KEPT_TRIES = 6;
 /** What ends by itself, or by the person. */
@@ -147,6 +152,8 @@ export interface DocumentsOptions {
   tenant: () => string;
   /** The user's accounts, in which a document is looked for where nobody says its account. */
   accounts: () => string[];
+  /** Bytes up to which a document goes up in one request. Default: 192 KiB. */
+  short?: number;
 }
 
 /** The documents of one custodian. */
@@ -157,6 +164,7 @@ export class Documents {
   readonly #tenant: () => string;
   readonly #accounts: () => string[];
   readonly #list: DocumentList;
+  readonly #short: number;
   /** Opened metadata by account and document, while this page lives. Never written to storage. */
   readonly #opened = new Map<string, Opened>();
   /** Uploads under way in this page. */
@@ -164,7 +172,8 @@ export class Documents {
   /** Where a source was being sealed, for as long as the source is there. */
   readonly #stopped = new WeakMap<Blob, Place>();
 
-  constructor({ rest, microservice, keys, tenant, accounts }: DocumentsOptions) {
+  constructor({ rest, microservice, keys, tenant, accounts, short = SHORT }: DocumentsOptions) {
+    this.#short = short;
     this.#rest = rest;
     this.#microservice = microservice;
     this.#keys = keys;
@@ -214,6 +223,9 @@ export class Documents {
     const { key } = options;
     const edk = await (key === undefined ? this.#keys.take(account, signal) : this.#keys.again(key, signal));
     const place = { account, id };
+    const { size } = metadata;
+    if (!(source instanceof ReadableStream) && size <= this.#short)
+      return this.#sendShort({ place, edk }, source, metadata, { tell, signal });
     const { partSize } = await this.#begin(place);
     // One part is sealed again sooner than anybody could go on with it.
     const keep = options.resumable === true && source instanceof Blob && source.size > partSize;
@@ -223,6 +235,49 @@ export class Documents {
       tell,
       signal,
     });
+  }
+
+  /** Seals a short source in memory and stores it in one request. */
+  async #sendShort(
+    { place, edk }: Pick<Upload, "place" | "edk">,
+    source: Exclude<Source, ReadableStream>,
+    metadata: Metadata,
+    { tell, signal }: Pick<SealOptions, "signal"> & { tell: Tell },
+  ): Promise<Document> {
+    const { account, id } = place;
+    let completing = false;
+    try {
+      signal?.throwIfAborted();
+      tell("sealing", 0);
+      const { port } = await this.#microservice.use();
+      const context = this.#context(account, id, "document");
+      const named = await nameStream(port.seal({ edk, context }, source, { signal }));
+      const { name: content } = named;
+      const key = edk === undefined ? undefined : documentKeyOf(edk);
+      const opened = { metadata, content, key };
+      const [sealed, sealedMetadata, listed] = await Promise.all([
+        readAll(named.stream, this.#short + SEALED_MORE),
+        this.#sealMetadata(port, edk, place, { ...metadata, content }, signal),
+        // Without its copy the list has its name a request later.
+        this.#list.copy(place, opened).catch(() => undefined),
+      ]);
+      tell("finishing", metadata.size);
+      signal?.throwIfAborted();
+      completing = true;
+      const body = {
+        content: encodeBase64url(sealed),
+        metadata: encodeBase64url(sealedMetadata),
+        ...(listed && { listed }),
+      };
+      // The datastore answers it again as the first time.
+      const repeated = { signal, tries: COMPLETIONS };
+      const { size } = await callJson(this.#rest, storeDocument, place, body, repeated);
+      if (size !== sealed.length) throw new CofferError("unexpected-response");
+      this.#opened.set(nameOf(place), opened);
+      return { id, account, created: new Date(), sealedSize: size, metadata, key };
+    } catch (error) {
+      throw await this.#undo(place, error, { completing, signal });
+    }
   }
 
   /** Seals a source on its way to the datastore, in parts, and completes the upload. */
@@ -601,10 +656,19 @@ export class Documents {
     metadata: SealedMetadata,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const context = this.#context(account, id, "metadata");
-    const sealed = port.seal({ edk, context }, encodeMetadata(metadata), { signal });
-    const body = await readAll(sealed, METADATA_LIMIT);
+    const body = await this.#sealMetadata(port, edk, { account, id }, metadata, signal);
     await callEmpty(this.#rest, putMetadata, { account, id }, body, { signal });
+  }
+
+  #sealMetadata(
+    port: PortClient,
+    edk: string | undefined,
+    { account, id }: Place,
+    metadata: SealedMetadata,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const context = this.#context(account, id, "metadata");
+    return readAll(port.seal({ edk, context }, encodeMetadata(metadata), { signal }), METADATA_LIMIT);
   }
 
   async #openMetadata(place: Place, signal: AbortSignal | undefined): Promise<Opened> {

@@ -11,8 +11,9 @@ import { callJson } from "./call.ts";
 import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
 import type { RestClient } from "./rest.ts";
 
-/** Keys asked for in one request: one to use, the rest ahead. */
+/** Keys asked for in one request: one to use, the rest ahead; twice as many each time that somebody had to wait for the next ones. */
 const BATCH = 4;
+const MAX_BATCH = 16;
 
 /** The registry or the microservice knows no such instance any more: revoked, expired, or replaced on the other side. */
 export const STALE: ReadonlySet<ErrorCode> = new Set(["not-recipient", "not-enrolled"]);
@@ -26,6 +27,9 @@ export class DataKeys {
   readonly #fetching = new Map<string, Promise<void>>();
   readonly #loading = new Map<string, Promise<void>>();
   readonly #listing = new Map<string, Promise<string>>();
+  /** Accounts of which a key was taken. */
+  readonly #taken = new Set<string>();
+  #batch = BATCH;
 
   /** `custody`: who keeps the keys that are made, where it is not the documents. */
   constructor(
@@ -47,9 +51,11 @@ export class DataKeys {
     let edk = this.#pool(account).shift();
     while (edk === undefined) {
       signal?.throwIfAborted();
+      if (this.#taken.has(account)) this.#batch = Math.min(2 * this.#batch, MAX_BATCH);
       await this.#fetch(account);
       edk = this.#pool(account).shift();
     }
+    this.#taken.add(account);
     await this.ensure(edk, signal);
     this.#ahead(account);
     return edk;
@@ -130,6 +136,31 @@ export class DataKeys {
     }
   }
 
+  /** In one request; each by itself where that fails. */
+  #loadAll(edks: readonly string[]): void {
+    const loading = this.#bringSeveral(edks);
+    for (const edk of edks) {
+      const one = loading.catch(() => this.#load(edk)).finally(() => this.#loading.delete(edk));
+      one.catch(() => {});
+      this.#loading.set(edk, one);
+    }
+  }
+
+  async #bringSeveral(edks: readonly string[]): Promise<void> {
+    const { port, instance } = await this.#microservice.use();
+    const requests = edks.map((edk) => requestFor(edk, instance.wrappingCertificate));
+    const retained = requests.flatMap((request) => (request.way === "retained" ? (request.keys ?? []) : []));
+    if (retained.length === edks.length) {
+      const [first] = requests;
+      if (first?.way === "retained") await port.load({ ...first, keys: retained });
+      return;
+    }
+    const request = { way: "several" as const, edks: [...edks], certificate: instance.wrappingCertificate };
+    const loaded = await callJson(this.#rest, loadKey, {}, request, { tries: 3 });
+    if (loaded.way !== "several") throw new CofferError("unexpected-response");
+    await port.load(loaded);
+  }
+
   /** Sees to it that the microservice holds this data key: from its key ring, else from the KMS (M8). */
   async ensure(edk: string, signal?: AbortSignal): Promise<void> {
     let loading = this.#loading.get(edk);
@@ -183,12 +214,15 @@ export class DataKeys {
   #fetch(account: string): Promise<void> {
     let fetching = this.#fetching.get(account);
     if (!fetching) {
-      const request = { account, count: BATCH, purpose: "document", ...this.#kept } as const;
+      const request = { account, count: this.#batch, purpose: "document", ...this.#kept } as const;
       // Keys of a lost answer are never used.
       const isLast = () => this.#fetching.get(account) === started;
       const started = callJson(this.#rest, makeDataKeys, {}, request, { tries: 3 })
         .then(({ edks }) => {
-          if (isLast()) this.#pool(account).push(...edks);
+          if (!isLast()) return;
+          // Where many are wanted one after the other.
+          if (edks.length > BATCH) this.#loadAll(edks);
+          this.#pool(account).push(...edks);
         })
         .finally(() => isLast() && this.#fetching.delete(account));
       fetching = started;

@@ -6,6 +6,8 @@ import type { ContractHandlers } from "../serve.ts";
 export const documents = {
   listDocuments: ({ c, caller, input }) => c.env.DATASTORE.list(caller, input.account, input.cursor),
   openUpload: ({ c, caller, input, body }) => c.env.DATASTORE.create(caller, input.account, body.id),
+  storeDocument: ({ c, caller, input: { account, id }, body }) =>
+    c.env.DATASTORE.store(caller, account, id, body),
   readUpload: ({ c, caller, input: { account, id } }) => c.env.DATASTORE.upload(caller, account, id),
   uploadPart: ({ c, caller, input: { account, id, part }, body: { length, stream } }) =>
     c.env.DATASTORE.uploadPart(caller, account, id, Number(part), length, stream),
