@@ -21,7 +21,9 @@ if (
   !existsSync(file) ||
   (values.against !== undefined && name !== "load")
 ) {
-  console.error("Usage: npm run -s bench -- NAME [--json]        NAME: kmip, documents, rotation, service");
+  console.error(
+    "Usage: npm run -s bench -- NAME [--json]        NAME: kmip, documents, page, rotation, service",
+  );
   console.error("       npm run -s bench -- load [--json] [--against COMMIT or FOLDER]");
   process.exit(2);
 }
