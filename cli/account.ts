@@ -41,7 +41,8 @@ export async function account(args: string[]): Promise<number> {
 
 const VERBS: Verbs = {
   async list({ identity, life }, { json }) {
-    const accounts = await Promise.all(identity.accounts.map(({ id }) => life.state(id)));
+    const states = new Map((await life.states()).map((state) => [state.id, state]));
+    const accounts = identity.accounts.flatMap(({ id }) => states.get(id) ?? []);
     const lines = accounts.map(({ id, name, ends }) => {
       return `${id}  ${shown(name)}${ends === undefined ? "" : `  (will be deleted ${dateOf(ends)})`}`;
     });

@@ -72,6 +72,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
   app: {
     Iam: [
       "account",
+      "accountStates",
       "accounts",
       "addVersion",
       "appoint",

@@ -23,6 +23,9 @@ import { standingFor } from "./named-admin.ts";
 import type { KeptStanding } from "./standing.ts";
 import type { AccountKey } from "./types.ts";
 
+/** Accounts of one answer (protocol/contract). */
+const MAX_STATES = 50;
+
 type AccountStub = DurableObjectStub<IamAccountObject>;
 
 /** What the door needs of its neighbours. */
@@ -254,6 +257,23 @@ export class Accounts {
   /** `GET /accounts/{account}`. */
   readAccount(caller: Caller, account: string): Promise<Result<AccountState>> {
     return this.#forMember(caller, account, (object) => object.read(caller));
+  }
+
+  /** `GET /account-states`: each from its own object. One that the caller has left meanwhile is missing. */
+  async accountStates(
+    caller: Caller,
+    after = "",
+  ): Promise<Result<{ accounts: AccountState[]; next?: string }>> {
+    const { tenant, user } = caller;
+    const signedIn = await this.#signedIn(caller, { action: "iam:accounts", resource: "accounts" });
+    if (!signedIn.ok) return signedIn;
+    const ids = (await this.#at.principal(tenant, user).accounts()).map(({ id }) => id);
+    const left = ids.filter((id) => id > after).sort();
+    const page = left.slice(0, MAX_STATES);
+    const read = await Promise.all(page.map((id) => this.#at.account(tenant, id).read(caller)));
+    const accounts = read.flatMap((state) => (state.ok ? [state.value] : []));
+    const next = left.length > page.length ? page.at(-1) : undefined;
+    return ok({ accounts, ...(next !== undefined && { next }) });
   }
 
   /** `POST /accounts/{account}/deletion` (W11). At once it is for good: the key is deleted, the documents are erased. Asked for again, it is the same. */

@@ -201,6 +201,10 @@ export class Iam extends WorkerEntrypoint<Env> {
     return this.#accounts.createAccount(...given);
   }
 
+  accountStates(...given: Arguments<Accounts, "accountStates">) {
+    return this.#accounts.accountStates(...given);
+  }
+
   readAccount(...given: Arguments<Accounts, "readAccount">) {
     return this.#accounts.readAccount(...given);
   }

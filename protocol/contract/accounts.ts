@@ -27,13 +27,31 @@ export const createAccount = {
 export type NewAccountRequest = BodyOf<typeof createAccount>;
 
 /** `ends`: when it will be deleted, if that is scheduled. */
+const accountState = open({ id: identifier, name, created: seconds }, { ends: seconds });
 export const readAccount = {
   site: "app",
   method: "GET",
   path: "/accounts/{account}",
   authentication: "token",
   parameters,
-  answer: { status: 200, json: open({ id: identifier, name, created: seconds }, { ends: seconds }) },
+  answer: { status: 200, json: accountState },
+  problems: ["forbidden"],
+} as const satisfies Route;
+
+/** Accounts of one answer: each is asked of its own object. */
+const MAX_STATES = 50;
+
+/** The same of all the caller's accounts, by pages in the order of their ids: `next` is what the one after this is asked for `after`. */
+export const listAccountStates = {
+  site: "app",
+  method: "GET",
+  path: "/account-states",
+  authentication: "token",
+  query: { required: {}, optional: { after: identifier } },
+  answer: {
+    status: 200,
+    json: open({ accounts: list(accountState, 0, MAX_STATES) }, { next: identifier }),
+  },
   problems: ["forbidden"],
 } as const satisfies Route;
 

@@ -58,6 +58,7 @@ export const summaries: Partial<Record<OperationId, string>> = {
   readDataKey: "A data key by its identifier, encrypted",
   renewDataKey: "The next version of the account's data key, made by the HSM or the instance (W10)",
   deleteDataKey: "Delete a data key; what was sealed under it stays closed",
+  listAccountStates: "The caller's accounts with their state, by pages",
   createAccount: "Another account, whose first member the caller is (W11)",
   scheduleAccountDeletion: "Delete an account and all that it holds, in 7 to 30 days or at once (W11)",
   cancelAccountDeletion: "Keep an account whose deletion is scheduled",

@@ -83,3 +83,32 @@ it("a custodian that has signed out has its documents no more, though its token 
     "401 invalid-token",
   );
 });
+
+it("W11 tells the state of all accounts of a user by pages, those that are scheduled for deletion too, and of nobody else's", async () => {
+  const [cleo, bob] = [await EdgeClient.signedIn(system, "Cleo"), await EdgeClient.signedIn(system, "Bob")];
+  type States = { accounts: { id: string; name: string; ends?: number }[]; next?: string };
+  const states = async (after = "") => {
+    const answer = await cleo.rest("GET", `/account-states${after && `?after=${after}`}`);
+    expect(answer.status).toBe(200);
+    return json<States>(answer);
+  };
+  const ids = [cleo.account];
+  while (ids.length < 51) {
+    const wanted = { name: `Case ${ids.length}`, nonce: crypto.randomUUID() };
+    const made = await cleo.rest("POST", "/accounts", wanted);
+    expect(made.status).toBe(201);
+    ids.push(json<{ id: string }>(made).id);
+  }
+  ids.sort();
+  const [ending = ""] = ids;
+  expect((await cleo.rest("POST", `/accounts/${ending}/deletion`, { days: 7 })).status).toBe(200);
+  const first = await states();
+  expect(first.accounts.map(({ id }) => id)).toEqual(ids.slice(0, 50));
+  expect(first.accounts.map(({ ends }) => typeof ends)).toEqual(["number", ...Array(49).fill("undefined")]);
+  expect(first.next).toBe(ids[49]);
+  const second = await states(first.next);
+  expect(second).toEqual({ accounts: [expect.objectContaining({ id: ids[50] })] });
+  // Whatever another asks for, it is of their own accounts.
+  const others = json<States>(await bob.rest("GET", `/account-states?after=${ids[0]}`));
+  expect(others.accounts.filter(({ id }) => ids.includes(id))).toEqual([]);
+}, 120_000);

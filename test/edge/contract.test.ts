@@ -254,6 +254,7 @@ it("makes accounts", async () => {
   const at = `/accounts/${ann.account}`;
   hold("readAccount", await ann.rest("GET", at), 200);
   hold("readAccount", await ann.rest("GET", "/accounts/other"), 403);
+  hold("listAccountStates", await ann.rest("GET", "/account-states"), 200);
   hold("renewAccountKey", await ann.rest("POST", `${at}/key`), 201);
   hold("listKeyVersions", await ann.rest("GET", `${at}/data-keys`), 200);
   hold("addKeyVersion", await ann.rest("POST", `${at}/data-keys`), 409);

@@ -8,6 +8,7 @@ import {
   createAccount,
   type DataKeyVersion,
   type DeletionRequest,
+  listAccountStates,
   listInstances,
   listKeyVersions,
   readAccount,
@@ -68,6 +69,18 @@ export class Accounts {
   /** Of an account that is scheduled for deletion too: `ends` says when. */
   state(account: string): Promise<AccountState> {
     return callJson(this.#rest, readAccount, { account }, undefined);
+  }
+
+  /** Of all the user's accounts, those that are scheduled for deletion too, fifty a request. */
+  async states(): Promise<AccountState[]> {
+    const found: AccountState[] = [];
+    for (let after: string | undefined; ; ) {
+      const query = after === undefined ? {} : { after };
+      const { accounts, next } = await callJson(this.#rest, listAccountStates, query, undefined);
+      found.push(...accounts);
+      if (next === undefined || (after !== undefined && next <= after)) return found;
+      after = next;
+    }
   }
 
   /**

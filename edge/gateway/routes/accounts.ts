@@ -8,6 +8,10 @@ export const accounts = {
     const read = await c.env.IAM.readAccount(caller, account);
     return read.ok ? ok(withEnd(read.value)) : read;
   },
+  async listAccountStates({ c, caller, input: { after } }) {
+    const read = await c.env.IAM.accountStates(caller, after);
+    return read.ok ? ok({ ...read.value, accounts: read.value.accounts.map(withEnd) }) : read;
+  },
   scheduleAccountDeletion: ({ c, caller, input: { account }, body }) =>
     c.env.IAM.scheduleDeletion(caller, account, body),
   cancelAccountDeletion: ({ c, caller, input: { account } }) => c.env.IAM.cancelDeletion(caller, account),
