@@ -38,7 +38,10 @@ export interface ClientOptions {
   /** Called with how long a request waits because the server asked to retry later. */
   onWait?: (milliseconds: number) => void;
   /** What the microservice does otherwise than by default. */
-  instance?: Pick<NodeMicroserviceOptions, "appKey" | "timeToLive" | "copiesTimeToLive" | "watch">;
+  instance?: Pick<
+    NodeMicroserviceOptions,
+    "appKey" | "symmetricKey" | "timeToLive" | "copiesTimeToLive" | "watch"
+  >;
 }
 
 export interface Client extends Pick<Custodian, "documents" | "keys" | "loadBySeed" | "microservice"> {

@@ -1,6 +1,7 @@
 /** An instance that asks for itself (levels `account` and `master`): what is known of it, and what it has to be. */
 
 import type { MethodName } from "#protocol/enrolment.ts";
+import type { AppKeys } from "#protocol/hierarchy/index.ts";
 import type { Level } from "#protocol/level.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 import type { SecondLayer } from "#protocol/second-layer.ts";
@@ -20,6 +21,8 @@ export type Enrolled = {
   level: Level;
   /** What its tenant has encrypted once more under the master key (W14). */
   secondLayer?: SecondLayer;
+  /** What its tenant wants as app-specific key; an RSA pair where nothing is said. */
+  appKeys?: AppKeys;
   method: MethodName;
   tier: Tier;
   /** Thumbprint of its identity key; SHA-256 of its two certificates, base64url. */

@@ -77,6 +77,7 @@ export type TenantTable = Record<
     secondLayer?: NonNullable<Tenant["secondLayer"]>;
     accountKeys?: Tenant["accountKeys"];
     dataKeys?: Tenant["dataKeys"];
+    appKeys?: NonNullable<Tenant["appKeys"]>;
     oidc?: { issuer: string; clientId: string; development?: { issuer: string; subject: string } };
     admins?: ({ issuer: string; subject: string } | { email: string })[];
   }

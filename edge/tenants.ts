@@ -6,6 +6,8 @@
 import {
   ACCOUNT_KEYS,
   type AccountKeys,
+  APP_KEYS,
+  type AppKeys,
   DATA_KEYS,
   type DataKeys,
   isTenantName,
@@ -29,6 +31,8 @@ export type Tenant = {
   admins: NamedAdmin[];
   /** What its instances encrypt once more under the master key (W14). */
   secondLayer?: SecondLayer;
+  /** What its instances have as app-specific keys (W1); an RSA pair where nothing is said. */
+  appKeys?: AppKeys;
   /** What account keys are made as from now on; those that there are stay as they are. */
   accountKeys: AccountKeys;
   /** What data keys are made as from now on, at the levels at which an account has its own; the same goes for them. */
@@ -60,6 +64,7 @@ const entry = object(
     level: literal(...LEVELS),
     accountKeys: literal(...ACCOUNT_KEYS),
     dataKeys: literal(...DATA_KEYS),
+    appKeys: literal(...APP_KEYS),
     secondLayer: literal(...SECOND_LAYERS),
     admins: list(namedAdmin, 0, 16),
   },
@@ -118,17 +123,25 @@ export function readTenants(table: unknown, strict: boolean): Tenants {
 
 function readTenant(name: string, value: unknown, strict: boolean): Tenant {
   if (!isTenantName(name)) throw new Error("is no name of up to 63 lower-case letters, digits and hyphens");
-  const { vault, apps, oidc, accountKeys = "AES-256", secondLayer, ...rest } = checked(entry, value);
+  const { vault, apps, oidc, accountKeys = "AES-256", secondLayer, appKeys, ...rest } = checked(entry, value);
   const { level = DEFAULT_LEVEL, admins = [], dataKeys = "AES-256" } = rest;
   if (!isOrigin(vault)) throw new Error(`${vault} is no origin`);
   if (secondLayer !== undefined && level !== "master")
     throw new Error(`secondLayer is put on by the master key, which no instance has at level ${level}`);
+  if (appKeys === "AES-256" && level !== "master")
+    throw new Error(
+      `a symmetric app-specific key wraps the master key, which no instance has at level ${level}`,
+    );
   if (dataKeys !== "AES-256" && level === "data")
     throw new Error(
       `dataKeys are ${dataKeys} where instances open them by an account key, which none has at level data`,
     );
   const provider = oidc === undefined ? null : readOidc(oidc, strict);
-  const more = { ...(secondLayer && { secondLayer }), admins: admins.map(readAdmin) };
+  const more = {
+    ...(secondLayer && { secondLayer }),
+    ...(appKeys && { appKeys }),
+    admins: admins.map(readAdmin),
+  };
   return { name, vault, apps: readApps(apps), level, accountKeys, dataKeys, oidc: provider, ...more };
 }
 

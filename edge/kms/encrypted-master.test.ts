@@ -2,6 +2,7 @@ import { beforeEach, expect, it } from "vitest";
 import { encryptedMasterKeyName, instancesMasterKeyName, POLICY, policy } from "#protocol/hierarchy/index.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
 import { sqlStorage } from "#test/support/sql-storage.ts";
+import { APP_KEYS_TABLE } from "./app-key.ts";
 import type { Context } from "./context.ts";
 import {
   fetchMaster,
@@ -48,8 +49,8 @@ beforeEach(() => {
   said = false;
   known = true;
   atHsm = new Set([NAME, instancesMasterKeyName("old")]);
-  sql = sqlStorage([MASTERS_TABLE, MASTER_NAMES]);
-  const insert = "INSERT INTO encrypted_masters VALUES (?, ?, ?, ?, ?)";
+  sql = sqlStorage([MASTERS_TABLE, MASTER_NAMES, APP_KEYS_TABLE]);
+  const insert = "INSERT INTO encrypted_masters (instance, hsm, master, until, name) VALUES (?, ?, ?, ?, ?)";
   sql.exec(insert, ...["i-1", "h-1", "m-1", 100, NAME]);
   sql.exec(insert, ...["old", "h-2", "m-1", 100, null]);
   tenant++;
@@ -72,7 +73,10 @@ it("W8 Enc(master) goes from the HSM when the instance's certificates have ended
 });
 
 it("W8 stays where another instance has the same wrapping key", async () => {
-  sql.exec("INSERT INTO encrypted_masters VALUES (?, ?, ?, ?, ?)", ...["i-2", "h-1", "m-1", 200, NAME]);
+  sql.exec(
+    "INSERT INTO encrypted_masters (instance, hsm, master, until, name) VALUES (?, ?, ?, ?, ?)",
+    ...["i-2", "h-1", "m-1", 200, NAME],
+  );
   await remove(100);
   expect([...atHsm]).toEqual([NAME]);
   await remove(200);
@@ -121,7 +125,10 @@ it("W8 clears nothing that was cut off once it was found, and is used", async ()
       payload: operation === "Get" ? { object: { symmetricKey: { keyBlock: block } } } : { attributes },
     }));
   const kms = {
-    store: { sql: sqlStorage([MASTERS_TABLE, MASTER_NAMES, MASTERS_CEK_COLUMN]), tenant: `t-${tenant}` },
+    store: {
+      sql: sqlStorage([MASTERS_TABLE, MASTER_NAMES, MASTERS_CEK_COLUMN, APP_KEYS_TABLE]),
+      tenant: `t-${tenant}`,
+    },
     hsm: { request, batch },
     ledger: { end: ({ id }: { id: string }) => ended.push(id) },
   } as unknown as Context;

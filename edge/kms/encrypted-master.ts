@@ -1,6 +1,7 @@
 /** Enc(master) for an instance's wrapping key, as the HSM keeps it: made once, and found again by whichever instance has that key. */
 
 import { concat } from "#protocol/bytes.ts";
+import { digest } from "#protocol/digest.ts";
 import { encryptedMasterKeyName, instancesMasterKeyName, named } from "#protocol/hierarchy/index.ts";
 import type { ResponseItem } from "#protocol/kmip/index.ts";
 import { wakeBy } from "../alarm.ts";
@@ -8,6 +9,7 @@ import type { Enrolled } from "../enrolled.ts";
 import { UnexpectedAnswer } from "../hsm/index.ts";
 import {
   getPrivateByCek,
+  getPrivateUnderKey,
   getWrapped,
   isGone,
   keepWrapped,
@@ -22,7 +24,9 @@ import {
   sweep,
   toRecipient,
   underGcm,
+  underParent,
 } from "../hsm/keys/index.ts";
+import { type AppKey, endOldAppKeys } from "./app-key.ts";
 import type { Kept } from "./cache/index.ts";
 import type { Context } from "./context.ts";
 import { currentMasterKey, isUnrecovered, masterNamed, replacedBy, requireMasterKey } from "./master-key.ts";
@@ -43,31 +47,45 @@ export const MASTERS_CEK_COLUMN = "ALTER TABLE encrypted_masters ADD COLUMN cek 
 /** Another part: its name at the HSM; none where an earlier release named it by the instance. */
 export const MASTER_NAMES = "ALTER TABLE encrypted_masters ADD COLUMN name TEXT;";
 
-type Row = { hsm: string; master: string; cek: number | null };
+type Row = { hsm: string; master: string; cek: number | null; app_key: string | null };
 
 /** Those that one alarm removes. */
 const MAX_REMOVED = 20;
 
 /**
- * What the HSM keeps for the instance, or keeps from now on. Throws what the HSM throws, and `StrictTenant` where the HSM has the master
- * key no more, nothing for this wrapping key, and no ceremony under way that is for it.
+ * What the HSM keeps for the instance, or keeps from now on, under its symmetric app-specific key where it has one. Throws what the HSM
+ * throws, and `StrictTenant` where the HSM has the master key no more, nothing for this wrapping key, and no ceremony under way that is for it.
  */
-export async function fetchMaster(kms: Context, enrolled: Enrolled): Promise<Kept<EncryptedMaster>> {
+export async function fetchMaster(
+  kms: Context,
+  enrolled: Enrolled,
+  appKey?: AppKey,
+): Promise<Kept<EncryptedMaster>> {
   const { store, hsm, ledger } = kms;
   const row = find(store.sql, enrolled.instance);
   const known = await requireMasterKey(hsm, store.tenant);
-  const kept = row?.master === known.key ? await readMaster(kms, row) : null;
+  const current = row?.master === known.key && row.app_key === (appKey?.id ?? null);
+  const kept = current ? await readMaster(kms, row) : null;
   if (kept !== null) return kept;
+  // Of another master key, or under another app-specific key.
+  await removeOf(kms, enrolled.instance);
   // As it is now: it may have been destroyed since.
   const master = await requireMasterKey(hsm, store.tenant, true);
-  const { thumbprint, ciphertext } = await recipientOf(hsm, enrolled.hsmKey);
+  if (appKey && master.recovery !== null)
+    throw new UnexpectedAnswer("instances of a strict tenant have RSA pairs as app-specific keys");
+  const { thumbprint, ciphertext } = appKey
+    ? { thumbprint: await digest(appKey.id), ciphertext: null }
+    : await recipientOf(hsm, enrolled.hsmKey);
   const name = encryptedMasterKeyName(master.key, thumbprint);
   const { uniqueIdentifier } = await hsm.request("Locate", { attributes: { name: named(name) } });
   const [others] = uniqueIdentifier;
   if (others !== undefined) {
     // Another instance with this wrapping key has had it.
     const { isPair } = await masterNamed(hsm, master.key);
-    const row = { hsm: others, master: master.key, cek: isPair ? ciphertext : null };
+    const row = {
+      ...{ hsm: others, master: master.key, cek: isPair ? ciphertext : null },
+      app_key: appKey?.id ?? null,
+    };
     const found = await readMaster(kms, row);
     if (found !== null) {
       keepRow(store.sql, enrolled, row, name);
@@ -78,9 +96,9 @@ export async function fetchMaster(kms: Context, enrolled: Enrolled): Promise<Kep
   }
   const { wrapped, whole } =
     master.recovery === null
-      ? await wrapTo(kms, master.key, enrolled.hsmKey)
+      ? await wrapFor(kms, master.key, enrolled.hsmKey, appKey)
       : await restored(kms, { ...master, recovery: master.recovery }, { ...enrolled, thumbprint });
-  return keepMaster(kms, enrolled, { wrapped, whole: markOf(whole), master: master.key, name });
+  return keepMaster(kms, enrolled, { wrapped, whole: markOf(whole), master: master.key, name, appKey });
 }
 
 /** Null where the HSM has it no more. */
@@ -89,7 +107,7 @@ async function readMaster({ hsm }: Pick<Context, "hsm">, row: Row): Promise<Kept
     batchErrorContinuationOption: "Continue",
   });
   if (isGone(got)) return null;
-  const value = { keyId: row.master, ...partsOf(keyValueOf(got), row.cek) };
+  const value = { keyId: row.master, ...partsOf(keyValueOf(got), row.cek), ...appKeyOf(row) };
   return { value, mark: mark(row, markOf(kept), markOf(whole)) };
 }
 
@@ -104,6 +122,7 @@ export async function fetchEarlierMaster(
   kms: Context,
   { hsmKey }: Enrolled,
   id: string,
+  appKey?: AppKey,
 ): Promise<EncryptedMaster | null> {
   const { store } = kms;
   let { key } = await requireMasterKey(kms.hsm, store.tenant);
@@ -112,7 +131,24 @@ export async function fetchEarlierMaster(
     if (earlier === null) return null;
     key = earlier;
   }
-  return { keyId: key, ...(await wrapTo(kms, key, hsmKey)).wrapped };
+  return { keyId: key, ...(await wrapFor(kms, key, hsmKey, appKey)).wrapped };
+}
+
+/** Under the symmetric app-specific key of an instance: AES Key Wrap, or of a pair its private half by AES-GCM. */
+async function wrapUnder(
+  { hsm }: Pick<Context, "hsm">,
+  master: string,
+  appKey: AppKey,
+): Promise<{ wrapped: Wrapped; whole: ResponseItem | undefined }> {
+  const { isPair } = await masterNamed(hsm, master);
+  const get = isPair ? getPrivateUnderKey(master, appKey.hsm) : getWrapped(underParent(appKey.hsm), master);
+  const [got, whole] = await hsm.batch([get, lookAfter(master)]);
+  return { wrapped: { wrappedKey: isPair ? underGcm(got) : keyValueOf(got) }, whole };
+}
+
+/** For an instance, by the app-specific key that it has. */
+function wrapFor(kms: Pick<Context, "hsm" | "ledger">, master: string, recipient: string, appKey?: AppKey) {
+  return appKey ? wrapUnder(kms, master, appKey) : wrapTo(kms, master, recipient);
 }
 
 /** A master key of either kind for a recipient, and what tells whether it changes from then on. Throws what the HSM throws. */
@@ -175,6 +211,10 @@ export async function isReplaced(
   );
 }
 
+function appKeyOf({ app_key }: Row): Pick<EncryptedMaster, "appKey"> {
+  return app_key === null ? {} : { appKey: app_key };
+}
+
 function mark(row: Row, ...marks: (string | null)[]): string {
   return [row.hsm, ...marks].join(" ");
 }
@@ -199,16 +239,21 @@ async function keepMaster(
     whole,
     master,
     name,
-  }: { wrapped: Wrapped; whole: string | null; master: string; name: string },
+    appKey,
+  }: { wrapped: Wrapped; whole: string | null; master: string; name: string; appKey: AppKey | undefined },
 ): Promise<Kept<EncryptedMaster>> {
   const { wrappedKey, privateKey } = parts;
   const wrapped = privateKey ? concat(wrappedKey, privateKey) : wrappedKey;
-  const row = { hsm: crypto.randomUUID(), master, cek: privateKey ? wrappedKey.length : null };
-  const value = { keyId: master, ...parts };
+  const row = {
+    ...{ hsm: crypto.randomUUID(), master, cek: privateKey ? wrappedKey.length : null },
+    app_key: appKey?.id ?? null,
+  };
+  const value = { keyId: master, ...parts, ...appKeyOf(row) };
   const entry = keptEntry(row);
   ledger.begin(entry);
   try {
-    const kept = { id: row.hsm, name, wrapped, by: toRecipient(enrolled.hsmKey) };
+    const by = appKey ? underParent(appKey.hsm) : toRecipient(enrolled.hsmKey);
+    const kept = { id: row.hsm, name, wrapped, by };
     const [imported, own] = await hsm.batch([keepWrapped(kept), lookAfter(row.hsm)], {
       batchErrorContinuationOption: "Stop",
       batchOrderOption: true,
@@ -250,14 +295,14 @@ export async function removeKept(
 
 function keepRow(sql: SqlStorage, { instance, notAfter }: Enrolled, row: Row, name: string): void {
   sql.exec(
-    "INSERT OR REPLACE INTO encrypted_masters (instance, hsm, master, until, name, cek) VALUES (?, ?, ?, ?, ?, ?)",
-    ...[instance, row.hsm, row.master, notAfter, name, row.cek],
+    "INSERT OR REPLACE INTO encrypted_masters (instance, hsm, master, until, name, cek, app_key) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    ...[instance, row.hsm, row.master, notAfter, name, row.cek, row.app_key],
   );
 }
 
 function find(sql: SqlStorage, instance: string): Row | null {
   const [row] = sql
-    .exec<Row>("SELECT hsm, master, cek FROM encrypted_masters WHERE instance = ?", instance)
+    .exec<Row>("SELECT hsm, master, cek, app_key FROM encrypted_masters WHERE instance = ?", instance)
     .toArray();
   return row ?? null;
 }
@@ -269,13 +314,14 @@ function find(sql: SqlStorage, instance: string): Row | null {
  */
 export async function removeEnded(
   storage: DurableObjectStorage,
-  { store, hsm }: Context,
+  { store, hsm, ledger }: Context,
   now: number,
 ): Promise<void> {
   const ended = store.sql
     .exec<KeptRow>(`SELECT ${KEPT_ROW} FROM encrypted_masters WHERE until <= ? LIMIT ?`, now, MAX_REMOVED)
     .toArray();
   for (const row of ended) await removeRow({ store, hsm }, row);
+  await endOldAppKeys({ store, hsm, ledger }, now);
   await wakeForNext(storage);
 }
 
@@ -308,8 +354,9 @@ async function removeRow(
 }
 
 export async function wakeForNext(storage: DurableObjectStorage): Promise<void> {
+  const both = "SELECT until FROM encrypted_masters UNION ALL SELECT until FROM app_keys";
   const { next } = storage.sql
-    .exec<{ next: number | null }>("SELECT min(until) AS next FROM encrypted_masters")
+    .exec<{ next: number | null }>(`SELECT min(until) AS next FROM (${both})`)
     .one();
   if (next !== null) await wakeBy(storage, next * 1000);
 }

@@ -6,12 +6,15 @@ import { seconds } from "#protocol/clock.ts";
 import type { AnswerOf, loadMasterKey, MasterKeyRequest } from "#protocol/contract/index.ts";
 import { digest } from "#protocol/digest.ts";
 import { instancesMasterKeyName } from "#protocol/hierarchy/index.ts";
+import { appKeyChannel, type ChannelOf, channelDigest, channelInfo } from "#protocol/keys/index.ts";
 import type { Level } from "#protocol/level.ts";
 import { authorize } from "../authorize.ts";
 import type { InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
+import { sealOverChannel } from "../hsm/keys/index.ts";
 import type { Person } from "../person.ts";
 import { ok, type Result, refuse } from "../result.ts";
+import { type AppKey, appKeyFor, endAppKey } from "./app-key.ts";
 import { type Context, failed } from "./context.ts";
 import { masterVersion } from "./master-key.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
@@ -28,10 +31,14 @@ export type EncryptedMaster = {
   keyId: string;
   wrappedKey: Uint8Array<ArrayBuffer>;
   privateKey?: Uint8Array<ArrayBuffer>;
+  /** Id of the symmetric app-specific key that it stands under; none where it is encrypted to the wrapping key. */
+  appKey?: string;
 };
 
 /** A receipt is for the start that asked for it, seconds. */
 export const RECEIPT_SECONDS = 300;
+/** Of a symmetric key under AES Key Wrap. */
+const WRAPPED_LENGTH = 40;
 const LEVELS: readonly Level[] = ["master"];
 
 /**
@@ -41,14 +48,14 @@ const LEVELS: readonly Level[] = ["master"];
 export async function releaseMasterKey(
   kms: Context,
   caller: InstanceCaller,
-  { challenge, id }: MasterKeyRequest,
-  encrypted: (enrolled: Enrolled, id?: string) => Promise<EncryptedMaster | null>,
+  { challenge, id, appKey: asked }: MasterKeyRequest,
+  encrypted: (enrolled: Enrolled, id?: string, appKey?: AppKey) => Promise<EncryptedMaster | null>,
 ): Promise<Result<Released>> {
   const { store, hsm, trust, neighbours } = kms;
   const { requestId } = caller;
   const about = { caller, resource: instancesMasterKeyName(caller.instance), requestId };
   const standing = await askStanding(neighbours, caller);
-  const asked = { action: "kms:master-key", ...about };
+  const asking = { action: "kms:master-key", ...about };
   const allowed = (sql: SqlStorage, enrolled: Enrolled, person: Person) => {
     const { tier, method } = enrolled;
     const of = { action: "release", resource: "master", account: null } as const;
@@ -56,21 +63,31 @@ export async function releaseMasterKey(
     const decision = checkPolicies(kms.policies(), facts);
     return decision.ok ? itself(sql, enrolled) : decision;
   };
-  const decision = authorizeInstance(store, asked, standing, LEVELS, allowed);
+  const decision = authorizeInstance(store, asking, standing, LEVELS, allowed);
   if (!decision.ok) return decision;
+  const releasing = { action: "kms:release-master-key", ...about };
+  const { wrappingCertificate: recipient, notAfter, secondLayer, appKeys } = decision.value;
+  if (appKeys === "AES-256" && asked === undefined)
+    return authorize<never>(store, releasing, () => refuse("bad-request", "asked without a channel's share"));
+  /** Made, and not given yet: what comes to nothing leaves nothing. */
+  let made: string | undefined;
   try {
-    const { wrappingCertificate: recipient, notAfter, secondLayer } = decision.value;
-    const master = await encrypted(decision.value, id);
+    const appKey = appKeys === "AES-256" && asked ? await appKeyFor(kms, decision.value, asked) : undefined;
+    if (appKey?.made) made = appKey.id;
+    const master = await encrypted(decision.value, id, appKey);
     if (master === null) {
       const none = () => refuse("not-found", "no master key of the tenant");
-      return authorize<never>(store, { action: "kms:release-master-key", ...about }, none);
+      return authorize<never>(store, releasing, none);
     }
     const { keyId, wrappedKey, privateKey } = master;
-    if (privateKey && id === undefined && secondLayer !== undefined) {
+    const isPair = privateKey !== undefined || (appKey !== undefined && wrappedKey.length > WRAPPED_LENGTH);
+    if (isPair && id === undefined && secondLayer !== undefined) {
       const none = () =>
         refuse("hsm-refused", "a second layer comes from a symmetric master key, and this is a pair");
-      return authorize<never>(store, { action: "kms:release-master-key", ...about }, none);
+      return authorize<never>(store, releasing, none);
     }
+    const channel = asked && appKeyChannel({ challenge, share: asked.share, recipient });
+    const sealed = channel && appKey?.made && (await sealAppKey(kms, channel, appKey.made));
     const iat = seconds(Date.now());
     const receipt = await signReceipt(hsm, await trust.list(), {
       version: 1,
@@ -82,20 +99,35 @@ export async function releaseMasterKey(
       tenant: store.tenant,
       challenge,
       ...(id === undefined && secondLayer !== undefined && { secondLayer }),
+      ...(appKey && {
+        appKey: {
+          ...{ id: appKey.id, digest: appKey.digest },
+          ...(channel && sealed && { channel: await channelDigest(channel, sealed.share) }),
+        },
+      }),
       iat,
       exp: Math.min(iat + RECEIPT_SECONDS, notAfter),
     });
     // While the HSM worked the instance may have been revoked, or its custodian have signed out.
     const again = await askStanding(neighbours, caller);
-    const releasing = { action: "kms:release-master-key", ...about };
     const released = authorizeInstance(store, releasing, again, LEVELS, allowed);
     if (!released.ok) return released;
+    made = undefined;
     return ok({
       wrappedKey: encodeBase64url(wrappedKey),
       receipt,
       ...(privateKey && { privateKey: encodeBase64url(privateKey) }),
+      ...(sealed && { appKey: sealed }),
     });
   } catch (error) {
     return failed(kms, "kms:master-key-at-hsm", about, error);
+  } finally {
+    if (made !== undefined) await endAppKey(kms, made);
   }
+}
+
+/** A symmetric app-specific key on its way to the instance, to whose wrapping key it is encrypted already. */
+async function sealAppKey({ hsm, ledger }: Context, channel: ChannelOf, made: Uint8Array<ArrayBuffer>) {
+  const of = { share: channel.share, info: await channelInfo(channel), data: made };
+  return sealOverChannel(hsm, ledger, of, Date.now());
 }

@@ -10,6 +10,7 @@ import { fromHsm, openHsm } from "../hsm/index.ts";
 import { openLedger, transientNames } from "../hsm/keys/index.ts";
 import { fail, ok, type Refusal, type Result, refuse } from "../result.ts";
 import { hasStore, openStore } from "../store.ts";
+import { type AppKey, appKeyOfEntry, endAppKeysOf } from "./app-key.ts";
 import { KeyCache } from "./cache/index.ts";
 import { type Context, type Door, neighboursOf } from "./context.ts";
 import {
@@ -80,8 +81,8 @@ export class KmsPrincipalObject extends DurableObject<Env> {
   async masterKey(caller: InstanceCaller, request: MasterKeyRequest): Promise<Result<Released>> {
     await this.#readPolicies();
     const kms = this.#open();
-    const released = await releaseMasterKey(kms, caller, request, (enrolled, id) =>
-      id === undefined ? this.#master(enrolled) : fetchEarlierMaster(kms, enrolled, id),
+    const released = await releaseMasterKey(kms, caller, request, (enrolled, id, appKey) =>
+      id === undefined ? this.#master(enrolled, appKey) : fetchEarlierMaster(kms, enrolled, id, appKey),
     );
     this.ctx.waitUntil(wakeForNext(this.ctx.storage));
     // Revoked while the HSM worked: what was kept since then is for nobody, and the RA has told of the end before.
@@ -98,7 +99,8 @@ export class KmsPrincipalObject extends DurableObject<Env> {
     return fromHsm(requestId, async () => {
       for (const instance of instances) {
         this.#masters.drop(instance);
-        if (!(await removeOf(kms, instance))) continue;
+        const had = await endAppKeysOf(kms, instance);
+        if (!(await removeOf(kms, instance)) && !had) continue;
         const resource = instancesMasterKeyName(instance);
         authorize(kms.store, { action: "kms:instance-ended", caller: null, resource, requestId }, () =>
           ok(null),
@@ -187,15 +189,20 @@ export class KmsPrincipalObject extends DurableObject<Env> {
     await removeEnded(this.ctx.storage, kms, seconds(Date.now()));
   }
 
-  async #master(enrolled: Enrolled): Promise<EncryptedMaster> {
+  async #master(enrolled: Enrolled, appKey?: AppKey): Promise<EncryptedMaster> {
     const { instance } = enrolled;
     const kept = this.#masters.peek(instance);
     // Of a master key that another has replaced: what stands under the new one opens with the new one alone.
-    if (kept !== undefined && (await isReplaced(this.#open(), kept.keyId))) this.#masters.drop(instance);
-    const fetch = async () => new Map([[instance, await fetchMaster(this.#open(), enrolled)]]);
+    const isOther = async ({ keyId, appKey: by }: EncryptedMaster) =>
+      by !== appKey?.id || (await isReplaced(this.#open(), keyId));
+    if (kept !== undefined && (await isOther(kept))) this.#masters.drop(instance);
+    const fetch = async () => new Map([[instance, await fetchMaster(this.#open(), enrolled, appKey)]]);
     const master = await this.#masters.get(instance, fetch);
     if (master === null) throw new Error("the HSM has no master key");
-    return master;
+    if (master.appKey === appKey?.id) return master;
+    // Asked at the same time, and under another app-specific key.
+    this.#masters.drop(instance);
+    return this.#master(enrolled, appKey);
   }
 
   #open(): Context {
@@ -203,10 +210,12 @@ export class KmsPrincipalObject extends DurableObject<Env> {
     const { ctx, env } = this;
     const store = openStore(ctx, { domain: "kms", audit: env.AUDIT_KMS, migrations: PRINCIPAL_MIGRATIONS });
     const hsm = openHsm(env.HSM_KMS, env.COFFER_HSM_URL);
-    const ledger = openLedger(ctx, hsm, "kms", (entry) =>
+    const ledger = openLedger(ctx, hsm, "kms", (entry) => {
+      const appKey = appKeyOfEntry(entry);
+      if (appKey !== null) return [appKey];
       // An entry of a wrapping key has one object that is meant to stay, that of a batch has none.
-      entry.id.startsWith("kms/") ? transientNames(entry) : removeKept(hsm, entry),
-    );
+      return entry.id.startsWith("kms/") ? transientNames(entry) : removeKept(hsm, entry);
+    });
     const trust = isolateTrust(hsm, env.COFFER_HSM_URL);
     const policies = () => {
       if (this.#policies === undefined) throw new Error("policies have not been read");

@@ -3,6 +3,7 @@ import { LEDGER_TABLE } from "../hsm/keys/index.ts";
 import { PLACED_IDENTIFIERS_TABLE } from "../key-identifiers.ts";
 import { PACES } from "../pace.ts";
 import { ACCOUNT_DATA_KEYS_TABLE, MADE_COLUMN } from "./account-data-keys.ts";
+import { APP_KEYS_TABLE } from "./app-key.ts";
 import { MASTER_NAMES, MASTERS_CEK_COLUMN, MASTERS_TABLE } from "./encrypted-master.ts";
 import { KEY_MANAGEMENT_TABLE } from "./key-management.ts";
 import { LOAD_GRANTS_TABLE } from "./loading/grants.ts";
@@ -96,6 +97,7 @@ export const PRINCIPAL_MIGRATIONS: readonly string[] = [
   MASTERS_CEK_COLUMN,
   MASTER_NAMES,
   SEED_CHANNELS_TABLE,
+  APP_KEYS_TABLE,
 ];
 
 /** Of a tenant's own object: data keys from earlier releases, and the policy. */

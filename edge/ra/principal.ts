@@ -470,8 +470,8 @@ export class RaPrincipalObject extends DurableObject<Env> {
     if (this.#opened === undefined) return fail("not-recipient");
     const enrolled = findEnrolled(this.#opened.store.sql, of, seconds(Date.now()));
     if (!enrolled) return fail("not-recipient");
-    const { secondLayer } = tenantNamed(this.env, this.#opened.store.tenant);
-    return ok(secondLayer === undefined ? enrolled : { ...enrolled, secondLayer });
+    const { secondLayer, appKeys } = tenantNamed(this.env, this.#opened.store.tenant);
+    return ok({ ...enrolled, ...(secondLayer && { secondLayer }), ...(appKeys && { appKeys }) });
   }
 
   /** An instance of a user has asked for itself, and has shown that it is that one. */

@@ -22,20 +22,29 @@ const MAX_PRIVATE = 4096;
 const publicKey = base64url(256, 1024);
 
 /**
- * RSA-OAEP (SHA-256) to the instance's wrapping certificate, base64url, and the KMS's receipt for it. Of a master key that is a pair as
- * below, without the public half.
- */
-const released = open(
-  { wrappedKey: text(1, 2048, /^[\w-]+$/), receipt: jws },
-  { privateKey: base64url(100, MAX_PRIVATE) },
-);
-/**
- * Of a pair `wrappedKey` is a content-encryption key, `privateKey` the private half under it (PKCS#8 by AES-GCM: nonce, ciphertext,
- * tag); the receipt has the digest of one behind the other. The public half, for data keys that the instance makes.
+ * RSA-OAEP (SHA-256) to the instance's wrapping certificate, base64url, and the KMS's receipt for it. Of a pair `wrappedKey` is a
+ * content-encryption key, `privateKey` the private half under it (PKCS#8 by AES-GCM: nonce, ciphertext, tag); the receipt has the digest of one behind the other. The public half, for data keys that the instance makes.
  */
 const releasedAccountKey = open(
   { wrappedKey: text(1, 2048, /^[\w-]+$/), receipt: jws },
   { privateKey: base64url(100, MAX_PRIVATE), publicKey },
+);
+
+/**
+ * For a tenant whose app-specific keys are symmetric: the instance's share of a channel (X25519), and the id of the key that it holds; or
+ * of the one that it wants another for.
+ */
+const appKey = object({ share: base64url(32) }, { held: identifier, replaces: identifier });
+/**
+ * The same of a master key. Under a symmetric app-specific key `wrappedKey` is a symmetric master key (AES Key Wrap) or the private half of a pair (PKCS#8 by
+ * AES-GCM). `appKey`: that key, where the instance did not hold it, encrypted to its wrapping certificate and passed over the channel.
+ */
+const releasedMasterKey = open(
+  { wrappedKey: text(1, MAX_PRIVATE, /^[\w-]+$/), receipt: jws },
+  {
+    privateKey: base64url(100, MAX_PRIVATE),
+    appKey: object({ share: base64url(32), nonce: base64url(12), sealed: base64url(400, 528) }),
+  },
 );
 
 /**
@@ -47,8 +56,8 @@ export const loadMasterKey = {
   method: "POST",
   path: "/instances/master-key",
   authentication: "token",
-  request: { json: object({ challenge }, { id: identifier }) },
-  answer: { status: 200, json: released },
+  request: { json: object({ challenge }, { id: identifier, appKey }) },
+  answer: { status: 200, json: releasedMasterKey },
   problems: [
     "forbidden",
     "foreign-custodian",

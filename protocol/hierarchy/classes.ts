@@ -59,6 +59,10 @@ export type DataKeys = (typeof DATA_KEYS)[number];
 export const MASTER_KEYS = ACCOUNT_KEYS;
 export type MasterKeys = (typeof MASTER_KEYS)[number];
 
+/** What the app-specific keys of its instances are: the pair whose public half is certified, or beside it a key that the HSM makes. */
+export const APP_KEYS = ["RSA-3072", "AES-256"] as const;
+export type AppKeys = (typeof APP_KEYS)[number];
+
 /** The key pair of a channel's end in the HSM (RFC 7748). */
 export const AGREEMENT = {
   cryptographicAlgorithm: "ECDH",

@@ -23,6 +23,8 @@ export {
   ACCOUNT_KEYS,
   type AccountKeys,
   AGREEMENT,
+  APP_KEYS,
+  type AppKeys,
   DATA_KEYS,
   type DataKeys,
   isKeyClass,
@@ -44,6 +46,7 @@ export {
   roleOf,
 } from "./identities.ts";
 export {
+  appSpecificKeyName,
   encryptedDataKeyName,
   encryptedMasterKeyName,
   hybridNames,

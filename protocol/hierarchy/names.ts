@@ -48,6 +48,11 @@ export function hybridNames(instance: string) {
   return { agreement: names("agreement"), kem: names("kem") };
 }
 
+/** A symmetric app-specific key, by the id that instances know it by. */
+export function appSpecificKeyName(id: string): string {
+  return `app-specific/${id}`;
+}
+
 /** Enc(data): a version of an account's data key under the account key. */
 export function encryptedDataKeyName(key: string, version: number): string {
   return `data/${key}.${version}`;

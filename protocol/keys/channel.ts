@@ -21,6 +21,11 @@ export type ChannelOf = {
   edks: readonly string[];
 };
 
+/** Of a symmetric app-specific key, which comes without a grant: for the challenge of the instance that asks. */
+export function appKeyChannel(of: { challenge: string; share: string; recipient: string }): ChannelOf {
+  return { grant: `app-specific-key/${of.challenge}`, share: of.share, recipient: of.recipient, edks: [] };
+}
+
 /** What the instance's identity key signs (ECDSA with SHA-256): that it asks for these keys with this share. */
 export async function presentationInput(of: ChannelOf): Promise<Bytes> {
   return utf8(`coffer-presentation-v1\0${await transcript(of)}`);

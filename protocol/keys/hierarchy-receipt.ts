@@ -15,6 +15,11 @@ export type MasterReceipt = HierarchyReceipt & {
   kind: "master";
   /** What the tenant has encrypted once more under its master key (W14); of the current one alone. */
   secondLayer?: SecondLayer;
+  /**
+   * The symmetric app-specific key that the master key is encrypted under: its id, SHA-256 of its bytes as they are encrypted to the
+   * recipient, and where it came with this answer, what the channel was (`channelDigest`).
+   */
+  appKey?: { id: string; digest: string; channel?: string };
 };
 export type AccountReceipt = HierarchyReceipt & { kind: "account"; account: string };
 type HierarchyReceipt = {
@@ -48,7 +53,13 @@ const hierarchy = {
 };
 const masterShape: Shape<MasterReceipt> = /* @__PURE__ */ object(
   { ...hierarchy, kind: /* @__PURE__ */ literal("master") },
-  { secondLayer: /* @__PURE__ */ literal(...SECOND_LAYERS) },
+  {
+    secondLayer: /* @__PURE__ */ literal(...SECOND_LAYERS),
+    appKey: /* @__PURE__ */ object(
+      { id: identifier, digest: /* @__PURE__ */ base64url(32) },
+      { channel: /* @__PURE__ */ base64url(32) },
+    ),
+  },
 );
 const accountShape: Shape<AccountReceipt> = /* @__PURE__ */ object({
   ...hierarchy,

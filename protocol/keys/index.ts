@@ -15,6 +15,7 @@ export {
   type SignatureAlgorithm,
 } from "./algorithm.ts";
 export {
+  appKeyChannel,
   type ChannelOf,
   channelDigest,
   channelInfo,

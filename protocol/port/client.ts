@@ -50,6 +50,8 @@ export type PortClient = {
   prefetch(account: string): Promise<void>;
   /** Has it make the next version of the account's data key. At level `master`; else `key-missing`. */
   renew(account: string, key?: "account"): Promise<LoadResult>;
+  /** Another symmetric app-specific key in the place of the instance's, which ends at once (W12); its id. Error: `key-missing`. */
+  replaceAppKey(): Promise<{ id: string }>;
   /** Reads the header at the start of `header` (at most 64 KiB are looked at). Not authenticated yet. */
   inspect(header: Uint8Array): Promise<InspectResult>;
   /** The contexts of messages that were sealed with `keep` and can be gone on with. */
@@ -234,6 +236,7 @@ export function createPortClient(port: MessagePort): PortClient {
       const { plain } = await call("openAll", { messages: short });
       return plain.map((bytes) => bytes && new Uint8Array(bytes));
     },
+    replaceAppKey: () => call("replaceAppKey", {}),
     inspect: (header) => call("inspect", { header: copyOf(header.subarray(0, 65536)) }),
     unfinished: async () => (await call("unfinished", {})).contexts,
     discard: async (context) => {

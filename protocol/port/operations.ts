@@ -124,6 +124,8 @@ export const PORT_OPERATIONS = {
     params: object({ account: text(1, 64) }, { key: literal("account") }),
     result: object({ keyId: text(0, 128), keyVersion: whole(1, 2 ** 31) }),
   },
+  /** Another symmetric app-specific key (W12), whose id it answers; `key-missing` where the instance has none. */
+  replaceAppKey: { params: object({}), result: object({ id: text(1, 64) }) },
   /** The contexts of messages that were sealed with `keep` and can be gone on with here. */
   unfinished: { params: object({}), result: object({ contexts: list(context, 0, 100) }) },
   /** Nobody will go on with it: what is sealed of this context next is a new message. */

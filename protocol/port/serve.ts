@@ -25,6 +25,7 @@ export type PortHandler = CryptoOperations & {
   lock(params: Params<"lock">): Promise<Result<"lock">>;
   prefetch(params: Params<"prefetch">): Promise<Result<"prefetch">>;
   renew(params: Params<"renew">): Promise<Result<"renew">>;
+  replaceAppKey(params: Params<"replaceAppKey">): Promise<Result<"replaceAppKey">>;
   inspect(params: Params<"inspect">): Promise<Result<"inspect">>;
   unfinished(params: Params<"unfinished">): Promise<Result<"unfinished">>;
   discard(params: Params<"discard">): Promise<Result<"discard">>;

@@ -8,7 +8,14 @@ export type { Attested, Attester } from "./credentials.ts";
 export { type Crypto, captureCrypto } from "./crypto.ts";
 export type { SigningDevice, UnwrappingDevice } from "./device.ts";
 export type { HostKeys, WrappingPair } from "./keys.ts";
-export { type Authorities, restAuthorities, type Step, type Watch } from "./ladder/index.ts";
+export {
+  type AppKeyCopy,
+  type AppKeyStore,
+  type Authorities,
+  restAuthorities,
+  type Step,
+  type Watch,
+} from "./ladder/index.ts";
 export { memoryStore } from "./memory-store.ts";
 export { createMicroservice, type Microservice, type MicroserviceOptions } from "./microservice.ts";
 export { browserPeers, type Ended, type Peers } from "./peers.ts";

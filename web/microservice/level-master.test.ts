@@ -24,7 +24,7 @@ beforeEach(() => {
 
 /** KMS and IAM know the instance once it has its certificate. */
 const authorities = {
-  masterKey: (challenge, id) => hierarchy.authorities.masterKey(challenge, id),
+  masterKey: (...of) => hierarchy.authorities.masterKey(...of),
   releasedAccountKey: (account, challenge, id) =>
     hierarchy.authorities.releasedAccountKey(account, challenge, id),
   keyIdentifier: (account, key) => hierarchy.authorities.keyIdentifier(account, key),

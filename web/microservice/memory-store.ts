@@ -35,6 +35,11 @@ export function memoryStore(): Store & {
       if (earlier && lineOf(earlier) !== lineOf(record)) deleteKeys(earlier);
       instances.set(key, record);
     },
+    async keepAppKey({ origin, custodian, id }, appKey) {
+      const key = keyOf(origin, custodian);
+      const record = instances.get(key);
+      if (record?.id === id) instances.set(key, { ...record, appKey });
+    },
     ...messages,
     async deleteInstances(origin) {
       remove((record) => record.origin === origin);

@@ -28,6 +28,8 @@ import { enrol, renew, verifyInstance } from "./enrol.ts";
 import { edkOf, entriesOf, keyOf, secretOf } from "./header.ts";
 import { generateInstanceKeys, type HostKeys, type InstanceKeys } from "./keys.ts";
 import {
+  type AppKeyCopy,
+  type AppKeyStore,
   type Authorities,
   Ladder,
   makeSecret,
@@ -99,6 +101,8 @@ export type MicroserviceOptions = {
    * have the port, or the host has authenticated who is behind it by mutual TLS.
    */
   mutual?: boolean | undefined;
+  /** Where the host keeps a symmetric app-specific key, which is encrypted to the other one; default: with the instance, in the store. */
+  symmetricKey?: AppKeyStore;
   /** KMS and IAM for an instance at level `account` or `master`; without them it does as one at level `data`. */
   authorities?(of: Omit<TokenOptions, "rest" | "vault">): Authorities;
   /** The KMS, for keys that come by grant; none where the host brings none. */
@@ -223,7 +227,15 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
     const { wrappingKey, wrappingCertificate, custodian } = record;
     const of = { timeToLive: TIME_TO_LIVE, ...options, level, trust, wrappingKey, wrappingCertificate };
     const asked = authorities({ crypto, record, now, watch });
-    return new Ladder({ ...of, tenant: tenantOf(custodian), authorities: asked });
+    let { appKey } = record;
+    const appKeys = options.symmetricKey ?? {
+      read: async () => appKey,
+      keep: async (copy: AppKeyCopy) => {
+        appKey = copy;
+        await store.keepAppKey(record, copy);
+      },
+    };
+    return new Ladder({ ...of, appKeys, tenant: tenantOf(custodian), authorities: asked });
   }
 
   /** The key of an EDK, from the ring, or unwrapped from the store again, with every check made again. */
@@ -453,6 +465,12 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       }
       const { keyId, keyVersion } = await ladder.renew(account);
       return { keyId, keyVersion };
+    },
+
+    async replaceAppKey() {
+      const { ladder } = serving();
+      if (!ladder) throw new CofferError("key-missing");
+      return { id: await ladder.replaceAppKey() };
     },
 
     async inspect({ header }) {

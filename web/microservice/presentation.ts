@@ -3,7 +3,7 @@
  * its identity key, and opens what comes over the channel: keys that are still wrapped to it.
  */
 
-import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { encodeBase64url } from "#protocol/base64url.ts";
 import {
   type AnswerOf,
   loadRetainedKeys,
@@ -25,6 +25,7 @@ import {
   type SealedSeed,
 } from "#protocol/keys/index.ts";
 import { delay as byTheClock, type Delay } from "#protocol/patience.ts";
+import { makeShare, openChannel } from "./channel.ts";
 import type { Subtle } from "./crypto.ts";
 import { signWith } from "./keys.ts";
 import { restOf } from "./rest.ts";
@@ -86,15 +87,12 @@ export async function presentationOf(
   { grant, edks }: Pick<ChannelOf, "grant"> & { edks: string[] },
   input: (of: ChannelOf) => Promise<Bytes>,
 ): Promise<{ of: ChannelOf; body: Presentation; privateKey: CryptoKey }> {
-  const pair = (await subtle.generateKey("X25519", false, ["deriveKey"])) as CryptoKeyPair;
-  const share = encodeBase64url(
-    new Uint8Array((await subtle.exportKey("raw", pair.publicKey)) as ArrayBuffer),
-  );
+  const { share, privateKey } = await makeShare(subtle);
   const of: ChannelOf = { grant, share, recipient, edks };
   const proof = encodeBase64url(await signWith(subtle, record.identityKey, await input(of)));
   const identityCertificate = encodeBase64url(record.identityCertificate);
   const body = { grant, edks, share, identityCertificate, proof };
-  return { of, body, privateKey: pair.privateKey };
+  return { of, body, privateKey };
 }
 
 /** The wrapped keys that came over the channel, and what their receipts have to say of it. Throws `key-refused`. */
@@ -106,10 +104,8 @@ export async function openKeys(
 ): Promise<{ loads: LoadOf<"rewrap">[]; channel: string }> {
   const { edks } = of;
   try {
-    const { receipts, share, nonce, sealed } = answer;
-    const key = await channelKey(subtle, privateKey, share, await channelInfo(of), "decrypt");
-    const gcm = { name: "AES-GCM", iv: decodeBase64url(nonce) };
-    const plain = new Uint8Array(await subtle.decrypt(gcm, key, decodeBase64url(sealed)));
+    const { receipts } = answer;
+    const plain = await openChannel(subtle, privateKey, await channelInfo(of), answer);
     const length = plain.length / edks.length;
     if (receipts.length !== edks.length || !Number.isInteger(length))
       throw new TypeError("not a key for each");
@@ -121,21 +117,4 @@ export async function openKeys(
   } catch (cause) {
     throw new CofferError("key-refused", { cause });
   }
-}
-
-/** The key of one of a channel's directions. A share that makes the secret zero throws (RFC 7748 §6.1). */
-export async function channelKey(
-  subtle: Subtle,
-  privateKey: CryptoKey,
-  share: string,
-  info: Bytes,
-  use: "encrypt" | "decrypt",
-): Promise<CryptoKey> {
-  const other = await subtle.importKey("raw", decodeBase64url(share), "X25519", true, []);
-  const agreement = { name: "X25519", public: other };
-  const agreed = await subtle.deriveKey(agreement, privateKey, "HKDF", false, ["deriveKey"]);
-  const hkdf = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info };
-  const key = await subtle.deriveKey(hkdf, agreed, { name: "AES-GCM", length: 256 }, false, [use]);
-  if (agreed.extractable !== false || key.extractable !== false) throw new CofferError("key-unusable");
-  return key;
 }

@@ -18,8 +18,9 @@ import {
   verifyEdk,
 } from "#protocol/keys/index.ts";
 import { digestOfSeed, seedOf } from "#protocol/seed-digest.ts";
+import { channelKey } from "./channel.ts";
 import type { Crypto } from "./crypto.ts";
-import { channelKey, type KeyServer, openKeys, presentationOf } from "./presentation.ts";
+import { type KeyServer, openKeys, presentationOf } from "./presentation.ts";
 import type { InstanceRecord } from "./store.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;

@@ -100,6 +100,12 @@ export async function openStore(): Promise<Store> {
       await change.objectStore("instances").put(record);
       await change.done;
     },
+    async keepAppKey({ origin, custodian, id }, appKey) {
+      const change = database.transaction("instances", "readwrite", { durability: "strict" });
+      const record = await change.store.get([origin, custodian]);
+      if (record?.id === id) await change.store.put({ ...record, appKey });
+      await change.done;
+    },
     async deleteInstances(origin) {
       await remove((record) => record.origin === origin);
       await removeMessages((record) => record.origin === origin);

@@ -3,6 +3,7 @@
 import { encodeBase64url } from "#protocol/base64url.ts";
 import type { Load } from "#protocol/keys/index.ts";
 import type { IdentityKey, WrappingKey } from "./device.ts";
+import type { AppKeyCopy } from "./ladder/index.ts";
 
 /** Version of both records; a record of another version is not read (the instance enrols again). */
 export const STORE_VERSION = 2;
@@ -20,6 +21,8 @@ export type InstanceRecord = {
   /** Private keys, not extractable, or a device that has them: ECDSA P-256 with `sign`, RSA-OAEP-3072 with `unwrapKey`. */
   identityKey: IdentityKey;
   wrappingKey: WrappingKey;
+  /** The symmetric app-specific key, as it is encrypted to the wrapping key; none where the tenant has none, or the host keeps it. */
+  appKey?: AppKeyCopy;
   /** AES-GCM, not extractable: the local master key (M10); none in a record of an earlier release. */
   localKey?: CryptoKey;
   /** DER: identity, wrapping, then the chain up to and including the root. */
@@ -84,6 +87,8 @@ export type Store = {
   instance(origin: string, custodian: string): Promise<InstanceRecord | undefined>;
   /** Puts this instance in place of an earlier one of the same custodian, and deletes the keys wrapped to that one, unless it is a renewal of it. */
   replaceInstance(record: InstanceRecord): Promise<void>;
+  /** Keeps it in the record of its instance, as long as that is there. */
+  keepAppKey(record: InstanceRecord, appKey: AppKeyCopy): Promise<void>;
   /** Deletes all instances of this origin, the keys wrapped to them, and the messages that they were sealing. */
   deleteInstances(origin: string): Promise<void>;
   /**

@@ -3,7 +3,15 @@
 import { mkdir } from "node:fs/promises";
 import { createServer } from "node:http";
 import { Readable } from "node:stream";
-import { appKeyFile, connect, openAppKey, readRegisteredKey, readRootKey } from "@coffer/kit/node";
+import {
+  appKeyFile,
+  connect,
+  keepSymmetricKey,
+  openAppKey,
+  readRegisteredKey,
+  readRootKey,
+  symmetricKeyFile,
+} from "@coffer/kit/node";
 import { Datastore } from "./datastore.ts";
 import { applicationServer } from "./server.ts";
 
@@ -11,13 +19,14 @@ const { env } = process;
 const { APP = "", VAULT = "", CLIENT_ID = "", CLIENT_KEY = "", ROOT_KEY = "", DATA = "data" } = env;
 const { CLIENT_TOKEN = "", CLIENT_KEY_PASSPHRASE, KEY_PASSPHRASE = "", PORT = "8080" } = env;
 // Beside the ciphertext, unless it has a store of its own.
-const { KEY_FILE = `${DATA}/app-specific-key.pem` } = env;
+const { KEY_FILE = `${DATA}/app-specific-key.pem`, SYMMETRIC_KEY_FILE = `${DATA}/app-specific-key.json` } = env;
 
 await mkdir(DATA, { recursive: true, mode: 0o700 });
 const rootKey = await readRootKey(ROOT_KEY);
 const appKey = () => openAppKey(appKeyFile(KEY_FILE), KEY_PASSPHRASE);
 const registered = { id: CLIENT_ID, key: await readRegisteredKey(CLIENT_KEY, CLIENT_KEY_PASSPHRASE) };
-const client = await connect({ app: APP, vault: VAULT, rootKey, client: registered, instance: { appKey } });
+const instance = { appKey, symmetricKey: keepSymmetricKey(symmetricKeyFile(SYMMETRIC_KEY_FILE)) };
+const client = await connect({ app: APP, vault: VAULT, rootKey, client: registered, instance });
 const { port: microservice } = await client.microservice.use();
 
 const account = client.account();

@@ -11,6 +11,7 @@ export { LEDGER_TABLE, type Ledger, type Leftover, openLedger, transientNames } 
 export {
   getPrivateByCek,
   getPrivateUnder,
+  getPrivateUnderKey,
   importAccountKey,
   type Master,
   makePairUnder,

@@ -161,6 +161,11 @@ export function getPrivateUnder(
   return getPrivateByCek(id, { parent: master.id, by: cekUnder(master.id), name: name(), now });
 }
 
+/** Get of a private half as a symmetric key wraps it that is no master key. `underGcm` reads the answer. */
+export function getPrivateUnderKey(id: UniqueIdentifier, key: string): RequestItem {
+  return getPrivateWrapped(privateUnderParent(key), id);
+}
+
 /**
  * The private half for a recipient, or a master key, whose RSA key it is too long for: a content-encryption key (CEK) is made for this
  * one, and given to it, the private half under that key, and the CEK ends (KMIP 2.1, Unique Identifier: what Create made is named so).

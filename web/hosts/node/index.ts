@@ -12,3 +12,4 @@ export { type Launched, type LaunchOptions, launch } from "./launch.ts";
 export { type Listening, listen, type Place, type TlsIdentity } from "./listen.ts";
 export { type NodeMicroserviceOptions, startMicroservice } from "./microservice.ts";
 export { type ServiceOptions, send, serveMicroservice } from "./service.ts";
+export { keepSymmetricKey, type SymmetricKeyPlace, symmetricKeyFile } from "./symmetric-key.ts";

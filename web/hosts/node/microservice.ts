@@ -1,6 +1,7 @@
 import { CofferError } from "#protocol/error.ts";
 import { servePort } from "#protocol/port/index.ts";
 import {
+  type AppKeyStore,
   type Attester,
   captureCrypto,
   createMicroservice,
@@ -38,6 +39,8 @@ export interface NodeMicroserviceOptions {
    * as long as this process.
    */
   appKey?: () => Promise<HostKeys>;
+  /** Where a symmetric app-specific key is kept over restarts (`keepSymmetricKey`), with an `appKey` that is; default: nowhere. */
+  symmetricKey?: AppKeyStore;
   /** Milliseconds that a decrypted key stays in memory after its last use. Default: ten minutes. */
   timeToLive?: number;
   /** Milliseconds that encrypted keys are used after they came, at level `master`. Default: one hour. */

@@ -25,7 +25,15 @@ export type WrappedAccountKey = {
  * Enc(master), or at level `account` Enc(account): RSA-OAEP to the instance, base64url, and the KMS's receipt for it. Of a pair
  * `wrappedKey` is the key that `privateKey` is encrypted under (PKCS#8 by AES-GCM), and the receipt is for both, one behind the other.
  */
-export type ReleasedKey = { wrappedKey: string; receipt: string; privateKey?: string };
+export type ReleasedKey = {
+  wrappedKey: string;
+  receipt: string;
+  privateKey?: string;
+  /** A symmetric app-specific key that the instance did not hold, as it passed over the channel. */
+  appKey?: { share: string; nonce: string; sealed: string };
+};
+/** The instance's share of that channel, and the id of such a key that it holds, or wants another for. */
+export type AppKeyAsk = { share: string; held?: string; replaces?: string };
 /** The same of an account key, with the public half of a pair. */
 export type ReleasedAccountKey = ReleasedKey & { publicKey?: string };
 
@@ -47,7 +55,7 @@ export type Authorities = {
    * KMS. `challenge`: 32 random bytes, base64url, which come back in the receipt. `id`: an earlier master key, which the current
    * one has replaced.
    */
-  masterKey(challenge: string, id?: string): Promise<ReleasedKey>;
+  masterKey(challenge: string, id: string | undefined, appKey: AppKeyAsk): Promise<ReleasedKey>;
   /** KMS, at level `account`: the current one, or that of this id. */
   releasedAccountKey(account: string, challenge: string, id?: string): Promise<ReleasedAccountKey>;
   /**

@@ -9,13 +9,17 @@ import { SIGN_TYPE } from "#protocol/hierarchy/index.ts";
 import {
   type AccountEdk,
   type AccountReceipt,
+  appKeyChannel,
+  type ChannelOf,
+  channelDigest,
+  channelInfo,
   isPairLength,
   type MasterReceipt,
 } from "#protocol/keys/index.ts";
 import { CEK_LABEL } from "#protocol/oaep-labels.ts";
 import { type Authority, jws, type Signer, START } from "../authority.fixture.ts";
-import type { ReleasedAccountKey } from "./authorities.ts";
-import type { Authorities, KeyIdentifier, WrappedAccountKey } from "./index.ts";
+import type { AppKeyAsk, ReleasedAccountKey, ReleasedKey } from "./authorities.ts";
+import type { AppKeyCopy, AppKeyStore, Authorities, KeyIdentifier, WrappedAccountKey } from "./index.ts";
 
 const { subtle } = crypto;
 const AES_KW = { name: "AES-KW", length: 256 };
@@ -39,6 +43,20 @@ async function sealed(pkcs8: Bytes, by: Bytes): Promise<Bytes> {
   return concat(iv, new Uint8Array(await subtle.encrypt({ name: "AES-GCM", iv }, key, pkcs8)));
 }
 
+/** The HSM's end of a channel. */
+async function sealOverChannel(of: ChannelOf, data: Bytes) {
+  const pair = (await subtle.generateKey("X25519", true, ["deriveKey"])) as CryptoKeyPair;
+  const share = encodeBase64url(new Uint8Array(await subtle.exportKey("raw", pair.publicKey)));
+  const other = await subtle.importKey("raw", decodeBase64url(of.share), "X25519", true, []);
+  const agreement = { name: "X25519", public: other };
+  const agreed = await subtle.deriveKey(agreement, pair.privateKey, "HKDF", false, ["deriveKey"]);
+  const hkdf = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: await channelInfo(of) };
+  const key = await subtle.deriveKey(hkdf, agreed, { name: "AES-GCM", length: 256 }, false, ["encrypt"]);
+  const iv = crypto.getRandomValues(new Uint8Array(12));
+  const bytes = new Uint8Array(await subtle.encrypt({ name: "AES-GCM", iv }, key, data));
+  return { share, nonce: encodeBase64url(iv), sealed: encodeBase64url(bytes) };
+}
+
 const RSA = {
   ...{ name: "RSA-OAEP", hash: "SHA-256", modulusLength: 3072 },
   publicExponent: new Uint8Array([1, 0, 1]),
@@ -56,7 +74,21 @@ export type Changes = {
   account?: Partial<WrappedAccountKey>;
   edk?: Partial<AccountEdk>;
   edkBy?: Signer;
+  /** Of a symmetric app-specific key: what the receipt says of it, and what comes over the channel. */
+  appKey?: Partial<NonNullable<MasterReceipt["appKey"]>>;
+  sealed?: Partial<NonNullable<ReleasedKey["appKey"]>>;
 };
+
+/** What an instance keeps of a symmetric app-specific key. */
+export function appKeysInMemory(held?: AppKeyCopy): AppKeyStore {
+  let kept = held;
+  return {
+    read: async () => kept,
+    async keep(copy) {
+      kept = copy;
+    },
+  };
+}
 
 export class Hierarchy {
   /** What was asked for, in order. */
@@ -73,6 +105,10 @@ export class Hierarchy {
   strict = false;
   /** What the IAM says that data keys are made as. */
   dataKeys: "RSA-3072" | undefined;
+  /** Whether app-specific keys are symmetric, and the one that there is. */
+  symmetric = false;
+  #appKey: { id: string; raw: Bytes; digest: string } | undefined;
+  #appKeys = 0;
   /** Versions that the IAM has not heard of. */
   ahead = 0;
   readonly #masterPair: CryptoKeyPair | undefined;
@@ -186,6 +222,29 @@ export class Hierarchy {
     return new Uint8Array(await subtle.encrypt("RSA-OAEP", to, raw));
   }
 
+  /** By the symmetric app-specific key, made where the instance does not hold it. */
+  async #underAppKey(master: Bytes, challenge: string, { share, held }: AppKeyAsk) {
+    const recipient = await digest(this.#certificate);
+    const of = appKeyChannel({ challenge, share, recipient });
+    let sealedKey: NonNullable<ReleasedKey["appKey"]> | undefined;
+    if (!this.#appKey || held !== this.#appKey.id) {
+      const raw = random();
+      const made = await this.#toInstance(raw);
+      this.#appKey = { id: `app-${++this.#appKeys}`, raw, digest: await digest(made) };
+      sealedKey = await sealOverChannel(of, made);
+    }
+    const { id, raw, digest: named } = this.#appKey;
+    const channel = sealedKey && (await channelDigest(of, sealedKey.share));
+    const pkcs8 =
+      this.#masterPair && new Uint8Array(await subtle.exportKey("pkcs8", this.#masterPair.privateKey));
+    const wrapped = pkcs8 ? await sealed(pkcs8, raw) : decodeBase64url(await wrap(master, await rung(raw)));
+    return {
+      wrapped,
+      named: { id, digest: named, ...(channel && { channel }), ...this.change.appKey },
+      ...(sealedKey && { passed: { ...sealedKey, ...this.change.sealed } }),
+    };
+  }
+
   async #masterToInstance(raw: Bytes) {
     if (!this.#masterPair) return { wrapped: await this.#toInstance(raw) };
     const pkcs8 = new Uint8Array(await subtle.exportKey("pkcs8", this.#masterPair.privateKey));
@@ -193,11 +252,14 @@ export class Hierarchy {
   }
 
   readonly authorities: Authorities = {
-    masterKey: async (challenge, id) => {
+    masterKey: async (challenge, id, asked) => {
       this.#ask(id === undefined ? "master key" : `master key ${id}`);
       const master = id === undefined ? this.#master : this.#earlier.find(({ keyId }) => keyId === id);
       if (!master) throw new CofferError("not-found");
-      const { wrapped, privateKey } = await this.#masterToInstance(master.raw);
+      const appKey = this.symmetric ? await this.#underAppKey(master.raw, challenge, asked) : undefined;
+      const { wrapped, privateKey } = appKey
+        ? { wrapped: appKey.wrapped, privateKey: undefined }
+        : await this.#masterToInstance(master.raw);
       const { keyId, keyVersion } = master;
       const received = privateKey ? concat(wrapped, privateKey) : wrapped;
       const { receiptSigner } = this.#authority;
@@ -205,11 +267,13 @@ export class Hierarchy {
         ...{ version: 1, kind: "master", wrappedKeyDigest: await digest(received), keyId, keyVersion },
         ...{ recipient: await digest(this.#certificate), tenant: "acme", challenge },
         ...{ iat: this.#now() / 1000, exp: this.#now() / 1000 + 60 },
+        ...(appKey && { appKey: appKey.named }),
         ...this.change.receipt,
       } satisfies MasterReceipt);
       return {
         ...{ wrappedKey: this.change.wrappedKey ?? encodeBase64url(wrapped), receipt },
         ...(privateKey && { privateKey: encodeBase64url(privateKey) }),
+        ...(appKey?.passed && { appKey: appKey.passed }),
         ...this.change.released,
       };
     },

@@ -6,7 +6,7 @@ import { type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
 import { type Authority, keyEncipherment, makeAuthority, START } from "../authority.fixture.ts";
 import { captureCrypto } from "../crypto.ts";
 import { generateInstanceKeys, type InstanceKeys } from "../keys.ts";
-import { type Changes, Hierarchy } from "./hierarchy.fixture.ts";
+import { appKeysInMemory, type Changes, Hierarchy } from "./hierarchy.fixture.ts";
 import { type AccountDataKey, Ladder, type Step } from "./index.ts";
 
 const MINUTE = 60_000;
@@ -52,6 +52,7 @@ function ladder(level: "account" | "master" = "master"): Ladder {
     return key;
   };
   return new Ladder({
+    appKeys: appKeysInMemory(),
     level,
     crypto: { ...captured, subtle: { ...captured.subtle, unwrapKey } as typeof captured.subtle },
     authorities: hierarchy.authorities,
@@ -122,9 +123,9 @@ describe("the ladder", () => {
     await Promise.all(Array.from({ length: 50 }, () => instance.sealing("a-1")));
     expect(hierarchy.asked).toEqual([
       "key identifier of a-1",
-      "master key",
       "data key k-a-1.1",
       "account key ak-a-1-1",
+      "master key",
     ]);
     expect(unwrapped).toHaveLength(3);
   });
@@ -188,9 +189,9 @@ describe("W7 what is in memory", () => {
     await instance.opening("a-1", "k-a-1.1", "");
     expect(hierarchy.asked).toEqual([
       "key identifier of a-1 for k-a-1.1",
-      "master key",
       "data key k-a-1.1",
       "account key ak-a-1-1",
+      "master key",
     ]);
   });
 

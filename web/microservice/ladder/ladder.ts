@@ -13,6 +13,7 @@ import { CofferError, codeOf } from "#protocol/error.ts";
 import {
   type AccountEdk,
   type Awaited,
+  appKeyChannel,
   edkProviderInfo,
   isPairWrapping,
   type TrustList,
@@ -22,9 +23,11 @@ import {
 } from "#protocol/keys/index.ts";
 import type { Level } from "#protocol/level.ts";
 import { covers, type SecondLayer } from "#protocol/second-layer.ts";
+import { makeShare } from "../channel.ts";
 import type { Crypto } from "../crypto.ts";
 import type { WrappingKey } from "../device.ts";
 import { endOf, type LoadedKey } from "../ring.ts";
+import { type AppKeyStore, namedAppKey, symmetric } from "./app-key.ts";
 import type { Authorities, KeyIdentifier, MadeDataKey } from "./authorities.ts";
 import { Held } from "./held.ts";
 import {
@@ -47,7 +50,12 @@ import { takeOff, wrapOnceMore } from "./second-layer.ts";
 import type { KeyName, Message, Step, Watch } from "./step.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
-type MasterCopy = Released & { id: string; secondLayer?: SecondLayer | undefined };
+type MasterCopy = Released & {
+  id: string;
+  secondLayer?: SecondLayer | undefined;
+  /** The symmetric app-specific key that a symmetric master key stands under. */
+  appKey?: Bytes;
+};
 /** Under the master key of the id `master`, or, at level `account`, to the instance itself. */
 type AccountCopy = WrappedAccount & { id: string; version: number; master?: string };
 type DataCopy = { jws: string; edk: AccountEdk };
@@ -68,6 +76,8 @@ export type LadderOptions = {
   /** The app-specific key, and the certificate over it: whom the highest rung is encrypted to. */
   wrappingKey: WrappingKey;
   wrappingCertificate: Bytes;
+  /** Of a symmetric one, where the tenant has such. */
+  appKeys: AppKeyStore;
   tenant: string;
   /** Milliseconds since 1970. */
   now(): number;
@@ -83,6 +93,8 @@ export type LadderOptions = {
 
 const HOUR = 60 * 60_000;
 const HALF_A_MINUTE = 30_000;
+/** Of a symmetric key under AES Key Wrap. */
+const WRAPPED_LENGTH = 40;
 /** Name of the copy of the current one; an earlier one has its own. */
 const MASTER = "master";
 /** What IAM and KMS say where an instance has to make a key. */
@@ -181,13 +193,13 @@ export class Ladder {
    * replaced. Throws `key-refused`.
    */
   layerKey(id: string): Promise<CryptoKey> {
-    const { crypto, wrappingKey } = this.#options;
+    const { crypto } = this.#options;
     return this.#layerKeys.get(id, async () => {
       const current = await this.#encryptedMaster();
       const copy = current?.id === id ? current : await this.#encryptedMaster(id);
       // A pair is no key that others are derived from.
       if (!copy || copy.privateKey) throw new CofferError("key-refused");
-      const unwrapped = unwrapLayerKey(crypto.subtle, wrappingKey, copy.wrappedKey);
+      const unwrapped = unwrapLayerKey(crypto.subtle, this.#appKeyFor(copy), copy.wrappedKey);
       return this.#told("second layer", { key: id }, unwrapped);
     });
   }
@@ -238,12 +250,14 @@ export class Ladder {
   }
 
   async #makeAccount(account: string, replaces?: string): Promise<AccountCopy> {
-    const { crypto, authorities, wrappingKey } = this.#options;
+    const { crypto, authorities } = this.#options;
     const master = await this.#encryptedMaster();
     if (!master) throw new CofferError("forbidden");
     // Under a pair the HSM makes them: the strict variant is for symmetric master keys.
     if (master.privateKey) throw new CofferError("key-unusable");
-    const by = await unwrapReleasedKey(crypto.subtle, wrappingKey, master.wrappedKey, { usage: "wrapKey" });
+    const by = await unwrapReleasedKey(crypto.subtle, this.#appKeyFor(master), master.wrappedKey, {
+      usage: "wrapKey",
+    });
     const wrapped = await makeWrappedKey(crypto.subtle, by);
     const made = {
       wrapped: encodeBase64url(wrapped),
@@ -437,9 +451,9 @@ export class Ladder {
   }
 
   #masterKey(copy: MasterCopy, ofPair: boolean): Promise<CryptoKey> {
-    const { crypto, wrappingKey } = this.#options;
+    const { crypto } = this.#options;
     const { id, privateKey } = copy;
-    const unwrapped = () => unwrapMasterKey(crypto.subtle, wrappingKey, copy, ofPair);
+    const unwrapped = () => unwrapMasterKey(crypto.subtle, this.#appKeyFor(copy), copy, ofPair);
     return (ofPair && !privateKey ? this.#masterKeysOfPairs : this.#masterKeys).get(id, () =>
       this.#told("master key", { key: id }, unwrapped()),
     );
@@ -483,19 +497,55 @@ export class Ladder {
   /** Of the current master key, or of the earlier one of this id. */
   async #encryptedMaster(id?: string): Promise<MasterCopy | undefined> {
     if (this.#options.level !== "master") return undefined;
-    return this.#masterCopies.get(id ?? MASTER, async () => {
-      const { authorities, trust } = this.#options;
-      const challenge = this.#challenge();
-      const message = { whom: "KMS", what: "master key", ...(id === undefined ? {} : { key: id }) } as const;
-      const answer = await this.#ask(message, () => authorities.masterKey(challenge, id));
-      const { received, ...released } = releasedOf(answer);
-      const awaited = await this.#awaited(received, challenge);
-      const receipt = await verifyMasterReceipt(answer.receipt, trust, awaited).catch(refuse);
-      const { keyId, keyVersion, secondLayer } = receipt;
-      if (id === undefined) this.#newest.advance(MASTER, keyVersion);
-      else if (keyId !== id) throw new CofferError("key-refused");
-      return { id: keyId, ...released, secondLayer };
-    });
+    return this.#masterCopies.get(id ?? MASTER, () => this.#askMaster(id));
+  }
+
+  /** `replace`: under another symmetric app-specific key than the one that is held. */
+  async #askMaster(id?: string, replace = false): Promise<MasterCopy> {
+    const { authorities, trust, appKeys, crypto } = this.#options;
+    const { subtle } = crypto;
+    const challenge = this.#challenge();
+    const message = { whom: "KMS", what: "master key", ...(id === undefined ? {} : { key: id }) } as const;
+    const [{ share, privateKey }, held] = await Promise.all([makeShare(subtle), appKeys.read()]);
+    const ask = { share, ...(held && { [replace ? "replaces" : "held"]: held.id }) };
+    const answer = await this.#ask(message, () => authorities.masterKey(challenge, id, ask));
+    const { received, ...released } = releasedOf(answer);
+    const awaited = await this.#awaited(received, challenge);
+    const receipt = await verifyMasterReceipt(answer.receipt, trust, awaited).catch(refuse);
+    const { keyId, keyVersion, secondLayer, appKey: named } = receipt;
+    if (id === undefined) this.#newest.advance(MASTER, keyVersion);
+    else if (keyId !== id) throw new CofferError("key-refused");
+    const copy = { id: keyId, ...released, secondLayer };
+    if (!named) return copy;
+    const { recipient } = awaited;
+    const of = appKeyChannel({ challenge, share, recipient });
+    const appKey = await namedAppKey(subtle, named, answer.appKey, { of, privateKey, held }).catch(refuse);
+    if (appKey !== held) await appKeys.keep(appKey);
+    const { wrappedKey } = copy;
+    return wrappedKey.length === WRAPPED_LENGTH
+      ? { ...copy, appKey: appKey.wrapped }
+      : { ...copy, wrappedKey: appKey.wrapped, privateKey: wrappedKey };
+  }
+
+  /**
+   * Another symmetric app-specific key in the place of the one that is held, which ends at once (W12). Its id. Throws `key-missing` where
+   * the tenant's are RSA pairs, which another enrolment replaces.
+   */
+  async replaceAppKey(): Promise<string> {
+    if (this.#options.level === "master") {
+      const copy = await this.#askMaster(undefined, true);
+      this.#masterCopies.clear();
+      this.#masterCopies.put(MASTER, copy);
+    }
+    const held = await this.#options.appKeys.read();
+    if (!held) throw new CofferError("key-missing");
+    return held.id;
+  }
+
+  /** By what a master key is unwrapped. */
+  #appKeyFor({ appKey }: MasterCopy): WrappingKey {
+    const { crypto, wrappingKey } = this.#options;
+    return appKey ? symmetric(crypto.subtle, wrappingKey, appKey) : wrappingKey;
   }
 
   #challenge(): string {

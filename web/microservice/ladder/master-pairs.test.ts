@@ -4,7 +4,7 @@ import { type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
 import { type Authority, keyEncipherment, makeAuthority, START } from "../authority.fixture.ts";
 import { captureCrypto } from "../crypto.ts";
 import { generateInstanceKeys, type InstanceKeys } from "../keys.ts";
-import { type Changes, Hierarchy } from "./hierarchy.fixture.ts";
+import { appKeysInMemory, type Changes, Hierarchy } from "./hierarchy.fixture.ts";
 import { Ladder } from "./index.ts";
 
 /** A master key that is an RSA pair, in the instance: the links to account keys of either kind, and what is not what it asked for. */
@@ -43,6 +43,7 @@ function ladder({ authorities }: Hierarchy): Ladder {
     return key;
   };
   return new Ladder({
+    appKeys: appKeysInMemory(),
     level: "master",
     crypto: { ...captured, subtle: { ...captured.subtle, unwrapKey } as typeof captured.subtle },
     ...{

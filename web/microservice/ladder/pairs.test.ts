@@ -4,7 +4,7 @@ import { type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
 import { type Authority, keyEncipherment, makeAuthority, START } from "../authority.fixture.ts";
 import { captureCrypto } from "../crypto.ts";
 import { generateInstanceKeys, type InstanceKeys } from "../keys.ts";
-import { type Changes, Hierarchy } from "./hierarchy.fixture.ts";
+import { appKeysInMemory, type Changes, Hierarchy } from "./hierarchy.fixture.ts";
 import { Ladder } from "./index.ts";
 
 /** Account keys that are RSA pairs, in the instance: the links, and what is not what it asked for. */
@@ -35,6 +35,7 @@ function ladder(level: "account" | "master" = "master"): Ladder {
     return key;
   };
   return new Ladder({
+    appKeys: appKeysInMemory(),
     level,
     crypto: { ...captured, subtle: { ...captured.subtle, unwrapKey } as typeof captured.subtle },
     authorities: hierarchy.authorities,

@@ -61,7 +61,7 @@ const verify = (jwt: string, typ: string) => jwtVerify(jwt, EmbeddedJWK, { typ, 
 const paths = () => asked.map(({ method, url }) => `${method} ${url.slice(VAULT.length)}`);
 
 it("W9 knows itself by its identity key: a private-key JWT for a token, and a proof with each request", async () => {
-  await authorities().masterKey("c");
+  await authorities().masterKey("c", undefined, { share: "s" });
   const [token, request] = asked;
   const form = new URLSearchParams(await token!.text());
   expect(form.get("grant_type")).toBe("client_credentials");
@@ -85,7 +85,7 @@ it("W9 knows itself by its identity key: a private-key JWT for a token, and a pr
   expect(decodeBase64url(String(second.payload.jti))).toHaveLength(16);
   expect(new Set([payload.jti, first.payload.jti, second.payload.jti]).size).toBe(3);
   expect(request!.headers.get("authorization")).toBe("DPoP t-1");
-  expect(await request!.json()).toEqual({ challenge: "c" });
+  expect(await request!.json()).toEqual({ challenge: "c", appKey: { share: "s" } });
 });
 
 it("asks each for what it has, with one token until that ends", async () => {

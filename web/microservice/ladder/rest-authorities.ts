@@ -41,8 +41,8 @@ export function restAuthorities({ fetch, delay = byTheClock, ...options }: RestA
   };
   return {
     authorize: () => token.ready(),
-    masterKey: (challenge, id) =>
-      ask(loadMasterKey, { body: { challenge, ...(id === undefined ? {} : { id }) } }),
+    masterKey: (challenge, id, appKey) =>
+      ask(loadMasterKey, { body: { challenge, ...(id && { id }), appKey } }),
     releasedAccountKey: (account, challenge, id) =>
       ask(loadAccountKey, { body: { account, challenge, ...(id === undefined ? {} : { id }) } }),
     keyIdentifier: (account, key) =>

@@ -5,7 +5,7 @@ import { type Authority, keyEncipherment, makeAuthority, START } from "../author
 import { captureCrypto } from "../crypto.ts";
 import type { UnwrappingDevice } from "../device.ts";
 import { generateInstanceKeys, type InstanceKeys } from "../keys.ts";
-import { Hierarchy } from "./hierarchy.fixture.ts";
+import { appKeysInMemory, Hierarchy } from "./hierarchy.fixture.ts";
 import { type AccountDataKey, Ladder, type Step } from "./index.ts";
 import { takeOff, wrapOnceMore } from "./second-layer.ts";
 
@@ -43,6 +43,7 @@ function ladder(device?: UnwrappingDevice): Ladder {
     return key;
   };
   return new Ladder({
+    appKeys: appKeysInMemory(),
     level: "master",
     crypto: { ...captured, subtle: { ...captured.subtle, unwrapKey } as typeof captured.subtle },
     authorities: hierarchy.authorities,

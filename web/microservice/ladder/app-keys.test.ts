@@ -1,0 +1,120 @@
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { encodeBase64url } from "#protocol/base64url.ts";
+import { type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
+import { type Authority, keyEncipherment, makeAuthority, START } from "../authority.fixture.ts";
+import { captureCrypto } from "../crypto.ts";
+import { generateInstanceKeys, type InstanceKeys } from "../keys.ts";
+import { appKeysInMemory, type Changes, Hierarchy } from "./hierarchy.fixture.ts";
+import { type AppKeyStore, Ladder } from "./index.ts";
+
+/** A symmetric app-specific key in the instance (W1): how it comes, what it unwraps, and what is not what it asked for. */
+
+const RSA = {
+  ...{ name: "RSA-OAEP", hash: "SHA-256", modulusLength: 3072 },
+  publicExponent: new Uint8Array([1, 0, 1]),
+};
+let authority: Authority;
+let keys: InstanceKeys;
+let certificate: Uint8Array<ArrayBuffer>;
+let trust: TrustList;
+let pair: CryptoKeyPair;
+let unwrapped: CryptoKey[];
+
+beforeAll(async () => {
+  authority = await makeAuthority();
+  keys = await generateInstanceKeys(crypto.subtle);
+  certificate = await authority.leaf(keys.wrappingSpki, keyEncipherment);
+  trust = await verifyTrustList(await authority.trustList(2), authority.root.spki, START / 1000);
+  pair = await crypto.subtle.generateKey(RSA, true, ["wrapKey", "unwrapKey", "encrypt"]);
+});
+beforeEach(() => {
+  unwrapped = [];
+});
+
+async function hierarchyOf(master?: CryptoKeyPair, pairs = false): Promise<Hierarchy> {
+  const hierarchy = await new Hierarchy(authority, certificate, () => START, pairs, master).account("a-1");
+  hierarchy.symmetric = true;
+  return hierarchy;
+}
+
+function ladder({ authorities }: Hierarchy, appKeys: AppKeyStore = appKeysInMemory()): Ladder {
+  const captured = captureCrypto(crypto);
+  const unwrapKey = async (...parameters: Parameters<SubtleCrypto["unwrapKey"]>) => {
+    const key = await captured.subtle.unwrapKey(...parameters);
+    unwrapped.push(key);
+    return key;
+  };
+  const { wrappingKey } = keys;
+  return new Ladder({
+    crypto: { ...captured, subtle: { ...captured.subtle, unwrapKey } as typeof captured.subtle },
+    ...{ level: "master", appKeys, authorities, trust, wrappingKey, wrappingCertificate: certificate },
+    ...{ tenant: "acme", now: () => START, schedule: () => {}, timeToLive: 60_000 },
+  });
+}
+
+const links = () =>
+  unwrapped.map(({ algorithm, extractable, usages }) => [algorithm.name, extractable, ...usages]);
+const KW = ["AES-KW", false, "unwrapKey"];
+const GCM = ["AES-GCM", false, "unwrapKey"];
+const PAIR = ["RSA-OAEP", false, "unwrapKey"];
+const DATA = ["HKDF", false, "deriveKey"];
+
+describe("a symmetric app-specific key", () => {
+  it("W1 Promise 2 unwraps a symmetric master key, in handles that do one thing", async () => {
+    await ladder(await hierarchyOf()).sealing("a-1");
+    expect(links()).toEqual([KW, KW, KW, DATA]);
+  });
+
+  it("W1 Promise 2 unwraps one whose account keys are pairs, and one that is a pair itself", async () => {
+    await ladder(await hierarchyOf(undefined, true)).sealing("a-1");
+    expect(links()).toEqual([KW, GCM, PAIR, DATA]);
+    unwrapped = [];
+    await ladder(await hierarchyOf(pair)).sealing("a-1");
+    expect(links()).toEqual([GCM, PAIR, KW, DATA]);
+  });
+
+  it("W1 W14 gives the key of a second layer too", async () => {
+    await ladder(await hierarchyOf()).layerKey("m-1");
+    expect(links()).toEqual([KW, DATA]);
+  });
+
+  it("W12 is kept and held, until it is replaced", async () => {
+    const [hierarchy, kept] = [await hierarchyOf(), appKeysInMemory()];
+    const first = ladder(hierarchy, kept);
+    await first.start();
+    const held = (await kept.read())!;
+    expect(held.wrapped).toHaveLength(384);
+    await ladder(hierarchy, kept).sealing("a-1");
+    expect(await kept.read()).toBe(held);
+    expect(await first.replaceAppKey()).not.toBe(held.id);
+    await first.sealing("a-1");
+    // Where they are pairs there is none to replace.
+    hierarchy.symmetric = false;
+    await expect(ladder(hierarchy).replaceAppKey()).rejects.toMatchObject({ code: "key-missing" });
+  });
+
+  const other = () => encodeBase64url(crypto.getRandomValues(new Uint8Array(32)));
+  it.each<[string, () => Changes]>([
+    ["another key than the receipt's", () => ({ appKey: { digest: other() } })],
+    ["another channel than the receipt's", () => ({ appKey: { channel: other() } })],
+    ["no channel in the receipt", () => ({ appKey: { channel: undefined } as never })],
+    ["the share of another channel", () => ({ sealed: { share: other() } })],
+    ["a share that makes the secret zero", () => ({ sealed: { share: "A".repeat(43) } })],
+    ["what another key has encrypted", () => ({ sealed: { nonce: "A".repeat(16) } })],
+    ["a key that did not come", () => ({ released: { appKey: undefined } as never })],
+    ["more than a receipt says of it", () => ({ appKey: { more: 1 } as never })],
+  ])("W1 M20 refuses %s, and keeps nothing", async (_, change) => {
+    const [hierarchy, kept] = [await hierarchyOf(), appKeysInMemory()];
+    hierarchy.change = change();
+    await expect(ladder(hierarchy, kept).start()).rejects.toMatchObject({ code: "key-refused" });
+    expect(await kept.read()).toBeUndefined();
+  });
+
+  it("W1 M20 refuses a key that is held under the name of another", async () => {
+    const [hierarchy, kept] = [await hierarchyOf(), appKeysInMemory()];
+    await ladder(hierarchy, kept).start();
+    const { id } = (await kept.read())!;
+    const swapped = appKeysInMemory({ id, wrapped: new Uint8Array(384) });
+    await expect(ladder(hierarchy, swapped).start()).rejects.toMatchObject({ code: "key-refused" });
+  });
+});
