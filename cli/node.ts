@@ -9,7 +9,15 @@
 
 export { CofferError, codeOf, type ErrorCode } from "#protocol/error.ts";
 export type { PortClient } from "#protocol/port/index.ts";
-export { type AppKey, type AppKeyPlace, appKeyFile, openAppKey } from "#web/hosts/node/index.ts";
+export {
+  type AppKey,
+  type AppKeyPlace,
+  appKeyFile,
+  keepSymmetricKey,
+  openAppKey,
+  type SymmetricKeyPlace,
+  symmetricKeyFile,
+} from "#web/hosts/node/index.ts";
 export { type Client, type ClientOptions, connect } from "./client.ts";
 export { makeRegisteredKey, readRegisteredKey } from "./registered-key.ts";
 export { readRootKey } from "./root-key.ts";

@@ -3,15 +3,7 @@
 import { mkdir } from "node:fs/promises";
 import { createServer } from "node:http";
 import { Readable } from "node:stream";
-import {
-  appKeyFile,
-  connect,
-  keepSymmetricKey,
-  openAppKey,
-  readRegisteredKey,
-  readRootKey,
-  symmetricKeyFile,
-} from "@coffer/kit/node";
+import { appKeyFile, connect, openAppKey, readRegisteredKey, readRootKey } from "@coffer/kit/node";
 import { Datastore } from "./datastore.ts";
 import { applicationServer } from "./server.ts";
 
@@ -19,14 +11,13 @@ const { env } = process;
 const { APP = "", VAULT = "", CLIENT_ID = "", CLIENT_KEY = "", ROOT_KEY = "", DATA = "data" } = env;
 const { CLIENT_TOKEN = "", CLIENT_KEY_PASSPHRASE, KEY_PASSPHRASE = "", PORT = "8080" } = env;
 // Beside the ciphertext, unless it has a store of its own.
-const { KEY_FILE = `${DATA}/app-specific-key.pem`, SYMMETRIC_KEY_FILE = `${DATA}/app-specific-key.json` } = env;
+const { KEY_FILE = `${DATA}/app-specific-key.pem` } = env;
 
 await mkdir(DATA, { recursive: true, mode: 0o700 });
 const rootKey = await readRootKey(ROOT_KEY);
 const appKey = () => openAppKey(appKeyFile(KEY_FILE), KEY_PASSPHRASE);
 const registered = { id: CLIENT_ID, key: await readRegisteredKey(CLIENT_KEY, CLIENT_KEY_PASSPHRASE) };
-const instance = { appKey, symmetricKey: keepSymmetricKey(symmetricKeyFile(SYMMETRIC_KEY_FILE)) };
-const client = await connect({ app: APP, vault: VAULT, rootKey, client: registered, instance });
+const client = await connect({ app: APP, vault: VAULT, rootKey, client: registered, instance: { appKey } });
 const { port: microservice } = await client.microservice.use();
 
 const account = client.account();

@@ -5,7 +5,7 @@ import { partsOfPair, type TrustList, verifyTrustList } from "#protocol/keys/ind
 import { type Authority, keyEncipherment, makeAuthority, START } from "../authority.fixture.ts";
 import { captureCrypto } from "../crypto.ts";
 import { generateInstanceKeys, type InstanceKeys } from "../keys.ts";
-import { Hierarchy } from "./hierarchy.fixture.ts";
+import { appKeysInMemory, Hierarchy } from "./hierarchy.fixture.ts";
 import { Ladder, makeSecret, openSecret } from "./index.ts";
 
 /** Data keys that are RSA pairs, in the instance: how they are made, the links, and what is none. */
@@ -51,6 +51,7 @@ function ladder(level: "account" | "master" = "master"): Ladder {
     ]),
   ) as typeof subtle;
   return new Ladder({
+    appKeys: appKeysInMemory(),
     ...{ level, crypto: { ...captured, subtle: watched }, authorities: hierarchy.authorities },
     ...{ trust, wrappingKey: keys.wrappingKey, wrappingCertificate: certificate, tenant: "acme" },
     ...{ now: () => START, schedule: () => {}, timeToLive: 60_000 },
