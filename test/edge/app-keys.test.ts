@@ -16,6 +16,7 @@ import {
   named,
   POLICY,
   policy,
+  recipientNames,
   TO_RECIPIENT,
   UNDER_PARENT,
 } from "#protocol/hierarchy/index.ts";
@@ -253,7 +254,7 @@ it("W1 the KMS's own live credentials wrap nothing but this tenant's master key 
     expect(await get(await master("umbrella"), under(mine!, UNDER_PARENT))).toBe("PermissionDenied");
     expect(await get(other!, under(mine!, UNDER_PARENT))).toBe("PermissionDenied");
     expect(await get(mine!)).not.toBe("Success");
-    const attributes = { name: named(`instance/${second.enrolled.instance}/key`) };
+    const attributes = { name: named(recipientNames(second.enrolled.instance).key) };
     const [recipient] = (await kms.request("Locate", { attributes })).uniqueIdentifier;
     expect(await get(mine!, under(recipient!, TO_RECIPIENT))).toBe("PermissionDenied");
   });
