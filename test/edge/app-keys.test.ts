@@ -30,7 +30,8 @@ import {
 import { parseCertificate } from "#protocol/pki/index.ts";
 import { appKeyFile, keepSymmetricKey, openAppKey, symmetricKeyFile } from "#web/hosts/node/index.ts";
 import { makeShare } from "#web/microservice/channel.ts";
-import { type AppKeyCopy, namedAppKey } from "#web/microservice/ladder/app-key.ts";
+import { namedAppKey } from "#web/microservice/ladder/app-key.ts";
+import type { AppKeyCopy } from "#web/microservice/store.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
 import { InstanceClient } from "../support/instance-client.ts";

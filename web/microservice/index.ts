@@ -9,7 +9,6 @@ export { type Crypto, captureCrypto } from "./crypto.ts";
 export type { SigningDevice, UnwrappingDevice } from "./device.ts";
 export type { HostKeys, WrappingPair } from "./keys.ts";
 export {
-  type AppKeyCopy,
   type AppKeyStore,
   type Authorities,
   restAuthorities,
@@ -23,4 +22,4 @@ export { type KeyServer, restKeyServer } from "./presentation.ts";
 export { type Registration, restRegistration } from "./registration.ts";
 export { settleSessions } from "./sessions.ts";
 export { openStore } from "./store.idb.ts";
-export type { InstanceRecord, LoadedKeyRecord, Store } from "./store.ts";
+export type { AppKeyCopy, InstanceRecord, LoadedKeyRecord, Store } from "./store.ts";

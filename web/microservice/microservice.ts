@@ -28,7 +28,6 @@ import { enrol, renew, verifyInstance } from "./enrol.ts";
 import { edkOf, entriesOf, keyOf, secretOf } from "./header.ts";
 import { generateInstanceKeys, type HostKeys, type InstanceKeys } from "./keys.ts";
 import {
-  type AppKeyCopy,
   type AppKeyStore,
   type Authorities,
   Ladder,
@@ -49,6 +48,7 @@ import { settleSessions } from "./sessions.ts";
 import { openAll } from "./short-messages.ts";
 import { entrust, entrustedKey } from "./stateless.ts";
 import {
+  type AppKeyCopy,
   type InstanceRecord,
   lineOf,
   loadOf,

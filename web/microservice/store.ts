@@ -3,10 +3,12 @@
 import { encodeBase64url } from "#protocol/base64url.ts";
 import type { Load } from "#protocol/keys/index.ts";
 import type { IdentityKey, WrappingKey } from "./device.ts";
-import type { AppKeyCopy } from "./ladder/index.ts";
 
 /** Version of both records; a record of another version is not read (the instance enrols again). */
 export const STORE_VERSION = 2;
+
+/** A symmetric app-specific key as it is kept: RSA-OAEP (SHA-256) to the instance's wrapping key, 384 or 512 bytes. */
+export type AppKeyCopy = { id: string; wrapped: Uint8Array<ArrayBuffer> };
 
 /** One instance, bound to one custodian. Keyed by [origin, custodian]. */
 export type InstanceRecord = {

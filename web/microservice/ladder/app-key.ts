@@ -8,13 +8,11 @@ import { type ChannelOf, channelDigest, channelInfo, type MasterReceipt } from "
 import { openChannel } from "../channel.ts";
 import type { Subtle } from "../crypto.ts";
 import type { WrappingKey } from "../device.ts";
+import type { AppKeyCopy } from "../store.ts";
 import type { ReleasedKey } from "./authorities.ts";
 import { unwrapReleasedKey } from "./links.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
-
-/** As it is kept: RSA-OAEP (SHA-256) to the instance's wrapping key, 384 or 512 bytes. */
-export type AppKeyCopy = { id: string; wrapped: Bytes };
 
 /** Where the instance has it kept. */
 export type AppKeyStore = {

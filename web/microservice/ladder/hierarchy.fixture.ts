@@ -18,8 +18,9 @@ import {
 } from "#protocol/keys/index.ts";
 import { CEK_LABEL } from "#protocol/oaep-labels.ts";
 import { type Authority, jws, type Signer, START } from "../authority.fixture.ts";
+import type { AppKeyCopy } from "../store.ts";
 import type { AppKeyAsk, ReleasedAccountKey, ReleasedKey } from "./authorities.ts";
-import type { AppKeyCopy, AppKeyStore, Authorities, KeyIdentifier, WrappedAccountKey } from "./index.ts";
+import type { AppKeyStore, Authorities, KeyIdentifier, WrappedAccountKey } from "./index.ts";
 
 const { subtle } = crypto;
 const AES_KW = { name: "AES-KW", length: 256 };

@@ -2,7 +2,7 @@
  * The key ladder in an instance at level `account` or `master` (W1 to W7): what it asks KMS and IAM for, and the links by which master,
  * account and data key are unwrapped in turn. Part of the measured microservice, which alone imports it.
  */
-export type { AppKeyCopy, AppKeyStore } from "./app-key.ts";
+export type { AppKeyStore } from "./app-key.ts";
 export type {
   Authorities,
   KeyIdentifier,
