@@ -113,7 +113,7 @@ export async function openKeys(
       const wrappedKey = encodeBase64url(plain.subarray(n * length, (n + 1) * length));
       return { way: "rewrap" as const, edk, wrappedKey, receipt: receipts[n] ?? "" };
     });
-    return { loads, channel: await channelDigest(of, share) };
+    return { loads, channel: await channelDigest(of, answer.share) };
   } catch (cause) {
     throw new CofferError("key-refused", { cause });
   }
