@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { instant, seconds } from "#protocol/clock.ts";
-import { TIERS } from "#protocol/policy/index.ts";
+import { TIERS, WRAPPINGS } from "#protocol/policy/index.ts";
 import {
   ACTIONS,
   type Asked,
@@ -25,6 +25,7 @@ const options = {
   group: texts,
   person: text,
   tier: text,
+  wrapping: text,
   method: text,
   register: texts,
   origin: text,
@@ -62,6 +63,8 @@ function factsFrom({ closed, ...values }: Values): Facts {
   if (!action) throw wrong(`--action is one of ${ACTIONS.join(", ")}`);
   const tier = TIERS.find((one) => one === values.tier);
   if (values.tier !== undefined && !tier) throw wrong(`--tier is one of ${TIERS.join(", ")}`);
+  const wrapping = WRAPPINGS.find((one) => one === values.wrapping);
+  if (values.wrapping !== undefined && !wrapping) throw wrong(`--wrapping is one of ${WRAPPINGS.join(", ")}`);
   const none = closed ? null : undefined;
   const noneOf = closed ? [] : undefined;
   const asked: Asked = {
@@ -69,6 +72,7 @@ function factsFrom({ closed, ...values }: Values): Facts {
     principal,
     resource,
     tier,
+    wrapping: wrapping ?? none,
     now: timeFrom(values.at),
     roles: role ?? noneOf,
     groups: group ?? noneOf,

@@ -30,6 +30,7 @@ known: an allow that asks for it does not hold, and a deny does. The language: $
   --group NAME         a group of the person
   --person NAME        who has signed in
   --tier TIER          software, emulated or hardware
+  --wrapping WRAPPING  RSA-OAEP or hybrid
   --method NAME        by which the instance enrolled
   --register N=HEX     a register of its measurement
   --origin URL         of the app

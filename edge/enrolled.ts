@@ -31,6 +31,8 @@ export type Enrolled = {
   wrappingCertificate: string;
   /** Unique identifier of its wrapping key at the HSM. */
   hsmKey: string;
+  /** The same of its ML-KEM key, which stands for both keys of a hybrid recipient; null where it is none. */
+  hybridKey: string | null;
   /** Seconds since 1970. */
   notAfter: number;
   status: "active" | "revoked" | "expired";

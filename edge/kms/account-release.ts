@@ -37,7 +37,8 @@ export async function releaseAccountKey(
   const { store, hsm, trust } = kms;
   const checkAllowed = (sql: SqlStorage, { tier, method }: Enrolled, person: Person) => {
     const resource = `accounts/${account}`;
-    const facts = factsOfCaller(caller, { action: "release", resource, account, tier, method, person });
+    const of = { action: "release", wrapping: "RSA-OAEP" } as const;
+    const facts = factsOfCaller(caller, { ...of, resource, account, tier, method, person });
     const allowed = checkPolicies(kms.policies(), facts);
     return allowed.ok ? checkLives(sql) : allowed;
   };

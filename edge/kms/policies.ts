@@ -66,13 +66,24 @@ function readOrTell(text: string): ReadonlyMap<string, readonly Rule<Facts>[]> {
 
 type By = Pick<Caller, "custodian" | "user" | "origin" | "http">;
 type Of = Pick<Asked, "action" | "resource" | "account"> &
-  Partial<Pick<Asked, "tier" | "purpose" | "method">> & { person?: Person | undefined };
+  Partial<Pick<Asked, "tier" | "purpose" | "method" | "wrapping">> & { person?: Person | undefined };
 
-/** What the KMS knows of a request: of an instance its tier and method, where one is named; no registers of a measurement. */
+/**
+ * What the KMS knows of a request: of an instance its tier and method, where one is named, and how it gets the key, where that goes to
+ * one; no registers of a measurement.
+ */
 export function factsOfCaller({ custodian, user, origin, http }: By, { person, ...of }: Of): Facts {
   const now = seconds(Date.now());
   const known = { ...of, roles: person?.roles, groups: person?.groups, http };
-  return factsOf({ tier: undefined, ...known, principal: custodian, person: user, origin, now });
+  return factsOf({
+    tier: undefined,
+    wrapping: null,
+    ...known,
+    principal: custodian,
+    person: user,
+    origin,
+    now,
+  });
 }
 
 /** Whether they allow it, where there are any. */

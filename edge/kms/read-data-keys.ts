@@ -111,7 +111,8 @@ function allowed(
   const { caller, account, person, enrolled } = by;
   const { tier, method } = enrolled;
   const resource = `accounts/${account}`;
-  const facts = factsOfCaller(caller, { action: "release", resource, account, tier, method, person });
+  const of = { action: "release", wrapping: "RSA-OAEP" } as const;
+  const facts = factsOfCaller(caller, { ...of, resource, account, tier, method, person });
   for (const { id } of rows) {
     const decision = checkPolicies(policies, { ...facts, resource: `accounts/${account}/keys/${id}` });
     if (!decision.ok) return decision;

@@ -13,6 +13,14 @@ import { x509 } from "./x509.ts";
 
 const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 
+const { digitalSignature, keyEncipherment, keyAgreement } = x509.KeyUsageFlags;
+const USES = {
+  identity: digitalSignature,
+  wrapping: keyEncipherment,
+  agreement: keyAgreement,
+  kem: keyEncipherment,
+} as const;
+
 export type CertificateOrder = {
   instance: string;
   tenant: string;
@@ -25,7 +33,8 @@ export type CertificateOrder = {
   notAfter: number;
   /** SubjectPublicKeyInfo of the key to certify. */
   spki: Uint8Array<ArrayBuffer>;
-  use: "identity" | "wrapping";
+  /** `agreement` and `kem`: of a hybrid recipient. */
+  use: "identity" | "wrapping" | "agreement" | "kem";
   /** The tenant's release level: the HSM releases no more to it. */
   level: Level;
   /** Where the list is in which it stands once it is revoked. */
@@ -35,11 +44,9 @@ export type CertificateOrder = {
 /** Issues one, which begins early enough for a clock that is behind. The subject is ours, whatever the request said: `CN=<instance>,OU=microservice,O=<tenant>`. Returns DER. */
 export async function issue(hsm: Hsm, order: CertificateOrder): Promise<Uint8Array<ArrayBuffer>> {
   const ca = new x509.X509Certificate(await hsm.certificate(INSTANCES_CA.certificate));
-  const flags = x509.KeyUsageFlags;
-  const usage = order.use === "identity" ? flags.digitalSignature : flags.keyEncipherment;
   const extensions: x509.Extension[] = [
     new x509.BasicConstraintsExtension(false, undefined, true),
-    new x509.KeyUsagesExtension(usage, true),
+    new x509.KeyUsagesExtension(USES[order.use], true),
     // The one custodian that this instance serves (M13).
     new x509.SubjectAlternativeNameExtension([{ type: "dn", value: order.binding.custodian }]),
     new x509.CertificatePolicyExtension(policiesOf(order)),
@@ -64,7 +71,7 @@ export async function issue(hsm: Hsm, order: CertificateOrder): Promise<Uint8Arr
   return new Uint8Array(made.rawData);
 }
 
-/** Method and tier; and in a wrapping certificate the level, by which the HSM knows what may be wrapped to it. None is `data`. */
+/** Method and tier; and in a certificate to which keys are wrapped the level, by which the HSM knows what may be wrapped to it. None is `data`. */
 function policiesOf({ method, tier, use, level }: CertificateOrder): string[] {
   const says = [METHOD_POLICY[method], TIER_POLICY[tier]];
   return use === "identity" || level === "data" ? says : [...says, LEVEL_POLICY[level]];

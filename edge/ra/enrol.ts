@@ -10,7 +10,7 @@ import type { Tier } from "#protocol/policy/index.ts";
 import type { Hsm } from "../hsm/index.ts";
 import { type CertificateOrder, issue } from "./certificate.ts";
 import type { NewInstance } from "./instances.ts";
-import { registerRecipient } from "./recipient.ts";
+import { registerHybrid, registerRecipient } from "./recipient.ts";
 import type { InstanceKeys } from "./request.ts";
 import type { Binding, Enrolment } from "./types.ts";
 import { x509 } from "./x509.ts";
@@ -42,7 +42,7 @@ export type Ceremony = {
   revocationList: string;
 };
 
-/** Issues both certificates and registers the recipient, each at its HSM. Throws what the HSM throws. */
+/** Issues the certificates and registers the recipient, each at its HSM. Throws what the HSM throws. */
 export async function certify(
   hsm: Hsm,
   recipients: Hsm,
@@ -55,21 +55,36 @@ export async function certify(
   const order = (use: CertificateOrder["use"], spki: Uint8Array<ArrayBuffer>): CertificateOrder => {
     return { instance, tenant, binding, method, tier, level, revocationList, now, notAfter, spki, use };
   };
-  const [identity, wrapping, issuer, root, trust] = await Promise.all([
+  const { hybrid } = keys;
+  const [identity, wrapping, certified, issuer, root, trust] = await Promise.all([
     issue(hsm, order("identity", keys.identity)),
     issue(hsm, order("wrapping", keys.wrapping)),
+    hybrid &&
+      Promise.all([issue(hsm, order("agreement", hybrid.agreement)), issue(hsm, order("kem", hybrid.kem))]),
     hsm.certificate(INSTANCES_CA.certificate),
     hsm.certificate(ROOT_CA.certificate),
     hsm.opaque(TRUST_LIST),
   ]);
+  // Past by the clock of the HSM too.
+  const activation = new Date(now - CLOCK_TOLERANCE * 1000);
   const hsmKey = await registerRecipient(recipients, {
     instance,
     certificate: wrapping,
     spki: keys.wrapping,
     modulusLength: keys.wrappingModulusLength,
-    // Past by the clock of the HSM too.
-    activation: new Date(now - CLOCK_TOLERANCE * 1000),
+    activation,
   });
+  let registered: string | null = null;
+  if (hybrid && certified) {
+    const [agreement, kem] = certified;
+    registered = await registerHybrid(recipients, {
+      instance,
+      agreement: { certificate: agreement, spki: hybrid.agreement },
+      kem: { certificate: kem, spki: hybrid.kem },
+      activation,
+    });
+  }
+  const given = registered === null || !certified ? undefined : { key: registered, certificates: certified };
   const record: NewInstance = {
     id: instance,
     binding,
@@ -80,9 +95,15 @@ export async function certify(
     identityCertificateDigest: await digest(identity),
     wrappingCertificateDigest: await digest(wrapping),
     hsmKey,
+    hybrid: given && {
+      key: given.key,
+      certificates: (await Promise.all(given.certificates.map(digest))).join(),
+    },
     enrolled: enrolledAt,
     notAfter,
-    serials: [identity, wrapping].map((der) => new x509.X509Certificate(der).serialNumber),
+    serials: [identity, wrapping, ...(certified ?? [])].map(
+      (der) => new x509.X509Certificate(der).serialNumber,
+    ),
     ...{ line, attested },
   };
   const enrolled: Enrolment = {
@@ -95,6 +116,12 @@ export async function certify(
     custodian: binding.custodian,
     origin: binding.origin,
     notAfter,
+    ...(given && {
+      hybrid: {
+        agreementCertificate: encodeBase64url(given.certificates[0]),
+        kemCertificate: encodeBase64url(given.certificates[1]),
+      },
+    }),
   };
   return { record, enrolled };
 }

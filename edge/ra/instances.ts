@@ -19,6 +19,8 @@ export type NewInstance = {
   identityCertificateDigest: string;
   wrappingCertificateDigest: string;
   hsmKey: string;
+  /** Of a hybrid recipient: its ML-KEM key at the HSM, and SHA-256 of both certificates. */
+  hybrid?: { key: string; certificates: string } | undefined;
   enrolled: number;
   notAfter: number;
   /** Serial numbers of both certificates, hexadecimal. */
@@ -43,6 +45,7 @@ type Row = {
   identity_certificate: string;
   wrapping_certificate: string;
   hsm_key: string;
+  hybrid_key: string | null;
   enrolled: number;
   not_after: number;
   status: "active" | "revoked";
@@ -52,8 +55,9 @@ export function insertInstance(sql: SqlStorage, made: NewInstance): void {
   const { binding } = made;
   sql.exec(
     `INSERT INTO instances (id, user, custodian, client, jkt, origin, method, tier, identity_key, identity_certificate,
-      wrapping_certificate, hsm_key, enrolled, not_after, level, serials, line, attested, certified, status)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active')`,
+      wrapping_certificate, hsm_key, enrolled, not_after, level, serials, line, attested, certified, hybrid_key,
+      hybrid_certificates, status)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active')`,
     made.id,
     binding.user,
     binding.custodian,
@@ -73,6 +77,8 @@ export function insertInstance(sql: SqlStorage, made: NewInstance): void {
     made.line ?? made.id,
     made.attested ?? null,
     made.notAfter,
+    made.hybrid?.key ?? null,
+    made.hybrid?.certificates ?? null,
   );
 }
 
@@ -136,7 +142,19 @@ export function findRecipient(
     .toArray();
   if (!row) return null;
   const { id: instance, custodian, origin, method, tier, hsm_key: hsmKey, not_after: notAfter } = row;
-  return { instance, custodian, user, origin, method, tier, hsmKey, notAfter, status: statusOf(row, now) };
+  const { hybrid_key: hybridKey } = row;
+  return {
+    instance,
+    custodian,
+    user,
+    origin,
+    method,
+    tier,
+    hsmKey,
+    hybridKey,
+    notAfter,
+    status: statusOf(row, now),
+  };
 }
 
 /**
@@ -175,7 +193,7 @@ export function findEnrolled(
       identityCertificate,
     },
     wrappingCertificate: row.wrapping_certificate,
-    ...{ hsmKey, notAfter, status: statusOf(row, now) },
+    ...{ hsmKey, hybridKey: row.hybrid_key, notAfter, status: statusOf(row, now) },
   };
 }
 

@@ -10,7 +10,10 @@ const NOW = 1_800_000_000;
 const DAY = 24 * 3600;
 const binding = { user: "ann", custodian: "CN=ann", client: "c", jkt: "k", origin: "https://app.example" };
 const shown = (n = 1) =>
-  ({ identityCertificate: `identity-${n}`, wrappingCertificate: `wrapping-${n}` }) as Shown;
+  ({
+    ...{ identityCertificate: `identity-${n}`, wrappingCertificate: `wrapping-${n}` },
+    hybridCertificates: null,
+  }) as Shown;
 
 let sql: SqlStorage;
 const insert = (n: number, of: Partial<NewInstance> = {}) =>
@@ -65,6 +68,19 @@ it("M20 both certificates have to be of one instance that lives", () => {
   expect(refused(take(NOW + DAY / 2, mixed))).toBe("no instance has these certificates");
   expect(revokeInstance(sql, "i-1", binding, NOW).ok).toBe(true);
   expect(refused(take(NOW + DAY / 2))).toBe("instance is revoked");
+});
+
+it("M20 those of a hybrid recipient have to be there, and of this instance", () => {
+  insert(5, { hybrid: { key: "kem-5", certificates: "agreement-5,kem-5" } });
+  const hybrid = (hybridCertificates: string | null, n = 5) => ({ ...shown(n), hybridCertificates });
+  for (const other of [
+    hybrid(null),
+    hybrid("agreement-6,kem-6"),
+    hybrid("kem-5,agreement-5"),
+    hybrid("a,k", 1),
+  ])
+    expect(refused(take(NOW + DAY / 2, other))).toBe("no instance has these certificates");
+  expect(take(NOW + DAY / 2, hybrid("agreement-5,kem-5")).ok).toBe(true);
 });
 
 it("M1 an instance that has shown evidence is renewed for as long as that counts, and no longer", () => {

@@ -13,7 +13,7 @@ import { parseCertificate } from "#protocol/pki/index.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 import { renewalInput } from "#protocol/renewal.ts";
 import { type Decision, ok, turnAway } from "../result.ts";
-import { checkWrappingKey, type InstanceKeys } from "./request.ts";
+import { checkHybridKeys, checkWrappingKey, type InstanceKeys } from "./request.ts";
 import { endedBy } from "./revocations.ts";
 import type { Binding, Enrolment } from "./types.ts";
 
@@ -21,29 +21,50 @@ import type { Binding, Enrolment } from "./types.ts";
 const OVERLAP_SECONDS = 600;
 
 /** Of a request whose signature is good: base64url SHA-256 of the certificates, and their keys. */
-export type Shown = { identityCertificate: string; wrappingCertificate: string; keys: InstanceKeys };
+export type Shown = {
+  identityCertificate: string;
+  wrappingCertificate: string;
+  /** Of both certificates of a hybrid recipient, with a comma between. */
+  hybridCertificates: string | null;
+  keys: InstanceKeys;
+};
 
 /** Reads and verifies what needs no state. Throws `Error` with the reason, for the audit log. */
 export async function readRenewal({ proof, ...request }: Renewal): Promise<Shown> {
   const identity = decodeBase64url(request.identityCertificate);
   const wrapping = decodeBase64url(request.wrappingCertificate);
+  const { agreementCertificate, kemCertificate } = request.hybrid ?? {};
+  const hybrid =
+    agreementCertificate === undefined || kemCertificate === undefined
+      ? undefined
+      : { agreement: decodeBase64url(agreementCertificate), kem: decodeBase64url(kemCertificate) };
   const { spki } = parseCertificate(identity);
   const wrappingKey = await checkWrappingKey(new Uint8Array(parseCertificate(wrapping).spki));
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
   const key = await crypto.subtle.importKey("spki", new Uint8Array(spki), algorithm, true, ["verify"]);
-  const input = await renewalInput(crypto.subtle, { identity, wrapping });
+  const input = await renewalInput(crypto.subtle, {
+    identity,
+    wrapping,
+    ...(hybrid && { hybrid: [hybrid.agreement, hybrid.kem] }),
+  });
   if (!(await crypto.subtle.verify(algorithm, key, decodeBase64url(proof), input)))
     throw new Error("renewal is not signed by the identity key");
   return {
     identityCertificate: await digest(identity),
     wrappingCertificate: await digest(wrapping),
+    hybridCertificates: hybrid ? `${await digest(hybrid.agreement)},${await digest(hybrid.kem)}` : null,
     keys: {
       identity: new Uint8Array(spki),
       identityThumbprint: await thumbprint(jwkFromSpki(new Uint8Array(spki))),
       wrapping: wrappingKey.spki,
       wrappingModulusLength: wrappingKey.modulusLength,
+      hybrid: hybrid && checkHybridKeys({ agreement: spkiIn(hybrid.agreement), kem: spkiIn(hybrid.kem) }),
     },
   };
+}
+
+function spkiIn(certificate: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(parseCertificate(certificate).spki);
 }
 
 /** An instance whose certificates are being renewed. `line`: the first instance of this one's renewals. `attested`: when evidence was shown; null where none was. */
@@ -67,6 +88,7 @@ type Row = Binding & {
   not_after: number;
   attested: number | null;
   level: Level;
+  hybrid_certificates: string | null;
   status: "active" | "revoked";
 };
 
@@ -81,7 +103,7 @@ export type Taken = Renewed | { again: Enrolment } | { underWay: string };
  */
 export function takeRenewal(
   sql: SqlStorage,
-  { identityCertificate, wrappingCertificate }: Shown,
+  { identityCertificate, wrappingCertificate, hybridCertificates }: Shown,
   {
     now,
     attestedSeconds,
@@ -103,7 +125,8 @@ export function takeRenewal(
       wrappingCertificate,
     )
     .toArray();
-  if (!row) return turnAway("not-recipient", "no instance has these certificates");
+  if (!row || row.hybrid_certificates !== hybridCertificates)
+    return turnAway("not-recipient", "no instance has these certificates");
   const { id, line, method, tier, attested, enrolled, not_after: notAfter } = row;
   if (row.status !== "active") return turnAway("not-recipient", "instance is revoked");
   const before = isUnderWay(id) ? { underWay: id } : answerBefore(sql, id, now);

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { encodeBase64url } from "#protocol/base64url.ts";
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { concat, utf8 } from "#protocol/bytes.ts";
+import { VECTOR } from "#protocol/hybrid.fixture.ts";
 import { type Redemption, verifyRequest } from "./request.ts";
 import { x509 } from "./x509.ts";
 
@@ -121,6 +122,50 @@ describe("certificate request", () => {
     const trailing = await present({ wrapping: concat(wrapping, new Uint8Array(1)) });
     await expect(verifyRequest(trailing, nonce)).rejects.toThrow();
   }, 30_000);
+
+  describe("with the keys of a hybrid recipient", () => {
+    const [agreement, kem] = [decodeBase64url(VECTOR.agreement), decodeBase64url(VECTOR.kem)];
+    async function hybrid(
+      over: { by?: CryptoKeyPair; domain?: string; nonce?: Uint8Array; kem?: Uint8Array } = {},
+    ) {
+      const domain = utf8(over.domain ?? "coffer-hybrid-keys-v1\0");
+      const signed = concat(domain, over.nonce ?? nonce, agreement, over.kem ?? kem);
+      const proof = await crypto.subtle.sign(SIGN, (over.by ?? identity).privateKey, signed);
+      return {
+        agreementKey: VECTOR.agreement,
+        kemKey: encodeBase64url(over.kem ?? kem),
+        proof: encodeBase64url(new Uint8Array(proof)),
+      };
+    }
+    const verify = async (of: Redemption["hybrid"]) =>
+      verifyRequest({ ...(await present()), ...(of && { hybrid: of }) }, nonce);
+
+    it("has the identity key vouch for both", async () => {
+      expect((await verify(await hybrid())).keys.hybrid).toEqual({ agreement, kem });
+      expect((await verify(undefined)).keys.hybrid).toBeUndefined();
+    });
+
+    it("refuses another's word, another ceremony's, one for another purpose, and none", async () => {
+      const refused = [
+        hybrid({ by: other }),
+        hybrid({ nonce: new Uint8Array(32) }),
+        hybrid({ domain: "coffer-wrapping-key-v1\0" }),
+      ];
+      for (const of of refused) await expect(verify(await of)).rejects.toThrow(/did not sign for the hybrid/);
+      const { wrappingProof } = await present();
+      await expect(verify({ ...(await hybrid()), proof: wrappingProof })).rejects.toThrow(/did not sign/);
+      const altered = encodeBase64url(agreement.with(20, 7));
+      await expect(verify({ ...(await hybrid()), agreementKey: altered })).rejects.toThrow(/did not sign/);
+    });
+
+    it("refuses keys of another kind or in another form", async () => {
+      await expect(verify(await hybrid({ kem: agreement }))).rejects.toThrow(/kem key is not of its kind/);
+      await expect(verify(await hybrid({ kem: kem.subarray(1) }))).rejects.toThrow(/kem key/);
+      await expect(verify(await hybrid({ kem: concat(kem, new Uint8Array(1)) }))).rejects.toThrow(/kem key/);
+      const of = { ...(await hybrid()), agreementKey: VECTOR.kem };
+      await expect(verify(of)).rejects.toThrow(/agreement key/);
+    });
+  });
 
   it("refuses what is no base64url or no DER", async () => {
     for (const identityRequest of ["", "AAAA", "=", "MA"]) {

@@ -6,6 +6,7 @@
 import { decodeBase64url } from "#protocol/base64url.ts";
 import { equalConstantTime } from "#protocol/bytes.ts";
 import type { Redemption } from "#protocol/contract/index.ts";
+import { hybridProofInput, isHybridSpki } from "#protocol/hybrid.ts";
 import { jwkFromSpki, thumbprint } from "#protocol/keys/index.ts";
 import { ATTESTATION_ATTRIBUTE, evidenceIn, wrappingProofInput } from "#protocol/pki/index.ts";
 import type { Evidence } from "./types.ts";
@@ -22,7 +23,11 @@ export type InstanceKeys = {
   identityThumbprint: string;
   wrapping: Uint8Array<ArrayBuffer>;
   wrappingModulusLength: number;
+  /** Of a hybrid recipient: X25519 and ML-KEM-768. */
+  hybrid?: HybridSpki | undefined;
 };
+
+export type HybridSpki = { agreement: Uint8Array<ArrayBuffer>; kem: Uint8Array<ArrayBuffer> };
 
 /** What of a request was verified; `evidence` only that there is one piece, which is signed for with the rest. */
 export type VerifiedRequest = { keys: InstanceKeys; evidence: Evidence | null };
@@ -32,16 +37,27 @@ export async function verifyRequest(request: Redemption, nonce: Uint8Array): Pro
   const { spki: identity, evidence } = await verifyIdentity(decodeBase64url(request.identityRequest), nonce);
   const { spki: wrapping, modulusLength } = await checkWrappingKey(decodeBase64url(request.wrappingKey));
   const key = await crypto.subtle.importKey("spki", identity, P256, true, ["verify"]);
-  const proven = await crypto.subtle.verify(
-    { name: "ECDSA", hash: "SHA-256" },
-    key,
-    decodeBase64url(request.wrappingProof),
-    wrappingProofInput(nonce, wrapping),
-  );
-  if (!proven) throw new Error("the identity key did not sign for the wrapping key");
+  const proves = (proof: string, input: Uint8Array<ArrayBuffer>) =>
+    crypto.subtle.verify({ name: "ECDSA", hash: "SHA-256" }, key, decodeBase64url(proof), input);
+  if (!(await proves(request.wrappingProof, wrappingProofInput(nonce, wrapping))))
+    throw new Error("the identity key did not sign for the wrapping key");
+  let hybrid: HybridSpki | undefined;
+  if (request.hybrid) {
+    const { agreementKey, kemKey, proof } = request.hybrid;
+    hybrid = checkHybridKeys({ agreement: decodeBase64url(agreementKey), kem: decodeBase64url(kemKey) });
+    if (!(await proves(proof, hybridProofInput(nonce, hybrid))))
+      throw new Error("the identity key did not sign for the hybrid keys");
+  }
   const identityThumbprint = await thumbprint(jwkFromSpki(identity));
-  const keys = { identity, identityThumbprint, wrapping, wrappingModulusLength: modulusLength };
+  const keys = { identity, identityThumbprint, wrapping, wrappingModulusLength: modulusLength, hybrid };
   return { keys, evidence };
+}
+
+/** Throws `Error` unless each is of its kind, in the one form that it has. Whether ML-KEM's is a good one the HSM finds out. */
+export function checkHybridKeys(keys: HybridSpki): HybridSpki {
+  for (const kind of ["agreement", "kem"] as const)
+    if (!isHybridSpki(kind, keys[kind])) throw new Error(`${kind} key is not of its kind`);
+  return keys;
 }
 
 async function verifyIdentity(

@@ -6,6 +6,7 @@ import { wakeBy } from "../alarm.ts";
 import type { Hsm } from "../hsm/index.ts";
 import { sweep } from "../hsm/keys/index.ts";
 import { instancesToRetire, markRetired, nextRetirement } from "./instances.ts";
+import { hybridObjects } from "./recipient.ts";
 
 /** Between two attempts to have the HSM forget a recipient. Milliseconds. */
 const AGAIN_MS = 60_000;
@@ -29,8 +30,8 @@ async function wakeForNext(storage: DurableObjectStorage): Promise<void> {
   if (next !== null) await wakeBy(storage, Math.max(next * 1000, Date.now() + AGAIN_MS));
 }
 
-/** What is at the HSM of an instance. The key first: when it is gone nothing is released any more. */
+/** What is at the HSM of an instance. The keys first: when they are gone nothing is released any more. */
 export function namesOf(instance: string): string[] {
   const { key, certificate } = recipientNames(instance);
-  return [key, certificate];
+  return [key, certificate, ...hybridObjects(instance)];
 }

@@ -128,4 +128,10 @@ export const MIGRATIONS: readonly string[] = [
     expires INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Of a hybrid recipient: unique identifier of its ML-KEM key at the HSM, and base64url SHA-256 of its two certificates (X25519,
+  -- ML-KEM-768) with a comma between; null of an instance that is none.
+  ALTER TABLE instances ADD COLUMN hybrid_key TEXT;
+  ALTER TABLE instances ADD COLUMN hybrid_certificates TEXT;
+  `,
 ];

@@ -69,6 +69,8 @@ export type Recipient = {
   tier: Tier;
   /** Unique identifier of the public key at the HSM. */
   hsmKey: string;
+  /** The same of the ML-KEM key, which stands for both keys of a hybrid recipient; null where it is none. */
+  hybridKey: string | null;
   notAfter: number;
   status: "active" | "revoked" | "expired";
 };

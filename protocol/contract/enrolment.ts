@@ -29,33 +29,51 @@ export const openEnrolment = {
   problems: ["foreign-origin", "no-session", "too-many-requests"],
 } as const satisfies Route;
 
-const redemption = object({
-  method: text(0, 32),
-  credential: text(0, 4096),
-  /** PKCS#10 DER, base64url; its challengePassword is the session's nonce, base64url. Evidence is in it too. */
-  identityRequest: text(0, 49_152),
-  /** RSA SubjectPublicKeyInfo, base64url. */
-  wrappingKey: text(0, 1024),
-  /** ECDSA r || s over the wrapping proof's input by the identity key, base64url. */
-  wrappingProof: text(86, 86),
-});
+const redemption = object(
+  {
+    method: text(0, 32),
+    credential: text(0, 4096),
+    /** PKCS#10 DER, base64url; its challengePassword is the session's nonce, base64url. Evidence is in it too. */
+    identityRequest: text(0, 49_152),
+    /** RSA SubjectPublicKeyInfo, base64url. */
+    wrappingKey: text(0, 1024),
+    /** ECDSA r || s over the wrapping proof's input by the identity key, base64url. */
+    wrappingProof: text(86, 86),
+  },
+  {
+    /**
+     * Two more keys to which data keys are wrapped: X25519 and ML-KEM-768 SubjectPublicKeyInfo, and ECDSA r || s over
+     * `hybridProofInput` by the identity key. All base64url.
+     */
+    hybrid: object({ agreementKey: text(0, 64), kemKey: text(0, 2048), proof: text(86, 86) }),
+  },
+);
+
+/** Those of a hybrid recipient: keyAgreement, and keyEncipherment. */
+const hybridCertificates = { agreementCertificate: certificate, kemCertificate: certificate };
 export type Redemption = Of<typeof redemption>;
 
 /** What an instance has at the end of an enrolment or a renewal. */
-const enrolled = open({
-  instance: instanceId,
-  method: text(1, 32, /^[a-z-]*$/),
-  identityCertificate: certificate,
-  wrappingCertificate: certificate,
-  /** Issuing CA and root. */
-  chain: list(certificate, 0, 4),
-  /** Root-signed trust list (protocol/keys). */
-  trust: jws,
-  /** Distinguished Name and origin of the one custodian that the instance serves (M13). */
-  custodian: line(1024),
-  origin: line(512),
-  notAfter: seconds,
-});
+const enrolled = open(
+  {
+    instance: instanceId,
+    method: text(1, 32, /^[a-z-]*$/),
+    identityCertificate: certificate,
+    wrappingCertificate: certificate,
+    /** Issuing CA and root. */
+    chain: list(certificate, 0, 4),
+    /** Root-signed trust list (protocol/keys). */
+    trust: jws,
+    /** Distinguished Name and origin of the one custodian that the instance serves (M13). */
+    custodian: line(1024),
+    origin: line(512),
+    notAfter: seconds,
+  },
+  {
+    /** Absent where none was asked for, or the HSM wraps to none. */
+    hybrid: open(hybridCertificates),
+  },
+);
 
 export const redeemEnrolment = {
   site: "vault",
@@ -93,11 +111,14 @@ export const renewEnrolment = {
   path: "/ra/renewals",
   authentication: "instance",
   request: {
-    json: object({
-      identityCertificate: certificate,
-      wrappingCertificate: certificate,
-      proof: text(86, 86, /^[\w-]*$/),
-    }),
+    json: object(
+      {
+        identityCertificate: certificate,
+        wrappingCertificate: certificate,
+        proof: text(86, 86, /^[\w-]*$/),
+      },
+      { hybrid: object(hybridCertificates) },
+    ),
   },
   answer: { status: 200, json: enrolled },
   problems: [

@@ -20,6 +20,7 @@ export const problems = {
   "foreign-origin": { status: 403, title: "This origin may not do that" },
   "foreign-custodian": { status: 403, title: "This belongs to another custodian" },
   "not-recipient": { status: 403, title: "This certificate is not that of a registered instance" },
+  "hybrid-required": { status: 403, title: "The key goes to instances with hybrid keys alone" },
   "key-refused": { status: 403, title: "Receipt, EDK or wrapped key do not hold" },
   "seed-refused": { status: 403, title: "The seed is empty, too long, or not that of the key" },
   "not-found": { status: 404, title: "There is nothing here" },

@@ -69,12 +69,12 @@ export {
   type RetainedRequest,
   requestFor,
   retainedInput,
-  rsaOaep,
   type SealedSeed,
   type Verified,
   verifyLoad,
   type Way,
   type Wrapped,
+  wrappedOf,
 } from "./loading/index.ts";
 export { isLocalKey } from "./local-key.ts";
 export { canonicalJws, edkDigests, lowS } from "./low-s.ts";

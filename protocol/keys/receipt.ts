@@ -29,6 +29,8 @@ export type Receipt = {
   policy: KeyPolicy;
   /** Of a key that the HSM derived from a seed (M9). */
   way?: "seed";
+  /** How the key is wrapped; absent where it is by RSA-OAEP. */
+  wrapping?: "hybrid";
   /** Of a key that came over a channel (M7): what that is bound to, by `channelDigest`. */
   channel?: string;
   /** Seconds since 1970: issued, and the last moment at which the key may be loaded with it. */
@@ -50,7 +52,10 @@ const receiptShape: Shape<Receipt> = object(
     iat: seconds,
     exp: seconds,
   },
-  { account: identifier, channel: base64url(32), way: literal("seed") },
+  {
+    ...{ account: identifier, channel: base64url(32) },
+    ...{ way: literal("seed"), wrapping: literal("hybrid") },
+  },
 );
 
 /**

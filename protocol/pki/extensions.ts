@@ -14,6 +14,7 @@ import {
 /** Bits of `keyUsage`. */
 export const DIGITAL_SIGNATURE = 0x80;
 export const KEY_ENCIPHERMENT = 0x20;
+export const KEY_AGREEMENT = 0x08;
 export const KEY_CERT_SIGN = 0x04;
 
 export type Extensions = {

@@ -5,7 +5,7 @@ import { DEFAULT_LEVEL, type Level } from "../level.ts";
 import { TIERS, type Tier } from "../policy/index.ts";
 import type { Certificate } from "./certificate.ts";
 import { CONTEXT, DerReader, objectIdentifier } from "./der.ts";
-import { DIGITAL_SIGNATURE, KEY_ENCIPHERMENT } from "./extensions.ts";
+import { DIGITAL_SIGNATURE, KEY_AGREEMENT, KEY_ENCIPHERMENT } from "./extensions.ts";
 import { nameText } from "./name.ts";
 
 /** Our arc for policy identifiers: a UUID (ITU-T X.667), so it needs no registration. */
@@ -27,8 +27,10 @@ export const LEVEL_POLICY: Record<Exclude<Level, "data">, string> = {
 
 const LEVELS_NAMED = ["account", "master"] as const;
 
+const USES = { identity: DIGITAL_SIGNATURE, wrapping: KEY_ENCIPHERMENT, agreement: KEY_AGREEMENT };
+
 export type InstanceCertificate = {
-  use: "identity" | "wrapping";
+  use: "identity" | "wrapping" | "agreement";
   /** Distinguished Name of the one custodian that the instance serves (M13). */
   custodian: string;
   /** How it was enrolled, as it claims. */
@@ -39,8 +41,7 @@ export type InstanceCertificate = {
 export function instanceTier(certificate: Certificate, expected: InstanceCertificate): Tier {
   const { authority, keyUsage, alternativeNames, policies } = certificate;
   if (authority) throw new TypeError("an authority, not an instance");
-  if (keyUsage !== (expected.use === "identity" ? DIGITAL_SIGNATURE : KEY_ENCIPHERMENT))
-    throw new TypeError("another key usage");
+  if (keyUsage !== USES[expected.use]) throw new TypeError("another key usage");
   if (instanceCustodian({ alternativeNames }) !== expected.custodian)
     throw new TypeError("another custodian");
   const says = (policy: string) => policies.includes(encodeHex(objectIdentifier(policy)));

@@ -1,5 +1,5 @@
 import { type Decision, decide, type Rule } from "./decide.ts";
-import { type Action, type KeyPolicy, rank, TIERS, type Tier } from "./policy.ts";
+import { type Action, type KeyPolicy, rank, TIERS, type Tier, type Wrapping } from "./policy.ts";
 
 /** Who wants to do what. */
 export type Request = {
@@ -8,6 +8,8 @@ export type Request = {
   principal: string;
   /** Tier of the instance, from its certificate. */
   tier: Tier | undefined;
+  /** How the key came, or comes, to the instance; null where it goes to none. */
+  wrapping?: Wrapping | null | undefined;
   /** Seconds since 1970. */
   now: number;
 };
@@ -19,7 +21,7 @@ export function evaluate(policies: readonly KeyPolicy[], request: Request): Deci
 
 /** A key policy as what it is in short for: one statement that denies and one that allows. */
 export function rulesOfKeyPolicy(policy: KeyPolicy): Rule<Request>[] {
-  const { operations, principals, denied, tier, expires } = policy;
+  const { operations, principals, denied, tier, expires, wrapping } = policy;
   return [
     {
       effect: "deny",
@@ -36,6 +38,14 @@ export function rulesOfKeyPolicy(policy: KeyPolicy): Rule<Request>[] {
             tier === undefined || TIERS.some((one, at) => one === request.tier && rank(tier) <= at),
         },
         { name: "expires", answer: ({ now }) => expires === undefined || now < expires },
+        ...(wrapping
+          ? [
+              {
+                name: "wrapping",
+                answer: (request: Request) => request.wrapping === null || request.wrapping === wrapping,
+              },
+            ]
+          : []),
       ],
     },
   ];

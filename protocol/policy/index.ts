@@ -14,4 +14,6 @@ export {
   keyPolicy,
   TIERS,
   type Tier,
+  WRAPPINGS,
+  type Wrapping,
 } from "./policy.ts";

@@ -17,6 +17,7 @@ export function narrow(a: KeyPolicy, b: KeyPolicy): KeyPolicy {
     .filter((one) => one !== undefined)
     .sort((x, y) => (rank(x) < rank(y) ? 1 : -1))[0];
   if (tier !== undefined) narrowed.tier = tier;
+  if (a.wrapping ?? b.wrapping) narrowed.wrapping = "hybrid";
   const expires = [a.expires, b.expires].filter((one) => one !== undefined);
   if (expires.length > 0) narrowed.expires = Math.min(...expires);
   return narrowed;

@@ -22,6 +22,10 @@ export function rank(tier: Tier): number {
   return place < 0 ? Number.POSITIVE_INFINITY : place;
 }
 
+/** How a data key can be encrypted on its way to an instance; `hybrid`: by X25519 and ML-KEM-768 (`protocol/hybrid.ts`). */
+export const WRAPPINGS = ["RSA-OAEP", "hybrid"] as const;
+export type Wrapping = (typeof WRAPPINGS)[number];
+
 /** A policy on one key. Everything that is absent does not restrict; `operations` is never absent: default deny. */
 export type KeyPolicy = {
   /** Operations allowed, each at most once. */
@@ -32,6 +36,8 @@ export type KeyPolicy = {
   denied?: string[];
   /** The weakest instance that may hold the key. */
   tier?: Tier;
+  /** How the key has to be encrypted on its way to an instance. */
+  wrapping?: "hybrid";
   /** From this moment on the key may not be used, seconds since 1970. */
   expires?: number;
 };
@@ -41,7 +47,10 @@ const names = set(text(1, 256), 0, 16);
 /** Exact members, bounded lists, no duplicates. */
 export const keyPolicy: Shape<KeyPolicy> = object(
   { operations: set(literal(...KEY_OPERATIONS), 0, KEY_OPERATIONS.length) },
-  { principals: names, denied: names, tier: literal(...TIERS), expires: seconds },
+  {
+    ...{ principals: names, denied: names, tier: literal(...TIERS), expires: seconds },
+    wrapping: literal("hybrid"),
+  },
 );
 
 /** Whether a parsed JSON value is a policy. */

@@ -8,6 +8,7 @@ import * as x509 from "@peculiar/x509";
 import { expect } from "vitest";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { concat, utf8 } from "#protocol/bytes.ts";
+import type { Redemption } from "#protocol/contract/index.ts";
 import { CofferError } from "#protocol/error.ts";
 import {
   type AccountEdk,
@@ -75,7 +76,7 @@ const authorityExtensions = (pathLength: number) => [
   new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
 ];
 
-export const { digitalSignature, keyEncipherment } = x509.KeyUsageFlags;
+export const { digitalSignature, keyAgreement, keyEncipherment } = x509.KeyUsageFlags;
 
 /** What the registration authority writes into an instance's certificate. */
 export function leafExtensions({
@@ -210,12 +211,29 @@ export async function makeAuthority() {
           wrappingCertificate: encodeBase64url(await leaf(wrapping, keyEncipherment, said)),
           chain,
           trust,
+          ...(body.hybrid && { hybrid: await certifyHybrid(body.hybrid, identity, nonce, said) }),
           custodian: DN,
           origin: ORIGIN,
           notAfter: seconds(browser.now) + 3600,
         };
         return { ...enrolled, ...(await change(enrolled)) };
       },
+    };
+  }
+
+  /** The certificates of a hybrid recipient, for keys that the identity key has signed for. */
+  async function certifyHybrid(
+    { agreementKey, kemKey, proof }: NonNullable<Redemption["hybrid"]>,
+    identity: CryptoKey,
+    nonce: Bytes,
+    said: Leaf,
+  ) {
+    const [agreement, kem] = [decodeBase64url(agreementKey), decodeBase64url(kemKey)];
+    const signed = concat(utf8("coffer-hybrid-keys-v1\0"), nonce, agreement, kem);
+    expect(await subtle.verify(ECDSA, identity, decodeBase64url(proof), signed)).toBe(true);
+    return {
+      agreementCertificate: encodeBase64url(await leaf(agreement, keyAgreement, said)),
+      kemCertificate: encodeBase64url(await leaf(kem, keyEncipherment, said)),
     };
   }
 
@@ -232,6 +250,8 @@ export async function makeAuthority() {
       edkBy?: Signer;
       /** A pair for this algorithm of signatures, which the key is over. */
       pair?: keyof typeof WEB_SIGNATURES;
+      /** In place of RSA-OAEP. */
+      wrap?: (key: Bytes) => Bytes;
     } = {},
   ) {
     const recipient = decodeBase64url(certificate);
@@ -242,7 +262,7 @@ export async function makeAuthority() {
     );
     const key = crypto.getRandomValues(new Uint8Array(32));
     released.set(changes.edk?.keyId ?? "k-1", key);
-    const wrapped = new Uint8Array(await subtle.encrypt("RSA-OAEP", publicKey, key));
+    const wrapped = changes.wrap?.(key) ?? new Uint8Array(await subtle.encrypt("RSA-OAEP", publicKey, key));
     const policy = { operations: ["encrypt", "decrypt"] as ("encrypt" | "decrypt")[] };
     const edk = await jws(changes.edkBy ?? edkSigner, SIGN_TYPE.edk, {
       version: 1,

@@ -14,7 +14,17 @@ const METHODS = [
   "wrapKey",
 ] as const;
 
-export type Subtle = Pick<SubtleCrypto, (typeof METHODS)[number]>;
+export type Subtle = Pick<SubtleCrypto, (typeof METHODS)[number]> & {
+  /** Where the engine has it (Modern Algorithms in the Web Cryptography API, §13). */
+  decapsulateKey?(
+    algorithm: string,
+    key: CryptoKey,
+    ciphertext: Uint8Array<ArrayBuffer>,
+    sharedKeyAlgorithm: string,
+    extractable: false,
+    usages: readonly KeyUsage[],
+  ): Promise<CryptoKey>;
+};
 export type Crypto = { subtle: Subtle; random(array: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> };
 
 /** Call this first thing in a realm. */
@@ -23,7 +33,10 @@ export function captureCrypto(source: {
   getRandomValues: globalThis.Crypto["getRandomValues"];
 }): Crypto {
   const { subtle } = source;
-  const methods = METHODS.map((name) => [name, (subtle[name] as (...args: never[]) => unknown).bind(subtle)]);
+  const methods = [...METHODS, "decapsulateKey" as const].map((name) => {
+    const method = (subtle as Subtle)[name] as ((...args: never[]) => unknown) | undefined;
+    return [name, method?.bind(subtle)];
+  });
   return Object.freeze({
     subtle: Object.freeze(Object.fromEntries(methods) as Subtle),
     random: source.getRandomValues.bind(source) as Crypto["random"],

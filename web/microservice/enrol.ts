@@ -5,9 +5,11 @@ import { equalConstantTime } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
 import type { Enrol } from "#protocol/enrolment.ts";
 import { CofferError } from "#protocol/error.ts";
+import { hybridProofInput } from "#protocol/hybrid.ts";
 import { type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
 import type { Level } from "#protocol/level.ts";
 import {
+  type InstanceCertificate,
   instanceLevel,
   instanceTier,
   parseCertificate,
@@ -19,6 +21,7 @@ import type { Tier } from "#protocol/policy/index.ts";
 import { renewalInput } from "#protocol/renewal.ts";
 import { type Attester, credentialOf } from "./credentials.ts";
 import type { Subtle } from "./crypto.ts";
+import { type CertifiedHybrid, checkHybrid, hybridRecipient } from "./hybrid.ts";
 import { checkInstanceKeys, type InstanceKeys, signWith } from "./keys.ts";
 import type { EnrolmentAnswer, Registration } from "./registration.ts";
 import { checkLocalKey, generateLocalKey } from "./stateless.ts";
@@ -56,10 +59,12 @@ export async function enrol(handed: Enrol, ceremony: Ceremony): Promise<Instance
     challengePassword: nonce,
     attributes,
   };
-  const [credential, identityRequest, wrappingProof] = await Promise.all([
+  const { hybrid } = keys;
+  const [credential, identityRequest, wrappingProof, hybridProof] = await Promise.all([
     credentialOf(handed, { subtle, nonce: raw, keys }),
     signedRequest(request, sign),
     sign(wrappingProofInput(raw, keys.wrappingSpki)),
+    hybrid && sign(hybridProofInput(raw, hybrid)),
   ]);
   const enrolled = await registration.redeem(id, {
     method: handed.method,
@@ -67,6 +72,14 @@ export async function enrol(handed: Enrol, ceremony: Ceremony): Promise<Instance
     identityRequest: encodeBase64url(identityRequest),
     wrappingKey: encodeBase64url(keys.wrappingSpki),
     wrappingProof: encodeBase64url(wrappingProof),
+    ...(hybrid &&
+      hybridProof && {
+        hybrid: {
+          agreementKey: encodeBase64url(hybrid.agreement),
+          kemKey: encodeBase64url(hybrid.kem),
+          proof: encodeBase64url(hybridProof),
+        },
+      }),
   });
   const localKey = await generateLocalKey(subtle);
   return certified(enrolled, { ...keys, origin, custodian, session, localKey }, ceremony);
@@ -81,16 +94,22 @@ export async function renew(
   ceremony: Pick<Ceremony, "subtle" | "registration" | "rootKey" | "minSerial" | "now">,
 ): Promise<InstanceRecord> {
   const { subtle, registration } = ceremony;
-  const { identityCertificate: identity, wrappingCertificate: wrapping, method } = record;
+  const { identityCertificate: identity, wrappingCertificate: wrapping, method, hybrid } = record;
   const proof = await signWith(
     subtle,
     record.identityKey,
-    await renewalInput(subtle, { identity, wrapping }),
+    await renewalInput(subtle, { identity, wrapping, ...(hybrid && { hybrid: hybrid.certificates }) }),
   );
   const renewed = await registration.renew({
     identityCertificate: encodeBase64url(identity),
     wrappingCertificate: encodeBase64url(wrapping),
     proof: encodeBase64url(proof),
+    ...(hybrid && {
+      hybrid: {
+        agreementCertificate: encodeBase64url(hybrid.certificates[0]),
+        kemCertificate: encodeBase64url(hybrid.certificates[1]),
+      },
+    }),
   });
   if (renewed.method !== method) throw new CofferError("enrolment-refused");
   const [identitySpki, wrappingSpki] = [parseCertificate(identity).spki, parseCertificate(wrapping).spki];
@@ -98,6 +117,7 @@ export async function renew(
     ...record,
     identitySpki: new Uint8Array(identitySpki),
     wrappingSpki: new Uint8Array(wrappingSpki),
+    hybrid: hybrid && { ...hybrid, ...hybridRecipient(hybrid) },
   };
   return { ...(await certified(renewed, kept, ceremony)), line: lineOf(record), former: wrapping };
 }
@@ -107,7 +127,7 @@ type Kept = InstanceKeys & Pick<InstanceRecord, "origin" | "custodian" | "sessio
 /** The instance of what the RA has answered, when all of it holds for these keys and this custodian. */
 async function certified(
   enrolled: EnrolmentAnswer,
-  { identitySpki, wrappingSpki, identityKey, wrappingKey, ...kept }: Kept,
+  { identitySpki, wrappingSpki, identityKey, wrappingKey, hybrid, ...kept }: Kept,
   ceremony: Pick<Ceremony, "subtle" | "rootKey" | "minSerial" | "now">,
 ): Promise<InstanceRecord> {
   const { origin, custodian, session, localKey } = kept;
@@ -139,6 +159,19 @@ async function certified(
     const held =
       equalConstantTime(identity.spki, identitySpki) && equalConstantTime(wrapping.spki, wrappingSpki);
     if (!held) throw new TypeError("certificates are for other keys");
+    // Of an HSM without ML-KEM none come: what a policy then asks for is refused when a key is loaded.
+    if (hybrid && enrolled.hybrid) {
+      const { agreementKey, kemKey, agreement, kem } = hybrid;
+      const { agreementCertificate, kemCertificate } = enrolled.hybrid;
+      const certificates: CertifiedHybrid["certificates"] = [
+        decodeBase64url(agreementCertificate),
+        decodeBase64url(kemCertificate),
+      ];
+      record.hybrid = { agreementKey, kemKey, certificates };
+      const certified = hybridRecipient(record.hybrid);
+      if (!equalConstantTime(certified.agreement, agreement) || !equalConstantTime(certified.kem, kem))
+        throw new TypeError("certificates are for other keys");
+    }
     record.notAfter = Math.min(identity.notAfter, wrapping.notAfter);
     const { trust } = await verifyInstance(record, ceremony);
     record.notAfter = Math.min(record.notAfter, trust.exp * 1000);
@@ -179,13 +212,19 @@ export async function verifyInstance(
   if (!(now < record.notAfter)) throw new CofferError("instance-expired");
   const chain = record.chain.map((der) => parseCertificate(der));
   const { custodian, method } = record;
-  const verify = async (der: Uint8Array, use: "identity" | "wrapping") => {
+  const verify = async (der: Uint8Array, use: InstanceCertificate["use"]) => {
     const leaf = parseCertificate(der);
     await verifyChain(subtle, [leaf, ...chain], rootKey, now);
     return instanceTier(leaf, { use, custodian, method });
   };
   const tier = await verify(record.identityCertificate, "identity");
   if ((await verify(record.wrappingCertificate, "wrapping")) !== tier) throw new TypeError("two tiers");
+  if (record.hybrid) {
+    checkHybrid(record.hybrid);
+    const [agreement, kem] = record.hybrid.certificates;
+    for (const other of [await verify(agreement, "agreement"), await verify(kem, "wrapping")])
+      if (other !== tier) throw new TypeError("two tiers");
+  }
   const trust = await verifyTrustList(record.trust, rootKey, seconds(now), minSerial);
   return { trust, tier, level: instanceLevel(parseCertificate(record.wrappingCertificate)) };
 }

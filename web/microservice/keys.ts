@@ -1,8 +1,9 @@
-/** The two keys of an instance. Their private halves never leave it and nobody, not even this code, can export them. */
+/** The keys of an instance. Their private halves never leave it and nobody, not even this code, can export them. */
 import { CofferError } from "#protocol/error.ts";
 import type { Wrapped } from "#protocol/keys/index.ts";
 import type { Subtle } from "./crypto.ts";
 import { type IdentityKey, isDevice, type WrappingKey } from "./device.ts";
+import { type CertifiedHybrid, generateHybrid, type HybridPair, unwrapHybrid } from "./hybrid.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -20,7 +21,7 @@ export type IdentityPair = {
   identitySpki: Bytes;
 };
 
-export type InstanceKeys = WrappingPair & IdentityPair;
+export type InstanceKeys = WrappingPair & IdentityPair & { hybrid?: HybridPair | undefined };
 /** Keys that the host has: the app-specific one, and that of the identity where a device has it. */
 export type HostKeys = WrappingPair & Partial<IdentityPair>;
 
@@ -32,13 +33,20 @@ const WRAPPING = {
   publicExponent: new Uint8Array([1, 0, 1]),
 };
 
-/** Makes both keys, or the identity key beside a wrapping key that there is; takes up to a second. */
+/**
+ * Makes the keys, or the identity key beside a wrapping key that there is; takes up to a second. Where a host or a device has the
+ * app-specific key, no other one is made beside it.
+ */
 export async function generateInstanceKeys(
   subtle: Subtle,
-  hostKeys: () => Promise<HostKeys> = () => generateWrappingPair(subtle),
+  hostKeys?: () => Promise<HostKeys>,
 ): Promise<InstanceKeys> {
-  const [identity, host] = await Promise.all([generateIdentityPair(subtle), hostKeys()]);
-  const keys = { ...identity, ...host };
+  const [identity, host, hybrid] = await Promise.all([
+    generateIdentityPair(subtle),
+    hostKeys ? hostKeys() : generateWrappingPair(subtle),
+    hostKeys ? undefined : generateHybrid(subtle),
+  ]);
+  const keys = { ...identity, ...host, hybrid };
   checkInstanceKeys(keys.identityKey, keys.wrappingKey);
   return keys;
 }
@@ -88,15 +96,19 @@ const HKDF = [{ name: "HKDF" }, "deriveKey"] as const;
  */
 export async function unwrapDataKey(
   subtle: Subtle,
-  wrappingKey: WrappingKey,
+  { wrappingKey, hybrid }: { wrappingKey: WrappingKey; hybrid?: CertifiedHybrid | undefined },
   { wrapping, wrappedKey }: Wrapped,
   [as, usage]: readonly [{ name: string; length?: number }, KeyUsage] = HKDF,
 ): Promise<CryptoKey> {
   let key: CryptoKey;
   try {
-    key = isDevice(wrappingKey)
-      ? await wrappingKey.unwrapKey(wrappedKey, as, usage)
-      : await subtle.unwrapKey("raw", wrappedKey, wrappingKey, wrapping, as, false, [usage]);
+    if (wrapping === "hybrid") {
+      if (!hybrid) throw new TypeError("no hybrid keys");
+      key = await unwrapHybrid(subtle, hybrid, wrappedKey, as, usage);
+    } else
+      key = isDevice(wrappingKey)
+        ? await wrappingKey.unwrapKey(wrappedKey, as, usage)
+        : await subtle.unwrapKey("raw", wrappedKey, wrappingKey, wrapping, as, false, [usage]);
   } catch (cause) {
     throw new CofferError("key-refused", { cause });
   }

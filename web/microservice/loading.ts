@@ -85,6 +85,6 @@ export async function loadKey(
     throw new CofferError("key-refused", { cause });
   }
   const { edk, receipt } = verified;
-  const key = await unwrapKeyOf(subtle, record.wrappingKey, verified, edk);
-  return { key, edk, receipt, load };
+  const key = await unwrapKeyOf(subtle, record, verified, edk);
+  return { key, edk, receipt, load, wrapping: verified.wrapping };
 }

@@ -285,6 +285,7 @@ export function createMicroservice(options: MicroserviceOptions): Microservice {
       action: operation,
       principal: record.custodian,
       tier,
+      wrapping: loaded.wrapping,
       now: seconds(now()),
     };
     const { edk: ofKey, receipt } = loaded;

@@ -1,5 +1,6 @@
 /** The key ring: keys in use, deleted a set time after their last use (W7), and when their release ends. */
 import type { Edk, Load, Receipt } from "#protocol/keys/index.ts";
+import type { Wrapping } from "#protocol/policy/index.ts";
 import type { PairOfEdk } from "./ladder/document-secret.ts";
 
 /**
@@ -15,6 +16,8 @@ export type LoadedKey = {
   jws?: string;
   /** Of a data key that is a pair: what wraps a secret for each message, and is the key in its place. */
   pair?: PairOfEdk;
+  /** How it came; none of one that the ladder gave. */
+  wrapping?: Wrapping;
 };
 
 /** When receipt or EDK ends, whichever is first; milliseconds since 1970. */

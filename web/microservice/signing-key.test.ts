@@ -19,7 +19,8 @@ it.each(Object.keys(WEB_SIGNATURES) as (keyof typeof WEB_SIGNATURES)[])(
     const bytes = crypto.getRandomValues(new Uint8Array(32));
     const wrappedKey = new Uint8Array(await subtle.encrypt("RSA-OAEP", own.publicKey, bytes));
     const edk = { algorithm, signing: await signingPair(bytes, algorithm) } as Edk;
-    const key = await unwrapKeyOf(subtle, own.privateKey, { wrapping: "RSA-OAEP", wrappedKey }, edk);
+    const wrapped = { wrapping: "RSA-OAEP" as const, wrappedKey };
+    const key = await unwrapKeyOf(subtle, { wrappingKey: own.privateKey }, wrapped, edk);
     expect([key.type, key.extractable, key.usages]).toEqual(["private", false, ["sign"]]);
     for (const format of ["pkcs8", "jwk"] as const)
       await expect(subtle.exportKey(format, key)).rejects.toMatchObject({ name: "InvalidAccessError" });

@@ -8,8 +8,8 @@ import { CofferError } from "#protocol/error.ts";
 import { type Edk, isSignature, type Wrapped } from "#protocol/keys/index.ts";
 import { WEB_SIGNATURES } from "#protocol/signatures.ts";
 import type { Subtle } from "./crypto.ts";
-import type { WrappingKey } from "./device.ts";
 import { unwrapDataKey } from "./keys.ts";
+import type { InstanceRecord } from "./store.ts";
 
 const AES = [{ name: "AES-GCM", length: 256 }, "unwrapKey"] as const;
 const NONCE = 12;
@@ -17,12 +17,12 @@ const NONCE = 12;
 /** The key of an EDK that came to this instance, as what it is for. Errors: `key-refused`, `key-unusable`. */
 export async function unwrapKeyOf(
   subtle: Subtle,
-  wrappingKey: WrappingKey,
+  own: Pick<InstanceRecord, "wrappingKey" | "hybrid">,
   wrapped: Wrapped,
   { algorithm, signing }: Edk,
 ): Promise<CryptoKey> {
-  if (!signing || !isSignature(algorithm)) return unwrapDataKey(subtle, wrappingKey, wrapped);
-  const by = await unwrapDataKey(subtle, wrappingKey, wrapped, AES);
+  if (!signing || !isSignature(algorithm)) return unwrapDataKey(subtle, own, wrapped);
+  const by = await unwrapDataKey(subtle, own, wrapped, AES);
   const bytes = decodeBase64url(signing.privateKey);
   const gcm = { name: "AES-GCM", iv: bytes.slice(0, NONCE) };
   const { keys } = WEB_SIGNATURES[algorithm];

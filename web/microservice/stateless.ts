@@ -5,7 +5,7 @@
 
 import { CofferError } from "#protocol/error.ts";
 import { jwsParts } from "#protocol/jws.ts";
-import { type Edk, edkProviderInfo, rsaOaep } from "#protocol/keys/index.ts";
+import { type Edk, edkProviderInfo, wrappedOf } from "#protocol/keys/index.ts";
 import { KEY_OPERATIONS, narrow } from "#protocol/policy/index.ts";
 import type { Crypto, Subtle } from "./crypto.ts";
 import { openLocalKey, sealLocalKey } from "./local-key.ts";
@@ -64,8 +64,9 @@ export async function entrustedKey(
   const { edk: jws, wrappedKey, policy } = opened;
   // It was verified when it was loaded; since then nobody but this instance can have written it.
   const edk = JSON.parse(new TextDecoder().decode(jwsParts(jws).payload)) as Edk;
-  const key = await unwrapKeyOf(subtle, record.wrappingKey, rsaOaep(wrappedKey), edk);
-  return { key, edk, receipt: { policy, exp: policy.expires ?? 0 }, jws };
+  const wrapped = wrappedOf(wrappedKey);
+  const key = await unwrapKeyOf(subtle, record, wrapped, edk);
+  return { key, edk, receipt: { policy, exp: policy.expires ?? 0 }, jws, wrapping: wrapped.wrapping };
 }
 
 function localKeyOf({ localKey }: InstanceRecord): CryptoKey {

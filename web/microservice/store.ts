@@ -3,6 +3,7 @@
 import { encodeBase64url } from "#protocol/base64url.ts";
 import type { Load } from "#protocol/keys/index.ts";
 import type { IdentityKey, WrappingKey } from "./device.ts";
+import type { CertifiedHybrid } from "./hybrid.ts";
 
 /** Version of both records; a record of another version is not read (the instance enrols again). */
 export const STORE_VERSION = 2;
@@ -25,6 +26,8 @@ export type InstanceRecord = {
   wrappingKey: WrappingKey;
   /** The symmetric app-specific key, as it is encrypted to the wrapping key; none where the tenant has none, or the host keeps it. */
   appKey?: AppKeyCopy;
+  /** Of a hybrid recipient; none where the engine or the HSM has no ML-KEM. */
+  hybrid?: CertifiedHybrid;
   /** AES-GCM, not extractable: the local master key (M10); none in a record of an earlier release. */
   localKey?: CryptoKey;
   /** DER: identity, wrapping, then the chain up to and including the root. */

@@ -24,6 +24,7 @@ export {
   getWrapped,
   keyValueOf,
   recipientKeyOf,
+  toHybridRecipient,
   toRecipient,
   underLayer,
   underMaster,

@@ -4,9 +4,11 @@ import {
   DATA_UNDER_MASTER,
   DATA_UNDER_PAIR,
   PRIVATE_UNDER_PARENT,
+  TO_HYBRID_RECIPIENT,
   TO_RECIPIENT,
   UNDER_PARENT,
 } from "#protocol/hierarchy/index.ts";
+import { HYBRID_LENGTH } from "#protocol/hybrid.ts";
 import type {
   KeyBlock,
   KeyWrappingSpecification,
@@ -52,6 +54,11 @@ export function toRecipient(uniqueIdentifier: string): KeyWrappingSpecification 
   return encryptedBy({ uniqueIdentifier, cryptographicParameters: TO_RECIPIENT });
 }
 
+/** The same of a hybrid recipient, by its ML-KEM key. */
+export function toHybridRecipient(uniqueIdentifier: string): KeyWrappingSpecification {
+  return encryptedBy({ uniqueIdentifier, cryptographicParameters: TO_HYBRID_RECIPIENT });
+}
+
 export function encryptedBy(
   encryptionKeyInformation: NonNullable<KeyWrappingSpecification["encryptionKeyInformation"]>,
 ): KeyWrappingSpecification {
@@ -81,11 +88,11 @@ export function wrappedKeys(answers: readonly ResponseItem[], byPair = false): U
     });
 }
 
-/** The key in the answer to a Get, encrypted to a recipient. */
-export function recipientKeyOf(answer: ResponseItem | undefined): Uint8Array<ArrayBuffer> {
+/** The key in the answer to a Get, encrypted to a recipient, which is `hybrid` or not. */
+export function recipientKeyOf(answer: ResponseItem | undefined, hybrid = false): Uint8Array<ArrayBuffer> {
   const encrypted = keyValueOf(answer);
-  if (!RSA_LENGTHS.includes(encrypted.length))
-    throw new UnexpectedAnswer("the HSM returned no RSA ciphertext");
+  if (!(hybrid ? [HYBRID_LENGTH] : RSA_LENGTHS).includes(encrypted.length))
+    throw new UnexpectedAnswer("the HSM returned no key that is encrypted to the recipient");
   return encrypted;
 }
 

@@ -111,7 +111,7 @@ export async function deriveFromSeed(
       ...retire(peer).slice(1),
     ];
   });
-  return answers.filter(({ operation }) => operation === "Get").map(recipientKeyOf);
+  return answers.filter(({ operation }) => operation === "Get").map((answer) => recipientKeyOf(answer));
 }
 
 type At = ReturnType<typeof pastAt>;

@@ -2,6 +2,7 @@
 
 import { seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
+import { HYBRID_LENGTH } from "#protocol/hybrid.ts";
 import { canonicalJws, type Edk, type Receipt } from "#protocol/keys/index.ts";
 import type { KeyPolicy } from "#protocol/policy/index.ts";
 
@@ -38,6 +39,7 @@ export async function receiptFor(
     ...(edk.account !== undefined && { account: edk.account }),
     ...(channel !== undefined && { channel }),
     ...(way !== undefined && { way }),
+    ...(wrappedKey.length === HYBRID_LENGTH && { wrapping: "hybrid" }),
     policy,
     iat,
     exp: Math.min(iat + RECEIPT_SECONDS, notAfter, edk.expires ?? Number.MAX_SAFE_INTEGER),

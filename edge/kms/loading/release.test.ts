@@ -124,6 +124,26 @@ describe("M12, B3 release under policies that stand", () => {
     expect(under([all, { ...all, effect: "deny", resources: ["accounts/a1/**"] }])).toMatchObject(FORBIDDEN);
   });
 
+  it("M12 has a key go to instances with hybrid keys alone, by a statement or by either policy of the key", () => {
+    const RSA: Statement = { ...all, effect: "deny", conditions: { wrappings: ["RSA-OAEP"] } };
+    const ONLY: Statement = { ...all, conditions: { wrappings: ["hybrid"] } };
+    const demanded = { operations: ["encrypt", "decrypt"] as const, wrapping: "hybrid" as const };
+    const policies = (...statements: Statement[]) => ({ policies: [rulesOf({ statements })] });
+    const policy = { ...demanded, operations: [...demanded.operations] };
+    const demands = [policies(all, RSA), policies(ONLY), { edk: { policy } }, { record: { policy } }];
+    for (const demand of demands) {
+      for (const hybridKey of [null, undefined as unknown as null])
+        expect(decide({ ...demand, recipient: { hybridKey } })).toMatchObject({
+          problem: { code: "hybrid-required" },
+        });
+      expect(decide({ ...demand, recipient: { hybridKey: "k-2" } }).ok).toBe(true);
+    }
+    expect(decide({ ...demands[2], recipient: { hybridKey: "k-2" } })).toMatchObject({ value: policy });
+    // What would be refused anyway is told as ever.
+    const denied = { ...policies(RSA, { ...all, effect: "deny" }), recipient: { hybridKey: null } };
+    expect(decide(denied)).toMatchObject(FORBIDDEN);
+  });
+
   it("reads the custodian's name attribute by attribute, and takes what it does not know for a no", () => {
     const named = (name: Record<string, string>) => under([{ ...all, principals: [{ name }] }]).ok;
     expect(named({ O: "acme", OU: "page" })).toBe(true);

@@ -3,6 +3,7 @@
  * caller is signed in and a member of the account is the IAM's to say.
  */
 
+import type { ProblemCode } from "#protocol/contract/index.ts";
 import type { Edk } from "#protocol/keys/index.ts";
 import { decide, type KeyPolicy, narrow, rulesOfKeyPolicy } from "#protocol/policy/index.ts";
 import { nextChange } from "#protocol/policy/statements/index.ts";
@@ -78,7 +79,7 @@ type Narrowed = Pick<Release, "edk" | "person" | "policies" | "now"> & {
  */
 function narrowTo(
   caller: Caller,
-  { edk, current, recipient: { tier, method }, person, policies, now }: Narrowed,
+  { edk, current, recipient: { tier, method, hybridKey }, person, policies, now }: Narrowed,
 ): Decision<KeyPolicy> {
   const policy = narrow(edk.policy, current);
   const all = [rulesOfKeyPolicy(edk.policy), rulesOfKeyPolicy(current), ...policies];
@@ -86,6 +87,9 @@ function narrowTo(
   const key = `keys/${edk.keyId}`;
   const resource = account === null ? key : `accounts/${account}/${key}`;
   let reason = "policy allows no operation";
+  let code: ProblemCode = "forbidden";
+  // What comes of a seed (M9) goes by RSA-OAEP.
+  const wrapping = hybridKey && edk.wrapping !== "seed" ? "hybrid" : "RSA-OAEP";
   const facts = factsOfCaller(caller, {
     action: "decrypt",
     resource,
@@ -94,14 +98,18 @@ function narrowTo(
     tier,
     method,
     person,
+    wrapping,
   });
   policy.operations = policy.operations.filter((action) => {
     if (person?.as === "reader" && !READING.has(action)) return false;
     const decision = decide(all, { ...facts, action, now });
-    if (!decision.allowed) reason = decision.reason;
-    return decision.allowed;
+    if (decision.allowed) return true;
+    ({ reason } = decision);
+    // Of an instance that had the keys for it policy would allow this.
+    if (decide(all, { ...facts, action, now, wrapping: "hybrid" }).allowed) code = "hybrid-required";
+    return false;
   });
   const change = nextChange(policies, now);
   if (change !== undefined) policy.expires = Math.min(policy.expires ?? change, change);
-  return policy.operations.length > 0 ? ok(policy) : refuse("forbidden", reason);
+  return policy.operations.length > 0 ? ok(policy) : refuse(code, reason);
 }

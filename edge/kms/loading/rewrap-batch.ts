@@ -9,35 +9,40 @@ import {
   recipientKeyOf,
   retire,
   runBatch,
+  toHybridRecipient,
   toRecipient,
   underMasterAs,
 } from "../../hsm/keys/index.ts";
 import type { AccountKey } from "../../iam/types.ts";
+import type { Recipient } from "../../ra/types.ts";
 
 /** What a data key is encrypted under: an account's key, or a master key (its identifier at the HSM). */
 export type Under = AccountKey | { master: string; wrapped?: undefined };
 
+/** Whom a key is wrapped to. */
+export type To = Pick<Recipient, "hsmKey" | "hybridKey">;
+
+function wrappedTo({ hsmKey, hybridKey }: To) {
+  return hybridKey ? toHybridRecipient(hybridKey) : toRecipient(hsmKey);
+}
+
 /**
- * Import the account key and, under it, the data key; Get the data key wrapped to the recipient (RSA-OAEP of the raw 32
- * bytes); Revoke and Destroy both. A key of the tenant itself is imported under the master
- * key. Never a Decrypt: no key byte reaches the edge. `hsmKey` is the recipient's public key
+ * Import the account key and, under it, the data key; Get the data key wrapped to the recipient (hybrid where it has keys for it, else
+ * RSA-OAEP of the raw 32 bytes); Revoke and Destroy both. A key of the tenant itself is imported under the master
+ * key. Never a Decrypt: no key byte reaches the edge. `to`: the recipient's public keys
  * at the HSM, from the RA's registry and never from a request.
  */
 export async function rewrapDataKey(
   hsm: Pick<Hsm, "batch">,
   ledger: Ledger,
-  {
-    under,
-    wrappedDataKey: wrapped,
-    hsmKey,
-  }: { under: Under; wrappedDataKey: Uint8Array<ArrayBuffer>; hsmKey: string },
+  { under, wrappedDataKey: wrapped, to }: { under: Under; wrappedDataKey: Uint8Array<ArrayBuffer>; to: To },
   now: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const account = crypto.randomUUID();
   const data = crypto.randomUUID();
   const answers = await runBatch(hsm, ledger, (name) => {
     const imported = { id: data, class: "data" as const, wrapped, now };
-    const items = [getWrapped(toRecipient(hsmKey), data), ...retire(data)];
+    const items = [getWrapped(wrappedTo(to), data), ...retire(data)];
     if (under.wrapped === undefined) {
       const { master } = under;
       const by = underMasterAs(master, wrapped);
@@ -51,7 +56,10 @@ export async function rewrapDataKey(
       ...retire(account),
     ];
   });
-  return recipientKeyOf(answers.find(({ operation }) => operation === "Get"));
+  return recipientKeyOf(
+    answers.find(({ operation }) => operation === "Get"),
+    Boolean(to.hybridKey),
+  );
 }
 
 /** Keys of one KMIP message: a recipient's wrapping takes the HSM tens of milliseconds each. */
@@ -63,7 +71,7 @@ export type Key = { under: Under; wrappedDataKey: Uint8Array<ArrayBuffer> };
 export async function rewrapDataKeys(
   hsm: Pick<Hsm, "batch">,
   ledger: Ledger,
-  { keys, hsmKey }: { keys: readonly Key[]; hsmKey: string },
+  { keys, to }: { keys: readonly Key[]; to: To },
   now: number,
 ): Promise<Uint8Array<ArrayBuffer>[]> {
   const rewrapped: Uint8Array<ArrayBuffer>[] = [];
@@ -83,13 +91,17 @@ export async function rewrapDataKeys(
           : { by: underMasterAs(wrappedBy, wrapped) };
         return [
           importWrapped({ id, class: "data", wrapped, wrappedBy, ...by, name: name(), now }),
-          getWrapped(toRecipient(hsmKey), id),
+          getWrapped(wrappedTo(to), id),
           ...retire(id),
         ];
       }),
       ...[...accounts.values()].flatMap(({ id }) => retire(id)),
     ]);
-    rewrapped.push(...answers.filter(({ operation }) => operation === "Get").map(recipientKeyOf));
+    rewrapped.push(
+      ...answers
+        .filter(({ operation }) => operation === "Get")
+        .map((answer) => recipientKeyOf(answer, Boolean(to.hybridKey))),
+    );
   }
   return rewrapped;
 }

@@ -62,10 +62,11 @@ type Released = { member: Under; policy: KeyPolicy; recipient: Recipient };
 async function rewrapFor(
   kms: Context,
   { edk, token, thumbprint }: Wanted,
-  { member: under, policy, recipient: { hsmKey, notAfter } }: Released,
+  { member: under, policy, recipient }: Released,
 ): Promise<LoadOf<"rewrap">> {
-  const keys = { under, wrappedDataKey: decodeBase64url(edk.wrappedKey), hsmKey };
+  const keys = { under, wrappedDataKey: decodeBase64url(edk.wrappedKey), to: recipient };
   const wrappedKey = await rewrapDataKey(kms.hsm, kms.ledger, keys, Date.now());
+  const { notAfter } = recipient;
   const of = { edk, token, thumbprint, tenant: kms.store.tenant, policy, notAfter };
   const receipt = await signReceipt(kms.hsm, await kms.trust.list(), await receiptFor(wrappedKey, of));
   return { way: "rewrap", edk: token, wrappedKey: encodeBase64url(wrappedKey), receipt };

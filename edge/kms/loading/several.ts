@@ -127,10 +127,10 @@ export async function rewrapSeveral(
   kms: Context,
   { items, thumbprint }: Several,
   {
-    recipient: { hsmKey, notAfter },
+    recipient,
     policies,
   }: {
-    recipient: Pick<Recipient, "hsmKey" | "notAfter">;
+    recipient: Pick<Recipient, "hsmKey" | "hybridKey" | "notAfter">;
     policies: readonly KeyPolicy[];
   },
   unders: Map<Edk, Under>,
@@ -143,7 +143,8 @@ export async function rewrapSeveral(
       throw new Error("nobody said what a key is under");
     return { under, wrappedDataKey };
   });
-  const wrapped = await rewrapDataKeys(kms.hsm, kms.ledger, { keys, hsmKey }, Date.now());
+  const wrapped = await rewrapDataKeys(kms.hsm, kms.ledger, { keys, to: recipient }, Date.now());
+  const { notAfter } = recipient;
   const several = { items, thumbprint, notAfter, policies, wrapped };
   return { wrapped, sign: (channel) => signSeveral(kms, several, { channel }) };
 }

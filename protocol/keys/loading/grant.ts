@@ -3,6 +3,7 @@
  * channel whose other end is in the HSM. What comes is a rewrapped key for each EDK, with its receipt (`rewrap.ts`).
  */
 
+import { HYBRID_LENGTH } from "../../hybrid.ts";
 import { base64url, compactJws, list, literal, type Of, object, open } from "../../shape.ts";
 import { MAX_JWS_LENGTH } from "../length.ts";
 
@@ -35,13 +36,13 @@ export const presentation = /* @__PURE__ */ object({
 export type Presentation = Of<typeof presentation>;
 
 /**
- * What comes back: the HSM's share, and the wrapped keys in the order of the EDKs, each as long as the modulus of the recipient's key,
+ * What comes back: the HSM's share, and the wrapped keys in the order of the EDKs, all of one length,
  * under the channel's key (AES-256-GCM, nonce of 12 bytes, the tag at the end).
  */
 export const presented = /* @__PURE__ */ open({
   share: /* @__PURE__ */ base64url(32),
   nonce: /* @__PURE__ */ base64url(12),
-  sealed: /* @__PURE__ */ base64url(384, MAX_GRANTED * 512 + 16),
+  sealed: /* @__PURE__ */ base64url(384, MAX_GRANTED * HYBRID_LENGTH + 16),
   receipts: /* @__PURE__ */ list(jws, 1, MAX_GRANTED),
 });
 export type Presented = Of<typeof presented>;

@@ -24,7 +24,7 @@ export {
 } from "./retained.ts";
 export { type SealedSeed, sealedSeed, seedChannel, seedPresentation } from "./seed.ts";
 export type { Verified } from "./verifier.ts";
-export { rsaOaep, type Wrapped } from "./wrapping.ts";
+export { type Wrapped, wrappedOf } from "./wrapping.ts";
 
 /** What an instance verifies and unwraps, one key by itself. Every way ends with it, and the store keeps it. */
 export const load = /* @__PURE__ */ union("way", { rewrap: rewrap.loaded });

@@ -8,7 +8,7 @@ import { verifyEdk } from "../edk.ts";
 import { MAX_JWS_LENGTH } from "../length.ts";
 import { verifyReceipt } from "../receipt.ts";
 import type { Verified, Verifier } from "./verifier.ts";
-import { rsaOaep } from "./wrapping.ts";
+import { wrappedOf } from "./wrapping.ts";
 
 /**
  * `certificate`: of the instance's wrapping key, DER, base64url. What is no EDK or no certificate has a problem of its own.
@@ -20,7 +20,7 @@ export const requested = /* @__PURE__ */ object({
   certificate: /* @__PURE__ */ text(0, 8192),
 });
 
-/** EDK and receipt are compact JWS; `wrappedKey` is RSA-OAEP (SHA-256) to the instance's wrapping certificate, base64url. */
+/** EDK and receipt are compact JWS; `wrappedKey` is by one of the ways of `wrapping.ts`, base64url. */
 export const loaded = /* @__PURE__ */ object({
   way: literal("rewrap"),
   edk: compactJws(MAX_JWS_LENGTH),
@@ -33,7 +33,7 @@ export async function verify(
   load: Of<typeof loaded>,
   { trust, recipient, now }: Verifier,
 ): Promise<Verified> {
-  const wrapped = rsaOaep(load.wrappedKey);
+  const wrapped = wrappedOf(load.wrappedKey);
   const [edk, receipt] = await Promise.all([
     verifyEdk(load.edk, trust, now),
     verifyReceipt(load.receipt, trust, { ...wrapped, edk: load.edk, recipient, now }),
@@ -41,5 +41,9 @@ export async function verify(
   for (const name of ["keyId", "keyVersion", "tenant", "account"] as const)
     if (receipt[name] !== edk[name]) throw new TypeError(`another ${name}`);
   if ((edk.wrapping === "seed") !== (receipt.way === "seed")) throw new TypeError("came another way");
+  // Whoever answers by RSA-OAEP, and says so or not: what was asked for is in what is signed.
+  const hybrid = wrapped.wrapping === "hybrid";
+  if ((receipt.wrapping === "hybrid") !== hybrid) throw new TypeError("another wrapping");
+  if (!hybrid && (edk.policy.wrapping ?? receipt.policy.wrapping)) throw new TypeError("not hybrid");
   return { ...wrapped, edk, receipt };
 }

@@ -10,7 +10,7 @@ type Test = (facts: Facts) => Answer;
 
 /** What the conditions of a statement ask, each by itself. Throws `TypeError`. */
 export function conditionAsks(conditions: Conditions): Ask<Facts>[] {
-  const { time, origins, accounts, purposes, headers, paths } = conditions;
+  const { time, origins, accounts, purposes, headers, paths, wrappings } = conditions;
   const asks: Ask<Facts>[] = [];
   const ask = (name: string, read: () => Test) => asks.push({ name, answer: within(name, read) });
   if (time) asks.push(within("time", () => timeAsk(time)));
@@ -19,6 +19,13 @@ export function conditionAsks(conditions: Conditions): Ask<Facts>[] {
   if (purposes) ask("purposes", () => oneOf(anyPattern(purposes), ({ purpose }) => purpose));
   if (headers) ask("headers", () => headersTest(headers));
   if (paths) ask("paths", () => pathTest(paths));
+  if (wrappings)
+    ask("wrappings", () =>
+      oneOf(
+        (value) => wrappings.some((one) => one === value),
+        ({ wrapping }) => wrapping,
+      ),
+    );
   if (asks.length === 0) throw new TypeError("empty");
   return asks;
 }

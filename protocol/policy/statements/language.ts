@@ -2,7 +2,7 @@
 
 import { METHOD_NAMES } from "../../enrolment.ts";
 import { list, literal, type Of, object, record, type Shape, seconds, set, text } from "../../shape.ts";
-import { KEY_OPERATIONS, TIERS } from "../index.ts";
+import { KEY_OPERATIONS, TIERS, WRAPPINGS } from "../index.ts";
 
 export const ACTIONS = ["create", "release", ...KEY_OPERATIONS] as const;
 
@@ -47,6 +47,8 @@ const conditions = object(
     purposes: patterns,
     headers: byName,
     paths: patterns,
+    /** How a key is encrypted on its way to an instance. */
+    wrappings: set(literal(...WRAPPINGS), 1, WRAPPINGS.length),
   },
 );
 export type Conditions = Of<typeof conditions>;

@@ -36,7 +36,7 @@ export function naive(policies: readonly Policy[], asked: Asked): boolean {
 }
 
 function bounds({ principals, actions, resources, conditions = {} }: Statement, asked: Asked): Bounds {
-  const { time, origins, accounts, purposes, headers, paths } = conditions;
+  const { time, origins, accounts, purposes, headers, paths, wrappings } = conditions;
   const parts: Bounds[] = [];
   parts.push(principals === "*" ? YES : or(...principals.map((one) => principal(one, asked))));
   parts.push(actions === "*" || actions.includes(asked.action) ? YES : NO);
@@ -49,6 +49,7 @@ function bounds({ principals, actions, resources, conditions = {} }: Statement, 
   if (accounts) parts.push(given(asked.account, (it) => or(...accounts.map((one) => glob(one, it)))));
   if (purposes) parts.push(given(asked.purpose, (it) => or(...purposes.map((one) => glob(one, it)))));
   if (paths) parts.push(given(asked.http, (it) => or(...paths.map((one) => path(one, it.path)))));
+  if (wrappings) parts.push(given(asked.wrapping, (it) => (wrappings.includes(it) ? YES : NO)));
   for (const [name, text] of Object.entries(headers ?? {})) {
     parts.push(
       given(asked.http, (it) => {

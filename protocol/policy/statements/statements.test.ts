@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decide, evaluate, type KeyPolicy, TIERS } from "../index.ts";
+import { decide, evaluate, type KeyPolicy, TIERS, WRAPPINGS } from "../index.ts";
 import { type Asked, factsOf } from "./facts.ts";
 import { ACTIONS, explain, type Policy, parsePolicy, rulesOf, type Statement } from "./index.ts";
 import { naive } from "./naive.fixture.ts";
@@ -302,6 +302,7 @@ describe("M12 against a naive evaluator", () => {
         purposes: globs,
         headers: named(fc.constantFrom("x-a", "x-b"), glob),
         paths: some(pathGlob),
+        wrappings: some(fc.constantFrom(...WRAPPINGS)),
       },
       { requiredKeys: [], noNullPrototype: true },
     )
@@ -331,6 +332,7 @@ describe("M12 against a naive evaluator", () => {
       ),
       tier: fc.constantFrom(...TIERS, undefined),
       now: fc.constantFrom(1, 2, 3, 4, Number.NaN),
+      wrapping: fc.constantFrom(...WRAPPINGS, null, undefined),
       resource,
       roles: fc.array(value, { maxLength: 2 }),
       groups: fc.array(value, { maxLength: 2 }),
