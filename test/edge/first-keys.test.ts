@@ -16,14 +16,16 @@ beforeAll(async () => {
 });
 
 async function create(): Promise<string> {
-  const wanted = { name: "Another", nonce: crypto.randomUUID() };
-  return json<{ id: string }>(await ann.rest("POST", "/accounts", wanted)).id;
+  const created = await ann.rest("POST", "/accounts", { name: "Another", nonce: crypto.randomUUID() });
+  expect(created.status, created.text).toBe(201);
+  return json<{ id: string }>(created).id;
 }
 /** Reading makes none. */
-const versions = async (account: string) =>
-  json<{ versions: DataKeyVersion[] }>(await ann.rest("GET", `/accounts/${account}/data-keys`)).versions.map(
-    ({ keyVersion }) => keyVersion,
-  );
+async function versions(account: string): Promise<number[]> {
+  const listed = await ann.rest("GET", `/accounts/${account}/data-keys`);
+  expect(listed.status, listed.text).toBe(200);
+  return json<{ versions: DataKeyVersion[] }>(listed).versions.map(({ keyVersion }) => keyVersion);
+}
 /** Enc(account) at the IAM, of all accounts. */
 const accountKeys = () => readRows(system.edgeDir, "account_keys").map(({ id }) => id);
 
