@@ -19,7 +19,7 @@ it("W12 an admin begins the move under a new master key on the page and sees it 
   expect(masters()).toEqual([replaced]);
   await page.getByRole("button", { name: "Administration", exact: true }).click();
   const panel = page.getByRole("dialog", { name: "Administration" });
-  const words = panel.getByText("accounts have moved");
+  const words = panel.locator("[data-move-words]");
   await panel.getByRole("heading", { name: "Master key" }).waitFor();
   expect(await words.isVisible()).toBe(false);
   await panel.getByRole("button", { name: "Move account keys" }).click();
