@@ -139,7 +139,9 @@ describe.concurrent.each(Object.entries(FATES))("where %s", (fate, spoiled) => {
     const sealing = sealer.seal("once.bin");
     await expect(sealing).resolves.toMatchObject({ id: expect.any(String) });
     const { id } = await sealing;
-    const short = await sealer.sealShort("short.bin");
+    const sealingShort = sealer.sealShort("short.bin");
+    await expect(sealingShort).resolves.toMatchObject({ id: expect.any(String) });
+    const short = await sealingShort;
     const written = ["POST ", "PUT metadata", "PUT parts/1", "POST complete", "PUT "];
     expect([...writing.met]).toEqual(
       expect.arrayContaining([...written, "/ra/grants", "/kms/data-keys", "/kms/loads"]),
