@@ -12,14 +12,20 @@ import { connect } from "#cli/client.ts";
 import { appKeyFile, openAppKey } from "#web/hosts/node/index.ts";
 import { Datastore } from "../../docs/examples/application-server/datastore.ts";
 import { applicationServer } from "../../docs/examples/application-server/server.ts";
+import { type Foreign, foreignOf } from "./foreign.ts";
 import { useSystem } from "./index.ts";
 import { Dumps, operators, pairs } from "./operators.ts";
 
 const SECRET = "what no operator may read";
 const PASSPHRASE = "a secret of the server, at random";
-const system = useSystem({ split: true, level: "master" });
+const system = useSystem({
+  ...{ split: true, level: "master" as const },
+  ...{ otherTenants: ["umbrella"], levels: { umbrella: "master" as const } },
+});
 let server: string;
 let dumps: Dumps;
+let account: string;
+let foreign: Foreign;
 
 beforeAll(async () => {
   server = mkdtempSync(join(tmpdir(), "coffer-server-"));
@@ -28,7 +34,7 @@ beforeAll(async () => {
   const { rootKey } = system.running;
   const client = await connect({ app, vault, rootKey, user: "server", instance: { appKey } });
   const { port: microservice } = await client.microservice.use();
-  const account = client.account();
+  account = client.account();
   const { tenant } = client.identity;
   const datastore = new Datastore(server);
   const example = applicationServer({ microservice, tenant, datastore, accountOf: () => account });
@@ -37,6 +43,7 @@ beforeAll(async () => {
   expect(await (await example.request(path)).text()).toBe(SECRET);
   client.close();
   dumps = await Dumps.take(system, [server]);
+  foreign = await foreignOf(system, "umbrella", "master");
 });
 afterAll(() => {
   dumps?.remove();
@@ -58,6 +65,21 @@ describe("W1, W13: dumps of stores, level master", () => {
 
   it.each(pairs)("W13 what the operators of %s and %s have opens no document", async (one, other) => {
     expect(await opened(one, other)).toEqual([]);
+  });
+
+  it.each(operators)(
+    "W13 another tenant's operator, live, with the store of %s opens no document",
+    async (operator) => {
+      const loot = dumps.lootOf(operator);
+      await foreign.ask(loot, [account]);
+      expect(await loot.open()).toEqual([]);
+    },
+  );
+
+  it("W13 another tenant's operator asks with what stands in all the stores, and gets nothing for it", async () => {
+    const loot = dumps.lootOf("app", "iam", "ra", "kms", "audit");
+    expect(await foreign.ask(loot, [account])).toBeGreaterThan(0);
+    expect(await loot.open()).toEqual([]);
   });
 
   it("W1 app, IAM and KMS together have every link but the first: it takes the app-specific key", async () => {

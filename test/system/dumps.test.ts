@@ -5,21 +5,26 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connect } from "#cli/client.ts";
+import { type Foreign, foreignOf } from "./foreign.ts";
 import { useSystem } from "./index.ts";
 import { Dumps, operators, pairs } from "./operators.ts";
 
 const SECRET = "what no operator may read";
-const system = useSystem({ split: true });
+const system = useSystem({ split: true, otherTenants: ["umbrella"] });
 let dumps: Dumps;
+let account: string;
+let foreign: Foreign;
 
 beforeAll(async () => {
   const { appOrigin: app, vaultOrigin: vault, rootKey } = system.running;
   const client = await connect({ app, vault, rootKey, user: "Ada" });
   const source = new Blob([SECRET]);
   const about = { name: "secret.txt", type: "text/plain", size: source.size };
-  await client.documents.seal(source.stream(), client.account(), about);
+  account = client.account();
+  await client.documents.seal(source.stream(), account, about);
   client.close();
   dumps = await Dumps.take(system);
+  foreign = await foreignOf(system, "umbrella", "data");
 });
 afterAll(() => dumps?.remove());
 
@@ -32,6 +37,21 @@ describe("W1, W13: dumps of stores, level data", () => {
 
   it.each(pairs)("W13 what the operators of %s and %s have opens no document", async (one, other) => {
     expect(await opened(one, other)).toEqual([]);
+  });
+
+  it.each(operators)(
+    "W13 another tenant's operator, live, with the store of %s opens no document",
+    async (operator) => {
+      const loot = dumps.lootOf(operator);
+      await foreign.ask(loot, [account]);
+      expect(await loot.open()).toEqual([]);
+    },
+  );
+
+  it("W13 another tenant's operator asks with what stands in all the stores, and gets nothing for it", async () => {
+    const loot = dumps.lootOf("app", "iam", "ra", "kms", "audit");
+    expect(await foreign.ask(loot, [account])).toBeGreaterThan(0);
+    expect(await loot.open()).toEqual([]);
   });
 
   it("W1 (W13) with Enc(account key) and the EDK the KMS has the HSM unwrap both, and gets neither", async () => {

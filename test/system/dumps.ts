@@ -13,6 +13,7 @@ import { CEK_LABEL, DATA_LABEL } from "#protocol/oaep-labels.ts";
 import { edgeDatabases } from "./databases.ts";
 
 const PRIVATE_KEY = /-----BEGIN PRIVATE KEY-----[^-]*-----END PRIVATE KEY-----/g;
+const JWS = /eyJ[\w-]{20,}\.[\w-]{40,}\.[\w-]{86}/g;
 const MAXIMUM_LONG = 8192;
 
 /** What dumps give away: documents, and bytes that may be a key or a wrapped one. */
@@ -30,6 +31,8 @@ export class Loot {
   /** Values of rows that are longer than a key: one may stand anywhere in them. */
   readonly #long: Uint8Array[] = [];
   readonly documents: Buffer[] = [];
+  /** Signed records that stand there, EDKs among them. */
+  readonly records = new Set<string>();
 
   /** All files below a folder; the databases row by row, deleted pages and logs as they lie there. */
   folder(path: string): this {
@@ -76,6 +79,7 @@ export class Loot {
 
   /** What stands in a text as base64url or hex, and in the texts that such text holds. */
   text(text: string, depth = 0): void {
+    for (const [record] of text.matchAll(JWS)) this.records.add(record);
     for (const [token] of text.matchAll(/[\w-]{43,}/g)) {
       const decoded = Buffer.from(token, /^([0-9a-f]{64}|[0-9a-f]{80})$/.test(token) ? "hex" : "base64url");
       this.key(decoded);
@@ -110,8 +114,8 @@ export class Loot {
   /** The plaintexts that come out, by every key that is there or can be unwrapped. */
   async open(): Promise<string[]> {
     for (const key of this.#found) this.decryptBy(key);
-    // Master, account and data keys: the third round finds nothing that the second did not.
-    for (let round = 0; round < 3; round++) {
+    // App-specific, master, account and data keys: the fourth round finds nothing that the third did not.
+    for (let round = 0; round < 4; round++) {
       for (const wrapped of this.wrapped)
         for (const key of [...this.#keys.values()]) {
           const unwrapped = unwrap(wrapped, key);
