@@ -166,7 +166,6 @@ async function startAlone(options: StartOptions) {
           kms: pki.clients[IDENTITY.kms],
           ra: pki.clients[IDENTITY.ra],
           iam: pki.clients[IDENTITY.iam],
-          caas: pki.clients[IDENTITY.caas],
           audit: pki.clients[IDENTITY.audit],
         },
         apart: Object.fromEntries(

@@ -8,7 +8,6 @@ interface __BaseEnv_Env {
 	HSM_RA: Fetcher;
 	HSM_RECIPIENTS: Fetcher;
 	HSM_IAM: Fetcher;
-	HSM_CAAS: Fetcher;
 	HSM_AUDIT: Fetcher;
 	PACE_BY_ADDRESS: RateLimit;
 	ASSETS: Fetcher;

@@ -4,7 +4,6 @@ export const IDENTITY = {
   kms: "coffer-kms",
   ra: "coffer-ra",
   iam: "coffer-iam",
-  caas: "coffer-caas",
   audit: "coffer-audit",
 } as const;
 

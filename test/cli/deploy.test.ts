@@ -110,7 +110,7 @@ it("W13 coffer init makes an identity for each domain, and replaces none", async
     ]);
   const made = files();
   expect(made.map(([name]) => name)).toEqual(
-    ["audit", "caas", "iam", "kms", "ra"].flatMap((domain) => [`${domain}.csr`, `${domain}.key`]),
+    ["audit", "iam", "kms", "ra"].flatMap((domain) => [`${domain}.csr`, `${domain}.key`]),
   );
   expect(statSync(join(dir, "coffer-identities/kms.key")).mode & 0o777).toBe(0o600);
   const request = new x509.Pkcs10CertificateRequest(Object.fromEntries(made)["kms.csr"]!);

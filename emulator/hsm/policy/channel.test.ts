@@ -305,7 +305,7 @@ describe("M7 what is no channel", () => {
   });
 
   it("is made for the KMS alone", async () => {
-    for (const client of [h.ra, h.iam, h.caas, h.audit]) {
+    for (const client of [h.ra, h.iam, h.audit]) {
       await denied(pair(client));
       await denied(client.request("Import", share(spki(own.publicKey))));
       await denied(agree([channel.agreement, channel.peer], client));

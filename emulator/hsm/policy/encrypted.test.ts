@@ -101,7 +101,7 @@ describe("a key that is kept wrapped", () => {
 
   it("W9 is there for no other identity, to be seen, got, changed or destroyed", async () => {
     const uid = await keep();
-    for (const client of [h.officer, h.ra, h.iam, h.audit, h.caas, user]) {
+    for (const client of [h.officer, h.ra, h.iam, h.audit, user]) {
       const operations: [OperationName, object][] = [
         ["Get", { uniqueIdentifier: uid }],
         ["GetAttributes", { uniqueIdentifier: uid, attributeReference: [] }],
@@ -113,7 +113,7 @@ describe("a key that is kept wrapped", () => {
         await refused(client.request(operation, payload as never)).toMatch(
           /^(ObjectNotFound|PermissionDenied)$/,
         );
-      if (client === h.caas || client === h.audit) continue;
+      if (client === h.audit) continue;
       const { uniqueIdentifier } = await client.request("Locate", { attributes: {} });
       expect(uniqueIdentifier ?? []).not.toContain(uid);
     }
@@ -180,7 +180,7 @@ describe("what is kept wrapped", () => {
   };
 
   it("is brought in by the KMS alone", async () => {
-    for (const client of [h.ra, h.iam, h.audit, h.caas]) await denied(attempt(encrypted(), client));
+    for (const client of [h.ra, h.iam, h.audit]) await denied(attempt(encrypted(), client));
     // An ordinary client's has no class.
     const { uniqueIdentifier } = await attempt(encrypted(), user);
     const { attributes } = await user.request("GetAttributes", { uniqueIdentifier, attributeReference: [] });

@@ -87,7 +87,7 @@ const attacks = Object.entries(ATTACKS) as [OperationName, (uid: UniqueIdentifie
 
 describe("the domains of a deployment", () => {
   it.each(attacks)("are refused %s, on whatever object", async (operation, request) => {
-    for (const client of [h.kms, h.ra, h.iam, h.caas])
+    for (const client of [h.kms, h.ra, h.iam])
       for (const uid of [h.master, h.account, h.data])
         expect(await reason(client.request(operation, request(uid)))).toBe("PermissionDenied");
   });
@@ -115,7 +115,7 @@ describe("the domains of a deployment", () => {
       RNGSeed: { data: bytes },
     }[operation as string] as never;
     // A digest takes no key: the KMS has them for an app that asks the CaaS.
-    for (const client of operation === "Hash" ? [h.ra, h.iam, h.caas] : [h.kms, h.ra, h.iam, h.caas])
+    for (const client of operation === "Hash" ? [h.ra, h.iam] : [h.kms, h.ra, h.iam])
       expect(await reason(client.request(operation, payload ?? ({} as never)))).toBe("PermissionDenied");
   });
 });

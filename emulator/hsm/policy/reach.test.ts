@@ -32,7 +32,7 @@ beforeAll(async () => {
   test = await testHsm();
   h = await testHierarchy(test);
   const user = test.as(await issueClient(test.pki.dir, "user"));
-  clients = { ra: h.ra, iam: h.iam, audit: h.audit, caas: h.caas, officer: h.officer, user };
+  clients = { ra: h.ra, iam: h.iam, audit: h.audit, officer: h.officer, user };
   const wrapped = keyBytes(
     await h.kms.request("Get", { uniqueIdentifier: h.data, keyWrappingSpecification: aesKw(h.account) }),
   );

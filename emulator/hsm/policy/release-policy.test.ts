@@ -710,7 +710,7 @@ describe("other identities", () => {
         activationDate: PAST,
         vendorAttributes: [policy("Parent", h.master)],
       });
-    for (const client of [h.iam, h.ra, h.audit, h.caas]) await denied(make(client));
+    for (const client of [h.iam, h.ra, h.audit]) await denied(make(client));
     const { uniqueIdentifier } = await make(h.kms);
     const other = await createMaster(h.officer, masterKeyName("other"));
     await get(h.kms, uniqueIdentifier, aesKw(h.master));
@@ -720,15 +720,6 @@ describe("other identities", () => {
     await refused(get(h.kms, uniqueIdentifier)).toBe("Sensitive");
     await refused(get(h.iam, h.data, aesKw(h.master))).toBe("ObjectNotFound");
     await denied(h.iam.request("Import", wrappedImport(crypto.randomUUID(), h.master, h.wrappedAccount)));
-  });
-
-  it("coffer-caas asks what the HSM can do, and no more", async () => {
-    expect((await h.caas.request("Query", { queryFunction: ["QueryOperations"] })).operation?.sort()).toEqual(
-      ["DiscoverVersions", "Ping", "Query"],
-    );
-    await denied(h.caas.request("Locate", { attributes: {} }));
-    await denied(get(h.caas, h.data, oaep(h.recipient)));
-    await denied(h.caas.request("RNGRetrieve", { dataLength: 16 }));
   });
 
   it("the officer sets policy and sees no secret", async () => {

@@ -350,7 +350,6 @@ export interface Hierarchy {
   kms: KmipClient;
   ra: KmipClient;
   iam: KmipClient;
-  caas: KmipClient;
   audit: KmipClient;
   root: Root;
   authority: Authority;
@@ -365,16 +364,9 @@ export interface Hierarchy {
 
 /** The whole ladder with a recipient at its end. */
 export async function testHierarchy(test: TestHsm): Promise<Hierarchy> {
-  const [officer, kms, ra, iam, caas, audit] = (
-    ["officer", "kms", "ra", "iam", "caas", "audit"] as const
-  ).map((name) => test.as(IDENTITY[name])) as [
-    KmipClient,
-    KmipClient,
-    KmipClient,
-    KmipClient,
-    KmipClient,
-    KmipClient,
-  ];
+  const [officer, kms, ra, iam, audit] = (["officer", "kms", "ra", "iam", "audit"] as const).map((name) =>
+    test.as(IDENTITY[name]),
+  ) as [KmipClient, KmipClient, KmipClient, KmipClient, KmipClient];
   const root = await createRoot(officer);
   const authority = await createAuthority(officer, root);
   const master = await createMaster(officer, masterKeyName("test"));
@@ -389,7 +381,6 @@ export async function testHierarchy(test: TestHsm): Promise<Hierarchy> {
     kms,
     ra,
     iam,
-    caas,
     audit,
     root,
     authority,
