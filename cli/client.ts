@@ -20,7 +20,7 @@ import type { Members } from "#web/client/members.ts";
 import type { CertifiedKey } from "#web/client/mutual.ts";
 import { Rotation } from "#web/client/rotation.ts";
 import type { Session } from "#web/client/session.ts";
-import { type NodeMicroserviceOptions, startMicroservice } from "#web/hosts/node/index.ts";
+import { launch, type NodeMicroserviceOptions, startMicroservice } from "#web/hosts/node/index.ts";
 import { loopbackFetch } from "./loopback-fetch.ts";
 import { signIn } from "./sign-in.ts";
 
@@ -42,6 +42,11 @@ export interface ClientOptions {
     NodeMicroserviceOptions,
     "appKey" | "symmetricKey" | "timeToLive" | "copiesTimeToLive" | "watch"
   >;
+  /**
+   * Code of a microservice that runs in a process of its own, in the place of the one in this process. It is read at each start:
+   * `microservice.update()` changes over to what it is by then (M21).
+   */
+  code?: () => Promise<Uint8Array>;
 }
 
 export interface Client extends Pick<Custodian, "documents" | "keys" | "loadBySeed" | "microservice"> {
@@ -77,11 +82,14 @@ export async function connect(options: ClientOptions): Promise<Client> {
     });
   const { dn } = identity.custodian;
   const openVault = async () => {
+    if (options.code) {
+      const of = { vault, origin: app, custodian: dn, ...(cookie !== undefined && { cookie }) };
+      const { port, stop } = await launch({ ...of, code: await options.code() });
+      return { port: unreferenced(port), mutual: true, remove: stop };
+    }
     const of = { vault, origin: app, fetch: asVault, rootKey, now, ...(!cookie && { custodian: dn }) };
     const { port, close } = startMicroservice({ ...of, ...instance });
-    // A connection that waits for calls must not keep the process alive.
-    (port as MessagePort & Partial<Pick<NodeMessagePort, "unref">>).unref?.();
-    return { port, remove: close };
+    return { port: unreferenced(port), remove: close };
   };
   // One of a lost answer is presented by nobody, and ends soon.
   const bySecretZero = async (): Promise<Enrol> => {
@@ -123,6 +131,12 @@ export async function connect(options: ClientOptions): Promise<Client> {
     certifiedKey: () => session.certifiedKey(),
     close: () => microservice.stop(),
   };
+}
+
+/** A connection that waits for calls must not keep the process alive. */
+function unreferenced(port: MessagePort & Partial<Pick<NodeMessagePort, "unref">>): MessagePort {
+  port.unref?.();
+  return port;
 }
 
 type SignedIn = { session: Session; identity: Identity; cookie?: string };

@@ -81,6 +81,8 @@ export type PortClient = {
   openAll(messages: { context: EncryptionContext; message: Uint8Array }[]): Promise<(Uint8Array | null)[]>;
   /** One operation in one piece (M17), with a key that is loaded. `forbidden` for any other call of the port. */
   operate<O extends CryptoOperation>(operation: O, asked: Question<O>): Promise<Answer<O>>;
+  /** How many calls and streams have not ended yet. */
+  readonly underWay: number;
   /** Ends all calls with `port-closed` and closes the port. */
   close(): void;
 };
@@ -247,6 +249,9 @@ export function createPortClient(port: MessagePort): PortClient {
     operate: async (operation, asked) => {
       if (!Object.hasOwn(OPERATIONS, operation)) throw new CofferError("forbidden");
       return call(operation, asked) as Promise<never>;
+    },
+    get underWay() {
+      return pending.size;
     },
     close: () => close("port-closed"),
   };

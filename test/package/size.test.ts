@@ -9,7 +9,7 @@ import { type Project, packPackage } from "./installed.ts";
 
 /** Bytes, gzip, as kB of 1,000: of what is loaded at the start, and with all that is loaded on demand. */
 const BUDGET = {
-  kit: { start: 12_000, whole: 39_000 },
+  kit: { start: 12_000, whole: 40_500 },
   microservice: { start: 45_000, whole: 45_000 },
 };
 

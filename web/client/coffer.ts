@@ -244,6 +244,14 @@ export class Coffer extends EventTarget {
   }
 
   /**
+   * Changes over to the release that the vault has by now, if it is another one, without a reload: it enrols beside this one, what is under way
+   * ends where it began, and then the instance that it was is revoked. A page does so by itself now and then. Answers whether it did. Errors: as of `prepare`.
+   */
+  async update(): Promise<boolean> {
+    return this.#run((custodian) => custodian.update());
+  }
+
+  /**
    * What an admin of the tenant does, and what the caller is to it. Errors: `forbidden` for who is no admin, and in an app other than the
    * one that ships with the deployment.
    *
@@ -295,7 +303,7 @@ export class Coffer extends EventTarget {
   #load(): Promise<Custodian> {
     this.#loading ??= import("./custodian.ts").then(
       ({ Custodian }) => {
-        const { app, fetch, now, openVault } = this.#host;
+        const { app, fetch, now, openVault, releases } = this.#host;
         const onState = () => void this.dispatchEvent(new Event("state"));
         const session = this.#session;
         this.#custodian = new Custodian({
@@ -304,6 +312,7 @@ export class Coffer extends EventTarget {
           fetch,
           now,
           openVault,
+          releases,
           custody: this.#custody,
           onWait: this.#onWait,
           onState,

@@ -16,7 +16,7 @@ import { loadBySeed, type Seed, type SeedOptions } from "./seed.ts";
 import type { Session } from "./session.ts";
 import type { Account, Identity } from "./sign-in.ts";
 
-export interface CustodianOptions extends Pick<Host, "app" | "fetch" | "now" | "openVault"> {
+export interface CustodianOptions extends Pick<Host, "app" | "fetch" | "now" | "openVault" | "releases"> {
   session: Session;
   /** Who keeps data keys that are made. */
   custody?: "kms" | undefined;
@@ -39,12 +39,14 @@ export class Custodian {
 
   constructor(options: CustodianOptions) {
     const { session, app, fetch, now, openVault: open, enrolment, custody, onWait, onState } = options;
+    const { releases } = options;
     this.#session = session;
     const rest = new RestClient({ origin: app, session, fetch, delay, onWait });
     const custodian = () => this.signedIn.custodian.dn;
     const microservice = new Microservice({
-      ...{ open, rest, custodian, enrolment, app, now, onState },
+      ...{ open, rest, custodian, enrolment, app, now, onState, releases },
       certifiedKey: () => session.certifiedKey(),
+      replaced: (id) => this.life.revokeInstance(id),
     });
     const keys = new DataKeys(rest, microservice, custody);
     const [tenant, accounts] = [() => this.signedIn.tenant, () => this.accounts];
@@ -97,6 +99,12 @@ export class Custodian {
   /** What an admin of the tenant does. */
   get administration(): Administration {
     return new Administration(this.rest);
+  }
+
+  /** M21: changes over to the release that the vault has now, if it is another one. Answers whether it did. */
+  async update(): Promise<boolean> {
+    await this.microservice.use();
+    return this.microservice.update();
   }
 
   /** Enrols again with new keys, and revokes the instance before. */

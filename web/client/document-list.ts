@@ -131,12 +131,12 @@ export class DocumentList {
     }
     if (closed.length === 0) return;
     const named = [...new Set(closed.map(({ copy }) => copy.edk))].slice(0, KEYS);
-    const loaded = await dataKeys.ensureAll(named, signal);
+    const enrolled = await microservice.use();
+    const loaded = await dataKeys.ensureAll(named, signal, enrolled);
     const open = closed.filter(({ copy }) => loaded.has(copy.edk));
-    const { port } = await microservice.use();
     let at = 0;
     const copies = open.map(({ copy }) => copy);
-    for await (const some of openListed(port, copies)) {
+    for await (const some of openListed(enrolled.port, copies)) {
       signal?.throwIfAborted();
       for (const opened of some) {
         const { document, copy } = open[at++] ?? {};
@@ -201,9 +201,11 @@ export class DocumentList {
     const { keys, microservice, context } = this.#means;
     if (!content) return undefined;
     const edk = await keys.listing(account);
-    const { port } = await microservice.use();
+    const enrolled = await microservice.use();
+    // It was loaded into the release that ran then.
+    if (edk !== undefined) await keys.ensureAll([edk], undefined, enrolled);
     const sealing = { edk, context: context(account, id, "listing") };
-    return sealListed(port, sealing, { ...metadata, content, key });
+    return sealListed(enrolled.port, sealing, { ...metadata, content, key });
   }
 
   /** Ids, sizes and times alone; nothing is opened. */

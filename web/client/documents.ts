@@ -40,7 +40,7 @@ import {
   type Metadata,
   type SealedMetadata,
 } from "./metadata.ts";
-import type { Microservice } from "./microservice.ts";
+import type { EnrolledMicroservice, Microservice } from "./microservice.ts";
 import { sendParts } from "./parts.ts";
 import { counted, type Progress, type ProgressListener, readAll } from "./progress.ts";
 import { HEAD, type RangedDocument, rangedDocument } from "./ranged.ts";
@@ -294,7 +294,10 @@ export class Documents {
     try {
       signal?.throwIfAborted();
       tell("sealing", 0);
-      const { port } = await this.#microservice.use();
+      const enrolled = await this.#microservice.use();
+      const { port } = enrolled;
+      // It was loaded into the release that ran then.
+      if (edk !== undefined) await this.#keys.ensure(edk, signal, enrolled);
       let read = 0;
       const input = counted(source, (bytes) => (read = bytes));
       const context = this.#context(account, id, "document");
@@ -408,12 +411,13 @@ export class Documents {
     place: Place,
     signal: AbortSignal | undefined,
   ): Promise<Omit<Upload, "keep"> & { metadata: Metadata }> {
-    const { port } = await this.#microservice.use();
+    const enrolled = await this.#microservice.use();
+    const { port } = enrolled;
     const [{ partSize, parts }, sealed] = await Promise.all([
       this.#readUpload(place, signal),
       this.#sealedMetadata(place, signal),
     ]);
-    const { metadata, content } = await this.#openSealed(port, place, sealed, signal);
+    const { metadata, content } = await this.#openSealed(enrolled, place, sealed, signal);
     const kept = (await port.unfinished()).some(({ account, document, purpose }) => {
       return account === place.account && document === place.id && purpose === "document";
     });
@@ -466,15 +470,15 @@ export class Documents {
     const { content, metadata } = await this.#find(place, signal, HEAD);
     return rangedDocument(place, metadata, content, async (excerpt, source, signal) => {
       try {
-        const { port } = await this.#microservice.use();
+        const enrolled = await this.#microservice.use();
         // The key may be gone since the last part.
         const { context } = await this.#loadFor(
-          port,
+          enrolled,
           content.head,
           { ...place, purpose: "document" },
           signal,
         );
-        return speaking(port.open({ context, excerpt }, source, { signal, give: true }), signal);
+        return speaking(enrolled.port.open({ context, excerpt }, source, { signal, give: true }), signal);
       } catch (error) {
         source.cancel(error).catch(() => {});
         throw signal?.aborted ? signal.reason : asCofferError(error);
@@ -504,9 +508,14 @@ export class Documents {
     { signal, onProgress }: Pick<OpenOptions, "signal" | "onProgress">,
   ): Promise<OpenDocument> {
     const { content, metadata } = await this.#find(place, signal);
-    const { port } = await this.#microservice.use();
-    const { context } = await this.#loadFor(port, content.head, { ...place, purpose: "document" }, signal);
-    const plain = port.open({ context }, content.stream(), { signal, give: true });
+    const enrolled = await this.#microservice.use();
+    const { context } = await this.#loadFor(
+      enrolled,
+      content.head,
+      { ...place, purpose: "document" },
+      signal,
+    );
+    const plain = enrolled.port.open({ context }, content.stream(), { signal, give: true });
     const total = metadata.size;
     let bytes = 0;
     const stream = plain.pipeThrough(
@@ -673,8 +682,7 @@ export class Documents {
 
   async #openMetadata(place: Place, signal: AbortSignal | undefined): Promise<Opened> {
     const sealed = await this.#sealedMetadata(place, signal);
-    const { port } = await this.#microservice.use();
-    return this.#openSealed(port, place, sealed, signal);
+    return this.#openSealed(await this.#microservice.use(), place, sealed, signal);
   }
 
   #sealedMetadata({ account, id }: Place, signal: AbortSignal | undefined): Promise<Uint8Array<ArrayBuffer>> {
@@ -686,13 +694,18 @@ export class Documents {
   }
 
   async #openSealed(
-    port: PortClient,
+    enrolled: EnrolledMicroservice,
     { account, id }: Place,
     sealed: Uint8Array<ArrayBuffer>,
     signal: AbortSignal | undefined,
   ): Promise<Opened> {
-    const { context, edk } = await this.#loadFor(port, sealed, { account, id, purpose: "metadata" }, signal);
-    const plain = await readAll(port.open({ context }, sealed, { signal }), METADATA_LIMIT);
+    const { context, edk } = await this.#loadFor(
+      enrolled,
+      sealed,
+      { account, id, purpose: "metadata" },
+      signal,
+    );
+    const plain = await readAll(enrolled.port.open({ context }, sealed, { signal }), METADATA_LIMIT);
     const { content, ...metadata } = decodeMetadata(plain);
     // A document that was sealed with this id has metadata of the newer form, whatever the datastore has instead.
     if (!content && namesContent(id)) throw new CofferError("decrypt-failed");
@@ -706,17 +719,17 @@ export class Documents {
    * asked for. The header is not authenticated yet; the microservice compares it with this context when it opens.
    */
   async #loadFor(
-    port: PortClient,
+    enrolled: EnrolledMicroservice,
     head: Uint8Array,
     { account, id, purpose }: Place & { purpose: string },
     signal: AbortSignal | undefined,
   ): Promise<{ context: DocumentContext; edk: string }> {
-    const { edk, context } = await port.inspect(head);
+    const { edk, context } = await enrolled.port.inspect(head);
     const expected = this.#context(account, id, purpose);
     for (const [key, value] of Object.entries(expected)) {
       if (context[key] !== value) throw new CofferError("decrypt-failed");
     }
-    await this.#keys.ensure(edk, signal);
+    await this.#keys.ensure(edk, signal, enrolled);
     return { context: expected, edk };
   }
 

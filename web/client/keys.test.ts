@@ -111,3 +111,20 @@ it("W11 uses no key that was fetched ahead, or asked for, before the account had
   keys.discard("a");
   expect(Number((await asked)?.slice(4))).toBeGreaterThan(8);
 });
+
+it("M21 brings a key to the microservice in which the caller goes on, whichever has taken its place meanwhile", async () => {
+  const { keys, calls, loaded } = setup();
+  const before: string[] = [];
+  const port = {
+    has: async (edk: string) => before.includes(edk),
+    load: async ({ edk }: { edk: string }) => void before.push(edk),
+  };
+  const old = {
+    port,
+    instance: { id: "old", wrappingCertificate: "cert-old" },
+  } as unknown as EnrolledMicroservice;
+  await keys.ensure("x");
+  await Promise.all([keys.ensure("x", undefined, old), keys.ensure("x", undefined, old)]);
+  expect([before, [...loaded]]).toEqual([["x"], ["x"]]);
+  expect(calls, "once for each").toEqual(["/kms/loads", "/kms/loads"]);
+});

@@ -137,17 +137,20 @@ export class DataKeys {
   }
 
   /** In one request; each by itself where that fails. */
-  #loadAll(edks: readonly string[]): void {
-    const loading = this.#bringSeveral(edks);
+  #loadAll(edks: readonly string[], enrolled: EnrolledMicroservice): void {
+    const loading = this.#bringSeveral(edks, enrolled);
     for (const edk of edks) {
-      const one = loading.catch(() => this.#load(edk)).finally(() => this.#loading.delete(edk));
+      const name = nameOf(edk, enrolled);
+      const one = loading.catch(() => this.#load(edk, enrolled)).finally(() => this.#loading.delete(name));
       one.catch(() => {});
-      this.#loading.set(edk, one);
+      this.#loading.set(name, one);
     }
   }
 
-  async #bringSeveral(edks: readonly string[]): Promise<void> {
-    const { port, instance } = await this.#microservice.use();
+  async #bringSeveral(
+    edks: readonly string[],
+    { port, instance }: EnrolledMicroservice,
+  ): Promise<void> {
     const requests = edks.map((edk) => requestFor(edk, instance.wrappingCertificate));
     const retained = requests.flatMap((request) => (request.way === "retained" ? (request.keys ?? []) : []));
     if (retained.length === edks.length) {
@@ -161,23 +164,32 @@ export class DataKeys {
     await port.load(loaded);
   }
 
-  /** Sees to it that the microservice holds this data key: from its key ring, else from the KMS (M8). */
-  async ensure(edk: string, signal?: AbortSignal): Promise<void> {
-    let loading = this.#loading.get(edk);
+  /**
+   * Sees to it that the microservice holds this data key: from its key ring, else from the KMS (M8). `at`: that one in which the
+   * caller goes on, which another release may have replaced meanwhile (M21).
+   */
+  async ensure(edk: string, signal?: AbortSignal, at?: EnrolledMicroservice): Promise<void> {
+    const enrolled = at ?? (await this.#microservice.use());
+    const name = nameOf(edk, enrolled);
+    let loading = this.#loading.get(name);
     if (!loading) {
-      loading = this.#load(edk).finally(() => this.#loading.delete(edk));
-      this.#loading.set(edk, loading);
+      loading = this.#load(edk, enrolled).finally(() => this.#loading.delete(name));
+      this.#loading.set(name, loading);
     }
     await loading;
     signal?.throwIfAborted();
   }
 
   /** The same of several: those that are loaded then. An instance above level `data` finds them itself. Error: `signed-out`. */
-  async ensureAll(edks: readonly string[], signal?: AbortSignal): Promise<Set<string>> {
+  async ensureAll(
+    edks: readonly string[],
+    signal?: AbortSignal,
+    at?: EnrolledMicroservice,
+  ): Promise<Set<string>> {
     const loaded = new Set<string>();
     for (const edk of edks) {
       try {
-        await this.ensure(edk, signal);
+        await this.ensure(edk, signal, at);
         loaded.add(edk);
       } catch (error) {
         signal?.throwIfAborted();
@@ -187,8 +199,7 @@ export class DataKeys {
     return loaded;
   }
 
-  async #load(edk: string): Promise<void> {
-    const enrolled = await this.#microservice.use();
+  async #load(edk: string, enrolled: EnrolledMicroservice): Promise<void> {
     try {
       await this.#bring(edk, enrolled);
     } catch (error) {
@@ -218,10 +229,11 @@ export class DataKeys {
       // Keys of a lost answer are never used.
       const isLast = () => this.#fetching.get(account) === started;
       const started = callJson(this.#rest, makeDataKeys, {}, request, { tries: 3 })
-        .then(({ edks }) => {
-          if (!isLast()) return;
+        .then(async ({ edks }) => {
           // Where many are wanted one after the other.
-          if (edks.length > BATCH) this.#loadAll(edks);
+          const enrolled = edks.length > BATCH ? await this.#microservice.use() : undefined;
+          if (!isLast()) return;
+          if (enrolled) this.#loadAll(edks, enrolled);
           this.#pool(account).push(...edks);
         })
         .finally(() => isLast() && this.#fetching.delete(account));
@@ -251,4 +263,9 @@ function orderOf(algorithm: KeyAlgorithm) {
 /** Above level `data` an instance finds the key of a document itself. */
 export function findsKeys({ instance }: Pick<EnrolledMicroservice, "instance">): boolean {
   return instance.level !== undefined;
+}
+
+/** A key is loaded into one microservice, and into another again. */
+function nameOf(edk: string, { instance }: EnrolledMicroservice): string {
+  return `${instance.id} ${edk}`;
 }

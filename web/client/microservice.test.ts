@@ -14,6 +14,7 @@ function setup({
   ladder = false,
   named = true,
   mutual = false,
+  releases,
 }: {
   stored?: { custodian: string; notAfter: string };
   grants?: boolean;
@@ -24,10 +25,14 @@ function setup({
   named?: boolean;
   /** The vault is one that has to prove itself. */
   mutual?: boolean;
+  /** How often it looks for another release. */
+  releases?: number;
 } = {}) {
   const events: string[] = [];
   const clock = { now: NOW };
   const enrolling = { gate: Promise.resolve() };
+  const vault = { measurement: "sha384-x" };
+  const replaced: string[] = [];
   let enrolments = 0;
   const describe = (custodian: string, notAfter: string) => ({
     id: `i${enrolments}`,
@@ -37,33 +42,35 @@ function setup({
     method: "grant",
     ...(ladder && { level: "master" as const, identityCertificate: "BBBB" }),
   });
-  const handler = {
-    hello: async () => {
-      if (ladder) events.push("hello");
-      return {
-        version: 1,
-        measurement: "sha384-x",
-        instance: stored ? describe(stored.custodian, stored.notAfter) : null,
-      };
-    },
-    enrol: async ({ grant }: { grant: string }) => {
-      events.push(`enrol ${grant}`);
-      await enrolling.gate;
-      enrolments++;
-      return describe(DN, new Date(clock.now + 86_400_000).toISOString());
-    },
-    forget: async () => {
-      events.push("forget");
-      return {};
-    },
-  } as unknown as PortHandler;
+  const handlerOf = (measurement: string) =>
+    ({
+      hello: async () => {
+        if (ladder) events.push("hello");
+        return {
+          version: 1,
+          measurement,
+          instance: stored ? describe(stored.custodian, stored.notAfter) : null,
+        };
+      },
+      enrol: async ({ grant }: { grant: string }) => {
+        events.push(`enrol ${grant}`);
+        await enrolling.gate;
+        enrolments++;
+        return describe(DN, new Date(clock.now + 86_400_000).toISOString());
+      },
+      forget: async () => {
+        events.push("forget");
+        return {};
+      },
+      certificate: () => enrolling.gate.then(() => ({ certificate: "AA" })),
+    }) as unknown as PortHandler;
   const microservice = new Microservice({
     open: async () => {
       events.push("open");
       const { port1, port2 } = new MessageChannel();
       if (mute.includes(events.filter((event) => event === "open").length))
         return { port: port1, remove: () => events.push("remove") };
-      servePort(port2, handler);
+      servePort(port2, handlerOf(vault.measurement));
       return { port: port1, mutual, remove: () => events.push("remove") };
     },
     rest: {
@@ -82,9 +89,12 @@ function setup({
     certifiedKey: () => Promise.reject(new Error("nobody asks")),
     now: () => clock.now,
     patience: 50,
+    releases,
+    quiet: 200,
+    replaced: async (id) => void replaced.push(id),
     onState: ({ phase }) => events.push(`is ${phase}`),
   });
-  return { microservice, events, clock, enrolling };
+  return { microservice, events, clock, enrolling, vault, replaced };
 }
 
 it("enrols with a grant, once for all who ask", async () => {
@@ -203,4 +213,70 @@ it("M14 takes no microservice from another origin that asks for no proof, and so
   const { microservice, events } = setup({ mutual: true });
   expect(await microservice.use().then(() => null, codeOf)).toBe("microservice-unproven");
   expect(events.at(-1)).toBe("is failed");
+});
+
+it("M21 changes over to another release: it enrols beside the one that runs, what is under way ends there, and then that one ends", async () => {
+  const { microservice, events, enrolling, vault, replaced } = setup();
+  const before = await microservice.use();
+  expect(await microservice.update(), "the same release").toBe(false);
+  expect(events.at(-1)).toBe("remove");
+  vault.measurement = "sha384-y";
+  let release = () => {};
+  const under = before.port.certificate();
+  expect(before.port.underWay).toBe(1);
+  const [one, two] = await Promise.all([microservice.update(), microservice.update()]);
+  expect([one, two], "once for all who ask").toEqual([true, true]);
+  const after = await microservice.use();
+  expect(after.measurement).toBe("sha384-y");
+  expect(after.instance.id).not.toBe(before.instance.id);
+  expect(await under).toBe("AA");
+  enrolling.gate = new Promise((resolve) => {
+    release = resolve;
+  });
+  const long = before.port.certificate();
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  expect(replaced, "something is under way").toEqual([]);
+  release();
+  expect(await long).toBe("AA");
+  await expect.poll(() => replaced, { timeout: 5000 }).toEqual([before.instance.id]);
+  await expect(before.port.certificate()).rejects.toMatchObject({ code: "port-closed" });
+  expect(await after.port.certificate()).toBe("AA");
+  microservice.stop();
+});
+
+it("M21 goes on with the release that runs where another one cannot enrol, does not answer, or comes after the end", async () => {
+  const refused = setup();
+  const before = await refused.microservice.use();
+  refused.vault.measurement = "sha384-y";
+  refused.enrolling.gate = Promise.reject(new Error("no"));
+  refused.enrolling.gate.catch(() => {});
+  await expect(refused.microservice.update()).rejects.toThrow();
+  expect(await refused.microservice.use()).toBe(before);
+  expect(await refused.microservice.update().catch(() => "again")).toBe("again");
+  refused.enrolling.gate = Promise.resolve();
+  let go = () => {};
+  refused.enrolling.gate = new Promise((resolve) => {
+    go = resolve;
+  });
+  const late = refused.microservice.update();
+  await expect.poll(() => refused.events.filter((event) => event.startsWith("enrol")).length).toBe(4);
+  refused.microservice.stop();
+  go();
+  expect(await late, "it was stopped meanwhile").toBe(false);
+  expect(refused.events.filter((event) => event === "open")).toHaveLength(4);
+  expect(refused.events.filter((event) => event === "remove")).toHaveLength(4);
+});
+
+it("M21 looks for another release by itself while it is used, and no more often than it is told", async () => {
+  const { microservice, events, clock, vault } = setup({ releases: 60_000 });
+  await microservice.use();
+  clock.now += 30_000;
+  await microservice.use();
+  expect(events.filter((event) => event === "open")).toHaveLength(1);
+  vault.measurement = "sha384-y";
+  clock.now += 40_000;
+  await microservice.use();
+  await expect.poll(async () => (await microservice.use()).measurement).toBe("sha384-y");
+  expect(events.filter((event) => event === "open")).toHaveLength(2);
+  microservice.stop();
 });

@@ -29,6 +29,8 @@ export type MicroserviceState =
 
 /** An instance is renewed when less than this is left (milliseconds), so that it does not end within a transfer. */
 const MARGIN = 10 * 60 * 1000;
+/** Nothing has to have been under way in a microservice for so long before it is ended, milliseconds: an operation may wait for the network between two calls. */
+const QUIET = 30_000;
 /** How long a vault may take to delete its keys, milliseconds: a sign-out waits for it. */
 const PATIENCE = 5_000;
 
@@ -47,7 +49,16 @@ export interface MicroserviceOptions {
   onState?: ((state: MicroserviceState) => void) | undefined;
   /** How long `forget` may take, milliseconds. Default: five seconds. */
   patience?: number;
+  /** How often to look for another release, milliseconds. Never by default. */
+  releases?: number | undefined;
+  /** An instance of this microservice has given its place to that of another release, and has ended: nothing is released to it any more. */
+  replaced?: ((instance: string) => Promise<void>) | undefined;
+  /** How long a release that was replaced has to have had nothing under way, milliseconds. Default: half a minute. */
+  quiet?: number;
 }
+
+/** A release that was replaced, until what is under way in it has ended. */
+type Leaving = { port: PortClient; vault: Vault; timer?: ReturnType<typeof setTimeout> };
 
 /** One microservice for one page. Started on first use, and only once. */
 export class Microservice {
@@ -63,9 +74,14 @@ export class Microservice {
   /** Names the start under way, so that one that was stopped does not go on. */
   #run: object | undefined;
   #state: MicroserviceState = { phase: "idle" };
+  readonly #leaving = new Set<Leaving>();
+  #updating: Promise<boolean> | undefined;
+  /** When it was last looked for another release. */
+  #looked: number;
 
   constructor(options: MicroserviceOptions) {
     this.#options = options;
+    this.#looked = options.now();
   }
 
   get state(): MicroserviceState {
@@ -77,7 +93,11 @@ export class Microservice {
     this.#enrolled ??= this.#guard(this.#start());
     const enrolled = await this.#enrolled;
     if (!this.#isValid(enrolled.instance)) return this.renew(enrolled.instance.id);
-    return (await this.#isProven()) ? enrolled : this.#proveAnew(enrolled);
+    if (!(await this.#isProven())) return this.#proveAnew(enrolled);
+    const { releases = Number.POSITIVE_INFINITY, now } = this.#options;
+    // Who asks goes on with this one meanwhile; what fails is tried again the next time.
+    if (now() - this.#looked > releases) this.update().catch(() => {});
+    return enrolled;
   }
 
   /** M14: whether the custodian has the certificate still by which it has proved who it is. Without a network it has. */
@@ -99,6 +119,71 @@ export class Microservice {
       this.#proving = undefined;
     });
     return this.#proving;
+  }
+
+  /**
+   * M21: looks whether the vault has another release than the one that runs, by its measurement, and changes over to it: it enrols beside this
+   * one, new calls go to it, and this one ends when nothing has been under way in it for a while. Answers whether it did. What fails leaves this one as it is.
+   */
+  async update(): Promise<boolean> {
+    this.#updating ??= this.#changeOver().finally(() => {
+      this.#updating = undefined;
+    });
+    return this.#updating;
+  }
+
+  async #changeOver(): Promise<boolean> {
+    const [current, run] = [this.#enrolled, this.#run];
+    if (!current) return false;
+    this.#looked = this.#options.now();
+    const before = await current;
+    const vault = await this.#options.open();
+    const port = createPortClient(vault.port);
+    const proven = this.#proven;
+    let taken = false;
+    try {
+      const { measurement, challenge } = await port.hello(this.#options.custodian());
+      if (measurement === before.measurement) return false;
+      // Its own keys: certificates say what code they were issued to.
+      const enrolled = await this.#enrolAt({ port, vault, measurement }, challenge);
+      const [own, old] = [this.#vault, this.#port];
+      // Stopped, or enrolled again, meanwhile.
+      if (this.#run !== run || this.#enrolled !== current || !own || !old) return false;
+      taken = true;
+      [this.#vault, this.#port, this.#enrolled] = [vault, port, Promise.resolve(enrolled)];
+      this.#tell({ phase: "ready", measurement, instance: enrolled.instance });
+      this.#drain({ port: old, vault: own }, before.instance.id);
+      return true;
+    } finally {
+      if (!taken) {
+        this.#proven = proven;
+        port.close();
+        vault.remove();
+      }
+    }
+  }
+
+  /** Ends a release that was replaced once nothing has been under way in it for a while, and then its instance. */
+  #drain(leaving: Leaving, instance: string, quiet = 0): void {
+    const { quiet: needed = QUIET, replaced } = this.#options;
+    this.#leaving.add(leaving);
+    if (quiet >= needed) {
+      this.#leave(leaving);
+      replaced?.(instance).catch(() => {});
+      return;
+    }
+    const step = Math.max(1, needed / 8);
+    leaving.timer = setTimeout(
+      () => this.#drain(leaving, instance, leaving.port.underWay > 0 ? 0 : quiet + step),
+      step,
+    );
+  }
+
+  #leave(leaving: Leaving): void {
+    clearTimeout(leaving.timer);
+    this.#leaving.delete(leaving);
+    leaving.port.close();
+    leaving.vault.remove();
   }
 
   /** Enrols again, unless somebody else already replaced the instance named `stale`. */
@@ -153,6 +238,7 @@ export class Microservice {
     this.#run = undefined;
     this.#enrolled = undefined;
     this.#proven = undefined;
+    for (const leaving of this.#leaving) this.#leave(leaving);
     this.#port?.close();
     this.#port = undefined;
     this.#vault?.remove();
@@ -195,14 +281,21 @@ export class Microservice {
     challenge: string | undefined,
   ): Promise<EnrolledMicroservice> {
     this.#tell({ phase: "enrolling" });
+    return this.#ready(await this.#enrolAt({ port, vault: this.#vault, measurement }, challenge));
+  }
+
+  async #enrolAt(
+    { port, vault, measurement }: { port: PortClient; vault: Vault | undefined; measurement: string },
+    challenge: string | undefined,
+  ): Promise<EnrolledMicroservice> {
     const { enrolment = () => this.#grant() } = this.#options;
     const instance = await port.enrol(await enrolment());
     if (instance.custodian !== this.#options.custodian()) throw new CofferError("foreign-custodian");
     this.#short = this.#isValid(instance) ? undefined : instance.id;
     const enrolled = { port, measurement, instance };
-    await this.#prove(enrolled, challenge);
+    await this.#prove(enrolled, vault, challenge);
     await this.#name(port, instance);
-    return this.#ready(enrolled);
+    return enrolled;
   }
 
   /** One of a lost answer is redeemed by nobody, and ends within a minute. */
@@ -216,7 +309,7 @@ export class Microservice {
     enrolled: EnrolledMicroservice,
     challenge: string | undefined,
   ): Promise<EnrolledMicroservice> {
-    await this.#prove(enrolled, challenge);
+    await this.#prove(enrolled, this.#vault, challenge);
     await this.#name(enrolled.port, enrolled.instance).catch(() => {});
     return this.#ready(enrolled);
   }
@@ -224,6 +317,7 @@ export class Microservice {
   /** M14: each proves to the other who it is, before a key is used. One that asks for no proof is not taken where there must be one. */
   async #prove(
     { port, measurement, instance }: EnrolledMicroservice,
+    vault: Vault | undefined,
     challenge: string | undefined,
   ): Promise<void> {
     const { app: origin, certifiedKey, now } = this.#options;
@@ -233,7 +327,7 @@ export class Microservice {
       this.#proven = key.certificate;
       return;
     }
-    if (this.#vault?.mutual) throw new CofferError("microservice-unproven");
+    if (vault?.mutual) throw new CofferError("microservice-unproven");
   }
 
   /** Above level `data` an instance gets tokens when its custodian has named it to the IAM. It begins with the hello that follows. */
