@@ -14,7 +14,6 @@ export function browserHost(vault: string, container?: Element): SignInHost {
     lock: (name, work) => navigator.locks.request(name, work),
     store: createSignInStore(),
     openVault: (patience) => openVault(vault, container ?? document.body, patience),
-    releases: 15 * 60 * 1000,
     takeAnswer() {
       const here = new URL(location.href);
       const query = new URLSearchParams(here.search);

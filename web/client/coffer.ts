@@ -123,12 +123,8 @@ export class Coffer extends EventTarget {
   }
 
   /** Starts and enrols the microservice ahead of its first use, and has a data key ready. */
-  async prepare(): Promise<void> {
-    await this.#run(async (custodian) => {
-      await custodian.microservice.use();
-      const [account] = custodian.accounts;
-      if (account !== undefined) void custodian.keys.prepare(account);
-    });
+  prepare(): Promise<void> {
+    return this.#run((custodian) => custodian.prepare());
   }
 
   /**
@@ -137,7 +133,7 @@ export class Coffer extends EventTarget {
    * left behind. The one exception is `unknown-whether-stored`: the server has not confirmed the last step, so that the
    * document is either complete and in the list, or not there.
    */
-  async seal(source: Source, options: SealOptions = {}): Promise<Document> {
+  seal(source: Source, options: SealOptions = {}): Promise<Document> {
     return this.#run((custodian) =>
       custodian.documents.seal(source, custodian.account(options.account), options),
     );
@@ -155,7 +151,7 @@ export class Coffer extends EventTarget {
    * await coffer.loadBySeed(passphrase, { document: id });
    * const { stream } = await coffer.open(id);
    */
-  async loadBySeed(seed: Seed, options: SeedOptions & { document?: string } = {}): Promise<string[]> {
+  loadBySeed(seed: Seed, options: SeedOptions & { document?: string } = {}): Promise<string[]> {
     return this.#run((custodian) => custodian.loadBySeed(seed, options));
   }
 
@@ -163,7 +159,7 @@ export class Coffer extends EventTarget {
    * Uploads that were stopped, by a reload or a lost connection, and can be gone on with in this browser. They stay for a day after
    * something last happened to them, and end with the sign-in.
    */
-  async unfinishedUploads(options: Pick<ListOptions, "signal"> = {}): Promise<Unfinished[]> {
+  unfinishedUploads(options: Pick<ListOptions, "signal"> = {}): Promise<Unfinished[]> {
     return this.#run(({ documents, accounts }) => documents.unfinished(accounts, options));
   }
 
@@ -175,7 +171,7 @@ export class Coffer extends EventTarget {
    * const [upload] = await coffer.unfinishedUploads();
    * if (upload) await coffer.resumeUpload(upload.id, file, { account: upload.account });
    */
-  async resumeUpload(id: string, source: Blob, options: OpenOptions = {}): Promise<Document> {
+  resumeUpload(id: string, source: Blob, options: OpenOptions = {}): Promise<Document> {
     return this.#run(({ documents }) => documents.resume(id, source, options));
   }
 
@@ -183,7 +179,7 @@ export class Coffer extends EventTarget {
    * Opens a document. `stream` gives verified frames as they come and errs rather than ends when the document is not
    * complete. Errors: `not-found`, `decrypt-failed`, `signed-out`, `offline`, …
    */
-  async open(id: string, options: OpenOptions = {}): Promise<OpenDocument> {
+  open(id: string, options: OpenOptions = {}): Promise<OpenDocument> {
     return this.#run(({ documents }) => documents.open(id, options));
   }
 
@@ -195,7 +191,7 @@ export class Coffer extends EventTarget {
    * const video = await coffer.openRanged(id);
    * const part = await video.slice(1_000_000, 1_100_000);
    */
-  async openRanged(id: string, options: Omit<OpenOptions, "onProgress"> = {}): Promise<RangedDocument> {
+  openRanged(id: string, options: Omit<OpenOptions, "onProgress"> = {}): Promise<RangedDocument> {
     return this.#run(({ documents }) => documents.openRanged(id, options));
   }
 
@@ -203,12 +199,12 @@ export class Coffer extends EventTarget {
    * All documents, newest first, with what their sealed metadata says. Opening that takes a while when there are many, so
    * `onChange` gives the list as far as it is known, first without any metadata, then after each that was opened.
    */
-  async list(options: ListOptions = {}): Promise<Document[]> {
+  list(options: ListOptions = {}): Promise<Document[]> {
     return this.#run(({ documents, accounts }) => documents.list(accounts, options));
   }
 
   /** Deletes a document for good. */
-  async remove(id: string, options: RemoveOptions = {}): Promise<void> {
+  remove(id: string, options: RemoveOptions = {}): Promise<void> {
     return this.#run(({ documents }) => documents.remove(id, options));
   }
 
@@ -216,7 +212,7 @@ export class Coffer extends EventTarget {
    * Seals a document again under a new key; its id is another one afterwards. The old one goes when the new one is complete. Errors as of
    * `open` and `seal`.
    */
-  async reEncrypt(id: string, options: OpenOptions = {}): Promise<Document> {
+  reEncrypt(id: string, options: OpenOptions = {}): Promise<Document> {
     return this.#run(({ documents }) => documents.reEncrypt(id, options));
   }
 
@@ -224,7 +220,7 @@ export class Coffer extends EventTarget {
    * All documents of an account, one after the other. It can be stopped by its signal and gone on with later, after a reload too, with
    * the `before` of the first time.
    */
-  async reEncryptAll(account: string, options: ReEncryptAllOptions = {}): Promise<ReEncryptProgress> {
+  reEncryptAll(account: string, options: ReEncryptAllOptions = {}): Promise<ReEncryptProgress> {
     return this.#run(({ documents }) => documents.reEncryptAll(account, options));
   }
 
@@ -234,12 +230,12 @@ export class Coffer extends EventTarget {
    * @example
    * const ends = await coffer.manage((life) => life.delete(account, { days: 7 }));
    */
-  async manage<T>(work: (life: Accounts) => Promise<T>): Promise<T> {
+  manage<T>(work: (life: Accounts) => Promise<T>): Promise<T> {
     return this.#run(({ life }) => work(life));
   }
 
   /** Enrols the microservice again, with new keys; the instance that it was is revoked. Errors: as of `prepare`. */
-  async renew(): Promise<void> {
+  renew(): Promise<void> {
     return this.#run((custodian) => custodian.renew());
   }
 
@@ -247,7 +243,7 @@ export class Coffer extends EventTarget {
    * Changes over to the release that the vault has by now, if it is another one, without a reload: it enrols beside this one, what is under way
    * ends where it began, and then the instance that it was is revoked. A page does so by itself now and then. Answers whether it did. Errors: as of `prepare`.
    */
-  async update(): Promise<boolean> {
+  update(): Promise<boolean> {
     return this.#run((custodian) => custodian.update());
   }
 
@@ -258,17 +254,17 @@ export class Coffer extends EventTarget {
    * @example
    * const { roles } = await coffer.administer((admin) => admin.standing());
    */
-  async administer<T>(work: (admin: Administration) => Promise<T>): Promise<T> {
+  administer<T>(work: (admin: Administration) => Promise<T>): Promise<T> {
     return this.#run((custodian) => work(custodian.administration));
   }
 
   /** The user's accounts as they are now: a colleague may have shared one since this browser signed in. */
-  async accounts(): Promise<Account[]> {
+  accounts(): Promise<Account[]> {
     return this.#run((custodian) => custodian.refreshAccounts());
   }
 
   /** Who may act for an account, by default the user's first. */
-  async members(account?: string): Promise<AccountMember[]> {
+  members(account?: string): Promise<AccountMember[]> {
     return this.#run((custodian) => custodian.members.list(custodian.account(account)));
   }
 
@@ -276,17 +272,17 @@ export class Coffer extends EventTarget {
    * Makes the user with this id a member of an account that the caller owns, or gives a member another role. Errors: `forbidden`,
    * `not-found` for who has never signed in, `conflict` for the last owner, `quota-exceeded`.
    */
-  async putMember(user: string, role: AccountRole, account?: string): Promise<void> {
+  putMember(user: string, role: AccountRole, account?: string): Promise<void> {
     return this.#run((custodian) => custodian.members.put(custodian.account(account), user, role));
   }
 
   /** Ends a membership: by an owner, or the user's own. Nothing is given to that user from now on. Errors: `forbidden`, `conflict`. */
-  async removeMember(user: string, account?: string): Promise<void> {
+  removeMember(user: string, account?: string): Promise<void> {
     return this.#run((custodian) => custodian.members.remove(custodian.account(account), user));
   }
 
   /** Ends the user's own membership. Resolves with the accounts that are left. Errors: `no-account`, `conflict` for the last owner. */
-  async leave(account: string): Promise<Account[]> {
+  leave(account: string): Promise<Account[]> {
     return this.#run((custodian) => custodian.leave(account));
   }
 
@@ -303,7 +299,7 @@ export class Coffer extends EventTarget {
   #load(): Promise<Custodian> {
     this.#loading ??= import("./custodian.ts").then(
       ({ Custodian }) => {
-        const { app, fetch, now, openVault, releases } = this.#host;
+        const { app, fetch, now, openVault } = this.#host;
         const onState = () => void this.dispatchEvent(new Event("state"));
         const session = this.#session;
         this.#custodian = new Custodian({
@@ -312,7 +308,6 @@ export class Coffer extends EventTarget {
           fetch,
           now,
           openVault,
-          releases,
           custody: this.#custody,
           onWait: this.#onWait,
           onState,

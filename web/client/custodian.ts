@@ -16,7 +16,9 @@ import { loadBySeed, type Seed, type SeedOptions } from "./seed.ts";
 import type { Session } from "./session.ts";
 import type { Account, Identity } from "./sign-in.ts";
 
-export interface CustodianOptions extends Pick<Host, "app" | "fetch" | "now" | "openVault" | "releases"> {
+export interface CustodianOptions extends Pick<Host, "app" | "fetch" | "now" | "openVault"> {
+  /** How often to look, while it is used, whether the vault has another release by now, milliseconds. Default: a quarter of an hour. */
+  releases?: number;
   session: Session;
   /** Who keeps data keys that are made. */
   custody?: "kms" | undefined;
@@ -39,7 +41,7 @@ export class Custodian {
 
   constructor(options: CustodianOptions) {
     const { session, app, fetch, now, openVault: open, enrolment, custody, onWait, onState } = options;
-    const { releases } = options;
+    const { releases = 15 * 60 * 1000 } = options;
     this.#session = session;
     const rest = new RestClient({ origin: app, session, fetch, delay, onWait });
     const custodian = () => this.signedIn.custodian.dn;
@@ -99,6 +101,13 @@ export class Custodian {
   /** What an admin of the tenant does. */
   get administration(): Administration {
     return new Administration(this.rest);
+  }
+
+  /** Starts and enrols the microservice ahead of its first use, and has a data key ready. */
+  async prepare(): Promise<void> {
+    await this.microservice.use();
+    const [account] = this.accounts;
+    if (account !== undefined) void this.keys.prepare(account);
   }
 
   /** M21: changes over to the release that the vault has now, if it is another one. Answers whether it did. */

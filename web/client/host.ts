@@ -15,8 +15,6 @@ export interface Host {
   store: SignInStore;
   /** Opens the vault; `patience`: how long it may take, milliseconds. */
   openVault: (patience?: number) => Promise<Vault>;
-  /** How often to look, while it is used, whether the vault has another release by now, milliseconds. Never by default. */
-  releases?: number | undefined;
 }
 
 /** A host in which a person signs in by going to the vault's page and coming back. */
