@@ -147,10 +147,7 @@ export class DataKeys {
     }
   }
 
-  async #bringSeveral(
-    edks: readonly string[],
-    { port, instance }: EnrolledMicroservice,
-  ): Promise<void> {
+  async #bringSeveral(edks: readonly string[], { port, instance }: EnrolledMicroservice): Promise<void> {
     const requests = edks.map((edk) => requestFor(edk, instance.wrappingCertificate));
     const retained = requests.flatMap((request) => (request.way === "retained" ? (request.keys ?? []) : []));
     if (retained.length === edks.length) {
