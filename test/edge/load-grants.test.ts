@@ -49,6 +49,20 @@ afterAll(() => {
   traffic.stop();
 });
 
+it("M12 a key that demands hybrid wrapping goes by no way to an instance without such keys", async () => {
+  const { client, enrolled } = ann;
+  const policy = { operations: ["encrypt", "decrypt"], wrapping: "hybrid" };
+  const order = { account: client.account, count: 1, purpose: "document", policy };
+  const { edks } = json<{ edks: string[] }>(await client.rest("POST", "/kms/data-keys", order));
+  const { wrappingCertificate: certificate } = enrolled;
+  for (const way of [
+    { way: "several", edks, certificate },
+    { way: "rewrap", edk: edks[0], certificate },
+  ])
+    expect(await problem(await client.rest("POST", "/kms/loads", way))).toBe("hybrid-required");
+  expect(await problem(await ask(ann, edks))).toBe("hybrid-required");
+});
+
 async function newKeys({ client }: Instance, count = 1, own = false): Promise<string[]> {
   const order = { count, purpose: "document", ...(own ? {} : { account: client.account }) };
   return json<{ edks: string[] }>(await client.rest("POST", "/kms/data-keys", order)).edks;

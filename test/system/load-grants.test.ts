@@ -49,7 +49,8 @@ it("M7 M8 M11 in Node: keys come by a grant, once, and several in one rewrap; do
   await port.enrol({ method: "grant", grant: enrolment });
   const certificate = await port.certificate();
   const { account } = ann;
-  const order = { account, count: 4, purpose: "document" };
+  const policy = { operations: ["encrypt", "decrypt"], wrapping: "hybrid" };
+  const order = { account, count: 4, purpose: "document", policy };
   const { edks } = await ask<{ edks: string[] }>("/kms/data-keys", order);
   const [byGrant, inOne] = [edks.slice(0, 2), edks.slice(2)];
   const { grant } = await ask<{ grant: string }>("/kms/grants", { edks: byGrant, certificate });
@@ -58,7 +59,17 @@ it("M7 M8 M11 in Node: keys come by a grant, once, and several in one rewrap; do
   await expect(port.load({ way: "grant", grant, edks: byGrant })).rejects.toMatchObject({
     code: "invalid-grant",
   });
-  await port.load(await ask("/kms/loads", { way: "several", edks: inOne, certificate }));
+  const several = await ask<LoadAnswer>("/kms/loads", { way: "several", edks: inOne, certificate });
+  if (several.way !== "several") throw new Error("not several");
+  // ML-KEM decapsulates what was altered to another secret (FIPS 203 §6.3): no key comes of it.
+  const [first, second] = several.keys.map(({ wrappedKey }) => decodeBase64url(wrappedKey));
+  for (const at of [5, 600, 1170]) {
+    const altered = encodeBase64url(first!.with(at, first![at]! ^ 1));
+    const keys = several.keys.map((key, n) => (n === 0 ? { ...key, wrappedKey: altered } : key));
+    await expect(port.load({ ...several, keys })).rejects.toMatchObject({ code: "key-refused" });
+  }
+  expect([first, second].map((key) => key?.length)).toEqual([1176, 1176]);
+  await port.load(several);
   for (const edk of edks) {
     const context = { tenant: "development", account, document: crypto.randomUUID(), purpose: "document" };
     const text = new TextEncoder().encode("by another way");
