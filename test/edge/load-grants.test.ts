@@ -59,8 +59,8 @@ it("M12 a key that demands hybrid wrapping goes by no way to an instance without
     { way: "several", edks, certificate },
     { way: "rewrap", edk: edks[0], certificate },
   ])
-    expect(await problem(await client.rest("POST", "/kms/loads", way))).toBe("hybrid-required");
-  expect(await problem(await ask(ann, edks))).toBe("hybrid-required");
+    expect(await problem(await client.rest("POST", "/kms/loads", way))).toBe("403 hybrid-required");
+  expect(await problem(await ask(ann, edks))).toBe("403 hybrid-required");
 });
 
 async function newKeys({ client }: Instance, count = 1, own = false): Promise<string[]> {
