@@ -56,6 +56,8 @@ function read(bytes: Uint8Array<ArrayBuffer>): { header: Header; edk: AccountEdk
   return { header, edk, entries: header.encryptedDataKeys.map(({ providerId }) => providerId) };
 }
 
+/** A document's name, and its message. */
+type Sealed = [string, Uint8Array<ArrayBuffer>];
 type Entry = Header["encryptedDataKeys"][number];
 const CLOSED = { code: "decrypt-failed" };
 
@@ -76,9 +78,15 @@ describe("data keys of either kind", () => {
     { timeout: 180_000 },
     async (level, accountKeys, masterKey) => {
       let dataKeys: DataKeys = "AES-256";
-      const system = await startSystem({ level, masterKey, settings: () => ({ accountKeys, dataKeys }) });
+      const vars = { COFFER_DAY_SECONDS: "1" };
+      const system = await startSystem({
+        level,
+        masterKey,
+        vars,
+        settings: () => ({ accountKeys, dataKeys }),
+      });
       try {
-        const sealed: [string, Uint8Array<ArrayBuffer>][] = [];
+        const sealed: Sealed[] = [];
         for (dataKeys of [...DATA_KEYS, "AES-256" as const]) {
           if (sealed.length > 0) await system.restart();
           await withClient(system, async (client) => {
@@ -109,6 +117,31 @@ describe("data keys of either kind", () => {
             expect(await open(document, bytes)).toBe(`the text of ${document}`);
         });
         expect(readRows(system.edgeDir, "hsm_batches")).toEqual([]);
+        // The pair's version goes alone, and the account takes what is left with it.
+        const [, [ofPair, bytes], [last, others]] = sealed as [unknown, Sealed, Sealed];
+        const ada = await EdgeClient.signedIn(system, "Ada");
+        const { keyId, keyVersion } = read(bytes).edk;
+        const at = `/accounts/${ada.account}`;
+        const now = { immediately: true };
+        const gone = await ada.rest("POST", `${at}/data-keys/${keyId}.${keyVersion}/deletion`, now);
+        expect(gone.status).toBe(200);
+        await withClient(system, async (client) => {
+          const { open } = await messages(client);
+          // At level `account` what the header has is enough for who has the account key.
+          if (level === "master")
+            await expect(open(ofPair, bytes)).rejects.toMatchObject({ code: "not-found" });
+          expect(await open(last, others)).toBe(`the text of ${last}`);
+        });
+        expect((await ada.rest("POST", `${at}/deletion`, now)).status).toBe(200);
+        await withClient(system, async (client) => {
+          const { port } = await client.microservice.use();
+          const { tenant } = client.identity;
+          for (const [document, stored] of sealed) {
+            const of = { tenant, account: ada.account, document, purpose: "document" };
+            const opened = new Response(port.open({ context: of }, new Blob([stored]))).text();
+            await expect(opened).rejects.toMatchObject({ code: "forbidden" });
+          }
+        });
       } finally {
         await system.close();
       }
