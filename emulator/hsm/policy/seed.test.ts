@@ -135,13 +135,17 @@ async function openChannel(): Promise<typeof channel> {
   };
 }
 
-async function expand(agreed: string, info = INFO, uses = ["UnwrapKey"] as const): Promise<string> {
+async function expand(
+  agreed: string,
+  info = INFO,
+  uses: ("UnwrapKey" | "Encrypt")[] = ["UnwrapKey"],
+): Promise<string> {
   const { uniqueIdentifier } = await h.kms.request("DeriveKey", {
     objectType: "SymmetricKey",
     uniqueIdentifier: [agreed],
     derivationMethod: "HKDF",
     derivationParameters: { ...SHA_256, derivationData: info },
-    attributes: { ...AES, cryptographicUsageMask: [...uses], ...ACTIVE },
+    attributes: { ...AES, cryptographicUsageMask: uses, ...ACTIVE },
   });
   return uniqueIdentifier;
 }
@@ -354,6 +358,7 @@ describe("M9 what a KMS that means harm does not get", () => {
     for (const more of [{ sensitive: false }, { extractable: true }]) await denied(bring(SEED, more));
     // The keys of a channel's two directions have infos of their own.
     await denied(expand(channel.agreed, utf8("coffer-channel-v1\0")));
+    await denied(expand(channel.agreed, INFO, ["Encrypt"]));
     const gcm = { blockCipherMode: "GCM", tagLength: 16 } as const;
     for (const operation of ["Encrypt", "Decrypt"] as const)
       await denied(
