@@ -41,12 +41,16 @@ export type RevocationList = {
   distributionPoint: string;
 };
 
-const ECDSA_WITH_SHA256 = encode(SEQUENCE, objectIdentifier("1.2.840.10045.4.3.2"));
-const AUTHORITY_KEY_IDENTIFIER = objectIdentifier("2.5.29.35");
-const CRL_NUMBER = objectIdentifier("2.5.29.20");
-const REASON_CODE = objectIdentifier("2.5.29.21");
-const ISSUING_DISTRIBUTION_POINT = objectIdentifier("2.5.29.28");
-const TRUE = encode(BOOLEAN, Uint8Array.of(0xff));
+// Pure, so that a bundle that makes and reads no list has nothing of them.
+const ECDSA_WITH_SHA256 = /* @__PURE__ */ encode(
+  SEQUENCE,
+  /* @__PURE__ */ objectIdentifier("1.2.840.10045.4.3.2"),
+);
+const AUTHORITY_KEY_IDENTIFIER = /* @__PURE__ */ objectIdentifier("2.5.29.35");
+const CRL_NUMBER = /* @__PURE__ */ objectIdentifier("2.5.29.20");
+const REASON_CODE = /* @__PURE__ */ objectIdentifier("2.5.29.21");
+const ISSUING_DISTRIBUTION_POINT = /* @__PURE__ */ objectIdentifier("2.5.29.28");
+const TRUE = /* @__PURE__ */ encode(BOOLEAN, /* @__PURE__ */ Uint8Array.of(0xff));
 const ENUMERATED = 0x0a;
 /** uniformResourceIdentifier of a GeneralName. */
 const URI = 0x86;
