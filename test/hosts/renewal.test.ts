@@ -3,6 +3,7 @@
 import { beforeAll, expect, it } from "vitest";
 import { loopbackFetch } from "#cli/loopback-fetch.ts";
 import { utf8 } from "#protocol/bytes.ts";
+import { codeOf } from "#protocol/error.ts";
 import type { Load } from "#protocol/keys/index.ts";
 import { createPortClient } from "#protocol/port/index.ts";
 import { startMicroservice } from "#web/hosts/node/index.ts";
@@ -66,12 +67,13 @@ it("M7 M10 M13 in Node a renewal whose answers are lost, in the middle of loads 
   await expect.poll(async () => (await current())?.id, { timeout: 60_000 }).not.toBe(first.id);
   expect(lost).toBe(2);
   isRenewed();
-  await underWay;
+  expect(await underWay.then(() => "loaded", codeOf)).toBe("loaded");
   expect(await port.has(slow)).toBe(true);
-  expect(await new Response(port.open({ context, key }, sealed)).text()).toBe("before it");
+  expect(await new Response(port.open({ context, key }, sealed)).text().catch(codeOf)).toBe("before it");
   expect(await port.has(kept)).toBe(true);
   await port.load(onItsWay);
-  await port.load({ way: "grant", grant, edks: [granted] });
+  const byGrant = port.load({ way: "grant", grant, edks: [granted] });
+  expect(await byGrant.then(() => "loaded", codeOf)).toBe("loaded");
   expect(await port.has(granted)).toBe(true);
   await port.lock();
   expect(await port.has(kept), "out of the store").toBe(true);
