@@ -6,6 +6,7 @@ import { type AccountEdk, isSignature } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import type { AccountKey } from "../iam/types.ts";
+import type { Member } from "../person.ts";
 import { type Decision, ok, type Result, refuse as refusal } from "../result.ts";
 import { type About, type Context, type Door, failedUnderMaster, noMember } from "./context.ts";
 import { makeDataKeys, makeSigningPairs, wrappingUnder } from "./data-keys.ts";
@@ -57,7 +58,11 @@ export async function issueDataKeys(
 }
 
 /** A version of a key that there is. `settle`: what becomes of the one before, with the record of this one; a refusal ends both. */
-export type Successor = { keyId: string; keyVersion: number; settle(sql: SqlStorage): Decision<undefined> };
+export type Successor = {
+  keyId: string;
+  keyVersion: number;
+  settle(sql: SqlStorage, member: Member): Decision<undefined>;
+};
 
 /** As EDKs that are registered. The caller of this has decided, and answers for what is thrown. */
 export async function make(
@@ -126,7 +131,7 @@ export async function make(
   // Before they leave: an EDK without a record would be refused for ever. The account may have been shredded since it was asked for.
   const lives = store.transaction(() => {
     const alive = checkLives(store.sql);
-    const decision = alive.ok && successor ? successor.settle(store.sql) : alive;
+    const decision = alive.ok && successor ? successor.settle(store.sql, member.value) : alive;
     if (decision.ok) {
       insertDataKeys(store.sql, caller.client, edks);
       if (retained) keepRetained(store.sql, edks);

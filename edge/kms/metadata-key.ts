@@ -27,7 +27,7 @@ export const METADATA_KEYS_TABLE = `
 `;
 
 /** Runs one after the other, so that two tabs make one key. */
-type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
+export type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
 
 /** The current one, made where there is none. */
 export async function metadataKey(

@@ -10,6 +10,7 @@ import { type Decision, ok, type Result } from "../result.ts";
 import { hasStore, openStore, type Store } from "../store.ts";
 import { neighboursOf } from "./context.ts";
 import { forgetAccount, type Moved, pageOf } from "./moved.ts";
+import { takePairTurns } from "./pair-turns.ts";
 import { TENANT_MIGRATIONS } from "./schema.ts";
 import { SeedsUnderWay, takeSeedTurn } from "./seed-turns.ts";
 import {
@@ -66,6 +67,11 @@ export class KmsObject extends DurableObject<Env> {
   /** M9: whether the user may have a grant for keys of a seed now. */
   seedTurn(user: string): Decision<null> {
     return takeSeedTurn(this.#open().store.sql, user, seconds(Date.now()));
+  }
+
+  /** M17: whether the user may have so many RSA pairs made now. */
+  pairTurns(user: string, count: number): Decision<null> {
+    return takePairTurns(this.#open().store.sql, user, count, seconds(Date.now()));
   }
 
   /** M9: whether one more derivation may begin. Who began it ends it. */

@@ -4,25 +4,35 @@
  */
 
 import { seconds } from "#protocol/clock.ts";
-import { narrow } from "#protocol/policy/index.ts";
+import { operationsOf } from "#protocol/keys/index.ts";
+import { evaluate, type KeyPolicy, narrow } from "#protocol/policy/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
+import type { Member } from "../person.ts";
 import { type Decision, ok, type Result, refuse } from "../result.ts";
-import { type Door, failedUnderMaster, noMember } from "./context.ts";
+import { type Context, type Door, failedUnderMaster, noMember } from "./context.ts";
 import { make } from "./issue.ts";
 import { checkKey, type Item, READING } from "./loading/index.ts";
+import type { InTurn } from "./metadata-key.ts";
 import type { Order } from "./order.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import type { DataKeyQuota } from "./quota.ts";
 import { findDataKey } from "./registry.ts";
 import { checkLives } from "./shred.ts";
 
-/** `item`: the EDK of the newest version, verified, of the account whose object this is. Errors: `forbidden`, `conflict`, `too-many-requests`, `hsm-refused`. */
+/** A version that nobody has been given for so long may be made again: its EDK was in an answer that was lost. Seconds. */
+const LOST = 60;
+
+/**
+ * `item`: the EDK of the newest version, verified, of the account whose object this is; or of the one before, where the newest was given to
+ * nobody since it was made. `inTurn` runs one after the other. Errors: `forbidden`, `conflict`, `too-many-requests`, `hsm-refused`.
+ */
 export async function rotateKey(
   { neighbours, enter, refuse: turnAway }: Door,
   quota: DataKeyQuota,
   caller: Caller,
   { edk }: Item,
+  inTurn: InTurn,
 ): Promise<Result<{ edk: string }>> {
   const { keyId, keyVersion, purpose, algorithm } = edk;
   const { tenant, requestId } = caller;
@@ -32,60 +42,102 @@ export async function rotateKey(
   const accountKey = await neighbours.IAM.accountKey({ tenant, account, caller });
   if (!accountKey.ok) return turnAway({ action, ...about }, noMember(accountKey.problem));
   const kms = await enter();
-  const decision = authorize<Order["policy"]>(kms.store, { action, ...about }, (sql) => {
-    const { by: person } = accountKey.value;
-    if (person.as === "reader") return refuse("forbidden", "a reader has no keys made");
-    const now = seconds(Date.now());
-    const found = checkKey(caller, { edk, record: findDataKey(sql, keyId, keyVersion), now });
-    if (!found.ok) return found;
-    const newest = checkNewest(sql, keyId, keyVersion);
-    if (!newest.ok) return newest;
-    const resource = `accounts/${account}/keys/${keyId}`;
-    const facts = factsOfCaller(caller, { action: "create", resource, account, purpose, person });
-    const allowed = checkPolicies(kms.policies(), facts);
-    if (!allowed.ok) return allowed;
-    const lives = checkLives(sql);
-    if (!lives.ok) return lives;
-    const reserved = quota.reserve(sql, account, 1, now);
-    return reserved.ok ? ok(narrow(edk.policy, found.value.policy)) : reserved;
+  const asked = { caller, edk, policies: kms.policies };
+  return inTurn(async () => {
+    const decision = authorize<Next>(kms.store, { action, ...about }, (sql) => {
+      const next = decideNext(sql, asked, accountKey.value.by);
+      if (!next.ok) return next;
+      const reserved = quota.reserve(sql, account, 1, seconds(Date.now()));
+      return reserved.ok ? next : reserved;
+    });
+    if (!decision.ok) return decision;
+    const { version, policy } = decision.value;
+    const successor = {
+      ...{ keyId, keyVersion: version },
+      // While the HSM worked any of it may have changed.
+      settle: (sql: SqlStorage, member: Member) => {
+        const next = decideNext(sql, asked, member);
+        if (!next.ok) return next;
+        if (next.value.version !== version) return refuse("conflict", "key has a later version");
+        return closeVersions(sql, keyId, keyVersion);
+      },
+    };
+    const order = { count: 1, purpose, algorithm, policy, account, retained: false, successor };
+    try {
+      const made = await make(kms, order as typeof order & Order, accountKey.value, about);
+      return made.ok ? ok({ edk: made.value.edks[0] ?? "" }) : made;
+    } catch (error) {
+      return await failedUnderMaster(kms, "kms:make-data-keys", about, error);
+    } finally {
+      quota.done(account, 1);
+    }
   });
-  if (!decision.ok) return decision;
-  const successor = {
-    ...{ keyId, keyVersion: keyVersion + 1 },
-    settle: (sql: SqlStorage) => closeVersion(sql, keyId, keyVersion),
-  };
-  // Of what may have become a part of a policy since, the version before keeps all; the next one has what it had.
-  const order = { count: 1, purpose, algorithm, policy: decision.value, account, retained: false, successor };
-  try {
-    const made = await make(kms, order as typeof order & Order, accountKey.value, about);
-    return made.ok ? ok({ edk: made.value.edks[0] ?? "" }) : made;
-  } catch (error) {
-    return await failedUnderMaster(kms, "kms:make-data-keys", about, error);
-  } finally {
-    quota.done(account, 1);
-  }
 }
 
-function checkNewest(sql: SqlStorage, id: string, version: number): Decision<undefined> {
-  const { newest } = sql
-    .exec<{ newest: number | null }>("SELECT max(version) AS newest FROM data_keys WHERE id = ?", id)
-    .one();
-  return newest === version ? ok(undefined) : refuse("conflict", "key has a later version");
-}
+type Next = { version: number; policy: KeyPolicy };
+type Asked = { caller: Caller; edk: Item["edk"]; policies: Context["policies"] };
 
-/** From now on it opens and verifies alone: the policy in its EDK is narrowed by this one. */
-function closeVersion(sql: SqlStorage, id: string, version: number): Decision<undefined> {
-  // While the HSM worked the key may have been disabled, its deletion been scheduled, or another version been made.
-  const newest = checkNewest(sql, id, version);
+/** Which version comes next, and what may be done with it; if this member may have it made. */
+function decideNext(sql: SqlStorage, { caller, edk, policies }: Asked, person: Member): Decision<Next> {
+  const { keyId, keyVersion, purpose, account = "" } = edk;
+  if (person.as === "reader") return refuse("forbidden", "a reader has no keys made");
+  const lives = checkLives(sql);
+  if (!lives.ok) return lives;
+  if (edk.layer !== undefined || isOfInstances(sql, keyId))
+    return refuse("conflict", "a key that instances renew");
+  const now = seconds(Date.now());
+  const found = checkKey(caller, { edk, record: findDataKey(sql, keyId, keyVersion), now });
+  if (!found.ok) return found;
+  const newest = newestOf(sql, keyId, keyVersion, now);
   if (!newest.ok) return newest;
+  // The version before has lost what its successor was to have: that says what it was.
+  const standing = newest.value === keyVersion ? found.value : findDataKey(sql, keyId, newest.value);
+  if (standing === null) return refuse("conflict", "key has no such version");
+  const own = [edk.policy, standing.policy];
+  // Of a reader's rights alone nobody closes a key for those who have more.
+  const used = operationsOf(edk.algorithm).some((operation) => {
+    const request = { action: operation, principal: caller.custodian, tier: "hardware", now } as const;
+    return !READING.has(operation) && evaluate(own, { ...request, wrapping: null }).allowed;
+  });
+  if (!used) return refuse("forbidden", "policy of the key: no operation of the caller's");
+  for (const name of ["new", keyId]) {
+    const resource = `accounts/${account}/keys/${name}`;
+    const facts = factsOfCaller(caller, { action: "create", resource, account, purpose, person });
+    const allowed = checkPolicies(policies(), facts);
+    if (!allowed.ok) return allowed;
+  }
+  // Of what may have become a part of a policy since, the version before keeps all; the next one has what it had.
+  return ok({ version: newest.value + 1, policy: narrow(edk.policy, standing.policy) });
+}
+
+/** Made for instances at levels `account` and `master`, which number its versions (W10). */
+function isOfInstances(sql: SqlStorage, id: string): boolean {
+  return sql.exec("SELECT 1 FROM account_data_keys WHERE id = ? LIMIT 1", id).toArray().length > 0;
+}
+
+/** The newest version: this one, or those after it that nobody was given. */
+function newestOf(sql: SqlStorage, id: string, version: number, now: number): Decision<number> {
+  const later = sql
+    .exec<{ version: number; created: number; releases: number | null }>(
+      `SELECT version, created, releases FROM data_keys LEFT JOIN key_management USING (id, version)
+        WHERE id = ? AND version > ? ORDER BY version DESC`,
+      ...[id, version],
+    )
+    .toArray();
+  const lost = later.every(({ created, releases }) => !releases && created <= now - LOST);
+  return lost ? ok(later[0]?.version ?? version) : refuse("conflict", "key has a later version");
+}
+
+/** From now on it opens and verifies alone: the policy in its EDK is narrowed by this one. Those after it that nobody was given end. */
+function closeVersions(sql: SqlStorage, id: string, version: number): Decision<undefined> {
   const record = findDataKey(sql, id, version);
-  if (record?.state !== "enabled" || typeof record.ends === "number")
-    return refuse("forbidden", "key was disabled while the HSM worked");
+  if (record === null) return refuse("forbidden", "key was deleted while the HSM worked");
   const { policy } = record;
   const closed = { ...policy, operations: policy.operations.filter((operation) => READING.has(operation)) };
   sql.exec(
     "UPDATE data_keys SET policy = ? WHERE id = ? AND version = ?",
     ...[JSON.stringify(closed), id, version],
   );
+  sql.exec("UPDATE data_keys SET state = 'disabled' WHERE id = ? AND version > ?", id, version);
   return ok(undefined);
 }

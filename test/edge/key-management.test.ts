@@ -9,7 +9,7 @@ import { operated } from "../hosts/contract.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
 import { type EnrolmentAnswer, enrol, makeKeys } from "../support/instance.ts";
-import { useSystem } from "../system/index.ts";
+import { changeRows, useSystem } from "../system/index.ts";
 
 const system = useSystem({ otherApps: ["other"] });
 let ann: EdgeClient;
@@ -173,4 +173,42 @@ it("M17 rotates no key for a stranger, a reader or another app, none that is dis
   expect(problem(await rotate(ann, "e30.e30.c2ln"))).toBe("400 invalid-edk");
   expect((await describeIt(one!.key)).operations).toEqual(["mac", "macVerify"]);
   expect((await rotate(ann)).status).toBe(201);
+});
+
+it("M17 a next version whose answer was lost is made again, and the one that nobody was given ends", async () => {
+  const [one] = await make(1, "data");
+  const [id] = one!.key.split(".");
+  const rotate = async () => ann.rest("POST", "/kms/key-versions", { edk: one!.edk });
+  const lost = json<{ edk: string }>(await rotate()).edk;
+  // It may still be on its way.
+  expect(problem(await rotate())).toBe("409 conflict");
+  const past = `UPDATE data_keys SET created = created - 61 WHERE id = '${id}'`;
+  expect(changeRows(system.edgeDir, "data_keys", past)).toBe(2);
+  const { edk: again } = json<{ edk: string }>(await rotate());
+  expect((await describeIt(`${id}.3`)).operations).toEqual(["mac", "macVerify"]);
+  expect((await describeIt(one!.key)).operations).toEqual(["macVerify"]);
+  expect(problem(await load(lost))).toBe("403 forbidden");
+  expect((await load(again)).status).toBe(200);
+  // Whoever has been given a version keeps it.
+  changeRows(system.edgeDir, "data_keys", past);
+  expect(problem(await rotate())).toBe("409 conflict");
+});
+
+it("M17 M12 rotates no key for whom its own policy leaves out, nor one whose versions instances number", async () => {
+  const order = {
+    ...{ account: ann.account, count: 1, purpose: "data", algorithm: "HMAC-SHA256-HKDF-SHA512" },
+    policy: { operations: ["mac", "macVerify"], principals: [ann.tokens.custodian.dn] },
+  };
+  const [edk = ""] = json<{ edks: string[] }>(await ann.rest("POST", "/kms/data-keys", order)).edks;
+  const wes = await EdgeClient.signedIn(system, "Wes");
+  const members = `/accounts/${ann.account}/members`;
+  expect((await ann.rest("POST", members, { user: wes.tokens.user.id, role: "member" })).status).toBe(204);
+  const rotate = (by: EdgeClient) => by.rest("POST", "/kms/key-versions", { edk });
+  expect(problem(await rotate(wes))).toBe("403 forbidden");
+  expect((await rotate(ann)).status).toBe(201);
+  const [one] = await make(1, "data");
+  const [id] = one!.key.split(".");
+  const row = `INSERT INTO account_data_keys (id, version, client, state, hsm) SELECT id, 1, client, 'kept', 'none' FROM data_keys WHERE id = '${id}'`;
+  changeRows(system.edgeDir, "account_data_keys", row);
+  expect(problem(await ann.rest("POST", "/kms/key-versions", { edk: one!.edk }))).toBe("409 conflict");
 });
