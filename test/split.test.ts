@@ -164,6 +164,7 @@ const MAY_CALL: Record<Unit, Record<string, string[]>> = {
       "currentMasterKey",
       "deleteDataKey",
       "keyIdentifiers",
+      "left",
       "listed",
       "moveAccountKeys",
       "orderAccountKey",

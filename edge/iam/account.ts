@@ -577,6 +577,7 @@ export class IamAccountObject extends DurableObject<Env> {
     const of = { tenant, account, requestId };
     if ("left" in message) {
       const { to, left: user } = message;
+      if (to === "kms") return KMS.left(of);
       return to === "datastore"
         ? DATASTORE.left({ ...of, user })
         : IAM_PRINCIPAL_OBJECT.getByName(`${tenant}/${user}`).left(account);

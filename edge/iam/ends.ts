@@ -35,7 +35,7 @@ export function removeMember(
 
 function endMembership(sql: SqlStorage, user: string, requestId: string): void {
   sql.exec("DELETE FROM members WHERE user = ?", user);
-  for (const to of ["datastore", "principal"] as const)
+  for (const to of ["datastore", "kms", "principal"] as const)
     intend(sql, `left/${user}`, { to, left: user, requestId } satisfies End);
 }
 

@@ -2,7 +2,7 @@
 
 /** What the account's object has still to tell, and whom. */
 export type End =
-  | { to: "datastore" | "principal"; left: string; requestId: string }
+  | { to: "datastore" | "kms" | "principal"; left: string; requestId: string }
   | { to: "kms" | "datastore" | "tenant" | "store"; shredded: true; requestId: string };
 
 /** For the principal's object: the account is one of its own. Told in order with what ends a membership. */

@@ -124,6 +124,18 @@ export class KmsAccountObject extends DurableObject<Env> {
     return found;
   }
 
+  /** A member has left: the next who asks has another metadata key. */
+  async left(requestId: string): Promise<Result<null>> {
+    if (!hasStore(this.ctx)) return ok(null);
+    const { store } = this.#open().kms;
+    const resource = `account/${subjectOf(store.sql)}`;
+    const about = { action: "kms:member-left", caller: null, resource, requestId };
+    return authorize<null>(store, about, (sql) => {
+      sql.exec("DELETE FROM metadata_keys");
+      return ok(null);
+    });
+  }
+
   /** M8: a data key for the caller's instance, by one of the ways. `items` are its EDKs, verified. */
   load(caller: Caller, request: LoadRequest, items: readonly Item[]): Promise<Result<LoadAnswer>> {
     return load(this.#door, caller, request, items);

@@ -70,6 +70,11 @@ export class KmsForIam extends WorkerEntrypoint<Env> {
     return (await partOf(this.env.KMS_ROTATION_OBJECT, of.tenant, of.account)).remove(of.account);
   }
 
+  /** A member has left. What is sealed for the list from now on is under another key than they may have. */
+  async left(of: { tenant: string; account: string; requestId: string }): Promise<Result<null>> {
+    return this.#object(of).left(of.requestId);
+  }
+
   /** There is this account. It goes onto the list that a rotation goes through (W12). */
   async listed({ tenant, account }: { tenant: string; account: string }): Promise<Result<null>> {
     return (await partOf(this.env.KMS_ROTATION_OBJECT, tenant, account)).add(account);

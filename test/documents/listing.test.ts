@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { loopbackFetch } from "#cli/loopback-fetch.ts";
+import { sealListed } from "#web/client/listing.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
 import { changeRows, readRows, useSystem } from "../system/index.ts";
@@ -189,4 +190,36 @@ it("stores a short document by one request, and answers the same request again a
   expect(problem(await bob.rest("PUT", foreign, whole))).toBe("403 forbidden");
   expect((await ada.rest("DELETE", path)).status).toBe(204);
   expect(problem(await ada.rest("GET", `${path}/content`))).toBe("404 not-found");
+});
+
+it("has another metadata key once a member has left, and shows no name that is sealed under a key of the member's own choice", async () => {
+  const ada = await EdgeClient.signedIn(system, "Ada");
+  const lee = await connectNode(system, "Lee");
+  opened.push(lee);
+  const user = lee.identity.user.id;
+  const members = `/accounts/${account}/members`;
+  expect((await ada.rest("POST", members, { user, role: "member" })).status).toBe(204);
+  const current = async () =>
+    json<{ edk: string }>(await ada.rest("POST", `/kms/accounts/${account}/metadata-key`)).edk;
+  const before = await current();
+
+  // Under a key of documents a copy is one as well, and none that counts.
+  const id = ids["plan.txt"]!;
+  const [edk = ""] = json<{ edks: string[] }>(
+    await ada.rest("POST", "/kms/data-keys", { account, count: 1, purpose: "document" }),
+  ).edks;
+  await client.keys.ensure(edk);
+  const { port } = await client.microservice.use();
+  const context = { tenant: client.identity.tenant, account, document: id, purpose: "listing" };
+  const content = { messageId: "A".repeat(43), headerDigest: "A".repeat(43) };
+  const metadata = { name: "draft.txt", type: "text/plain", size: 8, content };
+  const copy = await sealListed(port, { edk, context }, metadata);
+  const path = `/accounts/${account}/listed-metadata`;
+  const forged = { edk: copy!.edk, documents: [{ id, sealed: copy!.sealed }] };
+  expect((await ada.rest("PUT", path, forged)).status).toBe(204);
+  expect((await list((await device()).client)).get(id)?.name).toBe("plan.txt");
+
+  expect(await current()).toBe(before);
+  expect((await ada.rest("DELETE", `${members}/${user}`)).status).toBe(204);
+  await expect.poll(current).not.toBe(before);
 });

@@ -8,6 +8,7 @@ const version = whole(1);
 export const documentKey = object({ id: text(1, 128), version, accountKeyVersion: version });
 export type DocumentKey = Of<typeof documentKey>;
 
+const meant = open({ purpose: text(1, 64) });
 const named = open({ keyId: text(1, 128), keyVersion: version, accountKey: open({ version }) });
 
 /** Of a compact JWS; undefined for one that is not of an account, or is none. */
@@ -17,6 +18,16 @@ export function documentKeyOf(edk: string): DocumentKey | undefined {
     const payload: unknown = JSON.parse(new TextDecoder().decode(bytes));
     if (!fits(named, payload)) return undefined;
     return { id: payload.keyId, version: payload.keyVersion, accountKeyVersion: payload.accountKey.version };
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the key of an EDK is for; undefined where it does not say. */
+export function purposeOf(edk: string): string | undefined {
+  try {
+    const payload: unknown = JSON.parse(new TextDecoder().decode(decodeBase64url(edk.split(".")[1] ?? "")));
+    return fits(meant, payload) ? payload.purpose : undefined;
   } catch {
     return undefined;
   }

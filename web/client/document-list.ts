@@ -6,9 +6,9 @@ import type { EncryptionContext } from "#protocol/port/index.ts";
 import type { ContentName } from "./belonging.ts";
 import { callEmpty, callJson } from "./call.ts";
 import type { Place } from "./content.ts";
-import type { DocumentKey } from "./document-key.ts";
+import { type DocumentKey, purposeOf } from "./document-key.ts";
 import { asCofferError } from "./error.ts";
-import type { DataKeys } from "./keys.ts";
+import { type DataKeys, findsKeys } from "./keys.ts";
 import { type Copy, openListed, sealListed } from "./listing.ts";
 import type { Metadata } from "./metadata.ts";
 import type { Microservice } from "./microservice.ts";
@@ -121,17 +121,19 @@ export class DocumentList {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const { microservice, context, keys: dataKeys } = this.#means;
+    const enrolled = await microservice.use();
+    // Whoever writes can make other keys, and a copy under one of them of a name that is none.
+    const counts = (edk: string) => findsKeys(enrolled) || purposeOf(edk) === "metadata";
     const closed: { document: Document; copy: Copy }[] = [];
     for (const [at, document] of documents.entries()) {
       const { listed } = rows[at] ?? {};
       const edk = listed && keys[listed.key];
-      if (edk === undefined || document.metadata) continue;
+      if (edk === undefined || document.metadata || !counts(edk)) continue;
       const bound = context(document.account, document.id, "listing");
       closed.push({ document, copy: { context: bound, edk, sealed: listed?.sealed ?? "" } });
     }
     if (closed.length === 0) return;
     const named = [...new Set(closed.map(({ copy }) => copy.edk))].slice(0, KEYS);
-    const enrolled = await microservice.use();
     const loaded = await dataKeys.ensureAll(named, signal, enrolled);
     const open = closed.filter(({ copy }) => loaded.has(copy.edk));
     let at = 0;

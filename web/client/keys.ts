@@ -14,6 +14,8 @@ import type { RestClient } from "./rest.ts";
 /** Keys asked for in one request: one to use, the rest ahead; twice as many each time that somebody had to wait for the next ones. */
 const BATCH = 4;
 const MAX_BATCH = 16;
+/** How long a metadata key is taken for the current one. Milliseconds. */
+const LISTING_LIFE = 5 * 60_000;
 
 /** The registry or the microservice knows no such instance any more: revoked, expired, or replaced on the other side. */
 export const STALE: ReadonlySet<ErrorCode> = new Set(["not-recipient", "not-enrolled"]);
@@ -88,7 +90,9 @@ export class DataKeys {
     if (!asked) {
       asked = callJson(this.#rest, metadataKey, { account }, {}, { tries: 3 }).then(({ edk }) => edk);
       this.#listing.set(account, asked);
-      asked.catch(() => this.#listing.delete(account));
+      const drop = () => this.#listing.get(account) === asked && this.#listing.delete(account);
+      // A member may have left since: then it is another one.
+      asked.then(() => setTimeout(drop, LISTING_LIFE), drop);
     }
     const edk = await asked;
     await this.ensure(edk, signal);

@@ -1,10 +1,15 @@
 /** Short messages, many in one call: the copies of names that a list is drawn from. */
 
-import { codeOf } from "#protocol/error.ts";
+import { codeOf, type ErrorCode } from "#protocol/error.ts";
 import type { PortHandler } from "#protocol/port/index.ts";
 import { collect, streamOf } from "./operations/encryption.ts";
 
-/** Plaintexts in the order of the messages; null for one that does not open. What is wrong with a key ends the call. */
+/** What is wrong with one message, or the key that it names. */
+const CLOSED: ReadonlySet<ErrorCode> = new Set([
+  ...(["decrypt-failed", "context-mismatch", "forbidden", "key-unusable", "key-missing"] as const),
+]);
+
+/** Plaintexts in the order of the messages; null for one that does not open. */
 export async function openAll(
   { open }: Pick<PortHandler, "open">,
   messages: Parameters<PortHandler["openAll"]>[0]["messages"],
@@ -15,7 +20,7 @@ export async function openAll(
       const opened = await collect(await open({ context }, streamOf(new Uint8Array(message)), signal));
       return opened.length > 0 ? opened.buffer : null;
     } catch (error) {
-      if (codeOf(error) !== "decrypt-failed") throw error;
+      if (!CLOSED.has(codeOf(error))) throw error;
       return null;
     }
   });
