@@ -69,8 +69,9 @@ export function keepClient(
     const { count } = sql.exec<{ count: number }>("SELECT count(*) AS count FROM registered_clients").one();
     if (!(count < MAX_CLIENTS)) return refuse("quota-exceeded", "too many clients");
   }
-  const isThis = kept !== undefined && (kept.key === key || follows);
-  const same = isThis && kept.app === app && kept.key === key;
+  // In another app it is another one: what it keeps apart (M13) is nobody's to move but its own.
+  const isThis = kept !== undefined && kept.app === app && (kept.key === key || follows);
+  const same = isThis && kept.key === key;
   const id = isThis ? kept.id : newId;
   if (kept !== undefined && !isThis) forget(sql, { ...kept, name, requestId });
   else if (!same) sql.exec("DELETE FROM registered_clients WHERE name = ?", name);

@@ -178,6 +178,21 @@ describe("W9 an application server as a client of its own", () => {
     expect(problem(await ada.rest("POST", `/accounts/${ada.account}/members`, member))).toBe("404 not-found");
   });
 
+  it("W9 is another client in another app, and what it was ends: nobody moves what it keeps apart (M13)", async () => {
+    const server = await RegisteredClient.ready(ada, "moved");
+    const { id, account } = server;
+    await server.register(ada, system.origin("board"));
+    expect(server.id).not.toBe(id);
+    expect(problem(await server.rest("GET", "/accounts"))).toBe("401 invalid-token");
+    const moved = Object.assign(server, { app: system.origin("board") });
+    await moved.authenticate();
+    expect(moved.tokens.accounts.map((each) => each.id)).not.toContain(account);
+    // Told again, it stays what it is.
+    const now = moved.id;
+    await moved.register(ada, system.origin("board"));
+    expect(moved.id).toBe(now);
+  });
+
   it("W9 goes on by another key that the one before has signed for: what was issued by that ends, and it gets nothing any more", async () => {
     const bob = await EdgeClient.signedIn(system, "Bob");
     const server = await RegisteredClient.ready(ada, "rotated");
