@@ -89,6 +89,7 @@ interface Neighbours {
     scheduleDataKey(
       of: OfAccount & { client: string; key: string; ends: number | null },
     ): Promise<Result<null>>;
+    left(of: OfAccount): Promise<Result<null>>;
     shredded(of: OfAccount): Promise<Result<null>>;
     /** W12: the account lives, for the list of those that a rotation goes through. */
     listed(of: Pick<OfAccount, "tenant" | "account">): Promise<Result<null>>;
