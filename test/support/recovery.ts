@@ -39,7 +39,8 @@ export class Recovery {
   }
 
   destroy(recipient: string): Promise<void> {
-    return this.#coffer("destroy", "--tenant", TENANT, `--recipient=${recipient}`, ...this.#officer());
+    const what = ["--immediately", "--tenant", TENANT, `--recipient=${recipient}`];
+    return this.#coffer("destroy", ...what, ...this.#officer());
   }
 
   /** The ceremony for the instance whose app-specific key has this thumbprint, with what happens in it. */
