@@ -90,6 +90,15 @@ describe("W1, W13: dumps of stores, level master, app-specific keys symmetric", 
     expect(await loot.decryptBy(wrappingKey()).open()).toContain(SECRET);
   });
 
+  it("W13 a recipient that the registration authority certifies for itself gets nothing without the KMS's certificate", async () => {
+    expect(await opened("app", "iam", "ra", "audit")).toEqual([]);
+    expect(dumps.given).toBe(0);
+  });
+
+  it("W13 with the KMS's too, Enc(account key) and the datastore it opens the document: the master key comes wrapped to it", async () => {
+    expect(await opened("app", "iam", "ra", "kms")).toContain(SECRET);
+  });
+
   it("W1 (W13) all stores and the HSM's key file open it: the same code finds the way", async () => {
     const loot = dumps.lootOf(...operators);
     for (const key of dumps.keysOfHsm()) loot.key(key);

@@ -59,6 +59,16 @@ describe("W1, W13: dumps of stores, level data", () => {
     expect(dumps.unwrapped).toBeGreaterThan(1);
   });
 
+  it("W13 a recipient that the registration authority certifies for itself gets nothing without the KMS's certificate", async () => {
+    expect(await opened("app", "iam", "ra", "audit")).toEqual([]);
+    expect(dumps.given).toBe(0);
+  });
+
+  it("W13 with the KMS's too, Enc(account key) and the datastore it opens the document: the HSM wraps to it", async () => {
+    expect(await opened("app", "iam", "ra", "kms")).toContain(SECRET);
+    expect(dumps.given).toBeGreaterThan(0);
+  });
+
   it("W1 app, IAM and the HSM's store without its key file open no document", async () => {
     expect(await dumps.lootOf("app", "iam", "hsm").searchLong().open()).toEqual([]);
   });

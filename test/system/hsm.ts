@@ -6,6 +6,8 @@ import { createKmipClient, type KmipClient, KmipError } from "#protocol/kmip/ind
 import type { System } from "../support/start.ts";
 
 export type HsmClient = KmipClient & {
+  /** Sends one encoded message, and gives the answer. */
+  exchange(request: Uint8Array): Promise<Uint8Array>;
   /** Every byte that the HSM answered. */
   received: Buffer[];
   close(): void;
@@ -17,14 +19,12 @@ export async function hsmClient(system: System, identity: string): Promise<HsmCl
   const certificate = await issueClient(pki.dir, identity);
   const transport = tlsTransport({ host: "127.0.0.1", port: hsm.ttlvPort, ca: pki.serverCa, ...certificate });
   const received: Buffer[] = [];
-  const client = createKmipClient({
-    async exchange(request) {
-      const response = await transport.exchange(request);
-      received.push(Buffer.from(response));
-      return response;
-    },
-  });
-  return { ...client, received, close: () => transport.close() };
+  const exchange = async (request: Uint8Array) => {
+    const response = await transport.exchange(request);
+    received.push(Buffer.from(response));
+    return response;
+  };
+  return { ...createKmipClient({ exchange }), exchange, received, close: () => transport.close() };
 }
 
 /** The result reason of a refused request, or "Success". Anything that is no answer of the HSM is thrown. */

@@ -20,6 +20,7 @@ import type { System } from "../support/start.ts";
 import { Loot } from "./dumps.ts";
 import { type HsmClient, hsmClient } from "./hsm.ts";
 import { get, importKey, importPair, registerPublicKey } from "./hsm-requests.ts";
+import { registerOwn } from "./own-recipients.ts";
 
 type Operator = { units: Unit[]; hsm?: boolean; identities: Exclude<Domain, "officer">[] };
 const OPERATORS: Record<string, Operator> = {
@@ -43,6 +44,8 @@ export class Dumps {
   readonly #beside: string[];
   /** How many keys the HSM unwrapped for those who asked last. */
   unwrapped = 0;
+  /** How many it gave them, wrapped to a key of their own. */
+  given = 0;
 
   private constructor(system: System, beside: string[]) {
     this.#system = system;
@@ -76,11 +79,22 @@ export class Dumps {
   async lootOfLive(...operators: string[]): Promise<Loot> {
     const loot = this.lootOf(...operators);
     this.unwrapped = 0;
-    for (const identity of operators.flatMap((operator) => OPERATORS[operator]!.identities)) {
-      const client = await hsmClient(this.#system, IDENTITY[identity]);
-      this.unwrapped += await ask(client, loot).finally(() => client.close());
+    this.given = 0;
+    const identities = operators.flatMap((operator) => OPERATORS[operator]!.identities);
+    const recipients = identities.includes("ra")
+      ? await this.#as("ra", (ra) => registerOwn(ra, own.publicKey))
+      : [];
+    for (const identity of identities) {
+      const { unwrapped, given } = await this.#as(identity, (client) => ask(client, loot, recipients));
+      this.unwrapped += unwrapped;
+      this.given += given;
     }
     return loot;
+  }
+
+  async #as<T>(identity: Exclude<Domain, "officer">, work: (client: HsmClient) => Promise<T>): Promise<T> {
+    const client = await hsmClient(this.#system, IDENTITY[identity]);
+    return work(client).finally(() => client.close());
   }
 
   /** Keys that the HSM's own store gives to whoever has its key file too. */
@@ -125,17 +139,19 @@ function keysOf(object: ManagedObject): Uint8Array[] {
 const own = generateKeyPairSync("rsa", { modulusLength: 3072 });
 
 /**
- * Takes what an identity gets of the HSM: plain, or wrapped to a key of one's own; stored, or unwrapped from the loot. How many keys
- * the HSM unwrapped.
+ * Takes what an identity gets of the HSM: plain, or wrapped to a key of one's own (a bare one, and `recipients` that the registration
+ * authority's operator has certified); stored, or unwrapped from the loot. How many keys the HSM unwrapped, and how many it gave.
  */
-async function ask(client: HsmClient, loot: Loot): Promise<number> {
+async function ask(client: HsmClient, loot: Loot, recipients: readonly string[]) {
   const oaep = { key: own.privateKey, oaepHash: "sha256" };
-  const mine = await registerPublicKey(client, own.publicKey).then(
-    ({ uniqueIdentifier }) => uniqueIdentifier,
-    () => undefined,
+  const bare = await registerPublicKey(client, own.publicKey).then(
+    ({ uniqueIdentifier }) => [uniqueIdentifier],
+    () => [],
   );
+  const wrappedBy = [...bare, ...recipients].map((key) => ({ key, rsa: true }));
+  let given = 0;
   const take = async (uid: string) => {
-    for (const by of [undefined, ...(mine ? [{ key: mine, rsa: true }] : [])]) {
+    for (const by of [undefined, ...wrappedBy]) {
       const value = await get(client, uid, by).then(
         ({ object }) => (object.symmetricKey ?? object.privateKey)?.keyBlock.keyValue,
         () => undefined,
@@ -143,6 +159,7 @@ async function ask(client: HsmClient, loot: Loot): Promise<number> {
       const bytes = value instanceof Uint8Array ? value : value?.keyMaterial;
       if (!(bytes instanceof Uint8Array)) continue;
       loot.key(by ? privateDecrypt(oaep, bytes) : bytes);
+      if (by) given++;
     }
   };
   const { uniqueIdentifier: all = [] } = await client.request("Locate", { attributes: {} });
@@ -160,8 +177,9 @@ async function ask(client: HsmClient, loot: Loot): Promise<number> {
         await take(imported);
         parents.push(imported);
       }
-  if (master === undefined) return 0;
-  return parents.length - 1 + (await askByPairs(client, loot, master, take));
+  if (master === undefined) return { unwrapped: 0, given };
+  const unwrapped = parents.length - 1 + (await askByPairs(client, loot, master, take));
+  return { unwrapped, given };
 }
 
 /** The same where account keys are pairs. */
