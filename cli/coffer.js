@@ -10,11 +10,12 @@ if (major < 24) {
   );
   process.exit(1);
 }
-// node:sqlite is a release candidate in Node 24, and its first versions warn of the types that they strip: neither warning
-// says anything that a user can act on.
+// node:sqlite is a release candidate in Node 24, ML-KEM in its Web Crypto is experimental, and its first versions warn of the types that
+// they strip: none of these warnings says anything that a user can act on.
 const { emitWarning } = process;
 process.emitWarning = (warning, ...rest) => {
-  if (!/SQLite|Type Stripping/.test(String(warning))) Reflect.apply(emitWarning, process, [warning, ...rest]);
+  if (!/SQLite|Type Stripping|Web Crypto API/.test(String(warning)))
+    Reflect.apply(emitWarning, process, [warning, ...rest]);
 };
 // Below node_modules Node takes no TypeScript: the package has the command built, and no sources.
 const built = !existsSync(new URL("./main.ts", import.meta.url));

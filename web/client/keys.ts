@@ -28,7 +28,7 @@ export class DataKeys {
   readonly #fresh = new Map<string, string[]>();
   readonly #fetching = new Map<string, Promise<void>>();
   readonly #loading = new Map<string, Promise<void>>();
-  readonly #listing = new Map<string, Promise<string>>();
+  readonly #listing = new Map<string, { key: Promise<string>; at: number }>();
   /** Accounts of which a key was taken. */
   readonly #taken = new Set<string>();
   #batch = BATCH;
@@ -87,14 +87,15 @@ export class DataKeys {
   async listing(account: string, signal?: AbortSignal): Promise<string | undefined> {
     if (findsKeys(await this.#microservice.use())) return undefined;
     let asked = this.#listing.get(account);
-    if (!asked) {
-      asked = callJson(this.#rest, metadataKey, { account }, {}, { tries: 3 }).then(({ edk }) => edk);
-      this.#listing.set(account, asked);
-      const drop = () => this.#listing.get(account) === asked && this.#listing.delete(account);
-      // A member may have left since: then it is another one.
-      asked.then(() => setTimeout(drop, LISTING_LIFE), drop);
+    // A member may have left since: then it is another one.
+    if (!asked || performance.now() > asked.at + LISTING_LIFE) {
+      const key = callJson(this.#rest, metadataKey, { account }, {}, { tries: 3 }).then(({ edk }) => edk);
+      const fresh = { key, at: performance.now() };
+      asked = fresh;
+      this.#listing.set(account, fresh);
+      key.catch(() => this.#listing.get(account) === fresh && this.#listing.delete(account));
     }
-    const edk = await asked;
+    const edk = await asked.key;
     await this.ensure(edk, signal);
     return edk;
   }

@@ -31,13 +31,16 @@ export interface Launched {
   ended: Promise<number | null>;
 }
 
+/** ML-KEM is experimental in Node 24: its warning says nothing that a reader can act on. */
+const QUIET = ["--disable-warning=ExperimentalWarning"];
+
 /** Starts a microservice as a process of its own, with an empty environment. Throws `CofferError` where no process can be started. */
 export async function launch(options: LaunchOptions): Promise<Launched> {
   const { vault, origin, custodian, cookie, enclave } = options;
   // A copy: who launches cannot change it between measuring and running.
   const code = options.code.slice();
   const measurement = `sha384-${createHash("sha384").update(code).digest("base64")}`;
-  const child = spawn(process.execPath, ["--input-type=module", "-"], {
+  const child = spawn(process.execPath, [...QUIET, "--input-type=module", "-"], {
     env: {},
     stdio: ["pipe", "ignore", "inherit", "ipc"],
     serialization: "advanced",
