@@ -226,9 +226,10 @@ export class DatastoreAccountObject extends DurableObject<Env> {
 
   /** Copies of metadata for the list. */
   putListed(caller: Caller, copies: PutListed): Promise<Result<null>> {
-    return this.#decide("datastore:put-listed", caller, `account/${this.#account}`, (sql) =>
-      keepListed(sql, { ...copies, client: caller.client }),
-    );
+    return this.#decide("datastore:put-listed", caller, `account/${this.#account}`, (sql) => {
+      keepListed(sql, { ...copies, client: caller.client });
+      return ok(null);
+    });
   }
 
   /** The parts that an upload has. */

@@ -6,7 +6,6 @@
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
 import type { DocumentPage, PutListed } from "#protocol/contract/index.ts";
-import { type Decision, ok, refuse } from "../result.ts";
 
 /** A part of the migrations of an account's object. */
 export const LISTED_COLUMNS = `
@@ -22,23 +21,18 @@ const MAX_KEYS = 32;
 
 type Copies = { client: string } & Pick<PutListed, "edk" | "documents">;
 
-/**
- * Keeps copies of documents that are complete or about to be, where they have none or one under another key. Error: `quota-exceeded`
- * for too many keys at a time.
- */
-export function keepListed(sql: SqlStorage, { client, edk, documents }: Copies): Decision<null> {
+/** Keeps copies of documents that are complete or about to be, where they have none or one under another key. */
+export function keepListed(sql: SqlStorage, { client, edk, documents }: Copies): void {
   const number = keyNumber(sql, client, edk);
-  if (number === null) return refuse("quota-exceeded", "copies are under too many keys");
   for (const { id, sealed } of documents)
     sql.exec(
       `UPDATE documents SET listed = ?1, listed_key = ?2 WHERE id = ?3 AND client = ?4
         AND state IN ('completing', 'complete') AND listed_key IS NOT ?2`,
       ...[decodeBase64url(sealed), number, id, client],
     );
-  return ok(null);
 }
 
-function keyNumber(sql: SqlStorage, client: string, edk: string): number | null {
+function keyNumber(sql: SqlStorage, client: string, edk: string): number {
   const find = "SELECT number FROM listed_keys WHERE client = ? AND edk = ?";
   const [known] = sql.exec<{ number: number }>(find, client, edk).toArray();
   if (known) return known.number;
@@ -50,9 +44,22 @@ function keyNumber(sql: SqlStorage, client: string, edk: string): number | null 
   const { count } = sql
     .exec<{ count: number }>("SELECT count(*) AS count FROM listed_keys WHERE client = ?", client)
     .one();
-  if (count >= MAX_KEYS) return null;
+  // Whoever writes can put copies under keys of any name: those of the fewest go, and are put again as they are found missing.
+  if (count >= MAX_KEYS) dropFewest(sql, client);
   const made = "INSERT INTO listed_keys (client, edk) VALUES (?, ?) RETURNING number";
   return sql.exec<{ number: number }>(made, client, edk).one().number;
+}
+
+function dropFewest(sql: SqlStorage, client: string): void {
+  const { number } = sql
+    .exec<{ number: number }>(
+      `SELECT number FROM listed_keys WHERE client = ?
+        ORDER BY (SELECT count(*) FROM documents WHERE listed_key = number), number LIMIT 1`,
+      client,
+    )
+    .one();
+  sql.exec("UPDATE documents SET listed = NULL, listed_key = NULL WHERE listed_key = ?", number);
+  sql.exec("DELETE FROM listed_keys WHERE number = ?", number);
 }
 
 /** A row of the list as it is stored. */

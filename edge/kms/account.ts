@@ -357,7 +357,12 @@ export class KmsAccountObject extends DurableObject<Env> {
       if (this.#policies === undefined) throw new Error("policies have not been read");
       return this.#policies;
     };
-    this.#opened = { kms: { store, hsm, ledger, trust, policies, neighbours: neighboursOf(env) }, handover };
+    const pairTurns = (user: string, count: number) =>
+      env.KMS_OBJECT.getByName(store.tenant).pairTurns(user, count);
+    this.#opened = {
+      kms: { store, hsm, ledger, trust, policies, neighbours: neighboursOf(env), pairTurns },
+      handover,
+    };
     return this.#opened;
   }
 

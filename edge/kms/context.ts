@@ -6,7 +6,7 @@ import type { Ledger } from "../hsm/keys/index.ts";
 import type { AccountKey } from "../iam/types.ts";
 import type { Member, Person } from "../person.ts";
 import type { Recipient } from "../ra/types.ts";
-import { type Problem, type Refusal, type Result, refuse } from "../result.ts";
+import { type Decision, type Problem, type Refusal, type Result, refuse } from "../result.ts";
 import type { Store } from "../store.ts";
 import { isStrict, StrictTenant } from "./master-key.ts";
 import type { Policies } from "./policies.ts";
@@ -65,6 +65,8 @@ export interface Context {
   /** That stand on the tenant or on all. Throws where nobody can read them: then nothing is decided. */
   policies: () => Policies;
   neighbours: Neighbours;
+  /** M17: whether this user may have so many RSA pairs made now, as the tenant's object says. */
+  pairTurns(user: string, count: number): Promise<Decision<null>>;
 }
 
 /** Who asks, and about what: for the audit log. */

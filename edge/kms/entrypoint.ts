@@ -46,12 +46,6 @@ export class Kms extends WorkerEntrypoint<Env> {
   async dataKeys(caller: Caller, request: DataKeysRequest): Promise<Result<{ edks: string[] }>> {
     const { account } = request;
     if (account === undefined) return this.#principal(caller).dataKeys(caller, request);
-    const turns = await this.#pairTurns(
-      caller,
-      request.purpose === "signature" ? request.algorithm : "",
-      request.count,
-    );
-    if (!turns.ok) return this.#principal(caller).refused(caller, "kms:data-keys", turns);
     return this.#object(caller, account).dataKeys(caller, { ...request, account });
   }
 
@@ -80,14 +74,7 @@ export class Kms extends WorkerEntrypoint<Env> {
         action,
         refuse("conflict", "a key of the tenant itself"),
       );
-    const turns = await this.#pairTurns(caller, item.edk.algorithm, 1);
-    if (!turns.ok) return this.#principal(caller).refused(caller, action, turns);
     return this.#object(caller, account).rotateKey(caller, item);
-  }
-
-  /** An RSA pair is a second of the HSM's time. */
-  async #pairTurns(caller: Caller, algorithm: string, count: number): Promise<Decision<null>> {
-    return algorithm === "PS256" ? this.#tenant(caller).pairTurns(caller.user, count) : ok(null);
   }
 
   /** `POST /kms/grants` (M7). */

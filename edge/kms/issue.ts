@@ -66,7 +66,7 @@ export type Successor = {
 
 /** As EDKs that are registered. The caller of this has decided, and answers for what is thrown. */
 export async function make(
-  { store, hsm, ledger, trust, neighbours }: Context,
+  { store, hsm, ledger, trust, neighbours, pairTurns }: Context,
   {
     account,
     count,
@@ -82,6 +82,9 @@ export async function make(
   const { caller } = about;
   const { tenant } = caller;
   const now = Date.now();
+  // A second of the HSM's time each.
+  const turns = algorithm === "PS256" ? await pairTurns(caller.user, count) : ok(null);
+  if (!turns.ok) return authorize<never>(store, { action: "kms:make-data-keys", ...about }, () => turns);
   const pairs = isSignature(algorithm)
     ? await makeSigningPairs(hsm, ledger, accountKey, { kind: algorithm, count, now })
     : undefined;

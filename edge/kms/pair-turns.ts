@@ -4,19 +4,15 @@
  */
 
 import { takeTurn } from "../pace.ts";
-import { type Decision, ok } from "../result.ts";
+import type { Decision } from "../result.ts";
 
 /** Pairs of one user and of all of a tenant. */
 const OF_A_USER_PER_MINUTE = 10;
 const OF_A_TENANT_PER_MINUTE = 30;
 
-/** Turns of the user first, so that nobody uses up those of the others. `now` in seconds. */
+/** All of them or none; the user's first, so that nobody uses up those of the others. `now` in seconds. */
 export function takePairTurns(sql: SqlStorage, user: string, count: number, now: number): Decision<null> {
-  for (let taken = 0; taken < count; taken++) {
-    const own = takeTurn(sql, { what: "kms:pair", user }, OF_A_USER_PER_MINUTE, now);
-    if (!own.ok) return own;
-    const all = takeTurn(sql, { what: "kms:pairs", user: "" }, OF_A_TENANT_PER_MINUTE, now);
-    if (!all.ok) return all;
-  }
-  return ok(null);
+  const own = takeTurn(sql, { what: "kms:pair", user }, OF_A_USER_PER_MINUTE / count, now);
+  if (!own.ok) return own;
+  return takeTurn(sql, { what: "kms:pairs", user: "" }, OF_A_TENANT_PER_MINUTE / count, now);
 }

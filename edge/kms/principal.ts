@@ -221,7 +221,9 @@ export class KmsPrincipalObject extends DurableObject<Env> {
       if (this.#policies === undefined) throw new Error("policies have not been read");
       return this.#policies;
     };
-    this.#opened = { store, hsm, ledger, trust, policies, neighbours: neighboursOf(env) };
+    const pairTurns = (user: string, count: number) =>
+      env.KMS_OBJECT.getByName(store.tenant).pairTurns(user, count);
+    this.#opened = { store, hsm, ledger, trust, policies, neighbours: neighboursOf(env), pairTurns };
     // What was kept in the HSM before it was evicted has its end still.
     ctx.waitUntil(wakeForNext(ctx.storage));
     return this.#opened;

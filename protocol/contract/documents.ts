@@ -196,7 +196,7 @@ export const putListed = {
     limit: 512 << 10,
   },
   answer: { status: 204 },
-  problems: ["forbidden", "quota-exceeded"],
+  problems: ["forbidden"],
 } as const satisfies Route;
 export type PutListed = BodyOf<typeof putListed>;
 

@@ -149,7 +149,6 @@ it("takes copies of documents that are the account's and the app's, of a bounded
   const theirs = { edk, documents: [{ id: ids["plan.txt"]!, sealed }] };
   expect(problem(await bob.rest("PUT", foreign, theirs))).toBe("403 forbidden");
 
-  // Each key that is in use counts; there are four documents, so no more than that many are.
   const keys = Array.from({ length: 40 }, (_, at) => `a.b.c${at}`);
   for (const [at, key] of keys.entries()) {
     const id = Object.values(ids)[at % 3];

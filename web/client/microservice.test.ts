@@ -244,6 +244,16 @@ it("M21 changes over to another release: it enrols beside the one that runs, wha
   microservice.stop();
 });
 
+it("M21 M20 ends the instance of the release before when the page goes first", async () => {
+  const { microservice, vault, replaced } = setup();
+  const before = await microservice.use();
+  vault.measurement = "sha384-y";
+  expect(await microservice.update()).toBe(true);
+  expect(replaced).toEqual([]);
+  microservice.stop();
+  expect(replaced).toEqual([before.instance.id]);
+});
+
 it("M21 goes on with the release that runs where another one cannot enrol, does not answer, or comes after the end", async () => {
   const refused = setup();
   const before = await refused.microservice.use();

@@ -58,7 +58,8 @@ export interface MicroserviceOptions {
 }
 
 /** A release that was replaced, until what is under way in it has ended. */
-type Leaving = { port: PortClient; vault: Vault; timer?: ReturnType<typeof setTimeout> };
+/** A release that was replaced, and its instance. */
+type Leaving = { port: PortClient; vault: Vault; instance: string; timer?: ReturnType<typeof setTimeout> };
 
 /** One microservice for one page. Started on first use, and only once. */
 export class Microservice {
@@ -148,11 +149,14 @@ export class Microservice {
       const enrolled = await this.#enrolAt({ port, vault, measurement }, challenge);
       const [own, old] = [this.#vault, this.#port];
       // Stopped, or enrolled again, meanwhile.
-      if (this.#run !== run || this.#enrolled !== current || !own || !old) return false;
+      if (this.#run !== run || this.#enrolled !== current || !own || !old) {
+        this.#options.replaced?.(enrolled.instance.id).catch(() => {});
+        return false;
+      }
       taken = true;
       [this.#vault, this.#port, this.#enrolled] = [vault, port, Promise.resolve(enrolled)];
       this.#tell({ phase: "ready", measurement, instance: enrolled.instance });
-      this.#drain({ port: old, vault: own }, before.instance.id);
+      this.#drain({ port: old, vault: own, instance: before.instance.id });
       return true;
     } finally {
       if (!taken) {
@@ -164,17 +168,13 @@ export class Microservice {
   }
 
   /** Ends a release that was replaced once nothing has been under way in it for a while, and then its instance. */
-  #drain(leaving: Leaving, instance: string, quiet = 0): void {
-    const { quiet: needed = QUIET, replaced } = this.#options;
+  #drain(leaving: Leaving, quiet = 0): void {
+    const { quiet: needed = QUIET } = this.#options;
     this.#leaving.add(leaving);
-    if (quiet >= needed) {
-      this.#leave(leaving);
-      replaced?.(instance).catch(() => {});
-      return;
-    }
+    if (quiet >= needed) return this.#leave(leaving);
     const step = Math.max(1, needed / 8);
     leaving.timer = setTimeout(
-      () => this.#drain(leaving, instance, leaving.port.underWay > 0 ? 0 : quiet + step),
+      () => this.#drain(leaving, leaving.port.underWay > 0 ? 0 : quiet + step),
       step,
     );
   }
@@ -184,6 +184,7 @@ export class Microservice {
     this.#leaving.delete(leaving);
     leaving.port.close();
     leaving.vault.remove();
+    this.#options.replaced?.(leaving.instance).catch(() => {});
   }
 
   /** Enrols again, unless somebody else already replaced the instance named `stale`. */
