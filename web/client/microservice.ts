@@ -171,7 +171,10 @@ export class Microservice {
   #drain(leaving: Leaving, quiet = 0): void {
     const { quiet: needed = QUIET } = this.#options;
     this.#leaving.add(leaving);
-    if (quiet >= needed) return this.#leave(leaving);
+    if (quiet >= needed) {
+      this.#leave(leaving);
+      return;
+    }
     const step = Math.max(1, needed / 8);
     leaving.timer = setTimeout(
       () => this.#drain(leaving, leaving.port.underWay > 0 ? 0 : quiet + step),
