@@ -141,6 +141,39 @@ it("W7 deletes what it decrypted a set time after its last use, and encrypted co
   await locked();
 });
 
+it("W7 drops what it decrypted at a lock, at once, and its encrypted copies at a sign-out", async () => {
+  running.client.close();
+  running = await start({ timeToLive: 600_000 });
+  const { port } = running.enrolled;
+  const id = crypto.randomUUID();
+  await running.upload(id, "W7's document");
+  expect(await (await running.download(id)).text()).toBe("W7's document");
+  steps = [];
+  await port.lock();
+  expect(told().sort()).toEqual(dropped);
+  steps = [];
+  expect(await (await running.download(id)).text()).toBe("W7's document");
+  expect(told()).toEqual([
+    "receive document",
+    ...["ask key identifier IAM", "get key identifier IAM"],
+    ...["decrypt master key", "decrypt account key", "decrypt data key"],
+    "decrypt document",
+  ]);
+  steps = [];
+  await port.forget();
+  expect(told().sort()).toEqual(dropped);
+  const opened = (async () => (await running.download(id)).text())();
+  await expect(opened).rejects.toMatchObject({ code: "not-enrolled" });
+  running.client.close();
+  running = await start();
+  steps = [];
+  expect(await (await running.download(id)).text()).toBe("W7's document");
+  // None of the copies is there, but for Enc(master), which came at the start-up.
+  const asked = told().filter((line) => line.startsWith("ask"));
+  expect(asked.sort()).toEqual(["ask account key IAM", "ask data key KMS", "ask key identifier IAM"]);
+  await locked();
+});
+
 it("W5 has the KMS ask the HSM where it has not kept Enc(data), in the same trace, and once for all who come later", async () => {
   running.client.close();
   await system.restart();

@@ -23,6 +23,7 @@ const asked: string[] = [];
 beforeAll(async () => {
   const opened = await browsing.open();
   ({ page } = opened);
+  await opened.context.addInitScript(quickenHiding);
   opened.context.on("request", (request) => {
     const { origin, pathname } = new URL(request.url());
     const named = pathname.replace(/[\da-f]{8}-[\da-f-]{27}/g, "…").replace(/…\.\d+$/, "KI");
@@ -35,6 +36,19 @@ beforeAll(async () => {
 afterAll(async () => {
   watched.stop();
 });
+
+/** In every document: five minutes, after which a hidden page locks, are short, and it is told when they are over. */
+function quickenHiding(): void {
+  const wait = globalThis.setTimeout;
+  const quick = (task: () => void, milliseconds?: number, ...more: unknown[]) =>
+    milliseconds === 300_000
+      ? wait(() => {
+          task();
+          dispatchEvent(new Event("five-minutes"));
+        }, 50)
+      : wait(task, milliseconds, ...more);
+  Object.assign(globalThis, { setTimeout: quick });
+}
 
 /** The links that the Worker unwrapped: by what, to what. */
 const links = () =>
@@ -68,7 +82,7 @@ it("A1 in a browser: KI, Enc(data), Enc(account), then master, account and data 
   await sealFile(page, "letter.txt", "a letter at level master");
   expect(asked[0]).toBe("key-identifiers");
   expect(asked.filter((path) => path.startsWith("/kms/"))).toEqual([]);
-  expect([...new Set(asked.slice(1))].sort()).toEqual(["accounts/…/data-keys/KI", "accounts/…/key"]);
+  expect(asked.slice(1).sort()).toEqual(["accounts/…/data-keys/KI", "accounts/…/key"]);
   expect(links()).toEqual(["RSA-OAEP → AES-KW", "AES-KW → AES-KW", "AES-KW → HKDF"]);
   const worker = browsing
     .recorder!.calls.slice(from)
@@ -77,6 +91,25 @@ it("A1 in a browser: KI, Enc(data), Enc(account), then master, account and data 
   expect(worker.indexOf("encrypt")).toBeGreaterThan(worker.lastIndexOf("unwrapKey"));
   expect(await showFile(page, "letter.txt")).toBe("a letter at level master");
   expect(violations(browsing.recorder!.calls)).toEqual([]);
+});
+
+it("W7 in a browser: what the Worker has decrypted serves until the page has been hidden for its time, and then is unwrapped anew", async () => {
+  const from = links().length;
+  expect(await showFile(page, "letter.txt")).toBe("a letter at level master");
+  expect(links().slice(from)).toEqual([]);
+  const vault = page.frames().find((frame) => new URL(frame.url()).origin === system.vaultOrigin);
+  await vault?.evaluate(async () => {
+    const over = new Promise((resolve) => addEventListener("five-minutes", resolve, { once: true }));
+    Object.defineProperty(document, "visibilityState", { configurable: true, value: "hidden" });
+    document.dispatchEvent(new Event("visibilitychange"));
+    await over;
+  });
+  asked.length = 0;
+  expect(await showFile(page, "letter.txt")).toBe("a letter at level master");
+  const anew = ["RSA-OAEP → AES-KW", "AES-KW → AES-KW", "AES-KW → HKDF"];
+  await expect.poll(() => links().slice(from)).toEqual(anew);
+  // The encrypted copies are still there: the IAM alone is asked.
+  expect(asked).toEqual(["key-identifiers"]);
 });
 
 it("Promise 2 W10 a data key that the instance makes itself leaves it wrapped, and is extractable for that alone", async () => {
