@@ -94,8 +94,9 @@ it("A1 in a browser: KI, Enc(data), Enc(account), then master, account and data 
 });
 
 it("W7 in a browser: what the Worker has decrypted serves until the page has been hidden for its time, and then is unwrapped anew", async () => {
+  await sealFile(page, "hidden.txt", "of a page that is hidden");
   const from = links().length;
-  expect(await showFile(page, "letter.txt")).toBe("a letter at level master");
+  expect(await showFile(page, "hidden.txt")).toBe("of a page that is hidden");
   expect(links().slice(from)).toEqual([]);
   const vault = page.frames().find((frame) => new URL(frame.url()).origin === system.vaultOrigin);
   await vault?.evaluate(async () => {
@@ -105,7 +106,7 @@ it("W7 in a browser: what the Worker has decrypted serves until the page has bee
     await over;
   });
   asked.length = 0;
-  expect(await showFile(page, "letter.txt")).toBe("a letter at level master");
+  expect(await showFile(page, "hidden.txt")).toBe("of a page that is hidden");
   const anew = ["RSA-OAEP → AES-KW", "AES-KW → AES-KW", "AES-KW → HKDF"];
   await expect.poll(() => links().slice(from)).toEqual(anew);
   // The encrypted copies are still there: the IAM alone is asked.
