@@ -23,7 +23,7 @@ it.each(Object.keys(WEB_SIGNATURES) as (keyof typeof WEB_SIGNATURES)[])(
     const key = await unwrapKeyOf(subtle, { wrappingKey: own.privateKey }, wrapped, edk);
     expect([key.type, key.extractable, key.usages]).toEqual(["private", false, ["sign"]]);
     for (const format of ["pkcs8", "jwk"] as const)
-      await expect(subtle.exportKey(format, key)).rejects.toMatchObject({ name: "InvalidAccessError" });
+      await expect(subtle.exportKey(format, key)).rejects.toThrow(/not extractable/i);
   },
   20_000,
 );

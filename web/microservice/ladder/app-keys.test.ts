@@ -59,7 +59,22 @@ const GCM = ["AES-GCM", false, "unwrapKey"];
 const PAIR = ["RSA-OAEP", false, "unwrapKey"];
 const DATA = ["HKDF", false, "deriveKey"];
 
-describe("a symmetric app-specific key", () => {
+/** Not each engine gives what X25519 agrees on as a key that others are derived from. */
+async function agrees(): Promise<boolean> {
+  const { subtle } = crypto;
+  const { publicKey, privateKey } = (await subtle.generateKey("X25519", false, [
+    "deriveKey",
+  ])) as CryptoKeyPair;
+  const derived = subtle.deriveKey({ name: "X25519", public: publicKey }, privateKey, "HKDF", false, [
+    "deriveKey",
+  ]);
+  return derived.then(
+    () => true,
+    () => false,
+  );
+}
+
+describe.skipIf(!(await agrees()))("a symmetric app-specific key", () => {
   it("W1 Promise 2 unwraps a symmetric master key, in handles that do one thing", async () => {
     await ladder(await hierarchyOf()).sealing("a-1");
     expect(links()).toEqual([KW, KW, KW, DATA]);
