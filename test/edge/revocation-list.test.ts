@@ -170,10 +170,10 @@ describe.skipIf(without)("the list of revoked certificates", () => {
     changeRows(
       system.edgeDir,
       "published",
-      "UPDATE published SET this_update = this_update - 3700, stale = 1",
+      "UPDATE published SET this_update = this_update - 3700, seen = 0",
     );
     expect(await textOf(await read()), "the last list was of before").toContain(serial);
-    changeRows(system.edgeDir, "published", "UPDATE published SET stale = 1");
+    changeRows(system.edgeDir, "published", "UPDATE published SET seen = 0");
     expect(await textOf(await read())).not.toContain(serial);
   });
 
@@ -185,7 +185,7 @@ describe.skipIf(without)("the list of revoked certificates", () => {
       `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
        INSERT INTO revoked SELECT '40' || lower(hex(randomblob(15))), unixepoch() - 10, 9, unixepoch() + 9000 FROM n`,
     );
-    changeRows(system.edgeDir, "published", "UPDATE published SET stale = 1");
+    changeRows(system.edgeDir, "published", "UPDATE published SET seen = 0");
     const began = performance.now();
     const list = await read();
     const took = performance.now() - began;
@@ -197,5 +197,28 @@ describe.skipIf(without)("the list of revoked certificates", () => {
     expect((await read()).bytes.equals(list.bytes), "the same list, not made again").toBe(true);
     console.info(`again in ${(performance.now() - kept).toFixed(0)} ms`);
     expect(await verify(await enrolled(), list)).toEqual(["OK", "OK"]);
+  });
+
+  it("a list that is too long for a message to the HSM is not made again for everyone who asks, and is where it fits again", async () => {
+    await read();
+    const many = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)
+       INSERT INTO revoked SELECT '41' || lower(hex(randomblob(15))), unixepoch() - 10, 9, unixepoch() + 9000 FROM n`;
+    changeRows(system.edgeDir, "revoked", many);
+    changeRows(system.edgeDir, "published", "UPDATE published SET seen = 0");
+    const audited = (outcome: string) =>
+      readRows(system.edgeDir, "links").filter(({ entry }) => {
+        const row = String(entry);
+        return row.includes('"ra:revocation-list"') && row.includes(`"${outcome}"`);
+      }).length;
+    const [refused, made] = [audited("deny"), audited("allow")];
+    const answers = await Promise.all(Array.from({ length: 8 }, () => read()));
+    for (let i = 0; i < 4; i++) answers.push(await read());
+    for (const answer of answers) expect(problem(answer)).toMatch(/hsm-(refused|unavailable)$/);
+    const wait = Number(answers.at(-1)!.headers["retry-after"]);
+    expect(wait).toBeGreaterThan(0);
+    changeRows(system.edgeDir, "revoked", "DELETE FROM revoked WHERE serial LIKE '41%'");
+    await expect.poll(async () => (await read()).status, { timeout: (wait + 10) * 1000 }).toBe(200);
+    await expect.poll(() => audited("allow")).toBeGreaterThan(made);
+    expect(audited("deny") - refused, "it was tried once").toBe(1);
   });
 });
