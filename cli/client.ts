@@ -22,6 +22,7 @@ import { Rotation } from "#web/client/rotation.ts";
 import type { Session } from "#web/client/session.ts";
 import { launch, type NodeMicroserviceOptions, startMicroservice } from "#web/hosts/node/index.ts";
 import { loopbackFetch } from "./loopback-fetch.ts";
+import { ManagedKeys } from "./managed-keys.ts";
 import { signIn } from "./sign-in.ts";
 
 export interface ClientOptions {
@@ -59,6 +60,8 @@ export interface Client extends Pick<Custodian, "documents" | "keys" | "loadBySe
   orderExport(account: string, documents: string[]): Promise<string>;
   /** Accounts, their keys, and the user's instances. */
   life: Custodian["life"];
+  /** Data keys of an account, as the KMS manages them (M17). */
+  managed: ManagedKeys;
   /** The rotation of the tenant's master key (W12). */
   rotation: Rotation;
   /** M2: a credential by which one microservice of this custodian may enrol. Errors: `CofferError`. */
@@ -111,6 +114,7 @@ export async function connect(options: ClientOptions): Promise<Client> {
     microservice,
     loadBySeed: (seed, of) => custodian.loadBySeed(seed, of),
     life: custodian.life,
+    managed: new ManagedKeys(rest),
     rotation: new Rotation(rest),
     administration: new Administration(rest),
     members: custodian.members,

@@ -12,6 +12,12 @@ export const LIFE_OPTIONS = {
   json: { type: "boolean", default: false },
 } as const;
 
+const text = { type: "string" } as const;
+/** What `coffer key` takes beside. */
+export const KEY_OPTIONS = {
+  ...{ algorithm: text, purpose: text, count: text, state: text, tag: text, limit: text, after: text },
+} as const;
+
 export const END_OPTIONS = {
   days: { type: "string" },
   immediately: { type: "boolean", default: false },
@@ -49,7 +55,8 @@ export type LifeValues = {
   days?: string;
   immediately: boolean;
   by?: string;
-};
+} & Partial<Record<keyof typeof KEY_OPTIONS, string>>;
+
 /** What a verb does with what stands behind it. */
 export type Verbs = Readonly<
   Record<string, (client: Client, values: LifeValues, rest: string[]) => Promise<void>>
@@ -57,7 +64,7 @@ export type Verbs = Readonly<
 
 /** A command line of `coffer COMMAND VERB …`, with the options of accounts and keys. Errors: `CommandError` for a verb that there is not. */
 export function verbOf(command: string, args: string[], verbs: Verbs) {
-  const options = { ...LIFE_OPTIONS, ...END_OPTIONS, by: { type: "string" } } as const;
+  const options = { ...LIFE_OPTIONS, ...END_OPTIONS, ...KEY_OPTIONS, by: text } as const;
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
   const [verb = "", ...rest] = positionals;
   const work = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
@@ -69,6 +76,8 @@ export function verbOf(command: string, args: string[], verbs: Verbs) {
     );
   if (values.by !== undefined && !(command === "key" && verb === "rotate"))
     throw new CommandError("--by goes with `coffer key rotate`.", 2);
+  const stray = command === "key" ? undefined : Object.keys(KEY_OPTIONS).find((name) => name in values);
+  if (stray !== undefined) throw new CommandError(`--${stray} goes with \`coffer key\`.`, 2);
   return { values, verb, rest, work };
 }
 

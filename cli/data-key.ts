@@ -1,0 +1,104 @@
+/** What stands on a command line about data keys of level `data`, and how such a key is told. */
+
+import { readFile } from "node:fs/promises";
+import { text as textOf } from "node:stream/consumers";
+import type { DescribedKey, ListKeysQuery } from "#protocol/contract/index.ts";
+import { KEY_ALGORITHM_NAMES } from "#protocol/keys/algorithm.ts";
+import { MAX_JWS_LENGTH } from "#protocol/keys/length.ts";
+import { compactJws, fits } from "#protocol/shape.ts";
+import { CommandError } from "./command-error.ts";
+import { dateOf, type LifeValues } from "./life.ts";
+import type { KeyOrder, Purpose } from "./managed-keys.ts";
+import { shown } from "./shown.ts";
+
+const PURPOSES: readonly Purpose[] = ["document", "data", "signature"];
+const STATES = ["enabled", "disabled"] as const;
+const MAX_TAG = 64;
+
+/** What `create` orders. Errors: `CommandError`, as of everything here. */
+export function orderOf({ algorithm, count, purpose }: LifeValues): KeyOrder {
+  return {
+    algorithm: oneOf("--algorithm", KEY_ALGORITHM_NAMES, algorithm),
+    purpose: purposeOf(purpose),
+    count: numberOf("--count", count, 16) ?? 1,
+  };
+}
+
+/** What `list` asks for. */
+export function filterOf({ purpose, state, tag, after }: LifeValues): Omit<ListKeysQuery, "limit"> {
+  const wanted = { purpose: purposeOf(purpose), state: oneOf("--state", STATES, state) };
+  if (tag !== undefined && (tag === "" || tag.length > MAX_TAG))
+    throw new CommandError("--tag takes a name of 1 to 64 characters.", 2);
+  if (after !== undefined && !isVersion(after)) throw new CommandError("--after takes a version.", 2);
+  return {
+    ...(wanted.purpose !== undefined && { purpose: wanted.purpose }),
+    ...(wanted.state !== undefined && { state: wanted.state }),
+    ...(tag !== undefined && { tag }),
+    ...(after !== undefined && { after }),
+  };
+}
+
+export function limitOf(limit: string | undefined): number | undefined {
+  return numberOf("--limit", limit, 100);
+}
+
+/** `ID.NUMBER` */
+export function isVersion(key: string): boolean {
+  return /^[\w-]{1,64}\.[1-9]\d{0,8}$/.test(key);
+}
+
+/** Tags from `NAME=VALUE`. */
+export function tagsOf(words: readonly string[]): Record<string, string> {
+  const tags = words.map((word): [string, string] => {
+    const [, name = "", value = ""] = /^([^=]+)=(.+)$/s.exec(word) ?? [];
+    if (name === "" || name.length > MAX_TAG || value.length > MAX_TAG)
+      throw new CommandError("A tag is NAME=VALUE, each of 1 to 64 characters.", 2);
+    return [name, value];
+  });
+  if (tags.length > 16 || new Map(tags).size < tags.length)
+    throw new CommandError("A version bears up to 16 tags, each name once.", 2);
+  return Object.fromEntries(tags);
+}
+
+/** An EDK from a file, or from standard input. */
+export async function readEdk(file: string): Promise<string> {
+  const read = file === "-" ? textOf(process.stdin) : readFile(file, "utf8");
+  const edk = await read.then(
+    (content) => content.trim(),
+    () => {
+      throw new CommandError(`${shown(file)} cannot be read.`);
+    },
+  );
+  if (!fits(compactJws(MAX_JWS_LENGTH), edk)) throw new CommandError(`${shown(file)} holds no EDK.`);
+  return edk;
+}
+
+/** A line of a list. */
+export function lineOf({ key, created, purpose, state, releases, ends, tags }: DescribedKey): string {
+  const words = Object.entries(tags).map(([name, value]) => `${shown(name)}=${shown(value)}`);
+  const said = ends === undefined ? state : `will be deleted ${dateOf(ends)}`;
+  const released = `released ${releases} ${releases === 1 ? "time" : "times"}`;
+  return [key, dateOf(created), shown(purpose), said, released, ...words].join("  ");
+}
+
+function purposeOf(purpose: string | undefined): Purpose | undefined {
+  return oneOf("--purpose", PURPOSES, purpose);
+}
+
+function oneOf<T extends string>(
+  option: string,
+  names: readonly T[],
+  given: string | undefined,
+): T | undefined {
+  const found = names.find((name) => name === given);
+  if (given !== undefined && found === undefined)
+    throw new CommandError(`${option} is one of ${names.join(", ")}.`, 2);
+  return found;
+}
+
+function numberOf(option: string, given: string | undefined, most: number): number | undefined {
+  if (given === undefined) return undefined;
+  if (!/^[1-9]\d{0,2}$/.test(given) || Number(given) > most)
+    throw new CommandError(`${option} takes a whole number from 1 to ${most}.`, 2);
+  return Number(given);
+}

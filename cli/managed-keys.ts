@@ -1,0 +1,95 @@
+/** Data keys of an account as the KMS manages them (M17): those of level `data`, of which the custodian keeps the EDK. */
+
+import {
+  changeKey,
+  type DescribedKey,
+  describeKey,
+  type KeyChange,
+  type ListKeysQuery,
+  listKeys,
+  makeDataKeys,
+  rotateKey,
+} from "#protocol/contract/index.ts";
+import {
+  DOCUMENT_ALGORITHM,
+  isSignature,
+  type KeyAlgorithm,
+  type SecretAlgorithm,
+} from "#protocol/keys/algorithm.ts";
+import { callJson } from "#web/client/call.ts";
+import { documentKeyOf } from "#web/client/document-key.ts";
+import type { RestClient } from "#web/client/rest.ts";
+import { CommandError } from "./command-error.ts";
+
+export type Purpose = "document" | "data" | "signature";
+export type KeyOrder = { purpose?: Purpose | undefined; algorithm?: KeyAlgorithm | undefined; count: number };
+type Filter = Omit<ListKeysQuery, "limit">;
+/** The name of a version, and what its custodian keeps. */
+export type NamedEdk = { key: string; edk: string };
+
+/** Versions are `<id>.<version>`. Errors of the routes: `CofferError`. */
+export class ManagedKeys {
+  readonly #rest: Pick<RestClient, "json">;
+
+  constructor(rest: Pick<RestClient, "json">) {
+    this.#rest = rest;
+  }
+
+  /** Nothing is made again after a lost answer: a key that nobody was given an EDK of opens nothing. */
+  async create(account: string, { count, ...of }: KeyOrder): Promise<NamedEdk[]> {
+    const { edks } = await callJson(this.#rest, makeDataKeys, {}, { account, count, ...kindOf(of) });
+    return edks.map(named);
+  }
+
+  /** `limit`: a page of so many; all of them where it is not said. */
+  async list(
+    account: string,
+    filter: Filter,
+    limit?: number,
+  ): Promise<{ keys: DescribedKey[]; more: boolean }> {
+    const keys: DescribedKey[] = [];
+    for (let { after } = filter; ; ) {
+      const query = { ...filter, ...(after !== undefined && { after }), limit: String(limit ?? 100) };
+      const page = await callJson(this.#rest, listKeys, { account, ...query }, undefined);
+      keys.push(...page.keys);
+      const last = page.keys.at(-1)?.key;
+      if (!page.more || limit !== undefined || last === undefined || last === after)
+        return { keys, more: page.more };
+      after = last;
+    }
+  }
+
+  describe(account: string, key: string): Promise<DescribedKey> {
+    return callJson(this.#rest, describeKey, { account, key }, undefined);
+  }
+
+  change(account: string, key: string, change: KeyChange): Promise<DescribedKey> {
+    return callJson(this.#rest, changeKey, { account, key }, change, { tries: 3 });
+  }
+
+  /** The next version of the key that the EDK has. */
+  async rotate(edk: string): Promise<NamedEdk> {
+    return named((await callJson(this.#rest, rotateKey, {}, { edk })).edk);
+  }
+}
+
+/** What the order says of purpose and algorithm, each of which tells the other. Errors: `CommandError` where they do not fit. */
+function kindOf({ purpose, algorithm }: Omit<KeyOrder, "count">) {
+  if (algorithm !== undefined && isSignature(algorithm)) {
+    if (purpose === undefined || purpose === "signature") return { purpose: "signature", algorithm } as const;
+    throw new CommandError(`${algorithm} signs: its purpose is signature.`, 2);
+  }
+  if (purpose === "signature")
+    throw new CommandError("--purpose signature takes an --algorithm that signs.", 2);
+  const secret: SecretAlgorithm = algorithm ?? DOCUMENT_ALGORITHM;
+  if (purpose === "data" || (purpose === undefined && algorithm !== undefined))
+    return { purpose: "data", algorithm: secret } as const;
+  if (secret !== DOCUMENT_ALGORITHM) throw new CommandError(`Documents are not sealed by ${secret}.`, 2);
+  return { purpose: "document" } as const;
+}
+
+function named(edk: string): NamedEdk {
+  const key = documentKeyOf(edk);
+  if (key === undefined) throw new CommandError("What came in the place of an EDK is none.");
+  return { key: `${key.id}.${key.version}`, edk };
+}
