@@ -5,7 +5,7 @@ import type { Level } from "#protocol/level.ts";
 import type { Tier } from "#protocol/policy/index.ts";
 import type { Enrolled } from "../enrolled.ts";
 import { intend } from "../outbox.ts";
-import { type Decision, ok, refuse } from "../result.ts";
+import { type Decision, ok, refuse, refuseForNow } from "../result.ts";
 import { endedBy } from "./revocations.ts";
 import type { Binding, Instance, Recipient } from "./types.ts";
 
@@ -105,6 +105,26 @@ export function makeRoom(sql: SqlStorage, user: string, max: number, now: number
       ),
     );
   return ids;
+}
+
+/**
+ * Refuses one more while a user has `max` instances whose certificates have not expired, with those that are `underWay`. Ended ones count too: each
+ * may have to be named by the tenant's revocation list until then, and the list is for all its users. It may pass when the first of them has expired.
+ */
+export function boundUnexpired(
+  sql: SqlStorage,
+  of: { user: string; max: number; underWay?: number },
+  now: number,
+): Decision<null> {
+  const { unexpired, next } = sql
+    .exec<{ unexpired: number; next: number | null }>(
+      "SELECT count(*) AS unexpired, min(certified) AS next FROM instances WHERE user = ? AND certified > ?",
+      of.user,
+      now,
+    )
+    .one();
+  if (unexpired + (of.underWay ?? 0) < of.max) return ok(null);
+  return refuseForNow("too many certificates that have not expired", (next ?? now) - now);
 }
 
 /** For the KMS: an instance that was revoked. */

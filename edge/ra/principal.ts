@@ -22,6 +22,7 @@ import { checkStanding } from "./custodian.ts";
 import { verifyCustodianCertificate } from "./custodian-certificate.ts";
 import { CERTIFICATE_SECONDS, certify } from "./enrol.ts";
 import {
+  boundUnexpired,
   type EndedInstance,
   endCustodian,
   findEnrolled,
@@ -90,6 +91,8 @@ type Opened = { store: Store; ledger: Ledger; outbox: Outbox };
 const ATTESTED_SECONDS = 7 * 24 * 3600;
 /** Live instances of one user, unless configured otherwise: devices, tabs and processes. */
 const DEFAULT_INSTANCES = 32;
+/** Instances of one user whose certificates have not expired, ended ones too, unless configured otherwise: one a minute for a day, and some. */
+const DEFAULT_UNEXPIRED = 1500;
 
 /**
  * One principal, named `<tenant>/<principal>`: all that a person has enrolled, or is about to; those who enrol without signing in
@@ -101,6 +104,7 @@ export class RaPrincipalObject extends DurableObject<Env> {
   readonly #recipients: Hsm;
   readonly #neighbours: Neighbours;
   readonly #maxInstances: number;
+  readonly #maxUnexpired: number;
   readonly #enrolmentsPerMinute: number;
   /** Of credentials, seconds. */
   readonly #life: { grant: number; secretZero: number; certificate: number; attested: number };
@@ -117,6 +121,11 @@ export class RaPrincipalObject extends DurableObject<Env> {
     this.#neighbours = { IAM: env.IAM_FOR_RA, KMS: env.KMS_FOR_RA, VERIFIER: env.VERIFIER };
     const { COFFER_INSTANCES_PER_USER: instances, COFFER_ENROLMENTS_PER_MINUTE: enrolments } = env;
     this.#maxInstances = configuredBound("COFFER_INSTANCES_PER_USER", instances, DEFAULT_INSTANCES);
+    this.#maxUnexpired = configuredBound(
+      "COFFER_UNEXPIRED_INSTANCES_PER_USER",
+      env.COFFER_UNEXPIRED_INSTANCES_PER_USER,
+      DEFAULT_UNEXPIRED,
+    );
     this.#enrolmentsPerMinute = configuredBound(
       "COFFER_ENROLMENTS_PER_MINUTE",
       enrolments,
@@ -227,7 +236,9 @@ export class RaPrincipalObject extends DurableObject<Env> {
     return authorize<T>(opened, { action, caller, resource: `custodian/${dn}`, requestId }, (sql) => {
       const apps = tenantNamed(this.env, opened.tenant).apps.map(({ origin }) => origin);
       const standing = checkStanding(caller, { registered, certificate, master, apps, now });
-      return standing.ok ? store(sql) : standing;
+      if (!standing.ok) return standing;
+      const room = boundUnexpired(sql, { user, max: this.#maxUnexpired }, now);
+      return room.ok ? store(sql) : room;
     });
   }
 
@@ -393,6 +404,10 @@ export class RaPrincipalObject extends DurableObject<Env> {
     const until = Math.min(custodian.value.notAfter, evidence);
     if (of.notAfter !== undefined && !(of.notAfter < until))
       return deny("invalid-grant", "what it was enrolled by ends no later than its certificates");
+    // A renewal is of one that has a place among its user's, so it goes on. No wait between this and what is under way.
+    const places = { user, max: this.#maxUnexpired, underWay: this.#underWay.size };
+    const room = from === undefined ? boundUnexpired(sql, places, seconds(now)) : ok(null);
+    if (!room.ok) return authorize<never>(store, { action, ...about }, () => room);
     const instance = crypto.randomUUID();
     const underWay = { jkt, ended: false };
     this.#underWay.add(underWay);

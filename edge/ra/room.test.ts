@@ -1,7 +1,14 @@
 import { beforeEach, expect, it } from "vitest";
 import { sqlStorage } from "#test/support/sql-storage.ts";
 import type { Caller } from "../caller.ts";
-import { findRecipient, insertInstance, makeRoom, noteUse } from "./instances.ts";
+import {
+  boundUnexpired,
+  findRecipient,
+  insertInstance,
+  makeRoom,
+  noteUse,
+  revokeInstance,
+} from "./instances.ts";
 import { grantMethod, makeGrant, storeGrant } from "./methods/grant.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { consumeSession, openSession } from "./session.ts";
@@ -120,4 +127,23 @@ it("keeps nobody out for enrolment sessions that were left: the used and the old
     .exec<{ rows: number }>("SELECT count(*) AS rows FROM enrolments WHERE user = 'u'")
     .one();
   expect(rows).toBeLessThanOrEqual(64);
+});
+
+it("bounds the instances of a user whose certificates have not expired, however they ended, and says when one may come again", () => {
+  const bound = (user: string, now: number, underWay = 0) =>
+    boundUnexpired(sql, { user, max: 4, underWay }, now);
+  for (let i = 0; i < 4; i++) {
+    expect(bound("u", NOW + i)).toEqual({ ok: true, value: null });
+    makeRoom(sql, "u", 2, NOW + i);
+    enrol(`n${i}`, NOW + i);
+  }
+  expect(revokeInstance(sql, "n3", { user: "u", client: "app" }, NOW + 4).ok).toBe(true);
+  expect(active()).toEqual(["n2"]);
+  expect(bound("u", NOW + 4)).toMatchObject({
+    problem: { code: "too-many-requests", retryAfter: 86_400 - 4 },
+    bounded: true,
+  });
+  expect(bound("another", NOW + 4).ok).toBe(true);
+  expect(bound("u", NOW + 86_400).ok).toBe(true);
+  expect(bound("u", NOW + 86_400, 1).ok, "one is under way").toBe(false);
 });

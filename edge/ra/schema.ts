@@ -134,4 +134,6 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE instances ADD COLUMN hybrid_key TEXT;
   ALTER TABLE instances ADD COLUMN hybrid_certificates TEXT;
   `,
+  // How many of a user have not expired is counted at each enrolment.
+  "CREATE INDEX instances_by_certified ON instances (user, certified)",
 ];

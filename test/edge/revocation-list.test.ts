@@ -10,18 +10,30 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeBase64url } from "#protocol/base64url.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { type Answer, json, problem, send } from "../support/http.ts";
-import { type EnrolmentAnswer, enrol, type Keys, makeKeys, renewalOf } from "../support/instance.ts";
+import {
+  askGrant,
+  type EnrolmentAnswer,
+  enrol,
+  type Keys,
+  makeKeys,
+  openSession,
+  redemption,
+  renewalOf,
+} from "../support/instance.ts";
 import { missingProgram } from "../support/missing.ts";
 import { changeRows, readRows, useSystem } from "../system/index.ts";
 
 /** Of a certificate and of a list, seconds. */
 const LIFE = 16;
+/** Instances of one user, ended ones too, whose certificates have not expired. */
+const UNEXPIRED = 8;
 const system = useSystem({
   otherTenants: ["other"],
   vars: {
     COFFER_INSTANCE_SECONDS: String(LIFE),
     COFFER_REVOCATION_LIST_SECONDS: "600",
     COFFER_INSTANCES_PER_USER: "3",
+    COFFER_UNEXPIRED_INSTANCES_PER_USER: String(UNEXPIRED),
   },
 });
 const folder = mkdtempSync(join(tmpdir(), "coffer-crl-"));
@@ -175,6 +187,47 @@ describe.skipIf(without)("the list of revoked certificates", () => {
     expect(await textOf(await read()), "the last list was of before").toContain(serial);
     changeRows(system.edgeDir, "published", "UPDATE published SET seen = 0");
     expect(await textOf(await read())).not.toContain(serial);
+  });
+
+  it("one user cannot fill it: what was enrolled counts until it expires, whoever ended it, and renewals go on", async () => {
+    const zoe = await EdgeClient.signedIn(system, "Zoe");
+    const user = zoe.tokens.user.id;
+    for (let n = 0; n < UNEXPIRED - 2; n++) await enrolled(zoe);
+    const mine = await makeKeys(keys.wrapping);
+    const at = Date.now();
+    const live = await enrolled(zoe, mine);
+    const until = (time: string) =>
+      changeRows(
+        system.edgeDir,
+        "instances",
+        `UPDATE instances SET certified = ${time} WHERE user = '${user}'`,
+      );
+    expect(until("unixepoch() + 9000")).toBe(UNEXPIRED - 1);
+    // Two that have begun race for the last place.
+    const begun = await Promise.all(
+      [1, 2].map(async () => {
+        const [grant, { id, nonce }] = [await askGrant(zoe), await openSession(zoe)];
+        return [
+          `/ra/enrolments/${id}`,
+          await redemption(grant, nonce, await makeKeys(keys.wrapping)),
+        ] as const;
+      }),
+    );
+    const answers = await Promise.all(begun.map(([path, body]) => zoe.vaultPost(path, body)));
+    const refused = answers.find(({ status }) => status !== 200)!;
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+    expect(problem(refused)).toBe("429 too-many-requests");
+    until("unixepoch() + 9000");
+    const asked = await zoe.rest("POST", "/ra/grants", {});
+    expect(problem(asked)).toBe("429 too-many-requests");
+    expect(Number(asked.headers["retry-after"])).toBeGreaterThan(8000);
+    expect((await enrol(ann, await makeKeys(keys.wrapping))).status, "another user").toBe(200);
+    await pause(Math.max(0, at + (LIFE / 2) * 1000 + 1500 - Date.now()));
+    expect((await zoe.vaultPost("/ra/renewals", await renewalOf(live, mine), { cookie: "" })).status).toBe(
+      200,
+    );
+    until("unixepoch() - 1");
+    expect((await enrol(zoe, await makeKeys(keys.wrapping))).status, "they have expired").toBe(200);
   });
 
   it("with 10,000 revoked certificates it stays below a megabyte and is signed in seconds", async () => {
