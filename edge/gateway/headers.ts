@@ -55,6 +55,11 @@ export function accountPolicy({ vault }: Origins, provider: string | null): stri
   return serialize({ ...asking(vault), "form-action": provider === null ? "'self'" : `'self' ${provider}` });
 }
 
+/** The page of the contract: a style that `hash` pins (SHA-256, base64), and nothing else. */
+export function contractPolicy(hash: string): string {
+  return serialize({ ...NOTHING, "style-src": `'sha256-${hash}'` });
+}
+
 /** The one script of these pages holds their buttons back and ends keys of this browser (web/hosts/pages). */
 function asking(vault: string): Policy {
   return {

@@ -6,6 +6,7 @@ import { createApp } from "./app.ts";
 const PAGES = [
   "GET /:site/favicon.ico",
   "GET /app",
+  "GET /app/openapi.html",
   "GET /app/:file{[\\w-]+\\.[\\w.-]+}",
   "GET /vault",
   "GET /vault/:file{[\\w-]+\\.[\\w.-]+}",

@@ -1,8 +1,9 @@
 /** What the edge really answers, on workerd, against the contract that it publishes. */
+import { createHash } from "node:crypto";
 import { beforeAll, expect, it } from "vitest";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
-import { contract, type OperationId, type Route } from "#protocol/contract/index.ts";
+import { contract, type OperationId, problems, problemsOf, type Route } from "#protocol/contract/index.ts";
 import type { KeyAlgorithm } from "#protocol/keys/index.ts";
 import { createDpopKey } from "#web/client/dpop.ts";
 import { sayOperations } from "../hosts/caas.ts";
@@ -65,6 +66,36 @@ function asPublished<T extends object>(id: OperationId, body: T): T {
 }
 
 const get = (url: string, headers: Record<string, string> = {}) => send(url, { headers });
+
+it("M16 has a page for people with every route and every code of a problem, without a script", async () => {
+  const { status, headers, bytes } = await get(`${ann.app}/openapi.html`);
+  expect(status).toBe(200);
+  expect(headers["content-type"]).toBe("text/html; charset=UTF-8");
+  const page = bytes.toString();
+  const style = /<style>([^<]*)<\/style>/.exec(page)?.[1] ?? "";
+  const hash = createHash("sha256").update(style).digest("base64");
+  const policy = String(headers["content-security-policy"]).split("; ");
+  expect(policy).toEqual(expect.arrayContaining(["default-src 'none'", `style-src 'sha256-${hash}'`]));
+  expect(policy.filter((directive) => directive.startsWith("script-src"))).toEqual([]);
+  expect(page).not.toMatch(/<script|<iframe|<link|\ssrc=|\son[a-z]+=|\sstyle=/i);
+  for (const [id, { method, path }] of Object.entries<Route>(contract)) {
+    const [, section = ""] = page.split(`<section id="${id}">`);
+    expect(section.slice(0, 200), id).toContain(`<h2><code>${method} ${path}</code></h2>`);
+    for (const code of problemsOf(contract[id as OperationId]))
+      expect(section.split("</section>", 1)[0], id).toContain(`<a href="#problem-${code}">${code}</a>`);
+  }
+  for (const [code, { status, title }] of Object.entries(problems)) {
+    const [, row = ""] = page.split(`<tr id="problem-${code}">`);
+    expect(row.split("</tr>", 1)[0], code).toContain(
+      `<td>${status}</td><td>${title.replaceAll("'", "&#39;")}</td>`,
+    );
+  }
+  const ids = new Set([...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id));
+  const links = [...page.matchAll(/ href="#([^"]+)"/g)].map(([, id]) => id);
+  expect(links.length).toBeGreaterThan(ids.size);
+  expect(links.filter((id) => !ids.has(id))).toEqual([]);
+  expect((await send(`${ann.vault}/openapi.html`)).status).toBe(404);
+});
 
 it("tells clients where to go", async () => {
   hold("openApi", await get(`${ann.app}/openapi.json`), 200);

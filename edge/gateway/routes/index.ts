@@ -1,10 +1,12 @@
 /** The routes of both sites: those of the contract, the vault's pages, and files. */
 import { Hono } from "hono";
 import { contract, type Route } from "#protocol/contract/index.ts";
+import { sha256 } from "#protocol/digest.ts";
 import { serveAsset } from "../assets.ts";
 import { authenticate } from "../authenticate.ts";
 import type { GatewayEnv } from "../context.ts";
-import { appPolicy } from "../headers.ts";
+import { appPolicy, contractPolicy } from "../headers.ts";
+import { contractPage, contractStyle } from "../pages/contract.ts";
 import { type ContractHandlers, type Handler, serve } from "../serve.ts";
 import { accounts } from "./accounts.ts";
 import { administration } from "./administration.ts";
@@ -28,6 +30,12 @@ const handlers: ContractHandlers = {
 export function appSite(): Hono<GatewayEnv> {
   const site = new Hono<GatewayEnv>();
   site.get("/", (c) => serveAsset(c, "index.html", appPolicy(c.var.origins)));
+  site.get("/openapi.html", async (c) => {
+    const { site, origins } = c.var;
+    const page = contractPage({ app: site.origin, vault: origins.vault });
+    const hash = btoa(String.fromCharCode(...(await sha256(contractStyle))));
+    return c.html(page, 200, { "content-security-policy": contractPolicy(hash) });
+  });
   return withFiles(withContract(site, "app"));
 }
 
