@@ -1,14 +1,15 @@
 /**
  * `npm run conformance`: runs the tests that are named after requirement rows and claims, and prints {row, title, tests,
- * passed, breaks, done} for every row. `breaks`: patches of test/breaks that a test of the row guards. A row is done when it
- * has a test, all of its tests pass, and there is such a patch. `--json` prints one JSON array on standard output and nothing
+ * passed, breaks, real, realBreaks, done} for every row. `breaks`: patches of test/breaks that a test of the row guards. `real` and
+ * `realBreaks`: the same of the tests on the real parts, which stand under test/; those beside the code are tests of units. A row is
+ * done when all of its tests pass, one of them is on the real parts, and such a one guards a patch. `--json` prints one JSON array on standard output and nothing
  * else there; `--from FILE` counts a report that vitest has already written. The exit code is 1 if a test of a row failed.
  */
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { CommandError } from "#cli/command-error.ts";
@@ -25,7 +26,7 @@ type Report = {
 };
 
 const HELP = `npm run -s conformance -- [options]
-  --json          one JSON array on standard output: {row, title, tests, passed, breaks, done}
+  --json          one JSON array on standard output: {row, title, tests, passed, breaks, real, realBreaks, done}
   --from FILE     counts a report that vitest has written (--reporter=json), and runs nothing
 `;
 
@@ -42,11 +43,21 @@ const report = values.from ? readReport(values.from) : runTests();
 
 const patches = readBreaks().map(({ name, guard, test }) => ({ name, guard, test: new RegExp(test) }));
 const counted = Object.entries(ROWS).map(([row, title]) => {
-  return { row, title, tests: 0, passed: 0, breaks: new Set<string>() };
+  return {
+    row,
+    title,
+    tests: 0,
+    passed: 0,
+    breaks: new Set<string>(),
+    real: 0,
+    realBreaks: new Set<string>(),
+  };
 });
 let failed = 0;
 for (const { name, assertionResults } of report.testResults) {
-  const guards = patches.filter(({ guard }) => guard === relative(root, name));
+  const file = relative(root, name);
+  const guards = patches.filter(({ guard }) => guard === file);
+  const isReal = file.startsWith(`test${sep}`);
   for (const { ancestorTitles, title, fullName, status } of assertionResults) {
     // Skipped tests are no evidence: neither counted as a test of the row nor as passed.
     if (status !== "passed" && status !== "failed") continue;
@@ -55,26 +66,37 @@ for (const { name, assertionResults } of report.testResults) {
       const row = counted.find((candidate) => candidate.row === id)!;
       row.tests++;
       for (const patch of broken) row.breaks.add(patch.name);
+      if (isReal) {
+        row.real++;
+        for (const patch of broken) row.realBreaks.add(patch.name);
+      }
       if (status === "passed") row.passed++;
       else failed++;
     }
   }
 }
 
-const rows = counted.map(({ breaks, ...row }) => {
-  const done = row.tests > 0 && row.passed === row.tests && breaks.size > 0;
-  return { ...row, breaks: breaks.size, done };
+const rows = counted.map(({ breaks, realBreaks, ...row }) => {
+  const done = row.real > 0 && row.passed === row.tests && realBreaks.size > 0;
+  return { ...row, breaks: breaks.size, realBreaks: realBreaks.size, done };
 });
 if (values.json) process.stdout.write(`${JSON.stringify(rows)}\n`);
 else {
-  for (const { row, title, tests, passed, breaks, done } of rows) {
-    const state = done ? "done" : tests === 0 ? "no test" : breaks === 0 ? "no break" : "fails";
+  for (const { row, title, tests, passed, breaks, real, realBreaks, done } of rows) {
     process.stdout.write(
-      `${row.padEnd(4)} ${state.padEnd(8)} ${`${passed}/${tests}`.padStart(7)} ${String(breaks).padStart(3)}  ${title}\n`,
+      `${row.padEnd(4)} ${(done ? "done" : missing({ tests, passed, breaks, real, realBreaks })).padEnd(10)} ${`${passed}/${tests}`.padStart(7)} ${String(breaks).padStart(3)}  ${title}\n`,
     );
   }
 }
 process.exitCode = failed > 0 ? 1 : 0;
+
+/** Why a row is not done. */
+function missing(of: Record<"tests" | "passed" | "breaks" | "real" | "realBreaks", number>): string {
+  if (of.tests === 0) return "no test";
+  if (of.passed < of.tests) return "fails";
+  if (of.breaks === 0) return "no break";
+  return "units only";
+}
 
 function readReport(file: string): Report {
   const text = readFileSync(file, "utf8");

@@ -7,6 +7,25 @@ it("knows the rows of a test by the beginning of its name", () => {
   expect(rowsOf(["W4 and W5: encrypt"])).toEqual(["W4", "W5"]);
   expect(rowsOf(["M6, M8 keys"])).toEqual(["M6", "M8"]);
   expect(rowsOf(["a grant as in M3", "M99 no such row", "M3x"])).toEqual([]);
+  expect(rowsOf(["W10 W11 the keys' panel", "M9 M13 M20 a channel"])).toEqual([
+    "W10",
+    "W11",
+    "M9",
+    "M13",
+    "M20",
+  ]);
+  expect(rowsOf(["W1 (W13) strict: all", "A17 (and A22), W3, W8 asks once"])).toEqual([
+    "W1",
+    "W13",
+    "A17",
+    "W3",
+    "W8",
+  ]);
+  expect(rowsOf(["Promise 2 W10 a key", "Promise 1 M9: the scans", "Promise 2: every call"])).toEqual([
+    "W10",
+    "M9",
+  ]);
+  expect(rowsOf(["W5 has the KMS ask, as W3 does", "M7 AES keys"])).toEqual(["W5", "M7"]);
   expect(Object.keys(ROWS)).toHaveLength(46);
 });
 

@@ -70,10 +70,17 @@ const ROW_OF = new Map([
   ...Object.entries(TOGETHER).flatMap(([row, others]) => others.map((claim) => [claim, row] as const)),
 ]);
 
-/** The rows that a test's name, or the name of a suite around it, begins with: `M3`, `W4 and W5`, `M13:`, `A1 (A8, A14)`. */
+const ID = String.raw`\(?(?:and )?[WMAB]\d{1,2}\b\)?`;
+/** Ids with a comma, a word or a space between them, after the promise where a name begins with one. */
+const LEADING = new RegExp(String.raw`^(?:Promise \d:? )?(${ID}(?:(?:\s*(?:,|and|&)\s*|\s+)${ID})*)`);
+
+/**
+ * The rows that a test's name, or the name of a suite around it, begins with: `M3`, `W4 and W5`, `M13:`, `W10 W11`, `A1 (A8, A14)`; after
+ * the promise where it begins with one: `Promise 2 W10`.
+ */
 export function rowsOf(names: readonly string[]): string[] {
   const ids = names.flatMap((name) => {
-    const leading = /^(?:\(?[WMAB]\d{1,2}(?:\)?(?:\s*(?:,|and|&)\s*|\b|\s+(?=\())))+/.exec(name)?.[0] ?? "";
+    const [, leading = ""] = LEADING.exec(name) ?? [];
     return leading.match(/[WMAB]\d{1,2}/g) ?? [];
   });
   return [...new Set(ids.flatMap((id) => ROW_OF.get(id) ?? []))];

@@ -1,0 +1,37 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, expect, it } from "vitest";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const dir = mkdtempSync(join(tmpdir(), "coffer-conformance-test-"));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+/** What is printed of W7 where these tests have passed, each in its file. */
+function w7(tests: Record<string, string>) {
+  const testResults = Object.entries(tests).map(([file, title]) => ({
+    name: join(root, file),
+    assertionResults: [{ ancestorTitles: [], title, fullName: title, status: "passed" }],
+  }));
+  const report = join(dir, "report.json");
+  writeFileSync(report, JSON.stringify({ testResults }));
+  const script = join(root, "test/conformance.ts");
+  const { stdout } = spawnSync(process.execPath, [script, "--json", "--from", report], { encoding: "utf8" });
+  const rows = JSON.parse(stdout) as { row: string }[];
+  return rows.find(({ row }) => row === "W7");
+}
+
+const UNIT = {
+  "web/microservice/level-master.test.ts": "W7 drops what it decrypted at a lock, and all at a sign-out",
+};
+const REAL = "W7 drops what it decrypted at a lock, at once, and its encrypted copies at a sign-out";
+
+it("counts a row as done by a test on the real parts that guards a patch, and by no test of a unit", () => {
+  expect(w7(UNIT)).toMatchObject({ tests: 1, passed: 1, breaks: 1, real: 0, realBreaks: 0, done: false });
+  const unguarded = { ...UNIT, "test/edge/application-server.test.ts": "W7 is shown in some other way" };
+  expect(w7(unguarded)).toMatchObject({ tests: 2, breaks: 1, real: 1, realBreaks: 0, done: false });
+  const guarded = { ...UNIT, "test/edge/application-server.test.ts": REAL };
+  expect(w7(guarded)).toMatchObject({ tests: 2, breaks: 2, real: 1, realBreaks: 1, done: true });
+});
