@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeHex } from "#protocol/bytes.ts";
 import {
   encryptedDataKeyName,
+  encryptedMasterKeyName,
   KEY_PAIR,
   named,
   POLICY,
@@ -24,7 +25,10 @@ let test: TestHsm;
 let h: Hierarchy;
 let clients: Record<string, KmipClient>;
 /** A key of each class, and a master key that the officer's `Users` would give to everybody. */
-let targets: Record<"master" | "account" | "data" | "encrypted" | "open" | "pair", string>;
+let targets: Record<
+  "master" | "account" | "data" | "encrypted" | "encryptedMaster" | "open" | "pair",
+  string
+>;
 /** Of each client that can make one, a key that wraps, unwraps and encrypts. */
 const own: Record<string, string> = {};
 
@@ -44,6 +48,12 @@ beforeAll(async () => {
     attributes: { ...AES, name: named(encryptedDataKeyName("k", 1)) },
     object,
   });
+  const encryptedMaster = crypto.randomUUID();
+  await h.kms.request("Import", {
+    ...wrappedImport(encryptedMaster, "recipient", crypto.getRandomValues(new Uint8Array(384)), AES),
+    keyWrapType: "AsRegistered",
+    attributes: { ...AES, name: named(encryptedMasterKeyName(h.master, "t".repeat(43))) },
+  });
   const open = await h.officer.request("Create", {
     objectType: "SymmetricKey",
     attributes: {
@@ -62,7 +72,7 @@ beforeAll(async () => {
   targets = {
     pair: pair.privateKeyUniqueIdentifier,
     ...{ master: h.master, account: h.account, data: h.data },
-    ...{ encrypted: encrypted.uniqueIdentifier, open: open.uniqueIdentifier },
+    ...{ encrypted: encrypted.uniqueIdentifier, encryptedMaster, open: open.uniqueIdentifier },
   };
   for (const name of ["officer", "user"]) {
     const made = await clients[name]!.request("Create", {
