@@ -19,7 +19,9 @@ import { print } from "./output.ts";
 import { readPublicKey } from "./registered-key.ts";
 import { entriesOf, logAt, nodesOf, type ReadLog, readCheckpoint } from "./release-log.ts";
 import { shown } from "./shown.ts";
-import { checkVault, type Finding } from "./vault-check.ts";
+import { checkVault } from "./vault-check.ts";
+import type { Finding } from "./vault-file.ts";
+import { isOriginFor } from "./vault-rules.ts";
 
 /** What can be wrong beside the vault's files. */
 type Reason =
@@ -65,19 +67,25 @@ export async function releaseVerify(args: string[]): Promise<number> {
       error,
     );
   });
+  const notOne = values.app.find((app) => !isOriginFor(vault, app));
+  if (notOne !== undefined)
+    throw new CommandError(`--app takes one origin with the vault's scheme, and ${notOne} is none.`, 2);
   const publicKey = await readPublicKey(key);
   const read = logAt(log);
   let found: { kind: Reason; path: string; says: string }[];
   let release: Release | undefined;
+  let framedBy: string[] = [];
+  let since: number | null = null;
   try {
-    const tree = await knownTree(read, logKey, values.checkpoint);
+    const { tree, before } = await knownTree(read, logKey, values.checkpoint);
+    since = before;
     const releases = await releasesOf(read, tree, (token) => verifyRelease(token, publicKey));
     release = releases.at(-1);
     if (release === undefined) throw new LogFault("log-broken", "the log has no release");
-    found = await checkVault(new URL(vault).origin, release, {
+    ({ found, framedBy } = await checkVault(new URL(vault).origin, release, {
       older: releases.slice(0, -1),
       apps: values.app,
-    });
+    }));
     // Kept when the log was found good: a later one has to go on from it.
     if (values.checkpoint !== undefined)
       await writeWhole(values.checkpoint, utf8(tree.note), { replace: true, mode: 0o644 });
@@ -86,11 +94,19 @@ export async function releaseVerify(args: string[]): Promise<number> {
     found = [{ kind: error.kind, path: "", says: error.message }];
   }
   if (values.json) {
-    await print(`${JSON.stringify({ vault, release: release?.release ?? null, found })}\n`);
+    await print(`${JSON.stringify({ vault, release: release?.release ?? null, found, framedBy, since })}\n`);
   } else if (found.length === 0 && release !== undefined) {
     await print(
       `${shown(vault)} is release ${release.release}: ${release.files.length} files in the log's manifest.\n`,
     );
+    if (values.app.length === 0)
+      await print(
+        `It may be framed by ${shown(framedBy.join(", "))}: whether these are its apps was not checked (--app).\n`,
+      );
+    if (since === null)
+      await print(
+        "Whether the log is as new as it was at an earlier run was not checked: there was no checkpoint (--checkpoint).\n",
+      );
   } else {
     for (const { kind, path, says } of found)
       await print(`${kind}: ${shown(path)}${path === "" ? "" : " "}${shown(says)}\n`);
@@ -98,7 +114,7 @@ export async function releaseVerify(args: string[]): Promise<number> {
   return found.length === 0 ? 0 : 1;
 }
 
-/** The log's tree, which must go on from the one that was kept earlier. */
+/** The log's tree, which must go on from the one that was kept earlier, and how many entries that had: null where none was kept, and any older state of the log would do. */
 async function knownTree(read: ReadLog, key: NoteKey, kept: string | undefined) {
   const unsigned = (error: Error) => {
     throw new LogFault("log-unsigned", error.message);
@@ -106,13 +122,13 @@ async function knownTree(read: ReadLog, key: NoteKey, kept: string | undefined) 
   const tree = await readCheckpoint(read, key).catch(unsigned);
   if (tree === null) throw new LogFault("log-broken", "the log has no checkpoint");
   const note = kept === undefined ? null : await readFile(kept, "utf8").catch(orNone);
-  if (note === null) return tree;
+  if (note === null) return { tree, before: null };
   const before = await verifyCheckpoint(note, key).catch(unsigned);
   if (before.size > tree.size) throw new LogFault("log-forked", "the log is shorter than it was");
   const proof = await consistencyProof(before.size, tree.size, nodesOf(read, tree.size)).catch(broken);
   if (!(await verifyConsistency(before, tree, proof)))
     throw new LogFault("log-forked", "the log does not go on from the checkpoint that was kept");
-  return tree;
+  return { tree, before: before.size };
 }
 
 /** All releases, each of which the log has and its key has signed, and whose numbers only grow. */

@@ -37,9 +37,12 @@ verify fetches a vault's files as a browser does, and holds them against the new
   --log PLACE      folder or address of the log
   --log-key KEY    the log's key, as \`release --log\` prints it on standard error
   --key FILE       public key that signs releases, PEM or JWK
-  --app ORIGIN     an origin that may frame the vault; more than one is fine. Without it any list will do
-  --checkpoint F   the checkpoint that was kept earlier, which the log has to go on from; the new one is written there
-  --json           one JSON object on standard output: vault, release, found
+  --app ORIGIN     an origin that may frame the vault; more than one is fine. Without it the list is
+                   printed, and each of it must be one origin
+  --checkpoint F   the checkpoint that was kept earlier, which the log has to go on from; the new one is written there.
+                   Without one the log may be an old state of itself, and the output says so
+  --json           one JSON object on standard output: vault, release, found, framedBy, since (entries in the checkpoint that
+                   was kept; null: none was)
 
 Exit code: 0 the signed release is on standard output, or the vault is as it says; 1 it is not; 2 the command line is wrong.
 

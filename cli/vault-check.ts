@@ -1,127 +1,134 @@
-/** Holds what a vault serves against releases: each file's bytes, the document's headers, and what is there besides. From outside, as a browser gets it. */
-import { createHash } from "node:crypto";
+/** Holds what a vault serves against releases: each file's bytes, the headers of all, and what there is besides. From outside, as a browser gets it. */
+import { randomBytes } from "node:crypto";
 import type { Release } from "#protocol/evidence/index.ts";
-import { loopbackFetch } from "./loopback-fetch.ts";
-import { FORBIDDEN_HEADERS, parsePolicy, VAULT_HEADERS, VAULT_POLICY } from "./vault-rules.ts";
+import { askAsBrowser, type Served } from "./browser-request.ts";
+import { addressOf, type Finding, fileFindings, purposeOf } from "./vault-file.ts";
+import { loadedBy } from "./vault-page.ts";
+import {
+  FORBIDDEN_HEADERS,
+  isOriginFor,
+  NOTHING_POLICY,
+  pagePolicy,
+  parsePolicy,
+  policyDifferences,
+  VAULT_HEADERS,
+  VAULT_POLICY,
+} from "./vault-rules.ts";
 
-/** What is wrong, by a word that stays, and where. */
-export type Finding = {
-  kind: "file-changed" | "file-missing" | "file-added" | "older-release" | "header";
-  path: string;
-  says: string;
-};
-
-/** Of one file, bytes. */
-const MAX_FILE = 8 * 1024 * 1024;
-const TIMEOUT_MS = 30_000;
 /** Where a Service Worker, or a script for one, would be looked for; a vault has none. */
 const NOT_SERVED = ["/service-worker.js", "/sw.js", "/worker.js", "/loader.js", "/microservice.js"];
-/** Of the gateway, which writes these pages. */
-const PAGES = ["/account", "/authorize"];
-const STYLE = "/page.css";
-const TYPES: Readonly<Record<string, string>> = {
-  js: "text/javascript",
-  html: "text/html",
-  svg: "image/svg+xml",
-};
 
-/** `older`: releases before this one, by which an old file is known. `apps`: origins that may frame the vault, where they are known. */
+/** `older`: releases before this one, by which an old file is known. `apps`: origins that may frame the vault, where they are known. Answers which may. */
 export async function checkVault(
   vault: string,
   release: Release,
   { older, apps }: { older: readonly Release[]; apps: readonly string[] },
-): Promise<Finding[]> {
+): Promise<{ found: Finding[]; framedBy: string[] }> {
   const served = release.files.filter(({ path }) => path.startsWith("vault/"));
   const paths = new Map(served.map((file) => [addressOf(file.path), file]));
-  const findings: Finding[] = [];
+  const found: Finding[] = [];
+  const document = await askAsBrowser(`${vault}/`, "frame");
+  const framedBy = framersOf(document.headers);
+  const expected = apps.length > 0 ? apps : framedBy;
+  found.push(...framing(vault, framedBy));
+  const policy = { ...VAULT_POLICY, "frame-ancestors": expected.join(" ") };
+  found.push(...headerFindings("/", document.headers, policy, VAULT_HEADERS));
   for (const [path, file] of paths) {
-    const response = await get(vault, path);
-    findings.push(...(await fileFindings(path, response, file, older)));
-    if (path === "/") findings.push(...documentFindings(response.headers, apps));
+    const answer = path === "/" ? document : await askAsBrowser(vault + path, purposeOf(path));
+    found.push(...fileFindings(path, answer, file, older));
+    if (path !== "/") found.push(...headerFindings(path, answer.headers, NOTHING_POLICY));
   }
-  const added = (path: string, says: string) => findings.push({ kind: "file-added", path, says });
-  for (const path of ["/", ...PAGES]) {
-    const { status, text } = await get(vault, path);
-    if (status === 404) continue;
-    for (const named of loadedBy(text))
-      if (!paths.has(named)) added(named, `${path} loads it, and the release has no such file`);
+  found.push(...pageFindings("/", document, paths));
+  for (const [path, forms] of pagesOf(expected)) {
+    const answer = await askAsBrowser(vault + path, "document");
+    const shown = path.split("?", 1)[0] ?? path;
+    found.push(...pageFindings(shown, answer, paths));
+    // What refuses or leads on is no document: nothing runs in it.
+    const nothing = headerFindings(shown, answer.headers, NOTHING_POLICY);
+    if (nothing.length > 0)
+      found.push(
+        ...(forms === null ? nothing : headerFindings(shown, answer.headers, pagePolicy(vault, forms))),
+      );
   }
-  for (const path of NOT_SERVED)
-    if (!paths.has(path) && (await get(vault, path)).status !== 404)
-      added(path, "it is served, and the release has no such file");
-  return findings;
+  for (const path of NOT_SERVED) {
+    if (paths.has(path)) continue;
+    const { status, headers } = await askAsBrowser(vault + path, "service-worker");
+    if (status !== 404)
+      found.push({ kind: "file-added", path, says: "it is served, and the release has no such file" });
+    found.push(...headerFindings(path, headers, NOTHING_POLICY));
+  }
+  return { found: unique(found), framedBy };
 }
 
-type Served = { status: number; headers: Headers; bytes: Uint8Array; text: string };
-
-async function get(vault: string, path: string): Promise<Served> {
-  const response = await loopbackFetch(vault + path, {
-    redirect: "manual",
-    headers: { "cache-control": "no-cache" },
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+/** Of the gateway, which writes them: each with the apps that its forms lead to. At the last address is nothing. */
+function pagesOf(apps: readonly string[]): [path: string, forms: readonly string[] | null][] {
+  const random = () => randomBytes(32).toString("base64url");
+  const [app = "https://app.invalid"] = apps;
+  const asked = new URLSearchParams({
+    response_type: "code",
+    client_id: app,
+    redirect_uri: `${app}/`,
+    state: random(),
+    code_challenge: random(),
+    code_challenge_method: "S256",
+    dpop_jkt: random(),
   });
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  if (bytes.length > MAX_FILE) throw new Error(`${path} is too long to be a vault's`);
-  return { status: response.status, headers: response.headers, bytes, text: new TextDecoder().decode(bytes) };
-}
-
-function addressOf(path: string): string {
-  return path === "vault/index.html" ? "/" : path.slice("vault".length);
-}
-
-async function fileFindings(
-  path: string,
-  { status, headers, bytes }: Served,
-  file: Release["files"][number],
-  older: readonly Release[],
-): Promise<Finding[]> {
-  if (status === 404) return [{ kind: "file-missing", path, says: "it is not served" }];
-  const findings: Finding[] = [];
-  const extension = /\.(\w+)$/.exec(file.path)?.[1] ?? "";
-  const type = headers.get("content-type")?.split(";", 1)[0];
-  if (TYPES[extension] !== undefined && type !== TYPES[extension])
-    findings.push({ kind: "header", path, says: `its media type is ${type ?? "not said"}` });
-  const sha384 = createHash("sha384").update(bytes).digest("hex");
-  if (status === 200 && bytes.length === file.bytes && sha384 === file.sha384) return findings;
-  const old = older.findLast(({ files }) =>
-    files.some((one) => one.path === file.path && one.sha384 === sha384),
-  );
+  const back = new URLSearchParams({ code: random(), state: random() });
   return [
-    ...findings,
-    old === undefined
-      ? { kind: "file-changed", path, says: `its bytes are of no release (SHA-384 ${sha384.slice(0, 16)}…)` }
-      : { kind: "older-release", path, says: `its bytes are those of release ${old.release}` },
+    ["/account", []],
+    ["/authorize", apps],
+    [`/authorize?${asked}`, apps],
+    [`/sign-in/callback?${back}`, apps],
+    [`/${random()}`, null],
   ];
 }
 
-function documentFindings(headers: Headers, apps: readonly string[]): Finding[] {
-  const header = (says: string): Finding => ({ kind: "header", path: "/", says });
-  const findings: Finding[] = [];
-  const policy = parsePolicy(headers.get("content-security-policy") ?? "");
-  if (policy === null) findings.push(header("more than one content security policy"));
-  const expected = new Map(Object.entries(VAULT_POLICY));
-  if (apps.length > 0) expected.set("frame-ancestors", apps.join(" "));
-  for (const name of new Set([...expected.keys(), ...(policy?.keys() ?? [])])) {
-    const value = policy?.get(name);
-    if (name === "frame-ancestors" && apps.length === 0) {
-      if (value === undefined || /\*/.test(value)) findings.push(header("any page may frame it"));
-    } else if (value !== expected.get(name))
-      findings.push(header(`content-security-policy has ${name} ${value ?? "not at all"}`));
-  }
-  if (policy?.get("frame-ancestors") === undefined) findings.push(header("any page may frame it"));
-  for (const [name, value] of Object.entries(VAULT_HEADERS))
-    if (headers.get(name) !== value) findings.push(header(`${name} is ${headers.get(name) ?? "not sent"}`));
-  for (const name of FORBIDDEN_HEADERS) if (headers.has(name)) findings.push(header(`${name} is sent`));
-  return findings;
+/** What a page has that the release has not, whatever its status is: a browser shows and runs a 404 too. */
+function pageFindings(
+  path: string,
+  { headers, bytes }: Served,
+  known: ReadonlyMap<string, unknown>,
+): Finding[] {
+  const type = headers.get("content-type");
+  const read = type === null || /^(text\/html; ?charset=utf-8|application\/problem\+json)$/i.test(type);
+  const wrong: Finding[] = read ? [] : [{ kind: "header", path, says: `its media type is ${type}` }];
+  const text = new TextDecoder().decode(bytes);
+  const says = `${path} loads or runs it, and the release has no such file`;
+  return [
+    ...wrong,
+    ...loadedBy(text, known).map((one): Finding => ({ kind: "file-added", path: one, says })),
+  ];
 }
 
-/** What a document has a browser load or run, as far as it says so: nothing else may, by the policy. Scripts that are in it count as a file of their own. */
-function loadedBy(html: string): string[] {
-  const named: string[] = [];
-  for (const [tag, name = ""] of html.matchAll(/<(script|iframe|frame|object|embed|base|link)\b[^>]*>/gi)) {
-    const value = /\b(?:src|href|data)\s*=\s*["']?([^"'\s>]+)/i.exec(tag)?.[1];
-    if (name.toLowerCase() === "link" && (value === STYLE || /rel\s*=\s*["']?icon\b/i.test(tag))) continue;
-    named.push(value ?? `an inline ${name.toLowerCase()}`);
-  }
-  return named;
+function framersOf(headers: Headers): string[] {
+  const value = parsePolicy(headers.get("content-security-policy") ?? "")?.get("frame-ancestors") ?? "";
+  return value.split(" ").filter((one) => one !== "");
+}
+
+/** Each must be one origin: what stands for several lets whoever has another of them frame the vault. */
+function framing(vault: string, framers: readonly string[]): Finding[] {
+  const says = (text: string): Finding => ({ kind: "header", path: "/", says: text });
+  if (framers.length === 0) return [says("any page may frame it")];
+  return framers
+    .filter((one) => !isOriginFor(vault, one))
+    .map((one) => says(`frame-ancestors has ${one}, which is no origin`));
+}
+
+function headerFindings(
+  path: string,
+  headers: Headers,
+  policy: Readonly<Record<string, string>>,
+  others: Readonly<Record<string, string>> = { "x-content-type-options": "nosniff" },
+): Finding[] {
+  return [
+    ...policyDifferences(headers.get("content-security-policy"), policy),
+    ...Object.entries(others)
+      .filter(([name, value]) => headers.get(name) !== value)
+      .map(([name]) => `${name} is ${headers.get(name) ?? "not sent"}`),
+    ...FORBIDDEN_HEADERS.filter((name) => headers.has(name)).map((name) => `${name} is sent`),
+  ].map((says) => ({ kind: "header", path, says }));
+}
+
+function unique(findings: readonly Finding[]): Finding[] {
+  return [...new Map(findings.map((one) => [JSON.stringify(one), one])).values()];
 }

@@ -1,4 +1,5 @@
-/** What a vault's document is served with, for who checks it from outside and for WEBCAT's manifest. */
+/** What a vault's document and pages are served with, for who checks it from outside and for WEBCAT's manifest. */
+import { session } from "#protocol/contract/index.ts";
 
 /** Directives of its content security policy but for the apps that may frame it. */
 export const VAULT_POLICY: Readonly<Record<string, string>> = {
@@ -12,6 +13,28 @@ export const VAULT_POLICY: Readonly<Record<string, string>> = {
   "require-trusted-types-for": "'script'",
   "trusted-types": "vault-loader",
 };
+
+/** Of everything that is no document: nothing in it loads or runs. */
+export const NOTHING_POLICY: Readonly<Record<string, string>> = {
+  "default-src": "'none'",
+  "img-src": "'self'",
+  "frame-ancestors": "'none'",
+  "base-uri": "'none'",
+  "form-action": "'none'",
+};
+
+/** Of the pages on which a vault asks a person: one script, and forms that lead to the vault and, after a sign-in, to `apps`. */
+export function pagePolicy(vault: string, apps: readonly string[]): Readonly<Record<string, string>> {
+  return {
+    ...NOTHING_POLICY,
+    "script-src": `${vault}/page.js`,
+    "connect-src": `${vault}${session.path}`,
+    "style-src": "'self'",
+    "require-trusted-types-for": "'script'",
+    "trusted-types": "'none'",
+    "form-action": ["'self'", ...apps].join(" "),
+  };
+}
 
 /** Other headers of the document; what must not be there would have a browser load or start more. */
 export const VAULT_HEADERS: Readonly<Record<string, string>> = {
@@ -28,4 +51,27 @@ export function parsePolicy(text: string): Map<string, string> | null {
     .map(([name = "", ...value]) => [name, value.join(" ")] as const);
   const policy = new Map(named);
   return text.includes(",") || policy.size !== named.length ? null : policy;
+}
+
+/** How a policy differs from the expected one, in words; nothing where it does not. The order of sources says nothing. */
+export function policyDifferences(text: string | null, expected: Readonly<Record<string, string>>): string[] {
+  const policy = parsePolicy(text ?? "");
+  if (policy === null) return ["more than one content security policy"];
+  return [...new Set([...Object.keys(expected), ...policy.keys()])]
+    .filter((name) => sorted(policy.get(name)) !== sorted(expected[name]))
+    .map((name) => `content-security-policy has ${name} ${policy.get(name) ?? "not at all"}`);
+}
+
+function sorted(sources: string | undefined): string | undefined {
+  return sources?.split(" ").toSorted().join(" ");
+}
+
+/**
+ * Whether that is one origin, and no scheme, wildcard or keyword that stands for many. `URL` takes `*` in a host's name. By `vault`'s scheme:
+ * a page that came over HTTP is by whoever was on the way.
+ */
+export function isOriginFor(vault: string, text: string): boolean {
+  if (text.includes("*") || !URL.canParse(text)) return false;
+  const { origin, protocol } = new URL(text);
+  return origin === text && protocol === new URL(vault).protocol;
 }

@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { loopbackFetch } from "#cli/loopback-fetch.ts";
 import { encodeBundle, parseTilePath } from "#protocol/log/index.ts";
@@ -15,7 +16,8 @@ const system = useSystem();
 const folder = mkdtempSync(join(tmpdir(), "coffer-release-"));
 /** An answer of the edge as it is passed on: changed, or as it is. */
 type Answer = { status: number; headers: Record<string, string>; body: Buffer };
-let meanwhile: (path: string, answer: Answer) => Answer = (_, answer) => answer;
+type Asked = Record<string, string | string[] | undefined>;
+let meanwhile: (path: string, answer: Answer, asked: Asked) => Answer = (_, answer) => answer;
 let between: Server;
 let vault: string;
 let logKey: string;
@@ -29,14 +31,21 @@ const webOf = () => join(system.dir, "web");
 async function proxy(): Promise<Server> {
   const server = createServer((request, response) => {
     const path = request.url ?? "/";
-    void loopbackFetch(system.vaultOrigin + path, { redirect: "manual" }).then(async (answered) => {
-      const headers = Object.fromEntries(answered.headers);
-      delete headers["content-length"];
-      delete headers["transfer-encoding"];
-      const body = Buffer.from(await answered.arrayBuffer());
-      const answer = meanwhile(path, { status: answered.status, headers, body });
-      response.writeHead(answer.status, answer.headers).end(answer.body);
-    });
+    const kept = Object.entries(request.headers).filter(([name]) => /^(sec-fetch|user-|accept$)/.test(name));
+    const asked = Object.fromEntries(kept) as Record<string, string>;
+    void loopbackFetch(system.vaultOrigin + path, { redirect: "manual", headers: asked }).then(
+      async (answered) => {
+        const headers = Object.fromEntries(answered.headers);
+        // Policies name the origin at which the browser is.
+        const policy = headers["content-security-policy"] ?? "";
+        headers["content-security-policy"] = policy.replaceAll(system.vaultOrigin, vault);
+        delete headers["content-length"];
+        delete headers["transfer-encoding"];
+        const body = Buffer.from(await answered.arrayBuffer());
+        const answer = meanwhile(path, { status: answered.status, headers, body }, request.headers);
+        response.writeHead(answer.status, answer.headers).end(answer.body);
+      },
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return server;
@@ -103,7 +112,10 @@ describe("coffer release verify", () => {
     expect(stdout).toContain("is release 2");
     expect(readFileSync(at("seen"), "utf8")).toBe(readFileSync(at("log/checkpoint"), "utf8"));
     const json = await verify("--json");
-    expect(JSON.parse(json.stdout)).toEqual({ vault, release: 2, found: [] });
+    expect(JSON.parse(json.stdout)).toEqual({
+      ...{ vault, release: 2, found: [], since: null },
+      framedBy: [system.appOrigin],
+    });
   });
 
   it("M21 finds one byte changed, in any file, and a file that is missing", async () => {
@@ -203,11 +215,165 @@ describe("coffer release verify", () => {
       expect([outcome.code, kinds(outcome)], outcome.stdout).toEqual([1, ["header"]]);
     }
     meanwhile = (_, answer) => answer;
-    expect(kinds(await verify("--app", "https://elsewhere.example"))).toEqual(["header"]);
+    expect(kinds(await verify("--app", "http://elsewhere.example"))).toEqual(["header"]);
+  });
+});
+
+const withPolicy = (answer: Answer, change: (text: string) => string): Answer => ({
+  ...answer,
+  headers: {
+    ...answer.headers,
+    "content-security-policy": change(answer.headers["content-security-policy"]!),
+  },
+});
+const asPage = (answer: Answer, content: string): Answer => ({
+  ...answer,
+  headers: { ...answer.headers, "content-type": "text/html; charset=UTF-8" },
+  body: Buffer.from(`<!doctype html><html><body>${content}</body></html>`),
+});
+
+describe("foreign script on the vault's origin", () => {
+  it("M21 finds a policy that lets more run, on each page, on a file, and where there is nothing", async () => {
+    const more = (text: string) => `${text}; script-src 'self' 'unsafe-inline'`;
+    const own = (text: string) => text.replace(/script-src [^;]+/, "script-src 'self'");
+    const asks = (path: string) => path.startsWith("/authorize?");
+    for (const [name, lies, change] of [
+      ["/account", (path: string) => path === "/account", own],
+      ["/authorize", (path: string) => path === "/authorize", own],
+      ["/authorize", asks, (text: string) => `${text}; script-src 'self'`],
+      ["/sign-in/callback", (path: string) => path.startsWith("/sign-in/callback"), own],
+      ["/account", (path: string) => path === "/account", (text: string) => `${text}, ${text}`],
+      ["/account", (path: string) => path === "/account", () => ""],
+      ["/page.js", (path: string) => path === "/page.js", more],
+      ["/sw.js", (path: string) => path === "/sw.js", more],
+      ["/", (path: string) => /^\/[\w-]{43}$/.test(path), more],
+    ] as const) {
+      meanwhile = (path, answer) => (lies(path) ? withPolicy(answer, change) : answer);
+      const outcome = await verify("--app", system.appOrigin);
+      expect([outcome.code, kinds(outcome)], `${name}: ${outcome.stdout}`).toEqual([1, ["header"]]);
+      expect(outcome.stdout).toContain(`header: ${name}`);
+    }
+  });
+
+  it("M21 finds script on a page however it is written, and in a page with status 404", async () => {
+    for (const [content, told] of [
+      ["<svg onload=alert(1)>", "a <svg onload>"],
+      ["<img src=x onerror=alert(1)>", "file-added: x "],
+      ['<script data-src="/page.js" src="/evil.js"></script>', "/evil.js"],
+      ['<link rel="icon modulepreload" href="/evil.js">', "/evil.js"],
+    ] as const)
+      for (const lies of [
+        (path: string) => path === "/account",
+        (path: string) => /^\/[\w-]{43}$/.test(path),
+      ]) {
+        meanwhile = (path, answer) => (lies(path) ? asPage(answer, content) : answer);
+        const outcome = await verify();
+        expect([outcome.code, kinds(outcome)], content).toEqual([1, ["file-added"]]);
+        expect(outcome.stdout).toContain(told);
+      }
+  });
+
+  it("M21 asks as a browser does: who lies to browsers alone, or to an app's sign-in alone, is found", async () => {
+    const seen: Asked[] = [];
+    meanwhile = (path, answer, asked) => {
+      seen.push(asked);
+      const person = path.startsWith("/authorize?") && path.includes("code_challenge=");
+      const browser =
+        asked["sec-fetch-dest"] === "document" && `${asked["user-agent"]}`.startsWith("Mozilla/5.0 ");
+      return person && browser ? asPage(answer, '<script src="/evil.js"></script>') : answer;
+    };
+    expect(kinds(await verify())).toEqual(["file-added"]);
+    for (const asked of seen) {
+      expect(asked).toMatchObject({ "sec-fetch-mode": expect.any(String), accept: expect.any(String) });
+      expect(asked["user-agent"]).toMatch(/^Mozilla\/5\.0 .* Safari\//);
+      expect(asked["accept-language"]).toMatch(/^en-US,/);
+      expect(Object.keys(asked)).not.toContain("cache-control");
+    }
+    const dests = ["document", "empty", "iframe", "image", "script", "serviceworker"];
+    expect(new Set(seen.map((asked) => asked["sec-fetch-dest"]))).toEqual(new Set(dests));
+  });
+
+  it("M21 reads what a server compresses for a browser, and finds a byte more in it", async () => {
+    const codings = { br: brotliCompressSync, gzip: gzipSync, deflate: deflateSync };
+    for (const [coding, compress] of Object.entries(codings))
+      for (const more of ["", " "]) {
+        meanwhile = (path, answer) => ({
+          ...answer,
+          headers: { ...answer.headers, "content-encoding": coding },
+          body: compress(Buffer.concat([answer.body, Buffer.from(path === "/page.js" ? more : "")])),
+        });
+        const { found } = JSON.parse((await verify("--json")).stdout) as { found: { kind: string }[] };
+        expect(
+          found.map(({ kind }) => kind),
+          coding,
+        ).toEqual(more === "" ? [] : ["file-changed"]);
+      }
+  });
+
+  it("M21 finds frame-ancestors that stand for more than one origin, and says who may frame it where no app is named", async () => {
+    for (const framers of [
+      "http:",
+      "https:",
+      "'self'",
+      "http://*.example",
+      "http://localhost:*",
+      "https://a.example",
+    ]) {
+      meanwhile = (path, answer) =>
+        path === "/"
+          ? withPolicy(answer, (text) => text.replace(/frame-ancestors [^;]+/, `frame-ancestors ${framers}`))
+          : answer;
+      const outcome = await verify();
+      expect(outcome.code, framers).toBe(1);
+      expect(outcome.stdout).toContain(`frame-ancestors has ${framers}, which is no origin`);
+    }
+    meanwhile = (_, answer) => answer;
+    expect((await verify()).stdout).toContain(`may be framed by ${system.appOrigin}: `);
+    expect((await verify("--app", system.appOrigin)).stdout).not.toContain("may be framed by");
+    for (const app of ["http://*.example", "https:", "https://a.example", `${system.appOrigin}/`])
+      expect(await verify("--app", app), app).toMatchObject({ code: 2, stdout: "" });
   });
 });
 
 describe("the log of releases", () => {
+  it("M21 says that an old log may have been shown with an old vault where no checkpoint was kept, and finds it where one was", async () => {
+    const first = await verify("--checkpoint", "fresh");
+    expect(first.stdout, "the file was not there").toContain("there was no checkpoint");
+    const second = await verify("--checkpoint", "fresh");
+    expect(second).toMatchObject({ code: 0 });
+    expect(second.stdout).not.toContain("there was no checkpoint");
+    expect(JSON.parse((await verify("--checkpoint", "fresh", "--json")).stdout)).toMatchObject({ since: 2 });
+    expect((await publish(1, older, "old")).code).toBe(0);
+    const files = new Map(readdirSync(join(older, "vault")).map((name) => [`/${name}`, served(name, older)]));
+    files.set("/", served("index.html", older));
+    const headers = { "x-content-type-options": "nosniff", "content-type": "text/javascript; charset=utf-8" };
+    meanwhile = (path, answer) => {
+      const body = files.get(path);
+      if (body === undefined) return answer;
+      return {
+        status: 200,
+        headers: answer.status === 200 ? answer.headers : { ...answer.headers, ...headers },
+        body,
+      };
+    };
+    const old = [
+      "release",
+      "verify",
+      vault,
+      "--log",
+      "old",
+      "--log-key",
+      logKey,
+      "--key",
+      "release-public.pem",
+    ];
+    const taken = await coffer(...old);
+    expect(taken.code, taken.stdout).toBe(0);
+    expect(taken.stdout).toContain("is release 1");
+    expect(taken.stdout).toContain("there was no checkpoint");
+    expect(kinds(await coffer(...old, "--checkpoint", "fresh"))).toEqual(["log-forked"]);
+  });
+
   it("M21 finds a log that forked, that was cut back, that another key signed, and an entry that is not in its tree", async () => {
     expect((await verify("--checkpoint", "kept")).code).toBe(0);
     cpSync(at("log"), at("good"), { recursive: true });
