@@ -1,6 +1,7 @@
 /** What the package offers to imports: each entry by its file in `dist/package`, and the source that it is built from. */
 export const ENTRIES = {
   index: "web/browser/index.ts",
+  "service-worker": "web/browser/service-worker.ts",
   microservice: "web/microservice/index.ts",
   "microservice-node": "web/hosts/node/index.ts",
   node: "cli/node.ts",

@@ -94,6 +94,7 @@ it("has types that are not wrong, for those who import modules", async () => {
 
 it.each([
   [".", "connect, CofferError, messageOf", "function function function"],
+  ["./service-worker", "serveByServiceWorker", "function"],
   ["./microservice", "createMicroservice, captureCrypto, openStore", "function function function"],
   [
     "./microservice/node",
