@@ -196,6 +196,9 @@ describe.skipIf(without)("the list of revoked certificates", () => {
     const mine = await makeKeys(keys.wrapping);
     const at = Date.now();
     const live = await enrolled(zoe, mine);
+    // Those of one second make room in any order: this one is in use.
+    const inUse = `UPDATE instances SET used = unixepoch() + 60 WHERE id = '${live.instance}'`;
+    expect(changeRows(system.edgeDir, "instances", inUse)).toBe(1);
     const until = (time: string) =>
       changeRows(
         system.edgeDir,
