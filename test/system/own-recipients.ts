@@ -11,25 +11,26 @@ import { registerCertificate, registerPublicKey } from "./hsm-requests.ts";
 const TENANT = "development";
 
 /** Has `publicKey` certified and registered as an instance's of the tenant, once for each release level. Identifiers at the HSM. */
-export function registerOwn(client: HsmClient, publicKey: KeyObject): Promise<string[]> {
+export async function registerOwn(client: HsmClient, publicKey: KeyObject): Promise<string[]> {
   const hsm = asRegistrationAuthority(client);
   const spki = new Uint8Array(publicKey.export({ type: "spki", format: "der" }));
   const now = Date.now();
   const custodian = `CN=thief,O=${TENANT}`;
   const binding = { user: "thief", custodian, client: "page", jkt: "", origin: "https://thief.example" };
-  return Promise.all(
-    LEVELS.map(async (level) => {
-      const instance = randomUUID();
-      const certificate = await issue(hsm, {
-        ...{ instance, tenant: TENANT, binding, method: "grant", tier: "software", level, now, spki },
-        ...{ notAfter: seconds(now) + 3600, use: "wrapping", revocationList: "https://thief.example/crl" },
-      });
-      const { uniqueIdentifier: linkedObjectIdentifier } = await registerCertificate(client, certificate);
-      const link = [{ linkType: "CertificateLink" as const, linkedObjectIdentifier }];
-      return (await registerPublicKey(client, publicKey, { cryptographicUsageMask: ["WrapKey"], link }))
-        .uniqueIdentifier;
-    }),
-  );
+  const registered: string[] = [];
+  // One after the other, on one connection.
+  for (const level of LEVELS) {
+    const instance = randomUUID();
+    const certificate = await issue(hsm, {
+      ...{ instance, tenant: TENANT, binding, method: "grant", tier: "software", level, now, spki },
+      ...{ notAfter: seconds(now) + 3600, use: "wrapping", revocationList: "https://thief.example/crl" },
+    });
+    const { uniqueIdentifier: linkedObjectIdentifier } = await registerCertificate(client, certificate);
+    const link = [{ linkType: "CertificateLink" as const, linkedObjectIdentifier }];
+    const attributes = { cryptographicUsageMask: ["WrapKey" as const], link };
+    registered.push((await registerPublicKey(client, publicKey, attributes)).uniqueIdentifier);
+  }
+  return registered;
 }
 
 /** The same connection, with what the code of the registration authority asks by. */
