@@ -68,7 +68,7 @@ it("M20 an owner sees on the page who did what to the account, what was refused 
   expect(await panel.getByText("all there are").count()).toBe(1);
   await shoot(page, "activity");
   const all = await items(panel).allTextContents();
-  expect(all.some((text) => text.startsWith("Youcompleted a document"))).toBe(true);
+  expect(all.some((text) => text.startsWith("Youstored a document"))).toBe(true);
   await panel.getByRole("combobox", { name: "Show" }).selectOption({ label: "What was refused" });
   const refused = await items(panel).allTextContents();
   expect(refused.length).toBeGreaterThan(0);

@@ -23,7 +23,8 @@ let edk: string;
 
 beforeAll(async () => {
   [client, uploader] = await Promise.all([connectNode(system, "Ada"), EdgeClient.signedIn(system, "Ada")]);
-  await client.documents.seal(new Uint8Array(1), uploader.account, { name: "first" });
+  // So long that it goes up in parts.
+  await client.documents.seal(new Uint8Array(200_000), uploader.account, { name: "first" });
   ({ port } = await client.microservice.use());
   const message = client.sent.find(({ path }) => path.includes("/parts/"))!.body;
   ({ edk } = await port.inspect(message));

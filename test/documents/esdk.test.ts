@@ -20,7 +20,8 @@ let own: { tenant: string; account: string; purpose: string };
 beforeAll(async () => {
   client = await connectNode(system, "Ada");
   const account = client.identity.accounts[0]!.id;
-  await client.documents.seal(new Uint8Array(), account, { name: "empty" });
+  // So long that it goes up in parts.
+  await client.documents.seal(new Uint8Array(200_000), account, { name: "first" });
   ({ port } = await client.microservice.use());
   const message = client.sent.find(({ path }) => path.includes("/parts/"))!.body;
   ({ edk } = await port.inspect(message));

@@ -6,7 +6,7 @@ import type { EncryptionContext } from "#protocol/port/index.ts";
 import type { ContentName } from "./belonging.ts";
 import { callEmpty, callJson } from "./call.ts";
 import type { Place } from "./content.ts";
-import { type DocumentKey, purposeOf } from "./document-key.ts";
+import { type DocumentKey, documentKeyOf, purposeOf } from "./document-key.ts";
 import { asCofferError } from "./error.ts";
 import { type DataKeys, findsKeys } from "./keys.ts";
 import { type Copy, openListed, sealListed } from "./listing.ts";
@@ -143,7 +143,9 @@ export class DocumentList {
       for (const opened of some) {
         const { document, copy } = open[at++] ?? {};
         if (!opened || !document || !copy) continue;
-        const { content: _, key, ...metadata } = opened;
+        const { content: _, key: named, ...metadata } = opened;
+        // Where an instance finds keys itself, document and copy are under the account's one data key.
+        const key = findsKeys(enrolled) ? documentKeyOf(copy.edk) : named;
         Object.assign(document, { metadata, key });
         this.#named.set(nameOf(document), { sealed: copy.sealed, metadata, key });
       }
