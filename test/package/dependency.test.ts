@@ -78,7 +78,7 @@ it("B7 the microservice as an imported dependency: the whole of B1, message by m
       "instantiated null",
       "encrypted data key tenant key A256KWP 40",
       "wrapping certificate true",
-      "wrapped key 384",
+      "wrapped key 1176",
       "unwrapped true",
       "used true",
       "",
