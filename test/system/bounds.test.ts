@@ -7,7 +7,7 @@ import { useSystem } from "./index.ts";
 
 const system = useSystem({
   vars: {
-    COFFER_REQUESTS_PER_TEN_SECONDS: "60",
+    COFFER_REQUESTS_PER_TEN_SECONDS: "30",
     COFFER_INSTANCES_PER_USER: "2",
     COFFER_BYTES_PER_ACCOUNT: "100000",
   },
