@@ -42,10 +42,9 @@ export async function namedAppKey(
 /** What it unwraps by: AES Key Wrap. The private half of a pair stands under it as under a content-encryption key. */
 export function symmetric(subtle: Subtle, wrappingKey: WrappingKey, appKey: Bytes): WrappingKey {
   return {
-    unwrapKey: async (wrapped, as, usage) =>
-      subtle.unwrapKey(
-        ...(["raw", wrapped, await unwrapReleasedKey(subtle, wrappingKey, appKey)] as const),
-        ...(["AES-KW", as, false, [usage]] as const),
-      ),
+    unwrapKey: async (wrapped, as, usage) => {
+      const by = await unwrapReleasedKey(subtle, wrappingKey, appKey);
+      return subtle.unwrapKey("raw", wrapped, by, "AES-KW", as, false, [usage]);
+    },
   };
 }

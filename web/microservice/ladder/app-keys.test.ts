@@ -106,6 +106,8 @@ describe.skipIf(!(await agrees()))("a symmetric app-specific key", () => {
     // Where they are pairs there is none to replace.
     hierarchy.symmetric = false;
     await expect(ladder(hierarchy).replaceAppKey()).rejects.toMatchObject({ code: "key-missing" });
+    // Nor is one that is kept from before taken for a new one.
+    await expect(ladder(hierarchy, kept).replaceAppKey()).rejects.toMatchObject({ code: "key-missing" });
   });
 
   const other = () => encodeBase64url(crypto.getRandomValues(new Uint8Array(32)));

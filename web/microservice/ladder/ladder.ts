@@ -55,6 +55,7 @@ type MasterCopy = Released & {
   secondLayer?: SecondLayer | undefined;
   /** The symmetric app-specific key that a symmetric master key stands under. */
   appKey?: Bytes;
+  appKeyId?: string;
 };
 /** Under the master key of the id `master`, or, at level `account`, to the instance itself. */
 type AccountCopy = WrappedAccount & { id: string; version: number; master?: string };
@@ -522,9 +523,10 @@ export class Ladder {
     const appKey = await namedAppKey(subtle, named, answer.appKey, { of, privateKey, held }).catch(refuse);
     if (appKey !== held) await appKeys.keep(appKey);
     const { wrappedKey } = copy;
+    const appKeyId = appKey.id;
     return wrappedKey.length === WRAPPED_LENGTH
-      ? { ...copy, appKey: appKey.wrapped }
-      : { ...copy, wrappedKey: appKey.wrapped, privateKey: wrappedKey };
+      ? { ...copy, appKeyId, appKey: appKey.wrapped }
+      : { ...copy, appKeyId, wrappedKey: appKey.wrapped, privateKey: wrappedKey };
   }
 
   /**
@@ -532,14 +534,12 @@ export class Ladder {
    * the tenant's are RSA pairs, which another enrolment replaces.
    */
   async replaceAppKey(): Promise<string> {
-    if (this.#options.level === "master") {
-      const copy = await this.#askMaster(undefined, true);
-      this.#masterCopies.clear();
-      this.#masterCopies.put(MASTER, copy);
-    }
-    const held = await this.#options.appKeys.read();
-    if (!held) throw new CofferError("key-missing");
-    return held.id;
+    if (this.#options.level !== "master") throw new CofferError("key-missing");
+    const copy = await this.#askMaster(undefined, true);
+    this.#masterCopies.clear();
+    this.#masterCopies.put(MASTER, copy);
+    if (copy.appKeyId === undefined) throw new CofferError("key-missing");
+    return copy.appKeyId;
   }
 
   /** By what a master key is unwrapped. */
