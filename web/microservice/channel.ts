@@ -29,7 +29,7 @@ export async function openChannel(
   return new Uint8Array(await subtle.decrypt(gcm, key, decodeBase64url(sealed)));
 }
 
-/** The key of one of a channel's directions. A share that makes the secret zero throws (RFC 7748 §6.1). */
+/** The key of one of a channel's directions. Throws as `agreedKey`. */
 export async function channelKey(
   subtle: Subtle,
   privateKey: CryptoKey,
@@ -37,11 +37,31 @@ export async function channelKey(
   info: Bytes,
   use: "encrypt" | "decrypt",
 ): Promise<CryptoKey> {
-  const other = await subtle.importKey("raw", decodeBase64url(share), "X25519", true, []);
+  const agreed = await agreedKey(subtle, privateKey, decodeBase64url(share));
+  return layerKey(subtle, agreed, info, "AES-GCM", use);
+}
+
+/** What both shares agree on, as an HKDF key. A share that makes the secret zero throws (RFC 7748 §6.1). */
+export async function agreedKey(subtle: Subtle, privateKey: CryptoKey, share: Bytes): Promise<CryptoKey> {
+  const other = await subtle.importKey("raw", share, "X25519", true, []);
   const agreement = { name: "X25519", public: other };
-  const agreed = await subtle.deriveKey(agreement, privateKey, "HKDF", false, ["deriveKey"]);
+  return unexportable(await subtle.deriveKey(agreement, privateKey, "HKDF", false, ["deriveKey"]));
+}
+
+/** A key of 256 bits for one use, by HKDF-SHA-256 without a salt. */
+export async function layerKey(
+  subtle: Subtle,
+  secret: CryptoKey,
+  info: Bytes,
+  name: "AES-GCM" | "AES-KW",
+  use: KeyUsage,
+): Promise<CryptoKey> {
   const hkdf = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info };
-  const key = await subtle.deriveKey(hkdf, agreed, { name: "AES-GCM", length: 256 }, false, [use]);
-  if (agreed.extractable !== false || key.extractable !== false) throw new CofferError("key-unusable");
+  return unexportable(await subtle.deriveKey(hkdf, secret, { name, length: 256 }, false, [use]));
+}
+
+/** Throws `key-unusable` where the engine has made another key than was asked for. */
+export function unexportable(key: CryptoKey): CryptoKey {
+  if (key.extractable !== false) throw new CofferError("key-unusable");
   return key;
 }

@@ -6,6 +6,7 @@
 import { CofferError } from "#protocol/error.ts";
 import { type HybridRecipient, hybridInfo, hybridParts, hybridTranscript } from "#protocol/hybrid.ts";
 import { parseCertificate } from "#protocol/pki/index.ts";
+import { agreedKey, layerKey, unexportable } from "./channel.ts";
 import type { Subtle } from "./crypto.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -21,7 +22,7 @@ export type HybridPair = HybridKeys & HybridRecipient;
 /** With their certificates, DER: X25519, ML-KEM-768. */
 export type CertifiedHybrid = HybridKeys & { certificates: [Bytes, Bytes] };
 
-/** Undefined where the engine lacks one of the algorithms. */
+/** Undefined where the engine lacks one of the algorithms. Throws as `checkHybrid`. */
 export async function generateHybrid(subtle: Subtle): Promise<HybridPair | undefined> {
   const make = async (name: string, usage: string) => {
     const pair = await subtle.generateKey(name, false, [usage as KeyUsage]);
@@ -29,14 +30,13 @@ export async function generateHybrid(subtle: Subtle): Promise<HybridPair | undef
     return { privateKey, spki: new Uint8Array((await subtle.exportKey("spki", publicKey)) as ArrayBuffer) };
   };
   if (!subtle.decapsulateKey) return undefined;
-  try {
-    const [x25519, kem] = [await make("X25519", "deriveKey"), await make("ML-KEM-768", "decapsulateKey")];
-    const keys = { agreementKey: x25519.privateKey, kemKey: kem.privateKey };
-    checkHybrid(keys);
-    return { ...keys, agreement: x25519.spki, kem: kem.spki };
-  } catch {
-    return undefined;
-  }
+  const made = Promise.all([make("X25519", "deriveKey"), make("ML-KEM-768", "decapsulateKey")]);
+  const pairs = await made.catch(() => undefined);
+  if (!pairs) return undefined;
+  const [x25519, kem] = pairs;
+  const keys = { agreementKey: x25519.privateKey, kemKey: kem.privateKey };
+  checkHybrid(keys);
+  return { ...keys, agreement: x25519.spki, kem: kem.spki };
 }
 
 /** Throws `key-unusable` unless the keys are exactly what they must be. */
@@ -68,18 +68,12 @@ export async function unwrapHybrid(
   const { share, ciphertext, sealed } = hybridParts(wrapped);
   const transcript = hybridTranscript({ share, ciphertext }, hybridRecipient(own));
   const digest = new Uint8Array(await subtle.digest("SHA-256", transcript));
-  const derive = (secret: CryptoKey, layer: keyof HybridRecipient, name: string, usage: KeyUsage) => {
-    const hkdf = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: hybridInfo(layer, digest) };
-    return subtle.deriveKey(hkdf, secret, { name, length: 256 }, false, [usage]);
-  };
   const of = ["HKDF", false, ["deriveKey"]] as const;
   const shared = await subtle.decapsulateKey?.("ML-KEM-768", own.kemKey, ciphertext, ...of);
   if (!shared) throw new CofferError("key-unusable");
-  const outer = await derive(shared, "kem", "AES-GCM", "decrypt");
-  // Of an X25519 share that makes the secret zero WebCrypto makes no key (RFC 7748 §6.1).
-  const other = await subtle.importKey("raw", share, "X25519", true, []);
-  const agreed = await subtle.deriveKey({ name: "X25519", public: other }, own.agreementKey, ...of);
-  const inner = await derive(agreed, "agreement", "AES-KW", "unwrapKey");
+  const outer = await layerKey(subtle, unexportable(shared), hybridInfo("kem", digest), "AES-GCM", "decrypt");
+  const agreed = await agreedKey(subtle, own.agreementKey, share);
+  const inner = await layerKey(subtle, agreed, hybridInfo("agreement", digest), "AES-KW", "unwrapKey");
   const once = await subtle.decrypt({ name: "AES-GCM", iv: new Uint8Array(12) }, outer, sealed);
   return subtle.unwrapKey("raw", once, inner, "AES-KW", as, false, [usage]);
 }
