@@ -77,7 +77,7 @@ export type PortClient = {
     source: Source,
     options?: StreamOptions,
   ): ReadableStream<Uint8Array<ArrayBuffer>>;
-  /** Plaintexts of short messages in their order, null for one that does not open: `MAX_SHORT` at most, whose keys are loaded. */
+  /** Plaintexts of short messages in their order, null for one that does not open: `MAX_SHORT_MESSAGES` at most, whose keys are loaded. */
   openAll(messages: { context: EncryptionContext; message: Uint8Array }[]): Promise<(Uint8Array | null)[]>;
   /** One operation in one piece (M17), with a key that is loaded. `forbidden` for any other call of the port. */
   operate<O extends CryptoOperation>(operation: O, asked: Question<O>): Promise<Answer<O>>;

@@ -11,7 +11,8 @@ export {
   type InspectResult,
   type InstanceDescription,
   type LoadResult,
-  MAX_SHORT,
+  MAX_SHORT_LENGTH,
+  MAX_SHORT_MESSAGES,
   PORT_VERSION,
   type Source,
 } from "./operations.ts";

@@ -60,8 +60,8 @@ export type InspectResult = { edk: string; context: EncryptionContext };
 const MAX_LOADED = 1000;
 
 /** Messages of one `openAll`, and bytes of each: more than the longest EDK. */
-export const MAX_SHORT = 100;
-const SHORT = 16_384;
+export const MAX_SHORT_MESSAGES = 100;
+export const MAX_SHORT_LENGTH = 16_384;
 
 /** What can be streamed in. A Blob (or File) passes as a whole by reference; the rest in chunks. */
 export type Source = Blob | Uint8Array | ReadableStream<Uint8Array>;
@@ -140,8 +140,10 @@ export const PORT_OPERATIONS = {
   open: { params: object({ context }, { input: blob, excerpt, key: keyOrEdk }), result: object({}) },
   /** Short messages, each in one piece, in one call: in their order, null for one that does not open. Their keys must be loaded. */
   openAll: {
-    params: object({ messages: list(object({ context, message: bytes(SHORT) }), 1, MAX_SHORT) }),
-    result: object({ plain: list(nullable(bytes(SHORT)), 1, MAX_SHORT) }),
+    params: object({
+      messages: list(object({ context, message: bytes(MAX_SHORT_LENGTH) }), 1, MAX_SHORT_MESSAGES),
+    }),
+    result: object({ plain: list(nullable(bytes(MAX_SHORT_LENGTH)), 1, MAX_SHORT_MESSAGES) }),
   },
 } as const;
 

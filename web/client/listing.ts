@@ -8,7 +8,12 @@ import { utf8 } from "#protocol/bytes.ts";
 import type { Listed } from "#protocol/contract/index.ts";
 import { EDK_PROVIDER } from "#protocol/edk-provider.ts";
 import { attachKey, detachKey } from "#protocol/envelope/index.ts";
-import { type EncryptionContext, MAX_SHORT, type PortClient } from "#protocol/port/index.ts";
+import {
+  type EncryptionContext,
+  MAX_SHORT_LENGTH,
+  MAX_SHORT_MESSAGES,
+  type PortClient,
+} from "#protocol/port/index.ts";
 import { decodeMetadata, encodeMetadata, type SealedMetadata } from "./metadata.ts";
 import { readAll } from "./progress.ts";
 
@@ -16,8 +21,6 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Bytes of a copy at most; a longer name has none, and is read from its metadata. */
 const LIMIT = 2048;
-/** A message with its EDK. */
-const MESSAGE_LIMIT = 16_384;
 
 /** A copy, under this key. Undefined for what is too long for one. */
 export async function sealListed(
@@ -25,7 +28,7 @@ export async function sealListed(
   sealing: { edk: string | undefined; context: EncryptionContext },
   metadata: SealedMetadata,
 ): Promise<Listed | undefined> {
-  const message = await readAll(port.seal(sealing, encodeMetadata(metadata)), MESSAGE_LIMIT);
+  const message = await readAll(port.seal(sealing, encodeMetadata(metadata)), MAX_SHORT_LENGTH);
   const { key, rest } = detachKey(message, EDK_PROVIDER);
   if (rest.length > LIMIT) return undefined;
   return { edk: new TextDecoder().decode(key), sealed: encodeBase64url(rest) };
@@ -40,8 +43,8 @@ export async function* openListed(
   copies: readonly Copy[],
 ): AsyncGenerator<(SealedMetadata | undefined)[]> {
   const keys = new Map(copies.map(({ edk }) => [edk, utf8(edk)]));
-  for (let from = 0; from < copies.length; from += MAX_SHORT) {
-    const some = copies.slice(from, from + MAX_SHORT);
+  for (let from = 0; from < copies.length; from += MAX_SHORT_MESSAGES) {
+    const some = copies.slice(from, from + MAX_SHORT_MESSAGES);
     const whole = some.map(({ context, edk, sealed }) => {
       const message = messageOf(sealed, keys.get(edk) ?? new Uint8Array());
       return message && { context, message };
