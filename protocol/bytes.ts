@@ -22,6 +22,11 @@ export function equalConstantTime(a: Uint8Array, b: Uint8Array): boolean {
   return a.reduce((difference, byte, i) => difference | (byte ^ (b[i] ?? ~byte)), 0) === 0;
 }
 
+/** Not for secrets. */
+export function beginsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
+  return prefix.every((byte, at) => bytes[at] === byte);
+}
+
 /** Orders byte by byte, what is the beginning of another first. Not for secrets: it stops at the first difference. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   for (const [i, byte] of a.entries()) {

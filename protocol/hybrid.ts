@@ -4,10 +4,10 @@
  * the agreement, and around that AES-256-GCM under a key from the encapsulation, each by HKDF-SHA-256 (RFC 5869) over the whole
  * transcript. Laid out as `share (32) || ciphertext (1,088) || AES-GCM of AES-KW of the key (56)`: 1,176 bytes.
  *
- * What has been agreed and encapsulated serves one key, so the nonce is zero. Imported by protocol/hierarchy, edge/ra,
- * emulator/hsm and web/microservice.
+ * What has been agreed and encapsulated serves one key, so the nonce is zero. Imported by protocol/hierarchy,
+ * protocol/keys, edge/, emulator/hsm and web/microservice.
  */
-import { concat, decodeHex, utf8 } from "./bytes.ts";
+import { beginsWith, concat, decodeHex, utf8 } from "./bytes.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -32,12 +32,10 @@ const SPKI = {
 /** Whether it is a key of that kind in the one form that it has. */
 export function isHybridSpki(kind: keyof HybridRecipient, spki: Uint8Array): boolean {
   const prefix = decodeHex(SPKI[kind].prefix);
-  return (
-    spki.length === prefix.length + SPKI[kind].length && prefix.every((byte, index) => byte === spki[index])
-  );
+  return spki.length === prefix.length + SPKI[kind].length && beginsWith(spki, prefix);
 }
 
-export type HybridParts = { share: Bytes; ciphertext: Bytes; sealed: Bytes };
+type HybridParts = { share: Bytes; ciphertext: Bytes; sealed: Bytes };
 
 /** Of `HYBRID_LENGTH` bytes. */
 export function hybridParts(wrapped: Bytes): HybridParts {

@@ -6,13 +6,13 @@
  *   stretched = PBKDF2-HMAC-SHA-256(seed, salt, 600,000 rounds), 32 bytes (RFC 8018 §5.2)
  *   data key = HKDF-SHA-256(stretched, no salt, info = prefix and label), 32 bytes (RFC 5869)
  *
- * Imported by protocol/keys, edge/, web/ and emulator/.
+ * Imported by protocol/keys, edge/, web/, cli/ and emulator/.
  */
 
-import { utf8 } from "./bytes.ts";
-import { base64url, literal, type Of, object, text } from "./shape.ts";
+import { beginsWith, utf8 } from "./bytes.ts";
+import { base64url, fits, literal, type Of, object, text } from "./shape.ts";
 
-/** Bytes of the longest seed. What is longer is hashed first (`keys/seed.ts`). */
+/** Bytes of the longest seed. What is longer is hashed first (`seed-digest.ts`). */
 export const MAX_SEED = 65_536;
 
 /** By this name an EDK says how its key is derived: others are other parameters, and other keys. */
@@ -25,27 +25,24 @@ export const SEED_CHANNEL = "coffer-seed-channel-v1\0";
 
 const SEED_KEY = "coffer-seed-key-v1\0";
 /** Characters of a label: what tells several keys of one seed apart. */
-export const MAX_LABEL = 64;
+const MAX_LABEL = 64;
 
 /** HKDF's info for the key of that label. */
 export function seedKeyInfo(label: string): Uint8Array<ArrayBuffer> {
   return utf8(SEED_KEY + label);
 }
 
-/** Whether the HSM derives a data key by that info: the prefix, and a label of ASCII letters, digits and `._-`, which may be empty. */
-export function isSeedKeyInfo(info: Uint8Array): boolean {
-  const prefix = utf8(SEED_KEY);
-  const label = new TextDecoder("latin1").decode(info.subarray(prefix.length));
-  return prefix.every((byte, n) => info[n] === byte) && isLabel(label);
-}
-
-export function isLabel(label: string): boolean {
-  return label.length <= MAX_LABEL && /^[\w.-]*$/.test(label);
-}
-
 /** Keys of one seed that one grant is for. */
 export const MAX_LABELS = 16;
 export const label = /* @__PURE__ */ text(0, MAX_LABEL, /^[\w.-]*$/);
+
+/** Whether the HSM derives a data key by that info: the prefix, and a label of ASCII letters, digits and `._-`, which may be empty. */
+export function isSeedKeyInfo(info: Uint8Array): boolean {
+  const prefix = utf8(SEED_KEY);
+  const rest = new TextDecoder("latin1").decode(info.subarray(prefix.length));
+  return beginsWith(info, prefix) && fits(label, rest);
+}
+
 /** Of 16 random bytes, which the custodian chooses for each order, and of 32. */
 const salt = /* @__PURE__ */ base64url(16);
 const seedDigest = /* @__PURE__ */ base64url(32);

@@ -1,7 +1,7 @@
 /** The algorithms of keys that sign (M17), by their names in JWA, as WebCrypto has them. */
 
 type Keys = { name: string; namedCurve?: string; hash?: string };
-export type WebSignature = { keys: Keys; sign: { name: string; hash?: string; saltLength?: number } };
+type WebSignature = { keys: Keys; sign: { name: string; hash?: string; saltLength?: number } };
 
 /** ECDSA is r || s there (P1363); the salt of RSA-PSS is as long as the digest (RFC 7518 §3.5). */
 export const WEB_SIGNATURES = {

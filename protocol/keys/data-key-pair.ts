@@ -4,7 +4,7 @@
  * stands a content-encryption key (384 bytes) where the account key is a pair too.
  */
 
-export const SPKI_LENGTH = 422;
+const SPKI_LENGTH = 422;
 export const OAEP_LENGTH = 384;
 /** PKCS#8 at most: its numbers may begin with a zero byte, or lack bytes that would be zero. */
 const LONGEST_PKCS8 = 1796;

@@ -10,7 +10,7 @@ import { type KeyPolicy, keyPolicy } from "../policy/index.ts";
 import { type SeedOfKey, seedOfKey } from "../seed.ts";
 import { base64url, fits, line, literal, object, type Shape, seconds, union, whole } from "../shape.ts";
 import { isSignature, KEY_ALGORITHM_NAMES, type KeyAlgorithm } from "./algorithm.ts";
-import { PAIR_DATA_KEY, PAIR_SHORTER } from "./data-key-pair.ts";
+import { OAEP_LENGTH, PAIR_DATA_KEY, PAIR_SHORTER } from "./data-key-pair.ts";
 import { JwsError, verifyJws } from "./jws.ts";
 import { checkTime } from "./time.ts";
 import { findKey, type TrustList } from "./trust.ts";
@@ -84,8 +84,7 @@ export type SeedEdk = Described & {
 };
 
 /** Of a key that is wrapped in it, or retained. */
-export type WrappedEdk = AccountEdk | TenantEdk;
-export type Edk = WrappedEdk | SeedEdk;
+export type Edk = AccountEdk | TenantEdk | SeedEdk;
 
 /** How a data key that is a pair stands under an account key (data-key-pair.ts). */
 export type PairWrapping = "A256GCM" | "RSA-OAEP-256+A256GCM";
@@ -94,10 +93,10 @@ export type PairWrapping = "A256GCM" | "RSA-OAEP-256+A256GCM";
 const WRAPPED_LENGTHS = {
   A256KW: 40,
   A256KWP: 40,
-  "RSA-OAEP-256": 384,
-  "RSA-OAEP-256-L": 384,
+  "RSA-OAEP-256": OAEP_LENGTH,
+  "RSA-OAEP-256-L": OAEP_LENGTH,
   A256GCM: PAIR_DATA_KEY,
-  "RSA-OAEP-256+A256GCM": PAIR_DATA_KEY + 384,
+  "RSA-OAEP-256+A256GCM": PAIR_DATA_KEY + OAEP_LENGTH,
   retained: 0,
   seed: 0,
 } as const;
@@ -135,7 +134,7 @@ const described = {
   owner: line(256),
   created: seconds,
   purpose: identifier,
-  wrappedKey: base64url(40, PAIR_DATA_KEY + 384 + LAYER),
+  wrappedKey: base64url(40, PAIR_DATA_KEY + OAEP_LENGTH + LAYER),
   policy: keyPolicy,
 };
 const ofAccount = { ...described, account: identifier, accountKey: object({ id: identifier, version }) };

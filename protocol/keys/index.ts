@@ -35,12 +35,9 @@ export {
   isPairLength,
   isPairWrapping,
   isWrappedLength,
-  type PairWrapping,
   type SeedEdk,
-  type SigningPair,
   type TenantEdk,
   verifyEdk,
-  type WrappedEdk,
 } from "./edk.ts";
 export {
   type AccountReceipt,

@@ -1,4 +1,4 @@
-import { utf8 } from "#protocol/bytes.ts";
+import { beginsWith, utf8 } from "#protocol/bytes.ts";
 import { AGREEMENT, KEY, type KeyClass, POLICY, policy, USAGE } from "#protocol/hierarchy/index.ts";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import { SEED_CHANNEL } from "#protocol/seed.ts";
@@ -70,7 +70,8 @@ export function derivedAttributes(
   if (objectType !== "SymmetricKey") refuse("A channel's key is symmetric");
   // One of the two opens seeds, the other encrypts: they never have the same bytes.
   const opens = isExactly(request.cryptographicUsageMask, USAGE["seed-channel"]);
-  if (opens !== beginsWith(info, SEED_CHANNEL)) refuse("Not the info of that key of a channel");
+  if (opens !== beginsWith(info ?? new Uint8Array(), utf8(SEED_CHANNEL)))
+    refuse("Not the info of that key of a channel");
   return ofClass(opens ? "seed-channel" : "channel", { ...request, ...KEY });
 }
 
@@ -88,11 +89,6 @@ export function checkChannelEncryption(
 
 function isExactly(uses: readonly unknown[] | undefined, wanted: readonly string[]): boolean {
   return uses?.length === wanted.length && wanted.every((use) => uses.includes(use));
-}
-
-function beginsWith(info: Uint8Array = new Uint8Array(), prefix: string): boolean {
-  const bytes = utf8(prefix);
-  return bytes.every((byte, n) => info[n] === byte);
 }
 
 function ofClass(keyClass: KeyClass, request: Attributes): Attributes {

@@ -5,7 +5,7 @@
 
 import { concat, utf8 } from "#protocol/bytes.ts";
 import { CofferError } from "#protocol/error.ts";
-import { partsOfPair } from "#protocol/keys/index.ts";
+import { OAEP_LENGTH, partsOfPair } from "#protocol/keys/index.ts";
 import { CEK_LABEL } from "#protocol/oaep-labels.ts";
 import type { Crypto, Subtle } from "../crypto.ts";
 import { isDevice, type WrappingKey } from "../device.ts";
@@ -18,7 +18,6 @@ const RUNG_OF_PAIR = { name: "AES-GCM", length: 256 };
 /** An account key that is a pair unwraps data keys by RSA-OAEP with SHA-256. */
 const PAIR = { name: "RSA-OAEP", hash: "SHA-256" };
 const PAIR_BITS = 3072;
-const PAIR_LENGTH = 384;
 const OF_CEK = { name: PAIR.name, label: /* @__PURE__ */ utf8(CEK_LABEL) };
 const DATA = { name: "HKDF" };
 const NONCE_LENGTH = 12;
@@ -104,9 +103,9 @@ async function unwrapPrivate(subtle: Subtle, by: CryptoKey, wrapped: Bytes): Pro
   if (by.algorithm.name !== PAIR.name) return unwrapPrivateHalf(subtle, by, wrapped);
   // Longer than an RSA key encrypts: under a content-encryption key, which stands before it.
   const cek = await linked(RUNG_OF_PAIR, "unwrapKey", () =>
-    subtle.unwrapKey("raw", wrapped.slice(0, PAIR_LENGTH), by, OF_CEK, RUNG_OF_PAIR, false, ["unwrapKey"]),
+    subtle.unwrapKey("raw", wrapped.slice(0, OAEP_LENGTH), by, OF_CEK, RUNG_OF_PAIR, false, ["unwrapKey"]),
   );
-  return unwrapPrivateHalf(subtle, cek, wrapped.slice(PAIR_LENGTH));
+  return unwrapPrivateHalf(subtle, cek, wrapped.slice(OAEP_LENGTH));
 }
 
 /** PKCS#8 by AES-GCM: nonce, ciphertext and tag in one. */
