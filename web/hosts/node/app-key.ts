@@ -5,9 +5,8 @@
  */
 
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
-import { isSystemError, writeWhole } from "#files/index.ts";
+import { readIfThere, writeWhole } from "#files/index.ts";
 import { CofferError } from "#protocol/error.ts";
 import type { WrappingPair } from "../../microservice/index.ts";
 
@@ -21,11 +20,7 @@ export interface AppKeyPlace {
 
 export function appKeyFile(path: string): AppKeyPlace {
   return {
-    read: () =>
-      readFile(path, "utf8").catch((error: unknown) => {
-        if (isSystemError(error) && error.code === "ENOENT") return undefined;
-        throw error;
-      }),
+    read: () => readIfThere(path),
     write: (pem) => writeWhole(path, pem, { mode: 0o600 }),
   };
 }

@@ -3,8 +3,7 @@
  * is encrypted to the server's RSA key (`app-key.ts`, or a device), so it opens nothing by itself.
  */
 
-import { readFile } from "node:fs/promises";
-import { isSystemError, writeWhole } from "#files/index.ts";
+import { readIfThere, writeWhole } from "#files/index.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { CofferError } from "#protocol/error.ts";
 import { base64url, checked, line, literal, object } from "#protocol/shape.ts";
@@ -24,11 +23,7 @@ const form = object({ version: literal(1), id: line(64), wrapped: base64url(384,
 
 export function symmetricKeyFile(path: string): SymmetricKeyPlace {
   return {
-    read: () =>
-      readFile(path, "utf8").catch((error: unknown) => {
-        if (isSystemError(error) && error.code === "ENOENT") return undefined;
-        throw error;
-      }),
+    read: () => readIfThere(path),
     write: (json) => writeWhole(path, json, { mode: 0o600, replace: true }),
   };
 }
