@@ -70,7 +70,9 @@ export class Mutual {
       const path = [certificate, authority].map(decodeBase64url);
       const root = record.chain.at(-1);
       const party = await certifiedParty(subtle, root ? [...path, root] : path, {
-        ...{ authority: CUSTODIANS_AUTHORITY, rootSpki: rootKey, now },
+        authority: CUSTODIANS_AUTHORITY,
+        rootSpki: rootKey,
+        now,
       });
       if (party.name !== custodian) throw new TypeError("another custodian");
       if (!(await signedBy(subtle, party, proof, channelProofInput("custodian", channel))))

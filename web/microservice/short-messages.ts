@@ -5,8 +5,12 @@ import type { PortHandler } from "#protocol/port/index.ts";
 import { collect, streamOf } from "./operations/encryption.ts";
 
 /** What is wrong with one message, or the key that it names. */
-const CLOSED: ReadonlySet<ErrorCode> = new Set([
-  ...(["decrypt-failed", "context-mismatch", "forbidden", "key-unusable", "key-missing"] as const),
+const CLOSED = new Set<ErrorCode>([
+  "decrypt-failed",
+  "context-mismatch",
+  "forbidden",
+  "key-unusable",
+  "key-missing",
 ]);
 
 /** Plaintexts in the order of the messages; null for one that does not open. */
