@@ -13,21 +13,20 @@ const named = open({ keyId: text(1, 128), keyVersion: version, accountKey: open(
 
 /** Of a compact JWS; undefined for one that is not of an account, or is none. */
 export function documentKeyOf(edk: string): DocumentKey | undefined {
-  try {
-    const bytes = decodeBase64url(edk.split(".")[1] ?? "");
-    const payload: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    if (!fits(named, payload)) return undefined;
-    return { id: payload.keyId, version: payload.keyVersion, accountKeyVersion: payload.accountKey.version };
-  } catch {
-    return undefined;
-  }
+  const payload = saidBy(edk);
+  if (!fits(named, payload)) return undefined;
+  return { id: payload.keyId, version: payload.keyVersion, accountKeyVersion: payload.accountKey.version };
 }
 
 /** What the key of an EDK is for; undefined where it does not say. */
 export function purposeOf(edk: string): string | undefined {
+  const payload = saidBy(edk);
+  return fits(meant, payload) ? payload.purpose : undefined;
+}
+
+function saidBy(edk: string): unknown {
   try {
-    const payload: unknown = JSON.parse(new TextDecoder().decode(decodeBase64url(edk.split(".")[1] ?? "")));
-    return fits(meant, payload) ? payload.purpose : undefined;
+    return JSON.parse(new TextDecoder().decode(decodeBase64url(edk.split(".")[1] ?? "")));
   } catch {
     return undefined;
   }

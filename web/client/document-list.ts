@@ -204,10 +204,8 @@ export class DocumentList {
   async copy({ account, id }: Place, { metadata, content, key }: Opened) {
     const { keys, microservice, context } = this.#means;
     if (!content) return undefined;
-    const edk = await keys.listing(account);
     const enrolled = await microservice.use();
-    // It was loaded into the release that ran then.
-    if (edk !== undefined) await keys.ensureAll([edk], undefined, enrolled);
+    const edk = await keys.listing(account, enrolled);
     const sealing = { edk, context: context(account, id, "listing") };
     return sealListed(enrolled.port, sealing, { ...metadata, content, key });
   }

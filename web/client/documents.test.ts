@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { decodeBase64url } from "#protocol/base64url.ts";
 import { concat, utf8 } from "#protocol/bytes.ts";
 import { parseHeader, serialiseHeader } from "#protocol/envelope/index.ts";
 import { CofferError } from "#protocol/error.ts";
@@ -13,7 +14,7 @@ type Stored = { account: string; complete: boolean; metadata?: Uint8Array; parts
 type Read = (response: Response) => Promise<unknown>;
 
 /** A datastore in memory that knows ranges, and a port whose cipher is a header before the plaintext. */
-function setup({ failPart = false, honest = false } = {}) {
+function setup({ failPart = false, honest = false, short = 0 } = {}) {
   const stored = new Map<string, Stored>();
   const loaded: string[] = [];
   const content = async (id: string) => new Uint8Array(await new Blob(stored.get(id)!.parts).arrayBuffer());
@@ -30,6 +31,13 @@ function setup({ failPart = false, honest = false } = {}) {
       return Response.json({
         documents: all.map(([id, { account }], i) => ({ id, account, size: 1, created: i })),
       });
+    }
+    if (method === "PUT" && what === undefined) {
+      const { content, metadata } = json as { content: string; metadata: string };
+      const bytes = decodeBase64url(content);
+      const parts = [new Blob([bytes])];
+      stored.set(id!, { account: account!, complete: true, metadata: decodeBase64url(metadata), parts });
+      return Response.json({ size: bytes.length, etag: "e" });
     }
     const document = stored.get(id!);
     const elsewhere = honest && document?.account !== account;
@@ -101,7 +109,7 @@ function setup({ failPart = false, honest = false } = {}) {
       } as unknown as DataKeys,
       tenant: () => "t",
       accounts: () => ["a", "c"],
-      short: 0,
+      short,
     });
   return { documents: documents(), reloaded: documents, stored, loaded };
 }
@@ -259,4 +267,20 @@ it("opens no document of an account that was not asked for, and lists none", asy
   stored.delete(foreign.id);
   stored.get(id)!.account = "stranger";
   await expect(reloaded().list(["a"])).rejects.toMatchObject({ code: "unexpected-response" });
+});
+
+it("M21 brings the key of a document to the microservice in which it goes on, whether it is short or goes up in parts", async () => {
+  for (const short of [0, 4096]) {
+    const { documents, loaded, stored } = setup({ short });
+    const { id } = await documents.seal(bytes, "a", {});
+    expect(stored.get(id)).toMatchObject({ complete: true });
+    expect(loaded, `up to ${short} bytes in one request`).toEqual(["edk-1"]);
+  }
+});
+
+it("deletes nothing of a short document that never went up", async () => {
+  const { documents, stored } = setup({ short: 4096 });
+  const reason = new Error("no");
+  await expect(documents.seal(bytes, "a", { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  expect(stored.size).toBe(0);
 });

@@ -249,7 +249,7 @@ export class Documents {
     try {
       signal?.throwIfAborted();
       tell("sealing", 0);
-      const { port } = await this.#microservice.use();
+      const port = await this.#portWith(edk, signal);
       const context = this.#context(account, id, "document");
       const named = await nameStream(port.seal({ edk, context }, source, { signal }));
       const { name: content } = named;
@@ -276,8 +276,17 @@ export class Documents {
       this.#opened.set(nameOf(place), opened);
       return { id, account, created: new Date(), sealedSize: size, metadata, key };
     } catch (error) {
+      // Before its one request there is nothing to delete.
+      if (!completing) throw signal?.aborted ? signal.reason : asCofferError(error);
       throw await this.#undo(place, error, { completing, signal });
     }
+  }
+
+  /** The port to seal by, with this key: it was loaded into the release that ran then. */
+  async #portWith(edk: string | undefined, signal: AbortSignal | undefined): Promise<PortClient> {
+    const enrolled = await this.#microservice.use();
+    if (edk !== undefined) await this.#keys.ensure(edk, signal, enrolled);
+    return enrolled.port;
   }
 
   /** Seals a source on its way to the datastore, in parts, and completes the upload. */
@@ -294,10 +303,7 @@ export class Documents {
     try {
       signal?.throwIfAborted();
       tell("sealing", 0);
-      const enrolled = await this.#microservice.use();
-      const { port } = enrolled;
-      // It was loaded into the release that ran then.
-      if (edk !== undefined) await this.#keys.ensure(edk, signal, enrolled);
+      const port = await this.#portWith(edk, signal);
       let read = 0;
       const input = counted(source, (bytes) => (read = bytes));
       const context = this.#context(account, id, "document");
@@ -472,12 +478,7 @@ export class Documents {
       try {
         const enrolled = await this.#microservice.use();
         // The key may be gone since the last part.
-        const { context } = await this.#loadFor(
-          enrolled,
-          content.head,
-          { ...place, purpose: "document" },
-          signal,
-        );
+        const { context } = await this.#loadFor(enrolled, content.head, place, "document", signal);
         return speaking(enrolled.port.open({ context, excerpt }, source, { signal, give: true }), signal);
       } catch (error) {
         source.cancel(error).catch(() => {});
@@ -509,12 +510,7 @@ export class Documents {
   ): Promise<OpenDocument> {
     const { content, metadata } = await this.#find(place, signal);
     const enrolled = await this.#microservice.use();
-    const { context } = await this.#loadFor(
-      enrolled,
-      content.head,
-      { ...place, purpose: "document" },
-      signal,
-    );
+    const { context } = await this.#loadFor(enrolled, content.head, place, "document", signal);
     const plain = enrolled.port.open({ context }, content.stream(), { signal, give: true });
     const total = metadata.size;
     let bytes = 0;
@@ -699,12 +695,8 @@ export class Documents {
     sealed: Uint8Array<ArrayBuffer>,
     signal: AbortSignal | undefined,
   ): Promise<Opened> {
-    const { context, edk } = await this.#loadFor(
-      enrolled,
-      sealed,
-      { account, id, purpose: "metadata" },
-      signal,
-    );
+    const place = { account, id };
+    const { context, edk } = await this.#loadFor(enrolled, sealed, place, "metadata", signal);
     const plain = await readAll(enrolled.port.open({ context }, sealed, { signal }), METADATA_LIMIT);
     const { content, ...metadata } = decodeMetadata(plain);
     // A document that was sealed with this id has metadata of the newer form, whatever the datastore has instead.
@@ -721,7 +713,8 @@ export class Documents {
   async #loadFor(
     enrolled: EnrolledMicroservice,
     head: Uint8Array,
-    { account, id, purpose }: Place & { purpose: string },
+    { account, id }: Place,
+    purpose: "document" | "metadata",
     signal: AbortSignal | undefined,
   ): Promise<{ context: DocumentContext; edk: string }> {
     const { edk, context } = await enrolled.port.inspect(head);

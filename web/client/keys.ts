@@ -84,8 +84,9 @@ export class DataKeys {
   }
 
   /** The account's metadata key, loaded. None for an instance above level `data`, which finds a key itself. */
-  async listing(account: string, signal?: AbortSignal): Promise<string | undefined> {
-    if (findsKeys(await this.#microservice.use())) return undefined;
+  async listing(account: string, at?: EnrolledMicroservice): Promise<string | undefined> {
+    const enrolled = at ?? (await this.#microservice.use());
+    if (findsKeys(enrolled)) return undefined;
     let asked = this.#listing.get(account);
     // A member may have left since: then it is another one.
     if (!asked || performance.now() > asked.at + LISTING_LIFE) {
@@ -96,7 +97,7 @@ export class DataKeys {
       key.catch(() => this.#listing.get(account) === fresh && this.#listing.delete(account));
     }
     const edk = await asked.key;
-    await this.ensure(edk, signal);
+    await this.ensure(edk, undefined, enrolled);
     return edk;
   }
 
