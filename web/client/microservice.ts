@@ -57,8 +57,7 @@ export interface MicroserviceOptions {
   quiet?: number;
 }
 
-/** A release that was replaced, until what is under way in it has ended. */
-/** A release that was replaced, and its instance. */
+/** A release that was replaced, with its instance, until what is under way in it has ended. */
 type Leaving = { port: PortClient; vault: Vault; instance: string; timer?: ReturnType<typeof setTimeout> };
 
 /** One microservice for one page. Started on first use, and only once. */
@@ -140,7 +139,7 @@ export class Microservice {
     const before = await current;
     const vault = await this.#options.open();
     const port = createPortClient(vault.port);
-    const proven = this.#proven;
+    const [proven, short] = [this.#proven, this.#short];
     let taken = false;
     try {
       const { measurement, challenge } = await port.hello(this.#options.custodian());
@@ -160,7 +159,9 @@ export class Microservice {
       return true;
     } finally {
       if (!taken) {
-        this.#proven = proven;
+        // Enrolling has changed them. What was stopped or begun anew meanwhile has its own.
+        if (this.#run === run) [this.#proven, this.#short] = [proven, short];
+        else if (this.#run === undefined) this.#proven = undefined;
         port.close();
         vault.remove();
       }
