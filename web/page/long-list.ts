@@ -38,10 +38,9 @@ export class LongList<T> {
   show(items: readonly T[]): void {
     this.#items = items;
     const count = Math.ceil(items.length / ROWS);
-    while (this.#blocks.length > count) {
-      const block = this.#blocks.pop();
-      if (block) this.#observer.unobserve(block);
-      block?.remove();
+    for (const block of this.#blocks.splice(count)) {
+      this.#observer.unobserve(block);
+      block.remove();
     }
     while (this.#blocks.length < count) {
       const block = document.createElement("div");
@@ -54,6 +53,7 @@ export class LongList<T> {
     }
     const focused = document.activeElement;
     for (const at of this.#blocks.keys()) this.#draw(at);
+    this.#forget();
     // A row that has another place now was taken out for a moment.
     if (focused instanceof HTMLElement && focused !== document.activeElement && this.#list.contains(focused))
       focused.focus({ preventScroll: true });
@@ -72,6 +72,7 @@ export class LongList<T> {
       }
       this.#draw(at);
     }
+    this.#forget();
   }
 
   #draw(at: number): void {
@@ -79,7 +80,7 @@ export class LongList<T> {
     if (!block) return;
     const items = this.#items.slice(at * ROWS, (at + 1) * ROWS);
     if (!this.#near.has(block)) {
-      this.#clear(block);
+      block.replaceChildren();
       block.style.blockSize = `${Math.round(items.length * this.#rowHeight)}px`;
       return;
     }
@@ -87,7 +88,6 @@ export class LongList<T> {
       const key = this.#rows.key(item);
       const row = this.#drawn.get(key) ?? this.#rows.make();
       this.#drawn.set(key, row);
-      row.dataset.key = key;
       row.ariaPosInSet = String(at * ROWS + index + 1);
       row.ariaSetSize = String(this.#items.length);
       return { row, item };
@@ -96,21 +96,14 @@ export class LongList<T> {
       block.childElementCount === wanted.length &&
       wanted.every(({ row }, index) => block.children[index] === row);
     if (!same) {
-      for (const row of [...block.children]) if (!wanted.some((each) => each.row === row)) this.#drop(row);
       block.replaceChildren(...wanted.map(({ row }) => row));
       block.style.blockSize = "";
     }
     for (const { row, item } of wanted) this.#rows.fill(row, item);
   }
 
-  #clear(block: HTMLElement): void {
-    for (const row of [...block.children]) this.#drop(row);
-    block.replaceChildren();
-  }
-
-  /** Of a row that another block has taken meanwhile nothing is forgotten. */
-  #drop(row: Element): void {
-    const { key = "" } = (row as HTMLElement).dataset;
-    if (this.#drawn.get(key) === row && row.parentElement !== null) this.#drawn.delete(key);
+  /** Rows that are drawn no more: what they show stays nowhere in the page. */
+  #forget(): void {
+    for (const [key, row] of this.#drawn) if (!this.#list.contains(row)) this.#drawn.delete(key);
   }
 }
