@@ -2,14 +2,16 @@
 
 import type { Account } from "#web/browser/index.ts";
 
-/** What was chosen stays so while it is there; else it is the first. */
+/** What is wanted stays so while it is there; else it is the first. Answers which. */
 export function offerAccounts(
   label: HTMLElement,
   select: HTMLSelectElement,
   accounts: readonly Account[],
-): void {
-  const chosen = accounts.find(({ id }) => id === select.value) ?? accounts[0];
+  wanted: string = select.value,
+): string {
+  const chosen = (accounts.find(({ id }) => id === wanted) ?? accounts[0])?.id ?? "";
   select.replaceChildren(...accounts.map(({ id, name }) => new Option(name, id)));
-  select.value = chosen?.id ?? "";
+  select.value = chosen;
   label.hidden = accounts.length < 2;
+  return chosen;
 }

@@ -1,6 +1,7 @@
 /** `<coffer-keys>`: the keys of an account, and its end. Fires `coffer-changed` when another list of documents may be there. */
 
 import type { AccountState, Coffer, DataKeyVersion } from "#web/browser/index.ts";
+import { offerAccounts } from "./account-choice.ts";
 import { formatMoment } from "./format.ts";
 import { element, onPress, part, TemplateElement } from "./part.ts";
 import { ReEncryption, type ReEncryptionState } from "./re-encryption.ts";
@@ -61,11 +62,8 @@ export class CofferKeys extends TemplateElement {
 
   #choose(): void {
     const accounts = this.#coffer?.identity?.accounts ?? [];
-    const select = part<HTMLSelectElement>(this, "accounts");
-    select.replaceChildren(...accounts.map(({ id, name }) => new Option(name, id)));
-    if (!accounts.some(({ id }) => id === this.#account)) this.#account = accounts[0]?.id ?? "";
-    select.value = this.#account;
-    part(this, "choose-account").hidden = accounts.length < 2;
+    const [label, select] = [part(this, "choose-account"), part<HTMLSelectElement>(this, "accounts")];
+    this.#account = offerAccounts(label, select, accounts, this.#account);
   }
 
   #create(name: string): void {

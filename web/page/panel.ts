@@ -1,6 +1,7 @@
 /** A panel of the page about one of the user's accounts: a dialog, the choice of the account, and one line that says what was done or why not. */
 
 import { type Account, type Coffer, CofferError, type ErrorCode, messageOf } from "#web/browser/index.ts";
+import { offerAccounts } from "./account-choice.ts";
 import { element, onPress, part, TemplateElement } from "./part.ts";
 
 export abstract class PanelElement extends TemplateElement {
@@ -97,12 +98,9 @@ export abstract class PanelElement extends TemplateElement {
   }
 
   protected choose(accounts: readonly Account[]): void {
-    if (!accounts.some(({ id }) => id === this.account)) this.account = accounts[0]?.id ?? "";
     const select = this.#choice;
-    if (select === null) return;
-    select.replaceChildren(...accounts.map(({ id, name }) => new Option(name, id)));
-    select.value = this.account;
-    part(this, "choose-account").hidden = accounts.length < 2;
+    if (select) this.account = offerAccounts(part(this, "choose-account"), select, accounts, this.account);
+    else if (!accounts.some(({ id }) => id === this.account)) this.account = accounts[0]?.id ?? "";
   }
 
   /** Tells the page that another list of documents may be there. */
