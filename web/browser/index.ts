@@ -35,6 +35,8 @@ export {
   type Rotation,
   type RotationProgress,
   type SealOptions,
+  type Seed,
+  type SeedOptions,
   type Source,
   type TenantRole,
 } from "../client/index.ts";
