@@ -51,7 +51,6 @@ async function listed(
   await signIn(page, system, user);
   await untilEnrolled(page);
   await allNamed(page, count);
-  // A device that was enrolled but has seen nothing: the page's own storage and memory are new.
   let requests = 0;
   page.on("request", (request) => {
     if (request.resourceType() === "fetch") requests++;
@@ -72,10 +71,10 @@ async function listed(
     const long = await page.evaluate(() => (globalThis as unknown as { longest: number }).longest);
     say(`${name}/longest-task`, long, "ms");
   }
-  const [{ usedJSHeapSize }] = await page.evaluate(() => [
-    (performance as unknown as { memory: { usedJSHeapSize: number } }).memory,
-  ]);
-  say("heap-of-the-page", usedJSHeapSize / 2 ** 20, "MiB");
+  const heap = await page.evaluate(
+    () => (performance as unknown as { memory: { usedJSHeapSize: number } }).memory.usedJSHeapSize,
+  );
+  say("heap-of-the-page", heap / 2 ** 20, "MiB");
   await context.close();
 }
 
@@ -90,6 +89,7 @@ async function watch(page: Page): Promise<void> {
   });
 }
 
+/** As a new device: keys of its own, none loaded. */
 async function forgetKeys(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Vaults", exact: true }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Renew", exact: true }).click();
@@ -97,7 +97,7 @@ async function forgetKeys(page: Page): Promise<void> {
   await page.keyboard.press("Escape");
 }
 
-/** Until every document has its name: the last of the list, which is drawn when it is near. */
+/** Until the page says that every document has its name. */
 async function allNamed(page: Page, count: number): Promise<void> {
   await page.waitForFunction(
     (wanted) => document.querySelector("[data-count]")?.getAttribute("data-named") === String(wanted),

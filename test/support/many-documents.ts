@@ -5,6 +5,7 @@
 
 import { DatabaseSync } from "node:sqlite";
 import type { Client } from "#cli/client.ts";
+import { createDocumentId } from "#web/client/belonging.ts";
 import { sealListed } from "#web/client/listing.ts";
 import { edgeDatabases } from "../system/databases.ts";
 
@@ -22,7 +23,7 @@ export async function sealNames(
   const content = { messageId: "A".repeat(43), headerDigest: "A".repeat(43) };
   const copies: Copy[] = [];
   for (let at = 1; at <= count; at++) {
-    const id = documentId();
+    const id = createDocumentId();
     const context = { tenant: identity.tenant, account, document: id, purpose: "listing" };
     const metadata = { name: `Report ${at}.pdf`, type: "application/pdf", size: 1000 + at, content };
     const copy = await sealListed(port, { edk, context }, metadata);
@@ -65,10 +66,4 @@ export function enterDocuments(
 
 function has(database: DatabaseSync, table: string): boolean {
   return database.prepare("SELECT 1 FROM sqlite_schema WHERE name = ?").get(table) !== undefined;
-}
-
-/** As web/client makes them (belonging.ts): a random UUID of version 8. */
-function documentId(): string {
-  const id = crypto.randomUUID();
-  return `${id.slice(0, 14)}8${id.slice(15)}`;
 }
