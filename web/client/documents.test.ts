@@ -17,8 +17,10 @@ type Read = (response: Response) => Promise<unknown>;
 function setup({ failPart = false, honest = false, short = 0 } = {}) {
   const stored = new Map<string, Stored>();
   const loaded: string[] = [];
+  const asked: string[] = [];
   const content = async (id: string) => new Uint8Array(await new Blob(stored.get(id)!.parts).arrayBuffer());
   const answer = async (method: string, path: string, { json, body, headers, signal }: RequestOptions) => {
+    asked.push(method);
     signal?.throwIfAborted();
     const [, , account, , id, what, number] = path.split("?")[0]!.split("/");
     if (method === "POST" && !id) {
@@ -111,7 +113,7 @@ function setup({ failPart = false, honest = false, short = 0 } = {}) {
       accounts: () => ["a", "c"],
       short,
     });
-  return { documents: documents(), reloaded: documents, stored, loaded };
+  return { documents: documents(), reloaded: documents, stored, loaded, asked };
 }
 
 type Params = { edk: string; context: Record<string, string> };
@@ -279,8 +281,8 @@ it("M21 brings the key of a document to the microservice in which it goes on, wh
 });
 
 it("deletes nothing of a short document that never went up", async () => {
-  const { documents, stored } = setup({ short: 4096 });
+  const { documents, asked } = setup({ short: 4096 });
   const reason = new Error("no");
   await expect(documents.seal(bytes, "a", { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
-  expect(stored.size).toBe(0);
+  expect(asked).toEqual([]);
 });
