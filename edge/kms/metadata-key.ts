@@ -3,6 +3,8 @@
  * retains it (M11): what is kept here is the reference to it, without any key.
  */
 
+import { jwsParts } from "#protocol/jws.ts";
+import type { AccountEdk } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { ok, type Result } from "../result.ts";
@@ -80,11 +82,13 @@ function readCurrent(sql: SqlStorage, client: string, { id, version }: Version):
   return kept?.edk ?? null;
 }
 
+/** `edk`: that the KMS has just signed. */
 function keepCurrent(sql: SqlStorage, edk: string): void {
+  const { keyId, keyVersion } = JSON.parse(new TextDecoder().decode(jwsParts(edk).payload)) as AccountEdk;
   sql.exec(
     `INSERT OR REPLACE INTO metadata_keys
       SELECT client, id, version, account_key, account_key_version, edk FROM data_keys
-        JOIN retained_keys USING (id, version, client) WHERE edk = ?`,
-    edk,
+        JOIN retained_keys USING (id, version, client) WHERE id = ? AND version = ? AND edk = ?`,
+    ...[keyId, keyVersion, edk],
   );
 }
