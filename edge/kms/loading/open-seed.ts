@@ -12,13 +12,11 @@ import {
 import { authorize } from "../../authorize.ts";
 import { openAgreement } from "../../hsm/keys/index.ts";
 import { ok, type Result } from "../../result.ts";
-import { hashSecret } from "../../secret.ts";
 import { type Context, failed } from "../context.ts";
 import { signReceipt } from "../signing.ts";
-import { useGrant } from "./grants.ts";
-import { checkHolder } from "./present.ts";
+import { acceptPresentation } from "./present.ts";
 import { CHANNEL_SECONDS, keepChannel } from "./seed-channels.ts";
-import { askForSeveral, authorizeSeveral, type Item, severalOf } from "./several.ts";
+import { askForSeveral, authorizeSeveral, type Item } from "./several.ts";
 
 /** `items`: verified, of one seed. */
 export async function openSeedChannel(
@@ -27,20 +25,11 @@ export async function openSeedChannel(
   items: readonly Item[],
   requestId: string,
 ): Promise<Result<{ receipt: string }>> {
-  const { store, neighbours } = kms;
-  const tokens = items.map(({ token }) => token);
-  const presented = { hash: await hashSecret(presentation.grant), edks: await edksDigest(tokens) };
-  const about = { action: "kms:open-seed-channel", caller: null, resource: "grant", requestId };
-  const used = authorize(store, about, (sql) => useGrant(sql, presented, seconds(Date.now())));
-  if (!used.ok) return used;
-  const { caller } = used.value;
-  const named = await severalOf({ ...caller, requestId }, items, used.value.recipient);
-  const holder = await checkHolder(neighbours, named, presentation, tokens, seedPresentationInput);
-  if (!holder.ok) return authorize<never>(store, { ...named.about, action: about.action }, () => holder);
-  const { recipient } = holder.value;
-  const several = await severalOf({ ...caller, requestId }, items, recipient);
-  const of = { ...presentation, edks: tokens, recipient };
-  const standing = await askForSeveral(neighbours, several);
+  const how = { action: "kms:open-seed-channel", signedOf: seedPresentationInput };
+  const accepted = await acceptPresentation(kms, how, presentation, items, requestId);
+  if (!accepted.ok) return accepted;
+  const { several, channel: of } = accepted.value;
+  const standing = await askForSeveral(kms.neighbours, several);
   const decision = authorizeSeveral(kms, "kms:load-by-seed", several, standing);
   if (!decision.ok) return decision;
   try {
@@ -59,9 +48,17 @@ export async function openSeedChannel(
       exp: expires,
     };
     const receipt = await signReceipt(kms.hsm, await kms.trust.list(), said);
-    const row = { channel, edks: presented.edks, transcript: await transcript(of), recipient, expires };
-    const kept = { ...row, share: presentation.share, agreement, batch, caller };
-    return authorize(store, { ...several.about, action: "kms:keep-seed-channel" }, (sql) => {
+    const { recipient } = of;
+    const row = {
+      channel,
+      edks: await edksDigest(of.edks),
+      transcript: await transcript(of),
+      recipient,
+      expires,
+    };
+    const { requestId: _, ...caller } = several.about.caller;
+    const kept = { ...row, share: of.share, agreement, batch, caller };
+    return authorize(kms.store, { ...several.about, action: "kms:keep-seed-channel" }, (sql) => {
       const room = keepChannel(sql, kept, iat);
       return room.ok ? ok({ receipt }) : room;
     });

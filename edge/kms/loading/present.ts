@@ -5,6 +5,7 @@ import { concat } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
 import { digest } from "#protocol/digest.ts";
 import {
+  type ChannelOf,
   channelDigest,
   channelInfo,
   edksDigest,
@@ -36,19 +37,11 @@ export async function presentGrant(
   items: readonly Item[],
   requestId: string,
 ): Promise<Result<Presented>> {
-  const { store, neighbours } = kms;
-  const tokens = items.map(({ token }) => token);
-  const presented = { hash: await hashSecret(presentation.grant), edks: await edksDigest(tokens) };
-  const about = { action: "kms:present", caller: null, resource: "grant", requestId };
-  const used = authorize(store, about, (sql) => useGrant(sql, presented, seconds(Date.now())));
-  if (!used.ok) return used;
-  const caller = { ...used.value.caller, requestId };
-  const named = await severalOf(caller, items, used.value.recipient);
-  const holder = await checkHolder(neighbours, named, presentation, tokens);
-  if (!holder.ok) return authorize<never>(store, { action: "kms:present", ...named.about }, () => holder);
-  const { recipient } = holder.value;
-  const several = await severalOf(caller, items, recipient);
-  const channel = { ...presentation, edks: tokens, recipient };
+  const { neighbours } = kms;
+  const how = { action: "kms:present", signedOf: presentationInput };
+  const accepted = await acceptPresentation(kms, how, presentation, items, requestId);
+  if (!accepted.ok) return accepted;
+  const { several, channel } = accepted.value;
   const [standing, unders] = await Promise.all([
     askForSeveral(neighbours, several),
     askUnders(neighbours, several),
@@ -72,18 +65,45 @@ export async function presentGrant(
   }
 }
 
+/**
+ * Uses the grant up, and checks then who presents it. `several`: the keys for the instance as it is now; `channel`: what theirs is bound to.
+ * `signedOf`: what the proof is over. Errors: `invalid-grant`, `not-recipient`.
+ */
+export async function acceptPresentation(
+  { store, neighbours }: Pick<Context, "store" | "neighbours">,
+  { action, signedOf }: { action: string; signedOf: SignedOf },
+  presentation: Presentation,
+  items: readonly Item[],
+  requestId: string,
+): Promise<Result<{ several: Several; channel: ChannelOf }>> {
+  const edks = items.map(({ token }) => token);
+  const presented = { hash: await hashSecret(presentation.grant), edks: await edksDigest(edks) };
+  const about = { action, caller: null, resource: "grant", requestId };
+  const used = authorize(store, about, (sql) => useGrant(sql, presented, seconds(Date.now())));
+  if (!used.ok) return used;
+  const named = await severalOf({ ...used.value.caller, requestId }, items, used.value.recipient);
+  const holder = await checkHolder(neighbours, named, presentation, edks, signedOf);
+  if (!holder.ok) return authorize<never>(store, { action, ...named.about }, () => holder);
+  const { recipient } = holder.value;
+  return ok({
+    several: { ...named, thumbprint: recipient },
+    channel: { ...presentation, edks, recipient },
+  });
+}
+
+type SignedOf = typeof presentationInput;
 const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
 /**
  * Whether who presents holds the identity key of the instance that the grant is for, and by which wrapping certificate (SHA-256) it is the recipient: it
  * may have been renewed since the grant was issued, with the same keys. `signedOf`: what the proof is over.
  */
-export async function checkHolder(
+async function checkHolder(
   { RA }: Neighbours,
   { thumbprint, about: { caller } }: Several,
   presentation: Presentation,
   edks: string[],
-  signedOf: typeof presentationInput = presentationInput,
+  signedOf: SignedOf,
 ): Promise<Decision<{ recipient: string }>> {
   const { identityCertificate, proof } = presentation;
   const { tenant, user } = caller;
