@@ -1,7 +1,7 @@
 /** Signatures in the HSM (M16, M17), one batch each: the pair comes in under its account's key, signs, and goes again. */
 
 import { decodeBase64url } from "#protocol/base64url.ts";
-import { ALLOWED, POLICY, policyAttribute, SIGNATURE_KEYS, VENDOR } from "#protocol/hierarchy/index.ts";
+import { SIGNATURE_KEYS } from "#protocol/hierarchy/index.ts";
 import { type Edk, isSignature, type SignatureAlgorithm } from "#protocol/keys/index.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
 import { rawSignature, UnexpectedAnswer } from "../../hsm/index.ts";
@@ -9,6 +9,7 @@ import { importSigningPair, runBatch } from "../../hsm/keys/index.ts";
 import type { Context } from "../context.ts";
 import type { Under } from "../loading/index.ts";
 import { requireMasterKey } from "../master-key.ts";
+import { isAllowed, readAllowed } from "./allowed.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -42,13 +43,7 @@ export async function signAtHsm(
 
 /** Throws a `KmipError` of the operation Sign unless the officer allows operations for this tenant: what is public is told by the same word. */
 export async function checkAllowed({ hsm, store }: Pick<Context, "hsm" | "store">): Promise<void> {
-  const { key: uniqueIdentifier } = await requireMasterKey(hsm, store.tenant);
-  const attributeReference = [{ vendorIdentification: VENDOR, attributeName: POLICY.operations }];
-  const [read] = await hsm.batch([
-    { operation: "GetAttributes", payload: { uniqueIdentifier, attributeReference } },
-  ]);
-  if (read?.operation !== "GetAttributes" || !read.payload)
-    throw new UnexpectedAnswer("the HSM says nothing of the master key");
-  if (policyAttribute(read.payload.attributes, POLICY.operations) !== ALLOWED)
-    throw new KmipError("PermissionDenied", "Operations are not allowed", "Sign");
+  const { key } = await requireMasterKey(hsm, store.tenant);
+  const [answer] = await hsm.batch([readAllowed(key)]);
+  if (!isAllowed(answer)) throw new KmipError("PermissionDenied", "Operations are not allowed", "Sign");
 }

@@ -1,6 +1,5 @@
 /** Digests and random bytes of the HSM (M16), for a tenant whose officer has allowed operations. No key has a part in them. */
 
-import { ALLOWED, POLICY, policyAttribute, VENDOR } from "#protocol/hierarchy/index.ts";
 import type { RequestItem } from "#protocol/kmip/index.ts";
 import { MAX_DATA, MAX_RANDOM } from "#protocol/operations/index.ts";
 import { authorize } from "../../authorize.ts";
@@ -9,6 +8,7 @@ import { UnexpectedAnswer } from "../../hsm/index.ts";
 import { ok, type Result, refuse } from "../../result.ts";
 import { type Context, type Door, failed, noMember } from "../context.ts";
 import { requireMasterKey } from "../master-key.ts";
+import { isAllowed, readAllowed } from "./allowed.ts";
 import type { OperationPace } from "./pace.ts";
 
 const HASHES = { "SHA-256": "SHA_256", "SHA-384": "SHA_384", "SHA-512": "SHA_512" } as const;
@@ -48,16 +48,9 @@ export async function operateWithoutKey(
 
 /** Undefined where operations are not allowed. Throws what the HSM throws. */
 async function atHsm({ hsm, store }: Context, asked: WithoutKey) {
-  const { key: uniqueIdentifier } = await requireMasterKey(hsm, store.tenant);
-  const attributeReference = [{ vendorIdentification: VENDOR, attributeName: POLICY.operations }];
-  const items: RequestItem[] = [
-    { operation: "GetAttributes", payload: { uniqueIdentifier, attributeReference } },
-    itemOf(asked),
-  ];
-  const [read, done] = await hsm.batch(items);
-  if (read?.operation !== "GetAttributes" || !read.payload)
-    throw new UnexpectedAnswer("the HSM says nothing of the master key");
-  if (policyAttribute(read.payload.attributes, POLICY.operations) !== ALLOWED) return undefined;
+  const { key } = await requireMasterKey(hsm, store.tenant);
+  const [answer, done] = await hsm.batch([readAllowed(key), itemOf(asked)]);
+  if (!isAllowed(answer)) return undefined;
   const data =
     done?.operation === "Hash" || done?.operation === "RNGRetrieve" ? done.payload?.data : undefined;
   if (!data || (asked.operation === "random" && data.length !== asked.length))
