@@ -1,6 +1,7 @@
 /** What the CaaS takes from a request before the KMS is asked: which key it is for. Whatever a message is made with, the KMS makes itself. */
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
+import { EDK_PROVIDER } from "#protocol/edk-provider.ts";
 import { equalContext, type Header, splitMessage } from "#protocol/envelope/index.ts";
 import { CofferError, codeOf } from "#protocol/error.ts";
 import { canonicalJws, isLocalKey } from "#protocol/keys/index.ts";
@@ -9,9 +10,6 @@ import type { Caller } from "../caller.ts";
 import { fail, ok, type Result } from "../result.ts";
 
 type Kms = Pick<Env["KMS_FOR_CAAS"], "encrypt" | "decrypt">;
-
-/** By whom the encrypted data keys in a header are told apart. */
-const PROVIDER = "coffer";
 
 export async function encrypt(
   kms: Kms,
@@ -48,7 +46,7 @@ export async function decrypt(
 
 /** The one EDK of ours in a header that is not authenticated yet. Throws `decrypt-failed`. */
 function edkOf({ encryptedDataKeys }: Header): string {
-  const [only, ...others] = encryptedDataKeys.filter(({ providerId }) => providerId === PROVIDER);
+  const [only, ...others] = encryptedDataKeys.filter(({ providerId }) => providerId === EDK_PROVIDER);
   const text = new TextDecoder().decode(only?.encryptedDataKey);
   if (others.length > 0 || !/^[A-Za-z0-9_.-]{1,8192}$/.test(text)) throw new CofferError("decrypt-failed");
   return text;

@@ -4,6 +4,7 @@
  */
 
 import { utf8 } from "#protocol/bytes.ts";
+import { EDK_PROVIDER } from "#protocol/edk-provider.ts";
 import {
   type Draft,
   draftMessage,
@@ -21,8 +22,6 @@ import { type Bytes, MAX_CONTENT } from "./batch.ts";
 
 /** What messages are for; the context of one says it. */
 const PURPOSES: readonly unknown[] = ["document", "metadata", "data"];
-/** By whom the encrypted data keys in a header are told apart. */
-const PROVIDER = "coffer";
 const TAG_LENGTH = 16;
 
 type Context = Record<string, string>;
@@ -37,7 +36,7 @@ export function draftFor(
   if (data.length > MAX_DATA) return refuse("too-large", "more than a message of one piece holds");
   const encryptedDataKey = utf8(canonicalJws(token));
   const encryptedDataKeys = [
-    { providerId: PROVIDER, providerInfo: utf8(edkProviderInfo(edk)), encryptedDataKey },
+    { providerId: EDK_PROVIDER, providerInfo: utf8(edkProviderInfo(edk)), encryptedDataKey },
   ];
   const messageId = crypto.getRandomValues(new Uint8Array(MESSAGE_ID_LENGTH));
   try {
