@@ -169,9 +169,7 @@ export class KmsAccountObject extends DurableObject<Env> {
   /** M9: the seed, for the keys that it gives. */
   async presentSeed(seed: SealedSeed, items: readonly Item[], requestId: string): Promise<Result<Presented>> {
     if (!hasStore(this.ctx)) return fail("invalid-grant");
-    const kms = await this.#door.enter();
-    const turns = this.env.KMS_OBJECT.getByName(kms.store.tenant);
-    return presentSeed(kms, turns, seed, items, requestId);
+    return presentSeed(await this.#door.enter(), seed, items, requestId);
   }
 
   /** M16: an operation in the HSM, for the CaaS. `item` is the key's EDK, verified. */
@@ -357,10 +355,9 @@ export class KmsAccountObject extends DurableObject<Env> {
       if (this.#policies === undefined) throw new Error("policies have not been read");
       return this.#policies;
     };
-    const pairTurns = (user: string, count: number) =>
-      env.KMS_OBJECT.getByName(store.tenant).pairTurns(user, count);
+    const turns = () => env.KMS_OBJECT.getByName(store.tenant);
     this.#opened = {
-      kms: { store, hsm, ledger, trust, policies, neighbours: neighboursOf(env), pairTurns },
+      kms: { store, hsm, ledger, trust, policies, neighbours: neighboursOf(env), turns },
       handover,
     };
     return this.#opened;

@@ -65,8 +65,17 @@ export interface Context {
   /** That stand on the tenant or on all. Throws where nobody can read them: then nothing is decided. */
   policies: () => Policies;
   neighbours: Neighbours;
-  /** M17: whether this user may have so many RSA pairs made now, as the tenant's object says. */
+  /** The tenant's object, which says how much of the HSM's time the tenant may take now. */
+  turns(): Turns;
+}
+
+/** What is bounded for a whole tenant, as its object answers for it. */
+export interface Turns {
+  /** M17: whether this user may have so many RSA pairs made now. */
   pairTurns(user: string, count: number): Promise<Decision<null>>;
+  /** M9: whether one more derivation from a seed may begin. Who began it ends it. */
+  beginSeed(name: string): Promise<Decision<null>>;
+  endSeed(name: string): Promise<void>;
 }
 
 /** Who asks, and about what: for the audit log. */

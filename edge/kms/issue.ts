@@ -66,7 +66,7 @@ export type Successor = {
 
 /** As EDKs that are registered. The caller of this has decided, and answers for what is thrown. */
 export async function make(
-  { store, hsm, ledger, trust, neighbours, pairTurns }: Context,
+  { store, hsm, ledger, trust, neighbours, turns }: Context,
   {
     account,
     count,
@@ -83,8 +83,8 @@ export async function make(
   const { tenant } = caller;
   const now = Date.now();
   // A second of the HSM's time each.
-  const turns = algorithm === "PS256" ? await pairTurns(caller.user, count) : ok(null);
-  if (!turns.ok) return authorize<never>(store, { action: "kms:make-data-keys", ...about }, () => turns);
+  const turn = algorithm === "PS256" ? await turns().pairTurns(caller.user, count) : ok(null);
+  if (!turn.ok) return authorize<never>(store, { action: "kms:make-data-keys", ...about }, () => turn);
   const pairs = isSignature(algorithm)
     ? await makeSigningPairs(hsm, ledger, accountKey, { kind: algorithm, count, now })
     : undefined;

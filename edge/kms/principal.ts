@@ -150,9 +150,7 @@ export class KmsPrincipalObject extends DurableObject<Env> {
   /** M9: the seed, for the keys that it gives. */
   async presentSeed(seed: SealedSeed, items: readonly Item[], requestId: string): Promise<Result<Presented>> {
     if (!hasStore(this.ctx)) return fail("invalid-grant");
-    const kms = await this.#door.enter();
-    const turns = this.env.KMS_OBJECT.getByName(kms.store.tenant);
-    return presentSeed(kms, turns, seed, items, requestId);
+    return presentSeed(await this.#door.enter(), seed, items, requestId);
   }
 
   /** M16: an operation in the HSM with a key of the tenant that was made for this principal. */
@@ -221,9 +219,8 @@ export class KmsPrincipalObject extends DurableObject<Env> {
       if (this.#policies === undefined) throw new Error("policies have not been read");
       return this.#policies;
     };
-    const pairTurns = (user: string, count: number) =>
-      env.KMS_OBJECT.getByName(store.tenant).pairTurns(user, count);
-    this.#opened = { store, hsm, ledger, trust, policies, neighbours: neighboursOf(env), pairTurns };
+    const turns = () => env.KMS_OBJECT.getByName(store.tenant);
+    this.#opened = { store, hsm, ledger, trust, policies, neighbours: neighboursOf(env), turns };
     // What was kept in the HSM before it was evicted has its end still.
     ctx.waitUntil(wakeForNext(ctx.storage));
     return this.#opened;

@@ -36,9 +36,3 @@ export class SeedsUnderWay {
     this.#since.delete(name);
   }
 }
-
-/** The tenant's, as its account's and principals' objects reach it. */
-export interface SeedTurns {
-  beginSeed(name: string): Promise<Decision<null>>;
-  endSeed(name: string): Promise<void>;
-}

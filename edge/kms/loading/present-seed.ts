@@ -18,7 +18,6 @@ import { UnexpectedAnswer } from "../../hsm/index.ts";
 import { deriveFromSeed, endAgreement, sealOverChannel } from "../../hsm/keys/index.ts";
 import { ok, type Result, turnAway } from "../../result.ts";
 import { type Context, failed } from "../context.ts";
-import type { SeedTurns } from "../seed-turns.ts";
 import { isOpen, type SeedChannel, useChannel } from "./seed-channels.ts";
 import {
   askForSeveral,
@@ -32,7 +31,6 @@ import {
 /** Errors: `invalid-grant`, `too-many-requests` (nothing is used up by it), those of a release. */
 export async function presentSeed(
   kms: Context,
-  turns: SeedTurns,
   seed: SealedSeed,
   items: readonly Item[],
   requestId: string,
@@ -44,6 +42,7 @@ export async function presentSeed(
   if (!isOpen(store.sql, seed.channel))
     return authorize<never>(store, about, () => turnAway("invalid-grant", "channel is unknown or used"));
   const name = crypto.randomUUID();
+  const turns = kms.turns();
   const turn = await turns.beginSeed(name);
   if (!turn.ok) return authorize<never>(store, about, () => turn);
   try {
