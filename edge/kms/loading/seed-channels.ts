@@ -1,7 +1,7 @@
 /** Channels that wait for a seed (M9): opened by a grant, good once and for half a minute. */
 
 import type { Caller } from "../../caller.ts";
-import { type Decision, ok, refuse, turnAway } from "../../result.ts";
+import { type Decision, ok, refuse, refuseForNow, turnAway } from "../../result.ts";
 
 /** A part of the migrations of an account's object and of a principal's. Times: seconds since 1970. */
 export const SEED_CHANNELS_TABLE = `
@@ -42,8 +42,12 @@ export type SeedChannel = {
 /** Inside `authorize()`. */
 export function keepChannel(sql: SqlStorage, of: SeedChannel, now: number): Decision<null> {
   sql.exec("DELETE FROM seed_channels WHERE expires <= ?", now);
-  const { open } = sql.exec<{ open: number }>("SELECT count(*) AS open FROM seed_channels").one();
-  if (open >= MAX_OPEN) return refuse("too-many-requests", "too many channels wait for a seed");
+  const { open, first } = sql
+    .exec<{ open: number; first: number | null }>(
+      "SELECT count(*) AS open, min(expires) AS first FROM seed_channels",
+    )
+    .one();
+  if (open >= MAX_OPEN) return refuseForNow("channels that wait for a seed", (first ?? now) - now);
   sql.exec(
     "INSERT INTO seed_channels VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     ...[of.channel, of.edks, of.transcript, of.recipient, of.share],
