@@ -2,6 +2,7 @@
 
 import { seconds } from "#protocol/clock.ts";
 import {
+  type ChannelOf,
   type ChannelReceipt,
   channelDigest,
   edksDigest,
@@ -10,13 +11,13 @@ import {
   transcript,
 } from "#protocol/keys/index.ts";
 import { authorize } from "../../authorize.ts";
-import { openAgreement } from "../../hsm/keys/index.ts";
+import { endAgreement, openAgreement } from "../../hsm/keys/index.ts";
 import { ok, type Result } from "../../result.ts";
 import { type Context, failed } from "../context.ts";
 import { signReceipt } from "../signing.ts";
 import { acceptPresentation } from "./present.ts";
-import { CHANNEL_SECONDS, keepChannel } from "./seed-channels.ts";
-import { askForSeveral, authorizeSeveral, type Item } from "./several.ts";
+import { CHANNEL_SECONDS, keepChannel, type SeedChannel } from "./seed-channels.ts";
+import { askForSeveral, authorizeSeveral, type Item, type Several } from "./several.ts";
 
 /** `items`: verified, of one seed. */
 export async function openSeedChannel(
@@ -34,35 +35,41 @@ export async function openSeedChannel(
   if (!decision.ok) return decision;
   try {
     const { batch, ...agreement } = await openAgreement(kms.hsm, kms.ledger, Date.now());
-    const channel = await channelDigest(of, agreement.share);
-    const iat = seconds(Date.now());
-    const expires = iat + CHANNEL_SECONDS;
-    const { id, share } = agreement;
-    const said: ChannelReceipt = {
-      version: 1,
-      kind: "channel",
-      agreement: id,
-      share,
-      channel,
-      iat,
-      exp: expires,
-    };
-    const receipt = await signReceipt(kms.hsm, await kms.trust.list(), said);
-    const { recipient } = of;
-    const row = {
-      channel,
-      edks: await edksDigest(of.edks),
-      transcript: await transcript(of),
-      recipient,
-      expires,
-    };
-    const { requestId: _, ...caller } = several.about.caller;
-    const kept = { ...row, share: of.share, agreement, batch, caller };
-    return authorize(kms.store, { ...several.about, action: "kms:keep-seed-channel" }, (sql) => {
-      const room = keepChannel(sql, kept, iat);
-      return room.ok ? ok({ receipt }) : room;
-    });
+    let isKept = false;
+    try {
+      const kept = await keep(kms, several, of, { agreement, batch });
+      isKept = kept.ok;
+      return kept;
+    } finally {
+      // By alarm where the HSM is away.
+      if (!isKept) await endAgreement(kms.ledger, batch);
+    }
   } catch (error) {
     return failed(kms, "kms:channel-at-hsm", several.about, error);
   }
+}
+
+/** Signs what the instance is told of the channel, which waits for the seed from then on. */
+async function keep(
+  { store, hsm, trust }: Context,
+  { about }: Several,
+  of: ChannelOf,
+  { agreement, batch }: Pick<SeedChannel, "agreement" | "batch">,
+): Promise<Result<{ receipt: string }>> {
+  const { id, share } = agreement;
+  const channel = await channelDigest(of, share);
+  const iat = seconds(Date.now());
+  const exp = iat + CHANNEL_SECONDS;
+  const said: ChannelReceipt = { version: 1, kind: "channel", agreement: id, share, channel, iat, exp };
+  const receipt = await signReceipt(hsm, await trust.list(), said);
+  const { requestId: _, ...caller } = about.caller;
+  const row: SeedChannel = {
+    ...{ channel, agreement, batch, caller, expires: exp },
+    ...{ edks: await edksDigest(of.edks), transcript: await transcript(of) },
+    ...{ recipient: of.recipient, share: of.share },
+  };
+  return authorize(store, { ...about, action: "kms:keep-seed-channel" }, (sql) => {
+    const room = keepChannel(sql, row, iat);
+    return room.ok ? ok({ receipt }) : room;
+  });
 }
