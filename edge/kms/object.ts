@@ -22,8 +22,9 @@ import {
 } from "./stored-policy.ts";
 
 /**
- * The KMS's state of a whole tenant: the policy that its admins have put, how much is derived from seeds, and data keys as releases before objects by account left
- * them, which an account's own object takes when it is first used. On no hot path.
+ * The KMS's state of a whole tenant: the policy that its admins have put, how much is derived from seeds and how many RSA pairs are made that
+ * sign, and data keys as releases before objects by account left them, which an account's own object takes when it is first used. On no
+ * hot path.
  */
 export class KmsObject extends DurableObject<Env> {
   #opened: { store: Store; ledger: Ledger } | undefined;
