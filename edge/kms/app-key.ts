@@ -26,6 +26,9 @@ export const APP_KEYS_TABLE = `
   ALTER TABLE encrypted_masters ADD COLUMN app_key TEXT;
 `;
 
+/** Those that one alarm ends, each by a request to the HSM. */
+const MAX_ENDED = 20;
+
 type Row = {
   instance: string;
   id: string;
@@ -153,9 +156,12 @@ export async function endAppKeysOf(kms: Means, instance: string): Promise<boolea
   return rows.length > 0;
 }
 
-/** Those whose instances' certificates have run out, at `now`. */
+/** Those whose instances' certificates have run out, at `now`; as many as one alarm ends. */
 export async function endOldAppKeys(kms: Means, now: number): Promise<void> {
-  const old = kms.store.sql.exec<Pick<Row, "id">>("SELECT DISTINCT id FROM app_keys WHERE until <= ?", now);
+  const old = kms.store.sql.exec<Pick<Row, "id">>(
+    "SELECT DISTINCT id FROM app_keys WHERE until <= ? LIMIT ?",
+    ...[now, MAX_ENDED],
+  );
   for (const { id } of old.toArray()) await endAppKey(kms, id);
 }
 
