@@ -3,13 +3,13 @@
  * comes later with the same wrapping key, an application server after a restart, may go on with the one that it has kept.
  */
 
-import { CLOCK_TOLERANCE, seconds } from "#protocol/clock.ts";
+import { seconds } from "#protocol/clock.ts";
 import type { MasterKeyRequest } from "#protocol/contract/index.ts";
 import { digest } from "#protocol/digest.ts";
 import { appSpecificKeyName, KEY, named, POLICY, policy, USAGE } from "#protocol/hierarchy/index.ts";
 import { KmipError } from "#protocol/kmip/index.ts";
 import type { Enrolled } from "../enrolled.ts";
-import { getWrapped, type Leftover, recipientKeyOf, toRecipient } from "../hsm/keys/index.ts";
+import { getWrapped, type Leftover, pastAt, recipientKeyOf, toRecipient } from "../hsm/keys/index.ts";
 import type { Context } from "./context.ts";
 import { recipientOf } from "./restore-master.ts";
 
@@ -96,8 +96,7 @@ async function makeAppKey(kms: Means, { instance, hsmKey, notAfter }: Enrolled):
               ...KEY,
               cryptographicUsageMask: [...USAGE["app-specific"]],
               sensitive: true,
-              // Past by the clock of the HSM too.
-              activationDate: new Date(Date.now() - CLOCK_TOLERANCE * 1000),
+              ...pastAt(Date.now()),
               name: named(appSpecificKeyName(id)),
               vendorAttributes: [policy(POLICY.parent, hsmKey)],
             },

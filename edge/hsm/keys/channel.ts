@@ -5,11 +5,11 @@
 
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { concat, decodeHex } from "#protocol/bytes.ts";
-import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import { AGREEMENT, KEY } from "#protocol/hierarchy/index.ts";
 import type { RequestItem, ResponseItem, UniqueIdentifier } from "#protocol/kmip/index.ts";
 import { type Hsm, UnexpectedAnswer } from "../client.ts";
 import { type NextName, runBatch } from "./batch.ts";
+import { type At, pastAt } from "./key.ts";
 import type { Ledger } from "./ledger.ts";
 import { retire } from "./retire.ts";
 
@@ -59,14 +59,8 @@ export async function sealOverChannel(
 }
 
 export type Name = ReturnType<NextName>;
-type At = { activationDate: Date };
 /** An agreement key at the HSM: its identifier, and its share, raw, base64url. */
 export type Agreement = { id: string; share: string };
-
-/** Past by the clock of the HSM too. */
-export function pastAt(now: number): At {
-  return { activationDate: new Date(now - CLOCK_TOLERANCE * 1000) };
-}
 
 /** Two items: an agreement key, and its public half. */
 export function makeAgreement(names: { private: Name; public: Name }, at: At): RequestItem[] {

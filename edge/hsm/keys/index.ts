@@ -6,7 +6,7 @@
 export { type NextName, runBatch } from "./batch.ts";
 export { type Agreement, type Sealed, sealOverChannel } from "./channel.ts";
 export { isGone, keepWrapped, lookAfter, markOf, readKept } from "./kept.ts";
-export { importWrapped, makeUnder } from "./key.ts";
+export { importWrapped, makeUnder, pastAt } from "./key.ts";
 export { LEDGER_TABLE, type Ledger, type Leftover, openLedger, transientNames } from "./ledger.ts";
 export {
   getPrivateByCek,

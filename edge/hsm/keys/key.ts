@@ -8,6 +8,14 @@ import { getWrapped, underPair, underParent } from "./release.ts";
 
 type Name = ReturnType<NextName>;
 
+/** When a key is activated that works at once. */
+export type At = { activationDate: Date };
+
+/** Past by the clock of the HSM too. `now` in milliseconds. */
+export function pastAt(now: number): At {
+  return { activationDate: new Date(now - CLOCK_TOLERANCE * 1000) };
+}
+
 /**
  * Three items: a key of that class is made under its parent, given wrapped by it, and destroyed. The last two act on what the first
  * made (KMIP 2.1, ID Placeholder). It never works at the HSM, so it is not activated. `by`: how it is wrapped, where that is not the
@@ -78,8 +86,7 @@ export function importedAttributes(key: { class: KeyClass; now: number; name: Na
   return {
     cryptographicUsageMask: [...USAGE[key.class]],
     sensitive: true,
-    // Past by the clock of the HSM too.
-    activationDate: new Date(key.now - CLOCK_TOLERANCE * 1000),
+    ...pastAt(key.now),
     name: key.name,
   };
 }

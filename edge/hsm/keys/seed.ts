@@ -15,10 +15,10 @@ import {
   importShare,
   makeAgreement,
   type Name,
-  pastAt,
   retireNamed,
   shareOf,
 } from "./channel.ts";
+import { type At, pastAt } from "./key.ts";
 import type { Ledger } from "./ledger.ts";
 import { getWrapped, recipientKeyOf, toRecipient } from "./release.ts";
 import { retire } from "./retire.ts";
@@ -113,8 +113,6 @@ export async function deriveFromSeed(
   });
   return answers.filter(({ operation }) => operation === "Get").map((answer) => recipientKeyOf(answer));
 }
-
-type At = ReturnType<typeof pastAt>;
 
 /** Under the key that the item before has made. */
 function importSeed(

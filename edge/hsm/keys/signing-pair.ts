@@ -3,12 +3,11 @@
  * account key, as a data key would.
  */
 
-import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import { KEY, POLICY, policy, SIGNATURE_KEYS, type SignatureKey } from "#protocol/hierarchy/index.ts";
 import type { RequestItem, ResponseItem } from "#protocol/kmip/index.ts";
 import { UnexpectedAnswer } from "../client.ts";
 import type { NextName } from "./batch.ts";
-import { importWrapped } from "./key.ts";
+import { importWrapped, pastAt } from "./key.ts";
 import {
   importAccountKey,
   importPrivate,
@@ -45,8 +44,7 @@ export function makeSigningPair(
           ...KEY,
           ...below,
           cryptographicUsageMask: ["WrapKey"],
-          // Past by the clock of the HSM too.
-          activationDate: new Date(now - CLOCK_TOLERANCE * 1000),
+          ...pastAt(now),
           name: name(),
         },
       },

@@ -3,7 +3,6 @@
  * is derived from that and works, and all of it goes again. No key leaves; the commitment does, which stands in every message.
  */
 
-import { CLOCK_TOLERANCE } from "#protocol/clock.ts";
 import { COMMITMENT_INFO, MAC_INFO, messageKeyInfo, SUITE_ID } from "#protocol/derived.ts";
 import { KEY, USAGE } from "#protocol/hierarchy/index.ts";
 import type { RequestItem, ResponseItem } from "#protocol/kmip/index.ts";
@@ -13,6 +12,7 @@ import {
   importWrapped,
   type Ledger,
   type NextName,
+  pastAt,
   retire,
   runBatch,
   underMasterAs,
@@ -165,8 +165,7 @@ function derive(data: string, of: keyof typeof DERIVED, name: Name, salt?: Bytes
       attributes: {
         ...algorithm,
         cryptographicUsageMask: [...USAGE[of]],
-        // Past by the clock of the HSM too.
-        activationDate: new Date(Date.now() - CLOCK_TOLERANCE * 1000),
+        ...pastAt(Date.now()),
         name,
       },
     },
