@@ -38,14 +38,11 @@ export function rulesOfKeyPolicy(policy: KeyPolicy): Rule<Request>[] {
             tier === undefined || TIERS.some((one, at) => one === request.tier && rank(tier) <= at),
         },
         { name: "expires", answer: ({ now }) => expires === undefined || now < expires },
-        ...(wrapping
-          ? [
-              {
-                name: "wrapping",
-                answer: (request: Request) => request.wrapping === null || request.wrapping === wrapping,
-              },
-            ]
-          : []),
+        {
+          name: "wrapping",
+          answer: (request) =>
+            wrapping === undefined || request.wrapping === null || request.wrapping === wrapping,
+        },
       ],
     },
   ];
