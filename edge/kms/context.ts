@@ -78,6 +78,9 @@ export interface Turns {
   endSeed(name: string): Promise<void>;
 }
 
+/** Runs what an object is given one after the other. */
+export type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
+
 /** Who asks, and about what: for the audit log. */
 export type About = { caller: Caller; resource: string; requestId: string };
 

@@ -9,7 +9,7 @@ import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import { ok, type Result } from "../result.ts";
 import type { Version } from "./account-data-keys.ts";
-import { type Door, noMember } from "./context.ts";
+import { type Door, type InTurn, noMember } from "./context.ts";
 import { issueDataKeys } from "./issue.ts";
 import type { DataKeyQuota } from "./quota.ts";
 import { checkLives } from "./shred.ts";
@@ -28,10 +28,7 @@ export const METADATA_KEYS_TABLE = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-/** Runs one after the other, so that two tabs make one key. */
-export type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
-
-/** The current one, made where there is none. */
+/** The current one, made where there is none; in turn, so that two tabs make one key. */
 export async function metadataKey(
   door: Door,
   quota: DataKeyQuota,
