@@ -23,7 +23,7 @@ export async function receiptFor(
     policy: KeyPolicy;
     notAfter: number;
     channel?: string | undefined;
-    way?: Receipt["way"];
+    way?: Receipt["way"] | undefined;
   },
 ): Promise<Receipt> {
   const { edk, token, thumbprint, tenant, policy, notAfter, channel, way } = of;

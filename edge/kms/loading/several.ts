@@ -160,8 +160,7 @@ export async function signSeveral(
     items.map(({ edk, token }, n) => {
       const [policy, bytes] = [policies[n], wrapped[n]];
       if (policy === undefined || bytes === undefined) throw new Error("a key was not rewrapped");
-      const of = { edk, token, thumbprint, tenant, policy, notAfter, channel };
-      return receiptFor(bytes, way === undefined ? of : { ...of, way });
+      return receiptFor(bytes, { edk, token, thumbprint, tenant, policy, notAfter, channel, way });
     }),
   );
   const signed = await signReceipts(kms.hsm, await kms.trust.list(), receipts);
