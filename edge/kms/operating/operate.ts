@@ -78,8 +78,7 @@ export async function operate(
     const now = seconds(Date.now());
     const record = findDataKey(sql, edk.keyId, edk.keyVersion);
     const standing = { edk, record, person, policies: kms.policies(), now };
-    const decision = decideOperation(caller, standing, operation satisfies KeyOperation);
-    return decision;
+    return decideOperation(caller, standing, operation satisfies KeyOperation);
   };
   const decision = authorize<Prepared>(kms.store, { action, ...about }, (sql) => {
     const allowed = decide(under.value.by)(sql);
