@@ -34,7 +34,7 @@ takes no file. At level data each document has a key of its own, and \`${COFFER}
 identifier, and rotate takes a FILE with the EDK of a key's newest version (- reads standard input) and prints the next EDK.
 
   --algorithm A with create: AES-256-GCM-HKDF-SHA512-COMMIT-KEY, HMAC-SHA256-HKDF-SHA512, or of a pair that signs ES256, ES384,
-                Ed25519, PS256                              (AES-256-GCM-HKDF-SHA512-COMMIT-KEY)
+                Ed25519, PS256, ML-DSA-65                   (AES-256-GCM-HKDF-SHA512-COMMIT-KEY)
   --purpose P   with create: document, data or signature    (as the algorithm says; document where none is said)
                 with list at level data: those alone
   --count N     with create: how many, up to 16, of pairs 4 (1)

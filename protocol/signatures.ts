@@ -1,5 +1,8 @@
 /** The algorithms of keys that sign (M17), by their names in JWA, as WebCrypto has them. */
 
+/** ML-DSA-65 (FIPS 204) among KMIP's cryptographic algorithms: 2.1 has none such, so it is an extension (8XXXXXXX). */
+export const ML_DSA_65 = 0x80000065;
+
 type Keys = { name: string; namedCurve?: string; hash?: string };
 type WebSignature = { keys: Keys; sign: { name: string; hash?: string; saltLength?: number } };
 
@@ -9,6 +12,7 @@ export const WEB_SIGNATURES = {
   ES384: { keys: { name: "ECDSA", namedCurve: "P-384" }, sign: { name: "ECDSA", hash: "SHA-384" } },
   Ed25519: { keys: { name: "Ed25519" }, sign: { name: "Ed25519" } },
   PS256: { keys: { name: "RSA-PSS", hash: "SHA-256" }, sign: { name: "RSA-PSS", saltLength: 32 } },
+  "ML-DSA-65": { keys: { name: "ML-DSA-65" }, sign: { name: "ML-DSA-65" } },
 } as const satisfies Record<string, WebSignature>;
 
 type Bytes = Uint8Array<ArrayBuffer>;

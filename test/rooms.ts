@@ -37,7 +37,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "protocol/*.ts, protocol/contract, protocol/hierarchy, types of protocol/policy, types of edge/audit",
   "edge/audit": "protocol, edge/*.ts, edge/hsm, cloudflare:workers",
   "edge/caas":
-    "protocol/*.ts, protocol/envelope, protocol/keys, types of protocol/operations, edge/*.ts, cloudflare:workers",
+    "protocol/*.ts, protocol/envelope, protocol/keys, types of protocol/operations, edge/*.ts, cloudflare:workers, @noble/post-quantum",
   "edge/datastore": "protocol/*.ts, protocol/contract, edge/*.ts, cloudflare:workers",
   "edge/gateway":
     "protocol/*.ts, protocol/contract, protocol/hierarchy, protocol/keys, edge/*.ts, types of edge/datastore, types of edge/iam, types of edge/ra, cloudflare:workers, hono, jose",

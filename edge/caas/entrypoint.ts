@@ -1,10 +1,10 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import type { Answer, Question } from "#protocol/operations/index.ts";
-import { verifySignature } from "#protocol/signatures.ts";
 import type { Caller } from "../caller.ts";
 import { ok, type Result } from "../result.ts";
 import { decrypt, encrypt } from "./messages.ts";
+import { verify } from "./verify.ts";
 
 /**
  * The door of the CaaS for the gateway, which has verified access token, DPoP proof and the shape of what is asked. Whether it may be done the
@@ -55,7 +55,7 @@ export class Caas extends WorkerEntrypoint<Env> {
     const bytes = { data: decodeBase64url(data), signature: decodeBase64url(signature) };
     const { algorithm, publicKey } = found.value;
     const by = { algorithm, publicKey: decodeBase64url(publicKey) };
-    return ok({ valid: await verifySignature(crypto.subtle, by, bytes) });
+    return ok({ valid: await verify(by, bytes) });
   }
 
   /** `POST /caas/operations/publicKey`. */

@@ -5,11 +5,14 @@ import type { KeyOperation } from "../policy/index.ts";
 
 const SIGNS = ["sign", "verify"] as const;
 
-/** Key pairs that sign (M17): JWA's names (RFC 7518 §3.1, RFC 9864 §2.2). */
-const SIGNATURES = { ES256: SIGNS, ES384: SIGNS, Ed25519: SIGNS, PS256: SIGNS } as const satisfies Record<
-  SignatureKey,
-  readonly KeyOperation[]
->;
+/** Key pairs that sign (M17): JWA's names (RFC 7518 §3.1, RFC 9864 §2.2), and ML-DSA-65 (FIPS 204). */
+const SIGNATURES = {
+  ES256: SIGNS,
+  ES384: SIGNS,
+  Ed25519: SIGNS,
+  PS256: SIGNS,
+  "ML-DSA-65": SIGNS,
+} as const satisfies Record<SignatureKey, readonly KeyOperation[]>;
 
 const SECRETS = {
   /** The suite 0x0478 of the document format. */

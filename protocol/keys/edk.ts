@@ -139,7 +139,7 @@ const described = {
 };
 const ofAccount = { ...described, account: identifier, accountKey: object({ id: identifier, version }) };
 const ofTenant = { ...described, masterKey: identifier };
-const signing = object({ publicKey: base64url(32, 1024), privateKey: base64url(64, 2560) });
+const signing = object({ publicKey: base64url(32, 2048), privateKey: base64url(64, 2560) });
 const maybe = { expires: seconds, layer: object({ masterKey: identifier }), signing };
 
 const edkShape: Shape<Edk> = union("wrapping", {

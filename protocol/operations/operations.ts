@@ -15,8 +15,8 @@ const data = base64url(0, MAX_DATA);
 const context = record(16, 1024);
 /** HMAC-SHA-256. */
 const mac = base64url(32);
-/** 64 bytes (ES256, Ed25519), 96 (ES384) or 384 (PS256). */
-const signature = base64url(64, 512);
+/** 64 bytes (ES256, Ed25519), 96 (ES384), 384 (PS256) or 3,309 (ML-DSA-65). */
+const signature = base64url(64, 3309);
 const valid = object({ valid: boolean });
 
 /** Bytes are base64url. */
@@ -36,7 +36,7 @@ export const OPERATIONS = {
   /** SubjectPublicKeyInfo (DER) of a key that signs, for whoever verifies elsewhere. */
   publicKey: {
     params: object({ key }),
-    result: object({ algorithm: literal(...SIGNATURE_ALGORITHM_NAMES), publicKey: base64url(32, 1024) }),
+    result: object({ algorithm: literal(...SIGNATURE_ALGORITHM_NAMES), publicKey: base64url(32, 2048) }),
   },
   hash: {
     params: object({ algorithm: literal("SHA-256", "SHA-384", "SHA-512"), data }),

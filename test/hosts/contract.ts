@@ -6,6 +6,7 @@ import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { operations, problemsOfService, type ServiceRoute } from "#protocol/contract/index.ts";
 import type { KeyAlgorithm, SignatureAlgorithm } from "#protocol/keys/index.ts";
+import { WEB_SIGNATURES } from "#protocol/signatures.ts";
 import { type Answer, json, problem } from "../support/http.ts";
 
 export type Sent = { body?: unknown; bytes?: Uint8Array };
@@ -34,7 +35,7 @@ export type Operated = {
   algorithm: string;
 };
 
-export const SIGNATURES = ["ES256", "ES384", "Ed25519", "PS256"] as const satisfies SignatureAlgorithm[];
+export const SIGNATURES = Object.keys(WEB_SIGNATURES) as SignatureAlgorithm[];
 
 /** By OpenSSL: ECDSA as r || s, RSA-PSS with a salt of 32 bytes. */
 export function isSigned(
@@ -43,7 +44,7 @@ export function isSigned(
   data: Uint8Array,
   signature: Uint8Array,
 ): boolean {
-  if (algorithm === "Ed25519") return verify(null, data, key, signature);
+  if (algorithm === "Ed25519" || algorithm === "ML-DSA-65") return verify(null, data, key, signature);
   const hash = algorithm === "ES384" ? "sha384" : "sha256";
   const padding = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
   const form = algorithm === "PS256" ? padding : ({ dsaEncoding: "ieee-p1363" } as const);

@@ -20,7 +20,7 @@ import type { Transform } from "./transform.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /**
- * RSA PKCS#1 v1.5 and PSS (RFC 8017), ECDSA and DSA (FIPS 186-4; DER), EdDSA (RFC 8032), chosen by KMIP parameters.
+ * RSA PKCS#1 v1.5 and PSS (RFC 8017), ECDSA and DSA (FIPS 186-4; DER), EdDSA (RFC 8032), ML-DSA (FIPS 204, without a context), chosen by KMIP parameters.
  * Verification takes one encoding of a signature only: DER without liberties, numbers below the order, whole lengths.
  */
 
@@ -56,6 +56,7 @@ function scheme(key: KeyObject, parameters: CryptographicParameters, salt?: numb
       return { hash: asked, options: { dsaEncoding: "der" } };
     case "ed25519":
     case "ed448":
+    case "ml-dsa-65":
       return { hash: asked, options: {} };
     case "rsa":
     case "rsa-pss":
@@ -93,7 +94,7 @@ function rsaScheme(
 /** Begins a signature over a message that comes in pieces. */
 export function startSignature(key: KeyObject, parameters: CryptographicParameters): Transform<Bytes> {
   const { hash, options, pss } = scheme(key, parameters);
-  if (isEdwards(key)) return onWhole((data) => new Uint8Array(guarded(() => sign(null, data, key))));
+  if (isUndigested(key)) return onWhole((data) => new Uint8Array(guarded(() => sign(null, data, key))));
   if (pss && pss.maskHash !== hash)
     return digesting(hash, (digest) => new Uint8Array(guarded(() => signPss(key, pss, digest))));
   const signer = createSign(hash);
@@ -112,7 +113,7 @@ export function startVerification(
   parameters: CryptographicParameters,
 ): Transform<(signature: Uint8Array) => boolean> {
   const { hash, options, pss } = scheme(key, parameters, ANY_SALT);
-  if (isEdwards(key))
+  if (isUndigested(key))
     return onWhole((data) => (signature) => isValid(() => verify(null, data, key, signature)));
   if (pss && pss.maskHash !== hash)
     return digesting(hash, (digest) => (signature) => isValid(() => verifyPss(key, pss, digest, signature)));
@@ -234,8 +235,9 @@ function digestInfo(key: KeyObject, parameters: CryptographicParameters, digest:
   return Buffer.concat([Buffer.from(prefix, "hex"), digest]);
 }
 
-function isEdwards(key: KeyObject): boolean {
-  return key.asymmetricKeyType === "ed25519" || key.asymmetricKeyType === "ed448";
+/** Whether the algorithm takes the message itself, by a digest of its own. */
+function isUndigested({ asymmetricKeyType: type }: KeyObject): boolean {
+  return type === "ed25519" || type === "ed448" || type === "ml-dsa-65";
 }
 
 /** What cannot even be read is no signature. */

@@ -13,7 +13,7 @@ import { objectFor } from "./object-for.ts";
 import type { Operation } from "./operation.ts";
 import { checkUsable } from "./usage.ts";
 
-/** Create Key Pair (KMIP 2.1 §6.1.9): RSA, EC on the curves of `crypto/curves.ts`, Ed25519, Ed448, X25519, X448. */
+/** Create Key Pair (KMIP 2.1 §6.1.9): RSA, EC on the curves of `crypto/curves.ts`, Ed25519, Ed448, X25519, X448, ML-DSA-65. */
 const createKeyPair: Handler<"CreateKeyPair"> = async (request, context) => {
   const { subject } = context;
   const common = request.commonAttributes ?? {};

@@ -1,4 +1,5 @@
 import type { KeyObject } from "node:crypto";
+import { concat, decodeHex } from "#protocol/bytes.ts";
 import { type KeyBlock, KmipError } from "#protocol/kmip/index.ts";
 import { transparentOf } from "../crypto/transparent-key.ts";
 import type { ManagedObject } from "../store/managed-object.ts";
@@ -47,7 +48,12 @@ function transparent(key: KeyObject, format: Format) {
   return transparentOf(key, format);
 }
 
-/** DER of a key in that structure. */
+/** PKCS#8 of an ML-DSA-65 key up to its seed of 32 bytes (RFC 9881 §6), as WebCrypto has it; OpenSSL adds the expanded key. */
+const ML_DSA_65_PREFIX = decodeHex("3034020100300b060960864801650304031204228020");
+
+/** DER of a key in that structure. Throws for an ML-DSA key that came without its seed. */
 export function der(key: KeyObject, type: "pkcs1" | "pkcs8" | "sec1" | "spki"): Uint8Array<ArrayBuffer> {
+  if (type === "pkcs8" && key.asymmetricKeyType === "ml-dsa-65")
+    return concat(ML_DSA_65_PREFIX, new Uint8Array(key.export({ format: "raw-seed" })));
   return new Uint8Array(key.export({ format: "der", type: type as "pkcs8" }));
 }

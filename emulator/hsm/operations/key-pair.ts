@@ -1,7 +1,8 @@
 /** Pairs of asymmetric keys: which one is asked for, made, and stored as two objects. */
-import { generateKeyPair, type KeyObject } from "node:crypto";
+import crypto, { generateKeyPair, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
+import { ML_DSA_65 } from "#protocol/signatures.ts";
 import { CURVES } from "../crypto/curves.ts";
 import type { Context, Effort } from "./context.ts";
 import { newIdentifier } from "./identifier.ts";
@@ -132,6 +133,11 @@ export function kindOf(privateAttributes: Attributes, publicAttributes: Attribut
       return { type: "ed25519", options: {}, described: { cryptographicLength: 256 } };
     case "Ed448":
       return { type: "ed448", options: {}, described: { cryptographicLength: 456 } };
+    case ML_DSA_65:
+      // An older Node has neither this nor ML-KEM.
+      if (typeof crypto.encapsulate !== "function")
+        throw new KmipError("FeatureNotSupported", "This Node has no ML-DSA: it needs 24.7 or later");
+      return { type: "ml-dsa-65", options: {}, described: { cryptographicLength: 1952 * 8 } };
     case undefined:
       throw new KmipError("MissingData", "Cryptographic Algorithm is missing");
     default:

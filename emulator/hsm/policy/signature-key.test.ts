@@ -132,7 +132,9 @@ it.each(Object.keys(SIGNATURE_KEYS) as SignatureKey[])(
     const { spki, imported } = await madeAndBack(kind);
     const { signatureData } = await sign(imported, kind);
     const key = createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" });
-    const hash = { ES256: "sha256", ES384: "sha384", Ed25519: null, PS256: "sha256" }[kind];
+    const hash = { ES256: "sha256", ES384: "sha384", Ed25519: null, PS256: "sha256", "ML-DSA-65": null }[
+      kind
+    ];
     const padding = kind === "PS256" ? { padding: 6, saltLength: 32 } : {};
     expect(verify(hash, data, { key, ...padding }, signatureData!)).toBe(true);
   },
