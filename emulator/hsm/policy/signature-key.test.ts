@@ -83,7 +83,7 @@ async function madeAndBack(kind: SignatureKey) {
     material: keyBytes(given),
     nonce: new Uint8Array(block.keyWrappingData!.ivCounterNonce!),
   });
-  return { key, pair, wrapped, spki, back, imported };
+  return { key, pair, wrapped, spki, back, imported, length: keyBytes(given).length };
 }
 
 async function importKey(
@@ -129,7 +129,10 @@ const sign = (uniqueIdentifier: string, kind: SignatureKey, more: Partial<Reques
 it.each(Object.keys(SIGNATURE_KEYS) as SignatureKey[])(
   "M17 %s: a pair leaves under a key of its own, comes back and signs",
   async (kind) => {
-    const { spki, imported } = await madeAndBack(kind);
+    const { spki, imported, length } = await madeAndBack(kind);
+    // An EDK has room for no more; of ML-DSA it is the seed alone, with PKCS#8 and the tag around it.
+    if (kind === "ML-DSA-65") expect(length).toBe(32 + 22 + 16);
+    else expect(length).toBeLessThan(2048);
     const { signatureData } = await sign(imported, kind);
     const key = createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" });
     const hash = { ES256: "sha256", ES384: "sha384", Ed25519: null, PS256: "sha256", "ML-DSA-65": null }[
