@@ -1,10 +1,11 @@
 /** M9: data keys that the HSM derives from a seed, over a channel whose other end it signs for. */
 
-import { createHmac, hkdfSync, pbkdf2Sync } from "node:crypto";
+import { createHmac, generateKeyPairSync, hkdfSync, pbkdf2Sync } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
 import { seconds } from "#protocol/clock.ts";
+import { AGREEMENT, IDENTITY } from "#protocol/hierarchy/index.ts";
 import { jwsParts } from "#protocol/jws.ts";
 import { type SeedEdk, type TrustList, verifyTrustList } from "#protocol/keys/index.ts";
 import { parseCertificate } from "#protocol/pki/index.ts";
@@ -20,8 +21,10 @@ import {
   openKeys,
   orderKeys,
   present,
+  receiptOf,
   sealSeed,
 } from "../support/seed.ts";
+import { type HsmClient, hsmClient, outcome } from "../system/hsm.ts";
 import { readRows, useSystem, watchKeys, watchTraffic } from "../system/index.ts";
 
 const watch = watchKeys();
@@ -56,6 +59,30 @@ function expected(key: Uint8Array, seed: Uint8Array, label = ""): string {
   const whole = pbkdf2Sync(seed, salt, 600_000, 32, "sha256");
   return Buffer.from(hkdfSync("sha256", whole, "", `coffer-seed-key-v1\0${label}`, 32)).toString("hex");
 }
+
+/** A share of the KMS's own, brought in. */
+async function share(kms: HsmClient): Promise<string> {
+  const { publicKey } = generateKeyPairSync("x25519");
+  const keyMaterial = new Uint8Array(publicKey.export({ format: "der", type: "spki" }));
+  const { uniqueIdentifier } = await kms.request("Import", {
+    uniqueIdentifier: crypto.randomUUID(),
+    objectType: "PublicKey",
+    attributes: { ...AGREEMENT, cryptographicUsageMask: ["KeyAgreement"] },
+    object: { publicKey: { keyBlock: { keyFormatType: "X_509", keyValue: { keyMaterial } } } },
+  });
+  return uniqueIdentifier;
+}
+
+async function agree(kms: HsmClient, uniqueIdentifier: string[]): Promise<string> {
+  const activationDate = new Date(Date.now() - 300_000);
+  const made = await kms.request("DeriveKey", {
+    ...{ objectType: "SecretData", uniqueIdentifier, derivationMethod: "AsymmetricKey" },
+    derivationParameters: {},
+    attributes: { cryptographicUsageMask: ["DeriveKey"], activationDate },
+  });
+  return made.uniqueIdentifier;
+}
+
 const edkOf = (token: string): SeedEdk => JSON.parse(new TextDecoder().decode(jwsParts(token).payload));
 
 it("M9 a seed gives the same key again, as Node's own crypto derives it, and a label another one; of an account and of the tenant", async () => {
@@ -97,14 +124,55 @@ it("M9 what the HSM does is one batch, which has neither seed nor salt in clear 
     .map(({ items }) => items.map(({ operation }) => operation).join(" "));
   const gone = " Locate Revoke Destroy";
   expect(batches.filter((batch) => batch.includes("DeriveKey"))).toEqual([
-    `Import DeriveKey DeriveKey Import DeriveKey DeriveKey${" Locate DeriveKey Get Destroy".repeat(2)}${gone.repeat(2)} Revoke Destroy${gone.repeat(2)} Destroy`,
-    `Import DeriveKey DeriveKey Encrypt${gone.repeat(2)} Destroy`,
+    `Import DeriveKey DeriveKey Import DeriveKey DeriveKey${" Locate DeriveKey Get Destroy".repeat(2)}${gone.repeat(2)} Revoke Destroy${gone} Destroy`,
+    `DeriveKey Encrypt${gone}`,
   ]);
   const bytes = Buffer.from(traffic.bytes());
   expect(bytes.includes(Buffer.from(SEED))).toBe(false);
   for (const { bytes: key } of watch.keys) expect(bytes.includes(Buffer.from(key))).toBe(false);
   await expect.poll(() => readRows(system.edgeDir, "hsm_batches"), { timeout: 10_000 }).toEqual([]);
   expect(readRows(system.edgeDir, "seed_channels")).toEqual([]);
+});
+
+it("M9 M20 whoever has the KMS's identity at the HSM agrees once by an agreement key, within its minute, and has nothing of it later", async () => {
+  const edks = await orderKeys(ann, SEED);
+  const opened = await openChannel(ann, edks);
+  const sealed = await sealSeed(ann, opened, SEED);
+  const { agreement } = receiptOf(opened);
+  const kms = await hsmClient(system, IDENTITY.kms);
+  try {
+    const attributeReference = ["deactivationDate" as const, "initialDate" as const, "usageLimits" as const];
+    const { attributes } = await kms.request("GetAttributes", {
+      uniqueIdentifier: agreement,
+      attributeReference,
+    });
+    const life = attributes.deactivationDate!.getTime() - attributes.initialDate!.getTime();
+    expect(life).toBeLessThanOrEqual(60_000);
+    expect(attributes.usageLimits).toMatchObject({ usageLimitsTotal: 1n, usageLimitsCount: 1n });
+    const peer = await share(kms);
+    // Who comes before the seed has used it up: the seed finds no key that it is sealed to.
+    const agreed = await agree(kms, [agreement, peer]);
+    await expect(agree(kms, [agreement, peer])).rejects.toMatchObject({ code: "PermissionDenied" });
+    expect(problem(await present(ann, sealed))).toBe("502 hsm-refused");
+    await expect.poll(() => outcome(agree(kms, [agreement, peer]))).toMatch(/^Object(Destroyed|NotFound)$/);
+    await kms.request("Revoke", {
+      uniqueIdentifier: agreed,
+      revocationReason: { revocationReasonCode: "CessationOfOperation" },
+    });
+    // One of its own making, kept for later, is of no use when its end has come.
+    const soon = new Date(Date.now() + 2000);
+    const made = await kms.request("CreateKeyPair", {
+      commonAttributes: { ...AGREEMENT, activationDate: new Date(Date.now() - 300_000) },
+      privateKeyAttributes: { cryptographicUsageMask: ["DeriveKey"], deactivationDate: soon },
+      publicKeyAttributes: { cryptographicUsageMask: ["KeyAgreement"] },
+    });
+    await expect
+      .poll(() => Date.now(), { timeout: 10_000, interval: 200 })
+      .toBeGreaterThan(soon.getTime() + 1000);
+    expect(await outcome(agree(kms, [made.privateKeyUniqueIdentifier, peer]))).toBe("WrongKeyLifecycleState");
+  } finally {
+    kms.close();
+  }
 });
 
 it("M9 M20 grant and channel are good once: of forty presentations at a time of either one goes on", async () => {

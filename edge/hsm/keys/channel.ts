@@ -22,25 +22,21 @@ const SPKI = decodeHex("302a300506032b656e032100");
 export type Sealed = { share: string; nonce: string; sealed: string };
 
 /**
- * `share`: the instance's, raw, base64url; `now` in milliseconds. `agreement`: identifier of an agreement key that is there already, which
- * stays; one is made otherwise. Throws unless every item succeeded.
+ * `share`: the instance's, raw, base64url; `now` in milliseconds. `agreed`: what was agreed on with it already, which stays; an agreement
+ * key is made otherwise. Throws unless every item succeeded.
  */
 export async function sealOverChannel(
   hsm: Pick<Hsm, "batch">,
   ledger: Ledger,
-  { share, info, data, agreement }: { share: string; info: Bytes; data: Bytes; agreement?: Agreement },
+  { share, info, data, agreed }: { share: string; info: Bytes; data: Bytes; agreed?: Agreement },
   now: number,
 ): Promise<Sealed> {
   const peer = crypto.randomUUID();
   const at = pastAt(now);
   const answers = await runBatch(hsm, ledger, (name) => {
-    const own = agreement ? undefined : { private: name(), public: name() };
-    const names = { peer: name(), agreed: name(), channel: name() };
-    return [
-      importShare(peer, share, names.peer),
-      ...(own ? makeAgreement(own, at) : []),
-      agree(agreement?.id ?? { reference: "CreateKeyPairPrivateKey" }, peer, names.agreed, at),
-      expand(info, "Encrypt", names.channel, at),
+    const channel = name();
+    const sealing: RequestItem[] = [
+      expand(info, "Encrypt", channel, at, agreed?.id),
       {
         operation: "Encrypt",
         payload: {
@@ -49,20 +45,29 @@ export async function sealOverChannel(
           data,
         },
       },
-      ...retireNamed(names.channel),
+      ...retireNamed(channel),
+    ];
+    if (agreed) return sealing;
+    const names = { peer: name(), agreed: name(), private: name(), public: name() };
+    return [
+      importShare(peer, share, names.peer),
+      ...makeAgreement(names, at),
+      agree({ reference: "CreateKeyPairPrivateKey" }, peer, names.agreed, at),
+      ...sealing,
       ...retireNamed(names.agreed),
-      ...(own ? [...retireNamed(own.private), ...retireNamed(own.public)] : []),
+      ...retireNamed(names.private),
+      ...retireNamed(names.public),
       ...retire(peer).slice(1),
     ];
   });
-  return { share: agreement?.share ?? shareOf(answers), ...sealedOf(answers) };
+  return { share: agreed?.share ?? shareOf(answers), ...sealedOf(answers) };
 }
 
 export type Name = ReturnType<NextName>;
-/** An agreement key at the HSM: its identifier, and its share, raw, base64url. */
+/** An agreement key at the HSM, or what was agreed on by it: its identifier, and the HSM's share, raw, base64url. */
 export type Agreement = { id: string; share: string };
 
-/** Two items: an agreement key, and its public half. */
+/** Two items: an agreement key, and its public half. The HSM says when it ends, and that it agrees once. */
 export function makeAgreement(names: { private: Name; public: Name }, at: At): RequestItem[] {
   return [
     {
@@ -94,13 +99,19 @@ export function agree(agreement: UniqueIdentifier, peer: string, name: Name, at:
   };
 }
 
-/** Of that, which the item before has made, the key of one of the two directions. */
-export function expand(info: Bytes, use: "Encrypt" | "UnwrapKey", name: Name, at: At): RequestItem {
+/** Of that, which the item before has made unless it is named, the key of one of the two directions. */
+export function expand(
+  info: Bytes,
+  use: "Encrypt" | "UnwrapKey",
+  name: Name,
+  at: At,
+  agreed: UniqueIdentifier = { reference: "DeriveKey" },
+): RequestItem {
   return {
     operation: "DeriveKey",
     payload: {
       objectType: "SymmetricKey",
-      uniqueIdentifier: [{ reference: "DeriveKey" }],
+      uniqueIdentifier: [agreed],
       derivationMethod: "HKDF",
       derivationParameters: {
         cryptographicParameters: { hashingAlgorithm: "SHA_256" },

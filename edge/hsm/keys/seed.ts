@@ -26,6 +26,8 @@ import { retire } from "./retire.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 const SHA_256 = { cryptographicParameters: { hashingAlgorithm: "SHA_256" } } as const;
 const DERIVES = { cryptographicUsageMask: ["DeriveKey" as const] };
+/** What stays between the two requests under one entry in the ledger: an agreement key's halves, and what was agreed on by it. */
+const KEPT = 3;
 
 /**
  * `batch`: the entry in the ledger under which it stays there until `endAgreement`, or until the alarm clears it a minute later. `now` in
@@ -37,7 +39,7 @@ export async function openAgreement(
   now: number,
 ): Promise<Agreement & { batch: string }> {
   const batch = `${ledger.domain}/${crypto.randomUUID()}`;
-  const entry = { id: batch, objects: 2 };
+  const entry = { id: batch, objects: KEPT };
   ledger.begin(entry);
   try {
     const names = { private: named(transientName(batch, 0)), public: named(transientName(batch, 1)) };
@@ -60,11 +62,13 @@ export async function openAgreement(
 
 /** It goes, whatever became of it. */
 export function endAgreement(ledger: Ledger, batch: string): Promise<void> {
-  return ledger.clear({ id: batch, objects: 2 });
+  return ledger.clear({ id: batch, objects: KEPT });
 }
 
 export type FromSeed = {
   agreement: Agreement;
+  /** Its entry in the ledger: what is agreed on stays under it too, for the way back. */
+  batch: string;
   /** The instance's share; what the key that opens the seed is bound to; nonce and ciphertext with the tag. */
   share: string;
   info: Bytes;
@@ -77,19 +81,21 @@ export type FromSeed = {
   hsmKey: string;
 };
 
-/** A data key for each label, wrapped to the recipient, in their order. `now` in milliseconds. Throws unless every item succeeded. */
+/**
+ * A data key for each label, wrapped to the recipient, in their order; and what was agreed on, which seals the answer: an agreement key agrees
+ * once. `now` in milliseconds. Throws unless every item succeeded.
+ */
 export async function deriveFromSeed(
   hsm: Pick<Hsm, "batch">,
   ledger: Ledger,
-  { agreement, share, info, nonce, sealed, hmac, labels, hsmKey }: FromSeed,
+  { agreement, batch, share, info, nonce, sealed, hmac, labels, hsmKey }: FromSeed,
   now: number,
-): Promise<Bytes[]> {
+): Promise<{ wrapped: Bytes[]; agreed: Agreement }> {
   const [peer, seed] = [crypto.randomUUID(), crypto.randomUUID()];
   const at = pastAt(now);
   const answers = await runBatch(hsm, ledger, (name) => {
     const names = {
       peer: name(),
-      agreed: name(),
       opens: name(),
       seed: name(),
       salt: name(),
@@ -97,7 +103,7 @@ export async function deriveFromSeed(
     };
     return [
       importShare(peer, share, names.peer),
-      agree(agreement.id, peer, names.agreed, at),
+      agree(agreement.id, peer, named(transientName(batch, KEPT - 1)), at),
       expand(info, "UnwrapKey", names.opens, at),
       importSeed(seed, { nonce, sealed }, names.seed, at),
       step("HMAC", [hmac, seed], names.salt, at),
@@ -107,11 +113,16 @@ export async function deriveFromSeed(
       ...retireNamed(names.salt),
       ...retire(seed),
       ...retireNamed(names.opens),
-      ...retireNamed(names.agreed),
       ...retire(peer).slice(1),
     ];
   });
-  return answers.filter(({ operation }) => operation === "Get").map((answer) => recipientKeyOf(answer));
+  const wrapped = answers
+    .filter(({ operation }) => operation === "Get")
+    .map((answer) => recipientKeyOf(answer));
+  const agreed = answers.find(({ operation }) => operation === "DeriveKey");
+  if (agreed?.operation !== "DeriveKey" || !agreed.payload)
+    throw new UnexpectedAnswer("the HSM agreed on nothing");
+  return { wrapped, agreed: { id: agreed.payload.uniqueIdentifier, share: agreement.share } };
 }
 
 /** Under the key that the item before has made. */

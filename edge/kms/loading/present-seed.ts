@@ -72,7 +72,7 @@ async function derive(
   const decision = authorizeSeveral(kms, "kms:derive-from-seed", several, standing);
   if (!decision.ok) return decision;
   const { policies, recipient } = decision.value;
-  const { agreement, share, transcript } = channel;
+  const { agreement, batch, share, transcript } = channel;
   const seeds = several.items.map(({ edk }) => {
     if (edk.wrapping !== "seed") throw new UnexpectedAnswer("not a key of a seed");
     return edk.seed;
@@ -81,10 +81,11 @@ async function derive(
   if (first === undefined) throw new UnexpectedAnswer("no key of a seed");
   const labels = seeds.map(({ label }) => label);
   const sealed = { nonce: decodeBase64url(seed.nonce), sealed: decodeBase64url(seed.sealed) };
-  const from = { agreement, share, info: seedChannelInfo(transcript), ...sealed, hmac: first.key, labels };
-  const wrapped = await deriveFromSeed(hsm, ledger, { ...from, hsmKey: recipient.hsmKey }, Date.now());
+  const on = { agreement, batch, share, info: seedChannelInfo(transcript) };
+  const from = { ...on, ...sealed, hmac: first.key, labels, hsmKey: recipient.hsmKey };
+  const { wrapped, agreed } = await deriveFromSeed(hsm, ledger, from, Date.now());
   if (wrapped.length !== labels.length) throw new UnexpectedAnswer("the HSM did not derive the keys");
-  const back = { share, info: channelInfoOf(transcript), data: concat(...wrapped), agreement };
+  const back = { share, info: channelInfoOf(transcript), data: concat(...wrapped), agreed };
   const answer = await sealOverChannel(hsm, ledger, back, Date.now());
   const toSign = { ...several, notAfter: recipient.notAfter, policies, wrapped };
   const loads = await signSeveral(kms, toSign, { channel: channel.channel, way: "seed" });

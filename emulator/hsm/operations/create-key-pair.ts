@@ -29,7 +29,8 @@ const createKeyPair: Handler<"CreateKeyPair"> = async (request, context) => {
     if (objectType === "PrivateKey") parent = admitted.parent;
     else if (admitted.parent !== undefined)
       throw new KmipError("PermissionDenied", "The private half alone has a parent");
-    if (isRestricted(subject.role) && parent === undefined) agreementAttributes(subject, privateAttributes);
+    if (isRestricted(subject.role) && parent === undefined)
+      agreementAttributes(subject, privateAttributes, context.now);
     if (attributes.cryptographicUsageMask === undefined)
       throw new KmipError("MissingData", "Cryptographic Usage Mask is missing");
   }
@@ -53,7 +54,7 @@ const createKeyPair: Handler<"CreateKeyPair"> = async (request, context) => {
 function ruledAttributes(attributes: Attributes, parent: string | undefined, context: Context): Attributes {
   const { subject, now } = context;
   if (parent === undefined) {
-    if (isRestricted(subject.role)) return agreementAttributes(subject, attributes);
+    if (isRestricted(subject.role)) return agreementAttributes(subject, attributes, now);
     const own = classOf(attributes);
     return own ? classAttributes(own, attributes, undefined, "PrivateKey") : attributes;
   }

@@ -57,8 +57,8 @@ const deriveKey: Handler<"DeriveKey"> = async (request, context) => {
   context.work.forget();
   const bases = basesNow();
   const both = [...derivedFrom, ...bases];
-  for (const one of bases) countUsage(one, 0, context);
   const made = inherited(both, ruledAttributes(bases, request, context));
+  for (const one of bases) countUsage(one, 0, context);
   const bytes = cut(whole, made.cryptographicLength);
   checkDerivation(both, {
     method: request.derivationMethod,

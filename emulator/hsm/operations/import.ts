@@ -25,6 +25,7 @@ import { blockBytes, isWrapped, unwrapBlock, type WrappedBlock, wrappingParamete
 import { checkSettable, putNew } from "./new-object.ts";
 import type { Operation } from "./operation.ts";
 import { unwrappingKey } from "./unwrapping-key.ts";
+import { countUsage } from "./usage.ts";
 
 /**
  * Import (KMIP 2.1 §6.1.25): an object with an identifier that the client chose. A wrapped key is unwrapped by a
@@ -143,6 +144,7 @@ function importSeed(
   const key = unwrappingKey(block, context);
   checkSeedWrapping(key, block.keyWrappingData);
   const bytes = blockBytes(unwrapBlock(block, key, context.version));
+  countUsage(key, 0, context);
   const seed = putNew(context, {
     uid: checkChosenIdentifier(uniqueIdentifier),
     objectType: "SecretData",

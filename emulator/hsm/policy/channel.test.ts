@@ -24,18 +24,21 @@ const INFO = new TextEncoder().encode("what the channel is bound to");
 const GCM = { blockCipherMode: "GCM", tagLength: 16 } as const;
 
 let test: TestHsm;
+/** How far the HSM's clock is ahead, in milliseconds. */
+let ahead = 0;
 let h: Hierarchy;
 let user: KmipClient;
 let own: { privateKey: KeyObject; publicKey: KeyObject };
 let channel: Awaited<ReturnType<typeof openChannel>>;
 
 beforeAll(async () => {
-  test = await testHsm();
+  test = await testHsm({ now: () => new Date(Date.now() + ahead) });
   h = await testHierarchy(test);
   user = test.as(await issueClient(test.pki.dir, "user"));
 }, 30_000);
 afterAll(() => test.close());
 beforeEach(async () => {
+  ahead = 0;
   own = generateKeyPairSync("x25519");
   channel = await openChannel();
 });
@@ -214,6 +217,70 @@ describe("M7 the HSM's end of a channel", () => {
     await refused(encrypt(new Uint8Array(3), { uniqueIdentifier: h.recipient })).toMatch(
       /^(PermissionDenied|ObjectNotFound|IncompatibleCryptographicUsageMask)$/,
     );
+  });
+});
+
+describe("M7 M9 what a thief of the KMS's identity finds later", () => {
+  const endOf = async (uid: string) => (await describedBy(uid)).deactivationDate!.getTime();
+  const later = new Date(Date.now() + 3600_000);
+
+  it("M7 M9 an agreement key ends within a minute, whatever is asked for, and agrees no more", async () => {
+    for (const more of [{}, { deactivationDate: later }] satisfies Attributes[])
+      expect(await endOf((await pair(h.kms, more)).privateKeyUniqueIdentifier)).toBeLessThanOrEqual(
+        Date.now() + 60_000,
+      );
+    const soon = new Date(Date.now() + 10_000);
+    soon.setMilliseconds(0);
+    const { privateKeyUniqueIdentifier: short } = await pair(h.kms, { deactivationDate: soon });
+    expect(await endOf(short)).toBe(soon.getTime());
+    const { privateKeyUniqueIdentifier: unused } = await pair();
+    // Nobody moves it.
+    const moved = { uniqueIdentifier: unused, newAttribute: { deactivationDate: later } };
+    await denied(h.kms.request("ModifyAttribute", moved));
+    ahead = 61_000;
+    for (const key of [short, unused])
+      await refused(agree([key, channel.peer])).toBe("WrongKeyLifecycleState");
+  });
+
+  it("M7 M9 what was agreed on ends with it, and so does the channel's key", async () => {
+    const end = await endOf(channel.agreement);
+    for (const uid of [channel.agreed, channel.key]) expect(await endOf(uid)).toBe(end);
+    const asked = { ...AES, cryptographicUsageMask: ["Encrypt" as const], activationDate: PAST };
+    const longer = await expand(channel.agreed, h.kms, { attributes: { ...asked, deactivationDate: later } });
+    expect(await endOf(longer.uniqueIdentifier)).toBe(end);
+    ahead = 61_000;
+    await refused(expand(channel.agreed)).toBe("WrongKeyLifecycleState");
+    await refused(encrypt(new Uint8Array(3))).toBe("WrongKeyLifecycleState");
+  });
+
+  it("M7 M9 an agreement key agrees once, however many ask at the same time, in a batch that is undone too", async () => {
+    await denied(agree([channel.agreement, channel.peer]));
+    const { privateKeyUniqueIdentifier: key } = await pair();
+    const many = Array.from({ length: 8 }, () => agree([key, channel.peer]));
+    const settled = await Promise.allSettled(many);
+    expect(settled.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    const { privateKeyUniqueIdentifier: other } = await pair();
+    const agreement = {
+      operation: "DeriveKey" as const,
+      payload: {
+        objectType: "SecretData" as const,
+        uniqueIdentifier: [other, channel.peer],
+        derivationMethod: "AsymmetricKey" as const,
+        derivationParameters: {},
+        attributes: { cryptographicUsageMask: ["DeriveKey" as const], activationDate: PAST },
+      },
+    };
+    const answers = await h.kms.batch([agreement, agreement], { batchErrorContinuationOption: "Undo" });
+    expect(answers.map(({ resultStatus }) => resultStatus)).toEqual(["OperationUndone", "OperationFailed"]);
+    // It tells what was made and is no more.
+    const undone = answers[0]!.payload as { uniqueIdentifier: string };
+    expect(Object.keys(undone)).toEqual(["uniqueIdentifier"]);
+    await refused(expand(undone.uniqueIdentifier)).toBe("ObjectNotFound");
+  });
+
+  it("M7 of what was agreed on come two keys and no third", async () => {
+    await expand(channel.agreed);
+    await denied(expand(channel.agreed));
   });
 });
 

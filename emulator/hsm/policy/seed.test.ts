@@ -48,6 +48,8 @@ const SHA_256 = { cryptographicParameters: { hashingAlgorithm: "SHA_256" } } as 
 const ACTIVE = { activationDate: PAST } as const;
 
 let test: TestHsm;
+/** How far the HSM's clock is ahead, in milliseconds. */
+let ahead = 0;
 let h: Hierarchy;
 let hmac: string;
 let hmacBytes: Uint8Array;
@@ -55,7 +57,7 @@ let channel: { agreement: string; share: string; agreed: string; opens: string; 
 type Sealed = { nonce: Bytes; sealed: Bytes };
 
 beforeAll(async () => {
-  test = await testHsm();
+  test = await testHsm({ now: () => new Date(Date.now() + ahead) });
   h = await testHierarchy(test);
   const { put } = Work.prototype;
   Work.prototype.put = function (object) {
@@ -67,6 +69,7 @@ beforeAll(async () => {
 }, 30_000);
 afterAll(() => test.close());
 beforeEach(async () => {
+  ahead = 0;
   channel = await openChannel();
 });
 
@@ -177,8 +180,11 @@ function seedImport(
   };
 }
 
-const bring = async (seed: Bytes, more: Attributes = {}) =>
-  (await h.kms.request("Import", seedImport(channel.seal(seed), channel.opens, more))).uniqueIdentifier;
+/** Over a channel of its own: each takes one seed. */
+async function bring(seed: Bytes, more: Attributes = {}): Promise<string> {
+  const { seal, opens } = await openChannel();
+  return (await h.kms.request("Import", seedImport(seal(seed), opens, more))).uniqueIdentifier;
+}
 
 type Derivation = RequestPayload<"DeriveKey">;
 async function derive(
@@ -421,6 +427,58 @@ describe("M9 what a KMS that means harm does not get", () => {
     await denied(
       sign(good, utf8(`{"kind":"x","kind":"channel","agreement":"${agreement}","share":"${own}"}`)),
     );
+  });
+
+  it("M9 a channel takes one seed: neither another nor the same one again, by no second key for seeds", async () => {
+    const bringIn = (seed: Bytes) => h.kms.request("Import", seedImport(channel.seal(seed)));
+    // What does not open uses nothing up.
+    const { nonce } = channel.seal(SEED);
+    await refused(h.kms.request("Import", seedImport({ nonce, sealed: new Uint8Array(40) }))).toBe(
+      "CryptographicFailure",
+    );
+    await bringIn(SEED);
+    await denied(bringIn(SEED));
+    await denied(bringIn(utf8("another seed")));
+    await denied(expand(channel.agreed));
+    const answers = await expand(channel.agreed, utf8("coffer-channel-v1\0"), ["Encrypt"]);
+    expect(answers).toEqual(expect.any(String));
+    const one = await openChannel();
+    const many = Array.from({ length: 8 }, () =>
+      h.kms.request("Import", seedImport(one.seal(SEED), one.opens)),
+    );
+    const settled = await Promise.allSettled(many);
+    expect(settled.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  });
+
+  it("M9 all that comes of a seed ends with its channel: later nothing is derived, and nothing leaves", async () => {
+    const seed = await bring(SEED);
+    const salt = await salted(seed);
+    const whole = await derive([seed, salt], "PBKDF2", ROUNDS);
+    const key = await dataKey(whole);
+    const late = await openChannel();
+    expect(await released(key)).toBe(expected(SEED));
+    for (const uniqueIdentifier of [
+      channel.agreement,
+      channel.agreed,
+      channel.opens,
+      seed,
+      salt,
+      whole,
+      key,
+    ]) {
+      const { attributes } = await h.kms.request("GetAttributes", {
+        uniqueIdentifier,
+        attributeReference: ["deactivationDate"],
+      });
+      expect(attributes.deactivationDate!.getTime()).toBeLessThanOrEqual(Date.now() + 60_000);
+    }
+    ahead = 61_000;
+    const ended = "WrongKeyLifecycleState";
+    await refused(h.kms.request("Import", seedImport(late.seal(SEED), late.opens))).toBe(ended);
+    await refused(salted(seed)).toBe(ended);
+    await refused(derive([seed, salt], "PBKDF2", ROUNDS)).toBe(ended);
+    await refused(dataKey(whole, "another")).toBe(ended);
+    await refused(released(key)).toBe(ended);
   });
 
   it("M9 is for the KMS alone, and the tenant's key for nobody's eyes", async () => {

@@ -16,13 +16,14 @@ import { isSeedKeyInfo, MAX_SEED, SEED_ROUNDS } from "#protocol/seed.ts";
 import type { ManagedObject, ObjectType } from "../store/managed-object.ts";
 import type { Subject } from "./access.ts";
 import { classAttributes } from "./admission.ts";
+import { endOf } from "./channel.ts";
 import { classOf } from "./classes.ts";
 
 /**
  * Data keys from a seed (M9), for the KMS's identity: a seed comes in sealed to this HSM, its salt is made of it by the tenant's HMAC key,
  * and of both comes what data keys are derived from. No step takes anything that the KMS could choose but seed and label: a salt in the
  * request would let it try weak seeds on its own machines. What there is between seed and data key is used for the next step
- * alone, stays here and leaves in no form.
+ * alone, stays here and leaves in no form; all of it ends with the channel that the seed came by, which takes one seed.
  */
 
 export const SEED_CLASSES = [
@@ -79,7 +80,7 @@ export function seedObjectAttributes(
   seed: Uint8Array,
 ): Attributes {
   if (seed.length < 1 || seed.length > MAX_SEED) refuse("A seed has 1 to 65,536 bytes");
-  return ofClass("seed", request, channel, seed.length * 8);
+  return { ...ofClass("seed", request, channel, seed.length * 8), ...endOf(channel) };
 }
 
 type Asked = {
@@ -109,7 +110,7 @@ export function seedAttributes(
   if (step === "HKDF seed-stretched undefined") {
     if (objectType !== "SymmetricKey" || iterationCount !== undefined) refuse("Not a data key of a seed");
     if (!derivationData || !isSeedKeyInfo(derivationData)) refuse("Not the info of a data key");
-    return classAttributes("data", request, first);
+    return { ...classAttributes("data", request, first), ...endOf(first) };
   }
   if (!second || objectType !== "SecretData" || derivationData !== undefined)
     return refuse("Not a derivation of a seed");
@@ -117,12 +118,13 @@ export function seedAttributes(
     // Of this seed's, and of no other.
     return {
       ...ofClass("seed-salt", request, first),
+      ...endOf(second),
       vendorAttributes: [...inherited("seed-salt", first), policy(POLICY.parent, second.uid)],
     };
   if (step !== "PBKDF2 seed seed-salt" || policyAttribute(second.attributes, POLICY.parent) !== first.uid)
     return refuse("Not the salt of that seed");
   if (iterationCount !== SEED_ROUNDS) refuse("Not the rounds of a seed");
-  return ofClass("seed-stretched", request, second);
+  return { ...ofClass("seed-stretched", request, second), ...endOf(first) };
 }
 
 function ofClass(keyClass: KeyClass, request: Attributes, from: ManagedObject, bits = 256): Attributes {
