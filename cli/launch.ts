@@ -1,6 +1,12 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { EVIDENCE_FAULTS, type EvidenceFaultName, emulatedEnclave } from "#emulator/enclave/index.ts";
+import {
+  CREDENTIAL_FAULTS,
+  EVIDENCE_FAULTS,
+  type EvidenceFault,
+  emulatedCredentialEnclave,
+  emulatedEnclave,
+} from "#emulator/enclave/index.ts";
 import { decodeBase64url } from "#protocol/base64url.ts";
 import { METHOD_NAMES, type MethodName } from "#protocol/enrolment.ts";
 import { codeOf } from "#protocol/error.ts";
@@ -25,6 +31,10 @@ prints what it is. It runs until Ctrl-C.
                    secret-zero   a token that works once       (what is done unless you say otherwise)
                    grant         the custodian's own grant
                    attestation   evidence of its code, in the enclave emulator
+  --evidence NAME  what the enclave's platform shows, with --method attestation:
+                   eat           a token with its certificate  (what is done unless you say otherwise)
+                   signed        a credential signed by the key that was assigned to it
+                   encrypted     a credential encrypted under a secret that was assigned to it
   --fault NAME     something wrong with the evidence, for a verifier to refuse (docs/enclave-emulator.md)
   --once           end it when it has enrolled
   --json           one JSON object on standard output: id, custodian, method, tier, environment,
@@ -42,21 +52,21 @@ export async function launchMicroservice(args: string[]): Promise<number> {
     options: {
       ...sessionOptions,
       method: { type: "string", default: "secret-zero" },
+      evidence: { type: "string" },
       fault: { type: "string" },
       once: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
     },
   });
   const method = methodOption(values.method);
-  const fault = faultOption(values.fault, method);
+  const evidence = evidenceOption(values.evidence, method);
+  const fault = faultOption(values.fault, method, evidence);
   const dir = resolve(values.dir);
   return withClient(values, async ({ identity, enrolment, certifiedKey }) => {
     const { app: origin, vault } = await readDeployment(dir);
     const code = await nodeMicroservice(dir);
     const enclave =
-      method === "attestation"
-        ? emulatedEnclave(await developmentPlatform(dir), code, { vault }, fault)
-        : undefined;
+      method === "attestation" ? await enclaveOf(evidence, { dir, vault, code, fault }) : undefined;
     const { handed, cookie } = await enrolment(method);
     const stop = values.once ? undefined : stopSignal();
     const { dn: custodian } = identity.custodian;
@@ -107,10 +117,35 @@ function methodOption(text: string): MethodName {
   return method;
 }
 
-function faultOption(text: string | undefined, method: MethodName) {
+const EVIDENCE = ["eat", "signed", "encrypted"] as const;
+type EvidenceName = (typeof EVIDENCE)[number];
+
+function evidenceOption(text: string | undefined, method: MethodName): EvidenceName {
+  if (text === undefined) return "eat";
+  if (method !== "attestation") throw new CommandError("--evidence is for --method attestation.", 2);
+  const evidence = EVIDENCE.find((name) => name === text);
+  if (evidence === undefined)
+    throw new CommandError(`--evidence takes ${EVIDENCE.join(", ")}, not '${shown(text)}'.`, 2);
+  return evidence;
+}
+
+function faultOption(text: string | undefined, method: MethodName, evidence: EvidenceName) {
   if (text === undefined) return undefined;
   if (method !== "attestation") throw new CommandError("--fault is for --method attestation.", 2);
-  if (!Object.hasOwn(EVIDENCE_FAULTS, text))
-    throw new CommandError(`--fault takes one of: ${Object.keys(EVIDENCE_FAULTS).join(", ")}.`, 2);
-  return EVIDENCE_FAULTS[text as EvidenceFaultName];
+  const faults: Record<string, EvidenceFault> = evidence === "eat" ? EVIDENCE_FAULTS : CREDENTIAL_FAULTS;
+  if (!Object.hasOwn(faults, text))
+    throw new CommandError(`--fault takes one of: ${Object.keys(faults).join(", ")}.`, 2);
+  return faults[text];
+}
+
+async function enclaveOf(
+  evidence: EvidenceName,
+  of: { dir: string; vault: string; code: Uint8Array; fault: EvidenceFault | undefined },
+) {
+  const { vault, code, fault } = of;
+  const { assigned, ...platform } = await developmentPlatform(of.dir);
+  if (evidence === "eat") return emulatedEnclave(platform, code, { vault }, fault);
+  if (evidence === "signed") return emulatedCredentialEnclave(platform, code, { vault }, fault);
+  if (!assigned) throw new CommandError("The platform has no secret yet: start the deployment again.");
+  return emulatedCredentialEnclave(assigned, code, { vault }, fault);
 }

@@ -253,12 +253,13 @@ function miniflareOptions(
 /** Where the tenants and the HSM are is told to whose configuration asks for it. */
 function overriding(vars: Record<string, unknown>, declared: Record<string, unknown>) {
   const asked = /^COFFER_(TENANTS|HSM_URL.*|ATTESTATION|VERIFIER_PUBLIC_KEY)$/;
-  // A secret, which no file declares.
+  // Secrets, which no file declares.
+  const secret = /^COFFER_(VERIFIER_KEY|PLATFORM_KEYS)$/;
   const declares = (variable: string) =>
-    Object.hasOwn(declared, variable === "COFFER_VERIFIER_KEY" ? "COFFER_ATTESTATION" : variable);
+    Object.hasOwn(declared, secret.test(variable) ? "COFFER_ATTESTATION" : variable);
   return Object.fromEntries(
     Object.entries(vars).filter(
-      ([variable]) => !(asked.test(variable) || variable === "COFFER_VERIFIER_KEY") || declares(variable),
+      ([variable]) => !(asked.test(variable) || secret.test(variable)) || declares(variable),
     ),
   );
 }

@@ -1,5 +1,11 @@
 import { decodeBase64url } from "#protocol/base64url.ts";
-import { type Appraisal, type Claims, tierOf, verifyEvidence } from "#protocol/evidence/index.ts";
+import {
+  type Appraisal,
+  type Claims,
+  type PlatformSecret,
+  tierOf,
+  verifyEvidence,
+} from "#protocol/evidence/index.ts";
 import { type Policy, referencesOf, rootsOf } from "./policy.ts";
 
 export type Presented = {
@@ -11,11 +17,18 @@ export type Presented = {
   subject: string;
 };
 
-/** Holds evidence against a policy. `now` in milliseconds; `production`: no emulated platform is good. */
+/**
+ * Holds evidence against a policy. `now` in milliseconds; `production`: no emulated platform is good. `secrets`: all that the verifier
+ * has, of which those count that the policy names.
+ */
 export async function appraise(
   policy: Policy | undefined,
   { type, evidence, nonce, subject }: Presented,
-  { now, production }: { now: number; production: boolean },
+  {
+    now,
+    production,
+    secrets = [],
+  }: { now: number; production: boolean; secrets?: readonly PlatformSecret[] },
 ): Promise<Appraisal> {
   if (policy === undefined) return { ok: false, policy: "none", reason: "no evidence is taken here" };
   const { id, accept, floor = 1 } = policy;
@@ -23,9 +36,10 @@ export async function appraise(
   const accepted = accept.find((one) => one.type === type);
   const tier = tierOf(type);
   if (accepted === undefined || tier === undefined) return refused("not an accepted type");
-  const { keys = [], revoked = [], debug = false } = accepted;
+  const { keys = [], platforms = [], revoked = [], debug = false } = accepted;
   const expected = {
     ...{ roots: rootsOf(accepted), keys: keys.map((key) => decodeBase64url(key)), revoked, debug },
+    secrets: secrets.filter(({ name }) => platforms.includes(name)),
     ...{ nonce, subject, now, production },
   };
   let claims: Claims;

@@ -4,6 +4,7 @@ import { type Asked, signResult } from "#protocol/evidence/index.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { appraise, type Presented } from "./appraise.ts";
 import { signingKey } from "./key.ts";
+import { platformSecrets } from "./platform-secrets.ts";
 import { policyOf } from "./policy.ts";
 
 /** What is to be appraised, and for whom the result is. */
@@ -28,7 +29,8 @@ export class Verifier extends WorkerEntrypoint<Env> {
     const now = Date.now();
     const production = this.env.COFFER_ENVIRONMENT !== "development";
     const policy = policyOf(this.env.COFFER_ATTESTATION, tenant);
-    const appraisal = await appraise(policy, { nonce, ...presented }, { now, production });
+    const secrets = await platformSecrets(this.env);
+    const appraisal = await appraise(policy, { nonce, ...presented }, { now, production, secrets });
     return ok(await signResult(signer, { audience, nonce, key }, appraisal, seconds(now)));
   }
 }

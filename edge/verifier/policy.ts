@@ -37,6 +37,8 @@ const policy = object(
           roots: list(bytes, 0, 8),
           /** Attestation keys that were registered, SubjectPublicKeyInfo, base64url. */
           keys: list(bytes, 0, 64),
+          /** Names of secret keys (COFFER_PLATFORM_KEYS) that were assigned to this tenant's platforms. */
+          platforms: list(line(128), 0, 64),
           /** SHA-256 of keys of platforms that vouch for nothing any more, lower-case hex. */
           revoked: list(text(64, 64, /^[0-9a-f]*$/), 0, 64),
           /** Whether debug mode will do. */

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { EMULATED_EVIDENCE } from "#protocol/evidence/index.ts";
 import { type Enrolling, enrolmentSubject, evidenceBinder } from "#protocol/evidence-binder.ts";
+import { encryptedCredential, type PlatformKey, signedCredential } from "./credential.ts";
+import type { CredentialFault } from "./credential-faults.ts";
 import { makeEvidence, type Platform } from "./evidence.ts";
 import type { EvidenceFault } from "./evidence-faults.ts";
 import { launchNitroEnclave, type NitroLaunch } from "./nitro.ts";
@@ -46,6 +48,31 @@ export function emulatedEnclave(
       const client = await subjectOf(asked, options);
       const order = { nonce: asked.nonce, client, measurement, now: new Date(clock()) };
       return { type, evidence: makeEvidence(platform, order, fault) };
+    },
+  };
+}
+
+/**
+ * An enclave whose platform shows a credential (M1's variants): `by` is the key that signs it, or the secret under which it is
+ * encrypted. `fault` is what is to be wrong with it.
+ */
+export function emulatedCredentialEnclave(
+  by: Pick<Platform, "key"> | PlatformKey,
+  code: Uint8Array,
+  options: EnclaveOptions,
+  fault: CredentialFault = {},
+): Enclave {
+  const { own, measurement } = measured(code);
+  const { clock = Date.now } = options;
+  return {
+    ...{ code: own, measurement, environment: "emulated" as const },
+    async attest(asked) {
+      const { type } = accepted(asked, EMULATED_EVIDENCE["key" in by ? "signed" : "encrypted"]);
+      const client = await subjectOf(asked, options);
+      const order = { nonce: asked.nonce, client, measurement, now: new Date(clock()) };
+      const evidence =
+        "key" in by ? signedCredential(by, order, fault) : encryptedCredential(by, order, fault);
+      return { type, evidence: await evidence };
     },
   };
 }

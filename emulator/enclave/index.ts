@@ -7,10 +7,13 @@
  */
 
 export { evidenceBinder } from "#protocol/evidence-binder.ts";
+export { encryptedCredential, type PlatformKey, signedCredential } from "./credential.ts";
+export { CREDENTIAL_FAULTS, type CredentialFault, type CredentialFaultName } from "./credential-faults.ts";
 export {
   type Enclave,
   type EnclaveOptions,
   type EnclaveQuestion,
+  emulatedCredentialEnclave,
   emulatedEnclave,
   emulatedNitroEnclave,
 } from "./enclave.ts";

@@ -1,11 +1,9 @@
-import { encodeBase64url } from "../base64url.ts";
 import { utf8 } from "../bytes.ts";
-import { CLOCK_TOLERANCE } from "../clock.ts";
-import { parseJson } from "../json.ts";
 import { jwsParts } from "../jws.ts";
 import { parseCertificate, verifyChain } from "../pki/index.ts";
+import { claimsIn, objectIn, textOf } from "./claims.ts";
 import { EMULATED_POLICY } from "./emulated.ts";
-import type { Claims, EvidenceFormat, Expectation } from "./format.ts";
+import type { EvidenceFormat, Expectation } from "./format.ts";
 import { checkNotRevoked } from "./revoked.ts";
 
 /**
@@ -28,8 +26,6 @@ export const ENCLAVE_EMULATOR = {
   },
 } as const satisfies EvidenceFormat;
 
-/** Seconds that evidence may live. */
-const MAX_LIFETIME = 300;
 /** tcg-kp-AIKCertificate, 2.23.133.8.3: DER of the object identifier in hexadecimal. */
 const ATTESTATION_KEY = "06056781050803";
 const ES256_SIGNATURE = 64;
@@ -59,29 +55,4 @@ async function platformKey(
     throw new Error("the certificate of an emulated platform must say so");
   await checkNotRevoked([certificate.spki], { revoked });
   return crypto.subtle.importKey("spki", certificate.spki, ES256, true, ["verify"]);
-}
-
-function claimsIn(claims: Record<string, unknown>, { nonce, subject, now }: Expectation): Claims {
-  const { environment, eat_nonce, sub, iat, exp, measurement } = claims;
-  const seconds = now / 1000;
-  if (environment !== "EMULATED") throw new Error("evidence of the emulator must say so");
-  if (eat_nonce !== encodeBase64url(nonce)) throw new Error("another nonce");
-  if (sub !== subject) throw new Error("evidence of another client");
-  if (!Number.isSafeInteger(iat) || !Number.isSafeInteger(exp)) throw new Error("the times are missing");
-  const [issued, expires] = [iat as number, exp as number];
-  if (!(issued <= seconds + CLOCK_TOLERANCE && seconds < expires && expires - issued <= MAX_LIFETIME))
-    throw new Error("not the time of this evidence");
-  if (typeof measurement !== "string" || !/^([0-9a-f]{64}|[0-9a-f]{96})$/.test(measurement))
-    throw new Error("the measurement is missing");
-  return { measurements: { code: measurement }, expires: expires * 1000 };
-}
-
-function textOf(bytes: Uint8Array): string {
-  return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-}
-
-function objectIn(part: Uint8Array): Record<string, unknown> {
-  const value: unknown = parseJson(textOf(part));
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("not an object");
-  return value as Record<string, unknown>;
 }

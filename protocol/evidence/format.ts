@@ -23,6 +23,8 @@ export interface Expectation {
   readonly roots: readonly Uint8Array[];
   /** SubjectPublicKeyInfo (DER) of attestation keys that were registered earlier for the subject. None by default. */
   readonly keys?: readonly Uint8Array[];
+  /** Secret keys that were assigned to platforms earlier, by their names. None by default. */
+  readonly secrets?: readonly PlatformSecret[];
   /** Keys that vouch for nothing any more, whoever certified them: SHA-256 of SubjectPublicKeyInfo, lower-case hex. */
   readonly revoked?: readonly string[];
   /** The verifier's, 8 to 64 bytes, used for nothing else. */
@@ -35,6 +37,15 @@ export interface Expectation {
   readonly production?: boolean;
   /** Whether a platform will do on which its owner can look into what runs (debug mode). It will not by default. */
   readonly debug?: boolean;
+}
+
+/** A secret key by its name, for AES-256-GCM. `decrypt` rejects for what was not encrypted under it; the ciphertext ends with the tag. */
+export interface PlatformSecret {
+  readonly name: string;
+  decrypt(
+    of: { iv: Uint8Array<ArrayBuffer>; additionalData: Uint8Array<ArrayBuffer> },
+    ciphertext: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** What evidence says that was verified. */

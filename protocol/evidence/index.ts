@@ -9,9 +9,10 @@ import type { Tier } from "../policy/index.ts";
 import { ENCLAVE_EMULATOR } from "./enclave-emulator.ts";
 import type { Claims, EvidenceFormat, Expectation } from "./format.ts";
 import { NITRO, NITRO_EMULATED } from "./nitro.ts";
+import { ENCRYPTED_CREDENTIAL, SIGNED_CREDENTIAL } from "./platform-credential.ts";
 import { TPM } from "./tpm.ts";
 
-export type { Claims, EvidenceFormat, Expectation } from "./format.ts";
+export type { Claims, EvidenceFormat, Expectation, PlatformSecret } from "./format.ts";
 export { type VerifiedNitroDocument, verifyNitroDocument } from "./nitro.ts";
 export type { NitroDocument } from "./nitro-document.ts";
 export { AWS_NITRO_ROOT_G1 } from "./nitro-root.ts";
@@ -27,7 +28,10 @@ export {
 export { type QuoteFiles, type VerifiedQuote, verifyQuote } from "./tpm.ts";
 
 /** The formats that are known. */
-const FORMATS: readonly EvidenceFormat[] = [ENCLAVE_EMULATOR, NITRO, NITRO_EMULATED, TPM];
+const FORMATS: readonly EvidenceFormat[] = [
+  ...[ENCLAVE_EMULATOR, NITRO, NITRO_EMULATED, TPM],
+  ...[SIGNED_CREDENTIAL, ENCRYPTED_CREDENTIAL],
+];
 
 /** What the formats are called in KMIP that a party can verify which knows roots alone, as the HSM does. */
 export const ATTESTATION_TYPES: readonly AttestationType[] = FORMATS.filter(
@@ -53,6 +57,9 @@ export function tierOf(type: string): Tier | undefined {
 export const EMULATED_EVIDENCE = {
   eat: ENCLAVE_EMULATOR.mediaType,
   nitro: NITRO_EMULATED.mediaType,
+  /** M1's variants: a credential that the platform's key has signed, or under which it is encrypted. */
+  signed: SIGNED_CREDENTIAL.mediaType,
+  encrypted: ENCRYPTED_CREDENTIAL.mediaType,
 } as const;
 
 const MAX_REGISTERS = 64;

@@ -74,6 +74,25 @@ describe("coffer launch", () => {
     },
   );
 
+  it.each(["signed", "encrypted"])(
+    "M1 --evidence %s shows a credential of the platform",
+    async (evidence) => {
+      const { code, stdout, stderr } = await launch("--method", "attestation", "--evidence", evidence);
+      expect(code, stderr).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({ method: "attestation", tier: "emulated" });
+      const refused = await launch(
+        "--method",
+        "attestation",
+        "--evidence",
+        evidence,
+        "--fault",
+        "key-unknown",
+      );
+      expect(refused).toMatchObject({ code: 1, stdout: "" });
+      expect((await launch("--evidence", evidence)).code, "with another method").toBe(2);
+    },
+  );
+
   it("M1 M20 with a fault in its evidence it is refused, and nobody outside learns which", async () => {
     const refused = await launch("--method", "attestation", "--fault", "nonce-wrong");
     expect(refused).toMatchObject({

@@ -2,15 +2,20 @@
 
 import { X509Certificate } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
+import { platformSecret } from "#edge/verifier/platform-secrets.ts";
 import {
+  CREDENTIAL_FAULTS,
+  type CredentialFault,
   type Enclave,
   type EnclaveQuestion,
   EVIDENCE_FAULTS,
+  emulatedCredentialEnclave,
   emulatedEnclave,
   emulatedNitroEnclave,
   makeNitroAuthority,
   makePlatform,
   NITRO_FAULTS,
+  type PlatformKey,
 } from "#emulator/enclave/index.ts";
 import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
@@ -37,12 +42,20 @@ const jwk = async (key: CryptoKey) => {
   const { kty, crv, x, y, d } = await crypto.subtle.exportKey("jwk", key);
   return JSON.stringify({ kty, crv, x, y, ...(d && { d }) });
 };
+const spkiOf = (of: { certificate: string }) =>
+  new Uint8Array(new X509Certificate(of.certificate).publicKey.export({ type: "spki", format: "der" }));
+/** Secrets of two platforms, of which the policy takes one. */
+const [assigned, unnamed] = ["machine-7", "machine-8"].map((name) => {
+  return { name, secret: crypto.getRandomValues(new Uint8Array(32)) };
+}) as [PlatformKey, PlatformKey];
 const policy = {
   id: "urn:test:policy",
   floor: 2,
   accept: [
     { type: EMULATED_EVIDENCE.eat, roots: [encodeBase64url(eatRoot)] },
     { type: EMULATED_EVIDENCE.nitro, roots: [encodeBase64url(authority.root)] },
+    { type: EMULATED_EVIDENCE.signed, keys: [encodeBase64url(spkiOf(platform))] },
+    { type: EMULATED_EVIDENCE.encrypted, platforms: [assigned.name] },
   ],
   references: [
     { release: 1, measurements: { code: measured(OLDER) } },
@@ -66,6 +79,9 @@ const system = useSystem({
     COFFER_ENROLMENTS_PER_MINUTE: "20000",
     COFFER_ATTESTATION: JSON.stringify({ "*": policy }),
     COFFER_VERIFIER_KEY: await jwk(verifier.privateKey),
+    COFFER_PLATFORM_KEYS: JSON.stringify(
+      Object.fromEntries([assigned, unnamed].map(({ name, secret }) => [name, encodeBase64url(secret)])),
+    ),
     COFFER_VERIFIER_PUBLIC_KEY: await jwk(verifier.publicKey),
   },
 });
@@ -204,7 +220,7 @@ describe("M1 initialization by attestation", () => {
 });
 
 /** Refused outside alike, and inside with the reason that the evidence itself gives. */
-async function refused(enclave: Enclave, root: Uint8Array) {
+async function refused(enclave: Enclave, root?: Uint8Array) {
   const { answer, evidence, asked } = await enrolWith(enclave);
   expect(problem(answer)).toBe("403 attestation-refused");
   expect(Object.keys(JSON.parse(answer.text)).sort()).toEqual([
@@ -215,7 +231,15 @@ async function refused(enclave: Enclave, root: Uint8Array) {
     "type",
   ]);
   const subject = await enrolmentSubject({ ...asked, vault: ann.vault });
-  const expected = { roots: [root], nonce: asked.nonce, subject, now: Date.now() };
+  const secret = await platformSecret(assigned.name, new Uint8Array(assigned.secret));
+  const known = { keys: [spkiOf(platform)], secrets: [secret] };
+  const expected = {
+    roots: root ? [root] : [],
+    ...(root ? {} : known),
+    nonce: asked.nonce,
+    subject,
+    now: Date.now(),
+  };
   const reason = await verifyEvidence(evidence.type, evidence.evidence, expected).then(
     () => "what runs is no release that is known here",
     (error: Error) => error.message,
@@ -249,5 +273,57 @@ describe("M1 M20 faults of evidence", () => {
     );
     const good = await emulatedNitroEnclave(authority, CODE, { vault: ann.vault });
     expect((await enrolWith(good)).answer.status, "without a fault").toBe(200);
+  });
+
+  it("M1 M20 each fault of a credential is refused, recorded with its reason, and leaves no instance", async () => {
+    const before = instances();
+    const expected: string[] = [];
+    for (const by of [platform, assigned])
+      for (const fault of Object.values(CREDENTIAL_FAULTS))
+        expected.push(await refused(credential(by, fault)));
+    expect(instances()).toBe(before);
+    await auditThat(system, "development", (entries) =>
+      expected.every((reason) => entries.some((entry) => entry.reason === reason.slice(0, 200))),
+    );
+    expect((await enrolWith(credential(assigned))).answer.status, "without a fault").toBe(200);
+  });
+});
+
+const credential = (by: { key: string } | PlatformKey, fault: CredentialFault = {}, code = CODE) =>
+  emulatedCredentialEnclave(by, code, { vault: ann.vault }, fault);
+
+describe("M1 a credential in place of evidence", () => {
+  it.each([
+    ["signed by", platform],
+    ["encrypted under", assigned],
+  ])("M1 one that is %s the platform's key enrols, and the certificate says so", async (_, by) => {
+    const { answer } = await enrolWith(credential(by));
+    expect(answer.status, answer.text).toBe(200);
+    const enrolled = json<EnrolmentAnswer>(answer);
+    const certificate = parseCertificate(decodeBase64url(enrolled.identityCertificate));
+    const said = { use: "identity", custodian: dn, method: "attestation" } as const;
+    expect(instanceTier(certificate, said)).toBe("emulated");
+  });
+
+  it("M1 M20 of another platform, of other code, of another exchange, or shown again, it is refused", async () => {
+    const before = instances();
+    const wrong = [
+      credential(stranger),
+      credential({ ...assigned, secret: new Uint8Array(32) }),
+      // The verifier has it, and this tenant's policy does not name it.
+      credential(unnamed),
+      credential(platform, {}, utf8("anything")),
+      credential(assigned, {}, OLDER),
+    ];
+    for (const enclave of wrong)
+      expect(problem((await enrolWith(enclave)).answer)).toBe("403 attestation-refused");
+    for (const by of [platform, assigned]) {
+      const { evidence } = await enrolWith(credential(by));
+      expect(problem(await present(await open(), [evidence]))).toBe("403 attestation-refused");
+    }
+    expect(instances()).toBe(before + 2);
+    await reasons("the credential is of no registered key");
+    await reasons("the credential was not encrypted under that key");
+    await reasons("another nonce");
   });
 });
