@@ -186,14 +186,17 @@ export function findEnrolled(
   of: { user: string; instance: string; identityCertificate?: string },
   now: number,
 ): Enrolled | null {
-  const { user, identityCertificate: shown = null } = of;
-  const [row] = sql
-    .exec<Row>(
-      `SELECT * FROM instances WHERE user = ?1 AND iif(?3 IS NULL, id = ?2,
-         identity_certificate = ?3 AND line IN (SELECT line FROM instances WHERE id = ?2))`,
-      ...[user, of.instance, shown],
-    )
-    .toArray();
+  const { user, instance: named, identityCertificate: shown } = of;
+  // Each is found by an index: this runs at each request of an instance.
+  const found =
+    shown === undefined
+      ? sql.exec<Row>("SELECT * FROM instances WHERE id = ? AND user = ?", named, user)
+      : sql.exec<Row>(
+          `SELECT * FROM instances WHERE identity_certificate = ? AND user = ?
+           AND line = (SELECT line FROM instances WHERE id = ?)`,
+          ...[shown, user, named],
+        );
+  const [row] = found.toArray();
   if (!row) return null;
   const { id: instance } = row;
   const { custodian, client, jkt, origin, level, method, tier, hsm_key: hsmKey, not_after: notAfter } = row;
