@@ -6,7 +6,7 @@ import type { Tier } from "#protocol/policy/index.ts";
 import type { Enrolled } from "../enrolled.ts";
 import { intend } from "../outbox.ts";
 import { type Decision, ok, refuse, refuseForNow } from "../result.ts";
-import { endedBy } from "./revocations.ts";
+import { endedBy, UNLISTED } from "./revocations.ts";
 import type { Binding, Instance, Recipient } from "./types.ts";
 
 export type NewInstance = {
@@ -291,7 +291,7 @@ export function nextRetirement(sql: SqlStorage, now: number): number | null {
     .exec<{ next: number | null }>(
       `SELECT min(next) AS next FROM (
          SELECT min(iif(status = 'revoked', 0, not_after)) AS next FROM instances WHERE hsm_gone = 0
-         UNION ALL SELECT 0 FROM instances WHERE listed = 0 AND ended IS NOT NULL AND certified > ? AND serials <> '')`,
+         UNION ALL SELECT 0 FROM instances WHERE ${UNLISTED})`,
       now,
     )
     .one().next;

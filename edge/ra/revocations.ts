@@ -11,11 +11,13 @@ export function endedBy(reason: keyof typeof REASON): string {
   return `reason = iif(${later}, ${REASON[reason]}, reason), listed = iif(${later}, 0, listed), ended = min(coalesce(ended, ?1), ?1)`;
 }
 
+/** A condition on instances: the list has still to name them. `?`: now. */
+export const UNLISTED = "listed = 0 AND ended IS NOT NULL AND certified > ? AND serials <> ''";
+
 /** Of those that the list has not: at most 100, with the ids of their instances. */
 export function unlisted(sql: SqlStorage, now: number): (Revocation & { id: string })[] {
   const rows = sql.exec<{ id: string; serials: string; ended: number; reason: Reason; certified: number }>(
-    `SELECT id, serials, ended, reason, certified FROM instances
-     WHERE listed = 0 AND ended IS NOT NULL AND certified > ? AND serials <> '' LIMIT 100`,
+    `SELECT id, serials, ended, reason, certified FROM instances WHERE ${UNLISTED} LIMIT 100`,
     now,
   );
   return rows.toArray().map(({ id, serials, ended, reason, certified }) => ({
