@@ -13,6 +13,8 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 /** ML-KEM-768 among KMIP's cryptographic algorithms: 2.1 has none such, so it is an extension (8XXXXXXX). */
 export const ML_KEM_768 = 0x80000768;
+/** Of its public key (FIPS 203 §8). */
+export const KEM_BITS = 1184 * 8;
 
 const SHARE = 32;
 const CIPHERTEXT = 1088;
@@ -26,7 +28,7 @@ export type HybridRecipient = { agreement: Uint8Array; kem: Uint8Array };
 /** DER of both before the key's own bytes, and the length of those. */
 const SPKI = {
   agreement: { prefix: "302a300506032b656e032100", length: 32 },
-  kem: { prefix: "308204b2300b0609608648016503040402038204a100", length: 1184 },
+  kem: { prefix: "308204b2300b0609608648016503040402038204a100", length: KEM_BITS / 8 },
 } as const;
 
 /** Whether it is a key of that kind in the one form that it has. */

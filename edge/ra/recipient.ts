@@ -11,7 +11,7 @@ import {
   TO_HYBRID_RECIPIENT,
   TO_RECIPIENT,
 } from "#protocol/hierarchy/index.ts";
-import { ML_KEM_768 } from "#protocol/hybrid.ts";
+import { KEM_BITS, ML_KEM_768 } from "#protocol/hybrid.ts";
 import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import type { Hsm } from "../hsm/index.ts";
 import { sweep } from "../hsm/keys/index.ts";
@@ -29,7 +29,6 @@ type Certified = { certificate: Uint8Array<ArrayBuffer>; spki: Uint8Array<ArrayB
 export type NewHybrid = { instance: string; agreement: Certified; kem: Certified; activation: Date };
 
 const AGREEMENT_BITS = 256;
-const KEM_BITS = 1184 * 8;
 
 /**
  * Registers the two keys of a hybrid recipient and their certificates; returns the unique identifier of the ML-KEM key. Null where the

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from "node:crypto";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { decodeHex } from "#protocol/bytes.ts";
-import { ML_KEM_768 } from "#protocol/hybrid.ts";
+import { KEM_BITS, ML_KEM_768 } from "#protocol/hybrid.ts";
 import { type Attributes, type KeyBlock, KmipError, type TransparentKey } from "#protocol/kmip/index.ts";
 import { ML_DSA_65 } from "#protocol/signatures.ts";
 import { CURVES, type Curve, type CurveName, curveOfOpenssl } from "./curves.ts";
@@ -244,8 +244,7 @@ export function describeKey(key: KeyObject): Attributes {
         cryptographicDomainParameters: { recommendedCurve: "CURVE448" },
       };
     case "ml-kem-768":
-      // Of the public key, as FIPS 203 §8 has it.
-      return { cryptographicAlgorithm: ML_KEM_768, cryptographicLength: 1184 * 8 };
+      return { cryptographicAlgorithm: ML_KEM_768, cryptographicLength: KEM_BITS };
     case "ml-dsa-65":
       // Of the public key, as FIPS 204 §4 has it.
       return { cryptographicAlgorithm: ML_DSA_65, cryptographicLength: 1952 * 8 };
