@@ -16,16 +16,15 @@ import { type Attributes, KmipError } from "#protocol/kmip/index.ts";
 import type { Hsm } from "../hsm/index.ts";
 import { sweep } from "../hsm/keys/index.ts";
 
-export type NewRecipient = {
+type Certified = { certificate: Uint8Array<ArrayBuffer>; spki: Uint8Array<ArrayBuffer> };
+
+export type NewRecipient = Certified & {
   /** Id of the instance. Both objects are named after it, so that they are found whatever became of an answer. */
   instance: string;
-  certificate: Uint8Array<ArrayBuffer>;
-  spki: Uint8Array<ArrayBuffer>;
   modulusLength: number;
   activation: Date;
 };
 
-type Certified = { certificate: Uint8Array<ArrayBuffer>; spki: Uint8Array<ArrayBuffer> };
 export type NewHybrid = { instance: string; agreement: Certified; kem: Certified; activation: Date };
 
 const AGREEMENT_BITS = 256;
@@ -37,39 +36,19 @@ const AGREEMENT_BITS = 256;
 export async function registerHybrid(hsm: Hsm, made: NewHybrid): Promise<string | null> {
   const { instance, activation } = made;
   const names = hybridNames(instance);
-  const register = async (kind: "kem" | "agreement", attributes: Attributes) => {
-    const { certificate, spki } = made[kind];
-    const registered = await registerCertificate(hsm, names[kind].certificate, certificate);
-    const { link = [], ...more } = attributes;
-    const said = {
-      cryptographicAlgorithm: more.cryptographicAlgorithm,
-      cryptographicLength: more.cryptographicLength,
-    };
-    const { uniqueIdentifier } = await hsm.request("Register", {
-      objectType: "PublicKey",
-      attributes: {
-        ...more,
-        name: named(names[kind].key),
-        activationDate: activation,
-        link: [{ linkType: "CertificateLink", linkedObjectIdentifier: registered }, ...link],
-      },
-      object: {
-        publicKey: { keyBlock: { keyFormatType: "X_509", keyValue: { keyMaterial: spki }, ...said } },
-      },
-    });
-    return uniqueIdentifier;
-  };
   try {
-    const agreement = await register("agreement", {
+    const agreement = await registerKey(hsm, names.agreement, made.agreement, {
       ...AGREEMENT,
       cryptographicLength: AGREEMENT_BITS,
       cryptographicUsageMask: ["KeyAgreement"],
+      activationDate: activation,
     });
-    return await register("kem", {
+    return await registerKey(hsm, names.kem, made.kem, {
       cryptographicAlgorithm: ML_KEM_768,
       cryptographicLength: KEM_BITS,
       cryptographicUsageMask: ["WrapKey"],
       cryptographicParameters: [TO_HYBRID_RECIPIENT],
+      activationDate: activation,
       link: [{ linkType: "PublicKeyLink", linkedObjectIdentifier: agreement }],
     });
   } catch (error) {
@@ -87,38 +66,45 @@ export function hybridObjects(instance: string): string[] {
   return [kem.key, agreement.key, kem.certificate, agreement.certificate];
 }
 
-async function registerCertificate(hsm: Hsm, name: string, der: Uint8Array<ArrayBuffer>): Promise<string> {
-  const { uniqueIdentifier } = await hsm.request("Register", {
-    objectType: "Certificate",
-    attributes: { name: named(name) },
-    object: { certificate: { certificateType: "X_509", certificateValue: der } },
+/** Registers both, certificate first; returns the unique identifier of the public key at the HSM. */
+export function registerRecipient(hsm: Hsm, made: NewRecipient): Promise<string> {
+  const { instance, modulusLength, activation } = made;
+  return registerKey(hsm, recipientNames(instance), made, {
+    cryptographicAlgorithm: "RSA",
+    cryptographicLength: modulusLength,
+    cryptographicUsageMask: ["WrapKey"],
+    cryptographicParameters: [TO_RECIPIENT],
+    activationDate: activation,
   });
-  return uniqueIdentifier;
 }
 
-/** Registers both, certificate first; returns the unique identifier of the public key at the HSM. */
-export async function registerRecipient(hsm: Hsm, made: NewRecipient): Promise<string> {
-  const { instance, certificate, spki, modulusLength, activation } = made;
-  const names = recipientNames(instance);
-  const registered = await registerCertificate(hsm, names.certificate, certificate);
+/** A certificate, and its key with a link to it before those in `attributes`. */
+async function registerKey(
+  hsm: Hsm,
+  names: { key: string; certificate: string },
+  { certificate, spki }: Certified,
+  { link = [], ...attributes }: Attributes,
+): Promise<string> {
+  const registered = await hsm.request("Register", {
+    objectType: "Certificate",
+    attributes: { name: named(names.certificate) },
+    object: { certificate: { certificateType: "X_509", certificateValue: certificate } },
+  });
+  const { cryptographicAlgorithm, cryptographicLength } = attributes;
   const { uniqueIdentifier } = await hsm.request("Register", {
     objectType: "PublicKey",
     attributes: {
+      ...attributes,
       name: named(names.key),
-      cryptographicAlgorithm: "RSA",
-      cryptographicLength: modulusLength,
-      cryptographicUsageMask: ["WrapKey"],
-      cryptographicParameters: [TO_RECIPIENT],
-      activationDate: activation,
-      link: [{ linkType: "CertificateLink", linkedObjectIdentifier: registered }],
+      link: [{ linkType: "CertificateLink", linkedObjectIdentifier: registered.uniqueIdentifier }, ...link],
     },
     object: {
       publicKey: {
         keyBlock: {
           keyFormatType: "X_509",
           keyValue: { keyMaterial: spki },
-          cryptographicAlgorithm: "RSA",
-          cryptographicLength: modulusLength,
+          cryptographicAlgorithm,
+          cryptographicLength,
         },
       },
     },
