@@ -30,6 +30,7 @@ import {
   insertDocument,
   listDocuments,
   markDeleted,
+  readRow,
   recordMetadata,
   recordPart,
   setUpload,
@@ -91,7 +92,7 @@ export class DatastoreAccountObject extends DurableObject<Env> {
     const account = this.#account;
     return this.#decide("datastore:create", caller, `account/${account}`, (sql) => {
       this.#sweepLater();
-      const repeated = sql.exec("SELECT 1 FROM documents WHERE id = ?", id ?? "").toArray().length > 0;
+      const repeated = id !== undefined && readRow(sql, id) !== undefined;
       const room = checkRoom(sql, account, this.#quota, { documents: 1, bytes: 1 });
       if (!room.ok && !repeated) return room;
       return insertDocument(sql, { account, client: caller.client }, Date.now(), id);
@@ -182,7 +183,7 @@ export class DatastoreAccountObject extends DurableObject<Env> {
     const { client } = caller;
     const { id, size, metadata } = whole;
     return this.#decide("datastore:store", caller, `document/${id}`, (sql) => {
-      const known = sql.exec("SELECT 1 FROM documents WHERE id = ?", id).toArray().length > 0;
+      const known = readRow(sql, id) !== undefined;
       const room = checkRoom(sql, account, this.#quota, { documents: 1, bytes: size + metadata });
       if (!room.ok && !known) return room;
       const begun = beginWhole(sql, { account, client }, whole, Date.now());

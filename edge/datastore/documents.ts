@@ -29,6 +29,11 @@ export type DocumentRow = {
   etag: string | null;
 };
 
+/** The account's document with this id, in whichever state and of whichever app. */
+export function readRow(sql: SqlStorage, id: string): DocumentRow | undefined {
+  return sql.exec<DocumentRow>("SELECT * FROM documents WHERE id = ?", id).toArray()[0];
+}
+
 /** Whose a document is: one account's, and of the app that sealed it (M13). Not one user's: an account may have several. */
 export type Owner = { account: string; client: string };
 
@@ -48,7 +53,7 @@ export function insertDocument(
   now: number,
   id: string = crypto.randomUUID(),
 ): Decision<{ id: string; account: string; upload: string | null }> {
-  const [there] = [...sql.exec<DocumentRow>("SELECT * FROM documents WHERE id = ?", id)];
+  const there = readRow(sql, id);
   if (there) {
     const same = there.account === account && there.client === client;
     if (!same || !isUntouched(sql, there)) return refuse("conflict", "document id is taken");
@@ -97,7 +102,7 @@ export function findDocument(
   caller: Pick<Caller, "client">,
   states: readonly DocumentRow["state"][],
 ): Decision<DocumentRow> {
-  const [row] = [...sql.exec<DocumentRow>("SELECT * FROM documents WHERE id = ?", id)];
+  const row = readRow(sql, id);
   if (!row || row.state === "deleted") return refuse("not-found", "no such document");
   if (row.client !== caller.client) return refuse("not-found", "document belongs to another app");
   return states.includes(row.state) ? ok(row) : refuse("conflict", `document is ${row.state}`);
@@ -205,10 +210,6 @@ export function beginWhole(
 
 /** Bytes of ciphertext and of sealed metadata. */
 export type Whole = { id: string; size: number; metadata: number; digest: string };
-
-function readRow(sql: SqlStorage, id: string): DocumentRow | undefined {
-  return sql.exec<DocumentRow>("SELECT * FROM documents WHERE id = ?", id).toArray()[0];
-}
 
 /** Notes that an object is about to be written for a document; one of the functions below says that it was. */
 export function beginWrite(sql: SqlStorage, id: string): void {
