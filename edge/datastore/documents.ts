@@ -198,14 +198,12 @@ export function beginWhole(
     const repeated = same && (there.state === "complete" || there.state === "completing");
     return repeated ? ok(there) : refuse("conflict", "document id is taken");
   }
-  sql.exec(
+  const entered = sql.exec<DocumentRow>(
     `INSERT INTO documents (id, account, client, state, size, metadata, held, completion, created, touched)
-     VALUES (?1, ?2, ?3, 'completing', ?4, ?5, ?5, ?6, ?7, ?7)`,
+     VALUES (?1, ?2, ?3, 'completing', ?4, ?5, ?5, ?6, ?7, ?7) RETURNING *`,
     ...[id, account, client, size, metadata, digest, now],
   );
-  const row = readRow(sql, id);
-  if (!row) throw new Error("the document was entered");
-  return ok(row);
+  return ok(entered.one());
 }
 
 /** Bytes of ciphertext and of sealed metadata. */
