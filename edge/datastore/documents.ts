@@ -23,7 +23,7 @@ export type DocumentRow = {
   metadata: number;
   writing: number;
   created: number;
-  /** Digest of the completion that was asked for first. */
+  /** Digest of the completion that was asked for first, or of a document that came as a whole. */
   completion: string | null;
   /** R2's, once the document is complete. */
   etag: string | null;
@@ -183,7 +183,7 @@ export function takenParts(sql: SqlStorage, id: string): TakenPart[] {
 }
 
 /**
- * Begins a document that comes as a whole, or begins it again if the answer was lost; `digest` is that of all that was sent. One that is
+ * Begins a document that comes as a whole, or begins it again if the answer was lost; `digest` is that of content and metadata. One that is
  * stored already is answered as it was then. Any other use of an id that the account has is refused.
  */
 export function beginWhole(

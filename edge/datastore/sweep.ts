@@ -39,7 +39,7 @@ export async function sweep(store: Store, bucket: R2Bucket, only = "TRUE"): Prom
   return next === null ? null : Math.max(next, now + STUCK_MS);
 }
 
-/** Ends what was interrupted: a joined upload becomes complete, everything else goes. */
+/** Ends what was interrupted: a joined upload, or a whole document that R2 has, becomes complete, everything else goes. */
 async function settle(store: Store, bucket: R2Bucket, row: DocumentRow): Promise<void> {
   const { sql, tenant } = store;
   const key = contentKey(tenant, row);
