@@ -168,12 +168,7 @@ export class DatastoreAccountObject extends DurableObject<Env> {
         if (!room.ok) return room;
       }
       const begun = beginCompletion(sql, found.value, claimed, Date.now(), asked);
-      if (begun.ok && begun.value.state !== "complete") {
-        this.#sweepLater();
-        beginWrite(sql, id);
-        this.#keepListed(sql, caller, id, claimed.listed);
-      }
-      return begun;
+      return this.#begin(sql, caller, begun, claimed.listed);
     });
   }
 
@@ -187,12 +182,7 @@ export class DatastoreAccountObject extends DurableObject<Env> {
       const room = checkRoom(sql, account, this.#quota, { documents: 1, bytes: size + metadata });
       if (!room.ok && !known) return room;
       const begun = beginWhole(sql, { account, client }, whole, Date.now());
-      if (begun.ok && begun.value.state !== "complete") {
-        this.#sweepLater();
-        beginWrite(sql, id);
-        this.#keepListed(sql, caller, id, listed);
-      }
-      return begun;
+      return this.#begin(sql, caller, begun, listed);
     });
   }
 
@@ -291,9 +281,22 @@ export class DatastoreAccountObject extends DurableObject<Env> {
     return this.#forIam("datastore:key-identifiers", requestId, (sql) => ok(askIdentifiers(sql, asked)));
   }
 
-  /** Without its copy a document is listed all the same; its name is read from its metadata then. */
-  #keepListed(sql: SqlStorage, { client }: Caller, id: string, listed: Listed | undefined): void {
+  /**
+   * The write of a document that is not complete already begins. Without its copy a document is listed all the same; its name is read
+   * from its metadata then.
+   */
+  #begin(
+    sql: SqlStorage,
+    { client }: Caller,
+    begun: Decision<DocumentRow>,
+    listed: Listed | undefined,
+  ): Decision<DocumentRow> {
+    if (!begun.ok || begun.value.state === "complete") return begun;
+    const { id } = begun.value;
+    this.#sweepLater();
+    beginWrite(sql, id);
     if (listed) keepListed(sql, { client, edk: listed.edk, documents: [{ id, sealed: listed.sealed }] });
+    return begun;
   }
 
   #forIam<T>(action: string, requestId: string, check: (sql: SqlStorage) => Decision<T>): Result<T> {
