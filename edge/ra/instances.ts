@@ -87,24 +87,18 @@ export function insertInstance(sql: SqlStorage, made: NewInstance): void {
  * one enrols again by itself; so no number of devices, tabs and processes locks anyone out.
  */
 export function makeRoom(sql: SqlStorage, user: string, max: number, now: number): string[] {
-  const idlest = sql.exec<{ id: string }>(
-    `SELECT id FROM instances WHERE user = ? AND status = 'active' AND not_after > ?
-     ORDER BY coalesce(used, enrolled) DESC, enrolled DESC, id LIMIT -1 OFFSET ?`,
-    user,
-    now,
-    max - 1,
-  );
-  const ids = idlest.toArray().map(({ id }) => id);
-  for (const id of ids)
-    tellKms(
-      sql,
-      sql.exec<Ended>(
-        `UPDATE instances SET status = 'revoked', ${endedBy("cessationOfOperation")} WHERE id = ?2 ${ENDED}`,
-        now,
-        id,
-      ),
-    );
-  return ids;
+  const idlest = sql
+    .exec<Ended>(
+      `UPDATE instances SET status = 'revoked', ${endedBy("cessationOfOperation")} WHERE id IN (
+         SELECT id FROM instances WHERE user = ?2 AND status = 'active' AND not_after > ?1
+         ORDER BY coalesce(used, enrolled) DESC, enrolled DESC, id LIMIT -1 OFFSET ?3) ${ENDED}`,
+      now,
+      user,
+      max - 1,
+    )
+    .toArray();
+  tellKms(sql, idlest);
+  return idlest.map(({ id }) => id);
 }
 
 /**
