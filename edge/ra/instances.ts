@@ -23,7 +23,7 @@ export type NewInstance = {
   hybrid?: { key: string; certificates: string } | undefined;
   enrolled: number;
   notAfter: number;
-  /** Serial numbers of both certificates, hexadecimal. */
+  /** Serial numbers of its certificates, hexadecimal. */
   serials?: string[] | undefined;
   /** Of a renewal: the first instance in its line. */
   line?: string | undefined;
