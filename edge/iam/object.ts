@@ -23,7 +23,7 @@ import { readKeyChange, takeKeyChange } from "./key-change.ts";
 import {
   type ClientRow,
   dropClient,
-  findClientKey,
+  findRegistered,
   isClient,
   isUnheard,
   keepClient,
@@ -110,11 +110,11 @@ export class IamObject extends DurableObject<Env> {
     const { requestId, user } = by.caller;
     const now = seconds(Date.now());
     const about = { action: "iam:register-client", resource: `client/${client.name}` };
-    const before = findClientKey(this.#store.sql, client.name);
+    const before = findRegistered(this.#store.sql, client.name);
     const word =
       signed && before && (await readKeyChange(signed.change, { ...signed, ...before, to: client.key, now }));
     const decision = this.#administer(about, by, (sql) => {
-      const current = findClientKey(sql, client.name);
+      const current = findRegistered(sql, client.name);
       // Asked again, it has this key already.
       const changes = signed !== null && current?.key !== client.key;
       const follows =

@@ -38,14 +38,11 @@ export type Registered = {
 
 type Row = { number: number; id: string; app: string; key: string };
 
-/** By which key the client of this name is registered, and under which number. */
-export function findClientKey(
-  sql: SqlStorage,
-  name: string,
-): { number: number; id: string; key: string; jwk: EcPublicJwk } | null {
+/** The client that is registered under this name now. */
+export function findRegistered(sql: SqlStorage, name: string): (Row & { jwk: EcPublicJwk }) | null {
   const [row] = sql
-    .exec<{ number: number; id: string; key: string; jwk: string }>(
-      "SELECT number, id, key, jwk FROM registered_clients WHERE name = ?",
+    .exec<Row & { jwk: string }>(
+      "SELECT number, id, app, key, jwk FROM registered_clients WHERE name = ?",
       name,
     )
     .toArray();
@@ -62,18 +59,16 @@ export function keepClient(
   { by, now, requestId, follows }: { by: string; now: number; requestId: string; follows: boolean },
 ): Decision<{ id: string }> {
   const { name, app, jwk, key } = client;
-  const [kept] = sql
-    .exec<Row>("SELECT number, id, app, key FROM registered_clients WHERE name = ?", name)
-    .toArray();
-  if (kept === undefined) {
+  const kept = findRegistered(sql, name);
+  if (kept === null) {
     const { count } = sql.exec<{ count: number }>("SELECT count(*) AS count FROM registered_clients").one();
     if (!(count < MAX_CLIENTS)) return refuse("quota-exceeded", "too many clients");
   }
   // In another app it is another one: what it keeps apart (M13) is nobody's to move but its own.
-  const isThis = kept !== undefined && kept.app === app && (kept.key === key || follows);
+  const isThis = kept !== null && kept.app === app && (kept.key === key || follows);
   const same = isThis && kept.key === key;
   const id = isThis ? kept.id : newId;
-  if (kept !== undefined && !isThis) forget(sql, { ...kept, name, requestId });
+  if (kept !== null && !isThis) forget(sql, { ...kept, name, requestId });
   else if (!same) sql.exec("DELETE FROM registered_clients WHERE name = ?", name);
   const { number } = same
     ? kept
@@ -90,10 +85,8 @@ export function keepClient(
 
 /** Inside `authorize()`. Of one that was removed already it answers the same. */
 export function dropClient(sql: SqlStorage, name: string, requestId: string): Decision<null> {
-  const [kept] = sql
-    .exec<{ number: number; id: string }>("SELECT number, id FROM registered_clients WHERE name = ?", name)
-    .toArray();
-  if (kept !== undefined) forget(sql, { ...kept, name, requestId });
+  const kept = findRegistered(sql, name);
+  if (kept !== null) forget(sql, { ...kept, name, requestId });
   return removedOf(sql, name).length > 0 ? ok(null) : refuse("not-found", "no such client");
 }
 
@@ -117,7 +110,7 @@ function removedOf(sql: SqlStorage, name: string): string[] {
 
 /** Whether one who has this name, or has had it, was not heard yet. */
 export function isUnheard(sql: SqlStorage, name: string): boolean {
-  const { id } = findClientKey(sql, name) ?? {};
+  const { id } = findRegistered(sql, name) ?? {};
   return [...removedOf(sql, name), ...(id === undefined ? [] : [id])].some((who) =>
     isWaiting(sql, `principal/${who}`),
   );
