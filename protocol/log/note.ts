@@ -3,7 +3,7 @@
  * Bytes of a key identifier: 4; of a signature: 64; of a key: 32.
  */
 
-import { concat, utf8 } from "../bytes.ts";
+import { compareBytes, concat, encodeHex, utf8 } from "../bytes.ts";
 import { sha256 } from "../digest.ts";
 
 const ED25519 = 1;
@@ -35,7 +35,7 @@ export async function verifyCheckpoint(note: string, by: NoteKey): Promise<LogCh
     .map((line) => /^\u2014 (\S+) ([A-Za-z0-9+/]+=*)$/.exec(line))
     .filter((line) => line?.[1] === by.name)
     .map((line) => bytesOf(line?.[2] ?? ""))
-    .filter((bytes) => bytes.length === 68 && base64(bytes.subarray(0, 4)) === base64(identifier));
+    .filter((bytes) => bytes.length === 68 && compareBytes(bytes.subarray(0, 4), identifier) === 0);
   const key = await crypto.subtle.importKey("raw", by.key, "Ed25519", false, ["verify"]);
   const verified = await Promise.all(
     signatures.map((bytes) => crypto.subtle.verify("Ed25519", key, bytes.slice(4), utf8(text))),
@@ -51,9 +51,7 @@ export async function verifyCheckpoint(note: string, by: NoteKey): Promise<LogCh
 
 /** The key as one text: name, identifier, algorithm and key (c2sp.org/signed-note). */
 export async function noteKeyText(of: NoteKey): Promise<string> {
-  const identifier = Array.from(await identifierOf(of), (byte) => byte.toString(16).padStart(2, "0")).join(
-    "",
-  );
+  const identifier = encodeHex(await identifierOf(of));
   return `${of.name}+${identifier}+${base64(concat(Uint8Array.of(ED25519), of.key))}`;
 }
 
