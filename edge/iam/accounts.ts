@@ -1,10 +1,11 @@
 import { decodeBase64url } from "#protocol/base64url.ts";
-import type {
-  DeletionRequest,
-  KeyIdentifierRequest,
-  MadeAccountKeyRequest,
-  NewAccountRequest,
-  RenewalRequest,
+import {
+  ACCOUNT_STATES_PAGE,
+  type DeletionRequest,
+  type KeyIdentifierRequest,
+  type MadeAccountKeyRequest,
+  type NewAccountRequest,
+  type RenewalRequest,
 } from "#protocol/contract/index.ts";
 import type { AccountRole } from "#protocol/roles.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
@@ -22,9 +23,6 @@ import type { Account } from "./memberships.ts";
 import { standingFor } from "./named-admin.ts";
 import type { KeptStanding } from "./standing.ts";
 import type { AccountKey } from "./types.ts";
-
-/** Accounts of one answer (protocol/contract). */
-const MAX_STATES = 50;
 
 type AccountStub = DurableObjectStub<IamAccountObject>;
 
@@ -269,7 +267,7 @@ export class Accounts {
     if (!signedIn.ok) return signedIn;
     const ids = (await this.#at.principal(tenant, user).accounts()).map(({ id }) => id);
     const left = ids.filter((id) => id > after).sort();
-    const page = left.slice(0, MAX_STATES);
+    const page = left.slice(0, ACCOUNT_STATES_PAGE);
     const read = await Promise.all(page.map((id) => this.#at.account(tenant, id).read(caller)));
     const accounts = read.flatMap((state) => (state.ok ? [state.value] : []));
     const next = left.length > page.length ? page.at(-1) : undefined;

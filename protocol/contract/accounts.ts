@@ -1,7 +1,7 @@
 /** Accounts of the user who is signed in, their keys, and how both end (W10, W11). Times are seconds since 1970. */
 
 import { boolean, line, list, type Of, object, open, seconds, whole } from "../shape.ts";
-import { identifier, keyName, uuid } from "./names.ts";
+import { ACCOUNT_STATES_PAGE, identifier, keyName, uuid } from "./names.ts";
 import type { BodyOf, Route } from "./route.ts";
 
 /** A person reads it; it is not secret to the servers. Characters. */
@@ -38,9 +38,6 @@ export const readAccount = {
   problems: ["forbidden"],
 } as const satisfies Route;
 
-/** Accounts of one answer: each is asked of its own object. */
-const MAX_STATES = 50;
-
 /** The same of all the caller's accounts, by pages in the order of their ids: `next` is what the one after this is asked for `after`. */
 export const listAccountStates = {
   site: "app",
@@ -50,7 +47,7 @@ export const listAccountStates = {
   query: { required: {}, optional: { after: identifier } },
   answer: {
     status: 200,
-    json: open({ accounts: list(accountState, 0, MAX_STATES) }, { next: identifier }),
+    json: open({ accounts: list(accountState, 0, ACCOUNT_STATES_PAGE) }, { next: identifier }),
   },
   problems: ["forbidden"],
 } as const satisfies Route;
