@@ -11,6 +11,7 @@ import type { Hsm } from "../hsm/index.ts";
 import { type CertificateOrder, issue } from "./certificate.ts";
 import type { NewInstance } from "./instances.ts";
 import { registerHybrid, registerRecipient } from "./recipient.ts";
+import { hybridDigests } from "./renewal.ts";
 import type { InstanceKeys } from "./request.ts";
 import type { Binding, Enrolment } from "./types.ts";
 import { x509 } from "./x509.ts";
@@ -95,10 +96,7 @@ export async function certify(
     identityCertificateDigest: await digest(identity),
     wrappingCertificateDigest: await digest(wrapping),
     hsmKey,
-    hybrid: given && {
-      key: given.key,
-      certificates: (await Promise.all(given.certificates.map(digest))).join(),
-    },
+    hybrid: given && { key: given.key, certificates: await hybridDigests(given.certificates) },
     enrolled: enrolledAt,
     notAfter,
     serials: [identity, wrapping, ...(certified ?? [])].map(

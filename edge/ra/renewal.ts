@@ -52,7 +52,7 @@ export async function readRenewal({ proof, ...request }: Renewal): Promise<Shown
   return {
     identityCertificate: await digest(identity),
     wrappingCertificate: await digest(wrapping),
-    hybridCertificates: hybrid ? `${await digest(hybrid.agreement)},${await digest(hybrid.kem)}` : null,
+    hybridCertificates: hybrid ? await hybridDigests([hybrid.agreement, hybrid.kem]) : null,
     keys: {
       identity: new Uint8Array(spki),
       identityThumbprint: await thumbprint(jwkFromSpki(new Uint8Array(spki))),
@@ -61,6 +61,13 @@ export async function readRenewal({ proof, ...request }: Renewal): Promise<Shown
       hybrid: hybrid && checkHybridKeys({ agreement: spkiIn(hybrid.agreement), kem: spkiIn(hybrid.kem) }),
     },
   };
+}
+
+/** Of the certificates of a hybrid recipient, X25519 and ML-KEM-768, as they are kept and looked for: base64url SHA-256, with a comma between. */
+export async function hybridDigests(
+  certificates: readonly [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>],
+): Promise<string> {
+  return (await Promise.all(certificates.map(digest))).join();
 }
 
 function spkiIn(certificate: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
