@@ -75,17 +75,16 @@ export async function certify(
     modulusLength: keys.wrappingModulusLength,
     activation,
   });
-  let registered: string | null = null;
-  if (hybrid && certified) {
-    const [agreement, kem] = certified;
-    registered = await registerHybrid(recipients, {
-      instance,
-      agreement: { certificate: agreement, spki: hybrid.agreement },
-      kem: { certificate: kem, spki: hybrid.kem },
-      activation,
-    });
-  }
-  const given = registered === null || !certified ? undefined : { key: registered, certificates: certified };
+  const hybridKey =
+    hybrid && certified
+      ? await registerHybrid(recipients, {
+          instance,
+          agreement: { certificate: certified[0], spki: hybrid.agreement },
+          kem: { certificate: certified[1], spki: hybrid.kem },
+          activation,
+        })
+      : null;
+  const given = hybridKey === null || !certified ? undefined : { key: hybridKey, certificates: certified };
   const record: NewInstance = {
     id: instance,
     binding,

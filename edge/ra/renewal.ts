@@ -38,10 +38,10 @@ export async function readRenewal({ proof, ...request }: Renewal): Promise<Shown
     agreementCertificate === undefined || kemCertificate === undefined
       ? undefined
       : { agreement: decodeBase64url(agreementCertificate), kem: decodeBase64url(kemCertificate) };
-  const { spki } = parseCertificate(identity);
-  const wrappingKey = await checkWrappingKey(new Uint8Array(parseCertificate(wrapping).spki));
+  const spki = spkiIn(identity);
+  const wrappingKey = await checkWrappingKey(spkiIn(wrapping));
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-  const key = await crypto.subtle.importKey("spki", new Uint8Array(spki), algorithm, true, ["verify"]);
+  const key = await crypto.subtle.importKey("spki", spki, algorithm, true, ["verify"]);
   const input = await renewalInput(crypto.subtle, {
     identity,
     wrapping,
@@ -54,8 +54,8 @@ export async function readRenewal({ proof, ...request }: Renewal): Promise<Shown
     wrappingCertificate: await digest(wrapping),
     hybridCertificates: hybrid ? await hybridDigests([hybrid.agreement, hybrid.kem]) : null,
     keys: {
-      identity: new Uint8Array(spki),
-      identityThumbprint: await thumbprint(jwkFromSpki(new Uint8Array(spki))),
+      identity: spki,
+      identityThumbprint: await thumbprint(jwkFromSpki(spki)),
       wrapping: wrappingKey.spki,
       wrappingModulusLength: wrappingKey.modulusLength,
       hybrid: hybrid && checkHybridKeys({ agreement: spkiIn(hybrid.agreement), kem: spkiIn(hybrid.kem) }),
