@@ -1,8 +1,9 @@
-/** What a provider has said that is good once, as the SHA-256 of its id, for as long as it would be taken. */
+/** What a provider or a client has said that is good once, as the SHA-256 of its id, for as long as it would be taken. */
 
 /** A part of the migrations of the objects that need it. `expires`: seconds since 1970. */
 export const USED_ONCE_TABLE = `
-  -- kind: 'logout' of a logout token, 'transaction' of a sign-in that came back from the provider.
+  -- kind: 'logout' of a logout token, 'transaction' of a sign-in that came back from the provider, 'key-change' of a client's own word that
+  -- another key takes the place of its own.
   CREATE TABLE used_once (kind TEXT NOT NULL, id TEXT NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY (kind, id)) STRICT, WITHOUT ROWID;
   CREATE INDEX used_once_by_expiry ON used_once (kind, expires);
 `;
