@@ -160,8 +160,6 @@ export const presentGrant = {
   ],
 } as const satisfies Route;
 
-const SEED_PROBLEMS = [...presentGrant.problems] as const;
-
 /** An instance presents a grant for keys of a seed (M9), and gets a channel to the HSM that takes the seed. */
 export const openSeedChannel = {
   site: "vault",
@@ -170,7 +168,7 @@ export const openSeedChannel = {
   authentication: "session-if-any",
   request: { json: seedPresentation, limit: MAX_LOADS },
   answer: { status: 200, json: seedChannel },
-  problems: SEED_PROBLEMS,
+  problems: presentGrant.problems,
 } as const satisfies Route;
 
 /** The seed, sealed to the HSM over that channel, for the keys that it gives. */
@@ -181,7 +179,7 @@ export const presentSeed = {
   authentication: "session-if-any",
   request: { json: sealedSeed, limit: MAX_LOADS },
   answer: { status: 200, json: presented },
-  problems: SEED_PROBLEMS,
+  problems: presentGrant.problems,
 } as const satisfies Route;
 
 /** An instance loads keys that the KMS retains (M11). Who it is, the proof by its identity key shows; no cookie is needed. */

@@ -121,7 +121,7 @@ function success(answer: Answer, named: Named) {
     return { [answer.status]: { description: "Done", content } };
   }
   if (!("octets" in answer)) return { [answer.status]: { description: "Done" } };
-  const content = { [("type" in answer && answer.type) || OCTETS]: {} };
+  const content = { [answer.type ?? OCTETS]: {} };
   const whole = { description: "The octets", content };
   return answer.ranges ? { 200: whole, 206: { description: "The range", content } } : { 200: whole };
 }

@@ -24,7 +24,9 @@ export function contractPage(of: { app: string; vault: string }): string {
   const { info, paths, components } = openApiDocument(of);
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods as Record<string, Operation>).map(([method, operation]) => ({
-      ...{ path, method: method.toUpperCase(), operation },
+      path,
+      method: method.toUpperCase(),
+      operation,
     })),
   );
   const index = operations.map(
