@@ -51,7 +51,10 @@ export function changes(sql: SqlStorage): number {
   return sql.exec<{ count: number }>("SELECT count FROM changes").one().count;
 }
 
-/** What the next list says, as of `now`. Nothing is noted: a list that is never signed leaves the last one as lacking as it is. */
+/**
+ * What the next list says, as of `now`. That it is begun is not noted: a list that is never signed leaves the last one as lacking as it is. What
+ * the last one has named after its end goes.
+ */
 export function nextList(
   sql: SqlStorage,
   now: number,
