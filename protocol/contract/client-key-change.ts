@@ -3,7 +3,7 @@
 import { base64url, line, type Of, object, seconds, text } from "../shape.ts";
 import { userId } from "./names.ts";
 
-/** `typ` of a client's own word that another key takes the place of its own. */
+/** `typ` of that JWS. */
 export const KEY_CHANGE_JWT_TYPE = "client-key-change+jwt";
 /** Until an admin has registered the key. Seconds. */
 export const KEY_CHANGE_SECONDS = 24 * 3600;

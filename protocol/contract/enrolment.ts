@@ -49,9 +49,10 @@ const redemption = object(
   },
 );
 
+export type Redemption = Of<typeof redemption>;
+
 /** Those of a hybrid recipient: keyAgreement, and keyEncipherment. */
 const hybridCertificates = { agreementCertificate: certificate, kemCertificate: certificate };
-export type Redemption = Of<typeof redemption>;
 
 /** What an instance has at the end of an enrolment or a renewal. */
 const enrolled = open(
