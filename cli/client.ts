@@ -20,7 +20,13 @@ import type { Members } from "#web/client/members.ts";
 import type { CertifiedKey } from "#web/client/mutual.ts";
 import { Rotation } from "#web/client/rotation.ts";
 import type { Session } from "#web/client/session.ts";
-import { launch, type NodeMicroserviceOptions, startMicroservice } from "#web/hosts/node/index.ts";
+import type { Vault } from "#web/client/vault.ts";
+import {
+  launch,
+  type NextAppKey,
+  type NodeMicroserviceOptions,
+  startMicroservice,
+} from "#web/hosts/node/index.ts";
 import { loopbackFetch } from "./loopback-fetch.ts";
 import { ManagedKeys } from "./managed-keys.ts";
 import { signIn } from "./sign-in.ts";
@@ -42,7 +48,10 @@ export interface ClientOptions {
   instance?: Pick<
     NodeMicroserviceOptions,
     "appKey" | "symmetricKey" | "timeToLive" | "copiesTimeToLive" | "watch"
-  >;
+  > & {
+    /** What the `appKey` is rotated by (`keepAppKey`). */
+    nextAppKey?: NextAppKey;
+  };
   /**
    * Code of a microservice that runs in a process of its own, in the place of the one in this process. It is read at each start:
    * `microservice.update()` changes over to what it is by then (M21).
@@ -60,6 +69,8 @@ export interface Client extends Pick<Custodian, "documents" | "keys" | "loadBySe
   orderExport(account: string, documents: string[]): Promise<string>;
   /** Accounts, their keys, and the user's instances. */
   life: Custodian["life"];
+  /** Another app-specific key (W12), as `Coffer.rotateAppKey`; with `nextAppKey`, kept in the place of the one of now. */
+  rotateAppKey(): Promise<void>;
   /** Data keys of an account, as the KMS manages them (M17). */
   managed: ManagedKeys;
   /** The rotation of the tenant's master key (W12). */
@@ -84,16 +95,18 @@ export async function connect(options: ClientOptions): Promise<Client> {
       headers: { ...(init?.headers as Record<string, string>), origin: vault, ...(cookie && { cookie }) },
     });
   const { dn } = identity.custodian;
-  const openVault = async () => {
+  const openVault = async (appKey = instance?.appKey) => {
     if (options.code) {
       const of = { vault, origin: app, custodian: dn, ...(cookie !== undefined && { cookie }) };
       const { port, stop } = await launch({ ...of, code: await options.code() });
       return { port: unreferenced(port), mutual: true, remove: stop };
     }
     const of = { vault, origin: app, fetch: asVault, rootKey, now, ...(!cookie && { custodian: dn }) };
-    const { port, close } = startMicroservice({ ...of, ...instance });
+    const { port, close } = startMicroservice({ ...of, ...instance, ...(appKey && { appKey }) });
     return { port: unreferenced(port), remove: close };
   };
+  const next = instance?.nextAppKey;
+  const nextAppKey = next && rotated(next, instance.appKey, openVault);
   // One of a lost answer is presented by nobody, and ends soon.
   const bySecretZero = async (): Promise<Enrol> => {
     const { secretZero } = await callJson(rest, issueSecretZero, {}, { custodian: dn }, { tries: 3 });
@@ -102,7 +115,8 @@ export async function connect(options: ClientOptions): Promise<Client> {
   // A grant is taken with the vault's cookie, which an application server has none of.
   const enrolment = cookie === undefined ? bySecretZero : undefined;
   const custodian = new Custodian({
-    ...{ session, app, fetch, now, openVault, enrolment, onWait },
+    ...{ session, app, fetch, now, enrolment, onWait, nextAppKey },
+    openVault: () => openVault(),
     // The host knows when there is other code, and says so.
     releases: Number.POSITIVE_INFINITY,
   });
@@ -114,6 +128,7 @@ export async function connect(options: ClientOptions): Promise<Client> {
     microservice,
     loadBySeed: (seed, of) => custodian.loadBySeed(seed, of),
     life: custodian.life,
+    rotateAppKey: () => custodian.rotateAppKey(),
     managed: new ManagedKeys(rest),
     rotation: new Rotation(rest),
     administration: new Administration(rest),
@@ -145,6 +160,25 @@ export async function connect(options: ClientOptions): Promise<Client> {
 function unreferenced(port: MessagePort & Partial<Pick<NodeMessagePort, "unref">>): MessagePort {
   port.unref?.();
   return port;
+}
+
+/** A microservice that begins with the next key goes on with it, as the host's own, once it is that. */
+function rotated(
+  next: NextAppKey,
+  own: NonNullable<ClientOptions["instance"]>["appKey"],
+  openVault: (appKey: NextAppKey["open"]) => Promise<Vault>,
+): { openVault: () => Promise<Vault>; take(): Promise<void> } {
+  let isOwn = false;
+  return {
+    openVault() {
+      isOwn = false;
+      return openVault(() => (isOwn && own ? own() : next.open()));
+    },
+    async take() {
+      await next.take();
+      isOwn = true;
+    },
+  };
 }
 
 type SignedIn = { session: Session; identity: Identity; cookie?: string };

@@ -13,8 +13,11 @@ export {
   type AppKey,
   type AppKeyPlace,
   appKeyFile,
+  keepAppKey,
   keepSymmetricKey,
+  type NextAppKey,
   openAppKey,
+  type RotatingPlace,
   type SymmetricKeyPlace,
   symmetricKeyFile,
 } from "#web/hosts/node/index.ts";

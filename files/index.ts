@@ -6,4 +6,4 @@ export { type FolderLock, lockFolder, whileLocked } from "./folder-lock.ts";
 export { makeFolder } from "./make-folder.ts";
 export { readIfThere } from "./read-if-there.ts";
 export { isSystemError, sentenceOf } from "./system-error.ts";
-export { WholeFile, type WholeFileOptions, writeWhole } from "./whole-file.ts";
+export { moveWhole, WholeFile, type WholeFileOptions, writeWhole } from "./whole-file.ts";

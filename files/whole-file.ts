@@ -113,6 +113,13 @@ export async function writeWhole(
   }
 }
 
+/** Gives a file that is whole another name, in the place of what has that one, so that it survives a loss of power. In one folder. */
+export async function moveWhole(from: string, to: string): Promise<void> {
+  await refuseSpecial(to);
+  await rename(from, to);
+  await syncFolder(dirname(to));
+}
+
 /** A device, pipe or socket is never replaced by a file. */
 async function refuseSpecial(path: string): Promise<void> {
   const there = await lstat(path).catch(() => undefined);

@@ -28,7 +28,7 @@ import {
   verifyTrustList,
 } from "#protocol/keys/index.ts";
 import { parseCertificate } from "#protocol/pki/index.ts";
-import { appKeyFile, keepSymmetricKey, openAppKey, symmetricKeyFile } from "#web/hosts/node/index.ts";
+import { appKeyFile, keepAppKey, keepSymmetricKey, symmetricKeyFile } from "#web/hosts/node/index.ts";
 import { makeShare } from "#web/microservice/channel.ts";
 import { namedAppKey } from "#web/microservice/ladder/app-key.ts";
 import type { AppKeyCopy } from "#web/microservice/store.ts";
@@ -265,8 +265,8 @@ const PASSPHRASE = "a secret of the server, at random";
 /** An application server: what it keeps of a symmetric key stands beside its ciphertext or apart. */
 async function server(symmetric: string): Promise<Client> {
   const { appOrigin: app, vaultOrigin: vault, running } = system;
-  const appKey = () => openAppKey(appKeyFile(join(dir, "app-specific-key.pem")), PASSPHRASE);
-  const instance = { appKey, symmetricKey: keepSymmetricKey(symmetricKeyFile(symmetric)) };
+  const kept = keepAppKey(appKeyFile(join(dir, "app-specific-key.pem")), PASSPHRASE);
+  const instance = { ...kept, symmetricKey: keepSymmetricKey(symmetricKeyFile(symmetric)) };
   const client = await connect({ app, vault, rootKey: running.rootKey, user: "server", instance });
   await client.microservice.use();
   return client;
@@ -306,4 +306,28 @@ it("W1, W15 an application server keeps it encrypted where its configuration say
   const damaged = await server(path);
   expect(await open(damaged, id).catch(codeOf)).toBe("key-file-damaged");
   damaged.close();
+});
+
+it("W12 an application server replaces both by one call: the symmetric key, and the pair that it is kept under", async () => {
+  const [pem, json] = [join(dir, "app-specific-key.pem"), join(dir, "both.json")];
+  const before = await server(json);
+  const id = await seal(before, "sealed before");
+  const [pair, kept] = [await readFile(pem, "utf8"), await readFile(json, "utf8")];
+  const held = (text: string) => (JSON.parse(text) as { id: string }).id;
+  await before.rotateAppKey();
+  expect(await readFile(pem, "utf8")).not.toBe(pair);
+  const now = await readFile(json, "utf8");
+  expect(held(now)).not.toBe(held(kept));
+  expect(await open(before, id)).toBe("sealed before");
+  before.close();
+  await expect.poll(() => idAtHsm(held(kept)), { timeout: 30_000 }).toEqual([]);
+  const after = await server(json);
+  expect(await open(after, id)).toBe("sealed before");
+  after.close();
+  // A crash between the two files: the symmetric one does not open by the pair that is there, and another one comes.
+  await writeFile(json, kept);
+  const again = await server(json);
+  expect(await open(again, id)).toBe("sealed before");
+  expect(held(await readFile(json, "utf8"))).not.toBe(held(kept));
+  again.close();
 });

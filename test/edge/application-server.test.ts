@@ -5,10 +5,11 @@ import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { type Client, connect } from "#cli/client.ts";
 import { rotateMasterKey } from "#cli/master-key.ts";
-import { decodeBase64url } from "#protocol/base64url.ts";
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import { IDENTITY } from "#protocol/hierarchy/index.ts";
 import { parseCertificate } from "#protocol/pki/index.ts";
-import { appKeyFile, type NodeMicroserviceOptions, openAppKey } from "#web/hosts/node/index.ts";
+import type { InstanceDescription } from "#protocol/port/index.ts";
+import { appKeyFile, keepAppKey, type NodeMicroserviceOptions, openAppKey } from "#web/hosts/node/index.ts";
 import type { Step } from "#web/microservice/index.ts";
 import { Datastore } from "../../docs/examples/application-server/datastore.ts";
 import { applicationServer } from "../../docs/examples/application-server/server.ts";
@@ -26,15 +27,15 @@ let running: Awaited<ReturnType<typeof start>>;
 /** The server of docs/examples, its app-specific key beside its ciphertext; decrypted keys go after a second. */
 async function start(more: Pick<NodeMicroserviceOptions, "copiesTimeToLive" | "timeToLive" | "watch"> = {}) {
   const { appOrigin: app, vaultOrigin: vault } = system;
-  const appKey = () => openAppKey(appKeyFile(join(dir, "app-specific-key.pem")), PASSPHRASE);
-  const instance = { appKey, timeToLive: 1000, watch: (step: Step) => void steps.push(step), ...more };
+  const kept = keepAppKey(appKeyFile(join(dir, "app-specific-key.pem")), PASSPHRASE);
+  const instance = { ...kept, timeToLive: 1000, watch: (step: Step) => void steps.push(step), ...more };
   const client: Client = await connect({
     ...{ app, vault, rootKey: system.running.rootKey, user: "server", instance },
   });
   const enrolled = await client.microservice.use();
   const account = client.account();
   const server = applicationServer({
-    microservice: enrolled.port,
+    microservice: async () => (await client.microservice.use()).port,
     tenant: client.identity.tenant,
     datastore: new Datastore(dir),
     accountOf: ({ headers }) => (headers.get("authorization") === "Bearer device" ? account : undefined),
@@ -262,6 +263,74 @@ it("W12 follows the successor of its tenant's master key, and reads all the time
   expect((await running.upload(id, "W12's document again")).status).toBe(201);
   running.client.close();
   running = await start();
+});
+
+it("W12 has another app-specific key by one call while it serves, and nothing is released to the one before", async () => {
+  const id = crypto.randomUUID();
+  await running.upload(id, "sealed before");
+  const path = join(dir, "app-specific-key.pem");
+  const spkiOf = async () => encodeBase64url((await openAppKey(appKeyFile(path), PASSPHRASE)).wrappingSpki);
+  const certified = ({ wrappingCertificate }: InstanceDescription) =>
+    encodeBase64url(parseCertificate(decodeBase64url(wrappingCertificate)).spki);
+  const [before, key] = [(await running.client.microservice.use()).instance, await spkiOf()];
+  expect(certified(before)).toBe(key);
+  steps = [];
+  const [reads] = await Promise.all([
+    (async () => {
+      const read: string[] = [];
+      for (let i = 0; i < 10; i++) read.push(await (await running.download(id)).text());
+      return read;
+    })(),
+    running.client.rotateAppKey(),
+  ]);
+  expect(new Set(reads)).toEqual(new Set(["sealed before"]));
+  const { instance: after } = await running.client.microservice.use();
+  expect(after.id).not.toBe(before.id);
+  expect(await spkiOf()).not.toBe(key);
+  expect(certified(after)).toBe(await spkiOf());
+  // The master key came to the other one before it took the place.
+  expect(told()).toContain("get master key KMS");
+  expect((await readdir(dir)).filter((name) => name.endsWith(".next"))).toEqual([]);
+  expect(await (await running.download(id)).text()).toBe("sealed before");
+  // What was under way in the other one has ended: it is revoked with the process, or half a minute later.
+  running.client.close();
+  running = await start();
+  await expect
+    .poll(async () => (await running.client.life.instances()).find((one) => one.id === before.id)?.status)
+    .toBe("revoked");
+  expect(certified(running.enrolled.instance)).toBe(await spkiOf());
+  expect(await (await running.download(id)).text()).toBe("sealed before");
+});
+
+it("W12 keeps its app-specific key, and goes on with it, where the next one is refused", async () => {
+  const place = appKeyFile(join(dir, "app-specific-key.pem"));
+  const key = await readFile(join(dir, "app-specific-key.pem"), "utf8");
+  const { appOrigin: app, vaultOrigin: vault } = system;
+  const { appKey, nextAppKey } = keepAppKey(place, PASSPHRASE);
+  const { rootKey } = system.running;
+  const of = { app, vault, rootKey, user: "server" };
+  // A host that has no other one, as a device whose key is the same still.
+  const same = await connect({ ...of, instance: { appKey, nextAppKey: { ...nextAppKey, open: appKey } } });
+  const { instance } = await same.microservice.use();
+  await expect(same.rotateAppKey()).rejects.toMatchObject({ code: "conflict" });
+  expect((await same.microservice.use()).instance).toEqual(instance);
+  same.close();
+  const only = await connect({ ...of, instance: { appKey } });
+  await only.microservice.use();
+  await expect(only.rotateAppKey()).rejects.toMatchObject({ code: "conflict" });
+  only.close();
+  // It cannot be kept.
+  const full = { ...nextAppKey, take: () => Promise.reject(new Error("no space is left")) };
+  const unkept = await connect({ ...of, instance: { appKey, nextAppKey: full } });
+  const enrolled = await unkept.microservice.use();
+  await expect(unkept.rotateAppKey()).rejects.toThrow("no space is left");
+  expect(await unkept.microservice.use()).toBe(enrolled);
+  unkept.close();
+  expect(await readFile(join(dir, "app-specific-key.pem"), "utf8")).toBe(key);
+  // The next one is kept, and the next call takes it.
+  const next = await readFile(join(dir, "app-specific-key.pem.next"), "utf8");
+  await running.client.rotateAppKey();
+  expect(await readFile(join(dir, "app-specific-key.pem"), "utf8")).toBe(next);
 });
 
 it("gives a stranger nothing, and no document in the place of another", async () => {

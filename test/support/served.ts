@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { type Client, connect } from "#cli/client.ts";
-import { appKeyFile, type NodeMicroserviceOptions, openAppKey } from "#web/hosts/node/index.ts";
+import { appKeyFile, keepAppKey, type NodeMicroserviceOptions } from "#web/hosts/node/index.ts";
 import type { Step } from "#web/microservice/index.ts";
 import { Datastore } from "../../docs/examples/application-server/datastore.ts";
 import { applicationServer } from "../../docs/examples/application-server/server.ts";
@@ -17,13 +17,13 @@ export async function serve(
   steps: Step[],
   more: Pick<NodeMicroserviceOptions, "copiesTimeToLive" | "timeToLive" | "watch"> = {},
 ) {
-  const appKey = () => openAppKey(appKeyFile(join(dir, "app-specific-key.pem")), PASSPHRASE);
-  const instance = { appKey, timeToLive: 1000, watch: (step: Step) => void steps.push(step), ...more };
+  const kept = keepAppKey(appKeyFile(join(dir, "app-specific-key.pem")), PASSPHRASE);
+  const instance = { ...kept, timeToLive: 1000, watch: (step: Step) => void steps.push(step), ...more };
   const client: Client = await connect({ app, vault, rootKey, user: "server", instance });
   const enrolled = await client.microservice.use();
   const account = client.account();
   const server = applicationServer({
-    microservice: enrolled.port,
+    microservice: async () => (await client.microservice.use()).port,
     tenant: client.identity.tenant,
     datastore: new Datastore(dir),
     accountOf: ({ headers }) => (headers.get("authorization") === "Bearer device" ? account : undefined),

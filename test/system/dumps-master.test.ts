@@ -37,7 +37,12 @@ beforeAll(async () => {
   account = client.account();
   const { tenant } = client.identity;
   const datastore = new Datastore(server);
-  const example = applicationServer({ microservice, tenant, datastore, accountOf: () => account });
+  const example = applicationServer({
+    microservice: async () => microservice,
+    tenant,
+    datastore,
+    accountOf: () => account,
+  });
   const path = `/documents/${crypto.randomUUID()}`;
   expect((await example.request(path, { method: "PUT", body: SECRET })).status).toBe(201);
   expect(await (await example.request(path)).text()).toBe(SECRET);

@@ -36,8 +36,8 @@ async function server(name: string, steps: Step[] = []) {
 }
 
 /** Thumbprints of app-specific keys. */
-function keyOfServer(name: string): string {
-  const key = readFileSync(at(join(name, "app-specific-key.pem")), "utf8");
+function keyOfServer(name: string, file = "app-specific-key.pem"): string {
+  const key = readFileSync(at(join(name, file)), "utf8");
   const pkcs8 = createPrivateKey({ key, passphrase: PASSPHRASE }).export({ format: "der", type: "pkcs8" });
   return thumbprintOf(new Uint8Array(pkcs8));
 }
@@ -184,6 +184,22 @@ it("W1 (strict) a further instance gets the master key by the ceremony for it, a
     return (await Promise.all(found)).flatMap(({ uniqueIdentifier }) => uniqueIdentifier);
   });
   expect(living).toEqual([]);
+});
+
+it("W12 (strict) a server keeps its app-specific key until a ceremony has brought the master key to the next one", async () => {
+  const second = await server("second");
+  const before = keyOfServer("second");
+  await expect(second.client.rotateAppKey()).rejects.toMatchObject(NEEDED);
+  expect(keyOfServer("second")).toBe(before);
+  expect(await (await second.download(letter)).text()).toBe(SECRET);
+  const next = keyOfServer("second", "app-specific-key.pem.next");
+  await recovery.ceremony(next, () => second.client.rotateAppKey());
+  expect(keyOfServer("second")).toBe(next);
+  expect(await (await second.download(letter)).text()).toBe(SECRET);
+  second.client.close();
+  const again = await server("second");
+  expect(await (await again.download(letter)).text()).toBe(SECRET);
+  again.client.close();
 });
 
 it("W1 (strict) after the loss of all instances the recovery key brings the documents back", async () => {

@@ -1,8 +1,10 @@
 /** The parts of a custodian that is signed in, put together for one host: REST, the microservice, data keys and documents. */
 
+import { decodeBase64url, encodeBase64url } from "#protocol/base64url.ts";
 import type { Enrol } from "#protocol/enrolment.ts";
-import { CofferError } from "#protocol/error.ts";
+import { CofferError, codeOf } from "#protocol/error.ts";
 import { delay, type WaitListener } from "#protocol/patience.ts";
+import { parseCertificate } from "#protocol/pki/index.ts";
 import { Accounts } from "./accounts.ts";
 import { Administration } from "./administration.ts";
 import { Documents } from "./documents.ts";
@@ -10,7 +12,7 @@ import type { Host } from "./host.ts";
 import { DataKeys } from "./keys.ts";
 import { lend } from "./lend.ts";
 import { Members } from "./members.ts";
-import { Microservice, type MicroserviceState } from "./microservice.ts";
+import { type EnrolledMicroservice, Microservice, type MicroserviceState } from "./microservice.ts";
 import { RestClient } from "./rest.ts";
 import { loadBySeed, type Seed, type SeedOptions } from "./seed.ts";
 import type { Session } from "./session.ts";
@@ -27,10 +29,13 @@ export interface CustodianOptions extends Pick<Host, "app" | "fetch" | "now" | "
   /** Called with how long a request waits because the server asked to come later, milliseconds. */
   onWait?: WaitListener | undefined;
   onState?: ((state: MicroserviceState) => void) | undefined;
+  /** Where the host keeps the app-specific key: what starts a microservice with the next one, and what makes that the host's key. */
+  nextAppKey?: { openVault: Host["openVault"]; take(): Promise<void> } | undefined;
 }
 
 export class Custodian {
   readonly #session: Session;
+  readonly #nextAppKey: CustodianOptions["nextAppKey"];
   readonly rest: RestClient;
   readonly microservice: Microservice;
   readonly keys: DataKeys;
@@ -43,6 +48,7 @@ export class Custodian {
     const { session, app, fetch, now, openVault: open, enrolment, custody, onWait, onState } = options;
     const { releases = 15 * 60 * 1000 } = options;
     this.#session = session;
+    this.#nextAppKey = options.nextAppKey;
     const rest = new RestClient({ origin: app, session, fetch, delay, onWait });
     const custodian = () => this.signedIn.custodian.dn;
     const microservice = new Microservice({
@@ -123,6 +129,30 @@ export class Custodian {
     await this.life.revokeInstance(id);
   }
 
+  /**
+   * Gives the microservice another app-specific key (W12). A symmetric one is replaced at once; in the place of a pair there is another
+   * enrolment with another one, and the instance before is revoked. Errors: `conflict` where the host still has the same pair,
+   * `recovery-needed` where that takes a ceremony first.
+   */
+  async rotateAppKey(): Promise<void> {
+    const next = this.#nextAppKey;
+    if (!next) {
+      const before = await this.microservice.use();
+      if (await replaceSymmetricKey(before)) return;
+      await this.renew();
+      return requireOther(await this.microservice.use(), before);
+    }
+    await this.microservice.replaceKeys({
+      open: next.openVault,
+      accept: async (enrolled, before) => {
+        requireOther(enrolled, before);
+        // It asks for Enc(master): who is not given it must not give up the key of now.
+        await replaceSymmetricKey(enrolled);
+        await next.take();
+      },
+    });
+  }
+
   /** Ends the user's own membership, and answers the accounts that are left. */
   async leave(account: string): Promise<Account[]> {
     await this.members.remove(this.account(account), this.signedIn.user.id);
@@ -135,4 +165,22 @@ export class Custodian {
     if (account === undefined) throw new CofferError("no-account");
     return account;
   }
+}
+
+/** Another symmetric app-specific key; whether the instance has one. */
+async function replaceSymmetricKey({ port }: EnrolledMicroservice): Promise<boolean> {
+  try {
+    await port.replaceAppKey();
+    return true;
+  } catch (error) {
+    if (codeOf(error) !== "key-missing") throw error;
+    return false;
+  }
+}
+
+function requireOther(after: EnrolledMicroservice, before: EnrolledMicroservice): void {
+  const [one, other] = [after, before].map(({ instance: { wrappingCertificate } }) =>
+    encodeBase64url(parseCertificate(decodeBase64url(wrappingCertificate)).spki),
+  );
+  if (one === other) throw new CofferError("conflict");
 }

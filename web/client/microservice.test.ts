@@ -31,7 +31,15 @@ function setup({
   const events: string[] = [];
   const clock = { now: NOW };
   const enrolling = { gate: Promise.resolve() };
-  const vault = { measurement: "sha384-x" };
+  const open = async () => {
+    events.push("open");
+    const { port1, port2 } = new MessageChannel();
+    if (mute.includes(events.filter((event) => event === "open").length))
+      return { port: port1, remove: () => events.push("remove") };
+    servePort(port2, handlerOf(vault.measurement));
+    return { port: port1, mutual, remove: () => events.push("remove") };
+  };
+  const vault = { measurement: "sha384-x", open };
   const replaced: string[] = [];
   let enrolments = 0;
   const describe = (custodian: string, notAfter: string) => ({
@@ -65,14 +73,7 @@ function setup({
       certificate: () => enrolling.gate.then(() => ({ certificate: "AA" })),
     }) as unknown as PortHandler;
   const microservice = new Microservice({
-    open: async () => {
-      events.push("open");
-      const { port1, port2 } = new MessageChannel();
-      if (mute.includes(events.filter((event) => event === "open").length))
-        return { port: port1, remove: () => events.push("remove") };
-      servePort(port2, handlerOf(vault.measurement));
-      return { port: port1, mutual, remove: () => events.push("remove") };
-    },
+    open,
     rest: {
       json: async (_method: string, path: string) => {
         events.push(path);
@@ -289,4 +290,47 @@ it("M21 looks for another release by itself while it is used, and no more often 
   await expect.poll(async () => (await microservice.use()).measurement).toBe("sha384-y");
   expect(events.filter((event) => event === "open")).toHaveLength(2);
   microservice.stop();
+});
+
+it("W12 changes over to an instance with other keys once they have been accepted, and then ends the one before", async () => {
+  const { microservice, events, vault, replaced } = setup();
+  const before = await microservice.use();
+  const opened: string[] = [];
+  const keys = (accept: () => Promise<void>) => ({
+    open: () => {
+      opened.push("with the next key");
+      return vault.open();
+    },
+    accept: async () => {
+      expect(await microservice.use(), "not before").toBe(before);
+      await accept();
+    },
+  });
+  await microservice.replaceKeys(keys(async () => void events.push("accepted")));
+  const after = await microservice.use();
+  expect(after.instance.id).not.toBe(before.instance.id);
+  expect(after.measurement).toBe(before.measurement);
+  expect(opened).toHaveLength(1);
+  await expect.poll(() => replaced, { timeout: 5000 }).toEqual([before.instance.id]);
+  microservice.stop();
+});
+
+it("W12 goes on with the instance that runs where other keys are not accepted, and revokes the one that has them", async () => {
+  const { microservice, vault, replaced } = setup();
+  const before = await microservice.use();
+  const refused = microservice.replaceKeys({
+    open: () => vault.open(),
+    accept: () => Promise.reject(new Error("no")),
+  });
+  await expect(refused).rejects.toThrow("no");
+  expect(await microservice.use()).toBe(before);
+  expect(replaced).toEqual(["i2"]);
+  // Ended while it was about to: nothing begins again.
+  const late = microservice.replaceKeys({
+    open: () => vault.open(),
+    accept: async () => microservice.stop(),
+  });
+  await expect(late).rejects.toMatchObject({ code: "conflict" });
+  expect(replaced).toEqual(["i2", "i3"]);
+  expect(microservice.state.phase).toBe("idle");
 });

@@ -57,6 +57,12 @@ export interface MicroserviceOptions {
   quiet?: number;
 }
 
+/** What an instance with other keys is started by, and what has to be done before it takes the place of the one `before` it. */
+export type OtherKeys = {
+  open: (patience?: number) => Promise<Vault>;
+  accept: (enrolled: EnrolledMicroservice, before: EnrolledMicroservice) => Promise<void>;
+};
+
 /** A release that was replaced, with its instance, until what is under way in it has ended. */
 type Leaving = { port: PortClient; vault: Vault; instance: string; timer?: ReturnType<typeof setTimeout> };
 
@@ -132,26 +138,40 @@ export class Microservice {
     return this.#updating;
   }
 
-  async #changeOver(): Promise<boolean> {
+  /**
+   * W12: changes over to an instance with other keys, which `keys.open` starts, as to another release. Until `keys.accept` has resolved
+   * the one that runs stays as it is; what fails there, or comes after an end, throws, and the other instance is revoked.
+   */
+  async replaceKeys(keys: OtherKeys): Promise<void> {
+    await this.use();
+    // One change after the other.
+    while (this.#updating) await this.#updating.catch(() => {});
+    this.#updating = this.#changeOver(keys).finally(() => {
+      this.#updating = undefined;
+    });
+    if (!(await this.#updating)) throw new CofferError("conflict");
+  }
+
+  async #changeOver(keys?: OtherKeys): Promise<boolean> {
     const [current, run] = [this.#enrolled, this.#run];
     if (!current) return false;
     this.#looked = this.#options.now();
     const before = await current;
-    const vault = await this.#options.open();
+    const vault = await (keys ?? this.#options).open();
     const port = createPortClient(vault.port);
     const [proven, short] = [this.#proven, this.#short];
     let taken = false;
+    let made: string | undefined;
     try {
       const { measurement, challenge } = await port.hello(this.#options.custodian());
-      if (measurement === before.measurement) return false;
+      if (!keys && measurement === before.measurement) return false;
       // Its own keys: certificates say what code they were issued to.
       const enrolled = await this.#enrolAt({ port, vault, measurement }, challenge);
+      made = enrolled.instance.id;
+      await keys?.accept(enrolled, before);
       const [own, old] = [this.#vault, this.#port];
       // Stopped, or enrolled again, meanwhile.
-      if (this.#run !== run || this.#enrolled !== current || !own || !old) {
-        this.#options.replaced?.(enrolled.instance.id).catch(() => {});
-        return false;
-      }
+      if (this.#run !== run || this.#enrolled !== current || !own || !old) return false;
       taken = true;
       [this.#vault, this.#port, this.#enrolled] = [vault, port, Promise.resolve(enrolled)];
       this.#tell({ phase: "ready", measurement, instance: enrolled.instance });
@@ -164,6 +184,7 @@ export class Microservice {
         else if (this.#run === undefined) this.#proven = undefined;
         port.close();
         vault.remove();
+        if (made !== undefined) this.#options.replaced?.(made).catch(() => {});
       }
     }
   }

@@ -3,7 +3,7 @@
 import { mkdir } from "node:fs/promises";
 import { createServer } from "node:http";
 import { Readable } from "node:stream";
-import { appKeyFile, connect, openAppKey, readRegisteredKey, readRootKey } from "@coffer/kit/node";
+import { appKeyFile, connect, keepAppKey, readRegisteredKey, readRootKey } from "@coffer/kit/node";
 import { Datastore } from "./datastore.ts";
 import { applicationServer } from "./server.ts";
 
@@ -15,10 +15,13 @@ const { KEY_FILE = `${DATA}/app-specific-key.pem` } = env;
 
 await mkdir(DATA, { recursive: true, mode: 0o700 });
 const rootKey = await readRootKey(ROOT_KEY);
-const appKey = () => openAppKey(appKeyFile(KEY_FILE), KEY_PASSPHRASE);
+const instance = keepAppKey(appKeyFile(KEY_FILE), KEY_PASSPHRASE);
 const registered = { id: CLIENT_ID, key: await readRegisteredKey(CLIENT_KEY, CLIENT_KEY_PASSPHRASE) };
-const client = await connect({ app: APP, vault: VAULT, rootKey, client: registered, instance: { appKey } });
-const { port: microservice } = await client.microservice.use();
+const client = await connect({ app: APP, vault: VAULT, rootKey, client: registered, instance });
+const microservice = async () => (await client.microservice.use()).port;
+await microservice();
+// Another app-specific key, while it serves.
+process.on("SIGHUP", () => void client.rotateAppKey().catch(console.error));
 
 const account = client.account();
 const accountOf = ({ headers }: Request) =>

@@ -8,7 +8,8 @@ import { Hono } from "hono";
 import type { Datastore } from "./datastore.ts";
 
 export interface ApplicationServer {
-  microservice: PortClient;
+  /** The one that runs: it is another one after a change of its keys. */
+  microservice(): Promise<PortClient>;
   tenant: string;
   datastore: Datastore;
   /** The account that a client device acts for, by what the app signs its clients in with; undefined for a stranger. */
@@ -24,13 +25,14 @@ export function applicationServer({ microservice, tenant, datastore, accountOf }
     const place = { account, document: c.req.param("id") };
     // What is sealed is bound to it: another's ciphertext in this place does not open.
     const context = { tenant, ...place, purpose: "document" };
+    const port = await microservice();
     if (c.req.method === "PUT") {
-      await datastore.put(place, microservice.seal({ context }, c.req.raw.body ?? new Uint8Array()));
+      await datastore.put(place, port.seal({ context }, c.req.raw.body ?? new Uint8Array()));
       return c.body(null, 201);
     }
     const stored = await datastore.get(place);
     if (!stored) return c.text("No such document", 404);
-    return c.body(microservice.open({ context }, stored), 200, {
+    return c.body(port.open({ context }, stored), 200, {
       "content-type": "application/octet-stream",
     });
   });

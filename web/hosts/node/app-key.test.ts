@@ -1,8 +1,12 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { appKeyFile, openAppKey } from "./app-key.ts";
+import { appKeyFile, keepAppKey, openAppKey, type RotatingPlace } from "./app-key.ts";
 
 const { subtle } = crypto;
 const PASSPHRASE = "a secret of the server, at random";
@@ -62,4 +66,88 @@ it.each([
 
 it("takes no short passphrase", async () => {
   await expect(openAppKey(appKeyFile(path), "short")).rejects.toThrow(TypeError);
+});
+
+/** Where it is to be kept, and a crash at the step of that number. */
+function crashing(at: string, step: number): RotatingPlace {
+  const place = appKeyFile(at);
+  let steps = 0;
+  const crash = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (steps++ === step) throw new Error("crash");
+    return work();
+  };
+  return {
+    ...{ read: place.read, write: place.write },
+    next: {
+      read: () => crash(place.next.read),
+      write: (pem) => crash(() => place.next.write(pem)),
+    },
+    take: () => crash(place.take),
+  };
+}
+const spkiOf = async (at: string) =>
+  Buffer.from((await openAppKey(appKeyFile(at), PASSPHRASE)).wrappingSpki).toString("base64");
+
+it("W12 rotates it: the next one is kept before it is used, and whatever step fails, one that opens is there", async () => {
+  const at = join(dir, "rotated.pem");
+  const before = await spkiOf(at);
+  const rotate = async (place: RotatingPlace) => {
+    const { nextAppKey } = keepAppKey(place, PASSPHRASE);
+    const { wrappingSpki } = await nextAppKey.open();
+    const next = Buffer.from(wrappingSpki).toString("base64");
+    // What an instance begins with is on the disk by then.
+    expect(await spkiOf(`${at}.next`)).toBe(next);
+    await nextAppKey.take();
+    return next;
+  };
+  const kept: string[] = [];
+  for (let step = 0; step < 3; step++) {
+    await expect(rotate(crashing(at, step)), String(step)).rejects.toThrow("crash");
+    expect(await spkiOf(at), String(step)).toBe(before);
+    kept.push(existsSync(`${at}.next`) ? await spkiOf(`${at}.next`) : "");
+  }
+  // A crash of before has left the next one, which is gone on with: in the strict variant a ceremony may have been for it.
+  expect(kept.slice(0, 2)).toEqual(["", ""]);
+  const next = await rotate(appKeyFile(at));
+  expect(next).toBe(kept[2]);
+  expect(await spkiOf(at)).toBe(next);
+  expect(next).not.toBe(before);
+  expect(existsSync(`${at}.next`)).toBe(false);
+  if (process.platform !== "win32") expect((await stat(at)).mode & 0o777).toBe(0o600);
+});
+
+it("W12 a process that is killed at whatever moment of a rotation leaves a key that opens", async () => {
+  const at = join(dir, "killed.pem");
+  await spkiOf(at);
+  const pem = await readFile(at, "utf8");
+  // Over and over: the same key, written and taken as another one is.
+  const script = `
+    import { appKeyFile } from ${JSON.stringify(new URL("./app-key.ts", import.meta.url).href)};
+    const place = appKeyFile(${JSON.stringify(at)});
+    const pem = ${JSON.stringify(pem)};
+    console.log("begun");
+    for (;;) {
+      if ((await place.next.read()) === undefined) await place.next.write(pem);
+      await place.take();
+    }`;
+  for (let i = 0; i < 5; i++) {
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(child.stdout, "data");
+    await pause(1 + Math.random() * 30);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    expect(await readFile(at, "utf8")).toBe(pem);
+    await spkiOf(at);
+  }
+}, 60_000);
+
+it("W12 makes none in the place of a next one that is damaged, and gives up none for it", async () => {
+  const at = join(dir, "damaged.pem");
+  const before = await spkiOf(at);
+  await writeFile(`${at}.next`, "no key");
+  const { nextAppKey } = keepAppKey(appKeyFile(at), PASSPHRASE);
+  await expect(nextAppKey.open()).rejects.toMatchObject({ code: "key-file-damaged" });
+  expect(await spkiOf(at)).toBe(before);
 });

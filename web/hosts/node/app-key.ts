@@ -6,9 +6,9 @@
 
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
-import { readIfThere, writeWhole } from "#files/index.ts";
+import { moveWhole, readIfThere, writeWhole } from "#files/index.ts";
 import { CofferError } from "#protocol/error.ts";
-import type { WrappingPair } from "../../microservice/index.ts";
+import type { HostKeys, WrappingPair } from "../../microservice/index.ts";
 
 /** Where the encrypted key is: a file, or a record of the server's datastore beside its ciphertext (W15). PEM. */
 export interface AppKeyPlace {
@@ -18,7 +18,20 @@ export interface AppKeyPlace {
   write(pem: string): Promise<void>;
 }
 
-export function appKeyFile(path: string): AppKeyPlace {
+/** A place whose key can be replaced (W12): the next one is kept beside it until it is in use. */
+export interface RotatingPlace extends AppKeyPlace {
+  next: AppKeyPlace;
+  /** What is in `next` comes in the place of the key of now: durably, whole or not at all. */
+  take(): Promise<void>;
+}
+
+/** The file, with the next key in one of that name and `.next`. */
+export function appKeyFile(path: string): RotatingPlace {
+  const next = `${path}.next`;
+  return { ...oneFile(path), next: oneFile(next), take: () => moveWhole(next, path) };
+}
+
+function oneFile(path: string): AppKeyPlace {
   return {
     read: () => readIfThere(path),
     write: (pem) => writeWhole(path, pem, { mode: 0o600 }),
@@ -48,6 +61,33 @@ export async function openAppKey(place: AppKeyPlace, passphrase: string): Promis
     // Node's type knows more usages than the one that there is.
     wrappingKey: handle as CryptoKey,
     wrappingSpki: new Uint8Array(createPublicKey(privateKey).export({ type: "spki", format: "der" })),
+  };
+}
+
+/** What an application server rotates its app-specific key by. */
+export interface NextAppKey {
+  /** The next key: made and kept at the first call, read again at the next, after a crash too. */
+  open(): Promise<HostKeys>;
+  /** It is the server's key from now on, and the one before is given up. */
+  take(): Promise<void>;
+}
+
+/**
+ * What a microservice in Node opens its app-specific key by, and rotates it by (W12). The next key stands in the place's `next` before
+ * anybody hears of it, and takes the place of the one of now only once it is in use; so a process that ends at any moment leaves one that
+ * opens. `passphrase` and errors as of `openAppKey`.
+ *
+ * @example
+ * const client = await connect({ app, vault, rootKey, client, instance: keepAppKey(appKeyFile("key.pem"), passphrase) });
+ * await client.rotateAppKey();
+ */
+export function keepAppKey(
+  place: RotatingPlace,
+  passphrase: string,
+): { appKey: () => Promise<AppKey>; nextAppKey: NextAppKey } {
+  return {
+    appKey: () => openAppKey(place, passphrase),
+    nextAppKey: { open: () => openAppKey(place.next, passphrase), take: () => place.take() },
   };
 }
 

@@ -7,7 +7,15 @@
 export { createPortClient, type PortClient } from "#protocol/port/index.ts";
 export type { HostKeys, SigningDevice, UnwrappingDevice } from "../../microservice/index.ts";
 export { memoryStore } from "../../microservice/index.ts";
-export { type AppKey, type AppKeyPlace, appKeyFile, openAppKey } from "./app-key.ts";
+export {
+  type AppKey,
+  type AppKeyPlace,
+  appKeyFile,
+  keepAppKey,
+  type NextAppKey,
+  openAppKey,
+  type RotatingPlace,
+} from "./app-key.ts";
 export { type Launched, type LaunchOptions, launch } from "./launch.ts";
 export { type Listening, listen, type Place, type TlsIdentity } from "./listen.ts";
 export { type NodeMicroserviceOptions, startMicroservice } from "./microservice.ts";
