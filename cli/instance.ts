@@ -1,18 +1,34 @@
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { appKeyFile, keepAppKey, keepSymmetricKey, symmetricKeyFile } from "#web/hosts/node/index.ts";
+import { PASSPHRASE_VARIABLE } from "./client-key.ts";
 import { CommandError } from "./command-error.ts";
 import { dateOf, exactly, JSON_HELP_LINE, tell } from "./life.ts";
 import { COFFER } from "./parts/index.ts";
+import { readRegisteredKey } from "./registered-key.ts";
 import { SESSION_HELP, sessionOptions, withClient } from "./session-options.ts";
 import { shown } from "./shown.ts";
 
+/** The environment variable with the passphrase of an application server's key file. */
+const APP_KEY_PASSPHRASE = "COFFER_APP_KEY_PASSPHRASE";
+
 export const INSTANCE_HELP = `coffer instance list        the user's microservices, newest first: id, status, tier, until when, app
 coffer instance revoke ID   no key is released to it any more; the others go on
+coffer instance rotate-key FILE
+                            another app-specific key for the application server that keeps its own in FILE (encrypted
+                            PKCS#8, passphrase in ${APP_KEY_PASSPHRASE}). The next one is FILE.next until the tenant's
+                            keys have come to it, so that a file that opens is there at any moment. A server that runs
+                            uses it from its next start
 
+  --client ID        with rotate-key: the application server, where it is a client of its own
+  --key FILE         its registered key, under ${PASSPHRASE_VARIABLE} if it is encrypted
+  --symmetric FILE   with rotate-key: where it keeps a symmetric app-specific key, which is another one then too
 ${JSON_HELP_LINE}
 ${SESSION_HELP}
 Exit code: 0 done, 1 not, 2 the command line is wrong.
 
-Example: ${COFFER} instance list --user ada
+Examples: ${COFFER} instance list --user ada
+          ${COFFER} instance rotate-key app-specific-key.pem --client ID --key server.pem
 `;
 
 /** `coffer instance` */
@@ -20,14 +36,27 @@ export async function instance(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { ...sessionOptions, json: { type: "boolean", default: false } },
+    options: {
+      ...sessionOptions,
+      json: { type: "boolean", default: false },
+      client: { type: "string" },
+      key: { type: "string" },
+      symmetric: { type: "string" },
+    },
   });
   const [verb = "", ...rest] = positionals;
+  if (verb === "rotate-key") {
+    const [path = ""] = exactly("instance rotate-key", rest, "the file of an app-specific key");
+    return rotateKey(resolve(path), values);
+  }
   if (verb !== "list" && verb !== "revoke")
-    throw new CommandError("coffer instance: say list or revoke. Try --help.", 2);
+    throw new CommandError("coffer instance: say list, revoke or rotate-key. Try --help.", 2);
+  for (const name of ["client", "key", "symmetric"] as const)
+    if (values[name] !== undefined)
+      throw new CommandError(`--${name} goes with \`coffer instance rotate-key\`.`, 2);
   const [id = ""] = exactly(`instance ${verb}`, rest, ...(verb === "revoke" ? ["an id"] : []));
-  const { json } = values;
-  await withClient(values, async ({ life }) => {
+  const { json, dir, user } = values;
+  await withClient({ dir, user }, async ({ life }) => {
     if (verb === "revoke") {
       await life.revokeInstance(id);
       return tell(json, `${id} is revoked.`, { instance: id });
@@ -38,6 +67,41 @@ export async function instance(args: string[]): Promise<number> {
         `${id}  ${status.padEnd(7)}  ${tier.padEnd(8)}  ${dateOf(notAfter)}  ${shown(origin)}`,
     );
     tell(json, lines.join("\n"), instances);
+  });
+  return 0;
+}
+
+type RotateKeyValues = {
+  dir: string;
+  json: boolean;
+  user?: string | undefined;
+  client?: string | undefined;
+  key?: string | undefined;
+  symmetric?: string | undefined;
+};
+
+/** `coffer instance rotate-key` */
+async function rotateKey(path: string, values: RotateKeyValues): Promise<number> {
+  const { dir, json, user, client: id, key, symmetric } = values;
+  if ((id === undefined) !== (key === undefined))
+    throw new CommandError("--client and --key go together.", 2);
+  const passphrase = process.env[APP_KEY_PASSPHRASE];
+  if (passphrase === undefined)
+    throw new CommandError(`The passphrase of ${path} is to be in ${APP_KEY_PASSPHRASE}.`, 2);
+  const place = appKeyFile(path);
+  // One that is mistyped would be made.
+  if ((await place.read()) === undefined) throw new CommandError(`There is no app-specific key in ${path}.`);
+  const client =
+    id === undefined || key === undefined
+      ? undefined
+      : { id, key: await readRegisteredKey(key, process.env[PASSPHRASE_VARIABLE]) };
+  const instance = {
+    ...keepAppKey(place, passphrase),
+    ...(symmetric !== undefined && { symmetricKey: keepSymmetricKey(symmetricKeyFile(resolve(symmetric))) }),
+  };
+  await withClient({ dir, user, instance, ...(client && { client }) }, async (connected) => {
+    await connected.rotateAppKey();
+    tell(json, `${path} holds another app-specific key.`, { file: path });
   });
   return 0;
 }

@@ -19,13 +19,18 @@ export const SESSION_HELP = `  --user NAME   sign in by this name (development) 
 
 /** Signs in at the running deployment and runs `work`; the microservice and its keys end with it. */
 export async function withClient<T>(
-  { dir, user, instance }: { dir: string; user?: string | undefined; instance?: ClientOptions["instance"] },
+  {
+    dir,
+    user,
+    client: registered,
+    instance,
+  }: { dir: string; user?: string | undefined } & Pick<ClientOptions, "client" | "instance">,
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
   const deployment = await readDeployment(resolve(dir));
   const client = await connect({
     ...deployment,
-    user: user ?? loginName(),
+    ...(registered ? { client: registered } : { user: user ?? loginName() }),
     ...(instance && { instance }),
     onWait: (wait) =>
       process.stderr.write(`Waiting ${Math.ceil(wait / 1000)} s: the server has too many requests.\n`),

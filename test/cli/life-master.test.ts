@@ -1,13 +1,17 @@
 /** Versions of a data key by the command line, on a deployment at level master. */
 
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, expect, it } from "vitest";
+import { afterEach, beforeAll, expect, it, vi } from "vitest";
 import { writeDeployment } from "#cli/deployment.ts";
+import { makeRegisteredKey } from "#cli/registered-key.ts";
+import { appKeyFile, openAppKey } from "#web/hosts/node/index.ts";
+import { EdgeClient } from "../support/edge-client.ts";
+import { json as jsonOf } from "../support/http.ts";
 import { readRows, useSystem } from "../system/index.ts";
 import { run } from "./command.ts";
 
-const system = useSystem({ level: "master" });
+const system = useSystem({ level: "master", admins: ["Root"] });
 const coffer = (...args: string[]) => run([...args, "--dir", system.dir, "--user", "ada"], system.dir);
 const json = async <T>(...args: string[]): Promise<T> => {
   const { code, stdout, stderr } = await coffer(...args, "--json");
@@ -18,6 +22,10 @@ const json = async <T>(...args: string[]): Promise<T> => {
 beforeAll(async () => {
   const { appOrigin: app, vaultOrigin: vault, running } = system;
   await writeDeployment(system.dir, { app, vault, rootKey: running.rootKey });
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
 });
 
 type Version = { keyId: string; keyVersion: number; ends?: number };
@@ -68,4 +76,35 @@ it("W10 coffer key has the instance make the version where that is said", async 
   expect(await coffer("seal", join(system.dir, "two.txt"))).toMatchObject({ code: 0 });
   const [sealed] = await json<{ id: string }[]>("list");
   expect(await coffer("open", sealed!.id, "--to", join(system.dir, "back.txt"))).toMatchObject({ code: 0 });
+}, 300_000);
+
+it("W12 coffer instance rotate-key gives an application server another app-specific key, in its file", async () => {
+  const path = join(system.dir, "app-specific-key.pem");
+  const passphrase = "a secret of the server, at random";
+  const jwk = await makeRegisteredKey(join(system.dir, "server.pem"));
+  const admin = await EdgeClient.signedIn(system, "Root");
+  const { id } = jsonOf<{ id: string }>(await admin.rest("PUT", "/admin/clients/server", { jwk }));
+  const of = ["--client", id, "--key", join(system.dir, "server.pem")];
+  const rotate = (...more: string[]) =>
+    run(["instance", "rotate-key", path, ...more, "--dir", system.dir], system.dir);
+  const unsaid = await rotate(...of);
+  expect(`${unsaid.code} ${unsaid.stderr}`).toMatch(/^2 .*COFFER_APP_KEY_PASSPHRASE/s);
+  vi.stubEnv("COFFER_APP_KEY_PASSPHRASE", passphrase);
+  const missing = await rotate(...of);
+  expect(`${missing.code} ${missing.stderr}`).toMatch(/^1 .*There is no app-specific key/s);
+  expect(existsSync(path)).toBe(false);
+  const { wrappingSpki } = await openAppKey(appKeyFile(path), passphrase);
+  const before = readFileSync(path, "utf8");
+  expect((await rotate("--client", id)).code).toBe(2);
+  expect((await coffer("instance", "list", "--symmetric", path)).code).toBe(2);
+  expect(readFileSync(path, "utf8")).toBe(before);
+  const done = await rotate(...of);
+  expect(done.code, done.stderr).toBe(0);
+  const after = await openAppKey(appKeyFile(path), passphrase);
+  expect(after.wrappingSpki).not.toEqual(wrappingSpki);
+  expect(existsSync(`${path}.next`)).toBe(false);
+  // By the user whom a development deployment signs in, too.
+  const again = await rotate("--user", "ada");
+  expect(again.code, again.stderr).toBe(0);
+  expect((await openAppKey(appKeyFile(path), passphrase)).wrappingSpki).not.toEqual(after.wrappingSpki);
 }, 300_000);
