@@ -16,6 +16,7 @@ export class CofferVaults extends PanelElement {
   protected override ready(): void {
     super.ready();
     onPress(this, "renew", () => void this.#renew());
+    onPress(this, "rotate", () => void this.#rotate());
   }
 
   protected override clear(): void {
@@ -50,6 +51,8 @@ export class CofferVaults extends PanelElement {
     const registered = instances.find(({ id }) => id === this.#own);
     part(this, "this").hidden = ready === undefined || registered === undefined;
     if (ready === undefined || registered === undefined) return;
+    // The one that the organization's master key is released to.
+    part(this, "rotate").hidden = ready.instance.level !== "master";
     const { method, tier, status } = registered;
     const notAfter = new Date(ready.instance.notAfter);
     part(this, "tier").textContent = TIERS[tier] ?? tier;
@@ -109,17 +112,35 @@ export class CofferVaults extends PanelElement {
     part(this, "close").focus();
   }
 
-  async #renew(): Promise<void> {
-    const button = part<HTMLButtonElement>(this, "renew");
+  #renew(): Promise<void> {
+    return this.#change("renew", () => this.coffer.renew(), {
+      before: "Making new keys and enrolling again…",
+      after: "This vault has new keys and a new certificate; the ones before are revoked.",
+    });
+  }
+
+  #rotate(): Promise<void> {
+    return this.#change("rotate", () => this.coffer.rotateAppKey(), {
+      before: "Replacing the app-specific key…",
+      after: "This vault has another app-specific key; nothing is released to the one before.",
+    });
+  }
+
+  async #change(
+    name: string,
+    work: () => Promise<void>,
+    said: { before: string; after: string },
+  ): Promise<void> {
+    const button = part<HTMLButtonElement>(this, name);
     button.disabled = true;
-    this.say("Making new keys and enrolling again…");
+    this.say(said.before);
     this.overtake();
     const done = await this.attempt(async () => {
-      await this.coffer.renew();
+      await work();
       await this.read();
     });
     button.disabled = false;
-    if (done) this.say("This vault has new keys and a new certificate; the ones before are revoked.");
+    if (done) this.say(said.after);
     button.focus();
   }
 
