@@ -67,10 +67,8 @@ export interface Client extends Pick<Custodian, "documents" | "keys" | "loadBySe
   members: Members;
   /** Orders an export at the KMS, which records it. Resolves with the order's id. */
   orderExport(account: string, documents: string[]): Promise<string>;
-  /** Accounts, their keys, and the user's instances. */
+  /** Accounts, their keys, and the user's instances; with `nextAppKey` another app-specific key is kept in the place of the one of now. */
   life: Custodian["life"];
-  /** Another app-specific key (W12), as `Coffer.rotateAppKey`; with `nextAppKey`, kept in the place of the one of now. */
-  rotateAppKey(): Promise<void>;
   /** Data keys of an account, as the KMS manages them (M17). */
   managed: ManagedKeys;
   /** The rotation of the tenant's master key (W12). */
@@ -128,7 +126,6 @@ export async function connect(options: ClientOptions): Promise<Client> {
     microservice,
     loadBySeed: (seed, of) => custodian.loadBySeed(seed, of),
     life: custodian.life,
-    rotateAppKey: () => custodian.rotateAppKey(),
     managed: new ManagedKeys(rest),
     rotation: new Rotation(rest),
     administration: new Administration(rest),

@@ -100,7 +100,7 @@ async function rotateKey(path: string, values: RotateKeyValues): Promise<number>
     ...(symmetric !== undefined && { symmetricKey: keepSymmetricKey(symmetricKeyFile(resolve(symmetric))) }),
   };
   await withClient({ dir, user, instance, ...(client && { client }) }, async (connected) => {
-    await connected.rotateAppKey();
+    await connected.life.rotateAppKey();
     tell(json, `${path} holds another app-specific key.`, { file: path });
   });
   return 0;

@@ -314,7 +314,7 @@ it("W12 an application server replaces both by one call: the symmetric key, and 
   const id = await seal(before, "sealed before");
   const [pair, kept] = [await readFile(pem, "utf8"), await readFile(json, "utf8")];
   const held = (text: string) => (JSON.parse(text) as { id: string }).id;
-  await before.rotateAppKey();
+  await before.life.rotateAppKey();
   expect(await readFile(pem, "utf8")).not.toBe(pair);
   const now = await readFile(json, "utf8");
   expect(held(now)).not.toBe(held(kept));

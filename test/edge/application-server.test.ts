@@ -281,7 +281,7 @@ it("W12 has another app-specific key by one call while it serves, and nothing is
       for (let i = 0; i < 10; i++) read.push(await (await running.download(id)).text());
       return read;
     })(),
-    running.client.rotateAppKey(),
+    running.client.life.rotateAppKey(),
   ]);
   expect(new Set(reads)).toEqual(new Set(["sealed before"]));
   const { instance: after } = await running.client.microservice.use();
@@ -312,24 +312,24 @@ it("W12 keeps its app-specific key, and goes on with it, where the next one is r
   // A host that has no other one, as a device whose key is the same still.
   const same = await connect({ ...of, instance: { appKey, nextAppKey: { ...nextAppKey, open: appKey } } });
   const { instance } = await same.microservice.use();
-  await expect(same.rotateAppKey()).rejects.toMatchObject({ code: "conflict" });
+  await expect(same.life.rotateAppKey()).rejects.toMatchObject({ code: "conflict" });
   expect((await same.microservice.use()).instance).toEqual(instance);
   same.close();
   const only = await connect({ ...of, instance: { appKey } });
   await only.microservice.use();
-  await expect(only.rotateAppKey()).rejects.toMatchObject({ code: "conflict" });
+  await expect(only.life.rotateAppKey()).rejects.toMatchObject({ code: "conflict" });
   only.close();
   // It cannot be kept.
   const full = { ...nextAppKey, take: () => Promise.reject(new Error("no space is left")) };
   const unkept = await connect({ ...of, instance: { appKey, nextAppKey: full } });
   const enrolled = await unkept.microservice.use();
-  await expect(unkept.rotateAppKey()).rejects.toThrow("no space is left");
+  await expect(unkept.life.rotateAppKey()).rejects.toThrow("no space is left");
   expect(await unkept.microservice.use()).toBe(enrolled);
   unkept.close();
   expect(await readFile(join(dir, "app-specific-key.pem"), "utf8")).toBe(key);
   // The next one is kept, and the next call takes it.
   const next = await readFile(join(dir, "app-specific-key.pem.next"), "utf8");
-  await running.client.rotateAppKey();
+  await running.client.life.rotateAppKey();
   expect(await readFile(join(dir, "app-specific-key.pem"), "utf8")).toBe(next);
 });
 

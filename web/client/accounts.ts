@@ -43,19 +43,28 @@ export class Accounts {
   readonly #make: MakeKey;
 
   /**
+   * Gives the microservice another app-specific key (W12), to which the tenant's master key is released at level `master`: a symmetric one at
+   * once, in the place of a pair another one by another enrolment, and the instance before is revoked. Errors: `conflict` where the host
+   * still has the same pair, `recovery-needed` where a ceremony has to come first.
+   */
+  readonly rotateAppKey: () => Promise<void>;
+
+  /**
    * `renew` gets new tokens, which say what accounts the user has; `rotated` is told of an account that has another key; `make` has the
-   * microservice make a key, where the key store has no master key to make it under.
+   * microservice make a key, where the key store has no master key to make it under; `rotateAppKey` as below.
    */
   constructor(
     rest: RestClient,
     renew: () => Promise<unknown>,
     rotated: (account: string) => void,
     make: MakeKey,
+    rotateAppKey: () => Promise<void>,
   ) {
     this.#rotated = rotated;
     this.#rest = rest;
     this.#renew = renew;
     this.#make = make;
+    this.rotateAppKey = rotateAppKey;
   }
 
   /** Another account, whose only member the user is. Errors: `quota-exceeded`. */

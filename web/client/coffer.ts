@@ -240,14 +240,6 @@ export class Coffer extends EventTarget {
   }
 
   /**
-   * Gives the microservice another app-specific key (W12), to which the tenant's master key is released at level `master`: a symmetric one at
-   * once, a pair by another enrolment, and the instance before is revoked. Errors: as of `prepare`.
-   */
-  rotateAppKey(): Promise<void> {
-    return this.#run((custodian) => custodian.rotateAppKey());
-  }
-
-  /**
    * Changes over to the release that the vault has by now, if it is another one, without a reload: it enrols beside this one, what is under way
    * ends where it began, and then the instance that it was is revoked. A page does so by itself now and then. Answers whether it did. Errors: as of `prepare`.
    */

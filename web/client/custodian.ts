@@ -64,6 +64,7 @@ export class Custodian {
       () => session.authorize("GET", app, true),
       (account) => keys.discard(account),
       async (...of) => (await microservice.use()).port.renew(...of),
+      () => this.#rotateAppKey(),
     );
     this.members = new Members(rest);
     this.rest = rest;
@@ -129,12 +130,8 @@ export class Custodian {
     await this.life.revokeInstance(id);
   }
 
-  /**
-   * Gives the microservice another app-specific key (W12). A symmetric one is replaced at once; in the place of a pair there is another
-   * enrolment with another one, and the instance before is revoked. Errors: `conflict` where the host still has the same pair,
-   * `recovery-needed` where that takes a ceremony first.
-   */
-  async rotateAppKey(): Promise<void> {
+  /** Another app-specific key, as `Accounts.rotateAppKey` has it. */
+  async #rotateAppKey(): Promise<void> {
     const next = this.#nextAppKey;
     if (!next) {
       const before = await this.microservice.use();

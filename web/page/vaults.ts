@@ -120,7 +120,7 @@ export class CofferVaults extends PanelElement {
   }
 
   #rotate(): Promise<void> {
-    return this.#change("rotate", () => this.coffer.rotateAppKey(), {
+    return this.#change("rotate", () => this.coffer.manage((life) => life.rotateAppKey()), {
       before: "Replacing the app-specific key…",
       after: "This vault has another app-specific key; nothing is released to the one before.",
     });

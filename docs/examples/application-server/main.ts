@@ -21,7 +21,7 @@ const client = await connect({ app: APP, vault: VAULT, rootKey, client: register
 const microservice = async () => (await client.microservice.use()).port;
 await microservice();
 // Another app-specific key, while it serves.
-process.on("SIGHUP", () => void client.rotateAppKey().catch(console.error));
+process.on("SIGHUP", () => void client.life.rotateAppKey().catch(console.error));
 
 const account = client.account();
 const accountOf = ({ headers }: Request) =>

@@ -79,7 +79,7 @@ export interface NextAppKey {
  *
  * @example
  * const client = await connect({ app, vault, rootKey, client, instance: keepAppKey(appKeyFile("key.pem"), passphrase) });
- * await client.rotateAppKey();
+ * await client.life.rotateAppKey();
  */
 export function keepAppKey(
   place: RotatingPlace,
