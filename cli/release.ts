@@ -74,6 +74,8 @@ export async function release(args: string[]): Promise<number> {
   if (!/^[1-9]\d{0,8}$/.test(values.number ?? ""))
     throw new CommandError("--number takes a number from 1 up.", 2);
   if (values.key === undefined) throw new CommandError("--key takes the key that signs releases.", 2);
+  if (values.webcat !== undefined && values.app.length === 0)
+    throw new CommandError("--webcat takes --app, the origins that may frame the vault.", 2);
   const text = await read(
     join(resolve(values.web), MANIFEST),
     "Build it first, or say where it is with --web.",
@@ -82,18 +84,21 @@ export async function release(args: string[]): Promise<number> {
   const key = await signingKey(values.key);
   const signed = await signRelease({ release: number, files }, key);
   const { publicKey } = key;
+  const manifest =
+    values.webcat === undefined
+      ? undefined
+      : {
+          path: values.webcat,
+          text: await webcatManifest({ release: number, files }, resolve(values.web), values.app),
+        };
+  // What is in the log stays there: it comes once all that is asked for has been made.
   if (values.log !== undefined)
     await log(
       values.log,
       { number, signed, publicKey },
       await logSigner(values["log-name"], values["log-key"]),
     );
-  if (values.webcat !== undefined) {
-    if (values.app.length === 0)
-      throw new CommandError("--webcat takes --app, the origins that may frame the vault.", 2);
-    const manifest = await webcatManifest({ release: number, files }, resolve(values.web), values.app);
-    await writeWhole(values.webcat, manifest, { replace: true, mode: 0o644 });
-  }
+  if (manifest !== undefined) await writeWhole(manifest.path, manifest.text, { replace: true, mode: 0o644 });
   process.stdout.write(
     values.json ? `${JSON.stringify({ release: number, key: publicKey, signed })}\n` : `${signed}\n`,
   );

@@ -1,6 +1,6 @@
 /** Releases in the open: `coffer release` keeps a log of them, and `coffer release verify` holds the vault of a real edge against it, from outside. */
 import { createHash, generateKeyPairSync } from "node:crypto";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -441,6 +441,18 @@ describe("the log of releases", () => {
       const proof = await consistencyProof(older, 260, nodesOf(read, 260));
       expect(await verifyConsistency(trees[older - 1]!, tree, proof), `${older}`).toBe(true);
     }
+  });
+
+  it("M21 adds nothing to the log where the rest of the command line is wrong, or the build is not its manifest's", async () => {
+    const logged = ["--log", "unlogged", "--log-name", "example.test/log", "--log-key", "log.pem"];
+    const of = (web: string) => ["--number", "9", "--key", "release.pem", "--web", web, ...logged];
+    const unnamed = await coffer("release", ...of(webOf()), "--webcat", "never.json");
+    expect(unnamed).toMatchObject({ code: 2, stdout: "" });
+    cpSync(older, at("other"), { recursive: true });
+    writeFileSync(join(at("other"), "vault", named("loader", older)), "// another");
+    const changed = await coffer("release", ...of(at("other")), "--webcat", "never.json", "--app", vault);
+    expect(changed).toMatchObject({ code: 1, stdout: "" });
+    for (const name of ["unlogged", "never.json"]) expect(existsSync(at(name)), name).toBe(false);
   });
 
   it("M21 writes the manifest in WEBCAT's form, with the SHA-256 of each file of the vault", async () => {
