@@ -87,17 +87,26 @@ export async function entriesOf(read: ReadLog, size: number): Promise<Uint8Array
   return entries;
 }
 
+/** An entry that is to be added. `follows` throws where it must not come after what is the log's last, undefined in one that has not begun. */
+export interface NewEntry {
+  entry: Uint8Array;
+  follows: (last: Uint8Array | undefined) => Promise<void>;
+}
+
 /** Adds an entry. The checkpoint is written last, so that who reads meanwhile has the tree of before. Answers the tree. */
 export async function appendEntry(
   folder: string,
-  entry: Uint8Array,
+  { entry, follows }: NewEntry,
   signer: NoteSigner,
 ): Promise<LogCheckpoint> {
   makeFolder(folder);
   return whileLocked(folder, "log", async () => {
     const read = logAt(folder);
     const before = await readCheckpoint(read, signer);
-    const entries = [...(await entriesOf(read, before?.size ?? 0)), entry];
+    const entries = await entriesOf(read, before?.size ?? 0);
+    // Where nobody else writes: two releases at once must not both be found to be the highest.
+    await follows(entries.at(-1));
+    entries.push(entry);
     const tiles: Uint8Array[][] = [];
     let frontier = emptyFrontier;
     for (const [index, one] of entries.entries()) {

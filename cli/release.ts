@@ -12,7 +12,7 @@ import { type NoteSigner, noteKeyText } from "#protocol/log/index.ts";
 import { MANIFEST } from "#web/pin.ts";
 import { CommandError } from "./command-error.ts";
 import { COFFER } from "./parts/index.ts";
-import { appendEntry, entriesOf, logAt, readCheckpoint } from "./release-log.ts";
+import { appendEntry } from "./release-log.ts";
 import { webcatManifest } from "./webcat.ts";
 
 export const RELEASE_HELP = `coffer release: sign what a build is made of, and check a vault by it
@@ -111,12 +111,12 @@ async function log(
   { number, signed, publicKey }: { number: number; signed: string; publicKey: EcPublicJwk },
   signer: NoteSigner,
 ): Promise<void> {
-  const before = await readCheckpoint(logAt(folder), signer);
-  const last = (await entriesOf(logAt(folder), before?.size ?? 0)).at(-1);
-  const highest = last && (await verifyRelease(new TextDecoder().decode(last), publicKey)).release;
-  if (highest !== undefined && number <= highest)
-    throw new CommandError(`The log has release ${highest}: the next one has a higher number.`);
-  const { size } = await appendEntry(folder, utf8(signed), signer);
+  const follows = async (last: Uint8Array | undefined) => {
+    const highest = last && (await verifyRelease(new TextDecoder().decode(last), publicKey)).release;
+    if (highest !== undefined && number <= highest)
+      throw new CommandError(`The log has release ${highest}: the next one has a higher number.`);
+  };
+  const { size } = await appendEntry(folder, { entry: utf8(signed), follows }, signer);
   process.stderr.write(`Release ${number} is entry ${size - 1} of ${await noteKeyText(signer)}\n`);
 }
 
