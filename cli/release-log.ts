@@ -53,6 +53,16 @@ export function logAt(place: string): ReadLog {
   };
 }
 
+/** Each file once, for one verification: every proof asks for nodes, of which one tile has many. */
+export function readOnce(read: ReadLog): ReadLog {
+  const files = new Map<string, ReturnType<ReadLog>>();
+  return (path) => {
+    const file = files.get(path) ?? read(path);
+    files.set(path, file);
+    return file;
+  };
+}
+
 /** The checkpoint as it is there, and what it says. Null for a log that has not begun. Throws for one that its key has not signed. */
 export async function readCheckpoint(read: ReadLog, key: NoteKey) {
   const bytes = await read("checkpoint");

@@ -17,7 +17,7 @@ import {
 import { CommandError } from "./command-error.ts";
 import { print } from "./output.ts";
 import { readPublicKey } from "./registered-key.ts";
-import { entriesOf, logAt, nodesOf, type ReadLog, readCheckpoint } from "./release-log.ts";
+import { entriesOf, logAt, nodesOf, type ReadLog, readCheckpoint, readOnce } from "./release-log.ts";
 import { shown } from "./shown.ts";
 import { checkVault } from "./vault-check.ts";
 import type { Finding } from "./vault-file.ts";
@@ -71,7 +71,7 @@ export async function releaseVerify(args: string[]): Promise<number> {
   if (notOne !== undefined)
     throw new CommandError(`--app takes one origin with the vault's scheme, and ${notOne} is none.`, 2);
   const publicKey = await readPublicKey(key);
-  const read = logAt(log);
+  const read = readOnce(logAt(log));
   let found: { kind: Reason; path: string; says: string }[];
   let release: Release | undefined;
   let framedBy: string[] = [];

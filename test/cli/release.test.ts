@@ -422,6 +422,23 @@ describe("the log of releases", () => {
     expect(kinds(await coffer("release", "verify", vault, ...foreign))).toEqual(["release-unsigned"]);
   });
 
+  it("M21 asks an address for each file of the log once", async () => {
+    const asked: string[] = [];
+    const server = createServer(({ url = "" }, response) => {
+      asked.push(url);
+      response.end(readFileSync(join(at("log"), url)));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as { port: number };
+    const served = ["--log", `http://127.0.0.1:${port}`, "--log-key", logKey, "--key", "release-public.pem"];
+    const { code, stdout } = await coffer("release", "verify", vault, ...served).finally(() =>
+      server.close(),
+    );
+    expect(code, stdout).toBe(0);
+    expect(asked.length).toBeGreaterThanOrEqual(3);
+    expect(new Set(asked).size).toBe(asked.length);
+  });
+
   it("M21 grows over many tiles, each written once it is whole, and every release stays in it", async () => {
     const { appendEntry, entriesOf, logAt, nodesOf, readCheckpoint } = await import("#cli/release-log.ts");
     const { consistencyProof, parseNoteKey, verifyConsistency } = await import("#protocol/log/index.ts");
