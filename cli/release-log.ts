@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { makeFolder, whileLocked, writeWhole } from "#files/index.ts";
-import { concat, utf8 } from "#protocol/bytes.ts";
+import { compareBytes, concat, utf8 } from "#protocol/bytes.ts";
 import {
   decodeBundle,
   emptyFrontier,
@@ -121,12 +121,15 @@ export async function appendEntry(
     let frontier = emptyFrontier;
     for (const [index, one] of entries.entries()) {
       // What is there must be what was signed: nothing is signed on top of anything else.
-      if (before && index === before.size && !sameBytes(await rootOf(frontier), before.root))
+      if (before && index === before.size && compareBytes(await rootOf(frontier), before.root) !== 0)
         throw new TypeError("the log's entries are not those of its checkpoint");
       const grown = await grow(frontier, await leafHash(one));
       frontier = grown.frontier;
-      for (const { height, hash } of grown.completed.filter(isTileNode))
-        tiles[height / TILE_HEIGHT] = [...(tiles[height / TILE_HEIGHT] ?? []), hash];
+      for (const { height, hash } of grown.completed.filter(isTileNode)) {
+        const level = height / TILE_HEIGHT;
+        tiles[level] ??= [];
+        tiles[level].push(hash);
+      }
     }
     const write = async (
       level: Tile["level"],
@@ -159,8 +162,4 @@ async function readTile(read: ReadLog, tile: Tile): Promise<Uint8Array> {
 /** Of a tile, in the tree of that size: all of its hashes, or those that there are. */
 function widthOf(level: number, index: number, size: number): number {
   return Math.min(TILE_WIDTH, Math.floor(size / TILE_WIDTH ** level) - index * TILE_WIDTH);
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
