@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { inclusionProof, leafHash } from "#protocol/log/index.ts";
 import { logAt, nodesOf, readOnce } from "./release-log.ts";
 
@@ -28,4 +28,26 @@ it("asks a server for each tile once, however many proofs are made of it", async
   const node = nodesOf(readOnce(logAt(place)), leaves.length);
   for (const index of leaves.keys()) await inclusionProof(index, leaves.length, node);
   expect(asked).toEqual(["/tile/0/000.p/100"]);
+});
+
+it("takes no file of an address that is too long, and does not wait for its end", async () => {
+  const closed = new Promise<void>((resolve) => {
+    answer = (_, response) => {
+      // It has none.
+      const more = () => void response.write(Buffer.alloc(65_536));
+      response.on("drain", more).on("close", resolve);
+      more();
+    };
+  });
+  await expect(logAt(place)("checkpoint")).rejects.toThrow("has a file that is too long");
+  await closed;
+});
+
+it("waits half a minute for a file, and not for ever", async () => {
+  const timeout = AbortSignal.timeout;
+  const asked = vi.spyOn(AbortSignal, "timeout").mockImplementation(() => timeout.call(AbortSignal, 200));
+  answer = (_, response) => void response.write("it begins");
+  await expect(logAt(place)("checkpoint")).rejects.toThrow();
+  expect(asked.mock.calls).toEqual([[30_000]]);
+  asked.mockRestore();
 });

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { makeFolder, whileLocked, writeWhole } from "#files/index.ts";
-import { compareBytes, concat, utf8 } from "#protocol/bytes.ts";
+import { compareBytes, concat, join as joinBytes, utf8 } from "#protocol/bytes.ts";
 import {
   decodeBundle,
   emptyFrontier,
@@ -29,6 +29,8 @@ import { loopbackFetch } from "./loopback-fetch.ts";
 const MAX_RELEASES = 65_536;
 /** Of one file of a log: a bundle of 256 entries of 65,535 bytes is longer than any that is written here. */
 const MAX_FILE = 16 * 1024 * 1024;
+/** Of one answer, until its end. */
+const TIMEOUT_MS = 30_000;
 
 /** Gives a file of the log by its path; null where there is none. */
 export type ReadLog = (path: string) => Promise<Uint8Array | null>;
@@ -44,13 +46,24 @@ export function logAt(place: string): ReadLog {
   }
   const base = place.endsWith("/") ? place : `${place}/`;
   return async (path) => {
-    const response = await loopbackFetch(new URL(path, base).href, { redirect: "error" });
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const response = await loopbackFetch(new URL(path, base).href, { redirect: "error", signal });
+    if (response.ok) return fileOf(response, place);
+    await response.body?.cancel();
     if (response.status === 404) return null;
-    if (!response.ok) throw new Error(`${place} answered with ${response.status}`);
-    const bytes = new Uint8Array(await response.arrayBuffer());
-    if (bytes.length > MAX_FILE) throw new Error(`${place} has a file that is too long`);
-    return bytes;
+    throw new Error(`${place} answered with ${response.status}`);
   };
+}
+
+async function fileOf(response: Response, place: string): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    length += chunk.length;
+    if (length > MAX_FILE) throw new Error(`${place} has a file that is too long`);
+    chunks.push(chunk);
+  }
+  return joinBytes(chunks);
 }
 
 /** Each file once, for one verification: every proof asks for nodes, of which one tile has many. */
