@@ -73,7 +73,12 @@ export async function client(args: string[]): Promise<number> {
       throw new CommandError("coffer client rotate: takes --key FILE and --jwk FILE. Try --help.", 2);
     const key = await readRegisteredKey(values.key, process.env[PASSPHRASE_VARIABLE]);
     const vault = values.vault ?? (await readDeployment(resolve(values.dir))).vault;
-    const change = await signKeyChange(key, { id, vault, to: await readPublicKey(file), now: Date.now() });
+    const change = await signKeyChange(key, {
+      id,
+      vault,
+      to: await readPublicKey("--jwk", file),
+      now: Date.now(),
+    });
     await print(`${change}\n`);
     return 0;
   }
@@ -86,7 +91,7 @@ export async function client(args: string[]): Promise<number> {
     throw new CommandError("coffer client: register takes --jwk FILE. Try --help.", 2);
   if (values.change !== undefined && verb !== "register")
     throw new CommandError("coffer client: --change belongs to register. Try --help.", 2);
-  const jwk = file === undefined ? undefined : await readPublicKey(file);
+  const jwk = file === undefined ? undefined : await readPublicKey("--jwk", file);
   const change = values.change === undefined ? undefined : await readChange(values.change);
   await withClient(values, async ({ administration }) => {
     if (verb === "list") {

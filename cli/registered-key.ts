@@ -32,14 +32,14 @@ export async function readRegisteredKey(path: string, passphrase?: string): Prom
   }
 }
 
-/** Reads a public key: a JWK or PEM. Throws `CommandError` for anything else, and for a private key, which nobody is given. */
-export async function readPublicKey(path: string): Promise<EcPublicJwk> {
+/** Reads a public key, a JWK or PEM, from the file that `option` names. Throws `CommandError` for anything else, and for a private key, which nobody is given. */
+export async function readPublicKey(option: string, path: string): Promise<EcPublicJwk> {
   const text = await readFile(path, "utf8").catch(() => {
-    throw new CommandError(`--jwk: ${path} cannot be read.`);
+    throw new CommandError(`${option}: ${path} cannot be read.`);
   });
   if (/PRIVATE KEY|"d"\s*:/.test(text))
     throw new CommandError(
-      `--jwk: ${path} has the private half. Give the public one, and show that to nobody.`,
+      `${option}: ${path} has the private half. Give the public one, and show that to nobody.`,
     );
   try {
     const key = text.includes("-----BEGIN")
@@ -47,7 +47,7 @@ export async function readPublicKey(path: string): Promise<EcPublicJwk> {
       : createPublicKey({ key: JSON.parse(text), format: "jwk" });
     return publicHalf(key);
   } catch {
-    throw new CommandError(`--jwk: ${path} holds no public key of P-256, as a JWK or in PEM.`);
+    throw new CommandError(`${option}: ${path} holds no public key of P-256, as a JWK or in PEM.`);
   }
 }
 

@@ -70,7 +70,7 @@ export async function releaseVerify(args: string[]): Promise<number> {
   const notOne = values.app.find((app) => !isOriginFor(vault, app));
   if (notOne !== undefined)
     throw new CommandError(`--app takes one origin with the vault's scheme, and ${notOne} is none.`, 2);
-  const publicKey = await readPublicKey(key);
+  const publicKey = await readPublicKey("--key", key);
   const read = readOnce(logAt(log));
   let found: { kind: Reason; path: string; says: string }[];
   let release: Release | undefined;

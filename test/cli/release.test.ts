@@ -418,8 +418,11 @@ describe("the log of releases", () => {
     expect(on.code).toBe(0);
     const other = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey;
     writeFileSync(at("other.pem"), other.export({ format: "pem", type: "spki" }));
-    const foreign = ["--log", "log", "--log-key", logKey, "--key", "other.pem"];
-    expect(kinds(await coffer("release", "verify", vault, ...foreign))).toEqual(["release-unsigned"]);
+    const by = (key: string) => ["--log", "log", "--log-key", logKey, "--key", key];
+    expect(kinds(await coffer("release", "verify", vault, ...by("other.pem")))).toEqual(["release-unsigned"]);
+    const secret = await coffer("release", "verify", vault, ...by("release.pem"));
+    expect(secret).toMatchObject({ code: 1, stdout: "" });
+    expect(secret.stderr).toContain("--key: release.pem has the private half");
   });
 
   it("M21 asks an address for each file of the log once", async () => {
