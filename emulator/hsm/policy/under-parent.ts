@@ -9,6 +9,7 @@ import {
 } from "#protocol/hierarchy/index.ts";
 import { type CryptographicParameters, KmipError } from "#protocol/kmip/index.ts";
 import type { ObjectType } from "../store/managed-object.ts";
+import { isCek } from "./master-cek.ts";
 
 /** A key below a parent, or the parent: what kind of object, and of which class. */
 type Rung = { objectType: ObjectType; keyClass: KeyClass | undefined };
@@ -31,8 +32,7 @@ export function checkUnderParent(
       refuse("Under a pair by RSA-OAEP with SHA-256 only");
     return;
   }
-  const isCek = parent.keyClass === "master-cek" || parent.keyClass === "signing";
-  if (isCek && child.objectType !== "PrivateKey")
+  if (isCek(parent.keyClass) && child.objectType !== "PrivateKey")
     refuse("Private halves alone are under a content-encryption key");
   if (parameters?.blockCipherMode !== modeUnder(child, parent))
     refuse("Not how a key is wrapped by its parent");
