@@ -5,7 +5,7 @@ import { isOwner, mayDo } from "../policy/access.ts";
 import { admitAttributes, childClass, classAttributes } from "../policy/admission.ts";
 import { checkShare } from "../policy/channel.ts";
 import { classOf } from "../policy/classes.ts";
-import { cekAttributes, isCek, isSigningCek, masterOf } from "../policy/master-cek.ts";
+import { cekAttributes, isCek, isSigningCek, keyAbove } from "../policy/master-cek.ts";
 import { restoredAttributes } from "../policy/recovery.ts";
 import { isRestricted } from "../policy/roles.ts";
 import { checkNoPad, isSecret } from "../policy/secrecy.ts";
@@ -65,7 +65,7 @@ const importObject: Handler<"Import"> = (request, context) => {
   let ruled = attributes;
   if (parent) {
     if (keyClass) {
-      const below = isCek(classOf(parent.attributes)) ? masterOf(parent, work) : parent;
+      const below = isCek(classOf(parent.attributes)) ? keyAbove(parent, work) : parent;
       ruled = classAttributes(keyClass, attributes, below, objectType);
       if (isCek(keyClass)) ruled = cekAttributes(ruled, "UnwrapKey", context.now);
       value = objectType === "PrivateKey" ? hierarchyPair(value, keyClass) : hierarchyKey(value);

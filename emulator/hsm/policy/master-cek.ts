@@ -50,10 +50,10 @@ export function isSigningCek(
 }
 
 /** The key that it is under, which is the parent of what it opens. */
-export function masterOf(cek: ManagedObject, work: Work): ManagedObject {
-  const master = work.get(policyAttribute(cek.attributes, POLICY.parent) ?? "");
-  if (!master) return refuse("The key above it is gone");
-  return master;
+export function keyAbove(cek: ManagedObject, work: Work): ManagedObject {
+  const above = work.get(policyAttribute(cek.attributes, POLICY.parent) ?? "");
+  if (!above) return refuse("The key above it is gone");
+  return above;
 }
 
 /** Throws unless `cek` may wrap this: the private half of an account key below its master key, or below the one that this has replaced. */
@@ -66,7 +66,7 @@ export function checkMasterCekWraps(
   if (object.objectType !== "PrivateKey" || classOf(object.attributes) !== "account")
     refuse("It wraps private halves of account keys only");
   const parent = policyAttribute(object.attributes, POLICY.parent);
-  const master = masterOf(cek, work);
+  const master = keyAbove(cek, work);
   if (parent === master.uid) return;
   if (!CLASSES.master.unwrapsFor.includes(subject.role) || !isSuccessorOf(master, parent, work))
     refuse("It wraps what is below its own master key only");
