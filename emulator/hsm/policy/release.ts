@@ -5,11 +5,7 @@ import {
   policyAttribute,
   TO_HYBRID_RECIPIENT,
 } from "#protocol/hierarchy/index.ts";
-import {
-  type CryptographicParameters,
-  type KeyWrappingSpecification,
-  KmipError,
-} from "#protocol/kmip/index.ts";
+import { type KeyWrappingSpecification, KmipError } from "#protocol/kmip/index.ts";
 import { type ManagedObject, type ObjectType, stateAt } from "../store/managed-object.ts";
 import type { Work } from "../store/work.ts";
 import { canSee, checkAccess, isRuled, mayDo, type Subject } from "./access.ts";
@@ -22,7 +18,7 @@ import { checkRestoredFor } from "./recovery.ts";
 import { isRestricted } from "./roles.ts";
 import { checkWrapsSecret } from "./secrecy.ts";
 import { isSuccessorOf } from "./succession.ts";
-import { checkUnderParent, isOaep256 } from "./under-parent.ts";
+import { checkUnderParent, isOaep256, saysExactly } from "./under-parent.ts";
 
 /** What leaves the HSM: Get and Export pass through here, after `checkAccess`. */
 
@@ -169,7 +165,7 @@ function checkClassRelease(
   const own = classOf(object.attributes);
   if (agreementKey(key, work)) {
     // Enc(master), Enc(account) and what serves them go by RSA-OAEP.
-    if (own !== "data" || !isHybrid(parameters))
+    if (own !== "data" || !saysExactly(parameters, TO_HYBRID_RECIPIENT))
       refuse("A hybrid recipient gets data keys, by both of its keys");
     checkToRecipient(object, rule, key, work, now);
     return;
@@ -178,13 +174,6 @@ function checkClassRelease(
   // It is worth what it wraps, and that is asked for its recipient.
   if ((own === "cek" || own === "app-specific") && recipientOf(object, work).uid === key.uid) return;
   checkToRecipient(object, rule, key, work, now);
-}
-
-/** Whether that is `TO_HYBRID_RECIPIENT` and nothing beside it. */
-function isHybrid(parameters: CryptographicParameters = {}): boolean {
-  const said = Object.entries(parameters).filter(([, value]) => value !== undefined);
-  const wanted = new Map<string, unknown>(Object.entries(TO_HYBRID_RECIPIENT));
-  return said.length === wanted.size && said.every(([name, value]) => wanted.get(name) === value);
 }
 
 /** Throws unless the object may go to this recipient, at its level and of its tenant. */

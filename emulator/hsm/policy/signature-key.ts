@@ -3,12 +3,14 @@ import { type Attributes, KmipError, type RequestPayload } from "#protocol/kmip/
 import type { ManagedObject } from "../store/managed-object.ts";
 import type { Work } from "../store/work.ts";
 import { checkOperating } from "./data-operations.ts";
+import { saysExactly } from "./under-parent.ts";
 
 /**
  * Key pairs that sign for an account (M17). One is made below an account key, leaves under a `signing` key alone (`master-cek.ts`), and comes back under it to
  * sign inside the HSM where the officer has allowed operations for the tenant. It signs by the one algorithm that it was made for.
  */
 
+type Request = RequestPayload<"Sign">;
 type Kind = (typeof SIGNATURE_KEYS)[keyof typeof SIGNATURE_KEYS];
 
 /** The attributes of the pair that is asked for. Anything but the pairs of the table is refused. */
@@ -30,24 +32,17 @@ function kindOf(asked: Attributes): Kind {
 }
 
 /** Throws unless the key may sign this: whole messages, as its kind signs, below a master key that allows it now. */
-export function checkSignature(
-  key: ManagedObject,
-  request: RequestPayload<"Sign">,
-  work: Work,
-  now: Date,
-): void {
+export function checkSignature(key: ManagedObject, request: Request, work: Work, now: Date): void {
   checkOperating(key, "signature", work, now);
-  const { data, digestedData, correlationValue, initIndicator, finalIndicator } = request;
-  if (!data || digestedData || correlationValue || initIndicator || finalIndicator)
-    refuse("This key signs whole messages");
-  const { sign } = kindOf(key.attributes);
-  const asked = Object.entries(request.cryptographicParameters ?? {}).filter(([, one]) => one !== undefined);
-  const due = Object.entries(sign);
-  if (
-    asked.length !== due.length ||
-    due.some(([name, value]) => !asked.some(([n, v]) => n === name && v === value))
-  )
+  if (!isWhole(request)) refuse("This key signs whole messages");
+  if (!saysExactly(request.cryptographicParameters, kindOf(key.attributes).sign))
     refuse("Not how this key signs");
+}
+
+/** Whether the message to be signed is there itself, in one piece: no digest of it, and no part of a stream. */
+export function isWhole(request: Request): request is Request & { data: Uint8Array } {
+  const { data, digestedData, correlationValue, initIndicator, finalIndicator } = request;
+  return !!data && !digestedData && !correlationValue && !initIndicator && !finalIndicator;
 }
 
 function refuse(message: string): never {

@@ -16,7 +16,7 @@ import type { Subject } from "./access.ts";
 import { isInForce } from "./chain.ts";
 import { classOf } from "./classes.ts";
 import { isRestricted } from "./roles.ts";
-import { checkSignature } from "./signature-key.ts";
+import { checkSignature, isWhole } from "./signature-key.ts";
 
 /**
  * What a signing key may sign (`POLICY.signType`): compact JWS of one `typ`, or certificates of an authority's
@@ -40,9 +40,8 @@ export function checkSigned(
     else if (isRestricted(subject.role)) refuse("Not a key for this identity's signatures");
     return;
   }
-  const { data, digestedData, correlationValue, initIndicator, finalIndicator } = request;
-  if (!data || digestedData || correlationValue || initIndicator || finalIndicator)
-    refuse("This key signs whole messages that it can read");
+  if (!isWhole(request)) refuse("This key signs whole messages that it can read");
+  const { data } = request;
   const { digitalSignatureAlgorithm, ...others } = request.cryptographicParameters ?? {};
   if (
     digitalSignatureAlgorithm !== "ECDSAWithSHA256" ||

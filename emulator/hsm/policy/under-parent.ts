@@ -72,6 +72,16 @@ export function isOaep256(
   );
 }
 
+/** Whether `given` says all of `wanted`, and nothing beside it. Compares names and numbers, not byte strings. */
+export function saysExactly(
+  given: CryptographicParameters | undefined,
+  wanted: CryptographicParameters,
+): boolean {
+  const said = Object.entries(given ?? {}).filter(([, value]) => value !== undefined);
+  const due = new Map<string, unknown>(Object.entries(wanted));
+  return said.length === due.size && said.every(([name, value]) => due.has(name) && due.get(name) === value);
+}
+
 function refuse(message: string): never {
   throw new KmipError("PermissionDenied", message);
 }
