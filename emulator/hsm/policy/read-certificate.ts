@@ -31,9 +31,10 @@ export interface ReadCertificate {
   pathLength: number;
 }
 
-/** Certificates, and signatures of some by others. The oldest goes first. */
+/** Certificates, subjects, and signatures of some by others. The oldest goes first. */
 const MAX_KEPT = 2048;
 const read = new Map<string, ReadCertificate>();
+const subjects = new Map<string, ReturnType<typeof readSubject>>();
 const signed = new Map<string, boolean>();
 
 /** Throws what node:crypto throws for what is none. */
@@ -53,6 +54,15 @@ export function readCertificate(object: ManagedObject): ReadCertificate {
       isProcessed: parsed.extensions.every(({ critical, type }) => !critical || PROCESSED.has(type)),
       pathLength: constraints?.pathLength ?? Number.POSITIVE_INFINITY,
     };
+  });
+}
+
+/** Its subject and its public key (SubjectPublicKeyInfo), by the reader of ASN.1 alone: what OpenSSL refuses is told too. Throws what that throws for what is none. */
+export function readSubject(object: ManagedObject): { spki: Buffer; subject: x509.Name } {
+  const der = certificateDer(object);
+  return kept(subjects, createHash("sha256").update(der).digest("base64"), () => {
+    const { publicKey, subjectName } = new x509.X509Certificate(new Uint8Array(der));
+    return { spki: Buffer.from(publicKey.rawData), subject: subjectName };
   });
 }
 

@@ -10,11 +10,12 @@ import { KmipError, type RequestPayload } from "#protocol/kmip/index.ts";
 import { encode, INTEGER, SEQUENCE } from "#protocol/pki/der.ts";
 import { readRevocationListToSign } from "#protocol/pki/index.ts";
 import { isDestroyed, type ManagedObject } from "../store/managed-object.ts";
-import { certificateDer, privateKeyOf } from "../store/material.ts";
+import { privateKeyOf } from "../store/material.ts";
 import type { Work } from "../store/work.ts";
 import type { Subject } from "./access.ts";
 import { isInForce } from "./chain.ts";
 import { classOf } from "./classes.ts";
+import { readSubject } from "./read-certificate.ts";
 import { isRestricted } from "./roles.ts";
 import { checkSignature, isWhole } from "./signature-key.ts";
 
@@ -164,9 +165,9 @@ function namesOf(key: ManagedObject, work: Work, now: Date): Bytes[] {
       ["objectType", "Certificate"],
     ])
     .filter((object) => isInForce(object, now))
-    .map((object) => new x509.X509Certificate(new Uint8Array(certificateDer(object))))
-    .filter(({ publicKey }) => spki.equals(new Uint8Array(publicKey.rawData)))
-    .map(({ subjectName }) => new Uint8Array(subjectName.toArrayBuffer()));
+    .map(readSubject)
+    .filter((certificate) => spki.equals(certificate.spki))
+    .map(({ subject }) => new Uint8Array(subject.toArrayBuffer()));
 }
 
 function refuse(message: string): never {
