@@ -2,7 +2,13 @@
 
 import { readFile } from "node:fs/promises";
 import { text as textOf } from "node:stream/consumers";
-import type { DescribedKey, ListKeysQuery } from "#protocol/contract/index.ts";
+import {
+  type DescribedKey,
+  keyTags,
+  keyVersion,
+  type ListKeysQuery,
+  listKeys,
+} from "#protocol/contract/index.ts";
 import { KEY_ALGORITHM_NAMES } from "#protocol/keys/algorithm.ts";
 import { MAX_JWS_LENGTH } from "#protocol/keys/length.ts";
 import { compactJws, fits } from "#protocol/shape.ts";
@@ -13,7 +19,6 @@ import { shown } from "./shown.ts";
 
 const PURPOSES: readonly Purpose[] = ["document", "data", "signature"];
 const STATES = ["enabled", "disabled"] as const;
-const MAX_TAG = 64;
 
 /** What `create` orders. Errors: `CommandError`, as of everything here. */
 export function orderOf({ algorithm, count, purpose }: LifeValues): KeyOrder {
@@ -27,7 +32,7 @@ export function orderOf({ algorithm, count, purpose }: LifeValues): KeyOrder {
 /** What `list` asks for. */
 export function filterOf({ purpose, state, tag, after }: LifeValues): Omit<ListKeysQuery, "limit"> {
   const wanted = { purpose: purposeOf(purpose), state: oneOf("--state", STATES, state) };
-  if (tag !== undefined && (tag === "" || tag.length > MAX_TAG))
+  if (tag !== undefined && !fits(listKeys.query.optional.tag, tag))
     throw new CommandError("--tag takes a name of 1 to 64 characters.", 2);
   if (after !== undefined && !isVersion(after)) throw new CommandError("--after takes a version.", 2);
   return {
@@ -44,20 +49,21 @@ export function limitOf(limit: string | undefined): number | undefined {
 
 /** `ID.NUMBER` */
 export function isVersion(key: string): boolean {
-  return /^[\w-]{1,64}\.[1-9]\d{0,8}$/.test(key);
+  return fits(keyVersion, key);
 }
 
 /** Tags from `NAME=VALUE`. */
 export function tagsOf(words: readonly string[]): Record<string, string> {
   const tags = words.map((word): [string, string] => {
     const [, name = "", value = ""] = /^([^=]+)=(.+)$/s.exec(word) ?? [];
-    if (name === "" || name.length > MAX_TAG || value.length > MAX_TAG)
+    if (name === "" || !fits(keyTags, { [name]: value }))
       throw new CommandError("A tag is NAME=VALUE, each of 1 to 64 characters.", 2);
     return [name, value];
   });
-  if (tags.length > 16 || new Map(tags).size < tags.length)
+  const named = Object.fromEntries(tags);
+  if (!fits(keyTags, named) || Object.keys(named).length < tags.length)
     throw new CommandError("A version bears up to 16 tags, each name once.", 2);
-  return Object.fromEntries(tags);
+  return named;
 }
 
 /** An EDK from a file, or from standard input. */

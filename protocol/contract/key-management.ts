@@ -1,34 +1,27 @@
 /** Management of an account's data keys, which the custodian keeps as EDKs (M17): what the KMS knows of each, and its state. */
 
 import { KEY_OPERATIONS } from "../policy/index.ts";
-import {
-  boolean,
-  list,
-  literal,
-  nullable,
-  object,
-  open,
-  record,
-  seconds,
-  set,
-  text,
-  whole,
-} from "../shape.ts";
+import { boolean, list, literal, nullable, object, open, seconds, set, text, whole } from "../shape.ts";
+import { keyTags, keyVersion } from "./names.ts";
 import type { AnswerOf, BodyOf, QueryOf, Route } from "./route.ts";
 
 /** Of one page. */
 const MAX_PAGE = 100;
 
 const account = text(1, 64);
-/** `<id>.<version>`. */
-const key = text(3, 80, /^[\w-]{1,64}\.[1-9]\d{0,8}$/);
-/** Words of the custodian's own; nothing is decided by them. */
-const tags = record(16, 64);
 const state = literal("enabled", "disabled");
 
 const description = open(
   {
-    ...{ key, account, owner: text(1, 256), purpose: text(1, 64), created: seconds, state, tags },
+    ...{
+      key: keyVersion,
+      account,
+      owner: text(1, 256),
+      purpose: text(1, 64),
+      created: seconds,
+      state,
+      tags: keyTags,
+    },
     operations: set(literal(...KEY_OPERATIONS), 0, KEY_OPERATIONS.length),
     /** How often it was released to an instance. Operations with it are not told to anybody. */
     releases: whole(0),
@@ -47,7 +40,7 @@ export const listKeys = {
   query: {
     required: {},
     optional: {
-      ...{ after: key, purpose: text(1, 64), state },
+      ...{ after: keyVersion, purpose: text(1, 64), state },
       limit: text(1, 3, /^([1-9]\d?|100)$/),
       tag: text(1, 64),
     },
@@ -63,7 +56,7 @@ export const describeKey = {
   method: "GET",
   path: "/kms/accounts/{account}/keys/{key}",
   authentication: "token",
-  parameters: { account, key },
+  parameters: { account, key: keyVersion },
   answer: { status: 200, json: description },
   problems: ["forbidden", "not-found"],
 } as const satisfies Route;
@@ -75,8 +68,8 @@ export const changeKey = {
   method: "PUT",
   path: "/kms/accounts/{account}/keys/{key}",
   authentication: "token",
-  parameters: { account, key },
-  request: { json: object({}, { state, tags, ends: nullable(seconds) }) },
+  parameters: { account, key: keyVersion },
+  request: { json: object({}, { state, tags: keyTags, ends: nullable(seconds) }) },
   answer: { status: 200, json: description },
   problems: ["forbidden", "not-found", "conflict"],
 } as const satisfies Route;

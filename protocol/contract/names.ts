@@ -1,7 +1,7 @@
 /** What several routes speak of. */
 
 import { MAX_JWS_LENGTH } from "../keys/length.ts";
-import { compactJws, text } from "../shape.ts";
+import { compactJws, record, text } from "../shape.ts";
 
 /** Of a document, an account, an order. */
 export const identifier = text(1, 64, /^[\w.:@-]*$/);
@@ -12,6 +12,10 @@ export const enrolmentId = text(1, 128, /^([a-z2-7]{32}\.)?[\w-]*$/);
 export const principalId = text(32, 32, /^[a-z2-7]*$/);
 /** Key identifier and version, as the header of a document has them: `<keyId>.<keyVersion>`. */
 export const keyName = text(3, 80, /^[\w-]+\.[1-9]\d{0,8}$/);
+/** A version of a data key, as the KMS names those that it manages: `<id>.<version>`. */
+export const keyVersion = text(3, 80, /^[\w-]{1,64}\.[1-9]\d{0,8}$/);
+/** Of such a version: words of the custodian's own; nothing is decided by them. */
+export const keyTags = record(16, 64);
 /** EDK, load receipt. */
 export const jws = compactJws(MAX_JWS_LENGTH);
 /** A certificate's DER, base64url. */
