@@ -20,7 +20,7 @@ Usage: ${COFFER} COMMAND [options]
   list            the documents, newest first
   re-encrypt      seal documents again under new keys
   account         accounts: list, create, rotate their key, delete them
-  key             versions of an account's data key
+  key             data keys: make, list, tag, disable, rotate, delete them
   instance        the user's microservices, and the end of one
   export          take all documents out, plain or under a key of your own
   member          say who may act for an account
