@@ -29,7 +29,7 @@ export interface ClassRule {
   sharedWith: readonly Role[];
 }
 
-/** Of a channel's keys (`channel.ts`), of a seed's (`seed.ts`), and of what is derived from data keys (`data-operations.ts`): none leaves, has a parent or is one. */
+/** Of a channel's keys (`channel.ts`), of a seed's (`seed.ts`), and of what is derived from data keys (`data-operations.ts`): none leaves, has a parent or is one, but that a seed-channel brings in seeds. */
 const NOWHERE: ClassRule = {
   extractableAt: [],
   releasedTo: [],
