@@ -38,11 +38,14 @@ export function rulesOfKeyPolicy(policy: KeyPolicy): Rule<Request>[] {
             tier === undefined || TIERS.some((one, at) => one === request.tier && rank(tier) <= at),
         },
         { name: "expires", answer: ({ now }) => expires === undefined || now < expires },
-        {
-          name: "wrapping",
-          answer: (request) =>
-            wrapping === undefined || request.wrapping === null || request.wrapping === wrapping,
-        },
+        ...(wrapping
+          ? [
+              {
+                name: "wrapping",
+                answer: (request: Request) => request.wrapping === null || request.wrapping === wrapping,
+              },
+            ]
+          : []),
       ],
     },
   ];
