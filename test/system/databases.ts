@@ -1,6 +1,16 @@
 /** Reads the Durable Objects' databases where the edge left them on the disk. */
 
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
@@ -14,14 +24,12 @@ export function edgeDatabases(directory: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-/** All rows of all tables of this name, in whichever object they are. On copies: the edge may be running. */
+/** All rows of all tables of this name, in whichever object they are. On copies, made by no lock: the edge may be running. */
 export function readRows(directory: string, table: string): Row[] {
   return edgeDatabases(directory).flatMap((path) => {
     const copy = mkdtempSync(join(tmpdir(), "coffer-rows-"));
     try {
-      for (const suffix of ["", "-wal"]) {
-        if (existsSync(path + suffix)) copyFileSync(path + suffix, join(copy, `db${suffix}`));
-      }
+      copyDatabase(path, join(copy, "db"));
       const database = new DatabaseSync(join(copy, "db"));
       try {
         const has = database
@@ -35,6 +43,52 @@ export function readRows(directory: string, table: string): Row[] {
       rmSync(copy, { recursive: true, force: true });
     }
   });
+}
+
+/** Milliseconds within which a file system may give two changes the same time. */
+const SAME_TIME = 20;
+
+/**
+ * A database and its write-ahead log, of one moment. The edge closes an object that nobody has asked for ten seconds, and SQLite moves
+ * the log into the database then and removes it: a database of before that without the log has lost rows. One log from before the
+ * first byte to after the last, told by the salts in its header, has all that the copied database lacks (SQLite file format §4.1).
+ * Without a log the database must not have been written to meanwhile.
+ */
+function copyDatabase(path: string, to: string): void {
+  const [log, logTo] = [`${path}-wal`, `${to}-wal`];
+  for (let tries = 0; tries < 1000; tries++) {
+    const [before, written] = [headerOf(log), statSync(path).mtimeMs];
+    const began = Date.now();
+    rmSync(logTo, { force: true });
+    copyFileSync(path, to);
+    if (before !== "") ifThere(() => copyFileSync(log, logTo));
+    const sameLog = headerOf(log) === before && headerOf(logTo) === before;
+    const quiet = statSync(path).mtimeMs === written && written < began - SAME_TIME;
+    if (sameLog && (before !== "" || quiet) && !existsSync(`${path}-journal`)) return;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+  }
+  throw new Error(`${path} never stands still`);
+}
+
+/** Of a write-ahead log; empty without one, or where it is empty. */
+function headerOf(log: string): string {
+  const file = ifThere(() => openSync(log, "r"));
+  if (file === undefined) return "";
+  try {
+    const header = Buffer.alloc(32);
+    return header.toString("hex", 0, readSync(file, header));
+  } finally {
+    closeSync(file);
+  }
+}
+
+function ifThere<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 /** Changes rows while the edge stands still, or waits for something; answers how many. Throws when no object has the table. */
