@@ -1,5 +1,35 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+
+const CORES = availableParallelism();
+/** System tests wait about as long as they compute: one file more than there are processors. Each may start a browser. */
+const WORKERS = Math.min(CORES + 1, 8);
+
+/** System tests beside which no other may run. */
+const ALONE = [
+  // Measure memory, or time: a second of another program is one of theirs.
+  "test/documents/large.test.ts",
+  "test/edge/hsm-stopped.test.ts",
+  "test/fuzz/fuzz.test.ts",
+  "test/memory/memory.test.ts",
+  // Makes three users' keys at a time, for as long as it runs.
+  "test/documents/answers.test.ts",
+];
+
+const system = {
+  // As an example has it, whose package is this one.
+  resolve: {
+    alias: { "@coffer/kit/node": fileURLToPath(new URL("cli/node.ts", import.meta.url)) },
+  },
+  test: {
+    include: ["test/**/*.test.ts"],
+    environment: "node" as const,
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 15_000 } },
+  },
+};
 
 export default defineConfig({
   test: {
@@ -9,24 +39,24 @@ export default defineConfig({
           name: "unit",
           include: ["{protocol,files,edge,kmip-node,web,emulator,cli}/**/*.test.ts"],
           environment: "node",
+          maxWorkers: CORES,
           // Some make RSA keys, and machines are busy: no test asserts a time.
           testTimeout: 30_000,
         },
       },
       {
-        // As an example has it, whose package is this one.
-        resolve: {
-          alias: { "@coffer/kit/node": fileURLToPath(new URL("cli/node.ts", import.meta.url)) },
-        },
+        ...system,
         test: {
+          ...system.test,
           name: "system",
-          include: ["test/**/*.test.ts"],
-          environment: "node",
-          fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 180_000,
-          expect: { poll: { timeout: 15_000 } },
+          exclude: ALONE,
+          maxWorkers: WORKERS,
+          sequence: { groupOrder: 1 },
         },
+      },
+      {
+        ...system,
+        test: { ...system.test, name: "alone", include: ALONE, maxWorkers: 1, sequence: { groupOrder: 2 } },
       },
     ],
   },

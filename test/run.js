@@ -45,9 +45,10 @@ const steps = {
   types: () => [".", "edge", "web", "web/client"].every((project) => tool("tsc", ["-p", project])),
   lint: () =>
     tool("biome", ["check", "--error-on-warnings", "."]) && tool(process.execPath, ["test/rooms.ts"]),
-  unit: () => vitest("unit"),
-  peculiar: () => vitest("peculiar", "--config=test/peculiar/vitest.config.ts", "--root=."),
-  system: () => vitest("system"),
+  unit: () => vitest("unit", "--project=unit"),
+  peculiar: () =>
+    vitest("peculiar", "--config=test/peculiar/vitest.config.ts", "--root=.", "--passWithNoTests"),
+  system: () => vitest("system", "--project=system", "--project=alone"),
 };
 const asked = process.argv.slice(2).filter((argument) => !argument.includes("/"));
 const below = process.argv.slice(2).filter((argument) => argument.includes("/"));
@@ -90,7 +91,7 @@ function tool(name, args) {
 
 /**
  * @param {string} project
- * @param {string[]} options Default: those of one project of the root's configuration.
+ * @param {string[]} options Which tests these are: a project of the root's configuration, several, or a configuration.
  */
 function vitest(project, ...options) {
   let { ok, files } = runTests(project, below, options);
@@ -99,7 +100,7 @@ function vitest(project, ...options) {
   // more by themselves, and what passes then is named at the end, so that somebody finds out why.
   if (project === "system" && failed.length > 0 && failed.length <= 3) {
     console.log(`\nOnce more: ${failed.map((file) => relative(root, file)).join(", ")}`);
-    const again = runTests(project, failed, options);
+    const again = runTests(project, failed, [...options, "--no-file-parallelism"]);
     flaky.push(...passedNow(files, again.files));
     files = [...files.filter(({ name }) => !failed.includes(name)), ...again.files];
     ok = again.ok;
@@ -127,7 +128,7 @@ function runTests(project, only, options) {
   const ok = run("vitest", [
     "run",
     ...only,
-    ...(options.length > 0 ? [...options, "--passWithNoTests"] : ["--project", project]),
+    ...options,
     "--reporter=default",
     "--reporter=json",
     `--outputFile.json=${path}`,

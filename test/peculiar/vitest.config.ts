@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /** `npm test -- peculiar`. Apart from the projects of the root, so that one file by hand and a break's guard run once. */
@@ -10,6 +11,7 @@ export default defineConfig({
       "test/peculiar/engine.check.ts",
     ],
     environment: "node",
+    maxWorkers: availableParallelism(),
     setupFiles: ["test/peculiar/crypto.ts"],
     testTimeout: 60_000,
   },
