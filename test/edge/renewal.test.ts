@@ -11,11 +11,18 @@ import { createPortClient } from "#protocol/port/index.ts";
 import { startMicroservice } from "#web/hosts/node/index.ts";
 import { EdgeClient } from "../support/edge-client.ts";
 import { json, problem } from "../support/http.ts";
-import { type EnrolmentAnswer, enrol, type Keys, makeKeys, renewalOf } from "../support/instance.ts";
+import {
+  ageByHalf,
+  type EnrolmentAnswer,
+  enrol,
+  type Keys,
+  makeKeys,
+  renewalOf,
+} from "../support/instance.ts";
 import { readRows, useSystem } from "../system/index.ts";
 
 /** Seconds. */
-const LIFE = 12;
+const LIFE = 24;
 const system = useSystem({
   vars: { COFFER_INSTANCE_SECONDS: String(LIFE), COFFER_ENROLMENTS_PER_MINUTE: "20000" },
 });
@@ -80,7 +87,7 @@ describe("renewal by the instance itself", () => {
 
   it("M20 is refused to who has not the key, to another origin, and for certificates that are nobody's or not of one instance", async () => {
     const [mine, other] = [await enrolled(), await enrolled(ann, await makeKeys(keys.wrapping))];
-    await halfOf(other);
+    for (const each of [mine, other]) ageByHalf(system.edgeDir, each);
     const before = readRows(system.edgeDir, "instances").length;
     const body = await renewal(mine);
     const stranger = await makeKeys(keys.wrapping);
@@ -100,7 +107,7 @@ describe("renewal by the instance itself", () => {
 
   it("M20 W12 a revocation of the first ends what it was renewed by, at the KMS at once and at the HSM", async () => {
     const first = await enrolled();
-    await halfOf(first);
+    ageByHalf(system.edgeDir, first);
     const second = json<EnrolmentAnswer>(await renew(await renewal(first)));
     expect((await ann.rest("DELETE", `/ra/instances/${first.instance}`)).status).toBe(204);
     expect(problem(await load(second.wrappingCertificate))).toBe("403 not-recipient");
@@ -113,7 +120,7 @@ describe("renewal by the instance itself", () => {
     const bob = await EdgeClient.signedIn(system, "Bob");
     const of = await makeKeys(keys.wrapping);
     const first = await enrolled(bob, of);
-    await halfOf(first);
+    ageByHalf(system.edgeDir, first);
     const out = await bob.form(`${bob.vault}/sign-out`, {}, { cookie: bob.cookie, origin: bob.vault });
     expect(out.status).toBeLessThan(400);
     await expect.poll(() => rowOf(first.instance)?.status, { timeout: 10_000 }).toBe("revoked");
@@ -128,23 +135,24 @@ describe("renewal by the instance itself", () => {
     const { refresh_token: used } = eve.tokens;
     const next = json<{ refresh_token: string }>(await eve.refresh(used));
     json(await eve.refresh(next.refresh_token));
-    await halfOf(first);
+    ageByHalf(system.edgeDir, first);
     expect(problem(await eve.refresh(used))).toBe("400 invalid-grant");
     await expect.poll(() => rowOf(first.instance)?.status, { timeout: 10_000 }).toBe("revoked");
     expect(problem(await renew(await renewal(first, of)))).toBe("403 not-recipient");
     await expect.poll(() => rowOf(first.instance)?.hsm_gone, { timeout: 10_000 }).toBe(1);
   });
-
-  it("M20 without a renewal the certificate's end ends the instance, at RA, KMS and HSM", async () => {
-    const first = await enrolled();
-    await pause((LIFE + 1) * 1000);
-    expect(problem(await load(first.wrappingCertificate))).toBe("403 not-recipient");
-    expect(problem(await renew(await renewal(first)))).toBe("403 not-recipient");
-    await expect.poll(() => rowOf(first.instance)?.hsm_gone, { timeout: 90_000 }).toBe(1);
-  });
 });
 
-it("M2 M13 in Node a microservice that has no cookie renews itself in time, and what was asked for under its former certificate still comes", async () => {
+// Both wait for lives to end: at the same time.
+it.concurrent("M20 without a renewal the certificate's end ends the instance, at RA, KMS and HSM", async () => {
+  const first = await enrolled();
+  await pause((LIFE + 1) * 1000);
+  expect(problem(await load(first.wrappingCertificate))).toBe("403 not-recipient");
+  expect(problem(await renew(await renewal(first)))).toBe("403 not-recipient");
+  await expect.poll(() => rowOf(first.instance)?.hsm_gone, { timeout: 90_000 }).toBe(1);
+});
+
+it.concurrent("M2 M13 in Node a microservice that has no cookie renews itself in time, and what was asked for under its former certificate still comes", async () => {
   const asked: string[] = [];
   const bare: typeof fetch = (input, init) => {
     asked.push(new URL(String(input)).pathname);
@@ -164,14 +172,14 @@ it("M2 M13 in Node a microservice that has no cookie renews itself in time, and 
   const first = await port.enrol({ method: "secret-zero", secretZero });
   const late = json<Load>(await load(first.wrappingCertificate));
   const current = async () => (await port.hello(dn)).instance;
-  await expect.poll(async () => (await current())?.id, { timeout: 30_000 }).not.toBe(first.id);
+  await expect.poll(async () => (await current())?.id, { timeout: 90_000 }).not.toBe(first.id);
   expect(asked.filter((path) => path === "/ra/renewals").length).toBeGreaterThan(0);
   const second = await current();
   expect(second).toMatchObject({ custodian: dn, method: "secret-zero" });
   expect(await port.load(late).then(() => null, codeOf)).toBe(null);
   await port.load(json<Load>(await load(second!.wrappingCertificate)));
   // It goes on: a later one follows, and keys are still released.
-  await expect.poll(async () => (await current())?.id, { timeout: 30_000 }).not.toBe(second!.id);
+  await expect.poll(async () => (await current())?.id, { timeout: 90_000 }).not.toBe(second!.id);
   const third = await current();
   await port.load(json<Load>(await load(third!.wrappingCertificate)));
   started.close();
