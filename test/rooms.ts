@@ -62,6 +62,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
 
   "web/microservice":
     "protocol/*.ts, protocol/contract, protocol/envelope, protocol/keys, protocol/operations, protocol/pki, protocol/policy, protocol/port, idb",
+  "web/hosts/client":
+    "protocol/*.ts, protocol/contract, types of protocol/operations, types of protocol/port",
   "web/hosts/node":
     "protocol/*.ts, protocol/pki, protocol/port, types of protocol/policy, files, web/hosts/service, web/microservice, node:",
   "web/hosts/pages": "protocol/*.ts, web/microservice",

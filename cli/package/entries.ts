@@ -2,6 +2,7 @@
 export const ENTRIES = {
   index: "web/browser/index.ts",
   "service-worker": "web/browser/service-worker.ts",
+  service: "web/hosts/client/index.ts",
   microservice: "web/microservice/index.ts",
   "microservice-node": "web/hosts/node/index.ts",
   node: "cli/node.ts",

@@ -98,6 +98,7 @@ it.each([
   ["./microservice", "createMicroservice, captureCrypto, openStore", "function function function"],
   [
     "./microservice/node",
+    "./service",
     "startMicroservice, serveMicroservice, createPortClient",
     "function function function",
   ],

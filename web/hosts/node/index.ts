@@ -16,6 +16,7 @@ export {
   openAppKey,
   type RotatingPlace,
 } from "./app-key.ts";
+export { named, serviceFetch } from "./fetch.ts";
 export { type Launched, type LaunchOptions, launch } from "./launch.ts";
 export { type Listening, listen, type Place, type TlsIdentity } from "./listen.ts";
 export { type NodeMicroserviceOptions, startMicroservice } from "./microservice.ts";

@@ -3,8 +3,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Agent, request as send } from "node:https";
 import { pipeline } from "node:stream/promises";
-import { nameText, parseCertificate } from "#protocol/pki/index.ts";
-import type { TlsIdentity } from "../node/index.ts";
+import { named, type TlsIdentity } from "../node/index.ts";
 
 /** Headers that pass, each way. */
 const PASSED = ["content-type", "content-length", "cache-control"];
@@ -20,13 +19,7 @@ export function upstreamTo(socket: string, identity: TlsIdentity, name: string):
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   const options = {
     ...{ ...identity, agent, socketPath: socket, minVersion: "TLSv1.3" as const },
-    // A socket has no host name: who is there is what the certificate says.
-    checkServerIdentity: (_: string, { raw }: { raw: Buffer }) => {
-      try {
-        if (nameText(parseCertificate(raw).subject) === name) return undefined;
-      } catch {}
-      return new Error("another microservice");
-    },
+    checkServerIdentity: named(name),
   };
   return {
     forward: (request, response) =>
