@@ -71,7 +71,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "protocol/*.ts, protocol/contract, types of protocol/operations, types of protocol/port",
   "web/hosts/service-worker": "protocol/*.ts, web/hosts/service",
   "web/hosts/sidecar":
-    "protocol/*.ts, protocol/contract, protocol/pki, protocol/policy, protocol/policy/statements, web/hosts/node, web/hosts/service, node:",
+    "protocol/*.ts, protocol/contract, protocol/policy, protocol/policy/statements, web/hosts/node, web/hosts/service, node:",
   "web/hosts/vault": "types of protocol/contract",
   "web/hosts/worker": "protocol/*.ts, protocol/port, web/microservice",
   "web/client":

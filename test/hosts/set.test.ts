@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { utf8 } from "#protocol/bytes.ts";
+import type { CofferError } from "#protocol/error.ts";
 import type { Load } from "#protocol/keys/index.ts";
 import { createServiceClient, createServiceSet, type ServiceClient } from "#web/hosts/client/index.ts";
 import { serveMicroservice, serviceFetch, type TlsIdentity } from "#web/hosts/node/index.ts";
@@ -87,7 +88,8 @@ it("M13 M10 works by each in its turn with keys that each has entrusted, and goe
   const context = contextOf(ada);
   for (const { asked } of instances) asked.length = 0;
   const { message } = await set.operate("encrypt", { key: key!, context, data });
-  const opened = () => set.operate("decrypt", { key: key!, context, message });
+  const opened = () =>
+    set.operate("decrypt", { key: key!, context, message }).catch((error: CofferError) => error.code);
   for (let n = 0; n < 5; n++) expect(await opened()).toEqual({ data });
   expect(instances.map(({ asked }) => asked.length)).toEqual([2, 2, 2]);
 
@@ -109,7 +111,7 @@ it("M13 M10 works by each in its turn with keys that each has entrusted, and goe
   expect(await opened()).toEqual({ data });
   await third.stop();
   await again.close();
-  await expect(opened()).rejects.toMatchObject({ code: "offline" });
+  expect(await opened()).toBe("offline");
 });
 
 it("M13 gives no key to an instance of another custodian, and asks no other where the answer is a refusal", async () => {

@@ -98,10 +98,10 @@ it.each([
   ["./microservice", "createMicroservice, captureCrypto, openStore", "function function function"],
   [
     "./microservice/node",
-    "./service",
     "startMicroservice, serveMicroservice, createPortClient",
     "function function function",
   ],
+  ["./service", "createServiceClient, createServiceSet", "function function"],
   ["./node", "connect, openAppKey, readRegisteredKey", "function function function"],
   ["./envelope", "seal, open, parseHeader", "function function function"],
   ["./kmip", "createKmipClient, decodeRequest, KmipError", "function function function"],
