@@ -5,6 +5,7 @@ import { writeWhole } from "#files/index.ts";
 import { isTenantName } from "#protocol/hierarchy/index.ts";
 import type { KmipClient } from "#protocol/kmip/index.ts";
 import { DEFAULT_LEVEL, isLevel, LEVELS } from "#protocol/level.ts";
+import { backEndOptions, standingLine } from "./back-end.ts";
 import { type ApartHsms, bootstrap } from "./bootstrap.ts";
 import { CommandError } from "./command-error.ts";
 import { DOMAINS, hasIdentity, identityFiles, makeIdentity } from "./identities.ts";
@@ -28,6 +29,9 @@ made, and what is to be done next, with the tenant's settings. Can be run again:
   --vault ORIGIN    the tenant's vault, --app ORIGIN its app, which may be given several times
   --admin-subject S its first admin: the subject at that provider, or --admin-email ADDRESS, which the provider has verified
   --issuer URL      its OpenID Connect provider, --client-id ID what that knows the vault by
+  --newest VERSION  the newest version of KMIP that is spoken for their keys  (the newest that the HSM has)
+  --without LIST    what of it they go without, separated by commas: sensitive, release-policy, account-keys. An HSM that
+                    keeps less than that is refused (docs/operations.md, "Choosing a back end")
   --dry-run         say what is there and what would be made; make nothing
 
 ${OFFICER_HELP}
@@ -55,6 +59,8 @@ export async function init(args: string[]): Promise<number> {
       "admin-subject": { type: "string", multiple: true },
       "admin-email": { type: "string", multiple: true },
       "client-id": { type: "string" },
+      newest: { type: "string" },
+      without: { type: "string" },
       "dry-run": { type: "boolean", default: false },
       apart: { type: "string", multiple: true },
       identities: { type: "string", default: "coffer-identities" },
@@ -76,19 +82,23 @@ export async function init(args: string[]): Promise<number> {
     adminSubjects: values["admin-subject"] ?? [],
     adminEmails: values["admin-email"] ?? [],
   };
-  const answers = { vault, apps, issuer, clientId: values["client-id"], ...admins };
+  const backEnd = backEndOptions(values.newest, values.without);
+  const answers = { backEnd, vault, apps, issuer, clientId: values["client-id"], ...admins };
   for (const tenant of tenants) tenantEntry(tenant, answers);
   const dry = values["dry-run"];
-  const { before, rootKey } = await asOfficer(values, (hsm) =>
-    withApart(values.apart ?? [], async (apart) => {
+  const { standing, before, rootKey } = await asOfficer(values, async (hsm, exchange) => {
+    // Before anything is made there.
+    const standing = await standingLine(exchange, backEnd);
+    return withApart(values.apart ?? [], async (apart) => {
       const before = await survey(hsm, tenants, apart);
-      if (dry) return { before, rootKey: undefined };
+      if (dry) return { standing, before, rootKey: undefined };
       const keys = tenants.map((name) => ({ name, level, masterKey }));
-      return { before, ...(await bootstrap(hsm, keys, new Date(), apart)) };
-    }),
-  );
+      return { standing, before, ...(await bootstrap(hsm, keys, new Date(), apart)) };
+    });
+  });
   const say = (there: boolean, what: string) =>
     process.stdout.write(`${there ? "is there" : dry ? "to be made" : "made"}: ${what}\n`);
+  process.stdout.write(`${standing}\n`);
   for (const [name, there] of before) say(there, `${name}, in the HSM`);
   for (const domain of DOMAINS) {
     const there = hasIdentity(identities, domain);

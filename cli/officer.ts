@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
+import { BackEndRefused } from "#edge/hsm/index.ts";
 import { TransportError, tlsTransport } from "#kmip-node/index.ts";
-import { createKmipClient, type KmipClient, KmipError } from "#protocol/kmip/index.ts";
+import { createKmipClient, type Exchange, type KmipClient, KmipError } from "#protocol/kmip/index.ts";
 import { clientKey } from "./client-key.ts";
 import { CommandError } from "./command-error.ts";
 import { NoMasterKey, OtherKind, OtherLevel } from "./master-key.ts";
@@ -29,7 +30,10 @@ export const OFFICER_HELP = `  --host NAME       the HSM's address              
 type Values = { [Name in keyof typeof OFFICER_OPTIONS]?: string | undefined };
 
 /** Does this with a client of the officer's; throws `CommandError` for what the HSM refuses. */
-export async function asOfficer<T>(values: Values, work: (hsm: KmipClient) => Promise<T>): Promise<T> {
+export async function asOfficer<T>(
+  values: Values,
+  work: (hsm: KmipClient, exchange: Exchange) => Promise<T>,
+): Promise<T> {
   const transport = tlsTransport({
     host: values.host ?? OFFICER_OPTIONS.host.default,
     port: portOption(values.port, "--port") ?? 5696,
@@ -38,9 +42,9 @@ export async function asOfficer<T>(values: Values, work: (hsm: KmipClient) => Pr
     key: clientKey(await pem(values.key, "--key"), values["passphrase-file"]),
   });
   try {
-    return await work(createKmipClient(transport));
+    return await work(createKmipClient(transport), transport.exchange);
   } catch (error) {
-    const known = [TransportError, OtherKind, OtherLevel, NoMasterKey, NotRecoverable];
+    const known = [TransportError, BackEndRefused, OtherKind, OtherLevel, NoMasterKey, NotRecoverable];
     if (error instanceof Error && known.some((kind) => error instanceof kind))
       throw new CommandError(`${error.message}.`);
     if (error instanceof KmipError)

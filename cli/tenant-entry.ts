@@ -1,5 +1,6 @@
 /** A tenant's entry in COFFER_TENANTS, from what `coffer init` was told of it, and what is still to be done by hand. */
 import { readTenants } from "#edge/tenants.ts";
+import type { BackEndSettings } from "#protocol/hierarchy/index.ts";
 import { CommandError } from "./command-error.ts";
 import { DOMAINS, identityFiles } from "./identities.ts";
 
@@ -11,6 +12,8 @@ export type TenantAnswers = {
   /** The first admins: subjects at the issuer, or addresses that it has verified. */
   adminSubjects?: string[];
   adminEmails?: string[];
+  /** What holds its keys, where the entry has to say it. */
+  backEnd?: BackEndSettings;
 };
 
 /** The name of the secret with the client's secret at the tenant's provider. */
@@ -21,7 +24,7 @@ function secretName(tenant: string): string {
 /** The entry as TOML; what was not told stands as an example. Throws for what the edge would not take. */
 export function tenantEntry(
   tenant: string,
-  { vault, apps, issuer, clientId, adminSubjects = [], adminEmails = [] }: TenantAnswers,
+  { vault, apps, issuer, clientId, adminSubjects = [], adminEmails = [], backEnd }: TenantAnswers,
 ): string {
   const entry = {
     vault: vault ?? `https://vault.${tenant}.example`,
@@ -37,8 +40,9 @@ export function tenantEntry(
       ...adminEmails.map((email) => ({ email })),
     ],
   };
+  const said = backEnd !== undefined && (backEnd.newest !== undefined || backEnd.without.length > 0);
   try {
-    readTenants({ [tenant]: entry }, true);
+    readTenants({ [tenant]: { ...entry, ...(said && { backEnd }) } }, true);
   } catch (error) {
     throw new CommandError(`${(error as Error).message}.`, 2);
   }
@@ -53,6 +57,13 @@ export function tenantEntry(
     "",
     `[vars.COFFER_TENANTS.${tenant}.oidc]`,
     ...Object.entries(oidc).map(([name, value]) => `${name} = ${JSON.stringify(value)}`),
+    ...(said
+      ? [
+          "",
+          `[vars.COFFER_TENANTS.${tenant}.backEnd]`,
+          ...Object.entries(backEnd).map(([name, value]) => `${name} = ${JSON.stringify(value)}`),
+        ]
+      : []),
   ].join("\n");
 }
 

@@ -78,6 +78,7 @@ export type TenantTable = Record<
     accountKeys?: Tenant["accountKeys"];
     dataKeys?: Tenant["dataKeys"];
     appKeys?: NonNullable<Tenant["appKeys"]>;
+    backEnd?: Partial<Tenant["backEnd"]> & Pick<Tenant["backEnd"], "kind">;
     oidc?: { issuer: string; clientId: string; development?: { issuer: string; subject: string } };
     admins?: ({ issuer: string; subject: string } | { email: string })[];
   }

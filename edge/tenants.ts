@@ -8,9 +8,13 @@ import {
   type AccountKeys,
   APP_KEYS,
   type AppKeys,
+  ASSURANCES,
+  type BackEndSettings,
   DATA_KEYS,
   type DataKeys,
+  DEFAULT_BACK_END,
   isTenantName,
+  KMIP_VERSIONS,
 } from "#protocol/hierarchy/index.ts";
 import { DEFAULT_LEVEL, LEVELS, type Level } from "#protocol/level.ts";
 import { SECOND_LAYERS, type SecondLayer } from "#protocol/second-layer.ts";
@@ -37,6 +41,8 @@ export type Tenant = {
   accountKeys: AccountKeys;
   /** What data keys are made as from now on, at the levels at which an account has its own; the same goes for them. */
   dataKeys: DataKeys;
+  /** What holds its keys, and what of a back end's assurances it goes without. */
+  backEnd: BackEndSettings;
 };
 
 /** A tenant's origins, as browsers are told them. */
@@ -66,6 +72,10 @@ const entry = object(
     dataKeys: literal(...DATA_KEYS),
     appKeys: literal(...APP_KEYS),
     secondLayer: literal(...SECOND_LAYERS),
+    backEnd: object(
+      { kind: literal("kmip") },
+      { newest: literal(...KMIP_VERSIONS), without: list(literal(...ASSURANCES), 0, ASSURANCES.length) },
+    ),
     admins: list(namedAdmin, 0, 16),
   },
 );
@@ -125,6 +135,7 @@ function readTenant(name: string, value: unknown, strict: boolean): Tenant {
   if (!isTenantName(name)) throw new Error("is no name of up to 63 lower-case letters, digits and hyphens");
   const { vault, apps, oidc, accountKeys = "AES-256", secondLayer, appKeys, ...rest } = checked(entry, value);
   const { level = DEFAULT_LEVEL, admins = [], dataKeys = "AES-256" } = rest;
+  const backEnd = { ...DEFAULT_BACK_END, ...rest.backEnd };
   if (!isOrigin(vault)) throw new Error(`${vault} is no origin`);
   if (secondLayer !== undefined && level !== "master")
     throw new Error(`secondLayer is put on by the master key, which no instance has at level ${level}`);
@@ -136,13 +147,27 @@ function readTenant(name: string, value: unknown, strict: boolean): Tenant {
     throw new Error(
       `dataKeys are ${dataKeys} where instances open them by an account key, which none has at level data`,
     );
+  if (backEnd.without.includes("account-keys") && level !== "data")
+    throw new Error(
+      `backEnd goes without account-keys, by which instances open data keys themselves at level ${level}`,
+    );
   const provider = oidc === undefined ? null : readOidc(oidc, strict);
   const more = {
     ...(secondLayer && { secondLayer }),
     ...(appKeys && { appKeys }),
     admins: admins.map(readAdmin),
   };
-  return { name, vault, apps: readApps(apps), level, accountKeys, dataKeys, oidc: provider, ...more };
+  return {
+    name,
+    vault,
+    apps: readApps(apps),
+    level,
+    accountKeys,
+    dataKeys,
+    backEnd,
+    oidc: provider,
+    ...more,
+  };
 }
 
 function sitesOf(tenant: Tenant): Site[] {

@@ -1,7 +1,10 @@
 import { join } from "#protocol/bytes.ts";
-import { named } from "#protocol/hierarchy/index.ts";
-import { createKmipClient } from "#protocol/kmip/index.ts";
+import { type BackEndSettings, named } from "#protocol/hierarchy/index.ts";
+import { createKmipClient, type ProtocolVersion } from "#protocol/kmip/index.ts";
+import { checkStanding } from "./back-end.ts";
 import { derToRaw } from "./ecdsa.ts";
+import { inVersion, saidIn } from "./older.ts";
+import { agreeVersion, askKmip, type KmipStanding } from "./standing.ts";
 
 /** The HSM did not answer. A refusal by the HSM is a `KmipError` instead. */
 export class HsmUnavailable extends Error {
@@ -19,6 +22,8 @@ export type HsmFetcher = { fetch(url: string, init: RequestInit): Promise<Respon
 type KmipClient = ReturnType<typeof createKmipClient>;
 
 export type Hsm = Pick<KmipClient, "batch" | "request"> & {
+  /** What it keeps as a tenant's back end, known for a minute. Throws `BackEndRefused` where the tenant asks for more. */
+  standing(): Promise<KmipStanding>;
   /** Unique identifier of the one object with this Name. Kept for a minute; throws if there is not exactly one. */
   locate(name: string): Promise<string>;
   /** SubjectPublicKeyInfo (DER) of the public key object with this name. Kept as long. */
@@ -37,9 +42,49 @@ const KEPT_MS = 60_000;
 /** KMIP answers here are small; what is larger is not read to its end. */
 const MAXIMUM_RESPONSE = 1024 * 1024;
 
-/** Opens the client. Keep it as long as the Durable Object lives; it holds names and public material, no secret. */
-export function openHsm(fetcher: HsmFetcher, url: string): Hsm {
-  const client = createKmipClient({ exchange: (bytes) => exchange(fetcher, url, bytes) });
+/** What this isolate knows of the server at an address: values alone, since no promise of one request may be awaited by another. */
+const versions = new Map<string, { value: ProtocolVersion; until: number }>();
+const standings = new Map<string, { value: KmipStanding; until: number }>();
+
+async function known<T>(
+  kept: Map<string, { value: T; until: number }>,
+  key: string,
+  ask: () => Promise<T>,
+): Promise<T> {
+  const found = kept.get(key);
+  if (found !== undefined && Date.now() < found.until) return found.value;
+  const value = await ask();
+  kept.set(key, { value, until: Date.now() + KEPT_MS });
+  return value;
+}
+
+/**
+ * Opens the client. Keep it as long as the Durable Object lives; it holds names and public material, no secret. It speaks the newest
+ * version that the server has. `backEnd`: of the tenant whose keys are asked for. Then nothing is asked of a server that keeps less.
+ */
+export function openHsm(fetcher: HsmFetcher, url: string, backEnd?: BackEndSettings): Hsm {
+  const carry = (bytes: Uint8Array) => exchange(fetcher, url, bytes);
+  const place = `${url} ${backEnd?.newest ?? ""}`;
+  const agreed = () => known(versions, place, () => agreeVersion(carry, backEnd?.newest));
+  async function standing(): Promise<KmipStanding> {
+    const found = await known(standings, place, async () => askKmip(carry, await agreed()));
+    if (backEnd) checkStanding(found, backEnd);
+    return found;
+  }
+  async function connected() {
+    const found = backEnd ? await standing() : { version: await agreed(), keeps: null };
+    return { ...found, hsm: createKmipClient({ exchange: carry, version: found.version }) };
+  }
+  const client: Pick<KmipClient, "batch" | "request"> = {
+    batch: (async (items, options) => {
+      const { hsm, ...of } = await connected();
+      return saidIn(of.version, () => hsm.batch(inVersion(of, items), options));
+    }) as KmipClient["batch"],
+    request: (async (operation, payload, options) => {
+      const { hsm, ...of } = await connected();
+      return saidIn(of.version, () => hsm.request(operation, inVersion(of, payload), options));
+    }) as KmipClient["request"],
+  };
   const kept = new Map<string, { reading: Promise<unknown>; until: number }>();
 
   function once<T>(key: string, read: () => Promise<T>): Promise<T> {
@@ -52,8 +97,8 @@ export function openHsm(fetcher: HsmFetcher, url: string): Hsm {
   }
 
   const hsm: Hsm = {
-    batch: client.batch.bind(client),
-    request: client.request.bind(client),
+    ...client,
+    standing,
     locate: (name) =>
       once(`locate ${name}`, async () => {
         const { uniqueIdentifier = [] } = await client.request("Locate", {

@@ -4,7 +4,9 @@
  * choreography of keys. May import: protocol/*.ts, protocol/hierarchy, protocol/keys, protocol/kmip, protocol/pki, types
  * of protocol/contract, edge/*.ts. Imported by the domains of edge/ and by the officer (cli).
  */
+export { type Archived, type BackEnd, BackEndRefused, checkStanding, type Standing } from "./back-end.ts";
 export { certificateCrypto, certificateSigningKey } from "./certify.ts";
 export { type Hsm, HsmUnavailable, openHsm, rawSignature, UnexpectedAnswer } from "./client.ts";
 export { type Failure, failureOf, fromHsm } from "./failure.ts";
 export { signCompact } from "./jws.ts";
+export { agreeVersion, askKmip } from "./standing.ts";

@@ -10,6 +10,8 @@ import type {
   ListedKeys,
   ListKeysQuery,
 } from "#protocol/contract/index.ts";
+import { lacking } from "#protocol/hierarchy/index.ts";
+
 import type {
   LoadAnswer,
   LoadRequest,
@@ -22,7 +24,7 @@ import type {
 import { type AuthorizeRequest, authorize } from "../authorize.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
 import { type Handover, openHandover } from "../handover.ts";
-import { fromHsm, openHsm } from "../hsm/index.ts";
+import { fromHsm } from "../hsm/index.ts";
 import { openLedger } from "../hsm/keys/index.ts";
 import { askIdentifiers, type Identified, type IdentifierAsk } from "../key-identifiers.ts";
 import { fail, ok, type Refusal, type Result } from "../result.ts";
@@ -30,11 +32,13 @@ import { hasStore, openStore, subjectOf } from "../store.ts";
 import { nameOf, type Version } from "./account-data-keys.ts";
 import { type AccountKeyOrder, type Ordered, orderAccountKey } from "./account-keys.ts";
 import { type ReleasedToInstance, releaseAccountKey } from "./account-release.ts";
+import { kmipBackEnd } from "./back-ends/kmip.ts";
 import { KeyCache } from "./cache/index.ts";
 import { type Context, type Door, neighboursOf } from "./context.ts";
 import { forgetEnded, markDataKey } from "./encrypted-data.ts";
 import { endDataKey } from "./end-data-key.ts";
 import { orderExport } from "./export.ts";
+import { backEndOf, tenantHsm } from "./hsm.ts";
 import { issueDataKeys } from "./issue.ts";
 import { issueSeedKeys } from "./issue-seed.ts";
 import { changeKey, describeKey, listKeys } from "./key-management.ts";
@@ -75,6 +79,7 @@ export class KmsAccountObject extends DurableObject<Env> {
   readonly #keys: KeyCache<string>;
   #opened: { kms: Context; handover: Handover } | undefined;
   #policies: Policies | undefined;
+  #recorded = false;
   #ordering: Promise<void> = Promise.resolve();
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -87,6 +92,7 @@ export class KmsAccountObject extends DurableObject<Env> {
       enter: async () => {
         const { kms, handover } = this.#open();
         await Promise.all([handover.take(), this.#readPolicies()]);
+        await this.#recordStanding(kms);
         return kms;
       },
       refuse: (about, refusal) => this.#refuse(about, refusal),
@@ -313,6 +319,20 @@ export class KmsAccountObject extends DurableObject<Env> {
     return done;
   }
 
+  /** M19: once in its life, what the tenant goes without. Where nothing is, nothing is asked. */
+  async #recordStanding({ store, backEnd }: Context): Promise<void> {
+    const { without } = backEndOf(this.env, store.tenant);
+    if (without.length === 0 || this.#recorded) return;
+    // Who asks hears of it when the HSM is needed.
+    const standing = await backEnd.standing().catch(() => undefined);
+    const lacks = lacking(standing?.keeps ?? []);
+    if (standing === undefined || lacks.length === 0) return;
+    this.#recorded = true;
+    const resource = `back-end/${standing.name}/without/${lacks.join(",")}`;
+    const about = { action: "kms:back-end", caller: null, resource, requestId: crypto.randomUUID() };
+    authorize<null>(store, about, () => ok(null));
+  }
+
   /** Before anything is decided: as they are, or have been within ten seconds. */
   async #readPolicies(): Promise<void> {
     const { env } = this;
@@ -348,7 +368,7 @@ export class KmsAccountObject extends DurableObject<Env> {
       },
       insert: insertMoved,
     });
-    const hsm = openHsm(env.HSM_KMS, env.COFFER_HSM_URL);
+    const hsm = tenantHsm(env, store.tenant);
     const ledger = openLedger(ctx, hsm, "kms");
     const trust = isolateTrust(hsm, env.COFFER_HSM_URL);
     const policies = () => {
@@ -357,7 +377,16 @@ export class KmsAccountObject extends DurableObject<Env> {
     };
     const turns = () => env.KMS_OBJECT.getByName(store.tenant);
     this.#opened = {
-      kms: { store, hsm, ledger, trust, policies, neighbours: neighboursOf(env), turns },
+      kms: {
+        store,
+        hsm,
+        ledger,
+        backEnd: kmipBackEnd({ hsm, ledger, tenant: store.tenant }),
+        trust,
+        policies,
+        neighbours: neighboursOf(env),
+        turns,
+      },
       handover,
     };
     return this.#opened;

@@ -8,6 +8,7 @@ import type { Member, Person } from "../person.ts";
 import type { Recipient } from "../ra/types.ts";
 import { type Decision, type Problem, type Refusal, type Result, refuse } from "../result.ts";
 import type { Store } from "../store.ts";
+import type { DataKeyBackEnd } from "./back-ends/back-end.ts";
 import { isStrict, StrictTenant } from "./master-key.ts";
 import type { Policies } from "./policies.ts";
 import type { Trust } from "./trust.ts";
@@ -61,6 +62,8 @@ export interface Context {
   store: Store;
   hsm: Hsm;
   ledger: Ledger;
+  /** Of data keys. */
+  backEnd: DataKeyBackEnd;
   trust: Trust;
   /** That stand on the tenant or on all. Throws where nobody can read them: then nothing is decided. */
   policies: () => Policies;

@@ -24,12 +24,13 @@ import type {
   SealedSeed,
 } from "#protocol/keys/index.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
-import { fromHsm, openHsm } from "../hsm/index.ts";
+import { fromHsm } from "../hsm/index.ts";
 import { type Decision, fail, ok, type Result, refuse } from "../result.ts";
 import { versionNamed } from "./account-data-keys.ts";
 import type { ReleasedToInstance } from "./account-release.ts";
 import { neighboursOf } from "./context.ts";
 import { isOfSeed, readEdks } from "./edk.ts";
+import { deploymentHsm, tenantHsm } from "./hsm.ts";
 import { checkAsker, type Granted, type Item } from "./loading/index.ts";
 import { locateMasterKey } from "./master-key.ts";
 import type { Released } from "./master-release.ts";
@@ -209,7 +210,9 @@ export class Kms extends WorkerEntrypoint<Env> {
     const { tenant, requestId } = caller;
     const admin = await neighboursOf(this.env).IAM.administrator(caller, "rotation");
     if (!admin.ok) return admin;
-    const found = await fromHsm(requestId, async () => ok(await locateMasterKey(this.#hsm(), tenant)));
+    const found = await fromHsm(requestId, async () =>
+      ok(await locateMasterKey(tenantHsm(this.env, tenant), tenant)),
+    );
     if (!found.ok) return found;
     if (found.value === null) return fail("hsm-refused");
     const { key: master, recovery } = found.value;
@@ -236,7 +239,7 @@ export class Kms extends WorkerEntrypoint<Env> {
   }
 
   #read(tokens: readonly string[], which: { ofSeed?: boolean } = {}) {
-    return readEdks(isolateTrust(this.#hsm(), this.env.COFFER_HSM_URL), tokens, which);
+    return readEdks(isolateTrust(deploymentHsm(this.env), this.env.COFFER_HSM_URL), tokens, which);
   }
 
   /** Of the caller's tenant: of another one there may be no object here in which a refusal is recorded. */
@@ -257,10 +260,6 @@ export class Kms extends WorkerEntrypoint<Env> {
     // Of another tenant's the caller's own object says no.
     const user = tenant === caller.tenant ? owner : (caller.user ?? owner);
     return this.#principal({ tenant: caller.tenant, user });
-  }
-
-  #hsm() {
-    return openHsm(this.env.HSM_KMS, this.env.COFFER_HSM_URL);
   }
 
   #tenant({ tenant }: { tenant: string }) {

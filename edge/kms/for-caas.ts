@@ -1,8 +1,8 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Caller } from "../caller.ts";
-import { openHsm } from "../hsm/index.ts";
 import { type Result, refuse } from "../result.ts";
 import { readEdks } from "./edk.ts";
+import { deploymentHsm } from "./hsm.ts";
 import type { Operated, Operation, WithoutKey } from "./operating/index.ts";
 import { isolateTrust } from "./trust.ts";
 
@@ -53,7 +53,9 @@ export class KmsForCaas extends WorkerEntrypoint<Env> {
   ): Promise<Result<Operated[O["operation"]]>> {
     const { HSM_KMS, COFFER_HSM_URL, KMS_ACCOUNT_OBJECT, KMS_PRINCIPAL_OBJECT } = this.env;
     const { tenant } = caller;
-    const read = await readEdks(isolateTrust(openHsm(HSM_KMS, COFFER_HSM_URL), COFFER_HSM_URL), [edk]);
+    const read = await readEdks(isolateTrust(deploymentHsm({ HSM_KMS, COFFER_HSM_URL }), COFFER_HSM_URL), [
+      edk,
+    ]);
     const principal = (user: string) => KMS_PRINCIPAL_OBJECT.getByName(`${tenant}/${user}`);
     if (!read.ok) {
       const { problem, reason } = read;

@@ -1,9 +1,10 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { fromHsm, openHsm } from "../hsm/index.ts";
+import { fromHsm } from "../hsm/index.ts";
 import type { Identified, IdentifierAsk } from "../key-identifiers.ts";
 import { ok, type Result } from "../result.ts";
 import { versionNamed } from "./account-data-keys.ts";
 import type { AccountKeyOrder, Ordered } from "./account-keys.ts";
+import { tenantHsm } from "./hsm.ts";
 import { currentMasterKey } from "./master-key.ts";
 import type { MovedKey } from "./move-account-keys.ts";
 import type { DataKeyOrder, OrderedDataKey } from "./order-data-key.ts";
@@ -22,7 +23,9 @@ export class KmsForIam extends WorkerEntrypoint<Env> {
 
   /** Identifier of the tenant's master key, as it has been within ten seconds (W12). */
   async currentMasterKey({ tenant }: { tenant: string }): Promise<Result<string | null>> {
-    return fromHsm("master-key", async () => ok((await currentMasterKey(this.#hsm(), tenant))?.key ?? null));
+    return fromHsm("master-key", async () =>
+      ok((await currentMasterKey(tenantHsm(this.env, tenant), tenant))?.key ?? null),
+    );
   }
 
   /** Keys of an account under the master key that has replaced theirs (W12). */
@@ -86,10 +89,6 @@ export class KmsForIam extends WorkerEntrypoint<Env> {
     asked: IdentifierAsk,
   ): Promise<Result<Identified>> {
     return this.#object(of).keyIdentifiers(asked, of.requestId);
-  }
-
-  #hsm() {
-    return openHsm(this.env.HSM_KMS, this.env.COFFER_HSM_URL);
   }
 
   #object({ tenant, account }: { tenant: string; account: string }) {

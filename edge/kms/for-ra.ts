@@ -1,6 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { openHsm } from "../hsm/index.ts";
 import type { Result } from "../result.ts";
+import { tenantHsm } from "./hsm.ts";
 import { hasMasterKey } from "./master-key.ts";
 
 /**
@@ -10,7 +10,7 @@ import { hasMasterKey } from "./master-key.ts";
 export class KmsForRa extends WorkerEntrypoint<Env> {
   /** M5: whether the tenant has a master key at the HSM. */
   async hasMasterKey({ tenant }: { tenant: string }): Promise<Result<boolean>> {
-    return hasMasterKey(openHsm(this.env.HSM_KMS, this.env.COFFER_HSM_URL), tenant);
+    return hasMasterKey(tenantHsm(this.env, tenant), tenant);
   }
 
   /** W12: instances of a user were revoked. Nothing is kept for them any more, here or at the HSM. */

@@ -2,14 +2,14 @@
 
 import { encodeBase64url } from "#protocol/base64url.ts";
 import { seconds } from "#protocol/clock.ts";
-import { type AccountEdk, isSignature } from "#protocol/keys/index.ts";
+import { type AccountEdk, isHeld, isSignature } from "#protocol/keys/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import type { AccountKey } from "../iam/types.ts";
 import type { Member } from "../person.ts";
 import { type Decision, ok, type Result, refuse as refusal } from "../result.ts";
 import { type About, type Context, type Door, failedUnderMaster, noMember } from "./context.ts";
-import { makeDataKeys, makeSigningPairs, wrappingUnder } from "./data-keys.ts";
+import { makeSigningPairs, wrappingUnder } from "./data-keys.ts";
 import { type DataKeysOrder, type Order, orderOf } from "./order.ts";
 import { checkPolicies, factsOfCaller } from "./policies.ts";
 import type { DataKeyQuota } from "./quota.ts";
@@ -66,7 +66,7 @@ export type Successor = {
 
 /** As EDKs that are registered. The caller of this has decided, and answers for what is thrown. */
 export async function make(
-  { store, hsm, ledger, trust, neighbours, turns }: Context,
+  { store, hsm, ledger, backEnd, trust, neighbours, turns }: Context,
   {
     account,
     count,
@@ -89,9 +89,12 @@ export async function make(
     ? await makeSigningPairs(hsm, ledger, accountKey, { kind: algorithm, count, now })
     : undefined;
   const wrapped =
-    pairs?.map((pair) => pair.wrapped) ?? (await makeDataKeys(hsm, ledger, accountKey, count, now));
+    pairs?.map((pair) => ({ wrapping: wrappingUnder(accountKey), wrappedKey: pair.wrapped })) ??
+    (await backEnd.makeDataKeys({ account, accountKey, count }));
+  // What is under no key of the account is a reference as it is.
+  const kept = retained && !wrapped.some(({ wrapping }) => isHeld(wrapping));
   const { id, version } = accountKey;
-  const edks = wrapped.map((key, n): AccountEdk => {
+  const edks = wrapped.map(({ wrapping, wrappedKey: key }, n): AccountEdk => {
     const pair = pairs?.[n];
     return {
       version: 1,
@@ -104,9 +107,7 @@ export async function make(
       created: seconds(now),
       purpose,
       accountKey: { id, version },
-      ...(retained
-        ? { wrapping: "retained", wrappedKey: "" }
-        : { wrapping: wrappingUnder(accountKey), wrappedKey: encodeBase64url(key) }),
+      ...(kept ? { wrapping: "retained", wrappedKey: "" } : { wrapping, wrappedKey: encodeBase64url(key) }),
       policy,
       ...(pair && {
         signing: {
@@ -117,11 +118,11 @@ export async function make(
     };
   });
   const signed = await signEdks(hsm, await trust.list(), edks);
-  if (retained) {
+  if (kept) {
     const made = edks.map((edk, n) => ({
       edk,
       token: signed[n] ?? "",
-      wrapped: wrapped[n] ?? new Uint8Array(),
+      wrapped: wrapped[n]?.wrappedKey ?? new Uint8Array(),
     }));
     await retainAtHsm({ store, hsm }, caller.client, accountKey, made, seconds(now));
   }
@@ -137,7 +138,7 @@ export async function make(
     const decision = alive.ok && successor ? successor.settle(store.sql, member.value) : alive;
     if (decision.ok) {
       insertDataKeys(store.sql, caller.client, edks);
-      if (retained) keepRetained(store.sql, edks);
+      if (kept) keepRetained(store.sql, edks);
     }
     return decision;
   });

@@ -4,11 +4,11 @@ import type { PolicyChange } from "#protocol/contract/index.ts";
 import { authorize } from "../authorize.ts";
 import type { Caller } from "../caller.ts";
 import type { Page } from "../handover.ts";
-import { openHsm } from "../hsm/index.ts";
 import { type Ledger, openLedger } from "../hsm/keys/index.ts";
 import { type Decision, ok, type Result } from "../result.ts";
 import { hasStore, openStore, type Store } from "../store.ts";
 import { neighboursOf } from "./context.ts";
+import { tenantHsm } from "./hsm.ts";
 import { forgetAccount, type Moved, pageOf } from "./moved.ts";
 import { takePairTurns } from "./pair-turns.ts";
 import { TENANT_MIGRATIONS } from "./schema.ts";
@@ -108,7 +108,7 @@ export class KmsObject extends DurableObject<Env> {
     if (this.#opened) return this.#opened;
     const { ctx, env } = this;
     const store = openStore(ctx, { domain: "kms", audit: env.AUDIT_KMS, migrations: TENANT_MIGRATIONS });
-    const ledger = openLedger(ctx, openHsm(env.HSM_KMS, env.COFFER_HSM_URL), "kms");
+    const ledger = openLedger(ctx, tenantHsm(env, store.tenant), "kms");
     this.#opened = { store, ledger };
     return this.#opened;
   }

@@ -6,11 +6,12 @@ import type { LoadAnswer, LoadRequest, Presentation, Presented, SealedSeed } fro
 import { authorize } from "../authorize.ts";
 import type { Caller, InstanceCaller } from "../caller.ts";
 import type { Enrolled } from "../enrolled.ts";
-import { fromHsm, openHsm } from "../hsm/index.ts";
+import { fromHsm } from "../hsm/index.ts";
 import { openLedger, transientNames } from "../hsm/keys/index.ts";
 import { fail, ok, type Refusal, type Result, refuse } from "../result.ts";
 import { hasStore, openStore } from "../store.ts";
 import { type AppKey, appKeyOfEntry, endAppKeysOf } from "./app-key.ts";
+import { kmipBackEnd } from "./back-ends/kmip.ts";
 import { KeyCache } from "./cache/index.ts";
 import { type Context, type Door, neighboursOf } from "./context.ts";
 import {
@@ -23,6 +24,7 @@ import {
   removeOf,
   wakeForNext,
 } from "./encrypted-master.ts";
+import { tenantHsm } from "./hsm.ts";
 import { issueOwnDataKeys } from "./issue-own.ts";
 import { issueSeedKeys } from "./issue-seed.ts";
 import {
@@ -207,7 +209,7 @@ export class KmsPrincipalObject extends DurableObject<Env> {
     if (this.#opened) return this.#opened;
     const { ctx, env } = this;
     const store = openStore(ctx, { domain: "kms", audit: env.AUDIT_KMS, migrations: PRINCIPAL_MIGRATIONS });
-    const hsm = openHsm(env.HSM_KMS, env.COFFER_HSM_URL);
+    const hsm = tenantHsm(env, store.tenant);
     const ledger = openLedger(ctx, hsm, "kms", (entry) => {
       const appKey = appKeyOfEntry(entry);
       if (appKey !== null) return [appKey];
@@ -220,7 +222,8 @@ export class KmsPrincipalObject extends DurableObject<Env> {
       return this.#policies;
     };
     const turns = () => env.KMS_OBJECT.getByName(store.tenant);
-    this.#opened = { store, hsm, ledger, trust, policies, neighbours: neighboursOf(env), turns };
+    const backEnd = kmipBackEnd({ hsm, ledger, tenant: store.tenant });
+    this.#opened = { store, hsm, ledger, backEnd, trust, policies, neighbours: neighboursOf(env), turns };
     // What was kept in the HSM before it was evicted has its end still.
     ctx.waitUntil(wakeForNext(ctx.storage));
     return this.#opened;

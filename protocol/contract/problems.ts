@@ -35,6 +35,10 @@ export const problems = {
     status: 403,
     title: "This microservice lacks the master key: the ceremony with the recovery key gives it",
   },
+  "back-end-refused": {
+    status: 409,
+    title: "What holds this tenant's keys keeps or offers less than is asked for",
+  },
   "not-enrolled": { status: 409, title: "There is no instance, or another one by now" },
   "key-missing": { status: 409, title: "The key is not in the key ring" },
   "range-not-satisfiable": { status: 416, title: "The range is outside the content" },

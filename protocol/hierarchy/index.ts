@@ -20,6 +20,15 @@ export {
 } from "./attributes.ts";
 export { CUSTODIANS_CA, INSTANCES_CA, ROOT_CA } from "./authorities.ts";
 export {
+  ASSURANCES,
+  type Assurance,
+  type BackEndSettings,
+  DEFAULT_BACK_END,
+  KMIP_VERSIONS,
+  type KmipVersion,
+  lacking,
+} from "./back-end.ts";
+export {
   ACCOUNT_KEYS,
   type AccountKeys,
   AGREEMENT,

@@ -56,8 +56,14 @@ export type AccountEdk = Omit<Described, "signing"> & {
    * Under a symmetric account key AES Key Wrap (RFC 3394), under an RSA pair RSA-OAEP with SHA-256: by their names in JWA (RFC 7518). Of a
    * data key that is a pair itself the private half by AES-GCM, under the account key, or under a content-encryption key that is under it.
    */
-  wrapping: "A256KW" | "RSA-OAEP-256" | PairWrapping | "retained";
+  wrapping: "A256KW" | "RSA-OAEP-256" | PairWrapping | "retained" | HeldWrapping;
 };
+
+/**
+ * Of a data key that is under no key of the account, which back ends do that keep no account keys (M19). `resident`: it lives in the HSM,
+ * and `wrappedKey` is its Unique Identifier, UTF-8.
+ */
+export type HeldWrapping = "resident";
 
 /** Of a key of the tenant itself: encrypted directly under its master key (M6). */
 export type TenantEdk = Described & {
@@ -99,9 +105,16 @@ const WRAPPED_LENGTHS = {
   "RSA-OAEP-256+A256GCM": PAIR_DATA_KEY + OAEP_LENGTH,
   retained: 0,
   seed: 0,
+  // References, at most.
+  resident: 128,
 } as const;
 const LAYER = 28;
 export type Wrapping = keyof typeof WRAPPED_LENGTHS;
+
+/** Whether its data key is under no key of the account. */
+export function isHeld(wrapping: Wrapping): wrapping is HeldWrapping {
+  return wrapping === "resident";
+}
 
 /** Whether the data key is an RSA pair, whose public half wraps a secret for each document. */
 export function isPairWrapping(wrapping: Wrapping): wrapping is PairWrapping {
@@ -119,6 +132,7 @@ export function isWrappedLength(
   length: number,
 ): boolean {
   const short = WRAPPED_LENGTHS[wrapping] + (layer === undefined ? 0 : LAYER) - length;
+  if (isHeld(wrapping)) return short >= 0;
   return short >= 0 && short <= (isPairWrapping(wrapping) ? PAIR_SHORTER : 0);
 }
 
@@ -147,6 +161,10 @@ const edkShape: Shape<Edk> = union("wrapping", {
   "RSA-OAEP-256": object({ ...ofAccount, wrapping: literal("RSA-OAEP-256") }, maybe),
   A256GCM: object({ ...ofAccount, wrapping: literal("A256GCM") }, maybe),
   "RSA-OAEP-256+A256GCM": object({ ...ofAccount, wrapping: literal("RSA-OAEP-256+A256GCM") }, maybe),
+  resident: object(
+    { ...ofAccount, wrappedKey: base64url(1, WRAPPED_LENGTHS.resident), wrapping: literal("resident") },
+    { expires: seconds },
+  ),
   retained: object(
     { ...ofAccount, wrappedKey: literal(""), wrapping: literal("retained") },
     { expires: seconds, signing },

@@ -32,6 +32,8 @@ export {
   type AccountEdk,
   type Edk,
   edkProviderInfo,
+  type HeldWrapping,
+  isHeld,
   isPairLength,
   isPairWrapping,
   isWrappedLength,

@@ -159,6 +159,22 @@ it("W13 coffer init gives the tenant's settings as the edge takes them", async (
   expect(refused.stderr).toContain("is not HTTPS on its usual port");
 });
 
+it("M19 coffer init refuses an HSM that keeps less than the tenant is to have, and writes what it goes without", async () => {
+  const older = [...init, "--newest", "1.3", "--dry-run"];
+  const refused = await run(older, dir);
+  expect(refused, refused.stderr).toMatchObject({ code: 1, stdout: "" });
+  expect(refused.stderr).toContain("kmip/1.3 does not keep sensitive, account-keys");
+  const half = await run([...older, "--without", "sensitive"], dir);
+  expect(half.stderr).toContain("kmip/1.3 does not keep account-keys");
+  const allowed = await run([...older, "--without", "sensitive,account-keys"], dir);
+  expect(allowed.stdout).toMatch(
+    /^back end: kmip\/1\.3, keeps release-policy; goes without sensitive, account-keys, as was allowed\n/,
+  );
+  const entry = await run([...init, "--newest", "1.4", "--without", "release-policy"], dir);
+  expect(entry.stdout).toContain('.backEnd]\nkind = "kmip"\nnewest = "1.4"\nwithout = ["release-policy"]');
+  expect((await run([...init, "--without", "nothing"], dir)).stderr).toContain("--without takes sensitive,");
+});
+
 it("coffer init leaves the root key of another deployment as it is", async () => {
   writeFileSync(join(dir, "another.pem"), "another");
   const { code, stderr } = await run([...init, "--root-key", "another.pem"], dir);

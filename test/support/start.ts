@@ -24,6 +24,8 @@ export type SystemOptions = {
   masterKey?: StartOptions["masterKey"];
   /** What else stands of the tenant in the table of tenants; asked for at each start. */
   settings?: () => NonNullable<StartOptions["settings"]>;
+  /** The same of the `otherTenants`, by name. */
+  tenantSettings?: Record<string, NonNullable<StartOptions["settings"]>>;
   /** More tenants, by name, each with an app and a vault of its own (`System.tenant`). */
   otherTenants?: string[];
   /** Who administers the tenant, by names. */
@@ -66,7 +68,15 @@ export type System = {
 /** Everything on free ports; the origins stay the same over restarts. */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
   const { otherApps = [], otherTenants = [], level, levels = {} } = options;
-  const { vars = {}, prepare, host = "localhost", split = false, iamIn, apart = [] } = options;
+  const {
+    tenantSettings = {},
+    vars = {},
+    prepare,
+    host = "localhost",
+    split = false,
+    iamIn,
+    apart = [],
+  } = options;
   const dir = mkdtempSync(join(tmpdir(), "coffer-system-"));
   prepare?.(dir);
   const count = 5 + otherApps.length + 2 * otherTenants.length;
@@ -81,7 +91,12 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   );
   const table = [...tenants].map(([name, { appOrigin, vaultOrigin }]) => [
     name,
-    { vault: vaultOrigin, apps: [`page=${appOrigin}`], ...(levels[name] && { level: levels[name] }) },
+    {
+      ...tenantSettings[name],
+      vault: vaultOrigin,
+      apps: [`page=${appOrigin}`],
+      ...(levels[name] && { level: levels[name] }),
+    },
   ]);
   const start = () =>
     startAll({

@@ -4,7 +4,7 @@
  */
 
 import type { ProblemCode } from "#protocol/contract/index.ts";
-import type { Edk } from "#protocol/keys/index.ts";
+import { type Edk, isHeld } from "#protocol/keys/index.ts";
 import { decide, type KeyPolicy, narrow, rulesOfKeyPolicy } from "#protocol/policy/index.ts";
 import { nextChange } from "#protocol/policy/statements/index.ts";
 import type { Caller } from "../../caller.ts";
@@ -88,8 +88,8 @@ function narrowTo(
   const resource = account === null ? key : `accounts/${account}/${key}`;
   let reason = "policy allows no operation";
   let code: ProblemCode = "forbidden";
-  // What comes of a seed (M9) goes by RSA-OAEP.
-  const wrapping = hybridKey && edk.wrapping !== "seed" ? "hybrid" : "RSA-OAEP";
+  // What comes of a seed (M9), and what is under no key of the account (M19), goes by RSA-OAEP.
+  const wrapping = hybridKey && edk.wrapping !== "seed" && !isHeld(edk.wrapping) ? "hybrid" : "RSA-OAEP";
   const facts = factsOfCaller(caller, {
     action: "decrypt",
     resource,

@@ -19,6 +19,9 @@ import type { Recipient } from "../../ra/types.ts";
 /** What a data key is encrypted under: an account's key, or a master key (its identifier at the HSM). */
 export type Under = AccountKey | { master: string; wrapped?: undefined };
 
+/** A data key. `resident`: its identifier at the HSM, where it lives there and is under nothing. */
+export type Key = { under: Under; wrappedDataKey: Uint8Array<ArrayBuffer>; resident?: string };
+
 /** Whom a key is wrapped to. */
 export type To = Pick<Recipient, "hsmKey" | "hybridKey">;
 
@@ -35,9 +38,13 @@ function wrappedTo({ hsmKey, hybridKey }: To) {
 export async function rewrapDataKey(
   hsm: Pick<Hsm, "batch">,
   ledger: Ledger,
-  { under, wrappedDataKey: wrapped, to }: { under: Under; wrappedDataKey: Uint8Array<ArrayBuffer>; to: To },
+  { under, wrappedDataKey: wrapped, resident, to }: Key & { to: To },
   now: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  if (resident !== undefined) {
+    const [got] = await runBatch(hsm, ledger, () => [getWrapped(toRecipient(to.hsmKey), resident)]);
+    return recipientKeyOf(got);
+  }
   const account = crypto.randomUUID();
   const data = crypto.randomUUID();
   const answers = await runBatch(hsm, ledger, (name) => {
@@ -65,8 +72,6 @@ export async function rewrapDataKey(
 /** Keys of one KMIP message: a recipient's wrapping takes the HSM tens of milliseconds each. */
 const AT_ONCE = 25;
 
-export type Key = { under: Under; wrappedDataKey: Uint8Array<ArrayBuffer> };
-
 /** The same of several keys, in their order; each account key is brought in once a message. */
 export async function rewrapDataKeys(
   hsm: Pick<Hsm, "batch">,
@@ -78,11 +83,13 @@ export async function rewrapDataKeys(
   for (let at = 0; at < keys.length; at += AT_ONCE) {
     const some = keys.slice(at, at + AT_ONCE);
     const accounts = new Map<string, { id: string; key: AccountKey }>();
-    for (const { under } of some)
-      if (under.wrapped !== undefined) accounts.set(under.id, { key: under, id: crypto.randomUUID() });
+    for (const { under, resident } of some)
+      if (under.wrapped !== undefined && resident === undefined)
+        accounts.set(under.id, { key: under, id: crypto.randomUUID() });
     const answers = await runBatch(hsm, ledger, (name) => [
       ...[...accounts.values()].flatMap(({ id, key }) => importAccountKey(key, { id, name, now })),
-      ...some.flatMap(({ under, wrappedDataKey: wrapped }) => {
+      ...some.flatMap(({ under, wrappedDataKey: wrapped, resident }) => {
+        if (resident !== undefined) return [getWrapped(toRecipient(to.hsmKey), resident)];
         const id = crypto.randomUUID();
         const account = under.wrapped === undefined ? undefined : accounts.get(under.id);
         const wrappedBy = account?.id ?? under.master;
@@ -100,7 +107,7 @@ export async function rewrapDataKeys(
     rewrapped.push(
       ...answers
         .filter(({ operation }) => operation === "Get")
-        .map((answer) => recipientKeyOf(answer, Boolean(to.hybridKey))),
+        .map((answer, n) => recipientKeyOf(answer, Boolean(to.hybridKey) && some[n]?.resident === undefined)),
     );
   }
   return rewrapped;

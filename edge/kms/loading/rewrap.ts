@@ -10,7 +10,7 @@ import { ok, type Result, refuse } from "../../result.ts";
 import { type Context, type Door, failedUnderMaster, noMember } from "../context.ts";
 import { signReceipt } from "../signing.ts";
 import { receiptFor } from "./receipt.ts";
-import { rewrapDataKey, type Under } from "./rewrap-batch.ts";
+import type { Under } from "./rewrap-batch.ts";
 import {
   askNeighbours,
   askStanding,
@@ -64,8 +64,9 @@ async function rewrapFor(
   { edk, token, thumbprint }: Wanted,
   { member: under, policy, recipient }: Released,
 ): Promise<LoadOf<"rewrap">> {
-  const keys = { under, wrappedDataKey: decodeBase64url(edk.wrappedKey), to: recipient };
-  const wrappedKey = await rewrapDataKey(kms.hsm, kms.ledger, keys, Date.now());
+  const key = { edk, under, wrappedDataKey: decodeBase64url(edk.wrappedKey) };
+  const [wrappedKey] = await kms.backEnd.release([key], recipient);
+  if (wrappedKey === undefined) throw new Error("a key was not rewrapped");
   const { notAfter } = recipient;
   const of = { edk, token, thumbprint, tenant: kms.store.tenant, policy, notAfter };
   const receipt = await signReceipt(kms.hsm, await kms.trust.list(), await receiptFor(wrappedKey, of));

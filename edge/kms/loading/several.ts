@@ -15,7 +15,7 @@ import { findDataKey } from "../registry.ts";
 import { signReceipts } from "../signing.ts";
 import { receiptFor } from "./receipt.ts";
 import { decideRelease } from "./release.ts";
-import { rewrapDataKeys, type Under } from "./rewrap-batch.ts";
+import type { Under } from "./rewrap-batch.ts";
 import { askStanding, askUnder, isUnder } from "./wanted.ts";
 
 /** A verified EDK, and as it was sent. */
@@ -141,9 +141,9 @@ export async function rewrapSeveral(
     const wrappedDataKey = wrappedOf(edk);
     if (under === undefined || wrappedDataKey === undefined)
       throw new Error("nobody said what a key is under");
-    return { under, wrappedDataKey };
+    return { edk, under, wrappedDataKey };
   });
-  const wrapped = await rewrapDataKeys(kms.hsm, kms.ledger, { keys, to: recipient }, Date.now());
+  const wrapped = await kms.backEnd.release(keys, recipient);
   const { notAfter } = recipient;
   const several = { items, thumbprint, notAfter, policies, wrapped };
   return { wrapped, sign: (channel) => signSeveral(kms, several, { channel }) };

@@ -1,6 +1,6 @@
 /** The decision on an operation in the HSM (M16, M12): who asks, with which key, to do what. No instance is there, and no tier. */
 
-import { operationsOf } from "#protocol/keys/index.ts";
+import { isHeld, operationsOf } from "#protocol/keys/index.ts";
 import { decide, type KeyOperation, rulesOfKeyPolicy } from "#protocol/policy/index.ts";
 import type { Caller } from "../../caller.ts";
 import { type Decision, ok, refuse } from "../../result.ts";
@@ -16,6 +16,7 @@ export function decideOperation(
   const found = checkKey(caller, { edk, record, now });
   if (!found.ok) return found;
   if (!operationsOf(edk.algorithm).includes(operation)) return refuse("forbidden", "key is of another kind");
+  if (isHeld(edk.wrapping)) return refuse("back-end-refused", "key is under no key of the account");
   if (edk.layer !== undefined) return refuse("forbidden", "key is under a second layer");
   if (person?.as === "reader" && !READING.has(operation))
     return refuse("forbidden", "a reader does not do that");

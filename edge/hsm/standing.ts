@@ -1,0 +1,82 @@
+/** What a KMIP server can keep: by the version that both know, by what it says of itself, and by what it does. */
+
+import { type Assurance, type BackEndSettings, KEY, VENDOR } from "#protocol/hierarchy/index.ts";
+import {
+  createKmipClient,
+  type Exchange,
+  type KmipClient,
+  KmipError,
+  negotiateVersion,
+  type OperationName,
+  type ProtocolVersion,
+  VERSIONS,
+} from "#protocol/kmip/index.ts";
+import { BackEndRefused, type Standing } from "./back-end.ts";
+
+export type KmipStanding = Standing & { version: ProtocolVersion };
+
+/** Sensitive, Import and Key Wrap Type came with it, and so did the mask generator of RSA-OAEP (KMIP 1.4 §3.49, §4.47). */
+export const SINCE_SENSITIVE = 14;
+/** Sign came with it (KMIP 1.2 §4.33): without, no EDK and no receipt. */
+const SINCE_SIGN = 12;
+
+export function asNumber({ major, minor }: ProtocolVersion): number {
+  return major * 10 + minor;
+}
+
+/** The newest version that both know and the tenant allows. Throws what the transport throws, `KmipError`. */
+export function agreeVersion(
+  exchange: Exchange,
+  newest: BackEndSettings["newest"],
+): Promise<ProtocolVersion> {
+  const limit = newest === undefined ? Number.POSITIVE_INFINITY : Number(newest.replace(".", ""));
+  return negotiateVersion(
+    { exchange },
+    VERSIONS.filter((version) => asNumber(version) <= limit),
+  );
+}
+
+/**
+ * Asks who it is and what it does, in that version. The release policy is that of `VENDOR`'s attributes: of no other server is it
+ * known that it has one. Of another it is tried whether a sensitive key comes in clear: some take the attribute and do nothing.
+ * Throws `BackEndRefused` where nothing can be signed there, which no tenant can go without.
+ */
+export async function askKmip(exchange: Exchange, version: ProtocolVersion): Promise<KmipStanding> {
+  const name = `kmip/${version.major}.${version.minor}`;
+  const client = createKmipClient({ exchange, version });
+  const { operation = [], vendorIdentification = "" } = await client.request("Query", {
+    queryFunction: ["QueryOperations", "QueryServerInformation"],
+  });
+  const does = (wanted: OperationName) => operation.includes(wanted);
+  if (asNumber(version) < SINCE_SIGN || !does("Sign"))
+    throw new BackEndRefused(`${name} has no Sign: data keys and receipts cannot be signed there`);
+  const known = vendorIdentification.startsWith(`${VENDOR} `);
+  const recent = asNumber(version) >= SINCE_SENSITIVE;
+  const keeps: Assurance[] = [];
+  if (recent && (known || (await keepsSensitive(client)))) keeps.push("sensitive");
+  if (known) keeps.push("release-policy");
+  if (recent && does("Import")) keeps.push("account-keys");
+  return { name, keeps, version };
+}
+
+/** Whether a key of no use, made for this and destroyed again, is refused in clear. */
+async function keepsSensitive(client: KmipClient): Promise<boolean> {
+  try {
+    const { uniqueIdentifier } = await client.request("Create", {
+      objectType: "SymmetricKey",
+      attributes: { ...KEY, cryptographicUsageMask: ["Encrypt"], sensitive: true },
+    });
+    try {
+      await client.request("Get", { uniqueIdentifier });
+      return false;
+    } catch (error) {
+      return error instanceof KmipError && (error.code === "Sensitive" || error.code === "PermissionDenied");
+    } finally {
+      await client.request("Destroy", { uniqueIdentifier });
+    }
+  } catch (error) {
+    // It takes no such attribute, or makes no such key.
+    if (error instanceof KmipError) return false;
+    throw error;
+  }
+}

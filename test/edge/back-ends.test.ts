@@ -1,0 +1,123 @@
+/** M19: tenants of one deployment whose keys are reached by older versions of KMIP, with and without the tenant's word. */
+
+import { expect, it } from "vitest";
+import { encodeBase64url } from "#protocol/base64url.ts";
+import { utf8 } from "#protocol/bytes.ts";
+import type { Assurance, KmipVersion } from "#protocol/hierarchy/index.ts";
+import type { AccountEdk, Load } from "#protocol/keys/index.ts";
+import { contextOf, custodianOf, type NodeCustodian } from "../hosts/index.ts";
+import { kindOf } from "../hosts/kind.ts";
+import { auditThat, type Entry } from "../support/audit.ts";
+import { json, problem } from "../support/http.ts";
+import { askGrant } from "../support/instance.ts";
+import { useSystem } from "../system/index.ts";
+
+const backEnd = (newest: KmipVersion, ...without: Assurance[]) => ({
+  backEnd: { kind: "kmip" as const, newest, without },
+});
+const TENANTS = {
+  "kmip-2-0": backEnd("2.0"),
+  "kmip-1-4": backEnd("1.4"),
+  "kmip-1-3": backEnd("1.3", "sensitive", "account-keys"),
+  "kmip-1-2": backEnd("1.2", "sensitive", "account-keys"),
+  "silent-1-3": backEnd("1.3"),
+  "half-1-3": backEnd("1.3", "sensitive"),
+  "kmip-1-1": backEnd("1.1", "sensitive", "account-keys", "release-policy"),
+};
+const system = useSystem({
+  otherTenants: Object.keys(TENANTS),
+  tenantSettings: TENANTS,
+  vars: { COFFER_AUDIT_SECONDS: "1" },
+});
+
+const at = (tenant: string) => ({ ...system, ...system.tenant(tenant), running: system.running });
+const claims = (edk: string): AccountEdk =>
+  JSON.parse(Buffer.from(edk.split(".")[1] ?? "", "base64url").toString());
+const data = encodeBase64url(utf8("kept by an older HSM"));
+
+/** An enrolled microservice of that custodian. */
+async function enrolled(custodian: NodeCustodian) {
+  const { port, close } = custodian.microservice();
+  await port.hello(custodian.dn);
+  await port.enrol({ method: "grant", grant: await askGrant(custodian.client) });
+  return { port, certificate: await port.certificate(), close };
+}
+
+const order = (custodian: NodeCustodian, count = 1, purpose = "data") =>
+  custodian.client.rest("POST", "/kms/data-keys", {
+    ...{ account: custodian.account, count, purpose },
+    algorithm: "AES-256-GCM-HKDF-SHA512-COMMIT-KEY",
+  });
+
+it.each([
+  ["kmip-2-0", "A256KW"],
+  ["kmip-1-4", "A256KW"],
+  ["kmip-1-3", "resident"],
+  ["kmip-1-2", "resident"],
+] as const)(
+  "M19 %s: keys are made and rewrapped, %s, and an instance works with them",
+  async (tenant, wrapping) => {
+    const custodian = await custodianOf(at(tenant), "Ada");
+    const { port, certificate, close } = await enrolled(custodian);
+    const { edks } = json<{ edks: string[] }>(await order(custodian, 2));
+    expect(edks.map((edk) => claims(edk).wrapping)).toEqual([wrapping, wrapping]);
+    const [first = "", second = ""] = edks;
+    const load = json<Load>(
+      await custodian.client.rest("POST", "/kms/loads", { way: "rewrap", edk: first, certificate }),
+    );
+    await port.load(load);
+    const context = contextOf(custodian);
+    const { message } = await port.operate("encrypt", { key: first, context, data });
+    expect(await port.operate("decrypt", { key: first, context, message })).toEqual({ data });
+    const several = await custodian.client.rest("POST", "/kms/loads", { way: "several", edks, certificate });
+    await port.load(json<never>(several));
+    expect(await port.has(second)).toBe(true);
+    close();
+  },
+);
+
+it.each([
+  ["silent-1-3", "kmip/1.3 does not keep sensitive, account-keys, and"],
+  ["half-1-3", "kmip/1.3 does not keep account-keys, and"],
+  // Nothing is signed there, whatever the tenant goes without.
+  ["kmip-1-1", "kmip/1.1 has no Sign"],
+] as const)(
+  "M19 %s: is refused what it has not been allowed, and the audit says what",
+  async (tenant, reason) => {
+    const custodian = await custodianOf(at(tenant), "Ada");
+    expect(problem(await order(custodian))).toBe("409 back-end-refused");
+    const refused = (entries: Entry[]) =>
+      entries.find(({ code, reason: said }) => code === "back-end-refused" && said?.startsWith(reason));
+    const { entries } = await auditThat(system, tenant, (found) => refused(found) !== undefined);
+    expect(refused(entries)?.outcome).toBe("deny");
+    expect(entries.filter(({ action }) => action === "kms:back-end")).toEqual([]);
+  },
+);
+
+it("M19 the audit has what a tenant goes without, and of a tenant that goes without nothing no word", async () => {
+  const noted = (entries: Entry[]) => entries.filter(({ action }) => action === "kms:back-end");
+  await order(await custodianOf(at("kmip-1-3"), "Ada"));
+  const lesser = await auditThat(system, "kmip-1-3", (entries) => noted(entries).length > 0);
+  for (const { resource, outcome } of noted(lesser.entries))
+    expect([resource, outcome]).toEqual(["back-end/kmip/1.3/without/sensitive,account-keys", "allow"]);
+  await order(await custodianOf(at("kmip-1-4"), "Ada"));
+  const full = await auditThat(system, "kmip-1-4", (entries) =>
+    entries.some(({ action }) => action === "kms:data-keys"),
+  );
+  expect(noted(full.entries)).toEqual([]);
+});
+
+it("M19 what a version cannot say is not offered: no channel before 2.0, and no key under an account key before 1.4", async () => {
+  const of14 = await custodianOf(at("kmip-1-4"), "Ada");
+  const { port, certificate, close } = await enrolled(of14);
+  const { edks } = json<{ edks: string[] }>(await order(of14));
+  const { grant } = json<{ grant: string }>(
+    await of14.client.rest("POST", "/kms/grants", { edks, certificate }),
+  );
+  await expect(port.load({ way: "grant", grant, edks })).rejects.toMatchObject({ code: "back-end-refused" });
+  close();
+  const of13 = await custodianOf(at("kmip-1-3"), "Ada");
+  const { account } = of13;
+  const signs = { account, count: 1, ...kindOf("ES256") };
+  expect(problem(await of13.client.rest("POST", "/kms/data-keys", signs))).toBe("409 back-end-refused");
+});
