@@ -15,9 +15,9 @@ import { BackEndRefused, type Standing } from "./back-end.ts";
 
 export type KmipStanding = Standing & { version: ProtocolVersion };
 
-/** Sensitive, Import and Key Wrap Type came with it, and so did the mask generator of RSA-OAEP (KMIP 1.4 §3.49, §4.47). */
+/** Sensitive, Import and Key Wrap Type came with it, and so did the mask generator of RSA-OAEP (KMIP 1.4). */
 export const SINCE_SENSITIVE = 14;
-/** Sign came with it (KMIP 1.2 §4.33): without, no EDK and no receipt. */
+/** Sign came with it (KMIP 1.2): without, no EDK and no receipt. */
 const SINCE_SIGN = 12;
 
 export function asNumber({ major, minor }: ProtocolVersion): number {

@@ -3,7 +3,7 @@
 import type { AccountEdk, Edk } from "#protocol/keys/index.ts";
 import type { BackEnd } from "../../hsm/index.ts";
 import type { AccountKey } from "../../iam/types.ts";
-import type { To, Under } from "../loading/index.ts";
+import type { To, Under } from "../loading/rewrap-batch.ts";
 
 /** Data keys for an account. */
 export type DataKeyOrder = { account: string; accountKey: AccountKey; count: number };

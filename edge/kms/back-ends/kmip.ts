@@ -4,7 +4,7 @@ import { isHeld } from "#protocol/keys/index.ts";
 import type { Hsm } from "../../hsm/index.ts";
 import { type Ledger, makeResident, residentId, residentKeys, runBatch } from "../../hsm/keys/index.ts";
 import { makeDataKeys, wrappingUnder } from "../data-keys.ts";
-import { rewrapDataKey, rewrapDataKeys } from "../loading/index.ts";
+import { rewrapDataKey, rewrapDataKeys } from "../loading/rewrap-batch.ts";
 import { requireWorkingMasterKey } from "../master-key.ts";
 import type { DataKeyBackEnd, DataKeyToRelease } from "./back-end.ts";
 

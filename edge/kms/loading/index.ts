@@ -17,7 +17,7 @@ export { presentGrant } from "./present.ts";
 export { presentSeed } from "./present-seed.ts";
 export { checkKey, type KeyStanding, READING } from "./release.ts";
 export { checkAsker, loadRetained } from "./retained.ts";
-export { rewrapDataKey, rewrapDataKeys, type To, type Under } from "./rewrap-batch.ts";
+export type { Under } from "./rewrap-batch.ts";
 export type { Item } from "./several.ts";
 export { type Asking, askStanding, askUnder, isUnder } from "./wanted.ts";
 
